@@ -1,0 +1,133 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Caller is on whose behalf open data is decoded: the bearer of an access token,
+// the holder of a handle, or both when they are the same session's user.
+type Caller struct {
+	Identity *Identity // from an access token; nil without one
+	Handle   string    // from an old client's session_key field
+}
+
+// Decoded is decrypted open data, and a new grant when it proved a phone number
+// to the bearer of an access token.
+type Decoded struct {
+	Opened Opened
+	Grant  *Grant
+	// NotRemembered is why the number could not be written on the session. The
+	// answer holds it all the same: the code is spent and, to the operator, paid.
+	NotRemembered error
+}
+
+// Decode decrypts open data with the session keys of the caller's user, newest
+// first: data that was encrypted just before a second wx.login still opens.
+// A phone number is remembered on the session.
+func (s *Service) Decode(ctx context.Context, who Caller, data OpenData, admitted Apps) (*Decoded, error) {
+	user, session, err := s.caller(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	platform, err := s.platform(user.App, admitted)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := s.cfg.Store.SessionKeys(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	if len(keys) == 0 {
+		return nil, fmt.Errorf("%w: no session key is kept for this user", ErrSessionStale)
+	}
+	opened, err := platform.Open(keys, data)
+	if err != nil {
+		return nil, err
+	}
+	if opened.OpenID != "" && opened.OpenID != user.OpenID {
+		return nil, fmt.Errorf("%w: the data belongs to another user", ErrDecryptFailed)
+	}
+	return s.remember(ctx, opened, session, who.Identity != nil), nil
+}
+
+// DecodePhoneCode spends a phone code for the bearer of an access token. The
+// openid goes along, so that WeChat refuses a code of somebody else.
+func (s *Service) DecodePhoneCode(ctx context.Context, id *Identity, code string, admitted Apps) (*Decoded, error) {
+	platform, err := s.platform(id.App, admitted)
+	if err != nil {
+		return nil, err
+	}
+	phone, err := platform.PhoneNumber(ctx, code, id.OpenID)
+	if err != nil {
+		return nil, err
+	}
+	return s.remember(ctx, Opened{Phone: &phone}, id.Session, true), nil
+}
+
+// caller finds the user and the session that a decode is for.
+func (s *Service) caller(ctx context.Context, who Caller) (User, SessionID, error) {
+	if who.Handle == "" {
+		if who.Identity == nil {
+			return User{}, "", fmt.Errorf("%w: neither a session_key handle nor a token", ErrMissingToken)
+		}
+		return who.Identity.User, who.Identity.Session, nil
+	}
+	id, err := s.cfg.Tokens.OpenHandle(who.Handle)
+	if err != nil {
+		return User{}, "", err
+	}
+	session, err := s.cfg.Store.Session(ctx, id)
+	if errors.Is(err, ErrNoSession) {
+		return User{}, "", fmt.Errorf("%w: the handle's session has ended", ErrSessionStale)
+	}
+	if err != nil {
+		return User{}, "", err
+	}
+	// A handle proves its own user only: otherwise one user's phone number could
+	// be written into another's session.
+	if who.Identity != nil && who.Identity.User != session.User {
+		return User{}, "", fmt.Errorf("%w: the handle and the token belong to different users", ErrInvalidRequest)
+	}
+	if who.Identity != nil {
+		return session.User, who.Identity.Session, nil
+	}
+	return session.User, id, nil
+}
+
+func (s *Service) platform(app AppID, admitted Apps) (Platform, error) {
+	if !admitted(app) {
+		return nil, fmt.Errorf("%w: app %q", ErrForbidden, app)
+	}
+	platform, ok := s.cfg.Apps[app]
+	if !ok {
+		return nil, fmt.Errorf("%w: %q is no longer configured", ErrUnknownApp, app)
+	}
+	return platform, nil
+}
+
+// remember writes a phone number on the session. A bearer gets an access token
+// that carries it; the holder of a mere handle does not: a handle opens data and
+// nothing else.
+func (s *Service) remember(ctx context.Context, opened Opened, id SessionID, bearer bool) *Decoded {
+	if opened.Phone == nil {
+		return &Decoded{Opened: opened}
+	}
+	var grant *Grant
+	err := s.cfg.Store.Update(ctx, id, func(session *Session) (Verdict, error) {
+		session.Phone = opened.Phone.E164()
+		var err error
+		if grant, err = s.grant(session, s.cfg.Now()); err != nil {
+			return Keep, err
+		}
+		return Save, nil
+	})
+	if err != nil {
+		return &Decoded{Opened: opened, NotRemembered: err}
+	}
+	if !bearer {
+		grant = nil
+	}
+	return &Decoded{Opened: opened, Grant: grant}
+}

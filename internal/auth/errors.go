@@ -1,0 +1,68 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// The classes of failure, one for each thing a caller can act on. What a client
+// sees for each is decided in one place, by the HTTP layer.
+var (
+	ErrInvalidRequest    = errors.New("invalid request")
+	ErrInvalidCode       = errors.New("invalid login code")
+	ErrInvalidPhoneCode  = errors.New("invalid phone code")
+	ErrCodeUsed          = errors.New("code already used")
+	ErrRiskBlocked       = errors.New("login blocked by the platform's risk control")
+	ErrRateLimited       = errors.New("rate limited")
+	ErrAppMisconfigured  = errors.New("app misconfigured")
+	ErrUnknownApp        = errors.New("unknown app")
+	ErrWeChatBusy        = errors.New("platform busy")
+	ErrWeChatUnreachable = errors.New("platform unreachable")
+	ErrWeChatUnreadable  = errors.New("platform answer unreadable")
+	ErrWeChatTimeout     = errors.New("platform timeout")
+	ErrMissingToken      = errors.New("missing token")
+	ErrInvalidToken      = errors.New("invalid token")
+	ErrTokenExpired      = errors.New("token expired")
+	ErrSessionRevoked    = errors.New("session revoked")
+	ErrRefreshReused     = errors.New("refresh token reused")
+	ErrSessionStale      = errors.New("session key stale")
+	ErrDecryptFailed     = errors.New("decrypt failed")
+	ErrWatermarkMismatch = errors.New("watermark mismatch")
+	ErrWatermarkStale    = errors.New("watermark stale")
+	ErrForbidden         = errors.New("forbidden")
+	ErrStoreUnavailable  = errors.New("store unavailable")
+)
+
+// ErrNoSession is what a [Store] answers for a session it does not hold: never
+// created, ended, or swept. It is not a class of its own for clients, because a
+// client must not learn which of the three it was.
+var ErrNoSession = errors.New("no such session")
+
+// PlatformError is a failure that WeChat (or a sibling) reported itself.
+//
+// Class is one of the sentinels above. Message is WeChat's errmsg with its
+// request id, which support asks for: it goes to logs, never to clients.
+type PlatformError struct {
+	Class      error
+	Code       int           // errcode
+	Message    string        // errmsg
+	RetryAfter time.Duration // 0 when the platform gave no reason to wait
+}
+
+func (e *PlatformError) Error() string {
+	return fmt.Sprintf("%v: errcode %d: %s", e.Class, e.Code, e.Message)
+}
+
+func (e *PlatformError) Unwrap() error { return e.Class }
+
+// CreatedTooEarlyError is what [Store.Create] answers for a session whose ID
+// says that it began no later than the user's last "log out everywhere". It
+// would be born revoked; the caller makes one that begins after NotAfter.
+type CreatedTooEarlyError struct {
+	NotAfter time.Time
+}
+
+func (e *CreatedTooEarlyError) Error() string {
+	return "session begins before the user's revocation"
+}

@@ -1,0 +1,117 @@
+package auth
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"time"
+)
+
+type (
+	// AppID is a mini program's appid, such as wx4f4bc4dec97d474b.
+	AppID string
+	// OpenID names a user within one app.
+	OpenID string
+	// UnionID names a user across the apps of one Open Platform account.
+	UnionID string
+	// SessionID names one login: 16 bytes, base64url. The first 6 bytes are the
+	// time of the login in Unix milliseconds, so that "everything of this user
+	// until now" can be decided from a token alone; the other 10 are random.
+	SessionID string
+	// KeyID names a signing key: the RFC 7638 thumbprint of its public half.
+	KeyID string
+)
+
+// User is one user of one app.
+type User struct {
+	App    AppID
+	OpenID OpenID
+}
+
+// Identity is who a request comes from, as an access token says it.
+// It is shared between requests: nobody changes one after it was made.
+type Identity struct {
+	User
+	UnionID  UnionID
+	Session  SessionID
+	Phone    string // E.164; empty when unknown
+	TokenID  string // jti
+	Key      KeyID  // the key that signed the token
+	IssuedAt time.Time
+	Expires  time.Time
+}
+
+// maxIDLength bounds openid, unionid and appid, in bytes. WeChat's are 18 to 29
+// long; its documentation asks to store up to 64.
+const maxIDLength = 64
+
+// ValidID reports whether an appid, openid or unionid has the form that the
+// platforms give them: [A-Za-z0-9_-]{1,64}. Anything else is refused before it
+// becomes a header, a key or a log line, which stops header injection and two
+// spellings of one user.
+func ValidID[T ~string](id T) bool {
+	if len(id) == 0 || len(id) > maxIDLength {
+		return false
+	}
+	for i := range len(id) {
+		c := id[i]
+		if !('a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '_' || c == '-') {
+			return false
+		}
+	}
+	return true
+}
+
+const (
+	sessionIDBytes     = 16
+	sessionIDTimeBytes = 6 // Unix milliseconds until the year 10889
+)
+
+// NewSessionID makes the ID of a session that begins at t.
+func NewSessionID(t time.Time) SessionID {
+	var b [sessionIDBytes]byte
+	var ms [8]byte
+	binary.BigEndian.PutUint64(ms[:], uint64(t.UnixMilli()))
+	copy(b[:], ms[8-sessionIDTimeBytes:])
+	_, _ = rand.Read(b[sessionIDTimeBytes:]) // never fails: crypto/rand.Read
+	return SessionID(base64.RawURLEncoding.EncodeToString(b[:]))
+}
+
+// ParseSessionID accepts exactly what [NewSessionID] makes; otherwise the error
+// wraps [ErrInvalidToken].
+func ParseSessionID(s string) (SessionID, error) {
+	if _, err := decodeSessionID(s); err != nil {
+		return "", err
+	}
+	return SessionID(s), nil
+}
+
+// Began is when the session began, to the millisecond; the zero time for a
+// string that is not a session ID.
+func (s SessionID) Began() time.Time {
+	b, err := decodeSessionID(string(s))
+	if err != nil {
+		return time.Time{}
+	}
+	var ms [8]byte
+	copy(ms[8-sessionIDTimeBytes:], b[:sessionIDTimeBytes])
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(ms[:])))
+}
+
+func decodeSessionID(s string) ([sessionIDBytes]byte, error) {
+	var b [sessionIDBytes]byte
+	if len(s) != base64.RawURLEncoding.EncodedLen(sessionIDBytes) {
+		return b, fmt.Errorf("%w: session id of %d characters", ErrInvalidToken, len(s))
+	}
+	raw, err := strictBase64.DecodeString(s)
+	if err != nil {
+		return b, fmt.Errorf("%w: session id is not base64url", ErrInvalidToken)
+	}
+	copy(b[:], raw)
+	return b, nil
+}
+
+// strictBase64 refuses unused trailing bits, so that one value has one spelling.
+// Line breaks, which DecodeString skips, are caught by the length checks before.
+var strictBase64 = base64.RawURLEncoding.Strict()

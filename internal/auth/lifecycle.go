@@ -1,0 +1,94 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Refresh spends a refresh token and returns a new pair. A token that was
+// replaced long ago, or that nobody issued, ends the session it names:
+// [ErrRefreshReused]. Whoever holds a copy then holds nothing.
+func (s *Service) Refresh(ctx context.Context, raw string, admitted Apps) (*Grant, error) {
+	presented, err := ParseRefreshToken(raw)
+	if err != nil {
+		return nil, err
+	}
+	next := NewRefreshToken(presented.Session)
+	var grant *Grant
+	err = s.cfg.Store.Update(ctx, presented.Session, func(session *Session) (Verdict, error) {
+		grant = nil
+		now := s.cfg.Now()
+		if !admitted(session.User.App) {
+			return Keep, fmt.Errorf("%w: session of app %q", ErrForbidden, session.User.App)
+		}
+		successor, err := session.Refresh.Rotate(presented, next, now)
+		if errors.Is(err, ErrRefreshReused) {
+			return End, err
+		}
+		if err != nil {
+			return Keep, err
+		}
+		if successor == next { // a rotation; a replay does not prolong anything
+			session.IdleEnd = now.Add(s.cfg.Idle)
+		}
+		if grant, err = s.grant(session, now); err != nil {
+			return Keep, err
+		}
+		grant.RefreshToken = successor.String()
+		return Save, nil
+	})
+	if err != nil {
+		return nil, ended(err)
+	}
+	return grant, nil
+}
+
+// Logout ends the bearer's session or, with all, every session of the user.
+// Access tokens of what it ended are refused from the next request on.
+func (s *Service) Logout(ctx context.Context, id *Identity, all bool) error {
+	if all {
+		return s.cfg.Store.EndUser(ctx, id.User, s.cfg.Now())
+	}
+	err := s.cfg.Store.Update(ctx, id.Session, func(*Session) (Verdict, error) { return End, nil })
+	if errors.Is(err, ErrNoSession) {
+		return nil // ended meanwhile, which is what the caller asked for
+	}
+	return err
+}
+
+// RevokeRefresh ends the session of a refresh token, as RFC 7009 has it: a token
+// that is unknown or no longer current changes nothing and is no error, so that
+// the call tells a stranger nothing.
+func (s *Service) RevokeRefresh(ctx context.Context, raw string, admitted Apps) error {
+	presented, err := ParseRefreshToken(raw)
+	if err != nil {
+		return nil //nolint:nilerr // RFC 7009 section 2.2: invalid tokens do not cause an error response
+	}
+	err = s.cfg.Store.Update(ctx, presented.Session, func(session *Session) (Verdict, error) {
+		if !admitted(session.User.App) || !session.Refresh.Knows(presented) {
+			return Keep, nil
+		}
+		return End, nil
+	})
+	if errors.Is(err, ErrNoSession) {
+		return nil
+	}
+	return err
+}
+
+// EndUser ends every session of a user and forgets the user's session keys, for
+// an operator, and as WeChat demands when the user withdraws an authorization or
+// closes the account.
+func (s *Service) EndUser(ctx context.Context, u User) error {
+	return s.cfg.Store.EndUser(ctx, u, s.cfg.Now())
+}
+
+// ended turns "no such session" into what the client may learn: the session is
+// over. Never created, ended and swept are one answer.
+func ended(err error) error {
+	if errors.Is(err, ErrNoSession) {
+		return fmt.Errorf("%w: %w", ErrSessionRevoked, err)
+	}
+	return err
+}

@@ -1,0 +1,128 @@
+package auth
+
+import (
+	"context"
+	"time"
+)
+
+// Exchanged is what a login code was good for.
+type Exchanged struct {
+	OpenID     OpenID
+	UnionID    UnionID // empty when the app is bound to no Open Platform account
+	SessionKey string  // as the platform spelled it; empty where a platform has none
+}
+
+// Phone is a phone number that the platform vouches for.
+type Phone struct {
+	PhoneNumber     string // with the area code when it is foreign
+	PurePhoneNumber string
+	CountryCode     string
+	Watermark       Watermark
+}
+
+// E164 is the number in one spelling: + country code, number.
+func (p Phone) E164() string { return "+" + p.CountryCode + p.PurePhoneNumber }
+
+// Watermark says for which app and when the platform made the data.
+type Watermark struct {
+	AppID     AppID
+	Timestamp int64 // Unix seconds
+}
+
+// OpenData is open data as a client sends it.
+type OpenData struct {
+	EncryptedData string // base64, in any of the spellings seen in the wild
+	IV            string // base64 of 16 bytes
+	RawData       string // with Signature: what the signature is over
+	Signature     string // hex(sha1(RawData + session_key)); not checked when empty
+}
+
+// Opened is open data that was decrypted and whose watermark was right.
+type Opened struct {
+	JSON   []byte // the whole object, as the platform wrote it
+	OpenID OpenID // empty when the data names no user
+	Phone  *Phone // nil when the data is not a phone number
+}
+
+// Platform is one mini program at WeChat or at one of its siblings. Errors wrap
+// the sentinels of this package; those that the platform reported itself are a
+// [*PlatformError]. Implementations are safe for concurrent use, put a deadline
+// on every call and never log a code, key or number.
+type Platform interface {
+	// Exchange spends a login code. It is never retried once the request may
+	// have reached the platform, since the code may be spent by then.
+	Exchange(ctx context.Context, code string) (Exchanged, error)
+	// PhoneNumber spends a phone code that belongs to openid.
+	PhoneNumber(ctx context.Context, code string, openid OpenID) (Phone, error)
+	// Open decrypts data with the first key that opens it. Errors:
+	// [ErrInvalidRequest] for fields that are not what a client sends,
+	// [ErrDecryptFailed] when no key opens it, [ErrWatermarkMismatch],
+	// [ErrWatermarkStale].
+	Open(keys []SessionKey, data OpenData) (Opened, error)
+	// CheckSession asks the platform whether key is still the user's session
+	// key; [ErrSessionStale] when it is not.
+	CheckSession(ctx context.Context, openid OpenID, key SessionKey) error
+	// ResetSessionKey has the platform replace the user's session key.
+	ResetSessionKey(ctx context.Context, openid OpenID, key SessionKey) (SessionKey, error)
+}
+
+// Tokens issues and verifies what clients hold.
+type Tokens interface {
+	// Issue signs an access token that says what id says. It sets TokenID and
+	// Key itself.
+	Issue(id Identity) (string, error)
+	// Verify checks all of a token but its revocation: [ErrInvalidToken],
+	// [ErrTokenExpired].
+	Verify(raw string) (*Identity, error)
+	// SealHandle makes the opaque string that old clients keep in place of
+	// WeChat's session_key.
+	SealHandle(SessionID) (string, error)
+	// OpenHandle is its inverse; [ErrSessionStale] for anything else.
+	OpenHandle(handle string) (SessionID, error)
+}
+
+// Verdict is what becomes of a session after it was looked at.
+type Verdict int
+
+const (
+	Keep Verdict = iota // leave the record as it was
+	Save                // write the changed record
+	End                 // delete the record and revoke the session's access tokens
+)
+
+// Store keeps sessions, session keys and revocations. Every method is one atomic
+// step, durable when it returns nil, and safe for concurrent use. A revocation
+// that a method makes is in force on this replica when it returns. Failures of
+// the store itself wrap [ErrStoreUnavailable].
+type Store interface {
+	// Create adds a session and, when key is not empty, makes it the newest of
+	// the user's session keys. It answers a [*CreatedTooEarlyError] when the
+	// user was revoked at or after the time in the session's ID.
+	Create(ctx context.Context, s *Session, key SessionKey) error
+	// Session reads one; [ErrNoSession] when it is not there or its time is over.
+	Session(ctx context.Context, id SessionID) (*Session, error)
+	// Update reads a session, has decide change it, and carries out the verdict.
+	// Two updates of one session happen one after the other: decide may be
+	// called again, with a fresh copy, when another came between. An error from
+	// decide is returned as it is, after the verdict was carried out.
+	Update(ctx context.Context, id SessionID, decide func(*Session) (Verdict, error)) error
+	// EndUser ends every session that the user has, revokes whatever began at or
+	// before at, or before the newest of those sessions if that is later, and
+	// forgets the user's session keys.
+	EndUser(ctx context.Context, u User, at time.Time) error
+	// SessionKeys are the user's, newest first, at most [MaxSessionKeys]; none
+	// once the user's last session has ended.
+	SessionKeys(ctx context.Context, u User) ([]SessionKey, error)
+	// PutSessionKey makes key the newest of the user's session keys.
+	PutSessionKey(ctx context.Context, u User, key SessionKey) error
+	// DropSessionKey forgets one of the user's session keys.
+	DropSessionKey(ctx context.Context, u User, key SessionKey) error
+	// RevokeKey refuses every token that a signing key signed, until until.
+	RevokeKey(ctx context.Context, key KeyID, until time.Time) error
+}
+
+// Revocations answers from memory, on every request.
+type Revocations interface {
+	// Revoked reports whether id was ended before its token expires.
+	Revoked(id *Identity) bool
+}

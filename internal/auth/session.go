@@ -1,0 +1,56 @@
+package auth
+
+import "time"
+
+// Session is one login of one user: what a [Store] keeps until it ends.
+type Session struct {
+	ID      SessionID
+	User    User
+	UnionID UnionID
+
+	CreatedAt   time.Time
+	AbsoluteEnd time.Time // never moves
+	IdleEnd     time.Time // moves with every refresh, never past AbsoluteEnd
+	AccessEnd   time.Time // when the last access token that was issued for it expires
+
+	Refresh RefreshState
+
+	// Phone is the number that the platform vouched for, with its country code.
+	// A secret at rest: stores seal it.
+	Phone string
+}
+
+// End is when the session ends by itself.
+func (s *Session) End() time.Time {
+	if s.IdleEnd.Before(s.AbsoluteEnd) {
+		return s.IdleEnd
+	}
+	return s.AbsoluteEnd
+}
+
+// Ended reports whether the session's time is over.
+func (s *Session) Ended(now time.Time) bool { return !now.Before(s.End()) }
+
+// SessionKey is WeChat's session_key for one user, as WeChat spelled it: base64
+// of 16 bytes. It never leaves the gateway: whoever has it can forge "decrypted"
+// phone numbers and log in as anybody.
+type SessionKey struct {
+	Key        string
+	ObtainedAt time.Time
+}
+
+// MaxSessionKeys is how many session keys a store keeps for a user: the current
+// one and four before it. Two or three logins race at the start of a page; data
+// encrypted under an older key than that has left its watermark's age.
+const MaxSessionKeys = 5
+
+// Revocation ends access tokens before they expire. Exactly one of Session, User
+// and Key is set. It is forgotten after Until, when nothing that it could match
+// is still valid.
+type Revocation struct {
+	Session  SessionID
+	User     User      // every session that began at or before NotAfter
+	Key      KeyID     // every token that this key signed
+	NotAfter time.Time // with User, to the millisecond
+	Until    time.Time
+}

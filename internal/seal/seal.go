@@ -1,0 +1,159 @@
+// Package seal encrypts what wxgate writes down or hands out: session keys at
+// rest, handles in clients' hands, signing keys in storage. All of it hangs on
+// the root secret.
+//
+// A sealed value names the secret that sealed it, so that the root secret can be
+// rotated: the newest seals, all open.
+package seal
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+)
+
+// MinSecretBytes is the shortest root secret: 256 bits, as strong as the ciphers
+// keyed with it.
+const MinSecretBytes = 32
+
+// A sealed value is
+//
+//	version (1) | id of the root secret (4) | salt (16) | nonce (12) | AES-256-GCM
+//
+// The key of each value is derived from the root secret, the purpose and the
+// salt. A fresh key for each value lifts the 2^32 limit that random 96-bit nonces
+// put on one key (NIST SP 800-38D section 8.3): a busy gateway seals that many
+// handles in a year.
+const (
+	version     = 1
+	idBytes     = 4
+	saltBytes   = 16
+	nonceBytes  = 12
+	headerBytes = 1 + idBytes + saltBytes + nonceBytes
+	keyBytes    = 32 // AES-256
+
+	// Overhead is how much longer, in bytes, a sealed value is than the plaintext.
+	Overhead = headerBytes + 16
+)
+
+var (
+	// ErrShortSecret is a root secret under [MinSecretBytes].
+	ErrShortSecret = errors.New("the root secret is too short")
+	// ErrUnknownSecret is a value sealed with a root secret that is not configured.
+	ErrUnknownSecret = errors.New("sealed with another root secret")
+	// ErrUnreadable is a value that was not sealed here, for this purpose and
+	// these associated data, or was changed since.
+	ErrUnreadable = errors.New("not a sealed value")
+)
+
+// Box seals and opens with the root secrets it was made from.
+// It is safe for concurrent use.
+type Box struct {
+	secrets []secret // newest first
+}
+
+type secret struct {
+	id    [idBytes]byte
+	value []byte
+}
+
+// New makes a box from root secrets, newest first. The error wraps
+// [ErrShortSecret] when there is none or one is too short.
+func New(secrets ...[]byte) (*Box, error) {
+	if len(secrets) == 0 {
+		return nil, fmt.Errorf("%w: none given", ErrShortSecret)
+	}
+	b := &Box{}
+	for i, value := range secrets {
+		if len(value) < MinSecretBytes {
+			return nil, fmt.Errorf("%w: secret %d has %d bytes, at least %d are needed", ErrShortSecret, i+1, len(value), MinSecretBytes)
+		}
+		s := secret{value: append([]byte(nil), value...)}
+		copy(s.id[:], label(value, "id"))
+		b.secrets = append(b.secrets, s)
+	}
+	return b, nil
+}
+
+// ID names the newest root secret without revealing it, so that replicas can
+// tell whether they share one.
+func (b *Box) ID() string { return hex.EncodeToString(b.secrets[0].id[:]) }
+
+// Seal encrypts plaintext for a purpose. The same purpose and associated data
+// are needed to open it: a value moved to another place does not open there.
+func (b *Box) Seal(purpose string, plaintext, associated []byte) ([]byte, error) {
+	s := b.secrets[0]
+	out := make([]byte, headerBytes, len(plaintext)+Overhead)
+	out[0] = version
+	copy(out[1:], s.id[:])
+	_, _ = rand.Read(out[1+idBytes:]) // never fails: crypto/rand.Read
+	salt, nonce := split(out)
+	aead, err := s.aead(purpose, salt)
+	if err != nil {
+		return nil, err
+	}
+	return aead.Seal(out, nonce, plaintext, associated), nil
+}
+
+// Open decrypts what [Box.Seal] sealed: [ErrUnknownSecret], [ErrUnreadable].
+func (b *Box) Open(purpose string, sealed, associated []byte) ([]byte, error) {
+	if len(sealed) < Overhead || sealed[0] != version {
+		return nil, ErrUnreadable
+	}
+	salt, nonce := split(sealed)
+	for _, s := range b.secrets {
+		if s.id != [idBytes]byte(sealed[1:1+idBytes]) {
+			continue
+		}
+		aead, err := s.aead(purpose, salt)
+		if err != nil {
+			return nil, err
+		}
+		plaintext, err := aead.Open(nil, nonce, sealed[headerBytes:], associated)
+		if err != nil {
+			return nil, ErrUnreadable
+		}
+		return plaintext, nil
+	}
+	return nil, ErrUnknownSecret
+}
+
+// MAC is a keyed hash of data for a purpose, 32 bytes, stable as long as the
+// newest root secret is: it names a thing in logs without revealing it.
+func (b *Box) MAC(purpose string, data []byte) []byte {
+	mac := hmac.New(sha256.New, label(b.secrets[0].value, "mac/"+purpose))
+	mac.Write(data)
+	return mac.Sum(nil)
+}
+
+func split(sealed []byte) (salt, nonce []byte) {
+	rest := sealed[1+idBytes : headerBytes]
+	return rest[:saltBytes], rest[saltBytes:]
+}
+
+// aead is the cipher of one value (HKDF, RFC 5869). Purposes are constants of
+// this program, so no two uses share a key.
+func (s secret) aead(purpose string, salt []byte) (cipher.AEAD, error) {
+	key, err := hkdf.Key(sha256.New, s.value, salt, "wxgate/v1/seal/"+purpose, keyBytes)
+	if err != nil {
+		return nil, fmt.Errorf("deriving a sealing key: %w", err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("making a sealing cipher: %w", err)
+	}
+	return cipher.NewGCM(block)
+}
+
+// label derives what is not a cipher's key: an HMAC of the use under the root.
+func label(root []byte, use string) []byte {
+	mac := hmac.New(sha256.New, root)
+	mac.Write([]byte("wxgate/v1/" + use))
+	return mac.Sum(nil)
+}

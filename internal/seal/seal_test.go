@@ -1,0 +1,142 @@
+package seal_test
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/seal"
+)
+
+var (
+	oldSecret = bytes.Repeat([]byte("o"), seal.MinSecretBytes)
+	newSecret = bytes.Repeat([]byte("n"), seal.MinSecretBytes)
+)
+
+func mustBox(t testing.TB, secrets ...[]byte) *seal.Box {
+	t.Helper()
+	box, err := seal.New(secrets...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return box
+}
+
+func mustSeal(t testing.TB, box *seal.Box, associated []byte) []byte {
+	t.Helper()
+	sealed, err := box.Seal("p", []byte("text"), associated)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sealed
+}
+
+func TestNewRefusesShortSecrets(t *testing.T) {
+	t.Parallel()
+	for name, secrets := range map[string][][]byte{
+		"none":         {},
+		"empty":        {{}},
+		"31 bytes":     {make([]byte, 31)},
+		"short second": {newSecret, []byte("short")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := seal.New(secrets...); !errors.Is(err, seal.ErrShortSecret) {
+				t.Fatalf("got %v, want ErrShortSecret", err)
+			}
+		})
+	}
+}
+
+func TestRotation(t *testing.T) {
+	t.Parallel()
+	sealed := mustSeal(t, mustBox(t, oldSecret), []byte("aad"))
+	got, err := mustBox(t, newSecret, oldSecret).Open("p", sealed, []byte("aad"))
+	if err != nil || string(got) != "text" {
+		t.Fatalf("got %q, %v", got, err)
+	}
+	if _, err := mustBox(t, newSecret).Open("p", sealed, []byte("aad")); !errors.Is(err, seal.ErrUnknownSecret) {
+		t.Fatalf("got %v, want ErrUnknownSecret", err)
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	t.Parallel()
+	box := mustBox(t, newSecret)
+	sealed := mustSeal(t, box, []byte("aad"))
+	flipped := func(i int) []byte {
+		b := bytes.Clone(sealed)
+		b[i] ^= 1
+		return b
+	}
+	for _, tc := range []struct {
+		name, purpose, aad string
+		sealed             []byte
+		want               error
+	}{
+		{"other purpose", "q", "aad", sealed, seal.ErrUnreadable},
+		{"other associated data", "p", "aae", sealed, seal.ErrUnreadable},
+		{"other version", "p", "aad", flipped(0), seal.ErrUnreadable},
+		{"other secret id", "p", "aad", flipped(1), seal.ErrUnknownSecret},
+		{"salt changed", "p", "aad", flipped(5), seal.ErrUnreadable},
+		{"nonce changed", "p", "aad", flipped(21), seal.ErrUnreadable},
+		{"text changed", "p", "aad", flipped(33), seal.ErrUnreadable},
+		{"tag changed", "p", "aad", flipped(len(sealed) - 1), seal.ErrUnreadable},
+		{"cut", "p", "aad", sealed[:len(sealed)-1], seal.ErrUnreadable},
+		{"empty", "p", "aad", nil, seal.ErrUnreadable},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			if _, err := box.Open(tc.purpose, tc.sealed, []byte(tc.aad)); !errors.Is(err, tc.want) {
+				t.Fatalf("got %v, want %v", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestSealedValuesDiffer(t *testing.T) {
+	t.Parallel()
+	box := mustBox(t, newSecret)
+	a, b := mustSeal(t, box, nil), mustSeal(t, box, nil)
+	if bytes.Equal(a, b) {
+		t.Fatal("one plaintext was sealed to one value twice")
+	}
+	if len(a) != len("text")+seal.Overhead {
+		t.Fatalf("sealed %d bytes to %d, Overhead says %d", len("text"), len(a), seal.Overhead)
+	}
+}
+
+func TestMACAndID(t *testing.T) {
+	t.Parallel()
+	one, other := mustBox(t, newSecret), mustBox(t, oldSecret)
+	if !bytes.Equal(one.MAC("p", []byte("x")), mustBox(t, newSecret, oldSecret).MAC("p", []byte("x"))) {
+		t.Error("the MAC changed although the newest secret did not")
+	}
+	for name, differs := range map[string][]byte{
+		"secret":  other.MAC("p", []byte("x")),
+		"purpose": one.MAC("q", []byte("x")),
+		"data":    one.MAC("p", []byte("y")),
+	} {
+		if bytes.Equal(one.MAC("p", []byte("x")), differs) {
+			t.Errorf("the MAC does not depend on the %s", name)
+		}
+	}
+	if one.ID() == other.ID() {
+		t.Error("two secrets have one ID")
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	box, err := seal.New(newSecret)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(mustSeal(f, box, nil))
+	f.Add([]byte{1})
+	f.Fuzz(func(t *testing.T, sealed []byte) {
+		plaintext, err := box.Open("p", sealed, nil)
+		if err == nil && string(plaintext) != "text" {
+			t.Fatalf("opened a forgery: %q", plaintext)
+		}
+	})
+}
