@@ -1,0 +1,108 @@
+package caddymodule
+
+import (
+	"github.com/caddyserver/caddy/v2"
+)
+
+// MiniProgram is one mini program whose users the gateway admits.
+type MiniProgram struct {
+	// The mini program's appid, such as `wx4f4bc4dec97d474b`. Required.
+	AppID string `json:"appid"`
+
+	// The mini program's AppSecret. Required. Write a placeholder, `{env.X}` or
+	// `{file.X}`: it is resolved once, when the configuration is loaded, and then
+	// neither logged nor shown at `/config/`. A literal works too, with a warning,
+	// because Caddy itself shows it there.
+	Secret string `json:"secret,omitempty"`
+
+	// Where the platform's API is. Default `https://api.weixin.qq.com`. Set it
+	// for a forward proxy or the simulator.
+	API string `json:"api,omitempty"`
+
+	// How old decrypted open data may be, by its watermark. Default 1h when
+	// unset; 0 admits any age, which lets recorded data be replayed for ever.
+	Watermark *caddy.Duration `json:"watermark,omitempty"`
+}
+
+// TokenConfig says what the tokens look like and how long they live.
+type TokenConfig struct {
+	// `iss` of every token. Default `wxgate`. Changing it logs nobody out.
+	Issuer string `json:"issuer,omitempty"`
+
+	// `aud` of every access token. Default: the issuer. Changing it logs nobody
+	// out.
+	Audience []string `json:"audience,omitempty"`
+
+	// EdDSA, ES256, RS256 or HS256. Default EdDSA. Changing it makes a new key;
+	// tokens of the old one stay valid until they expire.
+	Alg string `json:"alg,omitempty"`
+
+	// The signing key: a PEM private key or, for HS256, a secret of at least 32
+	// bytes; a placeholder such as `{file.X}`. Default: generated at the first
+	// start and kept in Caddy's storage.
+	Key string `json:"key,omitempty"`
+
+	// How long an access token lives. Default 1h.
+	Access caddy.Duration `json:"access,omitempty"`
+
+	// How long a session lives from its login, whatever happens. Default 30d.
+	Refresh caddy.Duration `json:"refresh,omitempty"`
+
+	// How long a session lives without a refresh. Default 7d.
+	Idle caddy.Duration `json:"idle,omitempty"`
+
+	// How long a generated key signs before the next one does. Default 30d. Old
+	// keys verify until their last token ends. A configured key never rotates.
+	Rotate caddy.Duration `json:"rotate,omitempty"`
+}
+
+// StoreConfig says where sessions are kept.
+type StoreConfig struct {
+	// `bolt` (default) keeps them in one file, `memory` only until the process
+	// ends.
+	Kind string `json:"kind,omitempty"`
+
+	// With bolt, the file. Default `wxgate/wxgate.db` in Caddy's data directory.
+	Path string `json:"path,omitempty"`
+}
+
+// HeaderNames are the request headers that carry the identity to the upstream.
+// A name left empty stands for its default.
+type HeaderNames struct {
+	// The caller's openid. Default `X-WX-OPENID`.
+	OpenID string `json:"openid,omitempty"`
+	// The caller's unionid, when known. Default `X-WX-UNIONID`.
+	UnionID string `json:"unionid,omitempty"`
+	// The mini program's appid. Default `X-WX-APPID`.
+	AppID string `json:"appid,omitempty"`
+	// `wx_client`, as on WeChat Cloud Hosting. Default `X-WX-SOURCE`.
+	Source string `json:"source,omitempty"`
+	// The session's ID. Default `X-WX-SESSION`.
+	Session string `json:"session,omitempty"`
+	// The verified phone number, when known. Default: not sent.
+	Phone string `json:"phone,omitempty"`
+	// A JWT that proves the identity to one upstream. Default: not sent.
+	Assertion string `json:"assertion,omitempty"`
+	// The assertion's `aud`: names the upstream. Required with Assertion.
+	AssertionAudience string `json:"assertion_audience,omitempty"`
+}
+
+// TokenSource says where a client puts its access token.
+type TokenSource struct {
+	// `header` (default), `query` or `cookie`.
+	Kind string `json:"kind,omitempty"`
+	// The header, query parameter or cookie. Default: the header Authorization,
+	// with the scheme Bearer.
+	Name string `json:"name,omitempty"`
+}
+
+// Requirement refuses identities that lack something, with 403.
+type Requirement struct {
+	// `phone`: the phone number was verified. `unionid`: it is known.
+	// `app`: the token is one of Apps'.
+	What string `json:"what"`
+	// With `app`, the appids that may enter.
+	Apps []string `json:"apps,omitempty"`
+	// Where it holds: exact paths, or prefixes that end in /*.
+	Paths []string `json:"paths"`
+}

@@ -1,0 +1,176 @@
+package caddymodule
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+const (
+	sourceHeader = "header"
+	sourceQuery  = "query"
+	sourceCookie = "cookie"
+
+	headerAuthorization = "Authorization"
+	schemeBearer        = "bearer"
+
+	// queryBearer is the parameter of RFC 6750 section 2.3. It is no source of
+	// ours unless configured, but a request that has it beside a token used two
+	// methods.
+	queryBearer = "access_token"
+)
+
+// errTwoTokens refuses a request that carries more than one token (RFC 6750
+// section 2). Otherwise the gateway would check one and the upstream, or a proxy
+// on the way, believe the other.
+var errTwoTokens = func() *problem {
+	p := badRequest("Send one access token, in one place.")
+	p.bearer = "invalid_request"
+	return p
+}()
+
+// credentials finds the access token of a request and takes it out.
+type credentials struct {
+	source  TokenSource
+	forward bool // leave the token in the request
+}
+
+func newCredentials(source TokenSource, forward bool) (credentials, error) {
+	c := credentials{source: source, forward: forward}
+	switch c.source.Kind {
+	case "":
+		c.source = TokenSource{Kind: sourceHeader, Name: headerAuthorization}
+	case sourceHeader:
+		if c.source.Name == "" {
+			c.source.Name = headerAuthorization
+		}
+		c.source.Name = http.CanonicalHeaderKey(c.source.Name)
+		if !httpguts.ValidHeaderFieldName(c.source.Name) {
+			return c, fmt.Errorf("token_from header: %q is not a header name", c.source.Name)
+		}
+	case sourceQuery, sourceCookie:
+		if !httpguts.ValidHeaderFieldName(c.source.Name) {
+			return c, fmt.Errorf("token_from %s: %q is not a name", c.source.Kind, c.source.Name)
+		}
+	default:
+		return c, fmt.Errorf("token_from: %q is not one of header, query, cookie", c.source.Kind)
+	}
+	return c, nil
+}
+
+// take returns the request's token, "" when there is none, and removes it from
+// the request, so that an upstream's log or error page cannot leak it.
+func (c credentials) take(r *http.Request) (string, error) {
+	switch c.source.Kind {
+	case sourceQuery:
+		return c.takeQuery(r)
+	case sourceCookie:
+		return c.takeCookie(r)
+	default:
+		return c.takeHeader(r)
+	}
+}
+
+func (c credentials) takeHeader(r *http.Request) (string, error) {
+	values := r.Header[c.source.Name]
+	if c.source.Name != headerAuthorization {
+		return c.single(values, func() { delete(r.Header, c.source.Name) })
+	}
+	var tokens []string
+	for _, value := range values {
+		scheme, token, _ := strings.Cut(value, " ")
+		if strings.EqualFold(scheme, schemeBearer) {
+			tokens = append(tokens, strings.TrimLeft(token, " "))
+		}
+	}
+	if len(tokens) == 0 {
+		return "", nil // another scheme is the upstream's business
+	}
+	if len(values) > 1 || hasQueryParameter(r.URL.RawQuery, queryBearer) {
+		c.remove(func() { delete(r.Header, headerAuthorization) })
+		return "", errTwoTokens
+	}
+	return c.single(tokens, func() { delete(r.Header, headerAuthorization) })
+}
+
+func (c credentials) takeQuery(r *http.Request) (string, error) {
+	if r.URL.RawQuery == "" {
+		return "", nil
+	}
+	var values []string
+	var rest []string
+	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if decoded, err := url.QueryUnescape(name); err != nil || decoded != c.source.Name {
+			rest = append(rest, pair)
+			continue
+		}
+		values = append(values, value)
+	}
+	return c.single(values, func() {
+		r.URL.RawQuery = strings.Join(rest, "&")
+		r.RequestURI = r.URL.RequestURI()
+	})
+}
+
+func (c credentials) takeCookie(r *http.Request) (string, error) {
+	var values []string
+	var rest []string
+	for _, line := range r.Header["Cookie"] {
+		for pair := range strings.SplitSeq(line, ";") {
+			pair = strings.TrimSpace(pair)
+			if name, value, _ := strings.Cut(pair, "="); name == c.source.Name {
+				values = append(values, value)
+			} else if pair != "" {
+				rest = append(rest, pair)
+			}
+		}
+	}
+	return c.single(values, func() {
+		if len(rest) == 0 {
+			delete(r.Header, "Cookie")
+			return
+		}
+		r.Header["Cookie"] = []string{strings.Join(rest, "; ")}
+	})
+}
+
+// single removes the token and returns it, when there was exactly one.
+func (c credentials) single(values []string, remove func()) (string, error) {
+	if len(values) == 0 {
+		return "", nil
+	}
+	c.remove(remove)
+	if len(values) > 1 || strings.ContainsAny(values[0], ", ") {
+		return "", errTwoTokens
+	}
+	return values[0], nil
+}
+
+func (c credentials) remove(remove func()) {
+	if !c.forward {
+		remove()
+	}
+}
+
+// hasQueryParameter reports whether a query names a parameter, in any spelling.
+func hasQueryParameter(query, name string) bool {
+	for query != "" {
+		var pair string
+		pair, query, _ = strings.Cut(query, "&")
+		key, _, _ := strings.Cut(pair, "=")
+		if key == name {
+			return true
+		}
+		if !strings.ContainsAny(key, "%+") {
+			continue
+		}
+		if decoded, err := url.QueryUnescape(key); err == nil && decoded == name {
+			return true
+		}
+	}
+	return false
+}

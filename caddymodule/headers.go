@@ -1,0 +1,191 @@
+package caddymodule
+
+import (
+	"fmt"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// reservedPrefix is the namespace that only the gateway writes: WeChat Cloud
+// Hosting's, today's names and those to come.
+const reservedPrefix = "x-wx-"
+
+// sourceClient is what Cloud Hosting sends for a call from a mini program.
+const sourceClient = "wx_client"
+
+// identityHeaders writes who is calling, and sees to it that nobody else does.
+type identityHeaders struct {
+	names   HeaderNames // canonical; "" where a header is off
+	managed []string    // folded
+}
+
+// newIdentityHeaders completes and checks the names.
+func newIdentityHeaders(n HeaderNames) (*identityHeaders, error) {
+	h := &identityHeaders{names: n}
+	for _, d := range []struct {
+		name     *string
+		fallback string
+	}{
+		{&h.names.OpenID, "X-WX-OPENID"},
+		{&h.names.UnionID, "X-WX-UNIONID"},
+		{&h.names.AppID, "X-WX-APPID"},
+		{&h.names.Source, "X-WX-SOURCE"},
+		{&h.names.Session, "X-WX-SESSION"},
+		{&h.names.Phone, ""},
+		{&h.names.Assertion, ""},
+	} {
+		if *d.name == "" {
+			*d.name = d.fallback
+		}
+		if *d.name == "" {
+			continue
+		}
+		if err := h.manage(*d.name); err != nil {
+			return nil, err
+		}
+		*d.name = textproto.CanonicalMIMEHeaderKey(*d.name)
+	}
+	if (h.names.Assertion == "") != (h.names.AssertionAudience == "") {
+		return nil, fmt.Errorf("the assertion header needs a name and an audience: headers { assertion <name> <audience> }")
+	}
+	return h, nil
+}
+
+// unusableHeaders are names whose meaning HTTP or the proxy owns: an identity
+// under one of them would be dropped, or change how the request is sent.
+var unusableHeaders = map[string]struct{}{
+	"authorization": {}, "proxy-authorization": {}, "cookie": {}, "host": {}, "connection": {}, "keep-alive": {},
+	"proxy-connection": {}, "proxy-authenticate": {}, "te": {}, "trailer": {}, "transfer-encoding": {}, "upgrade": {},
+	"content-length": {}, "content-type": {}, "expect": {}, "early-data": {}, "via": {}, "forwarded": {},
+	"x-forwarded-for": {}, "x-forwarded-host": {}, "x-forwarded-proto": {},
+}
+
+func (h *identityHeaders) manage(name string) error {
+	folded := foldHeaderName(name)
+	if !httpguts.ValidHeaderFieldName(name) || strings.ContainsAny(name, "_.") {
+		return fmt.Errorf("header name %q: use letters, digits and hyphens", name)
+	}
+	if _, ok := unusableHeaders[folded]; ok {
+		return fmt.Errorf("header name %q cannot carry an identity: HTTP or the proxy gives it a meaning of its own", name)
+	}
+	if slices.Contains(h.managed, folded) {
+		return fmt.Errorf("header name %q stands for two things", name)
+	}
+	h.managed = append(h.managed, folded)
+	return nil
+}
+
+// isManaged reports whether a name would be read as one of ours by any upstream.
+// CGI, PHP and WSGI lose letter case and every mark: to them X_WX.OPENID is
+// X-WX-OPENID.
+func (h *identityHeaders) isManaged(name string) bool {
+	if len(name) >= len(reservedPrefix) && equalFolded(name[:len(reservedPrefix)], reservedPrefix) {
+		return true
+	}
+	for _, managed := range h.managed {
+		if equalFolded(name, managed) {
+			return true
+		}
+	}
+	return false
+}
+
+// equalFolded compares a header name with a folded one, without allocating: it
+// runs for every header of every request.
+func equalFolded(name, folded string) bool {
+	if len(name) != len(folded) {
+		return false
+	}
+	for i := range len(name) {
+		if foldByte(name[i]) != folded[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func foldHeaderName(name string) string {
+	b := []byte(name)
+	for i, c := range b {
+		b[i] = foldByte(c)
+	}
+	return string(b)
+}
+
+func foldByte(c byte) byte {
+	switch {
+	case 'A' <= c && c <= 'Z':
+		return c + ('a' - 'A')
+	case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+		return c
+	default:
+		return '-'
+	}
+}
+
+// strip deletes every managed header and returns how many there were. It walks
+// the map, because Header.Del canonicalises and would miss X_WX_OPENID.
+//
+// It also cuts the Connection header down to its own options: Caddy removes the
+// headers that Connection names after this handler has run, so that
+// "Connection: x-wx-openid" would send an authenticated request upstream with no
+// identity on it. Request trailers go for the same reason: some upstreams merge
+// them into the headers.
+func (h *identityHeaders) strip(r *http.Request) (stripped int) {
+	for name := range r.Header {
+		if h.isManaged(name) {
+			delete(r.Header, name)
+			stripped++
+		}
+	}
+	if connection, ok := r.Header["Connection"]; ok {
+		keepConnectionOptions(r.Header, connection)
+	}
+	for name := range r.Trailer {
+		if h.isManaged(name) {
+			stripped++
+		}
+	}
+	r.Trailer = nil
+	return stripped
+}
+
+// keepConnectionOptions drops every Connection token that names a header.
+func keepConnectionOptions(header http.Header, values []string) {
+	var kept []string
+	for _, value := range values {
+		for token := range strings.SplitSeq(value, ",") {
+			switch token = strings.ToLower(textproto.TrimString(token)); token {
+			case "close", "keep-alive", "upgrade", "te":
+				kept = append(kept, token)
+			}
+		}
+	}
+	if len(kept) == 0 {
+		delete(header, "Connection")
+		return
+	}
+	header["Connection"] = []string{strings.Join(kept, ", ")}
+}
+
+// set writes the identity: one value each, and none for what is unknown.
+func (h *identityHeaders) set(header http.Header, id *auth.Identity, assertion string) {
+	put := func(name, value string) {
+		if name != "" && value != "" {
+			header[name] = []string{value}
+		}
+	}
+	put(h.names.OpenID, string(id.OpenID))
+	put(h.names.UnionID, string(id.UnionID))
+	put(h.names.AppID, string(id.App))
+	put(h.names.Source, sourceClient)
+	put(h.names.Session, string(id.Session))
+	put(h.names.Phone, id.Phone)
+	put(h.names.Assertion, assertion)
+}

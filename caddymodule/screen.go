@@ -1,0 +1,62 @@
+package caddymodule
+
+import (
+	"net/http"
+	"strings"
+)
+
+// screen refuses what would leave the rules of a request and an answer.
+//
+// An upgrade turns the connection into a tunnel that no rule sees into. Only
+// WebSocket is let through: over h2c, an upstream that answers 101 would accept
+// further requests with any header, "x-wx-openid: victim" among them
+// (CVE-2026-88008). CONNECT asks for a tunnel outright, but for the extended
+// CONNECT that WebSocket over HTTP/2 and HTTP/3 is (RFC 8441, RFC 9220); TRACE
+// sends the credentials back.
+func screen(r *http.Request) *problem {
+	switch r.Method {
+	case http.MethodTrace:
+		return refusedMethod("TRACE is not served.")
+	case http.MethodConnect:
+		if !extendedConnect(r) {
+			return refusedMethod("CONNECT is not served, but for WebSocket over HTTP/2 and HTTP/3.")
+		}
+	}
+	upgrades, ok := r.Header["Upgrade"]
+	if ok && (len(upgrades) != 1 || !strings.EqualFold(strings.TrimSpace(upgrades[0]), "websocket")) {
+		return badRequest("The only protocol to upgrade to is websocket.")
+	}
+	delete(r.Header, "Http2-Settings") // belongs to an h2c upgrade alone
+	return nil
+}
+
+// extendedConnect reports whether a CONNECT is for WebSocket; net/http and
+// quic-go put the :protocol pseudo-header in different places.
+func extendedConnect(r *http.Request) bool {
+	switch r.ProtoMajor {
+	case 2:
+		return r.Header.Get(":protocol") == "websocket"
+	case 3:
+		return r.Proto == "websocket"
+	default:
+		return false
+	}
+}
+
+func refusedMethod(detail string) *problem {
+	p := badRequest(detail)
+	p.Status = http.StatusMethodNotAllowed
+	return p
+}
+
+// tooEarly reports whether a request came in TLS early data, which anyone on the
+// way may send again (RFC 8470): a login or a refresh must not be replayed.
+func tooEarly(r *http.Request) bool {
+	return r.TLS != nil && !r.TLS.HandshakeComplete || r.Header.Get("Early-Data") == "1"
+}
+
+// isPreflight reports whether a request is a CORS preflight (Fetch section
+// 3.2.2), and not just an OPTIONS that wants to be let in without a token.
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
+}
