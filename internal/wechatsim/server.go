@@ -21,10 +21,15 @@ const (
 	closeGrace = time.Second
 )
 
+// ErrNotLoopback means that the management side was to listen where others
+// than this machine could reach it.
+var ErrNotLoopback = errors.New("management address is not loopback")
+
 // A Server is a simulator that listens.
 type Server struct {
-	URL string // of the API, without a slash at the end
-	Sim *Sim
+	URL           string // of the API, without a slash at the end
+	ManagementURL string // of the management side
+	Sim           *Sim
 
 	servers   []*http.Server
 	serving   sync.WaitGroup
@@ -38,17 +43,29 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.APIAddr == "" {
 		cfg.APIAddr = loopbackAny
 	}
+	if cfg.ManagementAddr == "" {
+		cfg.ManagementAddr = loopbackAny
+	}
+	if err := checkLoopback(cfg.ManagementAddr); err != nil {
+		return nil, err
+	}
 	var lc net.ListenConfig
 	api, err := lc.Listen(ctx, "tcp", cfg.APIAddr)
 	if err != nil {
 		return nil, fmt.Errorf("listening for the API: %w", err)
 	}
+	management, err := lc.Listen(ctx, "tcp", cfg.ManagementAddr)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("listening for management: %w", err), api.Close())
+	}
 	sim := New(cfg)
 	srv := &Server{
-		URL: "http://" + api.Addr().String(),
-		Sim: sim,
+		URL:           "http://" + api.Addr().String(),
+		ManagementURL: "http://" + management.Addr().String(),
+		Sim:           sim,
 	}
 	srv.serve(api, sim.API())
+	srv.serve(management, sim.Management())
 	srv.stop = context.AfterFunc(ctx, srv.shutdown)
 	return srv, nil
 }
@@ -81,4 +98,23 @@ func (srv *Server) shutdown() {
 		}
 		srv.serving.Wait()
 	})
+}
+
+// checkLoopback refuses an address that others could reach: who reaches the
+// management side is every user at once.
+func checkLoopback(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrNotLoopback, err)
+	}
+	if !isLoopback(host) {
+		return fmt.Errorf("%w: %q", ErrNotLoopback, addr)
+	}
+	return nil
+}
+
+// isLoopback says whether host is this machine's own.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
