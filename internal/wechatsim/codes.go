@@ -1,0 +1,119 @@
+package wechatsim
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"time"
+)
+
+const (
+	// codeLifetime is how long a code of either kind can be exchanged. Both
+	// pages say five minutes.
+	codeLifetime = 5 * time.Minute
+
+	// codeMemory is how long after that a code still answers "used" when it
+	// was; later nobody asks, and it is an unknown code like any other.
+	codeMemory = time.Hour
+)
+
+// A codeKind says which call a code is good for: they are not interchangeable.
+type codeKind int
+
+const (
+	loginCode codeKind = iota
+	phoneCode
+)
+
+// A code is one ticket of a phone, to be exchanged once by the app's server.
+type code struct {
+	kind       codeKind
+	user       userKey
+	expires    time.Time
+	used       bool
+	sessionKey string      // login: what the login must answer; empty: a new key
+	phone      PhoneNumber // phone: what the exchange answers
+}
+
+// A Code is a minted code and whose it is.
+type Code struct {
+	Code      string    `json:"code"`
+	App       string    `json:"appid"`
+	OpenID    string    `json:"openid"`
+	ExpiresAt time.Time `json:"expires_at"`
+}
+
+// A Login is what a login is to bring besides the openid.
+type Login struct {
+	UnionID    string // the user's unionid from now on; empty: as it was
+	SessionKey string // answer this key instead of a new one
+}
+
+// MintCode does what wx.login does on the user's phone: it returns a code that
+// /sns/jscode2session takes once, within five minutes.
+//
+// WeChat says that wx.login may replace the session_key; the simulator always
+// does, and at the exchange. RotateSessionKey plays the earlier moment.
+func (s *Sim) MintCode(u User, l Login) (Code, error) {
+	if l.SessionKey != "" {
+		if _, err := decodeSessionKey(l.SessionKey); err != nil {
+			return Code{}, err
+		}
+	}
+	key, err := s.resolve(u)
+	if err != nil {
+		return Code{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if rec := s.userOf(key); l.UnionID != "" {
+		rec.unionid = l.UnionID
+	}
+	return s.mint("0"+(rand.Text() + rand.Text())[:31], &code{
+		kind: loginCode, user: key, sessionKey: l.SessionKey,
+	}), nil
+}
+
+// MintPhoneCode does what a press on <button open-type="getPhoneNumber"> does:
+// it returns a code that /wxa/business/getuserphonenumber takes once, within
+// five minutes. The user need not have logged in.
+func (s *Sim) MintPhoneCode(u User, p PhoneNumber) (Code, error) {
+	key, err := s.resolve(u)
+	if err != nil {
+		return Code{}, err
+	}
+	phone, err := p.normal(key.openid)
+	if err != nil {
+		return Code{}, err
+	}
+	var raw [32]byte
+	_, _ = rand.Read(raw[:]) // never fails: see crypto/rand
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.userOf(key)
+	return s.mint(hex.EncodeToString(raw[:]), &code{kind: phoneCode, user: key, phone: phone}), nil
+}
+
+// mint remembers c under value. Hold s.mu.
+func (s *Sim) mint(value string, c *code) Code {
+	now := s.Now()
+	c.expires = now.Add(codeLifetime)
+	s.codes.put(value, c, now, c.expires.Add(codeMemory))
+	return Code{Code: value, App: c.user.app, OpenID: c.user.openid, ExpiresAt: c.expires}
+}
+
+// usable finds a code of a kind and says with which errcode WeChat refuses it,
+// 0 when it does not. A code of the other kind is an invalid code. Hold s.mu.
+func (s *Sim) usable(value string, kind codeKind) (*code, int) {
+	c, ok := s.codes.get(value)
+	switch {
+	case value == "":
+		return nil, errCodeMissing
+	case !ok || c.kind != kind:
+		return nil, errInvalidCode
+	case c.used:
+		return nil, errCodeUsed
+	case !s.Now().Before(c.expires):
+		return nil, errInvalidCode
+	}
+	return c, 0
+}

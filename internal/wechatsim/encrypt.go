@@ -1,0 +1,170 @@
+package wechatsim
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/sha1" //nolint:gosec // WeChat's data signature is SHA-1; it is not ours to choose
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// ErrBadIV means that an iv given is not base64 of 16 bytes.
+var ErrBadIV = errors.New("bad iv")
+
+// A Sealing says how a phone encrypts. The zero value is what phones do.
+type Sealing struct {
+	SessionKey string    // default: the user's current one
+	IV         string    // base64 of 16 bytes; default: random
+	AppID      string    // of the watermark; default: the user's app
+	Timestamp  time.Time // of the watermark; default: the simulation's now
+	Exact      bool      // EncryptJSON: add no watermark, encrypt the bytes given
+}
+
+// An Encrypted is what a phone hands to the page: encryptedData and iv, and,
+// with a profile, its readable part and the signature over that.
+type Encrypted struct {
+	EncryptedData string `json:"encryptedData"`
+	IV            string `json:"iv"`
+	RawData       string `json:"rawData,omitempty"`
+	Signature     string `json:"signature,omitempty"`
+}
+
+// EncryptPhone does what <button open-type="getPhoneNumber"> did before it
+// gave codes: it encrypts the number under the user's session_key.
+func (s *Sim) EncryptPhone(u User, p PhoneNumber, how Sealing) (Encrypted, error) {
+	key, err := s.resolve(u)
+	if err != nil {
+		return Encrypted{}, err
+	}
+	if p, err = p.normal(key.openid); err != nil {
+		return Encrypted{}, err
+	}
+	return s.seal(u, marshalPlain(p.info(s.watermark(key, how))), how)
+}
+
+// EncryptProfile does what wx.getUserProfile does: it encrypts the profile
+// with openid and unionid, and signs its readable part.
+func (s *Sim) EncryptProfile(u User, p Profile, how Sealing) (Encrypted, error) {
+	key, err := s.resolve(u)
+	if err != nil {
+		return Encrypted{}, err
+	}
+	var unionid string
+	if err := s.change(u, func(rec *user) { unionid = rec.unionid }); err != nil {
+		return Encrypted{}, err
+	}
+	if how.SessionKey == "" { // one key for both, even if a login comes between
+		if how.SessionKey, err = s.SessionKey(u); err != nil {
+			return Encrypted{}, err
+		}
+	}
+	p = p.normal()
+	sealed, err := s.seal(u, marshalPlain(profileData{
+		OpenID: key.openid, Profile: p, UnionID: unionid, Watermark: s.watermark(key, how),
+	}), how)
+	if err != nil {
+		return Encrypted{}, err
+	}
+	sealed.RawData = string(marshalPlain(p))
+	sealed.Signature = DataSignature(sealed.RawData, how.SessionKey)
+	return sealed, nil
+}
+
+// EncryptJSON encrypts any data. A JSON object without a watermark gets one,
+// unless how.Exact; with it, data need not even be JSON.
+func (s *Sim) EncryptJSON(u User, data []byte, how Sealing) (Encrypted, error) {
+	key, err := s.resolve(u)
+	if err != nil {
+		return Encrypted{}, err
+	}
+	if !how.Exact {
+		if data, err = addWatermark(data, s.watermark(key, how)); err != nil {
+			return Encrypted{}, err
+		}
+	}
+	return s.seal(u, data, how)
+}
+
+// addWatermark puts mark at the end of an object that has none.
+func addWatermark(data []byte, mark watermark) ([]byte, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(data, &members); err != nil || members == nil {
+		return nil, fmt.Errorf("adding watermark: not a JSON object, encrypt it exact")
+	}
+	if _, ok := members["watermark"]; ok {
+		return data, nil
+	}
+	open := bytes.TrimSuffix(bytes.TrimSpace(data), []byte("}"))
+	comma := ","
+	if len(members) == 0 {
+		comma = ""
+	}
+	return fmt.Appendf(nil, `%s%s"watermark":%s}`, open, comma, marshalPlain(mark)), nil
+}
+
+// watermark is the mark of now and key's app, or what how has instead.
+func (s *Sim) watermark(key userKey, how Sealing) watermark {
+	mark := watermark{Timestamp: s.Now().Unix(), AppID: key.app}
+	if how.AppID != "" {
+		mark.AppID = how.AppID
+	}
+	if !how.Timestamp.IsZero() {
+		mark.Timestamp = how.Timestamp.Unix()
+	}
+	return mark
+}
+
+// seal encrypts plain with the key and iv of how, or u's own and a random one.
+func (s *Sim) seal(u User, plain []byte, how Sealing) (Encrypted, error) {
+	sessionKey, err := how.SessionKey, error(nil)
+	if sessionKey == "" {
+		if sessionKey, err = s.SessionKey(u); err != nil {
+			return Encrypted{}, err
+		}
+	}
+	key, err := decodeSessionKey(sessionKey)
+	if err != nil {
+		return Encrypted{}, err
+	}
+	iv := make([]byte, aes.BlockSize)
+	_, _ = rand.Read(iv) // never fails: see crypto/rand
+	if how.IV != "" {
+		if iv, err = base64.StdEncoding.DecodeString(how.IV); err != nil || len(iv) != aes.BlockSize {
+			return Encrypted{}, fmt.Errorf("%w: %q", ErrBadIV, how.IV)
+		}
+	}
+	sealed, err := encryptCBC(key, iv, plain)
+	if err != nil {
+		return Encrypted{}, err
+	}
+	return Encrypted{
+		EncryptedData: base64.StdEncoding.EncodeToString(sealed),
+		IV:            base64.StdEncoding.EncodeToString(iv),
+	}, nil
+}
+
+// encryptCBC is AES-128-CBC with PKCS#7 padding to blocks of 16 (开放数据校验与解密).
+// https://developers.weixin.qq.com/miniprogram/dev/framework/open-ability/signature.html
+func encryptCBC(key, iv, plain []byte) ([]byte, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("encrypting: %w", err)
+	}
+	pad := aes.BlockSize - len(plain)%aes.BlockSize
+	padded := append(bytes.Clone(plain), bytes.Repeat([]byte{byte(pad)}, pad)...)
+	cipher.NewCBCEncrypter(block, iv).CryptBlocks(padded, padded)
+	return padded, nil
+}
+
+// DataSignature is the signature a phone puts beside rawData:
+// hex(sha1(rawData + session_key)), the key as its base64 string.
+func DataSignature(rawData, sessionKey string) string {
+	sum := sha1.Sum([]byte(rawData + sessionKey)) //nolint:gosec // see the import
+	return hex.EncodeToString(sum[:])
+}

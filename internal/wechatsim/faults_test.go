@@ -1,0 +1,294 @@
+package wechatsim_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+const loginPath = "/sns/jscode2session"
+
+// arm arms f on srv.
+func arm(t *testing.T, srv *wechatsim.Server, f wechatsim.Fault) {
+	t.Helper()
+	if err := srv.Sim.Arm(f); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFaultsThatAnswerAnErrcode(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		fault wechatsim.Fault
+		want  string
+	}{
+		{wechatsim.Fault{Kind: wechatsim.FaultBusy}, `{"errcode":-1,`},
+		{wechatsim.Fault{Kind: wechatsim.FaultQuota}, `{"errcode":45009,`},
+		{wechatsim.Fault{Kind: wechatsim.FaultMinuteQuota}, `{"errcode":45011,`},
+		{wechatsim.Fault{Kind: wechatsim.FaultErrCode, ErrCode: 40029}, `{"errcode":40029,`},
+		{wechatsim.Fault{Kind: wechatsim.FaultErrCode, ErrCode: 40029, AsString: true}, `{"errcode":"40029",`},
+		{wechatsim.Fault{Kind: wechatsim.FaultErrCode, ErrCode: 99999}, `{"errcode":99999,`},
+	} {
+		t.Run(string(tt.fault.Kind), func(t *testing.T) {
+			t.Parallel()
+			srv := start(t)
+			tt.fault.Times = 1
+			arm(t, srv, tt.fault)
+			code := mint(t, srv, alice, wechatsim.Login{})
+			resp, body := send(t, "GET", loginURL(srv, apps[0], code), "")
+			if resp.StatusCode != 200 || !strings.HasPrefix(body, tt.want) || !strings.Contains(body, "req_id: ") {
+				t.Errorf("= %d %s, want 200 %s…", resp.StatusCode, body, tt.want)
+			}
+			// Struck once, and before the work: the code is good.
+			wantCode(t, call(t, "GET", loginURL(srv, apps[0], code), ""), 0)
+		})
+	}
+}
+
+func TestFaultsThatAreNotJSON(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		kind        wechatsim.FaultKind
+		status      int
+		contentType string
+		body        string
+	}{
+		{wechatsim.FaultHTML, 200, "text/html", "<html>"},
+		{wechatsim.FaultHTTP500, 502, "text/html", "<html>"},
+		{wechatsim.FaultEmpty, 200, "text/html; charset=gbk", ""},
+		{wechatsim.FaultRedirect, 302, "text/html", ""},
+	} {
+		t.Run(string(tt.kind), func(t *testing.T) {
+			t.Parallel()
+			srv := start(t)
+			arm(t, srv, wechatsim.Fault{Path: loginPath, Kind: tt.kind})
+			resp, body := send(t, "GET", loginURL(srv, apps[0], "x"), "")
+			if resp.StatusCode != tt.status || resp.Header.Get("Content-Type") != tt.contentType {
+				t.Errorf("= %d %q, want %d %q", resp.StatusCode, resp.Header.Get("Content-Type"), tt.status, tt.contentType)
+			}
+			if !strings.HasPrefix(body, tt.body) || tt.body == "" && body != "" {
+				t.Errorf("body = %q, want %q", body, tt.body)
+			}
+			if tt.kind == wechatsim.FaultRedirect && resp.Header.Get("Location") != "/moved" {
+				t.Errorf("Location = %q", resp.Header.Get("Location"))
+			}
+		})
+	}
+}
+
+func TestFaultControl(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultControl})
+	_, body := send(t, "GET", loginURL(srv, apps[0], mint(t, srv, alice, wechatsim.Login{})), "")
+	if json.Valid([]byte(body)) || !strings.Contains(body, "\x01") || !strings.Contains(body, `"openid":"alice"`) {
+		t.Errorf("body = %q, want the right answer with raw control characters", body)
+	}
+}
+
+func TestFaultHuge(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultHuge})
+	r := call(t, "GET", loginURL(srv, apps[0], mint(t, srv, alice, wechatsim.Login{})), "")
+	if r.OpenID != "alice" {
+		t.Errorf("openid = %q", r.OpenID)
+	}
+	if _, body := send(t, "GET", srv.URL+"/nothing", ""); len(body) <= 1<<20 {
+		t.Errorf("%d bytes, want more than 1 MiB", len(body))
+	}
+}
+
+func TestFaultTruncated(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultTruncated})
+	resp, err := client.Get(loginURL(srv, apps[0], mint(t, srv, alice, wechatsim.Login{})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if !errors.Is(err, io.ErrUnexpectedEOF) || len(body) == 0 || int64(len(body)) >= resp.ContentLength {
+		t.Errorf("%d of %d bytes, %v; want half and unexpected EOF", len(body), resp.ContentLength, err)
+	}
+}
+
+func TestFaultSlow(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	const delay = 200 * time.Millisecond
+	arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultSlow, Delay: delay})
+	began := time.Now()
+	r := call(t, "GET", loginURL(srv, apps[0], mint(t, srv, alice, wechatsim.Login{})), "")
+	if took := time.Since(began); r.OpenID != "alice" || took < delay*9/10 {
+		t.Errorf("openid %q after %v, want the right answer after %v", r.OpenID, took, delay)
+	}
+}
+
+func TestFaultDelay(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	const delay = 100 * time.Millisecond
+	arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultBusy, Delay: delay})
+	began := time.Now()
+	wantCode(t, call(t, "GET", srv.URL+loginPath, ""), -1)
+	if took := time.Since(began); took < delay {
+		t.Errorf("answered after %v, want %v", took, delay)
+	}
+}
+
+func TestFaultReset(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultReset})
+	resp, err := client.Get(srv.URL + loginPath)
+	if err == nil {
+		resp.Body.Close()
+	}
+	if !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, io.EOF) {
+		t.Errorf("err = %v, want a reset connection", err)
+	}
+}
+
+func TestFaultTimeoutEndsWithTheClient(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultTimeout})
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, srv.URL+loginPath, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Do(req)
+	if err == nil {
+		resp.Body.Close()
+	}
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("err = %v, want the client's own deadline", err)
+	}
+}
+
+func TestFaultTimeoutEndsWithTheSimulator(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultTimeout})
+	failed := make(chan error, 1)
+	go func() {
+		resp, err := client.Get(srv.URL + loginPath)
+		if err == nil {
+			resp.Body.Close()
+		}
+		failed <- err
+	}()
+	waitForRequest(t, srv)
+	if err := srv.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-failed; err == nil {
+		t.Error("a hanging request was answered")
+	}
+}
+
+// A code that was spent before the answer was lost is the case a careful
+// gateway must not retry.
+func TestFaultAfterTheWork(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []wechatsim.FaultKind{wechatsim.FaultReset, wechatsim.FaultTimeout} {
+		for after, want := range map[bool]int{true: 40163, false: 0} {
+			srv := start(t)
+			arm(t, srv, wechatsim.Fault{Path: loginPath, Kind: kind, Times: 1, After: after})
+			target := loginURL(srv, apps[0], mint(t, srv, alice, wechatsim.Login{}))
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if resp, err := client.Do(req); err == nil {
+				resp.Body.Close()
+				t.Error("the fault did not strike")
+			}
+			cancel()
+			wantCode(t, call(t, "GET", target, ""), want)
+			if log := srv.Sim.Requests(loginPath); (log[0].Answer == wechatsim.AnswerOK) != after || log[0].Fault != kind {
+				t.Errorf("noted as %q %q", log[0].Answer, log[0].Fault)
+			}
+		}
+	}
+}
+
+func TestFaultPathTimesAndOrder(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	arm(t, srv, wechatsim.Fault{Path: loginPath, Kind: wechatsim.FaultBusy, Times: 2})
+	arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultQuota})
+	for _, want := range []int{-1, -1, 45009, 45009} {
+		wantCode(t, call(t, "GET", srv.URL+loginPath, ""), want)
+	}
+	wantCode(t, call(t, "GET", srv.URL+"/cgi-bin/token", ""), 45009)
+	if left := srv.Sim.Faults(); len(left) != 1 || left[0].Kind != wechatsim.FaultQuota {
+		t.Errorf("armed = %+v, want the quota alone", left)
+	}
+	srv.Sim.ClearFaults()
+	wantCode(t, call(t, "GET", srv.URL+loginPath, ""), 41002)
+}
+
+func TestFaultProbabilityIsRepeatable(t *testing.T) {
+	t.Parallel()
+	var runs [2]string
+	for i := range runs {
+		sim := wechatsim.New(wechatsim.Config{Seed: 7})
+		if err := sim.Arm(wechatsim.Fault{Kind: wechatsim.FaultBusy, Probability: 0.5}); err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			w := httptest.NewRecorder()
+			sim.API().ServeHTTP(w, httptest.NewRequest("GET", loginPath, nil))
+			runs[i] += map[bool]string{true: "x", false: "."}[strings.Contains(w.Body.String(), ":-1,")]
+		}
+	}
+	if struck := strings.Count(runs[0], "x"); struck < 30 || struck > 70 || runs[0] != runs[1] {
+		t.Errorf("runs:\n%s\n%s\nwant the same, about half struck", runs[0], runs[1])
+	}
+}
+
+func TestFaultsThatCannotBeArmed(t *testing.T) {
+	t.Parallel()
+	sim := wechatsim.New(wechatsim.Config{})
+	for _, f := range []wechatsim.Fault{
+		{},
+		{Kind: "unheard of"},
+		{Kind: wechatsim.FaultErrCode},
+		{Kind: wechatsim.FaultBusy, Path: "sns"},
+		{Kind: wechatsim.FaultBusy, Times: -1},
+		{Kind: wechatsim.FaultBusy, Delay: -1},
+		{Kind: wechatsim.FaultBusy, Probability: 1.1},
+	} {
+		if err := sim.Arm(f); !errors.Is(err, wechatsim.ErrBadFault) {
+			t.Errorf("%+v: %v, want ErrBadFault", f, err)
+		}
+	}
+}
+
+func TestFaultWithoutAConnectionToDrop(t *testing.T) {
+	t.Parallel()
+	sim := wechatsim.New(wechatsim.Config{})
+	if err := sim.Arm(wechatsim.Fault{Kind: wechatsim.FaultReset}); err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	sim.API().ServeHTTP(w, httptest.NewRequest("GET", loginPath, nil))
+	if w.Code != http.StatusBadGateway {
+		t.Errorf("= %d, want 502", w.Code)
+	}
+}

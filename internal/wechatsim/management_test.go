@@ -1,0 +1,243 @@
+package wechatsim_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// manage makes a management request that must answer status.
+func manage(t *testing.T, srv *wechatsim.Server, status int, method, path, body string) string {
+	t.Helper()
+	resp, got := send(t, method, srv.ManagementURL+path, body)
+	if resp.StatusCode != status {
+		t.Fatalf("%s %s = %d %q, want %d", method, path, resp.StatusCode, got, status)
+	}
+	return got
+}
+
+// manageJSON is manage for an answer 200 in JSON, read into v.
+func manageJSON(t *testing.T, srv *wechatsim.Server, method, path, body string, v any) {
+	t.Helper()
+	got := manage(t, srv, 200, method, path, body)
+	if err := json.Unmarshal([]byte(got), v); err != nil {
+		t.Fatalf("%s %s: %v in %q", method, path, err, got)
+	}
+}
+
+func TestManagementCodes(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	code := manage(t, srv, 200, "GET", "/code?openid=alice", "")
+	r := call(t, "GET", loginURL(srv, apps[0], code), "")
+	if r.OpenID != "alice" {
+		t.Errorf("openid = %q, want alice", r.OpenID)
+	}
+	var full wechatsim.Code
+	manageJSON(t, srv, "POST", "/codes",
+		`{"appid":"wxbbbbbbbbbbbbbbbb","user":"bob","unionid":"u","session_key":"tiihtNczf5v6AKRyjwEUhQ=="}`, &full)
+	r = call(t, "GET", loginURL(srv, apps[1], full.Code), "")
+	if r.OpenID != wechatsim.OpenIDFor(apps[1].ID, "bob") || r.UnionID != "u" || r.SessionKey != "tiihtNczf5v6AKRyjwEUhQ==" {
+		t.Errorf("= %+v", r)
+	}
+	if got := manage(t, srv, 200, "GET", "/session-key?appid=wxbbbbbbbbbbbbbbbb&user=bob", ""); got != r.SessionKey {
+		t.Errorf("session-key = %q, want %q", got, r.SessionKey)
+	}
+}
+
+func TestManagementPhoneCodes(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	token := stableToken(t, srv, apps[0], false).AccessToken
+	code := manage(t, srv, 200, "GET", "/phone-code?openid=alice&phone=10000000001", "")
+	var full wechatsim.Code
+	manageJSON(t, srv, "POST", "/phone-codes", `{"openid":"alice","phone":"7700900123","country":"44"}`, &full)
+	for code, want := range map[string]string{code: "10000000001", full.Code: "+447700900123"} {
+		if got := phone(t, srv, token, fmt.Sprintf(`{"code":%q,"openid":"alice"}`, code)).PhoneInfo.PhoneNumber; got != want {
+			t.Errorf("phoneNumber = %q, want %q", got, want)
+		}
+	}
+}
+
+func TestManagementEncrypts(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	manage(t, srv, 409, "GET", "/encrypted-phone?openid=alice", "")
+	key := login(t, srv, alice, wechatsim.Login{}).SessionKey
+	var snake struct {
+		Data string `json:"encrypted_data"`
+		IV   string `json:"iv"`
+		Raw  string `json:"raw_data"`
+		Sig  string `json:"signature"`
+	}
+	manageJSON(t, srv, "GET", "/encrypted-phone?openid=alice&phone=10000000001&watermark_appid=wxother&watermark_timestamp=5", "", &snake)
+	got := decrypt(t, key, wechatsim.Encrypted{EncryptedData: snake.Data, IV: snake.IV})
+	if want := `"watermark":{"timestamp":5,"appid":"wxother"}}`; !strings.HasSuffix(string(got), want) {
+		t.Errorf("plaintext = %s, want it to end in %s", got, want)
+	}
+	manageJSON(t, srv, "GET", "/encrypted-profile?openid=alice", "", &snake)
+	if snake.Sig != wechatsim.DataSignature(snake.Raw, key) || snake.Raw == "" {
+		t.Errorf("raw_data %q signed %q", snake.Raw, snake.Sig)
+	}
+	for body, want := range map[string]string{
+		`{"openid":"alice","kind":"phone","phone":"10000000001"}`:                 `{"phoneNumber":"10000000001"`,
+		`{"openid":"alice","kind":"profile","profile":{"nickName":"Band"}}`:       `{"openId":"alice","nickName":"Band"`,
+		`{"openid":"alice","kind":"json","json":{"stepInfoList":[]}}`:             `{"stepInfoList":[],"watermark"`,
+		`{"openid":"alice","kind":"json","json":{"stepInfoList":1},"exact":true}`: `{"stepInfoList":1}`,
+	} {
+		var e wechatsim.Encrypted
+		manageJSON(t, srv, "POST", "/encrypt", body, &e)
+		if got := string(decrypt(t, key, e)); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: plaintext = %s, want %s…", body, got, want)
+		}
+	}
+}
+
+func TestManagementUsers(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	key := login(t, srv, alice, wechatsim.Login{}).SessionKey
+	if got := manage(t, srv, 200, "POST", "/session-key/rotate", `{"openid":"alice"}`); got == key {
+		t.Error("the key was not rotated")
+	}
+	manage(t, srv, 204, "DELETE", "/session-key?openid=alice", "")
+	manage(t, srv, 409, "GET", "/session-key?openid=alice", "")
+	for body, want := range map[string]int{`{"openid":"alice"}`: 40226, `{"openid":"alice","high_risk":false}`: 0} {
+		manage(t, srv, 204, "POST", "/high-risk", body)
+		wantCode(t, call(t, "GET", loginURL(srv, apps[0], mint(t, srv, alice, wechatsim.Login{})), ""), want)
+	}
+}
+
+func TestManagementClockAndTokens(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	token := stableToken(t, srv, apps[0], false).AccessToken
+	code := mint(t, srv, alice, wechatsim.Login{})
+	if got := manage(t, srv, 200, "POST", "/clock", `{"advance":"5m"}`); got != `{"now":"2026-07-01T04:05:00Z"}` {
+		t.Errorf("clock = %s", got)
+	}
+	wantCode(t, call(t, "GET", loginURL(srv, apps[0], code), ""), 40029)
+	manage(t, srv, 204, "POST", "/expire-tokens", "")
+	if got := tokenCode(t, srv, token); got != 42001 {
+		t.Errorf("token = %d, want 42001", got)
+	}
+}
+
+func TestManagementRequests(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	login(t, srv, alice, wechatsim.Login{})
+	stableToken(t, srv, apps[0], false)
+	send(t, "GET", srv.URL+"/nothing", "")
+	wantCode(t, call(t, "GET", srv.URL+loginPath, ""), 41002)
+
+	var all, logins []wechatsim.Request
+	manageJSON(t, srv, "GET", "/requests", "", &all)
+	manageJSON(t, srv, "GET", "/requests?path="+loginPath, "", &logins)
+	if len(all) != 4 || len(logins) != 2 || srv.Sim.Count() != 4 || srv.Sim.Count(loginPath) != 2 {
+		t.Fatalf("%d and %d requests, counted %d and %d, want 4 and 2", len(all), len(logins), srv.Sim.Count(), srv.Sim.Count(loginPath))
+	}
+	if q := all[0].Query; q.Get("secret") != apps[0].Secret || q.Get("js_code") == "" || all[0].Answer != wechatsim.AnswerOK {
+		t.Errorf("login noted as %+v", all[0])
+	}
+	if !strings.Contains(all[1].Body, `"force_refresh":false`) || all[1].Method != "POST" {
+		t.Errorf("stable_token noted as %+v", all[1])
+	}
+	if all[2].Answer != wechatsim.AnswerNotFound || all[3].Answer != wechatsim.AnswerError || all[3].ErrCode != 41002 {
+		t.Errorf("refusals noted as %+v and %+v", all[2], all[3])
+	}
+	manage(t, srv, 204, "DELETE", "/requests", "")
+	if n := srv.Sim.Count() + srv.Sim.Count(loginPath) + len(srv.Sim.Requests()); n != 0 {
+		t.Errorf("%d left", n)
+	}
+}
+
+func TestRequestLogIsBoundedAndCountsOn(t *testing.T) {
+	t.Parallel()
+	sim := wechatsim.New(wechatsim.Config{})
+	const n = 10_050
+	for range n {
+		sim.API().ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/nothing", nil))
+	}
+	if kept, counted := len(sim.Requests()), sim.Count("/nothing"); kept != 10_000 || counted != n {
+		t.Errorf("kept %d, counted %d, want 10000 and %d", kept, counted, n)
+	}
+}
+
+func TestManagementFaults(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	manage(t, srv, 200, "POST", "/faults", `{"path":"/sns/jscode2session","kind":"errcode","errcode":"40029","times":1,"delay":"1ms","after":true}`)
+	got := manage(t, srv, 200, "POST", "/faults", `{"kind":"errcode","errcode":-1}`)
+	const want = `[{"path":"/sns/jscode2session","kind":"errcode","times":1,"delay":"1ms","after":true,"errcode":40029,"as_string":true},{"path":"*","kind":"errcode","errcode":-1}]`
+	if got != want || manage(t, srv, 200, "GET", "/faults", "") != want {
+		t.Errorf("faults = %s, want %s", got, want)
+	}
+	if _, body := send(t, "GET", srv.URL+loginPath, ""); !strings.HasPrefix(body, `{"errcode":"40029"`) {
+		t.Errorf("body = %s", body)
+	}
+	wantCode(t, call(t, "GET", srv.URL+loginPath, ""), -1)
+	manage(t, srv, 204, "DELETE", "/faults", "")
+	wantCode(t, call(t, "GET", srv.URL+loginPath, ""), 41002)
+}
+
+func TestManagementRefusals(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	for _, tt := range []struct{ method, path, body string }{
+		{"GET", "/code?opneid=alice", ""},
+		{"GET", "/code?appid=wx0", ""},
+		{"GET", "/code?session_key=short", ""},
+		{"GET", "/phone-code?phone=nobody", ""},
+		{"GET", "/session-key?appid=wx0", ""},
+		{"GET", "/encrypted-phone?watermark_timestamp=noon", ""},
+		{"POST", "/codes", `{"opneid":"alice"}`},
+		{"POST", "/codes", `{} {}`},
+		{"POST", "/codes", `openid=alice`},
+		{"POST", "/encrypt", `{"kind":"secret"}`},
+		{"POST", "/clock", `{}`},
+		{"POST", "/clock", `{"advance":"-1s"}`},
+		{"POST", "/faults", `{"kind":"nonsense"}`},
+		{"POST", "/faults", `{"kind":"errcode","errcode":"x"}`},
+		{"POST", "/faults", `{"kind":"busy","delay":"soon"}`},
+		{"POST", "/codes", `{"user":"` + strings.Repeat("x", 1<<20) + `"}`},
+	} {
+		manage(t, srv, 400, tt.method, tt.path, tt.body)
+	}
+	manage(t, srv, 404, "GET", "/nothing", "")
+	manage(t, srv, 405, "POST", "/code", "")
+	if help := manage(t, srv, 200, "GET", "/", ""); !strings.Contains(help, "GET    /code ") {
+		t.Errorf("help = %q", help)
+	}
+}
+
+// Attack: a simulator left running; another machine, or a web page whose name
+// was pointed at 127.0.0.1, asks it for a login code.
+func TestManagementAnswersThisMachineOnly(t *testing.T) {
+	t.Parallel()
+	sim := wechatsim.New(wechatsim.Config{})
+	for _, tt := range []struct {
+		peer, host string
+		want       int
+	}{
+		{"127.0.0.1:9", "127.0.0.1:8", 200},
+		{"[::1]:9", "localhost", 200},
+		{"192.0.2.1:9", "127.0.0.1", 403},
+		{"127.0.0.1:9", "evil.example", 403},
+		{"127.0.0.1:9", "127.0.0.1.evil.example:80", 403},
+		{"", "localhost", 403},
+	} {
+		r := httptest.NewRequest(http.MethodGet, "/code", nil)
+		r.RemoteAddr, r.Host = tt.peer, tt.host
+		w := httptest.NewRecorder()
+		sim.Management().ServeHTTP(w, r)
+		if w.Code != tt.want {
+			t.Errorf("from %q for %q = %d, want %d", tt.peer, tt.host, w.Code, tt.want)
+		}
+	}
+}

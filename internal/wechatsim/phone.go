@@ -1,0 +1,119 @@
+package wechatsim
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ErrBadPhone means that a phone number cannot be split into country and rest.
+var ErrBadPhone = errors.New("bad phone number")
+
+// homeCountry is the code whose numbers WeChat shows bare.
+const homeCountry = "86"
+
+// A PhoneNumber is a number as a user of the mini program has bound it.
+//
+// The zero value is a number of the user's own that is nobody's: mainland
+// mobile numbers begin with 13 to 19, and FakePhone's with 100. For foreign
+// ones take a range kept for fiction, such as 44 7700 900000 to 900999 (Ofcom)
+// or 1 202 555 0100 to 0199 (NANPA).
+type PhoneNumber struct {
+	Number  string // digits, without the country; default: FakePhone
+	Country string // default: 86
+}
+
+// FakePhone is the number a user has who was given none: 11 digits from 100
+// 0000 0000 up, the same at every run. No mobile subscriber's begins so.
+func FakePhone(openid string) string {
+	sum := sha256.Sum256([]byte("phone\x00" + openid))
+	return fmt.Sprintf("100%08d", binary.BigEndian.Uint64(sum[:8])%100_000_000)
+}
+
+// normal fills in the defaults and takes off a "+86" or "+<country>" in front.
+func (p PhoneNumber) normal(openid string) (PhoneNumber, error) {
+	if p.Country == "" {
+		p.Country = homeCountry
+	}
+	if p.Number == "" {
+		p.Number = FakePhone(openid)
+	}
+	if rest, ok := strings.CutPrefix(p.Number, "+"); ok {
+		if p.Number, ok = strings.CutPrefix(rest, p.Country); !ok {
+			return p, fmt.Errorf("%w: %q is not of country %s, name its country", ErrBadPhone, "+"+rest, p.Country)
+		}
+	}
+	for _, part := range []string{p.Country, p.Number} {
+		if part == "" || strings.Trim(part, "0123456789") != "" {
+			return p, fmt.Errorf("%w: %q is not digits", ErrBadPhone, part)
+		}
+	}
+	return p, nil
+}
+
+// full is phoneNumber as WeChat gives it: foreign numbers have the area code
+// in front. The page does not say whether a plus stands before it; here it does.
+func (p PhoneNumber) full() string {
+	if p.Country == homeCountry {
+		return p.Number
+	}
+	return "+" + p.Country + p.Number
+}
+
+// phoneInfo is a phone number as it stands in an answer and in a ciphertext.
+type phoneInfo struct {
+	PhoneNumber     string    `json:"phoneNumber"`
+	PurePhoneNumber string    `json:"purePhoneNumber"`
+	CountryCode     string    `json:"countryCode"`
+	Watermark       watermark `json:"watermark"`
+}
+
+// A watermark says for which app, and when, WeChat gave out the data.
+type watermark struct {
+	Timestamp int64  `json:"timestamp"`
+	AppID     string `json:"appid"`
+}
+
+// info is p with its watermark.
+func (p PhoneNumber) info(mark watermark) phoneInfo {
+	return phoneInfo{PhoneNumber: p.full(), PurePhoneNumber: p.Number, CountryCode: p.Country, Watermark: mark}
+}
+
+// userPhoneNumber is POST /wxa/business/getuserphonenumber (获取手机号).
+// https://developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/user-info/phone-number/getPhoneNumber.html
+//
+// A code of another user than the openid sent is an invalid code, 40029: the
+// page promises the check and does not name its errcode. Such a code, like one
+// of another app (40013), is not spent by the attempt.
+func (s *Sim) userPhoneNumber(c call) answer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	app, errcode := s.checkToken(c.query.Get("access_token"))
+	if errcode != 0 {
+		return failure(c.path, errcode)
+	}
+	var in struct {
+		Code   string `json:"code"`
+		OpenID string `json:"openid"`
+	}
+	if code := c.decode(&in); code != 0 {
+		return failure(c.path, code)
+	}
+	ticket, errcode := s.usable(in.Code, phoneCode)
+	switch {
+	case errcode != 0:
+		return failure(c.path, errcode)
+	case ticket.user.app != app:
+		return failure(c.path, errAppID)
+	case in.OpenID != "" && in.OpenID != ticket.user.openid:
+		return failure(c.path, errInvalidCode)
+	}
+	ticket.used = true
+	return success(struct {
+		ErrCode   int       `json:"errcode"`
+		ErrMsg    string    `json:"errmsg"`
+		PhoneInfo phoneInfo `json:"phone_info"`
+	}{0, "ok", ticket.phone.info(watermark{Timestamp: s.Now().Unix(), AppID: app})})
+}

@@ -1,0 +1,92 @@
+package wechatsim_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+func TestStartRefusesPublicManagement(t *testing.T) {
+	t.Parallel()
+	for _, addr := range []string{":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:0", "example.com:0", "127.0.0.1"} {
+		srv, err := wechatsim.Start(t.Context(), wechatsim.Config{ManagementAddr: addr})
+		if !errors.Is(err, wechatsim.ErrNotLoopback) {
+			t.Errorf("%q: %v, want ErrNotLoopback", addr, err)
+		}
+		if srv != nil {
+			srv.Close()
+		}
+	}
+}
+
+func TestStartFailsOnATakenAddress(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	taken := srv.URL[len("http://"):]
+	for _, cfg := range []wechatsim.Config{{APIAddr: taken}, {ManagementAddr: taken}} {
+		if second, err := wechatsim.Start(t.Context(), cfg); err == nil {
+			second.Close()
+			t.Errorf("%+v: started twice on one address", cfg)
+		}
+	}
+}
+
+// Not parallel: it looks at every goroutine there is.
+func TestServerLeavesNothingBehind(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	for name, end := range map[string]func(*wechatsim.Server, context.CancelFunc){
+		"by Close":   func(srv *wechatsim.Server, _ context.CancelFunc) { srv.Close() },
+		"by context": func(_ *wechatsim.Server, cancel context.CancelFunc) { cancel() },
+		"twice":      func(srv *wechatsim.Server, cancel context.CancelFunc) { cancel(); srv.Close(); srv.Close() },
+	} {
+		ctx, cancel := context.WithCancel(context.Background())
+		srv, err := wechatsim.Start(ctx, wechatsim.Config{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultTimeout})
+		hung := make(chan struct{})
+		go func() {
+			defer close(hung)
+			if resp, err := client.Get(srv.URL + "/cgi-bin/token"); err == nil {
+				resp.Body.Close()
+			}
+		}()
+		waitForRequest(t, srv)
+		began := time.Now()
+		end(srv, cancel)
+		<-hung
+		cancel()
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("%s: %v to end", name, took)
+		}
+		client.CloseIdleConnections()
+		goleak.VerifyNone(t, before)
+		if resp, err := client.Get(srv.URL); err == nil {
+			resp.Body.Close()
+			t.Errorf("%s: still listening", name)
+		}
+	}
+}
+
+func TestOwnHTTPServerCanEndHangingAnswers(t *testing.T) {
+	t.Parallel()
+	sim := wechatsim.New(wechatsim.Config{})
+	if err := sim.Arm(wechatsim.Fault{Kind: wechatsim.FaultTimeout}); err != nil {
+		t.Fatal(err)
+	}
+	sim.Close()
+	sim.Close()
+	w := httptest.NewRecorder()
+	sim.API().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/cgi-bin/token", nil))
+	if w.Code != http.StatusBadGateway {
+		t.Errorf("= %d, want 502", w.Code)
+	}
+}

@@ -1,0 +1,101 @@
+package wechatsim_test
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// signed is a call of checksession or resetusersessionkey.
+func signed(t *testing.T, srv *wechatsim.Server, path, token, openid, signature, method string) reply {
+	t.Helper()
+	return call(t, "GET", query(srv.URL+path,
+		"access_token", token, "openid", openid, "signature", signature, "sig_method", method), "")
+}
+
+func TestSignatureVector(t *testing.T) {
+	t.Parallel()
+	const want = "7154f9f8b4b76b92f541cbf0e37d48840fa06e5e42da92a6f80168a1516a4735"
+	if got := wechatsim.Signature("tiihtNczf5v6AKRyjwEUhQ=="); got != want {
+		t.Errorf("Signature = %s, want %s", got, want)
+	}
+}
+
+func TestSignedCallsRefusals(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	token := stableToken(t, srv, apps[0], false).AccessToken
+	other := stableToken(t, srv, apps[1], false).AccessToken
+	sig := wechatsim.Signature(login(t, srv, alice, wechatsim.Login{}).SessionKey)
+	const hmac = "hmac_sha256"
+	for _, path := range []string{"/wxa/checksession", "/wxa/resetusersessionkey"} {
+		for _, tt := range []struct {
+			name, token, openid, sig, method string
+			want                             int
+		}{
+			{"token missing", "", "alice", sig, hmac, 41001},
+			{"token invented", "x", "alice", sig, hmac, 40001},
+			{"openid missing", token, "", sig, hmac, 41009},
+			{"user unknown", token, "bob", sig, hmac, 87007},
+			{"user of another app", other, "alice", sig, hmac, 87007},
+			{"sig_method wrong", token, "alice", sig, "sha256", 87008},
+			{"sig_method missing", token, "alice", sig, "", 87008},
+			{"signature wrong", token, "alice", wechatsim.Signature("x"), hmac, 87009},
+			{"signature missing", token, "alice", "", hmac, 87009},
+		} {
+			t.Run(path+" "+tt.name, func(t *testing.T) {
+				wantCode(t, signed(t, srv, path, tt.token, tt.openid, tt.sig, tt.method), tt.want)
+			})
+		}
+		wantCode(t, call(t, "POST", srv.URL+path, "{}"), 43001)
+	}
+}
+
+func TestSessionKeyLives(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	token := stableToken(t, srv, apps[0], false).AccessToken
+	check := func(key string, want int) {
+		t.Helper()
+		wantCode(t, signed(t, srv, "/wxa/checksession", token, "alice", wechatsim.Signature(key), "hmac_sha256"), want)
+	}
+	first := login(t, srv, alice, wechatsim.Login{}).SessionKey
+	check(first, 0)
+	second := login(t, srv, alice, wechatsim.Login{}).SessionKey
+	check(first, 87009)
+	check(second, 0)
+
+	reset := signed(t, srv, "/wxa/resetusersessionkey", token, "alice", wechatsim.Signature(second), "hmac_sha256")
+	wantCode(t, reset, 0)
+	if reset.OpenID != "alice" {
+		t.Errorf("openid = %q, want alice", reset.OpenID)
+	}
+	check(second, 87009)
+	check(reset.SessionKey, 0)
+
+	rotated, err := srv.Sim.RotateSessionKey(alice)
+	if err != nil {
+		t.Fatal(err)
+	}
+	check(reset.SessionKey, 87009)
+	check(rotated, 0)
+	if err := srv.Sim.DropSessionKey(alice); err != nil {
+		t.Fatal(err)
+	}
+	check(rotated, 87007)
+	if _, err := srv.Sim.SessionKey(alice); !errors.Is(err, wechatsim.ErrNoSessionKey) {
+		t.Errorf("SessionKey = %v, want ErrNoSessionKey", err)
+	}
+}
+
+func TestUnknownAppIsAnError(t *testing.T) {
+	t.Parallel()
+	srv := start(t)
+	if _, err := srv.Sim.MintCode(wechatsim.User{App: "wx0"}, wechatsim.Login{}); !errors.Is(err, wechatsim.ErrUnknownApp) {
+		t.Errorf("MintCode = %v, want ErrUnknownApp", err)
+	}
+	if _, err := srv.Sim.MintCode(alice, wechatsim.Login{SessionKey: "AAAA"}); !errors.Is(err, wechatsim.ErrBadSessionKey) {
+		t.Errorf("MintCode = %v, want ErrBadSessionKey", err)
+	}
+}

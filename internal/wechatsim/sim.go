@@ -1,0 +1,111 @@
+package wechatsim
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// DefaultApp is the mini program a simulator knows when its Config names none.
+// The appid has the shape of a real one and is nobody's: zeros and a one.
+var DefaultApp = App{ID: "wx0000000000000001", Secret: "00000000000000000000000000000001"}
+
+// An App is one mini program registered with the simulated WeChat.
+type App struct {
+	ID     string
+	Secret string
+}
+
+// Config is what a simulator needs to start. The zero value works.
+type Config struct {
+	// Apps are the mini programs WeChat knows. The first is the one meant
+	// when a management call names none. Default: DefaultApp alone.
+	Apps []App
+
+	// Now is the clock that Advance adds to. Default: time.Now.
+	Now func() time.Time
+
+	// Seed makes the dice of faults with a probability repeatable. Codes,
+	// keys and tokens are always random: two runs must not share them.
+	Seed uint64
+
+	// APIAddr is where Start listens for the API. Default: 127.0.0.1:0.
+	APIAddr string
+
+	// ManagementAddr is where Start listens for the management side. It must
+	// be a loopback address. Default: 127.0.0.1:0.
+	ManagementAddr string
+}
+
+// A Sim is one simulated WeChat. Its methods are safe for concurrent use.
+type Sim struct {
+	apps   []App
+	base   func() time.Time
+	offset atomic.Int64 // nanoseconds that Advance added to base
+
+	faults faultList
+	seen   requestLog
+
+	done      chan struct{} // closed by Close; ends answers that hang
+	closeOnce sync.Once
+
+	mu     sync.Mutex // guards what follows
+	users  map[userKey]*user
+	codes  expiring[*code]
+	tokens expiring[*accessToken]
+	plain  map[string]*accessToken // by appid: the latest of /cgi-bin/token
+	stable map[string]*stableState // by appid
+}
+
+// New returns a simulator that serves nothing yet; mount [Sim.API] and
+// [Sim.Management], or use [Start].
+func New(cfg Config) *Sim {
+	if len(cfg.Apps) == 0 {
+		cfg.Apps = []App{DefaultApp}
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return &Sim{
+		apps:   append([]App(nil), cfg.Apps...),
+		base:   cfg.Now,
+		faults: faultList{dice: rand.New(rand.NewPCG(cfg.Seed, cfg.Seed))},
+		done:   make(chan struct{}),
+		users:  make(map[userKey]*user),
+		codes:  newExpiring[*code](),
+		tokens: newExpiring[*accessToken](),
+		plain:  make(map[string]*accessToken),
+		stable: make(map[string]*stableState),
+	}
+}
+
+// Close ends every answer that a timeout or slow fault holds back, now and
+// from now on. Call it before closing an http server of your own, which would
+// wait for them; [Server.Close] does it by itself.
+func (s *Sim) Close() {
+	s.closeOnce.Do(func() { close(s.done) })
+}
+
+// Now is the time in the simulation.
+func (s *Sim) Now() time.Time {
+	return s.base().Add(time.Duration(s.offset.Load()))
+}
+
+// Advance moves the simulation's clock forward, and with it the age of every
+// code and token. A negative d is ignored: WeChat's time does not run back.
+func (s *Sim) Advance(d time.Duration) {
+	if d > 0 {
+		s.offset.Add(int64(d))
+	}
+}
+
+// app finds a registered mini program.
+func (s *Sim) app(id string) (App, bool) {
+	for _, a := range s.apps {
+		if a.ID == id {
+			return a, true
+		}
+	}
+	return App{}, false
+}

@@ -1,0 +1,142 @@
+package wechatsim
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+)
+
+// defaultName is the user meant when a call names none.
+const defaultName = "alice"
+
+// sessionKeySize is the length of a decoded session_key, an AES-128 key.
+const sessionKeySize = 16
+
+var (
+	// ErrUnknownApp means that the simulator was not configured with that app.
+	ErrUnknownApp = errors.New("unknown app")
+
+	// ErrNoSessionKey means that the user has not logged in, or that the key
+	// was dropped: a phone could not encrypt anything then.
+	ErrNoSessionKey = errors.New("no session_key")
+
+	// ErrBadSessionKey means that a key given is not base64 of 16 bytes.
+	ErrBadSessionKey = errors.New("bad session_key")
+)
+
+// A User says whose phone is meant. The zero value is a user of the first app.
+type User struct {
+	App    string // appid; default: the first configured
+	OpenID string // default: OpenIDFor(App, Name)
+	Name   string // default: "alice"; only read when OpenID is empty
+}
+
+// OpenIDFor is the openid a named user has in an app: the same at every run,
+// another one in another app, 28 characters beginning with "o" as WeChat's.
+func OpenIDFor(appid, name string) string {
+	sum := sha256.Sum256([]byte(appid + "\x00" + name))
+	return "o" + base64.RawURLEncoding.EncodeToString(sum[:])[:27]
+}
+
+// userKey names a user: openids mean something within one app only.
+type userKey struct {
+	app, openid string
+}
+
+// A user is what WeChat remembers of one person in one app.
+type user struct {
+	userKey
+	unionid    string // empty when the app is not bound to an Open Platform account
+	sessionKey string // empty before the first login and after a drop
+	highRisk   bool
+}
+
+// resolve fills in u's defaults.
+func (s *Sim) resolve(u User) (userKey, error) {
+	if u.App == "" {
+		u.App = s.apps[0].ID
+	}
+	if _, ok := s.app(u.App); !ok {
+		return userKey{}, fmt.Errorf("%w: %q", ErrUnknownApp, u.App)
+	}
+	if u.Name == "" {
+		u.Name = defaultName
+	}
+	if u.OpenID == "" {
+		u.OpenID = OpenIDFor(u.App, u.Name)
+	}
+	return userKey{app: u.App, openid: u.OpenID}, nil
+}
+
+// userOf returns the record of key, made at first sight. Hold s.mu.
+func (s *Sim) userOf(key userKey) *user {
+	found, ok := s.users[key]
+	if !ok {
+		found = &user{userKey: key}
+		s.users[key] = found
+	}
+	return found
+}
+
+// change runs f on u's record under the lock.
+func (s *Sim) change(u User, f func(*user)) error {
+	key, err := s.resolve(u)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(s.userOf(key))
+	return nil
+}
+
+// SetHighRisk makes WeChat refuse, or again allow, the user's logins (40226).
+func (s *Sim) SetHighRisk(u User, risky bool) error {
+	return s.change(u, func(rec *user) { rec.highRisk = risky })
+}
+
+// RotateSessionKey replaces the user's session_key behind every server's back,
+// as data pre-fetch and a wx.login whose code nobody exchanges do, and returns
+// the new one.
+func (s *Sim) RotateSessionKey(u User) (string, error) {
+	key := newSessionKey()
+	return key, s.change(u, func(rec *user) { rec.sessionKey = key })
+}
+
+// DropSessionKey makes WeChat forget the user's session_key: 87007 from now on.
+func (s *Sim) DropSessionKey(u User) error {
+	return s.change(u, func(rec *user) { rec.sessionKey = "" })
+}
+
+// SessionKey returns the user's current session_key.
+func (s *Sim) SessionKey(u User) (string, error) {
+	var key string
+	if err := s.change(u, func(rec *user) { key = rec.sessionKey }); err != nil {
+		return "", err
+	}
+	if key == "" {
+		return "", ErrNoSessionKey
+	}
+	return key, nil
+}
+
+// newSessionKey returns base64 of 16 random bytes.
+func newSessionKey() string {
+	b := make([]byte, sessionKeySize)
+	_, _ = rand.Read(b) // never fails: see crypto/rand
+	return base64.StdEncoding.EncodeToString(b)
+}
+
+// decodeSessionKey returns the AES key a session_key stands for.
+func decodeSessionKey(key string) ([]byte, error) {
+	raw, err := base64.StdEncoding.DecodeString(key)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrBadSessionKey, err)
+	}
+	if len(raw) != sessionKeySize {
+		return nil, fmt.Errorf("%w: %d bytes, not %d", ErrBadSessionKey, len(raw), sessionKeySize)
+	}
+	return raw, nil
+}
