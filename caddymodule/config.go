@@ -22,6 +22,8 @@ type MiniProgram struct {
 	// How old decrypted open data may be, by its watermark. Default 1h when
 	// unset; 0 admits any age, which lets recorded data be replayed for ever.
 	Watermark *caddy.Duration `json:"watermark,omitempty"`
+
+	secret string // resolved
 }
 
 // TokenConfig says what the tokens look like and how long they live.

@@ -1,0 +1,187 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/token"
+)
+
+func init() {
+	caddy.RegisterModule(App{})
+}
+
+// appName is the app's name in Caddy's JSON, and the word of the global block.
+const appName = "wxgate"
+
+// App holds what all sites of a process share: the mini programs, the root
+// secret, the store and the tokens. Its handlers ask it for all of them.
+type App struct {
+	// The mini programs that log in here. At least one.
+	MiniPrograms []*MiniProgram `json:"apps,omitempty"`
+
+	// The root secret, at least 32 bytes, as a placeholder such as `{file.X}`:
+	// it seals session keys, handles and signing keys. Several are a rotation:
+	// the first seals, all open. Default: generated at the first start and kept
+	// in Caddy's storage.
+	Secret []string `json:"secret,omitempty"`
+
+	// Where sessions are kept. Default: one bbolt file in Caddy's data directory.
+	Store *StoreConfig `json:"store,omitempty"`
+
+	// What the tokens look like. Default: EdDSA, one hour, 30 days.
+	Token *TokenConfig `json:"token,omitempty"`
+
+	ctx     caddy.Context
+	logger  *zap.Logger
+	secrets [][]byte // the configured root secrets; none when it is generated
+	key     *token.Key
+	alg     token.Alg
+
+	mu      sync.Mutex
+	gate    *gate
+	openErr error // why the last attempt failed
+	retryAt time.Time
+	closed  bool
+}
+
+// CaddyModule returns the module's ID and constructor.
+func (App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: appName, New: func() caddy.Module { return new(App) }}
+}
+
+// Provision resolves and checks the configuration. It opens no file and makes no
+// key, because `wxgate validate` comes through here beside a running gateway.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.ctx = ctx
+	a.logger = ctx.Logger()
+	if err := a.complete(); err != nil {
+		return err
+	}
+	repl := caddy.NewReplacer()
+	for _, app := range a.MiniPrograms {
+		if err := app.provision(repl, a.logger); err != nil {
+			return err
+		}
+	}
+	if err := a.provisionSecrets(repl); err != nil {
+		return err
+	}
+	if err := a.provisionKey(repl); err != nil {
+		return err
+	}
+	return metrics.register(ctx.GetMetricsRegistry())
+}
+
+// Start opens the state. A handler may have done so already: Caddy starts apps
+// in random order, and the servers may be first.
+func (a *App) Start() error {
+	_, err := a.open()
+	return err
+}
+
+// Stop leaves the state open: the servers may be stopped later and still have
+// requests to finish. Cleanup closes it.
+func (*App) Stop() error { return nil }
+
+// open returns the state, opening it if nobody has. A failure is remembered for
+// a moment, so that a flood of requests does not become a flood of attempts.
+func (a *App) open() (*gate, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case a.gate != nil:
+		return a.gate, nil
+	case a.closed:
+		return nil, fmt.Errorf("%w: this configuration is no longer in use", auth.ErrStoreUnavailable)
+	case time.Now().Before(a.retryAt):
+		return nil, a.openErr
+	}
+	ctx, cancel := context.WithTimeout(a.ctx, openTimeout)
+	defer cancel()
+	g, err := openGate(ctx, a)
+	if err != nil {
+		a.openErr, a.retryAt = fmt.Errorf("%w: %w", auth.ErrStoreUnavailable, err), time.Now().Add(reopenInterval)
+		return nil, a.openErr
+	}
+	a.gate = g
+	return g, nil
+}
+
+const (
+	// openTimeout bounds the opening of the store and the key ring: a reload
+	// that cannot have them should fail while somebody watches.
+	openTimeout = 15 * time.Second
+	// reopenInterval is how long a failure to open is believed.
+	reopenInterval = time.Second
+)
+
+// Cleanup gives the state back; the last configuration that uses it closes it.
+func (a *App) Cleanup() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.closed = true
+	if a.gate == nil {
+		return nil
+	}
+	g := a.gate
+	a.gate = nil
+	return g.close()
+}
+
+// admitted is the set of the named apps, or of all when none is named.
+func (a *App) admitted(names []string) (map[auth.AppID]struct{}, error) {
+	set := make(map[auth.AppID]struct{})
+	for _, app := range a.MiniPrograms {
+		if len(names) == 0 {
+			set[auth.AppID(app.AppID)] = struct{}{}
+		}
+	}
+	for _, name := range names {
+		if !a.configures(name) {
+			return nil, fmt.Errorf("app %s is not configured: add app %s to the global wxgate block", name, name)
+		}
+		set[auth.AppID(name)] = struct{}{}
+	}
+	return set, nil
+}
+
+func (a *App) configures(name string) bool {
+	for _, app := range a.MiniPrograms {
+		if app.AppID == name {
+			return true
+		}
+	}
+	return false
+}
+
+// complete fills in defaults and refuses what cannot work.
+func (a *App) complete() error {
+	if len(a.MiniPrograms) == 0 {
+		return errors.New("no mini program is configured: write wxgate { app <appid> {env.WX_SECRET} } in the global options")
+	}
+	if a.Store == nil {
+		a.Store = new(StoreConfig)
+	}
+	if err := a.Store.complete(); err != nil {
+		return err
+	}
+	if a.Token == nil {
+		a.Token = new(TokenConfig)
+	}
+	return a.Token.complete()
+}
+
+// Interface guards
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

@@ -1,0 +1,166 @@
+package caddymodule
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+)
+
+func init() {
+	httpcaddyfile.RegisterGlobalOption(appName, parseGlobalOption)
+}
+
+// parseGlobalOption reads the global block:
+//
+//	wxgate {
+//	    app <appid> [<secret>] {
+//	        secret    <value>
+//	        api       <url>
+//	        watermark <max-age>
+//	    }
+//	    secret <value> [<old value>...]
+//	    store  bolt [<path>] | memory
+//	    token {
+//	        issuer   <string>
+//	        audience <string>...
+//	        alg      EdDSA|ES256|RS256|HS256
+//	        key      <value>
+//	        access   <duration>
+//	        refresh  <duration> [idle <duration>]
+//	        rotate   <duration>
+//	    }
+//	}
+//
+// It may stand more than once, as imports make it; each word but app still only
+// once in all.
+func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
+	app := new(App)
+	if previous, ok := existing.(httpcaddyfile.App); ok {
+		if err := caddyUnmarshal(previous.Value, app); err != nil {
+			return nil, d.Errf("reading the wxgate block before this one: %v", err)
+		}
+	}
+	if err := app.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: appName, Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// UnmarshalCaddyfile reads the block; its grammar stands above parseGlobalOption.
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	for d.Next() {
+		if d.NextArg() {
+			return d.ArgErr()
+		}
+		err := words{d: d, repeatable: map[string]bool{"app": true}, known: map[string]func() error{
+			"app":    func() error { return a.parseApp(d) },
+			"secret": func() error { return a.parseSecret(d) },
+			"store":  func() error { return a.parseStore(d) },
+			"token":  func() error { return a.parseToken(d) },
+		}}.block()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *App) parseApp(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 || len(args) > 2 {
+		return d.ArgErr()
+	}
+	for _, other := range a.MiniPrograms {
+		if other.AppID == args[0] {
+			return d.Errf("app %s stands twice", args[0])
+		}
+	}
+	app := &MiniProgram{AppID: args[0]}
+	if len(args) == 2 {
+		app.Secret = args[1]
+	}
+	a.MiniPrograms = append(a.MiniPrograms, app)
+	return words{d: d, known: map[string]func() error{
+		"secret": func() error {
+			if app.Secret != "" {
+				return d.Errf("app %s has two secrets", app.AppID)
+			}
+			return one(d, &app.Secret)()
+		},
+		"api": one(d, &app.API),
+		"watermark": func() error {
+			var arg string
+			if err := one(d, &arg)(); err != nil {
+				return err
+			}
+			age, err := parseDuration(d, arg)
+			app.Watermark = (*caddy.Duration)(&age)
+			return err
+		},
+	}}.block()
+}
+
+func (a *App) parseSecret(d *caddyfile.Dispenser) error {
+	if len(a.Secret) > 0 {
+		return d.Err("secret stands twice; write a rotation as: secret <new> <old>")
+	}
+	return many(d, &a.Secret)()
+}
+
+func (a *App) parseStore(d *caddyfile.Dispenser) error {
+	if a.Store != nil {
+		return d.Err("store stands twice")
+	}
+	args := d.RemainingArgs()
+	switch {
+	case len(args) == 0:
+		return d.ArgErr()
+	case args[0] == storeBolt && len(args) <= 2:
+		a.Store = &StoreConfig{Kind: storeBolt}
+		if len(args) == 2 {
+			a.Store.Path = args[1]
+		}
+	case args[0] == storeMemory && len(args) == 1:
+		a.Store = &StoreConfig{Kind: storeMemory}
+	case args[0] == storeBolt, args[0] == storeMemory:
+		return d.ArgErr()
+	default:
+		return d.Errf("store %q is not one of bolt, memory", args[0])
+	}
+	return nil
+}
+
+func (a *App) parseToken(d *caddyfile.Dispenser) error {
+	if a.Token != nil {
+		return d.Err("token stands twice")
+	}
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	t := new(TokenConfig)
+	a.Token = t
+	return words{d: d, known: map[string]func() error{
+		"issuer":   one(d, &t.Issuer),
+		"audience": many(d, &t.Audience),
+		"alg":      one(d, &t.Alg),
+		"key":      one(d, &t.Key),
+		"access":   positive(d, &t.Access),
+		"rotate":   positive(d, &t.Rotate),
+		"refresh":  func() error { return t.parseRefresh(d) },
+	}}.block()
+}
+
+func (t *TokenConfig) parseRefresh(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) != 1 && (len(args) != 3 || args[1] != "idle") {
+		return d.Err("write refresh <duration> [idle <duration>]")
+	}
+	if err := parsePositive(d, args[0], &t.Refresh); err != nil {
+		return err
+	}
+	if len(args) == 3 {
+		return parsePositive(d, args[2], &t.Idle)
+	}
+	return nil
+}

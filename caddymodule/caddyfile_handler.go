@@ -1,0 +1,191 @@
+package caddymodule
+
+import (
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func init() {
+	httpcaddyfile.RegisterHandlerDirective("wxgate", parseHandler)
+	httpcaddyfile.RegisterDirectiveOrder("wxgate", httpcaddyfile.Before, "basic_auth")
+}
+
+// parseHandler reads the site directive:
+//
+//	wxgate [<matcher>] {
+//	    prefix   <path>
+//	    app      <appid>...
+//	    public   <path>...
+//	    optional <path>...
+//	    require  phone|unionid|app <appid>... on <path>...
+//	    token_from header [<name>] | query <name> | cookie <name>
+//	    forward_token
+//	    headers {
+//	        openid|unionid|appid|source|session|phone <name>
+//	        assertion <name> <audience>
+//	    }
+//	    cors {
+//	        origins <origin>...
+//	        headers <name>...
+//	        methods <method>...
+//	        max_age <duration>
+//	    }
+//	}
+func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	handler := new(Handler)
+	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
+}
+
+// UnmarshalCaddyfile reads the directive; its grammar stands above parseHandler.
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	for d.Next() {
+		if d.NextArg() {
+			return d.ArgErr()
+		}
+		repeatable := map[string]bool{"public": true, "optional": true, "require": true}
+		err := words{d: d, repeatable: repeatable, known: map[string]func() error{
+			"prefix":        h.parsePrefix(d),
+			"app":           many(d, &h.Apps),
+			"public":        paths(d, &h.Public),
+			"optional":      paths(d, &h.Optional),
+			"require":       func() error { return h.parseRequire(d) },
+			"token_from":    func() error { return h.parseTokenFrom(d) },
+			"forward_token": func() error { return h.parseForwardToken(d) },
+			"headers":       func() error { return h.Headers.parse(d) },
+			"cors":          func() error { return h.parseCORS(d) },
+		}}.block()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Handler) parsePrefix(d *caddyfile.Dispenser) func() error {
+	return func() error {
+		if err := one(d, &h.Prefix)(); err != nil {
+			return err
+		}
+		if _, err := newEndpoints(h.Prefix); err != nil {
+			return d.WrapErr(err)
+		}
+		return nil
+	}
+}
+
+// paths returns a parser of path patterns that refuses a bad one with its line.
+func paths(d *caddyfile.Dispenser, into *[]string) func() error {
+	return func() error {
+		if err := many(d, into)(); err != nil {
+			return err
+		}
+		if _, err := newPathSet(*into); err != nil {
+			return d.WrapErr(err)
+		}
+		return nil
+	}
+}
+
+func (h *Handler) parseRequire(d *caddyfile.Dispenser) error {
+	if !d.NextArg() {
+		return d.ArgErr()
+	}
+	r := Requirement{What: d.Val()}
+	switch r.What {
+	case requirePhone, requireUnionID, requireApp:
+	default:
+		return d.Errf("require %q is not one of phone, unionid, app", r.What)
+	}
+	for d.NextArg() && d.Val() != "on" {
+		r.Apps = append(r.Apps, d.Val())
+	}
+	if d.Val() != "on" || (r.What == requireApp) != (len(r.Apps) > 0) {
+		return d.Err("write require phone on <path>..., require unionid on <path>... or require app <appid>... on <path>...")
+	}
+	if err := paths(d, &r.Paths)(); err != nil {
+		return err
+	}
+	h.Require = append(h.Require, r)
+	return nil
+}
+
+func (h *Handler) parseTokenFrom(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 || len(args) > 2 {
+		return d.ArgErr()
+	}
+	h.TokenFrom.Kind = args[0]
+	if len(args) == 2 {
+		h.TokenFrom.Name = args[1]
+	}
+	if _, err := newCredentials(h.TokenFrom, false); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+func (h *Handler) parseForwardToken(d *caddyfile.Dispenser) error {
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	h.ForwardToken = true
+	return nil
+}
+
+func (n *HeaderNames) parse(d *caddyfile.Dispenser) error {
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	err := words{d: d, known: map[string]func() error{
+		"openid":  one(d, &n.OpenID),
+		"unionid": one(d, &n.UnionID),
+		"appid":   one(d, &n.AppID),
+		"source":  one(d, &n.Source),
+		"session": one(d, &n.Session),
+		"phone":   one(d, &n.Phone),
+		"assertion": func() error {
+			args := d.RemainingArgs()
+			if len(args) != 2 {
+				return d.Err("write assertion <header name> <audience>")
+			}
+			n.Assertion, n.AssertionAudience = args[0], args[1]
+			return nil
+		},
+	}}.block()
+	if err != nil {
+		return err
+	}
+	if _, err := newIdentityHeaders(*n); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+func (h *Handler) parseCORS(d *caddyfile.Dispenser) error {
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	c := new(CORS)
+	h.CORS = c
+	err := words{d: d, known: map[string]func() error{
+		"origins": many(d, &c.Origins),
+		"headers": many(d, &c.Headers),
+		"methods": many(d, &c.Methods),
+		"max_age": positive(d, &c.MaxAge),
+	}}.block()
+	if err != nil {
+		return err
+	}
+	checked := *c // validate fills in defaults, which the JSON need not repeat
+	if err := checked.validate(); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddyfile.Unmarshaler = (*App)(nil)
+	_ caddyfile.Unmarshaler = (*Handler)(nil)
+)

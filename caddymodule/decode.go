@@ -1,0 +1,150 @@
+package caddymodule
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"go.uber.org/zap"
+)
+
+// openDataRequest holds the fields of decode and userInfo, in the spellings of
+// old backends (snake_case) and of wx.getUserInfo itself (camelCase).
+type openDataRequest struct {
+	Code               string `json:"code"`
+	EncryptedData      string `json:"encrypted_data"`
+	EncryptedDataCamel string `json:"encryptedData"`
+	IV                 string `json:"iv"`
+	SessionKey         string `json:"session_key"`
+	SessionKeyCamel    string `json:"sessionKey"`
+	RawData            string `json:"raw_data"`
+	RawDataCamel       string `json:"rawData"`
+	Signature          string `json:"signature"`
+}
+
+// openData is the same with the spellings resolved.
+type openData struct {
+	code   string
+	handle string
+	data   auth.OpenData
+}
+
+func (in openDataRequest) resolve() (openData, error) {
+	out := openData{code: in.Code, data: auth.OpenData{IV: in.IV, Signature: in.Signature}}
+	for _, f := range []struct {
+		name         string
+		into         *string
+		snake, camel string
+	}{
+		{"encrypted_data", &out.data.EncryptedData, in.EncryptedData, in.EncryptedDataCamel},
+		{"session_key", &out.handle, in.SessionKey, in.SessionKeyCamel},
+		{"raw_data", &out.data.RawData, in.RawData, in.RawDataCamel},
+	} {
+		var err error
+		if *f.into, err = either(f.name, f.snake, f.camel); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+type watermarkAnswer struct {
+	Timestamp int64      `json:"timestamp"`
+	AppID     auth.AppID `json:"appid"`
+}
+
+// phoneAnswer keeps the shape of WeChat's phone data, which old pages read, and
+// adds the access token that carries the number.
+type phoneAnswer struct {
+	PhoneNumber     string          `json:"phoneNumber"`
+	PurePhoneNumber string          `json:"purePhoneNumber"`
+	CountryCode     string          `json:"countryCode"`
+	Watermark       watermarkAnswer `json:"watermark"`
+	*accessAnswer   `json:",inline"`
+}
+
+// serveDecode is POST {prefix}/decode: a phone code with a token, or encrypted
+// data with a token or a handle.
+func (h *Handler) serveDecode(c *call) error {
+	var request openDataRequest
+	if err := readJSON(c.w, c.r, &request); err != nil {
+		return err
+	}
+	in, err := request.resolve()
+	if err != nil {
+		return err
+	}
+	switch {
+	case in.code != "" && in.data.EncryptedData != "":
+		return badRequest("Send code, or encrypted_data and iv, not both.")
+	case in.code != "":
+		return h.decodePhoneCode(c, in.code)
+	}
+	return h.decodeOpenData(c, in)
+}
+
+// serveUserInfo is POST {prefix}/userInfo.
+func (h *Handler) serveUserInfo(c *call) error {
+	var request openDataRequest
+	if err := readJSON(c.w, c.r, &request); err != nil {
+		return err
+	}
+	in, err := request.resolve()
+	if err != nil {
+		return err
+	}
+	if (in.data.RawData == "") != (in.data.Signature == "") {
+		return badRequest("Send raw_data and signature together, or neither.")
+	}
+	return h.decodeOpenData(c, in)
+}
+
+func (h *Handler) decodePhoneCode(c *call, code string) error {
+	id, err := h.identity(c)
+	if err != nil {
+		return err
+	}
+	decoded, err := c.gate.service.DecodePhoneCode(c.r.Context(), id, code, h.admits)
+	if err != nil {
+		return err
+	}
+	return h.answerDecoded(c, decoded)
+}
+
+func (h *Handler) decodeOpenData(c *call, in openData) error {
+	if in.data.EncryptedData == "" || in.data.IV == "" {
+		return badRequest("Send encrypted_data and iv, or the code of getPhoneNumber.")
+	}
+	id, err := h.optionalIdentity(c)
+	if err != nil {
+		return err
+	}
+	decoded, err := c.gate.service.Decode(c.r.Context(), auth.Caller{Identity: id, Handle: in.handle}, in.data, h.admits)
+	if err != nil {
+		return err
+	}
+	return h.answerDecoded(c, decoded)
+}
+
+// answerDecoded sends a phone number in WeChat's shape and anything else as the
+// platform wrote it, byte for byte.
+func (h *Handler) answerDecoded(c *call, d *auth.Decoded) error {
+	if d.NotRemembered != nil {
+		h.logger.Error("a verified phone number was answered but not remembered", zap.Error(d.NotRemembered))
+	}
+	phone := d.Opened.Phone
+	if phone == nil {
+		return answerBytes(c.w, http.StatusOK, d.Opened.JSON)
+	}
+	answer := phoneAnswer{
+		PhoneNumber:     phone.PhoneNumber,
+		PurePhoneNumber: phone.PurePhoneNumber,
+		CountryCode:     phone.CountryCode,
+		Watermark:       watermarkAnswer{Timestamp: phone.Watermark.Timestamp, AppID: phone.Watermark.AppID},
+	}
+	if d.Grant != nil {
+		access := newAccessAnswer(d.Grant, time.Now())
+		answer.accessAnswer = &access
+	}
+	return answerJSON(c.w, http.StatusOK, answer)
+}

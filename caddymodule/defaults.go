@@ -1,0 +1,150 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/seal"
+	"github.com/wxgate/wxgate/internal/token"
+)
+
+const (
+	storeBolt   = "bolt"
+	storeMemory = "memory"
+
+	defaultIssuer    = "wxgate"
+	defaultAccess    = time.Hour
+	defaultRefresh   = 30 * 24 * time.Hour
+	defaultIdle      = 7 * 24 * time.Hour
+	defaultRotate    = 30 * 24 * time.Hour
+	defaultWatermark = time.Hour
+)
+
+func (s *StoreConfig) complete() error {
+	switch s.Kind {
+	case "":
+		s.Kind = storeBolt
+	case storeBolt:
+	case storeMemory:
+		if s.Path != "" {
+			return errors.New("store memory takes no path")
+		}
+		return nil
+	default:
+		return fmt.Errorf("store %q is not one of bolt, memory", s.Kind)
+	}
+	if s.Path == "" {
+		s.Path = filepath.Join(caddy.AppDataDir(), "wxgate", "wxgate.db")
+	}
+	path, err := filepath.Abs(s.Path)
+	if err != nil {
+		return fmt.Errorf("store bolt %s: %w", s.Path, err)
+	}
+	s.Path = path // one file has one name, so that a reload finds it open
+	return nil
+}
+
+func (t *TokenConfig) complete() error {
+	if t.Issuer == "" {
+		t.Issuer = defaultIssuer
+	}
+	if len(t.Audience) == 0 {
+		t.Audience = []string{t.Issuer}
+	}
+	for _, d := range []struct {
+		into     *caddy.Duration
+		fallback time.Duration
+	}{{&t.Access, defaultAccess}, {&t.Refresh, defaultRefresh}, {&t.Idle, defaultIdle}, {&t.Rotate, defaultRotate}} {
+		if *d.into == 0 {
+			*d.into = caddy.Duration(d.fallback)
+		}
+		if *d.into < caddy.Duration(time.Second) {
+			return fmt.Errorf("token: %s is under a second", time.Duration(*d.into))
+		}
+	}
+	if t.Idle > t.Refresh {
+		t.Idle = t.Refresh // a session that ends cannot idle on
+	}
+	return nil
+}
+
+// provision resolves and checks one mini program.
+func (m *MiniProgram) provision(repl *caddy.Replacer, logger *zap.Logger) error {
+	if !auth.ValidID(m.AppID) {
+		return fmt.Errorf("app %q is not an appid", m.AppID)
+	}
+	secret, err := resolve(repl, m.Secret)
+	if err != nil {
+		return fmt.Errorf("app %s: secret %w", m.AppID, err)
+	}
+	if isLiteral(m.Secret) {
+		logger.Warn("a secret is written in the configuration, where Caddy's admin API shows it; use {env.X} or {file.X}", zap.String("app", m.AppID))
+	}
+	m.secret = secret
+	if m.API != "" {
+		if m.API, err = resolve(repl, m.API); err != nil {
+			return fmt.Errorf("app %s: api %w", m.AppID, err)
+		}
+		u, err := url.Parse(m.API)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.User != nil {
+			return fmt.Errorf("app %s: api must be a URL such as https://api.weixin.qq.com", m.AppID)
+		}
+	}
+	if m.Watermark == nil {
+		age := caddy.Duration(defaultWatermark)
+		m.Watermark = &age
+	}
+	return nil
+}
+
+// provisionSecrets resolves the root secrets.
+func (a *App) provisionSecrets(repl *caddy.Replacer) error {
+	a.secrets = nil
+	for _, configured := range a.Secret {
+		secret, err := resolve(repl, configured)
+		if err != nil {
+			return fmt.Errorf("the root secret %w", err)
+		}
+		if isLiteral(configured) {
+			a.logger.Warn("the root secret is written in the configuration, where Caddy's admin API shows it; use {env.X} or {file.X}")
+		}
+		a.secrets = append(a.secrets, []byte(secret))
+	}
+	if len(a.secrets) == 0 {
+		return nil // made or found when the state is opened
+	}
+	_, err := seal.New(a.secrets...)
+	return err
+}
+
+// provisionKey reads the algorithm and the configured signing key.
+func (a *App) provisionKey(repl *caddy.Replacer) error {
+	a.alg = token.EdDSA
+	var err error
+	if a.Token.Alg != "" {
+		if a.alg, err = token.ParseAlg(a.Token.Alg); err != nil {
+			return fmt.Errorf("token: %w", err)
+		}
+	}
+	if a.Token.Key == "" {
+		return nil
+	}
+	text, err := resolve(repl, a.Token.Key)
+	if err != nil {
+		return fmt.Errorf("token: key %w", err)
+	}
+	if isLiteral(a.Token.Key) {
+		a.logger.Warn("the signing key is written in the configuration, where Caddy's admin API shows it; use {env.X} or {file.X}")
+	}
+	if a.key, err = token.ParseKey(a.alg, []byte(text)); err != nil {
+		return fmt.Errorf("token: key: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package caddymodule
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// defaultPrefix is where hand-made backends of old mini programs had their login.
+const defaultPrefix = "/v1.0/pub"
+
+// jwksPath is where JWT libraries look for the public keys.
+const jwksPath = "/.well-known/jwks.json"
+
+// endpoint is one call of the login API.
+type endpoint struct {
+	name      string // the metrics' label
+	method    string
+	serve     func(*Handler, *call) error
+	stateless bool // answers also while the store cannot be opened
+}
+
+// bearer is the access token that a request brought, or why it brought none.
+type bearer struct {
+	raw string
+	err error
+}
+
+// call is one request to the login API, with the opened state behind it.
+type call struct {
+	w      http.ResponseWriter
+	r      *http.Request
+	gate   *gate
+	bearer bearer
+}
+
+// newEndpoints lays out the API under its prefix.
+func newEndpoints(prefix string) (map[string]endpoint, error) {
+	prefix = strings.TrimSuffix(prefix, "/")
+	if prefix != "" && !canonicalPath(prefix) || strings.Contains(prefix, "*") {
+		return nil, fmt.Errorf("prefix %q must be a plain path such as %s", prefix, defaultPrefix)
+	}
+	return map[string]endpoint{
+		prefix + "/openId":   {name: "login", method: http.MethodPost, serve: (*Handler).serveLogin},
+		prefix + "/decode":   {name: "decode", method: http.MethodPost, serve: (*Handler).serveDecode},
+		prefix + "/userInfo": {name: "user_info", method: http.MethodPost, serve: (*Handler).serveUserInfo},
+		prefix + "/refresh":  {name: "refresh", method: http.MethodPost, serve: (*Handler).serveRefresh},
+		prefix + "/logout":   {name: "logout", method: http.MethodPost, serve: (*Handler).serveLogout},
+		prefix + "/revoke":   {name: "revoke", method: http.MethodPost, serve: (*Handler).serveRevoke},
+		prefix + "/session":  {name: "session", method: http.MethodGet, serve: (*Handler).serveSession},
+		prefix + "/live":     {name: "live", method: http.MethodGet, serve: (*Handler).serveLive, stateless: true},
+		prefix + "/ready":    {name: "ready", method: http.MethodGet, serve: (*Handler).serveReady},
+		jwksPath:             {name: "jwks", method: http.MethodGet, serve: (*Handler).serveJWKS},
+	}, nil
+}
+
+// serveEndpoint answers a call itself; nothing of it reaches the next handler.
+func (h *Handler) serveEndpoint(w http.ResponseWriter, r *http.Request, e endpoint, b bearer) error {
+	setPlaceholders(r, nil, "")
+	err := h.runEndpoint(&call{w: w, r: r, bearer: b}, e)
+	outcome := outcomeOK
+	if err != nil {
+		p := problemOf(err)
+		outcome = p.Code
+		h.log(p, r)
+		err = p.write(w)
+	}
+	metrics.calls.WithLabelValues(e.name, outcome).Inc()
+	return err
+}
+
+func (h *Handler) runEndpoint(c *call, e endpoint) error {
+	if c.r.Method != e.method && !(e.method == http.MethodGet && c.r.Method == http.MethodHead) {
+		c.w.Header().Set("Allow", e.method)
+		return refusedMethod("This call takes " + e.method + ".")
+	}
+	if e.method == http.MethodPost && tooEarly(c.r) {
+		p := badRequest("Send this again after the TLS handshake: early data can be replayed.")
+		p.Status = http.StatusTooEarly
+		return p
+	}
+	if e.stateless {
+		return e.serve(h, c)
+	}
+	var err error
+	if c.gate, err = h.app.open(); err != nil {
+		return err
+	}
+	return e.serve(h, c)
+}
+
+// identity is who the call's token says it is; it must have one.
+func (h *Handler) identity(c *call) (*auth.Identity, error) {
+	return h.authenticate(c.bearer.raw, c.bearer.err)
+}
+
+// optionalIdentity is the same for calls that may come without a token.
+func (h *Handler) optionalIdentity(c *call) (*auth.Identity, error) {
+	if c.bearer.raw == "" && c.bearer.err == nil {
+		return nil, nil
+	}
+	return h.identity(c)
+}

@@ -1,0 +1,169 @@
+package caddymodule
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/seal"
+	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/wechat"
+)
+
+// gate is one configuration's opened state: its rules over stores, rings and
+// clients that outlive it.
+type gate struct {
+	service     *auth.Service
+	tokens      *token.Tokens
+	ring        *token.Ring
+	revocations *session.Set
+	platforms   map[auth.AppID]*wechat.Client
+	store       auth.Store
+	box         *seal.Box
+	ready       func(context.Context) error
+
+	releases []func() error // in the order of acquisition
+}
+
+// openGate opens everything that an app's configuration names. What it acquired
+// before a failure is given back.
+func openGate(ctx context.Context, a *App) (*gate, error) {
+	g := &gate{}
+	if err := g.open(ctx, a); err != nil {
+		return nil, errors.Join(err, g.close())
+	}
+	return g, nil
+}
+
+func (g *gate) open(ctx context.Context, a *App) error {
+	secrets := a.secrets
+	if len(secrets) == 0 {
+		secret, err := rootSecret(ctx, a.ctx.Storage())
+		if err != nil {
+			return fmt.Errorf("the root secret: %w", err)
+		}
+		secrets = [][]byte{secret}
+	}
+	var err error
+	if g.box, err = seal.New(secrets...); err != nil {
+		return err
+	}
+	if err := g.openStore(a); err != nil {
+		return err
+	}
+	if err := g.openTokens(ctx, a); err != nil {
+		return err
+	}
+	if err := g.openPlatforms(a); err != nil {
+		return err
+	}
+	apps := make(map[auth.AppID]auth.Platform, len(g.platforms))
+	for id, client := range g.platforms {
+		apps[id] = client
+	}
+	g.service = auth.NewService(auth.Config{
+		Apps:        apps,
+		Tokens:      g.tokens,
+		Store:       g.store,
+		Revocations: g.revocations,
+		Access:      time.Duration(a.Token.Access),
+		Refresh:     time.Duration(a.Token.Refresh),
+		Idle:        time.Duration(a.Token.Idle),
+	})
+	return nil
+}
+
+func (g *gate) openStore(a *App) error {
+	opened, err := acquire(stores, storeKey{a.Store.Kind, a.Store.Path}, &g.releases, func() (*openStore, error) {
+		return newOpenStore(a.Store, a.logger)
+	})
+	if err != nil {
+		return err
+	}
+	g.store, err = opened.forBox(g.box)
+	g.revocations, g.ready = opened.revocations, opened.ready
+	return err
+}
+
+func (g *gate) openTokens(ctx context.Context, a *App) error {
+	storage := a.ctx.Storage()
+	config := token.RingConfig{
+		Storage:   item{storage, keysItem},
+		Box:       g.box,
+		Alg:       a.alg,
+		Issuer:    a.Token.Issuer,
+		Audiences: a.Token.Audience,
+		Key:       a.key,
+		Access:    time.Duration(a.Token.Access),
+		Rotate:    time.Duration(a.Token.Rotate),
+		Report: func(err error) {
+			a.logger.Error("the key ring could not be kept up", zap.Error(err))
+		},
+	}
+	opened, err := acquire(rings, ringKey{fmt.Sprint(storage)}, &g.releases, func() (*openRing, error) {
+		return newOpenRing(ctx, config)
+	})
+	if err != nil {
+		return err
+	}
+	// A ring that an earlier configuration opened goes on under this one's.
+	if err := opened.ring.Reconfigure(ctx, config); err != nil {
+		return err
+	}
+	g.ring = opened.ring
+	g.tokens, err = token.New(token.Config{Ring: g.ring, Box: g.box})
+	if err != nil {
+		return err
+	}
+	g.releases = append(g.releases, func() error { g.tokens.Close(); return nil })
+	return nil
+}
+
+func (g *gate) openPlatforms(a *App) error {
+	g.platforms = make(map[auth.AppID]*wechat.Client)
+	for _, app := range a.MiniPrograms {
+		opened, err := acquire(platforms, app.platformKey(), &g.releases, func() (*openPlatform, error) {
+			return newOpenPlatform(app)
+		})
+		if err != nil {
+			return fmt.Errorf("app %s: %w", app.AppID, err)
+		}
+		g.platforms[auth.AppID(app.AppID)] = opened.client
+	}
+	return nil
+}
+
+// close gives everything back, last acquired first.
+func (g *gate) close() error {
+	var errs []error
+	for i := len(g.releases) - 1; i >= 0; i-- {
+		errs = append(errs, g.releases[i]())
+	}
+	g.releases = nil
+	return errors.Join(errs...)
+}
+
+// unready is why logins or requests cannot be served now; nothing when they can.
+func (g *gate) unready(ctx context.Context) []string {
+	var reasons []string
+	if err := g.ready(ctx); err != nil {
+		reasons = append(reasons, "store_unavailable")
+	}
+	return reasons
+}
+
+// pseudonymBytes is enough that no two users of an app share one by chance.
+const pseudonymBytes = 12
+
+// pseudonym names a user in logs: the same for every request of the user, and
+// worthless to whoever reads the log, since the hash is keyed.
+func (g *gate) pseudonym(id *auth.Identity) string {
+	mac := g.box.MAC("log/user", []byte(string(id.App)+"\x00"+string(id.OpenID)))
+	return base64.RawURLEncoding.EncodeToString(mac[:pseudonymBytes])
+}

@@ -1,0 +1,270 @@
+package caddymodule
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+func init() {
+	caddy.RegisterModule(Handler{})
+}
+
+// Handler serves the login API of the configured mini programs under its prefix
+// and guards everything else: a request passes to the next handler with its
+// caller's identity in the headers, or not at all.
+//
+// It sets the placeholders `{wxgate.openid}`, `{wxgate.unionid}`,
+// `{wxgate.appid}`, `{wxgate.source}`, `{wxgate.session}` and `{wxgate.phone}`,
+// all empty for an anonymous request, and `{http.auth.user.id}`: a keyed hash
+// that names the user in access logs without telling the openid.
+type Handler struct {
+	// Where the login API lives. Default `/v1.0/pub`.
+	Prefix string `json:"prefix,omitempty"`
+
+	// The appids whose users may enter. Default: all that are configured.
+	Apps []string `json:"apps,omitempty"`
+
+	// Paths that need no token: exact, or prefixes that end in `/*`. Identity
+	// headers are stripped there all the same.
+	Public []string `json:"public,omitempty"`
+
+	// Paths where a token is optional. A bad one is still refused.
+	Optional []string `json:"optional,omitempty"`
+
+	// What an identity must have, and where. Default: nothing more than a token.
+	Require []Requirement `json:"require,omitempty"`
+
+	// Where clients put the token. Default: Authorization, scheme Bearer.
+	TokenFrom TokenSource `json:"token_from,omitzero"`
+
+	// Leave the token in the request for the upstream. Default: it is removed.
+	ForwardToken bool `json:"forward_token,omitempty"`
+
+	// The names of the identity headers. Default: WeChat Cloud Hosting's.
+	Headers HeaderNames `json:"headers,omitzero"`
+
+	// Cross-origin access for browsers. Default: none; a preflight is refused.
+	CORS *CORS `json:"cors,omitempty"`
+
+	app         *App
+	logger      *zap.Logger
+	headers     *identityHeaders
+	credentials credentials
+	public      pathSet
+	optional    pathSet
+	require     []requirement
+	endpoints   map[string]endpoint
+	admitted    map[auth.AppID]struct{}
+}
+
+// CaddyModule returns the module's ID and constructor.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.wxgate", New: func() caddy.Module { return new(Handler) }}
+}
+
+// Provision checks the configuration and finds the app. It opens nothing.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	app, err := ctx.App(appName)
+	if err != nil {
+		return fmt.Errorf("the wxgate handler needs the wxgate app: write wxgate { app <appid> {env.WX_SECRET} } in the global options: %w", err)
+	}
+	h.app = app.(*App)
+	h.logger = ctx.Logger()
+	if h.Prefix == "" {
+		h.Prefix = defaultPrefix
+	}
+	return h.compile()
+}
+
+// compile turns the configuration into what a request needs.
+func (h *Handler) compile() error {
+	var err error
+	if h.headers, err = newIdentityHeaders(h.Headers); err != nil {
+		return err
+	}
+	if h.credentials, err = newCredentials(h.TokenFrom, h.ForwardToken); err != nil {
+		return err
+	}
+	if h.headers.isManaged(h.credentials.source.Name) && h.credentials.source.Kind == sourceHeader {
+		return fmt.Errorf("token_from header %s: that header is the gateway's own and stripped from every request", h.credentials.source.Name)
+	}
+	if h.public, err = newPathSet(h.Public); err != nil {
+		return fmt.Errorf("public: %w", err)
+	}
+	if h.optional, err = newPathSet(h.Optional); err != nil {
+		return fmt.Errorf("optional: %w", err)
+	}
+	if h.admitted, err = h.app.admitted(h.Apps); err != nil {
+		return err
+	}
+	if h.require, err = newRequirements(h.Require, h.app); err != nil {
+		return err
+	}
+	if err := h.CORS.validate(); err != nil {
+		return fmt.Errorf("cors: %w", err)
+	}
+	h.endpoints, err = newEndpoints(h.Prefix)
+	return err
+}
+
+// ServeHTTP strips first and decides later, so that no way out of here carries
+// an identity that a client wrote.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if n := h.headers.strip(r); n > 0 {
+		h.spoofed(r, n)
+	}
+	raw, tokenErr := h.credentials.take(r)
+	if p := screen(r); p != nil {
+		return h.refuse(w, r, p)
+	}
+	if h.CORS.handle(w, r) {
+		return nil
+	}
+	canonical := canonicalRequestPath(r)
+	if canonical {
+		if e, ok := h.endpoints[r.URL.Path]; ok {
+			return h.serveEndpoint(w, r, e, bearer{raw, tokenErr})
+		}
+	} else if h.decidesOnPaths() {
+		return h.refuse(w, r, badRequest("Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes."))
+	}
+	if h.public.match(r.URL.Path) {
+		return h.pass(w, r, next, nil)
+	}
+	if raw == "" && tokenErr == nil && h.optional.match(r.URL.Path) {
+		return h.pass(w, r, next, nil)
+	}
+	id, err := h.authenticate(raw, tokenErr)
+	if err == nil {
+		err = h.meets(id, r.URL.Path)
+	}
+	if err != nil {
+		return h.refuse(w, r, err)
+	}
+	return h.pass(w, r, next, id)
+}
+
+// decidesOnPaths reports whether some path is treated unlike another. Only then
+// does it matter that the upstream reads the path as we do.
+func (h *Handler) decidesOnPaths() bool {
+	return !h.public.empty() || !h.optional.empty() || len(h.require) > 0
+}
+
+// authenticate turns a token into the identity that may enter this site.
+func (h *Handler) authenticate(raw string, tokenErr error) (*auth.Identity, error) {
+	switch {
+	case tokenErr != nil:
+		return nil, tokenErr
+	case raw == "":
+		return nil, auth.ErrMissingToken
+	}
+	gate, err := h.app.open()
+	if err != nil {
+		return nil, err
+	}
+	id, err := gate.service.Authenticate(raw)
+	if err != nil {
+		return nil, err
+	}
+	if !h.admits(id.App) {
+		return nil, fmt.Errorf("%w: a token of app %q, which this site does not admit", auth.ErrForbidden, id.App)
+	}
+	return id, nil
+}
+
+// admits reports whether an app's users may enter this site.
+func (h *Handler) admits(app auth.AppID) bool {
+	_, ok := h.admitted[app]
+	return ok
+}
+
+// meets checks what the path requires of an identity.
+func (h *Handler) meets(id *auth.Identity, path string) error {
+	for _, r := range h.require {
+		if err := r.check(id, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pass hands the request on, with the identity or, when id is nil, without any.
+func (h *Handler) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, id *auth.Identity) error {
+	if id == nil {
+		setPlaceholders(r, nil, "")
+		metrics.requests.WithLabelValues(outcomeAnonymous).Inc()
+		return next.ServeHTTP(w, r)
+	}
+	gate, err := h.app.open()
+	if err != nil {
+		return h.refuse(w, r, err)
+	}
+	assertion, err := h.assertion(gate, id)
+	if err != nil {
+		return h.refuse(w, r, err)
+	}
+	setPlaceholders(r, id, gate.pseudonym(id))
+	h.headers.set(r.Header, id, assertion)
+	metrics.requests.WithLabelValues(outcomeAdmitted).Inc()
+	err = h.watched(gate, id, w, r, next)
+	if err != nil {
+		// Caddy's error routes get this very header map; they must not
+		// forward an identity to an error service.
+		h.headers.strip(r)
+		setPlaceholders(r, nil, "")
+	}
+	return err
+}
+
+// assertion is the signed identity for the upstream, when one is configured.
+func (h *Handler) assertion(gate *gate, id *auth.Identity) (string, error) {
+	if h.headers.names.Assertion == "" {
+		return "", nil
+	}
+	return gate.tokens.IssueAssertion(id, h.headers.names.AssertionAudience)
+}
+
+// refuse answers with a problem. The cause goes to the log: what the operator
+// must act on as an error, what clients do wrong as a debug line.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) error {
+	p := problemOf(err)
+	metrics.requests.WithLabelValues(p.Code).Inc()
+	h.log(p, r)
+	return p.write(w)
+}
+
+func (h *Handler) log(p *problem, r *http.Request) {
+	level := zapcore.DebugLevel
+	if p.Status >= http.StatusInternalServerError {
+		level = zapcore.ErrorLevel
+	}
+	if entry := h.logger.Check(level, "request refused"); entry != nil {
+		entry.Write(
+			zap.String("code", p.Code),
+			zap.Int("status", p.Status),
+			zap.String("cause", p.cause.Error()),
+			zap.String("path", r.URL.Path),
+		)
+	}
+}
+
+// spoofed counts what no honest client sends: a free sign of an intrusion.
+func (h *Handler) spoofed(r *http.Request, n int) {
+	metrics.stripped.Add(float64(n))
+	if entry := h.logger.Check(zapcore.DebugLevel, "identity headers of a client stripped"); entry != nil {
+		entry.Write(zap.Int("headers", n), zap.String("path", r.URL.Path))
+	}
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

@@ -1,0 +1,40 @@
+package caddymodule
+
+import (
+	"net/http"
+	"strconv"
+)
+
+type healthAnswer struct {
+	Status  string   `json:"status"`
+	Reasons []string `json:"reasons,omitzero"`
+}
+
+// serveLive is GET {prefix}/live: the process runs. A failure here is a reason
+// to restart it, so nothing outside the process counts.
+func (h *Handler) serveLive(c *call) error {
+	return answerJSON(c.w, http.StatusOK, healthAnswer{Status: "live"})
+}
+
+// serveReady is GET {prefix}/ready: logins and requests can be served. A failure
+// here is a reason to send them elsewhere.
+func (h *Handler) serveReady(c *call) error {
+	if reasons := c.gate.unready(c.r.Context()); len(reasons) > 0 {
+		return answerJSON(c.w, http.StatusServiceUnavailable, healthAnswer{Status: "unready", Reasons: reasons})
+	}
+	return answerJSON(c.w, http.StatusOK, healthAnswer{Status: "ready"})
+}
+
+// jwksMaxAge is how long others may keep the key set, in seconds. The key ring
+// publishes a key for twice as long before it first signs.
+const jwksMaxAge = 300
+
+// serveJWKS is GET /.well-known/jwks.json (RFC 7517).
+func (h *Handler) serveJWKS(c *call) error {
+	keys, err := c.gate.ring.JWKS()
+	if err != nil {
+		return err
+	}
+	c.w.Header().Set("Cache-Control", "public, max-age="+strconv.Itoa(jwksMaxAge))
+	return answerBytes(c.w, http.StatusOK, keys)
+}

@@ -1,0 +1,62 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+const (
+	outcomeOK        = "ok"
+	outcomeAdmitted  = "admitted"
+	outcomeAnonymous = "anonymous"
+)
+
+// metrics are the process's collectors. They live outside any configuration, so
+// that they go on counting across reloads; each configuration registers them in
+// the registry that Caddy makes for it. Labels come from closed sets: the words
+// of problem.go and the names of endpoints.go.
+var metrics = newCollectors()
+
+type collectors struct {
+	requests *prometheus.CounterVec
+	calls    *prometheus.CounterVec
+	stripped prometheus.Counter
+	streams  prometheus.Gauge
+}
+
+func newCollectors() *collectors {
+	return &collectors{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "wxgate_requests_total",
+			Help: "Guarded requests, by outcome: admitted, anonymous, or the word of the refusal.",
+		}, []string{"outcome"}),
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "wxgate_calls_total",
+			Help: "Calls of the login API, by call and outcome: ok or the word of the refusal.",
+		}, []string{"call", "outcome"}),
+		stripped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "wxgate_stripped_headers_total",
+			Help: "Identity headers that clients sent and the gateway removed: somebody tries to be somebody else.",
+		}),
+		streams: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "wxgate_streams",
+			Help: "Open WebSockets and event streams of authenticated clients.",
+		}),
+	}
+}
+
+// register adds the collectors to a configuration's registry.
+func (c *collectors) register(registry *prometheus.Registry) error {
+	if registry == nil {
+		return nil
+	}
+	for _, collector := range []prometheus.Collector{c.requests, c.calls, c.stripped, c.streams} {
+		var already prometheus.AlreadyRegisteredError
+		if err := registry.Register(collector); err != nil && !errors.As(err, &already) {
+			return fmt.Errorf("registering metrics: %w", err)
+		}
+	}
+	return nil
+}

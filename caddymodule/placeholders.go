@@ -1,0 +1,35 @@
+package caddymodule
+
+import (
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// userIDPlaceholder is what Caddy writes to access logs as user_id.
+const userIDPlaceholder = "http.auth.user.id"
+
+// setPlaceholders sets every documented placeholder, empty without an identity:
+// an unset one would reach the upstream as the literal text {wxgate.openid}.
+// The values go in as values, so that one which looks like a placeholder, say
+// {env.X}, is never expanded.
+func setPlaceholders(r *http.Request, id *auth.Identity, pseudonym string) {
+	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return
+	}
+	var none auth.Identity
+	source := sourceClient
+	if id == nil {
+		id, source = &none, ""
+	}
+	repl.Set("wxgate.openid", string(id.OpenID))
+	repl.Set("wxgate.unionid", string(id.UnionID))
+	repl.Set("wxgate.appid", string(id.App))
+	repl.Set("wxgate.source", source)
+	repl.Set("wxgate.session", string(id.Session))
+	repl.Set("wxgate.phone", id.Phone)
+	repl.Set(userIDPlaceholder, pseudonym)
+}

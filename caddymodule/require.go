@@ -1,0 +1,65 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// requirement is a compiled [Requirement].
+type requirement struct {
+	what  string
+	apps  map[auth.AppID]struct{}
+	paths pathSet
+}
+
+const (
+	requirePhone   = "phone"
+	requireUnionID = "unionid"
+	requireApp     = "app"
+)
+
+func newRequirements(configured []Requirement, app *App) ([]requirement, error) {
+	var compiled []requirement
+	for _, c := range configured {
+		r := requirement{what: c.What}
+		var err error
+		if r.paths, err = newPathSet(c.Paths); err != nil {
+			return nil, fmt.Errorf("require %s: %w", c.What, err)
+		}
+		switch {
+		case r.paths.empty():
+			return nil, fmt.Errorf("require %s: name the paths: on <path>", c.What)
+		case c.What == requireApp && len(c.Apps) > 0:
+			if r.apps, err = app.admitted(c.Apps); err != nil {
+				return nil, err
+			}
+		case c.What == requireApp:
+			return nil, errors.New("require app: name the appids")
+		case c.What != requirePhone && c.What != requireUnionID:
+			return nil, fmt.Errorf("require: %q is not one of phone, unionid, app", c.What)
+		}
+		compiled = append(compiled, r)
+	}
+	return compiled, nil
+}
+
+func (r requirement) check(id *auth.Identity, path string) error {
+	if !r.paths.match(path) {
+		return nil
+	}
+	met := false
+	switch r.what {
+	case requirePhone:
+		met = id.Phone != ""
+	case requireUnionID:
+		met = id.UnionID != ""
+	case requireApp:
+		_, met = r.apps[id.App]
+	}
+	if !met {
+		return fmt.Errorf("%w: %s is required", auth.ErrForbidden, r.what)
+	}
+	return nil
+}

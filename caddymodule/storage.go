@@ -1,0 +1,80 @@
+package caddymodule
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/caddyserver/certmagic"
+
+	"github.com/wxgate/wxgate/internal/seal"
+)
+
+const (
+	keysItem   = "wxgate/keys"        // the signing keys, sealed
+	secretItem = "wxgate/root_secret" // the generated root secret
+)
+
+// item is one value in Caddy's storage, which may be a directory, or something
+// that several machines share.
+type item struct {
+	storage certmagic.Storage
+	name    string
+}
+
+// Load returns the value, nil when there is none.
+func (i item) Load(ctx context.Context) ([]byte, error) {
+	value, err := i.storage.Load(ctx, i.name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s from Caddy's storage: %w", i.name, err)
+	}
+	return value, nil
+}
+
+// Update changes the value while nobody else can. A change that fails, or that
+// changes nothing, writes nothing.
+func (i item) Update(ctx context.Context, change func(old []byte) ([]byte, error)) (err error) {
+	if err := i.storage.Lock(ctx, i.name); err != nil {
+		return fmt.Errorf("locking %s in Caddy's storage: %w", i.name, err)
+	}
+	defer func() {
+		// The lock must go even when ctx is over.
+		err = errors.Join(err, i.storage.Unlock(context.WithoutCancel(ctx), i.name))
+	}()
+	old, err := i.Load(ctx)
+	if err != nil {
+		return err
+	}
+	changed, err := change(old)
+	if err != nil || changed == nil || string(changed) == string(old) {
+		return err
+	}
+	if err := i.storage.Store(ctx, i.name, changed); err != nil {
+		return fmt.Errorf("writing %s to Caddy's storage: %w", i.name, err)
+	}
+	return nil
+}
+
+// rootSecret returns the generated root secret, making it at the first start.
+func rootSecret(ctx context.Context, storage certmagic.Storage) ([]byte, error) {
+	i := item{storage, secretItem}
+	secret, err := i.Load(ctx)
+	if err != nil || secret != nil {
+		return secret, err
+	}
+	err = i.Update(ctx, func(old []byte) ([]byte, error) {
+		if old != nil { // another replica was first
+			secret = old
+			return nil, nil
+		}
+		secret = make([]byte, seal.MinSecretBytes)
+		_, _ = rand.Read(secret) // never fails: crypto/rand.Read
+		return secret, nil
+	})
+	return secret, err
+}
