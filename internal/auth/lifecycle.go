@@ -9,15 +9,33 @@ import (
 // Refresh spends a refresh token and returns a new pair. A token that was
 // replaced long ago, or that nobody issued, ends the session it names:
 // [ErrRefreshReused]. Whoever holds a copy then holds nothing.
+//
+// Simultaneous presentations of one token share one answer; see [flights].
 func (s *Service) Refresh(ctx context.Context, raw string, admitted Apps) (*Grant, error) {
 	presented, err := ParseRefreshToken(raw)
 	if err != nil {
 		return nil, err
 	}
+	if err := ctx.Err(); err != nil { // nobody is there to hear the answer
+		return nil, fmt.Errorf("%w: refreshing: %w", ErrStoreUnavailable, err)
+	}
+	for {
+		fl, leads := s.refreshes.join(presented)
+		if leads {
+			return s.lead(ctx, fl, presented, admitted)
+		}
+		if grant, again, err := fl.follow(ctx, admitted); !again {
+			return grant, err
+		}
+	}
+}
+
+// rotate presents the token to the store; replayed says that it was the one
+// before the current.
+func (s *Service) rotate(ctx context.Context, presented RefreshToken, admitted Apps) (grant *Grant, replayed bool, err error) {
 	next := NewRefreshToken(presented.Session)
-	var grant *Grant
 	err = s.cfg.Store.Update(ctx, presented.Session, func(session *Session) (Verdict, error) {
-		grant = nil
+		grant, replayed = nil, false
 		now := s.cfg.Now()
 		if !admitted(session.User.App) {
 			return Keep, fmt.Errorf("%w: session of app %q", ErrForbidden, session.User.App)
@@ -29,7 +47,8 @@ func (s *Service) Refresh(ctx context.Context, raw string, admitted Apps) (*Gran
 		if err != nil {
 			return Keep, err
 		}
-		if successor == next { // a rotation; a replay does not prolong anything
+		replayed = successor != next
+		if !replayed { // a replay does not prolong anything
 			session.IdleEnd = now.Add(s.cfg.Idle)
 		}
 		if grant, err = s.grant(session, now); err != nil {
@@ -39,9 +58,9 @@ func (s *Service) Refresh(ctx context.Context, raw string, admitted Apps) (*Gran
 		return Save, nil
 	})
 	if err != nil {
-		return nil, ended(err)
+		return nil, false, ended(err)
 	}
-	return grant, nil
+	return grant, replayed, nil
 }
 
 // Logout ends the bearer's session or, with all, every session of the user.

@@ -21,10 +21,11 @@ type Config struct {
 	Now func() time.Time // default time.Now
 }
 
-// Service carries out the gateway's rules. It holds no state of its own, so any
-// number of them may share one store.
+// Service carries out the gateway's rules. It keeps nothing between two requests,
+// so any number of them may share one store.
 type Service struct {
-	cfg Config
+	cfg       Config
+	refreshes flights // under way now
 }
 
 // NewService makes a service from a complete config.

@@ -1,0 +1,119 @@
+package auth_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// onlyStore holds one session. Methods that these tests do not need are those of
+// the nil interface.
+type onlyStore struct {
+	auth.Store
+	before func() // called at the start of each Update
+
+	mu      sync.Mutex
+	session *auth.Session
+	updates int
+	ended   bool
+}
+
+func (s *onlyStore) Create(_ context.Context, session *auth.Session, _ auth.SessionKey) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.session = clone(session)
+	return nil
+}
+
+func (s *onlyStore) Update(ctx context.Context, id auth.SessionID, decide func(*auth.Session) (auth.Verdict, error)) error {
+	if s.before != nil {
+		s.before()
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%w: %w", auth.ErrStoreUnavailable, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.updates++
+	if s.session == nil || s.ended || s.session.ID != id {
+		return auth.ErrNoSession
+	}
+	session := clone(s.session)
+	verdict, err := decide(session)
+	switch verdict {
+	case auth.Save:
+		s.session = session
+	case auth.End:
+		s.ended = true
+	}
+	return err
+}
+
+// look returns what the store holds.
+func (s *onlyStore) look() (session *auth.Session, updates int, ended bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return clone(s.session), s.updates, s.ended
+}
+
+func clone(s *auth.Session) *auth.Session {
+	c := *s
+	c.Refresh.Successor = slices.Clone(s.Refresh.Successor)
+	return &c
+}
+
+// plainTokens writes tokens as JSON.
+type plainTokens struct{}
+
+func (plainTokens) Issue(id auth.Identity) (string, error) {
+	b, err := json.Marshal(id)
+	return string(b), err
+}
+
+func (plainTokens) Verify(raw string) (*auth.Identity, error) {
+	id := new(auth.Identity)
+	if err := json.Unmarshal([]byte(raw), id); err != nil {
+		return nil, fmt.Errorf("%w: %w", auth.ErrInvalidToken, err)
+	}
+	return id, nil
+}
+
+func (plainTokens) SealHandle(id auth.SessionID) (string, error) { return string(id), nil }
+
+func (plainTokens) OpenHandle(h string) (auth.SessionID, error) { return auth.SessionID(h), nil }
+
+// onlyPlatform knows one user, whatever the code.
+type onlyPlatform struct{ auth.Platform }
+
+func (onlyPlatform) Exchange(context.Context, string) (auth.Exchanged, error) {
+	return auth.Exchanged{OpenID: "o1", SessionKey: "k1"}, nil
+}
+
+const (
+	theApp  = auth.AppID("wx1")
+	theLife = 24 * time.Hour
+)
+
+func anyApp(auth.AppID) bool { return true }
+func noApp(auth.AppID) bool  { return false }
+
+// login makes a service over store and returns the first refresh token.
+func login(t testing.TB, store *onlyStore) (*auth.Service, string) {
+	t.Helper()
+	service := auth.NewService(auth.Config{
+		Apps:   map[auth.AppID]auth.Platform{theApp: onlyPlatform{}},
+		Tokens: plainTokens{}, Store: store,
+		Access: time.Hour, Refresh: theLife, Idle: theLife,
+	})
+	grant, err := service.Login(t.Context(), theApp, "code")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return service, grant.RefreshToken
+}

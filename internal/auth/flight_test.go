@@ -1,0 +1,163 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+const simultaneous = 100
+
+// refreshMany presents one token from many callers and returns the answers.
+func refreshMany(t *testing.T, service *auth.Service, token string, between time.Duration) []*auth.Grant {
+	t.Helper()
+	grants := make([]*auth.Grant, simultaneous)
+	var wg sync.WaitGroup
+	for i := range grants {
+		wg.Go(func() {
+			<-time.After(time.Duration(i) * between) // the time of the bubble
+			grant, err := service.Refresh(t.Context(), token, anyApp)
+			if err != nil {
+				t.Errorf("refresh %d: %v", i, err)
+				return
+			}
+			grants[i] = grant
+		})
+	}
+	wg.Wait()
+	return grants
+}
+
+// One hundred refreshes of one token get one successor, whether the store is
+// slow (they all wait for the rotation) or faster than the next one can start.
+func TestSimultaneousRefreshesShareOneRotation(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		store, between time.Duration
+		wantUpdates    int
+	}{
+		"slow store, at once":     {store: 10 * time.Millisecond, wantUpdates: 1},
+		"instant store, 1ms each": {between: time.Millisecond, wantUpdates: 2},
+		"slow store, 4ms each":    {store: 10 * time.Millisecond, between: 4 * time.Millisecond, wantUpdates: 5},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := &onlyStore{before: func() { <-time.After(test.store) }}
+				service, token := login(t, store)
+				grants := refreshMany(t, service, token, test.between)
+				seen := map[*auth.Grant]bool{}
+				for _, grant := range grants {
+					if grant == nil || grant.RefreshToken != grants[0].RefreshToken || seen[grant] {
+						t.Fatalf("grant %v: want one successor, each caller with a grant of its own", grant)
+					}
+					seen[grant] = true
+				}
+				session, updates, ended := store.look()
+				if ended || updates != test.wantUpdates || session.Refresh.Replays != updates-1 {
+					t.Fatalf("ended %v after %d updates, %d replays; want %d updates", ended, updates, session.Refresh.Replays, test.wantUpdates)
+				}
+				if _, err := service.Refresh(t.Context(), grants[0].RefreshToken, anyApp); err != nil {
+					t.Fatalf("the successor: %v", err)
+				}
+			})
+		})
+	}
+}
+
+// Whoever comes after an answer was given is counted, to the last one.
+func TestReplaysOneAfterAnotherAreCounted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := &onlyStore{}
+		service, token := login(t, store)
+		for i := range 1 + auth.MaxRefreshReplays {
+			if _, err := service.Refresh(t.Context(), token, anyApp); err != nil {
+				t.Fatalf("presentation %d: %v", i+1, err)
+			}
+		}
+		if _, err := service.Refresh(t.Context(), token, anyApp); !errors.Is(err, auth.ErrRefreshReused) {
+			t.Fatalf("got %v, want ErrRefreshReused", err)
+		}
+		if _, _, ended := store.look(); !ended {
+			t.Fatal("the session lives on")
+		}
+	})
+}
+
+func TestOneCallersCancellationIsItsOwn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		store := &onlyStore{before: func() { <-release }}
+		service, token := login(t, store)
+		leaving, leave := context.WithCancel(t.Context())
+		impatient, lose := context.WithCancel(t.Context())
+		errs := make(chan error, 2)
+		var wg sync.WaitGroup
+		start := func(ctx context.Context, out chan error) {
+			wg.Go(func() {
+				_, err := service.Refresh(ctx, token, anyApp)
+				out <- err
+			})
+			synctest.Wait()
+		}
+		start(leaving, errs) // leads
+		start(t.Context(), errs)
+		lost := make(chan error, 1)
+		start(impatient, lost)
+		lose()
+		if err := <-lost; !errors.Is(err, context.Canceled) || !errors.Is(err, auth.ErrStoreUnavailable) {
+			t.Fatalf("the impatient caller got %v", err)
+		}
+		leave()
+		synctest.Wait()
+		close(release)
+		wg.Wait()
+		for range 2 {
+			if err := <-errs; err != nil {
+				t.Fatalf("a cancelled caller took another along: %v", err)
+			}
+		}
+		if _, err := service.Refresh(leaving, token, anyApp); !errors.Is(err, context.Canceled) {
+			t.Fatalf("already cancelled: %v", err)
+		}
+		if session, updates, _ := store.look(); updates != 1 || session.Refresh.Replays != 0 {
+			t.Fatalf("%d updates, %d replays", updates, session.Refresh.Replays)
+		}
+	})
+}
+
+// A token must not enter, or be kept out of, a site because the same token is
+// being refreshed through another one.
+func TestSharedRefreshKeepsSitesApart(t *testing.T) {
+	t.Parallel()
+	for name, sites := range map[string][2]auth.Apps{
+		"the leader's site does not admit":   {noApp, anyApp},
+		"the follower's site does not admit": {anyApp, noApp},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				store := &onlyStore{before: func() { <-time.After(time.Millisecond) }}
+				service, token := login(t, store)
+				var wg sync.WaitGroup
+				for _, admitted := range sites {
+					wg.Go(func() {
+						_, err := service.Refresh(t.Context(), token, admitted)
+						if want := !admitted(theApp); errors.Is(err, auth.ErrForbidden) != want || !want && err != nil {
+							t.Errorf("admitted %v: %v", !want, err)
+						}
+					})
+					synctest.Wait()
+				}
+				wg.Wait()
+			})
+		})
+	}
+}

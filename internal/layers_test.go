@@ -1,0 +1,158 @@
+package internal_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+const caddyModules = "github.com/caddyserver/"
+
+// A layer is a folder with everything below it, and what it may import.
+type layer struct {
+	dir     string
+	imports []string // layers, by dir
+	stdOnly bool     // nothing from other modules; tests may use test libraries
+	caddy   bool     // may import Caddy
+}
+
+// simulator is the one layer that the tests of every other may import.
+const simulator = "internal/wechatsim"
+
+// layers is the house: cmd -> caddymodule -> {wechat, token, session} -> {auth, seal}.
+// A new package belongs to one of them, or gets a line here and in the design.
+var layers = []layer{
+	{dir: "cmd", imports: []string{"caddymodule"}, caddy: true},
+	{dir: "caddymodule", caddy: true, imports: []string{
+		"internal/wechat", "internal/token", "internal/session", "internal/auth", "internal/seal", simulator,
+	}},
+	{dir: "internal/wechat", imports: []string{"internal/auth", "internal/seal"}},
+	{dir: "internal/token", imports: []string{"internal/auth", "internal/seal"}},
+	{dir: "internal/session", imports: []string{"internal/auth", "internal/seal"}},
+	{dir: "internal/auth", stdOnly: true},
+	{dir: "internal/seal", stdOnly: true},
+	// The simulator reads WeChat's documentation, not our code: one misreading
+	// cannot then pass on both sides.
+	{dir: simulator, stdOnly: true},
+	{dir: "internal"}, // these tests
+}
+
+// layerOf finds the innermost layer that holds dir.
+func layerOf(dir string) (layer, bool) {
+	var found layer
+	for _, l := range layers {
+		if (dir == l.dir || strings.HasPrefix(dir, l.dir+"/")) && len(l.dir) > len(found.dir) {
+			found = l
+		}
+	}
+	// Only the tests at its root are of layer "internal": a new package below it
+	// has to be given a place.
+	if found.dir == "internal" && dir != "internal" {
+		return layer{}, false
+	}
+	return found, found.dir != ""
+}
+
+// An edge is one file's import of one package.
+type edge struct {
+	dir  string // the importing package's
+	path string
+	test bool // the importing file is a test
+}
+
+// violation says why an import is forbidden, or "".
+func violation(e edge) string {
+	from, ok := layerOf(e.dir)
+	if !ok {
+		return "the package has no layer: give it one in layers_test.go and in the design"
+	}
+	if local, ok := strings.CutPrefix(e.path, modulePath+"/"); ok || e.path == modulePath {
+		return localViolation(from, local, e.test)
+	}
+	first, _, _ := strings.Cut(e.path, "/")
+	switch {
+	case !strings.Contains(first, "."):
+		return "" // the standard library
+	case strings.HasPrefix(e.path, caddyModules) && !from.caddy:
+		return "only caddymodule and cmd know Caddy"
+	case from.stdOnly && !e.test:
+		return from.dir + " imports the standard library alone"
+	}
+	return ""
+}
+
+func localViolation(from layer, dir string, test bool) string {
+	to, ok := layerOf(dir)
+	switch {
+	case !ok:
+		return "it imports a package that has no layer"
+	case to.dir == from.dir || slices.Contains(from.imports, to.dir):
+		return ""
+	case to.dir == simulator && test:
+		return ""
+	case len(from.imports) == 0:
+		return from.dir + " imports nothing of ours"
+	}
+	return from.dir + " may import only " + strings.Join(from.imports, ", ")
+}
+
+func TestLayers(t *testing.T) {
+	seen := map[string]bool{}
+	for _, f := range sourceFiles(t) {
+		from, _ := layerOf(f.dir)
+		seen[from.dir] = true
+		for _, path := range f.imports() {
+			if why := violation(edge{dir: f.dir, path: path, test: f.test}); why != "" {
+				t.Errorf("%s imports %s: %s", f.name, path, why)
+			}
+		}
+	}
+	// A walk that lost its way must not pass for a house in order.
+	for _, dir := range []string{"cmd", "caddymodule", "internal/auth", "internal/seal", simulator} {
+		if !seen[dir] {
+			t.Errorf("no Go file found in %s", dir)
+		}
+	}
+}
+
+// The rules themselves: each line of the design has an import that breaks it.
+func TestLayerRules(t *testing.T) {
+	const ours = modulePath + "/"
+	for _, test := range []struct {
+		name    string
+		edge    edge
+		allowed bool
+	}{
+		{"cmd wires caddymodule", edge{dir: "cmd/wxgate", path: ours + "caddymodule"}, true},
+		{"cmd reaches past caddymodule", edge{dir: "cmd/wxgate", path: ours + "internal/token"}, false},
+		{"caddymodule knows Caddy", edge{dir: "caddymodule", path: caddyModules + "caddy/v2"}, true},
+		{"caddymodule runs the simulator", edge{dir: "caddymodule", path: ours + simulator}, true},
+		{"a middle layer knows Caddy", edge{dir: "internal/token", path: caddyModules + "caddy/v2"}, false},
+		{"its test knows Caddy", edge{dir: "internal/token", path: caddyModules + "certmagic", test: true}, false},
+		{"a middle layer uses a library", edge{dir: "internal/session", path: "go.etcd.io/bbolt"}, true},
+		{"a middle layer uses the rules", edge{dir: "internal/session", path: ours + "internal/auth"}, true},
+		{"a middle layer's sub-package", edge{dir: "internal/session/bolt", path: ours + "internal/session"}, true},
+		{"siblings", edge{dir: "internal/token", path: ours + "internal/session"}, false},
+		{"siblings by a sub-package", edge{dir: "internal/session/bolt", path: ours + "internal/token"}, false},
+		{"siblings in a test", edge{dir: "internal/wechat", path: ours + "internal/token", test: true}, false},
+		{"upwards", edge{dir: "internal/wechat", path: ours + "caddymodule"}, false},
+		{"the simulator in a test", edge{dir: "internal/wechat", path: ours + simulator, test: true}, true},
+		{"the simulator in production", edge{dir: "internal/wechat", path: ours + simulator}, false},
+		{"the simulator knows us", edge{dir: simulator, path: ours + "internal/wechat"}, false},
+		{"the simulator's test knows us", edge{dir: simulator, path: ours + "internal/seal", test: true}, false},
+		{"a leaf uses a library", edge{dir: "internal/seal", path: "golang.org/x/crypto/hkdf"}, false},
+		{"a leaf's test uses a library", edge{dir: "internal/seal", path: "pgregory.net/rapid", test: true}, true},
+		{"a leaf uses the standard library", edge{dir: "internal/seal", path: "crypto/hkdf"}, true},
+		{"the leaves know each other", edge{dir: "internal/auth", path: ours + "internal/seal"}, false},
+		{"a name that merely begins alike", edge{dir: "internal/authority", path: "fmt"}, false},
+		{"a package nobody placed", edge{dir: "internal/util", path: "fmt"}, false},
+		{"an import of one", edge{dir: "caddymodule", path: ours + "internal/util"}, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			why := violation(test.edge)
+			if allowed := why == ""; allowed != test.allowed {
+				t.Errorf("%+v: allowed = %v (%s), want %v", test.edge, allowed, why, test.allowed)
+			}
+		})
+	}
+}
