@@ -1,0 +1,49 @@
+package token
+
+import (
+	"fmt"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// Alg is a signature algorithm, as JOSE names it. Every key is pinned to one.
+type Alg string
+
+const (
+	EdDSA Alg = "EdDSA" // Ed25519, RFC 8037
+	ES256 Alg = "ES256" // ECDSA over P-256
+	RS256 Alg = "RS256" // RSA PKCS#1 v1.5, 2048 bits or more
+	HS256 Alg = "HS256" // HMAC: whoever verifies can also sign
+
+	DefaultAlg = EdDSA
+)
+
+// ParseAlg accepts exactly the four names; otherwise the error wraps [ErrAlg].
+func ParseAlg(s string) (Alg, error) {
+	a := Alg(s)
+	if a.method() == nil {
+		return "", fmt.Errorf("%w: %q is none of EdDSA, ES256, RS256, HS256", ErrAlg, s)
+	}
+	return a, nil
+}
+
+// Public reports whether others can verify with a key that does not let them
+// sign. Only such keys are published, and only such keys sign assertions.
+func (a Alg) Public() bool { return a == EdDSA || a == ES256 || a == RS256 }
+
+// method is the library's implementation; nil for anything but the four, so
+// that "none", in any spelling, never names a method.
+func (a Alg) method() jwt.SigningMethod {
+	switch a {
+	case EdDSA:
+		return jwt.SigningMethodEdDSA
+	case ES256:
+		return jwt.SigningMethodES256
+	case RS256:
+		return jwt.SigningMethodRS256
+	case HS256:
+		return jwt.SigningMethodHS256
+	default:
+		return nil
+	}
+}

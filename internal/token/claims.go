@@ -1,0 +1,110 @@
+package token
+
+import (
+	"strings"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// maxUnixTime is the last second of the year 9999, which every library can hold.
+const maxUnixTime = 253402300799
+
+// claims are what an access token says (RFC 9068), and what an assertion says.
+type claims struct {
+	Issuer    string         `json:"iss"`
+	Subject   auth.OpenID    `json:"sub"`
+	Audience  audiences      `json:"aud"`
+	Expires   int64          `json:"exp"`
+	IssuedAt  int64          `json:"iat"`
+	NotBefore int64          `json:"nbf,omitzero"` // assertions have none
+	ID        string         `json:"jti"`
+	ClientID  auth.AppID     `json:"client_id"`
+	Session   auth.SessionID `json:"sid"`
+
+	UnionID       auth.UnionID `json:"unionid,omitzero"`
+	PhoneVerified bool         `json:"phone_number_verified,omitzero"`
+	// Phone is the number, sealed: only the gateway opens it, for this session.
+	Phone string `json:"phn,omitzero"`
+
+	// Unknown is what a newer wxgate may add: ignored, but looked at by name.
+	Unknown map[string]jsontext.Value `json:",embed"`
+}
+
+// claimNames are the members of [claims], folded. See [foldName].
+var claimNames = map[string]bool{
+	"iss": true, "sub": true, "aud": true, "exp": true, "iat": true, "nbf": true, "jti": true,
+	"clientid": true, "sid": true, "unionid": true, "phonenumberverified": true, "phn": true,
+}
+
+// parseClaims reads the payload of a token whose signature was verified: each
+// member once, of its type, in UTF-8; numbers are integers.
+func parseClaims(payload []byte) (*claims, error) {
+	var c claims
+	if json.Unmarshal(payload, &c) != nil {
+		return nil, errClaims
+	}
+	for name := range c.Unknown {
+		// A reader that ignores case would take {"sub":"me","SUB":"admin"} for the
+		// admin's token.
+		if claimNames[foldName(name)] {
+			return nil, errVariant
+		}
+	}
+	return &c, c.check()
+}
+
+// check refuses claims that are missing or out of range. What must be equal to
+// something is compared elsewhere, which a missing one does not survive either.
+func (c *claims) check() error {
+	for _, t := range [...]int64{c.Expires, c.IssuedAt, c.NotBefore} {
+		if t <= 0 || t > maxUnixTime {
+			return errMissing
+		}
+	}
+	if !auth.ValidID(c.Subject) || !auth.ValidID(c.ClientID) || !auth.ValidID(c.ID) {
+		return errMissing
+	}
+	if c.UnionID != "" && !auth.ValidID(c.UnionID) {
+		return errMissing
+	}
+	if _, err := auth.ParseSessionID(string(c.Session)); err != nil {
+		return errMissing
+	}
+	if c.Issuer == "" || len(c.Audience) == 0 || c.PhoneVerified != (c.Phone != "") {
+		return errMissing
+	}
+	return nil
+}
+
+// foldName is what lenient readers compare names by: they ignore case, in all of
+// Unicode (U+017F is a kind of s), and some ignore - and _ too.
+func foldName(name string) string {
+	name = strings.NewReplacer("-", "", "_", "", "\u017f", "s", "\u212a", "k").Replace(name)
+	return strings.ToLower(name)
+}
+
+// audiences is a string where there is one, as most libraries expect, and else
+// an array (RFC 7519 section 4.1.3).
+type audiences []string
+
+func (a audiences) MarshalJSONTo(out *jsontext.Encoder) error {
+	if len(a) == 1 {
+		return out.WriteToken(jsontext.String(a[0]))
+	}
+	return json.MarshalEncode(out, []string(a))
+}
+
+func (a *audiences) UnmarshalJSONFrom(in *jsontext.Decoder) error {
+	if in.PeekKind() == '"' {
+		var one string
+		if err := json.UnmarshalDecode(in, &one); err != nil {
+			return err
+		}
+		*a = audiences{one}
+		return nil
+	}
+	return json.UnmarshalDecode(in, (*[]string)(a))
+}

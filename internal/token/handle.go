@@ -1,0 +1,53 @@
+package token
+
+import (
+	"encoding/base64"
+	"fmt"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/seal"
+)
+
+const (
+	handlePurpose  = "handle"
+	sessionBytes   = 16 // of a session ID, see auth.SessionID
+	handleRawBytes = sessionBytes + seal.Overhead
+)
+
+// handleLength is how long every handle is, in characters.
+var handleLength = base64.RawURLEncoding.EncodedLen(handleRawBytes)
+
+// SealHandle makes the opaque string that an old client keeps in place of
+// WeChat's session_key. It says nothing to whoever holds it, and opens data of
+// its own user only.
+func (t *Tokens) SealHandle(id auth.SessionID) (string, error) {
+	if _, err := auth.ParseSessionID(string(id)); err != nil {
+		return "", fmt.Errorf("sealing a handle: %w", err)
+	}
+	raw, err := strictBase64.DecodeString(string(id))
+	if err != nil {
+		return "", fmt.Errorf("sealing a handle: %w", err)
+	}
+	sealed, err := t.box.Seal(handlePurpose, raw, nil)
+	if err != nil {
+		return "", fmt.Errorf("sealing a handle: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(sealed), nil
+}
+
+// OpenHandle is the inverse of [Tokens.SealHandle]. Anything else, WeChat's own
+// session_key included, is auth.ErrSessionStale: the client logs in again.
+func (t *Tokens) OpenHandle(handle string) (auth.SessionID, error) {
+	if len(handle) != handleLength {
+		return "", fmt.Errorf("%w: a handle has %d characters, this has %d", auth.ErrSessionStale, handleLength, len(handle))
+	}
+	sealed, err := strictBase64.DecodeString(handle)
+	if err != nil || len(sealed) != handleRawBytes { // shorter when the decoder skipped line breaks
+		return "", fmt.Errorf("%w: the handle is not base64url", auth.ErrSessionStale)
+	}
+	raw, err := t.box.Open(handlePurpose, sealed, nil)
+	if err != nil {
+		return "", fmt.Errorf("%w: the handle does not open: %w", auth.ErrSessionStale, err)
+	}
+	return auth.SessionID(base64.RawURLEncoding.EncodeToString(raw)), nil
+}

@@ -1,0 +1,58 @@
+package token_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/token"
+)
+
+func TestHandle(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	id := auth.NewSessionID(start)
+	handle, err := g.SealHandle(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := g.OpenHandle(handle); err != nil || got != id {
+		t.Fatalf("got %q, %v", got, err)
+	}
+	if _, err := g.SealHandle("not an id"); !errors.Is(err, auth.ErrInvalidToken) {
+		t.Errorf("sealed what is no session id: %v", err)
+	}
+	other := newGateway(t, func(c *token.RingConfig) { c.Box = mustBox(t, newSecret) })
+	foreign, err := other.SealHandle(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := handle[len(handle)-1]
+	for name, handle := range map[string]string{
+		"empty":                  "",
+		"WeChat's own":           "tiihtNczf5v6AKRyjwEUhQ==",
+		"cut":                    handle[1:],
+		"longer":                 handle + "A",
+		"padded":                 handle + "=",
+		"line break inside":      handle[:40] + "\n" + handle[41:],
+		"changed":                flip(handle, 50),
+		"trailing bits":          handle[:len(handle)-1] + string(last+1),
+		"of another root secret": foreign,
+		"an access token":        g.mustIssue(t, g.user(1)),
+		"5 MB":                   strings.Repeat("A", 5<<20),
+	} {
+		if got, err := g.OpenHandle(handle); !errors.Is(err, auth.ErrSessionStale) || got != "" {
+			t.Errorf("%s: got %q, %v, want ErrSessionStale", name, got, err)
+		}
+	}
+}
+
+// flip changes one character of base64url to another.
+func flip(s string, i int) string {
+	c := byte('A')
+	if s[i] == 'A' {
+		c = 'B'
+	}
+	return s[:i] + string(c) + s[i+1:]
+}

@@ -1,0 +1,178 @@
+package token_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/seal"
+	"github.com/wxgate/wxgate/internal/token"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+var (
+	start     = time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
+	allAlgs   = []token.Alg{token.EdDSA, token.ES256, token.RS256, token.HS256}
+	secret    = bytes.Repeat([]byte("s"), seal.MinSecretBytes)
+	newSecret = bytes.Repeat([]byte("n"), seal.MinSecretBytes)
+)
+
+// storage keeps the ring in memory, as a file or Redis would.
+type storage struct {
+	mu     sync.Mutex
+	blob   []byte
+	writes int
+	broken error // what every call answers, when set
+}
+
+func (s *storage) Load(context.Context) ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return bytes.Clone(s.blob), s.broken
+}
+
+func (s *storage) Update(_ context.Context, change func([]byte) ([]byte, error)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.broken != nil {
+		return s.broken
+	}
+	blob, err := change(bytes.Clone(s.blob))
+	if err != nil || blob == nil {
+		return err
+	}
+	s.blob = bytes.Clone(blob)
+	s.writes++
+	return nil
+}
+
+func (s *storage) set(change func(*storage)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change(s)
+}
+
+// clock stands still until a test moves it.
+type clock struct {
+	mu  sync.Mutex
+	now time.Time
+}
+
+func newClock() *clock { return &clock{now: start} }
+
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *clock) add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+// gateway is a ring and the tokens over it, with the clock they go by.
+type gateway struct {
+	*token.Tokens
+	ring    *token.Ring
+	cfg     token.RingConfig
+	clock   *clock
+	storage *storage
+}
+
+func mustBox(tb testing.TB, secrets ...[]byte) *seal.Box {
+	tb.Helper()
+	box, err := seal.New(secrets...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return box
+}
+
+// newGateway makes one with its own storage and clock; change may say otherwise.
+func newGateway(tb testing.TB, change func(*token.RingConfig)) *gateway {
+	tb.Helper()
+	g := &gateway{clock: newClock(), storage: &storage{}}
+	g.cfg = token.RingConfig{
+		Storage: g.storage, Box: mustBox(tb, secret), Issuer: "wxgate", Access: time.Hour, Now: g.clock.Now,
+	}
+	if change != nil {
+		change(&g.cfg)
+	}
+	var err error
+	if g.ring, err = token.OpenRing(tb.Context(), g.cfg); err != nil {
+		tb.Fatal(err)
+	}
+	g.Tokens = newTokens(tb, g.ring, g.cfg)
+	return g
+}
+
+func newTokens(tb testing.TB, ring *token.Ring, cfg token.RingConfig) *token.Tokens {
+	tb.Helper()
+	tokens, err := token.New(token.Config{Ring: ring, Box: cfg.Box, Now: cfg.Now, CacheEntries: 1024})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(tokens.Close)
+	return tokens
+}
+
+// reconfigure loads a changed configuration, as a reload does.
+func (g *gateway) reconfigure(tb testing.TB, change func(*token.RingConfig)) {
+	tb.Helper()
+	change(&g.cfg)
+	if err := g.ring.Reconfigure(tb.Context(), g.cfg); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// user is somebody who logs in now, for life.
+func (g *gateway) user(life time.Duration) auth.Identity {
+	return auth.Identity{
+		User:     auth.User{App: "wx4f4bc4dec97d474b", OpenID: "oGZUI0egBJY1zhBYw2KhdUfwVJJE"},
+		UnionID:  "ocMvos6NjeKLIBqg5Mr9QjxrP1FA",
+		Session:  auth.NewSessionID(g.clock.Now()),
+		Phone:    "+8613800138000",
+		IssuedAt: g.clock.Now(),
+		Expires:  g.clock.Now().Add(life),
+	}
+}
+
+func (g *gateway) mustIssue(tb testing.TB, id auth.Identity) string {
+	tb.Helper()
+	raw, err := g.Issue(id)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return raw
+}
+
+func (g *gateway) mustVerify(tb testing.TB, raw string) *auth.Identity {
+	tb.Helper()
+	id, err := g.Verify(raw)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return id
+}
+
+// mustRefuse checks the error of a refusal, and that it does not hold the token.
+func (g *gateway) mustRefuse(tb testing.TB, raw string, want error) {
+	tb.Helper()
+	id, err := g.Verify(raw)
+	if !errors.Is(err, want) || id != nil {
+		tb.Errorf("got %v, %v, want %v", id, err, want)
+	}
+	if err != nil && len(raw) > 20 && strings.Contains(err.Error(), raw[:20]) {
+		tb.Errorf("the error holds the token: %v", err)
+	}
+}

@@ -1,0 +1,154 @@
+package token
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/seal"
+)
+
+const (
+	phonePurpose = "phone"
+	// maxPhoneBytes is twice what E.164 allows, since the platforms' own area
+	// codes come on top.
+	maxPhoneBytes = 32
+	// tokenIDBytes makes a jti that nobody guesses or meets twice.
+	tokenIDBytes = 16 // 128 bits
+)
+
+// Issue signs an access token that says what id says, with the key that signs
+// now. Errors wrap [ErrIdentity] or [ErrNoSigner].
+func (t *Tokens) Issue(id auth.Identity) (string, error) {
+	key, err := t.ring.snapshot().signer(t.now())
+	if err != nil {
+		return "", err
+	}
+	p := key.current()
+	if err := checkIdentity(&id, p.Access); err != nil {
+		return "", err
+	}
+	c := claims{
+		Issuer:    p.Issuer,
+		Audience:  p.Audiences,
+		Subject:   id.OpenID,
+		ClientID:  id.App,
+		Session:   id.Session,
+		UnionID:   id.UnionID,
+		ID:        newTokenID(),
+		IssuedAt:  id.IssuedAt.Unix(),
+		NotBefore: id.IssuedAt.Unix(),
+		Expires:   id.Expires.Unix(), // rounded down: no token outlives its session
+	}
+	if id.Phone != "" {
+		c.PhoneVerified = true
+		if c.Phone, err = t.sealPhone(id.Phone, id.Session); err != nil {
+			return "", err
+		}
+	}
+	return key.write(key.accessHeader, &c)
+}
+
+// checkIdentity refuses what Verify would refuse later, when the client can do
+// nothing about it any more.
+func checkIdentity(id *auth.Identity, longest time.Duration) error {
+	if !auth.ValidID(id.OpenID) || !auth.ValidID(id.App) || id.UnionID != "" && !auth.ValidID(id.UnionID) {
+		return fmt.Errorf("%w: openid, appid or unionid outside [A-Za-z0-9_-]{1,64}", ErrIdentity)
+	}
+	if _, err := auth.ParseSessionID(string(id.Session)); err != nil {
+		return fmt.Errorf("%w: the session id is malformed", ErrIdentity)
+	}
+	if id.Phone != "" && !validPhone(id.Phone) {
+		return fmt.Errorf("%w: the phone number is not + and digits", ErrIdentity)
+	}
+	if life := id.Expires.Sub(id.IssuedAt); id.IssuedAt.Unix() <= 0 || life < 0 || life > longest {
+		return fmt.Errorf("%w: it lives %s, the ring allows up to %s", ErrIdentity, life, longest)
+	}
+	return nil
+}
+
+// write signs claims under a header that was encoded before.
+func (e *entry) write(header string, c *claims) (string, error) {
+	payload, err := json.Marshal(c)
+	if err != nil {
+		return "", fmt.Errorf("writing a token's claims: %w", err)
+	}
+	signed := header + "." + base64.RawURLEncoding.EncodeToString(payload)
+	signature, err := e.sign(signed)
+	if err != nil {
+		return "", err
+	}
+	return signed + "." + base64.RawURLEncoding.EncodeToString(signature), nil
+}
+
+func newTokenID() string {
+	var b [tokenIDBytes]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand.Read
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
+
+// sealPhone binds the number to its session, so that one user's sealed number
+// says nothing in another's token.
+func (t *Tokens) sealPhone(phone string, session auth.SessionID) (string, error) {
+	sealed, err := t.box.Seal(phonePurpose, []byte(phone), []byte(session))
+	if err != nil {
+		return "", fmt.Errorf("sealing the phone number: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(sealed), nil
+}
+
+func (t *Tokens) openPhone(claim string, session auth.SessionID) (string, error) {
+	sealed, err := strictBase64.DecodeString(claim)
+	if err != nil {
+		return "", errPhone
+	}
+	phone, err := t.box.Open(phonePurpose, sealed, []byte(session))
+	if err != nil || !validPhone(string(phone)) {
+		return "", errPhone
+	}
+	return string(phone), nil
+}
+
+// validPhone accepts + and digits: what a header can carry.
+func validPhone(s string) bool {
+	digits, plus := strings.CutPrefix(s, "+")
+	return plus && digits != "" && len(s) <= maxPhoneBytes && strings.Trim(digits, "0123456789") == ""
+}
+
+// What the platforms' ids are like, for [usualLength].
+const (
+	usualAppID   = 18
+	usualOpenID  = 28
+	usualUnionID = 29
+	usualPhone   = 14
+	usualTime    = 1_700_000_000
+	// usualSignature is that of RS256 with the smallest key, the longest of those
+	// made here. A larger RSA key is the operator's choice, and makes longer tokens.
+	usualSignature = minRSABits / 8
+)
+
+// usualLength is how long a user's token is, with a phone number, under the
+// issuer and audiences of a configuration.
+func usualLength(cfg *RingConfig) (int, error) {
+	b64 := base64.RawURLEncoding.EncodedLen
+	payload, err := json.Marshal(claims{
+		Issuer: cfg.Issuer, Audience: cfg.Audiences,
+		Subject:  auth.OpenID(strings.Repeat("o", usualOpenID)),
+		ClientID: auth.AppID(strings.Repeat("w", usualAppID)),
+		UnionID:  auth.UnionID(strings.Repeat("u", usualUnionID)),
+		Session:  auth.NewSessionID(time.Unix(usualTime, 0)), ID: newTokenID(),
+		Expires: usualTime, IssuedAt: usualTime, NotBefore: usualTime,
+		PhoneVerified: true, Phone: strings.Repeat("p", b64(usualPhone+seal.Overhead)),
+	})
+	if err != nil {
+		return 0, fmt.Errorf("%w: issuer or audience: %w", ErrConfig, err)
+	}
+	signature := map[Alg]int{EdDSA: 64, ES256: 64, HS256: 32, RS256: usualSignature}[cfg.Alg]
+	head, err := encodeHeader(&Key{alg: cfg.Alg, id: auth.KeyID(strings.Repeat("k", b64(32)))}, typAccess)
+	return len(head) + 1 + b64(len(payload)) + 1 + b64(signature), err
+}

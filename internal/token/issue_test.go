@@ -1,0 +1,153 @@
+package token_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/token"
+)
+
+func TestRoundTrip(t *testing.T) {
+	t.Parallel()
+	for _, alg := range allAlgs {
+		t.Run(string(alg), func(t *testing.T) {
+			t.Parallel()
+			g := newGateway(t, func(c *token.RingConfig) { c.Alg = alg; c.Audiences = []string{"shop", "forum"} })
+			want := g.user(time.Hour)
+			raw := g.mustIssue(t, want)
+			got := *g.mustVerify(t, raw)
+			if got.TokenID == "" || got.Key != g.ring.Keys()[0].ID {
+				t.Errorf("token id %q, key %q", got.TokenID, got.Key)
+			}
+			if !got.IssuedAt.Equal(want.IssuedAt) || !got.Expires.Equal(want.Expires) {
+				t.Errorf("lives %s to %s", got.IssuedAt, got.Expires)
+			}
+			want.TokenID, want.Key, want.IssuedAt, want.Expires = got.TokenID, got.Key, got.IssuedAt, got.Expires
+			if got != want {
+				t.Errorf("got %+v, want %+v", got, want)
+			}
+		})
+	}
+}
+
+// TestAnotherLibrary has go-jose verify our tokens with nothing but the key set.
+func TestAnotherLibrary(t *testing.T) {
+	t.Parallel()
+	for _, alg := range []token.Alg{token.EdDSA, token.ES256, token.RS256} {
+		t.Run(string(alg), func(t *testing.T) {
+			t.Parallel()
+			g := newGateway(t, func(c *token.RingConfig) { c.Alg = alg })
+			parsed, err := jwt.ParseSigned(g.mustIssue(t, g.user(time.Hour)), []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var set jose.JSONWebKeySet
+			body, etag := g.ring.JWKS()
+			if err := json.Unmarshal(body, &set); err != nil {
+				t.Fatal(err)
+			}
+			if etag == "" || len(set.Keys) != 1 || set.Keys[0].Use != "sig" || !set.Keys[0].IsPublic() {
+				t.Fatalf("key set %s, tag %s", body, etag)
+			}
+			thumb, err := set.Keys[0].Thumbprint(5) // crypto.SHA256
+			if err != nil || base64.RawURLEncoding.EncodeToString(thumb) != set.Keys[0].KeyID {
+				t.Errorf("kid %s is not the thumbprint: %v", set.Keys[0].KeyID, err)
+			}
+			var claims jwt.Claims
+			if err := parsed.Claims(set, &claims); err != nil {
+				t.Fatal(err)
+			}
+			want := jwt.Expected{Issuer: "wxgate", Subject: "oGZUI0egBJY1zhBYw2KhdUfwVJJE", AnyAudience: jwt.Audience{"wxgate"}, Time: start}
+			if err := claims.Validate(want); err != nil {
+				t.Error(err)
+			}
+			if typ := parsed.Headers[0].ExtraHeaders["typ"]; typ != "at+jwt" {
+				t.Errorf("typ %v", typ)
+			}
+		})
+	}
+}
+
+// TestClaims reads a token as an upstream does, and finds no phone number in it.
+func TestClaims(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	raw := g.mustIssue(t, g.user(time.Hour))
+	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var claims map[string]any
+	if err := json.Unmarshal(payload, &claims); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]any{
+		"iss": "wxgate", "aud": "wxgate", "sub": "oGZUI0egBJY1zhBYw2KhdUfwVJJE", "client_id": "wx4f4bc4dec97d474b",
+		"unionid": "ocMvos6NjeKLIBqg5Mr9QjxrP1FA", "phone_number_verified": true,
+		"iat": float64(start.Unix()), "nbf": float64(start.Unix()), "exp": float64(start.Add(time.Hour).Unix()),
+	} {
+		if claims[name] != want {
+			t.Errorf("%s is %v, want %v", name, claims[name], want)
+		}
+	}
+	if strings.Contains(string(payload), "13800138000") {
+		t.Error("the phone number is readable")
+	}
+	if len(claims) != 12 {
+		t.Errorf("%d claims: %s", len(claims), payload)
+	}
+}
+
+func TestTokenLength(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 64)
+	for _, alg := range allAlgs {
+		g := newGateway(t, func(c *token.RingConfig) {
+			c.Alg, c.Issuer, c.Audiences = alg, "https://id.example.com", []string{"shop.example.com", "forum.example.com"}
+			if alg == token.RS256 {
+				c.Issuer, c.Audiences = "wxgate", nil
+			}
+		})
+		id := g.user(time.Hour)
+		if alg != token.RS256 {
+			id.App, id.OpenID, id.UnionID = auth.AppID(long), auth.OpenID(long), auth.UnionID(long)
+		}
+		raw := g.mustIssue(t, id)
+		t.Logf("%s: %d bytes", alg, len(raw))
+		if len(raw) > token.MaxTokenBytes {
+			t.Errorf("%s: %d bytes, at most %d", alg, len(raw), token.MaxTokenBytes)
+		}
+	}
+}
+
+func TestIssueRefuses(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	for name, change := range map[string]func(*auth.Identity){
+		"no openid":       func(id *auth.Identity) { id.OpenID = "" },
+		"openid with dot": func(id *auth.Identity) { id.OpenID = "a.b" },
+		"long appid":      func(id *auth.Identity) { id.App = auth.AppID(strings.Repeat("a", 65)) },
+		"unionid newline": func(id *auth.Identity) { id.UnionID = "a\n" },
+		"no session":      func(id *auth.Identity) { id.Session = "" },
+		"phone words":     func(id *auth.Identity) { id.Phone = "+86 secret" },
+		"phone no plus":   func(id *auth.Identity) { id.Phone = "13800138000" },
+		"phone too long":  func(id *auth.Identity) { id.Phone = "+" + strings.Repeat("1", 40) },
+		"too long a life": func(id *auth.Identity) { id.Expires = id.Expires.Add(time.Minute) },
+		"ends first":      func(id *auth.Identity) { id.Expires = id.IssuedAt.Add(-time.Second) },
+		"zero time":       func(id *auth.Identity) { id.IssuedAt, id.Expires = time.Time{}, time.Time{} },
+	} {
+		id := g.user(time.Hour)
+		change(&id)
+		if raw, err := g.Issue(id); !errors.Is(err, token.ErrIdentity) || raw != "" {
+			t.Errorf("%s: got %v, want ErrIdentity", name, err)
+		}
+	}
+}

@@ -1,0 +1,166 @@
+package token
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// Ring is the set of signing keys. It is shared by all that issues and verifies
+// with them, and outlives a changed configuration: see [Ring.Reconfigure].
+// It is safe for concurrent use. Requests read it without a lock.
+type Ring struct {
+	current atomic.Pointer[snapshot]
+	unknown chan struct{} // a token named a key that the snapshot does not hold
+
+	mu   sync.Mutex // one writer at a time; guards all below
+	cfg  *RingConfig
+	blob []byte // what the snapshot was made from, sealed
+}
+
+// OpenRing loads the stored keys, makes them follow the configuration, and makes
+// the first key where there is none. Besides [ErrConfig] and what is wrong with
+// a key, errors wrap [ErrOtherSecret], [ErrRingUnreadable], [ErrKeyRefused] or
+// auth.ErrStoreUnavailable.
+func OpenRing(ctx context.Context, cfg RingConfig) (*Ring, error) {
+	r := &Ring{unknown: make(chan struct{}, 1)}
+	if err := r.Reconfigure(ctx, cfg); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Reconfigure has the ring follow another configuration. A key, issuer or
+// audience that it replaces keeps verifying its own tokens until the last of
+// them has ended. Where replicas differ, all follow the configuration that was
+// loaded last. After an error the ring is as it was.
+func (r *Ring) Reconfigure(ctx context.Context, config RingConfig) error {
+	cfg, err := config.complete()
+	if err != nil {
+		return err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.update(ctx, cfg, func(s *state) error {
+		now := cfg.Now()
+		if err := s.reconcile(cfg, now); err != nil {
+			return err
+		}
+		return s.maintain(cfg, now)
+	})
+}
+
+// Reload reads the keys again, which another replica may have changed.
+func (r *Ring) Reload(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	blob, err := r.load(ctx)
+	if err != nil || bytes.Equal(blob, r.blob) {
+		return err
+	}
+	s, err := openState(r.cfg.Box, blob)
+	if err != nil {
+		return err
+	}
+	return r.publish(r.cfg, s, blob)
+}
+
+// Tick reloads and does what time asks for: it makes the next key when it is due
+// and forgets those whose last token has ended. It writes only when that changes
+// something.
+func (r *Ring) Tick(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	blob, err := r.load(ctx)
+	if err != nil {
+		return err
+	}
+	change := func(s *state) error { return s.maintain(r.cfg, r.cfg.Now()) }
+	s, sealed, err := amend(r.cfg.Box, blob, change)
+	if err != nil {
+		return err
+	}
+	if sealed != nil {
+		return r.update(ctx, r.cfg, change)
+	}
+	return r.publish(r.cfg, s, blob)
+}
+
+// JWKS is the public key set (RFC 7517) and its entity tag: every key that signs,
+// will sign next, or signed a token that still lives; never an HS256 secret.
+// The caller does not change it, and lets it be cached for [JWKSMaxAge].
+func (r *Ring) JWKS() (body []byte, etag string) {
+	s := r.snapshot()
+	return s.jwks, s.etag
+}
+
+// snapshot is the ring of this moment.
+func (r *Ring) snapshot() *snapshot { return r.current.Load() }
+
+// hint tells Run that a token named an unknown key; it never waits.
+func (r *Ring) hint() {
+	select {
+	case r.unknown <- struct{}{}:
+	default:
+	}
+}
+
+// load reads the stored ring, which must be there once this ring was opened.
+func (r *Ring) load(ctx context.Context) ([]byte, error) {
+	blob, err := r.cfg.Storage.Load(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w: loading the signing keys: %w", auth.ErrStoreUnavailable, err)
+	}
+	if blob == nil {
+		return nil, fmt.Errorf("%w: they are gone from storage; this process goes on with those it has, "+
+			"a restart makes new ones, which ends every access token", ErrRingUnreadable)
+	}
+	return blob, nil
+}
+
+// update changes the stored ring and publishes what came of it.
+func (r *Ring) update(ctx context.Context, cfg *RingConfig, change func(*state) error) error {
+	var s *state
+	var blob []byte
+	var refused error // by us, as opposed to the storage's own failures
+	err := cfg.Storage.Update(ctx, func(old []byte) ([]byte, error) {
+		var sealed []byte
+		s, sealed, refused = amend(cfg.Box, old, change)
+		if blob = sealed; sealed == nil {
+			blob = old
+		}
+		return sealed, refused
+	})
+	if refused != nil {
+		return refused
+	}
+	if err != nil {
+		return fmt.Errorf("%w: writing the signing keys: %w", auth.ErrStoreUnavailable, err)
+	}
+	return r.publish(cfg, s, blob)
+}
+
+// publish makes a stored ring the one that requests see.
+func (r *Ring) publish(cfg *RingConfig, s *state, blob []byte) error {
+	if r.cfg == cfg && bytes.Equal(blob, r.blob) {
+		return nil
+	}
+	snap, err := newSnapshot(s, cfg.Key)
+	if err != nil {
+		return err
+	}
+	r.cfg, r.blob = cfg, bytes.Clone(blob)
+	r.current.Store(snap)
+	return nil
+}
+
+func (r *Ring) now() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.cfg.Now()
+}

@@ -1,0 +1,137 @@
+package token
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/wxgate/wxgate/internal/seal"
+)
+
+const (
+	// DefaultRotate is how long a key signs.
+	DefaultRotate = 30 * 24 * time.Hour
+	// minRotate leaves time for a next key to be published before it signs.
+	minRotate = 2 * time.Minute
+	// MaxAccess is the longest life of an access token: that of a session.
+	MaxAccess = 30 * 24 * time.Hour
+	// minAccess is one second, since that is what a JWT counts in.
+	minAccess = time.Second
+
+	maxNameBytes = 128 // of an issuer or an audience; a URL fits
+	maxAudiences = 8   // a token names them all
+)
+
+// Storage keeps one small value, the sealed ring. It is safe for concurrent use
+// by all replicas. Deadlines come with the context.
+type Storage interface {
+	// Load returns the value that was last written; nil when there is none.
+	Load(ctx context.Context) ([]byte, error)
+	// Update replaces the value by what change makes of it. No other Update of
+	// any replica comes between, and a crash leaves the old value or the new one.
+	// Where change returns nil, or an error, nothing is written; its error is
+	// returned wrapped or as it is. change may be called again with a newer value.
+	Update(ctx context.Context, change func(old []byte) ([]byte, error)) error
+}
+
+// RingConfig is what a [Ring] is made of. Storage, Box, Issuer and Access are
+// required.
+type RingConfig struct {
+	Storage Storage
+	Box     *seal.Box
+
+	Alg       Alg      // default EdDSA
+	Issuer    string   // iss
+	Audiences []string // aud; default the issuer
+	// Key signs in place of generated keys and is never rotated; only its public
+	// half is stored, or for HS256 the secret.
+	Key *Key
+
+	Access time.Duration // the longest life of an access token
+	Rotate time.Duration // how long a generated key signs; default [DefaultRotate]
+
+	Now func() time.Time // default time.Now
+	// Report is told what [Ring.Run] could not do; it goes on all the same.
+	Report func(error)
+}
+
+// complete fills in the defaults and refuses what cannot work.
+func (cfg RingConfig) complete() (*RingConfig, error) {
+	if cfg.Storage == nil || cfg.Box == nil {
+		return nil, fmt.Errorf("%w: a ring needs a storage and a root secret", ErrConfig)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Report == nil {
+		cfg.Report = func(error) {}
+	}
+	if cfg.Alg == "" {
+		cfg.Alg = DefaultAlg
+	}
+	if cfg.Rotate == 0 {
+		cfg.Rotate = DefaultRotate
+	}
+	if len(cfg.Audiences) == 0 {
+		cfg.Audiences = []string{cfg.Issuer}
+	}
+	cfg.Audiences = slices.Clone(cfg.Audiences)
+	if _, err := ParseAlg(string(cfg.Alg)); err != nil {
+		return nil, err
+	}
+	if cfg.Key != nil && (cfg.Key.private == nil || cfg.Key.alg != cfg.Alg) {
+		return nil, fmt.Errorf("%w: the configured key signs %s, alg is %s", ErrAlg, cfg.Key.alg, cfg.Alg)
+	}
+	if err := cfg.checkNames(); err != nil {
+		return nil, err
+	}
+	return &cfg, cfg.checkTimes()
+}
+
+func (cfg *RingConfig) checkNames() error {
+	if len(cfg.Audiences) > maxAudiences {
+		return fmt.Errorf("%w: %d audiences, at most %d", ErrConfig, len(cfg.Audiences), maxAudiences)
+	}
+	for i, name := range append([]string{cfg.Issuer}, cfg.Audiences...) {
+		control := strings.IndexFunc(name, unicode.IsControl) >= 0
+		if name == "" || len(name) > maxNameBytes || control || !utf8.ValidString(name) {
+			return fmt.Errorf("%w: issuer or audience %q: 1 to %d bytes of text are needed", ErrConfig, name, maxNameBytes)
+		}
+		if i > 0 && slices.Contains(cfg.Audiences[i:], name) {
+			return fmt.Errorf("%w: audience %q is named twice", ErrConfig, name)
+		}
+	}
+	n, err := usualLength(cfg)
+	if err != nil {
+		return err
+	}
+	if n > MaxTokenBytes {
+		return fmt.Errorf("%w: with this issuer and these audiences a token has %d bytes, at most %d are allowed; shorten them",
+			ErrConfig, n, MaxTokenBytes)
+	}
+	return nil
+}
+
+func (cfg *RingConfig) checkTimes() error {
+	if cfg.Access < minAccess || cfg.Access > MaxAccess {
+		return fmt.Errorf("%w: access %s, it must be from %s to %s", ErrConfig, cfg.Access, minAccess, MaxAccess)
+	}
+	if cfg.Rotate < minRotate {
+		return fmt.Errorf("%w: rotate %s, at least %s is needed to publish a key before it signs", ErrConfig, cfg.Rotate, minRotate)
+	}
+	// Each key is kept until its last token has ended.
+	if kept := int64((cfg.Access+replicaLag)/cfg.Rotate) + 3; kept > maxKeys {
+		return fmt.Errorf("%w: rotating each %s under tokens of %s keeps %d keys, at most %d; rotate less often",
+			ErrConfig, cfg.Rotate, cfg.Access, kept, maxKeys)
+	}
+	return nil
+}
+
+// profile is what the configuration has keys sign under.
+func (cfg *RingConfig) profile() profile {
+	return profile{Issuer: cfg.Issuer, Audiences: cfg.Audiences, Access: cfg.Access}
+}

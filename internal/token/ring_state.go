@@ -1,0 +1,165 @@
+package token
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/seal"
+)
+
+const (
+	stateVersion = 1
+	sealPurpose  = "signing-keys"
+
+	// maxKeys bounds the ring, and with it the published key set: a month of
+	// daily rotations under month-long tokens has 60.
+	maxKeys = 64
+	// maxProfiles bounds what one key remembers of changed issuers and audiences.
+	maxProfiles = 32
+	// maxRefused bounds the retired keys that are remembered, 60 bytes each.
+	maxRefused = 256
+)
+
+// state is the ring as it is stored: one JSON text, sealed as a whole.
+type state struct {
+	Version  int          `json:"version"`
+	SealedBy string       `json:"sealed_by"` // the root secret, by its ID
+	Keys     []*record    `json:"keys"`      // in the order of succession, the newest last
+	Refused  []auth.KeyID `json:"refused,omitempty"`
+}
+
+// record is one key and all that its tokens may say.
+type record struct {
+	ID        auth.KeyID `json:"kid"`
+	Alg       Alg        `json:"alg"`
+	Given     bool       `json:"given,omitempty"` // the configuration names it
+	Material  []byte     `json:"material"`
+	CreatedAt time.Time  `json:"created_at"`
+	SignsFrom time.Time  `json:"signs_from"`
+	// RetiredAt is when its successor signs from; zero for the newest.
+	RetiredAt time.Time `json:"retired_at,omitzero"`
+	// Profiles it signed under, the newest last.
+	Profiles []profile `json:"profiles"`
+}
+
+// profile is under which names a key signs, or did.
+type profile struct {
+	Issuer    string        `json:"issuer"`
+	Audiences []string      `json:"audiences"`
+	Access    time.Duration `json:"access"`            // the longest life that a token got
+	EndedAt   time.Time     `json:"ended_at,omitzero"` // zero while the key signs under it
+}
+
+func (p *profile) same(issuer string, audiences []string) bool {
+	return p.Issuer == issuer && slices.Equal(p.Audiences, audiences)
+}
+
+// until is when the last token of a profile has ended; zero while more are made.
+func (r *record) until(p *profile) time.Time {
+	end := p.EndedAt
+	if end.IsZero() {
+		end = r.RetiredAt
+	}
+	if end.IsZero() {
+		return time.Time{}
+	}
+	return end.Add(p.Access + replicaLag)
+}
+
+// verifyUntil is when the last token of a key has ended; zero while it signs.
+func (r *record) verifyUntil() time.Time {
+	if r.RetiredAt.IsZero() {
+		return time.Time{}
+	}
+	var last time.Time
+	for i := range r.Profiles {
+		if until := r.until(&r.Profiles[i]); until.After(last) {
+			last = until
+		}
+	}
+	return last
+}
+
+// current is the profile that the key signs under.
+func (r *record) current() *profile { return &r.Profiles[len(r.Profiles)-1] }
+
+// openState reads what amend wrote; nil is a ring that was never stored.
+func openState(box *seal.Box, blob []byte) (*state, error) {
+	if blob == nil {
+		return &state{Version: stateVersion}, nil
+	}
+	text, err := box.Open(sealPurpose, blob, nil)
+	if errors.Is(err, seal.ErrUnknownSecret) {
+		return nil, fmt.Errorf("%w: configure that secret after the new one, as in `secret <new> <old>`, "+
+			"or delete the stored keys, which ends every access token", ErrOtherSecret)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: restore it from a backup, or delete it, which ends every access token: %w", ErrRingUnreadable, err)
+	}
+	s := &state{}
+	if err := json.Unmarshal(text, s); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrRingUnreadable, err)
+	}
+	return s, s.check()
+}
+
+// check refuses a state that this program did not write.
+func (s *state) check() error {
+	if s.Version != stateVersion {
+		return fmt.Errorf("%w: version %d, this wxgate knows %d; run the newer wxgate that wrote it",
+			ErrRingUnreadable, s.Version, stateVersion)
+	}
+	for _, r := range s.Keys {
+		if r == nil || len(r.Profiles) == 0 {
+			return fmt.Errorf("%w: a key without a profile", ErrRingUnreadable)
+		}
+	}
+	return nil
+}
+
+// text is the state as it is sealed. This is the one place where its size is
+// bounded, so that neither rotations nor changed settings grow it without end.
+func (s *state) text() ([]byte, error) {
+	if len(s.Keys) > maxKeys {
+		return nil, fmt.Errorf("%w: %d, at most %d are kept; retire some, or rotate less often", ErrRingFull, len(s.Keys), maxKeys)
+	}
+	for _, r := range s.Keys {
+		if len(r.Profiles) > maxProfiles {
+			return nil, fmt.Errorf("%w: key %s under %d issuers and audiences, at most %d; wait until old tokens have ended",
+				ErrRingFull, r.ID, len(r.Profiles), maxProfiles)
+		}
+	}
+	text, err := json.Marshal(s)
+	if err != nil {
+		return nil, fmt.Errorf("writing the signing keys: %w", err)
+	}
+	return text, nil
+}
+
+// amend opens a stored ring, has change change it and seals the result. sealed
+// is nil when nothing has to be written: neither did the state change, nor was
+// it sealed with a root secret that the operator means to drop one day.
+func amend(box *seal.Box, blob []byte, change func(*state) error) (s *state, sealed []byte, err error) {
+	if s, err = openState(box, blob); err != nil {
+		return nil, nil, err
+	}
+	before, err := s.text()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := change(s); err != nil {
+		return nil, nil, err
+	}
+	s.SealedBy = box.ID()
+	after, err := s.text()
+	if err != nil || blob != nil && bytes.Equal(before, after) {
+		return s, nil, err
+	}
+	sealed, err = box.Seal(sealPurpose, after, nil)
+	return s, sealed, err
+}

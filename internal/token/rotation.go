@@ -1,0 +1,166 @@
+package token
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+const (
+	// JWKSMaxAge is how long others may keep the published key set.
+	JWKSMaxAge = 5 * time.Minute
+	// publishAhead is how long a new key is published before it first signs:
+	// whoever fetched the set just before it came, and once failed to renew it,
+	// knows it in time.
+	publishAhead = 2 * JWKSMaxAge
+	// replicaLag is how long another replica may go on signing under a key or
+	// profile that was replaced here: its next reload, and clocks that differ.
+	replicaLag = reloadEvery + maxSkew
+)
+
+// ahead is publishAhead, or half of a life that is too short for it.
+func ahead(rotate time.Duration) time.Duration { return min(publishAhead, rotate/2) }
+
+// signing is the record that signs at now: the last in succession that has
+// begun. Where the clock says that none has, it is the first: a replica whose
+// clock is behind must not replace the keys of the others.
+func (s *state) signing(now time.Time) *record {
+	for _, r := range slices.Backward(s.Keys) {
+		if !r.SignsFrom.After(now) {
+			return r
+		}
+	}
+	if len(s.Keys) > 0 {
+		return s.Keys[0]
+	}
+	return nil
+}
+
+// next is the record that is published and does not sign yet, if there is one.
+func (s *state) next(now time.Time) *record {
+	if len(s.Keys) == 0 {
+		return nil
+	}
+	last := s.Keys[len(s.Keys)-1]
+	if last == s.signing(now) || !last.SignsFrom.After(now) {
+		return nil
+	}
+	return last
+}
+
+// find is the record of a key.
+func (s *state) find(id auth.KeyID) *record {
+	for _, r := range s.Keys {
+		if r.ID == id {
+			return r
+		}
+	}
+	return nil
+}
+
+// remove takes a record out.
+func (s *state) remove(gone *record) {
+	s.Keys = slices.DeleteFunc(s.Keys, func(r *record) bool { return r == gone })
+}
+
+// reconcile makes the state follow a configuration. What signed until now keeps
+// verifying its own tokens, so that a changed setting logs nobody out.
+func (s *state) reconcile(cfg *RingConfig, now time.Time) error {
+	if cfg.Key != nil && slices.Contains(s.Refused, cfg.Key.id) {
+		return fmt.Errorf("%w: %s must not sign again; configure another key, or none to have one made", ErrKeyRefused, cfg.Key.id)
+	}
+	signing := s.signing(now)
+	if signing == nil || !cfg.wants(signing) {
+		successor, err := s.successor(cfg, now)
+		if err != nil {
+			return err
+		}
+		s.succeed(successor, now)
+	}
+	for _, r := range []*record{s.signing(now), s.next(now)} {
+		if r != nil {
+			r.use(cfg, now)
+		}
+	}
+	return nil
+}
+
+// wants reports whether a configuration is content with a key that signs.
+func (cfg *RingConfig) wants(r *record) bool {
+	if cfg.Key != nil {
+		return r.ID == cfg.Key.id
+	}
+	return !r.Given && r.Alg == cfg.Alg
+}
+
+// successor is the key that a changed configuration asks for: one the ring still
+// holds, when it is not due for rotation anyway, so that settings that are
+// changed to and fro do not fill the ring; else a new one.
+func (s *state) successor(cfg *RingConfig, now time.Time) (*record, error) {
+	for _, r := range slices.Backward(s.Keys) {
+		if cfg.wants(r) && (r.Given || now.Before(r.CreatedAt.Add(cfg.Rotate))) {
+			return r, nil
+		}
+	}
+	key := cfg.Key
+	if key == nil {
+		var err error
+		if key, err = generateKey(cfg.Alg); err != nil {
+			return nil, err
+		}
+	}
+	return newRecord(key, cfg.Key != nil, cfg.profile(), now)
+}
+
+func newRecord(key *Key, given bool, p profile, now time.Time) (*record, error) {
+	material, err := key.material(given)
+	if err != nil {
+		return nil, fmt.Errorf("writing a signing key: %w", err)
+	}
+	return &record{
+		ID: key.id, Alg: key.alg, Given: given, Material: material,
+		CreatedAt: now, SignsFrom: now, Profiles: []profile{p},
+	}, nil
+}
+
+// succeed makes r the last in succession, signing from at. What signs until then
+// is retired at that time; what was to sign next never will.
+func (s *state) succeed(r *record, at time.Time) {
+	s.remove(r)
+	if next := s.next(at); next != nil {
+		s.remove(next)
+	}
+	for _, other := range s.Keys {
+		if other.RetiredAt.IsZero() || other.RetiredAt.After(at) {
+			other.RetiredAt = at
+		}
+	}
+	if r.SignsFrom.After(at) || r.RetiredAt.IsZero() {
+		r.SignsFrom = at
+	}
+	r.RetiredAt = time.Time{}
+	s.Keys = append(s.Keys, r)
+}
+
+// use has a key that signs, or will, do so under the configuration's profile.
+func (r *record) use(cfg *RingConfig, now time.Time) {
+	if r.SignsFrom.After(now) {
+		r.Profiles = []profile{cfg.profile()} // it has signed nothing yet
+		return
+	}
+	p := r.current()
+	if !p.same(cfg.Issuer, cfg.Audiences) {
+		p.EndedAt = now
+		i := slices.IndexFunc(r.Profiles, func(p profile) bool { return p.same(cfg.Issuer, cfg.Audiences) })
+		again := cfg.profile()
+		if i >= 0 {
+			again.Access = max(again.Access, r.Profiles[i].Access)
+			r.Profiles = slices.Delete(r.Profiles, i, i+1)
+		}
+		r.Profiles = append(r.Profiles, again)
+		p = r.current()
+	}
+	p.Access = max(p.Access, cfg.Access)
+}

@@ -1,0 +1,134 @@
+package token
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// maintain does what time asks for: it forgets what has ended, makes the next
+// key when it is due, and lets this replica's tokens live as long as it gives
+// them. It is a no-op when another replica has done it already.
+func (s *state) maintain(cfg *RingConfig, now time.Time) error {
+	s.forget(now)
+	if r := s.signsHere(cfg, now); r != nil && !r.RetiredAt.IsZero() && r.RetiredAt.Before(now) {
+		r.RetiredAt = now // not yet, as long as this replica signs with it
+	}
+	signing := s.signing(now)
+	if signing == nil {
+		return fmt.Errorf("%w: the stored ring has none that has begun", ErrNoSigner)
+	}
+	if !signing.Given && s.next(now) == nil && !now.Before(signing.CreatedAt.Add(cfg.Rotate-ahead(cfg.Rotate))) {
+		from := signing.CreatedAt.Add(cfg.Rotate)
+		if soonest := now.Add(ahead(cfg.Rotate)); from.Before(soonest) {
+			from = soonest
+		}
+		if _, err := s.follow(signing, now, from); err != nil {
+			return err
+		}
+	}
+	for _, r := range []*record{s.signing(now), s.next(now)} {
+		if r != nil && r.current().Access < cfg.Access {
+			r.current().Access = cfg.Access
+		}
+	}
+	return nil
+}
+
+// signsHere is the record that a replica signs with. It is an older one than
+// signing's where the newest is named by another replica's configuration only,
+// in the middle of a rollout: given keys are not stored with their private half.
+func (s *state) signsHere(cfg *RingConfig, now time.Time) *record {
+	for _, r := range slices.Backward(s.Keys) {
+		if !r.SignsFrom.After(now) && cfg.canSign(r) {
+			return r
+		}
+	}
+	return nil
+}
+
+func (cfg *RingConfig) canSign(r *record) bool {
+	return !r.Given || r.Alg == HS256 || cfg.Key != nil && cfg.Key.id == r.ID
+}
+
+// forget drops keys and profiles whose last token has ended.
+func (s *state) forget(now time.Time) {
+	ended := func(until time.Time) bool { return !until.IsZero() && !now.Before(until) }
+	s.Keys = slices.DeleteFunc(s.Keys, func(r *record) bool { return ended(r.verifyUntil()) })
+	for _, r := range s.Keys {
+		r.Profiles = slices.DeleteFunc(r.Profiles, func(p profile) bool {
+			return !p.EndedAt.IsZero() && ended(r.until(&p))
+		})
+	}
+}
+
+// follow makes the key that signs after r, with its algorithm and profile.
+func (s *state) follow(r *record, now, from time.Time) (*record, error) {
+	key, err := generateKey(r.Alg)
+	if err != nil {
+		return nil, err
+	}
+	p := *r.current()
+	p.EndedAt = time.Time{}
+	successor, err := newRecord(key, false, p, now)
+	if err != nil {
+		return nil, err
+	}
+	s.succeed(successor, from)
+	return successor, nil
+}
+
+// rotate makes the next key before its time. Without immediate it signs once it
+// has been published long enough for everybody to know it.
+func (s *state) rotate(cfg *RingConfig, immediate bool, now time.Time) (*record, error) {
+	signing := s.signing(now)
+	if signing == nil {
+		return nil, fmt.Errorf("%w: the stored ring has none that has begun", ErrNoSigner)
+	}
+	if signing.Given {
+		return nil, fmt.Errorf("%w: change `key` there to rotate it, or retire %s", ErrKeyGiven, signing.ID)
+	}
+	from := now.Add(ahead(cfg.Rotate))
+	if immediate {
+		from = now
+	}
+	if next := s.next(now); next != nil {
+		if immediate {
+			s.succeed(next, now)
+		}
+		return next, nil
+	}
+	return s.follow(signing, now, from)
+}
+
+// retire takes a key out at once and says until when its tokens would have
+// lived. A key that signs gets a successor that signs from now.
+func (s *state) retire(id auth.KeyID, now time.Time) (time.Time, error) {
+	gone := s.find(id)
+	if gone == nil {
+		return time.Time{}, fmt.Errorf("%w: %q", ErrUnknownKey, id)
+	}
+	signing, next := s.signing(now), s.next(now)
+	s.remove(gone)
+	if gone.Given && !slices.Contains(s.Refused, id) {
+		// A configuration that still names it must not bring it back.
+		s.Refused = append(s.Refused, id)
+		s.Refused = s.Refused[max(0, len(s.Refused)-maxRefused):]
+	}
+	switch {
+	case gone == next && signing != nil:
+		signing.RetiredAt = time.Time{}
+	case gone == signing && next != nil:
+		s.succeed(next, now)
+	case gone == signing:
+		if _, err := s.follow(gone, now, now); err != nil {
+			return time.Time{}, err
+		}
+	}
+	if gone.RetiredAt.IsZero() || gone.RetiredAt.After(now) {
+		gone.RetiredAt = now
+	}
+	return gone.verifyUntil(), nil
+}

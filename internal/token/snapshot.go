@@ -1,0 +1,124 @@
+package token
+
+import (
+	"encoding/base64"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-json-experiment/json"
+)
+
+// snapshot is the ring as requests see it. It never changes: a new one takes its
+// place, so that requests read it without a lock.
+type snapshot struct {
+	byID  map[string]*entry
+	order []*entry // in the order of succession
+	jwks  []byte
+	etag  string
+}
+
+// entry is one key of a snapshot.
+type entry struct {
+	*Key
+	record   *record
+	until    time.Time // no longer accepted from then on; zero while it signs
+	profiles []span
+
+	accessHeader    string // the first part of its tokens
+	assertionHeader string // the first part of its assertions
+}
+
+// span is a profile and when its last token has ended.
+type span struct {
+	profile
+	until time.Time // zero while the key signs under it
+}
+
+// newSnapshot makes keys of records. given is the configured key, which the
+// records hold without its private half.
+func newSnapshot(s *state, given *Key) (*snapshot, error) {
+	snap := &snapshot{byID: make(map[string]*entry, len(s.Keys))}
+	keys := make([]*Key, 0, len(s.Keys))
+	for _, r := range s.Keys {
+		key, err := keyFromMaterial(r.Alg, r.Material, r.Given)
+		if err != nil {
+			return nil, fmt.Errorf("%w: key %s: %w", ErrRingUnreadable, r.ID, err)
+		}
+		if key.id != r.ID {
+			return nil, fmt.Errorf("%w: key %s has the thumbprint %s", ErrRingUnreadable, r.ID, key.id)
+		}
+		if given != nil && given.id == key.id {
+			key = given
+		}
+		e := &entry{Key: key, record: r, until: r.verifyUntil()}
+		for i := range r.Profiles {
+			e.profiles = append(e.profiles, span{profile: r.Profiles[i], until: r.until(&r.Profiles[i])})
+		}
+		if e.accessHeader, err = encodeHeader(key, typAccess); err != nil {
+			return nil, err
+		}
+		if e.assertionHeader, err = encodeHeader(key, typAssertion); err != nil {
+			return nil, err
+		}
+		snap.byID[string(key.id)] = e
+		snap.order = append(snap.order, e)
+		keys = append(keys, key)
+	}
+	var err error
+	snap.jwks, snap.etag, err = writeJWKS(keys)
+	return snap, err
+}
+
+func encodeHeader(key *Key, typ string) (string, error) {
+	text, err := json.Marshal(header{Alg: key.alg, Typ: typ, Kid: string(key.id)})
+	if err != nil {
+		return "", fmt.Errorf("writing a token's header: %w", err)
+	}
+	return base64.RawURLEncoding.EncodeToString(text), nil
+}
+
+// signer is the key that signs at now: the last in succession that has begun and
+// whose private half is here.
+func (s *snapshot) signer(now time.Time) (*entry, error) {
+	var first *entry
+	for _, e := range slices.Backward(s.order) {
+		if e.private == nil {
+			continue
+		}
+		if first = e; !e.record.SignsFrom.After(now) {
+			return e, nil
+		}
+	}
+	if first == nil {
+		return nil, ErrNoSigner
+	}
+	return first, nil // the clock is behind: see state.signing
+}
+
+// accepted finds a key by its exact name; nil when its last token has ended.
+func (s *snapshot) accepted(id string, now time.Time) *entry {
+	e := s.byID[id]
+	if e == nil || !e.until.IsZero() && !now.Before(e.until) {
+		return nil
+	}
+	return e
+}
+
+// current is the profile that the key signs under.
+func (e *entry) current() *span { return &e.profiles[len(e.profiles)-1] }
+
+// profileFor finds the profile that a token's issuer and one of its audiences
+// belong to; nil when there is none, or its last token has ended.
+func (e *entry) profileFor(issuer string, audiences []string, now time.Time) *span {
+	for i := range e.profiles {
+		p := &e.profiles[i]
+		if p.Issuer != issuer || !p.until.IsZero() && !now.Before(p.until) {
+			continue
+		}
+		if slices.ContainsFunc(p.Audiences, func(own string) bool { return slices.Contains(audiences, own) }) {
+			return p
+		}
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+package token
+
+import (
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+const (
+	// maxSkew is how far another replica's clock may be ahead. It is allowed for
+	// iat and nbf only: exp has none, so that an ended token stays ended.
+	maxSkew = 30 * time.Second
+	// timeUnit is what a JWT rounds its times to; a life may grow by one.
+	timeUnit = time.Second
+)
+
+// verified is a token that was checked, and what of it must be looked at again
+// when it comes back.
+type verified struct {
+	identity  *auth.Identity
+	notBefore time.Time
+	issuer    string
+	audiences []string
+}
+
+// Verify decides whether raw is an access token of ours that lives now. It
+// checks all but revocation, which changes under a token's feet. The errors wrap
+// auth.ErrTokenExpired for a token that was good until it ended, else
+// auth.ErrInvalidToken; they name the rule and never the token.
+//
+// The identity is shared between requests: nobody changes it.
+func (t *Tokens) Verify(raw string) (*auth.Identity, error) {
+	if len(raw) > maxInputBytes {
+		return nil, errTooLong // before even the hash
+	}
+	now, keys := t.now(), t.ring.snapshot()
+	proof := t.cache.digest(raw)
+	if v := t.cache.get(&proof); v != nil && v.holds(keys, now) {
+		return v.identity, nil
+	}
+	v, err := t.verify(raw, keys, now)
+	if err != nil {
+		return nil, err
+	}
+	t.cache.put(&proof, v, now)
+	return v.identity, nil
+}
+
+// holds reports whether what was verified once is still so: the token's time and
+// its key's. Without this a cached token would outlive a key that was retired.
+func (v *verified) holds(keys *snapshot, now time.Time) bool {
+	if !now.Before(v.identity.Expires) || v.notBefore.After(now.Add(maxSkew)) {
+		return false
+	}
+	key := keys.accepted(string(v.identity.Key), now)
+	return key != nil && key.profileFor(v.issuer, v.audiences, now) != nil
+}
+
+// verify checks a token from its first byte.
+func (t *Tokens) verify(raw string, keys *snapshot, now time.Time) (*verified, error) {
+	token, err := parseCompact(raw, typAccess)
+	if err != nil {
+		return nil, err
+	}
+	key := keys.accepted(token.header.Kid, now)
+	if key == nil {
+		t.ring.hint()
+		return nil, errNoKey
+	}
+	payload, err := key.open(token)
+	if err != nil {
+		return nil, err
+	}
+	c, err := parseClaims(payload)
+	if err != nil {
+		return nil, err
+	}
+	if err := key.admits(c, now); err != nil {
+		return nil, err
+	}
+	id := c.identity(key.id)
+	if c.Phone != "" {
+		if id.Phone, err = t.openPhone(c.Phone, c.Session); err != nil {
+			return nil, err
+		}
+	}
+	return &verified{identity: id, notBefore: time.Unix(c.NotBefore, 0), issuer: c.Issuer, audiences: c.Audience}, nil
+}
+
+// open verifies the signature, with the one algorithm that the key is pinned to,
+// and then decodes the payload: nothing of it is read before.
+func (k *Key) open(token *compact) ([]byte, error) {
+	if token.header.Alg != k.alg {
+		return nil, errAlgorithm // the key decides, or RS256's public key verifies HS256
+	}
+	if err := k.verify(token.signed, token.signature); err != nil {
+		return nil, err
+	}
+	payload, err := strictBase64.DecodeString(token.payload)
+	if err != nil {
+		return nil, errForm
+	}
+	return payload, nil
+}
+
+// admits checks the claims against what the key's tokens say, and the clock.
+// Expiry comes last: only a token that is good in all else has expired.
+func (e *entry) admits(c *claims, now time.Time) error {
+	p := e.profileFor(c.Issuer, c.Audience, now)
+	if p == nil {
+		return errProfile
+	}
+	issued, expires := time.Unix(c.IssuedAt, 0), time.Unix(c.Expires, 0)
+	if life := expires.Sub(issued); life < 0 || life > p.Access+timeUnit {
+		return errLifetime // whoever borrowed the key once must not keep its fruit for years
+	}
+	if latest := now.Add(maxSkew); issued.After(latest) || time.Unix(c.NotBefore, 0).After(latest) {
+		return errNotYet
+	}
+	if !now.Before(expires) {
+		return auth.ErrTokenExpired
+	}
+	return nil
+}
+
+func (c *claims) identity(key auth.KeyID) *auth.Identity {
+	return &auth.Identity{
+		User:     auth.User{App: c.ClientID, OpenID: c.Subject},
+		UnionID:  c.UnionID,
+		Session:  c.Session,
+		TokenID:  c.ID,
+		Key:      key,
+		IssuedAt: time.Unix(c.IssuedAt, 0),
+		Expires:  time.Unix(c.Expires, 0),
+	}
+}
