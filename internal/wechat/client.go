@@ -1,0 +1,134 @@
+package wechat
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// DefaultAPI is WeChat's host in mainland China.
+const DefaultAPI = "https://api.weixin.qq.com"
+
+// Config is one mini program at WeChat. AppID and Secret are required.
+type Config struct {
+	AppID  auth.AppID
+	Secret string
+
+	// API is the base URL of WeChat's server API; default [DefaultAPI].
+	API string
+	// Watermark is how old opened data may be; 0 for any age.
+	Watermark time.Duration
+	// Transport sends the requests; nil for one of our own. With HTTP/1 the
+	// Client keeps any [http.Transport] from replaying a request that was written.
+	Transport http.RoundTripper
+	// Observe is told of every call; nil for nobody. It must not block.
+	Observe func(Call)
+	// Now defaults to [time.Now].
+	Now func() time.Time
+}
+
+// Client is one mini program at WeChat. It is safe for concurrent use.
+type Client struct {
+	cfg    Config
+	peer   *peer
+	tokens *AccessTokens
+	logins singleflight.Group // by code; a Client is one app
+	tasks  *tasks
+	own    *http.Transport // nil when the config brought another
+}
+
+var _ auth.Platform = (*Client)(nil)
+
+// New makes a client; its errors wrap [auth.ErrAppMisconfigured]. It asks
+// nothing of WeChat yet.
+func New(cfg Config) (*Client, error) {
+	base, err := cfg.complete()
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{cfg: cfg, tasks: newTasks()}
+	if cfg.Transport == nil {
+		c.own = newTransport()
+		cfg.Transport = c.own
+	}
+	c.peer = &peer{
+		base:    base,
+		http:    cfg.Transport,
+		guard:   newGuard(string(cfg.AppID)),
+		observe: cfg.Observe,
+	}
+	c.tokens = &AccessTokens{fetch: c.fetchToken, now: cfg.Now, tasks: c.tasks}
+	return c, nil
+}
+
+// complete fills in defaults and refuses what cannot work.
+func (cfg *Config) complete() (*url.URL, error) {
+	if !auth.ValidID(cfg.AppID) {
+		return nil, fmt.Errorf("%w: appid %q", auth.ErrAppMisconfigured, cfg.AppID)
+	}
+	if cfg.Secret == "" {
+		return nil, fmt.Errorf("%w: app %q has no secret", auth.ErrAppMisconfigured, cfg.AppID)
+	}
+	if cfg.Watermark < 0 {
+		return nil, fmt.Errorf("%w: app %q: negative watermark age", auth.ErrAppMisconfigured, cfg.AppID)
+	}
+	if cfg.API == "" {
+		cfg.API = DefaultAPI
+	}
+	base, err := url.Parse(cfg.API)
+	if err != nil || base.Scheme != "https" && base.Scheme != "http" || base.Host == "" ||
+		base.RawQuery != "" || base.Fragment != "" {
+		// The URL is not quoted: it may hold a proxy's credentials.
+		return nil, fmt.Errorf("%w: app %q: api is not a plain http(s) URL", auth.ErrAppMisconfigured, cfg.AppID)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	return base, nil
+}
+
+// AccessTokens is where the app's access token comes from.
+func (c *Client) AccessTokens() *AccessTokens { return c.tokens }
+
+// Breaker is the state of the app's circuit breaker: closed (all is well),
+// half-open or open.
+func (c *Client) Breaker() string { return c.peer.guard.state() }
+
+// Close ends the client's background work and waits for it. Logins that are
+// still under way fail: close when nobody uses the client any more.
+func (c *Client) Close() {
+	c.tasks.close()
+	if c.own != nil {
+		c.own.CloseIdleConnections()
+	}
+}
+
+// tokenTime bounds an operation that may fetch a token, call, fetch another and
+// call again, each with its own callTime.
+const tokenTime = 2 * callTime
+
+// withToken runs a call that needs an access token, and runs it once more with a
+// new one when WeChat says that the token is stale. That repeats nothing that
+// was done: WeChat looks at the token before anything else.
+func (c *Client) withToken(ctx context.Context, call func(ctx context.Context, token string) error) error {
+	ctx, cancel := context.WithTimeout(ctx, tokenTime)
+	defer cancel()
+	token, err := c.tokens.Token(ctx)
+	if err != nil {
+		return err
+	}
+	if err = call(ctx, token); !staleToken(err) {
+		return err
+	}
+	c.tokens.Invalidate(token)
+	if token, err = c.tokens.Token(ctx); err != nil {
+		return err
+	}
+	return call(ctx, token)
+}

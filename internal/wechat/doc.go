@@ -1,0 +1,27 @@
+// Package wechat is WeChat's server API for one mini program: it spends login
+// and phone codes, keeps the app's access token, and opens what WeChat encrypted
+// on the phone.
+//
+// Start with [New]: a [Client] is the [auth.Platform] of one app. Its
+// [AccessTokens] are for whoever else calls WeChat in the app's name.
+//
+// # Never twice
+//
+// A login code and a phone code are good for one call, and a phone code costs
+// money. A call that spends one is never repeated once its request may have been
+// written, neither by us nor by net/http behind our back: see unreplayable in
+// transport.go.
+//
+// # Secrets
+//
+// The app secret, codes, access tokens and signatures travel in query strings.
+// No error of this package quotes a URL, a request or a body; WeChat's own words
+// are kept, with whatever the request held of these taken out of them.
+//
+// # Layers
+//
+// peer (transport.go) moves bytes and knows nothing of WeChat. answer.go and
+// errcode.go read WeChat's answers. The endpoints stand on both: exchange.go,
+// phonenumber.go, usersession.go, accesstoken.go. Open data, which asks nobody,
+// is in opendata.go.
+package wechat

@@ -1,0 +1,103 @@
+package wechat
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"net/url"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// maxCodeBytes bounds a login or phone code. WeChat's are 32 to 64 characters.
+const maxCodeBytes = 512
+
+// checkCode refuses what is no code before it costs a call.
+func checkCode(code string) error {
+	if !visibleASCII(code, maxCodeBytes) {
+		return fmt.Errorf("%w: a code is 1 to %d visible ASCII characters", auth.ErrInvalidRequest, maxCodeBytes)
+	}
+	return nil
+}
+
+// visibleASCII reports whether s is not empty, within most bytes, and printable
+// without a space: what WeChat's codes and tokens are.
+func visibleASCII(s string, most int) bool {
+	if len(s) == 0 || len(s) > most {
+		return false
+	}
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// Exchange implements [auth.Platform]. Callers who bring one code at once share
+// one call and its outcome; it goes on when any of them leaves, since the code is
+// spent either way. Nothing is kept afterwards.
+func (c *Client) Exchange(ctx context.Context, code string) (auth.Exchanged, error) {
+	if err := checkCode(code); err != nil {
+		return auth.Exchanged{}, err
+	}
+	if ctx.Err() != nil { // nobody would see what the code was good for
+		return auth.Exchanged{}, callerLeft(ctx)
+	}
+	shared := c.logins.DoChan(code, func() (any, error) {
+		if !c.tasks.begin() {
+			return nil, fmt.Errorf("%w: the client is closed", auth.ErrWeChatUnreachable)
+		}
+		defer c.tasks.running.Done()
+		return c.login(c.tasks.ctx, code)
+	})
+	select {
+	case <-ctx.Done():
+		return auth.Exchanged{}, callerLeft(ctx)
+	case result := <-shared:
+		who, _ := result.Val.(auth.Exchanged) // the zero value beside an error
+		return who, result.Err
+	}
+}
+
+// login is GET /sns/jscode2session, made exactly once.
+func (c *Client) login(ctx context.Context, code string) (auth.Exchanged, error) {
+	var answer struct {
+		OpenID     auth.OpenID  `json:"openid"`
+		UnionID    auth.UnionID `json:"unionid"`
+		SessionKey string       `json:"session_key"`
+	}
+	check := func() error {
+		switch {
+		case !auth.ValidID(answer.OpenID):
+			return incomplete(CallLogin, "openid")
+		case answer.UnionID != "" && !auth.ValidID(answer.UnionID):
+			return incomplete(CallLogin, "unionid")
+		case !validSessionKey(answer.SessionKey):
+			return incomplete(CallLogin, "session_key")
+		}
+		return nil
+	}
+	err := c.peer.do(ctx, request{
+		name: CallLogin,
+		path: "/sns/jscode2session",
+		query: url.Values{
+			"appid":      {string(c.cfg.AppID)},
+			"secret":     {c.cfg.Secret},
+			"js_code":    {code},
+			"grant_type": {"authorization_code"},
+		},
+		secrets: []string{c.cfg.Secret, code},
+	}, c.answerOf(CallLogin, &answer, check))
+	if err != nil {
+		return auth.Exchanged{}, err
+	}
+	return auth.Exchanged{OpenID: answer.OpenID, UnionID: answer.UnionID, SessionKey: answer.SessionKey}, nil
+}
+
+// validSessionKey reports whether a session_key is base64 of an AES-128 key: any
+// other would be stored, and fail every decode until the user logs in again.
+func validSessionKey(key string) bool {
+	raw, err := base64.StdEncoding.Strict().DecodeString(key)
+	return err == nil && len(raw) == keyBytes && len(key) == base64.StdEncoding.EncodedLen(keyBytes)
+}

@@ -1,0 +1,233 @@
+package wechat_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat"
+)
+
+func TestExchangeAnswers(t *testing.T) {
+	t.Parallel()
+	whole := auth.Exchanged{OpenID: openid, UnionID: "u1", SessionKey: sampleKey}
+	bare := auth.Exchanged{OpenID: openid, SessionKey: sampleKey}
+	const start = `{"openid":"oABCDEFGHIJKLMNOPQRSTUVWXYZ0","session_key":`
+	for name, row := range map[string]struct {
+		answer http.HandlerFunc
+		want   auth.Exchanged
+		err    error
+	}{
+		"documented":            {answer: says(goodLogin), want: whole},
+		"as HTML":               {answer: saysAs(200, "text/html; charset=gbk", goodLogin), want: whole},
+		"no unionid":            {answer: says(start + `"` + sampleKey + `"}`), want: bare},
+		"errcode 0":             {answer: says(start + `"` + sampleKey + `","errcode":0,"errmsg":"ok"}`), want: bare},
+		"errcode string 0":      {answer: says(start + `"` + sampleKey + `","errcode":"0"}`), want: bare},
+		"errcode null":          {answer: says(start + `"` + sampleKey + `","errcode":null}`), want: bare},
+		"expires_in":            {answer: says(start + `"` + sampleKey + `","expires_in":7200}`), want: bare},
+		"control characters":    {answer: says(start + `"` + sampleKey + `","errmsg":"a` + "\x01\n" + `b"}`), want: bare},
+		"empty":                 {answer: says(""), err: auth.ErrWeChatUnreadable},
+		"empty gbk HTML":        {answer: saysAs(200, "text/html; charset=gbk", ""), err: auth.ErrWeChatUnreadable},
+		"HTML":                  {answer: says("<html><body>secret=SECRET</body></html>"), err: auth.ErrWeChatUnreadable},
+		"truncated":             {answer: says(goodLogin[:40]), err: auth.ErrWeChatUnreadable},
+		"array":                 {answer: says(`[]`), err: auth.ErrWeChatUnreadable},
+		"null":                  {answer: says(`null`), err: auth.ErrWeChatUnreadable},
+		"two objects":           {answer: says(goodLogin + goodLogin), err: auth.ErrWeChatUnreadable},
+		"two openids":           {answer: says(`{"openid":"a",` + goodLogin[1:]), err: auth.ErrWeChatUnreadable},
+		"openid missing":        {answer: says(`{"session_key":"` + sampleKey + `"}`), err: auth.ErrWeChatUnreadable},
+		"openid empty":          {answer: says(`{"openid":"","session_key":"` + sampleKey + `"}`), err: auth.ErrWeChatUnreadable},
+		"openid a number":       {answer: says(`{"openid":1,"session_key":"` + sampleKey + `"}`), err: auth.ErrWeChatUnreadable},
+		"openid with a newline": {answer: says(`{"openid":"a\nb","session_key":"` + sampleKey + `"}`), err: auth.ErrWeChatUnreadable},
+		"unionid odd":           {answer: says(start + `"` + sampleKey + `","unionid":"a b"}`), err: auth.ErrWeChatUnreadable},
+		"session_key missing":   {answer: says(start + `""}`), err: auth.ErrWeChatUnreadable},
+		"session_key short":     {answer: says(start + `"AAAA"}`), err: auth.ErrWeChatUnreadable},
+		"session_key wrapped":   {answer: says(start + `"tiihtNczf5v6\nAKRyjwEUhQ=="}`), err: auth.ErrWeChatUnreadable},
+		"too long":              {answer: says(goodLogin + strings.Repeat(" ", 64<<10)), err: auth.ErrWeChatUnreadable},
+		"404 HTML":              {answer: saysAs(404, "text/html", "<html>"), err: auth.ErrWeChatUnreadable},
+		"500 with a login":      {answer: saysAs(500, "application/json", goodLogin), err: auth.ErrWeChatUnreadable},
+		"500 with errcode":      {answer: saysAs(500, "application/json", `{"errcode":40029}`), err: auth.ErrInvalidCode},
+		"bad code":              {answer: says(`{"errcode":40029,"errmsg":"invalid code"}`), err: auth.ErrInvalidCode},
+		"bad code, string":      {answer: says(`{"errcode":"40029","errmsg":"invalid code"}`), err: auth.ErrInvalidCode},
+		"bad code, GBK":         {answer: says(`{"errcode":40029,"errmsg":"` + "\xce\xde\xd0\xa7" + `"}`), err: auth.ErrInvalidCode},
+		"echo": {
+			answer: says(`{"errcode":40029,"errmsg":"js_code SECRETcode&0001 SECRETcode%260001 SECRET+app/secret= SECRET%2Bapp%2Fsecret%3D"}`),
+			err:    auth.ErrInvalidCode,
+		},
+		"errcode a word": {answer: says(`{"errcode":"bad"}`), err: auth.ErrWeChatUnreadable},
+		"errcode 1.5":    {answer: says(`{"errcode":1.5}`), err: auth.ErrWeChatUnreadable},
+		"redirect": {answer: func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Location", loginPath)
+			w.WriteHeader(http.StatusFound)
+		}, err: auth.ErrWeChatUnreadable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlatform().on(loginPath, row.answer)
+			got, err := dial(t, p).Exchange(t.Context(), code)
+			wantErr(t, err, row.err)
+			if got != row.want {
+				t.Fatalf("got %+v, want %+v", got, row.want)
+			}
+			wantCalls(t, p, loginPath, 1)
+		})
+	}
+}
+
+func TestExchangeSends(t *testing.T) {
+	t.Parallel()
+	p := newPlatform().on(loginPath, func(w http.ResponseWriter, r *http.Request) {
+		query := r.URL.Query()
+		if r.Method != http.MethodGet || len(query) != 4 || query.Get("appid") != string(app) ||
+			query.Get("secret") != secret || query.Get("js_code") != code || query.Get("grant_type") != "authorization_code" {
+			t.Errorf("got %s %v", r.Method, query)
+		}
+		if len(r.TransferEncoding) != 0 || r.ContentLength != 0 {
+			t.Errorf("a GET with a body: %v, %d bytes", r.TransferEncoding, r.ContentLength)
+		}
+		says(goodLogin)(w, r)
+	})
+	_, err := dial(t, p).Exchange(t.Context(), code)
+	wantErr(t, err, nil)
+}
+
+func TestExchangeRefusesWhatIsNoCode(t *testing.T) {
+	t.Parallel()
+	p := newPlatform().on(loginPath, says(goodLogin))
+	client := dial(t, p)
+	for name, bad := range map[string]string{
+		"empty": "", "long": strings.Repeat("a", 513), "space": "a b", "newline": "a\n", "DEL": "a\x7f", "wide": "ａ",
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := client.Exchange(t.Context(), bad)
+			wantErr(t, err, auth.ErrInvalidRequest)
+		})
+	}
+	wantCalls(t, p, loginPath, 0)
+	_, err := client.Exchange(t.Context(), strings.Repeat("a", 512))
+	wantErr(t, err, nil)
+}
+
+func TestExchangeUnreachable(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = listener.Close()
+	_, err = mustClient(t, wechat.Config{API: "http://" + listener.Addr().String()}).Exchange(t.Context(), code)
+	wantErr(t, err, auth.ErrWeChatUnreachable)
+}
+
+func TestExchangeTimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlatform().on(loginPath, hangs)
+		started := time.Now()
+		_, err := direct(t, p).Exchange(t.Context(), code)
+		wantErr(t, err, auth.ErrWeChatTimeout)
+		if took := time.Since(started); took != 5*time.Second {
+			t.Fatalf("gave up after %v", took)
+		}
+		wantCalls(t, p, loginPath, 1)
+	})
+}
+
+// One code from many callers is one call; who leaves does not end it.
+func TestExchangeIsShared(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		p := newPlatform().on(loginPath, func(w http.ResponseWriter, r *http.Request) {
+			<-release
+			says(goodLogin)(w, r)
+		})
+		client := direct(t, p)
+		const callers = 20
+		failures := make(chan error, callers)
+		first, leave := context.WithCancel(t.Context())
+		for i := range callers {
+			ctx := t.Context()
+			if i == 0 {
+				ctx = first
+			}
+			go func() {
+				who, err := client.Exchange(ctx, code)
+				if err == nil && who.OpenID != openid {
+					err = errors.New("another user's answer")
+				}
+				failures <- err
+			}()
+			synctest.Wait() // the caller who leaves is the one who began the call
+		}
+		leave()
+		left := <-failures
+		wantErr(t, left, auth.ErrWeChatTimeout)
+		wantErr(t, left, context.Canceled)
+		close(release)
+		for range callers - 1 {
+			wantErr(t, <-failures, nil)
+		}
+		wantCalls(t, p, loginPath, 1)
+
+		_, err := client.Exchange(t.Context(), code)
+		wantErr(t, err, nil)
+		wantCalls(t, p, loginPath, 2) // nothing was kept
+	})
+}
+
+func TestExchangeKeepsCodesApart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlatform().on(loginPath, func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(time.Second)
+			says(strings.Replace(goodLogin, string(openid), r.URL.Query().Get("js_code"), 1))(w, r)
+		})
+		client := direct(t, p)
+		results := make(chan error, 2)
+		for _, code := range []string{"a", "b"} {
+			go func() {
+				who, err := client.Exchange(t.Context(), code)
+				if err == nil && string(who.OpenID) != code {
+					err = errors.New("another code's user")
+				}
+				results <- err
+			}()
+		}
+		wantErr(t, <-results, nil)
+		wantErr(t, <-results, nil)
+		wantCalls(t, p, loginPath, 2)
+	})
+}
+
+func TestExchangeOfACallerWhoLeftSpendsNothing(t *testing.T) {
+	t.Parallel()
+	p := newPlatform().on(loginPath, says(goodLogin))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := dial(t, p).Exchange(ctx, code)
+	wantErr(t, err, auth.ErrWeChatTimeout)
+	wantCalls(t, p, loginPath, 0)
+}
+
+func TestCloseEndsLogins(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := direct(t, newPlatform().on(loginPath, hangs))
+		failed := make(chan error, 1)
+		go func() {
+			_, err := client.Exchange(t.Context(), code)
+			failed <- err
+		}()
+		synctest.Wait()
+		client.Close()
+		wantErr(t, <-failed, auth.ErrWeChatTimeout)
+		_, err := client.Exchange(t.Context(), code)
+		wantErr(t, err, auth.ErrWeChatUnreachable)
+	})
+}

@@ -1,0 +1,99 @@
+package wechat
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+const (
+	// maxInFlight is how many calls of one app may be under way. At WeChat's
+	// usual 100 ms it is 2,500 logins a second; beyond, more of them only pile up.
+	maxInFlight = 256
+	// busyRetry is when a caller who was one too many may come again.
+	busyRetry = time.Second
+
+	// breakAfter failures in a row, none of them older than breakWindow, open
+	// the breaker: with one call in five failing by chance that happens once in
+	// ten million calls.
+	breakAfter = 10
+	// breakWindow is how far back the breaker looks, breakStep how finely.
+	breakWindow = time.Minute
+	breakStep   = 5 * time.Second
+	// breakPercent of at least breakCalls finished calls open it too: for a
+	// platform that answers now and then.
+	breakPercent = 70
+	breakCalls   = 20
+	// breakTime is how long an open breaker refuses before it lets one call try.
+	breakTime = 5 * time.Second
+)
+
+// guard keeps calls from a platform that is down, and their number bounded. What
+// it refuses costs neither a connection nor a code.
+type guard struct {
+	slots   chan struct{}
+	breaker *gobreaker.CircuitBreaker[struct{}]
+}
+
+func newGuard(name string) *guard {
+	return &guard{
+		slots: make(chan struct{}, maxInFlight),
+		breaker: gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
+			Name:         name,
+			Interval:     breakWindow,
+			BucketPeriod: breakStep,
+			Timeout:      breakTime,
+			ReadyToTrip:  down,
+			IsSuccessful: func(err error) bool { return !isOutage(err) },
+			IsExcluded:   func(err error) bool { return errors.Is(err, errCallerLeft) },
+		}),
+	}
+}
+
+func down(counts gobreaker.Counts) bool {
+	finished := counts.TotalSuccesses + counts.TotalFailures
+	return counts.ConsecutiveFailures >= breakAfter ||
+		finished >= breakCalls && counts.TotalFailures*100 >= finished*breakPercent
+}
+
+// isOutage reports whether an error speaks against the platform's health. What
+// the platform answered in good order does not, whatever it says of the request:
+// one client's bad codes must not cut off everybody's logins.
+func isOutage(err error) bool {
+	var platform *auth.PlatformError
+	if errors.As(err, &platform) {
+		return platform.Code == codeBusy
+	}
+	return errors.Is(err, auth.ErrWeChatUnreachable) || errors.Is(err, auth.ErrWeChatTimeout) ||
+		errors.Is(err, auth.ErrWeChatUnreadable)
+}
+
+// run makes a call, or refuses to. Refusals are a [*auth.PlatformError] without
+// an errcode, because a caller needs to know when to come again.
+func (g *guard) run(call func() error) error {
+	select {
+	case g.slots <- struct{}{}:
+		defer func() { <-g.slots }()
+	default:
+		return &auth.PlatformError{
+			Class:      auth.ErrWeChatBusy,
+			Message:    fmt.Sprintf("not sent: %d calls are under way", maxInFlight),
+			RetryAfter: busyRetry,
+		}
+	}
+	_, err := g.breaker.Execute(func() (struct{}, error) { return struct{}{}, call() })
+	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
+		return &auth.PlatformError{
+			Class:      auth.ErrWeChatUnreachable,
+			Message:    "not sent: the circuit breaker is open",
+			RetryAfter: breakTime,
+		}
+	}
+	return err
+}
+
+func (g *guard) state() string { return g.breaker.State().String() }

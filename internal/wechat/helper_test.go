@@ -1,0 +1,182 @@
+package wechat_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/base64"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// What the tests' requests hold, and no error may.
+const (
+	app    auth.AppID  = "wx0123456789abcdef"
+	secret             = "SECRET+app/secret="
+	code               = "SECRETcode&0001"
+	token              = "SECRETtoken-1"
+	openid auth.OpenID = "oABCDEFGHIJKLMNOPQRSTUVWXYZ0"
+)
+
+const (
+	loginPath = "/sns/jscode2session"
+	phonePath = "/wxa/business/getuserphonenumber"
+	tokenPath = "/cgi-bin/stable_token"
+	checkPath = "/wxa/checksession"
+	resetPath = "/wxa/resetusersessionkey"
+)
+
+const (
+	goodLogin = `{"openid":"oABCDEFGHIJKLMNOPQRSTUVWXYZ0","session_key":"tiihtNczf5v6AKRyjwEUhQ==","unionid":"u1"}`
+	goodToken = `{"access_token":"` + token + `","expires_in":7200}`
+	goodPhone = `{"errcode":0,"errmsg":"ok","phone_info":{"phoneNumber":"13580006666","purePhoneNumber":"13580006666",` +
+		`"countryCode":"86","watermark":{"timestamp":1637744274,"appid":"wx0123456789abcdef"}}}`
+)
+
+// platform is a WeChat whose answers a test writes by hand.
+type platform struct {
+	mu    sync.Mutex
+	plays map[string][]http.HandlerFunc // by path; the last one stays
+	seen  map[string]int
+}
+
+func newPlatform() *platform {
+	return &platform{plays: map[string][]http.HandlerFunc{}, seen: map[string]int{}}
+}
+
+func (p *platform) on(path string, handlers ...http.HandlerFunc) *platform {
+	p.plays[path] = handlers
+	return p
+}
+
+func (p *platform) count(path string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seen[path]
+}
+
+func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	plays, n := p.plays[r.URL.Path], p.seen[r.URL.Path]
+	p.seen[r.URL.Path]++
+	p.mu.Unlock()
+	if len(plays) == 0 {
+		http.NotFound(w, r)
+		return
+	}
+	plays[min(n, len(plays)-1)](w, r)
+}
+
+// RoundTrip lets a platform be asked without a network, under synctest.
+func (p *platform) RoundTrip(r *http.Request) (*http.Response, error) {
+	recorder := httptest.NewRecorder()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.ServeHTTP(recorder, r)
+	}()
+	select {
+	case <-done:
+		return recorder.Result(), nil
+	case <-r.Context().Done():
+		<-done // handlers of tests heed the context
+		return nil, r.Context().Err()
+	}
+}
+
+// says answers as WeChat does: 200 and text/plain, whatever it says.
+func says(body string) http.HandlerFunc { return saysAs(http.StatusOK, "text/plain", body) }
+
+func saysAs(status int, contentType, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	}
+}
+
+// hangs until the client gives up.
+func hangs(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+
+func mustClient(t testing.TB, cfg wechat.Config) *wechat.Client {
+	t.Helper()
+	if cfg.AppID == "" {
+		cfg.AppID = app
+	}
+	cfg.Secret = secret
+	client, err := wechat.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+// dial is a client of p over TCP.
+func dial(t testing.TB, p *platform) *wechat.Client {
+	t.Helper()
+	server := httptest.NewServer(p)
+	t.Cleanup(server.Close)
+	return mustClient(t, wechat.Config{API: server.URL})
+}
+
+// direct is a client of p without a network.
+func direct(t testing.TB, p *platform) *wechat.Client {
+	t.Helper()
+	return mustClient(t, wechat.Config{API: "http://wechat.invalid", Transport: p})
+}
+
+func wantErr(t testing.TB, got, want error) {
+	t.Helper()
+	if !errors.Is(got, want) || (want == nil) != (got == nil) {
+		t.Fatalf("got %v, want %v", got, want)
+	}
+	if got != nil && bytes.Contains([]byte(got.Error()), []byte("SECRET")) {
+		t.Fatalf("the error tells a secret: %v", got)
+	}
+}
+
+func wantCalls(t testing.TB, p *platform, path string, want int) {
+	t.Helper()
+	if got := p.count(path); got != want {
+		t.Fatalf("%s was called %d times, want %d", path, got, want)
+	}
+}
+
+// seal encrypts as WeChat does, independently of the code under test.
+func seal(t testing.TB, key, iv, plain []byte) string {
+	t.Helper()
+	pad := aes.BlockSize - len(plain)%aes.BlockSize
+	return base64.StdEncoding.EncodeToString(cbc(t, key, iv, append(bytes.Clone(plain), bytes.Repeat([]byte{byte(pad)}, pad)...)))
+}
+
+func cbc(t testing.TB, key, iv, padded []byte) []byte {
+	t.Helper()
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make([]byte, len(padded))
+	cipher.NewCBCEncrypter(block, iv).CryptBlocks(out, padded)
+	return out
+}
+
+func within(t testing.TB, d time.Duration) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	t.Cleanup(cancel)
+	return ctx
+}

@@ -1,0 +1,108 @@
+package wechat_test
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/base64"
+	"strings"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// paddingLooksRight decrypts without the code under test.
+func paddingLooksRight(t *testing.T, key, ciphertext []byte) bool {
+	t.Helper()
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := make([]byte, len(ciphertext))
+	cipher.NewCBCDecrypter(block, iv).CryptBlocks(plain, ciphertext)
+	pad := int(plain[len(plain)-1])
+	return pad >= 1 && pad <= 16 && bytes.HasSuffix(plain, bytes.Repeat([]byte{byte(pad)}, pad))
+}
+
+// The last bytes of the plaintext are whatever follows a short text: each must be
+// the number of them, and 17 to 32 is another scheme's padding.
+func TestOpenRefusesWrongPadding(t *testing.T) {
+	t.Parallel()
+	text := `{` + mark + `}`
+	for name, padding := range map[string][]byte{
+		"zero":            make([]byte, 16),
+		"17":              bytes.Repeat([]byte{17}, 17),
+		"32":              bytes.Repeat([]byte{32}, 32),
+		"255":             bytes.Repeat([]byte{255}, 16),
+		"last byte alone": append(make([]byte, 15), 16),
+		"first byte off":  append([]byte{1}, bytes.Repeat([]byte{16}, 15)...),
+		"middle byte off": {4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 5, 4},
+		"ANSI X9.23":      append(make([]byte, 7), 8),
+		"ISO 7816":        append([]byte{0x80}, make([]byte, 15)...),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			// Spaces before the padding leave the JSON whole: the padding alone is wrong.
+			total := (len(text) + len(padding) + 15) / 16 * 16
+			plain := append([]byte(text), bytes.Repeat([]byte(" "), total-len(text)-len(padding))...)
+			data := base64.StdEncoding.EncodeToString(cbc(t, key, iv, append(plain, padding...)))
+			_, err := opener(t).Open(keys(key64), auth.OpenData{EncryptedData: data, IV: iv64})
+			wantErr(t, err, auth.ErrDecryptFailed)
+		})
+	}
+}
+
+func TestOpenWrongIV(t *testing.T) {
+	t.Parallel()
+	data := sample()
+	data.IV = iv64
+	_, err := opener(t).Open(keys(sampleKey), data)
+	wantErr(t, err, auth.ErrDecryptFailed)
+}
+
+// Bits turned in the IV turn the same bits of the first block, which leaves the
+// padding alone. Phone data begins {"phoneNumber":" there: no single bit of it
+// may turn and the data still be a phone number.
+func TestOpenRefusesATurnedIV(t *testing.T) {
+	t.Parallel()
+	client := opener(t)
+	whole := sealed(t, `{"phoneNumber":"13580006666","purePhoneNumber":"13580006666","countryCode":"86",`+mark+`}`)
+	opened, err := client.Open(keys(key64), whole)
+	wantErr(t, err, nil)
+	if opened.Phone == nil {
+		t.Fatal("the test's data is no phone number")
+	}
+	for bit := range 128 {
+		turned := bytes.Clone(iv)
+		turned[bit/8] ^= 1 << (bit % 8)
+		data := whole
+		data.IV = base64.StdEncoding.EncodeToString(turned)
+		_, err := client.Open(keys(key64), data)
+		wantErr(t, err, auth.ErrDecryptFailed)
+	}
+}
+
+// A bit turned in one block of the ciphertext garbles that block of the text and
+// turns the bit in the next. With the garbled block inside a nickname and the
+// turned bit where the attacker wants it, a lenient decoder sees a profile.
+func TestOpenRefusesAGarbledNickname(t *testing.T) {
+	t.Parallel()
+	client := opener(t)
+	// Blocks of 16: the nickname fills the second and the third.
+	plain := `{"nickName":"aaa` + strings.Repeat("b", 32) + `","gender":1,` + mark + `}`
+	whole := sealed(t, plain)
+	_, err := client.Open(keys(key64), whole)
+	wantErr(t, err, nil)
+	raw, err := base64.StdEncoding.DecodeString(whole.EncryptedData)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for bit := range 128 {
+		changed := bytes.Clone(raw)
+		changed[32+bit/8] ^= 1 << (bit % 8)
+		data := whole
+		data.EncryptedData = base64.StdEncoding.EncodeToString(changed)
+		_, err := client.Open(keys(key64), data)
+		wantErr(t, err, auth.ErrDecryptFailed)
+	}
+}

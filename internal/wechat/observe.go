@@ -1,0 +1,52 @@
+package wechat
+
+import (
+	"errors"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// CallName names an endpoint: a closed set, fit for a metric's label.
+type CallName string
+
+// The endpoints that a [Client] calls.
+const (
+	CallLogin CallName = "jscode2session"
+	CallPhone CallName = "getuserphonenumber"
+	CallToken CallName = "stable_token"
+	CallCheck CallName = "checksession"
+	CallReset CallName = "resetusersessionkey"
+)
+
+// Call is one call as [Config.Observe] sees it. It holds no secret.
+type Call struct {
+	Name     CallName
+	Class    error         // a sentinel of package auth; nil when the call succeeded
+	ErrCode  int           // WeChat's, 0 without one
+	Duration time.Duration // of the call alone
+	Sent     bool          // false when the breaker or the bound refused it
+}
+
+// classes are those that a call can end in.
+var classes = []error{
+	auth.ErrInvalidRequest, auth.ErrInvalidCode, auth.ErrInvalidPhoneCode, auth.ErrCodeUsed,
+	auth.ErrRiskBlocked, auth.ErrRateLimited, auth.ErrAppMisconfigured, auth.ErrWeChatBusy,
+	auth.ErrWeChatUnreachable, auth.ErrWeChatUnreadable, auth.ErrWeChatTimeout,
+	auth.ErrSessionStale, auth.ErrWatermarkMismatch,
+}
+
+func newCall(name CallName, sent bool, took time.Duration, err error) Call {
+	call := Call{Name: name, Duration: took, Sent: sent}
+	var platform *auth.PlatformError
+	if errors.As(err, &platform) {
+		call.ErrCode = platform.Code
+	}
+	for _, class := range classes {
+		if errors.Is(err, class) {
+			call.Class = class
+			break
+		}
+	}
+	return call
+}

@@ -1,0 +1,170 @@
+package wechat
+
+import (
+	"crypto/aes"
+	"crypto/sha1" //nolint:gosec // WeChat's choice for the signature of raw data
+	"crypto/subtle"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+const (
+	// maxOpenDataBytes caps encryptedData and rawData as they arrive. A month of
+	// werun steps, the longest there is, is under 3 KiB.
+	maxOpenDataBytes = 8 << 10
+	// maxIVBytes caps an IV as it arrives: 24 characters and some line breaks.
+	maxIVBytes = 64
+	// clockSkew is how far WeChat's clock may be ahead of ours.
+	clockSkew = 5 * time.Minute
+)
+
+// Open implements [auth.Platform].
+//
+// AES-CBC keeps a secret and proves nothing: whoever has a ciphertext can turn
+// bits of it and will see text that nobody wrote. What opens is therefore held
+// to be WeChat's by its content alone: the padding, JSON that is strict to the
+// last byte, a watermark, fields that agree with each other. Every such failure
+// is one and the same error. Were bad padding told apart from bad content, a user
+// could encrypt any phone number under his own session key by asking often enough
+// (a padding oracle, run backwards), and become its owner here.
+func (c *Client) Open(keys []auth.SessionKey, data auth.OpenData) (auth.Opened, error) {
+	sealed, err := parseOpenData(data)
+	if err != nil {
+		return auth.Opened{}, err
+	}
+	for _, key := range keys {
+		plain, fields, ok := sealed.open(key.Key)
+		if !ok {
+			continue
+		}
+		if !sealed.signedWith(key.Key) {
+			return auth.Opened{}, fmt.Errorf("%w: the signature of the raw data is wrong", auth.ErrDecryptFailed)
+		}
+		mark, _ := fields.Watermark.watermark()
+		if err := c.checkWatermark(mark); err != nil {
+			return auth.Opened{}, err
+		}
+		return fields.opened(plain), nil
+	}
+	return auth.Opened{}, fmt.Errorf("%w: none of %d keys opens the data", auth.ErrDecryptFailed, len(keys))
+}
+
+// checkWatermark refuses data that was made for another app, or too long ago: a
+// recording of it would open for as long as the key lives.
+func (c *Client) checkWatermark(mark auth.Watermark) error {
+	if mark.AppID != c.cfg.AppID {
+		return fmt.Errorf("%w: made for app %q", auth.ErrWatermarkMismatch, mark.AppID)
+	}
+	if c.cfg.Watermark == 0 {
+		return nil
+	}
+	age := c.cfg.Now().Sub(time.Unix(mark.Timestamp, 0))
+	if age > c.cfg.Watermark || age < -clockSkew {
+		return fmt.Errorf("%w: %v old, of %v at most", auth.ErrWatermarkStale, age, c.cfg.Watermark)
+	}
+	return nil
+}
+
+// sealedData is open data whose form is right.
+type sealedData struct {
+	ciphertext, iv []byte
+	rawData        string
+	signature      []byte // nil when the client sent none
+}
+
+func parseOpenData(data auth.OpenData) (*sealedData, error) {
+	if len(data.EncryptedData) > maxOpenDataBytes || len(data.RawData) > maxOpenDataBytes || len(data.IV) > maxIVBytes {
+		return nil, fmt.Errorf("%w: open data over %d bytes", auth.ErrInvalidRequest, maxOpenDataBytes)
+	}
+	ciphertext, err := decodeBase64("encryptedData", data.EncryptedData)
+	if err != nil {
+		return nil, err
+	}
+	if len(ciphertext) == 0 || len(ciphertext)%aes.BlockSize != 0 {
+		return nil, fmt.Errorf("%w: encryptedData of %d bytes is not in blocks", auth.ErrInvalidRequest, len(ciphertext))
+	}
+	iv, err := decodeBase64("iv", data.IV)
+	if err != nil {
+		return nil, err
+	}
+	if len(iv) != aes.BlockSize {
+		return nil, fmt.Errorf("%w: iv of %d bytes", auth.ErrInvalidRequest, len(iv))
+	}
+	sealed := &sealedData{ciphertext: ciphertext, iv: iv, rawData: data.RawData}
+	if data.Signature == "" {
+		return sealed, nil
+	}
+	if sealed.signature, err = hex.DecodeString(data.Signature); err != nil || len(sealed.signature) != sha1.Size {
+		return nil, fmt.Errorf("%w: signature is not the hex of a SHA-1", auth.ErrInvalidRequest)
+	}
+	return sealed, nil
+}
+
+// open decrypts with one key and reads what came out. It does so even when the
+// padding is wrong, so that time does not tell what Open's error does not.
+func (s *sealedData) open(key string) ([]byte, *openFields, bool) {
+	raw, err := decodeBase64("session_key", key)
+	if err != nil {
+		return nil, nil, false
+	}
+	plain, padded := decryptCBC(raw, s.iv, s.ciphertext)
+	fields, readable := readFields(plain)
+	return plain, fields, padded && readable
+}
+
+// signedWith checks hex(sha1(rawData + session_key)), the key as a string.
+func (s *sealedData) signedWith(key string) bool {
+	if s.signature == nil {
+		return true
+	}
+	sum := sha1.Sum([]byte(s.rawData + key)) //nolint:gosec // WeChat's choice
+	return subtle.ConstantTimeCompare(sum[:], s.signature) == 1
+}
+
+// openFields is what we understand of opened data; there may be more: a profile,
+// werun steps, a group.
+type openFields struct {
+	phoneFields
+	OpenID    auth.OpenID      `json:"openId"`
+	Watermark *watermarkFields `json:"watermark"`
+}
+
+// readFields is where a key that is wrong with lucky padding (one in 256 is), or
+// a ciphertext that somebody changed, is found out. The decoder must be a strict
+// one. encoding/json puts U+FFFD where bytes are no UTF-8, which makes a garbled
+// block inside a nickname acceptable text: that block is the price of turning
+// bits in the next one at will, so such data would be whatever a client wants.
+// It also lets the last of two equal names win, so that one could be slipped in.
+func readFields(plain []byte) (*openFields, bool) {
+	fields := new(openFields)
+	if err := json.Unmarshal(plain, fields); err != nil {
+		return nil, false
+	}
+	if _, ok := fields.Watermark.watermark(); !ok {
+		return nil, false
+	}
+	if fields.OpenID != "" && !auth.ValidID(fields.OpenID) {
+		return nil, false
+	}
+	if fields.present() {
+		if _, ok := fields.phone(); !ok {
+			return nil, false
+		}
+	}
+	return fields, true
+}
+
+// opened is fields, which readFields found good, in the words of package auth.
+func (f *openFields) opened(plain []byte) auth.Opened {
+	opened := auth.Opened{JSON: plain, OpenID: f.OpenID}
+	if phone, ok := f.phone(); ok {
+		phone.Watermark, _ = f.Watermark.watermark()
+		opened.Phone = &phone
+	}
+	return opened
+}

@@ -1,0 +1,45 @@
+package wechat
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+const (
+	// retryDelay is the least time before the one retry of an idempotent call,
+	// and retryJitter what chance adds: replicas that failed together do not
+	// come back together.
+	retryDelay  = 100 * time.Millisecond
+	retryJitter = 200 * time.Millisecond
+)
+
+// retryOnce makes an idempotent call, and once more when it failed in a way that
+// passes by itself. After a timeout it does not: the caller has waited enough,
+// and so has the platform. Never give it a call that spends a code.
+func retryOnce(ctx context.Context, call func() error) error {
+	err := call()
+	if !passing(err) {
+		return err
+	}
+	delay := time.NewTimer(retryDelay + rand.N(retryJitter)) //nolint:gosec // jitter, not a secret
+	defer delay.Stop()
+	select {
+	case <-ctx.Done():
+		return err
+	case <-delay.C:
+		return call()
+	}
+}
+
+// passing leaves out what the guard refused, which is to be refused at once.
+func passing(err error) bool {
+	var platform *auth.PlatformError
+	if errors.As(err, &platform) {
+		return platform.Code == codeBusy
+	}
+	return errors.Is(err, auth.ErrWeChatUnreachable) || errors.Is(err, auth.ErrWeChatUnreadable)
+}

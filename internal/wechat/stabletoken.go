@@ -1,0 +1,51 @@
+package wechat
+
+import (
+	"context"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+const (
+	// maxTokenLife is what WeChat's tokens live. A longer life in an answer is a
+	// mistake that would keep a dead token for as long.
+	maxTokenLife = 2 * time.Hour
+	// maxTokenBytes bounds an access token; WeChat asks to have room for 512.
+	maxTokenBytes = 2 << 10
+)
+
+// fetchToken is POST /cgi-bin/stable_token in normal mode: it invalidates nobody's
+// token, so it may be retried and every replica may call it. force_refresh, which
+// WeChat counts in days, is never sent from here.
+func (c *Client) fetchToken(ctx context.Context) (fetched, error) {
+	var answer struct {
+		Token   string `json:"access_token"`
+		Seconds int64  `json:"expires_in"`
+	}
+	check := func() error {
+		if !visibleASCII(answer.Token, maxTokenBytes) {
+			return incomplete(CallToken, "access_token")
+		}
+		if answer.Seconds <= 0 {
+			return incomplete(CallToken, "expires_in")
+		}
+		return nil
+	}
+	r := request{
+		name: CallToken,
+		path: "/cgi-bin/stable_token",
+		body: struct {
+			GrantType string     `json:"grant_type"`
+			AppID     auth.AppID `json:"appid"`
+			Secret    string     `json:"secret"`
+		}{"client_credential", c.cfg.AppID, c.cfg.Secret},
+		secrets: []string{c.cfg.Secret},
+	}
+	err := retryOnce(ctx, func() error { return c.peer.do(ctx, r, c.answerOf(CallToken, &answer, check)) })
+	if err != nil {
+		return fetched{}, err
+	}
+	seconds := min(answer.Seconds, int64(maxTokenLife/time.Second))
+	return fetched{token: answer.Token, life: time.Duration(seconds) * time.Second}, nil
+}

@@ -1,0 +1,40 @@
+package wechat
+
+import (
+	"context"
+	"sync"
+)
+
+// tasks owns the goroutines that outlive the caller who caused them: a login
+// whose caller left, the renewal of an access token. Each ends with ctx.
+type tasks struct {
+	ctx     context.Context //nolint:containedctx // it is the lifetime that this type stands for
+	cancel  context.CancelFunc
+	mu      sync.Mutex // guards closed, and running.Add against running.Wait
+	closed  bool
+	running sync.WaitGroup
+}
+
+func newTasks() *tasks {
+	ctx, cancel := context.WithCancel(context.Background())
+	return &tasks{ctx: ctx, cancel: cancel}
+}
+
+// begin reports whether one more task may run; it must call running.Done.
+func (t *tasks) begin() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return false
+	}
+	t.running.Add(1)
+	return true
+}
+
+func (t *tasks) close() {
+	t.mu.Lock()
+	t.closed = true
+	t.mu.Unlock()
+	t.cancel()
+	t.running.Wait()
+}
