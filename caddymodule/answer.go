@@ -26,17 +26,16 @@ type pairAnswer struct {
 	RefreshExpiresIn int64  `json:"refresh_expires_in"` // seconds
 }
 
-func newAccessAnswer(g *auth.Grant, now time.Time) accessAnswer {
-	return accessAnswer{AccessToken: g.AccessToken, TokenType: tokenTypeBearer, ExpiresIn: secondsUntil(g.AccessExpires, now)}
+func newAccessAnswer(g *auth.Grant) accessAnswer {
+	return accessAnswer{AccessToken: g.AccessToken, TokenType: tokenTypeBearer, ExpiresIn: seconds(g.AccessExpires.Sub(g.Identity.IssuedAt))}
 }
 
-func newPairAnswer(g *auth.Grant, now time.Time) pairAnswer {
-	return pairAnswer{newAccessAnswer(g, now), g.RefreshToken, secondsUntil(g.RefreshExpires, now)}
+func newPairAnswer(g *auth.Grant) pairAnswer {
+	return pairAnswer{newAccessAnswer(g), g.RefreshToken, seconds(g.RefreshExpires.Sub(g.Identity.IssuedAt))}
 }
 
-func secondsUntil(t, now time.Time) int64 {
-	return max(0, int64(t.Sub(now)/time.Second))
-}
+// seconds is a remaining life as OAuth answers write it.
+func seconds(d time.Duration) int64 { return max(0, int64(d/time.Second)) }
 
 // answerJSON sends v. Nothing of the login API may be kept by a cache on the way
 // (RFC 6749 section 5.1).

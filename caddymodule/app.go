@@ -66,10 +66,15 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	repl := caddy.NewReplacer()
+	seen := make(map[auth.AppID]bool, len(a.MiniPrograms))
 	for _, app := range a.MiniPrograms {
 		if err := app.provision(repl, a.logger); err != nil {
 			return err
 		}
+		if seen[app.id] {
+			return fmt.Errorf("app %s stands twice", app.id)
+		}
+		seen[app.id] = true
 	}
 	if err := a.provisionSecrets(repl); err != nil {
 		return err
@@ -138,28 +143,26 @@ func (a *App) Cleanup() error {
 
 // admitted is the set of the named apps, or of all when none is named.
 func (a *App) admitted(names []string) (map[auth.AppID]struct{}, error) {
-	set := make(map[auth.AppID]struct{})
+	configured := make(map[auth.AppID]struct{}, len(a.MiniPrograms))
 	for _, app := range a.MiniPrograms {
-		if len(names) == 0 {
-			set[auth.AppID(app.AppID)] = struct{}{}
-		}
+		configured[app.id] = struct{}{}
 	}
+	if len(names) == 0 {
+		return configured, nil
+	}
+	repl := caddy.NewReplacer()
+	named := make(map[auth.AppID]struct{}, len(names))
 	for _, name := range names {
-		if !a.configures(name) {
-			return nil, fmt.Errorf("app %s is not configured: add app %s to the global wxgate block", name, name)
+		id, err := resolveAppID(repl, name)
+		if err != nil {
+			return nil, err
 		}
-		set[auth.AppID(name)] = struct{}{}
-	}
-	return set, nil
-}
-
-func (a *App) configures(name string) bool {
-	for _, app := range a.MiniPrograms {
-		if app.AppID == name {
-			return true
+		if _, ok := configured[id]; !ok {
+			return nil, fmt.Errorf("app %s is not configured: add it to the global wxgate block", id)
 		}
+		named[id] = struct{}{}
 	}
-	return false
+	return named, nil
 }
 
 // complete fills in defaults and refuses what cannot work.

@@ -2,11 +2,14 @@ package caddymodule
 
 import (
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/wxgate/wxgate/internal/auth"
 )
 
 // MiniProgram is one mini program whose users the gateway admits.
 type MiniProgram struct {
-	// The mini program's appid, such as `wx4f4bc4dec97d474b`. Required.
+	// The mini program's appid, such as `wx4f4bc4dec97d474b`, or a placeholder
+	// that names one. Required.
 	AppID string `json:"appid"`
 
 	// The mini program's AppSecret. Required. Write a placeholder, `{env.X}` or
@@ -23,7 +26,9 @@ type MiniProgram struct {
 	// unset; 0 admits any age, which lets recorded data be replayed for ever.
 	Watermark *caddy.Duration `json:"watermark,omitempty"`
 
-	secret string // resolved
+	id     auth.AppID // all three resolved
+	secret string
+	api    string
 }
 
 // TokenConfig says what the tokens look like and how long they live.

@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"go.uber.org/zap"
@@ -143,7 +142,7 @@ func (h *Handler) answerDecoded(c *call, d *auth.Decoded) error {
 		Watermark:       watermarkAnswer{Timestamp: phone.Watermark.Timestamp, AppID: phone.Watermark.AppID},
 	}
 	if d.Grant != nil {
-		access := newAccessAnswer(d.Grant, time.Now())
+		access := newAccessAnswer(d.Grant)
 		answer.accessAnswer = &access
 	}
 	return answerJSON(c.w, http.StatusOK, answer)

@@ -77,24 +77,23 @@ func (t *TokenConfig) complete() error {
 
 // provision resolves and checks one mini program.
 func (m *MiniProgram) provision(repl *caddy.Replacer, logger *zap.Logger) error {
-	if !auth.ValidID(m.AppID) {
-		return fmt.Errorf("app %q is not an appid", m.AppID)
+	var err error
+	if m.id, err = resolveAppID(repl, m.AppID); err != nil {
+		return err
 	}
-	secret, err := resolve(repl, m.Secret)
-	if err != nil {
-		return fmt.Errorf("app %s: secret %w", m.AppID, err)
+	if m.secret, err = resolve(repl, m.Secret); err != nil {
+		return fmt.Errorf("app %s: secret %w", m.id, err)
 	}
 	if isLiteral(m.Secret) {
-		logger.Warn("a secret is written in the configuration, where Caddy's admin API shows it; use {env.X} or {file.X}", zap.String("app", m.AppID))
+		logger.Warn("a secret is written in the configuration, where Caddy's admin API shows it; use {env.X} or {file.X}", zap.String("app", string(m.id)))
 	}
-	m.secret = secret
 	if m.API != "" {
-		if m.API, err = resolve(repl, m.API); err != nil {
-			return fmt.Errorf("app %s: api %w", m.AppID, err)
+		if m.api, err = resolve(repl, m.API); err != nil {
+			return fmt.Errorf("app %s: api %w", m.id, err)
 		}
-		u, err := url.Parse(m.API)
+		u, err := url.Parse(m.api)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.User != nil {
-			return fmt.Errorf("app %s: api must be a URL such as https://api.weixin.qq.com", m.AppID)
+			return fmt.Errorf("app %s: api must be a URL such as https://api.weixin.qq.com", m.id)
 		}
 	}
 	if m.Watermark == nil {
@@ -102,6 +101,18 @@ func (m *MiniProgram) provision(repl *caddy.Replacer, logger *zap.Logger) error 
 		m.Watermark = &age
 	}
 	return nil
+}
+
+// resolveAppID expands and checks a configured appid.
+func resolveAppID(repl *caddy.Replacer, configured string) (auth.AppID, error) {
+	value, err := resolve(repl, configured)
+	if err != nil {
+		return "", fmt.Errorf("app %q: the appid %w", configured, err)
+	}
+	if !auth.ValidID(value) {
+		return "", fmt.Errorf("app %q is not an appid: letters, digits, _ and -, at most 64", value)
+	}
+	return auth.AppID(value), nil
 }
 
 // provisionSecrets resolves the root secrets.

@@ -161,7 +161,7 @@ func quiet(config []byte) ([]byte, error) {
 	if err := json.Unmarshal(config, &tree); err != nil {
 		return nil, fmt.Errorf("reading the adapted config: %w", err)
 	}
-	tree["logging"] = map[string]any{"logs": map[string]any{"default": map[string]any{"level": "WARN"}}}
+	tree["logging"] = map[string]any{"logs": map[string]any{"default": map[string]any{"level": "ERROR"}}}
 	return json.Marshal(tree)
 }
 

@@ -132,9 +132,9 @@ func (g *gate) openPlatforms(a *App) error {
 			return newOpenPlatform(app)
 		})
 		if err != nil {
-			return fmt.Errorf("app %s: %w", app.AppID, err)
+			return fmt.Errorf("app %s: %w", app.id, err)
 		}
-		g.platforms[auth.AppID(app.AppID)] = opened.client
+		g.platforms[app.id] = opened.client
 	}
 	return nil
 }

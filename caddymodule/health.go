@@ -3,6 +3,9 @@ package caddymodule
 import (
 	"net/http"
 	"strconv"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/token"
 )
 
 type healthAnswer struct {
@@ -25,16 +28,15 @@ func (h *Handler) serveReady(c *call) error {
 	return answerJSON(c.w, http.StatusOK, healthAnswer{Status: "ready"})
 }
 
-// jwksMaxAge is how long others may keep the key set, in seconds. The key ring
-// publishes a key for twice as long before it first signs.
-const jwksMaxAge = 300
-
 // serveJWKS is GET /.well-known/jwks.json (RFC 7517).
 func (h *Handler) serveJWKS(c *call) error {
-	keys, err := c.gate.ring.JWKS()
-	if err != nil {
-		return err
+	keys, etag := c.gate.ring.JWKS()
+	header := c.w.Header()
+	header.Set("Cache-Control", "public, max-age="+strconv.Itoa(int(token.JWKSMaxAge/time.Second)))
+	header.Set("ETag", etag)
+	if c.r.Header.Get("If-None-Match") == etag {
+		c.w.WriteHeader(http.StatusNotModified)
+		return nil
 	}
-	c.w.Header().Set("Cache-Control", "public, max-age="+strconv.Itoa(jwksMaxAge))
 	return answerBytes(c.w, http.StatusOK, keys)
 }

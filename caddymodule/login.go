@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
 )
@@ -58,7 +57,7 @@ func (h *Handler) serveLogin(c *call) error {
 		AppID:           grant.Identity.App,
 		SessionKey:      grant.Handle,
 		SessionKeyCamel: grant.Handle,
-		pairAnswer:      newPairAnswer(grant, time.Now()),
+		pairAnswer:      newPairAnswer(grant),
 	})
 }
 

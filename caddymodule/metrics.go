@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wxgate/wxgate/internal/wechat"
 )
 
 const (
@@ -24,6 +26,7 @@ type collectors struct {
 	calls    *prometheus.CounterVec
 	stripped prometheus.Counter
 	streams  prometheus.Gauge
+	wechat   *prometheus.HistogramVec
 }
 
 func newCollectors() *collectors {
@@ -44,6 +47,11 @@ func newCollectors() *collectors {
 			Name: "wxgate_streams",
 			Help: "Open WebSockets and event streams of authenticated clients.",
 		}),
+		wechat: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "wxgate_wechat_seconds",
+			Help:    "Calls to WeChat, by call and outcome: ok or the word that clients see.",
+			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		}, []string{"call", "outcome"}),
 	}
 }
 
@@ -52,11 +60,20 @@ func (c *collectors) register(registry *prometheus.Registry) error {
 	if registry == nil {
 		return nil
 	}
-	for _, collector := range []prometheus.Collector{c.requests, c.calls, c.stripped, c.streams} {
+	for _, collector := range []prometheus.Collector{c.requests, c.calls, c.stripped, c.streams, c.wechat} {
 		var already prometheus.AlreadyRegisteredError
 		if err := registry.Register(collector); err != nil && !errors.As(err, &already) {
 			return fmt.Errorf("registering metrics: %w", err)
 		}
 	}
 	return nil
+}
+
+// observeWeChat counts one call to the platform.
+func (c *collectors) observeWeChat(call wechat.Call) {
+	outcome := outcomeOK
+	if call.Class != nil {
+		outcome = problemOf(call.Class).Code
+	}
+	c.wechat.WithLabelValues(string(call.Name), outcome).Observe(call.Duration.Seconds())
 }

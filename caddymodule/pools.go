@@ -60,7 +60,7 @@ type openStore struct {
 }
 
 func newOpenStore(cfg *StoreConfig, logger *zap.Logger) (*openStore, error) {
-	options := session.Options{Report: func(err error) {
+	options := session.Options{OnError: func(err error) {
 		logger.Error("the session store could not be swept", zap.Error(err))
 	}}
 	if cfg.Kind == storeMemory {
@@ -125,14 +125,14 @@ type openPlatform struct {
 }
 
 func (m *MiniProgram) platformKey() platformKey {
-	return platformKey{m.AppID, m.API, sha256.Sum256([]byte(m.secret)), time.Duration(*m.Watermark)}
+	return platformKey{string(m.id), m.api, sha256.Sum256([]byte(m.secret)), time.Duration(*m.Watermark)}
 }
 
 func newOpenPlatform(m *MiniProgram) (*openPlatform, error) {
 	client, err := wechat.New(wechat.Config{
-		AppID:     auth.AppID(m.AppID),
+		AppID:     m.id,
 		Secret:    m.secret,
-		API:       m.API,
+		API:       m.api,
 		Watermark: time.Duration(*m.Watermark),
 		Observe:   metrics.observeWeChat,
 	})

@@ -32,7 +32,7 @@ func (h *Handler) serveRefresh(c *call) error {
 	if err != nil {
 		return err
 	}
-	return answerJSON(c.w, http.StatusOK, newPairAnswer(grant, time.Now()))
+	return answerJSON(c.w, http.StatusOK, newPairAnswer(grant))
 }
 
 type logoutRequest struct {
@@ -134,7 +134,7 @@ func (h *Handler) serveSession(c *call) error {
 		UnionID:       id.UnionID,
 		AppID:         id.App,
 		Session:       id.Session,
-		ExpiresIn:     secondsUntil(id.Expires, time.Now()),
+		ExpiresIn:     seconds(time.Until(id.Expires)),
 		PhoneVerified: id.Phone != "",
 	})
 }

@@ -9,6 +9,8 @@ package main
 import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/wxgate/wxgate/caddymodule"
 )
 
 func main() {

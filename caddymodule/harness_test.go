@@ -1,0 +1,291 @@
+package caddymodule_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"text/template"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/wxgate/wxgate/caddymodule"
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// fixture is a real Caddy with wxgate, the simulator and an upstream, all over
+// TCP on loopback. Caddy runs one configuration in a process, so tests that use
+// a fixture do not run in parallel.
+type fixture struct {
+	t        *testing.T
+	sim      *wechatsim.Server
+	upstream *upstream
+	dir      string // Caddy's storage and the session store
+	addr     string // the gateway's host:port
+	url      string
+	config   string // the Caddyfile's template
+}
+
+// site is the Caddyfile of most tests. Its variables are the fixture's.
+const site = `
+{
+	admin off
+	persist_config off
+	storage file_system {{.Dir}}/caddy
+	wxgate {
+		app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
+			api {{.API}}
+		}
+		store bolt {{.Dir}}/wxgate.db
+	}
+}
+http://{{.Addr}} {
+	wxgate
+	reverse_proxy {{.Upstream}}
+}
+`
+
+// newFixture starts everything; config is a template like [site].
+func newFixture(t *testing.T, config string) *fixture {
+	t.Helper()
+	f := newStoppedFixture(t, wechatsim.Config{}, config)
+	f.load()
+	return f
+}
+
+// newStoppedFixture starts all but the gateway.
+func newStoppedFixture(t *testing.T, simConfig wechatsim.Config, config string) *fixture {
+	t.Helper()
+	t.Setenv("WXGATE_TEST_SECRET", wechatsim.DefaultApp.Secret)
+	f := &fixture{t: t, dir: t.TempDir(), addr: freeAddr(t), config: config, upstream: newUpstream(t)}
+	f.url = "http://" + f.addr
+	var err error
+	if f.sim, err = wechatsim.Start(context.Background(), simConfig); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.sim.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(f.stop)
+	return f
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().String()
+}
+
+// caddyfile fills the template in.
+func (f *fixture) caddyfile() []byte {
+	f.t.Helper()
+	var b bytes.Buffer
+	vars := map[string]string{"Dir": f.dir, "API": f.sim.URL, "Addr": f.addr, "Upstream": f.upstream.addr}
+	if err := template.Must(template.New("").Parse(f.config)).Execute(&b, vars); err != nil {
+		f.t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func (f *fixture) tryLoad() error {
+	f.t.Helper()
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(f.caddyfile(), map[string]any{"filename": "Caddyfile"})
+	if err != nil {
+		return err
+	}
+	return caddy.Load(config, true)
+}
+
+// load starts or reloads the gateway.
+func (f *fixture) load() {
+	f.t.Helper()
+	if err := f.tryLoad(); err != nil {
+		f.t.Fatalf("loading: %v", err)
+	}
+}
+
+func (f *fixture) stop() {
+	f.t.Helper()
+	if err := caddy.Stop(); err != nil {
+		f.t.Errorf("stopping: %v", err)
+	}
+}
+
+func (f *fixture) databasePath() string { return filepath.Join(f.dir, "wxgate.db") }
+
+// answer is a response, read to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (a answer) json(t *testing.T) map[string]any {
+	t.Helper()
+	var v map[string]any
+	if err := json.Unmarshal([]byte(a.body), &v); err != nil {
+		t.Fatalf("not JSON: %v: %q", err, a.body)
+	}
+	return v
+}
+
+func (a answer) str(t *testing.T, member string) string {
+	t.Helper()
+	s, ok := a.json(t)[member].(string)
+	if !ok {
+		t.Fatalf("no string %s in %s", member, a.body)
+	}
+	return s
+}
+
+// want fails the test unless the answer has this status and, for a problem, this
+// word.
+func (a answer) want(t *testing.T, status int, code string) {
+	t.Helper()
+	if a.status != status {
+		t.Fatalf("status %d, want %d: %s", a.status, status, a.body)
+	}
+	if code == "" {
+		return
+	}
+	if got := a.str(t, "code"); got != code {
+		t.Fatalf("code %q, want %q: %s", got, code, a.body)
+	}
+	if got := a.header.Get("Content-Type"); got != "application/problem+json" {
+		t.Errorf("a problem of type %q", got)
+	}
+	if status == http.StatusUnauthorized && !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Bearer ") {
+		t.Errorf("a 401 without a Bearer challenge: %v", a.header)
+	}
+}
+
+// do sends a request; header is a list of names and values.
+func (f *fixture) do(method, path, body string, header ...string) answer {
+	f.t.Helper()
+	a, err := f.try(method, path, body, header...)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return a
+}
+
+// try is do for goroutines, and for when no answer is an outcome.
+func (f *fixture) try(method, path, body string, header ...string) (answer, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, method, f.url+path, strings.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Add(header[i], header[i+1])
+	}
+	response, err := client.Do(r)
+	if err != nil {
+		return answer{}, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	return answer{response.StatusCode, response.Header, string(text)}, err
+}
+
+// client follows no redirects and keeps no cookies.
+var client = &http.Client{
+	Transport:     &http.Transport{MaxIdleConnsPerHost: 100},
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+const pub = "/v1.0/pub"
+
+// code mints a login code for a user of the default app.
+func (f *fixture) code(name string) string {
+	f.t.Helper()
+	c, err := f.sim.Sim.MintCode(wechatsim.User{Name: name}, wechatsim.Login{})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return c.Code
+}
+
+// login logs a user of the default app in.
+func (f *fixture) login(name string) answer {
+	f.t.Helper()
+	a := f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, f.code(name)))
+	a.want(f.t, http.StatusOK, "")
+	return a
+}
+
+func (f *fixture) token(name string) string {
+	f.t.Helper()
+	return f.login(name).str(f.t, "access_token")
+}
+
+// upstream is a business service that remembers what it was sent.
+type upstream struct {
+	addr string
+	mu   sync.Mutex
+	seen []*http.Request
+	// serve, when set, answers in place of "ok".
+	serve http.HandlerFunc
+}
+
+func newUpstream(t *testing.T) *upstream {
+	u := &upstream{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		u.mu.Lock()
+		u.seen = append(u.seen, r)
+		serve := u.serve
+		u.mu.Unlock()
+		if serve != nil {
+			serve(w, r)
+			return
+		}
+		_, _ = io.WriteString(w, "ok")
+	}))
+	t.Cleanup(server.Close)
+	u.addr = strings.TrimPrefix(server.URL, "http://")
+	return u
+}
+
+// last is the last request that arrived, and forgets all.
+func (u *upstream) last(t *testing.T) *http.Request {
+	t.Helper()
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if len(u.seen) == 0 {
+		t.Fatal("nothing reached the upstream")
+	}
+	r := u.seen[len(u.seen)-1]
+	u.seen = nil
+	return r
+}
+
+func (u *upstream) count() int {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return len(u.seen)
+}
+
+func (u *upstream) answerWith(h http.HandlerFunc) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.serve = h
+}
