@@ -1,0 +1,129 @@
+package session
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// schemaVersion is the layout below. Raise it when an older wxgate would misread
+// the file.
+//
+//	meta         schema, secret, index (sealed), probe
+//	sessions     session -> sealed session
+//	users        user + session -> when it ends
+//	keys         user -> sealed session keys
+//	revocations  's' session | 'u' user | 'k' key ID -> sealed revocation
+//	ends         when + 'e' session -> user; when + key of a revocation -> nothing
+//
+// A session is the 16 bytes of its ID, which sort by when it began; a user is a
+// keyed hash of 32 bytes; a time is 8 bytes of Unix microseconds, big endian.
+const schemaVersion = 1
+
+var (
+	bucketMeta        = []byte("meta")
+	bucketSessions    = []byte("sessions")
+	bucketUsers       = []byte("users")
+	bucketKeys        = []byte("keys")
+	bucketRevocations = []byte("revocations")
+	bucketEnds        = []byte("ends")
+
+	buckets = [][]byte{bucketMeta, bucketSessions, bucketUsers, bucketKeys, bucketRevocations, bucketEnds}
+
+	metaSchema = []byte("schema")
+	metaSecret = []byte("secret") // names the root secret that index is sealed with
+	metaIndex  = []byte("index")
+	metaProbe  = []byte("probe") // written to see whether writing works
+)
+
+const (
+	sessionKeyBytes = 16
+	userKeyBytes    = 32
+	timeKeyBytes    = 8
+
+	tagEnd     = 'e'
+	tagSession = 's'
+	tagUser    = 'u'
+	tagKey     = 'k'
+)
+
+// layOut makes the buckets of a new file and leaves an old one as it is. It
+// refuses one of somebody else.
+func layOut(tx *bbolt.Tx) error {
+	if tx.Bucket(bucketMeta) != nil {
+		if err := checkSchema(tx); err != nil {
+			return err
+		}
+		return errNothing
+	}
+	if k, _ := tx.Cursor().First(); k != nil {
+		return fmt.Errorf("%w: a database of another program: %s", ErrCorrupt, adviseCorrupt)
+	}
+	for _, name := range buckets {
+		if _, err := tx.CreateBucket(name); err != nil {
+			return fmt.Errorf("making bucket %s: %w", name, err)
+		}
+	}
+	return tx.Bucket(bucketMeta).Put(metaSchema, []byte(strconv.Itoa(schemaVersion)))
+}
+
+// checkSchema refuses what this wxgate would misread.
+func checkSchema(tx *bbolt.Tx) error {
+	meta := tx.Bucket(bucketMeta)
+	if meta == nil {
+		return fmt.Errorf("%w: it has no meta bucket: %s", ErrCorrupt, adviseCorrupt)
+	}
+	version, err := strconv.Atoi(string(meta.Get(metaSchema)))
+	if err != nil || version < 1 {
+		return fmt.Errorf("%w: schema %q: %s", ErrCorrupt, meta.Get(metaSchema), adviseCorrupt)
+	}
+	if version > schemaVersion {
+		return fmt.Errorf("%w: schema %d, this wxgate knows %d: %s", ErrNewerSchema, version, schemaVersion, adviseNewer)
+	}
+	for _, name := range buckets {
+		if tx.Bucket(name) == nil {
+			return fmt.Errorf("%w: bucket %s is missing: %s", ErrCorrupt, name, adviseCorrupt)
+		}
+	}
+	return nil
+}
+
+// probe writes a little, to see whether that works.
+func probe(tx *bbolt.Tx) (wrote bool, err error) {
+	return true, tx.Bucket(bucketMeta).Put(metaProbe, []byte{1})
+}
+
+// sessionIDs is how session IDs are spelled; see [auth.NewSessionID].
+var sessionIDs = base64.RawURLEncoding
+
+var errBadSessionID = errors.New("not a session ID")
+
+// sessionKey is the 16 bytes of a session ID.
+func sessionKey(id auth.SessionID) ([]byte, error) {
+	if _, err := auth.ParseSessionID(string(id)); err != nil {
+		return nil, fmt.Errorf("%w: %w", errBadSessionID, err)
+	}
+	return sessionIDs.AppendDecode(make([]byte, 0, sessionKeyBytes), []byte(id))
+}
+
+// sessionID is the inverse of sessionKey.
+func sessionID(key []byte) auth.SessionID { return auth.SessionID(sessionIDs.EncodeToString(key)) }
+
+// timeKey sorts by time. Times before 1970 are all the same to a sweep: over.
+func timeKey(t time.Time) []byte {
+	return binary.BigEndian.AppendUint64(nil, uint64(max(t.UnixMicro(), 0)))
+}
+
+func keyTime(key []byte) time.Time {
+	if len(key) < timeKeyBytes {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(binary.BigEndian.Uint64(key)))
+}

@@ -1,0 +1,117 @@
+package session
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"time"
+)
+
+// maxField is the longest string or byte field of a record, in bytes. The
+// longest that wxgate writes are openids (64) and sealed successors (48).
+const maxField = 1024
+
+// Records are a version byte and then fields in a fixed order, each of fixed
+// size or with its length before it. There is one encoding of one value, so that
+// what is read and written again is the same bytes.
+//
+// writer builds a record; the first failure sticks.
+type writer struct {
+	b   []byte
+	err error
+}
+
+func newWriter(version byte) *writer { return &writer{b: []byte{version}} }
+
+func (w *writer) fixed(b []byte) { w.b = append(w.b, b...) }
+
+func (w *writer) bytes(b []byte) {
+	if len(b) > maxField {
+		w.err = fmt.Errorf("%w: a field of %d bytes, at most %d fit", ErrBadRecord, len(b), maxField)
+		return
+	}
+	w.count(len(b))
+	w.b = append(w.b, b...)
+}
+
+func (w *writer) text(s string) { w.bytes([]byte(s)) }
+
+// time writes microseconds since 1970, which the zero time fits in.
+func (w *writer) time(t time.Time) {
+	w.b = binary.BigEndian.AppendUint64(w.b, uint64(t.UnixMicro()))
+}
+
+func (w *writer) count(n int) {
+	if n < 0 || n > math.MaxUint16 {
+		w.err = fmt.Errorf("%w: a count of %d", ErrBadRecord, n)
+		return
+	}
+	w.b = binary.BigEndian.AppendUint16(w.b, uint16(n))
+}
+
+func (w *writer) done() ([]byte, error) { return w.b, w.err }
+
+// reader takes a record apart; the first failure sticks, and what is read after
+// it is zero.
+type reader struct {
+	b   []byte
+	err error
+}
+
+// newReader checks the version. A record of another one was written by another
+// wxgate, and guessing at it would be worse than a login.
+func newReader(record []byte, version byte) *reader {
+	r := &reader{b: record}
+	if got := r.fixed(1); r.err == nil && got[0] != version {
+		r.err = fmt.Errorf("%w: version %d, this wxgate reads %d", ErrBadRecord, got[0], version)
+	}
+	return r
+}
+
+func (r *reader) fixed(n int) []byte {
+	if r.err != nil {
+		return nil
+	}
+	if n > len(r.b) {
+		r.err = fmt.Errorf("%w: it ends %d bytes early", ErrBadRecord, n-len(r.b))
+		return nil
+	}
+	out := r.b[:n]
+	r.b = r.b[n:]
+	return out
+}
+
+func (r *reader) bytes() []byte {
+	n := r.count()
+	if n > maxField {
+		r.err = fmt.Errorf("%w: a field of %d bytes", ErrBadRecord, n)
+		return nil
+	}
+	return r.fixed(n)
+}
+
+func (r *reader) text() string { return string(r.bytes()) }
+
+func (r *reader) time() time.Time {
+	b := r.fixed(8)
+	if r.err != nil {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(binary.BigEndian.Uint64(b)))
+}
+
+func (r *reader) count() int {
+	b := r.fixed(2)
+	if r.err != nil {
+		return 0
+	}
+	return int(binary.BigEndian.Uint16(b))
+}
+
+// done is the error of the whole: nothing may be left over.
+func (r *reader) done() error {
+	if r.err == nil && len(r.b) > 0 {
+		r.err = fmt.Errorf("%w: %d bytes left over", ErrBadRecord, len(r.b))
+	}
+	return r.err
+}

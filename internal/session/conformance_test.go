@@ -1,0 +1,162 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+func TestMemory(t *testing.T) { conform(t, openMemory) }
+func TestFile(t *testing.T)   { conform(t, openBolt) }
+
+// conform holds a store to every sentence of auth.Store.
+func conform(t *testing.T, open func(testing.TB, *clock) opened) {
+	t.Parallel()
+	for name, test := range map[string]func(*testing.T, opened, *clock){
+		"a session comes back whole":          sessionComesBackWhole,
+		"what is returned is a copy":          returnsCopies,
+		"no session":                          noSession,
+		"time over":                           timeOver,
+		"keep, save, end":                     verdicts,
+		"decide's error":                      decidesError,
+		"an update does not change hands":     updateKeepsIdentity,
+		"end revokes while tokens live":       endRevokes,
+		"end user":                            endUser,
+		"end user reaches the newest session": endUserReaches,
+		"end user of nobody":                  endUserOfNobody,
+		"created too early":                   createdTooEarly,
+		"revocations only grow":               revocationsGrow,
+		"revoke key":                          revokeKey,
+		"keys: order, cap, drop":              keyOrder,
+		"keys: with the last session":         keysEndWithSession,
+		"keys: when time is over":             keysEndWithTime,
+		"at most so many sessions of a user":  sessionCap,
+		"sweep":                               sweeps,
+		"sweep follows a moved end":           sweepFollows,
+		"cancelled before it begins":          cancelled,
+		"race: updates of one session":        raceUpdates,
+		"race: end and update":                raceEndUpdate,
+		"race: end user and create":           raceEndUserCreate,
+		"race: creates of one user":           raceCreates,
+		"race: one refresh token":             raceRefresh,
+		"service: a session's life":           serviceLife,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newClock()
+			test(t, open(t, c), c)
+		})
+	}
+}
+
+func sessionComesBackWhole(t *testing.T, store opened, c *clock) {
+	want := sessionOf(alice, c)
+	first := auth.NewRefreshToken(want.ID)
+	want.Refresh = auth.StartRefresh(first)
+	_, err := want.Refresh.Rotate(first, auth.NewRefreshToken(want.ID), c.Now())
+	must(t, err)
+	want.Refresh.Replays = 3
+	want.Phone = "+8613800000000"
+	must(t, store.Create(t.Context(), want, auth.SessionKey{}))
+	got, err := store.Session(t.Context(), want.ID)
+	must(t, err)
+	if !reflect.DeepEqual(got, want) {
+		t.Fatalf("got\n%+v, want\n%+v", got, want)
+	}
+}
+
+func returnsCopies(t *testing.T, store opened, c *clock) {
+	s := sessionOf(alice, c)
+	s.Refresh.Successor = []byte("successor")
+	must(t, store.Create(t.Context(), s, auth.SessionKey{Key: "k1"}))
+	spoil := func(s *auth.Session) { s.Phone, s.Refresh.Successor[0] = "spoilt", 'S' }
+	spoil(s)
+	for range 2 {
+		got, err := store.Session(t.Context(), s.ID)
+		must(t, err)
+		if got.Phone != "" || string(got.Refresh.Successor) != "successor" {
+			t.Fatalf("the store shares what it keeps: %+v", got)
+		}
+		spoil(got)
+	}
+	must(t, store.Update(t.Context(), s.ID, func(s *auth.Session) (auth.Verdict, error) {
+		spoil(s)
+		return auth.Keep, nil
+	}))
+	keys, err := store.SessionKeys(t.Context(), alice)
+	must(t, err)
+	keys[0].Key = "spoilt"
+	got, err := store.Session(t.Context(), s.ID)
+	must(t, err)
+	if got.Phone != "" || string(got.Refresh.Successor) != "successor" || keysOf(t, store, alice)[0] != "k1" {
+		t.Fatalf("the store shares what it keeps: %+v", got)
+	}
+}
+
+func noSession(t *testing.T, store opened, c *clock) {
+	ended := begin(t, store, alice, c, "k1")
+	end(t, store, ended.ID)
+	for name, id := range map[string]auth.SessionID{
+		"never there": auth.NewSessionID(c.Now()), "ended": ended.ID, "no ID": "?", "empty": "",
+	} {
+		wantNoSession(t, store, name, id)
+	}
+}
+
+func wantNoSession(t *testing.T, store opened, name string, id auth.SessionID) {
+	t.Helper()
+	if s, err := store.Session(t.Context(), id); !errors.Is(err, auth.ErrNoSession) || s != nil {
+		t.Errorf("%s: Session answers %v, %v; want ErrNoSession", name, s, err)
+	}
+	err := store.Update(t.Context(), id, func(*auth.Session) (auth.Verdict, error) {
+		t.Errorf("%s: decide is asked", name)
+		return auth.Keep, nil
+	})
+	if !errors.Is(err, auth.ErrNoSession) {
+		t.Errorf("%s: Update answers %v, want ErrNoSession", name, err)
+	}
+}
+
+func timeOver(t *testing.T, store opened, c *clock) {
+	s := begin(t, store, alice, c, "k1")
+	c.advance(idle - time.Microsecond)
+	if _, err := store.Session(t.Context(), s.ID); err != nil {
+		t.Fatalf("at the last moment: %v", err)
+	}
+	c.advance(time.Microsecond)
+	wantNoSession(t, store, "idle end", s.ID)
+}
+
+func cancelled(t *testing.T, store opened, c *clock) {
+	s := begin(t, store, alice, c, "k1")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, sessionErr := store.Session(ctx, s.ID)
+	_, keysErr := store.SessionKeys(ctx, alice)
+	_, sweepErr := store.sweep(ctx, c.Now(), 10)
+	for name, err := range map[string]error{
+		"Create":  store.Create(ctx, sessionOf(bob, c), auth.SessionKey{}),
+		"Session": sessionErr,
+		"Update": store.Update(ctx, s.ID, func(*auth.Session) (auth.Verdict, error) {
+			t.Error("decide is asked")
+			return auth.End, nil
+		}),
+		"EndUser":        store.EndUser(ctx, alice, c.Now()),
+		"SessionKeys":    keysErr,
+		"PutSessionKey":  store.PutSessionKey(ctx, alice, auth.SessionKey{Key: "k2"}),
+		"DropSessionKey": store.DropSessionKey(ctx, alice, auth.SessionKey{Key: "k1"}),
+		"RevokeKey":      store.RevokeKey(ctx, "key1", c.Now().Add(access)),
+		"Sweep":          sweepErr,
+	} {
+		if !errors.Is(err, context.Canceled) || !errors.Is(err, auth.ErrStoreUnavailable) {
+			t.Errorf("%s: %v, want ErrStoreUnavailable for the cancelled context", name, err)
+		}
+	}
+	if _, err := store.Session(t.Context(), s.ID); err != nil || store.set.Revoked(bearer(s)) {
+		t.Fatalf("a cancelled call did something: %v", err)
+	}
+}

@@ -1,0 +1,80 @@
+package session_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// fakeTokens writes access tokens as JSON and lets its clock expire them.
+type fakeTokens struct {
+	now func() time.Time
+	key func() auth.KeyID
+}
+
+func (f fakeTokens) Issue(id auth.Identity) (string, error) {
+	id.Key = f.key()
+	b, err := json.Marshal(id)
+	return string(b), err
+}
+
+func (f fakeTokens) Verify(raw string) (*auth.Identity, error) {
+	id := new(auth.Identity)
+	if err := json.Unmarshal([]byte(raw), id); err != nil {
+		return nil, fmt.Errorf("%w: %w", auth.ErrInvalidToken, err)
+	}
+	if !f.now().Before(id.Expires) {
+		return nil, auth.ErrTokenExpired
+	}
+	return id, nil
+}
+
+func (fakeTokens) SealHandle(id auth.SessionID) (string, error) { return string(id), nil }
+
+func (fakeTokens) OpenHandle(handle string) (auth.SessionID, error) {
+	id, err := auth.ParseSessionID(handle)
+	if err != nil {
+		return "", auth.ErrSessionStale
+	}
+	return id, nil
+}
+
+// fakePlatform takes "openid key" for a login code, and opens data that says
+// which key it is encrypted with.
+type fakePlatform struct{ auth.Platform }
+
+func (fakePlatform) Exchange(_ context.Context, code string) (auth.Exchanged, error) {
+	var openid, key string
+	if _, err := fmt.Sscan(code, &openid, &key); err != nil {
+		return auth.Exchanged{}, fmt.Errorf("%w: %w", auth.ErrInvalidCode, err)
+	}
+	return auth.Exchanged{OpenID: auth.OpenID(openid), UnionID: "union", SessionKey: key}, nil
+}
+
+func (fakePlatform) Open(keys []auth.SessionKey, data auth.OpenData) (auth.Opened, error) {
+	for _, key := range keys {
+		if key.Key == data.EncryptedData {
+			return auth.Opened{Phone: &auth.Phone{PurePhoneNumber: data.IV, CountryCode: "86"}}, nil
+		}
+	}
+	return auth.Opened{}, fmt.Errorf("%w: none of %d keys", auth.ErrDecryptFailed, len(keys))
+}
+
+func anyApp(auth.AppID) bool { return true }
+
+// serviceOver is the gateway's rules over a store.
+func serviceOver(store opened, now func() time.Time, key func() auth.KeyID) *auth.Service {
+	return auth.NewService(auth.Config{
+		Apps:        map[auth.AppID]auth.Platform{"wx1": fakePlatform{}, "wx2": fakePlatform{}},
+		Tokens:      fakeTokens{now: now, key: key},
+		Store:       store,
+		Revocations: store.set,
+		Access:      access, Refresh: life, Idle: idle,
+		Now: now,
+	})
+}
+
+func keyOne() auth.KeyID { return "key1" }

@@ -1,0 +1,152 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// SessionKeys implements [auth.Store].
+func (m *Memory) SessionKeys(ctx context.Context, u auth.User) ([]auth.SessionKey, error) {
+	var keys []auth.SessionKey
+	err := m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
+		if m.live(u, now) {
+			keys = slices.Clone(m.users[u].keys)
+		}
+		return nil, nil
+	})
+	return keys, err
+}
+
+// PutSessionKey implements [auth.Store]. For a user without a session it does
+// nothing: there is nobody whose data the key could open.
+func (m *Memory) PutSessionKey(ctx context.Context, u auth.User, key auth.SessionKey) error {
+	return m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
+		if user := m.users[u]; key.Key != "" && m.live(u, now) {
+			user.keys = pushKey(user.keys, key)
+		}
+		return nil, nil
+	})
+}
+
+// DropSessionKey implements [auth.Store].
+func (m *Memory) DropSessionKey(ctx context.Context, u auth.User, key auth.SessionKey) error {
+	return m.step(ctx, func(time.Time) ([]auth.Revocation, error) {
+		if user := m.users[u]; user != nil {
+			user.keys = dropKey(user.keys, key)
+		}
+		return nil, nil
+	})
+}
+
+// look finds a session whose time is not over.
+func (m *Memory) look(ctx context.Context, id auth.SessionID) (held *memorySession, err error) {
+	err = m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
+		held = m.sessions[id]
+		if held == nil || held.Ended(now) {
+			return nil, fmt.Errorf("%w: %s", auth.ErrNoSession, id)
+		}
+		return nil, nil
+	})
+	return held, err
+}
+
+// live reports whether the user has a session whose time is not over.
+func (m *Memory) live(u auth.User, now time.Time) bool {
+	user := m.users[u]
+	if user == nil {
+		return false
+	}
+	for _, s := range user.sessions {
+		if !s.Ended(now) {
+			return true
+		}
+	}
+	return false
+}
+
+// put keeps a session, in place of the one with its ID if there is one.
+func (m *Memory) put(s *memorySession) {
+	m.sessions[s.ID] = s
+	user := m.users[s.User]
+	if user == nil {
+		user = &memoryUser{sessions: make(map[auth.SessionID]*memorySession)}
+		m.users[s.User] = user
+	}
+	user.sessions[s.ID] = s
+}
+
+// remove forgets a session and, with the last live one, the user's keys.
+func (m *Memory) remove(s *memorySession, now time.Time) {
+	m.drop(s)
+	if user := m.users[s.User]; user != nil && len(user.sessions) == 0 {
+		delete(m.users, s.User)
+	} else if !m.live(s.User, now) {
+		m.forgetKeys(s.User)
+	}
+}
+
+func (m *Memory) drop(s *memorySession) {
+	delete(m.sessions, s.ID)
+	delete(m.users[s.User].sessions, s.ID)
+}
+
+func (m *Memory) forgetKeys(u auth.User) {
+	if user := m.users[u]; user != nil {
+		user.keys = nil
+	}
+}
+
+// makeRoom ends what has to go before the user begins one more session.
+func (m *Memory) makeRoom(u auth.User, now time.Time) (ended []auth.Revocation) {
+	for user := m.users[u]; user != nil && len(user.sessions) >= MaxUserSessions; {
+		s := oldest(user)
+		m.drop(s) // the user's keys stay for the session that takes its place
+		if rev, ok := revokeSession(s.ID, s.AccessEnd, now); ok {
+			ended = append(ended, rev)
+		}
+	}
+	for len(m.sessions) >= m.max {
+		s := m.endsFirst()
+		if s == nil {
+			break
+		}
+		m.remove(s, now)
+		if rev, ok := revokeSession(s.ID, s.AccessEnd, now); ok {
+			ended = append(ended, rev)
+		}
+	}
+	return ended
+}
+
+// endsFirst takes the session that will end first by itself off the timeline.
+func (m *Memory) endsFirst() *memorySession {
+	for {
+		id, ok := m.ends.takeFirst()
+		if !ok {
+			return nil
+		}
+		s, held := m.sessions[id]
+		if !held {
+			continue // ended before its time
+		}
+		if next, more := m.ends.first(); more && s.End().After(next) {
+			m.ends.add(s.End(), id) // was prolonged: another may end first
+			continue
+		}
+		return s
+	}
+}
+
+func oldest(user *memoryUser) *memorySession {
+	var first *memorySession
+	for _, s := range user.sessions {
+		if first == nil || s.ID.Began().Before(first.ID.Began()) {
+			first = s
+		}
+	}
+	return first
+}

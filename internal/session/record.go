@@ -1,0 +1,121 @@
+package session
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// The versions of the records, each counted on its own. Raise one with any
+// change of its fields.
+const (
+	sessionVersion    = 1
+	keysVersion       = 1
+	revocationVersion = 1
+)
+
+func encodeSession(s *auth.Session) ([]byte, error) {
+	w := newWriter(sessionVersion)
+	w.text(string(s.ID))
+	w.text(string(s.User.App))
+	w.text(string(s.User.OpenID))
+	w.text(string(s.UnionID))
+	w.time(s.CreatedAt)
+	w.time(s.AbsoluteEnd)
+	w.time(s.IdleEnd)
+	w.time(s.AccessEnd)
+	w.fixed(s.Refresh.Current[:])
+	w.fixed(s.Refresh.Previous[:])
+	w.time(s.Refresh.RotatedAt)
+	w.count(s.Refresh.Replays)
+	w.bytes(s.Refresh.Successor)
+	w.text(s.Phone)
+	return w.done()
+}
+
+// decodeSession copies all it keeps, so that record may be a page of a file.
+func decodeSession(record []byte) (*auth.Session, error) {
+	r := newReader(record, sessionVersion)
+	s := &auth.Session{
+		ID:          auth.SessionID(r.text()),
+		User:        auth.User{App: auth.AppID(r.text()), OpenID: auth.OpenID(r.text())},
+		UnionID:     auth.UnionID(r.text()),
+		CreatedAt:   r.time(),
+		AbsoluteEnd: r.time(),
+		IdleEnd:     r.time(),
+		AccessEnd:   r.time(),
+	}
+	copy(s.Refresh.Current[:], r.fixed(len(s.Refresh.Current)))
+	copy(s.Refresh.Previous[:], r.fixed(len(s.Refresh.Previous)))
+	s.Refresh.RotatedAt = r.time()
+	s.Refresh.Replays = r.count()
+	if successor := r.bytes(); len(successor) > 0 {
+		s.Refresh.Successor = bytes.Clone(successor)
+	}
+	s.Phone = r.text()
+	if err := r.done(); err != nil {
+		return nil, fmt.Errorf("reading a session: %w", err)
+	}
+	return s, nil
+}
+
+func encodeKeys(keys []auth.SessionKey) ([]byte, error) {
+	w := newWriter(keysVersion)
+	w.count(len(keys))
+	for _, key := range keys {
+		w.text(key.Key)
+		w.time(key.ObtainedAt)
+	}
+	return w.done()
+}
+
+func decodeKeys(record []byte) ([]auth.SessionKey, error) {
+	r := newReader(record, keysVersion)
+	n := r.count()
+	if n > auth.MaxSessionKeys {
+		return nil, fmt.Errorf("reading session keys: %w: %d keys, at most %d are kept", ErrBadRecord, n, auth.MaxSessionKeys)
+	}
+	keys := make([]auth.SessionKey, 0, n)
+	for range n {
+		keys = append(keys, auth.SessionKey{Key: r.text(), ObtainedAt: r.time()})
+	}
+	if err := r.done(); err != nil {
+		return nil, fmt.Errorf("reading session keys: %w", err)
+	}
+	return keys, nil
+}
+
+func encodeRevocation(rev auth.Revocation) ([]byte, error) {
+	w := newWriter(revocationVersion)
+	w.text(string(rev.Session))
+	w.text(string(rev.User.App))
+	w.text(string(rev.User.OpenID))
+	w.text(string(rev.Key))
+	w.time(rev.NotAfter)
+	w.time(rev.Until)
+	return w.done()
+}
+
+func decodeRevocation(record []byte) (auth.Revocation, error) {
+	r := newReader(record, revocationVersion)
+	rev := auth.Revocation{
+		Session:  auth.SessionID(r.text()),
+		User:     auth.User{App: auth.AppID(r.text()), OpenID: auth.OpenID(r.text())},
+		Key:      auth.KeyID(r.text()),
+		NotAfter: r.time(),
+		Until:    r.time(),
+	}
+	if err := r.done(); err != nil {
+		return auth.Revocation{}, fmt.Errorf("reading a revocation: %w", err)
+	}
+	return rev, nil
+}
+
+// cloneSession is a copy that shares nothing that anybody changes.
+func cloneSession(s *auth.Session) *auth.Session {
+	c := *s
+	c.Refresh.Successor = slices.Clone(s.Refresh.Successor)
+	return &c
+}

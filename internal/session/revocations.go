@@ -1,0 +1,168 @@
+package session
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// Set is the [auth.Revocations] of a store: exact, in memory, asked on every
+// request. It also knows the open streams; see [Set.Watch]. The zero value is
+// not ready: use [NewSet]. It is safe for concurrent use.
+type Set struct {
+	// size counts the entries of every kind, so that an empty set, the usual
+	// one, costs a request no lock.
+	size atomic.Int64
+
+	mu       sync.RWMutex
+	sessions map[auth.SessionID]time.Time // until
+	users    map[auth.User]userEntry
+	keys     map[auth.KeyID]time.Time // until
+	ends     timeline[entryKey]
+	streams  streams
+}
+
+type userEntry struct{ notAfter, until time.Time }
+
+// entryKey names an entry, of whichever kind.
+type entryKey struct {
+	session auth.SessionID
+	user    auth.User
+	key     auth.KeyID
+}
+
+// sweepStep is how many entries one sweep of the set forgets before it lets
+// waiting requests by: a few thousand map operations take under a millisecond.
+const sweepStep = 1000
+
+// Counts are the entries of a [Set] by kind.
+type Counts struct {
+	Sessions, Users, Keys int
+	Streams               int // open streams, which are watched
+}
+
+// NewSet makes an empty set.
+func NewSet() *Set {
+	return &Set{
+		sessions: make(map[auth.SessionID]time.Time),
+		users:    make(map[auth.User]userEntry),
+		keys:     make(map[auth.KeyID]time.Time),
+		streams:  newStreams(),
+	}
+}
+
+// Revoked reports whether id was ended before its token expires.
+func (s *Set) Revoked(id *auth.Identity) bool {
+	if s.size.Load() == 0 {
+		return false
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.matches(id)
+}
+
+func (s *Set) matches(id *auth.Identity) bool {
+	if _, ok := s.sessions[id.Session]; ok {
+		return true
+	}
+	if _, ok := s.keys[id.Key]; ok {
+		return true
+	}
+	user, ok := s.users[id.User]
+	// A session ID that nobody made began at the zero time: covered.
+	return ok && covers(user.notAfter, id.Session)
+}
+
+// Add puts a revocation in force: when it returns, [Set.Revoked] knows it. Added
+// twice is added once; of two for one session, user or key the later times hold.
+//
+// Streams that it matches are told in this goroutine, after the set is unlocked.
+func (s *Set) Add(rev auth.Revocation) {
+	s.mu.Lock()
+	key := entryKey{session: rev.Session, user: rev.User, key: rev.Key}
+	if _, known := s.until(key); !known {
+		s.ends.add(rev.Until, key)
+	}
+	if rev.Session != "" {
+		s.sessions[rev.Session] = later(s.sessions[rev.Session], rev.Until)
+	}
+	if rev.User != (auth.User{}) {
+		old := s.users[rev.User]
+		s.users[rev.User] = userEntry{
+			notAfter: later(old.notAfter, rev.NotAfter),
+			until:    later(old.until, rev.Until),
+		}
+	}
+	if rev.Key != "" {
+		s.keys[rev.Key] = later(s.keys[rev.Key], rev.Until)
+	}
+	s.count()
+	ended := s.streams.claim(rev)
+	s.mu.Unlock()
+	for _, stream := range ended {
+		stream.onRevoked()
+	}
+}
+
+// Sweep forgets what no valid token can match any more, and says how much.
+func (s *Set) Sweep(now time.Time) int {
+	forgotten := 0
+	for more := true; more; {
+		var n int
+		n, more = s.sweepStep(now)
+		forgotten += n
+	}
+	return forgotten
+}
+
+func (s *Set) sweepStep(now time.Time) (forgotten int, more bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.count()
+	for range sweepStep {
+		key, ok := s.ends.take(now)
+		if !ok {
+			return forgotten, false
+		}
+		if until, known := s.until(key); known && until.After(now) {
+			s.ends.add(until, key) // was prolonged
+			continue
+		}
+		delete(s.sessions, key.session)
+		delete(s.users, key.user)
+		delete(s.keys, key.key)
+		forgotten++
+	}
+	return forgotten, true
+}
+
+// until is when an entry ends.
+func (s *Set) until(key entryKey) (until time.Time, known bool) {
+	switch {
+	case key.session != "":
+		until, known = s.sessions[key.session]
+	case key.key != "":
+		until, known = s.keys[key.key]
+	default:
+		var entry userEntry
+		entry, known = s.users[key.user]
+		until = entry.until
+	}
+	return until, known
+}
+
+// Len counts the entries.
+func (s *Set) Len() Counts {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return Counts{Sessions: len(s.sessions), Users: len(s.users), Keys: len(s.keys), Streams: s.streams.open}
+}
+
+func (s *Set) count() {
+	s.size.Store(int64(len(s.sessions) + len(s.users) + len(s.keys)))
+}
+
+// Interface guards
+var _ auth.Revocations = (*Set)(nil)

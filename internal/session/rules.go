@@ -1,0 +1,84 @@
+package session
+
+import (
+	"slices"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+const (
+	// MaxUserSessions is how many sessions one user has at most; the next login
+	// ends the oldest. Old clients log in at every launch and never log out: a
+	// hundred launches lie within the week after which an idle session ends by
+	// itself. What is beyond that is a loop, and must not fill the store.
+	MaxUserSessions = 100
+
+	// userRevocationKept is how long "log out everywhere" is remembered at
+	// least, even when no token of the user is left: a replica whose clock is
+	// behind may still begin a session before it.
+	userRevocationKept = 5 * time.Minute
+)
+
+// pushKey makes key the newest. A key that is there already moves to the front:
+// wx.login often yields the one before again.
+func pushKey(keys []auth.SessionKey, key auth.SessionKey) []auth.SessionKey {
+	out := make([]auth.SessionKey, 0, auth.MaxSessionKeys)
+	out = append(out, key)
+	for _, old := range keys {
+		if old.Key != key.Key && len(out) < auth.MaxSessionKeys {
+			out = append(out, old)
+		}
+	}
+	return out
+}
+
+func dropKey(keys []auth.SessionKey, key auth.SessionKey) []auth.SessionKey {
+	return slices.DeleteFunc(slices.Clone(keys), func(old auth.SessionKey) bool { return old.Key == key.Key })
+}
+
+// keepIdentity undoes what no update may do: a session does not change hands,
+// and a token that was issued for it is not forgotten.
+func keepIdentity(updated, before *auth.Session) {
+	updated.ID, updated.User = before.ID, before.User
+	updated.AccessEnd = later(updated.AccessEnd, before.AccessEnd)
+}
+
+// revokeSession is the revocation of a session that was ended; ok is false when
+// no access token of it is still valid and there is nothing to remember.
+func revokeSession(id auth.SessionID, accessEnd, now time.Time) (rev auth.Revocation, ok bool) {
+	return auth.Revocation{Session: id, Until: accessEnd}, accessEnd.After(now)
+}
+
+// revokeUser is the revocation of a whole user, before the sessions it ends are
+// counted in with [reach].
+func revokeUser(u auth.User, at, now time.Time) auth.Revocation {
+	return auth.Revocation{User: u, NotAfter: at.Truncate(time.Millisecond), Until: now.Add(userRevocationKept)}
+}
+
+// reach extends a user's revocation to one of the user's sessions.
+func reach(rev *auth.Revocation, id auth.SessionID, accessEnd time.Time) {
+	rev.NotAfter = later(rev.NotAfter, id.Began())
+	rev.Until = later(rev.Until, accessEnd)
+}
+
+// merge is the revocation that holds whatever either of two holds. Both are of
+// the same session, user or key.
+func merge(a, b auth.Revocation) auth.Revocation {
+	a.NotAfter = later(a.NotAfter, b.NotAfter)
+	a.Until = later(a.Until, b.Until)
+	return a
+}
+
+// covers reports whether a user's revocation holds a session by its ID. IDs tell
+// milliseconds, so milliseconds are compared.
+func covers(notAfter time.Time, id auth.SessionID) bool {
+	return id.Began().UnixMilli() <= notAfter.UnixMilli()
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,84 @@
+package session
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	// sweepEvery is how often a store is swept. What has expired is refused at
+	// once; sweeping gives back its space.
+	sweepEvery = time.Minute
+
+	// sweepLimit is how many entries one transaction removes: a login that comes
+	// in between waits for milliseconds, not for the whole sweep.
+	sweepLimit = 1000
+)
+
+// Options are what a store may be told. The zero value is ready to use.
+type Options struct {
+	Now        func() time.Time // default time.Now; the clock of sweeps
+	SweepEvery time.Duration    // default one minute
+	// OnError hears why a sweep failed; the next one tries again. Default:
+	// nobody.
+	OnError func(error)
+}
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.SweepEvery <= 0 {
+		o.SweepEvery = sweepEvery
+	}
+	if o.OnError == nil {
+		o.OnError = func(error) {}
+	}
+	return o
+}
+
+// sweeper owns the one goroutine of a store. It starts at most once and does
+// not start again after it was stopped.
+type sweeper struct {
+	mu      sync.Mutex
+	cancel  context.CancelFunc // nil before start
+	done    chan struct{}
+	stopped bool
+}
+
+func (s *sweeper) start(every time.Duration, sweep func(context.Context)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cancel != nil || s.stopped {
+		return
+	}
+	var ctx context.Context
+	ctx, s.cancel = context.WithCancel(context.Background())
+	s.done = make(chan struct{})
+	go func() {
+		defer close(s.done)
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				sweep(ctx)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+}
+
+// stop ends the goroutine and waits for it. It may be called more than once.
+func (s *sweeper) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopped = true
+	if s.cancel == nil {
+		return
+	}
+	s.cancel()
+	<-s.done
+}

@@ -1,0 +1,64 @@
+package session
+
+import (
+	"container/heap"
+	"time"
+)
+
+// timeline says what is due first. It is told of a thing once and never of its
+// changes: whoever takes a due thing looks whether its time was moved since, and
+// adds it again.
+type timeline[T any] struct{ h dueHeap[T] }
+
+type due[T any] struct {
+	at    time.Time
+	thing T
+}
+
+func (t *timeline[T]) add(at time.Time, thing T) { heap.Push(&t.h, due[T]{at: at, thing: thing}) }
+
+// take removes the first thing if it is due at now.
+func (t *timeline[T]) take(now time.Time) (thing T, ok bool) {
+	if len(t.h) == 0 || t.h[0].at.After(now) {
+		return thing, false
+	}
+	return t.takeFirst()
+}
+
+// first is when the first thing is due.
+func (t *timeline[T]) first() (at time.Time, ok bool) {
+	if len(t.h) == 0 {
+		return time.Time{}, false
+	}
+	return t.h[0].at, true
+}
+
+// takeFirst removes the first thing, due or not.
+func (t *timeline[T]) takeFirst() (thing T, ok bool) {
+	if len(t.h) == 0 {
+		return thing, false
+	}
+	first, ok := heap.Pop(&t.h).(due[T])
+	return first.thing, ok
+}
+
+// dueHeap is a heap.Interface, soonest first.
+type dueHeap[T any] []due[T]
+
+func (h dueHeap[T]) Len() int           { return len(h) }
+func (h dueHeap[T]) Less(i, j int) bool { return h[i].at.Before(h[j].at) }
+func (h dueHeap[T]) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+
+func (h *dueHeap[T]) Push(x any) {
+	if d, ok := x.(due[T]); ok {
+		*h = append(*h, d)
+	}
+}
+
+func (h *dueHeap[T]) Pop() any {
+	old := *h
+	last := old[len(old)-1]
+	old[len(old)-1] = due[T]{} // let go of what it holds
+	*h = old[:len(old)-1]
+	return last
+}

@@ -1,0 +1,76 @@
+package session
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/seal"
+)
+
+const (
+	// sealPurpose keeps stored records apart from all else that the root secret
+	// seals.
+	sealPurpose = "session/record"
+
+	// indexKeyBytes is the key of user hashes: as long as the hash (RFC 2104
+	// section 3).
+	indexKeyBytes = sha256.Size
+)
+
+// vault seals records into their places and hides users' names. It knows no
+// database: a place is a bucket (or a key prefix) and a key.
+type vault struct {
+	box *seal.Box
+	// index keys the hashes that stand for users. It is random, made once for a
+	// store and kept sealed in it: a hash under the root secret itself would
+	// change when that is rotated, and every user's sessions would be lost.
+	index []byte
+}
+
+func newIndexKey() []byte {
+	key := make([]byte, indexKeyBytes)
+	_, _ = rand.Read(key) // never fails: crypto/rand.Read
+	return key
+}
+
+// seal encrypts a record for one place: copied to another, it does not open.
+func (v vault) seal(bucket, key, record []byte) ([]byte, error) {
+	sealed, err := v.box.Seal(sealPurpose, record, place(bucket, key))
+	if err != nil {
+		return nil, fmt.Errorf("sealing a record: %w", err)
+	}
+	return sealed, nil
+}
+
+// open decrypts a record from its place: [ErrOtherSecret], [ErrCorrupt].
+func (v vault) open(bucket, key, sealed []byte) ([]byte, error) {
+	record, err := v.box.Open(sealPurpose, sealed, place(bucket, key))
+	switch {
+	case errors.Is(err, seal.ErrUnknownSecret):
+		return nil, fmt.Errorf("%w: %w", ErrOtherSecret, err)
+	case err != nil:
+		return nil, fmt.Errorf("%w: a record was changed or moved: %w", ErrCorrupt, err)
+	}
+	return record, nil
+}
+
+// user is the hash that stands for a user in keys. IDs hold no NUL, so no two
+// users share one spelling.
+func (v vault) user(u auth.User) []byte {
+	mac := hmac.New(sha256.New, v.index)
+	mac.Write([]byte(u.App))
+	mac.Write([]byte{0})
+	mac.Write([]byte(u.OpenID))
+	return mac.Sum(nil)
+}
+
+func place(bucket, key []byte) []byte {
+	out := make([]byte, 0, len(bucket)+1+len(key))
+	out = append(out, bucket...)
+	out = append(out, 0)
+	return append(out, key...)
+}
