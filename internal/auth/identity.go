@@ -96,7 +96,7 @@ func (s SessionID) Began() time.Time {
 	}
 	var ms [8]byte
 	copy(ms[8-sessionIDTimeBytes:], b[:sessionIDTimeBytes])
-	return time.UnixMilli(int64(binary.BigEndian.Uint64(ms[:])))
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(ms[:]))) //nolint:gosec // G115: six bytes cannot overflow
 }
 
 func decodeSessionID(s string) ([sessionIDBytes]byte, error) {
