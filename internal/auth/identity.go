@@ -33,13 +33,15 @@ type User struct {
 // It is shared between requests: nobody changes one after it was made.
 type Identity struct {
 	User
-	UnionID  UnionID
-	Session  SessionID
-	Phone    string // E.164; empty when unknown
-	TokenID  string // jti
-	Key      KeyID  // the key that signed the token
-	IssuedAt time.Time
-	Expires  time.Time
+	UnionID UnionID
+	Session SessionID
+	Phone   string // E.164; empty when unknown
+	// Pseudonym names the user in logs: a keyed hash of the app and the openid.
+	Pseudonym string
+	TokenID   string // jti
+	Key       KeyID  // the key that signed the token
+	IssuedAt  time.Time
+	Expires   time.Time
 }
 
 // maxIDLength bounds openid, unionid and appid, in bytes. WeChat's are 18 to 29
