@@ -1,13 +1,10 @@
 package caddymodule_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -32,7 +29,6 @@ const reloadSite = `
 	}
 }
 http://{{.Addr}} {
-	bind 127.0.0.1 unix/{{.Dir}}/gateway.sock
 	wxgate
 	reverse_proxy {{.Upstream}} {
 		stream_close_delay 1m
@@ -44,17 +40,20 @@ http://{{.Addr}} {
 }
 `
 
-// steadyClient reaches the gateway in a way that a reload does not break by
-// itself. A connection for each request: on a kept one, a request may cross with
-// the server's closing of it. And over a Unix socket, which Caddy hands from one
-// configuration to the next: of TCP it opens a second one, and Linux resets what
-// still waits in the first (unless net.ipv4.tcp_migrate_req is 1).
-func (f *fixture) steadyClient() *http.Client {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(f.dir, "gateway.sock"))
+// persist sends a request until it is answered. Go's server, and so Caddy with or
+// without wxgate, closes connections on which a request crosses with a reload,
+// before it looks at it; what counts is that every answer is right.
+func (f *fixture) persist(method, path string, body func() string, header ...string) (answer, error) {
+	const attempts = 50
+	for range attempts - 1 {
+		if a, err := f.try(method, path, body(), header...); err == nil {
+			return a, nil
+		}
 	}
-	return &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: dial}}
+	return f.try(method, path, body(), header...)
 }
+
+func noBody() string { return "" }
 
 // reloads is how often the test below reloads; what leaks once per reload is
 // plain to see after so many.
@@ -83,7 +82,6 @@ func TestReloadUnderLoad(t *testing.T) {
 	configure(1)
 	f.load() // what a first reload allocates is no leak
 	before := resources(t)
-	f.client = f.steadyClient()
 
 	stop := make(chan struct{})
 	var calls atomic.Int64
@@ -95,7 +93,11 @@ func TestReloadUnderLoad(t *testing.T) {
 	for i := range reloads {
 		configure(i + 2)
 		f.load()
-		f.do("GET", "/x", "", "Authorization", revoked).want(t, http.StatusUnauthorized, "session_revoked")
+		a, err := f.persist("GET", "/x", noBody, "Authorization", revoked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.want(t, http.StatusUnauthorized, "session_revoked")
 	}
 	close(stop)
 	group.Wait()
@@ -123,14 +125,15 @@ func (f *fixture) hammer(t *testing.T, stop <-chan struct{}, calls *atomic.Int64
 			return
 		default:
 		}
-		a, err := f.try("GET", "/x", "", "Authorization", bearer)
+		a, err := f.persist("GET", "/x", noBody, "Authorization", bearer)
 		if err != nil || a.status != http.StatusOK {
 			t.Errorf("call %d: %d %s %v", i, a.status, a.body, err)
 			return
 		}
 		calls.Add(1)
 		if i%20 == 0 {
-			if a, err = f.try("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, f.code("bob"))); err != nil || a.status != http.StatusOK {
+			code := func() string { return fmt.Sprintf(`{"code":%q}`, f.code("bob")) }
+			if a, err = f.persist("POST", pub+"/openId", code); err != nil || a.status != http.StatusOK {
 				t.Errorf("login: %d %s %v", a.status, a.body, err)
 				return
 			}
@@ -146,7 +149,7 @@ func (f *fixture) refreshAlong(t *testing.T, stop <-chan struct{}, token string)
 			return
 		case <-time.After(10 * time.Millisecond):
 		}
-		a, err := f.try("POST", pub+"/refresh", fmt.Sprintf(`{"refresh_token":%q}`, token))
+		a, err := f.persist("POST", pub+"/refresh", func() string { return fmt.Sprintf(`{"refresh_token":%q}`, token) })
 		if err != nil || a.status != http.StatusOK {
 			t.Errorf("refresh: %d %s %v", a.status, a.body, err)
 			return
@@ -160,7 +163,7 @@ func (f *fixture) refreshAlong(t *testing.T, stop <-chan struct{}, token string)
 			return
 		}
 		token = pair.Refresh
-		if a, err = f.try("GET", "/x", "", "Authorization", "Bearer "+pair.Access); err != nil || a.status != http.StatusOK {
+		if a, err = f.persist("GET", "/x", noBody, "Authorization", "Bearer "+pair.Access); err != nil || a.status != http.StatusOK {
 			t.Errorf("a fresh token: %d %s %v", a.status, a.body, err)
 			return
 		}
@@ -184,7 +187,7 @@ func resources(t *testing.T) usage {
 // connections and Caddy's own workers come and go, a leak only grows.
 func (u usage) wantNoMore(t *testing.T) {
 	t.Helper()
-	const slack = 40 // under one for each two reloads
+	const slack = 50 // under one for each two reloads
 	deadline := time.Now().Add(20 * time.Second)
 	for {
 		now := resources(t)
