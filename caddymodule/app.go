@@ -15,7 +15,7 @@ import (
 )
 
 func init() {
-	caddy.RegisterModule(App{})
+	caddy.RegisterModule(new(App))
 }
 
 // appName is the app's name in Caddy's JSON, and the word of the global block.
@@ -53,7 +53,7 @@ type App struct {
 }
 
 // CaddyModule returns the module's ID and constructor.
-func (App) CaddyModule() caddy.ModuleInfo {
+func (*App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: appName, New: func() caddy.Module { return new(App) }}
 }
 

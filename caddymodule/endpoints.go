@@ -58,7 +58,7 @@ func newEndpoints(prefix string) (map[string]endpoint, error) {
 
 // serveEndpoint answers a call itself; nothing of it reaches the next handler.
 func (h *Handler) serveEndpoint(w http.ResponseWriter, r *http.Request, e endpoint, b bearer) error {
-	setPlaceholders(r, nil, "")
+	setPlaceholders(r, nil)
 	err := h.runEndpoint(&call{w: w, r: r, bearer: b}, e)
 	outcome := outcomeOK
 	if err != nil {

@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"time"
@@ -156,14 +155,4 @@ func (g *gate) unready(ctx context.Context) []string {
 		reasons = append(reasons, "store_unavailable")
 	}
 	return reasons
-}
-
-// pseudonymBytes is enough that no two users of an app share one by chance.
-const pseudonymBytes = 12
-
-// pseudonym names a user in logs: the same for every request of the user, and
-// worthless to whoever reads the log, since the hash is keyed.
-func (g *gate) pseudonym(id *auth.Identity) string {
-	mac := g.box.MAC("log/user", []byte(string(id.App)+"\x00"+string(id.OpenID)))
-	return base64.RawURLEncoding.EncodeToString(mac[:pseudonymBytes])
 }

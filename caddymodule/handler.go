@@ -201,7 +201,7 @@ func (h *Handler) meets(id *auth.Identity, path string) error {
 // pass hands the request on, with the identity or, when id is nil, without any.
 func (h *Handler) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, id *auth.Identity) error {
 	if id == nil {
-		setPlaceholders(r, nil, "")
+		setPlaceholders(r, nil)
 		metrics.requests.WithLabelValues(outcomeAnonymous).Inc()
 		return next.ServeHTTP(w, r)
 	}
@@ -213,7 +213,7 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	if err != nil {
 		return h.refuse(w, r, err)
 	}
-	setPlaceholders(r, id, gate.pseudonym(id))
+	setPlaceholders(r, id)
 	h.headers.set(r.Header, id, assertion)
 	metrics.requests.WithLabelValues(outcomeAdmitted).Inc()
 	err = h.watched(gate, id, w, r, next)
@@ -221,7 +221,7 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 		// Caddy's error routes get this very header map; they must not
 		// forward an identity to an error service.
 		h.headers.strip(r)
-		setPlaceholders(r, nil, "")
+		setPlaceholders(r, nil)
 	}
 	return err
 }

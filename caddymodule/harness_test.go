@@ -28,11 +28,12 @@ import (
 // TCP on loopback. Caddy runs one configuration in a process, so tests that use
 // a fixture do not run in parallel.
 type fixture struct {
-	t        *testing.T
+	t        testing.TB
 	sim      *wechatsim.Server
 	upstream *upstream
 	dir      string // Caddy's storage and the session store
 	addr     string // the gateway's host:port
+	plain    string // another, for a site without wxgate
 	url      string
 	config   string // the Caddyfile's template
 }
@@ -57,7 +58,7 @@ http://{{.Addr}} {
 `
 
 // newFixture starts everything; config is a template like [site].
-func newFixture(t *testing.T, config string) *fixture {
+func newFixture(t testing.TB, config string) *fixture {
 	t.Helper()
 	f := newStoppedFixture(t, wechatsim.Config{}, config)
 	f.load()
@@ -65,10 +66,10 @@ func newFixture(t *testing.T, config string) *fixture {
 }
 
 // newStoppedFixture starts all but the gateway.
-func newStoppedFixture(t *testing.T, simConfig wechatsim.Config, config string) *fixture {
+func newStoppedFixture(t testing.TB, simConfig wechatsim.Config, config string) *fixture {
 	t.Helper()
 	t.Setenv("WXGATE_TEST_SECRET", wechatsim.DefaultApp.Secret)
-	f := &fixture{t: t, dir: t.TempDir(), addr: freeAddr(t), config: config, upstream: newUpstream(t)}
+	f := &fixture{t: t, dir: t.TempDir(), addr: freeAddr(t), plain: freeAddr(t), config: config, upstream: newUpstream(t)}
 	f.url = "http://" + f.addr
 	var err error
 	if f.sim, err = wechatsim.Start(context.Background(), simConfig); err != nil {
@@ -83,7 +84,7 @@ func newStoppedFixture(t *testing.T, simConfig wechatsim.Config, config string) 
 	return f
 }
 
-func freeAddr(t *testing.T) string {
+func freeAddr(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -97,7 +98,7 @@ func freeAddr(t *testing.T) string {
 func (f *fixture) caddyfile() []byte {
 	f.t.Helper()
 	var b bytes.Buffer
-	vars := map[string]string{"Dir": f.dir, "API": f.sim.URL, "Addr": f.addr, "Upstream": f.upstream.addr}
+	vars := map[string]string{"Dir": f.dir, "API": f.sim.URL, "Addr": f.addr, "Plain": f.plain, "Upstream": f.upstream.addr}
 	if err := template.Must(template.New("").Parse(f.config)).Execute(&b, vars); err != nil {
 		f.t.Fatal(err)
 	}
@@ -137,7 +138,7 @@ type answer struct {
 	body   string
 }
 
-func (a answer) json(t *testing.T) map[string]any {
+func (a answer) json(t testing.TB) map[string]any {
 	t.Helper()
 	var v map[string]any
 	if err := json.Unmarshal([]byte(a.body), &v); err != nil {
@@ -146,7 +147,7 @@ func (a answer) json(t *testing.T) map[string]any {
 	return v
 }
 
-func (a answer) str(t *testing.T, member string) string {
+func (a answer) str(t testing.TB, member string) string {
 	t.Helper()
 	s, ok := a.json(t)[member].(string)
 	if !ok {
@@ -157,7 +158,7 @@ func (a answer) str(t *testing.T, member string) string {
 
 // want fails the test unless the answer has this status and, for a problem, this
 // word.
-func (a answer) want(t *testing.T, status int, code string) {
+func (a answer) want(t testing.TB, status int, code string) {
 	t.Helper()
 	if a.status != status {
 		t.Fatalf("status %d, want %d: %s", a.status, status, a.body)
@@ -246,7 +247,7 @@ type upstream struct {
 	serve http.HandlerFunc
 }
 
-func newUpstream(t *testing.T) *upstream {
+func newUpstream(t testing.TB) *upstream {
 	u := &upstream{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -266,7 +267,7 @@ func newUpstream(t *testing.T) *upstream {
 }
 
 // last is the last request that arrived, and forgets all.
-func (u *upstream) last(t *testing.T) *http.Request {
+func (u *upstream) last(t testing.TB) *http.Request {
 	t.Helper()
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -183,16 +183,20 @@ func keepConnectionOptions(header http.Header, values []string) {
 
 // set writes the identity: one value each, and none for what is unknown.
 func (h *identityHeaders) set(header http.Header, id *auth.Identity, assertion string) {
-	put := func(name, value string) {
-		if name != "" && value != "" {
-			header[name] = []string{value}
+	fields := [...]struct{ name, value string }{
+		{h.names.OpenID, string(id.OpenID)},
+		{h.names.UnionID, string(id.UnionID)},
+		{h.names.AppID, string(id.App)},
+		{h.names.Source, sourceClient},
+		{h.names.Session, string(id.Session)},
+		{h.names.Phone, id.Phone},
+		{h.names.Assertion, assertion},
+	}
+	values := make([]string, len(fields)) // one allocation for all
+	for i, field := range fields {
+		if field.name != "" && field.value != "" {
+			values[i] = field.value
+			header[field.name] = values[i : i+1 : i+1]
 		}
 	}
-	put(h.names.OpenID, string(id.OpenID))
-	put(h.names.UnionID, string(id.UnionID))
-	put(h.names.AppID, string(id.App))
-	put(h.names.Source, sourceClient)
-	put(h.names.Session, string(id.Session))
-	put(h.names.Phone, id.Phone)
-	put(h.names.Assertion, assertion)
 }

@@ -15,7 +15,7 @@ const userIDPlaceholder = "http.auth.user.id"
 // an unset one would reach the upstream as the literal text {wxgate.openid}.
 // The values go in as values, so that one which looks like a placeholder, say
 // {env.X}, is never expanded.
-func setPlaceholders(r *http.Request, id *auth.Identity, pseudonym string) {
+func setPlaceholders(r *http.Request, id *auth.Identity) {
 	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	if !ok {
 		return
@@ -31,5 +31,5 @@ func setPlaceholders(r *http.Request, id *auth.Identity, pseudonym string) {
 	repl.Set("wxgate.source", source)
 	repl.Set("wxgate.session", string(id.Session))
 	repl.Set("wxgate.phone", id.Phone)
-	repl.Set(userIDPlaceholder, pseudonym)
+	repl.Set(userIDPlaceholder, id.Pseudonym)
 }

@@ -33,13 +33,15 @@ type User struct {
 // It is shared between requests: nobody changes one after it was made.
 type Identity struct {
 	User
-	UnionID  UnionID
-	Session  SessionID
-	Phone    string // E.164; empty when unknown
-	TokenID  string // jti
-	Key      KeyID  // the key that signed the token
-	IssuedAt time.Time
-	Expires  time.Time
+	UnionID UnionID
+	Session SessionID
+	Phone   string // E.164; empty when unknown
+	// Pseudonym names the user in logs: a keyed hash of the app and the openid.
+	Pseudonym string
+	TokenID   string // jti
+	Key       KeyID  // the key that signed the token
+	IssuedAt  time.Time
+	Expires   time.Time
 }
 
 // maxIDLength bounds openid, unionid and appid, in bytes. WeChat's are 18 to 29
@@ -96,7 +98,7 @@ func (s SessionID) Began() time.Time {
 	}
 	var ms [8]byte
 	copy(ms[8-sessionIDTimeBytes:], b[:sessionIDTimeBytes])
-	return time.UnixMilli(int64(binary.BigEndian.Uint64(ms[:])))
+	return time.UnixMilli(int64(binary.BigEndian.Uint64(ms[:]))) //nolint:gosec // G115: six bytes cannot overflow
 }
 
 func decodeSessionID(s string) ([sessionIDBytes]byte, error) {

@@ -84,6 +84,7 @@ type Tokens interface {
 // Verdict is what becomes of a session after it was looked at.
 type Verdict int
 
+// What [Store.Update]'s callback may decide.
 const (
 	Keep Verdict = iota // leave the record as it was
 	Save                // write the changed record

@@ -144,7 +144,10 @@ func TestExchangeIsShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		p := newPlatform().on(loginPath, func(w http.ResponseWriter, r *http.Request) {
-			<-release
+			select {
+			case <-release:
+			case <-r.Context().Done():
+			}
 			says(goodLogin)(w, r)
 		})
 		client := direct(t, p)

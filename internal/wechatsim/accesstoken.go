@@ -2,6 +2,7 @@ package wechatsim
 
 import (
 	"crypto/rand"
+	"strings"
 	"time"
 )
 
@@ -55,12 +56,13 @@ func (s *Sim) token(c call) answer {
 // newToken mints a token of app. Hold s.mu.
 func (s *Sim) newToken(app string) *accessToken {
 	now := s.Now()
-	value := "98_"
+	var value strings.Builder
+	value.WriteString("98_")
 	for range 5 { // 133 characters: the length real ones have
-		value += rand.Text()
+		value.WriteString(rand.Text())
 	}
-	t := &accessToken{app: app, value: value, expires: now.Add(tokenLifetime)}
-	s.tokens.put(value, t, now, t.expires.Add(tokenMemory))
+	t := &accessToken{app: app, value: value.String(), expires: now.Add(tokenLifetime)}
+	s.tokens.put(t.value, t, now, t.expires.Add(tokenMemory))
 	return t
 }
 

@@ -95,7 +95,7 @@ func (s *Sim) EncryptJSON(u User, data []byte, how Sealing) (Encrypted, error) {
 func addWatermark(data []byte, mark watermark) ([]byte, error) {
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(data, &members); err != nil || members == nil {
-		return nil, fmt.Errorf("adding watermark: not a JSON object, encrypt it exact")
+		return nil, errors.New("adding watermark: not a JSON object, encrypt it exact")
 	}
 	if _, ok := members["watermark"]; ok {
 		return data, nil
@@ -122,8 +122,9 @@ func (s *Sim) watermark(key userKey, how Sealing) watermark {
 
 // seal encrypts plain with the key and iv of how, or u's own and a random one.
 func (s *Sim) seal(u User, plain []byte, how Sealing) (Encrypted, error) {
-	sessionKey, err := how.SessionKey, error(nil)
+	sessionKey := how.SessionKey
 	if sessionKey == "" {
+		var err error
 		if sessionKey, err = s.SessionKey(u); err != nil {
 			return Encrypted{}, err
 		}

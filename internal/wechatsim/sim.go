@@ -70,7 +70,7 @@ func New(cfg Config) *Sim {
 	return &Sim{
 		apps:   append([]App(nil), cfg.Apps...),
 		base:   cfg.Now,
-		faults: faultList{dice: rand.New(rand.NewPCG(cfg.Seed, cfg.Seed))},
+		faults: faultList{dice: rand.New(rand.NewPCG(cfg.Seed, cfg.Seed))}, //nolint:gosec // G404: dice, to be repeatable
 		done:   make(chan struct{}),
 		users:  make(map[userKey]*user),
 		codes:  newExpiring[*code](),

@@ -146,7 +146,7 @@ func TestStableTokenIsTheSameForEverybody(t *testing.T) {
 	srv.Sim.Advance(time.Second)
 	renewed := stableToken(t, srv, apps[0], false)
 	if renewed.AccessToken == first.AccessToken || renewed.ExpiresIn != 7200 {
-		t.Errorf("five minutes before the end: not renewed")
+		t.Error("five minutes before the end: not renewed")
 	}
 	if got := tokenCode(t, srv, first.AccessToken); got != good {
 		t.Errorf("renewed token = %d, want it to live out its five minutes", got)

@@ -1,0 +1,216 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/go-json-experiment/json"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/token"
+)
+
+func init() {
+	caddy.RegisterModule(adminAPI{})
+}
+
+// adminAPI adds the operators' routes to Caddy's admin endpoint. The commands
+// `wxgate keys`, `wxgate user` and `wxgate session-key` call it, because the
+// running process owns the state.
+//
+// Whoever reaches the admin endpoint may do all of it: keep the endpoint on a
+// socket of the operator's.
+type adminAPI struct{}
+
+// CaddyModule returns the module's ID and constructor.
+func (adminAPI) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "admin.api.wxgate", New: func() caddy.Module { return new(adminAPI) }}
+}
+
+// adminRoute is one call for operators.
+type adminRoute struct {
+	method, path, purpose string
+	run                   func(context.Context, *gate, adminRequest) (any, error)
+}
+
+// adminRequest is the body of every call that takes one.
+type adminRequest struct {
+	Key       auth.KeyID  `json:"key"`
+	Immediate bool        `json:"immediate"`
+	App       auth.AppID  `json:"app"`
+	OpenID    auth.OpenID `json:"openid"`
+}
+
+var adminRoutes = []adminRoute{
+	{http.MethodGet, "/wxgate/keys", "list the signing keys", adminKeys},
+	{http.MethodPost, "/wxgate/keys/rotate", "make the next signing key; immediate: have it sign at once", adminRotate},
+	{http.MethodPost, "/wxgate/keys/retire", "refuse all that a signing key signed; key: its ID", adminRetire},
+	{http.MethodPost, "/wxgate/user/logout", "end every session of a user; app, openid", adminLogout},
+	{http.MethodPost, "/wxgate/session-key/check", "ask WeChat whether a user's session key still holds; app, openid", adminCheckKey},
+	{http.MethodPost, "/wxgate/session-key/reset", "have WeChat replace a user's session key; app, openid", adminResetKey},
+}
+
+// Routes implements caddy.AdminRouter.
+func (adminAPI) Routes() []caddy.AdminRoute {
+	routes := []caddy.AdminRoute{{Pattern: "/wxgate/", Handler: caddy.AdminHandlerFunc(listAdminRoutes)}}
+	for _, route := range adminRoutes {
+		routes = append(routes, caddy.AdminRoute{Pattern: route.path, Handler: caddy.AdminHandlerFunc(route.serve)})
+	}
+	return routes
+}
+
+// listAdminRoutes says what the other routes can do.
+func listAdminRoutes(w http.ResponseWriter, r *http.Request) error {
+	if r.URL.Path != "/wxgate/" {
+		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: errors.New("no such call; GET /wxgate/ lists them")}
+	}
+	type line struct {
+		Method  string `json:"method"`
+		Path    string `json:"path"`
+		Purpose string `json:"purpose"`
+	}
+	var lines []line
+	for _, route := range adminRoutes {
+		lines = append(lines, line{route.method, route.path, route.purpose})
+	}
+	return answerJSON(w, http.StatusOK, lines)
+}
+
+func (route adminRoute) serve(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != route.method {
+		w.Header().Set("Allow", route.method)
+		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("this call takes %s", route.method)}
+	}
+	var in adminRequest
+	if err := readAdminRequest(w, r, &in); err != nil {
+		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err}
+	}
+	gate, err := runningGate()
+	if err != nil {
+		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: err}
+	}
+	answer, err := route.run(r.Context(), gate, in)
+	if err != nil {
+		return caddy.APIError{HTTPStatus: adminStatus(err), Err: err}
+	}
+	return answerJSON(w, http.StatusOK, answer)
+}
+
+func readAdminRequest(w http.ResponseWriter, r *http.Request, in *adminRequest) error {
+	if r.Method != http.MethodPost {
+		return nil
+	}
+	body, err := readBody(w, r)
+	if err != nil || len(body) == 0 {
+		return err
+	}
+	return json.Unmarshal(body, in, json.RejectUnknownMembers(true))
+}
+
+// adminStatus tells an operator's mistake from ours.
+func adminStatus(err error) int {
+	switch {
+	case errors.Is(err, token.ErrUnknownKey):
+		return http.StatusNotFound
+	case errors.Is(err, token.ErrKeyGiven):
+		return http.StatusConflict
+	default:
+		return problemOf(err).Status
+	}
+}
+
+// runningGate is the state of the configuration that runs now.
+func runningGate() (*gate, error) {
+	app, err := caddy.ActiveContext().AppIfConfigured(appName)
+	if err != nil {
+		return nil, errors.New("wxgate is not configured in the running process")
+	}
+	return app.(*App).open()
+}
+
+// keyAnswer is a signing key as operators see it.
+type keyAnswer struct {
+	ID          auth.KeyID     `json:"id"`
+	Alg         token.Alg      `json:"alg"`
+	State       token.KeyState `json:"state"`
+	Configured  bool           `json:"configured"`
+	Issuer      string         `json:"issuer"`
+	Audience    []string       `json:"audience"`
+	CreatedAt   time.Time      `json:"created_at"`
+	SignsFrom   time.Time      `json:"signs_from"`
+	VerifyUntil time.Time      `json:"verify_until,omitzero"`
+}
+
+func adminKeys(_ context.Context, g *gate, _ adminRequest) (any, error) {
+	answers := []keyAnswer{}
+	for _, key := range g.ring.Keys() {
+		answers = append(answers, keyAnswer{
+			ID: key.ID, Alg: key.Alg, State: key.State, Configured: key.Given, Issuer: key.Issuer, Audience: key.Audiences,
+			CreatedAt: key.CreatedAt, SignsFrom: key.SignsFrom, VerifyUntil: key.VerifyUntil,
+		})
+	}
+	return answers, nil
+}
+
+func adminRotate(ctx context.Context, g *gate, in adminRequest) (any, error) {
+	if _, err := g.ring.Rotate(ctx, in.Immediate); err != nil {
+		return nil, err
+	}
+	return adminKeys(ctx, g, in)
+}
+
+// adminRetire takes the key out of the ring first, so that this process refuses
+// its tokens whatever becomes of the store.
+func adminRetire(ctx context.Context, g *gate, in adminRequest) (any, error) {
+	until, err := g.ring.Retire(ctx, in.Key)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.store.RevokeKey(ctx, in.Key, until); err != nil {
+		return nil, err
+	}
+	return adminKeys(ctx, g, in)
+}
+
+type doneAnswer struct {
+	Done string `json:"done"`
+}
+
+// userOf checks the user that a call is about.
+func userOf(in adminRequest) (auth.User, error) {
+	if !auth.ValidID(in.App) || !auth.ValidID(in.OpenID) {
+		return auth.User{}, fmt.Errorf("%w: name the user: app and openid", auth.ErrInvalidRequest)
+	}
+	return auth.User{App: in.App, OpenID: in.OpenID}, nil
+}
+
+func adminLogout(ctx context.Context, g *gate, in adminRequest) (any, error) {
+	user, err := userOf(in)
+	if err != nil {
+		return nil, err
+	}
+	return doneAnswer{"every session of the user has ended"}, g.service.EndUser(ctx, user)
+}
+
+func adminCheckKey(ctx context.Context, g *gate, in adminRequest) (any, error) {
+	user, err := userOf(in)
+	if err != nil {
+		return nil, err
+	}
+	return doneAnswer{"the session key holds"}, g.service.CheckSessionKey(ctx, user)
+}
+
+func adminResetKey(ctx context.Context, g *gate, in adminRequest) (any, error) {
+	user, err := userOf(in)
+	if err != nil {
+		return nil, err
+	}
+	return doneAnswer{"the session key was replaced"}, g.service.ResetSessionKey(ctx, user)
+}
+
+// Interface guards
+var _ caddy.AdminRouter = (*adminAPI)(nil)

@@ -1,0 +1,160 @@
+package caddymodule
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/go-json-experiment/json"
+	"github.com/spf13/cobra"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:      "keys",
+		Usage:     "list|rotate|retire",
+		Short:     "Lists, rotates and retires the signing keys of a running wxgate",
+		CobraFunc: keysCommand,
+	})
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:      "user",
+		Usage:     "logout --app <appid> --openid <openid>",
+		Short:     "Ends every session of a user of a running wxgate",
+		CobraFunc: userCommand,
+	})
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:      "session-key",
+		Usage:     "check|reset --app <appid> --openid <openid>",
+		Short:     "Checks or replaces WeChat's session_key of a user",
+		CobraFunc: sessionKeyCommand,
+	})
+}
+
+// maxAdminAnswerBytes bounds what a command reads: a ring of keys is far smaller.
+const maxAdminAnswerBytes = 1 << 20
+
+// adminTarget is where the running process listens, as for `wxgate reload`.
+type adminTarget struct {
+	address, config, adapter string
+}
+
+// bind adds the flags that find the running process to a command.
+func (a *adminTarget) bind(cmd *cobra.Command) {
+	cmd.PersistentFlags().StringVar(&a.address, "address", "", "Address of the admin API, such as unix//run/wxgate.sock")
+	cmd.PersistentFlags().StringVarP(&a.config, "config", "c", "", "Configuration file that names the address of the admin API")
+	cmd.PersistentFlags().StringVarP(&a.adapter, "adapter", "a", "", "Adapter of the configuration file")
+}
+
+// call asks the running process and returns its answer.
+func (a *adminTarget) call(method, path string, in *adminRequest) ([]byte, error) {
+	address, err := caddycmd.DetermineAdminAPIAddress(a.address, nil, a.config, a.adapter)
+	if err != nil {
+		return nil, fmt.Errorf("finding the admin API: %w", err)
+	}
+	var body io.Reader
+	if in != nil {
+		text, err := json.Marshal(in)
+		if err != nil {
+			return nil, err
+		}
+		body = bytes.NewReader(text)
+	}
+	response, err := caddycmd.AdminAPIRequest(address, method, path, make(http.Header), body)
+	if err != nil {
+		return nil, fmt.Errorf("%w: is wxgate running, and is this its admin address? --address or --config names it", err)
+	}
+	defer func() { _ = response.Body.Close() }() // the body was read or is not wanted
+	return io.ReadAll(io.LimitReader(response.Body, maxAdminAnswerBytes))
+}
+
+func keysCommand(cmd *cobra.Command) {
+	var target adminTarget
+	var immediate bool
+	target.bind(cmd)
+	run := func(use, short, method, path string, args cobra.PositionalArgs) *cobra.Command {
+		return &cobra.Command{Use: use, Short: short, Args: args, RunE: func(cmd *cobra.Command, args []string) error {
+			in := &adminRequest{Immediate: immediate}
+			if len(args) > 0 {
+				in.Key = auth.KeyID(args[0])
+			}
+			if method == http.MethodGet {
+				in = nil
+			}
+			answer, err := target.call(method, path, in)
+			if err != nil {
+				return err
+			}
+			return printKeys(cmd.OutOrStdout(), answer)
+		}}
+	}
+	rotate := run("rotate", "Makes the next key; it signs once the key set has been published long enough", http.MethodPost, "/wxgate/keys/rotate", cobra.NoArgs)
+	rotate.Flags().BoolVar(&immediate, "immediate", false, "Have it sign at once: verifiers that cached the key set refuse its tokens until they fetch it again")
+	cmd.AddCommand(
+		run("list", "Lists the keys, the oldest first", http.MethodGet, "/wxgate/keys", cobra.NoArgs),
+		rotate,
+		run("retire <id>", "Refuses all that a key signed, from now on: for a key that leaked", http.MethodPost, "/wxgate/keys/retire", cobra.ExactArgs(1)),
+	)
+}
+
+func printKeys(out io.Writer, answer []byte) error {
+	var keys []keyAnswer
+	if err := json.Unmarshal(answer, &keys); err != nil {
+		return fmt.Errorf("reading the answer: %w", err)
+	}
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(table, "ID\tALG\tSTATE\tSIGNS FROM\tVERIFIES UNTIL\tISSUER")
+	for _, key := range keys {
+		until := "-"
+		if !key.VerifyUntil.IsZero() {
+			until = key.VerifyUntil.Format(time.RFC3339)
+		}
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", key.ID, key.Alg, key.State, key.SignsFrom.Format(time.RFC3339), until, key.Issuer)
+	}
+	return table.Flush()
+}
+
+func userCommand(cmd *cobra.Command) {
+	var target adminTarget
+	target.bind(cmd)
+	cmd.AddCommand(userCall(&target, "logout", "Ends every session of the user", "/wxgate/user/logout"))
+}
+
+func sessionKeyCommand(cmd *cobra.Command) {
+	var target adminTarget
+	target.bind(cmd)
+	cmd.AddCommand(
+		userCall(&target, "check", "Asks WeChat whether the session_key still holds, and forgets one that does not", "/wxgate/session-key/check"),
+		userCall(&target, "reset", "Has WeChat replace the session_key", "/wxgate/session-key/reset"),
+	)
+}
+
+// userCall is a command about one user.
+func userCall(target *adminTarget, use, short, path string) *cobra.Command {
+	var app, openid string
+	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+		if app == "" || openid == "" {
+			return errors.New("name the user: --app <appid> --openid <openid>")
+		}
+		answer, err := target.call(http.MethodPost, path, &adminRequest{App: auth.AppID(app), OpenID: auth.OpenID(openid)})
+		if err != nil {
+			return err
+		}
+		var done doneAnswer
+		if err := json.Unmarshal(answer, &done); err != nil {
+			return fmt.Errorf("reading the answer: %w", err)
+		}
+		_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.TrimSpace(done.Done))
+		return err
+	}}
+	cmd.Flags().StringVar(&app, "app", "", "The mini program's appid")
+	cmd.Flags().StringVar(&openid, "openid", "", "The user's openid")
+	return cmd
+}

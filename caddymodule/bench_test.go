@@ -1,0 +1,135 @@
+package caddymodule_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/wxgate/wxgate/caddymodule"
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// benchSite has two sites over one upstream: plain reverse_proxy, and the same
+// behind wxgate.
+const benchSite = `
+{
+	admin off
+	persist_config off
+	storage file_system {{.Dir}}/caddy
+	wxgate {
+		app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
+			api {{.API}}
+		}
+		store bolt {{.Dir}}/wxgate.db
+	}
+}
+http://{{.Addr}} {
+	wxgate
+	reverse_proxy {{.Upstream}}
+}
+http://{{.Plain}} {
+	reverse_proxy {{.Upstream}}
+}
+`
+
+// BenchmarkThroughCaddy measures an authenticated request through wxgate and
+// reverse_proxy against one through reverse_proxy alone, in turn in one run, and
+// reports their ratio. 1.00 is free.
+func BenchmarkThroughCaddy(b *testing.B) {
+	f := newFixture(b, benchSite)
+	bearer := "Bearer " + f.benchToken(b)
+	var guarded, plain time.Duration
+	for b.Loop() {
+		guarded += timeRequest(b, "http://"+f.addr+"/orders", bearer)
+		plain += timeRequest(b, "http://"+f.plain+"/orders", bearer)
+	}
+	b.ReportMetric(float64(guarded)/float64(plain), "ratio")
+	b.ReportMetric(float64(guarded.Nanoseconds())/float64(b.N), "guarded-ns/op")
+	b.ReportMetric(float64(plain.Nanoseconds())/float64(b.N), "plain-ns/op")
+}
+
+// BenchmarkGuard measures the handler alone: strip, verify from the cache, look
+// for a revocation, write the headers.
+func BenchmarkGuard(b *testing.B) {
+	f := newFixture(b, benchSite)
+	handler := provisionHandler(b)
+	bearer := []string{"Bearer " + f.benchToken(b)}
+	next := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
+	w := httptest.NewRecorder()
+	base := httptest.NewRequest(http.MethodGet, "/orders", nil)
+	repl := caddy.NewReplacer()
+	base = base.WithContext(context.WithValue(base.Context(), caddy.ReplacerCtxKey, repl))
+	header := http.Header{
+		"Accept":          {"*/*"},
+		"Accept-Encoding": {"gzip"},
+		"Content-Type":    {"application/json"},
+		"Referer":         {"https://servicewechat.com/wx0000000000000001/devtools/page-frame.html"},
+		"User-Agent":      {"MicroMessenger"},
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		r := *base
+		r.Header = header
+		r.Header["Authorization"] = bearer
+		if err := handler.ServeHTTP(w, &r, next); err != nil {
+			b.Fatal(err)
+		}
+		for _, name := range []string{"X-Wx-Openid", "X-Wx-Appid", "X-Wx-Source", "X-Wx-Session"} {
+			delete(header, name) // the next request comes without them
+		}
+	}
+	if w.Code != http.StatusOK {
+		b.Fatalf("status %d: %s", w.Code, w.Body)
+	}
+}
+
+func timeRequest(b *testing.B, url, bearer string) time.Duration {
+	b.Helper()
+	r, err := http.NewRequestWithContext(b.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.Header.Set("Authorization", bearer)
+	start := time.Now()
+	response, err := client.Do(r)
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, response.Body)
+	_ = response.Body.Close()
+	took := time.Since(start)
+	if response.StatusCode != http.StatusOK {
+		b.Fatalf("status %d", response.StatusCode)
+	}
+	return took
+}
+
+// provisionHandler makes a handler over the running configuration's app.
+func provisionHandler(b *testing.B) *caddymodule.Handler {
+	b.Helper()
+	handler := new(caddymodule.Handler)
+	if err := handler.Provision(caddy.ActiveContext()); err != nil {
+		b.Fatal(err)
+	}
+	return handler
+}
+
+// benchToken logs alice in.
+func (f *fixture) benchToken(b *testing.B) string {
+	b.Helper()
+	code, err := f.sim.Sim.MintCode(wechatsim.User{Name: "alice"}, wechatsim.Login{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	a, err := f.try("POST", pub+"/openId", `{"code":"`+code.Code+`"}`)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return a.str(f.t, "access_token")
+}

@@ -1,0 +1,287 @@
+package caddymodule_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+func (f *fixture) refresh(token string) answer {
+	f.t.Helper()
+	return f.do("POST", pub+"/refresh", fmt.Sprintf(`{"refresh_token":%q}`, token))
+}
+
+// TestRefresh walks through the life of refresh tokens: a rotation, a lost
+// answer, a copy that somebody kept.
+func TestRefresh(t *testing.T) {
+	f := newFixture(t, site)
+	login := f.login("alice")
+	first := login.str(t, "refresh_token")
+
+	second := f.refresh(first)
+	second.want(t, http.StatusOK, "")
+	again := f.refresh(first) // the answer was lost
+	again.want(t, http.StatusOK, "")
+	if second.str(t, "refresh_token") != again.str(t, "refresh_token") {
+		t.Fatal("a repeated refresh got another successor")
+	}
+	third := f.refresh(second.str(t, "refresh_token"))
+	third.want(t, http.StatusOK, "")
+	access := "Bearer " + third.str(t, "access_token")
+	f.do("GET", "/x", "", "Authorization", access).want(t, http.StatusOK, "")
+
+	f.refresh(first).want(t, http.StatusUnauthorized, "refresh_reused")
+	f.refresh(third.str(t, "refresh_token")).want(t, http.StatusUnauthorized, "session_revoked")
+	f.do("GET", "/x", "", "Authorization", access).want(t, http.StatusUnauthorized, "session_revoked")
+}
+
+// TestHundredRefreshes has a hundred clients refresh one token at once: one
+// successor lives, and nobody is logged out.
+func TestHundredRefreshes(t *testing.T) {
+	f := newFixture(t, site)
+	token := f.login("alice").str(t, "refresh_token")
+	answers := make([]answer, 100)
+	var group sync.WaitGroup
+	for i := range answers {
+		group.Go(func() {
+			var err error
+			if answers[i], err = f.try("POST", pub+"/refresh", fmt.Sprintf(`{"refresh_token":%q}`, token)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	successors := make(map[string]bool)
+	for _, a := range answers {
+		a.want(t, http.StatusOK, "")
+		successors[a.str(t, "refresh_token")] = true
+		f.do("GET", "/x", "", "Authorization", "Bearer "+a.str(t, "access_token")).want(t, http.StatusOK, "")
+	}
+	if len(successors) != 1 {
+		t.Fatalf("%d successors, want 1", len(successors))
+	}
+	for successor := range successors {
+		f.refresh(successor).want(t, http.StatusOK, "")
+	}
+}
+
+// TestLogout ends one session, then all of a user's; the access tokens are
+// refused from the next request on, cached or not.
+func TestLogout(t *testing.T) {
+	f := newFixture(t, site)
+	one, two, bob := f.login("alice"), f.login("alice"), f.login("bob")
+	bearer := func(a answer) string { return "Bearer " + a.str(t, "access_token") }
+	for _, a := range []answer{one, two, bob} {
+		f.do("GET", "/x", "", "Authorization", bearer(a)).want(t, http.StatusOK, "")
+	}
+	f.do("POST", pub+"/logout", "", "Authorization", bearer(one)).want(t, http.StatusNoContent, "")
+	f.do("GET", "/x", "", "Authorization", bearer(one)).want(t, http.StatusUnauthorized, "session_revoked")
+	f.refresh(one.str(t, "refresh_token")).want(t, http.StatusUnauthorized, "session_revoked")
+	f.do("GET", "/x", "", "Authorization", bearer(two)).want(t, http.StatusOK, "")
+
+	three := f.login("alice")
+	f.do("POST", pub+"/logout", `{"all":true}`, "Authorization", bearer(two)).want(t, http.StatusNoContent, "")
+	for _, a := range []answer{two, three} {
+		f.do("GET", "/x", "", "Authorization", bearer(a)).want(t, http.StatusUnauthorized, "session_revoked")
+	}
+	f.do("GET", "/x", "", "Authorization", bearer(bob)).want(t, http.StatusOK, "")
+	f.do("GET", "/x", "", "Authorization", bearer(f.login("alice"))).want(t, http.StatusOK, "")
+}
+
+// TestRevoke is RFC 7009: 200 whatever the token was, and it is over.
+func TestRevoke(t *testing.T) {
+	f := newFixture(t, site)
+	form := []string{"Content-Type", "application/x-www-form-urlencoded"}
+	for name, revoke := range map[string]func(login answer) answer{
+		"refresh token, form": func(a answer) answer {
+			return f.do("POST", pub+"/revoke", "token="+a.str(t, "refresh_token")+"&token_type_hint=refresh_token", form...)
+		},
+		"refresh token, JSON": func(a answer) answer {
+			return f.do("POST", pub+"/revoke", fmt.Sprintf(`{"token":%q}`, a.str(t, "refresh_token")))
+		},
+		"access token": func(a answer) answer {
+			return f.do("POST", pub+"/revoke", "token="+a.str(t, "access_token"), form...)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			login := f.login("alice")
+			revoke(login).want(t, http.StatusOK, "")
+			f.do("GET", "/x", "", "Authorization", "Bearer "+login.str(t, "access_token")).want(t, http.StatusUnauthorized, "session_revoked")
+			f.refresh(login.str(t, "refresh_token")).want(t, http.StatusUnauthorized, "session_revoked")
+		})
+	}
+	f.do("POST", pub+"/revoke", "token=unknown", form...).want(t, http.StatusOK, "")
+	f.do("POST", pub+"/revoke", "", form...).want(t, http.StatusBadRequest, "invalid_request")
+}
+
+// TestTwoLoginsThenDecode encrypts under the first login's session_key after a
+// second login replaced it: the commonest failure of every hand-made backend.
+func TestTwoLoginsThenDecode(t *testing.T) {
+	f := newFixture(t, site)
+	first := f.login("alice")
+	sealed, err := f.sim.Sim.EncryptPhone(wechatsim.User{Name: "alice"}, wechatsim.PhoneNumber{}, wechatsim.Sealing{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := f.login("alice")
+	for _, login := range []answer{first, second} {
+		body := fmt.Sprintf(`{"encrypted_data":%q,"iv":%q,"session_key":%q}`, sealed.EncryptedData, sealed.IV, login.str(t, "session_key"))
+		f.do("POST", pub+"/decode", body).want(t, http.StatusOK, "")
+	}
+}
+
+// streamEndsWithin is how soon a stream must be closed after its session ended.
+const streamEndsWithin = time.Second
+
+// TestStreamsEnd opens a WebSocket and an event stream and ends their session.
+func TestStreamsEnd(t *testing.T) {
+	f := newFixture(t, site)
+	f.upstream.answerWith(streamUpstream)
+	for name, open := range map[string]func(t *testing.T, bearer string) (ended <-chan time.Time){
+		"websocket":    f.openWebSocket,
+		"event stream": f.openEventStream,
+	} {
+		t.Run(name, func(t *testing.T) {
+			bearer, other := "Bearer "+f.token("alice"), "Bearer "+f.token("alice")
+			ended, stays := open(t, bearer), open(t, other)
+			revoked := time.Now()
+			f.do("POST", pub+"/logout", "", "Authorization", bearer).want(t, http.StatusNoContent, "")
+			select {
+			case at := <-ended:
+				if took := at.Sub(revoked); took > streamEndsWithin {
+					t.Errorf("the stream ended %v after its session", took)
+				}
+			case <-time.After(10 * time.Second):
+				t.Fatal("the stream outlived its session")
+			}
+			select {
+			case <-stays:
+				t.Error("another session's stream ended too")
+			default:
+			}
+		})
+	}
+}
+
+const shortTokens = `
+{
+	admin off
+	persist_config off
+	storage file_system {{.Dir}}/caddy
+	wxgate {
+		app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
+			api {{.API}}
+		}
+		store bolt {{.Dir}}/wxgate.db
+		token {
+			access 2s
+		}
+	}
+}
+http://{{.Addr}} {
+	wxgate
+	reverse_proxy {{.Upstream}}
+}
+`
+
+// TestStreamsExpire has streams end with their tokens.
+func TestStreamsExpire(t *testing.T) {
+	f := newFixture(t, shortTokens)
+	f.upstream.answerWith(streamUpstream)
+	bearer := "Bearer " + f.token("alice")
+	expires := time.Now().Add(2 * time.Second)
+	for name, ended := range map[string]<-chan time.Time{
+		"websocket":    f.openWebSocket(t, bearer),
+		"event stream": f.openEventStream(t, bearer),
+	} {
+		select {
+		case at := <-ended:
+			if late := at.Sub(expires); late > streamEndsWithin {
+				t.Errorf("the %s ended %v after its token", name, late)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("the %s outlived its token", name)
+		}
+	}
+}
+
+// streamUpstream answers WebSockets and, to anything else, an event stream, and
+// keeps both open.
+func streamUpstream(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Upgrade") == "" {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, "data: hello\n\n")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+		return
+	}
+	conn, err := websocket.Accept(w, r, nil)
+	if err != nil {
+		return
+	}
+	defer func() { _ = conn.CloseNow() }()
+	ctx := conn.CloseRead(context.Background())
+	_ = conn.Write(ctx, websocket.MessageText, []byte("hello"))
+	<-ctx.Done()
+}
+
+// openWebSocket opens one, reads its greeting, and tells when it ended.
+func (f *fixture) openWebSocket(t *testing.T, bearer string) <-chan time.Time {
+	t.Helper()
+	conn, _, err := websocket.Dial(t.Context(), "ws://"+f.addr+"/socket", &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {bearer}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.CloseNow() })
+	if _, _, err := conn.Read(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan time.Time, 1)
+	go func() {
+		_, _, _ = conn.Read(context.Background())
+		ended <- time.Now()
+	}()
+	return ended
+}
+
+func (f *fixture) openEventStream(t *testing.T, bearer string) <-chan time.Time {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+"/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", bearer)
+	response, err := client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = response.Body.Close() })
+	body := bufio.NewReader(response.Body)
+	if line, err := body.ReadString('\n'); err != nil || !strings.HasPrefix(line, "data: hello") {
+		t.Fatalf("%q, %v", line, err)
+	}
+	ended := make(chan time.Time, 1)
+	go func() {
+		for {
+			if _, err := body.ReadString('\n'); err != nil {
+				if errors.Is(err, context.Canceled) {
+					return
+				}
+				ended <- time.Now()
+				return
+			}
+		}
+	}()
+	return ended
+}

@@ -1,0 +1,74 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  "store",
+		Usage: "check|compact [<file>]",
+		Short: "Checks and compacts the session store's file",
+		Long: `
+Works on the file of store bolt, which by default is the one in Caddy's data
+directory. The gateway must be stopped: the file belongs to one process.`,
+		CobraFunc: func(cmd *cobra.Command) {
+			cmd.AddCommand(
+				&cobra.Command{Use: "check [<file>]", Short: "Reads the whole file and says what is wrong with it", Args: cobra.MaximumNArgs(1),
+					RunE: func(cmd *cobra.Command, args []string) error { return checkStore(cmd.OutOrStdout(), args) }},
+				&cobra.Command{Use: "compact [<file>]", Short: "Gives the file's free space back", Args: cobra.MaximumNArgs(1),
+					RunE: func(cmd *cobra.Command, args []string) error { return compactStore(cmd.OutOrStdout(), args) }},
+			)
+		},
+	})
+}
+
+// storePath is the file that is named, or the default one.
+func storePath(args []string) (string, error) {
+	cfg := StoreConfig{Kind: storeBolt}
+	if len(args) > 0 {
+		cfg.Path = args[0]
+	}
+	err := cfg.complete()
+	return cfg.Path, err
+}
+
+func checkStore(out io.Writer, args []string) error {
+	path, err := storePath(args)
+	if err != nil {
+		return err
+	}
+	report, err := session.Check(path)
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(out, "%s: schema %d, %d bytes, %d sessions of %d users, %d session keys, %d revocations\n",
+		path, report.Schema, report.Bytes, report.Sessions, report.Users, report.Keys, report.Revocations)
+	for _, problem := range report.Problems {
+		_, _ = fmt.Fprintln(out, "problem:", problem)
+	}
+	if len(report.Problems) > 0 {
+		return errors.New("the file is damaged: restore it, or move it away; users then log in again, silently")
+	}
+	return nil
+}
+
+func compactStore(out io.Writer, args []string) error {
+	path, err := storePath(args)
+	if err != nil {
+		return err
+	}
+	before, after, err := session.Compact(path)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(out, "%s: %d bytes before, %d after\n", path, before, after)
+	return err
+}

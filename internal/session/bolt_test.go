@@ -1,0 +1,205 @@
+package session_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// tempFile is the path of a store that is not there yet, nor is its directory.
+func tempFile(t testing.TB) string {
+	t.Helper()
+	return filepath.Join(t.TempDir(), "data", "sessions.db")
+}
+
+// Everything that returned nil is there after the file was closed and opened.
+func TestReopen(t *testing.T) {
+	t.Parallel()
+	c, path, box := newClock(), tempFile(t), mustBox(t, secretOne)
+	file, err := session.OpenFile(path, session.Options{Now: c.Now})
+	must(t, err)
+	store := over(t, file, c, box)
+	kept, ended, byUser := begin(t, store, alice, c, "k1"), begin(t, store, alice, c, "k2"), begin(t, store, bob, c, "k3")
+	end(t, store, ended.ID)
+	must(t, store.EndUser(t.Context(), bob, c.Now()))
+	must(t, store.RevokeKey(t.Context(), "key9", c.Now().Add(access)))
+	before := store.stats()
+	must(t, file.Close())
+
+	store = openBoltAt(t, path, c, box)
+	if after := store.stats(); after != before {
+		t.Errorf("%+v came back as %+v", before, after)
+	}
+	if _, err := store.Session(t.Context(), kept.ID); err != nil {
+		t.Error(err)
+	}
+	if got := keysOf(t, store, alice); !slices.Equal(got, []string{"k2", "k1"}) {
+		t.Errorf("keys %v", got)
+	}
+	byKey := bearer(kept)
+	byKey.Key = "key9"
+	for name, id := range map[string]*auth.Identity{"session": bearer(ended), "user": bearer(byUser), "key": byKey} {
+		if !store.set.Revoked(id) {
+			t.Errorf("the revocation of a %s is lost", name)
+		}
+	}
+	if store.set.Revoked(bearer(kept)) {
+		t.Error("revoked by opening")
+	}
+}
+
+func TestFileIsForItsOwnerAlone(t *testing.T) {
+	t.Parallel()
+	path := tempFile(t)
+	openBoltAt(t, path, newClock(), mustBox(t, secretOne))
+	for name, want := range map[string]os.FileMode{path: 0o600, filepath.Dir(path): os.ModeDir | 0o700} {
+		info, err := os.Stat(name)
+		must(t, err)
+		if info.Mode() != want {
+			t.Errorf("%s has mode %v, want %v", name, info.Mode(), want)
+		}
+	}
+}
+
+// Whoever copies the file learns nothing of anybody, at whatever moment.
+func TestNothingReadableAtRest(t *testing.T) {
+	t.Parallel()
+	c, path := newClock(), tempFile(t)
+	store := openBoltAt(t, path, c, mustBox(t, secretOne))
+	user := auth.User{App: "wxMarkedApp", OpenID: "oMarkedOpenid"}
+	s := sessionOf(user, c)
+	s.UnionID, s.Phone = "uMarkedUnionid", "+8613812345678"
+	first := auth.NewRefreshToken(s.ID)
+	s.Refresh = auth.StartRefresh(first)
+	_, err := s.Refresh.Rotate(first, auth.NewRefreshToken(s.ID), c.Now())
+	must(t, err)
+	must(t, store.Create(t.Context(), s, auth.SessionKey{Key: "MarkedSessionKey=="}))
+	must(t, store.PutSessionKey(t.Context(), user, auth.SessionKey{Key: "MarkedSecondKey=="}))
+	other := begin(t, store, user, c, "")
+	end(t, store, other.ID)
+	look := func(when string) {
+		raw, err := os.ReadFile(path)
+		must(t, err)
+		for name, mark := range map[string]string{
+			"openid": "oMarkedOpenid", "unionid": "uMarkedUnionid", "appid": "wxMarkedApp", "phone": "13812345678",
+			"session_key": "MarkedSessionKey", "second session_key": "MarkedSecondKey",
+			"digest": string(s.Refresh.Current[:]), "previous digest": string(s.Refresh.Previous[:]),
+			"successor": string(s.Refresh.Successor), "refresh token": strings.TrimPrefix(first.String(), "wxr_"),
+			"root secret": string(secretOne),
+		} {
+			if bytes.Contains(raw, []byte(mark)) {
+				t.Errorf("%s: the %s is readable in the file", when, name)
+			}
+		}
+	}
+	look("with sessions")
+	must(t, store.EndUser(t.Context(), user, c.Now()))
+	look("after the end")
+}
+
+// A record that was copied to another session's place does not open there: one
+// user must not get another's session.
+func TestRecordsDoNotMove(t *testing.T) {
+	t.Parallel()
+	c, path, box := newClock(), tempFile(t), mustBox(t, secretOne)
+	file, err := session.OpenFile(path, session.Options{Now: c.Now})
+	must(t, err)
+	store := over(t, file, c, box)
+	mine, his := begin(t, store, alice, c, "k1"), begin(t, store, bob, c, "k2")
+	must(t, file.Close())
+	edit(t, path, func(b buckets) {
+		b.swap("sessions")
+		b.swap("keys")
+	})
+	store = openBoltAt(t, path, c, box)
+	for _, s := range []*auth.Session{mine, his} {
+		if got, err := store.Session(t.Context(), s.ID); !errors.Is(err, auth.ErrNoSession) || !errors.Is(err, session.ErrCorrupt) {
+			t.Errorf("got %+v, %v; want ErrNoSession because of ErrCorrupt", got, err)
+		}
+		if keys := keysOf(t, store, s.User); len(keys) != 0 {
+			t.Errorf("%v got %v", s.User, keys)
+		}
+		must(t, store.Create(t.Context(), sessionOf(s.User, c), auth.SessionKey{Key: "k3"})) // nobody is locked out
+		must(t, store.EndUser(t.Context(), s.User, c.Now()))
+		if !store.set.Revoked(bearer(s)) {
+			t.Error("a session that cannot be read cannot be ended either")
+		}
+	}
+}
+
+// After Close, every call says that the store is unavailable, and none hangs.
+func TestClosed(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	file, err := session.OpenFile(tempFile(t), session.Options{Now: c.Now})
+	must(t, err)
+	store := over(t, file, c, mustBox(t, secretOne))
+	s := begin(t, store, alice, c, "k1")
+	must(t, file.Ready(t.Context()))
+	file.Start()
+	must(t, file.Close())
+	must(t, file.Close())
+	file.Start()
+	_, sessionErr := store.Session(t.Context(), s.ID)
+	_, sweepErr := file.Sweep(t.Context(), c.Now(), 1)
+	_, storeErr := file.Store(mustBox(t, secretOne), c.Now)
+	for name, err := range map[string]error{
+		"Create": store.Create(t.Context(), sessionOf(bob, c), auth.SessionKey{}), "Session": sessionErr,
+		"EndUser": store.EndUser(t.Context(), alice, c.Now()), "Sweep": sweepErr, "Ready": file.Ready(t.Context()), "Store": storeErr,
+	} {
+		if !errors.Is(err, auth.ErrStoreUnavailable) {
+			t.Errorf("%s: got %v, want ErrStoreUnavailable", name, err)
+		}
+	}
+}
+
+// The sweeper sweeps by its ticker, says what failed, and ends with the store.
+func TestSweeper(t *testing.T) {
+	t.Parallel()
+	type sweeping interface {
+		Start()
+		Close() error
+	}
+	path := tempFile(t)
+	synctest.Test(t, func(t *testing.T) {
+		var failures []error
+		opts := session.Options{OnError: func(err error) { failures = append(failures, err) }}
+		file, err := session.OpenFile(path, opts)
+		must(t, err)
+		store, err := file.Store(mustBox(t, secretOne), time.Now)
+		must(t, err)
+		memory := session.NewMemory(time.Now, opts)
+		c := newClock()
+		for _, s := range []auth.Store{store, memory} {
+			c.us.Store(time.Now().UnixMicro())
+			begin(t, s, alice, c, "k1")
+		}
+		for _, s := range []sweeping{file, memory} {
+			s.Start()
+			s.Start()
+		}
+		<-time.After(idle + 2*time.Minute)
+		synctest.Wait()
+		for name, got := range map[string]session.Stats{"file": file.Stats(), "memory": memory.Stats()} {
+			if got.Sessions != 0 || got.Users != 0 {
+				t.Errorf("%s: %+v is left", name, got)
+			}
+		}
+		for _, s := range []sweeping{file, memory} {
+			must(t, s.Close())
+		}
+		if len(failures) != 0 {
+			t.Error(fmt.Errorf("sweeps failed: %w", errors.Join(failures...)))
+		}
+	})
+}

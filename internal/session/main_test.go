@@ -1,0 +1,10 @@
+package session_test
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// TestMain fails when a store's goroutine outlives its tests.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

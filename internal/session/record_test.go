@@ -1,0 +1,135 @@
+package session_test
+
+import (
+	"bytes"
+	"errors"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// recode reads a record and writes it again, for each kind of record.
+var recode = map[string]func([]byte) ([]byte, error){
+	"session": func(b []byte) ([]byte, error) {
+		s, err := session.DecodeSession(b)
+		if err != nil {
+			return nil, err
+		}
+		return session.EncodeSession(s)
+	},
+	"keys": func(b []byte) ([]byte, error) {
+		keys, err := session.DecodeKeys(b)
+		if err != nil {
+			return nil, err
+		}
+		return session.EncodeKeys(keys)
+	},
+	"revocation": func(b []byte) ([]byte, error) {
+		rev, err := session.DecodeRevocation(b)
+		if err != nil {
+			return nil, err
+		}
+		return session.EncodeRevocation(rev)
+	},
+}
+
+// records are one good record of each kind.
+func records(t testing.TB) map[string][]byte {
+	t.Helper()
+	c := newClock()
+	s := sessionOf(alice, c)
+	s.Refresh.RotatedAt, s.Refresh.Replays = c.Now(), 2
+	s.Refresh.Successor, s.Phone = []byte("sealed successor"), "+8613800000000"
+	out := map[string][]byte{}
+	var err error
+	out["session"], err = session.EncodeSession(s)
+	must(t, err)
+	out["keys"], err = session.EncodeKeys([]auth.SessionKey{{Key: "k2", ObtainedAt: c.Now()}, {Key: "k1"}})
+	must(t, err)
+	out["revocation"], err = session.EncodeRevocation(auth.Revocation{User: alice, NotAfter: c.Now(), Until: c.Now()})
+	must(t, err)
+	return out
+}
+
+func TestRecordsAreStrict(t *testing.T) {
+	t.Parallel()
+	for kind, good := range records(t) {
+		if again, err := recode[kind](good); err != nil || !bytes.Equal(again, good) {
+			t.Errorf("%s: written again as %x, %v", kind, again, err)
+		}
+		newer := bytes.Clone(good)
+		newer[0]++
+		bad := map[string][]byte{"empty": {}, "newer": newer, "one byte more": append(bytes.Clone(good), 0)}
+		for n := range good {
+			bad["cut at "+strconv.Itoa(n)] = good[:n]
+		}
+		for name, record := range bad {
+			if _, err := recode[kind](record); !errors.Is(err, session.ErrBadRecord) {
+				t.Errorf("%s, %s: got %v, want ErrBadRecord", kind, name, err)
+			}
+		}
+		if _, err := recode[kind](newer); !strings.Contains(err.Error(), "version 2, this wxgate reads 1") {
+			t.Errorf("%s: %v does not say which version it is", kind, err)
+		}
+	}
+}
+
+func TestRecordsRefuseWhatDoesNotFit(t *testing.T) {
+	t.Parallel()
+	s := sessionOf(alice, newClock())
+	s.Phone = strings.Repeat("1", 1025)
+	_, long := session.EncodeSession(s)
+	s.Phone, s.Refresh.Replays = "", -1
+	_, negative := session.EncodeSession(s)
+	_, many := session.DecodeKeys([]byte{1, 0, auth.MaxSessionKeys + 1})
+	for name, err := range map[string]error{"long field": long, "negative count": negative, "too many keys": many} {
+		if !errors.Is(err, session.ErrBadRecord) {
+			t.Errorf("%s: got %v, want ErrBadRecord", name, err)
+		}
+	}
+}
+
+func TestZeroTimesSurvive(t *testing.T) {
+	t.Parallel()
+	want := &auth.Session{}
+	record, err := session.EncodeSession(want)
+	must(t, err)
+	got, err := session.DecodeSession(record)
+	must(t, err)
+	for _, at := range []time.Time{got.CreatedAt, got.AbsoluteEnd, got.IdleEnd, got.AccessEnd, got.Refresh.RotatedAt} {
+		if !at.IsZero() {
+			t.Fatalf("the zero time came back as %v", at)
+		}
+	}
+	if !reflect.DeepEqual(got.Refresh.Current, want.Refresh.Current) {
+		t.Fatal("digests differ")
+	}
+}
+
+// FuzzRecord: whatever is accepted is the one encoding of what it says.
+func FuzzRecord(f *testing.F) {
+	seeds, err := filepath.Glob("testdata/fuzz/FuzzRecord/*")
+	if err != nil || len(seeds) == 0 {
+		f.Fatalf("no committed seeds: %v", err)
+	}
+	for _, record := range records(f) {
+		f.Add(record)
+	}
+	f.Fuzz(func(t *testing.T, record []byte) {
+		for kind, again := range recode {
+			got, err := again(bytes.Clone(record))
+			switch {
+			case err == nil && !bytes.Equal(got, record):
+				t.Errorf("%s: %x is also written %x", kind, record, got)
+			case err != nil && !errors.Is(err, session.ErrBadRecord):
+				t.Errorf("%s: %v, want ErrBadRecord", kind, err)
+			}
+		}
+	})
+}

@@ -1,0 +1,56 @@
+package session_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// filled is a set as a busy gateway has it after an hour of logouts.
+func filled(c *clock) *session.Set {
+	set := session.NewSet()
+	for range 100_000 {
+		set.Add(auth.Revocation{Session: auth.NewSessionID(c.Now()), Until: c.Now().Add(time.Hour)})
+	}
+	return set
+}
+
+func revokedCases(c *clock) map[string]func() (*session.Set, *auth.Identity) {
+	return map[string]func() (*session.Set, *auth.Identity){
+		"empty": func() (*session.Set, *auth.Identity) { return session.NewSet(), identity(c, alice) },
+		"miss":  func() (*session.Set, *auth.Identity) { return filled(c), identity(c, alice) },
+		"user": func() (*session.Set, *auth.Identity) {
+			set := filled(c)
+			set.Add(auth.Revocation{User: alice, NotAfter: c.Now().Add(-time.Hour), Until: c.Now().Add(time.Hour)})
+			return set, identity(c, alice)
+		},
+	}
+}
+
+func TestRevokedDoesNotAllocate(t *testing.T) {
+	for name, make := range revokedCases(newClock()) {
+		set, id := make()
+		if n := testing.AllocsPerRun(100, func() { set.Revoked(id) }); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}
+
+func BenchmarkRevoked(b *testing.B) {
+	for name, make := range revokedCases(newClock()) {
+		b.Run(name, func(b *testing.B) {
+			set, id := make()
+			b.ReportAllocs()
+			b.ResetTimer()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					if set.Revoked(id) {
+						b.Error("revoked")
+					}
+				}
+			})
+		})
+	}
+}

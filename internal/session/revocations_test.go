@@ -1,0 +1,172 @@
+package session_test
+
+import (
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+func identity(c *clock, u auth.User) *auth.Identity { return bearer(sessionOf(u, c)) }
+
+func TestSetMatchesExactly(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	id := identity(c, alice)
+	until := c.Now().Add(time.Hour)
+	began := id.Session.Began()
+	for name, test := range map[string]struct {
+		rev  auth.Revocation
+		want bool
+	}{
+		"its session":              {auth.Revocation{Session: id.Session}, true},
+		"another session":          {auth.Revocation{Session: auth.NewSessionID(c.Now())}, false},
+		"its user, as it began":    {auth.Revocation{User: alice, NotAfter: began}, true},
+		"its user, within the ms":  {auth.Revocation{User: alice, NotAfter: began.Add(time.Microsecond)}, true},
+		"its user, 1 ms before":    {auth.Revocation{User: alice, NotAfter: began.Add(-time.Millisecond)}, false},
+		"another user":             {auth.Revocation{User: bob, NotAfter: began}, false},
+		"the openid of other apps": {auth.Revocation{User: otherAlice, NotAfter: began}, false},
+		"its key":                  {auth.Revocation{Key: id.Key}, true},
+		"another key":              {auth.Revocation{Key: "key2"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			set := session.NewSet()
+			test.rev.Until = until
+			set.Add(test.rev)
+			set.Add(test.rev)
+			if got := set.Revoked(id); got != test.want {
+				t.Fatalf("Revoked answers %v", got)
+			}
+			set.Sweep(until.Add(-time.Microsecond))
+			if got := set.Revoked(id); got != test.want {
+				t.Fatal("swept before its end")
+			}
+			if n := set.Sweep(until); n != 1 || set.Revoked(id) || set.Len() != (session.Counts{}) {
+				t.Fatalf("swept %d, %+v is left", n, set.Len())
+			}
+		})
+	}
+}
+
+// A token whose session ID nobody made could have begun at any time: refused.
+func TestSetRefusesForgedSessionID(t *testing.T) {
+	t.Parallel()
+	set := session.NewSet()
+	set.Add(auth.Revocation{User: alice, NotAfter: time.UnixMilli(1), Until: time.UnixMilli(2)})
+	if !set.Revoked(&auth.Identity{User: alice, Session: "forged"}) {
+		t.Fatal("admitted")
+	}
+}
+
+func TestSetKeepsTheLaterTimes(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	id := identity(c, alice)
+	late, early := c.Now().Add(time.Hour), c.Now().Add(time.Minute)
+	for name, revs := range map[string][2]auth.Revocation{
+		"session":           {{Session: id.Session, Until: late}, {Session: id.Session, Until: early}},
+		"user, until":       {{User: alice, NotAfter: c.Now(), Until: late}, {User: alice, NotAfter: c.Now(), Until: early}},
+		"user, not after":   {{User: alice, NotAfter: c.Now(), Until: early}, {User: alice, Until: late}},
+		"key":               {{Key: id.Key, Until: late}, {Key: id.Key, Until: early}},
+		"key, longer later": {{Key: id.Key, Until: early}, {Key: id.Key, Until: late}},
+	} {
+		set := session.NewSet()
+		set.Add(revs[0])
+		set.Add(revs[1])
+		set.Sweep(early)
+		if !set.Revoked(id) {
+			t.Errorf("%s: forgotten too early", name)
+		}
+		if set.Sweep(late); set.Revoked(id) {
+			t.Errorf("%s: not forgotten", name)
+		}
+	}
+}
+
+func TestSetSweepsManyInSteps(t *testing.T) {
+	t.Parallel()
+	set := session.NewSet()
+	const many = 2500
+	for i := range many {
+		set.Add(auth.Revocation{Key: auth.KeyID(strconv.Itoa(i)), Until: time.UnixMilli(int64(i))})
+	}
+	if n := set.Sweep(time.UnixMilli(many)); n != many {
+		t.Fatalf("swept %d of %d", n, many)
+	}
+}
+
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	set := session.NewSet()
+	mine, his := identity(c, alice), identity(c, bob)
+	var ended, others atomic.Int32
+	stop := set.Watch(mine, func() { ended.Add(1) })
+	stopHis := set.Watch(his, func() { others.Add(1) })
+	set.Add(auth.Revocation{Session: auth.NewSessionID(c.Now()), Until: c.Now().Add(time.Hour)})
+	set.Add(auth.Revocation{User: alice, NotAfter: c.Now().Add(-time.Second), Until: c.Now().Add(time.Hour)})
+	if ended.Load() != 0 || set.Len().Streams != 2 {
+		t.Fatalf("ended by what does not match; %+v", set.Len())
+	}
+	set.Add(auth.Revocation{Session: mine.Session, Until: c.Now().Add(time.Hour)})
+	set.Add(auth.Revocation{User: alice, NotAfter: c.Now(), Until: c.Now().Add(time.Hour)})
+	set.Add(auth.Revocation{Key: "key2", Until: c.Now().Add(time.Hour)})
+	if ended.Load() != 1 || others.Load() != 0 || set.Len().Streams != 1 {
+		t.Fatalf("called %d and %d times; %+v", ended.Load(), others.Load(), set.Len())
+	}
+	stop()
+	stopHis()
+	stopHis()
+	set.Add(auth.Revocation{Key: his.Key, Until: c.Now().Add(time.Hour)})
+	if others.Load() != 0 || set.Len().Streams != 0 {
+		t.Fatalf("called after stop; %+v", set.Len())
+	}
+	late := 0
+	set.Watch(his, func() { late++ })()
+	if late != 1 || set.Len().Streams != 0 {
+		t.Fatalf("watching what is revoked: called %d times; %+v", late, set.Len())
+	}
+}
+
+// onRevoked may use the set: whoever ends a stream also stops its watch.
+func TestWatchDoesNotDeadlock(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	set := session.NewSet()
+	id := identity(c, alice)
+	called := false
+	var stop func()
+	stop = set.Watch(id, func() {
+		stop()
+		called = set.Revoked(id)
+		set.Add(auth.Revocation{Key: id.Key, Until: c.Now().Add(time.Hour)})
+	})
+	set.Add(auth.Revocation{Key: id.Key, Until: c.Now().Add(time.Hour)})
+	if !called {
+		t.Fatal("not called, or before the revocation was in force")
+	}
+}
+
+// However streams open while revocations come in, each is ended exactly once.
+func TestWatchRace(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	set := session.NewSet()
+	var wg sync.WaitGroup
+	var calls atomic.Int32
+	for range atOnce {
+		id := identity(c, alice)
+		wg.Go(func() { set.Watch(id, func() { calls.Add(1) }) })
+		wg.Go(func() { set.Add(auth.Revocation{Session: id.Session, Until: c.Now().Add(time.Hour)}) })
+		wg.Go(func() { set.Add(auth.Revocation{User: alice, NotAfter: c.Now(), Until: c.Now().Add(time.Hour)}) })
+	}
+	wg.Wait()
+	if calls.Load() != atOnce || set.Len().Streams != 0 {
+		t.Fatalf("%d of %d ended; %+v", calls.Load(), atOnce, set.Len())
+	}
+}

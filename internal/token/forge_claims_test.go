@@ -1,0 +1,154 @@
+package token_test
+
+import (
+	"crypto/elliptic"
+	"encoding/base64"
+	"fmt"
+	"math/big"
+	"strings"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/token"
+)
+
+// otherSignature is the same ES256 token with (r, n-s) for (r, s).
+func otherSignature(t *testing.T, raw string) string {
+	t.Helper()
+	dot := strings.LastIndexByte(raw, '.')
+	signature, err := base64.RawURLEncoding.DecodeString(raw[dot+1:])
+	if err != nil || len(signature) != 64 {
+		t.Fatalf("%d bytes, %v", len(signature), err)
+	}
+	s := new(big.Int).SetBytes(signature[32:])
+	s.Sub(elliptic.P256().Params().N, s).FillBytes(signature[32:])
+	return raw[:dot+1] + base64.RawURLEncoding.EncodeToString(signature)
+}
+
+// TestClaimsLeftOut leaves out each claim, and gives it as null, empty and of
+// wrong types.
+func TestClaimsLeftOut(t *testing.T) {
+	t.Parallel()
+	f := newForger(t, token.EdDSA)
+	for _, claim := range good() {
+		name := claim[0]
+		t.Run(name, func(t *testing.T) {
+			f.mustRefuse(t, f.sign(f.header(""), payload(name, "")), token.RuleMissing)
+			f.mustRefuse(t, f.sign(f.header(""), payload(name, "null")), token.RuleMissing)
+			f.mustRefuse(t, f.sign(f.header(""), payload(name, "{}")), token.RuleClaims)
+			f.mustRefuse(t, f.sign(f.header(""), payload(name, "true")), token.RuleClaims)
+			if strings.HasPrefix(claim[1], `"`) {
+				f.mustRefuse(t, f.sign(f.header(""), payload(name, "1")), token.RuleClaims)
+				if name != "aud" {
+					f.mustRefuse(t, f.sign(f.header(""), payload(name, `""`)), token.RuleMissing)
+					f.mustRefuse(t, f.sign(f.header(""), payload(name, "["+claim[1]+"]")), token.RuleClaims)
+				}
+				return
+			}
+			for _, number := range []string{`"` + claim[1] + `"`, claim[1] + ".5", claim[1] + ".0", "1.79e9", "1e400", "-1e400", "99999999999999999999"} {
+				f.mustRefuse(t, f.sign(f.header(""), payload(name, number)), token.RuleClaims)
+			}
+			for _, number := range []string{"0", "-0", "-1", "253402300800", "9223372036854775807", "-9223372036854775808"} {
+				f.mustRefuse(t, f.sign(f.header(""), payload(name, number)), token.RuleMissing)
+			}
+			f.mustRefuse(t, f.sign(f.header(""), payload(name, "NaN")), token.RuleClaims)
+			f.mustRefuse(t, f.sign(f.header(""), payload(name, "0"+claim[1])), token.RuleClaims)
+		})
+	}
+}
+
+// TestForgedClaims says other things under the real key: what one component
+// would read in a way, and the next in another.
+func TestForgedClaims(t *testing.T) {
+	t.Parallel()
+	f := newForger(t, token.EdDSA)
+	now := start.Unix()
+	for name, row := range map[string]struct {
+		payload string
+		want    error
+	}{
+		"sub twice":             {payload("sub", `"me","sub":"admin"`), token.RuleClaims},
+		"sub twice, escaped":    {payload("sub", `"me","\u0073ub":"admin"`), token.RuleClaims},
+		"another claim twice":   {payload("x", `1,"x":2`), token.RuleClaims},
+		"SUB":                   {payload("SUB", `"admin"`), token.RuleVariant},
+		"Exp":                   {payload("Exp", `9999999999`), token.RuleVariant},
+		"long s":                {payload("ſub", `"admin"`), token.RuleVariant},
+		"clientId":              {payload("clientId", `"wx"`), token.RuleVariant},
+		"client-id":             {payload("client-id", `"wx"`), token.RuleVariant},
+		"Unionid":               {payload("Unionid", `"u"`), token.RuleVariant},
+		"phoneNumberVerified":   {payload("phoneNumberVerified", `true`), token.RuleVariant},
+		"trailing data":         {payload("", "") + "{}", token.RuleClaims},
+		"array":                 {"[" + payload("", "") + "]", token.RuleClaims},
+		"invalid UTF-8":         {payload("x", "\"\xff\""), token.RuleClaims},
+		"lone surrogate":        {payload("x", `"\ud800"`), token.RuleClaims},
+		"byte order mark":       {"\ufeff" + payload("", ""), token.RuleClaims},
+		"not JSON":              {"iss=wxgate", token.RuleClaims},
+		"null":                  {"null", token.RuleMissing},
+		"sub with dot":          {payload("sub", `"a.b"`), token.RuleMissing},
+		"sub header injection":  {payload("sub", `"a\r\nX-Admin: 1"`), token.RuleMissing},
+		"sub of 65":             {payload("sub", `"`+strings.Repeat("a", 65)+`"`), token.RuleMissing},
+		"sub placeholder":       {payload("sub", `"{env.SECRET}"`), token.RuleMissing},
+		"client_id with slash":  {payload("client_id", `"../x"`), token.RuleMissing},
+		"unionid with space":    {payload("unionid", `"a b"`), token.RuleMissing},
+		"jti long":              {payload("jti", `"`+strings.Repeat("j", 65)+`"`), token.RuleMissing},
+		"sid short":             {payload("sid", `"AAAA"`), token.RuleMissing},
+		"sid trailing bits":     {payload("sid", `"AAAAAAAAAAAAAAAAAAAAAB"`), token.RuleMissing},
+		"aud empty":             {payload("aud", `""`), token.RuleProfile},
+		"aud none":              {payload("aud", `[]`), token.RuleMissing},
+		"aud numbers":           {payload("aud", `[1]`), token.RuleClaims},
+		"aud another":           {payload("aud", `"other"`), token.RuleProfile},
+		"aud in other case":     {payload("aud", `"WXGATE"`), token.RuleProfile},
+		"aud contains the name": {payload("aud", `"wxgate.evil.example"`), token.RuleProfile},
+		"iss another":           {payload("iss", `"other"`), token.RuleProfile},
+		"iss in other case":     {payload("iss", `"Wxgate"`), token.RuleProfile},
+		"phone verified, none":  {payload("phone_number_verified", `true`), token.RuleMissing},
+		"phone not verified":    {payload("phn", `"AAAA"`), token.RuleMissing},
+		"phone in clear":        {payload("phn", `"+8613800138000","phone_number_verified":true`), token.RulePhone},
+		"phone sealed by none":  {payload("phn", `"`+strings.Repeat("A", 84)+`","phone_number_verified":true`), token.RulePhone},
+		"lives too long":        {payload("exp", fmt.Sprint(now+3602)), token.RuleLifetime},
+		"lives for ever":        {payload("exp", "253402300799"), token.RuleLifetime},
+		"ends before it begins": {payload("exp", fmt.Sprint(now-1)), token.RuleLifetime},
+		"issued in the future":  {payload("iat", fmt.Sprint(now+31)), token.RuleNotYet},
+		"not yet":               {payload("nbf", fmt.Sprint(now+31)), token.RuleNotYet},
+		"expired now":           {payload("exp", fmt.Sprint(now)), auth.ErrTokenExpired},
+	} {
+		t.Run(name, func(t *testing.T) { f.mustRefuse(t, f.sign(f.header(""), row.payload), row.want) })
+	}
+}
+
+// TestSkew: clocks of replicas differ, and iat and nbf may be a little ahead.
+// Expiry has no such leeway.
+func TestSkew(t *testing.T) {
+	t.Parallel()
+	f := newForger(t, token.EdDSA)
+	ahead := fmt.Sprint(start.Add(token.MaxSkew).Unix())
+	f.mustVerify(t, f.sign(f.header(""), payload("iat", ahead)))
+	f.mustVerify(t, f.sign(f.header(""), payload("nbf", ahead)))
+}
+
+// TestExpiredOnlyWhenGood: a stranger must not learn from "expired" that a
+// forgery was otherwise right.
+func TestExpiredOnlyWhenGood(t *testing.T) {
+	t.Parallel()
+	f := newForger(t, token.EdDSA)
+	raw := f.sign(f.header(""), payload("", ""))
+	f.clock.add(2 * 3600e9)
+	f.mustRefuse(t, raw, auth.ErrTokenExpired)
+	f.mustRefuse(t, flip(raw, len(raw)-10), auth.ErrInvalidToken)
+	f.mustRefuse(t, f.sign(f.header(""), payload("aud", `"other"`)), auth.ErrInvalidToken)
+}
+
+// TestStolenPhone moves a sealed number into another session's token.
+func TestStolenPhone(t *testing.T) {
+	t.Parallel()
+	f := newForger(t, token.EdDSA)
+	raw := f.mustIssue(t, f.user(3600e9))
+	text, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), `"phn":"`)
+	sealed, _, _ := strings.Cut(rest, `"`)
+	stolen := payload("phn", `"`+sealed+`","phone_number_verified":true`)
+	f.mustRefuse(t, f.sign(f.header(""), stolen), token.RulePhone)
+}

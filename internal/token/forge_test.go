@@ -1,0 +1,195 @@
+package token_test
+
+import (
+	"crypto/rsa"
+	"crypto/x509"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/token"
+)
+
+// TestForgerIsGood keeps the tables below honest: unchanged, it is accepted.
+func TestForgerIsGood(t *testing.T) {
+	t.Parallel()
+	for _, alg := range allAlgs {
+		f := newForger(t, alg)
+		f.mustVerify(t, f.sign(f.header(""), payload("", "")))
+		f.mustVerify(t, f.sign(f.header(""), payload("aud", `["shop","wxgate"]`)))
+		f.mustVerify(t, f.sign(f.header(""), payload("acr", `{"a":[1,2.5e3,null]}`)))
+	}
+}
+
+// TestForgedForm changes how a good token is written. Were any of these accepted,
+// one token would have two spellings: a deny list by bytes would miss one, and
+// code before us may read another token than we do.
+func TestForgedForm(t *testing.T) {
+	t.Parallel()
+	f := newForger(t, token.EdDSA)
+	raw := f.sign(f.header(""), payload("", ""))
+	part := strings.Split(raw, ".")
+	// 64 bytes leave 4 unused bits in the last character of a signature.
+	last := raw[len(raw)-1]
+	twin := raw[:len(raw)-1] + string(last+1)
+	for name, row := range map[string]struct {
+		raw  string
+		want error
+	}{
+		"empty":                  {"", token.RuleForm},
+		"dots alone":             {"..", token.RuleForm},
+		"no dot":                 {strings.ReplaceAll(raw, ".", ""), token.RuleForm},
+		"one dot":                {part[0] + "." + part[1], token.RuleForm},
+		"no signature":           {part[0] + "." + part[1] + ".", token.RuleForm},
+		"no payload":             {part[0] + ".." + part[2], token.RuleForm},
+		"no header":              {"." + part[1] + "." + part[2], token.RuleForm},
+		"three dots":             {raw + ".", token.RuleForm},
+		"JWE, four dots":         {raw + ".a.b", token.RuleForm},
+		"8000 dots":              {strings.Repeat(".", 8000), token.RuleTooLong},
+		"4000 dots":              {strings.Repeat(".", 4000), token.RuleForm},
+		"LF at the end":          {raw + "\n", token.RuleForm},
+		"CR in the signature":    {raw[:len(raw)-4] + "\r" + raw[len(raw)-4:], token.RuleForm},
+		"LF in the payload":      {part[0] + "." + part[1][:8] + "\n" + part[1][8:] + "." + part[2], token.RuleForm},
+		"space before":           {" " + raw, token.RuleForm},
+		"Bearer left on":         {"Bearer " + raw, token.RuleForm},
+		"two tokens":             {raw + "," + raw, token.RuleForm},
+		"padding":                {raw + "==", token.RuleForm},
+		"standard base64":        {part[0] + "." + part[1] + "." + strings.Repeat("+/", 43), token.RuleForm},
+		"NUL":                    {raw + "\x00", token.RuleForm},
+		"UTF-8":                  {part[0] + "." + part[1] + "é." + part[2], token.RuleForm},
+		"trailing bits":          {twin, token.RuleForm},
+		"JSON serialization":     {`{"payload":"` + part[1] + `"}`, token.RuleForm},
+		"5 KiB":                  {part[0] + "." + strings.Repeat("A", 5<<10) + "." + part[2], token.RuleTooLong},
+		"signature changed":      {flip(raw, len(raw)-10), token.RuleSignature},
+		"signature cut":          {raw[:len(raw)-2], token.RuleSignature},
+		"signature longer":       {raw[:len(raw)-2] + "AAAAAA", token.RuleSignature},
+		"payload changed":        {flip(raw, len(part[0])+10), token.RuleSignature},
+		"parts of another token": {part[0] + "." + b64(payload("sub", `"admin"`)) + "." + part[2], token.RuleSignature},
+	} {
+		t.Run(name, func(t *testing.T) { f.mustRefuse(t, row.raw, row.want) })
+	}
+	f.mustVerify(t, raw)
+	f.Flush()
+	f.mustRefuse(t, twin, token.RuleForm) // nor by way of the cache
+}
+
+// TestForgedHeader signs other headers with the real key: each is a way in that
+// some library left open.
+func TestForgedHeader(t *testing.T) {
+	t.Parallel()
+	f := newForger(t, token.EdDSA)
+	k := f.kid
+	for name, row := range map[string]struct {
+		header string
+		want   error
+	}{
+		"crit":              {f.header(`,"crit":["exp"]`), token.RuleHeader},
+		"crit empty":        {f.header(`,"crit":[]`), token.RuleHeader},
+		"b64":               {f.header(`,"b64":false`), token.RuleHeader},
+		"b64 true":          {f.header(`,"b64":true`), token.RuleHeader},
+		"b64 in crit":       {f.header(`,"b64":false,"crit":["b64"]`), token.RuleHeader},
+		"jku":               {f.header(`,"jku":"https://evil.example/jwks.json"`), token.RuleHeader},
+		"jwk":               {f.header(`,"jwk":{"kty":"OKP","crv":"Ed25519","x":"AA"}`), token.RuleHeader},
+		"x5u":               {f.header(`,"x5u":"https://evil.example/c.pem"`), token.RuleHeader},
+		"x5c":               {f.header(`,"x5c":["AA"]`), token.RuleHeader},
+		"x5t":               {f.header(`,"x5t":"AA"`), token.RuleHeader},
+		"x5t#S256":          {f.header(`,"x5t#S256":"AA"`), token.RuleHeader},
+		"zip":               {f.header(`,"zip":"DEF"`), token.RuleHeader},
+		"cty":               {f.header(`,"cty":"JWT"`), token.RuleHeader},
+		"enc":               {f.header(`,"enc":"A256GCM"`), token.RuleHeader},
+		"null member":       {f.header(`,"jku":null`), token.RuleHeader},
+		"case variant":      {f.header(`,"Alg":"none"`), token.RuleHeader},
+		"KID":               {f.header(`,"KID":"x"`), token.RuleHeader},
+		"alg twice":         {f.header(`,"alg":"EdDSA"`), token.RuleHeader},
+		"alg escaped twice": {f.header(`,"\u0061lg":"none"`), token.RuleHeader},
+		"kid twice":         {f.header(`,"kid":"x"`), token.RuleHeader},
+		"trailing data":     {f.header("") + "{}", token.RuleHeader},
+		"comment":           {f.header("") + "//", token.RuleHeader},
+		"invalid UTF-8":     {`{"alg":"EdDSA","typ":"at+jwt","kid":"` + k + "\xff\"}", token.RuleHeader},
+		"array":             {`[]`, token.RuleHeader},
+		"text":              {`"x"`, token.RuleHeader},
+		"deep":              {f.header(`,"a":` + strings.Repeat("[", 2000)), token.RuleHeader},
+		"kid a number":      {`{"alg":"EdDSA","typ":"at+jwt","kid":1}`, token.RuleHeader},
+		"alg an array":      {`{"alg":["EdDSA"],"typ":"at+jwt","kid":"` + k + `"}`, token.RuleHeader},
+		"nothing":           {`null`, token.RuleType},
+		"no typ":            {`{"alg":"EdDSA","kid":"` + k + `"}`, token.RuleType},
+		"typ JWT":           {`{"alg":"EdDSA","typ":"JWT","kid":"` + k + `"}`, token.RuleType},
+		"typ upper case":    {`{"alg":"EdDSA","typ":"AT+JWT","kid":"` + k + `"}`, token.RuleType},
+		"typ in full":       {`{"alg":"EdDSA","typ":"application/at+jwt","kid":"` + k + `"}`, token.RuleType},
+		"typ assertion":     {`{"alg":"EdDSA","typ":"wx-assertion+jwt","kid":"` + k + `"}`, token.RuleType},
+		"no kid":            {`{"alg":"EdDSA","typ":"at+jwt"}`, token.RuleKeyID},
+		"kid a path":        {`{"alg":"EdDSA","typ":"at+jwt","kid":"../../../dev/null"}`, token.RuleKeyID},
+		"kid SQL":           {`{"alg":"EdDSA","typ":"at+jwt","kid":"x' OR '1'='1"}`, token.RuleKeyID},
+		"kid a line":        {`{"alg":"EdDSA","typ":"at+jwt","kid":"` + k + `\n"}`, token.RuleKeyID},
+		"kid long":          {`{"alg":"EdDSA","typ":"at+jwt","kid":"` + strings.Repeat("k", 65) + `"}`, token.RuleKeyID},
+		"kid unknown":       {`{"alg":"EdDSA","typ":"at+jwt","kid":"` + strings.Repeat("k", 43) + `"}`, token.RuleNoKey},
+		"kid in lower case": {`{"alg":"EdDSA","typ":"at+jwt","kid":"` + strings.ToLower(k) + `"}`, token.RuleNoKey},
+		"no alg":            {`{"typ":"at+jwt","kid":"` + k + `"}`, token.RuleAlgorithm},
+		"alg in lower case": {`{"alg":"eddsa","typ":"at+jwt","kid":"` + k + `"}`, token.RuleAlgorithm},
+		"alg Ed25519":       {`{"alg":"Ed25519","typ":"at+jwt","kid":"` + k + `"}`, token.RuleAlgorithm},
+	} {
+		t.Run(name, func(t *testing.T) { f.mustRefuse(t, f.sign(row.header, payload("", "")), row.want) })
+	}
+}
+
+// TestNone is the oldest attack: no signature, and an alg that says so.
+func TestNone(t *testing.T) {
+	t.Parallel()
+	for _, alg := range allAlgs {
+		f := newForger(t, alg)
+		for _, none := range []string{"none", "None", "NONE", "nOnE", ""} {
+			signed := b64(`{"alg":"`+none+`","typ":"at+jwt","kid":"`+f.kid+`"}`) + "." + b64(payload("", ""))
+			f.mustRefuse(t, signed+".", token.RuleForm)
+			f.mustRefuse(t, signed, token.RuleForm)
+			f.mustRefuse(t, signed+".AA", token.RuleAlgorithm)
+		}
+	}
+}
+
+// TestAlgorithmConfusion signs with what everybody knows, the public key, and an
+// algorithm that takes it for a secret: APISIX fell for it in 2026 still.
+func TestAlgorithmConfusion(t *testing.T) {
+	t.Parallel()
+	for _, alg := range []token.Alg{token.EdDSA, token.ES256, token.RS256} {
+		f := newForger(t, alg)
+		header := func(alg string) string { return `{"alg":"` + alg + `","typ":"at+jwt","kid":"` + f.kid + `"}` }
+		body, _ := f.ring.JWKS()
+		for name, known := range map[string][]byte{
+			"PEM": publicPEM(f.public), "PEM trimmed": []byte(strings.TrimSpace(string(publicPEM(f.public)))),
+			"DER": must(x509.MarshalPKIXPublicKey(f.public)), "the key set": body, "the kid": []byte(f.kid), "nothing": {},
+		} {
+			for _, hs := range []string{"HS256", "HS384", "HS512"} {
+				t.Run(string(alg)+" as "+hs+" with "+name, func(t *testing.T) {
+					f.mustRefuse(t, signWith(hs, known, header(hs), payload("", "")), token.RuleAlgorithm)
+					f.mustRefuse(t, signWith(hs, known, f.header(""), payload("", "")), token.RuleSignature)
+				})
+			}
+		}
+		if key, ok := f.private.(*rsa.PrivateKey); ok {
+			for _, other := range []string{"RS384", "RS512", "PS256"} {
+				f.mustRefuse(t, signWith(other, key, header(other), payload("", "")), token.RuleAlgorithm)
+				f.mustRefuse(t, signWith(other, key, f.header(""), payload("", "")), token.RuleSignature)
+			}
+		}
+	}
+}
+
+// TestMalleableECDSA: for every ECDSA signature (r, s) there is (r, n-s). Both
+// verify, so no token is ever told by its bytes: the two are one identity, and a
+// revocation by session, user or key meets both.
+func TestMalleableECDSA(t *testing.T) {
+	t.Parallel()
+	f := newForger(t, token.ES256)
+	raw := f.sign(f.header(""), payload("", ""))
+	twin := otherSignature(t, raw)
+	if raw == twin {
+		t.Fatal("no other spelling was made")
+	}
+	a, b := f.mustVerify(t, raw), f.mustVerify(t, twin)
+	if *a != *b {
+		t.Errorf("one signature, two identities: %+v and %+v", a, b)
+	}
+	f.clock.add(time.Hour)
+	f.mustRefuse(t, twin, auth.ErrTokenExpired)
+}

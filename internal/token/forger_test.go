@@ -1,0 +1,134 @@
+package token_test
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/token"
+)
+
+// forger holds the gateway's own key: what it signs is refused for what it says
+// and not for its signature.
+type forger struct {
+	*gateway
+	alg     token.Alg
+	kid     string
+	private any
+	public  any
+}
+
+func methodOf(alg string) jwt.SigningMethod { return jwt.GetSigningMethod(alg) }
+
+// newForger makes a gateway whose key the test knows.
+func newForger(tb testing.TB, alg token.Alg) *forger {
+	tb.Helper()
+	f := &forger{alg: alg}
+	var text []byte
+	switch alg {
+	case token.EdDSA:
+		f.private = ed25519.NewKeyFromSeed(bytes.Repeat([]byte("k"), ed25519.SeedSize))
+	case token.ES256:
+		f.private = must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	case token.RS256:
+		f.private = must(rsa.GenerateKey(rand.Reader, 2048))
+	case token.HS256:
+		text = bytes.Repeat([]byte("h"), 32)
+		f.private, f.public = text, text
+	}
+	if signer, ok := f.private.(crypto.Signer); ok {
+		f.public = signer.Public()
+		text = privatePEM(signer)
+	}
+	key, err := token.ParseKey(alg, text)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	f.gateway = newGateway(tb, func(c *token.RingConfig) { c.Alg, c.Key = alg, key })
+	f.kid = string(key.ID())
+	return f
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func privatePEM(key any) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: must(x509.MarshalPKCS8PrivateKey(key))})
+}
+
+func publicPEM(key any) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: must(x509.MarshalPKIXPublicKey(key))})
+}
+
+func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
+
+// header is what a good header says, with more JSON after its members.
+func (f *forger) header(more string) string {
+	return fmt.Sprintf(`{"alg":%q,"typ":"at+jwt","kid":%q%s}`, f.alg, f.kid, more)
+}
+
+// sign makes a token of any header and payload, signed with the real key.
+func (f *forger) sign(header, payload string) string {
+	return signWith(string(f.alg), f.private, header, payload)
+}
+
+func signWith(alg string, key any, header, payload string) string {
+	signed := b64(header) + "." + b64(payload)
+	return signed + "." + b64(string(must(methodOf(alg).Sign(signed, key))))
+}
+
+var session = string(auth.NewSessionID(start))
+
+// good are the claims of a token that is accepted, in order.
+func good() [][2]string {
+	now := start.Unix()
+	return [][2]string{
+		{"iss", `"wxgate"`},
+		{"sub", `"oGZUI0egBJY1zhBYw2KhdUfwVJJE"`},
+		{"aud", `"wxgate"`},
+		{"exp", fmt.Sprint(now + 3600)},
+		{"iat", fmt.Sprint(now)},
+		{"nbf", fmt.Sprint(now)},
+		{"jti", `"kbdtdZOvxVq7sDNW2Er9Gg"`},
+		{"client_id", `"wx4f4bc4dec97d474b"`},
+		{"sid", `"` + session + `"`},
+	}
+}
+
+// payload is the good claims with one replaced, or left out when value is "";
+// what good does not have is added.
+func payload(name, value string) string {
+	var members []string
+	found := false
+	for _, c := range good() {
+		if c[0] == name {
+			found = true
+			if value == "" {
+				continue
+			}
+			c[1] = value
+		}
+		members = append(members, `"`+c[0]+`":`+c[1])
+	}
+	if !found && name != "" {
+		members = append(members, `"`+name+`":`+value)
+	}
+	return "{" + strings.Join(members, ",") + "}"
+}

@@ -1,0 +1,148 @@
+package token_test
+
+import (
+	"bytes"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/token"
+)
+
+func block(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+}
+
+// weakRSA is a real key of a kind that Go does not make itself.
+func weakRSA(bits int, exponent int64) *rsa.PrivateKey {
+	one, e := big.NewInt(1), big.NewInt(exponent)
+	for {
+		p, q := must(rand.Prime(rand.Reader, bits/2)), must(rand.Prime(rand.Reader, bits/2))
+		phi := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
+		d := new(big.Int).ModInverse(e, phi)
+		n := new(big.Int).Mul(p, q)
+		if d == nil || n.BitLen() < bits {
+			continue
+		}
+		k := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: n, E: int(exponent)}, D: d, Primes: []*big.Int{p, q}}
+		k.Precompute()
+		return k
+	}
+}
+
+func TestParseKey(t *testing.T) {
+	t.Parallel()
+	ed := ed25519.NewKeyFromSeed(make([]byte, 32))
+	ec := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	r := must(rsa.GenerateKey(rand.Reader, 2048))
+	sec1 := block("EC PRIVATE KEY", must(x509.MarshalECPrivateKey(ec)))
+	params := block("EC PARAMETERS", []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7})
+	for name, row := range map[string]struct {
+		alg  token.Alg
+		text []byte
+	}{
+		"Ed25519 PKCS#8":        {token.EdDSA, privatePEM(ed)},
+		"P-256 PKCS#8":          {token.ES256, privatePEM(ec)},
+		"P-256 SEC 1":           {token.ES256, sec1},
+		"P-256 as openssl does": {token.ES256, append(params, sec1...)},
+		"RSA PKCS#8":            {token.RS256, privatePEM(r)},
+		"RSA PKCS#1":            {token.RS256, block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(r))},
+		"text around":           {token.EdDSA, append([]byte("my key\n"), privatePEM(ed)...)},
+		"secret":                {token.HS256, bytes.Repeat([]byte{0xff}, 32)},
+	} {
+		key, err := token.ParseKey(row.alg, row.text)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if key.Alg() != row.alg || len(key.ID()) != 43 {
+			t.Errorf("%s: %s", name, key)
+		}
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
+			if got := fmt.Sprintf(verb, key); got != fmt.Sprintf("%s key %s", key.Alg(), key.ID()) {
+				t.Errorf("%s prints as %s", verb, got)
+			}
+		}
+	}
+}
+
+func TestParseKeyRefuses(t *testing.T) {
+	t.Parallel()
+	ed := ed25519.NewKeyFromSeed(make([]byte, 32))
+	p256 := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	p384 := must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
+	r := must(rsa.GenerateKey(rand.Reader, 2048))
+	x25519 := must(ecdh.X25519().GenerateKey(rand.Reader))
+	for name, row := range map[string]struct {
+		alg  token.Alg
+		text []byte
+		want error
+	}{
+		"unknown alg":        {"ES512", privatePEM(p256), token.ErrAlg},
+		"alg none":           {"none", nil, token.ErrAlg},
+		"alg in lower case":  {"eddsa", privatePEM(ed), token.ErrAlg},
+		"Ed25519 for ES256":  {token.ES256, privatePEM(ed), token.ErrAlg},
+		"P-256 for EdDSA":    {token.EdDSA, privatePEM(p256), token.ErrAlg},
+		"P-384 for ES256":    {token.ES256, privatePEM(p384), token.ErrAlg},
+		"RSA for EdDSA":      {token.EdDSA, privatePEM(r), token.ErrAlg},
+		"P-256 for RS256":    {token.RS256, privatePEM(p256), token.ErrAlg},
+		"ECDH":               {token.EdDSA, privatePEM(x25519), token.ErrAlg},
+		"RSA of 1024 bits":   {token.RS256, privatePEM(weakRSA(1024, 65537)), token.ErrWeakKey},
+		"RSA exponent 3":     {token.RS256, privatePEM(weakRSA(2048, 3)), token.ErrWeakKey},
+		"secret of 31 bytes": {token.HS256, make([]byte, 31), token.ErrWeakKey},
+		"no secret":          {token.HS256, nil, token.ErrWeakKey},
+		"private PEM, HS256": {token.HS256, privatePEM(ed), token.ErrKey},
+		"public PEM, HS256":  {token.HS256, publicPEM(r.Public()), token.ErrKey},
+		"certificate, HS256": {token.HS256, block("CERTIFICATE", make([]byte, 64)), token.ErrKey},
+		"public key":         {token.EdDSA, publicPEM(ed.Public()), token.ErrKey},
+		"two keys":           {token.EdDSA, append(privatePEM(ed), privatePEM(ed)...), token.ErrKey},
+		"encrypted":          {token.EdDSA, block("ENCRYPTED PRIVATE KEY", make([]byte, 64)), token.ErrKey},
+		"encrypted, old":     {token.RS256, []byte("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----\n"), token.ErrKey},
+		"not PEM":            {token.EdDSA, []byte("hunter2"), token.ErrKey},
+		"empty":              {token.EdDSA, nil, token.ErrKey},
+		"cut":                {token.EdDSA, privatePEM(ed)[:60], token.ErrKey},
+		"DER of nonsense":    {token.EdDSA, block("PRIVATE KEY", []byte("nonsense")), token.ErrKey},
+		"too long":           {token.HS256, make([]byte, 17<<10), token.ErrKey},
+	} {
+		_, err := token.ParseKey(row.alg, row.text)
+		if !errors.Is(err, row.want) {
+			t.Errorf("%s: got %v, want %v", name, err, row.want)
+		}
+		if err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: the error holds the key: %v", name, err)
+		}
+	}
+}
+
+// TestPEMAsSecretSaysWhy: the message is what keeps an operator from trying on.
+func TestPEMAsSecretSaysWhy(t *testing.T) {
+	t.Parallel()
+	ed := ed25519.NewKeyFromSeed(make([]byte, 32))
+	_, err := token.ParseKey(token.HS256, publicPEM(ed.Public()))
+	if err == nil || !strings.Contains(err.Error(), "known to everybody") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestThumbprint is RFC 8037 appendix A.3: the key and its RFC 7638 thumbprint.
+func TestThumbprint(t *testing.T) {
+	t.Parallel()
+	seed := []byte{
+		0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4,
+		0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
+	}
+	key, err := token.ParseKey(token.EdDSA, privatePEM(ed25519.NewKeyFromSeed(seed)))
+	if err != nil || key.ID() != "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k" {
+		t.Errorf("got %v, %v", key, err)
+	}
+}

@@ -1,0 +1,171 @@
+package token_test
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/token"
+)
+
+func givenKey(tb testing.TB, seed byte) *token.Key {
+	tb.Helper()
+	key, err := token.ParseKey(token.EdDSA, privatePEM(ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, 32))))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return key
+}
+
+func hmacKey(tb testing.TB, seed byte) *token.Key {
+	tb.Helper()
+	key, err := token.ParseKey(token.HS256, bytes.Repeat([]byte{seed}, 32))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return key
+}
+
+// TestChangesLogNobodyOut: whatever changes in the configuration, a token lives
+// as long as it was promised, on this process and after a restart, and is refused
+// after that. New tokens say what the new configuration says.
+func TestChangesLogNobodyOut(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct{ from, to func(*token.RingConfig) }{
+		"alg":       {nil, func(c *token.RingConfig) { c.Alg = token.ES256 }},
+		"alg to HS": {nil, func(c *token.RingConfig) { c.Alg = token.HS256 }},
+		"issuer":    {nil, func(c *token.RingConfig) { c.Issuer = "other" }},
+		"audience":  {nil, func(c *token.RingConfig) { c.Audiences = []string{"shop"} }},
+		"key given": {nil, func(c *token.RingConfig) { c.Key = givenKey(t, 1) }},
+		"access":    {nil, func(c *token.RingConfig) { c.Access = time.Minute }},
+		"everything": {nil, func(c *token.RingConfig) {
+			c.Alg, c.Issuer, c.Key, c.Access = token.HS256, "o", hmacKey(t, 3), time.Minute
+		}},
+		"key changed": {
+			func(c *token.RingConfig) { c.Key = givenKey(t, 1) },
+			func(c *token.RingConfig) { c.Key = givenKey(t, 2) },
+		},
+		"key removed": {
+			func(c *token.RingConfig) { c.Key = givenKey(t, 1) },
+			func(c *token.RingConfig) { c.Key = nil },
+		},
+		"secret changed": {
+			func(c *token.RingConfig) { c.Alg, c.Key = token.HS256, hmacKey(t, 1) },
+			func(c *token.RingConfig) { c.Key = hmacKey(t, 2) },
+		},
+		"issuer of a given key": {
+			func(c *token.RingConfig) { c.Key = givenKey(t, 1) },
+			func(c *token.RingConfig) { c.Issuer = "other" },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newGateway(t, row.from)
+			old := g.mustIssue(t, g.user(time.Hour))
+			g.reconfigure(t, row.to)
+			again, err := token.OpenRing(t.Context(), g.cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			restarted := &gateway{Tokens: newTokens(t, again, g.cfg), ring: again, cfg: g.cfg, clock: g.clock, storage: g.storage}
+			for _, g := range []*gateway{g, restarted} {
+				g.mustVerify(t, g.mustIssue(t, g.user(g.cfg.Access)))
+			}
+			for range 60 {
+				for _, g := range []*gateway{g, restarted} {
+					g.mustVerify(t, old)
+					g.mustTick(t)
+				}
+				g.clock.add(time.Minute)
+			}
+			for _, g := range []*gateway{g, restarted} {
+				if _, err := g.Verify(old); err == nil {
+					t.Error("it outlived its promise")
+				}
+			}
+			g.clock.add(time.Hour)
+			g.mustTick(t)
+			if k := g.ring.Keys(); len(k) != 1 || k[0].Issuer != g.cfg.Issuer {
+				t.Errorf("left: %+v", k)
+			}
+		})
+	}
+}
+
+// TestOldIssuerEnds: the issuer that was replaced is good for the tokens it has
+// out and not one minute more, although its key goes on.
+func TestOldIssuerEnds(t *testing.T) {
+	t.Parallel()
+	f := newForger(t, token.EdDSA)
+	f.reconfigure(t, func(c *token.RingConfig) { c.Issuer, c.Audiences = "new", []string{"new"} })
+	at := func(iss string, t time.Time) string {
+		return strings.NewReplacer(
+			fmt.Sprint(start.Unix()), fmt.Sprint(t.Unix()),
+			fmt.Sprint(start.Unix()+3600), fmt.Sprint(t.Unix()+3600),
+			`"wxgate"`, `"`+iss+`"`,
+		).Replace(payload("", ""))
+	}
+	f.mustVerify(t, f.sign(f.header(""), at("wxgate", f.clock.Now())))
+	f.mustVerify(t, f.sign(f.header(""), at("new", f.clock.Now())))
+	mixed := strings.Replace(at("wxgate", f.clock.Now()), `"aud":"wxgate"`, `"aud":"new"`, 1)
+	f.mustRefuse(t, f.sign(f.header(""), mixed), token.RuleProfile)
+	f.clock.add(time.Hour + token.ReplicaLag)
+	f.mustRefuse(t, f.sign(f.header(""), at("wxgate", f.clock.Now())), token.RuleProfile)
+	f.mustVerify(t, f.sign(f.header(""), at("new", f.clock.Now())))
+}
+
+// TestToAndFro: an operator who changes his mind every minute fills no ring and
+// logs nobody out.
+func TestToAndFro(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	first := g.mustIssue(t, g.user(time.Hour))
+	for i := range 50 {
+		g.reconfigure(t, func(c *token.RingConfig) {
+			c.Alg = []token.Alg{token.EdDSA, token.ES256}[i%2]
+			c.Issuer = []string{"wxgate", "other", "third"}[i%3]
+		})
+		g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
+		g.mustVerify(t, first)
+		g.clock.add(time.Minute)
+	}
+	if k := g.ring.Keys(); len(k) != 2 {
+		t.Errorf("%d keys", len(k))
+	}
+}
+
+// TestRollout replaces a given key on one replica after the other. Until the
+// second follows it signs with the old one, which the first accepts to the end.
+func TestRollout(t *testing.T) {
+	t.Parallel()
+	a := newGateway(t, func(c *token.RingConfig) { c.Key = givenKey(t, 1) })
+	cfg := a.cfg
+	cfg.Key = givenKey(t, 2)
+	ring, err := token.OpenRing(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &gateway{Tokens: newTokens(t, ring, cfg), ring: ring, cfg: cfg, clock: a.clock, storage: a.storage}
+	var last string
+	for range 3 * 60 {
+		a.mustTick(t)
+		b.mustTick(t)
+		b.mustVerify(t, a.mustIssue(t, a.user(time.Hour)))
+		last = b.mustIssue(t, b.user(time.Hour))
+		a.mustVerify(t, last)
+		a.clock.add(time.Minute)
+	}
+	last = a.mustIssue(t, a.user(time.Hour))
+	a.reconfigure(t, func(c *token.RingConfig) { c.Key = cfg.Key })
+	a.clock.add(time.Hour - time.Second)
+	b.mustTick(t)
+	b.mustVerify(t, last)
+	b.clock.add(time.Hour)
+	b.mustTick(t)
+	if k := b.ring.Keys(); len(k) != 1 {
+		t.Errorf("%d keys are left", len(k))
+	}
+}

@@ -1,0 +1,211 @@
+package token_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/token"
+)
+
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	for _, alg := range allAlgs {
+		g := newGateway(t, func(c *token.RingConfig) { c.Alg = alg })
+		raw := g.mustIssue(t, g.user(time.Hour))
+		again, err := token.OpenRing(t.Context(), g.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := newTokens(t, again, g.cfg).Verify(raw); err != nil {
+			t.Errorf("%s: %v", alg, err)
+		}
+		if g.storage.writes != 1 {
+			t.Errorf("%s: %d writes for one key", alg, g.storage.writes)
+		}
+	}
+}
+
+// TestConcurrentRings starts ten replicas at once: they agree on one key.
+func TestConcurrentRings(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	g.storage.set(func(s *storage) { s.blob = nil })
+	var mu sync.Mutex
+	ids := map[auth.KeyID]bool{}
+	var wg sync.WaitGroup
+	for range 10 {
+		wg.Go(func() {
+			ring, err := token.OpenRing(t.Context(), g.cfg)
+			if err == nil {
+				err = ring.Tick(t.Context())
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			ids[ring.Keys()[0].ID] = true
+		})
+	}
+	wg.Wait()
+	if len(ids) != 1 {
+		t.Errorf("%d keys", len(ids))
+	}
+}
+
+// TestReplicaFollows: what one replica changes, the other accepts after a look.
+func TestReplicaFollows(t *testing.T) {
+	t.Parallel()
+	a := newGateway(t, nil)
+	ring, err := token.OpenRing(t.Context(), a.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &gateway{Tokens: newTokens(t, ring, a.cfg), ring: ring, clock: a.clock}
+	if _, err := a.ring.Rotate(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	raw := a.mustIssue(t, a.user(time.Hour))
+	b.mustRefuse(t, raw, token.RuleNoKey)
+	if err := ring.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.mustVerify(t, raw)
+}
+
+func TestRootSecretRotation(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	raw := g.mustIssue(t, g.user(time.Hour))
+	wrong := g.cfg
+	wrong.Box = mustBox(t, newSecret)
+	if _, err := token.OpenRing(t.Context(), wrong); !errors.Is(err, token.ErrOtherSecret) || !strings.Contains(err.Error(), "secret <new> <old>") {
+		t.Errorf("got %v, want ErrOtherSecret and what to do", err)
+	}
+	both := g.cfg
+	both.Box = mustBox(t, newSecret, secret)
+	ring, err := token.OpenRing(t.Context(), both)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newTokens(t, ring, both).Verify(raw); err != nil {
+		t.Error(err)
+	}
+	if _, err := token.OpenRing(t.Context(), wrong); err != nil {
+		t.Errorf("the keys were not sealed anew: %v", err)
+	}
+	if err := g.ring.Tick(t.Context()); !errors.Is(err, token.ErrOtherSecret) {
+		t.Errorf("got %v, want ErrOtherSecret", err)
+	}
+	g.mustVerify(t, raw) // goes on with what it has
+	g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
+}
+
+// TestStoredRing looks at what lies in storage, with the root secret and without.
+func TestStoredRing(t *testing.T) {
+	t.Parallel()
+	f := newForger(t, token.EdDSA)
+	f.reconfigure(t, func(c *token.RingConfig) { c.Issuer = "a-marked-issuer" })
+	if bytes.Contains(f.storage.blob, []byte("issuer")) {
+		t.Error("readable without the root secret")
+	}
+	text, err := f.cfg.Box.Open("signing-keys", f.storage.blob, nil)
+	if err != nil || !bytes.Contains(text, []byte("a-marked-issuer")) {
+		t.Fatalf("%s, %v", text, err)
+	}
+	if n := bytes.Count(text, []byte(`"material":"MCowBQYDK2VwAyEA`)); n != 1 { // PKIX, Ed25519, public
+		t.Errorf("a given key is stored with its private half: %s", text)
+	}
+}
+
+func TestUnreadableRing(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	for name, blob := range map[string][]byte{
+		"cut":        g.storage.blob[:40],
+		"empty":      {},
+		"changed":    append(bytes.Clone(g.storage.blob[:len(g.storage.blob)-1]), g.storage.blob[len(g.storage.blob)-1]^1),
+		"not JSON":   must(g.cfg.Box.Seal("signing-keys", []byte("x"), nil)),
+		"newer":      must(g.cfg.Box.Seal("signing-keys", []byte(`{"version":2}`), nil)),
+		"no profile": must(g.cfg.Box.Seal("signing-keys", []byte(`{"version":1,"keys":[{"kid":"x"}]}`), nil)),
+		"null key":   must(g.cfg.Box.Seal("signing-keys", []byte(`{"version":1,"keys":[null]}`), nil)),
+		"other kid": must(g.cfg.Box.Seal("signing-keys", []byte(`{"version":1,"keys":[{"kid":"x","alg":"HS256",`+
+			`"material":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","profiles":[{"issuer":"a","audiences":["a"],"access":1}]}]}`), nil)),
+	} {
+		cfg := g.cfg
+		cfg.Storage = &storage{blob: blob}
+		if _, err := token.OpenRing(t.Context(), cfg); !errors.Is(err, token.ErrRingUnreadable) {
+			t.Errorf("%s: got %v, want ErrRingUnreadable", name, err)
+		}
+	}
+}
+
+// TestStorageDown: a dead storage keeps a gateway from starting, not from going on.
+func TestStorageDown(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	down := errors.New("disk on fire")
+	g.storage.set(func(s *storage) { s.broken = down })
+	rotate := func(ctx context.Context) error { _, err := g.ring.Rotate(ctx, false); return err }
+	open := func(ctx context.Context) error { _, err := token.OpenRing(ctx, g.cfg); return err }
+	for name, call := range map[string]func(context.Context) error{
+		"tick": g.ring.Tick, "reload": g.ring.Reload, "rotate": rotate, "open": open,
+	} {
+		if err := call(t.Context()); !errors.Is(err, auth.ErrStoreUnavailable) || !errors.Is(err, down) {
+			t.Errorf("%s: got %v, want ErrStoreUnavailable", name, err)
+		}
+	}
+	g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
+	g.storage.set(func(s *storage) { s.broken, s.blob = nil, nil })
+	if err := g.ring.Tick(t.Context()); !errors.Is(err, token.ErrRingUnreadable) {
+		t.Errorf("got %v, want ErrRingUnreadable", err)
+	}
+	g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
+}
+
+func TestConfigRefused(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 129)
+	for name, row := range map[string]struct {
+		change func(*token.RingConfig)
+		want   error
+	}{
+		"no storage":       {func(c *token.RingConfig) { c.Storage = nil }, token.ErrConfig},
+		"no box":           {func(c *token.RingConfig) { c.Box = nil }, token.ErrConfig},
+		"no issuer":        {func(c *token.RingConfig) { c.Issuer = "" }, token.ErrConfig},
+		"long issuer":      {func(c *token.RingConfig) { c.Issuer = long }, token.ErrConfig},
+		"issuer with line": {func(c *token.RingConfig) { c.Issuer = "a\nb" }, token.ErrConfig},
+		"issuer not UTF-8": {func(c *token.RingConfig) { c.Issuer = "a\xff" }, token.ErrConfig},
+		"empty audience":   {func(c *token.RingConfig) { c.Audiences = []string{""} }, token.ErrConfig},
+		"audience twice":   {func(c *token.RingConfig) { c.Audiences = []string{"a", "b", "a"} }, token.ErrConfig},
+		"nine audiences":   {func(c *token.RingConfig) { c.Audiences = strings.Split("abcdefghi", "") }, token.ErrConfig},
+		"over a KiB":       {func(c *token.RingConfig) { c.Alg, c.Audiences = token.RS256, []string{long[:120]} }, token.ErrConfig},
+		"no access":        {func(c *token.RingConfig) { c.Access = 0 }, token.ErrConfig},
+		"access of a year": {func(c *token.RingConfig) { c.Access = 365 * 24 * time.Hour }, token.ErrConfig},
+		"rotate too often": {func(c *token.RingConfig) { c.Rotate = time.Minute }, token.ErrConfig},
+		"too many keys":    {func(c *token.RingConfig) { c.Rotate, c.Access = 2*time.Minute, 3*time.Hour }, token.ErrConfig},
+		"unknown alg":      {func(c *token.RingConfig) { c.Alg = "none" }, token.ErrAlg},
+		"key of other alg": {func(c *token.RingConfig) { c.Alg, c.Key = token.ES256, givenKey(t, 1) }, token.ErrAlg},
+	} {
+		g := newGateway(t, nil)
+		cfg := g.cfg
+		row.change(&cfg)
+		if _, err := token.OpenRing(t.Context(), cfg); !errors.Is(err, row.want) {
+			t.Errorf("%s: got %v, want %v", name, err, row.want)
+		}
+		if err := g.ring.Reconfigure(t.Context(), cfg); !errors.Is(err, row.want) {
+			t.Errorf("%s: reconfigured with %v, want %v", name, err, row.want)
+		}
+		g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
+	}
+	if _, err := token.New(token.Config{}); !errors.Is(err, token.ErrConfig) {
+		t.Errorf("got %v, want ErrConfig", err)
+	}
+}

@@ -1,0 +1,268 @@
+package token_test
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/token"
+)
+
+// published are the IDs in the key set.
+func (g *gateway) published(tb testing.TB) map[auth.KeyID]bool {
+	tb.Helper()
+	var set struct {
+		Keys []struct {
+			Kid auth.KeyID `json:"kid"`
+		} `json:"keys"`
+	}
+	body, _ := g.ring.JWKS()
+	if err := json.Unmarshal(body, &set); err != nil {
+		tb.Fatal(err)
+	}
+	ids := map[auth.KeyID]bool{}
+	for _, k := range set.Keys {
+		ids[k.Kid] = true
+	}
+	return ids
+}
+
+func (g *gateway) mustTick(tb testing.TB) {
+	tb.Helper()
+	if err := g.ring.Tick(tb.Context()); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// states counts the keys by where they stand.
+func (g *gateway) states() map[token.KeyState]int {
+	n := map[token.KeyState]int{}
+	for _, k := range g.ring.Keys() {
+		n[k.State]++
+	}
+	return n
+}
+
+// TestRotationByTime goes through two days minute by minute. At every minute a
+// token is issued, all that still live are accepted, and the key that signed was
+// published long enough for whoever keeps the key set as long as he may.
+func TestRotationByTime(t *testing.T) {
+	t.Parallel()
+	const rotate, access = 5 * time.Hour, 2 * time.Hour
+	g := newGateway(t, func(c *token.RingConfig) { c.Rotate, c.Access = rotate, access })
+	first := g.ring.Keys()[0].ID
+	since := map[auth.KeyID]time.Time{first: start.Add(-token.PublishAhead)}
+	signed := map[auth.KeyID]int{}
+	var living []string
+	for range 2 * 24 * 60 {
+		g.mustTick(t)
+		now := g.clock.Now()
+		ids := g.published(t)
+		for id := range ids {
+			if since[id].IsZero() {
+				since[id] = now
+			}
+		}
+		raw := g.mustIssue(t, g.user(access))
+		id := g.mustVerify(t, raw)
+		if !ids[id.Key] || now.Sub(since[id.Key]) < token.PublishAhead {
+			t.Fatalf("%s: %s signs, published since %s", now, id.Key, since[id.Key])
+		}
+		signed[id.Key]++
+		living = append(living, raw)
+		if len(living) > int(access/time.Minute) {
+			living = living[1:]
+		}
+		g.mustVerify(t, living[0]) // the oldest that lives
+		if n := len(ids); n > 3 {
+			t.Fatalf("%s: %d keys are kept", now, n)
+		}
+		g.clock.add(time.Minute)
+	}
+	if n := len(signed); n != 10 { // 48 hours by 5
+		t.Errorf("%d keys signed", n)
+	}
+	for id, n := range signed {
+		if n > int(rotate/time.Minute) {
+			t.Errorf("%s signed for %d minutes", id, n)
+		}
+	}
+	if g.published(t)[first] {
+		t.Error("the first key is still published")
+	}
+}
+
+// TestTinyRotation: published for half of its life where the whole is too short.
+func TestTinyRotation(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, func(c *token.RingConfig) { c.Rotate, c.Access = 4*time.Minute, time.Minute })
+	for range 60 {
+		g.mustTick(t)
+		g.mustVerify(t, g.mustIssue(t, g.user(time.Minute)))
+		g.clock.add(time.Minute)
+	}
+	if n := len(g.ring.Keys()); n > 4 {
+		t.Errorf("%d keys", n)
+	}
+}
+
+func TestRotateByHand(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	old := g.ring.Keys()[0].ID
+	before := g.mustIssue(t, g.user(time.Hour))
+	next, err := g.ring.Rotate(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := g.ring.Rotate(t.Context(), false); err != nil || again != next {
+		t.Errorf("a second rotation made %s, %v", again, err)
+	}
+	if !g.published(t)[next] || g.states()[token.KeyNext] != 1 {
+		t.Errorf("%s is not published: %+v", next, g.ring.Keys())
+	}
+	if id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour))); id.Key != old {
+		t.Errorf("%s signs already", id.Key)
+	}
+	g.clock.add(token.PublishAhead)
+	if id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour))); id.Key != next {
+		t.Errorf("%s still signs", id.Key)
+	}
+	g.mustVerify(t, before)
+	now, err := g.ring.Rotate(t.Context(), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour))); id.Key != now {
+		t.Errorf("%s signs, not %s", id.Key, now)
+	}
+}
+
+// TestRotateHurried has a key that waits sign at once.
+func TestRotateHurried(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	next, err := g.ring.Rotate(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now, err := g.ring.Rotate(t.Context(), true); err != nil || now != next {
+		t.Fatalf("got %s, %v", now, err)
+	}
+	if id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour))); id.Key != next {
+		t.Errorf("%s signs", id.Key)
+	}
+}
+
+func TestRetire(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	raw := g.mustIssue(t, g.user(time.Hour))
+	leaked := g.mustVerify(t, raw).Key
+	g.Flush()
+	if !g.Cached(raw) {
+		t.Fatal("not cached, so this proves nothing")
+	}
+	until, err := g.ring.Retire(t.Context(), leaked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := start.Add(time.Hour + token.ReplicaLag); !until.Equal(want) {
+		t.Errorf("its tokens end at %s, want %s", until, want)
+	}
+	g.mustRefuse(t, raw, token.RuleNoKey) // the cache notwithstanding
+	if g.published(t)[leaked] {
+		t.Error("still published")
+	}
+	if id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour))); id.Key == leaked {
+		t.Error("still signs")
+	}
+	if _, err := g.ring.Retire(t.Context(), leaked); !errors.Is(err, token.ErrUnknownKey) {
+		t.Errorf("got %v, want ErrUnknownKey", err)
+	}
+}
+
+// TestRetireOthers takes out a key that waits and one that only verifies.
+func TestRetireOthers(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	first := g.ring.Keys()[0].ID
+	next, err := g.ring.Rotate(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.ring.Retire(t.Context(), next); err != nil {
+		t.Fatal(err)
+	}
+	if k := g.ring.Keys(); len(k) != 1 || k[0].ID != first || !k[0].RetiredAt.IsZero() {
+		t.Errorf("got %+v", k)
+	}
+	if next, err = g.ring.Rotate(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.ring.Retire(t.Context(), first); err != nil {
+		t.Fatal(err)
+	}
+	if k := g.ring.Keys(); len(k) != 1 || k[0].ID != next || k[0].State != token.KeySigning {
+		t.Errorf("got %+v", k)
+	}
+	waiting, err := g.ring.Rotate(t.Context(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.ring.Retire(t.Context(), next); err != nil {
+		t.Fatal(err)
+	}
+	if id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour))); id.Key != waiting {
+		t.Error("the key that waited does not sign")
+	}
+}
+
+// TestRetireGiven: a leaked key that the configuration names is out at once, and
+// stays out after a restart until the configuration names another.
+func TestRetireGiven(t *testing.T) {
+	t.Parallel()
+	f := newForger(t, token.EdDSA)
+	if _, err := f.ring.Rotate(t.Context(), true); !errors.Is(err, token.ErrKeyGiven) {
+		t.Errorf("got %v, want ErrKeyGiven", err)
+	}
+	raw := f.mustIssue(t, f.user(time.Hour))
+	if _, err := f.ring.Retire(t.Context(), auth.KeyID(f.kid)); err != nil {
+		t.Fatal(err)
+	}
+	f.mustRefuse(t, raw, token.RuleNoKey)
+	f.mustRefuse(t, f.sign(f.header(""), payload("", "")), token.RuleNoKey)
+	f.mustVerify(t, f.mustIssue(t, f.user(time.Hour)))
+	f.mustTick(t)
+	if _, err := token.OpenRing(t.Context(), f.cfg); !errors.Is(err, token.ErrKeyRefused) {
+		t.Errorf("got %v, want ErrKeyRefused", err)
+	}
+	if err := f.ring.Reconfigure(t.Context(), f.cfg); !errors.Is(err, token.ErrKeyRefused) {
+		t.Errorf("got %v, want ErrKeyRefused", err)
+	}
+	f.mustVerify(t, f.mustIssue(t, f.user(time.Hour)))
+	f.reconfigure(t, func(c *token.RingConfig) { c.Key = nil })
+	f.mustRefuse(t, raw, token.RuleNoKey)
+}
+
+func TestRingIsBounded(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	var err error
+	for range token.MaxKeys {
+		if _, err = g.ring.Rotate(t.Context(), true); err != nil {
+			break
+		}
+	}
+	if !errors.Is(err, token.ErrRingFull) {
+		t.Fatalf("got %v, want ErrRingFull", err)
+	}
+	g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
+	g.clock.add(2 * time.Hour)
+	g.mustTick(t)
+	if n := len(g.ring.Keys()); n != 1 {
+		t.Errorf("%d keys are left", n)
+	}
+}

@@ -1,0 +1,323 @@
+package wechat_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// numbered hands out tokens 1, 2, 3 …, each for the same time, and takes a second
+// to do so.
+func numbered(seconds int) []http.HandlerFunc {
+	var plays []http.HandlerFunc
+	for i := range 20 {
+		plays = append(plays, func(w http.ResponseWriter, r *http.Request) {
+			time.Sleep(time.Second)
+			says(fmt.Sprintf(`{"access_token":"token-%d","expires_in":%d}`, i+1, seconds))(w, r)
+		})
+	}
+	return plays
+}
+
+func wantToken(t testing.TB, got string, err error, want string) {
+	t.Helper()
+	wantErr(t, err, nil)
+	if got != want {
+		t.Fatalf("got token %q, want %q", got, want)
+	}
+}
+
+func TestTokenRequest(t *testing.T) {
+	t.Parallel()
+	p := newPlatform().on(tokenPath, func(w http.ResponseWriter, r *http.Request) {
+		var body map[string]any
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			t.Error(err)
+		}
+		if r.Method != http.MethodPost || r.URL.RawQuery != "" || r.Header.Get("Content-Type") != "application/json" ||
+			len(body) != 3 || body["grant_type"] != "client_credential" || body["appid"] != string(app) || body["secret"] != secret {
+			t.Errorf("got %s %s %v", r.Method, r.URL, body)
+		}
+		says(goodToken)(w, r)
+	})
+	got, err := dial(t, p).AccessTokens().Token(t.Context())
+	wantToken(t, got, err, token)
+}
+
+func TestTokenAnswers(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		body string
+		err  error
+	}{
+		"secret wrong":   {`{"errcode":40125,"errmsg":"invalid appsecret SECRET+app/secret="}`, auth.ErrAppMisconfigured},
+		"secret refused": {`{"errcode":40001,"errmsg":"invalid credential"}`, auth.ErrAppMisconfigured},
+		"address":        {`{"errcode":40164,"errmsg":"invalid ip 1.2.3.4, not in whitelist"}`, auth.ErrAppMisconfigured},
+		"no token":       {`{"expires_in":7200}`, auth.ErrWeChatUnreadable},
+		"token odd":      {`{"access_token":"a b","expires_in":7200}`, auth.ErrWeChatUnreadable},
+		"no life":        {`{"access_token":"SECRETa"}`, auth.ErrWeChatUnreadable},
+		"no life left":   {`{"access_token":"SECRETa","expires_in":0}`, auth.ErrWeChatUnreadable},
+		"life a word":    {`{"access_token":"SECRETa","expires_in":"long"}`, auth.ErrWeChatUnreadable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := dial(t, newPlatform().on(tokenPath, says(row.body))).AccessTokens().Token(t.Context())
+			wantErr(t, err, row.err)
+		})
+	}
+}
+
+func TestTokenIsFetchedOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlatform().on(tokenPath, numbered(7200)...)
+		tokens := direct(t, p).AccessTokens()
+		if _, ok := tokens.Age(); ok {
+			t.Fatal("a token before anybody asked")
+		}
+		ctx, leave := context.WithCancel(t.Context())
+		left := make(chan error, 1)
+		go func() { _, err := tokens.Token(ctx); left <- err }()
+		synctest.Wait()
+		results := make(chan string, 50)
+		for range cap(results) {
+			go func() { got, _ := tokens.Token(t.Context()); results <- got }()
+		}
+		synctest.Wait()
+		leave() // the caller who began the fetch
+		wantErr(t, <-left, context.Canceled)
+		for range cap(results) {
+			wantToken(t, <-results, nil, "token-1")
+		}
+		wantCalls(t, p, tokenPath, 1)
+		time.Sleep(time.Minute)
+		if age, ok := tokens.Age(); !ok || age != time.Minute+time.Second {
+			t.Fatalf("got age %v, %v", age, ok)
+		}
+	})
+}
+
+func TestTokenIsRenewedEarlyWithoutWaiting(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlatform().on(tokenPath, numbered(7200)...)
+		tokens := direct(t, p).AccessTokens()
+		ask := func(want string) {
+			t.Helper()
+			started := time.Now()
+			got, err := tokens.Token(t.Context())
+			wantToken(t, got, err, want)
+			if took := time.Since(started); took > 0 && want != "token-1" {
+				t.Fatalf("the caller waited %v", took)
+			}
+		}
+		ask("token-1")
+		time.Sleep(7200*time.Second - 5*time.Minute - 2*time.Second)
+		ask("token-1") // a second too early to renew
+		synctest.Wait()
+		wantCalls(t, p, tokenPath, 1)
+		time.Sleep(time.Second)
+		for range 10 {
+			ask("token-1")
+		}
+		time.Sleep(2 * time.Second)
+		wantCalls(t, p, tokenPath, 2)
+		ask("token-2")
+	})
+}
+
+// Until WeChat itself replaces the token, early renewals bring the same one with
+// less to live: they are spaced.
+func TestTokenRenewalsAreSpaced(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlatform().on(tokenPath, numbered(200)...)
+		tokens := direct(t, p).AccessTokens()
+		for range 60 { // a minute of asking every second
+			_, err := tokens.Token(t.Context())
+			wantErr(t, err, nil)
+			time.Sleep(time.Second)
+		}
+		if got := p.count(tokenPath); got > 3 {
+			t.Fatalf("%d fetches in a minute", got)
+		}
+	})
+}
+
+func TestTokenIsFetchedAgainWhenItsLifeIsOver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlatform().on(tokenPath, numbered(7200)...)
+		tokens := direct(t, p).AccessTokens()
+		got, err := tokens.Token(t.Context())
+		wantToken(t, got, err, "token-1")
+		time.Sleep(2 * time.Hour)
+		got, err = tokens.Token(t.Context())
+		wantToken(t, got, err, "token-2")
+	})
+}
+
+func TestTokenLifeIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlatform().on(tokenPath, numbered(1<<40)...)
+		tokens := direct(t, p).AccessTokens()
+		_, err := tokens.Token(t.Context())
+		wantErr(t, err, nil)
+		time.Sleep(2 * time.Hour)
+		got, err := tokens.Token(t.Context())
+		wantToken(t, got, err, "token-2")
+	})
+}
+
+func TestInvalidate(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlatform().on(tokenPath, numbered(7200)...)
+		tokens := direct(t, p).AccessTokens()
+		tokens.Invalidate("")
+		got, err := tokens.Token(t.Context())
+		wantToken(t, got, err, "token-1")
+		tokens.Invalidate("token-0") // a slow caller's
+		got, err = tokens.Token(t.Context())
+		wantToken(t, got, err, "token-1")
+		tokens.Invalidate("token-1")
+		tokens.Invalidate("token-1")
+		got, err = tokens.Token(t.Context())
+		wantToken(t, got, err, "token-2")
+		tokens.Invalidate("token-1") // late
+		got, err = tokens.Token(t.Context())
+		wantToken(t, got, err, "token-2")
+		wantCalls(t, p, tokenPath, 2)
+	})
+}
+
+// WeChat refuses a token and hands out the very same: each refusal must not cost
+// another fetch.
+func TestInvalidateOfTheSameTokenIsNoStorm(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlatform().on(tokenPath, says(goodToken))
+		tokens := direct(t, p).AccessTokens()
+		for range 100 {
+			got, err := tokens.Token(t.Context())
+			wantToken(t, got, err, token)
+			tokens.Invalidate(got)
+		}
+		wantCalls(t, p, tokenPath, 2)
+		time.Sleep(6 * time.Second)
+		tokens.Invalidate(token)
+		got, err := tokens.Token(t.Context())
+		wantToken(t, got, err, token)
+		wantCalls(t, p, tokenPath, 3)
+	})
+}
+
+func TestTokenFailuresAreHeld(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		body string
+		err  error
+		hold time.Duration
+	}{
+		"misconfigured": {`{"errcode":40125}`, auth.ErrAppMisconfigured, 2 * time.Second},
+		"minute quota":  {`{"errcode":45011}`, auth.ErrRateLimited, time.Minute},
+		"daily quota":   {`{"errcode":45009}`, auth.ErrWeChatBusy, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newPlatform().on(tokenPath, says(row.body), says(goodToken))
+				tokens := direct(t, p).AccessTokens()
+				for range 10 {
+					_, err := tokens.Token(t.Context())
+					wantErr(t, err, row.err)
+				}
+				wantCalls(t, p, tokenPath, 1)
+				time.Sleep(row.hold - time.Millisecond)
+				_, err := tokens.Token(t.Context())
+				wantErr(t, err, row.err)
+				time.Sleep(time.Millisecond)
+				got, err := tokens.Token(t.Context())
+				wantToken(t, got, err, token)
+			})
+		})
+	}
+}
+
+func TestTokenIsRetriedOnce(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		first http.HandlerFunc
+		err   error
+		calls int
+	}{
+		"busy":    {first: says(`{"errcode":-1}`), calls: 2},
+		"HTML":    {first: says(`<html>`), calls: 2},
+		"timeout": {first: hangs, err: auth.ErrWeChatTimeout, calls: 1},
+		"secret":  {first: says(`{"errcode":40125}`), err: auth.ErrAppMisconfigured, calls: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newPlatform().on(tokenPath, row.first, says(goodToken))
+				_, err := direct(t, p).AccessTokens().Token(t.Context())
+				wantErr(t, err, row.err)
+				wantCalls(t, p, tokenPath, row.calls)
+			})
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlatform().on(tokenPath, says(`{"errcode":-1}`))
+		_, err := direct(t, p).AccessTokens().Token(t.Context())
+		wantErr(t, err, auth.ErrWeChatBusy)
+		wantCalls(t, p, tokenPath, 2)
+	})
+}
+
+// A renewal that fails leaves the token that still works alone.
+func TestTokenSurvivesAFailedRenewal(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlatform().on(tokenPath, says(goodToken), says(`{"errcode":40125}`))
+		tokens := direct(t, p).AccessTokens()
+		_, err := tokens.Token(t.Context())
+		wantErr(t, err, nil)
+		time.Sleep(2*time.Hour - time.Minute)
+		for range 59 {
+			got, err := tokens.Token(t.Context())
+			wantToken(t, got, err, token)
+			time.Sleep(time.Second)
+		}
+		if got := p.count(tokenPath); got > 3 {
+			t.Fatalf("%d fetches in a minute", got)
+		}
+		time.Sleep(time.Second)
+		_, err = tokens.Token(t.Context())
+		wantErr(t, err, auth.ErrAppMisconfigured)
+	})
+}
+
+func TestCloseEndsTheFetch(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := direct(t, newPlatform().on(tokenPath, hangs))
+		failed := make(chan error, 1)
+		go func() { _, err := client.AccessTokens().Token(t.Context()); failed <- err }()
+		synctest.Wait()
+		client.Close()
+		if err := <-failed; !errors.Is(err, auth.ErrWeChatTimeout) {
+			t.Fatalf("got %v", err)
+		}
+		time.Sleep(time.Hour)
+		_, err := client.AccessTokens().Token(t.Context())
+		wantErr(t, err, auth.ErrWeChatUnreachable)
+	})
+}

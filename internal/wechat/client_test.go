@@ -1,0 +1,168 @@
+package wechat_test
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat"
+)
+
+func TestNewRefuses(t *testing.T) {
+	t.Parallel()
+	for name, cfg := range map[string]wechat.Config{
+		"no appid":      {Secret: "s"},
+		"odd appid":     {AppID: "wx 1", Secret: "s"},
+		"no secret":     {AppID: app},
+		"negative age":  {AppID: app, Secret: "s", Watermark: -1},
+		"api a path":    {AppID: app, Secret: "s", API: "/SECRET"},
+		"api ftp":       {AppID: app, Secret: "s", API: "ftp://SECRET"},
+		"api no host":   {AppID: app, Secret: "s", API: "https:///SECRET"},
+		"api a query":   {AppID: app, Secret: "s", API: "https://a/?key=SECRET"},
+		"api no URL":    {AppID: app, Secret: "s", API: "https://SECRET\x7f"},
+		"api fragments": {AppID: app, Secret: "s", API: "https://a/#SECRET"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := wechat.New(cfg)
+			wantErr(t, err, auth.ErrAppMisconfigured)
+		})
+	}
+}
+
+func TestNewDefaultsToWeChat(t *testing.T) {
+	t.Parallel()
+	var asked string
+	client := mustClient(t, wechat.Config{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+		asked = r.URL.Scheme + "://" + r.URL.Host + r.URL.Path
+		return nil, io.EOF
+	})})
+	_, err := client.Exchange(t.Context(), code)
+	wantErr(t, err, auth.ErrWeChatUnreachable)
+	if asked != "https://api.weixin.qq.com/sns/jscode2session" {
+		t.Fatalf("asked %s", asked)
+	}
+}
+
+func TestAPIMayHaveAPath(t *testing.T) {
+	t.Parallel()
+	p := newPlatform().on("/proxy"+loginPath, says(goodLogin))
+	server := httptest.NewServer(p)
+	t.Cleanup(server.Close)
+	_, err := mustClient(t, wechat.Config{API: server.URL + "/proxy/"}).Exchange(t.Context(), code)
+	wantErr(t, err, nil)
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// errReader is a body that ends in an error.
+type errReader struct{ err error }
+
+func (r errReader) Read([]byte) (int, error) { return 0, r.err }
+
+// However net/http fails, the error has its class and none of the request: these
+// quote the URL, as some of the standard library's and any proxy's may.
+func TestTransportErrors(t *testing.T) {
+	t.Parallel()
+	const leak = "https://api.weixin.qq.com/sns/jscode2session?secret=SECRET"
+	inURL := func(err error) error { return &url.Error{Op: "Get", URL: leak, Err: err} }
+	for name, row := range map[string]struct {
+		err, body error
+		want      error
+		says      string
+	}{
+		"refused":          {err: inURL(&net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}), want: auth.ErrWeChatUnreachable, says: "connection refused"},
+		"reset":            {err: inURL(&net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}), want: auth.ErrWeChatUnreachable, says: "reset"},
+		"DNS":              {err: inURL(&net.DNSError{Err: "no such host", Name: "api.weixin.qq.com", IsNotFound: true}), want: auth.ErrWeChatUnreachable, says: "no such host"},
+		"DNS timeout":      {err: inURL(&net.DNSError{Err: "timeout", Name: "api.weixin.qq.com", IsTimeout: true}), want: auth.ErrWeChatTimeout, says: "api.weixin.qq.com"},
+		"dial timeout":     {err: inURL(&net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}), want: auth.ErrWeChatTimeout, says: "timeout"},
+		"certificate":      {err: inURL(x509.UnknownAuthorityError{}), want: auth.ErrWeChatUnreachable, says: "no HTTP answer"},
+		"EOF":              {err: inURL(io.EOF), want: auth.ErrWeChatUnreachable, says: "closed"},
+		"malformed":        {err: errors.New("malformed HTTP response " + leak), want: auth.ErrWeChatUnreachable, says: "no HTTP answer"},
+		"truncated body":   {body: io.ErrUnexpectedEOF, want: auth.ErrWeChatUnreadable, says: "closed"},
+		"body reset":       {body: &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}, want: auth.ErrWeChatUnreadable, says: "reset"},
+		"body odd":         {body: errors.New(leak), want: auth.ErrWeChatUnreadable, says: "no HTTP answer"},
+		"body too slow":    {body: context.DeadlineExceeded, want: auth.ErrWeChatTimeout},
+		"body I/O timeout": {body: &net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}, want: auth.ErrWeChatTimeout},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := mustClient(t, wechat.Config{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+				if row.err != nil {
+					return nil, row.err
+				}
+				return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(errReader{row.body})}, nil
+			})})
+			_, err := client.Exchange(t.Context(), code)
+			wantErr(t, err, row.want)
+			if !strings.Contains(err.Error(), row.says) {
+				t.Fatalf("got %v, want it to say %q", err, row.says)
+			}
+			_, err = client.PhoneNumber(t.Context(), code, openid)
+			wantErr(t, err, row.want)
+		})
+	}
+}
+
+func TestUntrustedCertificate(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewTLSServer(newPlatform().on(loginPath, says(goodLogin)))
+	server.Config.ErrorLog = nil
+	t.Cleanup(server.Close)
+	_, err := mustClient(t, wechat.Config{API: server.URL}).Exchange(t.Context(), code)
+	wantErr(t, err, auth.ErrWeChatUnreachable)
+	if !strings.Contains(err.Error(), "certificate not trusted") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestConnectionsAreReused(t *testing.T) {
+	t.Parallel()
+	remotes := map[string]bool{}
+	p := newPlatform().on(loginPath, func(w http.ResponseWriter, r *http.Request) {
+		remotes[r.RemoteAddr] = true
+		says(goodLogin)(w, r)
+	})
+	client := dial(t, p)
+	for range 5 {
+		_, err := client.Exchange(t.Context(), code)
+		wantErr(t, err, nil)
+	}
+	if len(remotes) != 1 {
+		t.Fatalf("%d connections for 5 calls", len(remotes))
+	}
+}
+
+// A body that trickles in is cut off by the deadline of the whole call.
+func TestSlowBody(t *testing.T) {
+	t.Parallel()
+	started := time.Now()
+	p := newPlatform().on(loginPath, func(w http.ResponseWriter, r *http.Request) {
+		for r.Context().Err() == nil {
+			_, _ = io.WriteString(w, " ")
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-r.Context().Done():
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	})
+	_, err := dial(t, p).Exchange(t.Context(), code)
+	wantErr(t, err, auth.ErrWeChatTimeout)
+	if took := time.Since(started); took < 4*time.Second || took > 10*time.Second {
+		t.Fatalf("took %v", took)
+	}
+}

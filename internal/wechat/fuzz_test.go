@@ -1,0 +1,128 @@
+package wechat_test
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat"
+)
+
+// openSeed is one input of FuzzOpen, as testdata/opendata/*.json has it.
+type openSeed struct {
+	Keys          []string `json:"session_keys"`
+	EncryptedData string   `json:"encrypted_data"`
+	IV            string   `json:"iv"`
+	RawData       string   `json:"raw_data"`
+	Signature     string   `json:"signature"`
+	Class         string   `json:"class"` // the sentinel's text; empty when it opens
+}
+
+// seeds fails when there are none: a fuzz target without seeds passes everything.
+func seeds(t testing.TB) map[string]openSeed {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join("testdata", "opendata", "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(paths) == 0 {
+		t.Fatal("no seeds in testdata/opendata")
+	}
+	all := map[string]openSeed{}
+	for _, path := range paths {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var seed openSeed
+		if err := json.Unmarshal(raw, &seed); err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		all[filepath.Base(path)] = seed
+	}
+	return all
+}
+
+func (s openSeed) data() auth.OpenData {
+	return auth.OpenData{EncryptedData: s.EncryptedData, IV: s.IV, RawData: s.RawData, Signature: s.Signature}
+}
+
+// The seeds reach every outcome that Open has; otherwise the fuzzer would begin
+// in front of a closed door.
+func TestSeeds(t *testing.T) {
+	t.Parallel()
+	client := aged(t)
+	reached := map[string]bool{}
+	for name, seed := range seeds(t) {
+		_, err := client.Open(keys(seed.Keys...), seed.data())
+		if got := openClass(t, err); got != seed.Class {
+			t.Errorf("%s: got %v, want %q", name, err, seed.Class)
+		}
+		reached[seed.Class] = true
+	}
+	for _, class := range append(openClasses, nil) {
+		if !reached[text(class)] {
+			t.Errorf("no seed for %q", text(class))
+		}
+	}
+}
+
+// FuzzOpen: whatever a client sends, Open does not panic, and answers data or one
+// of the four errors that it documents.
+func FuzzOpen(f *testing.F) {
+	for _, seed := range seeds(f) {
+		key := ""
+		if len(seed.Keys) > 0 {
+			key = seed.Keys[0]
+		}
+		f.Add(key, seed.EncryptedData, seed.IV, seed.RawData, seed.Signature)
+	}
+	client := aged(f)
+	f.Fuzz(func(t *testing.T, key, encrypted, iv, raw, signature string) {
+		opened, err := client.Open(keys(key, sampleKey), auth.OpenData{
+			EncryptedData: encrypted, IV: iv, RawData: raw, Signature: signature,
+		})
+		openClass(t, err)
+		if err == nil && !json.Valid(opened.JSON) {
+			t.Fatalf("opened what is no JSON: %q", opened.JSON)
+		}
+		if err != nil && (opened.JSON != nil || opened.Phone != nil || opened.OpenID != "") {
+			t.Fatalf("data beside an error: %+v", opened)
+		}
+	})
+}
+
+// aged opens data of the published sample's app that is an hour old at most.
+func aged(t testing.TB) *wechat.Client {
+	t.Helper()
+	return mustClient(t, wechat.Config{AppID: sampleApp, Watermark: time.Hour, Now: func() time.Time { return now }})
+}
+
+var openClasses = []error{
+	auth.ErrInvalidRequest, auth.ErrDecryptFailed, auth.ErrWatermarkMismatch, auth.ErrWatermarkStale,
+}
+
+func openClass(t testing.TB, err error) string {
+	t.Helper()
+	if err == nil {
+		return ""
+	}
+	for _, class := range openClasses {
+		if errors.Is(err, class) {
+			return class.Error()
+		}
+	}
+	t.Fatalf("an error that Open does not document: %v", err)
+	return ""
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}

@@ -1,0 +1,181 @@
+package wechat_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat"
+)
+
+func TestBreaker(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		answer http.HandlerFunc
+		class  error
+		opens  bool
+	}{
+		"busy":          {says(`{"errcode":-1}`), auth.ErrWeChatBusy, true},
+		"HTML":          {says(`<html>`), auth.ErrWeChatUnreadable, true},
+		"timeout":       {hangs, auth.ErrWeChatTimeout, true},
+		"no openid":     {says(`{}`), auth.ErrWeChatUnreadable, true},
+		"bad code":      {says(`{"errcode":40029}`), auth.ErrInvalidCode, false},
+		"used code":     {says(`{"errcode":40163}`), auth.ErrCodeUsed, false},
+		"quota":         {says(`{"errcode":45011}`), auth.ErrRateLimited, false},
+		"misconfigured": {says(`{"errcode":40125}`), auth.ErrAppMisconfigured, false},
+		"unknown":       {says(`{"errcode":12345}`), auth.ErrWeChatUnreadable, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				p := newPlatform().on(loginPath, row.answer)
+				client := direct(t, p)
+				for i := range 10 {
+					_, err := client.Exchange(t.Context(), fmt.Sprint(i))
+					wantErr(t, err, row.class)
+				}
+				if opened := client.Breaker() == "open"; opened != row.opens {
+					t.Fatalf("the breaker is %s", client.Breaker())
+				}
+			})
+		})
+	}
+}
+
+func TestBreakerOpenRefusesAtOnceAndRecovers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var plays []http.HandlerFunc
+		for range 11 {
+			plays = append(plays, says("<html>"))
+		}
+		p := newPlatform().on(loginPath, append(plays, says(goodLogin))...).on(tokenPath, says(goodToken))
+		client := direct(t, p)
+		for i := range 10 {
+			_, err := client.Exchange(t.Context(), fmt.Sprint(i))
+			wantErr(t, err, auth.ErrWeChatUnreadable)
+		}
+		started := time.Now()
+		_, err := client.Exchange(t.Context(), code)
+		wantErr(t, err, auth.ErrWeChatUnreachable)
+		var refusal *auth.PlatformError
+		if !errors.As(err, &refusal) || refusal.Code != 0 || refusal.RetryAfter != 5*time.Second {
+			t.Fatalf("got %+v", refusal)
+		}
+		_, err = client.PhoneNumber(t.Context(), code, openid) // the app's, not the endpoint's
+		wantErr(t, err, auth.ErrWeChatUnreachable)
+		if time.Since(started) != 0 {
+			t.Fatal("the refusal took time")
+		}
+		wantCalls(t, p, loginPath, 10)
+		wantCalls(t, p, tokenPath, 0)
+
+		time.Sleep(5*time.Second + time.Millisecond)
+		_, err = client.Exchange(t.Context(), code) // the trial fails
+		wantErr(t, err, auth.ErrWeChatUnreadable)
+		_, err = client.Exchange(t.Context(), code)
+		wantErr(t, err, auth.ErrWeChatUnreachable)
+		wantCalls(t, p, loginPath, 11)
+		time.Sleep(5*time.Second + time.Millisecond)
+		_, err = client.Exchange(t.Context(), code) // and succeeds
+		wantErr(t, err, nil)
+		if client.Breaker() != "closed" {
+			t.Fatalf("the breaker is %s", client.Breaker())
+		}
+	})
+}
+
+// Clients who hang up say nothing about WeChat.
+func TestBreakerIgnoresCallersWhoLeave(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlatform().on(tokenPath, says(goodToken)).on(phonePath, hangs)
+		client := direct(t, p)
+		for range 20 {
+			_, err := client.PhoneNumber(within(t, time.Second), code, openid)
+			wantErr(t, err, auth.ErrWeChatTimeout)
+		}
+		if client.Breaker() != "closed" {
+			t.Fatalf("the breaker is %s", client.Breaker())
+		}
+	})
+}
+
+func TestInFlightIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		p := newPlatform().on(loginPath, func(w http.ResponseWriter, r *http.Request) {
+			select {
+			case <-release:
+			case <-r.Context().Done():
+			}
+			says(goodLogin)(w, r)
+		})
+		client := direct(t, p)
+		var callers sync.WaitGroup
+		for i := range 256 {
+			callers.Go(func() {
+				_, err := client.Exchange(t.Context(), fmt.Sprint(i))
+				wantNoErr(t, err)
+			})
+		}
+		synctest.Wait()
+		_, err := client.Exchange(t.Context(), "another")
+		wantErr(t, err, auth.ErrWeChatBusy)
+		var refusal *auth.PlatformError
+		if !errors.As(err, &refusal) || refusal.Code != 0 || refusal.RetryAfter != time.Second {
+			t.Fatalf("got %+v", refusal)
+		}
+		close(release)
+		callers.Wait()
+		wantCalls(t, p, loginPath, 256)
+		_, err = client.Exchange(t.Context(), "another")
+		wantErr(t, err, nil)
+	})
+}
+
+// wantNoErr is for goroutines, which may not end the test.
+func wantNoErr(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestObserve(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var calls []wechat.Call
+		p := newPlatform().on(tokenPath, says(`{"errcode":-1}`), says(goodToken)).on(phonePath, says(`{"errcode":40029}`)).
+			on(loginPath, says("<html>"))
+		client := mustClient(t, wechat.Config{API: "http://wechat.invalid", Transport: p, Observe: func(c wechat.Call) {
+			mu.Lock()
+			defer mu.Unlock()
+			c.Duration = 0
+			calls = append(calls, c)
+		}})
+		_, _ = client.PhoneNumber(t.Context(), code, openid)
+		for range 11 {
+			_, _ = client.Exchange(t.Context(), code)
+		}
+		want := []wechat.Call{
+			{Name: wechat.CallToken, Class: auth.ErrWeChatBusy, ErrCode: -1, Sent: true},
+			{Name: wechat.CallToken, Sent: true},
+			{Name: wechat.CallPhone, Class: auth.ErrInvalidPhoneCode, ErrCode: 40029, Sent: true},
+		}
+		for range 10 {
+			want = append(want, wechat.Call{Name: wechat.CallLogin, Class: auth.ErrWeChatUnreadable, Sent: true})
+		}
+		want = append(want, wechat.Call{Name: wechat.CallLogin, Class: auth.ErrWeChatUnreachable})
+		if fmt.Sprint(calls) != fmt.Sprint(want) {
+			t.Fatalf("got  %v\nwant %v", calls, want)
+		}
+	})
+}

@@ -1,0 +1,189 @@
+package wechat_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+func TestPhoneNumber(t *testing.T) {
+	t.Parallel()
+	p := newPlatform().on(tokenPath, says(goodToken)).on(phonePath, func(w http.ResponseWriter, r *http.Request) {
+		var body map[string]any
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			t.Error(err)
+		}
+		if r.Method != http.MethodPost || r.URL.Query().Get("access_token") != token || len(r.URL.Query()) != 1 ||
+			len(body) != 2 || body["code"] != code || body["openid"] != string(openid) {
+			t.Errorf("got %s %s %v", r.Method, r.URL, body)
+		}
+		says(goodPhone)(w, r)
+	})
+	client := dial(t, p)
+	for range 3 {
+		got, err := client.PhoneNumber(t.Context(), code, openid)
+		wantErr(t, err, nil)
+		want := auth.Phone{
+			PhoneNumber: "13580006666", PurePhoneNumber: "13580006666", CountryCode: "86",
+			Watermark: auth.Watermark{AppID: app, Timestamp: 1637744274},
+		}
+		if got != want {
+			t.Fatalf("got %+v", got)
+		}
+	}
+	wantCalls(t, p, tokenPath, 1)
+	wantCalls(t, p, phonePath, 3)
+}
+
+func TestPhoneNumberRefusesBeforeAsking(t *testing.T) {
+	t.Parallel()
+	p := newPlatform().on(tokenPath, says(goodToken)).on(phonePath, says(goodPhone))
+	client := dial(t, p)
+	for _, row := range []struct {
+		code string
+		who  auth.OpenID
+	}{{"", openid}, {"a b", openid}, {code, ""}, {code, "o 1"}} {
+		_, err := client.PhoneNumber(t.Context(), row.code, row.who)
+		wantErr(t, err, auth.ErrInvalidRequest)
+	}
+	wantCalls(t, p, tokenPath, 0)
+	wantCalls(t, p, phonePath, 0)
+}
+
+func TestPhoneNumberAnswers(t *testing.T) {
+	t.Parallel()
+	change := func(old, new string) string { return strings.Replace(goodPhone, old, new, 1) }
+	for name, row := range map[string]struct {
+		body string
+		err  error
+	}{
+		"country a number":  {change(`"86"`, `86`), nil},
+		"foreign":           {change(`"phoneNumber":"135`, `"phoneNumber":"86135`), nil},
+		"code bad":          {`{"errcode":40029,"errmsg":"code SECRETcode&0001"}`, auth.ErrInvalidPhoneCode},
+		"code of an app":    {`{"errcode":40013}`, auth.ErrInvalidPhoneCode},
+		"code used":         {`{"errcode":40163}`, auth.ErrInvalidPhoneCode},
+		"busy":              {`{"errcode":-1}`, auth.ErrWeChatBusy},
+		"minute quota":      {`{"errcode":45011}`, auth.ErrRateLimited},
+		"not permitted":     {`{"errcode":48001}`, auth.ErrAppMisconfigured},
+		"unknown":           {`{"errcode":12345,"errmsg":"token SECRETtoken-1"}`, auth.ErrWeChatUnreadable},
+		"empty":             {``, auth.ErrWeChatUnreadable},
+		"no phone_info":     {`{"errcode":0}`, auth.ErrWeChatUnreadable},
+		"no number":         {change(`"purePhoneNumber":"13580006666"`, `"purePhoneNumber":""`), auth.ErrWeChatUnreadable},
+		"two stories":       {change(`"phoneNumber":"13580006666"`, `"phoneNumber":"13580006667"`), auth.ErrWeChatUnreadable},
+		"country missing":   {change(`"countryCode":"86",`, ``), auth.ErrWeChatUnreadable},
+		"country a word":    {change(`"86"`, `"CN"`), auth.ErrWeChatUnreadable},
+		"no watermark":      {change(`"watermark"`, `"mark"`), auth.ErrWeChatUnreadable},
+		"another app's":     {change(string(app), "wxother"), auth.ErrWatermarkMismatch},
+		"an appid with 0x0": {change(string(app), `wx\u0000`), auth.ErrWatermarkMismatch},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlatform().on(tokenPath, says(goodToken)).on(phonePath, says(row.body))
+			got, err := dial(t, p).PhoneNumber(t.Context(), code, openid)
+			wantErr(t, err, row.err)
+			if row.err != nil && got != (auth.Phone{}) {
+				t.Fatalf("a number beside the error: %+v", got)
+			}
+			wantCalls(t, p, phonePath, 1)
+		})
+	}
+}
+
+func TestPhoneNumberWithAStaleToken(t *testing.T) {
+	t.Parallel()
+	for _, stale := range []string{"40001", "40014", "42001", `"42001"`} {
+		t.Run(stale, func(t *testing.T) {
+			t.Parallel()
+			p := newPlatform().
+				on(tokenPath, says(goodToken), says(`{"access_token":"SECRETtoken-2","expires_in":7200}`)).
+				on(phonePath, says(`{"errcode":`+stale+`,"errmsg":"invalid credential"}`), func(w http.ResponseWriter, r *http.Request) {
+					if got := r.URL.Query().Get("access_token"); got != "SECRETtoken-2" {
+						t.Errorf("called again with %q", got)
+					}
+					says(goodPhone)(w, r)
+				})
+			_, err := dial(t, p).PhoneNumber(t.Context(), code, openid)
+			wantErr(t, err, nil)
+			wantCalls(t, p, tokenPath, 2)
+			wantCalls(t, p, phonePath, 2)
+		})
+	}
+	t.Run("for ever", func(t *testing.T) {
+		t.Parallel()
+		p := newPlatform().on(tokenPath, says(goodToken)).on(phonePath, says(`{"errcode":40001}`))
+		_, err := dial(t, p).PhoneNumber(t.Context(), code, openid)
+		wantErr(t, err, auth.ErrWeChatBusy)
+		wantCalls(t, p, tokenPath, 2)
+		wantCalls(t, p, phonePath, 2)
+	})
+	t.Run("and no other", func(t *testing.T) {
+		t.Parallel()
+		p := newPlatform().on(tokenPath, says(goodToken), says(`{"errcode":40125}`)).on(phonePath, says(`{"errcode":40001}`))
+		_, err := dial(t, p).PhoneNumber(t.Context(), code, openid)
+		wantErr(t, err, auth.ErrAppMisconfigured)
+		wantCalls(t, p, phonePath, 1)
+	})
+}
+
+func TestPhoneNumberTimeout(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlatform().on(tokenPath, says(goodToken)).on(phonePath, hangs)
+		_, err := direct(t, p).PhoneNumber(t.Context(), code, openid)
+		wantErr(t, err, auth.ErrWeChatTimeout)
+		wantCalls(t, p, phonePath, 1)
+	})
+}
+
+func TestOpenPhone(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		fields string
+		want   *auth.Phone
+	}{
+		"documented": {
+			`"phoneNumber":"13580006666","purePhoneNumber":"13580006666","countryCode":"86"`,
+			&auth.Phone{PhoneNumber: "13580006666", PurePhoneNumber: "13580006666", CountryCode: "86"},
+		},
+		"foreign": {
+			`"phoneNumber":"85251234567","purePhoneNumber":"51234567","countryCode":"852"`,
+			&auth.Phone{PhoneNumber: "85251234567", PurePhoneNumber: "51234567", CountryCode: "852"},
+		},
+		"foreign with +": {
+			`"phoneNumber":"+852-51234567","purePhoneNumber":"51234567","countryCode":852`,
+			&auth.Phone{PhoneNumber: "+852-51234567", PurePhoneNumber: "51234567", CountryCode: "852"},
+		},
+		"another number":       {`"phoneNumber":"13580006667","purePhoneNumber":"13580006666","countryCode":"86"`, nil},
+		"another country":      {`"phoneNumber":"85251234567","purePhoneNumber":"51234567","countryCode":"86"`, nil},
+		"letters":              {`"phoneNumber":"1358000666a","purePhoneNumber":"1358000666a","countryCode":"86"`, nil},
+		"wide digits":          {`"phoneNumber":"１３５８","purePhoneNumber":"１３５８","countryCode":"86"`, nil},
+		"pure with +":          {`"phoneNumber":"+8613580006666","purePhoneNumber":"+8613580006666","countryCode":"86"`, nil},
+		"country with +":       {`"phoneNumber":"13580006666","purePhoneNumber":"13580006666","countryCode":"+86"`, nil},
+		"country a fraction":   {`"phoneNumber":"13580006666","purePhoneNumber":"13580006666","countryCode":8.6`, nil},
+		"country null":         {`"phoneNumber":"13580006666","purePhoneNumber":"13580006666","countryCode":null`, nil},
+		"no country":           {`"phoneNumber":"13580006666","purePhoneNumber":"13580006666"`, nil},
+		"no phoneNumber":       {`"purePhoneNumber":"13580006666","countryCode":"86"`, nil},
+		"no purePhoneNumber":   {`"phoneNumber":"13580006666","countryCode":"86"`, nil},
+		"too short":            {`"phoneNumber":"123","purePhoneNumber":"123","countryCode":"86"`, nil},
+		"too long for E.164":   {`"phoneNumber":"12345678901234","purePhoneNumber":"12345678901234","countryCode":"86"`, nil},
+		"number a JSON number": {`"phoneNumber":13580006666,"purePhoneNumber":13580006666,"countryCode":"86"`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			opened, err := opener(t).Open(keys(key64), sealed(t, `{`+row.fields+`,`+mark+`}`))
+			if row.want == nil {
+				wantErr(t, err, auth.ErrDecryptFailed)
+				return
+			}
+			wantErr(t, err, nil)
+			row.want.Watermark = auth.Watermark{AppID: sampleApp, Timestamp: 1477314187}
+			if opened.Phone == nil || *opened.Phone != *row.want {
+				t.Fatalf("got %+v, want %+v", opened.Phone, row.want)
+			}
+		})
+	}
+}

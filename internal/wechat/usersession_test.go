@@ -1,0 +1,114 @@
+package wechat_test
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+const (
+	// sampleUserSignature is wechat-api.md section 2.3's, for sampleKey.
+	sampleUserSignature = "7154f9f8b4b76b92f541cbf0e37d48840fa06e5e42da92a6f80168a1516a4735"
+	newKey              = "HyVFkGl5F5OQWJZZaNzBBg=="
+	goodReset           = `{"errcode":0,"errmsg":"ok","openid":"oABCDEFGHIJKLMNOPQRSTUVWXYZ0","session_key":"` + newKey + `"}`
+)
+
+// signed answers when the request is what WeChat documents.
+func signed(t *testing.T, body string) http.HandlerFunc {
+	t.Helper()
+	return func(w http.ResponseWriter, r *http.Request) {
+		query := r.URL.Query()
+		if r.Method != http.MethodGet || len(query) != 4 || query.Get("access_token") != token ||
+			query.Get("openid") != string(openid) || query.Get("signature") != sampleUserSignature ||
+			query.Get("sig_method") != "hmac_sha256" {
+			t.Errorf("got %s %v", r.Method, query)
+		}
+		says(body)(w, r)
+	}
+}
+
+func TestCheckSession(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		body string
+		err  error
+	}{
+		"valid":           {`{"errcode":0,"errmsg":"ok"}`, nil},
+		"valid, string":   {`{"errcode":"0","errmsg":"ok"}`, nil},
+		"another key":     {`{"errcode":87009,"errmsg":"signature ` + sampleUserSignature + `"}`, auth.ErrSessionStale},
+		"no key":          {`{"errcode":87007}`, auth.ErrSessionStale},
+		"bad method":      {`{"errcode":87008}`, auth.ErrSessionStale},
+		"another app's":   {`{"errcode":40013}`, auth.ErrAppMisconfigured},
+		"empty object":    {`{}`, auth.ErrWeChatUnreadable},
+		"null":            {`null`, auth.ErrWeChatUnreadable},
+		"errcode null":    {`{"errcode":null}`, auth.ErrWeChatUnreadable},
+		"not about users": {`{"errcode":48001}`, auth.ErrAppMisconfigured},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlatform().on(tokenPath, says(goodToken)).on(checkPath, signed(t, row.body))
+			err := dial(t, p).CheckSession(t.Context(), openid, auth.SessionKey{Key: sampleKey})
+			wantErr(t, err, row.err)
+		})
+	}
+}
+
+func TestCheckSessionIsRetriedOnce(t *testing.T) {
+	t.Parallel()
+	for _, first := range []string{`{"errcode":-1}`, `<html>`, ``} {
+		synctest.Test(t, func(t *testing.T) {
+			p := newPlatform().on(tokenPath, says(goodToken)).on(checkPath, says(first), signed(t, `{"errcode":0}`))
+			wantErr(t, direct(t, p).CheckSession(t.Context(), openid, auth.SessionKey{Key: sampleKey}), nil)
+			wantCalls(t, p, checkPath, 2)
+		})
+	}
+}
+
+func TestCheckSessionWithAStaleToken(t *testing.T) {
+	t.Parallel()
+	p := newPlatform().on(tokenPath, says(goodToken)).on(checkPath, says(`{"errcode":42001}`), says(`{"errcode":0}`))
+	wantErr(t, dial(t, p).CheckSession(t.Context(), openid, auth.SessionKey{Key: sampleKey}), nil)
+	wantCalls(t, p, tokenPath, 2)
+	wantCalls(t, p, checkPath, 2)
+}
+
+func TestResetSessionKey(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		body string
+		err  error
+	}{
+		"reset":         {goodReset, nil},
+		"gone":          {`{"errcode":87007}`, auth.ErrSessionStale},
+		"busy":          {`{"errcode":-1}`, auth.ErrWeChatBusy},
+		"arguments":     {`{"errcode":40097}`, auth.ErrInvalidRequest},
+		"no key":        {`{"errcode":0,"openid":"` + string(openid) + `"}`, auth.ErrWeChatUnreadable},
+		"somebody else": {`{"errcode":0,"openid":"o2","session_key":"` + newKey + `"}`, auth.ErrWeChatUnreadable},
+		"empty":         {``, auth.ErrWeChatUnreadable},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlatform().on(tokenPath, says(goodToken)).on(resetPath, signed(t, row.body))
+			got, err := dial(t, p).ResetSessionKey(t.Context(), openid, auth.SessionKey{Key: sampleKey})
+			wantErr(t, err, row.err)
+			if err == nil && (got.Key != newKey || got.ObtainedAt.IsZero()) || err != nil && got != (auth.SessionKey{}) {
+				t.Fatalf("got %+v", got)
+			}
+			wantCalls(t, p, resetPath, 1)
+		})
+	}
+}
+
+func TestUserSessionsRefuseBeforeAsking(t *testing.T) {
+	t.Parallel()
+	p := newPlatform().on(tokenPath, says(goodToken))
+	client := dial(t, p)
+	wantErr(t, client.CheckSession(t.Context(), "", auth.SessionKey{Key: sampleKey}), auth.ErrInvalidRequest)
+	wantErr(t, client.CheckSession(t.Context(), openid, auth.SessionKey{}), auth.ErrInvalidRequest)
+	_, err := client.ResetSessionKey(t.Context(), "o 1", auth.SessionKey{Key: sampleKey})
+	wantErr(t, err, auth.ErrInvalidRequest)
+	wantCalls(t, p, checkPath, 0)
+	wantCalls(t, p, resetPath, 0)
+}
