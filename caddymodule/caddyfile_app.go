@@ -5,6 +5,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/wxgate/wxgate/internal/token"
 )
 
 func init() {
@@ -71,6 +73,9 @@ func (a *App) parseApp(d *caddyfile.Dispenser) error {
 	if len(args) == 0 || len(args) > 2 {
 		return d.ArgErr()
 	}
+	if err := refuseEmpty(d, args); err != nil {
+		return err
+	}
 	for _, other := range a.MiniPrograms {
 		if other.AppID == args[0] {
 			return d.Errf("app %s stands twice", args[0])
@@ -128,7 +133,7 @@ func (a *App) parseStore(d *caddyfile.Dispenser) error {
 	default:
 		return d.Errf("store %q is not one of bolt, memory", args[0])
 	}
-	return nil
+	return refuseEmpty(d, args)
 }
 
 func (a *App) parseToken(d *caddyfile.Dispenser) error {
@@ -143,12 +148,17 @@ func (a *App) parseToken(d *caddyfile.Dispenser) error {
 	return words{d: d, known: map[string]func() error{
 		"issuer":   one(d, &t.Issuer),
 		"audience": many(d, &t.Audience),
-		"alg":      one(d, &t.Alg),
+		"alg":      checked(d, &t.Alg, checkAlg),
 		"key":      one(d, &t.Key),
 		"access":   positive(d, &t.Access),
 		"rotate":   positive(d, &t.Rotate),
 		"refresh":  func() error { return t.parseRefresh(d) },
 	}}.block()
+}
+
+func checkAlg(alg string) error {
+	_, err := token.ParseAlg(alg)
+	return err
 }
 
 func (t *TokenConfig) parseRefresh(d *caddyfile.Dispenser) error {

@@ -138,19 +138,22 @@ func (n *HeaderNames) parse(d *caddyfile.Dispenser) error {
 		return d.ArgErr()
 	}
 	err := words{d: d, known: map[string]func() error{
-		"openid":  one(d, &n.OpenID),
-		"unionid": one(d, &n.UnionID),
-		"appid":   one(d, &n.AppID),
-		"source":  one(d, &n.Source),
-		"session": one(d, &n.Session),
-		"phone":   one(d, &n.Phone),
+		"openid":  checked(d, &n.OpenID, checkHeaderName),
+		"unionid": checked(d, &n.UnionID, checkHeaderName),
+		"appid":   checked(d, &n.AppID, checkHeaderName),
+		"source":  checked(d, &n.Source, checkHeaderName),
+		"session": checked(d, &n.Session, checkHeaderName),
+		"phone":   checked(d, &n.Phone, checkHeaderName),
 		"assertion": func() error {
 			args := d.RemainingArgs()
 			if len(args) != 2 {
 				return d.Err("write assertion <header name> <audience>")
 			}
 			n.Assertion, n.AssertionAudience = args[0], args[1]
-			return nil
+			if err := checkHeaderName(n.Assertion); err != nil {
+				return d.WrapErr(err)
+			}
+			return refuseEmpty(d, args)
 		},
 	}}.block()
 	if err != nil {
@@ -169,7 +172,17 @@ func (h *Handler) parseCORS(d *caddyfile.Dispenser) error {
 	c := new(CORS)
 	h.CORS = c
 	err := words{d: d, known: map[string]func() error{
-		"origins": many(d, &c.Origins),
+		"origins": func() error {
+			if err := many(d, &c.Origins)(); err != nil {
+				return err
+			}
+			for _, origin := range c.Origins {
+				if err := checkOrigin(origin); err != nil {
+					return d.WrapErr(err)
+				}
+			}
+			return nil
+		},
 		"headers": many(d, &c.Headers),
 		"methods": many(d, &c.Methods),
 		"max_age": positive(d, &c.MaxAge),

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -20,11 +21,12 @@ type words struct {
 // block reads the words of the block that follows the dispenser's current token.
 func (w words) block() error {
 	seen := make(map[string]bool)
+	word := "the block"
 	for nesting := w.d.Nesting(); w.d.NextBlock(nesting); {
-		word := w.d.Val()
 		if w.d.Nesting() != nesting+1 {
-			return w.d.Errf("unexpected block before %q", word)
+			return w.d.Errf("%s takes no block of its own", word)
 		}
+		word = w.d.Val()
 		parse, ok := w.known[word]
 		if !ok {
 			return w.d.Errf("unknown word %q", word)
@@ -47,10 +49,20 @@ func one(d *caddyfile.Dispenser, into *string) func() error {
 		if len(args) != 1 {
 			return d.ArgErr()
 		}
-		if args[0] == "" {
-			return d.Err("the argument is empty")
-		}
 		*into = args[0]
+		return refuseEmpty(d, args)
+	}
+}
+
+// checked is one, with a look at the argument while its line is known.
+func checked(d *caddyfile.Dispenser, into *string, check func(string) error) func() error {
+	return func() error {
+		if err := one(d, into)(); err != nil {
+			return err
+		}
+		if err := check(*into); err != nil {
+			return d.WrapErr(err)
+		}
 		return nil
 	}
 }
@@ -63,8 +75,16 @@ func many(d *caddyfile.Dispenser, into *[]string) func() error {
 			return d.ArgErr()
 		}
 		*into = append(*into, args...)
-		return nil
+		return refuseEmpty(d, args)
 	}
+}
+
+// refuseEmpty refuses what {$X} leaves behind when X is not set.
+func refuseEmpty(d *caddyfile.Dispenser, args []string) error {
+	if slices.Contains(args, "") {
+		return d.Err("the argument is empty")
+	}
+	return nil
 }
 
 // positive returns a parser of exactly one duration above zero.

@@ -43,9 +43,8 @@ func (c *CORS) validate() error {
 		return fmt.Errorf("name the origins: origins https://h5.example.com")
 	}
 	for _, origin := range c.Origins {
-		u, err := url.Parse(origin)
-		if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
-			return fmt.Errorf("origin %q: write scheme://host[:port] and nothing more", origin)
+		if err := checkOrigin(origin); err != nil {
+			return err
 		}
 	}
 	if len(c.Headers) == 0 {
@@ -56,6 +55,15 @@ func (c *CORS) validate() error {
 	}
 	if c.MaxAge == 0 {
 		c.MaxAge = caddy.Duration(defaultCORSMaxAge)
+	}
+	return nil
+}
+
+// checkOrigin accepts what a browser could send as Origin, scheme://host[:port].
+func checkOrigin(origin string) error {
+	u, err := url.Parse(origin)
+	if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
+		return fmt.Errorf("origin %q: write scheme://host[:port] and nothing more", origin)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -156,6 +157,20 @@ func (a *App) provisionKey(repl *caddy.Replacer) error {
 	}
 	if a.key, err = token.ParseKey(a.alg, []byte(text)); err != nil {
 		return fmt.Errorf("token: key: %w", err)
+	}
+	return nil
+}
+
+// checkAssertion refuses an assertion that could not be signed, so that the
+// first request does not find out.
+func (a *App) checkAssertion(audience string) error {
+	switch {
+	case audience == "":
+		return nil
+	case !a.alg.Public():
+		return fmt.Errorf("the assertion header: whoever verifies %s can also sign; set token alg to EdDSA, ES256 or RS256", a.alg)
+	case slices.Contains(a.Token.Audience, audience):
+		return fmt.Errorf("the assertion header: access tokens have the audience %q too; give the upstream a name of its own", audience)
 	}
 	return nil
 }

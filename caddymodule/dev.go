@@ -35,13 +35,20 @@ gateway with Caddyfile.example between them, all on this machine, with no WeChat
 account and no network. It prints the curl lines that walk through a login, a
 phone number, an authenticated call and a refused one, and runs until Ctrl-C.
 
+All of it listens on loopback only. A port that is taken gives way to a free
+one, which the printed lines then name, unless it was asked for with --port.
+
 Everything it keeps goes into a temporary directory, which it deletes.`,
 		CobraFunc: func(cmd *cobra.Command) {
-			port := cmd.Flags().Int("port", defaultDevPort, "The gateway's port")
+			port := cmd.Flags().Uint16("port", defaultDevPort, "The gateway's port; 0 for any that is free")
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 				ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 				defer stop()
-				return runDev(ctx, devConfig{port: *port, simulator: "127.0.0.1:9901", management: "127.0.0.1:9902", upstream: "127.0.0.1:9000"}, cmd.OutOrStdout())
+				cfg := devConfig{gateway: loopback(*port), simulator: "127.0.0.1:9901", management: "127.0.0.1:9902", upstream: "127.0.0.1:9000"}
+				if err := cfg.choosePorts(cmd.Flags().Changed("port")); err != nil {
+					return err
+				}
+				return runDev(ctx, cfg, cmd.OutOrStdout())
 			}
 		},
 	})
@@ -58,11 +65,43 @@ const (
 	devShutdownTimeout = 2 * time.Second
 )
 
-// devConfig says where the parts of `wxgate dev` listen. Address ports of 0 are
-// chosen by the system.
+// devConfig says where the parts of `wxgate dev` listen.
 type devConfig struct {
-	port                            int
-	simulator, management, upstream string
+	gateway, simulator, management, upstream string
+}
+
+func loopback(port uint16) string { return fmt.Sprintf("127.0.0.1:%d", port) }
+
+// choosePorts replaces the addresses that are taken; asked says that the
+// gateway's is not to be replaced.
+//
+// The gateway's is looked at for another reason too: Caddy shares its ports with
+// other processes (SO_REUSEPORT), so that a second gateway would start and get
+// every other connection of the first.
+func (c *devConfig) choosePorts(asked bool) error {
+	if _, err := listenable(c.gateway); asked && err != nil {
+		return fmt.Errorf("the gateway's port is taken, choose another with --port: %w", err)
+	}
+	for _, addr := range []*string{&c.gateway, &c.simulator, &c.management, &c.upstream} {
+		chosen, err := listenable(*addr)
+		if err != nil {
+			chosen, err = listenable(loopback(0))
+		}
+		if err != nil {
+			return fmt.Errorf("looking for a free port: %w", err)
+		}
+		*addr = chosen
+	}
+	return nil
+}
+
+// listenable tries an address and returns it, with its port when that was 0.
+func listenable(addr string) (string, error) {
+	listener, err := net.Listen("tcp", addr) //nolint:noctx // a loopback listener opens at once or not at all
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
 }
 
 // runDev runs until ctx is done.
@@ -85,13 +124,16 @@ func runDev(ctx context.Context, cfg devConfig, out io.Writer) (err error) {
 	}
 	defer stopUpstream()
 
-	if err := loadDevGateway(dir, cfg.port, sim.URL, upstream); err != nil {
+	if err := loadDevGateway(dir, cfg.gateway, sim.URL, upstream); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, caddy.Stop()) }()
 
-	walk := walkthrough{Gateway: fmt.Sprintf("http://127.0.0.1:%d", cfg.port), Management: sim.ManagementURL, Upstream: "http://" + upstream, Dir: dir}
+	walk := walkthrough{Gateway: "http://" + cfg.gateway, Management: sim.ManagementURL, Upstream: "http://" + upstream, Dir: dir}
 	if err := waitReady(ctx, walk.Gateway); err != nil {
+		if ctx.Err() != nil {
+			return nil // Ctrl-C came first
+		}
 		return err
 	}
 	if err := walk.print(out); err != nil {
@@ -124,13 +166,12 @@ func serveUpstream(addr string) (string, func(), error) {
 
 // loadDevGateway runs Caddyfile.example with its variables pointing at the
 // simulator and its data in dir.
-func loadDevGateway(dir string, port int, simulator, upstream string) error {
+func loadDevGateway(dir, addr, simulator, upstream string) error {
 	for name, value := range map[string]string{
 		"WX_APPID":      wechatsim.DefaultApp.ID,
 		"WX_SECRET":     wechatsim.DefaultApp.Secret,
 		"WX_API":        simulator,
 		"UPSTREAM":      upstream,
-		"PORT":          fmt.Sprint(port),
 		"WXGATE_ADMIN":  filepath.Join(dir, "admin.sock"),
 		"XDG_DATA_HOME": dir, // the session store
 	} {
@@ -146,7 +187,7 @@ func loadDevGateway(dir string, port int, simulator, upstream string) error {
 	if len(warnings) > 0 {
 		return fmt.Errorf("adapting Caddyfile.example: %v", warnings)
 	}
-	if config, err = quiet(config); err != nil {
+	if config, err = confine(config, addr); err != nil {
 		return err
 	}
 	if err := caddy.Load(config, true); err != nil {
@@ -155,13 +196,27 @@ func loadDevGateway(dir string, port int, simulator, upstream string) error {
 	return nil
 }
 
-// quiet lowers Caddy's log to what matters between the printed lines.
-func quiet(config []byte) ([]byte, error) {
-	var tree map[string]any
-	if err := json.Unmarshal(config, &tree); err != nil {
+// confine puts the one server of a config on addr, which nobody but this machine
+// reaches, and lowers Caddy's log to what matters between the printed lines.
+func confine(config []byte, addr string) ([]byte, error) {
+	var tree struct {
+		Admin   json.RawMessage `json:"admin"`
+		Storage json.RawMessage `json:"storage,omitempty"`
+		Logging any             `json:"logging"`
+		Apps    struct {
+			WXGate json.RawMessage `json:"wxgate"`
+			HTTP   struct {
+				Servers map[string]map[string]any `json:"servers"`
+			} `json:"http"`
+		} `json:"apps"`
+	}
+	if err := caddy.StrictUnmarshalJSON(config, &tree); err != nil {
 		return nil, fmt.Errorf("reading the adapted config: %w", err)
 	}
-	tree["logging"] = map[string]any{"logs": map[string]any{"default": map[string]any{"level": "ERROR"}}}
+	tree.Logging = map[string]any{"logs": map[string]any{"default": map[string]any{"level": "ERROR"}}}
+	for _, server := range tree.Apps.HTTP.Servers {
+		server["listen"] = []string{addr}
+	}
 	return json.Marshal(tree)
 }
 

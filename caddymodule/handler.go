@@ -89,6 +89,9 @@ func (h *Handler) compile() error {
 	if h.headers, err = newIdentityHeaders(h.Headers); err != nil {
 		return err
 	}
+	if err := h.app.checkAssertion(h.headers.names.AssertionAudience); err != nil {
+		return err
+	}
 	if h.credentials, err = newCredentials(h.TokenFrom, h.ForwardToken); err != nil {
 		return err
 	}

@@ -67,17 +67,24 @@ var unusableHeaders = map[string]struct{}{
 }
 
 func (h *identityHeaders) manage(name string) error {
+	if err := checkHeaderName(name); err != nil {
+		return err
+	}
 	folded := foldHeaderName(name)
-	if !httpguts.ValidHeaderFieldName(name) || strings.ContainsAny(name, "_.") {
-		return fmt.Errorf("header name %q: use letters, digits and hyphens", name)
-	}
-	if _, ok := unusableHeaders[folded]; ok {
-		return fmt.Errorf("header name %q cannot carry an identity: HTTP or the proxy gives it a meaning of its own", name)
-	}
 	if slices.Contains(h.managed, folded) {
 		return fmt.Errorf("header name %q stands for two things", name)
 	}
 	h.managed = append(h.managed, folded)
+	return nil
+}
+
+func checkHeaderName(name string) error {
+	if !httpguts.ValidHeaderFieldName(name) || strings.ContainsAny(name, "_.") {
+		return fmt.Errorf("header name %q: use letters, digits and hyphens", name)
+	}
+	if _, ok := unusableHeaders[foldHeaderName(name)]; ok {
+		return fmt.Errorf("header name %q cannot carry an identity: HTTP or the proxy gives it a meaning of its own", name)
+	}
 	return nil
 }
 

@@ -1,0 +1,307 @@
+package caddymodule_test
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// leakSite is a gateway that logs all it can and shows all it may: DEBUG to a
+// file, access logs, the admin API on a socket, metrics on the admin API and on
+// a path of the site.
+const leakSite = `
+{
+	admin unix/{{.Dir}}/admin.sock
+	persist_config off
+	storage file_system {{.Dir}}/caddy
+	log {
+		output file {{.Dir}}/log
+		level DEBUG
+		LOGFORMAT
+	}
+	metrics
+	wxgate {
+		app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
+			api {{.API}}
+		}
+		store bolt {{.Dir}}/wxgate.db
+		secret {file.{{.Dir}}/root}
+		token {
+			key {env.WXGATE_TEST_KEY}
+		}
+	}
+}
+http://{{.Addr}} {
+	log
+	metrics /metrics
+	wxgate {
+		public /metrics /free
+		headers {
+			phone X-WX-PHONE
+		}
+	}
+	reverse_proxy {{.Upstream}}
+}
+`
+
+// logFilter is what docs/caddyfile.md tells an operator to write who needs
+// Caddy's DEBUG log in production: reverse_proxy then logs the headers that it
+// sends upstream.
+const logFilter = `format filter {
+			request>headers>X-Wx-Openid delete
+			request>headers>X-Wx-Unionid delete
+			request>headers>X-Wx-Session delete
+			request>headers>X-Wx-Phone delete
+		}`
+
+const (
+	markedAppSecret = "marked00appsecret00000000000000f"
+	markedRoot      = "marked-root-secret-0123456789-abcdefgh"
+	markedPhone     = "10087654321"
+)
+
+// leaks gathers what must stay secret, and what others get to see.
+type leaks struct {
+	f        *fixture
+	filtered bool              // the log, by logFilter
+	secrets  map[string]string // by what it is
+	answered map[string]string // what clients were answered, tokens of their own aside
+}
+
+// TestNothingLeaks runs every flow, refused ones included, and looks for every
+// secret in everything: logs, the admin API, metrics, problems, what the
+// upstream got, and the files on disk.
+func TestNothingLeaks(t *testing.T) {
+	t.Run("as it is", func(t *testing.T) { testLeaks(t, "") })
+	t.Run("with the documented filter", func(t *testing.T) { testLeaks(t, logFilter) })
+}
+
+func testLeaks(t *testing.T, format string) {
+	dir, err := os.MkdirTemp("", "wx") // short: a socket's path has 100 bytes at most
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	key := pemKey(t, "EdDSA")
+	t.Setenv("WXGATE_TEST_KEY", key)
+	f := newStoppedFixture(t, wechatsim.Config{Apps: []wechatsim.App{{ID: wechatsim.DefaultApp.ID, Secret: markedAppSecret}}}, strings.Replace(leakSite, "LOGFORMAT", format, 1))
+	t.Setenv("WXGATE_TEST_SECRET", markedAppSecret)
+	f.dir = dir
+	if err := os.WriteFile(filepath.Join(dir, "root"), []byte(markedRoot+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.load()
+
+	l := &leaks{f: f, filtered: format != "", answered: map[string]string{}, secrets: map[string]string{
+		"the AppSecret":   markedAppSecret,
+		"the root secret": markedRoot,
+		"the signing key": strings.Split(key, "\n")[1],
+		"the phone":       markedPhone,
+		"the openid":      wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, "alice"),
+	}}
+	l.goodFlows(t)
+	for _, r := range f.sim.Sim.Requests() {
+		for _, name := range []string{"js_code", "access_token"} {
+			if value := r.Query.Get(name); value != "" {
+				l.secrets["WeChat's "+name+" "+value[:4]+"…"] = value
+			}
+		}
+	}
+	l.badFlows(t)
+
+	seen := l.everything(t)
+	for _, what := range []string{"log", "admin /config/", "admin /metrics", "site /metrics", "wxgate.db"} {
+		if len(seen[what]) < 100 {
+			t.Errorf("%s has only %d bytes: nothing would be found there", what, len(seen[what]))
+		}
+	}
+	for _, want := range []string{`"user_id":"`, "request refused", "handled request", "upstream roundtrip"} {
+		if !strings.Contains(seen["log"], want) {
+			t.Errorf("the log has no %q line: it is not as chatty as it can be", want)
+		}
+	}
+	for what, secret := range l.secrets {
+		for where, text := range seen {
+			for _, form := range spellings(secret) {
+				for line := range strings.Lines(text) {
+					if strings.Contains(line, form) && !l.allowed(what, where, line) {
+						t.Errorf("%s is in %s: …%s…", what, where, excerpt(line, form))
+					}
+				}
+			}
+		}
+	}
+}
+
+// allowed says where a secret may be. The root secret is in its own file, and
+// the store knows users by their openid. With DEBUG, and without the filter,
+// reverse_proxy logs the headers that it sends upstream: the openid and, where
+// the operator wants that header, the phone; never a credential.
+func (l *leaks) allowed(what, where, line string) bool {
+	switch what {
+	case "the root secret":
+		return where == "root"
+	case "the openid":
+		return where == "wxgate.db" || where == "log" && !l.filtered && strings.Contains(line, `"upstream roundtrip"`)
+	case "the phone":
+		return where == "log" && !l.filtered && strings.Contains(line, `"upstream roundtrip"`)
+	}
+	return false
+}
+
+// spellings of a secret that a log or a file could have it in.
+func spellings(secret string) []string {
+	forms := []string{secret, url.QueryEscape(secret), base64.StdEncoding.EncodeToString([]byte(secret)), base64.RawURLEncoding.EncodeToString([]byte(secret))}
+	if raw, err := base64.StdEncoding.DecodeString(secret); err == nil && len(raw) >= 16 {
+		forms = append(forms, string(raw))
+	}
+	return forms
+}
+
+func excerpt(text, form string) string {
+	const around = 200
+	at := strings.Index(text, form)
+	return text[max(0, at-around):min(len(text), at+len(form)+around)]
+}
+
+// keep remembers the secrets of a login's answer.
+func (l *leaks) keep(t *testing.T, a answer) {
+	t.Helper()
+	for _, member := range []string{"access_token", "refresh_token", "session_key"} {
+		if value, ok := a.json(t)[member].(string); ok {
+			l.secrets["the "+member+" …"+value[len(value)-6:]] = value
+		}
+	}
+	if key, err := l.f.sim.Sim.SessionKey(wechatsim.User{Name: "alice"}); err == nil {
+		l.secrets["WeChat's session_key "+key[:4]] = key
+	}
+}
+
+func (l *leaks) goodFlows(t *testing.T) {
+	f, alice := l.f, wechatsim.User{Name: "alice"}
+	login := f.login("alice")
+	l.keep(t, login)
+	bearer := "Bearer " + login.str(t, "access_token")
+	sealed, err := f.sim.Sim.EncryptPhone(alice, wechatsim.PhoneNumber{Number: markedPhone}, wechatsim.Sealing{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.secrets["encryptedData"] = sealed.EncryptedData
+	decode := fmt.Sprintf(`{"encrypted_data":%q,"iv":%q,"session_key":%q}`, sealed.EncryptedData, sealed.IV, login.str(t, "session_key"))
+	f.do("POST", pub+"/decode", decode).want(t, http.StatusOK, "")
+	code, err := f.sim.Sim.MintPhoneCode(alice, wechatsim.PhoneNumber{Number: markedPhone})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.secrets["a phone code"] = code.Code
+	phone := f.do("POST", pub+"/decode", fmt.Sprintf(`{"code":%q}`, code.Code), "Authorization", bearer)
+	phone.want(t, http.StatusOK, "")
+	l.keep(t, phone)
+	profile, err := f.sim.Sim.EncryptProfile(alice, wechatsim.Profile{}, wechatsim.Sealing{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.do("POST", pub+"/userInfo", fmt.Sprintf(`{"encrypted_data":%q,"iv":%q,"raw_data":%q,"signature":%q}`, profile.EncryptedData, profile.IV, profile.RawData, profile.Signature), "Authorization", bearer).want(t, http.StatusOK, "")
+	refreshed := f.do("POST", pub+"/refresh", fmt.Sprintf(`{"refresh_token":%q}`, login.str(t, "refresh_token")))
+	refreshed.want(t, http.StatusOK, "")
+	l.keep(t, refreshed)
+	f.do("GET", "/orders", "", "Authorization", "Bearer "+phone.str(t, "access_token")).want(t, http.StatusOK, "")
+	if got := f.upstream.last(t).Header.Get("X-Wx-Phone"); !strings.HasSuffix(got, markedPhone) {
+		t.Fatalf("the upstream got the phone %q", got)
+	}
+	f.do("GET", "/free", "", "Authorization", bearer).want(t, http.StatusOK, "")
+	f.do("POST", pub+"/revoke", fmt.Sprintf(`{"token":%q}`, f.login("bob").str(t, "refresh_token"))).want(t, http.StatusOK, "")
+	f.do("POST", pub+"/logout", `{"all":true}`, "Authorization", "Bearer "+refreshed.str(t, "access_token")).want(t, http.StatusNoContent, "")
+}
+
+// badFlows repeats every secret in a request that is refused, and makes WeChat
+// fail in the ways whose errors hold a URL.
+func (l *leaks) badFlows(t *testing.T) {
+	f := l.f
+	note := func(name string, a answer) {
+		if a.status < http.StatusBadRequest {
+			t.Errorf("%s was not refused: %d", name, a.status)
+		}
+		l.answered["the answer to "+name] = fmt.Sprint(a.header) + a.body
+	}
+	for what, secret := range l.secrets {
+		body := fmt.Sprintf(`{"code":%[1]q,"refresh_token":%[1]q,"session_key":%[1]q,"encrypted_data":%[1]q,"iv":%[1]q,"appid":""}`, secret)
+		note("login with "+what, f.do("POST", pub+"/openId", body))
+		note("decode with "+what, f.do("POST", pub+"/decode", body))
+		note("userInfo with "+what, f.do("POST", pub+"/userInfo", body))
+		note("logout with "+what, f.do("POST", pub+"/logout", body, "Authorization", "Bearer "+secret))
+		if !strings.HasPrefix(what, "the refresh_token") { // those were spent by an end of session
+			note("refresh with "+what, f.do("POST", pub+"/refresh", body))
+		}
+	}
+	for _, kind := range []wechatsim.FaultKind{wechatsim.FaultReset, wechatsim.FaultHTML, wechatsim.FaultHTTP500, wechatsim.FaultRedirect, wechatsim.FaultTruncated, wechatsim.FaultBusy} {
+		if err := f.sim.Sim.Arm(wechatsim.Fault{Kind: kind, Times: 1}); err != nil {
+			t.Fatal(err)
+		}
+		code := f.code("alice")
+		l.secrets["the code lost by "+string(kind)] = code
+		note("login during "+string(kind), f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, code)))
+	}
+	bearer := "Bearer " + f.token("carol")
+	if err := f.sim.Sim.Arm(wechatsim.Fault{Kind: wechatsim.FaultErrCode, ErrCode: 40125, Path: "/cgi-bin/stable_token"}); err != nil {
+		t.Fatal(err)
+	}
+	f.sim.Sim.ExpireTokens()
+	code, err := f.sim.Sim.MintPhoneCode(wechatsim.User{Name: "carol"}, wechatsim.PhoneNumber{Number: markedPhone})
+	if err != nil {
+		t.Fatal(err)
+	}
+	note("a phone code while the secret is wrong", f.do("POST", pub+"/decode", fmt.Sprintf(`{"code":%q}`, code.Code), "Authorization", bearer))
+}
+
+// everything that anybody but the caller gets to see, by where it is.
+func (l *leaks) everything(t *testing.T) map[string]string {
+	t.Helper()
+	seen := l.answered
+	for _, path := range []string{"/config/", "/metrics", "/reverse_proxy/upstreams", "/debug/vars"} {
+		seen["admin "+path] = adminGet(t, filepath.Join(l.f.dir, "admin.sock"), path)
+	}
+	seen["site /metrics"] = l.f.do("GET", "/metrics", "").body
+	err := filepath.WalkDir(l.f.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		seen[strings.TrimPrefix(path, l.f.dir+"/")] = string(b)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seen
+}
+
+// adminGet asks the admin API on its socket.
+func adminGet(t *testing.T, socket, path string) string {
+	t.Helper()
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}
+	defer transport.CloseIdleConnections()
+	response, err := (&http.Client{Transport: transport}).Get("http://127.0.0.1" + path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	b, err := io.ReadAll(response.Body)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("GET %s of the admin API: %d %s %v", path, response.StatusCode, b, err)
+	}
+	return string(b)
+}
