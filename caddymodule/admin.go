@@ -93,6 +93,7 @@ func (route adminRoute) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: err}
 	}
+	defer gate.release()
 	answer, err := route.run(r.Context(), gate, in)
 	if err != nil {
 		return caddy.APIError{HTTPStatus: adminStatus(err), Err: err}
@@ -123,13 +124,14 @@ func adminStatus(err error) int {
 	}
 }
 
-// runningGate is the state of the configuration that runs now.
+// runningGate is the state of the configuration that runs now; the caller
+// releases it.
 func runningGate() (*gate, error) {
 	app, err := caddy.ActiveContext().AppIfConfigured(appName)
 	if err != nil {
 		return nil, errors.New("wxgate is not configured in the running process")
 	}
-	return app.(*App).open()
+	return app.(*App).acquire()
 }
 
 // keyAnswer is a signing key as operators see it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -45,11 +46,12 @@ type App struct {
 	key     *token.Key
 	alg     token.Alg
 
-	mu      sync.Mutex
-	gate    *gate
-	openErr error // why the last attempt failed
+	gate atomic.Pointer[gate] // what acquire hands out; nil before it was opened
+
+	mu      sync.Mutex // guards the opening, and all below
+	openErr error      // why the last attempt failed
 	retryAt time.Time
-	closed  bool
+	cleaned bool
 }
 
 // CaddyModule returns the module's ID and constructor.
@@ -88,35 +90,46 @@ func (a *App) Provision(ctx caddy.Context) error {
 // Start opens the state. A handler may have done so already: Caddy starts apps
 // in random order, and the servers may be first.
 func (a *App) Start() error {
-	_, err := a.open()
-	return err
+	g, err := a.acquire()
+	if err != nil {
+		return err
+	}
+	g.release()
+	return nil
 }
 
 // Stop leaves the state open: the servers may be stopped later and still have
-// requests to finish. Cleanup closes it.
+// requests to finish. Cleanup gives it up.
 func (*App) Stop() error { return nil }
 
-// open returns the state, opening it if nobody has. A failure is remembered for
-// a moment, so that a flood of requests does not become a flood of attempts.
-func (a *App) open() (*gate, error) {
+// acquire returns the state for one request, opening it if nobody has; the
+// caller releases it. Requests hold it because Caddy does not wait for them: on
+// a reload the old configuration is cleaned up while its servers still finish
+// what they began, and may even begin what they had read.
+func (a *App) acquire() (*gate, error) {
+	if g := a.gate.Load(); g != nil && g.acquire() {
+		return g, nil
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	switch {
-	case a.gate != nil:
-		return a.gate, nil
-	case a.closed:
-		return nil, fmt.Errorf("%w: this configuration is no longer in use", auth.ErrStoreUnavailable)
-	case time.Now().Before(a.retryAt):
-		return nil, a.openErr
+	if g := a.gate.Load(); g != nil && g.acquire() {
+		return g, nil
 	}
-	ctx, cancel := context.WithTimeout(a.ctx, openTimeout)
+	if time.Now().Before(a.retryAt) {
+		return nil, a.openErr // a flood of requests is no flood of attempts
+	}
+	// Not a child of the configuration's context, which ends before its requests.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), openTimeout)
 	defer cancel()
 	g, err := openGate(ctx, a)
 	if err != nil {
 		a.openErr, a.retryAt = fmt.Errorf("%w: %w", auth.ErrStoreUnavailable, err), time.Now().Add(reopenInterval)
 		return nil, a.openErr
 	}
-	a.gate = g
+	if !a.cleaned {
+		g.acquire() // the configuration's own hold, until Cleanup
+	}
+	a.gate.Store(g)
 	return g, nil
 }
 
@@ -128,17 +141,19 @@ const (
 	reopenInterval = time.Second
 )
 
-// Cleanup gives the state back; the last configuration that uses it closes it.
+// Cleanup gives up the configuration's hold on the state. The last request that
+// uses it closes it, and what no other configuration shares ends with it.
 func (a *App) Cleanup() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.closed = true
-	if a.gate == nil {
+	if a.cleaned {
 		return nil
 	}
-	g := a.gate
-	a.gate = nil
-	return g.close()
+	a.cleaned = true
+	if g := a.gate.Load(); g != nil {
+		g.release()
+	}
+	return nil
 }
 
 // admitted is the set of the named apps, or of all when none is named.

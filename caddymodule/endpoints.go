@@ -85,15 +85,16 @@ func (h *Handler) runEndpoint(c *call, e endpoint) error {
 		return e.serve(h, c)
 	}
 	var err error
-	if c.gate, err = h.app.open(); err != nil {
+	if c.gate, err = h.app.acquire(); err != nil {
 		return err
 	}
+	defer c.gate.release()
 	return e.serve(h, c)
 }
 
 // identity is who the call's token says it is; it must have one.
 func (h *Handler) identity(c *call) (*auth.Identity, error) {
-	return h.authenticate(c.bearer.raw, c.bearer.err)
+	return h.authenticate(c.gate, c.bearer)
 }
 
 // optionalIdentity is the same for calls that may come without a token.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -27,13 +28,39 @@ type gate struct {
 	box         *seal.Box
 	ready       func(context.Context) error
 
+	logger   *zap.Logger
+	users    atomic.Int64   // requests under way, and the configuration itself
 	releases []func() error // in the order of acquisition
 }
 
-// openGate opens everything that an app's configuration names. What it acquired
-// before a failure is given back.
+// acquire adds a user, unless the last one has gone.
+func (g *gate) acquire() bool {
+	for {
+		n := g.users.Load()
+		if n == 0 {
+			return false
+		}
+		if g.users.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// release takes a user away; the last one closes the gate.
+func (g *gate) release() {
+	if g.users.Add(-1) > 0 {
+		return
+	}
+	if err := g.close(); err != nil {
+		g.logger.Error("closing the state of an old configuration", zap.Error(err))
+	}
+}
+
+// openGate opens everything that an app's configuration names, for one user.
+// What it acquired before a failure is given back.
 func openGate(ctx context.Context, a *App) (*gate, error) {
-	g := &gate{}
+	g := &gate{logger: a.logger}
+	g.users.Store(1)
 	if err := g.open(ctx, a); err != nil {
 		return nil, errors.Join(err, g.close())
 	}
@@ -111,9 +138,12 @@ func (g *gate) openTokens(ctx context.Context, a *App) error {
 	if err != nil {
 		return err
 	}
-	// A ring that an earlier configuration opened goes on under this one's.
-	if err := opened.ring.Reconfigure(ctx, config); err != nil {
-		return err
+	// A ring that an earlier configuration opened goes on under this one's. A late
+	// request of a configuration that is gone must not turn it back.
+	if !a.cleaned {
+		if err := opened.ring.Reconfigure(ctx, config); err != nil {
+			return err
+		}
 	}
 	g.ring = opened.ring
 	g.tokens, err = token.New(token.Config{Ring: g.ring, Box: g.box})

@@ -139,19 +139,24 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.refuse(w, r, badRequest("Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes."))
 	}
 	if h.public.match(r.URL.Path) {
-		return h.pass(w, r, next, nil)
+		return h.passAnonymous(w, r, next)
 	}
 	if raw == "" && tokenErr == nil && h.optional.match(r.URL.Path) {
-		return h.pass(w, r, next, nil)
+		return h.passAnonymous(w, r, next)
 	}
-	id, err := h.authenticate(raw, tokenErr)
+	gate, err := h.app.acquire()
+	if err != nil {
+		return h.refuse(w, r, err)
+	}
+	defer gate.release()
+	id, err := h.authenticate(gate, bearer{raw, tokenErr})
 	if err == nil {
 		err = h.meets(id, r.URL.Path)
 	}
 	if err != nil {
 		return h.refuse(w, r, err)
 	}
-	return h.pass(w, r, next, id)
+	return h.admit(w, r, next, gate, id)
 }
 
 // decidesOnPaths reports whether some path is treated unlike another. Only then
@@ -161,18 +166,14 @@ func (h *Handler) decidesOnPaths() bool {
 }
 
 // authenticate turns a token into the identity that may enter this site.
-func (h *Handler) authenticate(raw string, tokenErr error) (*auth.Identity, error) {
+func (h *Handler) authenticate(gate *gate, b bearer) (*auth.Identity, error) {
 	switch {
-	case tokenErr != nil:
-		return nil, tokenErr
-	case raw == "":
+	case b.err != nil:
+		return nil, b.err
+	case b.raw == "":
 		return nil, auth.ErrMissingToken
 	}
-	gate, err := h.app.open()
-	if err != nil {
-		return nil, err
-	}
-	id, err := gate.service.Authenticate(raw)
+	id, err := gate.service.Authenticate(b.raw)
 	if err != nil {
 		return nil, err
 	}
@@ -198,17 +199,15 @@ func (h *Handler) meets(id *auth.Identity, path string) error {
 	return nil
 }
 
-// pass hands the request on, with the identity or, when id is nil, without any.
-func (h *Handler) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, id *auth.Identity) error {
-	if id == nil {
-		setPlaceholders(r, nil)
-		metrics.requests.WithLabelValues(outcomeAnonymous).Inc()
-		return next.ServeHTTP(w, r)
-	}
-	gate, err := h.app.open()
-	if err != nil {
-		return h.refuse(w, r, err)
-	}
+// passAnonymous hands the request on without any identity.
+func (h *Handler) passAnonymous(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	setPlaceholders(r, nil)
+	metrics.requests.WithLabelValues(outcomeAnonymous).Inc()
+	return next.ServeHTTP(w, r)
+}
+
+// admit hands the request on with its identity.
+func (h *Handler) admit(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, gate *gate, id *auth.Identity) error {
 	assertion, err := h.assertion(gate, id)
 	if err != nil {
 		return h.refuse(w, r, err)

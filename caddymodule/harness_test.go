@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -36,6 +37,7 @@ type fixture struct {
 	plain    string // another, for a site without wxgate
 	url      string
 	config   string // the Caddyfile's template
+	client   *http.Client
 }
 
 // site is the Caddyfile of most tests. Its variables are the fixture's.
@@ -60,7 +62,7 @@ http://{{.Addr}} {
 // newFixture starts everything; config is a template like [site].
 func newFixture(t testing.TB, config string) *fixture {
 	t.Helper()
-	f := newStoppedFixture(t, wechatsim.Config{}, config)
+	f := newStoppedFixture(t, simConfig(), config)
 	f.load()
 	return f
 }
@@ -69,7 +71,7 @@ func newFixture(t testing.TB, config string) *fixture {
 func newStoppedFixture(t testing.TB, simConfig wechatsim.Config, config string) *fixture {
 	t.Helper()
 	t.Setenv("WXGATE_TEST_SECRET", wechatsim.DefaultApp.Secret)
-	f := &fixture{t: t, dir: t.TempDir(), addr: freeAddr(t), plain: freeAddr(t), config: config, upstream: newUpstream(t)}
+	f := &fixture{t: t, dir: t.TempDir(), addr: freeAddr(t), plain: freeAddr(t), config: config, client: client, upstream: newUpstream(t)}
 	f.url = "http://" + f.addr
 	var err error
 	if f.sim, err = wechatsim.Start(context.Background(), simConfig); err != nil {
@@ -84,14 +86,21 @@ func newStoppedFixture(t testing.TB, simConfig wechatsim.Config, config string) 
 	return f
 }
 
+// freeAddr is a loopback address that nobody listens on. It lies below the
+// ports that the system gives to outgoing connections, one of which might
+// otherwise take it before Caddy does.
 func freeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, count, tries = 20000, 12000, 100
+	for range tries {
+		addr := fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(count))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			_ = l.Close()
+			return addr
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	t.Fatal("no free port")
+	return ""
 }
 
 // caddyfile fills the template in.
@@ -198,7 +207,7 @@ func (f *fixture) try(method, path, body string, header ...string) (answer, erro
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Add(header[i], header[i+1])
 	}
-	response, err := client.Do(r)
+	response, err := f.client.Do(r)
 	if err != nil {
 		return answer{}, err
 	}
@@ -290,3 +299,6 @@ func (u *upstream) answerWith(h http.HandlerFunc) {
 	defer u.mu.Unlock()
 	u.serve = h
 }
+
+// simConfig is the simulator that most tests need.
+func simConfig() wechatsim.Config { return wechatsim.Config{} }

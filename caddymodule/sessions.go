@@ -87,7 +87,7 @@ func (h *Handler) revoke(c *call, token string) error {
 	if strings.Count(token, ".") != 2 { // not a JWT
 		return c.gate.service.RevokeRefresh(c.r.Context(), token, h.admits)
 	}
-	id, err := h.authenticate(token, nil)
+	id, err := h.authenticate(c.gate, bearer{raw: token})
 	if err != nil {
 		return nil //nolint:nilerr // RFC 7009 section 2.2: invalid tokens do not cause an error response
 	}

@@ -53,8 +53,7 @@ func OpenFile(path string, opts Options) (*File, error) {
 	return f, nil
 }
 
-// prepare makes the buckets of a new file, and reads all of an old one once: a
-// damaged page is better found now than in the middle of somebody's login.
+// prepare makes the buckets of a new file and counts what an old one holds.
 func (f *File) prepare() error {
 	return guarded(ErrCorrupt, func() error {
 		if err := f.db.Update(layOut); err != nil && !errors.Is(err, errNothing) {

@@ -37,17 +37,14 @@ func Check(path string) (*Report, error) {
 	}
 	report := &Report{Bytes: info.Size()}
 	err = guarded(ErrCorrupt, func() error { return db.View(report.read) })
-	if err != nil && errors.Is(err, ErrCorrupt) {
-		err = fmt.Errorf("%s: %w", path, err)
-	}
 	if err = errors.Join(err, db.Close()); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return report, nil
 }
 
-// read walks first: that finds in this goroutine, where it can be caught, what
-// would be a fault in the goroutine that bbolt checks pages in.
+// read fills the report. The pages were followed when the file was opened, so
+// that bbolt can check the rest (order of keys, lost pages) without falling.
 func (r *Report) read(tx *bbolt.Tx) error {
 	counts, err := walk(tx)
 	if err != nil {

@@ -48,33 +48,20 @@ func openBolt(path string, readOnly bool) (*bbolt.DB, error) {
 // tryOpen opens the file once. replaced says that the lock was won on a file that
 // is no longer the one at path: writing to that one would lose everything.
 func tryOpen(path string, readOnly bool) (db *bbolt.DB, replaced bool, err error) {
+	if err := inspect(path); err != nil {
+		return nil, false, err
+	}
 	var file *os.File
-	options := &bbolt.Options{
+	db, err = open(path, &bbolt.Options{
 		Timeout:         lockTimeout,
 		ReadOnly:        readOnly,
-		PreLoadFreelist: true, // in this goroutine, where its faults are caught
+		PreLoadFreelist: true, // for tx.Check
 		FreelistType:    bbolt.FreelistMapType,
 		MaxSize:         maxFileBytes,
 		NoStatistics:    true,
-		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
-			var err error
-			file, err = os.OpenFile(name, flag, mode)
-			return file, err
-		},
-	}
-	err = guarded(ErrCorrupt, func() error {
-		var err error
-		db, err = bbolt.Open(path, fileMode, options)
-		return err
-	})
+	}, &file)
 	if err != nil {
-		if file != nil {
-			_ = file.Close() // lets go of the lock when bbolt gave up half way
-		}
 		return nil, false, err
-	}
-	if err := whole(db, file); err != nil {
-		return nil, false, errors.Join(err, db.Close())
 	}
 	held, heldErr := file.Stat()
 	named, namedErr := os.Stat(path)
@@ -84,21 +71,40 @@ func tryOpen(path string, readOnly bool) (db *bbolt.DB, replaced bool, err error
 	return nil, true, db.Close()
 }
 
-// whole refuses a file that was cut short. bbolt would map its missing end, and
-// a read there is no error but a fault.
-func whole(db *bbolt.DB, file *os.File) error {
-	info, err := file.Stat()
-	if err != nil {
-		return fmt.Errorf("measuring the file: %w", err)
+// inspect looks at a file before bbolt reads its pages, since bbolt that panics
+// half way through opening keeps the file locked for as long as the process
+// lives. Nothing is wrong with a file that is not there or is empty.
+func inspect(path string) error {
+	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+		return nil //nolint:nilerr // opening says why it cannot
 	}
-	return guarded(ErrCorrupt, func() error {
-		return db.View(func(tx *bbolt.Tx) error {
-			if info.Size() < tx.Size() {
-				return fmt.Errorf("%w: %d bytes, %d are in use", ErrCorrupt, info.Size(), tx.Size())
-			}
-			return nil
-		})
+	var file *os.File
+	db, err := open(path, &bbolt.Options{Timeout: lockTimeout, ReadOnly: true, NoStatistics: true}, &file)
+	if err != nil {
+		return err
+	}
+	err = guarded(ErrCorrupt, func() error {
+		return db.View(func(tx *bbolt.Tx) error { return soundPages(tx, file) })
 	})
+	return errors.Join(err, db.Close())
+}
+
+// open is bbolt.Open without panics; file is what it opened.
+func open(path string, options *bbolt.Options, file **os.File) (db *bbolt.DB, err error) {
+	options.OpenFile = func(name string, flag int, mode os.FileMode) (*os.File, error) {
+		var err error
+		*file, err = os.OpenFile(name, flag, mode)
+		return *file, err
+	}
+	err = guarded(ErrCorrupt, func() error {
+		var err error
+		db, err = bbolt.Open(path, fileMode, options)
+		return err
+	})
+	if err != nil && *file != nil {
+		_ = (*file).Close() // bbolt closes it itself, but not in a panic
+	}
+	return db, err
 }
 
 // explain turns why bbolt did not open a file into what an operator can do.
@@ -110,6 +116,8 @@ func explain(path string, err error) error {
 		return fmt.Errorf("%w: %s: %s", ErrLocked, path, adviseLocked)
 	case errors.As(err, &inPath), errors.As(err, &errno):
 		return unavailable(fmt.Errorf("opening the session store: %w", err))
+	case errors.Is(err, ErrCorrupt):
+		return fmt.Errorf("%s: %w: %s", path, err, adviseCorrupt)
 	default:
 		return fmt.Errorf("%w: %s: %w: %s", ErrCorrupt, path, err, adviseCorrupt)
 	}

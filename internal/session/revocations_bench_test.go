@@ -8,10 +8,10 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 )
 
-// filled is a set as a busy gateway has it after an hour of logouts.
+// filled is a set as a gateway has it after an hour of many logouts.
 func filled(c *clock) *session.Set {
 	set := session.NewSet()
-	for range 100_000 {
+	for range 20_000 {
 		set.Add(auth.Revocation{Session: auth.NewSessionID(c.Now()), Until: c.Now().Add(time.Hour)})
 	}
 	return set

@@ -101,6 +101,9 @@ func checkRSA(alg Alg, k *rsa.PublicKey) error {
 	if k.E < minRSAExponent || k.E%2 == 0 {
 		return fmt.Errorf("%w: the RSA key's public exponent is %d; use 65537", ErrWeakKey, k.E)
 	}
+	if factorable(k.N) {
+		return fmt.Errorf("%w: the RSA key comes from a broken generator (CVE-2017-15361) and can be factored; make another", ErrWeakKey)
+	}
 	return nil
 }
 

@@ -169,3 +169,46 @@ func TestRollout(t *testing.T) {
 		t.Errorf("%d keys are left", len(k))
 	}
 }
+
+// TestThereAndBack: an issuer that returns with a shorter life still knows the
+// longer life that it gave before.
+func TestThereAndBack(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, func(c *token.RingConfig) { c.Access = 2 * time.Hour })
+	long := g.mustIssue(t, g.user(2*time.Hour))
+	g.reconfigure(t, func(c *token.RingConfig) { c.Issuer, c.Access = "other", time.Hour })
+	g.reconfigure(t, func(c *token.RingConfig) { c.Issuer = "wxgate" })
+	g.clock.add(2*time.Hour - time.Second)
+	g.mustTick(t)
+	g.mustVerify(t, long)
+}
+
+// TestLongerLivesElsewhere: a replica that still gives tokens a longer life than
+// the configuration loaded last goes on doing so, after one look at the ring.
+func TestLongerLivesElsewhere(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, func(c *token.RingConfig) { c.Access = 2 * time.Hour })
+	cfg := g.cfg
+	cfg.Alg, cfg.Access = token.ES256, time.Hour
+	if _, err := token.OpenRing(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	g.mustTick(t)
+	if id := g.mustVerify(t, g.mustIssue(t, g.user(2*time.Hour))); id.Expires.Sub(id.IssuedAt) != 2*time.Hour {
+		t.Errorf("got %+v", id)
+	}
+}
+
+// TestReplacedKeyEnds: a key that was replaced is worth nothing after its last
+// token has ended, also where no loop has removed it yet.
+func TestReplacedKeyEnds(t *testing.T) {
+	t.Parallel()
+	f := newForger(t, token.EdDSA)
+	f.reconfigure(t, func(c *token.RingConfig) { c.Alg, c.Key = token.ES256, nil })
+	raw := f.sign(f.header(""), payload("", ""))
+	f.mustVerify(t, raw)
+	f.clock.add(time.Hour + token.ReplicaLag)
+	f.mustRefuse(t, raw, token.RuleNoKey)
+	f.mustTick(t)
+	f.mustRefuse(t, raw, token.RuleNoKey)
+}

@@ -150,7 +150,7 @@ func (r *Ring) publish(cfg *RingConfig, s *state, blob []byte) error {
 	if r.cfg == cfg && bytes.Equal(blob, r.blob) {
 		return nil
 	}
-	snap, err := newSnapshot(s, cfg.Key)
+	snap, err := newSnapshot(s, cfg.Key, r.current.Load())
 	if err != nil {
 		return err
 	}

@@ -209,3 +209,22 @@ func TestConfigRefused(t *testing.T) {
 		t.Errorf("got %v, want ErrConfig", err)
 	}
 }
+
+// TestSecretsAreNotPublished: whoever reads an HS256 secret signs as we do. The
+// public keys of a ring that also has one are published all the same.
+func TestSecretsAreNotPublished(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, func(c *token.RingConfig) { c.Alg, c.Key = token.HS256, hmacKey(t, 'h') })
+	body, etag := g.ring.JWKS()
+	if string(body) != `{"keys":[]}` {
+		t.Errorf("got %s", body)
+	}
+	g.reconfigure(t, func(c *token.RingConfig) { c.Alg, c.Key = token.ES256, nil })
+	both, other := g.ring.JWKS()
+	if len(g.ring.Keys()) != 2 || len(g.published(t)) != 1 || bytes.Contains(both, []byte(`"oct"`)) || bytes.Contains(both, []byte(`"d"`)) {
+		t.Errorf("got %s", both)
+	}
+	if etag == other {
+		t.Error("another key set has the same entity tag")
+	}
+}

@@ -100,7 +100,7 @@ func (cfg *RingConfig) wants(r *record) bool {
 // changed to and fro do not fill the ring; else a new one.
 func (s *state) successor(cfg *RingConfig, now time.Time) (*record, error) {
 	for _, r := range slices.Backward(s.Keys) {
-		if cfg.wants(r) && (r.Given || now.Before(r.CreatedAt.Add(cfg.Rotate))) {
+		if cfg.wants(r) && (r.Given || now.Before(r.SignsFrom.Add(cfg.Rotate))) {
 			return r, nil
 		}
 	}

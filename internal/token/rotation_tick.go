@@ -20,8 +20,8 @@ func (s *state) maintain(cfg *RingConfig, now time.Time) error {
 	if signing == nil {
 		return fmt.Errorf("%w: the stored ring has none that has begun", ErrNoSigner)
 	}
-	if !signing.Given && s.next(now) == nil && !now.Before(signing.CreatedAt.Add(cfg.Rotate-ahead(cfg.Rotate))) {
-		from := signing.CreatedAt.Add(cfg.Rotate)
+	if !signing.Given && s.next(now) == nil && !now.Before(signing.SignsFrom.Add(cfg.Rotate-ahead(cfg.Rotate))) {
+		from := signing.SignsFrom.Add(cfg.Rotate)
 		if soonest := now.Add(ahead(cfg.Rotate)); from.Before(soonest) {
 			from = soonest
 		}

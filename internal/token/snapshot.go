@@ -36,20 +36,15 @@ type span struct {
 }
 
 // newSnapshot makes keys of records. given is the configured key, which the
-// records hold without its private half.
-func newSnapshot(s *state, given *Key) (*snapshot, error) {
+// records hold without its private half. before, which may be nil, saves reading
+// the others again.
+func newSnapshot(s *state, given *Key, before *snapshot) (*snapshot, error) {
 	snap := &snapshot{byID: make(map[string]*entry, len(s.Keys))}
 	keys := make([]*Key, 0, len(s.Keys))
 	for _, r := range s.Keys {
-		key, err := keyFromMaterial(r.Alg, r.Material, r.Given)
+		key, err := r.key(given, before)
 		if err != nil {
-			return nil, fmt.Errorf("%w: key %s: %w", ErrRingUnreadable, r.ID, err)
-		}
-		if key.id != r.ID {
-			return nil, fmt.Errorf("%w: key %s has the thumbprint %s", ErrRingUnreadable, r.ID, key.id)
-		}
-		if given != nil && given.id == key.id {
-			key = given
+			return nil, err
 		}
 		e := &entry{Key: key, record: r, until: r.verifyUntil()}
 		for i := range r.Profiles {
@@ -68,6 +63,25 @@ func newSnapshot(s *state, given *Key) (*snapshot, error) {
 	var err error
 	snap.jwks, snap.etag, err = writeJWKS(keys)
 	return snap, err
+}
+
+// key reads a record's key. One that the configuration named is always read
+// again, so that a private half that was taken out of it signs no more.
+func (r *record) key(given *Key, before *snapshot) (*Key, error) {
+	if given != nil && given.id == r.ID {
+		return given, nil
+	}
+	if before != nil && !r.Given && before.byID[string(r.ID)] != nil {
+		return before.byID[string(r.ID)].Key, nil
+	}
+	key, err := keyFromMaterial(r.Alg, r.Material, r.Given)
+	if err != nil {
+		return nil, fmt.Errorf("%w: key %s: %w", ErrRingUnreadable, r.ID, err)
+	}
+	if key.id != r.ID {
+		return nil, fmt.Errorf("%w: key %s has the thumbprint %s", ErrRingUnreadable, r.ID, key.id)
+	}
+	return key, nil
 }
 
 func encodeHeader(key *Key, typ string) (string, error) {

@@ -121,8 +121,7 @@ func (a *AccessTokens) Age() (time.Duration, bool) {
 
 // renewalDue is asked with mu held.
 func (a *AccessTokens) renewalDue(now time.Time) bool {
-	return a.flight == nil && a.expires.Sub(now) <= renewBefore &&
-		now.Sub(a.started) >= renewEvery && !now.Before(a.holdUntil)
+	return a.flight == nil && a.expires.Sub(now) <= renewBefore && now.Sub(a.started) >= renewEvery
 }
 
 // start joins the fetch under way or begins one. It is called with mu held.

@@ -83,8 +83,8 @@ func (cfg *Config) complete() (*url.URL, error) {
 	}
 	base, err := url.Parse(cfg.API)
 	if err != nil || base.Scheme != "https" && base.Scheme != "http" || base.Host == "" ||
-		base.RawQuery != "" || base.Fragment != "" {
-		// The URL is not quoted: it may hold a proxy's credentials.
+		base.User != nil || base.RawQuery != "" || base.Fragment != "" {
+		// The URL is not quoted: somebody may have put credentials into it.
 		return nil, fmt.Errorf("%w: app %q: api is not a plain http(s) URL", auth.ErrAppMisconfigured, cfg.AppID)
 	}
 	if cfg.Now == nil {

@@ -31,6 +31,7 @@ func TestNewRefuses(t *testing.T) {
 		"api no host":   {AppID: app, Secret: "s", API: "https:///SECRET"},
 		"api a query":   {AppID: app, Secret: "s", API: "https://a/?key=SECRET"},
 		"api no URL":    {AppID: app, Secret: "s", API: "https://SECRET\x7f"},
+		"api a user":    {AppID: app, Secret: "s", API: "https://u:SECRET@a/"},
 		"api fragments": {AppID: app, Secret: "s", API: "https://a/#SECRET"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -143,6 +144,28 @@ func TestConnectionsAreReused(t *testing.T) {
 	}
 	if len(remotes) != 1 {
 		t.Fatalf("%d connections for 5 calls", len(remotes))
+	}
+}
+
+func TestCloseEndsConnections(t *testing.T) {
+	t.Parallel()
+	closed := make(chan struct{})
+	server := httptest.NewUnstartedServer(newPlatform().on(loginPath, says(goodLogin)))
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			close(closed)
+		}
+	}
+	server.Start()
+	t.Cleanup(server.Close)
+	client := mustClient(t, wechat.Config{API: server.URL})
+	_, err := client.Exchange(t.Context(), code)
+	wantErr(t, err, nil)
+	client.Close()
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second): // less than idleTime
+		t.Fatal("the connection is kept")
 	}
 }
 

@@ -210,12 +210,15 @@ func TestExchangeKeepsCodesApart(t *testing.T) {
 
 func TestExchangeOfACallerWhoLeftSpendsNothing(t *testing.T) {
 	t.Parallel()
-	p := newPlatform().on(loginPath, says(goodLogin))
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	_, err := dial(t, p).Exchange(ctx, code)
-	wantErr(t, err, auth.ErrWeChatTimeout)
-	wantCalls(t, p, loginPath, 0)
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlatform().on(loginPath, says(goodLogin))
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := direct(t, p).Exchange(ctx, code)
+		wantErr(t, err, auth.ErrWeChatTimeout)
+		synctest.Wait()
+		wantCalls(t, p, loginPath, 0)
+	})
 }
 
 func TestCloseEndsLogins(t *testing.T) {
@@ -228,7 +231,11 @@ func TestCloseEndsLogins(t *testing.T) {
 			failed <- err
 		}()
 		synctest.Wait()
+		closed := time.Now()
 		client.Close()
+		if took := time.Since(closed); took != 0 {
+			t.Fatalf("closing took %v", took)
+		}
 		wantErr(t, <-failed, auth.ErrWeChatTimeout)
 		_, err := client.Exchange(t.Context(), code)
 		wantErr(t, err, auth.ErrWeChatUnreachable)

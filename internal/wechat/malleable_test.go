@@ -106,3 +106,28 @@ func TestOpenRefusesAGarbledNickname(t *testing.T) {
 		wantErr(t, err, auth.ErrDecryptFailed)
 	}
 }
+
+// A key that is wrong passes the padding check once in 256 times: here is one
+// that does, and the content gives it away.
+func TestOpenLuckyPadding(t *testing.T) {
+	t.Parallel()
+	data := sealed(t, `{`+mark+`}`)
+	raw, err := base64.StdEncoding.DecodeString(data.EncryptedData)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lucky := 0
+	wrong := bytes.Clone(key)
+	for i := range 4096 {
+		wrong[0], wrong[1] = byte(i), byte(i>>8)
+		if bytes.Equal(wrong, key) || !paddingLooksRight(t, wrong, raw) {
+			continue
+		}
+		lucky++
+		_, err := opener(t).Open(keys(base64.StdEncoding.EncodeToString(wrong)), data)
+		wantErr(t, err, auth.ErrDecryptFailed)
+	}
+	if lucky == 0 {
+		t.Fatal("no wrong key had lucky padding: the test proves nothing")
+	}
+}

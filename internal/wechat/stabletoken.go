@@ -19,6 +19,15 @@ const (
 // token, so it may be retried and every replica may call it. force_refresh, which
 // WeChat counts in days, is never sent from here.
 func (c *Client) fetchToken(ctx context.Context) (fetched, error) {
+	var got fetched
+	err := retryOnce(ctx, func() (err error) {
+		got, err = c.stableToken(ctx)
+		return err
+	})
+	return got, err
+}
+
+func (c *Client) stableToken(ctx context.Context) (fetched, error) {
 	var answer struct {
 		Token   string `json:"access_token"`
 		Seconds int64  `json:"expires_in"`
@@ -32,7 +41,7 @@ func (c *Client) fetchToken(ctx context.Context) (fetched, error) {
 		}
 		return nil
 	}
-	r := request{
+	err := c.peer.do(ctx, request{
 		name: CallToken,
 		path: "/cgi-bin/stable_token",
 		body: struct {
@@ -41,8 +50,7 @@ func (c *Client) fetchToken(ctx context.Context) (fetched, error) {
 			Secret    string     `json:"secret"`
 		}{"client_credential", c.cfg.AppID, c.cfg.Secret},
 		secrets: []string{c.cfg.Secret},
-	}
-	err := retryOnce(ctx, func() error { return c.peer.do(ctx, r, c.answerOf(CallToken, &answer, check)) })
+	}, c.answerOf(CallToken, &answer, check))
 	if err != nil {
 		return fetched{}, err
 	}

@@ -171,7 +171,7 @@ func transportError(caller context.Context, err, class error) error {
 		return callerLeft(caller)
 	}
 	var timeout net.Error
-	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
+	if errors.As(err, &timeout) && timeout.Timeout() { // context.DeadlineExceeded is one
 		return fmt.Errorf("%w: %s", auth.ErrWeChatTimeout, cause(err))
 	}
 	return fmt.Errorf("%w: %s", class, cause(err))

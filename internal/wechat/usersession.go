@@ -14,22 +14,25 @@ import (
 // CheckSession implements [auth.Platform] with GET /wxa/checksession. It changes
 // nothing at WeChat's, so it may be retried.
 func (c *Client) CheckSession(ctx context.Context, openid auth.OpenID, key auth.SessionKey) error {
-	var answer struct {
-		Code *errCode `json:"errcode"`
-	}
-	check := func() error {
-		if answer.Code == nil { // an empty object must not pass for "still valid"
-			return incomplete(CallCheck, "errcode")
-		}
-		return nil
-	}
 	return c.withToken(ctx, func(ctx context.Context, token string) error {
 		r, err := sessionRequest(CallCheck, "/wxa/checksession", token, openid, key)
 		if err != nil {
 			return err
 		}
-		return retryOnce(ctx, func() error { return c.peer.do(ctx, r, c.answerOf(CallCheck, &answer, check)) })
+		return retryOnce(ctx, func() error { return c.checkSession(ctx, r) })
 	})
+}
+
+func (c *Client) checkSession(ctx context.Context, r request) error {
+	var answer struct {
+		Code *errCode `json:"errcode"`
+	}
+	return c.peer.do(ctx, r, c.answerOf(CallCheck, &answer, func() error {
+		if answer.Code == nil { // an empty object must not pass for "still valid"
+			return incomplete(CallCheck, "errcode")
+		}
+		return nil
+	}))
 }
 
 // ResetSessionKey implements [auth.Platform] with GET /wxa/resetusersessionkey.

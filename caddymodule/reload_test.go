@@ -1,0 +1,221 @@
+package caddymodule_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+const reloadSite = `
+{
+	admin off
+	persist_config off
+	storage file_system {{.Dir}}/caddy
+	wxgate {
+		app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
+			api {{.API}}
+		}
+		store bolt {{.Dir}}/wxgate.db
+		token {
+			%s
+		}
+	}
+}
+http://{{.Addr}} {
+	wxgate
+	reverse_proxy {{.Upstream}} {
+		stream_close_delay 1m
+		# An old configuration's idle connections go soon, not after 2 minutes.
+		transport http {
+			keepalive 1s
+		}
+	}
+}
+`
+
+// persist sends a request until it is answered. Go's server, and so Caddy with or
+// without wxgate, closes connections on which a request crosses with a reload,
+// before it looks at it; what counts is that every answer is right.
+func (f *fixture) persist(method, path string, body func() string, header ...string) (answer, error) {
+	const attempts = 50
+	for range attempts - 1 {
+		if a, err := f.try(method, path, body(), header...); err == nil {
+			return a, nil
+		}
+	}
+	return f.try(method, path, body(), header...)
+}
+
+func noBody() string { return "" }
+
+// reloads is how often the test below reloads; what leaks once per reload is
+// plain to see after so many.
+const reloads = 100
+
+// TestReloadUnderLoad reloads a hundred times, alg and issuer changing, while
+// clients call, log in, refresh and hold a WebSocket. No request fails, nobody is
+// logged out, what was revoked stays revoked, and nothing leaks.
+func TestReloadUnderLoad(t *testing.T) {
+	f := newStoppedFixture(t, simConfig(), "")
+	settings := []string{"alg EdDSA", "alg ES256", "issuer elsewhere", "alg EdDSA\n\t\t\taudience a b", "alg HS256"}
+	configure := func(i int) { f.config = fmt.Sprintf(reloadSite, settings[i%len(settings)]) }
+	configure(0)
+	f.load()
+
+	f.upstream.answerWith(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") != "" {
+			streamUpstream(w, r)
+		}
+	})
+	early := f.login("alice")
+	earlyBearer := "Bearer " + early.str(t, "access_token")
+	revoked := "Bearer " + f.token("mallory")
+	f.do("POST", pub+"/logout", "", "Authorization", revoked).want(t, http.StatusNoContent, "")
+	socket := f.openWebSocket(t, earlyBearer)
+	configure(1)
+	f.load() // what a first reload allocates is no leak
+	before := resources(t)
+
+	stop := make(chan struct{})
+	var calls atomic.Int64
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() { f.hammer(t, stop, &calls, earlyBearer) })
+	}
+	group.Go(func() { f.refreshAlong(t, stop, early.str(t, "refresh_token")) })
+	for i := range reloads {
+		configure(i + 2)
+		f.load()
+		a, err := f.persist("GET", "/x", noBody, "Authorization", revoked)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.want(t, http.StatusUnauthorized, "session_revoked")
+	}
+	close(stop)
+	group.Wait()
+
+	select {
+	case <-socket:
+		t.Error("a reload closed an open WebSocket")
+	default:
+	}
+	f.do("POST", pub+"/logout", `{"all":true}`, "Authorization", earlyBearer).want(t, http.StatusNoContent, "")
+	select {
+	case <-socket:
+	case <-time.After(streamEndsWithin):
+		t.Error("a WebSocket from before the reloads outlived its session")
+	}
+	t.Logf("%d reloads, %d calls, none failed", reloads, calls.Load())
+	before.wantNoMore(t)
+}
+
+// hammer calls until stop, and logs a new user in every so often.
+func (f *fixture) hammer(t *testing.T, stop <-chan struct{}, calls *atomic.Int64, bearer string) {
+	for i := 0; ; i++ {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		a, err := f.persist("GET", "/x", noBody, "Authorization", bearer)
+		if err != nil || a.status != http.StatusOK {
+			t.Errorf("call %d: %d %s %v", i, a.status, a.body, err)
+			return
+		}
+		calls.Add(1)
+		if i%20 == 0 {
+			code := func() string { return fmt.Sprintf(`{"code":%q}`, f.code("bob")) }
+			if a, err = f.persist("POST", pub+"/openId", code); err != nil || a.status != http.StatusOK {
+				t.Errorf("login: %d %s %v", a.status, a.body, err)
+				return
+			}
+		}
+	}
+}
+
+// refreshAlong refreshes one session until stop, and uses each token it gets.
+func (f *fixture) refreshAlong(t *testing.T, stop <-chan struct{}, token string) {
+	for {
+		select {
+		case <-stop:
+			return
+		case <-time.After(10 * time.Millisecond):
+		}
+		a, err := f.persist("POST", pub+"/refresh", func() string { return fmt.Sprintf(`{"refresh_token":%q}`, token) })
+		if err != nil || a.status != http.StatusOK {
+			t.Errorf("refresh: %d %s %v", a.status, a.body, err)
+			return
+		}
+		var pair struct {
+			Access  string `json:"access_token"`
+			Refresh string `json:"refresh_token"`
+		}
+		if err := json.Unmarshal([]byte(a.body), &pair); err != nil {
+			t.Error(err)
+			return
+		}
+		token = pair.Refresh
+		if a, err = f.persist("GET", "/x", noBody, "Authorization", "Bearer "+pair.Access); err != nil || a.status != http.StatusOK {
+			t.Errorf("a fresh token: %d %s %v", a.status, a.body, err)
+			return
+		}
+	}
+}
+
+// usage is what a leak would raise.
+type usage struct{ goroutines, files int }
+
+func resources(t *testing.T) usage {
+	t.Helper()
+	client.CloseIdleConnections()
+	files, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return usage{runtime.NumGoroutine(), len(files)}
+}
+
+// wantNoMore polls until the process is back at about what it used: keep-alive
+// connections and Caddy's own workers come and go, a leak only grows.
+func (u usage) wantNoMore(t *testing.T) {
+	t.Helper()
+	const slack = 50 // under one for each two reloads
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		now := resources(t)
+		if now.goroutines <= u.goroutines+slack && now.files <= u.files+slack {
+			t.Logf("goroutines %d, then %d; file handles %d, then %d", u.goroutines, now.goroutines, u.files, now.files)
+			return
+		}
+		if time.Now().After(deadline) {
+			stacks := make([]byte, 1<<20)
+			stacks = stacks[:runtime.Stack(stacks, true)]
+			t.Fatalf("goroutines %d, then %d; file handles %d, then %d\n%s", u.goroutines, now.goroutines, u.files, now.files, commonest(string(stacks)))
+		}
+		time.Sleep(100 * time.Millisecond) //nolint:forbidigo // polls the runtime, which tells nobody
+	}
+}
+
+// commonest lists the functions that most goroutines began in.
+func commonest(stacks string) string {
+	counts := make(map[string]int)
+	for _, stack := range strings.Split(stacks, "\n\n") {
+		if _, from, ok := strings.Cut(stack, "created by "); ok {
+			name, _, _ := strings.Cut(from, "\n")
+			counts[name]++
+		}
+	}
+	var b strings.Builder
+	for name, n := range counts {
+		fmt.Fprintf(&b, "%4d %s\n", n, name)
+	}
+	return b.String()
+}

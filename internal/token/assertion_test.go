@@ -1,0 +1,98 @@
+package token_test
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/jwt"
+
+	"github.com/wxgate/wxgate/internal/token"
+)
+
+// readAssertion verifies one as an upstream does, with the key set alone.
+func readAssertion(t *testing.T, g *gateway, alg token.Alg, raw string) (jwt.Claims, string) {
+	t.Helper()
+	parsed, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var set jose.JSONWebKeySet
+	body, _ := g.ring.JWKS()
+	if err := json.Unmarshal(body, &set); err != nil {
+		t.Fatal(err)
+	}
+	var claims jwt.Claims
+	if err := parsed.Claims(set, &claims); err != nil {
+		t.Fatal(err)
+	}
+	typ, _ := parsed.Headers[0].ExtraHeaders["typ"].(string)
+	return claims, typ
+}
+
+func TestAssertion(t *testing.T) {
+	t.Parallel()
+	for _, alg := range []token.Alg{token.EdDSA, token.ES256, token.RS256} {
+		g := newGateway(t, func(c *token.RingConfig) { c.Alg = alg })
+		access := g.mustIssue(t, g.user(time.Hour))
+		id := g.mustVerify(t, access)
+		raw, err := g.IssueAssertion(id, "orders")
+		if err != nil {
+			t.Fatal(err)
+		}
+		claims, typ := readAssertion(t, g, alg, raw)
+		if typ != "wx-assertion+jwt" || claims.ID == "" || claims.ID == id.TokenID {
+			t.Errorf("%s: typ %s, jti %s", alg, typ, claims.ID)
+		}
+		want := jwt.Expected{Issuer: "wxgate", Subject: string(id.OpenID), AnyAudience: jwt.Audience{"orders"}, Time: start}
+		if err := claims.ValidateWithLeeway(want, 0); err != nil {
+			t.Errorf("%s: %v", alg, err)
+		}
+		if life := claims.Expiry.Time().Sub(claims.IssuedAt.Time()); life > token.AssertionLife {
+			t.Errorf("%s: lives %s", alg, life)
+		}
+		g.mustRefuse(t, raw, token.RuleType) // it does not log anybody in
+		claims, typ = readAssertion(t, g, alg, access)
+		if err := claims.ValidateWithLeeway(want, 0); err == nil || typ == "wx-assertion+jwt" {
+			t.Errorf("%s: an access token passes for an assertion", alg)
+		}
+	}
+}
+
+// TestAssertionEndsWithItsToken: it is no way to prolong one.
+func TestAssertionEndsWithItsToken(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	id := g.mustVerify(t, g.mustIssue(t, g.user(10*time.Second)))
+	raw, err := g.IssueAssertion(id, "orders")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if claims, _ := readAssertion(t, g, token.EdDSA, raw); !claims.Expiry.Time().Equal(id.Expires) {
+		t.Errorf("ends at %s, its token at %s", claims.Expiry.Time(), id.Expires)
+	}
+}
+
+func TestAssertionRefused(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		change   func(*token.RingConfig)
+		audience string
+	}{
+		"HS256":                     {func(c *token.RingConfig) { c.Alg = token.HS256 }, "orders"},
+		"no audience":               {nil, ""},
+		"audience of access tokens": {nil, "wxgate"},
+		"one of several":            {func(c *token.RingConfig) { c.Audiences = []string{"a", "b"} }, "b"},
+	} {
+		g := newGateway(t, row.change)
+		id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
+		if raw, err := g.IssueAssertion(id, row.audience); !errors.Is(err, token.ErrAssertion) || raw != "" {
+			t.Errorf("%s: got %v, want ErrAssertion", name, err)
+		}
+		if err := g.CheckAssertion(row.audience); !errors.Is(err, token.ErrAssertion) {
+			t.Errorf("%s: got %v, want ErrAssertion", name, err)
+		}
+	}
+}

@@ -1,0 +1,84 @@
+package token_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/token"
+)
+
+func BenchmarkVerifyHit(b *testing.B) {
+	g := newGateway(b, nil)
+	raw := g.mustIssue(b, g.user(time.Hour))
+	g.mustVerify(b, raw)
+	g.Flush()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := g.Verify(raw); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkVerifyHitParallel(b *testing.B) {
+	g := newGateway(b, nil)
+	raw := g.mustIssue(b, g.user(time.Hour))
+	g.mustVerify(b, raw)
+	g.Flush()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			if _, err := g.Verify(raw); err != nil {
+				b.Error(err)
+			}
+		}
+	})
+}
+
+// BenchmarkVerifyMiss is a closed cache: every call checks the signature.
+func BenchmarkVerifyMiss(b *testing.B) {
+	for _, alg := range allAlgs {
+		b.Run(string(alg), func(b *testing.B) {
+			g := newGateway(b, func(c *token.RingConfig) { c.Alg = alg })
+			raw := g.mustIssue(b, g.user(time.Hour))
+			g.Close()
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := g.Verify(raw); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkRefuse is what a flood costs: forms first, then a forged signature.
+func BenchmarkRefuse(b *testing.B) {
+	f := newForger(b, token.EdDSA)
+	raw := f.sign(f.header(""), payload("", ""))
+	for name, raw := range map[string]string{"form": raw + ".", "signature": flip(raw, len(raw)-10)} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := f.Verify(raw); err == nil {
+					b.Fatal("accepted")
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkIssue(b *testing.B) {
+	for _, alg := range allAlgs {
+		b.Run(string(alg), func(b *testing.B) {
+			g := newGateway(b, func(c *token.RingConfig) { c.Alg = alg })
+			id := g.user(time.Hour)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := g.Issue(id); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,196 @@
+package token
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/seal"
+)
+
+// memory is a [Storage] for the tests of internals.
+type memory struct{ blob []byte }
+
+func (m *memory) Load(context.Context) ([]byte, error) { return m.blob, nil }
+func (m *memory) Update(_ context.Context, change func([]byte) ([]byte, error)) error {
+	blob, err := change(m.blob)
+	if err == nil && blob != nil {
+		m.blob = blob
+	}
+	return err
+}
+
+// newServing makes tokens over a fresh ring, with a hash of the test's choice.
+func newServing(tb testing.TB, alg Alg, now func() time.Time, hash func([]byte) (uint64, uint64)) *Tokens {
+	tb.Helper()
+	box, err := seal.New(bytes.Repeat([]byte("s"), seal.MinSecretBytes))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ring, err := OpenRing(tb.Context(), RingConfig{
+		Storage: &memory{}, Box: box, Alg: alg, Issuer: "wxgate", Access: time.Hour, Now: now,
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	c, err := newCache(1024, hash)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	t := &Tokens{ring: ring, box: box, cache: c, now: now}
+	tb.Cleanup(t.Close)
+	return t
+}
+
+func user(openid auth.OpenID, now time.Time, life time.Duration) auth.Identity {
+	return auth.Identity{
+		User: auth.User{App: "wx4f4bc4dec97d474b", OpenID: openid}, Session: auth.NewSessionID(now),
+		IssuedAt: now, Expires: now.Add(life),
+	}
+}
+
+func mustIssue(tb testing.TB, t *Tokens, id auth.Identity) string {
+	tb.Helper()
+	raw, err := t.Issue(id)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return raw
+}
+
+// TestCollision makes every token hash to one place, as an attacker would who
+// could compute ristretto's hashes: each still gets its own identity, and a
+// forgery gets none. A cache that trusts hashes answers with another user's.
+func TestCollision(t *testing.T) {
+	t.Parallel()
+	for name, hash := range map[string]func([]byte) (uint64, uint64){
+		"both halves":     func([]byte) (uint64, uint64) { return 7, 7 },
+		"first half only": func(p []byte) (uint64, uint64) { _, second := halves(p); return 7, second },
+		"no comparison":   func([]byte) (uint64, uint64) { return 7, 0 }, // what a zero second half does
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tokens := newServing(t, EdDSA, time.Now, hash)
+			victim := mustIssue(t, tokens, user("victim", time.Now(), time.Hour))
+			other := mustIssue(t, tokens, user("other", time.Now(), time.Hour))
+			for range 3 {
+				for raw, want := range map[string]auth.OpenID{victim: "victim", other: "other"} {
+					id, err := tokens.Verify(raw)
+					if err != nil || id.OpenID != want {
+						t.Fatalf("got %v, %v, want %s", id, err, want)
+					}
+					tokens.cache.inner.Wait()
+					if id, err := tokens.Verify(raw[:len(raw)-8] + "AAAAAAAA"); !errors.Is(err, errForm) && !errors.Is(err, errSignature) {
+						t.Fatalf("a forgery got %v, %v", id, err)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestHalves: a second half of zero would switch ristretto's comparison off.
+func TestHalves(t *testing.T) {
+	t.Parallel()
+	if _, second := halves(make([]byte, 32)); second == 0 {
+		t.Error("the second half is zero")
+	}
+	a, b := newServing(t, HS256, time.Now, halves), newServing(t, HS256, time.Now, halves)
+	if a.cache.digest("x") == b.cache.digest("x") {
+		t.Error("the digest does not depend on the process's secret")
+	}
+	if a.cache.digest("x") == a.cache.digest("y") {
+		t.Error("the digest does not depend on the token")
+	}
+}
+
+// TestHitRechecks: what a cached token passed once, it must pass at every use.
+func TestHitRechecks(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	tokens := newServing(t, EdDSA, func() time.Time { return now }, halves)
+	raw := mustIssue(t, tokens, user("u", now, time.Hour))
+	if _, err := tokens.Verify(raw); err != nil {
+		t.Fatal(err)
+	}
+	tokens.cache.inner.Wait()
+	p := tokens.cache.digest(raw)
+	hit := tokens.cache.get(&p)
+	if hit == nil {
+		t.Fatal("not cached")
+	}
+	keys := tokens.ring.snapshot()
+	if !hit.holds(keys, now) {
+		t.Error("good, and refused")
+	}
+	if hit.holds(keys, hit.identity.Expires) {
+		t.Error("accepted at its end")
+	}
+	if hit.holds(keys, now.Add(-time.Minute)) {
+		t.Error("accepted before its beginning, by a clock that was set back")
+	}
+	if hit.holds(&snapshot{byID: map[string]*entry{}}, now) {
+		t.Error("accepted without its key")
+	}
+	moved := *keys.byID[string(hit.identity.Key)]
+	moved.profiles = []span{{profile: profile{Issuer: "other", Audiences: []string{"wxgate"}}}}
+	if hit.holds(&snapshot{byID: map[string]*entry{string(hit.identity.Key): &moved}}, now) {
+		t.Error("accepted without its issuer")
+	}
+	now = now.Add(time.Hour)
+	if _, err := tokens.Verify(raw); !errors.Is(err, auth.ErrTokenExpired) {
+		t.Errorf("got %v, want ErrTokenExpired", err)
+	}
+}
+
+// TestShortLivesAreNotCached: to ristretto a life of zero is one without end.
+func TestShortLivesAreNotCached(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(time.Now().Unix(), 0)
+	tokens := newServing(t, HS256, func() time.Time { return now }, halves)
+	raw := mustIssue(t, tokens, user("u", now, 10*time.Second))
+	for _, left := range []time.Duration{minCacheLife, minCacheLife - 1, time.Millisecond, 1} {
+		fresh, err := newCache(16, halves)
+		if err != nil {
+			t.Fatal(err)
+		}
+		one := &Tokens{ring: tokens.ring, box: tokens.box, cache: fresh, now: func() time.Time { return now.Add(10*time.Second - left) }}
+		if _, err := one.Verify(raw); err != nil {
+			t.Fatal(err)
+		}
+		fresh.inner.Wait()
+		p := fresh.digest(raw)
+		if cached := fresh.get(&p) != nil; cached != (left >= minCacheLife) {
+			t.Errorf("with %s left: cached is %v", left, cached)
+		}
+		one.Close()
+	}
+}
+
+// TestCloseInUse closes under load, as a reload does: no panic, no race, and
+// whoever still holds the old tokens is answered.
+func TestCloseInUse(t *testing.T) {
+	t.Parallel()
+	tokens := newServing(t, HS256, time.Now, halves)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 50 {
+				raw, err := tokens.Issue(user("u", time.Now(), time.Hour))
+				if err == nil {
+					_, err = tokens.Verify(raw)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	tokens.Close()
+	wg.Wait()
+	tokens.Close()
+}

@@ -1,0 +1,136 @@
+package token_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/token"
+)
+
+// runGateway starts a gateway's loop in a bubble; stop ends it.
+func runGateway(t *testing.T, change func(*token.RingConfig)) (g *gateway, stop func()) {
+	t.Helper()
+	g = newGateway(t, func(c *token.RingConfig) {
+		c.Now = time.Now
+		if change != nil {
+			change(c)
+		}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		g.ring.Run(ctx)
+	}()
+	return g, func() {
+		cancel()
+		<-done
+		g.Close()
+	}
+}
+
+// login issues a token at the bubble's time.
+func (g *gateway) login(t *testing.T) string {
+	t.Helper()
+	id := g.user(time.Hour)
+	id.IssuedAt, id.Expires = time.Now(), time.Now().Add(time.Hour)
+	return g.mustIssue(t, id)
+}
+
+func TestRunRotates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, stop := runGateway(t, func(c *token.RingConfig) { c.Rotate = 3 * time.Hour })
+		defer stop()
+		old := g.mustVerify(t, g.login(t)).Key
+		time.Sleep(3*time.Hour - token.PublishAhead + token.ReloadEvery)
+		if g.states()[token.KeyNext] != 1 {
+			t.Fatalf("no next key: %+v", g.ring.Keys())
+		}
+		raw := g.login(t)
+		if g.mustVerify(t, raw).Key != old {
+			t.Error("it signs before its time")
+		}
+		time.Sleep(token.PublishAhead)
+		if g.mustVerify(t, g.login(t)).Key == old {
+			t.Error("it does not sign in time")
+		}
+		time.Sleep(49 * time.Minute)
+		g.mustVerify(t, raw)
+		time.Sleep(20 * time.Minute)
+		if g.published(t)[old] {
+			t.Error("the old key is published after its last token has ended")
+		}
+	})
+}
+
+// TestRunHearsOfUnknownKeys: a token of a key that another replica made at once
+// is accepted seconds later, while a flood of forged IDs reads nothing more.
+func TestRunHearsOfUnknownKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		counting := &counter{storage: &storage{}}
+		g, stop := runGateway(t, func(c *token.RingConfig) { c.Storage = counting })
+		defer stop()
+		other, err := token.OpenRing(t.Context(), g.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := other.Rotate(t.Context(), true); err != nil {
+			t.Fatal(err)
+		}
+		there := &gateway{Tokens: newTokens(t, other, g.cfg), clock: g.clock}
+		defer there.Close()
+		raw := there.login(t)
+		time.Sleep(token.HintGap)
+		g.mustRefuse(t, raw, token.RuleNoKey)
+		synctest.Wait()
+		g.mustVerify(t, raw)
+
+		reads := counting.reads.Load()
+		forged := newForger(t, token.EdDSA)
+		defer forged.Close()
+		for range 1000 {
+			g.mustRefuse(t, forged.sign(forged.header(""), payload("", "")), token.RuleNoKey)
+			synctest.Wait()
+		}
+		if n := counting.reads.Load() - reads; n > 1 {
+			t.Errorf("a flood of unknown keys caused %d reads", n)
+		}
+	})
+}
+
+type counter struct {
+	*storage
+	reads atomic.Int64
+}
+
+func (c *counter) Load(ctx context.Context) ([]byte, error) {
+	c.reads.Add(1)
+	return c.storage.Load(ctx)
+}
+
+func TestRunReports(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := errors.New("disk on fire")
+		var reported atomic.Value
+		g, stop := runGateway(t, func(c *token.RingConfig) { c.Report = func(err error) { reported.Store(err) } })
+		g.storage.set(func(s *storage) { s.broken = down })
+		time.Sleep(token.ReloadEvery)
+		synctest.Wait()
+		if err, _ := reported.Load().(error); !errors.Is(err, down) {
+			t.Errorf("reported %v", err)
+		}
+		g.mustVerify(t, g.login(t))
+		stop()
+		g.ring.Run(canceled(t)) // ends at once
+	})
+}
+
+func canceled(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
+}
