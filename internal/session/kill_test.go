@@ -70,10 +70,11 @@ func killOne(t *testing.T, path string, round int) []string {
 	var lines []string
 	scanner := bufio.NewScanner(stdout)
 	for scanner.Scan() {
-		if line, ok := strings.CutPrefix(scanner.Text(), killMark); ok {
-			lines = append(lines, line)
+		line, ok := strings.CutPrefix(scanner.Text(), killMark)
+		if !ok {
+			continue
 		}
-		if len(lines) == 5+7*round%60 {
+		if lines = append(lines, line); len(lines) == 5+7*round%60 {
 			// Somewhere within the next operations, not between two of them.
 			time.AfterFunc(time.Duration(round*137%5000)*time.Microsecond, func() { _ = cmd.Process.Kill() })
 		}
