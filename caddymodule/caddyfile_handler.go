@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"strconv"
+
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -31,6 +33,7 @@ func init() {
 //	        methods <method>...
 //	        max_age <duration>
 //	    }
+//	    limit login <n>/<duration> | phone <n>/<duration> | inflight <n>
 //	}
 func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	handler := new(Handler)
@@ -43,7 +46,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		if d.NextArg() {
 			return d.ArgErr()
 		}
-		repeatable := map[string]bool{"public": true, "optional": true, "require": true}
+		repeatable := map[string]bool{"public": true, "optional": true, "require": true, "limit": true}
 		err := words{d: d, repeatable: repeatable, known: map[string]func() error{
 			"prefix":        h.parsePrefix(d),
 			"app":           many(d, &h.Apps),
@@ -54,6 +57,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			"forward_token": func() error { return h.parseForwardToken(d) },
 			"headers":       func() error { return h.Headers.parse(d) },
 			"cors":          func() error { return h.parseCORS(d) },
+			"limit":         func() error { return h.Limit.parse(d) },
 		}}.block()
 		if err != nil {
 			return err
@@ -192,6 +196,36 @@ func (h *Handler) parseCORS(d *caddyfile.Dispenser) error {
 	}
 	checked := *c // validate fills in defaults, which the JSON need not repeat
 	if err := checked.validate(); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+// parse reads one limit; the word stands once for each.
+func (l *Limits) parse(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) != 2 {
+		return d.Err("write limit login <n>/<duration>, limit phone <n>/<duration> or limit inflight <n>")
+	}
+	var twice bool
+	switch args[0] {
+	case "login":
+		twice, l.Login = l.Login != "", args[1]
+	case "phone":
+		twice, l.Phone = l.Phone != "", args[1]
+	case "inflight":
+		n, err := strconv.Atoi(args[1])
+		if err != nil || n < 1 {
+			return d.Errf("limit inflight %q is not a number above zero", args[1])
+		}
+		twice, l.Inflight = l.Inflight != 0, n
+	default:
+		return d.Errf("limit %q is not one of login, phone, inflight", args[0])
+	}
+	if twice {
+		return d.Errf("limit %s stands twice", args[0])
+	}
+	if _, err := newLimits(*l); err != nil {
 		return d.WrapErr(err)
 	}
 	return nil

@@ -103,6 +103,14 @@ func (h *Handler) decodePhoneCode(c *call, code string) error {
 	if err != nil {
 		return err
 	}
+	if err := h.limits.admitPhone(id.User); err != nil {
+		return err
+	}
+	leave, err := h.limits.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	decoded, err := c.gate.service.DecodePhoneCode(c.r.Context(), id, code, h.admits)
 	if err != nil {
 		return err

@@ -53,7 +53,11 @@ type Handler struct {
 	// Cross-origin access for browsers. Default: none; a preflight is refused.
 	CORS *CORS `json:"cors,omitempty"`
 
+	// How much clients may cost.
+	Limit Limits `json:"limit,omitzero"`
+
 	app         *App
+	limits      *limits
 	logger      *zap.Logger
 	headers     *identityHeaders
 	credentials credentials
@@ -108,6 +112,9 @@ func (h *Handler) compile() error {
 		return err
 	}
 	if h.require, err = newRequirements(h.Require, h.app); err != nil {
+		return err
+	}
+	if h.limits, err = newLimits(h.Limit); err != nil {
 		return err
 	}
 	if err := h.CORS.validate(); err != nil {

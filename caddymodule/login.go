@@ -47,6 +47,14 @@ func (h *Handler) serveLogin(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := h.limits.admitLogin(c.r); err != nil {
+		return err
+	}
+	leave, err := h.limits.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	grant, err := c.gate.service.Login(c.r.Context(), app, in.Code)
 	if err != nil {
 		return err

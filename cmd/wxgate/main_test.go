@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -108,12 +110,17 @@ func (s *surroundings) close() {
 	_ = s.sim.Close() // an answer that hung is the script's failure, not this one's
 }
 
+// freePort is a port that nobody listens on, below those that the system gives
+// to outgoing connections, one of which might otherwise take it first.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	const first, count, tries = 20000, 12000, 100
+	for range tries {
+		port := first + rand.IntN(count)
+		if l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
+			return port, l.Close()
+		}
 	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
+	return 0, errors.New("no free port")
 }
 
 func scriptReady(ts *testscript.TestScript, neg bool, args []string) {

@@ -33,8 +33,8 @@ type KeyInfo struct {
 
 // Keys lists the ring, the oldest first.
 func (r *Ring) Keys() []KeyInfo {
-	now := r.now()
 	s := r.snapshot()
+	now := s.now()
 	signing, err := s.signer(now)
 	keys := make([]KeyInfo, 0, len(s.order))
 	for _, e := range s.order {
