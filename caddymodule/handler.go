@@ -175,7 +175,7 @@ func (h *Handler) anonymous(path string, b bearer) bool {
 			return false
 		}
 	}
-	return h.public.match(path) || b.raw == "" && b.err == nil && h.optional.match(path)
+	return h.public.match(path) || !b.sent() && h.optional.match(path)
 }
 
 // decidesOnPaths reports whether some path is treated unlike another. Only then
