@@ -81,8 +81,7 @@ func problemOf(err error) *problem {
 			continue
 		}
 		p = &problem{Status: c.status, Code: c.code, Detail: c.detail, bearer: c.bearer, cause: err}
-		var platform *auth.PlatformError
-		if errors.As(err, &platform) {
+		if platform, ok := errors.AsType[*auth.PlatformError](err); ok {
 			p.Errcode, p.retryAfter = platform.Code, platform.RetryAfter
 		}
 		if p.Status == http.StatusServiceUnavailable && p.retryAfter == 0 {

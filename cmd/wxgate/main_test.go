@@ -139,7 +139,7 @@ func waitReady(gateway string) error {
 		if err == nil && a.status == http.StatusOK {
 			return nil
 		}
-		last = fmt.Errorf("status %d, error %v", a.status, err)
+		last = fmt.Errorf("status %d, error %w", a.status, err)
 	}
 	return fmt.Errorf("the gateway at %s is not ready: %w", gateway, last)
 }
