@@ -220,6 +220,9 @@ func confine(config []byte, addr string) ([]byte, error) {
 	return json.Marshal(tree)
 }
 
+// prober asks the gateway whether it is ready; its requests bring deadlines.
+var prober = &http.Client{Timeout: devReadyTimeout}
+
 // waitReady waits until the gateway says that it serves.
 func waitReady(ctx context.Context, gateway string) error {
 	ctx, cancel := context.WithTimeout(ctx, devReadyTimeout)
@@ -230,7 +233,7 @@ func waitReady(ctx context.Context, gateway string) error {
 		if err != nil {
 			return fmt.Errorf("asking whether the gateway is ready: %w", err)
 		}
-		response, err := http.DefaultClient.Do(request)
+		response, err := prober.Do(request)
 		if err == nil {
 			_ = response.Body.Close() // nothing of it was read
 			if response.StatusCode == http.StatusOK {

@@ -123,7 +123,7 @@ func (p *problem) write(w http.ResponseWriter) error {
 		h.Set("Retry-After", strconv.FormatInt(seconds, 10))
 	}
 	w.WriteHeader(p.Status)
-	_, err = w.Write(body)
+	_, err = w.Write(body) //nolint:gosec // G705: JSON of constants, served as JSON
 	return err
 }
 

@@ -86,7 +86,7 @@ func newSurroundings(dir string) (*surroundings, error) {
 		return nil, err
 	}
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "openid=%s", r.Header.Get("X-Wx-Openid"))
+		_, _ = fmt.Fprintf(w, "openid=%s", r.Header.Get("X-Wx-Openid"))
 	}))
 	s := &surroundings{sim: sim, upstream: upstream, url: "http://127.0.0.1:" + strconv.Itoa(port)}
 	s.env = []string{
