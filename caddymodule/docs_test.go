@@ -36,7 +36,7 @@ func TestDocumentedWords(t *testing.T) {
 		t.Fatalf("only %d words were found", len(words))
 	}
 	for word, ours := range words {
-		if ours && !regexp.MustCompile("`" + word + "\\b|› `[^`]*`[^|]*`" + word + "\\b").MatchString(document) {
+		if ours && !regexp.MustCompile("`"+word+"\\b|› `[^`]*`[^|]*`"+word+"\\b").MatchString(document) {
 			t.Errorf("docs/caddyfile.md says nothing of %s", word)
 		}
 	}
