@@ -276,7 +276,7 @@ func TestLoadAccepts(t *testing.T) {
 func (l *loadTest) wantFiles(want ...string) {
 	l.t.Helper()
 	var got []string
-	err := filepath.WalkDir(l.dir, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(l.dir, func(path string, _ fs.DirEntry, err error) error {
 		if path != l.dir {
 			got = append(got, filepath.Base(path))
 		}

@@ -86,7 +86,7 @@ func newSurroundings(dir string) (*surroundings, error) {
 		return nil, err
 	}
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "openid=%s", r.Header.Get("X-Wx-Openid"))
+		_, _ = fmt.Fprintf(w, "openid=%s", r.Header.Get("X-Wx-Openid"))
 	}))
 	s := &surroundings{sim: sim, upstream: upstream, url: "http://127.0.0.1:" + strconv.Itoa(port)}
 	s.env = []string{
@@ -133,15 +133,15 @@ func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
 // waitReady polls until the gateway says that it serves.
 func waitReady(gateway string) error {
 	const interval = 20 * time.Millisecond
-	var last error
+	var last string
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(interval) {
 		a, err := ask(http.MethodGet, gateway+"/v1.0/pub/ready", "")
 		if err == nil && a.status == http.StatusOK {
 			return nil
 		}
-		last = fmt.Errorf("status %d, error %v", a.status, err)
+		last = fmt.Sprintf("status %d, error %v", a.status, err)
 	}
-	return fmt.Errorf("the gateway at %s is not ready: %w", gateway, last)
+	return fmt.Errorf("the gateway at %s is not ready: %s", gateway, last)
 }
 
 func scriptLogin(ts *testscript.TestScript, neg bool, args []string) {
