@@ -122,9 +122,12 @@ func (h *Handler) decodeOpenData(c *call, in openData) error {
 	if in.data.EncryptedData == "" || in.data.IV == "" {
 		return badRequest("Send encrypted_data and iv, or the code of getPhoneNumber.")
 	}
-	id, err := h.optionalIdentity(c)
-	if err != nil {
-		return err
+	var id *auth.Identity
+	if c.bearer.sent() {
+		var err error
+		if id, err = h.identity(c); err != nil {
+			return err
+		}
 	}
 	decoded, err := c.gate.service.Decode(c.r.Context(), auth.Caller{Identity: id, Handle: in.handle}, in.data, h.admits)
 	if err != nil {

@@ -28,6 +28,9 @@ type bearer struct {
 	err error
 }
 
+// sent reports whether the request brought anything that should be a token.
+func (b bearer) sent() bool { return b.raw != "" || b.err != nil }
+
 // call is one request to the login API, with the opened state behind it.
 type call struct {
 	w      http.ResponseWriter
@@ -95,12 +98,4 @@ func (h *Handler) runEndpoint(c *call, e endpoint) error {
 // identity is who the call's token says it is; it must have one.
 func (h *Handler) identity(c *call) (*auth.Identity, error) {
 	return h.authenticate(c.gate, c.bearer)
-}
-
-// optionalIdentity is the same for calls that may come without a token.
-func (h *Handler) optionalIdentity(c *call) (*auth.Identity, error) {
-	if c.bearer.raw == "" && c.bearer.err == nil {
-		return nil, nil
-	}
-	return h.identity(c)
 }

@@ -137,6 +137,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if h.CORS.handle(w, r) {
 		return nil
 	}
+	if h.decidesOnPaths() {
+		dropPathOverrides(r.Header)
+	}
 	canonical := canonicalRequestPath(r)
 	if canonical {
 		if e, ok := h.endpoints[r.URL.Path]; ok {
@@ -145,10 +148,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	} else if h.decidesOnPaths() {
 		return h.refuse(w, r, badRequest("Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes."))
 	}
-	if h.public.match(r.URL.Path) {
-		return h.passAnonymous(w, r, next)
-	}
-	if raw == "" && tokenErr == nil && h.optional.match(r.URL.Path) {
+	if h.anonymous(r.URL.Path, bearer{raw, tokenErr}) {
 		return h.passAnonymous(w, r, next)
 	}
 	gate, err := h.app.acquire()
@@ -164,6 +164,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.refuse(w, r, err)
 	}
 	return h.admit(w, r, next, gate, id)
+}
+
+// anonymous reports whether a request may pass without an identity. A path that
+// requires something of one is never public: of two rules that disagree, the
+// stricter holds.
+func (h *Handler) anonymous(path string, b bearer) bool {
+	for _, r := range h.require {
+		if r.paths.match(path) {
+			return false
+		}
+	}
+	return h.public.match(path) || !b.sent() && h.optional.match(path)
 }
 
 // decidesOnPaths reports whether some path is treated unlike another. Only then

@@ -200,7 +200,7 @@ func (u usage) wantNoMore(t *testing.T) {
 			stacks = stacks[:runtime.Stack(stacks, true)]
 			t.Fatalf("goroutines %d, then %d; file handles %d, then %d\n%s", u.goroutines, now.goroutines, u.files, now.files, commonest(string(stacks)))
 		}
-		time.Sleep(100 * time.Millisecond) //nolint:forbidigo // polls the runtime, which tells nobody
+		time.Sleep(100 * time.Millisecond)
 	}
 }
 
