@@ -133,8 +133,10 @@ func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
 // waitReady polls until the gateway says that it serves.
 func waitReady(gateway string) error {
 	const interval = 20 * time.Millisecond
+	poll := time.NewTicker(interval)
+	defer poll.Stop()
 	var last string
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(interval) {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-poll.C {
 		a, err := ask(http.MethodGet, gateway+"/v1.0/pub/ready", "")
 		if err == nil && a.status == http.StatusOK {
 			return nil
