@@ -220,20 +220,18 @@ func confine(config []byte, addr string) ([]byte, error) {
 	return json.Marshal(tree)
 }
 
-// prober asks the gateway whether it is ready; its requests bring deadlines.
-var prober = &http.Client{Timeout: devReadyTimeout}
-
 // waitReady waits until the gateway says that it serves.
 func waitReady(ctx context.Context, gateway string) error {
 	ctx, cancel := context.WithTimeout(ctx, devReadyTimeout)
 	defer cancel()
 	const interval = 50 * time.Millisecond
+	client := &http.Client{Timeout: devReadyTimeout}
 	for {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, gateway+defaultPrefix+"/ready", nil)
 		if err != nil {
 			return fmt.Errorf("asking whether the gateway is ready: %w", err)
 		}
-		response, err := prober.Do(request)
+		response, err := client.Do(request)
 		if err == nil {
 			_ = response.Body.Close() // nothing of it was read
 			if response.StatusCode == http.StatusOK {

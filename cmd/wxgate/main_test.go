@@ -133,15 +133,17 @@ func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
 // waitReady polls until the gateway says that it serves.
 func waitReady(gateway string) error {
 	const interval = 20 * time.Millisecond
-	var last error
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(interval) {
+	poll := time.NewTicker(interval)
+	defer poll.Stop()
+	var last string
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-poll.C {
 		a, err := ask(http.MethodGet, gateway+"/v1.0/pub/ready", "")
 		if err == nil && a.status == http.StatusOK {
 			return nil
 		}
-		last = fmt.Errorf("status %d, error %w", a.status, err)
+		last = fmt.Sprintf("status %d, error %v", a.status, err)
 	}
-	return fmt.Errorf("the gateway at %s is not ready: %w", gateway, last)
+	return fmt.Errorf("the gateway at %s is not ready: %s", gateway, last)
 }
 
 func scriptLogin(ts *testscript.TestScript, neg bool, args []string) {
