@@ -222,7 +222,11 @@ func (h *Handler) meets(id *auth.Identity, path string) error {
 func (h *Handler) passAnonymous(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	setPlaceholders(r, nil)
 	metrics.requests.WithLabelValues(outcomeAnonymous).Inc()
-	return next.ServeHTTP(w, r)
+	err := next.ServeHTTP(w, r)
+	if err != nil {
+		h.forget(r)
+	}
+	return err
 }
 
 // admit hands the request on with its identity.
@@ -236,12 +240,18 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	metrics.requests.WithLabelValues(outcomeAdmitted).Inc()
 	err = h.watched(gate, id, w, r, next)
 	if err != nil {
-		// Caddy's error routes get this very header map; they must not
-		// forward an identity to an error service.
-		h.headers.strip(r)
+		h.forget(r)
 		setPlaceholders(r, nil)
 	}
 	return err
+}
+
+// forget takes identity and token out of a request that goes to Caddy's error
+// routes. They get this very header map, and must not forward either to an error
+// service (CVE-2026-41181), not even where the upstream may have the token.
+func (h *Handler) forget(r *http.Request) {
+	h.headers.strip(r)
+	_, _ = credentials{source: h.credentials.source}.take(r) // two tokens are taken out as well
 }
 
 // assertion is the signed identity for the upstream, when one is configured.
