@@ -105,10 +105,11 @@ func (p *problem) Unwrap() error { return p.cause }
 
 // write sends the problem. Every 401 carries a challenge (RFC 9110 section
 // 15.5.2), whose error code is left out when no token was sent (RFC 6750
-// section 3.1).
+// section 3.1). It changes nothing: requests share problems.
 func (p *problem) write(w http.ResponseWriter) error {
-	p.Title = http.StatusText(p.Status)
-	body, err := json.Marshal(p)
+	document := *p
+	document.Title = http.StatusText(p.Status)
+	body, err := json.Marshal(&document)
 	if err != nil {
 		return err
 	}
