@@ -17,6 +17,8 @@ const (
 	CallToken CallName = "stable_token"
 	CallCheck CallName = "checksession"
 	CallReset CallName = "resetusersessionkey"
+	// CallForward is whatever [Client.Forward] was given.
+	CallForward CallName = "openapi"
 )
 
 // Call is one call as [Config.Observe] sees it. It holds no secret.
