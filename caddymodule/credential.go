@@ -156,21 +156,27 @@ func (c credentials) remove(remove func()) {
 	}
 }
 
-// hasQueryParameter reports whether a query names a parameter, in any spelling.
+// hasQueryParameter reports whether some framework would find the parameter in
+// a query: many part it at semicolons too, some ignore case, and PHP reads
+// access.token and access_token[] as access_token.
 func hasQueryParameter(query, name string) bool {
-	for query != "" {
-		var pair string
-		pair, query, _ = strings.Cut(query, "&")
+	for pair := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' }) {
 		key, _, _ := strings.Cut(pair, "=")
-		if key == name {
-			return true
+		if strings.ContainsAny(key, "%+") {
+			if decoded, err := url.QueryUnescape(key); err == nil {
+				key = decoded
+			}
 		}
-		if !strings.ContainsAny(key, "%+") {
+		if len(key) < len(name) {
 			continue
 		}
-		if decoded, err := url.QueryUnescape(key); err == nil && decoded == name {
+		key, _, _ = strings.Cut(key, "[")
+		if strings.EqualFold(phpMarks.Replace(strings.TrimSpace(key)), name) {
 			return true
 		}
 	}
 	return false
 }
+
+// phpMarks are what PHP turns into underscores in the names of parameters.
+var phpMarks = strings.NewReplacer(".", "_", " ", "_")

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/textproto"
@@ -52,7 +53,7 @@ func newIdentityHeaders(n HeaderNames) (*identityHeaders, error) {
 		*d.name = textproto.CanonicalMIMEHeaderKey(*d.name)
 	}
 	if (h.names.Assertion == "") != (h.names.AssertionAudience == "") {
-		return nil, fmt.Errorf("the assertion header needs a name and an audience: headers { assertion <name> <audience> }")
+		return nil, errors.New("the assertion header needs a name and an audience: headers { assertion <name> <audience> }")
 	}
 	return h, nil
 }
@@ -90,39 +91,53 @@ func checkHeaderName(name string) error {
 
 // isManaged reports whether a name would be read as one of ours by any upstream.
 // CGI, PHP and WSGI lose letter case and every mark: to them X_WX.OPENID is
-// X-WX-OPENID.
+// X-WX-OPENID. Some lose runs of marks and those at the ends too.
 func (h *identityHeaders) isManaged(name string) bool {
-	if len(name) >= len(reservedPrefix) && equalFolded(name[:len(reservedPrefix)], reservedPrefix) {
+	if begins, _ := matchFolded(name, reservedPrefix); begins {
 		return true
 	}
 	for _, managed := range h.managed {
-		if equalFolded(name, managed) {
+		if _, whole := matchFolded(name, managed); whole {
 			return true
 		}
 	}
 	return false
 }
 
-// equalFolded compares a header name with a folded one, without allocating: it
-// runs for every header of every request.
-func equalFolded(name, folded string) bool {
-	if len(name) != len(folded) {
-		return false
-	}
-	for i := range len(name) {
-		if foldByte(name[i]) != folded[i] {
-			return false
+// matchFolded reports whether a header name, were it folded, would begin with a
+// folded one, and whether that would be all of it. It does not allocate: it runs
+// for every header of every request.
+func matchFolded(name, folded string) (begins, whole bool) {
+	at := skipMarks(name, 0)
+	for i := range len(folded) {
+		if at == len(name) || foldByte(name[at]) != folded[i] {
+			return false, false
+		}
+		if at++; folded[i] == '-' {
+			at = skipMarks(name, at)
 		}
 	}
-	return true
+	return true, skipMarks(name, at) == len(name)
 }
 
-func foldHeaderName(name string) string {
-	b := []byte(name)
-	for i, c := range b {
-		b[i] = foldByte(c)
+func skipMarks(name string, at int) int {
+	for at < len(name) && foldByte(name[at]) == '-' {
+		at++
 	}
-	return string(b)
+	return at
+}
+
+// foldHeaderName is a name in lower case, each run of marks a hyphen, and none at
+// the ends.
+func foldHeaderName(name string) string {
+	var b []byte
+	for i := range len(name) {
+		c := foldByte(name[i])
+		if c != '-' || len(b) > 0 && b[len(b)-1] != '-' {
+			b = append(b, c)
+		}
+	}
+	return strings.TrimSuffix(string(b), "-")
 }
 
 func foldByte(c byte) byte {

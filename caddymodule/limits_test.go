@@ -68,7 +68,7 @@ func TestInflightLimit(t *testing.T) {
 		if time.Now().After(deadline) {
 			t.Fatal("the first login never reached WeChat")
 		}
-		time.Sleep(5 * time.Millisecond) //nolint:forbidigo // polls another server
+		time.Sleep(5 * time.Millisecond)
 	}
 	f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, f.code("bob"))).want(t, http.StatusTooManyRequests, "rate_limited")
 	a := <-first

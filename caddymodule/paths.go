@@ -3,14 +3,49 @@ package caddymodule
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // pathSet matches request paths: whole paths, and prefixes that end at a slash.
-// It is case-sensitive, as most upstreams are.
 type pathSet struct {
 	exact    map[string]struct{}
 	prefixes []string // each ends in a slash
+	// wide has the set match whatever some upstream would serve for one of its
+	// paths. It is for sets that refuse: one that lets through must not.
+	wide bool
+}
+
+// widened returns the set for paths that are closed to somebody. The routers of
+// Express, ASP.NET and others ignore case and a slash at the end, so that /PAY
+// or /pay/ would reach what is closed at /pay.
+func (s pathSet) widened() pathSet {
+	wide := pathSet{exact: make(map[string]struct{}), wide: true}
+	for path := range s.exact {
+		wide.exact[widePath(path)] = struct{}{}
+	}
+	for _, prefix := range s.prefixes {
+		wide.prefixes = append(wide.prefixes, foldCase(prefix))
+		wide.exact[widePath(prefix)] = struct{}{}
+	}
+	return wide
+}
+
+// widePath is the spelling under which a wide set keeps a whole path.
+func widePath(path string) string { return strings.TrimSuffix(foldCase(path), "/") }
+
+// foldCase maps letters that some upstream takes for equal to one of them: the
+// Kelvin sign is a k to Unicode.
+func foldCase(s string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+			least = min(least, next)
+		}
+		return least
+	}, s)
 }
 
 // newPathSet reads patterns: "/health" matches itself, "/static/*" whatever
@@ -39,9 +74,14 @@ func newPathSet(patterns []string) (pathSet, error) {
 
 func (s pathSet) empty() bool { return len(s.exact) == 0 && len(s.prefixes) == 0 }
 
-// match expects a path that is canonical.
+// match expects a path that is canonical. Unless the set is wide, case counts, as
+// it does to most upstreams.
 func (s pathSet) match(path string) bool {
-	if _, ok := s.exact[path]; ok {
+	whole := path
+	if s.wide {
+		path, whole = foldCase(path), widePath(path)
+	}
+	if _, ok := s.exact[whole]; ok {
 		return true
 	}
 	for _, prefix := range s.prefixes {
@@ -61,7 +101,8 @@ func canonicalRequestPath(r *http.Request) bool {
 }
 
 // canonicalPath reports whether an escaped path has one meaning. It has not when
-// it holds an empty, "." or ".." segment, a path parameter, a backslash, a
+// it holds an empty, "." or ".." segment, one that ends in a dot or a space, which
+// Windows drops (so ".. " is ".." there), a path parameter, a backslash, a
 // control byte, or a percent escape of any of these, of a slash, of a percent
 // sign, or of a letter, digit or mark that needs none.
 func canonicalPath(escaped string) bool {
@@ -83,11 +124,22 @@ func canonicalPath(escaped string) bool {
 		}
 	}
 	for segment := range strings.SplitSeq(strings.TrimSuffix(escaped[1:], "/"), "/") {
-		if segment == "." || segment == ".." || segment == "" && escaped != "/" {
+		if segment == "" && escaped != "/" || strings.HasSuffix(segment, ".") || strings.HasSuffix(segment, "%20") || strings.HasPrefix(segment, "%20") {
 			return false
 		}
 	}
-	return true
+	return decodesToUTF8(escaped)
+}
+
+// decodesToUTF8 reports whether the escapes of a path spell text. What is none
+// may be a dot or a slash to a decoder that is lenient: %c0%ae is one to those of
+// CVE-2008-2938.
+func decodesToUTF8(escaped string) bool {
+	if !strings.Contains(escaped, "%") {
+		return true
+	}
+	path, err := url.PathUnescape(escaped)
+	return err == nil && utf8.ValidString(path)
 }
 
 // ambiguousEscape reports whether %XX of c reads differently to different

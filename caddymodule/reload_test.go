@@ -200,14 +200,14 @@ func (u usage) wantNoMore(t *testing.T) {
 			stacks = stacks[:runtime.Stack(stacks, true)]
 			t.Fatalf("goroutines %d, then %d; file handles %d, then %d\n%s", u.goroutines, now.goroutines, u.files, now.files, commonest(string(stacks)))
 		}
-		time.Sleep(100 * time.Millisecond) //nolint:forbidigo // polls the runtime, which tells nobody
+		time.Sleep(100 * time.Millisecond)
 	}
 }
 
 // commonest lists the functions that most goroutines began in.
 func commonest(stacks string) string {
 	counts := make(map[string]int)
-	for _, stack := range strings.Split(stacks, "\n\n") {
+	for stack := range strings.SplitSeq(stacks, "\n\n") {
 		if _, from, ok := strings.Cut(stack, "created by "); ok {
 			name, _, _ := strings.Cut(from, "\n")
 			counts[name]++

@@ -28,8 +28,9 @@ func newRequirements(configured []Requirement, app *App) ([]requirement, error) 
 		if r.paths, err = newPathSet(c.Paths); err != nil {
 			return nil, fmt.Errorf("require %s: %w", c.What, err)
 		}
+		r.paths = r.paths.widened()
 		switch {
-		case r.paths.empty():
+		case len(c.Paths) == 0:
 			return nil, fmt.Errorf("require %s: name the paths: on <path>", c.What)
 		case c.What == requireApp && len(c.Apps) > 0:
 			if r.apps, err = app.admitted(c.Apps); err != nil {

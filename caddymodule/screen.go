@@ -30,6 +30,22 @@ func screen(r *http.Request) *problem {
 	return nil
 }
 
+// pathOverrides are headers, folded, whose URL some frameworks serve in place of
+// the request's (CVE-2018-14773).
+var pathOverrides = []string{"x-original-url", "x-rewrite-url"}
+
+// dropPathOverrides keeps the path that was decided on the one that is served:
+// "GET /public/x" with "X-Rewrite-URL: /admin" is public to the gateway only.
+func dropPathOverrides(header http.Header) {
+	for name := range header {
+		for _, override := range pathOverrides {
+			if _, whole := matchFolded(name, override); whole {
+				delete(header, name)
+			}
+		}
+	}
+}
+
 // extendedConnect reports whether a CONNECT is for WebSocket; net/http and
 // quic-go put the :protocol pseudo-header in different places.
 func extendedConnect(r *http.Request) bool {

@@ -111,21 +111,15 @@ func (v *Verify) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.H
 // identity is nil for one that may be anonymous.
 func (v *Verify) decide(r *http.Request) (*auth.Identity, string, error) {
 	h := v.rules
-	if n := h.headers.strip(r); n > 0 {
-		h.spoofed(r, n)
-	}
 	asked, err := v.asked(r)
 	if err != nil {
 		return nil, "", err
 	}
-	raw, tokenErr := h.credentials.take(asked)
+	b := h.takeBearer(asked)
 	if !canonicalRequestPath(asked) && h.decidesOnPaths() {
 		return nil, "", badRequest("Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes.")
 	}
-	if h.public.match(asked.URL.Path) {
-		return nil, "", nil
-	}
-	if raw == "" && tokenErr == nil && h.optional.match(asked.URL.Path) {
+	if h.anonymous(asked.URL.Path, b) {
 		return nil, "", nil
 	}
 	gate, err := h.app.acquire()
@@ -133,7 +127,7 @@ func (v *Verify) decide(r *http.Request) (*auth.Identity, string, error) {
 		return nil, "", err
 	}
 	defer gate.release()
-	id, err := h.authenticate(gate, bearer{raw, tokenErr})
+	id, err := h.authenticate(gate, b)
 	if err == nil {
 		err = h.meets(id, asked.URL.Path)
 	}

@@ -14,6 +14,7 @@ type layer struct {
 	imports []string // layers, by dir
 	stdOnly bool     // nothing from other modules; tests may use test libraries
 	caddy   bool     // may import Caddy
+	only    []string // with libraries: these, by the beginnings of their paths, and no others
 }
 
 // simulator is the one layer that the tests of every other may import.
@@ -24,7 +25,7 @@ const simulator = "internal/wechatsim"
 var layers = []layer{
 	{dir: "cmd", imports: []string{"caddymodule"}, caddy: true},
 	{dir: "caddymodule", caddy: true, imports: []string{
-		"internal/wechat", "internal/token", "internal/session", "internal/auth", "internal/seal", simulator,
+		"internal/wechat", "internal/token", "internal/session", "internal/auth", "internal/seal", "internal/attack", simulator,
 	}},
 	{dir: "internal/wechat", imports: []string{"internal/auth", "internal/seal"}},
 	{dir: "internal/token", imports: []string{"internal/auth", "internal/seal"}},
@@ -34,6 +35,9 @@ var layers = []layer{
 	// The simulator reads WeChat's documentation, not our code: one misreading
 	// cannot then pass on both sides.
 	{dir: simulator, stdOnly: true},
+	// The attacks read HTTP's specifications, not our code, for the same reason;
+	// raw HTTP/2 and HTTP/3 need libraries that Caddy has anyway.
+	{dir: "internal/attack", only: []string{"golang.org/x/net/", "github.com/quic-go/"}},
 	{dir: "internal"}, // these tests
 }
 
@@ -77,6 +81,8 @@ func violation(e edge) string {
 		return "only caddymodule and cmd know Caddy"
 	case from.stdOnly && !e.test:
 		return from.dir + " imports the standard library alone"
+	case from.only != nil && !slices.ContainsFunc(from.only, func(p string) bool { return strings.HasPrefix(e.path, p) }):
+		return from.dir + " imports, beside the standard library, only " + strings.Join(from.only, ", ")
 	}
 	return ""
 }
@@ -108,7 +114,7 @@ func TestLayers(t *testing.T) {
 		}
 	}
 	// A walk that lost its way must not pass for a house in order.
-	for _, dir := range []string{"cmd", "caddymodule", "internal/auth", "internal/seal", simulator} {
+	for _, dir := range []string{"cmd", "caddymodule", "internal/auth", "internal/seal", "internal/attack", simulator} {
 		if !seen[dir] {
 			t.Errorf("no Go file found in %s", dir)
 		}
@@ -140,6 +146,15 @@ func TestLayerRules(t *testing.T) {
 		{"the simulator in production", edge{dir: "internal/wechat", path: ours + simulator}, false},
 		{"the simulator knows us", edge{dir: simulator, path: ours + "internal/wechat"}, false},
 		{"the simulator's test knows us", edge{dir: simulator, path: ours + "internal/seal", test: true}, false},
+		{"caddymodule runs the attacks", edge{dir: "caddymodule", path: ours + "internal/attack"}, true},
+		{"somebody else runs the attacks", edge{dir: "internal/token", path: ours + "internal/attack"}, false},
+		{"cmd runs the attacks", edge{dir: "cmd/wxgate", path: ours + "internal/attack"}, false},
+		{"the attacks know us", edge{dir: "internal/attack", path: ours + "internal/auth"}, false},
+		{"the attacks know the simulator", edge{dir: "internal/attack", path: ours + simulator}, false},
+		{"the attacks use raw frames", edge{dir: "internal/attack", path: "golang.org/x/net/http2"}, true},
+		{"the attacks use QUIC", edge{dir: "internal/attack", path: "github.com/quic-go/quic-go"}, true},
+		{"the attacks use another library", edge{dir: "internal/attack", path: "github.com/golang-jwt/jwt/v5"}, false},
+		{"the attacks know Caddy", edge{dir: "internal/attack", path: caddyModules + "caddy/v2"}, false},
 		{"a leaf uses a library", edge{dir: "internal/seal", path: "golang.org/x/crypto/hkdf"}, false},
 		{"a leaf's test uses a library", edge{dir: "internal/seal", path: "pgregory.net/rapid", test: true}, true},
 		{"a leaf uses the standard library", edge{dir: "internal/seal", path: "crypto/hkdf"}, true},

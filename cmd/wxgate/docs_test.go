@@ -64,8 +64,7 @@ func documents(t *testing.T) map[string]string {
 }
 
 // TestDocumentedCaddyfiles adapts every Caddyfile of the documents, without a
-// warning, as it stands there. A block that begins with a word of the wxgate
-// block or directive is put where it belongs first.
+// warning, as it stands there.
 func TestDocumentedCaddyfiles(t *testing.T) {
 	n := 0
 	for name, text := range documents(t) {

@@ -15,7 +15,7 @@ const killRounds = 4
 // TestKillLosesNothing is issue 2, point 8: whatever was answered with success
 // is there after kill -9, however soon that came.
 func TestKillLosesNothing(t *testing.T) {
-	dir, err := os.MkdirTemp("", "wx") // short: the admin socket's path has 100 bytes at most
+	dir, err := os.MkdirTemp("", "wx") //nolint:usetesting // a socket's path has 100 bytes at most
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -84,7 +86,7 @@ func newSurroundings(dir string) (*surroundings, error) {
 		return nil, err
 	}
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "openid=%s", r.Header.Get("X-Wx-Openid"))
+		_, _ = fmt.Fprintf(w, "openid=%s", r.Header.Get("X-Wx-Openid"))
 	}))
 	s := &surroundings{sim: sim, upstream: upstream, url: "http://127.0.0.1:" + strconv.Itoa(port)}
 	s.env = []string{
@@ -108,12 +110,17 @@ func (s *surroundings) close() {
 	_ = s.sim.Close() // an answer that hung is the script's failure, not this one's
 }
 
+// freePort is a port that nobody listens on, below those that the system gives
+// to outgoing connections, one of which might otherwise take it first.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
+	const first, count, tries = 20000, 12000, 100
+	for range tries {
+		port := first + rand.IntN(count)
+		if l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
+			return port, l.Close()
+		}
 	}
-	return l.Addr().(*net.TCPAddr).Port, l.Close()
+	return 0, errors.New("no free port")
 }
 
 func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
@@ -126,15 +133,17 @@ func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
 // waitReady polls until the gateway says that it serves.
 func waitReady(gateway string) error {
 	const interval = 20 * time.Millisecond
-	var last error
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(interval) {
+	poll := time.NewTicker(interval)
+	defer poll.Stop()
+	var last string
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-poll.C {
 		a, err := ask(http.MethodGet, gateway+"/v1.0/pub/ready", "")
 		if err == nil && a.status == http.StatusOK {
 			return nil
 		}
-		last = fmt.Errorf("status %d, error %v", a.status, err)
+		last = fmt.Sprintf("status %d, error %v", a.status, err)
 	}
-	return fmt.Errorf("the gateway at %s is not ready: %w", gateway, last)
+	return fmt.Errorf("the gateway at %s is not ready: %s", gateway, last)
 }
 
 func scriptLogin(ts *testscript.TestScript, neg bool, args []string) {

