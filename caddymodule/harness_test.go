@@ -300,5 +300,16 @@ func (u *upstream) answerWith(h http.HandlerFunc) {
 	u.serve = h
 }
 
+// eventually waits until what another goroutine does has come about.
+func eventually(t testing.TB, what string, done func() bool) {
+	t.Helper()
+	const patience, interval = 20 * time.Second, 10 * time.Millisecond
+	for giveUp := time.Now().Add(patience); !done(); <-time.After(interval) {
+		if time.Now().After(giveUp) {
+			t.Fatal("not within 20 s: " + what)
+		}
+	}
+}
+
 // simConfig is the simulator that most tests need.
 func simConfig() wechatsim.Config { return wechatsim.Config{} }
