@@ -8,8 +8,6 @@ import (
 	"io/fs"
 
 	"github.com/caddyserver/certmagic"
-
-	"github.com/wxgate/wxgate/internal/seal"
 )
 
 const (
@@ -81,7 +79,9 @@ func (i item) try(ctx context.Context, change func(old []byte) ([]byte, error)) 
 	return changed, nil
 }
 
-// rootSecret returns the generated root secret, making it at the first start.
+// rootSecret returns the generated root secret, making it at the first start. It
+// is a line of text, so that a configuration can name its file ({file.X}) once
+// the operator replaces it by a secret of their own.
 func rootSecret(ctx context.Context, storage certmagic.Storage) ([]byte, error) {
 	i := item{storage, secretItem}
 	secret, err := i.Load(ctx)
@@ -93,8 +93,7 @@ func rootSecret(ctx context.Context, storage certmagic.Storage) ([]byte, error) 
 			secret = old
 			return nil, nil
 		}
-		secret = make([]byte, seal.MinSecretBytes)
-		_, _ = rand.Read(secret) // never fails: crypto/rand.Read
+		secret = []byte(rand.Text() + rand.Text()) // 260 bits
 		return secret, nil
 	})
 	return secret, err
