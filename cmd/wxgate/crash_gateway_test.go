@@ -204,7 +204,9 @@ func (g *gateway) kill() {
 		g.t.Errorf("the gateway ended by itself: %v\n%s", err, g.tail())
 	default:
 		_ = g.process.Process.Kill()
-		_ = <-g.exited // it was killed
+		if err := <-g.exited; err == nil {
+			g.t.Errorf("the gateway ended in peace before it was killed\n%s", g.tail())
+		}
 	}
 	g.process = nil
 }
