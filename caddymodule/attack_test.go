@@ -146,11 +146,36 @@ func (a *attacked) run(only func(*attack.Attack) bool, protocols ...attack.Proto
 	return findings
 }
 
-// TestAttackCorpus: no attack of the corpus succeeds, over any protocol.
+// TestAttackCorpus: no attack of the corpus succeeds, over any protocol, and each
+// has its subject here.
 func TestAttackCorpus(t *testing.T) {
 	a := newAttacked(t, attackGate, "")
+	findings := a.run(nil)
+	expectBlocked(t, findings)
+	target := a.target
+	target.Defaults()
+	var want int
+	for _, x := range attack.Corpus(&target) {
+		if want += len(x.Protocols); x.Protocols == nil {
+			want += 3
+		}
+	}
+	if len(findings) != want || want == 0 {
+		t.Errorf("%d findings, want %d", len(findings), want)
+	}
+}
+
+// TestAttackCorpusWithMarks: neither do they when the operator has Caddy let names
+// with underscores and dots through, so that only wxgate's own fold is left.
+func TestAttackCorpusWithMarks(t *testing.T) {
+	a := newAttacked(t, attackGate, expectMarks)
+	expectBlocked(t, a.run(only("identity", "removal", "errors")))
+}
+
+func expectBlocked(t *testing.T, findings []attack.Finding) {
+	t.Helper()
 	counts := map[attack.Verdict]int{}
-	for _, f := range a.run(nil) {
+	for _, f := range findings {
 		counts[f.Verdict]++
 		if f.Verdict != attack.Blocked {
 			t.Errorf("%s over %s: %s: %s\n\t%s", f.ID, f.Protocol, f.Verdict, f.Reason, f.Request)

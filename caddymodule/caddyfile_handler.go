@@ -34,6 +34,7 @@ func init() {
 //	        max_age <duration>
 //	    }
 //	    limit login <n>/<duration> | phone <n>/<duration> | inflight <n>
+//	    compat wafer [<login path>]
 //	}
 func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	handler := new(Handler)
@@ -58,6 +59,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			"headers":       func() error { return h.Headers.parse(d) },
 			"cors":          func() error { return h.parseCORS(d) },
 			"limit":         func() error { return h.Limit.parse(d) },
+			"compat":        func() error { return h.parseCompat(d) },
 		}}.block()
 		if err != nil {
 			return err
@@ -134,6 +136,28 @@ func (h *Handler) parseForwardToken(d *caddyfile.Dispenser) error {
 		return d.ArgErr()
 	}
 	h.ForwardToken = true
+	return nil
+}
+
+// parseCompat reads whose clients the site serves beside its own.
+func (h *Handler) parseCompat(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 || len(args) > 2 {
+		return d.Err("write compat wafer [<login path>]")
+	}
+	if err := refuseEmpty(d, args); err != nil {
+		return err
+	}
+	if args[0] != "wafer" {
+		return d.Errf("compat %q is not wafer", args[0])
+	}
+	h.Wafer = new(WaferCompat)
+	if len(args) == 2 {
+		h.Wafer.Login = args[1]
+		if err := checkWaferLogin(h.Wafer.Login); err != nil {
+			return d.WrapErr(err)
+		}
+	}
 	return nil
 }
 

@@ -3,8 +3,9 @@ package caddymodule
 import (
 	"net/http"
 
-	"github.com/wxgate/wxgate/internal/auth"
 	"go.uber.org/zap"
+
+	"github.com/wxgate/wxgate/internal/auth"
 )
 
 // openDataRequest holds the fields of decode and userInfo, in the spellings of

@@ -56,6 +56,9 @@ type Handler struct {
 	// How much clients may cost.
 	Limit Limits `json:"limit,omitzero"`
 
+	// Serve the client SDKs of Tencent Wafer too. Default: they are strangers.
+	Wafer *WaferCompat `json:"wafer,omitempty"`
+
 	app         *App
 	limits      *limits
 	logger      *zap.Logger
@@ -84,6 +87,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.Prefix == "" {
 		h.Prefix = defaultPrefix
 	}
+	h.Wafer.warnOfLogs(ctx, h.logger)
 	return h.compile()
 }
 
@@ -120,17 +124,16 @@ func (h *Handler) compile() error {
 	if err := h.CORS.validate(); err != nil {
 		return fmt.Errorf("cors: %w", err)
 	}
-	h.endpoints, err = newEndpoints(h.Prefix)
-	return err
+	if h.endpoints, err = newEndpoints(h.Prefix); err != nil {
+		return err
+	}
+	return h.Wafer.addTo(h.endpoints, h.Prefix)
 }
 
 // ServeHTTP strips first and decides later, so that no way out of here carries
 // an identity that a client wrote.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if n := h.headers.strip(r); n > 0 {
-		h.spoofed(r, n)
-	}
-	raw, tokenErr := h.credentials.take(r)
+	b := h.takeBearer(r)
 	if p := screen(r); p != nil {
 		return h.refuse(w, r, p)
 	}
@@ -143,12 +146,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	canonical := canonicalRequestPath(r)
 	if canonical {
 		if e, ok := h.endpoints[r.URL.Path]; ok {
-			return h.serveEndpoint(w, r, e, bearer{raw, tokenErr})
+			return h.serveEndpoint(w, r, e, b)
 		}
 	} else if h.decidesOnPaths() {
 		return h.refuse(w, r, badRequest("Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes."))
 	}
-	if h.anonymous(r.URL.Path, bearer{raw, tokenErr}) {
+	if h.anonymous(r.URL.Path, b) {
 		return h.passAnonymous(w, r, next)
 	}
 	gate, err := h.app.acquire()
@@ -156,14 +159,27 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.refuse(w, r, err)
 	}
 	defer gate.release()
-	id, err := h.authenticate(gate, bearer{raw, tokenErr})
+	id, err := h.authenticate(gate, b)
 	if err == nil {
 		err = h.meets(id, r.URL.Path)
 	}
 	if err != nil {
-		return h.refuse(w, r, err)
+		return h.refuse(w, r, h.Wafer.forWafer(err, b, false))
 	}
 	return h.admit(w, r, next, gate, id)
+}
+
+// takeBearer strips the request of all that a client must not send upstream, and
+// returns the token that was in it. The Wafer SDKs' headers come first: they lie
+// among those that are stripped.
+func (h *Handler) takeBearer(r *http.Request) bearer {
+	wafer := h.Wafer.take(r.Header)
+	if n := h.headers.strip(r); n > 0 {
+		h.spoofed(r, n)
+	}
+	query := r.URL.RawQuery // the token may be taken out of it
+	raw, err := h.credentials.take(r)
+	return wafer.join(bearer{raw: raw, err: err}, query)
 }
 
 // anonymous reports whether a request may pass without an identity. A path that
@@ -196,6 +212,9 @@ func (h *Handler) authenticate(gate *gate, b bearer) (*auth.Identity, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := b.wafer.check(id); err != nil {
+		return nil, err
+	}
 	if !h.admits(id.App) {
 		return nil, fmt.Errorf("%w: a token of app %q, which this site does not admit", auth.ErrForbidden, id.App)
 	}
@@ -222,7 +241,11 @@ func (h *Handler) meets(id *auth.Identity, path string) error {
 func (h *Handler) passAnonymous(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	setPlaceholders(r, nil)
 	metrics.requests.WithLabelValues(outcomeAnonymous).Inc()
-	return next.ServeHTTP(w, r)
+	err := next.ServeHTTP(w, r)
+	if err != nil {
+		h.forget(r)
+	}
+	return err
 }
 
 // admit hands the request on with its identity.
@@ -236,12 +259,18 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	metrics.requests.WithLabelValues(outcomeAdmitted).Inc()
 	err = h.watched(gate, id, w, r, next)
 	if err != nil {
-		// Caddy's error routes get this very header map; they must not
-		// forward an identity to an error service.
-		h.headers.strip(r)
+		h.forget(r)
 		setPlaceholders(r, nil)
 	}
 	return err
+}
+
+// forget takes identity and token out of a request that goes to Caddy's error
+// routes. They get this very header map, and must not forward either to an error
+// service (CVE-2026-41181), not even where the upstream may have the token.
+func (h *Handler) forget(r *http.Request) {
+	h.headers.strip(r)
+	_, _ = credentials{source: h.credentials.source}.take(r) // two tokens are taken out as well
 }
 
 // assertion is the signed identity for the upstream, when one is configured.

@@ -101,7 +101,8 @@ func canonicalRequestPath(r *http.Request) bool {
 }
 
 // canonicalPath reports whether an escaped path has one meaning. It has not when
-// it holds an empty, "." or ".." segment, a path parameter, a backslash, a
+// it holds an empty, "." or ".." segment, one that ends in a dot or a space, which
+// Windows drops (so ".. " is ".." there), a path parameter, a backslash, a
 // control byte, or a percent escape of any of these, of a slash, of a percent
 // sign, or of a letter, digit or mark that needs none.
 func canonicalPath(escaped string) bool {
@@ -123,7 +124,7 @@ func canonicalPath(escaped string) bool {
 		}
 	}
 	for segment := range strings.SplitSeq(strings.TrimSuffix(escaped[1:], "/"), "/") {
-		if segment == "." || segment == ".." || segment == "" && escaped != "/" {
+		if segment == "" && escaped != "/" || strings.HasSuffix(segment, ".") || strings.HasSuffix(segment, "%20") || strings.HasPrefix(segment, "%20") {
 			return false
 		}
 	}

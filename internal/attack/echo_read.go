@@ -30,7 +30,10 @@ func readHead(in *bufio.Reader) (*Seen, error) {
 		return nil, err
 	}
 	parts := strings.SplitN(first, " ", 3)
-	if len(parts) != 3 {
+	switch len(parts) {
+	case 2: // a request of HTTP/0.9 is that line
+		return &Seen{Method: parts[0], Target: parts[1], Proto: "HTTP/0.9"}, nil
+	case 1:
 		return nil, errMalformed
 	}
 	s := &Seen{Method: parts[0], Target: parts[1], Proto: parts[2]}

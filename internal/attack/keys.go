@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -11,6 +12,8 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
+	"fmt"
 	"math/big"
 )
 
@@ -123,4 +126,25 @@ func signES256(key *ecdsa.PrivateKey, text string) ([]byte, error) {
 	r.FillBytes(signature[:half])
 	s.FillBytes(signature[half:])
 	return signature, nil
+}
+
+// ParseSigner reads a PEM private key: PKCS#8, SEC 1 or PKCS#1.
+func ParseSigner(text []byte) (crypto.Signer, error) {
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, errors.New("the signing key is not PEM")
+	}
+	if key, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
+		if signer, ok := key.(crypto.Signer); ok {
+			return signer, nil
+		}
+	}
+	if key, err := x509.ParseECPrivateKey(block.Bytes); err == nil {
+		return key, nil
+	}
+	key, err := x509.ParsePKCS1PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("the signing key is neither Ed25519, ECDSA nor RSA: %w", err)
+	}
+	return key, nil
 }

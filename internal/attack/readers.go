@@ -47,13 +47,16 @@ var readers = []reader{
 	{"Tomcat, parameters decoded", func(s string) string { return clean(dropParameters(decode(s))) }},
 	{"WHATWG URL", whatwg},
 	{"decoded twice", func(s string) string { return clean(strings.ReplaceAll(decode(decode(s)), `\`, "/")) }},
+	{"without NUL", func(s string) string { return clean(strings.ReplaceAll(decode(s), "\x00", "")) }},
 	{"C strings", func(s string) string { return clean(cut(decode(s), "\x00")) }},
+	{"IIS", iis},
 	{"overlong UTF-8", func(s string) string { return clean(overlong(decode(s))) }},
 	{"escapes of marks cut", func(s string) string { return clean(cut(decode(s), "#?;")) }},
 }
 
-// readings are the paths that servers would serve for a request target.
-func readings(target string) []string {
+// Readings are the paths that servers of different kinds would serve for a
+// request target.
+func Readings(target string) []string {
 	if u, err := url.Parse(target); err == nil && u.IsAbs() {
 		target = u.RequestURI()
 	}
@@ -67,7 +70,7 @@ func readings(target string) []string {
 
 // escapes reports whether some server would serve something outside prefix.
 func escapes(target, prefix string) bool {
-	for _, p := range readings(target) {
+	for _, p := range Readings(target) {
 		if !strings.HasPrefix(p, prefix) {
 			return true
 		}
@@ -78,7 +81,7 @@ func escapes(target, prefix string) bool {
 // reaches reports whether some server would serve something below prefix. Many
 // routers, Express's and ASP.NET's among them, ignore case.
 func reaches(target, prefix string) bool {
-	for _, p := range readings(target) {
+	for _, p := range Readings(target) {
 		if strings.HasPrefix(strings.ToLower(p), strings.ToLower(prefix)) {
 			return true
 		}
@@ -144,17 +147,44 @@ func whatwg(s string) string {
 	return clean(strings.Join(segments, "/"))
 }
 
-// overlong undoes the two-byte spellings of ASCII that old decoders accept
-// (CVE-2008-2938: %c0%ae is a dot to them).
-func overlong(s string) string {
+// iis knows escapes of its own, and Windows drops spaces and dots at the end of
+// a name.
+func iis(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
-		if (s[i] == 0xc0 || s[i] == 0xc1) && i+1 < len(s) && s[i+1]&0xc0 == 0x80 {
-			b.WriteByte((s[i]&1)<<6 | s[i+1]&0x3f)
-			i++
+		if strings.HasPrefix(s[i:], "%u00") && len(s) >= i+6 {
+			b.WriteString("%" + s[i+4:i+6])
+			i += 5
 			continue
 		}
 		b.WriteByte(s[i])
+	}
+	segments := strings.Split(strings.ReplaceAll(decode(b.String()), `\`, "/"), "/")
+	for i, segment := range segments {
+		trimmed := strings.TrimRight(segment, " \t\r\n.")
+		if dots := len(strings.TrimSpace(segment)); trimmed == "" && dots > 0 && dots <= 2 {
+			trimmed = segment[:dots] // "." and ".."
+		}
+		segments[i] = trimmed
+	}
+	return clean(strings.Join(segments, "/"))
+}
+
+// overlong undoes the longer spellings of ASCII that old decoders accept
+// (CVE-2008-2938: %c0%ae and %e0%80%ae are dots to them).
+func overlong(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		switch {
+		case (s[i] == 0xc0 || s[i] == 0xc1) && i+1 < len(s) && s[i+1]&0xc0 == 0x80:
+			b.WriteByte((s[i]&1)<<6 | s[i+1]&0x3f)
+			i++
+		case s[i] == 0xe0 && i+2 < len(s) && (s[i+1] == 0x80 || s[i+1] == 0x81) && s[i+2]&0xc0 == 0x80:
+			b.WriteByte((s[i+1]&1)<<6 | s[i+2]&0x3f)
+			i += 2
+		default:
+			b.WriteByte(s[i])
+		}
 	}
 	return b.String()
 }

@@ -68,7 +68,7 @@ func (w *worker) say(format string, args ...any) {
 func (w *worker) must(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		os.Exit(1) //nolint:revive // it is a process of its own
 	}
 }
 

@@ -23,7 +23,6 @@ const killRounds = 30
 
 // acked is what a killed process had answered.
 type acked struct {
-	lines    []string
 	logins   map[auth.SessionID]auth.User
 	refresh  map[auth.SessionID]string // the last token that was handed out
 	ended    map[auth.SessionID]bool
@@ -105,19 +104,19 @@ func (a *acked) enter(t *testing.T, line string) {
 	if n, err := fmt.Sscan(line, &when, &what, &id, &arg); err != nil || n != 4 {
 		return // cut off by the kill
 	}
-	session := auth.SessionID(id)
+	sid := auth.SessionID(id)
 	switch when + " " + what {
 	case "try end", "try refresh":
-		a.maybe[session] = true
+		a.maybe[sid] = true
 	case "did login":
 		u := auth.User{App: "wx1", OpenID: auth.OpenID(arg)}
-		a.logins[session] = u
+		a.logins[sid] = u
 	case "did token", "did refresh":
-		a.refresh[session] = arg
-		delete(a.maybe, session)
+		a.refresh[sid] = arg
+		delete(a.maybe, sid)
 	case "did end":
-		a.ended[session] = true
-		delete(a.maybe, session)
+		a.ended[sid] = true
+		delete(a.maybe, sid)
 	case "try endall":
 		for s, u := range a.logins {
 			a.maybe[s] = a.maybe[s] || u.OpenID == auth.OpenID(arg)

@@ -55,7 +55,7 @@ func (r *run) refreshForged() {
 
 func (r *run) present(s *modelSession, token string) {
 	now := r.c.Now()
-	want, successor := r.model.present(s, token, now)
+	successor, want := r.model.present(s, token, now)
 	grant, err := r.service.Refresh(r.Context(), token, anyApp)
 	if !r.wantErr("refresh", err, want) {
 		return

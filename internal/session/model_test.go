@@ -93,19 +93,19 @@ func (m *model) settle(now time.Time) {
 }
 
 // present is a refresh with a token of the session, or one that never was.
-func (m *model) present(s *modelSession, token string, now time.Time) (want error, successor string) {
+func (m *model) present(s *modelSession, token string, now time.Time) (successor string, want error) {
 	last := len(s.refresh) - 1
 	switch {
 	case s.over(now):
-		return auth.ErrSessionRevoked, ""
+		return "", auth.ErrSessionRevoked
 	case token == s.refresh[last]:
-		return nil, "" // a new one
+		return "", nil // a new one
 	case last > 0 && token == s.refresh[last-1] && now.Sub(s.rotated) <= 20*time.Second && s.replays < 5:
 		s.replays++
-		return nil, s.refresh[last]
+		return s.refresh[last], nil
 	default:
 		m.stop(s, "reuse")
-		return auth.ErrRefreshReused, ""
+		return "", auth.ErrRefreshReused
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 // KeyState is where a key stands in its life.
 type KeyState string
 
+// The states of a key, in the order it goes through them.
 const (
 	KeyNext      KeyState = "next"      // published, does not sign yet
 	KeySigning   KeyState = "signing"   // signs new tokens

@@ -1,0 +1,120 @@
+package caddymodule_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/attack"
+)
+
+// What the weakened gateways know: the attack user's token, and the echo.
+var weakToken, weakUpstream atomic.Value
+
+// honestHeader marks a login that a weakened login API must let pass.
+const honestHeader = "X-Honest"
+
+// weakGate is wxgate with one defence undone.
+func weakGate(mechanism string) string {
+	return "weak_before " + mechanism + "\n" + attackGate + "\nweak_after " + mechanism + "\n"
+}
+
+// expectMarks has Caddy let names with underscores and dots through, which it
+// drops by default. Its rule is that their namesakes with hyphens go instead.
+const expectMarks = `
+	servers {
+		expected_underscore_headers x_wx* x__wx* _x* X-WX_* X-WX-OPENID_ X-WX-UNIONID_ X-WX-ANYTHING-NEW_ X_WX.OPENID X_WX.UNIONID X_WX.ANYTHING.NEW
+		expected_dot_headers x.wx* X_WX.OPENID X_WX.UNIONID X_WX.ANYTHING.NEW
+	}
+`
+
+// TestAttackCorpusIsRed: on a wxgate with one defence undone, the attacks on that
+// defence succeed, and nothing about them is inconclusive. What Caddy's parsers
+// refuse before any defence of ours succeeds on a gateway that has no parser. So
+// no check of the corpus passes because it cannot fail.
+func TestAttackCorpusIsRed(t *testing.T) {
+	red := map[string]bool{}
+	for _, m := range attack.Mechanisms() {
+		if m.Name == "smuggle" {
+			continue // Caddy's parsers are the defence; the naive gateway has none
+		}
+		t.Run(m.Name, func(t *testing.T) {
+			a := newAttacked(t, weakGate(m.Name), "")
+			if a.weaken(); m.Name == "token" {
+				a.target.Token = "" // log in: a refresh token and a handle are wanted too
+			}
+			a.expectRed(red, only(m.Name))
+		})
+	}
+	t.Run("identity-with-marks", func(t *testing.T) {
+		a := newAttacked(t, weakGate("identity"), expectMarks)
+		a.weaken()
+		a.expectRed(red, only("identity"))
+	})
+	t.Run("naive", func(t *testing.T) {
+		a := newAttacked(t, attackGate, "")
+		a.weaken()
+		gateway := &naive{token: a.target.Token, echo: a.echo.Addr}
+		frames := gateway.serveFrames(t)
+		a.target.URL = "http://" + gateway.serve(t)
+		a.expectRed(red, only("identity", "removal", "upgrade", "path", "policy", "smuggle"), attack.H1)
+		a.target.URL = "https://" + frames
+		a.expectRed(red, only("identity", "removal", "upgrade", "path", "policy", "smuggle"), attack.H2, attack.H3)
+	})
+	var target attack.Target
+	target.Defaults()
+	for _, x := range attack.Corpus(&target) {
+		if !red[x.ID] {
+			t.Errorf("no weakened gateway is fooled by %s: %s", x.ID, x.Request.String())
+		}
+	}
+}
+
+func only(mechanisms ...string) func(*attack.Attack) bool {
+	return func(a *attack.Attack) bool {
+		for _, m := range mechanisms {
+			if a.Mechanism.Name == m {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+// expectRed runs attacks and notes which succeeded; some must, and none may be
+// inconclusive.
+func (a *attacked) expectRed(red map[string]bool, which func(*attack.Attack) bool, protocols ...attack.Protocol) {
+	a.t.Helper()
+	verdicts := map[attack.Verdict]int{}
+	for _, f := range a.run(which, protocols...) {
+		verdicts[f.Verdict]++
+		red[f.ID] = red[f.ID] || f.Verdict == attack.Succeeded
+		if f.Verdict == attack.Inconclusive {
+			a.t.Errorf("%s over %s: %s", f.ID, f.Protocol, f.Reason)
+		}
+	}
+	a.t.Logf("%v", verdicts)
+}
+
+// weaken tells the weakened gateway what it needs to know.
+func (a *attacked) weaken() {
+	a.t.Helper()
+	a.target.Token = a.honestToken()
+	weakToken.Store(a.target.Token)
+	weakUpstream.Store(a.echo.Addr)
+}
+
+// honestToken logs the attack user in, past a weakened login.
+func (a *attacked) honestToken() string {
+	a.t.Helper()
+	answer := a.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, a.code("mallory")), honestHeader, "1")
+	var granted struct {
+		Token string `json:"access_token"`
+	}
+	if err := json.Unmarshal([]byte(answer.body), &granted); err != nil || strings.Count(granted.Token, ".") != 2 {
+		a.t.Fatalf("no token: %s", answer.body)
+	}
+	return granted.Token
+}

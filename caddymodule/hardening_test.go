@@ -1,0 +1,394 @@
+package caddymodule_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// Each test below sends, over a raw socket, the smallest request that broke a
+// gateway of this kind, and looks at what reached the upstream. The corpus of
+// internal/attack has every variant; these are to be read.
+
+const hardSite = `
+{
+	admin off
+	persist_config off
+	storage file_system {{.Dir}}/caddy
+	wxgate {
+		app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
+			api {{.API}}
+		}
+		store memory
+	}
+	servers {
+		expected_underscore_headers x_wx*
+	}
+}
+http://{{.Addr}} {
+	wxgate {
+		public   /public/* /closed/*
+		optional /optional/*
+		require  phone on /phone/* /closed/*
+		forward_token
+	}
+	handle /broken/* {
+		reverse_proxy 127.0.0.1:1
+	}
+	handle {
+		reverse_proxy {{.Upstream}}
+	}
+	handle_errors {
+		reverse_proxy {{.Upstream}}
+	}
+}
+`
+
+// hard is a gateway with a logged-in user.
+type hard struct {
+	*fixture
+	openid, bearer string
+}
+
+func newHard(t *testing.T) *hard {
+	t.Helper()
+	h := &hard{fixture: newFixture(t, hardSite)}
+	login := h.login("mallory")
+	h.openid, h.bearer = login.str(t, "openId"), "Authorization: Bearer "+login.str(t, "access_token")
+	return h
+}
+
+// rawTimeout bounds one raw exchange.
+const rawTimeout = 10 * time.Second
+
+// raw sends lines, each of which gets its CRLF, and returns the status of the
+// answer; 0 when the gateway hung up.
+func (h *hard) raw(lines ...string) int {
+	h.t.Helper()
+	return h.bytes(strings.Join(lines, "\r\n") + "\r\n\r\n")
+}
+
+func (h *hard) bytes(message string) int {
+	h.t.Helper()
+	conn, err := net.Dial("tcp", h.addr)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	_ = conn.SetDeadline(time.Now().Add(rawTimeout))
+	if _, err := io.WriteString(conn, message); err != nil {
+		h.t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		return 0
+	}
+	_ = response.Body.Close()
+	return response.StatusCode
+}
+
+// refused fails the test unless the answer has this status and nothing reached
+// the upstream.
+func (h *hard) refused(status int, lines ...string) {
+	h.t.Helper()
+	if got := h.raw(lines...); got != status {
+		h.t.Errorf("status %d, want %d: %q", got, status, lines)
+	}
+	if h.upstream.count() != 0 {
+		r := h.upstream.last(h.t)
+		h.t.Errorf("%q reached the upstream as %s %s %v", lines, r.Method, r.RequestURI, r.Header)
+	}
+}
+
+// passed fails the test unless the request came through, and returns it.
+func (h *hard) passed(lines ...string) *http.Request {
+	h.t.Helper()
+	if got := h.raw(lines...); got != http.StatusOK && got != http.StatusSwitchingProtocols {
+		h.t.Fatalf("status %d: %q", got, lines)
+	}
+	return h.upstream.last(h.t)
+}
+
+// TestHardeningSpoofing: a client sends the gateway's headers itself.
+//
+//	GET /api/me HTTP/1.1
+//	Authorization: Bearer <a token without unionid>
+//	X_WX_OPENID: victim
+//	x-wx-openid: victim
+//	X-WX-UNIONID: victim        <- absent from the token: must be absent upstream
+//	X-Wx-Anything-New: victim   <- reserved prefix
+//
+// CVE-2025-64484, CVE-2026-30851, CVE-2026-52845, GHSA-49wc-4hcv-v58q.
+func TestHardeningSpoofing(t *testing.T) {
+	h := newHard(t)
+	spoofs := []string{
+		"x-wx-openid: victim", "X-WX-OPENID: victim", "X_WX_OPENID: victim", "x_wx_openid: victim", "X.Wx.Openid: victim", "X-WX_OPENID: victim",
+		"X!WX!OPENID: victim", "X~WX~OPENID: victim", "X|WX|OPENID: victim", "X`WX`OPENID: victim", "X--WX--OPENID: victim", "-X-WX-OPENID: victim",
+		"X-WX-UNIONID: victim", "x_wx_unionid: victim", "X-Wx-Anything-New: victim", "X-WX-OPENID:\r\n victim", "X-WX-PHONE: victim",
+	}
+	for _, request := range [][]string{
+		{"GET /api/me HTTP/1.1", h.bearer},
+		{"GET /public/x HTTP/1.1"},
+		{"GET /public/x HTTP/1.1", h.bearer},
+		{"GET /optional/x HTTP/1.1"},
+		{"GET /optional/x HTTP/1.1", h.bearer},
+		{"GET /broken/x HTTP/1.1", h.bearer}, // by way of handle_errors
+	} {
+		h.raw(append(append(request, "Host: "+h.addr), spoofs...)...)
+		r := h.upstream.last(t)
+		if text := fmt.Sprint(r.Header, r.Trailer); strings.Contains(text, "victim") {
+			t.Errorf("%q reached the upstream as %s", request, text)
+		}
+		wantIdentity := len(request) > 1 && !strings.Contains(request[0], "/broken/") && !strings.Contains(request[0], "/public/")
+		if got := r.Header["X-Wx-Openid"]; wantIdentity != (len(got) == 1 && got[0] == h.openid) {
+			t.Errorf("%q: openid %q upstream", request, got)
+		}
+	}
+	h.refused(http.StatusForbidden, append([]string{"OPTIONS /api/me HTTP/1.1", "Host: " + h.addr, "Origin: https://a", "Access-Control-Request-Method: GET"}, spoofs...)...)
+	h.refused(http.StatusUnauthorized, append([]string{"GET /api/me HTTP/1.1", "Host: " + h.addr}, spoofs...)...)
+}
+
+// TestHardeningTrailer: the identity comes after the body, declared or not; some
+// servers merge trailers into the headers.
+//
+//	POST /api/me HTTP/1.1
+//	Transfer-Encoding: chunked
+//	Trailer: X-WX-OPENID
+//
+//	0
+//	X-WX-OPENID: victim
+func TestHardeningTrailer(t *testing.T) {
+	h := newHard(t)
+	for _, declared := range []string{"Trailer: X-WX-OPENID, X_WX_OPENID, X-Other\r\n", ""} {
+		status := h.bytes("POST /api/me HTTP/1.1\r\nHost: " + h.addr + "\r\n" + h.bearer + "\r\n" + declared +
+			"Transfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-WX-OPENID: victim\r\nX_WX_OPENID: victim\r\nX-Other: victim\r\n\r\n")
+		if status != http.StatusOK {
+			t.Fatalf("status %d", status)
+		}
+		if r := h.upstream.last(t); len(r.Trailer) > 0 || r.Header.Get("X-Wx-Openid") != h.openid {
+			t.Errorf("declared %q: upstream got the trailer %v and %v", declared, r.Trailer, r.Header)
+		}
+	}
+}
+
+// TestHardeningRemoval: a hop-by-hop header names what the gateway sets, and the
+// proxy behind it removes that. The upstream then serves an authenticated route
+// to nobody.
+//
+//	GET /api/me HTTP/1.1
+//	Connection: close, x-wx-openid
+//
+// CVE-2022-31813, CVE-2024-45410, CVE-2026-29054.
+func TestHardeningRemoval(t *testing.T) {
+	h := newHard(t)
+	for _, lines := range [][]string{
+		{"Connection: close, x-wx-openid"},
+		{"Connection: X-WX-OPENID, X-Wx-Appid, X-Forwarded-For"},
+		{"Connection: keep-alive", "connection: X-Wx-OpenID"},
+		{"Connection: ,,\tx-wx-openid\t,"},
+		{"Connection: keep-alive,\r\n x-wx-openid"},
+		{"Keep-Alive: x-wx-openid", "Proxy-Connection: x-wx-openid", "TE: x-wx-openid", "Connection: te, keep-alive"},
+		{"Connection: Upgrade, X-WX-OPENID", "Upgrade: websocket"},
+	} {
+		r := h.passed(append([]string{"GET /api/me HTTP/1.1", "Host: " + h.addr, h.bearer}, lines...)...)
+		for _, name := range []string{"X-Wx-Openid", "X-Wx-Appid", "X-Wx-Source", "X-Wx-Session", "X-Forwarded-For"} {
+			if r.Header.Get(name) == "" {
+				t.Errorf("%q: the upstream got no %s", lines, name)
+			}
+		}
+	}
+}
+
+// TestHardeningTunnel: an upstream that answers 101 makes a tunnel, in which no
+// rule holds: over h2c, further requests with any header.
+//
+//	GET /public/ping HTTP/1.1
+//	Connection: Upgrade
+//	Upgrade: h2c
+//	HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA
+//
+// CVE-2026-88008; CONNECT and TRACE: CVE-2026-71324.
+func TestHardeningTunnel(t *testing.T) {
+	h := newHard(t)
+	for _, lines := range [][]string{
+		{"Connection: Upgrade", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"},
+		{"Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA"},
+		{"Connection: Upgrade", "Upgrade: websocket, h2c"},
+		{"Connection: Upgrade", "Upgrade: websocket", "Upgrade: h2c"},
+		{"Connection: Upgrade", "Upgrade: anything"},
+		{"Upgrade: h2c"},
+	} {
+		for _, request := range []string{"GET /api/me HTTP/1.1", "GET /public/x HTTP/1.1"} {
+			h.refused(http.StatusBadRequest, append([]string{request, "Host: " + h.addr, h.bearer}, lines...)...)
+		}
+	}
+	h.refused(http.StatusMethodNotAllowed, "TRACE /api/me HTTP/1.1", "Host: "+h.addr, h.bearer)
+	h.refused(http.StatusMethodNotAllowed, "CONNECT "+h.addr+" HTTP/1.1", "Host: "+h.addr, h.bearer)
+	r := h.passed("GET /api/me HTTP/1.1", "Host: "+h.addr, h.bearer, "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA")
+	if r.Header.Get("Http2-Settings") != "" {
+		t.Error("the upstream got HTTP2-Settings")
+	}
+}
+
+// TestHardeningPublicPath: nobody asks for a guarded path in words that look
+// public, or says in a header that it is.
+//
+//	GET /public/..;/admin HTTP/1.1          Tomcat
+//	GET /public/%2e%2e/admin HTTP/1.1
+//	GET /admin HTTP/1.1 + X-Forwarded-Uri: /public/x
+//	GET /public/x HTTP/1.1 + X-Rewrite-URL: /admin
+//
+// CVE-2019-9901, CVE-2026-73511, CVE-2026-40575, CVE-2018-14773.
+func TestHardeningPublicPath(t *testing.T) {
+	h := newHard(t)
+	for target, status := range map[string]int{
+		"/public/..;/admin": 400, "/public;/../admin": 400, "/public/%2e%2e/admin": 400, "/public/..%2fadmin": 400, "/public/%252e%252e%252fadmin": 400,
+		`/public\..\admin`: 400, "//public/../admin": 400, "/public/../admin": 400, "/public//../admin": 400, "/public/%00/x": 400,
+		"/public/%c0%ae%c0%ae/admin": 400, "/public/..%20/admin": 400, "/admin;/public/x": 400, "/admin%23/public/": 400, "/admin%3f/public/": 400,
+		"http://" + h.addr + "/public/../admin": 400,
+		"/PUBLIC/x":                             401, "/public-not/x": 401, "/public": 401, "/admin?x=/public/": 401, "http://" + h.addr + "/admin": 401,
+	} {
+		h.refused(status, "GET "+target+" HTTP/1.1", "Host: "+h.addr)
+	}
+	for _, line := range []string{
+		"X-Forwarded-Uri: /public/x", "X-Original-URL: /public/x", "X-Rewrite-URL: /public/x", "X-Envoy-Original-Path: /public/x",
+		"User-Agent: GoogleHC/1.0", "X-Forwarded-For: 127.0.0.1", "X-HTTP-Method-Override: OPTIONS", "Sec-WebSocket-Key: x", "X-Forwarded-User: victim",
+	} {
+		h.refused(http.StatusUnauthorized, "GET /admin HTTP/1.1", "Host: "+h.addr, line)
+	}
+	h.refused(http.StatusUnauthorized, "OPTIONS /admin HTTP/1.1", "Host: "+h.addr)
+	h.refused(http.StatusUnauthorized, "OPTIONS /admin HTTP/1.1", "Host: "+h.addr, "Access-Control-Request-Method: GET")
+	r := h.passed("GET /public/x HTTP/1.1", "Host: "+h.addr, "X-Original-URL: /admin", "x_rewrite_url: /admin", "X-Rewrite-URL: /admin")
+	if text := fmt.Sprint(r.Header); strings.Contains(text, "/admin") {
+		t.Errorf("the upstream was told of another path: %s", text)
+	}
+}
+
+// TestHardeningPolicyPath: what is closed at /phone/* is closed at whatever some
+// upstream serves for it, and a public word does not open it.
+//
+//	GET /PHONE/secret HTTP/1.1    Express and ASP.NET ignore case
+//	GET /closed/x HTTP/1.1        public /closed/* and require phone on /closed/*
+func TestHardeningPolicyPath(t *testing.T) {
+	h := newHard(t)
+	for target, status := range map[string]int{
+		"/phone/secret": 403, "/PHONE/secret": 403, "/Phone/Secret": 403, "/phone": 403, "/phone/": 403, "/pHoNe": 403, "/%E2%84%AAx/../phone/x": 400,
+		"/%70hone/secret": 400, "//phone/secret": 400, "/x/..;/phone/secret": 400, "/phone;x/secret": 400, "/phone%2fsecret": 400, "/phone%20/secret": 400,
+	} {
+		h.refused(status, "GET "+target+" HTTP/1.1", "Host: "+h.addr, h.bearer)
+	}
+	h.refused(http.StatusUnauthorized, "GET /closed/x HTTP/1.1", "Host: "+h.addr)
+	h.refused(http.StatusForbidden, "GET /closed/x HTTP/1.1", "Host: "+h.addr, h.bearer)
+	h.refused(http.StatusForbidden, "GET /phone/x HTTP/1.1", "Host: "+h.addr, h.bearer, "X-Original-URL: /x")
+	h.passed("GET /phones/x HTTP/1.1", "Host: "+h.addr, h.bearer)
+}
+
+// TestHardeningTokens: a token that nobody here signed, or two of them, of which
+// the gateway checks one and the upstream may believe the other.
+//
+//	Authorization: Bearer eyJhbGciOiJub25lIn0.<claims>.
+//	Authorization: Bearer a, Bearer b
+//	GET /api/me?access_token=b + Authorization: Bearer a
+//
+// CVE-2015-9235, RFC 6750 section 2. Every rule of the profile is tested in
+// internal/token; this is the way there.
+func TestHardeningTokens(t *testing.T) {
+	h := newHard(t)
+	_, payload, _ := strings.Cut(h.bearer, ".")
+	payload, signature, _ := strings.Cut(payload, ".")
+	const none = "eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0" // {"alg":"none","typ":"at+jwt"}
+	for _, token := range []string{
+		none + "." + payload + ".", none + "." + payload + "." + signature, none + "." + payload, h.bearer[len("Authorization: Bearer "):] + "=",
+		h.bearer[len("Authorization: Bearer "):] + ".x", strings.Repeat("A", 9<<10), "..",
+	} {
+		h.refused(http.StatusUnauthorized, "GET /api/me HTTP/1.1", "Host: "+h.addr, "Authorization: Bearer "+token)
+	}
+	for _, lines := range [][]string{
+		{h.bearer, h.bearer}, {h.bearer, "Authorization: Basic YTpi"}, {"Authorization: Bearer x", h.bearer},
+		{h.bearer + ", Bearer x"}, {h.bearer + " x"},
+	} {
+		h.refused(http.StatusBadRequest, append([]string{"GET /api/me HTTP/1.1", "Host: " + h.addr}, lines...)...)
+	}
+	for _, query := range []string{"access_token=x", "a=b&access%5Ftoken=x", "a=b;access_token=x", "Access_Token=x", "access.token=x", "access_token[]=x"} {
+		h.refused(http.StatusBadRequest, "GET /api/me?"+query+" HTTP/1.1", "Host: "+h.addr, h.bearer)
+	}
+	h.passed("GET /api/me?token=x&accessToken=y HTTP/1.1", "Host: "+h.addr, h.bearer)
+}
+
+// TestHardeningErrorRoute: the proxy fails, and an error route asks another
+// server, which must see neither identity nor token, although the upstream may
+// see both here (forward_token).
+//
+//	handle_errors { reverse_proxy <error service> }
+//
+// CVE-2026-41181.
+func TestHardeningErrorRoute(t *testing.T) {
+	h := newHard(t)
+	if r := h.passed("GET /api/me HTTP/1.1", "Host: "+h.addr, h.bearer); r.Header.Get("Authorization") == "" {
+		t.Fatal("forward_token did not forward")
+	}
+	h.raw("GET /broken/x HTTP/1.1", "Host: "+h.addr, h.bearer)
+	r := h.upstream.last(t)
+	for name := range r.Header {
+		if strings.HasPrefix(name, "X-Wx-") || name == "Authorization" {
+			t.Errorf("the error service got %s: %q", name, r.Header[name])
+		}
+	}
+}
+
+// TestHardeningEarlyData: a proxy in front says that a login came to it in early
+// data, which anybody on the way may send again.
+//
+//	POST /v1.0/pub/openId HTTP/1.1
+//	Early-Data: 1
+//
+// CVE-2024-39321, RFC 8470. The corpus sends the packets themselves.
+func TestHardeningEarlyData(t *testing.T) {
+	h := newHard(t)
+	code, err := h.sim.Sim.MintCode(wechatsim.User{Name: "mallory"}, wechatsim.Login{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := fmt.Sprintf(`{"code":%q}`, code.Code)
+	h.do("POST", pub+"/openId", body, "Early-Data", "1").want(t, http.StatusTooEarly, "invalid_request")
+	h.do("POST", pub+"/openId", body).want(t, http.StatusOK, "")
+}
+
+// TestHardeningSmuggling: bytes that one server takes for a body and the next for
+// a request of its own, with whatever headers it likes.
+//
+//	POST /api/me HTTP/1.1
+//	Content-Length: 70
+//	Transfer-Encoding: chunked
+//
+//	0
+//
+//	GET /admin HTTP/1.1
+//	X-WX-OPENID: victim
+//
+// CVE-2025-22871, CVE-2022-1705.
+func TestHardeningSmuggling(t *testing.T) {
+	h := newHard(t)
+	inner := "GET /admin HTTP/1.1\r\nHost: " + h.addr + "\r\nX-WX-OPENID: victim\r\n\r\n"
+	body := "0\r\n\r\n" + inner
+	for _, lines := range []string{
+		fmt.Sprintf("Content-Length: %d\r\nTransfer-Encoding: chunked\r\n", len(body)),
+		"Transfer-Encoding : chunked\r\n", "Transfer-Encoding: xchunked\r\n", "Transfer-Encoding: chunked, identity\r\n",
+		"Transfer-Encoding:\r\n chunked\r\n", "X: a\nTransfer-Encoding: chunked\n", "Transfer-Encoding: chunked\x00\r\n",
+		"Content-Length: 0\r\nContent-Length: 5\r\n", "Content-Length: +5\r\n",
+	} {
+		h.bytes("POST /api/me HTTP/1.1\r\nHost: " + h.addr + "\r\n" + h.bearer + "\r\n" + lines + "\r\n" + body)
+		for h.upstream.count() > 0 {
+			if r := h.upstream.last(t); r.URL.Path == "/admin" || strings.Contains(fmt.Sprint(r.Header), "victim") {
+				t.Errorf("%q: the upstream got %s %v", lines, r.URL, r.Header)
+			}
+		}
+	}
+}

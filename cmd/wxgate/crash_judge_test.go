@@ -1,0 +1,143 @@
+package main_test
+
+import (
+	"errors"
+	"net/http"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The model itself: it accepts what may be and sees through what may not.
+
+func okPair(refresh string) reply {
+	return reply{status: http.StatusOK, body: `{"access_token":"a","refresh_token":"` + refresh + `"}`, sent: t0, came: t0}
+}
+
+func denied(word string) reply {
+	return reply{status: http.StatusUnauthorized, body: `{"code":"` + word + `"}`, sent: t0, came: t0}
+}
+
+func lost() reply { return reply{err: errors.New("EOF"), sent: t0, came: t0} }
+
+// after moves a reply in time.
+func (r reply) after(d time.Duration) reply {
+	r.sent, r.came = r.sent.Add(d), r.came.Add(d)
+	return r
+}
+
+var t0 = time.Unix(1_000_000, 0)
+
+// TestModel has the gateway tell the truth and lie.
+func TestModel(t *testing.T) {
+	whole := lifetime{held, held}
+	gone := lifetime{retired, retired}
+	noContent := reply{status: http.StatusNoContent, sent: t0, came: t0}
+	ok := reply{status: http.StatusOK, sent: t0, came: t0}
+	for name, test := range map[string]struct {
+		wrong bool // the last answer is
+		story func(s *session) error
+	}{
+		"a refresh": {false, func(s *session) error { return s.refreshed(okPair("two")) }},
+		"a refresh that yields what it was given": {true, func(s *session) error { return s.refreshed(okPair("one")) }},
+		"an undone refresh": {true, func(s *session) error {
+			_ = s.refreshed(okPair("two"))
+			return s.refreshed(denied("refresh_reused"))
+		}},
+		"a lost refresh that happened": {false, func(s *session) error {
+			_ = s.refreshed(lost())
+			return s.refreshed(okPair("two").after(time.Second))
+		}},
+		"a lost refresh, refused within the grace": {true, func(s *session) error {
+			_ = s.refreshed(lost())
+			return s.refreshed(denied("refresh_reused").after(grace))
+		}},
+		"a lost refresh, refused after the grace": {false, func(s *session) error {
+			_ = s.refreshed(lost())
+			return s.refreshed(denied("refresh_reused").after(grace + time.Second))
+		}},
+		"a refresh that was never sent, refused": {true, func(s *session) error {
+			_ = s.refreshed(reply{err: syscall.ECONNREFUSED, sent: t0, came: t0})
+			return s.refreshed(denied("refresh_reused").after(grace + time.Second))
+		}},
+		"a replay with another successor": {true, func(s *session) error {
+			_ = s.refreshed(okPair("two"))
+			return s.replayed(okPair("three"))
+		}},
+		"an undone logout": {true, func(s *session) error {
+			_ = s.loggedOut(noContent, whole)
+			return s.called(ok, whole)
+		}},
+		"a logout, and a refresh after it": {true, func(s *session) error {
+			_ = s.loggedOut(noContent, whole)
+			return s.refreshed(okPair("two"))
+		}},
+		"a session lost":              {true, func(s *session) error { return s.called(denied("session_revoked"), whole) }},
+		"a token lost":                {true, func(s *session) error { return s.called(denied("invalid_token"), whole) }},
+		"a retired key":               {false, func(s *session) error { return s.called(denied("invalid_token"), gone) }},
+		"a retired key that verifies": {true, func(s *session) error { return s.called(ok, gone) }},
+		"a lost logout that happened": {false, func(s *session) error {
+			_ = s.loggedOut(lost(), whole)
+			return s.called(denied("session_revoked"), whole)
+		}},
+		"a lost logout that happened later": {true, func(s *session) error {
+			_ = s.loggedOut(lost(), whole)
+			_ = s.called(ok, whole)
+			return s.called(denied("session_revoked"), whole)
+		}},
+		"a lost logout that was undone": {true, func(s *session) error {
+			_ = s.loggedOut(lost(), whole)
+			_ = s.called(denied("session_revoked"), whole)
+			return s.called(ok, whole)
+		}},
+		"half of a logout of all": {true, func(s *session) error {
+			all, other := new(everywhere), &session{}
+			s.mayEnd(all)
+			other.mayEnd(all)
+			_ = s.called(ok, whole)
+			return other.called(denied("session_revoked"), whole)
+		}},
+		"a server error": {true, func(s *session) error { return s.called(reply{status: http.StatusBadGateway}, whole) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := test.story(&session{refresh: "one", access: []string{"a"}}); (err != nil) != test.wrong {
+				t.Errorf("judged %v, want wrong = %v", err, test.wrong)
+			}
+		})
+	}
+}
+
+// TestModelOfKeys has the gateway lose a key, and bring one back.
+func TestModelOfKeys(t *testing.T) {
+	one, two := listedKey{ID: "1", State: "verifying"}, listedKey{ID: "2", State: "signing"}
+	next := listedKey{ID: "3", State: "next"}
+	fresh := func() *keyring {
+		k := &keyring{keys: make(map[string]keyState)}
+		if err := k.listed([]listedKey{one, two, next}); err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	k := fresh()
+	if k.listed([]listedKey{two, next}) == nil {
+		t.Error("a lost key was not missed")
+	}
+	if k = fresh(); k.listed([]listedKey{one, two}) == nil {
+		t.Error("a lost next key was not missed")
+	}
+	k = fresh()
+	k.reconfigured()
+	if err := k.listed([]listedKey{one, two}); err != nil {
+		t.Error("a reload may do away with a next key:", err)
+	}
+	k = fresh()
+	k.set("1", retired)
+	if k.listed([]listedKey{one, two, next}) == nil {
+		t.Error("a retired key came back unseen")
+	}
+	k = fresh()
+	k.set("1", doubtful)
+	if err := k.listed([]listedKey{two, next}); err != nil || k.keys["1"] != retired {
+		t.Error("a retirement without an answer that happened:", err)
+	}
+}
