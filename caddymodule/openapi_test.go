@@ -88,8 +88,6 @@ func newWeChat(t *testing.T, more, bind string) *wechat {
 	return w
 }
 
-const firstApp = "wx0000000000000001"
-
 // TestOpenAPI makes a call of the simulator's that needs a token.
 func TestOpenAPI(t *testing.T) {
 	f := newWeChat(t, "", "127.0.0.1")
