@@ -47,25 +47,30 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		if d.NextArg() {
 			return d.ArgErr()
 		}
-		repeatable := map[string]bool{"public": true, "optional": true, "require": true, "limit": true}
-		err := words{d: d, repeatable: repeatable, known: map[string]func() error{
-			"prefix":        h.parsePrefix(d),
-			"app":           many(d, &h.Apps),
-			"public":        paths(d, &h.Public),
-			"optional":      paths(d, &h.Optional),
-			"require":       func() error { return h.parseRequire(d) },
-			"token_from":    func() error { return h.parseTokenFrom(d) },
-			"forward_token": func() error { return h.parseForwardToken(d) },
-			"headers":       func() error { return h.Headers.parse(d) },
-			"cors":          func() error { return h.parseCORS(d) },
-			"limit":         func() error { return h.Limit.parse(d) },
-			"compat":        func() error { return h.parseCompat(d) },
-		}}.block()
-		if err != nil {
+		if err := (words{d: d, repeatable: repeatableWords, known: h.words(d)}).block(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+var repeatableWords = map[string]bool{"public": true, "optional": true, "require": true, "limit": true}
+
+// words are the words of the directive; wxgate_verify takes some of them.
+func (h *Handler) words(d *caddyfile.Dispenser) map[string]func() error {
+	return map[string]func() error{
+		"prefix":        h.parsePrefix(d),
+		"app":           many(d, &h.Apps),
+		"public":        paths(d, &h.Public),
+		"optional":      paths(d, &h.Optional),
+		"require":       func() error { return h.parseRequire(d) },
+		"token_from":    func() error { return h.parseTokenFrom(d) },
+		"forward_token": func() error { return h.parseForwardToken(d) },
+		"headers":       func() error { return h.Headers.parse(d) },
+		"cors":          func() error { return h.parseCORS(d) },
+		"limit":         func() error { return h.Limit.parse(d) },
+		"compat":        func() error { return h.parseCompat(d) },
+	}
 }
 
 func (h *Handler) parsePrefix(d *caddyfile.Dispenser) func() error {

@@ -102,7 +102,7 @@ func (c *Client) send(ctx context.Context, out Outgoing, body *replayable, token
 		if err != nil {
 			return err
 		}
-		if resp, err = c.peer.http.RoundTrip(req); err != nil {
+		if resp, err = c.peer.http.RoundTrip(req); err != nil { //nolint:bodyclose // Forward's caller closes it
 			return forwardError(ctx, body, err, auth.ErrWeChatUnreachable)
 		}
 		if stale, err = peekStale(resp); err != nil {
@@ -173,10 +173,8 @@ func peekStale(resp *http.Response) (bool, error) {
 	var status struct {
 		Code errCode `json:"errcode"`
 	}
-	if json.Unmarshal(tidy(head), &status, tolerant) != nil {
-		return false, nil
-	}
-	return staleCode(int(status.Code)), nil
+	readable := json.Unmarshal(tidy(head), &status, tolerant) == nil
+	return readable && staleCode(int(status.Code)), nil
 }
 
 func notEOF(err error) error {

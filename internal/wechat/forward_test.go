@@ -194,7 +194,7 @@ func (b *broken) Read(p []byte) (int, error) {
 
 func TestForwardCallersBodyBreaks(t *testing.T) {
 	t.Parallel()
-	p := newPlatform().on(tokenPath, says(goodToken)).on(checkPicture, func(w http.ResponseWriter, r *http.Request) {
+	p := newPlatform().on(tokenPath, says(goodToken)).on(checkPicture, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 	})
 	client := dial(t, p)
