@@ -40,19 +40,6 @@ http://{{.Addr}} {
 }
 `
 
-// persist sends a request until it is answered. Go's server, and so Caddy with or
-// without wxgate, closes connections on which a request crosses with a reload,
-// before it looks at it; what counts is that every answer is right.
-func (f *fixture) persist(method, path string, body func() string, header ...string) (answer, error) {
-	const attempts = 50
-	for range attempts - 1 {
-		if a, err := f.try(method, path, body(), header...); err == nil {
-			return a, nil
-		}
-	}
-	return f.try(method, path, body(), header...)
-}
-
 func noBody() string { return "" }
 
 // reloads is how often the test below reloads; what leaks once per reload is
