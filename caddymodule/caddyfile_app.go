@@ -20,6 +20,7 @@ func init() {
 //	        secret    <value>
 //	        api       <url>
 //	        watermark <max-age>
+//	        raw_session_key insecure
 //	    }
 //	    secret <value> [<old value>...]
 //	    store  bolt [<path>] | memory
@@ -103,6 +104,7 @@ func (a *App) parseApp(d *caddyfile.Dispenser) error {
 			app.Watermark = (*caddy.Duration)(&age)
 			return err
 		},
+		"raw_session_key": checked(d, &app.RawSessionKey, checkRawKey),
 	}}.block()
 }
 
