@@ -56,7 +56,9 @@ func attackCommand(cmd *cobra.Command) {
 		cmd.SilenceUsage = true
 		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
-		f.target.URL = args[0]
+		if f.target.URL = args[0]; strings.HasPrefix(args[0], "http://") && !cmd.Flags().Changed("protocols") {
+			f.protocols = []string{string(attack.H1)} // the others need TLS
+		}
 		return f.run(ctx, cmd.OutOrStdout())
 	}
 }
@@ -124,10 +126,20 @@ func (f *attackFlags) run(ctx context.Context, out io.Writer) (err error) {
 	if err := errors.Join(err, f.report(out, findings)); err != nil {
 		return err
 	}
+	return judged(findings)
+}
+
+// judged is an error unless the gateway held, and something showed that it did.
+func judged(findings []attack.Finding) error {
+	blocked := false
 	for i := range findings {
 		if findings[i].Failed() {
 			return errAttacked
 		}
+		blocked = blocked || findings[i].Verdict == attack.Blocked
+	}
+	if !blocked {
+		return errors.New("no attack was applicable: nothing was shown")
 	}
 	return nil
 }

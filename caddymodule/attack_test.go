@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
@@ -93,7 +94,7 @@ func newAttacked(t *testing.T, gate, servers string) *attacked {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := a.echo.Close(); err != nil {
+		if err := a.echo.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 			t.Error(err)
 		}
 	})

@@ -20,6 +20,7 @@ func init() {
 //	        component <appid> <token-url>
 //	        api       <url>
 //	        watermark <max-age>
+//	        raw_session_key insecure
 //	    }
 //	    secret <value> [<old value>...]
 //	    store  bolt [<path>] | memory

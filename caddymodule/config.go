@@ -31,6 +31,12 @@ type MiniProgram struct {
 	// unset; 0 admits any age, which lets recorded data be replayed for ever.
 	Watermark *caddy.Duration `json:"watermark,omitempty"`
 
+	// `insecure`, or unset. For a migration only: accept WeChat's own
+	// session_key from old clients. Whoever has one can encrypt any phone number
+	// under it, so the answer is marked `"verified": false` and feeds no token
+	// and no header.
+	RawSessionKey string `json:"raw_session_key,omitempty"`
+
 	id        auth.AppID // all four resolved
 	secret    string
 	component *wechat.Component

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"net/http"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"go.uber.org/zap"
 
 	"github.com/wxgate/wxgate/internal/auth"
@@ -20,12 +21,19 @@ type openDataRequest struct {
 	RawData            string `json:"raw_data"`
 	RawDataCamel       string `json:"rawData"`
 	Signature          string `json:"signature"`
+
+	// Which app a raw session key is of. Only then are they looked at, whatever
+	// old clients mean by them otherwise.
+	AppID      jsontext.Value `json:"appid"`
+	AppIDCamel jsontext.Value `json:"appId"`
+	AppIDSnake jsontext.Value `json:"app_id"`
 }
 
 // openData is the same with the spellings resolved.
 type openData struct {
 	code   string
 	handle string
+	appids []jsontext.Value
 	data   auth.OpenData
 }
 
@@ -45,6 +53,7 @@ func (in openDataRequest) resolve() (openData, error) {
 			return out, err
 		}
 	}
+	out.appids = []jsontext.Value{in.AppID, in.AppIDCamel, in.AppIDSnake}
 	return out, nil
 }
 
@@ -61,6 +70,15 @@ type phoneAnswer struct {
 	CountryCode     string          `json:"countryCode"`
 	Watermark       watermarkAnswer `json:"watermark"`
 	*accessAnswer   `json:",inline"`
+}
+
+func newPhoneAnswer(phone *auth.Phone) phoneAnswer {
+	return phoneAnswer{
+		PhoneNumber:     phone.PhoneNumber,
+		PurePhoneNumber: phone.PurePhoneNumber,
+		CountryCode:     phone.CountryCode,
+		Watermark:       watermarkAnswer{Timestamp: phone.Watermark.Timestamp, AppID: phone.Watermark.AppID},
+	}
 }
 
 // serveDecode is POST {prefix}/decode: a phone code with a token, or encrypted
@@ -130,6 +148,9 @@ func (h *Handler) decodeOpenData(c *call, in openData) error {
 			return err
 		}
 	}
+	if key, ok := h.rawSessionKey(in.handle); ok {
+		return h.decodeRaw(c, id, key, in)
+	}
 	decoded, err := c.gate.service.Decode(c.r.Context(), auth.Caller{Identity: id, Handle: in.handle}, in.data, h.admits)
 	if err != nil {
 		return err
@@ -147,12 +168,7 @@ func (h *Handler) answerDecoded(c *call, d *auth.Decoded) error {
 	if phone == nil {
 		return answerBytes(c.w, http.StatusOK, d.Opened.JSON)
 	}
-	answer := phoneAnswer{
-		PhoneNumber:     phone.PhoneNumber,
-		PurePhoneNumber: phone.PurePhoneNumber,
-		CountryCode:     phone.CountryCode,
-		Watermark:       watermarkAnswer{Timestamp: phone.Watermark.Timestamp, AppID: phone.Watermark.AppID},
-	}
+	answer := newPhoneAnswer(phone)
 	if d.Grant != nil {
 		access := newAccessAnswer(d.Grant)
 		answer.accessAnswer = &access

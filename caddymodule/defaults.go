@@ -96,6 +96,12 @@ func (m *MiniProgram) provision(repl *caddy.Replacer, logger *zap.Logger) error 
 			return fmt.Errorf("app %s: api must be a URL such as https://api.weixin.qq.com", m.id)
 		}
 	}
+	if m.RawSessionKey != "" {
+		if err := checkRawKey(m.RawSessionKey); err != nil {
+			return fmt.Errorf("app %s: %w", m.id, err)
+		}
+	}
+	m.warnOfRawKeys(logger)
 	if m.Watermark == nil {
 		age := caddy.Duration(defaultWatermark)
 		m.Watermark = &age

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
@@ -63,13 +62,7 @@ func TestInflightLimit(t *testing.T) {
 		}
 		first <- a
 	}()
-	deadline := time.Now().Add(10 * time.Second)
-	for f.sim.Sim.Count("/sns/jscode2session") == 0 {
-		if time.Now().After(deadline) {
-			t.Fatal("the first login never reached WeChat")
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	eventually(t, "the first login reaches WeChat", func() bool { return f.sim.Sim.Count("/sns/jscode2session") > 0 })
 	f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, f.code("bob"))).want(t, http.StatusTooManyRequests, "rate_limited")
 	a := <-first
 	a.want(t, http.StatusGatewayTimeout, "wechat_timeout")

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -43,7 +44,7 @@ func (h *Handler) serveLogin(c *call) error {
 	if err != nil {
 		return err
 	}
-	grant, err := h.login(c, appid, in.Code)
+	grant, err := h.login(c, appid, in.Code, c.gate.service.Login)
 	if err != nil {
 		return err
 	}
@@ -57,8 +58,11 @@ func (h *Handler) serveLogin(c *call) error {
 	})
 }
 
+// spender is one of the service's logins.
+type spender func(ctx context.Context, app auth.AppID, code string) (*auth.Grant, error)
+
 // login spends a code, within the site's limits.
-func (h *Handler) login(c *call, appid, code string) (*auth.Grant, error) {
+func (h *Handler) login(c *call, appid, code string, spend spender) (*auth.Grant, error) {
 	app, err := h.loginApp(c.r, appid)
 	if err != nil {
 		return nil, err
@@ -71,7 +75,7 @@ func (h *Handler) login(c *call, appid, code string) (*auth.Grant, error) {
 		return nil, err
 	}
 	defer leave()
-	return c.gate.service.Login(c.r.Context(), app, code)
+	return spend(c.r.Context(), app, code)
 }
 
 // loginApp decides which mini program a code belongs to: the body's appid, else

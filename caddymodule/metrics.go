@@ -30,6 +30,7 @@ type collectors struct {
 	streams  prometheus.Gauge
 	wechat   *prometheus.HistogramVec
 	openapi  *prometheus.HistogramVec
+	rawKeys  *prometheus.CounterVec
 }
 
 func newCollectors() *collectors {
@@ -50,6 +51,10 @@ func newCollectors() *collectors {
 			Name: "wxgate_streams",
 			Help: "Open WebSockets and event streams of authenticated clients.",
 		}),
+		rawKeys: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "wxgate_raw_session_keys_total",
+			Help: "Data decrypted with a key that the client brought, by app and outcome: old clients that are still to be moved.",
+		}, []string{"app", "outcome"}),
 		wechat: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "wxgate_wechat_seconds",
 			Help:    "Calls to WeChat, by call and outcome: ok or the word that clients see.",
@@ -68,7 +73,7 @@ func (c *collectors) register(registry *prometheus.Registry) error {
 	if registry == nil {
 		return nil
 	}
-	for _, collector := range []prometheus.Collector{c.requests, c.calls, c.stripped, c.streams, c.wechat, c.openapi} {
+	for _, collector := range []prometheus.Collector{c.requests, c.calls, c.stripped, c.streams, c.wechat, c.openapi, c.rawKeys} {
 		var already prometheus.AlreadyRegisteredError
 		if err := registry.Register(collector); err != nil && !errors.As(err, &already) {
 			return fmt.Errorf("registering metrics: %w", err)

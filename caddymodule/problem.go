@@ -134,7 +134,7 @@ type problemDocument struct {
 	Code          any    `json:"code"` // a word, or waferLoginAgain
 	Detail        string `json:"detail,omitzero"`
 	Errcode       int    `json:"errcode,omitzero"`
-	*waferMembers `json:",inline"`
+	*waferMembers `json:",embed"`
 }
 
 func (p *problem) document() problemDocument {

@@ -20,7 +20,7 @@ const waferUndoTimeout = 5 * time.Second
 
 // waferLoginAnswer is one body that both SDKs understand: wafer2-client-sdk
 // reads code and data, wafer-client-sdk the magic member and session. Neither
-// knows refresh tokens, so none is sent: they log in again by themselves.
+// knows refresh tokens, so there is none: they log in again by themselves.
 type waferLoginAnswer struct {
 	Code    int            `json:"code"` // 0
 	Data    waferLoginData `json:"data"`
@@ -60,7 +60,7 @@ func (h *Handler) serveWaferLogin(c *call) error {
 	case (in.data == "") != (in.iv == ""):
 		return badRequest("Send X-WX-Encrypted-Data and X-WX-IV together, or neither.")
 	}
-	grant, err := h.login(c, "", in.code)
+	grant, err := h.login(c, "", in.code, c.gate.service.LoginOnce)
 	if err != nil {
 		return err
 	}

@@ -88,11 +88,11 @@ http://{{.Addr}} {
 }
 `
 
-// newWaferFixture has a short directory: it holds the admin socket.
+// newWaferFixture starts a gateway with [waferSite].
 func newWaferFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := newStoppedFixture(t, simConfig(), waferSite)
-	dir, err := os.MkdirTemp("", "wx")
+	dir, err := os.MkdirTemp("", "wx") //nolint:usetesting // a socket's path has 100 bytes at most
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -148,14 +148,14 @@ func TestWaferProfile(t *testing.T) {
 	const key = "tiihtNczf5v6AKRyjwEUhQ=="
 	openid := wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, "alice")
 	profile := func(data string) string { return fmt.Sprintf(data, openid) }
-	login := func(json string, how wechatsim.Sealing) answer {
+	login := func(plain string, how wechatsim.Sealing) answer {
 		t.Helper()
 		code, err := f.sim.Sim.MintCode(alice, wechatsim.Login{SessionKey: key})
 		if err != nil {
 			t.Fatal(err)
 		}
 		how.SessionKey = key
-		sealed, err := f.sim.Sim.EncryptJSON(alice, []byte(json), how)
+		sealed, err := f.sim.Sim.EncryptJSON(alice, []byte(plain), how)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -175,9 +175,9 @@ func TestWaferProfile(t *testing.T) {
 	}
 
 	for _, tc := range []struct {
-		name, json string
-		how        wechatsim.Sealing
-		code       string
+		name, plain string
+		how         wechatsim.Sealing
+		code        string
 	}{
 		{"another user's", `{"openId":"o-somebody-else-000000000000","nickName":"Eve"}`, wechatsim.Sealing{}, "decrypt_failed"},
 		{"nobody's", `{"stepInfoList":[]}`, wechatsim.Sealing{}, "decrypt_failed"},
@@ -187,7 +187,7 @@ func TestWaferProfile(t *testing.T) {
 		{"old", profile(`{"openId":%q,"nickName":"Band"}`), wechatsim.Sealing{Timestamp: f.sim.Sim.Now().AddDate(0, 0, -1)}, "watermark_stale"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			a := login(tc.json, tc.how)
+			a := login(tc.plain, tc.how)
 			a.want(t, http.StatusBadRequest, tc.code)
 			if strings.Contains(a.body, "skey") {
 				t.Errorf("a refused login answered a token: %s", a.body)

@@ -68,12 +68,11 @@ const (
 	pollEvery    = 20 * time.Millisecond
 )
 
-// newGateway builds the command, with the race detector if the test has it.
-func newGateway(t *testing.T, api, upstream string) *gateway {
+// buildGateway builds the command, with the race detector if the test has it.
+func buildGateway(t *testing.T) (binary string) {
 	t.Helper()
-	g := &gateway{t: t, dir: t.TempDir(), addr: freeAddr(t), api: api, upstream: upstream, settings: "alg EdDSA"}
-	g.binary = filepath.Join(g.dir, "wxgate")
-	args := []string{"build", "-o", g.binary}
+	binary = filepath.Join(t.TempDir(), "wxgate")
+	args := []string{"build", "-o", binary}
 	if raced() {
 		args = append(args, "-race")
 	}
@@ -81,7 +80,18 @@ func newGateway(t *testing.T, api, upstream string) *gateway {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building wxgate: %v\n%s", err, out)
 	}
-	var err error
+	return binary
+}
+
+// newGateway is a gateway with empty files, not started.
+func newGateway(t *testing.T, binary, api, upstream string) *gateway {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "wx") //nolint:usetesting // a socket's path has 100 bytes at most
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	g := &gateway{t: t, binary: binary, dir: dir, addr: freeAddr(t), api: api, upstream: upstream, settings: "alg EdDSA"}
 	if g.output, err = os.Create(filepath.Join(g.dir, "output")); err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +204,9 @@ func (g *gateway) kill() {
 		g.t.Errorf("the gateway ended by itself: %v\n%s", err, g.tail())
 	default:
 		_ = g.process.Process.Kill()
-		<-g.exited
+		if err := <-g.exited; err == nil {
+			g.t.Errorf("the gateway ended in peace before it was killed\n%s", g.tail())
+		}
 	}
 	g.process = nil
 }

@@ -28,82 +28,93 @@ func (r reply) after(d time.Duration) reply {
 
 var t0 = time.Unix(1_000_000, 0)
 
+var (
+	whole     = lifetime{held, held}
+	gone      = lifetime{retired, retired}
+	ok        = reply{status: http.StatusOK, sent: t0, came: t0}
+	noContent = reply{status: http.StatusNoContent, sent: t0, came: t0}
+)
+
+// truths are stories whose last answer is right, whatever it says.
+var truths = map[string]func(*session) error{
+	"a refresh": func(s *session) error { return s.refreshed(okPair("two")) },
+	"a lost refresh that happened": func(s *session) error {
+		_ = s.refreshed(lost())
+		return s.refreshed(okPair("two").after(time.Second))
+	},
+	"a lost refresh, refused after the grace": func(s *session) error {
+		_ = s.refreshed(lost())
+		return s.refreshed(denied("refresh_reused").after(grace + time.Second))
+	},
+	"a retired key": func(s *session) error { return s.called(denied("invalid_token"), gone) },
+	"a lost logout that happened": func(s *session) error {
+		_ = s.loggedOut(lost(), whole)
+		return s.called(denied("session_revoked"), whole)
+	},
+}
+
+// lies are stories whose last answer contradicts one before it.
+var lies = map[string]func(*session) error{
+	"a refresh that yields what it was given": func(s *session) error { return s.refreshed(okPair("one")) },
+	"an undone refresh": func(s *session) error {
+		_ = s.refreshed(okPair("two"))
+		return s.refreshed(denied("refresh_reused"))
+	},
+	"a lost refresh, refused within the grace": func(s *session) error {
+		_ = s.refreshed(lost())
+		return s.refreshed(denied("refresh_reused").after(grace))
+	},
+	"a refresh that was never sent, refused": func(s *session) error {
+		_ = s.refreshed(reply{err: syscall.ECONNREFUSED, sent: t0, came: t0})
+		return s.refreshed(denied("refresh_reused").after(grace + time.Second))
+	},
+	"a replay with another successor": func(s *session) error {
+		_ = s.refreshed(okPair("two"))
+		return s.replayed(okPair("three"))
+	},
+	"an undone logout": func(s *session) error {
+		_ = s.loggedOut(noContent, whole)
+		return s.called(ok, whole)
+	},
+	"a logout, and a refresh after it": func(s *session) error {
+		_ = s.loggedOut(noContent, whole)
+		return s.refreshed(okPair("two"))
+	},
+	"a session lost":              func(s *session) error { return s.called(denied("session_revoked"), whole) },
+	"a token lost":                func(s *session) error { return s.called(denied("invalid_token"), whole) },
+	"a retired key that verifies": func(s *session) error { return s.called(ok, gone) },
+	"a lost logout that happened later": func(s *session) error {
+		_ = s.loggedOut(lost(), whole)
+		_ = s.called(ok, whole)
+		return s.called(denied("session_revoked"), whole)
+	},
+	"a lost logout that was undone": func(s *session) error {
+		_ = s.loggedOut(lost(), whole)
+		_ = s.called(denied("session_revoked"), whole)
+		return s.called(ok, whole)
+	},
+	"half of a logout of all": func(s *session) error {
+		all, other := new(everywhere), &session{}
+		s.mayEnd(all)
+		other.mayEnd(all)
+		_ = s.called(ok, whole)
+		return other.called(denied("session_revoked"), whole)
+	},
+	"a server error": func(s *session) error { return s.called(reply{status: http.StatusBadGateway}, whole) },
+}
+
 // TestModel has the gateway tell the truth and lie.
 func TestModel(t *testing.T) {
-	whole := lifetime{held, held}
-	gone := lifetime{retired, retired}
-	noContent := reply{status: http.StatusNoContent, sent: t0, came: t0}
-	ok := reply{status: http.StatusOK, sent: t0, came: t0}
-	for name, test := range map[string]struct {
-		wrong bool // the last answer is
-		story func(s *session) error
-	}{
-		"a refresh": {false, func(s *session) error { return s.refreshed(okPair("two")) }},
-		"a refresh that yields what it was given": {true, func(s *session) error { return s.refreshed(okPair("one")) }},
-		"an undone refresh": {true, func(s *session) error {
-			_ = s.refreshed(okPair("two"))
-			return s.refreshed(denied("refresh_reused"))
-		}},
-		"a lost refresh that happened": {false, func(s *session) error {
-			_ = s.refreshed(lost())
-			return s.refreshed(okPair("two").after(time.Second))
-		}},
-		"a lost refresh, refused within the grace": {true, func(s *session) error {
-			_ = s.refreshed(lost())
-			return s.refreshed(denied("refresh_reused").after(grace))
-		}},
-		"a lost refresh, refused after the grace": {false, func(s *session) error {
-			_ = s.refreshed(lost())
-			return s.refreshed(denied("refresh_reused").after(grace + time.Second))
-		}},
-		"a refresh that was never sent, refused": {true, func(s *session) error {
-			_ = s.refreshed(reply{err: syscall.ECONNREFUSED, sent: t0, came: t0})
-			return s.refreshed(denied("refresh_reused").after(grace + time.Second))
-		}},
-		"a replay with another successor": {true, func(s *session) error {
-			_ = s.refreshed(okPair("two"))
-			return s.replayed(okPair("three"))
-		}},
-		"an undone logout": {true, func(s *session) error {
-			_ = s.loggedOut(noContent, whole)
-			return s.called(ok, whole)
-		}},
-		"a logout, and a refresh after it": {true, func(s *session) error {
-			_ = s.loggedOut(noContent, whole)
-			return s.refreshed(okPair("two"))
-		}},
-		"a session lost":              {true, func(s *session) error { return s.called(denied("session_revoked"), whole) }},
-		"a token lost":                {true, func(s *session) error { return s.called(denied("invalid_token"), whole) }},
-		"a retired key":               {false, func(s *session) error { return s.called(denied("invalid_token"), gone) }},
-		"a retired key that verifies": {true, func(s *session) error { return s.called(ok, gone) }},
-		"a lost logout that happened": {false, func(s *session) error {
-			_ = s.loggedOut(lost(), whole)
-			return s.called(denied("session_revoked"), whole)
-		}},
-		"a lost logout that happened later": {true, func(s *session) error {
-			_ = s.loggedOut(lost(), whole)
-			_ = s.called(ok, whole)
-			return s.called(denied("session_revoked"), whole)
-		}},
-		"a lost logout that was undone": {true, func(s *session) error {
-			_ = s.loggedOut(lost(), whole)
-			_ = s.called(denied("session_revoked"), whole)
-			return s.called(ok, whole)
-		}},
-		"half of a logout of all": {true, func(s *session) error {
-			all, other := new(everywhere), &session{}
-			s.mayEnd(all)
-			other.mayEnd(all)
-			_ = s.called(ok, whole)
-			return other.called(denied("session_revoked"), whole)
-		}},
-		"a server error": {true, func(s *session) error { return s.called(reply{status: http.StatusBadGateway}, whole) }},
-	} {
-		t.Run(name, func(t *testing.T) {
-			if err := test.story(&session{refresh: "one", access: []string{"a"}}); (err != nil) != test.wrong {
-				t.Errorf("judged %v, want wrong = %v", err, test.wrong)
-			}
-		})
+	told := func() *session { return &session{refresh: "one", access: []string{"a"}} }
+	for name, story := range truths {
+		if err := story(told()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, story := range lies {
+		if story(told()) == nil {
+			t.Errorf("%s: was believed", name)
+		}
 	}
 }
 

@@ -21,11 +21,11 @@ import (
 
 // Run the long ones from the module's root:
 //
-//	go test -race -run TestCrash ./cmd/wxgate -wxgate.crashes=200 -timeout 1h
-//	go test -race -run TestSoak  ./cmd/wxgate -wxgate.soak=10m -timeout 1h -v
+//	go test -race -v -timeout 1h -run TestProcess/crash ./cmd/wxgate -wxgate.crashes=200
+//	go test -race -v -timeout 1h -run TestProcess/soak  ./cmd/wxgate -wxgate.soak=10m
 var (
-	crashes = flag.Int("wxgate.crashes", 15, "how often TestCrash kills the gateway")
-	soak    = flag.Duration("wxgate.soak", 8*time.Second, "how long TestSoak runs")
+	crashes = flag.Int("wxgate.crashes", 15, "how often TestProcess/crash kills the gateway at work")
+	soak    = flag.Duration("wxgate.soak", 8*time.Second, "how long TestProcess/soak runs")
 )
 
 // users of one run. Each does one or two things at a time.
@@ -45,7 +45,7 @@ type world struct {
 	slowest time.Duration // start
 }
 
-func newWorld(t *testing.T, reloads bool) *world {
+func newWorld(t *testing.T, binary string, reloads bool) *world {
 	t.Helper()
 	sim, err := wechatsim.Start(context.Background(), wechatsim.Config{})
 	if err != nil {
@@ -57,7 +57,7 @@ func newWorld(t *testing.T, reloads bool) *world {
 	}))
 	t.Cleanup(business.Close)
 	w := &world{t: t, sim: sim, keys: &keyring{keys: make(map[string]keyState)}, figures: make(map[string]int)}
-	w.gateway = newGateway(t, sim.URL, strings.TrimPrefix(business.URL, "http://"))
+	w.gateway = newGateway(t, binary, sim.URL, strings.TrimPrefix(business.URL, "http://"))
 	w.op = &operator{w: w, reloads: reloads}
 	for i := range users {
 		w.users = append(w.users, newUser(w, fmt.Sprintf("user%d", i)))
@@ -149,38 +149,43 @@ func (w *world) finish() {
 	w.t.Logf("%8d wrong answers; slowest start %v", w.figures["wrong answers"], w.slowest.Round(time.Millisecond))
 }
 
-// TestCrash kills a real gateway at random moments of logins, refreshes, logouts
+// TestProcess runs the real command.
+func TestProcess(t *testing.T) {
+	binary := buildGateway(t)
+	t.Run("crash", func(t *testing.T) { testCrash(newWorld(t, binary, false)) })
+	t.Run("soak", func(t *testing.T) { testSoak(newWorld(t, binary, true)) })
+}
+
+// testCrash kills a real gateway at random moments of logins, refreshes, logouts
 // and key rotations, starts it again on the same files, and asks about every
 // answer that it gave: what was answered holds, what was not answered happened
 // or did not, and the files open.
-func TestCrash(t *testing.T) {
-	w := newWorld(t, false)
+func testCrash(w *world) {
 	for i := range *crashes {
 		w.start()
 		w.storm(20*time.Millisecond + rand.N(700*time.Millisecond))
 		if i%5 == 4 {
 			w.gateway.checkStore()
 		}
-		if t.Failed() {
+		if w.t.Failed() {
 			break // the figures tell where
 		}
 	}
 	w.finish()
 }
 
-// TestSoak is the same with reloads that change the algorithm, the issuer and
+// testSoak is the same with reloads that change the algorithm, the issuer and
 // the audience in the middle of it, for as long as the flag says.
 //
 // Go's server closes a connection on which a request crosses with a reload,
 // before it reads it: that request was not answered, and nothing is lost.
-func TestSoak(t *testing.T) {
-	w := newWorld(t, true)
+func testSoak(w *world) {
 	for end := time.Now().Add(*soak); time.Now().Before(end); {
 		w.start()
 		w.storm(time.Second + rand.N(min(*soak/4, 10*time.Second)))
 	}
 	w.finish()
 	if w.figures["reloads"] == 0 {
-		t.Error("no reloads")
+		w.t.Error("no reloads")
 	}
 }

@@ -57,7 +57,7 @@ func TestDevRefusesTakenPort(t *testing.T) {
 // ends it, and returns what it said.
 func walkDev(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
-	tmp := t.TempDir()
+	tmp := shortDir(t)
 	p := startProcess(t, dir, []string{"TMPDIR=" + tmp}, name, args...)
 	p.waitFor("/.well-known/jwks.json; echo\n")
 	printed := lines(p.output(), "curl ")

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -15,11 +14,7 @@ const killRounds = 4
 // TestKillLosesNothing is issue 2, point 8: whatever was answered with success
 // is there after kill -9, however soon that came.
 func TestKillLosesNothing(t *testing.T) {
-	dir, err := os.MkdirTemp("", "wx") //nolint:usetesting // a socket's path has 100 bytes at most
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	dir := shortDir(t)
 	s, err := newSurroundings(dir)
 	if err != nil {
 		t.Fatal(err)

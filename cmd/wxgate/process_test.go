@@ -54,6 +54,17 @@ func startProcess(t *testing.T, dir string, env []string, name string, args ...s
 	return p
 }
 
+// shortDir is a temporary directory for a socket, whose path has 100 bytes at most.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "wx") //nolint:usetesting // names the test, which makes it long
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
 // Write takes what the process says.
 func (p *process) Write(b []byte) (int, error) {
 	p.mu.Lock()

@@ -40,11 +40,7 @@ func TestReadmeCommands(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tmp, err := os.MkdirTemp("", "wx") //nolint:usetesting // a socket's path has 100 bytes at most
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(tmp) })
+	tmp := shortDir(t)
 	r := &reader{tmp: tmp, binary: filepath.Join(tmp, "wxgate")}
 	seen := map[string]bool{}
 	for _, block := range fencedBlocks(string(text), "sh") {

@@ -37,84 +37,89 @@ type control struct {
 
 func (t *Target) controls() map[Control]control {
 	path := func(prefix string) string { return prefix + "control" }
+	ticket := []Request{{Path: path(t.Public)}} // early data resumes a connection
+	stream := Request{Method: "POST", Path: path(t.Guarded), Header: []Field{bearer("{token}")}, Body: streamBody, Chunked: true}
 	return map[Control]control{
-		admitted: {request: get(path(t.Guarded)), check: func(e *Evidence) error {
-			s, err := e.reached()
-			if err != nil {
-				return err
-			}
-			if len(s.all(t.Identity)) != 1 || s.first(t.Identity) == "" {
-				return fmt.Errorf("the upstream got %d headers %s", len(s.all(t.Identity)), t.Identity)
-			}
-			return nil
-		}},
-		guarded: {request: anonymous(path(t.Guarded)), check: func(e *Evidence) error {
-			switch {
-			case len(e.Seen) > 0:
-				return errors.New("the guarded path is open to everybody")
-			case e.Answer == nil || e.Answer.Status != http.StatusUnauthorized && e.Answer.Status != http.StatusForbidden:
-				return fmt.Errorf("no 401 or 403, but %s", e.status())
-			}
-			return nil
-		}},
-		public:   {request: anonymous(path(t.Public)), check: needed(t.Public)},
-		optional: {request: anonymous(path(t.Optional)), check: needed(t.Optional)},
-		policy: {request: get(path(t.Phone)), check: func(e *Evidence) error {
-			if len(e.Seen) > 0 {
-				return fmt.Errorf("%w: %s needs no more than a token here", errNotApplicable, t.Phone)
-			}
-			if e.Answer == nil || e.Answer.Status != http.StatusForbidden {
-				return fmt.Errorf("no 403, but %s", e.status())
-			}
-			return nil
-		}},
-		streamed: {
-			request: Request{Method: "POST", Path: path(t.Guarded), Header: []Field{bearer("{token}")}, Body: "hello", Chunked: true},
-			check: func(e *Evidence) error {
-				s, err := e.reached()
-				if err == nil && s.Body != "hello" {
-					return fmt.Errorf("the body arrived as %q", s.Body)
-				}
-				return err
-			},
-		},
-		websocket: {request: handshake(path(t.Guarded)), check: func(e *Evidence) error {
-			s, err := e.reached()
-			if err == nil && s.Upgrade != "websocket" {
-				return fmt.Errorf("%w: the gateway passes no WebSocket on", errNotApplicable)
-			}
-			return err
-		}},
-		errorPath: {request: get(path(t.Broken)), check: func(e *Evidence) error {
-			if len(e.Seen) == 0 {
-				return fmt.Errorf("%w: no error route asks the echo", errNotApplicable)
-			}
-			return nil
-		}},
-		canLogin: {request: *loginRequest(t, "{code}"), check: func(e *Evidence) error {
-			if e.Answer == nil || e.Answer.Status != http.StatusOK || !strings.Contains(e.Answer.Body, "access_token") {
-				return errors.New(e.status())
-			}
-			return nil
-		}},
-		resigned: {request: forged(path(t.Guarded)), forge: wellSigned(nil, nil), check: func(e *Evidence) error {
-			_, err := e.reached()
-			return err
-		}},
-		earlyData: {before: []Request{{Path: path(t.Public)}}, request: Request{Path: path(t.Public), Early: true}, check: func(e *Evidence) error {
-			if len(e.Seen) == 0 {
-				return fmt.Errorf("%w: the gateway acts on no early data", errNotApplicable)
-			}
-			return nil
-		}},
+		admitted:  {request: get(path(t.Guarded)), check: showsIdentity},
+		guarded:   {request: anonymous(path(t.Guarded)), check: isClosed},
+		public:    {request: anonymous(path(t.Public)), check: needed(t.Public)},
+		optional:  {request: anonymous(path(t.Optional)), check: needed(t.Optional)},
+		policy:    {request: get(path(t.Phone)), check: needsMore},
+		streamed:  {request: stream, check: streams},
+		websocket: {request: handshake(path(t.Guarded)), check: shakesHands},
+		errorPath: {request: get(path(t.Broken)), check: needed(t.Broken)},
+		canLogin:  {request: *loginRequest(t, "{code}"), check: logsIn},
+		resigned:  {request: forged(path(t.Guarded)), forge: wellSigned(nil, nil), check: comesThrough},
+		earlyData: {before: ticket, request: Request{Path: path(t.Public), Early: true}, check: needed("early data")},
 	}
 }
 
-// needed is the check of a path that some gateways do not have.
-func needed(prefix string) func(*Evidence) error {
+const streamBody = "hello"
+
+func comesThrough(e *Evidence) error {
+	_, err := e.reached()
+	return err
+}
+
+func showsIdentity(e *Evidence) error {
+	s, err := e.reached()
+	if err != nil {
+		return err
+	}
+	if name := e.Target.Identity; len(s.all(name)) != 1 || s.first(name) == "" {
+		return fmt.Errorf("the upstream got %d headers %s", len(s.all(name)), name)
+	}
+	return nil
+}
+
+func isClosed(e *Evidence) error {
+	switch {
+	case len(e.Seen) > 0:
+		return errors.New("the guarded path is open to everybody")
+	case e.Answer == nil || e.Answer.Status != http.StatusUnauthorized && e.Answer.Status != http.StatusForbidden:
+		return fmt.Errorf("no 401 or 403, but %s", e.status())
+	}
+	return nil
+}
+
+func needsMore(e *Evidence) error {
+	if len(e.Seen) > 0 {
+		return fmt.Errorf("%w: %s needs no more than a token here", errNotApplicable, e.Target.Phone)
+	}
+	if e.Answer == nil || e.Answer.Status != http.StatusForbidden {
+		return fmt.Errorf("no 403, but %s", e.status())
+	}
+	return nil
+}
+
+func streams(e *Evidence) error {
+	s, err := e.reached()
+	if err == nil && s.Body != streamBody {
+		return fmt.Errorf("the body arrived as %q", s.Body)
+	}
+	return err
+}
+
+func shakesHands(e *Evidence) error {
+	s, err := e.reached()
+	if err == nil && s.Upgrade != "websocket" {
+		return fmt.Errorf("%w: the gateway passes no WebSocket on", errNotApplicable)
+	}
+	return err
+}
+
+func logsIn(e *Evidence) error {
+	if e.Answer == nil || e.Answer.Status != http.StatusOK || !strings.Contains(e.Answer.Body, "access_token") {
+		return errors.New(e.status())
+	}
+	return nil
+}
+
+// needed is the check of what some gateways do not have.
+func needed(what string) func(*Evidence) error {
 	return func(e *Evidence) error {
 		if len(e.Seen) == 0 {
-			return fmt.Errorf("%w: the gateway has no such path: %s gives %s", errNotApplicable, prefix, e.status())
+			return fmt.Errorf("%w: nothing reaches the echo by %s: %s", errNotApplicable, what, e.status())
 		}
 		return nil
 	}

@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -28,9 +29,10 @@ var (
 // Mechanisms are all mechanisms, in the order of the corpus.
 func Mechanisms() []*Mechanism { return slices.Clone(everyMechanism) }
 
-// Corpus is every attack, worded for a target whose names are set.
+// Corpus is every attack, worded for a target whose names are set, by mechanism
+// and name.
 func Corpus(t *Target) []Attack {
-	return slices.Concat(
+	corpus := slices.Concat(
 		identityAttacks(t), identityRouteAttacks(t), identityTrailerAttacks(t), identityFrameAttacks(t), errorAttacks(t),
 		removalAttacks(t), removalFrameAttacks(t),
 		upgradeAttacks(t), tunnelAttacks(t), earlyAttacks(t),
@@ -38,6 +40,11 @@ func Corpus(t *Target) []Attack {
 		tokenAttacks(t), tokenSpellingAttacks(t), wellSignedAttacks(t), severalAttacks(t),
 		loginAttacks(t), smuggleAttacks(t), smuggleFrameAttacks(t),
 	)
+	slices.SortFunc(corpus, func(a, b Attack) int {
+		byMechanism := slices.Index(everyMechanism, a.Mechanism) - slices.Index(everyMechanism, b.Mechanism)
+		return cmp.Or(byMechanism, strings.Compare(a.ID, b.ID))
+	})
+	return corpus
 }
 
 // spelling is one way to write a header's name.

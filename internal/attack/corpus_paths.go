@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -66,7 +67,7 @@ func pathAttacks(t *Target) []Attack {
 	} {
 		for i, line := range pathLines(open.prefix, t.Guarded) {
 			out = append(out, Attack{
-				ID: "path/" + open.id + "-" + strconv.Itoa(i), Mechanism: pathMechanism,
+				ID: "path/" + open.id + "-" + number(i), Mechanism: pathMechanism,
 				Needs: []Control{guarded, open.need}, Request: anonymous(line), Judge: outside(open.of),
 			})
 		}
@@ -160,7 +161,7 @@ func policyAttacks(t *Target) []Attack {
 	var out []Attack
 	for i, line := range lines {
 		out = append(out, Attack{
-			ID: "policy/path-" + strconv.Itoa(i), Mechanism: policyMechanism, Needs: []Control{policy}, Request: get(line), Judge: inside,
+			ID: "policy/path-" + number(i), Mechanism: policyMechanism, Needs: []Control{policy}, Request: get(line), Judge: inside,
 		})
 	}
 	for _, name := range pathOverrides {
@@ -171,6 +172,9 @@ func policyAttacks(t *Target) []Attack {
 	}
 	return out
 }
+
+// number is i so that names sort as their attacks do.
+func number(i int) string { return fmt.Sprintf("%02d", i) }
 
 func escapeFirst(s string) string { return "%" + strconv.FormatInt(int64(s[0]), 16) + s[1:] }
 

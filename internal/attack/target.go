@@ -10,7 +10,7 @@ import (
 
 var (
 	errCut           = errors.New("the run was cut short")
-	errNotApplicable = errors.New("not applicable")
+	errNotApplicable = errors.New("nothing to attack")
 	errNotLoopback   = errors.New("only loopback targets are attacked, unless the operator says that the gateway is theirs")
 )
 

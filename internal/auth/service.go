@@ -56,6 +56,22 @@ const maxCreateAttempts = 3
 
 // Login spends a code and begins a session.
 func (s *Service) Login(ctx context.Context, app AppID, code string) (*Grant, error) {
+	return s.login(ctx, app, code, s.cfg.Idle)
+}
+
+// LoginOnce is Login for a client that can hold no refresh token: the grant has
+// none, and the session ends with its access token. It would otherwise lie in
+// the store for the days that a refresh could still come.
+func (s *Service) LoginOnce(ctx context.Context, app AppID, code string) (*Grant, error) {
+	grant, err := s.login(ctx, app, code, min(s.cfg.Access, s.cfg.Idle))
+	if err != nil {
+		return nil, err
+	}
+	grant.RefreshToken = ""
+	return grant, nil
+}
+
+func (s *Service) login(ctx context.Context, app AppID, code string, idle time.Duration) (*Grant, error) {
 	platform, ok := s.cfg.Apps[app]
 	if !ok {
 		return nil, fmt.Errorf("%w: %q is not configured", ErrUnknownApp, app)
@@ -69,7 +85,7 @@ func (s *Service) Login(ctx context.Context, app AppID, code string) (*Grant, er
 	}
 	began := s.cfg.Now()
 	for range maxCreateAttempts {
-		grant, err := s.begin(ctx, User{App: app, OpenID: who.OpenID}, who, began)
+		grant, err := s.begin(ctx, User{App: app, OpenID: who.OpenID}, who, began, idle)
 		var early *CreatedTooEarlyError
 		if !errors.As(err, &early) {
 			return grant, err
@@ -81,7 +97,7 @@ func (s *Service) Login(ctx context.Context, app AppID, code string) (*Grant, er
 
 // begin writes the session before anything is handed out, so that a crash in
 // between costs the client a silent login and never a token without a session.
-func (s *Service) begin(ctx context.Context, user User, who Exchanged, began time.Time) (*Grant, error) {
+func (s *Service) begin(ctx context.Context, user User, who Exchanged, began time.Time, idle time.Duration) (*Grant, error) {
 	now := s.cfg.Now()
 	session := &Session{
 		ID:          NewSessionID(began),
@@ -89,7 +105,7 @@ func (s *Service) begin(ctx context.Context, user User, who Exchanged, began tim
 		UnionID:     who.UnionID,
 		CreatedAt:   now,
 		AbsoluteEnd: now.Add(s.cfg.Refresh),
-		IdleEnd:     now.Add(s.cfg.Idle),
+		IdleEnd:     now.Add(idle),
 	}
 	refresh := NewRefreshToken(session.ID)
 	session.Refresh = StartRefresh(refresh)

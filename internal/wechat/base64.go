@@ -25,4 +25,17 @@ func decodeBase64(field, s string) ([]byte, error) {
 	return raw, nil
 }
 
+// ParseSessionKey reads a session key as a client may spell it, and returns it as
+// WeChat does; false for anything else.
+func ParseSessionKey(text string) (string, bool) {
+	if len(text) > maxIVBytes {
+		return "", false
+	}
+	raw, err := decodeBase64("session_key", text)
+	if err != nil || len(raw) != keyBytes {
+		return "", false
+	}
+	return base64.StdEncoding.EncodeToString(raw), true
+}
+
 var spelling = strings.NewReplacer("-", "+", " ", "+", "_", "/", "\r", "", "\n", "", "\t", "")

@@ -17,7 +17,8 @@ const (
 	// maxOpenDataBytes caps encryptedData and rawData as they arrive. A month of
 	// werun steps, the longest there is, is under 3 KiB.
 	maxOpenDataBytes = 8 << 10
-	// maxIVBytes caps an IV as it arrives: 24 characters and some line breaks.
+	// maxIVBytes caps an IV as it arrives, and a session key, which is as long: 24
+	// characters and some line breaks.
 	maxIVBytes = 64
 	// clockSkew is how far WeChat's clock may be ahead of ours.
 	clockSkew = 5 * time.Minute

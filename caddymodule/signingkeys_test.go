@@ -55,7 +55,7 @@ func operated(global, token string) string {
 // at most.
 func newOperatedFixture(t *testing.T) *fixture {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "wx")
+	dir, err := os.MkdirTemp("", "wx") //nolint:usetesting // see above
 	if err != nil {
 		t.Fatal(err)
 	}
