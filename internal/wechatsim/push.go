@@ -1,0 +1,136 @@
+package wechatsim
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/rand"
+	"crypto/sha1" //nolint:gosec // WeChat signs pushes with SHA-1; it is not ours to choose
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/big"
+	"net/url"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// pushPadding is the block that pushes are padded to, twice that of AES.
+const pushPadding = 32
+
+// ErrBadAESKey means that an EncodingAESKey is not 43 characters of base64.
+var ErrBadAESKey = errors.New("bad EncodingAESKey")
+
+// A PushTarget is what the console of a mini program is told about where its
+// messages go (消息推送配置).
+// https://developers.weixin.qq.com/miniprogram/dev/framework/server-ability/message-push.html
+type PushTarget struct {
+	Token          string
+	EncodingAESKey string // plain mode when empty, else 安全模式
+	XML            bool   // JSON otherwise
+	Receiver       string // whose key it is; default: the app
+}
+
+// A PushRequest is a message as WeChat sends it, by POST. A GET, which checks the
+// address, has no body.
+type PushRequest struct {
+	Query url.Values
+	Body  []byte
+}
+
+// PushCheck is the GET with which the console checks an address.
+func (s *Sim) PushCheck(to PushTarget) PushRequest {
+	r := PushRequest{Query: s.pushQuery(to)}
+	r.Query.Set("echostr", digitsOf(19))
+	return r
+}
+
+// PushEvent is an event about a user, such as user_authorization_revoke, with the
+// members of the page on 授权用户信息变更 and the spelling of its samples.
+// https://developers.weixin.qq.com/miniprogram/security/basic/listen.html
+func (s *Sim) PushEvent(u User, event string, to PushTarget) (PushRequest, error) {
+	key, err := s.resolve(u)
+	if err != nil {
+		return PushRequest{}, err
+	}
+	now := s.Now().Unix()
+	text := fmt.Sprintf(`{"ToUserName": "gh_870882ca4b1","FromUserName": "oaKk346BaWE-eIn4oSRWbaM9vR7s","CreateTime": %d,`+
+		`"MsgType": "event","Event": "%s"," OpenID": "%s"," AppID": "%s"," RevokeInfo": "1"}`, now, event, key.openid, key.app)
+	if to.XML {
+		text = fmt.Sprintf("<xml><ToUserName><![CDATA[gh_870882ca4b1]]></ToUserName>\n<FromUserName><![CDATA[owAqB1v0ahK_Xlc7GshIDdf2yf7E]]></FromUserName>\n"+
+			"<CreateTime>%d</CreateTime>\n<MsgType><![CDATA[event]]></MsgType>\n<Event><![CDATA[%s]]></Event>\n<OpenID><![CDATA[%s]]></OpenID>\n"+
+			"<AppID><![CDATA[%s]]></AppID>\n<RevokeInfo><![CDATA[1]]></RevokeInfo>\n</xml>", now, event, key.openid, key.app)
+	}
+	if to.Receiver == "" {
+		to.Receiver = key.app
+	}
+	return s.PushMessage(text, to)
+}
+
+// PushMessage signs a message and, in 安全模式, encrypts it.
+func (s *Sim) PushMessage(text string, to PushTarget) (PushRequest, error) {
+	r := PushRequest{Query: s.pushQuery(to), Body: []byte(text)}
+	if to.EncodingAESKey == "" {
+		return r, nil
+	}
+	sealed, err := sealPush([]byte(text), to)
+	if err != nil {
+		return r, err
+	}
+	r.Query.Set("encrypt_type", "aes")
+	r.Query.Set("msg_signature", PushSignature(to.Token, r.Query.Get("timestamp"), r.Query.Get("nonce"), sealed))
+	r.Body = []byte(`{"ToUserName":"gh_870882ca4b1","Encrypt":"` + sealed + `"}`)
+	if to.XML {
+		r.Body = []byte("<xml>\n<ToUserName><![CDATA[gh_870882ca4b1]]></ToUserName>\n<Encrypt><![CDATA[" + sealed + "]]></Encrypt>\n</xml>")
+	}
+	return r, nil
+}
+
+func (s *Sim) pushQuery(to PushTarget) url.Values {
+	stamp, nonce := strconv.FormatInt(s.Now().Unix(), 10), digitsOf(9)
+	return url.Values{"timestamp": {stamp}, "nonce": {nonce}, "signature": {PushSignature(to.Token, stamp, nonce)}}
+}
+
+// PushSignature is the SHA-1 of its parts, sorted and joined, in hex.
+func PushSignature(parts ...string) string {
+	sorted := sort.StringSlice(append([]string(nil), parts...))
+	sorted.Sort()
+	return fmt.Sprintf("%x", sha1.Sum([]byte(strings.Join(sorted, "")))) //nolint:gosec // see above
+}
+
+// sealPush is AES-256-CBC of 16 random bytes, the length in network order, the
+// message and the receiver, padded to 32; the IV is the key's beginning.
+func sealPush(text []byte, to PushTarget) (string, error) {
+	key, err := base64.StdEncoding.DecodeString(to.EncodingAESKey + "=")
+	if err != nil || len(key) != 32 {
+		return "", ErrBadAESKey
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrBadAESKey, err)
+	}
+	var plain bytes.Buffer
+	plain.WriteString(rand.Text()[:16])
+	_ = binary.Write(&plain, binary.BigEndian, uint32(len(text))) //nolint:gosec // a bytes.Buffer takes all; texts are short
+	plain.Write(text)
+	plain.WriteString(to.Receiver)
+	pad := pushPadding - plain.Len()%pushPadding
+	plain.Write(bytes.Repeat([]byte{byte(pad)}, pad))
+	sealed := make([]byte, plain.Len())
+	cipher.NewCBCEncrypter(block, key[:aes.BlockSize]).CryptBlocks(sealed, plain.Bytes())
+	return base64.StdEncoding.EncodeToString(sealed), nil
+}
+
+// digitsOf is a random number of n digits.
+func digitsOf(n int64) string {
+	ten := big.NewInt(10)
+	low := new(big.Int).Exp(ten, big.NewInt(n-1), nil)
+	span := new(big.Int).Mul(low, big.NewInt(9))
+	i, err := rand.Int(rand.Reader, span)
+	if err != nil {
+		return low.String()
+	}
+	return i.Add(i, low).String()
+}
