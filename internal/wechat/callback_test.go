@@ -1,0 +1,270 @@
+package wechat_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+const (
+	pushToken = "SECRETtoken0"
+	pushKey   = "SECRETkeyabcdefghijklmnopqrstuvwxyz01234567"
+)
+
+func callback(t testing.TB, key string, now func() time.Time) *wechat.Callback {
+	t.Helper()
+	c, err := wechat.NewCallback(wechat.CallbackConfig{
+		AppID: auth.AppID(wechatsim.DefaultApp.ID), Component: "wxcomponent", Token: pushToken, EncodingAESKey: key, Now: now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// The samples of WeChat's page on message pushes.
+func TestCallbackPublishedSignatures(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct{ stamp, nonce, signature string }{
+		{"1714036504", "1514711492", "f464b24fc39322e44b38aa78f5edd27bd1441696"},
+		{"1714037059", "486452656", "899cf89e464efb63f54ddac96b0a0a235f53aa78"},
+	} {
+		var seconds int64
+		_, _ = fmt.Sscan(row.stamp, &seconds)
+		c, err := wechat.NewCallback(wechat.CallbackConfig{AppID: app, Token: "AAAAA", Now: func() time.Time { return time.Unix(seconds, 0) }})
+		wantErr(t, err, nil)
+		query := url.Values{"signature": {row.signature}, "timestamp": {row.stamp}, "nonce": {row.nonce}, "echostr": {"4375120948345356249"}}
+		echo, err := c.Echo(query)
+		wantErr(t, err, nil)
+		if echo != "4375120948345356249" {
+			t.Errorf("got %q", echo)
+		}
+		if got := wechatsim.PushSignature("AAAAA", row.stamp, row.nonce); got != row.signature {
+			t.Errorf("the simulator signs %s", got)
+		}
+		query.Set("signature", strings.ToUpper(row.signature))
+		_, err = c.Echo(query)
+		wantErr(t, err, auth.ErrForbidden)
+	}
+}
+
+func TestCallbackEvents(t *testing.T) {
+	t.Parallel()
+	sim := wechatsim.New(wechatsim.Config{})
+	user := auth.User{App: auth.AppID(wechatsim.DefaultApp.ID), OpenID: auth.OpenID(wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, "alice"))}
+	for _, key := range []string{"", pushKey} {
+		for _, isXML := range []bool{false, true} {
+			to := wechatsim.PushTarget{Token: pushToken, EncodingAESKey: key, XML: isXML}
+			c := callback(t, key, nil)
+			for event, want := range map[string]wechat.Push{
+				"user_authorization_revoke":       {Event: wechat.PushRevoked, User: user},
+				"user_authorization_cancellation": {Event: wechat.PushCancelled, User: user},
+				"user_info_modified":              {Event: wechat.PushOther},
+			} {
+				r, err := sim.PushEvent(wechatsim.User{}, event, to)
+				wantErr(t, err, nil)
+				got, err := c.Open(r.Query, r.Body)
+				wantErr(t, err, nil)
+				if got != want {
+					t.Errorf("%s, encrypted %v, XML %v: got %+v", event, key != "", isXML, got)
+				}
+			}
+		}
+	}
+}
+
+// message signs a message that a test wrote.
+func message(t testing.TB, key, text string) wechatsim.PushRequest {
+	t.Helper()
+	sim := wechatsim.New(wechatsim.Config{})
+	r, err := sim.PushMessage(text, wechatsim.PushTarget{Token: pushToken, EncodingAESKey: key, Receiver: wechatsim.DefaultApp.ID})
+	wantErr(t, err, nil)
+	return r
+}
+
+func TestCallbackMessages(t *testing.T) {
+	t.Parallel()
+	revoke := func(openid, more string) string {
+		return `{"MsgType":"event","Event":"user_authorization_revoke","OpenID":"` + openid + `"` + more + `}`
+	}
+	for name, row := range map[string]struct {
+		text string
+		want wechat.Push
+		err  error
+	}{
+		"a text":            {`{"MsgType":"text","Content":"user_authorization_revoke","CreateTime":1}`, wechat.Push{Event: wechat.PushOther}, nil},
+		"a text in GBK":     {"{\"MsgType\":\"text\",\"Content\":\"\xc4\xe3\"}", wechat.Push{Event: wechat.PushOther}, nil},
+		"Event":             {`{"MsgType":"Event","Event":"user_authorization_revoke","OpenID":"o"}`, wechat.Push{Event: wechat.PushRevoked, User: auth.User{App: auth.AppID(wechatsim.DefaultApp.ID), OpenID: "o"}}, nil},
+		"a plugin's user":   {`{"MsgType":"event","Event":"user_authorization_revoke","OpenPID":"p","PluginID":"wx"}`, wechat.Push{Event: wechat.PushRevoked}, nil},
+		"another app":       {revoke("o", `,"AppID":"wxother"`), wechat.Push{}, auth.ErrForbidden},
+		"a bad openid":      {revoke("../x", ""), wechat.Push{}, auth.ErrInvalidRequest},
+		"two openids":       {revoke("a", `," OpenID":"b"`), wechat.Push{}, auth.ErrInvalidRequest},
+		"two, in XML":       {`<xml><OpenID>a</OpenID><OpenID>b</OpenID></xml>`, wechat.Push{}, auth.ErrInvalidRequest},
+		"an openid's type":  {`{"OpenID":1}`, wechat.Push{}, auth.ErrInvalidRequest},
+		"no object":         {`[]`, wechat.Push{}, auth.ErrInvalidRequest},
+		"nothing":           {` `, wechat.Push{}, auth.ErrInvalidRequest},
+		"half":              {`{"MsgType":"event"`, wechat.Push{}, auth.ErrInvalidRequest},
+		"half, in XML":      {`<xml><MsgType>`, wechat.Push{}, auth.ErrInvalidRequest},
+		"another root":      {`<html></html>`, wechat.Push{}, auth.ErrInvalidRequest},
+		"an entity":         {`<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><xml><OpenID>&e;</OpenID></xml>`, wechat.Push{}, auth.ErrInvalidRequest},
+		"encrypted within":  {`{"Encrypt":"x"}`, wechat.Push{}, auth.ErrAppMisconfigured},
+		"a form":            {`MsgType=event`, wechat.Push{}, auth.ErrInvalidRequest},
+		"members elsewhere": {`{"data":{"MsgType":"event","Event":"user_authorization_revoke","OpenID":"o"}}`, wechat.Push{Event: wechat.PushOther}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, key := range []string{"", pushKey} {
+				r := message(t, key, row.text)
+				got, err := callback(t, key, nil).Open(r.Query, r.Body)
+				wantErr(t, err, row.err)
+				if got != row.want {
+					t.Errorf("got %+v", got)
+				}
+			}
+		})
+	}
+}
+
+func TestCallbackRefuses(t *testing.T) {
+	t.Parallel()
+	const text = `{"MsgType":"event","Event":"user_authorization_revoke","OpenID":"o"}`
+	flip := func(r *wechatsim.PushRequest) {
+		r.Body = bytes.Replace(r.Body, []byte(`"Encrypt":"`), []byte(`"Encrypt":"A`), 1)
+	}
+	set := func(name, value string) func(*wechatsim.PushRequest) {
+		return func(r *wechatsim.PushRequest) { r.Query.Set(name, value) }
+	}
+	unset := func(name string) func(*wechatsim.PushRequest) {
+		return func(r *wechatsim.PushRequest) { r.Query.Del(name) }
+	}
+	again := func(name string) func(*wechatsim.PushRequest) {
+		return func(r *wechatsim.PushRequest) { r.Query.Add(name, r.Query.Get(name)) }
+	}
+	for name, row := range map[string]struct {
+		key    string
+		change func(*wechatsim.PushRequest)
+		err    error
+	}{
+		"signature":              {"", set("signature", strings.Repeat("0", 40)), auth.ErrForbidden},
+		"no signature":           {"", unset("signature"), auth.ErrInvalidRequest},
+		"two signatures":         {"", again("signature"), auth.ErrInvalidRequest},
+		"two times":              {"", again("timestamp"), auth.ErrInvalidRequest},
+		"no nonce":               {"", unset("nonce"), auth.ErrInvalidRequest},
+		"another nonce":          {"", set("nonce", "1"), auth.ErrForbidden},
+		"time":                   {"", set("timestamp", "+1"), auth.ErrInvalidRequest},
+		"another time":           {"", set("timestamp", fmt.Sprint(time.Now().Unix()+1)), auth.ErrForbidden},
+		"a long nonce":           {"", set("nonce", strings.Repeat("1", 300)), auth.ErrInvalidRequest},
+		"msg_signature":          {pushKey, set("msg_signature", strings.Repeat("0", 40)), auth.ErrForbidden},
+		"no msg_signature":       {pushKey, unset("msg_signature"), auth.ErrInvalidRequest},
+		"changed ciphertext":     {pushKey, flip, auth.ErrForbidden},
+		"in the clear":           {pushKey, func(r *wechatsim.PushRequest) { *r = message(t, "", text) }, auth.ErrForbidden},
+		"in the clear, with one": {pushKey, func(r *wechatsim.PushRequest) { r.Body = []byte(text) }, auth.ErrForbidden},
+		"endless":                {"", func(r *wechatsim.PushRequest) { r.Body = bytes.Repeat([]byte(" "), wechat.MaxCallbackBytes+1) }, auth.ErrInvalidRequest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := message(t, row.key, text)
+			row.change(&r)
+			_, err := callback(t, row.key, nil).Open(r.Query, r.Body)
+			wantErr(t, err, row.err)
+		})
+	}
+}
+
+func TestCallbackAge(t *testing.T) {
+	t.Parallel()
+	for late, want := range map[time.Duration]error{
+		0: nil, 4 * time.Minute: nil, -4 * time.Minute: nil, 6 * time.Minute: auth.ErrForbidden, -6 * time.Minute: auth.ErrForbidden,
+	} {
+		for _, key := range []string{"", pushKey} {
+			r := message(t, key, `{}`)
+			_, err := callback(t, key, func() time.Time { return time.Now().Add(late) }).Open(r.Query, r.Body)
+			wantErr(t, err, want)
+		}
+	}
+}
+
+func TestCallbackReceiver(t *testing.T) {
+	t.Parallel()
+	sim := wechatsim.New(wechatsim.Config{})
+	for receiver, want := range map[string]error{
+		wechatsim.DefaultApp.ID: nil, "wxcomponent": nil, "wxother": auth.ErrForbidden, "": auth.ErrForbidden,
+	} {
+		r, err := sim.PushMessage(`{}`, wechatsim.PushTarget{Token: pushToken, EncodingAESKey: pushKey, Receiver: receiver})
+		wantErr(t, err, nil)
+		_, err = callback(t, pushKey, nil).Open(r.Query, r.Body)
+		wantErr(t, err, want)
+	}
+}
+
+func TestCallbackConfig(t *testing.T) {
+	t.Parallel()
+	for _, cfg := range []wechat.CallbackConfig{
+		{}, {Token: "SE"}, {Token: "SECRET token"}, {Token: strings.Repeat("S", 33)},
+		{Token: pushToken, EncodingAESKey: "SECRET"}, {Token: pushToken, EncodingAESKey: strings.Repeat("S", 42) + "="},
+		{Token: pushToken, EncodingAESKey: strings.Repeat("S", 44)},
+	} {
+		_, err := wechat.NewCallback(cfg)
+		wantErr(t, err, auth.ErrAppMisconfigured)
+	}
+}
+
+// FuzzCallback gives the decryptor whatever somebody could send who knows the
+// token, and not the key. It never panics. (CBC lets such a one change what was
+// recorded, which is why the token is a secret too.)
+func FuzzCallback(f *testing.F) {
+	c := callback(f, pushKey, nil)
+	good := message(f, pushKey, `{"MsgType":"event","Event":"user_authorization_revoke","OpenID":"o"}`)
+	sealed := good.Body[bytes.Index(good.Body, []byte(`"Encrypt":"`))+len(`"Encrypt":"`) : len(good.Body)-2]
+	raw, err := base64.StdEncoding.DecodeString(string(sealed))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(raw)
+	f.Add(raw[:len(raw)-32])
+	f.Add(raw[32:])
+	f.Add(make([]byte, 16))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, ciphertext []byte) {
+		text := base64.StdEncoding.EncodeToString(ciphertext)
+		stamp := fmt.Sprint(time.Now().Unix())
+		query := url.Values{"timestamp": {stamp}, "nonce": {"1"}, "msg_signature": {wechatsim.PushSignature(pushToken, stamp, "1", text)}}
+		push, err := c.Open(query, []byte(`{"Encrypt":"`+text+`"}`))
+		if err == nil && push.User != (auth.User{}) && !auth.ValidID(push.User.OpenID) {
+			t.Fatalf("%x was taken for %+v", ciphertext, push)
+		}
+		if err != nil && !errors.Is(err, auth.ErrInvalidRequest) && !errors.Is(err, auth.ErrDecryptFailed) && !errors.Is(err, auth.ErrForbidden) {
+			t.Fatal(err)
+		}
+	})
+}
+
+// FuzzCallbackMessage gives the readers of JSON and XML whatever WeChat might
+// push: what they make of it names a user as a whole or not at all.
+func FuzzCallbackMessage(f *testing.F) {
+	c := callback(f, "", nil)
+	sim := wechatsim.New(wechatsim.Config{})
+	for _, isXML := range []bool{false, true} {
+		r, err := sim.PushEvent(wechatsim.User{}, "user_authorization_revoke", wechatsim.PushTarget{Token: pushToken, XML: isXML})
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(r.Body)
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r := message(t, "", "")
+		push, err := c.Open(r.Query, body)
+		if err == nil && push.User != (auth.User{}) && (!auth.ValidID(push.User.OpenID) || push.User.App != c.App() || push.Event == wechat.PushOther) {
+			t.Fatalf("got %+v of %q", push, body)
+		}
+	})
+}
