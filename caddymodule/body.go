@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -37,16 +38,20 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 }
 
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	return readAtMost(w, r, maxBodyBytes)
+}
+
+func readAtMost(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
 	// Best effort: not every transport has read deadlines, and those that have
 	// none have others of Caddy's.
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout))
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	_ = control.SetReadDeadline(time.Time{}) // or it would end a slow answer of WeChat's
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		p := badRequest("The body may have 8 KiB at most.")
+		p := badRequest(fmt.Sprintf("The body may have %d KiB at most.", most>>10))
 		p.Status = http.StatusRequestEntityTooLarge
 		return nil, p
 	case err != nil:

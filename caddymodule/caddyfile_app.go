@@ -18,6 +18,7 @@ func init() {
 //	    app <appid> [<secret>] {
 //	        secret    <value>
 //	        component <appid> <token-url>
+//	        callback  <token> [<encoding-aes-key>]
 //	        api       <url>
 //	        watermark <max-age>
 //	        raw_session_key insecure

@@ -11,6 +11,7 @@ func (m *MiniProgram) parseWords(d *caddyfile.Dispenser) error {
 	return words{d: d, known: map[string]func() error{
 		"secret":          func() error { return m.parseSecret(d) },
 		"component":       func() error { return m.parseComponent(d) },
+		"callback":        func() error { return m.parseCallback(d) },
 		"api":             one(d, &m.API),
 		"watermark":       func() error { return m.parseWatermark(d) },
 		"raw_session_key": checked(d, &m.RawSessionKey, checkRawKey),
@@ -36,6 +37,18 @@ func (m *MiniProgram) parseComponent(d *caddyfile.Dispenser) error {
 		return d.WrapErr(errSecretAndComponent)
 	}
 	m.Component = &ComponentConfig{AppID: args[0], TokenURL: args[1]}
+	return refuseEmpty(d, args)
+}
+
+func (m *MiniProgram) parseCallback(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) != 1 && len(args) != 2 {
+		return d.Err("write callback <token> [<encoding-aes-key>]")
+	}
+	m.Callback = &CallbackConfig{Token: args[0]}
+	if len(args) == 2 {
+		m.Callback.EncodingAESKey = args[1]
+	}
 	return refuseEmpty(d, args)
 }
 

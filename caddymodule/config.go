@@ -37,9 +37,13 @@ type MiniProgram struct {
 	// and no header.
 	RawSessionKey string `json:"raw_session_key,omitempty"`
 
-	id        auth.AppID // all four resolved
+	// Where WeChat's pushes about users who withdraw go. Default: nowhere.
+	Callback *CallbackConfig `json:"callback,omitempty"`
+
+	id        auth.AppID // all resolved
 	secret    string
 	component *wechat.Component
+	callback  *wechat.Callback
 	api       string
 }
 

@@ -87,6 +87,9 @@ func (m *MiniProgram) provision(repl *caddy.Replacer, logger *zap.Logger) error 
 	if err := m.provisionSecret(repl, logger); err != nil {
 		return fmt.Errorf("app %s: %w", m.id, err)
 	}
+	if err := m.provisionCallback(repl, logger); err != nil {
+		return fmt.Errorf("app %s: %w", m.id, err)
+	}
 	if m.API != "" {
 		if m.api, err = resolve(repl, m.API); err != nil {
 			return fmt.Errorf("app %s: api %w", m.id, err)
@@ -133,6 +136,23 @@ func (m *MiniProgram) provisionSecret(repl *caddy.Replacer, logger *zap.Logger) 
 		logger.Warn("a secret is written in the configuration, where Caddy's admin API shows it; use {env.X} or {file.X}", zap.String("app", string(m.id)))
 	}
 	return nil
+}
+
+func (m *MiniProgram) provisionCallback(repl *caddy.Replacer, logger *zap.Logger) error {
+	m.callback = nil
+	if m.Callback == nil {
+		return nil
+	}
+	var component auth.AppID
+	if m.component != nil {
+		component = m.component.AppID
+	}
+	if isLiteral(m.Callback.Token) || m.Callback.EncodingAESKey != "" && isLiteral(m.Callback.EncodingAESKey) {
+		logger.Warn("a secret is written in the configuration, where Caddy's admin API shows it; use {env.X} or {file.X}", zap.String("app", string(m.id)))
+	}
+	var err error
+	m.callback, err = m.Callback.provision(repl, m.id, component)
+	return err
 }
 
 var errSecretAndComponent = errors.New("a secret and a component both stand there: a third-party platform logs in without the secret")

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat"
 )
 
 func init() {
@@ -68,6 +69,7 @@ type Handler struct {
 	optional    pathSet
 	require     []requirement
 	endpoints   map[string]endpoint
+	callbacks   []*wechat.Callback // of the apps that have one
 	admitted    map[auth.AppID]struct{}
 }
 
@@ -127,6 +129,7 @@ func (h *Handler) compile() error {
 	if h.endpoints, err = newEndpoints(h.Prefix); err != nil {
 		return err
 	}
+	h.addCallback()
 	return h.Wafer.addTo(h.endpoints, h.Prefix)
 }
 

@@ -30,6 +30,7 @@ type collectors struct {
 	streams  prometheus.Gauge
 	wechat   *prometheus.HistogramVec
 	openapi  *prometheus.HistogramVec
+	pushes   *prometheus.CounterVec
 	rawKeys  *prometheus.CounterVec
 }
 
@@ -60,6 +61,10 @@ func newCollectors() *collectors {
 			Help:    "Calls to WeChat, by call and outcome: ok or the word that clients see.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"call", "outcome"}),
+		pushes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "wxgate_pushes_total",
+			Help: "Messages that WeChat pushed to the callback, by event: user_authorization_revoke, user_authorization_cancellation or other.",
+		}, []string{"event"}),
 		openapi: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "wxgate_openapi_seconds",
 			Help:    "Calls of upstreams to WeChat, bodies and waiting for a token included, by outcome: answered (whatever WeChat said), broken (the answer ended early), or the word of the refusal.",
@@ -73,7 +78,7 @@ func (c *collectors) register(registry *prometheus.Registry) error {
 	if registry == nil {
 		return nil
 	}
-	for _, collector := range []prometheus.Collector{c.requests, c.calls, c.stripped, c.streams, c.wechat, c.openapi, c.rawKeys} {
+	for _, collector := range []prometheus.Collector{c.requests, c.calls, c.stripped, c.streams, c.wechat, c.openapi, c.pushes, c.rawKeys} {
 		var already prometheus.AlreadyRegisteredError
 		if err := registry.Register(collector); err != nil && !errors.As(err, &already) {
 			return fmt.Errorf("registering metrics: %w", err)
