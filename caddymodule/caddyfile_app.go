@@ -1,7 +1,6 @@
 package caddymodule
 
 import (
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -18,6 +17,7 @@ func init() {
 //	wxgate {
 //	    app <appid> [<secret>] {
 //	        secret    <value>
+//	        component <appid> <token-url>
 //	        api       <url>
 //	        watermark <max-age>
 //	        raw_session_key insecure
@@ -87,25 +87,7 @@ func (a *App) parseApp(d *caddyfile.Dispenser) error {
 		app.Secret = args[1]
 	}
 	a.MiniPrograms = append(a.MiniPrograms, app)
-	return words{d: d, known: map[string]func() error{
-		"secret": func() error {
-			if app.Secret != "" {
-				return d.Errf("app %s has two secrets", app.AppID)
-			}
-			return one(d, &app.Secret)()
-		},
-		"api": one(d, &app.API),
-		"watermark": func() error {
-			var arg string
-			if err := one(d, &arg)(); err != nil {
-				return err
-			}
-			age, err := parseDuration(d, arg)
-			app.Watermark = (*caddy.Duration)(&age)
-			return err
-		},
-		"raw_session_key": checked(d, &app.RawSessionKey, checkRawKey),
-	}}.block()
+	return app.parseWords(d)
 }
 
 func (a *App) parseSecret(d *caddyfile.Dispenser) error {

@@ -4,6 +4,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat"
 )
 
 // MiniProgram is one mini program whose users the gateway admits.
@@ -12,11 +13,15 @@ type MiniProgram struct {
 	// that names one. Required.
 	AppID string `json:"appid"`
 
-	// The mini program's AppSecret. Required. Write a placeholder, `{env.X}` or
+	// The mini program's AppSecret. Required, but with Component. Write a placeholder, `{env.X}` or
 	// `{file.X}`: it is resolved once, when the configuration is loaded, and then
 	// neither logged nor shown at `/config/`. A literal works too, with a warning,
 	// because Caddy itself shows it there.
 	Secret string `json:"secret,omitempty"`
+
+	// The third-party platform that logs this app's users in, in place of a
+	// secret.
+	Component *ComponentConfig `json:"component,omitempty"`
 
 	// Where the platform's API is. Default `https://api.weixin.qq.com`. Set it
 	// for a forward proxy or the simulator.
@@ -32,9 +37,21 @@ type MiniProgram struct {
 	// and no header.
 	RawSessionKey string `json:"raw_session_key,omitempty"`
 
-	id     auth.AppID // all three resolved
-	secret string
-	api    string
+	id        auth.AppID // all four resolved
+	secret    string
+	component *wechat.Component
+	api       string
+}
+
+// ComponentConfig is a third-party platform (第三方平台).
+type ComponentConfig struct {
+	// The platform's own appid, or a placeholder that names one.
+	AppID string `json:"appid"`
+
+	// Where its component_access_token is: a URL of the operator's own service,
+	// which answers a GET with `{"component_access_token": "…", "expires_in": 7200}`.
+	// Write a placeholder if it holds a credential.
+	TokenURL string `json:"token_url"`
 }
 
 // TokenConfig says what the tokens look like and how long they live.

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -14,6 +15,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/wechat"
 )
 
 const (
@@ -82,11 +84,8 @@ func (m *MiniProgram) provision(repl *caddy.Replacer, logger *zap.Logger) error 
 	if m.id, err = resolveAppID(repl, m.AppID); err != nil {
 		return err
 	}
-	if m.secret, err = resolve(repl, m.Secret); err != nil {
-		return fmt.Errorf("app %s: secret %w", m.id, err)
-	}
-	if isLiteral(m.Secret) {
-		logger.Warn("a secret is written in the configuration, where Caddy's admin API shows it; use {env.X} or {file.X}", zap.String("app", string(m.id)))
+	if err := m.provisionSecret(repl, logger); err != nil {
+		return fmt.Errorf("app %s: %w", m.id, err)
 	}
 	if m.API != "" {
 		if m.api, err = resolve(repl, m.API); err != nil {
@@ -108,6 +107,51 @@ func (m *MiniProgram) provision(repl *caddy.Replacer, logger *zap.Logger) error 
 		m.Watermark = &age
 	}
 	return nil
+}
+
+// provisionSecret resolves what proves to the platform who asks: the app's secret
+// or a component's token.
+func (m *MiniProgram) provisionSecret(repl *caddy.Replacer, logger *zap.Logger) error {
+	var err error
+	configured := m.Secret
+	switch {
+	case m.Component == nil:
+		if m.secret, err = resolve(repl, m.Secret); err != nil {
+			return fmt.Errorf("secret %w", err)
+		}
+	case m.Secret != "":
+		return errSecretAndComponent
+	default:
+		if m.component, err = m.Component.resolve(repl); err != nil {
+			return fmt.Errorf("component: %w", err)
+		}
+		if configured = m.Component.TokenURL; !strings.Contains(configured, "?") {
+			return nil // no credential in it
+		}
+	}
+	if isLiteral(configured) {
+		logger.Warn("a secret is written in the configuration, where Caddy's admin API shows it; use {env.X} or {file.X}", zap.String("app", string(m.id)))
+	}
+	return nil
+}
+
+var errSecretAndComponent = errors.New("a secret and a component both stand there: a third-party platform logs in without the secret")
+
+func (c *ComponentConfig) resolve(repl *caddy.Replacer) (*wechat.Component, error) {
+	id, err := resolveAppID(repl, c.AppID)
+	if err != nil {
+		return nil, err
+	}
+	address, err := resolve(repl, c.TokenURL)
+	if err != nil {
+		return nil, fmt.Errorf("the token URL %w", err)
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
+		// It is not quoted: somebody may have put a credential into it.
+		return nil, errors.New("the token URL must be a URL such as http://127.0.0.1:9100/component-token, with no user in it")
+	}
+	return &wechat.Component{AppID: id, TokenURL: address}, nil
 }
 
 // resolveAppID expands and checks a configured appid.

@@ -31,6 +31,7 @@ type (
 	platformKey struct {
 		app, api  string
 		secret    [sha256.Size]byte
+		component wechat.Component // TokenURL hashed
 		watermark time.Duration
 	}
 )
@@ -125,13 +126,19 @@ type openPlatform struct {
 }
 
 func (m *MiniProgram) platformKey() platformKey {
-	return platformKey{string(m.id), m.api, sha256.Sum256([]byte(m.secret)), time.Duration(*m.Watermark)}
+	key := platformKey{app: string(m.id), api: m.api, secret: sha256.Sum256([]byte(m.secret)), watermark: time.Duration(*m.Watermark)}
+	if m.component != nil {
+		sum := sha256.Sum256([]byte(m.component.TokenURL))
+		key.component = wechat.Component{AppID: m.component.AppID, TokenURL: string(sum[:])}
+	}
+	return key
 }
 
 func newOpenPlatform(m *MiniProgram) (*openPlatform, error) {
 	client, err := wechat.New(wechat.Config{
 		AppID:     m.id,
 		Secret:    m.secret,
+		Component: m.component,
 		API:       m.api,
 		Watermark: time.Duration(*m.Watermark),
 		Observe:   metrics.observeWeChat,

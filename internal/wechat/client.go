@@ -15,10 +15,13 @@ import (
 // DefaultAPI is WeChat's host in mainland China.
 const DefaultAPI = "https://api.weixin.qq.com"
 
-// Config is one mini program at WeChat. AppID and Secret are required.
+// Config is one mini program at WeChat. AppID is required, and either Secret or
+// Component.
 type Config struct {
 	AppID  auth.AppID
 	Secret string
+	// Component is the third-party platform that logs users in for the app.
+	Component *Component
 
 	// API is the base URL of WeChat's server API; default [DefaultAPI].
 	API string
@@ -39,6 +42,7 @@ type Client struct {
 	peer     *peer
 	forwards *guard // of Forward: what upstreams do holds up no login
 	tokens   *AccessTokens
+	platform *platform          // nil unless the config names a component
 	logins   singleflight.Group // by code; a Client is one app
 	tasks    *tasks
 	own      *http.Transport // nil when the config brought another
@@ -66,7 +70,11 @@ func New(cfg Config) (*Client, error) {
 	}
 	c.forwards = newGuard(string(cfg.AppID), maxForwards)
 	c.tokens = &AccessTokens{fetch: c.fetchToken, now: cfg.Now, tasks: c.tasks}
-	return c, nil
+	if cfg.Component != nil {
+		c.tokens.fetch = noToken
+		c.platform, err = c.newPlatform(cfg)
+	}
+	return c, err
 }
 
 // complete fills in defaults and refuses what cannot work.
@@ -74,8 +82,8 @@ func (cfg *Config) complete() (*url.URL, error) {
 	if !auth.ValidID(cfg.AppID) {
 		return nil, fmt.Errorf("%w: appid %q", auth.ErrAppMisconfigured, cfg.AppID)
 	}
-	if cfg.Secret == "" {
-		return nil, fmt.Errorf("%w: app %q has no secret", auth.ErrAppMisconfigured, cfg.AppID)
+	if (cfg.Secret == "") == (cfg.Component == nil) {
+		return nil, fmt.Errorf("%w: app %q needs a secret or a component, and not both", auth.ErrAppMisconfigured, cfg.AppID)
 	}
 	if cfg.Watermark < 0 {
 		return nil, fmt.Errorf("%w: app %q: negative watermark age", auth.ErrAppMisconfigured, cfg.AppID)
@@ -115,21 +123,26 @@ func (c *Client) Close() {
 // call again, each with its own callTime.
 const tokenTime = 2 * callTime
 
-// withToken runs a call that needs an access token, and runs it once more with a
-// new one when WeChat says that the token is stale. That repeats nothing that
-// was done: WeChat looks at the token before anything else.
+// withToken runs a call that needs the app's access token.
 func (c *Client) withToken(ctx context.Context, call func(ctx context.Context, token string) error) error {
+	return c.tokens.use(ctx, call)
+}
+
+// use runs a call that needs a token, and runs it once more with a new one when
+// WeChat says that the token is stale. That repeats nothing that was done: WeChat
+// looks at the token before anything else.
+func (a *AccessTokens) use(ctx context.Context, call func(ctx context.Context, token string) error) error {
 	ctx, cancel := context.WithTimeout(ctx, tokenTime)
 	defer cancel()
-	token, err := c.tokens.Token(ctx)
+	token, err := a.Token(ctx)
 	if err != nil {
 		return err
 	}
 	if err = call(ctx, token); !staleToken(err) {
 		return err
 	}
-	c.tokens.Invalidate(token)
-	if token, err = c.tokens.Token(ctx); err != nil {
+	a.Invalidate(token)
+	if token, err = a.Token(ctx); err != nil {
 		return err
 	}
 	return call(ctx, token)

@@ -79,12 +79,19 @@ var callMeanings = map[CallName]map[int]meaning{
 		40029:            {class: auth.ErrInvalidCode},
 		codeTokenInvalid: {class: auth.ErrAppMisconfigured}, // no token here: the secret
 	},
+	CallComponentLogin: {
+		40029: {class: auth.ErrInvalidCode},
+		40013: {class: auth.ErrAppMisconfigured}, // one of the two appids
+	},
 	CallPhone: {
 		40029: {class: auth.ErrInvalidPhoneCode},
 		40013: {class: auth.ErrInvalidPhoneCode}, // the code is another app's
 		40003: {class: auth.ErrInvalidPhoneCode}, // the code is another user's
 		// ErrCodeUsed tells a client to log in anew, which mends no phone code.
 		40163: {class: auth.ErrInvalidPhoneCode},
+	},
+	CallComponentToken: { // the service hands on what WeChat told it
+		codeTokenInvalid: {class: auth.ErrAppMisconfigured},
 	},
 	CallToken: {
 		codeTokenInvalid: {class: auth.ErrAppMisconfigured}, // no token here: the secret

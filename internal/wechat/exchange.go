@@ -62,23 +62,10 @@ func (c *Client) Exchange(ctx context.Context, code string) (auth.Exchanged, err
 
 // login is GET /sns/jscode2session, made exactly once.
 func (c *Client) login(ctx context.Context, code string) (auth.Exchanged, error) {
-	var answer struct {
-		OpenID     auth.OpenID  `json:"openid"`
-		UnionID    auth.UnionID `json:"unionid"`
-		SessionKey string       `json:"session_key"`
+	if c.platform != nil {
+		return c.platformLogin(ctx, code)
 	}
-	check := func() error {
-		switch {
-		case !auth.ValidID(answer.OpenID):
-			return incomplete(CallLogin, "openid")
-		case answer.UnionID != "" && !auth.ValidID(answer.UnionID):
-			return incomplete(CallLogin, "unionid")
-		case !validSessionKey(answer.SessionKey):
-			return incomplete(CallLogin, "session_key")
-		}
-		return nil
-	}
-	err := c.peer.do(ctx, request{
+	return c.exchange(ctx, request{
 		name: CallLogin,
 		path: "/sns/jscode2session",
 		query: url.Values{
@@ -88,8 +75,28 @@ func (c *Client) login(ctx context.Context, code string) (auth.Exchanged, error)
 			"grant_type": {"authorization_code"},
 		},
 		secrets: []string{c.cfg.Secret, code},
-	}, c.answerOf(CallLogin, &answer, check))
-	if err != nil {
+	})
+}
+
+// exchange makes a call that answers who a code belongs to.
+func (c *Client) exchange(ctx context.Context, r request) (auth.Exchanged, error) {
+	var answer struct {
+		OpenID     auth.OpenID  `json:"openid"`
+		UnionID    auth.UnionID `json:"unionid"`
+		SessionKey string       `json:"session_key"`
+	}
+	check := func() error {
+		switch {
+		case !auth.ValidID(answer.OpenID):
+			return incomplete(r.name, "openid")
+		case answer.UnionID != "" && !auth.ValidID(answer.UnionID):
+			return incomplete(r.name, "unionid")
+		case !validSessionKey(answer.SessionKey):
+			return incomplete(r.name, "session_key")
+		}
+		return nil
+	}
+	if err := c.peer.do(ctx, r, c.answerOf(r.name, &answer, check)); err != nil {
 		return auth.Exchanged{}, err
 	}
 	return auth.Exchanged{OpenID: answer.OpenID, UnionID: answer.UnionID, SessionKey: answer.SessionKey}, nil

@@ -17,6 +17,10 @@ const (
 	CallToken CallName = "stable_token"
 	CallCheck CallName = "checksession"
 	CallReset CallName = "resetusersessionkey"
+	// CallComponentLogin is a login through a third-party platform, whose token
+	// CallComponentToken fetches from the operator's own service.
+	CallComponentLogin CallName = "component_jscode2session"
+	CallComponentToken CallName = "component_token"
 	// CallForward is whatever [Client.Forward] was given.
 	CallForward CallName = "openapi"
 )

@@ -27,21 +27,16 @@ func (c *Client) fetchToken(ctx context.Context) (fetched, error) {
 	return got, err
 }
 
-func (c *Client) stableToken(ctx context.Context) (fetched, error) {
+func (c *Client) stableToken(ctx context.Context) (got fetched, err error) {
 	var answer struct {
 		Token   string `json:"access_token"`
 		Seconds int64  `json:"expires_in"`
 	}
-	check := func() error {
-		if !visibleASCII(answer.Token, maxTokenBytes) {
-			return incomplete(CallToken, "access_token")
-		}
-		if answer.Seconds <= 0 {
-			return incomplete(CallToken, "expires_in")
-		}
-		return nil
+	check := func() (err error) {
+		got, err = newFetched(CallToken, "access_token", answer.Token, answer.Seconds)
+		return err
 	}
-	err := c.peer.do(ctx, request{
+	err = c.peer.do(ctx, request{
 		name: CallToken,
 		path: "/cgi-bin/stable_token",
 		body: struct {
@@ -51,9 +46,5 @@ func (c *Client) stableToken(ctx context.Context) (fetched, error) {
 		}{"client_credential", c.cfg.AppID, c.cfg.Secret},
 		secrets: []string{c.cfg.Secret},
 	}, c.answerOf(CallToken, &answer, check))
-	if err != nil {
-		return fetched{}, err
-	}
-	seconds := min(answer.Seconds, int64(maxTokenLife/time.Second))
-	return fetched{token: answer.Token, life: time.Duration(seconds) * time.Second}, nil
+	return got, err
 }

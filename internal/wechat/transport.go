@@ -75,6 +75,7 @@ type request struct {
 	name    CallName
 	path    string
 	query   url.Values
+	target  *url.URL // whole, in place of path and query; nil for those
 	body    any      // sent as JSON by POST; nil for a GET
 	secrets []string // of query and body: never to be seen in an error
 }
@@ -133,8 +134,11 @@ func (p *peer) send(caller context.Context, r request) (reply, error) {
 }
 
 func (p *peer) newRequest(ctx context.Context, r request) (*http.Request, error) {
-	target := p.base.JoinPath(r.path)
-	target.RawQuery = r.query.Encode()
+	target := r.target
+	if target == nil {
+		target = p.base.JoinPath(r.path)
+		target.RawQuery = r.query.Encode()
+	}
 	method, body := http.MethodGet, io.Reader(unreplayable{})
 	if r.body != nil {
 		raw, err := json.Marshal(r.body)

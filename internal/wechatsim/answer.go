@@ -64,6 +64,7 @@ var messages = map[int]string{
 	errSessionKeyAbsent: "session_key is not existed or expired",
 	errSigMethod:        "invalid sig_method",
 	errSignature:        "invalid signature",
+	errNotAuthorized:    "component is not authorized by this account",
 }
 
 // An answer is a whole HTTP answer, made before a byte of it is sent: a fault

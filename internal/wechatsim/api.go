@@ -31,6 +31,7 @@ type route struct {
 // routes are the paths this WeChat knows.
 var routes = map[string]route{
 	"/sns/jscode2session":              {http.MethodGet, errRequireGet, (*Sim).codeToSession},
+	"/sns/component/jscode2session":    {http.MethodGet, errRequireGet, (*Sim).componentCodeToSession},
 	"/cgi-bin/token":                   {http.MethodGet, errRequireGet, (*Sim).token},
 	"/cgi-bin/stable_token":            {http.MethodPost, errRequirePost, (*Sim).stableToken},
 	"/wxa/business/getuserphonenumber": {http.MethodPost, errRequirePost, (*Sim).userPhoneNumber},

@@ -15,6 +15,11 @@ func (s *Sim) codeToSession(c call) answer {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.spendLogin(c)
+}
+
+// spendLogin answers who a login code of the call's app belongs to. Hold s.mu.
+func (s *Sim) spendLogin(c call) answer {
 	ticket, errcode := s.usable(c.query.Get("js_code"), loginCode)
 	if errcode != 0 {
 		return failure(c.path, errcode)

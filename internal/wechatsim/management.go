@@ -28,6 +28,7 @@ POST   /session-key/rotate   a new one, as text
 DELETE /session-key          87007 from now on
 POST   /high-risk            40226 from now on           high_risk (default true)
 POST   /expire-tokens        42001 for every access_token
+GET    /component-token      what its token service says   component
 GET    /clock                {"now"}
 POST   /clock                {"advance":"5m"}
 GET    /requests             what the API has seen       path
@@ -59,6 +60,7 @@ func (s *Sim) Management() http.Handler {
 		"DELETE /session-key":      manageDrop,
 		"POST /high-risk":          manageHighRisk,
 		"POST /expire-tokens":      manageExpire,
+		"GET /component-token":     manageComponentToken,
 		"GET /clock":               manageNow,
 		"POST /clock":              manageAdvance,
 		"GET /requests":            manageRequests,

@@ -23,6 +23,9 @@ type Config struct {
 	// when a management call names none. Default: DefaultApp alone.
 	Apps []App
 
+	// Components are the third-party platforms WeChat knows. Default: none.
+	Components []Component
+
 	// Now is the clock that Advance adds to. Default: time.Now.
 	Now func() time.Time
 
@@ -40,9 +43,10 @@ type Config struct {
 
 // A Sim is one simulated WeChat. Its methods are safe for concurrent use.
 type Sim struct {
-	apps   []App
-	base   func() time.Time
-	offset atomic.Int64 // nanoseconds that Advance added to base
+	apps       []App
+	components []Component
+	base       func() time.Time
+	offset     atomic.Int64 // nanoseconds that Advance added to base
 
 	faults faultList
 	seen   requestLog
@@ -54,7 +58,7 @@ type Sim struct {
 	users  map[userKey]*user
 	codes  expiring[*code]
 	tokens expiring[*accessToken]
-	plain  map[string]*accessToken // by appid: the latest of /cgi-bin/token
+	plain  map[string]*accessToken // by appid: the latest of /cgi-bin/token; a component's own
 	stable map[string]*stableState // by appid
 }
 
@@ -68,15 +72,16 @@ func New(cfg Config) *Sim {
 		cfg.Now = time.Now
 	}
 	return &Sim{
-		apps:   append([]App(nil), cfg.Apps...),
-		base:   cfg.Now,
-		faults: faultList{dice: rand.New(rand.NewPCG(cfg.Seed, cfg.Seed))}, //nolint:gosec // G404: dice, to be repeatable
-		done:   make(chan struct{}),
-		users:  make(map[userKey]*user),
-		codes:  newExpiring[*code](),
-		tokens: newExpiring[*accessToken](),
-		plain:  make(map[string]*accessToken),
-		stable: make(map[string]*stableState),
+		apps:       append([]App(nil), cfg.Apps...),
+		components: append([]Component(nil), cfg.Components...),
+		base:       cfg.Now,
+		faults:     faultList{dice: rand.New(rand.NewPCG(cfg.Seed, cfg.Seed))}, //nolint:gosec // G404: dice, to be repeatable
+		done:       make(chan struct{}),
+		users:      make(map[userKey]*user),
+		codes:      newExpiring[*code](),
+		tokens:     newExpiring[*accessToken](),
+		plain:      make(map[string]*accessToken),
+		stable:     make(map[string]*stableState),
 	}
 }
 

@@ -1,0 +1,51 @@
+package caddymodule
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+// parseWords reads the block of one app; its grammar stands above
+// parseGlobalOption.
+func (m *MiniProgram) parseWords(d *caddyfile.Dispenser) error {
+	return words{d: d, known: map[string]func() error{
+		"secret":    func() error { return m.parseSecret(d) },
+		"component": func() error { return m.parseComponent(d) },
+		"api":       one(d, &m.API),
+		"watermark": func() error { return m.parseWatermark(d) },
+
+		"raw_session_key": checked(d, &m.RawSessionKey, checkRawKey),
+	}}.block()
+}
+
+func (m *MiniProgram) parseSecret(d *caddyfile.Dispenser) error {
+	switch {
+	case m.Secret != "":
+		return d.Errf("app %s has two secrets", m.AppID)
+	case m.Component != nil:
+		return d.WrapErr(errSecretAndComponent)
+	}
+	return one(d, &m.Secret)()
+}
+
+func (m *MiniProgram) parseComponent(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	switch {
+	case len(args) != 2:
+		return d.Err("write component <appid> <token-url>")
+	case m.Secret != "":
+		return d.WrapErr(errSecretAndComponent)
+	}
+	m.Component = &ComponentConfig{AppID: args[0], TokenURL: args[1]}
+	return refuseEmpty(d, args)
+}
+
+func (m *MiniProgram) parseWatermark(d *caddyfile.Dispenser) error {
+	var arg string
+	if err := one(d, &arg)(); err != nil {
+		return err
+	}
+	age, err := parseDuration(d, arg)
+	m.Watermark = (*caddy.Duration)(&age)
+	return err
+}
