@@ -123,8 +123,11 @@ func (a *App) acquire() (*gate, error) {
 	defer cancel()
 	g, err := openGate(ctx, a)
 	if err != nil {
-		a.openErr, a.retryAt = fmt.Errorf("%w: %w", auth.ErrStoreUnavailable, err), time.Now().Add(reopenInterval)
-		return nil, a.openErr
+		if !errors.Is(err, auth.ErrStoreUnavailable) {
+			err = fmt.Errorf("%w: %w", auth.ErrStoreUnavailable, err)
+		}
+		a.openErr, a.retryAt = err, time.Now().Add(reopenInterval)
+		return nil, err
 	}
 	if !a.cleaned {
 		g.acquire() // the configuration's own hold, until Cleanup

@@ -39,8 +39,10 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	// Best effort: not every transport has read deadlines, and those that have
 	// none have others of Caddy's.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	_ = control.SetReadDeadline(time.Time{}) // or it would end a slow answer of WeChat's
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):

@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"strconv"
+
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -31,6 +33,8 @@ func init() {
 //	        methods <method>...
 //	        max_age <duration>
 //	    }
+//	    limit login <n>/<duration> | phone <n>/<duration> | inflight <n>
+//	    compat wafer [<login path>]
 //	}
 func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	handler := new(Handler)
@@ -43,23 +47,30 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		if d.NextArg() {
 			return d.ArgErr()
 		}
-		repeatable := map[string]bool{"public": true, "optional": true, "require": true}
-		err := words{d: d, repeatable: repeatable, known: map[string]func() error{
-			"prefix":        h.parsePrefix(d),
-			"app":           many(d, &h.Apps),
-			"public":        paths(d, &h.Public),
-			"optional":      paths(d, &h.Optional),
-			"require":       func() error { return h.parseRequire(d) },
-			"token_from":    func() error { return h.parseTokenFrom(d) },
-			"forward_token": func() error { return h.parseForwardToken(d) },
-			"headers":       func() error { return h.Headers.parse(d) },
-			"cors":          func() error { return h.parseCORS(d) },
-		}}.block()
-		if err != nil {
+		if err := (words{d: d, repeatable: repeatableWords, known: h.words(d)}).block(); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+var repeatableWords = map[string]bool{"public": true, "optional": true, "require": true, "limit": true}
+
+// words are the words of the directive; wxgate_verify takes some of them.
+func (h *Handler) words(d *caddyfile.Dispenser) map[string]func() error {
+	return map[string]func() error{
+		"prefix":        h.parsePrefix(d),
+		"app":           many(d, &h.Apps),
+		"public":        paths(d, &h.Public),
+		"optional":      paths(d, &h.Optional),
+		"require":       func() error { return h.parseRequire(d) },
+		"token_from":    func() error { return h.parseTokenFrom(d) },
+		"forward_token": func() error { return h.parseForwardToken(d) },
+		"headers":       func() error { return h.Headers.parse(d) },
+		"cors":          func() error { return h.parseCORS(d) },
+		"limit":         func() error { return h.Limit.parse(d) },
+		"compat":        func() error { return h.parseCompat(d) },
+	}
 }
 
 func (h *Handler) parsePrefix(d *caddyfile.Dispenser) func() error {
@@ -133,6 +144,28 @@ func (h *Handler) parseForwardToken(d *caddyfile.Dispenser) error {
 	return nil
 }
 
+// parseCompat reads whose clients the site serves beside its own.
+func (h *Handler) parseCompat(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 || len(args) > 2 {
+		return d.Err("write compat wafer [<login path>]")
+	}
+	if err := refuseEmpty(d, args); err != nil {
+		return err
+	}
+	if args[0] != "wafer" {
+		return d.Errf("compat %q is not wafer", args[0])
+	}
+	h.Wafer = new(WaferCompat)
+	if len(args) == 2 {
+		h.Wafer.Login = args[1]
+		if err := checkWaferLogin(h.Wafer.Login); err != nil {
+			return d.WrapErr(err)
+		}
+	}
+	return nil
+}
+
 func (n *HeaderNames) parse(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.ArgErr()
@@ -192,6 +225,36 @@ func (h *Handler) parseCORS(d *caddyfile.Dispenser) error {
 	}
 	checked := *c // validate fills in defaults, which the JSON need not repeat
 	if err := checked.validate(); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+// parse reads one limit; the word stands once for each.
+func (l *Limits) parse(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) != 2 {
+		return d.Err("write limit login <n>/<duration>, limit phone <n>/<duration> or limit inflight <n>")
+	}
+	var twice bool
+	switch args[0] {
+	case "login":
+		twice, l.Login = l.Login != "", args[1]
+	case "phone":
+		twice, l.Phone = l.Phone != "", args[1]
+	case "inflight":
+		n, err := strconv.Atoi(args[1])
+		if err != nil || n < 1 {
+			return d.Errf("limit inflight %q is not a number above zero", args[1])
+		}
+		twice, l.Inflight = l.Inflight != 0, n
+	default:
+		return d.Errf("limit %q is not one of login, phone, inflight", args[0])
+	}
+	if twice {
+		return d.Errf("limit %s stands twice", args[0])
+	}
+	if _, err := newLimits(*l); err != nil {
 		return d.WrapErr(err)
 	}
 	return nil

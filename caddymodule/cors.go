@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -40,7 +41,7 @@ func (c *CORS) validate() error {
 		return nil
 	}
 	if len(c.Origins) == 0 {
-		return fmt.Errorf("name the origins: origins https://h5.example.com")
+		return errors.New("name the origins: origins https://h5.example.com")
 	}
 	for _, origin := range c.Origins {
 		if err := checkOrigin(origin); err != nil {

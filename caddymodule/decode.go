@@ -3,8 +3,9 @@ package caddymodule
 import (
 	"net/http"
 
-	"github.com/wxgate/wxgate/internal/auth"
 	"go.uber.org/zap"
+
+	"github.com/wxgate/wxgate/internal/auth"
 )
 
 // openDataRequest holds the fields of decode and userInfo, in the spellings of
@@ -103,6 +104,14 @@ func (h *Handler) decodePhoneCode(c *call, code string) error {
 	if err != nil {
 		return err
 	}
+	if err := h.limits.admitPhone(id.User); err != nil {
+		return err
+	}
+	leave, err := h.limits.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
 	decoded, err := c.gate.service.DecodePhoneCode(c.r.Context(), id, code, h.admits)
 	if err != nil {
 		return err
@@ -114,9 +123,12 @@ func (h *Handler) decodeOpenData(c *call, in openData) error {
 	if in.data.EncryptedData == "" || in.data.IV == "" {
 		return badRequest("Send encrypted_data and iv, or the code of getPhoneNumber.")
 	}
-	id, err := h.optionalIdentity(c)
-	if err != nil {
-		return err
+	var id *auth.Identity
+	if c.bearer.sent() {
+		var err error
+		if id, err = h.identity(c); err != nil {
+			return err
+		}
 	}
 	decoded, err := c.gate.service.Decode(c.r.Context(), auth.Caller{Identity: id, Handle: in.handle}, in.data, h.admits)
 	if err != nil {

@@ -225,12 +225,13 @@ func waitReady(ctx context.Context, gateway string) error {
 	ctx, cancel := context.WithTimeout(ctx, devReadyTimeout)
 	defer cancel()
 	const interval = 50 * time.Millisecond
+	client := &http.Client{Timeout: devReadyTimeout}
 	for {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, gateway+defaultPrefix+"/ready", nil)
 		if err != nil {
 			return fmt.Errorf("asking whether the gateway is ready: %w", err)
 		}
-		response, err := http.DefaultClient.Do(request)
+		response, err := client.Do(request)
 		if err == nil {
 			_ = response.Body.Close() // nothing of it was read
 			if response.StatusCode == http.StatusOK {

@@ -18,15 +18,20 @@ const jwksPath = "/.well-known/jwks.json"
 type endpoint struct {
 	name      string // the metrics' label
 	method    string
+	also      string // a second method; "" for none
 	serve     func(*Handler, *call) error
 	stateless bool // answers also while the store cannot be opened
 }
 
 // bearer is the access token that a request brought, or why it brought none.
 type bearer struct {
-	raw string
-	err error
+	raw   string
+	err   error
+	wafer *waferHeaders // nil unless the request has some of them
 }
+
+// sent reports whether the request brought anything that should be a token.
+func (b bearer) sent() bool { return b.raw != "" || b.err != nil }
 
 // call is one request to the login API, with the opened state behind it.
 type call struct {
@@ -59,7 +64,7 @@ func newEndpoints(prefix string) (map[string]endpoint, error) {
 // serveEndpoint answers a call itself; nothing of it reaches the next handler.
 func (h *Handler) serveEndpoint(w http.ResponseWriter, r *http.Request, e endpoint, b bearer) error {
 	setPlaceholders(r, nil)
-	err := h.runEndpoint(&call{w: w, r: r, bearer: b}, e)
+	err := h.Wafer.forWafer(h.runEndpoint(&call{w: w, r: r, bearer: b}, e), b, e.name == waferLoginCall)
 	outcome := outcomeOK
 	if err != nil {
 		p := problemOf(err)
@@ -71,10 +76,22 @@ func (h *Handler) serveEndpoint(w http.ResponseWriter, r *http.Request, e endpoi
 	return err
 }
 
+func (e endpoint) takes(method string) bool {
+	return method == e.method || e.also != "" && method == e.also || e.method == http.MethodGet && method == http.MethodHead
+}
+
+func (e endpoint) methods() string {
+	if e.also == "" {
+		return e.method
+	}
+	return e.also + ", " + e.method
+}
+
 func (h *Handler) runEndpoint(c *call, e endpoint) error {
-	if c.r.Method != e.method && !(e.method == http.MethodGet && c.r.Method == http.MethodHead) {
-		c.w.Header().Set("Allow", e.method)
-		return refusedMethod("This call takes " + e.method + ".")
+	if !e.takes(c.r.Method) {
+		methods := e.methods()
+		c.w.Header().Set("Allow", methods)
+		return refusedMethod("This call takes " + methods + ".")
 	}
 	if e.method == http.MethodPost && tooEarly(c.r) {
 		p := badRequest("Send this again after the TLS handshake: early data can be replayed.")
@@ -95,12 +112,4 @@ func (h *Handler) runEndpoint(c *call, e endpoint) error {
 // identity is who the call's token says it is; it must have one.
 func (h *Handler) identity(c *call) (*auth.Identity, error) {
 	return h.authenticate(c.gate, c.bearer)
-}
-
-// optionalIdentity is the same for calls that may come without a token.
-func (h *Handler) optionalIdentity(c *call) (*auth.Identity, error) {
-	if c.bearer.raw == "" && c.bearer.err == nil {
-		return nil, nil
-	}
-	return h.identity(c)
 }

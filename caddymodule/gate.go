@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -171,8 +172,8 @@ func (g *gate) openPlatforms(a *App) error {
 // close gives everything back, last acquired first.
 func (g *gate) close() error {
 	var errs []error
-	for i := len(g.releases) - 1; i >= 0; i-- {
-		errs = append(errs, g.releases[i]())
+	for _, v := range slices.Backward(g.releases) {
+		errs = append(errs, v())
 	}
 	g.releases = nil
 	return errors.Join(errs...)

@@ -53,7 +53,14 @@ type Handler struct {
 	// Cross-origin access for browsers. Default: none; a preflight is refused.
 	CORS *CORS `json:"cors,omitempty"`
 
+	// How much clients may cost.
+	Limit Limits `json:"limit,omitzero"`
+
+	// Serve the client SDKs of Tencent Wafer too. Default: they are strangers.
+	Wafer *WaferCompat `json:"wafer,omitempty"`
+
 	app         *App
+	limits      *limits
 	logger      *zap.Logger
 	headers     *identityHeaders
 	credentials credentials
@@ -80,6 +87,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.Prefix == "" {
 		h.Prefix = defaultPrefix
 	}
+	h.Wafer.warnOfLogs(ctx, h.logger)
 	return h.compile()
 }
 
@@ -110,20 +118,22 @@ func (h *Handler) compile() error {
 	if h.require, err = newRequirements(h.Require, h.app); err != nil {
 		return err
 	}
+	if h.limits, err = newLimits(h.Limit); err != nil {
+		return err
+	}
 	if err := h.CORS.validate(); err != nil {
 		return fmt.Errorf("cors: %w", err)
 	}
-	h.endpoints, err = newEndpoints(h.Prefix)
-	return err
+	if h.endpoints, err = newEndpoints(h.Prefix); err != nil {
+		return err
+	}
+	return h.Wafer.addTo(h.endpoints, h.Prefix)
 }
 
 // ServeHTTP strips first and decides later, so that no way out of here carries
 // an identity that a client wrote.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if n := h.headers.strip(r); n > 0 {
-		h.spoofed(r, n)
-	}
-	raw, tokenErr := h.credentials.take(r)
+	b := h.takeBearer(r)
 	if p := screen(r); p != nil {
 		return h.refuse(w, r, p)
 	}
@@ -136,12 +146,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	canonical := canonicalRequestPath(r)
 	if canonical {
 		if e, ok := h.endpoints[r.URL.Path]; ok {
-			return h.serveEndpoint(w, r, e, bearer{raw, tokenErr})
+			return h.serveEndpoint(w, r, e, b)
 		}
 	} else if h.decidesOnPaths() {
 		return h.refuse(w, r, badRequest("Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes."))
 	}
-	if h.anonymous(r.URL.Path, bearer{raw, tokenErr}) {
+	if h.anonymous(r.URL.Path, b) {
 		return h.passAnonymous(w, r, next)
 	}
 	gate, err := h.app.acquire()
@@ -149,14 +159,27 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.refuse(w, r, err)
 	}
 	defer gate.release()
-	id, err := h.authenticate(gate, bearer{raw, tokenErr})
+	id, err := h.authenticate(gate, b)
 	if err == nil {
 		err = h.meets(id, r.URL.Path)
 	}
 	if err != nil {
-		return h.refuse(w, r, err)
+		return h.refuse(w, r, h.Wafer.forWafer(err, b, false))
 	}
 	return h.admit(w, r, next, gate, id)
+}
+
+// takeBearer strips the request of all that a client must not send upstream, and
+// returns the token that was in it. The Wafer SDKs' headers come first: they lie
+// among those that are stripped.
+func (h *Handler) takeBearer(r *http.Request) bearer {
+	wafer := h.Wafer.take(r.Header)
+	if n := h.headers.strip(r); n > 0 {
+		h.spoofed(r, n)
+	}
+	query := r.URL.RawQuery // the token may be taken out of it
+	raw, err := h.credentials.take(r)
+	return wafer.join(bearer{raw: raw, err: err}, query)
 }
 
 // anonymous reports whether a request may pass without an identity. A path that
@@ -168,7 +191,7 @@ func (h *Handler) anonymous(path string, b bearer) bool {
 			return false
 		}
 	}
-	return h.public.match(path) || b.raw == "" && b.err == nil && h.optional.match(path)
+	return h.public.match(path) || !b.sent() && h.optional.match(path)
 }
 
 // decidesOnPaths reports whether some path is treated unlike another. Only then
@@ -187,6 +210,9 @@ func (h *Handler) authenticate(gate *gate, b bearer) (*auth.Identity, error) {
 	}
 	id, err := gate.service.Authenticate(b.raw)
 	if err != nil {
+		return nil, err
+	}
+	if err := b.wafer.check(id); err != nil {
 		return nil, err
 	}
 	if !h.admits(id.App) {

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/textproto"
@@ -52,7 +53,7 @@ func newIdentityHeaders(n HeaderNames) (*identityHeaders, error) {
 		*d.name = textproto.CanonicalMIMEHeaderKey(*d.name)
 	}
 	if (h.names.Assertion == "") != (h.names.AssertionAudience == "") {
-		return nil, fmt.Errorf("the assertion header needs a name and an audience: headers { assertion <name> <audience> }")
+		return nil, errors.New("the assertion header needs a name and an audience: headers { assertion <name> <audience> }")
 	}
 	return h, nil
 }

@@ -88,7 +88,7 @@ func TestNothingLeaks(t *testing.T) {
 }
 
 func testLeaks(t *testing.T, format string) {
-	dir, err := os.MkdirTemp("", "wx") // short: a socket's path has 100 bytes at most
+	dir, err := os.MkdirTemp("", "wx") //nolint:usetesting // a socket's path has 100 bytes at most
 	if err != nil {
 		t.Fatal(err)
 	}

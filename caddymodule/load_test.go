@@ -122,24 +122,24 @@ func TestLoadRefuses(t *testing.T) {
 		{"root secret of an unset variable", goodApp + "\n\t\tsecret {env.WXGATE_TEST_UNSET}", "", []string{"the root secret is missing or empty: set it"}},
 		{"root secret too short", goodApp + "\n\t\tsecret {env.WXGATE_TEST_SHORT}", "", []string{"the root secret is too short", "has 31 bytes, at least 32 are needed"}},
 		{"old root secret too short", goodApp + "\n\t\tsecret {env.WXGATE_TEST_ROOT} {file.$DIR/short}", "", []string{"secret 2 has 31 bytes, at least 32 are needed"}},
-		{"key of a missing file", token("key {file.$DIR/none}"), "", []string{"token: key is missing or empty: set it"}},
-		{"key that is none", token("key {env.WXGATE_TEST_LITERAL}"), "", []string{"token: key: signing key unreadable: not PEM"}},
-		{"public key", token("key {file." + public + "}"), "", []string{`the PEM block is a "PUBLIC KEY", a private key is needed`}},
-		{"EC key for EdDSA", token("key {file." + ec + "}"), "", []string{"an ECDSA key on P-256 cannot sign EdDSA"}},
-		{"Ed25519 key for ES256", token("alg ES256", "key {file."+ed+"}"), "", []string{"an Ed25519 key cannot sign ES256"}},
-		{"P-384 key for ES256", token("alg ES256", "key {file."+p384+"}"), "", []string{"ES256 needs P-256"}},
-		{"EC key for RS256", token("alg RS256", "key {file."+ec+"}"), "", []string{"an ECDSA key on P-256 cannot sign RS256"}},
-		{"small RSA key", token("alg RS256", "key {file."+weak+"}"), "", []string{"the RSA key has 1024 bits, at least 2048 are needed"}},
-		{"PEM as HS256 secret", token("alg HS256", "key {file."+public+"}"), "", []string{"HS256 was given a PEM key", "set alg to the key's own"}},
-		{"short HS256 secret", token("alg HS256", "key {env.WXGATE_TEST_SHORT}"), "", []string{"the HS256 secret has 31 bytes, at least 32 are needed"}},
-		{"life under a second", token("access 10ms"), "", []string{"10ms is under a second"}},
+		{"key of a missing file", tokenBlock("key {file.$DIR/none}"), "", []string{"token: key is missing or empty: set it"}},
+		{"key that is none", tokenBlock("key {env.WXGATE_TEST_LITERAL}"), "", []string{"token: key: signing key unreadable: not PEM"}},
+		{"public key", tokenBlock("key {file." + public + "}"), "", []string{`the PEM block is a "PUBLIC KEY", a private key is needed`}},
+		{"EC key for EdDSA", tokenBlock("key {file." + ec + "}"), "", []string{"an ECDSA key on P-256 cannot sign EdDSA"}},
+		{"Ed25519 key for ES256", tokenBlock("alg ES256", "key {file."+ed+"}"), "", []string{"an Ed25519 key cannot sign ES256"}},
+		{"P-384 key for ES256", tokenBlock("alg ES256", "key {file."+p384+"}"), "", []string{"ES256 needs P-256"}},
+		{"EC key for RS256", tokenBlock("alg RS256", "key {file."+ec+"}"), "", []string{"an ECDSA key on P-256 cannot sign RS256"}},
+		{"small RSA key", tokenBlock("alg RS256", "key {file."+weak+"}"), "", []string{"the RSA key has 1024 bits, at least 2048 are needed"}},
+		{"PEM as HS256 secret", tokenBlock("alg HS256", "key {file."+public+"}"), "", []string{"HS256 was given a PEM key", "set alg to the key's own"}},
+		{"short HS256 secret", tokenBlock("alg HS256", "key {env.WXGATE_TEST_SHORT}"), "", []string{"the HS256 secret has 31 bytes, at least 32 are needed"}},
+		{"life under a second", tokenBlock("access 10ms"), "", []string{"10ms is under a second"}},
 		{"unconfigured app", goodApp, "app wx2222222222222222", []string{"app wx2222222222222222 is not configured: add it to the global wxgate block"}},
 		{"require an unconfigured app", goodApp, "require app wx2222222222222222 on /admin", []string{"app wx2222222222222222 is not configured"}},
 		{"app of an unset variable", goodApp, "app {env.WXGATE_TEST_UNSET}", []string{"the appid is missing or empty"}},
 		{"token in an identity header", goodApp, "token_from header X-WX-OPENID", []string{"token_from header X-Wx-Openid", "stripped from every request"}},
 		{"token in a renamed identity header", goodApp, "token_from header X_User\n\t\theaders {\n\t\t\topenid X-User\n\t\t}", []string{"token_from header X_user", "stripped from every request"}},
-		{"assertion under HS256", token("alg HS256"), "headers {\n\t\t\tassertion X-Assertion orders\n\t\t}", []string{"HS256", "set token alg to EdDSA, ES256 or RS256"}},
-		{"assertion that passes for a token", token("audience orders"), "headers {\n\t\t\tassertion X-Assertion orders\n\t\t}", []string{`access tokens have the audience "orders" too; give the upstream a name of its own`}},
+		{"assertion under HS256", tokenBlock("alg HS256"), "headers {\n\t\t\tassertion X-Assertion orders\n\t\t}", []string{"HS256", "set token alg to EdDSA, ES256 or RS256"}},
+		{"assertion that passes for a token", tokenBlock("audience orders"), "headers {\n\t\t\tassertion X-Assertion orders\n\t\t}", []string{`access tokens have the audience "orders" too; give the upstream a name of its own`}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Setenv("WXGATE_TEST_APPID", "wx1111111111111111")
@@ -160,8 +160,8 @@ func TestLoadRefuses(t *testing.T) {
 	l.wantFiles("ec.pem", "ed.pem", "empty", "log", "p384.pem", "public.pem", "short", "weak.pem")
 }
 
-// token is a global block with a good app and these words about tokens.
-func token(words ...string) string {
+// tokenBlock is a global block with a good app and these words about tokens.
+func tokenBlock(words ...string) string {
 	return goodApp + "\n\t\ttoken {\n\t\t\t" + strings.Join(words, "\n\t\t\t") + "\n\t\t}"
 }
 
@@ -236,15 +236,15 @@ func TestLoadAccepts(t *testing.T) {
 		{"api of a variable", goodApp + " {\n\t\t\tapi {env.WXGATE_TEST_API}\n\t\t}", "", false},
 		{"root secret of a file", goodApp + "\n\t\tsecret {file.$DIR/root}", "", false},
 		{"root secrets that rotate", goodApp + "\n\t\tsecret {env.WXGATE_TEST_ROOT} {file.$DIR/root}", "", false},
-		{"Ed25519 key", token("key {file.$DIR/EdDSA}"), "", false},
-		{"ES256 key", token("alg ES256", "key {file.$DIR/ES256}"), "", false},
-		{"RS256 key", token("alg RS256", "key {file.$DIR/RS256}"), "", false},
-		{"HS256 secret", token("alg HS256", "key {env.WXGATE_TEST_ROOT}"), "", false},
-		{"idle past the end", token("refresh 1h idle 2h"), "", false},
+		{"Ed25519 key", tokenBlock("key {file.$DIR/EdDSA}"), "", false},
+		{"ES256 key", tokenBlock("alg ES256", "key {file.$DIR/ES256}"), "", false},
+		{"RS256 key", tokenBlock("alg RS256", "key {file.$DIR/RS256}"), "", false},
+		{"HS256 secret", tokenBlock("alg HS256", "key {env.WXGATE_TEST_ROOT}"), "", false},
+		{"idle past the end", tokenBlock("refresh 1h idle 2h"), "", false},
 		{"app by a variable", goodApp, "app {env.WXGATE_TEST_APPID}", false},
 		{"literal secret", "app wx1111111111111111 {$WXGATE_TEST_LITERAL}", "", true},
 		{"literal root secret", goodApp + "\n\t\tsecret {$WXGATE_TEST_LITERAL}", "", true},
-		{"literal signing secret", token("alg HS256", "key {$WXGATE_TEST_LITERAL}"), "", true},
+		{"literal signing secret", tokenBlock("alg HS256", "key {$WXGATE_TEST_LITERAL}"), "", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			l := newLoadTest(t)
@@ -276,7 +276,7 @@ func TestLoadAccepts(t *testing.T) {
 func (l *loadTest) wantFiles(want ...string) {
 	l.t.Helper()
 	var got []string
-	err := filepath.WalkDir(l.dir, func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(l.dir, func(path string, _ fs.DirEntry, err error) error {
 		if path != l.dir {
 			got = append(got, filepath.Base(path))
 		}

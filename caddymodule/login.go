@@ -43,11 +43,7 @@ func (h *Handler) serveLogin(c *call) error {
 	if err != nil {
 		return err
 	}
-	app, err := h.loginApp(c.r, appid)
-	if err != nil {
-		return err
-	}
-	grant, err := c.gate.service.Login(c.r.Context(), app, in.Code)
+	grant, err := h.login(c, appid, in.Code)
 	if err != nil {
 		return err
 	}
@@ -59,6 +55,23 @@ func (h *Handler) serveLogin(c *call) error {
 		SessionKeyCamel: grant.Handle,
 		pairAnswer:      newPairAnswer(grant),
 	})
+}
+
+// login spends a code, within the site's limits.
+func (h *Handler) login(c *call, appid, code string) (*auth.Grant, error) {
+	app, err := h.loginApp(c.r, appid)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.limits.admitLogin(c.r); err != nil {
+		return nil, err
+	}
+	leave, err := h.limits.enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	return c.gate.service.Login(c.r.Context(), app, code)
 }
 
 // loginApp decides which mini program a code belongs to: the body's appid, else

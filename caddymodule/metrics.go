@@ -13,6 +13,8 @@ const (
 	outcomeOK        = "ok"
 	outcomeAdmitted  = "admitted"
 	outcomeAnonymous = "anonymous"
+	outcomeAnswered  = "answered"
+	outcomeBroken    = "broken"
 )
 
 // metrics are the process's collectors. They live outside any configuration, so
@@ -27,6 +29,7 @@ type collectors struct {
 	stripped prometheus.Counter
 	streams  prometheus.Gauge
 	wechat   *prometheus.HistogramVec
+	openapi  *prometheus.HistogramVec
 }
 
 func newCollectors() *collectors {
@@ -52,6 +55,11 @@ func newCollectors() *collectors {
 			Help:    "Calls to WeChat, by call and outcome: ok or the word that clients see.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"call", "outcome"}),
+		openapi: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "wxgate_openapi_seconds",
+			Help:    "Calls of upstreams to WeChat, bodies and waiting for a token included, by outcome: answered (whatever WeChat said), broken (the answer ended early), or the word of the refusal.",
+			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+		}, []string{"outcome"}),
 	}
 }
 
@@ -60,7 +68,7 @@ func (c *collectors) register(registry *prometheus.Registry) error {
 	if registry == nil {
 		return nil
 	}
-	for _, collector := range []prometheus.Collector{c.requests, c.calls, c.stripped, c.streams, c.wechat} {
+	for _, collector := range []prometheus.Collector{c.requests, c.calls, c.stripped, c.streams, c.wechat, c.openapi} {
 		var already prometheus.AlreadyRegisteredError
 		if err := registry.Register(collector); err != nil && !errors.As(err, &already) {
 			return fmt.Errorf("registering metrics: %w", err)

@@ -15,12 +15,13 @@ import (
 // program against; Detail tells a developer what to do next. Neither says more
 // than the class of the failure: the cause is for the log.
 type problem struct {
-	Status  int    `json:"status"`
-	Title   string `json:"title"`
-	Code    string `json:"code"`
-	Detail  string `json:"detail,omitzero"`
-	Errcode int    `json:"errcode,omitzero"`
+	Status  int
+	Code    string
+	Detail  string
+	Errcode int
 
+	wafer      *waferMembers // nil but on sites that serve the Wafer SDKs
+	loginAgain bool          // the code is waferLoginAgain in place of a word
 	cause      error
 	retryAfter time.Duration
 	bearer     string // RFC 6750 error of the challenge; "" with status 401: no error code
@@ -81,8 +82,7 @@ func problemOf(err error) *problem {
 			continue
 		}
 		p = &problem{Status: c.status, Code: c.code, Detail: c.detail, bearer: c.bearer, cause: err}
-		var platform *auth.PlatformError
-		if errors.As(err, &platform) {
+		if platform, ok := errors.AsType[*auth.PlatformError](err); ok {
 			p.Errcode, p.retryAfter = platform.Code, platform.RetryAfter
 		}
 		if p.Status == http.StatusServiceUnavailable && p.retryAfter == 0 {
@@ -105,10 +105,9 @@ func (p *problem) Unwrap() error { return p.cause }
 
 // write sends the problem. Every 401 carries a challenge (RFC 9110 section
 // 15.5.2), whose error code is left out when no token was sent (RFC 6750
-// section 3.1).
+// section 3.1). It changes nothing: requests share problems.
 func (p *problem) write(w http.ResponseWriter) error {
-	p.Title = http.StatusText(p.Status)
-	body, err := json.Marshal(p)
+	body, err := json.Marshal(p.document())
 	if err != nil {
 		return err
 	}
@@ -124,8 +123,26 @@ func (p *problem) write(w http.ResponseWriter) error {
 		h.Set("Retry-After", strconv.FormatInt(seconds, 10))
 	}
 	w.WriteHeader(p.Status)
-	_, err = w.Write(body)
+	_, err = w.Write(body) //nolint:gosec // G705: JSON of constants, served as JSON
 	return err
+}
+
+// problemDocument is a problem as clients read it.
+type problemDocument struct {
+	Status        int    `json:"status"`
+	Title         string `json:"title"`
+	Code          any    `json:"code"` // a word, or waferLoginAgain
+	Detail        string `json:"detail,omitzero"`
+	Errcode       int    `json:"errcode,omitzero"`
+	*waferMembers `json:",inline"`
+}
+
+func (p *problem) document() problemDocument {
+	d := problemDocument{p.Status, http.StatusText(p.Status), p.Code, p.Detail, p.Errcode, p.wafer}
+	if p.loginAgain {
+		d.Code = waferLoginAgain
+	}
+	return d
 }
 
 func (p *problem) challenge() string {

@@ -40,19 +40,6 @@ http://{{.Addr}} {
 }
 `
 
-// persist sends a request until it is answered. Go's server, and so Caddy with or
-// without wxgate, closes connections on which a request crosses with a reload,
-// before it looks at it; what counts is that every answer is right.
-func (f *fixture) persist(method, path string, body func() string, header ...string) (answer, error) {
-	const attempts = 50
-	for range attempts - 1 {
-		if a, err := f.try(method, path, body(), header...); err == nil {
-			return a, nil
-		}
-	}
-	return f.try(method, path, body(), header...)
-}
-
 func noBody() string { return "" }
 
 // reloads is how often the test below reloads; what leaks once per reload is
@@ -183,31 +170,28 @@ func resources(t *testing.T) usage {
 	return usage{runtime.NumGoroutine(), len(files)}
 }
 
-// wantNoMore polls until the process is back at about what it used: keep-alive
+// wantNoMore waits until the process is back at about what it used: keep-alive
 // connections and Caddy's own workers come and go, a leak only grows.
 func (u usage) wantNoMore(t *testing.T) {
 	t.Helper()
 	const slack = 50 // under one for each two reloads
-	deadline := time.Now().Add(20 * time.Second)
-	for {
-		now := resources(t)
-		if now.goroutines <= u.goroutines+slack && now.files <= u.files+slack {
-			t.Logf("goroutines %d, then %d; file handles %d, then %d", u.goroutines, now.goroutines, u.files, now.files)
-			return
-		}
-		if time.Now().After(deadline) {
+	t.Cleanup(func() {
+		if t.Failed() {
 			stacks := make([]byte, 1<<20)
-			stacks = stacks[:runtime.Stack(stacks, true)]
-			t.Fatalf("goroutines %d, then %d; file handles %d, then %d\n%s", u.goroutines, now.goroutines, u.files, now.files, commonest(string(stacks)))
+			t.Log(commonest(string(stacks[:runtime.Stack(stacks, true)])))
 		}
-		time.Sleep(100 * time.Millisecond) //nolint:forbidigo // polls the runtime, which tells nobody
-	}
+	})
+	eventually(t, "goroutines and file handles are back where they were", func() bool {
+		now := resources(t)
+		t.Logf("goroutines %d, then %d; file handles %d, then %d", u.goroutines, now.goroutines, u.files, now.files)
+		return now.goroutines <= u.goroutines+slack && now.files <= u.files+slack
+	})
 }
 
 // commonest lists the functions that most goroutines began in.
 func commonest(stacks string) string {
 	counts := make(map[string]int)
-	for _, stack := range strings.Split(stacks, "\n\n") {
+	for stack := range strings.SplitSeq(stacks, "\n\n") {
 		if _, from, ok := strings.Cut(stack, "created by "); ok {
 			name, _, _ := strings.Cut(from, "\n")
 			counts[name]++

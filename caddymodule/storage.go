@@ -8,8 +8,6 @@ import (
 	"io/fs"
 
 	"github.com/caddyserver/certmagic"
-
-	"github.com/wxgate/wxgate/internal/seal"
 )
 
 const (
@@ -38,7 +36,18 @@ func (i item) Load(ctx context.Context) ([]byte, error) {
 
 // Update changes the value while nobody else can. A change that fails, or that
 // changes nothing, writes nothing.
-func (i item) Update(ctx context.Context, change func(old []byte) ([]byte, error)) (err error) {
+//
+// Nothing to change is the usual case, at every start and reload, and is found
+// out without the lock: a process that was killed while it held the lock leaves
+// it behind, and whoever wants it waits ten seconds until it counts as stale.
+func (i item) Update(ctx context.Context, change func(old []byte) ([]byte, error)) error {
+	if changed, err := i.try(ctx, change); err != nil || changed == nil {
+		return err
+	}
+	return i.updateLocked(ctx, change)
+}
+
+func (i item) updateLocked(ctx context.Context, change func(old []byte) ([]byte, error)) (err error) {
 	if err := i.storage.Lock(ctx, i.name); err != nil {
 		return fmt.Errorf("locking %s in Caddy's storage: %w", i.name, err)
 	}
@@ -46,12 +55,8 @@ func (i item) Update(ctx context.Context, change func(old []byte) ([]byte, error
 		// The lock must go even when ctx is over.
 		err = errors.Join(err, i.storage.Unlock(context.WithoutCancel(ctx), i.name))
 	}()
-	old, err := i.Load(ctx)
-	if err != nil {
-		return err
-	}
-	changed, err := change(old)
-	if err != nil || changed == nil || string(changed) == string(old) {
+	changed, err := i.try(ctx, change)
+	if err != nil || changed == nil {
 		return err
 	}
 	if err := i.storage.Store(ctx, i.name, changed); err != nil {
@@ -60,7 +65,23 @@ func (i item) Update(ctx context.Context, change func(old []byte) ([]byte, error
 	return nil
 }
 
-// rootSecret returns the generated root secret, making it at the first start.
+// try is what change makes of the value of this moment; nil when that is the
+// value itself.
+func (i item) try(ctx context.Context, change func(old []byte) ([]byte, error)) ([]byte, error) {
+	old, err := i.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	changed, err := change(old)
+	if err != nil || string(changed) == string(old) {
+		return nil, err
+	}
+	return changed, nil
+}
+
+// rootSecret returns the generated root secret, making it at the first start. It
+// is a line of text, so that a configuration can name its file ({file.X}) once
+// the operator replaces it by a secret of their own.
 func rootSecret(ctx context.Context, storage certmagic.Storage) ([]byte, error) {
 	i := item{storage, secretItem}
 	secret, err := i.Load(ctx)
@@ -72,8 +93,7 @@ func rootSecret(ctx context.Context, storage certmagic.Storage) ([]byte, error) 
 			secret = old
 			return nil, nil
 		}
-		secret = make([]byte, seal.MinSecretBytes)
-		_, _ = rand.Read(secret) // never fails: crypto/rand.Read
+		secret = []byte(rand.Text() + rand.Text()) // 260 bits
 		return secret, nil
 	})
 	return secret, err

@@ -35,6 +35,27 @@ func TestNoNotesToSelf(t *testing.T) {
 	}
 }
 
+// A test that sleeps on the real clock is slow on a fast machine and flaky on a
+// slow one. In a bubble of testing/synctest, sleeping is how time passes.
+func TestTestsSleepOnAFakeClock(t *testing.T) {
+	for _, s := range sourceFiles(t) {
+		if !s.test || slices.Contains(s.imports(), "testing/synctest") {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if call, ok := n.(*ast.SelectorExpr); ok && isSleep(call) {
+				t.Errorf("%s sleeps: wait for what is to happen, or use testing/synctest", s.at(n))
+			}
+			return true
+		})
+	}
+}
+
+func isSleep(n *ast.SelectorExpr) bool {
+	pkg, ok := n.X.(*ast.Ident)
+	return ok && pkg.Name == "time" && n.Sel.Name == "Sleep"
+}
+
 func TestExportedIsDocumented(t *testing.T) {
 	documented := map[string]bool{} // package folders with a package comment
 	for _, s := range sourceFiles(t) {

@@ -94,7 +94,7 @@ func identityRouteAttacks(t *Target) []Attack {
 }
 
 // identityTrailerAttacks: an identity after the body, which some servers merge
-// into the headers. `0\r\nX-WX-OPENID: victim\r\n\r\n`
+// into the headers. `0\r\nX-WX-OPENID: victim\r\n\r\n`.
 func identityTrailerAttacks(t *Target) []Attack {
 	var out []Attack
 	for _, v := range []struct {

@@ -53,7 +53,7 @@ func pathLines(open, closed string) []string {
 }
 
 // pathAttacks: nobody asks for a guarded path in words that look like a public
-// one. `GET /public/..;/guarded/secret`
+// one. `GET /public/..;/guarded/secret`.
 func pathAttacks(t *Target) []Attack {
 	var out []Attack
 	for _, open := range []struct {
@@ -76,7 +76,7 @@ func pathAttacks(t *Target) []Attack {
 }
 
 // pathHeaderAttacks: nobody asks for a guarded path, and a header says that it is
-// another, or that nobody is somebody. `GET /guarded/x` + `X-Forwarded-Uri: /public/x`
+// another, or that nobody is somebody. `GET /guarded/x` + `X-Forwarded-Uri: /public/x`.
 func pathHeaderAttacks(t *Target) []Attack {
 	var out []Attack
 	inPublic := func(t *Target) string { return t.Public }

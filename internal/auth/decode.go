@@ -31,25 +31,58 @@ func (s *Service) Decode(ctx context.Context, who Caller, data OpenData, admitte
 	if err != nil {
 		return nil, err
 	}
-	platform, err := s.platform(user.App, admitted)
+	opened, err := s.open(ctx, user, data, admitted)
 	if err != nil {
 		return nil, err
+	}
+	return s.remember(ctx, opened, session, who.Identity != nil), nil
+}
+
+// Profile decrypts what a user shows of themselves, and remembers nothing of it:
+// the client may read its own profile, but no token learns a phone number or a
+// unionid from what came along with a login. Data that is not a profile, and
+// does not name the user, is [ErrDecryptFailed].
+func (s *Service) Profile(ctx context.Context, id *Identity, data OpenData, admitted Apps) ([]byte, error) {
+	opened, err := s.open(ctx, id.User, data, admitted)
+	if err != nil {
+		return nil, err
+	}
+	if opened.OpenID == "" || opened.Phone != nil {
+		return nil, fmt.Errorf("%w: the data is not a profile", ErrDecryptFailed)
+	}
+	return opened.JSON, nil
+}
+
+// open decrypts data that belongs to user.
+func (s *Service) open(ctx context.Context, user User, data OpenData, admitted Apps) (Opened, error) {
+	platform, err := s.platform(user.App, admitted)
+	if err != nil {
+		return Opened{}, err
 	}
 	keys, err := s.cfg.Store.SessionKeys(ctx, user)
 	if err != nil {
-		return nil, err
+		return Opened{}, err
 	}
 	if len(keys) == 0 {
-		return nil, fmt.Errorf("%w: no session key is kept for this user", ErrSessionStale)
+		return Opened{}, fmt.Errorf("%w: no session key is kept for this user", ErrSessionStale)
 	}
 	opened, err := platform.Open(keys, data)
 	if err != nil {
-		return nil, err
+		return Opened{}, err
 	}
-	if opened.OpenID != "" && opened.OpenID != user.OpenID {
-		return nil, fmt.Errorf("%w: the data belongs to another user", ErrDecryptFailed)
+	if err := ownedBy(user.OpenID, opened); err != nil {
+		return Opened{}, err
 	}
-	return s.remember(ctx, opened, session, who.Identity != nil), nil
+	return opened, nil
+}
+
+// ownedBy refuses data that names another user: somebody would otherwise show
+// a stranger's as their own.
+func ownedBy(openid OpenID, opened Opened) error {
+	if opened.OpenID != "" && opened.OpenID != openid {
+		return fmt.Errorf("%w: the data belongs to another user", ErrDecryptFailed)
+	}
+	return nil
 }
 
 // DecodePhoneCode spends a phone code for the bearer of an access token. The

@@ -47,6 +47,7 @@ func (s *onlyStore) Update(ctx context.Context, id auth.SessionID, decide func(*
 	session := clone(s.session)
 	verdict, err := decide(session)
 	switch verdict {
+	case auth.Keep:
 	case auth.Save:
 		s.session = session
 	case auth.End:

@@ -62,12 +62,12 @@ func soundPages(tx *bbolt.Tx, file *os.File) error {
 		return fmt.Errorf("%w: %d bytes, %d are in use", ErrCorrupt, info.Size(), tx.Size())
 	}
 	size := int64(tx.DB().Info().PageSize)
-	p := &pages{file: file, size: size, n: uint64(tx.Size() / size)}
+	p := &pages{file: file, size: size, n: uint64(tx.Size() / size)} //nolint:gosec // G115: not negative, and below the file's size
 	p.seen = make([]bool, p.n)
 	if err := p.follow(uint64(tx.Cursor().Bucket().Root())); err != nil {
 		return err
 	}
-	return p.free(uint64(tx.ID()))
+	return p.free(uint64(tx.ID())) //nolint:gosec // G115: not negative, and below the file's size
 }
 
 // free checks the list of free pages, of the metadata that a transaction has: a
@@ -152,7 +152,7 @@ func (p *pages) read(id uint64) ([]byte, error) {
 		return nil, err
 	}
 	head := make([]byte, pageHead)
-	if _, err := p.file.ReadAt(head, int64(id)*p.size); err != nil {
+	if _, err := p.file.ReadAt(head, int64(id)*p.size); err != nil { //nolint:gosec // G115: not negative, and below the file's size
 		return nil, fmt.Errorf("%w: reading page %d: %w", ErrCorrupt, id, err)
 	}
 	overflow := uint64(binary.NativeEndian.Uint32(head[12:]))
@@ -164,8 +164,8 @@ func (p *pages) read(id uint64) ([]byte, error) {
 			return nil, err
 		}
 	}
-	page := make([]byte, int64(1+overflow)*p.size)
-	if _, err := p.file.ReadAt(page, int64(id)*p.size); err != nil {
+	page := make([]byte, int64(1+overflow)*p.size)                   //nolint:gosec // G115: not negative, and below the file's size
+	if _, err := p.file.ReadAt(page, int64(id)*p.size); err != nil { //nolint:gosec // G115: not negative, and below the file's size
 		return nil, fmt.Errorf("%w: reading page %d: %w", ErrCorrupt, id, err)
 	}
 	return page, nil

@@ -125,5 +125,5 @@ func keyTime(key []byte) time.Time {
 	if len(key) < timeKeyBytes {
 		return time.Time{}
 	}
-	return time.UnixMicro(int64(binary.BigEndian.Uint64(key)))
+	return time.UnixMicro(int64(binary.BigEndian.Uint64(key))) //nolint:gosec // G115: what a time was written as
 }

@@ -97,7 +97,7 @@ func (r *reader) time() time.Time {
 	if r.err != nil {
 		return time.Time{}
 	}
-	return time.UnixMicro(int64(binary.BigEndian.Uint64(b)))
+	return time.UnixMicro(int64(binary.BigEndian.Uint64(b))) //nolint:gosec // G115: what a time was written as
 }
 
 func (r *reader) count() int {

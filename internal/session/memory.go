@@ -120,6 +120,7 @@ func (m *Memory) Update(ctx context.Context, id auth.SessionID, decide func(*aut
 
 func (m *Memory) carryOut(verdict auth.Verdict, s *auth.Session, now time.Time) []auth.Revocation {
 	switch verdict {
+	case auth.Keep:
 	case auth.Save:
 		m.put(&memorySession{s})
 	case auth.End:

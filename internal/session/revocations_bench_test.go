@@ -30,8 +30,8 @@ func revokedCases(c *clock) map[string]func() (*session.Set, *auth.Identity) {
 }
 
 func TestRevokedDoesNotAllocate(t *testing.T) {
-	for name, make := range revokedCases(newClock()) {
-		set, id := make()
+	for name, prepare := range revokedCases(newClock()) {
+		set, id := prepare()
 		if n := testing.AllocsPerRun(100, func() { set.Revoked(id) }); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
@@ -39,9 +39,9 @@ func TestRevokedDoesNotAllocate(t *testing.T) {
 }
 
 func BenchmarkRevoked(b *testing.B) {
-	for name, make := range revokedCases(newClock()) {
+	for name, prepare := range revokedCases(newClock()) {
 		b.Run(name, func(b *testing.B) {
-			set, id := make()
+			set, id := prepare()
 			b.ReportAllocs()
 			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {

@@ -9,12 +9,14 @@ import (
 // Alg is a signature algorithm, as JOSE names it. Every key is pinned to one.
 type Alg string
 
+// The algorithms that keys are made for.
 const (
 	EdDSA Alg = "EdDSA" // Ed25519, RFC 8037
 	ES256 Alg = "ES256" // ECDSA over P-256
 	RS256 Alg = "RS256" // RSA PKCS#1 v1.5, 2048 bits or more
 	HS256 Alg = "HS256" // HMAC: whoever verifies can also sign
 
+	// DefaultAlg is short, fast and has nothing to get wrong.
 	DefaultAlg = EdDSA
 )
 

@@ -69,10 +69,10 @@ func FuzzClaims(f *testing.F) {
 	})
 }
 
-// FuzzOpenHandle: a handle opens only as it was made.
+// FuzzOpenHandle: only the one session opens that was ever sealed.
 func FuzzOpenHandle(f *testing.F) {
 	g := newGateway(f, nil)
-	handle, err := g.SealHandle(auth.SessionID(session))
+	handle, err := g.SealHandle(session)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func FuzzOpenHandle(f *testing.F) {
 	f.Add(base64.RawURLEncoding.EncodeToString(make([]byte, 65)))
 	f.Fuzz(func(t *testing.T, s string) {
 		id, err := g.OpenHandle(s)
-		if err == nil && (s != handle || string(id) != session) {
+		if err == nil && id != session {
 			t.Fatalf("opened %q as %q", s, id)
 		}
 		if err != nil && !errors.Is(err, auth.ErrSessionStale) {

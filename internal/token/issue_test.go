@@ -24,13 +24,14 @@ func TestRoundTrip(t *testing.T) {
 			want := g.user(time.Hour)
 			raw := g.mustIssue(t, want)
 			got := *g.mustVerify(t, raw)
-			if got.TokenID == "" || got.Key != g.ring.Keys()[0].ID {
-				t.Errorf("token id %q, key %q", got.TokenID, got.Key)
+			if got.TokenID == "" || got.Pseudonym == "" || got.Key != g.ring.Keys()[0].ID {
+				t.Errorf("token id %q, pseudonym %q, key %q", got.TokenID, got.Pseudonym, got.Key)
 			}
 			if !got.IssuedAt.Equal(want.IssuedAt) || !got.Expires.Equal(want.Expires) {
 				t.Errorf("lives %s to %s", got.IssuedAt, got.Expires)
 			}
-			want.TokenID, want.Key, want.IssuedAt, want.Expires = got.TokenID, got.Key, got.IssuedAt, got.Expires
+			want.TokenID, want.Pseudonym, want.Key = got.TokenID, got.Pseudonym, got.Key
+			want.IssuedAt, want.Expires = got.IssuedAt, got.Expires
 			if got != want {
 				t.Errorf("got %+v, want %+v", got, want)
 			}

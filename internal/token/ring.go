@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
 )
@@ -150,17 +149,11 @@ func (r *Ring) publish(cfg *RingConfig, s *state, blob []byte) error {
 	if r.cfg == cfg && bytes.Equal(blob, r.blob) {
 		return nil
 	}
-	snap, err := newSnapshot(s, cfg.Key, r.current.Load())
+	snap, err := newSnapshot(s, cfg, r.current.Load())
 	if err != nil {
 		return err
 	}
 	r.cfg, r.blob = cfg, bytes.Clone(blob)
 	r.current.Store(snap)
 	return nil
-}
-
-func (r *Ring) now() time.Time {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.cfg.Now()
 }

@@ -11,6 +11,7 @@ import (
 // KeyState is where a key stands in its life.
 type KeyState string
 
+// The states of a key, in the order it goes through them.
 const (
 	KeyNext      KeyState = "next"      // published, does not sign yet
 	KeySigning   KeyState = "signing"   // signs new tokens
@@ -33,8 +34,8 @@ type KeyInfo struct {
 
 // Keys lists the ring, the oldest first.
 func (r *Ring) Keys() []KeyInfo {
-	now := r.now()
 	s := r.snapshot()
+	now := s.now()
 	signing, err := s.signer(now)
 	keys := make([]KeyInfo, 0, len(s.order))
 	for _, e := range s.order {

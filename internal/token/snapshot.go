@@ -16,6 +16,7 @@ type snapshot struct {
 	order []*entry // in the order of succession
 	jwks  []byte
 	etag  string
+	now   func() time.Time
 }
 
 // entry is one key of a snapshot.
@@ -35,14 +36,14 @@ type span struct {
 	until time.Time // zero while the key signs under it
 }
 
-// newSnapshot makes keys of records. given is the configured key, which the
-// records hold without its private half. before, which may be nil, saves reading
-// the others again.
-func newSnapshot(s *state, given *Key, before *snapshot) (*snapshot, error) {
-	snap := &snapshot{byID: make(map[string]*entry, len(s.Keys))}
+// newSnapshot makes keys of records. The configured key comes from the
+// configuration, since the records hold it without its private half. before,
+// which may be nil, saves reading the others again.
+func newSnapshot(s *state, cfg *RingConfig, before *snapshot) (*snapshot, error) {
+	snap := &snapshot{byID: make(map[string]*entry, len(s.Keys)), now: cfg.Now}
 	keys := make([]*Key, 0, len(s.Keys))
 	for _, r := range s.Keys {
-		key, err := r.key(given, before)
+		key, err := r.key(cfg.Key, before)
 		if err != nil {
 			return nil, err
 		}

@@ -159,8 +159,7 @@ func (a *AccessTokens) land(asked time.Time, got fetched, err error) {
 		return
 	}
 	hold := failureHold
-	var platform *auth.PlatformError
-	if errors.As(err, &platform) {
+	if platform, ok := errors.AsType[*auth.PlatformError](err); ok {
 		hold = min(max(hold, platform.RetryAfter), maxFailureHold)
 	}
 	a.failure, a.holdUntil = err, a.now().Add(hold)

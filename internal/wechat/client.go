@@ -35,12 +35,13 @@ type Config struct {
 
 // Client is one mini program at WeChat. It is safe for concurrent use.
 type Client struct {
-	cfg    Config
-	peer   *peer
-	tokens *AccessTokens
-	logins singleflight.Group // by code; a Client is one app
-	tasks  *tasks
-	own    *http.Transport // nil when the config brought another
+	cfg      Config
+	peer     *peer
+	forwards *guard // of Forward: what upstreams do holds up no login
+	tokens   *AccessTokens
+	logins   singleflight.Group // by code; a Client is one app
+	tasks    *tasks
+	own      *http.Transport // nil when the config brought another
 }
 
 var _ auth.Platform = (*Client)(nil)
@@ -60,9 +61,10 @@ func New(cfg Config) (*Client, error) {
 	c.peer = &peer{
 		base:    base,
 		http:    cfg.Transport,
-		guard:   newGuard(string(cfg.AppID)),
+		guard:   newGuard(string(cfg.AppID), maxInFlight),
 		observe: cfg.Observe,
 	}
+	c.forwards = newGuard(string(cfg.AppID), maxForwards)
 	c.tokens = &AccessTokens{fetch: c.fetchToken, now: cfg.Now, tasks: c.tasks}
 	return c, nil
 }

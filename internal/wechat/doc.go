@@ -23,5 +23,6 @@
 // peer (transport.go) moves bytes and knows nothing of WeChat. answer.go and
 // errcode.go read WeChat's answers. The endpoints stand on both: exchange.go,
 // phonenumber.go, usersession.go, accesstoken.go. Open data, which asks nobody,
-// is in opendata.go.
+// is in opendata.go. What upstreams want of WeChat passes through forward.go,
+// which adds the access token and leaves the rest alone.
 package wechat

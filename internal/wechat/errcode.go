@@ -129,5 +129,9 @@ func staleToken(err error) bool {
 	if !errors.As(err, &platform) {
 		return false
 	}
-	return platform.Code == codeTokenInvalid || platform.Code == codeTokenUnknown || platform.Code == codeTokenExpired
+	return staleCode(platform.Code)
+}
+
+func staleCode(code int) bool {
+	return code == codeTokenInvalid || code == codeTokenUnknown || code == codeTokenExpired
 }

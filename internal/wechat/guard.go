@@ -39,9 +39,9 @@ type guard struct {
 	breaker *gobreaker.CircuitBreaker[struct{}]
 }
 
-func newGuard(name string) *guard {
+func newGuard(name string, inFlight int) *guard {
 	return &guard{
-		slots: make(chan struct{}, maxInFlight),
+		slots: make(chan struct{}, inFlight),
 		breaker: gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
 			Name:         name,
 			Interval:     breakWindow,
@@ -64,8 +64,7 @@ func down(counts gobreaker.Counts) bool {
 // the platform answered in good order does not, whatever it says of the request:
 // one client's bad codes must not cut off everybody's logins.
 func isOutage(err error) bool {
-	var platform *auth.PlatformError
-	if errors.As(err, &platform) {
+	if platform, ok := errors.AsType[*auth.PlatformError](err); ok {
 		return platform.Code == codeBusy
 	}
 	return errors.Is(err, auth.ErrWeChatUnreachable) || errors.Is(err, auth.ErrWeChatTimeout) ||
@@ -75,16 +74,30 @@ func isOutage(err error) bool {
 // run makes a call, or refuses to. Refusals are a [*auth.PlatformError] without
 // an errcode, because a caller needs to know when to come again.
 func (g *guard) run(call func() error) error {
+	leave, err := g.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return g.protect(call)
+}
+
+// enter takes a place among the calls under way; the caller leaves it again.
+func (g *guard) enter() (leave func(), err error) {
 	select {
 	case g.slots <- struct{}{}:
-		defer func() { <-g.slots }()
+		return func() { <-g.slots }, nil
 	default:
-		return &auth.PlatformError{
+		return nil, &auth.PlatformError{
 			Class:      auth.ErrWeChatBusy,
-			Message:    fmt.Sprintf("not sent: %d calls are under way", maxInFlight),
+			Message:    fmt.Sprintf("not sent: %d calls are under way", cap(g.slots)),
 			RetryAfter: busyRetry,
 		}
 	}
+}
+
+// protect makes a call unless the breaker is open, and tells it the outcome.
+func (g *guard) protect(call func() error) error {
 	_, err := g.breaker.Execute(func() (struct{}, error) { return struct{}{}, call() })
 	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
 		return &auth.PlatformError{

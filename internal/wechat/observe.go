@@ -17,6 +17,8 @@ const (
 	CallToken CallName = "stable_token"
 	CallCheck CallName = "checksession"
 	CallReset CallName = "resetusersessionkey"
+	// CallForward is whatever [Client.Forward] was given.
+	CallForward CallName = "openapi"
 )
 
 // Call is one call as [Config.Observe] sees it. It holds no secret.
@@ -38,8 +40,7 @@ var classes = []error{
 
 func newCall(name CallName, sent bool, took time.Duration, err error) Call {
 	call := Call{Name: name, Duration: took, Sent: sent}
-	var platform *auth.PlatformError
-	if errors.As(err, &platform) {
+	if platform, ok := errors.AsType[*auth.PlatformError](err); ok {
 		call.ErrCode = platform.Code
 	}
 	for _, class := range classes {

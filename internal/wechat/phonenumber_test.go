@@ -56,7 +56,7 @@ func TestPhoneNumberRefusesBeforeAsking(t *testing.T) {
 
 func TestPhoneNumberAnswers(t *testing.T) {
 	t.Parallel()
-	change := func(old, new string) string { return strings.Replace(goodPhone, old, new, 1) }
+	change := func(from, to string) string { return strings.Replace(goodPhone, from, to, 1) }
 	for name, row := range map[string]struct {
 		body string
 		err  error

@@ -37,8 +37,7 @@ func retryOnce(ctx context.Context, call func() error) error {
 
 // passing leaves out what the guard refused, which is to be refused at once.
 func passing(err error) bool {
-	var platform *auth.PlatformError
-	if errors.As(err, &platform) {
+	if platform, ok := errors.AsType[*auth.PlatformError](err); ok {
 		return platform.Code == codeBusy
 	}
 	return errors.Is(err, auth.ErrWeChatUnreachable) || errors.Is(err, auth.ErrWeChatUnreadable)

@@ -6,8 +6,8 @@ import "github.com/wxgate/wxgate/internal/auth"
 // one signature of raw data.
 const (
 	sampleApp auth.AppID = "wx4f4bc4dec97d474b"
-	sampleKey            = "tiihtNczf5v6AKRyjwEUhQ=="
-	sampleIV             = "r7BXXKkLb8qrSNn05n0qiA=="
+	sampleKey string     = "tiihtNczf5v6AKRyjwEUhQ=="
+	sampleIV  string     = "r7BXXKkLb8qrSNn05n0qiA=="
 
 	sampleData = `CiyLU1Aw2KjvrjMdj8YKliAjtP4gsMZMQmRzooG2xrDcvSnxIMXFufNstNGTyaGS9uT5geRa0W4oTOb1WT7fJlAC+oNPdbB+` +
 		`3hVbJSRgv+4lGOETKUQz6OYStslQ142dNCuabNPGBzlooOmB231qMM85d2/fV6ChevvXvQP8Hkue1poOFtnEtpyxVLW1zAo6` +

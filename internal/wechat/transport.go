@@ -25,6 +25,10 @@ const (
 	dialTime = 2 * time.Second
 	// handshakeTime bounds TLS, for the same reason.
 	handshakeTime = 3 * time.Second
+	// headerTime bounds the wait for an answer once the request was written. Our
+	// own calls end sooner, by callTime; a picture that an upstream has checked
+	// takes WeChat several seconds.
+	headerTime = 20 * time.Second
 	// idleTime is how long an unused connection is kept: well under the minute
 	// after which common front ends close theirs, since a code that is written
 	// to a connection just closed is lost.
@@ -47,6 +51,7 @@ func newTransport() *http.Transport {
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            (&net.Dialer{Timeout: dialTime}).DialContext,
 		TLSHandshakeTimeout:    handshakeTime,
+		ResponseHeaderTimeout:  headerTime,
 		IdleConnTimeout:        idleTime,
 		MaxIdleConns:           maxIdleConns,
 		MaxIdleConnsPerHost:    maxIdleConns,
@@ -93,10 +98,14 @@ func (p *peer) do(ctx context.Context, r request, read func(reply) error) error 
 		return read(answer)
 	})
 	err = redact(err, r.secrets)
-	if p.observe != nil {
-		p.observe(newCall(r.name, sent, time.Since(started), err))
-	}
+	p.report(r.name, sent, started, err)
 	return err
+}
+
+func (p *peer) report(name CallName, sent bool, started time.Time, err error) {
+	if p.observe != nil {
+		p.observe(newCall(name, sent, time.Since(started), err))
+	}
 }
 
 // send uses RoundTrip rather than [http.Client], which would follow redirects

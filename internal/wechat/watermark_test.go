@@ -1,7 +1,7 @@
 package wechat_test
 
 import (
-	"crypto/sha1" //nolint:gosec // WeChat's choice
+	"crypto/sha1"
 	"encoding/base64"
 	"encoding/hex"
 	"strings"
@@ -52,7 +52,7 @@ func TestOpenWatermark(t *testing.T) {
 
 func TestOpenSignature(t *testing.T) {
 	t.Parallel()
-	sum := sha1.Sum([]byte(sampleRaw + sampleSignedKey)) //nolint:gosec // WeChat's choice
+	sum := sha1.Sum([]byte(sampleRaw + sampleSignedKey))
 	if hex.EncodeToString(sum[:]) != sampleSignature {
 		t.Fatal("the published sample is not what we think it is")
 	}
@@ -74,7 +74,7 @@ func TestOpenSignature(t *testing.T) {
 		"changed data": {change: func(d *auth.OpenData) { d.RawData += " " }, err: auth.ErrDecryptFailed},
 		"no data":      {change: func(d *auth.OpenData) { d.RawData = "" }, err: auth.ErrDecryptFailed},
 		"of another key": {change: func(d *auth.OpenData) { // key64 is known too, but it did not open the data
-			sum := sha1.Sum([]byte(d.RawData + key64)) //nolint:gosec // WeChat's choice
+			sum := sha1.Sum([]byte(d.RawData + key64))
 			d.Signature = hex.EncodeToString(sum[:])
 		}, err: auth.ErrDecryptFailed},
 	} {

@@ -1,0 +1,253 @@
+package caddymodule_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// directiveSite is [site] with words in the directive, and more behind it.
+func directiveSite(words, behind string) string {
+	return strings.Replace(site, "\twxgate\n\treverse_proxy {{.Upstream}}\n", "\twxgate {\n"+words+"\n\t}\n"+behind+"\n\treverse_proxy {{.Upstream}}\n", 1)
+}
+
+// identityNames are the headers that an upstream reads by default.
+var identityNames = []string{"X-Wx-Openid", "X-Wx-Unionid", "X-Wx-Appid", "X-Wx-Source", "X-Wx-Session"}
+
+// phoneToken is an access token that carries a verified phone number.
+func (f *fixture) phoneToken(name string) string {
+	f.t.Helper()
+	token := f.token(name)
+	code, err := f.sim.Sim.MintPhoneCode(wechatsim.User{Name: name}, wechatsim.PhoneNumber{Number: "10012345678"})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	a := f.do("POST", pub+"/decode", fmt.Sprintf(`{"code":%q}`, code.Code), "Authorization", "Bearer "+token)
+	a.want(f.t, http.StatusOK, "")
+	return a.str(f.t, "access_token")
+}
+
+// TestPaths says who gets where, and as whom.
+func TestPaths(t *testing.T) {
+	f := newFixture(t, directiveSite(`
+		public /public /static/*
+		optional /optional
+		require phone on /pay/* /phone
+		require unionid on /union
+		require app wx0000000000000001 on /mine`, ""))
+	code, err := f.sim.Sim.MintCode(wechatsim.User{Name: "bob"}, wechatsim.Login{UnionID: "union-of-bob"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob := f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, code.Code))
+	bob.want(t, http.StatusOK, "")
+	tokens := map[string]string{"plain": f.token("alice"), "phone": f.phoneToken("alice"), "union": bob.str(t, "access_token"), "bad": "nonsense"}
+	for _, tc := range []struct {
+		path, token string
+		status      int
+		code        string
+		identified  bool
+	}{
+		{"/public", "", 200, "", false},
+		{"/public", "plain", 200, "", false}, // identity headers are stripped all the same
+		{"/public", "bad", 200, "", false},
+		{"/public/", "", 401, "missing_token", false},
+		{"/publicity", "", 401, "missing_token", false},
+		{"/PUBLIC", "", 401, "missing_token", false},
+		{"/static/a/b", "", 200, "", false},
+		{"/static/", "", 200, "", false},
+		{"/static", "", 401, "missing_token", false},
+		{"/static/../orders", "", 400, "invalid_request", false},
+		{"/static//orders", "", 400, "invalid_request", false},
+		{"/static/%2e%2e/orders", "", 400, "invalid_request", false},
+		{"/public?a=/b", "", 200, "", false},
+		{"/optional", "", 200, "", false},
+		{"/optional", "plain", 200, "", true},
+		{"/optional", "bad", 401, "invalid_token", false},
+		{"/orders", "", 401, "missing_token", false},
+		{"/orders", "plain", 200, "", true},
+		{"/orders", "bad", 401, "invalid_token", false},
+		{"/pay/1", "", 401, "missing_token", false},
+		{"/pay/1", "plain", 403, "forbidden", false},
+		{"/pay/1", "phone", 200, "", true},
+		{"/phone", "plain", 403, "forbidden", false},
+		{"/phone", "phone", 200, "", true},
+		{"/pay", "plain", 403, "forbidden", false}, // many routers take it for /pay/
+		{"/union", "plain", 403, "forbidden", false},
+		{"/union", "union", 200, "", true},
+		{"/mine", "plain", 200, "", true},
+	} {
+		t.Run(tc.path+" with "+tc.token, func(t *testing.T) {
+			header := []string{"X-WX-OPENID", "mallory", "X_WX_PHONE", "mallory"}
+			if tc.token != "" {
+				header = append(header, "Authorization", "Bearer "+tokens[tc.token])
+			}
+			before := f.upstream.count()
+			a := f.do("GET", tc.path, "", header...)
+			a.want(t, tc.status, tc.code)
+			if tc.status == 403 && !strings.Contains(a.header.Get("WWW-Authenticate"), `error="insufficient_scope"`) {
+				t.Errorf("challenge %q", a.header.Get("WWW-Authenticate"))
+			}
+			if tc.status != 200 {
+				if f.upstream.count() != before {
+					t.Error("a refused request reached the upstream")
+				}
+				return
+			}
+			r := f.upstream.last(t)
+			if got := r.Header.Get("X-Wx-Openid") != ""; got != tc.identified || strings.Contains(fmt.Sprint(r.Header), "mallory") {
+				t.Errorf("identified = %v, want %v: %v", got, tc.identified, r.Header)
+			}
+			if r.Header.Get("Authorization") != "" {
+				t.Error("the token reached the upstream")
+			}
+		})
+	}
+}
+
+// TestTokenFrom finds the token where it was configured to be, takes it out of
+// what the upstream gets, or leaves it there when told to.
+func TestTokenFrom(t *testing.T) {
+	for _, tc := range []struct {
+		words        string
+		path, header string // of the request; TOKEN is replaced
+		twice        string // a header or query with two tokens
+		uri, rest    string // what the upstream must see of them
+	}{
+		{"token_from header", "/a?x=1", "Authorization: bearer TOKEN", "Authorization: Bearer TOKEN, Bearer TOKEN", "/a?x=1", ""},
+		{"token_from header\n\t\tforward_token", "/a", "Authorization: Bearer TOKEN", "", "/a", "Bearer TOKEN"},
+		{"token_from header X-Session-Token", "/a", "X-Session-Token: TOKEN", "X-Session-Token: TOKEN, TOKEN", "/a", ""},
+		{"token_from header X-Session-Token\n\t\tforward_token", "/a", "X-Session-Token: TOKEN", "", "/a", "TOKEN"},
+		{"token_from query token", "/a?x=1&token=TOKEN&y=%20", "", "?token=TOKEN&token=TOKEN", "/a?x=1&y=%20", ""},
+		{"token_from query token", "/a?token=TOKEN", "", "?token=TOKEN&t%6Fken=TOKEN", "/a", ""},
+		{"token_from query token\n\t\tforward_token", "/a?x=1&token=TOKEN", "", "", "/a?x=1&token=TOKEN", ""},
+		{"token_from cookie session", "/a", "Cookie: a=1; session=TOKEN; b=2", "Cookie: session=TOKEN; session=TOKEN", "/a", "a=1; b=2"},
+		{"token_from cookie session", "/a", "Cookie: session=TOKEN", "", "/a", ""},
+		{"token_from cookie session\n\t\tforward_token", "/a", "Cookie: session=TOKEN", "", "/a", "session=TOKEN"},
+	} {
+		t.Run(tc.words+" "+tc.path+" "+tc.header, func(t *testing.T) {
+			f := newFixture(t, directiveSite("\t\t"+tc.words, ""))
+			token := f.token("alice")
+			fill := func(s string) string { return strings.ReplaceAll(s, "TOKEN", token) }
+			pair := func(line string) []string {
+				name, value, ok := strings.Cut(fill(line), ": ")
+				if !ok {
+					return nil
+				}
+				return []string{name, value}
+			}
+			f.do("GET", fill(tc.path), "", pair(tc.header)...).want(t, http.StatusOK, "")
+			r := f.upstream.last(t)
+			if r.RequestURI != fill(tc.uri) {
+				t.Errorf("the upstream saw %s, want %s", r.RequestURI, fill(tc.uri))
+			}
+			name, _, _ := strings.Cut(tc.header, ": ")
+			if got := r.Header.Get(name); got != fill(tc.rest) {
+				t.Errorf("the upstream saw %s: %q, want %q", name, got, fill(tc.rest))
+			}
+			if r.Header.Get("X-Wx-Openid") == "" {
+				t.Error("no identity")
+			}
+
+			elsewhere := []string{"Authorization", "Bearer " + token}
+			if strings.HasPrefix(tc.header, "Authorization") {
+				elsewhere = []string{"X-Session-Token", token}
+			}
+			f.do("GET", "/a", "", elsewhere...).want(t, http.StatusUnauthorized, "missing_token")
+			if query, ok := strings.CutPrefix(tc.twice, "?"); ok {
+				f.do("GET", "/a?"+fill(query), "").want(t, http.StatusBadRequest, "invalid_request")
+			} else if tc.twice != "" {
+				f.do("GET", "/a", "", pair(tc.twice)...).want(t, http.StatusBadRequest, "invalid_request")
+			}
+			if n := f.upstream.count(); n != 0 {
+				t.Errorf("%d refused requests reached the upstream", n)
+			}
+		})
+	}
+}
+
+// TestHeaderNames renames every header; the old names and the new are stripped.
+func TestHeaderNames(t *testing.T) {
+	f := newFixture(t, directiveSite(`
+		headers {
+			openid X-User-Id
+			unionid X-User-Union
+			appid X-User-App
+			source X-User-Source
+			session X-User-Session
+			phone X-User-Phone
+			assertion X-User-Proof orders
+		}`, ""))
+	header := []string{"Authorization", "Bearer " + f.phoneToken("alice")}
+	for _, name := range append([]string{"X-User-Id", "x_user.id", "X-User-Union", "X-USER-PHONE", "X-User-Proof"}, identityNames...) {
+		header = append(header, name, "mallory")
+	}
+	f.do("GET", "/orders", "", header...).want(t, http.StatusOK, "")
+	r := f.upstream.last(t)
+	for name, want := range map[string]string{
+		"X-User-Id":     wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, "alice"),
+		"X-User-Union":  "",
+		"X-User-App":    wechatsim.DefaultApp.ID,
+		"X-User-Source": "wx_client",
+		"X-User-Phone":  "+8610012345678",
+	} {
+		if got := r.Header.Get(name); got != want || len(r.Header[name]) > 1 {
+			t.Errorf("%s: %q, want %q", name, r.Header[name], want)
+		}
+	}
+	if len(r.Header["X-User-Session"]) != 1 || strings.Count(r.Header.Get("X-User-Proof"), ".") != 2 {
+		t.Errorf("session %q, assertion %q", r.Header["X-User-Session"], r.Header["X-User-Proof"])
+	}
+	for _, name := range identityNames {
+		if r.Header.Get(name) != "" {
+			t.Errorf("%s still reaches the upstream", name)
+		}
+	}
+	if strings.Contains(fmt.Sprint(r.Header), "mallory") {
+		t.Errorf("what the client wrote reached the upstream: %v", r.Header)
+	}
+}
+
+// TestPlaceholders uses every placeholder in a header and in an answer, with an
+// identity and without: an unset one would come out as its own name.
+func TestPlaceholders(t *testing.T) {
+	const all = "[{wxgate.openid}][{wxgate.unionid}][{wxgate.appid}][{wxgate.source}][{wxgate.phone}]"
+	f := newFixture(t, strings.Replace(directiveSite("\t\toptional /* \n\t\theaders {\n\t\t\tphone X-WX-PHONE\n\t\t}", "\trespond /who \""+all+"[{wxgate.session}][{http.auth.user.id}]\""),
+		"reverse_proxy {{.Upstream}}", "reverse_proxy {{.Upstream}} {\n\t\theader_up X-Seen \""+all+"\"\n\t\theader_up X-User \"[{http.auth.user.id}]\"\n\t}", 1))
+	openid := wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, "alice")
+	known := "[" + openid + "][][wx0000000000000001][wx_client][+8610012345678]"
+	bearer := "Bearer " + f.phoneToken("alice")
+
+	f.do("GET", "/orders", "", "Authorization", bearer).want(t, http.StatusOK, "")
+	r := f.upstream.last(t)
+	if got := r.Header.Get("X-Seen"); got != known {
+		t.Errorf("with an identity: %q, want %q", got, known)
+	}
+	user := r.Header.Get("X-User")
+	if len(user) < 12 || strings.Contains(user, openid) || strings.Contains(user, "{") {
+		t.Errorf("the user ID for logs is %q", user)
+	}
+	if got := f.do("GET", "/who", "", "Authorization", bearer).body; !strings.HasPrefix(got, known) || !strings.HasSuffix(got, user) {
+		t.Errorf("in an answer: %q", got)
+	}
+	f.do("GET", "/orders", "").want(t, http.StatusOK, "")
+	if r = f.upstream.last(t); r.Header.Get("X-Seen") != "[][][][][]" || r.Header.Get("X-User") != "[]" {
+		t.Errorf("without an identity: %q %q", r.Header["X-Seen"], r.Header["X-User"])
+	}
+	if got := f.do("GET", "/who", "").body; got != "[][][][][][][]" {
+		t.Errorf("in an answer without an identity: %q", got)
+	}
+
+	// One user has one ID, whatever the session, and no two have the same.
+	f.do("GET", "/orders", "", "Authorization", "Bearer "+f.token("alice")).want(t, http.StatusOK, "")
+	if got := f.upstream.last(t).Header.Get("X-User"); got != user {
+		t.Errorf("a second session of one user is %q, was %q", got, user)
+	}
+	f.do("GET", "/orders", "", "Authorization", "Bearer "+f.token("bob")).want(t, http.StatusOK, "")
+	if got := f.upstream.last(t).Header.Get("X-User"); got == user {
+		t.Errorf("two users are both %q", got)
+	}
+}

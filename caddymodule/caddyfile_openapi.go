@@ -1,0 +1,64 @@
+package caddymodule
+
+import (
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func init() {
+	httpcaddyfile.RegisterHandlerDirective("wxgate_openapi", parseOpenAPI)
+	httpcaddyfile.RegisterDirectiveOrder("wxgate_openapi", httpcaddyfile.Before, "reverse_proxy")
+}
+
+// parseOpenAPI reads the site directive:
+//
+//	wxgate_openapi [<matcher>] {
+//	    app    <appid>...
+//	    allow  <path>...
+//	    expose insecure
+//	}
+func parseOpenAPI(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	o := new(OpenAPI)
+	return o, o.UnmarshalCaddyfile(h.Dispenser)
+}
+
+// UnmarshalCaddyfile reads the directive; its grammar stands above parseOpenAPI.
+func (o *OpenAPI) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	for d.Next() {
+		if d.NextArg() {
+			return d.ArgErr()
+		}
+		err := words{d: d, repeatable: map[string]bool{"allow": true}, known: map[string]func() error{
+			"app":   many(d, &o.Apps),
+			"allow": func() error { return o.parseAllow(d) },
+			"expose": func() error {
+				args := d.RemainingArgs()
+				if len(args) != 1 || args[0] != "insecure" {
+					return d.Err("write expose insecure, and know that whoever reaches the site acts in the mini program's name")
+				}
+				o.ExposeInsecure = true
+				return nil
+			},
+		}}.block()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parseAllow refuses, with its line, a path that would never be served: it would
+// look as if it were.
+func (o *OpenAPI) parseAllow(d *caddyfile.Dispenser) error {
+	if err := paths(d, &o.Allow)(); err != nil {
+		return err
+	}
+	if err := checkAllowed(o.Allow); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+// Interface guards
+var _ caddyfile.Unmarshaler = (*OpenAPI)(nil)

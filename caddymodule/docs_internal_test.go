@@ -1,0 +1,52 @@
+package caddymodule
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"testing"
+)
+
+// TestDocumentedErrors holds the table of docs/api.md to the one that answers:
+// each word with its status, in both directions.
+func TestDocumentedErrors(t *testing.T) {
+	text, err := os.ReadFile("../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var documented, answered []string
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| (\\d{3}) \\|").FindAllStringSubmatch(string(text), -1) {
+		documented = append(documented, row[2]+" "+row[1])
+	}
+	for _, c := range classes {
+		answered = append(answered, fmt.Sprintf("%d %s", c.status, c.code))
+	}
+	unknown := problemOf(os.ErrInvalid) // of no class
+	answered = append(answered, fmt.Sprintf("%d %s", unknown.Status, unknown.Code))
+	slices.Sort(documented)
+	slices.Sort(answered)
+	if !slices.Equal(documented, answered) {
+		t.Errorf("docs/api.md has\n%q\nthe gateway answers\n%q", documented, answered)
+	}
+}
+
+// TestDocumentedCalls has docs/api.md name every call with its method.
+func TestDocumentedCalls(t *testing.T) {
+	text, err := os.ReadFile("../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoints, err := newEndpoints("/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, e := range endpoints {
+		if path != jwksPath {
+			path = path[1:] // the table leaves the prefix out
+		}
+		if !regexp.MustCompile("`" + e.method + " " + regexp.QuoteMeta(path) + "`").Match(text) {
+			t.Errorf("docs/api.md does not name %s %s", e.method, path)
+		}
+	}
+}

@@ -1,0 +1,206 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat"
+)
+
+func init() {
+	caddy.RegisterModule(new(OpenAPI))
+}
+
+// OpenAPI is the way out to WeChat: services call it in place of
+// api.weixin.qq.com and need no access_token. It adds the app's, fetches a new
+// one when WeChat says that it is stale, and hands WeChat's answer on as it is.
+//
+// Whoever reaches it acts in the mini program's name, so it serves connections to
+// loopback addresses and Unix sockets only.
+//
+// The app is named by the request header `X-WX-APPID`, which goes no further, or
+// it is the only one that is served here.
+type OpenAPI struct {
+	// The appids in whose name calls are made. Default: all that are configured.
+	Apps []string `json:"apps,omitempty"`
+
+	// The paths that may be called: exact, or prefixes that end in `/*`. Default:
+	// `/wxa/*`, `/wxaapi/*`, `/cgi-bin/*`, `/datacube/*`, `/product/*`, `/shop/*`,
+	// `/channels/*` and `/cv/*`. Never, whatever stands here: those that take or
+	// make tokens, `/sns/*` among them.
+	Allow []string `json:"allow,omitempty"`
+
+	// Serve connections to any address. Whoever reaches this site may then do
+	// everything in the mini program's name: put a firewall before it.
+	ExposeInsecure bool `json:"expose_insecure,omitempty"`
+
+	app      *App
+	logger   *zap.Logger
+	allow    pathSet
+	admitted map[auth.AppID]struct{}
+	exposed  sync.Once // logs the first call from outside
+}
+
+// defaultOpenAPIPaths are what a mini program's server calls, and what Cloud
+// Hosting's 开放接口服务 is told to serve there.
+var defaultOpenAPIPaths = []string{"/wxa/*", "/wxaapi/*", "/cgi-bin/*", "/datacube/*", "/product/*", "/shop/*", "/channels/*", "/cv/*"}
+
+// openAPIBodyTime is how long a caller may take to send its body, as long as the
+// whole call may take.
+const openAPIBodyTime = time.Minute
+
+// CaddyModule returns the module's ID and constructor.
+func (*OpenAPI) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.wxgate_openapi", New: func() caddy.Module { return new(OpenAPI) }}
+}
+
+// Provision checks the configuration and finds the app. It opens nothing.
+func (o *OpenAPI) Provision(ctx caddy.Context) error {
+	app, err := ctx.App(appName)
+	if err != nil {
+		return fmt.Errorf("wxgate_openapi needs the wxgate app: write wxgate { app <appid> {env.WX_SECRET} } in the global options: %w", err)
+	}
+	o.app = app.(*App)
+	o.logger = ctx.Logger()
+	if len(o.Allow) == 0 {
+		o.Allow = defaultOpenAPIPaths
+	}
+	if o.allow, err = newPathSet(o.Allow); err != nil {
+		return fmt.Errorf("allow: %w", err)
+	}
+	if err := checkAllowed(o.Allow); err != nil {
+		return err
+	}
+	if o.admitted, err = o.app.admitted(o.Apps); err != nil {
+		return err
+	}
+	if o.ExposeInsecure {
+		o.logger.Warn("expose insecure: whoever reaches wxgate_openapi acts in the mini program's name")
+	}
+	return nil
+}
+
+// ServeHTTP answers every request itself; next is never called.
+func (o *OpenAPI) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+	started := time.Now()
+	err := o.serve(w, r)
+	outcome := outcomeAnswered
+	var broken *brokenAnswerError
+	switch {
+	case errors.As(err, &broken):
+		outcome = outcomeBroken
+		o.logger.Debug("an answer of WeChat's ended early", zap.String("path", r.URL.Path), zap.Error(err))
+		err = abort(w)
+	case err != nil:
+		p := openAPIProblem(err)
+		outcome = p.Code
+		o.log(p, r)
+		err = p.write(w)
+	}
+	metrics.openapi.WithLabelValues(outcome).Observe(time.Since(started).Seconds())
+	return err
+}
+
+func (o *OpenAPI) serve(w http.ResponseWriter, r *http.Request) error {
+	if !o.ExposeInsecure && !local(r.Context()) {
+		o.exposed.Do(func() {
+			o.logger.Error("wxgate_openapi refuses calls: its site listens beyond loopback; write bind 127.0.0.1 beside it")
+		})
+		return denied("wxgate_openapi answers on loopback and Unix sockets only. Write bind 127.0.0.1 in its site, or expose insecure in its block.")
+	}
+	if err := screenOpenAPI(r, o.allow); err != nil {
+		return err
+	}
+	app, err := o.takeApp(r)
+	if err != nil {
+		return err
+	}
+	gate, err := o.app.acquire()
+	if err != nil {
+		return err
+	}
+	defer gate.release()
+	client, ok := gate.platforms[app]
+	if !ok {
+		return fmt.Errorf("%w: %q is not configured", auth.ErrUnknownApp, app)
+	}
+	// Best effort: not every transport has read deadlines.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(openAPIBodyTime))
+	answer, err := client.Forward(r.Context(), wechat.Outgoing{
+		Method: r.Method,
+		Path:   r.URL.EscapedPath(),
+		Query:  r.URL.RawQuery,
+		Header: outgoingHeader(r.Header),
+		Body:   r.Body,
+		Length: r.ContentLength,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = answer.Body.Close() }() // it was read, or is given up
+	return handOn(w, answer)
+}
+
+// takeApp decides in whose name the call is made.
+func (o *OpenAPI) takeApp(r *http.Request) (auth.AppID, error) {
+	named := r.Header["X-Wx-Appid"]
+	delete(r.Header, "X-Wx-Appid")
+	switch {
+	case len(named) > 1:
+		return "", badRequest("Send X-WX-APPID once.")
+	case len(named) == 1:
+		app := auth.AppID(named[0])
+		if _, ok := o.admitted[app]; !ok {
+			return "", fmt.Errorf("%w: X-WX-APPID names an app that is not served here", auth.ErrUnknownApp)
+		}
+		return app, nil
+	case len(o.admitted) != 1:
+		return "", badRequest("Several mini programs are served here. Name one in the header X-WX-APPID.")
+	}
+	for app := range o.admitted {
+		return app, nil
+	}
+	return "", auth.ErrUnknownApp
+}
+
+// local reports whether a connection came in on a Unix socket or a loopback
+// address, which nobody but this machine reaches.
+func local(ctx context.Context) bool {
+	switch addr := ctx.Value(http.LocalAddrContextKey).(type) {
+	case *net.UnixAddr:
+		return true
+	case *net.TCPAddr:
+		return addr.IP.IsLoopback()
+	case *net.UDPAddr: // HTTP/3
+		return addr.IP.IsLoopback()
+	default:
+		return false
+	}
+}
+
+func (o *OpenAPI) log(p *problem, r *http.Request) {
+	level := zapcore.DebugLevel
+	if p.Status >= http.StatusInternalServerError {
+		level = zapcore.ErrorLevel
+	}
+	if entry := o.logger.Check(level, "call to WeChat refused"); entry != nil {
+		entry.Write(zap.String("code", p.Code), zap.Int("status", p.Status), zap.String("cause", p.cause.Error()), zap.String("path", r.URL.Path))
+	}
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*OpenAPI)(nil)
+	_ caddyhttp.MiddlewareHandler = (*OpenAPI)(nil)
+)

@@ -1,0 +1,118 @@
+package caddymodule
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// neverCalled are paths that no allow-list opens: they make tokens or take
+// secrets, which are the gateway's business, or would change a user's session key
+// behind its back. Each stands for itself and what lies below it, in any case.
+var neverCalled = []string{
+	"/cgi-bin/token",
+	"/cgi-bin/stable_token",
+	"/cgi-bin/component", // tokens of a third-party platform
+	"/cgi-bin/clear_quota/v2",
+	"/sns",
+	"/wxa/resetusersessionkey",
+}
+
+// credentialParameters are query parameters that only the gateway sends, in lower
+// case. A second token beside ours would be WeChat's choice, not the operator's.
+var credentialParameters = map[string]struct{}{
+	"access_token": {}, "cloudbase_access_token": {}, "component_access_token": {},
+	"authorizer_access_token": {}, "secret": {}, "appsecret": {},
+}
+
+// screenOpenAPI refuses what an upstream may not have done in the app's name.
+func screenOpenAPI(r *http.Request, allow pathSet) error {
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
+		return refusedMethod("WeChat's API takes GET and POST.")
+	}
+	if r.Header["Upgrade"] != nil {
+		return badRequest("WeChat's API has nothing to upgrade to.")
+	}
+	// A page that somebody looks at on this machine reaches loopback too, and
+	// browsers let it send; they only keep the answer from it.
+	if r.Header["Origin"] != nil || r.Header["Sec-Fetch-Site"] != nil {
+		return denied("Web pages may not call this.")
+	}
+	if r.Header["Authorization"] != nil || r.Header["Proxy-Authorization"] != nil {
+		return badRequest("Send no credential: wxgate adds the access_token.")
+	}
+	if !canonicalRequestPath(r) {
+		return badRequest("Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes.")
+	}
+	if isNeverCalled(r.URL.Path) || !allow.match(r.URL.Path) {
+		return denied("This path is not among those that wxgate_openapi is to serve.")
+	}
+	return screenQuery(r.URL.RawQuery)
+}
+
+// checkAllowed refuses an allow-list that names what is never called.
+func checkAllowed(patterns []string) error {
+	for _, pattern := range patterns {
+		if isNeverCalled(strings.TrimSuffix(pattern, "*")) {
+			return fmt.Errorf("allow %s: wxgate_openapi never calls that, because it makes tokens or takes secrets", pattern)
+		}
+	}
+	return nil
+}
+
+func denied(detail string) *problem {
+	p := problemOf(auth.ErrForbidden)
+	p.Detail, p.bearer = detail, "" // no token would help
+	return p
+}
+
+func isNeverCalled(path string) bool {
+	path = strings.ToLower(strings.TrimSuffix(path, "/"))
+	for _, never := range neverCalled {
+		if path == never || strings.HasPrefix(path, never+"/") {
+			return true
+		}
+	}
+	return false
+}
+
+// screenQuery refuses credentials, and what another reader might take for one:
+// some decoders part parameters at semicolons.
+func screenQuery(query string) error {
+	if strings.Contains(query, ";") {
+		return badRequest("Write a semicolon in the query as %3B.")
+	}
+	for pair := range strings.SplitSeq(query, "&") {
+		name, _, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(name)
+		if err != nil {
+			return badRequest("The query cannot be decoded.")
+		}
+		if _, ok := credentialParameters[strings.ToLower(strings.TrimSpace(name))]; ok {
+			return badRequest("Send no credential: wxgate adds the access_token.")
+		}
+	}
+	return nil
+}
+
+// passedHeaders are the request headers that WeChat's API has a use for. All
+// others stay here: cookies, traces, and who the user is. Accept-Encoding does
+// so that an answer can be looked at, and Connection's tokens name nothing more.
+var passedHeaders = []string{
+	"Accept", "Accept-Language", "Content-Type", "If-Modified-Since", "If-None-Match", "Range",
+	// The signature of 服务端 API 签名, which its owner makes.
+	"Wechatmp-Appid", "Wechatmp-Timestamp", "Wechatmp-Signature",
+}
+
+func outgoingHeader(from http.Header) http.Header {
+	to := make(http.Header, len(passedHeaders))
+	for _, name := range passedHeaders {
+		if values, ok := from[name]; ok {
+			to[name] = values
+		}
+	}
+	return to
+}

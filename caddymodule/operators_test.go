@@ -1,0 +1,255 @@
+package caddymodule_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// TestUserLogout ends every session of one user from the command line.
+func TestUserLogout(t *testing.T) {
+	f := newOperatedFixture(t)
+	f.load()
+	one, two, bob := f.login("alice"), f.login("alice"), f.token("bob")
+	alice := one.str(t, "openId")
+	if out := f.operate("user", "logout", "--app", wechatsim.DefaultApp.ID, "--openid", alice); !strings.Contains(out, "ended") {
+		t.Errorf("the command said %q", out)
+	}
+	for _, login := range []answer{one, two} {
+		f.wantCall(login.str(t, "access_token"), http.StatusUnauthorized, "session_revoked")
+		f.refresh(login.str(t, "refresh_token")).want(t, http.StatusUnauthorized, "session_revoked")
+	}
+	f.wantCall(bob, http.StatusOK, "")
+	f.wantCall(f.token("alice"), http.StatusOK, "")
+
+	address := "unix/" + f.socket()
+	f.refusedTo([]string{"user", "logout", "--openid", alice, "--address", address}, "--app")
+	f.refusedTo([]string{"user", "logout", "--app", "a b", "--openid", alice, "--address", address}, "400", "app and openid")
+}
+
+// TestSessionKeyCommands checks and replaces WeChat's session_key of a user, and
+// forgets one that WeChat does not know any more.
+func TestSessionKeyCommands(t *testing.T) {
+	f := newOperatedFixture(t)
+	f.load()
+	user := wechatsim.User{Name: "alice"}
+	login := f.login("alice")
+	name := []string{"--app", wechatsim.DefaultApp.ID, "--openid", login.str(t, "openId")}
+	decode := func() answer {
+		sealed, err := f.sim.Sim.EncryptPhone(user, wechatsim.PhoneNumber{}, wechatsim.Sealing{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f.do("POST", pub+"/decode", fmt.Sprintf(`{"encrypted_data":%q,"iv":%q,"session_key":%q}`, sealed.EncryptedData, sealed.IV, login.str(t, "session_key")))
+	}
+	f.operate(append([]string{"session-key", "check"}, name...)...)
+	before, err := f.sim.Sim.SessionKey(user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.operate(append([]string{"session-key", "reset"}, name...)...)
+	if after, err := f.sim.Sim.SessionKey(user); err != nil || after == before {
+		t.Errorf("WeChat's key was not replaced: %v", err)
+	}
+	decode().want(t, http.StatusOK, "")
+
+	sealed, err := f.sim.Sim.EncryptPhone(user, wechatsim.PhoneNumber{}, wechatsim.Sealing{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.sim.Sim.DropSessionKey(user); err != nil {
+		t.Fatal(err)
+	}
+	stale := append([]string{"session-key", "check", "--address", "unix/" + f.socket()}, name...)
+	f.refusedTo(stale, "401", "session key stale")
+	f.refusedTo(stale, "401", "no session key is kept") // it was forgotten
+	body := fmt.Sprintf(`{"encrypted_data":%q,"iv":%q,"session_key":%q}`, sealed.EncryptedData, sealed.IV, login.str(t, "session_key"))
+	f.do("POST", pub+"/decode", body).want(t, http.StatusUnauthorized, "session_stale")
+	f.wantCall(login.str(t, "access_token"), http.StatusOK, "") // the session itself goes on
+	login = f.login("alice")
+	decode().want(t, http.StatusOK, "")
+}
+
+// TestAdminRoutes lists what the admin API can do, and refuses the rest by name.
+func TestAdminRoutes(t *testing.T) {
+	f := newOperatedFixture(t)
+	f.load()
+	list := adminGet(t, f.socket(), "/wxgate/")
+	for _, want := range []string{"/wxgate/keys", "/wxgate/keys/rotate", "/wxgate/keys/retire", "/wxgate/user/logout", "/wxgate/session-key/check", "/wxgate/session-key/reset"} {
+		if !strings.Contains(list, `"path":"`+want+`"`) {
+			t.Errorf("%s is not listed: %s", want, list)
+		}
+	}
+	for _, test := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"GET", "/wxgate/nothing", "", http.StatusNotFound},
+		{"GET", "/wxgate/keys/rotate", "", http.StatusMethodNotAllowed},
+		{"POST", "/wxgate/keys", "{}", http.StatusMethodNotAllowed},
+		{"POST", "/wxgate/keys/rotate", `{"immediate":`, http.StatusBadRequest},
+		{"POST", "/wxgate/keys/rotate", `{"imediate":true}`, http.StatusBadRequest},
+		{"POST", "/wxgate/user/logout", `{"app":"wx0000000000000001"}`, http.StatusBadRequest},
+		{"POST", "/wxgate/keys/rotate", "", http.StatusOK},
+	} {
+		if got := f.adminStatus(test.method, test.path, test.body); got != test.status {
+			t.Errorf("%s %s %s: %d, want %d", test.method, test.path, test.body, got, test.status)
+		}
+	}
+}
+
+func (f *fixture) adminStatus(method, path, body string) int {
+	f.t.Helper()
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", f.socket())
+	}}
+	defer transport.CloseIdleConnections()
+	r, err := http.NewRequest(method, "http://127.0.0.1"+path, strings.NewReader(body))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	response, err := (&http.Client{Transport: transport}).Do(r)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	return response.StatusCode
+}
+
+// TestStoreCommands checks and compacts the file of a stopped gateway; while one
+// runs, and when the file is damaged, the error says what to do.
+func TestStoreCommands(t *testing.T) {
+	f := newOperatedFixture(t)
+	f.load()
+	login := f.login("alice")
+	for i := range 30 {
+		f.login(fmt.Sprint("user", i))
+	}
+	for _, verb := range []string{"check", "compact"} {
+		f.refusedTo([]string{"store", verb, f.databasePath()}, "in use", "stop that one")
+	}
+	f.stop()
+
+	out, err := f.command("store", "check", f.databasePath())
+	if err != nil || !strings.Contains(out, "31 sessions of 31 users") {
+		t.Errorf("store check: %q, %v", out, err)
+	}
+	if out, err = f.command("store", "compact", f.databasePath()); err != nil || !regexp.MustCompile(`\d+ bytes before, \d+ after`).MatchString(out) {
+		t.Errorf("store compact: %q, %v", out, err)
+	}
+	f.load()
+	f.wantCall(login.str(t, "access_token"), http.StatusOK, "")
+	f.refresh(login.str(t, "refresh_token")).want(t, http.StatusOK, "")
+	f.stop()
+
+	f.damage()
+	for _, verb := range []string{"check", "compact"} {
+		f.refusedTo([]string{"store", verb, f.databasePath()}, "damaged", "restore it")
+	}
+	f.refusedTo([]string{"store", "check", f.databasePath() + ".not"}, "no such file")
+}
+
+// damage overwrites the file's pages behind the first two, which bbolt looks at
+// by itself.
+func (f *fixture) damage() {
+	f.t.Helper()
+	text, err := os.ReadFile(f.databasePath())
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	pages := 2 * os.Getpagesize()
+	copy(text[pages:], bytes.Repeat([]byte("not a page "), len(text)/len("not a page ")))
+	if err := os.WriteFile(f.databasePath(), text, 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// TestStartErrors has a start fail on a file that it cannot use, with an error
+// that says what to do, and leaves the configuration that runs alone.
+func TestStartErrors(t *testing.T) {
+	f := newOperatedFixture(t)
+	other, err := session.OpenFile(f.databasePath(), session.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.wantLoadError("in use", "stop that one", f.databasePath())
+	if err := other.Close(); err != nil {
+		t.Fatal(err)
+	}
+	f.load()
+	f.stop()
+	f.damage()
+	f.wantLoadError("damaged", "restore it from a backup", f.databasePath())
+	if err := os.WriteFile(f.databasePath(), []byte("this is not a database"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.wantLoadError("damaged", "move it away")
+	if err := os.Rename(f.databasePath(), f.databasePath()+".damaged"); err != nil {
+		t.Fatal(err)
+	}
+	f.load()
+	token := f.token("alice")
+
+	// A reload onto a damaged file fails, and the gateway goes on as it was.
+	good := f.config
+	f.config = strings.Replace(good, "wxgate.db", "wxgate.db.damaged", 1)
+	f.wantLoadError("damaged", "wxgate.db.damaged")
+	f.wantCall(token, http.StatusOK, "")
+	f.config = good
+}
+
+// wantLoadError loads; it must fail and say all of want.
+func (f *fixture) wantLoadError(want ...string) {
+	f.t.Helper()
+	err := f.tryLoad()
+	if err == nil {
+		f.t.Fatal("it was loaded")
+	}
+	for _, w := range want {
+		if !strings.Contains(err.Error(), w) {
+			f.t.Errorf("%q does not say %q", err, w)
+		}
+	}
+	words := strings.Split(err.Error(), ": ")
+	if len(slices.Compact(slices.Clone(words))) != len(words) {
+		f.t.Errorf("the error repeats itself: %v", err)
+	}
+}
+
+// TestMetricsGoOn counts over reloads, which give Caddy a new registry each time.
+func TestMetricsGoOn(t *testing.T) {
+	f := newOperatedFixture(t)
+	f.load()
+	token := f.token("alice")
+	count := func() int {
+		t.Helper()
+		metrics := f.do("GET", "/metrics", "").body
+		found := regexp.MustCompile(`(?m)^wxgate_requests_total\{outcome="admitted"\} (\d+)$`).FindStringSubmatch(metrics)
+		if found == nil {
+			t.Fatalf("no count of admitted requests in %s", metrics)
+		}
+		var n int
+		_, _ = fmt.Sscan(found[1], &n)
+		return n
+	}
+	f.wantCall(token, http.StatusOK, "")
+	first := count()
+	for i := range 3 {
+		f.config = operated("", fmt.Sprintf("issuer number%d", i))
+		f.load()
+		f.wantCall(token, http.StatusOK, "")
+		if got, want := count(), first+i+1; got != want {
+			t.Errorf("after reload %d: %d requests, want %d", i+1, got, want)
+		}
+	}
+}

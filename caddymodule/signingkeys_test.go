@@ -1,0 +1,315 @@
+package caddymodule_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/caddyserver/certmagic"
+	"github.com/spf13/cobra"
+)
+
+// operatedSite has the admin API on a socket, where operators' commands find it.
+// GLOBAL and TOKEN are further lines of the global block and of its token block.
+const operatedSite = `
+{
+	admin unix/{{.Dir}}/admin.sock
+	persist_config off
+	storage file_system {{.Dir}}/caddy
+	metrics
+	wxgate {
+		app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
+			api {{.API}}
+		}
+		store bolt {{.Dir}}/wxgate.db
+		GLOBAL
+		token {
+			issuer wxgate
+			TOKEN
+		}
+	}
+}
+http://{{.Addr}} {
+	metrics /metrics
+	wxgate {
+		public /metrics
+	}
+	reverse_proxy {{.Upstream}}
+}
+`
+
+// operated fills in operatedSite's further lines.
+func operated(global, token string) string {
+	return strings.NewReplacer("GLOBAL", global, "\t\t\tissuer wxgate\n\t\t\tTOKEN", "\t\t\t"+token).Replace(operatedSite)
+}
+
+// newOperatedFixture lives in a short directory: a socket's path has 100 bytes
+// at most.
+func newOperatedFixture(t *testing.T) *fixture {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "wx") //nolint:usetesting // see above
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	f := newStoppedFixture(t, simConfig(), operated("", "issuer wxgate"))
+	f.dir = dir
+	return f
+}
+
+func (f *fixture) socket() string { return filepath.Join(f.dir, "admin.sock") }
+
+// command runs a command of wxgate's; words are its name and what follows.
+func (f *fixture) command(words ...string) (string, error) {
+	f.t.Helper()
+	spec, ok := caddycmd.Commands()[words[0]]
+	if !ok {
+		f.t.Fatalf("there is no command %s", words[0])
+	}
+	cmd := &cobra.Command{Use: spec.Name, SilenceErrors: true, SilenceUsage: true}
+	spec.CobraFunc(cmd)
+	var out bytes.Buffer
+	cmd.SetOut(&out)
+	cmd.SetErr(&out)
+	cmd.SetArgs(words[1:])
+	err := cmd.Execute()
+	return out.String(), err
+}
+
+// operate runs a command against the running gateway; it must succeed.
+func (f *fixture) operate(words ...string) string {
+	f.t.Helper()
+	out, err := f.command(append(words, "--address", "unix/"+f.socket())...)
+	if err != nil {
+		f.t.Fatalf("wxgate %s: %v", strings.Join(words, " "), err)
+	}
+	return out
+}
+
+// refusedTo runs a command that must fail with an error that says all of want.
+func (f *fixture) refusedTo(words []string, want ...string) {
+	f.t.Helper()
+	_, err := f.command(words...)
+	if err == nil {
+		f.t.Errorf("wxgate %s succeeded", strings.Join(words, " "))
+		return
+	}
+	for _, w := range want {
+		if !strings.Contains(err.Error(), w) {
+			f.t.Errorf("wxgate %s: %q does not say %q", strings.Join(words, " "), err, w)
+		}
+	}
+}
+
+// keys is `wxgate keys list`, the state by the ID.
+func (f *fixture) keys() map[string]string {
+	f.t.Helper()
+	states := make(map[string]string)
+	for i, line := range strings.Split(strings.TrimSpace(f.operate("keys", "list")), "\n") {
+		if fields := strings.Fields(line); i > 0 {
+			states[fields[0]] = fields[2]
+		}
+	}
+	return states
+}
+
+// keyIn is the one key that is in this state.
+func (f *fixture) keyIn(state string) string {
+	f.t.Helper()
+	found := ""
+	for id, s := range f.keys() {
+		if s == state {
+			found += id
+		}
+	}
+	if found == "" {
+		f.t.Fatalf("no key is in state %s: %v", state, f.keys())
+	}
+	return found
+}
+
+// published are the IDs in the key set.
+func (f *fixture) published() string { return f.do("GET", "/.well-known/jwks.json", "").body }
+
+// signedBy is the kid of a token.
+func signedBy(t *testing.T, token string) string {
+	t.Helper()
+	head, _, _ := strings.Cut(token, ".")
+	text, err := base64.RawURLEncoding.DecodeString(head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var header struct {
+		Kid string `json:"kid"`
+	}
+	if err := json.Unmarshal(text, &header); err != nil {
+		t.Fatal(err)
+	}
+	return header.Kid
+}
+
+func (f *fixture) wantCall(token string, status int, code string) {
+	f.t.Helper()
+	f.do("GET", "/x", "", "Authorization", "Bearer "+token).want(f.t, status, code)
+}
+
+// TestKeysRotate publishes the next key before it signs, and with --immediate
+// has it sign at once; the tokens of the old one go on, also after a restart.
+func TestKeysRotate(t *testing.T) {
+	f := newOperatedFixture(t)
+	f.load()
+	old := f.token("alice")
+	first := f.keyIn("signing")
+	if signedBy(t, old) != first {
+		t.Fatalf("the token is signed by %s, the signing key is %s", signedBy(t, old), first)
+	}
+
+	f.operate("keys", "rotate")
+	next := f.keyIn("next")
+	if !strings.Contains(f.published(), next) {
+		t.Error("the next key is not published")
+	}
+	if by := signedBy(t, f.token("alice")); by != first {
+		t.Errorf("%s signs, which nobody has had time to fetch", by)
+	}
+	if f.operate("keys", "rotate"); f.keyIn("next") != next {
+		t.Error("a second rotation made a third key")
+	}
+
+	f.operate("keys", "rotate", "--immediate")
+	young := f.token("alice")
+	if signedBy(t, young) != next || f.keyIn("signing") != next || f.keyIn("verifying") != first {
+		t.Errorf("after --immediate: %v, a new token is signed by %s", f.keys(), signedBy(t, young))
+	}
+	for _, token := range []string{old, young} {
+		f.wantCall(token, http.StatusOK, "")
+	}
+	before := f.operate("keys", "list")
+	f.stop()
+	f.load()
+	if after := f.operate("keys", "list"); after != before {
+		t.Errorf("after a restart:\n%sbefore:\n%s", after, before)
+	}
+	for _, token := range []string{old, young} {
+		f.wantCall(token, http.StatusOK, "")
+	}
+}
+
+// TestKeysRetire refuses all that a leaked key signed: at once, although the
+// token was in the cache, on an open stream too, and after a restart. Its users
+// are not logged out: they refresh.
+func TestKeysRetire(t *testing.T) {
+	f := newOperatedFixture(t)
+	f.load()
+	f.upstream.answerWith(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") != "" {
+			streamUpstream(w, r)
+		}
+	})
+	login := f.login("alice")
+	token := login.str(t, "access_token")
+	f.wantCall(token, http.StatusOK, "") // and now it is in the cache
+	socket := f.openWebSocket(t, "Bearer "+token)
+	leaked := f.keyIn("signing")
+
+	f.operate("keys", "retire", leaked)
+	f.wantCall(token, http.StatusUnauthorized, "invalid_token")
+	select {
+	case <-socket:
+	case <-time.After(streamEndsWithin):
+		t.Error("a stream outlived its key")
+	}
+	if strings.Contains(f.published(), leaked) {
+		t.Error("the retired key is still published")
+	}
+	fresh := f.refresh(login.str(t, "refresh_token"))
+	fresh.want(t, http.StatusOK, "")
+	f.wantCall(fresh.str(t, "access_token"), http.StatusOK, "")
+	f.stop()
+	f.load()
+	f.wantCall(token, http.StatusUnauthorized, "invalid_token")
+	f.wantCall(fresh.str(t, "access_token"), http.StatusOK, "")
+
+	address := []string{"--address", "unix/" + f.socket()}
+	f.refusedTo(append([]string{"keys", "retire", leaked}, address...), "404", leaked)
+	f.refusedTo(append([]string{"keys", "retire", "nonsense"}, address...), "404")
+	f.refusedTo([]string{"keys", "list", "--address", "unix/" + f.socket() + ".not"}, "is wxgate running")
+}
+
+// TestKeysConfigured has a key of the operator's: it is not rotated by command,
+// and once retired no configuration brings it back.
+func TestKeysConfigured(t *testing.T) {
+	f := newOperatedFixture(t)
+	t.Setenv("WXGATE_TEST_KEY", pemKey(t, "EdDSA"))
+	f.config = operated("", "key {env.WXGATE_TEST_KEY}")
+	f.load()
+	login := f.login("alice")
+	configured := f.keyIn("signing")
+	address := []string{"--address", "unix/" + f.socket()}
+	f.refusedTo(append([]string{"keys", "rotate"}, address...), "409", "configur")
+	f.operate("keys", "retire", configured)
+	f.wantCall(login.str(t, "access_token"), http.StatusUnauthorized, "invalid_token")
+	if err := f.tryLoad(); err == nil || !strings.Contains(err.Error(), configured) {
+		t.Errorf("a configuration with the retired key: %v", err)
+	}
+	f.config = operated("", "issuer wxgate")
+	f.load()
+	f.refresh(login.str(t, "refresh_token")).want(t, http.StatusOK, "")
+}
+
+// TestReconfigureLogsNobodyOut changes what tokens look like, one thing after
+// the other, by reload and by restart: every token from before is good.
+func TestReconfigureLogsNobodyOut(t *testing.T) {
+	f := newOperatedFixture(t)
+	t.Setenv("WXGATE_TEST_KEY", pemKey(t, "EdDSA"))
+	t.Setenv("WXGATE_TEST_OTHER_KEY", pemKey(t, "ES256"))
+	t.Setenv("WXGATE_TEST_HMAC", strings.Repeat("k", 32))
+	f.load()
+	type held struct{ under, access, refresh string }
+	var all []held
+	for _, token := range []string{
+		"issuer wxgate", "issuer elsewhere", "audience a b", "alg ES256", "alg RS256", "alg HS256", "key {env.WXGATE_TEST_KEY}",
+		"alg ES256\n\t\t\tkey {env.WXGATE_TEST_OTHER_KEY}", "alg HS256\n\t\t\tkey {env.WXGATE_TEST_HMAC}", "access 5m", "issuer wxgate",
+	} {
+		f.config = operated("", token)
+		if len(all)%3 == 2 {
+			f.stop()
+		}
+		f.load()
+		login := f.login("alice")
+		all = append(all, held{token, login.str(t, "access_token"), login.str(t, "refresh_token")})
+		for i, h := range all {
+			if a := f.do("GET", "/x", "", "Authorization", "Bearer "+h.access); a.status != http.StatusOK {
+				t.Errorf("under %q, a token from under %q: %d %s", token, h.under, a.status, a.body)
+			}
+			fresh := f.refresh(h.refresh)
+			fresh.want(t, http.StatusOK, "")
+			all[i].refresh = fresh.str(t, "refresh_token")
+		}
+	}
+}
+
+// TestStartsPastALock finds the lock that a process left which was killed while
+// it wrote the signing keys: the next start writes nothing and need not wait
+// until the lock counts as stale.
+func TestStartsPastALock(t *testing.T) {
+	f := newOperatedFixture(t)
+	f.load()
+	token := f.token("alice")
+	f.stop()
+	storage := &certmagic.FileStorage{Path: filepath.Join(f.dir, "caddy")}
+	if err := storage.Lock(t.Context(), "wxgate/keys"); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = storage.Unlock(context.Background(), "wxgate/keys") }()
+	f.load()
+	f.wantCall(token, http.StatusOK, "")
+}

@@ -1,0 +1,198 @@
+package caddymodule
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+func init() {
+	caddy.RegisterModule(new(Verify))
+}
+
+// Verify answers another proxy that asks whether a request may pass: nginx's
+// auth_request, Traefik's ForwardAuth, Envoy's ext_authz over HTTP, Caddy's
+// forward_auth. It says 200 with the identity in the answer's headers, 200
+// without any for a request that may be anonymous, or 401 or 403.
+//
+// It decides as [Handler] does, by the same words. It sets the same placeholders.
+type Verify struct {
+	// The appids whose users may enter. Default: all that are configured.
+	Apps []string `json:"apps,omitempty"`
+
+	// Paths that need no token: exact, or prefixes that end in `/*`.
+	Public []string `json:"public,omitempty"`
+
+	// Paths where a token is optional. A bad one is still refused.
+	Optional []string `json:"optional,omitempty"`
+
+	// What an identity must have, and where. Default: nothing more than a token.
+	Require []Requirement `json:"require,omitempty"`
+
+	// Where clients put the token. Default: Authorization, scheme Bearer.
+	TokenFrom TokenSource `json:"token_from,omitzero"`
+
+	// The names of the identity headers. Default: WeChat Cloud Hosting's.
+	Headers HeaderNames `json:"headers,omitzero"`
+
+	// Where the path stands that the client asked for: `forwarded` (default) is
+	// X-Forwarded-Uri, as Caddy and Traefik send it, `original` is X-Original-URI,
+	// as nginx is told to, `request` the path of the asking request, as Envoy has
+	// it. The two headers are believed from `trusted_proxies` only.
+	PathFrom string `json:"path_from,omitempty"`
+
+	rules   *Handler  // the same words, compiled
+	pathIn  string    // the header; "" for the request itself
+	blinded sync.Once // logs the first request whose path is not known
+}
+
+const (
+	pathFromForwarded = "forwarded"
+	pathFromOriginal  = "original"
+	pathFromRequest   = "request"
+)
+
+// pathHeaders are the headers of each PathFrom, and of all that might be believed
+// in its place.
+var pathHeaders = map[string]string{
+	pathFromForwarded: "X-Forwarded-Uri",
+	pathFromOriginal:  "X-Original-Uri",
+	pathFromRequest:   "",
+}
+
+// CaddyModule returns the module's ID and constructor.
+func (*Verify) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.wxgate_verify", New: func() caddy.Module { return new(Verify) }}
+}
+
+// Provision checks the configuration and finds the app. It opens nothing.
+func (v *Verify) Provision(ctx caddy.Context) error {
+	if v.PathFrom == "" {
+		v.PathFrom = pathFromForwarded
+	}
+	var ok bool
+	if v.pathIn, ok = pathHeaders[v.PathFrom]; !ok {
+		return fmt.Errorf("path_from %q is not one of forwarded, original, request", v.PathFrom)
+	}
+	v.rules = &Handler{
+		Apps: v.Apps, Public: v.Public, Optional: v.Optional, Require: v.Require, TokenFrom: v.TokenFrom, Headers: v.Headers,
+		ForwardToken: true, // the request is the proxy's own: there is nothing to remove
+	}
+	return v.rules.Provision(ctx)
+}
+
+// ServeHTTP answers every request itself; next is never called.
+func (v *Verify) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
+	setPlaceholders(r, nil)
+	id, assertion, err := v.decide(r)
+	if err != nil {
+		return v.rules.refuse(w, r, deny(err))
+	}
+	header := w.Header()
+	header.Set("Cache-Control", "no-store")
+	outcome := outcomeAnonymous
+	if id != nil {
+		outcome = outcomeAdmitted
+		setPlaceholders(r, id)
+		v.rules.headers.set(header, id, assertion)
+	}
+	metrics.requests.WithLabelValues(outcome).Inc()
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// decide is what [Handler.ServeHTTP] does with a request of the client's own. The
+// identity is nil for one that may be anonymous.
+func (v *Verify) decide(r *http.Request) (*auth.Identity, string, error) {
+	h := v.rules
+	asked, err := v.asked(r)
+	if err != nil {
+		return nil, "", err
+	}
+	b := h.takeBearer(asked)
+	if !canonicalRequestPath(asked) && h.decidesOnPaths() {
+		return nil, "", badRequest("Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes.")
+	}
+	if h.anonymous(asked.URL.Path, b) {
+		return nil, "", nil
+	}
+	gate, err := h.app.acquire()
+	if err != nil {
+		return nil, "", err
+	}
+	defer gate.release()
+	id, err := h.authenticate(gate, b)
+	if err == nil {
+		err = h.meets(id, asked.URL.Path)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	assertion, err := h.assertion(gate, id)
+	return id, assertion, err
+}
+
+// asked is the request that the client made, as far as it matters: its URI and
+// the headers that the proxy passes on.
+//
+// A client can send X-Forwarded-Uri as well, and some proxies hand it on, so the
+// header counts only if it comes from a proxy that Caddy trusts. If the decision
+// needs the path, and it is not known, nobody enters: taking the path of the
+// asking request instead would leave "require phone on /pay/*" without effect.
+func (v *Verify) asked(r *http.Request) (*http.Request, error) {
+	asked := &http.Request{URL: r.URL, Header: r.Header}
+	if v.pathIn == "" {
+		return asked, nil
+	}
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	if values := r.Header[v.pathIn]; trusted && len(values) > 0 {
+		var err error
+		asked.URL, err = v.believe(r, values)
+		return asked, err
+	}
+	if !v.rules.decidesOnPaths() && v.rules.credentials.source.Kind != sourceQuery {
+		return asked, nil // the URI does not matter
+	}
+	v.blinded.Do(func() {
+		v.rules.logger.Error("wxgate_verify does not know what is asked for: its proxy must be in trusted_proxies and send " + v.pathIn)
+	})
+	return nil, denied("The gateway was not told which path is asked for.")
+}
+
+// believe reads the path from its header. Another such header beside it, that
+// says something else, was written by a client: it is not a matter of luck which
+// one counts.
+func (v *Verify) believe(r *http.Request, values []string) (*url.URL, error) {
+	for _, name := range pathHeaders {
+		if other := r.Header[name]; name != v.pathIn && len(other) > 0 && other[0] != values[0] {
+			return nil, badRequest("Two headers name different paths.")
+		}
+	}
+	u, err := url.ParseRequestURI(values[0])
+	if err != nil || len(values) != 1 || u.Host != "" || u.Scheme != "" || u.Path == "" {
+		return nil, badRequest("The path that is asked for cannot be read.")
+	}
+	return u, nil
+}
+
+// deny makes 403 of what is neither 401 nor the gateway's own failure: nginx knows
+// no other refusals, and makes 500 of them.
+func deny(err error) *problem {
+	p := *problemOf(err) // some are shared
+	if p.Status < http.StatusInternalServerError && p.Status != http.StatusUnauthorized {
+		p.Status = http.StatusForbidden
+	}
+	return &p
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Verify)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Verify)(nil)
+)

@@ -1,0 +1,209 @@
+package caddymodule_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// verifySite logs in on Addr and asks, by Caddy's own forward_auth, the site on
+// Plain whether a request may pass. WORDS stand in wxgate_verify's block.
+const verifySite = `
+{
+	admin off
+	persist_config off
+	storage file_system {{.Dir}}/caddy
+	servers {
+		trusted_proxies static TRUSTED
+	}
+	wxgate {
+		app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
+			api {{.API}}
+		}
+		store memory
+	}
+}
+http://{{.Addr}} {
+	handle /v1.0/pub/* {
+		wxgate
+	}
+	handle /direct/* {
+		reverse_proxy {{.Plain}}
+	}
+	handle {
+		@hop header_regexp Connection (?i)x-wx-
+		respond @hop 400
+		forward_auth {{.Plain}} {
+			uri /ask
+			copy_headers X-WX-OPENID X-WX-APPID X-WX-UNIONID X-WX-SOURCE X-WX-SESSION X-WX-PHONE
+		}
+		reverse_proxy {{.Upstream}}
+	}
+}
+http://{{.Plain}} {
+	wxgate_verify {
+		WORDS
+	}
+}
+`
+
+func newVerify(t *testing.T, trusted, words string) *fixture {
+	t.Helper()
+	return newFixture(t, strings.NewReplacer("TRUSTED", trusted, "WORDS", words).Replace(verifySite))
+}
+
+const (
+	loopback = "127.0.0.0/8"
+	nobody   = "192.0.2.0/24"
+)
+
+const verifyRules = `public /free /static/*
+		optional /maybe
+		require phone on /pay/*`
+
+// TestVerifyWithForwardAuth says what an upstream sees behind forward_auth.
+func TestVerifyWithForwardAuth(t *testing.T) {
+	f := newVerify(t, loopback, verifyRules)
+	login := f.login("alice")
+	bearer := "Bearer " + login.str(t, "access_token")
+	spoofs := []string{"X-WX-OPENID", "victim", "X-Wx-Unionid", "victim", "X-WX-PHONE", "victim", "X-Forwarded-Uri", "/free", "X-Forwarded-Method", "OPTIONS"}
+
+	f.do("GET", "/orders", "", append(spoofs, "Authorization", bearer)...).want(t, http.StatusOK, "")
+	r := f.upstream.last(t)
+	for name, want := range map[string]string{
+		"X-Wx-Openid": login.str(t, "openId"), "X-Wx-Appid": wechatsim.DefaultApp.ID, "X-Wx-Source": "wx_client", "X-Wx-Unionid": "", "X-Wx-Phone": "",
+	} {
+		if got := r.Header.Get(name); got != want || want != "" && len(r.Header[name]) != 1 {
+			t.Errorf("%s: %q, want %q once", name, r.Header[name], want)
+		}
+	}
+	// Caddy would drop what Connection names after forward_auth has set it.
+	f.do("GET", "/orders", "", "Authorization", bearer, "Connection", "close, X-Wx-Openid").want(t, http.StatusBadRequest, "")
+	for _, path := range []string{"/free", "/static/a.css", "/maybe"} {
+		f.do("GET", path, "", spoofs...).want(t, http.StatusOK, "")
+		for name := range f.upstream.last(t).Header {
+			if strings.HasPrefix(name, "X-Wx-") {
+				t.Errorf("%s: an anonymous request has %s", path, name)
+			}
+		}
+	}
+	for _, tc := range []struct {
+		path   string
+		header []string
+		status int
+		code   string
+	}{
+		{"/orders", nil, 401, "missing_token"},
+		{"/orders", spoofs, 401, "missing_token"},
+		{"/orders", []string{"Authorization", "Bearer x"}, 401, "invalid_token"},
+		{"/orders", []string{"Authorization", bearer, "Authorization", bearer}, 403, "invalid_request"},
+		{"/orders?access_token=x", []string{"Authorization", bearer}, 403, "invalid_request"},
+		{"/maybe", []string{"Authorization", "Bearer x"}, 401, "invalid_token"},
+		{"/pay/1", []string{"Authorization", bearer}, 403, "forbidden"},
+		{"/free/../orders", nil, 403, "invalid_request"},
+		{"/static/%2e%2e/orders", nil, 403, "invalid_request"},
+		{"/static/..;/orders", nil, 403, "invalid_request"},
+		{"/freedom", nil, 401, "missing_token"},
+		{"/orders?/free", nil, 401, "missing_token"},
+	} {
+		f.do("GET", tc.path, "", tc.header...).want(t, tc.status, tc.code)
+	}
+	if n := f.upstream.count(); n != 0 {
+		t.Errorf("%d refused requests reached the upstream", n)
+	}
+	f.do("POST", pub+"/logout", "", "Authorization", bearer).want(t, http.StatusNoContent, "")
+	f.do("GET", "/orders", "", "Authorization", bearer).want(t, http.StatusUnauthorized, "session_revoked")
+}
+
+// ask sends a request to wxgate_verify itself, byte for byte.
+func (f *fixture) ask(target string, header ...string) answer {
+	f.t.Helper()
+	conn, err := net.Dial("tcp", f.plain)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer conn.Close()
+	request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", target, f.plain)
+	for i := 0; i < len(header); i += 2 {
+		request += header[i] + ": " + header[i+1] + "\r\n"
+	}
+	if _, err := io.WriteString(conn, request+"\r\n"); err != nil {
+		f.t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return answer{response.StatusCode, response.Header, string(body)}
+}
+
+// TestVerifyPath: which header names the path, and when it is believed.
+func TestVerifyPath(t *testing.T) {
+	for _, tc := range []struct {
+		name, trusted, words string
+		target               string
+		header               []string
+		status               int
+		code                 string
+	}{
+		{"Traefik", loopback, verifyRules, "/ask", []string{"X-Forwarded-Uri", "/free"}, 200, ""},
+		{"Traefik, query", loopback, verifyRules, "/ask", []string{"X-Forwarded-Uri", "/free?x=1"}, 200, ""},
+		{"own path", loopback, verifyRules, "/free", []string{"X-Forwarded-Uri", "/orders"}, 401, "missing_token"},
+		{"no header", loopback, verifyRules, "/free", nil, 403, "forbidden"},
+		{"another header alone", loopback, verifyRules, "/free", []string{"X-Original-URI", "/free"}, 403, "forbidden"},
+		{"not trusted", nobody, verifyRules, "/free", []string{"X-Forwarded-Uri", "/free"}, 403, "forbidden"},
+		{"twice", loopback, verifyRules, "/ask", []string{"X-Forwarded-Uri", "/free", "X-Forwarded-Uri", "/free"}, 403, "invalid_request"},
+		{"two stories", loopback, verifyRules, "/ask", []string{"X-Forwarded-Uri", "/free", "X-Original-URI", "/orders"}, 403, "invalid_request"},
+		{"a URL", loopback, verifyRules, "/ask", []string{"X-Forwarded-Uri", "http://evil/free"}, 403, "invalid_request"},
+		{"two slashes", loopback, verifyRules, "/ask", []string{"X-Forwarded-Uri", "//evil/free"}, 403, "invalid_request"},
+		{"relative", loopback, verifyRules, "/ask", []string{"X-Forwarded-Uri", "free"}, 403, "invalid_request"},
+		{"empty", loopback, verifyRules, "/ask", []string{"X-Forwarded-Uri", ""}, 403, "invalid_request"},
+		{"dots", loopback, verifyRules, "/ask", []string{"X-Forwarded-Uri", "/free/../orders"}, 403, "invalid_request"},
+		{"fragment", loopback, verifyRules, "/ask", []string{"X-Forwarded-Uri", "/orders#/free"}, 403, "invalid_request"},
+		{"nginx", loopback, verifyRules + "\npath_from original", "/ask", []string{"X-Original-URI", "/free"}, 200, ""},
+		{"nginx, a client's header", loopback, verifyRules + "\npath_from original", "/ask", []string{"X-Original-URI", "/orders", "X-Forwarded-Uri", "/free"}, 403, "invalid_request"},
+		{"nginx, a client's header alone", loopback, verifyRules + "\npath_from original", "/ask", []string{"X-Forwarded-Uri", "/free"}, 403, "forbidden"},
+		{"Envoy", nobody, verifyRules + "\npath_from request", "/free", nil, 200, ""},
+		{"Envoy, a client's header", loopback, verifyRules + "\npath_from request", "/orders", []string{"X-Forwarded-Uri", "/free", "X-Original-URI", "/free"}, 401, "missing_token"},
+		{"no rules", nobody, "", "/ask", []string{"X-Forwarded-Uri", "/free"}, 401, "missing_token"},
+		{"a token in a query that is not known", nobody, "token_from query t", "/ask?t=x", nil, 403, "forbidden"},
+		{"a token in the query", loopback, "token_from query t", "/ask", []string{"X-Forwarded-Uri", "/x?t=x"}, 401, "invalid_token"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := newVerify(t, tc.trusted, tc.words)
+			f.ask(tc.target, tc.header...).want(t, tc.status, tc.code)
+		})
+	}
+}
+
+// TestVerifyAnswers: what a proxy that asks without any path rule gets.
+func TestVerifyAnswers(t *testing.T) {
+	f := newVerify(t, nobody, "headers {\nphone X-WX-PHONE\n}")
+	login := f.login("alice")
+	a := f.ask("/ask", "Authorization", "Bearer "+login.str(t, "access_token"), "X-WX-OPENID", "victim", "X-WX-PHONE", "victim")
+	a.want(t, http.StatusOK, "")
+	if got := a.header["X-Wx-Openid"]; len(got) != 1 || got[0] != login.str(t, "openId") {
+		t.Errorf("X-WX-OPENID %q", got)
+	}
+	if a.header.Get("X-Wx-Phone") != "" || a.header.Get("Cache-Control") != "no-store" || a.body != "" {
+		t.Errorf("headers %v, body %q", a.header, a.body)
+	}
+	refused := f.ask("/ask", "X-WX-OPENID", "victim")
+	refused.want(t, http.StatusUnauthorized, "missing_token")
+	for name := range refused.header {
+		if strings.HasPrefix(name, "X-Wx-") {
+			t.Errorf("a refusal has %s", name)
+		}
+	}
+}

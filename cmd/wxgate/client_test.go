@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// answer is a response, read to its end.
+type answer struct {
+	status int
+	body   string
+}
+
+// member is a string member of a JSON body, "" when there is none.
+func (a answer) member(name string) string {
+	var v map[string]any
+	if json.Unmarshal([]byte(a.body), &v) != nil {
+		return ""
+	}
+	s, _ := v[name].(string)
+	return s
+}
+
+// client keeps no connection: gateways come and go under one address.
+var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 20 * time.Second}
+
+func testContext() context.Context { return context.Background() }
+
+// ask sends a request; header lines are "name: value".
+func ask(method, url, body string, header ...string) (answer, error) {
+	r, err := http.NewRequestWithContext(testContext(), method, url, strings.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	for _, line := range header {
+		name, value, _ := strings.Cut(line, ": ")
+		r.Header.Add(name, value)
+	}
+	response, err := client.Do(r)
+	if err != nil {
+		return answer{}, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	return answer{response.StatusCode, string(text)}, err
+}

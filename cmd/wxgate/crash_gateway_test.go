@@ -1,0 +1,327 @@
+package main_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"testing"
+	"text/template"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// gateway is a real wxgate process, started again and again on the same files.
+type gateway struct {
+	t        *testing.T
+	binary   string
+	dir      string // all it writes, and its configuration
+	addr     string
+	api      string // the simulator's
+	upstream string
+	settings string // lines of the token block
+
+	process *exec.Cmd
+	exited  chan error // what Wait said, once
+	output  *os.File   // of all the processes, one after the other
+}
+
+const gatewaySite = `
+{
+	admin unix/{{.Dir}}/admin.sock
+	persist_config off
+	storage file_system {{.Dir}}/caddy
+	wxgate {
+		app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
+			api {{.API}}
+		}
+		store bolt {{.Dir}}/wxgate.db
+		token {
+			{{.Settings}}
+		}
+	}
+}
+http://{{.Addr}} {
+	wxgate
+	reverse_proxy {{.Upstream}}
+}
+`
+
+const (
+	// readyWithin is how long a start may take. A process that was killed while it
+	// wrote the signing keys leaves a lock behind, which the next one believes for
+	// ten seconds; the rest is for a busy machine.
+	readyWithin = 60 * time.Second
+	// answerWithin is how long the gateway may take over one request.
+	answerWithin = 30 * time.Second
+	pollEvery    = 20 * time.Millisecond
+)
+
+// buildGateway builds the command, with the race detector if the test has it.
+func buildGateway(t *testing.T) (binary string) {
+	t.Helper()
+	binary = filepath.Join(t.TempDir(), "wxgate")
+	args := []string{"build", "-o", binary}
+	if raced() {
+		args = append(args, "-race")
+	}
+	build := exec.CommandContext(t.Context(), "go", append(args, ".")...)
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("building wxgate: %v\n%s", err, out)
+	}
+	return binary
+}
+
+// newGateway is a gateway with empty files, not started.
+func newGateway(t *testing.T, binary, api, upstream string) *gateway {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "wx") //nolint:usetesting // a socket's path has 100 bytes at most
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	g := &gateway{t: t, binary: binary, dir: dir, addr: freeAddr(t), api: api, upstream: upstream, settings: "alg EdDSA"}
+	if g.output, err = os.Create(filepath.Join(g.dir, "output")); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		g.kill()
+		_ = g.output.Close()
+	})
+	return g
+}
+
+// raced reports whether this test was built with the race detector.
+func raced() bool {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return false
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "-race" {
+			return setting.Value == "true"
+		}
+	}
+	return false
+}
+
+// freeAddr lies below the ports of outgoing connections, so that none of those
+// takes it while the gateway is down.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	const first, count, tries = 20000, 12000, 100
+	for range tries {
+		addr := fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(count))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			_ = l.Close()
+			return addr
+		}
+	}
+	t.Fatal("no free port")
+	return ""
+}
+
+func (g *gateway) caddyfile() []byte {
+	var b bytes.Buffer
+	vars := map[string]string{"Dir": g.dir, "API": g.api, "Addr": g.addr, "Upstream": g.upstream, "Settings": g.settings}
+	if err := template.Must(template.New("").Parse(gatewaySite)).Execute(&b, vars); err != nil {
+		g.t.Error(err)
+	}
+	return b.Bytes()
+}
+
+// configure writes the file that the next start reads.
+func (g *gateway) configure() []byte {
+	config := g.caddyfile()
+	if err := os.WriteFile(filepath.Join(g.dir, "Caddyfile"), config, 0o600); err != nil {
+		g.t.Error(err)
+	}
+	return config
+}
+
+func (g *gateway) command(args ...string) *exec.Cmd {
+	c := exec.Command(g.binary, args...)
+	c.Dir = g.dir
+	c.Env = append(os.Environ(),
+		"WXGATE_TEST_SECRET="+wechatsim.DefaultApp.Secret,
+		"HOME="+g.dir, "XDG_DATA_HOME="+g.dir, "XDG_CONFIG_HOME="+g.dir,
+		"GORACE=halt_on_error=1 exitcode=66")
+	return c
+}
+
+// launch starts the process and does not wait for it.
+func (g *gateway) launch() {
+	g.t.Helper()
+	g.configure()
+	g.process = g.command("run", "--config", "Caddyfile")
+	g.process.Stdout, g.process.Stderr = g.output, g.output
+	if err := g.process.Start(); err != nil {
+		g.t.Fatal(err)
+	}
+	g.exited = make(chan error, 1)
+	go func(process *exec.Cmd, exited chan<- error) { exited <- process.Wait() }(g.process, g.exited)
+}
+
+// start launches the process and waits until it is ready, which means that the
+// files of the one before it opened.
+func (g *gateway) start() (took time.Duration) {
+	g.t.Helper()
+	began := time.Now()
+	g.launch()
+	for time.Since(began) < readyWithin {
+		if r := g.send(http.MethodGet, "/v1.0/pub/ready", "", ""); r.status == http.StatusOK {
+			return time.Since(began)
+		}
+		select {
+		case err := <-g.exited:
+			g.process = nil
+			g.t.Fatalf("the gateway did not start: %v\n%s", err, g.tail())
+		case <-time.After(pollEvery):
+		}
+	}
+	g.t.Fatalf("the gateway was not ready within %v\n%s", readyWithin, g.tail())
+	return 0
+}
+
+// kill is kill -9. A process that had ended by itself is a failure.
+func (g *gateway) kill() {
+	if g.process == nil {
+		return
+	}
+	select {
+	case err := <-g.exited:
+		g.t.Errorf("the gateway ended by itself: %v\n%s", err, g.tail())
+	default:
+		_ = g.process.Process.Kill()
+		if err := <-g.exited; err == nil {
+			g.t.Errorf("the gateway ended in peace before it was killed\n%s", g.tail())
+		}
+	}
+	g.process = nil
+}
+
+// stop ends the process as an operator does.
+func (g *gateway) stop() {
+	g.t.Helper()
+	if err := g.process.Process.Signal(syscall.SIGTERM); err != nil {
+		g.t.Error(err)
+	}
+	select {
+	case err := <-g.exited:
+		if err != nil {
+			g.t.Errorf("stopping: %v\n%s", err, g.tail())
+		}
+		g.process = nil
+	case <-time.After(answerWithin):
+		g.t.Errorf("the gateway did not stop\n%s", g.tail())
+	}
+}
+
+// checkStore has `wxgate store check` read the file that was left.
+func (g *gateway) checkStore() {
+	g.t.Helper()
+	if out, err := g.command("store", "check", filepath.Join(g.dir, "wxgate.db")).CombinedOutput(); err != nil {
+		g.t.Errorf("store check: %v\n%s", err, out)
+	}
+}
+
+// tail is the end of what the processes wrote.
+func (g *gateway) tail() string {
+	const most = 4 << 10
+	text, err := os.ReadFile(g.output.Name())
+	if err != nil {
+		return err.Error()
+	}
+	return string(text[max(0, len(text)-most):])
+}
+
+// complaints are lines that no process may have written, whatever happened to it.
+func (g *gateway) complaints() []string {
+	text, err := os.ReadFile(g.output.Name())
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var found []string
+	for line := range strings.Lines(string(text)) {
+		if strings.Contains(line, "DATA RACE") || strings.HasPrefix(line, "panic:") || strings.Contains(line, `"level":"error"`) {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+// reply is an answer, or why there was none.
+type reply struct {
+	status int
+	body   string
+	err    error
+	sent   time.Time // before the first byte
+	came   time.Time
+}
+
+// answered is false when nobody can tell whether the request was carried out.
+func (r reply) answered() bool { return r.err == nil }
+
+// unsent is true when the request certainly was not.
+func (r reply) unsent() bool { return errors.Is(r.err, syscall.ECONNREFUSED) }
+
+var (
+	clients   = &http.Client{Timeout: answerWithin, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	errNoTime = errors.New("no answer in time, and no closed connection either")
+)
+
+// send asks the gateway, through its public address.
+func (g *gateway) send(method, path, body, token string) reply {
+	r, err := http.NewRequest(method, "http://"+g.addr+path, strings.NewReader(body))
+	if err != nil {
+		return reply{err: err}
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	return exchange(clients, r)
+}
+
+// operate asks the admin API, on its socket.
+func (g *gateway) operate(method, path, contentType string, body []byte) reply {
+	socket := filepath.Join(g.dir, "admin.sock")
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}
+	r, err := http.NewRequest(method, "http://wxgate"+path, bytes.NewReader(body))
+	if err != nil {
+		return reply{err: err}
+	}
+	r.Header.Set("Content-Type", contentType)
+	// The admin API wants to be asked under the name of its socket, or none.
+	r.Host = ""
+	r.URL.Host = "127.0.0.1"
+	return exchange(&http.Client{Timeout: answerWithin, Transport: transport}, r)
+}
+
+func exchange(client *http.Client, r *http.Request) reply {
+	out := reply{sent: time.Now()}
+	response, err := client.Do(r)
+	if err == nil {
+		var text []byte
+		text, err = io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		out.status, out.body = response.StatusCode, string(text)
+	}
+	out.came, out.err = time.Now(), err
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
+		out.err = fmt.Errorf("%w: %w", errNoTime, err)
+	}
+	return out
+}

@@ -1,0 +1,191 @@
+package main_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// Run the long ones from the module's root:
+//
+//	go test -race -v -timeout 1h -run TestProcess/crash ./cmd/wxgate -wxgate.crashes=200
+//	go test -race -v -timeout 1h -run TestProcess/soak  ./cmd/wxgate -wxgate.soak=10m
+var (
+	crashes = flag.Int("wxgate.crashes", 15, "how often TestProcess/crash kills the gateway at work")
+	soak    = flag.Duration("wxgate.soak", 8*time.Second, "how long TestProcess/soak runs")
+)
+
+// users of one run. Each does one or two things at a time.
+const users = 8
+
+// world is a gateway process, WeChat, a business service, users and an operator.
+type world struct {
+	t       *testing.T
+	gateway *gateway
+	sim     *wechatsim.Server
+	keys    *keyring
+	users   []*user
+	op      *operator
+
+	mu      sync.Mutex
+	figures map[string]int
+	slowest time.Duration // start
+}
+
+func newWorld(t *testing.T, binary string, reloads bool) *world {
+	t.Helper()
+	sim, err := wechatsim.Start(context.Background(), wechatsim.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sim.Close() })
+	business := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, strings.Join(r.Header.Values("X-WX-OPENID"), ","))
+	}))
+	t.Cleanup(business.Close)
+	w := &world{t: t, sim: sim, keys: &keyring{keys: make(map[string]keyState)}, figures: make(map[string]int)}
+	w.gateway = newGateway(t, binary, sim.URL, strings.TrimPrefix(business.URL, "http://"))
+	w.op = &operator{w: w, reloads: reloads}
+	for i := range users {
+		w.users = append(w.users, newUser(w, fmt.Sprintf("user%d", i)))
+	}
+	return w
+}
+
+func (w *world) count(figure string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.figures[figure]++
+}
+
+// answered counts a request that was not, and fails the test for one that was
+// left hanging: a gateway answers, or it closes the connection.
+func (w *world) answered(r reply) bool {
+	if r.answered() {
+		return true
+	}
+	if !r.unsent() {
+		w.count("unanswered")
+	}
+	if errors.Is(r.err, errNoTime) {
+		w.wrong("waiting", r.err)
+	}
+	return false
+}
+
+// wrong is an answer that contradicts one that was given.
+func (w *world) wrong(what string, err error) {
+	w.count("wrong answers")
+	w.t.Errorf("%s: %v", what, err)
+}
+
+// start brings the gateway up on the files that it finds, and asks about every
+// answer that it ever gave.
+func (w *world) start() {
+	if rand.IntN(4) == 0 { // dies on the way up
+		w.gateway.launch()
+		<-time.After(rand.N(time.Second))
+		w.gateway.kill()
+		w.count("kills")
+	}
+	w.slowest = max(w.slowest, w.gateway.start())
+	if w.op.reloads {
+		w.keys.reconfigured() // a reload that was cut off comes into force now
+	}
+	var group sync.WaitGroup
+	group.Go(w.op.audit)
+	for _, u := range w.users {
+		group.Go(u.audit)
+	}
+	group.Wait()
+}
+
+// storm has everybody do this and that, and kills the gateway in the middle.
+func (w *world) storm(lasting time.Duration) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	var group sync.WaitGroup
+	group.Go(func() { w.op.run(ctx) })
+	for _, u := range w.users {
+		group.Go(func() { u.run(ctx) })
+	}
+	<-time.After(lasting)
+	w.gateway.kill()
+	w.count("kills")
+	cancel()
+	group.Wait()
+}
+
+// finish asks everything a last time, stops the gateway in peace and looks at
+// the file and at what the processes wrote.
+func (w *world) finish() {
+	w.start()
+	w.gateway.stop()
+	w.gateway.checkStore()
+	for _, line := range w.gateway.complaints() {
+		w.wrong("a process wrote", errors.New(line))
+	}
+	for _, figure := range []string{"logins", "refreshes", "logouts", "calls", "kills"} {
+		if w.figures[figure] == 0 {
+			w.t.Errorf("no %s: the test tested less than it says", figure)
+		}
+	}
+	for _, figure := range slices.Sorted(maps.Keys(w.figures)) {
+		w.t.Logf("%8d %s", w.figures[figure], figure)
+	}
+	w.t.Logf("%8d wrong answers; slowest start %v", w.figures["wrong answers"], w.slowest.Round(time.Millisecond))
+}
+
+// TestProcess runs the real command.
+func TestProcess(t *testing.T) {
+	binary := buildGateway(t)
+	t.Run("crash", func(t *testing.T) { testCrash(newWorld(t, binary, false)) })
+	t.Run("soak", func(t *testing.T) { testSoak(newWorld(t, binary, true)) })
+}
+
+// testCrash kills a real gateway at random moments of logins, refreshes, logouts
+// and key rotations, starts it again on the same files, and asks about every
+// answer that it gave: what was answered holds, what was not answered happened
+// or did not, and the files open.
+func testCrash(w *world) {
+	for i := range *crashes {
+		w.start()
+		w.storm(20*time.Millisecond + rand.N(700*time.Millisecond))
+		if i%5 == 4 {
+			w.gateway.checkStore()
+		}
+		if w.t.Failed() {
+			break // the figures tell where
+		}
+	}
+	w.finish()
+}
+
+// testSoak is the same with reloads that change the algorithm, the issuer and
+// the audience in the middle of it, for as long as the flag says.
+//
+// Go's server closes a connection on which a request crosses with a reload,
+// before it reads it: that request was not answered, and nothing is lost.
+func testSoak(w *world) {
+	for end := time.Now().Add(*soak); time.Now().Before(end); {
+		w.start()
+		w.storm(time.Second + rand.N(min(*soak/4, 10*time.Second)))
+	}
+	w.finish()
+	if w.figures["reloads"] == 0 {
+		w.t.Error("no reloads")
+	}
+}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// TestMain lets this test binary be wxgate: scripts, and exec.Command("wxgate"),
+// run it as a process of its own.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"wxgate": main})
+}
+
+// TestScripts runs the stories of testdata/script. Beside testscript's commands
+// they have
+//
+//	ready                          waits until the gateway at $URL serves
+//	login <user>                   logs in; sets $ACCESS, $REFRESH and $HANDLE
+//	refresh                        spends $REFRESH; sets $ACCESS and $REFRESH
+//	http <status> <method> <path> [<body>] [<name: value>...]
+//	                               asks the gateway; the body goes to stdout
+//	files <folder>                 what lies in it, to stdout
+//
+// $MANAGEMENT is the simulator's other side, Caddyfile.example is there too.
+func TestScripts(t *testing.T) {
+	example, err := os.ReadFile(filepath.Join("..", "..", "Caddyfile.example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(env *testscript.Env) error {
+			if err := os.WriteFile(filepath.Join(env.WorkDir, "Caddyfile.example"), example, 0o600); err != nil {
+				return err
+			}
+			s, err := newSurroundings(env.WorkDir)
+			if err != nil {
+				return err
+			}
+			env.Defer(s.close)
+			env.Vars = append(env.Vars, s.env...)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"ready":   scriptReady,
+			"login":   scriptLogin,
+			"refresh": scriptRefresh,
+			"http":    scriptHTTP,
+			"files":   scriptFiles,
+		},
+	})
+}
+
+// surroundings are what a gateway needs around it: the simulator, an upstream,
+// and an environment that keeps it in one folder.
+type surroundings struct {
+	sim      *wechatsim.Server
+	upstream *httptest.Server
+	url      string
+	env      []string
+}
+
+func newSurroundings(dir string) (*surroundings, error) {
+	sim, err := wechatsim.Start(testContext(), wechatsim.Config{})
+	if err != nil {
+		return nil, err
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprintf(w, "openid=%s", r.Header.Get("X-Wx-Openid"))
+	}))
+	s := &surroundings{sim: sim, upstream: upstream, url: "http://127.0.0.1:" + strconv.Itoa(port)}
+	s.env = []string{
+		"WX_APPID=" + wechatsim.DefaultApp.ID,
+		"WX_SECRET=" + wechatsim.DefaultApp.Secret,
+		"WX_API=" + sim.URL,
+		"MANAGEMENT=" + sim.ManagementURL,
+		"UPSTREAM=" + strings.TrimPrefix(upstream.URL, "http://"),
+		"PORT=" + strconv.Itoa(port),
+		"URL=" + s.url,
+		"WXGATE_ADMIN=" + filepath.Join(dir, "admin.sock"),
+		"HOME=" + dir,
+		"XDG_DATA_HOME=" + filepath.Join(dir, "data"),
+		"XDG_CONFIG_HOME=" + filepath.Join(dir, "config"),
+	}
+	return s, nil
+}
+
+func (s *surroundings) close() {
+	s.upstream.Close()
+	_ = s.sim.Close() // an answer that hung is the script's failure, not this one's
+}
+
+// freePort is a port that nobody listens on, below those that the system gives
+// to outgoing connections, one of which might otherwise take it first.
+func freePort() (int, error) {
+	const first, count, tries = 20000, 12000, 100
+	for range tries {
+		port := first + rand.IntN(count)
+		if l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
+			return port, l.Close()
+		}
+	}
+	return 0, errors.New("no free port")
+}
+
+func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: ready")
+	}
+	ts.Check(waitReady(ts.Getenv("URL")))
+}
+
+// waitReady polls until the gateway says that it serves.
+func waitReady(gateway string) error {
+	const interval = 20 * time.Millisecond
+	poll := time.NewTicker(interval)
+	defer poll.Stop()
+	var last string
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); <-poll.C {
+		a, err := ask(http.MethodGet, gateway+"/v1.0/pub/ready", "")
+		if err == nil && a.status == http.StatusOK {
+			return nil
+		}
+		last = fmt.Sprintf("status %d, error %v", a.status, err)
+	}
+	return fmt.Errorf("the gateway at %s is not ready: %s", gateway, last)
+}
+
+func scriptLogin(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: login <user>")
+	}
+	code, err := ask(http.MethodGet, ts.Getenv("MANAGEMENT")+"/code?user="+args[0], "")
+	ts.Check(err)
+	a, err := ask(http.MethodPost, ts.Getenv("URL")+"/v1.0/pub/openId", fmt.Sprintf(`{"code":%q}`, code.body))
+	ts.Check(err)
+	if a.status != http.StatusOK {
+		ts.Fatalf("login of %s: %d %s", args[0], a.status, a.body)
+	}
+	keepTokens(ts, a)
+}
+
+func scriptRefresh(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 0 {
+		ts.Fatalf("usage: refresh")
+	}
+	a, err := ask(http.MethodPost, ts.Getenv("URL")+"/v1.0/pub/refresh", fmt.Sprintf(`{"refresh_token":%q}`, ts.Getenv("REFRESH")))
+	ts.Check(err)
+	if a.status != http.StatusOK {
+		ts.Fatalf("refresh: %d %s", a.status, a.body)
+	}
+	keepTokens(ts, a)
+}
+
+func keepTokens(ts *testscript.TestScript, a answer) {
+	for member, variable := range map[string]string{"access_token": "ACCESS", "refresh_token": "REFRESH", "session_key": "HANDLE"} {
+		if value := a.member(member); value != "" {
+			ts.Setenv(variable, value)
+		}
+	}
+}
+
+func scriptHTTP(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: http <status> <method> <path> [<body>] [<name: value>...]")
+	}
+	var body string
+	var header []string
+	if len(args) > 3 {
+		body, header = args[3], args[4:]
+	}
+	a, err := ask(args[1], ts.Getenv("URL")+args[2], body, header...)
+	ts.Check(err)
+	_, _ = fmt.Fprintln(ts.Stdout(), a.body)
+	if strconv.Itoa(a.status) != args[0] {
+		ts.Fatalf("status %d, want %s: %s", a.status, args[0], a.body)
+	}
+}
+
+func scriptFiles(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: files <folder>")
+	}
+	root := ts.MkAbs(args[0])
+	_, _ = fmt.Fprintln(ts.Stdout()) // so that an empty folder has an output too
+	ts.Check(filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			name, _ := filepath.Rel(root, path)
+			_, _ = fmt.Fprintln(ts.Stdout(), filepath.ToSlash(name))
+		}
+		return err
+	}))
+}

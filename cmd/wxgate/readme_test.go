@@ -1,0 +1,199 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// moduleRoot is where a reader of README.md stands.
+const moduleRoot = "../.."
+
+// reader runs the commands of README.md, in their order.
+type reader struct {
+	tmp    string   // where the binary goes, so that nothing is left in the tree
+	binary string   // what stands for ./wxgate
+	env    []string // what the reader exported
+}
+
+// readmeCommands are the commands that README.md may hold. A command that is not
+// here fails the test: nobody would know whether it works.
+var readmeCommands = map[string]func(*reader, *testing.T, string){
+	"go run ./cmd/wxgate dev":          (*reader).dev,
+	"go test -race -timeout 15m ./...": (*reader).allTests,
+	"export WX_APPID=wx0000000000000001 WX_SECRET=00000000000000000000000000000001": (*reader).export,
+	"go build -o wxgate ./cmd/wxgate":                                               (*reader).build,
+	"./wxgate validate --config Caddyfile.example":                                  (*reader).validate,
+	"./wxgate run --config Caddyfile.example":                                       (*reader).run,
+	"xcaddy build --with github.com/wxgate/wxgate/caddymodule":                      (*reader).xcaddy,
+}
+
+// TestReadmeCommands runs every command of README.md as it stands there.
+func TestReadmeCommands(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(moduleRoot, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmp := shortDir(t)
+	r := &reader{tmp: tmp, binary: filepath.Join(tmp, "wxgate")}
+	seen := map[string]bool{}
+	for _, block := range fencedBlocks(string(text), "sh") {
+		for line := range strings.Lines(block.text) {
+			command := strings.TrimSpace(line)
+			seen[command] = true
+			run, ok := readmeCommands[command]
+			if !ok {
+				t.Errorf("README.md:%d has a command that no test runs: %s", block.line, command)
+				continue
+			}
+			t.Run(command, func(t *testing.T) { run(r, t, command) })
+		}
+	}
+	for command := range readmeCommands {
+		if !seen[command] {
+			t.Errorf("README.md has no longer: %s", command)
+		}
+	}
+}
+
+// shell runs a command line at the module's root and returns what it said.
+func (r *reader) shell(t *testing.T, line string) string {
+	t.Helper()
+	cmd := exec.Command("bash", "-c", line)
+	cmd.Dir = moduleRoot
+	cmd.Env = append(os.Environ(), r.env...)
+	said, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", line, err, said)
+	}
+	return string(said)
+}
+
+func (r *reader) dev(t *testing.T, line string) {
+	walkDev(t, moduleRoot, "bash", "-c", "exec "+line)
+}
+
+// allTests does not run all tests from within one of them. It asserts that CI
+// runs that very command; CI adds how it counts and prints.
+func (r *reader) allTests(t *testing.T, line string) {
+	ci, err := os.ReadFile(filepath.Join(moduleRoot, ".ci", "run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	added := regexp.MustCompile(` -count=1| -json| 2>&1.*`)
+	for _, run := range lines(string(ci), "go test ") {
+		if added.ReplaceAllString(run, "") == line {
+			return
+		}
+	}
+	t.Errorf(".ci/run has no line %q", line)
+}
+
+func (r *reader) export(t *testing.T, line string) {
+	r.env = append(r.env, strings.Fields(line)[1:]...)
+	for _, want := range []string{"WX_APPID=" + wechatsim.DefaultApp.ID, "WX_SECRET=" + wechatsim.DefaultApp.Secret} {
+		if !strings.Contains(line, want) {
+			t.Errorf("the simulator's is %s", want)
+		}
+	}
+}
+
+func (r *reader) build(t *testing.T, line string) {
+	r.shell(t, strings.Replace(line, "-o wxgate", "-o "+r.binary, 1))
+}
+
+func (r *reader) validate(t *testing.T, line string) {
+	if said := r.shell(t, strings.Replace(line, "./wxgate", r.binary, 1)); !strings.Contains(said, "Valid configuration") {
+		t.Errorf("it said %s", said)
+	}
+}
+
+// run has the ports and folders of the machine replaced, and nothing else.
+func (r *reader) run(t *testing.T, line string) {
+	s, err := newSurroundings(r.tmp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.close)
+	p := startProcess(t, moduleRoot, append(withoutApp(s.env), r.env...), "bash", "-c", "exec "+strings.Replace(line, "./wxgate", r.binary, 1))
+	if err := waitReady(s.url); err != nil {
+		t.Fatal(err)
+	}
+	login, err := s.login("alice")
+	if err != nil || login.status != http.StatusOK {
+		t.Fatalf("login: %d %s %v", login.status, login.body, err)
+	}
+	orders, err := ask(http.MethodGet, s.url+"/orders", "", "Authorization: Bearer "+login.member("access_token"))
+	if err != nil || orders.body != "openid="+login.member("openId") {
+		t.Errorf("the upstream answered %d %q %v", orders.status, orders.body, err)
+	}
+	p.interrupt()
+}
+
+// withoutApp leaves the appid and the secret to what the reader exported.
+func withoutApp(env []string) []string {
+	var rest []string
+	for _, v := range env {
+		if !strings.HasPrefix(v, "WX_APPID=") && !strings.HasPrefix(v, "WX_SECRET=") {
+			rest = append(rest, v)
+		}
+	}
+	return rest
+}
+
+// xcaddyMain is what xcaddy generates for one --with.
+const xcaddyMain = `package main
+
+import (
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+	_ "PLUGIN"
+)
+
+func main() {
+	caddycmd.Main()
+}
+`
+
+// xcaddy does what xcaddy does, without the network: it builds a module of its
+// own that imports the plugin, here from this tree. That it is another module
+// matters: it cannot reach what is internal.
+func (r *reader) xcaddy(t *testing.T, line string) {
+	plugin := line[strings.LastIndex(line, " ")+1:]
+	module, _, _ := strings.Cut(plugin, "/caddymodule")
+	dir := t.TempDir()
+	root, err := filepath.Abs(moduleRoot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gomod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gosum, err := os.ReadFile(filepath.Join(root, "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(string(gomod), "module "+module, "module caddy", 1) +
+		"\nrequire " + module + " v0.0.0-00010101000000-000000000000\nreplace " + module + " => " + root + "\n"
+	for name, content := range map[string]string{"go.mod": text, "go.sum": string(gosum), "main.go": strings.Replace(xcaddyMain, "PLUGIN", plugin, 1)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	caddy := filepath.Join(dir, "caddy")
+	r.shell(t, "cd "+dir+" && GOFLAGS=-mod=mod GOPROXY=off go build -o "+caddy)
+	modules := r.shell(t, caddy+" list-modules")
+	for _, want := range []string{"\nwxgate\n", "\nhttp.handlers.wxgate\n", "\nhttp.handlers.reverse_proxy\n"} {
+		if !strings.Contains("\n"+modules, want) {
+			t.Errorf("no module %q in:\n%s", strings.TrimSpace(want), modules)
+		}
+	}
+}

@@ -1,0 +1,35 @@
+package session_test
+
+import (
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// BenchmarkCreate is a login's write, alone and a hundred at once: the fsync is
+// shared.
+func BenchmarkCreate(b *testing.B) {
+	for name, parallel := range map[string]int{"alone": 0, "100 at once": 50} {
+		b.Run(name, func(b *testing.B) {
+			c := newClock()
+			store := openBolt(b, c)
+			create := func() {
+				s := sessionOf(auth.User{App: "wx1", OpenID: auth.OpenID(auth.NewSessionID(c.Now()))}, c)
+				must(b, store.Create(b.Context(), s, auth.SessionKey{Key: "k1"}))
+			}
+			b.ResetTimer()
+			if parallel == 0 {
+				for b.Loop() {
+					create()
+				}
+				return
+			}
+			b.SetParallelism(parallel) // times GOMAXPROCS
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					create()
+				}
+			})
+		})
+	}
+}

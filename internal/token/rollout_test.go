@@ -1,0 +1,90 @@
+package token_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/token"
+)
+
+// TestToAndFro: an operator who changes his mind every minute fills no ring and
+// logs nobody out.
+func TestToAndFro(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	first := g.mustIssue(t, g.user(time.Hour))
+	for i := range 50 {
+		g.reconfigure(t, func(c *token.RingConfig) {
+			c.Alg = []token.Alg{token.EdDSA, token.ES256}[i%2]
+			c.Issuer = []string{"wxgate", "other", "third"}[i%3]
+		})
+		g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
+		g.mustVerify(t, first)
+		g.clock.add(time.Minute)
+	}
+	if k := g.ring.Keys(); len(k) != 2 {
+		t.Errorf("%d keys", len(k))
+	}
+}
+
+// TestRollout replaces a given key on one replica after the other. Until the
+// second follows it signs with the old one, which the first accepts to the end.
+func TestRollout(t *testing.T) {
+	t.Parallel()
+	a := newGateway(t, func(c *token.RingConfig) { c.Key = givenKey(t, 1) })
+	cfg := a.cfg
+	cfg.Key = givenKey(t, 2)
+	ring, err := token.OpenRing(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &gateway{Tokens: newTokens(t, ring, cfg), ring: ring, cfg: cfg, clock: a.clock, storage: a.storage}
+	var last string
+	for range 3 * 60 {
+		a.mustTick(t)
+		b.mustTick(t)
+		b.mustVerify(t, a.mustIssue(t, a.user(time.Hour)))
+		last = b.mustIssue(t, b.user(time.Hour))
+		a.mustVerify(t, last)
+		a.clock.add(time.Minute)
+	}
+	last = a.mustIssue(t, a.user(time.Hour))
+	a.reconfigure(t, func(c *token.RingConfig) { c.Key = cfg.Key })
+	a.clock.add(time.Hour - time.Second)
+	b.mustTick(t)
+	b.mustVerify(t, last)
+	b.clock.add(time.Hour)
+	b.mustTick(t)
+	if k := b.ring.Keys(); len(k) != 1 {
+		t.Errorf("%d keys are left", len(k))
+	}
+}
+
+// TestThereAndBack: an issuer that returns with a shorter life still knows the
+// longer life that it gave before.
+func TestThereAndBack(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, func(c *token.RingConfig) { c.Access = 2 * time.Hour })
+	long := g.mustIssue(t, g.user(2*time.Hour))
+	g.reconfigure(t, func(c *token.RingConfig) { c.Issuer, c.Access = "other", time.Hour })
+	g.reconfigure(t, func(c *token.RingConfig) { c.Issuer = "wxgate" })
+	g.clock.add(2*time.Hour - time.Second)
+	g.mustTick(t)
+	g.mustVerify(t, long)
+}
+
+// TestLongerLivesElsewhere: a replica that still gives tokens a longer life than
+// the configuration loaded last goes on doing so, after one look at the ring.
+func TestLongerLivesElsewhere(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, func(c *token.RingConfig) { c.Access = 2 * time.Hour })
+	cfg := g.cfg
+	cfg.Alg, cfg.Access = token.ES256, time.Hour
+	if _, err := token.OpenRing(t.Context(), cfg); err != nil {
+		t.Fatal(err)
+	}
+	g.mustTick(t)
+	if id := g.mustVerify(t, g.mustIssue(t, g.user(2*time.Hour))); id.Expires.Sub(id.IssuedAt) != 2*time.Hour {
+		t.Errorf("got %+v", id)
+	}
+}
