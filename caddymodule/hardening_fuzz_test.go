@@ -1,0 +1,191 @@
+package caddymodule
+
+import (
+	"context"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/wxgate/wxgate/internal/attack"
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// fuzzedHandler guards nothing, so that what it strips is all that it does.
+func fuzzedHandler(t testing.TB) *Handler {
+	t.Helper()
+	h := &Handler{logger: zap.NewNop()}
+	var err error
+	if h.headers, err = newIdentityHeaders(HeaderNames{Phone: "X-User-Phone", Assertion: "X-Proof", AssertionAudience: "a"}); err != nil {
+		t.Fatal(err)
+	}
+	if h.credentials, err = newCredentials(TokenSource{}, false); err != nil {
+		t.Fatal(err)
+	}
+	if h.public, err = newPathSet([]string{"/*"}); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// managedToSomebody is a model of isManaged that shares no code with it: names
+// as a reader sees them who takes any run of marks for one, and none at the ends.
+var managedToSomebody = regexp.MustCompile(`^[^a-z0-9]*(x[^a-z0-9]+wx[^a-z0-9]|x[^a-z0-9]+user[^a-z0-9]+phone[^a-z0-9]*$|x[^a-z0-9]+proof[^a-z0-9]*$)`)
+
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			return r + ('a' - 'A')
+		}
+		return r
+	}, s)
+}
+
+// headersOf reads lines "name: value" into a header map, spelled as they are.
+func headersOf(lines string) http.Header {
+	header := http.Header{}
+	for line := range strings.SplitSeq(lines, "\n") {
+		if name, value, ok := strings.Cut(line, ":"); ok {
+			header[name] = append(header[name], strings.TrimSpace(value))
+		}
+	}
+	return header
+}
+
+// FuzzHeaderMap: whatever map of headers a client causes, no managed header of it
+// reaches the next handler, no Connection token names a header, and no trailer is
+// left; and identity headers that were set then are all there, once.
+func FuzzHeaderMap(f *testing.F) {
+	h := fuzzedHandler(f)
+	id := &auth.Identity{User: auth.User{OpenID: "o", App: "wx1"}, Session: "s"}
+	f.Fuzz(func(t *testing.T, lines, trailer string) {
+		r := httptest.NewRequest(http.MethodGet, "/x", nil)
+		r.Header, r.Trailer = headersOf(lines), headersOf(trailer)
+		ctx := context.WithValue(r.Context(), caddy.ReplacerCtxKey, caddy.NewReplacer())
+		next := caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
+			checkStripped(t, r)
+			h.headers.set(r.Header, id, "")
+			for _, name := range []string{"X-Wx-Openid", "X-Wx-Appid", "X-Wx-Source", "X-Wx-Session"} {
+				if len(r.Header[name]) != 1 {
+					t.Errorf("%s upstream: %q", name, r.Header[name])
+				}
+			}
+			h.headers.strip(r)
+			checkStripped(t, r) // error routes see it so
+			return nil
+		})
+		if err := h.ServeHTTP(httptest.NewRecorder(), r.WithContext(ctx), next); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func checkStripped(t *testing.T, r *http.Request) {
+	t.Helper()
+	if len(r.Trailer) > 0 {
+		t.Errorf("a trailer is left: %q", r.Trailer)
+	}
+	for name, values := range r.Header {
+		if managedToSomebody.MatchString(lowerASCII(name)) {
+			t.Errorf("%q is left", name)
+		}
+		if name != "Connection" {
+			continue
+		}
+		for _, value := range values {
+			for token := range strings.SplitSeq(value, ",") {
+				switch strings.TrimSpace(token) {
+				case "close", "keep-alive", "upgrade", "te":
+				default:
+					t.Errorf("Connection names %q", token)
+				}
+			}
+		}
+	}
+}
+
+// FuzzPath: a path that is canonical to us is the same to every model of a
+// server, so that whatever is decided on it holds for what is served.
+func FuzzPath(f *testing.F) {
+	f.Fuzz(func(t *testing.T, target string) { checkPath(t, target) })
+}
+
+// checkPath reports whether a request target is canonical, and fails the test
+// when that promises too much.
+func checkPath(t *testing.T, target string) bool {
+	t.Helper()
+	u, err := url.ParseRequestURI(target)
+	if err != nil || !canonicalRequestPath(&http.Request{URL: u}) {
+		return false
+	}
+	for _, reading := range attack.Readings(u.RequestURI()) {
+		decoded, err := url.PathUnescape(reading)
+		if err != nil || decoded != u.Path {
+			t.Errorf("%q is canonical, but somebody serves %q for %q", target, reading, u.Path)
+		}
+	}
+	open, err := newPathSet([]string{"/public/*", "/health"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What lets through is exact; what refuses is at least as wide.
+	closed := open.widened()
+	if open.match(u.Path) && !closed.match(u.Path) {
+		t.Errorf("%q is public, and a requirement there would miss it", target)
+	}
+	if lower := strings.ToLower(u.Path); open.match(lower) && !closed.match(u.Path) {
+		t.Errorf("%q differs from a closed path in case only", target)
+	}
+	return true
+}
+
+// TestPathMixtures is FuzzPath over mixtures of what attacks are made of, which a
+// fuzzer takes long to come by.
+func TestPathMixtures(t *testing.T) {
+	t.Parallel()
+	pieces := []string{
+		"/", "//", ".", "..", "...", ";", "x", "public", "PUBLIC", "health", "%2e", "%2E", "%2f", "%5c", "%20", "%00", "%09", "%23", "%3b", "%3f", "%25", "%25%32%65",
+		"%c0%ae", "%c0%af", "%e0%80%af", "%E4%BD%A0", "%41", "%u002e", "\\", "#", "?", "&", "=", "+", "~", ":", "@", "%E2%84%AA", "%EF%BC%8F", "a b", "%7e", "%2B",
+	}
+	const rounds, most = 60000, 6
+	dice := rand.New(rand.NewPCG(1, 2))
+	canonical := 0
+	for range rounds {
+		target := "/"
+		for range 1 + dice.IntN(most) {
+			target += pieces[dice.IntN(len(pieces))]
+		}
+		if checkPath(t, target) {
+			canonical++
+		}
+	}
+	if canonical < rounds/50 {
+		t.Errorf("only %d of %d mixtures were canonical: the test has nothing to look at", canonical, rounds)
+	}
+}
+
+// TestHardeningSeeds: without its seeds, a fuzz target passes in every plain test run.
+func TestHardeningSeeds(t *testing.T) {
+	t.Parallel()
+	const least = 8
+	for _, target := range []string{"FuzzHeaderMap", "FuzzPath"} {
+		seeds, err := filepath.Glob(filepath.Join("testdata", "fuzz", target, "*"))
+		if err != nil || len(seeds) < least {
+			t.Errorf("%s has %d seeds, want %d: %v", target, len(seeds), least, err)
+		}
+		for _, seed := range seeds {
+			if text, err := os.ReadFile(seed); err != nil || !strings.HasPrefix(string(text), "go test fuzz v1\n") {
+				t.Errorf("%s is no seed: %v", seed, err)
+			}
+		}
+	}
+}
