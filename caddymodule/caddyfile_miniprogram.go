@@ -9,11 +9,10 @@ import (
 // parseGlobalOption.
 func (m *MiniProgram) parseWords(d *caddyfile.Dispenser) error {
 	return words{d: d, known: map[string]func() error{
-		"secret":    func() error { return m.parseSecret(d) },
-		"component": func() error { return m.parseComponent(d) },
-		"api":       one(d, &m.API),
-		"watermark": func() error { return m.parseWatermark(d) },
-
+		"secret":          func() error { return m.parseSecret(d) },
+		"component":       func() error { return m.parseComponent(d) },
+		"api":             one(d, &m.API),
+		"watermark":       func() error { return m.parseWatermark(d) },
 		"raw_session_key": checked(d, &m.RawSessionKey, checkRawKey),
 	}}.block()
 }

@@ -56,9 +56,10 @@ type OpenAPI struct {
 // Hosting's 开放接口服务 is told to serve there.
 var defaultOpenAPIPaths = []string{"/wxa/*", "/wxaapi/*", "/cgi-bin/*", "/datacube/*", "/product/*", "/shop/*", "/channels/*", "/cv/*"}
 
-// openAPIBodyTime is how long a caller may take to send its body, as long as the
-// whole call may take.
-const openAPIBodyTime = time.Minute
+// openAPIBodyTime is how long a caller may take to send its body: a little longer
+// than the whole call, so that it is the call's own time which ends. A read
+// deadline that passes while WeChat answers would look like a caller who left.
+const openAPIBodyTime = 65 * time.Second
 
 // CaddyModule returns the module's ID and constructor.
 func (*OpenAPI) CaddyModule() caddy.ModuleInfo {
