@@ -21,7 +21,7 @@ type accessAnswer struct {
 
 // pairAnswer adds the refresh token.
 type pairAnswer struct {
-	accessAnswer     `json:",inline"`
+	accessAnswer
 	RefreshToken     string `json:"refresh_token"`
 	RefreshExpiresIn int64  `json:"refresh_expires_in"` // seconds
 }

@@ -3,6 +3,7 @@ package caddymodule_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -74,12 +75,7 @@ func TestAttackCorpusIsRed(t *testing.T) {
 
 func only(mechanisms ...string) func(*attack.Attack) bool {
 	return func(a *attack.Attack) bool {
-		for _, m := range mechanisms {
-			if a.Mechanism.Name == m {
-				return true
-			}
-		}
-		return false
+		return slices.Contains(mechanisms, a.Mechanism.Name)
 	}
 }
 

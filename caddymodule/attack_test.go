@@ -166,11 +166,19 @@ func TestAttackCorpus(t *testing.T) {
 	}
 }
 
-// TestAttackCorpusWithMarks: neither do they when the operator has Caddy let names
-// with underscores and dots through, so that only wxgate's own fold is left.
-func TestAttackCorpusWithMarks(t *testing.T) {
-	a := newAttacked(t, attackGate, expectMarks)
-	expectBlocked(t, a.run(only("identity", "removal", "errors")))
+// TestAttackCorpusWithEverythingOn: neither does one when the words that open a
+// gateway a little are written, and the operator has Caddy let names with
+// underscores and dots through, so that only wxgate's own fold is left.
+func TestAttackCorpusWithEverythingOn(t *testing.T) {
+	gate := strings.Replace(attackGate, "headers {", `
+		forward_token
+		compat wafer
+		cors {
+			origins https://h5.example.com
+		}
+		headers {`, 1)
+	a := newAttacked(t, gate, expectMarks)
+	expectBlocked(t, a.run(only("identity", "removal", "errors", "several", "path", "upgrade")))
 }
 
 func expectBlocked(t *testing.T, findings []attack.Finding) {

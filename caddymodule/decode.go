@@ -69,7 +69,7 @@ type phoneAnswer struct {
 	PurePhoneNumber string          `json:"purePhoneNumber"`
 	CountryCode     string          `json:"countryCode"`
 	Watermark       watermarkAnswer `json:"watermark"`
-	*accessAnswer   `json:",inline"`
+	*accessAnswer
 }
 
 func newPhoneAnswer(phone *auth.Phone) phoneAnswer {

@@ -129,9 +129,9 @@ func (f *fixture) load() {
 	if err := f.tryLoad(); err != nil {
 		f.t.Fatalf("loading: %v", err)
 	}
-	// Kept connections belong to the servers of before, which close them when
-	// they get to it: a POST on one of them would end in EOF.
-	client.CloseIdleConnections()
+	// A POST on a connection that the old servers are about to close would fail:
+	// net/http repeats a GET then, and nothing else.
+	f.client.CloseIdleConnections()
 }
 
 func (f *fixture) stop() {

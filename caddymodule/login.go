@@ -28,7 +28,7 @@ type loginAnswer struct {
 	AppID           auth.AppID   `json:"appId"`
 	SessionKey      string       `json:"session_key"`
 	SessionKeyCamel string       `json:"sessionKey"`
-	pairAnswer      `json:",inline"`
+	pairAnswer
 }
 
 // serveLogin is POST {prefix}/openId.

@@ -54,8 +54,8 @@ func newCollectors() *collectors {
 		}),
 		rawKeys: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "wxgate_raw_session_keys_total",
-			Help: "Data decrypted with a key that the client brought, by app and outcome: old clients that are still to be moved.",
-		}, []string{"app", "outcome"}),
+			Help: "Data that came with WeChat's own session key, by outcome: old clients that are still to be moved.",
+		}, []string{"outcome"}),
 		wechat: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "wxgate_wechat_seconds",
 			Help:    "Calls to WeChat, by call and outcome: ok or the word that clients see.",

@@ -101,7 +101,7 @@ func (h *Handler) decodeRaw(c *call, id *auth.Identity, key string, in openData)
 	if err != nil {
 		outcome = problemOf(err).Code
 	}
-	metrics.rawKeys.WithLabelValues(string(app), outcome).Inc()
+	metrics.rawKeys.WithLabelValues(outcome).Inc()
 	if err != nil {
 		return err
 	}

@@ -177,7 +177,7 @@ func TestRawSessionKeyMetric(t *testing.T) {
 	f.load()
 	count := func(outcome string) float64 {
 		t.Helper()
-		sample := fmt.Sprintf(`wxgate_raw_session_keys_total{app=%q,outcome=%q} `, firstApp, outcome)
+		sample := fmt.Sprintf(`wxgate_raw_session_keys_total{outcome=%q} `, outcome)
 		for line := range strings.Lines(f.do("GET", "/metrics", "").body) {
 			if text, ok := strings.CutPrefix(line, sample); ok {
 				n, err := strconv.ParseFloat(strings.TrimSpace(text), 64)

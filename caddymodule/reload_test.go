@@ -175,15 +175,16 @@ func resources(t *testing.T) usage {
 func (u usage) wantNoMore(t *testing.T) {
 	t.Helper()
 	const slack = 50 // under one for each two reloads
+	var now usage
 	t.Cleanup(func() {
+		t.Logf("goroutines %d, then %d; file handles %d, then %d", u.goroutines, now.goroutines, u.files, now.files)
 		if t.Failed() {
 			stacks := make([]byte, 1<<20)
 			t.Log(commonest(string(stacks[:runtime.Stack(stacks, true)])))
 		}
 	})
 	eventually(t, "goroutines and file handles are back where they were", func() bool {
-		now := resources(t)
-		t.Logf("goroutines %d, then %d; file handles %d, then %d", u.goroutines, now.goroutines, u.files, now.files)
+		now = resources(t)
 		return now.goroutines <= u.goroutines+slack && now.files <= u.files+slack
 	})
 }

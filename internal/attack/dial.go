@@ -90,7 +90,7 @@ func (c *client) dial(ctx context.Context, alpn string) (net.Conn, error) {
 	if err := secured.HandshakeContext(ctx); err != nil {
 		why := errDial
 		var alert tls.AlertError
-		if errors.As(err, &alert) && alert == alertNoApplicationProtocol {
+		if errors.As(err, &alert) && alert == errNoApplicationProtocol {
 			why = errNoProtocol
 		}
 		return nil, errors.Join(fmt.Errorf("%w: %w", why, err), conn.Close())
@@ -106,6 +106,6 @@ const (
 	alpnH2 = "h2"
 	alpnH3 = "h3"
 
-	// alertNoApplicationProtocol is RFC 7301's.
-	alertNoApplicationProtocol = tls.AlertError(120)
+	// errNoApplicationProtocol is RFC 7301's.
+	errNoApplicationProtocol = tls.AlertError(120)
 )

@@ -104,15 +104,11 @@ func readH2(framer *http2.Framer, headOnly bool) (*Answer, error) {
 		}
 		switch f := frame.(type) {
 		case *http2.MetaHeadersFrame:
-			status, err := strconv.Atoi(f.PseudoValue("status"))
-			if err != nil { // trailers
+			head := headOf(f)
+			if head == nil { // trailers
 				return answer, nil
 			}
-			answer = &Answer{Status: status}
-			for _, field := range f.RegularFields() {
-				answer.Header = append(answer.Header, Field{field.Name, field.Value})
-			}
-			if f.StreamEnded() || headOnly {
+			if answer = head; f.StreamEnded() || headOnly {
 				return answer, nil
 			}
 		case *http2.DataFrame:
@@ -127,9 +123,27 @@ func readH2(framer *http2.Framer, headOnly bool) (*Answer, error) {
 		case *http2.GoAwayFrame:
 			return answer, fmt.Errorf("the connection was given up: %v", f.ErrCode)
 		case *http2.SettingsFrame:
-			if !f.IsAck() {
-				_ = framer.WriteSettingsAck() // reading shows whether the peer minds
-			}
+			acknowledge(framer, f)
 		}
 	}
+}
+
+// acknowledge answers settings; whether the peer minds shows when reading on.
+func acknowledge(framer *http2.Framer, f *http2.SettingsFrame) {
+	if !f.IsAck() {
+		_ = framer.WriteSettingsAck()
+	}
+}
+
+// headOf is the status and the headers of an answer; nil for trailers.
+func headOf(f *http2.MetaHeadersFrame) *Answer {
+	status, err := strconv.Atoi(f.PseudoValue("status"))
+	if err != nil {
+		return nil
+	}
+	answer := &Answer{Status: status}
+	for _, field := range f.RegularFields() {
+		answer.Header = append(answer.Header, Field{field.Name, field.Value})
+	}
+	return answer
 }

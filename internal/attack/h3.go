@@ -103,9 +103,9 @@ func h3Block(fields []Field) []byte {
 func prefixed(b []byte, first byte, bits uint, n uint64) []byte {
 	limit := uint64(1)<<bits - 1
 	if n < limit {
-		return append(b, first|byte(n))
+		return append(b, first|byte(n)) //nolint:gosec // G115: below the prefix's limit
 	}
-	b = append(b, first|byte(limit))
+	b = append(b, first|byte(limit)) //nolint:gosec // G115: at most eight bits
 	n -= limit
 	for ; n >= 0x80; n >>= 7 {
 		b = append(b, byte(n)|0x80)

@@ -19,13 +19,14 @@ const maxAdvisories = 2
 // WriteTable writes one line for each attack, then a sum for each mechanism, and
 // last what a person must look at.
 func WriteTable(w io.Writer, findings []Finding) error {
+	// Writing to the table cannot fail: it gathers until Flush.
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "ATTACK\tADVISORIES\tREQUEST\tVERDICT")
+	_, _ = fmt.Fprintln(table, "ATTACK\tADVISORIES\tREQUEST\tVERDICT")
 	for _, group := range byAttack(findings) {
 		first := group[0]
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", first.ID, few(first.Advisories), cell(first.Request), verdicts(group))
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", first.ID, few(first.Advisories), cell(first.Request), verdicts(group))
 	}
-	fmt.Fprintln(table, "\nMECHANISM\tBLOCKED\tSUCCEEDED\tNOT APPLICABLE\tINCONCLUSIVE")
+	_, _ = fmt.Fprintln(table, "\nMECHANISM\tBLOCKED\tSUCCEEDED\tNOT APPLICABLE\tINCONCLUSIVE")
 	for _, m := range everyMechanism {
 		count := map[Verdict]int{}
 		for _, f := range findings {
@@ -33,7 +34,7 @@ func WriteTable(w io.Writer, findings []Finding) error {
 				count[f.Verdict]++
 			}
 		}
-		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\n", m.Title, count[Blocked], count[Succeeded], count[NotApplicable], count[Inconclusive])
+		_, _ = fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\n", m.Title, count[Blocked], count[Succeeded], count[NotApplicable], count[Inconclusive])
 	}
 	if err := table.Flush(); err != nil {
 		return fmt.Errorf("printing the table: %w", err)

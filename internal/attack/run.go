@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,6 +31,10 @@ type Config struct {
 	// Report, when set, gets each finding as it is made.
 	Report func(Finding)
 }
+
+// errLimited says that an attack was not looked at, which is no defence against
+// the same attack a minute later.
+var errLimited = errors.New("the gateway answered 429: raise its rate limits for the run")
 
 // run is one run under way.
 type run struct {
@@ -119,6 +124,9 @@ func (r *run) attack(ctx context.Context, a *Attack, p Protocol) (string, error)
 	e, err := r.evidence(ctx, p, a)
 	if err != nil {
 		return "", err
+	}
+	if e.Answer != nil && e.Answer.Status == http.StatusTooManyRequests {
+		return "", errLimited
 	}
 	reason := a.Judge(e)
 	if reason == "" && e.Answer == nil && !a.Request.Early {

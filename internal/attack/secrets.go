@@ -87,6 +87,9 @@ var jsonBody = Field{"Content-Type", "application/json"}
 // maxCode bounds the answer of a code URL.
 const maxCode = 1 << 10 // 1 KiB
 
+// codes fetches login codes; each request has a deadline of its own too.
+var codes = &http.Client{Timeout: exchangeTimeout}
+
 // mint gets a fresh login code.
 func mint(ctx context.Context, t *Target) (string, error) {
 	switch {
@@ -103,7 +106,7 @@ func mint(ctx context.Context, t *Target) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("asking for a login code: %w", err)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := codes.Do(request)
 	if err != nil {
 		return "", fmt.Errorf("asking for a login code: %w", err)
 	}

@@ -173,8 +173,8 @@ func TestPathMixtures(t *testing.T) {
 	}
 }
 
-// TestEdgeFuzzSeeds: without its seeds, a fuzz target passes in every plain test run.
-func TestEdgeFuzzSeeds(t *testing.T) {
+// TestHardeningSeeds: without its seeds, a fuzz target passes in every plain test run.
+func TestHardeningSeeds(t *testing.T) {
 	t.Parallel()
 	const least = 8
 	for _, target := range []string{"FuzzHeaderMap", "FuzzPath"} {
