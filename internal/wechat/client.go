@@ -110,6 +110,18 @@ func (c *Client) AccessTokens() *AccessTokens { return c.tokens }
 // half-open or open.
 func (c *Client) Breaker() string { return c.peer.guard.state() }
 
+// ForwardBreaker is the same of the breaker of [Client.Forward].
+func (c *Client) ForwardBreaker() string { return c.forwards.state() }
+
+// TokenAge is how long ago the token in use was fetched, the component's where
+// there is one; false when there is none.
+func (c *Client) TokenAge() (time.Duration, bool) {
+	if c.platform != nil {
+		return c.platform.tokens.Age()
+	}
+	return c.tokens.Age()
+}
+
 // Close ends the client's background work and waits for it. Logins that are
 // still under way fail: close when nobody uses the client any more.
 func (c *Client) Close() {

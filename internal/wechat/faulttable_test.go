@@ -1,0 +1,205 @@
+package wechat_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// outcome is what a call comes to while a fault lasts, and when it strikes once,
+// each with how often WeChat was asked.
+type outcome struct {
+	lasting error
+	calls   int
+	once    error
+	again   int
+}
+
+var fine = outcome{nil, 1, nil, 1}
+
+// single is a failure that is not tried again.
+func single(err error) outcome { return outcome{err, 1, err, 1} }
+
+// retried is one that is, with success if the fault has gone.
+func retried(err error) outcome { return outcome{err, 2, nil, 2} }
+
+type faultRow struct {
+	errcode int // of FaultErrCode
+
+	login, phone, token, check, reset, openapi outcome
+}
+
+// faultTable has every fault of the simulator against every call. A login spends
+// a code, a phone code money, and a reset a key: no fault has them made twice, but
+// a stale token, which WeChat looks at before anything else. What an upstream
+// calls is its own affair: it gets what WeChat answered, if it answered.
+var faultTable = map[wechatsim.FaultKind]faultRow{
+	wechatsim.FaultBusy: {
+		login: single(auth.ErrWeChatBusy), phone: single(auth.ErrWeChatBusy), token: retried(auth.ErrWeChatBusy),
+		check: retried(auth.ErrWeChatBusy), reset: single(auth.ErrWeChatBusy), openapi: fine,
+	},
+	"errcode 40125": {
+		errcode: 40125,
+		login:   single(auth.ErrAppMisconfigured), phone: single(auth.ErrAppMisconfigured), token: single(auth.ErrAppMisconfigured),
+		check: single(auth.ErrAppMisconfigured), reset: single(auth.ErrAppMisconfigured), openapi: fine,
+	},
+	"errcode 40001": { // at a login, and where tokens come from, it is about the secret
+		errcode: 40001,
+		login:   single(auth.ErrAppMisconfigured), phone: retried(auth.ErrWeChatBusy), token: single(auth.ErrAppMisconfigured),
+		check: retried(auth.ErrWeChatBusy), reset: retried(auth.ErrWeChatBusy), openapi: outcome{nil, 2, nil, 2},
+	},
+	"errcode 42001": {
+		errcode: 42001,
+		login:   single(auth.ErrWeChatBusy), phone: retried(auth.ErrWeChatBusy), token: single(auth.ErrWeChatBusy),
+		check: retried(auth.ErrWeChatBusy), reset: retried(auth.ErrWeChatBusy), openapi: outcome{nil, 2, nil, 2},
+	},
+	wechatsim.FaultQuota: {
+		login: single(auth.ErrWeChatBusy), phone: single(auth.ErrWeChatBusy), token: single(auth.ErrWeChatBusy),
+		check: single(auth.ErrWeChatBusy), reset: single(auth.ErrWeChatBusy), openapi: fine,
+	},
+	wechatsim.FaultMinuteQuota: {
+		login: single(auth.ErrRateLimited), phone: single(auth.ErrRateLimited), token: single(auth.ErrRateLimited),
+		check: single(auth.ErrRateLimited), reset: single(auth.ErrRateLimited), openapi: fine,
+	},
+	wechatsim.FaultTimeout: {
+		login: single(auth.ErrWeChatTimeout), phone: single(auth.ErrWeChatTimeout), token: single(auth.ErrWeChatTimeout),
+		check: single(auth.ErrWeChatTimeout), reset: single(auth.ErrWeChatTimeout), openapi: single(auth.ErrWeChatTimeout),
+	},
+	wechatsim.FaultReset: {
+		login: single(auth.ErrWeChatUnreachable), phone: single(auth.ErrWeChatUnreachable), token: retried(auth.ErrWeChatUnreachable),
+		check: retried(auth.ErrWeChatUnreachable), reset: single(auth.ErrWeChatUnreachable), openapi: single(auth.ErrWeChatUnreachable),
+	},
+	wechatsim.FaultHTML:     unreadable(fine),
+	wechatsim.FaultHTTP500:  unreadable(fine),
+	wechatsim.FaultEmpty:    unreadable(fine),
+	wechatsim.FaultRedirect: unreadable(fine),
+	wechatsim.FaultHuge:     unreadable(fine),
+	// A short answer that breaks off is noticed before any of it is passed on.
+	wechatsim.FaultTruncated: unreadable(single(auth.ErrWeChatUnreadable)),
+	wechatsim.FaultSlow:      {login: fine, phone: fine, token: fine, check: fine, reset: fine, openapi: fine},
+	wechatsim.FaultControl:   {login: fine, phone: fine, token: fine, check: fine, reset: fine, openapi: fine},
+}
+
+func unreadable(openapi outcome) faultRow {
+	return faultRow{
+		login: single(auth.ErrWeChatUnreadable), phone: single(auth.ErrWeChatUnreadable), token: retried(auth.ErrWeChatUnreadable),
+		check: retried(auth.ErrWeChatUnreadable), reset: single(auth.ErrWeChatUnreadable), openapi: openapi,
+	}
+}
+
+// faulted is a simulator, a client of it, and a user who is logged in.
+type faulted struct {
+	t      *testing.T
+	sim    *wechatsim.Sim
+	client *wechat.Client
+	key    auth.SessionKey
+}
+
+func newFaulted(t *testing.T) *faulted {
+	t.Helper()
+	server, err := wechatsim.Start(context.Background(), wechatsim.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	// As our own transport, but quicker to give up.
+	transport := &http.Transport{ResponseHeaderTimeout: 2 * time.Second, DisableCompression: true}
+	t.Cleanup(transport.CloseIdleConnections)
+	client, err := wechat.New(wechat.Config{
+		AppID: auth.AppID(wechatsim.DefaultApp.ID), Secret: wechatsim.DefaultApp.Secret, API: server.URL, Transport: transport,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	f := &faulted{t: t, sim: server.Sim, client: client}
+	who, err := client.Exchange(t.Context(), f.code())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.key = auth.SessionKey{Key: who.SessionKey}
+	return f
+}
+
+func (f *faulted) code() string {
+	f.t.Helper()
+	code, err := f.sim.MintCode(wechatsim.User{}, wechatsim.Login{SessionKey: "tiihtNczf5v6AKRyjwEUhQ=="})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return code.Code
+}
+
+func (f *faulted) phone() error {
+	code, err := f.sim.MintPhoneCode(wechatsim.User{}, wechatsim.PhoneNumber{})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	_, err = f.client.PhoneNumber(f.t.Context(), code.Code, auth.OpenID(wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, "alice")))
+	return err
+}
+
+func (f *faulted) openapi() error {
+	resp, err := f.client.Forward(f.t.Context(), wechat.Outgoing{Method: http.MethodGet, Path: "/wxa/checksession"})
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body)
+	return err
+}
+
+// TestFaultTable: expected answer, expected number of calls to WeChat.
+func TestFaultTable(t *testing.T) {
+	t.Parallel()
+	alice := auth.OpenID(wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, "alice"))
+	for kind, row := range faultTable {
+		fault := wechatsim.Fault{Kind: kind, ErrCode: row.errcode}
+		if row.errcode != 0 {
+			fault.Kind = wechatsim.FaultErrCode
+		}
+		if kind == wechatsim.FaultSlow {
+			fault.Delay = 100 * time.Millisecond
+		}
+		for _, c := range []struct {
+			name, path string
+			want       outcome
+			call       func(*faulted) error
+		}{
+			{"login", loginPath, row.login, func(f *faulted) error { _, err := f.client.Exchange(f.t.Context(), f.code()); return err }},
+			{"phone", phonePath, row.phone, (*faulted).phone},
+			{"token", tokenPath, row.token, func(f *faulted) error { _, err := f.client.AccessTokens().Token(f.t.Context()); return err }},
+			{"check", checkPath, row.check, func(f *faulted) error { return f.client.CheckSession(f.t.Context(), alice, f.key) }},
+			{"reset", resetPath, row.reset, func(f *faulted) error { _, err := f.client.ResetSessionKey(f.t.Context(), alice, f.key); return err }},
+			{"openapi", checkPath, row.openapi, (*faulted).openapi},
+		} {
+			for times, want := range map[int]error{0: c.want.lasting, 1: c.want.once} {
+				calls := c.want.calls
+				name := string(kind) + " " + c.name + " lasting"
+				if times == 1 {
+					calls, name = c.want.again, string(kind)+" "+c.name+" once"
+				}
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					f := newFaulted(t)
+					f.sim.ClearRequests()
+					armed := fault
+					armed.Path, armed.Times = c.path, times
+					if err := f.sim.Arm(armed); err != nil {
+						t.Fatal(err)
+					}
+					wantErr(t, c.call(f), want)
+					if got := f.sim.Count(c.path); got != calls {
+						t.Errorf("WeChat was asked %d times, want %d", got, calls)
+					}
+				})
+			}
+		}
+	}
+}
