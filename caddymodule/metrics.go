@@ -78,7 +78,7 @@ func (c *collectors) register(registry *prometheus.Registry) error {
 	if registry == nil {
 		return nil
 	}
-	for _, collector := range []prometheus.Collector{c.requests, c.calls, c.stripped, c.streams, c.wechat, c.openapi, c.pushes, c.rawKeys} {
+	for _, collector := range []prometheus.Collector{c.requests, c.calls, c.stripped, c.streams, c.wechat, c.openapi, c.pushes, platformState{}, c.rawKeys} {
 		var already prometheus.AlreadyRegisteredError
 		if err := registry.Register(collector); err != nil && !errors.As(err, &already) {
 			return fmt.Errorf("registering metrics: %w", err)

@@ -1,0 +1,56 @@
+package caddymodule_test
+
+import (
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// TestPlatformMetrics: the breaker and the token's age are there for each app,
+// once, also while a reload changes the app's settings.
+func TestPlatformMetrics(t *testing.T) {
+	config := strings.NewReplacer("\tadmin off\n", "\tadmin off\n\tmetrics\n", "\twxgate\n\treverse_proxy", "\tmetrics /metrics\n\twxgate {\n\t\tpublic /metrics\n\t}\n\treverse_proxy").Replace(site)
+	f := newFixture(t, config)
+	scrape := func() string {
+		a := f.do("GET", "/metrics", "")
+		a.want(t, http.StatusOK, "")
+		return a.body
+	}
+	f.login("alice")
+	body := scrape()
+	for _, want := range []string{
+		`wxgate_wechat_breaker{app="wx0000000000000001",calls="gateway"} 0`,
+		`wxgate_wechat_breaker{app="wx0000000000000001",calls="openapi"} 0`,
+	} {
+		if strings.Count(body, want+"\n") != 1 {
+			t.Errorf("no %s once in\n%s", want, body)
+		}
+	}
+	age := regexp.MustCompile(`wxgate_wechat_token_age_seconds\{app="wx0000000000000001"\} [0-9.e+-]+\n`)
+	if age.MatchString(body) {
+		t.Error("the age of a token that nobody fetched")
+	}
+	token := f.token("alice")
+	f.do("POST", pub+"/decode", `{"code":"x"}`, "Authorization", "Bearer "+token).want(t, http.StatusBadRequest, "invalid_code")
+	if body = scrape(); !age.MatchString(body) {
+		t.Errorf("no age of the token in\n%s", body)
+	}
+	if err := f.sim.Sim.Arm(wechatsim.Fault{Path: "/sns/jscode2session", Kind: wechatsim.FaultHTML}); err != nil {
+		t.Fatal(err)
+	}
+	for range 10 {
+		f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, f.code("alice")))
+	}
+	if want := `wxgate_wechat_breaker{app="wx0000000000000001",calls="gateway"} 2`; !strings.Contains(scrape(), want) {
+		t.Errorf("no %s", want)
+	}
+	f.config = strings.Replace(f.config, "api {{.API}}", "api {{.API}}\n\t\t\twatermark 2h", 1)
+	f.load()
+	if got := strings.Count(scrape(), `wxgate_wechat_breaker{app="wx0000000000000001",calls="gateway"}`); got != 1 {
+		t.Errorf("the breaker stands there %d times", got)
+	}
+}
