@@ -288,6 +288,7 @@ func (h *Handler) assertion(gate *gate, id *auth.Identity) (string, error) {
 // must act on as an error, what clients do wrong as a debug line.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) error {
 	p := problemOf(err)
+	setPlaceholders(r, nil)
 	metrics.requests.WithLabelValues(p.Code).Inc()
 	h.log(p, r)
 	return p.write(w)

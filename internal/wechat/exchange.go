@@ -2,7 +2,6 @@ package wechat
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"net/url"
 
@@ -102,9 +101,10 @@ func (c *Client) exchange(ctx context.Context, r request) (auth.Exchanged, error
 	return auth.Exchanged{OpenID: answer.OpenID, UnionID: answer.UnionID, SessionKey: answer.SessionKey}, nil
 }
 
-// validSessionKey reports whether a session_key is base64 of an AES-128 key: any
-// other would be stored, and fail every decode until the user logs in again.
-func validSessionKey(key string) bool {
-	raw, err := base64.StdEncoding.Strict().DecodeString(key)
-	return err == nil && len(raw) == keyBytes && len(key) == base64.StdEncoding.EncodedLen(keyBytes)
-}
+// maxSessionKeyBytes bounds a session_key, in characters; WeChat's has 24.
+const maxSessionKeyBytes = 128
+
+// validSessionKey reports whether a session_key can be kept. That it should be
+// base64 of 16 bytes is for decryption to find: a login needs none of it, and
+// should not fail on the day that WeChat makes its keys longer.
+func validSessionKey(key string) bool { return visibleASCII(key, maxSessionKeyBytes) }

@@ -46,7 +46,7 @@ func TestExchangeAnswers(t *testing.T) {
 		"openid with a newline": {answer: says(`{"openid":"a\nb","session_key":"` + sampleKey + `"}`), err: auth.ErrWeChatUnreadable},
 		"unionid odd":           {answer: says(start + `"` + sampleKey + `","unionid":"a b"}`), err: auth.ErrWeChatUnreadable},
 		"session_key missing":   {answer: says(start + `""}`), err: auth.ErrWeChatUnreadable},
-		"session_key short":     {answer: says(start + `"AAAA"}`), err: auth.ErrWeChatUnreadable},
+		"session_key too long":  {answer: says(start + `"` + strings.Repeat("A", 129) + `"}`), err: auth.ErrWeChatUnreadable},
 		"session_key wrapped":   {answer: says(start + `"tiihtNczf5v6\nAKRyjwEUhQ=="}`), err: auth.ErrWeChatUnreadable},
 		"too long":              {answer: says(goodLogin + strings.Repeat(" ", 64<<10)), err: auth.ErrWeChatUnreadable},
 		"404 HTML":              {answer: saysAs(404, "text/html", "<html>"), err: auth.ErrWeChatUnreadable},
@@ -240,4 +240,22 @@ func TestCloseEndsLogins(t *testing.T) {
 		_, err := client.Exchange(t.Context(), code)
 		wantErr(t, err, auth.ErrWeChatUnreachable)
 	})
+}
+
+// TestExchangeKeepsOddKeys has a login work whose session_key decrypts nothing:
+// decryption says so when it is asked.
+func TestExchangeKeepsOddKeys(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"AAAA", "not-base64!", "tiihtNczf5v6AKRyjwEUhQ"} {
+		client := dial(t, newPlatform().on(loginPath, says(`{"openid":"o1","session_key":"`+key+`"}`)))
+		got, err := client.Exchange(t.Context(), "code")
+		if err != nil || got.OpenID != "o1" {
+			t.Errorf("key %q: %+v, %v", key, got, err)
+			continue
+		}
+		_, err = client.Open([]auth.SessionKey{{Key: got.SessionKey}}, auth.OpenData{EncryptedData: "AAAAAAAAAAAAAAAAAAAAAA==", IV: "AAAAAAAAAAAAAAAAAAAAAA=="})
+		if !errors.Is(err, auth.ErrDecryptFailed) {
+			t.Errorf("key %q: opened with %v, want ErrDecryptFailed", key, err)
+		}
+	}
 }
