@@ -75,7 +75,7 @@ func TestNothingReadableAtRest(t *testing.T) {
 	store := openBoltAt(t, path, c, mustBox(t, secretOne))
 	user := auth.User{App: "wxMarkedApp", OpenID: "oMarkedOpenid"}
 	s := sessionOf(user, c)
-	s.UnionID, s.Phone = "uMarkedUnionid", "+8613812345678"
+	s.UnionID, s.Phone = "uMarkedUnionid", "+8610012345678"
 	first := auth.NewRefreshToken(s.ID)
 	s.Refresh = auth.StartRefresh(first)
 	_, err := s.Refresh.Rotate(first, auth.NewRefreshToken(s.ID), c.Now())
@@ -88,7 +88,7 @@ func TestNothingReadableAtRest(t *testing.T) {
 		raw, err := os.ReadFile(path)
 		must(t, err)
 		for name, mark := range map[string]string{
-			"openid": "oMarkedOpenid", "unionid": "uMarkedUnionid", "appid": "wxMarkedApp", "phone": "13812345678",
+			"openid": "oMarkedOpenid", "unionid": "uMarkedUnionid", "appid": "wxMarkedApp", "phone": "10012345678",
 			"session_key": "MarkedSessionKey", "second session_key": "MarkedSecondKey",
 			"digest": string(s.Refresh.Current[:]), "previous digest": string(s.Refresh.Previous[:]),
 			"successor": string(s.Refresh.Successor), "refresh token": strings.TrimPrefix(first.String(), "wxr_"),

@@ -60,7 +60,7 @@ func sessionComesBackWhole(t *testing.T, store opened, c *clock) {
 	_, err := want.Refresh.Rotate(first, auth.NewRefreshToken(want.ID), c.Now())
 	must(t, err)
 	want.Refresh.Replays = 3
-	want.Phone = "+8613800000000"
+	want.Phone = "+8610000000000"
 	must(t, store.Create(t.Context(), want, auth.SessionKey{}))
 	got, err := store.Session(t.Context(), want.ID)
 	must(t, err)

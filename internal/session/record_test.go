@@ -45,7 +45,7 @@ func records(t testing.TB) map[string][]byte {
 	c := newClock()
 	s := sessionOf(alice, c)
 	s.Refresh.RotatedAt, s.Refresh.Replays = c.Now(), 2
-	s.Refresh.Successor, s.Phone = []byte("sealed successor"), "+8613800000000"
+	s.Refresh.Successor, s.Phone = []byte("sealed successor"), "+8610000000000"
 	out := map[string][]byte{}
 	var err error
 	out["session"], err = session.EncodeSession(s)

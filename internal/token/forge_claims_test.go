@@ -103,7 +103,7 @@ func TestForgedClaims(t *testing.T) {
 		"iss in other case":     {payload("iss", `"Wxgate"`), token.RuleProfile},
 		"phone verified, none":  {payload("phone_number_verified", `true`), token.RuleMissing},
 		"phone not verified":    {payload("phn", `"AAAA"`), token.RuleMissing},
-		"phone in clear":        {payload("phn", `"+8613800138000","phone_number_verified":true`), token.RulePhone},
+		"phone in clear":        {payload("phn", `"+8610000138000","phone_number_verified":true`), token.RulePhone},
 		"phone sealed by none":  {payload("phn", `"`+strings.Repeat("A", 84)+`","phone_number_verified":true`), token.RulePhone},
 		"lives too long":        {payload("exp", fmt.Sprint(now+3602)), token.RuleLifetime},
 		"lives for ever":        {payload("exp", "253402300799"), token.RuleLifetime},

@@ -141,7 +141,7 @@ func (g *gateway) user(life time.Duration) auth.Identity {
 		User:     auth.User{App: "wx4f4bc4dec97d474b", OpenID: "oGZUI0egBJY1zhBYw2KhdUfwVJJE"},
 		UnionID:  "ocMvos6NjeKLIBqg5Mr9QjxrP1FA",
 		Session:  auth.NewSessionID(g.clock.Now()),
-		Phone:    "+8613800138000",
+		Phone:    "+8610000138000",
 		IssuedAt: g.clock.Now(),
 		Expires:  g.clock.Now().Add(life),
 	}

@@ -99,7 +99,7 @@ func TestClaims(t *testing.T) {
 			t.Errorf("%s is %v, want %v", name, claims[name], want)
 		}
 	}
-	if strings.Contains(string(payload), "13800138000") {
+	if strings.Contains(string(payload), "10000138000") {
 		t.Error("the phone number is readable")
 	}
 	if len(claims) != 12 {
@@ -139,7 +139,7 @@ func TestIssueRefuses(t *testing.T) {
 		"unionid newline": func(id *auth.Identity) { id.UnionID = "a\n" },
 		"no session":      func(id *auth.Identity) { id.Session = "" },
 		"phone words":     func(id *auth.Identity) { id.Phone = "+86 secret" },
-		"phone no plus":   func(id *auth.Identity) { id.Phone = "13800138000" },
+		"phone no plus":   func(id *auth.Identity) { id.Phone = "10000138000" },
 		"phone too long":  func(id *auth.Identity) { id.Phone = "+" + strings.Repeat("1", 40) },
 		"too long a life": func(id *auth.Identity) { id.Expires = id.Expires.Add(time.Minute) },
 		"ends first":      func(id *auth.Identity) { id.Expires = id.IssuedAt.Add(-time.Second) },

@@ -42,7 +42,7 @@ const (
 const (
 	goodLogin = `{"openid":"oABCDEFGHIJKLMNOPQRSTUVWXYZ0","session_key":"tiihtNczf5v6AKRyjwEUhQ==","unionid":"u1"}`
 	goodToken = `{"access_token":"` + token + `","expires_in":7200}`
-	goodPhone = `{"errcode":0,"errmsg":"ok","phone_info":{"phoneNumber":"13580006666","purePhoneNumber":"13580006666",` +
+	goodPhone = `{"errcode":0,"errmsg":"ok","phone_info":{"phoneNumber":"10058006666","purePhoneNumber":"10058006666",` +
 		`"countryCode":"86","watermark":{"timestamp":1637744274,"appid":"wx0123456789abcdef"}}}`
 )
 

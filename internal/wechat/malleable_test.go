@@ -66,7 +66,7 @@ func TestOpenWrongIV(t *testing.T) {
 func TestOpenRefusesATurnedIV(t *testing.T) {
 	t.Parallel()
 	client := opener(t)
-	whole := sealed(t, `{"phoneNumber":"13580006666","purePhoneNumber":"13580006666","countryCode":"86",`+mark+`}`)
+	whole := sealed(t, `{"phoneNumber":"10058006666","purePhoneNumber":"10058006666","countryCode":"86",`+mark+`}`)
 	opened, err := client.Open(keys(key64), whole)
 	wantErr(t, err, nil)
 	if opened.Phone == nil {

@@ -13,8 +13,8 @@ func TestOpenPhone(t *testing.T) {
 		want   *auth.Phone
 	}{
 		"documented": {
-			`"phoneNumber":"13580006666","purePhoneNumber":"13580006666","countryCode":"86"`,
-			&auth.Phone{PhoneNumber: "13580006666", PurePhoneNumber: "13580006666", CountryCode: "86"},
+			`"phoneNumber":"10058006666","purePhoneNumber":"10058006666","countryCode":"86"`,
+			&auth.Phone{PhoneNumber: "10058006666", PurePhoneNumber: "10058006666", CountryCode: "86"},
 		},
 		"foreign": {
 			`"phoneNumber":"85251234567","purePhoneNumber":"51234567","countryCode":"852"`,
@@ -24,20 +24,20 @@ func TestOpenPhone(t *testing.T) {
 			`"phoneNumber":"+852-51234567","purePhoneNumber":"51234567","countryCode":852`,
 			&auth.Phone{PhoneNumber: "+852-51234567", PurePhoneNumber: "51234567", CountryCode: "852"},
 		},
-		"another number":       {`"phoneNumber":"13580006667","purePhoneNumber":"13580006666","countryCode":"86"`, nil},
+		"another number":       {`"phoneNumber":"10058006667","purePhoneNumber":"10058006666","countryCode":"86"`, nil},
 		"another country":      {`"phoneNumber":"85251234567","purePhoneNumber":"51234567","countryCode":"86"`, nil},
 		"letters":              {`"phoneNumber":"1358000666a","purePhoneNumber":"1358000666a","countryCode":"86"`, nil},
 		"wide digits":          {`"phoneNumber":"１３５８","purePhoneNumber":"１３５８","countryCode":"86"`, nil},
-		"pure with +":          {`"phoneNumber":"+8613580006666","purePhoneNumber":"+8613580006666","countryCode":"86"`, nil},
-		"country with +":       {`"phoneNumber":"13580006666","purePhoneNumber":"13580006666","countryCode":"+86"`, nil},
-		"country a fraction":   {`"phoneNumber":"13580006666","purePhoneNumber":"13580006666","countryCode":8.6`, nil},
-		"country null":         {`"phoneNumber":"13580006666","purePhoneNumber":"13580006666","countryCode":null`, nil},
-		"no country":           {`"phoneNumber":"13580006666","purePhoneNumber":"13580006666"`, nil},
-		"no phoneNumber":       {`"purePhoneNumber":"13580006666","countryCode":"86"`, nil},
-		"no purePhoneNumber":   {`"phoneNumber":"13580006666","countryCode":"86"`, nil},
+		"pure with +":          {`"phoneNumber":"+8610058006666","purePhoneNumber":"+8610058006666","countryCode":"86"`, nil},
+		"country with +":       {`"phoneNumber":"10058006666","purePhoneNumber":"10058006666","countryCode":"+86"`, nil},
+		"country a fraction":   {`"phoneNumber":"10058006666","purePhoneNumber":"10058006666","countryCode":8.6`, nil},
+		"country null":         {`"phoneNumber":"10058006666","purePhoneNumber":"10058006666","countryCode":null`, nil},
+		"no country":           {`"phoneNumber":"10058006666","purePhoneNumber":"10058006666"`, nil},
+		"no phoneNumber":       {`"purePhoneNumber":"10058006666","countryCode":"86"`, nil},
+		"no purePhoneNumber":   {`"phoneNumber":"10058006666","countryCode":"86"`, nil},
 		"too short":            {`"phoneNumber":"123","purePhoneNumber":"123","countryCode":"86"`, nil},
 		"too long for E.164":   {`"phoneNumber":"12345678901234","purePhoneNumber":"12345678901234","countryCode":"86"`, nil},
-		"number a JSON number": {`"phoneNumber":13580006666,"purePhoneNumber":13580006666,"countryCode":"86"`, nil},
+		"number a JSON number": {`"phoneNumber":10058006666,"purePhoneNumber":10058006666,"countryCode":"86"`, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

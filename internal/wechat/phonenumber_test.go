@@ -28,7 +28,7 @@ func TestPhoneNumber(t *testing.T) {
 		got, err := client.PhoneNumber(t.Context(), code, openid)
 		wantErr(t, err, nil)
 		want := auth.Phone{
-			PhoneNumber: "13580006666", PurePhoneNumber: "13580006666", CountryCode: "86",
+			PhoneNumber: "10058006666", PurePhoneNumber: "10058006666", CountryCode: "86",
 			Watermark: auth.Watermark{AppID: app, Timestamp: 1637744274},
 		}
 		if got != want {
@@ -72,8 +72,8 @@ func TestPhoneNumberAnswers(t *testing.T) {
 		"unknown":           {`{"errcode":12345,"errmsg":"token SECRETtoken-1"}`, auth.ErrWeChatUnreadable},
 		"empty":             {``, auth.ErrWeChatUnreadable},
 		"no phone_info":     {`{"errcode":0}`, auth.ErrWeChatUnreadable},
-		"no number":         {change(`"purePhoneNumber":"13580006666"`, `"purePhoneNumber":""`), auth.ErrWeChatUnreadable},
-		"two stories":       {change(`"phoneNumber":"13580006666"`, `"phoneNumber":"13580006667"`), auth.ErrWeChatUnreadable},
+		"no number":         {change(`"purePhoneNumber":"10058006666"`, `"purePhoneNumber":""`), auth.ErrWeChatUnreadable},
+		"two stories":       {change(`"phoneNumber":"10058006666"`, `"phoneNumber":"10058006667"`), auth.ErrWeChatUnreadable},
 		"country missing":   {change(`"countryCode":"86",`, ``), auth.ErrWeChatUnreadable},
 		"country a word":    {change(`"86"`, `"CN"`), auth.ErrWeChatUnreadable},
 		"no watermark":      {change(`"watermark"`, `"mark"`), auth.ErrWeChatUnreadable},
