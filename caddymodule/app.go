@@ -59,6 +59,15 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: appName, New: func() caddy.Module { return new(App) }}
 }
 
+// findApp is the app of a handler's configuration; who names the handler.
+func findApp(ctx caddy.Context, who string) (*App, error) {
+	app, err := ctx.App(appName)
+	if err != nil {
+		return nil, fmt.Errorf("%s needs the wxgate app: write wxgate { app <appid> {env.WX_SECRET} } in the global options: %w", who, err)
+	}
+	return app.(*App), nil
+}
+
 // Provision resolves and checks the configuration. It opens no file and makes no
 // key, because `wxgate validate` comes through here beside a running gateway.
 func (a *App) Provision(ctx caddy.Context) error {

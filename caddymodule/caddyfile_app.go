@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -41,7 +42,7 @@ func init() {
 func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	app := new(App)
 	if previous, ok := existing.(httpcaddyfile.App); ok {
-		if err := caddyUnmarshal(previous.Value, app); err != nil {
+		if err := caddy.StrictUnmarshalJSON(previous.Value, app); err != nil {
 			return nil, d.Errf("reading the wxgate block before this one: %v", err)
 		}
 	}

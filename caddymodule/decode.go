@@ -81,14 +81,19 @@ func newPhoneAnswer(phone *auth.Phone) phoneAnswer {
 	}
 }
 
+// readOpenData reads the body of both calls that open data.
+func readOpenData(c *call) (openData, error) {
+	var request openDataRequest
+	if err := readJSON(c.w, c.r, &request); err != nil {
+		return openData{}, err
+	}
+	return request.resolve()
+}
+
 // serveDecode is POST {prefix}/decode: a phone code with a token, or encrypted
 // data with a token or a handle.
 func (h *Handler) serveDecode(c *call) error {
-	var request openDataRequest
-	if err := readJSON(c.w, c.r, &request); err != nil {
-		return err
-	}
-	in, err := request.resolve()
+	in, err := readOpenData(c)
 	if err != nil {
 		return err
 	}
@@ -103,11 +108,7 @@ func (h *Handler) serveDecode(c *call) error {
 
 // serveUserInfo is POST {prefix}/userInfo.
 func (h *Handler) serveUserInfo(c *call) error {
-	var request openDataRequest
-	if err := readJSON(c.w, c.r, &request); err != nil {
-		return err
-	}
-	in, err := request.resolve()
+	in, err := readOpenData(c)
 	if err != nil {
 		return err
 	}

@@ -80,11 +80,10 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 
 // Provision checks the configuration and finds the app. It opens nothing.
 func (h *Handler) Provision(ctx caddy.Context) error {
-	app, err := ctx.App(appName)
-	if err != nil {
-		return fmt.Errorf("the wxgate handler needs the wxgate app: write wxgate { app <appid> {env.WX_SECRET} } in the global options: %w", err)
+	var err error
+	if h.app, err = findApp(ctx, "the wxgate handler"); err != nil {
+		return err
 	}
-	h.app = app.(*App)
 	h.logger = ctx.Logger()
 	if h.Prefix == "" {
 		h.Prefix = defaultPrefix

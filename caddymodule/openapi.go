@@ -68,11 +68,10 @@ func (*OpenAPI) CaddyModule() caddy.ModuleInfo {
 
 // Provision checks the configuration and finds the app. It opens nothing.
 func (o *OpenAPI) Provision(ctx caddy.Context) error {
-	app, err := ctx.App(appName)
-	if err != nil {
-		return fmt.Errorf("wxgate_openapi needs the wxgate app: write wxgate { app <appid> {env.WX_SECRET} } in the global options: %w", err)
+	var err error
+	if o.app, err = findApp(ctx, "wxgate_openapi"); err != nil {
+		return err
 	}
-	o.app = app.(*App)
 	o.logger = ctx.Logger()
 	if len(o.Allow) == 0 {
 		o.Allow = defaultOpenAPIPaths

@@ -29,6 +29,3 @@ func resolve(repl *caddy.Replacer, configured string) (string, error) {
 func isLiteral(configured string) bool {
 	return !strings.HasPrefix(configured, "{") || !strings.HasSuffix(configured, "}")
 }
-
-// caddyUnmarshal reads the JSON that another word of the Caddyfile left.
-func caddyUnmarshal(raw []byte, into any) error { return caddy.StrictUnmarshalJSON(raw, into) }
