@@ -2,6 +2,7 @@ package auth
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
@@ -17,7 +18,9 @@ type (
 	UnionID string
 	// SessionID names one login: 16 bytes, base64url. The first 6 bytes are the
 	// time of the login in Unix milliseconds, so that "everything of this user
-	// until now" can be decided from a token alone; the other 10 are random.
+	// until now" can be decided from a token alone; the next is the user's shard,
+	// so that a store of several machines finds the session where its user is;
+	// the other 9 are random.
 	SessionID string
 	// KeyID names a signing key: the RFC 7638 thumbprint of its public half.
 	KeyID string
@@ -27,6 +30,16 @@ type (
 type User struct {
 	App    AppID
 	OpenID OpenID
+}
+
+// Shard spreads users evenly over 256 places: the first byte of the SHA-256 of
+// the app, NUL and the openid. It is one of 256 and so reveals nobody.
+func (u User) Shard() byte {
+	h := sha256.New()
+	h.Write([]byte(u.App))
+	h.Write([]byte{0})
+	h.Write([]byte(u.OpenID))
+	return h.Sum(nil)[0]
 }
 
 // Identity is who a request comes from, as an access token says it.
@@ -70,13 +83,14 @@ const (
 	sessionIDTimeBytes = 6 // Unix milliseconds until the year 10889
 )
 
-// NewSessionID makes the ID of a session that begins at t.
-func NewSessionID(t time.Time) SessionID {
+// NewSessionID makes the ID of a session of u that begins at began.
+func NewSessionID(began time.Time, u User) SessionID {
 	var b [sessionIDBytes]byte
 	var ms [8]byte
-	binary.BigEndian.PutUint64(ms[:], uint64(t.UnixMilli()))
+	binary.BigEndian.PutUint64(ms[:], uint64(began.UnixMilli()))
 	copy(b[:], ms[8-sessionIDTimeBytes:])
-	_, _ = rand.Read(b[sessionIDTimeBytes:]) // never fails: crypto/rand.Read
+	b[sessionIDTimeBytes] = u.Shard()
+	_, _ = rand.Read(b[sessionIDTimeBytes+1:]) // never fails: crypto/rand.Read
 	return SessionID(base64.RawURLEncoding.EncodeToString(b[:]))
 }
 
@@ -99,6 +113,17 @@ func (s SessionID) Began() time.Time {
 	var ms [8]byte
 	copy(ms[8-sessionIDTimeBytes:], b[:sessionIDTimeBytes])
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(ms[:]))) //nolint:gosec // G115: six bytes cannot overflow
+}
+
+// Shard is [User.Shard] of the session's user, for an ID that [NewSessionID]
+// made; 0 for a string that is not a session ID. Whoever sends an ID chooses it:
+// it says where to look, and nothing of who the user is.
+func (s SessionID) Shard() byte {
+	b, err := decodeSessionID(string(s))
+	if err != nil {
+		return 0
+	}
+	return b[sessionIDTimeBytes]
 }
 
 func decodeSessionID(s string) ([sessionIDBytes]byte, error) {

@@ -100,7 +100,7 @@ func (s *Service) login(ctx context.Context, app AppID, code string, idle time.D
 func (s *Service) begin(ctx context.Context, user User, who Exchanged, began time.Time, idle time.Duration) (*Grant, error) {
 	now := s.cfg.Now()
 	session := &Session{
-		ID:          NewSessionID(began),
+		ID:          NewSessionID(began, user),
 		User:        user,
 		UnionID:     who.UnionID,
 		CreatedAt:   now,

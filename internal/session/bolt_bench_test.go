@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"crypto/rand"
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/auth"
@@ -14,7 +15,7 @@ func BenchmarkCreate(b *testing.B) {
 			c := newClock()
 			store := openBolt(b, c)
 			create := func() {
-				s := sessionOf(auth.User{App: "wx1", OpenID: auth.OpenID(auth.NewSessionID(c.Now()))}, c)
+				s := sessionOf(auth.User{App: "wx1", OpenID: auth.OpenID(rand.Text())}, c)
 				must(b, store.Create(b.Context(), s, auth.SessionKey{Key: "k1"}))
 			}
 			b.ResetTimer()

@@ -101,7 +101,7 @@ func noSession(t *testing.T, store opened, c *clock) {
 	ended := begin(t, store, alice, c, "k1")
 	end(t, store, ended.ID)
 	for name, id := range map[string]auth.SessionID{
-		"never there": auth.NewSessionID(c.Now()), "ended": ended.ID, "no ID": "?", "empty": "",
+		"never there": auth.NewSessionID(c.Now(), alice), "ended": ended.ID, "no ID": "?", "empty": "",
 	} {
 		wantNoSession(t, store, name, id)
 	}

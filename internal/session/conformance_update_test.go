@@ -63,7 +63,7 @@ func decidesError(t *testing.T, store opened, c *clock) {
 func updateKeepsIdentity(t *testing.T, store opened, c *clock) {
 	s := begin(t, store, alice, c, "k1")
 	must(t, store.Update(t.Context(), s.ID, func(s *auth.Session) (auth.Verdict, error) {
-		s.ID, s.User, s.AccessEnd = auth.NewSessionID(c.Now()), bob, time.Time{}
+		s.ID, s.User, s.AccessEnd = auth.NewSessionID(c.Now(), bob), bob, time.Time{}
 		return auth.Save, nil
 	}))
 	got, err := store.Session(t.Context(), s.ID)

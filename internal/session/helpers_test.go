@@ -103,7 +103,7 @@ func over(t testing.TB, file *session.File, c *clock, box *seal.Box) opened {
 // sessionOf is a session that begins now.
 func sessionOf(u auth.User, c *clock) *auth.Session {
 	now := c.Now()
-	id := auth.NewSessionID(now)
+	id := auth.NewSessionID(now, u)
 	return &auth.Session{
 		ID: id, User: u, UnionID: "union",
 		CreatedAt: now, AbsoluteEnd: now.Add(life), IdleEnd: now.Add(idle), AccessEnd: now.Add(access),

@@ -45,7 +45,7 @@ func (r *run) refreshForged() {
 		return
 	}
 	if r.rng.IntN(2) == 0 {
-		stranger := auth.NewRefreshToken(auth.NewSessionID(r.c.Now()))
+		stranger := auth.NewRefreshToken(auth.NewSessionID(r.c.Now(), s.user))
 		_, err := r.service.Refresh(r.Context(), stranger.String(), anyApp)
 		r.wantErr("refresh of no session", err, auth.ErrSessionRevoked)
 		return

@@ -12,7 +12,7 @@ import (
 func filled(c *clock) *session.Set {
 	set := session.NewSet()
 	for range 20_000 {
-		set.Add(auth.Revocation{Session: auth.NewSessionID(c.Now()), Until: c.Now().Add(time.Hour)})
+		set.Add(auth.Revocation{Session: auth.NewSessionID(c.Now(), bob), Until: c.Now().Add(time.Hour)})
 	}
 	return set
 }

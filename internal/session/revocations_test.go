@@ -24,7 +24,7 @@ func TestSetMatchesExactly(t *testing.T) {
 		want bool
 	}{
 		"its session":              {auth.Revocation{Session: id.Session}, true},
-		"another session":          {auth.Revocation{Session: auth.NewSessionID(c.Now())}, false},
+		"another session":          {auth.Revocation{Session: auth.NewSessionID(c.Now(), alice)}, false},
 		"its user, as it began":    {auth.Revocation{User: alice, NotAfter: began}, true},
 		"its user, within the ms":  {auth.Revocation{User: alice, NotAfter: began.Add(time.Microsecond)}, true},
 		"its user, 1 ms before":    {auth.Revocation{User: alice, NotAfter: began.Add(-time.Millisecond)}, false},
@@ -108,7 +108,7 @@ func TestWatch(t *testing.T) {
 	var ended, others atomic.Int32
 	stop := set.Watch(mine, func() { ended.Add(1) })
 	stopHis := set.Watch(his, func() { others.Add(1) })
-	set.Add(auth.Revocation{Session: auth.NewSessionID(c.Now()), Until: c.Now().Add(time.Hour)})
+	set.Add(auth.Revocation{Session: auth.NewSessionID(c.Now(), alice), Until: c.Now().Add(time.Hour)})
 	set.Add(auth.Revocation{User: alice, NotAfter: c.Now().Add(-time.Second), Until: c.Now().Add(time.Hour)})
 	if ended.Load() != 0 || set.Len().Streams != 2 {
 		t.Fatalf("ended by what does not match; %+v", set.Len())

@@ -47,8 +47,9 @@ func newServing(tb testing.TB, alg Alg, now func() time.Time, hash func([]byte) 
 }
 
 func user(openid auth.OpenID, now time.Time, life time.Duration) auth.Identity {
+	u := auth.User{App: "wx4f4bc4dec97d474b", OpenID: openid}
 	return auth.Identity{
-		User: auth.User{App: "wx4f4bc4dec97d474b", OpenID: openid}, Session: auth.NewSessionID(now),
+		User: u, Session: auth.NewSessionID(now, u),
 		IssuedAt: now, Expires: now.Add(life),
 	}
 }

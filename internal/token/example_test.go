@@ -35,9 +35,10 @@ func Example() {
 	defer tokens.Close()
 
 	now := time.Now()
+	user := auth.User{App: "wx4f4bc4dec97d474b", OpenID: "oGZUI0egBJY1zhBYw2KhdUfwVJJE"}
 	raw, err := tokens.Issue(auth.Identity{
-		User:     auth.User{App: "wx4f4bc4dec97d474b", OpenID: "oGZUI0egBJY1zhBYw2KhdUfwVJJE"},
-		Session:  auth.NewSessionID(now),
+		User:     user,
+		Session:  auth.NewSessionID(now, user),
 		IssuedAt: now,
 		Expires:  now.Add(time.Hour),
 	})

@@ -12,7 +12,7 @@ import (
 func TestHandle(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
-	id := auth.NewSessionID(start)
+	id := auth.NewSessionID(start, auth.User{})
 	handle, err := g.SealHandle(id)
 	if err != nil {
 		t.Fatal(err)

@@ -137,10 +137,11 @@ func (g *gateway) reconfigure(tb testing.TB, change func(*token.RingConfig)) {
 
 // user is somebody who logs in now, for life.
 func (g *gateway) user(life time.Duration) auth.Identity {
+	u := auth.User{App: "wx4f4bc4dec97d474b", OpenID: "oGZUI0egBJY1zhBYw2KhdUfwVJJE"}
 	return auth.Identity{
-		User:     auth.User{App: "wx4f4bc4dec97d474b", OpenID: "oGZUI0egBJY1zhBYw2KhdUfwVJJE"},
+		User:     u,
 		UnionID:  "ocMvos6NjeKLIBqg5Mr9QjxrP1FA",
-		Session:  auth.NewSessionID(g.clock.Now()),
+		Session:  auth.NewSessionID(g.clock.Now(), u),
 		Phone:    "+8610000138000",
 		IssuedAt: g.clock.Now(),
 		Expires:  g.clock.Now().Add(life),

@@ -141,7 +141,7 @@ func usualLength(cfg *RingConfig) (int, error) {
 		Subject:  auth.OpenID(strings.Repeat("o", usualOpenID)),
 		ClientID: auth.AppID(strings.Repeat("w", usualAppID)),
 		UnionID:  auth.UnionID(strings.Repeat("u", usualUnionID)),
-		Session:  auth.NewSessionID(time.Unix(usualTime, 0)), ID: newTokenID(),
+		Session:  auth.NewSessionID(time.Unix(usualTime, 0), auth.User{}), ID: newTokenID(),
 		Expires: usualTime, IssuedAt: usualTime, NotBefore: usualTime,
 		PhoneVerified: true, Phone: strings.Repeat("p", b64(usualPhone+seal.Overhead)),
 	})
