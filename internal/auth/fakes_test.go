@@ -107,9 +107,15 @@ func noApp(auth.AppID) bool  { return false }
 // login makes a service over store and returns the first refresh token.
 func login(t testing.TB, store *onlyStore) (*auth.Service, string) {
 	t.Helper()
+	return loginOver(t, store, nil)
+}
+
+// loginOver is login with a store that is cut off at times.
+func loginOver(t testing.TB, store *onlyStore, outage func() time.Duration) (*auth.Service, string) {
+	t.Helper()
 	service := auth.NewService(auth.Config{
 		Apps:   map[auth.AppID]auth.Platform{theApp: onlyPlatform{}},
-		Tokens: plainTokens{}, Store: store,
+		Tokens: plainTokens{}, Store: store, Outage: outage,
 		Access: time.Hour, Refresh: theLife, Idle: theLife,
 	})
 	grant, err := service.Login(t.Context(), theApp, "code")

@@ -90,6 +90,42 @@ func TestReplaysOneAfterAnotherAreCounted(t *testing.T) {
 	})
 }
 
+// A refresh rotates the token, and the store is cut off before the answer is out.
+// When it is heard again the client comes back with the token it still has; that
+// is no theft, however long the store was away.
+func TestOutageOfTheStoreDoesNotCount(t *testing.T) {
+	t.Parallel()
+	const away = time.Minute
+	for name, test := range map[string]struct {
+		outage, later time.Duration
+		want          error
+	}{
+		"within the outage and the grace": {outage: away, later: away + auth.RefreshGrace},
+		"after both":                      {outage: away, later: away + auth.RefreshGrace + 1, want: auth.ErrRefreshReused},
+		"no outage":                       {later: auth.RefreshGrace},
+		"no outage, after the grace":      {later: auth.RefreshGrace + 1, want: auth.ErrRefreshReused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				service, token := loginOver(t, &onlyStore{}, func() time.Duration { return test.outage })
+				first, err := service.Refresh(t.Context(), token, anyApp)
+				if err != nil {
+					t.Fatal(err)
+				}
+				<-time.After(test.later)
+				again, err := service.Refresh(t.Context(), token, anyApp)
+				if !errors.Is(err, test.want) {
+					t.Fatalf("got %v, want %v", err, test.want)
+				}
+				if err == nil && again.RefreshToken != first.RefreshToken {
+					t.Fatal("the token got a second successor")
+				}
+			})
+		})
+	}
+}
+
 func TestOneCallersCancellationIsItsOwn(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

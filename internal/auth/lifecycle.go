@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Refresh spends a refresh token and returns a new pair. A token that was
@@ -40,7 +41,7 @@ func (s *Service) rotate(ctx context.Context, presented RefreshToken, admitted A
 		if !admitted(session.User.App) {
 			return Keep, fmt.Errorf("%w: session of app %q", ErrForbidden, session.User.App)
 		}
-		successor, err := session.Refresh.Rotate(presented, next, now)
+		successor, err := session.Refresh.Rotate(presented, next, now, s.grace())
 		if errors.Is(err, ErrRefreshReused) {
 			return End, err
 		}
@@ -61,6 +62,16 @@ func (s *Service) rotate(ctx context.Context, presented RefreshToken, admitted A
 		return nil, false, ended(err)
 	}
 	return grant, replayed, nil
+}
+
+// grace is how long the token before the current one yields its successor: a
+// client that could not have its answer, because the store was cut off after it
+// had rotated the token, comes back with the old one when the store does.
+func (s *Service) grace() time.Duration {
+	if s.cfg.Outage == nil {
+		return RefreshGrace
+	}
+	return RefreshGrace + s.cfg.Outage()
 }
 
 // Logout ends the bearer's session or, with all, every session of the user.

@@ -20,7 +20,8 @@ const (
 	refreshSecretBytes = 32
 
 	// RefreshGrace is how long after a rotation the token before it still yields
-	// its successor: a lost answer is retried within seconds.
+	// its successor: a lost answer is retried within seconds. Time in which the
+	// store could not be heard does not count: nobody could have had an answer.
 	RefreshGrace = 20 * time.Second
 	// MaxRefreshReplays is how often it does so. Two tabs and a retry need three.
 	MaxRefreshReplays = 5
@@ -89,14 +90,14 @@ func StartRefresh(t RefreshToken) RefreshState { return RefreshState{Current: t.
 
 // Rotate presents a refresh token to the state and returns the one to hand out.
 //
-// The current token is spent and yields next. The one before it, within
-// [RefreshGrace] of its rotation and at most [MaxRefreshReplays] times, yields
-// the same successor again: a client that lost the answer, or asked twice at
-// once, converges on one token. The window is not re-armed by a replay.
+// The current token is spent and yields next. The one before it, within grace of
+// its rotation and at most [MaxRefreshReplays] times, yields the same successor
+// again: a client that lost the answer, or asked twice at once, converges on one
+// token. The window is not re-armed by a replay.
 //
 // Anything else is a copy that somebody kept, or a forgery: [ErrRefreshReused],
 // and the caller must end the session. The state is then unchanged.
-func (r *RefreshState) Rotate(presented, next RefreshToken, now time.Time) (RefreshToken, error) {
+func (r *RefreshState) Rotate(presented, next RefreshToken, now time.Time, grace time.Duration) (RefreshToken, error) {
 	digest := presented.digest()
 	isCurrent := subtle.ConstantTimeCompare(digest[:], r.Current[:]) == 1
 	isPrevious := subtle.ConstantTimeCompare(digest[:], r.Previous[:]) == 1 && !r.RotatedAt.IsZero()
@@ -108,7 +109,7 @@ func (r *RefreshState) Rotate(presented, next RefreshToken, now time.Time) (Refr
 		}
 		*r = RefreshState{Current: next.digest(), Previous: digest, RotatedAt: now, Successor: sealed}
 		return next, nil
-	case isPrevious && now.Sub(r.RotatedAt) <= RefreshGrace && r.Replays < MaxRefreshReplays:
+	case isPrevious && now.Sub(r.RotatedAt) <= grace && r.Replays < MaxRefreshReplays:
 		successor, err := openSuccessor(presented, r.Successor)
 		if err != nil {
 			return RefreshToken{}, err

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Config is all a [Service] needs. Every field but Now is required.
+// Config is all a [Service] needs. Every field but Outage and Now is required.
 type Config struct {
 	Apps        map[AppID]Platform
 	Tokens      Tokens
@@ -17,6 +17,11 @@ type Config struct {
 	Access  time.Duration // life of an access token
 	Refresh time.Duration // life of a session, from its login
 	Idle    time.Duration // life of a session, from its last refresh
+
+	// Outage is how long the store was lately not to be heard, and 0 once that is
+	// so long ago that whoever waited has come back; nil for a store that is always
+	// heard. That time does not count against [RefreshGrace].
+	Outage func() time.Duration
 
 	Now func() time.Time // default time.Now
 }

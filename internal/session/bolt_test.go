@@ -78,7 +78,7 @@ func TestNothingReadableAtRest(t *testing.T) {
 	s.UnionID, s.Phone = "uMarkedUnionid", "+8610012345678"
 	first := auth.NewRefreshToken(s.ID)
 	s.Refresh = auth.StartRefresh(first)
-	_, err := s.Refresh.Rotate(first, auth.NewRefreshToken(s.ID), c.Now())
+	_, err := s.Refresh.Rotate(first, auth.NewRefreshToken(s.ID), c.Now(), auth.RefreshGrace)
 	must(t, err)
 	must(t, store.Create(t.Context(), s, auth.SessionKey{Key: "MarkedSessionKey=="}))
 	must(t, store.PutSessionKey(t.Context(), user, auth.SessionKey{Key: "MarkedSecondKey=="}))

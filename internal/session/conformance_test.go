@@ -57,7 +57,7 @@ func sessionComesBackWhole(t *testing.T, store opened, c *clock) {
 	want := sessionOf(alice, c)
 	first := auth.NewRefreshToken(want.ID)
 	want.Refresh = auth.StartRefresh(first)
-	_, err := want.Refresh.Rotate(first, auth.NewRefreshToken(want.ID), c.Now())
+	_, err := want.Refresh.Rotate(first, auth.NewRefreshToken(want.ID), c.Now(), auth.RefreshGrace)
 	must(t, err)
 	want.Refresh.Replays = 3
 	want.Phone = "+8610000000000"
