@@ -1,6 +1,8 @@
 package session
 
 import (
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +24,8 @@ type Set struct {
 	keys     map[auth.KeyID]time.Time // until
 	ends     timeline[entryKey]
 	streams  streams
+
+	keyWatches map[*keyWatch]struct{}
 }
 
 type userEntry struct{ notAfter, until time.Time }
@@ -50,6 +54,8 @@ func NewSet() *Set {
 		users:    make(map[auth.User]userEntry),
 		keys:     make(map[auth.KeyID]time.Time),
 		streams:  newStreams(),
+
+		keyWatches: make(map[*keyWatch]struct{}),
 	}
 }
 
@@ -100,7 +106,14 @@ func (s *Set) Add(rev auth.Revocation) {
 	}
 	s.count()
 	ended := s.streams.claim(rev)
+	var watches []*keyWatch
+	if rev.Key != "" {
+		watches = slices.Collect(maps.Keys(s.keyWatches))
+	}
 	s.mu.Unlock()
+	for _, watch := range watches {
+		watch.onRevoked()
+	}
 	for _, stream := range ended {
 		stream.onRevoked()
 	}

@@ -133,6 +133,29 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+func TestWatchKeys(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	set := session.NewSet()
+	until := c.Now().Add(time.Hour)
+	heard := 0
+	stop := set.WatchKeys(func() { heard += set.Len().Keys }) // with no lock held
+	set.Add(auth.Revocation{User: alice, NotAfter: c.Now(), Until: until})
+	set.Add(auth.Revocation{Session: auth.NewSessionID(c.Now(), alice), Until: until})
+	if heard != 0 {
+		t.Fatal("heard of revocations of no key")
+	}
+	set.Add(auth.Revocation{Key: "key1", Until: until})
+	if heard != 1 {
+		t.Fatalf("heard %d, want the one key that is in force by then", heard)
+	}
+	stop()
+	set.Add(auth.Revocation{Key: "key2", Until: until})
+	if heard != 1 {
+		t.Fatal("heard after stop")
+	}
+}
+
 // onRevoked may use the set: whoever ends a stream also stops its watch.
 func TestWatchDoesNotDeadlock(t *testing.T) {
 	t.Parallel()

@@ -55,6 +55,24 @@ func (s *Set) Watch(id *auth.Identity, onRevoked func()) (stop func()) {
 	}
 }
 
+// WatchKeys has onRevoked called whenever a signing key is revoked, in the
+// goroutine of whoever revokes it or hears of it, with no lock held; it must not
+// block. stop ends the watch.
+func (s *Set) WatchKeys(onRevoked func()) (stop func()) {
+	w := &keyWatch{onRevoked}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keyWatches[w] = struct{}{}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.keyWatches, w)
+	}
+}
+
+// keyWatch is somebody who wants to know that a signing key was revoked.
+type keyWatch struct{ onRevoked func() }
+
 func (s *streams) add(w *stream) {
 	put(s.bySession, w.id.Session, w)
 	put(s.byUser, w.id.User, w)

@@ -16,6 +16,7 @@ import (
 type Ring struct {
 	current atomic.Pointer[snapshot]
 	unknown chan struct{} // a token named a key that the snapshot does not hold
+	changed chan struct{} // another replica took a key out
 
 	mu   sync.Mutex // one writer at a time; guards all below
 	cfg  *RingConfig
@@ -27,7 +28,7 @@ type Ring struct {
 // a key, errors wrap [ErrOtherSecret], [ErrRingUnreadable], [ErrKeyRefused] or
 // auth.ErrStoreUnavailable.
 func OpenRing(ctx context.Context, cfg RingConfig) (*Ring, error) {
-	r := &Ring{unknown: make(chan struct{}, 1)}
+	r := &Ring{unknown: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
 	if err := r.Reconfigure(ctx, cfg); err != nil {
 		return nil, err
 	}

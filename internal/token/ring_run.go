@@ -18,7 +18,7 @@ const (
 
 // Run keeps the ring up to date until ctx ends: each minute, and soon after a
 // token named an unknown key, since a replica with another configuration may
-// just have made it. Requests never wait for it. What goes wrong is reported and
+// just have made it, and at once after [Ring.Changed]. Requests never wait for it. What goes wrong is reported and
 // tried again; the keys at hand go on signing.
 func (r *Ring) Run(ctx context.Context) {
 	ticker := time.NewTicker(reloadEvery)
@@ -29,6 +29,7 @@ func (r *Ring) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
+		case <-r.changed:
 		case <-r.unknown:
 			if time.Since(last) < hintGap {
 				continue
@@ -36,6 +37,16 @@ func (r *Ring) Run(ctx context.Context) {
 		}
 		last = time.Now()
 		r.tick(ctx)
+	}
+}
+
+// Changed says that another replica took a key out of the ring: Run reads it
+// again at once, or this replica would go on signing with that key for a minute.
+// It never waits.
+func (r *Ring) Changed() {
+	select {
+	case r.changed <- struct{}{}:
+	default:
 	}
 }
 

@@ -102,6 +102,33 @@ func TestRunHearsOfUnknownKeys(t *testing.T) {
 	})
 }
 
+// TestRunHearsOfRetiredKeys: a replica that is told that another one retired the
+// key that signs has the next token signed by its successor.
+func TestRunHearsOfRetiredKeys(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, stop := runGateway(t, nil)
+		defer stop()
+		other, err := token.OpenRing(t.Context(), g.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaked := g.mustVerify(t, g.login(t)).Key
+		if _, err := other.Retire(t.Context(), leaked); err != nil {
+			t.Fatal(err)
+		}
+		raw := g.login(t)
+		if g.mustVerify(t, raw).Key != leaked {
+			t.Fatal("it was told by nobody")
+		}
+		g.ring.Changed()
+		synctest.Wait()
+		g.mustRefuse(t, raw, token.RuleNoKey)
+		if by := g.mustVerify(t, g.login(t)).Key; by == leaked {
+			t.Errorf("%s still signs", by)
+		}
+	})
+}
+
 type counter struct {
 	*storage
 	reads atomic.Int64
