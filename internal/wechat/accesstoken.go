@@ -32,8 +32,9 @@ const (
 // It is safe for concurrent use.
 //
 // Every replica may have its own: stable_token hands the same one to everybody.
+// Those with a [TokenShare] have one together, and one fetch.
 type AccessTokens struct {
-	fetch func(ctx context.Context) (fetched, error)
+	fetch tokenFetch
 	now   func() time.Time
 	tasks *tasks
 
@@ -50,6 +51,9 @@ type AccessTokens struct {
 	refused   string    // the token that was last invalidated,
 	refusedAt time.Time // and when
 }
+
+// tokenFetch gets a token other than refused, which may be empty.
+type tokenFetch func(ctx context.Context, refused string) (fetched, error)
 
 // fetched is a token as WeChat hands it out.
 type fetched struct {
@@ -136,10 +140,11 @@ func (a *AccessTokens) start(now time.Time) *tokenFlight {
 		return flight
 	}
 	a.flight, a.started = flight, now
+	refused := a.refused
 	// This goroutine owns the flight until it closes done.
 	go func() {
 		defer a.tasks.running.Done()
-		got, err := a.fetch(a.tasks.ctx)
+		got, err := a.fetch(a.tasks.ctx, refused)
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.land(now, got, err)

@@ -30,6 +30,9 @@ type Config struct {
 	// Transport sends the requests; nil for one of our own. With HTTP/1 the
 	// Client keeps any [http.Transport] from replaying a request that was written.
 	Transport http.RoundTripper
+	// Share keeps the access token, or the component's, for all replicas; nil for
+	// one of each replica's own.
+	Share TokenShare
 	// Observe is told of every call; nil for nobody. It must not block.
 	Observe func(Call)
 	// Now defaults to [time.Now].
@@ -69,7 +72,7 @@ func New(cfg Config) (*Client, error) {
 		observe: cfg.Observe,
 	}
 	c.forwards = newGuard(string(cfg.AppID), maxForwards)
-	c.tokens = &AccessTokens{fetch: c.fetchToken, now: cfg.Now, tasks: c.tasks}
+	c.tokens = &AccessTokens{fetch: c.shared(c.fetchToken), now: cfg.Now, tasks: c.tasks}
 	if cfg.Component != nil {
 		c.tokens.fetch = noToken
 		c.platform, err = c.newPlatform(cfg)

@@ -44,7 +44,7 @@ func (c *Client) newPlatform(cfg Config) (*platform, error) {
 		target: target,
 		// A guard of its own: the service being down says nothing of WeChat.
 		service: &peer{http: cfg.Transport, guard: newGuard(string(cfg.AppID), maxInFlight), observe: cfg.Observe},
-		tokens:  &AccessTokens{fetch: c.fetchComponentToken, now: cfg.Now, tasks: c.tasks},
+		tokens:  &AccessTokens{fetch: c.shared(c.fetchComponentToken), now: cfg.Now, tasks: c.tasks},
 	}, nil
 }
 
@@ -102,6 +102,6 @@ func newFetched(name CallName, field, token string, seconds int64) (fetched, err
 
 // noToken is where the access token of a component's app comes from: nowhere. The
 // component's token is not one, and the app's secret stays with its owner.
-func noToken(context.Context) (fetched, error) {
+func noToken(context.Context, string) (fetched, error) {
 	return fetched{}, fmt.Errorf("%w: an app of a third-party platform has no access token here", auth.ErrAppMisconfigured)
 }
