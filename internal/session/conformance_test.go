@@ -12,6 +12,7 @@ import (
 
 func TestMemory(t *testing.T) { conform(t, openMemory) }
 func TestFile(t *testing.T)   { conform(t, openBolt) }
+func TestRedis(t *testing.T)  { conform(t, openRedis) }
 
 // conform holds a store to every sentence of auth.Store.
 func conform(t *testing.T, open func(testing.TB, *clock) opened) {

@@ -12,3 +12,6 @@ var (
 
 // SetMax makes a memory store small enough to fill.
 func (m *Memory) SetMax(n int) { m.max = n }
+
+// ExpirySlack is how much longer than needed Redis keeps a key.
+const ExpirySlack = expirySlack

@@ -14,7 +14,10 @@ import (
 )
 
 // clock is time that stands still until a test moves it.
-type clock struct{ us atomic.Int64 }
+type clock struct {
+	us    atomic.Int64
+	moved func(time.Duration) // told of each move; may be nil
+}
 
 func newClock() *clock {
 	c := &clock{}
@@ -24,7 +27,12 @@ func newClock() *clock {
 
 func (c *clock) Now() time.Time { return time.UnixMicro(c.us.Load()) }
 
-func (c *clock) advance(d time.Duration) { c.us.Add(d.Microseconds()) }
+func (c *clock) advance(d time.Duration) {
+	c.us.Add(d.Microseconds())
+	if c.moved != nil {
+		c.moved(d)
+	}
+}
 
 // opened is a store under test, whatever it keeps things in.
 type opened struct {

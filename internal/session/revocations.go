@@ -37,6 +37,10 @@ type entryKey struct {
 	key     auth.KeyID
 }
 
+func entryKeyOf(rev auth.Revocation) entryKey {
+	return entryKey{session: rev.Session, user: rev.User, key: rev.Key}
+}
+
 // sweepStep is how many entries one sweep of the set forgets before it lets
 // waiting requests by: a few thousand map operations take under a millisecond.
 const sweepStep = 1000
@@ -87,7 +91,7 @@ func (s *Set) matches(id *auth.Identity) bool {
 // Streams that it matches are told in this goroutine, after the set is unlocked.
 func (s *Set) Add(rev auth.Revocation) {
 	s.mu.Lock()
-	key := entryKey{session: rev.Session, user: rev.User, key: rev.Key}
+	key := entryKeyOf(rev)
 	if _, known := s.until(key); !known {
 		s.ends.add(rev.Until, key)
 	}
@@ -117,6 +121,39 @@ func (s *Set) Add(rev auth.Revocation) {
 	for _, stream := range ended {
 		stream.onRevoked()
 	}
+}
+
+// knows reports whether adding rev would change nothing.
+func (s *Set) knows(rev auth.Revocation) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	until, known := s.until(entryKeyOf(rev))
+	return known && !rev.Until.After(until) && !rev.NotAfter.After(s.users[rev.User].notAfter)
+}
+
+// notAfter is until when a user's sessions began that are revoked; the zero time
+// when the user is not.
+func (s *Set) notAfter(u auth.User) time.Time {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.users[u].notAfter
+}
+
+// live lists the revocations that are in force at now.
+func (s *Set) live(now time.Time) []auth.Revocation {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	revs := make([]auth.Revocation, 0, s.size.Load())
+	for id, until := range s.sessions {
+		revs = append(revs, auth.Revocation{Session: id, Until: until})
+	}
+	for u, entry := range s.users {
+		revs = append(revs, auth.Revocation{User: u, NotAfter: entry.notAfter, Until: entry.until})
+	}
+	for key, until := range s.keys {
+		revs = append(revs, auth.Revocation{Key: key, Until: until})
+	}
+	return slices.DeleteFunc(revs, func(rev auth.Revocation) bool { return !rev.Until.After(now) })
 }
 
 // Sweep forgets what no valid token can match any more, and says how much.

@@ -1,0 +1,85 @@
+#!lua
+-- One atomic step of the store: check that what was read still holds, then do
+-- all of it. It answers 0, and has done nothing, when something does not hold.
+--
+-- ARGV is the number of checks, the checks (key, field, want) and then the
+-- changes (name, key, arguments). Keys are named by their place in KEYS.
+local at = 0
+
+local function arg()
+	at = at + 1
+	return ARGV[at]
+end
+
+local function key()
+	return KEYS[tonumber(arg())]
+end
+
+-- A hash's field is compared whole; of a string its beginning, which is unique
+-- in a sealed record. Nothing may be there where nothing is wanted.
+for _ = 1, tonumber(arg()) do
+	local k, field, want = key(), arg(), arg()
+	local got
+	if field ~= '' then
+		got = redis.call('HGET', k, field) or ''
+	else
+		got = redis.call('GETRANGE', k, 0, math.max(#want, 1) - 1)
+	end
+	if got ~= want then
+		return 0
+	end
+end
+
+-- keep has a key live no shorter than that many milliseconds from now.
+local function keep(k, ms)
+	local left = redis.call('PTTL', k)
+	if left ~= -2 and left < tonumber(ms) then
+		redis.call('PEXPIRE', k, ms)
+	end
+end
+
+-- Of the entries at the head of the stream, the oldest, those go that nothing
+-- can match any more: a few for each that comes.
+local function trim(k, now)
+	for _, entry in ipairs(redis.call('XRANGE', k, '-', '+', 'COUNT', 16)) do
+		local fields = entry[2]
+		for i = 1, #fields, 2 do
+			if fields[i] == 'u' and tonumber(fields[i + 1]) <= now then
+				redis.call('XDEL', k, entry[1])
+			end
+		end
+	end
+end
+
+local changes = {
+	set = function(k) redis.call('SET', k, arg(), 'PX', arg()) end,
+	del = function(k) redis.call('DEL', k) end,
+	hset = function(k) redis.call('HSET', k, arg(), arg()) end,
+	hdel = function(k) redis.call('HDEL', k, arg()) end,
+	keep = function(k) keep(k, arg()) end,
+	-- A number that only grows.
+	grow = function(k)
+		local n, ms = arg(), arg()
+		if tonumber(redis.call('GET', k) or 0) < tonumber(n) then
+			redis.call('SET', k, n, 'KEEPTTL')
+		end
+		keep(k, ms)
+	end,
+	-- A revocation: what it says, how long it holds by this server's clock, when
+	-- it was made and by which replica.
+	revoke = function(k)
+		local time = redis.call('TIME')
+		local now = time[1] * 1000 + math.floor(time[2] / 1000)
+		local blob, ms, made, replica = arg(), arg(), arg(), arg()
+		local over = string.format('%.0f', now + tonumber(ms))
+		redis.call('XADD', k, '*', 'b', blob, 'u', over, 't', made, 'r', replica)
+		trim(k, now)
+		keep(k, ms)
+	end,
+}
+
+while at < #ARGV do
+	local change = changes[arg()]
+	change(key())
+end
+return 1

@@ -1,0 +1,194 @@
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/wxgate/wxgate/internal/seal"
+)
+
+// RedisConfig says where Redis (7.0 or newer) or Valkey (7.2 or newer) is.
+type RedisConfig struct {
+	// Addresses are host:port: of the one server, of Sentinels, or of some nodes
+	// of a Cluster.
+	Addresses []string
+	Sentinel  string // the master's name, when Addresses are Sentinels
+	Cluster   bool   // Addresses are nodes of a Cluster
+
+	Username, Password                 string
+	SentinelUsername, SentinelPassword string
+	Database                           int         // none but 0 in a Cluster
+	TLS                                *tls.Config // nil for plain TCP
+
+	Prefix string // of every key; default "wxgate"
+
+	// Acks is how many Redis replicas must hold a write before it counts. With
+	// none, a failover may lose what was written just before it. 0 stands for
+	// the default, which is 1 with Sentinel and none otherwise; below zero is
+	// none.
+	Acks       int
+	AckTimeout time.Duration // default 500 ms
+	Timeout    time.Duration // of one command; default 1 s
+
+	// Propagated is told, for each revocation of another replica, how long it
+	// took to arrive by the two replicas' clocks.
+	Propagated func(time.Duration)
+	// Observe is told of every operation. op is one of [RedisOperations].
+	Observe func(op string, took time.Duration, err error)
+}
+
+const (
+	defaultPrefix     = "wxgate"
+	defaultAckTimeout = 500 * time.Millisecond
+	// defaultTimeout is some hundred times what Redis takes for a step.
+	defaultTimeout = time.Second
+)
+
+func (cfg RedisConfig) withDefaults() RedisConfig {
+	if cfg.Prefix == "" {
+		cfg.Prefix = defaultPrefix
+	}
+	if cfg.Acks == 0 && cfg.Sentinel != "" {
+		cfg.Acks = 1
+	}
+	if cfg.AckTimeout <= 0 {
+		cfg.AckTimeout = defaultAckTimeout
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = defaultTimeout
+	}
+	if cfg.Propagated == nil {
+		cfg.Propagated = func(time.Duration) {}
+	}
+	if cfg.Observe == nil {
+		cfg.Observe = func(string, time.Duration, error) {}
+	}
+	return cfg
+}
+
+// Redis is the connection of one process to the store that it shares with other
+// processes: what outlives a reload. Any number of [RedisStore] stand on one, and
+// share its revocations, which it follows from the first on. It is safe for
+// concurrent use.
+type Redis struct {
+	cfg     RedisConfig
+	opts    Options
+	client  rueidis.Client
+	opened  time.Time // heardAt of the followers counts from here
+	replica string    // names this process in the streams
+	set     *Set
+	sweeper sweeper
+	locks   keyLocks
+	// vault seals records, box the key that it is made of; both are nil before
+	// the first Store.
+	vault atomic.Pointer[vault]
+	box   atomic.Pointer[seal.Box]
+	// refused is why Redis refused the last write; nil when it took it.
+	refused atomic.Pointer[error]
+	closed  atomic.Bool
+
+	opening   sync.Mutex // one call of Store at a time
+	following sync.WaitGroup
+	followers []*follower
+	stop      context.CancelFunc // nil before the first Store
+}
+
+// OpenRedis connects. The error wraps [auth.ErrStoreUnavailable] and says what to
+// check. Revocations are known once [Redis.Store] was called: they are sealed.
+func OpenRedis(ctx context.Context, cfg RedisConfig, opts Options) (*Redis, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.check(); err != nil {
+		return nil, unavailable(err)
+	}
+	client, err := dialRedis(cfg)
+	if err != nil {
+		return nil, unavailable(cfg.explain(err))
+	}
+	r := &Redis{
+		cfg: cfg, opts: opts.withDefaults(), client: client,
+		opened: time.Now(), replica: rand.Text()[:replicaNameLength], set: NewSet(),
+	}
+	if err := r.checkServer(ctx); err != nil {
+		client.Close()
+		return nil, err
+	}
+	r.followers = r.newFollowers()
+	return r, nil
+}
+
+// Store is an [auth.Store] over Redis for one configuration; now is the clock
+// that decides what has ended. It returns once all revocations that Redis holds
+// are in force. The error wraps [ErrOtherSecret] when box has not the root secret
+// that the store's keys are sealed with.
+func (r *Redis) Store(ctx context.Context, box *seal.Box, now func() time.Time) (*RedisStore, error) {
+	r.opening.Lock()
+	defer r.opening.Unlock()
+	if r.closed.Load() {
+		return nil, unavailable(errClosed)
+	}
+	meta, err := r.readMeta(ctx, box)
+	if err != nil {
+		return nil, err
+	}
+	r.box.Store(box)
+	r.vault.Store(meta.vault)
+	if err := r.catchUp(ctx); err != nil {
+		return nil, err
+	}
+	s := &RedisStore{redis: r, now: now, box: box}
+	s.resealed.Store(meta.secret == box.ID())
+	return s, nil
+}
+
+// Revocations is the set that Redis's revocations are in force in.
+func (r *Redis) Revocations() *Set { return r.set }
+
+// Stats are the figures that this replica knows: Redis counts no sessions.
+func (r *Redis) Stats() Stats { return Stats{Revocations: r.set.Len()} }
+
+// Ready reports whether this replica knows every revocation up to a moment ago
+// and, when Redis refused the last write, whether it takes one again.
+func (r *Redis) Ready(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return unavailable(err)
+	}
+	if r.closed.Load() {
+		return unavailable(errClosed)
+	}
+	for _, f := range r.followers {
+		if err := f.well(); err != nil {
+			return err
+		}
+		if !f.isCaughtUp() {
+			return unavailable(fmt.Errorf("the revocations in Redis at %s are still being read", r.cfg.where()))
+		}
+	}
+	if r.refused.Load() != nil {
+		return r.probe(ctx)
+	}
+	return nil
+}
+
+// Close ends every goroutine, waits for them and disconnects. What uses Redis
+// after it gets [auth.ErrStoreUnavailable].
+func (r *Redis) Close() error {
+	r.opening.Lock()
+	defer r.opening.Unlock()
+	if r.closed.Swap(true) {
+		return nil
+	}
+	if r.stop != nil {
+		r.stop()
+	}
+	r.following.Wait()
+	r.sweeper.stop()
+	r.client.Close()
+	return nil
+}

@@ -1,0 +1,173 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// What a sidecar's connections may cost. rueidis's own defaults are made for
+// a process that does nothing else: half a megabyte of buffers each.
+const (
+	redisDialTimeout = time.Second
+	redisBuffer      = 16 << 10 // bytes, each way; a step is under 2 KiB
+	redisRing        = 8        // 2^8 commands under way on one connection
+	// redisBlocking is how many connections wait for something at once, for
+	// each server: followers, and writes that wait for acknowledgements.
+	redisBlocking     = 32
+	redisBlockingIdle = time.Minute // how long one of them is kept
+	// redisPing is after how much silence a connection is tried. A connection
+	// that does not answer then for redisStuck is given up.
+	redisPing  = 2 * time.Second
+	redisStuck = 2 * time.Second
+	// redisTopology is how often the layout of a Sentinel set or a Cluster is
+	// looked up, over and above when it is noticed to have changed.
+	redisTopology = 5 * time.Second
+
+	oldestRedis = 7 // major version
+)
+
+var (
+	errClosed   = errors.New("the store is closed")
+	errOldRedis = errors.New("the server is too old: Redis 7.0 or Valkey 7.2 is needed")
+)
+
+// check refuses what cannot work.
+func (cfg RedisConfig) check() error {
+	switch {
+	case len(cfg.Addresses) == 0:
+		return errors.New("no address of Redis")
+	case cfg.Sentinel != "" && cfg.Cluster:
+		return errors.New("redis: Sentinel and Cluster exclude each other")
+	case cfg.Sentinel == "" && !cfg.Cluster && len(cfg.Addresses) > 1:
+		return errors.New("redis: several addresses need either Sentinel or Cluster")
+	case cfg.Cluster && cfg.Database != 0:
+		return errors.New("redis: a Cluster has the database 0 alone")
+	default:
+		return nil
+	}
+}
+
+func dialRedis(cfg RedisConfig) (rueidis.Client, error) {
+	option := rueidis.ClientOption{
+		InitAddress: cfg.Addresses,
+		Username:    cfg.Username,
+		Password:    cfg.Password,
+		SelectDB:    cfg.Database,
+		TLSConfig:   cfg.TLS,
+		ClientName:  "wxgate",
+
+		ForceSingleClient: !cfg.Cluster && cfg.Sentinel == "",
+		// A write is never sent twice behind our back, and a read has nobody who
+		// would wait longer.
+		DisableRetry:  true,
+		DisableCache:  true,
+		ClientSetInfo: rueidis.DisableClientSetInfo,
+		// Every command is then given up when its context is.
+		AlwaysPipelining: true,
+
+		PipelineMultiplex:   -1, // one connection for all that does not wait
+		ReadBufferEachConn:  redisBuffer,
+		WriteBufferEachConn: redisBuffer,
+		RingScaleEachConn:   redisRing,
+		BlockingPoolSize:    redisBlocking,
+		BlockingPoolCleanup: redisBlockingIdle,
+		BlockingPoolMinSize: 1,
+		ConnWriteTimeout:    redisStuck,
+	}
+	option.Dialer.Timeout = redisDialTimeout
+	option.Dialer.KeepAlive = redisPing
+	if cfg.Sentinel != "" {
+		option.Sentinel = rueidis.SentinelOption{
+			Dialer:                  option.Dialer,
+			TLSConfig:               cfg.TLS,
+			MasterSet:               cfg.Sentinel,
+			Username:                cfg.SentinelUsername,
+			Password:                cfg.SentinelPassword,
+			ClientName:              "wxgate",
+			TopologyRefreshInterval: redisTopology,
+		}
+	}
+	if cfg.Cluster {
+		option.ClusterOption.ShardsRefreshInterval = redisTopology
+	}
+	client, err := rueidis.NewClient(option)
+	if err != nil && client != nil {
+		client.Close()
+		client = nil
+	}
+	return client, err
+}
+
+// checkServer asks whether the server can run the scripts.
+func (r *Redis) checkServer(ctx context.Context) error {
+	info, err := r.do(ctx, r.client.B().Info().Section("server").Build()).ToString()
+	if err != nil {
+		return r.failed(err)
+	}
+	for line := range strings.Lines(info) {
+		version, ok := strings.CutPrefix(strings.TrimSpace(line), "redis_version:")
+		if !ok {
+			continue
+		}
+		major, _, _ := strings.Cut(version, ".")
+		if n, err := strconv.Atoi(major); err != nil || n < oldestRedis {
+			return unavailable(fmt.Errorf("redis at %s: %w, it says that it is %q", r.cfg.where(), errOldRedis, version))
+		}
+	}
+	return nil
+}
+
+// where names the servers in errors: addresses, and nothing that is secret.
+func (cfg RedisConfig) where() string { return strings.Join(cfg.Addresses, ", ") }
+
+// explain says what an operator can do about an error of Redis.
+func (cfg RedisConfig) explain(err error) error {
+	advice := "check that it runs and that this machine reaches it"
+	for _, known := range redisAdvice {
+		if strings.Contains(err.Error(), known.text) {
+			advice = known.advice
+			break
+		}
+	}
+	return fmt.Errorf("redis at %s: %w: %s", cfg.where(), err, advice)
+}
+
+// redisAdvice is looked up by what Redis, or the connection, says.
+var redisAdvice = []struct{ text, advice string }{
+	{"WRONGPASS", "check username and password"},
+	{"NOAUTH", "it wants a password: give username and password"},
+	{"NOPERM", "give the ACL user the rights that docs/sessions.md lists"},
+	{"LOADING", "it is still reading its data from the disk: wait"},
+	{"READONLY", "it is a replica: give the master's address, or name the Sentinels"},
+	{"OOM", "its memory is full: raise maxmemory (policy noeviction)"},
+	{"MISCONF", "it cannot save to its disk: make room there"},
+	{"MASTERDOWN", "it is a replica that lost its master: give the master's address"},
+	{"NOREPLICAS", "too few of its replicas are connected (min-replicas-to-write)"},
+	{"CLUSTERDOWN", "the Cluster has lost a master, or slots without one: repair it"},
+	{"cluster support disabled", "it is no Cluster: leave out the word"},
+	{"No such master", "the Sentinels do not know a master of that name: check it"},
+	{"unknown command", "it is too old, or the command was renamed: Redis 7.0 or Valkey 7.2 is needed"},
+	{"x509", "check the certificate, its authority (ca) and the name it is for (server_name)"},
+	{"first record does not look like a TLS handshake", "it does not speak TLS on this port: use redis://"},
+	{"certificate required", "it wants a client certificate: give cert and key"},
+	{"EOF", "it hung up: check that redis:// or rediss:// (TLS) is what this port speaks"},
+}
+
+// failed is the error of a command.
+func (r *Redis) failed(err error) error {
+	if errors.Is(err, rueidis.ErrClosing) && r.closed.Load() {
+		return unavailable(errClosed)
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, auth.ErrStoreUnavailable) {
+		return unavailable(err)
+	}
+	return unavailable(r.cfg.explain(err))
+}

@@ -1,0 +1,186 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// heartbeat is how long a read of the streams waits for something new, and
+	// so how often a replica hears that there is nothing.
+	heartbeat = 500 * time.Millisecond
+	// patience is how long the follower may fail before operations fail without
+	// trying. A dropped connection is made again well within it.
+	patience = 500 * time.Millisecond
+	// retryFirst and retryMost bound the waits between a follower's attempts.
+	retryFirst = 20 * time.Millisecond
+	retryMost  = 500 * time.Millisecond
+
+	// replicaNameLength is 30 bits: two replicas of one name would only leave
+	// each other's revocations out of a histogram.
+	replicaNameLength = 6
+)
+
+// follower reads some of the streams, without end: all of them where one server
+// has all, or one in a Cluster. It owns its goroutine; what others look at is
+// atomic.
+type follower struct {
+	redis   *Redis
+	streams []tracked
+
+	// heard is when, since Redis was opened, the last read was sent that found
+	// everything up to then; -1 before the first.
+	heard   atomic.Int64
+	trouble atomic.Pointer[trouble] // nil while all is well
+
+	// What only the goroutine knows.
+	server  string    // that was read from last
+	looked  time.Time // when that was checked
+	unsure  bool      // whether it has to be checked
+	mending *mending  // nil unless entries may have been lost
+}
+
+// trouble is why a follower does not hear Redis, and since when.
+type trouble struct {
+	since time.Time
+	err   error
+}
+
+func (r *Redis) newFollowers() []*follower {
+	streams := make([]tracked, redisTags)
+	for tag := range streams {
+		streams[tag] = tracked{tag: byte(tag), key: r.streamKey(byte(tag))}
+	}
+	if !r.cfg.Cluster {
+		return []*follower{newFollower(r, streams)}
+	}
+	followers := make([]*follower, redisTags)
+	for tag := range followers {
+		followers[tag] = newFollower(r, streams[tag:tag+1])
+	}
+	return followers
+}
+
+func newFollower(r *Redis, streams []tracked) *follower {
+	f := &follower{redis: r, streams: streams, unsure: true}
+	f.heard.Store(-1)
+	return f
+}
+
+// followerOf is the follower of a shard's stream.
+func (r *Redis) followerOf(shard byte) *follower {
+	return r.followers[int(shard)%redisTags%len(r.followers)]
+}
+
+// Stale is how long ago this replica last knew every revocation.
+func (r *Redis) Stale() time.Duration {
+	oldest := time.Since(r.opened)
+	now := oldest
+	for _, f := range r.followers {
+		oldest = min(oldest, max(0, time.Duration(f.heard.Load())))
+	}
+	return now - oldest
+}
+
+// catchUp puts in force what Redis holds and starts to follow what comes. It does
+// nothing where that was done.
+func (r *Redis) catchUp(ctx context.Context) error {
+	if r.stop != nil {
+		for _, f := range r.followers {
+			if err := f.well(); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, f := range r.followers {
+		for !f.isCaughtUp() {
+			if err := f.round(ctx, 0); err != nil {
+				return err
+			}
+		}
+	}
+	// The goroutines outlive the call: they end in Close.
+	ctx, r.stop = context.WithCancel(context.WithoutCancel(ctx))
+	for _, f := range r.followers {
+		r.following.Go(func() { f.run(ctx) })
+	}
+	r.sweeper.start(r.opts.SweepEvery, func(context.Context) { r.set.Sweep(r.opts.Now()) })
+	return nil
+}
+
+func (f *follower) run(ctx context.Context) {
+	for failures := 0; ctx.Err() == nil; {
+		err := f.round(ctx, heartbeat)
+		if err == nil {
+			failures = 0
+			continue
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		f.fail(err)
+		wait := min(retryFirst<<min(failures, 8), retryMost)
+		failures++
+		_ = sleep(ctx, wait/2+jitter(wait/2)) // the loop looks at ctx
+	}
+}
+
+// round looks whether the server is still the same one, if it has to, and reads
+// what is new, for which it waits no longer than wait.
+func (f *follower) round(ctx context.Context, wait time.Duration) error {
+	if f.unsure || time.Since(f.looked) >= lookEvery {
+		if err := f.look(ctx); err != nil {
+			return err
+		}
+	}
+	if err := f.mend(ctx); err != nil {
+		return err
+	}
+	sent := time.Since(f.redis.opened)
+	more, err := f.read(ctx, wait)
+	if err != nil {
+		f.unsure = true
+		return err
+	}
+	if !more && f.mending != nil && f.mending.due.IsZero() {
+		f.mending.due = time.Now().Add(jitter(mendWithin))
+	}
+	if !more {
+		f.heard.Store(int64(sent))
+		f.recover()
+	}
+	return nil
+}
+
+// fail remembers since when and why the follower does not hear Redis.
+func (f *follower) fail(err error) {
+	f.unsure = true
+	since := time.Now()
+	if old := f.trouble.Load(); old != nil {
+		since = old.since
+	} else {
+		f.redis.opts.OnError(fmt.Errorf("following the revocations: %w", err))
+	}
+	f.trouble.Store(&trouble{since: since, err: err})
+}
+
+// recover forgets a trouble that is over.
+func (f *follower) recover() {
+	if f.trouble.Load() != nil {
+		f.trouble.Store(nil)
+	}
+}
+
+// well fails when Redis has not been heard for more than a moment.
+func (f *follower) well() error {
+	t := f.trouble.Load()
+	if t == nil || time.Since(t.since) < patience {
+		return nil
+	}
+	return unavailable(fmt.Errorf("not heard for %v: %w", time.Since(t.since).Round(time.Millisecond), t.err))
+}
+
+func (f *follower) isCaughtUp() bool { return f.heard.Load() >= 0 }

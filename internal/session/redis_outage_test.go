@@ -1,0 +1,155 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// While Redis is down every operation fails at once; when it is back, so is the
+// store, by itself, and what this replica knows is in the streams again although
+// Redis had kept nothing.
+func TestRedisOutage(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	server := startServer(t)
+	two := replicas(t, c, 2, session.RedisConfig{Addresses: []string{server.addr}})
+	one, other := two[0], two[1]
+	s, ended, byUser := begin(t, one.store, alice, c, "k1"), begin(t, one.store, alice, c, "k2"), begin(t, other.store, bob, c, "k3")
+	end(t, one.store, ended.ID)
+	must(t, other.store.EndUser(t.Context(), bob, c.Now()))
+	must(t, one.Ready(t.Context()))
+	eventually(t, "each knows the other's", func() bool {
+		return one.store.set.Revoked(bearer(byUser)) && other.store.set.Revoked(bearer(ended))
+	})
+
+	server.stop()
+	eventually(t, "noticed", func() bool { return one.Ready(t.Context()) != nil })
+	began := time.Now()
+	for name, err := range failures(t.Context(), one.Redis, one.store, s, c) {
+		if !errors.Is(err, auth.ErrStoreUnavailable) {
+			t.Errorf("%s: got %v, want ErrStoreUnavailable", name, err)
+		}
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("the failures took %v", took)
+	}
+	if !one.store.set.Revoked(bearer(ended)) {
+		t.Error("forgotten with Redis")
+	}
+	if one.Stale() <= 0 {
+		t.Errorf("stale for %v", one.Stale())
+	}
+
+	server.start(t)
+	eventually(t, "ready again", func() bool { return one.Ready(t.Context()) == nil && other.Ready(t.Context()) == nil })
+	begin(t, one.store, alice, c, "k4")
+	late, _ := openRedisWith(t, c, one.cfg)
+	store := overRedis(t, late, c)
+	for name, id := range map[string]*auth.Identity{"session": bearer(ended), "user": bearer(byUser)} {
+		eventually(t, "a replica that started later knows of the "+name, func() bool { return store.set.Revoked(id) })
+	}
+	var early *auth.CreatedTooEarlyError
+	if err := store.Create(t.Context(), byUser, auth.SessionKey{}); !errors.As(err, &early) {
+		t.Errorf("got %v, want CreatedTooEarlyError", err)
+	}
+}
+
+// failures are the errors of every operation.
+func failures(ctx context.Context, r *session.Redis, store auth.Store, s *auth.Session, c *clock) map[string]error {
+	_, sessionErr := store.Session(ctx, s.ID)
+	_, keysErr := store.SessionKeys(ctx, s.User)
+	_, loadErr := r.Value("keys").Load(ctx)
+	_, _, leaseErr := r.Value("keys").Lease(ctx, time.Second)
+	_, takeErr := r.Take(ctx, "login", []byte("x"), 1, time.Second)
+	return map[string]error{
+		"Create": store.Create(ctx, sessionOf(s.User, c), auth.SessionKey{}), "Session": sessionErr,
+		"Update":  store.Update(ctx, s.ID, func(*auth.Session) (auth.Verdict, error) { return auth.Save, nil }),
+		"EndUser": store.EndUser(ctx, s.User, c.Now()), "SessionKeys": keysErr,
+		"PutSessionKey":  store.PutSessionKey(ctx, s.User, auth.SessionKey{Key: "k"}),
+		"DropSessionKey": store.DropSessionKey(ctx, s.User, auth.SessionKey{Key: "k"}),
+		"RevokeKey":      store.RevokeKey(ctx, "key1", c.Now().Add(access)),
+		"Load":           loadErr, "Lease": leaseErr, "Take": takeErr,
+		"Put":          r.Value("keys").Put(ctx, []byte("x"), time.Second),
+		"Update value": r.Value("keys").Update(ctx, func([]byte) ([]byte, error) { return []byte("x"), nil }),
+	}
+}
+
+// FLUSHALL under running replicas: nothing hangs up, and yet they find out, found
+// the store again with the key they have, and put back what they know.
+func TestRedisFlushed(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	server := startServer(t)
+	two := replicas(t, c, 2, session.RedisConfig{Addresses: []string{server.addr}})
+	one, other := two[0], two[1]
+	ended := begin(t, one.store, alice, c, "k1")
+	end(t, one.store, ended.ID)
+	do(t, one.admin, "FLUSHALL")
+	s := begin(t, one.store, bob, c, "k2") // before anybody noticed
+	late := func() opened {
+		r, _ := openRedisWith(t, c, one.cfg)
+		return overRedis(t, r, c)
+	}
+	first := late()
+	for _, store := range []opened{one.store, other.store, first} {
+		eventually(t, "in force everywhere again", func() bool { return store.set.Revoked(bearer(ended)) })
+	}
+	eventually(t, "in the stream again", func() bool {
+		n, err := do(t, one.admin, "XLEN", "wxgate:"+tagOf(alice)+":revoked").AsInt64()
+		return err == nil && n > 0
+	})
+	if !late().set.Revoked(bearer(ended)) {
+		t.Error("lost with the flush")
+	}
+	// A session that was written meanwhile can be read, or its client logs in
+	// again; nobody is answered with an error.
+	for _, store := range []opened{one.store, other.store, first} {
+		if _, err := store.Session(t.Context(), s.ID); err != nil && !errors.Is(err, auth.ErrNoSession) {
+			t.Error(err)
+		}
+		eventually(t, "logins work", func() bool {
+			return store.Create(t.Context(), sessionOf(bob, c), auth.SessionKey{Key: "k3"}) == nil
+		})
+	}
+}
+
+// SCRIPT FLUSH, a restart and a failover make Redis forget the scripts.
+func TestRedisForgetsScripts(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	server := startServer(t)
+	r, _ := openRedisWith(t, c, session.RedisConfig{Addresses: []string{server.addr}})
+	store := overRedis(t, r, c)
+	s := begin(t, store, alice, c, "k1")
+	do(t, r.admin, "SCRIPT", "FLUSH")
+	for name, err := range failures(t.Context(), r.Redis, store, s, c) {
+		if err != nil && !errors.Is(err, auth.ErrNoSession) {
+			t.Errorf("%s: %v", name, err)
+		}
+		do(t, r.admin, "SCRIPT", "FLUSH")
+	}
+}
+
+// After Close, every call says that the store is closed, and none hangs.
+func TestRedisClosed(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	r, _ := openRedisWith(t, c, session.RedisConfig{})
+	store := overRedis(t, r, c)
+	s := begin(t, store, alice, c, "k1")
+	must(t, r.Close())
+	must(t, r.Close())
+	_, storeErr := r.Store(t.Context(), mustBox(t, secretOne), c.Now)
+	errs := failures(t.Context(), r.Redis, store, s, c)
+	errs["Ready"], errs["Store"] = r.Ready(t.Context()), storeErr
+	for name, err := range errs {
+		if !errors.Is(err, auth.ErrStoreUnavailable) {
+			t.Errorf("%s: got %v, want ErrStoreUnavailable", name, err)
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package session
+
+import (
+	"context"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// SessionKeys implements [auth.Store].
+func (s *RedisStore) SessionKeys(ctx context.Context, u auth.User) ([]auth.SessionKey, error) {
+	var keys []auth.SessionKey
+	err := s.redis.observed(ctx, opKeys, u.Shard(), func() error {
+		user, err := s.readUser(ctx, u)
+		if err != nil {
+			return err
+		}
+		keys = user.sessionKeys(s.redis.vault.Load(), s.now())
+		return nil
+	})
+	return keys, err
+}
+
+// PutSessionKey implements [auth.Store]. For a user without a session it does
+// nothing: there is nobody whose data the key could open.
+func (s *RedisStore) PutSessionKey(ctx context.Context, u auth.User, key auth.SessionKey) error {
+	return s.changeKeys(ctx, opPutKey, u, func(old []auth.SessionKey) []auth.SessionKey {
+		if key.Key == "" {
+			return old
+		}
+		return pushKey(old, key)
+	})
+}
+
+// DropSessionKey implements [auth.Store].
+func (s *RedisStore) DropSessionKey(ctx context.Context, u auth.User, key auth.SessionKey) error {
+	return s.changeKeys(ctx, opDropKey, u, func(old []auth.SessionKey) []auth.SessionKey { return dropKey(old, key) })
+}
+
+func (s *RedisStore) changeKeys(ctx context.Context, op string, u auth.User, change func([]auth.SessionKey) []auth.SessionKey) error {
+	return s.redis.observed(ctx, op, u.Shard(), func() error {
+		v := s.redis.vault.Load()
+		return s.redis.settle(ctx, v.userName(u), func() (bool, error) {
+			user, err := s.readUser(ctx, u)
+			if err != nil {
+				return false, err
+			}
+			now := s.now()
+			live, _ := user.split(now)
+			if len(live) == 0 {
+				return true, nil
+			}
+			st := newStep()
+			user.holds(st)
+			st.setField(user.index, fieldVersion, newVersion())
+			keys := change(user.sessionKeys(v, now))
+			if err := user.putKeys(st, v, keys, lastEnd(live).Sub(now)); err != nil {
+				return false, err
+			}
+			return s.commit(ctx, st)
+		})
+	})
+}
+
+// RevokeKey implements [auth.Store].
+func (s *RedisStore) RevokeKey(ctx context.Context, key auth.KeyID, until time.Time) error {
+	return s.redis.observed(ctx, opRevokeKey, 0, func() error {
+		if !until.After(s.now()) {
+			return nil // nothing that it signed is still valid
+		}
+		_, err := s.commit(ctx, newStep(), auth.Revocation{Key: key, Until: until})
+		return err
+	})
+}

@@ -1,0 +1,202 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// Create implements [auth.Store]. The session's ID must be of its user's shard,
+// as [auth.NewSessionID] makes it.
+func (s *RedisStore) Create(ctx context.Context, session *auth.Session, key auth.SessionKey) error {
+	shard := session.User.Shard()
+	if session.ID.Shard() != shard {
+		return unavailable(errOtherShard)
+	}
+	var answer error
+	err := s.redis.observed(ctx, opCreate, shard, func() error {
+		lock := s.redis.vault.Load().userName(session.User)
+		return s.redis.settle(ctx, lock, func() (bool, error) {
+			user, err := s.readUser(ctx, session.User)
+			if err != nil {
+				return false, err
+			}
+			if answer = s.tooEarly(user, session); answer != nil {
+				return true, nil //nolint:nilerr // it is the caller's answer; Redis did not fail
+			}
+			return s.create(ctx, user, session, key)
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return answer
+}
+
+// tooEarly looks at what Redis remembers and at what this replica does: one that
+// a failover of Redis lost is in force here.
+func (s *RedisStore) tooEarly(user *redisUser, session *auth.Session) error {
+	notAfter := s.redis.set.notAfter(session.User)
+	if user.notAfter != "" {
+		notAfter = later(notAfter, parseMillis(user.notAfter))
+	}
+	if notAfter.IsZero() || !covers(notAfter, session.ID) {
+		return nil
+	}
+	return &auth.CreatedTooEarlyError{NotAfter: notAfter}
+}
+
+func (s *RedisStore) create(ctx context.Context, user *redisUser, session *auth.Session, key auth.SessionKey) (settled bool, err error) {
+	now, v := s.now(), s.redis.vault.Load()
+	st := newStep()
+	user.holds(st)
+	user.holdsRevoked(st)
+	st.holds(s.redis.sessionKey(session.ID), "")
+	keys := user.sessionKeys(v, now)
+	live, over := user.split(now)
+	for _, old := range over {
+		st.deleteField(user.index, string(old.id))
+	}
+	live, ended := s.makeRoom(st, user, live, now)
+	if err := s.putSession(st, v.userName(session.User), session, now); err != nil {
+		return false, err
+	}
+	if key.Key != "" {
+		keys = pushKey(keys, key)
+	}
+	life := later(lastEnd(live), session.End()).Sub(now)
+	if err := user.putKeys(st, v, keys, life); err != nil {
+		return false, err
+	}
+	return s.commit(ctx, st, ended...)
+}
+
+// makeRoom ends a user's oldest sessions so that one more fits.
+func (s *RedisStore) makeRoom(st *step, user *redisUser, live []redisSession, now time.Time) (left []redisSession, ended []auth.Revocation) {
+	for len(live) >= MaxUserSessions {
+		oldest := live[0]
+		live = live[1:]
+		st.delete(s.redis.sessionKey(oldest.id))
+		st.deleteField(user.index, string(oldest.id))
+		if rev, ok := revokeSession(oldest.id, oldest.accessEnd, now); ok {
+			ended = append(ended, rev)
+		}
+	}
+	return live, ended
+}
+
+// Session implements [auth.Store].
+func (s *RedisStore) Session(ctx context.Context, id auth.SessionID) (*auth.Session, error) {
+	if _, err := auth.ParseSessionID(string(id)); err != nil {
+		return nil, fmt.Errorf("%w: %w", auth.ErrNoSession, err)
+	}
+	var held heldSession
+	var answer error
+	err := s.redis.observed(ctx, opSession, id.Shard(), func() (err error) {
+		held, answer, err = s.readSession(ctx, id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if answer != nil {
+		return nil, answer
+	}
+	return held.Session, nil
+}
+
+// Update implements [auth.Store]. decide may be called more than once, and runs
+// while no other update of the session in this process does.
+func (s *RedisStore) Update(ctx context.Context, id auth.SessionID, decide func(*auth.Session) (auth.Verdict, error)) error {
+	if _, err := auth.ParseSessionID(string(id)); err != nil {
+		return fmt.Errorf("%w: %w", auth.ErrNoSession, err)
+	}
+	var answer error
+	err := s.redis.observed(ctx, opUpdate, id.Shard(), func() error {
+		return s.redis.settle(ctx, string(id), func() (settled bool, err error) {
+			var held heldSession
+			held, answer, err = s.readSession(ctx, id)
+			if err != nil || answer != nil {
+				return true, err
+			}
+			after := cloneSession(held.Session)
+			var verdict auth.Verdict
+			verdict, answer = decide(after)
+			keepIdentity(after, held.Session)
+			return s.carryOut(ctx, verdict, held, after)
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return answer
+}
+
+func (s *RedisStore) carryOut(ctx context.Context, verdict auth.Verdict, held heldSession, after *auth.Session) (settled bool, err error) {
+	st := newStep()
+	st.holds(held.key, held.sealed)
+	switch verdict {
+	case auth.Save:
+		user := s.redis.vault.Load().userName(after.User)
+		if err := s.putSession(st, user, after, s.now()); err != nil {
+			return false, err
+		}
+		return s.commit(ctx, st)
+	case auth.End:
+		return s.end(ctx, st, held, after)
+	default:
+		return true, nil
+	}
+}
+
+// end deletes a session and, with the last of its user, the session keys.
+func (s *RedisStore) end(ctx context.Context, st *step, held heldSession, after *auth.Session) (settled bool, err error) {
+	now := s.now()
+	user, err := s.readUser(ctx, after.User)
+	if err != nil {
+		return false, err
+	}
+	user.holds(st)
+	st.delete(held.key)
+	live, over := user.split(now)
+	live = slices.DeleteFunc(live, func(other redisSession) bool { return other.id == after.ID })
+	if len(live) == 0 {
+		st.delete(user.index)
+		st.delete(user.keys)
+	} else {
+		st.setField(user.index, fieldVersion, newVersion())
+		st.deleteField(user.index, string(after.ID))
+		for _, old := range over {
+			st.deleteField(user.index, string(old.id))
+		}
+	}
+	if rev, ok := revokeSession(after.ID, after.AccessEnd, now); ok {
+		return s.commit(ctx, st, rev)
+	}
+	return s.commit(ctx, st)
+}
+
+// EndUser implements [auth.Store].
+func (s *RedisStore) EndUser(ctx context.Context, u auth.User, at time.Time) error {
+	return s.redis.observed(ctx, opEndUser, u.Shard(), func() error {
+		return s.redis.settle(ctx, s.redis.vault.Load().userName(u), func() (bool, error) {
+			user, err := s.readUser(ctx, u)
+			if err != nil {
+				return false, err
+			}
+			rev := revokeUser(u, at, s.now())
+			st := newStep()
+			user.holds(st)
+			for _, session := range user.sessions {
+				reach(&rev, session.id, session.accessEnd)
+				st.delete(s.redis.sessionKey(session.id))
+			}
+			st.delete(user.index)
+			st.delete(user.keys)
+			return s.commit(ctx, st, rev)
+		})
+	})
+}

@@ -1,0 +1,186 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+const (
+	// entriesRead is how many entries of each stream one read takes: 16 streams
+	// of 300 bytes each make about a megabyte.
+	entriesRead = 256
+	// lookEvery is how often the follower looks whether the server lost entries
+	// without hanging up: FLUSHALL is such a case.
+	lookEvery = 5 * time.Second
+	// overlap is what is read again after an error. Entry IDs are times of
+	// Redis's clock: a replica of Redis that took over, and whose clock is
+	// behind by less, gives out IDs that lie in it.
+	overlap = 10 * time.Second
+)
+
+// tracked is one of the streams and how far it was read.
+type tracked struct {
+	tag    byte
+	key    string
+	cursor entryID
+}
+
+// entryID names an entry of a stream: Unix milliseconds of Redis's clock, and
+// a count within one.
+type entryID struct{ ms, seq uint64 }
+
+func parseEntryID(s string) (entryID, error) {
+	left, right, ok := strings.Cut(s, "-")
+	ms, err := strconv.ParseUint(left, 10, 64)
+	seq, err2 := strconv.ParseUint(right, 10, 64)
+	if !ok || err != nil || err2 != nil {
+		return entryID{}, fmt.Errorf("%w: a stream entry with the ID %q", ErrCorrupt, s)
+	}
+	return entryID{ms: ms, seq: seq}, nil
+}
+
+func (id entryID) String() string {
+	return strconv.FormatUint(id.ms, 10) + "-" + strconv.FormatUint(id.seq, 10)
+}
+
+func (id entryID) compare(other entryID) int {
+	return cmp.Or(cmp.Compare(id.ms, other.ms), cmp.Compare(id.seq, other.seq))
+}
+
+// back is the ID of everything up to d earlier.
+func (id entryID) back(d time.Duration) entryID {
+	return entryID{ms: id.ms - min(id.ms, uint64(d.Milliseconds()))} //nolint:gosec // G115: d is a positive constant
+}
+
+// look asks which server this is and how far its streams go. After a failover,
+// a restart or a flush they may lack what was read from them: all is read
+// again, and what is missing is appended again. After a mere error, what was
+// appended meanwhile may lie a little behind the cursor.
+func (f *follower) look(ctx context.Context) error {
+	keys := make([]string, len(f.streams))
+	for i, s := range f.streams {
+		keys[i] = s.key
+	}
+	answer, err := f.redis.run(ctx, scriptTails, keys, nil).AsStrSlice()
+	if err != nil {
+		return f.redis.failed(err)
+	}
+	if len(answer) != len(keys)+1 {
+		return fmt.Errorf("%w: %d tails of %d streams", ErrCorrupt, len(answer)-1, len(keys))
+	}
+	lost := f.server != "" && f.server != answer[0]
+	for i, tail := range answer[1:] {
+		id, err := parseEntryID(tail)
+		if err != nil {
+			return err
+		}
+		lost = lost || id.compare(f.streams[i].cursor) < 0
+	}
+	if lost {
+		if err := f.startMending(ctx); err != nil {
+			return err
+		}
+	} else if f.unsure {
+		for i := range f.streams {
+			f.streams[i].cursor = f.streams[i].cursor.back(overlap)
+		}
+	}
+	f.server, f.looked, f.unsure = answer[0], time.Now(), false
+	return nil
+}
+
+// read puts in force what is new in the streams; more says that there may be
+// more.
+func (f *follower) read(ctx context.Context, wait time.Duration) (more bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, wait+f.redis.cfg.Timeout)
+	defer cancel()
+	got, err := f.redis.client.Do(ctx, f.xread(wait)).AsXRead()
+	if rueidis.IsRedisNil(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, f.redis.failed(err)
+	}
+	for i := range f.streams {
+		s := &f.streams[i]
+		for _, entry := range got[s.key] {
+			id, err := parseEntryID(entry.ID)
+			if err == nil {
+				err = f.take(entry.FieldValues)
+			}
+			if errors.Is(err, ErrOtherSecret) {
+				if again, err := f.refound(ctx); again || err != nil {
+					return again, err
+				}
+				f.redis.opts.OnError(fmt.Errorf("redis at %s: entry %s of %s is left out: %w", f.redis.cfg.where(), entry.ID, s.key, err))
+				err = nil
+			}
+			if err != nil {
+				return false, fmt.Errorf("redis at %s: entry %s of %s: %w", f.redis.cfg.where(), entry.ID, s.key, err)
+			}
+			s.cursor = id
+		}
+		more = more || len(got[s.key]) >= entriesRead
+	}
+	return more, nil
+}
+
+func (f *follower) xread(wait time.Duration) rueidis.Completed {
+	keys, ids := make([]string, len(f.streams)), make([]string, len(f.streams))
+	for i, s := range f.streams {
+		keys[i], ids[i] = s.key, s.cursor.String()
+	}
+	count := f.redis.client.B().Xread().Count(entriesRead)
+	if wait <= 0 {
+		return count.Streams().Key(keys...).Id(ids...).Build()
+	}
+	return count.Block(wait.Milliseconds()).Streams().Key(keys...).Id(ids...).Build()
+}
+
+// take puts one entry in force. One that cannot be read is an error, and this
+// replica does not count as up to date until it is trimmed: to pass over it would
+// let a stolen token back in.
+func (f *follower) take(fields map[string]string) error {
+	r := f.redis
+	record, err := r.vault.Load().open(bucketRevocations, nil, []byte(fields["b"]))
+	if err != nil {
+		return err
+	}
+	rev, err := decodeRevocation(record)
+	if err != nil {
+		return err
+	}
+	if f.mending != nil {
+		f.mending.seen[entryKeyOf(rev)] = struct{}{}
+	}
+	now := r.opts.Now()
+	if !rev.Until.After(now) {
+		return nil
+	}
+	news := !r.set.knows(rev)
+	r.set.Add(rev)
+	if news && fields["r"] != r.replica && f.isCaughtUp() {
+		r.cfg.Propagated(max(0, now.Sub(parseMillis(fields["t"]))))
+	}
+	return nil
+}
+
+// ofStreams picks the revocations that belong in this follower's streams.
+func (f *follower) ofStreams(revs []auth.Revocation) []auth.Revocation {
+	mine := revs[:0]
+	for _, rev := range revs {
+		if f.redis.followerOf(shardOf(rev)) == f {
+			mine = append(mine, rev)
+		}
+	}
+	return mine
+}
