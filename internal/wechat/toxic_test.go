@@ -1,0 +1,189 @@
+package wechat_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+const (
+	// callDeadline is what docs/wechat.md promises of one call.
+	callDeadline = 5 * time.Second
+	// upstreamPatience is how long an upstream waits for what it had forwarded:
+	// Forward gives WeChat a minute, which is too long for a test.
+	upstreamPatience = 2 * time.Second
+	// slack is for a machine that has much else to do.
+	slack = 4 * time.Second
+	// intoBody is 10 bytes into an answer's body: where that begins is found out.
+	intoBody = -10
+	// toxicAtOnce is how many networks are bad at once: most of them only wait.
+	toxicAtOnce = 32
+)
+
+// badNetwork is one way of a network to be bad, and what becomes of a call.
+type badNetwork struct {
+	toxics  []toxic
+	want    error
+	arrives bool // requests reach WeChat
+	waits   bool // for the call's deadline
+}
+
+// badNetworks are TCP as it is between data centres. Attributes are toxiproxy's:
+// milliseconds, but a slicer's delay (microseconds) and a rate (KB/s).
+var badNetworks = map[string]badNetwork{
+	"latency and jitter": {arrives: true, toxics: []toxic{
+		{"latency", upstream, attributes{"latency": 200, "jitter": 150}},
+		{"latency", downstream, attributes{"latency": 200, "jitter": 150}},
+	}},
+	"narrow": {arrives: true, toxics: []toxic{
+		{"bandwidth", upstream, attributes{"rate": 1}},
+		{"bandwidth", downstream, attributes{"rate": 1}},
+	}},
+	"an answer in single bytes": {arrives: true, toxics: []toxic{
+		{"slicer", downstream, attributes{"average_size": 1, "delay": 1000}},
+	}},
+	"an answer that trickles": {want: auth.ErrWeChatTimeout, arrives: true, waits: true, toxics: []toxic{
+		{"slicer", downstream, attributes{"average_size": 1, "delay": 100_000}},
+	}},
+	"a request that trickles": {want: auth.ErrWeChatTimeout, waits: true, toxics: []toxic{
+		{"slicer", upstream, attributes{"average_size": 1, "delay": 100_000}},
+	}},
+	"reset before the request arrives": {want: auth.ErrWeChatUnreachable, toxics: []toxic{
+		{"reset_peer", upstream, attributes{"timeout": 0}},
+	}},
+	"reset before the answer arrives": {want: auth.ErrWeChatUnreachable, arrives: true, toxics: []toxic{
+		{"reset_peer", downstream, attributes{"timeout": 0}},
+	}},
+	"closed in the middle of the headers": {want: auth.ErrWeChatUnreachable, arrives: true, toxics: []toxic{
+		{"limit_data", downstream, attributes{"bytes": 40}},
+	}},
+	"closed in the middle of the body": {want: auth.ErrWeChatUnreadable, arrives: true, toxics: []toxic{
+		{"limit_data", downstream, attributes{"bytes": intoBody}},
+	}},
+	"the peer gone before the request, without a FIN": {want: auth.ErrWeChatTimeout, waits: true, toxics: []toxic{
+		{"timeout", upstream, attributes{"timeout": 0}},
+	}},
+	"the peer gone before the answer, without a FIN": {want: auth.ErrWeChatTimeout, arrives: true, waits: true, toxics: []toxic{
+		{"timeout", downstream, attributes{"timeout": 0}},
+	}},
+}
+
+// toxicCall is one call of the client's.
+type toxicCall struct {
+	name wechat.CallName
+	path string
+	// repeats says that it may be made once more: not what spends a code, money or
+	// a key, and not what upstreams ask for, of which nobody knows what it does.
+	repeats   bool
+	component bool
+	within    time.Duration
+	make      func(*toxicNet) error
+}
+
+var toxicCalls = []toxicCall{
+	{name: wechat.CallLogin, path: loginPath, within: callDeadline, make: (*toxicNet).login},
+	{name: wechat.CallComponentLogin, path: componentLogin, within: callDeadline, component: true, make: (*toxicNet).login},
+	{name: wechat.CallPhone, path: phonePath, within: callDeadline, make: func(n *toxicNet) error { return n.phone() }},
+	{name: wechat.CallToken, path: tokenPath, within: callDeadline, repeats: true, make: func(n *toxicNet) error {
+		_, err := n.client.AccessTokens().Token(n.t.Context())
+		return err
+	}},
+	{name: wechat.CallCheck, path: checkPath, within: callDeadline, repeats: true, make: func(n *toxicNet) error {
+		return n.client.CheckSession(n.t.Context(), alice, n.key)
+	}},
+	{name: wechat.CallReset, path: resetPath, within: callDeadline, make: func(n *toxicNet) error {
+		_, err := n.client.ResetSessionKey(n.t.Context(), alice, n.key)
+		return err
+	}},
+	{name: wechat.CallForward, path: checkPath, within: upstreamPatience, make: func(n *toxicNet) error {
+		ctx, cancel := context.WithTimeout(n.t.Context(), upstreamPatience)
+		defer cancel()
+		return n.openapi(ctx)
+	}},
+}
+
+var alice = auth.OpenID(wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, "alice"))
+
+// expect is what a call comes to: how often it is made, and how often WeChat sees
+// it. A deadline that ran out is not followed by a second try.
+func (b badNetwork) expect(c toxicCall) (made, seen int) {
+	made = 1
+	if c.repeats && b.want != nil && !b.waits {
+		made = 2
+	}
+	if b.arrives {
+		seen = made
+	}
+	return made, seen
+}
+
+// TestToxicNetwork makes every call over every bad network, on a new connection
+// and on one that was good when it was last used: it ends in the right class,
+// within its deadline, and WeChat sees it as often as it may.
+func TestToxicNetwork(t *testing.T) {
+	t.Parallel()
+	var group errgroup.Group // t.Parallel would wait two at a time
+	group.SetLimit(toxicAtOnce)
+	for name, network := range badNetworks {
+		for _, call := range toxicCalls {
+			for kept, connection := range map[bool]string{false: "new connection", true: "kept connection"} {
+				group.Go(func() error {
+					t.Run(name+"/"+string(call.name)+"/"+connection, func(t *testing.T) { testToxic(t, network, call, kept) })
+					return nil
+				})
+			}
+		}
+	}
+	_ = group.Wait()
+}
+
+func testToxic(t *testing.T, network badNetwork, call toxicCall, kept bool) {
+	n := newToxicNet(t, kept, call.component)
+	n.prepare(call)
+	n.poison(network.toxics)
+	made, seen := network.expect(call)
+	started := time.Now()
+	err := call.make(n)
+	took := time.Since(started)
+	wantErr(t, err, network.want)
+	switch {
+	case took > call.within+slack:
+		t.Errorf("it took %v, and its deadline is %v", took, call.within)
+	case network.waits && took < call.within-call.within/10:
+		t.Errorf("it was given up after %v", took)
+	}
+	if got := int(n.made.Load()); got != made {
+		t.Errorf("the call was made %d times, want %d", got, made)
+	}
+	if got := n.sim.Count(call.path); got != seen {
+		t.Errorf("WeChat saw %d requests, want %d", got, seen)
+	}
+}
+
+// TestConnectionRefused: nothing listens on port 1 of this machine. It takes no
+// deadline to find out.
+func TestConnectionRefused(t *testing.T) {
+	t.Parallel()
+	for _, call := range toxicCalls {
+		t.Run(string(call.name), func(t *testing.T) {
+			t.Parallel()
+			n := newToxicNet(t, false, call.component)
+			n.client = n.newClient("http://127.0.0.1:1", call.component)
+			n.key = auth.SessionKey{Key: "tiihtNczf5v6AKRyjwEUhQ=="}
+			started := time.Now()
+			wantErr(t, call.make(n), auth.ErrWeChatUnreachable)
+			if took := time.Since(started); took > slack {
+				t.Errorf("it took %v", took)
+			}
+			if got := n.sim.Count(); got != 0 {
+				t.Errorf("WeChat saw %d requests", got)
+			}
+		})
+	}
+}

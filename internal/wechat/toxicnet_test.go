@@ -1,0 +1,180 @@
+package wechat_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/Shopify/toxiproxy/v2"
+	"github.com/rs/zerolog"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// Directions of a toxic: that of the request, and that of the answer.
+const (
+	upstream   = "upstream"
+	downstream = "downstream"
+)
+
+// A toxic is one way in which toxiproxy spoils a connection.
+type toxic struct {
+	Type       string     `json:"type"`
+	Stream     string     `json:"stream"`
+	Attributes attributes `json:"attributes"`
+}
+
+type attributes map[string]int
+
+const componentID = "wxcomponent"
+
+// toxicNet is a client with our own transport, WeChat, and a network between them
+// that is good until it is poisoned.
+type toxicNet struct {
+	*faulted
+
+	server *httptest.Server
+	proxy  *toxiproxy.Proxy
+	call   wechat.CallName // the one that counts,
+	made   atomic.Int32    // and how often it was made
+}
+
+// newToxicNet is a good network. Unless connections are kept, the next call that
+// is made over it opens a new one.
+func newToxicNet(t *testing.T, kept, component bool) *toxicNet {
+	t.Helper()
+	sim := wechatsim.New(wechatsim.Config{Components: []wechatsim.Component{{ID: componentID}}})
+	t.Cleanup(sim.Close)
+	n := &toxicNet{faulted: &faulted{t: t, sim: sim}, server: httptest.NewUnstartedServer(sim.API())}
+	n.server.Config.SetKeepAlivesEnabled(kept)
+	n.server.Start()
+	t.Cleanup(n.server.Close)
+	api := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
+	n.proxy = toxiproxy.NewProxy(api, t.Name(), "127.0.0.1:0", n.server.Listener.Addr().String())
+	if err := n.proxy.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(n.proxy.Stop)
+	n.client = n.newClient("http://"+n.proxy.Listen, component)
+	return n
+}
+
+// newClient is a client of the API at url. A component's token comes over a
+// network of its own, which is always good.
+func (n *toxicNet) newClient(url string, component bool) *wechat.Client {
+	n.t.Helper()
+	cfg := wechat.Config{
+		AppID: auth.AppID(wechatsim.DefaultApp.ID), Secret: wechatsim.DefaultApp.Secret, API: url,
+		Observe: func(c wechat.Call) {
+			if c.Sent && c.Name == n.call {
+				n.made.Add(1)
+			}
+		},
+	}
+	if component {
+		service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			token, err := n.sim.ComponentToken(componentID)
+			if err != nil {
+				n.t.Error(err)
+			}
+			_ = json.NewEncoder(w).Encode(token)
+		}))
+		n.t.Cleanup(service.Close)
+		cfg.Secret, cfg.Component = "", &wechat.Component{AppID: componentID, TokenURL: service.URL}
+	}
+	client, err := wechat.New(cfg)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.t.Cleanup(client.Close)
+	return client
+}
+
+// prepare logs a user in and, for what needs one, fetches a token, while the
+// network is good.
+func (n *toxicNet) prepare(call toxicCall) {
+	n.t.Helper()
+	who, err := n.client.Exchange(n.t.Context(), n.code())
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.key = auth.SessionKey{Key: who.SessionKey}
+	if call.name != wechat.CallToken && !call.component {
+		if _, err := n.client.AccessTokens().Token(n.t.Context()); err != nil {
+			n.t.Fatal(err)
+		}
+	}
+	n.sim.ClearRequests()
+	n.call = call.name
+}
+
+// poison spoils the network, connections that are open included.
+func (n *toxicNet) poison(toxics []toxic) {
+	n.t.Helper()
+	// Whatever closes a connection from here on is the network.
+	n.server.Config.SetKeepAlivesEnabled(true)
+	for _, spec := range toxics {
+		if spec.Attributes["bytes"] == intoBody {
+			spec.Attributes = attributes{"bytes": n.headerBytes() - intoBody}
+		}
+		raw, err := json.Marshal(spec)
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		if _, err := n.proxy.Toxics.AddToxicJson(bytes.NewReader(raw)); err != nil {
+			n.t.Fatal(err)
+		}
+	}
+}
+
+// headerBytes is how long the headers of WeChat's answers are, give or take a
+// digit of Content-Length.
+func (n *toxicNet) headerBytes() (length int) {
+	n.t.Helper()
+	conn, err := net.Dial("tcp", n.server.Listener.Addr().String())
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if _, err := io.WriteString(conn, "GET /wxa/unheard-of HTTP/1.1\r\nHost: wechat\r\n\r\n"); err != nil {
+		n.t.Fatal(err)
+	}
+	for reader := bufio.NewReader(conn); ; {
+		line, err := reader.ReadString('\n')
+		if err != nil {
+			n.t.Fatal(err)
+		}
+		length += len(line)
+		if strings.TrimSpace(line) == "" {
+			return length
+		}
+	}
+}
+
+func (n *toxicNet) login() error {
+	_, err := n.client.Exchange(n.t.Context(), n.code())
+	return err
+}
+
+func (n *toxicNet) openapi(ctx context.Context) error {
+	resp, err := n.client.Forward(ctx, wechat.Outgoing{Method: http.MethodGet, Path: checkPath})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return fmt.Errorf("reading the answer: %w", err)
+	}
+	return nil
+}
