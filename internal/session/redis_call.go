@@ -44,13 +44,14 @@ const (
 	opPut       = "put_value"
 	opLease     = "lease"
 	opTake      = "take"
+	opImport    = "import"
 )
 
 // RedisOperations are the names of what [RedisConfig.Observe] is told of.
 func RedisOperations() []string {
 	return []string{
 		opCreate, opSession, opUpdate, opEndUser, opKeys, opPutKey, opDropKey, opRevokeKey,
-		opLoad, opSwap, opPut, opLease, opTake,
+		opLoad, opSwap, opPut, opLease, opTake, opImport,
 	}
 }
 

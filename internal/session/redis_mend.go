@@ -19,8 +19,8 @@ const (
 // mending is a follower that reads everything again, since the server may lack
 // entries, and appends again those that it misses.
 type mending struct {
-	seen map[entryKey]struct{} // what the streams have
-	due  time.Time             // when to append what is missing; zero while reading
+	seen map[entryKey]auth.Revocation // what the streams have
+	due  time.Time                    // when to append what is missing; zero while reading
 }
 
 // startMending makes sure that the store is still there, and founds it again
@@ -32,7 +32,7 @@ func (f *follower) startMending(ctx context.Context) error {
 		return err
 	}
 	r.vault.Store(meta.vault)
-	f.mending = &mending{seen: make(map[entryKey]struct{})}
+	f.mending = &mending{seen: make(map[entryKey]auth.Revocation)}
 	for i := range f.streams {
 		f.streams[i].cursor = entryID{}
 	}
@@ -76,7 +76,7 @@ func (f *follower) mend(ctx context.Context) error {
 func (f *follower) missing() []auth.Revocation {
 	var missing []auth.Revocation
 	for _, rev := range f.ofStreams(f.redis.set.live(f.redis.opts.Now())) {
-		if _, seen := f.mending.seen[entryKeyOf(rev)]; !seen {
+		if seen := f.mending.seen[entryKeyOf(rev)]; rev.Until.After(seen.Until) || rev.NotAfter.After(seen.NotAfter) {
 			missing = append(missing, rev)
 		}
 	}

@@ -27,7 +27,7 @@ func (s *RedisStore) Create(ctx context.Context, session *auth.Session, key auth
 			if answer = s.tooEarly(user, session); answer != nil {
 				return true, nil //nolint:nilerr // it is the caller's answer; Redis did not fail
 			}
-			return s.create(ctx, user, session, key)
+			return s.create(ctx, user, "", session, key)
 		})
 	})
 	if err != nil {
@@ -49,12 +49,14 @@ func (s *RedisStore) tooEarly(user *redisUser, session *auth.Session) error {
 	return &auth.CreatedTooEarlyError{NotAfter: notAfter}
 }
 
-func (s *RedisStore) create(ctx context.Context, user *redisUser, session *auth.Session, key auth.SessionKey) (settled bool, err error) {
+// create writes a session in place of what was there: nothing, or one that is
+// over or cannot be read.
+func (s *RedisStore) create(ctx context.Context, user *redisUser, was string, session *auth.Session, key auth.SessionKey) (settled bool, err error) {
 	now, v := s.now(), s.redis.vault.Load()
 	st := newStep()
 	user.holds(st)
 	user.holdsRevoked(st)
-	st.holds(s.redis.sessionKey(session.ID), "")
+	st.holds(s.redis.sessionKey(session.ID), was)
 	keys := user.sessionKeys(v, now)
 	live, over := user.split(now)
 	for _, old := range over {

@@ -160,7 +160,8 @@ func (f *follower) take(fields map[string]string) error {
 		return err
 	}
 	if f.mending != nil {
-		f.mending.seen[entryKeyOf(rev)] = struct{}{}
+		key := entryKeyOf(rev)
+		f.mending.seen[key] = merge(f.mending.seen[key], rev)
 	}
 	now := r.opts.Now()
 	if !rev.Until.After(now) {

@@ -1,0 +1,150 @@
+package session
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// Export has do see everything that is not over: revocations first, so that an
+// import never has a revoked session without its revocation. It reads one state
+// of the file, whatever is written meanwhile; the file grows until it is done.
+func (s *Store) Export(ctx context.Context, do func(Entry) error) error {
+	return s.read(ctx, func(c *change) error {
+		err := c.eachRevocation(func(_ []byte, rev auth.Revocation) error {
+			return exported(ctx, do, Entry{Revocation: &rev})
+		})
+		if err != nil {
+			return err
+		}
+		return c.eachUser(func(user []byte, sessions []indexed) error {
+			return c.exportUser(ctx, do, user, sessions)
+		})
+	})
+}
+
+// eachUser visits the users with their sessions.
+func (c *change) eachUser(do func(user []byte, sessions []indexed) error) error {
+	cursor := c.tx.Bucket(bucketUsers).Cursor()
+	for k, _ := cursor.First(); k != nil; {
+		user := bytes.Clone(k[:userKeyBytes])
+		sessions := c.sessionsOf(user)
+		if err := do(user, sessions); err != nil {
+			return err
+		}
+		k, _ = cursor.Seek(append(bytes.Clone(user), bytes.Repeat([]byte{0xff}, sessionKeyBytes+1)...))
+	}
+	return nil
+}
+
+func (c *change) exportUser(ctx context.Context, do func(Entry) error, user []byte, sessions []indexed) error {
+	var owner auth.User
+	for _, at := range sessions {
+		session, err := c.session(sessionID(at.id))
+		if err != nil {
+			continue // over, or as good as over
+		}
+		owner = session.User
+		if err := exported(ctx, do, Entry{Session: session}); err != nil {
+			return err
+		}
+	}
+	keys := c.keysOf(user, sessions)
+	if owner == (auth.User{}) || len(keys) == 0 {
+		return nil
+	}
+	return exported(ctx, do, Entry{User: owner, Keys: keys})
+}
+
+// exported hands one entry over, unless nobody waits any more.
+func exported(ctx context.Context, do func(Entry) error, e Entry) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return do(e)
+}
+
+// Import takes what another store exported.
+func (s *Store) Import(ctx context.Context, e Entry) error {
+	if err := e.check(); err != nil {
+		return unavailable(err)
+	}
+	return s.write(ctx, func(c *change) error {
+		switch {
+		case e.Session != nil:
+			return c.importSession(e.Session)
+		case e.Keys != nil:
+			user := c.vault.user(e.User)
+			sessions := c.sessionsOf(user)
+			if !c.live(sessions) {
+				return nil
+			}
+			return c.putKeys(user, mergeKeys(c.keysOf(user, sessions), e.Keys))
+		default:
+			return c.importRevocation(*e.Revocation)
+		}
+	})
+}
+
+func (c *change) importSession(s *auth.Session) error {
+	if s.Ended(c.now) {
+		return nil
+	}
+	user := c.vault.user(s.User)
+	byUser, known, err := c.revocation(append([]byte{tagUser}, user...))
+	if err != nil || known && covers(byUser.NotAfter, s.ID) {
+		return err
+	}
+	id, err := sessionKey(s.ID)
+	if err != nil {
+		return err
+	}
+	if _, known, err := c.revocation(append([]byte{tagSession}, id...)); err != nil || known {
+		return err
+	}
+	was, err := c.session(s.ID)
+	if err != nil {
+		return c.create(user, s, auth.SessionKey{})
+	}
+	if !newer(s, was) {
+		return nil
+	}
+	return c.moveSession(indexed{user: user, id: id, end: was.End()}, s)
+}
+
+// importRevocation also ends what it revokes, which an earlier import brought.
+func (c *change) importRevocation(rev auth.Revocation) error {
+	if !rev.Until.After(c.now) {
+		return nil
+	}
+	if err := c.revoke(rev); err != nil {
+		return err
+	}
+	var owner auth.User
+	switch {
+	case rev.Session != "":
+		s, err := c.session(rev.Session)
+		if err != nil {
+			return nil //nolint:nilerr // it is not here
+		}
+		owner = s.User
+	case rev.User != (auth.User{}):
+		owner = rev.User
+	default:
+		return nil
+	}
+	user := c.vault.user(owner)
+	for _, at := range c.sessionsOf(user) {
+		if id := sessionID(at.id); id != rev.Session && (rev.Session != "" || !covers(rev.NotAfter, id)) {
+			continue
+		}
+		if err := c.deleteSession(at); err != nil {
+			return err
+		}
+		if err := c.tidyUser(user); err != nil {
+			return err
+		}
+	}
+	return nil
+}

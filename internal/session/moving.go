@@ -1,0 +1,62 @@
+package session
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// Entry is one thing that a store exports and another imports. Exactly one of
+// Session, Keys and Revocation is set.
+//
+// Both sides of a copy stand still meanwhile, or it is repeated: an import keeps
+// the newer of two records and takes nothing back. What is over is left out.
+type Entry struct {
+	Session    *auth.Session
+	User       auth.User         // whose Keys they are
+	Keys       []auth.SessionKey // newest first
+	Revocation *auth.Revocation
+}
+
+// ErrOldSessionID is a session that cannot be moved to Redis: its ID is of a
+// wxgate that did not yet write in it where its user is. Its client logs in again
+// silently (wx.login).
+var ErrOldSessionID = errors.New("the session ID is of an older wxgate")
+
+var errBadEntry = errors.New("an entry is one session, one user's keys or one revocation")
+
+// check refuses an entry that is none of the three, or several.
+func (e Entry) check() error {
+	kinds := 0
+	for _, is := range []bool{e.Session != nil, e.Keys != nil, e.Revocation != nil} {
+		if is {
+			kinds++
+		}
+	}
+	if kinds != 1 {
+		return errBadEntry
+	}
+	return nil
+}
+
+// newer reports whether a session's record was written after another of it:
+// rotations and access tokens only ever come later.
+func newer(a, b *auth.Session) bool {
+	return cmp.Or(a.Refresh.RotatedAt.Compare(b.Refresh.RotatedAt), a.Refresh.Replays-b.Refresh.Replays, a.AccessEnd.Compare(b.AccessEnd)) > 0
+}
+
+// mergeKeys joins a user's session keys of two stores, newest first.
+func mergeKeys(a, b []auth.SessionKey) []auth.SessionKey {
+	all := slices.Concat(a, b)
+	slices.SortStableFunc(all, func(x, y auth.SessionKey) int { return y.ObtainedAt.Compare(x.ObtainedAt) })
+	var merged []auth.SessionKey
+	for _, key := range all {
+		known := slices.ContainsFunc(merged, func(other auth.SessionKey) bool { return other.Key == key.Key })
+		if !known && len(merged) < auth.MaxSessionKeys {
+			merged = append(merged, key)
+		}
+	}
+	return merged
+}

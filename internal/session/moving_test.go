@@ -1,0 +1,166 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// moving is a store that can be copied.
+type moving interface {
+	auth.Store
+	Export(ctx context.Context, do func(session.Entry) error) error
+	Import(ctx context.Context, e session.Entry) error
+}
+
+func export(t testing.TB, store opened) []session.Entry {
+	t.Helper()
+	var all []session.Entry
+	must(t, store.Store.(moving).Export(t.Context(), func(e session.Entry) error {
+		all = append(all, e)
+		return nil
+	}))
+	return all
+}
+
+func copyStore(t testing.TB, from, to opened) {
+	t.Helper()
+	for _, e := range export(t, from) {
+		must(t, to.Store.(moving).Import(t.Context(), e))
+	}
+}
+
+// content is what a store exports, in one order.
+func content(t testing.TB, store opened) []string {
+	t.Helper()
+	var lines []string
+	for _, e := range export(t, store) {
+		switch {
+		case e.Session != nil:
+			lines = append(lines, fmt.Sprintf("session %+v", *e.Session))
+		case e.Keys != nil:
+			lines = append(lines, fmt.Sprintf("keys of %v: %v", e.User, e.Keys))
+		default:
+			lines = append(lines, fmt.Sprintf("revocation %+v", *e.Revocation))
+		}
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// A store copied to Redis and from there to a file says what the first says, and
+// so it does when any of it is copied again.
+func TestCopyBothWays(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	from, via, to := openBolt(t, c), openRedis(t, c), openBolt(t, c)
+	service := serviceOver(from, c.Now, keyOne)
+	login, err := service.Login(t.Context(), "wx1", "alice k1")
+	must(t, err)
+	again, err := service.Login(t.Context(), "wx1", "alice k2")
+	must(t, err)
+	spent, err := service.Refresh(t.Context(), again.RefreshToken, anyApp)
+	must(t, err)
+	_, err = service.Login(t.Context(), "wx2", "alice k3")
+	must(t, err)
+	_, err = service.Login(t.Context(), "wx1", "bob k4")
+	must(t, err)
+	must(t, service.Logout(t.Context(), &login.Identity, false))
+	must(t, from.EndUser(t.Context(), bob, c.Now()))
+	must(t, from.RevokeKey(t.Context(), "key9", c.Now().Add(access)))
+	over := sessionOf(auth.User{App: "wx1", OpenID: "carol"}, c)
+	over.IdleEnd = c.Now().Add(time.Minute)
+	must(t, from.Create(t.Context(), over, auth.SessionKey{Key: "k5"}))
+	c.advance(2 * time.Minute)
+	want := content(t, from)
+	if len(want) != 2+2+3 { // sessions, keys, revocations
+		t.Fatalf("%d entries: %v", len(want), want)
+	}
+	for range 2 {
+		copyStore(t, from, via)
+		copyStore(t, via, to)
+		if got := content(t, via); !reflect.DeepEqual(got, want) {
+			t.Fatalf("Redis has\n%v, want\n%v", got, want)
+		}
+		if got := content(t, to); !reflect.DeepEqual(got, want) {
+			t.Fatalf("the file has\n%v, want\n%v", got, want)
+		}
+	}
+	// A client goes on with the token it has, on either.
+	for _, store := range []opened{via, to} {
+		if _, err := serviceOver(store, c.Now, keyOne).Refresh(t.Context(), spent.RefreshToken, anyApp); err != nil {
+			t.Error(err)
+		}
+		if !store.set.Revoked(&login.Identity) {
+			t.Error("a revocation was not in force when the import returned")
+		}
+	}
+	// And the older record does not come back over the newer one.
+	copyStore(t, from, via)
+	for _, store := range []opened{via, to} {
+		if got := content(t, store); len(got) != len(want) || reflect.DeepEqual(got, want) {
+			t.Error("an import took a refresh back")
+		}
+	}
+}
+
+// What was logged out at the source between two copies is logged out at the
+// target by the second.
+func TestCopyEndsWhatWasEnded(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(testing.TB, *clock) opened{"file": openBolt, "redis": openRedis} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newClock()
+			from, to := openBolt(t, c), open(t, c)
+			kept, ended, byUser := begin(t, from, alice, c, "k1"), begin(t, from, alice, c, "k2"), begin(t, from, bob, c, "k3")
+			copyStore(t, from, to)
+			end(t, from, ended.ID)
+			must(t, from.EndUser(t.Context(), bob, c.Now()))
+			copyStore(t, from, to)
+			copyStore(t, from, to)
+			wantNoSession(t, to, "ended", ended.ID)
+			wantNoSession(t, to, "ended by user", byUser.ID)
+			if keys := keysOf(t, to, bob); len(keys) != 0 {
+				t.Errorf("keys %v", keys)
+			}
+			if _, err := to.Session(t.Context(), kept.ID); err != nil {
+				t.Error(err)
+			}
+			if stats := to.stats(); stats.Sessions != 1 || stats.Users != 1 {
+				t.Errorf("%+v", stats)
+			}
+			// Nor does a session come back that the target knows to be revoked.
+			must(t, to.Store.(moving).Import(t.Context(), session.Entry{Session: byUser}))
+			must(t, to.Store.(moving).Import(t.Context(), session.Entry{Session: ended}))
+			wantNoSession(t, to, "imported again", byUser.ID)
+			wantNoSession(t, to, "imported again", ended.ID)
+		})
+	}
+}
+
+func TestImportRefuses(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	store := openRedis(t, c).Store.(moving)
+	old := sessionOf(alice, c)
+	old.ID = auth.NewSessionID(c.Now(), bob)
+	if err := store.Import(t.Context(), session.Entry{Session: old}); !errors.Is(err, session.ErrOldSessionID) {
+		t.Errorf("got %v, want ErrOldSessionID", err)
+	}
+	if err := store.Create(t.Context(), old, auth.SessionKey{}); !errors.Is(err, auth.ErrStoreUnavailable) {
+		t.Errorf("got %v, want ErrStoreUnavailable", err)
+	}
+	for name, e := range map[string]session.Entry{"nothing": {}, "two": {Session: sessionOf(bob, c), Revocation: &auth.Revocation{}}} {
+		if err := store.Import(t.Context(), e); !errors.Is(err, auth.ErrStoreUnavailable) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}

@@ -1,0 +1,186 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/redis/rueidis"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// scanStep is about how many keys one step of an export looks at.
+const scanStep = 500
+
+// Export has do see everything that is not over: revocations first, so that an
+// import never has a revoked session without its revocation. What is written
+// meanwhile may be seen or not, and anything may be seen twice.
+func (s *RedisStore) Export(ctx context.Context, do func(Entry) error) error {
+	if err := s.redis.admit(ctx, 0); err != nil {
+		return err
+	}
+	for _, rev := range s.redis.set.live(s.now()) {
+		if err := exported(ctx, do, Entry{Revocation: &rev}); err != nil {
+			return unavailable(err)
+		}
+	}
+	return unavailable(s.redis.eachSession(ctx, func(id auth.SessionID) error { return s.exportSession(ctx, do, id) }))
+}
+
+// eachSession visits the session IDs of every master.
+func (r *Redis) eachSession(ctx context.Context, do func(auth.SessionID) error) error {
+	for _, node := range r.client.Nodes() {
+		role, err := node.Do(ctx, node.B().Role().Build()).ToArray()
+		if err != nil {
+			return r.failed(err)
+		}
+		if name, err := role[0].ToString(); err != nil || name != "master" {
+			continue // what it has, its master has
+		}
+		if err := r.scanSessions(ctx, node, do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Redis) scanSessions(ctx context.Context, node rueidis.Client, do func(auth.SessionID) error) error {
+	pattern := escapeGlob(r.cfg.Prefix) + ":{?}:s:*"
+	for cursor := uint64(0); ; {
+		page, err := node.Do(ctx, node.B().Scan().Cursor(cursor).Match(pattern).Count(scanStep).Build()).AsScanEntry()
+		if err != nil {
+			return r.failed(err)
+		}
+		for _, key := range page.Elements {
+			if err := do(auth.SessionID(key[strings.LastIndexByte(key, ':')+1:])); err != nil {
+				return err
+			}
+		}
+		if cursor = page.Cursor; cursor == 0 {
+			return nil
+		}
+	}
+}
+
+// exportSession exports a session and, with the first of a user, the user's keys.
+func (s *RedisStore) exportSession(ctx context.Context, do func(Entry) error, id auth.SessionID) error {
+	held, answer, err := s.readSession(ctx, id)
+	if err != nil || answer != nil {
+		return err // over, or as good as over, is no error
+	}
+	if err := exported(ctx, do, Entry{Session: held.Session}); err != nil {
+		return err
+	}
+	user, err := s.readUser(ctx, held.User)
+	if err != nil {
+		return err
+	}
+	now := s.now()
+	if live, _ := user.split(now); len(live) == 0 || live[0].id != id {
+		return nil
+	}
+	keys := user.sessionKeys(s.redis.vault.Load(), now)
+	if len(keys) == 0 {
+		return nil
+	}
+	return exported(ctx, do, Entry{User: held.User, Keys: keys})
+}
+
+// escapeGlob has SCAN take a prefix for what it says.
+func escapeGlob(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(s)
+}
+
+// Import takes what another store exported. A session whose ID does not tell
+// where its user is is refused: [ErrOldSessionID].
+func (s *RedisStore) Import(ctx context.Context, e Entry) error {
+	if err := e.check(); err != nil {
+		return unavailable(err)
+	}
+	switch {
+	case e.Session != nil:
+		return s.importSession(ctx, e.Session)
+	case e.Keys != nil:
+		return s.changeKeys(ctx, opImport, e.User, func(old []auth.SessionKey) []auth.SessionKey { return mergeKeys(old, e.Keys) })
+	default:
+		return s.importRevocation(ctx, *e.Revocation)
+	}
+}
+
+func (s *RedisStore) importSession(ctx context.Context, session *auth.Session) error {
+	shard := session.User.Shard()
+	if session.ID.Shard() != shard {
+		return fmt.Errorf("%w: %s", ErrOldSessionID, session.ID)
+	}
+	return s.redis.observed(ctx, opImport, shard, func() error {
+		return s.redis.settle(ctx, string(session.ID), func() (bool, error) {
+			user, err := s.readUser(ctx, session.User)
+			if err != nil {
+				return false, err
+			}
+			if s.isOver(user, session) {
+				return true, nil
+			}
+			held, missing, err := s.readSession(ctx, session.ID)
+			switch {
+			case err != nil:
+				return false, err
+			case missing != nil:
+				return s.create(ctx, user, held.sealed, session, auth.SessionKey{})
+			case newer(session, held.Session):
+				return s.carryOut(ctx, auth.Save, held, session)
+			}
+			return s.carryOut(ctx, auth.Keep, held, session)
+		})
+	})
+}
+
+// isOver reports whether a session has ended or was ended, as far as is known
+// here.
+func (s *RedisStore) isOver(user *redisUser, session *auth.Session) bool {
+	id := &auth.Identity{User: session.User, Session: session.ID}
+	return session.Ended(s.now()) || s.redis.set.Revoked(id) || s.tooEarly(user, session) != nil
+}
+
+// importRevocation also ends what it revokes, which an earlier import brought.
+func (s *RedisStore) importRevocation(ctx context.Context, rev auth.Revocation) error {
+	shard := shardOf(rev)
+	err := s.redis.observed(ctx, opImport, shard, func() error {
+		if !rev.Until.After(s.now()) || s.redis.set.knows(rev) {
+			return nil
+		}
+		_, err := s.commit(ctx, newStep(), rev)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	ended := []auth.SessionID{rev.Session}
+	if rev.User != (auth.User{}) {
+		if ended, err = s.coveredBy(ctx, rev); err != nil {
+			return err
+		}
+	}
+	for _, id := range ended {
+		err := s.Update(ctx, id, func(*auth.Session) (auth.Verdict, error) { return auth.End, nil })
+		if err != nil && !errors.Is(err, auth.ErrNoSession) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *RedisStore) coveredBy(ctx context.Context, rev auth.Revocation) (covered []auth.SessionID, err error) {
+	user, err := s.readUser(ctx, rev.User)
+	if err != nil {
+		return nil, err
+	}
+	for _, session := range user.sessions {
+		if covers(rev.NotAfter, session.id) {
+			covered = append(covered, session.id)
+		}
+	}
+	return covered, nil
+}
