@@ -34,6 +34,7 @@ type follower struct {
 	// everything up to then; -1 before the first.
 	heard   atomic.Int64
 	trouble atomic.Pointer[trouble] // nil while all is well
+	outage  atomic.Pointer[outage]  // the last one that is over; nil before the first
 
 	// What only the goroutine knows.
 	server  string    // that was read from last
@@ -149,8 +150,8 @@ func (f *follower) round(ctx context.Context, wait time.Duration) error {
 		f.mending.due = time.Now().Add(jitter(mendWithin))
 	}
 	if !more {
+		f.recover(sent)
 		f.heard.Store(int64(sent))
-		f.recover()
 	}
 	return nil
 }
@@ -167,10 +168,15 @@ func (f *follower) fail(err error) {
 	f.trouble.Store(&trouble{since: since, err: err})
 }
 
-// recover forgets a trouble that is over.
-func (f *follower) recover() {
-	if f.trouble.Load() != nil {
-		f.trouble.Store(nil)
+// recover forgets a trouble that is over, but for how long it was. sent is when
+// the read was sent that found everything.
+func (f *follower) recover(sent time.Duration) {
+	if f.trouble.Load() == nil {
+		return
+	}
+	f.trouble.Store(nil)
+	if began := time.Duration(f.heard.Load()); began >= 0 {
+		f.outage.Store(&outage{began: f.chained(began), ended: sent})
 	}
 }
 

@@ -27,6 +27,10 @@ func TestRedisOutage(t *testing.T) {
 		return one.store.set.Revoked(bearer(byUser)) && other.store.set.Revoked(bearer(ended))
 	})
 
+	if took := one.Outage(); took != 0 {
+		t.Errorf("an outage of %v before the first", took)
+	}
+	cut := time.Now()
 	server.stop()
 	eventually(t, "noticed", func() bool { return one.Ready(t.Context()) != nil })
 	began := time.Now()
@@ -47,6 +51,9 @@ func TestRedisOutage(t *testing.T) {
 
 	server.start(t)
 	eventually(t, "ready again", func() bool { return one.Ready(t.Context()) == nil && other.Ready(t.Context()) == nil })
+	if away, most := one.Outage(), time.Since(cut)+time.Second; away <= 0 || away > most {
+		t.Errorf("it says that it was away for %v, of at most %v", away, most)
+	}
 	begin(t, one.store, alice, c, "k4")
 	late, _ := openRedisWith(t, c, one.cfg)
 	store := overRedis(t, late, c)
