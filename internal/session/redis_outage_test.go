@@ -66,6 +66,29 @@ func TestRedisOutage(t *testing.T) {
 	}
 }
 
+// A failover brings back a session that was ended just before it: the write had
+// not reached the server that took over. Whoever knows of the end goes by it.
+func TestRevokedSessionStaysOver(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	one := replicas(t, c, 1, session.RedisConfig{})[0]
+	byID, byUser, kept := begin(t, one.store, alice, c, "k1"), begin(t, one.store, bob, c, "k2"), begin(t, one.store, alice, c, "k3")
+	one.Revocations().Add(auth.Revocation{Session: byID.ID, Until: c.Now().Add(access)})
+	one.Revocations().Add(auth.Revocation{User: bob, NotAfter: byUser.ID.Began(), Until: c.Now().Add(access)})
+	for name, id := range map[string]auth.SessionID{"session": byID.ID, "user": byUser.ID} {
+		if _, err := one.store.Session(t.Context(), id); !errors.Is(err, auth.ErrNoSession) {
+			t.Errorf("by %s: Session: got %v, want ErrNoSession", name, err)
+		}
+		err := one.store.Update(t.Context(), id, func(*auth.Session) (auth.Verdict, error) { return auth.Save, nil })
+		if !errors.Is(err, auth.ErrNoSession) {
+			t.Errorf("by %s: Update: got %v, want ErrNoSession", name, err)
+		}
+	}
+	if _, err := one.store.Session(t.Context(), kept.ID); err != nil {
+		t.Errorf("one that nobody ended: %v", err)
+	}
+}
+
 // failures are the errors of every operation.
 func failures(ctx context.Context, r *session.Redis, store auth.Store, s *auth.Session, c *clock) map[string]error {
 	_, sessionErr := store.Session(ctx, s.ID)

@@ -117,6 +117,11 @@ func (s *RedisStore) readSession(ctx context.Context, id auth.SessionID) (held h
 	if held.Ended(s.now()) {
 		return held, fmt.Errorf("%w: %s ended at %v", auth.ErrNoSession, id, held.End().UTC()), nil
 	}
+	// A failover of Redis may bring back what was ended just before it. Its tokens
+	// are refused, so a refresh must not yield more of them.
+	if r.set.Revoked(&auth.Identity{User: held.User, Session: id}) {
+		return held, fmt.Errorf("%w: %s was revoked", auth.ErrNoSession, id), nil
+	}
 	return held, nil, nil
 }
 
