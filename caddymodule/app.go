@@ -34,7 +34,9 @@ type App struct {
 	// in Caddy's storage.
 	Secret []string `json:"secret,omitempty"`
 
-	// Where sessions are kept. Default: one bbolt file in Caddy's data directory.
+	// Where sessions are kept, and with redis also the signing keys, what limits
+	// count and WeChat's access tokens. Default: one bbolt file in Caddy's data
+	// directory.
 	Store *StoreConfig `json:"store,omitempty"`
 
 	// What the tokens look like. Default: EdDSA, one hour, 30 days.
@@ -91,6 +93,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if err := a.provisionKey(repl); err != nil {
+		return err
+	}
+	if err := a.provisionStore(repl); err != nil {
 		return err
 	}
 	return metrics.register(ctx.GetMetricsRegistry())

@@ -26,6 +26,24 @@ func init() {
 //	    }
 //	    secret <value> [<old value>...]
 //	    store  bolt [<path>] | memory
+//	    store  redis <url>... {
+//	        sentinel <master name>
+//	        cluster
+//	        username          <value>
+//	        password          <value>
+//	        sentinel_username <value>
+//	        sentinel_password <value>
+//	        database <n>
+//	        tls {
+//	            ca   <file>
+//	            cert <file>
+//	            key  <file>
+//	            server_name <name>
+//	        }
+//	        prefix  <string>
+//	        acks    <n> [<timeout>]
+//	        timeout <duration>
+//	    }
 //	    token {
 //	        issuer   <string>
 //	        audience <string>...
@@ -112,12 +130,15 @@ func (a *App) parseStore(d *caddyfile.Dispenser) error {
 		if len(args) == 2 {
 			a.Store.Path = args[1]
 		}
+	case args[0] == storeRedis:
+		a.Store = &StoreConfig{Kind: storeRedis, Redis: &RedisConfig{URLs: args[1:]}}
+		return a.Store.Redis.parse(d)
 	case args[0] == storeMemory && len(args) == 1:
 		a.Store = &StoreConfig{Kind: storeMemory}
 	case args[0] == storeBolt, args[0] == storeMemory:
 		return d.ArgErr()
 	default:
-		return d.Errf("store %q is not one of bolt, memory", args[0])
+		return d.Errf("store %q is not one of bolt, redis, memory", args[0])
 	}
 	return refuseEmpty(d, args)
 }

@@ -34,6 +34,7 @@ func init() {
 //	        max_age <duration>
 //	    }
 //	    limit login <n>/<duration> | phone <n>/<duration> | inflight <n>
+//	    on_stale allow <duration> | deny
 //	    compat wafer [<login path>]
 //	}
 func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
@@ -69,6 +70,7 @@ func (h *Handler) words(d *caddyfile.Dispenser) map[string]func() error {
 		"headers":       func() error { return h.Headers.parse(d) },
 		"cors":          func() error { return h.parseCORS(d) },
 		"limit":         func() error { return h.Limit.parse(d) },
+		"on_stale":      func() error { return parseOnStale(d, &h.OnStale) },
 		"compat":        func() error { return h.parseCompat(d) },
 	}
 }
@@ -163,6 +165,27 @@ func (h *Handler) parseCompat(d *caddyfile.Dispenser) error {
 			return d.WrapErr(err)
 		}
 	}
+	return nil
+}
+
+// parseOnStale reads on_stale allow <duration> | deny.
+func parseOnStale(d *caddyfile.Dispenser, into **OnStale) error {
+	args := d.RemainingArgs()
+	o := new(OnStale)
+	switch {
+	case len(args) == 2 && args[0] == "allow":
+		if err := parsePositive(d, args[1], &o.Allow); err != nil {
+			return err
+		}
+	case len(args) == 1 && args[0] == "deny":
+		o.Deny = true
+	default:
+		return d.Err("write on_stale allow <duration> or on_stale deny")
+	}
+	if _, err := o.allowance(); err != nil {
+		return d.WrapErr(err)
+	}
+	*into = o
 	return nil
 }
 

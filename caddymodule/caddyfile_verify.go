@@ -21,6 +21,7 @@ func init() {
 //	    require   phone|unionid|app <appid>... on <path>...
 //	    token_from header [<name>] | query <name> | cookie <name>
 //	    headers   { ... }
+//	    on_stale  allow <duration> | deny
 //	    path_from forwarded|original|request
 //	}
 func parseVerify(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
@@ -37,14 +38,14 @@ func (v *Verify) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 		all := h.words(d)
 		known := map[string]func() error{"path_from": v.parsePathFrom(d)}
-		for _, word := range []string{"app", "public", "optional", "require", "token_from", "headers"} {
+		for _, word := range []string{"app", "public", "optional", "require", "token_from", "headers", "on_stale"} {
 			known[word] = all[word]
 		}
 		if err := (words{d: d, repeatable: repeatableWords, known: known}).block(); err != nil {
 			return err
 		}
 	}
-	v.Apps, v.Public, v.Optional, v.Require, v.TokenFrom, v.Headers = h.Apps, h.Public, h.Optional, h.Require, h.TokenFrom, h.Headers
+	v.Apps, v.Public, v.Optional, v.Require, v.TokenFrom, v.Headers, v.OnStale = h.Apps, h.Public, h.Optional, h.Require, h.TokenFrom, h.Headers, h.OnStale
 	return nil
 }
 

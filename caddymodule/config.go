@@ -92,12 +92,17 @@ type TokenConfig struct {
 
 // StoreConfig says where sessions are kept.
 type StoreConfig struct {
-	// `bolt` (default) keeps them in one file, `memory` only until the process
-	// ends.
+	// `bolt` (default) keeps them in one file, `redis` in a Redis or Valkey that
+	// any number of machines share, `memory` only until the process ends.
 	Kind string `json:"kind,omitempty"`
 
 	// With bolt, the file. Default `wxgate/wxgate.db` in Caddy's data directory.
 	Path string `json:"path,omitempty"`
+
+	// With redis, where it is and how to log in there. Required with redis.
+	Redis *RedisConfig `json:"redis,omitempty"`
+
+	redis *redisOpening // resolved
 }
 
 // HeaderNames are the request headers that carry the identity to the upstream.

@@ -123,7 +123,7 @@ func (h *Handler) decodePhoneCode(c *call, code string) error {
 	if err != nil {
 		return err
 	}
-	if err := h.limits.admitPhone(id.User); err != nil {
+	if err := h.limits.admitPhone(c, id.User); err != nil {
 		return err
 	}
 	leave, err := h.limits.enter()

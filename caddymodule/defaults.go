@@ -20,6 +20,7 @@ import (
 
 const (
 	storeBolt   = "bolt"
+	storeRedis  = "redis"
 	storeMemory = "memory"
 
 	defaultIssuer    = "wxgate"
@@ -31,17 +32,20 @@ const (
 )
 
 func (s *StoreConfig) complete() error {
-	switch s.Kind {
-	case "":
+	if s.Kind == "" {
 		s.Kind = storeBolt
-	case storeBolt:
-	case storeMemory:
-		if s.Path != "" {
-			return errors.New("store memory takes no path")
-		}
+	}
+	switch {
+	case !slices.Contains([]string{storeBolt, storeRedis, storeMemory}, s.Kind):
+		return fmt.Errorf("store %q is not one of bolt, redis, memory", s.Kind)
+	case s.Kind != storeBolt && s.Path != "":
+		return fmt.Errorf("store %s takes no path", s.Kind)
+	case (s.Kind == storeRedis) != (s.Redis != nil):
+		return errors.New("store redis needs its settings, and no other store takes them")
+	case s.Kind == storeRedis:
+		return s.Redis.check()
+	case s.Kind == storeMemory:
 		return nil
-	default:
-		return fmt.Errorf("store %q is not one of bolt, memory", s.Kind)
 	}
 	if s.Path == "" {
 		s.Path = filepath.Join(caddy.AppDataDir(), "wxgate", "wxgate.db")
@@ -203,6 +207,15 @@ func (a *App) provisionSecrets(repl *caddy.Replacer) error {
 		return nil // made or found when the state is opened
 	}
 	_, err := seal.New(a.secrets...)
+	return err
+}
+
+// provisionStore resolves what is needed to open Redis, and opens nothing.
+func (a *App) provisionStore(repl *caddy.Replacer) (err error) {
+	a.Store.redis = nil
+	if a.Store.Kind == storeRedis {
+		a.Store.redis, err = a.Store.Redis.resolve(repl, a.logger)
+	}
 	return err
 }
 

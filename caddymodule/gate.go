@@ -29,6 +29,12 @@ type gate struct {
 	box         *seal.Box
 	ready       func(context.Context) error
 
+	// Of a store that machines share; all nil without one.
+	redis *session.Redis
+	stale func() time.Duration // since all revocations were known
+	// take is one off an allowance. Redis gets a keyed hash of the key.
+	take func(ctx context.Context, limit string, key []byte, n int, per time.Duration) (time.Duration, error)
+
 	logger   *zap.Logger
 	users    atomic.Int64   // requests under way, and the configuration itself
 	releases []func() error // in the order of acquisition
@@ -81,7 +87,7 @@ func (g *gate) open(ctx context.Context, a *App) error {
 	if g.box, err = seal.New(secrets...); err != nil {
 		return err
 	}
-	if err := g.openStore(a); err != nil {
+	if err := g.openStore(ctx, a); err != nil {
 		return err
 	}
 	if err := g.openTokens(ctx, a); err != nil {
@@ -94,7 +100,7 @@ func (g *gate) open(ctx context.Context, a *App) error {
 	for id, client := range g.platforms {
 		apps[id] = client
 	}
-	g.service = auth.NewService(auth.Config{
+	config := auth.Config{
 		Apps:        apps,
 		Tokens:      g.tokens,
 		Store:       g.store,
@@ -102,26 +108,42 @@ func (g *gate) open(ctx context.Context, a *App) error {
 		Access:      time.Duration(a.Token.Access),
 		Refresh:     time.Duration(a.Token.Refresh),
 		Idle:        time.Duration(a.Token.Idle),
-	})
+	}
+	if g.redis != nil {
+		config.Outage = g.redis.Outage
+	}
+	g.service = auth.NewService(config)
 	return nil
 }
 
-func (g *gate) openStore(a *App) error {
-	opened, err := acquire(stores, storeKey{a.Store.Kind, a.Store.Path}, &g.releases, func() (*openStore, error) {
-		return newOpenStore(a.Store, a.logger)
+func (g *gate) openStore(ctx context.Context, a *App) error {
+	opened, err := acquire(stores, a.Store.key(), &g.releases, func() (*openStore, error) {
+		return newOpenStore(ctx, a.Store, a.logger)
 	})
 	if err != nil {
 		return err
 	}
-	g.store, err = opened.forBox(g.box)
+	g.store, err = opened.forBox(ctx, g.box)
+	if len(a.secrets) == 0 && opened.redis != nil && errors.Is(err, session.ErrOtherSecret) {
+		return fmt.Errorf("%w: this machine made a root secret of its own; copy that of the first machine, %s in its Caddy storage, and name it on all of them: secret {file./path/to/it}", err, secretItem)
+	}
 	g.revocations, g.ready = opened.revocations, opened.ready
+	if opened.redis != nil {
+		g.redis, g.stale, g.take = opened.redis, opened.redis.Stale, opened.redis.Take
+	}
 	return err
 }
 
 func (g *gate) openTokens(ctx context.Context, a *App) error {
-	storage := a.ctx.Storage()
+	local := item{a.ctx.Storage(), keysItem}
+	key := ringKey{storage: fmt.Sprint(local.storage)}
+	var storage token.Storage = local
+	if g.redis != nil {
+		key = ringKey{store: a.Store.key()}
+		storage = sharedKeys{g.redis.Value(keysValue), local, a.logger}
+	}
 	config := token.RingConfig{
-		Storage:   item{storage, keysItem},
+		Storage:   storage,
 		Box:       g.box,
 		Alg:       a.alg,
 		Issuer:    a.Token.Issuer,
@@ -133,8 +155,8 @@ func (g *gate) openTokens(ctx context.Context, a *App) error {
 			a.logger.Error("the key ring could not be kept up", zap.Error(err))
 		},
 	}
-	opened, err := acquire(rings, ringKey{fmt.Sprint(storage)}, &g.releases, func() (*openRing, error) {
-		return newOpenRing(ctx, config)
+	opened, err := acquire(rings, key, &g.releases, func() (*openRing, error) {
+		return newOpenRing(ctx, config, g.revocations)
 	})
 	if err != nil {
 		return err
@@ -157,9 +179,14 @@ func (g *gate) openTokens(ctx context.Context, a *App) error {
 
 func (g *gate) openPlatforms(a *App) error {
 	g.platforms = make(map[auth.AppID]*wechat.Client)
+	var shared tokenPlace
+	if g.redis != nil {
+		shared = tokenPlace{a.Store.key(), g.box.ID()}
+	}
 	for _, app := range a.MiniPrograms {
-		opened, err := acquire(platforms, app.platformKey(), &g.releases, func() (*openPlatform, error) {
-			return newOpenPlatform(app)
+		key := app.platformKey(shared)
+		opened, err := acquire(platforms, key, &g.releases, func() (*openPlatform, error) {
+			return newOpenPlatform(app, g.tokenShare(key))
 		})
 		if err != nil {
 			return fmt.Errorf("app %s: %w", app.id, err)

@@ -1,8 +1,10 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -57,6 +59,10 @@ type Handler struct {
 	// How much clients may cost.
 	Limit Limits `json:"limit,omitzero"`
 
+	// With store redis, what happens when revocations of other machines cannot be
+	// heard. Default: tokens go on admitting for 30s, then the answer is 503.
+	OnStale *OnStale `json:"on_stale,omitempty"`
+
 	// Serve the client SDKs of Tencent Wafer too. Default: they are strangers.
 	Wafer *WaferCompat `json:"wafer,omitempty"`
 
@@ -71,6 +77,8 @@ type Handler struct {
 	endpoints   map[string]endpoint
 	callbacks   []*wechat.Callback // of the apps that have one
 	admitted    map[auth.AppID]struct{}
+	allowance   time.Duration // how stale revocations may be
+	releases    []func() error
 }
 
 // CaddyModule returns the module's ID and constructor.
@@ -89,7 +97,20 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		h.Prefix = defaultPrefix
 	}
 	h.Wafer.warnOfLogs(ctx, h.logger)
-	return h.compile()
+	if err := h.compile(); err != nil {
+		return err
+	}
+	return h.limits.keep(h.Prefix, h.admitted, &h.releases)
+}
+
+// Cleanup gives back what Provision took.
+func (h *Handler) Cleanup() error {
+	var errs []error
+	for _, release := range h.releases {
+		errs = append(errs, release())
+	}
+	h.releases = nil
+	return errors.Join(errs...)
 }
 
 // compile turns the configuration into what a request needs.
@@ -120,6 +141,9 @@ func (h *Handler) compile() error {
 		return err
 	}
 	if h.limits, err = newLimits(h.Limit); err != nil {
+		return err
+	}
+	if h.allowance, err = h.OnStale.allowance(); err != nil {
 		return err
 	}
 	if err := h.CORS.validate(); err != nil {
@@ -212,6 +236,9 @@ func (h *Handler) authenticate(gate *gate, b bearer) (*auth.Identity, error) {
 	}
 	id, err := gate.service.Authenticate(b.raw)
 	if err != nil {
+		return nil, err
+	}
+	if err := h.fresh(gate); err != nil {
 		return nil, err
 	}
 	if err := b.wafer.check(id); err != nil {
@@ -319,5 +346,6 @@ func (h *Handler) spoofed(r *http.Request, n int) {
 // Interface guards
 var (
 	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 )

@@ -22,7 +22,11 @@ func (h *Handler) serveLive(c *call) error {
 // serveReady is GET {prefix}/ready: logins and requests can be served. A failure
 // here is a reason to send them elsewhere.
 func (h *Handler) serveReady(c *call) error {
-	if reasons := c.gate.unready(c.r.Context()); len(reasons) > 0 {
+	reasons := c.gate.unready(c.r.Context())
+	if h.fresh(c.gate) != nil {
+		reasons = append(reasons, "revocations_stale")
+	}
+	if len(reasons) > 0 {
 		return answerJSON(c.w, http.StatusServiceUnavailable, healthAnswer{Status: "unready", Reasons: reasons})
 	}
 	return answerJSON(c.w, http.StatusOK, healthAnswer{Status: "ready"})

@@ -1,23 +1,26 @@
 package caddymodule
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"golang.org/x/time/rate"
 
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// Limits bound what clients may cost the operator. A reload gives every client
-// its whole allowance again.
+// Limits bound what clients may cost the operator. Sites with the same prefix,
+// the same apps and the same limit share its allowances, over reloads too. With
+// store redis all machines count together, exactly; while Redis does not answer,
+// each of them counts by itself, and lets the whole limit by.
 type Limits struct {
 	// Logins of one client address (IPv6: of one /64), such as `20/1m`. The
 	// address is Caddy's `{client_ip}`, which believes X-Forwarded-For from
@@ -35,20 +38,52 @@ type Limits struct {
 const (
 	defaultPhoneLimit = "10/1m"
 	defaultInflight   = 512
-	// maxBuckets bounds a limiter's memory, in entries of some 100 bytes. Keys
-	// beyond it share one bucket, so that an attacker with many addresses slows
-	// himself and not the process.
-	maxBuckets = 100_000
 	// inflightRetryAfter is when a place at WeChat is likely free: a call takes
 	// a fraction of it.
 	inflightRetryAfter = time.Second
+)
+
+// The names of the limits in Redis.
+const (
+	limitLogin = "login"
+	limitPhone = "phone"
 )
 
 // limits are the compiled [Limits].
 type limits struct {
 	login    *limiter[netip.Prefix] // nil for no limit
 	phone    *limiter[auth.User]
+	site     [sha256.Size]byte // names those who share an allowance
 	inflight chan struct{}
+}
+
+// limiterKey is one limit of one kind of site.
+type limiterKey struct {
+	site  [sha256.Size]byte
+	limit string
+	n     int
+	per   time.Duration
+}
+
+// keep has the limiters outlive this configuration. admitted are the apps of the
+// site.
+func (l *limits) keep(prefix string, admitted map[auth.AppID]struct{}, releases *[]func() error) error {
+	names := []string{strings.TrimSuffix(prefix, "/")}
+	for _, app := range slices.Sorted(maps.Keys(admitted)) {
+		names = append(names, string(app))
+	}
+	l.site = hashOf(names...)
+	var err error
+	if l.login != nil {
+		key := limiterKey{l.site, limitLogin, l.login.n, l.login.per}
+		l.login, err = acquire(limiters, key, releases, func() (*limiter[netip.Prefix], error) { return l.login, nil })
+		if err != nil {
+			return err
+		}
+	}
+	key := limiterKey{l.site, limitPhone, l.phone.n, l.phone.per}
+	l.phone, err = acquire(limiters, key, releases, func() (*limiter[auth.User], error) { return l.phone, nil })
+	return err
 }
 
 func newLimits(cfg Limits) (*limits, error) {
@@ -92,15 +127,33 @@ func parseRate(s string) (n int, per time.Duration, err error) {
 }
 
 // admitLogin takes one login off the client's allowance.
-func (l *limits) admitLogin(r *http.Request) error {
+func (l *limits) admitLogin(c *call) error {
 	if l.login == nil {
 		return nil
 	}
-	return l.login.take(clientNetwork(r), time.Now())
+	client := clientNetwork(c.r)
+	return spend(c, l, limitLogin, l.login, client, client.String())
 }
 
 // admitPhone takes one phone code off the user's allowance.
-func (l *limits) admitPhone(u auth.User) error { return l.phone.take(u, time.Now()) }
+func (l *limits) admitPhone(c *call, u auth.User) error {
+	return spend(c, l, limitPhone, l.phone, u, string(u.App)+"\x00"+string(u.OpenID))
+}
+
+// spend takes one off an allowance: that of all machines, or this machine's own
+// when nothing is shared or cannot be reached.
+func spend[K comparable](c *call, l *limits, name string, local *limiter[K], key K, text string) error {
+	if c.gate.take != nil {
+		wait, err := c.gate.take(c.r.Context(), name, append(l.site[:], text...), local.n, local.per)
+		switch {
+		case err == nil && wait > 0:
+			return limited(wait)
+		case err == nil:
+			return nil
+		}
+	}
+	return local.take(key, time.Now())
+}
 
 // enter takes a place at WeChat; the caller leaves it again.
 func (l *limits) enter() (leave func(), err error) {
@@ -134,60 +187,4 @@ func clientNetwork(r *http.Request) netip.Prefix {
 	}
 	prefix, _ := addr.Prefix(bits) // bits fits the address
 	return prefix
-}
-
-// limiter keeps a token bucket for each key, in two generations: a bucket that
-// nobody touched for its whole period is full again, and may be forgotten.
-type limiter[K comparable] struct {
-	n   int
-	per time.Duration
-
-	mu       sync.Mutex // guards all below
-	turned   time.Time
-	young    map[K]*rate.Limiter
-	old      map[K]*rate.Limiter
-	overflow *rate.Limiter
-}
-
-func newLimiter[K comparable](n int, per time.Duration) *limiter[K] {
-	l := &limiter[K]{n: n, per: per, young: make(map[K]*rate.Limiter)}
-	l.overflow = l.bucket()
-	return l
-}
-
-func (l *limiter[K]) bucket() *rate.Limiter {
-	return rate.NewLimiter(rate.Every(l.per/time.Duration(l.n)), l.n)
-}
-
-// take spends one of key's allowance, or says when the next one is due.
-func (l *limiter[K]) take(key K, now time.Time) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	reservation := l.find(key, now).ReserveN(now, 1)
-	if wait := reservation.DelayFrom(now); wait > 0 {
-		reservation.CancelAt(now)
-		return limited(wait)
-	}
-	return nil
-}
-
-func (l *limiter[K]) find(key K, now time.Time) *rate.Limiter {
-	if now.Sub(l.turned) >= l.per {
-		if now.Sub(l.turned) >= 2*l.per {
-			l.young = nil // nobody was here for a whole period
-		}
-		l.old, l.young, l.turned = l.young, make(map[K]*rate.Limiter), now
-	}
-	if b, ok := l.young[key]; ok {
-		return b
-	}
-	if len(l.young) >= maxBuckets {
-		return l.overflow
-	}
-	b, ok := l.old[key]
-	if !ok {
-		b = l.bucket()
-	}
-	l.young[key] = b
-	return b
 }

@@ -199,7 +199,7 @@ func TestLoadRefusesJSON(t *testing.T) {
 		{"a nameless cookie", ``, `"token_from":{"kind":"cookie"}`, `token_from cookie: "" is not a name`},
 		{"any origin", ``, `"cors":{"origins":["*"]}`, `cors: origin "*": write scheme://host[:port]`},
 		{"no origin", ``, `"cors":{}`, "cors: name the origins"},
-		{"an unknown store", `"store":{"kind":"sqlite"}`, ``, `store "sqlite" is not one of bolt, memory`},
+		{"an unknown store", `"store":{"kind":"sqlite"}`, ``, `store "sqlite" is not one of bolt, redis, memory`},
 		{"a path in memory", `"store":{"kind":"memory","path":"a.db"}`, ``, "store memory takes no path"},
 		{"an unknown alg", `"token":{"alg":"none"}`, ``, `"none" is none of EdDSA, ES256, RS256, HS256`},
 		{"an unknown member", `"stoer":{}`, ``, "stoer"},

@@ -67,7 +67,7 @@ func (h *Handler) login(c *call, appid, code string, spend spender) (*auth.Grant
 	if err != nil {
 		return nil, err
 	}
-	if err := h.limits.admitLogin(c.r); err != nil {
+	if err := h.limits.admitLogin(c); err != nil {
 		return nil, err
 	}
 	leave, err := h.limits.enter()

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -32,6 +33,8 @@ type collectors struct {
 	openapi  *prometheus.HistogramVec
 	pushes   *prometheus.CounterVec
 	rawKeys  *prometheus.CounterVec
+	revoked  prometheus.Histogram
+	store    *prometheus.HistogramVec
 }
 
 func newCollectors() *collectors {
@@ -65,6 +68,16 @@ func newCollectors() *collectors {
 			Name: "wxgate_pushes_total",
 			Help: "Messages that WeChat pushed to the callback, by event: user_authorization_revoke, user_authorization_cancellation or other.",
 		}, []string{"event"}),
+		revoked: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "wxgate_revocation_seconds",
+			Help:    "How long revocations of other machines took to arrive here, by the clocks of both.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+		}),
+		store: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "wxgate_store_seconds",
+			Help:    "Operations of store redis, by operation and outcome: ok (whatever was found), unavailable, or failed.",
+			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
+		}, []string{"operation", "outcome"}),
 		openapi: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "wxgate_openapi_seconds",
 			Help:    "Calls of upstreams to WeChat, bodies and waiting for a token included, by outcome: answered (whatever WeChat said), broken (the answer ended early), or the word of the refusal.",
@@ -73,12 +86,23 @@ func newCollectors() *collectors {
 	}
 }
 
+// observeRevocation counts a revocation that another machine made. Where clocks
+// differ, it may seem to have come before it was made.
+func (c *collectors) observeRevocation(took time.Duration) {
+	c.revoked.Observe(max(0, took).Seconds())
+}
+
+// observeStore counts one operation of a shared store.
+func (c *collectors) observeStore(operation string, took time.Duration, err error) {
+	c.store.WithLabelValues(operation, storeOutcome(err)).Observe(took.Seconds())
+}
+
 // register adds the collectors to a configuration's registry.
 func (c *collectors) register(registry *prometheus.Registry) error {
 	if registry == nil {
 		return nil
 	}
-	for _, collector := range []prometheus.Collector{c.requests, c.calls, c.stripped, c.streams, c.wechat, c.openapi, c.pushes, platformState{}, c.rawKeys} {
+	for _, collector := range []prometheus.Collector{c.requests, c.calls, c.stripped, c.streams, c.wechat, c.openapi, c.pushes, platformState{}, c.rawKeys, c.revoked, c.store, storeState{}} {
 		var already prometheus.AlreadyRegisteredError
 		if err := registry.Register(collector); err != nil && !errors.As(err, &already) {
 			return fmt.Errorf("registering metrics: %w", err)

@@ -3,13 +3,11 @@ package caddymodule
 import (
 	"context"
 	"crypto/sha256"
+	"fmt"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"go.uber.org/zap"
 
-	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/token"
 	"github.com/wxgate/wxgate/internal/wechat"
@@ -23,18 +21,39 @@ var (
 	stores    = caddy.NewUsagePool() // storeKey → *openStore: sessions, revocations, watched streams
 	rings     = caddy.NewUsagePool() // ringKey → *openRing: signing keys
 	platforms = caddy.NewUsagePool() // platformKey → *openPlatform: connections and access tokens
+	limiters  = caddy.NewUsagePool() // limiterKey → *limiter: what clients have left
 )
 
 type (
-	storeKey    struct{ kind, path string }
-	ringKey     struct{ storage string }
+	storeKey struct {
+		kind, path string
+		redis      [sha256.Size]byte // of all that shapes the connection, secrets included
+	}
+	ringKey struct {
+		storage string   // Caddy's
+		store   storeKey // in place of it, when the keys are shared there
+	}
 	platformKey struct {
 		app, api  string
 		secret    [sha256.Size]byte
 		component wechat.Component // TokenURL hashed
 		watermark time.Duration
+		shared    tokenPlace // where access tokens are shared; none without store redis
+	}
+	tokenPlace struct {
+		store storeKey
+		box   string // the root secret that seals them, by its ID
 	}
 )
+
+// hashOf is one hash of several parts, none of which can pass for two.
+func hashOf(parts ...string) [sha256.Size]byte {
+	var text []byte
+	for _, part := range parts {
+		text = fmt.Appendf(text, "%d:%s", len(part), part)
+	}
+	return sha256.Sum256(text)
+}
 
 // acquire takes a value from a pool, making it if nobody has, and notes how to
 // give it back. Only what was taken may be given back: UsagePool counts.
@@ -51,61 +70,24 @@ func acquire[T caddy.Destructor](pool *caddy.UsagePool, key any, releases *[]fun
 	return value.(T), nil
 }
 
-// openStore is a store that any number of configurations share, each with its
-// own root secrets.
-type openStore struct {
-	forBox      func(*seal.Box) (auth.Store, error)
-	revocations *session.Set
-	ready       func(context.Context) error
-	close       func() error
-}
-
-func newOpenStore(cfg *StoreConfig, logger *zap.Logger) (*openStore, error) {
-	options := session.Options{OnError: func(err error) {
-		logger.Error("the session store could not be swept", zap.Error(err))
-	}}
-	if cfg.Kind == storeMemory {
-		logger.Warn("store memory: every session ends with this process")
-		memory := session.NewMemory(time.Now, options)
-		memory.Start()
-		return &openStore{
-			forBox:      func(*seal.Box) (auth.Store, error) { return memory, nil },
-			revocations: memory.Revocations(),
-			ready:       memory.Ready,
-			close:       memory.Close,
-		}, nil
-	}
-	file, err := session.OpenFile(cfg.Path, options)
-	if err != nil {
-		return nil, err
-	}
-	file.Start()
-	return &openStore{
-		forBox:      func(box *seal.Box) (auth.Store, error) { return file.Store(box, time.Now) },
-		revocations: file.Revocations(),
-		ready:       file.Ready,
-		close:       file.Close,
-	}, nil
-}
-
-// Destruct closes the store when the last configuration has let go of it.
-func (s *openStore) Destruct() error { return s.close() }
-
 // openRing is a key ring and the goroutine that rotates it.
 type openRing struct {
-	ring *token.Ring
-	stop context.CancelFunc
-	done chan struct{}
+	ring    *token.Ring
+	stop    context.CancelFunc
+	done    chan struct{}
+	unwatch func()
 }
 
-func newOpenRing(ctx context.Context, cfg token.RingConfig) (*openRing, error) {
+// newOpenRing opens a ring; revocations tell it when another machine retired a
+// key.
+func newOpenRing(ctx context.Context, cfg token.RingConfig, revocations *session.Set) (*openRing, error) {
 	ring, err := token.OpenRing(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	// Not a child of ctx: the ring outlives the configuration that opened it.
 	running, stop := context.WithCancel(context.Background())
-	o := &openRing{ring: ring, stop: stop, done: make(chan struct{})}
+	o := &openRing{ring: ring, stop: stop, done: make(chan struct{}), unwatch: revocations.WatchKeys(ring.Changed)}
 	go func() {
 		defer close(o.done)
 		ring.Run(running)
@@ -115,6 +97,7 @@ func newOpenRing(ctx context.Context, cfg token.RingConfig) (*openRing, error) {
 
 // Destruct ends the goroutine.
 func (o *openRing) Destruct() error {
+	o.unwatch()
 	o.stop()
 	<-o.done
 	return nil
@@ -125,8 +108,8 @@ type openPlatform struct {
 	client *wechat.Client
 }
 
-func (m *MiniProgram) platformKey() platformKey {
-	key := platformKey{app: string(m.id), api: m.api, secret: sha256.Sum256([]byte(m.secret)), watermark: time.Duration(*m.Watermark)}
+func (m *MiniProgram) platformKey(shared tokenPlace) platformKey {
+	key := platformKey{app: string(m.id), api: m.api, secret: sha256.Sum256([]byte(m.secret)), watermark: time.Duration(*m.Watermark), shared: shared}
 	if m.component != nil {
 		sum := sha256.Sum256([]byte(m.component.TokenURL))
 		key.component = wechat.Component{AppID: m.component.AppID, TokenURL: string(sum[:])}
@@ -134,13 +117,14 @@ func (m *MiniProgram) platformKey() platformKey {
 	return key
 }
 
-func newOpenPlatform(m *MiniProgram) (*openPlatform, error) {
+func newOpenPlatform(m *MiniProgram, share wechat.TokenShare) (*openPlatform, error) {
 	client, err := wechat.New(wechat.Config{
 		AppID:     m.id,
 		Secret:    m.secret,
 		Component: m.component,
 		API:       m.api,
 		Watermark: time.Duration(*m.Watermark),
+		Share:     share,
 		Observe:   metrics.observeWeChat,
 	})
 	return &openPlatform{client}, err

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"mime"
 	"net/http"
 	"net/url"
@@ -88,6 +89,9 @@ func (h *Handler) revoke(c *call, token string) error {
 		return c.gate.service.RevokeRefresh(c.r.Context(), token, h.admits)
 	}
 	id, err := h.authenticate(c.gate, bearer{raw: token})
+	if errors.Is(err, auth.ErrStoreUnavailable) {
+		return err // RFC 7009 section 2.2.1: the client comes again
+	}
 	if err != nil {
 		return nil //nolint:nilerr // RFC 7009 section 2.2: invalid tokens do not cause an error response
 	}

@@ -41,6 +41,10 @@ type Verify struct {
 	// The names of the identity headers. Default: WeChat Cloud Hosting's.
 	Headers HeaderNames `json:"headers,omitzero"`
 
+	// With store redis, what happens when revocations of other machines cannot be
+	// heard. Default: tokens go on admitting for 30s, then the answer is 503.
+	OnStale *OnStale `json:"on_stale,omitempty"`
+
 	// Where the path stands that the client asked for: `forwarded` (default) is
 	// X-Forwarded-Uri, as Caddy and Traefik send it, `original` is X-Original-URI,
 	// as nginx is told to, `request` the path of the asking request, as Envoy has
@@ -81,10 +85,18 @@ func (v *Verify) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("path_from %q is not one of forwarded, original, request", v.PathFrom)
 	}
 	v.rules = &Handler{
-		Apps: v.Apps, Public: v.Public, Optional: v.Optional, Require: v.Require, TokenFrom: v.TokenFrom, Headers: v.Headers,
+		Apps: v.Apps, Public: v.Public, Optional: v.Optional, Require: v.Require, TokenFrom: v.TokenFrom, Headers: v.Headers, OnStale: v.OnStale,
 		ForwardToken: true, // the request is the proxy's own: there is nothing to remove
 	}
 	return v.rules.Provision(ctx)
+}
+
+// Cleanup gives back what Provision took.
+func (v *Verify) Cleanup() error {
+	if v.rules == nil {
+		return nil
+	}
+	return v.rules.Cleanup()
 }
 
 // ServeHTTP answers every request itself; next is never called.
@@ -194,5 +206,6 @@ func deny(err error) *problem {
 // Interface guards
 var (
 	_ caddy.Provisioner           = (*Verify)(nil)
+	_ caddy.CleanerUpper          = (*Verify)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Verify)(nil)
 )

@@ -4,7 +4,6 @@ import (
 	"crypto/sha1" //nolint:gosec // G505: what Redis names scripts by
 	_ "embed"     // the scripts
 	"encoding/hex"
-	"strings"
 
 	"github.com/redis/rueidis"
 )
@@ -24,10 +23,7 @@ var (
 	//go:embed lua/take.lua
 	takeSource string
 
-	scriptStep = newScript(stepSource)
-	// scriptEnd is a step that ends something. It runs when memory is full, too:
-	// what it ends gives back more than a revocation takes.
-	scriptEnd     = newScript(strings.Replace(stepSource, "#!lua\n", "#!lua flags=allow-oom\n", 1))
+	scriptStep    = newScript(stepSource)
 	scriptTails   = newScript(tailsSource)
 	scriptSwap    = newScript(swapSource)
 	scriptRelease = newScript(releaseSource)

@@ -1,0 +1,67 @@
+package caddymodule
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// The outcomes of a store's operation. That there is no such session, or that a
+// rule refused, is an answer.
+const (
+	outcomeUnavailable = "unavailable"
+	outcomeFailed      = "failed"
+)
+
+// storeAnswers are the errors that say that the store has worked.
+var storeAnswers = []error{
+	auth.ErrNoSession, auth.ErrSessionRevoked, auth.ErrRefreshReused, auth.ErrInvalidToken, auth.ErrForbidden, auth.ErrSessionStale,
+}
+
+func storeOutcome(err error) string {
+	if err == nil {
+		return outcomeOK
+	}
+	if errors.Is(err, auth.ErrStoreUnavailable) {
+		return outcomeUnavailable
+	}
+	if _, early := errors.AsType[*auth.CreatedTooEarlyError](err); early {
+		return outcomeOK
+	}
+	for _, answer := range storeAnswers {
+		if errors.Is(err, answer) {
+			return outcomeOK
+		}
+	}
+	return outcomeFailed
+}
+
+// storeState shows how long ago a shared store was heard, when asked.
+type storeState struct{}
+
+var storeStaleness = prometheus.NewDesc("wxgate_revocations_stale_seconds",
+	"For how long a revocation of another machine may have gone unheard: under a second when all is well. Absent without store redis.",
+	nil, nil)
+
+// Describe implements prometheus.Collector.
+func (storeState) Describe(descs chan<- *prometheus.Desc) { descs <- storeStaleness }
+
+// Collect implements prometheus.Collector. While one configuration replaces
+// another there may be two stores; the worse counts.
+func (storeState) Collect(metrics chan<- prometheus.Metric) {
+	worst, shared := 0.0, false
+	stores.Range(func(_, value any) bool {
+		if open, ok := value.(*openStore); ok && open.redis != nil {
+			worst, shared = max(worst, open.redis.Stale().Seconds()), true
+		}
+		return true
+	})
+	if shared {
+		metrics <- gauge(storeStaleness, worst)
+	}
+}
+
+// Interface guards
+var _ prometheus.Collector = storeState{}

@@ -1,0 +1,172 @@
+package caddymodule
+
+import (
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// RedisConfig is a Redis 7.0 or newer, or a Valkey 7.2 or newer, that the
+// machines of one gateway share. They need one root secret as well.
+type RedisConfig struct {
+	// Where it is: `redis://[user[:password]@]host[:port][/database]`, or
+	// `rediss://…` for TLS. One URL names one server; several need Sentinel or
+	// Cluster. Placeholders are resolved once, when the configuration is loaded. A
+	// URL with a password is never logged; what a placeholder puts into one must be
+	// percent-encoded.
+	URLs []string `json:"urls"`
+
+	// The name of the master, when the URLs are those of Sentinels. They then hold
+	// no credentials: a Sentinel's and the master's are not the same.
+	Sentinel string `json:"sentinel,omitempty"`
+
+	// The URLs are some nodes of a Cluster, which name the others.
+	Cluster bool `json:"cluster,omitempty"`
+
+	// The ACL user, or a placeholder. Default: the URL's, else Redis's `default`.
+	Username string `json:"username,omitempty"`
+	// Its password, as a placeholder such as `{file.X}`.
+	Password string `json:"password,omitempty"`
+	// The ACL user of the Sentinels themselves. Default: none.
+	SentinelUsername string `json:"sentinel_username,omitempty"`
+	// Its password, as a placeholder.
+	SentinelPassword string `json:"sentinel_password,omitempty"`
+
+	// The number of the database. Default: the URL's, else 0. A Cluster has only 0.
+	Database int `json:"database,omitempty"`
+
+	// What TLS needs beyond `rediss://`. Default: the system's roots, no
+	// certificate of our own.
+	TLS *RedisTLS `json:"tls,omitempty"`
+
+	// What every key begins with, so that gateways with nothing in common may
+	// share a server. Default `wxgate`.
+	Prefix string `json:"prefix,omitempty"`
+
+	// How many replicas of Redis must hold a write before it is answered. Default
+	// 1 with Sentinel, else 0: what a failover loses is then lost.
+	Acks *int `json:"acks,omitempty"`
+	// How long they have. Default 500ms; then the client is told to come again.
+	AckTimeout caddy.Duration `json:"ack_timeout,omitempty"`
+
+	// How long one command may take. Default 1s.
+	Timeout caddy.Duration `json:"timeout,omitempty"`
+}
+
+// RedisTLS is how TLS to Redis is set up beyond its defaults.
+type RedisTLS struct {
+	// A PEM file with the authorities that may have signed the server's
+	// certificate. Default: the system's.
+	CA string `json:"ca,omitempty"`
+	// A PEM file with our own certificate. Default: none is shown.
+	Cert string `json:"cert,omitempty"`
+	// The PEM file with its private key. Required with Cert.
+	Key string `json:"key,omitempty"`
+	// The name that the server's certificate must bear. Default: the URL's host.
+	ServerName string `json:"server_name,omitempty"`
+}
+
+var (
+	errRedisNoURL     = errors.New("store redis needs a URL such as redis://127.0.0.1:6379")
+	errRedisURL       = errors.New("store redis: a URL is not redis://[user[:password]@]host[:port][/database] or rediss://…")
+	errRedisSeveral   = errors.New("store redis: several URLs are of Sentinels or of a Cluster: say which, with the word sentinel <master name> or cluster")
+	errRedisBoth      = errors.New("store redis: sentinel and cluster exclude one another")
+	errRedisSentinel  = errors.New("store redis: sentinel_username and sentinel_password need the word sentinel")
+	errRedisInURL     = errors.New("store redis: with sentinel, user and password stand in words of their own, not in the URLs")
+	errRedisUserTwice = errors.New("store redis: user and password stand in the URL and in words, or differ between URLs")
+	errRedisDatabase  = errors.New("store redis: the database is a number from 0 on, the same wherever it stands; a Cluster has none but 0")
+	errRedisSchemes   = errors.New("store redis: the URLs are all redis:// or all rediss://")
+	errRedisTLS       = errors.New("store redis: tls needs URLs with rediss://")
+	errRedisCert      = errors.New("store redis: tls cert and tls key need one another")
+	errRedisUser      = errors.New("store redis: a username needs its password")
+	errRedisPrefix    = errors.New("store redis: the prefix is 1 to 64 letters, digits and marks out of . _ -")
+	errRedisAcks      = errors.New("store redis: acks is a number of replicas, with a timeout only where it is above 0")
+	errRedisTimeout   = errors.New("store redis: the timeout must be above zero")
+)
+
+// maxRedisAcks is more replicas than anybody waits for.
+const maxRedisAcks = 16
+
+var redisPrefix = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
+
+// check refuses what cannot work. It looks into URLs only where no placeholder is
+// in them; [RedisConfig.resolve] looks again.
+func (c *RedisConfig) check() error {
+	switch {
+	case len(c.URLs) == 0 || slices.Contains(c.URLs, ""):
+		return errRedisNoURL
+	case c.Sentinel != "" && c.Cluster:
+		return errRedisBoth
+	case len(c.URLs) > 1 && c.Sentinel == "" && !c.Cluster:
+		return errRedisSeveral
+	case c.Database < 0 || c.Cluster && c.Database != 0:
+		return errRedisDatabase
+	case c.Prefix != "" && !redisPrefix.MatchString(c.Prefix):
+		return errRedisPrefix
+	case c.TLS != nil && (c.TLS.Cert == "") != (c.TLS.Key == ""):
+		return errRedisCert
+	}
+	if err := c.checkUsers(); err != nil {
+		return err
+	}
+	if c.Timeout < 0 {
+		return errRedisTimeout
+	}
+	if c.badAcks() {
+		return errRedisAcks
+	}
+	return c.checkURLs(slices.DeleteFunc(slices.Clone(c.URLs), hasPlaceholder))
+}
+
+func (c *RedisConfig) checkUsers() error {
+	switch {
+	case c.Sentinel == "" && c.SentinelUsername+c.SentinelPassword != "":
+		return errRedisSentinel
+	case c.Username != "" && c.Password == "", c.SentinelUsername != "" && c.SentinelPassword == "":
+		return errRedisUser
+	}
+	return nil
+}
+
+func (c *RedisConfig) badAcks() bool {
+	if c.Acks == nil {
+		return c.AckTimeout != 0
+	}
+	if c.AckTimeout < 0 {
+		return true
+	}
+	return *c.Acks < 0 || *c.Acks > maxRedisAcks || *c.Acks == 0 && c.AckTimeout != 0
+}
+
+// checkURLs is check for URLs as they are when they are used.
+func (c *RedisConfig) checkURLs(urls []string) error {
+	targets, err := parseRedisURLs(urls)
+	if err != nil {
+		return err
+	}
+	_, err = c.merge(targets)
+	return err
+}
+
+func hasPlaceholder(s string) bool { return strings.Contains(s, "{") }
+
+// literalPassword reports whether a password stands in the configuration itself.
+func (c *RedisConfig) literalPassword() bool {
+	for _, password := range []string{c.Password, c.SentinelPassword} {
+		if password != "" && isLiteral(password) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(c.URLs, func(raw string) bool {
+		_, rest, _ := strings.Cut(raw, "://")
+		at := strings.LastIndex(rest, "@")
+		if at < 0 {
+			return false
+		}
+		_, password, _ := strings.Cut(rest[:at], ":")
+		return password != "" && !hasPlaceholder(password)
+	})
+}

@@ -1,0 +1,238 @@
+package caddymodule
+
+import (
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+const (
+	defaultRedisPort    = "6379"
+	defaultSentinelPort = "26379"
+	// maxRedisFileBytes bounds a TLS file: a bundle of every public authority has
+	// a quarter of a megabyte.
+	maxRedisFileBytes = 1 << 20
+)
+
+// redisTarget is what one URL says.
+type redisTarget struct {
+	host, port         string
+	username, password string
+	database           int
+	tls                bool
+}
+
+// redisOpening is a [RedisConfig] whose placeholders are resolved and whose files
+// are read: how to open it, and what tells it from another.
+type redisOpening struct {
+	config session.RedisConfig
+	key    [sha256.Size]byte
+}
+
+// parseRedisURLs reads URLs. Its errors quote none of them: each may hold a
+// password.
+func parseRedisURLs(urls []string) ([]redisTarget, error) {
+	targets := make([]redisTarget, 0, len(urls))
+	for _, raw := range urls {
+		u, err := url.Parse(raw)
+		if err != nil || u.Scheme != "redis" && u.Scheme != "rediss" || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" || u.Opaque != "" {
+			return nil, errRedisURL
+		}
+		target := redisTarget{host: u.Hostname(), port: u.Port(), username: u.User.Username(), tls: u.Scheme == "rediss"}
+		target.password, _ = u.User.Password()
+		if target.username != "" && target.password == "" {
+			return nil, errRedisUser
+		}
+		if database := strings.Trim(u.Path, "/"); database != "" {
+			if target.database, err = strconv.Atoi(database); err != nil || target.database < 0 {
+				return nil, errRedisDatabase
+			}
+		}
+		targets = append(targets, target)
+	}
+	return targets, nil
+}
+
+// merge makes one setting of what the URLs say and what the words say.
+func (c *RedisConfig) merge(targets []redisTarget) (redisTarget, error) {
+	merged := redisTarget{username: c.Username, password: c.Password, database: c.Database}
+	for i, t := range targets {
+		inURL := t.username+t.password != ""
+		switch {
+		case i > 0 && t.tls != merged.tls:
+			return merged, errRedisSchemes
+		case !t.tls && c.TLS != nil:
+			return merged, errRedisTLS
+		case inURL && c.Sentinel != "":
+			return merged, errRedisInURL
+		case inURL && merged.password != "" && (t.username != merged.username || t.password != merged.password):
+			return merged, errRedisUserTwice
+		case t.database != 0 && (c.Cluster || merged.database != 0 && t.database != merged.database):
+			return merged, errRedisDatabase
+		}
+		merged.tls = t.tls
+		if inURL {
+			merged.username, merged.password = t.username, t.password
+		}
+		if t.database != 0 {
+			merged.database = t.database
+		}
+	}
+	return merged, nil
+}
+
+// resolve expands the placeholders and reads the files. It touches no network.
+func (c *RedisConfig) resolve(repl *caddy.Replacer, logger *zap.Logger) (*redisOpening, error) {
+	resolved := *c
+	resolved.URLs = nil
+	for _, configured := range c.URLs {
+		address, err := resolve(repl, configured)
+		if err != nil {
+			return nil, fmt.Errorf("store redis: a URL %w", err)
+		}
+		resolved.URLs = append(resolved.URLs, address)
+	}
+	for name, value := range map[string]*string{
+		"username": &resolved.Username, "password": &resolved.Password, "sentinel": &resolved.Sentinel,
+		"sentinel_username": &resolved.SentinelUsername, "sentinel_password": &resolved.SentinelPassword,
+	} {
+		if *value == "" {
+			continue
+		}
+		var err error
+		if *value, err = resolve(repl, *value); err != nil {
+			return nil, fmt.Errorf("store redis: the %s %w", name, err)
+		}
+	}
+	if c.literalPassword() {
+		logger.Warn("the password of store redis is written in the configuration, where Caddy's admin API shows it; use {env.X} or {file.X}")
+	}
+	return resolved.opening(repl)
+}
+
+// opening is called with every placeholder resolved but those of file names.
+func (c *RedisConfig) opening(repl *caddy.Replacer) (*redisOpening, error) {
+	targets, err := parseRedisURLs(c.URLs)
+	if err != nil {
+		return nil, err
+	}
+	merged, err := c.merge(targets)
+	if err != nil {
+		return nil, err
+	}
+	config := session.RedisConfig{
+		Sentinel: c.Sentinel, Cluster: c.Cluster,
+		Username: merged.username, Password: merged.password,
+		SentinelUsername: c.SentinelUsername, SentinelPassword: c.SentinelPassword,
+		Database: merged.database, Prefix: c.Prefix,
+		AckTimeout: time.Duration(c.AckTimeout), Timeout: time.Duration(c.Timeout),
+	}
+	switch {
+	case c.Acks == nil: // the default
+	case *c.Acks == 0:
+		config.Acks = -1 // none
+	default:
+		config.Acks = *c.Acks
+	}
+	for _, t := range targets {
+		port := defaultRedisPort
+		if c.Sentinel != "" {
+			port = defaultSentinelPort
+		}
+		if t.port != "" {
+			port = t.port
+		}
+		config.Addresses = append(config.Addresses, net.JoinHostPort(t.host, port))
+	}
+	var files [][]byte
+	if merged.tls {
+		if config.TLS, files, err = c.TLS.load(repl); err != nil {
+			return nil, fmt.Errorf("store redis: tls: %w", err)
+		}
+	}
+	return &redisOpening{config, shapeOf(config, files)}, nil
+}
+
+// shapeOf hashes all that shapes a connection, secrets included. The files stand
+// for what TLS does with them.
+func shapeOf(config session.RedisConfig, files [][]byte) [sha256.Size]byte {
+	parts := []string{
+		config.Sentinel, config.Username, config.Password, config.SentinelUsername, config.SentinelPassword, config.Prefix,
+		fmt.Sprint(config.Cluster, config.Database, config.Acks, config.AckTimeout, config.Timeout, config.TLS != nil),
+	}
+	if config.TLS != nil {
+		parts = append(parts, config.TLS.ServerName)
+	}
+	parts = append(parts, config.Addresses...)
+	for _, file := range files {
+		parts = append(parts, string(file))
+	}
+	return hashOf(parts...)
+}
+
+// load reads the files; nil is TLS with nothing but its defaults.
+func (t *RedisTLS) load(repl *caddy.Replacer) (*tls.Config, [][]byte, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if t == nil {
+		return config, nil, nil
+	}
+	config.ServerName = t.ServerName
+	var files [][]byte
+	if t.CA != "" {
+		bundle, err := readRedisFile(repl, t.CA)
+		if err != nil {
+			return nil, nil, fmt.Errorf("ca: %w", err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(bundle) {
+			return nil, nil, errors.New("ca: the file holds no certificate in PEM")
+		}
+		files = append(files, bundle)
+	}
+	if t.Cert == "" {
+		return config, files, nil
+	}
+	cert, err := readRedisFile(repl, t.Cert)
+	if err != nil {
+		return nil, nil, fmt.Errorf("cert: %w", err)
+	}
+	key, err := readRedisFile(repl, t.Key)
+	if err != nil {
+		return nil, nil, fmt.Errorf("key: %w", err)
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, nil, errors.New("cert and key are not a certificate and its private key in PEM")
+	}
+	config.Certificates = []tls.Certificate{pair}
+	return config, append(files, cert, key), nil
+}
+
+// readRedisFile reads a file whose name may be a placeholder.
+func readRedisFile(repl *caddy.Replacer, name string) ([]byte, error) {
+	path, err := resolve(repl, name)
+	if err != nil {
+		return nil, fmt.Errorf("the file's name %w", err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxRedisFileBytes {
+		return nil, fmt.Errorf("%s has %d bytes, at most %d are read", path, info.Size(), maxRedisFileBytes)
+	}
+	return os.ReadFile(path)
+}

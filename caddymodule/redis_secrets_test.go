@@ -1,0 +1,125 @@
+package caddymodule_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// redisPassword would be found wherever it is shown.
+const redisPassword = "marked-redis-password-hunter2"
+
+// documentedUser gives a server the ACL user of SECURITY.md.
+func (s *redisServer) documentedUser() {
+	s.t.Helper()
+	text, err := os.ReadFile("../SECURITY.md")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	line := regexp.MustCompile(`(?m)^ *(ACL SETUSER wxgate .*)$`).FindSubmatch(text)
+	if line == nil {
+		s.t.Fatal("SECURITY.md documents no ACL user")
+	}
+	s.do(strings.Fields(strings.Replace(string(line[1]), "<password>", redisPassword, 1))...)
+}
+
+// TestRedisShowsNothing lives through everything that is kept, under the ACL user
+// of SECURITY.md: nothing that is secret can be read in Redis, and no log, metric
+// or answer shows how to log in there.
+func TestRedisShowsNothing(t *testing.T) {
+	redis := startRedis(t)
+	redis.documentedUser()
+	t.Setenv("WXGATE_TEST_REDIS", redisPassword)
+	for name, store := range map[string]string{
+		"placeholder in a word":  "redis redis://" + redis.addr + " {\n\t\t\tusername wxgate\n\t\t\tpassword {env.WXGATE_TEST_REDIS}\n\t\t}",
+		"placeholder in the URL": "redis redis://wxgate:{env.WXGATE_TEST_REDIS}@" + redis.addr,
+		"the URL":                "redis redis://wxgate:" + redisPassword + "@" + redis.addr,
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newSharedFixture(t, redis, "limit login 100/1m")
+			f.config = strings.Replace(shared(store, "limit login 100/1m"), "\tadmin unix", "\tlog {\n\t\toutput file {{.Dir}}/log\n\t\tlevel DEBUG\n\t}\n\tadmin unix", 1)
+			f.load()
+			secrets := f.liveWithRedis()
+			if refused, err := redis.do("ACL", "LOG").ToAny(); err != nil || len(refused.([]any)) > 0 {
+				t.Errorf("Redis refused something: %v, %v", refused, err)
+			}
+			redis.reveals(t, secrets)
+
+			log, err := os.ReadFile(filepath.Join(f.dir, "log"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if warned := strings.Contains(string(log), "the password of store redis is written in the configuration"); warned != (name == "the URL") {
+				t.Errorf("warned of a literal password: %v", warned)
+			}
+			config := adminGet(t, f.socket(), "/config/")
+			for where, text := range map[string]string{"the log": string(log), "the metrics": f.do("GET", "/metrics", "").body, "ready": f.do("GET", pub+"/ready", "").body} {
+				if strings.Contains(text, redisPassword) {
+					t.Errorf("the password of Redis is in %s: %s", where, excerpt(text, redisPassword))
+				}
+			}
+			if shown := strings.Contains(config, redisPassword); shown != (name == "the URL") {
+				t.Errorf("the configuration shows the password: %v", shown)
+			}
+		})
+	}
+}
+
+// liveWithRedis leaves something of every kind in Redis, and says what of it is
+// secret, by what it is.
+func (f *fixture) liveWithRedis() map[string]string {
+	f.t.Helper()
+	login := f.login("alice")
+	bearer := "Bearer " + login.str(f.t, "access_token")
+	code, err := f.sim.Sim.MintPhoneCode(wechatsim.User{Name: "alice"}, wechatsim.PhoneNumber{})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	phone := f.do("POST", pub+"/decode", fmt.Sprintf(`{"code":%q}`, code.Code), "Authorization", bearer)
+	phone.want(f.t, http.StatusOK, "")
+	fresh := f.refresh(login.str(f.t, "refresh_token"))
+	fresh.want(f.t, http.StatusOK, "")
+	out := f.login("mallory")
+	f.do("POST", pub+"/logout", `{"all":true}`, "Authorization", "Bearer "+out.str(f.t, "access_token")).want(f.t, http.StatusNoContent, "")
+	f.operate("keys", "rotate")
+	return map[string]string{
+		"an openid": login.str(f.t, "openId"), "a revoked openid": out.str(f.t, "openId"), "an access token": fresh.str(f.t, "access_token"),
+		"a refresh token": fresh.str(f.t, "refresh_token"), "a handle": login.str(f.t, "session_key"), "a phone number": phone.str(f.t, "purePhoneNumber"),
+		"the address of a client": "127.0.0.1", "the root secret": sharedRoot, "the AppSecret": wechatsim.DefaultApp.Secret,
+		"the appid": wechatsim.DefaultApp.ID, "the password": redisPassword,
+	}
+}
+
+// reveals looks for secrets in all that Redis keeps.
+func (s *redisServer) reveals(t *testing.T, secrets map[string]string) {
+	t.Helper()
+	keys, err := s.do("KEYS", "*").AsStrSlice()
+	if err != nil || len(keys) < 8 {
+		t.Fatalf("%d keys: %v", len(keys), err)
+	}
+	for _, key := range keys {
+		if !strings.HasPrefix(key, "wxgate:") {
+			t.Errorf("a key of no prefix: %s", key)
+		}
+		dump := key + s.text("DUMP", key)
+		switch s.text("TYPE", key) {
+		case "stream":
+			dump += fmt.Sprint(s.do("XRANGE", key, "-", "+").ToAny())
+		case "hash":
+			dump += fmt.Sprint(s.do("HGETALL", key).ToAny())
+		case "string":
+			dump += s.text("GET", key)
+		}
+		for what, secret := range secrets {
+			if strings.Contains(dump, secret) {
+				t.Errorf("%s is readable in Redis, in %s", what, key)
+			}
+		}
+	}
+}

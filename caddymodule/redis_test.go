@@ -1,0 +1,187 @@
+package caddymodule_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// heardWithin is how long a revocation may take to another machine, with much to
+// spare for a busy one: the benchmark of the stream is elsewhere.
+const heardWithin = 5 * time.Second
+
+// refusedSoon waits until a machine refuses a token, and says how long it took.
+func (f *fixture) refusedSoon(bearer, code string) {
+	f.t.Helper()
+	began := time.Now()
+	eventually(f.t, "the other machine refuses the token", func() bool {
+		a := f.do("GET", "/x", "", "Authorization", bearer)
+		return a.status == http.StatusUnauthorized && a.str(f.t, "code") == code
+	})
+	if took := time.Since(began); took > heardWithin {
+		f.t.Errorf("it took %v", took)
+	}
+}
+
+// TestReplicasAreOne logs in on one machine and lives on another: a request, a
+// refresh, a logout, on open streams too, and what operators do.
+func TestReplicasAreOne(t *testing.T) {
+	redis := startRedis(t)
+	here := newSharedFixture(t, redis, "")
+	here.load()
+	there := here.replica()
+	if here.published() != there.published() {
+		t.Fatal("two machines publish different keys")
+	}
+	here.upstream.answerWith(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") != "" {
+			streamUpstream(w, r)
+		}
+	})
+
+	login := here.login("alice")
+	bearer := "Bearer " + login.str(t, "access_token")
+	there.do("GET", "/x", "", "Authorization", bearer).want(t, http.StatusOK, "")
+	fresh := there.refresh(login.str(t, "refresh_token"))
+	fresh.want(t, http.StatusOK, "")
+	again := here.refresh(login.str(t, "refresh_token")) // as after a lost answer
+	if again.str(t, "refresh_token") != fresh.str(t, "refresh_token") {
+		t.Error("two machines gave two successors")
+	}
+	socket := there.openWebSocket(t, bearer)
+	here.do("POST", pub+"/logout", "", "Authorization", bearer).want(t, http.StatusNoContent, "")
+	there.refusedSoon(bearer, "session_revoked")
+	select {
+	case <-socket:
+	case <-time.After(heardWithin):
+		t.Error("a stream of the other machine outlived its session")
+	}
+
+	bob := here.login("bob")
+	openid := bob.str(t, "openId")
+	there.operate("user", "logout", "--app", wechatsim.DefaultApp.ID, "--openid", openid)
+	here.refusedSoon("Bearer "+bob.str(t, "access_token"), "session_revoked")
+	there.refresh(bob.str(t, "refresh_token")).want(t, http.StatusUnauthorized, "session_revoked")
+
+	metric := there.do("GET", "/metrics", "").body
+	for _, want := range []string{"wxgate_revocation_seconds_count", "wxgate_revocations_stale_seconds", `wxgate_store_seconds_count{operation="update",outcome="ok"}`} {
+		if !strings.Contains(metric, want) {
+			t.Errorf("no metric %s", want)
+		}
+	}
+	if strings.Contains(metric, "wxgate_revocation_seconds_count 0") {
+		t.Error("no revocation of another machine was counted")
+	}
+}
+
+// TestReplicasShareKeys retires the key that signs on one machine: the other
+// refuses its tokens at once, and signs with its successor.
+func TestReplicasShareKeys(t *testing.T) {
+	redis := startRedis(t)
+	here := newSharedFixture(t, redis, "")
+	here.load()
+	there := here.replica()
+	login := there.login("alice")
+	leaked := here.keyIn("signing")
+	here.operate("keys", "retire", leaked)
+	there.refusedSoon("Bearer "+login.str(t, "access_token"), "invalid_token")
+	eventually(t, "the other machine signs with the next key", func() bool {
+		return signedBy(t, there.refresh(there.login("alice").str(t, "refresh_token")).str(t, "access_token")) != leaked
+	})
+	fresh := there.refresh(login.str(t, "refresh_token"))
+	fresh.want(t, http.StatusOK, "")
+	for _, f := range []*fixture{here, there} {
+		f.wantCall(fresh.str(t, "access_token"), http.StatusOK, "")
+		if strings.Contains(f.published(), leaked) {
+			t.Error("the retired key is still published")
+		}
+	}
+	there.operate("keys", "rotate", "--immediate")
+	next := there.keyIn("signing")
+	here.wantCall(there.token("alice"), http.StatusUnauthorized, "invalid_token") // not known yet
+	eventually(t, "the first machine knows the key", func() bool {
+		return here.do("GET", "/x", "", "Authorization", "Bearer "+there.token("alice")).status == http.StatusOK
+	})
+	if by := signedBy(t, here.token("alice")); by != next {
+		t.Errorf("signed by %s, the key that signs is %s", by, next)
+	}
+}
+
+// TestReplicasShareLimits spends an allowance on two machines, exactly, and each
+// machine's own while Redis is away; a reload gives nothing back.
+func TestReplicasShareLimits(t *testing.T) {
+	redis := startRedis(t)
+	here := newSharedFixture(t, redis, "limit login 4/1h")
+	here.load()
+	there := here.replica()
+	for i := range 4 {
+		[]*fixture{here, there}[i%2].login("alice")
+	}
+	for _, f := range []*fixture{here, there} {
+		a := f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, f.code("alice")))
+		a.want(t, http.StatusTooManyRequests, "rate_limited")
+		if a.header.Get("Retry-After") == "" {
+			t.Error("a refusal that does not say when to come back")
+		}
+	}
+	if got := here.sim.Sim.Count("/sns/jscode2session"); got != 4 {
+		t.Errorf("WeChat was asked %d times", got)
+	}
+	redis.kill()
+	refusals := 0
+	for range 6 {
+		a := here.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, here.code("alice")))
+		if a.status == http.StatusTooManyRequests {
+			refusals++
+		}
+	}
+	if refusals != 2 {
+		t.Errorf("without Redis a machine refused %d of 6, its own allowance is 4", refusals)
+	}
+}
+
+// TestReplicasShareWeChatsToken has two machines call WeChat with an access token:
+// it is fetched once.
+func TestReplicasShareWeChatsToken(t *testing.T) {
+	redis := startRedis(t)
+	here := newSharedFixture(t, redis, "")
+	here.load()
+	for _, f := range []*fixture{here, here.replica(), here.replica()} {
+		code, err := f.sim.Sim.MintPhoneCode(wechatsim.User{Name: "alice"}, wechatsim.PhoneNumber{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.do("POST", pub+"/decode", fmt.Sprintf(`{"code":%q}`, code.Code), "Authorization", "Bearer "+f.token("alice")).want(t, http.StatusOK, "")
+	}
+	if got := here.sim.Sim.Count("/cgi-bin/stable_token"); got != 1 {
+		t.Errorf("WeChat was asked for %d access tokens", got)
+	}
+}
+
+// TestRequestsAskRedisNothing counts what Redis is asked while a client makes many
+// requests: nothing but the one read that follows the revocations.
+func TestRequestsAskRedisNothing(t *testing.T) {
+	redis := startRedis(t)
+	f := newSharedFixture(t, redis, "")
+	f.load()
+	bearer := "Bearer " + f.token("alice")
+	before := redis.commands()
+	const requests = 500
+	for range requests {
+		f.do("GET", "/x", "", "Authorization", bearer).want(t, http.StatusOK, "")
+	}
+	after := redis.commands()
+	own := map[string]bool{"xread": true, "info": true, "ping": true, "role": true, "client": true, "hello": true, "select": true}
+	for command, calls := range after {
+		if before[command] != calls && !own[command] {
+			t.Errorf("%d requests made Redis run %s: %s times before, %s after", requests, command, before[command], calls)
+		}
+	}
+	if before["xread"] == "" {
+		t.Errorf("nobody follows the revocations: %v", after)
+	}
+}

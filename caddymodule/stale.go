@@ -1,0 +1,64 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+const (
+	// defaultStale is how long tokens go on admitting while Redis cannot be heard:
+	// a Sentinel fails over, and a Redis restarts, in less.
+	defaultStale = 30 * time.Second
+	// overdue is when a heartbeat of the store is overdue: it has four in that time,
+	// so that one slow answer refuses nobody.
+	overdue = 2 * time.Second
+)
+
+// errStale is a revocation that another machine may have made and this one has
+// not heard of.
+var errStale = errors.New("revocations of other machines cannot be heard")
+
+// OnStale says what a site does when revocations of other machines cannot be heard.
+type OnStale struct {
+	// How long tokens go on admitting since anything was last heard of Redis.
+	// Default 30s, at least 2s.
+	Allow caddy.Duration `json:"allow,omitempty"`
+
+	// Refuse as soon as a heartbeat is overdue, which is 2s after the last.
+	Deny bool `json:"deny,omitempty"`
+}
+
+// allowance is how stale the revocations may be; nil is the default.
+func (o *OnStale) allowance() (time.Duration, error) {
+	switch {
+	case o == nil:
+		return defaultStale, nil
+	case o.Deny && o.Allow != 0:
+		return 0, errors.New("on_stale: allow and deny exclude one another")
+	case o.Deny:
+		return overdue, nil
+	case o.Allow == 0:
+		return defaultStale, nil
+	case time.Duration(o.Allow) < overdue:
+		return 0, fmt.Errorf("on_stale allow %s: a heartbeat may take %s; write on_stale deny for that", time.Duration(o.Allow), overdue)
+	}
+	return time.Duration(o.Allow), nil
+}
+
+// fresh refuses whoever a revocation that was not heard might have ended: with
+// 503, since the token may well be good. A store of this process alone is never
+// stale.
+func (h *Handler) fresh(g *gate) error {
+	if g.stale == nil {
+		return nil
+	}
+	if stale := g.stale(); stale > h.allowance {
+		return fmt.Errorf("%w: %w for %s, at most %s is allowed", auth.ErrStoreUnavailable, errStale, stale.Round(time.Millisecond), h.allowance)
+	}
+	return nil
+}

@@ -1,0 +1,82 @@
+package caddymodule
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/seal"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// openStore is a store that any number of configurations share, each with its
+// own root secrets.
+type openStore struct {
+	forBox      func(context.Context, *seal.Box) (auth.Store, error)
+	revocations *session.Set
+	ready       func(context.Context) error
+	close       func() error
+	redis       *session.Redis // nil for a store of this process alone
+}
+
+func (s *StoreConfig) key() storeKey {
+	key := storeKey{kind: s.Kind, path: s.Path}
+	if s.redis != nil {
+		key.redis = s.redis.key
+	}
+	return key
+}
+
+func newOpenStore(ctx context.Context, cfg *StoreConfig, logger *zap.Logger) (*openStore, error) {
+	options := session.Options{OnError: func(err error) {
+		logger.Error("the session store could not be kept up", zap.Error(err))
+	}}
+	if cfg.Kind == storeRedis {
+		return newOpenRedis(ctx, cfg.redis.config, options)
+	}
+	if cfg.Kind == storeMemory {
+		logger.Warn("store memory: every session ends with this process")
+		memory := session.NewMemory(time.Now, options)
+		memory.Start()
+		return &openStore{
+			forBox:      func(context.Context, *seal.Box) (auth.Store, error) { return memory, nil },
+			revocations: memory.Revocations(),
+			ready:       memory.Ready,
+			close:       memory.Close,
+		}, nil
+	}
+	file, err := session.OpenFile(cfg.Path, options)
+	if err != nil {
+		return nil, err
+	}
+	file.Start()
+	return &openStore{
+		forBox:      func(_ context.Context, box *seal.Box) (auth.Store, error) { return file.Store(box, time.Now) },
+		revocations: file.Revocations(),
+		ready:       file.Ready,
+		close:       file.Close,
+	}, nil
+}
+
+// Destruct closes the store when the last configuration has let go of it.
+func (s *openStore) Destruct() error { return s.close() }
+
+// newOpenRedis connects to Redis, which every configuration that names it the same
+// way then shares.
+func newOpenRedis(ctx context.Context, cfg session.RedisConfig, options session.Options) (*openStore, error) {
+	cfg.Propagated = metrics.observeRevocation
+	cfg.Observe = metrics.observeStore
+	redis, err := session.OpenRedis(ctx, cfg, options)
+	if err != nil {
+		return nil, err
+	}
+	return &openStore{
+		forBox:      func(ctx context.Context, box *seal.Box) (auth.Store, error) { return redis.Store(ctx, box, time.Now) },
+		revocations: redis.Revocations(),
+		ready:       redis.Ready,
+		close:       redis.Close,
+		redis:       redis,
+	}, nil
+}
