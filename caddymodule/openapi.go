@@ -137,6 +137,9 @@ func (o *OpenAPI) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	// Best effort: not every transport has read deadlines.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(openAPIBodyTime))
+	if err := screenForm(r); err != nil {
+		return err
+	}
 	answer, err := client.Forward(r.Context(), wechat.Outgoing{
 		Method: r.Method,
 		Path:   r.URL.EscapedPath(),

@@ -1,12 +1,16 @@
 package caddymodule
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat"
 )
 
 // neverCalled are paths that no allow-list opens: they make tokens or take
@@ -21,11 +25,10 @@ var neverCalled = []string{
 	"/wxa/resetusersessionkey",
 }
 
-// credentialParameters are query parameters that only the gateway sends, in lower
-// case. A second token beside ours would be WeChat's choice, not the operator's.
-var credentialParameters = map[string]struct{}{
-	"access_token": {}, "cloudbase_access_token": {}, "component_access_token": {},
-	"authorizer_access_token": {}, "secret": {}, "appsecret": {},
+// credentialParameters are query parameters that only the gateway sends. A second
+// token beside ours would be WeChat's choice, not the operator's.
+var credentialParameters = []string{
+	"access_token", "cloudbase_access_token", "component_access_token", "authorizer_access_token", "secret", "appsecret",
 }
 
 // screenOpenAPI refuses what an upstream may not have done in the app's name.
@@ -85,24 +88,50 @@ func screenQuery(query string) error {
 	if strings.Contains(query, ";") {
 		return badRequest("Write a semicolon in the query as %3B.")
 	}
-	for pair := range strings.SplitSeq(query, "&") {
-		name, _, _ := strings.Cut(pair, "=")
-		name, err := url.QueryUnescape(name)
-		if err != nil {
-			return badRequest("The query cannot be decoded.")
-		}
-		if _, ok := credentialParameters[strings.ToLower(strings.TrimSpace(name))]; ok {
+	if _, err := url.ParseQuery(query); err != nil {
+		return badRequest("The query cannot be decoded.")
+	}
+	return screenParameters(query)
+}
+
+// screenParameters refuses the names of credentials as any framework reads them.
+func screenParameters(pairs string) error {
+	for _, name := range credentialParameters {
+		if hasQueryParameter(pairs, name) {
 			return badRequest("Send no credential: wxgate adds the access_token.")
 		}
 	}
 	return nil
 }
 
+// screenForm refuses credentials in a body that frameworks read like a query and
+// merge with it. curl calls any body a form unless it is told otherwise, so what
+// is in it may well be JSON. The body is read and put back.
+func screenForm(r *http.Request) error {
+	if !slices.ContainsFunc(r.Header["Content-Type"], isForm) {
+		return nil
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, wechat.MaxReplayBytes+1))
+	switch {
+	case err != nil:
+		return badRequest("The body ended early.")
+	case len(body) > wechat.MaxReplayBytes:
+		return badRequest("A form may have 1 MiB. Name the body's real Content-Type, such as application/json.")
+	}
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	return screenParameters(string(body))
+}
+
+func isForm(contentType string) bool {
+	kind, _, _ := strings.Cut(contentType, ";")
+	return strings.EqualFold(strings.TrimSpace(kind), "application/x-www-form-urlencoded")
+}
+
 // passedHeaders are the request headers that WeChat's API has a use for. All
 // others stay here: cookies, traces, and who the user is. Accept-Encoding does
 // so that an answer can be looked at, and Connection's tokens name nothing more.
 var passedHeaders = []string{
-	"Accept", "Accept-Language", "Content-Type", "If-Modified-Since", "If-None-Match", "Range",
+	"Accept", "Accept-Language", "Content-Encoding", "Content-Type", "If-Modified-Since", "If-None-Match", "Range",
 	// The signature of 服务端 API 签名, which its owner makes.
 	"Wechatmp-Appid", "Wechatmp-Timestamp", "Wechatmp-Signature",
 }

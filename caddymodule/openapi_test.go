@@ -178,6 +178,7 @@ func TestOpenAPIRefuses(t *testing.T) {
 		{"token in capitals", "POST", "/wxa/echo?Access_Token=x", app, 400, "invalid_request"},
 		{"token after a space", "POST", "/wxa/echo?+access_token=x", app, 400, "invalid_request"},
 		{"token behind a semicolon", "POST", "/wxa/echo?a=1;access_token=x", app, 400, "invalid_request"},
+		{"token as PHP reads it", "POST", "/wxa/echo?access.token[]=x", app, 400, "invalid_request"},
 		{"secret", "POST", "/wxa/echo?a=1&secret=x", app, 400, "invalid_request"},
 		{"appsecret", "POST", "/wxa/echo?appsecret=x", app, 400, "invalid_request"},
 		{"undecodable", "POST", "/wxa/echo?%zz=x", app, 400, "invalid_request"},
@@ -213,6 +214,33 @@ func TestOpenAPIRefuses(t *testing.T) {
 	}
 	if got := f.sim.Sim.Count(); got != 0 {
 		t.Errorf("WeChat was asked %d times", got)
+	}
+}
+
+// TestOpenAPIForms: a body that frameworks read like a query may hold no
+// credential either, and any other passes as it is.
+func TestOpenAPIForms(t *testing.T) {
+	f := newWeChat(t, "app "+firstApp, "127.0.0.1")
+	const form = "application/x-www-form-urlencoded"
+	for _, tc := range []struct{ name, kind, body, code string }{
+		{"a token", form, "a=1&access_token=x", "invalid_request"},
+		{"a token, escaped", "Application/X-WWW-Form-Urlencoded ; charset=utf-8", "%61ccess%5Ftoken=x", "invalid_request"},
+		{"a secret behind a semicolon", form, "a=1;secret=x", "invalid_request"},
+		{"too long to look through", form, "a=" + strings.Repeat("x", 1<<20), "invalid_request"},
+		{"JSON that curl calls a form", form, `{"content":"x=1; access_token"}`, ""},
+		{"JSON", "application/json", `{"content":"&access_token=x"}`, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			a := f.do("POST", "/wxa/echo", tc.body, "Content-Type", tc.kind, "Content-Encoding", "identity")
+			if tc.code != "" {
+				a.want(t, http.StatusBadRequest, tc.code)
+				return
+			}
+			a.want(t, http.StatusAccepted, "")
+			if !strings.HasSuffix(a.body, fmt.Sprintf("\n%d %s", len(tc.body), tc.body)) || !strings.Contains(a.body, "Content-Encoding:[identity]") {
+				t.Errorf("WeChat got %s", a.body)
+			}
+		})
 	}
 }
 

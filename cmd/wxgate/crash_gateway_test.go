@@ -248,13 +248,23 @@ func (g *gateway) tail() string {
 
 // complaints are lines that no process may have written, whatever happened to it.
 func (g *gateway) complaints() []string {
+	return g.wrote(func(line string) bool { return crash(line) || strings.Contains(line, `"level":"error"`) })
+}
+
+// crash reports whether a line is the first of a race or a panic.
+func crash(line string) bool {
+	return strings.Contains(line, "DATA RACE") || strings.HasPrefix(line, "panic:")
+}
+
+// wrote is what the processes wrote, of lines that are like this.
+func (g *gateway) wrote(like func(line string) bool) []string {
 	text, err := os.ReadFile(g.output.Name())
 	if err != nil {
 		return []string{err.Error()}
 	}
 	var found []string
 	for line := range strings.Lines(string(text)) {
-		if strings.Contains(line, "DATA RACE") || strings.HasPrefix(line, "panic:") || strings.Contains(line, `"level":"error"`) {
+		if like(line) {
 			found = append(found, line)
 		}
 	}
@@ -264,6 +274,7 @@ func (g *gateway) complaints() []string {
 // reply is an answer, or why there was none.
 type reply struct {
 	status int
+	header http.Header
 	body   string
 	err    error
 	sent   time.Time // before the first byte
@@ -317,7 +328,7 @@ func exchange(client *http.Client, r *http.Request) reply {
 		var text []byte
 		text, err = io.ReadAll(response.Body)
 		_ = response.Body.Close()
-		out.status, out.body = response.StatusCode, string(text)
+		out.status, out.header, out.body = response.StatusCode, response.Header, string(text)
 	}
 	out.came, out.err = time.Now(), err
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {

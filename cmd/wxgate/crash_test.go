@@ -154,6 +154,7 @@ func TestProcess(t *testing.T) {
 	binary := buildGateway(t)
 	t.Run("crash", func(t *testing.T) { testCrash(newWorld(t, binary, false)) })
 	t.Run("soak", func(t *testing.T) { testSoak(newWorld(t, binary, true)) })
+	t.Run("load", func(t *testing.T) { testLoad(newWorld(t, binary, false)) })
 }
 
 // testCrash kills a real gateway at random moments of logins, refreshes, logouts

@@ -86,6 +86,25 @@ func TestModelFile(t *testing.T) {
 	})
 }
 
+// The same with Redis, which a crash of the gateway leaves alone: another begins
+// where it stood. Replays wait in real time, so there are fewer operations.
+func TestModelRedis(t *testing.T) {
+	t.Parallel()
+	const share = 8 // of the operations
+	c := newClock()
+	redis, cfg := openRedisWith(t, c, session.RedisConfig{})
+	admin := redis
+	c.moved = func(d time.Duration) { admin.age(d, 0) }
+	r := newRun(t, c, overRedis(t, redis, c), nil)
+	r.model.frees = true
+	r.crash = func() opened {
+		must(t, redis.Close())
+		redis, _ = openRedisWith(t, c, cfg)
+		return overRedis(t, redis, c)
+	}
+	r.operations(*modelOps / share)
+}
+
 func wantSound(t testing.TB, path string) {
 	t.Helper()
 	if report, err := session.Check(path); err != nil || len(report.Problems) > 0 {
@@ -138,6 +157,7 @@ func (r *run) operations(n int) {
 }
 
 func (r *run) compareCounts() {
+	r.model.settle(r.c.Now())
 	sessions, users := r.model.stored()
 	if got := r.store.stats(); got.Sessions != sessions || got.Users != users {
 		r.Errorf("the store says %d sessions of %d users, the model %d of %d", got.Sessions, got.Users, sessions, users)

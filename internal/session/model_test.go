@@ -14,6 +14,7 @@ type model struct {
 	sessions []*modelSession
 	keys     map[auth.User][]string // newest first
 	badKeys  map[auth.KeyID]bool    // signing keys that were revoked
+	frees    bool                   // what is over takes no place, swept or not
 }
 
 type modelSession struct {
@@ -84,6 +85,7 @@ func (m *model) settle(now time.Time) {
 	alive := map[auth.User]bool{}
 	for _, s := range m.sessions {
 		alive[s.user] = alive[s.user] || !s.over(now)
+		s.occupies = s.occupies && !(m.frees && s.over(now))
 	}
 	for u := range m.keys {
 		if !alive[u] {

@@ -35,8 +35,9 @@ const (
 )
 
 var (
-	errClosed   = errors.New("the store is closed")
-	errOldRedis = errors.New("the server is too old: Redis 7.0 or Valkey 7.2 is needed")
+	errClosed    = errors.New("the store is closed")
+	errNoCluster = errors.New("it is no Cluster")
+	errOldRedis  = errors.New("the server is too old: Redis 7.0 or Valkey 7.2 is needed")
 )
 
 // check refuses what cannot work.
@@ -98,7 +99,14 @@ func dialRedis(cfg RedisConfig) (rueidis.Client, error) {
 	if cfg.Cluster {
 		option.ClusterOption.ShardsRefreshInterval = redisTopology
 	}
+	return connect(cfg, option)
+}
+
+func connect(cfg RedisConfig, option rueidis.ClientOption) (rueidis.Client, error) {
 	client, err := rueidis.NewClient(option)
+	if err == nil && cfg.Cluster && client.Mode() != rueidis.ClientModeCluster {
+		err = errNoCluster
+	}
 	if err != nil && client != nil {
 		client.Close()
 		client = nil
@@ -152,7 +160,9 @@ var redisAdvice = []struct{ text, advice string }{
 	{"MASTERDOWN", "it is a replica that lost its master: give the master's address"},
 	{"NOREPLICAS", "too few of its replicas are connected (min-replicas-to-write)"},
 	{"CLUSTERDOWN", "the Cluster has lost a master, or slots without one: repair it"},
-	{"cluster support disabled", "it is no Cluster: leave out the word"},
+	{errNoCluster.Error(), "leave out the word cluster"},
+	{"MOVED", "it is a node of a Cluster: add the word cluster"},
+	{"'SENTINEL'", "it is no Sentinel: give the addresses of the Sentinels, or leave out the word sentinel"},
 	{"No such master", "the Sentinels do not know a master of that name: check it"},
 	{"unknown command", "it is too old, or the command was renamed: Redis 7.0 or Valkey 7.2 is needed"},
 	{"x509", "check the certificate, its authority (ca) and the name it is for (server_name)"},

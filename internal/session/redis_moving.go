@@ -145,18 +145,24 @@ func (s *RedisStore) isOver(user *redisUser, session *auth.Session) bool {
 }
 
 // importRevocation also ends what it revokes, which an earlier import brought.
+// It does so first: what is revoked counts as over.
 func (s *RedisStore) importRevocation(ctx context.Context, rev auth.Revocation) error {
-	shard := shardOf(rev)
-	err := s.redis.observed(ctx, opImport, shard, func() error {
-		if !rev.Until.After(s.now()) || s.redis.set.knows(rev) {
+	if !rev.Until.After(s.now()) {
+		return nil
+	}
+	if err := s.endRevoked(ctx, rev); err != nil {
+		return err
+	}
+	return s.redis.observed(ctx, opImport, shardOf(rev), func() error {
+		if s.redis.set.knows(rev) {
 			return nil
 		}
 		_, err := s.commit(ctx, newStep(), rev)
 		return err
 	})
-	if err != nil {
-		return err
-	}
+}
+
+func (s *RedisStore) endRevoked(ctx context.Context, rev auth.Revocation) (err error) {
 	ended := []auth.SessionID{rev.Session}
 	if rev.User != (auth.User{}) {
 		if ended, err = s.coveredBy(ctx, rev); err != nil {

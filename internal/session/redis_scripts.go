@@ -4,6 +4,7 @@ import (
 	"crypto/sha1" //nolint:gosec // G505: what Redis names scripts by
 	_ "embed"     // the scripts
 	"encoding/hex"
+	"strings"
 
 	"github.com/redis/rueidis"
 )
@@ -23,7 +24,10 @@ var (
 	//go:embed lua/take.lua
 	takeSource string
 
-	scriptStep    = newScript(stepSource)
+	scriptStep = newScript(stepSource)
+	// scriptEnd is a step that ends something. It runs when memory is full, too:
+	// what it ends gives back more than a revocation takes.
+	scriptEnd     = newScript(strings.Replace(stepSource, "#!lua\n", "#!lua flags=allow-oom\n", 1))
 	scriptTails   = newScript(tailsSource)
 	scriptSwap    = newScript(swapSource)
 	scriptRelease = newScript(releaseSource)

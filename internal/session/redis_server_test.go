@@ -56,7 +56,7 @@ func (s *server) start(t testing.TB) {
 	_, port, err := net.SplitHostPort(s.addr)
 	must(t, err)
 	args := append([]string{
-		"-c", `"$@" >>log 2>&1 & pid=$!; cat >/dev/null; kill -9 $pid`, "keeper",
+		"-c", `"$@" >>log 2>&1 & pid=$!; cat >/dev/null; kill -9 $pid; wait $pid`, "keeper",
 		binary, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
 	}, s.args...)
 	s.keep = exec.CommandContext(context.Background(), "sh", args...)
@@ -162,6 +162,7 @@ type redisUnderTest struct {
 	*session.Redis
 	cfg   session.RedisConfig
 	admin rueidis.Client
+	c     *clock
 }
 
 func (r *redisUnderTest) age(d, slack time.Duration) int {
@@ -171,11 +172,11 @@ func (r *redisUnderTest) age(d, slack time.Duration) int {
 	return int(n)
 }
 
-func (r *redisUnderTest) count(kind string) int {
+func (r *redisUnderTest) keys(kind string) []string {
 	r.Helper()
 	keys, err := do(r, r.admin, "KEYS", "*:"+kind+":*").AsStrSlice()
 	must(r, err)
-	return len(keys)
+	return keys
 }
 
 // tagOf is the hash tag of a user's keys.
@@ -189,9 +190,43 @@ func (r *redisUnderTest) sweep(ctx context.Context, now time.Time, _ int) (int, 
 	return r.age(0, session.ExpirySlack) + r.Revocations().Sweep(now), nil
 }
 
+// stats counts what the users' indexes say is not over, and looks whether the
+// records are there.
 func (r *redisUnderTest) stats() session.Stats {
+	r.Helper()
 	stats := r.Stats()
-	stats.Sessions, stats.Users = r.count("s"), r.count("u")
+	records := map[string]string{} // session ID -> key
+	for _, key := range r.keys("s") {
+		records[key[strings.LastIndexByte(key, ':')+1:]] = key
+	}
+	indexed := map[string]bool{}
+	for _, key := range r.keys("u") {
+		index, err := do(r, r.admin, "HGETALL", key).AsStrMap()
+		must(r, err)
+		live := 0
+		for id, line := range index {
+			indexed[id] = true
+			var end, accessEnd int64
+			if n, _ := fmt.Sscanf(line, "%d:%d", &end, &accessEnd); n == 2 && end > r.c.Now().UnixMilli() {
+				live++
+				if records[id] == "" {
+					r.Errorf("the index has %s, which has no record", id)
+				}
+			}
+		}
+		stats.Sessions += live
+		stats.Users += min(live, 1)
+	}
+	for id, key := range records {
+		if indexed[id] {
+			continue
+		}
+		left, err := do(r, r.admin, "PTTL", key).AsInt64()
+		must(r, err)
+		if left > session.ExpirySlack.Milliseconds() {
+			r.Errorf("no index has %s, which is not over", id)
+		}
+	}
 	return stats
 }
 
@@ -217,7 +252,7 @@ func openRedisWith(t testing.TB, c *clock, cfg session.RedisConfig) (*redisUnder
 		InitAddress: cfg.Addresses, SelectDB: cfg.Database, Username: cfg.Username, Password: cfg.Password,
 		TLSConfig: cfg.TLS, ForceSingleClient: true,
 	})
-	return &redisUnderTest{TB: t, Redis: r, cfg: cfg, admin: client}, cfg
+	return &redisUnderTest{TB: t, Redis: r, cfg: cfg, admin: client, c: c}, cfg
 }
 
 func overRedis(t testing.TB, r *redisUnderTest, c *clock) opened {

@@ -68,7 +68,9 @@ func (s *RedisStore) RevokeKey(ctx context.Context, key auth.KeyID, until time.T
 		if !until.After(s.now()) {
 			return nil // nothing that it signed is still valid
 		}
-		_, err := s.commit(ctx, newStep(), auth.Revocation{Key: key, Until: until})
+		st := newStep()
+		st.ends = true
+		_, err := s.commit(ctx, st, auth.Revocation{Key: key, Until: until})
 		return err
 	})
 }

@@ -161,6 +161,7 @@ func (s *RedisStore) end(ctx context.Context, st *step, held heldSession, after 
 	if err != nil {
 		return false, err
 	}
+	st.ends = true
 	user.holds(st)
 	st.delete(held.key)
 	live, over := user.split(now)
@@ -191,6 +192,7 @@ func (s *RedisStore) EndUser(ctx context.Context, u auth.User, at time.Time) err
 			}
 			rev := revokeUser(u, at, s.now())
 			st := newStep()
+			st.ends = true
 			user.holds(st)
 			for _, session := range user.sessions {
 				reach(&rev, session.id, session.accessEnd)

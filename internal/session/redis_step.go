@@ -21,6 +21,7 @@ type step struct {
 	checks  int
 	checked []string
 	changes []string
+	ends    bool // that is what it is for
 }
 
 func newStep() *step { return new(step) }

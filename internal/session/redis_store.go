@@ -44,7 +44,11 @@ func (s *RedisStore) commit(ctx context.Context, st *step, revs ...auth.Revocati
 			return false, err
 		}
 	}
-	settled, err = s.redis.write(ctx, scriptStep, st.keys, st.args())
+	script := scriptStep
+	if st.ends {
+		script = scriptEnd
+	}
+	settled, err = s.redis.write(ctx, script, st.keys, st.args())
 	if err != nil || !settled {
 		return false, err
 	}
@@ -68,7 +72,7 @@ func (r *Redis) revoke(st *step, rev auth.Revocation, now time.Time) error {
 	}
 	life := rev.Until.Sub(now)
 	shard := shardOf(rev)
-	st.change("revoke", r.streamKey(shard), string(sealed), millis(life), unixMillis(now), r.replica)
+	st.change("revoke", r.streamKey(shard), string(sealed), millis(life+expirySlack), unixMillis(now), r.replica)
 	if rev.User != (auth.User{}) {
 		st.grow(r.redisKey(shard, "r", v.userName(rev.User)), rev.NotAfter.UnixMilli(), life)
 	}

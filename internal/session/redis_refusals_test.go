@@ -1,0 +1,141 @@
+package session_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+const redisPassword = "MarkedPassword"
+
+// wantAdvice wants a failure of the store that says what to do, and no password.
+func wantAdvice(t testing.TB, what string, err error, parts ...string) {
+	t.Helper()
+	if !errors.Is(err, auth.ErrStoreUnavailable) {
+		t.Errorf("%s: got %v, want ErrStoreUnavailable", what, err)
+		return
+	}
+	for _, part := range parts {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%s: %q does not say %q", what, err, part)
+		}
+	}
+	if strings.Contains(err.Error(), redisPassword) {
+		t.Errorf("%s: the password is in the error", what)
+	}
+}
+
+// openFully opens Redis and a store over it.
+func openFully(t testing.TB, cfg session.RedisConfig) error {
+	t.Helper()
+	c := newClock()
+	r, err := session.OpenRedis(t.Context(), cfg, session.Options{Now: c.Now})
+	if err != nil {
+		return err
+	}
+	t.Cleanup(func() { must(t, r.Close()) })
+	_, err = r.Store(t.Context(), mustBox(t, secretOne), c.Now)
+	return err
+}
+
+// What stands in the way of opening, and what the operator is told.
+func TestOpenRedisSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	server := startServer(t, "--requirepass", redisPassword, "--user", "few", "on", ">"+redisPassword, "~*", "-@all", "+info", "+hello")
+	web := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(web.Close)
+	for name, test := range map[string]struct {
+		cfg  session.RedisConfig
+		says []string
+	}{
+		"no address":            {session.RedisConfig{}, []string{"no address"}},
+		"nobody there":          {session.RedisConfig{Addresses: []string{freeAddress(t)}}, []string{"refused", "check that it runs"}},
+		"no password":           {session.RedisConfig{Addresses: []string{server.addr}}, []string{"NOAUTH", "give username and password"}},
+		"wrong password":        {session.RedisConfig{Addresses: []string{server.addr}, Password: redisPassword + "?"}, []string{"WRONGPASS", "check username and password"}},
+		"wrong user":            {session.RedisConfig{Addresses: []string{server.addr}, Username: "nobody", Password: redisPassword}, []string{"WRONGPASS", "check username and password"}},
+		"too few rights":        {session.RedisConfig{Addresses: []string{server.addr}, Username: "few", Password: redisPassword}, []string{"NOPERM", "rights"}},
+		"no such database":      {session.RedisConfig{Addresses: []string{server.addr}, Password: redisPassword, Database: 99}, []string{"DB index is out of range"}},
+		"not a Cluster":         {session.RedisConfig{Addresses: []string{server.addr}, Password: redisPassword, Cluster: true}, []string{"no Cluster", "leave out the word"}},
+		"not a Sentinel":        {session.RedisConfig{Addresses: []string{server.addr}, SentinelPassword: redisPassword, Sentinel: "mymaster"}, []string{"SENTINEL", "no Sentinel"}},
+		"not Redis":             {session.RedisConfig{Addresses: []string{strings.TrimPrefix(web.URL, "http://")}}, nil},
+		"several, no word":      {session.RedisConfig{Addresses: []string{"a:1", "b:1"}}, []string{"Sentinel or Cluster"}},
+		"both words":            {session.RedisConfig{Addresses: []string{"a:1"}, Sentinel: "m", Cluster: true}, []string{"exclude each other"}},
+		"database in a Cluster": {session.RedisConfig{Addresses: []string{"a:1"}, Cluster: true, Database: 1}, []string{"database 0"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			began := time.Now()
+			wantAdvice(t, "opening", openFully(t, test.cfg), test.says...)
+			if took := time.Since(began); took > 5*time.Second {
+				t.Errorf("it took %v", took)
+			}
+		})
+	}
+}
+
+// A server that answers and does not do what it is asked: logins fail with what
+// to do, the gateway is not ready, and is again when the server is well.
+func TestRedisRefuses(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		refuse, relent []string // commands
+		says           []string
+		endsGoThrough  bool
+	}{
+		"full":        {[]string{"CONFIG", "SET", "maxmemory", "1"}, []string{"CONFIG", "SET", "maxmemory", "0"}, []string{"OOM", "maxmemory"}, true},
+		"replica":     {[]string{"REPLICAOF", "127.0.0.1", "1"}, []string{"REPLICAOF", "NO", "ONE"}, []string{"READONLY", "is a replica"}, false},
+		"no replicas": {[]string{"CONFIG", "SET", "min-replicas-to-write", "1"}, []string{"CONFIG", "SET", "min-replicas-to-write", "0"}, []string{"NOREPLICAS", "min-replicas-to-write"}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newClock()
+			server := startServer(t)
+			r, _ := openRedisWith(t, c, session.RedisConfig{Addresses: []string{server.addr}})
+			store := overRedis(t, r, c)
+			s := begin(t, store, alice, c, "k1")
+			do(t, r.admin, test.refuse...)
+			create := func() error {
+				return store.Create(t.Context(), sessionOf(alice, c), auth.SessionKey{Key: "k2"})
+			}
+			wantAdvice(t, "a login", create(), append(test.says, server.addr)...)
+			wantAdvice(t, "ready", r.Ready(t.Context()), test.says...)
+			err := store.Update(t.Context(), s.ID, func(*auth.Session) (auth.Verdict, error) { return auth.End, nil })
+			if test.endsGoThrough != (err == nil) {
+				t.Errorf("a logout: %v", err)
+			}
+			do(t, r.admin, test.relent...)
+			eventually(t, "ready again", func() bool { return r.Ready(t.Context()) == nil })
+			eventually(t, "logins work again", func() bool { return create() == nil })
+		})
+	}
+}
+
+// A server that reads its data from the disk says so, and is waited for.
+func TestRedisLoads(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	server := startServer(t)
+	r, _ := openRedisWith(t, c, session.RedisConfig{Addresses: []string{server.addr}})
+	store := overRedis(t, r, c)
+	s := begin(t, store, alice, c, "k1")
+	const fillers = 1000
+	do(t, r.admin, "EVAL", "for i = 1, ARGV[1] do redis.call('SET', 'filler' .. i, i) end", "0", strconv.Itoa(fillers))
+	do(t, r.admin, "SAVE")
+	server.stop()
+	server.args = []string{"--enable-debug-command", "yes", "--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024"} // 2 s in all
+	server.start(t)
+	wantAdvice(t, "a new replica", openFully(t, session.RedisConfig{Addresses: []string{server.addr}}), "LOADING", "wait")
+	eventually(t, "not ready", func() bool { return r.Ready(t.Context()) != nil })
+	wantAdvice(t, "ready", r.Ready(t.Context()), "LOADING", "wait")
+	eventually(t, "ready again", func() bool { return r.Ready(t.Context()) == nil })
+	if _, err := store.Session(t.Context(), s.ID); err != nil {
+		t.Error(err)
+	}
+}
