@@ -14,13 +14,15 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "store",
-		Usage: "check|compact [<file>]",
-		Short: "Checks and compacts the session store's file",
+		Usage: "check|compact [<file>], copy <from> <to>",
+		Short: "Checks, compacts and copies session stores",
 		Long: `
-Works on the file of store bolt, which by default is the one in Caddy's data
-directory. The gateway must be stopped: the file belongs to one process.`,
+check and compact work on the file of store bolt, which by default is the one in
+Caddy's data directory. The gateway must be stopped: the file belongs to one
+process. copy moves from a file to Redis and back.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.AddCommand(
+				copyCommand(),
 				&cobra.Command{Use: "check [<file>]", Short: "Reads the whole file and says what is wrong with it", Args: cobra.MaximumNArgs(1),
 					RunE: func(cmd *cobra.Command, args []string) error { return checkStore(cmd.OutOrStdout(), args) }},
 				&cobra.Command{Use: "compact [<file>]", Short: "Gives the file's free space back", Args: cobra.MaximumNArgs(1),

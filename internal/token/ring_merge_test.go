@@ -1,0 +1,121 @@
+package token_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/token"
+)
+
+func nothing(auth.KeyID) bool { return false }
+
+// blob is a gateway's ring as it is stored.
+func (g *gateway) blob(t *testing.T) []byte {
+	t.Helper()
+	blob, err := g.storage.Load(t.Context())
+	if err != nil || blob == nil {
+		t.Fatalf("no stored ring: %v", err)
+	}
+	return blob
+}
+
+// merge adds one gateway's keys to another's, which reads them at once.
+func (g *gateway) merge(t *testing.T, from *gateway, refused func(auth.KeyID) bool) (added int) {
+	t.Helper()
+	merged, added, err := token.MergeRings(g.cfg.Box, g.blob(t), from.blob(t), refused, g.clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.storage.set(func(s *storage) { s.blob = merged })
+	if err := g.ring.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return added
+}
+
+// TestMergeRings moves the users of one gateway to another: tokens of both are
+// good for as long as they live, the key that is youngest signs, and it happens
+// once.
+func TestMergeRings(t *testing.T) {
+	t.Parallel()
+	there := newGateway(t, func(c *token.RingConfig) { c.Issuer = "there" })
+	here := newGateway(t, nil)
+	here.clock.add(time.Minute)
+	here.reconfigure(t, func(c *token.RingConfig) { c.Alg = token.ES256 }) // its key is the youngest
+	theirs, ours := there.mustIssue(t, there.user(time.Hour)), here.mustIssue(t, here.user(time.Hour))
+	for i, want := range []int{1, 0} {
+		if added := here.merge(t, there, nothing); added != want {
+			t.Errorf("merged %d times: %d keys added, want %d", i+1, added, want)
+		}
+		here.mustVerify(t, theirs)
+		here.mustVerify(t, ours)
+		if got, want := here.mustVerify(t, here.mustIssue(t, here.user(time.Hour))).Key, here.mustVerify(t, ours).Key; got != want {
+			t.Errorf("%s signs, want %s", got, want)
+		}
+	}
+	here.clock.add(59*time.Minute - time.Second)
+	here.mustTick(t)
+	here.mustVerify(t, theirs)
+	here.clock.add(time.Hour)
+	here.mustTick(t)
+	if n := len(here.ring.Keys()); n != 1 {
+		t.Errorf("%d keys are left when the last token of the others has ended", n)
+	}
+}
+
+// TestMergeRingsOfOneKey joins what one key signed under at two places.
+func TestMergeRingsOfOneKey(t *testing.T) {
+	t.Parallel()
+	key := func(c *token.RingConfig) { c.Key = givenKey(t, 1) }
+	there := newGateway(t, func(c *token.RingConfig) { key(c); c.Issuer = "there" })
+	here := newGateway(t, key)
+	theirs := there.mustIssue(t, there.user(time.Hour))
+	here.mustRefuse(t, theirs, token.RuleProfile)
+	if added := here.merge(t, there, nothing); added != 0 {
+		t.Errorf("%d keys added", added)
+	}
+	here.mustVerify(t, theirs)
+	here.mustVerify(t, here.mustIssue(t, here.user(time.Hour)))
+}
+
+// TestMergeRingsRefused leaves keys out that were retired, on either side.
+func TestMergeRingsRefused(t *testing.T) {
+	t.Parallel()
+	there := newGateway(t, nil)
+	here := newGateway(t, nil)
+	leaked := there.mustIssue(t, there.user(time.Hour))
+	id := there.mustVerify(t, leaked).Key
+	here.merge(t, there, func(key auth.KeyID) bool { return key == id })
+	here.mustRefuse(t, leaked, token.RuleNoKey)
+
+	given := newGateway(t, func(c *token.RingConfig) { c.Key = givenKey(t, 1) })
+	leaked = given.mustIssue(t, given.user(time.Hour))
+	old := &gateway{storage: &storage{blob: given.blob(t)}, cfg: given.cfg, clock: given.clock}
+	if _, err := given.ring.Retire(t.Context(), given.mustVerify(t, leaked).Key); err != nil {
+		t.Fatal(err)
+	}
+	given.merge(t, old, nothing)
+	given.mustRefuse(t, leaked, token.RuleNoKey)
+	given.mustVerify(t, given.mustIssue(t, given.user(time.Hour)))
+}
+
+// TestMergeRingsErrors changes nothing when one of the two cannot be read.
+func TestMergeRingsErrors(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	box := mustBox(t, []byte("another root secret of 32 bytes!!"))
+	for name, test := range map[string]struct {
+		into, from []byte
+		want       error
+	}{
+		"another secret here":  {into: g.blob(t), want: token.ErrOtherSecret},
+		"another secret there": {from: g.blob(t), want: token.ErrOtherSecret},
+		"no ring":              {from: []byte("no ring"), want: token.ErrRingUnreadable},
+	} {
+		if merged, _, err := token.MergeRings(box, test.into, test.from, nothing, g.clock.Now()); !errors.Is(err, test.want) || merged != nil {
+			t.Errorf("%s: got %v, want %v", name, err, test.want)
+		}
+	}
+}
