@@ -63,6 +63,9 @@ func (r *Ring) Reload(ctx context.Context) error {
 	if err != nil || bytes.Equal(blob, r.blob) {
 		return err
 	}
+	if blob == nil {
+		return r.update(ctx, r.cfg, func(*state) error { return nil })
+	}
 	s, err := openState(r.cfg.Box, blob)
 	if err != nil {
 		return err
@@ -81,6 +84,9 @@ func (r *Ring) Tick(ctx context.Context) error {
 		return err
 	}
 	change := func(s *state) error { return s.maintain(r.cfg, r.cfg.Now()) }
+	if blob == nil {
+		return r.update(ctx, r.cfg, change)
+	}
 	s, sealed, err := amend(r.cfg.Box, blob, change)
 	if err != nil {
 		return err
@@ -110,29 +116,35 @@ func (r *Ring) hint() {
 	}
 }
 
-// load reads the stored ring, which must be there once this ring was opened.
+// load reads the stored ring; nil when the storage has lost it.
 func (r *Ring) load(ctx context.Context) ([]byte, error) {
 	blob, err := r.cfg.Storage.Load(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%w: loading the signing keys: %w", auth.ErrStoreUnavailable, err)
 	}
-	if blob == nil {
-		return nil, fmt.Errorf("%w: they are gone from storage; this process goes on with those it has, "+
-			"a restart makes new ones, which ends every access token", ErrRingUnreadable)
-	}
 	return blob, nil
 }
 
-// update changes the stored ring and publishes what came of it.
+// update changes the stored ring and publishes what came of it. A ring that the
+// storage has lost, as a Redis without a disk does, is put back as it was last
+// read: the next replica to start would make keys of its own, and no two of them
+// would take each other's tokens.
 func (r *Ring) update(ctx context.Context, cfg *RingConfig, change func(*state) error) error {
 	var s *state
 	var blob []byte
 	var refused error // by us, as opposed to the storage's own failures
 	err := cfg.Storage.Update(ctx, func(old []byte) ([]byte, error) {
+		lost := old == nil && r.blob != nil
+		if lost {
+			old = r.blob
+		}
 		var sealed []byte
 		s, sealed, refused = amend(cfg.Box, old, change)
 		if blob = sealed; sealed == nil {
 			blob = old
+		}
+		if lost && refused == nil {
+			return blob, nil
 		}
 		return sealed, refused
 	})

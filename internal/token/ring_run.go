@@ -16,10 +16,10 @@ const (
 	storageTimeout = 20 * time.Second
 )
 
-// Run keeps the ring up to date until ctx ends: each minute, and soon after a
-// token named an unknown key, since a replica with another configuration may
-// just have made it, and at once after [Ring.Changed]. Requests never wait for it. What goes wrong is reported and
-// tried again; the keys at hand go on signing.
+// Run keeps the ring up to date until ctx ends: each minute, soon after a token
+// named an unknown key, since a replica with another configuration may just have
+// made it, and at once after [Ring.Changed]. Requests never wait for it. What goes
+// wrong is reported and tried again; the keys at hand go on signing.
 func (r *Ring) Run(ctx context.Context) {
 	ticker := time.NewTicker(reloadEvery)
 	defer ticker.Stop()

@@ -163,9 +163,33 @@ func TestStorageDown(t *testing.T) {
 		}
 	}
 	g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
-	g.storage.set(func(s *storage) { s.broken, s.blob = nil, nil })
-	if err := g.ring.Tick(t.Context()); !errors.Is(err, token.ErrRingUnreadable) {
-		t.Errorf("got %v, want ErrRingUnreadable", err)
+}
+
+// TestStorageLosesTheKeys: whichever call finds out puts them back, so that the
+// next replica to start signs with them and takes their tokens.
+func TestStorageLosesTheKeys(t *testing.T) {
+	t.Parallel()
+	for name, call := range map[string]func(*token.Ring, context.Context) error{
+		"tick": (*token.Ring).Tick, "reload": (*token.Ring).Reload,
+		"rotate": func(r *token.Ring, ctx context.Context) error { _, err := r.Rotate(ctx, false); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newGateway(t, nil)
+			raw := g.mustIssue(t, g.user(time.Hour))
+			signing := g.mustVerify(t, raw).Key
+			g.storage.set(func(s *storage) { s.blob = nil })
+			if err := call(g.ring, t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			late, err := token.OpenRing(t.Context(), g.cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if keys := late.Keys(); keys[0].ID != signing || keys[0].State != token.KeySigning {
+				t.Errorf("another replica has %+v, want %s to sign", keys, signing)
+			}
+			g.mustVerify(t, raw)
+		})
 	}
-	g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
 }
