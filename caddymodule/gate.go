@@ -105,6 +105,7 @@ func (g *gate) open(ctx context.Context, a *App) error {
 		Tokens:      g.tokens,
 		Store:       g.store,
 		Revocations: g.revocations,
+		Available:   g.ready,
 		Access:      time.Duration(a.Token.Access),
 		Refresh:     time.Duration(a.Token.Refresh),
 		Idle:        time.Duration(a.Token.Idle),

@@ -1,6 +1,9 @@
 package auth_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -36,5 +39,31 @@ func TestLoginOnce(t *testing.T) {
 				t.Errorf("refresh token %q, the token ends %v, the session %v, want %v", grant.RefreshToken, grant.AccessExpires, session.End(), end)
 			}
 		})
+	}
+}
+
+// spentPlatform fails the test when a code is spent.
+type spentPlatform struct {
+	auth.Platform
+	t *testing.T
+}
+
+func (p spentPlatform) Exchange(context.Context, string) (auth.Exchanged, error) {
+	p.t.Error("the code was spent")
+	return auth.Exchanged{OpenID: "o1"}, nil
+}
+
+// While the store is known to be down, a login keeps its code.
+func TestLoginKeepsTheCodeWhileTheStoreIsDown(t *testing.T) {
+	t.Parallel()
+	down := fmt.Errorf("%w: unplugged", auth.ErrStoreUnavailable)
+	service := auth.NewService(auth.Config{
+		Apps:   map[auth.AppID]auth.Platform{theApp: spentPlatform{t: t}},
+		Tokens: plainTokens{}, Store: &onlyStore{},
+		Access: time.Hour, Refresh: theLife, Idle: theLife,
+		Available: func(context.Context) error { return down },
+	})
+	if _, err := service.Login(t.Context(), theApp, "code"); !errors.Is(err, down) {
+		t.Errorf("got %v, want %v", err, down)
 	}
 }

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// Config is all a [Service] needs. Every field but Outage and Now is required.
+// Config is all a [Service] needs. Every field but Outage, Available and Now is
+// required.
 type Config struct {
 	Apps        map[AppID]Platform
 	Tokens      Tokens
@@ -22,6 +23,11 @@ type Config struct {
 	// so long ago that whoever waited has come back; nil for a store that is always
 	// heard. That time does not count against [RefreshGrace].
 	Outage func() time.Duration
+
+	// Available is asked before a code is spent, and fails when the store is known
+	// to be down: a code that was spent for nothing costs the user another silent
+	// login, and WeChat's quota another call. nil: the store is tried afterwards.
+	Available func(ctx context.Context) error
 
 	Now func() time.Time // default time.Now
 }
@@ -80,6 +86,11 @@ func (s *Service) login(ctx context.Context, app AppID, code string, idle time.D
 	platform, ok := s.cfg.Apps[app]
 	if !ok {
 		return nil, fmt.Errorf("%w: %q is not configured", ErrUnknownApp, app)
+	}
+	if s.cfg.Available != nil {
+		if err := s.cfg.Available(ctx); err != nil {
+			return nil, err
+		}
 	}
 	who, err := platform.Exchange(ctx, code)
 	if err != nil {
