@@ -78,14 +78,16 @@ func (cfg RedisConfig) withDefaults() RedisConfig {
 // share its revocations, which it follows from the first on. It is safe for
 // concurrent use.
 type Redis struct {
-	cfg     RedisConfig
-	opts    Options
-	client  rueidis.Client
-	opened  time.Time // heardAt of the followers counts from here
-	replica string    // names this process in the streams
-	set     *Set
-	sweeper sweeper
-	locks   keyLocks
+	cfg    RedisConfig
+	opts   Options
+	client rueidis.Client
+	// sentinels find the master; nil without Sentinel.
+	sentinels *sentinels
+	opened    time.Time // heardAt of the followers counts from here
+	replica   string    // names this process in the streams
+	set       *Set
+	sweeper   sweeper
+	locks     keyLocks
 	// vault seals records, box the key that it is made of; both are nil before
 	// the first Store.
 	vault atomic.Pointer[vault]
@@ -107,16 +109,16 @@ func OpenRedis(ctx context.Context, cfg RedisConfig, opts Options) (*Redis, erro
 	if err := cfg.check(); err != nil {
 		return nil, unavailable(err)
 	}
-	client, err := dialRedis(cfg)
+	client, set, err := dialRedis(cfg)
 	if err != nil {
 		return nil, unavailable(cfg.explain(err))
 	}
 	r := &Redis{
-		cfg: cfg, opts: opts.withDefaults(), client: client,
+		cfg: cfg, opts: opts.withDefaults(), client: client, sentinels: set,
 		opened: time.Now(), replica: rand.Text()[:replicaNameLength], set: NewSet(),
 	}
 	if err := r.checkServer(ctx); err != nil {
-		client.Close()
+		r.disconnect()
 		return nil, err
 	}
 	r.followers = r.newFollowers()
@@ -189,6 +191,13 @@ func (r *Redis) Close() error {
 	}
 	r.following.Wait()
 	r.sweeper.stop()
-	r.client.Close()
+	r.disconnect()
 	return nil
+}
+
+func (r *Redis) disconnect() {
+	r.client.Close()
+	if r.sentinels != nil {
+		r.sentinels.close()
+	}
 }

@@ -27,8 +27,8 @@ const (
 	// that does not answer then for redisStuck is given up.
 	redisPing  = 2 * time.Second
 	redisStuck = 2 * time.Second
-	// redisTopology is how often the layout of a Sentinel set or a Cluster is
-	// looked up, over and above when it is noticed to have changed.
+	// redisTopology is how often the layout of a Cluster is looked up, over and
+	// above when it is noticed to have changed.
 	redisTopology = 5 * time.Second
 
 	oldestRedis = 7 // major version
@@ -56,7 +56,8 @@ func (cfg RedisConfig) check() error {
 	}
 }
 
-func dialRedis(cfg RedisConfig) (rueidis.Client, error) {
+// redisOption is what all connections have in common.
+func redisOption(cfg RedisConfig) rueidis.ClientOption {
 	option := rueidis.ClientOption{
 		InitAddress: cfg.Addresses,
 		Username:    cfg.Username,
@@ -65,7 +66,6 @@ func dialRedis(cfg RedisConfig) (rueidis.Client, error) {
 		TLSConfig:   cfg.TLS,
 		ClientName:  "wxgate",
 
-		ForceSingleClient: !cfg.Cluster && cfg.Sentinel == "",
 		// A write is never sent twice behind our back, and a read has nobody who
 		// would wait longer.
 		DisableRetry:  true,
@@ -85,21 +85,30 @@ func dialRedis(cfg RedisConfig) (rueidis.Client, error) {
 	}
 	option.Dialer.Timeout = redisDialTimeout
 	option.Dialer.KeepAlive = redisPing
-	if cfg.Sentinel != "" {
-		option.Sentinel = rueidis.SentinelOption{
-			Dialer:                  option.Dialer,
-			TLSConfig:               cfg.TLS,
-			MasterSet:               cfg.Sentinel,
-			Username:                cfg.SentinelUsername,
-			Password:                cfg.SentinelPassword,
-			ClientName:              "wxgate",
-			TopologyRefreshInterval: redisTopology,
-		}
-	}
+	return option
+}
+
+// dialRedis connects to the one server, to a Cluster, or to the master that the
+// Sentinels name.
+func dialRedis(cfg RedisConfig) (rueidis.Client, *sentinels, error) {
+	option := redisOption(cfg)
+	option.ForceSingleClient = !cfg.Cluster
 	if cfg.Cluster {
 		option.ClusterOption.ShardsRefreshInterval = redisTopology
 	}
-	return connect(cfg, option)
+	if cfg.Sentinel == "" {
+		client, err := connect(cfg, option)
+		return client, nil, err
+	}
+	set := newSentinels(cfg)
+	option.InitAddress = []string{cfg.Sentinel} // a name: dial finds the address
+	option.DialCtxFn = set.dial
+	client, err := connect(cfg, option)
+	if err != nil {
+		set.close()
+		return nil, nil, err
+	}
+	return client, set, nil
 }
 
 func connect(cfg RedisConfig, option rueidis.ClientOption) (rueidis.Client, error) {
@@ -138,7 +147,7 @@ func (cfg RedisConfig) where() string { return strings.Join(cfg.Addresses, ", ")
 
 // explain says what an operator can do about an error of Redis.
 func (cfg RedisConfig) explain(err error) error {
-	advice := "check that it runs and that this machine reaches it"
+	advice := "check that it runs, that this machine reaches it, and that redis:// or rediss:// (TLS, with a certificate where it wants one) is what the port speaks"
 	for _, known := range redisAdvice {
 		if strings.Contains(err.Error(), known.text) {
 			advice = known.advice
@@ -168,7 +177,6 @@ var redisAdvice = []struct{ text, advice string }{
 	{"x509", "check the certificate, its authority (ca) and the name it is for (server_name)"},
 	{"first record does not look like a TLS handshake", "it does not speak TLS on this port: use redis://"},
 	{"certificate required", "it wants a client certificate: give cert and key"},
-	{"EOF", "it hung up: check that redis:// or rediss:// (TLS) is what this port speaks"},
 }
 
 // failed is the error of a command.

@@ -129,7 +129,7 @@ func TestRedisLoads(t *testing.T) {
 	do(t, r.admin, "EVAL", "for i = 1, ARGV[1] do redis.call('SET', 'filler' .. i, i) end", "0", strconv.Itoa(fillers))
 	do(t, r.admin, "SAVE")
 	server.stop()
-	server.args = []string{"--enable-debug-command", "yes", "--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024"} // 2 s in all
+	server.args = append(server.args, "--enable-debug-command", "yes", "--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024") // 2 s in all
 	server.start(t)
 	wantAdvice(t, "a new replica", openFully(t, session.RedisConfig{Addresses: []string{server.addr}}), "LOADING", "wait")
 	eventually(t, "not ready", func() bool { return r.Ready(t.Context()) != nil })

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,15 +26,26 @@ import (
 type server struct {
 	addr  string
 	dir   string
-	args  []string
+	args  []string // of redis-server
 	keep  *exec.Cmd
 	leash io.Closer
 }
 
-// startServer starts one on a free port of loopback. The arguments are Redis's.
+// startServer starts one on a free port of loopback, with more arguments.
 func startServer(t testing.TB, args ...string) *server {
 	t.Helper()
-	s := &server{addr: freeAddress(t), dir: t.TempDir(), args: args}
+	addr := freeAddress(t)
+	return startProcess(t, addr, slices.Concat(serverArgs(addr), args)...)
+}
+
+// serverArgs are for a plain server that keeps nothing on the disk.
+func serverArgs(addr string) []string {
+	return []string{"--port", portOf(addr), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"}
+}
+
+func startProcess(t testing.TB, addr string, args ...string) *server {
+	t.Helper()
+	s := &server{addr: addr, dir: t.TempDir(), args: args}
 	s.start(t)
 	t.Cleanup(s.stop)
 	return s
@@ -47,18 +59,16 @@ func freeAddress(t testing.TB) string {
 	return listener.Addr().String()
 }
 
+func portOf(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
+
 func (s *server) start(t testing.TB) {
 	t.Helper()
 	binary, err := exec.LookPath("redis-server")
 	if err != nil {
 		t.Skip("redis-server is not installed: Debian's package redis-server has it")
 	}
-	_, port, err := net.SplitHostPort(s.addr)
-	must(t, err)
-	args := append([]string{
-		"-c", `"$@" >>log 2>&1 & pid=$!; cat >/dev/null; kill -9 $pid; wait $pid`, "keeper",
-		binary, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-	}, s.args...)
+	const keeper = `"$@" >>log 2>&1 & pid=$!; cat >/dev/null; kill -9 $pid; wait $pid`
+	args := append([]string{"-c", keeper, "keeper", binary}, s.args...)
 	s.keep = exec.CommandContext(context.Background(), "sh", args...)
 	s.keep.Dir = s.dir
 	s.leash, err = s.keep.StdinPipe()
@@ -111,7 +121,8 @@ func shared(t testing.TB) (addr string, database int) {
 	if sharedServer == nil {
 		dir, err := os.MkdirTemp("", "wxgate-redis-") //nolint:usetesting // it outlives this test
 		must(t, err)
-		sharedServer = &server{addr: freeAddress(t), dir: dir, args: []string{"--databases", strconv.Itoa(sharedDatabases)}}
+		addr := freeAddress(t)
+		sharedServer = &server{addr: addr, dir: dir, args: append(serverArgs(addr), "--databases", strconv.Itoa(sharedDatabases))}
 		sharedServer.start(t)
 	}
 	sharedNext++
@@ -250,7 +261,8 @@ func openRedisWith(t testing.TB, c *clock, cfg session.RedisConfig) (*redisUnder
 	t.Cleanup(func() { must(t, r.Close()) })
 	client := admin(t, rueidis.ClientOption{
 		InitAddress: cfg.Addresses, SelectDB: cfg.Database, Username: cfg.Username, Password: cfg.Password,
-		TLSConfig: cfg.TLS, ForceSingleClient: true,
+		TLSConfig: cfg.TLS, ForceSingleClient: cfg.Sentinel == "" && !cfg.Cluster,
+		Sentinel: rueidis.SentinelOption{MasterSet: cfg.Sentinel},
 	})
 	return &redisUnderTest{TB: t, Redis: r, cfg: cfg, admin: client, c: c}, cfg
 }

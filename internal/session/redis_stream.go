@@ -61,6 +61,39 @@ func (id entryID) back(d time.Duration) entryID {
 	return entryID{ms: id.ms - min(id.ms, uint64(d.Milliseconds()))} //nolint:gosec // G115: d is a positive constant
 }
 
+// errIsolated is a server that lost all the replicas that its own configuration
+// wants. Another one may have taken over meanwhile, with revocations that it
+// does not know of: what it says does not count.
+var errIsolated = errors.New("NOREPLICAS: the server has no replica left, so another may be the master by now")
+
+// errDemoted is a server that was the master.
+var errDemoted = errors.New("READONLY: the server is a replica")
+
+// errMoved is a server that the Sentinels no longer name.
+var errMoved = errors.New("the Sentinels name another master")
+
+// checkMaster refuses to believe a server that is not the master, or may not be.
+func (r *Redis) checkMaster(ctx context.Context, role, goodReplicas string) error {
+	if role != "master" {
+		if r.sentinels != nil {
+			r.sentinels.hangUp()
+		}
+		return errDemoted
+	}
+	if goodReplicas == "0" {
+		return errIsolated
+	}
+	if r.sentinels == nil {
+		return nil
+	}
+	moved, err := r.sentinels.follow(ctx)
+	if err == nil && moved {
+		return errMoved
+	}
+	// Sentinels that are away do no harm as long as the master answers.
+	return nil
+}
+
 // look asks which server this is and how far its streams go. After a failover,
 // a restart or a flush they may lack what was read from them: all is read
 // again, and what is missing is appended again. After a mere error, what was
@@ -74,11 +107,14 @@ func (f *follower) look(ctx context.Context) error {
 	if err != nil {
 		return f.redis.failed(err)
 	}
-	if len(answer) != len(keys)+1 {
-		return fmt.Errorf("%w: %d tails of %d streams", ErrCorrupt, len(answer)-1, len(keys))
+	if len(answer) != len(keys)+3 {
+		return fmt.Errorf("%w: %d tails of %d streams", ErrCorrupt, len(answer)-3, len(keys))
+	}
+	if err := f.redis.checkMaster(ctx, answer[1], answer[2]); err != nil {
+		return f.redis.failed(err)
 	}
 	lost := f.server != "" && f.server != answer[0]
-	for i, tail := range answer[1:] {
+	for i, tail := range answer[3:] {
 		id, err := parseEntryID(tail)
 		if err != nil {
 			return err

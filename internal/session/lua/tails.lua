@@ -1,13 +1,20 @@
 #!lua flags=no-writes
--- Which server this is, and the last ID that each stream gave out.
-local tails = { string.match(redis.call('INFO', 'server'), 'run_id:(%w+)') }
-for i, k in ipairs(KEYS) do
-	local info = redis.pcall('XINFO', 'STREAM', k)
-	tails[i + 1] = '0-0' -- no such stream
-	for j = 1, #info, 2 do
-		if info[j] == 'last-generated-id' then
-			tails[i + 1] = info[j + 1]
+-- Which server this is, whether it is a master, how many good replicas it has ('' when it is not told to
+-- want any), and the last ID that each stream gave out.
+local info = redis.call('INFO', 'server', 'replication')
+local answer = {
+	string.match(info, 'run_id:(%w+)'),
+	string.match(info, 'role:(%w+)'),
+	string.match(info, 'min_slaves_good_slaves:(%d+)') or '',
+}
+for _, k in ipairs(KEYS) do
+	local stream = redis.pcall('XINFO', 'STREAM', k)
+	local last = '0-0' -- no such stream
+	for i = 1, #stream, 2 do
+		if stream[i] == 'last-generated-id' then
+			last = stream[i + 1]
 		end
 	end
+	table.insert(answer, last)
 end
-return tails
+return answer

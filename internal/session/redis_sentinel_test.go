@@ -1,0 +1,176 @@
+package session_test
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// plainAdmin is a connection to one server.
+func plainAdmin(t testing.TB, addr string) rueidis.Client {
+	t.Helper()
+	return admin(t, rueidis.ClientOption{InitAddress: []string{addr}, ForceSingleClient: true})
+}
+
+// startReplica starts a replica of a server and waits until it has all.
+func startReplica(t testing.TB, of *server, args ...string) *server {
+	t.Helper()
+	replica := startServer(t, append(args, "--replicaof", "127.0.0.1", portOf(of.addr))...)
+	awaitReplica(t, replica)
+	return replica
+}
+
+func awaitReplica(t testing.TB, replica *server) {
+	t.Helper()
+	client := plainAdmin(t, replica.addr)
+	eventually(t, "the replica has all", func() bool {
+		info, err := client.Do(t.Context(), client.B().Info().Section("replication").Build()).ToString()
+		return err == nil && strings.Contains(info, "master_link_status:up")
+	})
+}
+
+// startSentinel starts one Sentinel over a master.
+func startSentinel(t testing.TB, master *server) *server {
+	t.Helper()
+	addr := freeAddress(t)
+	s := &server{addr: addr, dir: t.TempDir(), args: []string{"sentinel.conf", "--sentinel"}}
+	conf := fmt.Sprintf("port %s\nbind 127.0.0.1\n"+
+		"sentinel monitor mymaster 127.0.0.1 %s 1\n"+
+		"sentinel down-after-milliseconds mymaster 500\n"+
+		"sentinel failover-timeout mymaster 3000\n", portOf(addr), portOf(master.addr))
+	must(t, os.WriteFile(filepath.Join(s.dir, "sentinel.conf"), []byte(conf), 0o600))
+	s.start(t)
+	t.Cleanup(s.stop)
+	return s
+}
+
+const fastSync = "--repl-diskless-sync-delay"
+
+// A master that dies: another takes over, and the replicas of the gateway go on
+// by themselves with all that was acknowledged.
+func TestRedisSentinel(t *testing.T) {
+	t.Parallel()
+	master := startServer(t, fastSync, "0", "--databases", "64")
+	replica := startReplica(t, master, fastSync, "0", "--databases", "64")
+	sentinel := startSentinel(t, master)
+	client := plainAdmin(t, sentinel.addr)
+	eventually(t, "the Sentinel knows the replica", func() bool {
+		all, err := do(t, client, "SENTINEL", "REPLICAS", "mymaster").ToArray()
+		return err == nil && len(all) == 1
+	})
+	cfg := session.RedisConfig{Addresses: []string{sentinel.addr}, Sentinel: "mymaster", AckTimeout: 2 * time.Second}
+	t.Run("before", func(t *testing.T) { // ends when what runs in it at once has
+		databases := make(chan int, 64)
+		for i := range cap(databases) {
+			databases <- i
+		}
+		t.Run("core", func(t *testing.T) {
+			conform(t, func(t testing.TB, c *clock) opened {
+				own := cfg
+				own.Database = <-databases
+				_, store := openPlainly(t, c, own)
+				return store
+			}, core...)
+		})
+	})
+	t.Run("unknown master", func(t *testing.T) {
+		t.Parallel()
+		own := cfg
+		own.Sentinel = "nobody"
+		wantAdvice(t, "opening", openFully(t, own), "No such master", "check it")
+	})
+	t.Run("failover", func(t *testing.T) {
+		c := newClock()
+		own := cfg
+		own.Database = 63
+		one, store := openPlainly(t, c, own)
+		other, otherStore := openPlainly(t, c, own)
+		kept, ended := begin(t, store, alice, c, "k1"), begin(t, store, alice, c, "k2")
+		end(t, store, ended.ID)
+		master.stop()
+		eventually(t, "noticed", func() bool { return one.Ready(t.Context()) != nil })
+		eventually(t, "ready again", func() bool { return one.Ready(t.Context()) == nil && other.Ready(t.Context()) == nil })
+		if _, err := otherStore.Session(t.Context(), kept.ID); err != nil {
+			t.Errorf("a session that was acknowledged: %v", err)
+		}
+		wantNoSession(t, otherStore, "acknowledged to be ended", ended.ID)
+		create := func() error {
+			return store.Create(t.Context(), sessionOf(bob, c), auth.SessionKey{Key: "k3"})
+		}
+		wantAdvice(t, "a login that no replica of Redis holds", create(), "0 of 1")
+		wantAdvice(t, "ready", one.Ready(t.Context()), "0 of 1")
+		startReplica(t, replica, "--databases", "64")
+		eventually(t, "logins work again", func() bool { return create() == nil })
+		eventually(t, "ready again", func() bool { return one.Ready(t.Context()) == nil })
+	})
+}
+
+// A failover loses what was not yet on the server that took over. The replicas
+// that know it notice, and put it back.
+func TestFailoverLosesNoRevocation(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	old := startServer(t, fastSync, "0")
+	young := startReplica(t, old)
+	front := newSwitch(t, old.addr)
+	cfg := session.RedisConfig{Addresses: []string{front.addr}}
+	one, store := openPlainly(t, c, cfg)
+	other, otherStore := openPlainly(t, c, cfg)
+	kept, before := begin(t, store, alice, c, "k1"), begin(t, store, bob, c, "k2")
+	end(t, store, before.ID)
+	lost, byUser := begin(t, store, alice, c, "k3"), begin(t, store, otherAlice, c, "k4")
+	eventually(t, "replicated", func() bool {
+		n, err := do(t, plainAdmin(t, young.addr), "EXISTS", "wxgate:"+tagOf(alice)+":s:"+string(lost.ID)).AsInt64()
+		return err == nil && n == 1
+	})
+	do(t, plainAdmin(t, young.addr), "REPLICAOF", "NO", "ONE")
+	end(t, store, lost.ID)
+	must(t, store.EndUser(t.Context(), otherAlice, c.Now()))
+	eventually(t, "heard by the other", func() bool {
+		return otherStore.set.Revoked(bearer(lost)) && otherStore.set.Revoked(bearer(byUser))
+	})
+	must(t, one.Close()) // it made them, and is gone
+
+	front.turn(young.addr)
+	eventually(t, "noticed", func() bool { return other.Outage() > 0 })
+	wantNoSession(t, otherStore, "ended, and back by the failover", lost.ID)
+	eventually(t, "a replica that starts now knows", func() bool {
+		late, lateStore := openPlainly(t, c, cfg)
+		defer func() { must(t, late.Close()) }()
+		return lateStore.set.Revoked(bearer(lost)) && lateStore.set.Revoked(bearer(byUser)) && lateStore.set.Revoked(bearer(before))
+	})
+	if _, err := otherStore.Session(t.Context(), kept.ID); err != nil || otherStore.set.Revoked(bearer(kept)) {
+		t.Errorf("what nobody ended: %v", err)
+	}
+	_, lateStore := openPlainly(t, c, cfg)
+	var early *auth.CreatedTooEarlyError
+	if err := lateStore.Create(t.Context(), byUser, auth.SessionKey{}); !errors.As(err, &early) {
+		t.Errorf("got %v, want CreatedTooEarlyError", err)
+	}
+}
+
+// A master that lost its replicas may be master no more: a replica of the gateway
+// that hears it alone does not count as up to date, where Redis itself is told to
+// want replicas.
+func TestIsolatedMasterIsNotHeard(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	master := startServer(t, fastSync, "0", "--min-replicas-to-write", "1", "--min-replicas-max-lag", "1")
+	replica := startReplica(t, master)
+	r, _ := openPlainly(t, c, session.RedisConfig{Addresses: []string{master.addr}})
+	must(t, r.Ready(t.Context()))
+	replica.stop()
+	eventually(t, "noticed", func() bool { return r.Ready(t.Context()) != nil })
+	wantAdvice(t, "ready", r.Ready(t.Context()), "NOREPLICAS", "min-replicas-to-write")
+	replica.start(t)
+	eventually(t, "ready again", func() bool { return r.Ready(t.Context()) == nil })
+}

@@ -1,0 +1,73 @@
+package session_test
+
+import (
+	"io"
+	"net"
+	"sync"
+	"testing"
+)
+
+// turnout is an address behind which one server stands and, after a turn, another:
+// a failover as a client sees it.
+type turnout struct {
+	addr string
+
+	mu    sync.Mutex
+	to    string
+	conns map[net.Conn]struct{}
+	wait  sync.WaitGroup
+}
+
+func newSwitch(t testing.TB, to string) *turnout {
+	t.Helper()
+	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	must(t, err)
+	s := &turnout{addr: listener.Addr().String(), to: to, conns: map[net.Conn]struct{}{}}
+	s.wait.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			s.wait.Go(func() { s.serve(conn) })
+		}
+	})
+	t.Cleanup(func() {
+		must(t, listener.Close())
+		s.turn("")
+		s.wait.Wait()
+	})
+	return s
+}
+
+// turn cuts every connection and leads new ones elsewhere.
+func (s *turnout) turn(to string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.to = to
+	for conn := range s.conns {
+		_ = conn.Close()
+	}
+	clear(s.conns)
+}
+
+func (s *turnout) serve(conn net.Conn) {
+	defer func() { _ = conn.Close() }()
+	s.mu.Lock()
+	to := s.to
+	s.conns[conn] = struct{}{}
+	s.mu.Unlock()
+	server, err := net.Dial("tcp", to)
+	if err != nil {
+		return
+	}
+	defer func() { _ = server.Close() }()
+	s.mu.Lock()
+	s.conns[server] = struct{}{}
+	s.mu.Unlock()
+	s.wait.Go(func() {
+		_, _ = io.Copy(server, conn)
+		_ = server.Close()
+	})
+	_, _ = io.Copy(conn, server)
+}
