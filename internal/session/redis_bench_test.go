@@ -34,7 +34,7 @@ func benchServer(b *testing.B) (*redisUnderTest, opened, *clock) {
 
 // traffic is what Redis was asked: the commands that the store sends, not those
 // that the scripts run or the followers send.
-type traffic struct{ commands, in, out float64 }
+type traffic struct{ commands, micros, in, out float64 }
 
 func (r *redisUnderTest) traffic() traffic {
 	r.Helper()
@@ -43,11 +43,12 @@ func (r *redisUnderTest) traffic() traffic {
 	var t traffic
 	for line := range strings.Lines(text) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
-		var n float64
+		var n, micros float64
 		switch {
 		case name == "cmdstat_get" || name == "cmdstat_hgetall" || name == "cmdstat_evalsha":
-			_, _ = fmt.Sscanf(value, "calls=%f", &n)
+			_, _ = fmt.Sscanf(value, "calls=%f,usec=%f", &n, &micros)
 			t.commands += n
+			t.micros += micros
 		case name == "total_net_input_bytes":
 			_, _ = fmt.Sscanf(value, "%f", &t.in)
 		case name == "total_net_output_bytes":
@@ -66,6 +67,7 @@ func cost(b *testing.B, r *redisUnderTest, operate func()) {
 	}
 	after, n := r.traffic(), float64(b.N)
 	b.ReportMetric((after.commands-before.commands)/n, "commands/op")
+	b.ReportMetric((after.micros-before.micros)/n, "µs-Redis/op")
 	b.ReportMetric((after.in-before.in)/n, "B-in/op")
 	b.ReportMetric((after.out-before.out)/n, "B-out/op")
 }
