@@ -32,7 +32,8 @@ type RedisConfig struct {
 	// Acks is how many Redis replicas must hold a write before it counts. With
 	// none, a failover may lose what was written just before it. 0 stands for
 	// the default, which is 1 with Sentinel and none otherwise; below zero is
-	// none.
+	// none. While a slot of a Cluster moves from one master to another, writes
+	// to it may count without.
 	Acks       int
 	AckTimeout time.Duration // default 500 ms
 	Timeout    time.Duration // of one command; default 1 s

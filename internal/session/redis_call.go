@@ -140,14 +140,18 @@ func (r *Redis) sendAcked(ctx context.Context, cmd rueidis.Completed) (int64, er
 }
 
 // settle has try read, decide and write until what it read still held when it
-// wrote. key names what is changed.
-func (r *Redis) settle(ctx context.Context, key string, try func() (settled bool, err error)) error {
+// wrote. key names what is changed. Whoever waited for a turn while Redis fell
+// silent does not try for long.
+func (r *Redis) settle(ctx context.Context, shard byte, key string, try func() (settled bool, err error)) error {
 	unlock, err := r.locks.lock(ctx, key)
 	if err != nil {
 		return unavailable(err)
 	}
 	defer unlock()
 	for n := range maxAttempts {
+		if err := r.followerOf(shard).well(); err != nil {
+			return err
+		}
 		settled, err := try()
 		if err != nil && !isTryAgain(err) || settled {
 			return err

@@ -18,25 +18,28 @@ import (
 const (
 	redisDialTimeout = time.Second
 	redisBuffer      = 16 << 10 // bytes, each way; a step is under 2 KiB
-	redisRing        = 8        // 2^8 commands under way on one connection
+	redisRing        = 10       // 2^10 commands under way on one connection
 	// redisBlocking is how many connections wait for something at once, for
 	// each server: followers, and writes that wait for acknowledgements.
 	redisBlocking     = 32
 	redisBlockingIdle = time.Minute // how long one of them is kept
 	// redisPing is after how much silence a connection is tried. A connection
-	// that does not answer then for redisStuck is given up.
-	redisPing  = 2 * time.Second
-	redisStuck = 2 * time.Second
+	// that does not answer then for redisStuck is given up, and with it all
+	// commands that it holds up.
+	redisPing  = time.Second
+	redisStuck = time.Second
 	// redisTopology is how often the layout of a Cluster is looked up, over and
 	// above when it is noticed to have changed.
 	redisTopology = 5 * time.Second
 
 	oldestRedis = 7 // major version
+	noEviction  = "noeviction"
 )
 
 var (
 	errClosed    = errors.New("the store is closed")
 	errNoCluster = errors.New("it is no Cluster")
+	errEvicts    = errors.New("when it is full it throws sessions and revocations away")
 	errOldRedis  = errors.New("the server is too old: Redis 7.0 or Valkey 7.2 is needed")
 )
 
@@ -123,21 +126,25 @@ func connect(cfg RedisConfig, option rueidis.ClientOption) (rueidis.Client, erro
 	return client, err
 }
 
-// checkServer asks whether the server can run the scripts.
+// checkServer asks whether the server can run the scripts, and reports one that
+// may throw revocations away.
 func (r *Redis) checkServer(ctx context.Context) error {
-	info, err := r.do(ctx, r.client.B().Info().Section("server").Build()).ToString()
+	text, err := r.do(ctx, r.client.B().Info().Section("server", "memory").Build()).ToString()
 	if err != nil {
 		return r.failed(err)
 	}
-	for line := range strings.Lines(info) {
-		version, ok := strings.CutPrefix(strings.TrimSpace(line), "redis_version:")
-		if !ok {
-			continue
+	info := make(map[string]string)
+	for line := range strings.Lines(text) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			info[name] = value
 		}
-		major, _, _ := strings.Cut(version, ".")
-		if n, err := strconv.Atoi(major); err != nil || n < oldestRedis {
-			return unavailable(fmt.Errorf("redis at %s: %w, it says that it is %q", r.cfg.where(), errOldRedis, version))
-		}
+	}
+	major, _, _ := strings.Cut(info["redis_version"], ".")
+	if n, err := strconv.Atoi(major); err != nil || n < oldestRedis {
+		return unavailable(fmt.Errorf("redis at %s: %w, it says that it is %q", r.cfg.where(), errOldRedis, info["redis_version"]))
+	}
+	if policy := info["maxmemory_policy"]; policy != noEviction {
+		r.opts.OnError(fmt.Errorf("redis at %s: %w: its maxmemory-policy is %s: set it to %s", r.cfg.where(), errEvicts, policy, noEviction))
 	}
 	return nil
 }

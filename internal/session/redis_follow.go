@@ -11,9 +11,10 @@ const (
 	// heartbeat is how long a read of the streams waits for something new, and
 	// so how often a replica hears that there is nothing.
 	heartbeat = 500 * time.Millisecond
-	// patience is how long the follower may fail before operations fail without
-	// trying. A dropped connection is made again well within it.
-	patience = 500 * time.Millisecond
+	// patience is how long after Redis was last heard operations fail without
+	// trying, once a read failed. A dropped connection is made again within it,
+	// although up to a heartbeat of it is over by then.
+	patience = time.Second
 	// retryFirst and retryMost bound the waits between a follower's attempts.
 	retryFirst = 20 * time.Millisecond
 	retryMost  = 500 * time.Millisecond
@@ -159,7 +160,7 @@ func (f *follower) round(ctx context.Context, wait time.Duration) error {
 // fail remembers since when and why the follower does not hear Redis.
 func (f *follower) fail(err error) {
 	f.unsure = true
-	since := time.Now()
+	since := f.redis.opened.Add(max(0, time.Duration(f.heard.Load())))
 	if old := f.trouble.Load(); old != nil {
 		since = old.since
 	} else {

@@ -115,7 +115,7 @@ func (s *RedisStore) importSession(ctx context.Context, session *auth.Session) e
 		return fmt.Errorf("%w: %s", ErrOldSessionID, session.ID)
 	}
 	return s.redis.observed(ctx, opImport, shard, func() error {
-		return s.redis.settle(ctx, string(session.ID), func() (bool, error) {
+		return s.redis.settle(ctx, shard, string(session.ID), func() (bool, error) {
 			user, err := s.readUser(ctx, session.User)
 			if err != nil {
 				return false, err

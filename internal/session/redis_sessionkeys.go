@@ -40,7 +40,7 @@ func (s *RedisStore) DropSessionKey(ctx context.Context, u auth.User, key auth.S
 func (s *RedisStore) changeKeys(ctx context.Context, op string, u auth.User, change func([]auth.SessionKey) []auth.SessionKey) error {
 	return s.redis.observed(ctx, op, u.Shard(), func() error {
 		v := s.redis.vault.Load()
-		return s.redis.settle(ctx, v.userName(u), func() (bool, error) {
+		return s.redis.settle(ctx, u.Shard(), v.userName(u), func() (bool, error) {
 			user, err := s.readUser(ctx, u)
 			if err != nil {
 				return false, err

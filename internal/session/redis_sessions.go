@@ -19,7 +19,7 @@ func (s *RedisStore) Create(ctx context.Context, session *auth.Session, key auth
 	var answer error
 	err := s.redis.observed(ctx, opCreate, shard, func() error {
 		lock := s.redis.vault.Load().userName(session.User)
-		return s.redis.settle(ctx, lock, func() (bool, error) {
+		return s.redis.settle(ctx, shard, lock, func() (bool, error) {
 			user, err := s.readUser(ctx, session.User)
 			if err != nil {
 				return false, err
@@ -118,7 +118,7 @@ func (s *RedisStore) Update(ctx context.Context, id auth.SessionID, decide func(
 	}
 	var answer error
 	err := s.redis.observed(ctx, opUpdate, id.Shard(), func() error {
-		return s.redis.settle(ctx, string(id), func() (settled bool, err error) {
+		return s.redis.settle(ctx, id.Shard(), string(id), func() (settled bool, err error) {
 			var held heldSession
 			held, answer, err = s.readSession(ctx, id)
 			if err != nil || answer != nil {
@@ -185,7 +185,7 @@ func (s *RedisStore) end(ctx context.Context, st *step, held heldSession, after 
 // EndUser implements [auth.Store].
 func (s *RedisStore) EndUser(ctx context.Context, u auth.User, at time.Time) error {
 	return s.redis.observed(ctx, opEndUser, u.Shard(), func() error {
-		return s.redis.settle(ctx, s.redis.vault.Load().userName(u), func() (bool, error) {
+		return s.redis.settle(ctx, u.Shard(), s.redis.vault.Load().userName(u), func() (bool, error) {
 			user, err := s.readUser(ctx, u)
 			if err != nil {
 				return false, err

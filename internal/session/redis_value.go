@@ -49,7 +49,7 @@ func (v *RedisValue) load(ctx context.Context) ([]byte, error) {
 func (v *RedisValue) Update(ctx context.Context, change func(old []byte) ([]byte, error)) error {
 	var answer error
 	err := v.redis.observed(ctx, opSwap, 0, func() error {
-		return v.redis.settle(ctx, v.key, func() (settled bool, err error) {
+		return v.redis.settle(ctx, 0, v.key, func() (settled bool, err error) {
 			old, err := v.load(ctx)
 			if err != nil {
 				return false, err
