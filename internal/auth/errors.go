@@ -34,6 +34,10 @@ var (
 	ErrStoreUnavailable  = errors.New("store unavailable")
 )
 
+// ErrUnsupported is what a [Platform] answers for a call that it does not have. It
+// is an [ErrInvalidRequest], whose sender cannot know what every platform has.
+var ErrUnsupported = fmt.Errorf("%w: the app's platform has no such call", ErrInvalidRequest)
+
 // ErrNoSession is what a [Store] answers for a session it does not hold: never
 // created, ended, or swept. It is not a class of its own for clients, because a
 // client must not learn which of the three it was.
