@@ -45,12 +45,7 @@ func (s *Sim) token(c call) answer {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if old := s.plain[appid]; old != nil {
-		old.revoked = s.Now().Add(tokenOverlap)
-	}
-	fresh := s.newToken(appid)
-	s.plain[appid] = fresh
-	return success(s.grantOf(fresh))
+	return success(s.grantOf(s.renewToken(appid)))
 }
 
 // newToken mints a token of app. Hold s.mu.

@@ -83,24 +83,23 @@ func success(v any) answer {
 	return answer{status: http.StatusOK, contentType: contentType, body: marshal(v), class: AnswerOK}
 }
 
-// failure is the answer with which WeChat refuses: HTTP 200 and an errcode.
-// Paths under /sns end their errmsg in "hints: [ req_id ]", the others in "rid".
+// failure is the answer with which the path's platform refuses: HTTP 200 and a
+// code. WeChat's paths under /sns end their errmsg in "hints: [ req_id ]", the
+// others in "rid".
 func failure(path string, errcode int) answer {
-	return failureBody(path, errcode, strconv.Itoa(errcode), messages[errcode])
+	return failureBody(path, errcode, strconv.Itoa(errcode))
 }
 
-// failureBody is failure with errcode's JSON and the message given, for the
-// answers in which WeChat writes the number as a string.
-func failureBody(path string, errcode int, raw, message string) answer {
+// failureBody is failure with errcode's JSON given, for the answers in which
+// WeChat writes the number as a string.
+func failureBody(path string, errcode int, raw string) answer {
+	h := hosts[platformOf(path)]
+	message := h.messages[errcode]
 	if message == "" {
 		message = "errcode " + strconv.Itoa(errcode)
 	}
-	body := marshal(struct {
-		ErrCode json.RawMessage `json:"errcode"`
-		ErrMsg  string          `json:"errmsg"`
-	}{json.RawMessage(raw), message + requestID(path)})
 	return answer{
-		status: http.StatusOK, contentType: contentType, body: body,
+		status: http.StatusOK, contentType: contentType, body: marshal(h.refuse(json.RawMessage(raw), message, path)),
 		class: AnswerError, errcode: errcode,
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -28,8 +29,19 @@ type route struct {
 	answer func(*Sim, call) answer
 }
 
-// routes are the paths this WeChat knows.
-var routes = map[string]route{
+// routes are the paths that are known, of all platforms.
+var routes = allRoutes(weixinRoutes, qqRoutes, douyinRoutes, kuaishouRoutes, xiaohongshuRoutes, wecomRoutes)
+
+func allRoutes(parts ...map[string]route) map[string]route {
+	all := make(map[string]route)
+	for _, part := range parts {
+		maps.Copy(all, part)
+	}
+	return all
+}
+
+// weixinRoutes is WeChat's API.
+var weixinRoutes = map[string]route{
 	"/sns/jscode2session":              {http.MethodGet, errRequireGet, (*Sim).codeToSession},
 	"/sns/component/jscode2session":    {http.MethodGet, errRequireGet, (*Sim).componentCodeToSession},
 	"/cgi-bin/token":                   {http.MethodGet, errRequireGet, (*Sim).token},

@@ -3,6 +3,7 @@ package wechatsim
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"time"
 )
 
@@ -46,27 +47,37 @@ type Code struct {
 type Login struct {
 	UnionID    string // the user's unionid from now on; empty: as it was
 	SessionKey string // answer this key instead of a new one
+	CorpID     string // WeCom: the user's own company from now on; empty: as it was
 }
 
-// MintCode does what wx.login does on the user's phone: it returns a code that
-// /sns/jscode2session takes once, within five minutes.
+// ErrNoPhoneCodes means that the platform has no phone codes, or none whose
+// documentation says enough to simulate them.
+var ErrNoPhoneCodes = errors.New("no phone codes on this platform")
+
+// MintCode does what wx.login does on the user's phone, and qq.login, tt.login and
+// so on elsewhere: it returns a code that the platform's login takes once, within
+// five minutes (Kuaishou's: ten).
 //
 // WeChat says that wx.login may replace the session_key; the simulator always
 // does, and at the exchange. RotateSessionKey plays the earlier moment.
 func (s *Sim) MintCode(u User, l Login) (Code, error) {
-	if l.SessionKey != "" {
-		if _, err := decodeSessionKey(l.SessionKey); err != nil {
-			return Code{}, err
-		}
-	}
 	key, err := s.resolve(u)
 	if err != nil {
 		return Code{}, err
 	}
+	if l.SessionKey != "" {
+		if _, err := s.decodeSessionKey(key.app, l.SessionKey); err != nil {
+			return Code{}, err
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if rec := s.userOf(key); l.UnionID != "" {
+	rec := s.userOf(key)
+	if l.UnionID != "" {
 		rec.unionid = l.UnionID
+	}
+	if l.CorpID != "" {
+		rec.corpID = l.CorpID
 	}
 	return s.mint("0"+(rand.Text() + rand.Text())[:31], &code{
 		kind: loginCode, user: key, sessionKey: l.SessionKey,
@@ -80,6 +91,9 @@ func (s *Sim) MintPhoneCode(u User, p PhoneNumber) (Code, error) {
 	key, err := s.resolve(u)
 	if err != nil {
 		return Code{}, err
+	}
+	if _, ok := s.appOn(WeChat, key.app); !ok {
+		return Code{}, ErrNoPhoneCodes
 	}
 	phone, err := p.normal(key.openid)
 	if err != nil {
@@ -97,6 +111,9 @@ func (s *Sim) MintPhoneCode(u User, p PhoneNumber) (Code, error) {
 func (s *Sim) mint(value string, c *code) Code {
 	now := s.Now()
 	c.expires = now.Add(codeLifetime)
+	if _, ok := s.appOn(Kuaishou, c.user.app); ok {
+		c.expires = now.Add(kuaishouCodeLifetime)
+	}
 	s.codes.put(value, c, now, c.expires.Add(codeMemory))
 	return Code{Code: value, App: c.user.app, OpenID: c.user.openid, ExpiresAt: c.expires}
 }

@@ -63,7 +63,7 @@ func (s *Sim) componentCodeToSession(c call) answer {
 	}
 	at := slices.IndexFunc(s.components, func(known Component) bool { return known.ID == c.query.Get("component_appid") })
 	appid := c.query.Get("appid")
-	_, known := s.app(appid)
+	_, known := s.appOn(WeChat, appid)
 	switch {
 	case at < 0 || !known:
 		return failure(c.path, errAppID)

@@ -15,6 +15,13 @@
 //
 //	code=$(curl -s "$MANAGEMENT/code?openid=alice")
 //
+// # Siblings
+//
+// QQ, Douyin, Kuaishou, Xiaohongshu and WeCom answer at the API port too, each
+// below a [Platform.Prefix] that stands for its host, with its own paths, fields
+// and codes. An [App] says where it lives; [Siblings] has one on each. What a page
+// of theirs does not say is said at the code that had to choose.
+//
 // # Strictness
 //
 // The simulator refuses what WeChat refuses and is never kinder: a code works
@@ -27,7 +34,7 @@
 //
 // # What it does not simulate
 //
-// TLS, IP allow-lists, per-user call frequencies, the expiry of a session_key
+// Phone codes, session checks and pushes of the siblings, TLS, IP allow-lists, per-user call frequencies, the expiry of a session_key
 // (which WeChat does not publish), paid phone quotas, and every path that is
 // not listed in routes. All state is in memory and gone at the end.
 //

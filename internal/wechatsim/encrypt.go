@@ -45,7 +45,7 @@ func (s *Sim) EncryptPhone(u User, p PhoneNumber, how Sealing) (Encrypted, error
 	if p, err = p.normal(key.openid); err != nil {
 		return Encrypted{}, err
 	}
-	return s.seal(u, marshalPlain(p.info(s.watermark(key, how))), how)
+	return s.seal(u, marshalPlain(s.phoneData(key, p, how)), how)
 }
 
 // EncryptProfile does what wx.getUserProfile does: it encrypts the profile
@@ -65,9 +65,7 @@ func (s *Sim) EncryptProfile(u User, p Profile, how Sealing) (Encrypted, error) 
 		}
 	}
 	p = p.normal()
-	sealed, err := s.seal(u, marshalPlain(profileData{
-		OpenID: key.openid, Profile: p, UnionID: unionid, Watermark: s.watermark(key, how),
-	}), how)
+	sealed, err := s.seal(u, marshalPlain(s.profileData(key, p, unionid, how)), how)
 	if err != nil {
 		return Encrypted{}, err
 	}
@@ -110,7 +108,8 @@ func addWatermark(data []byte, mark watermark) ([]byte, error) {
 
 // watermark is the mark of now and key's app, or what how has instead.
 func (s *Sim) watermark(key userKey, how Sealing) watermark {
-	mark := watermark{Timestamp: s.Now().Unix(), AppID: key.app}
+	app, _ := s.app(key.app) // resolved before
+	mark := watermark{Timestamp: s.Now().Unix(), AppID: app.MiniProgram}
 	if how.AppID != "" {
 		mark.AppID = how.AppID
 	}
@@ -129,7 +128,11 @@ func (s *Sim) seal(u User, plain []byte, how Sealing) (Encrypted, error) {
 			return Encrypted{}, err
 		}
 	}
-	key, err := decodeSessionKey(sessionKey)
+	who, err := s.resolve(u)
+	if err != nil {
+		return Encrypted{}, err
+	}
+	key, err := s.decodeSessionKey(who.app, sessionKey)
 	if err != nil {
 		return Encrypted{}, err
 	}
@@ -150,7 +153,7 @@ func (s *Sim) seal(u User, plain []byte, how Sealing) (Encrypted, error) {
 	}, nil
 }
 
-// encryptCBC is AES-128-CBC with PKCS#7 padding to blocks of 16 (开放数据校验与解密).
+// encryptCBC is AES-CBC, with a key of 16 bytes AES-128, with PKCS#7 padding to blocks of 16 (开放数据校验与解密).
 // https://developers.weixin.qq.com/miniprogram/dev/framework/open-ability/signature.html
 func encryptCBC(key, iv, plain []byte) ([]byte, error) {
 	block, err := aes.NewCipher(key)

@@ -17,7 +17,9 @@ var ErrBadFault = errors.New("bad fault")
 type FaultKind string
 
 // The kinds. Those said to bend the right answer do the work first, always;
-// the others take its place, and do the work first only if After is set.
+// the others take its place, and do the work first only if After is set. The
+// codes are WeChat's; other platforms answer their own, and "busy" where they
+// have none for a quota.
 //
 // On a connection it has used before, Go's client silently repeats a GET that
 // was reset: such a request costs two Times and counts twice.

@@ -34,7 +34,7 @@ func (s *Sim) spendLogin(c call) answer {
 	}
 	who.sessionKey = ticket.sessionKey
 	if who.sessionKey == "" {
-		who.sessionKey = newSessionKey()
+		who.sessionKey = s.newSessionKey(who.app)
 	}
 	return success(struct {
 		SessionKey string `json:"session_key"`
@@ -46,7 +46,7 @@ func (s *Sim) spendLogin(c call) answer {
 // checkSecret returns the errcode for a wrong app or secret, 0 for a right one.
 // The app comes first, as on the live service.
 func (s *Sim) checkSecret(appid, secret string) int {
-	app, known := s.app(appid)
+	app, known := s.appOn(WeChat, appid)
 	switch {
 	case appid == "":
 		return errAppIDMissing

@@ -51,11 +51,12 @@ func manageCode(s *Sim, r *http.Request) (any, error) {
 		wireUser
 		UnionID    string `json:"unionid"`
 		SessionKey string `json:"session_key"`
+		CorpID     string `json:"corpid"`
 	}
 	if err := input(r, &in); err != nil {
 		return nil, err
 	}
-	return orNil(s.MintCode(in.user(), Login{UnionID: in.UnionID, SessionKey: in.SessionKey}))
+	return orNil(s.MintCode(in.user(), Login{UnionID: in.UnionID, SessionKey: in.SessionKey, CorpID: in.CorpID}))
 }
 
 func managePhoneCode(s *Sim, r *http.Request) (any, error) {

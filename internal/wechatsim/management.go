@@ -14,9 +14,10 @@ import (
 // help is what GET / says.
 const help = `wechatsim: the management side of a simulated WeChat. User members everywhere:
 appid (default: the first app), openid, or user (a name that stands for an openid).
+The API has WeChat at its root and its siblings below /qq, /douyin, /kuaishou, /xiaohongshu and /wecom.
 Every GET takes its members as a query; unknown members are refused.
 
-GET    /code                 a login code, as text       unionid, session_key
+GET    /code                 a login code, as text       unionid, session_key, corpid (of wecom)
 POST   /codes                the same, as JSON
 GET    /phone-code           a phone code, as text       phone, country
 POST   /phone-codes          the same, as JSON

@@ -38,7 +38,7 @@ func (s *Sim) resetSessionKey(c call) answer {
 	if errcode != 0 {
 		return failure(c.path, errcode)
 	}
-	who.sessionKey = newSessionKey()
+	who.sessionKey = s.newSessionKey(who.app)
 	return success(struct {
 		ErrCode    int    `json:"errcode"`
 		ErrMsg     string `json:"errmsg"`

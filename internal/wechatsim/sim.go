@@ -11,16 +11,22 @@ import (
 // The appid has the shape of a real one and is nobody's: zeros and a one.
 var DefaultApp = App{ID: "wx0000000000000001", Secret: "00000000000000000000000000000001"}
 
-// An App is one mini program registered with the simulated WeChat.
+// An App is one mini program registered with the simulated WeChat, or with one of
+// its siblings.
 type App struct {
-	ID     string
-	Secret string
+	ID       string // on WeCom the company's corpid
+	Secret   string
+	Platform Platform // default: WeChat
+
+	// MiniProgram is the appid on a WeCom app's open data, which is not the
+	// corpid. Default: ID.
+	MiniProgram string
 }
 
 // Config is what a simulator needs to start. The zero value works.
 type Config struct {
-	// Apps are the mini programs WeChat knows. The first is the one meant
-	// when a management call names none. Default: DefaultApp alone.
+	// Apps are the mini programs that are known. The first is the one meant
+	// when a management call names none. Default: DefaultApp and Siblings.
 	Apps []App
 
 	// Components are the third-party platforms WeChat knows. Default: none.
@@ -66,13 +72,22 @@ type Sim struct {
 // [Sim.Management], or use [Start].
 func New(cfg Config) *Sim {
 	if len(cfg.Apps) == 0 {
-		cfg.Apps = []App{DefaultApp}
+		cfg.Apps = append([]App{DefaultApp}, Siblings()...)
+	}
+	apps := append([]App(nil), cfg.Apps...)
+	for i := range apps {
+		if apps[i].Platform == "" {
+			apps[i].Platform = WeChat
+		}
+		if apps[i].MiniProgram == "" {
+			apps[i].MiniProgram = apps[i].ID
+		}
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
 	return &Sim{
-		apps:       append([]App(nil), cfg.Apps...),
+		apps:       apps,
 		components: append([]Component(nil), cfg.Components...),
 		base:       cfg.Now,
 		faults:     faultList{dice: rand.New(rand.NewPCG(cfg.Seed, cfg.Seed))}, //nolint:gosec // G404: dice, to be repeatable

@@ -2,6 +2,7 @@ package wechatsim
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"net"
 	"net/http"
@@ -54,13 +55,13 @@ func (s *Sim) serveFault(w http.ResponseWriter, r *http.Request, c call, f Fault
 
 // instead is the answer of the kinds that send a whole one.
 func (f Fault) instead(path string, right answer) answer {
-	switch f.Kind {
+	switch h := hosts[platformOf(path)]; f.Kind {
 	case FaultBusy:
-		return f.refusal(path, errBusy)
+		return f.refusal(path, h.busy)
 	case FaultQuota:
-		return f.refusal(path, errDailyQuota)
+		return f.refusal(path, cmp.Or(h.daily, h.minute, h.busy))
 	case FaultMinuteQuota:
-		return f.refusal(path, errMinuteQuota)
+		return f.refusal(path, cmp.Or(h.minute, h.busy))
 	case FaultErrCode:
 		return f.refusal(path, f.ErrCode)
 	case FaultHTML:
@@ -84,7 +85,7 @@ func (f Fault) refusal(path string, errcode int) answer {
 	if f.AsString {
 		raw = strconv.Quote(raw)
 	}
-	return failureBody(path, errcode, raw, messages[errcode])
+	return failureBody(path, errcode, raw)
 }
 
 // with is a with one more member in its JSON object, as raw bytes.

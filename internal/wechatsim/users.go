@@ -11,8 +11,12 @@ import (
 // defaultName is the user meant when a call names none.
 const defaultName = "alice"
 
-// sessionKeySize is the length of a decoded session_key, an AES-128 key.
-const sessionKeySize = 16
+const (
+	// sessionKeySize is the length of a decoded session_key, an AES-128 key.
+	sessionKeySize = 16
+	// xiaohongshuKeySize is what Xiaohongshu's page says of its own.
+	xiaohongshuKeySize = 24
+)
 
 var (
 	// ErrUnknownApp means that the simulator was not configured with that app.
@@ -22,7 +26,8 @@ var (
 	// was dropped: a phone could not encrypt anything then.
 	ErrNoSessionKey = errors.New("no session_key")
 
-	// ErrBadSessionKey means that a key given is not base64 of 16 bytes.
+	// ErrBadSessionKey means that a key given is not base64 of 16 bytes, or of 24
+	// on Xiaohongshu.
 	ErrBadSessionKey = errors.New("bad session_key")
 )
 
@@ -50,6 +55,7 @@ type user struct {
 	userKey
 	unionid    string // empty when the app is not bound to an Open Platform account
 	sessionKey string // empty before the first login and after a drop
+	corpID     string // WeCom: the user's company, when it is not the app's
 	highRisk   bool
 }
 
@@ -101,7 +107,11 @@ func (s *Sim) SetHighRisk(u User, risky bool) error {
 // as data pre-fetch and a wx.login whose code nobody exchanges do, and returns
 // the new one.
 func (s *Sim) RotateSessionKey(u User) (string, error) {
-	key := newSessionKey()
+	at, err := s.resolve(u)
+	if err != nil {
+		return "", err
+	}
+	key := s.newSessionKey(at.app)
 	return key, s.change(u, func(rec *user) { rec.sessionKey = key })
 }
 
@@ -122,21 +132,30 @@ func (s *Sim) SessionKey(u User) (string, error) {
 	return key, nil
 }
 
-// newSessionKey returns base64 of 16 random bytes.
-func newSessionKey() string {
-	b := make([]byte, sessionKeySize)
+// keySize is the length of an app's users' session keys, in bytes.
+func (s *Sim) keySize(appid string) int {
+	if _, ok := s.appOn(Xiaohongshu, appid); ok {
+		return xiaohongshuKeySize
+	}
+	return sessionKeySize
+}
+
+// newSessionKey returns base64 of random bytes, as many as the app's platform has.
+func (s *Sim) newSessionKey(appid string) string {
+	b := make([]byte, s.keySize(appid))
 	_, _ = rand.Read(b) // never fails: see crypto/rand
 	return base64.StdEncoding.EncodeToString(b)
 }
 
-// decodeSessionKey returns the AES key a session_key stands for.
-func decodeSessionKey(key string) ([]byte, error) {
+// decodeSessionKey returns the AES key a session_key stands for. Xiaohongshu's may
+// be as short as everybody's: its page says AES-128, too.
+func (s *Sim) decodeSessionKey(appid, key string) ([]byte, error) {
 	raw, err := base64.StdEncoding.DecodeString(key)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrBadSessionKey, err)
 	}
-	if len(raw) != sessionKeySize {
-		return nil, fmt.Errorf("%w: %d bytes, not %d", ErrBadSessionKey, len(raw), sessionKeySize)
+	if size := s.keySize(appid); len(raw) != size && len(raw) != sessionKeySize {
+		return nil, fmt.Errorf("%w: %d bytes, not %d", ErrBadSessionKey, len(raw), size)
 	}
 	return raw, nil
 }

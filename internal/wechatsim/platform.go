@@ -1,0 +1,118 @@
+package wechatsim
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// A Platform is WeChat or one of its siblings. Each answers at the API port under
+// a prefix of its own, which stands for its host; WeChat has none.
+type Platform string
+
+// The platforms.
+const (
+	WeChat      Platform = "wechat"      // api.weixin.qq.com
+	QQ          Platform = "qq"          // api.q.qq.com
+	Douyin      Platform = "douyin"      // developer.toutiao.com
+	Kuaishou    Platform = "kuaishou"    // open.kuaishou.com
+	Xiaohongshu Platform = "xiaohongshu" // miniapp.xiaohongshu.com
+	WeCom       Platform = "wecom"       // qyapi.weixin.qq.com
+)
+
+// Prefix is where the platform's API begins on the API port.
+func (p Platform) Prefix() string {
+	if p == WeChat || p == "" {
+		return ""
+	}
+	return "/" + string(p)
+}
+
+// Siblings are the mini programs, one on each other platform, that a simulator
+// knows beside DefaultApp when its Config names none. They are nobody's.
+func Siblings() []App {
+	const secret = "00000000000000000000000000000002"
+	return []App{
+		{ID: "1100000001", Secret: secret, Platform: QQ},
+		{ID: "tt0000000000000001", Secret: secret, Platform: Douyin},
+		{ID: "ks000000000000000001", Secret: secret, Platform: Kuaishou},
+		{ID: "000000000000000000000001", Secret: secret, Platform: Xiaohongshu},
+		{ID: "ww0000000000000001", Secret: secret, Platform: WeCom, MiniProgram: "wx0000000000000002"},
+	}
+}
+
+// A host is how one platform says no.
+type host struct {
+	// busy is "come again"; daily and minute are spent quotas, 0 where the
+	// documentation has no code for one.
+	busy, daily, minute int
+	messages            map[int]string
+	refuse              func(code json.RawMessage, message, path string) any
+}
+
+// weixinRefusal is WeChat's, and that of its house: QQ and WeCom.
+func weixinRefusal(code json.RawMessage, message, path string) any {
+	return struct {
+		ErrCode json.RawMessage `json:"errcode"`
+		ErrMsg  string          `json:"errmsg"`
+	}{code, message + requestID(path)}
+}
+
+var hosts = map[Platform]*host{
+	WeChat:      {busy: errBusy, daily: errDailyQuota, minute: errMinuteQuota, messages: messages, refuse: weixinRefusal},
+	QQ:          {busy: errBusy, minute: errMinuteQuota, messages: qqMessages, refuse: weixinRefusal},
+	Douyin:      {busy: errBusy, messages: douyinMessages, refuse: douyinRefusal},
+	Kuaishou:    {busy: errKuaishouBusy, messages: kuaishouMessages, refuse: kuaishouRefusal},
+	Xiaohongshu: {busy: errXiaohongshuBusy, messages: xiaohongshuMessages, refuse: xiaohongshuRefusal},
+	WeCom:       {busy: errBusy, minute: errDailyQuota, messages: wecomMessages, refuse: weixinRefusal},
+}
+
+// platformOf is whose path it is.
+func platformOf(path string) Platform {
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if p := Platform(first); p != WeChat && hosts[p] != nil {
+		return p
+	}
+	return WeChat
+}
+
+// appOn finds a mini program that is registered with a platform.
+func (s *Sim) appOn(p Platform, id string) (App, bool) {
+	a, ok := s.app(id)
+	return a, ok && a.Platform == p
+}
+
+// refusals are a platform's codes for what is wrong with a login code.
+type refusals struct {
+	missing, invalid, used int
+}
+
+// spend finds whose login code it is, or says with which code the platform
+// refuses it. A code that was found is used up. Hold s.mu.
+func (s *Sim) spend(appid, value string, no refusals) (*user, int) {
+	ticket, errcode := s.usable(value, loginCode)
+	switch {
+	case errcode == errCodeMissing:
+		return nil, no.missing
+	case errcode == errCodeUsed:
+		return nil, no.used
+	case errcode != 0 || ticket.user.app != appid:
+		return nil, no.invalid
+	}
+	ticket.used = true
+	who := s.userOf(ticket.user)
+	who.sessionKey = ticket.sessionKey
+	if who.sessionKey == "" {
+		who.sessionKey = s.newSessionKey(appid)
+	}
+	return who, 0
+}
+
+// renewToken makes an app a new token and leaves the one before five minutes.
+// Hold s.mu.
+func (s *Sim) renewToken(appid string) *accessToken {
+	if old := s.plain[appid]; old != nil {
+		old.revoked = s.Now().Add(tokenOverlap)
+	}
+	s.plain[appid] = s.newToken(appid)
+	return s.plain[appid]
+}

@@ -1,0 +1,59 @@
+package wechatsim
+
+import "net/http"
+
+// errQQApp is what QQ answers when the appid or the secret is wrong.
+const errQQApp = -101222100
+
+var qqMessages = map[int]string{
+	errBusy:        "system busy",
+	errInvalidCode: "invalid code",
+	errMinuteQuota: "freq limit",
+	errQQApp:       "param error, please check appid and appsecret",
+}
+
+// qqRoutes is QQ's API.
+// https://q.qq.com/wiki/develop/miniprogram/server/open_port/port_login.html
+var qqRoutes = map[string]route{
+	"/qq/sns/jscode2session": {http.MethodGet, errQQApp, (*Sim).qqSession},
+	"/qq/api/getToken":       {http.MethodGet, errQQApp, (*Sim).qqToken},
+}
+
+// qqSession is GET /sns/jscode2session. The page has one code for all that is
+// wrong with a code, and one for all that is wrong with the rest.
+func (s *Sim) qqSession(c call) answer {
+	appid := c.query.Get("appid")
+	app, ok := s.appOn(QQ, appid)
+	if !ok || c.query.Get("secret") != app.Secret || c.query.Get("grant_type") != "authorization_code" {
+		return failure(c.path, errQQApp)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	who, errcode := s.spend(appid, c.query.Get("js_code"), refusals{errInvalidCode, errInvalidCode, errInvalidCode})
+	if errcode != 0 {
+		return failure(c.path, errcode)
+	}
+	return success(struct {
+		ErrCode    int    `json:"errcode"`
+		ErrMsg     string `json:"errmsg"`
+		OpenID     string `json:"openid"`
+		SessionKey string `json:"session_key"`
+		UnionID    string `json:"unionid"`
+	}{0, "", who.openid, who.sessionKey, who.unionid})
+}
+
+// qqToken is GET /api/getToken.
+func (s *Sim) qqToken(c call) answer {
+	appid := c.query.Get("appid")
+	app, ok := s.appOn(QQ, appid)
+	if !ok || c.query.Get("secret") != app.Secret || c.query.Get("grant_type") != "client_credential" {
+		return failure(c.path, errQQApp)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return success(struct {
+		ErrCode int    `json:"errcode"`
+		ErrMsg  string `json:"errmsg"`
+		grant
+	}{0, "ok", s.grantOf(s.renewToken(appid))})
+}
