@@ -6,18 +6,18 @@ import (
 	"crypto/subtle"
 )
 
-// keyBytes is the size of a session key, and of an IV: AES-128.
-const keyBytes = 16
+// aes128Bytes is the size of a session key, in bytes.
+const aes128Bytes = 16
 
-// decryptCBC decrypts AES-128-CBC with PKCS#7 padding of 16, the only padding in
+// decryptCBC decrypts AES-CBC with PKCS#7 padding of 16, the only padding in
 // data of WeChat's ("32" belongs to the message push). Every byte of the padding
 // is checked. With wrong padding the whole plaintext comes back beside false, so
 // that the caller does the same work as for a right one.
 //
-// Key and IV are of keyBytes, and the ciphertext is a positive number of blocks:
-// anything else is false without a plaintext.
+// The key is one of AES's, the IV a block, and the ciphertext a positive number
+// of blocks: anything else is false without a plaintext.
 func decryptCBC(key, iv, ciphertext []byte) ([]byte, bool) {
-	if len(key) != keyBytes || len(iv) != aes.BlockSize || len(ciphertext) == 0 || len(ciphertext)%aes.BlockSize != 0 {
+	if len(iv) != aes.BlockSize || len(ciphertext) == 0 || len(ciphertext)%aes.BlockSize != 0 {
 		return nil, false
 	}
 	block, err := aes.NewCipher(key)

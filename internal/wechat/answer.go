@@ -6,37 +6,32 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// answerOf returns what reads an answer of WeChat's: an errcode becomes its
-// error, anything else is decoded into into and judged by check. The content
+// answerOf returns what reads an answer of the platform's: an error code becomes
+// its error, anything else is decoded into into and judged by check. The content
 // type is not looked at: JSON comes as text/plain and as text/html.
 func (c *Client) answerOf(name CallName, into any, check func() error) func(reply) error {
 	return func(r reply) error {
 		body := tidy(r.body)
-		var status struct {
-			Code    errCode `json:"errcode"`
-			Message string  `json:"errmsg"`
-		}
-		if err := json.Unmarshal(body, &status, tolerant); err != nil {
+		code, message, err := c.dialect.status(body)
+		if err != nil {
 			return unreadable(r)
 		}
-		if status.Code != 0 {
-			return platformError(name, int(status.Code), status.Message, c.cfg.Now())
+		if code != 0 {
+			return c.dialect.failure(name, code, message, c.cfg.Now())
 		}
-		if r.status != http.StatusOK || json.Unmarshal(body, into, tolerant) != nil {
+		if r.status != http.StatusOK || unmarshal(body, into) != nil {
 			return unreadable(r)
 		}
 		return check()
 	}
 }
 
-// tolerant lets an errmsg in GBK through: the errcode beside it is what counts.
-// Every other field of an answer is held to its own alphabet.
+// tolerant is the option of unmarshal.
 var tolerant = jsontext.AllowInvalidUTF8(true)
 
 // tidy turns control characters into spaces: WeChat has put raw ones into

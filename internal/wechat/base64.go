@@ -32,7 +32,7 @@ func ParseSessionKey(text string) (string, bool) {
 		return "", false
 	}
 	raw, err := decodeBase64("session_key", text)
-	if err != nil || len(raw) != keyBytes {
+	if err != nil || len(raw) != aes128Bytes {
 		return "", false
 	}
 	return base64.StdEncoding.EncodeToString(raw), true

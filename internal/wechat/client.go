@@ -12,18 +12,21 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// DefaultAPI is WeChat's host in mainland China.
-const DefaultAPI = "https://api.weixin.qq.com"
-
-// Config is one mini program at WeChat. AppID is required, and either Secret or
-// Component.
+// Config is one mini program. AppID is required, and either Secret or Component.
 type Config struct {
-	AppID  auth.AppID
-	Secret string
-	// Component is the third-party platform that logs users in for the app.
+	// Platform is where the mini program lives; default [WeChat].
+	Platform Platform
+	AppID    auth.AppID
+	Secret   string
+	// Component is the third-party platform that logs users in for the app, on
+	// WeChat alone.
 	Component *Component
 
-	// API is the base URL of WeChat's server API; default [DefaultAPI].
+	// MiniProgram is the appid of the mini program where AppID is something else:
+	// on WeCom. Open data is marked with it. Default AppID.
+	MiniProgram auth.AppID
+
+	// API is the base URL of the platform's server API; default its own host.
 	API string
 	// Watermark is how old opened data may be; 0 for any age.
 	Watermark time.Duration
@@ -39,9 +42,10 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Client is one mini program at WeChat. It is safe for concurrent use.
+// Client is one mini program at its platform. It is safe for concurrent use.
 type Client struct {
 	cfg      Config
+	dialect  *dialect
 	peer     *peer
 	forwards *guard // of Forward: what upstreams do holds up no login
 	tokens   *AccessTokens
@@ -54,13 +58,13 @@ type Client struct {
 var _ auth.Platform = (*Client)(nil)
 
 // New makes a client; its errors wrap [auth.ErrAppMisconfigured]. It asks
-// nothing of WeChat yet.
+// nothing of the platform yet.
 func New(cfg Config) (*Client, error) {
 	base, err := cfg.complete()
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, tasks: newTasks()}
+	c := &Client{cfg: cfg, dialect: dialects[cfg.Platform], tasks: newTasks()}
 	if cfg.Transport == nil {
 		c.own = newTransport()
 		cfg.Transport = c.own
@@ -68,10 +72,10 @@ func New(cfg Config) (*Client, error) {
 	c.peer = &peer{
 		base:    base,
 		http:    cfg.Transport,
-		guard:   newGuard(string(cfg.AppID), maxInFlight),
+		guard:   newGuard(c.dialect, string(cfg.AppID), maxInFlight),
 		observe: cfg.Observe,
 	}
-	c.forwards = newGuard(string(cfg.AppID), maxForwards)
+	c.forwards = newGuard(c.dialect, string(cfg.AppID), maxForwards)
 	c.tokens = &AccessTokens{fetch: c.shared(c.fetchToken), now: cfg.Now, tasks: c.tasks}
 	if cfg.Component != nil {
 		c.tokens.fetch = noToken
@@ -91,8 +95,8 @@ func (cfg *Config) complete() (*url.URL, error) {
 	if cfg.Watermark < 0 {
 		return nil, fmt.Errorf("%w: app %q: negative watermark age", auth.ErrAppMisconfigured, cfg.AppID)
 	}
-	if cfg.API == "" {
-		cfg.API = DefaultAPI
+	if err := cfg.completePlatform(); err != nil {
+		return nil, err
 	}
 	base, err := url.Parse(cfg.API)
 	if err != nil || base.Scheme != "https" && base.Scheme != "http" || base.Host == "" ||
@@ -104,6 +108,29 @@ func (cfg *Config) complete() (*url.URL, error) {
 		cfg.Now = time.Now
 	}
 	return base, nil
+}
+
+// completePlatform is complete for what depends on the platform.
+func (cfg *Config) completePlatform() error {
+	if cfg.Platform == "" {
+		cfg.Platform = WeChat
+	}
+	if cfg.MiniProgram == "" {
+		cfg.MiniProgram = cfg.AppID
+	}
+	d, ok := dialects[cfg.Platform]
+	switch {
+	case !ok:
+		return fmt.Errorf("%w: app %q: unknown platform %q", auth.ErrAppMisconfigured, cfg.AppID, cfg.Platform)
+	case cfg.Component != nil && cfg.Platform != WeChat:
+		return fmt.Errorf("%w: app %q: %s has no component", auth.ErrAppMisconfigured, cfg.AppID, cfg.Platform)
+	case cfg.MiniProgram != cfg.AppID && cfg.Platform != WeCom || !auth.ValidID(cfg.MiniProgram):
+		return fmt.Errorf("%w: app %q: mini program %q", auth.ErrAppMisconfigured, cfg.AppID, cfg.MiniProgram)
+	}
+	if cfg.API == "" {
+		cfg.API = d.api
+	}
+	return nil
 }
 
 // AccessTokens is where the app's access token comes from.
@@ -140,20 +167,20 @@ const tokenTime = 2 * callTime
 
 // withToken runs a call that needs the app's access token.
 func (c *Client) withToken(ctx context.Context, call func(ctx context.Context, token string) error) error {
-	return c.tokens.use(ctx, call)
+	return c.tokens.use(ctx, c.dialect, call)
 }
 
 // use runs a call that needs a token, and runs it once more with a new one when
-// WeChat says that the token is stale. That repeats nothing that was done: WeChat
-// looks at the token before anything else.
-func (a *AccessTokens) use(ctx context.Context, call func(ctx context.Context, token string) error) error {
+// the platform says that the token is stale. That repeats nothing that was done:
+// it looks at the token before anything else.
+func (a *AccessTokens) use(ctx context.Context, d *dialect, call func(ctx context.Context, token string) error) error {
 	ctx, cancel := context.WithTimeout(ctx, tokenTime)
 	defer cancel()
 	token, err := a.Token(ctx)
 	if err != nil {
 		return err
 	}
-	if err = call(ctx, token); !staleToken(err) {
+	if err = call(ctx, token); !d.isStale(err) {
 		return err
 	}
 	a.Invalidate(token)

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"net/url"
 	"slices"
-	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
 )
@@ -43,7 +42,7 @@ func (c *Client) newPlatform(cfg Config) (*platform, error) {
 		app:    cfg.Component.AppID,
 		target: target,
 		// A guard of its own: the service being down says nothing of WeChat.
-		service: &peer{http: cfg.Transport, guard: newGuard(string(cfg.AppID), maxInFlight), observe: cfg.Observe},
+		service: &peer{http: cfg.Transport, guard: newGuard(c.dialect, string(cfg.AppID), maxInFlight), observe: cfg.Observe},
 		tokens:  &AccessTokens{fetch: c.shared(c.fetchComponentToken), now: cfg.Now, tasks: c.tasks},
 	}, nil
 }
@@ -51,7 +50,7 @@ func (c *Client) newPlatform(cfg Config) (*platform, error) {
 // platformLogin is GET /sns/component/jscode2session. It is made a second time
 // only when WeChat refused the component's token, and then the code is unspent.
 func (c *Client) platformLogin(ctx context.Context, code string) (who auth.Exchanged, err error) {
-	err = c.platform.tokens.use(ctx, func(ctx context.Context, token string) (err error) {
+	err = c.platform.tokens.use(ctx, c.dialect, func(ctx context.Context, token string) (err error) {
 		who, err = c.exchange(ctx, request{
 			name: CallComponentLogin,
 			path: "/sns/component/jscode2session",
@@ -71,7 +70,7 @@ func (c *Client) platformLogin(ctx context.Context, code string) (who auth.Excha
 
 func (c *Client) fetchComponentToken(ctx context.Context) (fetched, error) {
 	var got fetched
-	err := retryOnce(ctx, func() error {
+	err := c.dialect.retryOnce(ctx, func() error {
 		var answer struct {
 			Token   string `json:"component_access_token"`
 			Seconds int64  `json:"expires_in"`
@@ -87,17 +86,6 @@ func (c *Client) fetchComponentToken(ctx context.Context) (fetched, error) {
 		}, c.answerOf(CallComponentToken, &answer, check))
 	})
 	return got, err
-}
-
-// newFetched checks what a token call answered.
-func newFetched(name CallName, field, token string, seconds int64) (fetched, error) {
-	if !visibleASCII(token, maxTokenBytes) {
-		return fetched{}, incomplete(name, field)
-	}
-	if seconds <= 0 {
-		return fetched{}, incomplete(name, "expires_in")
-	}
-	return fetched{token: token, life: time.Duration(min(seconds, int64(maxTokenLife/time.Second))) * time.Second}, nil
 }
 
 // noToken is where the access token of a component's app comes from: nowhere. The

@@ -1,6 +1,6 @@
-// Package wechat is WeChat's server API for one mini program: it spends login
-// and phone codes, keeps the app's access token, and opens what WeChat encrypted
-// on the phone.
+// Package wechat is WeChat's server API for one mini program, or that of one of
+// its siblings: it spends login and phone codes, keeps the app's access token, and
+// opens what the platform encrypted on the phone.
 //
 // Start with [New]: a [Client] is the [auth.Platform] of one app. Its
 // [AccessTokens] are for whoever else calls WeChat in the app's name.
@@ -20,9 +20,10 @@
 //
 // # Layers
 //
-// peer (transport.go) moves bytes and knows nothing of WeChat. answer.go and
-// errcode.go read WeChat's answers. The endpoints stand on both: exchange.go,
-// phonenumber.go, usersession.go, accesstoken.go. Open data, which asks nobody,
+// peer (transport.go) moves bytes and knows nothing of WeChat. A dialect
+// (dialect.go) says how one platform asks and answers: weixin.go, qq.go and so on,
+// with WeChat's codes in errcode.go. The endpoints stand on both: exchange.go,
+// fetchtoken.go, phonenumber.go, usersession.go. Open data, which asks nobody,
 // is in opendata.go. What upstreams want of WeChat passes through forward.go,
 // which adds the access token and leaves the rest alone.
 package wechat

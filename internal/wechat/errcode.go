@@ -23,29 +23,31 @@ const (
 	nextMinute = time.Minute
 )
 
-// meaning is what an errcode says to us: what the caller may do about it.
+// meaning is what a code says to us: what the caller may do about it.
 type meaning struct {
 	class error
 	after time.Duration // until the caller may try again
+	daily bool          // that is until midnight in Beijing
 }
 
-// meanings holds for every call that has no word of its own in callMeanings.
-var meanings = map[int]meaning{
-	codeBusy: {auth.ErrWeChatBusy, soon},
+// weixinMeanings holds for every call that has no word of its own in
+// weixinCallMeanings.
+var weixinMeanings = map[int]meaning{
+	codeBusy: {class: auth.ErrWeChatBusy, after: soon},
 
 	// The token that withToken fetched a moment ago is refused again: somebody
 	// else keeps replacing it with force_refresh.
-	codeTokenInvalid: {auth.ErrWeChatBusy, soon},
-	codeTokenUnknown: {auth.ErrWeChatBusy, soon},
-	codeTokenExpired: {auth.ErrWeChatBusy, soon},
+	codeTokenInvalid: {class: auth.ErrWeChatBusy, after: soon},
+	codeTokenUnknown: {class: auth.ErrWeChatBusy, after: soon},
+	codeTokenExpired: {class: auth.ErrWeChatBusy, after: soon},
 
 	40163: {class: auth.ErrCodeUsed},
 	40226: {class: auth.ErrRiskBlocked},
 	40097: {class: auth.ErrInvalidRequest}, // bad arguments
 	41008: {class: auth.ErrInvalidRequest}, // code missing
 
-	codeDailyQuota: {class: auth.ErrWeChatBusy}, // until midnight: see meaningOf
-	45011:          {auth.ErrRateLimited, nextMinute},
+	codeDailyQuota: {class: auth.ErrWeChatBusy, daily: true},
+	45011:          {class: auth.ErrRateLimited, after: nextMinute},
 
 	40002: {class: auth.ErrAppMisconfigured}, // grant_type
 	40013: {class: auth.ErrAppMisconfigured}, // appid
@@ -73,8 +75,8 @@ var meanings = map[int]meaning{
 	87009: {class: auth.ErrSessionStale}, // signature, so the key is another
 }
 
-// callMeanings is where one number means different things to different calls.
-var callMeanings = map[CallName]map[int]meaning{
+// weixinCallMeanings is where one number means different things to different calls.
+var weixinCallMeanings = map[CallName]map[int]meaning{
 	CallLogin: {
 		40029:            {class: auth.ErrInvalidCode},
 		codeTokenInvalid: {class: auth.ErrAppMisconfigured}, // no token here: the secret
@@ -98,26 +100,30 @@ var callMeanings = map[CallName]map[int]meaning{
 	},
 }
 
-// meaningOf is the one place where an errcode gets its class. A code that is not
-// in the tables is WeChat telling us something that we cannot read: it is neither
+// meaning is the one place where a code gets its class. A code that is not in the
+// tables is the platform telling us something that we cannot read: it is neither
 // the client's fault nor, for all we know, the operator's.
-func meaningOf(name CallName, code int, now time.Time) meaning {
-	if m, ok := callMeanings[name][code]; ok {
-		return m
+func (d *dialect) meaning(name CallName, code int, now time.Time) meaning {
+	m, ok := d.callMeanings[name][code]
+	if !ok {
+		m, ok = d.meanings[code]
 	}
-	m, ok := meanings[code]
 	if !ok {
 		return meaning{class: auth.ErrWeChatUnreadable}
 	}
-	if code == codeDailyQuota {
+	if m.daily {
 		m.after = untilMidnight(now)
 	}
 	return m
 }
 
-func platformError(name CallName, code int, message string, now time.Time) error {
-	m := meaningOf(name, code, now)
+func (d *dialect) failure(name CallName, code int, message string, now time.Time) error {
+	m := d.meaning(name, code, now)
 	return &auth.PlatformError{Class: m.class, Code: code, Message: cleanMessage(message), RetryAfter: m.after}
+}
+
+func platformErrorOf(err error) (*auth.PlatformError, bool) {
+	return errors.AsType[*auth.PlatformError](err)
 }
 
 // beijing is where WeChat's day begins; China has no summer time.
@@ -127,18 +133,4 @@ var beijing = time.FixedZone("UTC+8", 8*60*60)
 func untilMidnight(now time.Time) time.Duration {
 	local := now.In(beijing)
 	return time.Date(local.Year(), local.Month(), local.Day()+1, 0, 0, 0, 0, beijing).Sub(now)
-}
-
-// staleToken reports whether WeChat refused a call for its access token alone,
-// having done nothing else.
-func staleToken(err error) bool {
-	var platform *auth.PlatformError
-	if !errors.As(err, &platform) {
-		return false
-	}
-	return staleCode(platform.Code)
-}
-
-func staleCode(code int) bool {
-	return code == codeTokenInvalid || code == codeTokenUnknown || code == codeTokenExpired
 }

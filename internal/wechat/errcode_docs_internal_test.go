@@ -19,17 +19,47 @@ var words = map[error]string{
 	auth.ErrAppMisconfigured: "500 `app_misconfigured`", auth.ErrWeChatBusy: "503 `wechat_busy`", auth.ErrSessionStale: "401 `session_stale`",
 }
 
-// TestDocumentedErrcodes has docs/wechat.md say of every errcode, and of no other,
+// TestDocumentedErrcodes has the documentation say of every code, and of no other,
 // what a client sees: in general in the second column, of a call that differs in
-// the third.
+// the third. docs/platforms.md has a section for each platform but WeChat; QQ's
+// leaves out what is WeChat's.
 func TestDocumentedErrcodes(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../docs/wechat.md")
+	for platform, d := range dialects {
+		t.Run(string(platform), func(t *testing.T) {
+			t.Parallel()
+			switch platform {
+			case WeChat:
+				checkDocumented(t, documented(t, "../../docs/wechat.md", ""), d.meanings, d.callMeanings)
+			case QQ:
+				own := maps.Clone(d.meanings)
+				maps.DeleteFunc(own, func(code int, _ meaning) bool { _, ok := weixin.meanings[code]; return ok })
+				checkDocumented(t, documented(t, "../../docs/platforms.md", string(platform)), own, nil)
+			default:
+				checkDocumented(t, documented(t, "../../docs/platforms.md", string(platform)), d.meanings, d.callMeanings)
+			}
+		})
+	}
+}
+
+// documented are the rows of a page's tables that begin with codes, by code: of
+// the section whose heading ends with the platform's word, or of the whole page.
+func documented(t *testing.T, page, section string) map[int]string {
+	t.Helper()
+	raw, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
+	text := string(raw)
+	if section != "" {
+		_, after, ok := strings.Cut(text, "`platform "+section+"`\n")
+		if !ok {
+			t.Fatalf("%s has no section for %s", page, section)
+		}
+		text, _, _ = strings.Cut(after, "\n## ")
+	}
 	rows := map[int]string{}
-	for _, row := range regexp.MustCompile(`(?m)^\| (-?\d+(?:, \d+)*) (\| .*)$`).FindAllStringSubmatch(string(text), -1) {
+	for _, row := range regexp.MustCompile(`(?m)^\| (-?\d+(?:, -?\d+)*) (\| .*)$`).FindAllStringSubmatch(text, -1) {
 		for number := range strings.SplitSeq(row[1], ", ") {
 			code, err := strconv.Atoi(number)
 			if err != nil || rows[code] != "" {
@@ -38,14 +68,19 @@ func TestDocumentedErrcodes(t *testing.T) {
 			rows[code] = row[2]
 		}
 	}
+	return rows
+}
+
+func checkDocumented(t *testing.T, rows map[int]string, general map[int]meaning, calls map[CallName]map[int]meaning) {
+	t.Helper()
 	known := map[int]bool{}
-	for code, m := range meanings {
+	for code, m := range general {
 		known[code] = true
 		if !strings.HasPrefix(rows[code], "| "+words[m.class]+" |") {
 			t.Errorf("errcode %d: want %s, documented is %q", code, words[m.class], rows[code])
 		}
 	}
-	for call, codes := range callMeanings {
+	for call, codes := range calls {
 		for code, m := range codes {
 			known[code] = true
 			if !strings.Contains(rows[code], words[m.class]) {

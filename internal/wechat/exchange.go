@@ -3,7 +3,6 @@ package wechat
 import (
 	"context"
 	"fmt"
-	"net/url"
 
 	"github.com/wxgate/wxgate/internal/auth"
 )
@@ -59,46 +58,45 @@ func (c *Client) Exchange(ctx context.Context, code string) (auth.Exchanged, err
 	}
 }
 
-// login is GET /sns/jscode2session, made exactly once.
-func (c *Client) login(ctx context.Context, code string) (auth.Exchanged, error) {
-	if c.platform != nil {
+// login spends the code, with a call that is made exactly once. Where the login
+// needs the app's token, it is made a second time only when the platform refused
+// the token, and then the code is unspent.
+func (c *Client) login(ctx context.Context, code string) (who auth.Exchanged, err error) {
+	switch {
+	case c.platform != nil:
 		return c.platformLogin(ctx, code)
+	case !c.dialect.withToken:
+		return c.exchange(ctx, c.dialect.login(&c.cfg, code, ""))
 	}
-	return c.exchange(ctx, request{
-		name: CallLogin,
-		path: "/sns/jscode2session",
-		query: url.Values{
-			"appid":      {string(c.cfg.AppID)},
-			"secret":     {c.cfg.Secret},
-			"js_code":    {code},
-			"grant_type": {"authorization_code"},
-		},
-		secrets: []string{c.cfg.Secret, code},
+	err = c.withToken(ctx, func(ctx context.Context, token string) (err error) {
+		who, err = c.exchange(ctx, c.dialect.login(&c.cfg, code, token))
+		return err
 	})
+	return who, err
 }
 
 // exchange makes a call that answers who a code belongs to.
 func (c *Client) exchange(ctx context.Context, r request) (auth.Exchanged, error) {
-	var answer struct {
-		OpenID     auth.OpenID  `json:"openid"`
-		UnionID    auth.UnionID `json:"unionid"`
-		SessionKey string       `json:"session_key"`
-	}
-	check := func() error {
+	answer := c.dialect.session()
+	var who auth.Exchanged
+	check := func() (err error) {
+		if who, err = answer.exchanged(&c.cfg); err != nil {
+			return err
+		}
 		switch {
-		case !auth.ValidID(answer.OpenID):
+		case !auth.ValidID(who.OpenID):
 			return incomplete(r.name, "openid")
-		case answer.UnionID != "" && !auth.ValidID(answer.UnionID):
+		case who.UnionID != "" && !auth.ValidID(who.UnionID):
 			return incomplete(r.name, "unionid")
-		case !validSessionKey(answer.SessionKey):
+		case !validSessionKey(who.SessionKey):
 			return incomplete(r.name, "session_key")
 		}
 		return nil
 	}
-	if err := c.peer.do(ctx, r, c.answerOf(r.name, &answer, check)); err != nil {
+	if err := c.peer.do(ctx, r, c.answerOf(r.name, answer, check)); err != nil {
 		return auth.Exchanged{}, err
 	}
-	return auth.Exchanged{OpenID: answer.OpenID, UnionID: answer.UnionID, SessionKey: answer.SessionKey}, nil
+	return who, nil
 }
 
 // maxSessionKeyBytes bounds a session_key, in characters; WeChat's has 24.

@@ -96,12 +96,18 @@ func unreadable(openapi outcome) faultRow {
 // faulted is a simulator, a client of it, and a user who is logged in.
 type faulted struct {
 	t      *testing.T
+	app    string
 	sim    *wechatsim.Sim
 	client *wechat.Client
 	key    auth.SessionKey
 }
 
 func newFaulted(t *testing.T) *faulted {
+	t.Helper()
+	return newFaultedOn(t, wechatsim.DefaultApp)
+}
+
+func newFaultedOn(t *testing.T, app wechatsim.App) *faulted {
 	t.Helper()
 	server, err := wechatsim.Start(context.Background(), wechatsim.Config{})
 	if err != nil {
@@ -112,13 +118,14 @@ func newFaulted(t *testing.T) *faulted {
 	transport := &http.Transport{ResponseHeaderTimeout: 2 * time.Second, DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	client, err := wechat.New(wechat.Config{
-		AppID: auth.AppID(wechatsim.DefaultApp.ID), Secret: wechatsim.DefaultApp.Secret, API: server.URL, Transport: transport,
+		Platform: wechat.Platform(app.Platform), AppID: auth.AppID(app.ID), Secret: app.Secret,
+		API: server.URL + app.Platform.Prefix(), Transport: transport, MiniProgram: auth.AppID(app.MiniProgram),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	f := &faulted{t: t, sim: server.Sim, client: client}
+	f := &faulted{t: t, app: app.ID, sim: server.Sim, client: client}
 	who, err := client.Exchange(t.Context(), f.code())
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +136,7 @@ func newFaulted(t *testing.T) *faulted {
 
 func (f *faulted) code() string {
 	f.t.Helper()
-	code, err := f.sim.MintCode(wechatsim.User{}, wechatsim.Login{SessionKey: "tiihtNczf5v6AKRyjwEUhQ=="})
+	code, err := f.sim.MintCode(wechatsim.User{App: f.app}, wechatsim.Login{SessionKey: "tiihtNczf5v6AKRyjwEUhQ=="})
 	if err != nil {
 		f.t.Fatal(err)
 	}

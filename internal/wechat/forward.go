@@ -11,8 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
@@ -50,6 +48,9 @@ type Outgoing struct {
 // connections that fail can open: whatever WeChat has against what upstreams do,
 // people go on logging in.
 func (c *Client) Forward(caller context.Context, out Outgoing) (*http.Response, error) {
+	if err := c.weixinOnly(CallForward); err != nil {
+		return nil, err
+	}
 	leave, err := c.forwards.enter()
 	if err != nil {
 		c.peer.report(CallForward, false, time.Now(), err)
@@ -105,7 +106,7 @@ func (c *Client) send(ctx context.Context, out Outgoing, body *replayable, token
 		if resp, err = c.peer.http.RoundTrip(req); err != nil { //nolint:bodyclose // Forward's caller closes it
 			return forwardError(ctx, body, err, auth.ErrWeChatUnreachable)
 		}
-		if stale, err = peekStale(resp); err != nil {
+		if stale, err = c.peekStale(resp); err != nil {
 			_ = resp.Body.Close() // it failed
 			return forwardError(ctx, body, err, auth.ErrWeChatUnreadable)
 		}
@@ -153,7 +154,7 @@ func forwardError(ctx context.Context, body *replayable, err, class error) error
 
 // peekStale looks at the beginning of an answer, which stays readable. Only a
 // whole JSON object that is short counts: that is what WeChat's errors are.
-func peekStale(resp *http.Response) (bool, error) {
+func (c *Client) peekStale(resp *http.Response) (bool, error) {
 	reader := bufio.NewReaderSize(resp.Body, peekBytes+1)
 	resp.Body = struct {
 		io.Reader
@@ -170,11 +171,8 @@ func peekStale(resp *http.Response) (bool, error) {
 	if notEOF(err) != nil {
 		return false, err
 	}
-	var status struct {
-		Code errCode `json:"errcode"`
-	}
-	readable := json.Unmarshal(tidy(head), &status, tolerant) == nil
-	return readable && staleCode(int(status.Code)), nil
+	code, _, err := c.dialect.status(tidy(head))
+	return err == nil && c.dialect.isStaleCode(code), nil
 }
 
 func notEOF(err error) error {

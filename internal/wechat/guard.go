@@ -39,7 +39,7 @@ type guard struct {
 	breaker *gobreaker.CircuitBreaker[struct{}]
 }
 
-func newGuard(name string, inFlight int) *guard {
+func newGuard(d *dialect, name string, inFlight int) *guard {
 	return &guard{
 		slots: make(chan struct{}, inFlight),
 		breaker: gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
@@ -48,7 +48,7 @@ func newGuard(name string, inFlight int) *guard {
 			BucketPeriod: breakStep,
 			Timeout:      breakTime,
 			ReadyToTrip:  down,
-			IsSuccessful: func(err error) bool { return !isOutage(err) },
+			IsSuccessful: func(err error) bool { return !d.isOutage(err) },
 			IsExcluded:   func(err error) bool { return errors.Is(err, errCallerLeft) },
 		}),
 	}
@@ -63,9 +63,9 @@ func down(counts gobreaker.Counts) bool {
 // isOutage reports whether an error speaks against the platform's health. What
 // the platform answered in good order does not, whatever it says of the request:
 // one client's bad codes must not cut off everybody's logins.
-func isOutage(err error) bool {
-	if platform, ok := errors.AsType[*auth.PlatformError](err); ok {
-		return platform.Code == codeBusy
+func (d *dialect) isOutage(err error) bool {
+	if _, ok := platformErrorOf(err); ok {
+		return d.isBusy(err)
 	}
 	return errors.Is(err, auth.ErrWeChatUnreachable) || errors.Is(err, auth.ErrWeChatTimeout) ||
 		errors.Is(err, auth.ErrWeChatUnreadable)

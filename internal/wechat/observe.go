@@ -21,6 +21,17 @@ const (
 	// CallComponentToken fetches from the operator's own service.
 	CallComponentLogin CallName = "component_jscode2session"
 	CallComponentToken CallName = "component_token"
+	// The logins and tokens of the other platforms.
+	CallQQLogin          CallName = "qq_jscode2session"
+	CallQQToken          CallName = "qq_token"
+	CallDouyinLogin      CallName = "douyin_jscode2session"
+	CallDouyinToken      CallName = "douyin_token"
+	CallKuaishouLogin    CallName = "kuaishou_code2session"
+	CallKuaishouToken    CallName = "kuaishou_token"
+	CallXiaohongshuLogin CallName = "xiaohongshu_session"
+	CallXiaohongshuToken CallName = "xiaohongshu_token"
+	CallWeComLogin       CallName = "wecom_jscode2session"
+	CallWeComToken       CallName = "wecom_gettoken"
 	// CallForward is whatever [Client.Forward] was given.
 	CallForward CallName = "openapi"
 )
@@ -39,7 +50,7 @@ var classes = []error{
 	auth.ErrInvalidRequest, auth.ErrInvalidCode, auth.ErrInvalidPhoneCode, auth.ErrCodeUsed,
 	auth.ErrRiskBlocked, auth.ErrRateLimited, auth.ErrAppMisconfigured, auth.ErrWeChatBusy,
 	auth.ErrWeChatUnreachable, auth.ErrWeChatUnreadable, auth.ErrWeChatTimeout,
-	auth.ErrSessionStale, auth.ErrWatermarkMismatch,
+	auth.ErrSessionStale, auth.ErrWatermarkMismatch, auth.ErrForbidden,
 }
 
 func newCall(name CallName, sent bool, took time.Duration, err error) Call {

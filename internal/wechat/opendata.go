@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -39,15 +40,14 @@ func (c *Client) Open(keys []auth.SessionKey, data auth.OpenData) (auth.Opened, 
 		return auth.Opened{}, err
 	}
 	for _, key := range keys {
-		plain, fields, ok := sealed.open(key.Key)
+		plain, fields, ok := c.open(sealed, key.Key)
 		if !ok {
 			continue
 		}
 		if !sealed.signedWith(key.Key) {
 			return auth.Opened{}, fmt.Errorf("%w: the signature of the raw data is wrong", auth.ErrDecryptFailed)
 		}
-		mark, _ := fields.Watermark.watermark()
-		if err := c.checkWatermark(mark); err != nil {
+		if err := c.checkWatermark(fields.Watermark); err != nil {
 			return auth.Opened{}, err
 		}
 		return fields.opened(plain), nil
@@ -56,9 +56,15 @@ func (c *Client) Open(keys []auth.SessionKey, data auth.OpenData) (auth.Opened, 
 }
 
 // checkWatermark refuses data that was made for another app, or too long ago: a
-// recording of it would open for as long as the key lives.
-func (c *Client) checkWatermark(mark auth.Watermark) error {
-	if mark.AppID != c.cfg.AppID {
+// recording of it would open for as long as the key lives. readFields has seen to
+// it that only data of a bare dialect comes without a mark; there the key alone
+// says whose it is, and nothing says when it was made.
+func (c *Client) checkWatermark(found *watermarkFields) error {
+	mark, ok := found.watermark()
+	if !ok {
+		return nil
+	}
+	if mark.AppID != c.cfg.MiniProgram {
 		return fmt.Errorf("%w: made for app %q", auth.ErrWatermarkMismatch, mark.AppID)
 	}
 	if c.cfg.Watermark == 0 {
@@ -108,13 +114,13 @@ func parseOpenData(data auth.OpenData) (*sealedData, error) {
 
 // open decrypts with one key and reads what came out. It does so even when the
 // padding is wrong, so that time does not tell what Open's error does not.
-func (s *sealedData) open(key string) ([]byte, *openFields, bool) {
+func (c *Client) open(s *sealedData, key string) ([]byte, *openFields, bool) {
 	raw, err := decodeBase64("session_key", key)
-	if err != nil {
+	if err != nil || !slices.Contains(c.dialect.keys, len(raw)) {
 		return nil, nil, false
 	}
 	plain, padded := decryptCBC(raw, s.iv, s.ciphertext)
-	fields, readable := readFields(plain)
+	fields, readable := c.readFields(plain)
 	return plain, fields, padded && readable
 }
 
@@ -133,6 +139,8 @@ type openFields struct {
 	phoneFields
 	OpenID    auth.OpenID      `json:"openId"`
 	Watermark *watermarkFields `json:"watermark"`
+
+	number *auth.Phone // nil when there is none
 }
 
 // readFields is where a key that is wrong with lucky padding (one in 256 is), or
@@ -141,31 +149,43 @@ type openFields struct {
 // block inside a nickname acceptable text: that block is the price of turning
 // bits in the next one at will, so such data would be whatever a client wants.
 // It also lets the last of two equal names win, so that one could be slipped in.
-func readFields(plain []byte) (*openFields, bool) {
+func (c *Client) readFields(plain []byte) (*openFields, bool) {
 	fields := new(openFields)
 	if err := json.Unmarshal(plain, fields); err != nil {
 		return nil, false
 	}
-	if _, ok := fields.Watermark.watermark(); !ok {
-		return nil, false
+	if c.dialect.owner != nil {
+		var ok bool
+		if fields.OpenID, ok = c.dialect.owner(&c.cfg, plain); !ok {
+			return nil, false
+		}
 	}
 	if fields.OpenID != "" && !auth.ValidID(fields.OpenID) {
 		return nil, false
 	}
 	if fields.present() {
-		if _, ok := fields.phone(); !ok {
+		number, ok := fields.phone(c.dialect.bare)
+		if !ok {
 			return nil, false
 		}
+		fields.number = &number
 	}
-	return fields, true
+	return fields, fields.marked(c.dialect.bare)
+}
+
+// marked reports whether data has the mark that it must have. What may come
+// without one has to be something that we know.
+func (f *openFields) marked(bare bool) bool {
+	_, ok := f.Watermark.watermark()
+	return ok || bare && f.Watermark == nil && (f.number != nil || f.OpenID != "")
 }
 
 // opened is fields, which readFields found good, in the words of package auth.
 func (f *openFields) opened(plain []byte) auth.Opened {
 	opened := auth.Opened{JSON: plain, OpenID: f.OpenID}
-	if phone, ok := f.phone(); ok {
-		phone.Watermark, _ = f.Watermark.watermark()
-		opened.Phone = &phone
+	if f.number != nil {
+		opened.Phone = f.number
+		opened.Phone.Watermark, _ = f.Watermark.watermark()
 	}
 	return opened
 }

@@ -32,13 +32,20 @@ func (f phoneFields) present() bool { return f.PhoneNumber != "" || f.PurePhoneN
 // phone is the number, if its three fields tell one story. They are checked
 // against each other because open data carries no signature of its own: what was
 // changed in one field, block by block, has to be changed alike in another.
-func (f phoneFields) phone() (auth.Phone, bool) {
-	country := string(f.CountryCode)
-	if !digits(f.PurePhoneNumber, minPhoneDigits, maxPhoneDigits) || !digits(country, 1, maxCountryDigits) ||
-		len(country)+len(f.PurePhoneNumber) > maxPhoneDigits {
+//
+// bare says that there may be no purePhoneNumber. The number is then taken to be
+// without its country code, and refused if it begins as if it had one: a number
+// with the code twice would be another subscriber's.
+func (f phoneFields) phone(bare bool) (auth.Phone, bool) {
+	country, pure := string(f.CountryCode), f.PurePhoneNumber
+	if bare && pure == "" && !strings.HasPrefix(f.PhoneNumber, country) {
+		pure = f.PhoneNumber
+	}
+	if !digits(pure, minPhoneDigits, maxPhoneDigits) || !digits(country, 1, maxCountryDigits) ||
+		len(country)+len(pure) > maxPhoneDigits {
 		return auth.Phone{}, false
 	}
-	prefix, ok := strings.CutSuffix(f.PhoneNumber, f.PurePhoneNumber)
+	prefix, ok := strings.CutSuffix(f.PhoneNumber, pure)
 	if !ok {
 		return auth.Phone{}, false
 	}
@@ -47,7 +54,7 @@ func (f phoneFields) phone() (auth.Phone, bool) {
 	if prefix != "" && prefix != country {
 		return auth.Phone{}, false
 	}
-	return auth.Phone{PhoneNumber: f.PhoneNumber, PurePhoneNumber: f.PurePhoneNumber, CountryCode: country}, true
+	return auth.Phone{PhoneNumber: f.PhoneNumber, PurePhoneNumber: pure, CountryCode: country}, true
 }
 
 func digits(s string, least, most int) bool {

@@ -12,6 +12,9 @@ import (
 // is spent once: after a stale access token, which WeChat refuses before it looks
 // at the code, the call is made again, and after nothing else.
 func (c *Client) PhoneNumber(ctx context.Context, code string, openid auth.OpenID) (auth.Phone, error) {
+	if err := c.weixinOnly(CallPhone); err != nil {
+		return auth.Phone{}, err
+	}
 	if err := checkCode(code); err != nil {
 		return auth.Phone{}, err
 	}
@@ -35,7 +38,7 @@ func (c *Client) phoneNumber(ctx context.Context, token, code string, openid aut
 	}
 	var phone auth.Phone
 	check := func() error {
-		number, ok := answer.Info.phone()
+		number, ok := answer.Info.phone(false)
 		if !ok {
 			return incomplete(CallPhone, "phone_info")
 		}

@@ -20,9 +20,9 @@ const (
 // retryOnce makes an idempotent call, and once more when it failed in a way that
 // passes by itself. After a timeout it does not: the caller has waited enough,
 // and so has the platform. Never give it a call that spends a code.
-func retryOnce(ctx context.Context, call func() error) error {
+func (d *dialect) retryOnce(ctx context.Context, call func() error) error {
 	err := call()
-	if !passing(err) {
+	if !d.passing(err) {
 		return err
 	}
 	delay := time.NewTimer(retryDelay + rand.N(retryJitter)) //nolint:gosec // jitter, not a secret
@@ -36,9 +36,9 @@ func retryOnce(ctx context.Context, call func() error) error {
 }
 
 // passing leaves out what the guard refused, which is to be refused at once.
-func passing(err error) bool {
-	if platform, ok := errors.AsType[*auth.PlatformError](err); ok {
-		return platform.Code == codeBusy
+func (d *dialect) passing(err error) bool {
+	if _, ok := platformErrorOf(err); ok {
+		return d.isBusy(err)
 	}
 	return errors.Is(err, auth.ErrWeChatUnreachable) || errors.Is(err, auth.ErrWeChatUnreadable)
 }

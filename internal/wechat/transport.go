@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -70,14 +71,15 @@ type peer struct {
 	observe func(Call)
 }
 
-// request is a call to make. A GET has a query, a POST a body besides.
+// request is a call to make. A GET has a query, a POST a body or a form besides.
 type request struct {
 	name    CallName
 	path    string
 	query   url.Values
-	target  *url.URL // whole, in place of path and query; nil for those
-	body    any      // sent as JSON by POST; nil for a GET
-	secrets []string // of query and body: never to be seen in an error
+	target  *url.URL   // whole, in place of path and query; nil for those
+	body    any        // sent as JSON by POST; nil for a GET
+	form    url.Values // sent as such by POST, in place of body
+	secrets []string   // of query and body: never to be seen in an error
 }
 
 // reply is what came back, whole.
@@ -139,20 +141,23 @@ func (p *peer) newRequest(ctx context.Context, r request) (*http.Request, error)
 		target = p.base.JoinPath(r.path)
 		target.RawQuery = r.query.Encode()
 	}
-	method, body := http.MethodGet, io.Reader(unreplayable{})
-	if r.body != nil {
+	method, contentType, body := http.MethodGet, "", io.Reader(unreplayable{})
+	switch {
+	case r.form != nil:
+		method, contentType, body = http.MethodPost, "application/x-www-form-urlencoded", strings.NewReader(r.form.Encode())
+	case r.body != nil:
 		raw, err := json.Marshal(r.body)
 		if err != nil {
 			return nil, fmt.Errorf("%w: the request for %s is no JSON", auth.ErrInvalidRequest, r.name)
 		}
-		method, body = http.MethodPost, bytes.NewReader(raw)
+		method, contentType, body = http.MethodPost, "application/json", bytes.NewReader(raw)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, target.String(), body)
 	if err != nil { // its text holds the URL
 		return nil, fmt.Errorf("%w: the request for %s cannot be made", auth.ErrAppMisconfigured, r.name)
 	}
-	if r.body != nil {
-		req.Header.Set("Content-Type", "application/json")
+	if contentType != "" {
+		req.Header.Set("Content-Type", contentType)
 	}
 	req.Header.Set("User-Agent", "wxgate")
 	return req, nil

@@ -14,12 +14,15 @@ import (
 // CheckSession implements [auth.Platform] with GET /wxa/checksession. It changes
 // nothing at WeChat's, so it may be retried.
 func (c *Client) CheckSession(ctx context.Context, openid auth.OpenID, key auth.SessionKey) error {
+	if err := c.weixinOnly(CallCheck); err != nil {
+		return err
+	}
 	return c.withToken(ctx, func(ctx context.Context, token string) error {
 		r, err := sessionRequest(CallCheck, "/wxa/checksession", token, openid, key)
 		if err != nil {
 			return err
 		}
-		return retryOnce(ctx, func() error { return c.checkSession(ctx, r) })
+		return c.dialect.retryOnce(ctx, func() error { return c.checkSession(ctx, r) })
 	})
 }
 
@@ -38,6 +41,9 @@ func (c *Client) checkSession(ctx context.Context, r request) error {
 // ResetSessionKey implements [auth.Platform] with GET /wxa/resetusersessionkey.
 // It is made once: a repetition would be signed with a key that is no more.
 func (c *Client) ResetSessionKey(ctx context.Context, openid auth.OpenID, key auth.SessionKey) (auth.SessionKey, error) {
+	if err := c.weixinOnly(CallReset); err != nil {
+		return auth.SessionKey{}, err
+	}
 	var answer struct {
 		OpenID     auth.OpenID `json:"openid"`
 		SessionKey string      `json:"session_key"`

@@ -32,8 +32,7 @@ type vector struct {
 type vectors struct {
 	NumberOfTests int
 	TestGroups    []struct {
-		KeySize int
-		Tests   []vector
+		Tests []vector
 	}
 }
 
@@ -54,8 +53,7 @@ func readVectors(t *testing.T) vectors {
 }
 
 // Wycheproof's vectors go through the function that opens every request's data.
-// Keys of 128 bits are WeChat's; the longer ones are outside of our profile, and
-// refused for their length whether the vector is valid or not.
+// Keys of 128 bits are everybody's but Xiaohongshu's.
 func TestWycheproof(t *testing.T) {
 	t.Parallel()
 	all := readVectors(t)
@@ -65,12 +63,8 @@ func TestWycheproof(t *testing.T) {
 			ran++
 			key, iv, ciphertext, msg := unhex(t, v.Key), unhex(t, v.IV), unhex(t, v.CT), unhex(t, v.Msg)
 			plain, ok := decryptCBC(key, iv, ciphertext)
-			switch {
-			case group.KeySize != 8*keyBytes:
-				if ok || plain != nil {
-					t.Errorf("%d: a key of %d bits was accepted", v.ID, group.KeySize)
-				}
-			case v.Result == "valid":
+			switch v.Result {
+			case "valid":
 				valid++
 				if !ok || string(plain) != string(msg) {
 					t.Errorf("%d (%s): got %x, %v, want %x", v.ID, v.Comment, plain, ok, msg)
@@ -84,7 +78,7 @@ func TestWycheproof(t *testing.T) {
 		}
 	}
 	if ran != all.NumberOfTests || valid == 0 || invalid == 0 {
-		t.Fatalf("%d of %d vectors ran; of our key size %d valid, %d invalid", ran, all.NumberOfTests, valid, invalid)
+		t.Fatalf("%d of %d vectors ran; %d valid, %d invalid", ran, all.NumberOfTests, valid, invalid)
 	}
 }
 

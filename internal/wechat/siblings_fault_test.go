@@ -1,0 +1,130 @@
+package wechat_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// siblingCalls are the two calls that each sibling has: one that spends a code,
+// which nothing repeats but a stale token where it needs one, and one that may be
+// made again.
+var siblingCalls = map[wechatsim.Platform]struct {
+	login, token string
+	quota        error // what a spent quota is; without a code of its own it is busy
+	stale        []int // codes that refuse a token at the login
+	secret       int   // the code for a wrong secret
+}{
+	wechatsim.QQ: {
+		login: "/qq/sns/jscode2session", token: "/qq/api/getToken", quota: auth.ErrRateLimited, secret: -101222100,
+	},
+	wechatsim.Douyin: {
+		login: "/douyin/api/apps/v2/jscode2session", token: "/douyin/api/apps/v2/token", quota: auth.ErrWeChatBusy, secret: 40017,
+	},
+	wechatsim.Kuaishou: {
+		login: "/kuaishou/oauth2/mp/code2session", token: "/kuaishou/oauth2/access_token", quota: auth.ErrWeChatBusy, secret: 100200101,
+	},
+	wechatsim.Xiaohongshu: {
+		login: "/xiaohongshu/api/rmp/session", token: "/xiaohongshu/api/rmp/token", quota: auth.ErrWeChatBusy, stale: []int{410101},
+	},
+	wechatsim.WeCom: {
+		login: "/wecom/cgi-bin/miniprogram/jscode2session", token: "/wecom/cgi-bin/gettoken", quota: auth.ErrRateLimited,
+		stale: []int{40014, 42001}, secret: 40001,
+	},
+}
+
+// siblingFault is a fault and what becomes of both calls.
+type siblingFault struct {
+	wechatsim.Fault
+
+	login, token outcome
+}
+
+func siblingFaults(p wechatsim.Platform) []siblingFault {
+	facts := siblingCalls[p]
+	busy := siblingFault{login: single(auth.ErrWeChatBusy), token: retried(auth.ErrWeChatBusy)}
+	quota := busy
+	if facts.quota != auth.ErrWeChatBusy { //nolint:errorlint // the sentinel itself
+		quota = siblingFault{login: single(facts.quota), token: single(facts.quota)}
+	}
+	garbled := siblingFault{login: single(auth.ErrWeChatUnreadable), token: retried(auth.ErrWeChatUnreadable)}
+	good := siblingFault{login: fine, token: fine}
+	of := func(f siblingFault, kind wechatsim.FaultKind) siblingFault {
+		f.Kind = kind
+		return f
+	}
+	rows := []siblingFault{
+		of(busy, wechatsim.FaultBusy), of(quota, wechatsim.FaultQuota), of(quota, wechatsim.FaultMinuteQuota),
+		of(siblingFault{login: single(auth.ErrWeChatTimeout), token: single(auth.ErrWeChatTimeout)}, wechatsim.FaultTimeout),
+		of(siblingFault{login: single(auth.ErrWeChatUnreachable), token: retried(auth.ErrWeChatUnreachable)}, wechatsim.FaultReset),
+		of(garbled, wechatsim.FaultHTML), of(garbled, wechatsim.FaultHTTP500), of(garbled, wechatsim.FaultEmpty),
+		of(garbled, wechatsim.FaultRedirect), of(garbled, wechatsim.FaultHuge), of(garbled, wechatsim.FaultTruncated),
+		of(good, wechatsim.FaultControl),
+		{Fault: wechatsim.Fault{Kind: wechatsim.FaultSlow, Delay: 100 * time.Millisecond}, login: fine, token: fine},
+		{
+			Fault: wechatsim.Fault{Kind: wechatsim.FaultErrCode, ErrCode: 987654, AsString: true},
+			login: single(auth.ErrWeChatUnreadable), token: single(auth.ErrWeChatUnreadable),
+		},
+	}
+	for _, code := range facts.stale {
+		rows = append(rows, siblingFault{
+			Fault: wechatsim.Fault{Kind: wechatsim.FaultErrCode, ErrCode: code},
+			login: retried(auth.ErrWeChatBusy), token: single(auth.ErrWeChatBusy),
+		})
+	}
+	if facts.secret != 0 {
+		rows = append(rows, siblingFault{
+			Fault: wechatsim.Fault{Kind: wechatsim.FaultErrCode, ErrCode: facts.secret},
+			login: single(auth.ErrAppMisconfigured), token: single(auth.ErrAppMisconfigured),
+		})
+	}
+	return rows
+}
+
+// TestSiblingFaultTable is TestFaultTable for the other platforms: expected answer,
+// expected number of calls.
+func TestSiblingFaultTable(t *testing.T) {
+	t.Parallel()
+	for _, app := range wechatsim.Siblings() {
+		facts := siblingCalls[app.Platform]
+		for _, row := range siblingFaults(app.Platform) {
+			for _, c := range []struct {
+				name, path string
+				want       outcome
+				call       func(*faulted) error
+			}{
+				{"login", facts.login, row.login, func(f *faulted) error { _, err := f.client.Exchange(f.t.Context(), f.code()); return err }},
+				{"token", facts.token, row.token, func(f *faulted) error { _, err := f.client.AccessTokens().Token(f.t.Context()); return err }},
+			} {
+				checkSiblingFault(t, app, row.Fault, c.path, "lasting", c.name, c.want.lasting, c.want.calls, c.call)
+				if c.want.calls > 1 { // otherwise once is as good as for ever
+					once := row.Fault
+					once.Times = 1
+					checkSiblingFault(t, app, once, c.path, "once", c.name, c.want.once, c.want.again, c.call)
+				}
+			}
+		}
+	}
+}
+
+func checkSiblingFault(t *testing.T, app wechatsim.App, fault wechatsim.Fault, path, how, name string, want error, calls int, call func(*faulted) error) {
+	t.Helper()
+	t.Run(string(app.Platform)+" "+string(fault.Kind)+" "+name+" "+how, func(t *testing.T) {
+		t.Parallel()
+		f := newFaultedOn(t, app)
+		if token, err := f.client.AccessTokens().Token(t.Context()); name == "token" && err == nil {
+			f.client.AccessTokens().Invalidate(token) // so that the next call fetches one
+		}
+		f.sim.ClearRequests()
+		fault.Path = path
+		if err := f.sim.Arm(fault); err != nil {
+			t.Fatal(err)
+		}
+		wantErr(t, call(f), want)
+		if got := f.sim.Count(path); got != calls {
+			t.Errorf("the platform was asked %d times, want %d", got, calls)
+		}
+	})
+}
