@@ -17,6 +17,7 @@ func init() {
 //
 //	wxgate {
 //	    app <appid> [<secret>] {
+//	        platform  wechat|qq|douyin|kuaishou|xiaohongshu|wecom [<mini program's appid>]
 //	        secret    <value>
 //	        component <appid> <token-url>
 //	        callback  <token> [<encoding-aes-key>]

@@ -8,14 +8,42 @@ import (
 // parseWords reads the block of one app; its grammar stands above
 // parseGlobalOption.
 func (m *MiniProgram) parseWords(d *caddyfile.Dispenser) error {
-	return words{d: d, known: map[string]func() error{
+	known := map[string]func() error{
+		"platform":        func() error { return m.parsePlatform(d) },
 		"secret":          func() error { return m.parseSecret(d) },
 		"component":       func() error { return m.parseComponent(d) },
 		"callback":        func() error { return m.parseCallback(d) },
 		"api":             one(d, &m.API),
 		"watermark":       func() error { return m.parseWatermark(d) },
 		"raw_session_key": checked(d, &m.RawSessionKey, checkRawKey),
-	}}.block()
+	}
+	for word, parse := range known { // so that the error names the line that does not fit
+		known[word] = func() error {
+			if err := parse(); err != nil {
+				return err
+			}
+			if err := m.checkPlatform(); err != nil {
+				return d.WrapErr(err)
+			}
+			return nil
+		}
+	}
+	return words{d: d, known: known}.block()
+}
+
+func (m *MiniProgram) parsePlatform(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 || len(args) > 2 {
+		return d.ArgErr()
+	}
+	if err := refuseEmpty(d, args); err != nil {
+		return err
+	}
+	m.Platform = args[0]
+	if len(args) == 2 {
+		m.MiniProgram = args[1]
+	}
+	return nil
 }
 
 func (m *MiniProgram) parseSecret(d *caddyfile.Dispenser) error {

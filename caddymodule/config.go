@@ -10,8 +10,18 @@ import (
 // MiniProgram is one mini program whose users the gateway admits.
 type MiniProgram struct {
 	// The mini program's appid, such as `wx4f4bc4dec97d474b`, or a placeholder
-	// that names one. Required.
+	// that names one; on wecom the company's corpid. Required.
 	AppID string `json:"appid"`
+
+	// Where the mini program lives: `wechat`, `qq`, `douyin`, `kuaishou`,
+	// `xiaohongshu` or `wecom`. Default `wechat`. On the others Component,
+	// RawSessionKey and Callback are refused, there are no phone codes, and
+	// `wxgate_openapi` does not serve the app.
+	Platform string `json:"platform,omitempty"`
+
+	// With platform wecom, the appid of the mini program, or a placeholder: WeCom
+	// marks open data with it. Without it open data is refused as another app's.
+	MiniProgram string `json:"mini_program,omitempty"`
 
 	// The mini program's AppSecret. Required, but with Component. Write a placeholder, `{env.X}` or
 	// `{file.X}`: it is resolved once, when the configuration is loaded, and then
@@ -23,12 +33,14 @@ type MiniProgram struct {
 	// secret.
 	Component *ComponentConfig `json:"component,omitempty"`
 
-	// Where the platform's API is. Default `https://api.weixin.qq.com`. Set it
-	// for a forward proxy or the simulator.
+	// Where the platform's API is. Default the platform's own host, which for
+	// wechat is `https://api.weixin.qq.com`. Set it for a forward proxy, a sandbox
+	// or the simulator.
 	API string `json:"api,omitempty"`
 
 	// How old decrypted open data may be, by its watermark. Default 1h when
 	// unset; 0 admits any age, which lets recorded data be replayed for ever.
+	// Refused on kuaishou, whose data carries no watermark.
 	Watermark *caddy.Duration `json:"watermark,omitempty"`
 
 	// `insecure`, or unset. For a migration only: accept WeChat's own
@@ -41,6 +53,8 @@ type MiniProgram struct {
 	Callback *CallbackConfig `json:"callback,omitempty"`
 
 	id        auth.AppID // all resolved
+	platform  wechat.Platform
+	program   auth.AppID // "" but for MiniProgram
 	secret    string
 	component *wechat.Component
 	callback  *wechat.Callback

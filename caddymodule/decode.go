@@ -68,7 +68,7 @@ type phoneAnswer struct {
 	PhoneNumber     string          `json:"phoneNumber"`
 	PurePhoneNumber string          `json:"purePhoneNumber"`
 	CountryCode     string          `json:"countryCode"`
-	Watermark       watermarkAnswer `json:"watermark"`
+	Watermark       watermarkAnswer `json:"watermark,omitzero"` // where the platform has one
 	*accessAnswer
 }
 

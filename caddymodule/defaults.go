@@ -88,6 +88,9 @@ func (m *MiniProgram) provision(repl *caddy.Replacer, logger *zap.Logger) error 
 	if m.id, err = resolveAppID(repl, m.AppID); err != nil {
 		return err
 	}
+	if err := m.provisionPlatform(repl); err != nil {
+		return fmt.Errorf("app %s: %w", m.id, err)
+	}
 	if err := m.provisionSecret(repl, logger); err != nil {
 		return fmt.Errorf("app %s: %w", m.id, err)
 	}

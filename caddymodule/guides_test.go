@@ -11,7 +11,7 @@ import (
 
 // TestGuidesAdapt has every Caddyfile of these guides adapt as it is printed.
 func TestGuidesAdapt(t *testing.T) {
-	for _, guide := range []string{"openapi.md", "verify.md", "wechat.md"} {
+	for _, guide := range []string{"openapi.md", "platforms.md", "verify.md", "wechat.md"} {
 		text, err := os.ReadFile(filepath.Join("..", "docs", guide))
 		if err != nil {
 			t.Fatal(err)

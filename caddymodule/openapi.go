@@ -32,7 +32,8 @@ func init() {
 // The app is named by the request header `X-WX-APPID`, which goes no further, or
 // it is the only one that is served here.
 type OpenAPI struct {
-	// The appids in whose name calls are made. Default: all that are configured.
+	// The appids in whose name calls are made. Default: all that are configured and
+	// on platform wechat; no others may stand here.
 	Apps []string `json:"apps,omitempty"`
 
 	// The paths that may be called: exact, or prefixes that end in `/*`. Default:
@@ -83,6 +84,9 @@ func (o *OpenAPI) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if o.admitted, err = o.app.admitted(o.Apps); err != nil {
+		return err
+	}
+	if err := o.app.weixinOnly(o.admitted, len(o.Apps) > 0); err != nil {
 		return err
 	}
 	if o.ExposeInsecure {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/token"
 	"github.com/wxgate/wxgate/internal/wechat"
@@ -35,6 +36,8 @@ type (
 	}
 	platformKey struct {
 		app, api  string
+		platform  wechat.Platform
+		program   auth.AppID
 		secret    [sha256.Size]byte
 		component wechat.Component // TokenURL hashed
 		watermark time.Duration
@@ -109,7 +112,10 @@ type openPlatform struct {
 }
 
 func (m *MiniProgram) platformKey(shared tokenPlace) platformKey {
-	key := platformKey{app: string(m.id), api: m.api, secret: sha256.Sum256([]byte(m.secret)), watermark: time.Duration(*m.Watermark), shared: shared}
+	key := platformKey{
+		app: string(m.id), api: m.api, platform: m.platform, program: m.program,
+		secret: sha256.Sum256([]byte(m.secret)), watermark: time.Duration(*m.Watermark), shared: shared,
+	}
 	if m.component != nil {
 		sum := sha256.Sum256([]byte(m.component.TokenURL))
 		key.component = wechat.Component{AppID: m.component.AppID, TokenURL: string(sum[:])}
@@ -119,13 +125,15 @@ func (m *MiniProgram) platformKey(shared tokenPlace) platformKey {
 
 func newOpenPlatform(m *MiniProgram, share wechat.TokenShare) (*openPlatform, error) {
 	client, err := wechat.New(wechat.Config{
-		AppID:     m.id,
-		Secret:    m.secret,
-		Component: m.component,
-		API:       m.api,
-		Watermark: time.Duration(*m.Watermark),
-		Share:     share,
-		Observe:   metrics.observeWeChat,
+		Platform:    m.platform,
+		AppID:       m.id,
+		MiniProgram: m.program,
+		Secret:      m.secret,
+		Component:   m.component,
+		API:         m.api,
+		Watermark:   time.Duration(*m.Watermark),
+		Share:       share,
+		Observe:     metrics.observeWeChat,
 	})
 	return &openPlatform{client}, err
 }

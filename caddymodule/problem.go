@@ -38,6 +38,10 @@ type class struct {
 
 const bearerInvalidToken = "invalid_token"
 
+// detailUnsupported is for what only WeChat has: phone codes are what a client may
+// try elsewhere.
+const detailUnsupported = "This mini program's platform has no such call. A phone number comes as encrypted_data and iv there."
+
 // defaultRetryAfter is for a 503 whose platform named no time: long enough for a
 // busy moment to pass, short enough for a person who waits.
 const defaultRetryAfter = time.Second
@@ -82,6 +86,9 @@ func problemOf(err error) *problem {
 			continue
 		}
 		p = &problem{Status: c.status, Code: c.code, Detail: c.detail, bearer: c.bearer, cause: err}
+		if errors.Is(err, auth.ErrUnsupported) {
+			p.Detail = detailUnsupported
+		}
 		if platform, ok := errors.AsType[*auth.PlatformError](err); ok {
 			p.Errcode, p.retryAfter = platform.Code, platform.RetryAfter
 		}

@@ -30,7 +30,7 @@ func (g *gate) tokenShare(key platformKey) wechat.TokenShare {
 		return nil
 	}
 	// Not the watermark, which has nothing to do with tokens.
-	whose := hashOf(key.app, key.api, string(key.secret[:]), string(key.component.AppID), key.component.TokenURL)
+	whose := hashOf(string(key.platform), key.app, key.api, string(key.secret[:]), string(key.component.AppID), key.component.TokenURL)
 	name := "token:" + hex.EncodeToString(g.box.MAC(tokenPurpose, whose[:]))
 	return redisTokens{g.redis.Value(name), g.box, name}
 }

@@ -1,0 +1,82 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat"
+)
+
+// parsedPlatform is the platform that the word names.
+func (m *MiniProgram) parsedPlatform() (wechat.Platform, error) {
+	platform := wechat.Platform(m.Platform)
+	if m.Platform == "" {
+		platform = wechat.WeChat
+	}
+	if !slices.Contains(wechat.Platforms(), platform) {
+		var names []string
+		for _, known := range wechat.Platforms() {
+			names = append(names, string(known))
+		}
+		return "", fmt.Errorf("platform %q is not one of %s", m.Platform, strings.Join(names, ", "))
+	}
+	if m.MiniProgram != "" && platform != wechat.WeCom {
+		return "", fmt.Errorf("platform %s takes no second appid: only on wecom the mini program's is another", platform)
+	}
+	return platform, nil
+}
+
+// checkPlatform refuses what the platform does not have, so that nobody relies on
+// a setting that does nothing.
+func (m *MiniProgram) checkPlatform() error {
+	platform, err := m.parsedPlatform()
+	if err != nil || platform == wechat.WeChat {
+		return err
+	}
+	switch {
+	case m.Component != nil:
+		return fmt.Errorf("component is WeChat's: platform %s has none", platform)
+	case m.Callback != nil:
+		return fmt.Errorf("callback is WeChat's: platform %s is not heard here", platform)
+	case m.RawSessionKey != "":
+		return fmt.Errorf("raw_session_key is for WeChat's own keys: platform %s has others", platform)
+	case m.Watermark != nil && platform == wechat.Kuaishou:
+		return fmt.Errorf("watermark: data of platform %s carries none, so its age cannot be told", platform)
+	}
+	return nil
+}
+
+func (m *MiniProgram) provisionPlatform(repl *caddy.Replacer) error {
+	if err := m.checkPlatform(); err != nil {
+		return err
+	}
+	var err error
+	if m.platform, err = m.parsedPlatform(); err != nil || m.MiniProgram == "" {
+		return err
+	}
+	m.program, err = resolveAppID(repl, m.MiniProgram)
+	return err
+}
+
+// weixinOnly is the apps that are on WeChat, for what only WeChat has. Named says
+// that the operator named them, who should learn which cannot work.
+func (a *App) weixinOnly(apps map[auth.AppID]struct{}, named bool) error {
+	for _, m := range a.MiniPrograms {
+		if _, ok := apps[m.id]; !ok || m.platform == wechat.WeChat {
+			continue
+		}
+		if named {
+			return fmt.Errorf("app %s is on platform %s, whose API is not served here", m.id, m.platform)
+		}
+		delete(apps, m.id)
+	}
+	if len(apps) == 0 {
+		return errors.New("no app is on platform wechat, whose API is the one that is served here")
+	}
+	return nil
+}
