@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/auth"
@@ -268,5 +269,65 @@ func TestPlatformHosts(t *testing.T) {
 		if asked != want {
 			t.Errorf("%s: asked %s, want %s", platform, asked, want)
 		}
+	}
+}
+
+// TestSiblingBreaker: each platform's own word for being unwell opens the breaker,
+// and what it has against a code does not.
+func TestSiblingBreaker(t *testing.T) {
+	t.Parallel()
+	for platform, row := range map[wechat.Platform]struct{ busy, refused string }{
+		wechat.QQ:          {`{"errcode":-1}`, `{"errcode":40029}`},
+		wechat.Douyin:      {`{"err_no":-1}`, `{"err_no":40018}`},
+		wechat.Kuaishou:    {`{"result":100200500}`, `{"result":100200105}`},
+		wechat.Xiaohongshu: {`{"success":false,"code":2}`, `{"success":false,"code":400001}`},
+		wechat.WeCom:       {`{"errcode":-1}`, `{"errcode":40029}`},
+	} {
+		for body, want := range map[string]string{row.busy: "open", row.refused: "closed"} {
+			p := newPlatform().on(siblingPaths[platform][0], says(body)).
+				on("/api/rmp/token", says(siblingAnswers[14])).on("/cgi-bin/gettoken", says(goodToken))
+			client := mustClient(t, wechat.Config{Platform: platform, API: "http://platform.invalid", Transport: p})
+			for i := range 10 {
+				if _, err := client.Exchange(t.Context(), fmt.Sprint(i)); err == nil {
+					t.Fatal("it worked")
+				}
+			}
+			if got := client.Breaker(); got != want {
+				t.Errorf("%s: ten times %s: %s, want %s", platform, body, got, want)
+			}
+		}
+	}
+}
+
+// TestSiblingTokenRenewal: where logins take the app's token, they share one fetch
+// of it, and a token that is refused costs one more call of each kind and no code.
+func TestSiblingTokenRenewal(t *testing.T) {
+	t.Parallel()
+	for _, p := range []wechatsim.Platform{wechatsim.Xiaohongshu, wechatsim.WeCom} {
+		t.Run(string(p), func(t *testing.T) {
+			t.Parallel()
+			f := newFaultedOn(t, siblingApp(t, p)) // who logged in once
+			paths := siblingCalls[p]
+			var all sync.WaitGroup
+			for range 20 {
+				code := f.code()
+				all.Go(func() {
+					if _, err := f.client.Exchange(t.Context(), code); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			if logins, tokens := f.sim.Count(paths.login), f.sim.Count(paths.token); logins != 21 || tokens != 1 {
+				t.Errorf("%d logins and %d tokens for 21", logins, tokens)
+			}
+			f.sim.ExpireTokens()
+			if _, err := f.client.Exchange(t.Context(), f.code()); err != nil {
+				t.Fatal(err)
+			}
+			if logins, tokens := f.sim.Count(paths.login), f.sim.Count(paths.token); logins != 23 || tokens != 2 {
+				t.Errorf("%d logins and %d tokens after a refusal", logins, tokens)
+			}
+		})
 	}
 }
