@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,9 +56,18 @@ func BenchmarkThroughCaddy(b *testing.B) {
 }
 
 // BenchmarkGuard measures the handler alone: strip, verify from the cache, look
-// for a revocation, write the headers.
+// for a revocation, write the headers. With store redis it also looks how long ago
+// Redis was heard.
 func BenchmarkGuard(b *testing.B) {
-	f := newFixture(b, benchSite)
+	b.Run("bolt", func(b *testing.B) { benchmarkGuard(b, benchSite) })
+	b.Run("redis", func(b *testing.B) {
+		benchmarkGuard(b, strings.Replace(benchSite, "store bolt {{.Dir}}/wxgate.db", "store redis redis://"+startRedis(b).addr, 1))
+	})
+}
+
+func benchmarkGuard(b *testing.B, config string) {
+	b.Helper()
+	f := newFixture(b, config)
 	handler := provisionHandler(b)
 	bearer := []string{"Bearer " + f.benchToken(b)}
 	next := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
@@ -117,6 +127,11 @@ func provisionHandler(b *testing.B) *caddymodule.Handler {
 	if err := handler.Provision(caddy.ActiveContext()); err != nil {
 		b.Fatal(err)
 	}
+	b.Cleanup(func() {
+		if err := handler.Cleanup(); err != nil {
+			b.Error(err)
+		}
+	})
 	return handler
 }
 

@@ -19,17 +19,22 @@ func (h *Handler) serveLive(c *call) error {
 	return answerJSON(c.w, http.StatusOK, healthAnswer{Status: "live"})
 }
 
-// serveReady is GET {prefix}/ready: logins and requests can be served. A failure
-// here is a reason to send them elsewhere.
+// serveReady is GET {prefix}/ready: requests can be served. A failure here is a
+// reason to send them elsewhere.
+//
+// A shared store that is away is none as long as tokens admit: it is away from
+// everybody, and a balancer would send clients nowhere at all.
 func (h *Handler) serveReady(c *call) error {
 	reasons := c.gate.unready(c.r.Context())
-	if h.fresh(c.gate) != nil {
+	switch {
+	case c.gate.stale != nil && h.fresh(c.gate) != nil:
 		reasons = append(reasons, "revocations_stale")
+	case len(reasons) == 0:
+		return answerJSON(c.w, http.StatusOK, healthAnswer{Status: "ready"})
+	case c.gate.stale != nil:
+		return answerJSON(c.w, http.StatusOK, healthAnswer{Status: "degraded", Reasons: reasons})
 	}
-	if len(reasons) > 0 {
-		return answerJSON(c.w, http.StatusServiceUnavailable, healthAnswer{Status: "unready", Reasons: reasons})
-	}
-	return answerJSON(c.w, http.StatusOK, healthAnswer{Status: "ready"})
+	return answerJSON(c.w, http.StatusServiceUnavailable, healthAnswer{Status: "unready", Reasons: reasons})
 }
 
 // serveJWKS is GET /.well-known/jwks.json (RFC 7517).

@@ -31,6 +31,27 @@ func TestLoginLimit(t *testing.T) {
 	}
 }
 
+// TestLimitOutlivesReload has a reload give nobody a second allowance, unless it
+// changes the limit.
+func TestLimitOutlivesReload(t *testing.T) {
+	f := newFixture(t, limitedSite("limit login 2/1h"))
+	refused := func() {
+		t.Helper()
+		f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, f.code("alice"))).want(t, http.StatusTooManyRequests, "rate_limited")
+	}
+	f.login("alice")
+	f.load()
+	f.login("alice")
+	refused()
+	f.config = limitedSite("limit login 2/1h\n\t\toptional /feed")
+	f.load()
+	refused()
+	f.config = limitedSite("limit login 1/1h")
+	f.load()
+	f.login("alice")
+	refused()
+}
+
 // TestPhoneLimit counts phone codes by user: each may cost money.
 func TestPhoneLimit(t *testing.T) {
 	f := newFixture(t, limitedSite("limit phone 1/1h"))

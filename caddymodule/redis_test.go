@@ -67,6 +67,16 @@ func TestReplicasAreOne(t *testing.T) {
 	here.refusedSoon("Bearer "+bob.str(t, "access_token"), "session_revoked")
 	there.refresh(bob.str(t, "refresh_token")).want(t, http.StatusUnauthorized, "session_revoked")
 
+	// A key that was reset on one machine is what the other decrypts with.
+	carol := here.login("carol")
+	there.operate("session-key", "check", "--app", wechatsim.DefaultApp.ID, "--openid", carol.str(t, "openId"))
+	there.operate("session-key", "reset", "--app", wechatsim.DefaultApp.ID, "--openid", carol.str(t, "openId"))
+	sealed, err := here.sim.Sim.EncryptPhone(wechatsim.User{Name: "carol"}, wechatsim.PhoneNumber{}, wechatsim.Sealing{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	here.do("POST", pub+"/decode", fmt.Sprintf(`{"encrypted_data":%q,"iv":%q,"session_key":%q}`, sealed.EncryptedData, sealed.IV, carol.str(t, "session_key"))).want(t, http.StatusOK, "")
+
 	metric := there.do("GET", "/metrics", "").body
 	for _, want := range []string{"wxgate_revocation_seconds_count", "wxgate_revocations_stale_seconds", `wxgate_store_seconds_count{operation="update",outcome="ok"}`} {
 		if !strings.Contains(metric, want) {
@@ -76,6 +86,25 @@ func TestReplicasAreOne(t *testing.T) {
 	if strings.Contains(metric, "wxgate_revocation_seconds_count 0") {
 		t.Error("no revocation of another machine was counted")
 	}
+}
+
+// TestReplicasHearPushes has WeChat push to one machine that a user withdrew who
+// is logged in on the other.
+func TestReplicasHearPushes(t *testing.T) {
+	redis := startRedis(t)
+	here := newSharedFixture(t, redis, "")
+	t.Setenv("WXGATE_TEST_PUSH", pushToken)
+	here.config = strings.Replace(here.config, "api {{.API}}\n", "api {{.API}}\n\t\t\tcallback {env.WXGATE_TEST_PUSH}\n", 1)
+	here.load()
+	there := here.replica()
+	login := there.login("alice")
+	push, err := here.sim.Sim.PushEvent(wechatsim.User{Name: "alice"}, "user_authorization_revoke", wechatsim.PushTarget{Token: pushToken})
+	if err != nil {
+		t.Fatal(err)
+	}
+	here.do("POST", pub+"/callback?"+push.Query.Encode(), string(push.Body)).want(t, http.StatusOK, "")
+	there.refusedSoon("Bearer "+login.str(t, "access_token"), "session_revoked")
+	there.refresh(login.str(t, "refresh_token")).want(t, http.StatusUnauthorized, "session_revoked")
 }
 
 // TestReplicasShareKeys retires the key that signs on one machine: the other

@@ -53,6 +53,13 @@ func TestOnStale(t *testing.T) {
 					t.Errorf("%s: a 503 that does not say when to come back", path)
 				}
 			}
+			eventually(t, "logins fail at once", func() bool {
+				return f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, f.code("bob"))).status == http.StatusServiceUnavailable
+			})
+			eventually(t, "it says that it is degraded", func() bool {
+				a := f.do("GET", pub+"/ready", "")
+				return a.status == http.StatusOK && a.str(t, "status") == "degraded" && strings.Contains(a.body, "store_unavailable")
+			})
 			eventually(t, "the token is refused", func() bool {
 				a := f.do("GET", "/x", "", "Authorization", "Bearer "+token)
 				if a.status == http.StatusOK {
@@ -90,7 +97,7 @@ func TestOnStale(t *testing.T) {
 			eventually(t, "the token is admitted again", func() bool {
 				return f.do("GET", "/x", "", "Authorization", "Bearer "+token).status == http.StatusOK
 			})
-			f.do("GET", pub+"/ready", "").want(t, http.StatusOK, "")
+			eventually(t, "all is well", func() bool { return f.do("GET", pub+"/ready", "").str(t, "status") == "ready" })
 			f.login("carol")
 		})
 	}

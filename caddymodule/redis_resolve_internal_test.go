@@ -1,0 +1,98 @@
+package caddymodule
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+)
+
+// TestRedisResolve is what comes of URLs and words together.
+func TestRedisResolve(t *testing.T) {
+	t.Setenv("WXGATE_TEST_URL", "redis://env:secret@10.0.0.9:7000/4")
+	t.Setenv("WXGATE_TEST_EMPTY", "")
+	for name, test := range map[string]struct {
+		config    RedisConfig
+		addresses []string
+		user      string
+		password  string
+		database  int
+		acks      int
+		err       error
+	}{
+		"a host":            {config: RedisConfig{URLs: []string{"redis://cache"}}, addresses: []string{"cache:6379"}},
+		"IPv6":              {config: RedisConfig{URLs: []string{"redis://[::1]:7000"}}, addresses: []string{"[::1]:7000"}},
+		"all in the URL":    {config: RedisConfig{URLs: []string{"{env.WXGATE_TEST_URL}"}}, addresses: []string{"10.0.0.9:7000"}, user: "env", password: "secret", database: 4},
+		"percent-encoded":   {config: RedisConfig{URLs: []string{"redis://:a%40b%2Fc@cache"}}, addresses: []string{"cache:6379"}, password: "a@b/c"},
+		"words":             {config: RedisConfig{URLs: []string{"redis://cache"}, Username: "u", Password: "p", Database: 3}, addresses: []string{"cache:6379"}, user: "u", password: "p", database: 3},
+		"Sentinels":         {config: RedisConfig{URLs: []string{"redis://a", "redis://b:1"}, Sentinel: "m"}, addresses: []string{"a:26379", "b:1"}},
+		"a Cluster":         {config: RedisConfig{URLs: []string{"redis://u:p@a", "redis://u:p@b"}, Cluster: true}, addresses: []string{"a:6379", "b:6379"}, user: "u", password: "p"},
+		"no acks":           {config: RedisConfig{URLs: []string{"redis://a"}, Acks: new(0)}, addresses: []string{"a:6379"}, acks: -1},
+		"acks":              {config: RedisConfig{URLs: []string{"redis://a"}, Acks: new(2)}, addresses: []string{"a:6379"}, acks: 2},
+		"an empty variable": {config: RedisConfig{URLs: []string{"redis://a"}, Password: "{env.WXGATE_TEST_EMPTY}"}, err: errEmpty},
+		"a variable unset":  {config: RedisConfig{URLs: []string{"{env.WXGATE_TEST_UNSET}"}}, err: errEmpty},
+		"not a URL":         {config: RedisConfig{URLs: []string{"http://a"}}, err: errRedisURL},
+		"user twice":        {config: RedisConfig{URLs: []string{"{env.WXGATE_TEST_URL}"}, Username: "u", Password: "p"}, err: errRedisUserTwice},
+		"users differ":      {config: RedisConfig{URLs: []string{"redis://u:p@a", "redis://v:p@b"}, Cluster: true}, err: errRedisUserTwice},
+		"in a Sentinel's":   {config: RedisConfig{URLs: []string{"{env.WXGATE_TEST_URL}"}, Sentinel: "m"}, err: errRedisInURL},
+		"a Cluster's 4":     {config: RedisConfig{URLs: []string{"{env.WXGATE_TEST_URL}"}, Cluster: true}, err: errRedisDatabase},
+		"databases differ":  {config: RedisConfig{URLs: []string{"redis://a/1"}, Database: 2}, err: errRedisDatabase},
+		"tls without TLS":   {config: RedisConfig{URLs: []string{"redis://a"}, TLS: new(RedisTLS)}, err: errRedisTLS},
+		"schemes differ":    {config: RedisConfig{URLs: []string{"redis://a", "rediss://b"}, Cluster: true}, err: errRedisSchemes},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := test.config.resolve(caddy.NewReplacer(), zap.NewNop())
+			if !errors.Is(err, test.err) {
+				t.Fatalf("got %v, want %v", err, test.err)
+			}
+			if err != nil {
+				return
+			}
+			c := got.config
+			if !slices.Equal(c.Addresses, test.addresses) || c.Username != test.user || c.Password != test.password || c.Database != test.database || c.Acks != test.acks {
+				t.Errorf("got %+v", c)
+			}
+		})
+	}
+}
+
+// TestRedisShape tells connections apart by all that shapes them, and by nothing
+// else: a reload that changes none of it keeps the connection.
+func TestRedisShape(t *testing.T) {
+	t.Parallel()
+	change := map[string]func(*RedisConfig){
+		"nothing":     func(*RedisConfig) {},
+		"URL":         func(c *RedisConfig) { c.URLs = []string{"redis://b"} },
+		"password":    func(c *RedisConfig) { c.Password = "q" },
+		"username":    func(c *RedisConfig) { c.Username = "v" },
+		"database":    func(c *RedisConfig) { c.Database = 1 },
+		"prefix":      func(c *RedisConfig) { c.Prefix = "shop" },
+		"acks":        func(c *RedisConfig) { c.Acks = new(1) },
+		"ack timeout": func(c *RedisConfig) { c.Acks, c.AckTimeout = new(1), caddy.Duration(time.Second) },
+		"timeout":     func(c *RedisConfig) { c.Timeout = caddy.Duration(time.Second) },
+		"sentinel":    func(c *RedisConfig) { c.Sentinel = "m" },
+		"cluster":     func(c *RedisConfig) { c.Cluster = true },
+		"TLS":         func(c *RedisConfig) { c.URLs = []string{"rediss://a"} },
+		"server name": func(c *RedisConfig) { c.URLs, c.TLS = []string{"rediss://a"}, &RedisTLS{ServerName: "b"} },
+	}
+	seen := make(map[[32]byte]string)
+	for name, change := range change {
+		var keys [2][32]byte
+		for i := range keys {
+			config := RedisConfig{URLs: []string{"redis://a"}, Username: "u", Password: "p"}
+			change(&config)
+			got, err := config.resolve(caddy.NewReplacer(), zap.NewNop())
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			keys[i] = got.key
+		}
+		if other, ok := seen[keys[0]]; ok || keys[0] != keys[1] {
+			t.Errorf("a connection with another %s is taken for one with another %s", name, other)
+		}
+		seen[keys[0]] = name
+	}
+}
