@@ -138,13 +138,8 @@ func (g *gate) openStore(ctx context.Context, a *App) error {
 func (g *gate) openTokens(ctx context.Context, a *App) error {
 	local := item{a.ctx.Storage(), keysItem}
 	key := ringKey{storage: fmt.Sprint(local.storage)}
-	var storage token.Storage = local
-	if g.redis != nil {
-		key = ringKey{store: a.Store.key()}
-		storage = sharedKeys{g.redis.Value(keysValue), local, a.logger}
-	}
 	config := token.RingConfig{
-		Storage:   storage,
+		Storage:   local,
 		Box:       g.box,
 		Alg:       a.alg,
 		Issuer:    a.Token.Issuer,
@@ -155,6 +150,12 @@ func (g *gate) openTokens(ctx context.Context, a *App) error {
 		Report: func(err error) {
 			a.logger.Error("the key ring could not be kept up", zap.Error(err))
 		},
+	}
+	if g.redis != nil {
+		// Machines share their keys where they share their sessions, and begin with
+		// those of the first: the step from one machine to many ends no token.
+		key = ringKey{store: a.Store.key()}
+		config.Storage, config.Inherit = g.redis.Value(keysValue), local.Load
 	}
 	opened, err := acquire(rings, key, &g.releases, func() (*openRing, error) {
 		return newOpenRing(ctx, config, g.revocations)

@@ -8,9 +8,6 @@ import (
 	"io/fs"
 
 	"github.com/caddyserver/certmagic"
-	"go.uber.org/zap"
-
-	"github.com/wxgate/wxgate/internal/token"
 )
 
 const (
@@ -84,38 +81,6 @@ func (i item) try(ctx context.Context, change func(old []byte) ([]byte, error)) 
 
 // keysValue is where the signing keys are in a shared store.
 const keysValue = "keys"
-
-// sharedKeys are the signing keys of machines that share a store. A store that has
-// none yet takes over those in this machine's own storage, so that the step from
-// one machine to many ends no access token.
-type sharedKeys struct {
-	token.Storage
-
-	local  item
-	logger *zap.Logger
-}
-
-// Update implements [token.Storage].
-func (s sharedKeys) Update(ctx context.Context, change func(old []byte) ([]byte, error)) error {
-	return s.Storage.Update(ctx, func(old []byte) ([]byte, error) {
-		if old != nil {
-			return change(old)
-		}
-		own, err := s.local.Load(ctx)
-		if err != nil || own == nil {
-			return change(nil) // a store without keys makes its first
-		}
-		changed, err := change(own)
-		if errors.Is(err, token.ErrOtherSecret) || errors.Is(err, token.ErrRingUnreadable) {
-			s.logger.Warn("the signing keys in Caddy's storage cannot be read and are not taken over", zap.Error(err))
-			return change(nil)
-		}
-		if err == nil && changed == nil {
-			return own, nil
-		}
-		return changed, err
-	})
-}
 
 // rootSecret returns the generated root secret, making it at the first start. It
 // is a line of text, so that a configuration can name its file ({file.X}) once

@@ -125,20 +125,21 @@ func (r *Ring) load(ctx context.Context) ([]byte, error) {
 	return blob, nil
 }
 
-// update changes the stored ring and publishes what came of it. A ring that the
-// storage has lost, as a Redis without a disk does, is put back as it was last
-// read: the next replica to start would make keys of its own, and no two of them
-// would take each other's tokens.
+// update changes the stored ring and publishes what came of it. Where there is
+// none, it begins with what [Ring.restored] finds.
 func (r *Ring) update(ctx context.Context, cfg *RingConfig, change func(*state) error) error {
 	var s *state
 	var blob []byte
 	var refused error // by us, as opposed to the storage's own failures
 	err := cfg.Storage.Update(ctx, func(old []byte) ([]byte, error) {
-		lost := old == nil && r.blob != nil
-		if lost {
-			old = r.blob
-		}
 		var sealed []byte
+		lost := false
+		if old == nil {
+			if old, refused = r.restored(ctx, cfg); refused != nil {
+				return nil, refused
+			}
+			lost = old != nil
+		}
 		s, sealed, refused = amend(cfg.Box, old, change)
 		if blob = sealed; sealed == nil {
 			blob = old
@@ -155,6 +156,25 @@ func (r *Ring) update(ctx context.Context, cfg *RingConfig, change func(*state) 
 		return fmt.Errorf("%w: writing the signing keys: %w", auth.ErrStoreUnavailable, err)
 	}
 	return r.publish(cfg, s, blob)
+}
+
+// restored is what a storage without a ring begins with. A ring that the storage
+// has lost, as a Redis without a disk does, is put back as it was last read: the
+// next replica to start would make keys of its own, and no two of them would take
+// each other's tokens. One that never was there is inherited, if that can be read.
+func (r *Ring) restored(ctx context.Context, cfg *RingConfig) ([]byte, error) {
+	if r.blob != nil || cfg.Inherit == nil {
+		return r.blob, nil
+	}
+	inherited, err := cfg.Inherit(ctx)
+	if err != nil || inherited == nil {
+		return nil, err
+	}
+	if _, err := openState(cfg.Box, inherited); err != nil {
+		cfg.Report(fmt.Errorf("keys of another storage are not taken over: %w", err))
+		return nil, nil
+	}
+	return inherited, nil
 }
 
 // publish makes a stored ring the one that requests see.

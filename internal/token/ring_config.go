@@ -43,6 +43,9 @@ type Storage interface {
 type RingConfig struct {
 	Storage Storage
 	Box     *seal.Box
+	// Inherit returns the ring, nil for none, that Storage begins with where it has
+	// none yet: that of the storage which was used before. Default: none.
+	Inherit func(ctx context.Context) ([]byte, error)
 
 	Alg       Alg      // default EdDSA
 	Issuer    string   // iss

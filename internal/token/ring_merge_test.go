@@ -1,6 +1,7 @@
 package token_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"time"
@@ -117,5 +118,57 @@ func TestMergeRingsErrors(t *testing.T) {
 		if merged, _, err := token.MergeRings(box, test.into, test.from, nothing, g.clock.Now()); !errors.Is(err, test.want) || merged != nil {
 			t.Errorf("%s: got %v, want %v", name, err, test.want)
 		}
+	}
+}
+
+// TestInherit begins a storage with the ring of the one before it, once, and with
+// keys of its own where that ring cannot be read.
+func TestInherit(t *testing.T) {
+	t.Parallel()
+	before := newGateway(t, nil)
+	raw := before.mustIssue(t, before.user(time.Hour))
+	down := errors.New("disk on fire")
+	for name, test := range map[string]struct {
+		inherit  func(context.Context) ([]byte, error)
+		inherits bool
+		reports  bool
+		err      error
+	}{
+		"a ring":     {func(context.Context) ([]byte, error) { return before.blob(t), nil }, true, false, nil},
+		"none":       {func(context.Context) ([]byte, error) { return nil, nil }, false, false, nil},
+		"unreadable": {func(context.Context) ([]byte, error) { return []byte("no ring"), nil }, false, true, nil},
+		"down":       {func(context.Context) ([]byte, error) { return nil, down }, false, false, down},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			reports := 0
+			cfg := before.cfg
+			kept := &storage{}
+			cfg.Storage, cfg.Inherit, cfg.Report = kept, test.inherit, func(error) { reports++ }
+			ring, err := token.OpenRing(t.Context(), cfg)
+			if !errors.Is(err, test.err) || (reports > 0) != test.reports {
+				t.Fatalf("got %v and %d reports", err, reports)
+			}
+			if err != nil {
+				return
+			}
+			g := &gateway{Tokens: newTokens(t, ring, cfg), ring: ring, cfg: cfg, clock: before.clock, storage: kept}
+			if !test.inherits {
+				g.mustRefuse(t, raw, token.RuleNoKey)
+				return
+			}
+			g.mustVerify(t, raw)
+			// From here on the storage is its own: what it loses is put back.
+			if _, err := ring.Rotate(t.Context(), true); err != nil {
+				t.Fatal(err)
+			}
+			young := g.mustIssue(t, g.user(time.Hour))
+			kept.set(func(s *storage) { s.blob = nil })
+			g.mustTick(t)
+			if late, err := token.OpenRing(t.Context(), cfg); err != nil || len(late.Keys()) != 2 {
+				t.Fatalf("after the storage lost its ring: %v", err)
+			}
+			g.mustVerify(t, young)
+		})
 	}
 }
