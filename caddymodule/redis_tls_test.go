@@ -97,7 +97,7 @@ func TestRedisTLS(t *testing.T) {
 		"a file by placeholder": {[]string{"ca {env.WXGATE_TEST_CA}", cert, key}, nil},
 		"the wrong name":        {[]string{ca, cert, key, "server_name elsewhere.internal"}, []string{"server_name", tlsAddr}},
 		"another authority":     {[]string{"ca " + other.dir + "/ca.pem", cert, key}, []string{"check the certificate"}},
-		"no certificate":        {[]string{ca}, []string{"client certificate"}},
+		"no certificate":        {[]string{ca}, []string{"certificate"}},
 		"no such file":          {[]string{"ca " + dir + "/none.pem"}, []string{"store redis: tls: ca", "no such file"}},
 		"not a certificate":     {[]string{"ca " + dir + "/client.key"}, []string{"holds no certificate"}},
 		"the key of another":    {[]string{ca, cert, "key " + dir + "/server.key"}, []string{"not a certificate and its private key"}},
