@@ -30,7 +30,9 @@ type gateway struct {
 	addr     string
 	api      string // the simulator's
 	upstream string
+	store    string // the rest of the store's line, with its block if it has one
 	settings string // lines of the token block
+	site     string // lines of the site's block
 
 	process *exec.Cmd
 	exited  chan error // what Wait said, once
@@ -46,14 +48,17 @@ const gatewaySite = `
 		app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
 			api {{.API}}
 		}
-		store bolt {{.Dir}}/wxgate.db
+		secret {env.WXGATE_TEST_ROOT}
+		store {{.Store}}
 		token {
 			{{.Settings}}
 		}
 	}
 }
 http://{{.Addr}} {
-	wxgate
+	wxgate {
+		{{.Site}}
+	}
 	reverse_proxy {{.Upstream}}
 }
 `
@@ -66,6 +71,9 @@ const (
 	// answerWithin is how long the gateway may take over one request.
 	answerWithin = 30 * time.Second
 	pollEvery    = 20 * time.Millisecond
+
+	// rootSecret is that of every gateway here, so that any may be another's replica.
+	rootSecret = "0123456789abcdef0123456789abcdef"
 )
 
 // buildGateway builds the command, with the race detector if the test has it.
@@ -86,12 +94,9 @@ func buildGateway(t *testing.T) (binary string) {
 // newGateway is a gateway with empty files, not started.
 func newGateway(t *testing.T, binary, api, upstream string) *gateway {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "wx") //nolint:usetesting // a socket's path has 100 bytes at most
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	g := &gateway{t: t, binary: binary, dir: dir, addr: freeAddr(t), api: api, upstream: upstream, settings: "alg EdDSA"}
+	g := &gateway{t: t, binary: binary, dir: tempDir(t), addr: freeAddr(t), api: api, upstream: upstream, settings: "alg EdDSA"}
+	g.store = "bolt " + filepath.Join(g.dir, "wxgate.db")
+	var err error
 	if g.output, err = os.Create(filepath.Join(g.dir, "output")); err != nil {
 		t.Fatal(err)
 	}
@@ -100,6 +105,17 @@ func newGateway(t *testing.T, binary, api, upstream string) *gateway {
 		_ = g.output.Close()
 	})
 	return g
+}
+
+// tempDir is a temporary folder for a socket, whose path has 100 bytes at most.
+func tempDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "wx") //nolint:usetesting // names the test, which makes it long
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
 
 // raced reports whether this test was built with the race detector.
@@ -134,7 +150,10 @@ func freeAddr(t *testing.T) string {
 
 func (g *gateway) caddyfile() []byte {
 	var b bytes.Buffer
-	vars := map[string]string{"Dir": g.dir, "API": g.api, "Addr": g.addr, "Upstream": g.upstream, "Settings": g.settings}
+	vars := map[string]string{
+		"Dir": g.dir, "API": g.api, "Addr": g.addr, "Upstream": g.upstream,
+		"Store": g.store, "Settings": g.settings, "Site": g.site,
+	}
 	if err := template.Must(template.New("").Parse(gatewaySite)).Execute(&b, vars); err != nil {
 		g.t.Error(err)
 	}
@@ -155,6 +174,7 @@ func (g *gateway) command(args ...string) *exec.Cmd {
 	c.Dir = g.dir
 	c.Env = append(os.Environ(),
 		"WXGATE_TEST_SECRET="+wechatsim.DefaultApp.Secret,
+		"WXGATE_TEST_ROOT="+rootSecret,
 		"HOME="+g.dir, "XDG_DATA_HOME="+g.dir, "XDG_CONFIG_HOME="+g.dir,
 		"GORACE=halt_on_error=1 exitcode=66")
 	return c
@@ -177,8 +197,14 @@ func (g *gateway) launch() {
 // files of the one before it opened.
 func (g *gateway) start() (took time.Duration) {
 	g.t.Helper()
-	began := time.Now()
 	g.launch()
+	return g.await()
+}
+
+// await waits until the process that was launched is ready.
+func (g *gateway) await() (took time.Duration) {
+	g.t.Helper()
+	began := time.Now()
 	for time.Since(began) < readyWithin {
 		if r := g.send(http.MethodGet, "/v1.0/pub/ready", "", ""); r.status == http.StatusOK {
 			return time.Since(began)
@@ -277,6 +303,7 @@ type reply struct {
 	header http.Header
 	body   string
 	err    error
+	from   *gateway  // whom it was asked of
 	sent   time.Time // before the first byte
 	came   time.Time
 }
@@ -288,8 +315,9 @@ func (r reply) answered() bool { return r.err == nil }
 func (r reply) unsent() bool { return errors.Is(r.err, syscall.ECONNREFUSED) }
 
 var (
-	clients   = &http.Client{Timeout: answerWithin, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
-	errNoTime = errors.New("no answer in time, and no closed connection either")
+	clients    = &http.Client{Timeout: answerWithin, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	errNoTime  = errors.New("no answer in time, and no closed connection either")
+	errNoStore = errors.New("the store was not to be had")
 )
 
 // send asks the gateway, through its public address.
@@ -301,7 +329,9 @@ func (g *gateway) send(method, path, body, token string) reply {
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	return exchange(clients, r)
+	out := exchange(clients, r)
+	out.from = g
+	return out
 }
 
 // operate asks the admin API, on its socket.

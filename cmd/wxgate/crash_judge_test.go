@@ -35,6 +35,9 @@ var (
 	noContent = reply{status: http.StatusNoContent, sent: t0, came: t0}
 )
 
+// inASecond is when a replica knows.
+func inASecond(_ *gateway, over time.Time) time.Time { return over.Add(time.Second) }
+
 // truths are stories whose last answer is right, whatever it says.
 var truths = map[string]func(*session) error{
 	"a refresh": func(s *session) error { return s.refreshed(okPair("two")) },
@@ -50,6 +53,11 @@ var truths = map[string]func(*session) error{
 	"a lost logout that happened": func(s *session) error {
 		_ = s.loggedOut(lost(), whole)
 		return s.called(denied("session_revoked"), whole)
+	},
+	"a logout that a replica has not heard of": func(s *session) error {
+		s.late = inASecond
+		_ = s.loggedOut(noContent, whole)
+		return s.called(ok.after(time.Second), whole)
 	},
 }
 
@@ -99,6 +107,16 @@ var lies = map[string]func(*session) error{
 		other.mayEnd(all)
 		_ = s.called(ok, whole)
 		return other.called(denied("session_revoked"), whole)
+	},
+	"a logout, and a token admitted too late by a replica": func(s *session) error {
+		s.late = inASecond
+		_ = s.loggedOut(noContent, whole)
+		return s.called(ok.after(time.Second+1), whole)
+	},
+	"a lost refresh, refused after an outage of the shared store": func(s *session) error {
+		s.late = inASecond
+		_ = s.refreshed(lost())
+		return s.refreshed(denied("refresh_reused").after(grace + time.Second))
 	},
 	"a server error": func(s *session) error { return s.called(reply{status: http.StatusBadGateway}, whole) },
 }

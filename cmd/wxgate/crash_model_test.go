@@ -26,7 +26,8 @@ const (
 const (
 	grace      = 20 * time.Second // the token before the current one yields its successor
 	maxReplays = 5
-	keptAccess = 4 // access tokens that the model remembers of a session
+	maxRetry   = 4 * time.Second // a client's longest wait before it asks again
+	keptAccess = 4               // access tokens that the model remembers of a session
 )
 
 // everywhere is one unanswered "log out everywhere". It happened to all of the
@@ -49,10 +50,18 @@ func (e *everywhere) saw(f fate) error {
 type session struct {
 	fate  fate
 	doubt *everywhere // why it is unsure, when it shares that with others
+	over  time.Time   // since when it is known to have ended
+	why   string      // how it is known
+
+	// late says until when a replica may admit the tokens of a session that was over
+	// at a time. It is nil where there is one gateway, which may not: a session of
+	// replicas has clients that do as docs/sessions.md says, and never lose it.
+	late func(replica *gateway, over time.Time) time.Time
 
 	refresh    string    // the last that was answered
 	spent      time.Time // since when it may have been spent by a request without an answer; zero: it was not
 	unanswered int       // how many such requests there were
+	again      time.Time // when its client tries the next time
 
 	previous string    // the refresh token before it
 	rotated  time.Time // the earliest time at which it may have been spent
@@ -94,7 +103,7 @@ func (r reply) unexpected() error { return fmt.Errorf("unexpected answer %d %s",
 func (s *session) lives() error {
 	switch s.fate {
 	case ended:
-		return errors.New("a session lives that was answered to be over")
+		return fmt.Errorf("a session lives that was over: %s", s.why)
 	case unsure:
 		doubt := s.doubt
 		s.fate, s.doubt = alive, nil
@@ -105,21 +114,39 @@ func (s *session) lives() error {
 }
 
 // isOver takes note that the gateway says that the session is over.
-func (s *session) isOver() error {
+func (s *session) isOver(r reply) error {
 	switch s.fate {
 	case alive:
 		return errors.New("a session is over that nobody ended")
 	case unsure:
 		doubt := s.doubt
-		s.fate, s.doubt = ended, nil
+		s.end(r)
 		return doubt.saw(ended)
 	default:
 		return nil
 	}
 }
 
-// end takes note of an answer that ended the session.
-func (s *session) end() { s.fate, s.doubt = ended, nil }
+// admitted takes note that an access token of the session was accepted. Of several
+// replicas one may not have heard yet that it is over, so that an acceptance says
+// nothing unless it came too late.
+func (s *session) admitted(r reply) error {
+	if s.late == nil {
+		return s.lives()
+	}
+	if late := r.sent.Sub(s.late(r.from, s.over)); s.fate == ended && late > 0 {
+		return fmt.Errorf("a token was admitted %v after its session was over, %v later than it may", r.sent.Sub(s.over), late)
+	}
+	return nil
+}
+
+// end takes note of an answer that ended the session, or told that it had.
+func (s *session) end(r reply) {
+	if s.fate != ended {
+		s.fate, s.doubt, s.over = ended, nil, r.came
+		s.why = fmt.Sprintf("answer %d %s", r.status, r.word())
+	}
+}
 
 // mayEnd takes note of a logout without an answer.
 func (s *session) mayEnd(with *everywhere) {
@@ -146,15 +173,16 @@ func (s *session) refreshed(r reply) error {
 		if s.spent.IsZero() {
 			s.spent = r.sent
 		}
+		s.again = r.came.Add(min(time.Second<<s.unanswered, maxRetry))
 		s.unanswered++
 		return nil
 	case r.status == http.StatusOK:
 		return s.rotate(r)
 	case r.status == http.StatusUnauthorized && r.word() == "session_revoked":
-		return s.isOver()
+		return s.isOver(r)
 	case r.status == http.StatusUnauthorized && r.word() == "refresh_reused":
-		if !s.spent.IsZero() && (r.came.Sub(s.spent) > grace || s.unanswered > maxReplays) && s.fate != ended {
-			s.end()
+		if s.mayLose() && !s.spent.IsZero() && (r.came.Sub(s.spent) > grace || s.unanswered > maxReplays) {
+			s.end(r)
 			return nil
 		}
 		return errors.New("the current refresh token was refused as reused")
@@ -178,6 +206,24 @@ func (s *session) rotate(r reply) error {
 	s.refresh, s.spent, s.unanswered = next.Refresh, time.Time{}, 0
 	s.keep(next.Access)
 	return s.lives()
+}
+
+// mayLose reports whether being refused with a token that may have been spent can be
+// right at all. Time in which a shared store is cut off does not count, and its
+// clients wait before they ask again.
+func (s *session) mayLose() bool { return s.late == nil && s.fate != ended }
+
+// mayRefresh reports whether the session's client asks now: those of replicas wait
+// longer and longer for an answer that does not come.
+func (s *session) mayRefresh(now time.Time) bool {
+	return s.late == nil || s.spent.IsZero() || now.After(s.again)
+}
+
+// rest waits until the session's client asks again.
+func (s *session) rest() {
+	if s.late != nil {
+		<-time.After(time.Until(s.again))
+	}
 }
 
 // mayReplay reports whether the token before the current one surely yields the
@@ -206,10 +252,10 @@ func (s *session) replayed(r reply) error {
 		s.keep(again.Access)
 		return s.lives()
 	case r.status == http.StatusUnauthorized && r.word() == "session_revoked":
-		return s.isOver()
+		return s.isOver(r)
 	case r.status == http.StatusUnauthorized && r.word() == "refresh_reused":
-		if (r.came.Sub(s.rotated) > grace || s.replays > maxReplays) && s.fate != ended {
-			s.end()
+		if s.mayLose() && (r.came.Sub(s.rotated) > grace || s.replays > maxReplays) {
+			s.end(r)
 			return nil
 		}
 		return errors.New("a refresh token was refused as reused within its grace")
@@ -228,8 +274,8 @@ func (s *session) loggedOut(r reply, key lifetime) error {
 		s.mayEnd(nil)
 		return nil
 	case r.status == http.StatusNoContent:
-		err := s.lives() // the token was good until now
-		s.end()
+		err := s.admitted(r) // the token was good until now
+		s.end(r)
 		return err
 	default:
 		return s.refused(r, key)
@@ -244,7 +290,7 @@ func (s *session) called(r reply, key lifetime) error {
 	case r.status == http.StatusOK && key.before == retired:
 		return errors.New("a token of a retired key was admitted")
 	case r.status == http.StatusOK:
-		return s.lives()
+		return s.admitted(r)
 	default:
 		return s.refused(r, key)
 	}
@@ -259,7 +305,7 @@ func (s *session) refused(r reply, key lifetime) error {
 	case !key.certain():
 		return nil // the key may have been retired meanwhile
 	case word == "session_revoked":
-		return s.isOver()
+		return s.isOver(r)
 	default:
 		return errors.New("an access token was refused whose key signs or verifies")
 	}

@@ -45,7 +45,7 @@ func (u *user) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		u.act()
 		u.sort()
-		pause(ctx, 30*time.Millisecond)
+		pause(ctx, u.w.tempo)
 	}
 }
 
@@ -98,9 +98,7 @@ func (u *user) sort() {
 }
 
 func (u *user) wrong(what string, err error) {
-	if err != nil {
-		u.w.wrong(u.name+": "+what, err)
-	}
+	u.w.wrong(u.name+": "+what, err)
 }
 
 func (u *user) login() {
@@ -111,13 +109,13 @@ func (u *user) login() {
 	}
 	u.logins++
 	u.w.count("logins")
-	r := u.w.gateway.send(http.MethodPost, pub+"/openId", fmt.Sprintf(`{"code":%q}`, code.Code), "")
+	r := u.w.ask(http.MethodPost, pub+"/openId", fmt.Sprintf(`{"code":%q}`, code.Code), "")
 	switch {
 	case !u.w.answered(r):
 	case r.status == http.StatusOK:
 		p, err := r.pair()
 		u.wrong("login", err)
-		s := &session{refresh: p.Refresh}
+		s := &session{refresh: p.Refresh, late: u.w.late}
 		s.keep(p.Access)
 		u.live = append(u.live, s)
 	case r.status >= http.StatusInternalServerError && r.word() != "store_unavailable":
@@ -130,7 +128,7 @@ func (u *user) login() {
 // call asks the business service behind the gateway, which answers who asked.
 func (u *user) call(s *session, token string) {
 	u.w.count("calls")
-	r, key := u.w.keys.during(token, func() reply { return u.w.gateway.send(http.MethodGet, "/orders", "", token) })
+	r, key := u.w.keys.during(token, func() reply { return u.w.ask(http.MethodGet, "/orders", "", token) })
 	u.w.answered(r)
 	u.wrong("call", s.called(r, key))
 	if r.answered() && r.status == http.StatusOK && r.body != u.openid {
@@ -140,12 +138,16 @@ func (u *user) call(s *session, token string) {
 
 func (u *user) present(token string) reply {
 	u.w.count("refreshes")
-	r := u.w.gateway.send(http.MethodPost, pub+"/refresh", fmt.Sprintf(`{"refresh_token":%q}`, token), "")
+	r := u.w.ask(http.MethodPost, pub+"/refresh", fmt.Sprintf(`{"refresh_token":%q}`, token), "")
 	u.w.answered(r)
 	return r
 }
 
-func (u *user) refresh(s *session) { u.wrong("refresh", s.refreshed(u.present(s.refresh))) }
+func (u *user) refresh(s *session) {
+	if s.mayRefresh(time.Now()) {
+		u.wrong("refresh", s.refreshed(u.present(s.refresh)))
+	}
+}
 
 func (u *user) replay(s *session) {
 	if s.mayReplay(time.Now()) {
@@ -156,7 +158,7 @@ func (u *user) replay(s *session) {
 // refreshAtOnce presents one refresh token n times at once: all that are
 // answered are answered alike.
 func (u *user) refreshAtOnce(s *session, n int) {
-	if s.unanswered+n > maxReplays {
+	if s.unanswered+n > maxReplays || !s.mayRefresh(time.Now()) {
 		return
 	}
 	replies := make([]reply, n)
@@ -188,7 +190,7 @@ func (s *session) token() string { return s.access[len(s.access)-1] }
 func (u *user) endSession(s *session, body string) (reply, lifetime) {
 	u.w.count("logouts")
 	r, key := u.w.keys.during(s.token(), func() reply {
-		return u.w.gateway.send(http.MethodPost, pub+"/logout", body, s.token())
+		return u.w.ask(http.MethodPost, pub+"/logout", body, s.token())
 	})
 	u.w.answered(r)
 	return r, key
@@ -202,13 +204,13 @@ func (u *user) logout(s *session) {
 // revoke is RFC 7009 with the current refresh token: 200, and it is over.
 func (u *user) revoke(s *session) {
 	u.w.count("logouts")
-	r := u.w.gateway.send(http.MethodPost, pub+"/revoke", fmt.Sprintf(`{"token":%q}`, s.refresh), "")
+	r := u.w.ask(http.MethodPost, pub+"/revoke", fmt.Sprintf(`{"token":%q}`, s.refresh), "")
 	switch {
 	case r.unsent():
 	case !u.w.answered(r):
 		s.mayEnd(nil)
 	case r.status == http.StatusOK:
-		s.end()
+		s.end(r)
 	default:
 		u.wrong("revoke", r.unexpected())
 	}
@@ -217,6 +219,9 @@ func (u *user) revoke(s *session) {
 // logoutDuringRefresh does both at once. Whatever the refresh yields is over if
 // the logout was answered.
 func (u *user) logoutDuringRefresh(s *session) {
+	if !s.mayRefresh(time.Now()) {
+		return
+	}
 	var refreshed reply
 	var group sync.WaitGroup
 	before := s.refresh
@@ -228,7 +233,7 @@ func (u *user) logoutDuringRefresh(s *session) {
 	u.wrong("refresh during a logout", s.refreshed(refreshed))
 	switch {
 	case loggedOut.answered() && loggedOut.status == http.StatusNoContent:
-		s.end()
+		s.end(loggedOut)
 	case !loggedOut.answered():
 		s.mayEnd(nil)
 	case was == alive && s.fate == unsure:
@@ -255,9 +260,9 @@ func (u *user) logoutAll() {
 			s.mayEnd(all)
 		}
 	case r.status == http.StatusNoContent:
-		u.wrong("logout of all", s.lives())
+		u.wrong("logout of all", s.admitted(r))
 		for _, s := range u.live {
-			s.end()
+			s.end(r)
 		}
 		u.logins = 0
 	default:
@@ -276,7 +281,7 @@ func (u *user) decode(s *session) {
 	u.w.count("phone numbers")
 	token := s.token()
 	r, key := u.w.keys.during(token, func() reply {
-		return u.w.gateway.send(http.MethodPost, pub+"/decode", fmt.Sprintf(`{"code":%q}`, code.Code), token)
+		return u.w.ask(http.MethodPost, pub+"/decode", fmt.Sprintf(`{"code":%q}`, code.Code), token)
 	})
 	if !u.w.answered(r) || r.status >= http.StatusInternalServerError {
 		return
@@ -314,6 +319,7 @@ func (u *user) audit() {
 		for _, token := range s.access {
 			u.call(s, token)
 		}
+		s.rest()
 		u.refresh(s) // spent without an answer or not: it yields a pair
 		u.replay(s)
 		u.known(s)
@@ -329,7 +335,7 @@ func (u *user) known(s *session) {
 	}
 	token := s.token()
 	r, key := u.w.keys.during(token, func() reply {
-		return u.w.gateway.send(http.MethodGet, pub+"/session", "", token)
+		return u.w.ask(http.MethodGet, pub+"/session", "", token)
 	})
 	var who struct {
 		Phone bool `json:"phone_verified"`

@@ -1,0 +1,80 @@
+package main_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	toxiproxy "github.com/Shopify/toxiproxy/v2"
+	"github.com/rs/zerolog"
+)
+
+// network is the way from one gateway to its Redis, which can fail.
+type network struct {
+	t     *testing.T
+	proxy *toxiproxy.Proxy
+}
+
+// newNetwork opens a way to an address on loopback; gateways dial addr.
+func newNetwork(t *testing.T, to string) *network {
+	t.Helper()
+	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
+	n := &network{t: t, proxy: toxiproxy.NewProxy(server, "redis", freeAddr(t), to)}
+	if err := n.proxy.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(n.proxy.Stop)
+	return n
+}
+
+func (n *network) addr() string { return n.proxy.Listen }
+
+// breakage is a way in which a network fails, until it is mended.
+type breakage func(*network) (mend func())
+
+// cut closes all connections and refuses new ones, as a process that went away.
+func cut(n *network) (mend func()) {
+	n.proxy.Stop()
+	return func() {
+		if err := n.proxy.Start(); err != nil {
+			n.t.Errorf("mending the network: %v", err)
+		}
+	}
+}
+
+// vanish loses every packet in both directions and closes nothing, as a router
+// that went away.
+func vanish(n *network) (mend func()) {
+	return n.toxics(`{"type":"timeout","stream":"upstream","attributes":{"timeout":0}}`,
+		`{"type":"timeout","stream":"downstream","attributes":{"timeout":0}}`)
+}
+
+// deafen loses what Redis answers: it does what it is told and nobody hears of it.
+func deafen(n *network) (mend func()) {
+	return n.toxics(`{"type":"timeout","stream":"downstream","attributes":{"timeout":0}}`)
+}
+
+// stall keeps what Redis is told until the network is mended, and delivers it
+// then, however long its sender has given up: TCP does that.
+func stall(n *network) (mend func()) {
+	return n.toxics(`{"type":"latency","stream":"upstream","attributes":{"latency":3600000}}`)
+}
+
+// slow delays everything in both directions, by a time that varies.
+func slow(latency time.Duration) breakage {
+	return func(n *network) (mend func()) {
+		const toxic = `{"type":"latency","stream":%q,"attributes":{"latency":%d,"jitter":%d}}`
+		ms := latency.Milliseconds()
+		return n.toxics(fmt.Sprintf(toxic, "upstream", ms, ms/4), fmt.Sprintf(toxic, "downstream", ms, ms/4))
+	}
+}
+
+func (n *network) toxics(list ...string) (mend func()) {
+	for _, toxic := range list {
+		if _, err := n.proxy.Toxics.AddToxicJson(strings.NewReader(toxic)); err != nil {
+			n.t.Errorf("breaking the network: %v", err)
+		}
+	}
+	return func() { n.proxy.Toxics.ResetToxics(n.t.Context()) }
+}
