@@ -32,13 +32,20 @@ var (
 const users = 8
 
 // world is a gateway process, WeChat, a business service, users and an operator.
+// A [fleet] is one with replicas of the gateway.
 type world struct {
-	t       *testing.T
-	gateway *gateway
-	sim     *wechatsim.Server
-	keys    *keyring
-	users   []*user
-	op      *operator
+	t        *testing.T
+	gateway  *gateway   // the operator's
+	replicas []*gateway // all of them, if there are others
+	sim      *wechatsim.Server
+	business string // its address
+	keys     *keyring
+	users    []*user
+	op       *operator
+
+	tempo  time.Duration // the most that a user rests between two things
+	late   func(replica *gateway, over time.Time) time.Time
+	absent func(r reply) error // judges a 503 of the store, which may be away; nil: it may not
 
 	mu      sync.Mutex
 	figures map[string]int
@@ -46,6 +53,17 @@ type world struct {
 }
 
 func newWorld(t *testing.T, binary string, reloads bool) *world {
+	t.Helper()
+	w := newSurrounded(t)
+	w.gateway = newGateway(t, binary, w.sim.URL, w.business)
+	w.op = &operator{w: w, reloads: reloads}
+	w.tempo = 30 * time.Millisecond
+	w.populate(users)
+	return w
+}
+
+// newSurrounded is a world without gateways and users.
+func newSurrounded(t *testing.T) *world {
 	t.Helper()
 	sim, err := wechatsim.Start(context.Background(), wechatsim.Config{})
 	if err != nil {
@@ -56,13 +74,40 @@ func newWorld(t *testing.T, binary string, reloads bool) *world {
 		_, _ = io.WriteString(w, strings.Join(r.Header.Values("X-WX-OPENID"), ","))
 	}))
 	t.Cleanup(business.Close)
-	w := &world{t: t, sim: sim, keys: &keyring{keys: make(map[string]keyState)}, figures: make(map[string]int)}
-	w.gateway = newGateway(t, binary, sim.URL, strings.TrimPrefix(business.URL, "http://"))
-	w.op = &operator{w: w, reloads: reloads}
-	for i := range users {
+	return &world{
+		t: t, sim: sim, business: strings.TrimPrefix(business.URL, "http://"),
+		keys: &keyring{keys: make(map[string]keyState)}, figures: make(map[string]int),
+	}
+}
+
+func (w *world) populate(n int) {
+	for i := range n {
 		w.users = append(w.users, newUser(w, fmt.Sprintf("user%d", i)))
 	}
-	return w
+}
+
+// ask sends a request to the gateway, or to whichever replica.
+func (w *world) ask(method, path, body, token string) reply {
+	gateway := w.gateway
+	if len(w.replicas) > 0 {
+		gateway = w.replicas[rand.IntN(len(w.replicas))]
+	}
+	return w.askOf(gateway, method, path, body, token)
+}
+
+// askOf sends it to one. That the store was not to be had is an answer without a
+// meaning: the request may have been carried out or not, as if nothing had come back.
+func (w *world) askOf(gateway *gateway, method, path, body, token string) reply {
+	r := gateway.send(method, path, body, token)
+	if w.absent == nil || !r.answered() || r.status != http.StatusServiceUnavailable || r.word() != "store_unavailable" {
+		return r
+	}
+	w.count("answers that the store was away")
+	if err := w.absent(r); err != nil {
+		w.wrong(path, err)
+	}
+	r.err = errNoStore
+	return r
 }
 
 func (w *world) count(figure string) {
@@ -77,7 +122,7 @@ func (w *world) answered(r reply) bool {
 	if r.answered() {
 		return true
 	}
-	if !r.unsent() {
+	if !r.unsent() && !errors.Is(r.err, errNoStore) {
 		w.count("unanswered")
 	}
 	if errors.Is(r.err, errNoTime) {
@@ -88,6 +133,10 @@ func (w *world) answered(r reply) bool {
 
 // wrong is an answer that contradicts one that was given.
 func (w *world) wrong(what string, err error) {
+	w.t.Helper()
+	if err == nil {
+		return
+	}
 	w.count("wrong answers")
 	w.t.Errorf("%s: %v", what, err)
 }
@@ -119,14 +168,19 @@ func (w *world) storm(lasting time.Duration) {
 	defer cancel()
 	var group sync.WaitGroup
 	group.Go(func() { w.op.run(ctx) })
-	for _, u := range w.users {
-		group.Go(func() { u.run(ctx) })
-	}
+	w.work(ctx, &group)
 	<-time.After(lasting)
 	w.gateway.kill()
 	w.count("kills")
 	cancel()
 	group.Wait()
+}
+
+// work has every user do this and that until ctx ends.
+func (w *world) work(ctx context.Context, group *sync.WaitGroup) {
+	for _, u := range w.users {
+		group.Go(func() { u.run(ctx) })
+	}
 }
 
 // finish asks everything a last time, stops the gateway in peace and looks at
@@ -138,7 +192,13 @@ func (w *world) finish() {
 	for _, line := range w.gateway.complaints() {
 		w.wrong("a process wrote", errors.New(line))
 	}
-	for _, figure := range []string{"logins", "refreshes", "logouts", "calls", "kills"} {
+	w.report("logins", "refreshes", "logouts", "calls", "kills")
+	w.t.Logf("%8d wrong answers; slowest start %v", w.figures["wrong answers"], w.slowest.Round(time.Millisecond))
+}
+
+// report prints the figures; those that are named must not be 0.
+func (w *world) report(needed ...string) {
+	for _, figure := range needed {
 		if w.figures[figure] == 0 {
 			w.t.Errorf("no %s: the test tested less than it says", figure)
 		}
@@ -146,7 +206,6 @@ func (w *world) finish() {
 	for _, figure := range slices.Sorted(maps.Keys(w.figures)) {
 		w.t.Logf("%8d %s", w.figures[figure], figure)
 	}
-	w.t.Logf("%8d wrong answers; slowest start %v", w.figures["wrong answers"], w.slowest.Round(time.Millisecond))
 }
 
 // TestProcess runs the real command.
