@@ -16,8 +16,8 @@ import (
 
 // RedisConfig says where Redis (7.0 or newer) or Valkey (7.2 or newer) is.
 type RedisConfig struct {
-	// Addresses are host:port: of the one server, of Sentinels, or of some nodes
-	// of a Cluster.
+	// Addresses are host:port: of the one server, of all the Sentinels, or of
+	// some nodes of a Cluster.
 	Addresses []string
 	Sentinel  string // the master's name, when Addresses are Sentinels
 	Cluster   bool   // Addresses are nodes of a Cluster
@@ -87,6 +87,7 @@ type Redis struct {
 	opened    time.Time // heardAt of the followers counts from here
 	replica   string    // names this process in the streams
 	set       *Set
+	recent    recent
 	sweeper   sweeper
 	locks     keyLocks
 	// vault seals records, box the key that it is made of; both are nil before

@@ -44,14 +44,14 @@ func (r *redisUnderTest) traffic() traffic {
 	for line := range strings.Lines(text) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
 		var n, micros float64
-		switch {
-		case name == "cmdstat_get" || name == "cmdstat_hgetall" || name == "cmdstat_evalsha":
+		switch name {
+		case "cmdstat_get", "cmdstat_hgetall", "cmdstat_evalsha":
 			_, _ = fmt.Sscanf(value, "calls=%f,usec=%f", &n, &micros)
 			t.commands += n
 			t.micros += micros
-		case name == "total_net_input_bytes":
+		case "total_net_input_bytes":
 			_, _ = fmt.Sscanf(value, "%f", &t.in)
-		case name == "total_net_output_bytes":
+		case "total_net_output_bytes":
 			_, _ = fmt.Sscanf(value, "%f", &t.out)
 		}
 	}
@@ -178,5 +178,5 @@ func heap() int64 {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc) //nolint:gosec // G115: a heap
+	return int64(m.HeapAlloc)
 }

@@ -138,8 +138,9 @@ func (f *follower) round(ctx context.Context, wait time.Duration) error {
 			return err
 		}
 	}
-	if err := f.mend(ctx); err != nil {
-		return err
+	f.mend(ctx)
+	if f.mending != nil && time.Until(f.mending.due) <= 0 {
+		wait = 0
 	}
 	sent := time.Since(f.redis.opened)
 	more, err := f.read(ctx, wait)

@@ -3,6 +3,8 @@ package session
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"sync"
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
@@ -12,29 +14,42 @@ const (
 	// mendWithin is within what time the replicas append again what a failover
 	// lost, each at a moment of its own: those who come later find it there.
 	mendWithin = 2 * time.Second
-	// mendStep is how many revocations one script appends again: some 30 KiB.
+	// mendStep is how many revocations are appended again, some 30 KiB, before
+	// the streams are read again.
 	mendStep = 100
+	// recentFor is how long a replica remembers what it has lately learned: what
+	// a failover may lose without the streams ending visibly early.
+	recentFor = 2 * overlap
 )
 
-// mending is a follower that reads everything again, since the server may lack
-// entries, and appends again those that it misses.
+// mending is a follower that looks for entries which the server may lack, and
+// appends again those that it misses.
 type mending struct {
+	// all is whether everything is read again, and not the last entries alone: a
+	// thousand replicas that read everything after each restart of Redis would
+	// be more than it can send.
+	all  bool
 	seen map[entryKey]auth.Revocation // what the streams have
 	due  time.Time                    // when to append what is missing; zero while reading
 }
 
-// startMending makes sure that the store is still there, and founds it again
-// where it was flushed.
-func (f *follower) startMending(ctx context.Context) error {
+// startMending makes sure that the store is still there, founds it again where it
+// was flushed, and has the streams read again.
+func (f *follower) startMending(ctx context.Context, all bool) error {
 	r := f.redis
 	meta, err := r.readMeta(ctx, r.box.Load())
 	if err != nil {
 		return err
 	}
 	r.vault.Store(meta.vault)
-	f.mending = &mending{seen: make(map[entryKey]auth.Revocation)}
+	all = all || f.mending != nil && f.mending.all // what was begun
+	f.mending = &mending{all: all, seen: make(map[entryKey]auth.Revocation)}
 	for i := range f.streams {
-		f.streams[i].cursor = entryID{}
+		if all {
+			f.streams[i].cursor = entryID{}
+		} else {
+			f.streams[i].cursor = f.streams[i].cursor.back(recentFor)
+		}
 	}
 	return nil
 }
@@ -50,40 +65,49 @@ func (f *follower) refound(ctx context.Context) (again bool, err error) {
 	if err != nil || bytes.Equal(meta.vault.index, r.vault.Load().index) {
 		return false, err
 	}
-	return true, f.startMending(ctx)
+	return true, f.startMending(ctx, true)
 }
 
-// mend appends again what the streams miss of what this replica knows, once it
-// has read them and its moment has come.
-func (f *follower) mend(ctx context.Context) error {
+// mend appends again some of what the streams miss of what this replica knows,
+// once it has read them and its moment has come. It reports what keeps it from
+// that and tries later: what the streams have is heard all the same.
+func (f *follower) mend(ctx context.Context) {
 	m := f.mending
 	if m == nil || m.due.IsZero() || time.Until(m.due) > 0 {
-		return nil
+		return
 	}
 	missing := f.missing()
-	for len(missing) > 0 {
-		n := min(len(missing), mendStep)
-		if err := f.redis.append(ctx, missing[:n]); err != nil {
-			return err
-		}
-		missing = missing[n:]
+	n := min(len(missing), mendStep)
+	if n == 0 {
+		f.mending = nil
+		return
 	}
-	f.mending = nil
-	return nil
+	if err := f.redis.append(ctx, missing[:n]); err != nil {
+		m.due = time.Now().Add(mendWithin)
+		f.redis.opts.OnError(fmt.Errorf("appending again %d revocations that Redis lost: %w", len(missing), err))
+	}
 }
 
 // missing are the revocations in force that were not seen in the streams.
 func (f *follower) missing() []auth.Revocation {
+	now := f.redis.opts.Now()
+	known := f.redis.recent.list()
+	if f.mending.all {
+		known = f.redis.set.live(now)
+	}
 	var missing []auth.Revocation
-	for _, rev := range f.ofStreams(f.redis.set.live(f.redis.opts.Now())) {
-		if seen := f.mending.seen[entryKeyOf(rev)]; rev.Until.After(seen.Until) || rev.NotAfter.After(seen.NotAfter) {
+	for _, rev := range known {
+		seen := f.mending.seen[entryKeyOf(rev)]
+		lacks := rev.Until.After(seen.Until) || rev.NotAfter.After(seen.NotAfter)
+		if lacks && rev.Until.After(now) && f.redis.followerOf(shardOf(rev)) == f {
 			missing = append(missing, rev)
 		}
 	}
 	return missing
 }
 
-// append appends revocations to the streams of their shards.
+// append appends revocations to the streams of their shards. It waits for no
+// acknowledgement: after a failover there may be no replica of Redis yet.
 func (r *Redis) append(ctx context.Context, revs []auth.Revocation) error {
 	steps := make(map[byte]*step)
 	now := r.opts.Now()
@@ -97,9 +121,49 @@ func (r *Redis) append(ctx context.Context, revs []auth.Revocation) error {
 		}
 	}
 	for _, st := range steps {
-		if _, err := r.write(ctx, scriptStep, st.keys, st.args()); err != nil {
-			return err
+		if err := r.run(ctx, scriptEnd, st.keys, st.args()).Error(); err != nil {
+			return r.failed(err)
 		}
 	}
 	return nil
+}
+
+// recent is what a replica has learned lately, of others and by itself.
+type recent struct {
+	mu   sync.Mutex
+	revs []learned // in order of time
+}
+
+type learned struct {
+	at  time.Time
+	rev auth.Revocation
+}
+
+func (l *recent) add(rev auth.Revocation) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.forget()
+	l.revs = append(l.revs, learned{time.Now(), rev})
+}
+
+// forget drops what is no longer recent; l.mu is held.
+func (l *recent) forget() {
+	old := 0
+	for old < len(l.revs) && time.Since(l.revs[old].at) > recentFor {
+		old++
+	}
+	if l.revs = l.revs[old:]; len(l.revs) == 0 {
+		l.revs = nil
+	}
+}
+
+func (l *recent) list() []auth.Revocation {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.forget()
+	revs := make([]auth.Revocation, len(l.revs))
+	for i, one := range l.revs {
+		revs[i] = one.rev
+	}
+	return revs
 }

@@ -117,6 +117,23 @@ func TestRedisRefuses(t *testing.T) {
 	}
 }
 
+// A server that evicts what it likes when it is full is reported: revocations
+// would be among it.
+func TestRedisThatEvictsIsReported(t *testing.T) {
+	t.Parallel()
+	for policy, want := range map[string]bool{"noeviction": false, "allkeys-lru": true} {
+		server := startServer(t, "--maxmemory-policy", policy)
+		var reported []error
+		r, err := session.OpenRedis(t.Context(), session.RedisConfig{Addresses: []string{server.addr}},
+			session.Options{OnError: func(err error) { reported = append(reported, err) }})
+		must(t, err)
+		must(t, r.Close())
+		if got := len(reported) == 1 && strings.Contains(reported[0].Error(), "set it to noeviction"); got != want {
+			t.Errorf("%s: reported %v", policy, reported)
+		}
+	}
+}
+
 // A server that reads its data from the disk says so, and is waited for.
 func TestRedisLoads(t *testing.T) {
 	t.Parallel()

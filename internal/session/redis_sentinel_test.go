@@ -164,8 +164,13 @@ func TestFailoverLosesNoRevocation(t *testing.T) {
 func TestIsolatedMasterIsNotHeard(t *testing.T) {
 	t.Parallel()
 	c := newClock()
-	master := startServer(t, fastSync, "0", "--min-replicas-to-write", "1", "--min-replicas-max-lag", "1")
+	master := startServer(t, fastSync, "0", "--min-replicas-to-write", "1", "--min-replicas-max-lag", "10")
 	replica := startReplica(t, master)
+	client := plainAdmin(t, master.addr)
+	eventually(t, "the master has its replica", func() bool {
+		info, err := do(t, client, "INFO", "replication").ToString()
+		return err == nil && strings.Contains(info, "min_slaves_good_slaves:1")
+	})
 	r, _ := openPlainly(t, c, session.RedisConfig{Addresses: []string{master.addr}})
 	must(t, r.Ready(t.Context()))
 	replica.stop()

@@ -54,6 +54,7 @@ func (s *RedisStore) commit(ctx context.Context, st *step, revs ...auth.Revocati
 	}
 	for _, rev := range revs {
 		s.redis.set.Add(rev)
+		s.redis.recent.add(rev)
 	}
 	return true, nil
 }

@@ -10,8 +10,6 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
-
-	"github.com/wxgate/wxgate/internal/auth"
 )
 
 const (
@@ -95,7 +93,7 @@ func (r *Redis) checkMaster(ctx context.Context, role, goodReplicas string) erro
 }
 
 // look asks which server this is and how far its streams go. After a failover,
-// a restart or a flush they may lack what was read from them: all is read
+// a restart or a flush they may lack what was read from them: it is read
 // again, and what is missing is appended again. After a mere error, what was
 // appended meanwhile may lie a little behind the cursor.
 func (f *follower) look(ctx context.Context) error {
@@ -113,16 +111,18 @@ func (f *follower) look(ctx context.Context) error {
 	if err := f.redis.checkMaster(ctx, answer[1], answer[2]); err != nil {
 		return f.redis.failed(err)
 	}
-	lost := f.server != "" && f.server != answer[0]
+	// Streams that end early have lost more than their last entries.
+	lost, lostAll := f.server != "" && f.server != answer[0], false
 	for i, tail := range answer[3:] {
 		id, err := parseEntryID(tail)
 		if err != nil {
 			return err
 		}
 		lost = lost || id.compare(f.streams[i].cursor) < 0
+		lostAll = lostAll || id.compare(f.streams[i].cursor.back(overlap)) < 0
 	}
 	if lost {
-		if err := f.startMending(ctx); err != nil {
+		if err := f.startMending(ctx, lostAll); err != nil {
 			return err
 		}
 	} else if f.unsure {
@@ -205,19 +205,11 @@ func (f *follower) take(fields map[string]string) error {
 	}
 	news := !r.set.knows(rev)
 	r.set.Add(rev)
+	if news && f.isCaughtUp() {
+		r.recent.add(rev)
+	}
 	if news && fields["r"] != r.replica && f.isCaughtUp() {
 		r.cfg.Propagated(max(0, now.Sub(parseMillis(fields["t"]))))
 	}
 	return nil
-}
-
-// ofStreams picks the revocations that belong in this follower's streams.
-func (f *follower) ofStreams(revs []auth.Revocation) []auth.Revocation {
-	mine := revs[:0]
-	for _, rev := range revs {
-		if f.redis.followerOf(shardOf(rev)) == f {
-			mine = append(mine, rev)
-		}
-	}
-	return mine
 }
