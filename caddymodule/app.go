@@ -75,6 +75,7 @@ func findApp(ctx caddy.Context, who string) (*App, error) {
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
 	a.logger = ctx.Logger()
+	warnOfDebug(ctx, a.logger)
 	if err := a.complete(); err != nil {
 		return err
 	}

@@ -96,10 +96,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.Prefix == "" {
 		h.Prefix = defaultPrefix
 	}
-	h.Wafer.warnOfLogs(ctx, h.logger)
 	if err := h.compile(); err != nil {
 		return err
 	}
+	h.warnOfAccessLogs(ctx)
 	return h.limits.keep(h.Prefix, h.admitted, &h.releases)
 }
 

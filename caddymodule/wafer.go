@@ -5,11 +5,6 @@ import (
 	"net/http"
 	"strings"
 
-	"go.uber.org/zap"
-
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
@@ -71,14 +66,6 @@ func (c *WaferCompat) addTo(endpoints map[string]endpoint, prefix string) error 
 	}
 	endpoints[path] = endpoint{name: waferLoginCall, method: http.MethodPost, also: http.MethodGet, serve: (*Handler).serveWaferLogin}
 	return nil
-}
-
-// warnOfLogs says what Caddy's access logs show: they hide Authorization and
-// Cookie, but not X-WX-Skey, which is an access token all the same.
-func (c *WaferCompat) warnOfLogs(ctx caddy.Context, logger *zap.Logger) {
-	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && c != nil && server.Logs != nil {
-		logger.Warn("access logs show the tokens of Wafer clients unless a filter deletes request>headers>X-Wx-Skey and X-Wx-Code: see docs/migration.md")
-	}
 }
 
 // take reads the SDKs' headers and removes them; nil when there are none, or

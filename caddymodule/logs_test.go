@@ -1,0 +1,47 @@
+package caddymodule_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestLoadWarnsOfLogs: what other modules' logs would show is said at load, and
+// only where there is such a log.
+func TestLoadWarnsOfLogs(t *testing.T) {
+	const debug, query, header, wafer = "at level DEBUG reverse_proxy logs", `request>uri query { replace ticket REDACTED }`,
+		`request>headers>X-Ticket delete`, "access logs show the tokens of Wafer clients"
+	for name, tc := range map[string]struct {
+		level, access, site string
+		want                []string
+	}{
+		"as it is":                     {"INFO", "", "token_from query ticket", nil},
+		"an access log":                {"INFO", "log", "", nil},
+		"DEBUG":                        {"DEBUG", "", "", []string{debug}},
+		"a token in the query":         {"INFO", "log", "token_from query ticket", []string{query}},
+		"a token in a header":          {"INFO", "log", "token_from header x-ticket", []string{header}},
+		"a token in Authorization":     {"INFO", "log", "token_from header authorization", nil},
+		"a token in a cookie":          {"INFO", "log", "token_from cookie ticket", nil},
+		"Wafer":                        {"INFO", "log", "compat wafer", []string{wafer}},
+		"everything, and all at DEBUG": {"DEBUG", "log", "compat wafer\ntoken_from query ticket", []string{debug, query, wafer}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newStoppedFixture(t, simConfig(), strings.NewReplacer(
+				"persist_config off", "persist_config off\nlog {\noutput file {{.Dir}}/log\nlevel "+tc.level+"\n}",
+				"wxgate\n\treverse_proxy", tc.access+"\nwxgate {\n"+tc.site+"\n}\nreverse_proxy",
+			).Replace(site))
+			f.load()
+			log := f.log()
+			for _, warning := range []string{debug, query, header, wafer} {
+				want := 0
+				for _, w := range tc.want {
+					if w == warning {
+						want = 1
+					}
+				}
+				if got := strings.Count(log, warning); got != want {
+					t.Errorf("%q stands there %d times, want %d:\n%s", warning, got, want, log)
+				}
+			}
+		})
+	}
+}
