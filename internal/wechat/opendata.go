@@ -174,7 +174,9 @@ func (c *Client) readFields(plain []byte) (*openFields, bool) {
 }
 
 // marked reports whether data has the mark that it must have. What may come
-// without one has to be something that we know.
+// without one has to be something that we know: a user's name, or a number with
+// its country. The two members of that do not fit into one block, and one block is
+// all that whoever sends the IV can write as he likes.
 func (f *openFields) marked(bare bool) bool {
 	_, ok := f.Watermark.watermark()
 	return ok || bare && f.Watermark == nil && (f.number != nil || f.OpenID != "")
