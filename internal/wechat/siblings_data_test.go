@@ -298,9 +298,10 @@ func TestBareDataIsNotMalleable(t *testing.T) {
 		}
 		try("itself", whole)
 		for i := range whole {
-			for turn := 1; turn < 256; turn++ {
+			// Any digit into any other, and each bit above those.
+			for _, turn := range []byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 32, 64, 128} {
 				changed := bytes.Clone(whole)
-				changed[i] ^= byte(turn)
+				changed[i] ^= turn
 				try(fmt.Sprintf("byte %d turned by %#x", i, turn), changed)
 			}
 		}
