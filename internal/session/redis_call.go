@@ -141,13 +141,17 @@ func (r *Redis) sendAcked(ctx context.Context, cmd rueidis.Completed) (int64, er
 
 // settle has try read, decide and write until what it read still held when it
 // wrote. key names what is changed. Whoever waited for a turn while Redis fell
-// silent does not try for long.
+// silent, or while a write found too few replicas, does not try for long.
 func (r *Redis) settle(ctx context.Context, shard byte, key string, try func() (settled bool, err error)) error {
+	before := r.refused.Load()
 	unlock, err := r.locks.lock(ctx, key)
 	if err != nil {
 		return unavailable(err)
 	}
 	defer unlock()
+	if refused := r.refused.Load(); refused != nil && refused != before && errors.Is(*refused, errFewAcks) {
+		return r.failed(*refused) // each of those that wait would wait as long again
+	}
 	for n := range maxAttempts {
 		if err := r.followerOf(shard).well(); err != nil {
 			return err

@@ -3,6 +3,7 @@ package session_test
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -86,6 +87,34 @@ func TestRevokedSessionStaysOver(t *testing.T) {
 	}
 	if _, err := one.store.Session(t.Context(), kept.ID); err != nil {
 		t.Errorf("one that nobody ended: %v", err)
+	}
+}
+
+// A master whose replicas are gone takes each write, waits for them in vain and
+// fails it. Those that wait for their turn meanwhile do not wait as long again.
+func TestMissingAcksAreWaitedForOnce(t *testing.T) {
+	t.Parallel()
+	const writers, ackTimeout = 10, 300 * time.Millisecond
+	c := newClock()
+	alone := replicas(t, c, 1, session.RedisConfig{Addresses: []string{startServer(t).addr}})[0]
+	s := begin(t, alone.store, alice, c, "k1")
+	strict := alone.cfg
+	strict.Acks, strict.AckTimeout = 1, ackTimeout
+	r, _ := openRedisWith(t, c, strict)
+	store := overRedis(t, r, c)
+	began := time.Now()
+	var group sync.WaitGroup
+	for range writers {
+		group.Go(func() {
+			err := store.Update(t.Context(), s.ID, func(*auth.Session) (auth.Verdict, error) { return auth.Save, nil })
+			if !errors.Is(err, auth.ErrStoreUnavailable) {
+				t.Errorf("got %v, want ErrStoreUnavailable", err)
+			}
+		})
+	}
+	group.Wait()
+	if took := time.Since(began); took > writers*ackTimeout/2 {
+		t.Errorf("%d writers took %v, each of them may wait for %v", writers, took, ackTimeout)
 	}
 }
 
