@@ -16,8 +16,11 @@ import (
 
 // Run the long form from the module's root:
 //
-//	go test -race -v -timeout 30m -run TestFaults ./cmd/wxgate -wxgate.fault=20s
-var faultLasts = flag.Duration("wxgate.fault", 5*time.Second, "how long each fault of TestFaults lasts; on_stale allows half of it")
+//	go test -race -v -timeout 30m -run TestFaults ./cmd/wxgate -wxgate.fault=20s -wxgate.logouts=1000
+var (
+	faultLasts = flag.Duration("wxgate.fault", 5*time.Second, "how long each fault of TestFaults lasts; on_stale allows half of it")
+	logouts    = flag.Int("wxgate.logouts", 40, "how many logouts TestFaults measures the propagation of")
+)
 
 // TestFaults has three gateways share a Redis under a running load, and breaks
 // what can break: Redis, the network, the master, the slots' owners, a gateway.
@@ -45,7 +48,7 @@ func networked(t *testing.T, redis *redisServer, allow time.Duration) (*fleet, [
 func testSingle(t *testing.T) {
 	redis := newRedis(t)
 	f, networks := networked(t, redis, *faultLasts/2)
-	f.propagate(40)
+	f.propagate(*logouts)
 
 	f.during(func() { // Redis dies and comes back, once for long and once for a moment
 		for _, lasts := range []time.Duration{*faultLasts, 0} {
