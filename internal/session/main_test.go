@@ -10,7 +10,10 @@ import (
 // TestMain fails when a store's goroutine outlives its tests.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		sharedServer.stop()
+		if sharedServer != nil {
+			sharedServer.stop()
+			_ = os.RemoveAll(sharedServer.dir)
+		}
 		os.Exit(code)
 	}))
 }

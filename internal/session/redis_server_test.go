@@ -97,7 +97,7 @@ func (s *server) await(t testing.TB) {
 
 // stop kills it, as a crash does.
 func (s *server) stop() {
-	if s == nil || s.keep == nil {
+	if s.keep == nil {
 		return
 	}
 	_ = s.leash.Close()
