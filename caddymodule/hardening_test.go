@@ -275,11 +275,13 @@ func TestHardeningPublicPath(t *testing.T) {
 // upstream serves for it, and a public word does not open it.
 //
 //	GET /PHONE/secret HTTP/1.1    Express and ASP.NET ignore case
+//	GET /phone.json HTTP/1.1      Rails, and Spring before 5.3, take it for /phone
 //	GET /closed/x HTTP/1.1        public /closed/* and require phone on /closed/*
 func TestHardeningPolicyPath(t *testing.T) {
 	h := newHard(t)
 	for target, status := range map[string]int{
-		"/phone/secret": 403, "/PHONE/secret": 403, "/Phone/Secret": 403, "/phone": 403, "/phone/": 403, "/pHoNe": 403, "/%E2%84%AAx/../phone/x": 400,
+		"/phone/secret": 403, "/PHONE/secret": 403, "/Phone/Secret": 403, "/phone": 403, "/phone/": 403, "/pHoNe": 403,
+		"/phone.json": 403, "/PHONE.v1.json/": 403, "/phone./": 400, "/%E2%84%AAx/../phone/x": 400,
 		"/%70hone/secret": 400, "//phone/secret": 400, "/x/..;/phone/secret": 400, "/phone;x/secret": 400, "/phone%2fsecret": 400, "/phone%20/secret": 400,
 	} {
 		h.refused(status, "GET "+target+" HTTP/1.1", "Host: "+h.addr, h.bearer)
@@ -288,6 +290,7 @@ func TestHardeningPolicyPath(t *testing.T) {
 	h.refused(http.StatusForbidden, "GET /closed/x HTTP/1.1", "Host: "+h.addr, h.bearer)
 	h.refused(http.StatusForbidden, "GET /phone/x HTTP/1.1", "Host: "+h.addr, h.bearer, "X-Original-URL: /x")
 	h.passed("GET /phones/x HTTP/1.1", "Host: "+h.addr, h.bearer)
+	h.passed("GET /x.phone HTTP/1.1", "Host: "+h.addr, h.bearer)
 }
 
 // TestHardeningTokens: a token that nobody here signed, or two of them, of which

@@ -19,8 +19,9 @@ type pathSet struct {
 }
 
 // widened returns the set for paths that are closed to somebody. The routers of
-// Express, ASP.NET and others ignore case and a slash at the end, so that /PAY
-// or /pay/ would reach what is closed at /pay.
+// Express, ASP.NET and others ignore case and a slash at the end, and those of
+// Rails and of Spring before 5.3 take what follows a dot for a format, so that
+// /PAY, /pay/ or /pay.json would reach what is closed at /pay.
 func (s pathSet) widened() pathSet {
 	wide := pathSet{exact: make(map[string]struct{}), wide: true}
 	for path := range s.exact {
@@ -81,11 +82,22 @@ func (s pathSet) match(path string) bool {
 	if s.wide {
 		path, whole = foldCase(path), widePath(path)
 	}
-	if _, ok := s.exact[whole]; ok {
+	if _, ok := s.exact[whole]; ok || s.wide && s.matchFormat(whole) {
 		return true
 	}
 	for _, prefix := range s.prefixes {
 		if strings.HasPrefix(path, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// matchFormat reports whether a path is one of the set's with a format at its end.
+func (s pathSet) matchFormat(whole string) bool {
+	name := strings.LastIndexByte(whole, '/') + 2 // a dot that begins a name is part of it
+	for dot := strings.LastIndexByte(whole, '.'); dot >= name; dot = strings.LastIndexByte(whole[:dot], '.') {
+		if _, ok := s.exact[whole[:dot]]; ok {
 			return true
 		}
 	}
