@@ -15,16 +15,16 @@ import (
 // redisPassword would be found wherever it is shown.
 const redisPassword = "marked-redis-password-hunter2"
 
-// documentedUser gives a server the ACL user of SECURITY.md.
-func (s *redisServer) documentedUser() {
+// documentedUser gives a server one of the ACL users of SECURITY.md.
+func (s *redisServer) documentedUser(name string) {
 	s.t.Helper()
 	text, err := os.ReadFile("../SECURITY.md")
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	line := regexp.MustCompile(`(?m)^ *(ACL SETUSER wxgate .*)$`).FindSubmatch(text)
+	line := regexp.MustCompile(`(?m)^ *(ACL SETUSER ` + name + ` .*)$`).FindSubmatch(text)
 	if line == nil {
-		s.t.Fatal("SECURITY.md documents no ACL user")
+		s.t.Fatal("SECURITY.md documents no ACL user " + name)
 	}
 	s.do(strings.Fields(strings.Replace(string(line[1]), "<password>", redisPassword, 1))...)
 }
@@ -34,7 +34,7 @@ func (s *redisServer) documentedUser() {
 // or answer shows how to log in there.
 func TestRedisShowsNothing(t *testing.T) {
 	redis := startRedis(t)
-	redis.documentedUser()
+	redis.documentedUser("wxgate")
 	t.Setenv("WXGATE_TEST_REDIS", redisPassword)
 	for name, store := range map[string]string{
 		"placeholder in a word":  "redis redis://" + redis.addr + " {\n\t\t\tusername wxgate\n\t\t\tpassword {env.WXGATE_TEST_REDIS}\n\t\t}",
@@ -46,9 +46,7 @@ func TestRedisShowsNothing(t *testing.T) {
 			f.config = strings.Replace(shared(store, "limit login 100/1m"), "\tadmin unix", "\tlog {\n\t\toutput file {{.Dir}}/log\n\t\tlevel DEBUG\n\t}\n\tadmin unix", 1)
 			f.load()
 			secrets := f.liveWithRedis()
-			if refused, err := redis.do("ACL", "LOG").ToAny(); err != nil || len(refused.([]any)) > 0 {
-				t.Errorf("Redis refused something: %v, %v", refused, err)
-			}
+			redis.refusedNothing(t)
 			redis.reveals(t, secrets)
 
 			log, err := os.ReadFile(filepath.Join(f.dir, "log"))
@@ -69,6 +67,35 @@ func TestRedisShowsNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+func (s *redisServer) refusedNothing(t *testing.T) {
+	t.Helper()
+	if refused, err := s.do("ACL", "LOG").ToAny(); err != nil || len(refused.([]any)) > 0 {
+		t.Errorf("Redis refused something: %v, %v", refused, err)
+	}
+}
+
+// TestRedisSentinel finds the master by a Sentinel, under the ACL users of
+// SECURITY.md on both.
+func TestRedisSentinel(t *testing.T) {
+	redis := startRedis(t)
+	redis.documentedUser("wxgate")
+	sentinel := startSentinel(t, redis, "mymaster")
+	sentinel.documentedUser("watcher")
+	t.Setenv("WXGATE_TEST_REDIS", redisPassword)
+	f := newSharedFixture(t, redis, "")
+	words := []string{"sentinel mymaster", "username wxgate", "password {env.WXGATE_TEST_REDIS}", "sentinel_username watcher", "sentinel_password {env.WXGATE_TEST_REDIS}", "acks 0"}
+	configure := func(words ...string) {
+		f.config = shared("redis redis://"+sentinel.addr+" {\n\t\t\t"+strings.Join(words, "\n\t\t\t")+"\n\t\t}", "")
+	}
+	configure(append([]string{"sentinel another"}, words[1:]...)...)
+	f.wantLoadError("store unavailable", sentinel.addr)
+	configure(words...)
+	f.load()
+	f.liveWithRedis()
+	redis.refusedNothing(t)
+	sentinel.refusedNothing(t)
 }
 
 // liveWithRedis leaves something of every kind in Redis, and says what of it is

@@ -29,7 +29,20 @@ type redisServer struct {
 // startRedis starts one that keeps nothing on disk unless args say so.
 func startRedis(t testing.TB, args ...string) *redisServer {
 	t.Helper()
-	s := &redisServer{t: t, addr: freeAddr(t), dir: t.TempDir(), args: args}
+	s := &redisServer{t: t, addr: freeAddr(t), dir: t.TempDir(), args: append([]string{"--save", "", "--appendonly", "no"}, args...)}
+	s.start()
+	t.Cleanup(s.kill)
+	return s
+}
+
+// startSentinel starts a Sentinel that watches the server under a name.
+func startSentinel(t testing.TB, master *redisServer, name string) *redisServer {
+	t.Helper()
+	s := &redisServer{t: t, addr: freeAddr(t), dir: t.TempDir(), args: []string{"sentinel.conf", "--sentinel"}}
+	config := "sentinel monitor " + name + " " + strings.Replace(master.addr, ":", " ", 1) + " 1\n"
+	if err := os.WriteFile(filepath.Join(s.dir, "sentinel.conf"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	s.start()
 	t.Cleanup(s.kill)
 	return s
@@ -41,8 +54,8 @@ func (s *redisServer) start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	args := append([]string{"-c", `redis-server "$@" >>log 2>&1 & pid=$!; cat >/dev/null; kill -9 $pid`, "keeper",
-		"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"}, s.args...)
+	args := append([]string{"-c", `redis-server "$@" >>log 2>&1 & pid=$!; cat >/dev/null; kill -9 $pid`, "keeper"}, s.args...)
+	args = append(args, "--port", port, "--bind", "127.0.0.1")
 	s.keeper = exec.CommandContext(context.Background(), "sh", args...)
 	s.keeper.Dir = s.dir
 	if s.leash, err = s.keeper.StdinPipe(); err != nil {
