@@ -45,8 +45,8 @@ var badNetworks = map[string]badNetwork{
 		{"bandwidth", upstream, attributes{"rate": 1}},
 		{"bandwidth", downstream, attributes{"rate": 1}},
 	}},
-	"an answer in single bytes": {arrives: true, toxics: []toxic{
-		{"slicer", downstream, attributes{"average_size": 1, "delay": 1000}},
+	"an answer in small pieces": {arrives: true, toxics: []toxic{
+		{"slicer", downstream, attributes{"average_size": 4, "delay": 100}},
 	}},
 	"an answer that trickles": {want: auth.ErrWeChatTimeout, arrives: true, waits: true, toxics: []toxic{
 		{"slicer", downstream, attributes{"average_size": 1, "delay": 100_000}},
