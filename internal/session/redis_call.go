@@ -119,15 +119,17 @@ func (r *Redis) send(ctx context.Context, s script, keys, args []string) (int64,
 }
 
 // sendAcked sends a write and WAIT on one connection that nobody else uses:
-// WAIT counts for the writes of its own connection, and holds up all after it.
+// WAIT counts for the writes of its own connection, and holds up all after it. A
+// step that did nothing fails too where replicas are missing: the next attempt would
+// wait as long for them and fail.
 func (r *Redis) sendAcked(ctx context.Context, cmd rueidis.Completed) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout+r.cfg.AckTimeout)
 	defer cancel()
 	wait := r.client.B().Wait().Numreplicas(int64(r.cfg.Acks)).Timeout(r.cfg.AckTimeout.Milliseconds()).Build()
 	res := r.client.DoMulti(ctx, cmd, wait)
 	n, err := res[0].AsInt64()
-	if err != nil || n == 0 {
-		return n, err
+	if err != nil {
+		return 0, err
 	}
 	acks, err := res[1].AsInt64()
 	if err != nil {

@@ -116,6 +116,16 @@ func TestMissingAcksAreWaitedForOnce(t *testing.T) {
 	if took := time.Since(began); took > writers*ackTimeout/2 {
 		t.Errorf("%d writers took %v, each of them may wait for %v", writers, took, ackTimeout)
 	}
+
+	attempts := 0
+	err := store.Update(t.Context(), s.ID, func(*auth.Session) (auth.Verdict, error) {
+		attempts++ // and another replica comes between
+		must(t, alone.store.Update(t.Context(), s.ID, func(*auth.Session) (auth.Verdict, error) { return auth.Save, nil }))
+		return auth.Save, nil
+	})
+	if !errors.Is(err, auth.ErrStoreUnavailable) || attempts > 1 {
+		t.Errorf("got %v after %d attempts, want ErrStoreUnavailable after one", err, attempts)
+	}
 }
 
 // failures are the errors of every operation.
