@@ -185,7 +185,7 @@ func (r *run) evidence(ctx context.Context, p Protocol, a *Attack) (*Evidence, e
 		return nil, errors.Join(err, context.Cause(ctx))
 	}
 	wait := grace
-	if filled.Raw != "" || e.Answer == nil {
+	if a.Mechanism == smuggleMechanism || filled.Raw != "" || e.Answer == nil {
 		wait = smuggledGrace
 	}
 	if err := r.echo.settle(ctx, wait); err != nil {
