@@ -25,14 +25,10 @@ func (d *dialect) retryOnce(ctx context.Context, call func() error) error {
 	if !d.passing(err) {
 		return err
 	}
-	delay := time.NewTimer(retryDelay + rand.N(retryJitter)) //nolint:gosec // jitter, not a secret
-	defer delay.Stop()
-	select {
-	case <-ctx.Done():
+	if wait(ctx, retryDelay+rand.N(retryJitter)) != nil { //nolint:gosec // jitter, not a secret
 		return err
-	case <-delay.C:
-		return call()
 	}
+	return call()
 }
 
 // passing leaves out what the guard refused, which is to be refused at once.
