@@ -53,6 +53,19 @@ var douyinRoutes = map[string]route{
 	"/douyin/api/apps/v2/token":          {http.MethodPost, errDouyinMissing, (*Sim).douyinToken},
 }
 
+// douyinApp checks who asks; 0 is an app with its secret.
+func (s *Sim) douyinApp(appID, secret string) int {
+	app, ok := s.appOn(Douyin, appID)
+	switch {
+	case !ok:
+		return errDouyinApp
+	case secret != app.Secret:
+		return errDouyinSecret
+	default:
+		return 0
+	}
+}
+
 // douyinSession is POST /api/apps/v2/jscode2session. Anonymous codes are not
 // simulated: each is a wrong one.
 func (s *Sim) douyinSession(c call) answer {
@@ -65,13 +78,10 @@ func (s *Sim) douyinSession(c call) answer {
 	if c.decode(&in) != 0 || in.AppID == "" || in.Secret == "" || in.Code == "" && in.Anonymous == "" {
 		return failure(c.path, errDouyinMissing)
 	}
-	app, ok := s.appOn(Douyin, in.AppID)
-	switch {
-	case !ok:
-		return failure(c.path, errDouyinApp)
-	case in.Secret != app.Secret:
-		return failure(c.path, errDouyinSecret)
-	case in.Anonymous != "":
+	if errcode := s.douyinApp(in.AppID, in.Secret); errcode != 0 {
+		return failure(c.path, errcode)
+	}
+	if in.Anonymous != "" {
 		return failure(c.path, errDouyinAnonymous)
 	}
 	s.mu.Lock()
@@ -99,13 +109,10 @@ func (s *Sim) douyinToken(c call) answer {
 	if c.decode(&in) != 0 {
 		return failure(c.path, errDouyinMissing)
 	}
-	app, ok := s.appOn(Douyin, in.AppID)
-	switch {
-	case !ok:
-		return failure(c.path, errDouyinApp)
-	case in.Secret != app.Secret:
-		return failure(c.path, errDouyinSecret)
-	case in.GrantType != "client_credential":
+	if errcode := s.douyinApp(in.AppID, in.Secret); errcode != 0 {
+		return failure(c.path, errcode)
+	}
+	if in.GrantType != "client_credential" {
 		return failure(c.path, errDouyinGrant)
 	}
 	s.mu.Lock()
