@@ -137,3 +137,27 @@ func TestReplacedKeyEnds(t *testing.T) {
 	f.mustTick(t)
 	f.mustRefuse(t, raw, token.RuleNoKey)
 }
+
+// TestOneAudienceMore: where the names of before and of now have an audience in
+// common, a token is held to the longest life that either gave.
+func TestOneAudienceMore(t *testing.T) {
+	t.Parallel()
+	for name, audiences := range map[string][2][]string{
+		"one more": {{"wxgate"}, {"wxgate", "shop"}},
+		"one less": {{"wxgate", "shop"}, {"wxgate"}},
+		"another":  {{"wxgate", "shop"}, {"wxgate", "orders"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newGateway(t, func(c *token.RingConfig) { c.Audiences = audiences[0] })
+			old := g.mustIssue(t, g.user(time.Hour))
+			g.reconfigure(t, func(c *token.RingConfig) { c.Audiences, c.Access = audiences[1], 2*time.Hour })
+			long := g.mustIssue(t, g.user(2*time.Hour))
+			g.mustVerify(t, old)
+			g.mustVerify(t, long)
+			g.clock.add(2*time.Hour - time.Second)
+			g.mustTick(t)
+			g.mustVerify(t, long)
+		})
+	}
+}

@@ -124,16 +124,19 @@ func (s *snapshot) accepted(id string, now time.Time) *entry {
 func (e *entry) current() *span { return &e.profiles[len(e.profiles)-1] }
 
 // profileFor finds the profile that a token's issuer and one of its audiences
-// belong to; nil when there is none, or its last token has ended.
+// belong to; nil when there is none, or its last token has ended. Where several
+// have the audience, since the configuration changed the others, it is the one
+// whose tokens live longest: a token does not say under which it was made.
 func (e *entry) profileFor(issuer string, audiences []string, now time.Time) *span {
+	var found *span
 	for i := range e.profiles {
 		p := &e.profiles[i]
-		if p.Issuer != issuer || !p.until.IsZero() && !now.Before(p.until) {
+		if p.Issuer != issuer || !p.until.IsZero() && !now.Before(p.until) || found != nil && found.Access >= p.Access {
 			continue
 		}
 		if slices.ContainsFunc(p.Audiences, func(own string) bool { return slices.Contains(audiences, own) }) {
-			return p
+			found = p
 		}
 	}
-	return nil
+	return found
 }
