@@ -1,9 +1,11 @@
 package token_test
 
 import (
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/token"
 )
 
@@ -86,5 +88,35 @@ func TestLongerLivesElsewhere(t *testing.T) {
 	g.mustTick(t)
 	if id := g.mustVerify(t, g.mustIssue(t, g.user(2*time.Hour))); id.Expires.Sub(id.IssuedAt) != 2*time.Hour {
 		t.Errorf("got %+v", id)
+	}
+}
+
+// TestLongerLivesThroughRotations: the same when the key is rotated, whichever of
+// the two replicas makes the next one.
+func TestLongerLivesThroughRotations(t *testing.T) {
+	t.Parallel()
+	long := newGateway(t, func(c *token.RingConfig) { c.Access, c.Rotate = 2*time.Hour, 30*time.Minute })
+	cfg := long.cfg
+	cfg.Access = time.Hour
+	ring, err := token.OpenRing(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	short := &gateway{Tokens: newTokens(t, ring, cfg), ring: ring, cfg: cfg, clock: long.clock, storage: long.storage}
+	signed := map[auth.KeyID]bool{}
+	for minute := range 4 * 60 {
+		ticks := []*gateway{short, long}
+		if minute >= 2*60 {
+			slices.Reverse(ticks)
+		}
+		for _, g := range ticks {
+			g.mustTick(t)
+		}
+		signed[short.mustVerify(t, long.mustIssue(t, long.user(2*time.Hour))).Key] = true
+		long.mustVerify(t, short.mustIssue(t, short.user(time.Hour)))
+		long.clock.add(time.Minute)
+	}
+	if len(signed) != 8 { // 4 hours by half an hour
+		t.Errorf("%d keys signed", len(signed))
 	}
 }

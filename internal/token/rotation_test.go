@@ -154,3 +154,21 @@ func TestRotateHurried(t *testing.T) {
 		t.Errorf("%s signs", id.Key)
 	}
 }
+
+// TestShorterLives: a configuration that shortens the tokens' life, and rotates
+// more often, keeps no more keys than that life asks for.
+func TestShorterLives(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, func(c *token.RingConfig) { c.Access = token.MaxAccess })
+	long := g.mustIssue(t, g.user(token.MaxAccess))
+	g.reconfigure(t, func(c *token.RingConfig) { c.Access, c.Rotate = time.Hour, time.Hour })
+	for range 6 * (token.MaxKeys + 6) { // so many hours, in steps of ten minutes
+		g.mustTick(t)
+		g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
+		g.mustVerify(t, long)
+		g.clock.add(10 * time.Minute)
+	}
+	if keys := g.ring.Keys(); len(keys) > 5 { // the first, with its token; one an hour
+		t.Errorf("%d keys are kept", len(keys))
+	}
+}

@@ -25,9 +25,13 @@ func (s *state) maintain(cfg *RingConfig, now time.Time) error {
 		if soonest := now.Add(ahead(cfg.Rotate)); from.Before(soonest) {
 			from = soonest
 		}
-		if _, err := s.follow(signing, now, from); err != nil {
+		next, err := s.follow(signing, now, from)
+		if err != nil {
 			return err
 		}
+		// It has signed nothing yet. A replica that gives its tokens a longer life
+		// says so below, before the key signs.
+		next.current().Access = cfg.Access
 	}
 	for _, r := range []*record{s.signing(now), s.next(now)} {
 		if r != nil && r.current().Access < cfg.Access {
@@ -64,7 +68,8 @@ func (s *state) forget(now time.Time) {
 	}
 }
 
-// follow makes the key that signs after r, with its algorithm and profile.
+// follow makes the key that signs after r, with its algorithm and profile. Others
+// may still give their tokens as long a life as r did.
 func (s *state) follow(r *record, now, from time.Time) (*record, error) {
 	key, err := generateKey(r.Alg)
 	if err != nil {
