@@ -12,18 +12,12 @@ import (
 // and a copy from its logs must be worth nothing.
 const AssertionLife = 60 * time.Second
 
-// CheckAssertion says whether assertions can be made for an upstream's name:
-// [ErrAssertion] when the key is an HS256 secret, which the upstream would need
-// and could then sign with, or when access tokens have the same audience.
-func (t *Tokens) CheckAssertion(audience string) error {
-	_, err := t.asserter(audience)
-	return err
-}
-
 // IssueAssertion signs, for one upstream, who a request comes from, so that the
 // upstream can prove that it came through the gateway. It is of another typ than
-// an access token and has another audience: neither passes for the other, not
-// even where one of the two is left unchecked.
+// an access token and has another audience: neither passes for the other, not even
+// where one of the two is left unchecked. [ErrAssertion] when the key is an HS256
+// secret, which the upstream would need and could then sign with, or when access
+// tokens that still live have that audience.
 func (t *Tokens) IssueAssertion(id *auth.Identity, audience string) (string, error) {
 	key, err := t.asserter(audience)
 	if err != nil {

@@ -55,27 +55,9 @@ func (r *Ring) Reconfigure(ctx context.Context, config RingConfig) error {
 	})
 }
 
-// Reload reads the keys again, which another replica may have changed.
-func (r *Ring) Reload(ctx context.Context) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	blob, err := r.load(ctx)
-	if err != nil || bytes.Equal(blob, r.blob) {
-		return err
-	}
-	if blob == nil {
-		return r.update(ctx, r.cfg, func(*state) error { return nil })
-	}
-	s, err := openState(r.cfg.Box, blob)
-	if err != nil {
-		return err
-	}
-	return r.publish(r.cfg, s, blob)
-}
-
-// Tick reloads and does what time asks for: it makes the next key when it is due
-// and forgets those whose last token has ended. It writes only when that changes
-// something.
+// Tick reads the keys again, which another replica may have changed, and does what
+// time asks for: it makes the next key when it is due and forgets those whose last
+// token has ended. It writes only when that changes something.
 func (r *Ring) Tick(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -30,7 +30,7 @@ func (g *gateway) merge(t *testing.T, from *gateway, refused func(auth.KeyID) bo
 		t.Fatal(err)
 	}
 	g.storage.set(func(s *storage) { s.blob = merged })
-	if err := g.ring.Reload(t.Context()); err != nil {
+	if err := g.ring.Tick(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return added

@@ -74,7 +74,7 @@ func TestReplicaFollows(t *testing.T) {
 	}
 	raw := a.mustIssue(t, a.user(time.Hour))
 	b.mustRefuse(t, raw, token.RuleNoKey)
-	if err := ring.Reload(t.Context()); err != nil {
+	if err := ring.Tick(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	b.mustVerify(t, raw)
@@ -156,7 +156,7 @@ func TestStorageDown(t *testing.T) {
 	rotate := func(ctx context.Context) error { _, err := g.ring.Rotate(ctx, false); return err }
 	open := func(ctx context.Context) error { _, err := token.OpenRing(ctx, g.cfg); return err }
 	for name, call := range map[string]func(context.Context) error{
-		"tick": g.ring.Tick, "reload": g.ring.Reload, "rotate": rotate, "open": open,
+		"tick": g.ring.Tick, "rotate": rotate, "open": open,
 	} {
 		if err := call(t.Context()); !errors.Is(err, auth.ErrStoreUnavailable) || !errors.Is(err, down) {
 			t.Errorf("%s: got %v, want ErrStoreUnavailable", name, err)
@@ -170,7 +170,7 @@ func TestStorageDown(t *testing.T) {
 func TestStorageLosesTheKeys(t *testing.T) {
 	t.Parallel()
 	for name, call := range map[string]func(*token.Ring, context.Context) error{
-		"tick": (*token.Ring).Tick, "reload": (*token.Ring).Reload,
+		"tick":   (*token.Ring).Tick,
 		"rotate": func(r *token.Ring, ctx context.Context) error { _, err := r.Rotate(ctx, false); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
