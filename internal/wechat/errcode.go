@@ -117,9 +117,11 @@ func (d *dialect) meaning(name CallName, code int, now time.Time) meaning {
 	return m
 }
 
+// failure is what the platform says went wrong, in its own words: redact is still
+// to have them.
 func (d *dialect) failure(name CallName, code int, message string, now time.Time) error {
 	m := d.meaning(name, code, now)
-	return &auth.PlatformError{Class: m.class, Code: code, Message: cleanMessage(message), RetryAfter: m.after}
+	return &auth.PlatformError{Class: m.class, Code: code, Message: message, RetryAfter: m.after}
 }
 
 func platformErrorOf(err error) (*auth.PlatformError, bool) {

@@ -84,6 +84,20 @@ func TestErrmsgIsBounded(t *testing.T) {
 	}
 }
 
+// TestErrmsgIsCutAfterItsSecrets: one that stands where the errmsg is cut does not
+// leave its beginning behind.
+func TestErrmsgIsCutAfterItsSecrets(t *testing.T) {
+	t.Parallel()
+	for at := 512 - len(secret); at <= 512; at++ {
+		p := newPlatform().on(loginPath, says(`{"errcode":40125,"errmsg":"`+strings.Repeat("x", at)+secret+` `+secret+`"}`))
+		_, err := direct(t, p).Exchange(t.Context(), code)
+		wantErr(t, err, auth.ErrAppMisconfigured)
+		if strings.Contains(err.Error(), secret[:1]) {
+			t.Fatalf("at %d: %v", at, err)
+		}
+	}
+}
+
 // The day ends in Beijing, whatever zone the gateway is in.
 func TestDailyQuotaEndsAtMidnightInBeijing(t *testing.T) {
 	t.Parallel()

@@ -60,7 +60,7 @@ func (c *Client) phoneNumber(ctx context.Context, token, code string, openid aut
 			Code   string      `json:"code"`
 			OpenID auth.OpenID `json:"openid"` // WeChat then refuses a code of somebody else
 		}{code, openid},
-		secrets: []string{token, code},
+		secrets: []string{token, code, string(openid)},
 	}, c.answerOf(CallPhone, &answer, check))
 	return phone, err
 }

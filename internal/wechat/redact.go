@@ -7,8 +7,6 @@ import (
 	"net"
 	"net/url"
 	"strings"
-
-	"github.com/wxgate/wxgate/internal/auth"
 )
 
 // cause says why a request failed, in words that come from below HTTP: addresses,
@@ -51,18 +49,21 @@ func cleanMessage(s string) string {
 	}, strings.ToValidUTF8(s, "?"))
 }
 
-// redact takes the request's secrets out of what the platform said about it.
+// redact takes the request's secrets out of what the platform said about it, and
+// cleans the rest. It cuts last: what is cut in two is not found any more.
 func redact(err error, secrets []string) error {
-	var platform *auth.PlatformError
-	if !errors.As(err, &platform) {
+	platform, ok := platformErrorOf(err)
+	if !ok {
 		return err
 	}
+	message := platform.Message
 	for _, secret := range secrets {
 		for _, spelling := range []string{secret, url.QueryEscape(secret)} {
 			if spelling != "" {
-				platform.Message = strings.ReplaceAll(platform.Message, spelling, "[redacted]")
+				message = strings.ReplaceAll(message, spelling, "[redacted]")
 			}
 		}
 	}
+	platform.Message = cleanMessage(message)
 	return err
 }

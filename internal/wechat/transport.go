@@ -79,7 +79,7 @@ type request struct {
 	target  *url.URL   // whole, in place of path and query; nil for those
 	body    any        // sent as JSON by POST; nil for a GET
 	form    url.Values // sent as such by POST, in place of body
-	secrets []string   // of query and body: never to be seen in an error
+	secrets []string   // of query and body, the user's openid too: never to be seen in an error
 }
 
 // reply is what came back, whole.

@@ -84,7 +84,7 @@ func sessionRequest(name CallName, path, token string, openid auth.OpenID, key a
 			"signature":    {signature},
 			"sig_method":   {"hmac_sha256"},
 		},
-		secrets: []string{token, signature},
+		secrets: []string{token, signature, string(openid)},
 	}, nil
 }
 

@@ -2,6 +2,7 @@ package wechat_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -111,4 +112,21 @@ func TestUserSessionsRefuseBeforeAsking(t *testing.T) {
 	wantErr(t, err, auth.ErrInvalidRequest)
 	wantCalls(t, p, checkPath, 0)
 	wantCalls(t, p, resetPath, 0)
+}
+
+// TestErrmsgNamesNobody: an openid that WeChat repeats in its errmsg gets no
+// further, since that goes to the log.
+func TestErrmsgNamesNobody(t *testing.T) {
+	t.Parallel()
+	tells := says(`{"errcode":40003,"errmsg":"invalid openid ` + string(openid) + ` rid: 1234"}`)
+	client := dial(t, newPlatform().on(tokenPath, says(goodToken)).on(phonePath, tells).on(checkPath, tells).on(resetPath, tells))
+	_, phone := client.PhoneNumber(t.Context(), code, openid)
+	_, reset := client.ResetSessionKey(t.Context(), openid, auth.SessionKey{Key: sampleKey})
+	for call, err := range map[string]error{
+		"phone": phone, "check": client.CheckSession(t.Context(), openid, auth.SessionKey{Key: sampleKey}), "reset": reset,
+	} {
+		if err == nil || strings.Contains(err.Error(), string(openid)) || !strings.Contains(err.Error(), "invalid openid [redacted] rid: 1234") {
+			t.Errorf("%s: %v", call, err)
+		}
+	}
 }
