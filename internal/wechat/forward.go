@@ -56,7 +56,7 @@ func (c *Client) Forward(caller context.Context, out Outgoing) (*http.Response, 
 		c.peer.report(CallForward, false, time.Now(), err)
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(caller, forwardTime)
+	ctx, cancel := context.WithTimeoutCause(caller, forwardTime, errForwardTime)
 	resp, err := c.forward(ctx, out)
 	if err != nil {
 		cancel()
@@ -141,13 +141,16 @@ func (c *Client) forwardRequest(ctx context.Context, out Outgoing, body *replaya
 	return req, nil
 }
 
+// errForwardTime is the end of our own patience, as opposed to the caller's.
+var errForwardTime = fmt.Errorf("not within %v", forwardTime)
+
 // forwardError is transportError, unless it was the caller's body that failed.
 func forwardError(ctx context.Context, body *replayable, err, class error) error {
 	if body.failed() {
 		return fmt.Errorf("%w: %w: the request's body ended early", auth.ErrInvalidRequest, errCallerLeft)
 	}
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) { // ours: Forward looks at the caller's
-		return fmt.Errorf("%w: within %v", auth.ErrWeChatTimeout, forwardTime)
+	if errors.Is(context.Cause(ctx), errForwardTime) {
+		return fmt.Errorf("%w: %w", auth.ErrWeChatTimeout, errForwardTime)
 	}
 	return transportError(ctx, err, class)
 }

@@ -285,6 +285,22 @@ func TestForwardTimes(t *testing.T) {
 	})
 }
 
+// TestForwardIgnoresCallersWhoLeave: one who has no more time says no more of
+// WeChat than one who hangs up.
+func TestForwardIgnoresCallersWhoLeave(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		client := direct(t, newPlatform().on(tokenPath, says(goodToken)).on(checkPicture, hangs))
+		for range 20 {
+			_, err := client.Forward(within(t, time.Second), wechat.Outgoing{Method: "POST", Path: checkPicture})
+			wantErr(t, err, auth.ErrWeChatTimeout)
+		}
+		if got := client.ForwardBreaker(); got != "closed" {
+			t.Errorf("the breaker is %s", got)
+		}
+	})
+}
+
 func TestForwardIsBounded(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
