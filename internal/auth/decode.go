@@ -172,6 +172,9 @@ func (s *Service) remember(ctx context.Context, opened Opened, id SessionID, bea
 	var grant *Grant
 	err := s.cfg.Store.Update(ctx, id, func(session *Session) (Verdict, error) {
 		session.Phone = opened.Phone.E164()
+		if !bearer {
+			return Save, nil
+		}
 		var err error
 		if grant, err = s.grant(session, s.cfg.Now()); err != nil {
 			return Keep, err
@@ -180,9 +183,6 @@ func (s *Service) remember(ctx context.Context, opened Opened, id SessionID, bea
 	})
 	if err != nil {
 		return &Decoded{Opened: opened, NotRemembered: err}
-	}
-	if !bearer {
-		grant = nil
 	}
 	return &Decoded{Opened: opened, Grant: grant}
 }

@@ -10,7 +10,7 @@ type Session struct {
 
 	CreatedAt   time.Time
 	AbsoluteEnd time.Time // never moves
-	IdleEnd     time.Time // moves with every refresh, never past AbsoluteEnd
+	IdleEnd     time.Time // moves with every refresh; past AbsoluteEnd it means nothing
 	AccessEnd   time.Time // when the last access token that was issued for it expires
 
 	Refresh RefreshState
