@@ -133,7 +133,7 @@ func (h *Handler) decodePhoneCode(c *call, code string) error {
 	defer leave()
 	decoded, err := c.gate.service.DecodePhoneCode(c.r.Context(), id, code, h.admits)
 	if err != nil {
-		return err
+		return c.gate.ofApp(id.App, err)
 	}
 	return h.answerDecoded(c, decoded)
 }

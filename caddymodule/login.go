@@ -75,7 +75,8 @@ func (h *Handler) login(c *call, appid, code string, spend spender) (*auth.Grant
 		return nil, err
 	}
 	defer leave()
-	return spend(c.r.Context(), app, code)
+	grant, err := spend(c.r.Context(), app, code)
+	return grant, c.gate.ofApp(app, err)
 }
 
 // loginApp decides which mini program a code belongs to: the body's appid, else

@@ -153,7 +153,7 @@ func (o *OpenAPI) serve(w http.ResponseWriter, r *http.Request) error {
 		Length: r.ContentLength,
 	})
 	if err != nil {
-		return err
+		return gate.ofApp(app, err)
 	}
 	defer func() { _ = answer.Body.Close() }() // it was read, or is given up
 	return handOn(w, answer)

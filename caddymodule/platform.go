@@ -80,3 +80,44 @@ func (a *App) weixinOnly(apps map[auth.AppID]struct{}, named bool) error {
 	}
 	return nil
 }
+
+// appError is a failure at the platform of one app: the log learns which app it
+// was, and clients that are not on WeChat the names that they know.
+type appError struct {
+	app      auth.AppID
+	platform wechat.Platform
+	cause    error
+}
+
+// ofApp says of which app a failure is; nil for none.
+func (g *gate) ofApp(app auth.AppID, err error) error {
+	client, ok := g.platforms[app]
+	if err == nil || !ok {
+		return err
+	}
+	return &appError{app, client.Platform(), err}
+}
+
+func (e *appError) Error() string {
+	return fmt.Sprintf("app %s on %s: %s", e.app, e.platform, e.cause)
+}
+
+func (e *appError) Unwrap() error { return e.cause }
+
+// siblingWords put a problem's detail in the words of another platform: its name,
+// and what its clients call for a code.
+var siblingWords = map[wechat.Platform]*strings.Replacer{
+	wechat.QQ:          strings.NewReplacer("WeChat", "QQ", "wx.login", "qq.login"),
+	wechat.Douyin:      strings.NewReplacer("WeChat", "Douyin", "wx.login", "tt.login"),
+	wechat.Kuaishou:    strings.NewReplacer("WeChat", "Kuaishou", "wx.login", "ks.login"),
+	wechat.Xiaohongshu: strings.NewReplacer("WeChat", "Xiaohongshu", "wx.login", "xhs.login"),
+	wechat.WeCom:       strings.NewReplacer("WeChat", "WeCom", "wx.login", "wx.qy.login"),
+}
+
+// detail is a problem's detail in the words of the app's platform.
+func (e *appError) detail(weixin string) string {
+	if words, ok := siblingWords[e.platform]; ok {
+		return words.Replace(weixin)
+	}
+	return weixin
+}

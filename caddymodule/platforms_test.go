@@ -3,6 +3,8 @@ package caddymodule_test
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -157,6 +159,40 @@ func TestPlatformsApart(t *testing.T) {
 		a := f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q,"appid":%q}`, code.Code, next.ID))
 		if a.status < 400 || a.status == http.StatusInternalServerError {
 			t.Errorf("%s's code at %s: %d %s", app.Platform, next.Platform, a.status, a.body)
+		}
+	}
+}
+
+// TestPlatformsAreNamed: a login that fails tells the client which platform has
+// failed, and what its own clients are to call; the log, of which app it was.
+func TestPlatformsAreNamed(t *testing.T) {
+	names := map[wechatsim.Platform][2]string{
+		wechatsim.QQ: {"QQ", "qq.login"}, wechatsim.Douyin: {"Douyin", "tt.login"}, wechatsim.Kuaishou: {"Kuaishou", "ks.login"},
+		wechatsim.Xiaohongshu: {"Xiaohongshu", "xhs.login"}, wechatsim.WeCom: {"WeCom", "wx.qy.login"},
+	}
+	f := newFixture(t, strings.Replace(platformsSite(), "\tadmin off\n", "\tadmin off\n\tlog {\n\t\toutput file {{.Dir}}/log\n\t}\n", 1))
+	for _, app := range wechatsim.Siblings() {
+		name := names[app.Platform]
+		body := fmt.Sprintf(`{"code":"nobody's","appid":%q}`, app.ID)
+		if app.Platform != wechatsim.Xiaohongshu { // whose code for that is not published
+			refused := f.do("POST", pub+"/openId", body)
+			refused.want(t, http.StatusUnauthorized, "invalid_code")
+			if detail := refused.str(t, "detail"); !strings.HasPrefix(detail, name[0]+" refused") || !strings.Contains(detail, "Call "+name[1]) {
+				t.Errorf("%s: %s", app.Platform, detail)
+			}
+		}
+		if err := f.sim.Sim.Arm(wechatsim.Fault{Kind: wechatsim.FaultHTML}); err != nil {
+			t.Fatal(err)
+		}
+		lost := f.do("POST", pub+"/openId", body)
+		f.sim.Sim.ClearFaults()
+		lost.want(t, http.StatusBadGateway, "wechat_unreadable")
+		if detail := lost.str(t, "detail"); !strings.HasPrefix(detail, name[0]+"'s answer") {
+			t.Errorf("%s: %s", app.Platform, detail)
+		}
+		log, err := os.ReadFile(filepath.Join(f.dir, "log"))
+		if cause := fmt.Sprintf(`"cause":"app %s on %s: platform answer unreadable`, app.ID, app.Platform); err != nil || !strings.Contains(string(log), cause) {
+			t.Errorf("no %s in %s, %v", cause, log, err)
 		}
 	}
 }

@@ -54,7 +54,7 @@ var classes = []class{
 	{auth.ErrSessionRevoked, http.StatusUnauthorized, "session_revoked", bearerInvalidToken, "The session has ended. Log in again with wx.login."},
 	{auth.ErrRefreshReused, http.StatusUnauthorized, "refresh_reused", bearerInvalidToken, "The refresh token was used before, so the session was ended. Log in again with wx.login."},
 	{auth.ErrInvalidToken, http.StatusUnauthorized, "invalid_token", bearerInvalidToken, "The token is not valid here. Log in again with wx.login."},
-	{auth.ErrSessionStale, http.StatusUnauthorized, "session_stale", bearerInvalidToken, "WeChat's session for this user is over. Log in again with wx.login, then ask the user again."},
+	{auth.ErrSessionStale, http.StatusUnauthorized, "session_stale", bearerInvalidToken, "The platform's session for this user is over. Log in again with wx.login, then ask the user again."},
 	{auth.ErrInvalidCode, http.StatusUnauthorized, "invalid_code", "", "WeChat refused the login code: it is wrong, older than 5 minutes, or a phone code. Call wx.login for a new one."},
 	{auth.ErrInvalidPhoneCode, http.StatusBadRequest, "invalid_code", "", "WeChat refused the phone code: it is wrong, older than 5 minutes, another user's, or a login code."},
 	{auth.ErrCodeUsed, http.StatusUnauthorized, "code_used", "", "The code was used before. Each code works once: ask for a new one."},
@@ -88,6 +88,9 @@ func problemOf(err error) *problem {
 		p = &problem{Status: c.status, Code: c.code, Detail: c.detail, bearer: c.bearer, cause: err}
 		if errors.Is(err, auth.ErrUnsupported) {
 			p.Detail = detailUnsupported
+		}
+		if at, ok := errors.AsType[*appError](err); ok {
+			p.Detail = at.detail(p.Detail)
 		}
 		if platform, ok := errors.AsType[*auth.PlatformError](err); ok {
 			p.Errcode, p.retryAfter = platform.Code, platform.RetryAfter

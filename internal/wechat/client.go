@@ -133,6 +133,9 @@ func (cfg *Config) completePlatform() error {
 	return nil
 }
 
+// Platform is where the mini program lives.
+func (c *Client) Platform() Platform { return c.dialect.platform }
+
 // AccessTokens is where the app's access token comes from.
 func (c *Client) AccessTokens() *AccessTokens { return c.tokens }
 
