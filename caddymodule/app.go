@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
 	"github.com/wxgate/wxgate/internal/auth"
@@ -47,6 +48,8 @@ type App struct {
 	secrets [][]byte // the configured root secrets; none when it is generated
 	key     *token.Key
 	alg     token.Alg
+
+	wrapped map[*caddyhttp.Server]struct{} // see wrapTransports
 
 	gate atomic.Pointer[gate] // what acquire hands out; nil before it was opened
 

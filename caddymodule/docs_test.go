@@ -49,11 +49,6 @@ func TestDocumentedLogFilter(t *testing.T) {
 	if filter == nil {
 		t.Fatal("docs/caddyfile.md has no log filter")
 	}
-	for line := range strings.Lines(logFilter) {
-		if !strings.Contains(filter[1], strings.TrimSpace(line)) {
-			t.Errorf("the documented filter lacks %s", line)
-		}
-	}
 	for _, words := range []string{"token_from query token", "token_from header X-Session-Token"} {
 		t.Run(words, func(t *testing.T) {
 			config := strings.Replace(directiveSite("\t\t"+words+"\n\t\tforward_token", "\tlog"), "\tadmin off\n",

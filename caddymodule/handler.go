@@ -100,6 +100,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.warnOfAccessLogs(ctx)
+	if err := h.app.wrapTransports(ctx); err != nil {
+		return err
+	}
 	return h.limits.keep(h.Prefix, h.admitted, &h.releases)
 }
 
@@ -270,6 +273,9 @@ func (h *Handler) meets(id *auth.Identity, path string) error {
 func (h *Handler) passAnonymous(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	setPlaceholders(r, nil)
 	metrics.requests.WithLabelValues(outcomeAnonymous).Inc()
+	if h.ForwardToken {
+		r = r.WithContext(h.withIdentity(r.Context(), new(auth.Identity)))
+	}
 	err := next.ServeHTTP(w, r)
 	if err != nil {
 		h.forget(r)

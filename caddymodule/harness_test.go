@@ -274,7 +274,7 @@ type upstream struct {
 
 func newUpstream(t testing.TB) *upstream {
 	u := &upstream{}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		u.mu.Lock()
 		u.seen = append(u.seen, r)
@@ -286,6 +286,10 @@ func newUpstream(t testing.TB) *upstream {
 		}
 		_, _ = io.WriteString(w, "ok")
 	}))
+	server.Config.Protocols = new(http.Protocols)
+	server.Config.Protocols.SetHTTP1(true)
+	server.Config.Protocols.SetUnencryptedHTTP2(true)
+	server.Start()
 	t.Cleanup(server.Close)
 	u.addr = strings.TrimPrefix(server.URL, "http://")
 	return u

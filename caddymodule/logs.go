@@ -5,7 +5,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy/fastcgi"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 )
@@ -13,12 +14,19 @@ import (
 // What other modules write into Caddy's logs is theirs, and a filter for it the
 // operator's to add. Whoever needs one is told at load.
 
-// warnOfDebug says that reverse_proxy's DEBUG lines hold the requests that it
-// sends, identity headers included. Whether a filter takes them out is not to be
-// seen from here.
+// warnOfDebug says that at DEBUG handlers write into the log what they get and
+// send. Whether a filter takes the identity out is not to be seen from here.
 func warnOfDebug(ctx caddy.Context, logger *zap.Logger) {
-	if ctx.Logger(new(reverseproxy.Handler)).Core().Enabled(zapcore.DebugLevel) {
-		logger.Warn("at level DEBUG reverse_proxy logs the identity headers of every request, unless a filter deletes request>headers>X-Wx-Openid and its like: see SECURITY.md")
+	if ctx.Logger(new(rewrite.Rewrite)).Core().Enabled(zapcore.DebugLevel) {
+		logger.Warn("at level DEBUG handlers behind wxgate, rewrite and php_fastcgi among them, log identity headers, unless a filter deletes request>headers>X-Wx-Openid and its like: see SECURITY.md")
+	}
+}
+
+// warnOfFastCGI says that a line for what PHP writes to its standard error holds
+// the whole environment that PHP was given.
+func warnOfFastCGI(ctx caddy.Context, transport http.RoundTripper) {
+	if t, ok := transport.(*fastcgi.Transport); ok && t.CaptureStderr {
+		ctx.Logger().Warn("capture_stderr logs identity headers with what PHP writes to its standard error, unless a filter deletes env>HTTP_X_WX_OPENID, request>headers>X-Wx-Openid and their like: see SECURITY.md")
 	}
 }
 

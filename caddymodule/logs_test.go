@@ -8,8 +8,9 @@ import (
 // TestLoadWarnsOfLogs: what other modules' logs would show is said at load, and
 // only where there is such a log.
 func TestLoadWarnsOfLogs(t *testing.T) {
-	const debug, query, header, wafer = "at level DEBUG reverse_proxy logs", `request>uri query { replace ticket REDACTED }`,
+	const debug, query, header, wafer = "at level DEBUG handlers behind wxgate", `request>uri query { replace ticket REDACTED }`,
 		`request>headers>X-Ticket delete`, "access logs show the tokens of Wafer clients"
+	const php = "capture_stderr logs identity headers"
 	for name, tc := range map[string]struct {
 		level, access, site string
 		want                []string
@@ -22,6 +23,8 @@ func TestLoadWarnsOfLogs(t *testing.T) {
 		"a token in Authorization":     {"INFO", "log", "token_from header authorization", nil},
 		"a token in a cookie":          {"INFO", "log", "token_from cookie ticket", nil},
 		"Wafer":                        {"INFO", "log", "compat wafer", []string{wafer}},
+		"PHP":                          {"INFO", "", "}\nreverse_proxy /php 127.0.0.1:1 {\ntransport fastcgi", nil},
+		"what PHP says":                {"INFO", "", "}\nreverse_proxy /php 127.0.0.1:1 {\ntransport fastcgi {\ncapture_stderr\n}", []string{php}},
 		"everything, and all at DEBUG": {"DEBUG", "log", "compat wafer\ntoken_from query ticket", []string{debug, query, wafer}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -31,7 +34,7 @@ func TestLoadWarnsOfLogs(t *testing.T) {
 			).Replace(site))
 			f.load()
 			log := f.log()
-			for _, warning := range []string{debug, query, header, wafer} {
+			for _, warning := range []string{debug, query, header, wafer, php} {
 				want := 0
 				for _, w := range tc.want {
 					if w == warning {

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -11,6 +12,9 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
+// errStreamEnded is why a stream's context is cancelled.
+var errStreamEnded = errors.New("the token expired or its session was revoked, or nobody can say")
+
 // staleStep is how much too stale the revocations must be before a stream ends:
 // enough for the clock to have moved on when the timer fires.
 const staleStep = 50 * time.Millisecond
@@ -18,10 +22,9 @@ const staleStep = 50 * time.Millisecond
 // watched calls next, and ends what it serves when the identity ends, if that
 // is a stream: a WebSocket or a text/event-stream answer. Without this, a stream
 // that was opened a second before its session was revoked would go on for days.
-// Any other answer is let finish. Endings of either kind, and a client that leaves,
-// stay out of the log: see ending.
+// Any other answer is let finish. [Transport] learns whose request it is.
 func (h *Handler) watched(gate *gate, id *auth.Identity, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	ctx, cancel := untilClientLeaves(r.Context())
+	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	sw := &streamWriter{
 		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
@@ -33,7 +36,7 @@ func (h *Handler) watched(gate *gate, id *auth.Identity, w http.ResponseWriter, 
 		allowance:             h.allowance,
 	}
 	defer sw.release()
-	return next.ServeHTTP(sw, r.WithContext(ctx))
+	return next.ServeHTTP(sw, r.WithContext(h.withIdentity(ctx, id)))
 }
 
 // streamWriter notices that an answer is a stream.
@@ -60,15 +63,6 @@ func (w *streamWriter) WriteHeader(status int) {
 		w.arm()
 	}
 	w.ResponseWriter.WriteHeader(status)
-}
-
-// Write marks the error of a client that left.
-func (w *streamWriter) Write(p []byte) (int, error) {
-	n, err := w.ResponseWriter.Write(p)
-	if err != nil {
-		err = &ending{err}
-	}
-	return n, err
 }
 
 func (w *streamWriter) isStream(status int) bool {

@@ -1,0 +1,66 @@
+package caddymodule
+
+import (
+	"context"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// redacted is what Caddy writes in place of the credentials that it knows.
+var redacted = []string{"REDACTED"}
+
+// admitted is whose request it is that a transport sends: nobody's, where the path
+// is public and only a token is to be kept out of the log.
+type admitted struct {
+	*Handler
+
+	id *auth.Identity
+}
+
+type admittedKey struct{}
+
+func (h *Handler) withIdentity(ctx context.Context, id *auth.Identity) context.Context {
+	return context.WithValue(ctx, admittedKey{}, admitted{h, id})
+}
+
+// redact makes a request one that may be logged: it tells neither who is calling
+// nor the token, under whatever name, for header_up may have written
+// {wxgate.openid} anywhere. The appid stays, to tell one mini program's failures
+// from another's. Headers that somebody else may be reading are left as they are.
+func (a admitted) redact(r *http.Request) {
+	if a.credentials.source.Kind == sourceQuery {
+		r.RequestURI, _, _ = strings.Cut(r.RequestURI, "?")
+	}
+	shown := maps.Clone(r.Header)
+	for name, values := range shown {
+		if a.isSecret(name) || slices.ContainsFunc(values, a.tells) {
+			shown[name] = redacted
+		}
+	}
+	r.Header = shown
+}
+
+// isSecret reports whether a header has the identity or the token as its meaning.
+func (a admitted) isSecret(name string) bool {
+	switch names := &a.headers.names; name {
+	case names.OpenID, names.UnionID, names.Session, names.Phone, names.Assertion:
+		return true
+	}
+	source := a.credentials.source
+	return source.Kind == sourceHeader && name == source.Name
+}
+
+// tells reports whether a value tells who is calling.
+func (a admitted) tells(value string) bool {
+	switch value {
+	case "":
+		return false
+	case string(a.id.OpenID), string(a.id.UnionID), string(a.id.Session), a.id.Phone:
+		return true
+	}
+	return false
+}

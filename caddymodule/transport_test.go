@@ -1,0 +1,273 @@
+package caddymodule_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/fcgi"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy/fastcgi"
+
+	"github.com/wxgate/wxgate/caddymodule"
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// loggingSite is a gateway whose log is as Caddy has it by default, in a file.
+// ROUTES is what the site does; another answers to forward_auth and its like.
+const loggingSite = `
+{
+	admin off
+	persist_config off
+	storage file_system {{.Dir}}/caddy
+	log {
+		output file {{.Dir}}/log
+	}
+	servers {
+		protocols h1 h2c
+	}
+	wxgate {
+		app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
+			api {{.API}}
+		}
+		store memory
+	}
+}
+&(api) {
+	reverse_proxy {{.Upstream}}
+}
+http://{{.Addr}} {
+	ROUTES
+}
+http://{{.Plain}} {
+	respond 204
+}
+`
+
+// log is what the gateway wrote into the file "log".
+func (f *fixture) log() string {
+	f.t.Helper()
+	text, err := os.ReadFile(filepath.Join(f.dir, "log"))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return string(text)
+}
+
+const incomplete = "aborting with incomplete response"
+
+// breakOff answers, and fails in the middle of the answer.
+func breakOff(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Length", "1000")
+	_, _ = w.Write(make([]byte, 100))
+	_ = http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler)
+}
+
+// Where a site may have its reverse_proxy.
+var proxies = map[string]string{
+	"behind wxgate":                          "wxgate\nreverse_proxy {{.Upstream}}",
+	"with options":                           "wxgate\nreverse_proxy {{.Upstream}} {\nlb_try_duration 1s\nheader_down -X-A\ntransport http {\ndial_timeout 3s\nversions 1.1\n}\n}",
+	"HTTP/2 to the upstream":                 "wxgate\nreverse_proxy h2c://{{.Upstream}}",
+	"in a handle":                            "wxgate\nhandle /o* {\nreverse_proxy {{.Upstream}}\n}",
+	"in a handle in a route":                 "route {\nwxgate\nhandle_path /o* {\nroute {\nreverse_proxy {{.Upstream}}\n}\n}\n}",
+	"in a named route":                       "wxgate\ninvoke api",
+	"under another handler's names":          "@no path /no\nhandle @no {\nwxgate\nreverse_proxy 127.0.0.1:1\n}\nhandle {\nwxgate {\nheaders {\nopenid X-User\nsession X-Sid\n}\n}\nreverse_proxy {{.Upstream}}\n}",
+	"after an answer":                        "wxgate\nreverse_proxy {{.Plain}} {\n@any status 2xx\nhandle_response @any {\nreverse_proxy {{.Upstream}}\n}\n}",
+	"behind forward_auth":                    "route {\nforward_auth {{.Plain}} {\nuri /\n}\nwxgate\nreverse_proxy {{.Upstream}}\n}",
+	"with a header of its own":               "wxgate\nreverse_proxy {{.Upstream}} {\nheader_up X-User {wxgate.openid}\nheader_up X-Sid {wxgate.session}\n}",
+	"with the token":                         "wxgate {\ntoken_from header X-Ticket\nforward_token\n}\nreverse_proxy {{.Upstream}}",
+	"with the token, which nobody looked at": "wxgate {\npublic /orders\ntoken_from header X-Ticket\nforward_token\n}\nreverse_proxy {{.Upstream}}",
+	"with the token in the query":            "wxgate {\ntoken_from query ticket\nforward_token\n}\nreverse_proxy {{.Upstream}}",
+	"with a health check":                    "wxgate\nreverse_proxy {{.Upstream}} {\nhealth_uri /health\nhealth_interval 50ms\n}",
+	"with an assertion":                      "wxgate {\nheaders {\nassertion X-WX-ASSERTION orders\n}\n}\nreverse_proxy {{.Upstream}}",
+}
+
+// TestUpstreamsThatBreakOffLeakNothing: reverse_proxy warns of an answer that it
+// cannot finish, and writes the request that it sent into the line. Who reads the
+// log of any gateway whose upstream crashed would know the openids of its users.
+func TestUpstreamsThatBreakOffLeakNothing(t *testing.T) {
+	for name, routes := range proxies {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, strings.Replace(loggingSite, "ROUTES", routes, 1))
+			login := f.login("alice")
+			f.upstream.answerWith(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != "/health" {
+					breakOff(w, r)
+				}
+			})
+			token := login.str(t, "access_token")
+			path, header := "/orders", []string{"X-Other", "shown"}
+			switch {
+			case strings.Contains(routes, "query"):
+				path += "?ticket=" + token
+			case strings.Contains(routes, "X-Ticket"):
+				header = append(header, "X-Ticket", token)
+			default:
+				header = append(header, "Authorization", "Bearer "+token)
+			}
+			a, err := f.try("GET", path, "", header...)
+			if err == nil {
+				t.Fatalf("the answer did not break off: %+v", a)
+			}
+			eventually(t, "the warning", func() bool { return strings.Contains(f.log(), incomplete) })
+			r := f.upstream.last(t)
+			line := f.log()
+			for _, secret := range []string{wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, "alice"), token, r.Header.Get("X-Wx-Session"), r.Header.Get("X-Sid"), r.Header.Get("X-Wx-Assertion")} {
+				if secret != "" && strings.Contains(line, secret) {
+					t.Errorf("the log tells %q:\n%s", secret, line)
+				}
+			}
+			for _, want := range []string{`"X-Other":["shown"]`, `["REDACTED"]`} {
+				if !strings.Contains(line, want) {
+					t.Errorf("no %s in the log, which an operator would look for:\n%s", want, line)
+				}
+			}
+		})
+	}
+}
+
+// php is a FastCGI server that tells what it was asked, and breaks off in the
+// middle of its answer.
+type php struct {
+	net.Listener
+
+	asked chan *http.Request
+
+	mu   sync.Mutex
+	conn net.Conn
+}
+
+func newPHP(t *testing.T) *php {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &php{Listener: listener, asked: make(chan *http.Request, 1)}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = fcgi.Serve(p, p)
+	}()
+	t.Cleanup(func() { _ = listener.Close(); <-served })
+	return p
+}
+
+func (p *php) Accept() (net.Conn, error) {
+	conn, err := p.Listener.Accept()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conn = conn
+	return conn, err
+}
+
+func (p *php) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.asked <- r
+	w.Header().Set("Content-Length", "1000")
+	_, _ = w.Write(make([]byte, 100))
+	_ = http.NewResponseController(w).Flush()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_ = p.conn.Close()
+}
+
+// TestFastCGILeaksNothing is the same for php_fastcgi, which besides tells PHP what
+// URI the client had sent: not its token.
+func TestFastCGILeaksNothing(t *testing.T) {
+	p := newPHP(t)
+	f := newFixture(t, strings.Replace(loggingSite, "ROUTES", "root {{.Dir}}\nwxgate {\ntoken_from query ticket\n}\nphp_fastcgi "+p.Addr().String()+" {\ntry_files index.php\n}", 1))
+	if err := os.WriteFile(filepath.Join(f.dir, "index.php"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if a, err := f.try("GET", "/orders?a=1&ticket="+f.token("alice")+"&b=2", ""); err == nil {
+		t.Fatalf("the answer did not break off: %+v", a)
+	}
+	r, openid := <-p.asked, wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, "alice")
+	if got := r.Header.Get("X-Wx-Openid"); got != openid {
+		t.Errorf("PHP was told the openid %q", got)
+	}
+	if got := r.URL.RequestURI(); got != "/orders?a=1&b=2" {
+		t.Errorf("PHP was told the URI %q", got)
+	}
+	eventually(t, "the warning", func() bool { return strings.Contains(f.log(), incomplete) })
+	if log := f.log(); strings.Contains(log, openid) {
+		t.Errorf("the log tells the openid:\n%s", log)
+	}
+}
+
+// TestClientsWhoLeaveLeakNothing: a client that goes away in the middle of an
+// answer, and a session that is revoked while its stream is open, end in the same
+// warning.
+func TestClientsWhoLeaveLeakNothing(t *testing.T) {
+	f := newFixture(t, strings.Replace(loggingSite, "ROUTES", "wxgate\nreverse_proxy {{.Upstream}}", 1))
+	free := make(chan struct{}, 2)
+	f.upstream.answerWith(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, "data: 1\n\n")
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+		free <- struct{}{}
+	})
+	for name, leave := range map[string]func(token string, cancel context.CancelFunc){
+		"alice": func(_ string, cancel context.CancelFunc) { cancel() },
+		"bob": func(token string, _ context.CancelFunc) {
+			f.do("POST", pub+"/logout", "", "Authorization", "Bearer "+token).want(t, http.StatusNoContent, "")
+		},
+	} {
+		f.stream(f.token(name), leave)
+		<-free // the upstream's connection is not held
+	}
+	eventually(t, "two warnings", func() bool { return strings.Count(f.log(), incomplete) == 2 })
+	for _, user := range []string{"alice", "bob"} {
+		if log := f.log(); strings.Contains(log, wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, user)) {
+			t.Errorf("the log tells %s's openid:\n%s", user, log)
+		}
+	}
+}
+
+// stream opens a stream, has it end, and reads what is left of it.
+func (f *fixture) stream(token string, end func(token string, cancel context.CancelFunc)) {
+	f.t.Helper()
+	ctx, cancel := context.WithCancel(f.t.Context())
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, f.url+"/events", nil)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+token)
+	response, err := f.client.Do(r)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	end(token, cancel)
+	if text, err := io.ReadAll(response.Body); err == nil {
+		f.t.Errorf("the stream ended as if it were whole: %q", text)
+	}
+}
+
+// TestTransportAnswersForTheOther: reverse_proxy asks its transport by methods
+// that it may or may not have. One that Caddy adds and the wrapper lacks would
+// change how requests are sent.
+func TestTransportAnswersForTheOther(t *testing.T) {
+	wrapper := reflect.TypeFor[*caddymodule.Transport]()
+	own := map[string]bool{ // of the transport's own life, or of the Caddyfile's adapter
+		"CaddyModule": true, "Cleanup": true, "NewTransport": true, "SetScheme": true,
+		"EnableH2C": true, "EnableTLS": true, "TLSEnabled": true, "UnmarshalCaddyfile": true,
+	}
+	for _, transport := range []reflect.Type{reflect.TypeFor[*reverseproxy.HTTPTransport](), reflect.TypeFor[*fastcgi.Transport]()} {
+		for method := range transport.Methods() {
+			if _, ok := wrapper.MethodByName(method.Name); !ok && !own[method.Name] {
+				t.Errorf("%s has the method %s, and the wrapper has not", transport, method.Name)
+			}
+		}
+	}
+}
