@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"golang.org/x/net/http/httpguts"
 )
 
@@ -97,23 +98,33 @@ func (c credentials) takeHeader(r *http.Request) (string, error) {
 }
 
 func (c credentials) takeQuery(r *http.Request) (string, error) {
-	if r.URL.RawQuery == "" {
+	rest, values := cutParameter(r.URL.RawQuery, c.source.Name)
+	return c.single(values, func() {
+		r.URL.RawQuery = rest
+		r.RequestURI = r.URL.RequestURI()
+		// Caddy makes PHP's REQUEST_URI of the request that came in.
+		if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+			original.URL.RawQuery, _ = cutParameter(original.URL.RawQuery, c.source.Name)
+		}
+	})
+}
+
+// cutParameter is a query without the parameter, and the parameter's values, still
+// encoded.
+func cutParameter(query, parameter string) (rest string, values []string) {
+	if query == "" {
 		return "", nil
 	}
-	var values []string
-	var rest []string
-	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
+	var others []string
+	for pair := range strings.SplitSeq(query, "&") {
 		name, value, _ := strings.Cut(pair, "=")
-		if decoded, err := url.QueryUnescape(name); err != nil || decoded != c.source.Name {
-			rest = append(rest, pair)
+		if decoded, err := url.QueryUnescape(name); err != nil || decoded != parameter {
+			others = append(others, pair)
 			continue
 		}
 		values = append(values, value)
 	}
-	return c.single(values, func() {
-		r.URL.RawQuery = strings.Join(rest, "&")
-		r.RequestURI = r.URL.RequestURI()
-	})
+	return strings.Join(others, "&"), values
 }
 
 func (c credentials) takeCookie(r *http.Request) (string, error) {
