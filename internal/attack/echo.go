@@ -117,11 +117,24 @@ func (e *Echo) serve(c net.Conn) {
 		if _, err := in.Peek(1); err != nil {
 			return
 		}
-		e.begin()
-		again, err := e.answer(c, in)
-		e.end()
-		if err != nil || !again {
+		if !e.answerAll(c, in) {
 			return
+		}
+	}
+}
+
+// answerAll answers the requests that have arrived. The echo is not at rest between
+// two that came together: the second may be smuggled, and is waited for.
+func (e *Echo) answerAll(c net.Conn, in *bufio.Reader) (again bool) {
+	e.begin()
+	defer e.end()
+	for {
+		again, err := e.answer(c, in)
+		if err != nil || !again {
+			return false
+		}
+		if in.Buffered() == 0 {
+			return true
 		}
 	}
 }
