@@ -51,7 +51,8 @@ type App struct {
 
 	wrapped map[*caddyhttp.Server]struct{} // see wrapTransports
 
-	gate atomic.Pointer[gate] // what acquire hands out; nil before it was opened
+	gate     atomic.Pointer[gate] // what acquire hands out; nil before it was opened
+	failures failures             // in the log
 
 	mu      sync.Mutex // guards the opening, and all below
 	openErr error      // why the last attempt failed
@@ -171,6 +172,7 @@ func (a *App) Cleanup() error {
 		return nil
 	}
 	a.cleaned = true
+	a.failures.close()
 	if g := a.gate.Load(); g != nil {
 		g.release()
 	}

@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/go-json-experiment/json/jsontext"
-	"go.uber.org/zap"
 
 	"github.com/wxgate/wxgate/internal/auth"
 )
@@ -163,7 +162,7 @@ func (h *Handler) decodeOpenData(c *call, in openData) error {
 // platform wrote it, byte for byte.
 func (h *Handler) answerDecoded(c *call, d *auth.Decoded) error {
 	if d.NotRemembered != nil {
-		h.logger.Error("a verified phone number was answered but not remembered", zap.Error(d.NotRemembered))
+		h.app.failures.log(h.logger, "a verified phone number was answered but not remembered", problemOf(d.NotRemembered), c.r)
 	}
 	phone := d.Opened.Phone
 	if phone == nil {

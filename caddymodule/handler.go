@@ -316,8 +316,7 @@ func (h *Handler) assertion(gate *gate, id *auth.Identity) (string, error) {
 	return gate.tokens.IssueAssertion(id, h.headers.names.AssertionAudience)
 }
 
-// refuse answers with a problem. The cause goes to the log: what the operator
-// must act on as an error, what clients do wrong as a debug line.
+// refuse answers with a problem. The cause goes to the log.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) error {
 	p := problemOf(err)
 	setPlaceholders(r, nil)
@@ -327,18 +326,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) erro
 }
 
 func (h *Handler) log(p *problem, r *http.Request) {
-	level := zapcore.DebugLevel
-	if p.Status >= http.StatusInternalServerError {
-		level = zapcore.ErrorLevel
-	}
-	if entry := h.logger.Check(level, "request refused"); entry != nil {
-		entry.Write(
-			zap.String("code", p.Code),
-			zap.Int("status", p.Status),
-			zap.String("cause", p.cause.Error()),
-			zap.String("path", r.URL.Path),
-		)
-	}
+	h.app.failures.log(h.logger, "request refused", p, r)
 }
 
 // spoofed counts what no honest client sends: a free sign of an intrusion.

@@ -12,7 +12,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/wechat"
@@ -109,7 +108,7 @@ func (o *OpenAPI) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	case err != nil:
 		p := openAPIProblem(err)
 		outcome = p.Code
-		o.log(p, r)
+		o.app.failures.log(o.logger, "call to WeChat refused", p, r)
 		err = p.write(w)
 	}
 	metrics.openapi.WithLabelValues(outcome).Observe(time.Since(started).Seconds())
@@ -193,16 +192,6 @@ func local(ctx context.Context) bool {
 		return addr.IP.IsLoopback()
 	default:
 		return false
-	}
-}
-
-func (o *OpenAPI) log(p *problem, r *http.Request) {
-	level := zapcore.DebugLevel
-	if p.Status >= http.StatusInternalServerError {
-		level = zapcore.ErrorLevel
-	}
-	if entry := o.logger.Check(level, "call to WeChat refused"); entry != nil {
-		entry.Write(zap.String("code", p.Code), zap.Int("status", p.Status), zap.String("cause", p.cause.Error()), zap.String("path", r.URL.Path))
 	}
 }
 

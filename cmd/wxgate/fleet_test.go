@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os/exec"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -215,7 +216,23 @@ func (f *fleet) finish(needed ...string) {
 			f.wrong(fmt.Sprintf("replica %d wrote", i), errors.New(line))
 		}
 	}
+	f.judgeLogs()
 	f.report(append([]string{"logins", "refreshes", "logouts", "calls"}, needed...)...)
+}
+
+// judgeLogs has an outage fill no disk: there are far fewer lines than refusals.
+func (f *fleet) judgeLogs() {
+	f.t.Helper()
+	const ofOutages, refusalsPerLine = 60, 10 // all that begin, go on or end; below that many refusals it does not matter
+	lines := 0
+	for _, g := range f.replicas {
+		lines += len(g.wrote(func(line string) bool { return strings.Contains(line, "store_unavailable") }))
+	}
+	refused := f.figures["answers that the store was away"]
+	f.t.Logf("%8d lines about %d answers that the store was away", lines, refused)
+	if lines > ofOutages+refused/refusalsPerLine {
+		f.t.Errorf("%d refusals made %d lines", refused, lines)
+	}
 }
 
 // judgeWaits is what "at once" means for a 503 of a replica that knows that Redis
