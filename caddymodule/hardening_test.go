@@ -350,6 +350,7 @@ func TestHardeningErrorRoute(t *testing.T) {
 // data, which anybody on the way may send again.
 //
 //	POST /v1.0/pub/openId HTTP/1.1
+//	Early-Data: 0    <- of the client; whatever it says is read as 1
 //	Early-Data: 1
 //
 // CVE-2024-39321, RFC 8470. The corpus sends the packets themselves.
@@ -360,7 +361,9 @@ func TestHardeningEarlyData(t *testing.T) {
 		t.Fatal(err)
 	}
 	body := fmt.Sprintf(`{"code":%q}`, code.Code)
-	h.do("POST", pub+"/openId", body, "Early-Data", "1").want(t, http.StatusTooEarly, "invalid_request")
+	for _, early := range [][]string{{"Early-Data", "1"}, {"Early-Data", "0", "Early-Data", "1"}, {"Early-Data", "0"}, {"Early-Data", ""}} {
+		h.do("POST", pub+"/openId", body, early...).want(t, http.StatusTooEarly, "invalid_request")
+	}
 	h.do("POST", pub+"/openId", body).want(t, http.StatusOK, "")
 }
 

@@ -67,8 +67,10 @@ func refusedMethod(detail string) *problem {
 
 // tooEarly reports whether a request came in TLS early data, which anyone on the
 // way may send again (RFC 8470): a login or a refresh must not be replayed.
+// Whatever Early-Data says, and how often, it says 1 (section 5.1): a client that
+// sends 0 would otherwise hide what a proxy adds.
 func tooEarly(r *http.Request) bool {
-	return r.TLS != nil && !r.TLS.HandshakeComplete || r.Header.Get("Early-Data") == "1"
+	return r.TLS != nil && !r.TLS.HandshakeComplete || r.Header["Early-Data"] != nil
 }
 
 // isPreflight reports whether a request is a CORS preflight (Fetch section

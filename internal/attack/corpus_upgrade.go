@@ -87,15 +87,25 @@ func tunnelAttacks(t *Target) []Attack {
 // earlyAttacks: whoever records a client's first packets can send them again.
 func earlyAttacks(t *Target) []Attack {
 	login := *loginRequest(t, "{code}")
-	marked, recorded := login, login
-	marked.Header = append([]Field{{"Early-Data", "1"}}, login.Header...)
+	recorded := login
 	recorded.Early = true
-	return []Attack{
-		{
-			// A proxy in front says that the request came to it in early data.
-			ID: "early/login-marked", Mechanism: earlyMechanism, Needs: []Control{canLogin}, Request: marked, Judge: loggedIn,
-		},
-		{
+	var out []Attack
+	// A proxy in front says that the request came to it in early data. Whatever
+	// else the header says, and how often, that is what it says (section 5.1).
+	for id, values := range map[string][]string{"": {"1"}, "-twice": {"1", "1"}, "-after-zero": {"0", "1"}, "-zero": {"0"}, "-list": {"0, 1"}} {
+		marked := login
+		marked.Header = slices.Clone(login.Header)
+		for _, value := range values {
+			marked.Header = append(marked.Header, Field{"Early-Data", value})
+		}
+		out = append(out, Attack{
+			ID: "early/login-marked" + id, Mechanism: earlyMechanism, Advisories: []string{"RFC 8470 section 5.1"},
+			Needs: []Control{canLogin}, Request: marked, Judge: loggedIn,
+		})
+	}
+	return append(
+		out,
+		Attack{
 			// The packets themselves: a login that nobody finished the handshake for.
 			// Whoever wrote it finds out that its code is spent.
 			ID: "early/login-recorded", Mechanism: earlyMechanism, Protocols: []Protocol{H3}, Needs: []Control{canLogin, earlyData},
@@ -107,5 +117,5 @@ func earlyAttacks(t *Target) []Attack {
 				return ""
 			},
 		},
-	}
+	)
 }
