@@ -81,20 +81,36 @@ func (c credentials) takeHeader(r *http.Request) (string, error) {
 		return c.single(values, func() { delete(r.Header, c.source.Name) })
 	}
 	var tokens []string
+	credentials := 0
 	for _, value := range values {
-		scheme, token, _ := strings.Cut(value, " ")
-		if strings.EqualFold(scheme, schemeBearer) {
-			tokens = append(tokens, strings.TrimLeft(token, " "))
+		for credential := range strings.SplitSeq(value, ",") {
+			credentials++
+			if token, ok := cutBearer(credential); ok {
+				tokens = append(tokens, token)
+			}
 		}
 	}
 	if len(tokens) == 0 {
 		return "", nil // another scheme is the upstream's business
 	}
-	if len(values) > 1 || hasQueryParameter(r.URL.RawQuery, queryBearer) {
+	if credentials > 1 || hasQueryParameter(r.URL.RawQuery, queryBearer) {
 		c.remove(func() { delete(r.Header, headerAuthorization) })
 		return "", errTwoTokens
 	}
 	return c.single(tokens, func() { delete(r.Header, headerAuthorization) })
+}
+
+// cutBearer is the token of a credential whose scheme is Bearer. What parts them
+// should be a space. After anything else it is a bad token and still a token, since
+// many an upstream splits at a tab too: one that is taken for none would reach it
+// from an optional path, unverified.
+func cutBearer(credential string) (token string, ok bool) {
+	credential = strings.TrimLeft(credential, " \t")
+	end := 0
+	for end < len(credential) && httpguts.IsTokenRune(rune(credential[end])) {
+		end++
+	}
+	return strings.TrimLeft(credential[end:], " "), strings.EqualFold(credential[:end], schemeBearer)
 }
 
 func (c credentials) takeQuery(r *http.Request) (string, error) {
@@ -169,7 +185,7 @@ func (c credentials) remove(remove func()) {
 
 // hasQueryParameter reports whether some framework would find the parameter in
 // a query: many part it at semicolons too, some ignore case, and PHP reads
-// access.token and access_token[] as access_token.
+// access.token, access_token[] and access[token as access_token, up to a NUL.
 func hasQueryParameter(query, name string) bool {
 	for pair := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' }) {
 		key, _, _ := strings.Cut(pair, "=")
@@ -181,13 +197,18 @@ func hasQueryParameter(query, name string) bool {
 		if len(key) < len(name) {
 			continue
 		}
-		key, _, _ = strings.Cut(key, "[")
-		if strings.EqualFold(phpMarks.Replace(strings.TrimSpace(key)), name) {
+		key, _, _ = strings.Cut(key, "\x00")
+		array, _, _ := strings.Cut(key, "[")
+		if isPHPName(key, name) || isPHPName(array, name) {
 			return true
 		}
 	}
 	return false
 }
 
+func isPHPName(key, name string) bool {
+	return strings.EqualFold(phpMarks.Replace(strings.TrimSpace(key)), name)
+}
+
 // phpMarks are what PHP turns into underscores in the names of parameters.
-var phpMarks = strings.NewReplacer(".", "_", " ", "_")
+var phpMarks = strings.NewReplacer(".", "_", " ", "_", "[", "_")

@@ -319,10 +319,36 @@ func TestHardeningTokens(t *testing.T) {
 	} {
 		h.refused(http.StatusBadRequest, append([]string{"GET /api/me HTTP/1.1", "Host: " + h.addr}, lines...)...)
 	}
-	for _, query := range []string{"access_token=x", "a=b&access%5Ftoken=x", "a=b;access_token=x", "Access_Token=x", "access.token=x", "access_token[]=x"} {
+	for _, query := range []string{
+		"access_token=x", "a=b&access%5Ftoken=x", "a=b;access_token=x", "Access_Token=x", "access.token=x", "access_token[]=x", "access[token=x", "access_token%00=x", "%20access_token%20=x",
+	} {
 		h.refused(http.StatusBadRequest, "GET /api/me?"+query+" HTTP/1.1", "Host: "+h.addr, h.bearer)
 	}
 	h.passed("GET /api/me?token=x&accessToken=y HTTP/1.1", "Host: "+h.addr, h.bearer)
+}
+
+// TestHardeningOptionalToken: where a token is optional, one that the gateway takes
+// for none comes through unverified, to an upstream that splits at a tab.
+//
+//	GET /optional/x HTTP/1.1
+//	Authorization: Bearer<tab>e30.e30.e30
+//	Authorization: Basic YTpi, Bearer e30.e30.e30
+//
+// RFC 6750 section 2.1 has one space there, and RFC 9110 one credential.
+func TestHardeningOptionalToken(t *testing.T) {
+	h := newHard(t)
+	for value, status := range map[string]int{
+		"Bearer\te30.e30.e30": 401, "Bearer=e30.e30.e30": 401, "Bearer:e30.e30.e30": 401, "Bearer\u00a0e30.e30.e30": 401,
+		"Bearer: e30.e30.e30": 400, "Bearer,e30.e30.e30": 400, "Basic YTpi, Bearer e30.e30.e30": 400, "Basic YTpi,\tBearer\te30.e30.e30": 400,
+	} {
+		h.refused(status, "GET /optional/x HTTP/1.1", "Host: "+h.addr, "Authorization: "+value)
+	}
+	for _, value := range []string{"Basic YTpi", "Bearers x", "Digest username=\"a\", realm=\"b\""} {
+		r := h.passed("GET /optional/x HTTP/1.1", "Host: "+h.addr, "Authorization: "+value)
+		if got := r.Header.Get("Authorization"); got != value {
+			t.Errorf("the upstream got Authorization %q for %q", got, value)
+		}
+	}
 }
 
 // TestHardeningErrorRoute: the proxy fails, and an error route asks another

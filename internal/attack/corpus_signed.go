@@ -131,10 +131,21 @@ func severalAttacks(t *Target) []Attack {
 	for id, query := range map[string]string{
 		"query": "access_token=x", "query-later": "a=b&access_token=x", "query-escaped": "access%5Ftoken=x", "query-empty": "access_token=",
 		"query-semicolon": "a=b;access_token=x", "query-case": "Access_Token=x", "query-bare": "access_token", "query-dot": "access.token=x", "query-array": "access_token[]=x",
+		"query-bracket": "access[token=x", "query-nul": "access_token%00=x",
 		"query-good": "access_token={token}",
 	} {
 		add(id, Request{Path: path + "?" + query, Header: []Field{{"Authorization", good}}})
 	}
 	add("query-alone", anonymous(path+"?access_token={token}"))
+	// Where a token is optional, one that the gateway takes for none comes through
+	// unverified, to an upstream that reads more leniently.
+	for id, value := range map[string]string{
+		"tab": "Bearer\t{token}", "colon": "Bearer: {token}", "equals": "Bearer={token}", "comma": "Bearer,{token}", "list": "Basic YTpi, " + good, "tab-in-list": "Basic YTpi,\tBearer\t{token}",
+	} {
+		out = append(out, Attack{
+			ID: "several/optional-" + id, Mechanism: severalMechanism, Needs: []Control{optional},
+			Request: anonymous(t.Optional+"several", Field{"Authorization", value}), Judge: served,
+		})
+	}
 	return out
 }
