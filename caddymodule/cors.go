@@ -73,15 +73,15 @@ func checkOrigin(origin string) error {
 // which carry no token and must never reach an upstream as if they had. It
 // reports whether the request is answered.
 func (c *CORS) handle(w http.ResponseWriter, r *http.Request) bool {
+	h := w.Header()
+	if c != nil {
+		h.Add("Vary", "Origin") // also without one: a cache would hand that answer to a page
+	}
 	origin := r.Header.Get("Origin")
 	if origin == "" {
 		return false
 	}
 	allowed := c != nil && slices.Contains(c.Origins, origin)
-	h := w.Header()
-	if c != nil {
-		h.Add("Vary", "Origin")
-	}
 	if allowed {
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After")

@@ -198,6 +198,9 @@ func TestCORS(t *testing.T) {
 	if refused.header.Get("Access-Control-Allow-Origin") == "" || !strings.Contains(refused.header.Get("Access-Control-Expose-Headers"), "WWW-Authenticate") {
 		t.Errorf("a page cannot read why it was refused: %v", refused.header)
 	}
+	if plain := f.do("GET", "/orders", ""); plain.header.Get("Vary") != "Origin" {
+		t.Errorf("a cache may hand an answer that was for no page to one: Vary %q", plain.header.Get("Vary"))
+	}
 	f.do("OPTIONS", "/orders", "").want(t, http.StatusUnauthorized, "missing_token") // no preflight: no way around the token
 	f.do("OPTIONS", "/orders", "", "Origin", "https://h5.example.com").want(t, http.StatusUnauthorized, "missing_token")
 	if n := f.upstream.count(); n != 0 {
