@@ -122,6 +122,9 @@ func (o *OpenAPI) serve(w http.ResponseWriter, r *http.Request) error {
 		})
 		return denied("wxgate_openapi answers on loopback and Unix sockets only. Write bind 127.0.0.1 in its site, or expose insecure in its block.")
 	}
+	if !o.ExposeInsecure && rebound(r) {
+		return denied("Call this by its address or as localhost: by another name, it may be a web page that calls.")
+	}
 	if err := screenOpenAPI(r, o.allow); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -54,6 +55,30 @@ func screenOpenAPI(r *http.Request, allow pathSet) error {
 		return denied("This path is not among those that wxgate_openapi is to serve.")
 	}
 	return screenQuery(r.URL.RawQuery)
+}
+
+// ownNames end the names that nobody can point at this machine from outside:
+// RFC 6761, RFC 6762, ICANN's .internal, and WeChat's own, under which code that
+// was written for Cloud Hosting comes by http_proxy.
+var ownNames = []string{".localhost", ".local", ".internal", ".weixin.qq.com"}
+
+// rebound reports whether a request calls this machine by a name that a stranger's
+// DNS may have led here. A browser that looks at the stranger's page then takes the
+// site for the page's own, and sends neither Origin nor Sec-Fetch-Site with a GET.
+// Browsers reach no Unix socket.
+func rebound(r *http.Request) bool {
+	if _, socket := r.Context().Value(http.LocalAddrContextKey).(*net.UnixAddr); socket {
+		return false
+	}
+	host, _, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host = r.Host
+	}
+	host = strings.ToLower(strings.Trim(host, "[]"))
+	if net.ParseIP(host) != nil || !strings.Contains(host, ".") {
+		return false
+	}
+	return !slices.ContainsFunc(ownNames, func(own string) bool { return strings.HasSuffix(host, own) })
 }
 
 // checkAllowed refuses an allow-list that names what is never called.

@@ -1,6 +1,7 @@
 package caddymodule_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/rand"
@@ -179,6 +180,8 @@ func TestOpenAPIRefuses(t *testing.T) {
 		{"token after a space", "POST", "/wxa/echo?+access_token=x", app, 400, "invalid_request"},
 		{"token behind a semicolon", "POST", "/wxa/echo?a=1;access_token=x", app, 400, "invalid_request"},
 		{"token as PHP reads it", "POST", "/wxa/echo?access.token[]=x", app, 400, "invalid_request"},
+		{"token with a bracket", "POST", "/wxa/echo?access[token=x", app, 400, "invalid_request"},
+		{"token before a NUL", "POST", "/wxa/echo?access_token%00=x", app, 400, "invalid_request"},
 		{"secret", "POST", "/wxa/echo?a=1&secret=x", app, 400, "invalid_request"},
 		{"appsecret", "POST", "/wxa/echo?appsecret=x", app, 400, "invalid_request"},
 		{"undecodable", "POST", "/wxa/echo?%zz=x", app, 400, "invalid_request"},
@@ -271,6 +274,36 @@ func TestOpenAPIAsAProxy(t *testing.T) {
 	text, err := io.ReadAll(conn)
 	if err != nil || !bytes.HasPrefix(text, []byte("HTTP/1.1 202 ")) || !bytes.Contains(text, []byte("GET /wxa/echo?access_token=")) {
 		t.Fatalf("%v: %s", err, text)
+	}
+}
+
+// TestOpenAPIRebinding: a page's owner has his name lead to loopback, and the page
+// asks, as if of its own site, with a GET that says nothing of where it comes from.
+//
+//	GET /cgi-bin/get_api_domain_ip HTTP/1.1
+//	Host: rebound.evil.example:8081
+func TestOpenAPIRebinding(t *testing.T) {
+	f := newWeChat(t, "app "+firstApp, "127.0.0.1")
+	_, port, err := net.SplitHostPort(f.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.config = strings.Replace(f.config, "http://{{.Addr}}, http://api.weixin.qq.com:"+port, "http://:"+port, 1)
+	f.load()
+	for host, want := range map[string]int{
+		"rebound.evil.example:" + port: 403, "evil.example": 403, "127.0.0.1.evil.example": 403, "localhost.evil.example": 403, "evil.example.": 403, "weixin.qq.com.evil.example": 403, "evilweixin.qq.com": 403,
+		f.addr: 202, "127.0.0.1": 202, "[::1]:" + port: 202, "localhost": 202, "LOCALHOST:" + port: 202, "wxgate:" + port: 202, "a.localhost": 202, "wxgate.internal": 202, "api.weixin.qq.com": 202,
+	} {
+		conn, err := net.Dial("tcp", f.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(conn, "GET /wxa/echo HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n")
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil || response.StatusCode != want {
+			t.Errorf("Host %s: %v %v, want %d", host, response, err, want)
+		}
+		_ = conn.Close()
 	}
 }
 
