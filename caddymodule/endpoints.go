@@ -44,7 +44,7 @@ type call struct {
 // newEndpoints lays out the API under its prefix.
 func newEndpoints(prefix string) (map[string]endpoint, error) {
 	prefix = strings.TrimSuffix(prefix, "/")
-	if prefix != "" && !canonicalPath(prefix) || strings.Contains(prefix, "*") {
+	if prefix != "" && !canonicalPath(prefix) || strings.ContainsAny(prefix, "*%") {
 		return nil, fmt.Errorf("prefix %q must be a plain path such as %s", prefix, defaultPrefix)
 	}
 	return map[string]endpoint{

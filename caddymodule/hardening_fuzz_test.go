@@ -142,6 +142,14 @@ func checkPath(t *testing.T, target string) bool {
 	if open.match(u.Path) && !closed.match(u.Path) {
 		t.Errorf("%q is public, and a requirement there would miss it", target)
 	}
+	for _, routed := range attack.Routings(u.Path) {
+		if open.match(u.Path) && !open.match(routed) {
+			t.Errorf("%q is public, and some program serves %q for it", target, routed)
+		}
+		if open.match(routed) && !closed.match(u.Path) {
+			t.Errorf("%q is not closed, and some program serves %q for it, which is", target, routed)
+		}
+	}
 	if lower := strings.ToLower(u.Path); open.match(lower) && !closed.match(u.Path) {
 		t.Errorf("%q differs from a closed path in case only", target)
 	}
@@ -155,8 +163,9 @@ func TestPathMixtures(t *testing.T) {
 	pieces := []string{
 		"/", "//", ".", "..", "...", ";", "x", "public", "PUBLIC", "health", "%2e", "%2E", "%2f", "%5c", "%20", "%00", "%09", "%23", "%3b", "%3f", "%25", "%25%32%65",
 		"%c0%ae", "%c0%af", "%e0%80%af", "%E4%BD%A0", "%41", "%u002e", "\\", "#", "?", "&", "=", "+", "~", ":", "@", "%E2%84%AA", "%EF%BC%8F", "a b", "%7e", "%2B",
+		"index.php", ".PHP/", "/public/", "/health", "．", "／", "‥", "%EF%BD%90ublic", "::$DATA",
 	}
-	const rounds, most = 60000, 6
+	const rounds, most = 80000, 6
 	dice := rand.New(rand.NewPCG(1, 2))
 	canonical := 0
 	for range rounds {

