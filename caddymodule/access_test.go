@@ -126,6 +126,9 @@ func TestTokenFrom(t *testing.T) {
 		{"token_from query token\n\t\tforward_token", "/a?x=1&token=TOKEN", "", "", "/a?x=1&token=TOKEN", ""},
 		{"token_from cookie session", "/a", "Cookie: a=1; session=TOKEN; b=2", "Cookie: session=TOKEN; session=TOKEN", "/a", "a=1; b=2"},
 		{"token_from cookie session", "/a", "Cookie: session=TOKEN", "", "/a", ""},
+		{"token_from header X-Session-Token", "/a", "X-Session-Token: TOKEN", "X~Session~Token: TOKEN", "/a", ""}, // PHP's, too
+		{"token_from query token", "/a?tokens=&token=TOKEN", "", "?token=TOKEN&Token[]=x", "/a?tokens=", ""},
+		{"token_from cookie session_id", "/a", "Cookie: session_id=TOKEN; sessionid=1", "Cookie: session_id=TOKEN; session.id=x", "/a", "sessionid=1"},
 		{"token_from cookie session\n\t\tforward_token", "/a", "Cookie: session=TOKEN", "", "/a", "session=TOKEN"},
 	} {
 		t.Run(tc.words+" "+tc.path+" "+tc.header, func(t *testing.T) {

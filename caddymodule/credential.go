@@ -36,7 +36,8 @@ var errTwoTokens = func() *problem {
 // credentials finds the access token of a request and takes it out.
 type credentials struct {
 	source  TokenSource
-	forward bool // leave the token in the request
+	folded  string // the name, if it is a header's: see foldHeaderName
+	forward bool   // leave the token in the request
 }
 
 func newCredentials(source TokenSource, forward bool) (credentials, error) {
@@ -59,6 +60,7 @@ func newCredentials(source TokenSource, forward bool) (credentials, error) {
 	default:
 		return c, fmt.Errorf("token_from: %q is not one of header, query, cookie", c.source.Kind)
 	}
+	c.folded = foldHeaderName(c.source.Name)
 	return c, nil
 }
 
@@ -78,7 +80,12 @@ func (c credentials) take(r *http.Request) (string, error) {
 func (c credentials) takeHeader(r *http.Request) (string, error) {
 	values := r.Header[c.source.Name]
 	if c.source.Name != headerAuthorization {
-		return c.single(values, func() { delete(r.Header, c.source.Name) })
+		alike := false
+		for name := range r.Header {
+			_, whole := matchFolded(name, c.folded)
+			alike = alike || whole && name != c.source.Name
+		}
+		return c.single(values, alike, func() { delete(r.Header, c.source.Name) })
 	}
 	var tokens []string
 	credentials := 0
@@ -97,7 +104,7 @@ func (c credentials) takeHeader(r *http.Request) (string, error) {
 		c.remove(func() { delete(r.Header, headerAuthorization) })
 		return "", errTwoTokens
 	}
-	return c.single(tokens, func() { delete(r.Header, headerAuthorization) })
+	return c.single(tokens, false, func() { delete(r.Header, headerAuthorization) })
 }
 
 // cutBearer is the token of a credential whose scheme is Bearer. What parts them
@@ -115,7 +122,7 @@ func cutBearer(credential string) (token string, ok bool) {
 
 func (c credentials) takeQuery(r *http.Request) (string, error) {
 	rest, values := cutParameter(r.URL.RawQuery, c.source.Name)
-	return c.single(values, func() {
+	return c.single(values, hasQueryParameter(rest, c.source.Name), func() {
 		r.URL.RawQuery = rest
 		r.RequestURI = r.URL.RequestURI()
 		// Caddy makes PHP's REQUEST_URI of the request that came in.
@@ -146,17 +153,19 @@ func cutParameter(query, parameter string) (rest string, values []string) {
 func (c credentials) takeCookie(r *http.Request) (string, error) {
 	var values []string
 	var rest []string
+	alike := false
 	for _, line := range r.Header["Cookie"] {
 		for pair := range strings.SplitSeq(line, ";") {
 			pair = strings.TrimSpace(pair)
 			if name, value, _ := strings.Cut(pair, "="); name == c.source.Name {
 				values = append(values, value)
 			} else if pair != "" {
+				alike = alike || phpMarks.Replace(strings.TrimSpace(name)) == c.source.Name
 				rest = append(rest, pair)
 			}
 		}
 	}
-	return c.single(values, func() {
+	return c.single(values, alike, func() {
 		if len(rest) == 0 {
 			delete(r.Header, "Cookie")
 			return
@@ -165,13 +174,14 @@ func (c credentials) takeCookie(r *http.Request) (string, error) {
 	})
 }
 
-// single removes the token and returns it, when there was exactly one.
-func (c credentials) single(values []string, remove func()) (string, error) {
-	if len(values) == 0 {
+// single removes the token and returns it, when there was exactly one. alike says
+// that some framework would read another under a name that is like the token's.
+func (c credentials) single(values []string, alike bool, remove func()) (string, error) {
+	if len(values) == 0 && !alike {
 		return "", nil
 	}
 	c.remove(remove)
-	if len(values) > 1 || strings.ContainsAny(values[0], ", ") {
+	if alike || len(values) > 1 || strings.ContainsAny(values[0], ", ") {
 		return "", errTwoTokens
 	}
 	return values[0], nil
