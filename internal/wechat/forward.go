@@ -124,13 +124,17 @@ func (c *Client) forwardRequest(ctx context.Context, out Outgoing, body *replaya
 		target.RawQuery += "&" + out.Query
 	}
 	reader, length := body.reader()
-	if length == 0 && (out.Method == http.MethodGet || out.Method == http.MethodHead) {
-		// Some of WeChat's GETs change things: see unreplayable.
+	// Some of WeChat's GETs change things: see unreplayable.
+	once := out.Method == http.MethodGet || out.Method == http.MethodHead
+	if once && length == 0 {
 		reader, length = unreplayable{}, -1
 	}
 	req, err := http.NewRequestWithContext(ctx, out.Method, target.String(), reader)
 	if err != nil { // its text holds the URL
 		return nil, fmt.Errorf("%w: the call cannot be made", auth.ErrInvalidRequest)
+	}
+	if once {
+		req.GetBody = nil // or net/http has the body a second time
 	}
 	req.ContentLength = length
 	req.Header = out.Header.Clone()

@@ -208,7 +208,7 @@ func TestForwardCallersBodyBreaks(t *testing.T) {
 	wantErr(t, err, nil)
 }
 
-// A GET is made once even when the kept connection ends under it.
+// A GET is made once even when the kept connection ends under it, with a body too.
 func TestForwardNeverRepeatsAGet(t *testing.T) {
 	t.Parallel()
 	resets := func(w http.ResponseWriter, _ *http.Request) {
@@ -217,13 +217,18 @@ func TestForwardNeverRepeatsAGet(t *testing.T) {
 			_ = conn.Close()
 		}
 	}
-	p := newPlatform().on(tokenPath, says(goodToken)).on(checkPicture, echoes, resets, echoes)
-	client := dial(t, p)
-	_, _, err := forward(t, client, wechat.Outgoing{Method: http.MethodGet})
-	wantErr(t, err, nil)
-	_, _, err = forward(t, client, wechat.Outgoing{Method: http.MethodGet})
-	wantErr(t, err, auth.ErrWeChatUnreachable)
-	wantCalls(t, p, checkPicture, 2)
+	for _, body := range []string{"", "hello"} {
+		p := newPlatform().on(tokenPath, says(goodToken)).on(checkPicture, echoes, resets, echoes)
+		client := dial(t, p)
+		get := func() error {
+			from, length := content(body)
+			_, _, err := forward(t, client, wechat.Outgoing{Method: http.MethodGet, Body: from, Length: length})
+			return err
+		}
+		wantErr(t, get(), nil)
+		wantErr(t, get(), auth.ErrWeChatUnreachable)
+		wantCalls(t, p, checkPicture, 2)
+	}
 }
 
 func TestForwardFailures(t *testing.T) {
