@@ -79,9 +79,11 @@ func New(cfg Config) (*Client, error) {
 	c.tokens = &AccessTokens{fetch: c.shared(c.fetchToken), now: cfg.Now, tasks: c.tasks}
 	if cfg.Component != nil {
 		c.tokens.fetch = noToken
-		c.platform, err = c.newPlatform(cfg)
+		if c.platform, err = c.newPlatform(cfg); err != nil {
+			return nil, err
+		}
 	}
-	return c, err
+	return c, nil
 }
 
 // complete fills in defaults and refuses what cannot work.

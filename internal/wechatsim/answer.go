@@ -12,7 +12,7 @@ import (
 const contentType = "text/plain"
 
 // Error codes, from the global list and the pages of the single calls.
-// https://developers.weixin.qq.com/doc/oplatform/developers/errInvalidCode/errInvalidCode.html
+// https://developers.weixin.qq.com/doc/oplatform/developers/errCode/errCode.html
 const (
 	errBusy             = -1
 	errInvalidToken     = 40001

@@ -153,7 +153,8 @@ func (s *Sim) seal(u User, plain []byte, how Sealing) (Encrypted, error) {
 	}, nil
 }
 
-// encryptCBC is AES-CBC, with a key of 16 bytes AES-128, with PKCS#7 padding to blocks of 16 (开放数据校验与解密).
+// encryptCBC is AES-CBC, with a key of 16 bytes AES-128, with PKCS#7 padding to
+// blocks of 16 (开放数据校验与解密).
 // https://developers.weixin.qq.com/miniprogram/dev/framework/open-ability/signature.html
 func encryptCBC(key, iv, plain []byte) ([]byte, error) {
 	block, err := aes.NewCipher(key)

@@ -20,22 +20,14 @@ func (s *Sim) codeToSession(c call) answer {
 
 // spendLogin answers who a login code of the call's app belongs to. Hold s.mu.
 func (s *Sim) spendLogin(c call) answer {
-	ticket, errcode := s.usable(c.query.Get("js_code"), loginCode)
+	ticket, errcode := s.redeem(c.query.Get("appid"), c.query.Get("js_code"), refusals{errCodeMissing, errInvalidCode, errCodeUsed})
 	if errcode != 0 {
 		return failure(c.path, errcode)
 	}
-	if ticket.user.app != c.query.Get("appid") {
-		return failure(c.path, errInvalidCode)
-	}
-	ticket.used = true
-	who := s.userOf(ticket.user)
-	if who.highRisk {
+	if s.userOf(ticket.user).highRisk {
 		return failure(c.path, errHighRisk)
 	}
-	who.sessionKey = ticket.sessionKey
-	if who.sessionKey == "" {
-		who.sessionKey = s.newSessionKey(who.app)
-	}
+	who := s.begin(ticket)
 	return success(struct {
 		SessionKey string `json:"session_key"`
 		OpenID     string `json:"openid"`

@@ -89,6 +89,16 @@ type refusals struct {
 // spend finds whose login code it is, or says with which code the platform
 // refuses it. A code that was found is used up. Hold s.mu.
 func (s *Sim) spend(appid, value string, no refusals) (*user, int) {
+	ticket, errcode := s.redeem(appid, value, no)
+	if errcode != 0 {
+		return nil, errcode
+	}
+	return s.begin(ticket), 0
+}
+
+// redeem uses a login code up, or says with which code the platform refuses it.
+// Hold s.mu.
+func (s *Sim) redeem(appid, value string, no refusals) (*code, int) {
 	ticket, errcode := s.usable(value, loginCode)
 	switch {
 	case errcode == errCodeMissing:
@@ -99,12 +109,17 @@ func (s *Sim) spend(appid, value string, no refusals) (*user, int) {
 		return nil, no.invalid
 	}
 	ticket.used = true
+	return ticket, 0
+}
+
+// begin gives the user of a login code the session_key of the login. Hold s.mu.
+func (s *Sim) begin(ticket *code) *user {
 	who := s.userOf(ticket.user)
 	who.sessionKey = ticket.sessionKey
 	if who.sessionKey == "" {
-		who.sessionKey = s.newSessionKey(appid)
+		who.sessionKey = s.newSessionKey(who.app)
 	}
-	return who, 0
+	return who
 }
 
 // renewToken makes an app a new token and leaves the one before five minutes.

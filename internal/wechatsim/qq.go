@@ -19,12 +19,19 @@ var qqRoutes = map[string]route{
 	"/qq/api/getToken":       {http.MethodGet, errQQApp, (*Sim).qqToken},
 }
 
+// qqApp is who asks; false unless it is an app with its secret and the grant_type
+// of the call.
+func (s *Sim) qqApp(c call, grantType string) (appid string, ok bool) {
+	appid = c.query.Get("appid")
+	app, ok := s.appOn(QQ, appid)
+	return appid, ok && c.query.Get("secret") == app.Secret && c.query.Get("grant_type") == grantType
+}
+
 // qqSession is GET /sns/jscode2session. The page has one code for all that is
 // wrong with a code, and one for all that is wrong with the rest.
 func (s *Sim) qqSession(c call) answer {
-	appid := c.query.Get("appid")
-	app, ok := s.appOn(QQ, appid)
-	if !ok || c.query.Get("secret") != app.Secret || c.query.Get("grant_type") != "authorization_code" {
+	appid, ok := s.qqApp(c, "authorization_code")
+	if !ok {
 		return failure(c.path, errQQApp)
 	}
 	s.mu.Lock()
@@ -44,9 +51,8 @@ func (s *Sim) qqSession(c call) answer {
 
 // qqToken is GET /api/getToken.
 func (s *Sim) qqToken(c call) answer {
-	appid := c.query.Get("appid")
-	app, ok := s.appOn(QQ, appid)
-	if !ok || c.query.Get("secret") != app.Secret || c.query.Get("grant_type") != "client_credential" {
+	appid, ok := s.qqApp(c, "client_credential")
+	if !ok {
 		return failure(c.path, errQQApp)
 	}
 	s.mu.Lock()
