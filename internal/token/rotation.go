@@ -50,6 +50,9 @@ func (s *state) next(now time.Time) *record {
 	return last
 }
 
+// begun reports whether a key may have signed, here or where the clock is ahead.
+func (r *record) begun(now time.Time) bool { return !r.SignsFrom.After(now.Add(maxSkew)) }
+
 // find is the record of a key.
 func (s *state) find(id auth.KeyID) *record {
 	for _, r := range s.Keys {
@@ -71,7 +74,7 @@ func (s *state) reconcile(cfg *RingConfig, now time.Time) error {
 	if cfg.Key != nil && slices.Contains(s.Refused, cfg.Key.id) {
 		return fmt.Errorf("%w: %s must not sign again; configure another key, or none to have one made", ErrKeyRefused, cfg.Key.id)
 	}
-	signing := s.signing(now)
+	signing := s.signing(now.Add(maxSkew)) // or will in a moment, and does already elsewhere
 	if signing == nil || !cfg.wants(signing) {
 		successor, err := s.successor(cfg, now)
 		if err != nil {
@@ -129,7 +132,7 @@ func newRecord(key *Key, given bool, p profile, now time.Time) (*record, error) 
 // is retired at that time; what was to sign next never will.
 func (s *state) succeed(r *record, at time.Time) {
 	s.remove(r)
-	if next := s.next(at); next != nil {
+	if next := s.next(at); next != nil && !next.begun(at) {
 		s.remove(next)
 	}
 	for _, other := range s.Keys {
@@ -146,7 +149,7 @@ func (s *state) succeed(r *record, at time.Time) {
 
 // use has a key that signs, or will, do so under the configuration's profile.
 func (r *record) use(cfg *RingConfig, now time.Time) {
-	if r.SignsFrom.After(now) {
+	if !r.begun(now) {
 		r.Profiles = []profile{cfg.profile()} // it has signed nothing yet
 		return
 	}

@@ -13,8 +13,9 @@ import (
 // them. It is a no-op when another replica has done it already.
 func (s *state) maintain(cfg *RingConfig, now time.Time) error {
 	s.forget(now)
-	if r := s.signsHere(cfg, now); r != nil && !r.RetiredAt.IsZero() && r.RetiredAt.Before(now) {
-		r.RetiredAt = now // not yet, as long as this replica signs with it
+	here := s.signsHere(cfg, now)
+	if here != nil && !here.RetiredAt.IsZero() && here.RetiredAt.Before(now) {
+		here.RetiredAt = now // not yet, as long as this replica signs with it
 	}
 	signing := s.signing(now)
 	if signing == nil {
@@ -33,7 +34,7 @@ func (s *state) maintain(cfg *RingConfig, now time.Time) error {
 		// says so below, before the key signs.
 		next.current().Access = cfg.Access
 	}
-	for _, r := range []*record{s.signing(now), s.next(now)} {
+	for _, r := range []*record{here, s.signing(now), s.next(now)} {
 		if r != nil && r.current().Access < cfg.Access {
 			r.current().Access = cfg.Access
 		}
@@ -41,16 +42,21 @@ func (s *state) maintain(cfg *RingConfig, now time.Time) error {
 	return nil
 }
 
-// signsHere is the record that a replica signs with. It is an older one than
-// signing's where the newest is named by another replica's configuration only,
-// in the middle of a rollout: given keys are not stored with their private half.
+// signsHere is the record that a replica signs with, as snapshot.signer has it. It
+// is an older one than signing's where the newest is named by another replica's
+// configuration only, in the middle of a rollout: given keys are not stored with
+// their private half.
 func (s *state) signsHere(cfg *RingConfig, now time.Time) *record {
+	var first *record
 	for _, r := range slices.Backward(s.Keys) {
-		if !r.SignsFrom.After(now) && cfg.canSign(r) {
+		if !cfg.canSign(r) {
+			continue
+		}
+		if first = r; !r.SignsFrom.After(now) {
 			return r
 		}
 	}
-	return nil
+	return first
 }
 
 func (cfg *RingConfig) canSign(r *record) bool {

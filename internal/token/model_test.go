@@ -1,0 +1,148 @@
+package token_test
+
+import (
+	"errors"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/token"
+)
+
+// replicas are two gateways over one storage, each with its own configuration and
+// a clock of its own, and the tokens that they have issued.
+type replicas struct {
+	t      *testing.T
+	rand   *rand.Rand
+	clock  *clock
+	skew   time.Duration // of the second one's clock
+	both   [2]*gateway
+	keys   []*token.Key
+	living []promise
+}
+
+// promise is a token and until when it is good, by both clocks.
+type promise struct {
+	raw   string
+	until time.Time
+}
+
+// TestRingModel has two replicas change their configuration, rotate their keys,
+// restart and go on, in any order. Whatever one of them issues is good at once for
+// itself, for both as soon as each has looked at the ring, and for as long as it
+// lives. Their clocks differ by what is allowed for.
+func TestRingModel(t *testing.T) {
+	t.Parallel()
+	const seeds, steps = 4, 25
+	for seed := range uint64(seeds) {
+		r := newReplicas(t, rand.New(rand.NewPCG(seed, 0)))
+		for step := range steps {
+			r.step()
+			r.issue()
+			r.tick()
+			if t.Failed() {
+				t.Fatalf("seed %d, step %d, clocks %v apart", seed, step, r.skew)
+			}
+		}
+	}
+}
+
+func newReplicas(t *testing.T, from *rand.Rand) *replicas {
+	t.Helper()
+	r := &replicas{t: t, rand: from, keys: []*token.Key{nil, nil, nil, givenKey(t, 1), givenKey(t, 2)}}
+	most := int64(token.MaxSkew / time.Second)
+	r.skew = time.Duration(from.Int64N(2*most)-most) * time.Second
+	first := newGateway(t, r.configure)
+	r.clock = first.clock
+	second := &gateway{cfg: first.cfg, clock: first.clock, storage: first.storage}
+	r.configure(&second.cfg)
+	second.cfg.Now = func() time.Time { return r.clock.Now().Add(r.skew) }
+	r.both = [2]*gateway{first, second}
+	r.restart(second)
+	r.tick()
+	return r
+}
+
+// configure changes all that may differ between two replicas.
+func (r *replicas) configure(c *token.RingConfig) {
+	c.Issuer = pick(r.rand, "a", "b")
+	c.Audiences = pick(r.rand, []string{"x"}, []string{"x", "y"}, []string{"y"}, []string{"y", "x"}, []string{"x", "z"})
+	c.Access = pick(r.rand, time.Minute, 20*time.Minute, time.Hour)
+	c.Rotate = pick(r.rand, 4*time.Minute, 30*time.Minute, 2*time.Hour)
+	if c.Key, c.Alg = pick(r.rand, r.keys...), token.EdDSA; c.Key == nil {
+		c.Alg = pick(r.rand, token.EdDSA, token.ES256, token.HS256)
+	}
+}
+
+func pick[T any](from *rand.Rand, of ...T) T { return of[from.IntN(len(of))] }
+
+// step is the next thing that happens.
+func (r *replicas) step() {
+	g := r.both[r.rand.IntN(len(r.both))]
+	switch r.rand.IntN(10) {
+	case 0, 1:
+		g.reconfigure(r.t, r.configure)
+		g.Tokens = newTokens(r.t, g.ring, g.cfg)
+	case 2:
+		_, err := g.ring.Rotate(r.t.Context(), r.rand.IntN(2) == 0)
+		if err != nil && !errors.Is(err, token.ErrKeyGiven) {
+			r.t.Errorf("rotating: %v", err)
+		}
+	case 3:
+		r.restart(g)
+	default:
+		for range 1 + r.rand.IntN(20) {
+			r.clock.add(time.Minute)
+			r.tick()
+		}
+	}
+}
+
+func (r *replicas) restart(g *gateway) {
+	r.t.Helper()
+	var err error
+	if g.ring, err = token.OpenRing(r.t.Context(), g.cfg); err != nil {
+		r.t.Fatal(err)
+	}
+	g.Tokens = newTokens(r.t, g.ring, g.cfg)
+}
+
+// issue has each replica issue a token, as its own configuration has it.
+func (r *replicas) issue() {
+	for i, g := range r.both {
+		now := g.cfg.Now()
+		id := g.user(g.cfg.Access)
+		id.IssuedAt, id.Expires = now, now.Add(g.cfg.Access)
+		raw, err := g.Issue(id)
+		if err != nil {
+			r.t.Errorf("replica %d issues: %v", i, err)
+			continue
+		}
+		if _, err := g.Verify(raw); err != nil {
+			r.t.Errorf("replica %d refuses its own: %v", i, err)
+		}
+		r.living = append(r.living, promise{raw, id.Expires.Add(-max(r.skew, 0))})
+	}
+}
+
+// tick has each replica look at the ring, and at all tokens that live.
+func (r *replicas) tick() {
+	r.t.Helper()
+	order := r.rand.IntN(2)
+	for _, g := range []*gateway{r.both[order], r.both[1-order], r.both[order]} {
+		g.mustTick(r.t)
+	}
+	var living []promise
+	for _, p := range r.living {
+		if !r.clock.Now().Before(p.until) {
+			continue
+		}
+		living = append(living, p)
+		for i, g := range r.both {
+			if _, err := g.Verify(p.raw); err != nil {
+				r.t.Errorf("replica %d, a token with %v to live: %v", i, p.until.Sub(r.clock.Now()), err)
+			}
+		}
+	}
+	r.living = living
+}
