@@ -100,6 +100,20 @@ func TestLogout(t *testing.T) {
 }
 
 // TestRevoke is RFC 7009: 200 whatever the token was, and it is over.
+// TestLogoutAfterTheStoreForgot: sessions in memory end with the process, the keys
+// that signed their tokens do not. A logout that is answered holds all the same.
+func TestLogoutAfterTheStoreForgot(t *testing.T) {
+	f := newFixture(t, strings.Replace(site, "store bolt {{.Dir}}/wxgate.db", "store memory", 1))
+	bearer, other := "Bearer "+f.token("alice"), "Bearer "+f.token("bob")
+	f.stop()
+	f.load()
+	f.do("GET", "/orders", "", "Authorization", bearer).want(t, http.StatusOK, "")
+	f.do("POST", pub+"/logout", "{}", "Authorization", bearer).want(t, http.StatusNoContent, "")
+	f.do("GET", "/orders", "", "Authorization", bearer).want(t, http.StatusUnauthorized, "session_revoked")
+	f.do("GET", "/orders", "", "Authorization", other).want(t, http.StatusOK, "")
+	f.do("GET", "/orders", "", "Authorization", "Bearer "+f.token("alice")).want(t, http.StatusOK, "")
+}
+
 func TestRevoke(t *testing.T) {
 	f := newFixture(t, site)
 	form := []string{"Content-Type", "application/x-www-form-urlencoded"}

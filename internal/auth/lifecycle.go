@@ -75,16 +75,22 @@ func (s *Service) grace() time.Duration {
 }
 
 // Logout ends the bearer's session or, with all, every session of the user.
-// Access tokens of what it ended are refused from the next request on.
+// Access tokens of what it ended are refused from the next request on. For a
+// session that the store has lost it is every session of the user, too.
 func (s *Service) Logout(ctx context.Context, id *Identity, all bool) error {
 	if all {
 		return s.cfg.Store.EndUser(ctx, id.User, s.cfg.Now())
 	}
 	err := s.cfg.Store.Update(ctx, id.Session, func(*Session) (Verdict, error) { return End, nil })
-	if errors.Is(err, ErrNoSession) {
+	if !errors.Is(err, ErrNoSession) {
+		return err
+	}
+	if s.cfg.Revocations.Revoked(id) {
 		return nil // ended meanwhile, which is what the caller asked for
 	}
-	return err
+	// The store has lost the session, as one in memory does with a restart, and its
+	// tokens live on. What names them is the user, and when the session began.
+	return s.cfg.Store.EndUser(ctx, id.User, id.Session.Began())
 }
 
 // RevokeRefresh ends the session of a refresh token, as RFC 7009 has it: a token
