@@ -65,11 +65,13 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: appName, New: func() caddy.Module { return new(App) }}
 }
 
-// findApp is the app of a handler's configuration; who names the handler.
+// findApp is the app of a handler's configuration; who names the handler. Caddy
+// provisions an app when somebody first asks for it, so the error may be about
+// anything in the global block. It says itself what to mend.
 func findApp(ctx caddy.Context, who string) (*App, error) {
 	app, err := ctx.App(appName)
 	if err != nil {
-		return nil, fmt.Errorf("%s needs the wxgate app: write wxgate { app <appid> {env.WX_SECRET} } in the global options: %w", who, err)
+		return nil, fmt.Errorf("%s needs the global wxgate block: %w", who, err)
 	}
 	return app.(*App), nil
 }

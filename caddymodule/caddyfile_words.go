@@ -1,7 +1,9 @@
 package caddymodule
 
 import (
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -9,8 +11,9 @@ import (
 )
 
 // words parses one block of the Caddyfile strictly: a word that is unknown, or
-// stands twice, is an error that names the file and line. Silently ignoring a
-// typo would disable whatever the operator meant to configure.
+// stands twice, is an error that names the file and line, and what could stand
+// there. Silently ignoring a typo would disable whatever the operator meant to
+// configure.
 type words struct {
 	d     *caddyfile.Dispenser
 	known map[string]func() error
@@ -29,7 +32,7 @@ func (w words) block() error {
 		word = w.d.Val()
 		parse, ok := w.known[word]
 		if !ok {
-			return w.d.Errf("unknown word %q", word)
+			return w.d.Errf("unknown word %q: write one of %s", word, strings.Join(slices.Sorted(maps.Keys(w.known)), ", "))
 		}
 		if seen[word] && !w.repeatable[word] {
 			return w.d.Errf("%s stands twice", word)
