@@ -46,12 +46,12 @@ func noBody() string { return "" }
 // plain to see after so many.
 const reloads = 100
 
-// TestReloadUnderLoad reloads a hundred times, alg and issuer changing, while
+// TestReloadUnderLoad reloads a hundred times, alg, issuer and access changing, while
 // clients call, log in, refresh and hold a WebSocket. No request fails, nobody is
 // logged out, what was revoked stays revoked, and nothing leaks.
 func TestReloadUnderLoad(t *testing.T) {
 	f := newStoppedFixture(t, simConfig(), "")
-	settings := []string{"alg EdDSA", "alg ES256", "issuer elsewhere", "alg EdDSA\n\t\t\taudience a b", "alg HS256"}
+	settings := []string{"alg EdDSA", "alg ES256\n\t\t\taccess 10m", "issuer elsewhere", "alg EdDSA\n\t\t\taudience a b\n\t\t\taccess 20m", "alg HS256"}
 	configure := func(i int) { f.config = fmt.Sprintf(reloadSite, settings[i%len(settings)]) }
 	configure(0)
 	f.load()

@@ -138,6 +138,30 @@ func TestReplacedKeyEnds(t *testing.T) {
 	f.mustRefuse(t, raw, token.RuleNoKey)
 }
 
+// TestRequestsUnderWay: a request that began under the configuration before goes
+// on issuing what that one promised, whatever the new one changes beside a shorter
+// life.
+func TestRequestsUnderWay(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*token.RingConfig){
+		"access":   func(*token.RingConfig) {},
+		"alg":      func(c *token.RingConfig) { c.Alg = token.ES256 },
+		"issuer":   func(c *token.RingConfig) { c.Issuer = "other" },
+		"audience": func(c *token.RingConfig) { c.Audiences = []string{"shop"} },
+		"key":      func(c *token.RingConfig) { c.Key = givenKey(t, 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newGateway(t, nil)
+			g.reconfigure(t, func(c *token.RingConfig) { c.Access = time.Minute; change(c) })
+			late := g.mustIssue(t, g.user(time.Hour))
+			g.clock.add(time.Hour - time.Second)
+			g.mustTick(t)
+			g.mustVerify(t, late)
+		})
+	}
+}
+
 // TestOneAudienceMore: where the names of before and of now have an audience in
 // common, a token is held to the longest life that either gave.
 func TestOneAudienceMore(t *testing.T) {

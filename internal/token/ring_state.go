@@ -51,7 +51,7 @@ type record struct {
 type profile struct {
 	Issuer    string        `json:"issuer"`
 	Audiences []string      `json:"audiences"`
-	Access    time.Duration `json:"access"`            // the longest life that a token got
+	Access    time.Duration `json:"access"`            // the longest life that a token may have got
 	EndedAt   time.Time     `json:"ended_at,omitzero"` // zero while the key signs under it
 }
 

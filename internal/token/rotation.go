@@ -75,6 +75,10 @@ func (s *state) reconcile(cfg *RingConfig, now time.Time) error {
 		return fmt.Errorf("%w: %s must not sign again; configure another key, or none to have one made", ErrKeyRefused, cfg.Key.id)
 	}
 	signing := s.signing(now.Add(maxSkew)) // or will in a moment, and does already elsewhere
+	longest := cfg.Access
+	if signing != nil {
+		longest = max(longest, signing.current().Access)
+	}
 	if signing == nil || !cfg.wants(signing) {
 		successor, err := s.successor(cfg, now)
 		if err != nil {
@@ -87,6 +91,9 @@ func (s *state) reconcile(cfg *RingConfig, now time.Time) error {
 			r.use(cfg, now)
 		}
 	}
+	// Requests that began under the configuration before issue tokens of its life.
+	p := s.signing(now).current()
+	p.Access = max(p.Access, longest)
 	return nil
 }
 
