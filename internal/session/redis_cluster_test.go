@@ -19,6 +19,7 @@ type node struct {
 	*server
 	admin rueidis.Client
 	id    string
+	bus   string // its port for the other nodes
 }
 
 // startCluster starts masters that share the slots.
@@ -28,8 +29,8 @@ func startCluster(t testing.TB, n int) []node {
 	nodes := make([]node, n)
 	for i := range nodes {
 		bus := portOf(freeAddress(t))
-		s := startServer(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", bus)
-		nodes[i] = node{server: s, admin: plainAdmin(t, s.addr)}
+		s := startServer(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", bus, fastSync, "0")
+		nodes[i] = node{server: s, admin: plainAdmin(t, s.addr), bus: bus}
 		do(t, nodes[i].admin, "CLUSTER", "ADDSLOTSRANGE", strconv.Itoa(i*slots/n), strconv.Itoa((i+1)*slots/n-1))
 		do(t, nodes[i].admin, "CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
 		id, err := do(t, nodes[i].admin, "CLUSTER", "MYID").ToString()

@@ -174,6 +174,7 @@ var redisAdvice = []struct{ text, advice string }{
 	{"OOM", "its memory is full: raise maxmemory (policy noeviction)"},
 	{"MISCONF", "it cannot save to its disk: make room there"},
 	{"MASTERDOWN", "it is a replica that lost its master: give the master's address"},
+	{errFewAcks.Error(), "its replicas are away or behind: bring them back (acks says how many have to hold a write)"},
 	{"NOREPLICAS", "too few of its replicas are connected (min-replicas-to-write)"},
 	{"CLUSTERDOWN", "the Cluster has lost a master, or slots without one: repair it"},
 	{errNoCluster.Error(), "leave out the word cluster"},

@@ -106,8 +106,8 @@ func TestRedisSentinel(t *testing.T) {
 		create := func() error {
 			return store.Create(t.Context(), sessionOf(bob, c), auth.SessionKey{Key: "k3"})
 		}
-		wantAdvice(t, "a login that no replica of Redis holds", create(), "0 of 1")
-		wantAdvice(t, "ready", one.Ready(t.Context()), "0 of 1")
+		wantAdvice(t, "a login that no replica of Redis holds", create(), "0 of 1", "its replicas are away")
+		wantAdvice(t, "ready", one.Ready(t.Context()), "0 of 1", "its replicas are away")
 		startReplica(t, replica, "--databases", "64")
 		eventually(t, "logins work again", func() bool { return create() == nil })
 		eventually(t, "ready again", func() bool { return one.Ready(t.Context()) == nil })
