@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // CORS lets pages of other origins call the site (Fetch section 3.2). Mini
@@ -71,31 +72,55 @@ func checkOrigin(origin string) error {
 
 // handle adds the headers that an allowed origin needs and answers preflights,
 // which carry no token and must never reach an upstream as if they had. It
-// reports whether the request is answered.
-func (c *CORS) handle(w http.ResponseWriter, r *http.Request) bool {
+// reports whether the request is answered, and else returns the writer to answer
+// it with.
+func (c *CORS) handle(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, bool) {
 	h := w.Header()
 	if c != nil {
 		h.Add("Vary", "Origin") // also without one: a cache would hand that answer to a page
 	}
 	origin := r.Header.Get("Origin")
 	if origin == "" {
-		return false
+		return w, false
 	}
 	allowed := c != nil && slices.Contains(c.Origins, origin)
 	if allowed {
-		h.Set("Access-Control-Allow-Origin", origin)
+		h.Set(allowOrigin, origin)
 		h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After")
 	}
-	if !isPreflight(r) {
-		return false
-	}
-	if !allowed {
+	switch {
+	case !isPreflight(r) && c == nil:
+		return w, false
+	case !isPreflight(r):
+		return &corsWriter{&caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, h[allowOrigin]}, false
+	case !allowed:
 		w.WriteHeader(http.StatusForbidden)
-		return true
+		return w, true
 	}
 	h.Set("Access-Control-Allow-Methods", strings.Join(c.Methods, ", "))
 	h.Set("Access-Control-Allow-Headers", strings.Join(c.Headers, ", "))
 	h.Set("Access-Control-Max-Age", strconv.Itoa(int(time.Duration(c.MaxAge).Seconds())))
 	w.WriteHeader(http.StatusNoContent)
-	return true
+	return w, true
+}
+
+const allowOrigin = "Access-Control-Allow-Origin"
+
+// corsWriter has the gateway alone say which origin may read an answer. Many a
+// backend has CORS of its own, and proxies add: two Allow-Origin are none to a
+// browser, and an upstream's "*" would let in whom the operator did not name.
+type corsWriter struct {
+	*caddyhttp.ResponseWriterWrapper
+	allowed []string // the origin, if any
+}
+
+// WriteHeader puts the gateway's word in place of the upstream's. Whoever writes a
+// body without it says nothing of origins either.
+func (w *corsWriter) WriteHeader(status int) {
+	h := w.Header()
+	delete(h, "Access-Control-Allow-Credentials")
+	if delete(h, allowOrigin); w.allowed != nil {
+		h[allowOrigin] = w.allowed
+	}
+	w.ResponseWriter.WriteHeader(status)
 }

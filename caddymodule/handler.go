@@ -166,7 +166,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if p := screen(r); p != nil {
 		return h.refuse(w, r, p)
 	}
-	if h.CORS.handle(w, r) {
+	w, answered := h.CORS.handle(w, r)
+	if answered {
 		return nil
 	}
 	if h.decidesOnPaths() {

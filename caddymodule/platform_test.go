@@ -3,6 +3,7 @@ package caddymodule_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -212,5 +213,43 @@ func TestCORS(t *testing.T) {
 	other := f.do("GET", "/orders", "", "Origin", "https://evil.example", "Authorization", bearer)
 	if passed.header.Get("Access-Control-Allow-Origin") == "" || other.header.Get("Access-Control-Allow-Origin") != "" {
 		t.Errorf("allowed %v, other %v", passed.header, other.header)
+	}
+}
+
+// TestCORSOfUpstream: a backend that has CORS of its own neither takes the pages of
+// the named origins away nor lets others in, and a WebSocket opens as ever.
+func TestCORSOfUpstream(t *testing.T) {
+	f := newFixture(t, directiveSite("\t\tcors {\n\t\t\torigins https://h5.example.com\n\t\t}", ""))
+	f.upstream.answerWith(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Access-Control-Allow-Origin", "*")
+		h.Set("Access-Control-Allow-Credentials", "true")
+		h.Set("Access-Control-Expose-Headers", "X-Total")
+		if r.Header.Get("Upgrade") != "" {
+			h.Set("Connection", "Upgrade")
+			h.Set("Upgrade", "websocket")
+			w.WriteHeader(http.StatusSwitchingProtocols)
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_ = conn.Close()
+		}
+	})
+	bearer := "Bearer " + f.token("alice")
+	for origin, want := range map[string][]string{"https://h5.example.com": {"https://h5.example.com"}, "https://evil.example": nil} {
+		a := f.do("GET", "/orders", "", "Origin", origin, "Authorization", bearer)
+		a.want(t, http.StatusOK, "")
+		if got := a.header["Access-Control-Allow-Origin"]; !slices.Equal(got, want) || a.header.Get("Access-Control-Allow-Credentials") != "" {
+			t.Errorf("from %s: %v", origin, a.header)
+		}
+		if exposed := strings.Join(a.header["Access-Control-Expose-Headers"], ", "); !strings.Contains(exposed, "X-Total") {
+			t.Errorf("from %s: a page may read %q of the answer", origin, exposed)
+		}
+		socket := f.do("GET", "/orders", "", "Origin", origin, "Authorization", bearer, "Connection", "Upgrade", "Upgrade", "websocket")
+		if socket.status != http.StatusSwitchingProtocols || !slices.Equal(socket.header["Access-Control-Allow-Origin"], want) {
+			t.Errorf("a WebSocket from %s: %d %v", origin, socket.status, socket.header)
+		}
 	}
 }
