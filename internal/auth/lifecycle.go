@@ -75,8 +75,7 @@ func (s *Service) grace() time.Duration {
 }
 
 // Logout ends the bearer's session or, with all, every session of the user.
-// Access tokens of what it ended are refused from the next request on. For a
-// session that the store has lost it is every session of the user, too.
+// Access tokens of what it ended are refused from the next request on.
 func (s *Service) Logout(ctx context.Context, id *Identity, all bool) error {
 	if all {
 		return s.cfg.Store.EndUser(ctx, id.User, s.cfg.Now())
@@ -88,9 +87,14 @@ func (s *Service) Logout(ctx context.Context, id *Identity, all bool) error {
 	if s.cfg.Revocations.Revoked(id) {
 		return nil // ended meanwhile, which is what the caller asked for
 	}
-	// The store has lost the session, as one in memory does with a restart, and its
-	// tokens live on. What names them is the user, and when the session began.
-	return s.cfg.Store.EndUser(ctx, id.User, id.Session.Began())
+	// Another replica ended it a moment ago, or the store has lost it, as one in
+	// memory does with a restart, and its tokens live on: another of them than this
+	// one perhaps a whole life.
+	until := s.cfg.Now().Add(s.cfg.Access)
+	if id.Expires.After(until) {
+		until = id.Expires
+	}
+	return s.cfg.Store.RevokeSession(ctx, id.Session, until)
 }
 
 // RevokeRefresh ends the session of a refresh token, as RFC 7009 has it: a token

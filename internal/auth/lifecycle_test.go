@@ -10,16 +10,16 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// userStore is an onlyStore that notes until when a user was ended.
-type userStore struct {
+// lostStore is an onlyStore that notes until when a session was revoked.
+type lostStore struct {
 	*onlyStore
-	user  auth.User
-	until time.Time
-	err   error // of EndUser
+	revoked auth.SessionID
+	until   time.Time
+	err     error // of RevokeSession
 }
 
-func (s *userStore) EndUser(_ context.Context, u auth.User, at time.Time) error {
-	s.user, s.until = u, at
+func (s *lostStore) RevokeSession(_ context.Context, id auth.SessionID, until time.Time) error {
+	s.revoked, s.until = id, until
 	return s.err
 }
 
@@ -29,30 +29,35 @@ type revoked bool
 func (r revoked) Revoked(*auth.Identity) bool { return bool(r) }
 
 // TestLogoutOfALostSession: a store that was emptied has no session to end, and
-// its access tokens live on. They are refused with the user's, or the logout
-// fails. A session that somebody else ended is no such.
+// its access tokens live on. They are refused, or the logout fails, and so is the
+// newest of them, whichever it comes with. The user's other sessions go on.
 func TestLogoutOfALostSession(t *testing.T) {
 	t.Parallel()
+	now := time.Now()
 	down := fmt.Errorf("%w: unplugged", auth.ErrStoreUnavailable)
 	for name, row := range map[string]struct {
 		lost    bool
 		revoked revoked
 		err     error
-		ends    bool // the user
+		life    time.Duration // of the token that it comes with
+		want    time.Duration // until when the session is revoked; 0 for not
 	}{
-		"there":              {},
-		"lost":               {lost: true, ends: true},
-		"lost, store down":   {lost: true, err: down, ends: true},
-		"ended by somebody":  {lost: true, revoked: true},
-		"there, and revoked": {revoked: true},
+		"there":                          {life: time.Hour},
+		"lost":                           {lost: true, life: time.Hour, want: time.Hour},
+		"lost, with an old token":        {lost: true, life: time.Minute, want: time.Hour},
+		"lost, when tokens lived longer": {lost: true, life: 2 * time.Hour, want: 2 * time.Hour},
+		"lost, store down":               {lost: true, err: down, life: time.Hour, want: time.Hour},
+		"ended by somebody":              {lost: true, revoked: true, life: time.Hour},
+		"there, and revoked":             {revoked: true, life: time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			store := &userStore{onlyStore: &onlyStore{}, err: row.err}
+			store := &lostStore{onlyStore: &onlyStore{}, err: row.err}
 			service := auth.NewService(auth.Config{
 				Apps:   map[auth.AppID]auth.Platform{theApp: onlyPlatform{}},
 				Tokens: plainTokens{}, Store: store, Revocations: row.revoked,
 				Access: time.Hour, Refresh: theLife, Idle: theLife,
+				Now: func() time.Time { return now },
 			})
 			grant, err := service.Login(t.Context(), theApp, "code")
 			if err != nil {
@@ -61,16 +66,19 @@ func TestLogoutOfALostSession(t *testing.T) {
 			if row.lost {
 				store.session = nil
 			}
-			if err := service.Logout(t.Context(), &grant.Identity, false); !errors.Is(err, row.err) {
+			id := grant.Identity
+			id.Expires = now.Add(row.life)
+			if err := service.Logout(t.Context(), &id, false); !errors.Is(err, row.err) {
 				t.Fatalf("got %v, want %v", err, row.err)
 			}
-			var user auth.User
-			var until time.Time
-			if row.ends {
-				user, until = grant.Identity.User, grant.Identity.Session.Began()
+			if row.want == 0 {
+				if store.revoked != "" {
+					t.Errorf("revoked %s", store.revoked)
+				}
+				return
 			}
-			if store.user != user || !store.until.Equal(until) {
-				t.Errorf("ended %v until %v, want %v until %v", store.user, store.until, user, until)
+			if store.revoked != id.Session || !store.until.Equal(now.Add(row.want)) {
+				t.Errorf("revoked %q until %v, want %q until %v", store.revoked, store.until, id.Session, now.Add(row.want))
 			}
 		})
 	}

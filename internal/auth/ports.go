@@ -118,6 +118,9 @@ type Store interface {
 	PutSessionKey(ctx context.Context, u User, key SessionKey) error
 	// DropSessionKey forgets one of the user's session keys.
 	DropSessionKey(ctx context.Context, u User, key SessionKey) error
+	// RevokeSession refuses every token of a session, until until, whether or not
+	// the store has that session. It ends nothing.
+	RevokeSession(ctx context.Context, id SessionID, until time.Time) error
 	// RevokeKey refuses every token that a signing key signed, until until.
 	RevokeKey(ctx context.Context, key KeyID, until time.Time) error
 }

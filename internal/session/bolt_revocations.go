@@ -10,13 +10,22 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
+// RevokeSession implements [auth.Store].
+func (s *Store) RevokeSession(ctx context.Context, id auth.SessionID, until time.Time) error {
+	return s.revoke(ctx, auth.Revocation{Session: id, Until: until})
+}
+
 // RevokeKey implements [auth.Store].
 func (s *Store) RevokeKey(ctx context.Context, key auth.KeyID, until time.Time) error {
+	return s.revoke(ctx, auth.Revocation{Key: key, Until: until})
+}
+
+func (s *Store) revoke(ctx context.Context, rev auth.Revocation) error {
 	return s.write(ctx, func(c *change) error {
-		if !until.After(c.now) {
-			return nil // nothing that it signed is still valid
+		if !rev.Until.After(c.now) {
+			return nil // none of its tokens is still valid
 		}
-		return c.revoke(auth.Revocation{Key: key, Until: until})
+		return c.revoke(rev)
 	})
 }
 

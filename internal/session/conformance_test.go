@@ -46,6 +46,7 @@ func conformance() map[string]func(*testing.T, opened, *clock) {
 		"end user of nobody":                  endUserOfNobody,
 		"created too early":                   createdTooEarly,
 		"revocations only grow":               revocationsGrow,
+		"revoke session":                      revokeLostSession,
 		"revoke key":                          revokeKey,
 		"keys: order, cap, drop":              keyOrder,
 		"keys: with the last session":         keysEndWithSession,
@@ -159,6 +160,7 @@ func cancelled(t *testing.T, store opened, c *clock) {
 		"SessionKeys":    keysErr,
 		"PutSessionKey":  store.PutSessionKey(ctx, alice, auth.SessionKey{Key: "k2"}),
 		"DropSessionKey": store.DropSessionKey(ctx, alice, auth.SessionKey{Key: "k1"}),
+		"RevokeSession":  store.RevokeSession(ctx, s.ID, c.Now().Add(access)),
 		"RevokeKey":      store.RevokeKey(ctx, "key1", c.Now().Add(access)),
 		"Sweep":          sweepErr,
 	} {

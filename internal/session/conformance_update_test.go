@@ -95,6 +95,29 @@ func endRevokes(t *testing.T, store opened, c *clock) {
 	}
 }
 
+// revokeLostSession: the tokens of a session that is not there are refused, those
+// of the user's others are not, and nothing is remembered for nothing.
+func revokeLostSession(t *testing.T, store opened, c *clock) {
+	lost, kept := sessionOf(alice, c), begin(t, store, alice, c, "k1")
+	must(t, store.RevokeSession(t.Context(), lost.ID, c.Now()))
+	if store.set.Len().Sessions != 0 {
+		t.Fatal("remembers a session none of whose tokens is valid")
+	}
+	for range 2 {
+		must(t, store.RevokeSession(t.Context(), lost.ID, c.Now().Add(access)))
+		if !store.set.Revoked(bearer(lost)) || store.set.Revoked(bearer(kept)) || store.set.Len().Sessions != 1 {
+			t.Fatal("want every token of the session refused, and of no other")
+		}
+	}
+	if _, err := store.Session(t.Context(), kept.ID); err != nil {
+		t.Fatal(err)
+	}
+	c.advance(access)
+	if _, err := store.sweep(t.Context(), c.Now(), 10); err != nil || store.set.Len().Sessions != 0 {
+		t.Fatalf("%v, %+v: want nothing left of revocations that match nothing", err, store.set.Len())
+	}
+}
+
 func revokeKey(t *testing.T, store opened, c *clock) {
 	s := begin(t, store, alice, c, "k1")
 	id := bearer(s)

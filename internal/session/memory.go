@@ -151,13 +151,22 @@ func (m *Memory) EndUser(ctx context.Context, u auth.User, at time.Time) error {
 	})
 }
 
+// RevokeSession implements [auth.Store].
+func (m *Memory) RevokeSession(ctx context.Context, id auth.SessionID, until time.Time) error {
+	return m.revoke(ctx, auth.Revocation{Session: id, Until: until})
+}
+
 // RevokeKey implements [auth.Store].
 func (m *Memory) RevokeKey(ctx context.Context, key auth.KeyID, until time.Time) error {
+	return m.revoke(ctx, auth.Revocation{Key: key, Until: until})
+}
+
+func (m *Memory) revoke(ctx context.Context, rev auth.Revocation) error {
 	return m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
-		if !until.After(now) {
-			return nil, nil // nothing that it signed is still valid
+		if !rev.Until.After(now) {
+			return nil, nil // none of its tokens is still valid
 		}
-		return []auth.Revocation{{Key: key, Until: until}}, nil
+		return []auth.Revocation{rev}, nil
 	})
 }
 

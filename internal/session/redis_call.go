@@ -38,6 +38,7 @@ const (
 	opKeys      = "session_keys"
 	opPutKey    = "put_session_key"
 	opDropKey   = "drop_session_key"
+	opRevoke    = "revoke_session"
 	opRevokeKey = "revoke_key"
 	opLoad      = "load"
 	opSwap      = "update_value"
@@ -50,7 +51,7 @@ const (
 // RedisOperations are the names of what [RedisConfig.Observe] is told of.
 func RedisOperations() []string {
 	return []string{
-		opCreate, opSession, opUpdate, opEndUser, opKeys, opPutKey, opDropKey, opRevokeKey,
+		opCreate, opSession, opUpdate, opEndUser, opKeys, opPutKey, opDropKey, opRevoke, opRevokeKey,
 		opLoad, opSwap, opPut, opLease, opTake, opImport,
 	}
 }

@@ -141,6 +141,7 @@ func failures(ctx context.Context, r *session.Redis, store auth.Store, s *auth.S
 		"EndUser": store.EndUser(ctx, s.User, c.Now()), "SessionKeys": keysErr,
 		"PutSessionKey":  store.PutSessionKey(ctx, s.User, auth.SessionKey{Key: "k"}),
 		"DropSessionKey": store.DropSessionKey(ctx, s.User, auth.SessionKey{Key: "k"}),
+		"RevokeSession":  store.RevokeSession(ctx, s.ID, c.Now().Add(access)),
 		"RevokeKey":      store.RevokeKey(ctx, "key1", c.Now().Add(access)),
 		"Load":           loadErr, "Lease": leaseErr, "Take": takeErr,
 		"Put":          r.Value("keys").Put(ctx, []byte("x"), time.Second),

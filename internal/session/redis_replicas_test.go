@@ -57,12 +57,14 @@ func TestRevocationReachesEveryReplica(t *testing.T) {
 	one, other := two[0], two[1]
 	byID, byUser := begin(t, one.store, alice, c, "k1"), begin(t, one.store, bob, c, "k2")
 	kept := begin(t, one.store, otherAlice, c, "k3")
+	lost := sessionOf(alice, c) // which the store never had
 	byKey := bearer(kept)
 	byKey.Key = "key9"
 	end(t, one.store, byID.ID)
 	must(t, one.store.EndUser(t.Context(), bob, c.Now()))
+	must(t, one.store.RevokeSession(t.Context(), lost.ID, c.Now().Add(access)))
 	must(t, one.store.RevokeKey(t.Context(), "key9", c.Now().Add(access)))
-	ended := map[string]*auth.Identity{"session": bearer(byID), "user": bearer(byUser), "key": byKey}
+	ended := map[string]*auth.Identity{"session": bearer(byID), "lost session": bearer(lost), "user": bearer(byUser), "key": byKey}
 	for name, id := range ended {
 		if !one.store.set.Revoked(id) {
 			t.Errorf("by %s: not in force when the call returned", name)

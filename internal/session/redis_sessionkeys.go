@@ -62,15 +62,24 @@ func (s *RedisStore) changeKeys(ctx context.Context, op string, u auth.User, cha
 	})
 }
 
+// RevokeSession implements [auth.Store].
+func (s *RedisStore) RevokeSession(ctx context.Context, id auth.SessionID, until time.Time) error {
+	return s.revoke(ctx, opRevoke, auth.Revocation{Session: id, Until: until})
+}
+
 // RevokeKey implements [auth.Store].
 func (s *RedisStore) RevokeKey(ctx context.Context, key auth.KeyID, until time.Time) error {
-	return s.redis.observed(ctx, opRevokeKey, 0, func() error {
-		if !until.After(s.now()) {
-			return nil // nothing that it signed is still valid
+	return s.revoke(ctx, opRevokeKey, auth.Revocation{Key: key, Until: until})
+}
+
+func (s *RedisStore) revoke(ctx context.Context, op string, rev auth.Revocation) error {
+	return s.redis.observed(ctx, op, shardOf(rev), func() error {
+		if !rev.Until.After(s.now()) {
+			return nil // none of its tokens is still valid
 		}
 		st := newStep()
 		st.ends = true
-		_, err := s.commit(ctx, st, auth.Revocation{Key: key, Until: until})
+		_, err := s.commit(ctx, st, rev)
 		return err
 	})
 }
