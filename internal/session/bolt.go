@@ -111,14 +111,17 @@ func (f *File) Close() error {
 	return nil
 }
 
-// Ready reports whether the store can be read and, when the last write failed,
-// whether it can be written again: a full disk is found here, not by users.
+// Ready reports whether the store can be read and, when a write has failed,
+// whether a login can be written again: a full disk is found here, not by users.
 func (f *File) Ready(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return unavailable(err)
 	}
 	if f.commits.failed.Load() {
-		return unavailable(f.commits.do(probe))
+		if err := f.commits.do(probe); err != nil {
+			return unavailable(err)
+		}
+		f.commits.failed.Store(false)
 	}
 	return unavailable(guarded(auth.ErrStoreUnavailable, func() error { return f.db.View(checkSchema) }))
 }

@@ -23,7 +23,8 @@ const maxGroup = 256
 // gathered during the last.
 type committer struct {
 	db *bbolt.DB
-	// failed is whether the last commit failed: the disk is full, or worse.
+	// failed is whether a commit failed since [File.Ready] last saw one succeed:
+	// the disk is full, or worse. A logout that still fits says nothing of that.
 	failed atomic.Bool
 
 	mu      sync.Mutex
@@ -135,7 +136,9 @@ func (c *committer) commit(group []*write) error {
 	if err != nil && !reached && len(group) > 1 {
 		return errGroup
 	}
-	c.failed.Store(err != nil)
+	if err != nil {
+		c.failed.Store(true)
+	}
 	return unavailable(err)
 }
 

@@ -16,7 +16,7 @@ import (
 // schemaVersion is the layout below. Raise it when an older wxgate would misread
 // the file.
 //
-//	meta         schema, secret, index (sealed), probe
+//	meta         schema, secret, index (sealed), probe + number
 //	sessions     session -> sealed session
 //	users        user + session -> when it ends
 //	keys         user -> sealed session keys
@@ -40,7 +40,7 @@ var (
 	metaSchema = []byte("schema")
 	metaSecret = []byte("secret") // names the root secret that index is sealed with
 	metaIndex  = []byte("index")
-	metaProbe  = []byte("probe") // written to see whether writing works
+	metaProbe  = []byte("probe") // written to see whether writing works; see probe
 )
 
 const (
@@ -95,9 +95,22 @@ func checkSchema(tx *bbolt.Tx) error {
 	return nil
 }
 
-// probe writes a little, to see whether that works.
+const (
+	// probeEntries and probeBytes make a probe write as many pages as a login
+	// among millions of sessions, at most five in each of four buckets. Less than
+	// a login found room in a full file where no login did.
+	probeEntries = 64
+	probeBytes   = 1 << 10 // for an entry, so that two or three fill a page
+)
+
+// probe writes what takes as much room as a login, to see whether that works.
 func probe(tx *bbolt.Tx) (wrote bool, err error) {
-	return true, tx.Bucket(bucketMeta).Put(metaProbe, []byte{1})
+	for i := range byte(probeEntries) {
+		if err := tx.Bucket(bucketMeta).Put(append(metaProbe[:len(metaProbe):len(metaProbe)], i), make([]byte, probeBytes)); err != nil {
+			return true, err
+		}
+	}
+	return true, nil
 }
 
 // sessionIDs is how session IDs are spelled; see [auth.NewSessionID].
