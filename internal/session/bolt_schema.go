@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -106,7 +107,7 @@ const (
 // probe writes what takes as much room as a login, to see whether that works.
 func probe(tx *bbolt.Tx) (wrote bool, err error) {
 	for i := range byte(probeEntries) {
-		if err := tx.Bucket(bucketMeta).Put(append(metaProbe[:len(metaProbe):len(metaProbe)], i), make([]byte, probeBytes)); err != nil {
+		if err := tx.Bucket(bucketMeta).Put(slices.Concat(metaProbe, []byte{i}), make([]byte, probeBytes)); err != nil {
 			return true, err
 		}
 	}
