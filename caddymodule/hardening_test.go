@@ -36,7 +36,7 @@ http://{{.Addr}} {
 	wxgate {
 		public   /public/* /closed/*
 		optional /optional/*
-		require  phone on /phone/* /closed/* /支付/* /%E9%80%80%E6%AC%BE
+		require  phone on /phone/* /closed/* /支付/* /%E9%80%80%E6%AC%BE /old.aspx /v2.0
 		forward_token
 	}
 	handle /broken/* {
@@ -285,6 +285,7 @@ func TestHardeningPublicPath(t *testing.T) {
 //	GET /phone.json HTTP/1.1      Rails, and Spring before 5.3, take it for /phone
 //	GET /closed/x HTTP/1.1        public /closed/* and require phone on /closed/*
 //	GET /index.php/phone/secret HTTP/1.1    Laravel, Symfony, ThinkPHP take it for /phone/secret
+//	GET /phone.php/x.css HTTP/1.1           PHP has /phone.php serve it
 //	GET /ｐｈｏｎｅ/secret HTTP/1.1         so does who normalises
 //	GET /phone::$INDEX_ALLOCATION/secret HTTP/1.1    and NTFS
 func TestHardeningPolicyPath(t *testing.T) {
@@ -293,6 +294,7 @@ func TestHardeningPolicyPath(t *testing.T) {
 		"/phone/secret": 403, "/PHONE/secret": 403, "/Phone/Secret": 403, "/phone": 403, "/phone/": 403, "/pHoNe": 403,
 		"/phone.json": 403, "/PHONE.v1.json/": 403, "/phone./": 400, "/%E2%84%AAx/../phone/x": 400,
 		"/index.php/phone/secret": 403, "/x/Index.PHP/PHONE": 403, "/a.php/b.php/phone.json": 403, "/%EF%BD%90hone/secret": 403, "/ｐｈｏｎｅ/secret": 403,
+		"/phone.php/x": 403, "/x.php/PHONE.PHP/x.css": 403, "/old.aspx/x": 403, "/OLD.ASPX": 403, "/a.php/old.aspx/x": 403,
 		"/phone::$INDEX_ALLOCATION/secret": 400, "/phone::$DATA": 400, "/phone%EF%BC%8Fsecret": 400, "/phone%E2%88%95secret": 400, "/x/%EF%BC%8E%EF%BC%8E/phone/x": 400,
 		"/%E6%94%AF%E4%BB%98/x": 403, "/支付": 403, "/%E9%80%80%E6%AC%BE": 403,
 		"/%70hone/secret": 400, "//phone/secret": 400, "/x/..;/phone/secret": 400, "/phone;x/secret": 400, "/phone%2fsecret": 400, "/phone%20/secret": 400,
@@ -306,6 +308,7 @@ func TestHardeningPolicyPath(t *testing.T) {
 	h.passed("GET /x.phone HTTP/1.1", "Host: "+h.addr, h.bearer)
 	h.passed("GET /index.php/phones HTTP/1.1", "Host: "+h.addr, h.bearer)
 	h.passed("GET /x.phpx/phone/x HTTP/1.1", "Host: "+h.addr, h.bearer)
+	h.passed("GET /v2.0/x HTTP/1.1", "Host: "+h.addr, h.bearer)
 }
 
 // TestHardeningTokens: a token that nobody here signed, or two of them, of which

@@ -34,6 +34,9 @@ func (s pathSet) widened() pathSet {
 	}
 	for path := range wide.exact {
 		wide.longest = max(wide.longest, len(path))
+		if program(path) {
+			wide.prefixes = append(wide.prefixes, path+"/")
+		}
 	}
 	return wide
 }
@@ -83,7 +86,7 @@ func (s pathSet) match(path string) bool {
 			continue
 		}
 		// A script below it may serve all that it likes.
-		if _, script := afterScript(below); !script || prefix == "/" {
+		if _, _, script := cutScript(below); !script || prefix == "/" {
 			return true
 		}
 	}
@@ -93,8 +96,8 @@ func (s pathSet) match(path string) bool {
 // closes is match of a wide set, for a path that was folded.
 func (s pathSet) closes(path string) bool {
 	for range maxScripts {
-		whole := strings.TrimSuffix(path, "/")
-		if _, ok := s.exact[whole]; ok || s.matchFormat(whole) {
+		name, inner, script := cutScript(path)
+		if s.closesWhole(strings.TrimSuffix(path, "/")) || script && s.closesWhole(name) {
 			return true
 		}
 		for _, prefix := range s.prefixes {
@@ -102,7 +105,6 @@ func (s pathSet) closes(path string) bool {
 				return true
 			}
 		}
-		inner, script := afterScript(path)
 		if !script {
 			return false
 		}
@@ -111,8 +113,12 @@ func (s pathSet) closes(path string) bool {
 	return true // whoever writes such a path looks for a way around
 }
 
-// matchFormat reports whether a path is one of the set's with a format at its end.
-func (s pathSet) matchFormat(whole string) bool {
+// closesWhole reports whether a path is one of the set's, or one with a format at
+// its end.
+func (s pathSet) closesWhole(whole string) bool {
+	if _, ok := s.exact[whole]; ok {
+		return true
+	}
 	name := strings.LastIndexByte(whole, '/') + 2 // a dot that begins a name is part of it
 	whole = whole[:min(len(whole), s.longest+1)]  // or thousands of dots would cost as many looks at the whole path
 	for dot := strings.LastIndexByte(whole, '.'); dot >= name; dot = strings.LastIndexByte(whole[:dot], '.') {

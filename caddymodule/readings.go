@@ -36,15 +36,23 @@ const (
 	maxScripts = 8
 )
 
-// afterScript is the path that a PHP program serves: to Symfony, Laravel, ThinkPHP
-// and others, /index.php/pay/1 is /pay/1, whether or not links are written so.
-func afterScript(path string) (rest string, ok bool) {
+// cutScript cuts a path behind the name of a PHP program, which serves the rest: to
+// Symfony, Laravel, ThinkPHP and others, /index.php/pay/1 is /pay/1, whether or not
+// links are written so. To a program of its own, /pay.php/1 is /pay.php.
+func cutScript(path string) (name, rest string, ok bool) {
 	for at := range len(path) - len(script) + 1 {
-		if strings.EqualFold(path[at:at+len(script)], script) { // servers ignore its case
-			return path[at+len(script)-1:], true
+		if end := at + len(script); strings.EqualFold(path[at:end], script) { // servers ignore its case
+			return path[:end-1], path[end-1:], true
 		}
 	}
-	return "", false
+	return "", "", false
+}
+
+// program reports whether a path may name one, such as /pay.aspx, to which servers
+// give the rest of the path. /v1.0 does not.
+func program(path string) bool {
+	dot := strings.LastIndexAny(path, "./")
+	return dot >= 0 && path[dot] == '.' && strings.IndexFunc(path[dot+1:], unicode.IsLetter) == 0
 }
 
 const (
