@@ -2,10 +2,7 @@ package caddymodule
 
 import (
 	"fmt"
-	"net/http"
-	"net/url"
 	"strings"
-	"unicode/utf8"
 )
 
 // pathSet matches request paths: whole paths, and prefixes that end at a slash.
@@ -127,104 +124,4 @@ func (s pathSet) closesWhole(whole string) bool {
 		}
 	}
 	return false
-}
-
-// canonicalRequestPath reports whether everyone who reads the request's path
-// reads the same one: the gateway that decides on it, and the upstream, whatever
-// it decodes, cleans or cuts off. The attack otherwise: /public/..;/admin, public
-// to us and /admin to Tomcat.
-func canonicalRequestPath(r *http.Request) bool {
-	return canonicalPath(r.URL.EscapedPath()) && !strings.ContainsAny(r.URL.Path, "\x00\\;#%") && !strings.Contains(r.URL.Path, "//") && !narrows(r.URL.Path)
-}
-
-// plainPath is a path of the configuration, which may be escaped or not, as a
-// request has it once it was decoded; false for one that none could have.
-func plainPath(path string) (string, bool) {
-	var escaped strings.Builder
-	for i := range len(path) {
-		if c := path[i]; c >= 0x80 || c == ' ' {
-			fmt.Fprintf(&escaped, "%%%02X", c)
-		} else {
-			escaped.WriteByte(c)
-		}
-	}
-	decoded, err := url.PathUnescape(escaped.String())
-	return decoded, err == nil && canonicalPath(escaped.String()) && !narrows(decoded)
-}
-
-// canonicalPath reports whether an escaped path has one meaning. It has not when
-// it holds an empty, "." or ".." segment, one that ends in a dot or a space, which
-// Windows drops (so ".. " is ".." there), a path parameter, a backslash, a
-// control byte, or a percent escape of any of these, of a slash, of a percent
-// sign, or of a letter, digit or mark that needs none.
-func canonicalPath(escaped string) bool {
-	if !strings.HasPrefix(escaped, "/") {
-		return false
-	}
-	for i := 0; i < len(escaped); i++ {
-		c := escaped[i]
-		if c == '%' {
-			decoded, ok := unhex(escaped[i+1:])
-			if !ok || ambiguousEscape(decoded) {
-				return false
-			}
-			i += 2
-			continue
-		}
-		if c <= ' ' || c >= 0x7f || c == ';' || c == '\\' || c == '#' || c == '?' {
-			return false
-		}
-	}
-	for segment := range strings.SplitSeq(strings.TrimSuffix(escaped[1:], "/"), "/") {
-		if segment == "" && escaped != "/" || strings.HasSuffix(segment, ".") || strings.HasSuffix(segment, "%20") || strings.HasPrefix(segment, "%20") {
-			return false
-		}
-	}
-	return decodesToUTF8(escaped)
-}
-
-// decodesToUTF8 reports whether the escapes of a path spell text. What is none
-// may be a dot or a slash to a decoder that is lenient: %c0%ae is one to those of
-// CVE-2008-2938.
-func decodesToUTF8(escaped string) bool {
-	if !strings.Contains(escaped, "%") {
-		return true
-	}
-	path, err := url.PathUnescape(escaped)
-	return err == nil && utf8.ValidString(path)
-}
-
-// ambiguousEscape reports whether %XX of c reads differently to different
-// decoders, or hides a character that has a meaning of its own.
-func ambiguousEscape(c byte) bool {
-	switch {
-	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		return true
-	case c < ' ' || c == 0x7f:
-		return true
-	default:
-		return strings.IndexByte(`-._~/\%;#?`, c) >= 0
-	}
-}
-
-// unhex reads the two digits after a percent sign.
-func unhex(s string) (byte, bool) {
-	if len(s) < 2 {
-		return 0, false
-	}
-	hi, lo := hexDigit(s[0]), hexDigit(s[1])
-	return hi<<4 | lo, hi < 16 && lo < 16
-}
-
-func hexDigit(c byte) byte {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0'
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10
-	default:
-		return 0xff
-	}
 }
