@@ -84,8 +84,9 @@ type Redis struct {
 	client rueidis.Client
 	// sentinels find the master; nil without Sentinel.
 	sentinels *sentinels
-	opened    time.Time // heardAt of the followers counts from here
-	replica   string    // names this process in the streams
+	conns     *masterConns // none in a Cluster
+	opened    time.Time    // heardAt of the followers counts from here
+	replica   string       // names this process in the streams
 	set       *Set
 	recent    recent
 	sweeper   sweeper
@@ -111,12 +112,13 @@ func OpenRedis(ctx context.Context, cfg RedisConfig, opts Options) (*Redis, erro
 	if err := cfg.check(); err != nil {
 		return nil, unavailable(err)
 	}
-	client, set, err := dialRedis(cfg)
+	conns := new(masterConns)
+	client, set, err := dialRedis(cfg, conns)
 	if err != nil {
 		return nil, unavailable(cfg.explain(err))
 	}
 	r := &Redis{
-		cfg: cfg, opts: opts.withDefaults(), client: client, sentinels: set,
+		cfg: cfg, opts: opts.withDefaults(), client: client, sentinels: set, conns: conns,
 		opened: time.Now(), replica: rand.Text()[:replicaNameLength], set: NewSet(),
 	}
 	if err := r.checkServer(ctx); err != nil {

@@ -92,18 +92,22 @@ func redisOption(cfg RedisConfig) rueidis.ClientOption {
 }
 
 // dialRedis connects to the one server, to a Cluster, or to the master that the
-// Sentinels name.
-func dialRedis(cfg RedisConfig) (rueidis.Client, *sentinels, error) {
+// Sentinels name. conns are the connections to it, but of a Cluster, which tells
+// its clients itself who is the master.
+func dialRedis(cfg RedisConfig, conns *masterConns) (rueidis.Client, *sentinels, error) {
 	option := redisOption(cfg)
 	option.ForceSingleClient = !cfg.Cluster
 	if cfg.Cluster {
 		option.ClusterOption.ShardsRefreshInterval = redisTopology
 	}
 	if cfg.Sentinel == "" {
+		if !cfg.Cluster {
+			option.DialCtxFn = conns.dial
+		}
 		client, err := connect(cfg, option)
 		return client, nil, err
 	}
-	set := newSentinels(cfg)
+	set := newSentinels(cfg, conns)
 	option.InitAddress = []string{cfg.Sentinel} // a name: dial finds the address
 	option.DialCtxFn = set.dial
 	client, err := connect(cfg, option)
@@ -181,6 +185,8 @@ var redisAdvice = []struct{ text, advice string }{
 	{"MOVED", "it is a node of a Cluster: add the word cluster"},
 	{"'SENTINEL'", "it is no Sentinel: give the addresses of the Sentinels, or leave out the word sentinel"},
 	{"No such master", "the Sentinels do not know a master of that name: check it"},
+	{"BUSY ", "a script of somebody else's keeps it: SCRIPT KILL ends it"},
+	{"max number of clients", "too many are connected: raise maxclients"},
 	{"unknown command", "it is too old, or the command was renamed: Redis 7.0 or Valkey 7.2 is needed"},
 	{"x509", "check the certificate, its authority (ca) and the name it is for (server_name)"},
 	{"first record does not look like a TLS handshake", "it does not speak TLS on this port: use redis://"},

@@ -67,6 +67,32 @@ func TestRedisOutage(t *testing.T) {
 	}
 }
 
+// Two servers behind one name change places, and nothing hangs up: the gateway
+// leaves the one that is a replica now, and finds the other.
+func TestDemotedMasterIsLeft(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	old := startServer(t, fastSync, "0")
+	young := startReplica(t, old, fastSync, "0")
+	front := newSwitch(t, old.addr)
+	r, store := openPlainly(t, c, session.RedisConfig{Addresses: []string{front.addr}})
+	s := begin(t, store, alice, c, "k1")
+	eventually(t, "replicated", func() bool {
+		n, err := do(t, plainAdmin(t, young.addr), "EXISTS", "wxgate:"+tagOf(alice)+":s:"+string(s.ID)).AsInt64()
+		return err == nil && n == 1
+	})
+	front.lead(young.addr)
+	do(t, plainAdmin(t, young.addr), "REPLICAOF", "NO", "ONE")
+	do(t, plainAdmin(t, old.addr), "REPLICAOF", "127.0.0.1", portOf(young.addr))
+	eventually(t, "logins work on the other", func() bool {
+		return store.Create(t.Context(), sessionOf(alice, c), auth.SessionKey{Key: "k2"}) == nil
+	})
+	eventually(t, "ready", func() bool { return r.Ready(t.Context()) == nil })
+	if _, err := store.Session(t.Context(), s.ID); err != nil {
+		t.Errorf("a session of before: %v", err)
+	}
+}
+
 // A failover brings back a session that was ended just before it: the write had
 // not reached the server that took over. Whoever knows of the end goes by it.
 func TestRevokedSessionStaysOver(t *testing.T) {

@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -45,16 +46,36 @@ func openFully(t testing.TB, cfg session.RedisConfig) error {
 	return err
 }
 
+// keepBusy has a server run a script that does not end.
+func keepBusy(t testing.TB, s *server) {
+	t.Helper()
+	client := plainAdmin(t, s.addr)
+	conn, err := net.Dial("tcp", s.addr)
+	must(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	_, err = conn.Write([]byte("EVAL 'while true do end' 0\r\n"))
+	must(t, err)
+	eventually(t, "it is busy", func() bool {
+		err := client.Do(t.Context(), client.B().Ping().Build()).Error()
+		return err != nil && strings.Contains(err.Error(), "BUSY")
+	})
+}
+
 // What stands in the way of opening, and what the operator is told.
 func TestOpenRedisSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	server := startServer(t, "--requirepass", redisPassword, "--user", "few", "on", ">"+redisPassword, "~*", "-@all", "+info", "+hello")
 	web := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(web.Close)
+	busy, crowded := startServer(t, "--busy-reply-threshold", "1"), startServer(t)
+	keepBusy(t, busy)
+	do(t, plainAdmin(t, crowded.addr), "CONFIG", "SET", "maxclients", "1")
 	for name, test := range map[string]struct {
 		cfg  session.RedisConfig
 		says []string
 	}{
+		"busy":                  {session.RedisConfig{Addresses: []string{busy.addr}}, []string{"BUSY", "SCRIPT KILL"}},
+		"too many connections":  {session.RedisConfig{Addresses: []string{crowded.addr}}, []string{"max number of clients", "raise maxclients"}},
 		"no address":            {session.RedisConfig{}, []string{"no address"}},
 		"nobody there":          {session.RedisConfig{Addresses: []string{freeAddress(t)}}, []string{"refused", "check that it runs"}},
 		"no password":           {session.RedisConfig{Addresses: []string{server.addr}}, []string{"NOAUTH", "give username and password"}},

@@ -25,10 +25,9 @@ type sentinels struct {
 	cfg  RedisConfig
 	each []*sentinel
 
-	asking sync.WaitGroup
+	conns *masterConns
 
-	mu    sync.Mutex
-	conns map[*masterConn]struct{}
+	asking sync.WaitGroup
 }
 
 // sentinel is one of them, and the connection to it; nil when there is none.
@@ -39,15 +38,8 @@ type sentinel struct {
 	client rueidis.Client
 }
 
-// masterConn is a connection to the master, known until it is closed.
-type masterConn struct {
-	net.Conn
-	owner *sentinels
-	addr  string
-}
-
-func newSentinels(cfg RedisConfig) *sentinels {
-	s := &sentinels{cfg: cfg, conns: make(map[*masterConn]struct{})}
+func newSentinels(cfg RedisConfig, conns *masterConns) *sentinels {
+	s := &sentinels{cfg: cfg, conns: conns}
 	for _, addr := range cfg.Addresses {
 		s.each = append(s.each, &sentinel{addr: addr})
 	}
@@ -60,28 +52,7 @@ func (s *sentinels) dial(ctx context.Context, _ string, dialer *net.Dialer, tlsC
 	if err != nil {
 		return nil, err
 	}
-	var conn net.Conn
-	if tlsConfig != nil {
-		conn, err = (&tls.Dialer{NetDialer: dialer, Config: tlsConfig}).DialContext(ctx, "tcp", addr)
-	} else {
-		conn, err = dialer.DialContext(ctx, "tcp", addr)
-	}
-	if err != nil {
-		return nil, err
-	}
-	tracked := &masterConn{Conn: conn, owner: s, addr: addr}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.conns[tracked] = struct{}{}
-	return tracked, nil
-}
-
-// Close implements [net.Conn].
-func (c *masterConn) Close() error {
-	c.owner.mu.Lock()
-	delete(c.owner.conns, c)
-	c.owner.mu.Unlock()
-	return c.Conn.Close()
+	return s.conns.dial(ctx, addr, dialer, tlsConfig)
 }
 
 // follow hangs up on a server that is no longer the master by what the Sentinels
@@ -92,32 +63,7 @@ func (s *sentinels) follow(ctx context.Context) (moved bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	s.mu.Lock()
-	var old []*masterConn
-	for conn := range s.conns {
-		if conn.addr != addr {
-			old = append(old, conn)
-		}
-	}
-	s.mu.Unlock()
-	for _, conn := range old {
-		_ = conn.Close() // what it was closed for is what matters
-	}
-	return len(old) > 0, nil
-}
-
-// hangUp closes every connection to the master, so that the next ones are made to
-// whoever is the master then.
-func (s *sentinels) hangUp() {
-	s.mu.Lock()
-	var all []*masterConn
-	for conn := range s.conns {
-		all = append(all, conn)
-	}
-	s.mu.Unlock()
-	for _, conn := range all {
-		_ = conn.Close() // see follow
-	}
+	return s.conns.hangUp(addr), nil
 }
 
 // answer is what one Sentinel says.

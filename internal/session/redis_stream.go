@@ -73,9 +73,7 @@ var errMoved = errors.New("the Sentinels name another master")
 // checkMaster refuses to believe a server that is not the master, or may not be.
 func (r *Redis) checkMaster(ctx context.Context, role, goodReplicas string) error {
 	if role != "master" {
-		if r.sentinels != nil {
-			r.sentinels.hangUp()
-		}
+		r.conns.hangUp("")
 		return errDemoted
 	}
 	if goodReplicas == "0" {

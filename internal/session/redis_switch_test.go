@@ -40,11 +40,18 @@ func newSwitch(t testing.TB, to string) *turnout {
 	return s
 }
 
-// turn cuts every connection and leads new ones elsewhere.
-func (s *turnout) turn(to string) {
+// lead leads new connections elsewhere, as a name does that is changed.
+func (s *turnout) lead(to string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.to = to
+}
+
+// turn cuts every connection and leads new ones elsewhere.
+func (s *turnout) turn(to string) {
+	s.lead(to)
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	for conn := range s.conns {
 		_ = conn.Close()
 	}
