@@ -78,7 +78,7 @@ func (s *Service) grace() time.Duration {
 // Access tokens of what it ended are refused from the next request on.
 func (s *Service) Logout(ctx context.Context, id *Identity, all bool) error {
 	if all {
-		return s.cfg.Store.EndUser(ctx, id.User, s.cfg.Now())
+		return s.cfg.Store.EndUser(ctx, id.User, s.cfg.Now(), s.lastToken(id.Expires))
 	}
 	err := s.cfg.Store.Update(ctx, id.Session, func(*Session) (Verdict, error) { return End, nil })
 	if !errors.Is(err, ErrNoSession) {
@@ -90,11 +90,16 @@ func (s *Service) Logout(ctx context.Context, id *Identity, all bool) error {
 	// Another replica ended it a moment ago, or the store has lost it, as one in
 	// memory does with a restart, and its tokens live on: another of them than this
 	// one perhaps a whole life.
-	until := s.cfg.Now().Add(s.cfg.Access)
-	if id.Expires.After(until) {
-		until = id.Expires
+	return s.cfg.Store.RevokeSession(ctx, id.Session, s.lastToken(id.Expires))
+}
+
+// lastToken is when the last token that was issued until now expires, of which one
+// expires at known: an earlier configuration may have given it a longer life.
+func (s *Service) lastToken(known time.Time) time.Time {
+	if last := s.cfg.Now().Add(s.cfg.Access); last.After(known) {
+		return last
 	}
-	return s.cfg.Store.RevokeSession(ctx, id.Session, until)
+	return known
 }
 
 // RevokeRefresh ends the session of a refresh token, as RFC 7009 has it: a token
@@ -121,7 +126,7 @@ func (s *Service) RevokeRefresh(ctx context.Context, raw string, admitted Apps) 
 // an operator, and as WeChat demands when the user withdraws an authorization or
 // closes the account.
 func (s *Service) EndUser(ctx context.Context, u User) error {
-	return s.cfg.Store.EndUser(ctx, u, s.cfg.Now())
+	return s.cfg.Store.EndUser(ctx, u, s.cfg.Now(), s.lastToken(time.Time{}))
 }
 
 // ended turns "no such session" into what the client may learn: the session is

@@ -83,3 +83,49 @@ func TestLogoutOfALostSession(t *testing.T) {
 		})
 	}
 }
+
+// userStore notes what EndUser was told.
+type userStore struct {
+	auth.Store
+	ended endedUser
+}
+
+type endedUser struct {
+	user      auth.User
+	at, until time.Time
+}
+
+func (s *userStore) EndUser(_ context.Context, u auth.User, at, until time.Time) error {
+	s.ended = endedUser{u, at, until}
+	return nil
+}
+
+// TestEndingAUserIsRemembered for as long as any token may live, whether the store
+// knows of it or not.
+func TestEndingAUserIsRemembered(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	user := auth.User{App: theApp, OpenID: "o1"}
+	store := &userStore{}
+	service := auth.NewService(auth.Config{Store: store, Access: time.Hour, Now: func() time.Time { return now }})
+	logout := func(life time.Duration) func() error {
+		return func() error {
+			return service.Logout(t.Context(), &auth.Identity{User: user, Expires: now.Add(life)}, true)
+		}
+	}
+	for name, row := range map[string]struct {
+		end   func() error
+		until time.Time
+	}{
+		"operator":                       {func() error { return service.EndUser(t.Context(), user) }, now.Add(time.Hour)},
+		"logout":                         {logout(time.Minute), now.Add(time.Hour)},
+		"logout, when they lived longer": {logout(2 * time.Hour), now.Add(2 * time.Hour)},
+	} {
+		if err := row.end(); err != nil {
+			t.Fatal(err)
+		}
+		if want := (endedUser{user, now, row.until}); store.ended != want {
+			t.Errorf("%s: ended %v, want %v", name, store.ended, want)
+		}
+	}
+}

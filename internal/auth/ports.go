@@ -109,8 +109,10 @@ type Store interface {
 	Update(ctx context.Context, id SessionID, decide func(*Session) (Verdict, error)) error
 	// EndUser ends every session that the user has, revokes whatever began at or
 	// before at, or before the newest of those sessions if that is later, and
-	// forgets the user's session keys.
-	EndUser(ctx context.Context, u User, at time.Time) error
+	// forgets the user's session keys. The revocation is kept until the last token
+	// of those sessions has expired, and not before until: there may be tokens
+	// whose session the store has lost.
+	EndUser(ctx context.Context, u User, at, until time.Time) error
 	// SessionKeys are the user's, newest first, at most [MaxSessionKeys]; none
 	// once the user's last session has ended.
 	SessionKeys(ctx context.Context, u User) ([]SessionKey, error)

@@ -8,10 +8,10 @@ import (
 )
 
 // EndUser implements [auth.Store].
-func (s *Store) EndUser(ctx context.Context, u auth.User, at time.Time) error {
+func (s *Store) EndUser(ctx context.Context, u auth.User, at, until time.Time) error {
 	return s.write(ctx, func(c *change) error {
 		user := c.vault.user(u)
-		rev := revokeUser(u, at, c.now)
+		rev := revokeUser(u, at, until, c.now)
 		sessions := c.sessionsOf(user)
 		for _, s := range sessions {
 			reach(&rev, sessionID(s.id), c.accessEnd(s))

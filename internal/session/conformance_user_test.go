@@ -15,7 +15,7 @@ func endUser(t *testing.T, store opened, c *clock) {
 	c.advance(time.Minute)
 	two := begin(t, store, alice, c, "k2")
 	others := []*auth.Session{begin(t, store, bob, c, "k3"), begin(t, store, otherAlice, c, "k4")}
-	must(t, store.EndUser(t.Context(), alice, c.Now()))
+	must(t, store.EndUser(t.Context(), alice, c.Now(), time.Time{}))
 	for _, s := range []*auth.Session{one, two} {
 		wantNoSession(t, store, "ended with the user", s.ID)
 		if !store.set.Revoked(bearer(s)) {
@@ -43,7 +43,7 @@ func endUserReaches(t *testing.T, store opened, c *clock) {
 	c.advance(2 * time.Second)
 	ahead := begin(t, store, alice, c, "k1")
 	c.advance(-2 * time.Second)
-	must(t, store.EndUser(t.Context(), alice, at))
+	must(t, store.EndUser(t.Context(), alice, at, time.Time{}))
 	wantNoSession(t, store, "began ahead", ahead.ID)
 	if !store.set.Revoked(bearer(ahead)) {
 		t.Fatal("the newest session's tokens are still admitted")
@@ -60,7 +60,7 @@ func endUserReaches(t *testing.T, store opened, c *clock) {
 func endUserOfNobody(t *testing.T, store opened, c *clock) {
 	early := sessionOf(alice, c)
 	c.advance(time.Second)
-	must(t, store.EndUser(t.Context(), alice, c.Now()))
+	must(t, store.EndUser(t.Context(), alice, c.Now(), time.Time{}))
 	if !store.set.Revoked(bearer(early)) {
 		t.Fatal("a session that began before is not revoked")
 	}
@@ -70,12 +70,26 @@ func endUserOfNobody(t *testing.T, store opened, c *clock) {
 	}
 }
 
+// A store that was emptied knows no token of the user's; whoever ends the user may.
+func endUserOfLostSessions(t *testing.T, store opened, c *clock) {
+	lost := sessionOf(alice, c)
+	c.advance(time.Second)
+	must(t, store.EndUser(t.Context(), alice, c.Now(), lost.AccessEnd))
+	must(t, store.EndUser(t.Context(), alice, c.Now(), time.Time{})) // who knows less takes nothing back
+	c.advance(lost.AccessEnd.Sub(c.Now()) - time.Second)
+	_, err := store.sweep(t.Context(), c.Now(), 10)
+	must(t, err)
+	if !store.set.Revoked(bearer(lost)) {
+		t.Error("forgotten while a token is valid")
+	}
+}
+
 func createdTooEarly(t *testing.T, store opened, c *clock) {
 	before := sessionOf(alice, c)
 	c.advance(time.Second)
 	same := sessionOf(alice, c)
 	at := c.Now()
-	must(t, store.EndUser(t.Context(), alice, at))
+	must(t, store.EndUser(t.Context(), alice, at, time.Time{}))
 	for name, s := range map[string]*auth.Session{"before": before, "in the same millisecond": same} {
 		var early *auth.CreatedTooEarlyError
 		err := store.Create(t.Context(), s, auth.SessionKey{Key: "k1"})
@@ -102,8 +116,8 @@ func revocationsGrow(t *testing.T, store opened, c *clock) {
 	old := c.Now()
 	c.advance(time.Second)
 	s := sessionOf(alice, c)
-	must(t, store.EndUser(t.Context(), alice, c.Now()))
-	must(t, store.EndUser(t.Context(), alice, old)) // came late
+	must(t, store.EndUser(t.Context(), alice, c.Now(), time.Time{}))
+	must(t, store.EndUser(t.Context(), alice, old, time.Time{})) // came late
 	if !store.set.Revoked(bearer(s)) || store.Create(t.Context(), s, auth.SessionKey{}) == nil {
 		t.Fatal("an older revocation took the place of a newer one")
 	}

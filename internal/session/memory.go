@@ -133,9 +133,9 @@ func (m *Memory) carryOut(verdict auth.Verdict, s *auth.Session, now time.Time) 
 }
 
 // EndUser implements [auth.Store].
-func (m *Memory) EndUser(ctx context.Context, u auth.User, at time.Time) error {
+func (m *Memory) EndUser(ctx context.Context, u auth.User, at, until time.Time) error {
 	return m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
-		rev := revokeUser(u, at, now)
+		rev := revokeUser(u, at, until, now)
 		if user, ok := m.users[u]; ok {
 			for id, s := range user.sessions {
 				reach(&rev, id, s.AccessEnd)

@@ -183,14 +183,14 @@ func (s *RedisStore) end(ctx context.Context, st *step, held heldSession, after 
 }
 
 // EndUser implements [auth.Store].
-func (s *RedisStore) EndUser(ctx context.Context, u auth.User, at time.Time) error {
+func (s *RedisStore) EndUser(ctx context.Context, u auth.User, at, until time.Time) error {
 	return s.redis.observed(ctx, opEndUser, u.Shard(), func() error {
 		return s.redis.settle(ctx, u.Shard(), s.redis.vault.Load().userName(u), func() (bool, error) {
 			user, err := s.readUser(ctx, u)
 			if err != nil {
 				return false, err
 			}
-			rev := revokeUser(u, at, s.now())
+			rev := revokeUser(u, at, until, s.now())
 			st := newStep()
 			st.ends = true
 			user.holds(st)

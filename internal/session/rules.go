@@ -51,9 +51,10 @@ func revokeSession(id auth.SessionID, accessEnd, now time.Time) (rev auth.Revoca
 }
 
 // revokeUser is the revocation of a whole user, before the sessions it ends are
-// counted in with [reach].
-func revokeUser(u auth.User, at, now time.Time) auth.Revocation {
-	return auth.Revocation{User: u, NotAfter: at.Truncate(time.Millisecond), Until: now.Add(userRevocationKept)}
+// counted in with [reach]. It is kept until then, for tokens whose session the
+// store has lost.
+func revokeUser(u auth.User, at, until, now time.Time) auth.Revocation {
+	return auth.Revocation{User: u, NotAfter: at.Truncate(time.Millisecond), Until: later(now.Add(userRevocationKept), until)}
 }
 
 // reach extends a user's revocation to one of the user's sessions.
