@@ -13,9 +13,9 @@ import (
 // indexKey opens the key of user hashes with the root secrets of box, and makes
 // one for a file that has none.
 //
-// It writes nothing to a file that has one: `wxgate validate` comes this way, and
-// so does a configuration that fails later. The first write of a [Store] seals
-// anew what a rotated root secret left behind.
+// It writes nothing to a file that has one, because a configuration that fails
+// later comes this way too. The first write of a [Store] seals anew what a
+// rotated root secret left behind.
 func (f *File) indexKey(box *seal.Box) ([]byte, error) {
 	var sealed []byte
 	var empty bool

@@ -79,8 +79,8 @@ func TestOtherSecretOfAnEmptyFile(t *testing.T) {
 	begin(t, over(t, file, c, mustBox(t, secretTwo)), alice, c, "k1")
 }
 
-// Looking at a file with a new secret, as `wxgate validate` does, must not turn
-// it away from the old one.
+// Looking at a file with a new secret, as a configuration does that fails later,
+// must not turn it away from the old one.
 func TestOpeningWritesNothing(t *testing.T) {
 	t.Parallel()
 	c := newClock()
