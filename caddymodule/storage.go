@@ -49,7 +49,8 @@ func (i item) Update(ctx context.Context, change func(old []byte) ([]byte, error
 
 func (i item) updateLocked(ctx context.Context, change func(old []byte) ([]byte, error)) (err error) {
 	if err := i.storage.Lock(ctx, i.name); err != nil {
-		return fmt.Errorf("locking %s in Caddy's storage: %w", i.name, err)
+		// A directory that could not be made is, in the lock's words, a missing one.
+		return fmt.Errorf("locking %s in Caddy's storage, which must be writable (storage in the global options, or XDG_DATA_HOME, says where it is): %w", i.name, err)
 	}
 	defer func() {
 		// The lock must go even when ctx is over.
