@@ -130,3 +130,22 @@ func TestFailuresThatAreNoOutage(t *testing.T) {
 		})
 	}
 }
+
+// TestStoreIsNoApps: a store that is away while users of two apps log in is one
+// outage, and no app's.
+func TestStoreIsNoApps(t *testing.T) {
+	g := &gate{platforms: make(map[auth.AppID]*wechat.Client)}
+	l := newTold(t, zapcore.InfoLevel)
+	for _, app := range []auth.AppID{"wx1", "wx2"} {
+		client, err := wechat.New(wechat.Config{AppID: app, Secret: "s"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		g.platforms[app] = client
+		l.fail(1, g.ofApp(app, fmt.Errorf("%w: not heard", auth.ErrStoreUnavailable)))
+		l.fail(1, g.ofApp(app, auth.ErrWeChatBusy))
+	}
+	l.want("error refused store_unavailable", "error refused wechat_busy", "error refused wechat_busy")
+	l.close()
+}

@@ -89,10 +89,11 @@ type appError struct {
 	cause    error
 }
 
-// ofApp says of which app a failure is; nil for none.
+// ofApp says of which app a failure is; nil for none. The store is no app's: all
+// of them fail with it.
 func (g *gate) ofApp(app auth.AppID, err error) error {
 	client, ok := g.platforms[app]
-	if err == nil || !ok {
+	if err == nil || !ok || errors.Is(err, auth.ErrStoreUnavailable) {
 		return err
 	}
 	return &appError{app, client.Platform(), err}
