@@ -141,7 +141,7 @@ func TestStoreIsNoApps(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer client.Close()
+		t.Cleanup(client.Close)
 		g.platforms[app] = client
 		l.fail(1, g.ofApp(app, fmt.Errorf("%w: not heard", auth.ErrStoreUnavailable)))
 		l.fail(1, g.ofApp(app, auth.ErrWeChatBusy))
