@@ -90,8 +90,9 @@ func (c credentials) takeHeader(r *http.Request) (string, error) {
 	var tokens []string
 	credentials := 0
 	for _, value := range values {
-		for credential := range strings.SplitSeq(value, ",") {
-			credentials++
+		for rest, more := value, true; more; credentials++ {
+			var credential string
+			credential, rest, more = strings.Cut(rest, ",")
 			if token, ok := cutBearer(credential); ok {
 				tokens = append(tokens, token)
 			}
