@@ -40,18 +40,27 @@ func (*Transport) CaddyModule() caddy.ModuleInfo {
 
 // Provision loads the transport that sends the requests.
 func (t *Transport) Provision(ctx caddy.Context) error {
-	var module any
-	var err error
 	if t.TransportRaw == nil {
-		module, err = ctx.LoadModuleByID("http.reverse_proxy.transport.http", nil)
-	} else {
-		module, err = ctx.LoadModule(t, "TransportRaw")
+		return t.provisionDefault(ctx)
 	}
+	module, err := ctx.LoadModule(t, "TransportRaw")
 	if err != nil {
 		return fmt.Errorf("loading the transport: %w", err)
 	}
 	t.inner = module.(http.RoundTripper)
 	warnOfFastCGI(ctx, t.inner)
+	return nil
+}
+
+// provisionDefault makes the transport as reverse_proxy makes it. Caddy knows of
+// none that could be cleaned up: on a reload its idle connections time out. To close
+// them would break requests of the old configuration that have just taken one.
+func (t *Transport) provisionDefault(ctx caddy.Context) error {
+	transport := new(reverseproxy.HTTPTransport)
+	if err := transport.Provision(ctx); err != nil {
+		return fmt.Errorf("provisioning the default transport: %w", err)
+	}
+	t.inner = transport
 	return nil
 }
 

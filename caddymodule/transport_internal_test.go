@@ -1,11 +1,16 @@
 package caddymodule
 
 import (
+	"context"
 	"encoding/json"
+	"io"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
 	"net/url"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 )
 
@@ -78,5 +83,38 @@ func TestTransportPassesQuestionsOn(t *testing.T) {
 				t.Errorf("the scheme %q", base.Scheme)
 			}
 		})
+	}
+}
+
+// TestDefaultTransportOutlivesItsConfiguration: a request of an old configuration
+// may have taken a connection when a reload cleans up. To close that would be a 502.
+func TestDefaultTransportOutlivesItsConfiguration(t *testing.T) {
+	upstream := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer upstream.Close()
+	config, end := caddy.NewContext(caddy.Context{Context: t.Context()})
+	defer end()
+	transport := new(Transport)
+	if err := transport.Provision(config); err != nil {
+		t.Fatal(err)
+	}
+	var reused bool
+	ask := func() {
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused }})
+		ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, upstream.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := transport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, response.Body)
+		_ = response.Body.Close()
+	}
+	ask()
+	end()
+	if ask(); !reused {
+		t.Error("the connection was closed with the configuration")
 	}
 }
