@@ -164,7 +164,7 @@ func (n *naive) exchange(fields []naiveField, body []byte, trailer []naiveField)
 		return refusal
 	}
 	defer func() { _ = upstream.Close() }()
-	go func() { _, _ = io.Copy(upstream, in) }()
+	_, _ = io.Copy(upstream, in) // all of it, before the answer to its beginning ends this
 	first, err := bufio.NewReader(upstream).ReadBytes('\n')
 	if parts := bytes.Fields(first); err == nil && len(parts) > 1 {
 		if status := string(parts[1]); status != "101" {

@@ -113,6 +113,11 @@ func (s *session) lives() error {
 	}
 }
 
+// toldWithin is for an end that nobody was promised: a logout that was answered 503,
+// which one replica heard of and a failover lost. Redis is told again by whoever
+// knows, within two seconds of seeing what it lacks.
+const toldWithin = 3 * time.Second
+
 // isOver takes note that the gateway says that the session is over.
 func (s *session) isOver(r reply) error {
 	switch s.fate {
@@ -121,6 +126,7 @@ func (s *session) isOver(r reply) error {
 	case unsure:
 		doubt := s.doubt
 		s.end(r)
+		s.over = s.over.Add(toldWithin)
 		return doubt.saw(ended)
 	default:
 		return nil
@@ -135,7 +141,7 @@ func (s *session) admitted(r reply) error {
 		return s.lives()
 	}
 	if late := r.sent.Sub(s.late(r.from, s.over)); s.fate == ended && late > 0 {
-		return fmt.Errorf("a token was admitted %v after its session was over, %v later than it may", r.sent.Sub(s.over), late)
+		return fmt.Errorf("a token was admitted %v after its session was over by %s, %v later than it may", r.sent.Sub(s.over), s.why, late)
 	}
 	return nil
 }

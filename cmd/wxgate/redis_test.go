@@ -136,7 +136,8 @@ type redisPair struct {
 }
 
 // newRedisPair starts them. The Sentinels notice quickly: two of three that do
-// not hear the master for a second fail over.
+// not hear the master for three seconds fail over. After one second they would do
+// so by themselves where a machine is busy.
 func newRedisPair(t *testing.T) *redisPair {
 	t.Helper()
 	p := &redisPair{t: t}
@@ -159,7 +160,7 @@ func newSentinel(t *testing.T, master *redisServer) *redisServer {
 	r := &redisServer{t: t, dir: tempDir(t), addr: freeAddr(t)}
 	config := filepath.Join(r.dir, "sentinel.conf")
 	text := fmt.Sprintf("bind 127.0.0.1\nport %s\ndir %s\nlogfile %s/log\n"+
-		"sentinel monitor %[4]s 127.0.0.1 %[5]s 2\nsentinel down-after-milliseconds %[4]s 1000\nsentinel failover-timeout %[4]s 5000\n",
+		"sentinel monitor %[4]s 127.0.0.1 %[5]s 2\nsentinel down-after-milliseconds %[4]s 3000\nsentinel failover-timeout %[4]s 5000\n",
 		r.port(), r.dir, r.dir, masterName, master.port())
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
