@@ -33,7 +33,7 @@ func init() {
 //	        methods <method>...
 //	        max_age <duration>
 //	    }
-//	    limit login <n>/<duration> | phone <n>/<duration> | inflight <n>
+//	    limit login <n>/<duration> | phone <n>/<duration> | decode <n>/<duration> | inflight <n>
 //	    on_stale allow <duration> | deny
 //	    compat wafer [<login path>]
 //	}
@@ -257,7 +257,7 @@ func (h *Handler) parseCORS(d *caddyfile.Dispenser) error {
 func (l *Limits) parse(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) != 2 {
-		return d.Err("write limit login <n>/<duration>, limit phone <n>/<duration> or limit inflight <n>")
+		return d.Err("expected limit login|phone|decode <n>/<duration> or limit inflight <n>")
 	}
 	var twice bool
 	switch args[0] {
@@ -265,6 +265,8 @@ func (l *Limits) parse(d *caddyfile.Dispenser) error {
 		twice, l.Login = l.Login != "", args[1]
 	case "phone":
 		twice, l.Phone = l.Phone != "", args[1]
+	case "decode":
+		twice, l.Decode = l.Decode != "", args[1]
 	case "inflight":
 		n, err := strconv.Atoi(args[1])
 		if err != nil || n < 1 {
@@ -272,10 +274,10 @@ func (l *Limits) parse(d *caddyfile.Dispenser) error {
 		}
 		twice, l.Inflight = l.Inflight != 0, n
 	default:
-		return d.Errf("limit %q is not one of login, phone, inflight", args[0])
+		return d.Errf("unrecognized limit %q; expected one of: login, phone, decode, inflight", args[0])
 	}
 	if twice {
-		return d.Errf("limit %s stands twice", args[0])
+		return d.Errf("duplicate limit %s", args[0])
 	}
 	if _, err := newLimits(*l); err != nil {
 		return d.WrapErr(err)

@@ -15,6 +15,7 @@ func (m *MiniProgram) parseWords(d *caddyfile.Dispenser) error {
 		"callback":        func() error { return m.parseCallback(d) },
 		"api":             one(d, &m.API),
 		"watermark":       func() error { return m.parseWatermark(d) },
+		"encrypted_phone": checked(d, &m.EncryptedPhone, checkEncryptedPhone),
 		"raw_session_key": checked(d, &m.RawSessionKey, checkRawKey),
 	}
 	for word, parse := range known { // so that the error names the line that does not fit

@@ -43,6 +43,13 @@ type MiniProgram struct {
 	// Refused on kuaishou, whose data carries no watermark.
 	Watermark *caddy.Duration `json:"watermark,omitempty"`
 
+	// What a phone number in encrypted data proves: `verified` or `unverified`. An
+	// unverified number is returned to the client with `"verified": false` and
+	// reaches no session, token or header. Default: verified, but on kuaishou and
+	// xiaohongshu, whose data has no watermark, unverified. A phone code always
+	// verifies.
+	EncryptedPhone string `json:"encrypted_phone,omitempty"`
+
 	// `insecure`, or unset. For a migration only: accept WeChat's own
 	// session_key from old clients. Whoever has one can encrypt any phone number
 	// under it, so the answer is marked `"verified": false` and feeds no token

@@ -151,10 +151,17 @@ func (h *Handler) decodeOpenData(c *call, in openData) error {
 	if key, ok := h.rawSessionKey(in.handle); ok {
 		return h.decodeRaw(c, id, key, in)
 	}
-	decoded, err := c.gate.service.Decode(c.r.Context(), auth.Caller{Identity: id, Handle: in.handle}, in.data, h.admits)
+	var app auth.AppID // known once Admit is called
+	caller := auth.Caller{Identity: id, Handle: in.handle, Admit: func(u auth.User) error {
+		app = u.App
+		return h.limits.admitDecode(c, u)
+	}}
+	decoded, err := c.gate.service.Decode(c.r.Context(), caller, in.data, h.admits)
+	metrics.observeDecode(app, err)
 	if err != nil {
 		return err
 	}
+	metrics.unknown.Add(float64(decoded.Opened.Unknown))
 	return h.answerDecoded(c, decoded)
 }
 
@@ -167,6 +174,9 @@ func (h *Handler) answerDecoded(c *call, d *auth.Decoded) error {
 	phone := d.Opened.Phone
 	if phone == nil {
 		return answerBytes(c.w, http.StatusOK, d.Opened.JSON)
+	}
+	if d.Opened.Unverified {
+		return answerJSON(c.w, http.StatusOK, unverifiedPhone{phoneAnswer: newPhoneAnswer(phone)})
 	}
 	answer := newPhoneAnswer(phone)
 	if d.Grant != nil {

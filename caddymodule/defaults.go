@@ -111,6 +111,11 @@ func (m *MiniProgram) provision(repl *caddy.Replacer, logger *zap.Logger) error 
 			return fmt.Errorf("app %s: %w", m.id, err)
 		}
 	}
+	if m.EncryptedPhone != "" {
+		if err := checkEncryptedPhone(m.EncryptedPhone); err != nil {
+			return fmt.Errorf("app %s: %w", m.id, err)
+		}
+	}
 	m.warnOfRawKeys(logger)
 	if m.Watermark == nil {
 		age := caddy.Duration(defaultWatermark)

@@ -110,6 +110,7 @@ func (g *gate) open(ctx context.Context, a *App) error {
 		Refresh:     time.Duration(a.Token.Refresh),
 		Idle:        time.Duration(a.Token.Idle),
 	}
+	config.KeyLocked = g.keyLocked
 	if g.redis != nil {
 		config.Outage = g.redis.Outage
 	}

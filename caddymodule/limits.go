@@ -30,14 +30,19 @@ type Limits struct {
 	// Phone codes of one user. Each success costs the operator money at WeChat.
 	// Default `10/1m`.
 	Phone string `json:"phone,omitempty"`
+	// Attempts of one user to decrypt data, with decode or userInfo. Default
+	// `30/1m`. Failures are limited further, which no option changes: 16 for one
+	// session_key in 24 hours, 64 for one user in a day.
+	Decode string `json:"decode,omitempty"`
 	// Logins and phone codes under way at WeChat at once, on this site.
 	// Default 512.
 	Inflight int `json:"inflight,omitempty"`
 }
 
 const (
-	defaultPhoneLimit = "10/1m"
-	defaultInflight   = 512
+	defaultPhoneLimit  = "10/1m"
+	defaultDecodeLimit = "30/1m" // ten times what a page does that asks for everything
+	defaultInflight    = 512
 	// inflightRetryAfter is when a place at WeChat is likely free: a call takes
 	// a fraction of it.
 	inflightRetryAfter = time.Second
@@ -45,14 +50,16 @@ const (
 
 // The names of the limits in Redis.
 const (
-	limitLogin = "login"
-	limitPhone = "phone"
+	limitLogin  = "login"
+	limitPhone  = "phone"
+	limitDecode = "decode"
 )
 
 // limits are the compiled [Limits].
 type limits struct {
 	login    *limiter[netip.Prefix] // nil for no limit
 	phone    *limiter[auth.User]
+	decode   *limiter[auth.User]
 	site     [sha256.Size]byte // names those who share an allowance
 	inflight chan struct{}
 }
@@ -83,6 +90,11 @@ func (l *limits) keep(prefix string, admitted map[auth.AppID]struct{}, releases 
 	}
 	key := limiterKey{l.site, limitPhone, l.phone.n, l.phone.per}
 	l.phone, err = acquire(limiters, key, releases, func() (*limiter[auth.User], error) { return l.phone, nil })
+	if err != nil {
+		return err
+	}
+	key = limiterKey{l.site, limitDecode, l.decode.n, l.decode.per}
+	l.decode, err = acquire(limiters, key, releases, func() (*limiter[auth.User], error) { return l.decode, nil })
 	return err
 }
 
@@ -95,14 +107,13 @@ func newLimits(cfg Limits) (*limits, error) {
 		}
 		l.login = newLimiter[netip.Prefix](n, per)
 	}
-	if cfg.Phone == "" {
-		cfg.Phone = defaultPhoneLimit
+	var err error
+	if l.phone, err = newUserLimiter(limitPhone, cfg.Phone, defaultPhoneLimit); err != nil {
+		return nil, err
 	}
-	n, per, err := parseRate(cfg.Phone)
-	if err != nil {
-		return nil, fmt.Errorf("limit phone: %w", err)
+	if l.decode, err = newUserLimiter(limitDecode, cfg.Decode, defaultDecodeLimit); err != nil {
+		return nil, err
 	}
-	l.phone = newLimiter[auth.User](n, per)
 	if cfg.Inflight < 0 {
 		return nil, fmt.Errorf("limit inflight: %d is below zero", cfg.Inflight)
 	}
@@ -111,6 +122,18 @@ func newLimits(cfg Limits) (*limits, error) {
 	}
 	l.inflight = make(chan struct{}, cfg.Inflight)
 	return l, nil
+}
+
+// newUserLimiter makes a limiter of one user's calls; rate may be empty.
+func newUserLimiter(name, rate, standard string) (*limiter[auth.User], error) {
+	if rate == "" {
+		rate = standard
+	}
+	n, per, err := parseRate(rate)
+	if err != nil {
+		return nil, fmt.Errorf("limit %s: %w", name, err)
+	}
+	return newLimiter[auth.User](n, per), nil
 }
 
 // parseRate reads "20/1m".
@@ -137,8 +160,16 @@ func (l *limits) admitLogin(c *call) error {
 
 // admitPhone takes one phone code off the user's allowance.
 func (l *limits) admitPhone(c *call, u auth.User) error {
-	return spend(c, l, limitPhone, l.phone, u, string(u.App)+"\x00"+string(u.OpenID))
+	return spend(c, l, limitPhone, l.phone, u, userText(u))
 }
+
+// admitDecode takes one attempt to decrypt data off the user's allowance.
+func (l *limits) admitDecode(c *call, u auth.User) error {
+	return spend(c, l, limitDecode, l.decode, u, userText(u))
+}
+
+// userText is a user as a key of a limit. IDs hold no NUL.
+func userText(u auth.User) string { return string(u.App) + "\x00" + string(u.OpenID) }
 
 // spend takes one off an allowance: that of all machines, or this machine's own
 // when nothing is shared or cannot be reached.

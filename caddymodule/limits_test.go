@@ -3,6 +3,7 @@ package caddymodule_test
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -88,4 +89,72 @@ func TestInflightLimit(t *testing.T) {
 	a := <-first
 	a.want(t, http.StatusGatewayTimeout, "wechat_timeout")
 	f.login("bob")
+}
+
+// TestDecodeLimit counts attempts to decrypt by user, good or bad, with a token or
+// a handle.
+func TestDecodeLimit(t *testing.T) {
+	f := newFixture(t, limitedSite("limit decode 2/1h"))
+	alice, bob := f.login("alice"), f.login("bob")
+	sealed := f.encryptedPhone(wechatsim.User{Name: "alice"}, wechatsim.Sealing{})
+	f.decode(sealed, alice.str(t, "session_key")).want(t, http.StatusOK, "")
+	body := fmt.Sprintf(`{"encrypted_data":%q,"iv":%q}`, sealed.EncryptedData, sealed.IV)
+	bearer := "Bearer " + alice.str(t, "access_token")
+	f.do("POST", pub+"/userInfo", body, "Authorization", bearer).want(t, http.StatusOK, "")
+	f.do("POST", pub+"/userInfo", body, "Authorization", bearer).want(t, http.StatusTooManyRequests, "rate_limited")
+	f.decode(sealed, alice.str(t, "session_key")).want(t, http.StatusTooManyRequests, "rate_limited")
+	f.decode(sealed, bob.str(t, "session_key")).want(t, http.StatusBadRequest, "decrypt_failed")
+}
+
+// TestLockedSessionKey: the client of a locked session_key learns to log in again,
+// and after too many failures in a day, to wait.
+func TestLockedSessionKey(t *testing.T) {
+	f := newFixture(t, limitedSite("limit decode 1000/1m"))
+	alice := wechatsim.User{Name: "alice"}
+	if err := f.sim.Sim.Arm(wechatsim.Fault{Path: "/wxa/resetusersessionkey", Kind: wechatsim.FaultErrCode, ErrCode: 87007}); err != nil {
+		t.Fatal(err)
+	}
+	stale := f.encryptedPhone(alice, wechatsim.Sealing{SessionKey: "AAAAAAAAAAAAAAAAAAAAAA=="})
+	for range 4 {
+		handle := f.login("alice").str(t, "session_key")
+		for range 16 {
+			f.decode(stale, handle).want(t, http.StatusBadRequest, "decrypt_failed")
+		}
+	}
+	handle := f.login("alice").str(t, "session_key")
+	a := f.decode(f.encryptedPhone(alice, wechatsim.Sealing{}), handle)
+	a.want(t, http.StatusTooManyRequests, "rate_limited")
+	if seconds, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil || seconds > 24*60*60 {
+		t.Errorf("Retry-After is %q", a.header.Get("Retry-After"))
+	}
+}
+
+// TestEncryptedPhoneUnverified: the number is returned, marked, and reaches no
+// session, token or header; a phone code verifies all the same.
+func TestEncryptedPhoneUnverified(t *testing.T) {
+	f := newFixture(t, strings.Replace(limitedSite("headers {\n\t\t\tphone X-WX-PHONE\n\t\t}"), "api {{.API}}", "api {{.API}}\n\t\t\tencrypted_phone unverified", 1))
+	alice := wechatsim.User{Name: "alice"}
+	login := f.login("alice")
+	bearer := "Bearer " + login.str(t, "access_token")
+	sealed := f.encryptedPhone(alice, wechatsim.Sealing{})
+	body := fmt.Sprintf(`{"encrypted_data":%q,"iv":%q}`, sealed.EncryptedData, sealed.IV)
+	a := f.do("POST", pub+"/decode", body, "Authorization", bearer)
+	a.want(t, http.StatusOK, "")
+	if verified, ok := a.json(t)["verified"].(bool); !ok || verified || a.json(t)["access_token"] != nil || a.str(t, "phoneNumber") != ownNumber {
+		t.Errorf("got %s", a.body)
+	}
+	refreshed := f.refresh(login.str(t, "refresh_token"))
+	f.do("GET", "/x", "", "Authorization", "Bearer "+refreshed.str(t, "access_token")).want(t, http.StatusOK, "")
+	if got := f.upstream.last(t).Header.Get("X-Wx-Phone"); got != "" {
+		t.Errorf("the upstream got the phone number %q", got)
+	}
+	code, err := f.sim.Sim.MintPhoneCode(alice, wechatsim.PhoneNumber{Number: ownNumber})
+	if err != nil {
+		t.Fatal(err)
+	}
+	verified := f.do("POST", pub+"/decode", fmt.Sprintf(`{"code":%q}`, code.Code), "Authorization", bearer)
+	f.do("GET", "/x", "", "Authorization", "Bearer "+verified.str(t, "access_token")).want(t, http.StatusOK, "")
+	if got := f.upstream.last(t).Header.Get("X-Wx-Phone"); got != "+86"+ownNumber {
+		t.Errorf("the upstream got the phone number %q", got)
+	}
 }

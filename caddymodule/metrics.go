@@ -33,6 +33,8 @@ type collectors struct {
 	openapi  *prometheus.HistogramVec
 	pushes   *prometheus.CounterVec
 	rawKeys  *prometheus.CounterVec
+	decodes  *prometheus.CounterVec
+	unknown  prometheus.Counter
 	revoked  prometheus.Histogram
 	store    *prometheus.HistogramVec
 }
@@ -59,6 +61,14 @@ func newCollectors() *collectors {
 			Name: "wxgate_raw_session_keys_total",
 			Help: "Data that came with WeChat's own session key, by outcome: old clients that are still to be moved.",
 		}, []string{"outcome"}),
+		decodes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "wxgate_open_data_total",
+			Help: "Attempts to decrypt open data, by app and outcome: opened, failed, stale (the session_key is locked or unknown) or limited. Many failures of few users are an attack.",
+		}, []string{"app", "outcome"}),
+		unknown: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "wxgate_phone_unknown_members_total",
+			Help: "Members of decrypted phone numbers that WeChat's documentation does not name. WeChat added some, or the data was forged.",
+		}),
 		wechat: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "wxgate_wechat_seconds",
 			Help:    "Calls to WeChat, by call and outcome: ok or the word that clients see.",
@@ -102,7 +112,7 @@ func (c *collectors) register(registry *prometheus.Registry) error {
 	if registry == nil {
 		return nil
 	}
-	for _, collector := range []prometheus.Collector{c.requests, c.calls, c.stripped, c.streams, c.wechat, c.openapi, c.pushes, platformState{}, c.rawKeys, c.revoked, c.store, storeState{}} {
+	for _, collector := range []prometheus.Collector{c.requests, c.calls, c.stripped, c.streams, c.wechat, c.openapi, c.pushes, platformState{}, c.rawKeys, c.decodes, c.unknown, c.revoked, c.store, storeState{}} {
 		var already prometheus.AlreadyRegisteredError
 		if err := registry.Register(collector); err != nil && !errors.As(err, &already) {
 			return fmt.Errorf("registering metrics: %w", err)

@@ -41,6 +41,7 @@ type (
 		secret    [sha256.Size]byte
 		component wechat.Component // TokenURL hashed
 		watermark time.Duration
+		phone     string     // encrypted_phone
 		shared    tokenPlace // where access tokens are shared; none without store redis
 	}
 	tokenPlace struct {
@@ -114,7 +115,7 @@ type openPlatform struct {
 func (m *MiniProgram) platformKey(shared tokenPlace) platformKey {
 	key := platformKey{
 		app: string(m.id), api: m.api, platform: m.platform, program: m.program,
-		secret: sha256.Sum256([]byte(m.secret)), watermark: time.Duration(*m.Watermark), shared: shared,
+		secret: sha256.Sum256([]byte(m.secret)), watermark: time.Duration(*m.Watermark), phone: m.EncryptedPhone, shared: shared,
 	}
 	if m.component != nil {
 		sum := sha256.Sum256([]byte(m.component.TokenURL))
@@ -132,8 +133,12 @@ func newOpenPlatform(m *MiniProgram, share wechat.TokenShare) (*openPlatform, er
 		Component:   m.component,
 		API:         m.api,
 		Watermark:   time.Duration(*m.Watermark),
-		Share:       share,
-		Observe:     metrics.observeWeChat,
+
+		UnverifiedPhone: m.EncryptedPhone == phoneUnverified,
+		TrustUnmarked:   m.EncryptedPhone == phoneVerified,
+
+		Share:   share,
+		Observe: metrics.observeWeChat,
 	})
 	return &openPlatform{client}, err
 }

@@ -95,6 +95,9 @@ func problemOf(err error) *problem {
 		if platform, ok := errors.AsType[*auth.PlatformError](err); ok {
 			p.Errcode, p.retryAfter = platform.Code, platform.RetryAfter
 		}
+		if limit, ok := errors.AsType[*auth.LimitError](err); ok {
+			p.retryAfter = limit.RetryAfter
+		}
 		if p.Status == http.StatusServiceUnavailable && p.retryAfter == 0 {
 			p.retryAfter = defaultRetryAfter
 		}

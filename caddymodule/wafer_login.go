@@ -81,7 +81,13 @@ func (h *Handler) serveWaferLogin(c *call) error {
 func (h *Handler) waferProfile(c *call, grant *auth.Grant, in *waferHeaders) (jsontext.Value, error) {
 	id := &grant.Identity
 	if in.data != "" {
-		return c.gate.service.Profile(c.r.Context(), id, auth.OpenData{EncryptedData: in.data, IV: in.iv}, h.admits)
+		if err := h.limits.admitDecode(c, id.User); err != nil {
+			metrics.observeDecode(id.App, err)
+			return nil, err
+		}
+		profile, err := c.gate.service.Profile(c.r.Context(), id, auth.OpenData{EncryptedData: in.data, IV: in.iv}, h.admits)
+		metrics.observeDecode(id.App, err)
+		return profile, err
 	}
 	return json.Marshal(waferUser{
 		OpenID:    id.OpenID,

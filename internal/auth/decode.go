@@ -11,6 +11,9 @@ import (
 type Caller struct {
 	Identity *Identity // from an access token; nil without one
 	Handle   string    // from an old client's session_key field
+	// Admit is called with the user once it is known, before anything is decrypted;
+	// its error refuses the call. Default: every user is admitted.
+	Admit func(User) error
 }
 
 // Decoded is decrypted open data, and a new grant when it proved a phone number
@@ -31,7 +34,12 @@ func (s *Service) Decode(ctx context.Context, who Caller, data OpenData, admitte
 	if err != nil {
 		return nil, err
 	}
-	opened, err := s.open(ctx, user, data, admitted)
+	if who.Admit != nil {
+		if err := who.Admit(user); err != nil {
+			return nil, err
+		}
+	}
+	opened, err := s.open(ctx, user, data, admitted, anything)
 	if err != nil {
 		return nil, err
 	}
@@ -43,12 +51,9 @@ func (s *Service) Decode(ctx context.Context, who Caller, data OpenData, admitte
 // unionid from what came along with a login. Data that is not a profile, and
 // does not name the user, is [ErrDecryptFailed].
 func (s *Service) Profile(ctx context.Context, id *Identity, data OpenData, admitted Apps) ([]byte, error) {
-	opened, err := s.open(ctx, id.User, data, admitted)
+	opened, err := s.open(ctx, id.User, data, admitted, isProfile)
 	if err != nil {
 		return nil, err
-	}
-	if opened.OpenID == "" || opened.Phone != nil {
-		return nil, fmt.Errorf("%w: the data is not a profile", ErrDecryptFailed)
 	}
 	return opened.JSON, nil
 }
@@ -73,38 +78,6 @@ func (s *Service) OpenUnverified(app AppID, id *Identity, key string, data OpenD
 		}
 	}
 	return opened, nil
-}
-
-// open decrypts data that belongs to user.
-func (s *Service) open(ctx context.Context, user User, data OpenData, admitted Apps) (Opened, error) {
-	platform, err := s.platform(user.App, admitted)
-	if err != nil {
-		return Opened{}, err
-	}
-	keys, err := s.cfg.Store.SessionKeys(ctx, user)
-	if err != nil {
-		return Opened{}, err
-	}
-	if len(keys) == 0 {
-		return Opened{}, fmt.Errorf("%w: no session key is kept for this user", ErrSessionStale)
-	}
-	opened, err := platform.Open(keys, data)
-	if err != nil {
-		return Opened{}, err
-	}
-	if err := ownedBy(user.OpenID, opened); err != nil {
-		return Opened{}, err
-	}
-	return opened, nil
-}
-
-// ownedBy refuses data that names another user: somebody would otherwise show
-// a stranger's as their own.
-func ownedBy(openid OpenID, opened Opened) error {
-	if opened.OpenID != "" && opened.OpenID != openid {
-		return fmt.Errorf("%w: the data belongs to another user", ErrDecryptFailed)
-	}
-	return nil
 }
 
 // DecodePhoneCode spends a phone code for the bearer of an access token. The
@@ -162,11 +135,11 @@ func (s *Service) platform(app AppID, admitted Apps) (Platform, error) {
 	return platform, nil
 }
 
-// remember writes a phone number on the session. A bearer gets an access token
+// remember writes a phone number that is verified on the session. A bearer gets an access token
 // that carries it; the holder of a mere handle does not: a handle opens data and
 // nothing else.
 func (s *Service) remember(ctx context.Context, opened Opened, id SessionID, bearer bool) *Decoded {
-	if opened.Phone == nil {
+	if opened.Phone == nil || opened.Unverified {
 		return &Decoded{Opened: opened}
 	}
 	var grant *Grant

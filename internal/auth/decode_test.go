@@ -20,6 +20,11 @@ func (keyStore) SessionKeys(context.Context, auth.User) ([]auth.SessionKey, erro
 	return []auth.SessionKey{{Key: "k1"}}, nil
 }
 
+func (keyStore) UpdateAttempts(_ context.Context, _ auth.User, change func(*auth.Attempts)) error {
+	change(new(auth.Attempts))
+	return nil
+}
+
 // phonePlatform opens a phone number in whatever it is given.
 type phonePlatform struct{ onlyPlatform }
 

@@ -42,6 +42,12 @@ type Opened struct {
 	JSON   []byte // the whole object, as the platform wrote it
 	OpenID OpenID // empty when the data names no user
 	Phone  *Phone // nil when the data is not a phone number
+	// Unverified says that the number is the client's word and no proof: it is
+	// returned to the client and kept nowhere.
+	Unverified bool
+	// Unknown is how many members a phone number had that WeChat's documentation
+	// does not name: WeChat may add some, and forged data may contain some.
+	Unknown int
 }
 
 // Platform is one mini program at WeChat or at one of its siblings. Errors wrap
@@ -120,6 +126,12 @@ type Store interface {
 	PutSessionKey(ctx context.Context, u User, key SessionKey) error
 	// DropSessionKey forgets one of the user's session keys.
 	DropSessionKey(ctx context.Context, u User, key SessionKey) error
+	// UpdateAttempts has change edit the user's attempts to decrypt open data, those
+	// of the zero value when none are kept, and keeps the result until
+	// [Attempts.Until]. Two updates of one user happen one after the other: change
+	// may be called again, with a fresh copy, when another came between. They
+	// outlive the user's sessions, or logging out would reset them.
+	UpdateAttempts(ctx context.Context, u User, change func(*Attempts)) error
 	// RevokeSession refuses every token of a session, until until, whether or not
 	// the store has that session. It ends nothing.
 	RevokeSession(ctx context.Context, id SessionID, until time.Time) error

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Config is all a [Service] needs. Every field but Outage, Available and Now is
-// required.
+// Config is all a [Service] needs. Every field but Outage, Available, KeyLocked
+// and Now is required.
 type Config struct {
 	Apps        map[AppID]Platform
 	Tokens      Tokens
@@ -28,6 +28,11 @@ type Config struct {
 	// to be down: a code that was spent for nothing costs the user another silent
 	// login, and WeChat's quota another call. nil: the store is tried afterwards.
 	Available func(ctx context.Context) error
+
+	// KeyLocked is called when a user's session_key was locked because decrypting
+	// with it failed too often. reset is why the platform did not replace the key;
+	// nil when it did. Default: nothing is called.
+	KeyLocked func(u User, reset error)
 
 	Now func() time.Time // default time.Now
 }

@@ -24,6 +24,10 @@ func (s *Service) ResetSessionKey(ctx context.Context, u User) error {
 	if err != nil {
 		return err
 	}
+	return s.resetKey(ctx, platform, u, key)
+}
+
+func (s *Service) resetKey(ctx context.Context, platform Platform, u User, key SessionKey) error {
 	fresh, err := platform.ResetSessionKey(ctx, u.OpenID, key)
 	if err != nil {
 		return s.dropStale(ctx, u, key, err)

@@ -58,8 +58,9 @@ func (r *Report) read(tx *bbolt.Tx) error {
 	}
 	r.checkUsers(tx)
 	r.checkEnds(tx)
-	if counts.ends != counts.Sessions+counts.Revocations {
-		r.problem("%d entries in %s for %d sessions and %d revocations", counts.ends, bucketEnds, counts.Sessions, counts.Revocations)
+	if counts.ends != counts.Sessions+counts.Revocations+counts.attempts {
+		r.problem("%d entries in %s for %d sessions, %d revocations and %d users with attempts",
+			counts.ends, bucketEnds, counts.Sessions, counts.Revocations, counts.attempts)
 	}
 	return nil
 }
@@ -102,8 +103,12 @@ func (r *Report) checkEnds(tx *bbolt.Tx) {
 		}
 		tagged := k[timeKeyBytes:]
 		found := revocations.Get(tagged) != nil
-		if tagged[0] == tagEnd {
+		switch tagged[0] {
+		case tagEnd:
 			found = sessions.Get(tagged[1:]) != nil
+		case tagAttempts:
+			attempts := tx.Bucket(bucketAttempts)
+			found = attempts != nil && bytes.HasPrefix(attempts.Get(tagged[1:]), k[:timeKeyBytes])
 		}
 		if !found {
 			r.problem("an end at %v of nothing that is there", keyTime(k).UTC())

@@ -101,7 +101,7 @@ func (c *change) revocationKey(rev auth.Revocation) ([]byte, error) {
 func (c *change) eachRevocation(do func(key []byte, rev auth.Revocation) error) error {
 	cursor := c.tx.Bucket(bucketEnds).Cursor()
 	for k, _ := cursor.Seek(timeKey(c.now)); k != nil; k, _ = cursor.Next() {
-		if len(k) <= timeKeyBytes || k[timeKeyBytes] == tagEnd {
+		if len(k) <= timeKeyBytes || k[timeKeyBytes] == tagEnd || k[timeKeyBytes] == tagAttempts {
 			continue
 		}
 		key := bytes.Clone(k[timeKeyBytes:])

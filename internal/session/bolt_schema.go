@@ -22,7 +22,9 @@ import (
 //	users        user + session -> when it ends
 //	keys         user -> sealed session keys
 //	revocations  's' session | 'u' user | 'k' key ID -> sealed revocation
-//	ends         when + 'e' session -> user; when + key of a revocation -> nothing
+//	attempts     user -> when they end + sealed attempts to decrypt open data
+//	ends         when + 'e' session -> user; when + key of a revocation -> nothing;
+//	             when + 'a' user -> nothing
 //
 // A session is the 16 bytes of its ID, which sort by when it began; a user is a
 // keyed hash of 32 bytes; a time is 8 bytes of Unix microseconds, big endian.
@@ -34,6 +36,7 @@ var (
 	bucketUsers       = []byte("users")
 	bucketKeys        = []byte("keys")
 	bucketRevocations = []byte("revocations")
+	bucketAttempts    = []byte("attempts") // made when it is first needed
 	bucketEnds        = []byte("ends")
 
 	buckets = [][]byte{bucketMeta, bucketSessions, bucketUsers, bucketKeys, bucketRevocations, bucketEnds}
@@ -49,10 +52,11 @@ const (
 	userKeyBytes    = 32
 	timeKeyBytes    = 8
 
-	tagEnd     = 'e'
-	tagSession = 's'
-	tagUser    = 'u'
-	tagKey     = 'k'
+	tagEnd      = 'e'
+	tagSession  = 's'
+	tagUser     = 'u'
+	tagKey      = 'k'
+	tagAttempts = 'a'
 )
 
 // layOut makes the buckets of a new file and leaves an old one as it is. It

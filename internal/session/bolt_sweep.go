@@ -65,7 +65,11 @@ func (c *change) sweep(entry endEntry) error {
 		return c.delete(bucketEnds, entry.key)
 	}
 	tagged := entry.key[timeKeyBytes:]
-	if tagged[0] != tagEnd {
+	switch tagged[0] {
+	case tagEnd:
+	case tagAttempts:
+		return c.deleteAttempts(tagged[1:], entry.key)
+	default:
 		if err := c.delete(bucketRevocations, tagged); err != nil {
 			return err
 		}

@@ -11,7 +11,7 @@ import (
 type contents struct {
 	Schema                             int
 	Sessions, Users, Keys, Revocations int
-	ends                               int
+	attempts, ends                     int
 }
 
 // walk counts every entry. It is quick: a gigabyte in the page cache takes about
@@ -28,9 +28,14 @@ func walk(tx *bbolt.Tx) (contents, error) {
 		{bucketSessions, &counts.Sessions},
 		{bucketKeys, &counts.Keys},
 		{bucketRevocations, &counts.Revocations},
+		{bucketAttempts, &counts.attempts},
 		{bucketEnds, &counts.ends},
 	} {
-		cursor := tx.Bucket(b.name).Cursor()
+		bucket := tx.Bucket(b.name)
+		if bucket == nil {
+			continue // attempts, in a file that had none yet
+		}
+		cursor := bucket.Cursor()
 		for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {
 			*b.count++
 		}

@@ -21,7 +21,9 @@ type writer struct {
 	err error
 }
 
-func newWriter(version byte) *writer { return &writer{b: []byte{version}} }
+func newWriter(version byte) *writer { //nolint:unparam // each kind of record has its own version
+	return &writer{b: []byte{version}}
+}
 
 func (w *writer) fixed(b []byte) { w.b = append(w.b, b...) }
 
@@ -60,7 +62,7 @@ type reader struct {
 
 // newReader checks the version. A record of another one was written by another
 // wxgate, and guessing at it would be worse than a login.
-func newReader(record []byte, version byte) *reader {
+func newReader(record []byte, version byte) *reader { //nolint:unparam // see newWriter
 	r := &reader{b: record}
 	if got := r.fixed(1); r.err == nil && got[0] != version {
 		r.err = fmt.Errorf("%w: version %d, this wxgate reads %d", ErrBadRecord, got[0], version)

@@ -32,6 +32,8 @@ type Memory struct {
 	// go, because it calls whoever watches a stream.
 	revoked map[auth.User]auth.Revocation
 	ends    timeline[auth.SessionID]
+	// attempts hold users without a session, too.
+	attempts map[auth.User]auth.Attempts
 }
 
 // memorySession is never changed: an update puts another in its place, which is
@@ -53,6 +55,7 @@ func NewMemory(now func() time.Time, opts Options) *Memory {
 		sessions: make(map[auth.SessionID]*memorySession),
 		users:    make(map[auth.User]*memoryUser),
 		revoked:  make(map[auth.User]auth.Revocation),
+		attempts: make(map[auth.User]auth.Attempts),
 	}
 }
 

@@ -47,6 +47,7 @@ func (m *Memory) sweepSome(now time.Time, limit int) (removed int, more bool) {
 		id, ok := m.ends.take(now)
 		if !ok {
 			m.sweepRevoked(now)
+			m.sweepAttempts(now)
 			return removed, false
 		}
 		s, held := m.sessions[id]

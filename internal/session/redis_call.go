@@ -46,13 +46,14 @@ const (
 	opLease     = "lease"
 	opTake      = "take"
 	opImport    = "import"
+	opAttempts  = "update_attempts"
 )
 
 // RedisOperations are the names of what [RedisConfig.Observe] is told of.
 func RedisOperations() []string {
 	return []string{
 		opCreate, opSession, opUpdate, opEndUser, opKeys, opPutKey, opDropKey, opRevoke, opRevokeKey,
-		opLoad, opSwap, opPut, opLease, opTake, opImport,
+		opLoad, opSwap, opPut, opLease, opTake, opImport, opAttempts,
 	}
 }
 

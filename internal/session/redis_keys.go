@@ -14,6 +14,7 @@ import (
 //	<prefix>:{t}:s:<session ID>  sealed session
 //	<prefix>:{t}:u:<user>        hash: session ID -> when it ends, v -> version
 //	<prefix>:{t}:k:<user>        sealed session keys
+//	<prefix>:{t}:a:<user>        sealed attempts to decrypt open data
 //	<prefix>:{t}:r:<user>        the user's revocation: not after, Unix milliseconds
 //	<prefix>:{t}:revoked         stream of revocations
 //	<prefix>:{t}:l:<hash>        rate limit

@@ -80,7 +80,7 @@ func (t *Tokens) verify(raw string, keys *snapshot, now time.Time) (*verified, e
 		return nil, err
 	}
 	id := c.identity(key.id)
-	id.Pseudonym = t.pseudonym(id.User)
+	id.Pseudonym = t.Pseudonym(id.User)
 	if c.Phone != "" {
 		if id.Phone, err = t.openPhone(c.Phone, c.Session); err != nil {
 			return nil, err
@@ -140,9 +140,9 @@ func (c *claims) identity(key auth.KeyID) *auth.Identity {
 // pseudonymBytes is enough that no two users of an app share one by chance.
 const pseudonymBytes = 12
 
-// pseudonym names a user in logs: the same for every request of the user, and
-// worthless to whoever reads the log, since the hash is keyed.
-func (t *Tokens) pseudonym(u auth.User) string {
+// Pseudonym names a user in logs: the same for every request of the user. The hash
+// is keyed, so that a reader of the log does not learn the openid.
+func (t *Tokens) Pseudonym(u auth.User) string {
 	mac := t.box.MAC("log/user", []byte(string(u.App)+"\x00"+string(u.OpenID)))
 	return base64.RawURLEncoding.EncodeToString(mac[:pseudonymBytes])
 }

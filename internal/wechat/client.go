@@ -30,6 +30,12 @@ type Config struct {
 	API string
 	// Watermark is how old opened data may be; 0 for any age.
 	Watermark time.Duration
+	// UnverifiedPhone has a phone number in encrypted data verify nothing. It is
+	// the default for data without a watermark; see TrustUnmarked.
+	UnverifiedPhone bool
+	// TrustUnmarked has a phone number verify the session although the platform's
+	// data has no watermark: on Kuaishou and Xiaohongshu.
+	TrustUnmarked bool
 	// Transport sends the requests; nil for one of our own. With HTTP/1 the
 	// Client keeps any [http.Transport] from replaying a request that was written.
 	Transport http.RoundTripper

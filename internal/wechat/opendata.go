@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/wxgate/wxgate/internal/auth"
 )
@@ -27,13 +28,13 @@ const (
 
 // Open implements [auth.Platform].
 //
-// AES-CBC keeps a secret and proves nothing: whoever has a ciphertext can turn
-// bits of it and will see text that nobody wrote. What opens is therefore held
-// to be WeChat's by its content alone: the padding, JSON that is strict to the
-// last byte, a watermark, fields that agree with each other. Every such failure
-// is one and the same error. Were bad padding told apart from bad content, a user
-// could encrypt any phone number under his own session key by asking often enough
-// (a padding oracle, run backwards), and become its owner here.
+// AES-CBC has no MAC, so no check here proves that WeChat wrote the data. Padding,
+// strict JSON, the watermark and fields that agree with each other only make a
+// random ciphertext fail: one attempt in some 400,000 on a chosen block succeeds
+// on WeChat's data, and each success tells the client how one more block decrypts.
+// Some millions of attempts forge any phone number. What stops this is that the
+// caller counts attempts and allows few: see [auth.Attempts]. All failures return
+// the same error, so that padding alone is no faster oracle.
 func (c *Client) Open(keys []auth.SessionKey, data auth.OpenData) (auth.Opened, error) {
 	sealed, err := parseOpenData(data)
 	if err != nil {
@@ -50,7 +51,7 @@ func (c *Client) Open(keys []auth.SessionKey, data auth.OpenData) (auth.Opened, 
 		if err := c.checkWatermark(fields.Watermark); err != nil {
 			return auth.Opened{}, err
 		}
-		return fields.opened(plain), nil
+		return c.opened(fields, plain), nil
 	}
 	return auth.Opened{}, fmt.Errorf("%w: none of %d keys opens the data", auth.ErrDecryptFailed, len(keys))
 }
@@ -140,15 +141,16 @@ type openFields struct {
 	OpenID    auth.OpenID      `json:"openId"`
 	Watermark *watermarkFields `json:"watermark"`
 
+	Unknown map[string]jsontext.Value `json:",embed"`
+
 	number *auth.Phone // nil when there is none
 }
 
-// readFields is where a key that is wrong with lucky padding (one in 256 is), or
-// a ciphertext that somebody changed, is found out. The decoder must be a strict
-// one. encoding/json puts U+FFFD where bytes are no UTF-8, which makes a garbled
-// block inside a nickname acceptable text: that block is the price of turning
-// bits in the next one at will, so such data would be whatever a client wants.
-// It also lets the last of two equal names win, so that one could be slipped in.
+// readFields rejects what a wrong key with valid padding (one in 256) or a changed
+// ciphertext decrypts to. The decoder must be strict: encoding/json replaces bytes
+// that are not UTF-8, so that any garbled block would be a legal string, and lets
+// the last of two members with the same name win. Both would make the attack that
+// [Client.Open] describes many times cheaper.
 func (c *Client) readFields(plain []byte) (*openFields, bool) {
 	fields := new(openFields)
 	if err := json.Unmarshal(plain, fields); err != nil {
@@ -173,21 +175,28 @@ func (c *Client) readFields(plain []byte) (*openFields, bool) {
 	return fields, fields.marked(c.dialect.bare)
 }
 
-// marked reports whether data has the mark that it must have. What may come
-// without one has to be something that we know: a user's name, or a number with
-// its country. The two members of that do not fit into one block, and one block is
-// all that whoever sends the IV can write as he likes.
+// marked reports whether data has the watermark that it must have. Data that may
+// come without one must be of a known kind: a user's name, or a number with its
+// country code. That is no proof: see [Client.Open]. A number without a watermark
+// is therefore not verified unless the operator says so.
 func (f *openFields) marked(bare bool) bool {
 	_, ok := f.Watermark.watermark()
 	return ok || bare && f.Watermark == nil && (f.number != nil || f.OpenID != "")
 }
 
-// opened is fields, which readFields found good, in the words of package auth.
-func (f *openFields) opened(plain []byte) auth.Opened {
+// opened converts fields that readFields accepted.
+func (c *Client) opened(f *openFields, plain []byte) auth.Opened {
 	opened := auth.Opened{JSON: plain, OpenID: f.OpenID}
 	if f.number != nil {
 		opened.Phone = f.number
 		opened.Phone.Watermark, _ = f.Watermark.watermark()
+		opened.Unverified = !c.verifies(f.phoneFields)
+		opened.Unknown = len(f.Unknown)
 	}
 	return opened
+}
+
+// verifies reports whether an encrypted phone number counts as verified.
+func (c *Client) verifies(f phoneFields) bool {
+	return !c.cfg.UnverifiedPhone && (!c.dialect.bare || c.cfg.TrustUnmarked) && f.plain()
 }

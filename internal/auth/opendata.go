@@ -1,0 +1,108 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// open decrypts data that belongs to user and that check accepts.
+//
+// Each attempt is counted before it is made, and every refusal of what was
+// decrypted is a failure, whatever its reason: each tells the client something
+// about the plaintext. Otherwise a user could forge any phone number with the
+// gateway as a decryption oracle (Vaudenay, "Security Flaws Induced by CBC
+// Padding", section 3.5: from decrypting to encrypting).
+func (s *Service) open(ctx context.Context, user User, data OpenData, admitted Apps, check func(Opened) error) (Opened, error) {
+	platform, err := s.platform(user.App, admitted)
+	if err != nil {
+		return Opened{}, err
+	}
+	keys, err := s.cfg.Store.SessionKeys(ctx, user)
+	if err != nil {
+		return Opened{}, err
+	}
+	if len(keys) == 0 {
+		return Opened{}, fmt.Errorf("%w: no session key is kept for this user", ErrSessionStale)
+	}
+	usable, err := s.reserve(ctx, user, keys)
+	if err != nil {
+		return Opened{}, err
+	}
+	opened, err := platform.Open(usable, data)
+	if len(usable) < len(keys) && errors.Is(err, ErrDecryptFailed) {
+		err = fmt.Errorf("%w: a session_key is locked, and no other opens the data: %w", ErrSessionStale, err)
+	}
+	if err == nil {
+		err = ownedBy(user.OpenID, opened)
+	}
+	if err == nil {
+		err = check(opened)
+	}
+	if err := s.settle(ctx, platform, user, usable, err); err != nil {
+		return Opened{}, err
+	}
+	return opened, nil
+}
+
+// ownedBy refuses data that names another user: somebody would otherwise show
+// a stranger's as their own.
+func ownedBy(openid OpenID, opened Opened) error {
+	if opened.OpenID != "" && opened.OpenID != openid {
+		return fmt.Errorf("%w: the data belongs to another user", ErrDecryptFailed)
+	}
+	return nil
+}
+
+func isProfile(opened Opened) error {
+	if opened.OpenID == "" || opened.Phone != nil {
+		return fmt.Errorf("%w: the data is not a profile", ErrDecryptFailed)
+	}
+	return nil
+}
+
+// anything accepts whatever was decrypted.
+func anything(Opened) error { return nil }
+
+// reserve counts an attempt to decrypt a user's data and returns the keys that may
+// be tried. It is written before the attempt: without the store there is none.
+func (s *Service) reserve(ctx context.Context, user User, keys []SessionKey) (usable []SessionKey, err error) {
+	var refused error
+	err = s.cfg.Store.UpdateAttempts(ctx, user, func(a *Attempts) {
+		usable, refused = a.reserve(user, keys, s.cfg.Now())
+	})
+	if err != nil {
+		return nil, err
+	}
+	return usable, refused
+}
+
+// settle ends an attempt on keys, of which outcome is the error. It returns
+// outcome, or why the end could not be written: the attempt then counts as one
+// that has not ended.
+func (s *Service) settle(ctx context.Context, platform Platform, user User, keys []SessionKey, outcome error) error {
+	// Data in the wrong form is refused before anything is decrypted.
+	failed := outcome != nil && !errors.Is(outcome, ErrInvalidRequest)
+	ctx = context.WithoutCancel(ctx) // a client that leaves must not keep its attempt open
+	var locked []SessionKey
+	err := s.cfg.Store.UpdateAttempts(ctx, user, func(a *Attempts) {
+		locked = a.settle(user, keys, failed, s.cfg.Now())
+	})
+	if err != nil {
+		return err
+	}
+	for _, key := range locked {
+		s.locked(ctx, platform, user, key)
+	}
+	return outcome
+}
+
+// locked has the platform replace a locked session_key, where it can, so that the
+// user is not locked out for as long as the platform returns the same key. Its
+// failure changes nothing: the key stays locked.
+func (s *Service) locked(ctx context.Context, platform Platform, user User, key SessionKey) {
+	err := s.resetKey(ctx, platform, user, key)
+	if s.cfg.KeyLocked != nil {
+		s.cfg.KeyLocked(user, err)
+	}
+}

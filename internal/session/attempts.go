@@ -1,0 +1,65 @@
+package session
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+const attemptsVersion = 1
+
+func encodeAttempts(a *auth.Attempts) ([]byte, error) {
+	w := newWriter(attemptsVersion)
+	w.time(a.DayEnds)
+	w.count(a.Pending)
+	w.count(a.Failed)
+	w.count(len(a.Keys))
+	for _, k := range a.Keys {
+		w.bytes(k.Key)
+		w.count(k.Pending)
+		w.count(k.Failed)
+		w.time(k.Until)
+	}
+	return w.done()
+}
+
+// decodeAttempts copies all it keeps, so that record may be a page of a file.
+func decodeAttempts(record []byte) (*auth.Attempts, error) {
+	r := newReader(record, attemptsVersion)
+	a := &auth.Attempts{DayEnds: r.time(), Pending: r.count(), Failed: r.count()}
+	for range r.count() {
+		a.Keys = append(a.Keys, auth.KeyAttempts{
+			Key: bytes.Clone(r.bytes()), Pending: r.count(), Failed: r.count(), Until: r.time(),
+		})
+	}
+	if err := r.done(); err != nil {
+		return nil, fmt.Errorf("reading attempts: %w", err)
+	}
+	return a, nil
+}
+
+// openAttempts reads a sealed record. One that cannot be read counts as none: an
+// error would lock the user out, and no client can damage a record.
+func (v vault) openAttempts(user, sealed []byte) *auth.Attempts {
+	if len(sealed) == 0 {
+		return new(auth.Attempts)
+	}
+	record, err := v.open(bucketAttempts, user, sealed)
+	if err != nil {
+		return new(auth.Attempts)
+	}
+	a, err := decodeAttempts(record)
+	if err != nil {
+		return new(auth.Attempts)
+	}
+	return a
+}
+
+func (v vault) sealAttempts(user []byte, a *auth.Attempts) ([]byte, error) {
+	record, err := encodeAttempts(a)
+	if err != nil {
+		return nil, err
+	}
+	return v.seal(bucketAttempts, user, record)
+}

@@ -1,0 +1,78 @@
+package session_test
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// attemptsOf reads what a store keeps of a user's attempts.
+func attemptsOf(t *testing.T, store opened, u auth.User) (kept auth.Attempts) {
+	t.Helper()
+	must(t, store.UpdateAttempts(t.Context(), u, func(a *auth.Attempts) {
+		kept = *a
+		kept.Keys = slices.Clone(a.Keys)
+	}))
+	return kept
+}
+
+func attemptsKept(t *testing.T, store opened, c *clock) {
+	key := bytes.Repeat([]byte{7}, 32)
+	until := c.Now().Add(time.Hour)
+	must(t, store.UpdateAttempts(t.Context(), alice, func(a *auth.Attempts) {
+		if !a.Empty() {
+			t.Errorf("a new user has %+v", a)
+		}
+		a.DayEnds, a.Failed, a.Pending = until, 3, 1
+		a.Keys = append(a.Keys, auth.KeyAttempts{Key: key, Failed: 2, Pending: 1, Until: until.Add(time.Minute)})
+	}))
+	must(t, store.EndUser(t.Context(), alice, c.Now(), time.Time{})) // logging out does not reset them
+	got := attemptsOf(t, store, alice)
+	if !got.DayEnds.Equal(until) || got.Failed != 3 || got.Pending != 1 || len(got.Keys) != 1 ||
+		!bytes.Equal(got.Keys[0].Key, key) || got.Keys[0].Failed != 2 || got.Keys[0].Pending != 1 || !got.Keys[0].Until.Equal(until.Add(time.Minute)) {
+		t.Errorf("got %+v", got)
+	}
+	if other := attemptsOf(t, store, otherAlice); !other.Empty() {
+		t.Errorf("another app's user has %+v", other)
+	}
+}
+
+func attemptsEmptied(t *testing.T, store opened, c *clock) {
+	for _, failed := range []int{2, 0} {
+		must(t, store.UpdateAttempts(t.Context(), alice, func(a *auth.Attempts) { a.DayEnds, a.Failed = c.Now().Add(time.Hour), failed }))
+	}
+	if got := attemptsOf(t, store, alice); !got.Empty() || !got.DayEnds.IsZero() {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func attemptsSwept(t *testing.T, store opened, c *clock) {
+	must(t, store.UpdateAttempts(t.Context(), alice, func(a *auth.Attempts) { a.DayEnds, a.Failed = c.Now().Add(time.Hour), 1 }))
+	c.advance(time.Hour - time.Second)
+	_, err := store.sweep(t.Context(), c.Now(), 10)
+	must(t, err)
+	if got := attemptsOf(t, store, alice); got.Failed != 1 {
+		t.Errorf("a second before the end there is %+v", got)
+	}
+	c.advance(2 * time.Minute)
+	_, err = store.sweep(t.Context(), c.Now(), 10)
+	must(t, err)
+	if got := attemptsOf(t, store, alice); !got.Empty() {
+		t.Errorf("after the end there is %+v", got)
+	}
+}
+
+func raceAttempts(t *testing.T, store opened, c *clock) {
+	together(atOnce, func(int) {
+		err := store.UpdateAttempts(t.Context(), alice, func(a *auth.Attempts) { a.DayEnds, a.Failed = c.Now().Add(time.Hour), a.Failed+1 })
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	if got := attemptsOf(t, store, alice); got.Failed != atOnce {
+		t.Errorf("%d updates of %d are left", got.Failed, atOnce)
+	}
+}

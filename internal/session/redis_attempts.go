@@ -1,0 +1,45 @@
+package session
+
+import (
+	"context"
+
+	"github.com/redis/rueidis"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// UpdateAttempts implements [auth.Store].
+func (s *RedisStore) UpdateAttempts(ctx context.Context, u auth.User, edit func(*auth.Attempts)) error {
+	return s.redis.observed(ctx, opAttempts, u.Shard(), func() error {
+		name := s.redis.vault.Load().userName(u)
+		return s.redis.settle(ctx, u.Shard(), name, func() (bool, error) {
+			return s.editAttempts(ctx, s.redis.redisKey(u.Shard(), "a", name), name, edit)
+		})
+	})
+}
+
+func (s *RedisStore) editAttempts(ctx context.Context, key, user string, edit func(*auth.Attempts)) (settled bool, err error) {
+	r := s.redis
+	before, err := r.do(ctx, r.client.B().Get().Key(key).Build()).ToString()
+	if err != nil && !rueidis.IsRedisNil(err) {
+		return false, r.failed(err)
+	}
+	v := r.vault.Load()
+	attempts := v.openAttempts([]byte(user), []byte(before))
+	edit(attempts)
+	if attempts.Empty() && before == "" {
+		return true, nil
+	}
+	st := newStep()
+	st.holds(key, before)
+	if attempts.Empty() {
+		st.delete(key)
+		return s.commit(ctx, st)
+	}
+	sealed, err := v.sealAttempts([]byte(user), attempts)
+	if err != nil {
+		return false, err
+	}
+	st.set(key, string(sealed), attempts.Until().Sub(s.now()))
+	return s.commit(ctx, st)
+}
