@@ -45,10 +45,15 @@ type adminRequest struct {
 	OpenID    auth.OpenID `json:"openid"`
 }
 
+const (
+	pathRotate = "/wxgate/keys/rotate"
+	pathRetire = "/wxgate/keys/retire"
+)
+
 var adminRoutes = []adminRoute{
 	{http.MethodGet, "/wxgate/keys", "list the signing keys", adminKeys},
-	{http.MethodPost, "/wxgate/keys/rotate", "make the next signing key; immediate: have it sign at once", adminRotate},
-	{http.MethodPost, "/wxgate/keys/retire", "refuse all that a signing key signed; key: its ID", adminRetire},
+	{http.MethodPost, pathRotate, "make the next signing key; immediate: have it sign at once", adminRotate},
+	{http.MethodPost, pathRetire, "refuse all that a signing key signed; key: its ID", adminRetire},
 	{http.MethodPost, "/wxgate/user/logout", "end every session of a user; app, openid", adminLogout},
 	{http.MethodPost, "/wxgate/session-key/check", "ask WeChat whether a user's session key still holds; app, openid", adminCheckKey},
 	{http.MethodPost, "/wxgate/session-key/reset", "have WeChat replace a user's session key; app, openid", adminResetKey},
@@ -115,7 +120,7 @@ func readAdminRequest(w http.ResponseWriter, r *http.Request, in *adminRequest) 
 // adminStatus tells an operator's mistake from ours.
 func adminStatus(err error) int {
 	switch {
-	case errors.Is(err, token.ErrUnknownKey):
+	case errors.Is(err, token.ErrUnknownKey), errors.Is(err, errUnknownApp):
 		return http.StatusNotFound
 	case errors.Is(err, token.ErrKeyGiven):
 		return http.StatusConflict
@@ -134,6 +139,9 @@ func runningGate() (*gate, error) {
 	return app.(*App).acquire()
 }
 
+// errUnknownApp is a call about an app that the running configuration does not have.
+var errUnknownApp = errors.New("app is not configured")
+
 // keyAnswer is a signing key as operators see it.
 type keyAnswer struct {
 	ID          auth.KeyID     `json:"id"`
@@ -145,9 +153,12 @@ type keyAnswer struct {
 	CreatedAt   time.Time      `json:"created_at"`
 	SignsFrom   time.Time      `json:"signs_from"`
 	VerifyUntil time.Time      `json:"verify_until,omitzero"`
+	New         bool           `json:"new,omitempty"` // this call made it
 }
 
-func adminKeys(_ context.Context, g *gate, _ adminRequest) (any, error) {
+func adminKeys(_ context.Context, g *gate, _ adminRequest) (any, error) { return listKeys(g), nil }
+
+func listKeys(g *gate) []keyAnswer {
 	answers := []keyAnswer{}
 	for _, key := range g.ring.Keys() {
 		answers = append(answers, keyAnswer{
@@ -155,14 +166,19 @@ func adminKeys(_ context.Context, g *gate, _ adminRequest) (any, error) {
 			CreatedAt: key.CreatedAt, SignsFrom: key.SignsFrom, VerifyUntil: key.VerifyUntil,
 		})
 	}
-	return answers, nil
+	return answers
 }
 
 func adminRotate(ctx context.Context, g *gate, in adminRequest) (any, error) {
-	if _, err := g.ring.Rotate(ctx, in.Immediate); err != nil {
+	next, made, err := g.ring.Rotate(ctx, in.Immediate)
+	if err != nil {
 		return nil, err
 	}
-	return adminKeys(ctx, g, in)
+	answers := listKeys(g)
+	for i := range answers {
+		answers[i].New = made && answers[i].ID == next
+	}
+	return answers, nil
 }
 
 // adminRetire takes the key out of the ring first, so that this process refuses
@@ -175,43 +191,62 @@ func adminRetire(ctx context.Context, g *gate, in adminRequest) (any, error) {
 	if err := g.store.RevokeKey(ctx, in.Key, until); err != nil {
 		return nil, err
 	}
-	return adminKeys(ctx, g, in)
+	return listKeys(g), nil
 }
 
 type doneAnswer struct {
-	Done string `json:"done"`
+	Done  string `json:"done"`
+	Ended *int   `json:"ended,omitempty"` // sessions, by user/logout
 }
 
-// userOf checks the user that a call is about.
-func userOf(in adminRequest) (auth.User, error) {
+// userOf checks the user that a call is about. A misspelled appid is an error: the
+// operator must not believe that the user's sessions have ended.
+func userOf(g *gate, in adminRequest) (auth.User, error) {
 	if !auth.ValidID(in.App) || !auth.ValidID(in.OpenID) {
 		return auth.User{}, fmt.Errorf("%w: name the user: app and openid", auth.ErrInvalidRequest)
+	}
+	if _, ok := g.platforms[in.App]; !ok {
+		return auth.User{}, fmt.Errorf("%w: %s", errUnknownApp, in.App)
 	}
 	return auth.User{App: in.App, OpenID: in.OpenID}, nil
 }
 
 func adminLogout(ctx context.Context, g *gate, in adminRequest) (any, error) {
-	user, err := userOf(in)
+	user, err := userOf(g, in)
 	if err != nil {
 		return nil, err
 	}
-	return doneAnswer{"every session of the user has ended"}, g.service.EndUser(ctx, user)
+	ended, err := g.service.EndUser(ctx, user)
+	if err != nil {
+		return nil, err
+	}
+	return doneAnswer{Done: logoutReport(ended), Ended: &ended}, nil
+}
+
+func logoutReport(ended int) string {
+	switch ended {
+	case 0:
+		return "no session of this user; access tokens that were issued to the user before are refused"
+	case 1:
+		return "1 session ended"
+	}
+	return fmt.Sprintf("%d sessions ended", ended)
 }
 
 func adminCheckKey(ctx context.Context, g *gate, in adminRequest) (any, error) {
-	user, err := userOf(in)
+	user, err := userOf(g, in)
 	if err != nil {
 		return nil, err
 	}
-	return doneAnswer{"the session key holds"}, g.service.CheckSessionKey(ctx, user)
+	return doneAnswer{Done: "the session key is valid"}, g.service.CheckSessionKey(ctx, user)
 }
 
 func adminResetKey(ctx context.Context, g *gate, in adminRequest) (any, error) {
-	user, err := userOf(in)
+	user, err := userOf(g, in)
 	if err != nil {
 		return nil, err
 	}
-	return doneAnswer{"the session key was replaced"}, g.service.ResetSessionKey(ctx, user)
+	return doneAnswer{Done: "the session key was replaced"}, g.service.ResetSessionKey(ctx, user)
 }
 
 // Interface guards

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/token"
 )
 
 func init() {
@@ -69,16 +70,37 @@ func (a *adminTarget) call(method, path string, in *adminRequest) ([]byte, error
 	}
 	response, err := caddycmd.AdminAPIRequest(address, method, path, make(http.Header), body)
 	if err != nil {
-		return nil, fmt.Errorf("%w: is wxgate running, and is this its admin address? --address or --config names it", err)
+		return nil, explainCall(err, address)
 	}
 	defer func() { _ = response.Body.Close() }() // the body was read or is not wanted
 	return io.ReadAll(io.LimitReader(response.Body, maxAdminAnswerBytes))
+}
+
+// explainCall tells a request that nothing answered from one that wxgate refused.
+// Caddy's errors wrap nothing, so that their texts are all there is to go by.
+func explainCall(err error, address string) error {
+	if cause, ok := strings.CutPrefix(err.Error(), "performing request: "); ok {
+		return fmt.Errorf("no answer from the admin API at %s: %s; is wxgate running, and is this its admin address? Name it with --address or --config", address, cause)
+	}
+	answer, ok := strings.CutPrefix(err.Error(), "caddy responded with error: HTTP ")
+	if !ok {
+		return err
+	}
+	var problem struct {
+		Error string `json:"error"`
+	}
+	status, body, _ := strings.Cut(answer, ": ")
+	if json.Unmarshal([]byte(body), &problem) != nil || problem.Error == "" {
+		return fmt.Errorf("the admin API at %s responded with HTTP %s", address, answer)
+	}
+	return fmt.Errorf("%s (HTTP %s)", problem.Error, status)
 }
 
 func keysCommand(cmd *cobra.Command) {
 	var target adminTarget
 	var immediate bool
 	target.bind(cmd)
+	RequireSubcommand(cmd)
 	run := func(use, short, method, path string, args cobra.PositionalArgs) *cobra.Command {
 		return &cobra.Command{Use: use, Short: short, Args: args, RunE: func(cmd *cobra.Command, args []string) error {
 			in := &adminRequest{Immediate: immediate}
@@ -92,23 +114,58 @@ func keysCommand(cmd *cobra.Command) {
 			if err != nil {
 				return err
 			}
-			return printKeys(cmd.OutOrStdout(), answer)
+			var keys []keyAnswer
+			if err := json.Unmarshal(answer, &keys); err != nil {
+				return fmt.Errorf("reading the answer: %w", err)
+			}
+			return errors.Join(printDone(cmd.OutOrStdout(), path, in, keys), printKeys(cmd.OutOrStdout(), keys))
 		}}
 	}
-	rotate := run("rotate", "Makes the next key; it signs once the key set has been published long enough", http.MethodPost, "/wxgate/keys/rotate", cobra.NoArgs)
+	rotate := run("rotate", "Makes the next key; it signs once the key set has been published long enough", http.MethodPost, pathRotate, cobra.NoArgs)
 	rotate.Flags().BoolVar(&immediate, "immediate", false, "Have it sign at once: verifiers that cached the key set refuse its tokens until they fetch it again")
 	cmd.AddCommand(
 		run("list", "Lists the keys, the oldest first", http.MethodGet, "/wxgate/keys", cobra.NoArgs),
 		rotate,
-		run("retire <id>", "Refuses all that a key signed, from now on: for a key that leaked", http.MethodPost, "/wxgate/keys/retire", cobra.ExactArgs(1)),
+		run("retire <id>", "Refuses all that a key signed, from now on: for a key that leaked", http.MethodPost, pathRetire, cobra.ExactArgs(1)),
 	)
 }
 
-func printKeys(out io.Writer, answer []byte) error {
-	var keys []keyAnswer
-	if err := json.Unmarshal(answer, &keys); err != nil {
-		return fmt.Errorf("reading the answer: %w", err)
+// printDone prints what a rotation or a retirement did.
+func printDone(out io.Writer, path string, in *adminRequest, keys []keyAnswer) (err error) {
+	switch path {
+	case pathRotate:
+		_, err = fmt.Fprintln(out, rotateReport(keys))
+	case pathRetire:
+		_, err = fmt.Fprintf(out, "key %s is retired: its tokens are refused\n", in.Key)
 	}
+	return err
+}
+
+// rotateReport says what became of a rotation. A key that waits already is not
+// followed by another, which looks like a rotation that did nothing.
+func rotateReport(keys []keyAnswer) string {
+	verb := "exists already and"
+	for _, key := range keys {
+		if key.New {
+			verb = "was made and"
+		}
+	}
+	for _, key := range keys {
+		if key.State == token.KeyNext {
+			wait := time.Until(key.SignsFrom).Round(time.Second)
+			return fmt.Sprintf("the next key %s %s signs from %s, in %s; --immediate has it sign at once",
+				key.ID, verb, key.SignsFrom.Format(time.RFC3339), max(wait, 0))
+		}
+	}
+	for _, key := range keys {
+		if key.State == token.KeySigning {
+			return fmt.Sprintf("key %s %s signs from now on", key.ID, verb)
+		}
+	}
+	return "no key signs"
+}
+
+func printKeys(out io.Writer, keys []keyAnswer) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "ID\tALG\tSTATE\tSIGNS FROM\tVERIFIES UNTIL\tISSUER")
 	for _, key := range keys {
@@ -124,12 +181,14 @@ func printKeys(out io.Writer, answer []byte) error {
 func userCommand(cmd *cobra.Command) {
 	var target adminTarget
 	target.bind(cmd)
+	RequireSubcommand(cmd)
 	cmd.AddCommand(userCall(&target, "logout", "Ends every session of the user", "/wxgate/user/logout"))
 }
 
 func sessionKeyCommand(cmd *cobra.Command) {
 	var target adminTarget
 	target.bind(cmd)
+	RequireSubcommand(cmd)
 	cmd.AddCommand(
 		userCall(&target, "check", "Asks WeChat whether the session_key still holds, and forgets one that does not", "/wxgate/session-key/check"),
 		userCall(&target, "reset", "Has WeChat replace the session_key", "/wxgate/session-key/reset"),

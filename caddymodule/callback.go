@@ -75,7 +75,7 @@ func (h *Handler) serveCallback(c *call) error {
 		return callbackRefused(err)
 	}
 	if push.User != (auth.User{}) {
-		if err := c.gate.service.EndUser(c.r.Context(), push.User); err != nil {
+		if _, err := c.gate.service.EndUser(c.r.Context(), push.User); err != nil {
 			return err // WeChat comes again
 		}
 		h.logger.Info("a user's sessions and session keys are gone, as WeChat demands",

@@ -41,6 +41,7 @@ one, which the printed lines then name, unless it was asked for with --port.
 Everything it keeps goes into a temporary directory, which it deletes.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			port := cmd.Flags().Uint16("port", defaultDevPort, "The gateway's port; 0 for any that is free")
+			cmd.Args = cobra.NoArgs
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 				ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 				defer stop()

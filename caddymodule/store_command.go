@@ -21,6 +21,7 @@ check and compact work on the file of store bolt, which by default is the one in
 Caddy's data directory. The gateway must be stopped: the file belongs to one
 process. copy moves from a file to Redis and back.`,
 		CobraFunc: func(cmd *cobra.Command) {
+			RequireSubcommand(cmd)
 			cmd.AddCommand(
 				copyCommand(),
 				&cobra.Command{Use: "check [<file>]", Short: "Reads the whole file and says what is wrong with it", Args: cobra.MaximumNArgs(1),

@@ -78,7 +78,8 @@ func (s *Service) grace() time.Duration {
 // Access tokens of what it ended are refused from the next request on.
 func (s *Service) Logout(ctx context.Context, id *Identity, all bool) error {
 	if all {
-		return s.cfg.Store.EndUser(ctx, id.User, s.cfg.Now(), s.lastToken(id.Expires))
+		_, err := s.cfg.Store.EndUser(ctx, id.User, s.cfg.Now(), s.lastToken(id.Expires))
+		return err
 	}
 	err := s.cfg.Store.Update(ctx, id.Session, func(*Session) (Verdict, error) { return End, nil })
 	if !errors.Is(err, ErrNoSession) {
@@ -124,8 +125,8 @@ func (s *Service) RevokeRefresh(ctx context.Context, raw string, admitted Apps) 
 
 // EndUser ends every session of a user and forgets the user's session keys, for
 // an operator, and as WeChat demands when the user withdraws an authorization or
-// closes the account.
-func (s *Service) EndUser(ctx context.Context, u User) error {
+// closes the account. It returns how many sessions that ended.
+func (s *Service) EndUser(ctx context.Context, u User) (ended int, err error) {
 	return s.cfg.Store.EndUser(ctx, u, s.cfg.Now(), s.lastToken(time.Time{}))
 }
 

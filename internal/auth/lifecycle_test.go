@@ -95,9 +95,9 @@ type endedUser struct {
 	at, until time.Time
 }
 
-func (s *userStore) EndUser(_ context.Context, u auth.User, at, until time.Time) error {
+func (s *userStore) EndUser(_ context.Context, u auth.User, at, until time.Time) (int, error) {
 	s.ended = endedUser{u, at, until}
-	return nil
+	return 0, nil
 }
 
 // TestEndingAUserIsRemembered for as long as any token may live, whether the store
@@ -117,7 +117,7 @@ func TestEndingAUserIsRemembered(t *testing.T) {
 		end   func() error
 		until time.Time
 	}{
-		"operator":                       {func() error { return service.EndUser(t.Context(), user) }, now.Add(time.Hour)},
+		"operator":                       {func() error { _, err := service.EndUser(t.Context(), user); return err }, now.Add(time.Hour)},
 		"logout":                         {logout(time.Minute), now.Add(time.Hour)},
 		"logout, when they lived longer": {logout(2 * time.Hour), now.Add(2 * time.Hour)},
 	} {

@@ -117,8 +117,9 @@ type Store interface {
 	// before at, or before the newest of those sessions if that is later, and
 	// forgets the user's session keys. The revocation is kept until the last token
 	// of those sessions has expired, and not before until: there may be tokens
-	// whose session the store has lost.
-	EndUser(ctx context.Context, u User, at, until time.Time) error
+	// whose session the store has lost. It returns how many of the sessions that it
+	// ended had not expired.
+	EndUser(ctx context.Context, u User, at, until time.Time) (ended int, err error)
 	// SessionKeys are the user's, newest first, at most [MaxSessionKeys]; none
 	// once the user's last session has ended.
 	SessionKeys(ctx context.Context, u User) ([]SessionKey, error)

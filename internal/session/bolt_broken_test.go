@@ -24,7 +24,7 @@ func closedFile(t testing.TB, c *clock) string {
 		begin(t, store, bob, c, "k2")
 		end(t, store, begin(t, store, otherAlice, c, "k3").ID)
 	}
-	must(t, store.EndUser(t.Context(), otherAlice, c.Now(), time.Time{}))
+	must(t, errOf(store.EndUser(t.Context(), otherAlice, c.Now(), time.Time{})))
 	must(t, file.Close())
 	return path
 }

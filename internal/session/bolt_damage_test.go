@@ -71,7 +71,7 @@ func survives(t *testing.T, c *clock, path string) (opened bool) {
 		return false
 	}
 	known(store.Create(t.Context(), sessionOf(alice, c), auth.SessionKey{Key: "k9"}))
-	known(store.EndUser(t.Context(), bob, c.Now(), time.Time{}))
+	known(errOf(store.EndUser(t.Context(), bob, c.Now(), time.Time{})))
 	_, err = file.Sweep(t.Context(), c.Now().Add(life), 100)
 	known(err)
 	known(file.Ready(t.Context()))

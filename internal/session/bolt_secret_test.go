@@ -22,7 +22,7 @@ func TestRootSecretRotation(t *testing.T) {
 	oldConfig := over(t, file, c, mustBox(t, secretOne))
 	old, ended := begin(t, oldConfig, alice, c, "k1"), begin(t, oldConfig, alice, c, "k2")
 	end(t, oldConfig, ended.ID)
-	must(t, oldConfig.EndUser(t.Context(), bob, c.Now(), time.Time{}))
+	must(t, errOf(oldConfig.EndUser(t.Context(), bob, c.Now(), time.Time{})))
 
 	newConfig := over(t, file, c, mustBox(t, secretTwo, secretOne))
 	if _, err := newConfig.Session(t.Context(), old.ID); err != nil || !slices.Equal(keysOf(t, newConfig, alice), []string{"k2", "k1"}) {

@@ -29,7 +29,7 @@ func TestReopen(t *testing.T) {
 	store := over(t, file, c, box)
 	kept, ended, byUser := begin(t, store, alice, c, "k1"), begin(t, store, alice, c, "k2"), begin(t, store, bob, c, "k3")
 	end(t, store, ended.ID)
-	must(t, store.EndUser(t.Context(), bob, c.Now(), time.Time{}))
+	must(t, errOf(store.EndUser(t.Context(), bob, c.Now(), time.Time{})))
 	must(t, store.RevokeKey(t.Context(), "key9", c.Now().Add(access)))
 	before := store.stats()
 	must(t, file.Close())
@@ -101,7 +101,7 @@ func TestNothingReadableAtRest(t *testing.T) {
 		}
 	}
 	look("with sessions")
-	must(t, store.EndUser(t.Context(), user, c.Now(), time.Time{}))
+	must(t, errOf(store.EndUser(t.Context(), user, c.Now(), time.Time{})))
 	look("after the end")
 }
 
@@ -128,7 +128,7 @@ func TestRecordsDoNotMove(t *testing.T) {
 			t.Errorf("%v got %v", s.User, keys)
 		}
 		must(t, store.Create(t.Context(), sessionOf(s.User, c), auth.SessionKey{Key: "k3"})) // nobody is locked out
-		must(t, store.EndUser(t.Context(), s.User, c.Now(), time.Time{}))
+		must(t, errOf(store.EndUser(t.Context(), s.User, c.Now(), time.Time{})))
 		if !store.set.Revoked(bearer(s)) {
 			t.Error("a session that cannot be read cannot be ended either")
 		}

@@ -8,13 +8,17 @@ import (
 )
 
 // EndUser implements [auth.Store].
-func (s *Store) EndUser(ctx context.Context, u auth.User, at, until time.Time) error {
-	return s.write(ctx, func(c *change) error {
+func (s *Store) EndUser(ctx context.Context, u auth.User, at, until time.Time) (ended int, err error) {
+	err = s.write(ctx, func(c *change) error {
+		ended = 0 // a commit may be tried again
 		user := c.vault.user(u)
 		rev := revokeUser(u, at, until, c.now)
 		sessions := c.sessionsOf(user)
 		for _, s := range sessions {
 			reach(&rev, sessionID(s.id), c.accessEnd(s))
+			if s.end.After(c.now) {
+				ended++
+			}
 			if err := c.deleteSession(s); err != nil {
 				return err
 			}
@@ -26,6 +30,10 @@ func (s *Store) EndUser(ctx context.Context, u auth.User, at, until time.Time) e
 		}
 		return c.revoke(rev)
 	})
+	if err != nil {
+		return 0, err
+	}
+	return ended, nil
 }
 
 // SessionKeys implements [auth.Store].

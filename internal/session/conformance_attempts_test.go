@@ -29,7 +29,7 @@ func attemptsKept(t *testing.T, store opened, c *clock) {
 		a.DayEnds, a.Failed, a.Pending = until, 3, 1
 		a.Keys = append(a.Keys, auth.KeyAttempts{Key: key, Failed: 2, Pending: 1, Until: until.Add(time.Minute)})
 	}))
-	must(t, store.EndUser(t.Context(), alice, c.Now(), time.Time{})) // logging out does not reset them
+	must(t, errOf(store.EndUser(t.Context(), alice, c.Now(), time.Time{}))) // logging out does not reset them
 	got := attemptsOf(t, store, alice)
 	if !got.DayEnds.Equal(until) || got.Failed != 3 || got.Pending != 1 || len(got.Keys) != 1 ||
 		!bytes.Equal(got.Keys[0].Key, key) || got.Keys[0].Failed != 2 || got.Keys[0].Pending != 1 || !got.Keys[0].Until.Equal(until.Add(time.Minute)) {

@@ -33,7 +33,7 @@ func sweeps(t *testing.T, store opened, c *clock) {
 	}
 	ended := begin(t, store, bob, c, "k3")
 	end(t, store, ended.ID)
-	must(t, store.EndUser(t.Context(), otherAlice, c.Now(), time.Time{}))
+	must(t, errOf(store.EndUser(t.Context(), otherAlice, c.Now(), time.Time{})))
 	must(t, store.RevokeKey(t.Context(), "key9", c.Now().Add(access)))
 	if n, err := store.sweep(t.Context(), c.Now(), 3); err != nil || n != 0 {
 		t.Fatalf("swept %d of what is not over, %v", n, err)

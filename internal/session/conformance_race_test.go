@@ -92,7 +92,7 @@ func raceEndUserCreate(t *testing.T, store opened, c *clock) {
 	sessions := make([]*auth.Session, atOnce)
 	together(atOnce, func(i int) {
 		if i%10 == 9 {
-			if err := store.EndUser(t.Context(), alice, c.Now(), time.Time{}); err != nil {
+			if _, err := store.EndUser(t.Context(), alice, c.Now(), time.Time{}); err != nil {
 				t.Error(err)
 			}
 			return

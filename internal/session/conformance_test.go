@@ -43,6 +43,7 @@ func conformance() map[string]func(*testing.T, opened, *clock) {
 		"end revokes while tokens live":       endRevokes,
 		"end user":                            endUser,
 		"end user reaches the newest session": endUserReaches,
+		"end user counts":                     endUserCounts,
 		"end user of nobody":                  endUserOfNobody,
 		"end user of lost sessions":           endUserOfLostSessions,
 		"created too early":                   createdTooEarly,
@@ -161,7 +162,7 @@ func cancelled(t *testing.T, store opened, c *clock) {
 			t.Error("decide is asked")
 			return auth.End, nil
 		}),
-		"EndUser":        store.EndUser(ctx, alice, c.Now(), time.Time{}),
+		"EndUser":        errOf(store.EndUser(ctx, alice, c.Now(), time.Time{})),
 		"SessionKeys":    keysErr,
 		"PutSessionKey":  store.PutSessionKey(ctx, alice, auth.SessionKey{Key: "k2"}),
 		"DropSessionKey": store.DropSessionKey(ctx, alice, auth.SessionKey{Key: "k1"}),

@@ -15,7 +15,7 @@ func endUser(t *testing.T, store opened, c *clock) {
 	c.advance(time.Minute)
 	two := begin(t, store, alice, c, "k2")
 	others := []*auth.Session{begin(t, store, bob, c, "k3"), begin(t, store, otherAlice, c, "k4")}
-	must(t, store.EndUser(t.Context(), alice, c.Now(), time.Time{}))
+	must(t, errOf(store.EndUser(t.Context(), alice, c.Now(), time.Time{})))
 	for _, s := range []*auth.Session{one, two} {
 		wantNoSession(t, store, "ended with the user", s.ID)
 		if !store.set.Revoked(bearer(s)) {
@@ -43,7 +43,7 @@ func endUserReaches(t *testing.T, store opened, c *clock) {
 	c.advance(2 * time.Second)
 	ahead := begin(t, store, alice, c, "k1")
 	c.advance(-2 * time.Second)
-	must(t, store.EndUser(t.Context(), alice, at, time.Time{}))
+	must(t, errOf(store.EndUser(t.Context(), alice, at, time.Time{})))
 	wantNoSession(t, store, "began ahead", ahead.ID)
 	if !store.set.Revoked(bearer(ahead)) {
 		t.Fatal("the newest session's tokens are still admitted")
@@ -55,12 +55,27 @@ func endUserReaches(t *testing.T, store opened, c *clock) {
 	}
 }
 
+// EndUser returns how many sessions it ended. Expired sessions, which nobody swept
+// yet, do not count, nor do those of other users.
+func endUserCounts(t *testing.T, store opened, c *clock) {
+	expired := begin(t, store, alice, c, "k1")
+	c.advance(expired.End().Sub(c.Now()))
+	begin(t, store, alice, c, "k2")
+	begin(t, store, alice, c, "k3")
+	begin(t, store, bob, c, "k4")
+	for _, want := range []int{2, 0} {
+		if n, err := store.EndUser(t.Context(), alice, c.Now(), time.Time{}); err != nil || n != want {
+			t.Errorf("ended %d sessions (%v), want %d", n, err, want)
+		}
+	}
+}
+
 // Nobody knows all sessions in a world of replicas: the revocation counts for a
 // user without one as well.
 func endUserOfNobody(t *testing.T, store opened, c *clock) {
 	early := sessionOf(alice, c)
 	c.advance(time.Second)
-	must(t, store.EndUser(t.Context(), alice, c.Now(), time.Time{}))
+	must(t, errOf(store.EndUser(t.Context(), alice, c.Now(), time.Time{})))
 	if !store.set.Revoked(bearer(early)) {
 		t.Fatal("a session that began before is not revoked")
 	}
@@ -74,8 +89,8 @@ func endUserOfNobody(t *testing.T, store opened, c *clock) {
 func endUserOfLostSessions(t *testing.T, store opened, c *clock) {
 	lost := sessionOf(alice, c)
 	c.advance(time.Second)
-	must(t, store.EndUser(t.Context(), alice, c.Now(), lost.AccessEnd))
-	must(t, store.EndUser(t.Context(), alice, c.Now(), time.Time{})) // who knows less takes nothing back
+	must(t, errOf(store.EndUser(t.Context(), alice, c.Now(), lost.AccessEnd)))
+	must(t, errOf(store.EndUser(t.Context(), alice, c.Now(), time.Time{}))) // who knows less takes nothing back
 	c.advance(lost.AccessEnd.Sub(c.Now()) - time.Second)
 	_, err := store.sweep(t.Context(), c.Now(), 10)
 	must(t, err)
@@ -89,7 +104,7 @@ func createdTooEarly(t *testing.T, store opened, c *clock) {
 	c.advance(time.Second)
 	same := sessionOf(alice, c)
 	at := c.Now()
-	must(t, store.EndUser(t.Context(), alice, at, time.Time{}))
+	must(t, errOf(store.EndUser(t.Context(), alice, at, time.Time{})))
 	for name, s := range map[string]*auth.Session{"before": before, "in the same millisecond": same} {
 		var early *auth.CreatedTooEarlyError
 		err := store.Create(t.Context(), s, auth.SessionKey{Key: "k1"})
@@ -116,8 +131,8 @@ func revocationsGrow(t *testing.T, store opened, c *clock) {
 	old := c.Now()
 	c.advance(time.Second)
 	s := sessionOf(alice, c)
-	must(t, store.EndUser(t.Context(), alice, c.Now(), time.Time{}))
-	must(t, store.EndUser(t.Context(), alice, old, time.Time{})) // came late
+	must(t, errOf(store.EndUser(t.Context(), alice, c.Now(), time.Time{})))
+	must(t, errOf(store.EndUser(t.Context(), alice, old, time.Time{}))) // came late
 	if !store.set.Revoked(bearer(s)) || store.Create(t.Context(), s, auth.SessionKey{}) == nil {
 		t.Fatal("an older revocation took the place of a newer one")
 	}

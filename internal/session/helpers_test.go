@@ -76,6 +76,9 @@ func must(t testing.TB, err error) {
 	}
 }
 
+// errOf is the error of a call whose other result does not matter.
+func errOf(_ int, err error) error { return err }
+
 func openMemory(_ testing.TB, c *clock) opened {
 	m := session.NewMemory(c.Now, session.Options{Now: c.Now})
 	return opened{Store: m, set: m.Revocations(), sweep: m.Sweep, stats: m.Stats}

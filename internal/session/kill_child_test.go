@@ -83,7 +83,7 @@ func (w *worker) step() {
 		w.end(rand.IntN(len(w.grants)))
 	case pick < 19:
 		w.say("try endall - %s", w.name)
-		w.must(w.service.EndUser(w.Context(), auth.User{App: "wx1", OpenID: auth.OpenID(w.name)}))
+		w.must(errOf(w.service.EndUser(w.Context(), auth.User{App: "wx1", OpenID: auth.OpenID(w.name)})))
 		w.say("did endall - %s", w.name)
 		w.grants = nil
 	default:

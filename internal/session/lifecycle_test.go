@@ -29,7 +29,7 @@ func TestClosed(t *testing.T) {
 	_, storeErr := file.Store(mustBox(t, secretOne), c.Now)
 	for name, err := range map[string]error{
 		"Create": store.Create(t.Context(), sessionOf(bob, c), auth.SessionKey{}), "Session": sessionErr,
-		"EndUser": store.EndUser(t.Context(), alice, c.Now(), time.Time{}), "Sweep": sweepErr, "Ready": file.Ready(t.Context()), "Store": storeErr,
+		"EndUser": errOf(store.EndUser(t.Context(), alice, c.Now(), time.Time{})), "Sweep": sweepErr, "Ready": file.Ready(t.Context()), "Store": storeErr,
 	} {
 		if !errors.Is(err, auth.ErrStoreUnavailable) {
 			t.Errorf("%s: got %v, want ErrStoreUnavailable", name, err)

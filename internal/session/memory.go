@@ -136,12 +136,15 @@ func (m *Memory) carryOut(verdict auth.Verdict, s *auth.Session, now time.Time) 
 }
 
 // EndUser implements [auth.Store].
-func (m *Memory) EndUser(ctx context.Context, u auth.User, at, until time.Time) error {
-	return m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
+func (m *Memory) EndUser(ctx context.Context, u auth.User, at, until time.Time) (ended int, err error) {
+	err = m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
 		rev := revokeUser(u, at, until, now)
 		if user, ok := m.users[u]; ok {
 			for id, s := range user.sessions {
 				reach(&rev, id, s.AccessEnd)
+				if s.End().After(now) {
+					ended++
+				}
 				delete(m.sessions, id)
 			}
 			delete(m.users, u)
@@ -152,6 +155,7 @@ func (m *Memory) EndUser(ctx context.Context, u auth.User, at, until time.Time) 
 		m.revoked[u] = rev
 		return []auth.Revocation{rev}, nil
 	})
+	return ended, err
 }
 
 // RevokeSession implements [auth.Store].

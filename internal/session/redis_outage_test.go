@@ -22,7 +22,7 @@ func TestRedisOutage(t *testing.T) {
 	one, other := two[0], two[1]
 	s, ended, byUser := begin(t, one.store, alice, c, "k1"), begin(t, one.store, alice, c, "k2"), begin(t, other.store, bob, c, "k3")
 	end(t, one.store, ended.ID)
-	must(t, other.store.EndUser(t.Context(), bob, c.Now(), time.Time{}))
+	must(t, errOf(other.store.EndUser(t.Context(), bob, c.Now(), time.Time{})))
 	must(t, one.Ready(t.Context()))
 	eventually(t, "each knows the other's", func() bool {
 		return one.store.set.Revoked(bearer(byUser)) && other.store.set.Revoked(bearer(ended))
@@ -164,7 +164,7 @@ func failures(ctx context.Context, r *session.Redis, store auth.Store, s *auth.S
 	return map[string]error{
 		"Create": store.Create(ctx, sessionOf(s.User, c), auth.SessionKey{}), "Session": sessionErr,
 		"Update":  store.Update(ctx, s.ID, func(*auth.Session) (auth.Verdict, error) { return auth.Save, nil }),
-		"EndUser": store.EndUser(ctx, s.User, c.Now(), time.Time{}), "SessionKeys": keysErr,
+		"EndUser": errOf(store.EndUser(ctx, s.User, c.Now(), time.Time{})), "SessionKeys": keysErr,
 		"PutSessionKey":  store.PutSessionKey(ctx, s.User, auth.SessionKey{Key: "k"}),
 		"DropSessionKey": store.DropSessionKey(ctx, s.User, auth.SessionKey{Key: "k"}),
 		"RevokeSession":  store.RevokeSession(ctx, s.ID, c.Now().Add(access)),

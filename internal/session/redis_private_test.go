@@ -134,7 +134,7 @@ func TestNothingReadableInRedis(t *testing.T) {
 	_, err = r.Take(t.Context(), "login", []byte("198.51.100.7"), 3, time.Minute)
 	look("limited", err)
 	look("key revoked", store.RevokeKey(t.Context(), "MarkedKeyID", c.Now().Add(access)))
-	look("user ended", store.EndUser(t.Context(), user, c.Now(), time.Time{}))
+	look("user ended", errOf(store.EndUser(t.Context(), user, c.Now(), time.Time{})))
 	if !heard.heard("XADD") {
 		t.Error("the monitor does not hear what is sent")
 	}
@@ -150,7 +150,7 @@ func TestEverythingInRedisEnds(t *testing.T) {
 	kept := begin(t, store, alice, c, "k1")
 	ended := begin(t, store, bob, c, "k2")
 	end(t, store, ended.ID)
-	must(t, store.EndUser(t.Context(), otherAlice, c.Now(), time.Time{}))
+	must(t, errOf(store.EndUser(t.Context(), otherAlice, c.Now(), time.Time{})))
 	must(t, store.RevokeKey(t.Context(), "key9", c.Now().Add(access)))
 	must(t, r.Value("token").Put(t.Context(), []byte("x"), time.Minute))
 	_, _, err := r.Value("token").Lease(t.Context(), time.Minute)

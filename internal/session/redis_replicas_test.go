@@ -61,7 +61,7 @@ func TestRevocationReachesEveryReplica(t *testing.T) {
 	byKey := bearer(kept)
 	byKey.Key = "key9"
 	end(t, one.store, byID.ID)
-	must(t, one.store.EndUser(t.Context(), bob, c.Now(), time.Time{}))
+	must(t, errOf(one.store.EndUser(t.Context(), bob, c.Now(), time.Time{})))
 	must(t, one.store.RevokeSession(t.Context(), lost.ID, c.Now().Add(access)))
 	must(t, one.store.RevokeKey(t.Context(), "key9", c.Now().Add(access)))
 	ended := map[string]*auth.Identity{"session": bearer(byID), "lost session": bearer(lost), "user": bearer(byUser), "key": byKey}
@@ -138,7 +138,7 @@ func TestReplicasRace(t *testing.T) {
 		sessions := make([]*auth.Session, atOnce)
 		together(atOnce, func(i int) {
 			if i%10 == 9 {
-				must(t, two[i/10%2].store.EndUser(t.Context(), alice, c.Now(), time.Time{}))
+				must(t, errOf(two[i/10%2].store.EndUser(t.Context(), alice, c.Now(), time.Time{})))
 				return
 			}
 			c.advance(time.Millisecond)

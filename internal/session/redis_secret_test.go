@@ -30,7 +30,7 @@ func TestRedisRootSecretRotation(t *testing.T) {
 	oldConfig, notYet := storeOver(t, one, c, secretOne), storeOver(t, other, c, secretOne)
 	old, ended := begin(t, oldConfig, alice, c, "k1"), begin(t, oldConfig, alice, c, "k2")
 	end(t, oldConfig, ended.ID)
-	must(t, oldConfig.EndUser(t.Context(), bob, c.Now(), time.Time{}))
+	must(t, errOf(oldConfig.EndUser(t.Context(), bob, c.Now(), time.Time{})))
 
 	rotated := storeOver(t, one, c, secretTwo, secretOne)
 	storeOver(t, one, c, secretOne) // looking at the store does not turn it away

@@ -134,7 +134,7 @@ func TestFailoverLosesNoRevocation(t *testing.T) {
 	})
 	do(t, plainAdmin(t, young.addr), "REPLICAOF", "NO", "ONE")
 	end(t, store, lost.ID)
-	must(t, store.EndUser(t.Context(), otherAlice, c.Now(), time.Time{}))
+	must(t, errOf(store.EndUser(t.Context(), otherAlice, c.Now(), time.Time{})))
 	eventually(t, "heard by the other", func() bool {
 		return otherStore.set.Revoked(bearer(lost)) && otherStore.set.Revoked(bearer(byUser))
 	})

@@ -183,14 +183,17 @@ func (s *RedisStore) end(ctx context.Context, st *step, held heldSession, after 
 }
 
 // EndUser implements [auth.Store].
-func (s *RedisStore) EndUser(ctx context.Context, u auth.User, at, until time.Time) error {
-	return s.redis.observed(ctx, opEndUser, u.Shard(), func() error {
+func (s *RedisStore) EndUser(ctx context.Context, u auth.User, at, until time.Time) (ended int, err error) {
+	err = s.redis.observed(ctx, opEndUser, u.Shard(), func() error {
 		return s.redis.settle(ctx, u.Shard(), s.redis.vault.Load().userName(u), func() (bool, error) {
 			user, err := s.readUser(ctx, u)
 			if err != nil {
 				return false, err
 			}
-			rev := revokeUser(u, at, until, s.now())
+			now := s.now()
+			rev := revokeUser(u, at, until, now)
+			live, _ := user.split(now)
+			ended = len(live)
 			st := newStep()
 			st.ends = true
 			user.holds(st)
@@ -203,4 +206,8 @@ func (s *RedisStore) EndUser(ctx context.Context, u auth.User, at, until time.Ti
 			return s.commit(ctx, st, rev)
 		})
 	})
+	if err != nil {
+		return 0, err
+	}
+	return ended, nil
 }

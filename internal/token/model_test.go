@@ -84,7 +84,7 @@ func (r *replicas) step() {
 		g.reconfigure(r.t, r.configure)
 		g.Tokens = newTokens(r.t, g.ring, g.cfg)
 	case 2:
-		_, err := g.ring.Rotate(r.t.Context(), r.rand.IntN(2) == 0)
+		_, _, err := g.ring.Rotate(r.t.Context(), r.rand.IntN(2) == 0)
 		if err != nil && !errors.Is(err, token.ErrKeyGiven) {
 			r.t.Errorf("rotating: %v", err)
 		}

@@ -2,6 +2,7 @@ package token_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -42,26 +43,26 @@ func TestRetireOthers(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
 	first := g.ring.Keys()[0].ID
-	next, err := g.ring.Rotate(t.Context(), false)
+	next, _, err := g.ring.Rotate(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := g.ring.Retire(t.Context(), next); err != nil {
 		t.Fatal(err)
 	}
-	if k := g.ring.Keys(); len(k) != 1 || k[0].ID != first || !k[0].RetiredAt.IsZero() {
+	if k := kept(g.ring); len(k) != 1 || k[0].ID != first || !k[0].RetiredAt.IsZero() {
 		t.Errorf("got %+v", k)
 	}
-	if next, err = g.ring.Rotate(t.Context(), true); err != nil {
+	if next, _, err = g.ring.Rotate(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := g.ring.Retire(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
-	if k := g.ring.Keys(); len(k) != 1 || k[0].ID != next || k[0].State != token.KeySigning {
+	if k := kept(g.ring); len(k) != 1 || k[0].ID != next || k[0].State != token.KeySigning {
 		t.Errorf("got %+v", k)
 	}
-	waiting, err := g.ring.Rotate(t.Context(), false)
+	waiting, _, err := g.ring.Rotate(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +79,7 @@ func TestRetireOthers(t *testing.T) {
 func TestRetireGiven(t *testing.T) {
 	t.Parallel()
 	f := newForger(t, token.EdDSA)
-	if _, err := f.ring.Rotate(t.Context(), true); !errors.Is(err, token.ErrKeyGiven) {
+	if _, _, err := f.ring.Rotate(t.Context(), true); !errors.Is(err, token.ErrKeyGiven) {
 		t.Errorf("got %v, want ErrKeyGiven", err)
 	}
 	raw := f.mustIssue(t, f.user(time.Hour))
@@ -105,7 +106,7 @@ func TestRingIsBounded(t *testing.T) {
 	g := newGateway(t, nil)
 	var err error
 	for range token.MaxKeys {
-		if _, err = g.ring.Rotate(t.Context(), true); err != nil {
+		if _, _, err = g.ring.Rotate(t.Context(), true); err != nil {
 			break
 		}
 	}
@@ -117,5 +118,46 @@ func TestRingIsBounded(t *testing.T) {
 	g.mustTick(t)
 	if n := len(g.ring.Keys()); n != 1 {
 		t.Errorf("%d keys are left", n)
+	}
+}
+
+// kept are the keys of a ring but those that were retired.
+func kept(r *token.Ring) []token.KeyInfo {
+	return slices.DeleteFunc(r.Keys(), func(k token.KeyInfo) bool { return k.State == token.KeyRetired })
+}
+
+// TestRetiredIsListed until the last token of the key would have ended, and on
+// every replica; whoever holds such a token is refused all the same.
+func TestRetiredIsListed(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	leaked := g.ring.Keys()[0].ID
+	raw := g.mustIssue(t, g.user(time.Hour))
+	until, err := g.ring.Retire(t.Context(), leaked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := token.OpenRing(t.Context(), g.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, ring := range map[string]*token.Ring{"here": g.ring, "elsewhere": other} {
+		keys := ring.Keys()
+		last := keys[len(keys)-1]
+		if len(keys) != 2 || last.ID != leaked || last.State != token.KeyRetired || !last.VerifyUntil.Equal(until) || last.RetiredAt.IsZero() {
+			t.Errorf("%s: %+v", name, keys)
+		}
+	}
+	g.mustRefuse(t, raw, token.RuleNoKey)
+	if len(g.published(t)) != 1 {
+		t.Error("the retired key is published")
+	}
+	g.clock.add(until.Sub(g.clock.Now()))
+	if keys := g.ring.Keys(); len(keys) != 1 || keys[0].ID == leaked {
+		t.Errorf("after its time: %+v", keys)
+	}
+	g.mustTick(t)
+	if keys := g.ring.Keys(); len(keys) != 1 || keys[0].ID == leaked {
+		t.Errorf("after a tick: %+v", keys)
 	}
 }

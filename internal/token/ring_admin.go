@@ -16,6 +16,7 @@ const (
 	KeyNext      KeyState = "next"      // published, does not sign yet
 	KeySigning   KeyState = "signing"   // signs new tokens
 	KeyVerifying KeyState = "verifying" // replaced; verifies until its last token ends
+	KeyRetired   KeyState = "retired"   // refused; listed until its last token would have ended
 )
 
 // KeyInfo is a key as an operator sees it, without its private half.
@@ -32,7 +33,7 @@ type KeyInfo struct {
 	Audiences   []string
 }
 
-// Keys lists the ring, the oldest first.
+// Keys lists the ring, the oldest first, and after it the retired keys.
 func (r *Ring) Keys() []KeyInfo {
 	s := r.snapshot()
 	now := s.now()
@@ -54,26 +55,33 @@ func (r *Ring) Keys() []KeyInfo {
 		}
 		keys = append(keys, info)
 	}
+	for _, info := range s.retired {
+		if now.Before(info.VerifyUntil) {
+			info.Audiences = slices.Clone(info.Audiences)
+			keys = append(keys, info)
+		}
+	}
 	return keys
 }
 
 // Rotate makes the next key before its time and returns its ID. It signs once it
 // has been published for twice [JWKSMaxAge]; immediate has it sign at once, and
 // whoever cached the key set refuses its tokens until then. A key that waits
-// already is not followed by another. [ErrKeyGiven] when the configuration names
-// the key.
-func (r *Ring) Rotate(ctx context.Context, immediate bool) (auth.KeyID, error) {
+// already is not followed by another: made is then false. [ErrKeyGiven] when the
+// configuration names the key.
+func (r *Ring) Rotate(ctx context.Context, immediate bool) (next auth.KeyID, made bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var next auth.KeyID
-	err := r.update(ctx, r.cfg, func(s *state) error {
-		record, err := s.rotate(r.cfg, immediate, r.cfg.Now())
+	err = r.update(ctx, r.cfg, func(s *state) error {
+		now := r.cfg.Now()
+		made = s.next(now) == nil
+		record, err := s.rotate(r.cfg, immediate, now)
 		if err == nil {
 			next = record.ID
 		}
 		return err
 	})
-	return next, err
+	return next, made && err == nil, err
 }
 
 // Retire takes a key out at once: its tokens are refused here from now on, on

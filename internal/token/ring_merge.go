@@ -36,6 +36,11 @@ func (s *state) merge(other *state, refused func(auth.KeyID) bool, now time.Time
 		}
 	}
 	s.Refused = s.Refused[max(0, len(s.Refused)-maxRefused):]
+	for _, r := range other.Retired {
+		s.unlist(r.ID)
+		s.Retired = append(s.Retired, r)
+	}
+	s.Retired = s.Retired[max(0, len(s.Retired)-maxRetired):]
 	for _, r := range other.Keys {
 		if known := s.find(r.ID); known != nil {
 			known.mergeProfiles(r, now)

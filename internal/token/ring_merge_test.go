@@ -159,7 +159,7 @@ func TestInherit(t *testing.T) {
 			}
 			g.mustVerify(t, raw)
 			// From here on the storage is its own: what it loses is put back.
-			if _, err := ring.Rotate(t.Context(), true); err != nil {
+			if _, _, err := ring.Rotate(t.Context(), true); err != nil {
 				t.Fatal(err)
 			}
 			young := g.mustIssue(t, g.user(time.Hour))

@@ -78,7 +78,7 @@ func TestRunHearsOfUnknownKeys(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := other.Rotate(t.Context(), true); err != nil {
+		if _, _, err := other.Rotate(t.Context(), true); err != nil {
 			t.Fatal(err)
 		}
 		there := &gateway{Tokens: newTokens(t, other, g.cfg), clock: g.clock}

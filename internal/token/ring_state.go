@@ -23,6 +23,8 @@ const (
 	maxProfiles = 32
 	// maxRefused bounds the retired keys that are remembered, 60 bytes each.
 	maxRefused = 256
+	// maxRetired bounds the retired keys that are listed.
+	maxRetired = 64
 )
 
 // state is the ring as it is stored: one JSON text, sealed as a whole.
@@ -31,6 +33,22 @@ type state struct {
 	SealedBy string       `json:"sealed_by"` // the root secret, by its ID
 	Keys     []*record    `json:"keys"`      // in the order of succession, the newest last
 	Refused  []auth.KeyID `json:"refused,omitempty"`
+	// Retired keys, for operators to see. What refuses their tokens is that they are
+	// not among Keys.
+	Retired []retired `json:"retired,omitempty"`
+}
+
+// retired is what is left of a key that was taken out, without its material.
+type retired struct {
+	ID        auth.KeyID `json:"kid"`
+	Alg       Alg        `json:"alg"`
+	Given     bool       `json:"given,omitempty"`
+	CreatedAt time.Time  `json:"created_at"`
+	SignsFrom time.Time  `json:"signs_from"`
+	RetiredAt time.Time  `json:"retired_at"`
+	Until     time.Time  `json:"until"` // when its last token would have ended
+	Issuer    string     `json:"issuer"`
+	Audiences []string   `json:"audiences"`
 }
 
 // record is one key and all that its tokens may say.

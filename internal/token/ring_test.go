@@ -69,7 +69,7 @@ func TestReplicaFollows(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := &gateway{Tokens: newTokens(t, ring, a.cfg), ring: ring, clock: a.clock}
-	if _, err := a.ring.Rotate(t.Context(), true); err != nil {
+	if _, _, err := a.ring.Rotate(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
 	raw := a.mustIssue(t, a.user(time.Hour))
@@ -153,7 +153,7 @@ func TestStorageDown(t *testing.T) {
 	g := newGateway(t, nil)
 	down := errors.New("disk on fire")
 	g.storage.set(func(s *storage) { s.broken = down })
-	rotate := func(ctx context.Context) error { _, err := g.ring.Rotate(ctx, false); return err }
+	rotate := func(ctx context.Context) error { _, _, err := g.ring.Rotate(ctx, false); return err }
 	open := func(ctx context.Context) error { _, err := token.OpenRing(ctx, g.cfg); return err }
 	for name, call := range map[string]func(context.Context) error{
 		"tick": g.ring.Tick, "rotate": rotate, "open": open,
@@ -171,7 +171,7 @@ func TestStorageLosesTheKeys(t *testing.T) {
 	t.Parallel()
 	for name, call := range map[string]func(*token.Ring, context.Context) error{
 		"tick":   (*token.Ring).Tick,
-		"rotate": func(r *token.Ring, ctx context.Context) error { _, err := r.Rotate(ctx, false); return err },
+		"rotate": func(r *token.Ring, ctx context.Context) error { _, _, err := r.Rotate(ctx, false); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -112,11 +112,11 @@ func TestRotateByHand(t *testing.T) {
 	g := newGateway(t, nil)
 	old := g.ring.Keys()[0].ID
 	before := g.mustIssue(t, g.user(time.Hour))
-	next, err := g.ring.Rotate(t.Context(), false)
+	next, _, err := g.ring.Rotate(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if again, err := g.ring.Rotate(t.Context(), false); err != nil || again != next {
+	if again, _, err := g.ring.Rotate(t.Context(), false); err != nil || again != next {
 		t.Errorf("a second rotation made %s, %v", again, err)
 	}
 	if !g.published(t)[next] || g.states()[token.KeyNext] != 1 {
@@ -130,7 +130,7 @@ func TestRotateByHand(t *testing.T) {
 		t.Errorf("%s still signs", id.Key)
 	}
 	g.mustVerify(t, before)
-	now, err := g.ring.Rotate(t.Context(), true)
+	now, _, err := g.ring.Rotate(t.Context(), true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,11 +143,11 @@ func TestRotateByHand(t *testing.T) {
 func TestRotateHurried(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
-	next, err := g.ring.Rotate(t.Context(), false)
+	next, _, err := g.ring.Rotate(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if now, err := g.ring.Rotate(t.Context(), true); err != nil || now != next {
+	if now, _, err := g.ring.Rotate(t.Context(), true); err != nil || now != next {
 		t.Fatalf("got %s, %v", now, err)
 	}
 	if id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour))); id.Key != next {

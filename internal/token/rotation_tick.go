@@ -67,6 +67,7 @@ func (cfg *RingConfig) canSign(r *record) bool {
 func (s *state) forget(now time.Time) {
 	ended := func(until time.Time) bool { return !until.IsZero() && !now.Before(until) }
 	s.Keys = slices.DeleteFunc(s.Keys, func(r *record) bool { return ended(r.verifyUntil()) })
+	s.Retired = slices.DeleteFunc(s.Retired, func(r retired) bool { return ended(r.Until) })
 	for _, r := range s.Keys {
 		r.Profiles = slices.DeleteFunc(r.Profiles, func(p profile) bool {
 			return !p.EndedAt.IsZero() && ended(r.until(&p))
@@ -141,5 +142,21 @@ func (s *state) retire(id auth.KeyID, now time.Time) (time.Time, error) {
 	if gone.RetiredAt.IsZero() || gone.RetiredAt.After(now) {
 		gone.RetiredAt = now
 	}
+	s.list(gone)
 	return gone.verifyUntil(), nil
+}
+
+// list keeps what operators see of a key that was retired.
+func (s *state) list(gone *record) {
+	p := gone.current()
+	s.unlist(gone.ID)
+	s.Retired = append(s.Retired, retired{
+		ID: gone.ID, Alg: gone.Alg, Given: gone.Given, CreatedAt: gone.CreatedAt, SignsFrom: gone.SignsFrom,
+		RetiredAt: gone.RetiredAt, Until: gone.verifyUntil(), Issuer: p.Issuer, Audiences: p.Audiences,
+	})
+	s.Retired = s.Retired[max(0, len(s.Retired)-maxRetired):]
+}
+
+func (s *state) unlist(id auth.KeyID) {
+	s.Retired = slices.DeleteFunc(s.Retired, func(r retired) bool { return r.ID == id })
 }

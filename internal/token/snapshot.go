@@ -14,9 +14,12 @@ import (
 type snapshot struct {
 	byID  map[string]*entry
 	order []*entry // in the order of succession
-	jwks  []byte
-	etag  string
-	now   func() time.Time
+
+	retired []KeyInfo // only listed
+
+	jwks []byte
+	etag string
+	now  func() time.Time
 }
 
 // entry is one key of a snapshot.
@@ -60,6 +63,12 @@ func newSnapshot(s *state, cfg *RingConfig, before *snapshot) (*snapshot, error)
 		snap.byID[string(key.id)] = e
 		snap.order = append(snap.order, e)
 		keys = append(keys, key)
+	}
+	for _, r := range s.Retired {
+		snap.retired = append(snap.retired, KeyInfo{
+			ID: r.ID, Alg: r.Alg, State: KeyRetired, Given: r.Given, CreatedAt: r.CreatedAt, SignsFrom: r.SignsFrom,
+			RetiredAt: r.RetiredAt, VerifyUntil: r.Until, Issuer: r.Issuer, Audiences: r.Audiences,
+		})
 	}
 	var err error
 	snap.jwks, snap.etag, err = writeJWKS(keys)

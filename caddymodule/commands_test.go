@@ -1,0 +1,121 @@
+package caddymodule_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// TestUserLogoutReports is finding A5: the command says how many sessions ended,
+// and an app that is not configured is an error.
+func TestUserLogoutReports(t *testing.T) {
+	f := newOperatedFixture(t)
+	f.load()
+	alice := f.login("alice").str(t, "openId")
+	f.login("alice")
+	name := []string{"user", "logout", "--app", wechatsim.DefaultApp.ID, "--openid"}
+	for _, want := range []string{"2 sessions ended", "no session of this user"} {
+		if out := f.operate(append(name, alice)...); !strings.Contains(out, want) {
+			t.Errorf("the command said %q, want %q", out, want)
+		}
+	}
+	f.login("alice")
+	if out := f.operate(append(name, alice)...); out != "1 session ended\n" {
+		t.Errorf("the command said %q", out)
+	}
+	if out := f.operate(append(name, "nobody")...); !strings.Contains(out, "no session of this user") {
+		t.Errorf("the command said %q", out)
+	}
+	for _, command := range [][]string{{"user", "logout"}, {"session-key", "check"}, {"session-key", "reset"}} {
+		unknown := append(command, "--app", "wx7777777777777777", "--openid", alice, "--address", "unix/"+f.socket())
+		f.refusedTo(unknown, "app is not configured: wx7777777777777777", "404")
+	}
+}
+
+// TestUnknownSubcommands is finding A6: a misspelled subcommand, or none, is an
+// error that says what was meant.
+func TestUnknownSubcommands(t *testing.T) {
+	f := newOperatedFixture(t) // not started: none of these may ask it
+	for words, want := range map[string]string{
+		"keys lst":            `keys: unknown subcommand "lst"; did you mean "list"?`,
+		"keys retier ID":      `did you mean "retire"?`,
+		"keys":                "missing subcommand; expected one of: ",
+		"user list":           `user: unknown subcommand "list"; expected one of: `,
+		"user":                "missing subcommand",
+		"session-key chekc":   `did you mean "check"?`,
+		"session-key":         "missing subcommand",
+		"store compress":      `store: unknown subcommand "compress"; expected one of: check, compact, `,
+		"store":               "missing subcommand",
+		"keys list all":       "unknown command",
+		"keys rotate now":     "unknown command",
+		"keys retire":         "accepts 1 arg(s)",
+		"keys list --sort":    "unknown flag",
+		"user logout alice":   "unknown command",
+		"user logout":         "--app <appid> --openid <openid>",
+		"store check a b":     "accepts at most 1 arg(s)",
+		"store copy a":        "accepts 2 arg(s)",
+		"dev now":             "unknown command",
+		"attack":              "accepts 1 arg(s)",
+		"session-key check":   "--app <appid> --openid <openid>",
+		"store compact a b":   "accepts at most 1 arg(s)",
+		"session-key reset x": "unknown command",
+	} {
+		f.refusedTo(strings.Fields(words), want)
+	}
+}
+
+// TestAdminErrors is finding A11: only where nothing answered does an error ask
+// whether wxgate runs.
+func TestAdminErrors(t *testing.T) {
+	f := newOperatedFixture(t)
+	f.load()
+	const hint = "is wxgate running"
+	for _, words := range [][]string{
+		{"keys", "retire", "nosuch"}, {"user", "logout", "--app", "wx7777777777777777", "--openid", "o1"},
+	} {
+		_, err := f.command(append(words, "--address", "unix/"+f.socket())...)
+		if err == nil || strings.Contains(err.Error(), hint) || strings.ContainsAny(err.Error(), "{}\n") {
+			t.Errorf("wxgate %v: %v", words, err)
+		}
+	}
+	f.refusedTo([]string{"keys", "list", "--address", "unix/" + f.socket() + ".not"}, hint, f.socket()+".not")
+	f.refusedTo([]string{"keys", "list", "--config", f.dir + "/none"}, "no such file")
+}
+
+// TestKeysReport is finding A20: a rotation says which key signs and from when,
+// also when it changed nothing, and a retired key stays listed.
+func TestKeysReport(t *testing.T) {
+	f := newOperatedFixture(t)
+	f.load()
+	old := f.token("alice")
+	want := func(out string, words ...string) {
+		t.Helper()
+		for _, w := range words {
+			if !strings.Contains(strings.Split(out, "\n")[0], w) {
+				t.Errorf("the command said\n%swant %q in its first line", out, w)
+			}
+		}
+	}
+	out := f.operate("keys", "rotate")
+	next := f.keyIn("next")
+	want(out, next, "was made and signs from 2", "in 10m0s", "--immediate")
+	want(f.operate("keys", "rotate"), next, "exists already and signs from 2")
+	want(f.operate("keys", "rotate", "--immediate"), next, "exists already and signs from now on")
+	want(f.operate("keys", "rotate", "--immediate"), "was made and signs from now on")
+
+	leaked := signedBy(t, old)
+	want(f.operate("keys", "retire", leaked), leaked, "is retired")
+	for range 2 {
+		if state := f.keys()[leaked]; state != "retired" {
+			t.Errorf("the retired key is listed as %q", state)
+		}
+		f.wantCall(old, http.StatusUnauthorized, "invalid_token")
+		if strings.Contains(f.published(), leaked) {
+			t.Error("the retired key is published")
+		}
+		f.stop()
+		f.load()
+	}
+}
