@@ -71,12 +71,12 @@ func TestPaths(t *testing.T) {
 		{"/orders", "plain", 200, "", true},
 		{"/orders", "bad", 401, "invalid_token", false},
 		{"/pay/1", "", 401, "missing_token", false},
-		{"/pay/1", "plain", 403, "forbidden", false},
+		{"/pay/1", "plain", 403, "phone_required", false},
 		{"/pay/1", "phone", 200, "", true},
-		{"/phone", "plain", 403, "forbidden", false},
+		{"/phone", "plain", 403, "phone_required", false},
 		{"/phone", "phone", 200, "", true},
-		{"/pay", "plain", 403, "forbidden", false}, // many routers take it for /pay/
-		{"/union", "plain", 403, "forbidden", false},
+		{"/pay", "plain", 403, "phone_required", false}, // many routers take it for /pay/
+		{"/union", "plain", 403, "unionid_required", false},
 		{"/union", "union", 200, "", true},
 		{"/mine", "plain", 200, "", true},
 	} {

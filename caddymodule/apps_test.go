@@ -160,7 +160,7 @@ func TestTokenOfAnotherApp(t *testing.T) {
 			if tc.bearer != "" {
 				header = []string{"Authorization", tc.bearer}
 			}
-			f.do(tc.method, tc.path, tc.body, header...).want(t, http.StatusForbidden, "forbidden")
+			f.do(tc.method, tc.path, tc.body, header...).want(t, http.StatusForbidden, "app_not_admitted")
 		})
 	}
 	// Revocation tells a stranger nothing, and ends nothing of another app's.
@@ -180,7 +180,7 @@ func TestTokenOfAnotherApp(t *testing.T) {
 
 	bearer = "Bearer " + first.str(t, "access_token")
 	f.do("GET", "/one/orders", "", "Authorization", bearer).want(t, http.StatusOK, "")
-	f.do("GET", "/second/orders", "", "Authorization", bearer).want(t, http.StatusForbidden, "forbidden")
+	f.do("GET", "/second/orders", "", "Authorization", bearer).want(t, http.StatusForbidden, "app_not_admitted")
 	// One user's handle beside another's token proves nothing.
 	f.do("POST", pub+"/decode", handle, "Authorization", bearer).want(t, http.StatusBadRequest, "invalid_request")
 }

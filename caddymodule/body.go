@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"time"
 
 	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 const (
@@ -32,9 +34,41 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 		return nil
 	}
 	if err := json.Unmarshal(body, v); err != nil {
-		return badRequest("The body must be one JSON object in UTF-8, with no member twice and each of its right type.")
+		return badBody(err, v)
 	}
 	return nil
+}
+
+// badBody says which member of the body is wrong. It names no member but those of
+// v: a problem never quotes the request.
+func badBody(err error, v any) *problem {
+	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok && errors.Is(syntax.Err, jsontext.ErrDuplicateName) {
+		if _, ok := memberOf(v, syntax.JSONPointer); ok {
+			return badRequest(`Duplicate key "` + syntax.JSONPointer.LastToken() + `".`)
+		}
+		return badRequest("The body has a duplicate key.")
+	}
+	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
+		if kind, ok := memberOf(v, semantic.JSONPointer); ok {
+			return badRequest(`"` + semantic.JSONPointer.LastToken() + `" must be ` + kind + ".")
+		}
+	}
+	return badRequest("The body must be one JSON object in UTF-8.")
+}
+
+// memberOf finds the field of v that a pointer into the body names, and what type
+// of JSON value it takes. Bodies are flat.
+func memberOf(v any, at jsontext.Pointer) (kind string, ok bool) {
+	for field := range reflect.TypeOf(v).Elem().Fields() {
+		if at != jsontext.Pointer("").AppendToken(field.Tag.Get("json")) {
+			continue
+		}
+		if field.Type.Kind() == reflect.Bool {
+			return "true or false", true
+		}
+		return "a string", true
+	}
+	return "", false
 }
 
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
@@ -55,7 +89,7 @@ func readAtMost(w http.ResponseWriter, r *http.Request, most int64) ([]byte, err
 		p.Status = http.StatusRequestEntityTooLarge
 		return nil, p
 	case err != nil:
-		return nil, badRequest("The body could not be read to its end.")
+		return nil, badRequest("The request body was incomplete.")
 	}
 	return body, nil
 }

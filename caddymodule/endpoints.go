@@ -70,7 +70,7 @@ func (h *Handler) serveEndpoint(w http.ResponseWriter, r *http.Request, e endpoi
 		p := problemOf(err)
 		outcome = p.Code
 		h.log(p, r)
-		err = p.write(w)
+		err = p.write(w, r)
 	}
 	metrics.calls.WithLabelValues(e.name, outcome).Inc()
 	return err
@@ -109,7 +109,16 @@ func (h *Handler) runEndpoint(c *call, e endpoint) error {
 	return e.serve(h, c)
 }
 
-// identity is who the call's token says it is; it must have one.
+// identity is who the call's token says it is; it must have one. The access log
+// names the user from here on, whether the call is then refused or not.
 func (h *Handler) identity(c *call) (*auth.Identity, error) {
-	return h.authenticate(c.gate, c.bearer)
+	id, err := h.identify(c.gate, c.bearer)
+	if err != nil {
+		return nil, err
+	}
+	nameUser(c.r, id)
+	if err := h.enters(c.gate, c.bearer, id); err != nil {
+		return nil, err
+	}
+	return id, nil
 }

@@ -64,6 +64,7 @@ func (f *failures) log(logger *zap.Logger, message string, p *problem, r *http.R
 			zap.Int("status", p.Status),
 			zap.String("cause", p.cause.Error()),
 			zap.String("path", r.URL.Path),
+			zap.String(requestIDField, requestID(r)),
 		)
 	}
 }

@@ -164,7 +164,7 @@ func (h *Handler) compile() error {
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	b := h.takeBearer(r)
 	if p := screen(r); p != nil {
-		return h.refuse(w, r, p)
+		return h.refuse(w, r, nil, p)
 	}
 	w, answered := h.CORS.handle(w, r)
 	if answered {
@@ -179,22 +179,25 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			return h.serveEndpoint(w, r, e, b)
 		}
 	} else if h.decidesOnPaths() {
-		return h.refuse(w, r, badRequest("Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes."))
+		return h.refuse(w, r, nil, badRequest("Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes."))
 	}
 	if h.anonymous(r.URL.Path, b) {
 		return h.passAnonymous(w, r, next)
 	}
 	gate, err := h.app.acquire()
 	if err != nil {
-		return h.refuse(w, r, err)
+		return h.refuse(w, r, nil, err)
 	}
 	defer gate.release()
-	id, err := h.authenticate(gate, b)
+	id, err := h.identify(gate, b)
+	if err == nil {
+		err = h.enters(gate, b, id)
+	}
 	if err == nil {
 		err = h.meets(id, r.URL.Path)
 	}
 	if err != nil {
-		return h.refuse(w, r, h.Wafer.forWafer(err, b, false))
+		return h.refuse(w, r, id, h.Wafer.forWafer(err, b, false))
 	}
 	return h.admit(w, r, next, gate, id)
 }
@@ -230,28 +233,31 @@ func (h *Handler) decidesOnPaths() bool {
 	return !h.public.empty() || !h.optional.empty() || len(h.require) > 0
 }
 
-// authenticate turns a token into the identity that may enter this site.
-func (h *Handler) authenticate(gate *gate, b bearer) (*auth.Identity, error) {
+// identify turns a token into the identity that it is valid for. Whether that may
+// enter this site is for [Handler.enters] to say: a refusal there names the user
+// in the access log.
+func (h *Handler) identify(gate *gate, b bearer) (*auth.Identity, error) {
 	switch {
 	case b.err != nil:
 		return nil, b.err
 	case b.raw == "":
 		return nil, auth.ErrMissingToken
 	}
-	id, err := gate.service.Authenticate(b.raw)
-	if err != nil {
-		return nil, err
-	}
+	return gate.service.Authenticate(b.raw)
+}
+
+// enters checks that an identified user may enter this site.
+func (h *Handler) enters(gate *gate, b bearer, id *auth.Identity) error {
 	if err := h.fresh(gate); err != nil {
-		return nil, err
+		return err
 	}
 	if err := b.wafer.check(id); err != nil {
-		return nil, err
+		return err
 	}
 	if !h.admits(id.App) {
-		return nil, fmt.Errorf("%w: a token of app %q, which this site does not admit", auth.ErrForbidden, id.App)
+		return fmt.Errorf("%w: a token of app %q, which this site does not admit", auth.ErrAppNotAdmitted, id.App)
 	}
-	return id, nil
+	return nil
 }
 
 // admits reports whether an app's users may enter this site.
@@ -288,7 +294,7 @@ func (h *Handler) passAnonymous(w http.ResponseWriter, r *http.Request, next cad
 func (h *Handler) admit(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, gate *gate, id *auth.Identity) error {
 	assertion, err := h.assertion(gate, id)
 	if err != nil {
-		return h.refuse(w, r, err)
+		return h.refuse(w, r, id, err)
 	}
 	setPlaceholders(r, id)
 	h.headers.set(r.Header, id, assertion)
@@ -317,13 +323,17 @@ func (h *Handler) assertion(gate *gate, id *auth.Identity) (string, error) {
 	return gate.tokens.IssueAssertion(id, h.headers.names.AssertionAudience)
 }
 
-// refuse answers with a problem. The cause goes to the log.
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) error {
+// refuse responds with a problem. The cause goes to the log. The identity is nil
+// unless the request's token was valid; the access log then names its user.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, id *auth.Identity, err error) error {
 	p := problemOf(err)
 	setPlaceholders(r, nil)
+	if id != nil {
+		nameUser(r, id)
+	}
 	metrics.requests.WithLabelValues(p.Code).Inc()
 	h.log(p, r)
-	return p.write(w)
+	return p.write(w, r)
 }
 
 func (h *Handler) log(p *problem, r *http.Request) {

@@ -17,7 +17,7 @@ const (
 
 // storeAnswers are the errors that say that the store has worked.
 var storeAnswers = []error{
-	auth.ErrNoSession, auth.ErrSessionRevoked, auth.ErrRefreshReused, auth.ErrInvalidToken, auth.ErrForbidden, auth.ErrSessionStale,
+	auth.ErrNoSession, auth.ErrSessionRevoked, auth.ErrRefreshReused, auth.ErrInvalidToken, auth.ErrAppNotAdmitted, auth.ErrSessionStale,
 }
 
 func storeOutcome(err error) string {

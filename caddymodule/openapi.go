@@ -109,7 +109,7 @@ func (o *OpenAPI) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 		p := openAPIProblem(err)
 		outcome = p.Code
 		o.app.failures.log(o.logger, "call to WeChat refused", p, r)
-		err = p.write(w)
+		err = p.write(w, r)
 	}
 	metrics.openapi.WithLabelValues(outcome).Observe(time.Since(started).Seconds())
 	return err

@@ -33,3 +33,11 @@ func setPlaceholders(r *http.Request, id *auth.Identity) {
 	repl.Set("wxgate.phone", id.Phone)
 	repl.Set(userIDPlaceholder, id.Pseudonym)
 }
+
+// nameUser names the user of a request in the access log and sets no other
+// placeholder: a refused request has a valid token, but no identity to pass on.
+func nameUser(r *http.Request, id *auth.Identity) {
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		repl.Set(userIDPlaceholder, id.Pseudonym)
+	}
+}

@@ -195,7 +195,7 @@ func TestPlatformsAreNamed(t *testing.T) {
 		lost := f.do("POST", pub+"/openId", body)
 		f.sim.Sim.ClearFaults()
 		lost.want(t, http.StatusBadGateway, "wechat_unreadable")
-		if detail := lost.str(t, "detail"); !strings.HasPrefix(detail, name[0]+"'s answer") {
+		if detail := lost.str(t, "detail"); !strings.HasPrefix(detail, name[0]+"'s response") {
 			t.Errorf("%s: %s", app.Platform, detail)
 		}
 		log, err := os.ReadFile(filepath.Join(f.dir, "log"))

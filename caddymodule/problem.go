@@ -36,42 +36,63 @@ type class struct {
 	detail string
 }
 
-const bearerInvalidToken = "invalid_token"
+// The error codes of RFC 6750 section 3.1.
+const (
+	bearerInvalidToken      = "invalid_token"
+	bearerInsufficientScope = "insufficient_scope"
+)
+
+// Advice that several codes share. Every detail of a class ends with the advice
+// that docs/api.md and docs/sessions.md give for its code, word for word, so that
+// a client is never given two instructions; a test compares them.
+const (
+	// adviseRefresh also holds for invalid_token: a refresh succeeds after the
+	// signing key was retired.
+	adviseRefresh = "Refresh once; if the refresh is refused, log in again with wx.login."
+	adviseLogin   = "Forget both tokens and log in again with wx.login."
+)
 
 // detailUnsupported is for what only WeChat has: phone codes are what a client may
 // try elsewhere.
 const detailUnsupported = "This mini program's platform has no such call. A phone number comes as encrypted_data and iv there."
+
+// detailInternal is for an error of no class.
+const detailInternal = "The gateway failed; its log says why. Contact its operator."
 
 // defaultRetryAfter is for a 503 whose platform named no time: long enough for a
 // busy moment to pass, short enough for a person who waits.
 const defaultRetryAfter = time.Second
 
 // classes maps every sentinel to its answer. The order matters only for errors
-// that wrap two: the first that matches wins.
+// that wrap two: the first that matches wins. The detail of [auth.ErrForbidden] is
+// for the only login that has it, WeCom's; other callers have details of their own.
 var classes = []class{
-	{auth.ErrMissingToken, http.StatusUnauthorized, "missing_token", "", "Send the access token that the login answered, as Authorization: Bearer."},
-	{auth.ErrTokenExpired, http.StatusUnauthorized, "token_expired", bearerInvalidToken, "Refresh the access token, or log in again with wx.login."},
-	{auth.ErrSessionRevoked, http.StatusUnauthorized, "session_revoked", bearerInvalidToken, "The session has ended. Log in again with wx.login."},
-	{auth.ErrRefreshReused, http.StatusUnauthorized, "refresh_reused", bearerInvalidToken, "The refresh token was used before, so the session was ended. Log in again with wx.login."},
-	{auth.ErrInvalidToken, http.StatusUnauthorized, "invalid_token", bearerInvalidToken, "The token is not valid here. Log in again with wx.login."},
+	{auth.ErrMissingToken, http.StatusUnauthorized, "missing_token", "", `Send the access token returned by login as "Authorization: Bearer <token>".`},
+	{auth.ErrTokenExpired, http.StatusUnauthorized, "token_expired", bearerInvalidToken, "The access token has expired. " + adviseRefresh},
+	{auth.ErrSessionRevoked, http.StatusUnauthorized, "session_revoked", bearerInvalidToken, "The session has ended. " + adviseLogin},
+	{auth.ErrRefreshReused, http.StatusUnauthorized, "refresh_reused", bearerInvalidToken, "The refresh token was used before, so the session was ended. " + adviseLogin},
+	{auth.ErrInvalidToken, http.StatusUnauthorized, "invalid_token", bearerInvalidToken, "The token is not valid here. " + adviseRefresh},
 	{auth.ErrSessionStale, http.StatusUnauthorized, "session_stale", bearerInvalidToken, "The platform's session for this user is over. Log in again with wx.login, then ask the user again."},
-	{auth.ErrInvalidCode, http.StatusUnauthorized, "invalid_code", "", "WeChat refused the login code: it is wrong, older than 5 minutes, or a phone code. Call wx.login for a new one."},
-	{auth.ErrInvalidPhoneCode, http.StatusBadRequest, "invalid_code", "", "WeChat refused the phone code: it is wrong, older than 5 minutes, another user's, or a login code."},
-	{auth.ErrCodeUsed, http.StatusUnauthorized, "code_used", "", "The code was used before. Each code works once: ask for a new one."},
-	{auth.ErrRiskBlocked, http.StatusForbidden, "risk_blocked", "", "WeChat considers this user a high risk and refuses the login."},
-	{auth.ErrForbidden, http.StatusForbidden, "forbidden", "insufficient_scope", "This identity may not do this."},
-	{auth.ErrUnknownApp, http.StatusBadRequest, "unknown_app", "", "This mini program is not served here."},
-	{auth.ErrDecryptFailed, http.StatusBadRequest, "decrypt_failed", "", "The data cannot be decrypted with this user's session keys. Log in first, then ask the user again."},
-	{auth.ErrWatermarkMismatch, http.StatusBadRequest, "watermark_mismatch", "", "The data was made for another mini program."},
+	{auth.ErrInvalidCode, http.StatusUnauthorized, "invalid_code", "", "WeChat refused the login code: it is wrong, older than 5 minutes, or a phone code. Call wx.login for a new code."},
+	{auth.ErrInvalidPhoneCode, http.StatusBadRequest, "invalid_code", "", "WeChat refused the phone code: it is wrong, used, older than 5 minutes, another user's, or a login code. Ask the user to press the button again."},
+	{auth.ErrCodeUsed, http.StatusUnauthorized, "code_used", "", "Each login code works once. Call wx.login for a new code."},
+	{auth.ErrRiskBlocked, http.StatusForbidden, "risk_blocked", "", "WeChat considers this user a high risk and refuses the login. Tell the user; do not retry."},
+	{auth.ErrPhoneRequired, http.StatusForbidden, "phone_required", bearerInsufficientScope, "This path requires a verified phone number. Ask for the phone number with getPhoneNumber, call decode, and repeat the request with the access token that decode returns."},
+	{auth.ErrUnionIDRequired, http.StatusForbidden, "unionid_required", bearerInsufficientScope, "This path requires a unionid, and this user has none. Do not retry: bind the mini program to a WeChat Open Platform account, then log in again with wx.login."},
+	{auth.ErrAppNotAdmitted, http.StatusForbidden, "app_not_admitted", bearerInsufficientScope, "This site or path does not admit the mini program that the token is of. Do not retry: use a site or path that admits the mini program."},
+	{auth.ErrForbidden, http.StatusForbidden, "forbidden", "", "The user belongs to another company than the mini program."},
+	{auth.ErrUnknownApp, http.StatusBadRequest, "unknown_app", "", "This mini program is not served here. Fix the appid in the client, or configure the mini program at the gateway."},
+	{auth.ErrDecryptFailed, http.StatusBadRequest, "decrypt_failed", "", "The data cannot be decrypted with this user's session keys. Log in again with wx.login, then ask the user again."},
+	{auth.ErrWatermarkMismatch, http.StatusBadRequest, "watermark_mismatch", "", "The data was made for another mini program. Fix the client."},
 	{auth.ErrWatermarkStale, http.StatusBadRequest, "watermark_stale", "", "The data is too old. Ask the user again."},
-	{auth.ErrRateLimited, http.StatusTooManyRequests, "rate_limited", "", "Too many requests. Wait, then try again."},
-	{auth.ErrAppMisconfigured, http.StatusInternalServerError, "app_misconfigured", "", "The gateway's settings for this mini program are wrong; its operator must mend them."},
-	{auth.ErrWeChatBusy, http.StatusServiceUnavailable, "wechat_busy", "", "WeChat is busy. Wait, then try again with a new code."},
-	{auth.ErrWeChatTimeout, http.StatusGatewayTimeout, "wechat_timeout", "", "WeChat did not answer in time. Try again with a new code."},
-	{auth.ErrWeChatUnreachable, http.StatusServiceUnavailable, "wechat_unreachable", "", "WeChat cannot be reached. Wait, then try again with a new code."},
-	{auth.ErrWeChatUnreadable, http.StatusBadGateway, "wechat_unreadable", "", "WeChat's answer made no sense. Try again with a new code."},
-	{auth.ErrStoreUnavailable, http.StatusServiceUnavailable, "store_unavailable", "", "The gateway cannot reach its session store. Wait, then try again."},
-	{auth.ErrInvalidRequest, http.StatusBadRequest, "invalid_request", "", "The request is not what this call takes."},
+	{auth.ErrRateLimited, http.StatusTooManyRequests, "rate_limited", "", "Too many requests. Wait as Retry-After says, then try again; a code must be a new one."},
+	{auth.ErrAppMisconfigured, http.StatusInternalServerError, "app_misconfigured", "", "The gateway is misconfigured for this mini program. Contact its operator."},
+	{auth.ErrWeChatBusy, http.StatusServiceUnavailable, "wechat_busy", "", "WeChat is busy. Wait as Retry-After says, then try again with a new code."},
+	{auth.ErrWeChatTimeout, http.StatusGatewayTimeout, "wechat_timeout", "", "WeChat did not respond in time. Try again with a new code."},
+	{auth.ErrWeChatUnreachable, http.StatusServiceUnavailable, "wechat_unreachable", "", "WeChat cannot be reached. Wait as Retry-After says, then try again with a new code."},
+	{auth.ErrWeChatUnreadable, http.StatusBadGateway, "wechat_unreadable", "", "WeChat's response cannot be read. Try again with a new code."},
+	{auth.ErrStoreUnavailable, http.StatusServiceUnavailable, "store_unavailable", "", "The gateway cannot reach its session store. Keep both tokens, wait as Retry-After says, then repeat the request."},
+	{auth.ErrInvalidRequest, http.StatusBadRequest, "invalid_request", "", "The request is not valid for this call."},
 }
 
 // problemOf is the one place where an error becomes an answer. An error of no
@@ -103,7 +124,7 @@ func problemOf(err error) *problem {
 		}
 		return p
 	}
-	return &problem{Status: http.StatusInternalServerError, Code: "internal", Detail: "The gateway failed. Its log says why.", cause: err}
+	return &problem{Status: http.StatusInternalServerError, Code: "internal", Detail: detailInternal, cause: err}
 }
 
 // badRequest is an [auth.ErrInvalidRequest] whose detail says what to change.
@@ -116,11 +137,16 @@ func (p *problem) Error() string { return p.Code + ": " + p.cause.Error() }
 
 func (p *problem) Unwrap() error { return p.cause }
 
-// write sends the problem. Every 401 carries a challenge (RFC 9110 section
+// docsOfCode is the URL of a code's entry in the documentation, but for the code.
+const docsOfCode = "https://github.com/wxgate/wxgate/blob/main/docs/api.md#code-"
+
+// write sends the problem as the response to r. Every 401 carries a challenge (RFC 9110 section
 // 15.5.2), whose error code is left out when no token was sent (RFC 6750
-// section 3.1). It changes nothing: requests share problems.
-func (p *problem) write(w http.ResponseWriter) error {
-	body, err := json.Marshal(p.document())
+// section 3.1). The access log gets the code and the request ID. It does not change
+// the problem: requests share problems.
+func (p *problem) write(w http.ResponseWriter, r *http.Request) error {
+	logCode(r, p.Code)
+	body, err := json.Marshal(p.document(requestID(r)))
 	if err != nil {
 		return err
 	}
@@ -142,16 +168,18 @@ func (p *problem) write(w http.ResponseWriter) error {
 
 // problemDocument is a problem as clients read it.
 type problemDocument struct {
+	Type          string `json:"type"`
 	Status        int    `json:"status"`
 	Title         string `json:"title"`
 	Code          any    `json:"code"` // a word, or waferLoginAgain
 	Detail        string `json:"detail,omitzero"`
+	Instance      string `json:"instance,omitzero"` // the request ID
 	Errcode       int    `json:"errcode,omitzero"`
 	*waferMembers `json:",embed"`
 }
 
-func (p *problem) document() problemDocument {
-	d := problemDocument{p.Status, http.StatusText(p.Status), p.Code, p.Detail, p.Errcode, p.wafer}
+func (p *problem) document(instance string) problemDocument {
+	d := problemDocument{docsOfCode + p.Code, p.Status, http.StatusText(p.Status), p.Code, p.Detail, instance, p.Errcode, p.wafer}
 	if p.loginAgain {
 		d.Code = waferLoginAgain
 	}

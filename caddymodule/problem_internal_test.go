@@ -15,7 +15,7 @@ func TestProblemsAreShared(t *testing.T) {
 	for range 4 {
 		all.Go(func() {
 			w := httptest.NewRecorder()
-			if err := errTwoTokens.write(w); err != nil {
+			if err := errTwoTokens.write(w, httptest.NewRequest(http.MethodGet, "/", nil)); err != nil {
 				t.Error(err)
 			}
 			if w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), `"title":"Bad Request"`) {

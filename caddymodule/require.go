@@ -46,21 +46,24 @@ func newRequirements(configured []Requirement, app *App) ([]requirement, error) 
 	return compiled, nil
 }
 
+// check returns the error that names what the identity lacks on this path.
 func (r requirement) check(id *auth.Identity, path string) error {
 	if !r.paths.match(path) {
 		return nil
 	}
-	met := false
 	switch r.what {
 	case requirePhone:
-		met = id.Phone != ""
+		if id.Phone == "" {
+			return auth.ErrPhoneRequired
+		}
 	case requireUnionID:
-		met = id.UnionID != ""
+		if id.UnionID == "" {
+			return auth.ErrUnionIDRequired
+		}
 	case requireApp:
-		_, met = r.apps[id.App]
-	}
-	if !met {
-		return fmt.Errorf("%w: %s is required", auth.ErrForbidden, r.what)
+		if _, ok := r.apps[id.App]; !ok {
+			return fmt.Errorf("%w: this path is closed to app %q", auth.ErrAppNotAdmitted, id.App)
+		}
 	}
 	return nil
 }

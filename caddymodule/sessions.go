@@ -88,7 +88,11 @@ func (h *Handler) revoke(c *call, token string) error {
 	if strings.Count(token, ".") != 2 { // not a JWT
 		return c.gate.service.RevokeRefresh(c.r.Context(), token, h.admits)
 	}
-	id, err := h.authenticate(c.gate, bearer{raw: token})
+	b := bearer{raw: token}
+	id, err := h.identify(c.gate, b)
+	if err == nil {
+		err = h.enters(c.gate, b, id)
+	}
 	if errors.Is(err, auth.ErrStoreUnavailable) {
 		return err // RFC 7009 section 2.2.1: the client comes again
 	}

@@ -104,7 +104,7 @@ func (v *Verify) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.H
 	setPlaceholders(r, nil)
 	id, assertion, err := v.decide(r)
 	if err != nil {
-		return v.rules.refuse(w, r, deny(err))
+		return v.rules.refuse(w, r, id, deny(err))
 	}
 	header := w.Header()
 	header.Set("Cache-Control", "no-store")
@@ -120,7 +120,8 @@ func (v *Verify) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.H
 }
 
 // decide is what [Handler.ServeHTTP] does with a request of the client's own. The
-// identity is nil for one that may be anonymous.
+// identity is nil for one that may be anonymous. With an error, the identity is
+// only for the log: it may not enter.
 func (v *Verify) decide(r *http.Request) (*auth.Identity, string, error) {
 	h := v.rules
 	asked, err := v.asked(r)
@@ -139,12 +140,15 @@ func (v *Verify) decide(r *http.Request) (*auth.Identity, string, error) {
 		return nil, "", err
 	}
 	defer gate.release()
-	id, err := h.authenticate(gate, b)
+	id, err := h.identify(gate, b)
+	if err == nil {
+		err = h.enters(gate, b, id)
+	}
 	if err == nil {
 		err = h.meets(id, asked.URL.Path)
 	}
 	if err != nil {
-		return nil, "", err
+		return id, "", err
 	}
 	assertion, err := h.assertion(gate, id)
 	return id, assertion, err

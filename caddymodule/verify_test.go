@@ -105,7 +105,7 @@ func TestVerifyWithForwardAuth(t *testing.T) {
 		{"/orders", []string{"Authorization", bearer, "Authorization", bearer}, 403, "invalid_request"},
 		{"/orders?access_token=x", []string{"Authorization", bearer}, 403, "invalid_request"},
 		{"/maybe", []string{"Authorization", "Bearer x"}, 401, "invalid_token"},
-		{"/pay/1", []string{"Authorization", bearer}, 403, "forbidden"},
+		{"/pay/1", []string{"Authorization", bearer}, 403, "phone_required"},
 		{"/free/../orders", nil, 403, "invalid_request"},
 		{"/static/%2e%2e/orders", nil, 403, "invalid_request"},
 		{"/static/..;/orders", nil, 403, "invalid_request"},

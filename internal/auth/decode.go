@@ -126,7 +126,7 @@ func (s *Service) caller(ctx context.Context, who Caller) (User, SessionID, erro
 
 func (s *Service) platform(app AppID, admitted Apps) (Platform, error) {
 	if !admitted(app) {
-		return nil, fmt.Errorf("%w: app %q", ErrForbidden, app)
+		return nil, fmt.Errorf("%w: app %q", ErrAppNotAdmitted, app)
 	}
 	platform, ok := s.cfg.Apps[app]
 	if !ok {

@@ -31,6 +31,9 @@ var (
 	ErrWatermarkMismatch = errors.New("watermark mismatch")
 	ErrWatermarkStale    = errors.New("watermark stale")
 	ErrForbidden         = errors.New("forbidden")
+	ErrPhoneRequired     = errors.New("phone number required")
+	ErrUnionIDRequired   = errors.New("unionid required")
+	ErrAppNotAdmitted    = errors.New("app not admitted")
 	ErrStoreUnavailable  = errors.New("store unavailable")
 )
 

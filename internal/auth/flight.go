@@ -94,11 +94,11 @@ func (fl *flight) follow(ctx context.Context, admitted Apps) (grant *Grant, agai
 	case <-ctx.Done():
 		return nil, false, fmt.Errorf("%w: waiting for a refresh under way: %w", ErrStoreUnavailable, context.Cause(ctx))
 	}
-	if errors.Is(fl.err, ErrForbidden) {
+	if errors.Is(fl.err, ErrAppNotAdmitted) {
 		return nil, true, nil
 	}
 	if fl.err == nil && !admitted(fl.grant.Identity.App) {
-		return nil, false, fmt.Errorf("%w: session of app %q", ErrForbidden, fl.grant.Identity.App)
+		return nil, false, fmt.Errorf("%w: session of app %q", ErrAppNotAdmitted, fl.grant.Identity.App)
 	}
 	grant, err = fl.share()
 	return grant, false, err

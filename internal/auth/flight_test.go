@@ -186,7 +186,7 @@ func TestSharedRefreshKeepsSitesApart(t *testing.T) {
 				for _, admitted := range sites {
 					wg.Go(func() {
 						_, err := service.Refresh(t.Context(), token, admitted)
-						if want := !admitted(theApp); errors.Is(err, auth.ErrForbidden) != want || !want && err != nil {
+						if want := !admitted(theApp); errors.Is(err, auth.ErrAppNotAdmitted) != want || !want && err != nil {
 							t.Errorf("admitted %v: %v", !want, err)
 						}
 					})

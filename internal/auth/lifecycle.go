@@ -39,7 +39,7 @@ func (s *Service) rotate(ctx context.Context, presented RefreshToken, admitted A
 		grant, replayed = nil, false
 		now := s.cfg.Now()
 		if !admitted(session.User.App) {
-			return Keep, fmt.Errorf("%w: session of app %q", ErrForbidden, session.User.App)
+			return Keep, fmt.Errorf("%w: session of app %q", ErrAppNotAdmitted, session.User.App)
 		}
 		successor, err := session.Refresh.Rotate(presented, next, now, s.grace())
 		if errors.Is(err, ErrRefreshReused) {

@@ -1,0 +1,276 @@
+package caddymodule_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// otherPaths is docs/api.md's heading for what is no call.
+const otherPaths = "Every other path"
+
+// refusal is a request that a call refuses, and the row of docs/api.md that says so.
+type refusal struct {
+	call         string // the page's heading
+	want         string // status and code
+	method, path string
+	body         string
+	bearer       string
+}
+
+func (f *fixture) refused(t *testing.T, page *codesPage, cases []refusal) {
+	t.Helper()
+	for _, tc := range cases {
+		t.Run(tc.call+" "+tc.want+" "+tc.path, func(t *testing.T) {
+			var header []string
+			if tc.bearer != "" {
+				header = []string{"Authorization", "Bearer " + tc.bearer}
+			}
+			a := f.do(tc.method, tc.path, tc.body, header...)
+			if got := rowOf(t, a); got != tc.want {
+				t.Fatalf("got %s, want %s: %s", got, tc.want, a.body)
+			}
+			page.saw(t, tc.call, a)
+		})
+	}
+}
+
+// TestDocumentedCodes drives every call into every error that docs/api.md lists for
+// it, and holds status, code and advice to the page; what is not listed, or listed
+// and never seen, fails.
+func TestDocumentedCodes(t *testing.T) {
+	page := readCodes(t)
+	f := newCodesFixture(t)
+	login := f.loginTo(firstApp)
+	sealed := f.sealedPhone(t, wechatsim.Sealing{})
+	f.refused(t, page, f.wrongRequests(t, login, sealed))
+	f.refused(t, page, f.wrongTokens(t, sealed))
+	f.refused(t, page, f.wrongData(t, login))
+	f.weChatFails(t, page, login.str(t, "access_token"))
+	t.Run("limited", func(t *testing.T) { limitedUser(t, page) })
+	t.Run("expired", func(t *testing.T) { expiredTokens(t, page) })
+	t.Run("store", func(t *testing.T) { storeFails(t, page) })
+	page.complete(t)
+}
+
+// newCodesFixture has two mini programs of WeChat and one of WeCom. Under /one only
+// the first is admitted, and its old clients may bring WeChat's own session key.
+func newCodesFixture(t *testing.T) *fixture {
+	t.Helper()
+	t.Setenv("WXGATE_TEST_OTHER_SECRET", "00000000000000000000000000000002")
+	config := wechatsim.Config{Apps: []wechatsim.App{
+		{ID: firstApp, Secret: wechatsim.DefaultApp.Secret},
+		{ID: secondApp, Secret: "00000000000000000000000000000002"},
+		weCom(),
+	}}
+	app := weCom()
+	words := fmt.Sprintf("app %s %s {\nplatform wecom %s\napi {{.API}}%s\n}\nstore bolt", app.ID, app.Secret, app.MiniProgram, app.Platform.Prefix())
+	f := newStoppedFixture(t, config, strings.NewReplacer(
+		"store bolt", words, "require app", "require phone on /pay/*\nrequire unionid on /union\nrequire app",
+	).Replace(rawKeySite))
+	f.load()
+	return f
+}
+
+func weCom() wechatsim.App {
+	for _, app := range wechatsim.Siblings() {
+		if app.Platform == wechatsim.WeCom {
+			return app
+		}
+	}
+	panic("the simulator has no WeCom")
+}
+
+// sealedPhone is what alice's phone encrypts, as members of a body.
+func (f *fixture) sealedPhone(t *testing.T, how wechatsim.Sealing) string {
+	t.Helper()
+	sealed, err := f.sim.Sim.EncryptPhone(wechatsim.User{App: firstApp, Name: "alice"}, wechatsim.PhoneNumber{}, how)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf(`"encrypted_data":%q,"iv":%q`, sealed.EncryptedData, sealed.IV)
+}
+
+// wrongRequests are of clients that have a mistake, or codes that are no good.
+func (f *fixture) wrongRequests(t *testing.T, login answer, sealed string) []refusal {
+	t.Helper()
+	used := fmt.Sprintf(`{"code":%q,"appid":%q}`, f.codeOf(firstApp), firstApp)
+	f.do("POST", pub+"/openId", used).want(t, http.StatusOK, "")
+	risky, stranger := wechatsim.User{App: firstApp, Name: "mallory"}, wechatsim.Login{CorpID: "ww9999999999999999"}
+	if err := f.sim.Sim.SetHighRisk(risky, true); err != nil {
+		t.Fatal(err)
+	}
+	risk, err := f.sim.Sim.MintCode(risky, wechatsim.Login{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	company, err := f.sim.Sim.MintCode(platformUser(weCom()), stranger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := login.str(t, "access_token")
+	unknown := fmt.Sprintf(`{%s,"session_key":%q,"appid":"wxffffffffffffffff"}`, sealed, rawKey)
+	return []refusal{
+		{"openId", "400 invalid_request", "POST", pub + "/openId", `{}`, ""},
+		{"openId", "400 invalid_request", "GET", pub + "/openId", ``, ""},
+		{"openId", "400 invalid_request", "POST", pub + "/openId", strings.Repeat(" ", 9<<10), ""},
+		{"openId", "400 unknown_app", "POST", pub + "/openId", `{"code":"x","appid":"wxffffffffffffffff"}`, ""},
+		{"openId", "401 invalid_code", "POST", pub + "/openId", `{"code":"0000","appid":"wx0000000000000001"}`, ""},
+		{"openId", "401 code_used", "POST", pub + "/openId", used, ""},
+		{"openId", "403 risk_blocked", "POST", pub + "/openId", fmt.Sprintf(`{"code":%q,"appid":%q}`, risk.Code, firstApp), ""},
+		{"openId", "403 forbidden", "POST", pub + "/openId", fmt.Sprintf(`{"code":%q,"appid":%q}`, company.Code, weCom().ID), ""},
+		{"decode", "400 invalid_request", "POST", pub + "/decode", `{"code":1}`, ""},
+		{"decode", "400 invalid_code", "POST", pub + "/decode", `{"code":"0000"}`, token},
+		{"decode", "400 unknown_app", "POST", pub + "/decode", unknown, ""},
+		{"userInfo", "400 invalid_request", "POST", pub + "/userInfo", `{}`, ""},
+		{"userInfo", "400 unknown_app", "POST", pub + "/userInfo", unknown, ""},
+		{"refresh", "400 invalid_request", "POST", pub + "/refresh", `{}`, ""},
+		{"logout", "400 invalid_request", "POST", pub + "/logout", `[]`, token},
+		{"revoke", "400 invalid_request", "POST", pub + "/revoke", `{}`, ""},
+		{"session", "400 invalid_request", "POST", pub + "/session", ``, token},
+		{otherPaths, "400 invalid_request", "GET", "/pay/../x", ``, token},
+		{otherPaths, "403 phone_required", "GET", "/pay/1", ``, token},
+		{otherPaths, "403 unionid_required", "GET", "/union", ``, token},
+	}
+}
+
+// wrongTokens sends no token, nonsense, one of an ended session and one of an app
+// that is not admitted, to every call that takes one.
+func (f *fixture) wrongTokens(t *testing.T, sealed string) []refusal {
+	t.Helper()
+	ended, other, twice := f.loginTo(firstApp), f.loginTo(secondApp), f.loginTo(firstApp)
+	f.do("POST", pub+"/logout", "", "Authorization", "Bearer "+ended.str(t, "access_token")).want(t, http.StatusNoContent, "")
+	refresh := func(login answer) string { return fmt.Sprintf(`{"refresh_token":%q}`, login.str(t, "refresh_token")) }
+	old := refresh(twice)
+	f.do("POST", pub+"/refresh", refresh(f.refresh(twice.str(t, "refresh_token")))).want(t, http.StatusOK, "")
+	cases := []refusal{
+		{"refresh", "401 invalid_token", "POST", pub + "/refresh", `{"refresh_token":"nonsense"}`, ""},
+		{"refresh", "401 session_revoked", "POST", pub + "/refresh", refresh(ended), ""},
+		{"refresh", "401 refresh_reused", "POST", pub + "/refresh", old, ""},
+		{"refresh", "403 app_not_admitted", "POST", "/one/pub/refresh", refresh(other), ""},
+	}
+	for _, call := range bearerCalls(sealed) {
+		for _, bad := range []struct{ want, token string }{
+			{"401 missing_token", ""},
+			{"401 invalid_token", "nonsense"},
+			{"401 session_revoked", ended.str(t, "access_token")},
+			{"403 app_not_admitted", other.str(t, "access_token")},
+		} {
+			at := call
+			at.want, at.bearer, at.path = bad.want, bad.token, strings.Replace(call.path, "/v1.0/", "/one/", 1)
+			cases = append(cases, at)
+		}
+	}
+	return cases
+}
+
+// bearerCalls are the calls that take a token, and a path of the site.
+func bearerCalls(sealed string) []refusal {
+	return []refusal{
+		{call: "decode", method: "POST", path: pub + "/decode", body: "{" + sealed + "}"},
+		{call: "userInfo", method: "POST", path: pub + "/userInfo", body: "{" + sealed + "}"},
+		{call: "logout", method: "POST", path: pub + "/logout"},
+		{call: "session", method: "GET", path: pub + "/session"},
+		{call: otherPaths, method: "GET", path: "/one/orders"},
+	}
+}
+
+// wrongData is data that cannot be decrypted, or says that it is not for us.
+func (f *fixture) wrongData(t *testing.T, login answer) []refusal {
+	t.Helper()
+	var cases []refusal
+	for want, body := range map[string]string{
+		"401 session_stale":      f.sealedPhone(t, wechatsim.Sealing{}) + `,"session_key":"no handle"`,
+		"400 decrypt_failed":     f.sealedPhone(t, wechatsim.Sealing{SessionKey: rawKey}),
+		"400 watermark_mismatch": f.sealedPhone(t, wechatsim.Sealing{AppID: "wxother"}),
+		"400 watermark_stale":    f.sealedPhone(t, wechatsim.Sealing{Timestamp: f.sim.Sim.Now().AddDate(0, 0, -1)}),
+	} {
+		for _, call := range []string{"decode", "userInfo"} {
+			cases = append(cases, refusal{call, want, "POST", pub + "/" + call, "{" + body + "}", login.str(t, "access_token")})
+		}
+	}
+	return cases
+}
+
+// weChatFails has WeChat fail in every way, at a login and at a phone code.
+func (f *fixture) weChatFails(t *testing.T, page *codesPage, token string) {
+	t.Helper()
+	for want, fault := range map[string]wechatsim.Fault{
+		"429 rate_limited":       fault(wechatsim.FaultMinuteQuota),
+		"500 app_misconfigured":  errcode(48001),
+		"502 wechat_unreadable":  fault(wechatsim.FaultHTML),
+		"503 wechat_busy":        fault(wechatsim.FaultBusy),
+		"503 wechat_unreachable": fault(wechatsim.FaultReset),
+		"504 wechat_timeout":     fault(wechatsim.FaultTimeout),
+	} {
+		phone, err := f.sim.Sim.MintPhoneCode(wechatsim.User{App: firstApp, Name: "alice"}, wechatsim.PhoneNumber{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		login := fmt.Sprintf(`{"code":%q,"appid":%q}`, f.codeOf(firstApp), firstApp)
+		for path, tc := range map[string]refusal{
+			"/sns/jscode2session":              {"openId", want, "POST", pub + "/openId", login, ""},
+			"/wxa/business/getuserphonenumber": {"decode", want, "POST", pub + "/decode", fmt.Sprintf(`{"code":%q}`, phone.Code), token},
+		} {
+			fault.Path = path
+			if err := f.sim.Sim.Arm(fault); err != nil {
+				t.Fatal(err)
+			}
+			f.refused(t, page, []refusal{tc})
+			f.sim.Sim.ClearFaults()
+		}
+	}
+}
+
+// limitedUser decrypts more often than the site allows.
+func limitedUser(t *testing.T, page *codesPage) {
+	f := newFixture(t, limitedSite("limit decode 1/1h"))
+	token := f.token("alice")
+	body := "{" + f.sealedPhone(t, wechatsim.Sealing{}) + "}"
+	f.do("POST", pub+"/userInfo", body, "Authorization", "Bearer "+token).want(t, http.StatusOK, "")
+	f.refused(t, page, []refusal{
+		{"userInfo", "429 rate_limited", "POST", pub + "/userInfo", body, token},
+		{"decode", "429 rate_limited", "POST", pub + "/decode", body, token},
+	})
+}
+
+// expiredTokens waits for an access token to expire, which takes two seconds.
+func expiredTokens(t *testing.T, page *codesPage) {
+	f := newFixture(t, shortTokens)
+	token := f.token("alice")
+	eventually(t, "the access token expires", func() bool {
+		return f.do("GET", "/x", "", "Authorization", "Bearer "+token).status == http.StatusUnauthorized
+	})
+	var cases []refusal
+	for _, call := range bearerCalls(f.sealedPhone(t, wechatsim.Sealing{})) {
+		call.want, call.bearer = "401 token_expired", token
+		cases = append(cases, call)
+	}
+	f.refused(t, page, cases)
+}
+
+// storeFails kills the Redis that has the sessions, until no token is admitted.
+func storeFails(t *testing.T, page *codesPage) {
+	redis := startRedis(t)
+	f := newSharedFixture(t, redis, "on_stale deny")
+	f.load()
+	login := f.login("alice")
+	token := login.str(t, "access_token")
+	sealed := f.sealedPhone(t, wechatsim.Sealing{})
+	redis.kill()
+	eventually(t, "the token is refused", func() bool {
+		return f.do("GET", "/x", "", "Authorization", "Bearer "+token).status == http.StatusServiceUnavailable
+	})
+	cases := append(bearerCalls(sealed),
+		refusal{call: "openId", method: "POST", path: pub + "/openId", body: fmt.Sprintf(`{"code":%q}`, f.code("alice"))},
+		refusal{call: "refresh", method: "POST", path: pub + "/refresh", body: fmt.Sprintf(`{"refresh_token":%q}`, login.str(t, "refresh_token"))},
+		refusal{call: "revoke", method: "POST", path: pub + "/revoke", body: fmt.Sprintf(`{"token":%q}`, login.str(t, "refresh_token"))},
+	)
+	for i := range cases {
+		cases[i].want, cases[i].bearer = "503 store_unavailable", token
+	}
+	f.refused(t, page, cases)
+}
