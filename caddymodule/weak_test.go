@@ -104,6 +104,12 @@ func (w *weak) ServeHTTP(rw http.ResponseWriter, r *http.Request, next caddyhttp
 		if strings.HasPrefix(r.URL.Path, apiByWeak+"openId") && r.Header.Get(honestHeader) == "" {
 			return naiveLogin(rw, r)
 		}
+	case "oracle":
+		if r.URL.Path == apiByWeak+"decode" {
+			rw.Header().Set("Content-Type", "application/problem+json")
+			rw.WriteHeader(http.StatusBadRequest)
+			return nil
+		}
 	case "errors":
 		err := next.ServeHTTP(rw, r)
 		r.Header = h.header // "does not restore original headers", restored

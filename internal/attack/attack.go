@@ -35,6 +35,8 @@ type Attack struct {
 	After   *Request // sent last, over HTTP/1.1
 	// Forge makes what {forged} in the request stands for.
 	Forge func(*Secrets) (string, error)
+	// LimitBlocks says that a 429 blocks the attack. Otherwise it is inconclusive.
+	LimitBlocks bool
 	// Judge says why the attack succeeded; "" when it did not.
 	Judge func(*Evidence) string
 }

@@ -22,6 +22,7 @@ const (
 	errorPath Control = "a failing proxy's error route asks the echo"
 	canLogin  Control = "a code becomes a token"
 	resigned  Control = "a token re-signed with the gateway's key is admitted"
+	decodes   Control = "a ciphertext that decrypts to noise is refused as such"
 	earlyData Control = "a harmless request in early data reaches the upstream"
 )
 
@@ -39,6 +40,8 @@ func (t *Target) controls() map[Control]control {
 	path := func(prefix string) string { return prefix + "control" }
 	ticket := []Request{{Path: path(t.Public)}} // early data resumes a connection
 	stream := Request{Method: "POST", Path: path(t.Guarded), Header: []Field{bearer("{token}")}, Body: streamBody, Chunked: true}
+	decodeToken := decodeRequest(t, "")
+	decodeToken.Header = append(decodeToken.Header, bearer("{token}"))
 	return map[Control]control{
 		admitted:  {request: get(path(t.Guarded)), check: showsIdentity},
 		guarded:   {request: anonymous(path(t.Guarded)), check: isClosed},
@@ -49,6 +52,7 @@ func (t *Target) controls() map[Control]control {
 		websocket: {request: handshake(path(t.Guarded)), check: shakesHands},
 		errorPath: {request: get(path(t.Broken)), check: needed(t.Broken)},
 		canLogin:  {request: *loginRequest(t, "{code}"), check: logsIn},
+		decodes:   {request: decodeToken, check: triesToDecrypt},
 		resigned:  {request: forged(path(t.Guarded)), forge: wellSigned(nil, nil), check: comesThrough},
 		earlyData: {before: ticket, request: Request{Path: path(t.Public), Early: true}, check: needed("early data")},
 	}

@@ -21,7 +21,8 @@ var (
 	loginMechanism   = &Mechanism{"login", "The login API", []string{"CVE-2026-26998", "RFC 8259 section 4"}}
 	smuggleMechanism = &Mechanism{"smuggle", "Request smuggling", []string{"CVE-2025-22871", "CVE-2022-1705"}}
 	errorMechanism   = &Mechanism{"errors", "Identity on the error route", []string{"CVE-2026-41181"}}
-	everyMechanism   = []*Mechanism{identityMechanism, removalMechanism, upgradeMechanism, earlyMechanism, pathMechanism, policyMechanism, tokenMechanism, severalMechanism, loginMechanism, smuggleMechanism, errorMechanism}
+	oracleMechanism  = &Mechanism{"oracle", "Decryption oracle", []string{"CVE-2010-3332"}}
+	everyMechanism   = []*Mechanism{identityMechanism, removalMechanism, upgradeMechanism, earlyMechanism, pathMechanism, policyMechanism, tokenMechanism, severalMechanism, loginMechanism, smuggleMechanism, errorMechanism, oracleMechanism}
 	h1Only           = []Protocol{H1}
 	multiplexed      = []Protocol{H2, H3}
 )
@@ -38,7 +39,7 @@ func Corpus(t *Target) []Attack {
 		upgradeAttacks(t), tunnelAttacks(t), earlyAttacks(t),
 		pathAttacks(t), pathHeaderAttacks(t), handshakeAttacks(t), policyAttacks(t),
 		tokenAttacks(t), tokenSpellingAttacks(t), wellSignedAttacks(t), severalAttacks(t),
-		loginAttacks(t), smuggleAttacks(t), smuggleFrameAttacks(t),
+		loginAttacks(t), oracleAttacks(t), smuggleAttacks(t), smuggleFrameAttacks(t),
 	)
 	slices.SortFunc(corpus, func(a, b Attack) int {
 		byMechanism := slices.Index(everyMechanism, a.Mechanism) - slices.Index(everyMechanism, b.Mechanism)

@@ -125,7 +125,7 @@ func (r *run) attack(ctx context.Context, a *Attack, p Protocol) (string, error)
 	if err != nil {
 		return "", err
 	}
-	if e.Answer != nil && e.Answer.Status == http.StatusTooManyRequests {
+	if e.Answer != nil && e.Answer.Status == http.StatusTooManyRequests && !a.LimitBlocks {
 		return "", errLimited
 	}
 	reason := a.Judge(e)
@@ -219,6 +219,12 @@ func (r *run) words(ctx context.Context, marker string, a *Attack) (*strings.Rep
 			return nil, err
 		}
 		pairs = append(pairs, "{forged}", token)
+	}
+	if a.mentions("{handle}") {
+		if r.secrets.Handle == "" {
+			return nil, fmt.Errorf("%w: no session handle: log in with --code-url", errNotApplicable)
+		}
+		pairs = append(pairs, "{handle}", r.secrets.Handle)
 	}
 	if a.mentions("{code}") {
 		code, err := mint(ctx, r.target)
