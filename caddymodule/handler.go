@@ -100,6 +100,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.warnOfAccessLogs(ctx)
+	warnOfTrust(ctx)
 	warnOfMetrics(ctx)
 	if err := h.app.wrapTransports(ctx); err != nil {
 		return err

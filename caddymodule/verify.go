@@ -8,6 +8,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/go-json-experiment/json"
+	"go.uber.org/zap"
 
 	"github.com/wxgate/wxgate/internal/auth"
 )
@@ -48,7 +50,9 @@ type Verify struct {
 	// Where the path stands that the client asked for: `forwarded` (default) is
 	// X-Forwarded-Uri, as Caddy and Traefik send it, `original` is X-Original-URI,
 	// as nginx is told to, `request` the path of the asking request, as Envoy has
-	// it. The two headers are believed from `trusted_proxies` only.
+	// it. The two headers are believed from `trusted_proxies` only, which must not
+	// contain every address. With `original`, a refusal also has the problem
+	// document in the header X-Wxgate-Problem, since nginx drops its body.
 	PathFrom string `json:"path_from,omitempty"`
 
 	rules   *Handler  // the same words, compiled
@@ -88,7 +92,15 @@ func (v *Verify) Provision(ctx caddy.Context) error {
 		Apps: v.Apps, Public: v.Public, Optional: v.Optional, Require: v.Require, TokenFrom: v.TokenFrom, Headers: v.Headers, OnStale: v.OnStale,
 		ForwardToken: true, // the request is the proxy's own: there is nothing to remove
 	}
-	return v.rules.Provision(ctx)
+	if err := v.rules.Provision(ctx); err != nil {
+		return err
+	}
+	// A client that passes for a trusted proxy names a public path in the header
+	// and enters everywhere.
+	if v.pathIn != "" && v.needsURI() && trustsEveryone(ctx) {
+		return fmt.Errorf("wxgate_verify with public, optional, require or token_from query: trusted_proxies contains every address, so any client could send %s; list only the addresses of your proxies", v.pathIn)
+	}
+	return nil
 }
 
 // Cleanup gives back what Provision took.
@@ -103,10 +115,14 @@ func (v *Verify) Cleanup() error {
 func (v *Verify) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
 	setPlaceholders(r, nil)
 	id, assertion, err := v.decide(r)
-	if err != nil {
-		return v.rules.refuse(w, r, id, deny(err))
-	}
 	header := w.Header()
+	if err != nil {
+		p := deny(err)
+		if v.PathFrom == pathFromOriginal {
+			p.copyTo(header, r)
+		}
+		return v.rules.refuse(w, r, id, p)
+	}
 	header.Set("Cache-Control", "no-store")
 	outcome := outcomeAnonymous
 	if id != nil {
@@ -172,13 +188,19 @@ func (v *Verify) asked(r *http.Request) (*http.Request, error) {
 		asked.URL, err = v.believe(r, values)
 		return asked, err
 	}
-	if !v.rules.decidesOnPaths() && v.rules.credentials.source.Kind != sourceQuery {
-		return asked, nil // the URI does not matter
+	if !v.needsURI() {
+		return asked, nil
 	}
 	v.blinded.Do(func() {
-		v.rules.logger.Error("wxgate_verify does not know what is asked for: its proxy must be in trusted_proxies and send " + v.pathIn)
+		v.rules.logger.Error("wxgate_verify cannot determine the original URI: add the proxy to trusted_proxies, and have it send "+v.pathIn+" or set path_from",
+			zap.Bool("trusted_proxy", trusted), zap.String("path_from", v.PathFrom))
 	})
-	return nil, denied("The gateway was not told which path is asked for.")
+	return nil, denied("The gateway cannot determine the original URI.")
+}
+
+// needsURI reports whether the decision depends on the URI that the client asked for.
+func (v *Verify) needsURI() bool {
+	return v.rules.decidesOnPaths() || v.rules.credentials.source.Kind == sourceQuery
 }
 
 // believe reads the path from its header. Another such header beside it, that
@@ -205,6 +227,17 @@ func deny(err error) *problem {
 		p.Status = http.StatusForbidden
 	}
 	return &p
+}
+
+// headerProblem carries the problem document of a refusal to nginx, whose
+// auth_request keeps a refusal's headers and drops its body.
+const headerProblem = "X-Wxgate-Problem"
+
+// copyTo writes the problem document into [headerProblem].
+func (p *problem) copyTo(header http.Header, r *http.Request) {
+	if document, err := json.Marshal(p.document(requestID(r))); err == nil {
+		header.Set(headerProblem, string(document))
+	}
 }
 
 // Interface guards

@@ -124,16 +124,22 @@ func TestVerifyWithForwardAuth(t *testing.T) {
 // ask sends a request to wxgate_verify itself, byte for byte.
 func (f *fixture) ask(target string, header ...string) answer {
 	f.t.Helper()
+	request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", target, f.plain)
+	for i := 0; i < len(header); i += 2 {
+		request += header[i] + ": " + header[i+1] + "\r\n"
+	}
+	return f.replay(request + "\r\n")
+}
+
+// replay sends a whole request to wxgate_verify.
+func (f *fixture) replay(request string) answer {
+	f.t.Helper()
 	conn, err := net.Dial("tcp", f.plain)
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	defer conn.Close()
-	request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", target, f.plain)
-	for i := 0; i < len(header); i += 2 {
-		request += header[i] + ": " + header[i+1] + "\r\n"
-	}
-	if _, err := io.WriteString(conn, request+"\r\n"); err != nil {
+	if _, err := io.WriteString(conn, request); err != nil {
 		f.t.Fatal(err)
 	}
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
@@ -205,5 +211,74 @@ func TestVerifyAnswers(t *testing.T) {
 		if strings.HasPrefix(name, "X-Wx-") {
 			t.Errorf("a refusal has %s", name)
 		}
+	}
+}
+
+// TestVerifyLogsUnknownURI: the log names both remedies, once.
+func TestVerifyLogsUnknownURI(t *testing.T) {
+	f := newFixture(t, strings.NewReplacer("TRUSTED", loopback, "WORDS", verifyRules,
+		"persist_config off", "persist_config off\n\tlog {\n\t\toutput file {{.Dir}}/log\n\t}").Replace(verifySite))
+	for range 3 {
+		f.ask("/ask", "X-Original-URI", "/free").want(t, http.StatusForbidden, "forbidden")
+	}
+	const want = "wxgate_verify cannot determine the original URI: add the proxy to trusted_proxies, and have it send X-Forwarded-Uri or set path_from"
+	if log := f.log(); strings.Count(log, want) != 1 || !strings.Contains(log, `"trusted_proxy":true,"path_from":"forwarded"`) {
+		t.Errorf("the log does not have %q once:\n%s", want, log)
+	}
+}
+
+// TestVerifyProblemHeader: refusals carry the problem document in a header for
+// nginx, and for nobody else.
+func TestVerifyProblemHeader(t *testing.T) {
+	for _, pathFrom := range []string{"original", "forwarded", "request"} {
+		t.Run(pathFrom, func(t *testing.T) {
+			f := newVerify(t, loopback, "path_from "+pathFrom)
+			a := f.ask("/ask", "X-Wxgate-Problem", "a client's")
+			a.want(t, http.StatusUnauthorized, "missing_token")
+			want := ""
+			if pathFrom == "original" {
+				want = a.body
+			}
+			if got := a.header.Get("X-Wxgate-Problem"); got != want {
+				t.Errorf("X-Wxgate-Problem %q, want %q", got, want)
+			}
+			a = f.ask("/ask", "Authorization", "Bearer "+f.token("alice"))
+			a.want(t, http.StatusOK, "")
+			if got := a.header.Values("X-Wxgate-Problem"); len(got) != 0 {
+				t.Errorf("a 200 has X-Wxgate-Problem %q", got)
+			}
+		})
+	}
+}
+
+// TestTrustedEveryone: where clients pass for trusted proxies, wxgate_verify
+// refuses to believe a path, and wxgate warns.
+func TestTrustedEveryone(t *testing.T) {
+	const refusal, warning = "trusted_proxies contains every address, so any client could send ", "trusted_proxies contains every address: any client can forge its own address"
+	for _, tc := range []struct {
+		trusted, words string
+		refused, warns bool
+	}{
+		{"0.0.0.0/0", "public /free", true, true},
+		{"::/0", "require phone on /pay", true, true},
+		{"0.0.0.0/1 128.0.0.0/1", "optional /maybe", true, true},
+		{"10.0.0.0/8 128.0.0.0/1", "token_from query t", true, true},
+		{"2000::/3", "public /free\npath_from original", true, true},
+		{"0.0.0.0/0", "", false, true},
+		{"0.0.0.0/0 ::/0", "public /free\npath_from request", false, true},
+		{"private_ranges", "public /free", false, false},
+		{"192.0.2.0/24 2001:db8::/32", "public /free", false, false},
+	} {
+		t.Run(tc.trusted+" "+tc.words, func(t *testing.T) {
+			f := newStoppedFixture(t, simConfig(), strings.NewReplacer("TRUSTED", tc.trusted, "WORDS", tc.words,
+				"persist_config off", "persist_config off\n\tlog {\n\t\toutput file {{.Dir}}/log\n\t}").Replace(verifySite))
+			err := f.tryLoad()
+			if refused := err != nil && strings.Contains(err.Error(), refusal); refused != tc.refused || err != nil && !refused {
+				t.Fatalf("loading: %v, want a refusal: %v", err, tc.refused)
+			}
+			if warned := strings.Contains(f.log(), warning); warned != tc.warns {
+				t.Errorf("warned: %v, want %v:\n%s", warned, tc.warns, f.log())
+			}
+		})
 	}
 }
