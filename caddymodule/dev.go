@@ -59,7 +59,9 @@ Everything it keeps goes into a temporary directory, which it deletes.`,
 var caddyfileExample []byte
 
 const (
-	defaultDevPort = 8080
+	// defaultDevPort is not the port of Caddyfile.example, which may run beside it:
+	// Caddy shares ports, so that both would start and share the requests.
+	defaultDevPort = 8088
 	// devReadyTimeout is how long the gateway may take to come up.
 	devReadyTimeout = 20 * time.Second
 	// devShutdownTimeout is how long open demo requests may take to finish.

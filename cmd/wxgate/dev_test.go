@@ -17,7 +17,7 @@ func TestDev(t *testing.T) {
 
 // TestDevFallsBack has the default ports taken: free ones are used and printed.
 func TestDevFallsBack(t *testing.T) {
-	taken := []string{"127.0.0.1:8080", "127.0.0.1:9901", "127.0.0.1:9902", "127.0.0.1:9000"}
+	taken := []string{"127.0.0.1:8088", "127.0.0.1:9901", "127.0.0.1:9902", "127.0.0.1:9000"}
 	for _, addr := range taken {
 		l, err := net.Listen("tcp", addr)
 		if err != nil {

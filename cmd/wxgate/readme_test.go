@@ -27,11 +27,12 @@ type reader struct {
 var readmeCommands = map[string]func(*reader, *testing.T, string){
 	"go run ./cmd/wxgate dev":          (*reader).dev,
 	"go test -race -timeout 15m ./...": (*reader).allTests,
-	"export WX_APPID=wx0000000000000001 WX_SECRET=00000000000000000000000000000001": (*reader).export,
-	"go build -o wxgate ./cmd/wxgate":                                               (*reader).build,
-	"./wxgate validate --config Caddyfile.example":                                  (*reader).validate,
-	"./wxgate run --config Caddyfile.example":                                       (*reader).run,
-	"xcaddy build --with github.com/wxgate/wxgate/caddymodule":                      (*reader).xcaddy,
+	"export WX_APPID=wx0000000000000001 WX_SECRET=00000000000000000000000000000001":                (*reader).export,
+	"export WX_API=http://127.0.0.1:9901 WXGATE_ADMIN=${XDG_RUNTIME_DIR:-$HOME}/wxgate-admin.sock": (*reader).exportAPI,
+	"go build -o wxgate ./cmd/wxgate":                          (*reader).build,
+	"./wxgate validate --config Caddyfile.example":             (*reader).validate,
+	"./wxgate run --config Caddyfile.example":                  (*reader).run,
+	"xcaddy build --with github.com/wxgate/wxgate/caddymodule": (*reader).xcaddy,
 }
 
 // TestReadmeCommands runs every command of README.md as it stands there.
@@ -101,6 +102,16 @@ func (r *reader) export(t *testing.T, line string) {
 		if !strings.Contains(line, want) {
 			t.Errorf("the simulator's is %s", want)
 		}
+	}
+}
+
+// exportAPI is tried as it is written, by a user without a runtime folder; what the
+// commands below use is the test's own simulator and socket.
+func (r *reader) exportAPI(t *testing.T, line string) {
+	home := t.TempDir()
+	said := r.shell(t, "unset XDG_RUNTIME_DIR; HOME="+home+"; "+line+"; echo $WX_API $WXGATE_ADMIN")
+	if want := "http://127.0.0.1:9901 " + home + "/wxgate-admin.sock\n"; said != want {
+		t.Errorf("it sets %q, want %q", said, want)
 	}
 }
 

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"reflect"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+)
+
+// maxConfigBytes bounds what reload reads of the running configuration.
+const maxConfigBytes = 64 << 20
+
+// reload is Caddy's command of that name, and reports what came of it: Caddy ignores
+// a configuration that is the running one, so that a changed certificate or secret
+// file is not read, and says nothing.
+func reload(flags caddycmd.Flags) (int, error) {
+	if err := load(flags); err != nil {
+		return caddy.ExitCodeFailedStartup, err
+	}
+	return caddy.ExitCodeSuccess, nil
+}
+
+func load(flags caddycmd.Flags) error {
+	config, file, adapter, err := caddycmd.LoadConfig(flags.String("config"), flags.String("adapter"))
+	if err != nil {
+		return err
+	}
+	if file == "" {
+		return errors.New("no configuration: name the file with --config, or run reload in the folder of the Caddyfile")
+	}
+	address, err := caddycmd.DetermineAdminAPIAddress(flags.String("address"), config, file, flags.String("adapter"))
+	if err != nil {
+		return fmt.Errorf("finding the admin API: %w", err)
+	}
+	unchanged := !flags.Bool("force") && running(address, config)
+	header := http.Header{"Caddy-Config-Source-File": {file}, "Caddy-Config-Source-Adapter": {adapter}}
+	if flags.Bool("force") {
+		header.Set("Cache-Control", "must-revalidate")
+	}
+	response, err := caddycmd.AdminAPIRequest(address, http.MethodPost, "/load", header, bytes.NewReader(config))
+	if err != nil {
+		return fmt.Errorf("sending the configuration to %s: %w", address, err)
+	}
+	_ = response.Body.Close() // it is empty
+	done := "the configuration was reloaded"
+	if unchanged {
+		done = "the configuration is unchanged: nothing was reloaded; --force reloads it, with the files that it names"
+	}
+	_, err = fmt.Fprintln(os.Stdout, done)
+	return err
+}
+
+// running reports whether the running configuration is this one. One that cannot be
+// read counts as another one: loading reports what is wrong.
+func running(address string, config []byte) bool {
+	response, err := caddycmd.AdminAPIRequest(address, http.MethodGet, "/config/", nil, nil)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = response.Body.Close() }() // it was read
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxConfigBytes))
+	if err != nil {
+		return false
+	}
+	var now, next any
+	if json.Unmarshal(text, &now) != nil || json.Unmarshal(config, &next) != nil {
+		return false
+	}
+	return reflect.DeepEqual(now, next)
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/wxgate/wxgate/caddymodule"
+)
+
+// about heads `wxgate --help`.
+const about = `wxgate puts WeChat Mini Program identity in front of any HTTP API. It is the Caddy
+web server with one more module, and is configured and run as Caddy is:
+
+	- 'wxgate dev' starts a demo with no WeChat account and no network.
+	- 'wxgate validate' reports errors in a configuration.
+	- 'wxgate run' serves it in the foreground, 'wxgate reload' changes it.
+	- 'wxgate keys', 'user', 'session-key' and 'store' are for its operator.
+	- 'wxgate attack' tests a gateway against known attacks.
+
+The configuration is the file Caddyfile of the working directory, or --config.
+docs/caddyfile.md describes all options.
+`
+
+const examples = `  $ wxgate dev
+  $ wxgate validate --config Caddyfile
+  $ wxgate run --config Caddyfile
+  $ wxgate reload --config Caddyfile
+  $ wxgate keys list --config Caddyfile
+  $ wxgate user logout --app wx0000000000000001 --openid <openid> --config Caddyfile`
+
+// newRoot is `wxgate` with Caddy's commands and wxgate's. Caddy's own root command
+// cannot be changed from outside, and its help, version and upgrade are Caddy's.
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:          "wxgate",
+		Long:         about,
+		Example:      examples,
+		SilenceUsage: true,
+		Version:      versions(),
+	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	commands := caddycmd.Commands()
+	for _, name := range slices.Sorted(maps.Keys(commands)) {
+		root.AddCommand(subcommand(commands[name]))
+	}
+	return root
+}
+
+// subcommand is one of Caddy's commands, or of wxgate's, with what wxgate changes.
+func subcommand(c caddycmd.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: c.Name + " " + c.Usage, Short: c.Short, Long: c.Long}
+	if c.CobraFunc != nil {
+		c.CobraFunc(cmd)
+	} else {
+		cmd.RunE = caddycmd.WrapCommandFuncForCobra(c.Func)
+		cmd.Flags().AddGoFlagSet(c.Flags)
+	}
+	switch c.Name {
+	case "run", "start":
+		cmd.PreRunE = refuseSecondGateway
+	case "reload":
+		cmd.RunE = caddycmd.WrapCommandFuncForCobra(reload)
+	case "version":
+		cmd.Long = "\nPrints the version of wxgate, and below it the version of Caddy that it contains."
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), versions())
+			return err
+		}
+	case "upgrade", "add-package", "remove-package":
+		return refuseReplacing(c.Name)
+	}
+	switch {
+	case cmd.HasSubCommands():
+		caddymodule.RequireSubcommand(cmd)
+	case slices.Contains(takeNoArguments, c.Name):
+		// `wxgate validate my.caddyfile` would validate ./Caddyfile instead.
+		cmd.Args = cobra.NoArgs
+	}
+	return cmd
+}
+
+// takeNoArguments are Caddy's commands that would ignore arguments.
+var takeNoArguments = []string{"run", "start", "stop", "reload", "validate", "adapt", "environ", "version", "build-info", "list-modules"}
+
+// refuseReplacing stands for a command that downloads a Caddy in place of this
+// binary. Caddy's download server does not know wxgate.
+func refuseReplacing(name string) *cobra.Command {
+	return &cobra.Command{
+		Use: name, Hidden: true, DisableFlagParsing: true,
+		RunE: func(*cobra.Command, []string) error {
+			return fmt.Errorf("wxgate %s is disabled: it would replace this binary with a Caddy without wxgate; "+
+				"build a new wxgate, or a Caddy with xcaddy build --with github.com/wxgate/wxgate/caddymodule", name)
+		},
+	}
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+)
+
+// dialTimeout is how long a process that listens on a socket may take to accept.
+const dialTimeout = 2 * time.Second
+
+// refuseSecondGateway refuses to start where the admin socket already answers. Caddy
+// deletes a socket before it listens there: a second gateway, which then fails on
+// the store's lock, would leave the first one without its admin API.
+//
+// A configuration that cannot be read here is left to the command itself, which
+// reports what is wrong with it.
+func refuseSecondGateway(cmd *cobra.Command, _ []string) error {
+	flags := caddycmd.Flags{FlagSet: cmd.Flags()}
+	restore, err := withEnvFiles(cmd)
+	defer restore()
+	if err != nil {
+		return nil //nolint:nilerr // see above
+	}
+	config, err := readConfig(flags)
+	if err != nil || len(config) == 0 {
+		return nil //nolint:nilerr // see above
+	}
+	listen, err := caddycmd.DetermineAdminAPIAddress("", config, "Caddyfile", "")
+	if err != nil {
+		return nil //nolint:nilerr // see above
+	}
+	return checkSocket(listen)
+}
+
+// checkSocket is an error when listen is a unix socket that answers, or one that
+// cannot be made.
+func checkSocket(listen string) error {
+	address, err := caddy.ParseNetworkAddress(listen)
+	if err != nil || !address.IsUnixNetwork() {
+		return nil //nolint:nilerr // Caddy reports it
+	}
+	path, _, _ := strings.Cut(address.Host, "|") // the socket's permissions
+	conn, err := net.DialTimeout("unix", path, dialTimeout)
+	if err == nil {
+		_ = conn.Close()
+		return fmt.Errorf("another process answers on the admin socket %s: stop it, or give this gateway an admin socket of its own", path)
+	}
+	if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) && !strings.HasPrefix(path, "@") {
+		return fmt.Errorf("the folder of the admin socket %s does not exist: create it, or change admin in the global options", path)
+	}
+	return nil
+}
+
+// readConfig is the configuration that the command is about to load, as JSON, without
+// Caddy's log lines, which the command itself writes. It is empty for standard input,
+// which can be read only once.
+func readConfig(flags caddycmd.Flags) ([]byte, error) {
+	if flags.Lookup("resume") != nil && flags.Bool("resume") {
+		if saved, err := os.ReadFile(caddy.ConfigAutosavePath); !errors.Is(err, fs.ErrNotExist) {
+			return saved, err
+		}
+	}
+	file, adapter := flags.String("config"), flags.String("adapter")
+	if file == "-" {
+		return nil, nil
+	}
+	if file == "" {
+		file = "Caddyfile"
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	name := strings.ToLower(filepath.Base(file))
+	if adapter == "" && filepath.Ext(name) != ".json" && (strings.HasPrefix(name, "caddyfile") || filepath.Ext(name) == ".caddyfile") {
+		adapter = "caddyfile"
+	}
+	if adapter == "" {
+		return text, nil
+	}
+	known := caddyconfig.GetAdapter(adapter)
+	if known == nil {
+		return nil, fmt.Errorf("unknown adapter %q", adapter)
+	}
+	config, _, err := known.Adapt(text, map[string]any{"filename": file})
+	return config, err
+}
+
+// withEnvFiles sets the variables of --envfile, as Caddy does in a moment, until
+// restore is called: the admin socket's path may be in one.
+func withEnvFiles(cmd *cobra.Command) (restore func(), err error) {
+	var set []string
+	restore = func() {
+		for _, name := range set {
+			_ = os.Unsetenv(name) // it was set below
+		}
+	}
+	files, err := cmd.Flags().GetStringSlice("envfile")
+	if err != nil {
+		return restore, err
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return restore, err
+		}
+		for line := range strings.Lines(string(text)) {
+			name, value, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "export "), "=")
+			if _, exists := os.LookupEnv(name); !ok || exists || strings.HasPrefix(name, "#") {
+				continue
+			}
+			if err := os.Setenv(name, strings.Trim(value, `"'`)); err != nil {
+				return restore, err
+			}
+			set = append(set, name)
+		}
+	}
+	return restore, nil
+}
