@@ -94,6 +94,12 @@ func (k *keyring) listed(list []listedKey) error {
 	there := make(map[string]bool, len(list))
 	signing := 0
 	for _, key := range list {
+		if key.State == "retired" { // listed until its last token would have ended
+			if s := k.keys[key.ID]; s == held || s == waiting {
+				return fmt.Errorf("the key %s is retired, and nobody did that", key.ID)
+			}
+			continue
+		}
 		there[key.ID] = true
 		if key.State == "signing" {
 			signing++
@@ -172,7 +178,7 @@ func (o *operator) judge(what string, r reply) {
 		o.w.wrong(what, err)
 		return
 	}
-	o.list = list
+	o.list = slices.DeleteFunc(slices.Clone(list), func(key listedKey) bool { return key.State == "retired" })
 	if err := o.w.keys.listed(list); err != nil {
 		o.w.wrong(what, err)
 	}
