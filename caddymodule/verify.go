@@ -140,6 +140,9 @@ func (v *Verify) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.H
 // only for the log: it may not enter.
 func (v *Verify) decide(r *http.Request) (*auth.Identity, string, error) {
 	h := v.rules
+	if p := screenAsked(r); p != nil {
+		return nil, "", p
+	}
 	asked, err := v.asked(r)
 	if err != nil {
 		return nil, "", err
@@ -168,6 +171,20 @@ func (v *Verify) decide(r *http.Request) (*auth.Identity, string, error) {
 	}
 	assertion, err := h.assertion(gate, id)
 	return id, assertion, err
+}
+
+// screenAsked is [screen] for a request that a proxy asks about. Caddy sends the
+// client's Upgrade along, and nginx does with docs/verify.md; the client's method
+// is in X-Forwarded-Method, or that of the asking request itself. A proxy that
+// passes "Upgrade: h2c" on gives the client a tunnel to the upstream, in which it
+// sends "x-wx-openid: victim".
+func screenAsked(r *http.Request) *problem {
+	for _, method := range r.Header["X-Forwarded-Method"] {
+		if method == http.MethodTrace {
+			return refusedMethod("TRACE is not served.")
+		}
+	}
+	return screen(r)
 }
 
 // asked is the request that the client made, as far as it matters: its URI and

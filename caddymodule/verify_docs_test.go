@@ -3,6 +3,7 @@ package caddymodule_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -62,9 +63,23 @@ func (f *fixture) through(addr string) *fixture {
 // Caddyfile.
 func newBehindNginx(t *testing.T) *fixture {
 	t.Helper()
+	return newBehindNginxWith(t, "")
+}
+
+// newBehindUpgradingNginx has nginx pass upgrades on to the service, as operators
+// with WebSockets write it.
+func newBehindUpgradingNginx(t *testing.T) *fixture {
+	t.Helper()
+	return newBehindNginxWith(t, "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; ")
+}
+
+// newBehindNginxWith adds lines to the page's location of the service.
+func newBehindNginxWith(t *testing.T, lines string) *fixture {
+	t.Helper()
 	f := newFixture(t, verifyPage(t, "nginx"))
-	snippet := strings.NewReplacer("127.0.0.1:8082", f.plain, "127.0.0.1:9000", f.upstream.addr).Replace(verifySnippet(t, "nginx", "nginx"))
-	return f.through(startNginx(t, snippet))
+	const service = "proxy_pass http://127.0.0.1:9000;"
+	snippet := strings.Replace(verifySnippet(t, "nginx", "nginx"), service, lines+service, 1)
+	return f.through(startNginx(t, strings.NewReplacer("127.0.0.1:8082", f.plain, "127.0.0.1:9000", f.upstream.addr).Replace(snippet)))
 }
 
 // newBehindCaddy has the page's own site for Caddy before the page's Caddyfile.
@@ -236,5 +251,45 @@ func TestNginxWithoutGateway(t *testing.T) {
 	}
 	if n := service.count(); n != 0 {
 		t.Errorf("%d requests reached the service", n)
+	}
+}
+
+// TestProxySnippetsRefuseTunnels: behind the proxies too, no request reaches the
+// upstream that asks for a tunnel, or to have its credentials sent back.
+func TestProxySnippetsRefuseTunnels(t *testing.T) {
+	proxies := maps.Clone(realProxies)
+	proxies["nginx with upgrades"] = newBehindUpgradingNginx
+	for name, start := range proxies {
+		t.Run(name, func(t *testing.T) {
+			f := start(t)
+			bearer := []string{"Authorization", "Bearer " + f.token("alice")}
+			for _, tc := range []struct {
+				method string
+				header []string
+			}{
+				{"TRACE", nil},
+				{"GET", []string{"Connection", "Upgrade, HTTP2-Settings", "Upgrade", "h2c", "HTTP2-Settings", "AAMAAABkAAQAoAAAAAIAAAAA"}},
+				{"GET", []string{"Connection", "Upgrade", "Upgrade", "tls/1.2"}},
+				{"GET", []string{"Connection", "Upgrade", "Upgrade", "websocket, h2c"}},
+			} {
+				for _, path := range []string{"/orders", "/static/1"} {
+					a := f.do(tc.method, path, "", append(tc.header, bearer...)...)
+					if f.upstream.count() == 0 {
+						if a.status < 400 {
+							t.Errorf("%s %s %q: status %d", tc.method, path, tc.header, a.status)
+						}
+						continue
+					}
+					r := f.upstream.last(t)
+					if r.Method == http.MethodTrace || r.Header.Get("Upgrade") != "" {
+						t.Errorf("%s %s %q reached the upstream as %s, Upgrade %q", tc.method, path, tc.header, r.Method, r.Header["Upgrade"])
+					}
+				}
+			}
+			f.do("GET", "/orders", "", append([]string{"Connection", "Upgrade", "Upgrade", "websocket"}, bearer...)...).want(t, http.StatusOK, "")
+			if got := f.upstream.last(t).Header.Get("Upgrade"); name != "nginx" && got != "websocket" {
+				t.Errorf("a WebSocket reached the upstream with Upgrade %q", got)
+			}
+		})
 	}
 }
