@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
@@ -179,10 +180,8 @@ func (v *Verify) decide(r *http.Request) (*auth.Identity, string, error) {
 // passes "Upgrade: h2c" on gives the client a tunnel to the upstream, in which it
 // sends "x-wx-openid: victim".
 func screenAsked(r *http.Request) *problem {
-	for _, method := range r.Header["X-Forwarded-Method"] {
-		if method == http.MethodTrace {
-			return refusedMethod("TRACE is not served.")
-		}
+	if slices.Contains(r.Header["X-Forwarded-Method"], http.MethodTrace) {
+		return refusedMethod("TRACE is not served.")
 	}
 	return screen(r)
 }
