@@ -305,6 +305,7 @@ func (h *Handler) admit(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	if err != nil {
 		h.forget(r)
 		setPlaceholders(r, nil)
+		nameUser(r, id) // the access log is written after the error routes
 	}
 	return err
 }

@@ -146,6 +146,19 @@ func TestOtherAppsUserIsLogged(t *testing.T) {
 	}
 }
 
+// TestFailedUpstreamsUserIsLogged: a request that was admitted and that its
+// upstream did not answer.
+func TestFailedUpstreamsUserIsLogged(t *testing.T) {
+	f := newFixture(t, loggedSite("require phone on /pay/*"))
+	bearer := "Bearer " + f.token("alice")
+	f.do("GET", "/ok", "", "Authorization", bearer).want(t, http.StatusOK, "")
+	f.upstream.answerWith(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	f.do("GET", "/broken", "", "Authorization", bearer).want(t, http.StatusBadGateway, "")
+	if got, want := f.accessLine("/broken").UserID, f.accessLine("/ok").UserID; got != want || want == "" {
+		t.Errorf("user_id %q, want %q", got, want)
+	}
+}
+
 // TestVerifyRefusalsAreLogged: the same of wxgate_verify, which says 403 and 401
 // alone.
 func TestVerifyRefusalsAreLogged(t *testing.T) {
