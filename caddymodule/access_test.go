@@ -254,3 +254,38 @@ func TestPlaceholders(t *testing.T) {
 		t.Errorf("two users are both %q", got)
 	}
 }
+
+// TestOriginalURIHasNoToken: Caddy keeps the URI as it arrived; where the token was
+// in its query, no placeholder brings it to the upstream.
+func TestOriginalURIHasNoToken(t *testing.T) {
+	config := strings.Replace(directiveSite("\t\ttoken_from query ticket", ""), "reverse_proxy {{.Upstream}}",
+		"reverse_proxy {{.Upstream}} {\n\t\theader_up X-Uri {http.request.orig_uri}\n\t\theader_up X-Query {http.request.orig_uri.query}\n\t\theader_up X-Prefixed {http.request.orig_uri.prefixed_query}\n\t}", 1)
+	f := newFixture(t, config)
+	token := f.token("alice")
+	f.do("GET", "/a?x=1&ticket="+token, "").want(t, http.StatusOK, "")
+	r := f.upstream.last(t)
+	for name, want := range map[string]string{"X-Uri": "/a?x=1", "X-Query": "x=1", "X-Prefixed": "?x=1"} {
+		if got := r.Header.Get(name); got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
+// TestNothingUnderThePrefixIsForwarded: a misspelt call is 404 with a hint, with a
+// token and without, and reaches no upstream.
+func TestNothingUnderThePrefixIsForwarded(t *testing.T) {
+	f := newFixture(t, directiveSite("\t\tpublic /v1.0/*", ""))
+	token := f.token("alice")
+	for _, path := range []string{"/openid", "/OpenId", "/decode/", "/", "/anything", "/session/x"} {
+		for _, header := range [][]string{nil, {"Authorization", "Bearer " + token}} {
+			for _, method := range []string{"GET", "POST", "DELETE"} {
+				f.do(method, pub+path, `{"code":"x"}`, header...).want(t, http.StatusNotFound, "not_found")
+			}
+		}
+	}
+	f.do("GET", "/V1.0/PUB/openId", "").want(t, http.StatusNotFound, "not_found")
+	if f.upstream.count() != 0 {
+		t.Errorf("%d requests reached the upstream", f.upstream.count())
+	}
+	f.do("GET", "/v1.0/public", "").want(t, http.StatusOK, "")
+}

@@ -132,6 +132,7 @@ func (f *fixture) wrongRequests(t *testing.T, login answer, sealed string) []ref
 		{"revoke", "400 invalid_request", "POST", pub + "/revoke", `{}`, ""},
 		{"session", "400 invalid_request", "POST", pub + "/session", ``, token},
 		{otherPaths, "400 invalid_request", "GET", "/pay/../x", ``, token},
+		{otherPaths, "404 not_found", "POST", pub + "/openid", `{"code":"x"}`, token},
 		{otherPaths, "403 phone_required", "GET", "/pay/1", ``, token},
 		{otherPaths, "403 unionid_required", "GET", "/union", ``, token},
 	}

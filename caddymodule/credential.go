@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"golang.org/x/net/http/httpguts"
 )
@@ -129,8 +130,17 @@ func (c credentials) takeQuery(r *http.Request) (string, error) {
 		// Caddy makes PHP's REQUEST_URI of the request that came in.
 		if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
 			original.URL.RawQuery, _ = cutParameter(original.URL.RawQuery, c.source.Name)
+			hideOriginalURI(r, original.URL)
 		}
 	})
+}
+
+// hideOriginalURI has {http.request.orig_uri} stand for a URI without the token:
+// Caddy keeps that text apart from the URL, and header_up would send it upstream.
+func hideOriginalURI(r *http.Request, without *url.URL) {
+	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		repl.Set("http.request.orig_uri", without.RequestURI())
+	}
 }
 
 // cutParameter is a query without the parameter, and the parameter's values, still

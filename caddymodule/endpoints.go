@@ -61,6 +61,17 @@ func newEndpoints(prefix string) (map[string]endpoint, error) {
 	}, nil
 }
 
+// errNoSuchCall is a path under the prefix that no call has: /v1.0/pub/openid, say.
+var errNoSuchCall = fmt.Errorf("%w: no call of the login API has this path", auth.ErrNotFound)
+
+// belongsToAPI reports whether a path lies under the prefix, whatever its case.
+// Nothing there is ever forwarded: a misspelt call would take its code or token to
+// an upstream, which may log it. A site whose prefix is / has no such paths.
+func (h *Handler) belongsToAPI(path string) bool {
+	prefix := strings.TrimSuffix(h.Prefix, "/") + "/"
+	return prefix != "/" && len(path) >= len(prefix) && strings.EqualFold(path[:len(prefix)], prefix)
+}
+
 // serveEndpoint answers a call itself; nothing of it reaches the next handler.
 func (h *Handler) serveEndpoint(w http.ResponseWriter, r *http.Request, e endpoint, b bearer) error {
 	setPlaceholders(r, nil)

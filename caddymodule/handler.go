@@ -180,6 +180,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		if e, ok := h.endpoints[r.URL.Path]; ok {
 			return h.serveEndpoint(w, r, e, b)
 		}
+		if h.belongsToAPI(r.URL.Path) {
+			return h.refuse(w, r, nil, errNoSuchCall)
+		}
 	} else if h.decidesOnPaths() {
 		return h.refuse(w, r, nil, badRequest("Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes."))
 	}

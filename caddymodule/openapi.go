@@ -141,8 +141,7 @@ func (o *OpenAPI) serve(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return fmt.Errorf("%w: %q is not configured", auth.ErrUnknownApp, app)
 	}
-	// Best effort: not every transport has read deadlines.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(openAPIBodyTime))
+	r.Body = newSteadyBody(w, r)
 	if err := screenForm(r); err != nil {
 		return err
 	}

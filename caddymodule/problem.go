@@ -81,6 +81,7 @@ var classes = []class{
 	{auth.ErrUnionIDRequired, http.StatusForbidden, "unionid_required", bearerInsufficientScope, "This path requires a unionid, and this user has none. Do not retry: bind the mini program to a WeChat Open Platform account, then log in again with wx.login."},
 	{auth.ErrAppNotAdmitted, http.StatusForbidden, "app_not_admitted", bearerInsufficientScope, "This site or path does not admit the mini program that the token is of. Do not retry: use a site or path that admits the mini program."},
 	{auth.ErrForbidden, http.StatusForbidden, "forbidden", "", "The user belongs to another company than the mini program."},
+	{auth.ErrNotFound, http.StatusNotFound, "not_found", "", "No call of the login API has this path. Fix the client: the calls are openId, decode, userInfo, refresh, logout, revoke, session, live and ready, in this spelling."},
 	{auth.ErrUnknownApp, http.StatusBadRequest, "unknown_app", "", "This mini program is not served here. Fix the appid in the client, or configure the mini program at the gateway."},
 	{auth.ErrDecryptFailed, http.StatusBadRequest, "decrypt_failed", "", "The data cannot be decrypted with this user's session keys. Log in again with wx.login, then ask the user again."},
 	{auth.ErrWatermarkMismatch, http.StatusBadRequest, "watermark_mismatch", "", "The data was made for another mini program. Fix the client."},

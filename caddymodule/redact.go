@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -42,6 +43,12 @@ func (a admitted) redact(r *http.Request) {
 		}
 	}
 	r.Header = shown
+	if a.tells(r.RequestURI) {
+		r.RequestURI = redacted[0]
+	}
+	if a.tells(r.URL.String()) {
+		r.URL = &url.URL{Path: redacted[0]}
+	}
 }
 
 // isSecret reports whether a header has the identity or the token as its meaning.
@@ -54,13 +61,13 @@ func (a admitted) isSecret(name string) bool {
 	return source.Kind == sourceHeader && name == source.Name
 }
 
-// tells reports whether a value tells who is calling.
+// tells reports whether a value tells who is calling, alone or among other text, as
+// "{wxgate.appid}/{wxgate.openid}" does. A + before a phone number may be escaped.
 func (a admitted) tells(value string) bool {
-	switch value {
-	case "":
-		return false
-	case string(a.id.OpenID), string(a.id.UnionID), string(a.id.Session), a.id.Phone:
-		return true
+	for _, secret := range []string{string(a.id.OpenID), string(a.id.UnionID), string(a.id.Session), strings.TrimPrefix(a.id.Phone, "+")} {
+		if secret != "" && strings.Contains(value, secret) {
+			return true
+		}
 	}
 	return false
 }

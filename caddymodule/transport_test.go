@@ -83,6 +83,8 @@ var proxies = map[string]string{
 	"after an answer":                        "wxgate\nreverse_proxy {{.Plain}} {\n@any status 2xx\nhandle_response @any {\nreverse_proxy {{.Upstream}}\n}\n}",
 	"behind forward_auth":                    "route {\nforward_auth {{.Plain}} {\nuri /\n}\nwxgate\nreverse_proxy {{.Upstream}}\n}",
 	"with a header of its own":               "wxgate\nreverse_proxy {{.Upstream}} {\nheader_up X-User {wxgate.openid}\nheader_up X-Sid {wxgate.session}\n}",
+	"with the openid inside a value":         "wxgate\nreverse_proxy {{.Upstream}} {\nheader_up X-Caller \"{wxgate.appid}/{wxgate.openid}\"\nheader_up X-Log sid={wxgate.session}\n}",
+	"with the openid in the URI":             "wxgate\nreverse_proxy {{.Upstream}} {\nrewrite /users/{wxgate.openid}/orders?sid={wxgate.session}\n}",
 	"with the token":                         "wxgate {\ntoken_from header X-Ticket\nforward_token\n}\nreverse_proxy {{.Upstream}}",
 	"with the token, which nobody looked at": "wxgate {\npublic /orders\ntoken_from header X-Ticket\nforward_token\n}\nreverse_proxy {{.Upstream}}",
 	"with the token in the query":            "wxgate {\ntoken_from query ticket\nforward_token\n}\nreverse_proxy {{.Upstream}}",

@@ -35,6 +35,7 @@ var (
 	ErrUnionIDRequired   = errors.New("unionid required")
 	ErrAppNotAdmitted    = errors.New("app not admitted")
 	ErrStoreUnavailable  = errors.New("store unavailable")
+	ErrNotFound          = errors.New("not found")
 )
 
 // ErrUnsupported is what a [Platform] answers for a call that it does not have. It

@@ -51,13 +51,21 @@ func (c *Client) Forward(caller context.Context, out Outgoing) (*http.Response, 
 	if err := c.weixinOnly(CallForward); err != nil {
 		return nil, err
 	}
+	// Before a place is taken: a caller that sends nothing must not hold one.
+	body, err := newReplayable(out.Body, out.Length)
+	if err != nil {
+		if caller.Err() != nil {
+			err = callerLeft(caller)
+		}
+		return nil, err
+	}
 	leave, err := c.forwards.enter()
 	if err != nil {
 		c.peer.report(CallForward, false, time.Now(), err)
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeoutCause(caller, forwardTime, errForwardTime)
-	resp, err := c.forward(ctx, out)
+	resp, err := c.forward(ctx, out, body)
 	if err != nil {
 		cancel()
 		leave()
@@ -70,11 +78,7 @@ func (c *Client) Forward(caller context.Context, out Outgoing) (*http.Response, 
 	return resp, nil
 }
 
-func (c *Client) forward(ctx context.Context, out Outgoing) (*http.Response, error) {
-	body, err := newReplayable(out.Body, out.Length)
-	if err != nil {
-		return nil, err
-	}
+func (c *Client) forward(ctx context.Context, out Outgoing, body *replayable) (*http.Response, error) {
 	for again := false; ; again = true {
 		token, err := c.tokens.Token(ctx)
 		if err != nil {

@@ -347,3 +347,47 @@ func TestForwardIsBounded(t *testing.T) {
 	_, _, err = forward(t, client, wechat.Outgoing{})
 	wantErr(t, err, nil)
 }
+
+// silent is a body that was announced and is not sent until it is closed.
+type silent struct{ waiting, closed chan struct{} }
+
+func (s silent) Read([]byte) (int, error) {
+	select {
+	case s.waiting <- struct{}{}:
+	default:
+	}
+	<-s.closed
+	return 0, io.ErrUnexpectedEOF
+}
+
+// TestForwardWaitsForBodiesOutside: callers that announce a body and send none take
+// no place from those that do.
+func TestForwardWaitsForBodiesOutside(t *testing.T) {
+	t.Parallel()
+	for name, length := range map[string]int64{"short": 10, "long": 2 * wechat.MaxReplayBytes} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			client := dial(t, newPlatform().on(tokenPath, says(goodToken)).on(checkPicture, echoes))
+			const callers = 64 // as many as there are places
+			body := silent{make(chan struct{}, callers), make(chan struct{})}
+			var all sync.WaitGroup
+			for range callers {
+				all.Go(func() {
+					_, _, err := forward(t, client, wechat.Outgoing{Body: body, Length: length})
+					if !errors.Is(err, auth.ErrInvalidRequest) {
+						t.Errorf("a body that ended early: %v", err)
+					}
+				})
+			}
+			for range callers {
+				<-body.waiting
+			}
+			honest, size := content("hello")
+			if _, _, err := forward(t, client, wechat.Outgoing{Body: honest, Length: size}); err != nil {
+				t.Errorf("an honest call: %v", err)
+			}
+			close(body.closed)
+			all.Wait()
+		})
+	}
+}

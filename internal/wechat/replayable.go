@@ -27,16 +27,21 @@ type replayable struct {
 }
 
 // newReplayable reads a body that can be kept, so that it is kept and its length
-// known: WeChat wants to be told. Any other is left unread.
+// known: WeChat requires one. Of a longer body it reads as much, so that a caller
+// which sends nothing never gets to the call.
 func newReplayable(body io.Reader, length int64) (*replayable, error) {
 	if body == nil || length == 0 {
 		return &replayable{whole: true}, nil
 	}
 	from := &source{from: body}
+	var kept bytes.Buffer
 	if length > MaxReplayBytes {
+		if _, err := kept.ReadFrom(io.LimitReader(from, MaxReplayBytes)); err != nil || kept.Len() < MaxReplayBytes {
+			return nil, fmt.Errorf("%w: %w: the request's body ended early", auth.ErrInvalidRequest, errCallerLeft)
+		}
+		from.from = io.MultiReader(&kept, body)
 		return &replayable{source: from, length: length}, nil
 	}
-	var kept bytes.Buffer
 	if length > 0 {
 		kept.Grow(int(length) + bytes.MinRead) // so that it is not grown once more to find the end
 	}
