@@ -14,6 +14,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
@@ -298,4 +299,19 @@ func (f *fixture) openEventStream(t *testing.T, bearer string) <-chan time.Time 
 		}
 	}()
 	return ended
+}
+
+// TestForgedRefresh knows the session ID, as every upstream does, and presents a
+// refresh token made from it. The session goes on.
+func TestForgedRefresh(t *testing.T) {
+	f := newFixture(t, site)
+	token := f.login("alice").str(t, "refresh_token")
+	issued, err := auth.ParseRefreshToken(token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := auth.NewRefreshToken(issued.Session).String()
+	f.refresh(forged).want(t, http.StatusUnauthorized, "invalid_token")
+	f.do("POST", pub+"/revoke", fmt.Sprintf(`{"token":%q}`, forged)).want(t, http.StatusOK, "")
+	f.refresh(token).want(t, http.StatusOK, "")
 }

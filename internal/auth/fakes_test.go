@@ -1,7 +1,9 @@
 package auth_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -88,6 +90,15 @@ func (plainTokens) Verify(raw string) (*auth.Identity, error) {
 func (plainTokens) SealHandle(id auth.SessionID) (string, error) { return string(id), nil }
 
 func (plainTokens) OpenHandle(h string) (auth.SessionID, error) { return auth.SessionID(h), nil }
+
+func (plainTokens) TagRefresh(token []byte) []byte {
+	tag := sha256.Sum256(append([]byte("key"), token...))
+	return tag[:]
+}
+
+func (p plainTokens) TaggedRefresh(token, tag []byte) bool {
+	return bytes.Equal(tag, p.TagRefresh(token))
+}
 
 // onlyPlatform knows one user, whatever the code.
 type onlyPlatform struct{ auth.Platform }

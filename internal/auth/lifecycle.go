@@ -7,9 +7,10 @@ import (
 	"time"
 )
 
-// Refresh spends a refresh token and returns a new pair. A token that was
-// replaced long ago, or that nobody issued, ends the session it names:
-// [ErrRefreshReused]. Whoever holds a copy then holds nothing.
+// Refresh spends a refresh token and returns a new pair. A token that was issued
+// and replaced long ago ends the session it names: [ErrRefreshReused]. A copy of
+// a token is then worthless. A token that was never issued ends nothing:
+// [ErrInvalidToken].
 //
 // Simultaneous presentations of one token share one answer; see [flights].
 func (s *Service) Refresh(ctx context.Context, raw string, admitted Apps) (*Grant, error) {
@@ -42,6 +43,9 @@ func (s *Service) rotate(ctx context.Context, presented RefreshToken, admitted A
 			return Keep, fmt.Errorf("%w: session of app %q", ErrAppNotAdmitted, session.User.App)
 		}
 		successor, err := session.Refresh.Rotate(presented, next, now, s.grace())
+		if errors.Is(err, ErrInvalidToken) && s.issued(presented) {
+			err = fmt.Errorf("%w: older than the previous one", ErrRefreshReused)
+		}
 		if errors.Is(err, ErrRefreshReused) {
 			return End, err
 		}
@@ -55,13 +59,27 @@ func (s *Service) rotate(ctx context.Context, presented RefreshToken, admitted A
 		if grant, err = s.grant(session, now); err != nil {
 			return Keep, err
 		}
-		grant.RefreshToken = successor.String()
+		grant.RefreshToken = s.tagged(successor).String()
 		return Save, nil
 	})
 	if err != nil {
 		return nil, false, ended(err)
 	}
 	return grant, replayed, nil
+}
+
+// tagged is a refresh token as it is issued.
+func (s *Service) tagged(t RefreshToken) RefreshToken {
+	copy(t.tag[:], s.cfg.Tokens.TagRefresh(t.untagged()))
+	return t
+}
+
+// issued reports whether the token's tag proves that a gateway with one of the
+// root secrets issued it. Tokens without a tag prove nothing: those issued before
+// there were tags are accepted while the session knows them, and otherwise end
+// nothing. This stops a client that only knows a session ID from ending the session.
+func (s *Service) issued(t RefreshToken) bool {
+	return s.cfg.Tokens.TaggedRefresh(t.untagged(), t.tag[:])
 }
 
 // grace is how long the token before the current one yields its successor: a

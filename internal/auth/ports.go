@@ -85,6 +85,12 @@ type Tokens interface {
 	SealHandle(SessionID) (string, error)
 	// OpenHandle is its inverse; [ErrSessionStale] for anything else.
 	OpenHandle(handle string) (SessionID, error)
+	// TagRefresh is the keyed hash, [RefreshTagBytes] long, that shows that a
+	// refresh token was issued.
+	TagRefresh(token []byte) []byte
+	// TaggedRefresh reports whether tag is TagRefresh's of token, with any of the
+	// configured root secrets.
+	TaggedRefresh(token, tag []byte) bool
 }
 
 // Verdict is what becomes of a session after it was looked at.

@@ -18,6 +18,8 @@ const (
 	refreshPrefix = "wxr_"
 	// refreshSecretBytes is the part of a refresh token that only its holder knows.
 	refreshSecretBytes = 32
+	// RefreshTagBytes is the length of a refresh token's tag.
+	RefreshTagBytes = sha256.Size
 
 	// RefreshGrace is how long after a rotation the token before it still yields
 	// its successor: a lost answer is retried within seconds. Time in which the
@@ -29,9 +31,14 @@ const (
 
 // RefreshToken is an opaque, rotating token: it names its session and proves
 // that its holder got the last answer. Only its digest is ever stored.
+//
+// An issued token ends with a tag, a keyed hash of the rest. Upstreams and logs
+// have the session's ID, so without the tag anyone who reads it could present a
+// token that looks replaced and so end the session.
 type RefreshToken struct {
 	Session SessionID
 	secret  [refreshSecretBytes]byte
+	tag     [RefreshTagBytes]byte // zero in tokens issued before there were tags
 }
 
 // NewRefreshToken makes a fresh token for a session.
@@ -44,26 +51,44 @@ func NewRefreshToken(id SessionID) RefreshToken {
 // ParseRefreshToken accepts exactly what [RefreshToken.String] writes; otherwise
 // the error wraps [ErrInvalidToken].
 func ParseRefreshToken(s string) (RefreshToken, error) {
+	const untagged = sessionIDBytes + refreshSecretBytes
+	want := untagged
 	body, ok := strings.CutPrefix(s, refreshPrefix)
-	if !ok || len(body) != base64.RawURLEncoding.EncodedLen(sessionIDBytes+refreshSecretBytes) {
+	if len(body) != base64.RawURLEncoding.EncodedLen(untagged) {
+		want = untagged + RefreshTagBytes
+	}
+	if !ok || len(body) != base64.RawURLEncoding.EncodedLen(want) {
 		return RefreshToken{}, fmt.Errorf("%w: not a refresh token", ErrInvalidToken)
 	}
 	raw, err := strictBase64.DecodeString(body)
-	if err != nil || len(raw) != sessionIDBytes+refreshSecretBytes {
+	if err != nil || len(raw) != want {
 		return RefreshToken{}, fmt.Errorf("%w: refresh token is not base64url", ErrInvalidToken)
 	}
 	t := RefreshToken{Session: SessionID(base64.RawURLEncoding.EncodeToString(raw[:sessionIDBytes]))}
-	copy(t.secret[:], raw[sessionIDBytes:])
+	copy(t.secret[:], raw[sessionIDBytes:untagged])
+	copy(t.tag[:], raw[untagged:])
 	return t, nil
 }
 
 // String is the token as a client holds it. Do not log it.
 func (t RefreshToken) String() string {
-	id, err := decodeSessionID(string(t.Session))
-	if err != nil {
+	raw := t.untagged()
+	if raw == nil {
 		return ""
 	}
-	return refreshPrefix + base64.RawURLEncoding.EncodeToString(append(id[:], t.secret[:]...))
+	if t.tag != [RefreshTagBytes]byte{} {
+		raw = append(raw, t.tag[:]...)
+	}
+	return refreshPrefix + base64.RawURLEncoding.EncodeToString(raw)
+}
+
+// untagged is what the tag is a hash of; nil when the session ID is invalid.
+func (t RefreshToken) untagged() []byte {
+	id, err := decodeSessionID(string(t.Session))
+	if err != nil {
+		return nil
+	}
+	return append(id[:], t.secret[:]...)
 }
 
 // Format keeps a token out of logs, whatever verb prints it.
@@ -95,8 +120,9 @@ func StartRefresh(t RefreshToken) RefreshState { return RefreshState{Current: t.
 // again: a client that lost the answer, or asked twice at once, converges on one
 // token. The window is not re-armed by a replay.
 //
-// Anything else is a copy that somebody kept, or a forgery: [ErrRefreshReused],
-// and the caller must end the session. The state is then unchanged.
+// The previous token later or more often is a copy: [ErrRefreshReused], and the
+// caller must end the session. Any other token is [ErrInvalidToken]: the state
+// cannot tell an older token from a forged one. The state is then unchanged.
 func (r *RefreshState) Rotate(presented, next RefreshToken, now time.Time, grace time.Duration) (RefreshToken, error) {
 	digest := presented.digest()
 	isCurrent := subtle.ConstantTimeCompare(digest[:], r.Current[:]) == 1
@@ -119,7 +145,7 @@ func (r *RefreshState) Rotate(presented, next RefreshToken, now time.Time, grace
 	case isPrevious:
 		return RefreshToken{}, fmt.Errorf("%w: the token before the current one, too late or too often", ErrRefreshReused)
 	default:
-		return RefreshToken{}, fmt.Errorf("%w: neither the current token nor the one before it", ErrRefreshReused)
+		return RefreshToken{}, fmt.Errorf("%w: neither the current refresh token nor the previous one", ErrInvalidToken)
 	}
 }
 

@@ -134,7 +134,7 @@ func (s *Service) begin(ctx context.Context, user User, who Exchanged, began tim
 	if err != nil {
 		return nil, err
 	}
-	grant.RefreshToken = refresh.String()
+	grant.RefreshToken = s.tagged(refresh).String()
 	if grant.Handle, err = s.cfg.Tokens.SealHandle(session.ID); err != nil {
 		return nil, fmt.Errorf("sealing the session handle: %w", err)
 	}

@@ -127,7 +127,22 @@ func (b *Box) Open(purpose string, sealed, associated []byte) ([]byte, error) {
 // MAC is a keyed hash of data for a purpose, 32 bytes, stable as long as the
 // newest root secret is: it names a thing in logs without revealing it.
 func (b *Box) MAC(purpose string, data []byte) []byte {
-	mac := hmac.New(sha256.New, label(b.secrets[0].value, "mac/"+purpose))
+	return b.secrets[0].mac(purpose, data)
+}
+
+// ValidMAC reports whether mac is [Box.MAC] of data for a purpose, with any of the
+// box's root secrets.
+func (b *Box) ValidMAC(purpose string, data, mac []byte) bool {
+	for _, s := range b.secrets {
+		if hmac.Equal(mac, s.mac(purpose, data)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s secret) mac(purpose string, data []byte) []byte {
+	mac := hmac.New(sha256.New, label(s.value, "mac/"+purpose))
 	mac.Write(data)
 	return mac.Sum(nil)
 }

@@ -140,3 +140,23 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+func TestValidMAC(t *testing.T) {
+	t.Parallel()
+	mac := mustBox(t, oldSecret).MAC("p", []byte("x"))
+	both := mustBox(t, newSecret, oldSecret)
+	for name, row := range map[string]struct {
+		box           *seal.Box
+		purpose, data string
+		want          bool
+	}{
+		"rotated":       {both, "p", "x", true},
+		"other secret":  {mustBox(t, newSecret), "p", "x", false},
+		"other purpose": {both, "q", "x", false},
+		"other data":    {both, "p", "y", false},
+	} {
+		if got := row.box.ValidMAC(row.purpose, []byte(row.data), mac); got != row.want {
+			t.Errorf("%s: got %v, want %v", name, got, row.want)
+		}
+	}
+}

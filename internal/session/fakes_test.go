@@ -1,7 +1,9 @@
 package session_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -30,6 +32,15 @@ func (f fakeTokens) Verify(raw string) (*auth.Identity, error) {
 		return nil, auth.ErrTokenExpired
 	}
 	return id, nil
+}
+
+func (fakeTokens) TagRefresh(token []byte) []byte {
+	tag := sha256.Sum256(append([]byte("key"), token...))
+	return tag[:]
+}
+
+func (f fakeTokens) TaggedRefresh(token, tag []byte) bool {
+	return bytes.Equal(tag, f.TagRefresh(token))
 }
 
 func (fakeTokens) SealHandle(id auth.SessionID) (string, error) { return string(id), nil }

@@ -105,6 +105,8 @@ func (m *model) present(s *modelSession, token string, now time.Time) (successor
 	case last > 0 && token == s.refresh[last-1] && now.Sub(s.rotated) <= 20*time.Second && s.replays < 5:
 		s.replays++
 		return s.refresh[last], nil
+	case !slices.Contains(s.refresh, token):
+		return "", auth.ErrInvalidToken
 	default:
 		m.stop(s, "reuse")
 		return "", auth.ErrRefreshReused
