@@ -74,10 +74,11 @@ func (h *Handler) serveCallback(c *call) error {
 	if err != nil {
 		return callbackRefused(err)
 	}
-	if push.User != (auth.User{}) {
+	if push.User != (auth.User{}) && !push.Handled() {
 		if _, err := c.gate.service.EndUser(c.r.Context(), push.User); err != nil {
 			return err // WeChat comes again
 		}
+		push.MarkHandled()
 		h.logger.Info("a user's sessions and session keys are gone, as WeChat demands",
 			zap.String("event", string(push.Event)), zap.String("app", string(push.User.App)))
 	}

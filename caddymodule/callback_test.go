@@ -126,6 +126,35 @@ func TestCallbackEndsSessions(t *testing.T) {
 	f.wantNoSecretsInLog(pushToken, otherPushToken, pushKey, wechatsim.OpenIDFor("wx0000000000000001", "alice"))
 }
 
+// TestCallbackReplayed: a recorded push ends no session that its user has begun
+// since. WeChat's next push does.
+func TestCallbackReplayed(t *testing.T) {
+	f := newCallbackFixture(t)
+	user := wechatsim.User{App: "wx0000000000000002", Name: "alice"}
+	to := wechatsim.PushTarget{Token: otherPushToken, EncodingAESKey: pushKey}
+	send := func(push wechatsim.PushRequest) {
+		t.Helper()
+		f.do("POST", pub+"/callback?"+push.Query.Encode(), string(push.Body)).want(t, http.StatusOK, "")
+	}
+	push := func() wechatsim.PushRequest {
+		t.Helper()
+		p, err := f.sim.Sim.PushEvent(user, "user_authorization_revoke", to)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	recorded := push()
+	before := "Bearer " + f.loginOf(user.App, "alice").str(t, "access_token")
+	send(recorded)
+	f.do("GET", pub+"/session", "", "Authorization", before).want(t, http.StatusUnauthorized, "session_revoked")
+	since := "Bearer " + f.loginOf(user.App, "alice").str(t, "access_token")
+	send(recorded)
+	f.do("GET", pub+"/session", "", "Authorization", since).want(t, http.StatusOK, "")
+	send(push())
+	f.do("GET", pub+"/session", "", "Authorization", since).want(t, http.StatusUnauthorized, "session_revoked")
+}
+
 func (f *fixture) wantNoSecretsInLog(secrets ...string) {
 	f.t.Helper()
 	log, err := os.ReadFile(filepath.Join(f.dir, "log"))
@@ -161,7 +190,7 @@ func TestCallbackAddress(t *testing.T) {
 	f.do("PUT", pub+"/callback", "").want(t, http.StatusMethodNotAllowed, "invalid_request")
 	// A site none of whose apps has a callback leaves the path to the upstream.
 	f.url = "http://" + f.plain
-	f.do("GET", pub+"/callback", "").want(t, http.StatusUnauthorized, "missing_token")
+	f.do("GET", pub+"/callback", "").want(t, http.StatusNotFound, "not_found")
 }
 
 func TestCallbackRefusals(t *testing.T) {

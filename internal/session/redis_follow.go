@@ -34,6 +34,7 @@ type follower struct {
 	// heard is when, since Redis was opened, the last read was sent that found
 	// everything up to then; -1 before the first.
 	heard   atomic.Int64
+	heardAt atomic.Int64            // the same by the wall clock, in Unix nanoseconds
 	trouble atomic.Pointer[trouble] // nil while all is well
 	outage  atomic.Pointer[outage]  // the last one that is over; nil before the first
 
@@ -76,14 +77,20 @@ func (r *Redis) followerOf(shard byte) *follower {
 	return r.followers[int(shard)%redisTags%len(r.followers)]
 }
 
-// Stale is how long ago this replica last knew every revocation.
+// Stale is how long ago this replica last knew every revocation, by whichever clock
+// says that it is longer. The monotonic clock stands still while a virtual machine
+// is suspended: a token that was revoked meanwhile would be accepted afterwards. The
+// wall clock may be set back.
 func (r *Redis) Stale() time.Duration {
-	oldest := time.Since(r.opened)
-	now := oldest
+	now, wall := time.Since(r.opened), time.Now().UnixNano()
+	var stale time.Duration
 	for _, f := range r.followers {
-		oldest = min(oldest, max(0, time.Duration(f.heard.Load())))
+		stale = max(stale, now-max(0, time.Duration(f.heard.Load())))
+		if at := f.heardAt.Load(); at > 0 {
+			stale = max(stale, time.Duration(wall-at))
+		}
 	}
-	return now - oldest
+	return stale
 }
 
 // catchUp puts in force what Redis holds and starts to follow what comes. It does
@@ -142,7 +149,7 @@ func (f *follower) round(ctx context.Context, wait time.Duration) error {
 	if f.mending != nil && time.Until(f.mending.due) <= 0 {
 		wait = 0
 	}
-	sent := time.Since(f.redis.opened)
+	sent, wall := time.Since(f.redis.opened), time.Now().UnixNano()
 	more, err := f.read(ctx, wait)
 	if err != nil {
 		f.unsure = true
@@ -154,6 +161,7 @@ func (f *follower) round(ctx context.Context, wait time.Duration) error {
 	if !more {
 		f.recover(sent)
 		f.heard.Store(int64(sent))
+		f.heardAt.Store(wall)
 	}
 	return nil
 }

@@ -44,3 +44,29 @@ func TestOutageArithmetic(t *testing.T) {
 		})
 	}
 }
+
+// A virtual machine that was suspended for an hour: its monotonic clock stood still,
+// and its wall clock is right again. One whose clock was set back is as before.
+func TestStaleByEitherClock(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ monotonic, wall, want time.Duration }{
+		"both agree":    {time.Second, time.Second, time.Second},
+		"suspended":     {time.Second, time.Hour, time.Hour},
+		"wall set back": {time.Minute, -time.Hour, time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := &Redis{opened: time.Now().Add(-2 * time.Hour)}
+			fresh, f := newFollower(r, nil), newFollower(r, nil)
+			r.followers = []*follower{fresh, f}
+			now := time.Since(r.opened)
+			fresh.heard.Store(int64(now))
+			fresh.heardAt.Store(time.Now().UnixNano())
+			f.heard.Store(int64(now - test.monotonic))
+			f.heardAt.Store(time.Now().Add(-test.wall).UnixNano())
+			if got := r.Stale(); got < test.want || got > test.want+time.Minute/2 {
+				t.Errorf("stale for %v, want %v", got, test.want)
+			}
+		})
+	}
+}

@@ -2,6 +2,7 @@ package wechat
 
 import (
 	"crypto/sha1" //nolint:gosec // WeChat's choice for the signature of a callback
+	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
@@ -43,10 +44,12 @@ type CallbackConfig struct {
 	Now            func() time.Time // default [time.Now]
 }
 
-// Callback reads what WeChat pushes for one mini program. It keeps nothing.
+// Callback reads what WeChat pushes for one mini program. It keeps nothing but which
+// encrypted messages were handled.
 type Callback struct {
-	cfg CallbackConfig
-	key []byte // nil in plain mode
+	cfg     CallbackConfig
+	key     []byte // nil in plain mode
+	handled handled
 }
 
 // NewCallback checks the config; errors wrap [auth.ErrAppMisconfigured] and hold
@@ -119,7 +122,12 @@ func (c *Callback) Open(query url.Values, body []byte) (Push, error) {
 	if err != nil {
 		return Push{}, err
 	}
-	return c.read(plain)
+	push, err := c.read(plain)
+	if err != nil {
+		return Push{}, err
+	}
+	push.from, push.digest = c, sha256.Sum256([]byte(envelope.Encrypt))
+	return push, nil
 }
 
 // verify checks the time of a callback and its signature: the SHA-1 of the token,

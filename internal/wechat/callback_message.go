@@ -2,6 +2,7 @@ package wechat
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/xml"
 	"fmt"
 	"strings"
@@ -27,6 +28,9 @@ const (
 type Push struct {
 	Event PushEvent
 	User  auth.User
+
+	from   *Callback // of an encrypted message; nil otherwise
+	digest [sha256.Size]byte
 }
 
 // message is what we understand of a message, in either format.

@@ -74,7 +74,7 @@ func TestCallbackEvents(t *testing.T) {
 				wantErr(t, err, nil)
 				got, err := c.Open(r.Query, r.Body)
 				wantErr(t, err, nil)
-				if got != want {
+				if got.Event != want.Event || got.User != want.User {
 					t.Errorf("%s, encrypted %v, XML %v: got %+v", event, key != "", isXML, got)
 				}
 			}
@@ -126,7 +126,7 @@ func TestCallbackMessages(t *testing.T) {
 				r := message(t, key, row.text)
 				got, err := callback(t, key, nil).Open(r.Query, r.Body)
 				wantErr(t, err, row.err)
-				if got != row.want {
+				if got.Event != row.want.Event || got.User != row.want.User {
 					t.Errorf("got %+v", got)
 				}
 			}
