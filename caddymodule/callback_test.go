@@ -188,7 +188,7 @@ func TestCallbackAddress(t *testing.T) {
 	}
 	f.do("GET", pub+"/callback", "").want(t, http.StatusBadRequest, "invalid_request")
 	f.do("PUT", pub+"/callback", "").want(t, http.StatusMethodNotAllowed, "invalid_request")
-	// A site none of whose apps has a callback leaves the path to the upstream.
+	// A site none of whose apps has a callback has no such call.
 	f.url = "http://" + f.plain
 	f.do("GET", pub+"/callback", "").want(t, http.StatusNotFound, "not_found")
 }
