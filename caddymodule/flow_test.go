@@ -245,7 +245,7 @@ func TestErrors(t *testing.T) {
 		{"bad refresh token", "POST", "/refresh", `{"refresh_token":"x"}`, 401, "invalid_token"},
 		{"no refresh token", "POST", "/refresh", `{}`, 400, "invalid_request"},
 		{"logout of nobody", "POST", "/logout", ``, 401, "missing_token"},
-		{"unknown call", "POST", "/unknown", `{}`, 401, "missing_token"},
+		{"unknown call", "POST", "/unknown", `{}`, 404, "not_found"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f.do(tc.method, pub+tc.path, tc.body).want(t, tc.status, tc.code)
