@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+
 	"github.com/wxgate/wxgate/internal/token"
 )
 
@@ -27,6 +29,8 @@ func (h *Handler) serveLive(c *call) error {
 func (h *Handler) serveReady(c *call) error {
 	reasons := c.gate.unready(c.r.Context())
 	switch {
+	case shuttingDown(c.r):
+		reasons = append(reasons, "shutting_down")
 	case c.gate.stale != nil && h.fresh(c.gate) != nil:
 		reasons = append(reasons, "revocations_stale")
 	case len(reasons) == 0:
@@ -35,6 +39,22 @@ func (h *Handler) serveReady(c *call) error {
 		return answerJSON(c.w, http.StatusOK, healthAnswer{Status: "degraded", Reasons: reasons})
 	}
 	return answerJSON(c.w, http.StatusServiceUnavailable, healthAnswer{Status: "unready", Reasons: reasons})
+}
+
+// shuttingDown reports whether the process is exiting, or a reload closes the
+// listener of this request. In both cases Caddy waits for shutdown_delay before it
+// refuses connections, and load balancers should stop sending requests meanwhile.
+func shuttingDown(r *http.Request) bool {
+	if caddy.Exiting() {
+		return true
+	}
+	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return false
+	}
+	value, _ := repl.Get("http.shutting_down")
+	closing, ok := value.(bool)
+	return ok && closing
 }
 
 // serveJWKS is GET /.well-known/jwks.json (RFC 7517).

@@ -33,6 +33,7 @@ type gateway struct {
 	store    string // the rest of the store's line, with its block if it has one
 	settings string // lines of the token block
 	site     string // lines of the site's block
+	global   string // lines of the global options
 
 	process *exec.Cmd
 	exited  chan error // what Wait said, once
@@ -44,6 +45,7 @@ const gatewaySite = `
 	admin unix/{{.Dir}}/admin.sock
 	persist_config off
 	storage file_system {{.Dir}}/caddy
+	{{.Global}}
 	wxgate {
 		app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
 			api {{.API}}
@@ -152,7 +154,7 @@ func (g *gateway) caddyfile() []byte {
 	var b bytes.Buffer
 	vars := map[string]string{
 		"Dir": g.dir, "API": g.api, "Addr": g.addr, "Upstream": g.upstream,
-		"Store": g.store, "Settings": g.settings, "Site": g.site,
+		"Store": g.store, "Settings": g.settings, "Site": g.site, "Global": g.global,
 	}
 	if err := template.Must(template.New("").Parse(gatewaySite)).Execute(&b, vars); err != nil {
 		g.t.Error(err)
