@@ -155,11 +155,11 @@ func TestTokenFrom(t *testing.T) {
 				t.Error("no identity")
 			}
 
-			elsewhere := []string{"Authorization", "Bearer " + token}
 			if strings.HasPrefix(tc.header, "Authorization") {
-				elsewhere = []string{"X-Session-Token", token}
+				f.do("GET", "/a", "", "X-Session-Token", token).want(t, http.StatusUnauthorized, "missing_token")
+			} else {
+				f.do("GET", "/a", "", "Authorization", "Bearer "+token).want(t, http.StatusBadRequest, "invalid_request")
 			}
-			f.do("GET", "/a", "", elsewhere...).want(t, http.StatusUnauthorized, "missing_token")
 			if query, ok := strings.CutPrefix(tc.twice, "?"); ok {
 				f.do("GET", "/a?"+fill(query), "").want(t, http.StatusBadRequest, "invalid_request")
 			} else if tc.twice != "" {
@@ -288,4 +288,33 @@ func TestNothingUnderThePrefixIsForwarded(t *testing.T) {
 		t.Errorf("%d requests reached the upstream", f.upstream.count())
 	}
 	f.do("GET", "/v1.0/public", "").want(t, http.StatusOK, "")
+}
+
+// TestNoTokenBesideTheToken: where the token comes in a cookie, the query or another
+// header, an upstream would take a Bearer credential in Authorization for one that
+// the gateway has verified. Other schemes are the upstream's business.
+func TestNoTokenBesideTheToken(t *testing.T) {
+	for words, with := range map[string]string{
+		"token_from cookie session": "Cookie: session=TOKEN", "token_from query ticket": "?ticket=TOKEN", "token_from header X-Ticket": "X-Ticket: TOKEN",
+	} {
+		t.Run(words, func(t *testing.T) {
+			f := newFixture(t, directiveSite("\t\toptional /feed\n\t\t"+words, ""))
+			with = strings.ReplaceAll(with, "TOKEN", f.token("alice"))
+			var own []string
+			path := "/orders"
+			if name, value, ok := strings.Cut(with, ": "); ok {
+				own = []string{name, value}
+			} else {
+				path += with
+			}
+			for _, value := range []string{"Bearer forged", "bearer forged", "\u00a0Bearer forged", "Basic YTpi, Bearer forged"} {
+				f.do("GET", path, "", append(own, "Authorization", value)...).want(t, http.StatusBadRequest, "invalid_request")
+				f.do("GET", "/feed", "", "Authorization", value).want(t, http.StatusBadRequest, "invalid_request")
+			}
+			f.do("GET", path, "", append(own, "Authorization", "Basic YTpi")...).want(t, http.StatusOK, "")
+			if got := f.upstream.last(t).Header.Get("Authorization"); got != "Basic YTpi" {
+				t.Errorf("the upstream got Authorization %q", got)
+			}
+		})
+	}
 }

@@ -68,6 +68,31 @@ func newCredentials(source TokenSource, forward bool) (credentials, error) {
 // take returns the request's token, "" when there is none, and removes it from
 // the request, so that an upstream's log or error page cannot leak it.
 func (c credentials) take(r *http.Request) (string, error) {
+	if c.beside(r.Header[headerAuthorization]) {
+		_, _ = c.takeSource(r)
+		c.remove(func() { delete(r.Header, headerAuthorization) })
+		return "", errTwoTokens
+	}
+	return c.takeSource(r)
+}
+
+// beside reports whether a request has a Bearer credential in Authorization although
+// the token is elsewhere. The upstream would take it for one that was verified.
+func (c credentials) beside(values []string) bool {
+	if c.source.Kind == sourceHeader && c.source.Name == headerAuthorization {
+		return false
+	}
+	for _, value := range values {
+		for credential := range strings.SplitSeq(value, ",") {
+			if _, ok := cutBearer(credential); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (c credentials) takeSource(r *http.Request) (string, error) {
 	switch c.source.Kind {
 	case sourceQuery:
 		return c.takeQuery(r)
@@ -112,9 +137,14 @@ func (c credentials) takeHeader(r *http.Request) (string, error) {
 // cutBearer is the token of a credential whose scheme is Bearer. What parts them
 // should be a space. After anything else it is a bad token and still a token, since
 // many an upstream splits at a tab too: one that is taken for none would reach it
-// from an optional path, unverified.
+// from an optional path, unverified. So would one behind what is no token character:
+// Python strips a no-break space before the scheme.
 func cutBearer(credential string) (token string, ok bool) {
-	credential = strings.TrimLeft(credential, " \t")
+	begin := strings.IndexFunc(credential, httpguts.IsTokenRune)
+	if begin < 0 {
+		return "", false
+	}
+	credential = credential[begin:]
 	end := 0
 	for end < len(credential) && httpguts.IsTokenRune(rune(credential[end])) {
 		end++

@@ -173,7 +173,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return nil
 	}
 	if h.decidesOnPaths() {
-		dropPathOverrides(r.Header)
+		dropPathOverrides(r)
 	}
 	canonical := canonicalRequestPath(r)
 	if canonical {
@@ -186,7 +186,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	} else if h.decidesOnPaths() {
 		return h.refuse(w, r, nil, badRequest("Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes."))
 	}
-	if h.anonymous(r.URL.Path, b) {
+	path, err := h.requestPath(r)
+	if err != nil {
+		return h.refuse(w, r, nil, err)
+	}
+	if h.anonymous(path, b) {
 		return h.passAnonymous(w, r, next)
 	}
 	gate, err := h.app.acquire()
@@ -199,7 +203,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		err = h.enters(gate, b, id)
 	}
 	if err == nil {
-		err = h.meets(id, r.URL.Path)
+		err = h.meets(id, path)
 	}
 	if err != nil {
 		return h.refuse(w, r, id, h.Wafer.forWafer(err, b, false))
@@ -223,13 +227,13 @@ func (h *Handler) takeBearer(r *http.Request) bearer {
 // anonymous reports whether a request may pass without an identity. A path that
 // requires something of one is never public: of two rules that disagree, the
 // stricter holds.
-func (h *Handler) anonymous(path string, b bearer) bool {
+func (h *Handler) anonymous(path requestPath, b bearer) bool {
 	for _, r := range h.require {
-		if r.paths.match(path) {
+		if r.covers(path) {
 			return false
 		}
 	}
-	return h.public.match(path) || !b.sent() && h.optional.match(path)
+	return h.public.match(path.plain) || !b.sent() && h.optional.match(path.plain)
 }
 
 // decidesOnPaths reports whether some path is treated unlike another. Only then
@@ -272,7 +276,7 @@ func (h *Handler) admits(app auth.AppID) bool {
 }
 
 // meets checks what the path requires of an identity.
-func (h *Handler) meets(id *auth.Identity, path string) error {
+func (h *Handler) meets(id *auth.Identity, path requestPath) error {
 	for _, r := range h.require {
 		if err := r.check(id, path); err != nil {
 			return err

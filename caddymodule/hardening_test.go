@@ -273,8 +273,23 @@ func TestHardeningPublicPath(t *testing.T) {
 	if text := fmt.Sprint(r.Header); strings.Contains(text, "/admin") {
 		t.Errorf("the upstream was told of another path: %s", text)
 	}
+	for _, name := range pathHeaders() {
+		r := h.passed("GET /public/admin/users HTTP/1.1", "Host: "+h.addr, name+": /public", strings.ReplaceAll(name, "-", "_")+": /public")
+		if text := fmt.Sprint(r.Header); strings.Contains(text, "/public") {
+			t.Errorf("%s moves the route: %s", name, text)
+		}
+	}
 	for _, target := range []string{"/public/index.php", "/public/a.phpx/b", "/public/%E6%9C%AA%E5%AE%8C%E2%80%A6%E2%80%A6", "/public/%EF%BC%881%EF%BC%89.pdf"} {
 		h.passed("GET "+target+" HTTP/1.1", "Host: "+h.addr)
+	}
+}
+
+// pathHeaders move the route of an upstream behind common middleware, such as the
+// WSGI middleware that takes SCRIPT_NAME from X-Script-Name.
+func pathHeaders() []string {
+	return []string{
+		"X-Script-Name", "Script-Name", "Path-Info", "X-Path-Info", "X-Forwarded-Prefix", "X-Forwarded-Path", "X-Forwarded-Url", "X-Override-URL",
+		"X-Envoy-Original-Path", "X-Original-URI", "X-Original-Path", "X-HTTP-Path-Override", "X-Waws-Unencoded-Url", "X-Replaced-Path",
 	}
 }
 
@@ -294,6 +309,8 @@ func TestHardeningPolicyPath(t *testing.T) {
 		"/phone/secret": 403, "/PHONE/secret": 403, "/Phone/Secret": 403, "/phone": 403, "/phone/": 403, "/pHoNe": 403,
 		"/phone.json": 403, "/PHONE.v1.json/": 403, "/phone./": 400, "/%E2%84%AAx/../phone/x": 400,
 		"/index.php/phone/secret": 403, "/x/Index.PHP/PHONE": 403, "/a.php/b.php/phone.json": 403, "/%EF%BD%90hone/secret": 403, "/ｐｈｏｎｅ/secret": 403,
+		"/x.cgi/phone/secret": 403, "/x.php5/phone": 403, "/x.phtml/phone/1": 403, "/x.aspx/PHONE/1": 403, "/x.cfm/phone/1": 403, "/x.do/phone/1": 403,
+		"/_next/data/b1/phone/1.json": 403, "/(S(abc))/phone/1": 400, "/x/(A(1)F(2))/phone": 400, "/PHONE~1/x": 400, "/" + strings.Repeat("x", 2<<10): 400,
 		"/phone.php/x": 403, "/x.php/PHONE.PHP/x.css": 403, "/old.aspx/x": 403, "/OLD.ASPX": 403, "/a.php/old.aspx/x": 403,
 		"/phone::$INDEX_ALLOCATION/secret": 400, "/phone::$DATA": 400, "/phone%EF%BC%8Fsecret": 400, "/phone%E2%88%95secret": 400, "/x/%EF%BC%8E%EF%BC%8E/phone/x": 400,
 		"/%E6%94%AF%E4%BB%98/x": 403, "/支付": 403, "/%E9%80%80%E6%AC%BE": 403,
@@ -356,6 +373,7 @@ func TestHardeningTokens(t *testing.T) {
 func TestHardeningOptionalToken(t *testing.T) {
 	h := newHard(t)
 	for value, status := range map[string]int{
+		"\xa0Bearer e30.e30.e30": 401, "\x85Bearer e30.e30.e30": 401, "\u00a0Bearer e30.e30.e30": 401, "\"Bearer e30.e30.e30": 401,
 		"Bearer\te30.e30.e30": 401, "Bearer=e30.e30.e30": 401, "Bearer:e30.e30.e30": 401, "Bearer\u00a0e30.e30.e30": 401,
 		"Bearer: e30.e30.e30": 400, "Bearer,e30.e30.e30": 400, "Basic YTpi, Bearer e30.e30.e30": 400, "Basic YTpi,\tBearer\te30.e30.e30": 400,
 	} {

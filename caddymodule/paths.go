@@ -9,9 +9,8 @@ import (
 type pathSet struct {
 	exact    map[string]struct{}
 	prefixes []string // each ends in a slash
-	// wide has the set match whatever some upstream would serve for one of its
-	// paths. It is for sets that refuse: one that lets through must not.
-	wide    bool
+	// A wide set is asked with closes, for whatever some upstream would serve for one
+	// of its paths. It is for sets that refuse: one that lets through must not be.
 	longest int // length of the longest in exact, of a wide set
 }
 
@@ -20,7 +19,7 @@ type pathSet struct {
 // those of Rails and of Spring before 5.3 take what follows a dot for a format, so
 // that /PAY, /pay/ or /pay.json would reach what is closed at /pay.
 func (s pathSet) widened() pathSet {
-	wide := pathSet{exact: make(map[string]struct{}), wide: true}
+	wide := pathSet{exact: make(map[string]struct{})}
 	for path := range s.exact {
 		wide.exact[strings.TrimSuffix(foldPath(path), "/")] = struct{}{}
 	}
@@ -68,12 +67,8 @@ func newPathSet(patterns []string) (pathSet, error) {
 
 func (s pathSet) empty() bool { return len(s.exact) == 0 && len(s.prefixes) == 0 }
 
-// match expects a path that is canonical. Unless the set is wide, case counts, as
-// it does to most upstreams.
+// match expects a path that is canonical. Case counts, as it does to most upstreams.
 func (s pathSet) match(path string) bool {
-	if s.wide {
-		return s.closes(foldPath(path))
-	}
 	if _, ok := s.exact[path]; ok {
 		return true
 	}

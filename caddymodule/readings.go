@@ -1,8 +1,10 @@
 package caddymodule
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -13,7 +15,21 @@ import (
 // routers ignore case. Windows, asked for a name in an old code page, and Python
 // programs that normalise what they get take a letter of full width for its ASCII
 // sibling, and file systems of macOS take two spellings of an accent for one.
-func foldPath(path string) string { return foldCase(norm.NFKC.String(path)) }
+func foldPath(path string) string {
+	if isASCII(path) {
+		return strings.ToUpper(path) // what the rest comes to, at a hundredth of the cost
+	}
+	return foldCase(norm.NFKC.String(path))
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
 
 // foldCase maps letters that differ in case only, as Unicode has it: the Kelvin
 // sign is a k.
@@ -28,21 +44,43 @@ func foldCase(s string) string {
 }
 
 const (
-	// script ends the name of a program to which its server gives the rest of the
-	// path.
-	script = ".php/"
 	// maxScripts is more of them than a path has in earnest, and few enough that one
 	// which is made of them costs little to refuse.
 	maxScripts = 8
 )
 
-// cutScript cuts a path behind the name of a PHP program, which serves the rest: to
+// scriptExtensions end the names of programs to which servers give the rest of the
+// path: PHP's, CGI's, ASP.NET's, ColdFusion's and Java's. Servers ignore their case.
+var scriptExtensions = map[string]bool{
+	"PHP": true, "PHP3": true, "PHP4": true, "PHP5": true, "PHP7": true, "PHP8": true, "PHTML": true, "PHT": true, "PHAR": true,
+	"CGI": true, "FCGI": true, "PL": true, "PY": true, "RB": true, "LUA": true, "SH": true, "EXE": true, "DLL": true,
+	"ASP": true, "ASPX": true, "ASHX": true, "ASMX": true, "SVC": true, "CFM": true, "CFC": true, "CFML": true,
+	"JSP": true, "JSPX": true, "DO": true, "ACTION": true,
+}
+
+// nextData is where Next.js has the data of its pages: what follows the build is the
+// path of the page.
+const nextData = "/_NEXT/DATA/"
+
+// cutScript cuts a path behind the name of a program, which serves the rest: to
 // Symfony, Laravel, ThinkPHP and others, /index.php/pay/1 is /pay/1, whether or not
 // links are written so. To a program of its own, /pay.php/1 is /pay.php.
 func cutScript(path string) (name, rest string, ok bool) {
-	for at := range len(path) - len(script) + 1 {
-		if end := at + len(script); strings.EqualFold(path[at:end], script) { // servers ignore its case
-			return path[:end-1], path[end-1:], true
+	if len(path) > len(nextData) && strings.EqualFold(path[:len(nextData)], nextData) {
+		if slash := strings.IndexByte(path[len(nextData):], '/'); slash > 0 {
+			return path[:len(nextData)+slash], path[len(nextData)+slash:], true
+		}
+	}
+	dot := -1 // of the segment so far
+	for at := range len(path) {
+		switch path[at] {
+		case '.':
+			dot = at
+		case '/':
+			if dot >= 0 && scriptExtensions[strings.ToUpper(path[dot+1:at])] {
+				return path[:at], path[at:], true
+			}
+			dot = -1
 		}
 	}
 	return "", "", false
@@ -66,6 +104,10 @@ const (
 	streamMark = "::$"
 )
 
+// oddSegment matches segments that ASP.NET removes from a path, (S(x)) for a session
+// without cookies, and short names of Windows, where PAY~1 is payments.
+var oddSegment = regexp.MustCompile(`^\((?i:[a-z]\([^/]*\))+\)$|~[0-9]`)
+
 // narrows reports whether a decoded path has other segments to servers that narrow
 // wide characters, or other names to Windows: /public/．．/admin. A segment that is
 // more than dots may have wide ones, such as 未完待续…… has.
@@ -74,7 +116,7 @@ func narrows(path string) bool {
 		return true
 	}
 	for segment := range strings.SplitSeq(path, "/") {
-		if segment != "" && strings.Trim(segment, wideDots) == "" {
+		if segment != "" && strings.Trim(segment, wideDots) == "" || oddSegment.MatchString(segment) {
 			return true
 		}
 	}

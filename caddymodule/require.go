@@ -46,9 +46,12 @@ func newRequirements(configured []Requirement, app *App) ([]requirement, error) 
 	return compiled, nil
 }
 
+// covers reports whether the requirement is about a path.
+func (r requirement) covers(path requestPath) bool { return r.paths.closes(path.folded) }
+
 // check returns the error that names what the identity lacks on this path.
-func (r requirement) check(id *auth.Identity, path string) error {
-	if !r.paths.match(path) {
+func (r requirement) check(id *auth.Identity, path requestPath) error {
+	if !r.covers(path) {
 		return nil
 	}
 	switch r.what {

@@ -2,7 +2,10 @@ package caddymodule
 
 import (
 	"net/http"
+	"slices"
 	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // screen refuses what would leave the rules of a request and an answer.
@@ -30,20 +33,38 @@ func screen(r *http.Request) *problem {
 	return nil
 }
 
-// pathOverrides are headers, folded, whose URL some frameworks serve in place of
-// the request's (CVE-2018-14773).
-var pathOverrides = []string{"x-original-url", "x-rewrite-url"}
+// pathOverrides are headers, folded, that some framework or middleware takes the
+// path from, or a part of it: Symfony and IIS (CVE-2018-14773), WSGI prefix
+// middleware, Envoy, Traefik, Azure and others.
+var pathOverrides = []string{
+	"x-original-url", "x-original-uri", "x-original-path", "x-rewrite-url", "x-rewrite-uri", "x-override-url", "x-override-uri",
+	"x-script-name", "script-name", "x-path-info", "path-info", "x-http-path-override", "x-path-override", "x-request-uri", "request-uri",
+	"x-forwarded-path", "x-forwarded-uri", "x-forwarded-url", "x-forwarded-script-name", "x-forwarded-base",
+	"x-envoy-original-path", "x-replaced-path", "x-proxy-path", "x-base-path", "x-waws-unencoded-url", "x-accel-redirect",
+}
+
+// prefixOverride is believed of trusted proxies, which tell an upstream so where they
+// have mounted it (CVE-2026-35051).
+const prefixOverride = "x-forwarded-prefix"
 
 // dropPathOverrides keeps the path that was decided on the one that is served:
 // "GET /public/x" with "X-Rewrite-URL: /admin" is public to the gateway only.
-func dropPathOverrides(header http.Header) {
-	for name := range header {
-		for _, override := range pathOverrides {
-			if _, whole := matchFolded(name, override); whole {
-				delete(header, name)
-			}
+func dropPathOverrides(r *http.Request) {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	for name := range r.Header {
+		if overridesPath(name) || !trusted && isFolded(name, prefixOverride) {
+			delete(r.Header, name)
 		}
 	}
+}
+
+func overridesPath(name string) bool {
+	return slices.ContainsFunc(pathOverrides, func(override string) bool { return isFolded(name, override) })
+}
+
+func isFolded(name, folded string) bool {
+	_, whole := matchFolded(name, folded)
+	return whole
 }
 
 // extendedConnect reports whether a CONNECT is for WebSocket; net/http and

@@ -152,7 +152,11 @@ func (v *Verify) decide(r *http.Request) (*auth.Identity, string, error) {
 	if !canonicalRequestPath(asked) && h.decidesOnPaths() {
 		return nil, "", badRequest("Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes.")
 	}
-	if h.anonymous(asked.URL.Path, b) {
+	path, err := h.requestPath(asked)
+	if err != nil {
+		return nil, "", err
+	}
+	if h.anonymous(path, b) {
 		return nil, "", nil
 	}
 	gate, err := h.app.acquire()
@@ -165,7 +169,7 @@ func (v *Verify) decide(r *http.Request) (*auth.Identity, string, error) {
 		err = h.enters(gate, b, id)
 	}
 	if err == nil {
-		err = h.meets(id, asked.URL.Path)
+		err = h.meets(id, path)
 	}
 	if err != nil {
 		return id, "", err

@@ -129,8 +129,9 @@ func pathHeaderAttacks(t *Target) []Attack {
 }
 
 // pathOverrides are headers whose URL some frameworks serve in place of the
-// request's: Symfony and Zend did, IIS with its rewrite module does.
-var pathOverrides = []string{"X-Original-URL", "X-Rewrite-URL"}
+// request's, or take a part of the path from: Symfony and Zend did, IIS with its
+// rewrite module and WSGI prefix middleware do.
+var pathOverrides = []string{"X-Original-URL", "X-Rewrite-URL", "X-Script-Name", "X-Path-Info", "X-Override-URL", "X-HTTP-Path-Override"}
 
 // handshakeAttacks: a WebSocket handshake is a request like any other.
 func handshakeAttacks(t *Target) []Attack {
