@@ -66,12 +66,15 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 }
 
 // findApp is the app of a handler's configuration; who names the handler. Caddy
-// provisions an app when somebody first asks for it, so the error may be about
-// anything in the global block. It says itself what to mend.
+// provisions an app when it is first asked for, so the error may be about anything in
+// the global block.
 func findApp(ctx caddy.Context, who string) (*App, error) {
-	app, err := ctx.App(appName)
+	app, err := ctx.AppIfConfigured(appName)
+	if errors.Is(err, caddy.ErrNotConfigured) {
+		return nil, fmt.Errorf("%s needs the global wxgate block: %w", who, errNoPrograms)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%s needs the global wxgate block: %w", who, err)
+		return nil, err
 	}
 	return app.(*App), nil
 }
@@ -82,30 +85,36 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
 	a.logger = ctx.Logger()
 	warnOfDebug(ctx, a.logger)
-	if err := a.complete(); err != nil {
+	lines := origins.take()
+	repl := caddy.NewReplacer()
+	if err := a.provisionPrograms(repl, lines); err != nil {
 		return err
 	}
-	repl := caddy.NewReplacer()
+	for _, provision := range []func(*caddy.Replacer) error{a.provisionSecrets, a.provisionKey, a.provisionStore} {
+		if err := provision(repl); err != nil {
+			return at(lines, "", err)
+		}
+	}
+	return metrics.register(ctx.GetMetricsRegistry())
+}
+
+// provisionPrograms fills in defaults, and resolves and checks the mini programs;
+// lines says where they are in the Caddyfile, if that is known.
+func (a *App) provisionPrograms(repl *caddy.Replacer, lines map[string]string) error {
+	if err := a.complete(); err != nil {
+		return at(lines, "", err)
+	}
 	seen := make(map[auth.AppID]bool, len(a.MiniPrograms))
 	for _, app := range a.MiniPrograms {
 		if err := app.provision(repl, a.logger); err != nil {
-			return err
+			return at(lines, app.AppID, err)
 		}
 		if seen[app.id] {
-			return fmt.Errorf("app %s stands twice", app.id)
+			return at(lines, app.AppID, fmt.Errorf("duplicate app %s", app.id))
 		}
 		seen[app.id] = true
 	}
-	if err := a.provisionSecrets(repl); err != nil {
-		return err
-	}
-	if err := a.provisionKey(repl); err != nil {
-		return err
-	}
-	if err := a.provisionStore(repl); err != nil {
-		return err
-	}
-	return metrics.register(ctx.GetMetricsRegistry())
+	return nil
 }
 
 // Start opens the state. A handler may have done so already: Caddy starts apps
@@ -205,10 +214,12 @@ func (a *App) admitted(names []string) (map[auth.AppID]struct{}, error) {
 	return named, nil
 }
 
+var errNoPrograms = errors.New("no mini program is configured: write wxgate { app <appid> {env.WX_SECRET} } in the global options")
+
 // complete fills in defaults and refuses what cannot work.
 func (a *App) complete() error {
 	if len(a.MiniPrograms) == 0 {
-		return errors.New("no mini program is configured: write wxgate { app <appid> {env.WX_SECRET} } in the global options")
+		return errNoPrograms
 	}
 	if a.Store == nil {
 		a.Store = new(StoreConfig)

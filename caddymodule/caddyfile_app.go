@@ -74,6 +74,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 // UnmarshalCaddyfile reads the block; its grammar stands above parseGlobalOption.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	for d.Next() {
+		origins.note("", d)
 		if d.NextArg() {
 			return d.ArgErr()
 		}
@@ -103,6 +104,7 @@ func (a *App) parseApp(d *caddyfile.Dispenser) error {
 			return d.Errf("app %s stands twice", args[0])
 		}
 	}
+	origins.note(args[0], d)
 	app := &MiniProgram{AppID: args[0]}
 	if len(args) == 2 {
 		app.Secret = args[1]

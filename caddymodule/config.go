@@ -10,7 +10,8 @@ import (
 // MiniProgram is one mini program whose users the gateway admits.
 type MiniProgram struct {
 	// The mini program's appid, such as `wx4f4bc4dec97d474b`, or a placeholder
-	// that names one; on wecom the company's corpid. Required.
+	// that names one; on wecom the company's corpid. WeChat's must be wx and 16
+	// hexadecimal digits. Required.
 	AppID string `json:"appid"`
 
 	// Where the mini program lives: `wechat`, `qq`, `douyin`, `kuaishou`,
@@ -35,7 +36,7 @@ type MiniProgram struct {
 
 	// Where the platform's API is. Default the platform's own host, which for
 	// wechat is `https://api.weixin.qq.com`. Set it for a forward proxy, a sandbox
-	// or the simulator.
+	// or the simulator. An http URL to a public address is refused.
 	API string `json:"api,omitempty"`
 
 	// How old decrypted open data may be, by its watermark. Default 1h when

@@ -3,7 +3,9 @@ package caddymodule
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -55,6 +57,24 @@ func (s *StoreConfig) complete() error {
 		return fmt.Errorf("store bolt %s: %w", s.Path, err)
 	}
 	s.Path = path // one file has one name, so that a reload finds it open
+	return checkBoltPath(path)
+}
+
+// checkBoltPath refuses a folder in place of the file, and a file in a folder that
+// does not exist: it is misspelled, or a volume that is not mounted, where sessions
+// would be lost with the container. Caddy's own data folder is made when needed.
+func checkBoltPath(path string) error {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return fmt.Errorf("store bolt %s is a directory: name a file in it, such as %s", path, filepath.Join(path, "wxgate.db"))
+	}
+	dir := filepath.Dir(path)
+	data, err := filepath.Abs(caddy.AppDataDir())
+	if err == nil && (dir == data || strings.HasPrefix(dir, data+string(filepath.Separator))) {
+		return nil
+	}
+	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("store bolt %s: the folder %s does not exist: create it, or fix the path", path, dir)
+	}
 	return nil
 }
 
@@ -76,6 +96,10 @@ func (t *TokenConfig) complete() error {
 			return fmt.Errorf("token: %s is under a second", time.Duration(*d.into))
 		}
 	}
+	if t.Access > t.Refresh {
+		return fmt.Errorf("token: access %s is longer than refresh %s: an access token would outlive its session",
+			time.Duration(t.Access), time.Duration(t.Refresh))
+	}
 	if t.Idle > t.Refresh {
 		t.Idle = t.Refresh // a session that ends cannot idle on
 	}
@@ -94,6 +118,9 @@ func (m *MiniProgram) provision(repl *caddy.Replacer, logger *zap.Logger) error 
 	if err := m.provisionSecret(repl, logger); err != nil {
 		return fmt.Errorf("app %s: %w", m.id, err)
 	}
+	if err := m.checkFormats(logger); err != nil {
+		return fmt.Errorf("app %s: %w", m.id, err)
+	}
 	if err := m.provisionCallback(repl, logger); err != nil {
 		return fmt.Errorf("app %s: %w", m.id, err)
 	}
@@ -104,6 +131,9 @@ func (m *MiniProgram) provision(repl *caddy.Replacer, logger *zap.Logger) error 
 		u, err := url.Parse(m.api)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.User != nil {
 			return fmt.Errorf("app %s: api must be a URL such as https://api.weixin.qq.com", m.id)
+		}
+		if err := refuseCleartext(u); err != nil {
+			return fmt.Errorf("app %s: api %w", m.id, err)
 		}
 	}
 	if m.RawSessionKey != "" {
@@ -182,6 +212,9 @@ func (c *ComponentConfig) resolve(repl *caddy.Replacer) (*wechat.Component, erro
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
 		// It is not quoted: somebody may have put a credential into it.
 		return nil, errors.New("the token URL must be a URL such as http://127.0.0.1:9100/component-token, with no user in it")
+	}
+	if err := refuseCleartext(u); err != nil {
+		return nil, fmt.Errorf("the token URL %w", err)
 	}
 	return &wechat.Component{AppID: id, TokenURL: address}, nil
 }

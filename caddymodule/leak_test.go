@@ -55,7 +55,7 @@ http://{{.Addr}} {
 `
 
 const (
-	markedAppSecret = "marked00appsecret00000000000000f"
+	markedAppSecret = "feedfacefeedface00feedface0000ff"
 	markedRoot      = "marked-root-secret-0123456789-abcdefgh"
 	markedPhone     = "10087654321"
 )

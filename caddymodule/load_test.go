@@ -21,7 +21,7 @@ import (
 
 // A secret that tests write where none belongs, to see that no error or log
 // line repeats it.
-const literalSecret = "literal-secret-that-nobody-may-repeat-0123456789"
+const literalSecret = "c0ffee00c0ffee11c0ffee22c0ffee33"
 
 // loadTest is a configuration that is validated, as `wxgate validate` does it.
 type loadTest struct {
@@ -31,7 +31,7 @@ type loadTest struct {
 
 func newLoadTest(t *testing.T) *loadTest {
 	t.Helper()
-	t.Setenv("WXGATE_TEST_SECRET", "an-appsecret")
+	t.Setenv("WXGATE_TEST_SECRET", "00000000000000000000000000000001")
 	t.Setenv("WXGATE_TEST_EMPTY", "")
 	t.Setenv("WXGATE_TEST_SPACES", " \t ")
 	t.Setenv("WXGATE_TEST_SHORT", strings.Repeat("s", 31))
@@ -116,7 +116,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"secret of an unknown placeholder", "app wx1111111111111111 {vault.wx}", "", []string{"secret is missing or empty", "mend the {env.X} or {file.X}"}},
 		{"appid of an unset variable", "app {env.WXGATE_TEST_UNSET} {env.WXGATE_TEST_SECRET}", "", []string{`app "{env.WXGATE_TEST_UNSET}": the appid is missing or empty`}},
 		{"appid that is none", "app wx/1 {env.WXGATE_TEST_SECRET}", "", []string{"is not an appid", "letters, digits, _ and -"}},
-		{"one appid by two names", goodApp + "\n\t\tapp {env.WXGATE_TEST_APPID} {env.WXGATE_TEST_SECRET}", "", []string{"app wx1111111111111111 stands twice"}},
+		{"one appid by two names", goodApp + "\n\t\tapp {env.WXGATE_TEST_APPID} {env.WXGATE_TEST_SECRET}", "", []string{"duplicate app wx1111111111111111"}},
 		{"api without a scheme", goodApp + " {\n\t\t\tapi api.weixin.qq.com\n\t\t}", "", []string{"app wx1111111111111111: api must be a URL such as https://"}},
 		{"api with a user", goodApp + " {\n\t\t\tapi http://user:" + literalSecret + "@127.0.0.1\n\t\t}", "", []string{"api must be a URL such as https://"}},
 		{"root secret of an unset variable", goodApp + "\n\t\tsecret {env.WXGATE_TEST_UNSET}", "", []string{"the root secret is missing or empty: set it"}},
@@ -251,8 +251,8 @@ func TestLoadAccepts(t *testing.T) {
 			t.Setenv("WXGATE_TEST_API", "http://127.0.0.1:1")
 			t.Setenv("WXGATE_TEST_APPID", "wx1111111111111111")
 			files := []string{"ES256", "EdDSA", "RS256", "log", "root", "secret", "windows"}
-			l.file("secret", "an-appsecret\n")
-			l.file("windows", "an-appsecret\r\n")
+			l.file("secret", "00000000000000000000000000000001\n")
+			l.file("windows", "00000000000000000000000000000001\r\n")
 			l.file("root", strings.Repeat("r", 32)+"\n")
 			for _, alg := range files[:3] {
 				l.file(alg, pemKey(t, alg))

@@ -120,7 +120,25 @@ func (c *RedisConfig) resolve(repl *caddy.Replacer, logger *zap.Logger) (*redisO
 	if c.literalPassword() {
 		logger.Warn("the password of store redis is written in the configuration, where Caddy's admin API shows it; use {env.X} or {file.X}")
 	}
-	return resolved.opening(repl)
+	opening, err := resolved.opening(repl)
+	if err != nil {
+		return nil, err
+	}
+	warnOfCleartext(opening, logger)
+	return opening, nil
+}
+
+// warnOfCleartext warns of a Redis without TLS on a public address: anyone on the way
+// reads the password, and can then revoke and forge sessions.
+func warnOfCleartext(opening *redisOpening, logger *zap.Logger) {
+	if opening.config.TLS != nil {
+		return
+	}
+	for _, address := range opening.config.Addresses {
+		if host, _, err := net.SplitHostPort(address); err == nil && !privateHost(host) {
+			logger.Warn("store redis sends its password and the sessions unencrypted to an address that is not private; use rediss://", zap.String("address", address))
+		}
+	}
 }
 
 // opening is called with every placeholder resolved but those of file names.
