@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -30,28 +31,28 @@ func refuseSecondGateway(cmd *cobra.Command, _ []string) error {
 	restore, err := withEnvFiles(cmd)
 	defer restore()
 	if err != nil {
-		return nil //nolint:nilerr // see above
+		return nil
 	}
 	config, err := readConfig(flags)
 	if err != nil || len(config) == 0 {
-		return nil //nolint:nilerr // see above
+		return nil
 	}
 	listen, err := caddycmd.DetermineAdminAPIAddress("", config, "Caddyfile", "")
 	if err != nil {
-		return nil //nolint:nilerr // see above
+		return nil
 	}
-	return checkSocket(listen)
+	return checkSocket(cmd.Context(), listen)
 }
 
 // checkSocket is an error when listen is a unix socket that answers, or one that
 // cannot be made.
-func checkSocket(listen string) error {
+func checkSocket(ctx context.Context, listen string) error {
 	address, err := caddy.ParseNetworkAddress(listen)
 	if err != nil || !address.IsUnixNetwork() {
 		return nil //nolint:nilerr // Caddy reports it
 	}
 	path, _, _ := strings.Cut(address.Host, "|") // the socket's permissions
-	conn, err := net.DialTimeout("unix", path, dialTimeout)
+	conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "unix", path)
 	if err == nil {
 		_ = conn.Close()
 		return fmt.Errorf("another process answers on the admin socket %s: stop it, or give this gateway an admin socket of its own", path)
