@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -22,9 +23,9 @@ import (
 // store redis all machines count together, exactly; while Redis does not answer,
 // each of them counts by itself, and lets the whole limit by.
 type Limits struct {
-	// Logins of one client address (IPv6: of one /64), such as `20/1m`. The
-	// address is Caddy's `{client_ip}`, which believes X-Forwarded-For from
-	// trusted proxies only. Default: no limit, since phone networks put
+	// Logins of one client address (IPv6: of one /64, and 256 times as many of one
+	// /48), such as `20/1m`. The address is Caddy's `{client_ip}`, which believes
+	// X-Forwarded-For from trusted proxies only. Default: no limit, since phone networks put
 	// thousands of users behind one address.
 	Login string `json:"login,omitempty"`
 	// Phone codes of one user. Each success costs the operator money at WeChat.
@@ -43,6 +44,12 @@ const (
 	defaultPhoneLimit  = "10/1m"
 	defaultDecodeLimit = "30/1m" // ten times what a page does that asks for everything
 	defaultInflight    = 512
+	// wideFactor is how many times the login limit one IPv6 /48 has: it contains 256
+	// of the /56 that one home is given, and many phones of a carrier. A client that
+	// was given a /48, which is common, has no more than that. This stops a client
+	// that uses each of its 65,536 /64 once.
+	wideFactor = 256
+	wideBits   = 48
 	// inflightRetryAfter is when a place at WeChat is likely free: a call takes
 	// a fraction of it.
 	inflightRetryAfter = time.Second
@@ -51,6 +58,7 @@ const (
 // The names of the limits in Redis.
 const (
 	limitLogin  = "login"
+	limitWide   = "login48"
 	limitPhone  = "phone"
 	limitDecode = "decode"
 )
@@ -58,6 +66,7 @@ const (
 // limits are the compiled [Limits].
 type limits struct {
 	login    *limiter[netip.Prefix] // nil for no limit
+	wide     *limiter[netip.Prefix] // of one IPv6 /48; nil with login
 	phone    *limiter[auth.User]
 	decode   *limiter[auth.User]
 	site     [sha256.Size]byte // names those who share an allowance
@@ -87,6 +96,11 @@ func (l *limits) keep(prefix string, admitted map[auth.AppID]struct{}, releases 
 		if err != nil {
 			return err
 		}
+		key = limiterKey{l.site, limitWide, l.wide.n, l.wide.per}
+		l.wide, err = acquire(limiters, key, releases, func() (*limiter[netip.Prefix], error) { return l.wide, nil })
+		if err != nil {
+			return err
+		}
 	}
 	key := limiterKey{l.site, limitPhone, l.phone.n, l.phone.per}
 	l.phone, err = acquire(limiters, key, releases, func() (*limiter[auth.User], error) { return l.phone, nil })
@@ -106,6 +120,7 @@ func newLimits(cfg Limits) (*limits, error) {
 			return nil, fmt.Errorf("limit login: %w", err)
 		}
 		l.login = newLimiter[netip.Prefix](n, per)
+		l.wide = newLimiter[netip.Prefix](min(n, math.MaxInt/wideFactor)*wideFactor, per)
 	}
 	var err error
 	if l.phone, err = newUserLimiter(limitPhone, cfg.Phone, defaultPhoneLimit); err != nil {
@@ -155,7 +170,14 @@ func (l *limits) admitLogin(c *call) error {
 		return nil
 	}
 	client := clientNetwork(c.r)
-	return spend(c, l, limitLogin, l.login, client, client.String())
+	if err := spend(c, l, limitLogin, l.login, client, client.String()); err != nil {
+		return err // and leaves the rest of the /48 its allowance
+	}
+	if !client.Addr().Is6() {
+		return nil
+	}
+	wide, _ := client.Addr().Prefix(wideBits) // fits an IPv6 address
+	return spend(c, l, limitWide, l.wide, wide, wide.String())
 }
 
 // admitPhone takes one phone code off the user's allowance.

@@ -30,8 +30,8 @@ func TestLimiter(t *testing.T) {
 		{29 * time.Second, "a", time.Second},
 		{30 * time.Second, "a", 0},
 		{31 * time.Second, "a", 29 * time.Second},
-		{61 * time.Second, "a", 0},                // across a turn of the generations
-		{62 * time.Second, "a", 28 * time.Second}, // which did not refill the bucket
+		{61 * time.Second, "a", 0},                // after the period
+		{62 * time.Second, "a", 28 * time.Second}, // which did not refill the allowance
 		{10 * time.Minute, "a", 0},                // full again, long after
 		{10 * time.Minute, "a", 0},
 		{10 * time.Minute, "a", 30 * time.Second},
@@ -47,26 +47,107 @@ func TestLimiter(t *testing.T) {
 	}
 }
 
-// TestLimiterIsBounded floods a limiter with keys: its memory ends somewhere,
-// and the flood shares one allowance from there on.
+// TestLimiterIsBounded floods a limiter with keys. Its memory is bounded, newcomers
+// are admitted, and a key that used up its allowance is not forgotten for them.
 func TestLimiterIsBounded(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
-	l := newLimiter[int](1, time.Minute)
-	for key := range maxBuckets {
-		if err := l.take(key, now); err != nil {
+	l := newLimiter[int](2, 48*time.Minute)
+	for range 2 {
+		if err := l.take(-1, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for key := range 2 * maxBuckets {
+		if err := l.take(key, now.Add(time.Duration(key))); err != nil {
 			t.Fatalf("key %d: %v", key, err)
 		}
 	}
-	if err := l.take(maxBuckets, now); err != nil {
-		t.Fatalf("the first beyond the bound: %v", err)
+	if err := l.take(-1, now.Add(time.Minute)); !errors.Is(err, auth.ErrRateLimited) {
+		t.Fatalf("the key that used up its allowance: %v, want ErrRateLimited", err)
 	}
-	if err := l.take(maxBuckets+1, now); !errors.Is(err, auth.ErrRateLimited) {
-		t.Fatalf("the second beyond the bound: %v", err)
+	if len(l.buckets) != maxBuckets || len(l.fullest) != maxBuckets {
+		t.Fatalf("%d buckets, %d in the heap", len(l.buckets), len(l.fullest))
 	}
-	if len(l.young) != maxBuckets {
-		t.Fatalf("%d buckets", len(l.young))
+	// All but two allowances are full after half the period, all after the whole.
+	later := now.Add(48*time.Minute + time.Second)
+	if err := l.take(-2, later); err != nil || len(l.buckets) != 1 || len(l.fullest) != 1 {
+		t.Fatalf("%v, %d buckets, %d in the heap, want 1", err, len(l.buckets), len(l.fullest))
 	}
+}
+
+// TestLoginLimitOfAWideNetwork has every request come from another /64 of one
+// /48: they share an allowance, and another /48 and IPv4 have theirs.
+func TestLoginLimitOfAWideNetwork(t *testing.T) {
+	t.Parallel()
+	l, err := newLimits(Limits{Login: "1/1h"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	admit := func(ip string) error { return l.admitLogin(callFrom(ip)) }
+	for i := range wideFactor {
+		if err := admit(fmt.Sprintf("2001:db8:1:%x::1", i)); err != nil {
+			t.Fatalf("/64 number %d: %v", i, err)
+		}
+	}
+	if err := admit("2001:db8:1:ffff::1"); !errors.Is(err, auth.ErrRateLimited) {
+		t.Errorf("one more /64: %v, want ErrRateLimited", err)
+	}
+	for _, ip := range []string{"2001:db8:2::1", "192.0.2.1", "192.0.2.2", "@"} {
+		if err := admit(ip); err != nil {
+			t.Errorf("%s: %v", ip, err)
+		}
+	}
+}
+
+// TestLoginLimitLetsNewcomersIn sends 100,000 logins, each from another /64 of one
+// /47. Clients that come after them are admitted all the same.
+func TestLoginLimitLetsNewcomersIn(t *testing.T) {
+	t.Parallel()
+	l, err := newLimits(Limits{Login: "20/1m"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	for i := range maxBuckets {
+		err := l.admitLogin(callFrom(fmt.Sprintf("2001:db8:%x:%x::1", i>>16, i&0xffff)))
+		if errors.Is(err, auth.ErrRateLimited) {
+			refused++
+		}
+	}
+	if refused == 0 {
+		t.Error("no request of the /47 was refused")
+	}
+	for i := range 1000 {
+		for _, ip := range []string{fmt.Sprintf("198.51.%d.%d", i/250, i%250), fmt.Sprintf("2001:db9:%x::1", i)} {
+			if err := l.admitLogin(callFrom(ip)); err != nil {
+				t.Fatalf("%s: %v", ip, err)
+			}
+		}
+	}
+}
+
+// TestLoginLimitOfADay has more addresses than the limiter has places log in, and
+// return after an hour, under a limit whose period is a day.
+func TestLoginLimitOfADay(t *testing.T) {
+	t.Parallel()
+	start := time.Unix(1_800_000_000, 0)
+	l := newLimiter[int](60, 24*time.Hour)
+	for hour := range 3 {
+		for key := range maxBuckets + 1000 {
+			if err := l.take(key, start.Add(time.Duration(hour)*time.Hour)); err != nil {
+				t.Fatalf("address %d in hour %d: %v", key, hour, err)
+			}
+		}
+	}
+}
+
+// callFrom is a login of the client with the address ip.
+func callFrom(ip string) *call {
+	r := httptest.NewRequest(http.MethodPost, "/", nil)
+	vars := map[string]any{caddyhttp.ClientIPVarKey: ip}
+	r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, vars))
+	return &call{r: r, gate: new(gate)}
 }
 
 func TestParseRate(t *testing.T) {
