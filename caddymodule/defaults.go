@@ -136,20 +136,26 @@ func (m *MiniProgram) provision(repl *caddy.Replacer, logger *zap.Logger) error 
 			return fmt.Errorf("app %s: api %w", m.id, err)
 		}
 	}
-	if m.RawSessionKey != "" {
-		if err := checkRawKey(m.RawSessionKey); err != nil {
-			return fmt.Errorf("app %s: %w", m.id, err)
-		}
-	}
-	if m.EncryptedPhone != "" {
-		if err := checkEncryptedPhone(m.EncryptedPhone); err != nil {
-			return fmt.Errorf("app %s: %w", m.id, err)
-		}
+	if err := m.checkData(); err != nil {
+		return fmt.Errorf("app %s: %w", m.id, err)
 	}
 	m.warnOfRawKeys(logger)
 	if m.Watermark == nil {
 		age := caddy.Duration(defaultWatermark)
 		m.Watermark = &age
+	}
+	return nil
+}
+
+// checkData checks what the app says of the data that clients bring.
+func (m *MiniProgram) checkData() error {
+	if m.RawSessionKey != "" {
+		if err := checkRawKey(m.RawSessionKey); err != nil {
+			return err
+		}
+	}
+	if m.EncryptedPhone != "" {
+		return checkEncryptedPhone(m.EncryptedPhone)
 	}
 	return nil
 }
