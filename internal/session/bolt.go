@@ -95,7 +95,7 @@ func (f *File) Revocations() *Set { return f.set }
 // Start begins sweeping until [File.Close]. Started twice is started once.
 func (f *File) Start() {
 	f.sweeper.start(f.opts.SweepEvery, func(ctx context.Context) {
-		if _, err := f.Sweep(ctx, f.opts.Now(), sweepLimit); err != nil && ctx.Err() == nil {
+		if _, err := f.Sweep(ctx, f.opts.sweepNow(), sweepLimit); err != nil && ctx.Err() == nil {
 			f.opts.OnError(err)
 		}
 	})

@@ -10,7 +10,7 @@ import (
 // Start begins sweeping until [Memory.Close]. Started twice is started once.
 func (m *Memory) Start() {
 	m.sweeper.start(m.opts.SweepEvery, func(ctx context.Context) {
-		if _, err := m.Sweep(ctx, m.opts.Now(), sweepLimit); err != nil && ctx.Err() == nil {
+		if _, err := m.Sweep(ctx, m.opts.sweepNow(), sweepLimit); err != nil && ctx.Err() == nil {
 			m.opts.OnError(err)
 		}
 	})

@@ -116,7 +116,7 @@ func (r *Redis) catchUp(ctx context.Context) error {
 	for _, f := range r.followers {
 		r.following.Go(func() { f.run(ctx) })
 	}
-	r.sweeper.start(r.opts.SweepEvery, func(context.Context) { r.set.Sweep(r.opts.Now()) })
+	r.sweeper.start(r.opts.SweepEvery, func(context.Context) { r.set.Sweep(r.opts.sweepNow()) })
 	return nil
 }
 

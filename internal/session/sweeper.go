@@ -23,11 +23,15 @@ type Options struct {
 	// OnError hears why a sweep failed; the next one tries again. Default:
 	// nobody.
 	OnError func(error)
+
+	// sweepNow is Now, which by default does not run ahead of the monotonic clock.
+	sweepNow func() time.Time
 }
 
 func (o Options) withDefaults() Options {
+	o.sweepNow = o.Now
 	if o.Now == nil {
-		o.Now = time.Now
+		o.Now, o.sweepNow = time.Now, newSteadyClock().Now
 	}
 	if o.SweepEvery <= 0 {
 		o.SweepEvery = sweepEvery
