@@ -311,10 +311,49 @@ func TestNoTokenBesideTheToken(t *testing.T) {
 				f.do("GET", path, "", append(own, "Authorization", value)...).want(t, http.StatusBadRequest, "invalid_request")
 				f.do("GET", "/feed", "", "Authorization", value).want(t, http.StatusBadRequest, "invalid_request")
 			}
+			query := "?access_token=forged"
+			if strings.Contains(path, "?") {
+				query = "&access_token=forged"
+			}
+			f.do("GET", path+query, "", own...).want(t, http.StatusBadRequest, "invalid_request")
+			f.do("GET", "/feed?access_token=forged", "").want(t, http.StatusBadRequest, "invalid_request")
 			f.do("GET", path, "", append(own, "Authorization", "Basic YTpi")...).want(t, http.StatusOK, "")
 			if got := f.upstream.last(t).Header.Get("Authorization"); got != "Basic YTpi" {
 				t.Errorf("the upstream got Authorization %q", got)
 			}
 		})
+	}
+}
+
+// TestNoSpellingOfThePrefixIsForwarded: what a server would clean up to a path under
+// the prefix is no way around, on a site that looks at no paths otherwise.
+func TestNoSpellingOfThePrefixIsForwarded(t *testing.T) {
+	f := newFixture(t, site)
+	bearer := []string{"Authorization", "Bearer " + f.token("alice")}
+	for _, path := range []string{
+		"/v1.0/pub", "/v1.0/pub/", "/v1.0/pub//openId", "/v1.0//pub/openId", "//v1.0/pub/openId", "/v1.0/pub/./openid", "/v1.0/./pub/openid",
+		"/v1.0/pub/%6fpenid", "/v1.0/%70ub/openid", "/v1.0/%2570ub/openid", "/v1.0/pub/openid;x", "/v1.0;x/pub/openid", "/v1.0/pub/x/../openid",
+		"/x/../v1.0/pub/openid", "/v1.0%2fpub/openid", "/v1.0%5cpub/openid", "/V1.0/x/..;/pub/openid",
+	} {
+		if a := f.do("POST", path, `{"code":"x"}`, bearer...); a.status != http.StatusNotFound || a.str(t, "code") != "not_found" {
+			t.Errorf("%s: status %d: %s", path, a.status, a.body)
+		}
+	}
+	if f.upstream.count() != 0 {
+		t.Errorf("%d requests reached the upstream", f.upstream.count())
+	}
+	for _, path := range []string{"/v1.0/public", "/v1.0", "/x/v1.0/pub/openId", "/a//b", "/a/../v1.0/x", "/%70ub"} {
+		f.do("GET", path, "", bearer...).want(t, http.StatusOK, "")
+	}
+}
+
+// TestForwardedPrefix: a trusted proxy tells the upstream where it is mounted.
+func TestForwardedPrefix(t *testing.T) {
+	for trusted, want := range map[string]string{"": "", "servers {\n\t\ttrusted_proxies static 127.0.0.0/8\n\t}\n\t": "/shop"} {
+		f := newFixture(t, strings.Replace(directiveSite("\t\tpublic /public/*", ""), "admin off", trusted+"admin off", 1))
+		f.do("GET", "/public/x", "", "X-Forwarded-Prefix", "/shop").want(t, http.StatusOK, "")
+		if got := f.upstream.last(t).Header.Get("X-Forwarded-Prefix"); got != want {
+			t.Errorf("trusted proxies %q: the upstream got %q", trusted, got)
+		}
 	}
 }

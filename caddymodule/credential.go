@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -68,7 +69,7 @@ func newCredentials(source TokenSource, forward bool) (credentials, error) {
 // take returns the request's token, "" when there is none, and removes it from
 // the request, so that an upstream's log or error page cannot leak it.
 func (c credentials) take(r *http.Request) (string, error) {
-	if c.beside(r.Header[headerAuthorization]) {
+	if c.beside(r) {
 		_, _ = c.takeSource(r)
 		c.remove(func() { delete(r.Header, headerAuthorization) })
 		return "", errTwoTokens
@@ -76,21 +77,29 @@ func (c credentials) take(r *http.Request) (string, error) {
 	return c.takeSource(r)
 }
 
-// beside reports whether a request has a Bearer credential in Authorization although
-// the token is elsewhere. The upstream would take it for one that was verified.
-func (c credentials) beside(values []string) bool {
-	if c.source.Kind == sourceHeader && c.source.Name == headerAuthorization {
-		return false
+// beside reports whether a request has a token where RFC 6750 has one (sections 2.1
+// and 2.3) although it is expected elsewhere. The upstream would take it for one that
+// was verified.
+func (c credentials) beside(r *http.Request) bool {
+	if c.source.Kind != sourceQuery || c.source.Name != queryBearer {
+		if hasQueryParameter(r.URL.RawQuery, queryBearer) {
+			return true
+		}
 	}
-	for _, value := range values {
+	ours := c.source.Kind == sourceHeader && c.source.Name == headerAuthorization
+	for _, value := range r.Header[headerAuthorization] {
 		for credential := range strings.SplitSeq(value, ",") {
-			if _, ok := cutBearer(credential); ok {
+			if _, ok := cutBearer(credential); ok && !ours || !ok && bearerInside.MatchString(credential) {
 				return true
 			}
 		}
 	}
 	return false
 }
+
+// bearerInside matches what many an upstream looks for, wherever it stands:
+// "Basic x Bearer y" and "!Bearer y" are tokens to those that split there.
+var bearerInside = regexp.MustCompile(`(?i)bearer[\s\x{85}\x{a0}]`)
 
 func (c credentials) takeSource(r *http.Request) (string, error) {
 	switch c.source.Kind {
@@ -127,7 +136,7 @@ func (c credentials) takeHeader(r *http.Request) (string, error) {
 	if len(tokens) == 0 {
 		return "", nil // another scheme is the upstream's business
 	}
-	if credentials > 1 || hasQueryParameter(r.URL.RawQuery, queryBearer) {
+	if credentials > 1 {
 		c.remove(func() { delete(r.Header, headerAuthorization) })
 		return "", errTwoTokens
 	}

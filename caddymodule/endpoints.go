@@ -3,6 +3,8 @@ package caddymodule
 import (
 	"fmt"
 	"net/http"
+	"net/url"
+	"path"
 	"strings"
 
 	"github.com/wxgate/wxgate/internal/auth"
@@ -64,12 +66,36 @@ func newEndpoints(prefix string) (map[string]endpoint, error) {
 // errNoSuchCall is a path under the prefix that no call has: /v1.0/pub/openid, say.
 var errNoSuchCall = fmt.Errorf("%w: no call of the login API has this path", auth.ErrNotFound)
 
-// belongsToAPI reports whether a path lies under the prefix, whatever its case.
+// belongsToAPI reports whether a path is the prefix or lies under it, whatever its
+// case and in any of the spellings that servers clean up.
 // Nothing there is ever forwarded: a misspelt call would take its code or token to
 // an upstream, which may log it. A site whose prefix is / has no such paths.
-func (h *Handler) belongsToAPI(path string) bool {
-	prefix := strings.TrimSuffix(h.Prefix, "/") + "/"
-	return prefix != "/" && len(path) >= len(prefix) && strings.EqualFold(path[:len(prefix)], prefix)
+func (h *Handler) belongsToAPI(r *http.Request) bool {
+	prefix := strings.TrimSuffix(h.Prefix, "/")
+	if prefix == "" {
+		return false
+	}
+	return isBelow(r.URL.Path, prefix) || isBelow(cleanedPath(r.URL.Path), prefix)
+}
+
+func isBelow(full, prefix string) bool {
+	return len(full) >= len(prefix) && strings.EqualFold(full[:len(prefix)], prefix) && (len(full) == len(prefix) || full[len(prefix)] == '/')
+}
+
+// cleanedPath is a path as a server may route it that decodes twice, takes a
+// backslash for a slash, drops path parameters, and resolves dot segments.
+func cleanedPath(decoded string) string {
+	if !strings.ContainsAny(decoded, `%;\`) && !strings.Contains(decoded, "//") && !strings.Contains(decoded, "/.") {
+		return decoded // as nearly every path is
+	}
+	if twice, err := url.PathUnescape(decoded); err == nil {
+		decoded = twice
+	}
+	segments := strings.Split(strings.ReplaceAll(decoded, `\`, "/"), "/")
+	for i, segment := range segments {
+		segments[i], _, _ = strings.Cut(segment, ";")
+	}
+	return path.Clean("/" + strings.Join(segments, "/"))
 }
 
 // serveEndpoint answers a call itself; nothing of it reaches the next handler.

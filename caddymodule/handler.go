@@ -175,18 +175,13 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if h.decidesOnPaths() {
 		dropPathOverrides(r)
 	}
-	canonical := canonicalRequestPath(r)
-	if canonical {
-		if e, ok := h.endpoints[r.URL.Path]; ok {
-			return h.serveEndpoint(w, r, e, b)
-		}
-		if h.belongsToAPI(r.URL.Path) {
-			return h.refuse(w, r, nil, errNoSuchCall)
-		}
-	} else if h.decidesOnPaths() {
-		return h.refuse(w, r, nil, badRequest("Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes."))
+	if e, ok := h.endpoints[r.URL.Path]; ok && canonicalRequestPath(r) {
+		return h.serveEndpoint(w, r, e, b)
 	}
 	path, err := h.requestPath(r)
+	if err == nil && h.belongsToAPI(r) {
+		err = errNoSuchCall
+	}
 	if err != nil {
 		return h.refuse(w, r, nil, err)
 	}

@@ -139,18 +139,18 @@ func checkPath(t *testing.T, target string) bool {
 	}
 	// What lets through is exact; what refuses is at least as wide.
 	closed := open.widened()
-	if open.match(u.Path) && !closed.closes(foldPath(u.Path)) {
+	if open.match(u.Path) && !closed.closes(foldConfigured(u.Path)) {
 		t.Errorf("%q is public, and a requirement there would miss it", target)
 	}
 	for _, routed := range attack.Routings(u.Path) {
 		if open.match(u.Path) && !open.match(routed) {
 			t.Errorf("%q is public, and some program serves %q for it", target, routed)
 		}
-		if open.match(routed) && !closed.closes(foldPath(u.Path)) {
+		if open.match(routed) && !closed.closes(foldConfigured(u.Path)) {
 			t.Errorf("%q is not closed, and some program serves %q for it, which is", target, routed)
 		}
 	}
-	if lower := strings.ToLower(u.Path); open.match(lower) && !closed.closes(foldPath(u.Path)) {
+	if lower := strings.ToLower(u.Path); open.match(lower) && !closed.closes(foldConfigured(u.Path)) {
 		t.Errorf("%q differs from a closed path in case only", target)
 	}
 	return true

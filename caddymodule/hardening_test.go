@@ -290,6 +290,7 @@ func pathHeaders() []string {
 	return []string{
 		"X-Script-Name", "Script-Name", "Path-Info", "X-Path-Info", "X-Forwarded-Prefix", "X-Forwarded-Path", "X-Forwarded-Url", "X-Override-URL",
 		"X-Envoy-Original-Path", "X-Original-URI", "X-Original-Path", "X-HTTP-Path-Override", "X-Waws-Unencoded-Url", "X-Replaced-Path",
+		"X-Http-Destinationurl", "X-Ms-Original-Url", "X-Ingress-Path", "X-Forwarded-Pathbase", "X-Forwarded-Request-Uri", "X-Forwarded-Context", "X-Proxy-Url",
 	}
 }
 
@@ -310,7 +311,9 @@ func TestHardeningPolicyPath(t *testing.T) {
 		"/phone.json": 403, "/PHONE.v1.json/": 403, "/phone./": 400, "/%E2%84%AAx/../phone/x": 400,
 		"/index.php/phone/secret": 403, "/x/Index.PHP/PHONE": 403, "/a.php/b.php/phone.json": 403, "/%EF%BD%90hone/secret": 403, "/ｐｈｏｎｅ/secret": 403,
 		"/x.cgi/phone/secret": 403, "/x.php5/phone": 403, "/x.phtml/phone/1": 403, "/x.aspx/PHONE/1": 403, "/x.cfm/phone/1": 403, "/x.do/phone/1": 403,
-		"/_next/data/b1/phone/1.json": 403, "/(S(abc))/phone/1": 400, "/x/(A(1)F(2))/phone": 400, "/PHONE~1/x": 400, "/" + strings.Repeat("x", 2<<10): 400,
+		"/x.wsgi/phone/1": 403, "/x.axd/phone/1": 403, "/x.jsf/PHONE/1": 403, "/cgi-bin/run/phone/1": 403, "/CGI-BIN/run/phone": 403,
+		"/" + strings.Repeat("%EF%B7%BA", 200): 400, // comes to 6,600 bytes once folded
+		"/_next/data/b1/phone/1.json":          403, "/(S(abc))/phone/1": 400, "/x/(A(1)F(2))/phone": 400, "/PHONE~1/x": 400, "/" + strings.Repeat("x", 2<<10): 400,
 		"/phone.php/x": 403, "/x.php/PHONE.PHP/x.css": 403, "/old.aspx/x": 403, "/OLD.ASPX": 403, "/a.php/old.aspx/x": 403,
 		"/phone::$INDEX_ALLOCATION/secret": 400, "/phone::$DATA": 400, "/phone%EF%BC%8Fsecret": 400, "/phone%E2%88%95secret": 400, "/x/%EF%BC%8E%EF%BC%8E/phone/x": 400,
 		"/%E6%94%AF%E4%BB%98/x": 403, "/支付": 403, "/%E9%80%80%E6%AC%BE": 403,
@@ -324,7 +327,7 @@ func TestHardeningPolicyPath(t *testing.T) {
 	h.passed("GET /phones/x HTTP/1.1", "Host: "+h.addr, h.bearer)
 	h.passed("GET /x.phone HTTP/1.1", "Host: "+h.addr, h.bearer)
 	h.passed("GET /index.php/phones HTTP/1.1", "Host: "+h.addr, h.bearer)
-	h.passed("GET /x.phpx/phone/x HTTP/1.1", "Host: "+h.addr, h.bearer)
+	h.refused(http.StatusForbidden, "GET /x.phpx/phone/x HTTP/1.1", "Host: "+h.addr, h.bearer)
 	h.passed("GET /v2.0/x HTTP/1.1", "Host: "+h.addr, h.bearer)
 }
 
@@ -379,6 +382,10 @@ func TestHardeningOptionalToken(t *testing.T) {
 	} {
 		h.refused(status, "GET /optional/x HTTP/1.1", "Host: "+h.addr, "Authorization: "+value)
 	}
+	for _, value := range []string{"Basic x Bearer e30.e30.e30", "!Bearer e30.e30.e30", "Token Bearer\u00a0e30.e30.e30"} {
+		h.refused(http.StatusBadRequest, "GET /optional/x HTTP/1.1", "Host: "+h.addr, "Authorization: "+value)
+	}
+	h.refused(http.StatusBadRequest, "GET /optional/x?access_token=e30.e30.e30 HTTP/1.1", "Host: "+h.addr)
 	for _, value := range []string{"Basic YTpi", "Bearers x", "Digest username=\"a\", realm=\"b\""} {
 		r := h.passed("GET /optional/x HTTP/1.1", "Host: "+h.addr, "Authorization: "+value)
 		if got := r.Header.Get("Authorization"); got != value {

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -21,10 +22,10 @@ type pathSet struct {
 func (s pathSet) widened() pathSet {
 	wide := pathSet{exact: make(map[string]struct{})}
 	for path := range s.exact {
-		wide.exact[strings.TrimSuffix(foldPath(path), "/")] = struct{}{}
+		wide.exact[strings.TrimSuffix(foldConfigured(path), "/")] = struct{}{}
 	}
 	for _, prefix := range s.prefixes {
-		prefix = foldPath(prefix)
+		prefix = foldConfigured(prefix)
 		wide.prefixes = append(wide.prefixes, prefix)
 		wide.exact[strings.TrimSuffix(prefix, "/")] = struct{}{}
 	}
@@ -35,6 +36,12 @@ func (s pathSet) widened() pathSet {
 		}
 	}
 	return wide
+}
+
+// foldConfigured folds a path that the operator wrote, of any length.
+func foldConfigured(path string) string {
+	folded, _ := foldPath(path, math.MaxInt)
+	return folded
 }
 
 // newPathSet reads patterns: "/health" matches itself, "/static/*" whatever
@@ -88,7 +95,7 @@ func (s pathSet) match(path string) bool {
 // closes is match of a wide set, for a path that was folded.
 func (s pathSet) closes(path string) bool {
 	for range maxScripts {
-		name, inner, script := cutScript(path)
+		name, inner, script := cutWide(path)
 		if s.closesWhole(strings.TrimSuffix(path, "/")) || script && s.closesWhole(name) {
 			return true
 		}

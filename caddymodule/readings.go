@@ -15,11 +15,19 @@ import (
 // routers ignore case. Windows, asked for a name in an old code page, and Python
 // programs that normalise what they get take a letter of full width for its ASCII
 // sibling, and file systems of macOS take two spellings of an accent for one.
-func foldPath(path string) string {
+// It is false for a path that comes to more than most bytes.
+func foldPath(path string, most int) (string, bool) {
 	if isASCII(path) {
-		return strings.ToUpper(path) // what the rest comes to, at a hundredth of the cost
+		return strings.ToUpper(path), len(path) <= most // what the rest comes to, at a hundredth of the cost
 	}
-	return foldCase(norm.NFKC.String(path))
+	var folded []byte
+	var next norm.Iter
+	for next.InitString(norm.NFKC, path); !next.Done(); {
+		if folded = append(folded, next.Next()...); len(folded) > most {
+			return "", false
+		}
+	}
+	return foldCase(string(folded)), true
 }
 
 func isASCII(s string) bool {
@@ -62,22 +70,37 @@ var scriptExtensions = map[string]bool{
 // path of the page.
 const nextData = "/_NEXT/DATA/"
 
+// cgiPrograms is where programs need no extension.
+const cgiPrograms = "/CGI-BIN/"
+
 // cutScript cuts a path behind the name of a program, which serves the rest: to
 // Symfony, Laravel, ThinkPHP and others, /index.php/pay/1 is /pay/1, whether or not
 // links are written so. To a program of its own, /pay.php/1 is /pay.php.
 func cutScript(path string) (name, rest string, ok bool) {
-	if len(path) > len(nextData) && strings.EqualFold(path[:len(nextData)], nextData) {
-		if slash := strings.IndexByte(path[len(nextData):], '/'); slash > 0 {
-			return path[:len(nextData)+slash], path[len(nextData)+slash:], true
+	return cutProgram(path, func(extension string) bool { return scriptExtensions[strings.ToUpper(extension)] })
+}
+
+// cutWide is cutScript for paths that are closed: any segment with an extension may
+// be a program's name, /x.wsgi as well as whatever a server is told to run.
+func cutWide(path string) (name, rest string, ok bool) {
+	for _, folder := range []string{nextData, cgiPrograms} {
+		if below, is := strings.CutPrefix(path, folder); is {
+			if slash := strings.IndexByte(below, '/'); slash > 0 {
+				return path[:len(folder)+slash], below[slash:], true
+			}
 		}
 	}
+	return cutProgram(path, func(extension string) bool { return strings.IndexFunc(extension, unicode.IsLetter) == 0 })
+}
+
+func cutProgram(path string, isExtension func(string) bool) (name, rest string, ok bool) {
 	dot := -1 // of the segment so far
 	for at := range len(path) {
 		switch path[at] {
 		case '.':
 			dot = at
 		case '/':
-			if dot >= 0 && scriptExtensions[strings.ToUpper(path[dot+1:at])] {
+			if dot >= 0 && isExtension(path[dot+1:at]) {
 				return path[:at], path[at:], true
 			}
 			dot = -1

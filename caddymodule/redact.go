@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
@@ -36,17 +38,18 @@ func (a admitted) redact(r *http.Request) {
 	if a.credentials.source.Kind == sourceQuery {
 		r.RequestURI, _, _ = strings.Cut(r.RequestURI, "?")
 	}
+	tells := a.teller(r)
 	shown := maps.Clone(r.Header)
 	for name, values := range shown {
-		if a.isSecret(name) || slices.ContainsFunc(values, a.tells) {
+		if a.isSecret(name) || slices.ContainsFunc(values, tells) {
 			shown[name] = redacted
 		}
 	}
 	r.Header = shown
-	if a.tells(r.RequestURI) {
+	if tells(r.RequestURI) {
 		r.RequestURI = redacted[0]
 	}
-	if a.tells(r.URL.String()) {
+	if tells(r.URL.String()) {
 		r.URL = &url.URL{Path: redacted[0]}
 	}
 }
@@ -61,13 +64,23 @@ func (a admitted) isSecret(name string) bool {
 	return source.Kind == sourceHeader && name == source.Name
 }
 
-// tells reports whether a value tells who is calling, alone or among other text, as
-// "{wxgate.appid}/{wxgate.openid}" does. A + before a phone number may be escaped.
-func (a admitted) tells(value string) bool {
-	for _, secret := range []string{string(a.id.OpenID), string(a.id.UnionID), string(a.id.Session), strings.TrimPrefix(a.id.Phone, "+")} {
-		if secret != "" && strings.Contains(value, secret) {
-			return true
-		}
+// teller reports of a text whether it tells who is calling, alone or among other
+// text, as "{wxgate.appid}/{wxgate.openid}" does, or the token that the upstream may
+// have. A + before a phone number may be escaped.
+func (a admitted) teller(r *http.Request) func(text string) bool {
+	secrets := []string{string(a.id.OpenID), string(a.id.UnionID), string(a.id.Session), strings.TrimPrefix(a.id.Phone, "+"), a.forwarded(r)}
+	return func(text string) bool {
+		return slices.ContainsFunc(secrets, func(secret string) bool { return secret != "" && strings.Contains(text, secret) })
 	}
-	return false
+}
+
+// forwarded is the token of the request that came in; "" where it was removed. What
+// reverse_proxy sends may have it elsewhere.
+func (a admitted) forwarded(r *http.Request) string {
+	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	if !ok || !a.ForwardToken {
+		return ""
+	}
+	token, _ := a.credentials.take(&original) // removes nothing: it is forwarded
+	return token
 }

@@ -40,7 +40,8 @@ var pathOverrides = []string{
 	"x-original-url", "x-original-uri", "x-original-path", "x-rewrite-url", "x-rewrite-uri", "x-override-url", "x-override-uri",
 	"x-script-name", "script-name", "x-path-info", "path-info", "x-http-path-override", "x-path-override", "x-request-uri", "request-uri",
 	"x-forwarded-path", "x-forwarded-uri", "x-forwarded-url", "x-forwarded-script-name", "x-forwarded-base",
-	"x-envoy-original-path", "x-replaced-path", "x-proxy-path", "x-base-path", "x-waws-unencoded-url", "x-accel-redirect",
+	"x-forwarded-pathbase", "x-forwarded-request-uri", "x-forwarded-context", "x-original-request-uri", "x-ms-original-url",
+	"x-http-destinationurl", "x-ingress-path", "x-proxy-url", "x-envoy-original-path", "x-replaced-path", "x-proxy-path", "x-base-path", "x-waws-unencoded-url", "x-accel-redirect",
 }
 
 // prefixOverride is believed of trusted proxies, which tell an upstream so where they

@@ -87,6 +87,8 @@ var proxies = map[string]string{
 	"with the openid in the URI":             "wxgate\nreverse_proxy {{.Upstream}} {\nrewrite /users/{wxgate.openid}/orders?sid={wxgate.session}\n}",
 	"with the token":                         "wxgate {\ntoken_from header X-Ticket\nforward_token\n}\nreverse_proxy {{.Upstream}}",
 	"with the token, which nobody looked at": "wxgate {\npublic /orders\ntoken_from header X-Ticket\nforward_token\n}\nreverse_proxy {{.Upstream}}",
+	"with the token in another header":       "wxgate {\ntoken_from query ticket\nforward_token\n}\nreverse_proxy {{.Upstream}} {\nheader_up X-Uri {uri}\n}",
+	"with the token in a path":               "wxgate {\ntoken_from query ticket\nforward_token\n}\nreverse_proxy {{.Upstream}} {\nrewrite /as/{http.request.uri.query.ticket}\n}",
 	"with the token in the query":            "wxgate {\ntoken_from query ticket\nforward_token\n}\nreverse_proxy {{.Upstream}}",
 	"with a health check":                    "wxgate\nreverse_proxy {{.Upstream}} {\nhealth_uri /health\nhealth_interval 50ms\n}",
 	"with an assertion":                      "wxgate {\nheaders {\nassertion X-WX-ASSERTION orders\n}\n}\nreverse_proxy {{.Upstream}}",

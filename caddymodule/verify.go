@@ -149,9 +149,6 @@ func (v *Verify) decide(r *http.Request) (*auth.Identity, string, error) {
 		return nil, "", err
 	}
 	b := h.takeBearer(asked)
-	if !canonicalRequestPath(asked) && h.decidesOnPaths() {
-		return nil, "", badRequest("Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes.")
-	}
 	path, err := h.requestPath(asked)
 	if err != nil {
 		return nil, "", err

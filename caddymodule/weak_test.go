@@ -164,7 +164,7 @@ func (w *weak) restore(r *http.Request, h *hidden) {
 	case "path", "policy":
 		r.URL, r.RequestURI, r.Method = &h.url, h.uri, h.method
 		for _, name := range []string{
-			"X-Original-Url", "X-Rewrite-Url", "X-Script-Name", "X-Path-Info", "X-Override-Url", "X-Http-Path-Override", "Upgrade", "Connection",
+			"X-Original-Url", "X-Rewrite-Url", "X-Script-Name", "X-Path-Info", "X-Override-Url", "X-Http-Path-Override", "X-Forwarded-Prefix", "Upgrade", "Connection",
 		} {
 			if v, ok := h.header[name]; ok {
 				r.Header[name] = v

@@ -100,6 +100,10 @@ func pathHeaderAttacks(t *Target) []Attack {
 	for _, name := range pathOverrides {
 		add("override-"+strings.ToLower(name), []string{"CVE-2018-14773"}, anonymous(t.Public+"x", Field{name, closed}), public)
 	}
+	for _, name := range prefixHeaders {
+		prefix := strings.TrimSuffix(t.Public, "/")
+		add("prefix-"+strings.ToLower(name), []string{"CVE-2026-35051"}, anonymous(prefix+closed, Field{name, prefix}), public)
+	}
 	for _, f := range []Field{
 		{"User-Agent", "GoogleHC/1.0"}, {"User-Agent", "kube-probe/1.31"}, {"User-Agent", "ELB-HealthChecker/2.0"},
 		{"X-Forwarded-For", "127.0.0.1"}, {"X-Real-IP", "127.0.0.1"}, {"X-Forwarded-Host", "localhost"}, {"Forwarded", "for=127.0.0.1"},
@@ -170,6 +174,12 @@ func policyAttacks(t *Target) []Attack {
 	for i, line := range lines {
 		out = append(out, Attack{
 			ID: "policy/path-" + number(i), Mechanism: policyMechanism, Needs: []Control{policy}, Request: get(line), Judge: inside,
+		})
+	}
+	for _, name := range prefixHeaders {
+		out = append(out, Attack{
+			ID: "policy/prefix-" + strings.ToLower(name), Mechanism: policyMechanism, Advisories: []string{"CVE-2026-35051"},
+			Needs: []Control{policy}, Request: get("/any"+t.Phone+"secret", Field{name, "/any"}), Judge: inside,
 		})
 	}
 	for _, name := range pathOverrides {

@@ -97,6 +97,9 @@ func outside(prefix func(*Target) string) func(*Evidence) string {
 					return fmt.Sprintf("the upstream got %s: %s from nobody, which some frameworks serve instead", name, v)
 				}
 			}
+			if name, routed := s.behindPrefix(); routed != "" && escapes(routed, prefix(e.Target)) {
+				return fmt.Sprintf("the upstream got %s with %s from nobody, which prefix middleware serves as %s", s.Target, name, routed)
+			}
 		}
 		return ""
 	}
@@ -108,6 +111,9 @@ func inside(e *Evidence) string {
 	for _, s := range e.Seen {
 		if reaches(s.Target, e.Target.Phone) {
 			return fmt.Sprintf("the upstream got %s from a user without a phone number", s.Target)
+		}
+		if name, routed := s.behindPrefix(); routed != "" && reaches(routed, e.Target.Phone) {
+			return fmt.Sprintf("the upstream got %s with %s, which prefix middleware serves as %s", s.Target, name, routed)
 		}
 		for _, name := range pathOverrides {
 			if v := s.first(name); v != "" && reaches(v, e.Target.Phone) {

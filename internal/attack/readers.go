@@ -235,3 +235,18 @@ func stream(s string) string {
 	}
 	return strings.Join(segments, "/")
 }
+
+// prefixHeaders name what middleware takes off the front of a path: WSGI's common
+// one takes X-Script-Name for SCRIPT_NAME.
+var prefixHeaders = []string{"X-Script-Name", "X-Forwarded-Prefix"}
+
+// behindPrefix is the path that prefix middleware serves, and which header says so;
+// "" where none does.
+func (s *Seen) behindPrefix() (name, routed string) {
+	for _, name := range prefixHeaders {
+		if rest, ok := strings.CutPrefix(s.Target, s.first(name)); ok && s.first(name) != "" {
+			return name, rest
+		}
+	}
+	return "", ""
+}

@@ -1,0 +1,67 @@
+package caddymodule
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// manyRequirements has n lines of require, on paths that are alike.
+func manyRequirements(t testing.TB, n int) *Handler {
+	t.Helper()
+	h := &Handler{Prefix: defaultPrefix}
+	for i := range n {
+		set, err := newPathSet([]string{fmt.Sprintf("/closed%d/*", i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.require = append(h.require, requirement{paths: set.widened()})
+	}
+	return h
+}
+
+func asked(path string) *http.Request { return &http.Request{URL: &url.URL{Path: path}} }
+
+// longPaths are as long as one may be, of ASCII and of what folds slowly.
+var longPaths = map[string]string{
+	"ascii": "/" + strings.Repeat("x", maxPathBytes-1),
+	"wide":  "/" + strings.Repeat("ｘ", (maxPathBytes-1)/3),
+	"grows": "/" + strings.Repeat("\uFDFA", (maxPathBytes-1)/3),
+}
+
+// TestPathsAreFoldedOnce: deciding on a path allocates as much for fifty
+// requirements as for one, and nothing that a long path would multiply.
+func TestPathsAreFoldedOnce(t *testing.T) {
+	for name, path := range longPaths {
+		allocations := func(n int) float64 {
+			h, r := manyRequirements(t, n), asked(path)
+			return testing.AllocsPerRun(20, func() {
+				if path, err := h.requestPath(r); err == nil {
+					h.anonymous(path, bearer{})
+				}
+			})
+		}
+		if one, fifty := allocations(1), allocations(50); fifty > one {
+			t.Errorf("%s: %v allocations for one requirement, %v for fifty", name, one, fifty)
+		}
+	}
+}
+
+func BenchmarkRequestPath(b *testing.B) {
+	longPaths["short"] = "/orders/1"
+	for name, path := range longPaths {
+		for _, n := range []int{1, 50} {
+			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
+				h, r := manyRequirements(b, n), asked(path)
+				b.ReportAllocs()
+				for b.Loop() {
+					if path, err := h.requestPath(r); err == nil {
+						h.anonymous(path, bearer{})
+					}
+				}
+			})
+		}
+	}
+}
