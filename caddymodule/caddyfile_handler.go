@@ -35,6 +35,7 @@ func init() {
 //	    }
 //	    limit login <n>/<duration> | phone <n>/<duration> | decode <n>/<duration> | inflight <n>
 //	    on_stale allow <duration> | deny
+//	    stream_grace <duration>
 //	    compat wafer [<login path>]
 //	}
 func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
@@ -71,6 +72,7 @@ func (h *Handler) words(d *caddyfile.Dispenser) map[string]func() error {
 		"cors":          func() error { return h.parseCORS(d) },
 		"limit":         func() error { return h.Limit.parse(d) },
 		"on_stale":      func() error { return parseOnStale(d, &h.OnStale) },
+		"stream_grace":  positive(d, &h.StreamGrace),
 		"compat":        func() error { return h.parseCompat(d) },
 	}
 }

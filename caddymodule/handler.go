@@ -63,6 +63,10 @@ type Handler struct {
 	// heard. Default: tokens go on admitting for 30s, then the answer is 503.
 	OnStale *OnStale `json:"on_stale,omitempty"`
 
+	// How long a response that is under way may go on after its session was ended by
+	// a logout or a revocation. Default: 10s. WebSockets and event streams end at once.
+	StreamGrace caddy.Duration `json:"stream_grace,omitempty"`
+
 	// Serve the client SDKs of Tencent Wafer too. Default: they are strangers.
 	Wafer *WaferCompat `json:"wafer,omitempty"`
 
@@ -78,6 +82,7 @@ type Handler struct {
 	callbacks   []*wechat.Callback // of the apps that have one
 	admitted    map[auth.AppID]struct{}
 	allowance   time.Duration // how stale revocations may be
+	grace       time.Duration // how long a response may outlive its session
 	releases    []func() error
 }
 
@@ -149,6 +154,9 @@ func (h *Handler) compile() error {
 		return err
 	}
 	if h.allowance, err = h.OnStale.allowance(); err != nil {
+		return err
+	}
+	if h.grace, err = streamGrace(h.StreamGrace); err != nil {
 		return err
 	}
 	if err := h.CORS.validate(); err != nil {

@@ -55,7 +55,7 @@ func newCollectors() *collectors {
 		}),
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "wxgate_streams",
-			Help: "Open WebSockets and event streams of authenticated clients.",
+			Help: "Open responses to authenticated clients: WebSockets, event streams, and others that have taken longer than a second.",
 		}),
 		rawKeys: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "wxgate_raw_session_keys_total",

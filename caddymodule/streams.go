@@ -3,122 +3,272 @@ package caddymodule
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// errStreamEnded is why a stream's context is cancelled.
-var errStreamEnded = errors.New("the token expired or its session was revoked, or nobody can say")
+// errStreamEnded is why the context of a response is canceled.
+var errStreamEnded = errors.New("stream closed: token expired, session revoked, or revocation state unknown")
 
-// staleStep is how much too stale the revocations must be before a stream ends:
-// enough for the clock to have moved on when the timer fires.
-const staleStep = 50 * time.Millisecond
+const (
+	// defaultStreamGrace is how long a response may go on after its session ended.
+	defaultStreamGrace = 10 * time.Second
 
-// watched calls next, and ends what it serves when the identity ends, if that
-// is a stream: a WebSocket or a text/event-stream answer. Without this, a stream
-// that was opened a second before its session was revoked would go on for days.
-// Any other answer is let finish. [Transport] learns whose request it is.
+	// watchAfter is how long a request may take before its response is watched. Most
+	// requests are over by then and need no entry in the registry, which has a lock.
+	watchAfter = time.Second
+
+	// staleStep is how much too stale the revocations must be before a response ends:
+	// enough for the clock to have moved on when the timer fires.
+	staleStep = 50 * time.Millisecond
+)
+
+// streamGrace is the configured or default grace.
+func streamGrace(configured caddy.Duration) (time.Duration, error) {
+	switch {
+	case configured < 0:
+		return 0, errors.New("stream_grace must be above zero")
+	case configured == 0:
+		return defaultStreamGrace, nil
+	}
+	return time.Duration(configured), nil
+}
+
+// watched calls next, and ends the response that it serves when the identity ends.
+// Without this, a response that was opened a second before its session was revoked
+// could go on for days, whatever its content type: an attacker with a stolen token
+// would keep reading. [Transport] learns whose request it is.
+//
+// A WebSocket and a text/event-stream response end at once. Any other response may
+// go on for stream_grace after a revocation, and for one more access-token life
+// after its token expired, so that an upload which began just before is not cut.
 func (h *Handler) watched(gate *gate, id *auth.Identity, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
-	sw := &streamWriter{
-		ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
-		upgrade:               r.Header["Upgrade"] != nil || r.Method == http.MethodConnect,
+	rw := &watchedWriter{
+		ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
+		connect:               r.Method == http.MethodConnect,
+		upgrade:               r.Header["Upgrade"] != nil,
+		handler:               h,
 		gate:                  gate,
 		id:                    id,
 		cancel:                cancel,
-		done:                  ctx.Done(),
-		allowance:             h.allowance,
 	}
-	defer sw.release()
-	return next.ServeHTTP(sw, r.WithContext(h.withIdentity(ctx, id)))
+	rw.later = time.AfterFunc(watchAfter, rw.watchLater)
+	defer rw.release()
+	err := next.ServeHTTP(rw, r.WithContext(h.withIdentity(ctx, id)))
+	if !rw.release() || rw.tunnel {
+		return err
+	}
+	if rw.started {
+		// The client must not take what it got for the whole response.
+		panic(http.ErrAbortHandler) //nolint:forbidigo // the way of net/http to break a response off
+	}
+	return h.refuse(w, r, id, h.whyEnded(gate, id))
 }
 
-// streamWriter notices that an answer is a stream.
-type streamWriter struct {
-	*caddyhttp.ResponseWriterWrapper
+// whyEnded is the refusal of a request whose session ended before the response
+// started.
+func (h *Handler) whyEnded(gate *gate, id *auth.Identity) error {
+	if gate.revocations.Revoked(id) {
+		return auth.ErrSessionRevoked
+	}
+	if err := h.fresh(gate); err != nil {
+		return err
+	}
+	return auth.ErrTokenExpired
+}
 
-	upgrade bool
+// watchedWriter is a response that ends with its session.
+type watchedWriter struct {
+	caddyhttp.ResponseWriterWrapper
+
+	connect bool // the request is a CONNECT
+	upgrade bool // the request has an Upgrade header
+	handler *Handler
 	gate    *gate
 	id      *auth.Identity
 	cancel  context.CancelCauseFunc
-	done    <-chan struct{}
+	later   *time.Timer // begins the watch of a response that takes long
 
-	allowance time.Duration // how stale the revocations may be
-
-	armed bool
-	stop  func()      // ends the watch for revocations
-	timer *time.Timer // fires when the token expires
-	stale *time.Timer // fires when the revocations may have become too stale; nil where they never do
+	mu       sync.Mutex
+	started  bool   // the status was sent
+	stream   bool   // a WebSocket or text/event-stream
+	tunnel   bool   // the connection is not ours any more
+	cut      bool   // the session ended
+	released bool   // the handler has returned
+	unwatch  func() // nil unless watched
 }
 
-// WriteHeader arms the watch when the answer that it announces is a stream.
-func (w *streamWriter) WriteHeader(status int) {
-	if w.isStream(status) {
-		w.arm()
-	}
+// WriteHeader watches the response from now on if it is a stream.
+func (w *watchedWriter) WriteHeader(status int) {
+	w.start(status)
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func (w *streamWriter) isStream(status int) bool {
+// Write sends the status first, as any ResponseWriter does.
+func (w *watchedWriter) Write(b []byte) (int, error) {
+	w.start(http.StatusOK)
+	return w.ResponseWriter.Write(b)
+}
+
+// ReadFrom keeps sendfile for files.
+func (w *watchedWriter) ReadFrom(r io.Reader) (int64, error) {
+	w.start(http.StatusOK)
+	return w.ResponseWriterWrapper.ReadFrom(r)
+}
+
+// FlushError is what [http.ResponseController] flushes with. It sends the status.
+func (w *watchedWriter) FlushError() error {
+	w.start(http.StatusOK)
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// start notes that the response begins with this status.
+func (w *watchedWriter) start(status int) {
+	if status < http.StatusOK && status != http.StatusSwitchingProtocols {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.started {
+		return
+	}
+	w.started = true
+	w.tunnel = status == http.StatusSwitchingProtocols || w.connect
+	if w.cut {
+		w.interrupt()
+		return
+	}
+	if w.isStream(status) {
+		w.stream = true
+		w.watch()
+	}
+}
+
+func (w *watchedWriter) isStream(status int) bool {
 	if status == http.StatusSwitchingProtocols {
 		return true
 	}
-	if status < http.StatusOK || status >= http.StatusMultipleChoices {
+	if status >= http.StatusMultipleChoices {
 		return false
 	}
-	return w.upgrade || strings.HasPrefix(strings.ToLower(w.Header().Get("Content-Type")), "text/event-stream")
+	return w.upgrade || w.connect || strings.HasPrefix(strings.ToLower(w.Header().Get("Content-Type")), "text/event-stream")
 }
 
-// arm is called by the handler's goroutine only.
-func (w *streamWriter) arm() {
-	if w.armed {
-		return
+func (w *watchedWriter) watchLater() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.released && w.unwatch == nil {
+		w.watch()
 	}
-	w.armed = true
-	end := func() { w.cancel(errStreamEnded) }
-	w.timer = time.AfterFunc(time.Until(w.id.Expires), end)
-	w.stop = w.gate.revocations.Watch(w.id, end)
-	if w.gate.stale != nil {
-		w.watchStaleness(end)
+}
+
+// watch ends the response when its session does. It is called with the lock held,
+// and again when a response that is watched turns out to be a stream.
+func (w *watchedWriter) watch() {
+	if w.unwatch != nil {
+		w.unwatch()
 	}
+	ends, grace := w.id.Expires, time.Duration(0)
+	if !w.stream {
+		ends = ends.Add(time.Duration(w.handler.app.Token.Access))
+		grace = w.handler.grace
+	}
+	timer := time.AfterFunc(time.Until(ends), w.end)
+	// Revocations only set the timer, so that no logout waits for this response.
+	stop := w.gate.revocations.Watch(w.id, func() { timer.Reset(min(grace, max(time.Until(ends), 0))) })
+	stopStale := w.watchStaleness(w.handler.allowance + grace)
 	metrics.streams.Inc()
+	w.unwatch = func() {
+		stop()
+		stopStale()
+		timer.Stop()
+		metrics.streams.Dec()
+	}
 }
 
-// watchStaleness ends the stream when a revocation may have been missed for
-// longer than is allowed. It looks again when that could next be so.
-func (w *streamWriter) watchStaleness(end func()) {
-	ready := make(chan struct{}) // the timer may fire before it is kept
-	w.stale = time.AfterFunc(w.allowance, func() {
-		<-ready
-		select {
-		case <-w.done:
-			return
-		default:
-		}
-		left := w.allowance - w.gate.stale()
+// watchStaleness ends the response when a revocation may have been missed for
+// longer than is allowed. It looks again when that could next be so. It is called
+// with the lock held.
+func (w *watchedWriter) watchStaleness(allowance time.Duration) (stop func()) {
+	if w.gate.stale == nil {
+		return func() {}
+	}
+	var timer *time.Timer
+	stopped := false
+	timer = time.AfterFunc(allowance, func() {
+		left := allowance - w.gate.stale()
 		if left < 0 {
-			end()
+			w.end()
 			return
 		}
-		w.stale.Reset(left + staleStep)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if !stopped {
+			timer.Reset(left + staleStep)
+		}
 	})
-	close(ready)
+	return func() {
+		stopped = true
+		timer.Stop()
+	}
 }
 
-func (w *streamWriter) release() {
-	if !w.armed {
+// end cuts the response.
+func (w *watchedWriter) end() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.released || w.cut {
 		return
 	}
-	w.timer.Stop()
-	if w.stale != nil {
-		w.stale.Stop()
+	w.cut = true
+	w.cancel(errStreamEnded)
+	if !w.tunnel {
+		w.interrupt()
 	}
-	w.stop()
-	metrics.streams.Dec()
+}
+
+// interrupt makes reads of the request fail, and writes of a response that has
+// started: a handler that waits for a slow client does not look at its context. It
+// is called with the lock held, before the handler has returned.
+func (w *watchedWriter) interrupt() {
+	// Caddy's own wrappers keep deadlines without a lock: the server's writer has one.
+	inner := w.ResponseWriter
+	for {
+		wrapper, ok := inner.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		inner = wrapper.Unwrap()
+	}
+	control := http.NewResponseController(inner)
+	now := time.Now()
+	_ = control.SetReadDeadline(now) // a writer without deadlines has no slow client
+	if w.started {
+		_ = control.SetWriteDeadline(now)
+	}
+}
+
+// release ends the watch and reports whether the response was cut. It may be called
+// more than once.
+func (w *watchedWriter) release() (cut bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.released {
+		w.released = true
+		w.later.Stop()
+		if w.unwatch != nil {
+			w.unwatch()
+		}
+	}
+	return w.cut
 }

@@ -72,6 +72,9 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return t.inner.RoundTrip(r)
 	}
 	sent := *r
+	if r.Body != nil && r.Body != http.NoBody {
+		sent.Body = &sentBody{inner: r.Body}
+	}
 	admitted.redact(r)
 	return t.inner.RoundTrip(&sent)
 }
