@@ -97,9 +97,11 @@ func (c credentials) beside(r *http.Request) bool {
 	return false
 }
 
-// bearerInside matches what many an upstream looks for, wherever it stands:
-// "Basic x Bearer y" and "!Bearer y" are tokens to those that split there.
-var bearerInside = regexp.MustCompile(`(?i)bearer[\s\x{85}\x{a0}]`)
+// bearerInside matches what many upstreams look for anywhere in a header: "Basic x
+// Bearer y" and "!Bearer y" are tokens to those that split there. It matches every
+// byte that is not visible ASCII, valid UTF-8 or not: WSGI and Node read a header as
+// Latin-1, where \xa0 and \x85 are white space.
+var bearerInside = regexp.MustCompile(`(?i)bearer[^!-~]`)
 
 func (c credentials) takeSource(r *http.Request) (string, error) {
 	switch c.source.Kind {

@@ -382,7 +382,10 @@ func TestHardeningOptionalToken(t *testing.T) {
 	} {
 		h.refused(status, "GET /optional/x HTTP/1.1", "Host: "+h.addr, "Authorization: "+value)
 	}
-	for _, value := range []string{"Basic x Bearer e30.e30.e30", "!Bearer e30.e30.e30", "Token Bearer\u00a0e30.e30.e30"} {
+	for _, value := range []string{
+		"Basic x Bearer e30.e30.e30", "!Bearer e30.e30.e30", "Token Bearer\u00a0e30.e30.e30", "Basic x Bearer\te30.e30.e30",
+		"Basic x Bearer\xa0e30.e30.e30", "!Bearer\xa0e30.e30.e30", "!Bearer\x85e30.e30.e30", "!BEARER\u2003e30.e30.e30", // raw bytes are Latin-1 to WSGI and Node
+	} {
 		h.refused(http.StatusBadRequest, "GET /optional/x HTTP/1.1", "Host: "+h.addr, "Authorization: "+value)
 	}
 	h.refused(http.StatusBadRequest, "GET /optional/x?access_token=e30.e30.e30 HTTP/1.1", "Host: "+h.addr)
