@@ -279,6 +279,11 @@ func TestHardeningPublicPath(t *testing.T) {
 			t.Errorf("%s moves the route: %s", name, text)
 		}
 	}
+	for _, name := range []string{"X-Callback-Url", "X-Original-Host", "X-Forwarded-Client-Cert", "X-Image-Path", "X-Request-Id", "X-Proxy-User", "X-Database"} {
+		if r := h.passed("GET /public/x HTTP/1.1", "Host: "+h.addr, name+": kept"); r.Header.Get(name) != "kept" {
+			t.Errorf("%s was removed", name)
+		}
+	}
 	for _, target := range []string{"/public/index.php", "/public/a.phpx/b", "/public/%E6%9C%AA%E5%AE%8C%E2%80%A6%E2%80%A6", "/public/%EF%BC%881%EF%BC%89.pdf"} {
 		h.passed("GET "+target+" HTTP/1.1", "Host: "+h.addr)
 	}
@@ -291,6 +296,8 @@ func pathHeaders() []string {
 		"X-Script-Name", "Script-Name", "Path-Info", "X-Path-Info", "X-Forwarded-Prefix", "X-Forwarded-Path", "X-Forwarded-Url", "X-Override-URL",
 		"X-Envoy-Original-Path", "X-Original-URI", "X-Original-Path", "X-HTTP-Path-Override", "X-Waws-Unencoded-Url", "X-Replaced-Path",
 		"X-Http-Destinationurl", "X-Ms-Original-Url", "X-Ingress-Path", "X-Forwarded-Pathbase", "X-Forwarded-Request-Uri", "X-Forwarded-Context", "X-Proxy-Url",
+		"X-Forwarded-Basepath", "X-Original-Pathname", "X-Original-Url-Path", "X-Scriptname", "X-Pathinfo", "X-Rewritten-Path", "X-Forwarded-Original-Uri",
+		"X-Forwarded-Base-Url", "X-Original-Request-Path", "X-Url-Override", "X-Requested-Path", "X-Envoy-Original-Url", "X-Proxy-Prefix", "X-Original-Prefix",
 	}
 }
 

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -35,7 +36,8 @@ func screen(r *http.Request) *problem {
 
 // pathOverrides are headers, folded, that some framework or middleware takes the
 // path from, or a part of it: Symfony and IIS (CVE-2018-14773), WSGI prefix
-// middleware, Envoy, Traefik, Azure and others.
+// middleware, Envoy, Traefik, Azure and others. docs/verify.md has other proxies
+// remove the same names.
 var pathOverrides = []string{
 	"x-original-url", "x-original-uri", "x-original-path", "x-rewrite-url", "x-rewrite-uri", "x-override-url", "x-override-uri",
 	"x-script-name", "script-name", "x-path-info", "path-info", "x-http-path-override", "x-path-override", "x-request-uri", "request-uri",
@@ -43,6 +45,16 @@ var pathOverrides = []string{
 	"x-forwarded-pathbase", "x-forwarded-request-uri", "x-forwarded-context", "x-original-request-uri", "x-ms-original-url",
 	"x-http-destinationurl", "x-ingress-path", "x-proxy-url", "x-envoy-original-path", "x-replaced-path", "x-proxy-path", "x-base-path", "x-waws-unencoded-url", "x-accel-redirect",
 }
+
+// overrideFamily matches names that are like those, in the spellings of frameworks
+// that no list knows: X-Forwarded-Basepath, X-Original-Pathname, X-Scriptname. Names
+// that programs choose for other things, such as X-Callback-Url, do not match.
+var overrideFamily = regexp.MustCompile(`(?i)^[\W_]*x[\W_](.*[\W_])?(` +
+	`(forwarded|original|rewrit|overrid|replac|proxy).*(path|ur[il]|base|script|context)` +
+	`|(original|rewrit|overrid|replac|proxy).*prefix` +
+	`|request(ed)?[\W_]*(path|ur[il])` +
+	`|(path|ur[il])[\W_]*(overrid|info)` +
+	`|script[\W_]*name)`)
 
 // prefixOverride is believed of trusted proxies, which tell an upstream so where they
 // have mounted it (CVE-2026-35051).
@@ -60,7 +72,7 @@ func dropPathOverrides(r *http.Request) {
 }
 
 func overridesPath(name string) bool {
-	return slices.ContainsFunc(pathOverrides, func(override string) bool { return isFolded(name, override) })
+	return overrideFamily.MatchString(name) || slices.ContainsFunc(pathOverrides, func(override string) bool { return isFolded(name, override) })
 }
 
 func isFolded(name, folded string) bool {
