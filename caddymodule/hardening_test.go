@@ -36,7 +36,7 @@ http://{{.Addr}} {
 	wxgate {
 		public   /public/* /closed/*
 		optional /optional/*
-		require  phone on /phone/* /closed/* /支付/* /%E9%80%80%E6%AC%BE /old.aspx /v2.0
+		require  phone on /phone/* /closed/* /docs/pay/* /支付/* /%E9%80%80%E6%AC%BE /old.aspx /v2.0
 		forward_token
 	}
 	handle /broken/* {
@@ -256,7 +256,8 @@ func TestHardeningPublicPath(t *testing.T) {
 		"/public/%c0%ae%c0%ae/admin": 400, "/public/..%20/admin": 400, "/admin;/public/x": 400, "/admin%23/public/": 400, "/admin%3f/public/": 400,
 		"http://" + h.addr + "/public/../admin": 400,
 		"/public/%EF%BC%8E%EF%BC%8E/admin":      400, "/public/%E2%80%A5/admin": 400, "/public/x%EF%BC%8F..%EF%BC%8F..%EF%BC%8Fadmin": 400, "/public/..::$INDEX_ALLOCATION/admin": 400,
-		"/public/index.php/admin": 401, "/public/x/App.PHP/admin": 401,
+		"/public/index.php/admin": 401, "/public/x/App.PHP/admin": 401, "/public/x.wsgi/admin": 401, "/public/a.phpx/b": 401, "/public/x/run.Axd/admin": 401,
+		"/public/cgi-bin/run/admin": 401, "/public/x/CGI-BIN/run/admin": 401,
 		"/PUBLIC/x": 401, "/public-not/x": 401, "/public": 401, "/admin?x=/public/": 401, "http://" + h.addr + "/admin": 401,
 	} {
 		h.refused(status, "GET "+target+" HTTP/1.1", "Host: "+h.addr)
@@ -284,7 +285,9 @@ func TestHardeningPublicPath(t *testing.T) {
 			t.Errorf("%s was removed", name)
 		}
 	}
-	for _, target := range []string{"/public/index.php", "/public/a.phpx/b", "/public/%E6%9C%AA%E5%AE%8C%E2%80%A6%E2%80%A6", "/public/%EF%BC%881%EF%BC%89.pdf"} {
+	for _, target := range []string{
+		"/public/index.php", "/public/v1.2/logo.png", "/public/jquery.min.js", "/public/x-1.10.2/a.b.css", "/public/cgi-bin", "/public/%E6%9C%AA%E5%AE%8C%E2%80%A6%E2%80%A6", "/public/%EF%BC%881%EF%BC%89.pdf",
+	} {
 		h.passed("GET "+target+" HTTP/1.1", "Host: "+h.addr)
 	}
 }
@@ -321,6 +324,8 @@ func TestHardeningPolicyPath(t *testing.T) {
 		"/x.wsgi/phone/1": 403, "/x.axd/phone/1": 403, "/x.jsf/PHONE/1": 403, "/cgi-bin/run/phone/1": 403, "/CGI-BIN/run/phone": 403,
 		"/" + strings.Repeat("%EF%B7%BA", 200): 400, // comes to 6,600 bytes once folded
 		"/_next/data/b1/phone/1.json":          403, "/(S(abc))/phone/1": 400, "/x/(A(1)F(2))/phone": 400, "/PHONE~1/x": 400, "/" + strings.Repeat("x", 2<<10): 400,
+		"/docs/_next/data/b1/phone/1.json": 403, "/docs/_next/data/b1/pay/1.json": 403, "/a/cgi-bin/run/phone/1": 403, "/a/b/_Next/Data/x.y/phone": 403,
+		"/x.y/phone/cgi-bin/run/1": 403, "/a/cgi-bin/run/x.php/phone": 403, "/cgi-bin/run/docs/_next/data/b1/phone/1.json": 403, "/docs/_next/data/b1/pay.json": 403,
 		"/phone.php/x": 403, "/x.php/PHONE.PHP/x.css": 403, "/old.aspx/x": 403, "/OLD.ASPX": 403, "/a.php/old.aspx/x": 403,
 		"/phone::$INDEX_ALLOCATION/secret": 400, "/phone::$DATA": 400, "/phone%EF%BC%8Fsecret": 400, "/phone%E2%88%95secret": 400, "/x/%EF%BC%8E%EF%BC%8E/phone/x": 400,
 		"/%E6%94%AF%E4%BB%98/x": 403, "/支付": 403, "/%E9%80%80%E6%AC%BE": 403,

@@ -84,8 +84,8 @@ func (s pathSet) match(path string) bool {
 		if !ok {
 			continue
 		}
-		// A script below it may serve all that it likes.
-		if _, _, script := cutScript(below); !script || prefix == "/" {
+		// To make what is in a folder such as /public/example.com/ public, name that prefix.
+		if prefix == "/" || !runsProgram(below) {
 			return true
 		}
 	}
@@ -94,8 +94,16 @@ func (s pathSet) match(path string) bool {
 
 // closes is match of a wide set, for a path that was folded.
 func (s pathSet) closes(path string) bool {
+	if s.closesScript(path) {
+		return true
+	}
+	page, ok := withoutNextData(path)
+	return ok && s.closesScript(page)
+}
+
+func (s pathSet) closesScript(path string) bool {
 	for range maxScripts {
-		name, inner, script := cutWide(path)
+		name, inner, script := cutScript(path)
 		if s.closesWhole(strings.TrimSuffix(path, "/")) || script && s.closesWhole(name) {
 			return true
 		}

@@ -57,43 +57,64 @@ const (
 	maxScripts = 8
 )
 
-// scriptExtensions end the names of programs to which servers give the rest of the
-// path: PHP's, CGI's, ASP.NET's, ColdFusion's and Java's. Servers ignore their case.
-var scriptExtensions = map[string]bool{
-	"PHP": true, "PHP3": true, "PHP4": true, "PHP5": true, "PHP7": true, "PHP8": true, "PHTML": true, "PHT": true, "PHAR": true,
-	"CGI": true, "FCGI": true, "PL": true, "PY": true, "RB": true, "LUA": true, "SH": true, "EXE": true, "DLL": true,
-	"ASP": true, "ASPX": true, "ASHX": true, "ASMX": true, "SVC": true, "CFM": true, "CFC": true, "CFML": true,
-	"JSP": true, "JSPX": true, "DO": true, "ACTION": true,
-}
-
 // nextData is where Next.js has the data of its pages: what follows the build is the
-// path of the page.
+// path of the page, below the basePath that comes before it.
 const nextData = "/_NEXT/DATA/"
 
 // cgiPrograms is where programs need no extension.
 const cgiPrograms = "/CGI-BIN/"
 
-// cutScript cuts a path behind the name of a program, which serves the rest: to
-// Symfony, Laravel, ThinkPHP and others, /index.php/pay/1 is /pay/1, whether or not
-// links are written so. To a program of its own, /pay.php/1 is /pay.php.
+// cutScript cuts a folded path behind the name of what may be a program, which serves
+// the rest: to Symfony, Laravel, ThinkPHP and others, /index.php/pay/1 is /pay/1,
+// whether or not links are written so. To a separate program, /pay.php/1 is /pay.php.
+// Any segment with an extension may be a program's name, /x.wsgi as well as whatever a
+// server is told to run.
 func cutScript(path string) (name, rest string, ok bool) {
-	return cutProgram(path, func(extension string) bool { return scriptExtensions[strings.ToUpper(extension)] })
-}
-
-// cutWide is cutScript for paths that are closed: any segment with an extension may
-// be a program's name, /x.wsgi as well as whatever a server is told to run.
-func cutWide(path string) (name, rest string, ok bool) {
-	for _, folder := range []string{nextData, cgiPrograms} {
-		if below, is := strings.CutPrefix(path, folder); is {
-			if slash := strings.IndexByte(below, '/'); slash > 0 {
-				return path[:len(folder)+slash], below[slash:], true
-			}
+	cut := len(path)
+	for _, end := range []int{endOfProgram(path), endBelow(path, nextData), endBelow(path, cgiPrograms)} {
+		if end >= 0 {
+			cut = min(cut, end) // the first, or what lies between two would not be looked at
 		}
 	}
-	return cutProgram(path, func(extension string) bool { return strings.IndexFunc(extension, unicode.IsLetter) == 0 })
+	return path[:cut], path[cut:], cut < len(path)
 }
 
-func cutProgram(path string, isExtension func(string) bool) (name, rest string, ok bool) {
+// endBelow is where the name ends that comes after a folder, when more follows;
+// otherwise -1.
+func endBelow(path, folder string) int {
+	at := strings.Index(path, folder)
+	if at < 0 {
+		return -1
+	}
+	at += len(folder)
+	slash := strings.IndexByte(path[at:], '/')
+	if slash < 0 {
+		return -1
+	}
+	return at + slash
+}
+
+// runsProgram reports whether a path below a public prefix may be served by a program
+// there, which decides alone what it serves: /public/x.wsgi/admin may be /admin.
+func runsProgram(below string) bool {
+	folded := strings.ToUpper("/" + below)
+	return endOfProgram(folded) >= 0 || endBelow(folded, cgiPrograms) >= 0
+}
+
+// withoutNextData is the page whose data a folded path names, where Next.js has a
+// basePath: /docs/_next/data/<build>/pay.json is /docs/pay.json.
+func withoutNextData(path string) (string, bool) {
+	mount, _, _ := strings.Cut(path, nextData)
+	end := endBelow(path, nextData)
+	if end < 0 || mount == "" {
+		return "", false
+	}
+	return mount + path[end:], true
+}
+
+// endOfProgram is where the first segment with an extension ends, when more follows;
+// otherwise -1. /v1.2/ has no extension.
+func endOfProgram(path string) int {
 	dot := -1 // of the segment so far
 	for at := range len(path) {
 		switch path[at] {
@@ -101,19 +122,21 @@ func cutProgram(path string, isExtension func(string) bool) (name, rest string, 
 			dot = at
 		case '/':
 			if dot >= 0 && isExtension(path[dot+1:at]) {
-				return path[:at], path[at:], true
+				return at
 			}
 			dot = -1
 		}
 	}
-	return "", "", false
+	return -1
 }
+
+func isExtension(s string) bool { return strings.IndexFunc(s, unicode.IsLetter) == 0 }
 
 // program reports whether a path may name one, such as /pay.aspx, to which servers
 // give the rest of the path. /v1.0 does not.
 func program(path string) bool {
 	dot := strings.LastIndexAny(path, "./")
-	return dot >= 0 && path[dot] == '.' && strings.IndexFunc(path[dot+1:], unicode.IsLetter) == 0
+	return dot >= 0 && path[dot] == '.' && isExtension(path[dot+1:])
 }
 
 const (
