@@ -325,6 +325,32 @@ func TestNoTokenBesideTheToken(t *testing.T) {
 	}
 }
 
+// TestPublicPathsForwardNoToken: a public path has no identity. A token there reaches
+// no upstream, whose framework would take it for one that was verified.
+func TestPublicPathsForwardNoToken(t *testing.T) {
+	for _, words := range []string{"", "token_from cookie session", "token_from query ticket", "token_from query access_token"} {
+		f := newFixture(t, strings.Replace(directiveSite("\t\tpublic /public/*\n\t\t"+words, ""), "reverse_proxy {{.Upstream}}",
+			"reverse_proxy {{.Upstream}} {\n\t\theader_up X-Uri {http.request.orig_uri}\n\t}", 1))
+		for _, query := range []string{"access_token=forged", "access%5Ftoken=forged", "Access_Token=forged", "access.token=forged", "access_token[]=forged", "x;access_token=forged"} {
+			f.do("GET", "/public/x?a=1&"+query+"&b=%20", "").want(t, http.StatusOK, "")
+			r := f.upstream.last(t)
+			if r.RequestURI != "/public/x?a=1&b=%20" || strings.Contains(r.Header.Get("X-Uri"), "forged") {
+				t.Errorf("%q: %s reached the upstream as %s, X-Uri %q", words, query, r.RequestURI, r.Header.Get("X-Uri"))
+			}
+		}
+		for _, value := range []string{"Bearer forged", "Basic x Bearer forged", "!Bearer\u00a0forged"} {
+			f.do("GET", "/public/x?a=1", "", "Authorization", value).want(t, http.StatusOK, "")
+			if got := f.upstream.last(t).Header["Authorization"]; got != nil {
+				t.Errorf("%q: the upstream got Authorization %q for %q", words, got, value)
+			}
+		}
+		f.do("GET", "/public/x?token=a&accessToken=b", "", "Authorization", "Basic YTpi").want(t, http.StatusOK, "")
+		if r := f.upstream.last(t); r.RequestURI != "/public/x?token=a&accessToken=b" || r.Header.Get("Authorization") != "Basic YTpi" {
+			t.Errorf("%q: the upstream got %s, Authorization %q", words, r.RequestURI, r.Header["Authorization"])
+		}
+	}
+}
+
 // TestNoSpellingOfThePrefixIsForwarded: what a server would clean up to a path under
 // the prefix is no way around, on a site that looks at no paths otherwise.
 func TestNoSpellingOfThePrefixIsForwarded(t *testing.T) {

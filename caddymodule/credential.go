@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -71,7 +72,10 @@ func newCredentials(source TokenSource, forward bool) (credentials, error) {
 func (c credentials) take(r *http.Request) (string, error) {
 	if c.beside(r) {
 		_, _ = c.takeSource(r)
-		c.remove(func() { delete(r.Header, headerAuthorization) })
+		c.remove(func() {
+			delete(r.Header, headerAuthorization)
+			dropQueryBearer(r)
+		})
 		return "", errTwoTokens
 	}
 	return c.takeSource(r)
@@ -166,14 +170,38 @@ func cutBearer(credential string) (token string, ok bool) {
 func (c credentials) takeQuery(r *http.Request) (string, error) {
 	rest, values := cutParameter(r.URL.RawQuery, c.source.Name)
 	return c.single(values, hasQueryParameter(rest, c.source.Name), func() {
-		r.URL.RawQuery = rest
-		r.RequestURI = r.URL.RequestURI()
-		// Caddy makes PHP's REQUEST_URI of the request that came in.
-		if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-			original.URL.RawQuery, _ = cutParameter(original.URL.RawQuery, c.source.Name)
-			hideOriginalURI(r, original.URL)
-		}
+		editQuery(r, func(query string) string {
+			rest, _ := cutParameter(query, c.source.Name)
+			return dropParameter(rest, c.source.Name)
+		})
 	})
+}
+
+// dropQueryBearer removes what some framework would read as the parameter of RFC 6750.
+// A request to a public path goes on without it.
+func dropQueryBearer(r *http.Request) {
+	if !hasQueryParameter(r.URL.RawQuery, queryBearer) {
+		return
+	}
+	editQuery(r, func(query string) string { return dropParameter(query, queryBearer) })
+}
+
+// dropParameter removes what some framework would read as the parameter: see
+// [hasQueryParameter].
+func dropParameter(query, name string) string {
+	pairs := slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool { return hasQueryParameter(pair, name) })
+	return strings.Join(pairs, "&")
+}
+
+// editQuery changes the query of a request wherever the request has it.
+func editQuery(r *http.Request, edit func(string) string) {
+	r.URL.RawQuery = edit(r.URL.RawQuery)
+	r.RequestURI = r.URL.RequestURI()
+	// Caddy makes PHP's REQUEST_URI of the request that came in.
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		original.URL.RawQuery = edit(original.URL.RawQuery)
+		hideOriginalURI(r, original.URL)
+	}
 }
 
 // hideOriginalURI has {http.request.orig_uri} stand for a URI without the token:
