@@ -14,12 +14,16 @@ import (
 // copied counts what was copied.
 type copied struct {
 	sessions, users, revocations int
+	attempts                     int // users with failed attempts to decrypt
 	left                         int // sessions whose ID Redis cannot place
 	keys                         int // signing keys that were new to the target
 }
 
 func (n copied) String() string {
 	text := fmt.Sprintf("%d sessions, session keys of %d users, %d revocations, %d new signing keys", n.sessions, n.users, n.revocations, n.keys)
+	if n.attempts > 0 {
+		text += fmt.Sprintf(", failed decryption attempts of %d users", n.attempts)
+	}
 	if n.left > 0 {
 		text += fmt.Sprintf("; %d sessions of an older wxgate stay behind, their clients log in again silently", n.left)
 	}
@@ -57,6 +61,8 @@ func (n *copied) put(ctx context.Context, target *copyEnd, e session.Entry) erro
 		n.sessions++
 	case e.Keys != nil:
 		n.users++
+	case e.Attempts != nil:
+		n.attempts++
 	default:
 		n.revocations++
 	}

@@ -33,6 +33,19 @@ func (s *Store) UpdateAttempts(ctx context.Context, u auth.User, edit func(*auth
 	})
 }
 
+// attempts reads a user's attempts, without changing the file.
+func (c *change) attempts(user []byte) *auth.Attempts {
+	bucket := c.tx.Bucket(bucketAttempts)
+	if bucket == nil {
+		return new(auth.Attempts)
+	}
+	value := bucket.Get(user)
+	if len(value) <= timeKeyBytes {
+		return new(auth.Attempts)
+	}
+	return c.vault.openAttempts(user, value[timeKeyBytes:])
+}
+
 // putAttempts writes a record behind the time when it ends, which a sweep reads
 // without a root secret.
 func (c *change) putAttempts(user []byte, a *auth.Attempts) error {

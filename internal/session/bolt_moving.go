@@ -50,11 +50,18 @@ func (c *change) exportUser(ctx context.Context, do func(Entry) error, user []by
 			return err
 		}
 	}
-	keys := c.keysOf(user, sessions)
-	if owner == (auth.User{}) || len(keys) == 0 {
+	if owner == (auth.User{}) {
 		return nil
 	}
-	return exported(ctx, do, Entry{User: owner, Keys: keys})
+	if keys := c.keysOf(user, sessions); len(keys) > 0 {
+		if err := exported(ctx, do, Entry{User: owner, Keys: keys}); err != nil {
+			return err
+		}
+	}
+	if attempts := c.attempts(user); attemptsCount(attempts, c.now) {
+		return exported(ctx, do, Entry{User: owner, Attempts: attempts})
+	}
+	return nil
 }
 
 // exported hands one entry over, unless nobody waits any more.
@@ -69,6 +76,9 @@ func exported(ctx context.Context, do func(Entry) error, e Entry) error {
 func (s *Store) Import(ctx context.Context, e Entry) error {
 	if err := e.check(); err != nil {
 		return unavailable(err)
+	}
+	if e.Attempts != nil {
+		return s.UpdateAttempts(ctx, e.User, func(a *auth.Attempts) { mergeAttempts(a, e.Attempts) })
 	}
 	return s.write(ctx, func(c *change) error {
 		switch {

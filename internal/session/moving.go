@@ -1,22 +1,25 @@
 package session
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
 // Entry is one thing that a store exports and another imports. Exactly one of
-// Session, Keys and Revocation is set.
+// Session, Keys, Attempts and Revocation is set.
 //
 // Both sides of a copy stand still meanwhile, or it is repeated: an import keeps
 // the newer of two records and takes nothing back. What is over is left out.
 type Entry struct {
 	Session    *auth.Session
-	User       auth.User         // whose Keys they are
+	User       auth.User         // whose Keys or Attempts they are
 	Keys       []auth.SessionKey // newest first
+	Attempts   *auth.Attempts    // of a user who has a session: stores name users by hashes of their own
 	Revocation *auth.Revocation
 }
 
@@ -25,12 +28,12 @@ type Entry struct {
 // silently (wx.login).
 var ErrOldSessionID = errors.New("the session ID is of an older wxgate")
 
-var errBadEntry = errors.New("an entry is one session, one user's keys or one revocation")
+var errBadEntry = errors.New("an entry is one session, one user's keys or attempts, or one revocation")
 
-// check refuses an entry that is none of the three, or several.
+// check refuses an entry that is none of the four, or several.
 func (e Entry) check() error {
 	kinds := 0
-	for _, is := range []bool{e.Session != nil, e.Keys != nil, e.Revocation != nil} {
+	for _, is := range []bool{e.Session != nil, e.Keys != nil, e.Attempts != nil, e.Revocation != nil} {
 		if is {
 			kinds++
 		}
@@ -60,3 +63,30 @@ func mergeKeys(a, b []auth.SessionKey) []auth.SessionKey {
 	}
 	return merged
 }
+
+// mergeAttempts joins into a what another store counted. The larger count of the two
+// counts: a sum would grow with each repeated copy, and the smaller would give an
+// attacker more attempts.
+func mergeAttempts(a, b *auth.Attempts) {
+	switch a.DayEnds.Compare(b.DayEnds) {
+	case 0:
+		a.Failed, a.Pending = max(a.Failed, b.Failed), max(a.Pending, b.Pending)
+	case -1:
+		a.DayEnds, a.Failed, a.Pending = b.DayEnds, b.Failed, b.Pending
+	}
+	for _, key := range b.Keys {
+		i := slices.IndexFunc(a.Keys, func(k auth.KeyAttempts) bool { return bytes.Equal(k.Key, key.Key) })
+		if i < 0 {
+			a.Keys = append(a.Keys, key)
+			continue
+		}
+		k := &a.Keys[i]
+		k.Failed, k.Pending = max(k.Failed, key.Failed), max(k.Pending, key.Pending)
+		if key.Until.After(k.Until) {
+			k.Until = key.Until
+		}
+	}
+}
+
+// attemptsCount reports whether any of the attempts is not over.
+func attemptsCount(a *auth.Attempts, now time.Time) bool { return !a.Empty() && a.Until().After(now) }

@@ -1,6 +1,7 @@
 package session_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -47,6 +48,8 @@ func content(t testing.TB, store opened) []string {
 			lines = append(lines, fmt.Sprintf("session %+v", *e.Session))
 		case e.Keys != nil:
 			lines = append(lines, fmt.Sprintf("keys of %v: %v", e.User, e.Keys))
+		case e.Attempts != nil:
+			lines = append(lines, fmt.Sprintf("attempts of %v: %+v", e.User, *e.Attempts))
 		default:
 			lines = append(lines, fmt.Sprintf("revocation %+v", *e.Revocation))
 		}
@@ -163,4 +166,53 @@ func TestImportRefuses(t *testing.T) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
+}
+
+// A copy carries failed attempts to decrypt, or each copy would give a user a new
+// allowance of them. One that is repeated does not count them twice.
+func TestCopyCarriesAttempts(t *testing.T) {
+	t.Parallel()
+	for name, ends := range map[string][2]func(testing.TB, *clock) opened{"to Redis": {openBolt, openRedis}, "to a file": {openRedis, openBolt}, "file to file": {openBolt, openBolt}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newClock()
+			from, to := ends[0](t, c), ends[1](t, c)
+			begin(t, from, alice, c, "k1")
+			begin(t, from, bob, c, "")
+			key := func(n byte) []byte { return bytes.Repeat([]byte{n}, 32) }
+			until := c.Now().Add(time.Hour)
+			attempts := func(store opened, failed int, keys ...auth.KeyAttempts) {
+				must(t, store.UpdateAttempts(t.Context(), alice, func(a *auth.Attempts) { *a = auth.Attempts{DayEnds: until, Failed: failed, Keys: keys} }))
+			}
+			locked := auth.KeyAttempts{Key: key(1), Failed: 16, Until: until.Add(time.Minute)}
+			attempts(from, 20, locked, auth.KeyAttempts{Key: key(2), Failed: 4, Until: until})
+			for range 2 {
+				copyStore(t, from, to)
+				if got, want := attemptsOf(t, to, alice), attemptsOf(t, from, alice); !got.DayEnds.Equal(until) || got.Failed != 20 || !slices.EqualFunc(got.Keys, want.Keys, sameAttempts) {
+					t.Fatalf("copied %+v, want %+v", got, want)
+				}
+			}
+			// What the target counted itself stays.
+			more := auth.KeyAttempts{Key: key(2), Failed: 9, Until: until.Add(2 * time.Minute)}
+			other := auth.KeyAttempts{Key: key(3), Failed: 1, Until: until}
+			attempts(to, 30, more, other)
+			copyStore(t, from, to)
+			if got := attemptsOf(t, to, alice); got.Failed != 30 || !slices.EqualFunc(got.Keys, []auth.KeyAttempts{more, other, locked}, sameAttempts) {
+				t.Errorf("merged %+v", got)
+			}
+			if got := attemptsOf(t, to, bob); !got.Empty() {
+				t.Errorf("bob, who failed at nothing, has %+v", got)
+			}
+			c.advance(2 * time.Hour)
+			fresh := ends[1](t, c)
+			copyStore(t, from, fresh)
+			if got := attemptsOf(t, fresh, alice); !got.Empty() {
+				t.Errorf("what is over was copied: %+v", got)
+			}
+		})
+	}
+}
+
+func sameAttempts(a, b auth.KeyAttempts) bool {
+	return bytes.Equal(a.Key, b.Key) && a.Failed == b.Failed && a.Pending == b.Pending && a.Until.Equal(b.Until)
 }

@@ -19,13 +19,10 @@ func (s *RedisStore) UpdateAttempts(ctx context.Context, u auth.User, edit func(
 }
 
 func (s *RedisStore) editAttempts(ctx context.Context, key, user string, edit func(*auth.Attempts)) (settled bool, err error) {
-	r := s.redis
-	before, err := r.do(ctx, r.client.B().Get().Key(key).Build()).ToString()
-	if err != nil && !rueidis.IsRedisNil(err) {
-		return false, r.failed(err)
+	attempts, before, err := s.readAttempts(ctx, key, user)
+	if err != nil {
+		return false, err
 	}
-	v := r.vault.Load()
-	attempts := v.openAttempts([]byte(user), []byte(before))
 	edit(attempts)
 	if attempts.Empty() && before == "" {
 		return true, nil
@@ -36,10 +33,20 @@ func (s *RedisStore) editAttempts(ctx context.Context, key, user string, edit fu
 		st.delete(key)
 		return s.commit(ctx, st)
 	}
-	sealed, err := v.sealAttempts([]byte(user), attempts)
+	sealed, err := s.redis.vault.Load().sealAttempts([]byte(user), attempts)
 	if err != nil {
 		return false, err
 	}
 	st.set(key, string(sealed), attempts.Until().Sub(s.now()))
 	return s.commit(ctx, st)
+}
+
+// readAttempts also returns the record itself, "" without one.
+func (s *RedisStore) readAttempts(ctx context.Context, key, user string) (attempts *auth.Attempts, record string, err error) {
+	r := s.redis
+	record, err = r.do(ctx, r.client.B().Get().Key(key).Build()).ToString()
+	if err != nil && !rueidis.IsRedisNil(err) {
+		return nil, "", r.failed(err)
+	}
+	return r.vault.Load().openAttempts([]byte(user), []byte(record)), record, nil
 }

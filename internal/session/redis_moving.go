@@ -64,7 +64,8 @@ func (r *Redis) scanSessions(ctx context.Context, node rueidis.Client, do func(a
 	}
 }
 
-// exportSession exports a session and, with the first of a user, the user's keys.
+// exportSession exports a session and, with the first of a user, the user's keys and
+// attempts.
 func (s *RedisStore) exportSession(ctx context.Context, do func(Entry) error, id auth.SessionID) error {
 	held, answer, err := s.readSession(ctx, id)
 	if err != nil || answer != nil {
@@ -81,11 +82,16 @@ func (s *RedisStore) exportSession(ctx context.Context, do func(Entry) error, id
 	if live, _ := user.split(now); len(live) == 0 || live[0].id != id {
 		return nil
 	}
-	keys := user.sessionKeys(s.redis.vault.Load(), now)
-	if len(keys) == 0 {
-		return nil
+	if keys := user.sessionKeys(s.redis.vault.Load(), now); len(keys) > 0 {
+		if err := exported(ctx, do, Entry{User: held.User, Keys: keys}); err != nil {
+			return err
+		}
 	}
-	return exported(ctx, do, Entry{User: held.User, Keys: keys})
+	attempts, _, err := s.readAttempts(ctx, s.redis.redisKey(held.User.Shard(), "a", user.name), user.name)
+	if err != nil || !attemptsCount(attempts, now) {
+		return err
+	}
+	return exported(ctx, do, Entry{User: held.User, Attempts: attempts})
 }
 
 // escapeGlob has SCAN take a prefix for what it says.
@@ -104,6 +110,8 @@ func (s *RedisStore) Import(ctx context.Context, e Entry) error {
 		return s.importSession(ctx, e.Session)
 	case e.Keys != nil:
 		return s.changeKeys(ctx, opImport, e.User, func(old []auth.SessionKey) []auth.SessionKey { return mergeKeys(old, e.Keys) })
+	case e.Attempts != nil:
+		return s.UpdateAttempts(ctx, e.User, func(a *auth.Attempts) { mergeAttempts(a, e.Attempts) })
 	default:
 		return s.importRevocation(ctx, *e.Revocation)
 	}
