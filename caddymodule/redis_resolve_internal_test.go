@@ -2,12 +2,15 @@ package caddymodule
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 // TestRedisResolve is what comes of URLs and words together.
@@ -94,5 +97,44 @@ func TestRedisShape(t *testing.T) {
 			t.Errorf("a connection with another %s is taken for one with another %s", name, other)
 		}
 		seen[keys[0]] = name
+	}
+}
+
+// TestRedisCleartextWarning: a Redis without TLS is warned of where its address is not
+// private, for each such address. The line has no password.
+func TestRedisCleartextWarning(t *testing.T) {
+	const warning = "unencrypted to an address that is not private"
+	for name, test := range map[string]struct {
+		config RedisConfig
+		want   []string
+	}{
+		"public address":     {RedisConfig{URLs: []string{"redis://u:hunter2@203.0.113.7"}}, []string{"203.0.113.7:6379"}},
+		"public name":        {RedisConfig{URLs: []string{"redis://:hunter2@redis.example.com:7000"}}, []string{"redis.example.com:7000"}},
+		"public IPv6":        {RedisConfig{URLs: []string{"redis://[2001:db8::1]"}}, []string{"[2001:db8::1]:6379"}},
+		"two of a Cluster":   {RedisConfig{URLs: []string{"redis://10.0.0.1", "redis://203.0.113.7", "redis://203.0.113.8"}, Cluster: true}, []string{"203.0.113.7:6379", "203.0.113.8:6379"}},
+		"with TLS":           {RedisConfig{URLs: []string{"rediss://203.0.113.7"}}, nil},
+		"loopback":           {RedisConfig{URLs: []string{"redis://127.0.0.1"}}, nil},
+		"private":            {RedisConfig{URLs: []string{"redis://192.168.0.7"}}, nil},
+		"private IPv6":       {RedisConfig{URLs: []string{"redis://[fd00::1]"}}, nil},
+		"name in containers": {RedisConfig{URLs: []string{"redis://cache"}}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			core, lines := observer.New(zap.WarnLevel)
+			if _, err := test.config.resolve(caddy.NewReplacer(), zap.New(core)); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, line := range lines.All() {
+				if strings.Contains(fmt.Sprint(line.Message, line.ContextMap()), "hunter2") {
+					t.Errorf("the password is logged: %v", line)
+				}
+				if strings.Contains(line.Message, warning) {
+					got = append(got, line.ContextMap()["address"].(string))
+				}
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("warned of %q, want %q", got, test.want)
+			}
+		})
 	}
 }

@@ -173,6 +173,30 @@ func TestReplicasShareLimits(t *testing.T) {
 	}
 }
 
+// TestReplicasShareWideLimit: clients of one IPv6 /48, each in a /64 of its own, have
+// one allowance on two machines together. Another /48 has its own.
+func TestReplicasShareWideLimit(t *testing.T) {
+	redis := startRedis(t)
+	here := newSharedFixture(t, redis, "limit login 1/1h")
+	here.config = strings.Replace(here.config, "\tmetrics\n", "\tservers {\n\t\ttrusted_proxies static 127.0.0.0/8\n\t}\n\tmetrics\n", 1)
+	here.load()
+	there := here.replica()
+	login := func(f *fixture, ip string) answer {
+		return f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, f.code("alice")), "X-Forwarded-For", ip)
+	}
+	const allowance = 256 // of a /48, for each login that a /64 has
+	for i := range allowance {
+		login([]*fixture{here, there}[i%2], fmt.Sprintf("2001:db8:1:%x::1", i)).want(t, http.StatusOK, "")
+	}
+	for i, f := range []*fixture{here, there} {
+		login(f, fmt.Sprintf("2001:db8:1:ff0%d::1", i)).want(t, http.StatusTooManyRequests, "rate_limited")
+		login(f, fmt.Sprintf("2001:db8:2:%d::1", i)).want(t, http.StatusOK, "")
+	}
+	if got := here.sim.Sim.Count("/sns/jscode2session"); got != allowance+2 {
+		t.Errorf("WeChat was asked %d times", got)
+	}
+}
+
 // TestReplicasShareWeChatsToken has two machines call WeChat with an access token:
 // it is fetched once.
 func TestReplicasShareWeChatsToken(t *testing.T) {

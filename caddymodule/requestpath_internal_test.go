@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -46,6 +47,30 @@ func TestPathsAreFoldedOnce(t *testing.T) {
 		if one, fifty := allocations(1), allocations(50); fifty > one {
 			t.Errorf("%s: %v allocations for one requirement, %v for fifty", name, one, fifty)
 		}
+	}
+}
+
+// TestLongPathsCostNothing: the length of a path is checked before any work on it that
+// grows with the path. Escaping, decoding and folding all allocate.
+func TestLongPathsCostNothing(t *testing.T) {
+	h := manyRequirements(t, 50)
+	for name, path := range map[string]string{
+		"ascii": "/" + strings.Repeat("x", maxPathBytes), "wide": "/" + strings.Repeat("ｘ", maxPathBytes), "grows": "/" + strings.Repeat("\uFDFA", maxPathBytes),
+		"escaped": "/" + strings.Repeat("支付/", maxPathBytes),
+	} {
+		r := asked(path)
+		allocations := testing.AllocsPerRun(20, func() {
+			if _, err := h.requestPath(r); !errors.Is(err, errPathTooLong) {
+				t.Fatalf("%s: got %v, want errPathTooLong", name, err)
+			}
+		})
+		if allocations > 0 {
+			t.Errorf("%s: %v allocations for a path of %d bytes", name, allocations, len(path))
+		}
+	}
+	// Within the limit as sent, and beyond it once folded.
+	if _, err := h.requestPath(asked(longPaths["grows"])); !errors.Is(err, errPathTooLong) {
+		t.Errorf("a path that grows: got %v, want errPathTooLong", err)
 	}
 }
 
