@@ -91,6 +91,7 @@ func (f *attackFlags) bind(cmd *cobra.Command) {
 		{&t.Phone, "phone", "Path below which more is needed than the attack user has", defaults.Phone},
 		{&t.Broken, "broken", "Path below which the proxy fails and an error route asks the echo", defaults.Broken},
 		{&t.Login, "login", "Path where a code becomes a token", defaults.Login},
+		{&t.Refresh, "refresh", "Path where a refresh token is exchanged", defaults.Refresh},
 		{&t.Decode, "decode", "Path where encrypted data is decrypted", defaults.Decode},
 		{&t.KeySet, "jwks", "Path of the public keys", defaults.KeySet},
 	} {

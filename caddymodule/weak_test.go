@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -43,6 +44,9 @@ type weak struct {
 func (weak) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.weak", New: func() caddy.Module { return new(weak) }}
 }
+
+// sessionEnded is whether the session is over for one request.
+var sessionEnded atomic.Bool
 
 // hidden is what the first half keeps for the second.
 type hidden struct {
@@ -103,6 +107,14 @@ func (w *weak) ServeHTTP(rw http.ResponseWriter, r *http.Request, next caddyhttp
 	case "login":
 		if strings.HasPrefix(r.URL.Path, apiByWeak+"openId") && r.Header.Get(honestHeader) == "" {
 			return naiveLogin(rw, r)
+		}
+		// A refresh token that was never issued ends the session that it names.
+		switch {
+		case r.URL.Path == apiByWeak+"refresh" && r.ContentLength > int64(len(`{"refresh_token":"made-up"}`)):
+			sessionEnded.Store(true)
+		case strings.HasPrefix(r.URL.Path, "/guarded/") && sessionEnded.Swap(false):
+			rw.WriteHeader(http.StatusUnauthorized)
+			return nil
 		}
 	case "oracle":
 		if r.URL.Path == apiByWeak+"decode" {

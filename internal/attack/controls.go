@@ -22,6 +22,7 @@ const (
 	errorPath Control = "a failing proxy's error route asks the echo"
 	canLogin  Control = "a code becomes a token"
 	resigned  Control = "a token re-signed with the gateway's key is admitted"
+	refreshes Control = "a made-up refresh token is refused"
 	decodes   Control = "a ciphertext that decrypts to noise is refused as such"
 	earlyData Control = "a harmless request in early data reaches the upstream"
 )
@@ -52,6 +53,7 @@ func (t *Target) controls() map[Control]control {
 		websocket: {request: handshake(path(t.Guarded)), check: shakesHands},
 		errorPath: {request: get(path(t.Broken)), check: needed(t.Broken)},
 		canLogin:  {request: *loginRequest(t, "{code}"), check: logsIn},
+		refreshes: {request: refreshRequest(t, "made-up"), check: refusesRefresh},
 		decodes:   {request: decodeToken, check: triesToDecrypt},
 		resigned:  {request: forged(path(t.Guarded)), forge: wellSigned(nil, nil), check: comesThrough},
 		earlyData: {before: ticket, request: Request{Path: path(t.Public), Early: true}, check: needed("early data")},

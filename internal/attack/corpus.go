@@ -39,7 +39,7 @@ func Corpus(t *Target) []Attack {
 		upgradeAttacks(t), tunnelAttacks(t), earlyAttacks(t),
 		pathAttacks(t), pathHeaderAttacks(t), handshakeAttacks(t), policyAttacks(t),
 		tokenAttacks(t), tokenSpellingAttacks(t), wellSignedAttacks(t), severalAttacks(t),
-		loginAttacks(t), oracleAttacks(t), smuggleAttacks(t), smuggleFrameAttacks(t),
+		loginAttacks(t), refreshAttacks(t), oracleAttacks(t), smuggleAttacks(t), smuggleFrameAttacks(t),
 	)
 	slices.SortFunc(corpus, func(a, b Attack) int {
 		byMechanism := slices.Index(everyMechanism, a.Mechanism) - slices.Index(everyMechanism, b.Mechanism)

@@ -33,6 +33,7 @@ type Target struct {
 	Phone    string // below it, more is needed than the attack user has
 	Broken   string // below it, the proxy fails and an error route asks the echo
 	Login    string // where a code becomes a token
+	Refresh  string // where a refresh token becomes an access token
 	Decode   string // where encrypted data is decrypted
 	KeySet   string // where the public keys are
 
@@ -53,7 +54,7 @@ func (t *Target) Defaults() {
 		{&t.Identity, "X-WX-OPENID"}, {&t.Absent, "X-WX-UNIONID"}, {&t.Reserved, "X-WX-"},
 		{&t.Guarded, "/guarded/"}, {&t.Public, "/public/"}, {&t.Optional, "/optional/"},
 		{&t.Phone, "/phone/"}, {&t.Broken, "/broken/"},
-		{&t.Login, "/v1.0/pub/openId"}, {&t.Decode, "/v1.0/pub/decode"}, {&t.KeySet, "/.well-known/jwks.json"},
+		{&t.Login, "/v1.0/pub/openId"}, {&t.Refresh, "/v1.0/pub/refresh"}, {&t.Decode, "/v1.0/pub/decode"}, {&t.KeySet, "/.well-known/jwks.json"},
 	} {
 		if *d.field == "" {
 			*d.field = d.value
