@@ -69,9 +69,8 @@ var errNoSuchCall = fmt.Errorf("%w: no call of the login API has this path", aut
 // belongsToAPI reports whether a path is the prefix or lies under it, whatever its
 // case and in any of the spellings that servers clean up.
 // Nothing there is ever forwarded: a misspelt call would take its code or token to
-// an upstream, which may log it. A site whose prefix is / has no such paths.
-func (h *Handler) belongsToAPI(r *http.Request) bool {
-	prefix := strings.TrimSuffix(h.Prefix, "/")
+// an upstream, which may log it. An empty prefix has no such paths.
+func belongsToAPI(r *http.Request, prefix string) bool {
 	if prefix == "" {
 		return false
 	}
@@ -146,16 +145,12 @@ func (h *Handler) runEndpoint(c *call, e endpoint) error {
 	return e.serve(h, c)
 }
 
-// identity is who the call's token says it is; it must have one. The access log
-// names the user from here on, whether the call is then refused or not.
+// identity returns the identity of the call's token. The access log names the user
+// from here on, whether the call is then refused or not.
 func (h *Handler) identity(c *call) (*auth.Identity, error) {
-	id, err := h.identify(c.gate, c.bearer)
-	if err != nil {
-		return nil, err
+	id, err := h.authenticate(c.gate, c.bearer)
+	if id != nil {
+		nameUser(c.r, id)
 	}
-	nameUser(c.r, id)
-	if err := h.enters(c.gate, c.bearer, id); err != nil {
-		return nil, err
-	}
-	return id, nil
+	return id, err
 }

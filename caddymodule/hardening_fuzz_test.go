@@ -23,7 +23,7 @@ import (
 // fuzzedHandler guards nothing, so that what it strips is all that it does.
 func fuzzedHandler(t testing.TB) *Handler {
 	t.Helper()
-	h := &Handler{logger: zap.NewNop()}
+	h := &Handler{guard: &guard{logger: zap.NewNop()}}
 	var err error
 	if h.headers, err = newIdentityHeaders(HeaderNames{Phone: "X-User-Phone", Assertion: "X-Proof", AssertionAudience: "a"}); err != nil {
 		t.Fatal(err)

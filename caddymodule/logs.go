@@ -32,20 +32,20 @@ func warnOfFastCGI(ctx caddy.Context, transport http.RoundTripper) {
 
 // warnOfAccessLogs says which tokens this site's access logs show: Caddy hides
 // Authorization and Cookie there, and knows no other place of a token.
-func (h *Handler) warnOfAccessLogs(ctx caddy.Context) {
+func (g *guard) warnOfAccessLogs(ctx caddy.Context) {
 	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok || server.Logs == nil {
 		return
 	}
-	if h.Wafer != nil {
-		h.logger.Warn("access logs show the tokens of Wafer clients unless a filter deletes request>headers>X-Wx-Skey and X-Wx-Code: see docs/migration.md")
+	if g.wafer != nil {
+		g.logger.Warn("access logs show the tokens of Wafer clients unless a filter deletes request>headers>X-Wx-Skey and X-Wx-Code: see docs/migration.md")
 	}
-	switch source := h.credentials.source; {
+	switch source := g.credentials.source; {
 	case source.Kind == sourceQuery:
-		h.logger.Warn("access logs show tokens, which token_from query takes from the URI, unless a filter replaces them: see SECURITY.md",
+		g.logger.Warn("access logs show tokens, which token_from query takes from the URI, unless a filter replaces them: see SECURITY.md",
 			zap.String("filter", "request>uri query { replace "+source.Name+" REDACTED }"))
 	case source.Kind == sourceHeader && http.CanonicalHeaderKey(source.Name) != headerAuthorization:
-		h.logger.Warn("access logs show tokens, which token_from header takes from a header that Caddy does not hide, unless a filter deletes it: see SECURITY.md",
+		g.logger.Warn("access logs show tokens, which token_from header takes from a header that Caddy does not hide, unless a filter deletes it: see SECURITY.md",
 			zap.String("filter", "request>headers>"+source.Name+" delete"))
 	}
 }

@@ -19,15 +19,15 @@ var redacted = []string{"REDACTED"}
 // admitted is whose request it is that a transport sends: nobody's, where the path
 // is public and only a token is to be kept out of the log.
 type admitted struct {
-	*Handler
+	*guard
 
 	id *auth.Identity
 }
 
 type admittedKey struct{}
 
-func (h *Handler) withIdentity(ctx context.Context, id *auth.Identity) context.Context {
-	return context.WithValue(ctx, admittedKey{}, admitted{h, id})
+func (g *guard) withIdentity(ctx context.Context, id *auth.Identity) context.Context {
+	return context.WithValue(ctx, admittedKey{}, admitted{g, id})
 }
 
 // redact makes a request one that may be logged: it tells neither who is calling
@@ -78,7 +78,7 @@ func (a admitted) teller(r *http.Request) func(text string) bool {
 // reverse_proxy sends may have it elsewhere.
 func (a admitted) forwarded(r *http.Request) string {
 	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
-	if !ok || !a.ForwardToken {
+	if !ok || !a.credentials.forward {
 		return ""
 	}
 	token, _ := a.credentials.take(&original) // removes nothing: it is forwarded

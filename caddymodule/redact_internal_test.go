@@ -12,7 +12,7 @@ import (
 // wherever in a header or the URI it stands.
 func TestRedact(t *testing.T) {
 	t.Parallel()
-	who := admitted{&Handler{headers: new(identityHeaders)}, &auth.Identity{
+	who := admitted{&guard{headers: new(identityHeaders)}, &auth.Identity{
 		User: auth.User{App: "wx1", OpenID: "the-openid"}, UnionID: "the-unionid", Session: "the-session", Phone: "+8610011112222",
 	}}
 	for text, secret := range map[string]bool{

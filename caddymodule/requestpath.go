@@ -24,14 +24,14 @@ func pathTooLong(r *http.Request) bool {
 }
 
 // requestPath reads the path that a request is decided on.
-func (h *Handler) requestPath(r *http.Request) (requestPath, error) {
+func (g *guard) requestPath(r *http.Request) (requestPath, error) {
 	path := requestPath{plain: r.URL.Path}
-	switch decides := h.decidesOnPaths(); {
+	switch decides := g.decidesOnPaths(); {
 	case decides && pathTooLong(r):
 		return path, errPathTooLong
 	case decides && !canonicalRequestPath(r):
 		return path, badRequest("Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes.")
-	case len(h.require) == 0:
+	case len(g.require) == 0:
 		return path, nil
 	}
 	var ok bool

@@ -10,17 +10,17 @@ import (
 )
 
 // manyRequirements has n lines of require, on paths that are alike.
-func manyRequirements(t testing.TB, n int) *Handler {
+func manyRequirements(t testing.TB, n int) *guard {
 	t.Helper()
-	h := &Handler{Prefix: defaultPrefix}
+	g := new(guard)
 	for i := range n {
 		set, err := newPathSet([]string{fmt.Sprintf("/closed%d/*", i)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.require = append(h.require, requirement{paths: set.widened()})
+		g.require = append(g.require, requirement{paths: set.widened()})
 	}
-	return h
+	return g
 }
 
 func asked(path string) *http.Request { return &http.Request{URL: &url.URL{Path: path}} }
@@ -37,10 +37,10 @@ var longPaths = map[string]string{
 func TestPathsAreFoldedOnce(t *testing.T) {
 	for name, path := range longPaths {
 		allocations := func(n int) float64 {
-			h, r := manyRequirements(t, n), asked(path)
+			g, r := manyRequirements(t, n), asked(path)
 			return testing.AllocsPerRun(20, func() {
-				if path, err := h.requestPath(r); err == nil {
-					h.anonymous(path, bearer{})
+				if path, err := g.requestPath(r); err == nil {
+					g.anonymous(received{path: path})
 				}
 			})
 		}
@@ -79,11 +79,11 @@ func BenchmarkRequestPath(b *testing.B) {
 	for name, path := range longPaths {
 		for _, n := range []int{1, 50} {
 			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
-				h, r := manyRequirements(b, n), asked(path)
+				g, r := manyRequirements(b, n), asked(path)
 				b.ReportAllocs()
 				for b.Loop() {
-					if path, err := h.requestPath(r); err == nil {
-						h.anonymous(path, bearer{})
+					if path, err := g.requestPath(r); err == nil {
+						g.anonymous(received{path: path})
 					}
 				}
 			})

@@ -88,11 +88,7 @@ func (h *Handler) revoke(c *call, token string) error {
 	if strings.Count(token, ".") != 2 { // not a JWT
 		return c.gate.service.RevokeRefresh(c.r.Context(), token, h.admits)
 	}
-	b := bearer{raw: token}
-	id, err := h.identify(c.gate, b)
-	if err == nil {
-		err = h.enters(c.gate, b, id)
-	}
+	id, err := h.authenticate(c.gate, bearer{raw: token})
 	if errors.Is(err, auth.ErrStoreUnavailable) {
 		return err // RFC 7009 section 2.2.1: the client comes again
 	}

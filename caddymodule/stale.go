@@ -53,12 +53,12 @@ func (o *OnStale) allowance() (time.Duration, error) {
 // fresh refuses whoever a revocation that was not heard might have ended: with
 // 503, since the token may well be good. A store of this process alone is never
 // stale.
-func (h *Handler) fresh(g *gate) error {
-	if g.stale == nil {
+func (g *guard) fresh(gate *gate) error {
+	if gate.stale == nil {
 		return nil
 	}
-	if stale := g.stale(); stale > h.allowance {
-		return fmt.Errorf("%w: %w for %s, at most %s is allowed", auth.ErrStoreUnavailable, errStale, stale.Round(time.Millisecond), h.allowance)
+	if stale := gate.stale(); stale > g.allowance {
+		return fmt.Errorf("%w: %w for %s, at most %s is allowed", auth.ErrStoreUnavailable, errStale, stale.Round(time.Millisecond), g.allowance)
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ type watchTest struct {
 func newWatchTest() *watchTest {
 	app := &App{Token: &TokenConfig{Access: caddy.Duration(time.Hour)}}
 	return &watchTest{
-		&Handler{app: app, logger: zap.NewNop(), grace: defaultStreamGrace, allowance: defaultStale},
+		&Handler{guard: &guard{app: app, logger: zap.NewNop(), allowance: defaultStale}, grace: defaultStreamGrace},
 		&gate{revocations: session.NewSet()},
 	}
 }

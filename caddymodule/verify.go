@@ -11,8 +11,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/go-json-experiment/json"
 	"go.uber.org/zap"
-
-	"github.com/wxgate/wxgate/internal/auth"
 )
 
 func init() {
@@ -56,7 +54,7 @@ type Verify struct {
 	// document in the header X-Wxgate-Problem, since nginx drops its body.
 	PathFrom string `json:"path_from,omitempty"`
 
-	rules   *Handler  // the same words, compiled
+	guard   *guard
 	pathIn  string    // the header; "" for the request itself
 	blinded sync.Once // logs the first request whose path is not known
 }
@@ -89,11 +87,15 @@ func (v *Verify) Provision(ctx caddy.Context) error {
 	if v.pathIn, ok = pathHeaders[v.PathFrom]; !ok {
 		return fmt.Errorf("path_from %q is not one of forwarded, original, request", v.PathFrom)
 	}
-	v.rules = &Handler{
-		Apps: v.Apps, Public: v.Public, Optional: v.Optional, Require: v.Require, TokenFrom: v.TokenFrom, Headers: v.Headers, OnStale: v.OnStale,
-		ForwardToken: true, // the request is the proxy's own: there is nothing to remove
+	app, err := findApp(ctx, "the wxgate_verify handler")
+	if err != nil {
+		return err
 	}
-	if err := v.rules.Provision(ctx); err != nil {
+	v.guard, err = newGuard(ctx, app, guardConfig{
+		Apps: v.Apps, Public: v.Public, Optional: v.Optional, Require: v.Require, TokenFrom: v.TokenFrom, Headers: v.Headers, OnStale: v.OnStale,
+		Asked: true,
+	})
+	if err != nil {
 		return err
 	}
 	// A client that passes for a trusted proxy names a public path in the header
@@ -104,98 +106,54 @@ func (v *Verify) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// Cleanup gives back what Provision took.
-func (v *Verify) Cleanup() error {
-	if v.rules == nil {
-		return nil
-	}
-	return v.rules.Cleanup()
-}
-
-// ServeHTTP answers every request itself; next is never called.
+// ServeHTTP responds to every request itself and never calls next.
 func (v *Verify) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
-	setPlaceholders(r, nil)
-	id, assertion, err := v.decide(r)
+	d, err := v.decide(r)
+	defer d.release()
 	header := w.Header()
 	if err != nil {
 		p := deny(err)
 		if v.PathFrom == pathFromOriginal {
 			p.copyTo(header, r)
 		}
-		return v.rules.refuse(w, r, id, p)
+		return v.guard.refuse(w, r, d.id, p)
 	}
 	header.Set("Cache-Control", "no-store")
-	outcome := outcomeAnonymous
-	if id != nil {
-		outcome = outcomeAdmitted
-		setPlaceholders(r, id)
-		v.rules.headers.set(header, id, assertion)
-	}
-	metrics.requests.WithLabelValues(outcome).Inc()
+	v.guard.send(r, header, d)
 	w.WriteHeader(http.StatusOK)
 	return nil
 }
 
-// decide is what [Handler.ServeHTTP] does with a request of the client's own. The
-// identity is nil for one that may be anonymous. With an error, the identity is
-// only for the log: it may not enter.
-func (v *Verify) decide(r *http.Request) (*auth.Identity, string, error) {
-	h := v.rules
-	if p := screenAsked(r); p != nil {
-		return nil, "", p
-	}
+// decide decides on the request that the client made.
+func (v *Verify) decide(r *http.Request) (decision, error) {
 	asked, err := v.asked(r)
 	if err != nil {
-		return nil, "", err
+		return decision{}, err
 	}
-	b := h.takeBearer(asked)
-	path, err := h.requestPath(asked)
+	in, err := v.guard.receive(asked)
 	if err != nil {
-		return nil, "", err
+		return decision{}, err
 	}
-	if h.anonymous(path, b) {
-		return nil, "", nil
-	}
-	gate, err := h.app.acquire()
-	if err != nil {
-		return nil, "", err
-	}
-	defer gate.release()
-	id, err := h.identify(gate, b)
-	if err == nil {
-		err = h.enters(gate, b, id)
-	}
-	if err == nil {
-		err = h.meets(id, path)
-	}
-	if err != nil {
-		return id, "", err
-	}
-	assertion, err := h.assertion(gate, id)
-	return id, assertion, err
+	return v.guard.decide(in)
 }
 
-// screenAsked is [screen] for a request that a proxy asks about. Caddy sends the
-// client's Upgrade along, and nginx does with docs/verify.md; the client's method
-// is in X-Forwarded-Method, or that of the asking request itself. A proxy that
-// passes "Upgrade: h2c" on gives the client a tunnel to the upstream, in which it
-// sends "x-wx-openid: victim".
-func screenAsked(r *http.Request) *problem {
-	if slices.Contains(r.Header["X-Forwarded-Method"], http.MethodTrace) {
-		return refusedMethod("TRACE is not served.")
-	}
-	return screen(r)
-}
-
-// asked is the request that the client made, as far as it matters: its URI and
-// the headers that the proxy passes on.
+// asked is the request that the client made, as far as it matters: its method, its
+// URI, and the headers that the proxy passes on.
+//
+// Caddy sends the client's Upgrade along, and nginx does with docs/verify.md. The
+// client's method is in X-Forwarded-Method, or is that of the asking request itself.
+// A proxy that passes "Upgrade: h2c" on gives the client a tunnel to the upstream, in
+// which it sends "x-wx-openid: victim".
 //
 // A client can send X-Forwarded-Uri as well, and some proxies hand it on, so the
 // header counts only if it comes from a proxy that Caddy trusts. If the decision
 // needs the path, and it is not known, nobody enters: taking the path of the
 // asking request instead would leave "require phone on /pay/*" without effect.
 func (v *Verify) asked(r *http.Request) (*http.Request, error) {
-	asked := &http.Request{URL: r.URL, Header: r.Header}
+	asked := new(*r)
+	if slices.Contains(r.Header["X-Forwarded-Method"], http.MethodTrace) {
+		asked.Method = http.MethodTrace
+	}
 	if v.pathIn == "" {
 		return asked, nil
 	}
@@ -209,7 +167,7 @@ func (v *Verify) asked(r *http.Request) (*http.Request, error) {
 		return asked, nil
 	}
 	v.blinded.Do(func() {
-		v.rules.logger.Error("wxgate_verify cannot determine the original URI: add the proxy to trusted_proxies, and have it send "+v.pathIn+" or set path_from",
+		v.guard.logger.Error("wxgate_verify cannot determine the original URI: add the proxy to trusted_proxies, and have it send "+v.pathIn+" or set path_from",
 			zap.Bool("trusted_proxy", trusted), zap.String("path_from", v.PathFrom))
 	})
 	return nil, denied("The gateway cannot determine the original URI.")
@@ -217,7 +175,7 @@ func (v *Verify) asked(r *http.Request) (*http.Request, error) {
 
 // needsURI reports whether the decision depends on the URI that the client asked for.
 func (v *Verify) needsURI() bool {
-	return v.rules.decidesOnPaths() || v.rules.credentials.source.Kind == sourceQuery
+	return v.guard.decidesOnPaths() || v.guard.credentials.source.Kind == sourceQuery
 }
 
 // believe reads the path from its header. Another such header beside it, that
@@ -260,6 +218,5 @@ func (p *problem) copyTo(header http.Header, r *http.Request) {
 // Interface guards
 var (
 	_ caddy.Provisioner           = (*Verify)(nil)
-	_ caddy.CleanerUpper          = (*Verify)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Verify)(nil)
 )

@@ -1,0 +1,94 @@
+package caddymodule
+
+import (
+	"fmt"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// decision lets a request pass, with an identity or as anonymous.
+type decision struct {
+	gate      *gate          // nil without an identity
+	id        *auth.Identity // nil for an anonymous request
+	assertion string         // the identity signed for the upstream; "" unless configured
+}
+
+// release gives back the opened state that a decision was made with.
+func (d decision) release() {
+	if d.gate != nil {
+		d.gate.release()
+	}
+}
+
+// decide returns a decision, which the caller releases, or the refusal. The identity
+// that comes with a refusal is only for the log: its token is valid and it may not
+// enter.
+func (g *guard) decide(in received) (decision, error) {
+	if in.pathErr != nil {
+		return decision{}, in.pathErr
+	}
+	if g.anonymous(in) {
+		return decision{}, nil
+	}
+	gate, err := g.app.acquire()
+	if err != nil {
+		return decision{}, err
+	}
+	d := decision{gate: gate}
+	if d.id, err = g.authenticate(gate, in.bearer); err != nil {
+		return d, err
+	}
+	for _, r := range g.require {
+		if err := r.check(d.id, in.path); err != nil {
+			return d, err
+		}
+	}
+	if g.headers.names.Assertion != "" {
+		d.assertion, err = gate.tokens.IssueAssertion(d.id, g.headers.names.AssertionAudience)
+	}
+	return d, err
+}
+
+// anonymous reports whether a request may pass without an identity. A path that
+// requires something of one is never public: of two rules that disagree, the
+// stricter holds.
+func (g *guard) anonymous(in received) bool {
+	for _, r := range g.require {
+		if r.covers(in.path) {
+			return false
+		}
+	}
+	return g.public.match(in.path.plain) || !in.bearer.sent() && g.optional.match(in.path.plain)
+}
+
+// authenticate returns the identity of a token whose user may enter this site. The
+// identity that comes with an error is only for the log: its token is valid and it
+// may not enter.
+func (g *guard) authenticate(gate *gate, b bearer) (*auth.Identity, error) {
+	switch {
+	case b.err != nil:
+		return nil, b.err
+	case b.raw == "":
+		return nil, auth.ErrMissingToken
+	}
+	id, err := gate.service.Authenticate(b.raw)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.fresh(gate); err != nil {
+		return id, err
+	}
+	if err := b.wafer.check(id); err != nil {
+		return id, err
+	}
+	if !g.admits(id.App) {
+		return id, fmt.Errorf("%w: a token of app %q, which this site does not admit", auth.ErrAppNotAdmitted, id.App)
+	}
+	return id, nil
+}
+
+// admits reports whether an app's users may enter this site.
+func (g *guard) admits(app auth.AppID) bool {
+	_, ok := g.admitted[app]
+	return ok
+}
