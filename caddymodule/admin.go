@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/problem"
 	"github.com/wxgate/wxgate/internal/token"
 )
 
@@ -110,7 +111,7 @@ func readAdminRequest(w http.ResponseWriter, r *http.Request, in *adminRequest) 
 	if r.Method != http.MethodPost {
 		return nil
 	}
-	body, err := readBody(w, r)
+	body, err := problem.ReadBody(w, r)
 	if err != nil || len(body) == 0 {
 		return err
 	}
@@ -125,7 +126,7 @@ func adminStatus(err error) int {
 	case errors.Is(err, token.ErrKeyGiven):
 		return http.StatusConflict
 	default:
-		return problemOf(err).Status
+		return problem.Of(err).Status
 	}
 }
 

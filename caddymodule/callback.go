@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/problem"
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
@@ -66,7 +67,7 @@ func (h *Handler) serveCallback(c *call) error {
 		}
 		return answerText(c.w, echo)
 	}
-	body, err := readAtMost(c.w, c.r, wechat.MaxCallbackBytes)
+	body, err := problem.ReadAtMost(c.w, c.r, wechat.MaxCallbackBytes)
 	if err != nil {
 		return err
 	}
@@ -104,9 +105,9 @@ func firstWilling[T any](callbacks []*wechat.Callback, ask func(*wechat.Callback
 }
 
 // callbackRefused is problemOf in words for whoever sets the callback up.
-func callbackRefused(err error) *problem {
-	p := problemOf(err)
-	p.bearer = ""
+func callbackRefused(err error) *problem.Problem {
+	p := problem.Of(err)
+	p.Bearer = ""
 	switch {
 	case errors.Is(err, auth.ErrForbidden):
 		p.Detail = "The signature is not of a token that is configured here, or the message is not of now."

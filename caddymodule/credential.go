@@ -11,6 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"golang.org/x/net/http/httpguts"
+
+	"github.com/wxgate/wxgate/internal/problem"
 )
 
 const (
@@ -30,9 +32,9 @@ const (
 // errTwoTokens refuses a request that carries more than one token (RFC 6750
 // section 2). Otherwise the gateway would check one and the upstream, or a proxy
 // on the way, believe the other.
-var errTwoTokens = func() *problem {
-	p := badRequest("Send one access token, in one place.")
-	p.bearer = "invalid_request"
+var errTwoTokens = func() *problem.Problem {
+	p := problem.BadRequest("Send one access token, in one place.")
+	p.Bearer = "invalid_request"
 	return p
 }()
 

@@ -6,6 +6,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/problem"
 )
 
 // openDataRequest holds the fields of decode and userInfo, in the spellings of
@@ -48,7 +49,7 @@ func (in openDataRequest) resolve() (openData, error) {
 		{"raw_data", &out.data.RawData, in.RawData, in.RawDataCamel},
 	} {
 		var err error
-		if *f.into, err = either(f.name, f.snake, f.camel); err != nil {
+		if *f.into, err = problem.Either(f.name, f.snake, f.camel); err != nil {
 			return out, err
 		}
 	}
@@ -83,7 +84,7 @@ func newPhoneAnswer(phone *auth.Phone) phoneAnswer {
 // readOpenData reads the body of both calls that open data.
 func readOpenData(c *call) (openData, error) {
 	var request openDataRequest
-	if err := readJSON(c.w, c.r, &request); err != nil {
+	if err := problem.ReadJSON(c.w, c.r, &request); err != nil {
 		return openData{}, err
 	}
 	return request.resolve()
@@ -98,7 +99,7 @@ func (h *Handler) serveDecode(c *call) error {
 	}
 	switch {
 	case in.code != "" && in.data.EncryptedData != "":
-		return badRequest("Send code, or encrypted_data and iv, not both.")
+		return problem.BadRequest("Send code, or encrypted_data and iv, not both.")
 	case in.code != "":
 		return h.decodePhoneCode(c, in.code)
 	}
@@ -112,7 +113,7 @@ func (h *Handler) serveUserInfo(c *call) error {
 		return err
 	}
 	if (in.data.RawData == "") != (in.data.Signature == "") {
-		return badRequest("Send raw_data and signature together, or neither.")
+		return problem.BadRequest("Send raw_data and signature together, or neither.")
 	}
 	return h.decodeOpenData(c, in)
 }
@@ -139,7 +140,7 @@ func (h *Handler) decodePhoneCode(c *call, code string) error {
 
 func (h *Handler) decodeOpenData(c *call, in openData) error {
 	if in.data.EncryptedData == "" || in.data.IV == "" {
-		return badRequest("Send encrypted_data and iv, or the code of getPhoneNumber.")
+		return problem.BadRequest("Send encrypted_data and iv, or the code of getPhoneNumber.")
 	}
 	var id *auth.Identity
 	if c.bearer.sent() {
@@ -169,7 +170,7 @@ func (h *Handler) decodeOpenData(c *call, in openData) error {
 // platform wrote it, byte for byte.
 func (h *Handler) answerDecoded(c *call, d *auth.Decoded) error {
 	if d.NotRemembered != nil {
-		h.app.failures.log(h.logger, "a verified phone number was answered but not remembered", problemOf(d.NotRemembered), c.r)
+		h.app.failures.log(h.logger, "a verified phone number was answered but not remembered", problem.Of(d.NotRemembered), c.r)
 	}
 	phone := d.Opened.Phone
 	if phone == nil {

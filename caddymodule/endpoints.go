@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/problem"
 )
 
 // defaultPrefix is where hand-made backends of old mini programs had their login.
@@ -103,10 +104,10 @@ func (h *Handler) serveEndpoint(w http.ResponseWriter, r *http.Request, e endpoi
 	err := h.Wafer.forWafer(h.runEndpoint(&call{w: w, r: r, bearer: b}, e), b, e.name == waferLoginCall)
 	outcome := outcomeOK
 	if err != nil {
-		p := problemOf(err)
+		p := problem.Of(err)
 		outcome = p.Code
 		h.log(p, r)
-		err = p.write(w, r)
+		err = writeProblem(w, r, p)
 	}
 	metrics.calls.WithLabelValues(e.name, outcome).Inc()
 	return err
@@ -127,10 +128,10 @@ func (h *Handler) runEndpoint(c *call, e endpoint) error {
 	if !e.takes(c.r.Method) {
 		methods := e.methods()
 		c.w.Header().Set("Allow", methods)
-		return refusedMethod("This call takes " + methods + ".")
+		return problem.MethodNotAllowed("This call takes " + methods + ".")
 	}
 	if e.method == http.MethodPost && tooEarly(c.r) {
-		p := badRequest("Send this again after the TLS handshake: early data can be replayed.")
+		p := problem.BadRequest("Send this again after the TLS handshake: early data can be replayed.")
 		p.Status = http.StatusTooEarly
 		return p
 	}

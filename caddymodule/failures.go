@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/problem"
 )
 
 // outageEvery is how often a line says how many requests an outage has hit: six a
@@ -53,7 +54,7 @@ type outage struct {
 
 // log writes a line about one request, or counts it for the next line of its
 // outage. With DEBUG there is a line for each.
-func (f *failures) log(logger *zap.Logger, message string, p *problem, r *http.Request) {
+func (f *failures) log(logger *zap.Logger, message string, p *problem.Problem, r *http.Request) {
 	level := zapcore.DebugLevel
 	if p.Status >= http.StatusInternalServerError && !hungUp(r, p) && f.isNews(logger, message, p) {
 		level = zapcore.ErrorLevel
@@ -62,7 +63,7 @@ func (f *failures) log(logger *zap.Logger, message string, p *problem, r *http.R
 		entry.Write(
 			zap.String("code", p.Code),
 			zap.Int("status", p.Status),
-			zap.String("cause", p.cause.Error()),
+			zap.String("cause", p.Cause.Error()),
 			zap.String("path", r.URL.Path),
 			zap.String(requestIDField, requestID(r)),
 		)
@@ -70,17 +71,17 @@ func (f *failures) log(logger *zap.Logger, message string, p *problem, r *http.R
 }
 
 // hungUp reports whether nothing is wrong but that the client has gone.
-func hungUp(r *http.Request, p *problem) bool {
-	return r.Context().Err() != nil && errors.Is(p.cause, context.Canceled)
+func hungUp(r *http.Request, p *problem.Problem) bool {
+	return r.Context().Err() != nil && errors.Is(p.Cause, context.Canceled)
 }
 
 // isNews reports whether a failure is to have a line of its own.
-func (f *failures) isNews(logger *zap.Logger, message string, p *problem) bool {
+func (f *failures) isNews(logger *zap.Logger, message string, p *problem.Problem) bool {
 	if !outages[p.Code] {
 		return true
 	}
 	key := outageKey{message: message, code: p.Code}
-	if at, ok := errors.AsType[*appError](p.cause); ok {
+	if at, ok := errors.AsType[*appError](p.Cause); ok {
 		key.app = at.app
 	}
 	f.mu.Lock()
@@ -90,7 +91,7 @@ func (f *failures) isNews(logger *zap.Logger, message string, p *problem) bool {
 	}
 	now := time.Now()
 	if o := f.current[key]; o != nil {
-		o.last, o.cause = now, p.cause.Error()
+		o.last, o.cause = now, p.Cause.Error()
 		o.hit++
 		return false
 	}

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/problem"
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
@@ -35,7 +36,7 @@ func newTold(t *testing.T, level zapcore.Level) *told {
 
 func (l *told) fail(n int, err error) {
 	for range n {
-		l.log(l.logger, "refused", problemOf(err), httptest.NewRequest(http.MethodGet, "/x", nil))
+		l.log(l.logger, "refused", problem.Of(err), httptest.NewRequest(http.MethodGet, "/x", nil))
 	}
 }
 
@@ -123,7 +124,7 @@ func TestFailuresThatAreNoOutage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := newTold(t, test.level)
 			for range 2 {
-				l.log(l.logger, "refused", problemOf(test.err), httptest.NewRequestWithContext(test.ctx, http.MethodGet, "/x", nil))
+				l.log(l.logger, "refused", problem.Of(test.err), httptest.NewRequestWithContext(test.ctx, http.MethodGet, "/x", nil))
 			}
 			l.want(test.want...)
 			l.close()

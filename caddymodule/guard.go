@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/problem"
 )
 
 // guardConfig is what [Handler] and [Verify] are both configured with.
@@ -93,16 +94,16 @@ func (g *guard) decidesOnPaths() bool {
 // refuse responds with a problem. The cause goes to the log. The identity is nil
 // unless the request's token was valid; the access log then names its user.
 func (g *guard) refuse(w http.ResponseWriter, r *http.Request, id *auth.Identity, err error) error {
-	p := problemOf(err)
+	p := problem.Of(err)
 	setPlaceholders(r, nil)
 	if id != nil {
 		nameUser(r, id)
 	}
 	metrics.requests.WithLabelValues(p.Code).Inc()
 	g.log(p, r)
-	return p.write(w, r)
+	return writeProblem(w, r, p)
 }
 
-func (g *guard) log(p *problem, r *http.Request) {
+func (g *guard) log(p *problem.Problem, r *http.Request) {
 	g.app.failures.log(g.logger, "request refused", p, r)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/problem"
 )
 
 // Limits bound what clients may cost the operator. Sites with the same prefix,
@@ -220,8 +221,8 @@ func (l *limits) enter() (leave func(), err error) {
 
 // limited is the refusal of a limit of ours, with no errcode of WeChat's.
 func limited(wait time.Duration) error {
-	p := problemOf(auth.ErrRateLimited)
-	p.retryAfter = wait
+	p := problem.Of(auth.ErrRateLimited)
+	p.RetryAfter = wait
 	return p
 }
 

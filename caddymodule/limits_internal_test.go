@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/problem"
 )
 
 func TestLimiter(t *testing.T) {
@@ -37,11 +38,11 @@ func TestLimiter(t *testing.T) {
 		{10 * time.Minute, "a", 30 * time.Second},
 	} {
 		err := l.take(step.key, start.Add(step.after))
-		var p *problem
+		var p *problem.Problem
 		switch {
 		case step.wait == 0 && err != nil:
 			t.Errorf("step %d: refused: %v", i, err)
-		case step.wait > 0 && (!errors.Is(err, auth.ErrRateLimited) || !errors.As(err, &p) || p.retryAfter.Round(time.Millisecond) != step.wait):
+		case step.wait > 0 && (!errors.Is(err, auth.ErrRateLimited) || !errors.As(err, &p) || p.RetryAfter.Round(time.Millisecond) != step.wait):
 			t.Errorf("step %d: got %v, want to wait %v", i, err, step.wait)
 		}
 	}

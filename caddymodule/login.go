@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/problem"
 )
 
 // refererOrigin is what WeChat sets as Referer on every request of a mini
@@ -34,13 +35,13 @@ type loginAnswer struct {
 // serveLogin is POST {prefix}/openId.
 func (h *Handler) serveLogin(c *call) error {
 	var in loginRequest
-	if err := readJSON(c.w, c.r, &in); err != nil {
+	if err := problem.ReadJSON(c.w, c.r, &in); err != nil {
 		return err
 	}
 	if in.Code == "" {
-		return badRequest("Send the code of wx.login as the field code.")
+		return problem.BadRequest("Send the code of wx.login as the field code.")
 	}
-	appid, err := either("appid", in.AppID, in.AppIDCamel, in.AppIDSnake)
+	appid, err := problem.Either("appid", in.AppID, in.AppIDCamel, in.AppIDSnake)
 	if err != nil {
 		return err
 	}
@@ -94,7 +95,7 @@ func (h *Handler) loginApp(r *http.Request, appid string) (auth.AppID, error) {
 		return app, nil
 	}
 	if len(h.admitted) != 1 {
-		return "", badRequest("Several mini programs log in here. Send the field appid.")
+		return "", problem.BadRequest("Several mini programs log in here. Send the field appid.")
 	}
 	for app := range h.admitted {
 		return app, nil

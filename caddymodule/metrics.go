@@ -7,6 +7,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/wxgate/wxgate/internal/problem"
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
@@ -125,7 +126,7 @@ func (c *collectors) register(registry *prometheus.Registry) error {
 func (c *collectors) observeWeChat(call wechat.Call) {
 	outcome := outcomeOK
 	if call.Class != nil {
-		outcome = problemOf(call.Class).Code
+		outcome = problem.Of(call.Class).Code
 	}
 	c.wechat.WithLabelValues(string(call.Name), outcome).Observe(call.Duration.Seconds())
 }

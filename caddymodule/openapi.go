@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/problem"
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
@@ -109,7 +110,7 @@ func (o *OpenAPI) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 		p := openAPIProblem(err)
 		outcome = p.Code
 		o.app.failures.log(o.logger, "call to WeChat refused", p, r)
-		err = p.write(w, r)
+		err = writeProblem(w, r, p)
 	}
 	metrics.openapi.WithLabelValues(outcome).Observe(time.Since(started).Seconds())
 	return err
@@ -120,10 +121,10 @@ func (o *OpenAPI) serve(w http.ResponseWriter, r *http.Request) error {
 		o.exposed.Do(func() {
 			o.logger.Error("wxgate_openapi refuses calls: its site listens beyond loopback; write bind 127.0.0.1 beside it")
 		})
-		return denied("wxgate_openapi answers on loopback and Unix sockets only. Write bind 127.0.0.1 in its site, or expose insecure in its block.")
+		return problem.Forbidden("wxgate_openapi answers on loopback and Unix sockets only. Write bind 127.0.0.1 in its site, or expose insecure in its block.")
 	}
 	if !o.ExposeInsecure && rebound(r) {
-		return denied("Call this by its address or as localhost: by another name, it may be a web page that calls.")
+		return problem.Forbidden("Call this by its address or as localhost: by another name, it may be a web page that calls.")
 	}
 	if err := screenOpenAPI(r, o.allow); err != nil {
 		return err
@@ -166,7 +167,7 @@ func (o *OpenAPI) takeApp(r *http.Request) (auth.AppID, error) {
 	delete(r.Header, "X-Wx-Appid")
 	switch {
 	case len(named) > 1:
-		return "", badRequest("Send X-WX-APPID once.")
+		return "", problem.BadRequest("Send X-WX-APPID once.")
 	case len(named) == 1:
 		app := auth.AppID(named[0])
 		if _, ok := o.admitted[app]; !ok {
@@ -174,7 +175,7 @@ func (o *OpenAPI) takeApp(r *http.Request) (auth.AppID, error) {
 		}
 		return app, nil
 	case len(o.admitted) != 1:
-		return "", badRequest("Several mini programs are served here. Name one in the header X-WX-APPID.")
+		return "", problem.BadRequest("Several mini programs are served here. Name one in the header X-WX-APPID.")
 	}
 	for app := range o.admitted {
 		return app, nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/problem"
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
@@ -88,14 +89,14 @@ func abort(w http.ResponseWriter) error {
 }
 
 // openAPIProblem is problemOf in words for a service instead of a mini program.
-func openAPIProblem(err error) *problem {
+func openAPIProblem(err error) *problem.Problem {
 	if errors.Is(err, wechat.ErrLengthRequired) {
-		p := badRequest("WeChat refuses a body without a Content-Length; one of over 1 MiB must bring it.")
+		p := problem.BadRequest("WeChat refuses a body without a Content-Length; one of over 1 MiB must bring it.")
 		p.Status = http.StatusLengthRequired
-		p.cause = err
+		p.Cause = err
 		return p
 	}
-	p := problemOf(err)
+	p := problem.Of(err)
 	switch {
 	case errors.Is(err, auth.ErrWeChatTimeout):
 		p.Detail = "WeChat did not answer in time. It may have done what was asked."

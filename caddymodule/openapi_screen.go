@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/problem"
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
@@ -35,24 +35,24 @@ var credentialParameters = []string{
 // screenOpenAPI refuses what an upstream may not have done in the app's name.
 func screenOpenAPI(r *http.Request, allow pathSet) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
-		return refusedMethod("WeChat's API takes GET and POST.")
+		return problem.MethodNotAllowed("WeChat's API takes GET and POST.")
 	}
 	if r.Header["Upgrade"] != nil {
-		return badRequest("WeChat's API has nothing to upgrade to.")
+		return problem.BadRequest("WeChat's API has nothing to upgrade to.")
 	}
 	// A page that somebody looks at on this machine reaches loopback too, and
 	// browsers let it send; they only keep the answer from it.
 	if r.Header["Origin"] != nil || r.Header["Sec-Fetch-Site"] != nil {
-		return denied("Web pages may not call this.")
+		return problem.Forbidden("Web pages may not call this.")
 	}
 	if r.Header["Authorization"] != nil || r.Header["Proxy-Authorization"] != nil {
-		return badRequest("Send no credential: wxgate adds the access_token.")
+		return problem.BadRequest("Send no credential: wxgate adds the access_token.")
 	}
 	if !canonicalRequestPath(r) {
-		return badRequest("Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes.")
+		return problem.BadRequest("Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes.")
 	}
 	if isNeverCalled(r.URL.Path) || !allow.match(r.URL.Path) {
-		return denied("This path is not among those that wxgate_openapi is to serve.")
+		return problem.Forbidden("This path is not among those that wxgate_openapi is to serve.")
 	}
 	return screenQuery(r.URL.RawQuery)
 }
@@ -91,12 +91,6 @@ func checkAllowed(patterns []string) error {
 	return nil
 }
 
-func denied(detail string) *problem {
-	p := problemOf(auth.ErrForbidden)
-	p.Detail, p.bearer = detail, "" // no token would help
-	return p
-}
-
 func isNeverCalled(path string) bool {
 	path = strings.ToLower(strings.TrimSuffix(path, "/"))
 	for _, never := range neverCalled {
@@ -111,10 +105,10 @@ func isNeverCalled(path string) bool {
 // some decoders part parameters at semicolons.
 func screenQuery(query string) error {
 	if strings.Contains(query, ";") {
-		return badRequest("Write a semicolon in the query as %3B.")
+		return problem.BadRequest("Write a semicolon in the query as %3B.")
 	}
 	if _, err := url.ParseQuery(query); err != nil {
-		return badRequest("The query cannot be decoded.")
+		return problem.BadRequest("The query cannot be decoded.")
 	}
 	return screenParameters(query)
 }
@@ -123,7 +117,7 @@ func screenQuery(query string) error {
 func screenParameters(pairs string) error {
 	for _, name := range credentialParameters {
 		if hasQueryParameter(pairs, name) {
-			return badRequest("Send no credential: wxgate adds the access_token.")
+			return problem.BadRequest("Send no credential: wxgate adds the access_token.")
 		}
 	}
 	return nil
@@ -139,9 +133,9 @@ func screenForm(r *http.Request) error {
 	body, err := io.ReadAll(io.LimitReader(r.Body, wechat.MaxReplayBytes+1))
 	switch {
 	case err != nil:
-		return badRequest("The body ended early.")
+		return problem.BadRequest("The body ended early.")
 	case len(body) > wechat.MaxReplayBytes:
-		return badRequest("A form may have 1 MiB. Name the body's real Content-Type, such as application/json.")
+		return problem.BadRequest("A form may have 1 MiB. Name the body's real Content-Type, such as application/json.")
 	}
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	return screenParameters(string(body))

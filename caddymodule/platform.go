@@ -115,8 +115,8 @@ var siblingWords = map[wechat.Platform]*strings.Replacer{
 	wechat.WeCom:       strings.NewReplacer("WeChat", "WeCom", "wx.login", "wx.qy.login"),
 }
 
-// detail is a problem's detail in the words of the app's platform.
-func (e *appError) detail(weixin string) string {
+// Detail is a problem's detail in the words of the app's platform.
+func (e *appError) Detail(weixin string) string {
 	if words, ok := siblingWords[e.platform]; ok {
 		return words.Replace(weixin)
 	}

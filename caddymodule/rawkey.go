@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/problem"
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
@@ -80,11 +81,11 @@ func (in openData) appid() (string, error) {
 	for _, value := range in.appids {
 		var text string
 		if value != nil && json.Unmarshal(value, &text) != nil {
-			return "", badRequest("The field appid must be a string.")
+			return "", problem.BadRequest("The field appid must be a string.")
 		}
 		texts = append(texts, text)
 	}
-	return either("appid", texts...)
+	return problem.Either("appid", texts...)
 }
 
 // decodeRaw answers a client that brought WeChat's own session key. Whoever has
@@ -99,7 +100,7 @@ func (h *Handler) decodeRaw(c *call, id *auth.Identity, key string, in openData)
 	opened, err := c.gate.service.OpenUnverified(app, id, key, in.data, h.admits)
 	outcome := outcomeOK
 	if err != nil {
-		outcome = problemOf(err).Code
+		outcome = problem.Of(err).Code
 	}
 	metrics.rawKeys.WithLabelValues(outcome).Inc()
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+
+	"github.com/wxgate/wxgate/internal/problem"
 )
 
 const (
@@ -37,4 +39,10 @@ func logCode(r *http.Request, code string) {
 	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
 		extra.Set(zap.String(codeField, code))
 	}
+}
+
+// writeProblem responds with a problem, which the access log names by its code.
+func writeProblem(w http.ResponseWriter, r *http.Request, p *problem.Problem) error {
+	logCode(r, p.Code)
+	return p.Write(w, requestID(r))
 }

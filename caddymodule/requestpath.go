@@ -1,13 +1,17 @@
 package caddymodule
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/wxgate/wxgate/internal/problem"
+)
 
 // maxPathBytes bounds the paths that are decided on, as sent and as folded: some
 // characters come to eighteen. Real paths have some hundred bytes. Looking at longer
 // ones costs processor time that an unauthenticated client does not pay for.
 const maxPathBytes = 2 << 10
 
-var errPathTooLong = badRequest("The path is longer than 2 KiB. Send a shorter one.")
+var errPathTooLong = problem.BadRequest("The path is longer than 2 KiB. Send a shorter one.")
 
 // requestPath is a path in the two spellings that decisions need. It is folded once,
 // however many requirements there are: otherwise 29 bytes of HTTP/2, which name a
@@ -30,7 +34,7 @@ func (g *guard) requestPath(r *http.Request) (requestPath, error) {
 	case decides && pathTooLong(r):
 		return path, errPathTooLong
 	case decides && !canonicalRequestPath(r):
-		return path, badRequest("Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes.")
+		return path, problem.BadRequest("Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes.")
 	case len(g.require) == 0:
 		return path, nil
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/wxgate/wxgate/internal/problem"
 )
 
 // screen refuses what would leave the rules of a request and an answer.
@@ -17,18 +19,18 @@ import (
 // (CVE-2026-88008). CONNECT asks for a tunnel outright, but for the extended
 // CONNECT that WebSocket over HTTP/2 and HTTP/3 is (RFC 8441, RFC 9220); TRACE
 // sends the credentials back.
-func screen(r *http.Request) *problem {
+func screen(r *http.Request) *problem.Problem {
 	switch r.Method {
 	case http.MethodTrace:
-		return refusedMethod("TRACE is not served.")
+		return problem.MethodNotAllowed("TRACE is not served.")
 	case http.MethodConnect:
 		if !extendedConnect(r) {
-			return refusedMethod("CONNECT is not served, but for WebSocket over HTTP/2 and HTTP/3.")
+			return problem.MethodNotAllowed("CONNECT is not served, but for WebSocket over HTTP/2 and HTTP/3.")
 		}
 	}
 	upgrades, ok := r.Header["Upgrade"]
 	if ok && (len(upgrades) != 1 || !strings.EqualFold(strings.TrimSpace(upgrades[0]), "websocket")) {
-		return badRequest("The only protocol to upgrade to is websocket.")
+		return problem.BadRequest("The only protocol to upgrade to is websocket.")
 	}
 	delete(r.Header, "Http2-Settings") // belongs to an h2c upgrade alone
 	return nil
@@ -91,12 +93,6 @@ func extendedConnect(r *http.Request) bool {
 	default:
 		return false
 	}
-}
-
-func refusedMethod(detail string) *problem {
-	p := badRequest(detail)
-	p.Status = http.StatusMethodNotAllowed
-	return p
 }
 
 // tooEarly reports whether a request came in TLS early data, which anyone on the

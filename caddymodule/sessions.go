@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/problem"
 )
 
 type refreshRequest struct {
@@ -19,15 +20,15 @@ type refreshRequest struct {
 // serveRefresh is POST {prefix}/refresh.
 func (h *Handler) serveRefresh(c *call) error {
 	var in refreshRequest
-	if err := readJSON(c.w, c.r, &in); err != nil {
+	if err := problem.ReadJSON(c.w, c.r, &in); err != nil {
 		return err
 	}
-	token, err := either("refresh_token", in.RefreshToken, in.RefreshTokenCamel)
+	token, err := problem.Either("refresh_token", in.RefreshToken, in.RefreshTokenCamel)
 	if err != nil {
 		return err
 	}
 	if token == "" {
-		return badRequest("Send the field refresh_token.")
+		return problem.BadRequest("Send the field refresh_token.")
 	}
 	grant, err := c.gate.service.Refresh(c.r.Context(), token, h.admits)
 	if err != nil {
@@ -47,7 +48,7 @@ func (h *Handler) serveLogout(c *call) error {
 		return err
 	}
 	var in logoutRequest
-	if err := readJSON(c.w, c.r, &in); err != nil {
+	if err := problem.ReadJSON(c.w, c.r, &in); err != nil {
 		return err
 	}
 	if err := c.gate.service.Logout(c.r.Context(), id, in.All); err != nil {
@@ -72,7 +73,7 @@ func (h *Handler) serveRevoke(c *call) error {
 		return err
 	}
 	if token == "" {
-		return badRequest("Send the field token.")
+		return problem.BadRequest("Send the field token.")
 	}
 	if err := h.revoke(c, token); err != nil {
 		return err
@@ -102,18 +103,18 @@ func revokedToken(c *call) (string, error) {
 	kind, _, err := mime.ParseMediaType(c.r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/x-www-form-urlencoded" {
 		var in revokeRequest
-		if err := readJSON(c.w, c.r, &in); err != nil {
+		if err := problem.ReadJSON(c.w, c.r, &in); err != nil {
 			return "", err
 		}
-		return either("token", in.Token, in.RefreshToken, in.RefreshTokenCamel)
+		return problem.Either("token", in.Token, in.RefreshToken, in.RefreshTokenCamel)
 	}
-	body, err := readBody(c.w, c.r)
+	body, err := problem.ReadBody(c.w, c.r)
 	if err != nil {
 		return "", err
 	}
 	form, err := url.ParseQuery(string(body))
 	if err != nil || len(form["token"]) > 1 {
-		return "", badRequest("The body must be a form with one field token.")
+		return "", problem.BadRequest("The body must be a form with one field token.")
 	}
 	return form.Get("token"), nil
 }

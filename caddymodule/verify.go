@@ -9,8 +9,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/go-json-experiment/json"
 	"go.uber.org/zap"
+
+	"github.com/wxgate/wxgate/internal/problem"
 )
 
 func init() {
@@ -114,7 +115,7 @@ func (v *Verify) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.H
 	if err != nil {
 		p := deny(err)
 		if v.PathFrom == pathFromOriginal {
-			p.copyTo(header, r)
+			copyProblem(header, r, p)
 		}
 		return v.guard.refuse(w, r, d.id, p)
 	}
@@ -170,7 +171,7 @@ func (v *Verify) asked(r *http.Request) (*http.Request, error) {
 		v.guard.logger.Error("wxgate_verify cannot determine the original URI: add the proxy to trusted_proxies, and have it send "+v.pathIn+" or set path_from",
 			zap.Bool("trusted_proxy", trusted), zap.String("path_from", v.PathFrom))
 	})
-	return nil, denied("The gateway cannot determine the original URI.")
+	return nil, problem.Forbidden("The gateway cannot determine the original URI.")
 }
 
 // needsURI reports whether the decision depends on the URI that the client asked for.
@@ -184,20 +185,20 @@ func (v *Verify) needsURI() bool {
 func (v *Verify) believe(r *http.Request, values []string) (*url.URL, error) {
 	for _, name := range pathHeaders {
 		if other := r.Header[name]; name != v.pathIn && len(other) > 0 && other[0] != values[0] {
-			return nil, badRequest("Two headers name different paths.")
+			return nil, problem.BadRequest("Two headers name different paths.")
 		}
 	}
 	u, err := url.ParseRequestURI(values[0])
 	if err != nil || len(values) != 1 || u.Host != "" || u.Scheme != "" || u.Path == "" {
-		return nil, badRequest("The path that is asked for cannot be read.")
+		return nil, problem.BadRequest("The path that is asked for cannot be read.")
 	}
 	return u, nil
 }
 
 // deny makes 403 of what is neither 401 nor the gateway's own failure: nginx knows
 // no other refusals, and makes 500 of them.
-func deny(err error) *problem {
-	p := *problemOf(err) // some are shared
+func deny(err error) *problem.Problem {
+	p := *problem.Of(err) // some are shared
 	if p.Status < http.StatusInternalServerError && p.Status != http.StatusUnauthorized {
 		p.Status = http.StatusForbidden
 	}
@@ -208,9 +209,9 @@ func deny(err error) *problem {
 // auth_request keeps a refusal's headers and drops its body.
 const headerProblem = "X-Wxgate-Problem"
 
-// copyTo writes the problem document into [headerProblem].
-func (p *problem) copyTo(header http.Header, r *http.Request) {
-	if document, err := json.Marshal(p.document(requestID(r))); err == nil {
+// copyProblem writes the problem document into [headerProblem].
+func copyProblem(header http.Header, r *http.Request, p *problem.Problem) {
+	if document, err := p.Document(requestID(r)); err == nil {
 		header.Set(headerProblem, string(document))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/problem"
 )
 
 // WaferCompat serves mini programs built on the client SDKs of Tencent Wafer,
@@ -86,7 +87,7 @@ func (c *WaferCompat) take(header http.Header) *waferHeaders {
 			taken = new(waferHeaders)
 		}
 		if len(values) != 1 {
-			taken.err = badRequest("Each X-WX header may stand once.")
+			taken.err = problem.BadRequest("Each X-WX header may stand once.")
 			continue
 		}
 		taken.set(name, values[0])

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/problem"
 )
 
 // waferLoginCall is the login's name in metrics.
@@ -52,13 +53,13 @@ func (h *Handler) serveWaferLogin(c *call) error {
 	in := c.bearer.wafer
 	switch {
 	case in == nil:
-		return badRequest("Send the code of wx.login as the header X-WX-Code.")
+		return problem.BadRequest("Send the code of wx.login as the header X-WX-Code.")
 	case in.err != nil:
 		return in.err
 	case in.code == "":
-		return badRequest("Send the code of wx.login as the header X-WX-Code.")
+		return problem.BadRequest("Send the code of wx.login as the header X-WX-Code.")
 	case (in.data == "") != (in.iv == ""):
-		return badRequest("Send X-WX-Encrypted-Data and X-WX-IV together, or neither.")
+		return problem.BadRequest("Send X-WX-Encrypted-Data and X-WX-IV together, or neither.")
 	}
 	grant, err := h.login(c, "", in.code, c.gate.service.LoginOnce)
 	if err != nil {

@@ -1,6 +1,12 @@
 package caddymodule
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/wxgate/wxgate/internal/problem"
+)
 
 // waferInvalidSession has wafer-client-sdk log in again and repeat the request;
 // any other word has it give up.
@@ -20,20 +26,25 @@ type waferMembers struct {
 	Message string `json:"message,omitzero"`
 }
 
-// forWafer has a refusal say what the SDKs act on, in the one body that all of
-// them and other clients read. Only a request with a skey is certain to come
-// from an SDK: there the number stands where other clients read a word.
+// forWafer extends a refusal with what the SDKs act on, in the one body that all of
+// them and other clients read. Only a request with a skey is certain to come from an
+// SDK: there the code is a number, where other clients read a word.
 func (c *WaferCompat) forWafer(err error, b bearer, login bool) error {
 	if c == nil || err == nil {
 		return err
 	}
-	p := *problemOf(err) // a copy: requests share problems
+	p := *problem.Of(err) // a copy: requests share problems
+	members := waferMembers{Magic: 1, Error: waferInvalidSession, Message: p.Detail}
 	switch {
 	case login:
-		p.wafer = &waferMembers{Magic: 1, Error: p.Code, Message: p.Detail}
-	case p.Status == http.StatusUnauthorized:
-		p.wafer = &waferMembers{Magic: 1, Error: waferInvalidSession, Message: p.Detail}
-		p.loginAgain = b.wafer != nil && b.wafer.skey != ""
+		members.Error = p.Code
+	case p.Status != http.StatusUnauthorized:
+		return err
+	case b.wafer != nil && b.wafer.skey != "":
+		p.CodeNumber = waferLoginAgain
+	}
+	if p.Extension, err = json.Marshal(members); err != nil {
+		return err
 	}
 	return &p
 }

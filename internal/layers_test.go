@@ -25,8 +25,9 @@ const simulator = "internal/wechatsim"
 var layers = []layer{
 	{dir: "cmd", imports: []string{"caddymodule"}, caddy: true},
 	{dir: "caddymodule", caddy: true, imports: []string{
-		"internal/wechat", "internal/token", "internal/session", "internal/auth", "internal/seal", "internal/attack", simulator,
+		"internal/problem", "internal/wechat", "internal/token", "internal/session", "internal/auth", "internal/seal", "internal/attack", simulator,
 	}},
+	{dir: "internal/problem", imports: []string{"internal/auth"}},
 	{dir: "internal/wechat", imports: []string{"internal/auth", "internal/seal"}},
 	{dir: "internal/token", imports: []string{"internal/auth", "internal/seal"}},
 	{dir: "internal/session", imports: []string{"internal/auth", "internal/seal"}},

@@ -1,31 +1,11 @@
-package caddymodule
+package problem
 
 import (
-	"errors"
 	"net/http"
-	"strconv"
 	"time"
-
-	"github.com/go-json-experiment/json"
 
 	"github.com/wxgate/wxgate/internal/auth"
 )
-
-// problem is an RFC 9457 problem document. Code is the stable word that clients
-// program against; Detail tells a developer what to do next. Neither says more
-// than the class of the failure: the cause is for the log.
-type problem struct {
-	Status  int
-	Code    string
-	Detail  string
-	Errcode int
-
-	wafer      *waferMembers // nil but on sites that serve the Wafer SDKs
-	loginAgain bool          // the code is waferLoginAgain in place of a word
-	cause      error
-	retryAfter time.Duration
-	bearer     string // RFC 6750 error of the challenge; "" with status 401: no error code
-}
 
 // class is one row of what clients may learn.
 type class struct {
@@ -94,106 +74,4 @@ var classes = []class{
 	{auth.ErrWeChatUnreadable, http.StatusBadGateway, "wechat_unreadable", "", "WeChat's response cannot be read. Try again with a new code."},
 	{auth.ErrStoreUnavailable, http.StatusServiceUnavailable, "store_unavailable", "", "The gateway cannot reach its session store. Keep both tokens, wait as Retry-After says, then repeat the request."},
 	{auth.ErrInvalidRequest, http.StatusBadRequest, "invalid_request", "", "The request is not valid for this call."},
-}
-
-// problemOf is the one place where an error becomes an answer. An error of no
-// class is a bug of ours, and says nothing but that.
-func problemOf(err error) *problem {
-	var p *problem
-	if errors.As(err, &p) {
-		return p
-	}
-	for _, c := range classes {
-		if !errors.Is(err, c.err) {
-			continue
-		}
-		p = &problem{Status: c.status, Code: c.code, Detail: c.detail, bearer: c.bearer, cause: err}
-		if errors.Is(err, auth.ErrUnsupported) {
-			p.Detail = detailUnsupported
-		}
-		if at, ok := errors.AsType[*appError](err); ok {
-			p.Detail = at.detail(p.Detail)
-		}
-		if platform, ok := errors.AsType[*auth.PlatformError](err); ok {
-			p.Errcode, p.retryAfter = platform.Code, platform.RetryAfter
-		}
-		if limit, ok := errors.AsType[*auth.LimitError](err); ok {
-			p.retryAfter = limit.RetryAfter
-		}
-		if p.Status == http.StatusServiceUnavailable && p.retryAfter == 0 {
-			p.retryAfter = defaultRetryAfter
-		}
-		return p
-	}
-	return &problem{Status: http.StatusInternalServerError, Code: "internal", Detail: detailInternal, cause: err}
-}
-
-// badRequest is an [auth.ErrInvalidRequest] whose detail says what to change.
-// The detail must never quote the request.
-func badRequest(detail string) *problem {
-	return &problem{Status: http.StatusBadRequest, Code: "invalid_request", Detail: detail, cause: auth.ErrInvalidRequest}
-}
-
-func (p *problem) Error() string { return p.Code + ": " + p.cause.Error() }
-
-func (p *problem) Unwrap() error { return p.cause }
-
-// docsOfCode is the URL of a code's entry in the documentation, but for the code.
-const docsOfCode = "https://github.com/wxgate/wxgate/blob/main/docs/api.md#code-"
-
-// write sends the problem as the response to r. Every 401 carries a challenge (RFC 9110 section
-// 15.5.2), whose error code is left out when no token was sent (RFC 6750
-// section 3.1). The access log gets the code and the request ID. It does not change
-// the problem: requests share problems.
-func (p *problem) write(w http.ResponseWriter, r *http.Request) error {
-	logCode(r, p.Code)
-	body, err := json.Marshal(p.document(requestID(r)))
-	if err != nil {
-		return err
-	}
-	h := w.Header()
-	h.Set("Content-Type", "application/problem+json")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Content-Type-Options", "nosniff")
-	if challenge := p.challenge(); challenge != "" {
-		h.Set("WWW-Authenticate", challenge)
-	}
-	if p.retryAfter > 0 {
-		seconds := int64((p.retryAfter + time.Second - 1) / time.Second)
-		h.Set("Retry-After", strconv.FormatInt(seconds, 10))
-	}
-	w.WriteHeader(p.Status)
-	_, err = w.Write(body) //nolint:gosec // G705: JSON of constants, served as JSON
-	return err
-}
-
-// problemDocument is a problem as clients read it.
-type problemDocument struct {
-	Type          string `json:"type"`
-	Status        int    `json:"status"`
-	Title         string `json:"title"`
-	Code          any    `json:"code"` // a word, or waferLoginAgain
-	Detail        string `json:"detail,omitzero"`
-	Instance      string `json:"instance,omitzero"` // the request ID
-	Errcode       int    `json:"errcode,omitzero"`
-	*waferMembers `json:",embed"`
-}
-
-func (p *problem) document(instance string) problemDocument {
-	d := problemDocument{docsOfCode + p.Code, p.Status, http.StatusText(p.Status), p.Code, p.Detail, instance, p.Errcode, p.wafer}
-	if p.loginAgain {
-		d.Code = waferLoginAgain
-	}
-	return d
-}
-
-func (p *problem) challenge() string {
-	switch {
-	case p.Status != http.StatusUnauthorized && p.bearer == "":
-		return ""
-	case p.bearer == "":
-		return `Bearer realm="wxgate"`
-	default:
-		return `Bearer realm="wxgate", error="` + p.bearer + `", error_description="` + p.Detail + `"`
-	}
 }

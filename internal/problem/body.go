@@ -1,4 +1,4 @@
-package caddymodule
+package problem
 
 import (
 	"errors"
@@ -21,12 +21,12 @@ const (
 	bodyTimeout = 10 * time.Second
 )
 
-// readJSON reads a request's body into v, strictly: one JSON object, UTF-8, no
+// ReadJSON reads a request's body into v, strictly: one JSON object, UTF-8, no
 // member twice, each of its right type. Members that v does not name are
 // ignored, since old clients send more than they need to. An empty body reads as
 // an empty object. The Content-Type is not looked at: old clients get it wrong.
-func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
-	body, err := readBody(w, r)
+func ReadJSON(w http.ResponseWriter, r *http.Request, v any) error {
+	body, err := ReadBody(w, r)
 	if err != nil {
 		return err
 	}
@@ -41,19 +41,19 @@ func readJSON(w http.ResponseWriter, r *http.Request, v any) error {
 
 // badBody says which member of the body is wrong. It names no member but those of
 // v: a problem never quotes the request.
-func badBody(err error, v any) *problem {
+func badBody(err error, v any) *Problem {
 	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok && errors.Is(syntax.Err, jsontext.ErrDuplicateName) {
 		if _, ok := memberOf(v, syntax.JSONPointer); ok {
-			return badRequest(`Duplicate key "` + syntax.JSONPointer.LastToken() + `".`)
+			return BadRequest(`Duplicate key "` + syntax.JSONPointer.LastToken() + `".`)
 		}
-		return badRequest("The body has a duplicate key.")
+		return BadRequest("The body has a duplicate key.")
 	}
 	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
 		if kind, ok := memberOf(v, semantic.JSONPointer); ok {
-			return badRequest(`"` + semantic.JSONPointer.LastToken() + `" must be ` + kind + ".")
+			return BadRequest(`"` + semantic.JSONPointer.LastToken() + `" must be ` + kind + ".")
 		}
 	}
-	return badRequest("The body must be one JSON object in UTF-8.")
+	return BadRequest("The body must be one JSON object in UTF-8.")
 }
 
 // memberOf finds the field of v that a pointer into the body names, and what type
@@ -71,11 +71,13 @@ func memberOf(v any, at jsontext.Pointer) (kind string, ok bool) {
 	return "", false
 }
 
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	return readAtMost(w, r, maxBodyBytes)
+// ReadBody reads a body of at most 8 KiB.
+func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	return ReadAtMost(w, r, maxBodyBytes)
 }
 
-func readAtMost(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
+// ReadAtMost reads a body of at most so many bytes, within 10 seconds.
+func ReadAtMost(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
 	// Best effort: not every transport has read deadlines, and those that have
 	// none have others of Caddy's.
 	control := http.NewResponseController(w)
@@ -85,26 +87,26 @@ func readAtMost(w http.ResponseWriter, r *http.Request, most int64) ([]byte, err
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLarge):
-		p := badRequest(fmt.Sprintf("The body may have %d KiB at most.", most>>10))
+		p := BadRequest(fmt.Sprintf("The body may have %d KiB at most.", most>>10))
 		p.Status = http.StatusRequestEntityTooLarge
 		return nil, p
 	case err != nil:
-		return nil, badRequest("The request body was incomplete.")
+		return nil, BadRequest("The request body was incomplete.")
 	}
 	return body, nil
 }
 
-// either is a field that clients spell in two ways, snake_case and camelCase.
+// Either returns the value of a field that clients spell in two ways, snake_case and camelCase.
 // Both, with different values, are refused: the gateway and whoever else reads
 // the request might choose differently.
-func either(name string, values ...string) (string, error) {
+func Either(name string, values ...string) (string, error) {
 	var value string
 	for _, v := range values {
 		if v == "" {
 			continue
 		}
 		if value != "" && v != value {
-			return "", badRequest("The field " + name + " was sent twice, in two spellings, with different values.")
+			return "", BadRequest("The field " + name + " was sent twice, in two spellings, with different values.")
 		}
 		value = v
 	}

@@ -1,0 +1,70 @@
+package problem
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// docsOfCode is the URL of a code's entry in the documentation, but for the code.
+const docsOfCode = "https://github.com/wxgate/wxgate/blob/main/docs/api.md#code-"
+
+// Write sends the problem as a response. instance is the ID of the request in the
+// access log. Every 401 carries a challenge (RFC 9110 section 15.5.2).
+func (p *Problem) Write(w http.ResponseWriter, instance string) error {
+	body, err := p.Document(instance)
+	if err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if challenge := p.challenge(); challenge != "" {
+		h.Set("WWW-Authenticate", challenge)
+	}
+	if p.RetryAfter > 0 {
+		seconds := int64((p.RetryAfter + time.Second - 1) / time.Second)
+		h.Set("Retry-After", strconv.FormatInt(seconds, 10))
+	}
+	w.WriteHeader(p.Status)
+	_, err = w.Write(body) //nolint:gosec // G705: JSON of constants, served as JSON
+	return err
+}
+
+// document is a problem as clients read it.
+type document struct {
+	Type      string         `json:"type"`
+	Status    int            `json:"status"`
+	Title     string         `json:"title"`
+	Code      any            `json:"code"` // a word, or CodeNumber
+	Detail    string         `json:"detail,omitzero"`
+	Instance  string         `json:"instance,omitzero"` // the request ID
+	Errcode   int            `json:"errcode,omitzero"`
+	Extension jsontext.Value `json:",embed"`
+}
+
+// Document returns the JSON of the problem (RFC 9457 section 3). instance is the ID of
+// the request in the access log.
+func (p *Problem) Document(instance string) ([]byte, error) {
+	d := document{docsOfCode + p.Code, p.Status, http.StatusText(p.Status), p.Code, p.Detail, instance, p.Errcode, p.Extension}
+	if p.CodeNumber != 0 {
+		d.Code = p.CodeNumber
+	}
+	return json.Marshal(d)
+}
+
+// challenge is the header WWW-Authenticate, "" for none.
+func (p *Problem) challenge() string {
+	switch {
+	case p.Status != http.StatusUnauthorized && p.Bearer == "":
+		return ""
+	case p.Bearer == "":
+		return `Bearer realm="wxgate"`
+	default:
+		return `Bearer realm="wxgate", error="` + p.Bearer + `", error_description="` + p.Detail + `"`
+	}
+}

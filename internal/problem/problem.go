@@ -1,0 +1,106 @@
+// Package problem is how errors reach clients: RFC 9457 problem documents, one for
+// each class of error that a client can act on. It also reads the bodies of requests,
+// whose errors name what to change.
+package problem
+
+import (
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// Problem is an error as the client learns it. Code is the stable word that clients
+// program against; Detail tells a developer what to do next. Neither says more than
+// the class of the error: the cause is for the log.
+//
+// Requests share problems: copy one before you change it.
+type Problem struct {
+	Status  int    // of HTTP
+	Code    string // a word of docs/api.md
+	Detail  string // one or two sentences; never quotes the request
+	Errcode int    // WeChat's errcode; 0 if it has none
+
+	// Bearer is the error code of the challenge (RFC 6750 section 3.1). If it is empty,
+	// a 401 has a challenge without one, and no other status has a challenge.
+	Bearer string
+
+	// RetryAfter is the header Retry-After; 0 leaves it out.
+	RetryAfter time.Duration
+
+	// Cause is the error itself, for the log.
+	Cause error
+
+	// CodeNumber is written in place of Code, for client libraries that expect a number;
+	// 0 leaves the word. Extension has further members (RFC 9457 section 3.2).
+	CodeNumber int
+	Extension  jsontext.Value
+}
+
+// Of returns the problem of an error. It is the one place where an error becomes a
+// response. An error of no class is a bug of ours, and the problem says nothing else.
+func Of(err error) *Problem {
+	var p *Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	for _, c := range classes {
+		if !errors.Is(err, c.err) {
+			continue
+		}
+		p = &Problem{Status: c.status, Code: c.code, Detail: c.detail, Bearer: c.bearer, Cause: err}
+		if errors.Is(err, auth.ErrUnsupported) {
+			p.Detail = detailUnsupported
+		}
+		if d, ok := errors.AsType[detailer](err); ok {
+			p.Detail = d.Detail(p.Detail)
+		}
+		if platform, ok := errors.AsType[*auth.PlatformError](err); ok {
+			p.Errcode, p.RetryAfter = platform.Code, platform.RetryAfter
+		}
+		if limit, ok := errors.AsType[*auth.LimitError](err); ok {
+			p.RetryAfter = limit.RetryAfter
+		}
+		if p.Status == http.StatusServiceUnavailable && p.RetryAfter == 0 {
+			p.RetryAfter = defaultRetryAfter
+		}
+		return p
+	}
+	return &Problem{Status: http.StatusInternalServerError, Code: "internal", Detail: detailInternal, Cause: err}
+}
+
+// detailer is an error that rewrites the detail of its class: a client of another
+// platform knows wx.login by another name.
+type detailer interface {
+	error
+	Detail(class string) string
+}
+
+// BadRequest returns an [auth.ErrInvalidRequest] with status 400. Its detail says what
+// to change, and must never quote the request.
+func BadRequest(detail string) *Problem {
+	return &Problem{Status: http.StatusBadRequest, Code: "invalid_request", Detail: detail, Cause: auth.ErrInvalidRequest}
+}
+
+// MethodNotAllowed is [BadRequest] with status 405.
+func MethodNotAllowed(detail string) *Problem {
+	p := BadRequest(detail)
+	p.Status = http.StatusMethodNotAllowed
+	return p
+}
+
+// Forbidden returns an [auth.ErrForbidden] with status 403, where no token would help.
+func Forbidden(detail string) *Problem {
+	p := Of(auth.ErrForbidden)
+	p.Detail, p.Bearer = detail, ""
+	return p
+}
+
+// Error implements the error interface, for the log.
+func (p *Problem) Error() string { return p.Code + ": " + p.Cause.Error() }
+
+// Unwrap returns the cause.
+func (p *Problem) Unwrap() error { return p.Cause }
