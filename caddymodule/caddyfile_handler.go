@@ -6,6 +6,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/wxgate/wxgate/internal/edge"
 )
 
 func init() {
@@ -95,7 +97,7 @@ func paths(d *caddyfile.Dispenser, into *[]string) func() error {
 		if err := many(d, into)(); err != nil {
 			return err
 		}
-		if _, err := newPathSet(*into); err != nil {
+		if _, err := edge.NewPathSet(*into); err != nil {
 			return d.WrapErr(err)
 		}
 		return nil
@@ -134,7 +136,7 @@ func (h *Handler) parseTokenFrom(d *caddyfile.Dispenser) error {
 	if len(args) == 2 {
 		h.TokenFrom.Name = args[1]
 	}
-	if _, err := newCredentials(h.TokenFrom, false); err != nil {
+	if _, err := edge.NewCredentials(edge.Source(h.TokenFrom), false, nil); err != nil {
 		return d.WrapErr(err)
 	}
 	return nil
@@ -196,19 +198,19 @@ func (n *HeaderNames) parse(d *caddyfile.Dispenser) error {
 		return d.ArgErr()
 	}
 	err := words{d: d, known: map[string]func() error{
-		"openid":  checked(d, &n.OpenID, checkHeaderName),
-		"unionid": checked(d, &n.UnionID, checkHeaderName),
-		"appid":   checked(d, &n.AppID, checkHeaderName),
-		"source":  checked(d, &n.Source, checkHeaderName),
-		"session": checked(d, &n.Session, checkHeaderName),
-		"phone":   checked(d, &n.Phone, checkHeaderName),
+		"openid":  checked(d, &n.OpenID, edge.CheckHeaderName),
+		"unionid": checked(d, &n.UnionID, edge.CheckHeaderName),
+		"appid":   checked(d, &n.AppID, edge.CheckHeaderName),
+		"source":  checked(d, &n.Source, edge.CheckHeaderName),
+		"session": checked(d, &n.Session, edge.CheckHeaderName),
+		"phone":   checked(d, &n.Phone, edge.CheckHeaderName),
 		"assertion": func() error {
 			args := d.RemainingArgs()
 			if len(args) != 2 {
 				return d.Err("write assertion <header name> <audience>")
 			}
 			n.Assertion, n.AssertionAudience = args[0], args[1]
-			if err := checkHeaderName(n.Assertion); err != nil {
+			if err := edge.CheckHeaderName(n.Assertion); err != nil {
 				return d.WrapErr(err)
 			}
 			return refuseEmpty(d, args)
@@ -217,7 +219,7 @@ func (n *HeaderNames) parse(d *caddyfile.Dispenser) error {
 	if err != nil {
 		return err
 	}
-	if _, err := newIdentityHeaders(*n); err != nil {
+	if _, err := edge.NewHeaders(edge.Names(*n)); err != nil {
 		return d.WrapErr(err)
 	}
 	return nil

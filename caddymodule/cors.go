@@ -12,6 +12,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/wxgate/wxgate/internal/edge"
 )
 
 // CORS lets pages of other origins call the site (Fetch section 3.2). Mini
@@ -89,9 +91,9 @@ func (c *CORS) handle(w http.ResponseWriter, r *http.Request) (http.ResponseWrit
 		h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After")
 	}
 	switch {
-	case !isPreflight(r) && c == nil:
+	case !edge.IsPreflight(r) && c == nil:
 		return w, false
-	case !isPreflight(r):
+	case !edge.IsPreflight(r):
 		return &corsWriter{&caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, h[allowOrigin]}, false
 	case !allowed:
 		w.WriteHeader(http.StatusForbidden)

@@ -24,8 +24,8 @@ func (d decision) release() {
 // that comes with a refusal is only for the log: its token is valid and it may not
 // enter.
 func (g *guard) decide(in received) (decision, error) {
-	if in.pathErr != nil {
-		return decision{}, in.pathErr
+	if in.PathErr != nil {
+		return decision{}, in.PathErr
 	}
 	if g.anonymous(in) {
 		return decision{}, nil
@@ -39,12 +39,12 @@ func (g *guard) decide(in received) (decision, error) {
 		return d, err
 	}
 	for _, r := range g.require {
-		if err := r.check(d.id, in.path); err != nil {
+		if err := r.check(d.id, in.Path); err != nil {
 			return d, err
 		}
 	}
-	if g.headers.names.Assertion != "" {
-		d.assertion, err = gate.tokens.IssueAssertion(d.id, g.headers.names.AssertionAudience)
+	if names := g.edge.Headers.Names(); names.Assertion != "" {
+		d.assertion, err = gate.tokens.IssueAssertion(d.id, names.AssertionAudience)
 	}
 	return d, err
 }
@@ -54,11 +54,11 @@ func (g *guard) decide(in received) (decision, error) {
 // stricter holds.
 func (g *guard) anonymous(in received) bool {
 	for _, r := range g.require {
-		if r.covers(in.path) {
+		if r.paths.Match(in.Path) {
 			return false
 		}
 	}
-	return g.public.match(in.path.plain) || !in.bearer.sent() && g.optional.match(in.path.plain)
+	return g.public.Match(in.Path.Plain) || !in.bearer.sent() && g.optional.Match(in.Path.Plain)
 }
 
 // authenticate returns the identity of a token whose user may enter this site. The

@@ -3,11 +3,10 @@ package caddymodule
 import (
 	"fmt"
 	"net/http"
-	"net/url"
-	"path"
 	"strings"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/edge"
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
@@ -47,7 +46,7 @@ type call struct {
 // newEndpoints lays out the API under its prefix.
 func newEndpoints(prefix string) (map[string]endpoint, error) {
 	prefix = strings.TrimSuffix(prefix, "/")
-	if prefix != "" && !canonicalPath(prefix) || strings.ContainsAny(prefix, "*%") {
+	if prefix != "" && !edge.CanonicalPath(prefix) || strings.ContainsAny(prefix, "*%") {
 		return nil, fmt.Errorf("prefix %q must be a plain path such as %s", prefix, defaultPrefix)
 	}
 	return map[string]endpoint{
@@ -62,40 +61,6 @@ func newEndpoints(prefix string) (map[string]endpoint, error) {
 		prefix + "/ready":    {name: "ready", method: http.MethodGet, serve: (*Handler).serveReady},
 		jwksPath:             {name: "jwks", method: http.MethodGet, serve: (*Handler).serveJWKS},
 	}, nil
-}
-
-// errNoSuchCall is a path under the prefix that no call has: /v1.0/pub/openid, say.
-var errNoSuchCall = fmt.Errorf("%w: no call of the login API has this path", auth.ErrNotFound)
-
-// belongsToAPI reports whether a path is the prefix or lies under it, whatever its
-// case and in any of the spellings that servers clean up.
-// Nothing there is ever forwarded: a misspelt call would take its code or token to
-// an upstream, which may log it. An empty prefix has no such paths.
-func belongsToAPI(r *http.Request, prefix string) bool {
-	if prefix == "" {
-		return false
-	}
-	return isBelow(r.URL.Path, prefix) || isBelow(cleanedPath(r.URL.Path), prefix)
-}
-
-func isBelow(full, prefix string) bool {
-	return len(full) >= len(prefix) && strings.EqualFold(full[:len(prefix)], prefix) && (len(full) == len(prefix) || full[len(prefix)] == '/')
-}
-
-// cleanedPath is a path as a server may route it that decodes twice, takes a
-// backslash for a slash, drops path parameters, and resolves dot segments.
-func cleanedPath(decoded string) string {
-	if !strings.ContainsAny(decoded, `%;\`) && !strings.Contains(decoded, "//") && !strings.Contains(decoded, "/.") {
-		return decoded // as nearly every path is
-	}
-	if twice, err := url.PathUnescape(decoded); err == nil {
-		decoded = twice
-	}
-	segments := strings.Split(strings.ReplaceAll(decoded, `\`, "/"), "/")
-	for i, segment := range segments {
-		segments[i], _, _ = strings.Cut(segment, ";")
-	}
-	return path.Clean("/" + strings.Join(segments, "/"))
 }
 
 // serveEndpoint answers a call itself; nothing of it reaches the next handler.
@@ -130,7 +95,7 @@ func (h *Handler) runEndpoint(c *call, e endpoint) error {
 		c.w.Header().Set("Allow", methods)
 		return problem.MethodNotAllowed("This call takes " + methods + ".")
 	}
-	if e.method == http.MethodPost && tooEarly(c.r) {
+	if e.method == http.MethodPost && edge.TooEarly(c.r) {
 		p := problem.BadRequest("Send this again after the TLS handshake: early data can be replayed.")
 		p.Status = http.StatusTooEarly
 		return p

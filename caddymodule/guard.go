@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/edge"
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
@@ -32,42 +33,28 @@ type guardConfig struct {
 }
 
 // guard decides which requests may pass. Every request goes through the same three
-// steps, whoever asks: [guard.receive], [guard.decide], [guard.send].
+// steps, whether a client or a proxy sent it: [guard.receive], [guard.decide],
+// [guard.send].
 type guard struct {
-	app         *App
-	logger      *zap.Logger
-	headers     *identityHeaders
-	credentials credentials
-	public      pathSet
-	optional    pathSet
-	require     []requirement
-	prefix      string // without a slash at its end; "" without a login API
-	asked       bool   // see guardConfig
-	wafer       *WaferCompat
-	admitted    map[auth.AppID]struct{}
-	allowance   time.Duration // how stale revocations may be
+	app       *App
+	logger    *zap.Logger
+	edge      edge.Edge
+	public    edge.PathSet
+	optional  edge.PathSet
+	require   []requirement
+	wafer     *WaferCompat
+	admitted  map[auth.AppID]struct{}
+	allowance time.Duration // how stale revocations may be
 }
 
 // newGuard compiles the configuration. It opens nothing.
 func newGuard(ctx caddy.Context, app *App, config guardConfig) (*guard, error) {
-	g := &guard{app: app, logger: ctx.Logger(), prefix: config.Prefix, wafer: config.Wafer, asked: config.Asked}
+	g := &guard{app: app, logger: ctx.Logger(), wafer: config.Wafer}
 	var err error
-	if g.headers, err = newIdentityHeaders(config.Headers); err != nil {
-		return nil, err
-	}
-	if err := app.checkAssertion(g.headers.names.AssertionAudience); err != nil {
-		return nil, err
-	}
-	if g.credentials, err = newCredentials(config.TokenFrom, config.ForwardToken || config.Asked); err != nil {
-		return nil, err
-	}
-	if source := g.credentials.source; source.Kind == sourceHeader && g.headers.isManaged(source.Name) {
-		return nil, fmt.Errorf("token_from header %s: that header is the gateway's own and stripped from every request", source.Name)
-	}
-	if g.public, err = newPathSet(config.Public); err != nil {
+	if g.public, err = edge.NewPathSet(config.Public); err != nil {
 		return nil, fmt.Errorf("public: %w", err)
 	}
-	if g.optional, err = newPathSet(config.Optional); err != nil {
+	if g.optional, err = edge.NewPathSet(config.Optional); err != nil {
 		return nil, fmt.Errorf("optional: %w", err)
 	}
 	if g.admitted, err = app.admitted(config.Apps); err != nil {
@@ -79,16 +66,41 @@ func newGuard(ctx caddy.Context, app *App, config guardConfig) (*guard, error) {
 	if g.allowance, err = config.OnStale.allowance(); err != nil {
 		return nil, err
 	}
+	if err := g.openEdge(config); err != nil {
+		return nil, err
+	}
 	g.warnOfAccessLogs(ctx)
 	warnOfTrust(ctx)
 	warnOfMetrics(ctx)
 	return g, app.wrapTransports(ctx)
 }
 
-// decidesOnPaths reports whether some path is treated unlike another. Only then
-// does it matter that the upstream reads the path as the gateway does.
-func (g *guard) decidesOnPaths() bool {
-	return !g.public.empty() || !g.optional.empty() || len(g.require) > 0
+// openEdge is how the site reads requests.
+func (g *guard) openEdge(config guardConfig) error {
+	headers, err := edge.NewHeaders(edge.Names(config.Headers))
+	if err != nil {
+		return err
+	}
+	if err := g.app.checkAssertion(headers.Names().AssertionAudience); err != nil {
+		return err
+	}
+	credentials, err := edge.NewCredentials(edge.Source(config.TokenFrom), config.ForwardToken || config.Asked, editOriginal)
+	if err != nil {
+		return err
+	}
+	if source := credentials.Source(); source.Kind == edge.SourceHeader && headers.Managed(source.Name) {
+		return fmt.Errorf("token_from header %s: that header is the gateway's own and stripped from every request", source.Name)
+	}
+	g.edge = edge.Edge{
+		Headers:       headers,
+		Credentials:   credentials,
+		ComparesPaths: !g.public.Empty() || !g.optional.Empty() || len(g.require) > 0,
+		FoldsPaths:    len(g.require) > 0,
+		Prefix:        config.Prefix,
+		Asks:          config.Asked,
+		Trusted:       isTrusted,
+	}
+	return nil
 }
 
 // refuse responds with a problem. The cause goes to the log. The identity is nil

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/edge"
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
@@ -139,7 +140,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if answered {
 		return nil
 	}
-	if e, ok := h.endpoints[r.URL.Path]; ok && canonicalRequestPath(r) {
+	if e, ok := h.endpoints[r.URL.Path]; ok && edge.CanonicalRequestPath(r) {
 		return h.serveEndpoint(w, r, e, in.bearer)
 	}
 	d, err := h.decide(in)
@@ -165,7 +166,7 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	if err == nil {
 		return nil
 	}
-	h.forget(r)
+	h.edge.Forget(r)
 	setPlaceholders(r, nil)
 	if d.id != nil {
 		nameUser(r, d.id) // the access log is written after the error routes

@@ -9,6 +9,8 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/wxgate/wxgate/internal/edge"
 )
 
 // What other modules write into Caddy's logs is theirs, and a filter for it the
@@ -40,11 +42,11 @@ func (g *guard) warnOfAccessLogs(ctx caddy.Context) {
 	if g.wafer != nil {
 		g.logger.Warn("access logs show the tokens of Wafer clients unless a filter deletes request>headers>X-Wx-Skey and X-Wx-Code: see docs/migration.md")
 	}
-	switch source := g.credentials.source; {
-	case source.Kind == sourceQuery:
+	switch source := g.edge.Credentials.Source(); {
+	case source.Kind == edge.SourceQuery:
 		g.logger.Warn("access logs show tokens, which token_from query takes from the URI, unless a filter replaces them: see SECURITY.md",
 			zap.String("filter", "request>uri query { replace "+source.Name+" REDACTED }"))
-	case source.Kind == sourceHeader && http.CanonicalHeaderKey(source.Name) != headerAuthorization:
+	case source.Kind == edge.SourceHeader && http.CanonicalHeaderKey(source.Name) != edge.HeaderAuthorization:
 		g.logger.Warn("access logs show tokens, which token_from header takes from a header that Caddy does not hide, unless a filter deletes it: see SECURITY.md",
 			zap.String("filter", "request>headers>"+source.Name+" delete"))
 	}

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/edge"
 	"github.com/wxgate/wxgate/internal/problem"
 	"github.com/wxgate/wxgate/internal/wechat"
 )
@@ -48,7 +49,7 @@ type OpenAPI struct {
 
 	app      *App
 	logger   *zap.Logger
-	allow    pathSet
+	allow    edge.PathSet
 	admitted map[auth.AppID]struct{}
 	exposed  sync.Once // logs the first call from outside
 }
@@ -77,7 +78,7 @@ func (o *OpenAPI) Provision(ctx caddy.Context) error {
 	if len(o.Allow) == 0 {
 		o.Allow = defaultOpenAPIPaths
 	}
-	if o.allow, err = newPathSet(o.Allow); err != nil {
+	if o.allow, err = edge.NewPathSet(o.Allow); err != nil {
 		return fmt.Errorf("allow: %w", err)
 	}
 	if err := checkAllowed(o.Allow); err != nil {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/wxgate/wxgate/internal/edge"
 	"github.com/wxgate/wxgate/internal/problem"
 	"github.com/wxgate/wxgate/internal/wechat"
 )
@@ -33,7 +34,7 @@ var credentialParameters = []string{
 }
 
 // screenOpenAPI refuses what an upstream may not have done in the app's name.
-func screenOpenAPI(r *http.Request, allow pathSet) error {
+func screenOpenAPI(r *http.Request, allow edge.PathSet) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
 		return problem.MethodNotAllowed("WeChat's API takes GET and POST.")
 	}
@@ -48,10 +49,10 @@ func screenOpenAPI(r *http.Request, allow pathSet) error {
 	if r.Header["Authorization"] != nil || r.Header["Proxy-Authorization"] != nil {
 		return problem.BadRequest("Send no credential: wxgate adds the access_token.")
 	}
-	if !canonicalRequestPath(r) {
-		return problem.BadRequest("Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes.")
+	if !edge.CanonicalRequestPath(r) {
+		return problem.BadRequest(edge.NotCanonical)
 	}
-	if isNeverCalled(r.URL.Path) || !allow.match(r.URL.Path) {
+	if isNeverCalled(r.URL.Path) || !allow.Match(r.URL.Path) {
 		return problem.Forbidden("This path is not among those that wxgate_openapi is to serve.")
 	}
 	return screenQuery(r.URL.RawQuery)
@@ -116,7 +117,7 @@ func screenQuery(query string) error {
 // screenParameters refuses the names of credentials as any framework reads them.
 func screenParameters(pairs string) error {
 	for _, name := range credentialParameters {
-		if hasQueryParameter(pairs, name) {
+		if edge.HasQueryParameter(pairs, name) {
 			return problem.BadRequest("Send no credential: wxgate adds the access_token.")
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/edge"
 )
 
 // userIDPlaceholder is what Caddy writes to access logs as user_id.
@@ -21,7 +22,7 @@ func setPlaceholders(r *http.Request, id *auth.Identity) {
 		return
 	}
 	var none auth.Identity
-	source := sourceClient
+	source := edge.SourceClient
 	if id == nil {
 		id, source = &none, ""
 	}

@@ -5,13 +5,14 @@ import (
 	"fmt"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/edge"
 )
 
 // requirement is a compiled [Requirement].
 type requirement struct {
 	what  string
 	apps  map[auth.AppID]struct{}
-	paths pathSet
+	paths edge.LenientSet
 }
 
 const (
@@ -24,11 +25,11 @@ func newRequirements(configured []Requirement, app *App) ([]requirement, error) 
 	var compiled []requirement
 	for _, c := range configured {
 		r := requirement{what: c.What}
-		var err error
-		if r.paths, err = newPathSet(c.Paths); err != nil {
+		paths, err := edge.NewPathSet(c.Paths)
+		if err != nil {
 			return nil, fmt.Errorf("require %s: %w", c.What, err)
 		}
-		r.paths = r.paths.widened()
+		r.paths = paths.Lenient()
 		switch {
 		case len(c.Paths) == 0:
 			return nil, fmt.Errorf("require %s: name the paths: on <path>", c.What)
@@ -46,12 +47,9 @@ func newRequirements(configured []Requirement, app *App) ([]requirement, error) 
 	return compiled, nil
 }
 
-// covers reports whether the requirement is about a path.
-func (r requirement) covers(path requestPath) bool { return r.paths.closes(path.folded) }
-
 // check returns the error that names what the identity lacks on this path.
-func (r requirement) check(id *auth.Identity, path requestPath) error {
-	if !r.covers(path) {
+func (r requirement) check(id *auth.Identity, path edge.Path) error {
+	if !r.paths.Match(path) {
 		return nil
 	}
 	switch r.what {

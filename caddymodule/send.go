@@ -10,14 +10,6 @@ func (g *guard) send(r *http.Request, header http.Header, d decision) {
 		metrics.requests.WithLabelValues(outcomeAnonymous).Inc()
 		return
 	}
-	g.headers.set(header, d.id, d.assertion)
+	g.edge.Headers.Set(header, d.id, d.assertion)
 	metrics.requests.WithLabelValues(outcomeAdmitted).Inc()
-}
-
-// forget takes identity and token out of a request that goes to Caddy's error
-// routes. They get this very header map, and must not forward either to an error
-// service (CVE-2026-41181), not even where the upstream may have the token.
-func (g *guard) forget(r *http.Request) {
-	g.headers.strip(r)
-	_, _ = credentials{source: g.credentials.source}.take(r) // two tokens are taken out as well
 }

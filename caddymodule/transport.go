@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -9,6 +10,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/edge"
 )
 
 func init() {
@@ -64,6 +68,19 @@ func (t *Transport) provisionDefault(ctx caddy.Context) error {
 	return nil
 }
 
+// admitted is the identity that a request is sent for, empty on a public path, where
+// only a forwarded token is kept out of the log.
+type admitted struct {
+	edge *edge.Edge
+	id   *auth.Identity
+}
+
+type admittedKey struct{}
+
+func (g *guard) withIdentity(ctx context.Context, id *auth.Identity) context.Context {
+	return context.WithValue(ctx, admittedKey{}, admitted{&g.edge, id})
+}
+
 // RoundTrip sends the request, and leaves one to reverse_proxy that may be logged.
 // That is a copy which reverse_proxy made for this one attempt.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -75,7 +92,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil && r.Body != http.NoBody {
 		sent.Body = &sentBody{inner: r.Body}
 	}
-	admitted.redact(r)
+	admitted.edge.Redact(r, admitted.id, original(r))
 	return t.inner.RoundTrip(&sent)
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/wxgate/wxgate/internal/edge"
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
@@ -158,7 +159,7 @@ func (v *Verify) asked(r *http.Request) (*http.Request, error) {
 	if v.pathIn == "" {
 		return asked, nil
 	}
-	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	trusted := isTrusted(r)
 	if values := r.Header[v.pathIn]; trusted && len(values) > 0 {
 		var err error
 		asked.URL, err = v.believe(r, values)
@@ -176,7 +177,7 @@ func (v *Verify) asked(r *http.Request) (*http.Request, error) {
 
 // needsURI reports whether the decision depends on the URI that the client asked for.
 func (v *Verify) needsURI() bool {
-	return v.guard.decidesOnPaths() || v.guard.credentials.source.Kind == sourceQuery
+	return v.guard.edge.ComparesPaths || v.guard.edge.Credentials.Source().Kind == edge.SourceQuery
 }
 
 // believe reads the path from its header. Another such header beside it, that

@@ -7,10 +7,11 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
-	"github.com/wxgate/wxgate/caddymodule"
+	"github.com/wxgate/wxgate/internal/edge"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
@@ -135,7 +136,7 @@ func TestProxySnippetsLimitLogin(t *testing.T) {
 var forgedHeaders = append([]string{
 	"X-WX-OPENID", "X-WX-APPID", "X-WX-UNIONID", "X-WX-SOURCE", "X-WX-SESSION", "X-WX-PHONE", "X-WX-ASSERTION",
 	"X-WX-FROM-OPENID", "X-WX-FROM-APPID", "X-WX-FROM-UNIONID", "X_WX_OPENID",
-}, caddymodule.PathOverrides()...)
+}, slices.Concat(edge.PathOverrides, []string{edge.PrefixOverride})...)
 
 // TestProxySnippetsNameOverrides: the snippet of each proxy removes every header that
 // the handler removes because some framework takes the path from it.
@@ -148,7 +149,7 @@ func TestProxySnippetsNameOverrides(t *testing.T) {
 			_, snippet, _ = strings.Cut(strings.ToLower(readDocument(t, "verify.md")), "\n## envoy\n")
 			snippet, _, _ = strings.Cut(snippet, "\n## ")
 		}
-		for _, name := range caddymodule.PathOverrides() {
+		for _, name := range slices.Concat(edge.PathOverrides, []string{edge.PrefixOverride}) {
 			if !regexp.MustCompile(`[\s"-]` + name + `["\s:]`).MatchString(snippet + "\n") {
 				t.Errorf("the snippet for %s does not remove %s", section, name)
 			}

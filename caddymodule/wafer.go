@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/edge"
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
@@ -47,7 +48,7 @@ func (c *WaferCompat) path(prefix string) string {
 
 // checkWaferLogin is for a path that an operator wrote.
 func checkWaferLogin(path string) error {
-	if !canonicalPath(path) || path == "/" || strings.ContainsAny(path, "*%") {
+	if !edge.CanonicalPath(path) || path == "/" || strings.ContainsAny(path, "*%") {
 		return fmt.Errorf("compat wafer %q must be a plain path such as /weapp/login", path)
 	}
 	return nil
@@ -120,8 +121,8 @@ func (w *waferHeaders) join(b bearer, query string) bearer {
 	case w.err != nil:
 		b.raw, b.err = "", w.err
 	case w.skey == "":
-	case b.raw != "", hasQueryParameter(query, queryBearer), strings.ContainsAny(w.skey, ", "):
-		b.raw, b.err = "", errTwoTokens
+	case b.raw != "", edge.HasQueryParameter(query, edge.QueryBearer), strings.ContainsAny(w.skey, ", "):
+		b.raw, b.err = "", edge.ErrTwoTokens
 	default:
 		b.raw = w.skey
 	}

@@ -31,7 +31,7 @@ func (p *Problem) Write(w http.ResponseWriter, instance string) error {
 		h.Set("Retry-After", strconv.FormatInt(seconds, 10))
 	}
 	w.WriteHeader(p.Status)
-	_, err = w.Write(body) //nolint:gosec // G705: JSON of constants, served as JSON
+	_, err = w.Write(body)
 	return err
 }
 

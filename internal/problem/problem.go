@@ -18,7 +18,7 @@ import (
 // the class of the error: the cause is for the log.
 //
 // Requests share problems: copy one before you change it.
-type Problem struct {
+type Problem struct { //nolint:errname // RFC 9457 calls it a problem
 	Status  int    // of HTTP
 	Code    string // a word of docs/api.md
 	Detail  string // one or two sentences; never quotes the request

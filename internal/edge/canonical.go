@@ -1,4 +1,4 @@
-package caddymodule
+package edge
 
 import (
 	"fmt"
@@ -8,12 +8,12 @@ import (
 	"unicode/utf8"
 )
 
-// canonicalRequestPath reports whether everyone who reads the request's path
+// CanonicalRequestPath reports whether everyone who reads the request's path
 // reads the same one: the gateway that decides on it, and the upstream, whatever
 // it decodes, cleans or cuts off. The attack otherwise: /public/..;/admin, public
 // to us and /admin to Tomcat.
-func canonicalRequestPath(r *http.Request) bool {
-	return canonicalPath(r.URL.EscapedPath()) && !strings.ContainsAny(r.URL.Path, "\x00\\;#%") && !strings.Contains(r.URL.Path, "//") && !narrows(r.URL.Path)
+func CanonicalRequestPath(r *http.Request) bool {
+	return CanonicalPath(r.URL.EscapedPath()) && !strings.ContainsAny(r.URL.Path, "\x00\\;#%") && !strings.Contains(r.URL.Path, "//") && !hasFullwidthSeparators(r.URL.Path)
 }
 
 // plainPath is a path of the configuration, which may be escaped or not, as a
@@ -28,15 +28,15 @@ func plainPath(path string) (string, bool) {
 		}
 	}
 	decoded, err := url.PathUnescape(escaped.String())
-	return decoded, err == nil && canonicalPath(escaped.String()) && !narrows(decoded)
+	return decoded, err == nil && CanonicalPath(escaped.String()) && !hasFullwidthSeparators(decoded)
 }
 
-// canonicalPath reports whether an escaped path has one meaning. It has not when
+// CanonicalPath reports whether an escaped path has one meaning. It has not when
 // it holds an empty, "." or ".." segment, one that ends in a dot or a space, which
 // Windows drops (so ".. " is ".." there), a path parameter, a backslash, a
 // control byte, or a percent escape of any of these, of a slash, of a percent
 // sign, or of a letter, digit or mark that needs none.
-func canonicalPath(escaped string) bool {
+func CanonicalPath(escaped string) bool {
 	if !strings.HasPrefix(escaped, "/") {
 		return false
 	}

@@ -1,7 +1,6 @@
-package caddymodule
+package edge
 
 import (
-	"context"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -12,32 +11,25 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"go.uber.org/zap"
-
 	"github.com/wxgate/wxgate/internal/attack"
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// fuzzedHandler guards nothing, so that what it strips is all that it does.
-func fuzzedHandler(t testing.TB) *Handler {
+// fuzzedEdge compares no paths, so that all it does is to read and remove.
+func fuzzedEdge(t testing.TB) *Edge {
 	t.Helper()
-	h := &Handler{guard: &guard{logger: zap.NewNop()}}
+	e := new(Edge)
 	var err error
-	if h.headers, err = newIdentityHeaders(HeaderNames{Phone: "X-User-Phone", Assertion: "X-Proof", AssertionAudience: "a"}); err != nil {
+	if e.Headers, err = NewHeaders(Names{Phone: "X-User-Phone", Assertion: "X-Proof", AssertionAudience: "a"}); err != nil {
 		t.Fatal(err)
 	}
-	if h.credentials, err = newCredentials(TokenSource{}, false); err != nil {
+	if e.Credentials, err = NewCredentials(Source{}, false, nil); err != nil {
 		t.Fatal(err)
 	}
-	if h.public, err = newPathSet([]string{"/*"}); err != nil {
-		t.Fatal(err)
-	}
-	return h
+	return e
 }
 
-// managedToSomebody is a model of isManaged that shares no code with it: names
+// managedToSomebody is a model of Managed that shares no code with it: names
 // as a reader sees them who takes any run of marks for one, and none at the ends.
 var managedToSomebody = regexp.MustCompile(`^[^a-z0-9]*(x[^a-z0-9]+wx[^a-z0-9]|x[^a-z0-9]+user[^a-z0-9]+phone[^a-z0-9]*$|x[^a-z0-9]+proof[^a-z0-9]*$)`)
 
@@ -61,31 +53,25 @@ func headersOf(lines string) http.Header {
 	return header
 }
 
-// FuzzHeaderMap: whatever map of headers a client causes, no managed header of it
-// reaches the next handler, no Connection token names a header, and no trailer is
-// left; and identity headers that were set then are all there, once.
+// FuzzHeaderMap: of whatever map of headers a client causes, no managed header is left,
+// no Connection token names a header, and no trailer; and identity headers that are set
+// then are all there, once.
 func FuzzHeaderMap(f *testing.F) {
-	h := fuzzedHandler(f)
+	e := fuzzedEdge(f)
 	id := &auth.Identity{User: auth.User{OpenID: "o", App: "wx1"}, Session: "s"}
 	f.Fuzz(func(t *testing.T, lines, trailer string) {
 		r := httptest.NewRequest(http.MethodGet, "/x", nil)
 		r.Header, r.Trailer = headersOf(lines), headersOf(trailer)
-		ctx := context.WithValue(r.Context(), caddy.ReplacerCtxKey, caddy.NewReplacer())
-		next := caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
-			checkStripped(t, r)
-			h.headers.set(r.Header, id, "")
-			for _, name := range []string{"X-Wx-Openid", "X-Wx-Appid", "X-Wx-Source", "X-Wx-Session"} {
-				if len(r.Header[name]) != 1 {
-					t.Errorf("%s upstream: %q", name, r.Header[name])
-				}
+		_, _ = e.Receive(r) // it removes even if it refuses
+		checkStripped(t, r)
+		e.Headers.Set(r.Header, id, "")
+		for _, name := range []string{"X-Wx-Openid", "X-Wx-Appid", "X-Wx-Source", "X-Wx-Session"} {
+			if len(r.Header[name]) != 1 {
+				t.Errorf("%s upstream: %q", name, r.Header[name])
 			}
-			h.headers.strip(r)
-			checkStripped(t, r) // error routes see it so
-			return nil
-		})
-		if err := h.ServeHTTP(httptest.NewRecorder(), r.WithContext(ctx), next); err != nil {
-			t.Error(err)
 		}
+		e.Forget(r)
+		checkStripped(t, r)
 	})
 }
 
@@ -124,7 +110,7 @@ func FuzzPath(f *testing.F) {
 func checkPath(t *testing.T, target string) bool {
 	t.Helper()
 	u, err := url.ParseRequestURI(target)
-	if err != nil || !canonicalRequestPath(&http.Request{URL: u}) {
+	if err != nil || !CanonicalRequestPath(&http.Request{URL: u}) {
 		return false
 	}
 	for _, reading := range attack.Readings(u.RequestURI()) {
@@ -133,24 +119,24 @@ func checkPath(t *testing.T, target string) bool {
 			t.Errorf("%q is canonical, but somebody serves %q for %q", target, reading, u.Path)
 		}
 	}
-	open, err := newPathSet([]string{"/public/*", "/health"})
+	open, err := NewPathSet([]string{"/public/*", "/health"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	// What lets through is exact; what refuses is at least as wide.
-	closed := open.widened()
-	if open.match(u.Path) && !closed.closes(foldConfigured(u.Path)) {
+	closed := open.Lenient()
+	if open.Match(u.Path) && !closed.matchFolded(foldConfigured(u.Path)) {
 		t.Errorf("%q is public, and a requirement there would miss it", target)
 	}
 	for _, routed := range attack.Routings(u.Path) {
-		if open.match(u.Path) && !open.match(routed) {
+		if open.Match(u.Path) && !open.Match(routed) {
 			t.Errorf("%q is public, and some program serves %q for it", target, routed)
 		}
-		if open.match(routed) && !closed.closes(foldConfigured(u.Path)) {
+		if open.Match(routed) && !closed.matchFolded(foldConfigured(u.Path)) {
 			t.Errorf("%q is not closed, and some program serves %q for it, which is", target, routed)
 		}
 	}
-	if lower := strings.ToLower(u.Path); open.match(lower) && !closed.closes(foldConfigured(u.Path)) {
+	if lower := strings.ToLower(u.Path); open.Match(lower) && !closed.matchFolded(foldConfigured(u.Path)) {
 		t.Errorf("%q differs from a closed path in case only", target)
 	}
 	return true

@@ -1,4 +1,4 @@
-package caddymodule
+package edge
 
 import (
 	"regexp"
@@ -134,7 +134,7 @@ func isExtension(s string) bool { return strings.IndexFunc(s, unicode.IsLetter) 
 
 // program reports whether a path may name one, such as /pay.aspx, to which servers
 // give the rest of the path. /v1.0 does not.
-func program(path string) bool {
+func hasScriptExtension(path string) bool {
 	dot := strings.LastIndexAny(path, "./")
 	return dot >= 0 && path[dot] == '.' && isExtension(path[dot+1:])
 }
@@ -154,10 +154,10 @@ const (
 // without cookies, and short names of Windows, where PAY~1 is payments.
 var oddSegment = regexp.MustCompile(`^\((?i:[a-z]\([^/]*\))+\)$|~[0-9]`)
 
-// narrows reports whether a decoded path has other segments to servers that narrow
+// hasFullwidthSeparators reports whether a decoded path has other segments to servers that narrow
 // wide characters, or other names to Windows: /public/．．/admin. A segment that is
 // more than dots may have wide ones, such as 未完待续…… has.
-func narrows(path string) bool {
+func hasFullwidthSeparators(path string) bool {
 	if strings.ContainsAny(path, wideSlashes) || strings.Contains(path, streamMark) {
 		return true
 	}

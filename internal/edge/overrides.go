@@ -1,0 +1,72 @@
+package edge
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// PathOverrides are the folded names of headers that some framework or middleware reads
+// the path from, or a part of it: Symfony and IIS (CVE-2018-14773), WSGI prefix
+// middleware, Envoy, Traefik, Azure and others. docs/verify.md has other proxies remove
+// the same names.
+var PathOverrides = []string{
+	"x-original-url", "x-original-uri", "x-original-path", "x-rewrite-url", "x-rewrite-uri", "x-override-url", "x-override-uri",
+	"x-script-name", "script-name", "x-path-info", "path-info", "x-http-path-override", "x-path-override", "x-request-uri", "request-uri",
+	"x-forwarded-path", "x-forwarded-uri", "x-forwarded-url", "x-forwarded-script-name", "x-forwarded-base",
+	"x-forwarded-pathbase", "x-forwarded-request-uri", "x-forwarded-context", "x-original-request-uri", "x-ms-original-url",
+	"x-http-destinationurl", "x-ingress-path", "x-proxy-url", "x-envoy-original-path", "x-replaced-path", "x-proxy-path", "x-base-path", "x-waws-unencoded-url", "x-accel-redirect",
+}
+
+// overrideFamily matches names that are like those, in the spellings of frameworks
+// that no list knows: X-Forwarded-Basepath, X-Original-Pathname, X-Scriptname. Names
+// that programs choose for other things, such as X-Callback-Url, do not match.
+var overrideFamily = regexp.MustCompile(`(?i)^[\W_]*x[\W_](.*[\W_])?(` +
+	`(forwarded|original|rewrit|overrid|replac|proxy).*(path|ur[il]|base|script|context)` +
+	`|(original|rewrit|overrid|replac|proxy).*prefix` +
+	`|request(ed)?[\W_]*(path|ur[il])` +
+	`|(path|ur[il])[\W_]*(overrid|info)` +
+	`|script[\W_]*name)`)
+
+// PrefixOverride is another such name. It is accepted from trusted proxies, which report
+// the upstream's mount point with it (CVE-2026-35051).
+const PrefixOverride = "x-forwarded-prefix"
+
+// dropPathOverrides removes the headers that name another path than the one that was
+// decided on. trusted is for a request of a trusted proxy. The attack otherwise:
+// "GET /public/x" with "X-Rewrite-URL: /admin" is public to the gateway only.
+func dropPathOverrides(r *http.Request, trusted bool) {
+	for name := range r.Header {
+		if overridesPath(name) || !trusted && isFolded(name, PrefixOverride) {
+			delete(r.Header, name)
+		}
+	}
+}
+
+func overridesPath(name string) bool {
+	return hasOverrideStem(name) && (overrideFamily.MatchString(name) || slices.ContainsFunc(PathOverrides, func(override string) bool { return isFolded(name, override) }))
+}
+
+// overrideStems are what every override has in its name. Few other headers have one of
+// them, so a look for stems is all that most headers cost.
+var overrideStems = []string{"path", "uri", "url", "base", "script", "context", "prefix", "redirect"}
+
+func hasOverrideStem(name string) bool {
+	for at := range len(name) {
+		switch name[at] | 0x20 { // in lower case
+		case 'p', 'u', 'b', 's', 'c', 'r':
+			if slices.ContainsFunc(overrideStems, func(stem string) bool {
+				return len(name)-at >= len(stem) && strings.EqualFold(name[at:at+len(stem)], stem)
+			}) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func isFolded(name, folded string) bool {
+	_, whole := matchFolded(name, folded)
+	return whole
+}

@@ -1,0 +1,64 @@
+package edge
+
+import (
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// redacted is what Caddy logs in place of the credentials that it knows.
+var redacted = []string{"REDACTED"}
+
+// Redact changes a request so that a log may have it: it names neither the user nor the
+// token, in any header, for header_up may have written {wxgate.openid} anywhere. The
+// appid stays, to tell the failures of one mini program from those of another. It
+// replaces the header map and does not change it: someone else may be reading it.
+//
+// original is the request as it came in, or nil: what is sent may have a forwarded
+// token in another place.
+func (e *Edge) Redact(r *http.Request, id *auth.Identity, original *http.Request) {
+	if e.Credentials.source.Kind == SourceQuery {
+		r.RequestURI, _, _ = strings.Cut(r.RequestURI, "?")
+	}
+	secrets := []string{string(id.OpenID), string(id.UnionID), string(id.Session), strings.TrimPrefix(id.Phone, "+"), e.forwarded(original)}
+	leaks := func(text string) bool {
+		return slices.ContainsFunc(secrets, func(secret string) bool { return secret != "" && strings.Contains(text, secret) })
+	}
+	shown := maps.Clone(r.Header)
+	for name, values := range shown {
+		if e.isSecret(name) || slices.ContainsFunc(values, leaks) {
+			shown[name] = redacted
+		}
+	}
+	r.Header = shown
+	if leaks(r.RequestURI) {
+		r.RequestURI = redacted[0]
+	}
+	if leaks(r.URL.String()) {
+		r.URL = &url.URL{Path: redacted[0]}
+	}
+}
+
+// isSecret reports whether a header has the identity or the token as its meaning.
+func (e *Edge) isSecret(name string) bool {
+	switch names := &e.Headers.names; name {
+	case names.OpenID, names.UnionID, names.Session, names.Phone, names.Assertion:
+		return true
+	}
+	source := e.Credentials.source
+	return source.Kind == SourceHeader && name == source.Name
+}
+
+// forwarded returns the token that the original request brought, or "" if it was
+// removed.
+func (e *Edge) forwarded(original *http.Request) string {
+	if original == nil || !e.Credentials.forward {
+		return ""
+	}
+	token, _ := e.Credentials.Take(original) // removes nothing: it is forwarded
+	return token
+}
