@@ -123,10 +123,14 @@ func keysCommand(cmd *cobra.Command) {
 	}
 	rotate := run("rotate", "Makes the next key; it signs once the key set has been published long enough", http.MethodPost, pathRotate, cobra.NoArgs)
 	rotate.Flags().BoolVar(&immediate, "immediate", false, "Have it sign at once: verifiers that cached the key set refuse its tokens until they fetch it again")
+	retire := run("retire <id>", "Refuses all that a key signed, from now on: for a key that leaked", http.MethodPost, pathRetire, cobra.ExactArgs(1))
+	retire.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { // of 64 IDs, one begins so
+		return fmt.Errorf("%w; if the key ID begins with a hyphen, put it last: wxgate keys retire -- <id>", err)
+	})
 	cmd.AddCommand(
 		run("list", "Lists the keys, the oldest first", http.MethodGet, "/wxgate/keys", cobra.NoArgs),
 		rotate,
-		run("retire <id>", "Refuses all that a key signed, from now on: for a key that leaked", http.MethodPost, pathRetire, cobra.ExactArgs(1)),
+		retire,
 	)
 }
 

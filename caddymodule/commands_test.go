@@ -51,6 +51,7 @@ func TestUnknownSubcommands(t *testing.T) {
 		"keys list all":       "unknown command",
 		"keys rotate now":     "unknown command",
 		"keys retire":         "accepts 1 arg(s)",
+		"keys retire -dq4OFZ": "wxgate keys retire -- <id>",
 		"keys list --sort":    "unknown flag",
 		"user logout alice":   "unknown command",
 		"user logout":         "--app <appid> --openid <openid>",
@@ -106,7 +107,7 @@ func TestKeysReport(t *testing.T) {
 	want(f.operate("keys", "rotate", "--immediate"), "was made and signs from now on")
 
 	leaked := signedBy(t, old)
-	want(f.operate("keys", "retire", leaked), leaked, "is retired")
+	want(f.operate("keys", "retire", "--", leaked), leaked, "is retired")
 	for range 2 {
 		if state := f.keys()[leaked]; state != "retired" {
 			t.Errorf("the retired key is listed as %q", state)

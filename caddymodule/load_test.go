@@ -183,8 +183,8 @@ func TestLoadRefusesWithoutApp(t *testing.T) {
 func TestLoadRefusesJSON(t *testing.T) {
 	l := newLoadTest(t)
 	for _, tc := range []struct{ name, app, handler, want string }{
-		{"headers that collide", ``, `"headers":{"phone":"x-wx-openid"}`, `header name "x-wx-openid" stands for two things`},
-		{"headers that collide when folded", ``, `"headers":{"phone":"X-User","session":"x-user"}`, `header name "X-User" stands for two things`},
+		{"headers that collide", ``, `"headers":{"phone":"x-wx-openid"}`, `header name "x-wx-openid" is used twice`},
+		{"headers that collide when folded", ``, `"headers":{"phone":"X-User","session":"x-user"}`, `header name "X-User" is used twice`},
 		{"a header with a line break", ``, `"headers":{"phone":"X-A\r\nX-B"}`, "use letters, digits and hyphens"},
 		{"the host header", ``, `"headers":{"openid":"Host"}`, `header name "Host" cannot carry an identity`},
 		{"an assertion for nobody", ``, `"headers":{"assertion":"X-A"}`, "needs a name and an audience"},

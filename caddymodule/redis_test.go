@@ -116,7 +116,7 @@ func TestReplicasShareKeys(t *testing.T) {
 	there := here.replica()
 	login := there.login("alice")
 	leaked := here.keyIn("signing")
-	here.operate("keys", "retire", leaked)
+	here.operate("keys", "retire", "--", leaked)
 	there.refusedSoon("Bearer "+login.str(t, "access_token"), "invalid_token")
 	eventually(t, "the other machine signs with the next key", func() bool {
 		return signedBy(t, there.refresh(there.login("alice").str(t, "refresh_token")).str(t, "access_token")) != leaked

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -87,7 +88,7 @@ func (f *fixture) command(words ...string) (string, error) {
 // operate runs a command against the running gateway; it must succeed.
 func (f *fixture) operate(words ...string) string {
 	f.t.Helper()
-	out, err := f.command(append(words, "--address", "unix/"+f.socket())...)
+	out, err := f.command(slices.Insert(words, 1, "--address=unix/"+f.socket())...)
 	if err != nil {
 		f.t.Fatalf("wxgate %s: %v", strings.Join(words, " "), err)
 	}
@@ -220,7 +221,7 @@ func TestKeysRetire(t *testing.T) {
 	socket := f.openWebSocket(t, "Bearer "+token)
 	leaked := f.keyIn("signing")
 
-	f.operate("keys", "retire", leaked)
+	f.operate("keys", "retire", "--", leaked)
 	f.wantCall(token, http.StatusUnauthorized, "invalid_token")
 	select {
 	case <-socket:
@@ -239,7 +240,7 @@ func TestKeysRetire(t *testing.T) {
 	f.wantCall(fresh.str(t, "access_token"), http.StatusOK, "")
 
 	address := []string{"--address", "unix/" + f.socket()}
-	f.refusedTo(append([]string{"keys", "retire", leaked}, address...), "404", leaked)
+	f.refusedTo(append(append([]string{"keys", "retire"}, address...), "--", leaked), "404", leaked)
 	f.refusedTo(append([]string{"keys", "retire", "nonsense"}, address...), "404")
 	f.refusedTo([]string{"keys", "list", "--address", "unix/" + f.socket() + ".not"}, "is wxgate running")
 }
@@ -255,7 +256,7 @@ func TestKeysConfigured(t *testing.T) {
 	configured := f.keyIn("signing")
 	address := []string{"--address", "unix/" + f.socket()}
 	f.refusedTo(append([]string{"keys", "rotate"}, address...), "409", "configur")
-	f.operate("keys", "retire", configured)
+	f.operate("keys", "retire", "--", configured)
 	f.wantCall(login.str(t, "access_token"), http.StatusUnauthorized, "invalid_token")
 	if err := f.tryLoad(); err == nil || !strings.Contains(err.Error(), configured) {
 		t.Errorf("a configuration with the retired key: %v", err)

@@ -59,7 +59,7 @@ func TestStoreCopy(t *testing.T) {
 	f.phoneData(alice.str(t, "session_key")).want(t, http.StatusOK, "")
 	fresh := f.refresh(alice.str(t, "refresh_token"))
 	fresh.want(t, http.StatusOK, "")
-	f.operate("keys", "retire", f.keyIn("signing"))
+	f.operate("keys", "retire", "--", f.keyIn("signing"))
 	f.do("POST", pub+"/logout", "", "Authorization", "Bearer "+f.refresh(bob.str(t, "refresh_token")).str(t, "access_token")).want(t, http.StatusNoContent, "")
 	carol := f.login("carol")
 	signing := f.keyIn("signing")
