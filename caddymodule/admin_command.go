@@ -18,25 +18,26 @@ import (
 	"github.com/wxgate/wxgate/internal/token"
 )
 
-func init() {
-	caddycmd.RegisterCommand(caddycmd.Command{
+// adminCommands operate a running gateway over its admin API.
+var adminCommands = []caddycmd.Command{
+	{
 		Name:      "keys",
 		Usage:     "list|rotate|retire",
 		Short:     "Lists, rotates and retires the signing keys of a running wxgate",
 		CobraFunc: keysCommand,
-	})
-	caddycmd.RegisterCommand(caddycmd.Command{
+	},
+	{
 		Name:      "user",
 		Usage:     "logout --app <appid> --openid <openid>",
 		Short:     "Ends every session of a user of a running wxgate",
 		CobraFunc: userCommand,
-	})
-	caddycmd.RegisterCommand(caddycmd.Command{
+	},
+	{
 		Name:      "session-key",
 		Usage:     "check|reset --app <appid> --openid <openid>",
 		Short:     "Checks or replaces WeChat's session_key of a user",
 		CobraFunc: sessionKeyCommand,
-	})
+	},
 }
 
 // maxAdminAnswerBytes bounds what a command reads: a ring of keys is far smaller.

@@ -62,7 +62,7 @@ type App struct {
 
 // CaddyModule returns the module's ID and constructor.
 func (*App) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: appName, New: func() caddy.Module { return new(App) }}
+	return caddy.ModuleInfo{ID: "wxgate", New: func() caddy.Module { return new(App) }}
 }
 
 // findApp is the app of a handler's configuration; who names the handler. Caddy

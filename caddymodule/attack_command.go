@@ -16,14 +16,13 @@ import (
 	"github.com/wxgate/wxgate/internal/attack"
 )
 
-func init() {
-	caddycmd.RegisterCommand(caddycmd.Command{
-		Name:      "attack",
-		Usage:     "<url> [--token <token> | --code-url <url> | --code <code>]",
-		Short:     "Attacks a gateway with everything that has broken one, and says what got through",
-		Long:      attackHelp,
-		CobraFunc: attackCommand,
-	})
+// attackSpec is `wxgate attack`.
+var attackSpec = caddycmd.Command{
+	Name:      "attack",
+	Usage:     "<url> [--token <token> | --code-url <url> | --code <code>]",
+	Short:     "Attacks a gateway with everything that has broken one, and says what got through",
+	Long:      attackHelp,
+	CobraFunc: attackCommand,
 }
 
 const attackHelp = `

@@ -10,21 +10,13 @@ import (
 	"strings"
 	"testing"
 
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
-	"github.com/spf13/cobra"
-
 	"github.com/wxgate/wxgate/internal/attack"
 )
 
 // attackCommand runs `wxgate attack` and returns what it printed.
 func attackCommand(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	registered, ok := caddycmd.Commands()["attack"]
-	if !ok {
-		t.Fatal("there is no command attack")
-	}
-	cmd := &cobra.Command{Use: "attack", SilenceErrors: true}
-	registered.CobraFunc(cmd)
+	cmd := newCommand(t, "attack")
 	var out bytes.Buffer
 	cmd.SetOut(&out)
 	cmd.SetErr(&out)

@@ -2,9 +2,14 @@ package caddymodule_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/wxgate/wxgate/caddymodule"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
@@ -119,4 +124,50 @@ func TestKeysReport(t *testing.T) {
 		f.stop()
 		f.load()
 	}
+}
+
+// newCommand returns a command of wxgate's by its name.
+func newCommand(t testing.TB, name string) *cobra.Command {
+	t.Helper()
+	for _, c := range caddymodule.Commands() {
+		if c.Name == name {
+			cmd := &cobra.Command{Use: c.Name, SilenceErrors: true, SilenceUsage: true}
+			c.CobraFunc(cmd)
+			return cmd
+		}
+	}
+	t.Fatalf("there is no command %s", name)
+	return nil
+}
+
+// TestOneCommandForCaddy: importing wxgate into another Caddy adds one command, which has
+// all of wxgate's below it.
+func TestOneCommandForCaddy(t *testing.T) {
+	t.Parallel()
+	var ours []string
+	for name := range caddycmd.Commands() {
+		if !slices.Contains(caddysCommands, name) {
+			ours = append(ours, name)
+		}
+	}
+	if !slices.Equal(ours, []string{"wxgate"}) {
+		t.Fatalf("commands beside Caddy's: %q", ours)
+	}
+	cmd := &cobra.Command{Use: "wxgate", SilenceErrors: true, SilenceUsage: true}
+	caddycmd.Commands()["wxgate"].CobraFunc(cmd)
+	for _, c := range caddymodule.Commands() {
+		if found, _, err := cmd.Find([]string{c.Name}); err != nil || found.Name() != c.Name || found.Short != c.Short {
+			t.Errorf("caddy wxgate %s: %v", c.Name, err)
+		}
+	}
+	cmd.SetArgs([]string{"kyes", "list"})
+	if err := cmd.Execute(); err == nil || !strings.Contains(err.Error(), `did you mean "keys"?`) {
+		t.Errorf("a misspelled command: %v", err)
+	}
+}
+
+// caddysCommands are those of Caddy and its standard modules.
+var caddysCommands = []string{
+	"adapt", "add-package", "build-info", "completion", "environ", "file-server", "fmt", "hash-password", "help", "list-modules", "manpage",
+	"reload", "remove-package", "respond", "reverse-proxy", "run", "start", "stop", "storage", "trust", "untrust", "upgrade", "validate", "version",
 }

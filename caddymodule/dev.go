@@ -24,12 +24,12 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-func init() {
-	caddycmd.RegisterCommand(caddycmd.Command{
-		Name:  "dev",
-		Usage: "[--port <port>]",
-		Short: "Shows wxgate at work: simulator, demo upstream and gateway, offline",
-		Long: `
+// devSpec is `wxgate dev`.
+var devSpec = caddycmd.Command{
+	Name:  "dev",
+	Usage: "[--port <port>]",
+	Short: "Shows wxgate at work: simulator, demo upstream and gateway, offline",
+	Long: `
 Starts a WeChat simulator, a demo upstream that shows what it received, and the
 gateway with Caddyfile.example between them, all on this machine, with no WeChat
 account and no network. It prints the curl lines that walk through a login, a
@@ -39,20 +39,19 @@ All of it listens on loopback only. A port that is taken gives way to a free
 one, which the printed lines then name, unless it was asked for with --port.
 
 Everything it keeps goes into a temporary directory, which it deletes.`,
-		CobraFunc: func(cmd *cobra.Command) {
-			port := cmd.Flags().Uint16("port", defaultDevPort, "The gateway's port; 0 for any that is free")
-			cmd.Args = cobra.NoArgs
-			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-				ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
-				defer stop()
-				cfg := devConfig{gateway: loopback(*port), simulator: "127.0.0.1:9901", management: "127.0.0.1:9902", upstream: "127.0.0.1:9000"}
-				if err := cfg.choosePorts(cmd.Flags().Changed("port")); err != nil {
-					return err
-				}
-				return runDev(ctx, cfg, cmd.OutOrStdout())
+	CobraFunc: func(cmd *cobra.Command) {
+		port := cmd.Flags().Uint16("port", defaultDevPort, "The gateway's port; 0 for any that is free")
+		cmd.Args = cobra.NoArgs
+		cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer stop()
+			cfg := devConfig{gateway: loopback(*port), simulator: "127.0.0.1:9901", management: "127.0.0.1:9902", upstream: "127.0.0.1:9000"}
+			if err := cfg.choosePorts(cmd.Flags().Changed("port")); err != nil {
+				return err
 			}
-		},
-	})
+			return runDev(ctx, cfg, cmd.OutOrStdout())
+		}
+	},
 }
 
 //go:embed Caddyfile.example

@@ -13,9 +13,7 @@ import (
 	"testing"
 	"time"
 
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/caddyserver/certmagic"
-	"github.com/spf13/cobra"
 )
 
 // operatedSite has the admin API on a socket, where operators' commands find it.
@@ -71,12 +69,7 @@ func (f *fixture) socket() string { return filepath.Join(f.dir, "admin.sock") }
 // command runs a command of wxgate's; words are its name and what follows.
 func (f *fixture) command(words ...string) (string, error) {
 	f.t.Helper()
-	spec, ok := caddycmd.Commands()[words[0]]
-	if !ok {
-		f.t.Fatalf("there is no command %s", words[0])
-	}
-	cmd := &cobra.Command{Use: spec.Name, SilenceErrors: true, SilenceUsage: true}
-	spec.CobraFunc(cmd)
+	cmd := newCommand(f.t, words[0])
 	var out bytes.Buffer
 	cmd.SetOut(&out)
 	cmd.SetErr(&out)

@@ -11,26 +11,25 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 )
 
-func init() {
-	caddycmd.RegisterCommand(caddycmd.Command{
-		Name:  "store",
-		Usage: "check|compact [<file>], copy <from> <to>",
-		Short: "Checks, compacts and copies session stores",
-		Long: `
+// storeSpec is `wxgate store`.
+var storeSpec = caddycmd.Command{
+	Name:  "store",
+	Usage: "check|compact [<file>], copy <from> <to>",
+	Short: "Checks, compacts and copies session stores",
+	Long: `
 check and compact work on the file of store bolt, which by default is the one in
 Caddy's data directory. The gateway must be stopped: the file belongs to one
 process. copy moves from a file to Redis and back.`,
-		CobraFunc: func(cmd *cobra.Command) {
-			RequireSubcommand(cmd)
-			cmd.AddCommand(
-				copyCommand(),
-				&cobra.Command{Use: "check [<file>]", Short: "Reads the whole file and says what is wrong with it", Args: cobra.MaximumNArgs(1),
-					RunE: func(cmd *cobra.Command, args []string) error { return checkStore(cmd.OutOrStdout(), args) }},
-				&cobra.Command{Use: "compact [<file>]", Short: "Gives the file's free space back", Args: cobra.MaximumNArgs(1),
-					RunE: func(cmd *cobra.Command, args []string) error { return compactStore(cmd.OutOrStdout(), args) }},
-			)
-		},
-	})
+	CobraFunc: func(cmd *cobra.Command) {
+		RequireSubcommand(cmd)
+		cmd.AddCommand(
+			copyCommand(),
+			&cobra.Command{Use: "check [<file>]", Short: "Reads the whole file and says what is wrong with it", Args: cobra.MaximumNArgs(1),
+				RunE: func(cmd *cobra.Command, args []string) error { return checkStore(cmd.OutOrStdout(), args) }},
+			&cobra.Command{Use: "compact [<file>]", Short: "Gives the file's free space back", Args: cobra.MaximumNArgs(1),
+				RunE: func(cmd *cobra.Command, args []string) error { return compactStore(cmd.OutOrStdout(), args) }},
+		)
+	},
 }
 
 // storePath is the file that is named, or the default one.

@@ -39,7 +39,7 @@ type Transport struct {
 
 // CaddyModule returns the module's ID and constructor.
 func (*Transport) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "http.reverse_proxy.transport." + transportName, New: func() caddy.Module { return new(Transport) }}
+	return caddy.ModuleInfo{ID: "http.reverse_proxy.transport.wxgate", New: func() caddy.Module { return new(Transport) }}
 }
 
 // Provision loads the transport that sends the requests.

@@ -43,7 +43,11 @@ func newRoot() *cobra.Command {
 		Version:      versions(),
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
-	commands := caddycmd.Commands()
+	commands := maps.Clone(caddycmd.Commands())
+	delete(commands, caddymodule.CommandName) // its commands are at the root here
+	for _, c := range caddymodule.Commands() {
+		commands[c.Name] = c
+	}
 	for _, name := range slices.Sorted(maps.Keys(commands)) {
 		root.AddCommand(subcommand(commands[name]))
 	}
