@@ -73,8 +73,7 @@ func newFleet(t *testing.T, allow time.Duration, storeOf func(replica int) strin
 	for i := range replicas {
 		g := newGateway(t, binary, f.sim.URL, f.business)
 		g.store = storeOf(i)
-		// The limit of phone codes is not what is tested here.
-		g.site = fmt.Sprintf("on_stale allow %v\n\t\tlimit phone 100000/1m", allow)
+		g.site = fmt.Sprintf("on_stale allow %v\n\t\t%s", allow, unlimited)
 		f.replicas = append(f.replicas, g)
 		g.launch()
 	}
