@@ -72,7 +72,7 @@ func (adminAPI) Routes() []caddy.AdminRoute {
 // listAdminRoutes says what the other routes can do.
 func listAdminRoutes(w http.ResponseWriter, r *http.Request) error {
 	if r.URL.Path != "/wxgate/" {
-		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: errors.New("no such call; GET /wxgate/ lists them")}
+		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: errors.New("not found; GET /wxgate/ lists the calls")}
 	}
 	type line struct {
 		Method  string `json:"method"`
@@ -89,7 +89,7 @@ func listAdminRoutes(w http.ResponseWriter, r *http.Request) error {
 func (route adminRoute) serve(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != route.method {
 		w.Header().Set("Allow", route.method)
-		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("this call takes %s", route.method)}
+		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("method not allowed; use %s", route.method)}
 	}
 	var in adminRequest
 	if err := readAdminRequest(w, r, &in); err != nil {
@@ -204,7 +204,7 @@ type doneAnswer struct {
 // operator must not believe that the user's sessions have ended.
 func userOf(g *gate, in adminRequest) (auth.User, error) {
 	if !auth.ValidID(in.App) || !auth.ValidID(in.OpenID) {
-		return auth.User{}, fmt.Errorf("%w: name the user: app and openid", auth.ErrInvalidRequest)
+		return auth.User{}, fmt.Errorf("%w: app and openid are required", auth.ErrInvalidRequest)
 	}
 	if _, ok := g.platforms[in.App]; !ok {
 		return auth.User{}, fmt.Errorf("%w: %s", errUnknownApp, in.App)

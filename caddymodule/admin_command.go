@@ -81,7 +81,7 @@ func (a *adminTarget) call(method, path string, in *adminRequest) ([]byte, error
 // Caddy's errors wrap nothing, so that their texts are all there is to go by.
 func explainCall(err error, address string) error {
 	if cause, ok := strings.CutPrefix(err.Error(), "performing request: "); ok {
-		return fmt.Errorf("no answer from the admin API at %s: %s; is wxgate running, and is this its admin address? Name it with --address or --config", address, cause)
+		return fmt.Errorf("no response from the admin API at %s: %s; check that wxgate is running, and set its admin address with --address or --config", address, cause)
 	}
 	answer, ok := strings.CutPrefix(err.Error(), "caddy responded with error: HTTP ")
 	if !ok {
@@ -117,19 +117,19 @@ func keysCommand(cmd *cobra.Command) {
 			}
 			var keys []keyAnswer
 			if err := json.Unmarshal(answer, &keys); err != nil {
-				return fmt.Errorf("reading the answer: %w", err)
+				return fmt.Errorf("reading the response: %w", err)
 			}
 			return errors.Join(printDone(cmd.OutOrStdout(), path, in, keys), printKeys(cmd.OutOrStdout(), keys))
 		}}
 	}
-	rotate := run("rotate", "Makes the next key; it signs once the key set has been published long enough", http.MethodPost, pathRotate, cobra.NoArgs)
-	rotate.Flags().BoolVar(&immediate, "immediate", false, "Have it sign at once: verifiers that cached the key set refuse its tokens until they fetch it again")
-	retire := run("retire <id>", "Refuses all that a key signed, from now on: for a key that leaked", http.MethodPost, pathRetire, cobra.ExactArgs(1))
+	rotate := run("rotate", "Creates the next key, which signs after it was published long enough", http.MethodPost, pathRotate, cobra.NoArgs)
+	rotate.Flags().BoolVar(&immediate, "immediate", false, "Sign with the key at once; verifiers that cached the key set refuse its tokens until they fetch it again")
+	retire := run("retire <id>", "Refuses all tokens of a key, such as one that leaked", http.MethodPost, pathRetire, cobra.ExactArgs(1))
 	retire.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { // of 64 IDs, one begins so
 		return fmt.Errorf("%w; if the key ID begins with a hyphen, put it last: wxgate keys retire -- <id>", err)
 	})
 	cmd.AddCommand(
-		run("list", "Lists the keys, the oldest first", http.MethodGet, "/wxgate/keys", cobra.NoArgs),
+		run("list", "Lists the keys, oldest first", http.MethodGet, "/wxgate/keys", cobra.NoArgs),
 		rotate,
 		retire,
 	)
@@ -195,8 +195,8 @@ func sessionKeyCommand(cmd *cobra.Command) {
 	target.bind(cmd)
 	RequireSubcommand(cmd)
 	cmd.AddCommand(
-		userCall(&target, "check", "Asks WeChat whether the session_key still holds, and forgets one that does not", "/wxgate/session-key/check"),
-		userCall(&target, "reset", "Has WeChat replace the session_key", "/wxgate/session-key/reset"),
+		userCall(&target, "check", "Checks the session_key with WeChat and deletes it if it is no longer valid", "/wxgate/session-key/check"),
+		userCall(&target, "reset", "Replaces the session_key", "/wxgate/session-key/reset"),
 	)
 }
 
@@ -205,7 +205,7 @@ func userCall(target *adminTarget, use, short, path string) *cobra.Command {
 	var app, openid string
 	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		if app == "" || openid == "" {
-			return errors.New("name the user: --app <appid> --openid <openid>")
+			return errors.New("--app <appid> and --openid <openid> are required")
 		}
 		answer, err := target.call(http.MethodPost, path, &adminRequest{App: auth.AppID(app), OpenID: auth.OpenID(openid)})
 		if err != nil {
@@ -213,7 +213,7 @@ func userCall(target *adminTarget, use, short, path string) *cobra.Command {
 		}
 		var done doneAnswer
 		if err := json.Unmarshal(answer, &done); err != nil {
-			return fmt.Errorf("reading the answer: %w", err)
+			return fmt.Errorf("reading the response: %w", err)
 		}
 		_, err = fmt.Fprintln(cmd.OutOrStdout(), strings.TrimSpace(done.Done))
 		return err

@@ -214,7 +214,7 @@ func (a *App) admitted(names []string) (map[auth.AppID]struct{}, error) {
 	return named, nil
 }
 
-var errNoPrograms = errors.New("no mini program is configured: write wxgate { app <appid> {env.WX_SECRET} } in the global options")
+var errNoPrograms = errors.New("no mini program is configured; add wxgate { app <appid> {env.WX_SECRET} } to the global options")
 
 // complete fills in defaults and refuses what cannot work.
 func (a *App) complete() error {

@@ -20,7 +20,7 @@ import (
 var attackSpec = caddycmd.Command{
 	Name:      "attack",
 	Usage:     "<url> [--token <token> | --code-url <url> | --code <code>]",
-	Short:     "Attacks a gateway with everything that has broken one, and says what got through",
+	Short:     "Tests a gateway against known attacks",
 	Long:      attackHelp,
 	CobraFunc: attackCommand,
 }
@@ -66,32 +66,32 @@ func (f *attackFlags) bind(cmd *cobra.Command) {
 	flags, t := cmd.Flags(), &f.target
 	var defaults attack.Target
 	defaults.Defaults()
-	flags.StringVar(&f.upstream, "upstream", "127.0.0.1:9000", "Where the echo upstream listens, to which the gateway proxies")
+	flags.StringVar(&f.upstream, "upstream", "127.0.0.1:9000", "Address of the echo upstream, to which the gateway must proxy")
 	flags.StringVar(&t.Token, "token", "", "Access token of the attack user, who has neither unionid nor phone number")
-	flags.StringVar(&t.CodeURL, "code-url", "", "URL whose GET answers a fresh login code, such as the simulator's http://127.0.0.1:9902/code?openid=mallory")
-	flags.StringVar(&t.Code, "code", "", "One login code, to get the token with")
+	flags.StringVar(&t.CodeURL, "code-url", "", "URL that returns a new login code, such as the simulator's http://127.0.0.1:9902/code?openid=mallory")
+	flags.StringVar(&t.Code, "code", "", "Login code to exchange for the token")
 	flags.StringSliceVar(&f.protocols, "protocols", []string{"h1", "h2", "h3"}, "HTTP versions to attack over")
 	flags.StringSliceVar(&f.mechanisms, "mechanisms", nil, "Only these mechanisms, such as identity,removal")
 	flags.BoolVar(&t.Insecure, "insecure", false, "Do not verify the gateway's certificate")
 	flags.BoolVar(&t.Own, "i-own-this-gateway", false, "Attack a gateway that is not on loopback")
-	flags.StringVar(&f.signingKey, "signing-key", "", "PEM file with the gateway's own signing key, for tokens that are signed well and say wrong things")
+	flags.StringVar(&f.signingKey, "signing-key", "", "PEM file with the gateway's signing key, to test tokens with valid signatures and wrong claims")
 	flags.StringVar(&f.jsonFile, "json", "", "Write the findings to this file as JSON")
 	flags.StringVar(&f.junitFile, "junit", "", "Write the findings to this file as JUnit XML")
 	for _, name := range []struct {
 		into               *string
 		flag, usage, value string
 	}{
-		{&t.Identity, "identity-header", "Header that tells the upstream who is calling", defaults.Identity},
+		{&t.Identity, "identity-header", "Header with the caller's identity", defaults.Identity},
 		{&t.Absent, "absent-header", "Header for a claim that the attack user lacks", defaults.Absent},
-		{&t.Reserved, "reserved-prefix", "Beginning of all header names that only the gateway writes", defaults.Reserved},
-		{&t.Guarded, "guarded", "Path below which a token is needed", defaults.Guarded},
-		{&t.Public, "public", "Path below which none is", defaults.Public},
-		{&t.Optional, "optional", "Path below which one may be", defaults.Optional},
-		{&t.Phone, "phone", "Path below which more is needed than the attack user has", defaults.Phone},
-		{&t.Broken, "broken", "Path below which the proxy fails and an error route asks the echo", defaults.Broken},
-		{&t.Login, "login", "Path where a code becomes a token", defaults.Login},
-		{&t.Refresh, "refresh", "Path where a refresh token is exchanged", defaults.Refresh},
-		{&t.Decode, "decode", "Path where encrypted data is decrypted", defaults.Decode},
+		{&t.Reserved, "reserved-prefix", "Prefix of the header names that are reserved for the gateway", defaults.Reserved},
+		{&t.Guarded, "guarded", "Path prefix that requires a token", defaults.Guarded},
+		{&t.Public, "public", "Path prefix without authentication", defaults.Public},
+		{&t.Optional, "optional", "Path prefix with optional authentication", defaults.Optional},
+		{&t.Phone, "phone", "Path prefix that requires more than the attack user has", defaults.Phone},
+		{&t.Broken, "broken", "Path prefix where the proxy fails and an error route calls the echo upstream", defaults.Broken},
+		{&t.Login, "login", "Path of the login call", defaults.Login},
+		{&t.Refresh, "refresh", "Path of the refresh call", defaults.Refresh},
+		{&t.Decode, "decode", "Path of the decode call", defaults.Decode},
 		{&t.KeySet, "jwks", "Path of the public keys", defaults.KeySet},
 	} {
 		flags.StringVar(name.into, name.flag, name.value, name.usage)
@@ -99,7 +99,7 @@ func (f *attackFlags) bind(cmd *cobra.Command) {
 }
 
 // errAttacked is how a shell learns that the gateway did not hold.
-var errAttacked = errors.New("attacks succeeded, or could not be judged")
+var errAttacked = errors.New("attacks succeeded or were inconclusive")
 
 func (f *attackFlags) run(ctx context.Context, out io.Writer) (err error) {
 	cfg := attack.Config{Target: f.target}
@@ -107,7 +107,7 @@ func (f *attackFlags) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	if f.target.Token == "" && f.target.Code == "" && f.target.CodeURL == "" {
-		return errors.New("the attack user needs a token: give --token, --code-url or --code")
+		return errors.New("a token is required: set --token, --code-url or --code")
 	}
 	if f.signingKey != "" {
 		text, err := os.ReadFile(f.signingKey)
@@ -140,7 +140,7 @@ func judged(findings []attack.Finding) error {
 		blocked = blocked || findings[i].Verdict == attack.Blocked
 	}
 	if !blocked {
-		return errors.New("no attack was applicable: nothing was shown")
+		return errors.New("no attack was applicable")
 	}
 	return nil
 }
@@ -153,7 +153,7 @@ func (f *attackFlags) selection() ([]attack.Protocol, func(*attack.Attack) bool,
 		case attack.H1, attack.H2, attack.H3:
 			protocols = append(protocols, p)
 		default:
-			return nil, nil, fmt.Errorf("--protocols: %q is none of h1, h2, h3", name)
+			return nil, nil, fmt.Errorf("--protocols: unrecognized %q; expected one of: h1, h2, h3", name)
 		}
 	}
 	wanted := make(map[string]bool)
@@ -162,7 +162,7 @@ func (f *attackFlags) selection() ([]attack.Protocol, func(*attack.Attack) bool,
 	}
 	for _, name := range f.mechanisms {
 		if _, known := wanted[name]; !known {
-			return nil, nil, fmt.Errorf("--mechanisms: %q is not one; docs/attacks.md lists them", name)
+			return nil, nil, fmt.Errorf("--mechanisms: unrecognized %q; docs/attacks.md lists them", name)
 		}
 		wanted[name] = true
 	}

@@ -114,12 +114,12 @@ func TestAttackCommandRefuses(t *testing.T) {
 		"not loopback":       {[]string{"https://192.0.2.1", "--token", "x"}, "only loopback targets are attacked"},
 		"a name":             {[]string{"https://example.com", "--token", "x"}, "only loopback targets are attacked"},
 		"echo not loopback":  {[]string{dead, "--token", "x", "--upstream", "0.0.0.0:0"}, "loopback only"},
-		"no token":           {[]string{dead}, "give --token, --code-url or --code"},
-		"unknown protocol":   {[]string{dead, "--token", "x", "--protocols", "h4"}, "none of h1, h2, h3"},
-		"unknown mechanism":  {[]string{dead, "--token", "x", "--mechanisms", "magic"}, `"magic" is not one`},
+		"no token":           {[]string{dead}, "set --token, --code-url or --code"},
+		"unknown protocol":   {[]string{dead, "--token", "x", "--protocols", "h4"}, "expected one of: h1, h2, h3"},
+		"unknown mechanism":  {[]string{dead, "--token", "x", "--mechanisms", "magic"}, `unrecognized "magic"`},
 		"no signing key":     {[]string{dead, "--token", "x", "--signing-key", "/nonexistent"}, "reading the signing key"},
-		"nobody there":       {[]string{dead, "--token", "x"}, "could not be judged"},
-		"nothing applicable": {[]string{dead, "--token", "x", "--protocols", "h2"}, "nothing was shown"},
+		"nobody there":       {[]string{dead, "--token", "x"}, "inconclusive"},
+		"nothing applicable": {[]string{dead, "--token", "x", "--protocols", "h2"}, "no attack was applicable"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			args := test.args

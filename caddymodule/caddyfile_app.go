@@ -101,7 +101,7 @@ func (a *App) parseApp(d *caddyfile.Dispenser) error {
 	}
 	for _, other := range a.MiniPrograms {
 		if other.AppID == args[0] {
-			return d.Errf("app %s stands twice", args[0])
+			return d.Errf("duplicate app %s", args[0])
 		}
 	}
 	origins.note(args[0], d)
@@ -115,14 +115,14 @@ func (a *App) parseApp(d *caddyfile.Dispenser) error {
 
 func (a *App) parseSecret(d *caddyfile.Dispenser) error {
 	if len(a.Secret) > 0 {
-		return d.Err("secret stands twice; write a rotation as: secret <new> <old>")
+		return d.Err("duplicate secret; to rotate it, write: secret <new> <old>")
 	}
 	return many(d, &a.Secret)()
 }
 
 func (a *App) parseStore(d *caddyfile.Dispenser) error {
 	if a.Store != nil {
-		return d.Err("store stands twice")
+		return d.Err("duplicate store")
 	}
 	args := d.RemainingArgs()
 	switch {
@@ -141,14 +141,14 @@ func (a *App) parseStore(d *caddyfile.Dispenser) error {
 	case args[0] == storeBolt, args[0] == storeMemory:
 		return d.ArgErr()
 	default:
-		return d.Errf("store %q is not one of bolt, redis, memory", args[0])
+		return d.Errf("unrecognized store %q; expected one of: bolt, redis, memory", args[0])
 	}
 	return refuseEmpty(d, args)
 }
 
 func (a *App) parseToken(d *caddyfile.Dispenser) error {
 	if a.Token != nil {
-		return d.Err("token stands twice")
+		return d.Err("duplicate token")
 	}
 	if d.NextArg() {
 		return d.ArgErr()

@@ -112,7 +112,7 @@ func (h *Handler) parseRequire(d *caddyfile.Dispenser) error {
 	switch r.What {
 	case requirePhone, requireUnionID, requireApp:
 	default:
-		return d.Errf("require %q is not one of phone, unionid, app", r.What)
+		return d.Errf("unrecognized requirement %q; expected one of: phone, unionid, app", r.What)
 	}
 	for d.NextArg() && d.Val() != "on" {
 		r.Apps = append(r.Apps, d.Val())
@@ -160,7 +160,7 @@ func (h *Handler) parseCompat(d *caddyfile.Dispenser) error {
 		return err
 	}
 	if args[0] != "wafer" {
-		return d.Errf("compat %q is not wafer", args[0])
+		return d.Errf("unrecognized compat %q; expected wafer", args[0])
 	}
 	h.Wafer = new(WaferCompat)
 	if len(args) == 2 {

@@ -35,7 +35,7 @@ func (o *OpenAPI) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			"expose": func() error {
 				args := d.RemainingArgs()
 				if len(args) != 1 || args[0] != "insecure" {
-					return d.Err("write expose insecure, and know that whoever reaches the site acts in the mini program's name")
+					return d.Err("expected expose insecure; any client that reaches the site can then act for the mini program")
 				}
 				o.ExposeInsecure = true
 				return nil

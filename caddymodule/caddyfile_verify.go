@@ -55,7 +55,7 @@ func (v *Verify) parsePathFrom(d *caddyfile.Dispenser) func() error {
 			return err
 		}
 		if _, ok := pathHeaders[v.PathFrom]; !ok {
-			return d.Errf("path_from %q is not one of forwarded, original, request", v.PathFrom)
+			return d.Errf("unrecognized path_from %q; expected one of: forwarded, original, request", v.PathFrom)
 		}
 		return nil
 	}

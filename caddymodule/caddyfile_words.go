@@ -10,14 +10,13 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// words parses one block of the Caddyfile strictly: a word that is unknown, or
-// stands twice, is an error that names the file and line, and what could stand
-// there. Silently ignoring a typo would disable whatever the operator meant to
-// configure.
+// words parses one block of the Caddyfile strictly: an unrecognized or duplicate option
+// is an error that names the file, the line and what is expected. To ignore a typo would
+// disable what the operator meant to configure.
 type words struct {
 	d     *caddyfile.Dispenser
 	known map[string]func() error
-	// repeatable words may stand more than once.
+	// repeatable options may appear more than once.
 	repeatable map[string]bool
 }
 
@@ -27,15 +26,15 @@ func (w words) block() error {
 	word := "the block"
 	for nesting := w.d.Nesting(); w.d.NextBlock(nesting); {
 		if w.d.Nesting() != nesting+1 {
-			return w.d.Errf("%s takes no block of its own", word)
+			return w.d.Errf("%s takes no block", word)
 		}
 		word = w.d.Val()
 		parse, ok := w.known[word]
 		if !ok {
-			return w.d.Errf("unknown word %q: write one of %s", word, strings.Join(slices.Sorted(maps.Keys(w.known)), ", "))
+			return w.d.Errf("unrecognized option %q; expected one of: %s", word, strings.Join(slices.Sorted(maps.Keys(w.known)), ", "))
 		}
 		if seen[word] && !w.repeatable[word] {
-			return w.d.Errf("%s stands twice", word)
+			return w.d.Errf("duplicate %s", word)
 		}
 		seen[word] = true
 		if err := parse(); err != nil {

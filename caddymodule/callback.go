@@ -80,7 +80,7 @@ func (h *Handler) serveCallback(c *call) error {
 			return err // WeChat comes again
 		}
 		push.MarkHandled()
-		h.logger.Info("a user's sessions and session keys are gone, as WeChat demands",
+		h.logger.Info("deleted a user's sessions and session keys, as WeChat requires",
 			zap.String("event", string(push.Event)), zap.String("app", string(push.User.App)))
 	}
 	metrics.pushes.WithLabelValues(string(push.Event)).Inc()
@@ -110,9 +110,9 @@ func callbackRefused(err error) *problem.Problem {
 	p.Bearer = ""
 	switch {
 	case errors.Is(err, auth.ErrForbidden):
-		p.Detail = "The signature is not of a token that is configured here, or the message is not of now."
+		p.Detail = "The signature does not match the configured token, or the timestamp is not current."
 	case errors.Is(err, auth.ErrDecryptFailed):
-		p.Detail = "The message cannot be decrypted with the EncodingAESKey that is configured here."
+		p.Detail = "The message cannot be decrypted with the configured EncodingAESKey."
 	}
 	return p
 }

@@ -161,7 +161,7 @@ func (f *fixture) wantNoSecretsInLog(secrets ...string) {
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	if !strings.Contains(string(log), "as WeChat demands") {
+	if !strings.Contains(string(log), "as WeChat requires") {
 		f.t.Error("the log says nothing of it")
 	}
 	for _, secret := range secrets {

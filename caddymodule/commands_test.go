@@ -59,12 +59,12 @@ func TestUnknownSubcommands(t *testing.T) {
 		"keys retire -dq4OFZ": "wxgate keys retire -- <id>",
 		"keys list --sort":    "unknown flag",
 		"user logout alice":   "unknown command",
-		"user logout":         "--app <appid> --openid <openid>",
+		"user logout":         "--app <appid> and --openid <openid> are required",
 		"store check a b":     "accepts at most 1 arg(s)",
 		"store copy a":        "accepts 2 arg(s)",
 		"dev now":             "unknown command",
 		"attack":              "accepts 1 arg(s)",
-		"session-key check":   "--app <appid> --openid <openid>",
+		"session-key check":   "--app <appid> and --openid <openid> are required",
 		"store compact a b":   "accepts at most 1 arg(s)",
 		"session-key reset x": "unknown command",
 	} {
@@ -77,7 +77,7 @@ func TestUnknownSubcommands(t *testing.T) {
 func TestAdminErrors(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.load()
-	const hint = "is wxgate running"
+	const hint = "check that wxgate is running"
 	for _, words := range [][]string{
 		{"keys", "retire", "nosuch"}, {"user", "logout", "--app", "wx7777777777777777", "--openid", "o1"},
 	} {

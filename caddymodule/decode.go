@@ -170,7 +170,7 @@ func (h *Handler) decodeOpenData(c *call, in openData) error {
 // platform wrote it, byte for byte.
 func (h *Handler) answerDecoded(c *call, d *auth.Decoded) error {
 	if d.NotRemembered != nil {
-		h.app.failures.log(h.logger, "a verified phone number was answered but not remembered", problem.Of(d.NotRemembered), c.r)
+		h.app.failures.log(h.logger, "a verified phone number was returned but not stored", problem.Of(d.NotRemembered), c.r)
 	}
 	phone := d.Opened.Phone
 	if phone == nil {

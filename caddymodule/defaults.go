@@ -39,11 +39,11 @@ func (s *StoreConfig) complete() error {
 	}
 	switch {
 	case !slices.Contains([]string{storeBolt, storeRedis, storeMemory}, s.Kind):
-		return fmt.Errorf("store %q is not one of bolt, redis, memory", s.Kind)
+		return fmt.Errorf("unrecognized store %q; expected one of: bolt, redis, memory", s.Kind)
 	case s.Kind != storeBolt && s.Path != "":
 		return fmt.Errorf("store %s takes no path", s.Kind)
 	case (s.Kind == storeRedis) != (s.Redis != nil):
-		return errors.New("store redis needs its settings, and no other store takes them")
+		return errors.New("redis settings are required with store redis and not allowed with another store")
 	case s.Kind == storeRedis:
 		return s.Redis.check()
 	case s.Kind == storeMemory:
@@ -93,7 +93,7 @@ func (t *TokenConfig) complete() error {
 			*d.into = caddy.Duration(d.fallback)
 		}
 		if *d.into < caddy.Duration(time.Second) {
-			return fmt.Errorf("token: %s is under a second", time.Duration(*d.into))
+			return fmt.Errorf("token: %s is too short; the minimum is 1s", time.Duration(*d.into))
 		}
 	}
 	if t.Access > t.Refresh {
@@ -180,9 +180,7 @@ func (m *MiniProgram) provisionSecret(repl *caddy.Replacer, logger *zap.Logger) 
 			return nil // no credential in it
 		}
 	}
-	if isLiteral(configured) {
-		logger.Warn("a secret is written in the configuration, where Caddy's admin API shows it; use {env.X} or {file.X}", zap.String("app", string(m.id)))
-	}
+	warnOfLiteral(logger, "a secret", configured, zap.String("app", string(m.id)))
 	return nil
 }
 
@@ -195,15 +193,14 @@ func (m *MiniProgram) provisionCallback(repl *caddy.Replacer, logger *zap.Logger
 	if m.component != nil {
 		component = m.component.AppID
 	}
-	if isLiteral(m.Callback.Token) || m.Callback.EncodingAESKey != "" && isLiteral(m.Callback.EncodingAESKey) {
-		logger.Warn("a secret is written in the configuration, where Caddy's admin API shows it; use {env.X} or {file.X}", zap.String("app", string(m.id)))
-	}
+	warnOfLiteral(logger, "the callback token", m.Callback.Token, zap.String("app", string(m.id)))
+	warnOfLiteral(logger, "the EncodingAESKey", m.Callback.EncodingAESKey, zap.String("app", string(m.id)))
 	var err error
 	m.callback, err = m.Callback.provision(repl, m.id, component)
 	return err
 }
 
-var errSecretAndComponent = errors.New("a secret and a component both stand there: a third-party platform logs in without the secret")
+var errSecretAndComponent = errors.New("secret and component are mutually exclusive; a third-party platform logs in without the secret")
 
 func (c *ComponentConfig) resolve(repl *caddy.Replacer) (*wechat.Component, error) {
 	id, err := resolveAppID(repl, c.AppID)
@@ -217,7 +214,7 @@ func (c *ComponentConfig) resolve(repl *caddy.Replacer) (*wechat.Component, erro
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
 		// It is not quoted: somebody may have put a credential into it.
-		return nil, errors.New("the token URL must be a URL such as http://127.0.0.1:9100/component-token, with no user in it")
+		return nil, errors.New("the token URL must be a URL such as http://127.0.0.1:9100/component-token, without credentials")
 	}
 	if err := refuseCleartext(u); err != nil {
 		return nil, fmt.Errorf("the token URL %w", err)
@@ -232,7 +229,7 @@ func resolveAppID(repl *caddy.Replacer, configured string) (auth.AppID, error) {
 		return "", fmt.Errorf("app %q: the appid %w", configured, err)
 	}
 	if !auth.ValidID(value) {
-		return "", fmt.Errorf("app %q is not an appid: letters, digits, _ and -, at most 64", value)
+		return "", fmt.Errorf("app %q: invalid appid; expected up to 64 letters, digits, underscores and hyphens", value)
 	}
 	return auth.AppID(value), nil
 }
@@ -245,9 +242,7 @@ func (a *App) provisionSecrets(repl *caddy.Replacer) error {
 		if err != nil {
 			return fmt.Errorf("the root secret %w", err)
 		}
-		if isLiteral(configured) {
-			a.logger.Warn("the root secret is written in the configuration, where Caddy's admin API shows it; use {env.X} or {file.X}")
-		}
+		warnOfLiteral(a.logger, "the root secret", configured)
 		a.secrets = append(a.secrets, []byte(secret))
 	}
 	if len(a.secrets) == 0 {
@@ -282,9 +277,7 @@ func (a *App) provisionKey(repl *caddy.Replacer) error {
 	if err != nil {
 		return fmt.Errorf("token: key %w", err)
 	}
-	if isLiteral(a.Token.Key) {
-		a.logger.Warn("the signing key is written in the configuration, where Caddy's admin API shows it; use {env.X} or {file.X}")
-	}
+	warnOfLiteral(a.logger, "the signing key", a.Token.Key)
 	if a.key, err = token.ParseKey(a.alg, []byte(text)); err != nil {
 		return fmt.Errorf("token: key: %w", err)
 	}
@@ -298,9 +291,9 @@ func (a *App) checkAssertion(audience string) error {
 	case audience == "":
 		return nil
 	case !a.alg.Public():
-		return fmt.Errorf("the assertion header: whoever verifies %s can also sign; set token alg to EdDSA, ES256 or RS256", a.alg)
+		return fmt.Errorf("the assertion header requires a public-key algorithm, not %s; set token alg to EdDSA, ES256 or RS256", a.alg)
 	case slices.Contains(a.Token.Audience, audience):
-		return fmt.Errorf("the assertion header: access tokens have the audience %q too; give the upstream a name of its own", audience)
+		return fmt.Errorf("the assertion header: audience %q is also the audience of access tokens; use a separate one for the upstream", audience)
 	}
 	return nil
 }

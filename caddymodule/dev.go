@@ -28,7 +28,7 @@ import (
 var devSpec = caddycmd.Command{
 	Name:  "dev",
 	Usage: "[--port <port>]",
-	Short: "Shows wxgate at work: simulator, demo upstream and gateway, offline",
+	Short: "Runs a demo offline: simulator, upstream and gateway",
 	Long: `
 Starts a WeChat simulator, a demo upstream that shows what it received, and the
 gateway with Caddyfile.example between them, all on this machine, with no WeChat
@@ -40,7 +40,7 @@ one, which the printed lines then name, unless it was asked for with --port.
 
 Everything it keeps goes into a temporary directory, which it deletes.`,
 	CobraFunc: func(cmd *cobra.Command) {
-		port := cmd.Flags().Uint16("port", defaultDevPort, "The gateway's port; 0 for any that is free")
+		port := cmd.Flags().Uint16("port", defaultDevPort, "Port of the gateway; 0 chooses a free one")
 		cmd.Args = cobra.NoArgs
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
@@ -82,7 +82,7 @@ func loopback(port uint16) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 // every other connection of the first.
 func (c *devConfig) choosePorts(asked bool) error {
 	if _, err := listenable(c.gateway); asked && err != nil {
-		return fmt.Errorf("the gateway's port is taken, choose another with --port: %w", err)
+		return fmt.Errorf("the port is in use; choose another with --port: %w", err)
 	}
 	for _, addr := range []*string{&c.gateway, &c.simulator, &c.management, &c.upstream} {
 		chosen, err := listenable(*addr)
@@ -90,7 +90,7 @@ func (c *devConfig) choosePorts(asked bool) error {
 			chosen, err = listenable(loopback(0))
 		}
 		if err != nil {
-			return fmt.Errorf("looking for a free port: %w", err)
+			return fmt.Errorf("finding a free port: %w", err)
 		}
 		*addr = chosen
 	}
@@ -110,7 +110,7 @@ func listenable(addr string) (string, error) {
 func runDev(ctx context.Context, cfg devConfig, out io.Writer) (err error) {
 	dir, err := os.MkdirTemp("", "wxgate-dev-")
 	if err != nil {
-		return fmt.Errorf("making a temporary directory: %w", err)
+		return fmt.Errorf("creating a temporary directory: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
@@ -139,7 +139,7 @@ func runDev(ctx context.Context, cfg devConfig, out io.Writer) (err error) {
 		return err
 	}
 	if err := walk.print(out); err != nil {
-		return fmt.Errorf("printing the walk: %w", err)
+		return fmt.Errorf("printing the walkthrough: %w", err)
 	}
 	<-ctx.Done()
 	return nil
@@ -231,7 +231,7 @@ func waitReady(ctx context.Context, gateway string) error {
 	for {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, gateway+defaultPrefix+"/ready", nil)
 		if err != nil {
-			return fmt.Errorf("asking whether the gateway is ready: %w", err)
+			return fmt.Errorf("checking whether the gateway is ready: %w", err)
 		}
 		response, err := client.Do(request)
 		if err == nil {
@@ -242,7 +242,7 @@ func waitReady(ctx context.Context, gateway string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return errors.New("the gateway did not become ready; its log above says why")
+			return errors.New("the gateway did not become ready; see its log above")
 		case <-time.After(interval):
 		}
 	}

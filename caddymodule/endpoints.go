@@ -93,7 +93,7 @@ func (h *Handler) runEndpoint(c *call, e endpoint) error {
 	if !e.takes(c.r.Method) {
 		methods := e.methods()
 		c.w.Header().Set("Allow", methods)
-		return problem.MethodNotAllowed("This call takes " + methods + ".")
+		return problem.MethodNotAllowed("Use " + methods + ".")
 	}
 	if e.method == http.MethodPost && edge.TooEarly(c.r) {
 		p := problem.BadRequest("Send this again after the TLS handshake: early data can be replayed.")

@@ -116,7 +116,7 @@ func (f *failures) tell(key outageKey) {
 		o.goesOn(key)
 		o.timer.Reset(outageEvery)
 	default:
-		o.logger.Info(key.message+": over", key.field(), zap.String("code", key.code),
+		o.logger.Info("outage over: "+key.message, key.field(), zap.String("code", key.code),
 			zap.Int("requests", o.hit), zap.Duration("lasted", o.last.Sub(o.began)))
 		delete(f.current, key)
 	}

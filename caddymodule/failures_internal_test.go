@@ -79,7 +79,7 @@ func TestOutagesFillNoDisk(t *testing.T) {
 		pass(outageEvery / 2)
 		l.want("error refused store_unavailable requests=50")
 		pass(outageEvery)
-		l.want("info refused: over store_unavailable requests=1050 lasted=15s")
+		l.want("info outage over: refused store_unavailable requests=1050 lasted=15s")
 		pass(time.Hour)
 		l.want()
 

@@ -59,7 +59,7 @@ func (g *gate) release() {
 		return
 	}
 	if err := g.close(); err != nil {
-		g.logger.Error("closing the state of an old configuration", zap.Error(err))
+		g.logger.Error("closing a replaced configuration failed", zap.Error(err))
 	}
 }
 
@@ -127,7 +127,7 @@ func (g *gate) openStore(ctx context.Context, a *App) error {
 	}
 	g.store, err = opened.forBox(ctx, g.box)
 	if len(a.secrets) == 0 && opened.redis != nil && errors.Is(err, session.ErrOtherSecret) {
-		return fmt.Errorf("%w: this machine made a root secret of its own; copy that of the first machine, %s in its Caddy storage, and name it on all of them: secret {file./path/to/it}", err, secretItem)
+		return fmt.Errorf("%w: this machine has its own root secret; copy the first machine's, %s in its Caddy storage, and configure it on all machines: secret {file./path/to/it}", err, secretItem)
 	}
 	g.revocations, g.ready = opened.revocations, opened.ready
 	if opened.redis != nil {
@@ -149,7 +149,7 @@ func (g *gate) openTokens(ctx context.Context, a *App) error {
 		Access:    time.Duration(a.Token.Access),
 		Rotate:    time.Duration(a.Token.Rotate),
 		Report: func(err error) {
-			a.logger.Error("the key ring could not be kept up", zap.Error(err))
+			a.logger.Error("key ring maintenance failed", zap.Error(err))
 		},
 	}
 	if g.redis != nil {

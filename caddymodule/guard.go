@@ -89,7 +89,7 @@ func (g *guard) openEdge(config guardConfig) error {
 		return err
 	}
 	if source := credentials.Source(); source.Kind == edge.SourceHeader && headers.Managed(source.Name) {
-		return fmt.Errorf("token_from header %s: that header is the gateway's own and stripped from every request", source.Name)
+		return fmt.Errorf("token_from header %s: the gateway reserves this header and removes it from every request", source.Name)
 	}
 	g.edge = edge.Edge{
 		Headers:       headers,

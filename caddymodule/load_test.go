@@ -107,22 +107,22 @@ func TestLoadRefuses(t *testing.T) {
 		want               []string
 	}{
 		{"no app", "", "", []string{"no mini program is configured", "app <appid> {env.WX_SECRET}"}},
-		{"no secret", "app wx1111111111111111", "", []string{"app wx1111111111111111: secret is missing or empty", "{env.X} or {file.X}"}},
-		{"secret of an unset variable", "app wx1111111111111111 {env.WXGATE_TEST_UNSET}", "", []string{"app wx1111111111111111: secret is missing or empty: set it"}},
-		{"secret of an empty variable", "app wx1111111111111111 {env.WXGATE_TEST_EMPTY}", "", []string{"secret is missing or empty: set it"}},
-		{"secret of spaces", "app wx1111111111111111 {env.WXGATE_TEST_SPACES}", "", []string{"secret is missing or empty: set it"}},
-		{"secret of a missing file", "app wx1111111111111111 {file.$DIR/none}", "", []string{"secret is missing or empty: set it"}},
-		{"secret of an empty file", "app wx1111111111111111 {file.$DIR/empty}", "", []string{"secret is missing or empty: set it"}},
-		{"secret of an unknown placeholder", "app wx1111111111111111 {vault.wx}", "", []string{"secret is missing or empty", "mend the {env.X} or {file.X}"}},
-		{"appid of an unset variable", "app {env.WXGATE_TEST_UNSET} {env.WXGATE_TEST_SECRET}", "", []string{`app "{env.WXGATE_TEST_UNSET}": the appid is missing or empty`}},
-		{"appid that is none", "app wx/1 {env.WXGATE_TEST_SECRET}", "", []string{"is not an appid", "letters, digits, _ and -"}},
+		{"no secret", "app wx1111111111111111", "", []string{"app wx1111111111111111: secret is empty; set it to a placeholder such as {env.X} or {file.X}"}},
+		{"secret of an unset variable", "app wx1111111111111111 {env.WXGATE_TEST_UNSET}", "", []string{"app wx1111111111111111: secret is empty; set WXGATE_TEST_UNSET or fix the placeholder {env.WXGATE_TEST_UNSET}"}},
+		{"secret of an empty variable", "app wx1111111111111111 {env.WXGATE_TEST_EMPTY}", "", []string{"secret is empty; set WXGATE_TEST_EMPTY or fix"}},
+		{"secret of spaces", "app wx1111111111111111 {env.WXGATE_TEST_SPACES}", "", []string{"secret is empty; "}},
+		{"secret of a missing file", "app wx1111111111111111 {file.$DIR/none}", "", []string{"secret is empty; write the file ", "/none or fix the placeholder {file."}},
+		{"secret of an empty file", "app wx1111111111111111 {file.$DIR/empty}", "", []string{"secret is empty; "}},
+		{"secret of an unknown placeholder", "app wx1111111111111111 {vault.wx}", "", []string{"secret is empty; fix the placeholder {vault.wx}"}},
+		{"appid of an unset variable", "app {env.WXGATE_TEST_UNSET} {env.WXGATE_TEST_SECRET}", "", []string{`app "{env.WXGATE_TEST_UNSET}": the appid is empty`}},
+		{"appid that is none", "app wx/1 {env.WXGATE_TEST_SECRET}", "", []string{"invalid appid", "letters, digits, underscores and hyphens"}},
 		{"one appid by two names", goodApp + "\n\t\tapp {env.WXGATE_TEST_APPID} {env.WXGATE_TEST_SECRET}", "", []string{"duplicate app wx1111111111111111"}},
 		{"api without a scheme", goodApp + " {\n\t\t\tapi api.weixin.qq.com\n\t\t}", "", []string{"app wx1111111111111111: api must be a URL such as https://"}},
 		{"api with a user", goodApp + " {\n\t\t\tapi http://user:" + literalSecret + "@127.0.0.1\n\t\t}", "", []string{"api must be a URL such as https://"}},
-		{"root secret of an unset variable", goodApp + "\n\t\tsecret {env.WXGATE_TEST_UNSET}", "", []string{"the root secret is missing or empty: set it"}},
+		{"root secret of an unset variable", goodApp + "\n\t\tsecret {env.WXGATE_TEST_UNSET}", "", []string{"the root secret is empty; "}},
 		{"root secret too short", goodApp + "\n\t\tsecret {env.WXGATE_TEST_SHORT}", "", []string{"the root secret is too short", "has 31 bytes, at least 32 are needed"}},
 		{"old root secret too short", goodApp + "\n\t\tsecret {env.WXGATE_TEST_ROOT} {file.$DIR/short}", "", []string{"secret 2 has 31 bytes, at least 32 are needed"}},
-		{"key of a missing file", tokenBlock("key {file.$DIR/none}"), "", []string{"token: key is missing or empty: set it"}},
+		{"key of a missing file", tokenBlock("key {file.$DIR/none}"), "", []string{"token: key is empty; "}},
 		{"key that is none", tokenBlock("key {env.WXGATE_TEST_LITERAL}"), "", []string{"token: key: signing key unreadable: not PEM"}},
 		{"public key", tokenBlock("key {file." + public + "}"), "", []string{`the PEM block is a "PUBLIC KEY", a private key is needed`}},
 		{"EC key for EdDSA", tokenBlock("key {file." + ec + "}"), "", []string{"an ECDSA key on P-256 cannot sign EdDSA"}},
@@ -132,14 +132,14 @@ func TestLoadRefuses(t *testing.T) {
 		{"small RSA key", tokenBlock("alg RS256", "key {file."+weak+"}"), "", []string{"the RSA key has 1024 bits, at least 2048 are needed"}},
 		{"PEM as HS256 secret", tokenBlock("alg HS256", "key {file."+public+"}"), "", []string{"HS256 was given a PEM key", "set alg to the key's own"}},
 		{"short HS256 secret", tokenBlock("alg HS256", "key {env.WXGATE_TEST_SHORT}"), "", []string{"the HS256 secret has 31 bytes, at least 32 are needed"}},
-		{"life under a second", tokenBlock("access 10ms"), "", []string{"10ms is under a second"}},
+		{"life under a second", tokenBlock("access 10ms"), "", []string{"10ms is too short; the minimum is 1s"}},
 		{"unconfigured app", goodApp, "app wx2222222222222222", []string{"app wx2222222222222222 is not configured: add it to the global wxgate block"}},
 		{"require an unconfigured app", goodApp, "require app wx2222222222222222 on /admin", []string{"app wx2222222222222222 is not configured"}},
-		{"app of an unset variable", goodApp, "app {env.WXGATE_TEST_UNSET}", []string{"the appid is missing or empty"}},
-		{"token in an identity header", goodApp, "token_from header X-WX-OPENID", []string{"token_from header X-Wx-Openid", "stripped from every request"}},
-		{"token in a renamed identity header", goodApp, "token_from header X_User\n\t\theaders {\n\t\t\topenid X-User\n\t\t}", []string{"token_from header X_user", "stripped from every request"}},
+		{"app of an unset variable", goodApp, "app {env.WXGATE_TEST_UNSET}", []string{"the appid is empty"}},
+		{"token in an identity header", goodApp, "token_from header X-WX-OPENID", []string{"token_from header X-Wx-Openid", "the gateway reserves this header"}},
+		{"token in a renamed identity header", goodApp, "token_from header X_User\n\t\theaders {\n\t\t\topenid X-User\n\t\t}", []string{"token_from header X_user", "the gateway reserves this header"}},
 		{"assertion under HS256", tokenBlock("alg HS256"), "headers {\n\t\t\tassertion X-Assertion orders\n\t\t}", []string{"HS256", "set token alg to EdDSA, ES256 or RS256"}},
-		{"assertion that passes for a token", tokenBlock("audience orders"), "headers {\n\t\t\tassertion X-Assertion orders\n\t\t}", []string{`access tokens have the audience "orders" too; give the upstream a name of its own`}},
+		{"assertion that passes for a token", tokenBlock("audience orders"), "headers {\n\t\t\tassertion X-Assertion orders\n\t\t}", []string{`audience "orders" is also the audience of access tokens`}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Setenv("WXGATE_TEST_APPID", "wx1111111111111111")
@@ -173,7 +173,7 @@ func TestLoadRefusesWithoutApp(t *testing.T) {
 		"an empty app": `{"admin":{"disabled":true},"apps":{"wxgate":{}}}`,
 	} {
 		_, err := l.validateJSON([]byte(config))
-		if err == nil || !strings.Contains(err.Error(), "wxgate { app <appid> {env.WX_SECRET} } in the global options") {
+		if err == nil || !strings.Contains(err.Error(), "wxgate { app <appid> {env.WX_SECRET} } to the global options") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -192,14 +192,14 @@ func TestLoadRefusesJSON(t *testing.T) {
 		{"a relative path", ``, `"public":["health"]`, `public: path "health" must begin with a slash`},
 		{"a path with dots", ``, `"optional":["/a/.."]`, `optional: path "/a/.." is not canonical`},
 		{"a requirement nowhere", ``, `"require":[{"what":"phone","paths":[]}]`, "require phone: name the paths"},
-		{"an unknown requirement", ``, `"require":[{"what":"age","paths":["/a"]}]`, `require: "age" is not one of phone, unionid, app`},
+		{"an unknown requirement", ``, `"require":[{"what":"age","paths":["/a"]}]`, `unrecognized requirement "age"; expected one of: phone, unionid, app`},
 		{"a requirement of no app", ``, `"require":[{"what":"app","paths":["/a"]}]`, "require app: name the appids"},
 		{"a bad prefix", ``, `"prefix":"login"`, `prefix "login" must be a plain path`},
-		{"an unknown token source", ``, `"token_from":{"kind":"body"}`, `token_from: "body" is not one of header, query, cookie`},
+		{"an unknown token source", ``, `"token_from":{"kind":"body"}`, `unrecognized token_from "body"; expected one of: header, query, cookie`},
 		{"a nameless cookie", ``, `"token_from":{"kind":"cookie"}`, `token_from cookie: "" is not a name`},
 		{"any origin", ``, `"cors":{"origins":["*"]}`, `cors: origin "*": write scheme://host[:port]`},
 		{"no origin", ``, `"cors":{}`, "cors: name the origins"},
-		{"an unknown store", `"store":{"kind":"sqlite"}`, ``, `store "sqlite" is not one of bolt, redis, memory`},
+		{"an unknown store", `"store":{"kind":"sqlite"}`, ``, `unrecognized store "sqlite"; expected one of: bolt, redis, memory`},
 		{"a path in memory", `"store":{"kind":"memory","path":"a.db"}`, ``, "store memory takes no path"},
 		{"an unknown alg", `"token":{"alg":"none"}`, ``, `"none" is none of EdDSA, ES256, RS256, HS256`},
 		{"an unknown member", `"stoer":{}`, ``, "stoer"},

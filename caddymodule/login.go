@@ -95,7 +95,7 @@ func (h *Handler) loginApp(r *http.Request, appid string) (auth.AppID, error) {
 		return app, nil
 	}
 	if len(h.admitted) != 1 {
-		return "", problem.BadRequest("Several mini programs log in here. Send the field appid.")
+		return "", problem.BadRequest("This site serves several mini programs. Send the field appid.")
 	}
 	for app := range h.admitted {
 		return app, nil

@@ -44,15 +44,15 @@ func newCollectors() *collectors {
 	return &collectors{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "wxgate_requests_total",
-			Help: "Guarded requests, by outcome: admitted, anonymous, or the word of the refusal.",
+			Help: "Guarded requests, by outcome: admitted, anonymous, or the error code.",
 		}, []string{"outcome"}),
 		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "wxgate_calls_total",
-			Help: "Calls of the login API, by call and outcome: ok or the word of the refusal.",
+			Help: "Calls of the login API, by call and outcome: ok or the error code.",
 		}, []string{"call", "outcome"}),
 		stripped: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "wxgate_stripped_headers_total",
-			Help: "Identity headers that clients sent and the gateway removed: somebody tries to be somebody else.",
+			Help: "Identity headers sent by clients and removed.",
 		}),
 		streams: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "wxgate_streams",
@@ -60,7 +60,7 @@ func newCollectors() *collectors {
 		}),
 		rawKeys: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "wxgate_raw_session_keys_total",
-			Help: "Data that came with WeChat's own session key, by outcome: old clients that are still to be moved.",
+			Help: "Data that clients sent with WeChat's session_key, by outcome. Only old clients do.",
 		}, []string{"outcome"}),
 		decodes: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "wxgate_open_data_total",
@@ -72,7 +72,7 @@ func newCollectors() *collectors {
 		}),
 		wechat: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "wxgate_wechat_seconds",
-			Help:    "Calls to WeChat, by call and outcome: ok or the word that clients see.",
+			Help:    "Calls to WeChat, by call and outcome: ok or the error code.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
 		}, []string{"call", "outcome"}),
 		pushes: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -81,17 +81,17 @@ func newCollectors() *collectors {
 		}, []string{"event"}),
 		revoked: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name:    "wxgate_revocation_seconds",
-			Help:    "How long revocations of other machines took to arrive here, by the clocks of both.",
+			Help:    "Delay of revocations made on other machines, measured across both clocks.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		}),
 		store: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "wxgate_store_seconds",
-			Help:    "Operations of store redis, by operation and outcome: ok (whatever was found), unavailable, or failed.",
+			Help:    "Operations of store redis, by operation and outcome: ok, unavailable, or failed.",
 			Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
 		}, []string{"operation", "outcome"}),
 		openapi: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "wxgate_openapi_seconds",
-			Help:    "Calls of upstreams to WeChat, bodies and waiting for a token included, by outcome: answered (whatever WeChat said), broken (the answer ended early), or the word of the refusal.",
+			Help:    "Calls of upstreams to WeChat, bodies and waiting for a token included, by outcome: answered (with any response of WeChat), broken (the response ended early), or the error code.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		}, []string{"outcome"}),
 	}

@@ -24,8 +24,8 @@ func (platformState) Describe(descs chan<- *prometheus.Desc) {
 }
 
 // appState is one app's, or several clients' of one app: while a configuration
-// replaces another that had other settings, both are there, and a metric that
-// stands twice would spoil the whole answer.
+// replaces another that had other settings, both are there, and a duplicate
+// metric would fail the whole scrape.
 type appState struct {
 	gateway, openapi float64 // the worse
 	age              float64 // the younger; below 0 for none

@@ -79,7 +79,7 @@ func TestProvisionErrors(t *testing.T) {
 	l := newLoadTest(t)
 	const missing = "needs the global wxgate block"
 	for global, want := range map[string]string{
-		"app wx1111111111111111":                      "app wx1111111111111111: secret is missing or empty",
+		"app wx1111111111111111":                      "app wx1111111111111111: secret is empty",
 		goodApp + "\n\n\n app wx2222222222222222":     ", at Caddyfile:15",
 		goodApp + "\n secret {env.WXGATE_TEST_SHORT}": ", at Caddyfile:10",
 	} {

@@ -91,7 +91,7 @@ func (o *OpenAPI) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if o.ExposeInsecure {
-		o.logger.Warn("expose insecure: whoever reaches wxgate_openapi acts in the mini program's name")
+		o.logger.Warn("expose insecure: any client that reaches wxgate_openapi can act for the mini program")
 	}
 	return nil
 }
@@ -105,12 +105,12 @@ func (o *OpenAPI) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.
 	switch {
 	case errors.As(err, &broken):
 		outcome = outcomeBroken
-		o.logger.Debug("an answer of WeChat's ended early", zap.String("path", r.URL.Path), zap.Error(err))
+		o.logger.Debug("WeChat's response ended early", zap.String("path", r.URL.Path), zap.Error(err))
 		err = abort(w)
 	case err != nil:
 		p := openAPIProblem(err)
 		outcome = p.Code
-		o.app.failures.log(o.logger, "call to WeChat refused", p, r)
+		o.app.failures.log(o.logger, "call to WeChat failed", p, r)
 		err = writeProblem(w, r, p)
 	}
 	metrics.openapi.WithLabelValues(outcome).Observe(time.Since(started).Seconds())
@@ -122,10 +122,10 @@ func (o *OpenAPI) serve(w http.ResponseWriter, r *http.Request) error {
 		o.exposed.Do(func() {
 			o.logger.Error("wxgate_openapi refuses calls: its site listens beyond loopback; write bind 127.0.0.1 beside it")
 		})
-		return problem.Forbidden("wxgate_openapi answers on loopback and Unix sockets only. Write bind 127.0.0.1 in its site, or expose insecure in its block.")
+		return problem.Forbidden("wxgate_openapi only serves loopback and Unix sockets. Write bind 127.0.0.1 in its site, or expose insecure in its block.")
 	}
 	if !o.ExposeInsecure && rebound(r) {
-		return problem.Forbidden("Call this by its address or as localhost: by another name, it may be a web page that calls.")
+		return problem.Forbidden("Use an IP address or localhost as the host; other names are refused to prevent DNS rebinding.")
 	}
 	if err := screenOpenAPI(r, o.allow); err != nil {
 		return err
@@ -176,7 +176,7 @@ func (o *OpenAPI) takeApp(r *http.Request) (auth.AppID, error) {
 		}
 		return app, nil
 	case len(o.admitted) != 1:
-		return "", problem.BadRequest("Several mini programs are served here. Name one in the header X-WX-APPID.")
+		return "", problem.BadRequest("This site serves several mini programs. Name one in the header X-WX-APPID.")
 	}
 	for app := range o.admitted {
 		return app, nil

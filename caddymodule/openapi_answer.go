@@ -26,7 +26,7 @@ const copyBytes = 32 << 10
 // brokenAnswerError is an answer that ended early, on either side.
 type brokenAnswerError struct{ cause error }
 
-func (e *brokenAnswerError) Error() string { return "handing on an answer: " + e.cause.Error() }
+func (e *brokenAnswerError) Error() string { return "forwarding a response: " + e.cause.Error() }
 
 func (e *brokenAnswerError) Unwrap() error { return e.cause }
 
@@ -83,7 +83,7 @@ func copyFlushing(w http.ResponseWriter, from io.Reader) error {
 // server cannot send the end of the body.
 func abort(w http.ResponseWriter) error {
 	if err := http.NewResponseController(w).SetWriteDeadline(time.Unix(1, 0)); err != nil {
-		return fmt.Errorf("ending an answer that is not whole: %w", err)
+		return fmt.Errorf("aborting an incomplete response: %w", err)
 	}
 	return nil
 }
@@ -91,7 +91,7 @@ func abort(w http.ResponseWriter) error {
 // openAPIProblem is problemOf in words for a service instead of a mini program.
 func openAPIProblem(err error) *problem.Problem {
 	if errors.Is(err, wechat.ErrLengthRequired) {
-		p := problem.BadRequest("WeChat refuses a body without a Content-Length; one of over 1 MiB must bring it.")
+		p := problem.BadRequest("A body over 1 MiB requires a Content-Length: WeChat refuses one without.")
 		p.Status = http.StatusLengthRequired
 		p.Cause = err
 		return p
@@ -99,9 +99,9 @@ func openAPIProblem(err error) *problem.Problem {
 	p := problem.Of(err)
 	switch {
 	case errors.Is(err, auth.ErrWeChatTimeout):
-		p.Detail = "WeChat did not answer in time. It may have done what was asked."
+		p.Detail = "WeChat did not respond in time. It may have carried out the call."
 	case errors.Is(err, auth.ErrWeChatUnreadable):
-		p.Detail = "WeChat's answer broke off. It may have done what was asked."
+		p.Detail = "WeChat's response ended early. It may have carried out the call."
 	case errors.Is(err, auth.ErrWeChatUnreachable):
 		p.Detail = "WeChat cannot be reached. Wait, then try again."
 	case errors.Is(err, auth.ErrWeChatBusy):

@@ -36,10 +36,10 @@ var credentialParameters = []string{
 // screenOpenAPI refuses what an upstream may not have done in the app's name.
 func screenOpenAPI(r *http.Request, allow edge.PathSet) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
-		return problem.MethodNotAllowed("WeChat's API takes GET and POST.")
+		return problem.MethodNotAllowed("Use GET or POST.")
 	}
 	if r.Header["Upgrade"] != nil {
-		return problem.BadRequest("WeChat's API has nothing to upgrade to.")
+		return problem.BadRequest("WeChat's API has no upgrades.")
 	}
 	// A page that somebody looks at on this machine reaches loopback too, and
 	// browsers let it send; they only keep the answer from it.
@@ -53,7 +53,7 @@ func screenOpenAPI(r *http.Request, allow edge.PathSet) error {
 		return problem.BadRequest(edge.NotCanonical)
 	}
 	if isNeverCalled(r.URL.Path) || !allow.Match(r.URL.Path) {
-		return problem.Forbidden("This path is not among those that wxgate_openapi is to serve.")
+		return problem.Forbidden("wxgate_openapi is not configured to serve this path.")
 	}
 	return screenQuery(r.URL.RawQuery)
 }
@@ -134,7 +134,7 @@ func screenForm(r *http.Request) error {
 	body, err := io.ReadAll(io.LimitReader(r.Body, wechat.MaxReplayBytes+1))
 	switch {
 	case err != nil:
-		return problem.BadRequest("The body ended early.")
+		return problem.BadRequest("The request body was incomplete.")
 	case len(body) > wechat.MaxReplayBytes:
 		return problem.BadRequest("A form may have 1 MiB. Name the body's real Content-Type, such as application/json.")
 	}

@@ -23,10 +23,10 @@ func (m *MiniProgram) parsedPlatform() (wechat.Platform, error) {
 		for _, known := range wechat.Platforms() {
 			names = append(names, string(known))
 		}
-		return "", fmt.Errorf("platform %q is not one of %s", m.Platform, strings.Join(names, ", "))
+		return "", fmt.Errorf("unrecognized platform %q; expected one of: %s", m.Platform, strings.Join(names, ", "))
 	}
 	if m.MiniProgram != "" && platform != wechat.WeCom {
-		return "", fmt.Errorf("platform %s takes no second appid: only on wecom the mini program's is another", platform)
+		return "", fmt.Errorf("platform %s takes one appid; only wecom has a second", platform)
 	}
 	return platform, nil
 }
@@ -40,13 +40,13 @@ func (m *MiniProgram) checkPlatform() error {
 	}
 	switch {
 	case m.Component != nil:
-		return fmt.Errorf("component is WeChat's: platform %s has none", platform)
+		return fmt.Errorf("component is only supported on platform wechat, not %s", platform)
 	case m.Callback != nil:
-		return fmt.Errorf("callback is WeChat's: platform %s is not heard here", platform)
+		return fmt.Errorf("callback is only supported on platform wechat, not %s", platform)
 	case m.RawSessionKey != "":
-		return fmt.Errorf("raw_session_key is for WeChat's own keys: platform %s has others", platform)
+		return fmt.Errorf("raw_session_key is only supported on platform wechat, not %s", platform)
 	case m.Watermark != nil && platform == wechat.Kuaishou:
-		return fmt.Errorf("watermark: data of platform %s carries none, so its age cannot be told", platform)
+		return fmt.Errorf("watermark is not supported on platform %s: its data has none", platform)
 	}
 	return nil
 }

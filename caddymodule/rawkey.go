@@ -29,7 +29,7 @@ func checkRawKey(value string) error {
 // migration unseen.
 func (m *MiniProgram) warnOfRawKeys(logger *zap.Logger) {
 	if m.RawSessionKey != "" {
-		logger.Warn("INSECURE: raw_session_key lets clients choose the key that their data is decrypted with, so that they can answer themselves any phone number; remove it when wxgate_raw_session_keys_total stands still",
+		logger.Warn("INSECURE: raw_session_key lets clients choose the key that their data is decrypted with, so that a client can forge any phone number; remove it once wxgate_raw_session_keys_total stops growing",
 			zap.String("app", string(m.id)))
 	}
 }

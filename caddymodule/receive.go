@@ -34,7 +34,7 @@ func (g *guard) receive(r *http.Request) (received, error) {
 // spoofed counts what no honest client sends: a free sign of an intrusion.
 func (g *guard) spoofed(r *http.Request, n int) {
 	metrics.stripped.Add(float64(n))
-	if entry := g.logger.Check(zapcore.DebugLevel, "identity headers of a client stripped"); entry != nil {
+	if entry := g.logger.Check(zapcore.DebugLevel, "removed identity headers sent by a client"); entry != nil {
 		entry.Write(zap.Int("headers", n), zap.String("path", r.URL.Path))
 	}
 }

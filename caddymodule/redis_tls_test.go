@@ -101,7 +101,7 @@ func TestRedisTLS(t *testing.T) {
 		"no such file":          {[]string{"ca " + dir + "/none.pem"}, []string{"store redis: tls: ca", "no such file"}},
 		"not a certificate":     {[]string{"ca " + dir + "/client.key"}, []string{"holds no certificate"}},
 		"the key of another":    {[]string{ca, cert, "key " + dir + "/server.key"}, []string{"not a certificate and its private key"}},
-		"an empty variable":     {[]string{"ca {env.WXGATE_TEST_NONE}"}, []string{"the file's name is missing or empty"}},
+		"an empty variable":     {[]string{"ca {env.WXGATE_TEST_NONE}"}, []string{"the file's name is empty"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("WXGATE_TEST_CA", dir+"/ca.pem")

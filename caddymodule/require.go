@@ -40,7 +40,7 @@ func newRequirements(configured []Requirement, app *App) ([]requirement, error) 
 		case c.What == requireApp:
 			return nil, errors.New("require app: name the appids")
 		case c.What != requirePhone && c.What != requireUnionID:
-			return nil, fmt.Errorf("require: %q is not one of phone, unionid, app", c.What)
+			return nil, fmt.Errorf("unrecognized requirement %q; expected one of: phone, unionid, app", c.What)
 		}
 		compiled = append(compiled, r)
 	}

@@ -2,30 +2,55 @@ package caddymodule
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
 )
 
-// errEmpty is a secret that would be accepted by whoever also has none.
-var errEmpty = errors.New("is missing or empty: set it, or mend the {env.X} or {file.X} that names it")
+// errEmpty is a secret that would be accepted from anyone who also has none.
+var errEmpty = errors.New("is empty")
 
-// resolve expands the placeholders of a configured value, once. Neither the
-// value nor what it expands to is in the error. Caddy's own errors are not
-// passed on for that reason: they quote what they could not expand.
+// emptyError says how to fill a configured value in. It names a placeholder, and never
+// a value that is written in the configuration: that is the secret itself.
+func emptyError(configured string) error {
+	if configured == "" {
+		return fmt.Errorf("%w; set it to a placeholder such as {env.X} or {file.X}", errEmpty)
+	}
+	if isLiteral(configured) {
+		return errEmpty
+	}
+	kind, name, _ := strings.Cut(strings.Trim(configured, "{}"), ".")
+	switch kind {
+	case "env":
+		return fmt.Errorf("%w; set %s or fix the placeholder %s", errEmpty, name, configured)
+	case "file":
+		return fmt.Errorf("%w; write the file %s or fix the placeholder %s", errEmpty, name, configured)
+	default:
+		return fmt.Errorf("%w; fix the placeholder %s", errEmpty, configured)
+	}
+}
+
+// resolve expands the placeholders of a configured value, once. The error has neither
+// the expanded value nor Caddy's own error, which quotes what could not be expanded.
 func resolve(repl *caddy.Replacer, configured string) (string, error) {
 	value, err := repl.ReplaceOrErr(configured, true, true)
-	if err != nil {
-		return "", errEmpty
-	}
 	value = strings.TrimRight(value, "\r\n") // editors end files with a line break
-	if strings.TrimSpace(value) == "" {
-		return "", errEmpty
+	if err != nil || strings.TrimSpace(value) == "" {
+		return "", emptyError(configured)
 	}
 	return value, nil
 }
 
-// isLiteral reports whether a value stands in the configuration itself.
+// isLiteral reports whether the configuration has a value itself and not a placeholder.
 func isLiteral(configured string) bool {
 	return !strings.HasPrefix(configured, "{") || !strings.HasSuffix(configured, "}")
+}
+
+// warnOfLiteral reports a secret that is in the configuration itself.
+func warnOfLiteral(logger *zap.Logger, secret, configured string, fields ...zap.Field) {
+	if configured != "" && isLiteral(configured) {
+		logger.Warn(secret+" is written in the configuration, where Caddy's admin API shows it; use {env.X} or {file.X}", fields...)
+	}
 }

@@ -235,7 +235,7 @@ func TestKeysRetire(t *testing.T) {
 	address := []string{"--address", "unix/" + f.socket()}
 	f.refusedTo(append(append([]string{"keys", "retire"}, address...), "--", leaked), "404", leaked)
 	f.refusedTo(append([]string{"keys", "retire", "nonsense"}, address...), "404")
-	f.refusedTo([]string{"keys", "list", "--address", "unix/" + f.socket() + ".not"}, "is wxgate running")
+	f.refusedTo([]string{"keys", "list", "--address", "unix/" + f.socket() + ".not"}, "check that wxgate is running")
 }
 
 // TestKeysConfigured has a key of the operator's: it is not rotated by command,

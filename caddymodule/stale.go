@@ -21,9 +21,9 @@ const (
 
 // errStale is a revocation that another machine may have made and this one has
 // not heard of.
-var errStale = errors.New("revocations of other machines cannot be heard")
+var errStale = errors.New("revocations of other machines are not being received")
 
-// OnStale says what a site does when revocations of other machines cannot be heard.
+// OnStale says what a site does when revocations of other machines are not being received.
 type OnStale struct {
 	// How long tokens go on admitting since anything was last heard of Redis.
 	// Default 30s, at least 2s.
@@ -39,13 +39,13 @@ func (o *OnStale) allowance() (time.Duration, error) {
 	case o == nil:
 		return defaultStale, nil
 	case o.Deny && o.Allow != 0:
-		return 0, errors.New("on_stale: allow and deny exclude one another")
+		return 0, errors.New("on_stale: allow and deny are mutually exclusive")
 	case o.Deny:
 		return overdue, nil
 	case o.Allow == 0:
 		return defaultStale, nil
 	case time.Duration(o.Allow) < overdue:
-		return 0, fmt.Errorf("on_stale allow %s: a heartbeat may take %s; write on_stale deny for that", time.Duration(o.Allow), overdue)
+		return 0, fmt.Errorf("on_stale allow %s: must be at least %s, the time between heartbeats; or write on_stale deny", time.Duration(o.Allow), overdue)
 	}
 	return time.Duration(o.Allow), nil
 }

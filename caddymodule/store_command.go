@@ -24,9 +24,9 @@ process. copy moves from a file to Redis and back.`,
 		RequireSubcommand(cmd)
 		cmd.AddCommand(
 			copyCommand(),
-			&cobra.Command{Use: "check [<file>]", Short: "Reads the whole file and says what is wrong with it", Args: cobra.MaximumNArgs(1),
+			&cobra.Command{Use: "check [<file>]", Short: "Checks the whole file and reports problems", Args: cobra.MaximumNArgs(1),
 				RunE: func(cmd *cobra.Command, args []string) error { return checkStore(cmd.OutOrStdout(), args) }},
-			&cobra.Command{Use: "compact [<file>]", Short: "Gives the file's free space back", Args: cobra.MaximumNArgs(1),
+			&cobra.Command{Use: "compact [<file>]", Short: "Shrinks the file to what is in use", Args: cobra.MaximumNArgs(1),
 				RunE: func(cmd *cobra.Command, args []string) error { return compactStore(cmd.OutOrStdout(), args) }},
 		)
 	},
@@ -57,7 +57,7 @@ func checkStore(out io.Writer, args []string) error {
 		_, _ = fmt.Fprintln(out, "problem:", problem)
 	}
 	if len(report.Problems) > 0 {
-		return errors.New("the file is damaged: restore it, or move it away; users then log in again, silently")
+		return errors.New("the file is damaged; restore a backup, or remove it: users then log in again without noticing")
 	}
 	return nil
 }

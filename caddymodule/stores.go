@@ -31,7 +31,7 @@ func (s *StoreConfig) key() storeKey {
 
 func newOpenStore(ctx context.Context, cfg *StoreConfig, logger *zap.Logger) (*openStore, error) {
 	options := session.Options{OnError: func(err error) {
-		logger.Error("the session store could not be kept up", zap.Error(err))
+		logger.Error("session store maintenance failed", zap.Error(err))
 	}}
 	if cfg.Kind == storeRedis {
 		return newOpenRedis(ctx, cfg.redis.config, options)

@@ -87,7 +87,7 @@ func (v *Verify) Provision(ctx caddy.Context) error {
 	}
 	var ok bool
 	if v.pathIn, ok = pathHeaders[v.PathFrom]; !ok {
-		return fmt.Errorf("path_from %q is not one of forwarded, original, request", v.PathFrom)
+		return fmt.Errorf("unrecognized path_from %q; expected one of: forwarded, original, request", v.PathFrom)
 	}
 	app, err := findApp(ctx, "the wxgate_verify handler")
 	if err != nil {
@@ -186,12 +186,12 @@ func (v *Verify) needsURI() bool {
 func (v *Verify) believe(r *http.Request, values []string) (*url.URL, error) {
 	for _, name := range pathHeaders {
 		if other := r.Header[name]; name != v.pathIn && len(other) > 0 && other[0] != values[0] {
-			return nil, problem.BadRequest("Two headers name different paths.")
+			return nil, problem.BadRequest("Two headers contain different paths.")
 		}
 	}
 	u, err := url.ParseRequestURI(values[0])
 	if err != nil || len(values) != 1 || u.Host != "" || u.Scheme != "" || u.Path == "" {
-		return nil, problem.BadRequest("The path that is asked for cannot be read.")
+		return nil, problem.BadRequest("The original URI is not a valid path.")
 	}
 	return u, nil
 }

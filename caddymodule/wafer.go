@@ -88,7 +88,7 @@ func (c *WaferCompat) take(header http.Header) *waferHeaders {
 			taken = new(waferHeaders)
 		}
 		if len(values) != 1 {
-			taken.err = problem.BadRequest("Each X-WX header may stand once.")
+			taken.err = problem.BadRequest("Send each X-WX header once.")
 			continue
 		}
 		taken.set(name, values[0])

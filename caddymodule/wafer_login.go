@@ -103,6 +103,6 @@ func (h *Handler) undoLogin(c *call, grant *auth.Grant) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), waferUndoTimeout)
 	defer cancel()
 	if err := c.gate.service.Logout(ctx, &grant.Identity, false); err != nil {
-		h.logger.Error("the session of a refused Wafer login could not be ended", zap.Error(err))
+		h.logger.Error("ending the session of a refused Wafer login failed", zap.Error(err))
 	}
 }

@@ -75,7 +75,7 @@ func NewCredentials(source Source, forward bool, editOriginal func(r *http.Reque
 			return c, fmt.Errorf("token_from %s: %q is not a name", c.source.Kind, c.source.Name)
 		}
 	default:
-		return c, fmt.Errorf("token_from: %q is not one of header, query, cookie", c.source.Kind)
+		return c, fmt.Errorf("unrecognized token_from %q; expected one of: header, query, cookie", c.source.Kind)
 	}
 	c.folded = foldHeaderName(c.source.Name)
 	return c, nil
