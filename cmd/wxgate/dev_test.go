@@ -46,7 +46,7 @@ func TestDevRefusesTakenPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := startProcess(t, "", []string{"TMPDIR=" + t.TempDir()}, "wxgate", "dev", "--port", port)
-	p.waitFor("the gateway's port is taken, choose another with --port")
+	p.waitFor("the port is in use; choose another with --port")
 	<-p.done
 	if p.err == nil {
 		t.Error("exit code 0")
