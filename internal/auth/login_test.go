@@ -48,9 +48,9 @@ type spentPlatform struct {
 	t *testing.T
 }
 
-func (p spentPlatform) Exchange(context.Context, string) (auth.Exchanged, error) {
+func (p spentPlatform) Exchange(context.Context, string) (auth.LoginResult, error) {
 	p.t.Error("the code was spent")
-	return auth.Exchanged{OpenID: "o1"}, nil
+	return auth.LoginResult{OpenID: "o1"}, nil
 }
 
 // While the store is known to be down, a login keeps its code.

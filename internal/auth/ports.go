@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Exchanged is what a login code was good for.
-type Exchanged struct {
+// LoginResult is the result of exchanging a login code.
+type LoginResult struct {
 	OpenID     OpenID
 	UnionID    UnionID // empty when the app is bound to no Open Platform account
 	SessionKey string  // as the platform spelled it; empty where a platform has none
@@ -57,7 +57,7 @@ type Opened struct {
 type Platform interface {
 	// Exchange spends a login code. It is never retried once the request may
 	// have reached the platform, since the code may be spent by then.
-	Exchange(ctx context.Context, code string) (Exchanged, error)
+	Exchange(ctx context.Context, code string) (LoginResult, error)
 	// PhoneNumber spends a phone code that belongs to openid.
 	PhoneNumber(ctx context.Context, code string, openid OpenID) (Phone, error)
 	// Open decrypts data with the first key that opens it. Errors:

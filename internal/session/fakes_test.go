@@ -57,12 +57,12 @@ func (fakeTokens) OpenHandle(handle string) (auth.SessionID, error) {
 // which key it is encrypted with.
 type fakePlatform struct{ auth.Platform }
 
-func (fakePlatform) Exchange(_ context.Context, code string) (auth.Exchanged, error) {
+func (fakePlatform) Exchange(_ context.Context, code string) (auth.LoginResult, error) {
 	var openid, key string
 	if _, err := fmt.Sscan(code, &openid, &key); err != nil {
-		return auth.Exchanged{}, fmt.Errorf("%w: %w", auth.ErrInvalidCode, err)
+		return auth.LoginResult{}, fmt.Errorf("%w: %w", auth.ErrInvalidCode, err)
 	}
-	return auth.Exchanged{OpenID: auth.OpenID(openid), UnionID: "union", SessionKey: key}, nil
+	return auth.LoginResult{OpenID: auth.OpenID(openid), UnionID: "union", SessionKey: key}, nil
 }
 
 func (fakePlatform) Open(keys []auth.SessionKey, data auth.OpenData) (auth.Opened, error) {

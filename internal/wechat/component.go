@@ -49,7 +49,7 @@ func (c *Client) newPlatform(cfg Config) (*platform, error) {
 
 // platformLogin is GET /sns/component/jscode2session. It is made a second time
 // only when WeChat refused the component's token, and then the code is unspent.
-func (c *Client) platformLogin(ctx context.Context, code string) (who auth.Exchanged, err error) {
+func (c *Client) platformLogin(ctx context.Context, code string) (who auth.LoginResult, err error) {
 	err = c.platform.tokens.use(ctx, c.dialect, func(ctx context.Context, token string) (err error) {
 		who, err = c.exchange(ctx, request{
 			name: CallComponentLogin,

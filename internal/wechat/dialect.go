@@ -64,7 +64,7 @@ type dialect struct {
 // sessionAnswer is a platform's answer to a login code. What it holds is checked
 // by whoever asks.
 type sessionAnswer interface {
-	exchanged(cfg *Config) (auth.Exchanged, error)
+	exchanged(cfg *Config) (auth.LoginResult, error)
 }
 
 // tokenAnswer is a platform's answer to the request for an access token; life is

@@ -35,12 +35,12 @@ func visibleASCII(s string, most int) bool {
 // Exchange implements [auth.Platform]. Callers who bring one code at once share
 // one call and its outcome; it goes on when any of them leaves, since the code is
 // spent either way. Nothing is kept afterwards.
-func (c *Client) Exchange(ctx context.Context, code string) (auth.Exchanged, error) {
+func (c *Client) Exchange(ctx context.Context, code string) (auth.LoginResult, error) {
 	if err := checkCode(code); err != nil {
-		return auth.Exchanged{}, err
+		return auth.LoginResult{}, err
 	}
 	if ctx.Err() != nil { // nobody would see what the code was good for
-		return auth.Exchanged{}, callerLeft(ctx)
+		return auth.LoginResult{}, callerLeft(ctx)
 	}
 	shared := c.logins.DoChan(code, func() (any, error) {
 		if !c.tasks.begin() {
@@ -51,9 +51,9 @@ func (c *Client) Exchange(ctx context.Context, code string) (auth.Exchanged, err
 	})
 	select {
 	case <-ctx.Done():
-		return auth.Exchanged{}, callerLeft(ctx)
+		return auth.LoginResult{}, callerLeft(ctx)
 	case result := <-shared:
-		who, _ := result.Val.(auth.Exchanged) // the zero value beside an error
+		who, _ := result.Val.(auth.LoginResult) // the zero value beside an error
 		return who, result.Err
 	}
 }
@@ -61,7 +61,7 @@ func (c *Client) Exchange(ctx context.Context, code string) (auth.Exchanged, err
 // login spends the code, with a call that is made exactly once. Where the login
 // needs the app's token, it is made a second time only when the platform refused
 // the token, and then the code is unspent.
-func (c *Client) login(ctx context.Context, code string) (who auth.Exchanged, err error) {
+func (c *Client) login(ctx context.Context, code string) (who auth.LoginResult, err error) {
 	switch {
 	case c.platform != nil:
 		return c.platformLogin(ctx, code)
@@ -76,9 +76,9 @@ func (c *Client) login(ctx context.Context, code string) (who auth.Exchanged, er
 }
 
 // exchange makes a call that answers who a code belongs to.
-func (c *Client) exchange(ctx context.Context, r request) (auth.Exchanged, error) {
+func (c *Client) exchange(ctx context.Context, r request) (auth.LoginResult, error) {
 	answer := c.dialect.session()
-	var who auth.Exchanged
+	var who auth.LoginResult
 	check := func() (err error) {
 		if who, err = answer.exchanged(&c.cfg); err != nil {
 			return err
@@ -94,7 +94,7 @@ func (c *Client) exchange(ctx context.Context, r request) (auth.Exchanged, error
 		return nil
 	}
 	if err := c.peer.do(ctx, r, c.answerOf(r.name, answer, check)); err != nil {
-		return auth.Exchanged{}, err
+		return auth.LoginResult{}, err
 	}
 	return who, nil
 }

@@ -16,12 +16,12 @@ import (
 
 func TestExchangeAnswers(t *testing.T) {
 	t.Parallel()
-	whole := auth.Exchanged{OpenID: openid, UnionID: "u1", SessionKey: sampleKey}
-	bare := auth.Exchanged{OpenID: openid, SessionKey: sampleKey}
+	whole := auth.LoginResult{OpenID: openid, UnionID: "u1", SessionKey: sampleKey}
+	bare := auth.LoginResult{OpenID: openid, SessionKey: sampleKey}
 	const start = `{"openid":"oABCDEFGHIJKLMNOPQRSTUVWXYZ0","session_key":`
 	for name, row := range map[string]struct {
 		answer http.HandlerFunc
-		want   auth.Exchanged
+		want   auth.LoginResult
 		err    error
 	}{
 		"documented":            {answer: says(goodLogin), want: whole},

@@ -72,8 +72,8 @@ type kuaishouSession struct {
 	SessionKey string       `json:"session_key"`
 }
 
-func (a *kuaishouSession) exchanged(*Config) (auth.Exchanged, error) {
-	return auth.Exchanged{OpenID: a.OpenID, UnionID: a.UnionID, SessionKey: a.SessionKey}, nil
+func (a *kuaishouSession) exchanged(*Config) (auth.LoginResult, error) {
+	return auth.LoginResult{OpenID: a.OpenID, UnionID: a.UnionID, SessionKey: a.SessionKey}, nil
 }
 
 // kuaishouToken is POST /oauth2/access_token. Old tokens live on.

@@ -47,7 +47,7 @@ func TestSiblingLogin(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := auth.Exchanged{OpenID: auth.OpenID(code.OpenID), UnionID: "UID_1", SessionKey: key}
+			want := auth.LoginResult{OpenID: auth.OpenID(code.OpenID), UnionID: "UID_1", SessionKey: key}
 			if app.Platform == wechatsim.Xiaohongshu || app.Platform == wechatsim.WeCom {
 				want.UnionID = "" // they have none
 			}

@@ -71,14 +71,14 @@ type wecomSession struct {
 
 // exchanged refuses people of other companies. Their userids are another
 // company's choice, and may be the same as those of this one's people.
-func (a *wecomSession) exchanged(cfg *Config) (auth.Exchanged, error) {
+func (a *wecomSession) exchanged(cfg *Config) (auth.LoginResult, error) {
 	switch {
 	case a.CorpID == "":
-		return auth.Exchanged{}, incomplete(CallWeComLogin, "corpid")
+		return auth.LoginResult{}, incomplete(CallWeComLogin, "corpid")
 	case a.CorpID != cfg.AppID:
-		return auth.Exchanged{}, fmt.Errorf("%w: the user is of another company than %s", auth.ErrForbidden, cfg.AppID)
+		return auth.LoginResult{}, fmt.Errorf("%w: the user is of another company than %s", auth.ErrForbidden, cfg.AppID)
 	}
-	return auth.Exchanged{OpenID: wecomOpenID(a.UserID), SessionKey: a.SessionKey}, nil
+	return auth.LoginResult{OpenID: wecomOpenID(a.UserID), SessionKey: a.SessionKey}, nil
 }
 
 // wecomEscapes writes what no openid may hold, in a userid that holds such.

@@ -57,8 +57,8 @@ type weixinSession struct {
 	SessionKey string       `json:"session_key"`
 }
 
-func (a *weixinSession) exchanged(*Config) (auth.Exchanged, error) {
-	return auth.Exchanged{OpenID: a.OpenID, UnionID: a.UnionID, SessionKey: a.SessionKey}, nil
+func (a *weixinSession) exchanged(*Config) (auth.LoginResult, error) {
+	return auth.LoginResult{OpenID: a.OpenID, UnionID: a.UnionID, SessionKey: a.SessionKey}, nil
 }
 
 // stableToken is POST /cgi-bin/stable_token in normal mode: it invalidates nobody's

@@ -79,13 +79,13 @@ type xiaohongshuSession struct {
 	} `json:"data"`
 }
 
-func (a *xiaohongshuSession) exchanged(*Config) (auth.Exchanged, error) {
-	who := auth.Exchanged{OpenID: a.Data.OpenID, SessionKey: a.Data.SessionKey}
+func (a *xiaohongshuSession) exchanged(*Config) (auth.LoginResult, error) {
+	who := auth.LoginResult{OpenID: a.Data.OpenID, SessionKey: a.Data.SessionKey}
 	switch {
 	case who.OpenID == "":
 		who.OpenID = a.Data.OpenIDSnake
 	case a.Data.OpenIDSnake != "" && a.Data.OpenIDSnake != who.OpenID:
-		return auth.Exchanged{}, incomplete(CallXiaohongshuLogin, "openid: there are two")
+		return auth.LoginResult{}, incomplete(CallXiaohongshuLogin, "openid: there are two")
 	}
 	return who, nil
 }

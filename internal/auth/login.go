@@ -1,0 +1,112 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// maxCreateAttempts bounds the login's race with "log out everywhere": each attempt
+// begins after the last revocation seen, so a second failure needs a second revocation
+// in between.
+const maxCreateAttempts = 3
+
+// Login exchanges a code and starts a session.
+func (s *Service) Login(ctx context.Context, app AppID, code string) (*Grant, error) {
+	return s.login(ctx, app, code, s.cfg.Idle)
+}
+
+// LoginOnce is Login for a client that cannot keep a refresh token: the grant has none,
+// and the session ends with its access token. Otherwise the store would keep it for
+// the days in which a refresh could still arrive.
+func (s *Service) LoginOnce(ctx context.Context, app AppID, code string) (*Grant, error) {
+	grant, err := s.login(ctx, app, code, min(s.cfg.Access, s.cfg.Idle))
+	if err != nil {
+		return nil, err
+	}
+	grant.RefreshToken = ""
+	return grant, nil
+}
+
+func (s *Service) login(ctx context.Context, app AppID, code string, idle time.Duration) (*Grant, error) {
+	platform, ok := s.cfg.Apps[app]
+	if !ok {
+		return nil, fmt.Errorf("%w: %q is not configured", ErrUnknownApp, app)
+	}
+	if s.cfg.Available != nil {
+		if err := s.cfg.Available(ctx); err != nil {
+			return nil, err
+		}
+	}
+	who, err := platform.Exchange(ctx, code)
+	if err != nil {
+		return nil, err
+	}
+	if !ValidID(who.OpenID) || who.UnionID != "" && !ValidID(who.UnionID) {
+		return nil, fmt.Errorf("%w: openid or unionid outside [A-Za-z0-9_-]{1,64}", ErrWeChatUnreadable)
+	}
+	began := s.cfg.Now()
+	for range maxCreateAttempts {
+		grant, err := s.begin(ctx, User{App: app, OpenID: who.OpenID}, who, began, idle)
+		var early *CreatedTooEarlyError
+		if !errors.As(err, &early) {
+			return grant, err
+		}
+		began = early.NotAfter.Add(time.Millisecond)
+	}
+	return nil, fmt.Errorf("%w: the user was revoked repeatedly during login", ErrStoreUnavailable)
+}
+
+// begin writes the session before anything is handed out, so that a crash in
+// between costs the client a silent login and never a token without a session.
+func (s *Service) begin(ctx context.Context, user User, who LoginResult, began time.Time, idle time.Duration) (*Grant, error) {
+	now := s.cfg.Now()
+	session := &Session{
+		ID:          NewSessionID(began, user),
+		User:        user,
+		UnionID:     who.UnionID,
+		CreatedAt:   now,
+		AbsoluteEnd: now.Add(s.cfg.Refresh),
+		IdleEnd:     now.Add(idle),
+	}
+	refresh := NewRefreshToken(session.ID)
+	session.Refresh = StartRefresh(refresh)
+	grant, err := s.grant(session, now)
+	if err != nil {
+		return nil, err
+	}
+	grant.RefreshToken = s.tagged(refresh).String()
+	if grant.Handle, err = s.cfg.Tokens.SealHandle(session.ID); err != nil {
+		return nil, fmt.Errorf("sealing the session handle: %w", err)
+	}
+	if err := s.cfg.Store.Create(ctx, session, SessionKey{Key: who.SessionKey, ObtainedAt: now}); err != nil {
+		return nil, err
+	}
+	return grant, nil
+}
+
+// grant issues an access token for a session and notes on the session how long
+// it lives, so that a revocation is remembered exactly that long.
+func (s *Service) grant(session *Session, now time.Time) (*Grant, error) {
+	expires := now.Add(s.cfg.Access)
+	if end := session.End(); expires.After(end) {
+		expires = end // no token outlives its session
+	}
+	id := Identity{
+		User:     session.User,
+		UnionID:  session.UnionID,
+		Session:  session.ID,
+		Phone:    session.Phone,
+		IssuedAt: now,
+		Expires:  expires,
+	}
+	token, err := s.cfg.Tokens.Issue(id)
+	if err != nil {
+		return nil, fmt.Errorf("issuing an access token: %w", err)
+	}
+	if expires.After(session.AccessEnd) {
+		session.AccessEnd = expires
+	}
+	return &Grant{Identity: id, AccessToken: token, AccessExpires: expires, RefreshExpires: session.End()}, nil
+}

@@ -1,0 +1,62 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Logout ends the bearer's session or, with all, every session of the user.
+// Access tokens of what it ended are refused from the next request on.
+func (s *Service) Logout(ctx context.Context, id *Identity, all bool) error {
+	if all {
+		_, err := s.cfg.Store.EndUser(ctx, id.User, s.cfg.Now(), s.lastToken(id.Expires))
+		return err
+	}
+	err := s.cfg.Store.Update(ctx, id.Session, func(*Session) (Verdict, error) { return End, nil })
+	if !errors.Is(err, ErrNoSession) {
+		return err
+	}
+	if s.cfg.Revocations.Revoked(id) {
+		return nil // ended meanwhile, which is what the caller asked for
+	}
+	// Another replica ended it a moment ago, or the store has lost it, as one in
+	// memory does at a restart. Its tokens are still valid, some for a whole life.
+	return s.cfg.Store.RevokeSession(ctx, id.Session, s.lastToken(id.Expires))
+}
+
+// lastToken is when the last token that was issued until now expires, of which one
+// expires at known: an earlier configuration may have given it a longer life.
+func (s *Service) lastToken(known time.Time) time.Time {
+	if last := s.cfg.Now().Add(s.cfg.Access); last.After(known) {
+		return last
+	}
+	return known
+}
+
+// RevokeRefresh ends the session of a refresh token (RFC 7009). A token that is unknown
+// or no longer current changes nothing and is not an error, so that an unauthenticated
+// client learns nothing.
+func (s *Service) RevokeRefresh(ctx context.Context, raw string, admitted Apps) error {
+	presented, err := ParseRefreshToken(raw)
+	if err != nil {
+		return nil //nolint:nilerr // RFC 7009 section 2.2: invalid tokens do not cause an error response
+	}
+	err = s.cfg.Store.Update(ctx, presented.Session, func(session *Session) (Verdict, error) {
+		if !admitted(session.User.App) || !session.Refresh.Knows(presented) {
+			return Keep, nil
+		}
+		return End, nil
+	})
+	if errors.Is(err, ErrNoSession) {
+		return nil
+	}
+	return err
+}
+
+// EndUser ends every session of a user and forgets the user's session keys, for
+// an operator, and as WeChat requires when the user withdraws an authorization or
+// closes the account. It returns the number of sessions that it ended.
+func (s *Service) EndUser(ctx context.Context, u User) (ended int, err error) {
+	return s.cfg.Store.EndUser(ctx, u, s.cfg.Now(), s.lastToken(time.Time{}))
+}

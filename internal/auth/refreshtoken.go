@@ -1,0 +1,197 @@
+package auth
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hkdf"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"fmt"
+	"strings"
+	"time"
+)
+
+const (
+	// refreshPrefix lets secret scanners find a leaked refresh token.
+	refreshPrefix = "wxr_"
+	// refreshSecretBytes is the part of a refresh token that only its holder knows.
+	refreshSecretBytes = 32
+	// RefreshTagBytes is the length of a refresh token's tag.
+	RefreshTagBytes = sha256.Size
+
+	// RefreshGrace is how long after a rotation the token before it still yields
+	// its successor: a lost answer is retried within seconds. Time in which the
+	// store could not be heard does not count: nobody could have had an answer.
+	RefreshGrace = 20 * time.Second
+	// MaxRefreshReplays is how often it does so. Two tabs and a retry need three.
+	MaxRefreshReplays = 5
+)
+
+// RefreshToken is an opaque, rotating token: it names its session and proves
+// that its holder got the last answer. Only its digest is ever stored.
+//
+// An issued token ends with a tag, a keyed hash of the rest. Upstreams and logs
+// have the session's ID, so without the tag anyone who reads it could present a
+// token that looks replaced and so end the session.
+type RefreshToken struct {
+	Session SessionID
+	secret  [refreshSecretBytes]byte
+	tag     [RefreshTagBytes]byte // zero in tokens issued before there were tags
+}
+
+// NewRefreshToken makes a fresh token for a session.
+func NewRefreshToken(id SessionID) RefreshToken {
+	t := RefreshToken{Session: id}
+	_, _ = rand.Read(t.secret[:]) // never fails: crypto/rand.Read
+	return t
+}
+
+// ParseRefreshToken accepts exactly what [RefreshToken.String] writes; otherwise
+// the error wraps [ErrInvalidToken].
+func ParseRefreshToken(s string) (RefreshToken, error) {
+	const untagged = sessionIDBytes + refreshSecretBytes
+	want := untagged
+	body, ok := strings.CutPrefix(s, refreshPrefix)
+	if len(body) != base64.RawURLEncoding.EncodedLen(untagged) {
+		want = untagged + RefreshTagBytes
+	}
+	if !ok || len(body) != base64.RawURLEncoding.EncodedLen(want) {
+		return RefreshToken{}, fmt.Errorf("%w: not a refresh token", ErrInvalidToken)
+	}
+	raw, err := strictBase64.DecodeString(body)
+	if err != nil || len(raw) != want {
+		return RefreshToken{}, fmt.Errorf("%w: refresh token is not base64url", ErrInvalidToken)
+	}
+	t := RefreshToken{Session: SessionID(base64.RawURLEncoding.EncodeToString(raw[:sessionIDBytes]))}
+	copy(t.secret[:], raw[sessionIDBytes:untagged])
+	copy(t.tag[:], raw[untagged:])
+	return t, nil
+}
+
+// String is the token as a client holds it. Do not log it.
+func (t RefreshToken) String() string {
+	raw := t.untagged()
+	if raw == nil {
+		return ""
+	}
+	if t.tag != [RefreshTagBytes]byte{} {
+		raw = append(raw, t.tag[:]...)
+	}
+	return refreshPrefix + base64.RawURLEncoding.EncodeToString(raw)
+}
+
+// untagged is what the tag is a hash of; nil when the session ID is invalid.
+func (t RefreshToken) untagged() []byte {
+	id, err := decodeSessionID(string(t.Session))
+	if err != nil {
+		return nil
+	}
+	return append(id[:], t.secret[:]...)
+}
+
+// Format keeps a token out of logs, whatever verb prints it.
+func (t RefreshToken) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[refresh token]")) }
+
+// Digest identifies a refresh token's secret without revealing it.
+type Digest [sha256.Size]byte
+
+func (t RefreshToken) digest() Digest { return sha256.Sum256(t.secret[:]) }
+
+// RefreshState is what a session remembers of its refresh tokens.
+type RefreshState struct {
+	Current   Digest
+	Previous  Digest    // zero before the first rotation
+	RotatedAt time.Time // zero before the first rotation
+	Replays   int       // how often Previous was answered again since RotatedAt
+	// Successor is the current token sealed under a key that only Previous
+	// yields, so that the store alone cannot read it.
+	Successor []byte
+}
+
+// StartRefresh is the state of a session whose first refresh token is t.
+func StartRefresh(t RefreshToken) RefreshState { return RefreshState{Current: t.digest()} }
+
+// Rotate presents a refresh token to the state and returns the one to hand out.
+//
+// The current token is spent and yields next. The one before it, within grace of
+// its rotation and at most [MaxRefreshReplays] times, yields the same successor
+// again: a client that lost the answer, or asked twice at once, converges on one
+// token. The window is not re-armed by a replay.
+//
+// The previous token later or more often is a copy: [ErrRefreshReused], and the
+// caller must end the session. Any other token is [ErrInvalidToken]: the state
+// cannot tell an older token from a forged one. The state is then unchanged.
+func (r *RefreshState) Rotate(presented, next RefreshToken, now time.Time, grace time.Duration) (RefreshToken, error) {
+	digest := presented.digest()
+	isCurrent := subtle.ConstantTimeCompare(digest[:], r.Current[:]) == 1
+	isPrevious := subtle.ConstantTimeCompare(digest[:], r.Previous[:]) == 1 && !r.RotatedAt.IsZero()
+	switch {
+	case isCurrent:
+		sealed, err := sealSuccessor(presented, next)
+		if err != nil {
+			return RefreshToken{}, err
+		}
+		*r = RefreshState{Current: next.digest(), Previous: digest, RotatedAt: now, Successor: sealed}
+		return next, nil
+	case isPrevious && now.Sub(r.RotatedAt) <= grace && r.Replays < MaxRefreshReplays:
+		successor, err := openSuccessor(presented, r.Successor)
+		if err != nil {
+			return RefreshToken{}, err
+		}
+		r.Replays++
+		return successor, nil
+	case isPrevious:
+		return RefreshToken{}, fmt.Errorf("%w: the token before the current one, too late or too often", ErrRefreshReused)
+	default:
+		return RefreshToken{}, fmt.Errorf("%w: neither the current refresh token nor the previous one", ErrInvalidToken)
+	}
+}
+
+// Knows reports whether t is the current token or the one before it: whether its
+// holder may end the session (RFC 7009).
+func (r *RefreshState) Knows(t RefreshToken) bool {
+	digest := t.digest()
+	current := subtle.ConstantTimeCompare(digest[:], r.Current[:])
+	previous := subtle.ConstantTimeCompare(digest[:], r.Previous[:])
+	return current == 1 || previous == 1 && !r.RotatedAt.IsZero()
+}
+
+// sealSuccessor encrypts next under a key derived from the spent token's secret.
+// Each secret is spent once, so each key encrypts once and the nonce may be zero.
+func sealSuccessor(spent, next RefreshToken) ([]byte, error) {
+	aead, err := successorAEAD(spent)
+	if err != nil {
+		return nil, err
+	}
+	nonce := make([]byte, aead.NonceSize())
+	return aead.Seal(nil, nonce, next.secret[:], []byte(spent.Session)), nil //nolint:gosec // G407: see above
+}
+
+func openSuccessor(spent RefreshToken, sealed []byte) (RefreshToken, error) {
+	aead, err := successorAEAD(spent)
+	if err != nil {
+		return RefreshToken{}, err
+	}
+	secret, err := aead.Open(nil, make([]byte, aead.NonceSize()), sealed, []byte(spent.Session))
+	if err != nil || len(secret) != refreshSecretBytes {
+		return RefreshToken{}, fmt.Errorf("%w: successor unreadable", ErrStoreUnavailable)
+	}
+	next := RefreshToken{Session: spent.Session}
+	copy(next.secret[:], secret)
+	return next, nil
+}
+
+func successorAEAD(spent RefreshToken) (cipher.AEAD, error) {
+	const aes256KeyBytes = 32
+	key, err := hkdf.Key(sha256.New, spent.secret[:], nil, "wxgate/v1/refresh-successor", aes256KeyBytes)
+	if err != nil {
+		return nil, fmt.Errorf("deriving the successor key: %w", err)
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("making the successor cipher: %w", err)
+	}
+	return cipher.NewGCM(block)
+}
