@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -128,8 +127,8 @@ func (m *MiniProgram) provision(repl *caddy.Replacer, logger *zap.Logger) error 
 		if m.api, err = resolve(repl, m.API); err != nil {
 			return fmt.Errorf("app %s: api %w", m.id, err)
 		}
-		u, err := url.Parse(m.api)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.User != nil {
+		u, err := wechat.ParseURL(m.api, false)
+		if err != nil {
 			return fmt.Errorf("app %s: api must be a URL such as https://api.weixin.qq.com", m.id)
 		}
 		if err := refuseCleartext(u); err != nil {
@@ -211,9 +210,8 @@ func (c *ComponentConfig) resolve(repl *caddy.Replacer) (*wechat.Component, erro
 	if err != nil {
 		return nil, fmt.Errorf("the token URL %w", err)
 	}
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
-		// It is not quoted: somebody may have put a credential into it.
+	u, err := wechat.ParseURL(address, true)
+	if err != nil {
 		return nil, errors.New("the token URL must be a URL such as http://127.0.0.1:9100/component-token, without credentials")
 	}
 	if err := refuseCleartext(u); err != nil {

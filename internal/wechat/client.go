@@ -106,11 +106,9 @@ func (cfg *Config) complete() (*url.URL, error) {
 	if err := cfg.completePlatform(); err != nil {
 		return nil, err
 	}
-	base, err := url.Parse(cfg.API)
-	if err != nil || base.Scheme != "https" && base.Scheme != "http" || base.Host == "" ||
-		base.User != nil || base.RawQuery != "" || base.Fragment != "" {
-		// The URL is not quoted: somebody may have put credentials into it.
-		return nil, fmt.Errorf("%w: app %q: api is not a plain http(s) URL", auth.ErrAppMisconfigured, cfg.AppID)
+	base, err := ParseURL(cfg.API, false)
+	if err != nil {
+		return nil, fmt.Errorf("%w: app %q: api: %w", auth.ErrAppMisconfigured, cfg.AppID, err)
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

@@ -31,9 +31,9 @@ type platform struct {
 }
 
 func (c *Client) newPlatform(cfg Config) (*platform, error) {
-	target, err := url.Parse(cfg.Component.TokenURL)
-	if err != nil || target.Scheme != "https" && target.Scheme != "http" || target.Host == "" || target.User != nil || target.Fragment != "" {
-		return nil, fmt.Errorf("%w: app %q: the component's token URL is not a plain http(s) URL", auth.ErrAppMisconfigured, cfg.AppID)
+	target, err := ParseURL(cfg.Component.TokenURL, true)
+	if err != nil {
+		return nil, fmt.Errorf("%w: app %q: the component's token URL: %w", auth.ErrAppMisconfigured, cfg.AppID, err)
 	}
 	if !auth.ValidID(cfg.Component.AppID) {
 		return nil, fmt.Errorf("%w: app %q: component %q is not an appid", auth.ErrAppMisconfigured, cfg.AppID, cfg.Component.AppID)

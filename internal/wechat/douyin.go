@@ -59,7 +59,9 @@ type douyinSession struct {
 	Data weixinSession `json:"data"`
 }
 
-func (a *douyinSession) exchanged(cfg *Config) (auth.LoginResult, error) { return a.Data.exchanged(cfg) }
+func (a *douyinSession) exchanged(cfg *Config) (auth.LoginResult, error) {
+	return a.Data.exchanged(cfg)
+}
 
 // douyinToken is POST /api/apps/v2/token. The token before lives five minutes on.
 func douyinToken(cfg *Config) request {
