@@ -13,6 +13,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis"
 	"github.com/wxgate/wxgate/internal/token"
 	"github.com/wxgate/wxgate/internal/wechat"
 )
@@ -30,7 +31,7 @@ type gate struct {
 	ready       func(context.Context) error
 
 	// Of a store that machines share; all nil without one.
-	redis *session.Redis
+	redis *redis.Client
 	stale func() time.Duration // since all revocations were known
 	// take is one off an allowance. Redis gets a keyed hash of the key.
 	take func(ctx context.Context, limit string, key []byte, n int, per time.Duration) (time.Duration, error)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
@@ -178,7 +179,7 @@ func (f *fixture) damage() {
 // that says what to do, and leaves the configuration that runs alone.
 func TestStartErrors(t *testing.T) {
 	f := newOperatedFixture(t)
-	other, err := session.OpenFile(f.databasePath(), session.Options{})
+	other, err := bolt.Open(f.databasePath(), session.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

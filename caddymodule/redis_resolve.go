@@ -16,7 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
-	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis"
 )
 
 const (
@@ -38,7 +38,7 @@ type redisTarget struct {
 // redisOpening is a [RedisConfig] whose placeholders are resolved and whose files
 // are read: how to open it, and what tells it from another.
 type redisOpening struct {
-	config session.RedisConfig
+	config redis.Config
 	key    [sha256.Size]byte
 }
 
@@ -151,7 +151,7 @@ func (c *RedisConfig) opening(repl *caddy.Replacer) (*redisOpening, error) {
 	if err != nil {
 		return nil, err
 	}
-	config := session.RedisConfig{
+	config := redis.Config{
 		Sentinel: c.Sentinel, Cluster: c.Cluster,
 		Username: merged.username, Password: merged.password,
 		SentinelUsername: c.SentinelUsername, SentinelPassword: c.SentinelPassword,
@@ -186,7 +186,7 @@ func (c *RedisConfig) opening(repl *caddy.Replacer) (*redisOpening, error) {
 
 // shapeOf hashes all that shapes a connection, secrets included. The files stand
 // for what TLS does with them.
-func shapeOf(config session.RedisConfig, files [][]byte) [sha256.Size]byte {
+func shapeOf(config redis.Config, files [][]byte) [sha256.Size]byte {
 	parts := []string{
 		config.Sentinel, config.Username, config.Password, config.SentinelUsername, config.SentinelPassword, config.Prefix,
 		fmt.Sprint(config.Cluster, config.Database, config.Acks, config.AckTimeout, config.Timeout, config.TLS != nil),

@@ -8,7 +8,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
-	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt"
 )
 
 // storeSpec is `wxgate store`.
@@ -47,7 +47,7 @@ func checkStore(out io.Writer, args []string) error {
 	if err != nil {
 		return err
 	}
-	report, err := session.Check(path)
+	report, err := bolt.Check(path)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func compactStore(out io.Writer, args []string) error {
 	if err != nil {
 		return err
 	}
-	before, after, err := session.Compact(path)
+	before, after, err := bolt.Compact(path)
 	if err != nil {
 		return err
 	}

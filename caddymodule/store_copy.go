@@ -17,6 +17,8 @@ import (
 
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt"
+	"github.com/wxgate/wxgate/internal/session/redis"
 	"github.com/wxgate/wxgate/internal/token"
 )
 
@@ -185,7 +187,7 @@ func (c *copier) openBolt(path string, source bool) (*copyEnd, error) {
 	if _, err := os.Stat(cfg.Path); err != nil && source {
 		return nil, err // opening would make it
 	}
-	file, err := session.OpenFile(cfg.Path, session.Options{})
+	file, err := bolt.Open(cfg.Path, session.Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -211,13 +213,13 @@ func (c *copier) openRedis(ctx context.Context, address string) (*copyEnd, error
 	if opening == nil {
 		return nil, errCopyTarget
 	}
-	redis, err := session.OpenRedis(ctx, opening.config, session.Options{})
+	client, err := redis.Open(ctx, opening.config, session.Options{})
 	if err != nil {
 		return nil, err
 	}
-	store, err := redis.Store(ctx, c.box, time.Now)
+	store, err := client.Store(ctx, c.box, time.Now)
 	if err != nil {
-		return nil, errors.Join(err, redis.Close())
+		return nil, errors.Join(err, client.Close())
 	}
-	return &copyEnd{storeRedis + ":" + strings.Join(opening.config.Addresses, ","), store, redis.Value(keysValue), redis.Close}, nil
+	return &copyEnd{storeRedis + ":" + strings.Join(opening.config.Addresses, ","), store, client.Value(keysValue), client.Close}, nil
 }

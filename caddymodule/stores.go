@@ -9,6 +9,9 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt"
+	"github.com/wxgate/wxgate/internal/session/memory"
+	"github.com/wxgate/wxgate/internal/session/redis"
 )
 
 // openStore is a store that any number of configurations share, each with its
@@ -18,7 +21,7 @@ type openStore struct {
 	revocations *session.Set
 	ready       func(context.Context) error
 	close       func() error
-	redis       *session.Redis // nil for a store of this process alone
+	redis       *redis.Client // nil for a store of this process alone
 }
 
 func (s *StoreConfig) key() storeKey {
@@ -38,16 +41,16 @@ func newOpenStore(ctx context.Context, cfg *StoreConfig, logger *zap.Logger) (*o
 	}
 	if cfg.Kind == storeMemory {
 		logger.Warn("store memory: every session ends with this process")
-		memory := session.NewMemory(time.Now, options)
-		memory.Start()
+		store := memory.New(time.Now, options)
+		store.Start()
 		return &openStore{
-			forBox:      func(context.Context, *seal.Box) (auth.Store, error) { return memory, nil },
-			revocations: memory.Revocations(),
-			ready:       memory.Ready,
-			close:       memory.Close,
+			forBox:      func(context.Context, *seal.Box) (auth.Store, error) { return store, nil },
+			revocations: store.Revocations(),
+			ready:       store.Ready,
+			close:       store.Close,
 		}, nil
 	}
-	file, err := session.OpenFile(cfg.Path, options)
+	file, err := bolt.Open(cfg.Path, options)
 	if err != nil {
 		return nil, err
 	}
@@ -65,18 +68,18 @@ func (s *openStore) Destruct() error { return s.close() }
 
 // newOpenRedis connects to Redis, which every configuration that names it the same
 // way then shares.
-func newOpenRedis(ctx context.Context, cfg session.RedisConfig, options session.Options) (*openStore, error) {
+func newOpenRedis(ctx context.Context, cfg redis.Config, options session.Options) (*openStore, error) {
 	cfg.Propagated = metrics.observeRevocation
 	cfg.Observe = metrics.observeStore
-	redis, err := session.OpenRedis(ctx, cfg, options)
+	client, err := redis.Open(ctx, cfg, options)
 	if err != nil {
 		return nil, err
 	}
 	return &openStore{
-		forBox:      func(ctx context.Context, box *seal.Box) (auth.Store, error) { return redis.Store(ctx, box, time.Now) },
-		revocations: redis.Revocations(),
-		ready:       redis.Ready,
-		close:       redis.Close,
-		redis:       redis,
+		forBox:      func(ctx context.Context, box *seal.Box) (auth.Store, error) { return client.Store(ctx, box, time.Now) },
+		revocations: client.Revocations(),
+		ready:       client.Ready,
+		close:       client.Close,
+		redis:       client,
 	}, nil
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/wxgate/wxgate/internal/seal"
-	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis"
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
@@ -18,7 +18,7 @@ const tokenPurpose = "wechat-access-token"
 
 // redisTokens is the [wechat.TokenShare] of one app's client, sealed in Redis.
 type redisTokens struct {
-	value *session.RedisValue
+	value *redis.Value
 	box   *seal.Box
 	name  string // bound to what is sealed: a token moved to another app does not open
 }

@@ -21,18 +21,34 @@ type layer struct {
 // simulator is the one layer that the tests of every other may import.
 const simulator = "internal/wechatsim"
 
-// layers is the house: cmd -> caddymodule -> {wechat, token, session} -> {auth, seal}.
+const (
+	kit   = "internal/session"
+	suite = kit + "/sessiontest"
+)
+
+// storeImports is what each store imports.
+var storeImports = []string{kit, "internal/auth", "internal/seal"}
+
+// layers is the house: cmd -> caddymodule -> {wechat, token, session/*} -> {auth, seal}.
 // A new package belongs to one of them, or gets a line here and in the design.
 var layers = []layer{
 	{dir: "cmd", imports: []string{"caddymodule"}, caddy: true},
 	{dir: "caddymodule", caddy: true, imports: []string{
-		"internal/edge", "internal/problem", "internal/wechat", "internal/token", "internal/session", "internal/auth", "internal/seal", "internal/attack", simulator,
+		"internal/edge", "internal/problem", "internal/wechat", "internal/token", kit, kit + "/bolt", kit + "/memory", kit + "/redis",
+		"internal/auth", "internal/seal", "internal/attack", simulator,
 	}},
 	{dir: "internal/edge", imports: []string{"internal/problem", "internal/auth"}, tests: []string{"internal/attack"}},
 	{dir: "internal/problem", imports: []string{"internal/auth"}},
 	{dir: "internal/wechat", imports: []string{"internal/auth", "internal/seal"}},
 	{dir: "internal/token", imports: []string{"internal/auth", "internal/seal"}},
-	{dir: "internal/session", imports: []string{"internal/auth", "internal/seal"}},
+	// A kit and three stores over it. The stores never import each other, and the
+	// kit imports none of them. Their tests share one suite.
+	{dir: kit, imports: []string{"internal/auth", "internal/seal"}, tests: []string{suite}},
+	{dir: kit + "/bolt", imports: storeImports, tests: []string{suite}},
+	{dir: kit + "/memory", imports: storeImports, tests: []string{suite}},
+	{dir: kit + "/redis", imports: storeImports, tests: []string{suite}},
+	// The suite's own tests copy one store into another.
+	{dir: suite, imports: storeImports, tests: []string{kit + "/bolt", kit + "/redis"}},
 	{dir: "internal/auth", stdOnly: true},
 	{dir: "internal/seal", stdOnly: true},
 	// The simulator reads WeChat's documentation, not our code: one misreading
@@ -140,7 +156,17 @@ func TestLayerRules(t *testing.T) {
 		{"its test knows Caddy", edge{dir: "internal/token", path: caddyModules + "certmagic", test: true}, false},
 		{"a middle layer uses a library", edge{dir: "internal/session", path: "go.etcd.io/bbolt"}, true},
 		{"a middle layer uses the rules", edge{dir: "internal/session", path: ours + "internal/auth"}, true},
-		{"a middle layer's sub-package", edge{dir: "internal/session/bolt", path: ours + "internal/session"}, true},
+		{"a store uses the kit", edge{dir: kit + "/bolt", path: ours + kit}, true},
+		{"the kit knows a store", edge{dir: kit, path: ours + kit + "/bolt"}, false},
+		{"the kit's test knows a store", edge{dir: kit, path: ours + kit + "/memory", test: true}, false},
+		{"a store knows another", edge{dir: kit + "/redis", path: ours + kit + "/bolt"}, false},
+		{"a store's test knows another", edge{dir: kit + "/redis", path: ours + kit + "/memory", test: true}, false},
+		{"a store's test runs the suite", edge{dir: kit + "/redis", path: ours + suite, test: true}, true},
+		{"a store uses the suite", edge{dir: kit + "/redis", path: ours + suite}, false},
+		{"caddymodule uses the suite", edge{dir: "caddymodule", path: ours + suite}, false},
+		{"the suite knows a store", edge{dir: suite, path: ours + kit + "/bolt"}, false},
+		{"the suite's test copies a store", edge{dir: suite, path: ours + kit + "/bolt", test: true}, true},
+		{"a store that has no layer", edge{dir: kit + "/sqlite", path: ours + kit + "/bolt"}, false},
 		{"siblings", edge{dir: "internal/token", path: ours + "internal/session"}, false},
 		{"siblings by a sub-package", edge{dir: "internal/session/bolt", path: ours + "internal/token"}, false},
 		{"siblings in a test", edge{dir: "internal/wechat", path: ours + "internal/token", test: true}, false},

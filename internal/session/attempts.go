@@ -9,6 +9,9 @@ import (
 
 const attemptsVersion = 1
 
+// placeAttempts is what a user's attempts are sealed into, beside the user.
+var placeAttempts = []byte("attempts")
+
 func encodeAttempts(a *auth.Attempts) ([]byte, error) {
 	w := newWriter(attemptsVersion)
 	w.time(a.DayEnds)
@@ -39,13 +42,13 @@ func decodeAttempts(record []byte) (*auth.Attempts, error) {
 	return a, nil
 }
 
-// openAttempts reads a sealed record. One that cannot be read counts as none: an
+// OpenAttempts reads a sealed record. One that cannot be read counts as none: an
 // error would lock the user out, and no client can damage a record.
-func (v vault) openAttempts(user, sealed []byte) *auth.Attempts {
+func (v Vault) OpenAttempts(user, sealed []byte) *auth.Attempts {
 	if len(sealed) == 0 {
 		return new(auth.Attempts)
 	}
-	record, err := v.open(bucketAttempts, user, sealed)
+	record, err := v.Open(placeAttempts, user, sealed)
 	if err != nil {
 		return new(auth.Attempts)
 	}
@@ -56,10 +59,11 @@ func (v vault) openAttempts(user, sealed []byte) *auth.Attempts {
 	return a
 }
 
-func (v vault) sealAttempts(user []byte, a *auth.Attempts) ([]byte, error) {
+// SealAttempts encodes a user's attempts and seals them for OpenAttempts.
+func (v Vault) SealAttempts(user []byte, a *auth.Attempts) ([]byte, error) {
 	record, err := encodeAttempts(a)
 	if err != nil {
 		return nil, err
 	}
-	return v.seal(bucketAttempts, user, record)
+	return v.Seal(placeAttempts, user, record)
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"slices"
 	"time"
@@ -30,8 +31,8 @@ var ErrOldSessionID = errors.New("the session ID is of an older wxgate")
 
 var errBadEntry = errors.New("an entry is one session, one user's keys or attempts, or one revocation")
 
-// check refuses an entry that is none of the four, or several.
-func (e Entry) check() error {
+// Check refuses an entry that is none of the four, or several.
+func (e Entry) Check() error {
 	kinds := 0
 	for _, is := range []bool{e.Session != nil, e.Keys != nil, e.Attempts != nil, e.Revocation != nil} {
 		if is {
@@ -44,14 +45,14 @@ func (e Entry) check() error {
 	return nil
 }
 
-// newer reports whether a session's record was written after another of it:
+// IsNewer reports whether a session's record was written after another of it:
 // rotations and access tokens only ever come later.
-func newer(a, b *auth.Session) bool {
+func IsNewer(a, b *auth.Session) bool {
 	return cmp.Or(a.Refresh.RotatedAt.Compare(b.Refresh.RotatedAt), a.Refresh.Replays-b.Refresh.Replays, a.AccessEnd.Compare(b.AccessEnd)) > 0
 }
 
-// mergeKeys joins a user's session keys of two stores, newest first.
-func mergeKeys(a, b []auth.SessionKey) []auth.SessionKey {
+// MergeKeys joins a user's session keys of two stores, newest first.
+func MergeKeys(a, b []auth.SessionKey) []auth.SessionKey {
 	all := slices.Concat(a, b)
 	slices.SortStableFunc(all, func(x, y auth.SessionKey) int { return y.ObtainedAt.Compare(x.ObtainedAt) })
 	var merged []auth.SessionKey
@@ -64,10 +65,10 @@ func mergeKeys(a, b []auth.SessionKey) []auth.SessionKey {
 	return merged
 }
 
-// mergeAttempts joins into a what another store counted. The larger count of the two
+// MergeAttempts joins into a what another store counted. The larger count of the two
 // counts: a sum would grow with each repeated copy, and the smaller would give an
 // attacker more attempts.
-func mergeAttempts(a, b *auth.Attempts) {
+func MergeAttempts(a, b *auth.Attempts) {
 	switch a.DayEnds.Compare(b.DayEnds) {
 	case 0:
 		a.Failed, a.Pending = max(a.Failed, b.Failed), max(a.Pending, b.Pending)
@@ -88,5 +89,13 @@ func mergeAttempts(a, b *auth.Attempts) {
 	}
 }
 
-// attemptsCount reports whether any of the attempts is not over.
-func attemptsCount(a *auth.Attempts, now time.Time) bool { return !a.Empty() && a.Until().After(now) }
+// AttemptsActive reports whether any of the attempts is not over.
+func AttemptsActive(a *auth.Attempts, now time.Time) bool { return !a.Empty() && a.Until().After(now) }
+
+// EmitEntry hands one entry over, unless nobody waits any more.
+func EmitEntry(ctx context.Context, do func(Entry) error, e Entry) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return do(e)
+}

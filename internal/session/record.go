@@ -16,7 +16,8 @@ const (
 	revocationVersion = 1
 )
 
-func encodeSession(s *auth.Session) ([]byte, error) {
+// EncodeSession encodes a session as a record.
+func EncodeSession(s *auth.Session) ([]byte, error) {
 	w := newWriter(sessionVersion)
 	w.text(string(s.ID))
 	w.text(string(s.User.App))
@@ -35,8 +36,8 @@ func encodeSession(s *auth.Session) ([]byte, error) {
 	return w.done()
 }
 
-// decodeSession copies all it keeps, so that record may be a page of a file.
-func decodeSession(record []byte) (*auth.Session, error) {
+// DecodeSession copies all it keeps, so that record may be a page of a file.
+func DecodeSession(record []byte) (*auth.Session, error) {
 	r := newReader(record, sessionVersion)
 	s := &auth.Session{
 		ID:          auth.SessionID(r.text()),
@@ -61,7 +62,8 @@ func decodeSession(record []byte) (*auth.Session, error) {
 	return s, nil
 }
 
-func encodeKeys(keys []auth.SessionKey) ([]byte, error) {
+// EncodeKeys encodes a user's session keys as a record.
+func EncodeKeys(keys []auth.SessionKey) ([]byte, error) {
 	w := newWriter(keysVersion)
 	w.count(len(keys))
 	for _, key := range keys {
@@ -71,7 +73,8 @@ func encodeKeys(keys []auth.SessionKey) ([]byte, error) {
 	return w.done()
 }
 
-func decodeKeys(record []byte) ([]auth.SessionKey, error) {
+// DecodeKeys decodes a record that EncodeKeys returned.
+func DecodeKeys(record []byte) ([]auth.SessionKey, error) {
 	r := newReader(record, keysVersion)
 	n := r.count()
 	if n > auth.MaxSessionKeys {
@@ -87,7 +90,8 @@ func decodeKeys(record []byte) ([]auth.SessionKey, error) {
 	return keys, nil
 }
 
-func encodeRevocation(rev auth.Revocation) ([]byte, error) {
+// EncodeRevocation encodes a revocation as a record.
+func EncodeRevocation(rev auth.Revocation) ([]byte, error) {
 	w := newWriter(revocationVersion)
 	w.text(string(rev.Session))
 	w.text(string(rev.User.App))
@@ -98,7 +102,8 @@ func encodeRevocation(rev auth.Revocation) ([]byte, error) {
 	return w.done()
 }
 
-func decodeRevocation(record []byte) (auth.Revocation, error) {
+// DecodeRevocation decodes a record that EncodeRevocation returned.
+func DecodeRevocation(record []byte) (auth.Revocation, error) {
 	r := newReader(record, revocationVersion)
 	rev := auth.Revocation{
 		Session:  auth.SessionID(r.text()),
@@ -113,8 +118,8 @@ func decodeRevocation(record []byte) (auth.Revocation, error) {
 	return rev, nil
 }
 
-// cloneSession is a copy that shares nothing that anybody changes.
-func cloneSession(s *auth.Session) *auth.Session {
+// CloneSession is a copy that shares nothing that anybody changes.
+func CloneSession(s *auth.Session) *auth.Session {
 	c := *s
 	c.Refresh.Successor = slices.Clone(s.Refresh.Successor)
 	return &c

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
 // recode reads a record and writes it again, for each kind of record.
@@ -42,18 +43,18 @@ var recode = map[string]func([]byte) ([]byte, error){
 // records are one good record of each kind.
 func records(t testing.TB) map[string][]byte {
 	t.Helper()
-	c := newClock()
-	s := sessionOf(alice, c)
+	c := sessiontest.NewClock()
+	s := sessiontest.NewSession(sessiontest.Alice, c)
 	s.Refresh.RotatedAt, s.Refresh.Replays = c.Now(), 2
 	s.Refresh.Successor, s.Phone = []byte("sealed successor"), "+8610000000000"
 	out := map[string][]byte{}
 	var err error
 	out["session"], err = session.EncodeSession(s)
-	must(t, err)
+	sessiontest.Must(t, err)
 	out["keys"], err = session.EncodeKeys([]auth.SessionKey{{Key: "k2", ObtainedAt: c.Now()}, {Key: "k1"}})
-	must(t, err)
-	out["revocation"], err = session.EncodeRevocation(auth.Revocation{User: alice, NotAfter: c.Now(), Until: c.Now()})
-	must(t, err)
+	sessiontest.Must(t, err)
+	out["revocation"], err = session.EncodeRevocation(auth.Revocation{User: sessiontest.Alice, NotAfter: c.Now(), Until: c.Now()})
+	sessiontest.Must(t, err)
 	return out
 }
 
@@ -82,7 +83,7 @@ func TestRecordsAreStrict(t *testing.T) {
 
 func TestRecordsRefuseWhatDoesNotFit(t *testing.T) {
 	t.Parallel()
-	s := sessionOf(alice, newClock())
+	s := sessiontest.NewSession(sessiontest.Alice, sessiontest.NewClock())
 	s.Phone = strings.Repeat("1", 1025)
 	_, long := session.EncodeSession(s)
 	s.Phone, s.Refresh.Replays = "", -1
@@ -99,9 +100,9 @@ func TestZeroTimesSurvive(t *testing.T) {
 	t.Parallel()
 	want := &auth.Session{}
 	record, err := session.EncodeSession(want)
-	must(t, err)
+	sessiontest.Must(t, err)
 	got, err := session.DecodeSession(record)
-	must(t, err)
+	sessiontest.Must(t, err)
 	for _, at := range []time.Time{got.CreatedAt, got.AbsoluteEnd, got.IdleEnd, got.AccessEnd, got.Refresh.RotatedAt} {
 		if !at.IsZero() {
 			t.Fatalf("the zero time came back as %v", at)

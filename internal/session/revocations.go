@@ -22,23 +22,24 @@ type Set struct {
 	sessions map[auth.SessionID]time.Time // until
 	users    map[auth.User]userEntry
 	keys     map[auth.KeyID]time.Time // until
-	ends     timeline[entryKey]
-	streams  streams
+	ends     Timeline[RevocationKey]
+	watches  watches
 
 	keyWatches map[*keyWatch]struct{}
 }
 
 type userEntry struct{ notAfter, until time.Time }
 
-// entryKey names an entry, of whichever kind.
-type entryKey struct {
+// RevocationKey names an entry, of whichever kind.
+type RevocationKey struct {
 	session auth.SessionID
 	user    auth.User
 	key     auth.KeyID
 }
 
-func entryKeyOf(rev auth.Revocation) entryKey {
-	return entryKey{session: rev.Session, user: rev.User, key: rev.Key}
+// RevocationKeyOf returns the key of a revocation.
+func RevocationKeyOf(rev auth.Revocation) RevocationKey {
+	return RevocationKey{session: rev.Session, user: rev.User, key: rev.Key}
 }
 
 // sweepStep is how many entries one sweep of the set forgets before it lets
@@ -57,7 +58,7 @@ func NewSet() *Set {
 		sessions: make(map[auth.SessionID]time.Time),
 		users:    make(map[auth.User]userEntry),
 		keys:     make(map[auth.KeyID]time.Time),
-		streams:  newStreams(),
+		watches:  newWatches(),
 
 		keyWatches: make(map[*keyWatch]struct{}),
 	}
@@ -82,7 +83,7 @@ func (s *Set) matches(id *auth.Identity) bool {
 	}
 	user, ok := s.users[id.User]
 	// A session ID that nobody made began at the zero time: covered.
-	return ok && covers(user.notAfter, id.Session)
+	return ok && Covers(user.notAfter, id.Session)
 }
 
 // Add puts a revocation in force: when it returns, [Set.Revoked] knows it. Added
@@ -91,25 +92,25 @@ func (s *Set) matches(id *auth.Identity) bool {
 // Streams that it matches are told in this goroutine, after the set is unlocked.
 func (s *Set) Add(rev auth.Revocation) {
 	s.mu.Lock()
-	key := entryKeyOf(rev)
+	key := RevocationKeyOf(rev)
 	if _, known := s.until(key); !known {
-		s.ends.add(rev.Until, key)
+		s.ends.Add(rev.Until, key)
 	}
 	if rev.Session != "" {
-		s.sessions[rev.Session] = later(s.sessions[rev.Session], rev.Until)
+		s.sessions[rev.Session] = Later(s.sessions[rev.Session], rev.Until)
 	}
 	if rev.User != (auth.User{}) {
 		old := s.users[rev.User]
 		s.users[rev.User] = userEntry{
-			notAfter: later(old.notAfter, rev.NotAfter),
-			until:    later(old.until, rev.Until),
+			notAfter: Later(old.notAfter, rev.NotAfter),
+			until:    Later(old.until, rev.Until),
 		}
 	}
 	if rev.Key != "" {
-		s.keys[rev.Key] = later(s.keys[rev.Key], rev.Until)
+		s.keys[rev.Key] = Later(s.keys[rev.Key], rev.Until)
 	}
 	s.count()
-	ended := s.streams.claim(rev)
+	ended := s.watches.claim(rev)
 	var watches []*keyWatch
 	if rev.Key != "" {
 		watches = slices.Collect(maps.Keys(s.keyWatches))
@@ -123,24 +124,24 @@ func (s *Set) Add(rev auth.Revocation) {
 	}
 }
 
-// knows reports whether adding rev would change nothing.
-func (s *Set) knows(rev auth.Revocation) bool {
+// Contains reports whether adding rev would change nothing.
+func (s *Set) Contains(rev auth.Revocation) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	until, known := s.until(entryKeyOf(rev))
+	until, known := s.until(RevocationKeyOf(rev))
 	return known && !rev.Until.After(until) && !rev.NotAfter.After(s.users[rev.User].notAfter)
 }
 
-// notAfter is until when a user's sessions began that are revoked; the zero time
+// NotAfter is until when a user's sessions began that are revoked; the zero time
 // when the user is not.
-func (s *Set) notAfter(u auth.User) time.Time {
+func (s *Set) NotAfter(u auth.User) time.Time {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.users[u].notAfter
 }
 
-// live lists the revocations that are in force at now.
-func (s *Set) live(now time.Time) []auth.Revocation {
+// Active lists the revocations that are in force at now.
+func (s *Set) Active(now time.Time) []auth.Revocation {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	revs := make([]auth.Revocation, 0, s.size.Load())
@@ -172,12 +173,12 @@ func (s *Set) sweepStep(now time.Time) (forgotten int, more bool) {
 	defer s.mu.Unlock()
 	defer s.count()
 	for range sweepStep {
-		key, ok := s.ends.take(now)
+		key, ok := s.ends.Take(now)
 		if !ok {
 			return forgotten, false
 		}
 		if until, known := s.until(key); known && until.After(now) {
-			s.ends.add(until, key) // was prolonged
+			s.ends.Add(until, key) // was prolonged
 			continue
 		}
 		delete(s.sessions, key.session)
@@ -189,7 +190,7 @@ func (s *Set) sweepStep(now time.Time) (forgotten int, more bool) {
 }
 
 // until is when an entry ends.
-func (s *Set) until(key entryKey) (until time.Time, known bool) {
+func (s *Set) until(key RevocationKey) (until time.Time, known bool) {
 	switch {
 	case key.session != "":
 		until, known = s.sessions[key.session]
@@ -207,7 +208,7 @@ func (s *Set) until(key entryKey) (until time.Time, known bool) {
 func (s *Set) Len() Counts {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return Counts{Sessions: len(s.sessions), Users: len(s.users), Keys: len(s.keys), Streams: s.streams.open}
+	return Counts{Sessions: len(s.sessions), Users: len(s.users), Keys: len(s.keys), Streams: s.watches.open}
 }
 
 func (s *Set) count() {

@@ -6,31 +6,32 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
 // filled is a set as a gateway has it after an hour of many logouts.
-func filled(c *clock) *session.Set {
+func filled(c *sessiontest.Clock) *session.Set {
 	set := session.NewSet()
 	for range 20_000 {
-		set.Add(auth.Revocation{Session: auth.NewSessionID(c.Now(), bob), Until: c.Now().Add(time.Hour)})
+		set.Add(auth.Revocation{Session: auth.NewSessionID(c.Now(), sessiontest.Bob), Until: c.Now().Add(time.Hour)})
 	}
 	return set
 }
 
-func revokedCases(c *clock) map[string]func() (*session.Set, *auth.Identity) {
+func revokedCases(c *sessiontest.Clock) map[string]func() (*session.Set, *auth.Identity) {
 	return map[string]func() (*session.Set, *auth.Identity){
-		"empty": func() (*session.Set, *auth.Identity) { return session.NewSet(), identity(c, alice) },
-		"miss":  func() (*session.Set, *auth.Identity) { return filled(c), identity(c, alice) },
+		"empty": func() (*session.Set, *auth.Identity) { return session.NewSet(), identity(c, sessiontest.Alice) },
+		"miss":  func() (*session.Set, *auth.Identity) { return filled(c), identity(c, sessiontest.Alice) },
 		"user": func() (*session.Set, *auth.Identity) {
 			set := filled(c)
-			set.Add(auth.Revocation{User: alice, NotAfter: c.Now().Add(-time.Hour), Until: c.Now().Add(time.Hour)})
-			return set, identity(c, alice)
+			set.Add(auth.Revocation{User: sessiontest.Alice, NotAfter: c.Now().Add(-time.Hour), Until: c.Now().Add(time.Hour)})
+			return set, identity(c, sessiontest.Alice)
 		},
 	}
 }
 
 func TestRevokedDoesNotAllocate(t *testing.T) {
-	for name, prepare := range revokedCases(newClock()) {
+	for name, prepare := range revokedCases(sessiontest.NewClock()) {
 		set, id := prepare()
 		if n := testing.AllocsPerRun(100, func() { set.Revoked(id) }); n != 0 {
 			t.Errorf("%s: %v allocations", name, n)
@@ -39,7 +40,7 @@ func TestRevokedDoesNotAllocate(t *testing.T) {
 }
 
 func BenchmarkRevoked(b *testing.B) {
-	for name, prepare := range revokedCases(newClock()) {
+	for name, prepare := range revokedCases(sessiontest.NewClock()) {
 		b.Run(name, func(b *testing.B) {
 			set, id := prepare()
 			b.ReportAllocs()

@@ -9,14 +9,17 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-func identity(c *clock, u auth.User) *auth.Identity { return bearer(sessionOf(u, c)) }
+func identity(c *sessiontest.Clock, u auth.User) *auth.Identity {
+	return sessiontest.Bearer(sessiontest.NewSession(u, c))
+}
 
 func TestSetMatchesExactly(t *testing.T) {
 	t.Parallel()
-	c := newClock()
-	id := identity(c, alice)
+	c := sessiontest.NewClock()
+	id := identity(c, sessiontest.Alice)
 	until := c.Now().Add(time.Hour)
 	began := id.Session.Began()
 	for name, test := range map[string]struct {
@@ -24,12 +27,12 @@ func TestSetMatchesExactly(t *testing.T) {
 		want bool
 	}{
 		"its session":              {auth.Revocation{Session: id.Session}, true},
-		"another session":          {auth.Revocation{Session: auth.NewSessionID(c.Now(), alice)}, false},
-		"its user, as it began":    {auth.Revocation{User: alice, NotAfter: began}, true},
-		"its user, within the ms":  {auth.Revocation{User: alice, NotAfter: began.Add(time.Microsecond)}, true},
-		"its user, 1 ms before":    {auth.Revocation{User: alice, NotAfter: began.Add(-time.Millisecond)}, false},
-		"another user":             {auth.Revocation{User: bob, NotAfter: began}, false},
-		"the openid of other apps": {auth.Revocation{User: otherAlice, NotAfter: began}, false},
+		"another session":          {auth.Revocation{Session: auth.NewSessionID(c.Now(), sessiontest.Alice)}, false},
+		"its user, as it began":    {auth.Revocation{User: sessiontest.Alice, NotAfter: began}, true},
+		"its user, within the ms":  {auth.Revocation{User: sessiontest.Alice, NotAfter: began.Add(time.Microsecond)}, true},
+		"its user, 1 ms before":    {auth.Revocation{User: sessiontest.Alice, NotAfter: began.Add(-time.Millisecond)}, false},
+		"another user":             {auth.Revocation{User: sessiontest.Bob, NotAfter: began}, false},
+		"the openid of other apps": {auth.Revocation{User: sessiontest.OtherAlice, NotAfter: began}, false},
 		"its key":                  {auth.Revocation{Key: id.Key}, true},
 		"another key":              {auth.Revocation{Key: "key2"}, false},
 	} {
@@ -57,21 +60,21 @@ func TestSetMatchesExactly(t *testing.T) {
 func TestSetRefusesForgedSessionID(t *testing.T) {
 	t.Parallel()
 	set := session.NewSet()
-	set.Add(auth.Revocation{User: alice, NotAfter: time.UnixMilli(1), Until: time.UnixMilli(2)})
-	if !set.Revoked(&auth.Identity{User: alice, Session: "forged"}) {
+	set.Add(auth.Revocation{User: sessiontest.Alice, NotAfter: time.UnixMilli(1), Until: time.UnixMilli(2)})
+	if !set.Revoked(&auth.Identity{User: sessiontest.Alice, Session: "forged"}) {
 		t.Fatal("admitted")
 	}
 }
 
 func TestSetKeepsTheLaterTimes(t *testing.T) {
 	t.Parallel()
-	c := newClock()
-	id := identity(c, alice)
+	c := sessiontest.NewClock()
+	id := identity(c, sessiontest.Alice)
 	late, early := c.Now().Add(time.Hour), c.Now().Add(time.Minute)
 	for name, revs := range map[string][2]auth.Revocation{
 		"session":           {{Session: id.Session, Until: late}, {Session: id.Session, Until: early}},
-		"user, until":       {{User: alice, NotAfter: c.Now(), Until: late}, {User: alice, NotAfter: c.Now(), Until: early}},
-		"user, not after":   {{User: alice, NotAfter: c.Now(), Until: early}, {User: alice, Until: late}},
+		"user, until":       {{User: sessiontest.Alice, NotAfter: c.Now(), Until: late}, {User: sessiontest.Alice, NotAfter: c.Now(), Until: early}},
+		"user, not after":   {{User: sessiontest.Alice, NotAfter: c.Now(), Until: early}, {User: sessiontest.Alice, Until: late}},
 		"key":               {{Key: id.Key, Until: late}, {Key: id.Key, Until: early}},
 		"key, longer later": {{Key: id.Key, Until: early}, {Key: id.Key, Until: late}},
 	} {
@@ -102,19 +105,19 @@ func TestSetSweepsManyInSteps(t *testing.T) {
 
 func TestWatch(t *testing.T) {
 	t.Parallel()
-	c := newClock()
+	c := sessiontest.NewClock()
 	set := session.NewSet()
-	mine, his := identity(c, alice), identity(c, bob)
+	mine, his := identity(c, sessiontest.Alice), identity(c, sessiontest.Bob)
 	var ended, others atomic.Int32
 	stop := set.Watch(mine, func() { ended.Add(1) })
 	stopHis := set.Watch(his, func() { others.Add(1) })
-	set.Add(auth.Revocation{Session: auth.NewSessionID(c.Now(), alice), Until: c.Now().Add(time.Hour)})
-	set.Add(auth.Revocation{User: alice, NotAfter: c.Now().Add(-time.Second), Until: c.Now().Add(time.Hour)})
+	set.Add(auth.Revocation{Session: auth.NewSessionID(c.Now(), sessiontest.Alice), Until: c.Now().Add(time.Hour)})
+	set.Add(auth.Revocation{User: sessiontest.Alice, NotAfter: c.Now().Add(-time.Second), Until: c.Now().Add(time.Hour)})
 	if ended.Load() != 0 || set.Len().Streams != 2 {
 		t.Fatalf("ended by what does not match; %+v", set.Len())
 	}
 	set.Add(auth.Revocation{Session: mine.Session, Until: c.Now().Add(time.Hour)})
-	set.Add(auth.Revocation{User: alice, NotAfter: c.Now(), Until: c.Now().Add(time.Hour)})
+	set.Add(auth.Revocation{User: sessiontest.Alice, NotAfter: c.Now(), Until: c.Now().Add(time.Hour)})
 	set.Add(auth.Revocation{Key: "key2", Until: c.Now().Add(time.Hour)})
 	if ended.Load() != 1 || others.Load() != 0 || set.Len().Streams != 1 {
 		t.Fatalf("called %d and %d times; %+v", ended.Load(), others.Load(), set.Len())
@@ -135,13 +138,13 @@ func TestWatch(t *testing.T) {
 
 func TestWatchKeys(t *testing.T) {
 	t.Parallel()
-	c := newClock()
+	c := sessiontest.NewClock()
 	set := session.NewSet()
 	until := c.Now().Add(time.Hour)
 	heard := 0
 	stop := set.WatchKeys(func() { heard += set.Len().Keys }) // with no lock held
-	set.Add(auth.Revocation{User: alice, NotAfter: c.Now(), Until: until})
-	set.Add(auth.Revocation{Session: auth.NewSessionID(c.Now(), alice), Until: until})
+	set.Add(auth.Revocation{User: sessiontest.Alice, NotAfter: c.Now(), Until: until})
+	set.Add(auth.Revocation{Session: auth.NewSessionID(c.Now(), sessiontest.Alice), Until: until})
 	if heard != 0 {
 		t.Fatal("heard of revocations of no key")
 	}
@@ -159,9 +162,9 @@ func TestWatchKeys(t *testing.T) {
 // onRevoked may use the set: whoever ends a stream also stops its watch.
 func TestWatchDoesNotDeadlock(t *testing.T) {
 	t.Parallel()
-	c := newClock()
+	c := sessiontest.NewClock()
 	set := session.NewSet()
-	id := identity(c, alice)
+	id := identity(c, sessiontest.Alice)
 	called := false
 	var stop func()
 	stop = set.Watch(id, func() {
@@ -178,18 +181,20 @@ func TestWatchDoesNotDeadlock(t *testing.T) {
 // However streams open while revocations come in, each is ended exactly once.
 func TestWatchRace(t *testing.T) {
 	t.Parallel()
-	c := newClock()
+	c := sessiontest.NewClock()
 	set := session.NewSet()
 	var wg sync.WaitGroup
 	var calls atomic.Int32
-	for range atOnce {
-		id := identity(c, alice)
+	for range sessiontest.AtOnce {
+		id := identity(c, sessiontest.Alice)
 		wg.Go(func() { set.Watch(id, func() { calls.Add(1) }) })
 		wg.Go(func() { set.Add(auth.Revocation{Session: id.Session, Until: c.Now().Add(time.Hour)}) })
-		wg.Go(func() { set.Add(auth.Revocation{User: alice, NotAfter: c.Now(), Until: c.Now().Add(time.Hour)}) })
+		wg.Go(func() {
+			set.Add(auth.Revocation{User: sessiontest.Alice, NotAfter: c.Now(), Until: c.Now().Add(time.Hour)})
+		})
 	}
 	wg.Wait()
-	if calls.Load() != atOnce || set.Len().Streams != 0 {
-		t.Fatalf("%d of %d ended; %+v", calls.Load(), atOnce, set.Len())
+	if calls.Load() != sessiontest.AtOnce || set.Len().Streams != 0 {
+		t.Fatalf("%d of %d ended; %+v", calls.Load(), sessiontest.AtOnce, set.Len())
 	}
 }

@@ -20,9 +20,9 @@ const (
 	userRevocationKept = 5 * time.Minute
 )
 
-// pushKey makes key the newest. A key that is there already moves to the front:
+// PushKey makes key the newest. A key that is there already moves to the front:
 // wx.login often yields the one before again.
-func pushKey(keys []auth.SessionKey, key auth.SessionKey) []auth.SessionKey {
+func PushKey(keys []auth.SessionKey, key auth.SessionKey) []auth.SessionKey {
 	out := make([]auth.SessionKey, 0, auth.MaxSessionKeys)
 	out = append(out, key)
 	for _, old := range keys {
@@ -33,51 +33,53 @@ func pushKey(keys []auth.SessionKey, key auth.SessionKey) []auth.SessionKey {
 	return out
 }
 
-func dropKey(keys []auth.SessionKey, key auth.SessionKey) []auth.SessionKey {
+// DropKey returns keys without key. It does not change its argument.
+func DropKey(keys []auth.SessionKey, key auth.SessionKey) []auth.SessionKey {
 	return slices.DeleteFunc(slices.Clone(keys), func(old auth.SessionKey) bool { return old.Key == key.Key })
 }
 
-// keepIdentity undoes what no update may do: a session does not change hands,
+// KeepIdentity undoes what no update may do: a session does not change hands,
 // and a token that was issued for it is not forgotten.
-func keepIdentity(updated, before *auth.Session) {
+func KeepIdentity(updated, before *auth.Session) {
 	updated.ID, updated.User = before.ID, before.User
-	updated.AccessEnd = later(updated.AccessEnd, before.AccessEnd)
+	updated.AccessEnd = Later(updated.AccessEnd, before.AccessEnd)
 }
 
-// revokeSession is the revocation of a session that was ended; ok is false when
+// RevokeSession is the revocation of a session that was ended; ok is false when
 // no access token of it is still valid and there is nothing to remember.
-func revokeSession(id auth.SessionID, accessEnd, now time.Time) (rev auth.Revocation, ok bool) {
+func RevokeSession(id auth.SessionID, accessEnd, now time.Time) (rev auth.Revocation, ok bool) {
 	return auth.Revocation{Session: id, Until: accessEnd}, accessEnd.After(now)
 }
 
-// revokeUser is the revocation of a whole user, before the sessions it ends are
-// counted in with [reach]. It is kept until then, for tokens whose session the
+// RevokeUser is the revocation of a whole user, before the sessions it ends are
+// counted in with [ExtendRevocation]. It is kept until then, for tokens whose session the
 // store has lost.
-func revokeUser(u auth.User, at, until, now time.Time) auth.Revocation {
-	return auth.Revocation{User: u, NotAfter: at.Truncate(time.Millisecond), Until: later(now.Add(userRevocationKept), until)}
+func RevokeUser(u auth.User, at, until, now time.Time) auth.Revocation {
+	return auth.Revocation{User: u, NotAfter: at.Truncate(time.Millisecond), Until: Later(now.Add(userRevocationKept), until)}
 }
 
-// reach extends a user's revocation to one of the user's sessions.
-func reach(rev *auth.Revocation, id auth.SessionID, accessEnd time.Time) {
-	rev.NotAfter = later(rev.NotAfter, id.Began())
-	rev.Until = later(rev.Until, accessEnd)
+// ExtendRevocation extends a user's revocation to one of the user's sessions.
+func ExtendRevocation(rev *auth.Revocation, id auth.SessionID, accessEnd time.Time) {
+	rev.NotAfter = Later(rev.NotAfter, id.Began())
+	rev.Until = Later(rev.Until, accessEnd)
 }
 
-// merge is the revocation that holds whatever either of two holds. Both are of
+// MergeRevocations is the revocation that holds whatever either of two holds. Both are of
 // the same session, user or key.
-func merge(a, b auth.Revocation) auth.Revocation {
-	a.NotAfter = later(a.NotAfter, b.NotAfter)
-	a.Until = later(a.Until, b.Until)
+func MergeRevocations(a, b auth.Revocation) auth.Revocation {
+	a.NotAfter = Later(a.NotAfter, b.NotAfter)
+	a.Until = Later(a.Until, b.Until)
 	return a
 }
 
-// covers reports whether a user's revocation holds a session by its ID. IDs tell
+// Covers reports whether a user's revocation holds a session by its ID. IDs tell
 // milliseconds, so milliseconds are compared.
-func covers(notAfter time.Time, id auth.SessionID) bool {
+func Covers(notAfter time.Time, id auth.SessionID) bool {
 	return id.Began().UnixMilli() <= notAfter.UnixMilli()
 }
 
-func later(a, b time.Time) time.Time {
+// Later returns the later of two times.
+func Later(a, b time.Time) time.Time {
 	if b.After(a) {
 		return b
 	}

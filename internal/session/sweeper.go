@@ -11,9 +11,9 @@ const (
 	// once; sweeping gives back its space.
 	sweepEvery = time.Minute
 
-	// sweepLimit is how many entries one transaction removes: a login that comes
+	// SweepLimit is how many entries one transaction removes: a login that comes
 	// in between waits for milliseconds, not for the whole sweep.
-	sweepLimit = 1000
+	SweepLimit = 1000
 )
 
 // Options are what a store may be told. The zero value is ready to use.
@@ -24,14 +24,15 @@ type Options struct {
 	// nobody.
 	OnError func(error)
 
-	// sweepNow is Now, which by default does not run ahead of the monotonic clock.
-	sweepNow func() time.Time
+	// sweepClock is Now, which by default does not run ahead of the monotonic clock.
+	sweepClock func() time.Time
 }
 
-func (o Options) withDefaults() Options {
-	o.sweepNow = o.Now
+// WithDefaults returns the options with every unset field at its default.
+func (o Options) WithDefaults() Options {
+	o.sweepClock = o.Now
 	if o.Now == nil {
-		o.Now, o.sweepNow = time.Now, newSteadyClock().Now
+		o.Now, o.sweepClock = time.Now, newSteadyClock().Now
 	}
 	if o.SweepEvery <= 0 {
 		o.SweepEvery = sweepEvery
@@ -42,16 +43,20 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// sweeper owns the one goroutine of a store. It starts at most once and does
+// SweepNow returns the time that a sweep uses. The options must have their defaults.
+func (o Options) SweepNow() time.Time { return o.sweepClock() }
+
+// Sweeper owns the one goroutine of a store. It starts at most once and does
 // not start again after it was stopped.
-type sweeper struct {
+type Sweeper struct {
 	mu      sync.Mutex
 	cancel  context.CancelFunc // nil before start
 	done    chan struct{}
 	stopped bool
 }
 
-func (s *sweeper) start(every time.Duration, sweep func(context.Context)) {
+// Start calls sweep every so often, in a goroutine, until Stop.
+func (s *Sweeper) Start(every time.Duration, sweep func(context.Context)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.cancel != nil || s.stopped {
@@ -75,8 +80,8 @@ func (s *sweeper) start(every time.Duration, sweep func(context.Context)) {
 	}()
 }
 
-// stop ends the goroutine and waits for it. It may be called more than once.
-func (s *sweeper) stop() {
+// Stop ends the goroutine and waits for it. It may be called more than once.
+func (s *Sweeper) Stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopped = true
@@ -85,4 +90,11 @@ func (s *sweeper) stop() {
 	}
 	s.cancel()
 	<-s.done
+}
+
+// Stats are a store's figures, for metrics.
+type Stats struct {
+	Sessions, Users int
+	Revocations     Counts
+	Bytes           int64 // of the file; 0 without one
 }

@@ -5,36 +5,37 @@ import (
 	"time"
 )
 
-// timeline says what is due first. It is told of a thing once and never of its
+// Timeline says what is due first. It is told of a thing once and never of its
 // changes: whoever takes a due thing looks whether its time was moved since, and
 // adds it again.
-type timeline[T any] struct{ h dueHeap[T] }
+type Timeline[T any] struct{ h dueHeap[T] }
 
 type due[T any] struct {
 	at    time.Time
 	thing T
 }
 
-func (t *timeline[T]) add(at time.Time, thing T) { heap.Push(&t.h, due[T]{at: at, thing: thing}) }
+// Add adds a thing that is due at a time.
+func (t *Timeline[T]) Add(at time.Time, thing T) { heap.Push(&t.h, due[T]{at: at, thing: thing}) }
 
-// take removes the first thing if it is due at now.
-func (t *timeline[T]) take(now time.Time) (thing T, ok bool) {
+// Take removes the first thing if it is due at now.
+func (t *Timeline[T]) Take(now time.Time) (thing T, ok bool) {
 	if len(t.h) == 0 || t.h[0].at.After(now) {
 		return thing, false
 	}
-	return t.takeFirst()
+	return t.TakeFirst()
 }
 
-// first is when the first thing is due.
-func (t *timeline[T]) first() (at time.Time, ok bool) {
+// First is when the first thing is due.
+func (t *Timeline[T]) First() (at time.Time, ok bool) {
 	if len(t.h) == 0 {
 		return time.Time{}, false
 	}
 	return t.h[0].at, true
 }
 
-// takeFirst removes the first thing, due or not.
-func (t *timeline[T]) takeFirst() (thing T, ok bool) {
+// TakeFirst removes the first thing, due or not.
+func (t *Timeline[T]) TakeFirst() (thing T, ok bool) {
 	if len(t.h) == 0 {
 		return thing, false
 	}

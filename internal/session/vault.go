@@ -21,34 +21,35 @@ const (
 	indexKeyBytes = sha256.Size
 )
 
-// vault seals records into their places and hides users' names. It knows no
+// Vault seals records into their places and hides users' names. It knows no
 // database: a place is a bucket (or a key prefix) and a key.
-type vault struct {
-	box *seal.Box
-	// index keys the hashes that stand for users. It is random, made once for a
+type Vault struct {
+	Box *seal.Box
+	// IndexKey keys the hashes that stand for users. It is random, made once for a
 	// store and kept sealed in it: a hash under the root secret itself would
 	// change when that is rotated, and every user's sessions would be lost.
-	index []byte
+	IndexKey []byte
 }
 
-func newIndexKey() []byte {
+// NewIndexKey returns a random key for [Vault.IndexKey].
+func NewIndexKey() []byte {
 	key := make([]byte, indexKeyBytes)
 	_, _ = rand.Read(key) // never fails: crypto/rand.Read
 	return key
 }
 
-// seal encrypts a record for one place: copied to another, it does not open.
-func (v vault) seal(bucket, key, record []byte) ([]byte, error) {
-	sealed, err := v.box.Seal(sealPurpose, record, place(bucket, key))
+// Seal encrypts a record for one place: copied to another, it does not open.
+func (v Vault) Seal(bucket, key, record []byte) ([]byte, error) {
+	sealed, err := v.Box.Seal(sealPurpose, record, place(bucket, key))
 	if err != nil {
 		return nil, fmt.Errorf("sealing a record: %w", err)
 	}
 	return sealed, nil
 }
 
-// open decrypts a record from its place: [ErrOtherSecret], [ErrCorrupt].
-func (v vault) open(bucket, key, sealed []byte) ([]byte, error) {
-	record, err := v.box.Open(sealPurpose, sealed, place(bucket, key))
+// Open decrypts a record from its place: [ErrOtherSecret], [ErrCorrupt].
+func (v Vault) Open(bucket, key, sealed []byte) ([]byte, error) {
+	record, err := v.Box.Open(sealPurpose, sealed, place(bucket, key))
 	switch {
 	case errors.Is(err, seal.ErrUnknownSecret):
 		return nil, fmt.Errorf("%w: %w", ErrOtherSecret, err)
@@ -58,10 +59,10 @@ func (v vault) open(bucket, key, sealed []byte) ([]byte, error) {
 	return record, nil
 }
 
-// user is the hash that stands for a user in keys. IDs hold no NUL, so no two
+// HashUser is the hash that stands for a user in keys. IDs hold no NUL, so no two
 // users share one spelling.
-func (v vault) user(u auth.User) []byte {
-	mac := hmac.New(sha256.New, v.index)
+func (v Vault) HashUser(u auth.User) []byte {
+	mac := hmac.New(sha256.New, v.IndexKey)
 	mac.Write([]byte(u.App))
 	mac.Write([]byte{0})
 	mac.Write([]byte(u.OpenID))

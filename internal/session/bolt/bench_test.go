@@ -1,0 +1,37 @@
+package bolt_test
+
+import (
+	"crypto/rand"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session/sessiontest"
+)
+
+// BenchmarkCreate is a login's write, alone and a hundred at once: the fsync is
+// shared.
+func BenchmarkCreate(b *testing.B) {
+	for name, parallel := range map[string]int{"alone": 0, "100 at once": 50} {
+		b.Run(name, func(b *testing.B) {
+			c := sessiontest.NewClock()
+			store := openStore(b, c)
+			create := func() {
+				s := sessiontest.NewSession(auth.User{App: "wx1", OpenID: auth.OpenID(rand.Text())}, c)
+				sessiontest.Must(b, store.Create(b.Context(), s, auth.SessionKey{Key: "k1"}))
+			}
+			b.ResetTimer()
+			if parallel == 0 {
+				for b.Loop() {
+					create()
+				}
+				return
+			}
+			b.SetParallelism(parallel) // times GOMAXPROCS
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					create()
+				}
+			})
+		})
+	}
+}

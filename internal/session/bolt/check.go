@@ -1,0 +1,125 @@
+package bolt
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// maxProblems bounds a report, in lines: one broken page yields thousands, and
+// the operator's next step is the same after the first.
+const maxProblems = 100
+
+// Report is what [Check] found.
+type Report struct {
+	Schema                             int
+	Sessions, Users, Keys, Revocations int
+	Bytes                              int64 // of the file
+	// Problems are empty when the file is sound.
+	Problems []string
+}
+
+// Check reads the whole file at path, without changing it and without a root
+// secret: its pages, and that every record is where its indexes say. The error
+// is why it could not be read at all: [ErrLocked] while a gateway runs on it,
+// [ErrCorrupt], [ErrNewerSchema].
+func Check(path string) (*Report, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, session.Unavailable(fmt.Errorf("looking for the session store: %w", err))
+	}
+	db, err := openDatabase(path, true)
+	if err != nil {
+		return nil, err
+	}
+	report := &Report{Bytes: info.Size()}
+	err = guarded(session.ErrCorrupt, func() error { return db.View(report.read) })
+	if err = errors.Join(err, db.Close()); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return report, nil
+}
+
+// read fills the report. The pages were followed when the file was opened, so
+// that bbolt can check the rest (order of keys, lost pages) without falling.
+func (r *Report) read(tx *bbolt.Tx) error {
+	counts, err := walk(tx)
+	if err != nil {
+		return err
+	}
+	r.Schema = counts.Schema
+	r.Sessions, r.Users = counts.Sessions, counts.Users
+	r.Keys, r.Revocations = counts.Keys, counts.Revocations
+	for problem := range tx.Check() { // to its end: it holds a goroutine
+		r.problem("%v", problem)
+	}
+	r.checkUsers(tx)
+	r.checkEnds(tx)
+	if counts.ends != counts.Sessions+counts.Revocations+counts.attempts {
+		r.problem("%d entries in %s for %d sessions, %d revocations and %d users with attempts",
+			counts.ends, bucketEnds, counts.Sessions, counts.Revocations, counts.attempts)
+	}
+	return nil
+}
+
+// checkUsers looks that users have the sessions that they are said to have, and
+// that no keys outlived their user.
+func (r *Report) checkUsers(tx *bbolt.Tx) {
+	sessions, users, ends := tx.Bucket(bucketSessions), tx.Bucket(bucketUsers), tx.Bucket(bucketEnds)
+	listed := 0
+	cursor := users.Cursor()
+	for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
+		listed++
+		s := indexed{user: k[:userKeyBytes], id: k[userKeyBytes:], end: keyTime(v)}
+		if sessions.Get(s.id) == nil {
+			r.problem("session %s is listed and not there", sessionID(s.id))
+		}
+		if !bytes.Equal(ends.Get(s.endKey()), s.user) {
+			r.problem("session %s would not be swept", sessionID(s.id))
+		}
+	}
+	if listed != r.Sessions {
+		r.problem("%d sessions are listed for users, %d are there", listed, r.Sessions)
+	}
+	cursor = tx.Bucket(bucketKeys).Cursor()
+	for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {
+		if at, _ := users.Cursor().Seek(k); !bytes.HasPrefix(at, k) {
+			r.problem("session keys of a user without a session")
+		}
+	}
+}
+
+// checkEnds looks that what is to be swept is there.
+func (r *Report) checkEnds(tx *bbolt.Tx) {
+	revocations, sessions := tx.Bucket(bucketRevocations), tx.Bucket(bucketSessions)
+	cursor := tx.Bucket(bucketEnds).Cursor()
+	for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {
+		if len(k) <= timeKeyBytes {
+			r.problem("a key of %d bytes in %s", len(k), bucketEnds)
+			continue
+		}
+		tagged := k[timeKeyBytes:]
+		found := revocations.Get(tagged) != nil
+		switch tagged[0] {
+		case tagEnd:
+			found = sessions.Get(tagged[1:]) != nil
+		case tagAttempts:
+			attempts := tx.Bucket(bucketAttempts)
+			found = attempts != nil && bytes.HasPrefix(attempts.Get(tagged[1:]), k[:timeKeyBytes])
+		}
+		if !found {
+			r.problem("an end at %v of nothing that is there", keyTime(k).UTC())
+		}
+	}
+}
+
+func (r *Report) problem(format string, args ...any) {
+	if len(r.Problems) < maxProblems {
+		r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
+	}
+}

@@ -1,0 +1,83 @@
+package bolt
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+const (
+	// compactStep is how much one transaction of a compaction copies, in bytes:
+	// enough to be quick, little enough for any machine's memory.
+	compactStep = 1 << 20 // 1 MiB
+
+	// compactSuffix names the copy. A compaction that was cut off leaves it
+	// behind, and the next one overwrites it.
+	compactSuffix = ".compact"
+)
+
+// Compact rewrites the file at path without its free pages, and says how many
+// bytes it had and has. The gateway must not run on it: [ErrLocked]. A crash at
+// any point leaves the old file or the new one, whole.
+func Compact(path string) (before, after int64, err error) {
+	if _, err := os.Stat(path); err != nil {
+		return 0, 0, session.Unavailable(fmt.Errorf("looking for the session store: %w", err))
+	}
+	// The old file stays open, and so locked, until the new one has its name.
+	src, err := openDatabase(path, false)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer func() { err = errors.Join(err, src.Close()) }()
+	temp := path + compactSuffix
+	if err := copyTo(temp, src); err != nil {
+		return 0, 0, errors.Join(fmt.Errorf("compacting %s: %w", path, err), remove(temp))
+	}
+	if before, err = sizeOf(path); err != nil {
+		return 0, 0, err
+	}
+	if after, err = sizeOf(temp); err != nil {
+		return 0, 0, err
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return 0, 0, session.Unavailable(fmt.Errorf("putting the compacted store in place: %w", err))
+	}
+	return before, after, syncDirectory(filepath.Dir(path))
+}
+
+// copyTo writes all of src to a new file and to the disk.
+func copyTo(path string, src *bbolt.DB) error {
+	if err := remove(path); err != nil {
+		return err
+	}
+	dst, err := openDatabase(path, false)
+	if err != nil {
+		return err
+	}
+	return errors.Join(guarded(session.ErrCorrupt, func() error {
+		if err := src.View(func(tx *bbolt.Tx) error { _, err := walk(tx); return err }); err != nil {
+			return err
+		}
+		return bbolt.Compact(dst, src, compactStep) // each of its commits syncs
+	}), dst.Close())
+}
+
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return session.Unavailable(fmt.Errorf("removing %s: %w", path, err))
+	}
+	return nil
+}
+
+func sizeOf(path string) (int64, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, session.Unavailable(fmt.Errorf("measuring the session store: %w", err))
+	}
+	return info.Size(), nil
+}

@@ -1,0 +1,67 @@
+package bolt_test
+
+import (
+	"testing"
+
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing/synctest"
+
+	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt"
+	"github.com/wxgate/wxgate/internal/session/sessiontest"
+)
+
+func TestFile(t *testing.T) { sessiontest.Conform(t, openStore) }
+
+// The same with a file that crashes: it is closed without notice, or copied at a
+// commit's end and the copy goes on.
+func TestModelFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		c, box := sessiontest.NewClock(), sessiontest.MustBox(t, sessiontest.SecretOne)
+		path := filepath.Join(dir, "0.db")
+		open := func() (*bolt.File, sessiontest.Store) {
+			file, err := bolt.Open(path, session.Options{Now: c.Now})
+			sessiontest.Must(t, err)
+			return file, storeOn(t, file, c, box)
+		}
+		file, store := open()
+		generation := 0
+		r := sessiontest.NewModelRun(t, c, store, nil)
+		r.Crash = func() sessiontest.Store {
+			old, from := file, path
+			if r.Rand.IntN(2) == 0 { // power loss: what is on the disk now is all
+				generation++
+				path = filepath.Join(dir, fmt.Sprintf("%d.db", generation))
+				sessiontest.CopyFile(t, from, path)
+			}
+			sessiontest.Must(t, old.Close())
+			wantSound(t, path)
+			if path != from {
+				sessiontest.Must(t, os.Remove(from))
+			}
+			var store sessiontest.Store
+			file, store = open()
+			return store
+		}
+		r.Run(*sessiontest.ModelOperations)
+		sessiontest.Must(t, file.Close())
+		wantSound(t, path)
+	})
+}
+
+// wantSound checks a copy: a read-only lock stays until a child that another test
+// is starting has closed its descriptors, and a bubble's clock does not wait for
+// that when the file is opened again.
+func wantSound(t testing.TB, path string) {
+	t.Helper()
+	checked := path + ".checked"
+	sessiontest.CopyFile(t, path, checked)
+	if report, err := bolt.Check(checked); err != nil || len(report.Problems) > 0 {
+		t.Fatalf("the file is not sound: %+v, %v", report, err)
+	}
+	sessiontest.Must(t, os.Remove(checked))
+}

@@ -1,0 +1,150 @@
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/seal"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// File is the opened session store of one process: what outlives a reload. Any
+// number of [Store] stand on one, and share its revocations. It is safe for
+// concurrent use.
+type File struct {
+	path    string
+	opts    session.Options
+	db      *bbolt.DB
+	commits *committer
+	set     *session.Set
+	sweeper session.Sweeper
+
+	// sessions and users are counted when the file is opened and kept up to date
+	// by every commit, since counting costs a walk over the whole file.
+	sessions, users atomic.Int64
+
+	opening sync.Mutex // one call of Store at a time, so that one makes the index key
+}
+
+// Open opens the store at path, or makes one: the file for its owner alone,
+// its directory too if it has to be made. Errors: [ErrLocked], [ErrCorrupt],
+// [ErrNewerSchema]; each says what to do.
+//
+// Revocations are known once [File.Store] was called: they are sealed.
+func Open(path string, opts session.Options) (*File, error) {
+	if err := makeDirectory(path); err != nil {
+		return nil, err
+	}
+	db, err := openDatabase(path, false)
+	if err != nil {
+		return nil, err
+	}
+	f := &File{path: path, opts: opts.WithDefaults(), db: db, commits: &committer{db: db}, set: session.NewSet()}
+	if err := f.prepare(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return f, nil
+}
+
+// prepare makes the buckets of a new file and counts what an old one holds.
+func (f *File) prepare() error {
+	return guarded(session.ErrCorrupt, func() error {
+		if err := f.db.Update(createBuckets); err != nil && !errors.Is(err, errUnchanged) {
+			return fmt.Errorf("preparing %s: %w", f.path, err)
+		}
+		return f.db.View(func(tx *bbolt.Tx) error {
+			counts, err := walk(tx)
+			if err != nil {
+				return fmt.Errorf("reading %s: %w", f.path, err)
+			}
+			f.sessions.Store(int64(counts.Sessions))
+			f.users.Store(int64(counts.Users))
+			return nil
+		})
+	})
+}
+
+// Store is an [auth.Store] over the file for one configuration; now is the clock
+// that decides what has ended. It loads the revocations, if only to see that box
+// opens them. The error wraps [ErrOtherSecret] when box has not the root secret
+// that the file needs.
+func (f *File) Store(box *seal.Box, now func() time.Time) (*Store, error) {
+	f.opening.Lock()
+	defer f.opening.Unlock()
+	index, err := f.indexKey(box)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{file: f, now: now, vault: session.Vault{Box: box, IndexKey: index}}
+	if err := s.loadRevocations(); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Revocations is the set that the file's revocations are in force in.
+func (f *File) Revocations() *session.Set { return f.set }
+
+// Start begins sweeping until [File.Close]. Started twice is started once.
+func (f *File) Start() {
+	f.sweeper.Start(f.opts.SweepEvery, func(ctx context.Context) {
+		if _, err := f.Sweep(ctx, f.opts.SweepNow(), session.SweepLimit); err != nil && ctx.Err() == nil {
+			f.opts.OnError(err)
+		}
+	})
+}
+
+// Close ends sweeping, waits for what is under way and closes the file. What
+// uses the file after it gets [auth.ErrStoreUnavailable].
+func (f *File) Close() error {
+	f.sweeper.Stop()
+	if err := f.db.Close(); err != nil {
+		return fmt.Errorf("closing %s: %w", f.path, err)
+	}
+	return nil
+}
+
+// Ready reports whether the store can be read and, when a write has failed,
+// whether a login can be written again: a full disk is found here, not by users.
+func (f *File) Ready(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return session.Unavailable(err)
+	}
+	if f.commits.failed.Load() {
+		if err := f.commits.do(probe); err != nil {
+			return session.Unavailable(err)
+		}
+		f.commits.failed.Store(false)
+	}
+	return session.Unavailable(guarded(auth.ErrStoreUnavailable, func() error { return f.db.View(checkSchema) }))
+}
+
+// Stats are the figures of the file. None of them reads it.
+func (f *File) Stats() session.Stats {
+	stats := session.Stats{
+		Sessions:    int(f.sessions.Load()),
+		Users:       int(f.users.Load()),
+		Revocations: f.set.Len(),
+	}
+	if info, err := os.Stat(f.path); err == nil {
+		stats.Bytes = info.Size()
+	}
+	return stats
+}
+
+// apply makes true in memory what was committed.
+func (f *File) apply(done effects) {
+	f.sessions.Add(int64(done.sessions))
+	f.users.Add(int64(done.users))
+	for _, rev := range done.revoked {
+		f.set.Add(rev)
+	}
+}

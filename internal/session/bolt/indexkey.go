@@ -1,0 +1,92 @@
+package bolt
+
+import (
+	"errors"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/seal"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// indexKey opens the key of user hashes with the root secrets of box, and makes
+// one for a file that has none.
+//
+// It writes nothing to a file that has one, because a configuration that fails
+// later comes this way too. The first write of a [Store] seals anew what a
+// rotated root secret left behind.
+func (f *File) indexKey(box *seal.Box) ([]byte, error) {
+	var sealed []byte
+	var empty bool
+	err := guarded(auth.ErrStoreUnavailable, func() error {
+		return f.db.View(func(tx *bbolt.Tx) error {
+			c := &change{tx: tx}
+			sealed = c.get(bucketMeta, metaIndex)
+			empty = isEmpty(tx)
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, session.Unavailable(err)
+	}
+	if sealed == nil {
+		return f.newIndexKey(box)
+	}
+	index, err := session.Vault{Box: box}.Open(bucketMeta, metaIndex, sealed)
+	switch {
+	case err != nil && empty:
+		return f.newIndexKey(box) // there is nothing that only the old one finds
+	case errors.Is(err, session.ErrOtherSecret):
+		return nil, fmt.Errorf("%w: %s: %s", session.ErrOtherSecret, f.path, adviseSecret)
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w: %s", f.path, err, adviseCorrupt)
+	}
+	return index, nil
+}
+
+func (f *File) newIndexKey(box *seal.Box) ([]byte, error) {
+	index := session.NewIndexKey()
+	err := f.commits.do(func(tx *bbolt.Tx) (bool, error) {
+		c := &change{tx: tx, vault: session.Vault{Box: box, IndexKey: index}}
+		return true, c.sealIndex()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("making the index key of %s: %w", f.path, err)
+	}
+	return index, nil
+}
+
+func isEmpty(tx *bbolt.Tx) bool {
+	for _, name := range [][]byte{bucketUsers, bucketRevocations} {
+		if k, _ := tx.Bucket(name).Cursor().First(); k != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// reseal makes the file readable with the newest root secret alone, as far as it
+// must be: the index key, without which nothing is found, and the revocations,
+// none of which may be lost. Sessions are sealed anew when they are next written;
+// one that is not, before its old secret is dropped from the configuration, is
+// over.
+func (c *change) reseal() error {
+	if string(c.get(bucketMeta, metaSecret)) == c.vault.Box.ID() {
+		return nil
+	}
+	if err := c.sealIndex(); err != nil {
+		return err
+	}
+	return c.eachRevocation(func(key []byte, rev auth.Revocation) error {
+		return c.writeRevocation(key, rev)
+	})
+}
+
+func (c *change) sealIndex() error {
+	if err := c.putSealed(bucketMeta, metaIndex, c.vault.IndexKey); err != nil {
+		return err
+	}
+	return c.put(bucketMeta, metaSecret, []byte(c.vault.Box.ID()))
+}

@@ -1,0 +1,177 @@
+package bolt_test
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt"
+	"github.com/wxgate/wxgate/internal/session/sessiontest"
+)
+
+// killRounds is how often the process is killed.
+const killRounds = 30
+
+// acked is what a killed process had answered.
+type acked struct {
+	logins   map[auth.SessionID]auth.User
+	refresh  map[auth.SessionID]string // the last token that was handed out
+	ended    map[auth.SessionID]bool
+	maybe    map[auth.SessionID]bool // an end or a rotation was under way
+	allEnded map[auth.User]auth.SessionID
+	keys     map[auth.KeyID]bool
+}
+
+// TestKill kills a real process with SIGKILL at any moment of logins, refreshes,
+// logouts and key revocations, and looks that nothing it had answered is undone.
+func TestKill(t *testing.T) {
+	// Not in parallel: between fork and exec a child holds the files that other
+	// tests have open, and with them bbolt's locks. The model's clock is a fake
+	// one, on which the wait for a lock is over at once.
+	path := filepath.Join(t.TempDir(), "sessions.db")
+	total := 0
+	book := newBook()
+	for round := range killRounds {
+		lines := killOne(t, path, round)
+		total += len(lines)
+		for _, line := range lines {
+			book.enter(t, line)
+		}
+		book.check(t, path)
+		if t.Failed() {
+			t.Fatalf("after round %d", round)
+		}
+	}
+	if total < killRounds {
+		t.Fatalf("%d answers in %d rounds: nothing was tested", total, killRounds)
+	}
+	t.Logf("%d answers in %d rounds, none undone", total, killRounds)
+}
+
+// killOne runs the process until it has answered a number of times that differs
+// with each round, kills it within the next operation, and returns what it said.
+func killOne(t *testing.T, path string, round int) []string {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestKillChild$")
+	cmd.Env = append(os.Environ(), killEnv+"="+path)
+	stdout, err := cmd.StdoutPipe()
+	sessiontest.Must(t, err)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	sessiontest.Must(t, cmd.Start())
+	var lines []string
+	scanner := bufio.NewScanner(stdout)
+	for scanner.Scan() {
+		line, ok := strings.CutPrefix(scanner.Text(), killMark)
+		if !ok {
+			continue
+		}
+		if lines = append(lines, line); len(lines) == 5+7*round%60 {
+			// Somewhere within the next operations, not between two of them.
+			time.AfterFunc(time.Duration(round*137%5000)*time.Microsecond, func() { _ = cmd.Process.Kill() })
+		}
+	}
+	if err := scanner.Err(); err != nil && !errors.Is(err, io.ErrClosedPipe) && !errors.Is(err, os.ErrClosed) {
+		t.Fatal(err)
+	}
+	var exit *exec.ExitError
+	err = cmd.Wait()
+	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		t.Fatalf("round %d: the process ended by itself: %v\n%s", round, err, stderr.String())
+	}
+	return lines
+}
+
+func newBook() *acked {
+	return &acked{
+		logins: map[auth.SessionID]auth.User{}, refresh: map[auth.SessionID]string{},
+		ended: map[auth.SessionID]bool{}, maybe: map[auth.SessionID]bool{},
+		allEnded: map[auth.User]auth.SessionID{}, keys: map[auth.KeyID]bool{},
+	}
+}
+
+// enter books one line: what will be done ("try") or what was ("did").
+func (a *acked) enter(t *testing.T, line string) {
+	t.Helper()
+	var when, what, id, arg string
+	if n, err := fmt.Sscan(line, &when, &what, &id, &arg); err != nil || n != 4 {
+		return // cut off by the kill
+	}
+	sid := auth.SessionID(id)
+	switch when + " " + what {
+	case "try end", "try refresh":
+		a.maybe[sid] = true
+	case "did login":
+		u := auth.User{App: "wx1", OpenID: auth.OpenID(arg)}
+		a.logins[sid] = u
+	case "did token", "did refresh":
+		a.refresh[sid] = arg
+		delete(a.maybe, sid)
+	case "did end":
+		a.ended[sid] = true
+		delete(a.maybe, sid)
+	case "try endall":
+		for s, u := range a.logins {
+			a.maybe[s] = a.maybe[s] || u.OpenID == auth.OpenID(arg)
+		}
+	case "did endall":
+		for s, u := range a.logins {
+			if u.OpenID == auth.OpenID(arg) {
+				a.ended[s] = true
+			}
+		}
+	case "did key":
+		a.keys[auth.KeyID(arg)] = true
+	}
+}
+
+// check opens the file that the killed process left and holds it to the book.
+func (a *acked) check(t *testing.T, path string) {
+	t.Helper()
+	wantSound(t, path)
+	file, err := bolt.Open(path, session.Options{})
+	sessiontest.Must(t, err)
+	defer func() { sessiontest.Must(t, file.Close()) }()
+	store, err := file.Store(sessiontest.MustBox(t, sessiontest.SecretOne), time.Now)
+	sessiontest.Must(t, err)
+	for key := range a.keys {
+		if !file.Revocations().Revoked(&auth.Identity{Key: key}) {
+			t.Errorf("signing key %s is no longer revoked", key)
+		}
+	}
+	for id, user := range a.logins {
+		s, err := store.Session(t.Context(), id)
+		revoked := file.Revocations().Revoked(&auth.Identity{User: user, Session: id})
+		switch {
+		case a.ended[id] && (!errors.Is(err, auth.ErrNoSession) || !revoked):
+			t.Errorf("session %s was ended: %v, revoked %v", id, err, revoked)
+		case (err == nil) == revoked:
+			t.Errorf("session %s: %v and revoked %v", id, err, revoked)
+		case !a.ended[id] && !a.maybe[id] && err != nil:
+			t.Errorf("session %s was answered and is gone: %v", id, err)
+		case err == nil && !a.maybe[id] && !knows(t, s, a.refresh[id]):
+			t.Errorf("session %s does not know the refresh token that was handed out", id)
+		}
+	}
+}
+
+func knows(t *testing.T, s *auth.Session, token string) bool {
+	t.Helper()
+	if token == "" {
+		return true // killed between the login's two lines
+	}
+	presented, err := auth.ParseRefreshToken(token)
+	sessiontest.Must(t, err)
+	return s.Refresh.Knows(presented)
+}

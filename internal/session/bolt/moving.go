@@ -1,0 +1,153 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// Export has do see everything that is not over: revocations first, so that an
+// import never has a revoked session without its revocation. It reads one state
+// of the file, whatever is written meanwhile; the file grows until it is done.
+func (s *Store) Export(ctx context.Context, do func(session.Entry) error) error {
+	return s.read(ctx, func(c *change) error {
+		err := c.eachRevocation(func(_ []byte, rev auth.Revocation) error {
+			return session.EmitEntry(ctx, do, session.Entry{Revocation: &rev})
+		})
+		if err != nil {
+			return err
+		}
+		return c.eachUser(func(user []byte, sessions []indexed) error {
+			return c.exportUser(ctx, do, user, sessions)
+		})
+	})
+}
+
+// eachUser visits the users with their sessions.
+func (c *change) eachUser(do func(user []byte, sessions []indexed) error) error {
+	cursor := c.tx.Bucket(bucketUsers).Cursor()
+	for k, _ := cursor.First(); k != nil; {
+		user := bytes.Clone(k[:userKeyBytes])
+		sessions := c.sessionsOf(user)
+		if err := do(user, sessions); err != nil {
+			return err
+		}
+		k, _ = cursor.Seek(append(bytes.Clone(user), bytes.Repeat([]byte{0xff}, sessionKeyBytes+1)...))
+	}
+	return nil
+}
+
+func (c *change) exportUser(ctx context.Context, do func(session.Entry) error, user []byte, sessions []indexed) error {
+	var owner auth.User
+	for _, at := range sessions {
+		sess, err := c.session(sessionID(at.id))
+		if err != nil {
+			continue // over, or as good as over
+		}
+		owner = sess.User
+		if err := session.EmitEntry(ctx, do, session.Entry{Session: sess}); err != nil {
+			return err
+		}
+	}
+	if owner == (auth.User{}) {
+		return nil
+	}
+	if keys := c.keysOf(user, sessions); len(keys) > 0 {
+		if err := session.EmitEntry(ctx, do, session.Entry{User: owner, Keys: keys}); err != nil {
+			return err
+		}
+	}
+	if attempts := c.attempts(user); session.AttemptsActive(attempts, c.now) {
+		return session.EmitEntry(ctx, do, session.Entry{User: owner, Attempts: attempts})
+	}
+	return nil
+}
+
+// Import takes what another store exported.
+func (s *Store) Import(ctx context.Context, e session.Entry) error {
+	if err := e.Check(); err != nil {
+		return session.Unavailable(err)
+	}
+	if e.Attempts != nil {
+		return s.UpdateAttempts(ctx, e.User, func(a *auth.Attempts) { session.MergeAttempts(a, e.Attempts) })
+	}
+	return s.write(ctx, func(c *change) error {
+		switch {
+		case e.Session != nil:
+			return c.importSession(e.Session)
+		case e.Keys != nil:
+			user := c.vault.HashUser(e.User)
+			sessions := c.sessionsOf(user)
+			if !c.live(sessions) {
+				return nil
+			}
+			return c.putKeys(user, session.MergeKeys(c.keysOf(user, sessions), e.Keys))
+		default:
+			return c.importRevocation(*e.Revocation)
+		}
+	})
+}
+
+func (c *change) importSession(s *auth.Session) error {
+	if s.Ended(c.now) {
+		return nil
+	}
+	user := c.vault.HashUser(s.User)
+	byUser, known, err := c.revocation(append([]byte{tagUser}, user...))
+	if err != nil || known && session.Covers(byUser.NotAfter, s.ID) {
+		return err
+	}
+	id, err := sessionKey(s.ID)
+	if err != nil {
+		return err
+	}
+	if _, known, err := c.revocation(append([]byte{tagSession}, id...)); err != nil || known {
+		return err
+	}
+	was, err := c.session(s.ID)
+	if err != nil {
+		return c.create(user, s, auth.SessionKey{})
+	}
+	if !session.IsNewer(s, was) {
+		return nil
+	}
+	return c.moveSession(indexed{user: user, id: id, end: was.End()}, s)
+}
+
+// importRevocation also ends what it revokes, which an earlier import brought.
+func (c *change) importRevocation(rev auth.Revocation) error {
+	if !rev.Until.After(c.now) {
+		return nil
+	}
+	if err := c.revoke(rev); err != nil {
+		return err
+	}
+	var owner auth.User
+	switch {
+	case rev.Session != "":
+		s, err := c.session(rev.Session)
+		if err != nil {
+			return nil //nolint:nilerr // it is not here
+		}
+		owner = s.User
+	case rev.User != (auth.User{}):
+		owner = rev.User
+	default:
+		return nil
+	}
+	user := c.vault.HashUser(owner)
+	for _, at := range c.sessionsOf(user) {
+		if id := sessionID(at.id); id != rev.Session && (rev.Session != "" || !session.Covers(rev.NotAfter, id)) {
+			continue
+		}
+		if err := c.deleteSession(at); err != nil {
+			return err
+		}
+		if err := c.tidyUser(user); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+package bolt
+
+import (
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math"
+	"os"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// bbolt trusts its pages: one whose head is damaged can make it read past the
+// mapping, run in a circle, or count to four billion, in goroutines of its own
+// where nobody can catch it. So the tree of pages is followed once, with suspicion,
+// before bbolt is let loose on it. Its metadata pages have checksums; bbolt has
+// looked at those.
+//
+// The layout is bbolt's, file format 2, in the byte order of the machine:
+//
+//	page    id (8) | flags (2) | count (2) | overflow pages (4) | elements | data
+//	branch  position (4) | key size (4) | page (8)
+//	leaf    flags (4) | position (4) | key size (4) | value size (4)
+//	bucket  root page (8), 0 when the page follows inline | sequence (8)
+//	free    page (8)...; of 65535 or more the first is how many
+//	meta    ... root page at 32 | free page at 48 | pages at 56 | transaction at 64
+const (
+	pageHead    = 16
+	elementHead = 16 // of a branch and of a leaf alike
+	bucketHead  = 16
+
+	branchFlag = 0x01
+	leafFlag   = 0x02
+	freeFlag   = 0x10
+	bucketFlag = 0x01 // of a leaf element
+
+	metaBytes    = 80
+	metaFree     = 48
+	metaID       = 64
+	noFreePage   = math.MaxUint64 // the free pages were not written down
+	manyFree     = 0xffff
+	freeIDBytes  = 8
+	metadataSize = 2 // pages
+)
+
+// pages follows the tree of one file.
+type pages struct {
+	file io.ReaderAt
+	size int64  // of a page, in bytes
+	n    uint64 // how many are in use
+	seen []bool
+}
+
+// soundPages reads every page that tx can reach, once, and the list of those that
+// are free.
+func soundPages(tx *bbolt.Tx, file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return fmt.Errorf("measuring the file: %w", err)
+	}
+	if info.Size() < tx.Size() {
+		return fmt.Errorf("%w: %d bytes, %d are in use", session.ErrCorrupt, info.Size(), tx.Size())
+	}
+	size := int64(tx.DB().Info().PageSize)
+	p := &pages{file: file, size: size, n: uint64(tx.Size() / size)} //nolint:gosec // G115: not negative, and below the file's size
+	p.seen = make([]bool, p.n)
+	if err := p.follow(uint64(tx.Cursor().Bucket().Root())); err != nil {
+		return err
+	}
+	return p.free(uint64(tx.ID())) //nolint:gosec // G115: not negative, and below the file's size
+}
+
+// free checks the list of free pages, of the metadata that a transaction has: a
+// page that is in use and free would be written over.
+func (p *pages) free(transaction uint64) error {
+	list := uint64(noFreePage)
+	for i := range int64(metadataSize) {
+		meta := make([]byte, metaBytes)
+		if _, err := p.file.ReadAt(meta, i*p.size); err != nil {
+			return fmt.Errorf("%w: reading page %d: %w", session.ErrCorrupt, i, err)
+		}
+		if binary.NativeEndian.Uint64(meta[metaID:]) == transaction {
+			list = binary.NativeEndian.Uint64(meta[metaFree:])
+		}
+	}
+	if list == noFreePage {
+		return nil
+	}
+	page, err := p.read(list)
+	if err != nil {
+		return err
+	}
+	flags, count := binary.NativeEndian.Uint16(page[8:]), uint64(binary.NativeEndian.Uint16(page[10:]))
+	ids := page[pageHead:]
+	if count == manyFree {
+		count, ids = binary.NativeEndian.Uint64(ids), ids[freeIDBytes:]
+	}
+	if flags != freeFlag || count > uint64(len(ids)/freeIDBytes) {
+		return damaged(list, "it has flags %#x and %d free pages", flags, count)
+	}
+	for i := range count {
+		if err := p.mark(binary.NativeEndian.Uint64(ids[i*freeIDBytes:])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mark notes that a page is in one place, and refuses a second: a tree has no
+// circles.
+func (p *pages) mark(id uint64) error {
+	if id < metadataSize || id >= p.n {
+		return damaged(id, "it is outside of the file's %d pages", p.n)
+	}
+	if p.seen[id] {
+		return damaged(id, "it is in two places")
+	}
+	p.seen[id] = true
+	return nil
+}
+
+// follow checks a page and what hangs on it.
+func (p *pages) follow(id uint64) error {
+	page, err := p.read(id)
+	if err != nil {
+		return err
+	}
+	flags, count := binary.NativeEndian.Uint16(page[8:]), int(binary.NativeEndian.Uint16(page[10:]))
+	if pageHead+count*elementHead > len(page) || count == 0 && flags == branchFlag {
+		return damaged(id, "it has %d elements", count)
+	}
+	for i := range count {
+		switch flags {
+		case branchFlag:
+			err = p.branch(id, page, pageHead+i*elementHead)
+		case leafFlag:
+			err = p.leaf(id, page, pageHead+i*elementHead)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if flags != branchFlag && flags != leafFlag {
+		return damaged(id, "it has flags %#x", flags)
+	}
+	return nil
+}
+
+// read reads a page with its overflow.
+func (p *pages) read(id uint64) ([]byte, error) {
+	if err := p.mark(id); err != nil {
+		return nil, err
+	}
+	head := make([]byte, pageHead)
+	if _, err := p.file.ReadAt(head, int64(id)*p.size); err != nil { //nolint:gosec // G115: not negative, and below the file's size
+		return nil, fmt.Errorf("%w: reading page %d: %w", session.ErrCorrupt, id, err)
+	}
+	overflow := uint64(binary.NativeEndian.Uint32(head[12:]))
+	if self := binary.NativeEndian.Uint64(head); self != id || id+overflow >= p.n {
+		return nil, damaged(id, "it says that it is page %d and %d more", self, overflow)
+	}
+	for i := range overflow {
+		if err := p.mark(id + 1 + i); err != nil {
+			return nil, err
+		}
+	}
+	page := make([]byte, int64(1+overflow)*p.size)                   //nolint:gosec // G115: not negative, and below the file's size
+	if _, err := p.file.ReadAt(page, int64(id)*p.size); err != nil { //nolint:gosec // G115: not negative, and below the file's size
+		return nil, fmt.Errorf("%w: reading page %d: %w", session.ErrCorrupt, id, err)
+	}
+	return page, nil
+}

@@ -1,0 +1,124 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// RevokeSession implements [auth.Store].
+func (s *Store) RevokeSession(ctx context.Context, id auth.SessionID, until time.Time) error {
+	return s.revoke(ctx, auth.Revocation{Session: id, Until: until})
+}
+
+// RevokeKey implements [auth.Store].
+func (s *Store) RevokeKey(ctx context.Context, key auth.KeyID, until time.Time) error {
+	return s.revoke(ctx, auth.Revocation{Key: key, Until: until})
+}
+
+func (s *Store) revoke(ctx context.Context, rev auth.Revocation) error {
+	return s.write(ctx, func(c *change) error {
+		if !rev.Until.After(c.now) {
+			return nil // none of its tokens is still valid
+		}
+		return c.revoke(rev)
+	})
+}
+
+// loadRevocations puts in force what the file holds.
+func (s *Store) loadRevocations() error {
+	return s.read(context.Background(), func(c *change) error {
+		return c.eachRevocation(func(_ []byte, rev auth.Revocation) error {
+			s.file.set.Add(rev)
+			return nil
+		})
+	})
+}
+
+// revoke remembers a revocation, over and above what is remembered already, and
+// has it put in force after the commit.
+func (c *change) revoke(rev auth.Revocation) error {
+	key, err := c.revocationKey(rev)
+	if err != nil {
+		return err
+	}
+	old, known, err := c.revocation(key)
+	if err != nil {
+		return err
+	}
+	if known {
+		rev = session.MergeRevocations(old, rev)
+		if err := c.delete(bucketEnds, append(timeKey(old.Until), key...)); err != nil {
+			return err
+		}
+	}
+	if err := c.writeRevocation(key, rev); err != nil {
+		return err
+	}
+	if err := c.put(bucketEnds, append(timeKey(rev.Until), key...), nil); err != nil {
+		return err
+	}
+	c.done.revoked = append(c.done.revoked, rev)
+	return nil
+}
+
+// revocation reads one by its key.
+func (c *change) revocation(key []byte) (rev auth.Revocation, known bool, err error) {
+	record, err := c.getSealed(bucketRevocations, key)
+	if err != nil || record == nil {
+		return auth.Revocation{}, false, err
+	}
+	rev, err = session.DecodeRevocation(record)
+	return rev, err == nil, err
+}
+
+func (c *change) writeRevocation(key []byte, rev auth.Revocation) error {
+	record, err := session.EncodeRevocation(rev)
+	if err != nil {
+		return err
+	}
+	return c.putSealed(bucketRevocations, key, record)
+}
+
+func (c *change) revocationKey(rev auth.Revocation) ([]byte, error) {
+	switch {
+	case rev.Session != "":
+		id, err := sessionKey(rev.Session)
+		return append([]byte{tagSession}, id...), err
+	case rev.Key != "":
+		return append([]byte{tagKey}, rev.Key...), nil
+	default:
+		return append([]byte{tagUser}, c.vault.HashUser(rev.User)...), nil
+	}
+}
+
+// eachRevocation reads the revocations that are in force, by when they end. One
+// that cannot be read is an error: to lose it would let a stolen token back in.
+func (c *change) eachRevocation(do func(key []byte, rev auth.Revocation) error) error {
+	cursor := c.tx.Bucket(bucketEnds).Cursor()
+	for k, _ := cursor.Seek(timeKey(c.now)); k != nil; k, _ = cursor.Next() {
+		if len(k) <= timeKeyBytes || k[timeKeyBytes] == tagEnd || k[timeKeyBytes] == tagAttempts {
+			continue
+		}
+		key := bytes.Clone(k[timeKeyBytes:])
+		rev, known, err := c.revocation(key)
+		if errors.Is(err, session.ErrOtherSecret) {
+			return fmt.Errorf("%w: a revocation that ends at %v: %s", session.ErrOtherSecret, keyTime(k).UTC(), adviseSecret)
+		}
+		if err != nil {
+			return fmt.Errorf("%w: a revocation that ends at %v: %w: %s", session.ErrCorrupt, keyTime(k).UTC(), err, adviseCorrupt)
+		}
+		if !known {
+			continue
+		}
+		if err := do(key, rev); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,148 @@
+package bolt
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// schemaVersion is the layout below. Raise it when an older wxgate would misread
+// the file.
+//
+//	meta         schema, secret, index (sealed), probe + number
+//	sessions     session -> sealed session
+//	users        user + session -> when it ends
+//	keys         user -> sealed session keys
+//	revocations  's' session | 'u' user | 'k' key ID -> sealed revocation
+//	attempts     user -> when they end + sealed attempts to decrypt open data
+//	ends         when + 'e' session -> user; when + key of a revocation -> nothing;
+//	             when + 'a' user -> nothing
+//
+// A session is the 16 bytes of its ID, which sort by when it began; a user is a
+// keyed hash of 32 bytes; a time is 8 bytes of Unix microseconds, big endian.
+const schemaVersion = 1
+
+var (
+	bucketMeta        = []byte("meta")
+	bucketSessions    = []byte("sessions")
+	bucketUsers       = []byte("users")
+	bucketKeys        = []byte("keys")
+	bucketRevocations = []byte("revocations")
+	bucketAttempts    = []byte("attempts") // made when it is first needed
+	bucketEnds        = []byte("ends")
+
+	buckets = [][]byte{bucketMeta, bucketSessions, bucketUsers, bucketKeys, bucketRevocations, bucketEnds}
+
+	metaSchema = []byte("schema")
+	metaSecret = []byte("secret") // names the root secret that index is sealed with
+	metaIndex  = []byte("index")
+	metaProbe  = []byte("probe") // written to see whether writing works; see probe
+)
+
+const (
+	sessionKeyBytes = 16
+	userKeyBytes    = 32
+	timeKeyBytes    = 8
+
+	tagEnd      = 'e'
+	tagSession  = 's'
+	tagUser     = 'u'
+	tagKey      = 'k'
+	tagAttempts = 'a'
+)
+
+// createBuckets makes the buckets of a new file and leaves an old one as it is. It
+// refuses one of somebody else.
+func createBuckets(tx *bbolt.Tx) error {
+	if tx.Bucket(bucketMeta) != nil {
+		if err := checkSchema(tx); err != nil {
+			return err
+		}
+		return errUnchanged
+	}
+	if k, _ := tx.Cursor().First(); k != nil {
+		return fmt.Errorf("%w: a database of another program: %s", session.ErrCorrupt, adviseCorrupt)
+	}
+	for _, name := range buckets {
+		if _, err := tx.CreateBucket(name); err != nil {
+			return fmt.Errorf("making bucket %s: %w", name, err)
+		}
+	}
+	return tx.Bucket(bucketMeta).Put(metaSchema, []byte(strconv.Itoa(schemaVersion)))
+}
+
+// checkSchema refuses what this wxgate would misread.
+func checkSchema(tx *bbolt.Tx) error {
+	meta := tx.Bucket(bucketMeta)
+	if meta == nil {
+		return fmt.Errorf("%w: it has no meta bucket: %s", session.ErrCorrupt, adviseCorrupt)
+	}
+	version, err := strconv.Atoi(string(meta.Get(metaSchema)))
+	if err != nil || version < 1 {
+		return fmt.Errorf("%w: schema %q: %s", session.ErrCorrupt, meta.Get(metaSchema), adviseCorrupt)
+	}
+	if version > schemaVersion {
+		return fmt.Errorf("%w: schema %d, this wxgate knows %d: %s", session.ErrNewerSchema, version, schemaVersion, adviseNewer)
+	}
+	for _, name := range buckets {
+		if tx.Bucket(name) == nil {
+			return fmt.Errorf("%w: bucket %s is missing: %s", session.ErrCorrupt, name, adviseCorrupt)
+		}
+	}
+	return nil
+}
+
+const (
+	// probeEntries and probeBytes make a probe write as many pages as a login
+	// among millions of sessions, at most five in each of four buckets. Less than
+	// a login found room in a full file where no login did.
+	probeEntries = 64
+	probeBytes   = 1 << 10 // for an entry, so that two or three fill a page
+)
+
+// probe writes what takes as much room as a login, to see whether that works.
+func probe(tx *bbolt.Tx) (wrote bool, err error) {
+	for i := range byte(probeEntries) {
+		if err := tx.Bucket(bucketMeta).Put(slices.Concat(metaProbe, []byte{i}), make([]byte, probeBytes)); err != nil {
+			return true, err
+		}
+	}
+	return true, nil
+}
+
+// sessionIDs is how session IDs are spelled; see [auth.NewSessionID].
+var sessionIDs = base64.RawURLEncoding
+
+var errBadSessionID = errors.New("not a session ID")
+
+// sessionKey is the 16 bytes of a session ID.
+func sessionKey(id auth.SessionID) ([]byte, error) {
+	if _, err := auth.ParseSessionID(string(id)); err != nil {
+		return nil, fmt.Errorf("%w: %w", errBadSessionID, err)
+	}
+	return sessionIDs.AppendDecode(make([]byte, 0, sessionKeyBytes), []byte(id))
+}
+
+// sessionID is the inverse of sessionKey.
+func sessionID(key []byte) auth.SessionID { return auth.SessionID(sessionIDs.EncodeToString(key)) }
+
+// timeKey sorts by time. Times before 1970 are all the same to a sweep: over.
+func timeKey(t time.Time) []byte {
+	return binary.BigEndian.AppendUint64(nil, uint64(max(t.UnixMicro(), 0)))
+}
+
+func keyTime(key []byte) time.Time {
+	if len(key) < timeKeyBytes {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(binary.BigEndian.Uint64(key))) //nolint:gosec // G115: what a time was written as
+}

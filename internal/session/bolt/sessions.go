@@ -1,0 +1,162 @@
+package bolt
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// Create implements [auth.Store].
+func (s *Store) Create(ctx context.Context, sess *auth.Session, key auth.SessionKey) error {
+	var early *auth.CreatedTooEarlyError
+	err := s.write(ctx, func(c *change) error {
+		early = nil
+		user := c.vault.HashUser(sess.User)
+		revoked, known, err := c.revocation(append([]byte{tagUser}, user...))
+		if err != nil {
+			return fmt.Errorf("reading the user's revocation: %w", err)
+		}
+		if known && session.Covers(revoked.NotAfter, sess.ID) {
+			early = &auth.CreatedTooEarlyError{NotAfter: revoked.NotAfter}
+			return nil
+		}
+		return c.create(user, sess, key)
+	})
+	if err == nil && early != nil {
+		return early
+	}
+	return err
+}
+
+func (c *change) create(user []byte, s *auth.Session, key auth.SessionKey) error {
+	id, err := sessionKey(s.ID)
+	if err != nil {
+		return err
+	}
+	if c.tx.Bucket(bucketSessions).Get(id) != nil {
+		return fmt.Errorf("the session ID %s is taken", s.ID)
+	}
+	before := c.sessionsOf(user)
+	keys := c.keysOf(user, before)
+	if err := c.makeRoom(before); err != nil {
+		return err
+	}
+	if len(before) == 0 {
+		c.done.users++
+	}
+	c.done.sessions++
+	if err := c.putSession(indexed{user: user, id: id, end: s.End()}, s); err != nil {
+		return err
+	}
+	if key.Key == "" {
+		return c.putKeys(user, keys)
+	}
+	return c.putKeys(user, session.PushKey(keys, key))
+}
+
+// makeRoom ends a user's oldest sessions so that one more fits.
+func (c *change) makeRoom(sessions []indexed) error {
+	for len(sessions) >= session.MaxUserSessions {
+		oldest := sessions[0]
+		sessions = sessions[1:]
+		accessEnd := c.accessEnd(oldest)
+		if err := c.deleteSession(oldest); err != nil {
+			return err
+		}
+		if rev, ok := session.RevokeSession(sessionID(oldest.id), accessEnd, c.now); ok {
+			if err := c.revoke(rev); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Session implements [auth.Store].
+func (s *Store) Session(ctx context.Context, id auth.SessionID) (*auth.Session, error) {
+	var sess *auth.Session
+	var answer error
+	err := s.read(ctx, func(c *change) error {
+		sess, answer = c.session(id)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return sess, answer
+}
+
+// Update implements [auth.Store]. decide runs within the write, with everybody
+// else's writes waiting: it must not use the store, and not take long.
+func (s *Store) Update(ctx context.Context, id auth.SessionID, decide func(*auth.Session) (auth.Verdict, error)) error {
+	var answer error
+	err := s.write(ctx, func(c *change) error {
+		var before *auth.Session
+		before, answer = c.session(id)
+		if answer != nil {
+			return nil //nolint:nilerr // it is the caller's answer; the transaction did not fail
+		}
+		after := session.CloneSession(before)
+		var verdict auth.Verdict
+		verdict, answer = decide(after)
+		session.KeepIdentity(after, before)
+		return c.carryOut(verdict, before, after)
+	})
+	if err != nil {
+		return err
+	}
+	return answer
+}
+
+func (c *change) carryOut(verdict auth.Verdict, before, after *auth.Session) error {
+	if verdict != auth.Save && verdict != auth.End {
+		return nil
+	}
+	id, err := sessionKey(before.ID)
+	if err != nil {
+		return err
+	}
+	was := indexed{user: c.vault.HashUser(before.User), id: id, end: before.End()}
+	if verdict == auth.Save {
+		return c.moveSession(was, after)
+	}
+	if err := c.deleteSession(was); err != nil {
+		return err
+	}
+	if err := c.tidyUser(was.user); err != nil {
+		return err
+	}
+	if rev, ok := session.RevokeSession(after.ID, after.AccessEnd, c.now); ok {
+		return c.revoke(rev)
+	}
+	return nil
+}
+
+// session reads one whose time is not over. One that cannot be read is over: its
+// client logs in again silently, where any other answer would keep it out.
+func (c *change) session(id auth.SessionID) (*auth.Session, error) {
+	key, err := sessionKey(id)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", auth.ErrNoSession, err)
+	}
+	record, err := c.getSealed(bucketSessions, key)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s cannot be read: %w", auth.ErrNoSession, id, err)
+	}
+	if record == nil {
+		return nil, fmt.Errorf("%w: %s", auth.ErrNoSession, id)
+	}
+	s, err := session.DecodeSession(record)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", auth.ErrNoSession, id, err)
+	}
+	if s.Ended(c.now) {
+		return nil, fmt.Errorf("%w: %s ended at %v", auth.ErrNoSession, id, s.End().UTC())
+	}
+	return s, nil
+}
+
+// Interface guards
+var _ auth.Store = (*Store)(nil)

@@ -1,0 +1,122 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// Store is an [auth.Store] over a [File]. What returned nil is on the disk.
+//
+// Writes that come in together are committed together. A context is looked at on
+// the way in; a write that has begun is not cut off, since its caller could not
+// be told whether it happened. It takes as long as the disk takes to sync.
+type Store struct {
+	file  *File
+	now   func() time.Time
+	vault session.Vault
+	// resealed is whether the file is known to be readable with the newest root
+	// secret alone.
+	resealed atomic.Bool
+}
+
+// change is one write transaction as the methods of a store see it.
+type change struct {
+	tx    *bbolt.Tx
+	vault session.Vault
+	now   time.Time
+	wrote bool
+	done  effects
+}
+
+// effects are what a commit changes in memory, after it.
+type effects struct {
+	sessions, users int // by how much there are more
+	revoked         []auth.Revocation
+}
+
+// write has fn change the file. fn may run again, on a fresh change, and so must
+// set what it answers from the start each time.
+func (s *Store) write(ctx context.Context, fn func(*change) error) error {
+	if err := ctx.Err(); err != nil {
+		return session.Unavailable(err)
+	}
+	var done effects
+	var wrote bool
+	err := s.file.commits.do(func(tx *bbolt.Tx) (bool, error) {
+		c := &change{tx: tx, vault: s.vault, now: s.now()}
+		if err := fn(c); err != nil {
+			return false, err
+		}
+		if c.wrote && !s.resealed.Load() {
+			if err := c.reseal(); err != nil {
+				return false, err
+			}
+		}
+		done, wrote = c.done, c.wrote
+		return wrote, nil
+	})
+	if err != nil {
+		return err
+	}
+	if wrote {
+		s.resealed.Store(true)
+	}
+	s.file.apply(done)
+	return nil
+}
+
+// read has fn look at the file.
+func (s *Store) read(ctx context.Context, fn func(*change) error) error {
+	if err := ctx.Err(); err != nil {
+		return session.Unavailable(err)
+	}
+	return session.Unavailable(guarded(auth.ErrStoreUnavailable, func() error {
+		return s.file.db.View(func(tx *bbolt.Tx) error {
+			return fn(&change{tx: tx, vault: s.vault, now: s.now()})
+		})
+	}))
+}
+
+// get copies a value: what bbolt returns lives as long as the transaction only.
+func (c *change) get(bucket, key []byte) []byte { return bytes.Clone(c.tx.Bucket(bucket).Get(key)) }
+
+func (c *change) put(bucket, key, value []byte) error {
+	c.wrote = true
+	if err := c.tx.Bucket(bucket).Put(key, value); err != nil {
+		return fmt.Errorf("writing to %s: %w", bucket, err)
+	}
+	return nil
+}
+
+func (c *change) delete(bucket, key []byte) error {
+	c.wrote = true
+	if err := c.tx.Bucket(bucket).Delete(key); err != nil {
+		return fmt.Errorf("deleting from %s: %w", bucket, err)
+	}
+	return nil
+}
+
+// getSealed opens a record; nil without one.
+func (c *change) getSealed(bucket, key []byte) ([]byte, error) {
+	sealed := c.tx.Bucket(bucket).Get(key)
+	if sealed == nil {
+		return nil, nil
+	}
+	return c.vault.Open(bucket, key, sealed)
+}
+
+func (c *change) putSealed(bucket, key, record []byte) error {
+	sealed, err := c.vault.Seal(bucket, key, record)
+	if err != nil {
+		return err
+	}
+	return c.put(bucket, key, sealed)
+}

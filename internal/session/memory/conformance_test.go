@@ -1,0 +1,26 @@
+package memory_test
+
+import (
+	"testing"
+
+	"testing/synctest"
+
+	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/memory"
+	"github.com/wxgate/wxgate/internal/session/sessiontest"
+)
+
+func TestMemory(t *testing.T) { sessiontest.Conform(t, openMemory) }
+
+func TestModelMemory(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { // the gathering of replays takes no time
+		c := sessiontest.NewClock()
+		sessiontest.NewModelRun(t, c, openMemory(t, c), nil).Run(*sessiontest.ModelOperations)
+	})
+}
+
+func openMemory(_ testing.TB, c *sessiontest.Clock) sessiontest.Store {
+	m := memory.New(c.Now, session.Options{Now: c.Now})
+	return sessiontest.Store{Store: m, Set: m.Revocations(), Sweep: m.Sweep, Stats: m.Stats}
+}

@@ -1,0 +1,4 @@
+package memory
+
+// SetMax makes a memory store small enough to fill.
+func (m *Store) SetMax(n int) { m.max = n }

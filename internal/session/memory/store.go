@@ -1,0 +1,196 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// maxSessions bounds a [Memory]: about 1 KiB each with all that hangs on
+// it, so 100 MiB. When it is full, a login ends the session that would end first
+// by itself, whose user logs in again silently.
+const maxSessions = 100_000
+
+// Store is an [auth.Store] that a restart empties, for trials and tests. It is
+// safe for concurrent use and never waits for anything but its lock, so contexts
+// are looked at on the way in only.
+type Store struct {
+	now  func() time.Time
+	opts session.Options
+	max  int
+	set  *session.Set
+
+	sweeper session.Sweeper
+
+	mu       sync.Mutex
+	sessions map[auth.SessionID]*storedSession
+	users    map[auth.User]*storedUser
+	// revoked is looked at by Create under mu; the set is told after mu is let
+	// go, because it calls whoever watches a stream.
+	revoked map[auth.User]auth.Revocation
+	ends    session.Timeline[auth.SessionID]
+	// attempts hold users without a session, too.
+	attempts map[auth.User]auth.Attempts
+}
+
+// storedSession is never changed: an update puts another in its place, which is
+// how it notices that another update came between.
+type storedSession struct{ *auth.Session }
+
+type storedUser struct {
+	sessions map[auth.SessionID]*storedSession
+	keys     []auth.SessionKey // a new slice with every change
+}
+
+// New makes an empty store; now is the clock that decides what has ended.
+func New(now func() time.Time, opts session.Options) *Store {
+	return &Store{
+		now:      now,
+		opts:     opts.WithDefaults(),
+		max:      maxSessions,
+		set:      session.NewSet(),
+		sessions: make(map[auth.SessionID]*storedSession),
+		users:    make(map[auth.User]*storedUser),
+		revoked:  make(map[auth.User]auth.Revocation),
+		attempts: make(map[auth.User]auth.Attempts),
+	}
+}
+
+// Revocations is the set that this store's revocations are in force in.
+func (m *Store) Revocations() *session.Set { return m.set }
+
+// Create implements [auth.Store].
+func (m *Store) Create(ctx context.Context, s *auth.Session, key auth.SessionKey) error {
+	return m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
+		if rev, ok := m.revoked[s.User]; ok && session.Covers(rev.NotAfter, s.ID) {
+			return nil, &auth.CreatedTooEarlyError{NotAfter: rev.NotAfter}
+		}
+		if _, taken := m.sessions[s.ID]; taken {
+			return nil, session.Unavailable(fmt.Errorf("the session ID %s is taken", s.ID))
+		}
+		if !m.live(s.User, now) {
+			m.forgetKeys(s.User)
+		}
+		ended := m.makeRoom(s.User, now)
+		m.put(&storedSession{session.CloneSession(s)})
+		m.ends.Add(s.End(), s.ID)
+		if key.Key != "" {
+			user := m.users[s.User]
+			user.keys = session.PushKey(user.keys, key)
+		}
+		return ended, nil
+	})
+}
+
+// Session implements [auth.Store].
+func (m *Store) Session(ctx context.Context, id auth.SessionID) (*auth.Session, error) {
+	held, err := m.look(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return session.CloneSession(held.Session), nil
+}
+
+// Update implements [auth.Store]. decide runs with no lock held, and again when
+// another update of the session came between.
+func (m *Store) Update(ctx context.Context, id auth.SessionID, decide func(*auth.Session) (auth.Verdict, error)) error {
+	for {
+		held, err := m.look(ctx, id)
+		if err != nil {
+			return err
+		}
+		s := session.CloneSession(held.Session)
+		verdict, decideErr := decide(s)
+		session.KeepIdentity(s, held.Session)
+		settled := false
+		err = m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
+			if settled = m.sessions[id] == held; !settled {
+				return nil, nil
+			}
+			return m.carryOut(verdict, s, now), nil
+		})
+		if err != nil {
+			return err
+		}
+		if settled {
+			return decideErr
+		}
+	}
+}
+
+func (m *Store) carryOut(verdict auth.Verdict, s *auth.Session, now time.Time) []auth.Revocation {
+	switch verdict {
+	case auth.Keep:
+	case auth.Save:
+		m.put(&storedSession{s})
+	case auth.End:
+		m.remove(m.sessions[s.ID], now)
+		if rev, ok := session.RevokeSession(s.ID, s.AccessEnd, now); ok {
+			return []auth.Revocation{rev}
+		}
+	}
+	return nil
+}
+
+// EndUser implements [auth.Store].
+func (m *Store) EndUser(ctx context.Context, u auth.User, at, until time.Time) (ended int, err error) {
+	err = m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
+		rev := session.RevokeUser(u, at, until, now)
+		if user, ok := m.users[u]; ok {
+			for id, s := range user.sessions {
+				session.ExtendRevocation(&rev, id, s.AccessEnd)
+				if s.End().After(now) {
+					ended++
+				}
+				delete(m.sessions, id)
+			}
+			delete(m.users, u)
+		}
+		if old, ok := m.revoked[u]; ok {
+			rev = session.MergeRevocations(old, rev)
+		}
+		m.revoked[u] = rev
+		return []auth.Revocation{rev}, nil
+	})
+	return ended, err
+}
+
+// RevokeSession implements [auth.Store].
+func (m *Store) RevokeSession(ctx context.Context, id auth.SessionID, until time.Time) error {
+	return m.revoke(ctx, auth.Revocation{Session: id, Until: until})
+}
+
+// RevokeKey implements [auth.Store].
+func (m *Store) RevokeKey(ctx context.Context, key auth.KeyID, until time.Time) error {
+	return m.revoke(ctx, auth.Revocation{Key: key, Until: until})
+}
+
+func (m *Store) revoke(ctx context.Context, rev auth.Revocation) error {
+	return m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
+		if !rev.Until.After(now) {
+			return nil, nil // none of its tokens is still valid
+		}
+		return []auth.Revocation{rev}, nil
+	})
+}
+
+// step is one atomic step. The revocations it made are in force when it returns.
+func (m *Store) step(ctx context.Context, do func(now time.Time) ([]auth.Revocation, error)) error {
+	if err := ctx.Err(); err != nil {
+		return session.Unavailable(err)
+	}
+	m.mu.Lock()
+	revs, err := do(m.now())
+	m.mu.Unlock()
+	for _, rev := range revs {
+		m.set.Add(rev)
+	}
+	return err
+}
+
+// Interface guards
+var _ auth.Store = (*Store)(nil)

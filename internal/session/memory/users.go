@@ -1,0 +1,153 @@
+package memory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// SessionKeys implements [auth.Store].
+func (m *Store) SessionKeys(ctx context.Context, u auth.User) ([]auth.SessionKey, error) {
+	var keys []auth.SessionKey
+	err := m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
+		if m.live(u, now) {
+			keys = slices.Clone(m.users[u].keys)
+		}
+		return nil, nil
+	})
+	return keys, err
+}
+
+// PutSessionKey implements [auth.Store]. For a user without a session it does
+// nothing: there is nobody whose data the key could open.
+func (m *Store) PutSessionKey(ctx context.Context, u auth.User, key auth.SessionKey) error {
+	return m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
+		if user := m.users[u]; key.Key != "" && m.live(u, now) {
+			user.keys = session.PushKey(user.keys, key)
+		}
+		return nil, nil
+	})
+}
+
+// DropSessionKey implements [auth.Store].
+func (m *Store) DropSessionKey(ctx context.Context, u auth.User, key auth.SessionKey) error {
+	return m.step(ctx, func(time.Time) ([]auth.Revocation, error) {
+		if user := m.users[u]; user != nil {
+			user.keys = session.DropKey(user.keys, key)
+		}
+		return nil, nil
+	})
+}
+
+// look finds a session whose time is not over.
+func (m *Store) look(ctx context.Context, id auth.SessionID) (held *storedSession, err error) {
+	err = m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
+		held = m.sessions[id]
+		if held == nil || held.Ended(now) {
+			return nil, fmt.Errorf("%w: %s", auth.ErrNoSession, id)
+		}
+		return nil, nil
+	})
+	return held, err
+}
+
+// live reports whether the user has a session whose time is not over.
+func (m *Store) live(u auth.User, now time.Time) bool {
+	user := m.users[u]
+	if user == nil {
+		return false
+	}
+	for _, s := range user.sessions {
+		if !s.Ended(now) {
+			return true
+		}
+	}
+	return false
+}
+
+// put keeps a session, in place of the one with its ID if there is one.
+func (m *Store) put(s *storedSession) {
+	m.sessions[s.ID] = s
+	user := m.users[s.User]
+	if user == nil {
+		user = &storedUser{sessions: make(map[auth.SessionID]*storedSession)}
+		m.users[s.User] = user
+	}
+	user.sessions[s.ID] = s
+}
+
+// remove forgets a session and, with the last live one, the user's keys.
+func (m *Store) remove(s *storedSession, now time.Time) {
+	m.drop(s)
+	if user := m.users[s.User]; user != nil && len(user.sessions) == 0 {
+		delete(m.users, s.User)
+	} else if !m.live(s.User, now) {
+		m.forgetKeys(s.User)
+	}
+}
+
+func (m *Store) drop(s *storedSession) {
+	delete(m.sessions, s.ID)
+	delete(m.users[s.User].sessions, s.ID)
+}
+
+func (m *Store) forgetKeys(u auth.User) {
+	if user := m.users[u]; user != nil {
+		user.keys = nil
+	}
+}
+
+// makeRoom ends what has to go before the user begins one more session.
+func (m *Store) makeRoom(u auth.User, now time.Time) (ended []auth.Revocation) {
+	for user := m.users[u]; user != nil && len(user.sessions) >= session.MaxUserSessions; {
+		s := oldest(user)
+		m.drop(s) // the user's keys stay for the session that takes its place
+		if rev, ok := session.RevokeSession(s.ID, s.AccessEnd, now); ok {
+			ended = append(ended, rev)
+		}
+	}
+	for len(m.sessions) >= m.max {
+		s := m.endsFirst()
+		if s == nil {
+			break
+		}
+		m.remove(s, now)
+		if rev, ok := session.RevokeSession(s.ID, s.AccessEnd, now); ok {
+			ended = append(ended, rev)
+		}
+	}
+	return ended
+}
+
+// endsFirst takes the session that will end first by itself off the timeline.
+func (m *Store) endsFirst() *storedSession {
+	for {
+		id, ok := m.ends.TakeFirst()
+		if !ok {
+			return nil
+		}
+		s, held := m.sessions[id]
+		if !held {
+			continue // ended before its time
+		}
+		if next, more := m.ends.First(); more && s.End().After(next) {
+			m.ends.Add(s.End(), id) // was prolonged: another may end first
+			continue
+		}
+		return s
+	}
+}
+
+func oldest(user *storedUser) *storedSession {
+	var first *storedSession
+	for _, s := range user.sessions {
+		if first == nil || s.ID.Began().Before(first.ID.Began()) {
+			first = s
+		}
+	}
+	return first
+}

@@ -1,0 +1,52 @@
+package redis
+
+import (
+	"context"
+
+	"github.com/redis/rueidis"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// UpdateAttempts implements [auth.Store].
+func (s *Store) UpdateAttempts(ctx context.Context, u auth.User, edit func(*auth.Attempts)) error {
+	return s.redis.observed(ctx, opAttempts, u.Shard(), func() error {
+		name := userName(s.redis.vault.Load(), u)
+		return s.redis.settle(ctx, u.Shard(), name, func() (bool, error) {
+			return s.editAttempts(ctx, s.redis.key(u.Shard(), "a", name), name, edit)
+		})
+	})
+}
+
+func (s *Store) editAttempts(ctx context.Context, key, user string, edit func(*auth.Attempts)) (settled bool, err error) {
+	attempts, before, err := s.readAttempts(ctx, key, user)
+	if err != nil {
+		return false, err
+	}
+	edit(attempts)
+	if attempts.Empty() && before == "" {
+		return true, nil
+	}
+	st := newStep()
+	st.holds(key, before)
+	if attempts.Empty() {
+		st.delete(key)
+		return s.commit(ctx, st)
+	}
+	sealed, err := s.redis.vault.Load().SealAttempts([]byte(user), attempts)
+	if err != nil {
+		return false, err
+	}
+	st.set(key, string(sealed), attempts.Until().Sub(s.now()))
+	return s.commit(ctx, st)
+}
+
+// readAttempts also returns the record itself, "" without one.
+func (s *Store) readAttempts(ctx context.Context, key, user string) (attempts *auth.Attempts, record string, err error) {
+	r := s.redis
+	record, err = r.do(ctx, r.client.B().Get().Key(key).Build()).ToString()
+	if err != nil && !rueidis.IsRedisNil(err) {
+		return nil, "", r.failed(err)
+	}
+	return r.vault.Load().OpenAttempts([]byte(user), []byte(record)), record, nil
+}

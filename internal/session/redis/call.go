@@ -1,0 +1,213 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+const (
+	// maxAttempts is how often an operation reads again because another replica
+	// changed what it had read. Within a process such operations wait for each
+	// other, so each failure is another replica's success.
+	maxAttempts = 64
+	// contentionWait is the longest wait before the second attempt; before later
+	// ones it is longer, to contentionMax.
+	contentionWait = 2 * time.Millisecond
+	contentionMax  = 50 * time.Millisecond
+)
+
+var (
+	errContended = errors.New("other replicas were changing the same user all the time")
+	errFewAcks   = errors.New("too few Redis replicas have acknowledged the write")
+)
+
+// The operations that [RedisConfig.Observe] is told of.
+const (
+	opCreate    = "create"
+	opSession   = "session"
+	opUpdate    = "update"
+	opEndUser   = "end_user"
+	opKeys      = "session_keys"
+	opPutKey    = "put_session_key"
+	opDropKey   = "drop_session_key"
+	opRevoke    = "revoke_session"
+	opRevokeKey = "revoke_key"
+	opLoad      = "load"
+	opSwap      = "update_value"
+	opPut       = "put_value"
+	opLease     = "lease"
+	opTake      = "take"
+	opImport    = "import"
+	opAttempts  = "update_attempts"
+)
+
+// Operations are the names of what [RedisConfig.Observe] is told of.
+func Operations() []string {
+	return []string{
+		opCreate, opSession, opUpdate, opEndUser, opKeys, opPutKey, opDropKey, opRevoke, opRevokeKey,
+		opLoad, opSwap, opPut, opLease, opTake, opImport, opAttempts,
+	}
+}
+
+// observed runs one operation on one shard: not at all when its context is over
+// or when Redis has not been heard lately.
+func (r *Client) observed(ctx context.Context, op string, shard byte, do func() error) error {
+	began := time.Now()
+	err := r.admit(ctx, shard)
+	if err == nil {
+		err = session.Unavailable(do())
+	}
+	r.cfg.Observe(op, time.Since(began), err)
+	return err
+}
+
+// admit fails at once where a command would only find out after its timeout. The
+// follower alone tries whether Redis is back.
+func (r *Client) admit(ctx context.Context, shard byte) error {
+	if err := ctx.Err(); err != nil {
+		return session.Unavailable(err)
+	}
+	if r.closed.Load() {
+		return session.Unavailable(errClosed)
+	}
+	return r.followerOf(shard).healthy()
+}
+
+// do sends one command, with a deadline.
+func (r *Client) do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
+	defer cancel()
+	return r.client.Do(ctx, cmd)
+}
+
+// run runs a script.
+func (r *Client) run(ctx context.Context, s script, keys, args []string) rueidis.RedisResult {
+	res := r.do(ctx, s.bySHA(r.client.B(), keys, args))
+	if known, ok := rueidis.IsRedisErr(res.Error()); ok && known.IsNoScript() {
+		return r.do(ctx, s.whole(r.client.B(), keys, args))
+	}
+	return res
+}
+
+// write runs a script that writes and, where the configuration asks for it,
+// waits until replicas of Redis hold what it wrote.
+func (r *Client) write(ctx context.Context, s script, keys, args []string) (wrote bool, err error) {
+	n, err := r.send(ctx, s, keys, args)
+	if err != nil {
+		r.noteRefusal(err)
+		return false, r.failed(err)
+	}
+	r.refused.Store(nil)
+	return n == 1, nil
+}
+
+func (r *Client) send(ctx context.Context, s script, keys, args []string) (int64, error) {
+	if r.cfg.Acks <= 0 {
+		return r.run(ctx, s, keys, args).AsInt64()
+	}
+	n, err := r.sendAcked(ctx, s.bySHA(r.client.B(), keys, args))
+	if known, ok := rueidis.IsRedisErr(err); ok && known.IsNoScript() {
+		return r.sendAcked(ctx, s.whole(r.client.B(), keys, args))
+	}
+	return n, err
+}
+
+// sendAcked sends a write and WAIT on one connection that nobody else uses:
+// WAIT counts for the writes of its own connection, and holds up all after it. A
+// step that did nothing fails too where replicas are missing: the next attempt would
+// wait as long for them and fail.
+func (r *Client) sendAcked(ctx context.Context, cmd rueidis.Completed) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout+r.cfg.AckTimeout)
+	defer cancel()
+	wait := r.client.B().Wait().Numreplicas(int64(r.cfg.Acks)).Timeout(r.cfg.AckTimeout.Milliseconds()).Build()
+	res := r.client.DoMulti(ctx, cmd, wait)
+	n, err := res[0].AsInt64()
+	if err != nil {
+		return 0, err
+	}
+	acks, err := res[1].AsInt64()
+	if err != nil {
+		return 0, err
+	}
+	if acks < int64(r.cfg.Acks) {
+		return 0, fmt.Errorf("%w: %d of %d within %v", errFewAcks, acks, r.cfg.Acks, r.cfg.AckTimeout)
+	}
+	return n, nil
+}
+
+// settle has try read, decide and write until what it read still held when it
+// wrote. key names what is changed. Whoever waited for a turn while Redis fell
+// silent, or while a write found too few replicas, does not try for long.
+func (r *Client) settle(ctx context.Context, shard byte, key string, try func() (settled bool, err error)) error {
+	before := r.refused.Load()
+	unlock, err := r.locks.lock(ctx, key)
+	if err != nil {
+		return session.Unavailable(err)
+	}
+	defer unlock()
+	if refused := r.refused.Load(); refused != nil && refused != before && errors.Is(*refused, errFewAcks) {
+		return r.failed(*refused) // each of those that wait would wait as long again
+	}
+	for n := range maxAttempts {
+		if err := r.followerOf(shard).healthy(); err != nil {
+			return err
+		}
+		settled, err := try()
+		if err != nil && !isTryAgain(err) || settled {
+			return err
+		}
+		if err := sleep(ctx, jitter(min(contentionWait<<min(n, 8), contentionMax))); err != nil {
+			return session.Unavailable(err)
+		}
+	}
+	return session.Unavailable(errContended)
+}
+
+// isTryAgain is what a Cluster answers while it moves a user's keys from one
+// server to another.
+func isTryAgain(err error) bool { return strings.Contains(err.Error(), "TRYAGAIN") }
+
+// noteRefusal remembers that Redis answered and did not take a write: readers
+// of [Redis.Ready] are told before users find out.
+func (r *Client) noteRefusal(err error) {
+	if _, answered := rueidis.IsRedisErr(err); answered || errors.Is(err, errFewAcks) {
+		r.refused.Store(&err)
+	}
+}
+
+// probe writes a little, to see whether that works.
+func (r *Client) probe(ctx context.Context) error {
+	st := newStep()
+	st.set(r.key(0, "v", "probe"), "1", expirySlack)
+	_, err := r.write(ctx, scriptStep, st.keys, st.args())
+	return err
+}
+
+// jitter is a part of d by chance, so that replicas that were interrupted at one
+// moment do not come back at one moment.
+func jitter(d time.Duration) time.Duration {
+	return rand.N(d) //nolint:gosec // G404: a jitter is no secret
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Interface guards
+var _ auth.Store = (*Store)(nil)

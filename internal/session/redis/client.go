@@ -1,0 +1,208 @@
+package redis
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/wxgate/wxgate/internal/seal"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// Config says where Redis (7.0 or newer) or Valkey (7.2 or newer) is.
+type Config struct {
+	// Addresses are host:port: of the one server, of all the Sentinels, or of
+	// some nodes of a Cluster.
+	Addresses []string
+	Sentinel  string // the master's name, when Addresses are Sentinels
+	Cluster   bool   // Addresses are nodes of a Cluster
+
+	Username, Password                 string
+	SentinelUsername, SentinelPassword string
+	Database                           int         // none but 0 in a Cluster
+	TLS                                *tls.Config // nil for plain TCP
+
+	Prefix string // of every key; default "wxgate"
+
+	// Acks is how many Redis replicas must hold a write before it counts. With
+	// none, a failover may lose what was written just before it. 0 stands for
+	// the default, which is 1 with Sentinel and none otherwise; below zero is
+	// none. While a slot of a Cluster moves from one master to another, writes
+	// to it may count without.
+	Acks       int
+	AckTimeout time.Duration // default 500 ms
+	Timeout    time.Duration // of one command; default 1 s
+
+	// Propagated is told, for each revocation of another replica, how long it
+	// took to arrive by the two replicas' clocks.
+	Propagated func(time.Duration)
+	// Observe is told of every operation. op is one of [RedisOperations].
+	Observe func(op string, took time.Duration, err error)
+}
+
+const (
+	defaultPrefix     = "wxgate"
+	defaultAckTimeout = 500 * time.Millisecond
+	// defaultTimeout is some hundred times what Redis takes for a step.
+	defaultTimeout = time.Second
+)
+
+func (cfg Config) withDefaults() Config {
+	if cfg.Prefix == "" {
+		cfg.Prefix = defaultPrefix
+	}
+	if cfg.Acks == 0 && cfg.Sentinel != "" {
+		cfg.Acks = 1
+	}
+	if cfg.AckTimeout <= 0 {
+		cfg.AckTimeout = defaultAckTimeout
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = defaultTimeout
+	}
+	if cfg.Propagated == nil {
+		cfg.Propagated = func(time.Duration) {}
+	}
+	if cfg.Observe == nil {
+		cfg.Observe = func(string, time.Duration, error) {}
+	}
+	return cfg
+}
+
+// Client is the connection of one process to the store that it shares with other
+// processes: what outlives a reload. Any number of [RedisStore] stand on one, and
+// share its revocations, which it follows from the first on. It is safe for
+// concurrent use.
+type Client struct {
+	cfg    Config
+	opts   session.Options
+	client rueidis.Client
+	// sentinels find the master; nil without Sentinel.
+	sentinels *sentinels
+	conns     *masterConns // none in a Cluster
+	opened    time.Time    // heardAt of the followers counts from here
+	replica   string       // names this process in the streams
+	set       *session.Set
+	recent    recent
+	sweeper   session.Sweeper
+	locks     keyLocks
+	// vault seals records, box the key that it is made of; both are nil before
+	// the first Store.
+	vault atomic.Pointer[session.Vault]
+	box   atomic.Pointer[seal.Box]
+	// refused is why Redis refused the last write; nil when it took it.
+	refused atomic.Pointer[error]
+	closed  atomic.Bool
+
+	opening   sync.Mutex // one call of Store at a time
+	following sync.WaitGroup
+	followers []*follower
+	stop      context.CancelFunc // nil before the first Store
+}
+
+// Open connects. The error wraps [auth.ErrStoreUnavailable] and says what to
+// check. Revocations are known once [Redis.Store] was called: they are sealed.
+func Open(ctx context.Context, cfg Config, opts session.Options) (*Client, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.check(); err != nil {
+		return nil, session.Unavailable(err)
+	}
+	conns := new(masterConns)
+	client, set, err := connect(cfg, conns)
+	if err != nil {
+		return nil, session.Unavailable(cfg.explain(err))
+	}
+	r := &Client{
+		cfg: cfg, opts: opts.WithDefaults(), client: client, sentinels: set, conns: conns,
+		opened: time.Now(), replica: rand.Text()[:replicaNameLength], set: session.NewSet(),
+	}
+	if err := r.checkServer(ctx); err != nil {
+		r.disconnect()
+		return nil, err
+	}
+	r.followers = r.newFollowers()
+	return r, nil
+}
+
+// Store is an [auth.Store] over Redis for one configuration; now is the clock
+// that decides what has ended. It returns once all revocations that Redis holds
+// are in force. The error wraps [ErrOtherSecret] when box has not the root secret
+// that the store's keys are sealed with.
+func (r *Client) Store(ctx context.Context, box *seal.Box, now func() time.Time) (*Store, error) {
+	r.opening.Lock()
+	defer r.opening.Unlock()
+	if r.closed.Load() {
+		return nil, session.Unavailable(errClosed)
+	}
+	meta, err := r.readMeta(ctx, box)
+	if err != nil {
+		return nil, err
+	}
+	r.box.Store(box)
+	r.vault.Store(meta.vault)
+	if err := r.catchUp(ctx); err != nil {
+		return nil, err
+	}
+	s := &Store{redis: r, now: now, box: box}
+	s.resealed.Store(meta.secret == box.ID())
+	return s, nil
+}
+
+// Revocations is the set that Redis's revocations are in force in.
+func (r *Client) Revocations() *session.Set { return r.set }
+
+// Stats are the figures that this replica knows: Redis counts no sessions.
+func (r *Client) Stats() session.Stats { return session.Stats{Revocations: r.set.Len()} }
+
+// Ready reports whether this replica knows every revocation up to a moment ago
+// and, when Redis refused the last write, whether it takes one again.
+func (r *Client) Ready(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return session.Unavailable(err)
+	}
+	if r.closed.Load() {
+		return session.Unavailable(errClosed)
+	}
+	for _, f := range r.followers {
+		if err := f.healthy(); err != nil {
+			return err
+		}
+		if !f.isCaughtUp() {
+			return session.Unavailable(fmt.Errorf("the revocations in Redis at %s are still being read", r.cfg.where()))
+		}
+	}
+	if r.refused.Load() != nil {
+		return r.probe(ctx)
+	}
+	return nil
+}
+
+// Close ends every goroutine, waits for them and disconnects. What uses Redis
+// after it gets [auth.ErrStoreUnavailable].
+func (r *Client) Close() error {
+	r.opening.Lock()
+	defer r.opening.Unlock()
+	if r.closed.Swap(true) {
+		return nil
+	}
+	if r.stop != nil {
+		r.stop()
+	}
+	r.following.Wait()
+	r.sweeper.Stop()
+	r.disconnect()
+	return nil
+}
+
+func (r *Client) disconnect() {
+	r.client.Close()
+	if r.sentinels != nil {
+		r.sentinels.close()
+	}
+}

@@ -1,0 +1,53 @@
+package redis
+
+import (
+	"context"
+	"sync"
+)
+
+// keyLocks has the steps of one process that change one thing go one after the
+// other. Redis would refuse all but one of those that run at once, and the others
+// would have to read again; between processes they do.
+type keyLocks struct {
+	mu   sync.Mutex
+	held map[string]*keyLock
+}
+
+type keyLock struct {
+	turn  chan struct{} // holds one token while nobody is at work
+	users int           // guarded by keyLocks.mu
+}
+
+// lock waits for its turn, or until ctx is over.
+func (l *keyLocks) lock(ctx context.Context, key string) (unlock func(), err error) {
+	l.mu.Lock()
+	lock, ok := l.held[key]
+	if !ok {
+		if l.held == nil {
+			l.held = make(map[string]*keyLock)
+		}
+		lock = &keyLock{turn: make(chan struct{}, 1)}
+		lock.turn <- struct{}{}
+		l.held[key] = lock
+	}
+	lock.users++
+	l.mu.Unlock()
+	select {
+	case <-lock.turn:
+		return func() {
+			lock.turn <- struct{}{}
+			l.leave(key, lock)
+		}, nil
+	case <-ctx.Done():
+		l.leave(key, lock)
+		return nil, ctx.Err()
+	}
+}
+
+func (l *keyLocks) leave(key string, lock *keyLock) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if lock.users--; lock.users == 0 {
+		delete(l.held, key)
+	}
+}

@@ -1,0 +1,201 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/redis/rueidis"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// scanStep is about how many keys one step of an export looks at.
+const scanStep = 500
+
+// Export has do see everything that is not over: revocations first, so that an
+// import never has a revoked session without its revocation. What is written
+// meanwhile may be seen or not, and anything may be seen twice.
+func (s *Store) Export(ctx context.Context, do func(session.Entry) error) error {
+	if err := s.redis.admit(ctx, 0); err != nil {
+		return err
+	}
+	for _, rev := range s.redis.set.Active(s.now()) {
+		if err := session.EmitEntry(ctx, do, session.Entry{Revocation: &rev}); err != nil {
+			return session.Unavailable(err)
+		}
+	}
+	return session.Unavailable(s.redis.eachSession(ctx, func(id auth.SessionID) error { return s.exportSession(ctx, do, id) }))
+}
+
+// eachSession visits the session IDs of every master.
+func (r *Client) eachSession(ctx context.Context, do func(auth.SessionID) error) error {
+	for _, node := range r.client.Nodes() {
+		role, err := node.Do(ctx, node.B().Role().Build()).ToArray()
+		if err != nil {
+			return r.failed(err)
+		}
+		if name, err := role[0].ToString(); err != nil || name != "master" {
+			continue // what it has, its master has
+		}
+		if err := r.scanSessions(ctx, node, do); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Client) scanSessions(ctx context.Context, node rueidis.Client, do func(auth.SessionID) error) error {
+	pattern := escapeGlob(r.cfg.Prefix) + ":{?}:s:*"
+	for cursor := uint64(0); ; {
+		page, err := node.Do(ctx, node.B().Scan().Cursor(cursor).Match(pattern).Count(scanStep).Build()).AsScanEntry()
+		if err != nil {
+			return r.failed(err)
+		}
+		for _, key := range page.Elements {
+			if err := do(auth.SessionID(key[strings.LastIndexByte(key, ':')+1:])); err != nil {
+				return err
+			}
+		}
+		if cursor = page.Cursor; cursor == 0 {
+			return nil
+		}
+	}
+}
+
+// exportSession exports a session and, with the first of a user, the user's keys and
+// attempts.
+func (s *Store) exportSession(ctx context.Context, do func(session.Entry) error, id auth.SessionID) error {
+	held, answer, err := s.readSession(ctx, id)
+	if err != nil || answer != nil {
+		return err // over, or as good as over, is no error
+	}
+	if err := session.EmitEntry(ctx, do, session.Entry{Session: held.Session}); err != nil {
+		return err
+	}
+	user, err := s.readUser(ctx, held.User)
+	if err != nil {
+		return err
+	}
+	now := s.now()
+	if live, _ := user.split(now); len(live) == 0 || live[0].id != id {
+		return nil
+	}
+	if keys := user.sessionKeys(s.redis.vault.Load(), now); len(keys) > 0 {
+		if err := session.EmitEntry(ctx, do, session.Entry{User: held.User, Keys: keys}); err != nil {
+			return err
+		}
+	}
+	attempts, _, err := s.readAttempts(ctx, s.redis.key(held.User.Shard(), "a", user.name), user.name)
+	if err != nil || !session.AttemptsActive(attempts, now) {
+		return err
+	}
+	return session.EmitEntry(ctx, do, session.Entry{User: held.User, Attempts: attempts})
+}
+
+// escapeGlob has SCAN take a prefix for what it says.
+func escapeGlob(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(s)
+}
+
+// Import takes what another store exported. A session whose ID does not tell
+// where its user is is refused: [ErrOldSessionID].
+func (s *Store) Import(ctx context.Context, e session.Entry) error {
+	if err := e.Check(); err != nil {
+		return session.Unavailable(err)
+	}
+	switch {
+	case e.Session != nil:
+		return s.importSession(ctx, e.Session)
+	case e.Keys != nil:
+		return s.changeKeys(ctx, opImport, e.User, func(old []auth.SessionKey) []auth.SessionKey { return session.MergeKeys(old, e.Keys) })
+	case e.Attempts != nil:
+		return s.UpdateAttempts(ctx, e.User, func(a *auth.Attempts) { session.MergeAttempts(a, e.Attempts) })
+	default:
+		return s.importRevocation(ctx, *e.Revocation)
+	}
+}
+
+func (s *Store) importSession(ctx context.Context, sess *auth.Session) error {
+	shard := sess.User.Shard()
+	if sess.ID.Shard() != shard {
+		return fmt.Errorf("%w: %s", session.ErrOldSessionID, sess.ID)
+	}
+	return s.redis.observed(ctx, opImport, shard, func() error {
+		return s.redis.settle(ctx, shard, string(sess.ID), func() (bool, error) {
+			user, err := s.readUser(ctx, sess.User)
+			if err != nil {
+				return false, err
+			}
+			if s.isOver(user, sess) {
+				return true, nil
+			}
+			held, missing, err := s.readSession(ctx, sess.ID)
+			switch {
+			case err != nil:
+				return false, err
+			case missing != nil:
+				return s.create(ctx, user, held.sealed, sess, auth.SessionKey{})
+			case session.IsNewer(sess, held.Session):
+				return s.carryOut(ctx, auth.Save, held, sess)
+			}
+			return s.carryOut(ctx, auth.Keep, held, sess)
+		})
+	})
+}
+
+// isOver reports whether a session has ended or was ended, as far as is known
+// here.
+func (s *Store) isOver(user *storedUser, sess *auth.Session) bool {
+	id := &auth.Identity{User: sess.User, Session: sess.ID}
+	return sess.Ended(s.now()) || s.redis.set.Revoked(id) || s.tooEarly(user, sess) != nil
+}
+
+// importRevocation also ends what it revokes, which an earlier import brought.
+// It does so first: what is revoked counts as over.
+func (s *Store) importRevocation(ctx context.Context, rev auth.Revocation) error {
+	if !rev.Until.After(s.now()) {
+		return nil
+	}
+	if err := s.endRevoked(ctx, rev); err != nil {
+		return err
+	}
+	return s.redis.observed(ctx, opImport, shardOf(rev), func() error {
+		if s.redis.set.Contains(rev) {
+			return nil
+		}
+		_, err := s.commit(ctx, newStep(), rev)
+		return err
+	})
+}
+
+func (s *Store) endRevoked(ctx context.Context, rev auth.Revocation) (err error) {
+	ended := []auth.SessionID{rev.Session}
+	if rev.User != (auth.User{}) {
+		if ended, err = s.coveredBy(ctx, rev); err != nil {
+			return err
+		}
+	}
+	for _, id := range ended {
+		err := s.Update(ctx, id, func(*auth.Session) (auth.Verdict, error) { return auth.End, nil })
+		if err != nil && !errors.Is(err, auth.ErrNoSession) {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Store) coveredBy(ctx context.Context, rev auth.Revocation) (covered []auth.SessionID, err error) {
+	user, err := s.readUser(ctx, rev.User)
+	if err != nil {
+		return nil, err
+	}
+	for _, sess := range user.sessions {
+		if session.Covers(rev.NotAfter, sess.id) {
+			covered = append(covered, sess.id)
+		}
+	}
+	return covered, nil
+}

@@ -1,0 +1,214 @@
+package redis
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// Create implements [auth.Store]. The session's ID must be of its user's shard,
+// as [auth.NewSessionID] makes it.
+func (s *Store) Create(ctx context.Context, sess *auth.Session, key auth.SessionKey) error {
+	shard := sess.User.Shard()
+	if sess.ID.Shard() != shard {
+		return session.Unavailable(errOtherShard)
+	}
+	var answer error
+	err := s.redis.observed(ctx, opCreate, shard, func() error {
+		lock := userName(s.redis.vault.Load(), sess.User)
+		return s.redis.settle(ctx, shard, lock, func() (bool, error) {
+			user, err := s.readUser(ctx, sess.User)
+			if err != nil {
+				return false, err
+			}
+			if answer = s.tooEarly(user, sess); answer != nil {
+				return true, nil //nolint:nilerr // it is the caller's answer; Redis did not fail
+			}
+			return s.create(ctx, user, "", sess, key)
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return answer
+}
+
+// tooEarly looks at what Redis remembers and at what this replica does: one that
+// a failover of Redis lost is in force here.
+func (s *Store) tooEarly(user *storedUser, sess *auth.Session) error {
+	notAfter := s.redis.set.NotAfter(sess.User)
+	if user.notAfter != "" {
+		notAfter = session.Later(notAfter, parseMillis(user.notAfter))
+	}
+	if notAfter.IsZero() || !session.Covers(notAfter, sess.ID) {
+		return nil
+	}
+	return &auth.CreatedTooEarlyError{NotAfter: notAfter}
+}
+
+// create writes a session in place of what was there: nothing, or one that is
+// over or cannot be read.
+func (s *Store) create(ctx context.Context, user *storedUser, was string, sess *auth.Session, key auth.SessionKey) (settled bool, err error) {
+	now, v := s.now(), s.redis.vault.Load()
+	st := newStep()
+	user.holds(st)
+	user.holdsRevoked(st)
+	st.holds(s.redis.sessionKey(sess.ID), was)
+	keys := user.sessionKeys(v, now)
+	live, over := user.split(now)
+	for _, old := range over {
+		st.deleteField(user.index, string(old.id))
+	}
+	live, ended := s.makeRoom(st, user, live, now)
+	if err := s.putSession(st, userName(v, sess.User), sess, now); err != nil {
+		return false, err
+	}
+	if key.Key != "" {
+		keys = session.PushKey(keys, key)
+	}
+	life := session.Later(lastEnd(live), sess.End()).Sub(now)
+	if err := user.putKeys(st, v, keys, life); err != nil {
+		return false, err
+	}
+	return s.commit(ctx, st, ended...)
+}
+
+// makeRoom ends a user's oldest sessions so that one more fits.
+func (s *Store) makeRoom(st *step, user *storedUser, live []indexedSession, now time.Time) (left []indexedSession, ended []auth.Revocation) {
+	for len(live) >= session.MaxUserSessions {
+		oldest := live[0]
+		live = live[1:]
+		st.delete(s.redis.sessionKey(oldest.id))
+		st.deleteField(user.index, string(oldest.id))
+		if rev, ok := session.RevokeSession(oldest.id, oldest.accessEnd, now); ok {
+			ended = append(ended, rev)
+		}
+	}
+	return live, ended
+}
+
+// Session implements [auth.Store].
+func (s *Store) Session(ctx context.Context, id auth.SessionID) (*auth.Session, error) {
+	if _, err := auth.ParseSessionID(string(id)); err != nil {
+		return nil, fmt.Errorf("%w: %w", auth.ErrNoSession, err)
+	}
+	var held heldSession
+	var answer error
+	err := s.redis.observed(ctx, opSession, id.Shard(), func() (err error) {
+		held, answer, err = s.readSession(ctx, id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if answer != nil {
+		return nil, answer
+	}
+	return held.Session, nil
+}
+
+// Update implements [auth.Store]. decide may be called more than once, and runs
+// while no other update of the session in this process does.
+func (s *Store) Update(ctx context.Context, id auth.SessionID, decide func(*auth.Session) (auth.Verdict, error)) error {
+	if _, err := auth.ParseSessionID(string(id)); err != nil {
+		return fmt.Errorf("%w: %w", auth.ErrNoSession, err)
+	}
+	var answer error
+	err := s.redis.observed(ctx, opUpdate, id.Shard(), func() error {
+		return s.redis.settle(ctx, id.Shard(), string(id), func() (settled bool, err error) {
+			var held heldSession
+			held, answer, err = s.readSession(ctx, id)
+			if err != nil || answer != nil {
+				return true, err
+			}
+			after := session.CloneSession(held.Session)
+			var verdict auth.Verdict
+			verdict, answer = decide(after)
+			session.KeepIdentity(after, held.Session)
+			return s.carryOut(ctx, verdict, held, after)
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return answer
+}
+
+func (s *Store) carryOut(ctx context.Context, verdict auth.Verdict, held heldSession, after *auth.Session) (settled bool, err error) {
+	st := newStep()
+	st.holds(held.key, held.sealed)
+	switch verdict {
+	case auth.Save:
+		user := userName(s.redis.vault.Load(), after.User)
+		if err := s.putSession(st, user, after, s.now()); err != nil {
+			return false, err
+		}
+		return s.commit(ctx, st)
+	case auth.End:
+		return s.end(ctx, st, held, after)
+	default:
+		return true, nil
+	}
+}
+
+// end deletes a session and, with the last of its user, the session keys.
+func (s *Store) end(ctx context.Context, st *step, held heldSession, after *auth.Session) (settled bool, err error) {
+	now := s.now()
+	user, err := s.readUser(ctx, after.User)
+	if err != nil {
+		return false, err
+	}
+	st.ends = true
+	user.holds(st)
+	st.delete(held.key)
+	live, over := user.split(now)
+	live = slices.DeleteFunc(live, func(other indexedSession) bool { return other.id == after.ID })
+	if len(live) == 0 {
+		st.delete(user.index)
+		st.delete(user.keys)
+	} else {
+		st.setField(user.index, fieldVersion, newVersion())
+		st.deleteField(user.index, string(after.ID))
+		for _, old := range over {
+			st.deleteField(user.index, string(old.id))
+		}
+	}
+	if rev, ok := session.RevokeSession(after.ID, after.AccessEnd, now); ok {
+		return s.commit(ctx, st, rev)
+	}
+	return s.commit(ctx, st)
+}
+
+// EndUser implements [auth.Store].
+func (s *Store) EndUser(ctx context.Context, u auth.User, at, until time.Time) (ended int, err error) {
+	err = s.redis.observed(ctx, opEndUser, u.Shard(), func() error {
+		return s.redis.settle(ctx, u.Shard(), userName(s.redis.vault.Load(), u), func() (bool, error) {
+			user, err := s.readUser(ctx, u)
+			if err != nil {
+				return false, err
+			}
+			now := s.now()
+			rev := session.RevokeUser(u, at, until, now)
+			live, _ := user.split(now)
+			ended = len(live)
+			st := newStep()
+			st.ends = true
+			user.holds(st)
+			for _, sess := range user.sessions {
+				session.ExtendRevocation(&rev, sess.id, sess.accessEnd)
+				st.delete(s.redis.sessionKey(sess.id))
+			}
+			st.delete(user.index)
+			st.delete(user.keys)
+			return s.commit(ctx, st, rev)
+		})
+	})
+	if err != nil {
+		return 0, err
+	}
+	return ended, nil
+}

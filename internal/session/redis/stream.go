@@ -1,0 +1,215 @@
+package redis
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+const (
+	// entriesRead is how many entries of each stream one read takes: 16 streams
+	// of 300 bytes each make about a megabyte.
+	entriesRead = 256
+	// lookEvery is how often the follower looks whether the server lost entries
+	// without hanging up: FLUSHALL is such a case.
+	lookEvery = 5 * time.Second
+	// overlap is what is read again after an error. Entry IDs are times of
+	// Redis's clock: a replica of Redis that took over, and whose clock is
+	// behind by less, gives out IDs that lie in it.
+	overlap = 10 * time.Second
+)
+
+// tracked is one of the streams and how far it was read.
+type tracked struct {
+	tag    byte
+	key    string
+	cursor entryID
+}
+
+// entryID names an entry of a stream: Unix milliseconds of Redis's clock, and
+// a count within one.
+type entryID struct{ ms, seq uint64 }
+
+func parseEntryID(s string) (entryID, error) {
+	left, right, ok := strings.Cut(s, "-")
+	ms, err := strconv.ParseUint(left, 10, 64)
+	seq, err2 := strconv.ParseUint(right, 10, 64)
+	if !ok || err != nil || err2 != nil {
+		return entryID{}, fmt.Errorf("%w: a stream entry with the ID %q", session.ErrCorrupt, s)
+	}
+	return entryID{ms: ms, seq: seq}, nil
+}
+
+func (id entryID) String() string {
+	return strconv.FormatUint(id.ms, 10) + "-" + strconv.FormatUint(id.seq, 10)
+}
+
+func (id entryID) compare(other entryID) int {
+	return cmp.Or(cmp.Compare(id.ms, other.ms), cmp.Compare(id.seq, other.seq))
+}
+
+// back is the ID of everything up to d earlier.
+func (id entryID) back(d time.Duration) entryID {
+	return entryID{ms: id.ms - min(id.ms, uint64(d.Milliseconds()))} //nolint:gosec // G115: d is a positive constant
+}
+
+// errIsolated is a server that lost all the replicas that its own configuration
+// wants. Another one may have taken over meanwhile, with revocations that it
+// does not know of: what it says does not count.
+var errIsolated = errors.New("NOREPLICAS: the server has no replica left, so another may be the master by now")
+
+// errDemoted is a server that was the master.
+var errDemoted = errors.New("READONLY: the server is a replica")
+
+// errMoved is a server that the Sentinels no longer name.
+var errMoved = errors.New("the Sentinels name another master")
+
+// checkMaster refuses to believe a server that is not the master, or may not be.
+func (r *Client) checkMaster(ctx context.Context, role, goodReplicas string) error {
+	if role != "master" {
+		r.conns.hangUp("")
+		return errDemoted
+	}
+	if goodReplicas == "0" {
+		return errIsolated
+	}
+	if r.sentinels == nil {
+		return nil
+	}
+	moved, err := r.sentinels.follow(ctx)
+	if err == nil && moved {
+		return errMoved
+	}
+	// Sentinels that are away do no harm as long as the master answers.
+	return nil
+}
+
+// look asks which server this is and how far its streams go. After a failover,
+// a restart or a flush they may lack what was read from them: it is read
+// again, and what is missing is appended again. After a mere error, what was
+// appended meanwhile may lie a little behind the cursor.
+func (f *follower) look(ctx context.Context) error {
+	keys := make([]string, len(f.streams))
+	for i, s := range f.streams {
+		keys[i] = s.key
+	}
+	answer, err := f.redis.run(ctx, scriptTails, keys, nil).AsStrSlice()
+	if err != nil {
+		return f.redis.failed(err)
+	}
+	if len(answer) != len(keys)+3 {
+		return fmt.Errorf("%w: %d tails of %d streams", session.ErrCorrupt, len(answer)-3, len(keys))
+	}
+	if err := f.redis.checkMaster(ctx, answer[1], answer[2]); err != nil {
+		return f.redis.failed(err)
+	}
+	// Streams that end early have lost more than their last entries.
+	lost, lostAll := f.server != "" && f.server != answer[0], false
+	for i, tail := range answer[3:] {
+		id, err := parseEntryID(tail)
+		if err != nil {
+			return err
+		}
+		lost = lost || id.compare(f.streams[i].cursor) < 0
+		lostAll = lostAll || id.compare(f.streams[i].cursor.back(overlap)) < 0
+	}
+	if lost {
+		if err := f.startRepair(ctx, lostAll); err != nil {
+			return err
+		}
+	} else if f.unsure {
+		for i := range f.streams {
+			f.streams[i].cursor = f.streams[i].cursor.back(overlap)
+		}
+	}
+	f.server, f.looked, f.unsure = answer[0], time.Now(), false
+	return nil
+}
+
+// read puts in force what is new in the streams; more says that there may be
+// more.
+func (f *follower) read(ctx context.Context, wait time.Duration) (more bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, wait+f.redis.cfg.Timeout)
+	defer cancel()
+	got, err := f.redis.client.Do(ctx, f.xread(wait)).AsXRead()
+	if rueidis.IsRedisNil(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, f.redis.failed(err)
+	}
+	for i := range f.streams {
+		s := &f.streams[i]
+		for _, entry := range got[s.key] {
+			id, err := parseEntryID(entry.ID)
+			if err == nil {
+				err = f.take(entry.FieldValues)
+			}
+			if errors.Is(err, session.ErrOtherSecret) {
+				if again, err := f.reloadIndexKey(ctx); again || err != nil {
+					return again, err
+				}
+				f.redis.opts.OnError(fmt.Errorf("redis at %s: entry %s of %s is left out: %w", f.redis.cfg.where(), entry.ID, s.key, err))
+				err = nil
+			}
+			if err != nil {
+				return false, fmt.Errorf("redis at %s: entry %s of %s: %w", f.redis.cfg.where(), entry.ID, s.key, err)
+			}
+			s.cursor = id
+		}
+		more = more || len(got[s.key]) >= entriesRead
+	}
+	return more, nil
+}
+
+func (f *follower) xread(wait time.Duration) rueidis.Completed {
+	keys, ids := make([]string, len(f.streams)), make([]string, len(f.streams))
+	for i, s := range f.streams {
+		keys[i], ids[i] = s.key, s.cursor.String()
+	}
+	count := f.redis.client.B().Xread().Count(entriesRead)
+	if wait <= 0 {
+		return count.Streams().Key(keys...).Id(ids...).Build()
+	}
+	return count.Block(wait.Milliseconds()).Streams().Key(keys...).Id(ids...).Build()
+}
+
+// take puts one entry in force. One that cannot be read is an error, and this
+// replica does not count as up to date until it is trimmed: to pass over it would
+// let a stolen token back in.
+func (f *follower) take(fields map[string]string) error {
+	r := f.redis
+	record, err := r.vault.Load().Open(placeRevocations, nil, []byte(fields["b"]))
+	if err != nil {
+		return err
+	}
+	rev, err := session.DecodeRevocation(record)
+	if err != nil {
+		return err
+	}
+	if f.repairing != nil {
+		key := session.RevocationKeyOf(rev)
+		f.repairing.seen[key] = session.MergeRevocations(f.repairing.seen[key], rev)
+	}
+	now := r.opts.Now()
+	if !rev.Until.After(r.opts.SweepNow()) { // a clock that is ahead must not make it void
+		return nil
+	}
+	news := !r.set.Contains(rev)
+	r.set.Add(rev)
+	if news && f.isCaughtUp() {
+		r.recent.add(rev)
+	}
+	if news && fields["r"] != r.replica && f.isCaughtUp() {
+		r.cfg.Propagated(max(0, now.Sub(parseMillis(fields["t"]))))
+	}
+	return nil
+}

@@ -1,0 +1,164 @@
+package redis
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// storedUser is what Redis holds of a user, as it was read.
+type storedUser struct {
+	name                 string // stands for the user in keys
+	index, keys, revoked string // the keys of Redis
+
+	version    string
+	sessions   []indexedSession // first begun first; some may be over
+	sealedKeys string
+	notAfter   string // Unix milliseconds; empty without a revocation
+}
+
+// indexedSession is a session as its user's index knows it, without its record.
+// Times are rounded up to the millisecond.
+type indexedSession struct {
+	id             auth.SessionID
+	end, accessEnd time.Time
+}
+
+// indexLine is the inverse of parseIndexLine.
+func indexLine(s *auth.Session) string {
+	return unixMillisUp(s.End()) + ":" + unixMillisUp(s.AccessEnd)
+}
+
+func parseIndexLine(id, line string) indexedSession {
+	end, accessEnd, _ := strings.Cut(line, ":")
+	return indexedSession{id: auth.SessionID(id), end: parseMillis(end), accessEnd: parseMillis(accessEnd)}
+}
+
+// newVersion is unlike any that a user's index ever had.
+func newVersion() string { return rand.Text()[:versionLength] }
+
+// versionLength is 60 bits: a version is compared within a second with the one
+// that was read.
+const versionLength = 12
+
+// readUser reads all of a user but the sessions' records, in one round trip.
+func (s *Store) readUser(ctx context.Context, u auth.User) (*storedUser, error) {
+	r := s.redis
+	name, shard := userName(r.vault.Load(), u), u.Shard()
+	user := &storedUser{
+		name:    name,
+		index:   r.key(shard, "u", name),
+		keys:    r.key(shard, "k", name),
+		revoked: r.key(shard, "r", name),
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
+	defer cancel()
+	res := r.client.DoMulti(ctx,
+		r.client.B().Hgetall().Key(user.index).Build(),
+		r.client.B().Get().Key(user.keys).Build(),
+		r.client.B().Get().Key(user.revoked).Build())
+	index, err := res[0].AsStrMap()
+	if err != nil {
+		return nil, r.failed(err)
+	}
+	for i, value := range []*string{&user.sealedKeys, &user.notAfter} {
+		if *value, err = res[i+1].ToString(); err != nil && !rueidis.IsRedisNil(err) {
+			return nil, r.failed(err)
+		}
+	}
+	user.version = index[fieldVersion]
+	delete(index, fieldVersion)
+	for id, line := range index {
+		user.sessions = append(user.sessions, parseIndexLine(id, line))
+	}
+	slices.SortFunc(user.sessions, func(a, b indexedSession) int {
+		return cmp.Or(a.id.Began().Compare(b.id.Began()), strings.Compare(string(a.id), string(b.id)))
+	})
+	return user, nil
+}
+
+// holds checks that nobody changed the user's sessions or session keys since.
+func (u *storedUser) holds(st *step) { st.holdsField(u.index, fieldVersion, u.version) }
+
+// holdsRevoked checks that the user was not revoked since.
+func (u *storedUser) holdsRevoked(st *step) { st.holds(u.revoked, u.notAfter) }
+
+// split tells the sessions that are not over from those that are.
+func (u *storedUser) split(now time.Time) (live, over []indexedSession) {
+	for _, s := range u.sessions {
+		if s.end.After(now) {
+			live = append(live, s)
+		} else {
+			over = append(over, s)
+		}
+	}
+	return live, over
+}
+
+// sessionKeys opens a user's session keys; none when all of the user's sessions
+// are over. Keys that cannot be read are none: the next login brings a new one,
+// where an error would keep the user out.
+func (u *storedUser) sessionKeys(v *session.Vault, now time.Time) []auth.SessionKey {
+	if live, _ := u.split(now); len(live) == 0 || u.sealedKeys == "" {
+		return nil
+	}
+	record, err := v.Open(placeKeys, []byte(u.name), []byte(u.sealedKeys))
+	if err != nil {
+		return nil
+	}
+	keys, err := session.DecodeKeys(record)
+	if err != nil {
+		return nil
+	}
+	return keys
+}
+
+// putKeys adds the user's session keys to a step; they live as long as the last
+// of the user's sessions.
+func (u *storedUser) putKeys(st *step, v *session.Vault, keys []auth.SessionKey, life time.Duration) error {
+	if len(keys) == 0 {
+		st.delete(u.keys)
+		return nil
+	}
+	record, err := session.EncodeKeys(keys)
+	if err != nil {
+		return err
+	}
+	sealed, err := v.Seal(placeKeys, []byte(u.name), record)
+	if err != nil {
+		return err
+	}
+	st.set(u.keys, string(sealed), life)
+	return nil
+}
+
+// lastEnd is when the last of some sessions ends.
+func lastEnd(sessions []indexedSession) time.Time {
+	var end time.Time
+	for _, s := range sessions {
+		end = session.Later(end, s.end)
+	}
+	return end
+}
+
+func unixMillis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
+
+// unixMillisUp rounds up, so that nothing is over before its time.
+func unixMillisUp(t time.Time) string { return unixMillis(t.Add(time.Millisecond - time.Nanosecond)) }
+
+func parseMillis(s string) time.Time {
+	ms, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms)
+}

@@ -1,0 +1,177 @@
+package sessiontest
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// Conform holds a store to every sentence of auth.Store, or to those that are
+// named.
+func Conform(t *testing.T, open func(testing.TB, *Clock) Store, only ...string) {
+	t.Parallel()
+	for name, test := range conformance() {
+		if len(only) > 0 && !slices.Contains(only, name) {
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := NewClock()
+			test(t, open(t, c), c)
+		})
+	}
+}
+
+func conformance() map[string]func(*testing.T, Store, *Clock) {
+	return map[string]func(*testing.T, Store, *Clock){
+		"a session comes back whole":          sessionComesBackWhole,
+		"what is returned is a copy":          returnsCopies,
+		"no session":                          noSession,
+		"time over":                           timeOver,
+		"keep, save, end":                     verdicts,
+		"decide's error":                      decidesError,
+		"an update does not change hands":     updateKeepsIdentity,
+		"end revokes while tokens live":       endRevokes,
+		"end user":                            endUser,
+		"end user reaches the newest session": endUserReaches,
+		"end user counts":                     endUserCounts,
+		"end user of nobody":                  endUserOfNobody,
+		"end user of lost sessions":           endUserOfLostSessions,
+		"created too early":                   createdTooEarly,
+		"revocations only grow":               revocationsGrow,
+		"revoke session":                      revokeLostSession,
+		"revoke key":                          revokeKey,
+		"keys: order, cap, drop":              keyOrder,
+		"keys: with the last session":         keysEndWithSession,
+		"keys: when time is over":             keysEndWithTime,
+		"at most so many sessions of a user":  sessionCap,
+		"sweep":                               sweeps,
+		"sweep follows a moved end":           sweepFollows,
+		"cancelled before it begins":          cancelled,
+		"attempts are kept":                   attemptsKept,
+		"attempts that are empty":             attemptsEmptied,
+		"attempts are swept":                  attemptsSwept,
+		"race: attempts of one user":          raceAttempts,
+		"race: updates of one session":        raceUpdates,
+		"race: end and update":                raceEndUpdate,
+		"race: end user and create":           raceEndUserCreate,
+		"race: creates of one user":           raceCreates,
+		"race: one refresh token":             raceRefresh,
+		"service: a session's life":           serviceLife,
+	}
+}
+
+func sessionComesBackWhole(t *testing.T, store Store, c *Clock) {
+	want := NewSession(Alice, c)
+	first := auth.NewRefreshToken(want.ID)
+	want.Refresh = auth.StartRefresh(first)
+	_, err := want.Refresh.Rotate(first, auth.NewRefreshToken(want.ID), c.Now(), auth.RefreshGrace)
+	Must(t, err)
+	want.Refresh.Replays = 3
+	want.Phone = "+8610000000000"
+	Must(t, store.Create(t.Context(), want, auth.SessionKey{}))
+	got, err := store.Session(t.Context(), want.ID)
+	Must(t, err)
+	if !reflect.DeepEqual(got, want) {
+		t.Fatalf("got\n%+v, want\n%+v", got, want)
+	}
+}
+
+func returnsCopies(t *testing.T, store Store, c *Clock) {
+	s := NewSession(Alice, c)
+	s.Refresh.Successor = []byte("successor")
+	Must(t, store.Create(t.Context(), s, auth.SessionKey{Key: "k1"}))
+	spoil := func(s *auth.Session) { s.Phone, s.Refresh.Successor[0] = "spoilt", 'S' }
+	spoil(s)
+	for range 2 {
+		got, err := store.Session(t.Context(), s.ID)
+		Must(t, err)
+		if got.Phone != "" || string(got.Refresh.Successor) != "successor" {
+			t.Fatalf("the store shares what it keeps: %+v", got)
+		}
+		spoil(got)
+	}
+	Must(t, store.Update(t.Context(), s.ID, func(s *auth.Session) (auth.Verdict, error) {
+		spoil(s)
+		return auth.Keep, nil
+	}))
+	keys, err := store.SessionKeys(t.Context(), Alice)
+	Must(t, err)
+	keys[0].Key = "spoilt"
+	got, err := store.Session(t.Context(), s.ID)
+	Must(t, err)
+	if got.Phone != "" || string(got.Refresh.Successor) != "successor" || KeysOf(t, store, Alice)[0] != "k1" {
+		t.Fatalf("the store shares what it keeps: %+v", got)
+	}
+}
+
+func noSession(t *testing.T, store Store, c *Clock) {
+	ended := Begin(t, store, Alice, c, "k1")
+	End(t, store, ended.ID)
+	for name, id := range map[string]auth.SessionID{
+		"never there": auth.NewSessionID(c.Now(), Alice), "ended": ended.ID, "no ID": "?", "empty": "",
+	} {
+		WantNoSession(t, store, name, id)
+	}
+}
+
+// WantNoSession checks that neither Session nor Update finds a session.
+func WantNoSession(t *testing.T, store Store, name string, id auth.SessionID) {
+	t.Helper()
+	if s, err := store.Session(t.Context(), id); !errors.Is(err, auth.ErrNoSession) || s != nil {
+		t.Errorf("%s: Session answers %v, %v; want ErrNoSession", name, s, err)
+	}
+	err := store.Update(t.Context(), id, func(*auth.Session) (auth.Verdict, error) {
+		t.Errorf("%s: decide is asked", name)
+		return auth.Keep, nil
+	})
+	if !errors.Is(err, auth.ErrNoSession) {
+		t.Errorf("%s: Update answers %v, want ErrNoSession", name, err)
+	}
+}
+
+func timeOver(t *testing.T, store Store, c *Clock) {
+	s := Begin(t, store, Alice, c, "k1")
+	c.Advance(Idle - time.Microsecond)
+	if _, err := store.Session(t.Context(), s.ID); err != nil {
+		t.Fatalf("at the last moment: %v", err)
+	}
+	c.Advance(time.Microsecond)
+	WantNoSession(t, store, "idle end", s.ID)
+}
+
+func cancelled(t *testing.T, store Store, c *Clock) {
+	s := Begin(t, store, Alice, c, "k1")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, sessionErr := store.Session(ctx, s.ID)
+	_, keysErr := store.SessionKeys(ctx, Alice)
+	_, sweepErr := store.Sweep(ctx, c.Now(), 10)
+	for name, err := range map[string]error{
+		"Create":  store.Create(ctx, NewSession(Bob, c), auth.SessionKey{}),
+		"Session": sessionErr,
+		"Update": store.Update(ctx, s.ID, func(*auth.Session) (auth.Verdict, error) {
+			t.Error("decide is asked")
+			return auth.End, nil
+		}),
+		"EndUser":        ErrOf(store.EndUser(ctx, Alice, c.Now(), time.Time{})),
+		"SessionKeys":    keysErr,
+		"PutSessionKey":  store.PutSessionKey(ctx, Alice, auth.SessionKey{Key: "k2"}),
+		"DropSessionKey": store.DropSessionKey(ctx, Alice, auth.SessionKey{Key: "k1"}),
+		"RevokeSession":  store.RevokeSession(ctx, s.ID, c.Now().Add(Access)),
+		"RevokeKey":      store.RevokeKey(ctx, "key1", c.Now().Add(Access)),
+		"Sweep":          sweepErr,
+	} {
+		if !errors.Is(err, context.Canceled) || !errors.Is(err, auth.ErrStoreUnavailable) {
+			t.Errorf("%s: %v, want ErrStoreUnavailable for the cancelled context", name, err)
+		}
+	}
+	if _, err := store.Session(t.Context(), s.ID); err != nil || store.Set.Revoked(Bearer(s)) {
+		t.Fatalf("a cancelled call did something: %v", err)
+	}
+}

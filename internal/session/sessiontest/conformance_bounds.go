@@ -1,0 +1,77 @@
+package sessiontest
+
+import (
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+func sessionCap(t *testing.T, store Store, c *Clock) {
+	var all []*auth.Session
+	for range session.MaxUserSessions + 2 {
+		all = append(all, Begin(t, store, Alice, c, "k1"))
+		c.Advance(time.Millisecond)
+	}
+	for i, s := range all {
+		_, err := store.Session(t.Context(), s.ID)
+		if ended := i < 2; (err != nil) != ended || store.Set.Revoked(Bearer(s)) != ended {
+			t.Fatalf("session %d of %d: %v, revoked %v", i, len(all), err, store.Set.Revoked(Bearer(s)))
+		}
+	}
+	if stats := store.Stats(); stats.Sessions != session.MaxUserSessions || stats.Users != 1 {
+		t.Fatalf("%+v", stats)
+	}
+}
+
+func sweeps(t *testing.T, store Store, c *Clock) {
+	const each = 7
+	for range each {
+		Begin(t, store, Alice, c, "k1")
+		Begin(t, store, Bob, c, "k2")
+	}
+	ended := Begin(t, store, Bob, c, "k3")
+	End(t, store, ended.ID)
+	Must(t, ErrOf(store.EndUser(t.Context(), OtherAlice, c.Now(), time.Time{})))
+	Must(t, store.RevokeKey(t.Context(), "key9", c.Now().Add(Access)))
+	if n, err := store.Sweep(t.Context(), c.Now(), 3); err != nil || n != 0 {
+		t.Fatalf("swept %d of what is not over, %v", n, err)
+	}
+	if got := store.Set.Len(); got.Sessions != 1 || got.Users != 1 || got.Keys != 1 {
+		t.Fatalf("%+v", got)
+	}
+	c.Advance(Idle)
+	if n, err := store.Sweep(t.Context(), c.Now(), 3); err != nil || n == 0 {
+		t.Fatalf("swept %d, %v", n, err)
+	}
+	stats := store.Stats()
+	stats.Bytes = 0
+	if stats != (session.Stats{}) {
+		t.Fatalf("%+v is left", stats)
+	}
+	if n, err := store.Sweep(t.Context(), c.Now(), 3); err != nil || n != 0 {
+		t.Fatalf("swept %d twice, %v", n, err)
+	}
+}
+
+// A session that was refreshed ends later, and is swept then and not before.
+func sweepFollows(t *testing.T, store Store, c *Clock) {
+	s := Begin(t, store, Alice, c, "k1")
+	c.Advance(Idle / 2)
+	Must(t, store.Update(t.Context(), s.ID, func(s *auth.Session) (auth.Verdict, error) {
+		s.IdleEnd = c.Now().Add(Idle)
+		return auth.Save, nil
+	}))
+	c.Advance(Idle / 2)
+	if n, err := store.Sweep(t.Context(), c.Now(), 10); err != nil || n != 0 {
+		t.Fatalf("swept %d, %v: the old end counts no more", n, err)
+	}
+	if _, err := store.Session(t.Context(), s.ID); err != nil || len(KeysOf(t, store, Alice)) != 1 {
+		t.Fatalf("the session is gone: %v", err)
+	}
+	c.Advance(Idle / 2)
+	if n, err := store.Sweep(t.Context(), c.Now(), 10); err != nil || n != 1 || store.Stats().Users != 0 {
+		t.Fatalf("swept %d, %v, %+v", n, err, store.Stats())
+	}
+}

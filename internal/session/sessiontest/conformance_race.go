@@ -1,0 +1,145 @@
+package sessiontest
+
+import (
+	"errors"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// AtOnce is how many callers a race has.
+const AtOnce = 100
+
+// Together calls do from many goroutines that start at one moment.
+func Together(n int, do func(i int)) {
+	var wg sync.WaitGroup
+	start := make(chan struct{})
+	for i := range n {
+		wg.Go(func() {
+			<-start
+			do(i)
+		})
+	}
+	close(start)
+	wg.Wait()
+}
+
+// Two updates of one session happen one after the other: none is lost.
+func raceUpdates(t *testing.T, store Store, c *Clock) {
+	s := Begin(t, store, Alice, c, "k1")
+	Together(AtOnce, func(int) {
+		err := store.Update(t.Context(), s.ID, func(s *auth.Session) (auth.Verdict, error) {
+			s.Refresh.Replays++
+			return auth.Save, nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	got, err := store.Session(t.Context(), s.ID)
+	Must(t, err)
+	if got.Refresh.Replays != AtOnce {
+		t.Fatalf("%d updates of %d are left", got.Refresh.Replays, AtOnce)
+	}
+}
+
+// Whoever wins, an ended session stays ended and its tokens revoked, to the last
+// that an update issued.
+func raceEndUpdate(t *testing.T, store Store, c *Clock) {
+	s := Begin(t, store, Alice, c, "k1")
+	var saved, ends atomic.Int32
+	Together(AtOnce, func(i int) {
+		verdict := auth.Save
+		if i%10 == 9 {
+			verdict = auth.End
+		}
+		err := store.Update(t.Context(), s.ID, func(s *auth.Session) (auth.Verdict, error) {
+			s.AccessEnd = s.AccessEnd.Add(time.Minute)
+			return verdict, nil
+		})
+		switch {
+		case errors.Is(err, auth.ErrNoSession):
+		case err != nil:
+			t.Error(err)
+		case verdict == auth.End:
+			ends.Add(1)
+			if !store.Set.Revoked(Bearer(s)) {
+				t.Error("not revoked when the call returned")
+			}
+		default:
+			saved.Add(1)
+		}
+	})
+	if ends.Load() != 1 {
+		t.Fatalf("ended %d times", ends.Load())
+	}
+	WantNoSession(t, store, "ended in a race", s.ID)
+	until := s.AccessEnd.Add(time.Duration(saved.Load()+1) * time.Minute)
+	_, err := store.Sweep(t.Context(), until.Add(-time.Microsecond), 10)
+	Must(t, err)
+	if !store.Set.Revoked(Bearer(s)) {
+		t.Fatal("forgotten while the last token is valid")
+	}
+}
+
+// A login that races with "log out everywhere" is refused or lives; it is never
+// answered with a session that is there and revoked, or ended and not revoked.
+func raceEndUserCreate(t *testing.T, store Store, c *Clock) {
+	sessions := make([]*auth.Session, AtOnce)
+	Together(AtOnce, func(i int) {
+		if i%10 == 9 {
+			if _, err := store.EndUser(t.Context(), Alice, c.Now(), time.Time{}); err != nil {
+				t.Error(err)
+			}
+			return
+		}
+		c.Advance(time.Millisecond)
+		s := NewSession(Alice, c)
+		err := store.Create(t.Context(), s, auth.SessionKey{Key: "k1"})
+		var early *auth.CreatedTooEarlyError
+		switch {
+		case errors.As(err, &early):
+		case err != nil:
+			t.Error(err)
+		default:
+			sessions[i] = s
+		}
+	})
+	live := 0
+	for _, s := range sessions {
+		if s == nil {
+			continue
+		}
+		_, err := store.Session(t.Context(), s.ID)
+		if there := err == nil; there == store.Set.Revoked(Bearer(s)) {
+			t.Errorf("there %v, revoked %v", there, !there)
+		}
+		if err == nil {
+			live++
+		}
+	}
+	if keys := KeysOf(t, store, Alice); len(keys) != min(live, 1) {
+		t.Errorf("%d sessions live, keys %v", live, keys)
+	}
+	if got := store.Stats().Sessions; got != live {
+		t.Errorf("%d sessions live, counted %d", live, got)
+	}
+}
+
+func raceCreates(t *testing.T, store Store, c *Clock) {
+	Together(AtOnce+10, func(int) {
+		if err := store.Create(t.Context(), NewSession(Alice, c), auth.SessionKey{Key: "k1"}); err != nil {
+			t.Error(err)
+		}
+		if err := store.Create(t.Context(), NewSession(Bob, c), auth.SessionKey{}); err != nil {
+			t.Error(err)
+		}
+	})
+	if stats := store.Stats(); stats.Sessions != 2*session.MaxUserSessions || stats.Users != 2 || stats.Revocations.Sessions != 20 {
+		t.Fatalf("%+v", stats)
+	}
+}

@@ -1,0 +1,93 @@
+package sessiontest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// fakeTokens writes access tokens as JSON and lets its clock expire them.
+type fakeTokens struct {
+	now func() time.Time
+	key func() auth.KeyID
+}
+
+func (f fakeTokens) Issue(id auth.Identity) (string, error) {
+	id.Key = f.key()
+	b, err := json.Marshal(id)
+	return string(b), err
+}
+
+func (f fakeTokens) Verify(raw string) (*auth.Identity, error) {
+	id := new(auth.Identity)
+	if err := json.Unmarshal([]byte(raw), id); err != nil {
+		return nil, fmt.Errorf("%w: %w", auth.ErrInvalidToken, err)
+	}
+	if !f.now().Before(id.Expires) {
+		return nil, auth.ErrTokenExpired
+	}
+	return id, nil
+}
+
+func (fakeTokens) TagRefresh(token []byte) []byte {
+	tag := sha256.Sum256(append([]byte("key"), token...))
+	return tag[:]
+}
+
+func (f fakeTokens) TaggedRefresh(token, tag []byte) bool {
+	return bytes.Equal(tag, f.TagRefresh(token))
+}
+
+func (fakeTokens) SealHandle(id auth.SessionID) (string, error) { return string(id), nil }
+
+func (fakeTokens) OpenHandle(handle string) (auth.SessionID, error) {
+	id, err := auth.ParseSessionID(handle)
+	if err != nil {
+		return "", auth.ErrSessionStale
+	}
+	return id, nil
+}
+
+// fakePlatform takes "openid key" for a login code, and opens data that says
+// which key it is encrypted with.
+type fakePlatform struct{ auth.Platform }
+
+func (fakePlatform) Exchange(_ context.Context, code string) (auth.LoginResult, error) {
+	var openid, key string
+	if _, err := fmt.Sscan(code, &openid, &key); err != nil {
+		return auth.LoginResult{}, fmt.Errorf("%w: %w", auth.ErrInvalidCode, err)
+	}
+	return auth.LoginResult{OpenID: auth.OpenID(openid), UnionID: "union", SessionKey: key}, nil
+}
+
+func (fakePlatform) Open(keys []auth.SessionKey, data auth.OpenData) (auth.Opened, error) {
+	for _, key := range keys {
+		if key.Key == data.EncryptedData {
+			return auth.Opened{Phone: &auth.Phone{PurePhoneNumber: data.IV, CountryCode: "86"}}, nil
+		}
+	}
+	return auth.Opened{}, fmt.Errorf("%w: none of %d keys", auth.ErrDecryptFailed, len(keys))
+}
+
+// AnyApp admits every mini program.
+func AnyApp(auth.AppID) bool { return true }
+
+// ServiceOver is the gateway's rules over a store.
+func ServiceOver(store Store, now func() time.Time, key func() auth.KeyID) *auth.Service {
+	return auth.NewService(auth.Config{
+		Apps:        map[auth.AppID]auth.Platform{"wx1": fakePlatform{}, "wx2": fakePlatform{}},
+		Tokens:      fakeTokens{now: now, key: key},
+		Store:       store,
+		Revocations: store.Set,
+		Access:      Access, Refresh: Life, Idle: Idle,
+		Now: now,
+	})
+}
+
+// KeyOne is the ID of the signing key of tests that have only one.
+func KeyOne() auth.KeyID { return "key1" }

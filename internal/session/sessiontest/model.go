@@ -1,0 +1,187 @@
+package sessiontest
+
+import (
+	"slices"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// model says what the gateway must answer, written from the issue and not from
+// the stores: plain lists, no expiry of anything, nothing sealed.
+type model struct {
+	sessions []*modelSession
+	keys     map[auth.User][]string // newest first
+	badKeys  map[auth.KeyID]bool    // signing keys that were revoked
+	frees    bool                   // what is over takes no place, swept or not
+}
+
+type modelSession struct {
+	id       auth.SessionID
+	user     auth.User
+	refresh  []string // every refresh token it had, the current one last
+	rotated  time.Time
+	replays  int
+	idleEnd  time.Time
+	absEnd   time.Time
+	phone    string
+	endedBy  string // who ended it before its time
+	occupies bool   // still takes a place in the store
+}
+
+// modelToken is an access token that somebody holds.
+type modelToken struct {
+	raw     string
+	session *modelSession
+	key     auth.KeyID
+	expires time.Time
+	phone   string
+}
+
+func newModel() *model {
+	return &model{keys: map[auth.User][]string{}, badKeys: map[auth.KeyID]bool{}}
+}
+
+func (s *modelSession) end() time.Time {
+	if s.absEnd.Before(s.idleEnd) {
+		return s.absEnd
+	}
+	return s.idleEnd
+}
+
+func (s *modelSession) over(now time.Time) bool { return s.endedBy != "" || !now.Before(s.end()) }
+
+func (m *model) stop(s *modelSession, by string) {
+	if s.endedBy == "" {
+		s.endedBy = by
+	}
+	s.occupies = false
+}
+
+// login adds a session; whoever has too many loses the oldest.
+func (m *model) login(s *modelSession, key string) {
+	if places := m.places(s.user); len(places) >= session.MaxUserSessions {
+		m.stop(slices.MinFunc(places, func(a, b *modelSession) int { return a.id.Began().Compare(b.id.Began()) }), "the cap")
+	}
+	s.occupies = true
+	m.sessions = append(m.sessions, s)
+	m.putKey(s.user, key)
+}
+
+func (m *model) places(u auth.User) []*modelSession {
+	var places []*modelSession
+	for _, s := range m.sessions {
+		if s.user == u && s.occupies {
+			places = append(places, s)
+		}
+	}
+	return places
+}
+
+// settle lets time take its effect: a user whose last session is over has no
+// session keys any more.
+func (m *model) settle(now time.Time) {
+	alive := map[auth.User]bool{}
+	for _, s := range m.sessions {
+		alive[s.user] = alive[s.user] || !s.over(now)
+		s.occupies = s.occupies && !(m.frees && s.over(now))
+	}
+	for u := range m.keys {
+		if !alive[u] {
+			delete(m.keys, u)
+		}
+	}
+}
+
+// present is a refresh with a token of the session, or one that never was.
+func (m *model) present(s *modelSession, token string, now time.Time) (successor string, want error) {
+	last := len(s.refresh) - 1
+	switch {
+	case s.over(now):
+		return "", auth.ErrSessionRevoked
+	case token == s.refresh[last]:
+		return "", nil // a new one
+	case last > 0 && token == s.refresh[last-1] && now.Sub(s.rotated) <= 20*time.Second && s.replays < 5:
+		s.replays++
+		return s.refresh[last], nil
+	case !slices.Contains(s.refresh, token):
+		return "", auth.ErrInvalidToken
+	default:
+		m.stop(s, "reuse")
+		return "", auth.ErrRefreshReused
+	}
+}
+
+func (m *model) rotated(s *modelSession, successor string, now time.Time) {
+	s.refresh = append(s.refresh, successor)
+	s.rotated, s.replays, s.idleEnd = now, 0, now.Add(Idle)
+}
+
+// revokeRefresh is RFC 7009: the current token and the one before end a session.
+func (m *model) revokeRefresh(s *modelSession, token string, now time.Time) {
+	if i := slices.Index(s.refresh, token); !s.over(now) && i >= 0 && i >= len(s.refresh)-2 {
+		m.stop(s, "RFC 7009")
+	}
+}
+
+func (m *model) admits(t modelToken, now time.Time) error {
+	switch {
+	case !now.Before(t.expires):
+		return auth.ErrTokenExpired
+	case t.session.endedBy != "" || m.badKeys[t.key]:
+		return auth.ErrSessionRevoked
+	default:
+		return nil
+	}
+}
+
+func (m *model) endUser(u auth.User) {
+	for _, s := range m.sessions {
+		if s.user == u {
+			m.stop(s, "log out everywhere")
+		}
+	}
+	delete(m.keys, u)
+}
+
+func (m *model) putKey(u auth.User, key string) {
+	keys := slices.DeleteFunc(slices.Clone(m.keys[u]), func(k string) bool { return k == key })
+	keys = append([]string{key}, keys...)
+	m.keys[u] = keys[:min(len(keys), 5)]
+}
+
+func (m *model) dropKey(u auth.User, key string) {
+	m.keys[u] = slices.DeleteFunc(slices.Clone(m.keys[u]), func(k string) bool { return k == key })
+}
+
+// sweep frees the places of what is over, and forgets what no operation of the
+// test will come back to.
+func (m *model) sweep(now time.Time) {
+	for _, s := range m.sessions {
+		if s.over(now) {
+			s.occupies = false
+		}
+	}
+	if over := len(m.sessions) - 500; over > 0 {
+		kept := m.sessions[:0:0]
+		for i, s := range m.sessions {
+			if i >= over || !s.over(now) {
+				kept = append(kept, s)
+			}
+		}
+		m.sessions = kept
+	}
+}
+
+// stored counts the sessions and users that a store must say it holds.
+func (m *model) stored() (sessions, users int) {
+	seen := map[auth.User]bool{}
+	for _, s := range m.sessions {
+		if s.occupies {
+			sessions++
+			seen[s.user] = true
+		}
+	}
+	return sessions, len(seen)
+}

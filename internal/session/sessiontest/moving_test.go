@@ -1,0 +1,184 @@
+package sessiontest_test
+
+import (
+	"bytes"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt"
+	"github.com/wxgate/wxgate/internal/session/redis"
+	"github.com/wxgate/wxgate/internal/session/sessiontest"
+)
+
+// A store copied to Redis and from there to a file says what the first says, and
+// so it does when any of it is copied again.
+func TestCopyBothWays(t *testing.T) {
+	t.Parallel()
+	c := sessiontest.NewClock()
+	from, via, to := openFileStore(t, c), openRedisStore(t, c), openFileStore(t, c)
+	service := sessiontest.ServiceOver(from, c.Now, sessiontest.KeyOne)
+	login, err := service.Login(t.Context(), "wx1", "alice k1")
+	sessiontest.Must(t, err)
+	again, err := service.Login(t.Context(), "wx1", "alice k2")
+	sessiontest.Must(t, err)
+	spent, err := service.Refresh(t.Context(), again.RefreshToken, sessiontest.AnyApp)
+	sessiontest.Must(t, err)
+	_, err = service.Login(t.Context(), "wx2", "alice k3")
+	sessiontest.Must(t, err)
+	_, err = service.Login(t.Context(), "wx1", "bob k4")
+	sessiontest.Must(t, err)
+	sessiontest.Must(t, service.Logout(t.Context(), &login.Identity, false))
+	sessiontest.Must(t, sessiontest.ErrOf(from.EndUser(t.Context(), sessiontest.Bob, c.Now(), time.Time{})))
+	sessiontest.Must(t, from.RevokeKey(t.Context(), "key9", c.Now().Add(sessiontest.Access)))
+	over := sessiontest.NewSession(auth.User{App: "wx1", OpenID: "carol"}, c)
+	over.IdleEnd = c.Now().Add(time.Minute)
+	sessiontest.Must(t, from.Create(t.Context(), over, auth.SessionKey{Key: "k5"}))
+	c.Advance(2 * time.Minute)
+	want := sessiontest.Content(t, from)
+	if len(want) != 2+2+3 { // sessions, keys, revocations
+		t.Fatalf("%d entries: %v", len(want), want)
+	}
+	for range 2 {
+		sessiontest.CopyStore(t, from, via)
+		sessiontest.CopyStore(t, via, to)
+		if got := sessiontest.Content(t, via); !reflect.DeepEqual(got, want) {
+			t.Fatalf("Redis has\n%v, want\n%v", got, want)
+		}
+		if got := sessiontest.Content(t, to); !reflect.DeepEqual(got, want) {
+			t.Fatalf("the file has\n%v, want\n%v", got, want)
+		}
+	}
+	// A client goes on with the token it has, on either.
+	for _, store := range []sessiontest.Store{via, to} {
+		if _, err := sessiontest.ServiceOver(store, c.Now, sessiontest.KeyOne).Refresh(t.Context(), spent.RefreshToken, sessiontest.AnyApp); err != nil {
+			t.Error(err)
+		}
+		if !store.Set.Revoked(&login.Identity) {
+			t.Error("a revocation was not in force when the import returned")
+		}
+	}
+	// And the older record does not come back over the newer one.
+	sessiontest.CopyStore(t, from, via)
+	for _, store := range []sessiontest.Store{via, to} {
+		if got := sessiontest.Content(t, store); len(got) != len(want) || reflect.DeepEqual(got, want) {
+			t.Error("an import took a refresh back")
+		}
+	}
+}
+
+// What was logged out at the source between two copies is logged out at the
+// target by the second.
+func TestCopyEndsWhatWasEnded(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(testing.TB, *sessiontest.Clock) sessiontest.Store{"file": openFileStore, "redis": openRedisStore} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := sessiontest.NewClock()
+			from, to := openFileStore(t, c), open(t, c)
+			kept, ended, byUser := sessiontest.Begin(t, from, sessiontest.Alice, c, "k1"), sessiontest.Begin(t, from, sessiontest.Alice, c, "k2"), sessiontest.Begin(t, from, sessiontest.Bob, c, "k3")
+			sessiontest.CopyStore(t, from, to)
+			sessiontest.End(t, from, ended.ID)
+			sessiontest.Must(t, sessiontest.ErrOf(from.EndUser(t.Context(), sessiontest.Bob, c.Now(), time.Time{})))
+			sessiontest.CopyStore(t, from, to)
+			sessiontest.CopyStore(t, from, to)
+			sessiontest.WantNoSession(t, to, "ended", ended.ID)
+			sessiontest.WantNoSession(t, to, "ended by user", byUser.ID)
+			if keys := sessiontest.KeysOf(t, to, sessiontest.Bob); len(keys) != 0 {
+				t.Errorf("keys %v", keys)
+			}
+			if _, err := to.Session(t.Context(), kept.ID); err != nil {
+				t.Error(err)
+			}
+			sessions := 0
+			for _, e := range sessiontest.Export(t, to) {
+				if e.Session != nil {
+					sessions++
+				}
+			}
+			if sessions != 1 {
+				t.Errorf("%d sessions", sessions)
+			}
+			// Nor does a session come back that the target knows to be revoked.
+			sessiontest.Must(t, to.Store.(sessiontest.Mover).Import(t.Context(), session.Entry{Session: byUser}))
+			sessiontest.Must(t, to.Store.(sessiontest.Mover).Import(t.Context(), session.Entry{Session: ended}))
+			sessiontest.WantNoSession(t, to, "imported again", byUser.ID)
+			sessiontest.WantNoSession(t, to, "imported again", ended.ID)
+		})
+	}
+}
+
+// A copy carries failed attempts to decrypt, or each copy would give a user a new
+// allowance of them. One that is repeated does not count them twice.
+func TestCopyCarriesAttempts(t *testing.T) {
+	t.Parallel()
+	for name, ends := range map[string][2]func(testing.TB, *sessiontest.Clock) sessiontest.Store{"to Redis": {openFileStore, openRedisStore}, "to a file": {openRedisStore, openFileStore}, "file to file": {openFileStore, openFileStore}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := sessiontest.NewClock()
+			from, to := ends[0](t, c), ends[1](t, c)
+			sessiontest.Begin(t, from, sessiontest.Alice, c, "k1")
+			sessiontest.Begin(t, from, sessiontest.Bob, c, "")
+			key := func(n byte) []byte { return bytes.Repeat([]byte{n}, 32) }
+			until := c.Now().Add(time.Hour)
+			attempts := func(store sessiontest.Store, failed int, keys ...auth.KeyAttempts) {
+				sessiontest.Must(t, store.UpdateAttempts(t.Context(), sessiontest.Alice, func(a *auth.Attempts) { *a = auth.Attempts{DayEnds: until, Failed: failed, Keys: keys} }))
+			}
+			locked := auth.KeyAttempts{Key: key(1), Failed: 16, Until: until.Add(time.Minute)}
+			attempts(from, 20, locked, auth.KeyAttempts{Key: key(2), Failed: 4, Until: until})
+			for range 2 {
+				sessiontest.CopyStore(t, from, to)
+				if got, want := sessiontest.AttemptsOf(t, to, sessiontest.Alice), sessiontest.AttemptsOf(t, from, sessiontest.Alice); !got.DayEnds.Equal(until) || got.Failed != 20 || !slices.EqualFunc(got.Keys, want.Keys, sameAttempts) {
+					t.Fatalf("copied %+v, want %+v", got, want)
+				}
+			}
+			// What the target counted itself stays.
+			more := auth.KeyAttempts{Key: key(2), Failed: 9, Until: until.Add(2 * time.Minute)}
+			other := auth.KeyAttempts{Key: key(3), Failed: 1, Until: until}
+			attempts(to, 30, more, other)
+			sessiontest.CopyStore(t, from, to)
+			if got := sessiontest.AttemptsOf(t, to, sessiontest.Alice); got.Failed != 30 || !slices.EqualFunc(got.Keys, []auth.KeyAttempts{more, other, locked}, sameAttempts) {
+				t.Errorf("merged %+v", got)
+			}
+			if got := sessiontest.AttemptsOf(t, to, sessiontest.Bob); !got.Empty() {
+				t.Errorf("bob, who failed at nothing, has %+v", got)
+			}
+			c.Advance(2 * time.Hour)
+			fresh := ends[1](t, c)
+			sessiontest.CopyStore(t, from, fresh)
+			if got := sessiontest.AttemptsOf(t, fresh, sessiontest.Alice); !got.Empty() {
+				t.Errorf("what is over was copied: %+v", got)
+			}
+		})
+	}
+}
+
+func sameAttempts(a, b auth.KeyAttempts) bool {
+	return bytes.Equal(a.Key, b.Key) && a.Failed == b.Failed && a.Pending == b.Pending && a.Until.Equal(b.Until)
+}
+
+func openFileStore(t testing.TB, c *sessiontest.Clock) sessiontest.Store {
+	t.Helper()
+	file, err := bolt.Open(filepath.Join(t.TempDir(), "sessions.db"), session.Options{Now: c.Now})
+	sessiontest.Must(t, err)
+	t.Cleanup(func() { sessiontest.Must(t, file.Close()) })
+	store, err := file.Store(sessiontest.MustBox(t, sessiontest.SecretOne), c.Now)
+	sessiontest.Must(t, err)
+	return sessiontest.Store{Store: store, Set: file.Revocations()}
+}
+
+func openRedisStore(t testing.TB, c *sessiontest.Clock) sessiontest.Store {
+	t.Helper()
+	addr, database := sessiontest.SharedRedis(t)
+	cfg := redis.Config{Addresses: []string{addr}, Database: database}
+	client, err := redis.Open(t.Context(), cfg, session.Options{Now: c.Now})
+	sessiontest.Must(t, err)
+	t.Cleanup(func() { sessiontest.Must(t, client.Close()) })
+	store, err := client.Store(t.Context(), sessiontest.MustBox(t, sessiontest.SecretOne), c.Now)
+	sessiontest.Must(t, err)
+	return sessiontest.Store{Store: store, Set: client.Revocations()}
+}

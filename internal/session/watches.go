@@ -1,0 +1,141 @@
+package session
+
+import "github.com/wxgate/wxgate/internal/auth"
+
+// watch is one open response (a WebSocket, server-sent events) and how to end
+// it. It is in the registry as long as nobody has claimed or stopped it.
+type watch struct {
+	id        *auth.Identity
+	onRevoked func()
+}
+
+type watchSet map[*watch]struct{}
+
+// watches finds open streams by what a revocation names. It is guarded by the
+// lock of the [Set] it belongs to.
+type watches struct {
+	bySession map[auth.SessionID]watchSet
+	byUser    map[auth.User]watchSet
+	byKey     map[auth.KeyID]watchSet
+	open      int
+}
+
+func newWatches() watches {
+	return watches{
+		bySession: make(map[auth.SessionID]watchSet),
+		byUser:    make(map[auth.User]watchSet),
+		byKey:     make(map[auth.KeyID]watchSet),
+	}
+}
+
+// Watch has onRevoked called when a revocation is added that matches id: at most
+// once, and at once when id is revoked already. No revocation falls between the
+// look and the watch.
+//
+// It is called in the goroutine of whoever revokes, with no lock held, so it may
+// use the set; it must not block, or a logout waits for a slow client: cancel a
+// context and return. stop ends the watch and may be called any number of times;
+// a call that is under way meanwhile is not waited for.
+func (s *Set) Watch(id *auth.Identity, onRevoked func()) (stop func()) {
+	w := &watch{id: id, onRevoked: onRevoked}
+	s.mu.Lock()
+	revoked := s.matches(id)
+	if !revoked {
+		s.watches.add(w)
+	}
+	s.mu.Unlock()
+	if revoked {
+		onRevoked()
+		return func() {}
+	}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.watches.remove(w)
+	}
+}
+
+// WatchKeys has onRevoked called whenever a signing key is revoked, in the
+// goroutine of whoever revokes it or hears of it, with no lock held; it must not
+// block. stop ends the watch.
+func (s *Set) WatchKeys(onRevoked func()) (stop func()) {
+	w := &keyWatch{onRevoked}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.keyWatches[w] = struct{}{}
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.keyWatches, w)
+	}
+}
+
+// keyWatch is somebody who wants to know that a signing key was revoked.
+type keyWatch struct{ onRevoked func() }
+
+func (s *watches) add(w *watch) {
+	put(s.bySession, w.id.Session, w)
+	put(s.byUser, w.id.User, w)
+	put(s.byKey, w.id.Key, w)
+	s.open++
+}
+
+// remove reports whether the stream was still there: who takes it out ends it.
+func (s *watches) remove(w *watch) bool {
+	if _, ok := s.bySession[w.id.Session][w]; !ok {
+		return false
+	}
+	cut(s.bySession, w.id.Session, w)
+	cut(s.byUser, w.id.User, w)
+	cut(s.byKey, w.id.Key, w)
+	s.open--
+	return true
+}
+
+// claim takes out the streams that a revocation ends.
+func (s *watches) claim(rev auth.Revocation) []*watch {
+	var matched []*watch
+	if rev.Session != "" {
+		matched = collect(matched, s.bySession[rev.Session])
+	}
+	if rev.Key != "" {
+		matched = collect(matched, s.byKey[rev.Key])
+	}
+	if rev.User != (auth.User{}) {
+		for w := range s.byUser[rev.User] {
+			if Covers(rev.NotAfter, w.id.Session) {
+				matched = append(matched, w)
+			}
+		}
+	}
+	ended := matched[:0]
+	for _, w := range matched {
+		if s.remove(w) {
+			ended = append(ended, w)
+		}
+	}
+	return ended
+}
+
+func collect(matched []*watch, set watchSet) []*watch {
+	for w := range set {
+		matched = append(matched, w)
+	}
+	return matched
+}
+
+func put[K comparable](index map[K]watchSet, key K, w *watch) {
+	set, ok := index[key]
+	if !ok {
+		set = make(watchSet)
+		index[key] = set
+	}
+	set[w] = struct{}{}
+}
+
+func cut[K comparable](index map[K]watchSet, key K, w *watch) {
+	delete(index[key], w)
+	if len(index[key]) == 0 {
+		delete(index, key)
+	}
+}
