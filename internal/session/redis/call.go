@@ -30,7 +30,7 @@ var (
 	errFewAcks   = errors.New("too few Redis replicas have acknowledged the write")
 )
 
-// The operations that [RedisConfig.Observe] is told of.
+// The operations that [Config.Observe] is called with.
 const (
 	opCreate    = "create"
 	opSession   = "session"
@@ -177,7 +177,7 @@ func (r *Client) settle(ctx context.Context, shard byte, key string, try func() 
 func isTryAgain(err error) bool { return strings.Contains(err.Error(), "TRYAGAIN") }
 
 // noteRefusal remembers that Redis answered and did not take a write: readers
-// of [Redis.Ready] are told before users find out.
+// of [Client.Ready] are told before users find out.
 func (r *Client) noteRefusal(err error) {
 	if _, answered := rueidis.IsRedisErr(err); answered || errors.Is(err, errFewAcks) {
 		r.refused.Store(&err)

@@ -76,7 +76,7 @@ func (cfg Config) withDefaults() Config {
 }
 
 // Client is the connection of one process to the store that it shares with other
-// processes: what outlives a reload. Any number of [RedisStore] stand on one, and
+// processes: what outlives a reload. Any number of [Store] are over one, and
 // share its revocations, which it follows from the first on. It is safe for
 // concurrent use.
 type Client struct {
@@ -107,7 +107,7 @@ type Client struct {
 }
 
 // Open connects. The error wraps [auth.ErrStoreUnavailable] and says what to
-// check. Revocations are known once [Redis.Store] was called: they are sealed.
+// check. Revocations are known once [Client.Store] was called: they are sealed.
 func Open(ctx context.Context, cfg Config, opts session.Options) (*Client, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.check(); err != nil {

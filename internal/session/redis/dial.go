@@ -17,31 +17,31 @@ import (
 // What a sidecar's connections may cost. rueidis's own defaults are made for
 // a process that does nothing else: half a megabyte of buffers each.
 const (
-	redisDialTimeout = time.Second
-	redisBuffer      = 16 << 10 // bytes, each way; a step is under 2 KiB
-	redisRing        = 10       // 2^10 commands under way on one connection
-	// redisBlocking is how many connections wait for something at once, for
+	dialTimeout = time.Second
+	bufferBytes = 16 << 10 // bytes, each way; a step is under 2 KiB
+	ringScale   = 10       // 2^10 commands under way on one connection
+	// blockingConns is how many connections wait for something at once, for
 	// each server: followers, and writes that wait for acknowledgements.
-	redisBlocking     = 32
-	redisBlockingIdle = time.Minute // how long one of them is kept
-	// redisPing is after how much silence a connection is tried. A connection
-	// that does not answer then for redisStuck is given up, and with it all
+	blockingConns = 32
+	blockingIdle  = time.Minute // how long one of them is kept
+	// pingAfter is after how much silence a connection is tried. A connection
+	// that does not answer then for stuckAfter is given up, and with it all
 	// commands that it holds up.
-	redisPing  = time.Second
-	redisStuck = time.Second
-	// redisTopology is how often the layout of a Cluster is looked up, over and
+	pingAfter  = time.Second
+	stuckAfter = time.Second
+	// topologyEvery is how often the layout of a Cluster is looked up, over and
 	// above when it is noticed to have changed.
-	redisTopology = 5 * time.Second
+	topologyEvery = 5 * time.Second
 
-	oldestRedis = 7 // major version
-	noEviction  = "noeviction"
+	oldestServer = 7 // major version
+	noEviction   = "noeviction"
 )
 
 var (
 	errClosed    = errors.New("the store is closed")
 	errNoCluster = errors.New("it is no Cluster")
 	errEvicts    = errors.New("when it is full it throws sessions and revocations away")
-	errOldRedis  = errors.New("the server is too old: Redis 7.0 or Valkey 7.2 is needed")
+	errOldServer = errors.New("the server is too old: Redis 7.0 or Valkey 7.2 is needed")
 )
 
 // check refuses what cannot work.
@@ -60,8 +60,8 @@ func (cfg Config) check() error {
 	}
 }
 
-// redisOption is what all connections have in common.
-func redisOption(cfg Config) rueidis.ClientOption {
+// clientOption is what all connections have in common.
+func clientOption(cfg Config) rueidis.ClientOption {
 	option := rueidis.ClientOption{
 		InitAddress: cfg.Addresses,
 		Username:    cfg.Username,
@@ -79,16 +79,16 @@ func redisOption(cfg Config) rueidis.ClientOption {
 		AlwaysPipelining: true,
 
 		PipelineMultiplex:   -1, // one connection for all that does not wait
-		ReadBufferEachConn:  redisBuffer,
-		WriteBufferEachConn: redisBuffer,
-		RingScaleEachConn:   redisRing,
-		BlockingPoolSize:    redisBlocking,
-		BlockingPoolCleanup: redisBlockingIdle,
+		ReadBufferEachConn:  bufferBytes,
+		WriteBufferEachConn: bufferBytes,
+		RingScaleEachConn:   ringScale,
+		BlockingPoolSize:    blockingConns,
+		BlockingPoolCleanup: blockingIdle,
 		BlockingPoolMinSize: 1,
-		ConnWriteTimeout:    redisStuck,
+		ConnWriteTimeout:    stuckAfter,
 	}
-	option.Dialer.Timeout = redisDialTimeout
-	option.Dialer.KeepAlive = redisPing
+	option.Dialer.Timeout = dialTimeout
+	option.Dialer.KeepAlive = pingAfter
 	return option
 }
 
@@ -96,10 +96,10 @@ func redisOption(cfg Config) rueidis.ClientOption {
 // Sentinels name. conns are the connections to it, but of a Cluster, which tells
 // its clients itself who is the master.
 func connect(cfg Config, conns *masterConns) (rueidis.Client, *sentinels, error) {
-	option := redisOption(cfg)
+	option := clientOption(cfg)
 	option.ForceSingleClient = !cfg.Cluster
 	if cfg.Cluster {
-		option.ClusterOption.ShardsRefreshInterval = redisTopology
+		option.ClusterOption.ShardsRefreshInterval = topologyEvery
 	}
 	if cfg.Sentinel == "" {
 		if !cfg.Cluster {
@@ -145,8 +145,8 @@ func (r *Client) checkServer(ctx context.Context) error {
 		}
 	}
 	major, _, _ := strings.Cut(info["redis_version"], ".")
-	if n, err := strconv.Atoi(major); err != nil || n < oldestRedis {
-		return session.Unavailable(fmt.Errorf("redis at %s: %w, it says that it is %q", r.cfg.where(), errOldRedis, info["redis_version"]))
+	if n, err := strconv.Atoi(major); err != nil || n < oldestServer {
+		return session.Unavailable(fmt.Errorf("redis at %s: %w, it says that it is %q", r.cfg.where(), errOldServer, info["redis_version"]))
 	}
 	if policy := info["maxmemory_policy"]; policy != noEviction {
 		r.opts.OnError(fmt.Errorf("redis at %s: %w: its maxmemory-policy is %s: set it to %s", r.cfg.where(), errEvicts, policy, noEviction))
@@ -160,7 +160,7 @@ func (cfg Config) where() string { return strings.Join(cfg.Addresses, ", ") }
 // explain says what an operator can do about an error of Redis.
 func (cfg Config) explain(err error) error {
 	advice := "check that it runs, that this machine reaches it, and that redis:// or rediss:// (TLS, with a certificate where it wants one) is what the port speaks"
-	for _, known := range redisAdvice {
+	for _, known := range adviceByText {
 		if strings.Contains(err.Error(), known.text) {
 			advice = known.advice
 			break
@@ -169,8 +169,8 @@ func (cfg Config) explain(err error) error {
 	return fmt.Errorf("redis at %s: %w: %s", cfg.where(), err, advice)
 }
 
-// redisAdvice is looked up by what Redis, or the connection, says.
-var redisAdvice = []struct{ text, advice string }{
+// adviceByText is the advice for errors of Redis, or of the connection, by a part of their text.
+var adviceByText = []struct{ text, advice string }{
 	{"WRONGPASS", "check username and password"},
 	{"NOAUTH", "it wants a password: give username and password"},
 	{"NOPERM", "give the ACL user the rights that SECURITY.md lists"},

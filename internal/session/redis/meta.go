@@ -33,9 +33,9 @@ func newSharedVault(index []byte) (*session.Vault, error) {
 	return &session.Vault{Box: box, IndexKey: index}, nil
 }
 
-// readMeta opens the store with the root secrets of box, and founds one where
+// readMeta opens the store with the root secrets of box, and makes one where
 // there is none. It writes nothing to one that is there: the first write of a
-// [RedisStore] seals anew what a rotated root secret left behind.
+// [Store] seals anew what a rotated root secret left behind.
 func (r *Client) readMeta(ctx context.Context, box *seal.Box) (storeMeta, error) {
 	for range maxAttempts {
 		fields, err := r.do(ctx, r.client.B().Hgetall().Key(r.metaKey()).Build()).AsStrMap()

@@ -34,7 +34,7 @@ type repairJob struct {
 	due  time.Time                                 // when to append what is missing; zero while reading
 }
 
-// startRepair makes sure that the store is still there, founds it again where it
+// startRepair makes sure that the store is still there, makes it again where it
 // was flushed, and has the streams read again.
 func (f *follower) startRepair(ctx context.Context, all bool) error {
 	r := f.redis
@@ -56,7 +56,7 @@ func (f *follower) startRepair(ctx context.Context, all bool) error {
 }
 
 // reloadIndexKey is for an entry that was sealed with another key than this replica
-// has. Either the store was flushed and founded anew by a replica that had just
+// has. Either the store was flushed and made anew by a replica that had just
 // started: then all is read again, with its key. Or it is this replica's key
 // that is in force, and the entry is of one that has not yet noticed the flush:
 // that one will append all it knows again.

@@ -13,9 +13,9 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// sentinelPatience is how much longer than the first the other Sentinels have to
+// sentinelGrace is how much longer than the first the other Sentinels have to
 // answer.
-const sentinelPatience = 100 * time.Millisecond
+const sentinelGrace = 100 * time.Millisecond
 
 // sentinels find the master of one set, each time that a connection to it is made
 // and when the follower looks. rueidis has a client for Sentinel; while a master
@@ -76,7 +76,7 @@ type answer struct {
 // find asks all Sentinels at once; of several answers the latest configuration
 // counts. One that does not answer is not waited for long once another did.
 func (s *sentinels) find(ctx context.Context) (addr string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, redisDialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	answers := make(chan answer, len(s.each)) // nobody waits to tell
 	for _, one := range s.each {
@@ -91,7 +91,7 @@ func (s *sentinels) find(ctx context.Context) (addr string, err error) {
 				errs = append(errs, a.err)
 			} else if a.epoch > best.epoch {
 				best = a
-				time.AfterFunc(sentinelPatience, cancel)
+				time.AfterFunc(sentinelGrace, cancel)
 			}
 		case <-ctx.Done():
 			errs = append(errs, ctx.Err())
@@ -107,7 +107,7 @@ func (s *sentinel) ask(ctx context.Context, cfg Config) answer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.client == nil {
-		option := redisOption(cfg)
+		option := clientOption(cfg)
 		option.InitAddress = []string{s.addr}
 		option.Username, option.Password, option.SelectDB = cfg.SentinelUsername, cfg.SentinelPassword, 0
 		option.ForceSingleClient = true
