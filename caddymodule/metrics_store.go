@@ -38,26 +38,38 @@ func storeOutcome(err error) string {
 	return outcomeFailed
 }
 
-// storeState shows how long ago a shared store was heard, when asked.
+// storeState reports the state of the open stores when it is collected.
 type storeState struct{}
 
 var storeStaleness = prometheus.NewDesc("wxgate_revocations_stale_seconds",
 	"For how long a revocation of another machine may have gone unheard: under a second when all is well. Absent without store redis.",
 	nil, nil)
 
+var storeRevocations = prometheus.NewDesc("wxgate_revocations",
+	"Revocations in effect, each until the last access token that it covers expires.", nil, nil)
+
 // Describe implements prometheus.Collector.
-func (storeState) Describe(descs chan<- *prometheus.Desc) { descs <- storeStaleness }
+func (storeState) Describe(descs chan<- *prometheus.Desc) {
+	descs <- storeStaleness
+	descs <- storeRevocations
+}
 
 // Collect implements prometheus.Collector. While one configuration replaces
-// another there may be two stores; the worse counts.
+// another there may be two stores: the worse staleness and the sum are reported.
 func (storeState) Collect(metrics chan<- prometheus.Metric) {
-	worst, shared := 0.0, false
+	worst, shared, revocations := 0.0, false, 0
 	stores.Range(func(_, value any) bool {
-		if open, ok := value.(*openStore); ok && open.redis != nil {
+		open, ok := value.(*openStore)
+		if !ok {
+			return true
+		}
+		revocations += open.revocations.Len()
+		if open.redis != nil {
 			worst, shared = max(worst, open.redis.Stale().Seconds()), true
 		}
 		return true
 	})
+	metrics <- gauge(storeRevocations, float64(revocations))
 	if shared {
 		metrics <- gauge(storeStaleness, worst)
 	}

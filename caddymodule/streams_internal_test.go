@@ -109,7 +109,7 @@ func TestResponsesEndWithTheirSession(t *testing.T) {
 				if !aborted && out.Code != test.status {
 					t.Errorf("status %d, want %d: %s", out.Code, test.status, out.Body)
 				}
-				if left := w.gate.revocations.Len().Streams; left != 0 {
+				if left := w.gate.revocations.Watches(); left != 0 {
 					t.Errorf("%d responses are still watched", left)
 				}
 			})
@@ -141,7 +141,7 @@ func TestShortRequestsAreNotWatched(t *testing.T) {
 		w.serve(w.id("one"), func(rw http.ResponseWriter, _ *http.Request) error {
 			time.Sleep(watchAfter - time.Millisecond)
 			_, _ = io.WriteString(rw, "ok")
-			if n := w.gate.revocations.Len().Streams; n != 0 {
+			if n := w.gate.revocations.Watches(); n != 0 {
 				t.Errorf("%d responses watched", n)
 			}
 			return nil
@@ -178,7 +178,7 @@ func TestTenThousandResponses(t *testing.T) {
 			}
 		}
 		time.Sleep(2 * watchAfter)
-		if n := w.gate.revocations.Len().Streams; n != count {
+		if n := w.gate.revocations.Watches(); n != count {
 			t.Errorf("%d of %d responses are watched", n, count)
 		}
 		for i := 0; i < count; i += 2 {
@@ -189,12 +189,12 @@ func TestTenThousandResponses(t *testing.T) {
 		if took := time.Since(revoked); took != defaultStreamGrace {
 			t.Errorf("ended %v after their sessions", took)
 		}
-		if n := w.gate.revocations.Len().Streams; n != count/2 {
+		if n := w.gate.revocations.Watches(); n != count/2 {
 			t.Errorf("%d responses are watched, %d are open", n, count/2)
 		}
 		close(finish)
 		group.Wait()
-		if n := w.gate.revocations.Len().Streams; n != 0 {
+		if n := w.gate.revocations.Watches(); n != 0 {
 			t.Errorf("%d responses are still watched", n)
 		}
 	})

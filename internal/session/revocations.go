@@ -46,12 +46,6 @@ func RevocationKeyOf(rev auth.Revocation) RevocationKey {
 // waiting requests by: a few thousand map operations take under a millisecond.
 const sweepStep = 1000
 
-// Counts are the entries of a [Set] by kind.
-type Counts struct {
-	Sessions, Users, Keys int
-	Streams               int // open streams, which are watched
-}
-
 // NewSet makes an empty set.
 func NewSet() *Set {
 	return &Set{
@@ -204,11 +198,14 @@ func (s *Set) until(key RevocationKey) (until time.Time, known bool) {
 	return until, known
 }
 
-// Len counts the entries.
-func (s *Set) Len() Counts {
+// Len returns the number of revocations in force.
+func (s *Set) Len() int { return int(s.size.Load()) }
+
+// Watches returns the number of open responses that the set watches.
+func (s *Set) Watches() int {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return Counts{Sessions: len(s.sessions), Users: len(s.users), Keys: len(s.keys), Streams: s.watches.open}
+	return s.watches.open
 }
 
 func (s *Set) count() {

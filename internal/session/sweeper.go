@@ -91,10 +91,3 @@ func (s *Sweeper) Stop() {
 	s.cancel()
 	<-s.done
 }
-
-// Stats are a store's figures, for metrics.
-type Stats struct {
-	Sessions, Users int
-	Revocations     Counts
-	Bytes           int64 // of the file; 0 without one
-}

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -26,10 +24,6 @@ type File struct {
 	commits *committer
 	set     *session.Set
 	sweeper session.Sweeper
-
-	// sessions and users are counted when the file is opened and kept up to date
-	// by every commit, since counting costs a walk over the whole file.
-	sessions, users atomic.Int64
 
 	opening sync.Mutex // one call of Store at a time, so that one makes the index key
 }
@@ -54,21 +48,14 @@ func Open(path string, opts session.Options) (*File, error) {
 	return f, nil
 }
 
-// prepare makes the buckets of a new file and counts what an old one holds.
+// prepare creates the buckets of a new file and checks the schema of an old one. It
+// reads no session.
 func (f *File) prepare() error {
 	return guarded(session.ErrCorrupt, func() error {
 		if err := f.db.Update(createBuckets); err != nil && !errors.Is(err, errUnchanged) {
 			return fmt.Errorf("preparing %s: %w", f.path, err)
 		}
-		return f.db.View(func(tx *bbolt.Tx) error {
-			counts, err := walk(tx)
-			if err != nil {
-				return fmt.Errorf("reading %s: %w", f.path, err)
-			}
-			f.sessions.Store(int64(counts.Sessions))
-			f.users.Store(int64(counts.Users))
-			return nil
-		})
+		return nil
 	})
 }
 
@@ -127,24 +114,9 @@ func (f *File) Ready(ctx context.Context) error {
 	return session.Unavailable(guarded(auth.ErrStoreUnavailable, func() error { return f.db.View(checkSchema) }))
 }
 
-// Stats are the figures of the file. None of them reads it.
-func (f *File) Stats() session.Stats {
-	stats := session.Stats{
-		Sessions:    int(f.sessions.Load()),
-		Users:       int(f.users.Load()),
-		Revocations: f.set.Len(),
-	}
-	if info, err := os.Stat(f.path); err == nil {
-		stats.Bytes = info.Size()
-	}
-	return stats
-}
-
-// apply makes true in memory what was committed.
-func (f *File) apply(done effects) {
-	f.sessions.Add(int64(done.sessions))
-	f.users.Add(int64(done.users))
-	for _, rev := range done.revoked {
+// apply puts revocations in force that were committed.
+func (f *File) apply(revoked []auth.Revocation) {
+	for _, rev := range revoked {
 		f.set.Add(rev)
 	}
 }

@@ -27,11 +27,11 @@ func TestReopen(t *testing.T) {
 	sessiontest.End(t, store, ended.ID)
 	sessiontest.Must(t, sessiontest.ErrOf(store.EndUser(t.Context(), sessiontest.Bob, c.Now(), time.Time{})))
 	sessiontest.Must(t, store.RevokeKey(t.Context(), "key9", c.Now().Add(sessiontest.Access)))
-	before := store.Stats()
+	before := store.Count()
 	sessiontest.Must(t, file.Close())
 
 	store = openAt(t, path, c, box)
-	if after := store.Stats(); after != before {
+	if after := store.Count(); after != before {
 		t.Errorf("%+v came back as %+v", before, after)
 	}
 	if _, err := store.Session(t.Context(), kept.ID); err != nil {

@@ -34,7 +34,7 @@ func storeOn(t testing.TB, file *bolt.File, c *sessiontest.Clock, box *seal.Box)
 	t.Helper()
 	store, err := file.Store(box, c.Now)
 	sessiontest.Must(t, err)
-	return sessiontest.Store{Store: store, Set: file.Revocations(), Sweep: file.Sweep, Stats: file.Stats}
+	return sessiontest.Store{Store: store, Set: file.Revocations(), Sweep: file.Sweep, Count: file.Count}
 }
 
 // tempFile is the path of a store that is not there yet, nor is its directory.

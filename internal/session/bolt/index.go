@@ -75,18 +75,13 @@ func (c *change) deleteSession(s indexed) error {
 	if err := c.delete(bucketEnds, s.endKey()); err != nil {
 		return err
 	}
-	c.done.sessions--
 	return nil
 }
 
 // tidyUser forgets the keys of a user who has no live session left. It comes
 // after each removal of a session.
 func (c *change) tidyUser(user []byte) error {
-	sessions := c.sessionsOf(user)
-	if len(sessions) == 0 {
-		c.done.users--
-	}
-	if c.live(sessions) {
+	if c.live(c.sessionsOf(user)) {
 		return nil
 	}
 	return c.delete(bucketKeys, user)

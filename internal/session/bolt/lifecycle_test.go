@@ -55,7 +55,7 @@ func TestSweeperFile(t *testing.T) {
 		kept.Start()
 		<-time.After(sessiontest.Idle + 2*time.Minute)
 		synctest.Wait()
-		if got := kept.Stats(); got.Sessions != 0 || got.Users != 0 {
+		if got := kept.Count(); got.Sessions != 0 || got.Users != 0 {
 			t.Errorf("%+v is left", got)
 		}
 		sessiontest.Must(t, kept.Close())

@@ -63,7 +63,7 @@ func (c *change) revoke(rev auth.Revocation) error {
 	if err := c.put(bucketEnds, append(timeKey(rev.Until), key...), nil); err != nil {
 		return err
 	}
-	c.done.revoked = append(c.done.revoked, rev)
+	c.revoked = append(c.revoked, rev)
 	return nil
 }
 
@@ -97,28 +97,49 @@ func (c *change) revocationKey(rev auth.Revocation) ([]byte, error) {
 	}
 }
 
-// eachRevocation reads the revocations that are in force, by when they end. One
-// that cannot be read is an error: to lose it would let a stolen token back in.
-func (c *change) eachRevocation(do func(key []byte, rev auth.Revocation) error) error {
-	cursor := c.tx.Bucket(bucketEnds).Cursor()
-	for k, _ := cursor.Seek(timeKey(c.now)); k != nil; k, _ = cursor.Next() {
-		if len(k) <= timeKeyBytes || k[timeKeyBytes] == tagEnd || k[timeKeyBytes] == tagAttempts {
-			continue
-		}
-		key := bytes.Clone(k[timeKeyBytes:])
+// eachRevocation visits the revocations that are in force. One that cannot be read is
+// an error: without it, a stolen token would be accepted again.
+func (c *change) eachRevocation(visit func(key []byte, rev auth.Revocation) error) error {
+	var keys [][]byte // collected first: visit may write to the bucket
+	cursor := c.tx.Bucket(bucketRevocations).Cursor()
+	for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {
+		keys = append(keys, bytes.Clone(k))
+	}
+	for _, key := range keys {
 		rev, known, err := c.revocation(key)
-		if errors.Is(err, session.ErrOtherSecret) {
-			return fmt.Errorf("%w: a revocation that ends at %v: %s", session.ErrOtherSecret, keyTime(k).UTC(), adviseSecret)
-		}
 		if err != nil {
-			return fmt.Errorf("%w: a revocation that ends at %v: %w: %s", session.ErrCorrupt, keyTime(k).UTC(), err, adviseCorrupt)
-		}
-		if !known {
+			if err := c.unreadable(key, err); err != nil {
+				return err
+			}
 			continue
 		}
-		if err := do(key, rev); err != nil {
+		if !known || !rev.Until.After(c.now) {
+			continue
+		}
+		if err := visit(key, rev); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// unreadable returns the error of a revocation that cannot be read, and nil when it
+// has expired. Only the index of ends shows when that was; it is read to its end.
+func (c *change) unreadable(key []byte, cause error) error {
+	cursor := c.tx.Bucket(bucketEnds).Cursor()
+	for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {
+		if len(k) <= timeKeyBytes || !bytes.Equal(k[timeKeyBytes:], key) {
+			continue
+		}
+		ends := keyTime(k)
+		switch {
+		case !ends.After(c.now):
+			return nil
+		case errors.Is(cause, session.ErrOtherSecret):
+			return fmt.Errorf("%w: a revocation that ends at %v: %s", session.ErrOtherSecret, ends.UTC(), adviseSecret)
+		default:
+			return fmt.Errorf("%w: a revocation that ends at %v: %w: %s", session.ErrCorrupt, ends.UTC(), cause, adviseCorrupt)
+		}
+	}
+	return fmt.Errorf("%w: a revocation without an end: %w: %s", session.ErrCorrupt, cause, adviseCorrupt)
 }

@@ -43,10 +43,6 @@ func (c *change) create(user []byte, s *auth.Session, key auth.SessionKey) error
 	if err := c.makeRoom(before); err != nil {
 		return err
 	}
-	if len(before) == 0 {
-		c.done.users++
-	}
-	c.done.sessions++
 	if err := c.putSession(indexed{user: user, id: id, end: s.End()}, s); err != nil {
 		return err
 	}

@@ -33,13 +33,8 @@ type change struct {
 	vault session.Vault
 	now   time.Time
 	wrote bool
-	done  effects
-}
-
-// effects are what a commit changes in memory, after it.
-type effects struct {
-	sessions, users int // by how much there are more
-	revoked         []auth.Revocation
+	// revoked are put in force after the commit.
+	revoked []auth.Revocation
 }
 
 // write has fn change the file. fn may run again, on a fresh change, and so must
@@ -48,7 +43,7 @@ func (s *Store) write(ctx context.Context, fn func(*change) error) error {
 	if err := ctx.Err(); err != nil {
 		return session.Unavailable(err)
 	}
-	var done effects
+	var revoked []auth.Revocation
 	var wrote bool
 	err := s.file.commits.do(func(tx *bbolt.Tx) (bool, error) {
 		c := &change{tx: tx, vault: s.vault, now: s.now()}
@@ -60,7 +55,7 @@ func (s *Store) write(ctx context.Context, fn func(*change) error) error {
 				return false, err
 			}
 		}
-		done, wrote = c.done, c.wrote
+		revoked, wrote = c.revoked, c.wrote
 		return wrote, nil
 	})
 	if err != nil {
@@ -69,7 +64,7 @@ func (s *Store) write(ctx context.Context, fn func(*change) error) error {
 	if wrote {
 		s.resealed.Store(true)
 	}
-	s.file.apply(done)
+	s.file.apply(revoked)
 	return nil
 }
 

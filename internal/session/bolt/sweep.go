@@ -19,7 +19,6 @@ func (f *File) Sweep(ctx context.Context, now time.Time, limit int) (removed int
 		if err := ctx.Err(); err != nil {
 			return removed, session.Unavailable(err)
 		}
-		var done effects
 		var n int
 		err := f.commits.do(func(tx *bbolt.Tx) (bool, error) {
 			c := &change{tx: tx, now: now}
@@ -29,13 +28,12 @@ func (f *File) Sweep(ctx context.Context, now time.Time, limit int) (removed int
 					return false, fmt.Errorf("sweeping: %w", err)
 				}
 			}
-			done, n = c.done, len(over)
+			n = len(over)
 			return c.wrote, nil
 		})
 		if err != nil {
 			return removed, err
 		}
-		f.apply(done)
 		removed += n
 		if n < limit {
 			f.set.Sweep(now)

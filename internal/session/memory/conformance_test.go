@@ -22,5 +22,5 @@ func TestModelMemory(t *testing.T) {
 
 func openMemory(_ testing.TB, c *sessiontest.Clock) sessiontest.Store {
 	m := memory.New(c.Now, session.Options{Now: c.Now})
-	return sessiontest.Store{Store: m, Set: m.Revocations(), Sweep: m.Sweep, Stats: m.Stats}
+	return sessiontest.Store{Store: m, Set: m.Revocations(), Sweep: m.Sweep, Count: m.Count}
 }

@@ -36,8 +36,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	if _, err := store.Session(t.Context(), first.ID); err != nil {
 		t.Errorf("the one that was refreshed: %v", err)
 	}
-	if keys := sessiontest.KeysOf(t, store, sessiontest.Bob); len(keys) != 0 || store.Stats().Sessions != 3 {
-		t.Errorf("bob's keys %v, %+v", keys, store.Stats())
+	if keys := sessiontest.KeysOf(t, store, sessiontest.Bob); len(keys) != 0 || store.Count().Sessions != 3 {
+		t.Errorf("bob's keys %v, %+v", keys, store.Count())
 	}
 	sessiontest.Must(t, store.Ready(t.Context()))
 }
@@ -56,7 +56,7 @@ func TestSweeperMemory(t *testing.T) {
 		kept.Start()
 		<-time.After(sessiontest.Idle + 2*time.Minute)
 		synctest.Wait()
-		if got := kept.Stats(); got.Sessions != 0 || got.Users != 0 {
+		if got := kept.Count(); got.Sessions != 0 || got.Users != 0 {
 			t.Errorf("%+v is left", got)
 		}
 		sessiontest.Must(t, kept.Close())

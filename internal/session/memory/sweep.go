@@ -72,10 +72,3 @@ func (m *Store) sweepRevoked(now time.Time) {
 		}
 	}
 }
-
-// Stats counts.
-func (m *Store) Stats() session.Stats {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return session.Stats{Sessions: len(m.sessions), Users: len(m.users), Revocations: m.set.Len()}
-}

@@ -50,14 +50,6 @@ const (
 	opAttempts  = "update_attempts"
 )
 
-// Operations are the names of what [RedisConfig.Observe] is told of.
-func Operations() []string {
-	return []string{
-		opCreate, opSession, opUpdate, opEndUser, opKeys, opPutKey, opDropKey, opRevoke, opRevokeKey,
-		opLoad, opSwap, opPut, opLease, opTake, opImport, opAttempts,
-	}
-}
-
 // observed runs one operation on one shard: not at all when its context is over
 // or when Redis has not been heard lately.
 func (r *Client) observed(ctx context.Context, op string, shard byte, do func() error) error {

@@ -42,7 +42,7 @@ type Config struct {
 	// Propagated is told, for each revocation of another replica, how long it
 	// took to arrive by the two replicas' clocks.
 	Propagated func(time.Duration)
-	// Observe is told of every operation. op is one of [RedisOperations].
+	// Observe is told of every operation. op is its name, such as "create".
 	Observe func(op string, took time.Duration, err error)
 }
 
@@ -156,9 +156,6 @@ func (r *Client) Store(ctx context.Context, box *seal.Box, now func() time.Time)
 
 // Revocations is the set that Redis's revocations are in force in.
 func (r *Client) Revocations() *session.Set { return r.set }
-
-// Stats are the figures that this replica knows: Redis counts no sessions.
-func (r *Client) Stats() session.Stats { return session.Stats{Revocations: r.set.Len()} }
 
 // Ready reports whether this replica knows every revocation up to a moment ago
 // and, when Redis refused the last write, whether it takes one again.

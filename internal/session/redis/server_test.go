@@ -87,11 +87,11 @@ func (r *clientUnderTest) sweep(ctx context.Context, now time.Time, _ int) (int,
 	return r.age(0, redis.ExpirySlack) + r.Revocations().Sweep(now), nil
 }
 
-// stats counts what the users' indexes say is not over, and looks whether the
+// count counts what the users' indexes say is not over, and looks whether the
 // records are there.
-func (r *clientUnderTest) stats() session.Stats {
+func (r *clientUnderTest) count() sessiontest.Counts {
 	r.Helper()
-	stats := r.Stats()
+	var counts sessiontest.Counts
 	records := map[string]string{} // session ID -> key
 	for _, key := range r.keys("s") {
 		records[key[strings.LastIndexByte(key, ':')+1:]] = key
@@ -111,8 +111,8 @@ func (r *clientUnderTest) stats() session.Stats {
 				}
 			}
 		}
-		stats.Sessions += live
-		stats.Users += min(live, 1)
+		counts.Sessions += live
+		counts.Users += min(live, 1)
 	}
 	for id, key := range records {
 		if indexed[id] {
@@ -124,7 +124,7 @@ func (r *clientUnderTest) stats() session.Stats {
 			r.Errorf("no index has %s, which is not over", id)
 		}
 	}
-	return stats
+	return counts
 }
 
 // openStore opens a database of its own of the shared server. Its deadlines
@@ -157,5 +157,5 @@ func storeOn(t testing.TB, r *clientUnderTest, c *sessiontest.Clock) sessiontest
 	t.Helper()
 	store, err := r.Store(t.Context(), sessiontest.MustBox(t, sessiontest.SecretOne), c.Now)
 	sessiontest.Must(t, err)
-	return sessiontest.Store{Store: store, Set: r.Revocations(), Sweep: r.sweep, Stats: r.stats}
+	return sessiontest.Store{Store: store, Set: r.Revocations(), Sweep: r.sweep, Count: r.count}
 }

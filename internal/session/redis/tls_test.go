@@ -165,7 +165,7 @@ func openPlainly(t testing.TB, c *sessiontest.Clock, cfg redis.Config) (*redis.C
 	store, err := r.Store(t.Context(), sessiontest.MustBox(t, sessiontest.SecretOne), c.Now)
 	sessiontest.Must(t, err)
 	sweep := func(_ context.Context, now time.Time, _ int) (int, error) { return r.Revocations().Sweep(now), nil }
-	return r, sessiontest.Store{Store: store, Set: r.Revocations(), Sweep: sweep, Stats: r.Stats}
+	return r, sessiontest.Store{Store: store, Set: r.Revocations(), Sweep: sweep}
 }
 
 // core is what a store is held to over each way to reach Redis.

@@ -85,7 +85,7 @@ func (r *ModelRun) Run(n int) {
 func (r *ModelRun) compareCounts() {
 	r.model.settle(r.c.Now())
 	sessions, users := r.model.stored()
-	if got := r.store.Stats(); got.Sessions != sessions || got.Users != users {
+	if got := r.store.Count(); got.Sessions != sessions || got.Users != users {
 		r.Errorf("the store says %d sessions of %d users, the model %d of %d", got.Sessions, got.Users, sessions, users)
 	}
 }
