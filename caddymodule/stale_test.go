@@ -142,7 +142,7 @@ func TestRedisStartErrors(t *testing.T) {
 	f.stop()
 
 	redis.kill()
-	f.wantLoadError("store unavailable", redis.addr, "check that it runs")
+	f.wantLoadError("store unavailable", redis.addr, "check that it is running")
 	if err := caddy.Validate(mustConfig(t, f.adapted())); err != nil {
 		t.Errorf("validating needs Redis: %v", err)
 	}

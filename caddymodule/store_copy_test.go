@@ -99,7 +99,7 @@ func TestStoreCopyErrors(t *testing.T) {
 		"another kind":      {append(config, "memory:", "redis:"), "bolt:[<path>]"},
 		"no such file":      {append(config, "bolt:"+f.databasePath(), "redis:"), "no such file"},
 		"not a URL":         {append(config, "redis:", "redis:http://localhost"), "invalid URL; expected redis://"},
-		"nobody listens":    {append(config, "redis:redis://wxgate:hunter2hunter2@"+freeAddr(t), "bolt:"), "check that it runs"},
+		"nobody listens":    {append(config, "redis:redis://wxgate:hunter2hunter2@"+freeAddr(t), "bolt:"), "check that it is running"},
 		"one argument":      {append(config, "bolt:"), "accepts 2 arg(s)"},
 		"unknown directory": {append(config, "redis:", "bolt:/dev/null/wxgate.db"), "not a directory"},
 	} {

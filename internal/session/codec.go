@@ -29,7 +29,7 @@ func (w *writer) fixed(b []byte) { w.b = append(w.b, b...) }
 
 func (w *writer) bytes(b []byte) {
 	if len(b) > maxField {
-		w.err = fmt.Errorf("%w: a field of %d bytes, at most %d fit", ErrBadRecord, len(b), maxField)
+		w.err = fmt.Errorf("%w: field of %d bytes exceeds the limit of %d", ErrBadRecord, len(b), maxField)
 		return
 	}
 	w.count(len(b))
@@ -65,7 +65,7 @@ type reader struct {
 func newReader(record []byte, version byte) *reader { //nolint:unparam // see newWriter
 	r := &reader{b: record}
 	if got := r.fixed(1); r.err == nil && got[0] != version {
-		r.err = fmt.Errorf("%w: version %d, this wxgate reads %d", ErrBadRecord, got[0], version)
+		r.err = fmt.Errorf("%w: version %d, this wxgate supports %d", ErrBadRecord, got[0], version)
 	}
 	return r
 }
@@ -75,7 +75,7 @@ func (r *reader) fixed(n int) []byte {
 		return nil
 	}
 	if n > len(r.b) {
-		r.err = fmt.Errorf("%w: it ends %d bytes early", ErrBadRecord, n-len(r.b))
+		r.err = fmt.Errorf("%w: %d bytes are missing", ErrBadRecord, n-len(r.b))
 		return nil
 	}
 	out := r.b[:n]
@@ -113,7 +113,7 @@ func (r *reader) count() int {
 // done is the error of the whole: nothing may be left over.
 func (r *reader) done() error {
 	if r.err == nil && len(r.b) > 0 {
-		r.err = fmt.Errorf("%w: %d bytes left over", ErrBadRecord, len(r.b))
+		r.err = fmt.Errorf("%w: %d unexpected bytes at the end", ErrBadRecord, len(r.b))
 	}
 	return r.err
 }

@@ -27,7 +27,7 @@ type Entry struct {
 // ErrOldSessionID is a session that cannot be moved to Redis: its ID is of a
 // wxgate that did not yet write in it where its user is. Its client logs in again
 // silently (wx.login).
-var ErrOldSessionID = errors.New("the session ID is of an older wxgate")
+var ErrOldSessionID = errors.New("session ID: written by an older wxgate")
 
 var errBadEntry = errors.New("an entry is one session, one user's keys or attempts, or one revocation")
 
@@ -92,7 +92,7 @@ func MergeAttempts(a, b *auth.Attempts) {
 // AttemptsActive reports whether any of the attempts is not over.
 func AttemptsActive(a *auth.Attempts, now time.Time) bool { return !a.Empty() && a.Until().After(now) }
 
-// EmitEntry hands one entry over, unless nobody waits any more.
+// EmitEntry passes one entry to do, unless ctx is done.
 func EmitEntry(ctx context.Context, do func(Entry) error, e Entry) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -75,7 +75,7 @@ func TestRecordsAreStrict(t *testing.T) {
 				t.Errorf("%s, %s: got %v, want ErrBadRecord", kind, name, err)
 			}
 		}
-		if _, err := recode[kind](newer); !strings.Contains(err.Error(), "version 2, this wxgate reads 1") {
+		if _, err := recode[kind](newer); !strings.Contains(err.Error(), "version 2, this wxgate supports 1") {
 			t.Errorf("%s: %v does not say which version it is", kind, err)
 		}
 	}

@@ -76,14 +76,14 @@ func (s *Set) matches(id *auth.Identity) bool {
 		return true
 	}
 	user, ok := s.users[id.User]
-	// A session ID that nobody made began at the zero time: covered.
+	// A forged session ID began at the zero time: covered.
 	return ok && Covers(user.notAfter, id.Session)
 }
 
 // Add puts a revocation in force: when it returns, [Set.Revoked] knows it. Added
 // twice is added once; of two for one session, user or key the later times hold.
 //
-// Streams that it matches are told in this goroutine, after the set is unlocked.
+// Watches that it matches are called in this goroutine, after the set is unlocked.
 func (s *Set) Add(rev auth.Revocation) {
 	s.mu.Lock()
 	key := RevocationKeyOf(rev)

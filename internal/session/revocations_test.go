@@ -141,21 +141,21 @@ func TestWatchKeys(t *testing.T) {
 	c := sessiontest.NewClock()
 	set := session.NewSet()
 	until := c.Now().Add(time.Hour)
-	heard := 0
-	stop := set.WatchKeys(func() { heard++; set.Len() }) // no lock is held
+	called := 0
+	stop := set.WatchKeys(func() { called++; set.Len() }) // no lock is held
 	set.Add(auth.Revocation{User: sessiontest.Alice, NotAfter: c.Now(), Until: until})
 	set.Add(auth.Revocation{Session: auth.NewSessionID(c.Now(), sessiontest.Alice), Until: until})
-	if heard != 0 {
-		t.Fatal("heard of revocations of no key")
+	if called != 0 {
+		t.Fatal("called of revocations of no key")
 	}
 	set.Add(auth.Revocation{Key: "key1", Until: until})
-	if heard != 1 {
-		t.Fatalf("heard %d, want the one key that is in force by then", heard)
+	if called != 1 {
+		t.Fatalf("called %d, want the one key that is in force by then", called)
 	}
 	stop()
 	set.Add(auth.Revocation{Key: "key2", Until: until})
-	if heard != 1 {
-		t.Fatal("heard after stop")
+	if called != 1 {
+		t.Fatal("called after stop")
 	}
 }
 

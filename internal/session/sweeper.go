@@ -16,7 +16,7 @@ const (
 	SweepLimit = 1000
 )
 
-// Options are what a store may be told. The zero value is ready to use.
+// Options configure a store. The zero value is ready to use.
 type Options struct {
 	Now        func() time.Time // default time.Now; the clock of sweeps
 	SweepEvery time.Duration    // default one minute

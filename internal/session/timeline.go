@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Timeline says what is due first. It is told of a thing once and never of its
-// changes: whoever takes a due thing looks whether its time was moved since, and
-// adds it again.
+// Timeline orders things by when they are due. A thing is added once and not updated:
+// a caller that takes a due thing checks whether it was prolonged since, and then adds
+// it again.
 type Timeline[T any] struct{ h dueHeap[T] }
 
 type due[T any] struct {

@@ -54,7 +54,7 @@ func (v Vault) Open(bucket, key, sealed []byte) ([]byte, error) {
 	case errors.Is(err, seal.ErrUnknownSecret):
 		return nil, fmt.Errorf("%w: %w", ErrOtherSecret, err)
 	case err != nil:
-		return nil, fmt.Errorf("%w: a record was changed or moved: %w", ErrCorrupt, err)
+		return nil, fmt.Errorf("%w: a record was modified or moved: %w", ErrCorrupt, err)
 	}
 	return record, nil
 }

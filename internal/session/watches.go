@@ -3,7 +3,7 @@ package session
 import "github.com/wxgate/wxgate/internal/auth"
 
 // watch is one open response (a WebSocket, server-sent events) and how to end
-// it. It is in the registry as long as nobody has claimed or stopped it.
+// it. It is in the registry until it is claimed or stopped.
 type watch struct {
 	id        *auth.Identity
 	onRevoked func()
@@ -32,7 +32,7 @@ func newWatches() watches {
 // once, and at once when id is revoked already. No revocation falls between the
 // look and the watch.
 //
-// It is called in the goroutine of whoever revokes, with no lock held, so it may
+// It is called in the goroutine that revokes, with no lock held, so it may
 // use the set; it must not block, or a logout waits for a slow client: cancel a
 // context and return. stop ends the watch and may be called any number of times;
 // a call that is under way meanwhile is not waited for.
@@ -56,7 +56,7 @@ func (s *Set) Watch(id *auth.Identity, onRevoked func()) (stop func()) {
 }
 
 // WatchKeys has onRevoked called whenever a signing key is revoked, in the
-// goroutine of whoever revokes it or hears of it, with no lock held; it must not
+// goroutine that revokes it or receives the revocation, with no lock held; it must not
 // block. stop ends the watch.
 func (s *Set) WatchKeys(onRevoked func()) (stop func()) {
 	w := &keyWatch{onRevoked}
@@ -70,7 +70,7 @@ func (s *Set) WatchKeys(onRevoked func()) (stop func()) {
 	}
 }
 
-// keyWatch is somebody who wants to know that a signing key was revoked.
+// keyWatch is a callback for revocations of signing keys.
 type keyWatch struct{ onRevoked func() }
 
 func (s *watches) add(w *watch) {

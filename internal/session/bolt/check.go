@@ -26,12 +26,12 @@ type Report struct {
 
 // Check reads the whole file at path, without changing it and without a root
 // secret: its pages, and that every record is where its indexes say. The error
-// is why it could not be read at all: [ErrLocked] while a gateway runs on it,
-// [ErrCorrupt], [ErrNewerSchema].
+// is why it could not be read at all: [session.ErrLocked] while a gateway runs on it,
+// [session.ErrCorrupt], [session.ErrNewerSchema].
 func Check(path string) (*Report, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, session.Unavailable(fmt.Errorf("looking for the session store: %w", err))
+		return nil, session.Unavailable(fmt.Errorf("finding the session store: %w", err))
 	}
 	db, err := openDatabase(path, true)
 	if err != nil {
@@ -77,19 +77,19 @@ func (r *Report) checkUsers(tx *bbolt.Tx) {
 		listed++
 		s := indexed{user: k[:userKeyBytes], id: k[userKeyBytes:], end: keyTime(v)}
 		if sessions.Get(s.id) == nil {
-			r.problem("session %s is listed and not there", sessionID(s.id))
+			r.problem("session %s is listed for a user, but missing", sessionID(s.id))
 		}
 		if !bytes.Equal(ends.Get(s.endKey()), s.user) {
-			r.problem("session %s would not be swept", sessionID(s.id))
+			r.problem("session %s is missing in the index of ends", sessionID(s.id))
 		}
 	}
 	if listed != r.Sessions {
-		r.problem("%d sessions are listed for users, %d are there", listed, r.Sessions)
+		r.problem("%d sessions are listed for users, %d exist", listed, r.Sessions)
 	}
 	cursor = tx.Bucket(bucketKeys).Cursor()
 	for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {
 		if at, _ := users.Cursor().Seek(k); !bytes.HasPrefix(at, k) {
-			r.problem("session keys of a user without a session")
+			r.problem("a user without a session has session keys")
 		}
 	}
 }
@@ -113,7 +113,7 @@ func (r *Report) checkEnds(tx *bbolt.Tx) {
 			found = attempts != nil && bytes.HasPrefix(attempts.Get(tagged[1:]), k[:timeKeyBytes])
 		}
 		if !found {
-			r.problem("an end at %v of nothing that is there", keyTime(k).UTC())
+			r.problem("the index of ends lists a missing entry at %v", keyTime(k).UTC())
 		}
 	}
 }

@@ -20,7 +20,7 @@ const maxGroup = 256
 //
 // bbolt's Batch does the same with a timer: every write waits for it, and when
 // commits take longer than the timer the batches queue up one behind the other.
-// Here whoever finds no commit under way leads one, and takes along whatever
+// Here a caller that finds no commit under way leads one, and includes whatever
 // gathered during the last.
 type committer struct {
 	db *bbolt.DB
@@ -38,7 +38,7 @@ type committer struct {
 // commit. An error of fn undoes it and means that the store failed.
 type write struct {
 	fn      func(tx *bbolt.Tx) (wrote bool, err error)
-	outcome chan outcome // buffered: nobody waits to tell
+	outcome chan outcome // buffered: no sender waits
 }
 
 // outcome tells a waiting caller that its write was committed or failed, or what
@@ -53,7 +53,7 @@ type next int
 const (
 	finished next = iota
 	lead          // lead the next commit, which holds your write
-	alone         // somebody in the group failed: write again, by yourself
+	alone         // another write of the group failed: write again, alone
 )
 
 // errGroup undoes a group in which one write failed.
@@ -82,7 +82,7 @@ func (c *committer) do(fn func(tx *bbolt.Tx) (wrote bool, err error)) error {
 }
 
 // lead commits the group at the head of the line, which own is the first of, and
-// hands the lead to whoever is first after it.
+// passes the lead to the first write after it.
 func (c *committer) lead(own *write) error {
 	c.mu.Lock()
 	n := min(len(c.waiting), maxGroup)

@@ -22,11 +22,11 @@ const (
 )
 
 // Compact rewrites the file at path without its free pages, and says how many
-// bytes it had and has. The gateway must not run on it: [ErrLocked]. A crash at
+// bytes it had and has. The gateway must not run on it: [session.ErrLocked]. A crash at
 // any point leaves the old file or the new one, whole.
 func Compact(path string) (before, after int64, err error) {
 	if _, err := os.Stat(path); err != nil {
-		return 0, 0, session.Unavailable(fmt.Errorf("looking for the session store: %w", err))
+		return 0, 0, session.Unavailable(fmt.Errorf("finding the session store: %w", err))
 	}
 	// The old file stays open, and so locked, until the new one has its name.
 	src, err := openDatabase(path, false)
@@ -45,7 +45,7 @@ func Compact(path string) (before, after int64, err error) {
 		return 0, 0, err
 	}
 	if err := os.Rename(temp, path); err != nil {
-		return 0, 0, session.Unavailable(fmt.Errorf("putting the compacted store in place: %w", err))
+		return 0, 0, session.Unavailable(fmt.Errorf("replacing the session store with its compacted copy: %w", err))
 	}
 	return before, after, syncDirectory(filepath.Dir(path))
 }

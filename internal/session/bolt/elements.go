@@ -39,7 +39,7 @@ func (p *pages) leaf(id uint64, page []byte, at int) error {
 // holds no buckets itself.
 func (p *pages) inline(id uint64, page []byte) error {
 	if len(page) < pageHead || binary.NativeEndian.Uint16(page[8:]) != leafFlag {
-		return damaged(id, "a bucket that is no page")
+		return damaged(id, "a bucket without a page")
 	}
 	count := int(binary.NativeEndian.Uint16(page[10:]))
 	if pageHead+count*elementHead > len(page) {

@@ -14,8 +14,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 )
 
-// File is the opened session store of one process: what outlives a reload. Any
-// number of [Store] stand on one, and share its revocations. It is safe for
+// File is the open session store of one process, which outlives a reload. Any number
+// of [Store] use one, and share its revocations. It is safe for
 // concurrent use.
 type File struct {
 	path    string
@@ -29,8 +29,8 @@ type File struct {
 }
 
 // Open opens the store at path, or makes one: the file for its owner alone,
-// its directory too if it has to be made. Errors: [ErrLocked], [ErrCorrupt],
-// [ErrNewerSchema]; each says what to do.
+// its directory too if it has to be made. Errors: [session.ErrLocked], [session.ErrCorrupt],
+// [session.ErrNewerSchema]; each says what to do.
 //
 // Revocations are known once [File.Store] was called: they are sealed.
 func Open(path string, opts session.Options) (*File, error) {
@@ -61,7 +61,7 @@ func (f *File) prepare() error {
 
 // Store is an [auth.Store] over the file for one configuration; now is the clock
 // that decides what has ended. It loads the revocations, if only to see that box
-// opens them. The error wraps [ErrOtherSecret] when box has not the root secret
+// opens them. The error wraps [session.ErrOtherSecret] when box has not the root secret
 // that the file needs.
 func (f *File) Store(box *seal.Box, now func() time.Time) (*Store, error) {
 	f.opening.Lock()

@@ -53,7 +53,7 @@ func (f *File) newIndexKey(box *seal.Box) ([]byte, error) {
 		return true, c.sealIndex()
 	})
 	if err != nil {
-		return nil, fmt.Errorf("making the index key of %s: %w", f.path, err)
+		return nil, fmt.Errorf("creating the index key of %s: %w", f.path, err)
 	}
 	return index, nil
 }

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	fileMode      = 0o600 // what is inside is sealed; nobody else needs even that
+	fileMode      = 0o600 // the content is sealed; no other user needs even that
 	directoryMode = 0o700
 
 	// lockTimeout is how long opening waits for another process to let go of the
@@ -144,17 +144,17 @@ func guarded(class error, fn func() error) (err error) {
 func makeDirectory(path string) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, directoryMode); err != nil {
-		return session.Unavailable(fmt.Errorf("making the directory of the session store: %w", err))
+		return session.Unavailable(fmt.Errorf("creating the directory of the session store: %w", err))
 	}
 	if _, err := os.Stat(path); err == nil {
 		return nil
 	}
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
 	if err != nil {
-		return session.Unavailable(fmt.Errorf("making the session store: %w", err))
+		return session.Unavailable(fmt.Errorf("creating the session store: %w", err))
 	}
 	if err := file.Close(); err != nil {
-		return session.Unavailable(fmt.Errorf("making the session store: %w", err))
+		return session.Unavailable(fmt.Errorf("creating the session store: %w", err))
 	}
 	return syncDirectory(dir)
 }

@@ -15,7 +15,7 @@ import (
 
 // bbolt trusts its pages: one whose head is damaged can make it read past the
 // mapping, run in a circle, or count to four billion, in goroutines of its own
-// where nobody can catch it. A write to a damaged leaf allocates what its sizes say:
+// where no recover can catch it. A write to a damaged leaf allocates what its sizes say:
 // 14 GB in a test. So the tree of pages is followed once, with suspicion, whenever a
 // file is opened. bbolt has checked the checksums of the metadata pages by then.
 //
@@ -113,10 +113,10 @@ func (p *pages) free(transaction uint64) error {
 // circles.
 func (p *pages) mark(id uint64) error {
 	if id < metadataSize || id >= p.n {
-		return damaged(id, "it is outside of the file's %d pages", p.n)
+		return damaged(id, "the file has only %d pages", p.n)
 	}
 	if p.seen[id] {
-		return damaged(id, "it is in two places")
+		return damaged(id, "it is referenced twice")
 	}
 	p.seen[id] = true
 	return nil
@@ -160,7 +160,7 @@ func (p *pages) read(id uint64) ([]byte, error) {
 	}
 	overflow := uint64(binary.NativeEndian.Uint32(page[12:]))
 	if self := binary.NativeEndian.Uint64(page); self != id || id+overflow >= p.n {
-		return nil, damaged(id, "it says that it is page %d and %d more", self, overflow)
+		return nil, damaged(id, "its header names page %d with %d overflow pages", self, overflow)
 	}
 	if overflow == 0 {
 		return page, nil

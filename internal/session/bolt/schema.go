@@ -61,7 +61,7 @@ const (
 )
 
 // createBuckets makes the buckets of a new file and leaves an old one as it is. It
-// refuses one of somebody else.
+// refuses a database of another program.
 func createBuckets(tx *bbolt.Tx) error {
 	if tx.Bucket(bucketMeta) != nil {
 		if err := checkSchema(tx); err != nil {
@@ -70,11 +70,11 @@ func createBuckets(tx *bbolt.Tx) error {
 		return errUnchanged
 	}
 	if k, _ := tx.Cursor().First(); k != nil {
-		return fmt.Errorf("%w: a database of another program: %s", session.ErrCorrupt, adviseCorrupt)
+		return fmt.Errorf("%w: not a session store: the database belongs to another program: %s", session.ErrCorrupt, adviseCorrupt)
 	}
 	for _, name := range buckets {
 		if _, err := tx.CreateBucket(name); err != nil {
-			return fmt.Errorf("making bucket %s: %w", name, err)
+			return fmt.Errorf("creating bucket %s: %w", name, err)
 		}
 	}
 	return tx.Bucket(bucketMeta).Put(metaSchema, []byte(strconv.Itoa(schemaVersion)))
@@ -84,14 +84,14 @@ func createBuckets(tx *bbolt.Tx) error {
 func checkSchema(tx *bbolt.Tx) error {
 	meta := tx.Bucket(bucketMeta)
 	if meta == nil {
-		return fmt.Errorf("%w: it has no meta bucket: %s", session.ErrCorrupt, adviseCorrupt)
+		return fmt.Errorf("%w: bucket meta is missing: %s", session.ErrCorrupt, adviseCorrupt)
 	}
 	version, err := strconv.Atoi(string(meta.Get(metaSchema)))
 	if err != nil || version < 1 {
 		return fmt.Errorf("%w: schema %q: %s", session.ErrCorrupt, meta.Get(metaSchema), adviseCorrupt)
 	}
 	if version > schemaVersion {
-		return fmt.Errorf("%w: schema %d, this wxgate knows %d: %s", session.ErrNewerSchema, version, schemaVersion, adviseNewer)
+		return fmt.Errorf("%w: schema %d, this wxgate supports %d: %s", session.ErrNewerSchema, version, schemaVersion, adviseNewer)
 	}
 	for _, name := range buckets {
 		if tx.Bucket(name) == nil {

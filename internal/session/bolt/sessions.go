@@ -36,7 +36,7 @@ func (c *change) create(user []byte, s *auth.Session, key auth.SessionKey) error
 		return err
 	}
 	if c.tx.Bucket(bucketSessions).Get(id) != nil {
-		return fmt.Errorf("the session ID %s is taken", s.ID)
+		return fmt.Errorf("duplicate session ID %s", s.ID)
 	}
 	before := c.sessionsOf(user)
 	keys := c.keysOf(user, before)

@@ -10,7 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 )
 
-// maxSessions bounds a [Memory]: about 1 KiB each with all that hangs on
+// maxSessions bounds a [Store]: about 1 KiB each with all that hangs on
 // it, so 100 MiB. When it is full, a login ends the session that would end first
 // by itself, whose user logs in again silently.
 const maxSessions = 100_000
@@ -29,8 +29,8 @@ type Store struct {
 	mu       sync.Mutex
 	sessions map[auth.SessionID]*storedSession
 	users    map[auth.User]*storedUser
-	// revoked is looked at by Create under mu; the set is told after mu is let
-	// go, because it calls whoever watches a stream.
+	// revoked is looked at by Create under mu; revocations are added to the set
+	// after mu is unlocked, because the set calls the watches.
 	revoked map[auth.User]auth.Revocation
 	ends    session.Timeline[auth.SessionID]
 	// attempts hold users without a session, too.
@@ -70,7 +70,7 @@ func (m *Store) Create(ctx context.Context, s *auth.Session, key auth.SessionKey
 			return nil, &auth.CreatedTooEarlyError{NotAfter: rev.NotAfter}
 		}
 		if _, taken := m.sessions[s.ID]; taken {
-			return nil, session.Unavailable(fmt.Errorf("the session ID %s is taken", s.ID))
+			return nil, session.Unavailable(fmt.Errorf("duplicate session ID %s", s.ID))
 		}
 		if !m.live(s.User, now) {
 			m.forgetKeys(s.User)

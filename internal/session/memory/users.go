@@ -23,7 +23,7 @@ func (m *Store) SessionKeys(ctx context.Context, u auth.User) ([]auth.SessionKey
 }
 
 // PutSessionKey implements [auth.Store]. For a user without a session it does
-// nothing: there is nobody whose data the key could open.
+// nothing: the key could open no data.
 func (m *Store) PutSessionKey(ctx context.Context, u auth.User, key auth.SessionKey) error {
 	return m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
 		if user := m.users[u]; key.Key != "" && m.live(u, now) {

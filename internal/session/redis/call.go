@@ -26,8 +26,8 @@ const (
 )
 
 var (
-	errContended = errors.New("other replicas were changing the same user all the time")
-	errFewAcks   = errors.New("too few Redis replicas have acknowledged the write")
+	errContended = errors.New("too many concurrent changes of the same user by other replicas")
+	errFewAcks   = errors.New("too few Redis replicas acknowledged the write")
 )
 
 // The operations that [Config.Observe] is called with.
@@ -51,7 +51,7 @@ const (
 )
 
 // observed runs one operation on one shard: not at all when its context is over
-// or when Redis has not been heard lately.
+// or when Redis has not responded lately.
 func (r *Client) observed(ctx context.Context, op string, shard byte, do func() error) error {
 	began := time.Now()
 	err := r.admit(ctx, shard)
@@ -113,7 +113,7 @@ func (r *Client) send(ctx context.Context, s script, keys, args []string) (int64
 	return n, err
 }
 
-// sendAcked sends a write and WAIT on one connection that nobody else uses:
+// sendAcked sends a write and WAIT on one dedicated connection:
 // WAIT counts for the writes of its own connection, and holds up all after it. A
 // step that did nothing fails too where replicas are missing: the next attempt would
 // wait as long for them and fail.
@@ -137,7 +137,7 @@ func (r *Client) sendAcked(ctx context.Context, cmd rueidis.Completed) (int64, e
 }
 
 // settle has try read, decide and write until what it read still held when it
-// wrote. key names what is changed. Whoever waited for a turn while Redis fell
+// wrote. key names what is changed. A caller that waited for its turn while Redis fell
 // silent, or while a write found too few replicas, does not try for long.
 func (r *Client) settle(ctx context.Context, shard byte, key string, try func() (settled bool, err error)) error {
 	before := r.refused.Load()
@@ -169,7 +169,7 @@ func (r *Client) settle(ctx context.Context, shard byte, key string, try func() 
 func isTryAgain(err error) bool { return strings.Contains(err.Error(), "TRYAGAIN") }
 
 // noteRefusal remembers that Redis answered and did not take a write: readers
-// of [Client.Ready] are told before users find out.
+// of [Client.Ready] see it before users do.
 func (r *Client) noteRefusal(err error) {
 	if _, answered := rueidis.IsRedisErr(err); answered || errors.Is(err, errFewAcks) {
 		r.refused.Store(&err)

@@ -39,10 +39,10 @@ type Config struct {
 	AckTimeout time.Duration // default 500 ms
 	Timeout    time.Duration // of one command; default 1 s
 
-	// Propagated is told, for each revocation of another replica, how long it
+	// Propagated is called, for each revocation of another replica, with how long it
 	// took to arrive by the two replicas' clocks.
 	Propagated func(time.Duration)
-	// Observe is told of every operation. op is its name, such as "create".
+	// Observe is called after every operation. op is its name, such as "create".
 	Observe func(op string, took time.Duration, err error)
 }
 
@@ -86,7 +86,7 @@ type Client struct {
 	// sentinels find the master; nil without Sentinel.
 	sentinels *sentinels
 	conns     *masterConns // none in a Cluster
-	opened    time.Time    // heardAt of the followers counts from here
+	opened    time.Time    // receivedAt of the followers counts from here
 	replica   string       // names this process in the streams
 	set       *session.Set
 	recent    recent
@@ -132,7 +132,7 @@ func Open(ctx context.Context, cfg Config, opts session.Options) (*Client, error
 
 // Store is an [auth.Store] over Redis for one configuration; now is the clock
 // that decides what has ended. It returns once all revocations that Redis holds
-// are in force. The error wraps [ErrOtherSecret] when box has not the root secret
+// are in force. The error wraps [session.ErrOtherSecret] when box has not the root secret
 // that the store's keys are sealed with.
 func (r *Client) Store(ctx context.Context, box *seal.Box, now func() time.Time) (*Store, error) {
 	r.opening.Lock()

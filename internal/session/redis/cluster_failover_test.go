@@ -107,7 +107,7 @@ func TestClusterFailoverKeepsAcknowledged(t *testing.T) {
 		t.Errorf("a session that was acknowledged: %v", err)
 	}
 	sessiontest.WantNoSession(t, in.otherStore, "acknowledged to be ended", ended.ID)
-	wantAdvice(t, "a login that no replica of Redis holds", create(sessiontest.Alice), "0 of 1", "its replicas are away")
+	wantAdvice(t, "a login that no replica of Redis holds", create(sessiontest.Alice), "0 of 1", "its replicas are down")
 	in.nodes[in.at].Start(t) // which finds out that it is a replica now
 	eventually(t, "logins work again", func() bool { return create(sessiontest.Alice) == nil })
 	eventually(t, "ready again", func() bool { return in.one.Ready(t.Context()) == nil })
@@ -131,7 +131,7 @@ func TestClusterFailoverLosesNoRevocation(t *testing.T) {
 	pid := processID(t, in.young)
 	sessiontest.Must(t, syscall.Kill(pid, syscall.SIGSTOP))
 	sessiontest.End(t, in.store, lost.ID)
-	eventually(t, "heard by the other", func() bool { return in.otherStore.Set.Revoked(sessiontest.Bearer(lost)) })
+	eventually(t, "received by the other", func() bool { return in.otherStore.Set.Revoked(sessiontest.Bearer(lost)) })
 	in.nodes[in.at].Stop()
 	sessiontest.Must(t, syscall.Kill(pid, syscall.SIGCONT))
 	in.awaitFailover(t)

@@ -127,7 +127,7 @@ func TestRedisCluster(t *testing.T) {
 	})
 	t.Run("single, without the word", func(t *testing.T) {
 		t.Parallel()
-		wantAdvice(t, "opening", openFully(t, redis.Config{Addresses: []string{nodes[0].Addr}, Prefix: "elsewhere"}), "MOVED", "add the word cluster")
+		wantAdvice(t, "opening", openFully(t, redis.Config{Addresses: []string{nodes[0].Addr}, Prefix: "elsewhere"}), "MOVED", "add the option cluster")
 	})
 	t.Run("a slot moves", func(t *testing.T) {
 		t.Parallel()
@@ -171,7 +171,7 @@ func TestRedisCluster(t *testing.T) {
 		}
 		t.Logf("%d updates, %d failed", updates.Load(), failed.Load())
 		sessiontest.End(t, store, kept.ID)
-		eventually(t, "heard", func() bool { return otherStore.Set.Revoked(sessiontest.Bearer(kept)) })
+		eventually(t, "received", func() bool { return otherStore.Set.Revoked(sessiontest.Bearer(kept)) })
 		eventually(t, "ready", func() bool { return other.Ready(t.Context()) == nil })
 	})
 }

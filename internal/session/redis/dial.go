@@ -39,22 +39,22 @@ const (
 
 var (
 	errClosed    = errors.New("the store is closed")
-	errNoCluster = errors.New("it is no Cluster")
-	errEvicts    = errors.New("when it is full it throws sessions and revocations away")
-	errOldServer = errors.New("the server is too old: Redis 7.0 or Valkey 7.2 is needed")
+	errNoCluster = errors.New("not a Cluster")
+	errEvicts    = errors.New("a full server evicts sessions and revocations")
+	errOldServer = errors.New("the server is too old; Redis 7.0 or Valkey 7.2 is required")
 )
 
 // check refuses what cannot work.
 func (cfg Config) check() error {
 	switch {
 	case len(cfg.Addresses) == 0:
-		return errors.New("no address of Redis")
+		return errors.New("redis: address is required")
 	case cfg.Sentinel != "" && cfg.Cluster:
-		return errors.New("redis: Sentinel and Cluster exclude each other")
+		return errors.New("redis: sentinel and cluster are mutually exclusive")
 	case cfg.Sentinel == "" && !cfg.Cluster && len(cfg.Addresses) > 1:
-		return errors.New("redis: several addresses need either Sentinel or Cluster")
+		return errors.New("redis: several addresses require sentinel or cluster")
 	case cfg.Cluster && cfg.Database != 0:
-		return errors.New("redis: a Cluster has the database 0 alone")
+		return errors.New("redis: a Cluster has only database 0")
 	default:
 		return nil
 	}
@@ -149,7 +149,7 @@ func (r *Client) checkServer(ctx context.Context) error {
 		return session.Unavailable(fmt.Errorf("redis at %s: %w, it says that it is %q", r.cfg.where(), errOldServer, info["redis_version"]))
 	}
 	if policy := info["maxmemory_policy"]; policy != noEviction {
-		r.opts.OnError(fmt.Errorf("redis at %s: %w: its maxmemory-policy is %s: set it to %s", r.cfg.where(), errEvicts, policy, noEviction))
+		r.opts.OnError(fmt.Errorf("redis at %s: %w: maxmemory-policy is %s; set it to %s", r.cfg.where(), errEvicts, policy, noEviction))
 	}
 	return nil
 }
@@ -159,7 +159,7 @@ func (cfg Config) where() string { return strings.Join(cfg.Addresses, ", ") }
 
 // explain says what an operator can do about an error of Redis.
 func (cfg Config) explain(err error) error {
-	advice := "check that it runs, that this machine reaches it, and that redis:// or rediss:// (TLS, with a certificate where it wants one) is what the port speaks"
+	advice := "check that it is running and reachable, and that the port expects redis:// or rediss:// (TLS, with a client certificate if it requires one) as configured"
 	for _, known := range adviceByText {
 		if strings.Contains(err.Error(), known.text) {
 			advice = known.advice
@@ -172,26 +172,26 @@ func (cfg Config) explain(err error) error {
 // adviceByText is the advice for errors of Redis, or of the connection, by a part of their text.
 var adviceByText = []struct{ text, advice string }{
 	{"WRONGPASS", "check username and password"},
-	{"NOAUTH", "it wants a password: give username and password"},
-	{"NOPERM", "give the ACL user the rights that SECURITY.md lists"},
-	{"LOADING", "it is still reading its data from the disk: wait"},
-	{"READONLY", "it is a replica: give the master's address, or name the Sentinels"},
-	{"OOM", "its memory is full: raise maxmemory (policy noeviction)"},
-	{"MISCONF", "it cannot save to its disk: make room there"},
-	{"MASTERDOWN", "it is a replica that lost its master: give the master's address"},
-	{errFewAcks.Error(), "its replicas are away or behind: bring them back (acks says how many have to hold a write)"},
+	{"NOAUTH", "it requires a password; set username and password"},
+	{"NOPERM", "grant the ACL user the permissions listed in SECURITY.md"},
+	{"LOADING", "it is still loading its data from the disk; wait"},
+	{"READONLY", "it is a replica; configure the master's address, or use sentinel"},
+	{"OOM", "its memory is full; raise maxmemory (with policy noeviction)"},
+	{"MISCONF", "it cannot save to its disk; free disk space"},
+	{"MASTERDOWN", "it is a replica that lost its master; configure the master's address"},
+	{errFewAcks.Error(), "its replicas are down or behind; restore them (option acks sets how many must confirm a write)"},
 	{"NOREPLICAS", "too few of its replicas are connected (min-replicas-to-write)"},
-	{"CLUSTERDOWN", "the Cluster has lost a master, or slots without one: repair it"},
-	{errNoCluster.Error(), "leave out the word cluster"},
-	{"MOVED", "it is a node of a Cluster: add the word cluster"},
-	{"'SENTINEL'", "it is no Sentinel: give the addresses of the Sentinels, or leave out the word sentinel"},
-	{"No such master", "the Sentinels do not know a master of that name: check it"},
-	{"BUSY ", "a script of somebody else's keeps it: SCRIPT KILL ends it"},
-	{"max number of clients", "too many are connected: raise maxclients"},
-	{"unknown command", "it is too old, or the command was renamed: Redis 7.0 or Valkey 7.2 is needed"},
-	{"x509", "check the certificate, its authority (ca) and the name it is for (server_name)"},
-	{"first record does not look like a TLS handshake", "it does not speak TLS on this port: use redis://"},
-	{"certificate required", "it wants a client certificate: give cert and key"},
+	{"CLUSTERDOWN", "a master or some slots of the Cluster are missing; fix the Cluster"},
+	{errNoCluster.Error(), "remove the option cluster"},
+	{"MOVED", "it is a node of a Cluster; add the option cluster"},
+	{"'SENTINEL'", "it is not a Sentinel; configure the addresses of the Sentinels, or remove the option sentinel"},
+	{"No such master", "the Sentinels know no master with this name; check the name"},
+	{"BUSY ", "it is blocked by another client's script; run SCRIPT KILL"},
+	{"max number of clients", "too many clients are connected; raise maxclients"},
+	{"unknown command", "it is too old, or the command was renamed; Redis 7.0 or Valkey 7.2 is required"},
+	{"x509", "check the certificate, its CA (option ca) and its name (option server_name)"},
+	{"first record does not look like a TLS handshake", "it does not use TLS on this port; use redis://"},
+	{"certificate required", "it requires a client certificate; set cert and key"},
 }
 
 // failed is the error of a command.

@@ -14,7 +14,7 @@ const (
 	// heartbeat is how long a read of the streams waits for something new, and
 	// so how often a replica hears that there is nothing.
 	heartbeat = 500 * time.Millisecond
-	// failFastAfter is how long after Redis was last heard operations fail without
+	// failFastAfter is how long after the last response of Redis operations fail without
 	// trying, once a read failed. A dropped connection is made again within it,
 	// although up to a heartbeat of it is over by then.
 	failFastAfter = time.Second
@@ -34,12 +34,12 @@ type follower struct {
 	redis   *Client
 	streams []tracked
 
-	// heard is when, since Redis was opened, the last read was sent that found
+	// received is when, since Redis was opened, the last read was sent that found
 	// everything up to then; -1 before the first.
-	heard   atomic.Int64
-	heardAt atomic.Int64            // the same by the wall clock, in Unix nanoseconds
-	failure atomic.Pointer[failure] // nil while all is well
-	outage  atomic.Pointer[outage]  // the last one that is over; nil before the first
+	received   atomic.Int64
+	receivedAt atomic.Int64            // the same by the wall clock, in Unix nanoseconds
+	failure    atomic.Pointer[failure] // nil while all is well
+	outage     atomic.Pointer[outage]  // the last one that is over; nil before the first
 
 	// What only the goroutine knows.
 	server    string     // that was read from last
@@ -71,7 +71,7 @@ func (r *Client) newFollowers() []*follower {
 
 func newFollower(r *Client, streams []tracked) *follower {
 	f := &follower{redis: r, streams: streams, unsure: true}
-	f.heard.Store(-1)
+	f.received.Store(-1)
 	return f
 }
 
@@ -88,8 +88,8 @@ func (r *Client) Stale() time.Duration {
 	now, wall := time.Since(r.opened), time.Now().UnixNano()
 	var stale time.Duration
 	for _, f := range r.followers {
-		stale = max(stale, now-max(0, time.Duration(f.heard.Load())))
-		if at := f.heardAt.Load(); at > 0 {
+		stale = max(stale, now-max(0, time.Duration(f.received.Load())))
+		if at := f.receivedAt.Load(); at > 0 {
 			stale = max(stale, time.Duration(wall-at))
 		}
 	}
@@ -163,8 +163,8 @@ func (f *follower) round(ctx context.Context, wait time.Duration) error {
 	}
 	if !more {
 		f.recover(sent)
-		f.heard.Store(int64(sent))
-		f.heardAt.Store(wall)
+		f.received.Store(int64(sent))
+		f.receivedAt.Store(wall)
 	}
 	return nil
 }
@@ -172,7 +172,7 @@ func (f *follower) round(ctx context.Context, wait time.Duration) error {
 // fail remembers since when and why the follower does not hear Redis.
 func (f *follower) fail(err error) {
 	f.unsure = true
-	since := f.redis.opened.Add(max(0, time.Duration(f.heard.Load())))
+	since := f.redis.opened.Add(max(0, time.Duration(f.received.Load())))
 	if old := f.failure.Load(); old != nil {
 		since = old.since
 	} else {
@@ -188,21 +188,21 @@ func (f *follower) recover(sent time.Duration) {
 		return
 	}
 	f.failure.Store(nil)
-	if began := time.Duration(f.heard.Load()); began >= 0 {
+	if began := time.Duration(f.received.Load()); began >= 0 {
 		f.outage.Store(&outage{began: f.chained(began), ended: sent})
 	}
 }
 
-// healthy fails when Redis has not been heard for more than a moment.
+// healthy returns an error when Redis has not responded for failFastAfter.
 func (f *follower) healthy() error {
 	t := f.failure.Load()
 	if t == nil || time.Since(t.since) < failFastAfter {
 		return nil
 	}
-	return session.Unavailable(fmt.Errorf("not heard for %v: %w", time.Since(t.since).Round(time.Millisecond), t.err))
+	return session.Unavailable(fmt.Errorf("no response for %v: %w", time.Since(t.since).Round(time.Millisecond), t.err))
 }
 
-func (f *follower) isCaughtUp() bool { return f.heard.Load() >= 0 }
+func (f *follower) isCaughtUp() bool { return f.received.Load() >= 0 }
 
 // outage is a time, since Redis was opened, in which a follower did not hear it.
 type outage struct{ began, ended time.Duration }
@@ -216,7 +216,7 @@ func (f *follower) chained(began time.Duration) time.Duration {
 	return began
 }
 
-// Outage is how long Redis was lately not to be heard, and 0 once that is longer
+// Outage returns how long Redis lately did not respond, and 0 once that is longer
 // ago than [auth.RefreshGrace]: see [auth.Config].
 func (r *Client) Outage() time.Duration {
 	var longest time.Duration

@@ -32,7 +32,7 @@ func TestOutageArithmetic(t *testing.T) {
 			if test.last != nil {
 				f.outage.Store(test.last)
 			}
-			f.heard.Store(int64(test.began))
+			f.received.Store(int64(test.began))
 			f.failure.Store(&failure{})
 			f.recover(time.Hour)
 			if f.failure.Load() != nil {
@@ -60,10 +60,10 @@ func TestStaleByEitherClock(t *testing.T) {
 			fresh, f := newFollower(r, nil), newFollower(r, nil)
 			r.followers = []*follower{fresh, f}
 			now := time.Since(r.opened)
-			fresh.heard.Store(int64(now))
-			fresh.heardAt.Store(time.Now().UnixNano())
-			f.heard.Store(int64(now - test.monotonic))
-			f.heardAt.Store(time.Now().Add(-test.wall).UnixNano())
+			fresh.received.Store(int64(now))
+			fresh.receivedAt.Store(time.Now().UnixNano())
+			f.received.Store(int64(now - test.monotonic))
+			f.receivedAt.Store(time.Now().Add(-test.wall).UnixNano())
 			if got := r.Stale(); got < test.want || got > test.want+time.Minute/2 {
 				t.Errorf("stale for %v, want %v", got, test.want)
 			}

@@ -14,7 +14,7 @@ type keyLocks struct {
 }
 
 type keyLock struct {
-	turn  chan struct{} // holds one token while nobody is at work
+	turn  chan struct{} // holds one token while the lock is free
 	users int           // guarded by keyLocks.mu
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 )
 
-const adviseSecret = "give every replica the same root secret (`secret {file./path}`), and an old one behind the new (secret <new> <old>); for another gateway on the same Redis, use a prefix of its own"
+const adviseSecret = "configure the same root secret on every replica (`secret {file./path}`), with an old one after the new one (secret <new> <old>); for a separate gateway on the same Redis, set another prefix"
 
 // storeMeta is what a store in Redis says of itself.
 type storeMeta struct {
@@ -19,7 +19,7 @@ type storeMeta struct {
 }
 
 // errRaced is that another replica wrote first.
-var errRaced = errors.New("another replica was faster")
+var errRaced = errors.New("another replica wrote first")
 
 // newSharedVault makes the vault of a store that replicas share. Records are
 // sealed under its index key and not under the root secret itself, which seals
@@ -56,7 +56,7 @@ func (r *Client) openMeta(fields map[string]string, box *seal.Box) (storeMeta, e
 	if schema, err := strconv.Atoi(fields[metaSchemaField]); err != nil || schema < 1 {
 		return storeMeta{}, fmt.Errorf("redis at %s: %w: schema %q in %s", r.cfg.where(), session.ErrCorrupt, fields[metaSchemaField], r.metaKey())
 	} else if schema > schemaVersion {
-		return storeMeta{}, fmt.Errorf("redis at %s: %w: schema %d, this wxgate knows %d: run the newer wxgate, or use another prefix", r.cfg.where(), session.ErrNewerSchema, schema, schemaVersion)
+		return storeMeta{}, fmt.Errorf("redis at %s: %w: schema %d, this wxgate supports %d: run the newer wxgate, or set another prefix", r.cfg.where(), session.ErrNewerSchema, schema, schemaVersion)
 	}
 	index, err := session.Vault{Box: box}.Open([]byte("meta"), []byte(metaIndexField), []byte(fields[metaIndexField]))
 	if errors.Is(err, session.ErrOtherSecret) {

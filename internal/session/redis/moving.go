@@ -101,7 +101,7 @@ func escapeGlob(s string) string {
 }
 
 // Import takes what another store exported. A session whose ID does not tell
-// where its user is is refused: [ErrOldSessionID].
+// where its user is is refused: [session.ErrOldSessionID].
 func (s *Store) Import(ctx context.Context, e session.Entry) error {
 	if err := e.Check(); err != nil {
 		return session.Unavailable(err)

@@ -71,7 +71,7 @@ func (f *follower) reloadIndexKey(ctx context.Context) (again bool, err error) {
 
 // repair appends again some of what the streams miss of what this replica knows,
 // once it has read them and its moment has come. It reports what keeps it from
-// that and tries later: what the streams have is heard all the same.
+// that and tries later: entries of the streams are still applied.
 func (f *follower) repair(ctx context.Context) {
 	m := f.repairing
 	if m == nil || m.due.IsZero() || time.Until(m.due) > 0 {
@@ -85,7 +85,7 @@ func (f *follower) repair(ctx context.Context) {
 	}
 	if err := f.redis.append(ctx, missing[:n]); err != nil {
 		m.due = time.Now().Add(repairWithin)
-		f.redis.opts.OnError(fmt.Errorf("appending again %d revocations that Redis lost: %w", len(missing), err))
+		f.redis.opts.OnError(fmt.Errorf("re-appending %d revocations that Redis lost: %w", len(missing), err))
 	}
 }
 

@@ -48,7 +48,7 @@ func TestRedisRootSecretRotation(t *testing.T) {
 	c.Advance(time.Second)
 	late := sessiontest.Begin(t, notYet, sessiontest.Bob, c, "")
 	sessiontest.End(t, notYet, late.ID)
-	eventually(t, "heard across the rotation", func() bool { return rotated.Set.Revoked(sessiontest.Bearer(late)) })
+	eventually(t, "received across the rotation", func() bool { return rotated.Set.Revoked(sessiontest.Bearer(late)) })
 
 	last, _ := openWith(t, c, cfg)
 	store := storeOver(t, last, c, sessiontest.SecretTwo)

@@ -78,7 +78,7 @@ type answer struct {
 func (s *sentinels) find(ctx context.Context) (addr string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	answers := make(chan answer, len(s.each)) // nobody waits to tell
+	answers := make(chan answer, len(s.each)) // buffered: no sender waits
 	for _, one := range s.each {
 		s.asking.Go(func() { answers <- one.ask(ctx, s.cfg) })
 	}
@@ -123,7 +123,7 @@ func (s *sentinel) ask(ctx context.Context, cfg Config) answer {
 	}
 	epoch, err := strconv.ParseInt(set["config-epoch"], 10, 64)
 	if err != nil || set["ip"] == "" {
-		return answer{err: fmt.Errorf("%w: the Sentinel at %s does not say where the master is", errNoMaster, s.addr)}
+		return answer{err: fmt.Errorf("%w: the Sentinel at %s did not return the master's address", errNoMaster, s.addr)}
 	}
 	return answer{addr: net.JoinHostPort(set["ip"], set["port"]), epoch: epoch}
 }

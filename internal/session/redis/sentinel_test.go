@@ -87,7 +87,7 @@ func TestRedisSentinel(t *testing.T) {
 		t.Parallel()
 		own := cfg
 		own.Sentinel = "nobody"
-		wantAdvice(t, "opening", openFully(t, own), "No such master", "check it")
+		wantAdvice(t, "opening", openFully(t, own), "No such master", "check the name")
 	})
 	t.Run("failover", func(t *testing.T) {
 		c := sessiontest.NewClock()
@@ -107,8 +107,8 @@ func TestRedisSentinel(t *testing.T) {
 		create := func() error {
 			return store.Create(t.Context(), sessiontest.NewSession(sessiontest.Bob, c), auth.SessionKey{Key: "k3"})
 		}
-		wantAdvice(t, "a login that no replica of Redis holds", create(), "0 of 1", "its replicas are away")
-		wantAdvice(t, "ready", one.Ready(t.Context()), "0 of 1", "its replicas are away")
+		wantAdvice(t, "a login that no replica of Redis holds", create(), "0 of 1", "its replicas are down")
+		wantAdvice(t, "ready", one.Ready(t.Context()), "0 of 1", "its replicas are down")
 		startReplica(t, replica, "--databases", "64")
 		eventually(t, "logins work again", func() bool { return create() == nil })
 		eventually(t, "ready again", func() bool { return one.Ready(t.Context()) == nil })
@@ -136,7 +136,7 @@ func TestFailoverLosesNoRevocation(t *testing.T) {
 	do(t, plainAdmin(t, young.Addr), "REPLICAOF", "NO", "ONE")
 	sessiontest.End(t, store, lost.ID)
 	sessiontest.Must(t, sessiontest.ErrOf(store.EndUser(t.Context(), sessiontest.OtherAlice, c.Now(), time.Time{})))
-	eventually(t, "heard by the other", func() bool {
+	eventually(t, "received by the other", func() bool {
 		return otherStore.Set.Revoked(sessiontest.Bearer(lost)) && otherStore.Set.Revoked(sessiontest.Bearer(byUser))
 	})
 	sessiontest.Must(t, one.Close()) // it made them, and is gone

@@ -23,7 +23,7 @@ func (s *Store) SessionKeys(ctx context.Context, u auth.User) ([]auth.SessionKey
 }
 
 // PutSessionKey implements [auth.Store]. For a user without a session it does
-// nothing: there is nobody whose data the key could open.
+// nothing: the key could open no data.
 func (s *Store) PutSessionKey(ctx context.Context, u auth.User, key auth.SessionKey) error {
 	return s.changeKeys(ctx, opPutKey, u, func(old []auth.SessionKey) []auth.SessionKey {
 		if key.Key == "" {

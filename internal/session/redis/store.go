@@ -16,9 +16,9 @@ import (
 
 // errOtherShard is a session that Redis would not find with its user: its ID was
 // made for another user, or by a wxgate that did not yet put the shard in.
-var errOtherShard = errors.New("the session ID is not of the user's shard")
+var errOtherShard = errors.New("session ID: wrong shard for the user")
 
-// Store is an [auth.Store] over a [Redis].
+// Store is an [auth.Store] over a [Client].
 //
 // An operation reads, decides by the rules that every store has, and writes with
 // one script, which does nothing when what was read has changed since; then it

@@ -64,7 +64,7 @@ func (id entryID) back(d time.Duration) entryID {
 // errIsolated is a server that lost all the replicas that its own configuration
 // wants. Another one may have taken over meanwhile, with revocations that it
 // does not know of: what it says does not count.
-var errIsolated = errors.New("NOREPLICAS: the server has no replica left, so another may be the master by now")
+var errIsolated = errors.New("NOREPLICAS: the server has no replica left; another server may be the master")
 
 // errDemoted is a server that was the master.
 var errDemoted = errors.New("READONLY: the server is a replica")
@@ -88,7 +88,7 @@ func (r *Client) checkMaster(ctx context.Context, role, goodReplicas string) err
 	if err == nil && moved {
 		return errMoved
 	}
-	// Sentinels that are away do no harm as long as the master answers.
+	// Unreachable Sentinels do no harm as long as the master responds.
 	return nil
 }
 
@@ -157,7 +157,7 @@ func (f *follower) read(ctx context.Context, wait time.Duration) (more bool, err
 				if again, err := f.reloadIndexKey(ctx); again || err != nil {
 					return again, err
 				}
-				f.redis.opts.OnError(fmt.Errorf("redis at %s: entry %s of %s is left out: %w", f.redis.cfg.where(), entry.ID, s.key, err))
+				f.redis.opts.OnError(fmt.Errorf("redis at %s: entry %s of %s is skipped: %w", f.redis.cfg.where(), entry.ID, s.key, err))
 				err = nil
 			}
 			if err != nil {

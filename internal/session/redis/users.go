@@ -86,7 +86,7 @@ func (s *Store) readUser(ctx context.Context, u auth.User) (*storedUser, error) 
 	return user, nil
 }
 
-// holds checks that nobody changed the user's sessions or session keys since.
+// holds checks that no other step has changed the user's sessions or session keys since.
 func (u *storedUser) holds(st *step) { st.holdsField(u.index, fieldVersion, u.version) }
 
 // holdsRevoked checks that the user was not revoked since.

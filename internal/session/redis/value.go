@@ -13,7 +13,7 @@ import (
 )
 
 // Value is one small value that replicas share, such as the signing keys.
-// It is kept as it is given: whoever has secrets in it seals it.
+// It is kept as it is given: a caller that stores secrets seals them.
 type Value struct {
 	redis *Client
 	key   string
@@ -108,7 +108,7 @@ func (v *Value) Lease(ctx context.Context, ttl time.Duration) (release func(), h
 	}, true, nil
 }
 
-var errBadLimit = errors.New("a limit allows at least one in at least a microsecond each")
+var errBadLimit = errors.New("invalid limit: it must allow at least one request, and at most one per microsecond")
 
 // Take takes one of key's allowance of a limit: n at once, refilled evenly over
 // per. wait is when the next one is due; zero when one was taken. The clock is
@@ -136,4 +136,4 @@ func (r *Client) Take(ctx context.Context, limit string, key []byte, n int, per 
 	return wait, err
 }
 
-var errNoStore = errors.New("no store was opened yet")
+var errNoStore = errors.New("no store is open yet")
