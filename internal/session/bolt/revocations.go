@@ -124,7 +124,7 @@ func (c *change) eachRevocation(visit func(key []byte, rev auth.Revocation) erro
 }
 
 // unreadable returns the error of a revocation that cannot be read, and nil when it
-// has expired. Only the index of ends shows when that was; it is read to its end.
+// has expired. Only the index of ends shows when that was, so all of it is read.
 func (c *change) unreadable(key []byte, cause error) error {
 	cursor := c.tx.Bucket(bucketEnds).Cursor()
 	for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {

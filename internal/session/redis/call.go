@@ -63,7 +63,7 @@ func (r *Client) observed(ctx context.Context, op string, shard byte, do func() 
 }
 
 // admit fails at once where a command would only find out after its timeout. The
-// follower alone tries whether Redis is back.
+// follower alone checks whether Redis is back.
 func (r *Client) admit(ctx context.Context, shard byte) error {
 	if err := ctx.Err(); err != nil {
 		return session.Unavailable(err)

@@ -19,7 +19,7 @@ const sentinelGrace = 100 * time.Millisecond
 
 // sentinels find the master of one set, each time that a connection to it is made
 // and when the follower looks. rueidis has a client for Sentinel; while a master
-// is away it asks the Sentinels hundreds of times a second, with more goroutines
+// is down it asks the Sentinels hundreds of times a second, with more goroutines
 // each time, and a thousand gateways that do so keep them from electing another.
 type sentinels struct {
 	cfg  Config
