@@ -57,7 +57,7 @@ func BenchmarkThroughCaddy(b *testing.B) {
 
 // BenchmarkGuard measures the handler alone: strip, verify from the cache, look
 // for a revocation, write the headers. With store redis it also looks how long ago
-// Redis was heard.
+// Redis last responded.
 func BenchmarkGuard(b *testing.B) {
 	b.Run("bolt", func(b *testing.B) { benchmarkGuard(b, benchSite) })
 	b.Run("redis", func(b *testing.B) {

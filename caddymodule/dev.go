@@ -35,8 +35,8 @@ gateway with Caddyfile.example between them, all on this machine, with no WeChat
 account and no network. It prints the curl lines that walk through a login, a
 phone number, an authenticated call and a refused one, and runs until Ctrl-C.
 
-All of it listens on loopback only. A port that is taken gives way to a free
-one, which the printed lines then name, unless it was asked for with --port.
+Everything listens on loopback only. If a port is in use, a free one is chosen and
+printed, unless the port was set with --port.
 
 Everything it keeps goes into a temporary directory, which it deletes.`,
 	CobraFunc: func(cmd *cobra.Command) {

@@ -20,7 +20,7 @@ import (
 const outageEvery = 10 * time.Second
 
 // outages are the failures that hit every request while something that all of
-// them need is away, or wrong.
+// them need is down, or wrong.
 var outages = map[string]bool{
 	"store_unavailable": true, "app_misconfigured": true,
 	"wechat_busy": true, "wechat_timeout": true, "wechat_unreachable": true, "wechat_unreadable": true,

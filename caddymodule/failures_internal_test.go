@@ -132,7 +132,7 @@ func TestFailuresThatAreNoOutage(t *testing.T) {
 	}
 }
 
-// TestStoreIsNoApps: a store that is away while users of two apps log in is one
+// TestStoreIsNoApps: a store that is down while users of two apps log in is one
 // outage, and no app's.
 func TestStoreIsNoApps(t *testing.T) {
 	g := &gate{platforms: make(map[auth.AppID]*wechat.Client)}
@@ -144,7 +144,7 @@ func TestStoreIsNoApps(t *testing.T) {
 		}
 		t.Cleanup(client.Close)
 		g.platforms[app] = client
-		l.fail(1, g.ofApp(app, fmt.Errorf("%w: not heard", auth.ErrStoreUnavailable)))
+		l.fail(1, g.ofApp(app, fmt.Errorf("%w: unreachable", auth.ErrStoreUnavailable)))
 		l.fail(1, g.ofApp(app, auth.ErrWeChatBusy))
 	}
 	l.want("error refused store_unavailable", "error refused wechat_busy", "error refused wechat_busy")

@@ -59,8 +59,8 @@ type Handler struct {
 	// How much clients may cost.
 	Limit Limits `json:"limit,omitzero"`
 
-	// With store redis, what happens when revocations of other machines cannot be
-	// heard. Default: tokens go on admitting for 30s, then the answer is 503.
+	// With store redis, what happens when no revocations of other machines are
+	// received. Default: tokens are accepted for another 30s, then the response is 503.
 	OnStale *OnStale `json:"on_stale,omitempty"`
 
 	// How long a response that is under way may go on after its session was ended by

@@ -143,7 +143,7 @@ func (f *fixture) stop() {
 
 func (f *fixture) databasePath() string { return filepath.Join(f.dir, "wxgate.db") }
 
-// answer is a response, read to its end.
+// answer is a response with its whole body.
 type answer struct {
 	status int
 	header http.Header

@@ -24,8 +24,8 @@ func (h *Handler) serveLive(c *call) error {
 // serveReady is GET {prefix}/ready: requests can be served. A failure here is a
 // reason to send them elsewhere.
 //
-// A shared store that is away is none as long as tokens admit: it is away from
-// everybody, and a balancer would send clients nowhere at all.
+// A shared store that is down is not such a reason as long as tokens are accepted: it
+// is down for all machines, and a load balancer would find none.
 func (h *Handler) serveReady(c *call) error {
 	reasons := c.gate.unready(c.r.Context())
 	switch {

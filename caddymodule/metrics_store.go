@@ -42,7 +42,7 @@ func storeOutcome(err error) string {
 type storeState struct{}
 
 var storeStaleness = prometheus.NewDesc("wxgate_revocations_stale_seconds",
-	"For how long a revocation of another machine may have gone unheard: under a second when all is well. Absent without store redis.",
+	"How old the newest known revocations of other machines are: under a second in normal operation. Absent without store redis.",
 	nil, nil)
 
 var storeRevocations = prometheus.NewDesc("wxgate_revocations",

@@ -141,7 +141,7 @@ func TestReplicasShareKeys(t *testing.T) {
 }
 
 // TestReplicasShareLimits spends an allowance on two machines, exactly, and each
-// machine's own while Redis is away; a reload gives nothing back.
+// machine's own while Redis is down; a reload gives nothing back.
 func TestReplicasShareLimits(t *testing.T) {
 	redis := startRedis(t)
 	here := newSharedFixture(t, redis, "limit login 4/1h")

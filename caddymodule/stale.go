@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// defaultStale is how long tokens go on admitting while Redis cannot be heard:
+	// defaultStale is how long tokens are accepted while Redis is unreachable:
 	// a Sentinel fails over, and a Redis restarts, in less.
 	defaultStale = 30 * time.Second
 	// overdue is when a heartbeat of the store is overdue: it has four in that time,
@@ -19,13 +19,13 @@ const (
 	overdue = 2 * time.Second
 )
 
-// errStale is a revocation that another machine may have made and this one has
-// not heard of.
+// errStale is a revocation that another machine may have made and this one has not
+// received.
 var errStale = errors.New("revocations of other machines are not being received")
 
 // OnStale says what a site does when revocations of other machines are not being received.
 type OnStale struct {
-	// How long tokens go on admitting since anything was last heard of Redis.
+	// How long tokens are accepted after Redis last responded.
 	// Default 30s, at least 2s.
 	Allow caddy.Duration `json:"allow,omitempty"`
 
@@ -50,8 +50,8 @@ func (o *OnStale) allowance() (time.Duration, error) {
 	return time.Duration(o.Allow), nil
 }
 
-// fresh refuses whoever a revocation that was not heard might have ended: with
-// 503, since the token may well be good. A store of this process alone is never
+// fresh refuses every token that a revocation may have ended which was not received:
+// with 503, since the token may well be valid. A store of this process alone is never
 // stale.
 func (g *guard) fresh(gate *gate) error {
 	if gate.stale == nil {

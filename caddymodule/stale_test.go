@@ -21,7 +21,7 @@ func (f *fixture) adapted() []byte {
 	return config
 }
 
-// TestOnStale takes Redis away: tokens go on admitting for the time that the site
+// TestOnStale stops Redis: tokens go on admitting for the time that the site
 // allows, then every call that needs one is a 503, open streams end, and all is
 // well again when Redis is back.
 func TestOnStale(t *testing.T) {
@@ -75,7 +75,7 @@ func TestOnStale(t *testing.T) {
 				select {
 				case <-ended:
 				case <-time.After(heardWithin):
-					t.Errorf("a %s went on while revocations could not be heard", name)
+					t.Errorf("a %s continued while no revocations were received", name)
 				}
 			}
 			answer503("GET", pub+"/session", "")

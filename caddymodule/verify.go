@@ -44,8 +44,8 @@ type Verify struct {
 	// The names of the identity headers. Default: WeChat Cloud Hosting's.
 	Headers HeaderNames `json:"headers,omitzero"`
 
-	// With store redis, what happens when revocations of other machines cannot be
-	// heard. Default: tokens go on admitting for 30s, then the answer is 503.
+	// With store redis, what happens when no revocations of other machines are
+	// received. Default: tokens are accepted for another 30s, then the response is 503.
 	OnStale *OnStale `json:"on_stale,omitempty"`
 
 	// Where the path stands that the client asked for: `forwarded` (default) is

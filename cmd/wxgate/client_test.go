@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// answer is a response, read to its end.
+// answer is a response with its whole body.
 type answer struct {
 	status int
 	body   string

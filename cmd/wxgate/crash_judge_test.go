@@ -54,7 +54,7 @@ var truths = map[string]func(*session) error{
 		_ = s.loggedOut(lost(), whole)
 		return s.called(denied("session_revoked"), whole)
 	},
-	"a logout that a replica has not heard of": func(s *session) error {
+	"a logout that a replica has not received": func(s *session) error {
 		s.late = inASecond
 		_ = s.loggedOut(noContent, whole)
 		return s.called(ok.after(time.Second), whole)

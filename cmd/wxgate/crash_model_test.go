@@ -114,7 +114,7 @@ func (s *session) lives() error {
 }
 
 // toldWithin is for an end that nobody was promised: a logout that was answered 503,
-// which one replica heard of and a failover lost. Redis is told again by whoever
+// which one replica received and a failover lost. Redis is told again by whoever
 // knows, within two seconds of seeing what it lacks.
 const toldWithin = 3 * time.Second
 
@@ -134,7 +134,7 @@ func (s *session) isOver(r reply) error {
 }
 
 // admitted takes note that an access token of the session was accepted. Of several
-// replicas one may not have heard yet that it is over, so that an acceptance says
+// replicas one may not have received yet that it is over, so that an acceptance says
 // nothing unless it came too late.
 func (s *session) admitted(r reply) error {
 	if s.late == nil {

@@ -17,7 +17,7 @@ import (
 type keyState int
 
 const (
-	held     keyState = iota // or never heard of: a key that a token names exists
+	held     keyState = iota // or unknown: a key that a token names exists
 	waiting                  // held, and has not signed yet: a changed alg may do away with it
 	doubtful                 // its end was asked for and not answered yet
 	retired

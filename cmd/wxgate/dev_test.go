@@ -21,7 +21,7 @@ func TestDevFallsBack(t *testing.T) {
 	for _, addr := range taken {
 		l, err := net.Listen("tcp", addr)
 		if err != nil {
-			continue // then somebody else has it, which does as well
+			continue // then another process has it, which does as well
 		}
 		t.Cleanup(func() { _ = l.Close() })
 	}

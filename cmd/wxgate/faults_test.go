@@ -75,25 +75,25 @@ func testSingle(t *testing.T) {
 		const latency = 150 * time.Millisecond
 		var group sync.WaitGroup
 		group.Go(func() { f.cutOff(f.replicas[0], networks[0], cut) })
-		whole, mend := f.broken(f.replicas[1]), slow(latency)(networks[1])
+		whole, repair := f.broken(f.replicas[1]), slow(latency)(networks[1])
 		<-time.After(*faultLasts / 2)
 		f.replicas[2].kill()
 		f.count("kills of a gateway")
 		<-time.After(*faultLasts / 2)
 		f.replicas[2].start()
-		mend()
+		repair()
 		whole()
 		group.Wait()
 	})
-	f.during(func() { // all of them talk and hear nothing, and then are heard too late
+	f.during(func() { // all of them send and receive nothing, and then are received too late
 		for _, how := range []breakage{deafen, stall} {
 			whole := f.broken(f.replicas...)
-			var mend []func()
+			var repairs []func()
 			for _, n := range networks {
-				mend = append(mend, how(n))
+				repairs = append(repairs, how(n))
 			}
 			<-time.After(*faultLasts / 2)
-			for _, m := range mend {
+			for _, m := range repairs {
 				m()
 			}
 			f.awaitReady()
@@ -113,14 +113,14 @@ func (f *fleet) cutOff(g *gateway, n *network, how breakage) {
 		f.wrong("cut off", err)
 		return
 	}
-	whole, mend := f.broken(g), how(n)
+	whole, repair := f.broken(g), how(n)
 	began := time.Now()
 	for time.Since(began) < *faultLasts {
 		r := g.send(http.MethodGet, "/orders", "", p.Access)
 		f.wrong("cut off", f.served(r, began))
 		<-time.After(often)
 	}
-	mend()
+	repair()
 	whole()
 	for deadline := time.Now().Add(caughtUpWithin); ; <-time.After(often) {
 		r := g.send(http.MethodGet, "/orders", "", p.Access)
@@ -128,7 +128,7 @@ func (f *fleet) cutOff(g *gateway, n *network, how breakage) {
 			return
 		}
 		if time.Now().After(deadline) {
-			f.wrong("cut off", fmt.Errorf("%v after it was mended: %w", caughtUpWithin, r.unexpected()))
+			f.wrong("cut off", fmt.Errorf("%v after it was repaired: %w", caughtUpWithin, r.unexpected()))
 			return
 		}
 	}
@@ -146,7 +146,7 @@ func (f *fleet) served(r reply, since time.Time) error {
 	case r.came.Sub(r.sent) > patient:
 		return fmt.Errorf("a request with a valid token took %v", r.came.Sub(r.sent))
 	case r.status == http.StatusOK && r.sent.Sub(since) > f.allow+heartbeat:
-		return fmt.Errorf("admitted %v after Redis was last heard; allowed are %v", r.sent.Sub(since), f.allow)
+		return fmt.Errorf("admitted %v after Redis last responded; allowed are %v", r.sent.Sub(since), f.allow)
 	case r.status == http.StatusOK:
 		return nil
 	case r.status == http.StatusServiceUnavailable && r.header.Get("Retry-After") == "":

@@ -28,7 +28,7 @@ type fleet struct {
 	atOnce  time.Duration   // what half of them take at most
 }
 
-// outage is a time in which a replica may not have heard Redis. It is written down
+// outage is a time in which a replica may not have reached Redis. It is written down
 // before it begins and ends when the test made everything whole again.
 type outage struct {
 	replica  *gateway
@@ -41,16 +41,16 @@ const (
 	// that hears Redis refuses the session's tokens.
 	heardWithin = time.Second
 	// heartbeat is how often a replica that has nothing to hear learns that Redis is
-	// still there: so much older than the allowance may be what it last heard.
+	// still there: so much older than the allowance may be what it last received.
 	heartbeat = 500 * time.Millisecond
-	// caughtUpWithin is how soon after everything is whole again a replica has heard
+	// caughtUpWithin is how soon after everything is whole again a replica has received
 	// what it missed.
 	caughtUpWithin = 3 * time.Second
-	// refusedWithin bounds an answer that says that the store is away: a refresh takes
+	// refusedWithin bounds an answer that says that the store is down: a refresh takes
 	// five seconds at most, and a busy machine one more. Once a replica knows, it
 	// answers at once; see [fleet.judgeWaits].
 	refusedWithin = 6 * time.Second
-	// knownWithin is when a replica knows that Redis is away: a command's time after
+	// knownWithin is when a replica knows that Redis is down: a command's time after
 	// the last that was answered, a moment's patience, and as long again.
 	knownWithin = 3 * time.Second
 	// Of the users each knows what it may expect, of the historians the checker does.
@@ -87,7 +87,7 @@ func newFleet(t *testing.T, allow time.Duration, storeOf func(replica int) strin
 }
 
 // lateFor is until when a replica may admit tokens of a session whose end was
-// answered at over. A replica that hears Redis has heard of it by then; one that
+// answered at over. A replica that reaches Redis has received it by then; one that
 // was cut off before stops admitting anything when the allowance ends.
 func (f *fleet) lateFor(replica *gateway, over time.Time) time.Time {
 	f.mu.Lock()
@@ -108,7 +108,7 @@ func (f *fleet) lateFor(replica *gateway, over time.Time) time.Time {
 	return late
 }
 
-// judgeAbsence judges an answer that says that the store is away: it says when to
+// judgeAbsence judges an answer that says that the store is down: it says when to
 // come again, it comes soon, and it comes when there is a reason for it.
 func (f *fleet) judgeAbsence(r reply) error {
 	f.mu.Lock()
@@ -118,7 +118,7 @@ func (f *fleet) judgeAbsence(r reply) error {
 	}
 	f.slowest = max(f.slowest, r.came.Sub(r.sent))
 	if took := r.came.Sub(r.sent); took > refusedWithin {
-		return fmt.Errorf("it took %v to say that the store is away", took)
+		return fmt.Errorf("it took %v to say that the store is down", took)
 	}
 	for _, o := range f.outages {
 		if o.replica != r.from || r.came.Before(o.from) || !o.to.IsZero() && r.sent.After(o.to.Add(caughtUpWithin)) {
@@ -235,7 +235,7 @@ func (f *fleet) judgeLogs() {
 }
 
 // judgeWaits is what "at once" means for a 503 of a replica that knows that Redis
-// is away: it does not wait for a timeout.
+// is down: it does not wait for a timeout.
 func (f *fleet) judgeWaits() {
 	f.t.Helper()
 	if len(f.waits) == 0 {

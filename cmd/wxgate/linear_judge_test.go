@@ -65,7 +65,7 @@ var possible = map[string][]porcupine.Operation{
 	"a lost refresh that happened": {login, spent(3, never, 10, unknown, 0), spent(5, 6, 10, done, 11)},
 	"a lost refresh that did not":  {login, spent(3, never, 10, unknown, 0), spent(5, 6, 10, done, 11), spent(7, 8, 11, done, 12)},
 	"a token that was kept":        {login, spent(3, 4, 10, done, 11), spent(5, 6, 11, done, 12), spent(7, 8, 10, reused, 0), spent(9, 10, 12, revoked, 0)},
-	"a replica that has not heard of a logout": {
+	"a replica that has not received a logout": {
 		login, at(3, 4, opLogout, done), on(at(5, 6, opCheck, done), 1, 1), on(at(7, 8, opCheck, revoked), 1, 1),
 	},
 	"two logouts at once":              {login, at(3, 6, opLogout, done), at(4, 5, opLogout, done)},

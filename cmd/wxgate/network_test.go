@@ -30,47 +30,47 @@ func newNetwork(t *testing.T, to string) *network {
 
 func (n *network) addr() string { return n.proxy.Listen }
 
-// breakage is a way in which a network fails, until it is mended.
-type breakage func(*network) (mend func())
+// breakage is a way in which a network fails, until it is repaired.
+type breakage func(*network) (repair func())
 
 // cut closes all connections and refuses new ones, as a process that went away.
-func cut(n *network) (mend func()) {
+func cut(n *network) (repair func()) {
 	n.proxy.Stop()
 	return func() {
 		if err := n.proxy.Start(); err != nil {
-			n.t.Errorf("mending the network: %v", err)
+			n.t.Errorf("repairing the network: %v", err)
 		}
 	}
 }
 
 // vanish loses every packet in both directions and closes nothing, as a router
 // that went away.
-func vanish(n *network) (mend func()) {
+func vanish(n *network) (repair func()) {
 	return n.toxics(`{"type":"timeout","stream":"upstream","attributes":{"timeout":0}}`,
 		`{"type":"timeout","stream":"downstream","attributes":{"timeout":0}}`)
 }
 
 // deafen loses what Redis answers: it does what it is told and nobody hears of it.
-func deafen(n *network) (mend func()) {
+func deafen(n *network) (repair func()) {
 	return n.toxics(`{"type":"timeout","stream":"downstream","attributes":{"timeout":0}}`)
 }
 
-// stall keeps what Redis is told until the network is mended, and delivers it
+// stall keeps what Redis is told until the network is repaired, and delivers it
 // then, however long its sender has given up: TCP does that.
-func stall(n *network) (mend func()) {
+func stall(n *network) (repair func()) {
 	return n.toxics(`{"type":"latency","stream":"upstream","attributes":{"latency":3600000}}`)
 }
 
 // slow delays everything in both directions, by a time that varies.
 func slow(latency time.Duration) breakage {
-	return func(n *network) (mend func()) {
+	return func(n *network) (repair func()) {
 		const toxic = `{"type":"latency","stream":%q,"attributes":{"latency":%d,"jitter":%d}}`
 		ms := latency.Milliseconds()
 		return n.toxics(fmt.Sprintf(toxic, "upstream", ms, ms/4), fmt.Sprintf(toxic, "downstream", ms, ms/4))
 	}
 }
 
-func (n *network) toxics(list ...string) (mend func()) {
+func (n *network) toxics(list ...string) (repair func()) {
 	for _, toxic := range list {
 		if _, err := n.proxy.Toxics.AddToxicJson(strings.NewReader(toxic)); err != nil {
 			n.t.Errorf("breaking the network: %v", err)

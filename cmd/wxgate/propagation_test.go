@@ -44,7 +44,7 @@ func (f *fleet) propagate(logouts int) {
 	}
 	slices.Sort(took)
 	at := func(percent int) time.Duration { return took[(len(took)-1)*percent/100] }
-	f.t.Logf("%8d revocations heard: p50 %v, p99 %v, max %v", len(took), at(50), at(99), at(100))
+	f.t.Logf("%8d revocations received: p50 %v, p99 %v, max %v", len(took), at(50), at(99), at(100))
 	if at(99) >= heardWithin {
 		f.t.Errorf("the 99th percentile is %v, promised are %v", at(99), heardWithin)
 	}

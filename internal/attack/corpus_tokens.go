@@ -18,7 +18,7 @@ func tokenAttack(t *Target, id string, forge func(*Secrets) (string, error), adv
 	}
 }
 
-// asVictim are an honest token's claims about somebody else.
+// asVictim are an honest token's claims about another user.
 func (p part) asVictim() part { return p.with(part{"sub": victim}) }
 
 // tokenAttacks: tokens that nobody with the gateway's key signed.

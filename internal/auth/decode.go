@@ -81,7 +81,7 @@ func (s *Service) OpenUnverified(app AppID, id *Identity, key string, data OpenD
 }
 
 // DecodePhoneCode spends a phone code for the bearer of an access token. The
-// openid goes along, so that WeChat refuses a code of somebody else.
+// openid goes along, so that WeChat refuses the code of another user.
 func (s *Service) DecodePhoneCode(ctx context.Context, id *Identity, code string, admitted Apps) (*Decoded, error) {
 	platform, err := s.platform(id.App, admitted)
 	if err != nil {

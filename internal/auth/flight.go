@@ -85,7 +85,7 @@ func (s *Service) lead(ctx context.Context, fl *flight, presented RefreshToken, 
 	return fl.share()
 }
 
-// follow waits for the answer of somebody else's refresh of the same token.
+// follow waits for the result of another refresh of the same token.
 // again says that the leader came through a site that does not admit the app,
 // which says nothing about this one.
 func (fl *flight) follow(ctx context.Context, admitted Apps) (grant *Grant, again bool, err error) {

@@ -91,7 +91,7 @@ func TestReplaysOneAfterAnotherAreCounted(t *testing.T) {
 }
 
 // A refresh rotates the token, and the store is cut off before the answer is out.
-// When it is heard again the client comes back with the token it still has; that
+// When it is reachable again the client comes back with the token it still has; that
 // is no theft, however long the store was away.
 func TestOutageOfTheStoreDoesNotCount(t *testing.T) {
 	t.Parallel()

@@ -112,7 +112,7 @@ type Store interface {
 	// the user's session keys. It answers a [*CreatedTooEarlyError] when the
 	// user was revoked at or after the time in the session's ID.
 	Create(ctx context.Context, s *Session, key SessionKey) error
-	// Session reads one; [ErrNoSession] when it is not there or its time is over.
+	// Session reads one; [ErrNoSession] if it does not exist or has ended.
 	Session(ctx context.Context, id SessionID) (*Session, error)
 	// Update reads a session, has decide change it, and carries out the verdict.
 	// Two updates of one session happen one after the other: decide may be

@@ -22,8 +22,8 @@ const (
 	RefreshTagBytes = sha256.Size
 
 	// RefreshGrace is how long after a rotation the token before it still yields
-	// its successor: a lost answer is retried within seconds. Time in which the
-	// store could not be heard does not count: nobody could have had an answer.
+	// its successor: a lost response is retried within seconds. Time in which
+	// the store was unreachable does not count: no client could get a response.
 	RefreshGrace = 20 * time.Second
 	// MaxRefreshReplays is how often it does so. Two tabs and a retry need three.
 	MaxRefreshReplays = 5

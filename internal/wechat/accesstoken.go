@@ -20,7 +20,7 @@ const (
 	// counts them, and every caller would make one.
 	failureHold = 2 * time.Second
 	// maxFailureHold is the longest that WeChat's own "come again" is heeded:
-	// an operator who mends the cause waits no longer than that.
+	// an operator who fixes the cause waits no longer than that.
 	maxFailureHold = time.Minute
 	// sameTokenHold is how long a token that WeChat refused, and then handed out
 	// again as the right one, is not asked about any more.

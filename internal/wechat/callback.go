@@ -158,7 +158,7 @@ func (c *Callback) verify(query url.Values, name string, signed ...string) error
 		return fmt.Errorf("%w: the signature of a callback is wrong", auth.ErrForbidden)
 	}
 	if age := c.cfg.Now().Sub(time.Unix(seconds, 0)); age > callbackAge || age < -callbackAge {
-		return fmt.Errorf("%w: a callback %v old, of %v at most", auth.ErrForbidden, age, callbackAge)
+		return fmt.Errorf("%w: callback timestamp is off by %v (limit %v)", auth.ErrForbidden, age, callbackAge)
 	}
 	return nil
 }

@@ -87,7 +87,7 @@ var errNoMessage = fmt.Errorf("%w: the callback's body is neither a JSON object 
 func (m *message) readXML(body []byte) error {
 	var root struct {
 		XMLName xml.Name `xml:"xml"`
-		// Lists, so that an element that stands twice is seen.
+		// Lists, so that a duplicate element is seen.
 		Encrypt, MsgType, Event, OpenID, AppID []string
 	}
 	if xml.Unmarshal(body, &root) != nil {

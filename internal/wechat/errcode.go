@@ -35,8 +35,8 @@ type meaning struct {
 var weixinMeanings = map[int]meaning{
 	codeBusy: {class: auth.ErrWeChatBusy, after: soon},
 
-	// The token that withToken fetched a moment ago is refused again: somebody
-	// else keeps replacing it with force_refresh.
+	// The token that withToken fetched a moment ago is refused again: another
+	// client keeps replacing it with force_refresh.
 	codeTokenInvalid: {class: auth.ErrWeChatBusy, after: soon},
 	codeTokenUnknown: {class: auth.ErrWeChatBusy, after: soon},
 	codeTokenExpired: {class: auth.ErrWeChatBusy, after: soon},
@@ -89,7 +89,7 @@ var weixinCallMeanings = map[CallName]map[int]meaning{
 		40029: {class: auth.ErrInvalidPhoneCode},
 		40013: {class: auth.ErrInvalidPhoneCode}, // the code is another app's
 		40003: {class: auth.ErrInvalidPhoneCode}, // the code is another user's
-		// ErrCodeUsed tells a client to log in anew, which mends no phone code.
+		// ErrCodeUsed tells a client to log in anew, which fixes no phone code.
 		40163: {class: auth.ErrInvalidPhoneCode},
 	},
 	CallComponentToken: { // the service hands on what WeChat told it

@@ -63,7 +63,7 @@ func documented(t *testing.T, page, section string) map[int]string {
 		for number := range strings.SplitSeq(row[1], ", ") {
 			code, err := strconv.Atoi(number)
 			if err != nil || rows[code] != "" {
-				t.Errorf("errcode %s stands twice, or is none", number)
+				t.Errorf("errcode %s is a duplicate or not a number", number)
 			}
 			rows[code] = row[2]
 		}

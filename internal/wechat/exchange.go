@@ -39,7 +39,7 @@ func (c *Client) Exchange(ctx context.Context, code string) (auth.LoginResult, e
 	if err := checkCode(code); err != nil {
 		return auth.LoginResult{}, err
 	}
-	if ctx.Err() != nil { // nobody would see what the code was good for
+	if ctx.Err() != nil { // no client would get the result
 		return auth.LoginResult{}, callerLeft(ctx)
 	}
 	shared := c.logins.DoChan(code, func() (any, error) {

@@ -73,7 +73,7 @@ func (c *Client) checkWatermark(found *watermarkFields) error {
 	}
 	age := c.cfg.Now().Sub(time.Unix(mark.Timestamp, 0))
 	if age > c.cfg.Watermark || age < -clockSkew {
-		return fmt.Errorf("%w: %v old, of %v at most", auth.ErrWatermarkStale, age, c.cfg.Watermark)
+		return fmt.Errorf("%w: data is %v old (limit %v)", auth.ErrWatermarkStale, age, c.cfg.Watermark)
 	}
 	return nil
 }

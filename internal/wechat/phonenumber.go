@@ -58,7 +58,7 @@ func (c *Client) phoneNumber(ctx context.Context, token, code string, openid aut
 		query: url.Values{"access_token": {token}},
 		body: struct {
 			Code   string      `json:"code"`
-			OpenID auth.OpenID `json:"openid"` // WeChat then refuses a code of somebody else
+			OpenID auth.OpenID `json:"openid"` // WeChat then refuses the code of another user
 		}{code, openid},
 		secrets: []string{token, code, string(openid)},
 	}, c.answerOf(CallPhone, &answer, check))

@@ -69,7 +69,7 @@ func TestSiblingLogin(t *testing.T) {
 	}
 }
 
-// A wrong secret is the operator's to mend, wherever it is found out.
+// A wrong secret is the operator's to fix, wherever it is detected.
 func TestSiblingWrongSecret(t *testing.T) {
 	t.Parallel()
 	for _, app := range wechatsim.Siblings() {

@@ -147,7 +147,7 @@ func (n *toxicNet) headerBytes() (length int) {
 		n.t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	if _, err := io.WriteString(conn, "GET /wxa/unheard-of HTTP/1.1\r\nHost: wechat\r\n\r\n"); err != nil {
+	if _, err := io.WriteString(conn, "GET /wxa/nothing HTTP/1.1\r\nHost: wechat\r\n\r\n"); err != nil {
 		n.t.Fatal(err)
 	}
 	for reader := bufio.NewReader(conn); ; {

@@ -81,13 +81,13 @@ func TestResetSessionKey(t *testing.T) {
 		body string
 		err  error
 	}{
-		"reset":         {goodReset, nil},
-		"gone":          {`{"errcode":87007}`, auth.ErrSessionStale},
-		"busy":          {`{"errcode":-1}`, auth.ErrWeChatBusy},
-		"arguments":     {`{"errcode":40097}`, auth.ErrInvalidRequest},
-		"no key":        {`{"errcode":0,"openid":"` + string(openid) + `"}`, auth.ErrWeChatUnreadable},
-		"somebody else": {`{"errcode":0,"openid":"o2","session_key":"` + newKey + `"}`, auth.ErrWeChatUnreadable},
-		"empty":         {``, auth.ErrWeChatUnreadable},
+		"reset":        {goodReset, nil},
+		"gone":         {`{"errcode":87007}`, auth.ErrSessionStale},
+		"busy":         {`{"errcode":-1}`, auth.ErrWeChatBusy},
+		"arguments":    {`{"errcode":40097}`, auth.ErrInvalidRequest},
+		"no key":       {`{"errcode":0,"openid":"` + string(openid) + `"}`, auth.ErrWeChatUnreadable},
+		"another user": {`{"errcode":0,"openid":"o2","session_key":"` + newKey + `"}`, auth.ErrWeChatUnreadable},
+		"empty":        {``, auth.ErrWeChatUnreadable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

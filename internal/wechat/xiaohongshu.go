@@ -32,7 +32,7 @@ var xiaohongshu = dialect{
 	grant:     func() tokenAnswer { return new(xiaohongshuGrant) },
 	meanings: map[int]meaning{
 		codeXiaohongshuBusy: {class: auth.ErrWeChatBusy, after: soon},
-		// Refused again with a new one: somebody else keeps replacing it.
+		// Refused again with a new one: another client keeps replacing it.
 		codeXiaohongshuToken: {class: auth.ErrWeChatBusy, after: soon},
 	},
 	busy:  codeXiaohongshuBusy,

@@ -267,7 +267,7 @@ func TestFaultsThatCannotBeArmed(t *testing.T) {
 	sim := wechatsim.New(wechatsim.Config{})
 	for _, f := range []wechatsim.Fault{
 		{},
-		{Kind: "unheard of"},
+		{Kind: "unknown"},
 		{Kind: wechatsim.FaultErrCode},
 		{Kind: wechatsim.FaultBusy, Path: "sns"},
 		{Kind: wechatsim.FaultBusy, Times: -1},
