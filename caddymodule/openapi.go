@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -16,7 +15,6 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/edge"
 	"github.com/wxgate/wxgate/internal/problem"
-	"github.com/wxgate/wxgate/internal/wechat"
 )
 
 func init() {
@@ -96,25 +94,25 @@ func (o *OpenAPI) Provision(ctx caddy.Context) error {
 	return nil
 }
 
-// ServeHTTP answers every request itself; next is never called.
+// ServeHTTP responds to every request itself and never calls next.
 func (o *OpenAPI) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Handler) error {
 	started := time.Now()
+	outcome := outcomeBroken // unless serve returns
+	defer func() {
+		metrics.openapi.WithLabelValues(outcome).Observe(time.Since(started).Seconds())
+		if outcome == outcomeBroken {
+			o.logger.Debug("WeChat's response ended early", zap.String("path", r.URL.Path))
+		}
+	}()
 	err := o.serve(w, r)
-	outcome := outcomeAnswered
-	var broken *brokenAnswerError
-	switch {
-	case errors.As(err, &broken):
-		outcome = outcomeBroken
-		o.logger.Debug("WeChat's response ended early", zap.String("path", r.URL.Path), zap.Error(err))
-		err = abort(w)
-	case err != nil:
-		p := openAPIProblem(err)
-		outcome = p.Code
-		o.app.failures.log(o.logger, "call to WeChat failed", p, r)
-		err = writeProblem(w, r, p)
+	if err == nil {
+		outcome = outcomeAnswered
+		return nil
 	}
-	metrics.openapi.WithLabelValues(outcome).Observe(time.Since(started).Seconds())
-	return err
+	p := openAPIProblem(err)
+	outcome = p.Code
+	o.app.failures.log(o.logger, "call to WeChat failed", p, r)
+	return writeProblem(w, r, p)
 }
 
 func (o *OpenAPI) serve(w http.ResponseWriter, r *http.Request) error {
@@ -147,19 +145,7 @@ func (o *OpenAPI) serve(w http.ResponseWriter, r *http.Request) error {
 	if err := screenForm(r); err != nil {
 		return err
 	}
-	answer, err := client.Forward(r.Context(), wechat.Outgoing{
-		Method: r.Method,
-		Path:   r.URL.EscapedPath(),
-		Query:  r.URL.RawQuery,
-		Header: outgoingHeader(r.Header),
-		Body:   r.Body,
-		Length: r.ContentLength,
-	})
-	if err != nil {
-		return gate.ofApp(app, err)
-	}
-	defer func() { _ = answer.Body.Close() }() // it was read, or is given up
-	return handOn(w, answer)
+	return gate.ofApp(app, forward(w, r, client))
 }
 
 // takeApp decides in whose name the call is made.
