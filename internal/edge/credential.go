@@ -124,9 +124,6 @@ var bearerInside = regexp.MustCompile(`(?i)bearer[^!-~]`)
 // Source returns the completed source.
 func (c Credentials) Source() Source { return c.source }
 
-// Forwards reports whether the token is left in the request.
-func (c Credentials) Forwards() bool { return c.forward }
-
 func (c Credentials) takeSource(r *http.Request) (string, error) {
 	switch c.source.Kind {
 	case SourceQuery:

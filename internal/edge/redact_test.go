@@ -29,3 +29,36 @@ func TestRedact(t *testing.T) {
 		}
 	}
 }
+
+// TestRedactNamedHeaders: headers that have the identity or the token as their meaning
+// are not shown, whatever is in them, and a forwarded token is not shown anywhere.
+func TestRedactNamedHeaders(t *testing.T) {
+	t.Parallel()
+	e := newEdge(t, Source{SourceHeader, "X-Token"}, true)
+	came := request("GET", "/orders", "X-Token", "the-token")
+	r := request("GET", "/orders?t=the-token", "X-Token", "another", "X-Wx-Openid", "another", "X-Wx-Appid", "wx1", "X-Phone", "1", "X-Copy", "a the-token b")
+	shared := r.Header
+	e.Redact(r, new(auth.Identity), came)
+	for name, want := range map[string]string{"X-Token": redacted[0], "X-Wx-Openid": redacted[0], "X-Phone": redacted[0], "X-Copy": redacted[0], "X-Wx-Appid": "wx1"} {
+		if got := r.Header[name]; len(got) != 1 || got[0] != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	if r.RequestURI != redacted[0] || r.URL.String() != redacted[0] {
+		t.Errorf("%s, %s", r.RequestURI, r.URL)
+	}
+	if shared["X-Copy"][0] != "a the-token b" || came.Header["X-Token"] == nil {
+		t.Error("what is sent was changed")
+	}
+}
+
+// TestRedactQuery: a token of the query is in no URI.
+func TestRedactQuery(t *testing.T) {
+	t.Parallel()
+	e := newEdge(t, Source{SourceQuery, "t"}, true)
+	r := request("GET", "/orders?a=1&t=the-token")
+	e.Redact(r, new(auth.Identity), nil)
+	if r.RequestURI != "/orders" {
+		t.Errorf("%s", r.RequestURI)
+	}
+}
