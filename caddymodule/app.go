@@ -23,24 +23,23 @@ func init() {
 // appName is the app's name in Caddy's JSON, and the word of the global block.
 const appName = "wxgate"
 
-// App holds what all sites of a process share: the mini programs, the root
-// secret, the store and the tokens. Its handlers ask it for all of them.
+// App is what all sites of a process share: the mini programs, the root secret, the
+// store and the tokens.
 type App struct {
-	// The mini programs that log in here. At least one.
+	// The mini programs. At least one is required.
 	MiniPrograms []*MiniProgram `json:"apps,omitempty"`
 
-	// The root secret, at least 32 bytes, as a placeholder such as `{file.X}`:
-	// it seals session keys, handles and signing keys. Several are a rotation:
-	// the first seals, all open. Default: generated at the first start and kept
-	// in Caddy's storage.
+	// The root secret, at least 32 bytes, as a placeholder such as `{file.X}`. It
+	// encrypts session keys, handles and signing keys. To rotate it, configure several:
+	// the first encrypts, all of them decrypt. Default: generated at the first start and
+	// kept in Caddy's storage.
 	Secret []string `json:"secret,omitempty"`
 
-	// Where sessions are kept, and with redis also the signing keys, what limits
-	// count and WeChat's access tokens. Default: one bbolt file in Caddy's data
-	// directory.
+	// The store of sessions; with redis also of signing keys, counters of limits, and
+	// WeChat's access tokens. Default: one bbolt file in Caddy's data directory.
 	Store *StoreConfig `json:"store,omitempty"`
 
-	// What the tokens look like. Default: EdDSA, one hour, 30 days.
+	// The tokens. Default: EdDSA; access tokens live 1h, sessions 30d.
 	Token *TokenConfig `json:"token,omitempty"`
 
 	ctx     caddy.Context

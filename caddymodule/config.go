@@ -9,55 +9,55 @@ import (
 
 // MiniProgram is one mini program whose users the gateway admits.
 type MiniProgram struct {
-	// The mini program's appid, such as `wx4f4bc4dec97d474b`, or a placeholder
-	// that names one; on wecom the company's corpid. WeChat's must be wx and 16
-	// hexadecimal digits. Required.
+	// The mini program's appid, such as `wx4f4bc4dec97d474b`, or a placeholder; on
+	// wecom the company's corpid. On wechat it must be wx and 16 hexadecimal digits.
+	// Required.
 	AppID string `json:"appid"`
 
-	// Where the mini program lives: `wechat`, `qq`, `douyin`, `kuaishou`,
-	// `xiaohongshu` or `wecom`. Default `wechat`. On the others Component,
-	// RawSessionKey and Callback are refused, there are no phone codes, and
-	// `wxgate_openapi` does not serve the app.
+	// The mini program's platform: `wechat`, `qq`, `douyin`, `kuaishou`,
+	// `xiaohongshu` or `wecom`. Default `wechat`. The others do not
+	// support Component, RawSessionKey, Callback, phone codes and `wxgate_openapi`.
 	Platform string `json:"platform,omitempty"`
 
-	// With platform wecom, the appid of the mini program, or a placeholder: WeCom
-	// marks open data with it. Without it open data is refused as another app's.
+	// With platform wecom, the appid of the mini program, or a placeholder: WeCom's
+	// open data contains it. Default: open data is refused as another app's.
 	MiniProgram string `json:"mini_program,omitempty"`
 
-	// The mini program's AppSecret. Required, but with Component. Write a placeholder, `{env.X}` or
-	// `{file.X}`: it is resolved once, when the configuration is loaded, and then
-	// neither logged nor shown at `/config/`. A literal works too, with a warning,
-	// because Caddy itself shows it there.
+	// The mini program's AppSecret, as a placeholder `{env.X}` or `{file.X}`: it is
+	// resolved when the configuration is loaded, and neither logged nor shown at
+	// `/config/`. A literal is accepted with a warning, because Caddy shows it there.
+	// Required, except with Component.
 	Secret string `json:"secret,omitempty"`
 
-	// The third-party platform that logs this app's users in, in place of a
-	// secret.
+	// The third-party platform that logs in this app's users, instead of a secret.
+	// Default: none.
 	Component *ComponentConfig `json:"component,omitempty"`
 
-	// Where the platform's API is. Default the platform's own host, which for
-	// wechat is `https://api.weixin.qq.com`. Set it for a forward proxy, a sandbox
-	// or the simulator. An http URL to a public address is refused.
+	// The URL of the platform's API, for a forward proxy, a sandbox or the simulator.
+	// An http URL with a public address is refused. Default: the platform's host, on
+	// wechat `https://api.weixin.qq.com`.
 	API string `json:"api,omitempty"`
 
-	// How old decrypted open data may be, by its watermark. Default 1h when
-	// unset; 0 admits any age, which lets recorded data be replayed for ever.
-	// Refused on kuaishou, whose data carries no watermark.
+	// The maximum age of decrypted open data, by its watermark. 0 accepts any age, so
+	// that recorded data can be replayed forever. Not supported on kuaishou, whose data
+	// has no watermark. Default 1h.
 	Watermark *caddy.Duration `json:"watermark,omitempty"`
 
-	// What a phone number in encrypted data proves: `verified` or `unverified`. An
-	// unverified number is returned to the client with `"verified": false` and
-	// reaches no session, token or header. Default: verified, but on kuaishou and
+	// Whether a phone number in encrypted data is `verified` or `unverified`. An
+	// unverified number is returned to the client with `"verified": false` and is not
+	// stored in a session, token or header. Default: verified, but on kuaishou and
 	// xiaohongshu, whose data has no watermark, unverified. A phone code always
 	// verifies.
 	EncryptedPhone string `json:"encrypted_phone,omitempty"`
 
-	// `insecure`, or unset. For a migration only: accept WeChat's own
-	// session_key from old clients. Whoever has one can encrypt any phone number
-	// under it, so the answer is marked `"verified": false` and feeds no token
-	// and no header.
+	// `insecure`: accept WeChat's session_key from old clients, during a migration. A
+	// client that has one can encrypt any phone number with it, so the response has
+	// `"verified": false`, and no token or header gets the number. Default: such a
+	// session_key is refused.
 	RawSessionKey string `json:"raw_session_key,omitempty"`
 
-	// Where WeChat's pushes about users who withdraw go. Default: nowhere.
+	// Receives WeChat's messages about users who withdraw their authorization. Default:
+	// not received.
 	Callback *CallbackConfig `json:"callback,omitempty"`
 
 	id        auth.AppID // all resolved
@@ -71,26 +71,25 @@ type MiniProgram struct {
 
 // ComponentConfig is a third-party platform (第三方平台).
 type ComponentConfig struct {
-	// The platform's own appid, or a placeholder that names one.
+	// The third-party platform's appid, or a placeholder. Required.
 	AppID string `json:"appid"`
 
-	// Where its component_access_token is: a URL of the operator's own service,
-	// which answers a GET with `{"component_access_token": "…", "expires_in": 7200}`.
-	// Write a placeholder if it holds a credential.
+	// The URL of a service of the operator that returns
+	// `{"component_access_token": "…", "expires_in": 7200}` for a GET. Use a placeholder
+	// if the URL contains a credential. Required.
 	TokenURL string `json:"token_url"`
 }
 
-// TokenConfig says what the tokens look like and how long they live.
+// TokenConfig configures the tokens and their lifetimes.
 type TokenConfig struct {
-	// `iss` of every token. Default `wxgate`. Changing it logs nobody out.
+	// `iss` of every token. A change logs no user out. Default `wxgate`.
 	Issuer string `json:"issuer,omitempty"`
 
-	// `aud` of every access token. Default: the issuer. Changing it logs nobody
-	// out.
+	// `aud` of every access token. A change logs no user out. Default: the issuer.
 	Audience []string `json:"audience,omitempty"`
 
-	// EdDSA, ES256, RS256 or HS256. Default EdDSA. Changing it makes a new key;
-	// tokens of the old one stay valid until they expire.
+	// EdDSA, ES256, RS256 or HS256. A change creates a new key; tokens of the old key
+	// stay valid until they expire. Default EdDSA.
 	Alg string `json:"alg,omitempty"`
 
 	// The signing key: a PEM private key or, for HS256, a secret of at least 32
@@ -98,21 +97,21 @@ type TokenConfig struct {
 	// start and kept in Caddy's storage.
 	Key string `json:"key,omitempty"`
 
-	// How long an access token lives. Default 1h.
+	// Lifetime of an access token. Default 1h.
 	Access caddy.Duration `json:"access,omitempty"`
 
-	// How long a session lives from its login, whatever happens. Default 30d.
+	// Maximum lifetime of a session, from its login. Default 30d.
 	Refresh caddy.Duration `json:"refresh,omitempty"`
 
-	// How long a session lives without a refresh. Default 7d.
+	// Lifetime of a session without a refresh. Default 7d.
 	Idle caddy.Duration `json:"idle,omitempty"`
 
-	// How long a generated key signs before the next one does. Default 30d. Old
-	// keys verify until their last token ends. A configured key never rotates.
+	// How long a generated key signs before the next key does. Old keys verify until
+	// their last token expires. A configured key never rotates. Default 30d.
 	Rotate caddy.Duration `json:"rotate,omitempty"`
 }
 
-// StoreConfig says where sessions are kept.
+// StoreConfig configures the session store.
 type StoreConfig struct {
 	// `bolt` (default) keeps them in one file, `redis` in a Redis or Valkey that
 	// any number of machines share, `memory` only until the process ends.
@@ -121,14 +120,14 @@ type StoreConfig struct {
 	// With bolt, the file. Default `wxgate/wxgate.db` in Caddy's data directory.
 	Path string `json:"path,omitempty"`
 
-	// With redis, where it is and how to log in there. Required with redis.
+	// With redis, its addresses and credentials. Required with redis.
 	Redis *RedisConfig `json:"redis,omitempty"`
 
 	redis *redisOpening // resolved
 }
 
 // HeaderNames are the request headers that carry the identity to the upstream.
-// A name left empty stands for its default.
+// An empty name is its default.
 type HeaderNames struct {
 	// The caller's openid. Default `X-WX-OPENID`.
 	OpenID string `json:"openid,omitempty"`
@@ -142,13 +141,13 @@ type HeaderNames struct {
 	Session string `json:"session,omitempty"`
 	// The verified phone number, when known. Default: not sent.
 	Phone string `json:"phone,omitempty"`
-	// A JWT that proves the identity to one upstream. Default: not sent.
+	// A JWT that proves the identity to the upstream. Default: not sent.
 	Assertion string `json:"assertion,omitempty"`
-	// The assertion's `aud`: names the upstream. Required with Assertion.
+	// The assertion's `aud`, a name of the upstream. Required with Assertion.
 	AssertionAudience string `json:"assertion_audience,omitempty"`
 }
 
-// TokenSource says where a client puts its access token.
+// TokenSource is where clients send the access token.
 type TokenSource struct {
 	// `header` (default), `query` or `cookie`.
 	Kind string `json:"kind,omitempty"`
@@ -159,11 +158,11 @@ type TokenSource struct {
 
 // Requirement refuses identities that lack something, with 403.
 type Requirement struct {
-	// `phone`: the phone number was verified. `unionid`: it is known.
-	// `app`: the token is one of Apps'.
+	// `phone`: a verified phone number. `unionid`: a unionid. `app`: a token of one of
+	// Apps. Required.
 	What string `json:"what"`
-	// With `app`, the appids that may enter.
+	// With `app`, the admitted appids.
 	Apps []string `json:"apps,omitempty"`
-	// Where it holds: exact paths, or prefixes that end in /*.
+	// The paths: exact, or prefixes that end in /*. Required.
 	Paths []string `json:"paths"`
 }

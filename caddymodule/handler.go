@@ -19,55 +19,56 @@ func init() {
 	caddy.RegisterModule(Handler{})
 }
 
-// Handler serves the login API of the configured mini programs under its prefix
-// and guards everything else: a request passes to the next handler with its
-// caller's identity in the headers, or not at all.
+// Handler serves the login API of the configured mini programs under its prefix and
+// guards all other paths: it passes a request to the next handler with the caller's
+// identity in the headers, or refuses it.
 //
 // It sets the placeholders `{wxgate.openid}`, `{wxgate.unionid}`,
 // `{wxgate.appid}`, `{wxgate.source}`, `{wxgate.session}` and `{wxgate.phone}`,
-// all empty for an anonymous request, and `{http.auth.user.id}`: a keyed hash
-// that names the user in access logs without telling the openid.
+// all empty for an anonymous request, and `{http.auth.user.id}`: a keyed hash that
+// identifies the user in access logs without the openid.
 type Handler struct {
-	// Where the login API lives. Default `/v1.0/pub`.
+	// Path prefix of the login API. Default `/v1.0/pub`.
 	Prefix string `json:"prefix,omitempty"`
 
-	// The appids whose users may enter. Default: all that are configured.
+	// The appids whose users are admitted. Default: all configured apps.
 	Apps []string `json:"apps,omitempty"`
 
-	// Paths that need no token: exact, or prefixes that end in `/*`. Identity
-	// headers are stripped there all the same.
+	// Paths that require no token: exact, or prefixes that end in `/*`. Identity
+	// headers of clients are removed there too. Default: none.
 	Public []string `json:"public,omitempty"`
 
-	// Paths where a token is optional. A bad one is still refused.
+	// Paths where a token is optional. An invalid token is still refused.
 	Optional []string `json:"optional,omitempty"`
 
-	// What an identity must have, and where. Default: nothing more than a token.
+	// What an identity must have on which paths. Default: a token is enough.
 	Require []Requirement `json:"require,omitempty"`
 
-	// Where clients put the token. Default: Authorization, scheme Bearer.
+	// Where clients send the token. Default: the header Authorization, with the scheme
+	// Bearer.
 	TokenFrom TokenSource `json:"token_from,omitzero"`
 
-	// Leave the token in the request for the upstream. Default: it is removed.
+	// Keep the token in the request for the upstream. Default: it is removed.
 	ForwardToken bool `json:"forward_token,omitempty"`
 
 	// The names of the identity headers. Default: WeChat Cloud Hosting's.
 	Headers HeaderNames `json:"headers,omitzero"`
 
-	// Cross-origin access for browsers. Default: none; a preflight is refused.
+	// Cross-origin access for browsers. Default: none; preflight requests are refused.
 	CORS *CORS `json:"cors,omitempty"`
 
-	// How much clients may cost.
+	// Limits on logins, phone codes and decryption.
 	Limit Limits `json:"limit,omitzero"`
 
 	// With store redis, what happens when no revocations of other machines are
 	// received. Default: tokens are accepted for another 30s, then the response is 503.
 	OnStale *OnStale `json:"on_stale,omitempty"`
 
-	// How long a response that is under way may go on after its session was ended by
-	// a logout or a revocation. Default: 10s. WebSockets and event streams end at once.
+	// How long a response may continue after its session was ended by a logout or a
+	// revocation. WebSockets and event streams end at once. Default: 10s.
 	StreamGrace caddy.Duration `json:"stream_grace,omitempty"`
 
-	// Serve the client SDKs of Tencent Wafer too. Default: they are strangers.
+	// Also serve the client SDKs of Tencent Wafer. Default: they are not supported.
 	Wafer *WaferCompat `json:"wafer,omitempty"`
 
 	*guard

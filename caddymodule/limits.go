@@ -19,25 +19,24 @@ import (
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
-// Limits bound what clients may cost the operator. Sites with the same prefix,
-// the same apps and the same limit share its allowances, over reloads too. With
-// store redis all machines count together, exactly; while Redis does not answer,
-// each of them counts by itself, and lets the whole limit by.
+// Limits bound what clients cost the operator. Sites with the same prefix, the same
+// apps and the same limit share its counters, also across reloads. With store redis all
+// machines share exact counters; while Redis is unreachable, each machine counts
+// separately and allows the whole limit.
 type Limits struct {
 	// Logins of one client address (IPv6: of one /64, and 256 times as many of one
-	// /48), such as `20/1m`. The address is Caddy's `{client_ip}`, which believes
-	// X-Forwarded-For from trusted proxies only. Default: no limit, since phone networks put
-	// thousands of users behind one address.
+	// /48), such as `20/1m`. The address is Caddy's `{client_ip}`, which accepts
+	// X-Forwarded-For from trusted proxies only. Default: no limit, because phone networks
+	// put thousands of users behind one address.
 	Login string `json:"login,omitempty"`
-	// Phone codes of one user. Each success costs the operator money at WeChat.
-	// Default `10/1m`.
+	// Phone codes of one user. WeChat charges the operator for each success. Default
+	// `10/1m`.
 	Phone string `json:"phone,omitempty"`
 	// Attempts of one user to decrypt data, with decode or userInfo. Default
 	// `30/1m`. Failures are limited further, which no option changes: 16 for one
 	// session_key in 24 hours, 64 for one user in a day.
 	Decode string `json:"decode,omitempty"`
-	// Logins and phone codes under way at WeChat at once, on this site.
-	// Default 512.
+	// Concurrent calls to WeChat for logins and phone codes, on this site. Default 512.
 	Inflight int `json:"inflight,omitempty"`
 }
 

@@ -21,28 +21,28 @@ func init() {
 	caddy.RegisterModule(new(OpenAPI))
 }
 
-// OpenAPI is the way out to WeChat: services call it in place of
-// api.weixin.qq.com and need no access_token. It adds the app's, fetches a new
-// one when WeChat says that it is stale, and hands WeChat's answer on as it is.
+// OpenAPI is a proxy to WeChat's API: services call it instead of api.weixin.qq.com and
+// need no access_token. It adds the app's access_token, fetches a new one when WeChat
+// reports that it has expired, and returns WeChat's response unchanged.
 //
-// Whoever reaches it acts in the mini program's name, so it serves connections to
+// Any client that reaches it can act for the mini program, so it serves connections to
 // loopback addresses and Unix sockets only.
 //
-// The app is named by the request header `X-WX-APPID`, which goes no further, or
-// it is the only one that is served here.
+// The request header `X-WX-APPID` names the app, and is removed. It may be missing if
+// only one app is served.
 type OpenAPI struct {
-	// The appids in whose name calls are made. Default: all that are configured and
-	// on platform wechat; no others may stand here.
+	// The appids that calls are made for. They must be on platform wechat. Default: all
+	// configured apps on wechat.
 	Apps []string `json:"apps,omitempty"`
 
 	// The paths that may be called: exact, or prefixes that end in `/*`. Default:
 	// `/wxa/*`, `/wxaapi/*`, `/cgi-bin/*`, `/datacube/*`, `/product/*`, `/shop/*`,
-	// `/channels/*` and `/cv/*`. Never, whatever stands here: those that take or
-	// make tokens, `/sns/*` among them.
+	// `/channels/*` and `/cv/*`. Paths that accept or
+	// return tokens, such as `/sns/*`, are never called.
 	Allow []string `json:"allow,omitempty"`
 
-	// Serve connections to any address. Whoever reaches this site may then do
-	// everything in the mini program's name: put a firewall before it.
+	// Serve connections to any address. Any client that reaches this site can then act
+	// for the mini program: put a firewall before it. Default: false.
 	ExposeInsecure bool `json:"expose_insecure,omitempty"`
 
 	app      *App

@@ -19,53 +19,54 @@ type RedisConfig struct {
 	// percent-encoded.
 	URLs []string `json:"urls"`
 
-	// The name of the master, when the URLs are those of Sentinels. They then hold
-	// no credentials: a Sentinel's and the master's are not the same.
+	// The name of the master; the URLs are then those of Sentinels, and must not contain
+	// credentials: a Sentinel and the master have different ones. Default: none.
 	Sentinel string `json:"sentinel,omitempty"`
 
-	// The URLs are some nodes of a Cluster, which name the others.
+	// The URLs are nodes of a Cluster, which report the other nodes. Default: false.
 	Cluster bool `json:"cluster,omitempty"`
 
-	// The ACL user, or a placeholder. Default: the URL's, else Redis's `default`.
+	// The ACL user, or a placeholder. Default: the URL's, or Redis's `default`.
 	Username string `json:"username,omitempty"`
-	// Its password, as a placeholder such as `{file.X}`.
+	// The password, as a placeholder such as `{file.X}`. Default: the URL's, or none.
 	Password string `json:"password,omitempty"`
 	// The ACL user of the Sentinels themselves. Default: none.
 	SentinelUsername string `json:"sentinel_username,omitempty"`
-	// Its password, as a placeholder.
+	// The password of the Sentinels, as a placeholder. Default: none.
 	SentinelPassword string `json:"sentinel_password,omitempty"`
 
-	// The number of the database. Default: the URL's, else 0. A Cluster has only 0.
+	// The database number. A Cluster has only 0. Default: the URL's, or 0.
 	Database int `json:"database,omitempty"`
 
-	// What TLS needs beyond `rediss://`. Default: the system's roots, no
-	// certificate of our own.
+	// TLS settings for `rediss://`. Default: the system's root certificates, and no client
+	// certificate.
 	TLS *RedisTLS `json:"tls,omitempty"`
 
-	// What every key begins with, so that gateways with nothing in common may
-	// share a server. Default `wxgate`.
+	// Prefix of every key, so that separate gateways can share a server. Default
+	// `wxgate`.
 	Prefix string `json:"prefix,omitempty"`
 
-	// How many replicas of Redis must hold a write before it is answered. Default
-	// 1 with Sentinel, else 0: what a failover loses is then lost.
+	// How many replicas of Redis must acknowledge a write before the response. With 0, a
+	// failover can lose writes. Default: 1 with Sentinel, otherwise 0.
 	Acks *int `json:"acks,omitempty"`
-	// How long they have. Default 500ms; then the client is told to come again.
+	// How long to wait for acknowledgments; after it, the response is 503 and the client
+	// retries. Default 500ms.
 	AckTimeout caddy.Duration `json:"ack_timeout,omitempty"`
 
-	// How long one command may take. Default 1s.
+	// Timeout of one command. Default 1s.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
 }
 
-// RedisTLS is how TLS to Redis is set up beyond its defaults.
+// RedisTLS configures TLS to Redis.
 type RedisTLS struct {
-	// A PEM file with the authorities that may have signed the server's
-	// certificate. Default: the system's.
+	// A PEM file with the root certificates that are accepted for the server. Default:
+	// the system's.
 	CA string `json:"ca,omitempty"`
-	// A PEM file with our own certificate. Default: none is shown.
+	// A PEM file with the client certificate. Default: none.
 	Cert string `json:"cert,omitempty"`
 	// The PEM file with its private key. Required with Cert.
 	Key string `json:"key,omitempty"`
-	// The name that the server's certificate must bear. Default: the URL's host.
+	// The name in the server's certificate. Default: the URL's host.
 	ServerName string `json:"server_name,omitempty"`
 }
 

@@ -19,26 +19,27 @@ func init() {
 	caddy.RegisterModule(new(Verify))
 }
 
-// Verify answers another proxy that asks whether a request may pass: nginx's
-// auth_request, Traefik's ForwardAuth, Envoy's ext_authz over HTTP, Caddy's
-// forward_auth. It says 200 with the identity in the answer's headers, 200
-// without any for a request that may be anonymous, or 401 or 403.
+// Verify decides for another proxy whether a request may pass: for nginx's auth_request,
+// Traefik's ForwardAuth, Envoy's ext_authz over HTTP, Caddy's forward_auth. It returns
+// 200 with the identity in the response headers, 200 without an identity for an
+// anonymous request, or 401 or 403.
 //
-// It decides as [Handler] does, by the same words. It sets the same placeholders.
+// It decides as [Handler] does, with the same options, and sets the same placeholders.
 type Verify struct {
-	// The appids whose users may enter. Default: all that are configured.
+	// The appids whose users are admitted. Default: all configured apps.
 	Apps []string `json:"apps,omitempty"`
 
-	// Paths that need no token: exact, or prefixes that end in `/*`.
+	// Paths that require no token: exact, or prefixes that end in `/*`. Default: none.
 	Public []string `json:"public,omitempty"`
 
-	// Paths where a token is optional. A bad one is still refused.
+	// Paths where a token is optional. An invalid token is still refused.
 	Optional []string `json:"optional,omitempty"`
 
-	// What an identity must have, and where. Default: nothing more than a token.
+	// What an identity must have on which paths. Default: a token is enough.
 	Require []Requirement `json:"require,omitempty"`
 
-	// Where clients put the token. Default: Authorization, scheme Bearer.
+	// Where clients send the token. Default: the header Authorization, with the scheme
+	// Bearer.
 	TokenFrom TokenSource `json:"token_from,omitzero"`
 
 	// The names of the identity headers. Default: WeChat Cloud Hosting's.
@@ -48,12 +49,12 @@ type Verify struct {
 	// received. Default: tokens are accepted for another 30s, then the response is 503.
 	OnStale *OnStale `json:"on_stale,omitempty"`
 
-	// Where the path stands that the client asked for: `forwarded` (default) is
-	// X-Forwarded-Uri, as Caddy and Traefik send it, `original` is X-Original-URI,
-	// as nginx is told to, `request` the path of the asking request, as Envoy has
-	// it. The two headers are believed from `trusted_proxies` only, which must not
-	// contain every address. With `original`, a refusal also has the problem
-	// document in the header X-Wxgate-Problem, since nginx drops its body.
+	// Where the original path is: `forwarded` is the header X-Forwarded-Uri, which
+	// Caddy and Traefik send; `original` is the header X-Original-URI, which nginx is
+	// configured to send; `request` is the path of the request itself, as with Envoy.
+	// The headers are accepted from `trusted_proxies` only, which must not contain
+	// every address. With `original`, a refusal also has the problem document in the
+	// header X-Wxgate-Problem, because nginx drops the body. Default `forwarded`.
 	PathFrom string `json:"path_from,omitempty"`
 
 	guard   *guard
