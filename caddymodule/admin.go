@@ -35,7 +35,7 @@ func (adminAPI) CaddyModule() caddy.ModuleInfo {
 // adminRoute is one call for operators.
 type adminRoute struct {
 	method, path, purpose string
-	run                   func(context.Context, *gate, adminRequest) (any, error)
+	run                   func(context.Context, *runtime, adminRequest) (any, error)
 }
 
 // adminRequest is the body of every call that takes one.
@@ -95,12 +95,12 @@ func (route adminRoute) serve(w http.ResponseWriter, r *http.Request) error {
 	if err := readAdminRequest(w, r, &in); err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err}
 	}
-	gate, err := runningGate()
+	runtime, err := runningGate()
 	if err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: err}
 	}
-	defer gate.release()
-	answer, err := route.run(r.Context(), gate, in)
+	defer runtime.release()
+	answer, err := route.run(r.Context(), runtime, in)
 	if err != nil {
 		return caddy.APIError{HTTPStatus: adminStatus(err), Err: err}
 	}
@@ -132,7 +132,7 @@ func adminStatus(err error) int {
 
 // runningGate is the state of the configuration that runs now; the caller
 // releases it.
-func runningGate() (*gate, error) {
+func runningGate() (*runtime, error) {
 	app, err := caddy.ActiveContext().AppIfConfigured(appName)
 	if err != nil {
 		return nil, errors.New("wxgate is not configured in the running process")
@@ -157,9 +157,9 @@ type keyAnswer struct {
 	New         bool           `json:"new,omitempty"` // this call made it
 }
 
-func adminKeys(_ context.Context, g *gate, _ adminRequest) (any, error) { return listKeys(g), nil }
+func adminKeys(_ context.Context, g *runtime, _ adminRequest) (any, error) { return listKeys(g), nil }
 
-func listKeys(g *gate) []keyAnswer {
+func listKeys(g *runtime) []keyAnswer {
 	answers := []keyAnswer{}
 	for _, key := range g.ring.Keys() {
 		answers = append(answers, keyAnswer{
@@ -170,7 +170,7 @@ func listKeys(g *gate) []keyAnswer {
 	return answers
 }
 
-func adminRotate(ctx context.Context, g *gate, in adminRequest) (any, error) {
+func adminRotate(ctx context.Context, g *runtime, in adminRequest) (any, error) {
 	next, made, err := g.ring.Rotate(ctx, in.Immediate)
 	if err != nil {
 		return nil, err
@@ -184,7 +184,7 @@ func adminRotate(ctx context.Context, g *gate, in adminRequest) (any, error) {
 
 // adminRetire takes the key out of the ring first, so that this process refuses
 // its tokens whatever becomes of the store.
-func adminRetire(ctx context.Context, g *gate, in adminRequest) (any, error) {
+func adminRetire(ctx context.Context, g *runtime, in adminRequest) (any, error) {
 	until, err := g.ring.Retire(ctx, in.Key)
 	if err != nil {
 		return nil, err
@@ -202,7 +202,7 @@ type doneAnswer struct {
 
 // userOf checks the user that a call is about. A misspelled appid is an error: the
 // operator must not believe that the user's sessions have ended.
-func userOf(g *gate, in adminRequest) (auth.User, error) {
+func userOf(g *runtime, in adminRequest) (auth.User, error) {
 	if !auth.ValidID(in.App) || !auth.ValidID(in.OpenID) {
 		return auth.User{}, fmt.Errorf("%w: app and openid are required", auth.ErrInvalidRequest)
 	}
@@ -212,7 +212,7 @@ func userOf(g *gate, in adminRequest) (auth.User, error) {
 	return auth.User{App: in.App, OpenID: in.OpenID}, nil
 }
 
-func adminLogout(ctx context.Context, g *gate, in adminRequest) (any, error) {
+func adminLogout(ctx context.Context, g *runtime, in adminRequest) (any, error) {
 	user, err := userOf(g, in)
 	if err != nil {
 		return nil, err
@@ -234,7 +234,7 @@ func logoutReport(ended int) string {
 	return fmt.Sprintf("%d sessions ended", ended)
 }
 
-func adminCheckKey(ctx context.Context, g *gate, in adminRequest) (any, error) {
+func adminCheckKey(ctx context.Context, g *runtime, in adminRequest) (any, error) {
 	user, err := userOf(g, in)
 	if err != nil {
 		return nil, err
@@ -242,7 +242,7 @@ func adminCheckKey(ctx context.Context, g *gate, in adminRequest) (any, error) {
 	return doneAnswer{Done: "the session key is valid"}, g.service.CheckSessionKey(ctx, user)
 }
 
-func adminResetKey(ctx context.Context, g *gate, in adminRequest) (any, error) {
+func adminResetKey(ctx context.Context, g *runtime, in adminRequest) (any, error) {
 	user, err := userOf(g, in)
 	if err != nil {
 		return nil, err

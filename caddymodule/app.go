@@ -50,8 +50,8 @@ type App struct {
 
 	wrapped map[*caddyhttp.Server]struct{} // see wrapTransports
 
-	gate     atomic.Pointer[gate] // what acquire hands out; nil before it was opened
-	failures failures             // in the log
+	runtime  atomic.Pointer[runtime] // what acquire hands out; nil before it was opened
+	failures failures                // in the log
 
 	mu      sync.Mutex // guards the opening, and all below
 	openErr error      // why the last attempt failed
@@ -135,13 +135,13 @@ func (*App) Stop() error { return nil }
 // caller releases it. Requests hold it because Caddy does not wait for them: on
 // a reload the old configuration is cleaned up while its servers still finish
 // what they began, and may even begin what they had read.
-func (a *App) acquire() (*gate, error) {
-	if g := a.gate.Load(); g != nil && g.acquire() {
+func (a *App) acquire() (*runtime, error) {
+	if g := a.runtime.Load(); g != nil && g.acquire() {
 		return g, nil
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if g := a.gate.Load(); g != nil && g.acquire() {
+	if g := a.runtime.Load(); g != nil && g.acquire() {
 		return g, nil
 	}
 	if time.Now().Before(a.retryAt) {
@@ -150,7 +150,7 @@ func (a *App) acquire() (*gate, error) {
 	// Not a child of the configuration's context, which ends before its requests.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), openTimeout)
 	defer cancel()
-	g, err := openGate(ctx, a)
+	g, err := openRuntime(ctx, a)
 	if err != nil {
 		if !errors.Is(err, auth.ErrStoreUnavailable) {
 			err = fmt.Errorf("%w: %w", auth.ErrStoreUnavailable, err)
@@ -161,7 +161,7 @@ func (a *App) acquire() (*gate, error) {
 	if !a.cleaned {
 		g.acquire() // the configuration's own hold, until Cleanup
 	}
-	a.gate.Store(g)
+	a.runtime.Store(g)
 	return g, nil
 }
 
@@ -183,7 +183,7 @@ func (a *App) Cleanup() error {
 	}
 	a.cleaned = true
 	a.failures.close()
-	if g := a.gate.Load(); g != nil {
+	if g := a.runtime.Load(); g != nil {
 		g.release()
 	}
 	return nil

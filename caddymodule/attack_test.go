@@ -41,7 +41,7 @@ const attackGlobal = `
 }
 (site) {
 	bind 127.0.0.1
-	<gate>
+	<runtime>
 	handle /broken/* {
 		reverse_proxy 127.0.0.1:1
 	}
@@ -80,16 +80,16 @@ type attacked struct {
 	target attack.Target // over TLS
 }
 
-// newAttacked starts a gateway; gate is what guards the site, servers goes into
+// newAttacked starts a gateway; runtime is what guards the site, servers goes into
 // the global block.
-func newAttacked(t *testing.T, gate, servers string) *attacked {
+func newAttacked(t *testing.T, runtime, servers string) *attacked {
 	t.Helper()
 	a := &attacked{fixture: newStoppedFixture(t, wechatsim.Config{}, "")}
 	_, port, err := net.SplitHostPort(a.plain)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.config = strings.NewReplacer("<gate>", gate, "<servers>", servers, "<port>", port).Replace(attackGlobal)
+	a.config = strings.NewReplacer("<runtime>", runtime, "<servers>", servers, "<port>", port).Replace(attackGlobal)
 	if a.echo, err = attack.NewEcho("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
@@ -170,14 +170,14 @@ func TestAttackCorpus(t *testing.T) {
 // gateway a little are written, and the operator has Caddy let names with
 // underscores and dots through, so that only wxgate's own fold is left.
 func TestAttackCorpusWithEverythingOn(t *testing.T) {
-	gate := strings.Replace(attackGate, "headers {", `
+	runtime := strings.Replace(attackGate, "headers {", `
 		forward_token
 		compat wafer
 		cors {
 			origins https://h5.example.com
 		}
 		headers {`, 1)
-	a := newAttacked(t, gate, expectMarks)
+	a := newAttacked(t, runtime, expectMarks)
 	expectBlocked(t, a.run(only("identity", "removal", "errors", "several", "path", "upgrade")))
 }
 

@@ -76,7 +76,7 @@ func (h *Handler) serveCallback(c *call) error {
 		return callbackRefused(err)
 	}
 	if push.User != (auth.User{}) && !push.Handled() {
-		if _, err := c.gate.service.EndUser(c.r.Context(), push.User); err != nil {
+		if _, err := c.runtime.service.EndUser(c.r.Context(), push.User); err != nil {
 			return err // WeChat comes again
 		}
 		push.MarkHandled()

@@ -8,15 +8,15 @@ import (
 
 // decision lets a request pass, with an identity or as anonymous.
 type decision struct {
-	gate      *gate          // nil without an identity
+	runtime   *runtime       // nil without an identity
 	id        *auth.Identity // nil for an anonymous request
 	assertion string         // the identity signed for the upstream; "" unless configured
 }
 
 // release gives back the opened state that a decision was made with.
 func (d decision) release() {
-	if d.gate != nil {
-		d.gate.release()
+	if d.runtime != nil {
+		d.runtime.release()
 	}
 }
 
@@ -30,12 +30,12 @@ func (g *guard) decide(in received) (decision, error) {
 	if g.anonymous(in) {
 		return decision{}, nil
 	}
-	gate, err := g.app.acquire()
+	runtime, err := g.app.acquire()
 	if err != nil {
 		return decision{}, err
 	}
-	d := decision{gate: gate}
-	if d.id, err = g.authenticate(gate, in.bearer); err != nil {
+	d := decision{runtime: runtime}
+	if d.id, err = g.authenticate(runtime, in.bearer); err != nil {
 		return d, err
 	}
 	for _, r := range g.require {
@@ -44,7 +44,7 @@ func (g *guard) decide(in received) (decision, error) {
 		}
 	}
 	if names := g.edge.Headers.Names(); names.Assertion != "" {
-		d.assertion, err = gate.tokens.IssueAssertion(d.id, names.AssertionAudience)
+		d.assertion, err = runtime.tokens.IssueAssertion(d.id, names.AssertionAudience)
 	}
 	return d, err
 }
@@ -64,18 +64,18 @@ func (g *guard) anonymous(in received) bool {
 // authenticate returns the identity of a token whose user may enter this site. The
 // identity that comes with an error is only for the log: its token is valid and it
 // may not enter.
-func (g *guard) authenticate(gate *gate, b bearer) (*auth.Identity, error) {
+func (g *guard) authenticate(runtime *runtime, b bearer) (*auth.Identity, error) {
 	switch {
 	case b.err != nil:
 		return nil, b.err
 	case b.raw == "":
 		return nil, auth.ErrMissingToken
 	}
-	id, err := gate.service.Authenticate(b.raw)
+	id, err := runtime.service.Authenticate(b.raw)
 	if err != nil {
 		return nil, err
 	}
-	if err := g.fresh(gate); err != nil {
+	if err := g.fresh(runtime); err != nil {
 		return id, err
 	}
 	if err := b.wafer.check(id); err != nil {

@@ -131,9 +131,9 @@ func (h *Handler) decodePhoneCode(c *call, code string) error {
 		return err
 	}
 	defer leave()
-	decoded, err := c.gate.service.DecodePhoneCode(c.r.Context(), id, code, h.admits)
+	decoded, err := c.runtime.service.DecodePhoneCode(c.r.Context(), id, code, h.admits)
 	if err != nil {
-		return c.gate.ofApp(id.App, err)
+		return c.runtime.ofApp(id.App, err)
 	}
 	return h.answerDecoded(c, decoded)
 }
@@ -157,7 +157,7 @@ func (h *Handler) decodeOpenData(c *call, in openData) error {
 		app = u.App
 		return h.limits.admitDecode(c, u)
 	}}
-	decoded, err := c.gate.service.Decode(c.r.Context(), caller, in.data, h.admits)
+	decoded, err := c.runtime.service.Decode(c.r.Context(), caller, in.data, h.admits)
 	metrics.observeDecode(app, err)
 	if err != nil {
 		return err

@@ -53,14 +53,14 @@ func (c *collectors) observeDecode(app auth.AppID, err error) {
 
 // keyLocked warns that a session_key was locked: by an attack, or by a client
 // that sends stale data in a loop.
-func (g *gate) keyLocked(u auth.User, reset error) {
+func (rt *runtime) keyLocked(u auth.User, reset error) {
 	fields := []zap.Field{
 		zap.String("app", string(u.App)),
-		zap.String("user_id", g.tokens.Pseudonym(u)),
+		zap.String("user_id", rt.tokens.Pseudonym(u)),
 		zap.Bool("replaced", reset == nil),
 	}
 	if reset != nil && !errors.Is(reset, auth.ErrUnsupported) {
 		fields = append(fields, zap.NamedError("cause", reset))
 	}
-	g.logger.Warn("session_key locked for 24h: too many attempts to decrypt data with it failed", fields...)
+	rt.logger.Warn("session_key locked for 24h: too many attempts to decrypt data with it failed", fields...)
 }

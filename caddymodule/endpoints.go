@@ -37,10 +37,10 @@ func (b bearer) sent() bool { return b.raw != "" || b.err != nil }
 
 // call is one request to the login API, with the opened state behind it.
 type call struct {
-	w      http.ResponseWriter
-	r      *http.Request
-	gate   *gate
-	bearer bearer
+	w       http.ResponseWriter
+	r       *http.Request
+	runtime *runtime
+	bearer  bearer
 }
 
 // newEndpoints lays out the API under its prefix.
@@ -104,17 +104,17 @@ func (h *Handler) runEndpoint(c *call, e endpoint) error {
 		return e.serve(h, c)
 	}
 	var err error
-	if c.gate, err = h.app.acquire(); err != nil {
+	if c.runtime, err = h.app.acquire(); err != nil {
 		return err
 	}
-	defer c.gate.release()
+	defer c.runtime.release()
 	return e.serve(h, c)
 }
 
 // identity returns the identity of the call's token. The access log names the user
 // from here on, whether the call is then refused or not.
 func (h *Handler) identity(c *call) (*auth.Identity, error) {
-	id, err := h.authenticate(c.gate, c.bearer)
+	id, err := h.authenticate(c.runtime, c.bearer)
 	if id != nil {
 		nameUser(c.r, id)
 	}

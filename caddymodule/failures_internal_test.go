@@ -135,7 +135,7 @@ func TestFailuresThatAreNoOutage(t *testing.T) {
 // TestStoreIsNoApps: a store that is down while users of two apps log in is one
 // outage, and no app's.
 func TestStoreIsNoApps(t *testing.T) {
-	g := &gate{platforms: make(map[auth.AppID]*wechat.Client)}
+	g := &runtime{platforms: make(map[auth.AppID]*wechat.Client)}
 	l := newTold(t, zapcore.InfoLevel)
 	for _, app := range []auth.AppID{"wx1", "wx2"} {
 		client, err := wechat.New(wechat.Config{AppID: app, Secret: "s"})

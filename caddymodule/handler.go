@@ -158,7 +158,7 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	var err error
 	switch {
 	case d.id != nil:
-		err = h.watched(d.gate, d.id, w, r, next)
+		err = h.watched(d.runtime, d.id, w, r, next)
 	case h.ForwardToken: // which is kept out of the log
 		err = next.ServeHTTP(w, r.WithContext(h.withIdentity(r.Context(), new(auth.Identity))))
 	default:

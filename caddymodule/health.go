@@ -27,15 +27,15 @@ func (h *Handler) serveLive(c *call) error {
 // A shared store that is down is not such a reason as long as tokens are accepted: it
 // is down for all machines, and a load balancer would find none.
 func (h *Handler) serveReady(c *call) error {
-	reasons := c.gate.unready(c.r.Context())
+	reasons := c.runtime.unready(c.r.Context())
 	switch {
 	case shuttingDown(c.r):
 		reasons = append(reasons, "shutting_down")
-	case c.gate.stale != nil && h.fresh(c.gate) != nil:
+	case c.runtime.stale != nil && h.fresh(c.runtime) != nil:
 		reasons = append(reasons, "revocations_stale")
 	case len(reasons) == 0:
 		return answerJSON(c.w, http.StatusOK, healthAnswer{Status: "ready"})
-	case c.gate.stale != nil:
+	case c.runtime.stale != nil:
 		return answerJSON(c.w, http.StatusOK, healthAnswer{Status: "degraded", Reasons: reasons})
 	}
 	return answerJSON(c.w, http.StatusServiceUnavailable, healthAnswer{Status: "unready", Reasons: reasons})
@@ -59,7 +59,7 @@ func shuttingDown(r *http.Request) bool {
 
 // serveJWKS is GET /.well-known/jwks.json (RFC 7517).
 func (h *Handler) serveJWKS(c *call) error {
-	keys, etag := c.gate.ring.JWKS()
+	keys, etag := c.runtime.ring.JWKS()
 	header := c.w.Header()
 	header.Set("Cache-Control", "public, max-age="+strconv.Itoa(int(token.JWKSMaxAge/time.Second)))
 	header.Set("ETag", etag)

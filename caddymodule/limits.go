@@ -196,8 +196,8 @@ func userText(u auth.User) string { return string(u.App) + "\x00" + string(u.Ope
 // spend takes one off an allowance: that of all machines, or this machine's own
 // when nothing is shared or cannot be reached.
 func spend[K comparable](c *call, l *limits, name string, local *limiter[K], key K, text string) error {
-	if c.gate.take != nil {
-		wait, err := c.gate.take(c.r.Context(), name, append(l.site[:], text...), local.n, local.per)
+	if c.runtime.take != nil {
+		wait, err := c.runtime.take(c.r.Context(), name, append(l.site[:], text...), local.n, local.per)
 		switch {
 		case err == nil && wait > 0:
 			return limited(wait)

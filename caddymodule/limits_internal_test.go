@@ -148,7 +148,7 @@ func callFrom(ip string) *call {
 	r := httptest.NewRequest(http.MethodPost, "/", nil)
 	vars := map[string]any{caddyhttp.ClientIPVarKey: ip}
 	r = r.WithContext(context.WithValue(r.Context(), caddyhttp.VarsCtxKey, vars))
-	return &call{r: r, gate: new(gate)}
+	return &call{r: r, runtime: new(runtime)}
 }
 
 func TestParseRate(t *testing.T) {

@@ -45,7 +45,7 @@ func (h *Handler) serveLogin(c *call) error {
 	if err != nil {
 		return err
 	}
-	grant, err := h.login(c, appid, in.Code, c.gate.service.Login)
+	grant, err := h.login(c, appid, in.Code, c.runtime.service.Login)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (h *Handler) login(c *call, appid, code string, spend spender) (*auth.Grant
 	}
 	defer leave()
 	grant, err := spend(c.r.Context(), app, code)
-	return grant, c.gate.ofApp(app, err)
+	return grant, c.runtime.ofApp(app, err)
 }
 
 // loginApp decides which mini program a code belongs to: the body's appid, else

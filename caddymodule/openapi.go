@@ -132,12 +132,12 @@ func (o *OpenAPI) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	gate, err := o.app.acquire()
+	runtime, err := o.app.acquire()
 	if err != nil {
 		return err
 	}
-	defer gate.release()
-	client, ok := gate.platforms[app]
+	defer runtime.release()
+	client, ok := runtime.platforms[app]
 	if !ok {
 		return fmt.Errorf("%w: %q is not configured", auth.ErrUnknownApp, app)
 	}
@@ -145,7 +145,7 @@ func (o *OpenAPI) serve(w http.ResponseWriter, r *http.Request) error {
 	if err := screenForm(r); err != nil {
 		return err
 	}
-	return gate.ofApp(app, forward(w, r, client))
+	return runtime.ofApp(app, forward(w, r, client))
 }
 
 // takeApp decides in whose name the call is made.

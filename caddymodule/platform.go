@@ -91,8 +91,8 @@ type appError struct {
 
 // ofApp says of which app a failure is; nil for none. The store is no app's: all
 // of them fail with it.
-func (g *gate) ofApp(app auth.AppID, err error) error {
-	client, ok := g.platforms[app]
+func (rt *runtime) ofApp(app auth.AppID, err error) error {
+	client, ok := rt.platforms[app]
 	if err == nil || !ok || errors.Is(err, auth.ErrStoreUnavailable) {
 		return err
 	}

@@ -97,7 +97,7 @@ func (h *Handler) decodeRaw(c *call, id *auth.Identity, key string, in openData)
 	if err != nil {
 		return err
 	}
-	opened, err := c.gate.service.OpenUnverified(app, id, key, in.data, h.admits)
+	opened, err := c.runtime.service.OpenUnverified(app, id, key, in.data, h.admits)
 	outcome := outcomeOK
 	if err != nil {
 		outcome = problem.Of(err).Code

@@ -30,7 +30,7 @@ func (h *Handler) serveRefresh(c *call) error {
 	if token == "" {
 		return problem.BadRequest("Send the field refresh_token.")
 	}
-	grant, err := c.gate.service.Refresh(c.r.Context(), token, h.admits)
+	grant, err := c.runtime.service.Refresh(c.r.Context(), token, h.admits)
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (h *Handler) serveLogout(c *call) error {
 	if err := problem.ReadJSON(c.w, c.r, &in); err != nil {
 		return err
 	}
-	if err := c.gate.service.Logout(c.r.Context(), id, in.All); err != nil {
+	if err := c.runtime.service.Logout(c.r.Context(), id, in.All); err != nil {
 		return err
 	}
 	c.w.Header().Set("Cache-Control", "no-store")
@@ -87,16 +87,16 @@ func (h *Handler) serveRevoke(c *call) error {
 // token. A token that is not valid any more has nothing to end.
 func (h *Handler) revoke(c *call, token string) error {
 	if strings.Count(token, ".") != 2 { // not a JWT
-		return c.gate.service.RevokeRefresh(c.r.Context(), token, h.admits)
+		return c.runtime.service.RevokeRefresh(c.r.Context(), token, h.admits)
 	}
-	id, err := h.authenticate(c.gate, bearer{raw: token})
+	id, err := h.authenticate(c.runtime, bearer{raw: token})
 	if errors.Is(err, auth.ErrStoreUnavailable) {
 		return err // RFC 7009 section 2.2.1: the client comes again
 	}
 	if err != nil {
 		return nil //nolint:nilerr // RFC 7009 section 2.2: invalid tokens do not cause an error response
 	}
-	return c.gate.service.Logout(c.r.Context(), id, false)
+	return c.runtime.service.Logout(c.r.Context(), id, false)
 }
 
 func revokedToken(c *call) (string, error) {

@@ -53,11 +53,11 @@ func (o *OnStale) allowance() (time.Duration, error) {
 // fresh refuses every token that a revocation may have ended which was not received:
 // with 503, since the token may well be valid. A store of this process alone is never
 // stale.
-func (g *guard) fresh(gate *gate) error {
-	if gate.stale == nil {
+func (g *guard) fresh(runtime *runtime) error {
+	if runtime.stale == nil {
 		return nil
 	}
-	if stale := gate.stale(); stale > g.allowance {
+	if stale := runtime.stale(); stale > g.allowance {
 		return fmt.Errorf("%w: %w for %s, at most %s is allowed", auth.ErrStoreUnavailable, errStale, stale.Round(time.Millisecond), g.allowance)
 	}
 	return nil

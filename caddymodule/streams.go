@@ -50,7 +50,7 @@ func streamGrace(configured caddy.Duration) (time.Duration, error) {
 // A WebSocket and a text/event-stream response end at once. Any other response may
 // go on for stream_grace after a revocation, and for one more access-token life
 // after its token expired, so that an upload which began just before is not cut.
-func (h *Handler) watched(gate *gate, id *auth.Identity, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+func (h *Handler) watched(runtime *runtime, id *auth.Identity, w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	rw := &watchedWriter{
@@ -58,7 +58,7 @@ func (h *Handler) watched(gate *gate, id *auth.Identity, w http.ResponseWriter, 
 		connect:               r.Method == http.MethodConnect,
 		upgrade:               r.Header["Upgrade"] != nil,
 		handler:               h,
-		gate:                  gate,
+		runtime:               runtime,
 		id:                    id,
 		cancel:                cancel,
 	}
@@ -72,16 +72,16 @@ func (h *Handler) watched(gate *gate, id *auth.Identity, w http.ResponseWriter, 
 		// The client must not take what it got for the whole response.
 		panic(http.ErrAbortHandler) //nolint:forbidigo // the way of net/http to break a response off
 	}
-	return h.refuse(w, r, id, h.whyEnded(gate, id))
+	return h.refuse(w, r, id, h.whyEnded(runtime, id))
 }
 
 // whyEnded is the refusal of a request whose session ended before the response
 // started.
-func (h *Handler) whyEnded(gate *gate, id *auth.Identity) error {
-	if gate.revocations.Revoked(id) {
+func (h *Handler) whyEnded(runtime *runtime, id *auth.Identity) error {
+	if runtime.revocations.Revoked(id) {
 		return auth.ErrSessionRevoked
 	}
-	if err := h.fresh(gate); err != nil {
+	if err := h.fresh(runtime); err != nil {
 		return err
 	}
 	return auth.ErrTokenExpired
@@ -94,7 +94,7 @@ type watchedWriter struct {
 	connect bool // the request is a CONNECT
 	upgrade bool // the request has an Upgrade header
 	handler *Handler
-	gate    *gate
+	runtime *runtime
 	id      *auth.Identity
 	cancel  context.CancelCauseFunc
 	later   *time.Timer // begins the watch of a response that takes long
@@ -185,7 +185,7 @@ func (w *watchedWriter) watch() {
 	}
 	timer := time.AfterFunc(time.Until(ends), w.end)
 	// Revocations only set the timer, so that no logout waits for this response.
-	stop := w.gate.revocations.Watch(w.id, func() { timer.Reset(min(grace, max(time.Until(ends), 0))) })
+	stop := w.runtime.revocations.Watch(w.id, func() { timer.Reset(min(grace, max(time.Until(ends), 0))) })
 	stopStale := w.watchStaleness(w.handler.allowance + grace)
 	metrics.streams.Inc()
 	w.unwatch = func() {
@@ -200,13 +200,13 @@ func (w *watchedWriter) watch() {
 // longer than is allowed. It looks again when that could next be so. It is called
 // with the lock held.
 func (w *watchedWriter) watchStaleness(allowance time.Duration) (stop func()) {
-	if w.gate.stale == nil {
+	if w.runtime.stale == nil {
 		return func() {}
 	}
 	var timer *time.Timer
 	stopped := false
 	timer = time.AfterFunc(allowance, func() {
-		left := allowance - w.gate.stale()
+		left := allowance - w.runtime.stale()
 		if left < 0 {
 			w.end()
 			return

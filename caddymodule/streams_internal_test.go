@@ -24,14 +24,14 @@ import (
 // watchTest serves responses that last until their context ends, on a fake clock.
 type watchTest struct {
 	handler *Handler
-	gate    *gate
+	runtime *runtime
 }
 
 func newWatchTest() *watchTest {
 	app := &App{Token: &TokenConfig{Access: caddy.Duration(time.Hour)}}
 	return &watchTest{
 		&Handler{guard: &guard{app: app, logger: zap.NewNop(), allowance: defaultStale}, grace: defaultStreamGrace},
-		&gate{revocations: session.NewSet()},
+		&runtime{revocations: session.NewSet()},
 	}
 }
 
@@ -40,7 +40,7 @@ func (w *watchTest) id(name string) *auth.Identity {
 }
 
 func (w *watchTest) revoke(name string) {
-	w.gate.revocations.Add(auth.Revocation{Session: auth.SessionID(name), Until: time.Now().Add(2 * time.Hour)})
+	w.runtime.revocations.Add(auth.Revocation{Session: auth.SessionID(name), Until: time.Now().Add(2 * time.Hour)})
 }
 
 // serve serves a response and returns how long it took and whether it was aborted.
@@ -55,7 +55,7 @@ func (w *watchTest) serve(id *auth.Identity, next caddyhttp.HandlerFunc) (took t
 			aborted = errors.Is(err, http.ErrAbortHandler)
 		}
 	}()
-	_ = w.handler.watched(w.gate, id, out, r, next)
+	_ = w.handler.watched(w.runtime, id, out, r, next)
 	return took, false, out
 }
 
@@ -109,7 +109,7 @@ func TestResponsesEndWithTheirSession(t *testing.T) {
 				if !aborted && out.Code != test.status {
 					t.Errorf("status %d, want %d: %s", out.Code, test.status, out.Body)
 				}
-				if left := w.gate.revocations.Watches(); left != 0 {
+				if left := w.runtime.revocations.Watches(); left != 0 {
 					t.Errorf("%d responses are still watched", left)
 				}
 			})
@@ -126,7 +126,7 @@ func TestResponsesEndWhenStale(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWatchTest()
 			heard := time.Now()
-			w.gate.stale = func() time.Duration { return time.Since(heard) }
+			w.runtime.stale = func() time.Duration { return time.Since(heard) }
 			if took, _, _ := w.serve(w.id("one"), begin(contentType)); took < want || took > want+2*time.Second {
 				t.Errorf("%s ended after %v, want %v", contentType, took, want)
 			}
@@ -141,7 +141,7 @@ func TestShortRequestsAreNotWatched(t *testing.T) {
 		w.serve(w.id("one"), func(rw http.ResponseWriter, _ *http.Request) error {
 			time.Sleep(watchAfter - time.Millisecond)
 			_, _ = io.WriteString(rw, "ok")
-			if n := w.gate.revocations.Watches(); n != 0 {
+			if n := w.runtime.revocations.Watches(); n != 0 {
 				t.Errorf("%d responses watched", n)
 			}
 			return nil
@@ -178,7 +178,7 @@ func TestTenThousandResponses(t *testing.T) {
 			}
 		}
 		time.Sleep(2 * watchAfter)
-		if n := w.gate.revocations.Watches(); n != count {
+		if n := w.runtime.revocations.Watches(); n != count {
 			t.Errorf("%d of %d responses are watched", n, count)
 		}
 		for i := 0; i < count; i += 2 {
@@ -189,12 +189,12 @@ func TestTenThousandResponses(t *testing.T) {
 		if took := time.Since(revoked); took != defaultStreamGrace {
 			t.Errorf("ended %v after their sessions", took)
 		}
-		if n := w.gate.revocations.Watches(); n != count/2 {
+		if n := w.runtime.revocations.Watches(); n != count/2 {
 			t.Errorf("%d responses are watched, %d are open", n, count/2)
 		}
 		close(finish)
 		group.Wait()
-		if n := w.gate.revocations.Watches(); n != 0 {
+		if n := w.runtime.revocations.Watches(); n != 0 {
 			t.Errorf("%d responses are still watched", n)
 		}
 	})

@@ -25,14 +25,14 @@ type redisTokens struct {
 
 // tokenShare is where clients with this key share their token; nil when there is
 // no such place.
-func (g *gate) tokenShare(key platformKey) wechat.TokenShare {
-	if g.redis == nil {
+func (rt *runtime) tokenShare(key platformKey) wechat.TokenShare {
+	if rt.redis == nil {
 		return nil
 	}
 	// Not the watermark, which has nothing to do with tokens.
 	whose := hashOf(string(key.platform), key.app, key.api, string(key.secret[:]), string(key.component.AppID), key.component.TokenURL)
-	name := "token:" + hex.EncodeToString(g.box.MAC(tokenPurpose, whose[:]))
-	return redisTokens{g.redis.Value(name), g.box, name}
+	name := "token:" + hex.EncodeToString(rt.box.MAC(tokenPurpose, whose[:]))
+	return redisTokens{rt.redis.Value(name), rt.box, name}
 }
 
 // keptToken is a [wechat.SharedToken] as it is sealed.

@@ -61,7 +61,7 @@ func (h *Handler) serveWaferLogin(c *call) error {
 	case (in.data == "") != (in.iv == ""):
 		return problem.BadRequest("Send X-WX-Encrypted-Data and X-WX-IV together, or neither.")
 	}
-	grant, err := h.login(c, "", in.code, c.gate.service.LoginOnce)
+	grant, err := h.login(c, "", in.code, c.runtime.service.LoginOnce)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func (h *Handler) waferProfile(c *call, grant *auth.Grant, in *waferHeaders) (js
 			metrics.observeDecode(id.App, err)
 			return nil, err
 		}
-		profile, err := c.gate.service.Profile(c.r.Context(), id, auth.OpenData{EncryptedData: in.data, IV: in.iv}, h.admits)
+		profile, err := c.runtime.service.Profile(c.r.Context(), id, auth.OpenData{EncryptedData: in.data, IV: in.iv}, h.admits)
 		metrics.observeDecode(id.App, err)
 		return profile, err
 	}
@@ -102,7 +102,7 @@ func (h *Handler) waferProfile(c *call, grant *auth.Grant, in *waferHeaders) (js
 func (h *Handler) undoLogin(c *call, grant *auth.Grant) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), waferUndoTimeout)
 	defer cancel()
-	if err := c.gate.service.Logout(ctx, &grant.Identity, false); err != nil {
+	if err := c.runtime.service.Logout(ctx, &grant.Identity, false); err != nil {
 		h.logger.Error("ending the session of a refused Wafer login failed", zap.Error(err))
 	}
 }

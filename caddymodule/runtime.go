@@ -18,9 +18,9 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
-// gate is one configuration's opened state: its rules over stores, rings and
+// runtime is one configuration's opened state: its rules over stores, rings and
 // clients that outlive it.
-type gate struct {
+type runtime struct {
 	service     *auth.Service
 	tokens      *token.Tokens
 	ring        *token.Ring
@@ -42,40 +42,40 @@ type gate struct {
 }
 
 // acquire adds a user, unless the last one has gone.
-func (g *gate) acquire() bool {
+func (rt *runtime) acquire() bool {
 	for {
-		n := g.users.Load()
+		n := rt.users.Load()
 		if n == 0 {
 			return false
 		}
-		if g.users.CompareAndSwap(n, n+1) {
+		if rt.users.CompareAndSwap(n, n+1) {
 			return true
 		}
 	}
 }
 
-// release takes a user away; the last one closes the gate.
-func (g *gate) release() {
-	if g.users.Add(-1) > 0 {
+// release takes a user away; the last one closes the runtime.
+func (rt *runtime) release() {
+	if rt.users.Add(-1) > 0 {
 		return
 	}
-	if err := g.close(); err != nil {
-		g.logger.Error("closing a replaced configuration failed", zap.Error(err))
+	if err := rt.close(); err != nil {
+		rt.logger.Error("closing a replaced configuration failed", zap.Error(err))
 	}
 }
 
-// openGate opens everything that an app's configuration names, for one user.
+// openRuntime opens everything that an app's configuration names, for one user.
 // What it acquired before a failure is given back.
-func openGate(ctx context.Context, a *App) (*gate, error) {
-	g := &gate{logger: a.logger}
-	g.users.Store(1)
-	if err := g.open(ctx, a); err != nil {
-		return nil, errors.Join(err, g.close())
+func openRuntime(ctx context.Context, a *App) (*runtime, error) {
+	rt := &runtime{logger: a.logger}
+	rt.users.Store(1)
+	if err := rt.open(ctx, a); err != nil {
+		return nil, errors.Join(err, rt.close())
 	}
-	return g, nil
+	return rt, nil
 }
 
-func (g *gate) open(ctx context.Context, a *App) error {
+func (rt *runtime) open(ctx context.Context, a *App) error {
 	secrets := a.secrets
 	if len(secrets) == 0 {
 		secret, err := rootSecret(ctx, a.ctx.Storage())
@@ -85,64 +85,64 @@ func (g *gate) open(ctx context.Context, a *App) error {
 		secrets = [][]byte{secret}
 	}
 	var err error
-	if g.box, err = seal.New(secrets...); err != nil {
+	if rt.box, err = seal.New(secrets...); err != nil {
 		return err
 	}
-	if err := g.openStore(ctx, a); err != nil {
+	if err := rt.openStore(ctx, a); err != nil {
 		return err
 	}
-	if err := g.openTokens(ctx, a); err != nil {
+	if err := rt.openTokens(ctx, a); err != nil {
 		return err
 	}
-	if err := g.openPlatforms(a); err != nil {
+	if err := rt.openPlatforms(a); err != nil {
 		return err
 	}
-	apps := make(map[auth.AppID]auth.Platform, len(g.platforms))
-	for id, client := range g.platforms {
+	apps := make(map[auth.AppID]auth.Platform, len(rt.platforms))
+	for id, client := range rt.platforms {
 		apps[id] = client
 	}
 	config := auth.Config{
 		Apps:        apps,
-		Tokens:      g.tokens,
-		Store:       g.store,
-		Revocations: g.revocations,
-		Available:   g.ready,
+		Tokens:      rt.tokens,
+		Store:       rt.store,
+		Revocations: rt.revocations,
+		Available:   rt.ready,
 		Access:      time.Duration(a.Token.Access),
 		Refresh:     time.Duration(a.Token.Refresh),
 		Idle:        time.Duration(a.Token.Idle),
 	}
-	config.KeyLocked = g.keyLocked
-	if g.redis != nil {
-		config.Outage = g.redis.Outage
+	config.KeyLocked = rt.keyLocked
+	if rt.redis != nil {
+		config.Outage = rt.redis.Outage
 	}
-	g.service = auth.NewService(config)
+	rt.service = auth.NewService(config)
 	return nil
 }
 
-func (g *gate) openStore(ctx context.Context, a *App) error {
-	opened, err := acquire(stores, a.Store.key(), &g.releases, func() (*openStore, error) {
+func (rt *runtime) openStore(ctx context.Context, a *App) error {
+	opened, err := acquire(stores, a.Store.key(), &rt.releases, func() (*openStore, error) {
 		return newOpenStore(ctx, a.Store, a.logger)
 	})
 	if err != nil {
 		return err
 	}
-	g.store, err = opened.forBox(ctx, g.box)
+	rt.store, err = opened.forBox(ctx, rt.box)
 	if len(a.secrets) == 0 && opened.redis != nil && errors.Is(err, session.ErrOtherSecret) {
 		return fmt.Errorf("%w: this machine has its own root secret; copy the first machine's, %s in its Caddy storage, and configure it on all machines: secret {file./path/to/it}", err, secretItem)
 	}
-	g.revocations, g.ready = opened.revocations, opened.ready
+	rt.revocations, rt.ready = opened.revocations, opened.ready
 	if opened.redis != nil {
-		g.redis, g.stale, g.take = opened.redis, opened.redis.Stale, opened.redis.Take
+		rt.redis, rt.stale, rt.take = opened.redis, opened.redis.Stale, opened.redis.Take
 	}
 	return err
 }
 
-func (g *gate) openTokens(ctx context.Context, a *App) error {
+func (rt *runtime) openTokens(ctx context.Context, a *App) error {
 	local := item{a.ctx.Storage(), keysItem}
 	key := ringKey{storage: fmt.Sprint(local.storage)}
 	config := token.RingConfig{
 		Storage:   local,
-		Box:       g.box,
+		Box:       rt.box,
 		Alg:       a.alg,
 		Issuer:    a.Token.Issuer,
 		Audiences: a.Token.Audience,
@@ -153,14 +153,14 @@ func (g *gate) openTokens(ctx context.Context, a *App) error {
 			a.logger.Error("key ring maintenance failed", zap.Error(err))
 		},
 	}
-	if g.redis != nil {
+	if rt.redis != nil {
 		// Machines share their keys where they share their sessions, and begin with
 		// those of the first: the step from one machine to many ends no token.
 		key = ringKey{store: a.Store.key()}
-		config.Storage, config.Inherit = g.redis.Value(keysValue), local.Load
+		config.Storage, config.Inherit = rt.redis.Value(keysValue), local.Load
 	}
-	opened, err := acquire(rings, key, &g.releases, func() (*openRing, error) {
-		return newOpenRing(ctx, config, g.revocations)
+	opened, err := acquire(rings, key, &rt.releases, func() (*openRing, error) {
+		return newOpenRing(ctx, config, rt.revocations)
 	})
 	if err != nil {
 		return err
@@ -172,48 +172,48 @@ func (g *gate) openTokens(ctx context.Context, a *App) error {
 			return err
 		}
 	}
-	g.ring = opened.ring
-	g.tokens, err = token.New(token.Config{Ring: g.ring, Box: g.box})
+	rt.ring = opened.ring
+	rt.tokens, err = token.New(token.Config{Ring: rt.ring, Box: rt.box})
 	if err != nil {
 		return err
 	}
-	g.releases = append(g.releases, func() error { g.tokens.Close(); return nil })
+	rt.releases = append(rt.releases, func() error { rt.tokens.Close(); return nil })
 	return nil
 }
 
-func (g *gate) openPlatforms(a *App) error {
-	g.platforms = make(map[auth.AppID]*wechat.Client)
+func (rt *runtime) openPlatforms(a *App) error {
+	rt.platforms = make(map[auth.AppID]*wechat.Client)
 	var shared tokenPlace
-	if g.redis != nil {
-		shared = tokenPlace{a.Store.key(), g.box.ID()}
+	if rt.redis != nil {
+		shared = tokenPlace{a.Store.key(), rt.box.ID()}
 	}
 	for _, app := range a.MiniPrograms {
 		key := app.platformKey(shared)
-		opened, err := acquire(platforms, key, &g.releases, func() (*openPlatform, error) {
-			return newOpenPlatform(app, g.tokenShare(key))
+		opened, err := acquire(platforms, key, &rt.releases, func() (*openPlatform, error) {
+			return newOpenPlatform(app, rt.tokenShare(key))
 		})
 		if err != nil {
 			return fmt.Errorf("app %s: %w", app.id, err)
 		}
-		g.platforms[app.id] = opened.client
+		rt.platforms[app.id] = opened.client
 	}
 	return nil
 }
 
 // close gives everything back, last acquired first.
-func (g *gate) close() error {
+func (rt *runtime) close() error {
 	var errs []error
-	for _, v := range slices.Backward(g.releases) {
+	for _, v := range slices.Backward(rt.releases) {
 		errs = append(errs, v())
 	}
-	g.releases = nil
+	rt.releases = nil
 	return errors.Join(errs...)
 }
 
 // unready is why logins or requests cannot be served now; nothing when they can.
-func (g *gate) unready(ctx context.Context) []string {
+func (rt *runtime) unready(ctx context.Context) []string {
 	var reasons []string
-	if err := g.ready(ctx); err != nil {
+	if err := rt.ready(ctx); err != nil {
 		reasons = append(reasons, "store_unavailable")
 	}
 	return reasons
