@@ -5,10 +5,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/fcgi"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -218,18 +220,20 @@ func TestEveryResponseEnds(t *testing.T) {
 	f, u, url, clients := openFixture(t)
 	bearer, other := "Bearer "+f.token("alice"), "Bearer "+f.token("alice")
 	outcomes, stays := make(chan outcome, 100), make(chan outcome, 1)
-	var opened int32
+	pending := map[string]bool{} // responses that have not ended
 	for client, c := range clients {
 		for _, path := range []string{"/h1", "/h2c", "/tls"} {
 			for _, kind := range []string{"events", "ndjson", "download", "poll", "upload", "grpc"} {
 				if kind == "grpc" && (client == "h1" || path == "/h1") {
 					continue // needs HTTP/2 on both sides
 				}
-				opened++
-				go func() { outcomes <- fetchOpen(t.Context(), c, url+path+"/"+kind, client+path+" "+kind, bearer) }()
+				name := client + path + " " + kind
+				pending[name] = true
+				go func() { outcomes <- fetchOpen(t.Context(), c, url+path+"/"+kind, name, bearer) }()
 			}
 		}
 	}
+	opened := int32(len(pending))
 	go func() { stays <- fetchOpen(t.Context(), clients["h2"], url+"/h1/ndjson", "another session", other) }()
 	eventually(t, "all requests are at the upstream", func() bool { return u.began.Load() == opened+1 })
 	f.do("POST", pub+"/logout", "", "Authorization", bearer).want(t, http.StatusNoContent, "")
@@ -238,6 +242,7 @@ func TestEveryResponseEnds(t *testing.T) {
 	for range opened {
 		select {
 		case out := <-outcomes:
+			delete(pending, out.name)
 			took, within := out.at.Sub(revoked), grace+slack
 			if strings.HasSuffix(out.name, "events") {
 				within = streamEndsWithin
@@ -250,7 +255,7 @@ func TestEveryResponseEnds(t *testing.T) {
 				t.Errorf("%s ended as if it was complete: %d %q %v", out.name, out.status, out.body, out.err)
 			}
 		case <-giveUp:
-			t.Fatalf("%d of %d requests of the upstream ended", u.ended.Load(), opened)
+			t.Fatalf("%d of %d requests of the upstream ended; not for their clients: %v", u.ended.Load(), opened, slices.Sorted(maps.Keys(pending)))
 		}
 	}
 	eventually(t, "the upstream's requests ended", func() bool { return u.ended.Load() == opened })
