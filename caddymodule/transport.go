@@ -89,6 +89,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return t.inner.RoundTrip(r)
 	}
 	sent := *r
+	sent.Trailer = nil // as Strip has it; reverse_proxy fills it in while the request is sent
 	if r.Body != nil && r.Body != http.NoBody {
 		sent.Body = &sentBody{inner: r.Body}
 	}
