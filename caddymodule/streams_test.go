@@ -216,7 +216,7 @@ func openFixture(t *testing.T) (f *fixture, u *openUpstream, url string, clients
 // sides, and logs out: each is cut after the grace, as a failure that the client
 // sees, and so is its request to the upstream.
 func TestEveryResponseEnds(t *testing.T) {
-	const grace, slack = 2 * time.Second, 5 * time.Second
+	const grace, slack = 2 * time.Second, 10 * time.Second
 	f, u, url, clients := openFixture(t)
 	bearer, other := "Bearer "+f.token("alice"), "Bearer "+f.token("alice")
 	outcomes, stays := make(chan outcome, 100), make(chan outcome, 1)
