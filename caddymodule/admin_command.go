@@ -124,15 +124,26 @@ func keysCommand(cmd *cobra.Command) {
 	}
 	rotate := run("rotate", "Creates the next key, which signs after it was published long enough", http.MethodPost, pathRotate, cobra.NoArgs)
 	rotate.Flags().BoolVar(&immediate, "immediate", false, "Sign with the key at once; verifiers that cached the key set refuse its tokens until they fetch it again")
-	retire := run("retire <id>", "Refuses all tokens of a key, such as one that leaked", http.MethodPost, pathRetire, cobra.ExactArgs(1))
-	retire.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { // of 64 IDs, one begins so
-		return fmt.Errorf("%w; if the key ID begins with a hyphen, put it last: wxgate keys retire -- <id>", err)
+	retire := run("retire <id>", "Refuses all tokens of a key, such as one that leaked", http.MethodPost, pathRetire, exactlyOneKey)
+	retire.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return fmt.Errorf("%w; %w", err, errKeyArgument)
 	})
 	cmd.AddCommand(
 		run("list", "Lists the keys, oldest first", http.MethodGet, "/wxgate/keys", cobra.NoArgs),
 		rotate,
 		retire,
 	)
+}
+
+// errKeyArgument is for an ID that was parsed as a flag: of 64 IDs, one begins with a
+// hyphen.
+var errKeyArgument = errors.New("expected one key ID; if it begins with a hyphen, write: wxgate keys retire -- <id>")
+
+func exactlyOneKey(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return errKeyArgument
+	}
+	return nil
 }
 
 // printDone prints what a rotation or a retirement did.
