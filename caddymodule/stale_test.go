@@ -131,7 +131,7 @@ func TestRedisStartErrors(t *testing.T) {
 	f.stop()
 
 	t.Setenv("WXGATE_TEST_ROOT", strings.Repeat("another!", 8))
-	f.wantLoadError("sealed with another root secret", "give every replica the same root secret", redis.addr)
+	f.wantLoadError("sealed with another root secret", "configure the same root secret on every replica", redis.addr)
 	generated := *f
 	generated.config = strings.Replace(f.config, "\t\tsecret {env.WXGATE_TEST_ROOT}\n", "", 1)
 	generated.wantLoadError("sealed with another root secret", "wxgate/root_secret", "secret {file.")
