@@ -62,3 +62,28 @@ func TestSweeperMemory(t *testing.T) {
 		sessiontest.Must(t, kept.Close())
 	})
 }
+
+// TestSweeperOutlivesAClockAhead: the sweeper goes by the clock of sweeps. While the wall
+// clock is a year ahead, it removes neither a revocation nor a live session.
+func TestSweeperOutlivesAClockAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := sessiontest.NewClock()
+		began := c.Now()
+		store := memory.New(c.Now, session.Options{Now: func() time.Time { return began }})
+		ended := sessiontest.Begin(t, store, sessiontest.Alice, c, "k1")
+		sessiontest.End(t, store, ended.ID)
+		live := sessiontest.Begin(t, store, sessiontest.Bob, c, "k2")
+		const year = 365 * 24 * time.Hour
+		c.Advance(year)
+		store.Start()
+		time.Sleep(5 * time.Minute) // of sweeps, one each minute
+		sessiontest.Must(t, store.Close())
+		c.Advance(-year)
+		if !store.Revocations().Revoked(sessiontest.Bearer(ended)) {
+			t.Error("the revocation was forgotten")
+		}
+		if _, err := store.Session(t.Context(), live.ID); err != nil {
+			t.Errorf("the live session is gone: %v", err)
+		}
+	})
+}
