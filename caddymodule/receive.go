@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"net/http"
-	"net/url"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -63,11 +62,7 @@ func editOriginal(r *http.Request, edit func(query string) string) {
 		return
 	}
 	original.URL.RawQuery = edit(original.URL.RawQuery)
-	hideOriginalURI(r, original.URL)
-}
-
-func hideOriginalURI(r *http.Request, without *url.URL) {
 	if repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
-		repl.Set("http.request.orig_uri", without.RequestURI())
+		repl.Set("http.request.orig_uri", original.URL.RequestURI())
 	}
 }

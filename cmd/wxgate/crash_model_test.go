@@ -113,9 +113,9 @@ func (s *session) lives() error {
 	}
 }
 
-// toldWithin is for an end that nobody was promised: a logout that was answered 503,
-// which one replica received and a failover lost. Redis is told again by whoever
-// knows, within two seconds of seeing what it lacks.
+// toldWithin is for an end that no client was promised: a logout that returned 503,
+// which one replica received and a failover lost. A replica that knows of the end writes
+// it to Redis again, within two seconds of noticing that it is missing.
 const toldWithin = 3 * time.Second
 
 // isOver takes note that the gateway says that the session is over.

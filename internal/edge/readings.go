@@ -141,7 +141,7 @@ func hasScriptExtension(path string) bool {
 
 const (
 	// wideSlashes are a slash or a backslash once Windows has put a path into a code
-	// page that lacks them ("best fit"), or somebody has normalised it.
+	// page that lacks them ("best fit"), or a program has normalised it.
 	wideSlashes = "／⁄∕＼∖℀℁℅℆"
 	// wideDots are one or more dots in the same way.
 	wideDots = ".．․‥…。｡"

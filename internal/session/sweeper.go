@@ -20,8 +20,8 @@ const (
 type Options struct {
 	Now        func() time.Time // default time.Now; the clock of sweeps
 	SweepEvery time.Duration    // default one minute
-	// OnError hears why a sweep failed; the next one tries again. Default:
-	// nobody.
+	// OnError is called with the error of a sweep that failed; the next sweep tries
+	// again. Default: the error is dropped.
 	OnError func(error)
 
 	// sweepClock is Now, which by default does not run ahead of the monotonic clock.

@@ -80,7 +80,8 @@ func (s *watches) add(w *watch) {
 	s.open++
 }
 
-// remove reports whether the stream was still there: who takes it out ends it.
+// remove reports whether the watch was still there: the caller that removes it ends the
+// response.
 func (s *watches) remove(w *watch) bool {
 	if _, ok := s.bySession[w.id.Session][w]; !ok {
 		return false
@@ -92,7 +93,7 @@ func (s *watches) remove(w *watch) bool {
 	return true
 }
 
-// claim takes out the streams that a revocation ends.
+// claim removes and returns the watches of responses that a revocation ends.
 func (s *watches) claim(rev auth.Revocation) []*watch {
 	var matched []*watch
 	if rev.Session != "" {

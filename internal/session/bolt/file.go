@@ -80,7 +80,7 @@ func (f *File) Store(box *seal.Box, now func() time.Time) (*Store, error) {
 // Revocations is the set that the file's revocations are in force in.
 func (f *File) Revocations() *session.Set { return f.set }
 
-// Start begins sweeping until [File.Close]. Started twice is started once.
+// Start begins sweeping until [File.Close]. A second call does nothing.
 func (f *File) Start() {
 	f.sweeper.Start(f.opts.SweepEvery, func(ctx context.Context) {
 		if _, err := f.Sweep(ctx, f.opts.SweepNow(), session.SweepLimit); err != nil && ctx.Err() == nil {

@@ -8,7 +8,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 )
 
-// Start begins sweeping until [Memory.Close]. Started twice is started once.
+// Start begins sweeping until [Store.Close]. A second call does nothing.
 func (m *Store) Start() {
 	m.sweeper.Start(m.opts.SweepEvery, func(ctx context.Context) {
 		if _, err := m.Sweep(ctx, m.opts.SweepNow(), session.SweepLimit); err != nil && ctx.Err() == nil {

@@ -85,7 +85,7 @@ func endUserOfNobody(t *testing.T, store Store, c *Clock) {
 	}
 }
 
-// A store that was emptied knows no token of the user's; whoever ends the user may.
+// A store that was emptied does not know when the user's tokens expire: the caller says.
 func endUserOfLostSessions(t *testing.T, store Store, c *Clock) {
 	lost := NewSession(Alice, c)
 	c.Advance(time.Second)

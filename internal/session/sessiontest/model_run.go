@@ -93,7 +93,7 @@ func (r *ModelRun) compareCounts() {
 // FreesExpired is for a store in which an expired session takes no place before a sweep.
 func (r *ModelRun) FreesExpired() { r.model.frees = true }
 
-// note keeps the last operations for whoever has to find a difference.
+// note keeps the last operations, for the report of a difference.
 func (r *ModelRun) note(format string, args ...any) {
 	const kept = 30
 	r.log = append(r.log, fmt.Sprintf(format, args...))
