@@ -114,6 +114,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"secret of a missing file", "app wx1111111111111111 {file.$DIR/none}", "", []string{"secret is empty; write the file ", "/none or fix the placeholder {file."}},
 		{"secret of an empty file", "app wx1111111111111111 {file.$DIR/empty}", "", []string{"secret is empty; "}},
 		{"secret of an unknown placeholder", "app wx1111111111111111 {vault.wx}", "", []string{"secret is empty; fix the placeholder {vault.wx}"}},
+		{"secret of two placeholders", "app wx1111111111111111 {env.WXGATE_TEST_UNSET}hunter2{env.WXGATE_TEST_UNSET}", "", []string{"app wx1111111111111111: secret is empty, at"}},
 		{"appid of an unset variable", "app {env.WXGATE_TEST_UNSET} {env.WXGATE_TEST_SECRET}", "", []string{`app "{env.WXGATE_TEST_UNSET}": the appid is empty`}},
 		{"appid that is none", "app wx/1 {env.WXGATE_TEST_SECRET}", "", []string{"invalid appid", "letters, digits, underscores and hyphens"}},
 		{"one appid by two names", goodApp + "\n\t\tapp {env.WXGATE_TEST_APPID} {env.WXGATE_TEST_SECRET}", "", []string{"duplicate app wx1111111111111111"}},

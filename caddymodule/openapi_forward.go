@@ -45,7 +45,7 @@ func (f forwarder) RoundTrip(r *http.Request) (*http.Response, error) {
 	})
 }
 
-// openAPIProblem is problemOf in words for a service instead of a mini program.
+// openAPIProblem is [problem.Of] in words for a service instead of a mini program.
 func openAPIProblem(err error) *problem.Problem {
 	if errors.Is(err, wechat.ErrLengthRequired) {
 		p := problem.BadRequest("A body over 1 MiB requires a Content-Length: WeChat refuses one without.")

@@ -12,13 +12,13 @@ import (
 // errEmpty is a secret that would be accepted from anyone who also has none.
 var errEmpty = errors.New("is empty")
 
-// emptyError says how to fill a configured value in. It names a placeholder, and never
-// a value that is written in the configuration: that is the secret itself.
+// emptyError says how to fill a configured value in. It names a value that is one
+// placeholder, and no other: text beside a placeholder may be part of a secret.
 func emptyError(configured string) error {
 	if configured == "" {
 		return fmt.Errorf("%w; set it to a placeholder such as {env.X} or {file.X}", errEmpty)
 	}
-	if isLiteral(configured) {
+	if isLiteral(configured) || strings.Count(configured, "{") > 1 {
 		return errEmpty
 	}
 	kind, name, _ := strings.Cut(strings.Trim(configured, "{}"), ".")
