@@ -12,7 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/wxgate/wxgate/caddymodule"
+	"github.com/wxgate/wxgate/caddymodule/handler"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
@@ -68,7 +68,7 @@ func BenchmarkGuard(b *testing.B) {
 func benchmarkGuard(b *testing.B, config string) {
 	b.Helper()
 	f := newFixture(b, config)
-	handler := provisionHandler(b)
+	h := provisionHandler(b)
 	bearer := []string{"Bearer " + f.benchToken(b)}
 	next := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error { return nil })
 	w := httptest.NewRecorder()
@@ -87,7 +87,7 @@ func benchmarkGuard(b *testing.B, config string) {
 		r := *base
 		r.Header = header
 		r.Header["Authorization"] = bearer
-		if err := handler.ServeHTTP(w, &r, next); err != nil {
+		if err := h.ServeHTTP(w, &r, next); err != nil {
 			b.Fatal(err)
 		}
 		for _, name := range []string{"X-Wx-Openid", "X-Wx-Appid", "X-Wx-Source", "X-Wx-Session"} {
@@ -121,18 +121,18 @@ func timeRequest(b *testing.B, url, bearer string) time.Duration {
 }
 
 // provisionHandler makes a handler over the running configuration's app.
-func provisionHandler(b *testing.B) *caddymodule.Handler {
+func provisionHandler(b *testing.B) *handler.Handler {
 	b.Helper()
-	handler := new(caddymodule.Handler)
-	if err := handler.Provision(caddy.ActiveContext()); err != nil {
+	h := new(handler.Handler)
+	if err := h.Provision(caddy.ActiveContext()); err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() {
-		if err := handler.Cleanup(); err != nil {
+		if err := h.Cleanup(); err != nil {
 			b.Error(err)
 		}
 	})
-	return handler
+	return h
 }
 
 // benchToken logs alice in.

@@ -9,7 +9,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
-	"github.com/wxgate/wxgate/caddymodule"
+	"github.com/wxgate/wxgate/caddymodule/command"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
@@ -33,8 +33,8 @@ func TestUserLogoutReports(t *testing.T) {
 	if out := f.operate(append(name, "nobody")...); !strings.Contains(out, "no session of this user") {
 		t.Errorf("the command said %q", out)
 	}
-	for _, command := range [][]string{{"user", "logout"}, {"session-key", "check"}, {"session-key", "reset"}} {
-		unknown := append(command, "--app", "wx7777777777777777", "--openid", alice, "--address", "unix/"+f.socket())
+	for _, args := range [][]string{{"user", "logout"}, {"session-key", "check"}, {"session-key", "reset"}} {
+		unknown := append(args, "--app", "wx7777777777777777", "--openid", alice, "--address", "unix/"+f.socket())
 		f.refusedTo(unknown, "app is not configured: wx7777777777777777", "404")
 	}
 }
@@ -130,7 +130,7 @@ func TestKeysReport(t *testing.T) {
 // newCommand returns a command of wxgate's by its name.
 func newCommand(t testing.TB, name string) *cobra.Command {
 	t.Helper()
-	for _, c := range caddymodule.Commands() {
+	for _, c := range command.Commands() {
 		if c.Name == name {
 			cmd := &cobra.Command{Use: c.Name, SilenceErrors: true, SilenceUsage: true}
 			c.CobraFunc(cmd)
@@ -156,7 +156,7 @@ func TestOneCommandForCaddy(t *testing.T) {
 	}
 	cmd := &cobra.Command{Use: "wxgate", SilenceErrors: true, SilenceUsage: true}
 	caddycmd.Commands()["wxgate"].CobraFunc(cmd)
-	for _, c := range caddymodule.Commands() {
+	for _, c := range command.Commands() {
 		if found, _, err := cmd.Find([]string{c.Name}); err != nil || found.Name() != c.Name || found.Short != c.Short {
 			t.Errorf("caddy wxgate %s: %v", c.Name, err)
 		}

@@ -17,7 +17,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/wxgate/wxgate/caddymodule"
+	"github.com/wxgate/wxgate/caddymodule/app"
+	"github.com/wxgate/wxgate/caddymodule/handler"
 )
 
 // TestFuzzSeeds sees to it that the fuzz targets have something to begin with:
@@ -52,8 +53,8 @@ var fuzzCalls = []struct {
 // panic, and what is no JSON is never taken for some.
 func FuzzLoginBody(f *testing.F) {
 	fx := newFixture(f, site)
-	handler := new(caddymodule.Handler)
-	if err := handler.Provision(caddy.ActiveContext()); err != nil {
+	h := new(handler.Handler)
+	if err := h.Provision(caddy.ActiveContext()); err != nil {
 		f.Fatal(err)
 	}
 	nobody := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
@@ -66,7 +67,7 @@ func FuzzLoginBody(f *testing.F) {
 		r := httptest.NewRequest(http.MethodPost, pub+c.path, bytes.NewReader(body))
 		r.Header["Content-Type"], r.Header["Referer"] = []string{contentType}, []string{referer}
 		w := httptest.NewRecorder()
-		if err := handler.ServeHTTP(w, r, nobody); err != nil {
+		if err := h.ServeHTTP(w, r, nobody); err != nil {
 			t.Fatalf("%s: %v", c.path, err)
 		}
 		var problem struct {
@@ -124,8 +125,8 @@ func FuzzCaddyfile(f *testing.F) {
 			return
 		}
 		for _, fresh := range []func() caddyfile.Unmarshaler{
-			func() caddyfile.Unmarshaler { return new(caddymodule.App) },
-			func() caddyfile.Unmarshaler { return new(caddymodule.Handler) },
+			func() caddyfile.Unmarshaler { return new(app.App) },
+			func() caddyfile.Unmarshaler { return new(handler.Handler) },
 		} {
 			read := fresh()
 			if err := read.UnmarshalCaddyfile(caddyfile.NewDispenser(slices.Clone(tokens))); err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy/fastcgi"
 
-	"github.com/wxgate/wxgate/caddymodule"
+	"github.com/wxgate/wxgate/caddymodule/proxylog"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
@@ -262,7 +262,7 @@ func (f *fixture) stream(token string, end func(token string, cancel context.Can
 // that it may or may not have. One that Caddy adds and the wrapper lacks would
 // change how requests are sent.
 func TestTransportAnswersForTheOther(t *testing.T) {
-	wrapper := reflect.TypeFor[*caddymodule.Transport]()
+	wrapper := reflect.TypeFor[*proxylog.Transport]()
 	own := map[string]bool{ // of the transport's own life, or of the Caddyfile's adapter
 		"CaddyModule": true, "Cleanup": true, "NewTransport": true, "SetScheme": true,
 		"EnableH2C": true, "EnableTLS": true, "TLSEnabled": true, "UnmarshalCaddyfile": true,

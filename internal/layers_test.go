@@ -30,14 +30,53 @@ const (
 // storeImports is what each store imports.
 var storeImports = []string{kit, "internal/auth", "internal/seal"}
 
-// layers is the house: cmd -> caddymodule -> {wechat, token, session/*} -> {auth, seal}.
-// A new package belongs to one of them, or gets a line here and in the design.
+// rooms are the packages below caddymodule, each of which knows Caddy.
+const rooms = "caddymodule"
+
+// layers is the house: cmd -> caddymodule -> {handler, openapi, admin, command} -> {app,
+// proxylog} -> gateway -> edge -> problem -> auth, and app -> {wechat, token, session/*} ->
+// {auth, seal}. A new package belongs to one of them, or gets a line here and in
+// docs/architecture.md.
 var layers = []layer{
-	{dir: "cmd", imports: []string{"caddymodule"}, caddy: true},
-	{dir: "caddymodule", caddy: true, imports: []string{
-		"internal/edge", "internal/problem", "internal/wechat", "internal/token", kit, kit + "/bolt", kit + "/memory", kit + "/redis",
-		"internal/auth", "internal/seal", "internal/attack", simulator,
+	{dir: "cmd", imports: []string{rooms, rooms + "/command", rooms + "/admin"}, caddy: true},
+	{dir: rooms, alone: true, caddy: true, imports: []string{
+		rooms + "/handler", rooms + "/openapi", rooms + "/admin", rooms + "/command", rooms + "/app", rooms + "/proxylog",
+	}, tests: []string{
+		"internal/auth", "internal/edge", "internal/gateway", "internal/token", "internal/wechat", "internal/attack", kit, kit + "/bolt",
 	}},
+	{dir: rooms + "/handler", caddy: true, imports: []string{
+		rooms + "/app", rooms + "/proxylog", rooms + "/request", rooms + "/directive", rooms + "/secret",
+		"internal/gateway", "internal/gateway/limit", "internal/gateway/wafer", "internal/edge", "internal/auth",
+	}},
+	{dir: rooms + "/openapi", caddy: true, imports: []string{
+		rooms + "/app", rooms + "/request", rooms + "/directive",
+		"internal/openapi", "internal/metrics", "internal/edge", "internal/problem", "internal/auth",
+	}},
+	{dir: rooms + "/admin", caddy: true, imports: []string{rooms + "/app", "internal/gateway", "internal/token", "internal/problem", "internal/auth"}},
+	{dir: rooms + "/command", caddy: true, imports: []string{
+		rooms + "/app", rooms + "/admin", "internal/demo", "internal/attack", "internal/gateway", kit + "/bolt", simulator,
+	}},
+	{dir: rooms + "/app", caddy: true, imports: []string{
+		rooms + "/directive", rooms + "/secret", rooms + "/redisstore",
+		"internal/gateway", "internal/metrics", "internal/storecopy", "internal/wechat", "internal/token",
+		kit, kit + "/bolt", kit + "/memory", kit + "/redis", "internal/auth", "internal/seal",
+	}},
+	{dir: rooms + "/proxylog", caddy: true, imports: []string{rooms + "/request", "internal/edge"}},
+	{dir: rooms + "/request", caddy: true, imports: []string{"internal/gateway", "internal/edge", "internal/problem", "internal/auth"}},
+	{dir: rooms + "/redisstore", caddy: true, imports: []string{rooms + "/directive", rooms + "/secret", kit + "/redis"}},
+	{dir: rooms + "/directive", caddy: true, imports: []string{"internal/edge"}},
+	{dir: rooms + "/secret", caddy: true},
+
+	{dir: "internal/gateway", alone: true, imports: []string{
+		"internal/gateway/limit", "internal/gateway/wafer", "internal/metrics", "internal/edge", "internal/problem",
+		"internal/wechat", "internal/token", kit, "internal/auth",
+	}, tests: []string{kit + "/memory", "internal/seal"}},
+	{dir: "internal/gateway/limit", imports: []string{"internal/problem", "internal/auth"}},
+	{dir: "internal/gateway/wafer", imports: []string{"internal/edge", "internal/problem", "internal/auth"}},
+	{dir: "internal/openapi", imports: []string{"internal/edge", "internal/problem", "internal/wechat", "internal/auth"}},
+	{dir: "internal/metrics", imports: []string{"internal/problem", "internal/wechat", "internal/auth"}},
+	{dir: "internal/storecopy", imports: []string{kit, "internal/token", "internal/auth", "internal/seal"}, tests: []string{kit + "/memory"}},
+	{dir: "internal/demo", stdOnly: true},
 	{dir: "internal/edge", imports: []string{"internal/problem", "internal/auth"}, tests: []string{"internal/attack"}},
 	{dir: "internal/problem", imports: []string{"internal/auth"}},
 	{dir: "internal/wechat", imports: []string{"internal/auth", "internal/seal"}},
@@ -97,7 +136,7 @@ func violation(e edge) string {
 	case !strings.Contains(first, "."):
 		return "" // the standard library
 	case strings.HasPrefix(e.path, caddyModules) && !from.caddy:
-		return "only caddymodule and cmd know Caddy"
+		return "only cmd and the packages of caddymodule know Caddy"
 	case from.stdOnly && !e.test:
 		return from.dir + " imports the standard library alone"
 	case from.only != nil && !slices.ContainsFunc(from.only, func(p string) bool { return strings.HasPrefix(e.path, p) }):
@@ -133,7 +172,7 @@ func TestLayers(t *testing.T) {
 		}
 	}
 	// A walk that lost its way must not pass for a house in order.
-	for _, dir := range []string{"cmd", "caddymodule", "internal/auth", "internal/seal", "internal/attack", simulator} {
+	for _, dir := range []string{"cmd", rooms, rooms + "/app", "internal/gateway", "internal/auth", "internal/seal", "internal/attack", simulator} {
 		if !seen[dir] {
 			t.Errorf("no Go file found in %s", dir)
 		}
@@ -149,9 +188,23 @@ func TestLayerRules(t *testing.T) {
 		allowed bool
 	}{
 		{"cmd wires caddymodule", edge{dir: "cmd/wxgate", path: ours + "caddymodule"}, true},
+		{"cmd adds the short commands", edge{dir: "cmd/wxgate", path: ours + "caddymodule/command"}, true},
+		{"cmd configures", edge{dir: "cmd/wxgate", path: ours + "caddymodule/app"}, false},
 		{"cmd reaches past caddymodule", edge{dir: "cmd/wxgate", path: ours + "internal/token"}, false},
 		{"caddymodule knows Caddy", edge{dir: "caddymodule", path: caddyModules + "caddy/v2"}, true},
-		{"caddymodule runs the simulator", edge{dir: "caddymodule", path: ours + simulator}, true},
+		{"the import runs the simulator", edge{dir: "caddymodule", path: ours + simulator}, false},
+		{"its test does", edge{dir: "caddymodule", path: ours + simulator, test: true}, true},
+		{"wxgate dev runs the simulator", edge{dir: "caddymodule/command", path: ours + simulator}, true},
+		{"a handler uses the app", edge{dir: "caddymodule/handler", path: ours + "caddymodule/app"}, true},
+		{"the app knows a handler", edge{dir: "caddymodule/app", path: ours + "caddymodule/handler"}, false},
+		{"a handler knows another", edge{dir: "caddymodule/openapi", path: ours + "caddymodule/handler"}, false},
+		{"the transport knows the handler", edge{dir: "caddymodule/proxylog", path: ours + "caddymodule/handler"}, false},
+		{"a room that has no layer", edge{dir: "caddymodule/util", path: "fmt"}, false},
+		{"the gateway knows Caddy", edge{dir: "internal/gateway", path: caddyModules + "caddy/v2"}, false},
+		{"its test knows Caddy", edge{dir: "internal/gateway", path: caddyModules + "caddy/v2", test: true}, false},
+		{"the gateway knows its server", edge{dir: "internal/gateway", path: ours + "caddymodule/request"}, false},
+		{"the gateway uses the edge", edge{dir: "internal/gateway", path: ours + "internal/edge"}, true},
+		{"the edge knows the gateway", edge{dir: "internal/edge", path: ours + "internal/gateway"}, false},
 		{"a middle layer knows Caddy", edge{dir: "internal/token", path: caddyModules + "caddy/v2"}, false},
 		{"its test knows Caddy", edge{dir: "internal/token", path: caddyModules + "certmagic", test: true}, false},
 		{"a middle layer uses a library", edge{dir: "internal/session", path: "go.etcd.io/bbolt"}, true},
@@ -174,7 +227,7 @@ func TestLayerRules(t *testing.T) {
 		{"the simulator in production", edge{dir: "internal/wechat", path: ours + simulator}, false},
 		{"the simulator knows us", edge{dir: simulator, path: ours + "internal/wechat"}, false},
 		{"the simulator's test knows us", edge{dir: simulator, path: ours + "internal/seal", test: true}, false},
-		{"caddymodule runs the attacks", edge{dir: "caddymodule", path: ours + "internal/attack"}, true},
+		{"wxgate attack runs the attacks", edge{dir: "caddymodule/command", path: ours + "internal/attack"}, true},
 		{"somebody else runs the attacks", edge{dir: "internal/token", path: ours + "internal/attack"}, false},
 		{"cmd runs the attacks", edge{dir: "cmd/wxgate", path: ours + "internal/attack"}, false},
 		{"the attacks know us", edge{dir: "internal/attack", path: ours + "internal/auth"}, false},

@@ -11,6 +11,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/wxgate/wxgate/caddymodule"
 )
 
 func main() {

@@ -8,7 +8,8 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
-	"github.com/wxgate/wxgate/caddymodule"
+	"github.com/wxgate/wxgate/caddymodule/admin"
+	"github.com/wxgate/wxgate/caddymodule/command"
 )
 
 // about heads `wxgate --help`.
@@ -44,8 +45,8 @@ func newRoot() *cobra.Command {
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
 	commands := maps.Clone(caddycmd.Commands())
-	delete(commands, caddymodule.CommandName) // its commands are at the root here
-	for _, c := range caddymodule.Commands() {
+	delete(commands, command.Name) // its commands are at the root here
+	for _, c := range command.Commands() {
 		commands[c.Name] = c
 	}
 	for _, name := range slices.Sorted(maps.Keys(commands)) {
@@ -79,7 +80,7 @@ func subcommand(c caddycmd.Command) *cobra.Command {
 	}
 	switch {
 	case cmd.HasSubCommands():
-		caddymodule.RequireSubcommand(cmd)
+		admin.RequireSubcommand(cmd)
 	case slices.Contains(takeNoArguments, c.Name):
 		// `wxgate validate my.caddyfile` would validate ./Caddyfile instead.
 		cmd.Args = cobra.NoArgs

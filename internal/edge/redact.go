@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"context"
 	"maps"
 	"net/http"
 	"net/url"
@@ -62,3 +63,27 @@ func (e *Edge) forwarded(original *http.Request) string {
 	token, _ := e.Credentials.Take(original) // removes nothing: it is forwarded
 	return token
 }
+
+// Redactor keeps the identity of one request out of a log.
+type Redactor struct {
+	edge *Edge
+	id   *auth.Identity
+}
+
+type redactorKey struct{}
+
+// WithRedactor adds the [Redactor] of an identity to a request's context. An empty
+// identity is for a public path, where only a forwarded token is kept out of the log.
+func (e *Edge) WithRedactor(ctx context.Context, id *auth.Identity) context.Context {
+	return context.WithValue(ctx, redactorKey{}, Redactor{e, id})
+}
+
+// RedactorOf returns the redactor of a request. Requests that no gateway has passed on
+// have none.
+func RedactorOf(r *http.Request) (Redactor, bool) {
+	redactor, ok := r.Context().Value(redactorKey{}).(Redactor)
+	return redactor, ok
+}
+
+// Redact calls [Edge.Redact] for the identity.
+func (r Redactor) Redact(sent, original *http.Request) { r.edge.Redact(sent, r.id, original) }

@@ -1,0 +1,219 @@
+// Package app is the app "wxgate" of Caddy: what all sites of a process share. It opens the
+// stores, the signing keys and the clients of WeChat that the configuration names.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/gateway"
+	"github.com/wxgate/wxgate/internal/token"
+)
+
+func init() {
+	caddy.RegisterModule(new(App))
+}
+
+// Name is the app's name in Caddy's JSON, and of the global option.
+const Name = "wxgate"
+
+// App is what all sites of a process share: the mini programs, the root secret, the
+// store and the tokens.
+type App struct {
+	// The mini programs. At least one is required.
+	MiniPrograms []*MiniProgram `json:"apps,omitempty"`
+
+	// The root secret, at least 32 bytes, as a placeholder such as `{file.X}`. It
+	// encrypts session keys, handles and signing keys. To rotate it, configure several:
+	// the first encrypts, all of them decrypt. Default: generated at the first start and
+	// kept in Caddy's storage.
+	Secret []string `json:"secret,omitempty"`
+
+	// The store of sessions; with redis also of signing keys, counters of limits, and
+	// WeChat's access tokens. Default: one bbolt file in Caddy's data directory.
+	Store *StoreConfig `json:"store,omitempty"`
+
+	// The tokens. Default: EdDSA; access tokens live 1h, sessions 30d.
+	Token *TokenConfig `json:"token,omitempty"`
+
+	ctx     caddy.Context
+	logger  *zap.Logger
+	secrets [][]byte // the configured root secrets; none when it is generated
+	key     *token.Key
+	alg     token.Alg
+
+	guarded map[*caddyhttp.Server]struct{} // the servers with a handler of ours
+
+	runtime  atomic.Pointer[gateway.Runtime] // nil before it was opened
+	failures gateway.Failures                // in the log
+
+	mu      sync.Mutex // guards the opening, and all below
+	openErr error      // why the last attempt failed
+	retryAt time.Time
+	cleaned bool
+}
+
+// CaddyModule returns the module's ID and constructor.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "wxgate", New: func() caddy.Module { return new(App) }}
+}
+
+// Find returns the app of a handler's configuration; who names the handler. Caddy
+// provisions an app when it is first asked for, so the error may be about anything in
+// the global block.
+func Find(ctx caddy.Context, who string) (*App, error) {
+	app, err := ctx.AppIfConfigured(Name)
+	if errors.Is(err, caddy.ErrNotConfigured) {
+		return nil, fmt.Errorf("%s needs the global wxgate block: %w", who, errNoPrograms)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return app.(*App), nil
+}
+
+// Provision resolves and checks the configuration. It opens no file and makes no
+// key, because `wxgate validate` comes through here beside a running gateway.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.ctx = ctx
+	a.logger = ctx.Logger()
+	warnOfDebug(ctx, a.logger)
+	lines := origins.take()
+	repl := caddy.NewReplacer()
+	if err := a.provisionPrograms(repl, lines); err != nil {
+		return err
+	}
+	for _, provision := range []func(*caddy.Replacer) error{a.provisionSecrets, a.provisionKey, a.provisionStore} {
+		if err := provision(repl); err != nil {
+			return at(lines, "", err)
+		}
+	}
+	return registerMetrics(ctx)
+}
+
+// provisionPrograms fills in defaults, and resolves and checks the mini programs;
+// lines says where they are in the Caddyfile, if that is known.
+func (a *App) provisionPrograms(repl *caddy.Replacer, lines map[string]string) error {
+	if err := a.complete(); err != nil {
+		return at(lines, "", err)
+	}
+	seen := make(map[auth.AppID]bool, len(a.MiniPrograms))
+	for _, app := range a.MiniPrograms {
+		if err := app.provision(repl, a.logger); err != nil {
+			return at(lines, app.AppID, err)
+		}
+		if seen[app.id] {
+			return at(lines, app.AppID, fmt.Errorf("duplicate app %s", app.id))
+		}
+		seen[app.id] = true
+	}
+	return nil
+}
+
+// Start opens the runtime. A handler may have done so already: Caddy starts apps
+// in random order, and the servers may be first.
+func (a *App) Start() error {
+	rt, err := a.Acquire()
+	if err != nil {
+		return err
+	}
+	rt.Release()
+	return nil
+}
+
+// Stop leaves the runtime open: the servers may be stopped later and still have
+// requests to finish. Cleanup releases it.
+func (*App) Stop() error { return nil }
+
+// Acquire returns the runtime for one request, and opens it if it is not open. The
+// caller releases it. Requests hold it because Caddy does not wait for them: on a
+// reload the old configuration is cleaned up while its servers still finish requests,
+// and may even begin requests that they had read.
+func (a *App) Acquire() (*gateway.Runtime, error) {
+	if rt := a.runtime.Load(); rt != nil && rt.Acquire() {
+		return rt, nil
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if rt := a.runtime.Load(); rt != nil && rt.Acquire() {
+		return rt, nil
+	}
+	if time.Now().Before(a.retryAt) {
+		return nil, a.openErr // many requests must not cause many attempts
+	}
+	// Not a child of the configuration's context, which ends before its requests.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(a.ctx), openTimeout)
+	defer cancel()
+	rt, err := openRuntime(ctx, a)
+	if err != nil {
+		if !errors.Is(err, auth.ErrStoreUnavailable) {
+			err = fmt.Errorf("%w: %w", auth.ErrStoreUnavailable, err)
+		}
+		a.openErr, a.retryAt = err, time.Now().Add(reopenInterval)
+		return nil, err
+	}
+	if !a.cleaned {
+		rt.Acquire() // for the configuration itself, until Cleanup
+	}
+	a.runtime.Store(rt)
+	return rt, nil
+}
+
+const (
+	// openTimeout bounds the opening of the store and the key ring: a reload
+	// that cannot have them should fail while somebody watches.
+	openTimeout = 15 * time.Second
+	// reopenInterval is how long a failure to open is returned without another attempt.
+	reopenInterval = time.Second
+)
+
+// Cleanup releases the configuration's hold on the runtime. The last request that uses it
+// closes it, with everything that no other configuration shares.
+func (a *App) Cleanup() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.cleaned {
+		return nil
+	}
+	a.cleaned = true
+	a.failures.Close()
+	if rt := a.runtime.Load(); rt != nil {
+		rt.Release()
+	}
+	return nil
+}
+
+var errNoPrograms = errors.New("no mini program is configured; add wxgate { app <appid> {env.WX_SECRET} } to the global options")
+
+// complete fills in defaults and refuses what cannot work.
+func (a *App) complete() error {
+	if len(a.MiniPrograms) == 0 {
+		return errNoPrograms
+	}
+	if a.Store == nil {
+		a.Store = new(StoreConfig)
+	}
+	if err := a.Store.complete(); err != nil {
+		return err
+	}
+	if a.Token == nil {
+		a.Token = new(TokenConfig)
+	}
+	return a.Token.complete()
+}
+
+// Interface guards
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

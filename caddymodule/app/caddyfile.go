@@ -1,0 +1,188 @@
+package app
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/wxgate/wxgate/caddymodule/directive"
+	"github.com/wxgate/wxgate/caddymodule/redisstore"
+	"github.com/wxgate/wxgate/internal/token"
+)
+
+func init() {
+	httpcaddyfile.RegisterGlobalOption(Name, parseGlobalOption)
+}
+
+// parseGlobalOption reads the global block:
+//
+//	wxgate {
+//	    app <appid> [<secret>] {
+//	        platform  wechat|qq|douyin|kuaishou|xiaohongshu|wecom [<mini program's appid>]
+//	        secret    <value>
+//	        component <appid> <token-url>
+//	        callback  <token> [<encoding-aes-key>]
+//	        api       <url>
+//	        watermark <max-age>
+//	        raw_session_key insecure
+//	    }
+//	    secret <value> [<old value>...]
+//	    store  bolt [<path>] | memory
+//	    store  redis <url>... {
+//	        sentinel <master name>
+//	        cluster
+//	        username          <value>
+//	        password          <value>
+//	        sentinel_username <value>
+//	        sentinel_password <value>
+//	        database <n>
+//	        tls {
+//	            ca   <file>
+//	            cert <file>
+//	            key  <file>
+//	            server_name <name>
+//	        }
+//	        prefix  <string>
+//	        acks    <n> [<timeout>]
+//	        timeout <duration>
+//	    }
+//	    token {
+//	        issuer   <string>
+//	        audience <string>...
+//	        alg      EdDSA|ES256|RS256|HS256
+//	        key      <value>
+//	        access   <duration>
+//	        refresh  <duration> [idle <duration>]
+//	        rotate   <duration>
+//	    }
+//	}
+//
+// It may stand more than once, as imports make it; each word but app still only
+// once in all.
+func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
+	app := new(App)
+	if previous, ok := existing.(httpcaddyfile.App); ok {
+		if err := caddy.StrictUnmarshalJSON(previous.Value, app); err != nil {
+			return nil, d.Errf("reading the wxgate block before this one: %v", err)
+		}
+	}
+	if err := app.UnmarshalCaddyfile(d); err != nil {
+		return nil, err
+	}
+	return httpcaddyfile.App{Name: Name, Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// UnmarshalCaddyfile reads the block; its grammar stands above parseGlobalOption.
+func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	for d.Next() {
+		origins.note("", d)
+		if d.NextArg() {
+			return d.ArgErr()
+		}
+		err := directive.Block{Dispenser: d, Repeatable: map[string]bool{"app": true}, Options: map[string]func() error{
+			"app":    func() error { return a.parseApp(d) },
+			"secret": func() error { return a.parseSecret(d) },
+			"store":  func() error { return a.parseStore(d) },
+			"token":  func() error { return a.parseToken(d) },
+		}}.Parse()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *App) parseApp(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 || len(args) > 2 {
+		return d.ArgErr()
+	}
+	if err := directive.RefuseEmpty(d, args); err != nil {
+		return err
+	}
+	for _, other := range a.MiniPrograms {
+		if other.AppID == args[0] {
+			return d.Errf("duplicate app %s", args[0])
+		}
+	}
+	origins.note(args[0], d)
+	app := &MiniProgram{AppID: args[0]}
+	if len(args) == 2 {
+		app.Secret = args[1]
+	}
+	a.MiniPrograms = append(a.MiniPrograms, app)
+	return app.parseWords(d)
+}
+
+func (a *App) parseSecret(d *caddyfile.Dispenser) error {
+	if len(a.Secret) > 0 {
+		return d.Err("duplicate secret; to rotate it, write: secret <new> <old>")
+	}
+	return directive.Many(d, &a.Secret)()
+}
+
+func (a *App) parseStore(d *caddyfile.Dispenser) error {
+	if a.Store != nil {
+		return d.Err("duplicate store")
+	}
+	args := d.RemainingArgs()
+	switch {
+	case len(args) == 0:
+		return d.ArgErr()
+	case args[0] == storeBolt && len(args) <= 2:
+		a.Store = &StoreConfig{Kind: storeBolt}
+		if len(args) == 2 {
+			a.Store.Path = args[1]
+		}
+	case args[0] == storeRedis:
+		a.Store = &StoreConfig{Kind: storeRedis, Redis: &redisstore.Config{URLs: args[1:]}}
+		return a.Store.Redis.Parse(d)
+	case args[0] == storeMemory && len(args) == 1:
+		a.Store = &StoreConfig{Kind: storeMemory}
+	case args[0] == storeBolt, args[0] == storeMemory:
+		return d.ArgErr()
+	default:
+		return d.Errf("unrecognized store %q; expected one of: bolt, redis, memory", args[0])
+	}
+	return directive.RefuseEmpty(d, args)
+}
+
+func (a *App) parseToken(d *caddyfile.Dispenser) error {
+	if a.Token != nil {
+		return d.Err("duplicate token")
+	}
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	t := new(TokenConfig)
+	a.Token = t
+	return directive.Block{Dispenser: d, Options: map[string]func() error{
+		"issuer":   directive.One(d, &t.Issuer),
+		"audience": directive.Many(d, &t.Audience),
+		"alg":      directive.Checked(d, &t.Alg, checkAlg),
+		"key":      directive.One(d, &t.Key),
+		"access":   directive.Positive(d, &t.Access),
+		"rotate":   directive.Positive(d, &t.Rotate),
+		"refresh":  func() error { return t.parseRefresh(d) },
+	}}.Parse()
+}
+
+func checkAlg(alg string) error {
+	_, err := token.ParseAlg(alg)
+	return err
+}
+
+func (t *TokenConfig) parseRefresh(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) != 1 && (len(args) != 3 || args[1] != "idle") {
+		return d.Err("write refresh <duration> [idle <duration>]")
+	}
+	if err := directive.ParsePositive(d, args[0], &t.Refresh); err != nil {
+		return err
+	}
+	if len(args) == 3 {
+		return directive.ParsePositive(d, args[2], &t.Idle)
+	}
+	return nil
+}

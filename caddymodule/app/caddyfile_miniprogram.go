@@ -1,0 +1,94 @@
+package app
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/wxgate/wxgate/caddymodule/directive"
+)
+
+// parseWords reads the block of one app; its grammar stands above
+// parseGlobalOption.
+func (m *MiniProgram) parseWords(d *caddyfile.Dispenser) error {
+	known := map[string]func() error{
+		"platform":        func() error { return m.parsePlatform(d) },
+		"secret":          func() error { return m.parseSecret(d) },
+		"component":       func() error { return m.parseComponent(d) },
+		"callback":        func() error { return m.parseCallback(d) },
+		"api":             directive.One(d, &m.API),
+		"watermark":       func() error { return m.parseWatermark(d) },
+		"encrypted_phone": directive.Checked(d, &m.EncryptedPhone, checkEncryptedPhone),
+		"raw_session_key": directive.Checked(d, &m.RawSessionKey, checkRawKey),
+	}
+	for word, parse := range known { // so that the error names the line that does not fit
+		known[word] = func() error {
+			if err := parse(); err != nil {
+				return err
+			}
+			if err := m.checkPlatform(); err != nil {
+				return d.WrapErr(err)
+			}
+			return nil
+		}
+	}
+	return directive.Block{Dispenser: d, Options: known}.Parse()
+}
+
+func (m *MiniProgram) parsePlatform(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 || len(args) > 2 {
+		return d.ArgErr()
+	}
+	if err := directive.RefuseEmpty(d, args); err != nil {
+		return err
+	}
+	m.Platform = args[0]
+	if len(args) == 2 {
+		m.MiniProgram = args[1]
+	}
+	return nil
+}
+
+func (m *MiniProgram) parseSecret(d *caddyfile.Dispenser) error {
+	switch {
+	case m.Secret != "":
+		return d.Errf("app %s has two secrets", m.AppID)
+	case m.Component != nil:
+		return d.WrapErr(errSecretAndComponent)
+	}
+	return directive.One(d, &m.Secret)()
+}
+
+func (m *MiniProgram) parseComponent(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	switch {
+	case len(args) != 2:
+		return d.Err("write component <appid> <token-url>")
+	case m.Secret != "":
+		return d.WrapErr(errSecretAndComponent)
+	}
+	m.Component = &ComponentConfig{AppID: args[0], TokenURL: args[1]}
+	return directive.RefuseEmpty(d, args)
+}
+
+func (m *MiniProgram) parseCallback(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) != 1 && len(args) != 2 {
+		return d.Err("write callback <token> [<encoding-aes-key>]")
+	}
+	m.Callback = &CallbackConfig{Token: args[0]}
+	if len(args) == 2 {
+		m.Callback.EncodingAESKey = args[1]
+	}
+	return directive.RefuseEmpty(d, args)
+}
+
+func (m *MiniProgram) parseWatermark(d *caddyfile.Dispenser) error {
+	var arg string
+	if err := directive.One(d, &arg)(); err != nil {
+		return err
+	}
+	age, err := directive.ParseDuration(d, arg)
+	m.Watermark = (*caddy.Duration)(&age)
+	return err
+}

@@ -1,0 +1,190 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/wxgate/wxgate/caddymodule/secret"
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat"
+)
+
+// provision resolves and checks one mini program.
+func (m *MiniProgram) provision(repl *caddy.Replacer, logger *zap.Logger) error {
+	var err error
+	if m.id, err = resolveAppID(repl, m.AppID); err != nil {
+		return err
+	}
+	if err := m.provisionPlatform(repl); err != nil {
+		return fmt.Errorf("app %s: %w", m.id, err)
+	}
+	if err := m.provisionSecret(repl, logger); err != nil {
+		return fmt.Errorf("app %s: %w", m.id, err)
+	}
+	if err := m.checkFormats(logger); err != nil {
+		return fmt.Errorf("app %s: %w", m.id, err)
+	}
+	if err := m.provisionCallback(repl, logger); err != nil {
+		return fmt.Errorf("app %s: %w", m.id, err)
+	}
+	if m.API != "" {
+		if m.api, err = secret.Resolve(repl, m.API); err != nil {
+			return fmt.Errorf("app %s: api %w", m.id, err)
+		}
+		u, err := wechat.ParseURL(m.api, false)
+		if err != nil {
+			return fmt.Errorf("app %s: api must be a URL such as https://api.weixin.qq.com", m.id)
+		}
+		if err := secret.RefuseCleartext(u); err != nil {
+			return fmt.Errorf("app %s: api %w", m.id, err)
+		}
+	}
+	if err := m.checkData(); err != nil {
+		return fmt.Errorf("app %s: %w", m.id, err)
+	}
+	m.warnOfRawKeys(logger)
+	if m.Watermark == nil {
+		age := caddy.Duration(defaultWatermark)
+		m.Watermark = &age
+	}
+	return nil
+}
+
+// checkData checks what the app says of the data that clients bring.
+func (m *MiniProgram) checkData() error {
+	if m.RawSessionKey != "" {
+		if err := checkRawKey(m.RawSessionKey); err != nil {
+			return err
+		}
+	}
+	if m.EncryptedPhone != "" {
+		return checkEncryptedPhone(m.EncryptedPhone)
+	}
+	return nil
+}
+
+// provisionSecret resolves what proves to the platform who asks: the app's secret
+// or a component's token.
+func (m *MiniProgram) provisionSecret(repl *caddy.Replacer, logger *zap.Logger) error {
+	var err error
+	configured := m.Secret
+	switch {
+	case m.Component == nil:
+		if m.secret, err = secret.Resolve(repl, m.Secret); err != nil {
+			return fmt.Errorf("secret %w", err)
+		}
+	case m.Secret != "":
+		return errSecretAndComponent
+	default:
+		if m.component, err = m.Component.resolve(repl); err != nil {
+			return fmt.Errorf("component: %w", err)
+		}
+		if configured = m.Component.TokenURL; !strings.Contains(configured, "?") {
+			return nil // no credential in it
+		}
+	}
+	secret.WarnOfLiteral(logger, "a secret", configured, zap.String("app", string(m.id)))
+	return nil
+}
+
+func (m *MiniProgram) provisionCallback(repl *caddy.Replacer, logger *zap.Logger) error {
+	m.callback = nil
+	if m.Callback == nil {
+		return nil
+	}
+	var component auth.AppID
+	if m.component != nil {
+		component = m.component.AppID
+	}
+	secret.WarnOfLiteral(logger, "the callback token", m.Callback.Token, zap.String("app", string(m.id)))
+	secret.WarnOfLiteral(logger, "the EncodingAESKey", m.Callback.EncodingAESKey, zap.String("app", string(m.id)))
+	var err error
+	m.callback, err = m.Callback.provision(repl, m.id, component)
+	return err
+}
+
+var errSecretAndComponent = errors.New("secret and component are mutually exclusive; a third-party platform logs in without the secret")
+
+func (c *ComponentConfig) resolve(repl *caddy.Replacer) (*wechat.Component, error) {
+	id, err := resolveAppID(repl, c.AppID)
+	if err != nil {
+		return nil, err
+	}
+	address, err := secret.Resolve(repl, c.TokenURL)
+	if err != nil {
+		return nil, fmt.Errorf("the token URL %w", err)
+	}
+	u, err := wechat.ParseURL(address, true)
+	if err != nil {
+		return nil, errors.New("the token URL must be a URL such as http://127.0.0.1:9100/component-token, without credentials")
+	}
+	if err := secret.RefuseCleartext(u); err != nil {
+		return nil, fmt.Errorf("the token URL %w", err)
+	}
+	return &wechat.Component{AppID: id, TokenURL: address}, nil
+}
+
+// resolveAppID expands and checks a configured appid.
+func resolveAppID(repl *caddy.Replacer, configured string) (auth.AppID, error) {
+	value, err := secret.Resolve(repl, configured)
+	if err != nil {
+		return "", fmt.Errorf("app %q: the appid %w", configured, err)
+	}
+	if !auth.ValidID(value) {
+		return "", fmt.Errorf("app %q: invalid appid; expected up to 64 letters, digits, underscores and hyphens", value)
+	}
+	return auth.AppID(value), nil
+}
+
+// provision resolves the values; component is empty but for an app that has one.
+func (c *CallbackConfig) provision(repl *caddy.Replacer, app, component auth.AppID) (*wechat.Callback, error) {
+	config := wechat.CallbackConfig{AppID: app, Component: component}
+	var err error
+	if config.Token, err = secret.Resolve(repl, c.Token); err != nil {
+		return nil, fmt.Errorf("callback: the token %w", err)
+	}
+	if c.EncodingAESKey != "" {
+		if config.EncodingAESKey, err = secret.Resolve(repl, c.EncodingAESKey); err != nil {
+			return nil, fmt.Errorf("callback: the EncodingAESKey %w", err)
+		}
+	}
+	return wechat.NewCallback(config)
+}
+
+// The values of `encrypted_phone`.
+const (
+	phoneVerified   = "verified"
+	phoneUnverified = "unverified"
+)
+
+func checkEncryptedPhone(value string) error {
+	if value != phoneVerified && value != phoneUnverified {
+		return fmt.Errorf("encrypted_phone %q: expected one of: %s, %s", value, phoneVerified, phoneUnverified)
+	}
+	return nil
+}
+
+// rawKeyInsecure is the only value of `raw_session_key`: the operator writes down what it
+// is.
+const rawKeyInsecure = "insecure"
+
+// checkRawKey checks the value as an operator wrote it.
+func checkRawKey(value string) error {
+	if value != rawKeyInsecure {
+		return fmt.Errorf("raw_session_key %q: write raw_session_key insecure, and only while old clients are being moved", value)
+	}
+	return nil
+}
+
+// warnOfRawKeys warns at every load, so that the option does not outlive the migration
+// unnoticed.
+func (m *MiniProgram) warnOfRawKeys(logger *zap.Logger) {
+	if m.RawSessionKey != "" {
+		logger.Warn("INSECURE: raw_session_key lets clients choose the key that their data is decrypted with, so that a client can forge any phone number; remove it once wxgate_raw_session_keys_total stops growing",
+			zap.String("app", string(m.id)))
+	}
+}

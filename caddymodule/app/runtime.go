@@ -1,0 +1,195 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/caddyserver/certmagic"
+	"go.uber.org/zap"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/gateway"
+	"github.com/wxgate/wxgate/internal/seal"
+	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis"
+	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/wechat"
+)
+
+// opener opens a [gateway.Runtime], part by part.
+type opener struct {
+	app     *App
+	storage certmagic.Storage // Caddy's
+	runtime *gateway.Runtime
+
+	box      *seal.Box
+	redis    *redis.Client  // nil without store redis
+	releases []func() error // in the order of acquisition
+}
+
+// openRuntime opens everything that an app's configuration names, for one user.
+// If it fails, what it acquired before is released.
+func openRuntime(ctx context.Context, a *App) (*gateway.Runtime, error) {
+	o := &opener{app: a, storage: a.ctx.Storage(), runtime: new(gateway.Runtime)}
+	if err := o.open(ctx); err != nil {
+		return nil, errors.Join(err, o.close())
+	}
+	o.runtime.Open(o.close, a.logger)
+	return o.runtime, nil
+}
+
+func (o *opener) open(ctx context.Context) error {
+	secrets := o.app.secrets
+	if len(secrets) == 0 {
+		generated, err := rootSecret(ctx, o.storage)
+		if err != nil {
+			return fmt.Errorf("the root secret: %w", err)
+		}
+		secrets = [][]byte{generated}
+	}
+	var err error
+	if o.box, err = seal.New(secrets...); err != nil {
+		return err
+	}
+	for _, open := range []func(context.Context) error{o.openStore, o.openTokens, o.openPlatforms} {
+		if err := open(ctx); err != nil {
+			return err
+		}
+	}
+	o.openService()
+	return nil
+}
+
+func (o *opener) openService() {
+	rt, configured := o.runtime, o.app.Token
+	apps := make(map[auth.AppID]auth.Platform, len(rt.Platforms))
+	for id, client := range rt.Platforms {
+		apps[id] = client
+	}
+	config := auth.Config{
+		Apps:        apps,
+		Tokens:      rt.Tokens,
+		Store:       rt.Store,
+		Revocations: rt.Revocations,
+		Available:   rt.Ready,
+		Access:      time.Duration(configured.Access),
+		Refresh:     time.Duration(configured.Refresh),
+		Idle:        time.Duration(configured.Idle),
+		KeyLocked:   o.keyLocked,
+	}
+	if o.redis != nil {
+		config.Outage = o.redis.Outage
+	}
+	rt.Service = auth.NewService(config)
+}
+
+func (o *opener) openStore(ctx context.Context) error {
+	configured := o.app.Store
+	opened, err := Acquire(stores, configured.key(), &o.releases, func() (*openStore, error) {
+		return newOpenStore(ctx, configured, o.app.logger)
+	})
+	if err != nil {
+		return err
+	}
+	rt := o.runtime
+	rt.Store, err = opened.forBox(ctx, o.box)
+	if len(o.app.secrets) == 0 && opened.redis != nil && errors.Is(err, session.ErrOtherSecret) {
+		return fmt.Errorf("%w: this machine has its own root secret; copy the first machine's, %s in its Caddy storage, and configure it on all machines: secret {file./path/to/it}", err, secretItem)
+	}
+	rt.Revocations, rt.Ready = opened.revocations, opened.ready
+	if opened.redis != nil {
+		o.redis, rt.Stale, rt.Take = opened.redis, opened.redis.Stale, opened.redis.Take
+	}
+	return err
+}
+
+func (o *opener) openTokens(ctx context.Context) error {
+	a, rt := o.app, o.runtime
+	local := item{o.storage, keysItem}
+	key := ringKey{storage: fmt.Sprint(local.storage)}
+	config := token.RingConfig{
+		Storage:   local,
+		Box:       o.box,
+		Alg:       a.alg,
+		Issuer:    a.Token.Issuer,
+		Audiences: a.Token.Audience,
+		Key:       a.key,
+		Access:    time.Duration(a.Token.Access),
+		Rotate:    time.Duration(a.Token.Rotate),
+		Report: func(err error) {
+			a.logger.Error("key ring maintenance failed", zap.Error(err))
+		},
+	}
+	if o.redis != nil {
+		// Machines share their keys where they share their sessions, and begin with
+		// those of the first: the step from one machine to many ends no token.
+		key = ringKey{store: a.Store.key()}
+		config.Storage, config.Inherit = o.redis.Value(keysValue), local.Load
+	}
+	opened, err := Acquire(rings, key, &o.releases, func() (*openRing, error) {
+		return newOpenRing(ctx, config, rt.Revocations)
+	})
+	if err != nil {
+		return err
+	}
+	// A ring that an earlier configuration opened gets this configuration. A late
+	// request of a configuration that is gone must not change it back.
+	if !a.cleaned {
+		if err := opened.ring.Reconfigure(ctx, config); err != nil {
+			return err
+		}
+	}
+	rt.Ring = opened.ring
+	rt.Tokens, err = token.New(token.Config{Ring: rt.Ring, Box: o.box})
+	if err != nil {
+		return err
+	}
+	o.releases = append(o.releases, func() error { rt.Tokens.Close(); return nil })
+	return nil
+}
+
+func (o *opener) openPlatforms(context.Context) error {
+	o.runtime.Platforms = make(map[auth.AppID]*wechat.Client)
+	var shared tokenPlace
+	if o.redis != nil {
+		shared = tokenPlace{o.app.Store.key(), o.box.ID()}
+	}
+	for _, app := range o.app.MiniPrograms {
+		key := app.platformKey(shared)
+		opened, err := Acquire(platforms, key, &o.releases, func() (*openPlatform, error) {
+			return newOpenPlatform(app, o.tokenShare(key))
+		})
+		if err != nil {
+			return fmt.Errorf("app %s: %w", app.id, err)
+		}
+		o.runtime.Platforms[app.id] = opened.client
+	}
+	return nil
+}
+
+// close releases everything, last acquired first.
+func (o *opener) close() error {
+	var errs []error
+	for _, release := range slices.Backward(o.releases) {
+		errs = append(errs, release())
+	}
+	o.releases = nil
+	return errors.Join(errs...)
+}
+
+// keyLocked warns that a session_key was locked: by an attack, or by a client
+// that sends stale data in a loop.
+func (o *opener) keyLocked(u auth.User, reset error) {
+	fields := []zap.Field{
+		zap.String("app", string(u.App)),
+		zap.String("user_id", o.runtime.Tokens.Pseudonym(u)),
+		zap.Bool("replaced", reset == nil),
+	}
+	if reset != nil && !errors.Is(reset, auth.ErrUnsupported) {
+		fields = append(fields, zap.NamedError("cause", reset))
+	}
+	o.app.logger.Warn("session_key locked for 24h: too many attempts to decrypt data with it failed", fields...)
+}

@@ -1,0 +1,112 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/gateway"
+	"github.com/wxgate/wxgate/internal/wechat"
+)
+
+// Admitted returns the set of the named apps, or of all if none is named.
+func (a *App) Admitted(names []string) (map[auth.AppID]struct{}, error) {
+	configured := make(map[auth.AppID]struct{}, len(a.MiniPrograms))
+	for _, app := range a.MiniPrograms {
+		configured[app.id] = struct{}{}
+	}
+	if len(names) == 0 {
+		return configured, nil
+	}
+	repl := caddy.NewReplacer()
+	named := make(map[auth.AppID]struct{}, len(names))
+	for _, name := range names {
+		id, err := resolveAppID(repl, name)
+		if err != nil {
+			return nil, err
+		}
+		if _, ok := configured[id]; !ok {
+			return nil, fmt.Errorf("app %s is not configured: add it to the global wxgate block", id)
+		}
+		named[id] = struct{}{}
+	}
+	return named, nil
+}
+
+// WeChatOnly removes from apps those that are not on WeChat, for what only WeChat has. If
+// the operator named them, it returns an error instead.
+func (a *App) WeChatOnly(apps map[auth.AppID]struct{}, named bool) error {
+	for _, m := range a.MiniPrograms {
+		if _, ok := apps[m.id]; !ok || m.platform == wechat.WeChat {
+			continue
+		}
+		if named {
+			return fmt.Errorf("app %s is on platform %s, whose API is not served here", m.id, m.platform)
+		}
+		delete(apps, m.id)
+	}
+	if len(apps) == 0 {
+		return errors.New("no app is on platform wechat, whose API is the one that is served here")
+	}
+	return nil
+}
+
+// Failures returns the log of failed requests that all sites share.
+func (a *App) Failures() *gateway.Failures { return &a.failures }
+
+// Access returns the lifetime of an access token.
+func (a *App) Access() time.Duration { return time.Duration(a.Token.Access) }
+
+// FirstGuard reports whether no handler of this configuration has asked for this server
+// before. Caddy provisions handlers one after the other.
+func (a *App) FirstGuard(server *caddyhttp.Server) bool {
+	if _, ok := a.guarded[server]; ok {
+		return false
+	}
+	if a.guarded == nil {
+		a.guarded = make(map[*caddyhttp.Server]struct{})
+	}
+	a.guarded[server] = struct{}{}
+	return true
+}
+
+// Callbacks returns the callbacks of those of the apps that have one.
+func (a *App) Callbacks(apps map[auth.AppID]struct{}) []*wechat.Callback {
+	var callbacks []*wechat.Callback
+	for _, m := range a.MiniPrograms {
+		if _, ok := apps[m.id]; ok && m.callback != nil {
+			callbacks = append(callbacks, m.callback)
+		}
+	}
+	return callbacks
+}
+
+// RawKeys returns those of the apps whose old clients may send WeChat's session_key.
+func (a *App) RawKeys(apps map[auth.AppID]struct{}) map[auth.AppID]struct{} {
+	accepting := make(map[auth.AppID]struct{})
+	for _, m := range a.MiniPrograms {
+		if _, ok := apps[m.id]; ok && m.RawSessionKey == rawKeyInsecure {
+			accepting[m.id] = struct{}{}
+		}
+	}
+	return accepting
+}
+
+// CheckAssertion refuses an assertion that could not be signed, so that the
+// first request does not find out.
+func (a *App) CheckAssertion(audience string) error {
+	switch {
+	case audience == "":
+		return nil
+	case !a.alg.Public():
+		return fmt.Errorf("the assertion header requires a public-key algorithm, not %s; set token alg to EdDSA, ES256 or RS256", a.alg)
+	case slices.Contains(a.Token.Audience, audience):
+		return fmt.Errorf("the assertion header: audience %q is also the audience of access tokens; use a separate one for the upstream", audience)
+	}
+	return nil
+}

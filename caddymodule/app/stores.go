@@ -1,0 +1,99 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/metrics"
+	"github.com/wxgate/wxgate/internal/seal"
+	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt"
+	"github.com/wxgate/wxgate/internal/session/memory"
+	"github.com/wxgate/wxgate/internal/session/redis"
+)
+
+// stores has the open stores, storeKey → *openStore: sessions, revocations and watched
+// responses, which outlive a reload.
+var stores = caddy.NewUsagePool()
+
+// storeKey identifies a store.
+type storeKey struct {
+	kind, path string
+	redis      [sha256.Size]byte // differs between connections that must not be shared
+}
+
+// openStore is a store that any number of configurations share, each with its
+// own root secrets.
+type openStore struct {
+	forBox      func(context.Context, *seal.Box) (auth.Store, error)
+	revocations *session.Set
+	ready       func(context.Context) error
+	close       func() error
+	redis       *redis.Client // nil for a store of this process alone
+}
+
+func (s *StoreConfig) key() storeKey {
+	key := storeKey{kind: s.Kind, path: s.Path}
+	if s.opening != nil {
+		key.redis = s.opening.Key
+	}
+	return key
+}
+
+func newOpenStore(ctx context.Context, cfg *StoreConfig, logger *zap.Logger) (*openStore, error) {
+	options := session.Options{OnError: func(err error) {
+		logger.Error("session store maintenance failed", zap.Error(err))
+	}}
+	if cfg.Kind == storeRedis {
+		return newOpenRedis(ctx, cfg.opening.Config, options)
+	}
+	if cfg.Kind == storeMemory {
+		logger.Warn("store memory: every session ends with this process")
+		store := memory.New(time.Now, options)
+		store.Start()
+		return &openStore{
+			forBox:      func(context.Context, *seal.Box) (auth.Store, error) { return store, nil },
+			revocations: store.Revocations(),
+			ready:       store.Ready,
+			close:       store.Close,
+		}, nil
+	}
+	file, err := bolt.Open(cfg.Path, options)
+	if err != nil {
+		return nil, err
+	}
+	file.Start()
+	return &openStore{
+		forBox:      func(_ context.Context, box *seal.Box) (auth.Store, error) { return file.Store(box, time.Now) },
+		revocations: file.Revocations(),
+		ready:       file.Ready,
+		close:       file.Close,
+	}, nil
+}
+
+// Destruct closes the store when the last configuration has let go of it.
+func (s *openStore) Destruct() error { return s.close() }
+
+// newOpenRedis connects to Redis, which every configuration that names it the same
+// way then shares.
+func newOpenRedis(ctx context.Context, cfg redis.Config, options session.Options) (*openStore, error) {
+	cfg.Propagated = metrics.ObserveRevocation
+	cfg.Observe = metrics.ObserveStore
+	client, err := redis.Open(ctx, cfg, options)
+	if err != nil {
+		return nil, err
+	}
+	return &openStore{
+		forBox:      func(ctx context.Context, box *seal.Box) (auth.Store, error) { return client.Store(ctx, box, time.Now) },
+		revocations: client.Revocations(),
+		ready:       client.Ready,
+		close:       client.Close,
+		redis:       client,
+	}, nil
+}

@@ -1,0 +1,39 @@
+// Package command has wxgate's commands: dev, attack and store here, those over the admin
+// API in caddymodule/admin.
+package command
+
+import (
+	"slices"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/wxgate/wxgate/caddymodule/admin"
+)
+
+// Name is the one command that importing this package adds to Caddy:
+// `caddy wxgate keys list`. Caddy panics on a command whose name is taken, so that
+// wxgate's short names would break a build with another plugin of the same idea.
+const Name = "wxgate"
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  Name,
+		Usage: "<command>",
+		Short: "Runs a command of wxgate, such as keys, user, store, attack or dev",
+		CobraFunc: func(cmd *cobra.Command) {
+			for _, c := range Commands() {
+				sub := &cobra.Command{Use: c.Name + " " + c.Usage, Short: c.Short, Long: c.Long}
+				c.CobraFunc(sub)
+				cmd.AddCommand(sub)
+			}
+			admin.RequireSubcommand(cmd)
+		},
+	})
+}
+
+// Commands returns wxgate's commands, each with its CobraFunc. The binary wxgate has
+// them at its root.
+func Commands() []caddycmd.Command {
+	return slices.Concat(admin.Commands, []caddycmd.Command{attackSpec, devSpec, storeSpec})
+}

@@ -1,0 +1,285 @@
+package handler
+
+import (
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/wxgate/wxgate/caddymodule/directive"
+	"github.com/wxgate/wxgate/internal/edge"
+	"github.com/wxgate/wxgate/internal/gateway"
+	"github.com/wxgate/wxgate/internal/gateway/wafer"
+)
+
+func init() {
+	httpcaddyfile.RegisterHandlerDirective("wxgate", parseHandler)
+	httpcaddyfile.RegisterDirectiveOrder("wxgate", httpcaddyfile.Before, "basic_auth")
+}
+
+// parseHandler reads the site directive:
+//
+//	wxgate [<matcher>] {
+//	    prefix   <path>
+//	    app      <appid>...
+//	    public   <path>...
+//	    optional <path>...
+//	    require  phone|unionid|app <appid>... on <path>...
+//	    token_from header [<name>] | query <name> | cookie <name>
+//	    forward_token
+//	    headers {
+//	        openid|unionid|appid|source|session|phone <name>
+//	        assertion <name> <audience>
+//	    }
+//	    cors {
+//	        origins <origin>...
+//	        headers <name>...
+//	        methods <method>...
+//	        max_age <duration>
+//	    }
+//	    limit login <n>/<duration> | phone <n>/<duration> | decode <n>/<duration> | inflight <n>
+//	    on_stale allow <duration> | deny
+//	    stream_grace <duration>
+//	    compat wafer [<login path>]
+//	}
+func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	handler := new(Handler)
+	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
+}
+
+// UnmarshalCaddyfile reads the directive; its grammar stands above parseHandler.
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	for d.Next() {
+		if d.NextArg() {
+			return d.ArgErr()
+		}
+		if err := (directive.Block{Dispenser: d, Repeatable: repeatable, Options: h.options(d)}).Parse(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var repeatable = map[string]bool{"public": true, "optional": true, "require": true, "limit": true}
+
+// options are the options of the directive; wxgate_verify has some of them.
+func (h *Handler) options(d *caddyfile.Dispenser) map[string]func() error {
+	return map[string]func() error{
+		"prefix":        h.parsePrefix(d),
+		"app":           directive.Many(d, &h.Apps),
+		"public":        directive.Paths(d, &h.Public),
+		"optional":      directive.Paths(d, &h.Optional),
+		"require":       func() error { return h.parseRequire(d) },
+		"token_from":    func() error { return h.parseTokenFrom(d) },
+		"forward_token": func() error { return h.parseForwardToken(d) },
+		"headers":       func() error { return h.Headers.parse(d) },
+		"cors":          func() error { return h.parseCORS(d) },
+		"limit":         func() error { return h.Limit.parse(d) },
+		"on_stale":      func() error { return parseOnStale(d, &h.OnStale) },
+		"stream_grace":  directive.Positive(d, &h.StreamGrace),
+		"compat":        func() error { return h.parseCompat(d) },
+	}
+}
+
+func (h *Handler) parsePrefix(d *caddyfile.Dispenser) func() error {
+	return func() error {
+		if err := directive.One(d, &h.Prefix)(); err != nil {
+			return err
+		}
+		if err := gateway.CheckPrefix(h.Prefix); err != nil {
+			return d.WrapErr(err)
+		}
+		return nil
+	}
+}
+
+func (h *Handler) parseRequire(d *caddyfile.Dispenser) error {
+	if !d.NextArg() {
+		return d.ArgErr()
+	}
+	r := Requirement{What: d.Val()}
+	attribute := gateway.Attribute(r.What)
+	switch attribute {
+	case gateway.AttributePhone, gateway.AttributeUnionID, gateway.AttributeApp:
+	default:
+		return d.Errf("unrecognized requirement %q; expected one of: phone, unionid, app", r.What)
+	}
+	for d.NextArg() && d.Val() != "on" {
+		r.Apps = append(r.Apps, d.Val())
+	}
+	if d.Val() != "on" || (attribute == gateway.AttributeApp) != (len(r.Apps) > 0) {
+		return d.Err("write require phone on <path>..., require unionid on <path>... or require app <appid>... on <path>...")
+	}
+	if err := directive.Paths(d, &r.Paths)(); err != nil {
+		return err
+	}
+	h.Require = append(h.Require, r)
+	return nil
+}
+
+func (h *Handler) parseTokenFrom(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 || len(args) > 2 {
+		return d.ArgErr()
+	}
+	h.TokenFrom.Kind = args[0]
+	if len(args) == 2 {
+		h.TokenFrom.Name = args[1]
+	}
+	if _, err := edge.NewCredentials(edge.Source(h.TokenFrom), false, nil); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+func (h *Handler) parseForwardToken(d *caddyfile.Dispenser) error {
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	h.ForwardToken = true
+	return nil
+}
+
+// parseCompat reads whose clients the site serves beside its own.
+func (h *Handler) parseCompat(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 || len(args) > 2 {
+		return d.Err("write compat wafer [<login path>]")
+	}
+	if err := directive.RefuseEmpty(d, args); err != nil {
+		return err
+	}
+	if args[0] != "wafer" {
+		return d.Errf("unrecognized compat %q; expected wafer", args[0])
+	}
+	h.Wafer = new(WaferCompat)
+	if len(args) == 2 {
+		h.Wafer.Login = args[1]
+		if err := wafer.CheckLogin(h.Wafer.Login); err != nil {
+			return d.WrapErr(err)
+		}
+	}
+	return nil
+}
+
+// parseOnStale reads on_stale allow <duration> | deny.
+func parseOnStale(d *caddyfile.Dispenser, into **OnStale) error {
+	args := d.RemainingArgs()
+	o := new(OnStale)
+	switch {
+	case len(args) == 2 && args[0] == "allow":
+		if err := directive.ParsePositive(d, args[1], &o.Allow); err != nil {
+			return err
+		}
+	case len(args) == 1 && args[0] == "deny":
+		o.Deny = true
+	default:
+		return d.Err("write on_stale allow <duration> or on_stale deny")
+	}
+	if _, err := o.allowance(); err != nil {
+		return d.WrapErr(err)
+	}
+	*into = o
+	return nil
+}
+
+func (n *HeaderNames) parse(d *caddyfile.Dispenser) error {
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	err := directive.Block{Dispenser: d, Options: map[string]func() error{
+		"openid":  directive.Checked(d, &n.OpenID, edge.CheckHeaderName),
+		"unionid": directive.Checked(d, &n.UnionID, edge.CheckHeaderName),
+		"appid":   directive.Checked(d, &n.AppID, edge.CheckHeaderName),
+		"source":  directive.Checked(d, &n.Source, edge.CheckHeaderName),
+		"session": directive.Checked(d, &n.Session, edge.CheckHeaderName),
+		"phone":   directive.Checked(d, &n.Phone, edge.CheckHeaderName),
+		"assertion": func() error {
+			args := d.RemainingArgs()
+			if len(args) != 2 {
+				return d.Err("write assertion <header name> <audience>")
+			}
+			n.Assertion, n.AssertionAudience = args[0], args[1]
+			if err := edge.CheckHeaderName(n.Assertion); err != nil {
+				return d.WrapErr(err)
+			}
+			return directive.RefuseEmpty(d, args)
+		},
+	}}.Parse()
+	if err != nil {
+		return err
+	}
+	if _, err := edge.NewHeaders(edge.Names(*n)); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+func (h *Handler) parseCORS(d *caddyfile.Dispenser) error {
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	c := new(CORS)
+	h.CORS = c
+	err := directive.Block{Dispenser: d, Options: map[string]func() error{
+		"origins": func() error {
+			if err := directive.Many(d, &c.Origins)(); err != nil {
+				return err
+			}
+			for _, origin := range c.Origins {
+				if err := gateway.CheckOrigin(origin); err != nil {
+					return d.WrapErr(err)
+				}
+			}
+			return nil
+		},
+		"headers": directive.Many(d, &c.Headers),
+		"methods": directive.Many(d, &c.Methods),
+		"max_age": directive.Positive(d, &c.MaxAge),
+	}}.Parse()
+	if err != nil {
+		return err
+	}
+	if _, err := c.resolve(); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+// parse reads one limit; the word stands once for each.
+func (l *Limits) parse(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) != 2 {
+		return d.Err("expected limit login|phone|decode <n>/<duration> or limit inflight <n>")
+	}
+	var twice bool
+	switch args[0] {
+	case "login":
+		twice, l.Login = l.Login != "", args[1]
+	case "phone":
+		twice, l.Phone = l.Phone != "", args[1]
+	case "decode":
+		twice, l.Decode = l.Decode != "", args[1]
+	case "inflight":
+		n, err := strconv.Atoi(args[1])
+		if err != nil || n < 1 {
+			return d.Errf("limit inflight %q is not a number above zero", args[1])
+		}
+		twice, l.Inflight = l.Inflight != 0, n
+	default:
+		return d.Errf("unrecognized limit %q; expected one of: login, phone, decode, inflight", args[0])
+	}
+	if twice {
+		return d.Errf("duplicate limit %s", args[0])
+	}
+	if _, err := l.resolve(); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+// Interface guards
+var (
+	_ caddyfile.Unmarshaler = (*Handler)(nil)
+)

@@ -1,0 +1,152 @@
+package handler
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/wxgate/wxgate/caddymodule/app"
+	"github.com/wxgate/wxgate/internal/edge"
+	"github.com/wxgate/wxgate/internal/gateway"
+)
+
+// HeaderNames are the request headers that carry the identity to the upstream.
+// An empty name is its default.
+type HeaderNames struct {
+	// The caller's openid. Default `X-WX-OPENID`.
+	OpenID string `json:"openid,omitempty"`
+	// The caller's unionid, when known. Default `X-WX-UNIONID`.
+	UnionID string `json:"unionid,omitempty"`
+	// The mini program's appid. Default `X-WX-APPID`.
+	AppID string `json:"appid,omitempty"`
+	// `wx_client`, as on WeChat Cloud Hosting. Default `X-WX-SOURCE`.
+	Source string `json:"source,omitempty"`
+	// The session's ID. Default `X-WX-SESSION`.
+	Session string `json:"session,omitempty"`
+	// The verified phone number, when known. Default: not sent.
+	Phone string `json:"phone,omitempty"`
+	// A JWT that proves the identity to the upstream. Default: not sent.
+	Assertion string `json:"assertion,omitempty"`
+	// The assertion's `aud`, a name of the upstream. Required with Assertion.
+	AssertionAudience string `json:"assertion_audience,omitempty"`
+}
+
+// TokenSource is where clients send the access token.
+type TokenSource struct {
+	// `header` (default), `query` or `cookie`.
+	Kind string `json:"kind,omitempty"`
+	// The header, query parameter or cookie. Default: the header Authorization,
+	// with the scheme Bearer.
+	Name string `json:"name,omitempty"`
+}
+
+// Requirement refuses identities that lack something, with 403.
+type Requirement struct {
+	// `phone`: a verified phone number. `unionid`: a unionid. `app`: a token of one of
+	// Apps. Required.
+	What string `json:"what"`
+	// With `app`, the admitted appids.
+	Apps []string `json:"apps,omitempty"`
+	// The paths: exact, or prefixes that end in /*. Required.
+	Paths []string `json:"paths"`
+}
+
+// OnStale says what a site does when revocations of other machines are not being received.
+type OnStale struct {
+	// How long tokens are accepted after Redis last responded.
+	// Default 30s, at least 2s.
+	Allow caddy.Duration `json:"allow,omitempty"`
+
+	// Refuse as soon as a heartbeat is overdue, which is 2s after the last.
+	Deny bool `json:"deny,omitempty"`
+}
+
+// allowance is how stale the revocations may be; nil is the default.
+func (o *OnStale) allowance() (time.Duration, error) {
+	switch {
+	case o == nil:
+		return defaultStale, nil
+	case o.Deny && o.Allow != 0:
+		return 0, errors.New("on_stale: allow and deny are mutually exclusive")
+	case o.Deny:
+		return overdue, nil
+	case o.Allow == 0:
+		return defaultStale, nil
+	case time.Duration(o.Allow) < overdue:
+		return 0, fmt.Errorf("on_stale allow %s: must be at least %s, the time between heartbeats; or write on_stale deny", time.Duration(o.Allow), overdue)
+	}
+	return time.Duration(o.Allow), nil
+}
+
+const (
+	// defaultStale is how long tokens are accepted while Redis is unreachable:
+	// a Sentinel fails over, and a Redis restarts, in less.
+	defaultStale = 30 * time.Second
+	// overdue is when a heartbeat of the store is overdue: it has four in that time,
+	// so that one slow response refuses nobody.
+	overdue = 2 * time.Second
+)
+
+// defaultStreamGrace is how long a response may continue after its session ended.
+const defaultStreamGrace = 10 * time.Second
+
+// streamGrace is the configured or default grace.
+func streamGrace(configured caddy.Duration) (time.Duration, error) {
+	switch {
+	case configured < 0:
+		return 0, errors.New("stream_grace must be above zero")
+	case configured == 0:
+		return defaultStreamGrace, nil
+	}
+	return time.Duration(configured), nil
+}
+
+// WaferCompat serves mini programs built on the client SDKs of Tencent Wafer,
+// `wafer-client-sdk` and `wafer2-client-sdk`, whose own server is abandoned.
+//
+// Their login has a path of its own, and their access token, which they call a
+// skey, comes as X-WX-Skey on every guarded path. No X-WX header of a client
+// reaches the upstream, these included.
+type WaferCompat struct {
+	// Where they log in: the path of the client's `setLoginUrl`. Default
+	// `<prefix>/login`.
+	Login string `json:"login,omitempty"`
+}
+
+// path returns where the SDKs log in.
+func (c *WaferCompat) path(prefix string) string {
+	if c.Login == "" {
+		return strings.TrimSuffix(prefix, "/") + "/login"
+	}
+	return c.Login
+}
+
+// newRequirements compiles what the paths require.
+func newRequirements(configured []Requirement, a *app.App) ([]gateway.Requirement, error) {
+	var compiled []gateway.Requirement
+	for _, c := range configured {
+		r := gateway.Requirement{What: gateway.Attribute(c.What)}
+		paths, err := edge.NewPathSet(c.Paths)
+		if err != nil {
+			return nil, fmt.Errorf("require %s: %w", c.What, err)
+		}
+		r.Paths = paths.Lenient()
+		switch {
+		case len(c.Paths) == 0:
+			return nil, fmt.Errorf("require %s: name the paths: on <path>", c.What)
+		case r.What == gateway.AttributeApp && len(c.Apps) > 0:
+			if r.Apps, err = a.Admitted(c.Apps); err != nil {
+				return nil, err
+			}
+		case r.What == gateway.AttributeApp:
+			return nil, errors.New("require app: name the appids")
+		case r.What != gateway.AttributePhone && r.What != gateway.AttributeUnionID:
+			return nil, fmt.Errorf("unrecognized requirement %q; expected one of: phone, unionid, app", c.What)
+		}
+		compiled = append(compiled, r)
+	}
+	return compiled, nil
+}

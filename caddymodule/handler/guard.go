@@ -1,0 +1,92 @@
+package handler
+
+import (
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/wxgate/wxgate/caddymodule/app"
+	"github.com/wxgate/wxgate/caddymodule/proxylog"
+	"github.com/wxgate/wxgate/caddymodule/request"
+	"github.com/wxgate/wxgate/internal/edge"
+	"github.com/wxgate/wxgate/internal/gateway"
+)
+
+// guardConfig is what [Handler] and [Verify] are both configured with.
+type guardConfig struct {
+	Apps      []string
+	Public    []string
+	Optional  []string
+	Require   []Requirement
+	TokenFrom TokenSource
+	Headers   HeaderNames
+	OnStale   *OnStale
+
+	// Of a handler alone.
+	Prefix       string // of the login API; "" if there is none
+	ForwardToken bool   // leave the token in the request
+	Wafer        bool   // read the tokens of the Wafer SDKs
+
+	// Of Verify alone: the request only asks about another, and goes nowhere.
+	Asked bool
+}
+
+// newGuard compiles the configuration. It opens nothing.
+func newGuard(ctx caddy.Context, a *app.App, config guardConfig) (*gateway.Guard, error) {
+	g := &gateway.Guard{Acquire: a.Acquire, Server: request.Server(), Failures: a.Failures(), Logger: ctx.Logger(), Wafer: config.Wafer}
+	var err error
+	if g.Public, err = edge.NewPathSet(config.Public); err != nil {
+		return nil, fmt.Errorf("public: %w", err)
+	}
+	if g.Optional, err = edge.NewPathSet(config.Optional); err != nil {
+		return nil, fmt.Errorf("optional: %w", err)
+	}
+	if g.Admitted, err = a.Admitted(config.Apps); err != nil {
+		return nil, err
+	}
+	if g.Require, err = newRequirements(config.Require, a); err != nil {
+		return nil, err
+	}
+	if g.Allowance, err = config.OnStale.allowance(); err != nil {
+		return nil, err
+	}
+	if err := openEdge(g, a, config); err != nil {
+		return nil, err
+	}
+	warnOfAccessLogs(ctx, g)
+	warnOfTrust(ctx)
+	warnOfMetrics(ctx)
+	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && a.FirstGuard(server) {
+		return g, proxylog.Wrap(ctx, server)
+	}
+	return g, nil
+}
+
+// openEdge sets how the site reads requests.
+func openEdge(g *gateway.Guard, a *app.App, config guardConfig) error {
+	headers, err := edge.NewHeaders(edge.Names(config.Headers))
+	if err != nil {
+		return err
+	}
+	if err := a.CheckAssertion(headers.Names().AssertionAudience); err != nil {
+		return err
+	}
+	credentials, err := edge.NewCredentials(edge.Source(config.TokenFrom), config.ForwardToken || config.Asked, request.EditOriginal)
+	if err != nil {
+		return err
+	}
+	if source := credentials.Source(); source.Kind == edge.SourceHeader && headers.Managed(source.Name) {
+		return fmt.Errorf("token_from header %s: the gateway reserves this header and removes it from every request", source.Name)
+	}
+	g.Edge = edge.Edge{
+		Headers:       headers,
+		Credentials:   credentials,
+		ComparesPaths: !g.Public.Empty() || !g.Optional.Empty() || len(g.Require) > 0,
+		FoldsPaths:    len(g.Require) > 0,
+		Prefix:        config.Prefix,
+		Asks:          config.Asked,
+		Trusted:       request.Trusted,
+	}
+	return nil
+}

@@ -1,0 +1,144 @@
+// Package handler has the handlers `wxgate` and `wxgate_verify`: their configuration, over
+// the gateway of internal/gateway.
+package handler
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/wxgate/wxgate/caddymodule/app"
+	"github.com/wxgate/wxgate/internal/gateway"
+)
+
+func init() {
+	caddy.RegisterModule(Handler{})
+}
+
+// Handler serves the login API of the configured mini programs under its prefix and
+// guards all other paths: it passes a request to the next handler with the caller's
+// identity in the headers, or refuses it.
+//
+// It sets the placeholders `{wxgate.openid}`, `{wxgate.unionid}`,
+// `{wxgate.appid}`, `{wxgate.source}`, `{wxgate.session}` and `{wxgate.phone}`,
+// all empty for an anonymous request, and `{http.auth.user.id}`: a keyed hash that
+// identifies the user in access logs without the openid.
+type Handler struct {
+	// Path prefix of the login API. Default `/v1.0/pub`.
+	Prefix string `json:"prefix,omitempty"`
+
+	// The appids whose users are admitted. Default: all configured apps.
+	Apps []string `json:"apps,omitempty"`
+
+	// Paths that require no token: exact, or prefixes that end in `/*`. Identity
+	// headers of clients are removed there too. Default: none.
+	Public []string `json:"public,omitempty"`
+
+	// Paths where a token is optional. An invalid token is still refused.
+	Optional []string `json:"optional,omitempty"`
+
+	// What an identity must have on which paths. Default: a token is enough.
+	Require []Requirement `json:"require,omitempty"`
+
+	// Where clients send the token. Default: the header Authorization, with the scheme
+	// Bearer.
+	TokenFrom TokenSource `json:"token_from,omitzero"`
+
+	// Keep the token in the request for the upstream. Default: it is removed.
+	ForwardToken bool `json:"forward_token,omitempty"`
+
+	// The names of the identity headers. Default: WeChat Cloud Hosting's.
+	Headers HeaderNames `json:"headers,omitzero"`
+
+	// Cross-origin access for browsers. Default: none; preflight requests are refused.
+	CORS *CORS `json:"cors,omitempty"`
+
+	// Limits on logins, phone codes and decryption.
+	Limit Limits `json:"limit,omitzero"`
+
+	// With store redis, what happens when no revocations of other machines are
+	// received. Default: tokens are accepted for another 30s, then the response is 503.
+	OnStale *OnStale `json:"on_stale,omitempty"`
+
+	// How long a response may continue after its session was ended by a logout or a
+	// revocation. WebSockets and event streams end at once. Default: 10s.
+	StreamGrace caddy.Duration `json:"stream_grace,omitempty"`
+
+	// Also serve the client SDKs of Tencent Wafer. Default: they are not supported.
+	Wafer *WaferCompat `json:"wafer,omitempty"`
+
+	gateway  *gateway.Gateway
+	releases []func() error
+}
+
+// CaddyModule returns the module's ID and constructor.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.wxgate", New: func() caddy.Module { return new(Handler) }}
+}
+
+// Provision checks the configuration and finds the app. It opens nothing.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	a, err := app.Find(ctx, "the wxgate handler")
+	if err != nil {
+		return err
+	}
+	if h.Prefix == "" {
+		h.Prefix = gateway.DefaultPrefix
+	}
+	if err := gateway.CheckPrefix(h.Prefix); err != nil {
+		return err
+	}
+	config := gateway.Config{Prefix: h.Prefix, ForwardToken: h.ForwardToken, Access: a.Access()}
+	config.Guard, err = newGuard(ctx, a, guardConfig{
+		Apps: h.Apps, Public: h.Public, Optional: h.Optional, Require: h.Require, TokenFrom: h.TokenFrom, Headers: h.Headers, OnStale: h.OnStale,
+		Prefix: strings.TrimSuffix(h.Prefix, "/"), ForwardToken: h.ForwardToken, Wafer: h.Wafer != nil,
+	})
+	if err != nil {
+		return err
+	}
+	admitted := config.Guard.Admitted
+	config.Callbacks, config.RawKeys = a.Callbacks(admitted), a.RawKeys(admitted)
+	if config.Limits, err = h.Limit.open(h.Prefix, admitted, &h.releases); err != nil {
+		return err
+	}
+	if config.Grace, err = streamGrace(h.StreamGrace); err != nil {
+		return err
+	}
+	if h.CORS != nil {
+		if config.CORS, err = h.CORS.resolve(); err != nil {
+			return fmt.Errorf("cors: %w", err)
+		}
+	}
+	if h.Wafer != nil {
+		config.WaferLogin = h.Wafer.path(h.Prefix)
+	}
+	h.gateway, err = gateway.New(config)
+	return err
+}
+
+// Cleanup releases what Provision acquired.
+func (h *Handler) Cleanup() error {
+	var errs []error
+	for _, release := range h.releases {
+		errs = append(errs, release())
+	}
+	h.releases = nil
+	return errors.Join(errs...)
+}
+
+// ServeHTTP serves a call of the login API, or passes a request to the next handler with
+// the caller's identity, or refuses it.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	return h.gateway.ServeHTTP(w, r, next)
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

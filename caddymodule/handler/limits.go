@@ -1,0 +1,131 @@
+package handler
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/wxgate/wxgate/caddymodule/app"
+	"github.com/wxgate/wxgate/caddymodule/secret"
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/gateway/limit"
+)
+
+// Limits bound what clients cost the operator. Sites with the same prefix, the same
+// apps and the same limit share its counters, also across reloads. With store redis all
+// machines share exact counters; while Redis is unreachable, each machine counts
+// separately and allows the whole limit.
+type Limits struct {
+	// Logins of one client address (IPv6: of one /64, and 256 times as many of one
+	// /48), such as `20/1m`. The address is Caddy's `{client_ip}`, which accepts
+	// X-Forwarded-For from trusted proxies only. Default: no limit, because phone networks
+	// put thousands of users behind one address.
+	Login string `json:"login,omitempty"`
+	// Phone codes of one user. WeChat charges the operator for each success. Default
+	// `10/1m`.
+	Phone string `json:"phone,omitempty"`
+	// Attempts of one user to decrypt data, with decode or userInfo. Default
+	// `30/1m`. Failures are limited further, which no option changes: 16 for one
+	// session_key in 24 hours, 64 for one user in a day.
+	Decode string `json:"decode,omitempty"`
+	// Concurrent calls to WeChat for logins and phone codes, on this site. Default 512.
+	Inflight int `json:"inflight,omitempty"`
+}
+
+const (
+	defaultPhoneLimit  = "10/1m"
+	defaultDecodeLimit = "30/1m" // ten times what a page does that asks for everything
+	defaultInflight    = 512
+)
+
+// limiters keep what is left of allowances across reloads, by limiterKey.
+var limiters = caddy.NewUsagePool()
+
+// limiterKey is one limit of the sites that share it.
+type limiterKey struct {
+	site  [sha256.Size]byte
+	limit string
+	rate  limit.Rate
+}
+
+// open returns the limits of a site, with the allowances of other sites and of earlier
+// configurations that share them.
+func (l Limits) open(prefix string, admitted map[auth.AppID]struct{}, releases *[]func() error) (*limit.Limits, error) {
+	config, err := l.resolve()
+	if err != nil {
+		return nil, err
+	}
+	names := []string{strings.TrimSuffix(prefix, "/")}
+	for _, id := range slices.Sorted(maps.Keys(admitted)) {
+		names = append(names, string(id))
+	}
+	config.Site = secret.Hash(names...)
+	limits := limit.New(config)
+	return limits, errors.Join(
+		share(&limits.Login, config.Site, limit.NameLogin, releases),
+		share(&limits.Wide, config.Site, limit.NameWide, releases),
+		share(&limits.Phone, config.Site, limit.NamePhone, releases),
+		share(&limits.Decode, config.Site, limit.NameDecode, releases),
+	)
+}
+
+// share replaces a limiter by the one that others of the same site and rate have.
+func share[K comparable](limiter **limit.Limiter[K], site [sha256.Size]byte, name string, releases *[]func() error) (err error) {
+	if *limiter == nil {
+		return nil
+	}
+	own := *limiter
+	*limiter, err = app.Acquire(limiters, limiterKey{site, name, own.Rate()}, releases, func() (*limit.Limiter[K], error) { return own, nil })
+	return err
+}
+
+// resolve parses the limits and fills in defaults.
+func (l Limits) resolve() (limit.Config, error) {
+	var config limit.Config
+	for _, r := range []struct {
+		name            string
+		into            *limit.Rate
+		rate, byDefault string
+	}{
+		{"login", &config.Login, l.Login, ""},
+		{"phone", &config.Phone, l.Phone, defaultPhoneLimit},
+		{"decode", &config.Decode, l.Decode, defaultDecodeLimit},
+	} {
+		rate := cmp.Or(r.rate, r.byDefault)
+		if rate == "" {
+			continue // no limit
+		}
+		var err error
+		if *r.into, err = parseRate(rate); err != nil {
+			return config, fmt.Errorf("limit %s: %w", r.name, err)
+		}
+	}
+	if l.Inflight < 0 {
+		return config, fmt.Errorf("limit inflight: %d is below zero", l.Inflight)
+	}
+	config.Inflight = cmp.Or(l.Inflight, defaultInflight)
+	return config, nil
+}
+
+// parseRate reads "20/1m".
+func parseRate(s string) (limit.Rate, error) {
+	count, duration, ok := strings.Cut(s, "/")
+	n, err := strconv.Atoi(count)
+	if !ok || err != nil || n < 1 {
+		return limit.Rate{}, fmt.Errorf("%q: write <n>/<duration>, such as 20/1m", s)
+	}
+	// Under a nanosecond for each would be no limit at all.
+	per, err := caddy.ParseDuration(duration)
+	if err != nil || per < time.Duration(n) {
+		return limit.Rate{}, fmt.Errorf("%q: write <n>/<duration>, such as 20/1m", s)
+	}
+	return limit.Rate{N: n, Per: per}, nil
+}

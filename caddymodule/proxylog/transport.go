@@ -1,0 +1,142 @@
+// Package proxylog keeps identities and tokens out of what reverse_proxy logs.
+package proxylog
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy/fastcgi"
+
+	"github.com/wxgate/wxgate/caddymodule/request"
+	"github.com/wxgate/wxgate/internal/edge"
+)
+
+func init() {
+	caddy.RegisterModule(new(Transport))
+}
+
+// transportName is the transport's name in Caddy's JSON.
+const transportName = "wxgate"
+
+// Transport is a transport of reverse_proxy that keeps identities out of its log. Once a
+// request was sent, every line that reverse_proxy logs has its headers: at DEBUG, and as
+// a warning if a response ends early. The upstream gets the request as it is, and
+// reverse_proxy is left with a copy without the identity.
+//
+// wxgate adds it to every reverse_proxy of a server that it guards. It needs no option in
+// the Caddyfile.
+type Transport struct {
+	// The transport that sends the requests. Default `http`, as in reverse_proxy.
+	TransportRaw json.RawMessage `json:"transport,omitempty" caddy:"namespace=http.reverse_proxy.transport inline_key=protocol"`
+
+	inner http.RoundTripper
+}
+
+// CaddyModule returns the module's ID and constructor.
+func (*Transport) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.reverse_proxy.transport.wxgate", New: func() caddy.Module { return new(Transport) }}
+}
+
+// Provision loads the transport that sends the requests.
+func (t *Transport) Provision(ctx caddy.Context) error {
+	if t.TransportRaw == nil {
+		return t.provisionDefault(ctx)
+	}
+	module, err := ctx.LoadModule(t, "TransportRaw")
+	if err != nil {
+		return fmt.Errorf("loading the transport: %w", err)
+	}
+	t.inner = module.(http.RoundTripper)
+	warnOfFastCGI(ctx, t.inner)
+	return nil
+}
+
+// provisionDefault creates the transport as reverse_proxy does. Caddy has nothing to clean
+// up for it: after a reload its idle connections time out. Closing them would break
+// requests of the old configuration that have just taken one.
+func (t *Transport) provisionDefault(ctx caddy.Context) error {
+	transport := new(reverseproxy.HTTPTransport)
+	if err := transport.Provision(ctx); err != nil {
+		return fmt.Errorf("provisioning the default transport: %w", err)
+	}
+	t.inner = transport
+	return nil
+}
+
+// RoundTrip sends the request, and leaves reverse_proxy one that may be logged: a copy
+// that reverse_proxy made for this one attempt.
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	redactor, ok := edge.RedactorOf(r)
+	if !ok {
+		return t.inner.RoundTrip(r)
+	}
+	sent := *r
+	sent.Trailer = nil // as Strip has it; reverse_proxy fills it in while the request is sent
+	if r.Body != nil && r.Body != http.NoBody {
+		sent.Body = edge.NewSentBody(r.Body)
+	}
+	redactor.Redact(r, request.Original(r))
+	return t.inner.RoundTrip(&sent)
+}
+
+// warnOfFastCGI warns that a log line with what PHP writes to its standard error has
+// PHP's whole environment, and so the identity headers.
+func warnOfFastCGI(ctx caddy.Context, transport http.RoundTripper) {
+	if t, ok := transport.(*fastcgi.Transport); ok && t.CaptureStderr {
+		ctx.Logger().Warn("capture_stderr logs identity headers with what PHP writes to its standard error, unless a filter deletes env>HTTP_X_WX_OPENID, request>headers>X-Wx-Openid and their like: see SECURITY.md")
+	}
+}
+
+// The methods that reverse_proxy looks for in a transport. For a transport without one of
+// them, the result here means the same.
+
+// RequestHeaderOps are what the transport does to the headers of requests.
+func (t *Transport) RequestHeaderOps() *headers.HeaderOps {
+	if inner, ok := t.inner.(reverseproxy.RequestHeaderOpsTransport); ok {
+		return inner.RequestHeaderOps()
+	}
+	return nil
+}
+
+// DefaultBufferSizes are how many bytes of requests and responses are buffered.
+func (t *Transport) DefaultBufferSizes() (requestBytes, responseBytes int64) {
+	if inner, ok := t.inner.(reverseproxy.BufferedTransport); ok {
+		return inner.DefaultBufferSizes()
+	}
+	return 0, 0
+}
+
+// RequiresContentLength reports whether a body of unknown length cannot be sent.
+func (t *Transport) RequiresContentLength() bool {
+	inner, ok := t.inner.(reverseproxy.ContentLengthRequiredTransport)
+	return ok && inner.RequiresContentLength()
+}
+
+// ProxyProtocolEnabled reports whether connections are of one client each.
+func (t *Transport) ProxyProtocolEnabled() bool {
+	inner, ok := t.inner.(reverseproxy.ProxyProtocolTransport)
+	return ok && inner.ProxyProtocolEnabled()
+}
+
+// OverrideHealthCheckScheme sets the scheme of an active health check.
+func (t *Transport) OverrideHealthCheckScheme(base *url.URL, port string) {
+	if inner, ok := t.inner.(reverseproxy.HealthCheckSchemeOverriderTransport); ok {
+		inner.OverrideHealthCheckScheme(base, port)
+	}
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner                                = (*Transport)(nil)
+	_ http.RoundTripper                                = (*Transport)(nil)
+	_ reverseproxy.RequestHeaderOpsTransport           = (*Transport)(nil)
+	_ reverseproxy.BufferedTransport                   = (*Transport)(nil)
+	_ reverseproxy.ContentLengthRequiredTransport      = (*Transport)(nil)
+	_ reverseproxy.ProxyProtocolTransport              = (*Transport)(nil)
+	_ reverseproxy.HealthCheckSchemeOverriderTransport = (*Transport)(nil)
+)

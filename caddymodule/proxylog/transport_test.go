@@ -1,0 +1,120 @@
+package proxylog
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"net/url"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+)
+
+func TestWrapHandlers(t *testing.T) {
+	for name, tc := range map[string]struct{ config, want string }{
+		"no proxy":              {`{"handler":"static_response","body":"\"handler\":\"reverse_proxy\""}`, ""},
+		"the default transport": {`{"handler":"reverse_proxy"}`, `{"handler":"reverse_proxy","transport":{"protocol":"wxgate"}}`},
+		"a transport with options": {
+			`{"handler":"reverse_proxy","transport":{"protocol":"http","dial_timeout":12345678901234567890}}`,
+			`{"handler":"reverse_proxy","transport":{"protocol":"wxgate","transport":{"dial_timeout":12345678901234567890,"protocol":"http"}}}`,
+		},
+		"in a handler in a handler": {
+			`{"handler":"subroute","routes":[{"handle":[{"handler":"vars","a":1.50},{"handler":"reverse_proxy"}]}]}`,
+			`{"handler":"subroute","routes":[{"handle":[{"a":1.50,"handler":"vars"},{"handler":"reverse_proxy","transport":{"protocol":"wxgate"}}]}]}`,
+		},
+		"one for the answer of another": {
+			`{"handle_response":[{"routes":[{"handle":[{"handler":"reverse_proxy"}]}]}],"handler":"reverse_proxy"}`,
+			`{"handle_response":[{"routes":[{"handle":[{"handler":"reverse_proxy","transport":{"protocol":"wxgate"}}]}]}],"handler":"reverse_proxy","transport":{"protocol":"wxgate"}}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			handlers := []json.RawMessage{json.RawMessage(tc.config)}
+			if err := wrapHandlers(handlers); err != nil {
+				t.Fatal(err)
+			}
+			want := tc.want
+			if want == "" {
+				want = tc.config // to the letter
+			}
+			if got := string(handlers[0]); got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+		})
+	}
+}
+
+// talkative is a transport that has a say in everything.
+type talkative struct{ http.RoundTripper }
+
+func (talkative) RequestHeaderOps() *headers.HeaderOps { return new(headers.HeaderOps) }
+func (talkative) DefaultBufferSizes() (int64, int64)   { return 1, 2 }
+func (talkative) RequiresContentLength() bool          { return true }
+func (talkative) ProxyProtocolEnabled() bool           { return true }
+func (talkative) OverrideHealthCheckScheme(base *url.URL, port string) {
+	base.Scheme = "of port " + port
+}
+
+func TestTransportPassesQuestionsOn(t *testing.T) {
+	for name, tc := range map[string]struct {
+		inner http.RoundTripper
+		has   bool
+	}{"to one that answers": {talkative{}, true}, "to one that does not": {new(http.Transport), false}} {
+		t.Run(name, func(t *testing.T) {
+			transport := &Transport{inner: tc.inner}
+			if got := transport.RequestHeaderOps() != nil; got != tc.has {
+				t.Errorf("header operations: %t", got)
+			}
+			if request, response := transport.DefaultBufferSizes(); tc.has != (request == 1) || tc.has != (response == 2) {
+				t.Errorf("buffers of %d and %d", request, response)
+			}
+			if got := transport.RequiresContentLength(); got != tc.has {
+				t.Errorf("a content length is required: %t", got)
+			}
+			if got := transport.ProxyProtocolEnabled(); got != tc.has {
+				t.Errorf("the PROXY protocol: %t", got)
+			}
+			base := &url.URL{Scheme: "http"}
+			transport.OverrideHealthCheckScheme(base, "443")
+			if got := base.Scheme == "of port 443"; got != tc.has {
+				t.Errorf("the scheme %q", base.Scheme)
+			}
+		})
+	}
+}
+
+// TestDefaultTransportOutlivesItsConfiguration: a request of an old configuration
+// may have taken a connection when a reload cleans up. To close that would be a 502.
+func TestDefaultTransportOutlivesItsConfiguration(t *testing.T) {
+	upstream := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer upstream.Close()
+	config, end := caddy.NewContext(caddy.Context{Context: t.Context()})
+	defer end()
+	transport := new(Transport)
+	if err := transport.Provision(config); err != nil {
+		t.Fatal(err)
+	}
+	var reused bool
+	ask := func() {
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused }})
+		ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
+		r, err := http.NewRequestWithContext(ctx, http.MethodGet, upstream.URL, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := transport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.Copy(io.Discard, response.Body)
+		_ = response.Body.Close()
+	}
+	ask()
+	end()
+	if ask(); !reused {
+		t.Error("the connection was closed with the configuration")
+	}
+}

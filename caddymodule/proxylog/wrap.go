@@ -1,0 +1,109 @@
+package proxylog
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/intercept"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+)
+
+// Wrap adds [Transport] to every reverse_proxy to which a handler of this server may pass
+// a request. Those come after the handler, and Caddy provisions handlers in their order:
+// they are still JSON when the server's first handler of wxgate is provisioned.
+//
+// It does not find a proxy inside another module's own configuration, or one that was
+// provisioned before. Those log what Caddy logs.
+func Wrap(ctx caddy.Context, server *caddyhttp.Server) error {
+	for _, routes := range pendingRoutes(ctx, server) {
+		for _, route := range routes {
+			if err := wrapHandlers(route.HandlersRaw); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// pendingRoutes returns the server's routes, and those around the handler that is being
+// provisioned, which the server only has as the JSON that they were read from.
+func pendingRoutes(ctx caddy.Context, server *caddyhttp.Server) []caddyhttp.RouteList {
+	pending := []caddyhttp.RouteList{server.Routes}
+	if server.Errors != nil {
+		pending = append(pending, server.Errors.Routes)
+	}
+	for _, route := range server.NamedRoutes {
+		pending = append(pending, caddyhttp.RouteList{*route})
+	}
+	for _, module := range ctx.Modules() {
+		switch around := module.(type) {
+		case *caddyhttp.Subroute:
+			pending = append(pending, around.Routes)
+			if around.Errors != nil {
+				pending = append(pending, around.Errors.Routes)
+			}
+		case *reverseproxy.Handler: // handle_response, as in forward_auth
+			pending = append(pending, responseRoutes(around.HandleResponse)...)
+		case *intercept.Intercept:
+			pending = append(pending, responseRoutes(around.HandleResponse)...)
+		}
+	}
+	return pending
+}
+
+func responseRoutes(handlers []caddyhttp.ResponseHandler) []caddyhttp.RouteList {
+	var lists []caddyhttp.RouteList
+	for _, handler := range handlers {
+		lists = append(lists, handler.Routes)
+	}
+	return lists
+}
+
+// wrapHandlers replaces, in place, the handlers that contain a reverse_proxy.
+func wrapHandlers(handlers []json.RawMessage) error {
+	for i, raw := range handlers {
+		decoder := json.NewDecoder(bytes.NewReader(raw))
+		decoder.UseNumber()
+		var handler any
+		if err := decoder.Decode(&handler); err != nil {
+			return fmt.Errorf("reading a handler's configuration: %w", err)
+		}
+		if !wrapProxies(handler) {
+			continue
+		}
+		wrapped, err := json.Marshal(handler)
+		if err != nil {
+			return fmt.Errorf("wrapping the transport of reverse_proxy: %w", err)
+		}
+		handlers[i] = wrapped
+	}
+	return nil
+}
+
+// wrapProxies wraps the transport of every reverse_proxy in a handler's JSON and
+// reports whether there was one.
+func wrapProxies(config any) (found bool) {
+	switch config := config.(type) {
+	case []any:
+		for _, element := range config {
+			found = wrapProxies(element) || found
+		}
+	case map[string]any:
+		for _, member := range config {
+			found = wrapProxies(member) || found
+		}
+		if config["handler"] != "reverse_proxy" {
+			return found
+		}
+		wrapper := map[string]any{"protocol": transportName}
+		if transport, ok := config["transport"]; ok {
+			wrapper["transport"] = transport
+		}
+		config["transport"] = wrapper
+		return true
+	}
+	return found
+}

@@ -1,0 +1,147 @@
+// Package request is what Caddy keeps of a request: its ID, its client, its original URI,
+// its placeholders, and the extra fields of its line in the access log.
+package request
+
+import (
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/edge"
+	"github.com/wxgate/wxgate/internal/gateway"
+	"github.com/wxgate/wxgate/internal/problem"
+)
+
+const (
+	// idPlaceholder is Caddy's ID of a request. Caddy makes it when it is first read and
+	// then writes it to the access log, so only refused requests pay for it.
+	idPlaceholder = "http.request.uuid"
+
+	// userIDPlaceholder is what Caddy writes to access logs as user_id.
+	userIDPlaceholder = "http.auth.user.id"
+
+	// codeField is the field of the access log that has a refusal's error code.
+	codeField = "wxgate_code"
+)
+
+// Server returns what the gateway needs of Caddy.
+func Server() gateway.Server {
+	return gateway.Server{
+		RequestID: ID, ClientIP: clientIP, ShuttingDown: shuttingDown,
+		SetIdentity: setIdentity, NameUser: nameUser, LogCode: logCode,
+	}
+}
+
+// ID returns the ID of a request, or "" when no Caddy server runs it.
+func ID(r *http.Request) string {
+	repl, ok := replacer(r)
+	if !ok {
+		return ""
+	}
+	id, _ := repl.GetString(idPlaceholder)
+	return id
+}
+
+// WriteProblem responds with a problem, whose code the access log gets.
+func WriteProblem(w http.ResponseWriter, r *http.Request, p *problem.Problem) error {
+	logCode(r, p.Code)
+	return p.Write(w, ID(r))
+}
+
+// logCode adds a refusal's error code to the access log.
+func logCode(r *http.Request, code string) {
+	if extra, ok := r.Context().Value(caddyhttp.ExtraLogFieldsCtxKey).(*caddyhttp.ExtraLogFields); ok {
+		extra.Set(zap.String(codeField, code))
+	}
+}
+
+// Trusted reports whether a request comes from one of Caddy's trusted_proxies.
+func Trusted(r *http.Request) bool {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	return trusted
+}
+
+// clientIP returns Caddy's `{client_ip}`, which believes X-Forwarded-For from trusted
+// proxies only.
+func clientIP(r *http.Request) string {
+	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	return ip
+}
+
+// Original returns the request as it came in, which Caddy keeps, or nil if no Caddy
+// server runs the request.
+func Original(r *http.Request) *http.Request {
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		return &original
+	}
+	return nil
+}
+
+// EditOriginal edits the query that a request came with: Caddy makes PHP's REQUEST_URI of
+// it, and {http.request.orig_uri}, which header_up would send upstream. Caddy keeps that
+// text apart from the URL.
+func EditOriginal(r *http.Request, edit func(query string) string) {
+	original := Original(r)
+	if original == nil {
+		return
+	}
+	original.URL.RawQuery = edit(original.URL.RawQuery)
+	if repl, ok := replacer(r); ok {
+		repl.Set("http.request.orig_uri", original.URL.RequestURI())
+	}
+}
+
+// shuttingDown reports whether the process is exiting, or a reload closes the
+// listener of this request. In both cases Caddy waits for shutdown_delay before it
+// refuses connections, and load balancers should stop sending requests meanwhile.
+func shuttingDown(r *http.Request) bool {
+	if caddy.Exiting() {
+		return true
+	}
+	repl, ok := replacer(r)
+	if !ok {
+		return false
+	}
+	value, _ := repl.Get("http.shutting_down")
+	closing, ok := value.(bool)
+	return ok && closing
+}
+
+// setIdentity sets every documented placeholder, empty without an identity:
+// an unset one would reach the upstream as the literal text {wxgate.openid}.
+// The values go in as values, so that one which looks like a placeholder, say
+// {env.X}, is never expanded.
+func setIdentity(r *http.Request, id *auth.Identity) {
+	repl, ok := replacer(r)
+	if !ok {
+		return
+	}
+	var none auth.Identity
+	source := edge.SourceClient
+	if id == nil {
+		id, source = &none, ""
+	}
+	repl.Set("wxgate.openid", string(id.OpenID))
+	repl.Set("wxgate.unionid", string(id.UnionID))
+	repl.Set("wxgate.appid", string(id.App))
+	repl.Set("wxgate.source", source)
+	repl.Set("wxgate.session", string(id.Session))
+	repl.Set("wxgate.phone", id.Phone)
+	repl.Set(userIDPlaceholder, id.Pseudonym)
+}
+
+// nameUser names the user of a request in the access log and sets no other
+// placeholder: a refused request has a valid token, but no identity to pass on.
+func nameUser(r *http.Request, id *auth.Identity) {
+	if repl, ok := replacer(r); ok {
+		repl.Set(userIDPlaceholder, id.Pseudonym)
+	}
+}
+
+func replacer(r *http.Request) (*caddy.Replacer, bool) {
+	repl, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	return repl, ok
+}

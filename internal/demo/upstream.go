@@ -1,0 +1,34 @@
+// Package demo has what `wxgate dev` shows beside the gateway: an upstream, and the commands
+// to try.
+package demo
+
+import (
+	_ "embed"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// Caddyfile is Caddyfile.example, which `wxgate dev` runs.
+//
+//go:embed Caddyfile.example
+var Caddyfile []byte
+
+// Upstream is the service behind the gateway. It responds with what it received, headers
+// sorted, one on a line.
+func Upstream(w http.ResponseWriter, r *http.Request) {
+	var names []string
+	for name := range r.Header {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s\n", r.Method, r.URL.RequestURI())
+	for _, name := range names {
+		fmt.Fprintf(&b, "%s: %s\n", name, strings.Join(r.Header[name], ", "))
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write([]byte(b.String())) // the client has gone
+}

@@ -1,0 +1,89 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"go.uber.org/zap"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/metrics"
+	"github.com/wxgate/wxgate/internal/problem"
+	"github.com/wxgate/wxgate/internal/wechat"
+)
+
+// callbackEndpoint is one path for all apps of a site that have a callback.
+var callbackEndpoint = endpoint{name: "callback", method: http.MethodPost, also: http.MethodGet, serve: (*Gateway).serveCallback}
+
+// serveCallback is GET and POST {prefix}/callback, which WeChat calls: to check the
+// address, and to push what its users do.
+func (g *Gateway) serveCallback(c *call) error {
+	query := c.r.URL.Query()
+	if c.r.Method == http.MethodGet {
+		echo, err := firstAccepting(g.config.Callbacks, func(callback *wechat.Callback) (string, error) { return callback.Echo(query) })
+		if err != nil {
+			return callbackRefused(err)
+		}
+		return writeText(c.w, echo)
+	}
+	body, err := problem.ReadAtMost(c.w, c.r, wechat.MaxCallbackBytes)
+	if err != nil {
+		return err
+	}
+	push, err := firstAccepting(g.config.Callbacks, func(callback *wechat.Callback) (wechat.Push, error) { return callback.Open(query, body) })
+	if err != nil {
+		return callbackRefused(err)
+	}
+	if push.User != (auth.User{}) && !push.Handled() {
+		if _, err := c.runtime.Service.EndUser(c.r.Context(), push.User); err != nil {
+			return err // WeChat retries
+		}
+		push.MarkHandled()
+		g.Logger.Info("deleted a user's sessions and session keys, as WeChat requires",
+			zap.String("event", string(push.Event)), zap.String("app", string(push.User.App)))
+	}
+	metrics.Pushes.WithLabelValues(string(push.Event)).Inc()
+	return writeText(c.w, "success")
+}
+
+// firstAccepting tries the callbacks of all apps, because the URL names none: the one
+// whose token signed the request accepts it.
+func firstAccepting[T any](callbacks []*wechat.Callback, ask func(*wechat.Callback) (T, error)) (T, error) {
+	var none T
+	refusal := fmt.Errorf("%w: no app of this site sent it", auth.ErrForbidden)
+	for _, callback := range callbacks {
+		result, err := ask(callback)
+		if err == nil {
+			return result, nil
+		}
+		if errors.Is(refusal, auth.ErrForbidden) { // the error of the right app says more
+			refusal = err
+		}
+	}
+	return none, refusal
+}
+
+// callbackRefused is [problem.Of] in terms of an operator who configures the callback.
+func callbackRefused(err error) *problem.Problem {
+	p := problem.Of(err)
+	p.Bearer = ""
+	switch {
+	case errors.Is(err, auth.ErrForbidden):
+		p.Detail = "The signature does not match the configured token, or the timestamp is not current."
+	case errors.Is(err, auth.ErrDecryptFailed):
+		p.Detail = "The message cannot be decrypted with the configured EncodingAESKey."
+	}
+	return p
+}
+
+func writeText(w http.ResponseWriter, text string) error {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(http.StatusOK)
+	_, err := io.WriteString(w, text)
+	return err
+}

@@ -1,0 +1,86 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/edge"
+)
+
+// CORS is which pages of other origins may call a site (Fetch section 3.2).
+type CORS struct {
+	Origins []string // exactly as browsers send them
+	Headers []string // that pages may send
+	Methods []string
+	MaxAge  time.Duration // how long a browser may keep the response to a preflight
+}
+
+// CheckOrigin returns an error unless a browser could send origin, which is
+// scheme://host[:port].
+func CheckOrigin(origin string) error {
+	u, err := url.Parse(origin)
+	if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
+		return fmt.Errorf("origin %q: write scheme://host[:port] and nothing more", origin)
+	}
+	return nil
+}
+
+// handle adds the headers that an allowed origin needs and responds to preflights, which
+// have no token and must not reach an upstream. It reports whether it has responded. If
+// not, it returns the writer to respond with. The nil *CORS allows no origin.
+func (c *CORS) handle(w http.ResponseWriter, r *http.Request) (_ http.ResponseWriter, responded bool) {
+	h := w.Header()
+	if c != nil {
+		h.Add("Vary", "Origin") // also without one: a cache could return that response to a page
+	}
+	origin := r.Header.Get("Origin")
+	if origin == "" {
+		return w, false
+	}
+	allowed := c != nil && slices.Contains(c.Origins, origin)
+	if allowed {
+		h.Set(allowOrigin, origin)
+		h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After")
+	}
+	switch {
+	case !edge.IsPreflight(r) && c == nil:
+		return w, false
+	case !edge.IsPreflight(r):
+		return &corsWriter{responseWriter{w}, h[allowOrigin]}, false
+	case !allowed:
+		w.WriteHeader(http.StatusForbidden)
+		return w, true
+	}
+	h.Set("Access-Control-Allow-Methods", strings.Join(c.Methods, ", "))
+	h.Set("Access-Control-Allow-Headers", strings.Join(c.Headers, ", "))
+	h.Set("Access-Control-Max-Age", strconv.Itoa(int(c.MaxAge.Seconds())))
+	w.WriteHeader(http.StatusNoContent)
+	return w, true
+}
+
+const allowOrigin = "Access-Control-Allow-Origin"
+
+// corsWriter replaces an upstream's CORS headers by the gateway's. Many backends have
+// CORS of their own, and a proxy adds to them: browsers ignore two
+// Access-Control-Allow-Origin, and a "*" of the upstream would let pages read that the
+// operator did not name.
+type corsWriter struct {
+	responseWriter
+	allowed []string // the origin, if any
+}
+
+// WriteHeader replaces the upstream's headers. An upstream that writes a body without
+// calling it has set none.
+func (w *corsWriter) WriteHeader(status int) {
+	h := w.Header()
+	delete(h, "Access-Control-Allow-Credentials")
+	if delete(h, allowOrigin); w.allowed != nil {
+		h[allowOrigin] = w.allowed
+	}
+	w.ResponseWriter.WriteHeader(status)
+}

@@ -1,0 +1,153 @@
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/edge"
+)
+
+// decision lets a request pass, with an identity or as anonymous.
+type decision struct {
+	runtime   *Runtime       // nil without an identity
+	id        *auth.Identity // nil for an anonymous request
+	assertion string         // the identity signed for the upstream; "" unless configured
+}
+
+// release releases the runtime that a decision was made with.
+func (d decision) release() {
+	if d.runtime != nil {
+		d.runtime.Release()
+	}
+}
+
+// decide returns a decision, which the caller releases, or the refusal. The identity
+// that comes with a refusal is only for the log: its token is valid and it may not
+// enter.
+func (g *Guard) decide(in received) (decision, error) {
+	if in.PathErr != nil {
+		return decision{}, in.PathErr
+	}
+	if g.anonymous(in) {
+		return decision{}, nil
+	}
+	rt, err := g.Acquire()
+	if err != nil {
+		return decision{}, err
+	}
+	d := decision{runtime: rt}
+	if d.id, err = g.authenticate(rt, in.bearer); err != nil {
+		return d, err
+	}
+	for _, r := range g.Require {
+		if err := r.check(d.id, in.Path); err != nil {
+			return d, err
+		}
+	}
+	if names := g.Edge.Headers.Names(); names.Assertion != "" {
+		d.assertion, err = rt.Tokens.IssueAssertion(d.id, names.AssertionAudience)
+	}
+	return d, err
+}
+
+// anonymous reports whether a request may pass without an identity. A path that
+// requires something of one is never public: of two rules that disagree, the
+// stricter holds.
+func (g *Guard) anonymous(in received) bool {
+	for _, r := range g.Require {
+		if r.Paths.Match(in.Path) {
+			return false
+		}
+	}
+	return g.Public.Match(in.Path.Plain) || !in.bearer.sent() && g.Optional.Match(in.Path.Plain)
+}
+
+// authenticate returns the identity of a token whose user may enter this site. The
+// identity that comes with an error is only for the log: its token is valid and it
+// may not enter.
+func (g *Guard) authenticate(rt *Runtime, b bearer) (*auth.Identity, error) {
+	switch {
+	case b.err != nil:
+		return nil, b.err
+	case b.raw == "":
+		return nil, auth.ErrMissingToken
+	}
+	id, err := rt.Service.Authenticate(b.raw)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.fresh(rt); err != nil {
+		return id, err
+	}
+	if err := b.wafer.Check(id); err != nil {
+		return id, err
+	}
+	if !g.admits(id.App) {
+		return id, fmt.Errorf("%w: a token of app %q, which this site does not admit", auth.ErrAppNotAdmitted, id.App)
+	}
+	return id, nil
+}
+
+// admits reports whether an app's users may enter this site.
+func (g *Guard) admits(app auth.AppID) bool {
+	_, ok := g.Admitted[app]
+	return ok
+}
+
+// errStale is a revocation that another machine may have made and this one has not
+// received.
+var errStale = errors.New("revocations of other machines are not being received")
+
+// fresh refuses every token that a revocation may have ended which was not received:
+// with 503, because the token may be valid. A store of this process alone is never
+// stale.
+func (g *Guard) fresh(rt *Runtime) error {
+	if rt.Stale == nil {
+		return nil
+	}
+	if stale := rt.Stale(); stale > g.Allowance {
+		return fmt.Errorf("%w: %w for %s, at most %s is allowed", auth.ErrStoreUnavailable, errStale, stale.Round(time.Millisecond), g.Allowance)
+	}
+	return nil
+}
+
+// Requirement is what an identity must have on some paths.
+type Requirement struct {
+	What  Attribute
+	Apps  map[auth.AppID]struct{} // with [AttributeApp]
+	Paths edge.LenientSet
+}
+
+// Attribute is something that an identity may lack.
+type Attribute string
+
+// The attributes that a path can require.
+const (
+	AttributePhone   Attribute = "phone"   // a verified phone number
+	AttributeUnionID Attribute = "unionid" // a unionid
+	AttributeApp     Attribute = "app"     // a token of one of some apps
+)
+
+// check returns the error that names what the identity lacks on this path.
+func (r Requirement) check(id *auth.Identity, path edge.Path) error {
+	if !r.Paths.Match(path) {
+		return nil
+	}
+	switch r.What {
+	case AttributePhone:
+		if id.Phone == "" {
+			return auth.ErrPhoneRequired
+		}
+	case AttributeUnionID:
+		if id.UnionID == "" {
+			return auth.ErrUnionIDRequired
+		}
+	case AttributeApp:
+		if _, ok := r.Apps[id.App]; !ok {
+			return fmt.Errorf("%w: this path is closed to app %q", auth.ErrAppNotAdmitted, id.App)
+		}
+	}
+	return nil
+}

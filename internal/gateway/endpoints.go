@@ -1,0 +1,122 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/edge"
+	"github.com/wxgate/wxgate/internal/metrics"
+	"github.com/wxgate/wxgate/internal/problem"
+)
+
+// DefaultPrefix is where hand-made backends of old mini programs had their login.
+const DefaultPrefix = "/v1.0/pub"
+
+// jwksPath is where JWT libraries look for the public keys.
+const jwksPath = "/.well-known/jwks.json"
+
+// endpoint is one call of the login API.
+type endpoint struct {
+	name      string // the metrics' label
+	method    string
+	also      string // a second method; "" for none
+	serve     func(*Gateway, *call) error
+	stateless bool // works while the store cannot be opened
+}
+
+// call is one request to the login API, with the opened state behind it.
+type call struct {
+	w       http.ResponseWriter
+	r       *http.Request
+	runtime *Runtime
+	bearer  bearer
+}
+
+// CheckPrefix returns an error if the login API cannot be at a prefix.
+func CheckPrefix(prefix string) error {
+	prefix = strings.TrimSuffix(prefix, "/")
+	if prefix != "" && !edge.CanonicalPath(prefix) || strings.ContainsAny(prefix, "*%") {
+		return fmt.Errorf("prefix %q must be a plain path such as %s", prefix, DefaultPrefix)
+	}
+	return nil
+}
+
+// newEndpoints returns the API under its prefix, by path.
+func newEndpoints(prefix string) (map[string]endpoint, error) {
+	if err := CheckPrefix(prefix); err != nil {
+		return nil, err
+	}
+	prefix = strings.TrimSuffix(prefix, "/")
+	return map[string]endpoint{
+		prefix + "/openId":   {name: "login", method: http.MethodPost, serve: (*Gateway).serveLogin},
+		prefix + "/decode":   {name: "decode", method: http.MethodPost, serve: (*Gateway).serveDecode},
+		prefix + "/userInfo": {name: "user_info", method: http.MethodPost, serve: (*Gateway).serveUserInfo},
+		prefix + "/refresh":  {name: "refresh", method: http.MethodPost, serve: (*Gateway).serveRefresh},
+		prefix + "/logout":   {name: "logout", method: http.MethodPost, serve: (*Gateway).serveLogout},
+		prefix + "/revoke":   {name: "revoke", method: http.MethodPost, serve: (*Gateway).serveRevoke},
+		prefix + "/session":  {name: "session", method: http.MethodGet, serve: (*Gateway).serveSession},
+		prefix + "/live":     {name: "live", method: http.MethodGet, serve: (*Gateway).serveLive, stateless: true},
+		prefix + "/ready":    {name: "ready", method: http.MethodGet, serve: (*Gateway).serveReady},
+		jwksPath:             {name: "jwks", method: http.MethodGet, serve: (*Gateway).serveJWKS},
+	}, nil
+}
+
+// serveEndpoint answers a call itself; nothing of it reaches the next handler.
+func (g *Gateway) serveEndpoint(w http.ResponseWriter, r *http.Request, e endpoint, b bearer) error {
+	g.Server.SetIdentity(r, nil)
+	err := g.forWafer(g.runEndpoint(&call{w: w, r: r, bearer: b}, e), b, e.name == waferLoginCall)
+	outcome := metrics.OK
+	if err != nil {
+		p := problem.Of(err)
+		outcome = p.Code
+		g.log("request refused", p, r)
+		err = g.writeProblem(w, r, p)
+	}
+	metrics.Calls.WithLabelValues(e.name, outcome).Inc()
+	return err
+}
+
+func (e endpoint) takes(method string) bool {
+	return method == e.method || e.also != "" && method == e.also || e.method == http.MethodGet && method == http.MethodHead
+}
+
+func (e endpoint) methods() string {
+	if e.also == "" {
+		return e.method
+	}
+	return e.also + ", " + e.method
+}
+
+func (g *Gateway) runEndpoint(c *call, e endpoint) error {
+	if !e.takes(c.r.Method) {
+		methods := e.methods()
+		c.w.Header().Set("Allow", methods)
+		return problem.MethodNotAllowed("Use " + methods + ".")
+	}
+	if e.method == http.MethodPost && edge.TooEarly(c.r) {
+		p := problem.BadRequest("Send this again after the TLS handshake: early data can be replayed.")
+		p.Status = http.StatusTooEarly
+		return p
+	}
+	if e.stateless {
+		return e.serve(g, c)
+	}
+	var err error
+	if c.runtime, err = g.Acquire(); err != nil {
+		return err
+	}
+	defer c.runtime.Release()
+	return e.serve(g, c)
+}
+
+// identity returns the identity of the call's token. The access log names the user
+// from here on, whether the call is then refused or not.
+func (g *Gateway) identity(c *call) (*auth.Identity, error) {
+	id, err := g.authenticate(c.runtime, c.bearer)
+	if id != nil {
+		g.Server.NameUser(c.r, id)
+	}
+	return id, err
+}

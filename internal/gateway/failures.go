@@ -1,0 +1,154 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/problem"
+)
+
+// outageEvery is how often a line reports how many requests an outage has hit: six a
+// minute fill no disk. An outage that hit none for that long is over.
+const outageEvery = 10 * time.Second
+
+// requestIDField is the field in which Caddy logs the ID of a request. wxgate's lines
+// have the same field, so that one search finds both.
+const requestIDField = "uuid"
+
+// outages are the error codes of failures that hit every request while something that
+// all of them need is down or misconfigured.
+var outages = map[string]bool{
+	"store_unavailable": true, "app_misconfigured": true,
+	"wechat_busy": true, "wechat_timeout": true, "wechat_unreachable": true, "wechat_unreadable": true,
+}
+
+// Failures logs the failures of requests: what the operator must act on as an error, the
+// mistakes of clients at DEBUG. Of an outage there is one line when it begins, one each
+// outageEvery while it lasts and one when it is over: a line for each request would fill
+// the disk. The zero value is ready to use.
+type Failures struct {
+	mu      sync.Mutex // guards all below, and the outages
+	current map[outageKey]*outage
+	closed  bool
+}
+
+// outageKey has a bounded number of values: messages, error codes and configured apps.
+// No client chooses any of them.
+type outageKey struct {
+	message, code string
+	app           auth.AppID // "" if the failure is of no app
+}
+
+type outage struct {
+	logger      *zap.Logger
+	began, last time.Time // when it hit requests
+	cause       string    // of the last one
+	hit         int       // requests since it began
+	reported    int       // of those, how many the lines so far count
+	timer       *time.Timer
+}
+
+// Log writes a line about one request, or counts it for the next line of its outage. At
+// DEBUG there is a line for each. requestID is called only for a line that is written.
+func (f *Failures) Log(logger *zap.Logger, message string, p *problem.Problem, r *http.Request, requestID func(*http.Request) string) {
+	level := zapcore.DebugLevel
+	if p.Status >= http.StatusInternalServerError && !hungUp(r, p) && f.isNews(logger, message, p) {
+		level = zapcore.ErrorLevel
+	}
+	if entry := logger.Check(level, message); entry != nil {
+		entry.Write(
+			zap.String("code", p.Code),
+			zap.Int("status", p.Status),
+			zap.String("cause", p.Cause.Error()),
+			zap.String("path", r.URL.Path),
+			zap.String(requestIDField, requestID(r)),
+		)
+	}
+}
+
+// hungUp reports whether the only failure is that the client has gone.
+func hungUp(r *http.Request, p *problem.Problem) bool {
+	return r.Context().Err() != nil && errors.Is(p.Cause, context.Canceled)
+}
+
+// isNews reports whether a failure gets a line of its own.
+func (f *Failures) isNews(logger *zap.Logger, message string, p *problem.Problem) bool {
+	if !outages[p.Code] {
+		return true
+	}
+	key := outageKey{message: message, code: p.Code}
+	if at, ok := errors.AsType[*appError](p.Cause); ok {
+		key.app = at.app
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.closed {
+		return true // a late request of a configuration that is gone
+	}
+	now := time.Now()
+	if o := f.current[key]; o != nil {
+		o.last, o.cause = now, p.Cause.Error()
+		o.hit++
+		return false
+	}
+	if f.current == nil {
+		f.current = make(map[outageKey]*outage)
+	}
+	f.current[key] = &outage{
+		logger: logger, began: now, last: now, hit: 1, reported: 1,
+		timer: time.AfterFunc(outageEvery, func() { f.report(key) }),
+	}
+	return true
+}
+
+// report writes that an outage continues, or that it is over.
+func (f *Failures) report(key outageKey) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	o := f.current[key]
+	switch {
+	case o == nil: // closed in the meantime
+	case o.hit > o.reported:
+		o.continues(key)
+		o.timer.Reset(outageEvery)
+	default:
+		o.logger.Info("outage over: "+key.message, key.field(), zap.String("code", key.code),
+			zap.Int("requests", o.hit), zap.Duration("lasted", o.last.Sub(o.began)))
+		delete(f.current, key)
+	}
+}
+
+// Close stops the timers and writes what the lines so far do not count.
+func (f *Failures) Close() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.closed = true
+	for key, o := range f.current {
+		o.timer.Stop()
+		if o.hit > o.reported {
+			o.continues(key)
+		}
+	}
+	f.current = nil
+}
+
+// continues writes how many requests were hit since the last line.
+func (o *outage) continues(key outageKey) {
+	o.logger.Error(key.message, key.field(), zap.String("code", key.code),
+		zap.Int("requests", o.hit-o.reported), zap.Duration("lasts", time.Since(o.began)), zap.String("cause", o.cause))
+	o.reported = o.hit
+}
+
+func (k outageKey) field() zap.Field {
+	if k.app == "" {
+		return zap.Skip()
+	}
+	return zap.String("app", string(k.app))
+}

@@ -1,0 +1,106 @@
+// Package gateway is the HTTP gateway without Caddy: it serves the login API of a site,
+// decides which other requests may pass, and ends responses when their session ends.
+// The server that runs it passes its own part in as [Server].
+package gateway
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/edge"
+	"github.com/wxgate/wxgate/internal/gateway/limit"
+	"github.com/wxgate/wxgate/internal/wechat"
+)
+
+// Config configures a [Gateway].
+type Config struct {
+	Guard  *Guard
+	Prefix string // of the login API
+
+	CORS         *CORS // nil for none
+	Limits       *limit.Limits
+	ForwardToken bool   // the upstream gets the token, which logs must not have
+	WaferLogin   string // where the Wafer SDKs log in, if Guard reads their tokens
+
+	Callbacks []*wechat.Callback // of the apps that have one
+	RawKeys   map[auth.AppID]struct{}
+
+	Access time.Duration // lifetime of an access token
+	Grace  time.Duration // how long a response may outlive its session
+}
+
+// Gateway serves one site. It is safe for concurrent use.
+type Gateway struct {
+	*Guard
+
+	config    Config
+	endpoints map[string]endpoint
+}
+
+// Next is the handler behind the gateway.
+type Next interface {
+	ServeHTTP(w http.ResponseWriter, r *http.Request) error
+}
+
+// New checks the paths of the login API. It opens nothing.
+func New(config Config) (*Gateway, error) {
+	endpoints, err := newEndpoints(config.Prefix)
+	if err != nil {
+		return nil, err
+	}
+	g := &Gateway{Guard: config.Guard, config: config, endpoints: endpoints}
+	if len(config.Callbacks) > 0 {
+		g.endpoints[strings.TrimSuffix(config.Prefix, "/")+"/callback"] = callbackEndpoint
+	}
+	if config.Guard.Wafer {
+		err = g.addWafer()
+	}
+	return g, err
+}
+
+// ServeHTTP receives, decides and sends. A call of the login API is served in
+// between; nothing of it reaches the next handler.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) error {
+	in, err := g.receive(r)
+	if err != nil {
+		return g.refuse(w, r, nil, err)
+	}
+	w, answered := g.config.CORS.handle(w, r)
+	if answered {
+		return nil
+	}
+	if e, ok := g.endpoints[r.URL.Path]; ok && edge.CanonicalRequestPath(r) {
+		return g.serveEndpoint(w, r, e, in.bearer)
+	}
+	d, err := g.decide(in)
+	defer d.release()
+	if err != nil {
+		return g.refuse(w, r, d.id, g.forWafer(err, in.bearer, false))
+	}
+	return g.pass(w, r, next, d)
+}
+
+// pass hands the request on to the next handler.
+func (g *Gateway) pass(w http.ResponseWriter, r *http.Request, next Next, d decision) error {
+	g.send(r, r.Header, d)
+	var err error
+	switch {
+	case d.id != nil:
+		err = g.watched(d, w, r, next)
+	case g.config.ForwardToken: // which is kept out of the log
+		err = next.ServeHTTP(w, r.WithContext(g.Edge.WithRedactor(r.Context(), new(auth.Identity))))
+	default:
+		err = next.ServeHTTP(w, r)
+	}
+	if err == nil {
+		return nil
+	}
+	g.Edge.Forget(r)
+	g.Server.SetIdentity(r, nil)
+	if d.id != nil {
+		g.Server.NameUser(r, d.id) // the access log is written after the error routes
+	}
+	return err
+}

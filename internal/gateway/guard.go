@@ -1,0 +1,126 @@
+package gateway
+
+import (
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/edge"
+	"github.com/wxgate/wxgate/internal/gateway/wafer"
+	"github.com/wxgate/wxgate/internal/metrics"
+	"github.com/wxgate/wxgate/internal/problem"
+)
+
+// Guard decides which requests of a site may pass. Every request goes through the same
+// three steps, whether a client or a proxy sent it: receive, [Guard.decide] and send.
+// It is safe for concurrent use.
+type Guard struct {
+	Acquire  func() (*Runtime, error) // the caller releases it
+	Server   Server
+	Failures *Failures
+	Logger   *zap.Logger
+
+	Edge      edge.Edge
+	Public    edge.PathSet // paths without a token
+	Optional  edge.PathSet // paths where a token is optional
+	Require   []Requirement
+	Admitted  map[auth.AppID]struct{}
+	Allowance time.Duration // how old the newest known revocations may be
+	Wafer     bool          // read the tokens of the Wafer SDKs
+}
+
+// Server is what the gateway needs of the HTTP server that runs it. All functions are
+// required.
+type Server struct {
+	RequestID    func(*http.Request) string // that logs and problems name; "" for none
+	ClientIP     func(*http.Request) string
+	ShuttingDown func(*http.Request) bool
+
+	// SetIdentity sets the placeholders of a request; nil makes them empty.
+	SetIdentity func(*http.Request, *auth.Identity)
+	// NameUser names the user of a refused request in the access log, and passes no
+	// identity on.
+	NameUser func(*http.Request, *auth.Identity)
+	// LogCode writes a refusal's error code to the access log.
+	LogCode func(r *http.Request, code string)
+}
+
+// received is what a client sent.
+type received struct {
+	edge.Received
+
+	bearer bearer
+}
+
+// bearer is the access token that a request has, or why it cannot be read.
+type bearer struct {
+	raw   string
+	err   error
+	wafer *wafer.Headers // nil unless the request has some of them
+}
+
+// sent reports whether the request has anything that should be a token.
+func (b bearer) sent() bool { return b.raw != "" || b.err != nil }
+
+// receive cleans a request and reads it. The headers of the Wafer SDKs come first: their
+// names are among those that are removed.
+func (g *Guard) receive(r *http.Request) (received, error) {
+	var sdk *wafer.Headers
+	if g.Wafer {
+		sdk = wafer.Take(r.Header)
+	}
+	query := r.URL.RawQuery // the token may be taken out of it
+	in, err := g.Edge.Receive(r)
+	if in.Spoofed > 0 {
+		g.spoofed(r, in.Spoofed)
+	}
+	b := bearer{wafer: sdk}
+	b.raw, b.err = sdk.Join(in.Token, in.TokenErr, query)
+	return received{in, b}, err
+}
+
+// spoofed counts headers that no honest client sends: a sign of an intrusion.
+func (g *Guard) spoofed(r *http.Request, n int) {
+	metrics.Stripped.Add(float64(n))
+	if entry := g.Logger.Check(zapcore.DebugLevel, "removed identity headers sent by a client"); entry != nil {
+		entry.Write(zap.Int("headers", n), zap.String("path", r.URL.Path))
+	}
+}
+
+// send writes what the upstream gets of a decision: the identity into header, and
+// into the placeholders of r. An anonymous request has neither.
+func (g *Guard) send(r *http.Request, header http.Header, d decision) {
+	g.Server.SetIdentity(r, d.id)
+	if d.id == nil {
+		metrics.Requests.WithLabelValues(metrics.Anonymous).Inc()
+		return
+	}
+	g.Edge.Headers.Set(header, d.id, d.assertion)
+	metrics.Requests.WithLabelValues(metrics.Admitted).Inc()
+}
+
+// refuse responds with a problem. The cause goes to the log. The identity is nil
+// unless the request's token was valid; the access log then names its user.
+func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, id *auth.Identity, err error) error {
+	p := problem.Of(err)
+	g.Server.SetIdentity(r, nil)
+	if id != nil {
+		g.Server.NameUser(r, id)
+	}
+	metrics.Requests.WithLabelValues(p.Code).Inc()
+	g.log("request refused", p, r)
+	return g.writeProblem(w, r, p)
+}
+
+// writeProblem responds with a problem, whose code the access log gets.
+func (g *Guard) writeProblem(w http.ResponseWriter, r *http.Request, p *problem.Problem) error {
+	g.Server.LogCode(r, p.Code)
+	return p.Write(w, g.Server.RequestID(r))
+}
+
+func (g *Guard) log(message string, p *problem.Problem, r *http.Request) {
+	g.Failures.Log(g.Logger, message, p, r, g.Server.RequestID)
+}

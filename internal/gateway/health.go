@@ -1,0 +1,56 @@
+package gateway
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/token"
+)
+
+type healthResponse struct {
+	Status  string   `json:"status"`
+	Reasons []string `json:"reasons,omitzero"`
+}
+
+// serveLive is GET {prefix}/live: the process runs. A failure here is a reason
+// to restart it, so nothing outside the process counts.
+func (g *Gateway) serveLive(c *call) error {
+	return WriteJSON(c.w, http.StatusOK, healthResponse{Status: "live"})
+}
+
+// serveReady is GET {prefix}/ready: requests can be served. A failure here is a
+// reason to send them elsewhere.
+//
+// A shared store that is down is not such a reason as long as tokens are accepted: it
+// is down for all machines, and a load balancer would find none.
+func (g *Gateway) serveReady(c *call) error {
+	var reasons []string
+	if err := c.runtime.Ready(c.r.Context()); err != nil {
+		reasons = append(reasons, "store_unavailable")
+	}
+	switch {
+	case g.Server.ShuttingDown(c.r):
+		reasons = append(reasons, "shutting_down")
+	case c.runtime.Stale != nil && g.fresh(c.runtime) != nil:
+		reasons = append(reasons, "revocations_stale")
+	case len(reasons) == 0:
+		return WriteJSON(c.w, http.StatusOK, healthResponse{Status: "ready"})
+	case c.runtime.Stale != nil:
+		return WriteJSON(c.w, http.StatusOK, healthResponse{Status: "degraded", Reasons: reasons})
+	}
+	return WriteJSON(c.w, http.StatusServiceUnavailable, healthResponse{Status: "unready", Reasons: reasons})
+}
+
+// serveJWKS is GET /.well-known/jwks.json (RFC 7517).
+func (g *Gateway) serveJWKS(c *call) error {
+	keys, etag := c.runtime.Ring.JWKS()
+	header := c.w.Header()
+	header.Set("Cache-Control", "public, max-age="+strconv.Itoa(int(token.JWKSMaxAge/time.Second)))
+	header.Set("ETag", etag)
+	if c.r.Header.Get("If-None-Match") == etag {
+		c.w.WriteHeader(http.StatusNotModified)
+		return nil
+	}
+	return writeBytes(c.w, http.StatusOK, keys)
+}

@@ -1,0 +1,160 @@
+// Package limit bounds what clients cost the operator: logins of one network, phone codes
+// and attempts to decrypt data of one user, and concurrent calls to WeChat.
+package limit
+
+import (
+	"context"
+	"crypto/sha256"
+	"math"
+	"net/netip"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/problem"
+)
+
+// Rate is a limit of n in every period.
+type Rate struct {
+	N   int
+	Per time.Duration
+}
+
+// Config configures [Limits].
+type Config struct {
+	// Logins of one client address (IPv6: of one /64, and 256 times as many of one /48).
+	// The zero Rate is no limit.
+	Login Rate
+
+	Phone    Rate // phone codes of one user
+	Decode   Rate // attempts of one user to decrypt data
+	Inflight int  // concurrent calls to WeChat for logins and phone codes
+
+	Site [sha256.Size]byte // identifies those who share an allowance
+}
+
+const (
+	// wideFactor is how many times the login limit one IPv6 /48 has: it contains 256
+	// of the /56 that one home is given, and many phones of a carrier. A client that
+	// was given a /48, which is common, has no more than that. This stops a client
+	// that uses each of its 65,536 /64 once.
+	wideFactor = 256
+	wideBits   = 48
+	// inflightRetryAfter is when a place at WeChat is likely free: a call takes
+	// a fraction of it.
+	inflightRetryAfter = time.Second
+)
+
+// The names of the limits in Redis.
+const (
+	NameLogin  = "login"
+	NameWide   = "login48"
+	NamePhone  = "phone"
+	NameDecode = "decode"
+)
+
+// Limits are the limits of a site. They are safe for concurrent use.
+type Limits struct {
+	Login  *Limiter[netip.Prefix] // nil for no limit
+	Wide   *Limiter[netip.Prefix] // of one IPv6 /48; nil with Login
+	Phone  *Limiter[auth.User]
+	Decode *Limiter[auth.User]
+
+	site     [sha256.Size]byte
+	inflight chan struct{}
+}
+
+// New returns limits with full allowances.
+func New(c Config) *Limits {
+	l := &Limits{
+		Phone:    NewLimiter[auth.User](c.Phone),
+		Decode:   NewLimiter[auth.User](c.Decode),
+		site:     c.Site,
+		inflight: make(chan struct{}, c.Inflight),
+	}
+	if c.Login != (Rate{}) {
+		l.Login = NewLimiter[netip.Prefix](c.Login)
+		l.Wide = NewLimiter[netip.Prefix](Rate{min(c.Login.N, math.MaxInt/wideFactor) * wideFactor, c.Login.Per})
+	}
+	return l
+}
+
+// Shared takes one off an allowance that all machines share, or returns how long to wait.
+type Shared func(ctx context.Context, limit string, key []byte, n int, per time.Duration) (time.Duration, error)
+
+// AdmitLogin takes one login off the allowance of a client's network; shared is nil if
+// nothing is shared.
+func (l *Limits) AdmitLogin(ctx context.Context, shared Shared, client netip.Prefix) error {
+	if l.Login == nil {
+		return nil
+	}
+	if err := admit(ctx, shared, l.site, NameLogin, l.Login, client, client.String()); err != nil {
+		return err // and takes nothing off the /48
+	}
+	if !client.Addr().Is6() {
+		return nil
+	}
+	wide, _ := client.Addr().Prefix(wideBits) // fits an IPv6 address
+	return admit(ctx, shared, l.site, NameWide, l.Wide, wide, wide.String())
+}
+
+// AdmitPhone takes one phone code off a user's allowance.
+func (l *Limits) AdmitPhone(ctx context.Context, shared Shared, u auth.User) error {
+	return admit(ctx, shared, l.site, NamePhone, l.Phone, u, userText(u))
+}
+
+// AdmitDecode takes one attempt to decrypt data off a user's allowance.
+func (l *Limits) AdmitDecode(ctx context.Context, shared Shared, u auth.User) error {
+	return admit(ctx, shared, l.site, NameDecode, l.Decode, u, userText(u))
+}
+
+// userText is a user as a key of a limit. IDs have no NUL.
+func userText(u auth.User) string { return string(u.App) + "\x00" + string(u.OpenID) }
+
+// admit takes one off an allowance: that of all machines, or this machine's own if
+// nothing is shared or the shared one cannot be reached.
+func admit[K comparable](ctx context.Context, shared Shared, site [sha256.Size]byte, name string, local *Limiter[K], key K, text string) error {
+	if shared != nil {
+		wait, err := shared(ctx, name, append(site[:], text...), local.rate.N, local.rate.Per)
+		switch {
+		case err == nil && wait > 0:
+			return exceeded(wait)
+		case err == nil:
+			return nil
+		}
+	}
+	return local.Take(key, time.Now())
+}
+
+// Enter takes one of the places at WeChat. The caller leaves it.
+func (l *Limits) Enter() (leave func(), err error) {
+	select {
+	case l.inflight <- struct{}{}:
+		return func() { <-l.inflight }, nil
+	default:
+		return nil, exceeded(inflightRetryAfter)
+	}
+}
+
+// exceeded is the refusal of one of the gateway's limits. It has no errcode of WeChat's.
+func exceeded(wait time.Duration) error {
+	p := problem.Of(auth.ErrRateLimited)
+	p.RetryAfter = wait
+	return p
+}
+
+// Network returns the network whose allowance a client address uses: an IPv4 address or
+// an IPv6 /64, the smallest network that one client is given. Clients without an address,
+// as on a Unix socket, are one client.
+func Network(client string) netip.Prefix {
+	addr, err := netip.ParseAddr(client)
+	if err != nil {
+		return netip.Prefix{}
+	}
+	addr = addr.Unmap().WithZone("")
+	bits := addr.BitLen()
+	if addr.Is6() {
+		bits = 64
+	}
+	prefix, _ := addr.Prefix(bits) // bits fits the address
+	return prefix
+}

@@ -1,0 +1,153 @@
+package limit
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/problem"
+)
+
+func TestLimiter(t *testing.T) {
+	t.Parallel()
+	start := time.Unix(1_800_000_000, 0)
+	l := NewLimiter[string](Rate{2, time.Minute})
+	for i, step := range []struct {
+		after time.Duration // since start
+		key   string
+		wait  time.Duration // 0 when it passes
+	}{
+		{0, "a", 0},
+		{0, "a", 0},
+		{0, "a", 30 * time.Second},
+		{0, "b", 0},
+		{29 * time.Second, "a", time.Second},
+		{30 * time.Second, "a", 0},
+		{31 * time.Second, "a", 29 * time.Second},
+		{61 * time.Second, "a", 0},                // after the period
+		{62 * time.Second, "a", 28 * time.Second}, // which did not refill the allowance
+		{10 * time.Minute, "a", 0},                // full again, long after
+		{10 * time.Minute, "a", 0},
+		{10 * time.Minute, "a", 30 * time.Second},
+	} {
+		err := l.Take(step.key, start.Add(step.after))
+		var p *problem.Problem
+		switch {
+		case step.wait == 0 && err != nil:
+			t.Errorf("step %d: refused: %v", i, err)
+		case step.wait > 0 && (!errors.Is(err, auth.ErrRateLimited) || !errors.As(err, &p) || p.RetryAfter.Round(time.Millisecond) != step.wait):
+			t.Errorf("step %d: got %v, want to wait %v", i, err, step.wait)
+		}
+	}
+}
+
+// TestLimiterIsBounded floods a limiter with keys. Its memory is bounded, newcomers
+// are admitted, and a key that used up its allowance is not forgotten for them.
+func TestLimiterIsBounded(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(1_800_000_000, 0)
+	l := NewLimiter[int](Rate{2, 48 * time.Minute})
+	for range 2 {
+		if err := l.Take(-1, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for key := range 2 * maxBuckets {
+		if err := l.Take(key, now.Add(time.Duration(key))); err != nil {
+			t.Fatalf("key %d: %v", key, err)
+		}
+	}
+	if err := l.Take(-1, now.Add(time.Minute)); !errors.Is(err, auth.ErrRateLimited) {
+		t.Fatalf("the key that used up its allowance: %v, want ErrRateLimited", err)
+	}
+	if len(l.buckets) != maxBuckets || len(l.fullest) != maxBuckets {
+		t.Fatalf("%d buckets, %d in the heap", len(l.buckets), len(l.fullest))
+	}
+	// All but two allowances are full after half the period, all after the whole.
+	later := now.Add(48*time.Minute + time.Second)
+	if err := l.Take(-2, later); err != nil || len(l.buckets) != 1 || len(l.fullest) != 1 {
+		t.Fatalf("%v, %d buckets, %d in the heap, want 1", err, len(l.buckets), len(l.fullest))
+	}
+}
+
+// TestLoginLimitOfAWideNetwork has every request come from another /64 of one
+// /48: they share an allowance, and another /48 and IPv4 have theirs.
+func TestLoginLimitOfAWideNetwork(t *testing.T) {
+	t.Parallel()
+	l := newLimits(Rate{1, time.Hour})
+	admit := func(ip string) error { return l.AdmitLogin(t.Context(), nil, Network(ip)) }
+	for i := range wideFactor {
+		if err := admit(fmt.Sprintf("2001:db8:1:%x::1", i)); err != nil {
+			t.Fatalf("/64 number %d: %v", i, err)
+		}
+	}
+	if err := admit("2001:db8:1:ffff::1"); !errors.Is(err, auth.ErrRateLimited) {
+		t.Errorf("one more /64: %v, want ErrRateLimited", err)
+	}
+	for _, ip := range []string{"2001:db8:2::1", "192.0.2.1", "192.0.2.2", "@"} {
+		if err := admit(ip); err != nil {
+			t.Errorf("%s: %v", ip, err)
+		}
+	}
+}
+
+// TestLoginLimitLetsNewcomersIn sends 100,000 logins, each from another /64 of one
+// /47. Clients that come after them are admitted all the same.
+func TestLoginLimitLetsNewcomersIn(t *testing.T) {
+	t.Parallel()
+	l := newLimits(Rate{20, time.Minute})
+	refused := 0
+	for i := range maxBuckets {
+		err := l.AdmitLogin(t.Context(), nil, Network(fmt.Sprintf("2001:db8:%x:%x::1", i>>16, i&0xffff)))
+		if errors.Is(err, auth.ErrRateLimited) {
+			refused++
+		}
+	}
+	if refused == 0 {
+		t.Error("no request of the /47 was refused")
+	}
+	for i := range 1000 {
+		for _, ip := range []string{fmt.Sprintf("198.51.%d.%d", i/250, i%250), fmt.Sprintf("2001:db9:%x::1", i)} {
+			if err := l.AdmitLogin(t.Context(), nil, Network(ip)); err != nil {
+				t.Fatalf("%s: %v", ip, err)
+			}
+		}
+	}
+}
+
+// TestLoginLimitOfADay has more addresses than the limiter has places log in, and
+// return after an hour, under a limit whose period is a day.
+func TestLoginLimitOfADay(t *testing.T) {
+	t.Parallel()
+	start := time.Unix(1_800_000_000, 0)
+	l := NewLimiter[int](Rate{60, 24 * time.Hour})
+	for hour := range 3 {
+		for key := range maxBuckets + 1000 {
+			if err := l.Take(key, start.Add(time.Duration(hour)*time.Hour)); err != nil {
+				t.Fatalf("address %d in hour %d: %v", key, hour, err)
+			}
+		}
+	}
+}
+
+// newLimits has this limit on logins.
+func newLimits(login Rate) *Limits {
+	return New(Config{Login: login, Phone: Rate{10, time.Minute}, Decode: Rate{30, time.Minute}, Inflight: 1})
+}
+
+func TestNetwork(t *testing.T) {
+	t.Parallel()
+	for ip, want := range map[string]string{
+		"192.0.2.1":         "192.0.2.1/32",
+		"::ffff:192.0.2.1":  "192.0.2.1/32",
+		"2001:db8:1:2:3::4": "2001:db8:1:2::/64",
+		"fe80::1%eth0":      "fe80::/64",
+		"@":                 "invalid Prefix",
+	} {
+		if got := fmt.Sprint(Network(ip)); got != want {
+			t.Errorf("%s: %s, want %s", ip, got, want)
+		}
+	}
+}

@@ -1,0 +1,118 @@
+package gateway
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/gateway/limit"
+	"github.com/wxgate/wxgate/internal/problem"
+)
+
+// refererOrigin is what WeChat sets as Referer on every request of a mini
+// program, followed by the appid and the version.
+const refererOrigin = "https://servicewechat.com/"
+
+type loginRequest struct {
+	Code       string `json:"code"`
+	AppID      string `json:"appid"`
+	AppIDCamel string `json:"appId"`
+	AppIDSnake string `json:"app_id"`
+}
+
+// loginResponse keeps the shape that old clients read: session_key has a handle, in
+// both spellings, in place of WeChat's key.
+type loginResponse struct {
+	OpenID          auth.OpenID  `json:"openId"`
+	UnionID         auth.UnionID `json:"unionId,omitzero"`
+	AppID           auth.AppID   `json:"appId"`
+	SessionKey      string       `json:"session_key"`
+	SessionKeyCamel string       `json:"sessionKey"`
+	tokenPair
+}
+
+// serveLogin is POST {prefix}/openId.
+func (g *Gateway) serveLogin(c *call) error {
+	var in loginRequest
+	if err := problem.ReadJSON(c.w, c.r, &in); err != nil {
+		return err
+	}
+	if in.Code == "" {
+		return problem.BadRequest("Send the code of wx.login as the field code.")
+	}
+	appid, err := problem.Either("appid", in.AppID, in.AppIDCamel, in.AppIDSnake)
+	if err != nil {
+		return err
+	}
+	grant, err := g.login(c, appid, in.Code, c.runtime.Service.Login)
+	if err != nil {
+		return err
+	}
+	return WriteJSON(c.w, http.StatusOK, loginResponse{
+		OpenID:          grant.Identity.OpenID,
+		UnionID:         grant.Identity.UnionID,
+		AppID:           grant.Identity.App,
+		SessionKey:      grant.Handle,
+		SessionKeyCamel: grant.Handle,
+		tokenPair:       newTokenPair(grant),
+	})
+}
+
+// exchange is one of the service's logins.
+type exchange func(ctx context.Context, app auth.AppID, code string) (*auth.Grant, error)
+
+// login exchanges a code, within the site's limits.
+func (g *Gateway) login(c *call, appid, code string, spend exchange) (*auth.Grant, error) {
+	app, err := g.loginApp(c.r, appid)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.config.Limits.AdmitLogin(c.r.Context(), c.runtime.Take, limit.Network(g.Server.ClientIP(c.r))); err != nil {
+		return nil, err
+	}
+	leave, err := g.config.Limits.Enter()
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	grant, err := spend(c.r.Context(), app, code)
+	return grant, c.runtime.OfApp(app, err)
+}
+
+// loginApp decides which mini program a code belongs to: the body's appid, else
+// the Referer's, else the only one that this site admits. A wrong guess gives
+// nothing away: WeChat refuses a code of another app.
+func (g *Gateway) loginApp(r *http.Request, appid string) (auth.AppID, error) {
+	if appid == "" {
+		appid = refererApp(r.Header.Get("Referer"))
+	}
+	if appid != "" {
+		app := auth.AppID(appid)
+		if !g.admits(app) {
+			return "", fmt.Errorf("%w: the login names an app that this site does not admit", auth.ErrUnknownApp)
+		}
+		return app, nil
+	}
+	if len(g.Admitted) != 1 {
+		return "", problem.BadRequest("This site serves several mini programs. Send the field appid.")
+	}
+	for app := range g.Admitted {
+		return app, nil
+	}
+	return "", auth.ErrUnknownApp
+}
+
+// refererApp is the appid in a mini program's Referer, "" in any other.
+func refererApp(referer string) string {
+	rest, ok := strings.CutPrefix(referer, refererOrigin)
+	if !ok {
+		return ""
+	}
+	appid, _, ok := strings.Cut(rest, "/")
+	if !ok || !auth.ValidID(appid) {
+		return ""
+	}
+	return appid
+}

@@ -1,0 +1,29 @@
+package gateway
+
+import (
+	"net/http"
+
+	"github.com/wxgate/wxgate/internal/problem"
+)
+
+type logoutRequest struct {
+	All bool `json:"all"`
+}
+
+// serveLogout is POST {prefix}/logout.
+func (g *Gateway) serveLogout(c *call) error {
+	id, err := g.identity(c)
+	if err != nil {
+		return err
+	}
+	var in logoutRequest
+	if err := problem.ReadJSON(c.w, c.r, &in); err != nil {
+		return err
+	}
+	if err := c.runtime.Service.Logout(c.r.Context(), id, in.All); err != nil {
+		return err
+	}
+	c.w.Header().Set("Cache-Control", "no-store")
+	c.w.WriteHeader(http.StatusNoContent)
+	return nil
+}

@@ -1,0 +1,159 @@
+package gateway
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"github.com/wxgate/wxgate/internal/edge"
+	"github.com/wxgate/wxgate/internal/problem"
+)
+
+// Verifier decides for another proxy whether a request may pass. It is safe for
+// concurrent use.
+type Verifier struct {
+	Guard    *Guard
+	PathFrom PathFrom
+
+	blinded sync.Once // logs the first request whose path is not known
+}
+
+// PathFrom is where the original path is.
+type PathFrom string
+
+// The values of PathFrom.
+const (
+	PathFromForwarded PathFrom = "forwarded" // the header X-Forwarded-Uri, which Caddy and Traefik send
+	PathFromOriginal  PathFrom = "original"  // the header X-Original-URI, which nginx is configured to send
+	PathFromRequest   PathFrom = "request"   // the request itself, as with Envoy
+)
+
+// pathHeaders are the headers of each PathFrom.
+var pathHeaders = map[PathFrom]string{
+	PathFromForwarded: "X-Forwarded-Uri",
+	PathFromOriginal:  "X-Original-Uri",
+	PathFromRequest:   "",
+}
+
+// Valid reports whether the value is known.
+func (p PathFrom) Valid() bool {
+	_, ok := pathHeaders[p]
+	return ok
+}
+
+// Header returns the header that has the path, or "" for the request itself.
+func (p PathFrom) Header() string { return pathHeaders[p] }
+
+// ServeHTTP responds to every request: 200 with the identity in the headers of the
+// response, 200 without one for an anonymous request, or a refusal.
+func (v *Verifier) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
+	d, err := v.decide(r)
+	defer d.release()
+	header := w.Header()
+	if err != nil {
+		p := deny(err)
+		if v.PathFrom == PathFromOriginal {
+			v.copyProblem(header, r, p)
+		}
+		return v.Guard.refuse(w, r, d.id, p)
+	}
+	header.Set("Cache-Control", "no-store")
+	v.Guard.send(r, header, d)
+	w.WriteHeader(http.StatusOK)
+	return nil
+}
+
+// decide decides on the request that the client made.
+func (v *Verifier) decide(r *http.Request) (decision, error) {
+	asked, err := v.asked(r)
+	if err != nil {
+		return decision{}, err
+	}
+	in, err := v.Guard.receive(asked)
+	if err != nil {
+		return decision{}, err
+	}
+	return v.Guard.decide(in)
+}
+
+// asked is the request that the client made, as far as it matters: its method, its
+// URI, and the headers that the proxy passes on.
+//
+// Caddy sends the client's Upgrade along, and nginx does with docs/verify.md. The
+// client's method is in X-Forwarded-Method, or is that of the asking request itself.
+// A proxy that passes "Upgrade: h2c" on gives the client a tunnel to the upstream, in
+// which it sends "x-wx-openid: victim".
+//
+// A client can send X-Forwarded-Uri as well, and some proxies hand it on, so the
+// header counts only if it comes from a proxy that Caddy trusts. If the decision
+// needs the path, and it is not known, nobody enters: taking the path of the
+// asking request instead would leave "require phone on /pay/*" without effect.
+func (v *Verifier) asked(r *http.Request) (*http.Request, error) {
+	asked := new(*r)
+	if slices.Contains(r.Header["X-Forwarded-Method"], http.MethodTrace) {
+		asked.Method = http.MethodTrace
+	}
+	header := v.PathFrom.Header()
+	if header == "" {
+		return asked, nil
+	}
+	trusted := v.Guard.Edge.Trusted(r)
+	if values := r.Header[header]; trusted && len(values) > 0 {
+		var err error
+		asked.URL, err = v.believe(r, values)
+		return asked, err
+	}
+	if !v.NeedsURI() {
+		return asked, nil
+	}
+	v.blinded.Do(func() {
+		v.Guard.Logger.Error("wxgate_verify cannot determine the original URI: add the proxy to trusted_proxies, and have it send "+header+" or set path_from",
+			zap.Bool("trusted_proxy", trusted), zap.String("path_from", string(v.PathFrom)))
+	})
+	return nil, problem.Forbidden("The gateway cannot determine the original URI.")
+}
+
+// NeedsURI reports whether the decision depends on the URI that the client asked for.
+func (v *Verifier) NeedsURI() bool {
+	return v.Guard.Edge.ComparesPaths || v.Guard.Edge.Credentials.Source().Kind == edge.SourceQuery
+}
+
+// believe reads the path from its header. A client wrote another such header that has
+// a different path: the request is refused, so that a client cannot choose which one
+// counts.
+func (v *Verifier) believe(r *http.Request, values []string) (*url.URL, error) {
+	for _, name := range pathHeaders {
+		if other := r.Header[name]; name != v.PathFrom.Header() && len(other) > 0 && other[0] != values[0] {
+			return nil, problem.BadRequest("Two headers contain different paths.")
+		}
+	}
+	u, err := url.ParseRequestURI(values[0])
+	if err != nil || len(values) != 1 || u.Host != "" || u.Scheme != "" || u.Path == "" {
+		return nil, problem.BadRequest("The original URI is not a valid path.")
+	}
+	return u, nil
+}
+
+// deny makes 403 of what is neither 401 nor the gateway's own failure: nginx knows
+// no other refusals, and makes 500 of them.
+func deny(err error) *problem.Problem {
+	p := *problem.Of(err) // some are shared
+	if p.Status < http.StatusInternalServerError && p.Status != http.StatusUnauthorized {
+		p.Status = http.StatusForbidden
+	}
+	return &p
+}
+
+// headerProblem carries the problem document of a refusal to nginx, whose
+// auth_request keeps a refusal's headers and drops its body.
+const headerProblem = "X-Wxgate-Problem"
+
+// copyProblem writes the problem document into [headerProblem].
+func (v *Verifier) copyProblem(header http.Header, r *http.Request, p *problem.Problem) {
+	if document, err := p.Document(v.Guard.Server.RequestID(r)); err == nil {
+		header.Set(headerProblem, string(document))
+	}
+}

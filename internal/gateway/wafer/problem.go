@@ -1,0 +1,46 @@
+package wafer
+
+import (
+	"net/http"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/wxgate/wxgate/internal/problem"
+)
+
+// invalidSession makes wafer-client-sdk log in again and repeat the request. At any other
+// value it gives up.
+const invalidSession = "ERR_INVALID_SESSION"
+
+// loginAgain is the code that makes wafer2-client-sdk log in again and repeat the
+// request. Version 2.1.0 also does so at status 401; older versions, which many mini
+// programs have a copy of, do so only at this code.
+const loginAgain = -1
+
+// members extend a problem for the SDKs. The magic member makes wafer-client-sdk drop its
+// session, so it is in a 401 and in responses to a login, but not in a 503.
+type members struct {
+	Magic   int    `json:"F2C224D4-2BCE-4C64-AF9F-A6D872000D1A"` // 1
+	Error   string `json:"error"`
+	Message string `json:"message,omitzero"`
+}
+
+// Extend adds to a refusal what the SDKs act on, in one body that they and other clients
+// read. Only a request with a skey is certain to come from an SDK: there the code is a
+// number, where other clients read a word.
+func Extend(err error, h *Headers, login bool) error {
+	p := *problem.Of(err) // a copy: requests share problems
+	m := members{Magic: 1, Error: invalidSession, Message: p.Detail}
+	switch {
+	case login:
+		m.Error = p.Code
+	case p.Status != http.StatusUnauthorized:
+		return err
+	case h != nil && h.Skey != "":
+		p.CodeNumber = loginAgain
+	}
+	if p.Extension, err = json.Marshal(m); err != nil {
+		return err
+	}
+	return &p
+}

@@ -1,0 +1,121 @@
+// Package metrics has the collectors of the process. They are in no configuration, so that
+// they go on counting across reloads. Labels have a closed set of values: the error codes
+// of internal/problem, the names of calls, and the configured appids.
+package metrics
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/wxgate/wxgate/internal/problem"
+	"github.com/wxgate/wxgate/internal/wechat"
+)
+
+// The outcomes beside the error codes.
+const (
+	OK        = "ok"        // of a call
+	Admitted  = "admitted"  // of a guarded request
+	Anonymous = "anonymous" // of a guarded request without an identity
+	Answered  = "answered"  // of a call to WeChat, with any response
+	Broken    = "broken"    // of a call to WeChat whose response ended early
+)
+
+var (
+	// Requests counts guarded requests.
+	Requests = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "wxgate_requests_total",
+		Help: "Guarded requests, by outcome: admitted, anonymous, or the error code.",
+	}, []string{"outcome"})
+
+	// Calls counts calls of the login API.
+	Calls = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "wxgate_calls_total",
+		Help: "Calls of the login API, by call and outcome: ok or the error code.",
+	}, []string{"call", "outcome"})
+
+	// Stripped counts identity headers that clients sent.
+	Stripped = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "wxgate_stripped_headers_total",
+		Help: "Identity headers sent by clients and removed.",
+	})
+
+	// Streams is the number of open responses that end with their session.
+	Streams = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "wxgate_streams",
+		Help: "Open responses to authenticated clients: WebSockets, event streams, and others that have taken longer than a second.",
+	})
+
+	// RawKeys counts data decrypted with a session_key that a client brought.
+	RawKeys = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "wxgate_raw_session_keys_total",
+		Help: "Data that clients sent with WeChat's session_key, by outcome. Only old clients do.",
+	}, []string{"outcome"})
+
+	decodes = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "wxgate_open_data_total",
+		Help: "Attempts to decrypt open data, by app and outcome: opened, failed, stale (the session_key is locked or unknown) or limited. Many failures of few users are an attack.",
+	}, []string{"app", "outcome"})
+
+	// UnknownMembers counts members of phone numbers that the documentation does not name.
+	UnknownMembers = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "wxgate_phone_unknown_members_total",
+		Help: "Members of decrypted phone numbers that WeChat's documentation does not name. WeChat added some, or the data was forged.",
+	})
+
+	wechatSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "wxgate_wechat_seconds",
+		Help:    "Calls to WeChat, by call and outcome: ok or the error code.",
+		Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+	}, []string{"call", "outcome"})
+
+	// Pushes counts messages that WeChat pushed to the callback.
+	Pushes = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "wxgate_pushes_total",
+		Help: "Messages that WeChat pushed to the callback, by event: user_authorization_revoke, user_authorization_cancellation or other.",
+	}, []string{"event"})
+
+	revocationSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name:    "wxgate_revocation_seconds",
+		Help:    "Delay of revocations made on other machines, measured across both clocks.",
+		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+	})
+
+	storeSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "wxgate_store_seconds",
+		Help:    "Operations of store redis, by operation and outcome: ok, unavailable, or failed.",
+		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
+	}, []string{"operation", "outcome"})
+
+	// OpenAPI has the durations of calls of upstreams to WeChat, in seconds.
+	OpenAPI = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "wxgate_openapi_seconds",
+		Help:    "Calls of upstreams to WeChat, bodies and waiting for a token included, by outcome: answered (with any response of WeChat), broken (the response ended early), or the error code.",
+		Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+	}, []string{"outcome"})
+)
+
+// Collectors returns all of them, for a registry.
+func Collectors() []prometheus.Collector {
+	return []prometheus.Collector{Requests, Calls, Stripped, Streams, RawKeys, decodes, UnknownMembers, wechatSeconds, Pushes, revocationSeconds, storeSeconds, OpenAPI}
+}
+
+// ObserveRevocation counts a revocation that another machine made. Where clocks
+// differ, it may seem to have come before it was made.
+func ObserveRevocation(took time.Duration) {
+	revocationSeconds.Observe(max(0, took).Seconds())
+}
+
+// ObserveStore counts one operation of a shared store.
+func ObserveStore(operation string, took time.Duration, err error) {
+	storeSeconds.WithLabelValues(operation, storeOutcome(err)).Observe(took.Seconds())
+}
+
+// ObserveWeChat counts one call to the platform.
+func ObserveWeChat(call wechat.Call) {
+	outcome := OK
+	if call.Class != nil {
+		outcome = problem.Of(call.Class).Code
+	}
+	wechatSeconds.WithLabelValues(string(call.Name), outcome).Observe(call.Duration.Seconds())
+}

@@ -1,0 +1,66 @@
+package metrics
+
+import (
+	"errors"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// The outcomes of a store's operation, beside [OK].
+const (
+	unavailable = "unavailable"
+	failed      = "failed"
+)
+
+// storeRefusals are errors of a store that works: there is no such session, or a rule
+// refused.
+var storeRefusals = []error{
+	auth.ErrNoSession, auth.ErrSessionRevoked, auth.ErrRefreshReused, auth.ErrInvalidToken, auth.ErrAppNotAdmitted, auth.ErrSessionStale,
+}
+
+func storeOutcome(err error) string {
+	if err == nil {
+		return OK
+	}
+	if errors.Is(err, auth.ErrStoreUnavailable) {
+		return unavailable
+	}
+	if _, early := errors.AsType[*auth.CreatedTooEarlyError](err); early {
+		return OK
+	}
+	for _, refusal := range storeRefusals {
+		if errors.Is(err, refusal) {
+			return OK
+		}
+	}
+	return failed
+}
+
+// The outcomes of attempts to decrypt open data.
+const (
+	decodeOpened  = "opened"
+	decodeFailed  = "failed"  // also data of another user or app, or too old
+	decodeStale   = "stale"   // the session_key is locked or not known
+	decodeLimited = "limited" // by limit decode, or by the failures of the day
+)
+
+// ObserveDecode counts one attempt of an app's user to decrypt open data. A request that
+// is refused before the user is known, and a failure of the store, is no attempt.
+func ObserveDecode(app auth.AppID, err error) {
+	var outcome string
+	switch {
+	case app == "":
+		return
+	case err == nil:
+		outcome = decodeOpened
+	case errors.Is(err, auth.ErrRateLimited):
+		outcome = decodeLimited
+	case errors.Is(err, auth.ErrSessionStale):
+		outcome = decodeStale
+	case errors.Is(err, auth.ErrDecryptFailed), errors.Is(err, auth.ErrWatermarkMismatch), errors.Is(err, auth.ErrWatermarkStale):
+		outcome = decodeFailed
+	default:
+		return
+	}
+	decodes.WithLabelValues(string(app), outcome).Inc()
+}

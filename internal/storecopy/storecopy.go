@@ -1,0 +1,102 @@
+// Package storecopy copies a session store and its signing keys into another.
+package storecopy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/seal"
+	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/token"
+)
+
+// End is an opened store, on either side.
+type End struct {
+	Name  string // without a password
+	Store Store
+	Keys  token.Storage
+	Close func() error
+}
+
+// Store is what a store of sessions has for copies.
+type Store interface {
+	Export(ctx context.Context, do func(session.Entry) error) error
+	Import(ctx context.Context, e session.Entry) error
+}
+
+// Copied counts what was copied.
+type Copied struct {
+	sessions, users, revocations int
+	attempts                     int // users with failed attempts to decrypt
+	left                         int // sessions whose ID Redis cannot place
+	keys                         int // signing keys that were new to the target
+}
+
+// String describes the copy for the operator.
+func (n Copied) String() string {
+	text := fmt.Sprintf("%d sessions, session keys of %d users, %d revocations, %d new signing keys", n.sessions, n.users, n.revocations, n.keys)
+	if n.attempts > 0 {
+		text += fmt.Sprintf(", failed decryption attempts of %d users", n.attempts)
+	}
+	if n.left > 0 {
+		text += fmt.Sprintf("; %d sessions of an older wxgate stay behind, their clients log in again silently", n.left)
+	}
+	return text
+}
+
+// Run copies everything that a store has, and then the signing keys, which box seals. If
+// it is interrupted, nothing is lost, and it can be repeated.
+func Run(ctx context.Context, box *seal.Box, source, target *End) (Copied, error) {
+	var n Copied
+	retired := make(map[auth.KeyID]bool)
+	err := source.Store.Export(ctx, func(e session.Entry) error {
+		if e.Revocation != nil && e.Revocation.Key != "" {
+			retired[e.Revocation.Key] = true
+		}
+		return n.put(ctx, target, e)
+	})
+	if err != nil {
+		return n, err
+	}
+	n.keys, err = copyKeys(ctx, box, source, target, func(id auth.KeyID) bool { return retired[id] })
+	return n, err
+}
+
+// put imports one entry. A session that cannot be moved does not stop the copy.
+func (n *Copied) put(ctx context.Context, target *End, e session.Entry) error {
+	err := target.Store.Import(ctx, e)
+	switch {
+	case errors.Is(err, session.ErrOldSessionID):
+		n.left++
+		return nil
+	case err != nil:
+		return err
+	case e.Session != nil:
+		n.sessions++
+	case e.Keys != nil:
+		n.users++
+	case e.Attempts != nil:
+		n.attempts++
+	default:
+		n.revocations++
+	}
+	return nil
+}
+
+// copyKeys adds the signing keys, so that issued access tokens stay valid.
+func copyKeys(ctx context.Context, box *seal.Box, source, target *End, retired func(auth.KeyID) bool) (added int, err error) {
+	from, err := source.Keys.Load(ctx)
+	if err != nil || from == nil {
+		return 0, err
+	}
+	err = target.Keys.Update(ctx, func(old []byte) ([]byte, error) {
+		var merged []byte
+		var err error
+		merged, added, err = token.MergeRings(box, old, from, retired, time.Now())
+		return merged, err
+	})
+	return added, err
+}
