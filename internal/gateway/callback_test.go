@@ -1,0 +1,143 @@
+package gateway
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+const (
+	firstToken  = "first0token"
+	secondToken = "second0token"
+)
+
+var aesKey = strings.Repeat("a", 42) + "A"
+
+// newCallbackSite has callbacks of two apps, the second of which encrypts.
+func newCallbackSite(t *testing.T) *site {
+	t.Helper()
+	return newSite(t, func(_ *site, c *Config) {
+		for _, config := range []wechat.CallbackConfig{
+			{AppID: auth.AppID(first.ID), Token: firstToken},
+			{AppID: auth.AppID(second.ID), Token: secondToken, EncodingAESKey: aesKey},
+		} {
+			callback, err := wechat.NewCallback(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Callbacks = append(c.Callbacks, callback)
+		}
+	})
+}
+
+// push delivers what WeChat sends.
+func (s *site) push(p wechatsim.PushRequest) response {
+	method := http.MethodPost
+	if p.Body == nil {
+		method = http.MethodGet
+	}
+	return s.serve(httptest.NewRequest(method, pub+"/callback?"+p.Query.Encode(), bytes.NewReader(p.Body)))
+}
+
+func TestCallbackCheck(t *testing.T) {
+	t.Parallel()
+	s := newCallbackSite(t)
+	for _, token := range []string{firstToken, secondToken} {
+		p := s.sim.PushCheck(wechatsim.PushTarget{Token: token})
+		r := s.push(p)
+		if r.status != http.StatusOK || r.body != p.Query.Get("echostr") || r.header.Get("Content-Type") != "text/plain; charset=utf-8" || r.header.Get("Cache-Control") != "no-store" || r.header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %d %v %q", token, r.status, r.header, r.body)
+		}
+	}
+	r := s.push(s.sim.PushCheck(wechatsim.PushTarget{Token: "other"}))
+	r.want(http.StatusForbidden, "forbidden")
+	if !strings.Contains(r.get("detail"), "configured token") || r.header.Get("WWW-Authenticate") != "" {
+		t.Errorf("the refusal is %s %v", r.body, r.header)
+	}
+	s.do(http.MethodPut, pub+"/callback", "").want(http.StatusMethodNotAllowed, "")
+}
+
+func TestCallbackEndsSessions(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		app    wechatsim.App
+		target wechatsim.PushTarget
+		again  int // status of a later login, after the message was repeated
+	}{
+		{first, wechatsim.PushTarget{Token: firstToken}, http.StatusUnauthorized},
+		{second, wechatsim.PushTarget{Token: secondToken, EncodingAESKey: aesKey, XML: true}, http.StatusOK},
+	} {
+		s := newCallbackSite(t)
+		user := wechatsim.User{App: test.app.ID, Name: "alice"}
+		login := s.login(test.app)
+		bearer := []string{"Authorization", "Bearer " + login.get("access_token")}
+		p, err := s.sim.PushEvent(user, "user_authorization_revoke", test.target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.do(http.MethodGet, "/orders", "", bearer...).want(http.StatusOK, "")
+		if r := s.push(p); r.status != http.StatusOK || r.body != "success" {
+			t.Errorf("%s: %d %q", test.app.ID, r.status, r.body)
+		}
+		s.do(http.MethodGet, "/orders", "", bearer...).want(http.StatusUnauthorized, "session_revoked")
+		// WeChat repeats a message that it takes for lost. An encrypted message is
+		// recognized, so a new login survives it.
+		again := s.login(test.app)
+		if r := s.push(p); r.status != http.StatusOK {
+			t.Errorf("%s again: %d %s", test.app.ID, r.status, r.body)
+		}
+		s.do(http.MethodGet, "/orders", "", "Authorization", "Bearer "+again.get("access_token")).want(test.again, "")
+	}
+}
+
+func TestCallbackRefuses(t *testing.T) {
+	t.Parallel()
+	s := newCallbackSite(t)
+	for name, test := range map[string]struct {
+		target wechatsim.PushTarget
+		status int
+		code   string
+		detail string
+	}{
+		"another token":              {wechatsim.PushTarget{Token: "other"}, 400, "invalid_request", ""},
+		"plain where one encrypts":   {wechatsim.PushTarget{Token: secondToken}, 400, "invalid_request", ""},
+		"encrypted with another key": {wechatsim.PushTarget{Token: secondToken, EncodingAESKey: strings.Repeat("b", 42) + "A", Receiver: second.ID}, 400, "decrypt_failed", "EncodingAESKey"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p, err := s.sim.PushMessage("hello", test.target)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := s.push(p)
+			r.t = t
+			r.want(test.status, test.code)
+			if !strings.Contains(r.get("detail"), test.detail) {
+				t.Errorf("detail %q", r.get("detail"))
+			}
+		})
+	}
+	p := s.sim.PushCheck(wechatsim.PushTarget{Token: firstToken})
+	s.serve(httptest.NewRequest(http.MethodPost, pub+"/callback?"+p.Query.Encode(), strings.NewReader(strings.Repeat("x", wechat.MaxCallbackBytes+1)))).want(http.StatusRequestEntityTooLarge, "")
+}
+
+// The error of the app whose token signed a request wins, in any order.
+func TestFirstAccepting(t *testing.T) {
+	t.Parallel()
+	callbacks := []*wechat.Callback{nil, nil, nil}
+	for name, errs := range map[string][]error{
+		"first": {auth.ErrDecryptFailed, auth.ErrForbidden, auth.ErrForbidden},
+		"last":  {auth.ErrForbidden, auth.ErrForbidden, auth.ErrDecryptFailed},
+	} {
+		i := -1
+		_, err := firstAccepting(callbacks, func(*wechat.Callback) (int, error) { i++; return 0, errs[i] })
+		if err != auth.ErrDecryptFailed { //nolint:errorlint // this very error
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
