@@ -6,6 +6,7 @@ import (
 	"github.com/wxgate/wxgate/caddymodule/redisstore"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechat/callback"
 )
 
 // MiniProgram is one mini program whose users the gateway admits.
@@ -66,7 +67,7 @@ type MiniProgram struct {
 	program   auth.AppID // "" but for MiniProgram
 	secret    string
 	component *wechat.Component
-	callback  *wechat.Callback
+	callback  *callback.Receiver
 	api       string
 }
 

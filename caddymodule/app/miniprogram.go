@@ -11,6 +11,7 @@ import (
 	"github.com/wxgate/wxgate/caddymodule/secret"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechat/callback"
 )
 
 // provision resolves and checks one mini program.
@@ -141,8 +142,8 @@ func resolveAppID(repl *caddy.Replacer, configured string) (auth.AppID, error) {
 }
 
 // provision resolves the values; component is empty but for an app that has one.
-func (c *CallbackConfig) provision(repl *caddy.Replacer, app, component auth.AppID) (*wechat.Callback, error) {
-	config := wechat.CallbackConfig{AppID: app, Component: component}
+func (c *CallbackConfig) provision(repl *caddy.Replacer, app, component auth.AppID) (*callback.Receiver, error) {
+	config := callback.Config{AppID: app, Component: component}
 	var err error
 	if config.Token, err = secret.Resolve(repl, c.Token); err != nil {
 		return nil, fmt.Errorf("callback: the token %w", err)
@@ -152,7 +153,7 @@ func (c *CallbackConfig) provision(repl *caddy.Replacer, app, component auth.App
 			return nil, fmt.Errorf("callback: the EncodingAESKey %w", err)
 		}
 	}
-	return wechat.NewCallback(config)
+	return callback.New(config)
 }
 
 // The values of `encrypted_phone`.

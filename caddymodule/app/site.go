@@ -12,6 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway"
 	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechat/callback"
 )
 
 // Admitted returns the set of the named apps, or of all if none is named.
@@ -76,8 +77,8 @@ func (a *App) FirstGuard(server *caddyhttp.Server) bool {
 }
 
 // Callbacks returns the callbacks of those of the apps that have one.
-func (a *App) Callbacks(apps map[auth.AppID]struct{}) []*wechat.Callback {
-	var callbacks []*wechat.Callback
+func (a *App) Callbacks(apps map[auth.AppID]struct{}) []*callback.Receiver {
+	var callbacks []*callback.Receiver
 	for _, m := range a.MiniPrograms {
 		if _, ok := apps[m.id]; ok && m.callback != nil {
 			callbacks = append(callbacks, m.callback)

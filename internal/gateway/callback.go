@@ -11,7 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/metrics"
 	"github.com/wxgate/wxgate/internal/problem"
-	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechat/callback"
 )
 
 // callbackEndpoint is one path for all apps of a site that have a callback.
@@ -22,17 +22,17 @@ var callbackEndpoint = endpoint{name: "callback", method: http.MethodPost, also:
 func (g *Gateway) serveCallback(c *call) error {
 	query := c.r.URL.Query()
 	if c.r.Method == http.MethodGet {
-		echo, err := firstAccepting(g.config.Callbacks, func(callback *wechat.Callback) (string, error) { return callback.Echo(query) })
+		echo, err := firstAccepting(g.config.Callbacks, func(receiver *callback.Receiver) (string, error) { return receiver.Echo(query) })
 		if err != nil {
 			return callbackRefused(err)
 		}
 		return writeText(c.w, echo)
 	}
-	body, err := problem.ReadAtMost(c.w, c.r, wechat.MaxCallbackBytes)
+	body, err := problem.ReadAtMost(c.w, c.r, callback.MaxBytes)
 	if err != nil {
 		return err
 	}
-	push, err := firstAccepting(g.config.Callbacks, func(callback *wechat.Callback) (wechat.Push, error) { return callback.Open(query, body) })
+	push, err := firstAccepting(g.config.Callbacks, func(receiver *callback.Receiver) (callback.Push, error) { return receiver.Open(query, body) })
 	if err != nil {
 		return callbackRefused(err)
 	}
@@ -50,11 +50,11 @@ func (g *Gateway) serveCallback(c *call) error {
 
 // firstAccepting tries the callbacks of all apps, because the URL names none: the one
 // whose token signed the request accepts it.
-func firstAccepting[T any](callbacks []*wechat.Callback, ask func(*wechat.Callback) (T, error)) (T, error) {
+func firstAccepting[T any](callbacks []*callback.Receiver, ask func(*callback.Receiver) (T, error)) (T, error) {
 	var none T
 	refusal := fmt.Errorf("%w: no app of this site sent it", auth.ErrForbidden)
-	for _, callback := range callbacks {
-		result, err := ask(callback)
+	for _, receiver := range callbacks {
+		result, err := ask(receiver)
 		if err == nil {
 			return result, nil
 		}

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechat/callback"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
@@ -23,15 +23,15 @@ var aesKey = strings.Repeat("a", 42) + "A"
 func newCallbackSite(t *testing.T) *site {
 	t.Helper()
 	return newSite(t, func(_ *site, c *Config) {
-		for _, config := range []wechat.CallbackConfig{
+		for _, config := range []callback.Config{
 			{AppID: auth.AppID(first.ID), Token: firstToken},
 			{AppID: auth.AppID(second.ID), Token: secondToken, EncodingAESKey: aesKey},
 		} {
-			callback, err := wechat.NewCallback(config)
+			receiver, err := callback.New(config)
 			if err != nil {
 				t.Fatal(err)
 			}
-			c.Callbacks = append(c.Callbacks, callback)
+			c.Callbacks = append(c.Callbacks, receiver)
 		}
 	})
 }
@@ -123,19 +123,19 @@ func TestCallbackRefuses(t *testing.T) {
 		})
 	}
 	p := s.sim.PushCheck(wechatsim.PushTarget{Token: firstToken})
-	s.serve(httptest.NewRequest(http.MethodPost, pub+"/callback?"+p.Query.Encode(), strings.NewReader(strings.Repeat("x", wechat.MaxCallbackBytes+1)))).want(http.StatusRequestEntityTooLarge, "")
+	s.serve(httptest.NewRequest(http.MethodPost, pub+"/callback?"+p.Query.Encode(), strings.NewReader(strings.Repeat("x", callback.MaxBytes+1)))).want(http.StatusRequestEntityTooLarge, "")
 }
 
 // The error of the app whose token signed a request wins, in any order.
 func TestFirstAccepting(t *testing.T) {
 	t.Parallel()
-	callbacks := []*wechat.Callback{nil, nil, nil}
+	callbacks := []*callback.Receiver{nil, nil, nil}
 	for name, errs := range map[string][]error{
 		"first": {auth.ErrDecryptFailed, auth.ErrForbidden, auth.ErrForbidden},
 		"last":  {auth.ErrForbidden, auth.ErrForbidden, auth.ErrDecryptFailed},
 	} {
 		i := -1
-		_, err := firstAccepting(callbacks, func(*wechat.Callback) (int, error) { i++; return 0, errs[i] })
+		_, err := firstAccepting(callbacks, func(*callback.Receiver) (int, error) { i++; return 0, errs[i] })
 		if err != auth.ErrDecryptFailed { //nolint:errorlint // this very error
 			t.Errorf("%s: %v", name, err)
 		}

@@ -11,7 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/edge"
 	"github.com/wxgate/wxgate/internal/gateway/limit"
-	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechat/callback"
 )
 
 // Config configures a [Gateway].
@@ -24,7 +24,7 @@ type Config struct {
 	ForwardToken bool   // the upstream gets the token, which logs must not have
 	WaferLogin   string // where the Wafer SDKs log in, if Guard reads their tokens
 
-	Callbacks []*wechat.Callback // of the apps that have one
+	Callbacks []*callback.Receiver // of the apps that have one
 	RawKeys   map[auth.AppID]struct{}
 
 	Access time.Duration // lifetime of an access token

@@ -1,4 +1,4 @@
-package wechat_test
+package callback_test
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechat/callback"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
@@ -20,9 +20,19 @@ const (
 	pushKey   = "SECRETkeyabcdefghijklmnopqrstuvwxyz01234567"
 )
 
-func callback(t testing.TB, key string, now func() time.Time) *wechat.Callback {
+func wantErr(t testing.TB, got, want error) {
 	t.Helper()
-	c, err := wechat.NewCallback(wechat.CallbackConfig{
+	if !errors.Is(got, want) || (want == nil) != (got == nil) {
+		t.Fatalf("got %v, want %v", got, want)
+	}
+	if got != nil && strings.Contains(got.Error(), "SECRET") {
+		t.Fatalf("the error contains a secret: %v", got)
+	}
+}
+
+func receiver(t testing.TB, key string, now func() time.Time) *callback.Receiver {
+	t.Helper()
+	c, err := callback.New(callback.Config{
 		AppID: auth.AppID(wechatsim.DefaultApp.ID), Component: "wxcomponent", Token: pushToken, EncodingAESKey: key, Now: now,
 	})
 	if err != nil {
@@ -32,7 +42,7 @@ func callback(t testing.TB, key string, now func() time.Time) *wechat.Callback {
 }
 
 // The samples of WeChat's page on message pushes.
-func TestCallbackPublishedSignatures(t *testing.T) {
+func TestPublishedSignatures(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct{ stamp, nonce, signature string }{
 		{"1714036504", "1514711492", "f464b24fc39322e44b38aa78f5edd27bd1441696"},
@@ -40,7 +50,7 @@ func TestCallbackPublishedSignatures(t *testing.T) {
 	} {
 		var seconds int64
 		_, _ = fmt.Sscan(row.stamp, &seconds)
-		c, err := wechat.NewCallback(wechat.CallbackConfig{AppID: app, Token: "AAAAA", Now: func() time.Time { return time.Unix(seconds, 0) }})
+		c, err := callback.New(callback.Config{AppID: "wx0123456789abcdef", Token: "AAAAA", Now: func() time.Time { return time.Unix(seconds, 0) }})
 		wantErr(t, err, nil)
 		query := url.Values{"signature": {row.signature}, "timestamp": {row.stamp}, "nonce": {row.nonce}, "echostr": {"4375120948345356249"}}
 		echo, err := c.Echo(query)
@@ -57,18 +67,18 @@ func TestCallbackPublishedSignatures(t *testing.T) {
 	}
 }
 
-func TestCallbackEvents(t *testing.T) {
+func TestEvents(t *testing.T) {
 	t.Parallel()
 	sim := wechatsim.New(wechatsim.Config{})
 	user := auth.User{App: auth.AppID(wechatsim.DefaultApp.ID), OpenID: auth.OpenID(wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, "alice"))}
 	for _, key := range []string{"", pushKey} {
 		for _, isXML := range []bool{false, true} {
 			to := wechatsim.PushTarget{Token: pushToken, EncodingAESKey: key, XML: isXML}
-			c := callback(t, key, nil)
-			for event, want := range map[string]wechat.Push{
-				"user_authorization_revoke":       {Event: wechat.PushRevoked, User: user},
-				"user_authorization_cancellation": {Event: wechat.PushCancelled, User: user},
-				"user_info_modified":              {Event: wechat.PushOther},
+			c := receiver(t, key, nil)
+			for event, want := range map[string]callback.Push{
+				"user_authorization_revoke":       {Event: callback.Revoked, User: user},
+				"user_authorization_cancellation": {Event: callback.Cancelled, User: user},
+				"user_info_modified":              {Event: callback.Other},
 			} {
 				r, err := sim.PushEvent(wechatsim.User{}, event, to)
 				wantErr(t, err, nil)
@@ -91,40 +101,40 @@ func message(t testing.TB, key, text string) wechatsim.PushRequest {
 	return r
 }
 
-func TestCallbackMessages(t *testing.T) {
+func TestMessages(t *testing.T) {
 	t.Parallel()
 	revoke := func(openid, more string) string {
 		return `{"MsgType":"event","Event":"user_authorization_revoke","OpenID":"` + openid + `"` + more + `}`
 	}
 	for name, row := range map[string]struct {
 		text string
-		want wechat.Push
+		want callback.Push
 		err  error
 	}{
-		"a text":            {`{"MsgType":"text","Content":"user_authorization_revoke","CreateTime":1}`, wechat.Push{Event: wechat.PushOther}, nil},
-		"a text in GBK":     {"{\"MsgType\":\"text\",\"Content\":\"\xc4\xe3\"}", wechat.Push{Event: wechat.PushOther}, nil},
-		"Event":             {`{"MsgType":"Event","Event":"user_authorization_revoke","OpenID":"o"}`, wechat.Push{Event: wechat.PushRevoked, User: auth.User{App: auth.AppID(wechatsim.DefaultApp.ID), OpenID: "o"}}, nil},
-		"a plugin's user":   {`{"MsgType":"event","Event":"user_authorization_revoke","OpenPID":"p","PluginID":"wx"}`, wechat.Push{Event: wechat.PushRevoked}, nil},
-		"another app":       {revoke("o", `,"AppID":"wxother"`), wechat.Push{}, auth.ErrForbidden},
-		"a bad openid":      {revoke("../x", ""), wechat.Push{}, auth.ErrInvalidRequest},
-		"two openids":       {revoke("a", `," OpenID":"b"`), wechat.Push{}, auth.ErrInvalidRequest},
-		"two, in XML":       {`<xml><OpenID>a</OpenID><OpenID>b</OpenID></xml>`, wechat.Push{}, auth.ErrInvalidRequest},
-		"an openid's type":  {`{"OpenID":1}`, wechat.Push{}, auth.ErrInvalidRequest},
-		"no object":         {`[]`, wechat.Push{}, auth.ErrInvalidRequest},
-		"nothing":           {` `, wechat.Push{}, auth.ErrInvalidRequest},
-		"half":              {`{"MsgType":"event"`, wechat.Push{}, auth.ErrInvalidRequest},
-		"half, in XML":      {`<xml><MsgType>`, wechat.Push{}, auth.ErrInvalidRequest},
-		"another root":      {`<html></html>`, wechat.Push{}, auth.ErrInvalidRequest},
-		"an entity":         {`<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><xml><OpenID>&e;</OpenID></xml>`, wechat.Push{}, auth.ErrInvalidRequest},
-		"encrypted within":  {`{"Encrypt":"x"}`, wechat.Push{}, auth.ErrAppMisconfigured},
-		"a form":            {`MsgType=event`, wechat.Push{}, auth.ErrInvalidRequest},
-		"members elsewhere": {`{"data":{"MsgType":"event","Event":"user_authorization_revoke","OpenID":"o"}}`, wechat.Push{Event: wechat.PushOther}, nil},
+		"a text":            {`{"MsgType":"text","Content":"user_authorization_revoke","CreateTime":1}`, callback.Push{Event: callback.Other}, nil},
+		"a text in GBK":     {"{\"MsgType\":\"text\",\"Content\":\"\xc4\xe3\"}", callback.Push{Event: callback.Other}, nil},
+		"Event":             {`{"MsgType":"Event","Event":"user_authorization_revoke","OpenID":"o"}`, callback.Push{Event: callback.Revoked, User: auth.User{App: auth.AppID(wechatsim.DefaultApp.ID), OpenID: "o"}}, nil},
+		"a plugin's user":   {`{"MsgType":"event","Event":"user_authorization_revoke","OpenPID":"p","PluginID":"wx"}`, callback.Push{Event: callback.Revoked}, nil},
+		"another app":       {revoke("o", `,"AppID":"wxother"`), callback.Push{}, auth.ErrForbidden},
+		"a bad openid":      {revoke("../x", ""), callback.Push{}, auth.ErrInvalidRequest},
+		"two openids":       {revoke("a", `," OpenID":"b"`), callback.Push{}, auth.ErrInvalidRequest},
+		"two, in XML":       {`<xml><OpenID>a</OpenID><OpenID>b</OpenID></xml>`, callback.Push{}, auth.ErrInvalidRequest},
+		"an openid's type":  {`{"OpenID":1}`, callback.Push{}, auth.ErrInvalidRequest},
+		"no object":         {`[]`, callback.Push{}, auth.ErrInvalidRequest},
+		"nothing":           {` `, callback.Push{}, auth.ErrInvalidRequest},
+		"half":              {`{"MsgType":"event"`, callback.Push{}, auth.ErrInvalidRequest},
+		"half, in XML":      {`<xml><MsgType>`, callback.Push{}, auth.ErrInvalidRequest},
+		"another root":      {`<html></html>`, callback.Push{}, auth.ErrInvalidRequest},
+		"an entity":         {`<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><xml><OpenID>&e;</OpenID></xml>`, callback.Push{}, auth.ErrInvalidRequest},
+		"encrypted within":  {`{"Encrypt":"x"}`, callback.Push{}, auth.ErrAppMisconfigured},
+		"a form":            {`MsgType=event`, callback.Push{}, auth.ErrInvalidRequest},
+		"members elsewhere": {`{"data":{"MsgType":"event","Event":"user_authorization_revoke","OpenID":"o"}}`, callback.Push{Event: callback.Other}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for _, key := range []string{"", pushKey} {
 				r := message(t, key, row.text)
-				got, err := callback(t, key, nil).Open(r.Query, r.Body)
+				got, err := receiver(t, key, nil).Open(r.Query, r.Body)
 				wantErr(t, err, row.err)
 				if got.Event != row.want.Event || got.User != row.want.User {
 					t.Errorf("got %+v", got)
@@ -134,7 +144,7 @@ func TestCallbackMessages(t *testing.T) {
 	}
 }
 
-func TestCallbackRefuses(t *testing.T) {
+func TestRefuses(t *testing.T) {
 	t.Parallel()
 	const text = `{"MsgType":"event","Event":"user_authorization_revoke","OpenID":"o"}`
 	flip := func(r *wechatsim.PushRequest) {
@@ -168,61 +178,61 @@ func TestCallbackRefuses(t *testing.T) {
 		"changed ciphertext":     {pushKey, flip, auth.ErrForbidden},
 		"in the clear":           {pushKey, func(r *wechatsim.PushRequest) { *r = message(t, "", text) }, auth.ErrForbidden},
 		"in the clear, with one": {pushKey, func(r *wechatsim.PushRequest) { r.Body = []byte(text) }, auth.ErrForbidden},
-		"endless":                {"", func(r *wechatsim.PushRequest) { r.Body = bytes.Repeat([]byte(" "), wechat.MaxCallbackBytes+1) }, auth.ErrInvalidRequest},
+		"endless":                {"", func(r *wechatsim.PushRequest) { r.Body = bytes.Repeat([]byte(" "), callback.MaxBytes+1) }, auth.ErrInvalidRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := message(t, row.key, text)
 			row.change(&r)
-			_, err := callback(t, row.key, nil).Open(r.Query, r.Body)
+			_, err := receiver(t, row.key, nil).Open(r.Query, r.Body)
 			wantErr(t, err, row.err)
 		})
 	}
 }
 
-func TestCallbackAge(t *testing.T) {
+func TestAge(t *testing.T) {
 	t.Parallel()
 	for late, want := range map[time.Duration]error{
 		0: nil, 4 * time.Minute: nil, -4 * time.Minute: nil, 6 * time.Minute: auth.ErrForbidden, -6 * time.Minute: auth.ErrForbidden,
 	} {
 		for _, key := range []string{"", pushKey} {
 			r := message(t, key, `{}`)
-			_, err := callback(t, key, func() time.Time { return time.Now().Add(late) }).Open(r.Query, r.Body)
+			_, err := receiver(t, key, func() time.Time { return time.Now().Add(late) }).Open(r.Query, r.Body)
 			wantErr(t, err, want)
 		}
 	}
 }
 
-func TestCallbackReceiver(t *testing.T) {
+func TestReceiver(t *testing.T) {
 	t.Parallel()
 	sim := wechatsim.New(wechatsim.Config{})
-	for receiver, want := range map[string]error{
+	for appID, want := range map[string]error{
 		wechatsim.DefaultApp.ID: nil, "wxcomponent": nil, "wxother": auth.ErrForbidden, "": auth.ErrForbidden,
 	} {
-		r, err := sim.PushMessage(`{}`, wechatsim.PushTarget{Token: pushToken, EncodingAESKey: pushKey, Receiver: receiver})
+		r, err := sim.PushMessage(`{}`, wechatsim.PushTarget{Token: pushToken, EncodingAESKey: pushKey, Receiver: appID})
 		wantErr(t, err, nil)
-		_, err = callback(t, pushKey, nil).Open(r.Query, r.Body)
+		_, err = receiver(t, pushKey, nil).Open(r.Query, r.Body)
 		wantErr(t, err, want)
 	}
 }
 
-func TestCallbackConfig(t *testing.T) {
+func TestConfig(t *testing.T) {
 	t.Parallel()
-	for _, cfg := range []wechat.CallbackConfig{
+	for _, cfg := range []callback.Config{
 		{}, {Token: "SE"}, {Token: "SECRET token"}, {Token: strings.Repeat("S", 33)},
 		{Token: pushToken, EncodingAESKey: "SECRET"}, {Token: pushToken, EncodingAESKey: strings.Repeat("S", 42) + "="},
 		{Token: pushToken, EncodingAESKey: strings.Repeat("S", 44)},
 	} {
-		_, err := wechat.NewCallback(cfg)
+		_, err := callback.New(cfg)
 		wantErr(t, err, auth.ErrAppMisconfigured)
 	}
 }
 
-// FuzzCallback gives the decryptor whatever somebody could send who knows the
-// token, and not the key. It never panics. (CBC lets such a one change what was
-// recorded, which is why the token is a secret too.)
-func FuzzCallback(f *testing.F) {
-	c := callback(f, pushKey, nil)
+// FuzzDecrypt decrypts what an attacker could send who knows the token but not the
+// key. It must not panic. (With CBC such an attacker can change a recorded message,
+// so the token is a secret too.)
+func FuzzDecrypt(f *testing.F) {
+	c := receiver(f, pushKey, nil)
 	good := message(f, pushKey, `{"MsgType":"event","Event":"user_authorization_revoke","OpenID":"o"}`)
 	sealed := good.Body[bytes.Index(good.Body, []byte(`"Encrypt":"`))+len(`"Encrypt":"`) : len(good.Body)-2]
 	raw, err := base64.StdEncoding.DecodeString(string(sealed))
@@ -248,10 +258,10 @@ func FuzzCallback(f *testing.F) {
 	})
 }
 
-// FuzzCallbackMessage gives the readers of JSON and XML whatever WeChat might
-// push: what they make of it names a user as a whole or not at all.
-func FuzzCallbackMessage(f *testing.F) {
-	c := callback(f, "", nil)
+// FuzzMessage reads any JSON and XML that WeChat might push. The result has a valid
+// user of the app or none.
+func FuzzMessage(f *testing.F) {
+	c := receiver(f, "", nil)
 	sim := wechatsim.New(wechatsim.Config{})
 	for _, isXML := range []bool{false, true} {
 		r, err := sim.PushEvent(wechatsim.User{}, "user_authorization_revoke", wechatsim.PushTarget{Token: pushToken, XML: isXML})
@@ -263,7 +273,7 @@ func FuzzCallbackMessage(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r := message(t, "", "")
 		push, err := c.Open(r.Query, body)
-		if err == nil && push.User != (auth.User{}) && (!auth.ValidID(push.User.OpenID) || push.User.App != c.App() || push.Event == wechat.PushOther) {
+		if err == nil && push.User != (auth.User{}) && (!auth.ValidID(push.User.OpenID) || push.User.App != auth.AppID(wechatsim.DefaultApp.ID) || push.Event == callback.Other) {
 			t.Fatalf("got %+v of %q", push, body)
 		}
 	})

@@ -1,4 +1,4 @@
-package wechat
+package callback
 
 import (
 	"bytes"
@@ -13,27 +13,27 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// PushEvent names what WeChat pushed: a closed set, fit for a metric's label.
-type PushEvent string
+// Event names what WeChat pushed: a closed set, fit for a metric's label.
+type Event string
 
-// The events that oblige whoever keeps data of the user. PushOther is any other
+// After Revoked and Cancelled, data of the user must be deleted. Other is any other
 // message.
 const (
-	PushRevoked   PushEvent = "user_authorization_revoke"
-	PushCancelled PushEvent = "user_authorization_cancellation"
-	PushOther     PushEvent = "other"
+	Revoked   Event = "user_authorization_revoke"
+	Cancelled Event = "user_authorization_cancellation"
+	Other     Event = "other"
 )
 
-// Push is a message of WeChat's. User is empty where it is about none.
+// Push is one message from WeChat. User is empty if the message is not about a user.
 type Push struct {
-	Event PushEvent
+	Event Event
 	User  auth.User
 
-	from   *Callback // of an encrypted message; nil otherwise
+	from   *Receiver // of an encrypted message; nil otherwise
 	digest [sha256.Size]byte
 }
 
-// message is what we understand of a message, in either format.
+// message has the fields that are read of a message, in either format.
 type message struct {
 	Encrypt string `xml:"Encrypt"`
 	Type    string `xml:"MsgType"`
@@ -42,8 +42,8 @@ type message struct {
 	AppID   string `xml:"AppID"`
 }
 
-// read is the message in a body whose signature was right.
-func (c *Callback) read(body []byte) (Push, error) {
+// read reads a body whose signature was verified.
+func (c *Receiver) read(body []byte) (Push, error) {
 	m, err := readMessage(body)
 	if err != nil {
 		return Push{}, err
@@ -54,20 +54,20 @@ func (c *Callback) read(body []byte) (Push, error) {
 	if m.Encrypt != "" && m.Type == "" {
 		return Push{}, fmt.Errorf("%w: the message is encrypted and no EncodingAESKey is configured", auth.ErrAppMisconfigured)
 	}
-	event := PushEvent(m.Event)
-	if !strings.EqualFold(m.Type, "event") || event != PushRevoked && event != PushCancelled {
-		return Push{Event: PushOther}, nil
+	event := Event(m.Event)
+	if !strings.EqualFold(m.Type, "event") || event != Revoked && event != Cancelled {
+		return Push{Event: Other}, nil
 	}
-	if m.OpenID == "" { // data that a plugin was given, which names its user otherwise
+	if m.OpenID == "" { // the user gave data to a plugin, which has another ID for the user
 		return Push{Event: event}, nil
 	}
 	if !auth.ValidID(m.OpenID) {
-		return Push{}, fmt.Errorf("%w: the message names no user", auth.ErrInvalidRequest)
+		return Push{}, fmt.Errorf("%w: the message has no valid openid", auth.ErrInvalidRequest)
 	}
 	return Push{Event: event, User: auth.User{App: c.cfg.AppID, OpenID: auth.OpenID(m.OpenID)}}, nil
 }
 
-// readMessage reads JSON or XML, which the console chooses between.
+// readMessage reads JSON or XML; the console has an option for it.
 func readMessage(body []byte) (message, error) {
 	var m message
 	var err error
@@ -87,7 +87,7 @@ var errNoMessage = fmt.Errorf("%w: the callback's body is neither a JSON object 
 func (m *message) readXML(body []byte) error {
 	var root struct {
 		XMLName xml.Name `xml:"xml"`
-		// Lists, so that a duplicate element is seen.
+		// Slices, to detect a duplicate element.
 		Encrypt, MsgType, Event, OpenID, AppID []string
 	}
 	if xml.Unmarshal(body, &root) != nil {
@@ -107,11 +107,11 @@ func (m *message) readXML(body []byte) error {
 	return nil
 }
 
-// readJSON takes a space off the members' names: WeChat's own sample of these
-// events has " OpenID" and " AppID".
+// readJSON trims spaces from the names of members: WeChat's sample of these events
+// has " OpenID" and " AppID". Text in GBK is accepted too.
 func (m *message) readJSON(body []byte) error {
 	var members map[string]jsontext.Value
-	if json.Unmarshal(body, &members, tolerant) != nil {
+	if json.Unmarshal(body, &members, jsontext.AllowInvalidUTF8(true)) != nil {
 		return errNoMessage
 	}
 	fields := map[string]*string{"Encrypt": &m.Encrypt, "MsgType": &m.Type, "Event": &m.Event, "OpenID": &m.OpenID, "AppID": &m.AppID}
@@ -121,7 +121,7 @@ func (m *message) readJSON(body []byte) error {
 		if !ok {
 			continue
 		}
-		if *into != "" || json.Unmarshal(value, into, tolerant) != nil {
+		if *into != "" || json.Unmarshal(value, into, jsontext.AllowInvalidUTF8(true)) != nil {
 			return errNoMessage
 		}
 	}

@@ -1,4 +1,4 @@
-package wechat
+package callback
 
 import (
 	"crypto/aes"
@@ -11,20 +11,21 @@ import (
 )
 
 const (
-	// pushBlock is the padding's block, twice that of AES.
-	pushBlock = 32
-	// pushPrefix is what stands before a message: 16 random bytes and the length.
-	pushPrefix = 16 + 4
+	// padBlock is the block size of the padding, twice that of AES.
+	padBlock = 32
+	// prefixBytes precede the message: 16 random bytes and the length.
+	prefixBytes = 16 + 4
 )
 
-// decrypt opens an encrypted message: AES-256-CBC, the IV being the key's first
-// half, over random bytes, the length, the message and the receiver's appid. Its
-// signature was checked, so it is WeChat's, and its errors may tell what is wrong
-// with it: nobody else can ask.
-func (c *Callback) decrypt(encrypted string) ([]byte, error) {
+// decrypt opens an encrypted message: AES-256-CBC, with the first half of the key
+// as the IV, over random bytes, the length, the message and the receiver's appid.
+// The signature was checked before, so the message is WeChat's, and the errors may
+// say what is wrong with it: an attacker without the token cannot use decrypt as a
+// padding oracle.
+func (c *Receiver) decrypt(encrypted string) ([]byte, error) {
 	raw, err := base64.StdEncoding.DecodeString(encrypted)
 	if err != nil || len(raw) == 0 || len(raw)%aes.BlockSize != 0 {
-		return nil, fmt.Errorf("%w: the encrypted message is no base64 of blocks", auth.ErrInvalidRequest)
+		return nil, fmt.Errorf("%w: the encrypted message is not base64 of whole blocks", auth.ErrInvalidRequest)
 	}
 	block, err := aes.NewCipher(c.key)
 	if err != nil {
@@ -32,13 +33,13 @@ func (c *Callback) decrypt(encrypted string) ([]byte, error) {
 	}
 	cipher.NewCBCDecrypter(block, c.key[:aes.BlockSize]).CryptBlocks(raw, raw)
 	plain, ok := unpad(raw)
-	if !ok || len(plain) < pushPrefix {
+	if !ok || len(plain) < prefixBytes {
 		return nil, fmt.Errorf("%w: the message was encrypted with another EncodingAESKey", auth.ErrDecryptFailed)
 	}
-	length := int64(binary.BigEndian.Uint32(plain[pushPrefix-4 : pushPrefix]))
-	rest := plain[pushPrefix:]
+	length := int64(binary.BigEndian.Uint32(plain[prefixBytes-4 : prefixBytes]))
+	rest := plain[prefixBytes:]
 	if length > int64(len(rest)) {
-		return nil, fmt.Errorf("%w: the encrypted message is shorter than it says", auth.ErrDecryptFailed)
+		return nil, fmt.Errorf("%w: the encrypted message is shorter than its length field", auth.ErrDecryptFailed)
 	}
 	receiver := auth.AppID(rest[length:])
 	if receiver != c.cfg.AppID && (c.cfg.Component == "" || receiver != c.cfg.Component) {
@@ -47,10 +48,10 @@ func (c *Callback) decrypt(encrypted string) ([]byte, error) {
 	return rest[:length], nil
 }
 
-// unpad takes PKCS#7 padding of 1 to 32 equal bytes off.
+// unpad removes PKCS#7 padding of 1 to 32 equal bytes.
 func unpad(padded []byte) ([]byte, bool) {
 	pad := int(padded[len(padded)-1])
-	if pad == 0 || pad > pushBlock || pad > len(padded) {
+	if pad == 0 || pad > padBlock || pad > len(padded) {
 		return nil, false
 	}
 	for _, b := range padded[len(padded)-pad:] {
