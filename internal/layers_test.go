@@ -27,6 +27,14 @@ const (
 	suite = kit + "/sessiontest"
 )
 
+// The packages of the client of WeChat.
+const (
+	weChat   = "internal/wechat"
+	callback = weChat + "/callback"
+	openData = weChat + "/opendata"
+	platform = weChat + "/platform"
+)
+
 // storeImports is what each store imports.
 var storeImports = []string{kit, "internal/auth", "internal/seal"}
 
@@ -42,7 +50,7 @@ var layers = []layer{
 	{dir: rooms, alone: true, caddy: true, imports: []string{
 		rooms + "/handler", rooms + "/openapi", rooms + "/admin", rooms + "/command", rooms + "/app", rooms + "/proxylog",
 	}, tests: []string{
-		"internal/auth", "internal/edge", "internal/gateway", "internal/token", "internal/wechat", "internal/attack", kit, kit + "/bolt",
+		"internal/auth", "internal/edge", "internal/gateway", "internal/token", weChat, "internal/attack", kit, kit + "/bolt",
 	}},
 	{dir: rooms + "/handler", caddy: true, imports: []string{
 		rooms + "/app", rooms + "/proxylog", rooms + "/request", rooms + "/directive", rooms + "/secret",
@@ -58,7 +66,7 @@ var layers = []layer{
 	}},
 	{dir: rooms + "/app", caddy: true, imports: []string{
 		rooms + "/directive", rooms + "/secret", rooms + "/redisstore",
-		"internal/gateway", "internal/metrics", "internal/storecopy", "internal/wechat", "internal/token",
+		"internal/gateway", "internal/metrics", "internal/storecopy", weChat, callback, "internal/token",
 		kit, kit + "/bolt", kit + "/memory", kit + "/redis", "internal/auth", "internal/seal",
 	}},
 	{dir: rooms + "/proxylog", caddy: true, imports: []string{rooms + "/request", "internal/edge"}},
@@ -69,17 +77,21 @@ var layers = []layer{
 
 	{dir: "internal/gateway", alone: true, imports: []string{
 		"internal/gateway/limit", "internal/gateway/wafer", "internal/metrics", "internal/edge", "internal/problem",
-		"internal/wechat", "internal/token", kit, "internal/auth",
+		weChat, callback, openData, "internal/token", kit, "internal/auth",
 	}, tests: []string{kit + "/memory", "internal/seal"}},
 	{dir: "internal/gateway/limit", imports: []string{"internal/problem", "internal/auth"}},
 	{dir: "internal/gateway/wafer", imports: []string{"internal/edge", "internal/problem", "internal/auth"}},
-	{dir: "internal/openapi", imports: []string{"internal/edge", "internal/problem", "internal/wechat", "internal/auth"}},
-	{dir: "internal/metrics", imports: []string{"internal/problem", "internal/wechat", "internal/auth"}},
+	{dir: "internal/openapi", imports: []string{"internal/edge", "internal/problem", weChat, "internal/auth"}},
+	{dir: "internal/metrics", imports: []string{"internal/problem", weChat, "internal/auth"}},
 	{dir: "internal/storecopy", imports: []string{kit, "internal/token", "internal/auth", "internal/seal"}, tests: []string{kit + "/memory"}},
 	{dir: "internal/demo", stdOnly: true},
 	{dir: "internal/edge", imports: []string{"internal/problem", "internal/auth"}, tests: []string{"internal/attack"}},
 	{dir: "internal/problem", imports: []string{"internal/auth"}},
-	{dir: "internal/wechat", imports: []string{"internal/auth", "internal/seal"}},
+	// A client over two packages that make no calls. What WeChat pushes is separate.
+	{dir: weChat, alone: true, imports: []string{openData, platform, "internal/auth"}},
+	{dir: callback, imports: []string{"internal/auth"}},
+	{dir: openData, imports: []string{"internal/auth"}},
+	{dir: platform, imports: []string{"internal/auth"}},
 	{dir: "internal/token", imports: []string{"internal/auth", "internal/seal"}},
 	// A kit and three stores over it. The stores never import each other, and the
 	// kit imports none of them. Their tests share one suite.
@@ -221,11 +233,15 @@ func TestLayerRules(t *testing.T) {
 		{"the suite's test copies a store", edge{dir: suite, path: ours + kit + "/bolt", test: true}, true},
 		{"siblings", edge{dir: "internal/token", path: ours + "internal/session"}, false},
 		{"siblings by a sub-package", edge{dir: "internal/session/bolt", path: ours + "internal/token"}, false},
-		{"siblings in a test", edge{dir: "internal/wechat", path: ours + "internal/token", test: true}, false},
-		{"upwards", edge{dir: "internal/wechat", path: ours + "caddymodule"}, false},
-		{"the simulator in a test", edge{dir: "internal/wechat", path: ours + simulator, test: true}, true},
-		{"the simulator in production", edge{dir: "internal/wechat", path: ours + simulator}, false},
-		{"the simulator knows us", edge{dir: simulator, path: ours + "internal/wechat"}, false},
+		{"siblings in a test", edge{dir: weChat, path: ours + "internal/token", test: true}, false},
+		{"a package of the client imports it", edge{dir: platform, path: ours + weChat}, false},
+		{"a package of the client imports another", edge{dir: openData, path: ours + platform}, false},
+		{"its test imports another", edge{dir: openData, path: ours + platform, test: true}, false},
+		{"the gateway imports what the client hides", edge{dir: "internal/gateway", path: ours + platform}, false},
+		{"upwards", edge{dir: weChat, path: ours + "caddymodule"}, false},
+		{"the simulator in a test", edge{dir: weChat, path: ours + simulator, test: true}, true},
+		{"the simulator in production", edge{dir: weChat, path: ours + simulator}, false},
+		{"the simulator knows us", edge{dir: simulator, path: ours + weChat}, false},
 		{"the simulator's test knows us", edge{dir: simulator, path: ours + "internal/seal", test: true}, false},
 		{"wxgate attack runs the attacks", edge{dir: "caddymodule/command", path: ours + "internal/attack"}, true},
 		{"somebody else runs the attacks", edge{dir: "internal/token", path: ours + "internal/attack"}, false},

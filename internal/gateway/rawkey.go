@@ -10,7 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/metrics"
 	"github.com/wxgate/wxgate/internal/problem"
-	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechat/opendata"
 )
 
 // rawKeyApp returns the app of a raw session_key: the token's, or as for a login.
@@ -98,6 +98,6 @@ func markUnverified(object []byte) ([]byte, error) {
 // rawSessionKey returns WeChat's session_key in its normal form, if text is one and the
 // site accepts them. A handle is longer, so it never is one.
 func (g *Gateway) rawSessionKey(text string) (string, bool) {
-	key, ok := wechat.ParseSessionKey(text)
+	key, ok := opendata.ParseSessionKey(text)
 	return key, ok && len(g.config.RawKeys) > 0
 }

@@ -11,67 +11,67 @@ import (
 )
 
 const (
-	// renewBefore is when a kept token is renewed: WeChat itself hands out the
-	// next one five minutes before the old one ends, and both work meanwhile.
+	// renewBefore is how long before its end a token is renewed: WeChat returns the
+	// next one five minutes before, and both are valid meanwhile.
 	renewBefore = 5 * time.Minute
-	// renewEvery spaces the renewals of a token that WeChat does not replace yet.
+	// renewEvery is the least time between renewals, if WeChat returns the same token.
 	renewEvery = 30 * time.Second
-	// failureHold is how long a failed fetch answers for the next ones: WeChat
-	// counts them, and every caller would make one.
+	// failureHold is how long callers get the error of a failed fetch, without another
+	// fetch: WeChat limits the number of fetches.
 	failureHold = 2 * time.Second
-	// maxFailureHold is the longest that WeChat's own "come again" is heeded:
-	// an operator who fixes the cause waits no longer than that.
+	// maxFailureHold bounds the Retry-After of WeChat: after an operator fixed the
+	// cause, logins must work again soon.
 	maxFailureHold = time.Minute
-	// sameTokenHold is how long a token that WeChat refused, and then handed out
-	// again as the right one, is not asked about any more.
+	// sameTokenHold is how long a token is used that WeChat refused and then returned
+	// again.
 	sameTokenHold = 5 * time.Second
 )
 
-// AccessTokens keeps the app's access token: fetched once, whoever asks, renewed
-// in the background while it is in use, and fetched again when WeChat refuses it.
-// It is safe for concurrent use.
+// tokenCache caches the app's access token. All callers share one fetch. The token
+// is renewed in the background while it is in use, and fetched again after WeChat
+// refused it. It is safe for concurrent use.
 //
-// Every replica may have its own: stable_token hands the same one to everybody.
-// Those with a [TokenShare] have one together, and one fetch.
-type AccessTokens struct {
+// Every replica may have a cache, since stable_token returns the same token to all.
+// Replicas with a [TokenShare] also share the fetch.
+type tokenCache struct {
 	fetch tokenFetch
 	now   func() time.Time
 	tasks *tasks
 
 	mu      sync.Mutex // guards all below
-	token   string     // empty when there is none
-	since   time.Time  // when the token was asked for
+	token   string     // empty if there is none
+	since   time.Time  // when the token was requested
 	expires time.Time
-	flight  *tokenFlight // the fetch under way, if any
-	started time.Time    // when the last fetch began
+	flight  *tokenFlight // the running fetch, if any
+	started time.Time    // when the last fetch started
 
 	failure   error // of the last fetch, if it failed
 	holdUntil time.Time
 
-	refused   string    // the token that was last invalidated,
-	refusedAt time.Time // and when
+	refused   string // the token that was invalidated last
+	refusedAt time.Time
 }
 
-// tokenFetch gets a token other than refused, which may be empty.
+// tokenFetch fetches a token other than refused, which may be empty.
 type tokenFetch func(ctx context.Context, refused string) (fetched, error)
 
-// fetched is a token as WeChat hands it out.
+// fetched is a token as WeChat returns it.
 type fetched struct {
 	token string
 	life  time.Duration
 }
 
-// tokenFlight is one fetch. Its goroutine alone writes token and err, before it
-// closes done; they may be read once done is closed.
+// tokenFlight is one fetch. Only its goroutine writes token and err, before it closes
+// done; others may read them once done is closed.
 type tokenFlight struct {
 	done  chan struct{}
 	token string
 	err   error
 }
 
-// Token is the access token to use now. It waits for WeChat only when there is
-// none; one caller leaving does not end the fetch that others wait for.
-func (a *AccessTokens) Token(ctx context.Context) (string, error) {
+// Token returns a valid access token. It waits for WeChat only if there is none. A
+// caller that leaves does not end the fetch for the others.
+func (a *tokenCache) Token(ctx context.Context) (string, error) {
 	a.mu.Lock()
 	now := a.now()
 	if a.token != "" && now.Before(a.expires) {
@@ -96,25 +96,25 @@ func (a *AccessTokens) Token(ctx context.Context) (string, error) {
 	}
 }
 
-// Invalidate says that WeChat refused a token. It is dropped if it is still the
-// one in use: a slow caller's old token says nothing of the new one.
-func (a *AccessTokens) Invalidate(token string) {
+// Invalidate drops a token that WeChat refused, if it is the current one: a slow
+// caller may have used the previous token.
+func (a *tokenCache) Invalidate(token string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if token == "" || token != a.token {
 		return
 	}
 	now := a.now()
-	// WeChat refuses this token and hands it out again: asking ever faster would
-	// only spend the quota of stable_token.
+	// WeChat refuses this token and returns it again: more fetches would only spend
+	// the quota of stable_token.
 	if token == a.refused && now.Sub(a.refusedAt) < sameTokenHold {
 		return
 	}
 	a.token, a.refused, a.refusedAt = "", token, now
 }
 
-// Age is how long ago the token in use was fetched; false when there is none.
-func (a *AccessTokens) Age() (time.Duration, bool) {
+// Age returns the time since the token was fetched; false if there is none.
+func (a *tokenCache) Age() (time.Duration, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.token == "" {
@@ -123,13 +123,13 @@ func (a *AccessTokens) Age() (time.Duration, bool) {
 	return a.now().Sub(a.since), true
 }
 
-// renewalDue is asked with mu held.
-func (a *AccessTokens) renewalDue(now time.Time) bool {
+// renewalDue is called with mu held.
+func (a *tokenCache) renewalDue(now time.Time) bool {
 	return a.flight == nil && a.expires.Sub(now) <= renewBefore && now.Sub(a.started) >= renewEvery
 }
 
-// start joins the fetch under way or begins one. It is called with mu held.
-func (a *AccessTokens) start(now time.Time) *tokenFlight {
+// start returns the running fetch, or starts one. It is called with mu held.
+func (a *tokenCache) start(now time.Time) *tokenFlight {
 	if a.flight != nil {
 		return a.flight
 	}
@@ -155,17 +155,17 @@ func (a *AccessTokens) start(now time.Time) *tokenFlight {
 	return flight
 }
 
-// land keeps what a fetch brought. It is called with mu held. A failure leaves a
-// token that still works alone.
-func (a *AccessTokens) land(asked time.Time, got fetched, err error) {
+// land stores the result of a fetch. It is called with mu held. After a failure it
+// keeps a token that is still valid.
+func (a *tokenCache) land(asked time.Time, got fetched, err error) {
 	if err == nil {
 		a.token, a.since, a.expires = got.token, asked, asked.Add(got.life)
 		a.failure, a.holdUntil = nil, time.Time{}
 		return
 	}
 	hold := failureHold
-	if platform, ok := errors.AsType[*auth.PlatformError](err); ok {
-		hold = min(max(hold, platform.RetryAfter), maxFailureHold)
+	if refusal, ok := errors.AsType[*auth.PlatformError](err); ok {
+		hold = min(max(hold, refusal.RetryAfter), maxFailureHold)
 	}
 	a.failure, a.holdUntil = err, a.now().Add(hold)
 }

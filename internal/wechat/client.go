@@ -10,67 +10,71 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat/opendata"
+	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
 
 // Config is one mini program. AppID is required, and either Secret or Component.
 type Config struct {
-	// Platform is where the mini program lives; default [WeChat].
+	// Platform is the mini program's platform; default [WeChat].
 	Platform Platform
 	AppID    auth.AppID
 	Secret   string
-	// Component is the third-party platform that logs users in for the app, on
-	// WeChat alone.
+	// Component is the third-party platform that logs users in for the app. It is
+	// only supported on WeChat.
 	Component *Component
 
-	// MiniProgram is the appid of the mini program where AppID is something else:
-	// on WeCom. Open data is marked with it. Default AppID.
+	// MiniProgram is the appid of the mini program if AppID is not: on WeCom. The
+	// watermark of open data has it. Default AppID.
 	MiniProgram auth.AppID
 
-	// API is the base URL of the platform's server API; default its own host.
+	// API is the base URL of the platform's server API; default the platform's host.
 	API string
-	// Watermark is how old opened data may be; 0 for any age.
+	// Watermark is the maximum age of open data; 0 for any age.
 	Watermark time.Duration
-	// UnverifiedPhone has a phone number in encrypted data verify nothing. It is
-	// the default for data without a watermark; see TrustUnmarked.
+	// UnverifiedPhone says that a phone number in open data does not verify the
+	// session. That is the default for data without a watermark; see TrustUnmarked.
 	UnverifiedPhone bool
-	// TrustUnmarked has a phone number verify the session although the platform's
-	// data has no watermark: on Kuaishou and Xiaohongshu.
+	// TrustUnmarked says that a phone number verifies the session although the
+	// platform's data has no watermark: on Kuaishou and Xiaohongshu.
 	TrustUnmarked bool
-	// Transport sends the requests; nil for one of our own. With HTTP/1 the
-	// Client keeps any [http.Transport] from replaying a request that was written.
+	// Transport sends the requests; nil for a dedicated one. With HTTP/1 no
+	// [http.Transport] replays a request that was written: see unreplayable.
 	Transport http.RoundTripper
-	// Share keeps the access token, or the component's, for all replicas; nil for
-	// one of each replica's own.
+	// Share stores the access token, or the component's, for all replicas; nil if each
+	// replica fetches its token.
 	Share TokenShare
-	// Observe is told of every call; nil for nobody. It must not block.
+	// Observe is called after every call; nil for no observer. It must not block.
 	Observe func(Call)
 	// Now defaults to [time.Now].
 	Now func() time.Time
 }
 
-// Client is one mini program at its platform. It is safe for concurrent use.
+// Client makes the calls of one mini program. It is safe for concurrent use.
 type Client struct {
-	cfg      Config
-	dialect  *dialect
-	peer     *peer
-	forwards *guard // of Forward: what upstreams do holds up no login
-	tokens   *AccessTokens
-	platform *platform          // nil unless the config names a component
-	logins   singleflight.Group // by code; a Client is one app
-	tasks    *tasks
-	own      *http.Transport // nil when the config brought another
+	cfg       Config
+	app       platform.App
+	dialect   *platform.Dialect
+	opener    *opendata.Opener
+	peer      *peer
+	forwards  *guard // of Forward, so that calls of upstreams delay no login
+	tokens    *tokenCache
+	component *component         // nil unless the config names one
+	logins    singleflight.Group // by code; a Client is one app
+	tasks     *tasks
+	own       *http.Transport // nil if the config has another
 }
 
 var _ auth.Platform = (*Client)(nil)
 
-// New makes a client; its errors wrap [auth.ErrAppMisconfigured]. It asks
-// nothing of the platform yet.
+// New returns a client. Its errors wrap [auth.ErrAppMisconfigured]. It makes no calls.
 func New(cfg Config) (*Client, error) {
 	base, err := cfg.complete()
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, dialect: dialects[cfg.Platform], tasks: newTasks()}
+	c := &Client{cfg: cfg, app: platform.App{ID: cfg.AppID, Secret: cfg.Secret}, dialect: dialects[cfg.Platform], tasks: newTasks()}
+	c.opener = c.newOpener()
 	if cfg.Transport == nil {
 		c.own = newTransport()
 		cfg.Transport = c.own
@@ -82,17 +86,17 @@ func New(cfg Config) (*Client, error) {
 		observe: cfg.Observe,
 	}
 	c.forwards = newGuard(c.dialect, string(cfg.AppID), maxForwards)
-	c.tokens = &AccessTokens{fetch: c.shared(c.fetchToken), now: cfg.Now, tasks: c.tasks}
+	c.tokens = &tokenCache{fetch: c.shared(c.fetchToken), now: cfg.Now, tasks: c.tasks}
 	if cfg.Component != nil {
 		c.tokens.fetch = noToken
-		if c.platform, err = c.newPlatform(cfg); err != nil {
+		if c.component, err = c.newComponent(cfg); err != nil {
 			return nil, err
 		}
 	}
 	return c, nil
 }
 
-// complete fills in defaults and refuses what cannot work.
+// complete sets defaults and checks the config.
 func (cfg *Config) complete() (*url.URL, error) {
 	if !auth.ValidID(cfg.AppID) {
 		return nil, fmt.Errorf("%w: appid %q", auth.ErrAppMisconfigured, cfg.AppID)
@@ -116,7 +120,7 @@ func (cfg *Config) complete() (*url.URL, error) {
 	return base, nil
 }
 
-// completePlatform is complete for what depends on the platform.
+// completePlatform does so for the fields that depend on the platform.
 func (cfg *Config) completePlatform() error {
 	if cfg.Platform == "" {
 		cfg.Platform = WeChat
@@ -134,35 +138,37 @@ func (cfg *Config) completePlatform() error {
 		return fmt.Errorf("%w: app %q: mini program %q", auth.ErrAppMisconfigured, cfg.AppID, cfg.MiniProgram)
 	}
 	if cfg.API == "" {
-		cfg.API = d.api
+		cfg.API = d.Host
 	}
 	return nil
 }
 
-// Platform is where the mini program lives.
-func (c *Client) Platform() Platform { return c.dialect.platform }
+// Platform returns the mini program's platform.
+func (c *Client) Platform() Platform { return c.cfg.Platform }
 
-// AccessTokens is where the app's access token comes from.
-func (c *Client) AccessTokens() *AccessTokens { return c.tokens }
-
-// Breaker is the state of the app's circuit breaker: closed (all is well),
+// Breaker returns the state of the app's circuit breaker: closed (calls are made),
 // half-open or open.
 func (c *Client) Breaker() string { return c.peer.guard.state() }
 
-// ForwardBreaker is the same of the breaker of [Client.Forward].
+// ForwardBreaker returns the state of the circuit breaker of [Client.Forward].
 func (c *Client) ForwardBreaker() string { return c.forwards.state() }
 
-// TokenAge is how long ago the token in use was fetched, the component's where
-// there is one; false when there is none.
+// TokenAge returns the time since the access token was fetched, or since the
+// component's was; false if there is none.
 func (c *Client) TokenAge() (time.Duration, bool) {
-	if c.platform != nil {
-		return c.platform.tokens.Age()
+	if c.component != nil {
+		return c.component.tokens.Age()
 	}
 	return c.tokens.Age()
 }
 
-// Close ends the client's background work and waits for it. Logins that are
-// still under way fail: close when nobody uses the client any more.
+// Open implements [auth.Platform]; see [opendata.Opener.Open].
+func (c *Client) Open(keys []auth.SessionKey, data auth.OpenData) (auth.Opened, error) {
+	return c.opener.Open(keys, data)
+}
+
+// Close ends the client's background work and waits for it. Logins that are still
+// running fail.
 func (c *Client) Close() {
 	c.tasks.close()
 	if c.own != nil {
@@ -170,8 +176,8 @@ func (c *Client) Close() {
 	}
 }
 
-// tokenTime bounds an operation that may fetch a token, call, fetch another and
-// call again, each with its own callTime.
+// tokenTime bounds an operation that may fetch a token, make a call, fetch another
+// token and repeat the call, each within callTime.
 const tokenTime = 2 * callTime
 
 // withToken runs a call that needs the app's access token.
@@ -179,17 +185,17 @@ func (c *Client) withToken(ctx context.Context, call func(ctx context.Context, t
 	return c.tokens.use(ctx, c.dialect, call)
 }
 
-// use runs a call that needs a token, and runs it once more with a new one when
-// the platform says that the token is stale. That repeats nothing that was done:
-// it looks at the token before anything else.
-func (a *AccessTokens) use(ctx context.Context, d *dialect, call func(ctx context.Context, token string) error) error {
+// use runs a call that needs a token. If the platform refuses the token, it runs the
+// call once more with a new one. Nothing is done twice: the platform checks the token
+// before anything else.
+func (a *tokenCache) use(ctx context.Context, d *platform.Dialect, call func(ctx context.Context, token string) error) error {
 	ctx, cancel := context.WithTimeout(ctx, tokenTime)
 	defer cancel()
 	token, err := a.Token(ctx)
 	if err != nil {
 		return err
 	}
-	if err = call(ctx, token); !d.isStale(err) {
+	if err = call(ctx, token); !d.IsStale(err) {
 		return err
 	}
 	a.Invalidate(token)

@@ -15,7 +15,7 @@ const (
 	servicePath    = "/component-token"
 )
 
-func componentClient(t *testing.T, p *platform) *wechat.Client {
+func componentClient(t *testing.T, p *fakePlatform) *wechat.Client {
 	t.Helper()
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)

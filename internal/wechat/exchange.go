@@ -5,12 +5,13 @@ import (
 	"fmt"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
 
 // maxCodeBytes bounds a login or phone code. WeChat's are 32 to 64 characters.
 const maxCodeBytes = 512
 
-// checkCode refuses what is no code before it costs a call.
+// checkCode refuses an invalid code without a call.
 func checkCode(code string) error {
 	if !visibleASCII(code, maxCodeBytes) {
 		return fmt.Errorf("%w: a code is 1 to %d visible ASCII characters", auth.ErrInvalidRequest, maxCodeBytes)
@@ -18,8 +19,8 @@ func checkCode(code string) error {
 	return nil
 }
 
-// visibleASCII reports whether s is not empty, within most bytes, and printable
-// without a space: what WeChat's codes and tokens are.
+// visibleASCII reports whether s has 1 to most characters, all printable ASCII and no
+// space, as WeChat's codes and tokens have.
 func visibleASCII(s string, most int) bool {
 	if len(s) == 0 || len(s) > most {
 		return false
@@ -32,9 +33,9 @@ func visibleASCII(s string, most int) bool {
 	return true
 }
 
-// Exchange implements [auth.Platform]. Callers who bring one code at once share
-// one call and its outcome; it goes on when any of them leaves, since the code is
-// spent either way. Nothing is kept afterwards.
+// Exchange implements [auth.Platform]. Simultaneous callers with the same code share
+// one call and its result. The call continues when a caller leaves, since the code is
+// spent anyway. The result is not cached.
 func (c *Client) Exchange(ctx context.Context, code string) (auth.LoginResult, error) {
 	if err := checkCode(code); err != nil {
 		return auth.LoginResult{}, err
@@ -58,42 +59,41 @@ func (c *Client) Exchange(ctx context.Context, code string) (auth.LoginResult, e
 	}
 }
 
-// login spends the code, with a call that is made exactly once. Where the login
-// needs the app's token, it is made a second time only when the platform refused
-// the token, and then the code is unspent.
+// login spends the code with one call. If the login needs the app's token, the call is
+// repeated only after the platform refused the token, which does not spend the code.
 func (c *Client) login(ctx context.Context, code string) (who auth.LoginResult, err error) {
 	switch {
-	case c.platform != nil:
-		return c.platformLogin(ctx, code)
-	case !c.dialect.withToken:
-		return c.exchange(ctx, c.dialect.login(&c.cfg, code, ""))
+	case c.component != nil:
+		return c.componentLogin(ctx, code)
+	case !c.dialect.NeedsToken:
+		return c.exchange(ctx, c.dialect.LoginRequest(c.app, code, ""))
 	}
 	err = c.withToken(ctx, func(ctx context.Context, token string) (err error) {
-		who, err = c.exchange(ctx, c.dialect.login(&c.cfg, code, token))
+		who, err = c.exchange(ctx, c.dialect.LoginRequest(c.app, code, token))
 		return err
 	})
 	return who, err
 }
 
-// exchange makes a call that answers who a code belongs to.
-func (c *Client) exchange(ctx context.Context, r request) (auth.LoginResult, error) {
-	answer := c.dialect.session()
+// exchange makes the call that returns the user of a code.
+func (c *Client) exchange(ctx context.Context, r platform.Request) (auth.LoginResult, error) {
+	answer := c.dialect.LoginResponse()
 	var who auth.LoginResult
 	check := func() (err error) {
-		if who, err = answer.exchanged(&c.cfg); err != nil {
+		if who, err = answer.Result(c.app); err != nil {
 			return err
 		}
 		switch {
 		case !auth.ValidID(who.OpenID):
-			return incomplete(r.name, "openid")
+			return platform.Incomplete(r.Name, "openid")
 		case who.UnionID != "" && !auth.ValidID(who.UnionID):
-			return incomplete(r.name, "unionid")
+			return platform.Incomplete(r.Name, "unionid")
 		case !validSessionKey(who.SessionKey):
-			return incomplete(r.name, "session_key")
+			return platform.Incomplete(r.Name, "session_key")
 		}
 		return nil
 	}
-	if err := c.peer.do(ctx, r, c.answerOf(r.name, answer, check)); err != nil {
+	if err := c.peer.do(ctx, r, c.decode(r.Name, answer, check)); err != nil {
 		return auth.LoginResult{}, err
 	}
 	return who, nil
@@ -102,7 +102,7 @@ func (c *Client) exchange(ctx context.Context, r request) (auth.LoginResult, err
 // maxSessionKeyBytes bounds a session_key, in characters; WeChat's has 24.
 const maxSessionKeyBytes = 128
 
-// validSessionKey reports whether a session_key can be kept. That it should be
-// base64 of 16 bytes is for decryption to find: a login needs none of it, and
-// should not fail on the day that WeChat makes its keys longer.
+// validSessionKey reports whether a session_key can be stored. It does not require
+// base64 of 16 bytes, which decryption checks: a login does not need the key, and
+// should not fail if WeChat makes its keys longer.
 func validSessionKey(key string) bool { return visibleASCII(key, maxSessionKeyBytes) }

@@ -12,46 +12,47 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
 
 const (
-	// forwardTime bounds a forwarded call from its beginning to the answer's last
-	// byte: 20 MB of media in either direction at 3 Mbit/s.
+	// forwardTime bounds a forwarded call up to the last byte of the response: 20 MB of
+	// media in either direction at 3 Mbit/s.
 	forwardTime = time.Minute
-	// maxForwards is how many forwarded calls of one app may be under way, each
-	// with [MaxReplayBytes] at most: 64 MiB.
+	// maxForwards is how many forwarded calls of one app may run at once, each with
+	// [MaxReplayBytes] at most: 64 MiB.
 	maxForwards = 64
-	// peekBytes is how much of an answer is looked at for a stale token. An answer
-	// that is longer is no error: WeChat's are some 150 bytes.
+	// peekBytes is how much of a response is checked for a refused token. A longer
+	// response is not an error: WeChat's errors have some 150 bytes.
 	peekBytes = 1 << 10
 )
 
-// Outgoing is a call of any endpoint, as an upstream wants it made.
+// Outgoing is a call that an upstream makes, of any endpoint.
 type Outgoing struct {
 	Method string
 	Path   string      // escaped
 	Query  string      // raw, without an access_token
-	Header http.Header // sent as it is, so without hop-by-hop headers
-	Body   io.Reader   // nil for none
-	Length int64       // of Body; -1 when it is not known
+	Header http.Header // sent unchanged, so it must not have hop-by-hop headers
+	Body   io.Reader   // nil for no body
+	Length int64       // of Body; -1 if unknown
 }
 
-// Forward makes a call in the app's name: it adds the access token, and hands
-// WeChat's answer on as it is, status, headers and body. The caller closes the
-// body, which counts as under way until then.
+// Forward makes a call for the app: it adds the access token, and returns WeChat's
+// response unchanged, with status, headers and body. The caller must close the body;
+// until then the call counts as running.
 //
-// When WeChat answers that the token is stale, the call is made once more with a
-// new one, if its body could be kept for that: see [MaxReplayBytes]. Nothing else
-// is ever repeated: what was asked for may have been done. Redirects are answers.
+// If WeChat refuses the token, the call is repeated once with a new one, provided that
+// its body could be buffered: see [MaxReplayBytes]. A call is not repeated for any
+// other reason, since it may have taken effect. Redirects are not followed.
 //
-// Forwarded calls have a bound and a circuit breaker of their own, which only
-// connections that fail can open: whatever WeChat has against what upstreams do,
-// people go on logging in.
+// Forwarded calls have a separate limit and circuit breaker, which only failing
+// connections open: errors that upstreams cause do not stop logins.
 func (c *Client) Forward(caller context.Context, out Outgoing) (*http.Response, error) {
-	if err := c.weixinOnly(CallForward); err != nil {
+	if err := c.weixinOnly(platform.CallForward); err != nil {
 		return nil, err
 	}
-	// Before a place is taken: a caller that sends nothing must not hold one.
+	// Read the body before entering the guard: otherwise slow clients that send nothing
+	// could occupy all places.
 	body, err := newReplayable(out.Body, out.Length)
 	if err != nil {
 		if caller.Err() != nil {
@@ -61,7 +62,7 @@ func (c *Client) Forward(caller context.Context, out Outgoing) (*http.Response, 
 	}
 	leave, err := c.forwards.enter()
 	if err != nil {
-		c.peer.report(CallForward, false, time.Now(), err)
+		c.peer.report(platform.CallForward, false, time.Now(), err)
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeoutCause(caller, forwardTime, errForwardTime)
@@ -94,11 +95,11 @@ func (c *Client) forward(ctx context.Context, out Outgoing, body *replayable) (*
 		if !stale || again || !body.whole {
 			return resp, nil
 		}
-		_ = resp.Body.Close() // all of it was read
+		_ = resp.Body.Close() // it was read completely
 	}
 }
 
-// send makes the call once. stale says that WeChat refused the token.
+// send makes the call once. stale reports that WeChat refused the token.
 func (c *Client) send(ctx context.Context, out Outgoing, body *replayable, token string) (resp *http.Response, stale bool, err error) {
 	started, sent := time.Now(), false
 	err = c.forwards.protect(func() error {
@@ -117,7 +118,7 @@ func (c *Client) send(ctx context.Context, out Outgoing, body *replayable, token
 		hide(resp.Header, token)
 		return nil
 	})
-	c.peer.report(CallForward, sent, started, err)
+	c.peer.report(platform.CallForward, sent, started, err)
 	return resp, stale, err
 }
 
@@ -128,17 +129,17 @@ func (c *Client) forwardRequest(ctx context.Context, out Outgoing, body *replaya
 		target.RawQuery += "&" + out.Query
 	}
 	reader, length := body.reader()
-	// Some of WeChat's GETs change things: see unreplayable.
+	// Some of WeChat's GETs have effects: see unreplayable.
 	once := out.Method == http.MethodGet || out.Method == http.MethodHead
 	if once && length == 0 {
 		reader, length = unreplayable{}, -1
 	}
 	req, err := http.NewRequestWithContext(ctx, out.Method, target.String(), reader)
-	if err != nil { // its text holds the URL
+	if err != nil { // its text contains the URL
 		return nil, fmt.Errorf("%w: the call cannot be made", auth.ErrInvalidRequest)
 	}
 	if once {
-		req.GetBody = nil // or net/http has the body a second time
+		req.GetBody = nil // otherwise net/http can send the body again
 	}
 	req.ContentLength = length
 	req.Header = out.Header.Clone()
@@ -149,10 +150,10 @@ func (c *Client) forwardRequest(ctx context.Context, out Outgoing, body *replaya
 	return req, nil
 }
 
-// errForwardTime is the end of our own patience, as opposed to the caller's.
+// errForwardTime is the cause of a timeout of Forward, as opposed to the caller's.
 var errForwardTime = fmt.Errorf("not within %v", forwardTime)
 
-// forwardError is transportError, unless it was the caller's body that failed.
+// forwardError returns transportError, unless reading the caller's body failed.
 func forwardError(ctx context.Context, body *replayable, err, class error) error {
 	if body.failed() {
 		return fmt.Errorf("%w: %w: the request's body ended early", auth.ErrInvalidRequest, errCallerLeft)
@@ -163,8 +164,8 @@ func forwardError(ctx context.Context, body *replayable, err, class error) error
 	return transportError(ctx, err, class)
 }
 
-// peekStale looks at the beginning of an answer, which stays readable. Only a
-// whole JSON object that is short counts: that is what WeChat's errors are.
+// peekStale reports whether a response refuses the token. The response can still be
+// read from its beginning. Only a complete, short JSON object can be a refusal.
 func (c *Client) peekStale(resp *http.Response) (bool, error) {
 	reader := bufio.NewReaderSize(resp.Body, peekBytes+1)
 	resp.Body = struct {
@@ -176,14 +177,13 @@ func (c *Client) peekStale(resp *http.Response) (bool, error) {
 		return false, notEOF(err)
 	}
 	head, err := reader.Peek(peekBytes + 1)
-	if err == nil { // there is more
+	if err == nil { // the response is longer
 		return false, nil
 	}
 	if notEOF(err) != nil {
 		return false, err
 	}
-	code, _, err := c.dialect.status(tidy(head))
-	return err == nil && c.dialect.isStaleCode(code), nil
+	return c.dialect.RefusesToken(head), nil
 }
 
 func notEOF(err error) error {
@@ -193,7 +193,7 @@ func notEOF(err error) error {
 	return err
 }
 
-// hide takes the token out of an answer's headers: a redirect repeats the query.
+// hide removes the token from the headers of a response: a redirect repeats the query.
 func hide(header http.Header, token string) {
 	replace := strings.NewReplacer(url.QueryEscape(token), "[redacted]", token, "[redacted]")
 	for _, values := range header {
@@ -203,7 +203,7 @@ func hide(header http.Header, token string) {
 	}
 }
 
-// forwardedBody gives the call's place back when it is closed.
+// forwardedBody ends the call when it is closed.
 type forwardedBody struct {
 	io.ReadCloser
 

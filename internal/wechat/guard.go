@@ -8,38 +8,39 @@ import (
 	"github.com/sony/gobreaker/v2"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
 
 const (
-	// maxInFlight is how many calls of one app may be under way. At WeChat's
-	// usual 100 ms it is 2,500 logins a second; beyond, more of them only pile up.
+	// maxInFlight is how many calls of one app may run at once. At WeChat's usual
+	// 100 ms that is 2,500 logins a second; more calls would only wait longer.
 	maxInFlight = 256
-	// busyRetry is when a caller who was one too many may come again.
+	// busyRetry is the delay before a retry when too many calls are running.
 	busyRetry = time.Second
 
-	// breakAfter failures in a row, none of them older than breakWindow, open
-	// the breaker: with one call in five failing by chance that happens once in
-	// ten million calls.
+	// breakAfter failures in a row, none older than breakWindow, open the circuit
+	// breaker: if one call in five fails by chance, that happens once in ten million
+	// calls.
 	breakAfter = 10
-	// breakWindow is how far back the breaker looks, breakStep how finely.
+	// breakWindow is the period in which calls are counted, breakStep its resolution.
 	breakWindow = time.Minute
 	breakStep   = 5 * time.Second
-	// breakPercent of at least breakCalls finished calls open it too: for a
-	// platform that answers now and then.
+	// breakPercent of at least breakCalls finished calls open it too, for a platform
+	// that responds now and then.
 	breakPercent = 70
 	breakCalls   = 20
-	// breakTime is how long an open breaker refuses before it lets one call try.
+	// breakTime is how long an open breaker refuses calls before it lets one through.
 	breakTime = 5 * time.Second
 )
 
-// guard keeps calls from a platform that is down, and their number bounded. What
-// it refuses costs neither a connection nor a code.
+// guard limits the number of simultaneous calls, and refuses calls while the platform
+// is down. A refused call costs neither a connection nor a code.
 type guard struct {
 	slots   chan struct{}
 	breaker *gobreaker.CircuitBreaker[struct{}]
 }
 
-func newGuard(d *dialect, name string, inFlight int) *guard {
+func newGuard(d *platform.Dialect, name string, inFlight int) *guard {
 	return &guard{
 		slots: make(chan struct{}, inFlight),
 		breaker: gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
@@ -48,7 +49,7 @@ func newGuard(d *dialect, name string, inFlight int) *guard {
 			BucketPeriod: breakStep,
 			Timeout:      breakTime,
 			ReadyToTrip:  down,
-			IsSuccessful: func(err error) bool { return !d.isOutage(err) },
+			IsSuccessful: func(err error) bool { return !isOutage(d, err) },
 			IsExcluded:   func(err error) bool { return errors.Is(err, errCallerLeft) },
 		}),
 	}
@@ -60,19 +61,19 @@ func down(counts gobreaker.Counts) bool {
 		finished >= breakCalls && counts.TotalFailures*100 >= finished*breakPercent
 }
 
-// isOutage reports whether an error speaks against the platform's health. What
-// the platform answered in good order does not, whatever it says of the request:
-// one client's bad codes must not cut off everybody's logins.
-func (d *dialect) isOutage(err error) bool {
-	if _, ok := platformErrorOf(err); ok {
-		return d.isBusy(err)
+// isOutage reports whether an error shows that the platform is down. An error code
+// about the request does not: otherwise an attacker could block all logins by sending
+// invalid codes.
+func isOutage(d *platform.Dialect, err error) bool {
+	if _, ok := errors.AsType[*auth.PlatformError](err); ok {
+		return d.IsBusy(err)
 	}
 	return errors.Is(err, auth.ErrWeChatUnreachable) || errors.Is(err, auth.ErrWeChatTimeout) ||
 		errors.Is(err, auth.ErrWeChatUnreadable)
 }
 
-// run makes a call, or refuses to. Refusals are a [*auth.PlatformError] without
-// an errcode, because a caller needs to know when to come again.
+// run makes a call, or refuses it. A refusal is a [*auth.PlatformError] without an
+// errcode, which tells the caller when to retry.
 func (g *guard) run(call func() error) error {
 	leave, err := g.enter()
 	if err != nil {
@@ -82,7 +83,7 @@ func (g *guard) run(call func() error) error {
 	return g.protect(call)
 }
 
-// enter takes a place among the calls under way; the caller leaves it again.
+// enter counts a call as running until the caller calls leave.
 func (g *guard) enter() (leave func(), err error) {
 	select {
 	case g.slots <- struct{}{}:
@@ -96,7 +97,7 @@ func (g *guard) enter() (leave func(), err error) {
 	}
 }
 
-// protect makes a call unless the breaker is open, and tells it the outcome.
+// protect makes a call unless the breaker is open, and counts its result.
 func (g *guard) protect(call func() error) error {
 	_, err := g.breaker.Execute(func() (struct{}, error) { return struct{}{}, call() })
 	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
 
 func TestBreaker(t *testing.T) {
@@ -166,14 +167,14 @@ func TestObserve(t *testing.T) {
 			_, _ = client.Exchange(t.Context(), code)
 		}
 		want := []wechat.Call{
-			{Name: wechat.CallToken, Class: auth.ErrWeChatBusy, ErrCode: -1, Sent: true},
-			{Name: wechat.CallToken, Sent: true},
-			{Name: wechat.CallPhone, Class: auth.ErrInvalidPhoneCode, ErrCode: 40029, Sent: true},
+			{Name: platform.CallToken, Class: auth.ErrWeChatBusy, ErrCode: -1, Sent: true},
+			{Name: platform.CallToken, Sent: true},
+			{Name: platform.CallPhone, Class: auth.ErrInvalidPhoneCode, ErrCode: 40029, Sent: true},
 		}
 		for range 10 {
-			want = append(want, wechat.Call{Name: wechat.CallLogin, Class: auth.ErrWeChatUnreadable, Sent: true})
+			want = append(want, wechat.Call{Name: platform.CallLogin, Class: auth.ErrWeChatUnreadable, Sent: true})
 		}
-		want = append(want, wechat.Call{Name: wechat.CallLogin, Class: auth.ErrWeChatUnreachable})
+		want = append(want, wechat.Call{Name: platform.CallLogin, Class: auth.ErrWeChatUnreachable})
 		if fmt.Sprint(calls) != fmt.Sprint(want) {
 			t.Fatalf("got  %v\nwant %v", calls, want)
 		}

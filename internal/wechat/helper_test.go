@@ -37,6 +37,9 @@ const (
 	openid auth.OpenID = "oABCDEFGHIJKLMNOPQRSTUVWXYZ0"
 )
 
+// sampleKey is the session key of WeChat's published samples.
+const sampleKey = "tiihtNczf5v6AKRyjwEUhQ=="
+
 const (
 	loginPath = "/sns/jscode2session"
 	phonePath = "/wxa/business/getuserphonenumber"
@@ -52,29 +55,29 @@ const (
 		`"countryCode":"86","watermark":{"timestamp":1637744274,"appid":"wx0123456789abcdef"}}}`
 )
 
-// platform is a WeChat whose answers a test writes by hand.
-type platform struct {
+// fakePlatform is a WeChat whose answers a test writes by hand.
+type fakePlatform struct {
 	mu    sync.Mutex
 	plays map[string][]http.HandlerFunc // by path; the last one stays
 	seen  map[string]int
 }
 
-func newPlatform() *platform {
-	return &platform{plays: map[string][]http.HandlerFunc{}, seen: map[string]int{}}
+func newPlatform() *fakePlatform {
+	return &fakePlatform{plays: map[string][]http.HandlerFunc{}, seen: map[string]int{}}
 }
 
-func (p *platform) on(path string, handlers ...http.HandlerFunc) *platform {
+func (p *fakePlatform) on(path string, handlers ...http.HandlerFunc) *fakePlatform {
 	p.plays[path] = handlers
 	return p
 }
 
-func (p *platform) count(path string) int {
+func (p *fakePlatform) count(path string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.seen[path]
 }
 
-func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (p *fakePlatform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	plays, n := p.plays[r.URL.Path], p.seen[r.URL.Path]
 	p.seen[r.URL.Path]++
@@ -87,7 +90,7 @@ func (p *platform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // RoundTrip lets a platform be asked without a network, under synctest.
-func (p *platform) RoundTrip(r *http.Request) (*http.Response, error) {
+func (p *fakePlatform) RoundTrip(r *http.Request) (*http.Response, error) {
 	recorder := httptest.NewRecorder()
 	done := make(chan struct{})
 	go func() {
@@ -132,7 +135,7 @@ func mustClient(t testing.TB, cfg wechat.Config) *wechat.Client {
 }
 
 // dial is a client of p over TCP.
-func dial(t testing.TB, p *platform) *wechat.Client {
+func dial(t testing.TB, p *fakePlatform) *wechat.Client {
 	t.Helper()
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
@@ -140,7 +143,7 @@ func dial(t testing.TB, p *platform) *wechat.Client {
 }
 
 // direct is a client of p without a network.
-func direct(t testing.TB, p *platform) *wechat.Client {
+func direct(t testing.TB, p *fakePlatform) *wechat.Client {
 	t.Helper()
 	return mustClient(t, wechat.Config{API: "http://wechat.invalid", Transport: p})
 }
@@ -155,7 +158,7 @@ func wantErr(t testing.TB, got, want error) {
 	}
 }
 
-func wantCalls(t testing.TB, p *platform, path string, want int) {
+func wantCalls(t testing.TB, p *fakePlatform, path string, want int) {
 	t.Helper()
 	if got := p.count(path); got != want {
 		t.Fatalf("%s was called %d times, want %d", path, got, want)
@@ -165,19 +168,22 @@ func wantCalls(t testing.TB, p *platform, path string, want int) {
 // seal encrypts as WeChat does, independently of the code under test.
 func seal(t testing.TB, key, iv, plain []byte) string {
 	t.Helper()
-	pad := aes.BlockSize - len(plain)%aes.BlockSize
-	return base64.StdEncoding.EncodeToString(cbc(t, key, iv, append(bytes.Clone(plain), bytes.Repeat([]byte{byte(pad)}, pad)...)))
-}
-
-func cbc(t testing.TB, key, iv, padded []byte) []byte {
-	t.Helper()
 	block, err := aes.NewCipher(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := make([]byte, len(padded))
-	cipher.NewCBCEncrypter(block, iv).CryptBlocks(out, padded)
-	return out
+	pad := aes.BlockSize - len(plain)%aes.BlockSize
+	padded := append(bytes.Clone(plain), bytes.Repeat([]byte{byte(pad)}, pad)...)
+	cipher.NewCBCEncrypter(block, iv).CryptBlocks(padded, padded)
+	return base64.StdEncoding.EncodeToString(padded)
+}
+
+func keys(spelled ...string) []auth.SessionKey {
+	all := make([]auth.SessionKey, len(spelled))
+	for i, key := range spelled {
+		all[i].Key = key
+	}
+	return all
 }
 
 func within(t testing.TB, d time.Duration) context.Context {

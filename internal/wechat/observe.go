@@ -5,47 +5,19 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
 
-// CallName names an endpoint: a closed set, fit for a metric's label.
-type CallName string
-
-// The endpoints that a [Client] calls.
-const (
-	CallLogin CallName = "jscode2session"
-	CallPhone CallName = "getuserphonenumber"
-	CallToken CallName = "stable_token"
-	CallCheck CallName = "checksession"
-	CallReset CallName = "resetusersessionkey"
-	// CallComponentLogin is a login through a third-party platform, whose token
-	// CallComponentToken fetches from the operator's own service.
-	CallComponentLogin CallName = "component_jscode2session"
-	CallComponentToken CallName = "component_token"
-	// The logins and tokens of the other platforms.
-	CallQQLogin          CallName = "qq_jscode2session"
-	CallQQToken          CallName = "qq_token"
-	CallDouyinLogin      CallName = "douyin_jscode2session"
-	CallDouyinToken      CallName = "douyin_token"
-	CallKuaishouLogin    CallName = "kuaishou_code2session"
-	CallKuaishouToken    CallName = "kuaishou_token"
-	CallXiaohongshuLogin CallName = "xiaohongshu_session"
-	CallXiaohongshuToken CallName = "xiaohongshu_token"
-	CallWeComLogin       CallName = "wecom_jscode2session"
-	CallWeComToken       CallName = "wecom_gettoken"
-	// CallForward is whatever [Client.Forward] was given.
-	CallForward CallName = "openapi"
-)
-
-// Call is one call as [Config.Observe] sees it. It holds no secret.
+// Call is one call, as reported to [Config.Observe]. It contains no secret.
 type Call struct {
-	Name     CallName
+	Name     platform.CallName
 	Class    error         // a sentinel of package auth; nil when the call succeeded
-	ErrCode  int           // WeChat's, 0 without one
-	Duration time.Duration // of the call alone
-	Sent     bool          // false when the breaker or the bound refused it
+	ErrCode  int           // of the platform; 0 if there was none
+	Duration time.Duration // of the call, without waiting for a token
+	Sent     bool          // false if the circuit breaker or the limit of calls refused it
 }
 
-// classes are those that a call can end in.
+// classes are the classes of errors that a call can return.
 var classes = []error{
 	auth.ErrInvalidRequest, auth.ErrInvalidCode, auth.ErrInvalidPhoneCode, auth.ErrCodeUsed,
 	auth.ErrRiskBlocked, auth.ErrRateLimited, auth.ErrAppMisconfigured, auth.ErrWeChatBusy,
@@ -53,10 +25,10 @@ var classes = []error{
 	auth.ErrSessionStale, auth.ErrWatermarkMismatch, auth.ErrForbidden,
 }
 
-func newCall(name CallName, sent bool, took time.Duration, err error) Call {
+func newCall(name platform.CallName, sent bool, took time.Duration, err error) Call {
 	call := Call{Name: name, Duration: took, Sent: sent}
-	if platform, ok := errors.AsType[*auth.PlatformError](err); ok {
-		call.ErrCode = platform.Code
+	if refusal, ok := errors.AsType[*auth.PlatformError](err); ok {
+		call.ErrCode = refusal.Code
 	}
 	for _, class := range classes {
 		if errors.Is(err, class) {

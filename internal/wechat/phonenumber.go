@@ -6,13 +6,15 @@ import (
 	"net/url"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat/opendata"
+	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
 
-// PhoneNumber implements [auth.Platform] with POST getuserphonenumber. The code
-// is spent once: after a stale access token, which WeChat refuses before it looks
-// at the code, the call is made again, and after nothing else.
+// PhoneNumber implements [auth.Platform] with POST getuserphonenumber. The code can
+// be spent once. The call is repeated only after WeChat refused the access token,
+// which it does before it reads the code.
 func (c *Client) PhoneNumber(ctx context.Context, code string, openid auth.OpenID) (auth.Phone, error) {
-	if err := c.weixinOnly(CallPhone); err != nil {
+	if err := c.weixinOnly(platform.CallPhone); err != nil {
 		return auth.Phone{}, err
 	}
 	if err := checkCode(code); err != nil {
@@ -31,36 +33,29 @@ func (c *Client) PhoneNumber(ctx context.Context, code string, openid auth.OpenI
 
 func (c *Client) phoneNumber(ctx context.Context, token, code string, openid auth.OpenID) (auth.Phone, error) {
 	var answer struct {
-		Info struct {
-			phoneFields
-			Watermark *watermarkFields `json:"watermark"`
-		} `json:"phone_info"`
+		Info opendata.PhoneInfo `json:"phone_info"`
 	}
 	var phone auth.Phone
 	check := func() error {
-		number, ok := answer.Info.phone(false)
+		number, missing, ok := answer.Info.Phone()
 		if !ok {
-			return incomplete(CallPhone, "phone_info")
+			return platform.Incomplete(platform.CallPhone, missing)
 		}
-		mark, ok := answer.Info.Watermark.watermark()
-		if !ok {
-			return incomplete(CallPhone, "watermark")
+		if number.Watermark.AppID != c.cfg.AppID {
+			return fmt.Errorf("%w: the number was made for app %q", auth.ErrWatermarkMismatch, number.Watermark.AppID)
 		}
-		if mark.AppID != c.cfg.AppID {
-			return fmt.Errorf("%w: the number was made for app %q", auth.ErrWatermarkMismatch, mark.AppID)
-		}
-		phone, phone.Watermark = number, mark
+		phone = number
 		return nil
 	}
-	err := c.peer.do(ctx, request{
-		name:  CallPhone,
-		path:  "/wxa/business/getuserphonenumber",
-		query: url.Values{"access_token": {token}},
-		body: struct {
+	err := c.peer.do(ctx, platform.Request{
+		Name:  platform.CallPhone,
+		Path:  "/wxa/business/getuserphonenumber",
+		Query: url.Values{"access_token": {token}},
+		Body: struct {
 			Code   string      `json:"code"`
 			OpenID auth.OpenID `json:"openid"` // WeChat then refuses the code of another user
 		}{code, openid},
-		secrets: []string{token, code, string(openid)},
-	}, c.answerOf(CallPhone, &answer, check))
+		Secrets: []string{token, code, string(openid)},
+	}, c.decode(platform.CallPhone, &answer, check))
 	return phone, err
 }

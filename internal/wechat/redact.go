@@ -7,11 +7,13 @@ import (
 	"net"
 	"net/url"
 	"strings"
+
+	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// cause says why a request failed, in words that come from below HTTP: addresses,
-// host names, certificates. Anything else is named, never quoted, because it may
-// hold the URL or what a broken proxy echoed of it, and with it the app secret.
+// cause describes why a request failed. It quotes only errors from below HTTP, about
+// addresses, host names and certificates. Any other error may contain the URL, or a
+// part that a broken proxy echoed, and with it the app secret.
 func cause(err error) string {
 	var (
 		dns         *net.DNSError
@@ -26,37 +28,38 @@ func cause(err error) string {
 	case errors.As(err, &operation):
 		return operation.Error()
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "the connection was closed before the end of the answer"
+		return "the connection was closed before the end of the response"
 	default:
-		return "no HTTP answer"
+		return "no HTTP response"
 	}
 }
 
-// maxMessageBytes caps what is kept of WeChat's errmsg: with its request id it
-// is under 200.
+// maxMessageBytes bounds how much of WeChat's errmsg is kept; with its request ID an
+// errmsg has under 200 bytes.
 const maxMessageBytes = 512
 
-// cleanMessage makes one harmless line of an errmsg.
+// cleanMessage turns an errmsg into one line of valid UTF-8, so that it cannot forge log
+// lines.
 func cleanMessage(s string) string {
 	if len(s) > maxMessageBytes {
 		s = s[:maxMessageBytes]
 	}
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == del {
+		if r < ' ' || r == '\x7f' {
 			return ' '
 		}
 		return r
 	}, strings.ToValidUTF8(s, "?"))
 }
 
-// redact takes the request's secrets out of what the platform said about it, and
-// cleans the rest. It cuts last: what is cut in two is not found any more.
+// redact removes the request's secrets from the platform's error message, and cleans
+// it. It truncates last: part of a secret would not be found.
 func redact(err error, secrets []string) error {
-	platform, ok := platformErrorOf(err)
+	refusal, ok := errors.AsType[*auth.PlatformError](err)
 	if !ok {
 		return err
 	}
-	message := platform.Message
+	message := refusal.Message
 	for _, secret := range secrets {
 		for _, spelling := range []string{secret, url.QueryEscape(secret)} {
 			if spelling != "" {
@@ -64,6 +67,6 @@ func redact(err error, secrets []string) error {
 			}
 		}
 	}
-	platform.Message = cleanMessage(message)
+	refusal.Message = cleanMessage(message)
 	return err
 }

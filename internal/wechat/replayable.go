@@ -10,25 +10,25 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// MaxReplayBytes is how much of a forwarded call's body is kept, so that the call
-// can be made again with a new token. A longer one goes out as it comes in, once.
+// MaxReplayBytes is the longest body of a forwarded call that is buffered, so that the
+// call can be repeated with a new token. A longer body is streamed, and sent once.
 const MaxReplayBytes = 1 << 20
 
-// ErrLengthRequired is a body that is longer than [MaxReplayBytes] and does not
-// say how long: WeChat answers such a one with a bare 412.
+// ErrLengthRequired is returned for a body of unknown length that is longer than
+// [MaxReplayBytes]: WeChat responds to one with 412 and no explanation.
 var ErrLengthRequired = errors.New("the body needs a Content-Length")
 
 // replayable is the body of a forwarded call.
 type replayable struct {
-	whole  bool // all of it is in kept
+	whole  bool // kept is the whole body
 	kept   []byte
-	source *source // of the rest; nil when whole
+	source *source // of the whole body; nil if it is in kept
 	length int64
 }
 
-// newReplayable reads a body that can be kept, so that it is kept and its length
-// known: WeChat requires one. Of a longer body it reads as much, so that a caller
-// which sends nothing never gets to the call.
+// newReplayable reads up to [MaxReplayBytes] of a body. A shorter body is buffered and
+// has a length then, which WeChat requires. Reading the first part of a longer one
+// keeps a client that sends nothing from starting a call.
 func newReplayable(body io.Reader, length int64) (*replayable, error) {
 	if body == nil || length == 0 {
 		return &replayable{whole: true}, nil
@@ -43,7 +43,7 @@ func newReplayable(body io.Reader, length int64) (*replayable, error) {
 		return &replayable{source: from, length: length}, nil
 	}
 	if length > 0 {
-		kept.Grow(int(length) + bytes.MinRead) // so that it is not grown once more to find the end
+		kept.Grow(int(length) + bytes.MinRead) // so that reading the end does not grow it again
 	}
 	_, err := kept.ReadFrom(io.LimitReader(from, MaxReplayBytes+1))
 	switch {
@@ -55,7 +55,7 @@ func newReplayable(body io.Reader, length int64) (*replayable, error) {
 	return &replayable{whole: true, kept: kept.Bytes(), length: int64(kept.Len())}, nil
 }
 
-// reader is the body and its length. One that is not whole can be had once.
+// reader returns the body and its length. A body that is not whole can be read once.
 func (b *replayable) reader() (io.Reader, int64) {
 	switch {
 	case !b.whole:
@@ -67,11 +67,11 @@ func (b *replayable) reader() (io.Reader, int64) {
 	}
 }
 
-// failed reports whether the caller's body broke off.
+// failed reports whether reading the caller's body failed.
 func (b *replayable) failed() bool { return b.source != nil && b.source.failed.Load() }
 
-// source remembers that reading failed. The transport reads it in a goroutine of
-// its own, and reports such a failure like any of the connection's.
+// source remembers that reading failed. The transport reads it in another goroutine,
+// and reports such a failure as a failure of the connection.
 type source struct {
 	from   io.Reader
 	failed atomic.Bool

@@ -7,22 +7,23 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
 
 const (
-	// retryDelay is the least time before the one retry of an idempotent call,
-	// and retryJitter what chance adds: replicas that failed together do not
-	// come back together.
+	// retryDelay is the least time before the retry of an idempotent call, and
+	// retryJitter the most that is added at random, so that replicas that failed
+	// together do not retry together.
 	retryDelay  = 100 * time.Millisecond
 	retryJitter = 200 * time.Millisecond
 )
 
-// retryOnce makes an idempotent call, and once more when it failed in a way that
-// passes by itself. After a timeout it does not: the caller has waited enough,
-// and so has the platform. Never give it a call that spends a code.
-func (d *dialect) retryOnce(ctx context.Context, call func() error) error {
+// retryOnce makes an idempotent call, and repeats it once after a temporary failure. It
+// does not after a timeout: the caller has waited long enough, and the platform may be
+// overloaded. Don't use it for a call that spends a code.
+func retryOnce(ctx context.Context, d *platform.Dialect, call func() error) error {
 	err := call()
-	if !d.passing(err) {
+	if !isTemporary(d, err) {
 		return err
 	}
 	if wait(ctx, retryDelay+rand.N(retryJitter)) != nil { //nolint:gosec // jitter, not a secret
@@ -31,10 +32,10 @@ func (d *dialect) retryOnce(ctx context.Context, call func() error) error {
 	return call()
 }
 
-// passing leaves out what the guard refused, which is to be refused at once.
-func (d *dialect) passing(err error) bool {
-	if _, ok := platformErrorOf(err); ok {
-		return d.isBusy(err)
+// isTemporary is false for a refusal of the guard: the caller must get it at once.
+func isTemporary(d *platform.Dialect, err error) bool {
+	if _, ok := errors.AsType[*auth.PlatformError](err); ok {
+		return d.IsBusy(err)
 	}
 	return errors.Is(err, auth.ErrWeChatUnreachable) || errors.Is(err, auth.ErrWeChatUnreadable)
 }

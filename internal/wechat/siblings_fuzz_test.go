@@ -1,10 +1,7 @@
 package wechat_test
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"errors"
-	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -95,41 +92,4 @@ func classified(err error) bool {
 		}
 	}
 	return false
-}
-
-// FuzzUnmarkedData: whatever a phone encrypts where no watermark is needed, what
-// opens is a number whose parts agree or names a user, and marked data is the app's.
-func FuzzUnmarkedData(f *testing.F) {
-	for _, plain := range []string{
-		`{"countryCode":"86","phoneNumber":"10012345678"}`, `{"phoneNumber":"10012345678","purePhoneNumber":"10012345678","countryCode":"86"}`,
-		`{"countryCode":"86","phoneNumber":"8610012345678"}`, `{"countryCode":86,"phoneNumber":"+8610012345678","purePhoneNumber":"10012345678"}`,
-		`{"openId":"o1","nickName":"x"}`, `{"openId":"o1","watermark":{"appid":"wx0123456789abcdef","timestamp":1}}`, `{"openId":"o1","watermark":{"appid":"wx9","timestamp":1}}`,
-		`{"steps":1}`, `{}`, `[]`, `null`, ``, `{"countryCode":"","phoneNumber":""}`, `{"phoneNumber":"1"}`,
-	} {
-		f.Add(plain)
-	}
-	client := mustClient(f, wechat.Config{Platform: wechat.Kuaishou, API: "http://platform.invalid"})
-	key, iv := []byte("0123456789abcdef"), make([]byte, 16)
-	encode := base64.StdEncoding.EncodeToString
-	f.Fuzz(func(t *testing.T, plain string) {
-		opened, err := client.Open(keys(encode(key)), auth.OpenData{EncryptedData: seal(t, key, iv, []byte(plain)), IV: encode(iv)})
-		if err != nil {
-			openClass(t, err)
-			return
-		}
-		var members map[string]any
-		if err := json.Unmarshal(opened.JSON, &members); err != nil {
-			t.Fatalf("%q opened as %q", plain, opened.JSON)
-		}
-		switch {
-		case string(opened.JSON) != plain:
-			t.Errorf("%q opened as %q", plain, opened.JSON)
-		case opened.OpenID != "" && !auth.ValidID(opened.OpenID):
-			t.Errorf("%q names %q", plain, opened.OpenID)
-		case opened.Phone == nil && opened.OpenID == "" && members["watermark"] == nil:
-			t.Errorf("%q is nobody's", plain)
-		case opened.Phone != nil && strings.Trim(opened.Phone.E164(), "0123456789") != "+":
-			t.Errorf("%q has the number %q", plain, opened.Phone.E164())
-		}
-	})
 }

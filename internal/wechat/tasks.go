@@ -5,10 +5,10 @@ import (
 	"sync"
 )
 
-// tasks owns the goroutines that outlive the caller who caused them: a login
-// whose caller left, the renewal of an access token. Each ends with ctx.
+// tasks owns the goroutines that outlive the call that started them: a login whose
+// caller left, the renewal of an access token. Each ends with ctx.
 type tasks struct {
-	ctx     context.Context //nolint:containedctx // it is the lifetime that this type stands for
+	ctx     context.Context //nolint:containedctx // it is the lifetime of the tasks
 	cancel  context.CancelFunc
 	mu      sync.Mutex // guards closed, and running.Add against running.Wait
 	closed  bool
@@ -20,7 +20,7 @@ func newTasks() *tasks {
 	return &tasks{ctx: ctx, cancel: cancel}
 }
 
-// begin reports whether one more task may run; it must call running.Done.
+// begin reports whether another task may run, which must then call running.Done.
 func (t *tasks) begin() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

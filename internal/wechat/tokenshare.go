@@ -5,47 +5,44 @@ import (
 	"time"
 )
 
-// TokenShare keeps one access token for all replicas of a gateway, so that WeChat
-// is asked once, whatever their number. An error of any method means that the
-// replicas cannot share now; each then asks for itself. Implementations put a
-// deadline on every call.
+// TokenShare stores one access token for all replicas of a gateway, so that one of
+// them fetches it. If a method returns an error, each replica fetches a token itself.
+// Implementations set a deadline for every call.
 type TokenShare interface {
-	// Load returns what was kept last; the zero value when there is none.
+	// Load returns the stored token; the zero value if there is none.
 	Load(ctx context.Context) (SharedToken, error)
-	// Keep replaces it, for as long as the token lives.
+	// Keep stores a token for as long as it is valid.
 	Keep(ctx context.Context, token SharedToken) error
-	// Lease makes its holder the one who fetches, until release or until ttl is
-	// over. held is false while another replica has it.
+	// Lease lets one replica fetch, until it calls release or until ttl is over. held
+	// is false while another replica has the lease.
 	Lease(ctx context.Context, ttl time.Duration) (release func(), held bool, err error)
 }
 
-// SharedToken is a token that some replica fetched.
+// SharedToken is a token that one of the replicas fetched.
 type SharedToken struct {
 	Token   string
-	Fetched time.Time // when WeChat was asked for it
+	Fetched time.Time // when the token was requested
 	Expires time.Time
 }
 
 const (
-	// leaseLife is how long a replica has to fetch. One that died in the middle
-	// holds the others up for that long; one that is slower is joined by another,
-	// which harms nobody.
+	// leaseLife is how long a replica may take to fetch. If it crashes, the others wait
+	// for that long. If it is slower, a second replica fetches too, which is harmless.
 	leaseLife = callTime
-	// leasePatience is how long a replica leaves it to others: a second holder may
-	// die too.
-	leasePatience = 2 * leaseLife
-	// leasePoll is how often the others look whether the token is there.
+	// leaseWait is how long a replica waits for others: a second one may crash too.
+	leaseWait = 2 * leaseLife
+	// leasePoll is how often the others look for the token.
 	leasePoll = 100 * time.Millisecond
 )
 
-// sharing is a fetch that goes by the shared place first.
+// sharing fetches a token unless a shared one is usable.
 type sharing struct {
 	share TokenShare
 	fetch func(ctx context.Context) (fetched, error)
 	now   func() time.Time
 }
 
-// shared makes a fetch one for all replicas, where they have a place to share.
+// shared returns a fetch that all replicas share, if the config has a TokenShare.
 func (c *Client) shared(fetch func(ctx context.Context) (fetched, error)) tokenFetch {
 	if c.cfg.Share == nil {
 		return func(ctx context.Context, _ string) (fetched, error) { return fetch(ctx) }
@@ -53,8 +50,8 @@ func (c *Client) shared(fetch func(ctx context.Context) (fetched, error)) tokenF
 	return sharing{c.cfg.Share, fetch, c.cfg.Now}.get
 }
 
-// get takes the shared token, or fetches one and shares it. refused is a token
-// that WeChat would not take: whoever kept it does not know that yet.
+// get returns the shared token, or fetches one and shares it. refused is a token that
+// WeChat refused, which may still be the shared one.
 func (s sharing) get(ctx context.Context, refused string) (fetched, error) {
 	kept, release := s.await(ctx, refused)
 	switch {
@@ -67,10 +64,10 @@ func (s sharing) get(ctx context.Context, refused string) (fetched, error) {
 	return s.fetchForAll(ctx, refused)
 }
 
-// await waits until there is a token to use or it is this replica's turn to fetch
-// one; for neither when the replicas cannot share, or ctx is over.
+// await waits for a usable token or for the lease. It returns neither if sharing
+// fails, or if ctx ends.
 func (s sharing) await(ctx context.Context, refused string) (kept SharedToken, release func()) {
-	for giveUp := s.now().Add(leasePatience); s.now().Before(giveUp); {
+	for giveUp := s.now().Add(leaseWait); s.now().Before(giveUp); {
 		kept, err := s.share.Load(ctx)
 		if err == nil && s.usable(kept, refused) {
 			return kept, nil
@@ -91,7 +88,7 @@ func (s sharing) await(ctx context.Context, refused string) (kept SharedToken, r
 
 // fetchForAll is called with the lease.
 func (s sharing) fetchForAll(ctx context.Context, refused string) (fetched, error) {
-	// Whoever had the lease before may have shared one between our two looks.
+	// The previous holder of the lease may have shared one after the last Load.
 	if kept, err := s.share.Load(ctx); err == nil && s.usable(kept, refused) {
 		return fetched{token: kept.Token, life: kept.Expires.Sub(s.now())}, nil
 	}
@@ -100,13 +97,13 @@ func (s sharing) fetchForAll(ctx context.Context, refused string) (fetched, erro
 	if err != nil {
 		return got, err
 	}
-	// What cannot be shared is of use here all the same.
+	// If sharing fails, this replica can still use the token.
 	_ = s.share.Keep(ctx, SharedToken{Token: got.token, Fetched: asked, Expires: asked.Add(got.life)})
 	return got, nil
 }
 
-// usable reports whether a shared token saves a fetch. One that is due for
-// renewal does only just after it was fetched, when WeChat has no newer one.
+// usable reports whether a shared token makes a fetch unnecessary. If it is due for
+// renewal, it does so only just after it was fetched: WeChat has no newer one then.
 func (s sharing) usable(kept SharedToken, refused string) bool {
 	now := s.now()
 	if kept.Token == refused || !visibleASCII(kept.Token, maxTokenBytes) || !now.Before(kept.Expires) {

@@ -56,9 +56,9 @@ func (p *place) set(change func(*place)) {
 }
 
 // replicas are clients of one app that share a place.
-func replicas(t *testing.T, n int, weChat *platform, share *place) []*wechat.AccessTokens {
+func replicas(t *testing.T, n int, weChat *fakePlatform, share *place) []*wechat.TokenCache {
 	t.Helper()
-	all := make([]*wechat.AccessTokens, n)
+	all := make([]*wechat.TokenCache, n)
 	for i := range all {
 		all[i] = mustClient(t, wechat.Config{API: "http://wechat.invalid", Transport: weChat, Share: share}).AccessTokens()
 	}
@@ -66,7 +66,7 @@ func replicas(t *testing.T, n int, weChat *platform, share *place) []*wechat.Acc
 }
 
 // askAll has every replica use a token at once.
-func askAll(t *testing.T, all []*wechat.AccessTokens, want string) {
+func askAll(t *testing.T, all []*wechat.TokenCache, want string) {
 	t.Helper()
 	var group sync.WaitGroup
 	for _, tokens := range all {

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechat/platform"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
@@ -76,7 +76,7 @@ var badNetworks = map[string]badNetwork{
 
 // toxicCall is one call of the client's.
 type toxicCall struct {
-	name wechat.CallName
+	name platform.CallName
 	path string
 	// repeats says that it may be made once more: not what spends a code, money or
 	// a key, and not what upstreams ask for, of which nobody knows what it does.
@@ -87,21 +87,21 @@ type toxicCall struct {
 }
 
 var toxicCalls = []toxicCall{
-	{name: wechat.CallLogin, path: loginPath, within: callDeadline, make: (*toxicNet).login},
-	{name: wechat.CallComponentLogin, path: componentLogin, within: callDeadline, component: true, make: (*toxicNet).login},
-	{name: wechat.CallPhone, path: phonePath, within: callDeadline, make: func(n *toxicNet) error { return n.phone() }},
-	{name: wechat.CallToken, path: tokenPath, within: callDeadline, repeats: true, make: func(n *toxicNet) error {
+	{name: platform.CallLogin, path: loginPath, within: callDeadline, make: (*toxicNet).login},
+	{name: platform.CallComponentLogin, path: componentLogin, within: callDeadline, component: true, make: (*toxicNet).login},
+	{name: platform.CallPhone, path: phonePath, within: callDeadline, make: func(n *toxicNet) error { return n.phone() }},
+	{name: platform.CallToken, path: tokenPath, within: callDeadline, repeats: true, make: func(n *toxicNet) error {
 		_, err := n.client.AccessTokens().Token(n.t.Context())
 		return err
 	}},
-	{name: wechat.CallCheck, path: checkPath, within: callDeadline, repeats: true, make: func(n *toxicNet) error {
+	{name: platform.CallCheck, path: checkPath, within: callDeadline, repeats: true, make: func(n *toxicNet) error {
 		return n.client.CheckSession(n.t.Context(), alice, n.key)
 	}},
-	{name: wechat.CallReset, path: resetPath, within: callDeadline, make: func(n *toxicNet) error {
+	{name: platform.CallReset, path: resetPath, within: callDeadline, make: func(n *toxicNet) error {
 		_, err := n.client.ResetSessionKey(n.t.Context(), alice, n.key)
 		return err
 	}},
-	{name: wechat.CallForward, path: checkPath, within: upstreamPatience, make: func(n *toxicNet) error {
+	{name: platform.CallForward, path: checkPath, within: upstreamPatience, make: func(n *toxicNet) error {
 		ctx, cancel := context.WithTimeout(n.t.Context(), upstreamPatience)
 		defer cancel()
 		return n.openapi(ctx)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechat/platform"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
@@ -46,8 +47,8 @@ type toxicNet struct {
 
 	server *httptest.Server
 	proxy  *toxiproxy.Proxy
-	call   wechat.CallName // the one that counts,
-	made   atomic.Int32    // and how often it was made
+	call   platform.CallName // the one that counts,
+	made   atomic.Int32      // and how often it was made
 }
 
 // newToxicNet is a good network. Unless connections are kept, the next call that
@@ -110,7 +111,7 @@ func (n *toxicNet) prepare(call toxicCall) {
 		n.t.Fatal(err)
 	}
 	n.key = auth.SessionKey{Key: who.SessionKey}
-	if call.name != wechat.CallToken && !call.component {
+	if call.name != platform.CallToken && !call.component {
 		if _, err := n.client.AccessTokens().Token(n.t.Context()); err != nil {
 			n.t.Fatal(err)
 		}

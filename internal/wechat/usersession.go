@@ -8,40 +8,44 @@ import (
 	"fmt"
 	"net/url"
 
+	"github.com/go-json-experiment/json/jsontext"
+
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
 
-// CheckSession implements [auth.Platform] with GET /wxa/checksession. It changes
-// nothing at WeChat's, so it may be retried.
+// CheckSession implements [auth.Platform] with GET /wxa/checksession. The call has no
+// effects, so it may be retried.
 func (c *Client) CheckSession(ctx context.Context, openid auth.OpenID, key auth.SessionKey) error {
-	if err := c.weixinOnly(CallCheck); err != nil {
+	if err := c.weixinOnly(platform.CallCheck); err != nil {
 		return err
 	}
 	return c.withToken(ctx, func(ctx context.Context, token string) error {
-		r, err := sessionRequest(CallCheck, "/wxa/checksession", token, openid, key)
+		r, err := sessionRequest(platform.CallCheck, "/wxa/checksession", token, openid, key)
 		if err != nil {
 			return err
 		}
-		return c.dialect.retryOnce(ctx, func() error { return c.checkSession(ctx, r) })
+		return retryOnce(ctx, c.dialect, func() error { return c.checkSession(ctx, r) })
 	})
 }
 
-func (c *Client) checkSession(ctx context.Context, r request) error {
+func (c *Client) checkSession(ctx context.Context, r platform.Request) error {
 	var answer struct {
-		Code *errCode `json:"errcode"`
+		Code *jsontext.Value `json:"errcode"`
 	}
-	return c.peer.do(ctx, r, c.answerOf(CallCheck, &answer, func() error {
-		if answer.Code == nil { // an empty object must not pass for "still valid"
-			return incomplete(CallCheck, "errcode")
+	return c.peer.do(ctx, r, c.decode(platform.CallCheck, &answer, func() error {
+		if answer.Code == nil { // an empty object does not say that the key is valid
+			return platform.Incomplete(platform.CallCheck, "errcode")
 		}
 		return nil
 	}))
 }
 
 // ResetSessionKey implements [auth.Platform] with GET /wxa/resetusersessionkey.
-// It is made once: a repetition would be signed with a key that is no more.
+// It is made once: a repeated call would be signed with the key that the first one
+// replaced.
 func (c *Client) ResetSessionKey(ctx context.Context, openid auth.OpenID, key auth.SessionKey) (auth.SessionKey, error) {
-	if err := c.weixinOnly(CallReset); err != nil {
+	if err := c.weixinOnly(platform.CallReset); err != nil {
 		return auth.SessionKey{}, err
 	}
 	var answer struct {
@@ -51,18 +55,18 @@ func (c *Client) ResetSessionKey(ctx context.Context, openid auth.OpenID, key au
 	check := func() error {
 		switch {
 		case answer.OpenID != openid:
-			return incomplete(CallReset, "openid")
+			return platform.Incomplete(platform.CallReset, "openid")
 		case !validSessionKey(answer.SessionKey):
-			return incomplete(CallReset, "session_key")
+			return platform.Incomplete(platform.CallReset, "session_key")
 		}
 		return nil
 	}
 	err := c.withToken(ctx, func(ctx context.Context, token string) error {
-		r, err := sessionRequest(CallReset, "/wxa/resetusersessionkey", token, openid, key)
+		r, err := sessionRequest(platform.CallReset, "/wxa/resetusersessionkey", token, openid, key)
 		if err != nil {
 			return err
 		}
-		return c.peer.do(ctx, r, c.answerOf(CallReset, &answer, check))
+		return c.peer.do(ctx, r, c.decode(platform.CallReset, &answer, check))
 	})
 	if err != nil {
 		return auth.SessionKey{}, err
@@ -70,26 +74,26 @@ func (c *Client) ResetSessionKey(ctx context.Context, openid auth.OpenID, key au
 	return auth.SessionKey{Key: answer.SessionKey, ObtainedAt: c.cfg.Now()}, nil
 }
 
-func sessionRequest(name CallName, path, token string, openid auth.OpenID, key auth.SessionKey) (request, error) {
+func sessionRequest(name platform.CallName, path, token string, openid auth.OpenID, key auth.SessionKey) (platform.Request, error) {
 	if !auth.ValidID(openid) || key.Key == "" {
-		return request{}, fmt.Errorf("%w: %s needs an openid and a session key", auth.ErrInvalidRequest, name)
+		return platform.Request{}, fmt.Errorf("%w: %s needs an openid and a session key", auth.ErrInvalidRequest, name)
 	}
 	signature := sign(key)
-	return request{
-		name: name,
-		path: path,
-		query: url.Values{
+	return platform.Request{
+		Name: name,
+		Path: path,
+		Query: url.Values{
 			"access_token": {token},
 			"openid":       {string(openid)},
 			"signature":    {signature},
 			"sig_method":   {"hmac_sha256"},
 		},
-		secrets: []string{token, signature, string(openid)},
+		Secrets: []string{token, signature, string(openid)},
 	}, nil
 }
 
-// sign proves to WeChat that we hold a session key: the HMAC of nothing, keyed
-// with the base64 string's own bytes, not with what they decode to.
+// sign proves to WeChat that the session key is known: the HMAC of an empty message,
+// with the bytes of the base64 text as the key, not decoded.
 func sign(key auth.SessionKey) string {
 	return hex.EncodeToString(hmac.New(sha256.New, []byte(key.Key)).Sum(nil))
 }

@@ -1,4 +1,4 @@
-package wechat_test
+package opendata_test
 
 import (
 	"bytes"
@@ -46,7 +46,7 @@ func TestOpenRefusesWrongPadding(t *testing.T) {
 			total := (len(text) + len(padding) + 15) / 16 * 16
 			plain := append([]byte(text), bytes.Repeat([]byte(" "), total-len(text)-len(padding))...)
 			data := base64.StdEncoding.EncodeToString(cbc(t, key, iv, append(plain, padding...)))
-			_, err := opener(t).Open(keys(key64), auth.OpenData{EncryptedData: data, IV: iv64})
+			_, err := opener().Open(keys(key64), auth.OpenData{EncryptedData: data, IV: iv64})
 			wantErr(t, err, auth.ErrDecryptFailed)
 		})
 	}
@@ -56,7 +56,7 @@ func TestOpenWrongIV(t *testing.T) {
 	t.Parallel()
 	data := sample()
 	data.IV = iv64
-	_, err := opener(t).Open(keys(sampleKey), data)
+	_, err := opener().Open(keys(sampleKey), data)
 	wantErr(t, err, auth.ErrDecryptFailed)
 }
 
@@ -65,7 +65,7 @@ func TestOpenWrongIV(t *testing.T) {
 // may turn and the data still be a phone number.
 func TestOpenRefusesATurnedIV(t *testing.T) {
 	t.Parallel()
-	client := opener(t)
+	client := opener()
 	whole := sealed(t, `{"phoneNumber":"10058006666","purePhoneNumber":"10058006666","countryCode":"86",`+mark+`}`)
 	opened, err := client.Open(keys(key64), whole)
 	wantErr(t, err, nil)
@@ -87,7 +87,7 @@ func TestOpenRefusesATurnedIV(t *testing.T) {
 // turned bit where the attacker wants it, a lenient decoder sees a profile.
 func TestOpenRefusesAGarbledNickname(t *testing.T) {
 	t.Parallel()
-	client := opener(t)
+	client := opener()
 	// Blocks of 16: the nickname fills the second and the third.
 	plain := `{"nickName":"aaa` + strings.Repeat("b", 32) + `","gender":1,` + mark + `}`
 	whole := sealed(t, plain)
@@ -124,7 +124,7 @@ func TestOpenLuckyPadding(t *testing.T) {
 			continue
 		}
 		lucky++
-		_, err := opener(t).Open(keys(base64.StdEncoding.EncodeToString(wrong)), data)
+		_, err := opener().Open(keys(base64.StdEncoding.EncodeToString(wrong)), data)
 		wantErr(t, err, auth.ErrDecryptFailed)
 	}
 	if lucky == 0 {

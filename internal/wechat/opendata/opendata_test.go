@@ -1,4 +1,4 @@
-package wechat_test
+package opendata_test
 
 import (
 	"encoding/base64"
@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechat/opendata"
 )
 
 var (
@@ -28,10 +28,14 @@ func keys(spelled ...string) []auth.SessionKey {
 	return all
 }
 
-// opener opens data of the published sample's app, whatever its age.
-func opener(t testing.TB) *wechat.Client {
-	t.Helper()
-	return mustClient(t, wechat.Config{AppID: sampleApp, Now: func() time.Time { return now }})
+// opener opens data of the published sample's app, of any age.
+func opener() *opendata.Opener { return aged(0) }
+
+// aged opens data of that age at most.
+func aged(limit time.Duration) *opendata.Opener {
+	return &opendata.Opener{
+		App: sampleApp, MaxAge: limit, KeyBytes: []int{16}, Verifies: true, Now: func() time.Time { return now },
+	}
 }
 
 func sample() auth.OpenData { return auth.OpenData{EncryptedData: sampleData, IV: sampleIV} }
@@ -43,7 +47,7 @@ func sealed(t testing.TB, plain string) auth.OpenData {
 
 func TestOpenPublishedSample(t *testing.T) {
 	t.Parallel()
-	opened, err := opener(t).Open(keys(sampleKey), sample())
+	opened, err := opener().Open(keys(sampleKey), sample())
 	wantErr(t, err, nil)
 	if string(opened.JSON) != samplePlain || len(opened.JSON) != 393 {
 		t.Fatalf("got %s", opened.JSON)
@@ -55,14 +59,14 @@ func TestOpenPublishedSample(t *testing.T) {
 
 func TestOpenTriesEveryKeyNewestFirst(t *testing.T) {
 	t.Parallel()
-	opened, err := opener(t).Open(keys(key64, "not base64!", "AAAA", sampleKey), sample())
+	opened, err := opener().Open(keys(key64, "not base64!", "AAAA", sampleKey), sample())
 	wantErr(t, err, nil)
 	if string(opened.JSON) != samplePlain {
 		t.Fatalf("got %s", opened.JSON)
 	}
-	_, err = opener(t).Open(keys(key64), sample())
+	_, err = opener().Open(keys(key64), sample())
 	wantErr(t, err, auth.ErrDecryptFailed)
-	_, err = opener(t).Open(nil, sample())
+	_, err = opener().Open(nil, sample())
 	wantErr(t, err, auth.ErrDecryptFailed)
 }
 
@@ -80,7 +84,7 @@ func TestOpenSpellings(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			opened, err := opener(t).Open(keys(sampleKey), auth.OpenData{EncryptedData: spell(sampleData), IV: spell(sampleIV)})
+			opened, err := opener().Open(keys(sampleKey), auth.OpenData{EncryptedData: spell(sampleData), IV: spell(sampleIV)})
 			wantErr(t, err, nil)
 			if string(opened.JSON) != samplePlain {
 				t.Fatalf("got %s", opened.JSON)
@@ -121,7 +125,7 @@ func TestOpenRefusesMalformedFields(t *testing.T) {
 			t.Parallel()
 			data := whole
 			change(&data)
-			_, err := opener(t).Open(keys(key64), data)
+			_, err := opener().Open(keys(key64), data)
 			wantErr(t, err, auth.ErrInvalidRequest)
 		})
 	}
@@ -156,7 +160,7 @@ func TestOpenRefusesContent(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := opener(t).Open(keys(key64), sealed(t, plain))
+			_, err := opener().Open(keys(key64), sealed(t, plain))
 			wantErr(t, err, auth.ErrDecryptFailed)
 		})
 	}
@@ -174,7 +178,7 @@ func TestOpenAnyKindOfData(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			opened, err := opener(t).Open(keys(key64), sealed(t, plain))
+			opened, err := opener().Open(keys(key64), sealed(t, plain))
 			wantErr(t, err, nil)
 			if string(opened.JSON) != plain || opened.Phone != nil || opened.OpenID != "" {
 				t.Fatalf("got %+v, %s", opened, opened.JSON)

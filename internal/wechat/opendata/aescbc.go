@@ -1,4 +1,4 @@
-package wechat
+package opendata
 
 import (
 	"crypto/aes"
@@ -6,16 +6,13 @@ import (
 	"crypto/subtle"
 )
 
-// aes128Bytes is the size of a session key, in bytes.
-const aes128Bytes = 16
-
-// decryptCBC decrypts AES-CBC with PKCS#7 padding of 16, the only padding in
-// data of WeChat's ("32" belongs to the message push). Every byte of the padding
-// is checked. With wrong padding the whole plaintext comes back beside false, so
-// that the caller does the same work as for a right one.
+// decryptCBC decrypts AES-CBC with PKCS#7 padding of up to 16 bytes, the only padding
+// in open data ("32" belongs to the message push). It checks every byte of the
+// padding. If the padding is wrong, it returns the whole plaintext and false, so that
+// the caller does the same work as for correct padding.
 //
-// The key is one of AES's, the IV a block, and the ciphertext a positive number
-// of blocks: anything else is false without a plaintext.
+// The key must have a size of AES, the IV one block, and the ciphertext one or more
+// whole blocks; otherwise decryptCBC returns false without a plaintext.
 func decryptCBC(key, iv, ciphertext []byte) ([]byte, bool) {
 	if len(iv) != aes.BlockSize || len(ciphertext) == 0 || len(ciphertext)%aes.BlockSize != 0 {
 		return nil, false
@@ -31,7 +28,7 @@ func decryptCBC(key, iv, ciphertext []byte) ([]byte, bool) {
 	for i := 1; i <= aes.BlockSize; i++ {
 		inPad := subtle.ConstantTimeLessOrEq(i, pad)
 		equal := subtle.ConstantTimeEq(int32(plain[len(plain)-i]), int32(pad)) //nolint:gosec // both are bytes
-		good &= equal | (1 ^ inPad)                                            // beyond the padding anything goes
+		good &= equal | (1 ^ inPad)                                            // bytes before the padding may have any value
 	}
 	if good != 1 {
 		return plain, false

@@ -1,4 +1,4 @@
-package wechat
+package opendata
 
 import (
 	"encoding/base64"
@@ -8,31 +8,34 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// decodeBase64 reads base64 as it arrives from mini programs: standard or
-// URL-safe, padded or not, in lines, and with the spaces that a form makes of
-// plus signs. Anything else, unused bits that are not zero included, is an
+// sessionKeyBytes is the size of WeChat's session key: AES-128.
+const sessionKeyBytes = 16
+
+// decodeBase64 decodes base64 as mini programs send it: standard or URL-safe, padded
+// or not, with line breaks, and with the spaces that a form makes of plus signs.
+// Anything else, including unused bits that are not zero, is an
 // [auth.ErrInvalidRequest] that names the field.
 func decodeBase64(field, s string) ([]byte, error) {
 	plain := spelling.Replace(s)
 	body := strings.TrimRight(plain, "=")
 	if pad := len(plain) - len(body); pad != 0 && (pad > 2 || len(plain)%4 != 0) {
-		return nil, fmt.Errorf("%w: %s is padded wrongly", auth.ErrInvalidRequest, field)
+		return nil, fmt.Errorf("%w: %s has wrong base64 padding", auth.ErrInvalidRequest, field)
 	}
 	raw, err := base64.RawStdEncoding.Strict().DecodeString(body)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s is no base64", auth.ErrInvalidRequest, field)
+		return nil, fmt.Errorf("%w: %s is not valid base64", auth.ErrInvalidRequest, field)
 	}
 	return raw, nil
 }
 
-// ParseSessionKey reads a session key as a client may spell it, and returns it as
-// WeChat does; false for anything else.
+// ParseSessionKey parses a session key in any spelling that [Opener.Open] accepts for
+// base64, and returns it as WeChat spells it. It returns false for any other text.
 func ParseSessionKey(text string) (string, bool) {
 	if len(text) > maxIVBytes {
 		return "", false
 	}
 	raw, err := decodeBase64("session_key", text)
-	if err != nil || len(raw) != aes128Bytes {
+	if err != nil || len(raw) != sessionKeyBytes {
 		return "", false
 	}
 	return base64.StdEncoding.EncodeToString(raw), true

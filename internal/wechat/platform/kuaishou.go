@@ -1,4 +1,4 @@
-package wechat
+package platform
 
 import (
 	"errors"
@@ -7,19 +7,18 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// codeKuaishouBusy is Kuaishou's "the service failed".
+// codeKuaishouBusy means that the service failed.
 const codeKuaishouBusy = 100200500
 
-// kuaishou is a Kuaishou mini program. Its data carries no watermark.
+// Kuaishou is a Kuaishou mini program. Its open data has no watermark.
 // https://mp.kuaishou.com/docs/develop/server/code2Session.html
-var kuaishou = dialect{
-	platform: Kuaishou,
-	api:      "https://open.kuaishou.com",
-	status:   kuaishouStatus,
-	login:    kuaishouLogin,
-	session:  func() sessionAnswer { return new(kuaishouSession) },
-	token:    kuaishouToken,
-	grant:    func() tokenAnswer { return new(weixinToken) },
+var Kuaishou = &Dialect{
+	Host:          "https://open.kuaishou.com",
+	status:        kuaishouStatus,
+	LoginRequest:  kuaishouLogin,
+	LoginResponse: func() LoginResponse { return new(kuaishouSession) },
+	TokenRequest:  kuaishouToken,
+	TokenResponse: func() TokenResponse { return new(weixinToken) },
 	meanings: map[int]meaning{
 		100200100:        {class: auth.ErrInvalidRequest},   // a parameter is missing or wrong
 		100200101:        {class: auth.ErrAppMisconfigured}, // app_id or app_secret
@@ -28,17 +27,17 @@ var kuaishou = dialect{
 		100200105:        {class: auth.ErrInvalidCode},
 		codeKuaishouBusy: {class: auth.ErrWeChatBusy, after: soon},
 	},
-	busy: codeKuaishouBusy,
-	keys: []int{aes128Bytes},
-	bare: true,
+	busy:     codeKuaishouBusy,
+	KeyBytes: []int{aes128Bytes},
+	Bare:     true,
 }
 
-// kuaishouDone is what result says of a success.
+// kuaishouDone is the result of a successful call.
 const kuaishouDone = 1
 
 var errNoResult = errors.New("no result")
 
-// kuaishouStatus reads result and error_msg. Here 1 is the success.
+// kuaishouStatus reads result and error_msg. Here 1 is success.
 func kuaishouStatus(body []byte) (int, string, error) {
 	var status struct {
 		Code    errCode `json:"result"`
@@ -57,12 +56,12 @@ func kuaishouStatus(body []byte) (int, string, error) {
 }
 
 // kuaishouLogin is POST /oauth2/mp/code2session, with a form.
-func kuaishouLogin(cfg *Config, code, _ string) request {
-	return request{
-		name:    CallKuaishouLogin,
-		path:    "/oauth2/mp/code2session",
-		form:    url.Values{"app_id": {string(cfg.AppID)}, "app_secret": {cfg.Secret}, "js_code": {code}},
-		secrets: []string{cfg.Secret, code},
+func kuaishouLogin(app App, code, _ string) Request {
+	return Request{
+		Name:    CallKuaishouLogin,
+		Path:    "/oauth2/mp/code2session",
+		Form:    url.Values{"app_id": {string(app.ID)}, "app_secret": {app.Secret}, "js_code": {code}},
+		Secrets: []string{app.Secret, code},
 	}
 }
 
@@ -72,16 +71,16 @@ type kuaishouSession struct {
 	SessionKey string       `json:"session_key"`
 }
 
-func (a *kuaishouSession) exchanged(*Config) (auth.LoginResult, error) {
+func (a *kuaishouSession) Result(App) (auth.LoginResult, error) {
 	return auth.LoginResult{OpenID: a.OpenID, UnionID: a.UnionID, SessionKey: a.SessionKey}, nil
 }
 
-// kuaishouToken is POST /oauth2/access_token. Old tokens live on.
-func kuaishouToken(cfg *Config) request {
-	return request{
-		name:    CallKuaishouToken,
-		path:    "/oauth2/access_token",
-		form:    url.Values{"app_id": {string(cfg.AppID)}, "app_secret": {cfg.Secret}, "grant_type": {"client_credentials"}},
-		secrets: []string{cfg.Secret},
+// kuaishouToken is POST /oauth2/access_token. Previous tokens stay valid.
+func kuaishouToken(app App) Request {
+	return Request{
+		Name:    CallKuaishouToken,
+		Path:    "/oauth2/access_token",
+		Form:    url.Values{"app_id": {string(app.ID)}, "app_secret": {app.Secret}, "grant_type": {"client_credentials"}},
+		Secrets: []string{app.Secret},
 	}
 }

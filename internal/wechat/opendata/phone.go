@@ -1,4 +1,4 @@
-package wechat
+package opendata
 
 import (
 	"strings"
@@ -11,15 +11,34 @@ import (
 const (
 	// maxPhoneDigits is E.164's limit, country code included.
 	maxPhoneDigits = 15
-	// minPhoneDigits is less than any subscriber number has.
+	// minPhoneDigits is less than the digits of any subscriber number.
 	minPhoneDigits = 4
-	// maxCountryDigits is one more than any country code has: some are written
-	// with the area code, as 1684 for American Samoa.
+	// maxCountryDigits is one more than the digits of any country code: some include
+	// the area code, such as 1684 for American Samoa.
 	maxCountryDigits = 4
 )
 
-// phoneFields is a phone number as WeChat writes it, in encrypted data and in the
-// phone code's answer alike.
+// PhoneInfo is a phone number with its watermark, as WeChat returns it for a phone
+// code.
+type PhoneInfo struct {
+	phoneFields
+	Watermark *watermarkFields `json:"watermark"`
+}
+
+// Phone returns the number with its watermark. If one of them is missing or invalid,
+// it returns false and the name of that field.
+func (i PhoneInfo) Phone() (phone auth.Phone, missing string, ok bool) {
+	if phone, ok = i.phone(false); !ok {
+		return auth.Phone{}, "phone_info", false
+	}
+	if phone.Watermark, ok = i.Watermark.watermark(); !ok {
+		return auth.Phone{}, "watermark", false
+	}
+	return phone, "", true
+}
+
+// phoneFields is a phone number as WeChat writes it, both in encrypted data and in
+// the response to a phone code.
 type phoneFields struct {
 	PhoneNumber     string      `json:"phoneNumber"`
 	PurePhoneNumber string      `json:"purePhoneNumber"`
@@ -29,13 +48,13 @@ type phoneFields struct {
 // present reports whether there is any number at all.
 func (f phoneFields) present() bool { return f.PhoneNumber != "" || f.PurePhoneNumber != "" }
 
-// phone is the number, if its three fields tell one story. They are checked
-// against each other because open data carries no signature of its own: what was
-// changed in one field, block by block, has to be changed alike in another.
+// phone returns the number if its three fields agree. They are compared because open
+// data has no signature: an attacker who changes blocks of one field must make the
+// same change in another.
 //
-// bare says that there may be no purePhoneNumber. The number is then taken to be
-// without its country code, and refused if it begins as if it had one: a number
-// with the code twice would be another subscriber's.
+// bare says that purePhoneNumber may be missing. phoneNumber then has no country
+// code. It is refused if it begins with the digits of the country code, since a number
+// with a duplicate country code would be another subscriber's.
 func (f phoneFields) phone(bare bool) (auth.Phone, bool) {
 	country, pure := string(f.CountryCode), f.PurePhoneNumber
 	if bare && pure == "" && !strings.HasPrefix(f.PhoneNumber, country) {
@@ -57,9 +76,9 @@ func (f phoneFields) phone(bare bool) (auth.Phone, bool) {
 	return auth.Phone{PhoneNumber: f.PhoneNumber, PurePhoneNumber: pure, CountryCode: country}, true
 }
 
-// plain reports whether the number is digits alone, with a leading + allowed. One
-// that is written otherwise is shown to the client and not taken as verified: the
-// fewer bytes are legal, the fewer forged blocks are.
+// plain reports whether the number has only digits, after an optional +. A number
+// with other characters is returned to the client but does not verify the session:
+// with fewer legal bytes, fewer forged blocks are valid.
 func (f phoneFields) plain() bool {
 	return digits(strings.TrimPrefix(f.PhoneNumber, "+"), minPhoneDigits, maxPhoneDigits)
 }
@@ -71,18 +90,18 @@ func digits(s string, least, most int) bool {
 	return strings.Trim(s, "0123456789") == ""
 }
 
-// countryCode is a string in the documentation; some have seen a number.
+// countryCode is a string in the documentation; a number was seen too.
 type countryCode string
 
 func (c *countryCode) UnmarshalJSON(raw []byte) error {
 	if len(raw) > 0 && raw[0] != '"' {
-		*c = countryCode(raw) // digits decides whether it is one
+		*c = countryCode(raw) // digits checks it
 		return nil
 	}
 	return json.Unmarshal(raw, (*string)(c))
 }
 
-// watermarkFields are pointers to tell what is missing from what is zero.
+// watermarkFields are pointers, since a missing field differs from a zero one.
 type watermarkFields struct {
 	AppID     *auth.AppID `json:"appid"`
 	Timestamp *int64      `json:"timestamp"`

@@ -1,4 +1,4 @@
-package wechat
+package opendata
 
 import (
 	"encoding/hex"
@@ -16,7 +16,7 @@ func wycheproofDir() string {
 	if dir := os.Getenv("WYCHEPROOF_DIR"); dir != "" {
 		return dir
 	}
-	return filepath.Join("..", "..", "..", "shared", "wycheproof")
+	return filepath.Join("..", "..", "..", "..", "shared", "wycheproof")
 }
 
 type vector struct {

@@ -1,4 +1,4 @@
-package wechat_test
+package opendata_test
 
 import (
 	"testing"
@@ -41,7 +41,7 @@ func TestOpenPhone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			opened, err := opener(t).Open(keys(key64), sealed(t, `{`+row.fields+`,`+mark+`}`))
+			opened, err := opener().Open(keys(key64), sealed(t, `{`+row.fields+`,`+mark+`}`))
 			if row.want == nil {
 				wantErr(t, err, auth.ErrDecryptFailed)
 				return

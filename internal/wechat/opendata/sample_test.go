@@ -1,4 +1,4 @@
-package wechat_test
+package opendata_test
 
 import "github.com/wxgate/wxgate/internal/auth"
 

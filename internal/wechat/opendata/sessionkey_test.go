@@ -1,10 +1,10 @@
-package wechat_test
+package opendata_test
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechat/opendata"
 )
 
 // A session key is known in every spelling that clients have for base64, and
@@ -13,7 +13,7 @@ func TestParseSessionKey(t *testing.T) {
 	t.Parallel()
 	const key = "+ii/tNczf5v6AKRyjwEUhQ=="
 	for _, text := range []string{key, strings.TrimRight(key, "="), "-ii_tNczf5v6AKRyjwEUhQ==", " ii/tNczf5v6AKRyjwEUhQ==", key + "\n"} {
-		if got, ok := wechat.ParseSessionKey(text); !ok || got != key {
+		if got, ok := opendata.ParseSessionKey(text); !ok || got != key {
 			t.Errorf("%q: %q, %v", text, got, ok)
 		}
 	}
@@ -21,7 +21,7 @@ func TestParseSessionKey(t *testing.T) {
 		"", "AAAA", "AAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAAA", key + "=", "+ii/tNczf5v6AKRyjwEUhR==", "session_key",
 		strings.Repeat("A", 59), strings.Repeat("\n", 100) + key,
 	} {
-		if got, ok := wechat.ParseSessionKey(text); ok {
+		if got, ok := opendata.ParseSessionKey(text); ok {
 			t.Errorf("%q is taken for %q", text, got)
 		}
 	}

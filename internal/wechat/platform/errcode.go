@@ -1,13 +1,12 @@
-package wechat
+package platform
 
 import (
-	"errors"
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// Errcodes that the code itself asks for.
+// Errcodes that the code refers to.
 const (
 	codeBusy         = -1
 	codeTokenInvalid = 40001
@@ -17,26 +16,25 @@ const (
 )
 
 const (
-	// soon is when to come again after "system busy".
+	// soon is the delay before a retry after "system busy".
 	soon = time.Second
-	// nextMinute is when a quota per minute has been renewed for certain.
+	// nextMinute is the delay after which a quota per minute is renewed.
 	nextMinute = time.Minute
 )
 
-// meaning is what a code says to us: what the caller may do about it.
+// meaning is what the caller may do about an error code.
 type meaning struct {
 	class error
 	after time.Duration // until the caller may try again
-	daily bool          // that is until midnight in Beijing
+	daily bool          // until midnight in Beijing, instead of after
 }
 
-// weixinMeanings holds for every call that has no word of its own in
-// weixinCallMeanings.
+// weixinMeanings are for all calls, unless weixinCallMeanings has another for one call.
 var weixinMeanings = map[int]meaning{
 	codeBusy: {class: auth.ErrWeChatBusy, after: soon},
 
-	// The token that withToken fetched a moment ago is refused again: another
-	// client keeps replacing it with force_refresh.
+	// The token was refused again after it was renewed: another client keeps
+	// replacing it with force_refresh.
 	codeTokenInvalid: {class: auth.ErrWeChatBusy, after: soon},
 	codeTokenUnknown: {class: auth.ErrWeChatBusy, after: soon},
 	codeTokenExpired: {class: auth.ErrWeChatBusy, after: soon},
@@ -57,10 +55,10 @@ var weixinMeanings = map[int]meaning{
 	41001: {class: auth.ErrAppMisconfigured}, // access_token missing
 	41002: {class: auth.ErrAppMisconfigured}, // appid missing
 	41004: {class: auth.ErrAppMisconfigured}, // secret missing
-	43002: {class: auth.ErrAppMisconfigured}, // POST wanted: api points at something else
+	43002: {class: auth.ErrAppMisconfigured}, // POST required: api is not the URL of the API
 	44002: {class: auth.ErrAppMisconfigured}, // body empty
-	47001: {class: auth.ErrAppMisconfigured}, // body no JSON
-	48001: {class: auth.ErrAppMisconfigured}, // app has no right to this API
+	47001: {class: auth.ErrAppMisconfigured}, // body is not JSON
+	48001: {class: auth.ErrAppMisconfigured}, // app has no permission for this API
 	48004: {class: auth.ErrAppMisconfigured}, // API banned for this app
 	50002: {class: auth.ErrAppMisconfigured}, // account restricted
 	50004: {class: auth.ErrAppMisconfigured}, // account barred from this API
@@ -72,14 +70,14 @@ var weixinMeanings = map[int]meaning{
 
 	87007: {class: auth.ErrSessionStale}, // session_key absent or expired
 	87008: {class: auth.ErrSessionStale}, // signature method
-	87009: {class: auth.ErrSessionStale}, // signature, so the key is another
+	87009: {class: auth.ErrSessionStale}, // signature: the key is another one
 }
 
-// weixinCallMeanings is where one number means different things to different calls.
+// weixinCallMeanings are the codes with different meanings for different calls.
 var weixinCallMeanings = map[CallName]map[int]meaning{
 	CallLogin: {
 		40029:            {class: auth.ErrInvalidCode},
-		codeTokenInvalid: {class: auth.ErrAppMisconfigured}, // no token here: the secret
+		codeTokenInvalid: {class: auth.ErrAppMisconfigured}, // the call sends no token: the secret is wrong
 	},
 	CallComponentLogin: {
 		40029: {class: auth.ErrInvalidCode},
@@ -89,21 +87,20 @@ var weixinCallMeanings = map[CallName]map[int]meaning{
 		40029: {class: auth.ErrInvalidPhoneCode},
 		40013: {class: auth.ErrInvalidPhoneCode}, // the code is another app's
 		40003: {class: auth.ErrInvalidPhoneCode}, // the code is another user's
-		// ErrCodeUsed tells a client to log in anew, which fixes no phone code.
+		// ErrCodeUsed would have the client log in again, which does not help here.
 		40163: {class: auth.ErrInvalidPhoneCode},
 	},
-	CallComponentToken: { // the service hands on what WeChat told it
+	CallComponentToken: { // the service passes on WeChat's error
 		codeTokenInvalid: {class: auth.ErrAppMisconfigured},
 	},
 	CallToken: {
-		codeTokenInvalid: {class: auth.ErrAppMisconfigured}, // no token here: the secret
+		codeTokenInvalid: {class: auth.ErrAppMisconfigured}, // the call sends no token: the secret is wrong
 	},
 }
 
-// meaning is the one place where a code gets its class. A code that is not in the
-// tables is the platform telling us something that we cannot read: it is neither
-// the client's fault nor, for all we know, the operator's.
-func (d *dialect) meaning(name CallName, code int, now time.Time) meaning {
+// meaning returns the meaning of a code. A code that is not in the tables counts as
+// an unreadable response: it need not be a mistake of the client or of the operator.
+func (d *Dialect) meaning(name CallName, code int, now time.Time) meaning {
 	m, ok := d.callMeanings[name][code]
 	if !ok {
 		m, ok = d.meanings[code]
@@ -117,21 +114,10 @@ func (d *dialect) meaning(name CallName, code int, now time.Time) meaning {
 	return m
 }
 
-// failure is what the platform says went wrong, in its own words: redact is still
-// to have them.
-func (d *dialect) failure(name CallName, code int, message string, now time.Time) error {
-	m := d.meaning(name, code, now)
-	return &auth.PlatformError{Class: m.class, Code: code, Message: message, RetryAfter: m.after}
-}
-
-func platformErrorOf(err error) (*auth.PlatformError, bool) {
-	return errors.AsType[*auth.PlatformError](err)
-}
-
-// beijing is where WeChat's day begins; China has no summer time.
+// beijing is the time zone of WeChat's daily quotas; it has no daylight saving time.
 var beijing = time.FixedZone("UTC+8", 8*60*60)
 
-// untilMidnight is how long daily quotas stay spent.
+// untilMidnight is the time until daily quotas are renewed.
 func untilMidnight(now time.Time) time.Duration {
 	local := now.In(beijing)
 	return time.Date(local.Year(), local.Month(), local.Day()+1, 0, 0, 0, 0, beijing).Sub(now)

@@ -1,4 +1,4 @@
-package wechat
+package platform
 
 import (
 	"maps"
@@ -12,38 +12,43 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// words are what clients see of each class; caddymodule's tests hold them to that.
+// words are what clients see for each class; caddymodule's tests check it.
 var words = map[error]string{
 	auth.ErrInvalidRequest: "400 `invalid_request`", auth.ErrInvalidCode: "401 `invalid_code`", auth.ErrInvalidPhoneCode: "400 `invalid_code`",
 	auth.ErrCodeUsed: "401 `code_used`", auth.ErrRiskBlocked: "403 `risk_blocked`", auth.ErrRateLimited: "429 `rate_limited`",
 	auth.ErrAppMisconfigured: "500 `app_misconfigured`", auth.ErrWeChatBusy: "503 `wechat_busy`", auth.ErrSessionStale: "401 `session_stale`",
 }
 
-// TestDocumentedErrcodes has the documentation say of every code, and of no other,
-// what a client sees: in general in the second column, of a call that differs in
-// the third. docs/platforms.md has a section for each platform but WeChat; QQ's
-// leaves out what is WeChat's.
+// dialects are the platforms by their name in the configuration.
+var dialects = map[string]*Dialect{
+	"wechat": WeChat, "qq": QQ, "douyin": Douyin, "kuaishou": Kuaishou, "xiaohongshu": Xiaohongshu, "wecom": WeCom,
+}
+
+// TestDocumentedErrcodes compares the tables with the documentation, which says what a
+// client sees for each code: for all calls in the second column, and for a call that
+// differs in the third. docs/platforms.md has a section for each platform but WeChat;
+// QQ's lacks the codes that are WeChat's.
 func TestDocumentedErrcodes(t *testing.T) {
 	t.Parallel()
-	for platform, d := range dialects {
-		t.Run(string(platform), func(t *testing.T) {
+	for name, d := range dialects {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			switch platform {
-			case WeChat:
-				checkDocumented(t, documented(t, "../../docs/wechat.md", ""), d.meanings, d.callMeanings)
-			case QQ:
+			switch name {
+			case "wechat":
+				checkDocumented(t, documented(t, "../../../docs/wechat.md", ""), d.meanings, d.callMeanings)
+			case "qq":
 				own := maps.Clone(d.meanings)
-				maps.DeleteFunc(own, func(code int, _ meaning) bool { _, ok := weixin.meanings[code]; return ok })
-				checkDocumented(t, documented(t, "../../docs/platforms.md", string(platform)), own, nil)
+				maps.DeleteFunc(own, func(code int, _ meaning) bool { _, ok := WeChat.meanings[code]; return ok })
+				checkDocumented(t, documented(t, "../../../docs/platforms.md", name), own, nil)
 			default:
-				checkDocumented(t, documented(t, "../../docs/platforms.md", string(platform)), d.meanings, d.callMeanings)
+				checkDocumented(t, documented(t, "../../../docs/platforms.md", name), d.meanings, d.callMeanings)
 			}
 		})
 	}
 }
 
-// documented are the rows of a page's tables that begin with codes, by code: of
-// the section whose heading ends with the platform's word, or of the whole page.
+// documented returns, by code, the rows of a page's tables that begin with codes: of
+// the section whose heading ends with the platform's name, or of the whole page.
 func documented(t *testing.T, page, section string) map[int]string {
 	t.Helper()
 	raw, err := os.ReadFile(page)

@@ -1,4 +1,4 @@
-package wechat_test
+package opendata_test
 
 import (
 	"crypto/sha1"
@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/wechat"
 )
 
 func TestOpenWatermark(t *testing.T) {
@@ -32,20 +31,20 @@ func TestOpenWatermark(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			made := time.Unix(1477314187, 0)
-			client := mustClient(t, wechat.Config{
-				AppID: sampleApp, Watermark: row.max, Now: func() time.Time { return made.Add(row.made) },
-			})
+			opener := aged(row.max)
+			opener.Now = func() time.Time { return made.Add(row.made) }
 			plain := mark
 			if row.app != "" {
 				plain = strings.Replace(mark, string(sampleApp), string(row.app), 1)
 			}
-			_, err := client.Open(keys(key64), sealed(t, `{`+plain+`}`))
+			_, err := opener.Open(keys(key64), sealed(t, `{`+plain+`}`))
 			wantErr(t, err, row.err)
 		})
 	}
-	client := mustClient(t, wechat.Config{AppID: sampleApp, Watermark: time.Hour})
+	opener := aged(time.Hour)
+	opener.Now = time.Now
 	for _, timestamp := range []string{"9223372036854775807", "-9223372036854775808", "0"} {
-		_, err := client.Open(keys(key64), sealed(t, `{`+strings.Replace(mark, "1477314187", timestamp, 1)+`}`))
+		_, err := opener.Open(keys(key64), sealed(t, `{`+strings.Replace(mark, "1477314187", timestamp, 1)+`}`))
 		wantErr(t, err, auth.ErrWatermarkStale)
 	}
 }
@@ -82,7 +81,7 @@ func TestOpenSignature(t *testing.T) {
 			t.Parallel()
 			changed := data
 			row.change(&changed)
-			_, err := opener(t).Open(keys(key64, sampleSignedKey), changed)
+			_, err := opener().Open(keys(key64, sampleSignedKey), changed)
 			wantErr(t, err, row.err)
 		})
 	}

@@ -1,4 +1,4 @@
-package wechat_test
+package opendata_test
 
 import (
 	"encoding/json"
@@ -9,10 +9,9 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/wechat"
 )
 
-// openSeed is one input of FuzzOpen, as testdata/opendata/*.json has it.
+// openSeed is one input of FuzzOpen, from testdata/*.json.
 type openSeed struct {
 	Keys          []string `json:"session_keys"`
 	EncryptedData string   `json:"encrypted_data"`
@@ -22,15 +21,15 @@ type openSeed struct {
 	Class         string   `json:"class"` // the sentinel's text; empty when it opens
 }
 
-// seeds fails when there are none: a fuzz target without seeds passes everything.
+// seeds fails if there are none: a fuzz target without seeds tests little.
 func seeds(t testing.TB) map[string]openSeed {
 	t.Helper()
-	paths, err := filepath.Glob(filepath.Join("testdata", "opendata", "*.json"))
+	paths, err := filepath.Glob(filepath.Join("testdata", "*.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(paths) == 0 {
-		t.Fatal("no seeds in testdata/opendata")
+		t.Fatal("no seeds in testdata")
 	}
 	all := map[string]openSeed{}
 	for _, path := range paths {
@@ -51,11 +50,10 @@ func (s openSeed) data() auth.OpenData {
 	return auth.OpenData{EncryptedData: s.EncryptedData, IV: s.IV, RawData: s.RawData, Signature: s.Signature}
 }
 
-// The seeds reach every outcome that Open has; otherwise the fuzzer would begin
-// in front of a closed door.
+// The seeds reach every result of Open, so that the fuzzer starts from each.
 func TestSeeds(t *testing.T) {
 	t.Parallel()
-	client := aged(t)
+	client := aged(time.Hour)
 	reached := map[string]bool{}
 	for name, seed := range seeds(t) {
 		_, err := client.Open(keys(seed.Keys...), seed.data())
@@ -71,8 +69,8 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
-// FuzzOpen: whatever a client sends, Open does not panic, and answers data or one
-// of the four errors that it documents.
+// FuzzOpen: for any input, Open does not panic, and returns data or one of its four
+// errors.
 func FuzzOpen(f *testing.F) {
 	for _, seed := range seeds(f) {
 		key := ""
@@ -81,7 +79,7 @@ func FuzzOpen(f *testing.F) {
 		}
 		f.Add(key, seed.EncryptedData, seed.IV, seed.RawData, seed.Signature)
 	}
-	client := aged(f)
+	client := aged(time.Hour)
 	f.Fuzz(func(t *testing.T, key, encrypted, iv, raw, signature string) {
 		opened, err := client.Open(keys(key, sampleKey), auth.OpenData{
 			EncryptedData: encrypted, IV: iv, RawData: raw, Signature: signature,
@@ -94,12 +92,6 @@ func FuzzOpen(f *testing.F) {
 			t.Fatalf("data beside an error: %+v", opened)
 		}
 	})
-}
-
-// aged opens data of the published sample's app that is an hour old at most.
-func aged(t testing.TB) *wechat.Client {
-	t.Helper()
-	return mustClient(t, wechat.Config{AppID: sampleApp, Watermark: time.Hour, Now: func() time.Time { return now }})
 }
 
 var openClasses = []error{

@@ -1,0 +1,30 @@
+package platform
+
+// CallName names an endpoint: a closed set, fit for a metric's label.
+type CallName string
+
+// The endpoints that are called.
+const (
+	CallLogin CallName = "jscode2session"
+	CallPhone CallName = "getuserphonenumber"
+	CallToken CallName = "stable_token"
+	CallCheck CallName = "checksession"
+	CallReset CallName = "resetusersessionkey"
+	// CallComponentLogin is a login through a third-party platform, and
+	// CallComponentToken gets its token from the operator's service.
+	CallComponentLogin CallName = "component_jscode2session"
+	CallComponentToken CallName = "component_token"
+	// The logins and tokens of the other platforms.
+	CallQQLogin          CallName = "qq_jscode2session"
+	CallQQToken          CallName = "qq_token"
+	CallDouyinLogin      CallName = "douyin_jscode2session"
+	CallDouyinToken      CallName = "douyin_token"
+	CallKuaishouLogin    CallName = "kuaishou_code2session"
+	CallKuaishouToken    CallName = "kuaishou_token"
+	CallXiaohongshuLogin CallName = "xiaohongshu_session"
+	CallXiaohongshuToken CallName = "xiaohongshu_token"
+	CallWeComLogin       CallName = "wecom_jscode2session"
+	CallWeComToken       CallName = "wecom_gettoken"
+	// CallForward is any call that is forwarded for an upstream.
+	CallForward CallName = "openapi"
+)
