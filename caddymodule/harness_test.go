@@ -23,6 +23,7 @@ import (
 
 	_ "github.com/wxgate/wxgate/caddymodule"
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
 // fixture is a real Caddy with wxgate, the simulator and an upstream, all over
@@ -30,7 +31,7 @@ import (
 // a fixture do not run in parallel.
 type fixture struct {
 	t        testing.TB
-	sim      *wechatsim.Server
+	sim      *simserver.Server
 	upstream *upstream
 	dir      string // Caddy's storage and the session store
 	addr     string // the gateway's host:port
@@ -74,7 +75,7 @@ func newStoppedFixture(t testing.TB, simConfig wechatsim.Config, config string) 
 	f := &fixture{t: t, dir: t.TempDir(), addr: freeAddr(t), plain: freeAddr(t), config: config, client: client, upstream: newUpstream(t)}
 	f.url = "http://" + f.addr
 	var err error
-	if f.sim, err = wechatsim.Start(context.Background(), simConfig); err != nil {
+	if f.sim, err = simserver.Start(context.Background(), simConfig); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {

@@ -9,6 +9,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	platforms "github.com/wxgate/wxgate/internal/wechat"
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
 // oracleSite lets attempts through as fast as the attacker likes: what stops the
@@ -46,7 +47,7 @@ func TestOracleAttackIsReal(t *testing.T) {
 	for name, row := range oracleAttacks {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			sim, err := wechatsim.Start(t.Context(), simConfig())
+			sim, err := simserver.Start(t.Context(), simConfig())
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -19,8 +19,14 @@ type layer struct {
 	only    []string // with libraries: these, by the beginnings of their paths, and no others
 }
 
-// simulator is the one layer that the tests of every other may import.
+// simulator is what the tests of every other layer may import, with its listeners.
 const simulator = "internal/wechatsim"
+
+// The packages of the simulator: what its responses look like, and its listeners.
+const (
+	simProtocol = simulator + "/protocol"
+	simServer   = simulator + "/simserver"
+)
 
 const (
 	kit   = "internal/session"
@@ -62,7 +68,7 @@ var layers = []layer{
 	}},
 	{dir: rooms + "/admin", caddy: true, imports: []string{rooms + "/app", "internal/gateway", "internal/token", "internal/problem", "internal/auth"}},
 	{dir: rooms + "/command", caddy: true, imports: []string{
-		rooms + "/app", rooms + "/admin", "internal/demo", "internal/attack", "internal/gateway", kit + "/bolt", simulator,
+		rooms + "/app", rooms + "/admin", "internal/demo", "internal/attack", "internal/gateway", kit + "/bolt", simulator, simServer,
 	}},
 	{dir: rooms + "/app", caddy: true, imports: []string{
 		rooms + "/directive", rooms + "/secret", rooms + "/redisstore",
@@ -105,7 +111,9 @@ var layers = []layer{
 	{dir: "internal/seal", stdOnly: true},
 	// The simulator reads WeChat's documentation, not our code: one misreading
 	// cannot then pass on both sides.
-	{dir: simulator, stdOnly: true},
+	{dir: simulator, alone: true, imports: []string{simProtocol}, tests: []string{simServer}, stdOnly: true},
+	{dir: simProtocol, stdOnly: true},
+	{dir: simServer, imports: []string{simulator, simProtocol}, stdOnly: true},
 	// The attacks read HTTP's specifications, not our code, for the same reason;
 	// raw HTTP/2 and HTTP/3 need libraries that Caddy has anyway.
 	{dir: "internal/attack", only: []string{"golang.org/x/net/", "github.com/quic-go/"}},
@@ -164,7 +172,7 @@ func localViolation(from layer, dir string, test bool) string {
 		return "it imports a package that has no layer"
 	case to.dir == from.dir || slices.Contains(from.imports, to.dir):
 		return ""
-	case test && (to.dir == simulator || slices.Contains(from.tests, to.dir)):
+	case test && (to.dir == simulator || to.dir == simServer || slices.Contains(from.tests, to.dir)):
 		return ""
 	case len(from.imports) == 0:
 		return from.dir + " imports nothing of ours"
@@ -242,6 +250,11 @@ func TestLayerRules(t *testing.T) {
 		{"the simulator in a test", edge{dir: weChat, path: ours + simulator, test: true}, true},
 		{"the simulator in production", edge{dir: weChat, path: ours + simulator}, false},
 		{"the simulator knows us", edge{dir: simulator, path: ours + weChat}, false},
+		{"the simulator's test starts its listeners", edge{dir: simulator, path: ours + simServer, test: true}, true},
+		{"the simulator starts its listeners", edge{dir: simulator, path: ours + simServer}, false},
+		{"the simulator's responses know it", edge{dir: simProtocol, path: ours + simulator}, false},
+		{"the listeners in a test", edge{dir: weChat, path: ours + simServer, test: true}, true},
+		{"the responses in a test", edge{dir: weChat, path: ours + simProtocol, test: true}, false},
 		{"the simulator's test knows us", edge{dir: simulator, path: ours + "internal/seal", test: true}, false},
 		{"wxgate attack runs the attacks", edge{dir: "caddymodule/command", path: ours + "internal/attack"}, true},
 		{"somebody else runs the attacks", edge{dir: "internal/token", path: ours + "internal/attack"}, false},

@@ -116,6 +116,7 @@ var plainFolders = []string{
 	"internal/demo", "internal/gateway", "internal/gateway/limit", "internal/gateway/wafer", "internal/metrics", "internal/openapi", "internal/storecopy",
 	"internal/attack", "internal/auth", "internal/edge", "internal/problem", "internal/seal", "internal/token", "internal/wechat",
 	"internal/wechat/callback", "internal/wechat/opendata", "internal/wechat/platform", "internal/wechatsim",
+	"internal/wechatsim/protocol", "internal/wechatsim/simserver",
 }
 
 // TestPagesSayItPlainly keeps old phrases out of the pages and plainFolders.

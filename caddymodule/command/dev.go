@@ -23,6 +23,7 @@ import (
 	"github.com/wxgate/wxgate/internal/demo"
 	"github.com/wxgate/wxgate/internal/gateway"
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
 // devSpec is `wxgate dev`.
@@ -112,7 +113,7 @@ func runDev(ctx context.Context, cfg devConfig, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
-	sim, err := wechatsim.Start(ctx, wechatsim.Config{APIAddr: cfg.simulator, ManagementAddr: cfg.management})
+	sim, err := simserver.Start(ctx, wechatsim.Config{APIAddr: cfg.simulator, ManagementAddr: cfg.management})
 	if err != nil {
 		return fmt.Errorf("starting the simulator: %w", err)
 	}

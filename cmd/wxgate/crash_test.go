@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
 // Run the long ones from the module's root:
@@ -37,7 +38,7 @@ type world struct {
 	t        *testing.T
 	gateway  *gateway   // the operator's
 	replicas []*gateway // all of them, if there are others
-	sim      *wechatsim.Server
+	sim      *simserver.Server
 	business string // its address
 	keys     *keyring
 	users    []*user
@@ -70,7 +71,7 @@ func newWorld(t *testing.T, binary string, reloads bool) *world {
 // newSurrounded is a world without gateways and users.
 func newSurrounded(t *testing.T) *world {
 	t.Helper()
-	sim, err := wechatsim.Start(context.Background(), wechatsim.Config{})
+	sim, err := simserver.Start(context.Background(), wechatsim.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
 // TestMain lets this test binary be wxgate: scripts, and exec.Command("wxgate"),
@@ -71,14 +72,14 @@ func TestScripts(t *testing.T) {
 // surroundings are what a gateway needs around it: the simulator, an upstream,
 // and an environment that keeps it in one folder.
 type surroundings struct {
-	sim      *wechatsim.Server
+	sim      *simserver.Server
 	upstream *httptest.Server
 	url      string
 	env      []string
 }
 
 func newSurroundings(dir string) (*surroundings, error) {
-	sim, err := wechatsim.Start(testContext(), wechatsim.Config{})
+	sim, err := simserver.Start(testContext(), wechatsim.Config{})
 	if err != nil {
 		return nil, err
 	}

@@ -21,6 +21,7 @@ import (
 	"github.com/wxgate/wxgate/internal/token"
 	"github.com/wxgate/wxgate/internal/wechat"
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
 // The two mini programs of the simulator.
@@ -98,7 +99,7 @@ func (s *site) server() Server {
 // newRuntime opens a memory store, a key ring and clients of the simulator.
 func newRuntime(t testing.TB, s *site) *Runtime {
 	t.Helper()
-	sim, err := wechatsim.Start(t.Context(), wechatsim.Config{Apps: []wechatsim.App{first, second}})
+	sim, err := simserver.Start(t.Context(), wechatsim.Config{Apps: []wechatsim.App{first, second}})
 	if err != nil {
 		t.Fatal(err)
 	}

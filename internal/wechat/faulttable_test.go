@@ -10,6 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/wechat"
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
 // outcome is what a call comes to while a fault lasts, and when it strikes once,
@@ -109,7 +110,7 @@ func newFaulted(t *testing.T) *faulted {
 
 func newFaultedOn(t *testing.T, app wechatsim.App) *faulted {
 	t.Helper()
-	server, err := wechatsim.Start(context.Background(), wechatsim.Config{})
+	server, err := simserver.Start(context.Background(), wechatsim.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/wechat"
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
 // siblingApp is the simulator's mini program on a platform.
@@ -75,7 +76,7 @@ func TestSiblingWrongSecret(t *testing.T) {
 	for _, app := range wechatsim.Siblings() {
 		t.Run(string(app.Platform), func(t *testing.T) {
 			t.Parallel()
-			server, err := wechatsim.Start(context.Background(), wechatsim.Config{})
+			server, err := simserver.Start(context.Background(), wechatsim.Config{})
 			if err != nil {
 				t.Fatal(err)
 			}

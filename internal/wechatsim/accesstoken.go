@@ -4,6 +4,8 @@ import (
 	"crypto/rand"
 	"strings"
 	"time"
+
+	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
 )
 
 const (
@@ -35,17 +37,17 @@ type grant struct {
 // token is GET /cgi-bin/token (获取接口调用凭据). Every call makes a new token
 // and leaves the previous one five more minutes.
 // https://developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/mp-access-token/getAccessToken.html
-func (s *Sim) token(c call) answer {
+func (s *Sim) token(c call) protocol.Response {
 	appid := c.query.Get("appid")
 	if code := s.checkSecret(appid, c.query.Get("secret")); code != 0 {
 		return failure(c.path, code)
 	}
 	if c.query.Get("grant_type") != "client_credential" {
-		return failure(c.path, errGrantType)
+		return failure(c.path, protocol.ErrGrantType)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return success(s.grantOf(s.renewToken(appid)))
+	return protocol.Success(s.grantOf(s.renewToken(appid)))
 }
 
 // newToken mints a token of app. Hold s.mu.
@@ -73,13 +75,13 @@ func (s *Sim) checkToken(value string) (app string, errcode int) {
 	now := s.Now()
 	switch {
 	case value == "":
-		return "", errTokenMissing
+		return "", protocol.ErrTokenMissing
 	case !ok:
-		return "", errInvalidToken
+		return "", protocol.ErrInvalidToken
 	case !now.Before(t.expires):
-		return "", errTokenExpired
+		return "", protocol.ErrTokenExpired
 	case !t.revoked.IsZero() && !now.Before(t.revoked):
-		return "", errInvalidToken
+		return "", protocol.ErrInvalidToken
 	}
 	return t.app, 0
 }
@@ -95,4 +97,86 @@ func (s *Sim) ExpireTokens() {
 			t.expires = now
 		}
 	}
+}
+
+const (
+	// forcePerDay is how often force_refresh works in a day: 20 times.
+	forcePerDay = 20
+
+	// forceInterval is the shortest time between two: 30 seconds.
+	forceInterval = 30 * time.Second
+)
+
+// beijing is where WeChat's days begin and end.
+var beijing = time.FixedZone("CST", 8*60*60)
+
+// stableState is what WeChat remembers of one app's stable token.
+type stableState struct {
+	current  *accessToken
+	forced   time.Time // the last force_refresh that was granted
+	forcedOn string    // the day of it, in Beijing
+	count    int       // how many were granted on that day
+}
+
+// stableInput is the body of the call. force_refresh must be a JSON boolean.
+type stableInput struct {
+	GrantType    string `json:"grant_type"`
+	AppID        string `json:"appid"`
+	Secret       string `json:"secret"`
+	ForceRefresh bool   `json:"force_refresh"`
+}
+
+// stableToken is POST /cgi-bin/stable_token (获取稳定版接口调用凭据). It
+// never touches a token of /cgi-bin/token, nor that call one of these.
+// https://developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/mp-access-token/getStableAccessToken.html
+func (s *Sim) stableToken(c call) protocol.Response {
+	var in stableInput
+	if code := c.decode(&in); code != 0 {
+		return failure(c.path, code)
+	}
+	if code := s.checkSecret(in.AppID, in.Secret); code != 0 {
+		return failure(c.path, code)
+	}
+	if in.GrantType != "client_credential" {
+		return failure(c.path, protocol.ErrGrantType)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	state := s.stable[in.AppID]
+	if state == nil {
+		state = &stableState{}
+		s.stable[in.AppID] = state
+	}
+	if in.ForceRefresh {
+		if code := state.force(s.Now()); code != 0 {
+			return failure(c.path, code)
+		}
+		if state.current != nil {
+			state.current.revoked = s.Now() // force_refresh leaves no overlap
+		}
+		state.current = s.newToken(in.AppID)
+	}
+	if state.current == nil || !s.Now().Before(state.current.expires.Add(-tokenOverlap)) {
+		state.current = s.newToken(in.AppID) // the old one lives out its last minutes
+	}
+	return protocol.Success(s.grantOf(state.current))
+}
+
+// force counts one force_refresh, or returns the errcode that refuses it: 45009
+// when the day's twenty are used, 45011 when the last is not 30 seconds old.
+// The page names both codes without saying which is for what.
+func (st *stableState) force(now time.Time) int {
+	day := now.In(beijing).Format(time.DateOnly)
+	if day != st.forcedOn {
+		st.forcedOn, st.count = day, 0
+	}
+	if st.count >= forcePerDay {
+		return protocol.ErrDailyQuota
+	}
+	if !st.forced.IsZero() && now.Sub(st.forced) < forceInterval {
+		return protocol.ErrMinuteQuota
+	}
+	st.count++
+	st.forced = now
+	return 0
 }

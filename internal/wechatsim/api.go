@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
 )
 
 // maxBody is the largest request body read, 1 MiB: more than any call here
@@ -26,7 +28,7 @@ type call struct {
 type route struct {
 	method string
 	wrong  int
-	answer func(*Sim, call) answer
+	answer func(*Sim, call) protocol.Response
 }
 
 // routes are the paths that are known, of all platforms.
@@ -42,13 +44,13 @@ func allRoutes(parts ...map[string]route) map[string]route {
 
 // weixinRoutes is WeChat's API.
 var weixinRoutes = map[string]route{
-	"/sns/jscode2session":              {http.MethodGet, errRequireGet, (*Sim).codeToSession},
-	"/sns/component/jscode2session":    {http.MethodGet, errRequireGet, (*Sim).componentCodeToSession},
-	"/cgi-bin/token":                   {http.MethodGet, errRequireGet, (*Sim).token},
-	"/cgi-bin/stable_token":            {http.MethodPost, errRequirePost, (*Sim).stableToken},
-	"/wxa/business/getuserphonenumber": {http.MethodPost, errRequirePost, (*Sim).userPhoneNumber},
-	"/wxa/checksession":                {http.MethodGet, errRequireGet, (*Sim).checkSession},
-	"/wxa/resetusersessionkey":         {http.MethodGet, errRequireGet, (*Sim).resetSessionKey},
+	"/sns/jscode2session":              {http.MethodGet, protocol.ErrRequireGet, (*Sim).codeToSession},
+	"/sns/component/jscode2session":    {http.MethodGet, protocol.ErrRequireGet, (*Sim).componentCodeToSession},
+	"/cgi-bin/token":                   {http.MethodGet, protocol.ErrRequireGet, (*Sim).token},
+	"/cgi-bin/stable_token":            {http.MethodPost, protocol.ErrRequirePost, (*Sim).stableToken},
+	"/wxa/business/getuserphonenumber": {http.MethodPost, protocol.ErrRequirePost, (*Sim).userPhoneNumber},
+	"/wxa/checksession":                {http.MethodGet, protocol.ErrRequireGet, (*Sim).checkSession},
+	"/wxa/resetusersessionkey":         {http.MethodGet, protocol.ErrRequireGet, (*Sim).resetSessionKey},
 }
 
 // API is WeChat's own side, what api.weixin.qq.com is in life.
@@ -73,7 +75,7 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request) {
 	}
 	right := s.answer(c)
 	s.seen.answered(note, right)
-	right.write(w)
+	right.Write(w)
 }
 
 // answer does what was asked for and makes the right answer.
@@ -81,12 +83,12 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request) {
 // A path that is not in routes gets 404 and a body without an errcode: what
 // WeChat itself says to one is not documented, and this much is no JSON that
 // a client could take for one of its answers.
-func (s *Sim) answer(c call) answer {
+func (s *Sim) answer(c call) protocol.Response {
 	found, ok := routes[c.path]
 	if !ok {
-		return answer{
-			status: http.StatusNotFound, contentType: contentType,
-			body: []byte("404 page not found\n"), class: AnswerNotFound,
+		return protocol.Response{
+			Status: http.StatusNotFound, ContentType: protocol.ContentType,
+			Body: []byte("404 page not found\n"), Class: protocol.NotFound,
 		}
 	}
 	if c.method != found.method {
@@ -99,19 +101,19 @@ func (s *Sim) answer(c call) answer {
 // WeChat refuses it: a form, a wrong type, anything after the object.
 func (c call) decode(v any) int {
 	if len(bytes.TrimSpace(c.body)) == 0 {
-		return errEmptyBody
+		return protocol.ErrEmptyBody
 	}
 	var members map[string]json.RawMessage
 	if err := json.Unmarshal(c.body, &members); err != nil || members == nil {
-		return errDataFormat
+		return protocol.ErrDataFormat
 	}
 	for name := range members {
 		if name != strings.ToLower(name) {
 			delete(members, name) // encoding/json takes Code for code; WeChat does not
 		}
 	}
-	if err := json.Unmarshal(marshalPlain(members), v); err != nil {
-		return errDataFormat
+	if err := json.Unmarshal(protocol.JSON(members), v); err != nil {
+		return protocol.ErrDataFormat
 	}
 	return 0
 }

@@ -1,17 +1,17 @@
 // Package wechatsim is WeChat's server, simulated from its documentation, for
 // tests and for trying things out without a WeChat account.
 //
-// [Start] gives a running simulator on two loopback ports; [New] gives the
-// handlers alone. The API port plays api.weixin.qq.com. The other port plays
-// everything that happens where no server sees it: the phone that calls
-// wx.login, the button that encrypts a phone number, the clock, the outage.
+// [New] returns a simulator with a handler of the API; package simserver serves it on
+// two loopback ports. The API port is api.weixin.qq.com. The other port is the
+// management side, for everything that no server of WeChat offers: the phone that calls
+// wx.login, the button that encrypts a phone number, the clock, an outage.
 //
-//	sim, err := wechatsim.Start(ctx, wechatsim.Config{})
+//	sim, err := simserver.Start(ctx, wechatsim.Config{})
 //	code, err := sim.Sim.MintCode(wechatsim.User{OpenID: "alice"}, wechatsim.Login{})
 //	http.Get(sim.URL + "/sns/jscode2session?...&js_code=" + code.Code)
 //
-// The same from a shell, as every Go method has its twin on the second port
-// (GET / there lists them):
+// The same from a shell; each method of [Sim] is a call on the second port, and GET /
+// there lists them:
 //
 //	code=$(curl -s "$MANAGEMENT/code?openid=alice")
 //
@@ -29,8 +29,9 @@
 // the next login; force_refresh is rationed. Where the documentation is
 // silent, the choice made is written at the function that makes it.
 //
-// It imports nothing of ours. The gateway and the simulator read the same
-// pages separately, so that one misreading cannot pass on both sides.
+// It imports no other package of wxgate. The gateway and the simulator are written
+// separately from the same pages, so that tests show a misreading on one side. Package
+// protocol has the shapes, error codes and messages of the responses.
 //
 // # What it does not simulate
 //
@@ -41,7 +42,7 @@
 //
 // # Guard rails
 //
-// The management side answers loopback peers only and [Start] refuses to bind
-// it elsewhere: who reaches it can log in as anyone, so that a simulator left
-// in a production configuration must not be reachable to be useful.
+// The management side serves loopback peers only, and simserver refuses to listen on
+// another address: a client of the management side can log in as any user, so other
+// machines must not reach it even if a simulator is left in a production configuration.
 package wechatsim

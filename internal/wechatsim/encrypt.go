@@ -12,6 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
 )
 
 // ErrBadIV means that an iv given is not base64 of 16 bytes.
@@ -45,7 +47,7 @@ func (s *Sim) EncryptPhone(u User, p PhoneNumber, how Sealing) (Encrypted, error
 	if p, err = p.normal(key.openid); err != nil {
 		return Encrypted{}, err
 	}
-	return s.seal(u, marshalPlain(s.phoneData(key, p, how)), how)
+	return s.seal(u, protocol.JSON(s.phoneData(key, p, how)), how)
 }
 
 // EncryptProfile does what wx.getUserProfile does: it encrypts the profile
@@ -65,11 +67,11 @@ func (s *Sim) EncryptProfile(u User, p Profile, how Sealing) (Encrypted, error) 
 		}
 	}
 	p = p.normal()
-	sealed, err := s.seal(u, marshalPlain(s.profileData(key, p, unionid, how)), how)
+	sealed, err := s.seal(u, protocol.JSON(s.profileData(key, p, unionid, how)), how)
 	if err != nil {
 		return Encrypted{}, err
 	}
-	sealed.RawData = string(marshalPlain(p))
+	sealed.RawData = string(protocol.JSON(p))
 	sealed.Signature = DataSignature(sealed.RawData, how.SessionKey)
 	return sealed, nil
 }
@@ -103,7 +105,7 @@ func addWatermark(data []byte, mark watermark) ([]byte, error) {
 	if len(members) == 0 {
 		comma = ""
 	}
-	return fmt.Appendf(nil, `%s%s"watermark":%s}`, open, comma, marshalPlain(mark)), nil
+	return fmt.Appendf(nil, `%s%s"watermark":%s}`, open, comma, protocol.JSON(mark)), nil
 }
 
 // watermark is the mark of now and key's app, or what how has instead.

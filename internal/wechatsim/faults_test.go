@@ -13,12 +13,14 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
+	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
 const loginPath = "/sns/jscode2session"
 
 // arm arms f on srv.
-func arm(t *testing.T, srv *wechatsim.Server, f wechatsim.Fault) {
+func arm(t *testing.T, srv *simserver.Server, f wechatsim.Fault) {
 	t.Helper()
 	if err := srv.Sim.Arm(f); err != nil {
 		t.Fatal(err)
@@ -220,7 +222,7 @@ func TestFaultAfterTheWork(t *testing.T) {
 			}
 			cancel()
 			wantCode(t, call(t, "GET", target, ""), want)
-			if log := srv.Sim.Requests(loginPath); (log[0].Answer == wechatsim.AnswerOK) != after || log[0].Fault != kind {
+			if log := srv.Sim.Requests(loginPath); (log[0].Answer == protocol.OK) != after || log[0].Fault != kind {
 				t.Errorf("noted as %q %q", log[0].Answer, log[0].Fault)
 			}
 		}

@@ -1,19 +1,11 @@
 package wechatsim
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"time"
-)
 
-// Kuaishou's codes, from its table for oauth2.
-const (
-	errKuaishouParameter = 100200100
-	errKuaishouApp       = 100200101
-	errKuaishouGrant     = 100200104
-	errKuaishouCode      = 100200105
-	errKuaishouBusy      = 100200500
+	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
 )
 
 const (
@@ -23,54 +15,38 @@ const (
 	kuaishouTokenLifetime = 48 * time.Hour
 )
 
-var kuaishouMessages = map[int]string{
-	errKuaishouParameter: "invalid_request",
-	errKuaishouApp:       "invalid_client",
-	errKuaishouGrant:     "unsupported_grant_type",
-	errKuaishouCode:      "invalid_code",
-	errKuaishouBusy:      "server_error",
-}
-
-func kuaishouRefusal(code json.RawMessage, message, _ string) any {
-	return struct {
-		Result   json.RawMessage `json:"result"`
-		Error    string          `json:"error"`
-		ErrorMsg string          `json:"error_msg"`
-	}{code, message, message}
-}
-
 // kuaishouRoutes is Kuaishou's API.
 // https://mp.kuaishou.com/docs/develop/server/code2Session.html
 var kuaishouRoutes = map[string]route{
-	"/kuaishou/oauth2/mp/code2session": {http.MethodPost, errKuaishouParameter, (*Sim).kuaishouSession},
-	"/kuaishou/oauth2/access_token":    {http.MethodPost, errKuaishouParameter, (*Sim).kuaishouToken},
+	"/kuaishou/oauth2/mp/code2session": {http.MethodPost, protocol.ErrKuaishouParameter, (*Sim).kuaishouSession},
+	"/kuaishou/oauth2/access_token":    {http.MethodPost, protocol.ErrKuaishouParameter, (*Sim).kuaishouToken},
 }
 
 // kuaishouForm reads the form and checks the app in it.
 func (s *Sim) kuaishouForm(c call) (url.Values, int) {
 	form, err := url.ParseQuery(string(c.body))
 	if err != nil || form.Get("app_id") == "" || form.Get("app_secret") == "" {
-		return nil, errKuaishouParameter
+		return nil, protocol.ErrKuaishouParameter
 	}
 	if app, ok := s.appOn(Kuaishou, form.Get("app_id")); !ok || form.Get("app_secret") != app.Secret {
-		return nil, errKuaishouApp
+		return nil, protocol.ErrKuaishouApp
 	}
 	return form, 0
 }
 
 // kuaishouSession is POST /oauth2/mp/code2session.
-func (s *Sim) kuaishouSession(c call) answer {
+func (s *Sim) kuaishouSession(c call) protocol.Response {
 	form, errcode := s.kuaishouForm(c)
 	if errcode != 0 {
 		return failure(c.path, errcode)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	who, errcode := s.spend(form.Get("app_id"), form.Get("js_code"), refusals{errKuaishouParameter, errKuaishouCode, errKuaishouCode})
+	who, errcode := s.spend(form.Get("app_id"), form.Get("js_code"), refusals{protocol.ErrKuaishouParameter, protocol.ErrKuaishouCode, protocol.ErrKuaishouCode})
 	if errcode != 0 {
 		return failure(c.path, errcode)
 	}
-	return success(struct {
+	return protocol.Success(struct {
 		Result     int    `json:"result"`
 		SessionKey string `json:"session_key"`
 		OpenID     string `json:"open_id"`
@@ -79,19 +55,19 @@ func (s *Sim) kuaishouSession(c call) answer {
 }
 
 // kuaishouToken is POST /oauth2/access_token.
-func (s *Sim) kuaishouToken(c call) answer {
+func (s *Sim) kuaishouToken(c call) protocol.Response {
 	form, errcode := s.kuaishouForm(c)
 	if errcode != 0 {
 		return failure(c.path, errcode)
 	}
 	if form.Get("grant_type") != "client_credentials" {
-		return failure(c.path, errKuaishouGrant)
+		return failure(c.path, protocol.ErrKuaishouGrant)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	fresh := s.newToken(form.Get("app_id"))
 	fresh.expires = s.Now().Add(kuaishouTokenLifetime)
-	return success(struct {
+	return protocol.Success(struct {
 		Result int `json:"result"`
 		grant
 		TokenType string `json:"token_type"`

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
 )
 
 // ErrBadPhone means that a phone number cannot be split into country and rest.
@@ -87,7 +89,7 @@ func (p PhoneNumber) info(mark watermark) phoneInfo {
 // A code of another user than the openid sent is an invalid code, 40029: the
 // page promises the check and does not name its errcode. Such a code, like one
 // of another app (40013), is not spent by the attempt.
-func (s *Sim) userPhoneNumber(c call) answer {
+func (s *Sim) userPhoneNumber(c call) protocol.Response {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	app, errcode := s.checkToken(c.query.Get("access_token"))
@@ -106,12 +108,12 @@ func (s *Sim) userPhoneNumber(c call) answer {
 	case errcode != 0:
 		return failure(c.path, errcode)
 	case ticket.user.app != app:
-		return failure(c.path, errAppID)
+		return failure(c.path, protocol.ErrAppID)
 	case in.OpenID != "" && in.OpenID != ticket.user.openid:
-		return failure(c.path, errInvalidCode)
+		return failure(c.path, protocol.ErrInvalidCode)
 	}
 	ticket.used = true
-	return success(struct {
+	return protocol.Success(struct {
 		ErrCode   int       `json:"errcode"`
 		ErrMsg    string    `json:"errmsg"`
 		PhoneInfo phoneInfo `json:"phone_info"`

@@ -7,10 +7,11 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
 // mintPhone returns a phone code of u.
-func mintPhone(t *testing.T, srv *wechatsim.Server, u wechatsim.User, p wechatsim.PhoneNumber) string {
+func mintPhone(t *testing.T, srv *simserver.Server, u wechatsim.User, p wechatsim.PhoneNumber) string {
 	t.Helper()
 	code, err := srv.Sim.MintPhoneCode(u, p)
 	if err != nil {
@@ -20,7 +21,7 @@ func mintPhone(t *testing.T, srv *wechatsim.Server, u wechatsim.User, p wechatsi
 }
 
 // phone exchanges a phone code with a token.
-func phone(t *testing.T, srv *wechatsim.Server, token, body string) reply {
+func phone(t *testing.T, srv *simserver.Server, token, body string) reply {
 	t.Helper()
 	return call(t, "POST", query(srv.URL+"/wxa/business/getuserphonenumber", "access_token", token), body)
 }

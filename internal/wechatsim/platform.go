@@ -1,8 +1,9 @@
 package wechatsim
 
 import (
-	"encoding/json"
 	"strings"
+
+	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
 )
 
 // A Platform is WeChat or one of its siblings. Each answers at the API port under
@@ -40,33 +41,21 @@ func Siblings() []App {
 	}
 }
 
-// A host is how one platform says no.
-type host struct {
-	// busy is "come again"; daily and minute are spent quotas, 0 where the
-	// documentation has no code for one.
-	busy, daily, minute int
-	messages            map[int]string
-	refuse              func(code json.RawMessage, message, path string) any
+var hosts = map[Platform]*protocol.Host{
+	WeChat:      protocol.WeChat,
+	QQ:          protocol.QQ,
+	Douyin:      protocol.Douyin,
+	Kuaishou:    protocol.Kuaishou,
+	Xiaohongshu: protocol.Xiaohongshu,
+	WeCom:       protocol.WeCom,
 }
 
-// weixinRefusal is WeChat's, and that of its house: QQ and WeCom.
-func weixinRefusal(code json.RawMessage, message, path string) any {
-	return struct {
-		ErrCode json.RawMessage `json:"errcode"`
-		ErrMsg  string          `json:"errmsg"`
-	}{code, message + requestID(path)}
+// failure is the response with which the platform of a path refuses a request.
+func failure(path string, errcode int) protocol.Response {
+	return hosts[platformOf(path)].Refuse(path, errcode)
 }
 
-var hosts = map[Platform]*host{
-	WeChat:      {busy: errBusy, daily: errDailyQuota, minute: errMinuteQuota, messages: messages, refuse: weixinRefusal},
-	QQ:          {busy: errBusy, minute: errMinuteQuota, messages: qqMessages, refuse: weixinRefusal},
-	Douyin:      {busy: errBusy, messages: douyinMessages, refuse: douyinRefusal},
-	Kuaishou:    {busy: errKuaishouBusy, messages: kuaishouMessages, refuse: kuaishouRefusal},
-	Xiaohongshu: {busy: errXiaohongshuBusy, messages: xiaohongshuMessages, refuse: xiaohongshuRefusal},
-	WeCom:       {busy: errBusy, minute: errDailyQuota, messages: wecomMessages, refuse: weixinRefusal},
-}
-
-// platformOf is whose path it is.
+// platformOf returns the platform of a path.
 func platformOf(path string) Platform {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
 	if p := Platform(first); p != WeChat && hosts[p] != nil {
@@ -101,9 +90,9 @@ func (s *Sim) spend(appid, value string, no refusals) (*user, int) {
 func (s *Sim) redeem(appid, value string, no refusals) (*code, int) {
 	ticket, errcode := s.usable(value, loginCode)
 	switch {
-	case errcode == errCodeMissing:
+	case errcode == protocol.ErrCodeMissing:
 		return nil, no.missing
-	case errcode == errCodeUsed:
+	case errcode == protocol.ErrCodeUsed:
 		return nil, no.used
 	case errcode != 0 || ticket.user.app != appid:
 		return nil, no.invalid

@@ -1,22 +1,16 @@
 package wechatsim
 
-import "net/http"
+import (
+	"net/http"
 
-// errQQApp is what QQ answers when the appid or the secret is wrong.
-const errQQApp = -101222100
-
-var qqMessages = map[int]string{
-	errBusy:        "system busy",
-	errInvalidCode: "invalid code",
-	errMinuteQuota: "freq limit",
-	errQQApp:       "param error, please check appid and appsecret",
-}
+	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
+)
 
 // qqRoutes is QQ's API.
 // https://q.qq.com/wiki/develop/miniprogram/server/open_port/port_login.html
 var qqRoutes = map[string]route{
-	"/qq/sns/jscode2session": {http.MethodGet, errQQApp, (*Sim).qqSession},
-	"/qq/api/getToken":       {http.MethodGet, errQQApp, (*Sim).qqToken},
+	"/qq/sns/jscode2session": {http.MethodGet, protocol.ErrQQApp, (*Sim).qqSession},
+	"/qq/api/getToken":       {http.MethodGet, protocol.ErrQQApp, (*Sim).qqToken},
 }
 
 // qqApp is who asks; false unless it is an app with its secret and the grant_type
@@ -29,18 +23,18 @@ func (s *Sim) qqApp(c call, grantType string) (appid string, ok bool) {
 
 // qqSession is GET /sns/jscode2session. The page has one code for all that is
 // wrong with a code, and one for all that is wrong with the rest.
-func (s *Sim) qqSession(c call) answer {
+func (s *Sim) qqSession(c call) protocol.Response {
 	appid, ok := s.qqApp(c, "authorization_code")
 	if !ok {
-		return failure(c.path, errQQApp)
+		return failure(c.path, protocol.ErrQQApp)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	who, errcode := s.spend(appid, c.query.Get("js_code"), refusals{errInvalidCode, errInvalidCode, errInvalidCode})
+	who, errcode := s.spend(appid, c.query.Get("js_code"), refusals{protocol.ErrInvalidCode, protocol.ErrInvalidCode, protocol.ErrInvalidCode})
 	if errcode != 0 {
 		return failure(c.path, errcode)
 	}
-	return success(struct {
+	return protocol.Success(struct {
 		ErrCode    int    `json:"errcode"`
 		ErrMsg     string `json:"errmsg"`
 		OpenID     string `json:"openid"`
@@ -50,14 +44,14 @@ func (s *Sim) qqSession(c call) answer {
 }
 
 // qqToken is GET /api/getToken.
-func (s *Sim) qqToken(c call) answer {
+func (s *Sim) qqToken(c call) protocol.Response {
 	appid, ok := s.qqApp(c, "client_credential")
 	if !ok {
-		return failure(c.path, errQQApp)
+		return failure(c.path, protocol.ErrQQApp)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return success(struct {
+	return protocol.Success(struct {
 		ErrCode int    `json:"errcode"`
 		ErrMsg  string `json:"errmsg"`
 		grant

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
 )
 
 const (
@@ -20,30 +22,18 @@ const (
 	maxCounted = 1_000
 )
 
-// An AnswerClass says in a word what a request came to.
-type AnswerClass string
-
-// The classes. None is a request whose work was not done: a fault came first,
-// or it is still being answered.
-const (
-	AnswerNone     AnswerClass = ""
-	AnswerOK       AnswerClass = "ok"
-	AnswerError    AnswerClass = "error"
-	AnswerNotFound AnswerClass = "not_found"
-)
-
 // A Request is one request the API has seen, secrets and all: nothing here is
 // anyone's. Answer and ErrCode are what the work came to, even if a fault then
 // kept the client from hearing it; Fault says which.
 type Request struct {
-	Method  string      `json:"method"`
-	Path    string      `json:"path"`
-	Query   url.Values  `json:"query"`
-	Body    string      `json:"body,omitempty"`
-	Time    time.Time   `json:"time"`
-	Answer  AnswerClass `json:"answer,omitempty"`
-	ErrCode int         `json:"errcode,omitempty"`
-	Fault   FaultKind   `json:"fault,omitempty"`
+	Method  string         `json:"method"`
+	Path    string         `json:"path"`
+	Query   url.Values     `json:"query"`
+	Body    string         `json:"body,omitempty"`
+	Time    time.Time      `json:"time"`
+	Answer  protocol.Class `json:"answer,omitempty"`
+	ErrCode int            `json:"errcode,omitempty"`
+	Fault   FaultKind      `json:"fault,omitempty"`
 }
 
 // A requestLog is what the API has seen, newest last.
@@ -77,10 +67,10 @@ func (l *requestLog) add(c call, fault FaultKind, now time.Time) *Request {
 }
 
 // answered completes the note of a request.
-func (l *requestLog) answered(r *Request, a answer) {
+func (l *requestLog) answered(r *Request, a protocol.Response) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r.Answer, r.ErrCode = a.class, a.errcode
+	r.Answer, r.ErrCode = a.Class, a.ErrCode
 }
 
 // Requests returns the requests seen, oldest first: all, or those of the paths

@@ -5,10 +5,11 @@ import (
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
 // signed is a call of checksession or resetusersessionkey.
-func signed(t *testing.T, srv *wechatsim.Server, path, token, openid, signature, method string) reply {
+func signed(t *testing.T, srv *simserver.Server, path, token, openid, signature, method string) reply {
 	t.Helper()
 	return call(t, "GET", query(srv.URL+path,
 		"access_token", token, "openid", openid, "signature", signature, "sig_method", method), "")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
 // sibling is the simulator's app on a platform, with its requests by hand, as the
@@ -24,7 +25,7 @@ type sibling struct {
 
 func newSibling(t *testing.T) *sibling {
 	t.Helper()
-	server, err := wechatsim.Start(context.Background(), wechatsim.Config{})
+	server, err := simserver.Start(context.Background(), wechatsim.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

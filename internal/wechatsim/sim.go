@@ -68,8 +68,8 @@ type Sim struct {
 	stable map[string]*stableState // by appid
 }
 
-// New returns a simulator that serves nothing yet; mount [Sim.API] and
-// [Sim.Management], or use [Start].
+// New returns a simulator that serves nothing yet. Mount [Sim.API], or use package
+// simserver.
 func New(cfg Config) *Sim {
 	if len(cfg.Apps) == 0 {
 		cfg.Apps = append([]App{DefaultApp}, Siblings()...)
@@ -100,9 +100,8 @@ func New(cfg Config) *Sim {
 	}
 }
 
-// Close ends every answer that a timeout or slow fault holds back, now and
-// from now on. Call it before closing an http server of your own, which would
-// wait for them; [Server.Close] does it by itself.
+// Close ends every response that a timeout or slow fault delays, now and later. Call it
+// before closing an HTTP server, which would wait for them.
 func (s *Sim) Close() {
 	s.closeOnce.Do(func() { close(s.done) })
 }

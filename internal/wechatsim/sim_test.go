@@ -3,12 +3,9 @@ package wechatsim_test
 import (
 	"context"
 	"encoding/json"
-	"go/parser"
-	"go/token"
 	"io"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
 // apps are the two mini programs of the tests: a code of one is not the
@@ -36,9 +34,9 @@ func TestMain(m *testing.M) {
 }
 
 // start runs a simulator whose clock stands still, for one test.
-func start(t *testing.T) *wechatsim.Server {
+func start(t *testing.T) *simserver.Server {
 	t.Helper()
-	srv, err := wechatsim.Start(t.Context(), wechatsim.Config{
+	srv, err := simserver.Start(t.Context(), wechatsim.Config{
 		Apps: apps, Seed: 1, Now: func() time.Time { return epoch },
 	})
 	if err != nil {
@@ -133,13 +131,13 @@ func query(path string, pairs ...string) string {
 }
 
 // loginURL is a right login of app with code.
-func loginURL(srv *wechatsim.Server, app wechatsim.App, code string) string {
+func loginURL(srv *simserver.Server, app wechatsim.App, code string) string {
 	return query(srv.URL+"/sns/jscode2session",
 		"appid", app.ID, "secret", app.Secret, "js_code", code, "grant_type", "authorization_code")
 }
 
 // mint returns a login code of u.
-func mint(t *testing.T, srv *wechatsim.Server, u wechatsim.User, l wechatsim.Login) string {
+func mint(t *testing.T, srv *simserver.Server, u wechatsim.User, l wechatsim.Login) string {
 	t.Helper()
 	code, err := srv.Sim.MintCode(u, l)
 	if err != nil {
@@ -149,7 +147,7 @@ func mint(t *testing.T, srv *wechatsim.Server, u wechatsim.User, l wechatsim.Log
 }
 
 // login logs u in and returns the answer.
-func login(t *testing.T, srv *wechatsim.Server, u wechatsim.User, l wechatsim.Login) reply {
+func login(t *testing.T, srv *simserver.Server, u wechatsim.User, l wechatsim.Login) reply {
 	t.Helper()
 	r := call(t, http.MethodGet, loginURL(srv, apps[0], mint(t, srv, u, l)), "")
 	wantCode(t, r, 0)
@@ -157,7 +155,7 @@ func login(t *testing.T, srv *wechatsim.Server, u wechatsim.User, l wechatsim.Lo
 }
 
 // waitForRequest returns once the API has seen a request.
-func waitForRequest(t *testing.T, srv *wechatsim.Server) {
+func waitForRequest(t *testing.T, srv *simserver.Server) {
 	t.Helper()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -171,31 +169,9 @@ func waitForRequest(t *testing.T, srv *wechatsim.Server) {
 	}
 }
 
-func TestImportsStandardLibraryOnly(t *testing.T) {
-	t.Parallel()
-	files, err := filepath.Glob("*.go")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("found %d files: %v", len(files), err)
-	}
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, imp := range f.Imports {
-			if first, _, _ := strings.Cut(strings.Trim(imp.Path.Value, `"`), "/"); strings.Contains(first, ".") {
-				t.Errorf("%s imports %s: the simulator stands on the standard library alone", name, imp.Path.Value)
-			}
-		}
-	}
-}
-
 func TestZeroConfigWorks(t *testing.T) {
 	t.Parallel()
-	srv, err := wechatsim.Start(context.Background(), wechatsim.Config{})
+	srv, err := simserver.Start(context.Background(), wechatsim.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

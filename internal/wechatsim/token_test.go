@@ -7,15 +7,16 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
-func tokenURL(srv *wechatsim.Server) string {
+func tokenURL(srv *simserver.Server) string {
 	return query(srv.URL+"/cgi-bin/token",
 		"grant_type", "client_credential", "appid", apps[0].ID, "secret", apps[0].Secret)
 }
 
 // plainToken calls /cgi-bin/token.
-func plainToken(t *testing.T, srv *wechatsim.Server) string {
+func plainToken(t *testing.T, srv *simserver.Server) string {
 	t.Helper()
 	r := call(t, "GET", tokenURL(srv), "")
 	wantCode(t, r, 0)
@@ -26,7 +27,7 @@ func plainToken(t *testing.T, srv *wechatsim.Server) string {
 }
 
 // stableToken calls /cgi-bin/stable_token of an app.
-func stableToken(t *testing.T, srv *wechatsim.Server, app wechatsim.App, force bool) reply {
+func stableToken(t *testing.T, srv *simserver.Server, app wechatsim.App, force bool) reply {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{
 		"grant_type": "client_credential", "appid": app.ID, "secret": app.Secret, "force_refresh": force,
@@ -39,7 +40,7 @@ func stableToken(t *testing.T, srv *wechatsim.Server, app wechatsim.App, force b
 
 // tokenCode is the errcode a token meets. A good one gets as far as the user,
 // who has no session_key: 87007.
-func tokenCode(t *testing.T, srv *wechatsim.Server, token string) int {
+func tokenCode(t *testing.T, srv *simserver.Server, token string) int {
 	t.Helper()
 	return call(t, "GET", query(srv.URL+"/wxa/checksession",
 		"access_token", token, "openid", "nobody", "signature", "x", "sig_method", "hmac_sha256"), "").ErrCode

@@ -1,68 +1,32 @@
 package wechatsim
 
 import (
-	"encoding/json"
 	"net/http"
 	"time"
+
+	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
 )
-
-// Xiaohongshu's codes. errXiaohongshuBusy and errXiaohongshuToken stand on pages
-// and in answers that can be seen; the page on the others cannot be read without
-// an account, and their numbers are this simulator's.
-const (
-	errXiaohongshuBusy      = 2
-	errXiaohongshuToken     = 410101
-	errXiaohongshuParameter = 400000
-	errXiaohongshuCode      = 400001
-	errXiaohongshuApp       = 400002
-)
-
-var xiaohongshuMessages = map[int]string{
-	errXiaohongshuBusy:      "系统异常，请稍后重试",
-	errXiaohongshuToken:     "应用访问令牌不匹配",
-	errXiaohongshuParameter: "参数错误",
-	errXiaohongshuCode:      "code无效",
-	errXiaohongshuApp:       "应用不存在或密钥错误",
-}
-
-func xiaohongshuRefusal(code json.RawMessage, message, _ string) any {
-	return struct {
-		Success bool            `json:"success"`
-		Msg     string          `json:"msg"`
-		Data    any             `json:"data"`
-		Code    json.RawMessage `json:"code"`
-	}{false, message, nil, code}
-}
-
-func xiaohongshuSuccess(data any) answer {
-	return success(struct {
-		Data    any    `json:"data"`
-		Success bool   `json:"success"`
-		Msg     string `json:"msg"`
-		Code    int    `json:"code"`
-	}{data, true, "success", 0})
-}
 
 // xiaohongshuRoutes is Xiaohongshu's API.
 // https://miniapp.xiaohongshu.com/doc/DC724193
 var xiaohongshuRoutes = map[string]route{
-	"/xiaohongshu/api/rmp/session": {http.MethodGet, errXiaohongshuParameter, (*Sim).xiaohongshuSession},
-	"/xiaohongshu/api/rmp/token":   {http.MethodPost, errXiaohongshuParameter, (*Sim).xiaohongshuToken},
+	"/xiaohongshu/api/rmp/session": {http.MethodGet, protocol.ErrXiaohongshuParameter, (*Sim).xiaohongshuSession},
+	"/xiaohongshu/api/rmp/token":   {http.MethodPost, protocol.ErrXiaohongshuParameter, (*Sim).xiaohongshuToken},
 }
 
 // xiaohongshuSession is GET /api/rmp/session. The token is looked at first.
-func (s *Sim) xiaohongshuSession(c call) answer {
+func (s *Sim) xiaohongshuSession(c call) protocol.Response {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	app, errcode := s.checkToken(c.query.Get("access_token"))
 	if errcode != 0 || app != c.query.Get("app_id") {
-		return failure(c.path, errXiaohongshuToken)
+		return failure(c.path, protocol.ErrXiaohongshuToken)
 	}
-	who, errcode := s.spend(app, c.query.Get("code"), refusals{errXiaohongshuParameter, errXiaohongshuCode, errXiaohongshuCode})
+	who, errcode := s.spend(app, c.query.Get("code"), refusals{protocol.ErrXiaohongshuParameter, protocol.ErrXiaohongshuCode, protocol.ErrXiaohongshuCode})
 	if errcode != 0 {
 		return failure(c.path, errcode)
 	}
-	return xiaohongshuSuccess(struct {
+	return protocol.XiaohongshuSuccess(struct {
 		OpenID     string `json:"openid"`
 		SessionKey string `json:"session_key"`
 	}{who.openid, who.sessionKey})
@@ -70,16 +34,16 @@ func (s *Sim) xiaohongshuSession(c call) answer {
 
 // xiaohongshuToken is POST /api/rmp/token. A new token leaves the one before five
 // minutes, and the one before that nothing: no more than two live.
-func (s *Sim) xiaohongshuToken(c call) answer {
+func (s *Sim) xiaohongshuToken(c call) protocol.Response {
 	var in struct {
 		AppID  string `json:"appid"`
 		Secret string `json:"secret"`
 	}
 	if c.decode(&in) != 0 {
-		return failure(c.path, errXiaohongshuParameter)
+		return failure(c.path, protocol.ErrXiaohongshuParameter)
 	}
 	if app, ok := s.appOn(Xiaohongshu, in.AppID); !ok || in.Secret != app.Secret {
-		return failure(c.path, errXiaohongshuApp)
+		return failure(c.path, protocol.ErrXiaohongshuApp)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -89,7 +53,7 @@ func (s *Sim) xiaohongshuToken(c call) answer {
 		}
 	}
 	fresh := s.renewToken(in.AppID)
-	return xiaohongshuSuccess(struct {
+	return protocol.XiaohongshuSuccess(struct {
 		AccessToken string `json:"access_token"`
 		ExpireIn    int    `json:"expire_in"`
 	}{fresh.value, int(fresh.expires.Sub(s.Now()) / time.Second)})

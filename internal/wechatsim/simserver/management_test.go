@@ -1,4 +1,4 @@
-package wechatsim_test
+package simserver_test
 
 import (
 	"encoding/json"
@@ -9,10 +9,12 @@ import (
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
+	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
 // manage makes a management request that must answer status.
-func manage(t *testing.T, srv *wechatsim.Server, status int, method, path, body string) string {
+func manage(t *testing.T, srv *simserver.Server, status int, method, path, body string) string {
 	t.Helper()
 	resp, got := send(t, method, srv.ManagementURL+path, body)
 	if resp.StatusCode != status {
@@ -22,7 +24,7 @@ func manage(t *testing.T, srv *wechatsim.Server, status int, method, path, body 
 }
 
 // manageJSON is manage for an answer 200 in JSON, read into v.
-func manageJSON(t *testing.T, srv *wechatsim.Server, method, path, body string, v any) {
+func manageJSON(t *testing.T, srv *simserver.Server, method, path, body string, v any) {
 	t.Helper()
 	got := manage(t, srv, 200, method, path, body)
 	if err := json.Unmarshal([]byte(got), v); err != nil {
@@ -142,13 +144,13 @@ func TestManagementRequests(t *testing.T) {
 	if len(all) != 4 || len(logins) != 2 || srv.Sim.Count() != 4 || srv.Sim.Count(loginPath) != 2 {
 		t.Fatalf("%d and %d requests, counted %d and %d, want 4 and 2", len(all), len(logins), srv.Sim.Count(), srv.Sim.Count(loginPath))
 	}
-	if q := all[0].Query; q.Get("secret") != apps[0].Secret || q.Get("js_code") == "" || all[0].Answer != wechatsim.AnswerOK {
+	if q := all[0].Query; q.Get("secret") != apps[0].Secret || q.Get("js_code") == "" || all[0].Answer != protocol.OK {
 		t.Errorf("login noted as %+v", all[0])
 	}
 	if !strings.Contains(all[1].Body, `"force_refresh":false`) || all[1].Method != "POST" {
 		t.Errorf("stable_token noted as %+v", all[1])
 	}
-	if all[2].Answer != wechatsim.AnswerNotFound || all[3].Answer != wechatsim.AnswerError || all[3].ErrCode != 41002 {
+	if all[2].Answer != protocol.NotFound || all[3].Answer != protocol.Error || all[3].ErrCode != 41002 {
 		t.Errorf("refusals noted as %+v and %+v", all[2], all[3])
 	}
 	manage(t, srv, 204, "DELETE", "/requests", "")
@@ -235,7 +237,7 @@ func TestManagementAnswersThisMachineOnly(t *testing.T) {
 		r := httptest.NewRequest(http.MethodGet, "/code", nil)
 		r.RemoteAddr, r.Host = tt.peer, tt.host
 		w := httptest.NewRecorder()
-		sim.Management().ServeHTTP(w, r)
+		simserver.Management(sim).ServeHTTP(w, r)
 		if w.Code != tt.want {
 			t.Errorf("from %q for %q = %d, want %d", tt.peer, tt.host, w.Code, tt.want)
 		}

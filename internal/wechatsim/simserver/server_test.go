@@ -1,4 +1,4 @@
-package wechatsim_test
+package simserver_test
 
 import (
 	"context"
@@ -11,13 +11,14 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
 func TestStartRefusesPublicManagement(t *testing.T) {
 	t.Parallel()
 	for _, addr := range []string{":0", "0.0.0.0:0", "[::]:0", "192.0.2.1:0", "example.com:0", "127.0.0.1"} {
-		srv, err := wechatsim.Start(t.Context(), wechatsim.Config{ManagementAddr: addr})
-		if !errors.Is(err, wechatsim.ErrNotLoopback) {
+		srv, err := simserver.Start(t.Context(), wechatsim.Config{ManagementAddr: addr})
+		if !errors.Is(err, simserver.ErrNotLoopback) {
 			t.Errorf("%q: %v, want ErrNotLoopback", addr, err)
 		}
 		if srv != nil {
@@ -31,7 +32,7 @@ func TestStartFailsOnATakenAddress(t *testing.T) {
 	srv := start(t)
 	taken := srv.URL[len("http://"):]
 	for _, cfg := range []wechatsim.Config{{APIAddr: taken}, {ManagementAddr: taken}} {
-		if second, err := wechatsim.Start(t.Context(), cfg); err == nil {
+		if second, err := simserver.Start(t.Context(), cfg); err == nil {
 			second.Close()
 			t.Errorf("%+v: started twice on one address", cfg)
 		}
@@ -41,13 +42,13 @@ func TestStartFailsOnATakenAddress(t *testing.T) {
 // Not parallel: it looks at every goroutine there is.
 func TestServerLeavesNothingBehind(t *testing.T) {
 	before := goleak.IgnoreCurrent()
-	for name, end := range map[string]func(*wechatsim.Server, context.CancelFunc){
-		"by Close":   func(srv *wechatsim.Server, _ context.CancelFunc) { srv.Close() },
-		"by context": func(_ *wechatsim.Server, cancel context.CancelFunc) { cancel() },
-		"twice":      func(srv *wechatsim.Server, cancel context.CancelFunc) { cancel(); srv.Close(); srv.Close() },
+	for name, end := range map[string]func(*simserver.Server, context.CancelFunc){
+		"by Close":   func(srv *simserver.Server, _ context.CancelFunc) { srv.Close() },
+		"by context": func(_ *simserver.Server, cancel context.CancelFunc) { cancel() },
+		"twice":      func(srv *simserver.Server, cancel context.CancelFunc) { cancel(); srv.Close(); srv.Close() },
 	} {
 		ctx, cancel := context.WithCancel(context.Background())
-		srv, err := wechatsim.Start(ctx, wechatsim.Config{})
+		srv, err := simserver.Start(ctx, wechatsim.Config{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"time"
+
+	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
 )
 
 const (
@@ -25,7 +27,7 @@ const (
 
 // serveFault answers a request as f has it.
 func (s *Sim) serveFault(w http.ResponseWriter, r *http.Request, c call, f Fault, note *Request) {
-	var right answer
+	var right protocol.Response
 	if f.worksFirst() {
 		right = s.answer(c)
 		s.seen.answered(note, right)
@@ -47,78 +49,77 @@ func (s *Sim) serveFault(w http.ResponseWriter, r *http.Request, c call, f Fault
 	case FaultSlow:
 		s.dribble(r.Context(), w, right, f.Delay/2)
 	case FaultTruncated:
-		right.truncate(w)
+		truncate(w, right)
 	default:
-		f.instead(c.path, right).write(w)
+		f.instead(c.path, right).Write(w)
 	}
 }
 
 // instead is the answer of the kinds that send a whole one.
-func (f Fault) instead(path string, right answer) answer {
+func (f Fault) instead(path string, right protocol.Response) protocol.Response {
 	switch h := hosts[platformOf(path)]; f.Kind {
 	case FaultBusy:
-		return f.refusal(path, h.busy)
+		return f.refusal(path, h.Busy)
 	case FaultQuota:
-		return f.refusal(path, cmp.Or(h.daily, h.minute, h.busy))
+		return f.refusal(path, cmp.Or(h.Daily, h.Minute, h.Busy))
 	case FaultMinuteQuota:
-		return f.refusal(path, cmp.Or(h.minute, h.busy))
+		return f.refusal(path, cmp.Or(h.Minute, h.Busy))
 	case FaultErrCode:
 		return f.refusal(path, f.ErrCode)
 	case FaultHTML:
-		return answer{status: http.StatusOK, contentType: "text/html", body: []byte(htmlPage)}
+		return protocol.Response{Status: http.StatusOK, ContentType: "text/html", Body: []byte(htmlPage)}
 	case FaultHTTP500:
-		return answer{status: http.StatusBadGateway, contentType: "text/html", body: []byte(htmlPage)}
+		return protocol.Response{Status: http.StatusBadGateway, ContentType: "text/html", Body: []byte(htmlPage)}
 	case FaultRedirect:
-		return answer{status: http.StatusFound, contentType: "text/html", location: f.Location}
+		return protocol.Response{Status: http.StatusFound, ContentType: "text/html", Location: f.Location}
 	case FaultControl:
-		return right.with("\"remark\":\"\x01\x08\t\n\x1f\"")
+		return withMember(right, "\"remark\":\"\x01\x08\t\n\x1f\"")
 	case FaultHuge:
-		return right.with(`"padding":"` + string(bytes.Repeat([]byte("x"), hugeSize)) + `"`)
+		return withMember(right, `"padding":"`+string(bytes.Repeat([]byte("x"), hugeSize))+`"`)
 	default: // empty, as seen in the wild for a bad appid
-		return answer{status: http.StatusOK, contentType: "text/html; charset=gbk"}
+		return protocol.Response{Status: http.StatusOK, ContentType: "text/html; charset=gbk"}
 	}
 }
 
-// refusal is an errcode, as a number or as a string.
-func (f Fault) refusal(path string, errcode int) answer {
-	raw := strconv.Itoa(errcode)
+// refusal is an error code, as a number or as a string.
+func (f Fault) refusal(path string, errcode int) protocol.Response {
 	if f.AsString {
-		raw = strconv.Quote(raw)
+		return hosts[platformOf(path)].RefuseAsString(path, errcode)
 	}
-	return failureBody(path, errcode, raw)
+	return failure(path, errcode)
 }
 
-// with is a with one more member in its JSON object, as raw bytes.
-func (a answer) with(member string) answer {
-	rest, isObject := bytes.CutPrefix(a.body, []byte("{"))
+// withMember is a with one more member in its JSON object, as raw bytes.
+func withMember(a protocol.Response, member string) protocol.Response {
+	rest, isObject := bytes.CutPrefix(a.Body, []byte("{"))
 	switch {
 	case !isObject:
-		a.body = []byte("{" + member + "}")
+		a.Body = []byte("{" + member + "}")
 	case bytes.HasPrefix(rest, []byte("}")):
-		a.body = []byte("{" + member + string(rest))
+		a.Body = []byte("{" + member + string(rest))
 	default:
-		a.body = []byte("{" + member + "," + string(rest))
+		a.Body = []byte("{" + member + "," + string(rest))
 	}
 	return a
 }
 
 // truncate promises the whole body and sends half of it; net/http closes the
 // connection when a handler leaves it so.
-func (a answer) truncate(w http.ResponseWriter) {
-	a.header(w)
-	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
-	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body[:len(a.body)/2])
+func truncate(w http.ResponseWriter, a protocol.Response) {
+	a.SetHeader(w)
+	w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
+	w.WriteHeader(a.Status)
+	_, _ = w.Write(a.Body[:len(a.Body)/2])
 }
 
 // dribble sends the body in pieces over the time given.
-func (s *Sim) dribble(ctx context.Context, w http.ResponseWriter, a answer, over time.Duration) {
-	a.header(w)
-	w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
-	w.WriteHeader(a.status)
+func (s *Sim) dribble(ctx context.Context, w http.ResponseWriter, a protocol.Response, over time.Duration) {
+	a.SetHeader(w)
+	w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
+	w.WriteHeader(a.Status)
 	flush := http.NewResponseController(w)
-	size := max(1, (len(a.body)+dribbles-1)/dribbles)
-	for body := a.body; len(body) > 0; {
+	size := max(1, (len(a.Body)+dribbles-1)/dribbles)
+	for body := a.Body; len(body) > 0; {
 		n := min(size, len(body))
 		_, err := w.Write(body[:n])
 		if err != nil || flush.Flush() != nil || !s.pause(ctx, over/dribbles) {

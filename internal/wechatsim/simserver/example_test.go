@@ -1,4 +1,4 @@
-package wechatsim_test
+package simserver_test
 
 import (
 	"context"
@@ -9,11 +9,12 @@ import (
 	"strings"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
 // A login, as a mini program and its server make it.
 func Example() {
-	srv, err := wechatsim.Start(context.Background(), wechatsim.Config{})
+	srv, err := simserver.Start(context.Background(), wechatsim.Config{})
 	if err != nil {
 		fmt.Println(err)
 		return

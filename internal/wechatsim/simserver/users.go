@@ -1,32 +1,34 @@
-package wechatsim
+package simserver
 
 import (
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// wireUser is a User in JSON, part of every call that is about one.
+// wireUser is a [wechatsim.User] in JSON, part of every call about a user.
 type wireUser struct {
 	App    string `json:"appid"`
 	OpenID string `json:"openid"`
 	Name   string `json:"user"`
 }
 
-func (u wireUser) user() User { return User(u) }
+func (u wireUser) user() wechatsim.User { return wechatsim.User(u) }
 
-// wirePhone is a PhoneNumber in JSON.
+// wirePhone is a [wechatsim.PhoneNumber] in JSON.
 type wirePhone struct {
 	Phone   string `json:"phone"`
 	Country string `json:"country"`
 }
 
-func (p wirePhone) number() PhoneNumber {
-	return PhoneNumber{Number: p.Phone, Country: p.Country}
+func (p wirePhone) number() wechatsim.PhoneNumber {
+	return wechatsim.PhoneNumber{Number: p.Phone, Country: p.Country}
 }
 
-// wireSealing is a Sealing in JSON. The timestamp is in Unix seconds.
+// wireSealing is a [wechatsim.Sealing] in JSON. The timestamp is in Unix seconds.
 type wireSealing struct {
 	SessionKey string      `json:"session_key"`
 	IV         string      `json:"iv"`
@@ -34,8 +36,8 @@ type wireSealing struct {
 	Timestamp  json.Number `json:"watermark_timestamp"`
 }
 
-func (w wireSealing) sealing() (Sealing, error) {
-	out := Sealing{SessionKey: w.SessionKey, IV: w.IV, AppID: w.AppID}
+func (w wireSealing) sealing() (wechatsim.Sealing, error) {
+	out := wechatsim.Sealing{SessionKey: w.SessionKey, IV: w.IV, AppID: w.AppID}
 	if w.Timestamp != "" {
 		seconds, err := w.Timestamp.Int64()
 		if err != nil {
@@ -46,7 +48,7 @@ func (w wireSealing) sealing() (Sealing, error) {
 	return out, nil
 }
 
-func manageCode(s *Sim, r *http.Request) (any, error) {
+func code(s *wechatsim.Sim, r *http.Request) (any, error) {
 	var in struct {
 		wireUser
 		UnionID    string `json:"unionid"`
@@ -56,10 +58,10 @@ func manageCode(s *Sim, r *http.Request) (any, error) {
 	if err := input(r, &in); err != nil {
 		return nil, err
 	}
-	return orNil(s.MintCode(in.user(), Login{UnionID: in.UnionID, SessionKey: in.SessionKey, CorpID: in.CorpID}))
+	return orNil(s.MintCode(in.user(), wechatsim.Login{UnionID: in.UnionID, SessionKey: in.SessionKey, CorpID: in.CorpID}))
 }
 
-func managePhoneCode(s *Sim, r *http.Request) (any, error) {
+func phoneCode(s *wechatsim.Sim, r *http.Request) (any, error) {
 	var in struct {
 		wireUser
 		wirePhone
@@ -70,21 +72,21 @@ func managePhoneCode(s *Sim, r *http.Request) (any, error) {
 	return orNil(s.MintPhoneCode(in.user(), in.number()))
 }
 
-func manageCodeText(s *Sim, r *http.Request) (any, error) { return codeOnly(manageCode(s, r)) }
+func codeText(s *wechatsim.Sim, r *http.Request) (any, error) { return codeOnly(code(s, r)) }
 
-func managePhoneCodeText(s *Sim, r *http.Request) (any, error) {
-	return codeOnly(managePhoneCode(s, r))
+func phoneCodeText(s *wechatsim.Sim, r *http.Request) (any, error) {
+	return codeOnly(phoneCode(s, r))
 }
 
-// codeOnly turns the JSON answer of a mint into its plain-text one.
+// codeOnly returns the code alone, for the plain-text calls.
 func codeOnly(v any, err error) (any, error) {
-	if minted, ok := v.(Code); ok {
+	if minted, ok := v.(wechatsim.Code); ok {
 		return minted.Code, err
 	}
 	return nil, err
 }
 
-// orNil gives up the value of a call that failed.
+// orNil returns no value with an error.
 func orNil[V any](v V, err error) (any, error) {
 	if err != nil {
 		return nil, err
@@ -92,14 +94,14 @@ func orNil[V any](v V, err error) (any, error) {
 	return v, nil
 }
 
-// aboutUser is a call that says no more than which user it is about.
-func aboutUser(r *http.Request) (User, error) {
+// aboutUser reads the input of a call that has no members but the user's.
+func aboutUser(r *http.Request) (wechatsim.User, error) {
 	var in wireUser
 	err := input(r, &in)
 	return in.user(), err
 }
 
-func manageSessionKey(s *Sim, r *http.Request) (any, error) {
+func sessionKey(s *wechatsim.Sim, r *http.Request) (any, error) {
 	u, err := aboutUser(r)
 	if err != nil {
 		return nil, err
@@ -107,7 +109,7 @@ func manageSessionKey(s *Sim, r *http.Request) (any, error) {
 	return orNil(s.SessionKey(u))
 }
 
-func manageRotate(s *Sim, r *http.Request) (any, error) {
+func rotate(s *wechatsim.Sim, r *http.Request) (any, error) {
 	u, err := aboutUser(r)
 	if err != nil {
 		return nil, err
@@ -115,7 +117,7 @@ func manageRotate(s *Sim, r *http.Request) (any, error) {
 	return orNil(s.RotateSessionKey(u))
 }
 
-func manageDrop(s *Sim, r *http.Request) (any, error) {
+func drop(s *wechatsim.Sim, r *http.Request) (any, error) {
 	u, err := aboutUser(r)
 	if err != nil {
 		return nil, err
@@ -123,7 +125,7 @@ func manageDrop(s *Sim, r *http.Request) (any, error) {
 	return nil, s.DropSessionKey(u)
 }
 
-func manageHighRisk(s *Sim, r *http.Request) (any, error) {
+func highRisk(s *wechatsim.Sim, r *http.Request) (any, error) {
 	in := struct {
 		wireUser
 		HighRisk bool `json:"high_risk"`

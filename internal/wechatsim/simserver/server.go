@@ -1,4 +1,7 @@
-package wechatsim
+// Package simserver serves a simulated WeChat on two loopback ports: the API on one, and
+// on the other its management side, for everything that no server of WeChat offers: what
+// happens on a phone, the clock, outages.
+package simserver
 
 import (
 	"context"
@@ -8,28 +11,30 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
 const (
-	// loopbackAny is where both sides listen unless told otherwise.
+	// loopbackAny is the default address of both sides.
 	loopbackAny = "127.0.0.1:0"
 
-	// headerTimeout ends a connection that never says what it wants.
+	// headerTimeout ends a connection that sends no request.
 	headerTimeout = 10 * time.Second
 
-	// closeGrace is how long Close waits for answers under way.
+	// closeGrace is how long Close waits for requests that are being served.
 	closeGrace = time.Second
 )
 
-// ErrNotLoopback means that the management side was to listen where others
-// than this machine could reach it.
+// ErrNotLoopback means that the address of the management side is not a loopback
+// address.
 var ErrNotLoopback = errors.New("management address is not loopback")
 
-// A Server is a simulator that listens.
+// A Server is a simulator with its listeners.
 type Server struct {
 	URL           string // of the API, without a slash at the end
 	ManagementURL string // of the management side
-	Sim           *Sim
+	Sim           *wechatsim.Sim
 
 	servers   []*http.Server
 	serving   sync.WaitGroup
@@ -39,7 +44,7 @@ type Server struct {
 }
 
 // Start listens on cfg's addresses and serves until Close, or until ctx ends.
-func Start(ctx context.Context, cfg Config) (*Server, error) {
+func Start(ctx context.Context, cfg wechatsim.Config) (*Server, error) {
 	if cfg.APIAddr == "" {
 		cfg.APIAddr = loopbackAny
 	}
@@ -58,41 +63,41 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("listening for management: %w", err), api.Close())
 	}
-	sim := New(cfg)
+	sim := wechatsim.New(cfg)
 	srv := &Server{
 		URL:           "http://" + api.Addr().String(),
 		ManagementURL: "http://" + management.Addr().String(),
 		Sim:           sim,
 	}
 	srv.serve(api, sim.API())
-	srv.serve(management, sim.Management())
+	srv.serve(management, Management(sim))
 	srv.stop = context.AfterFunc(ctx, srv.shutdown)
 	return srv, nil
 }
 
-// serve runs one side in a goroutine of its own, which Close ends.
+// serve runs one side in a goroutine, which Close ends.
 func (srv *Server) serve(ln net.Listener, h http.Handler) {
 	hs := &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout}
 	srv.servers = append(srv.servers, hs)
 	srv.serving.Go(func() { _ = hs.Serve(ln) })
 }
 
-// Close ends hanging answers, then both servers, and waits for them. It may be
-// called more than once.
+// Close ends responses that a fault delays, then both servers, and waits for them. It
+// may be called more than once.
 func (srv *Server) Close() error {
 	srv.stop()
 	srv.shutdown()
 	return srv.closeErr
 }
 
-// shutdown does Close's work once; whoever comes second waits for the first.
+// shutdown does the work of Close once; a second call waits for the first.
 func (srv *Server) shutdown() {
 	srv.closeOnce.Do(func() {
 		srv.Sim.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
 		defer cancel()
 		for _, hs := range srv.servers {
-			if hs.Shutdown(ctx) != nil { // a client that keeps its connection busy
+			if hs.Shutdown(ctx) != nil { // a client does not end its request
 				srv.closeErr = errors.Join(srv.closeErr, hs.Close())
 			}
 		}
@@ -100,8 +105,8 @@ func (srv *Server) shutdown() {
 	})
 }
 
-// checkLoopback refuses an address that others could reach: who reaches the
-// management side is every user at once.
+// checkLoopback refuses an address that other machines could reach: a client of the
+// management side can log in as any user.
 func checkLoopback(addr string) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -113,7 +118,7 @@ func checkLoopback(addr string) error {
 	return nil
 }
 
-// isLoopback says whether host is this machine's own.
+// isLoopback reports whether host is this machine's.
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()

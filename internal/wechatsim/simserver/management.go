@@ -1,4 +1,4 @@
-package wechatsim
+package simserver
 
 import (
 	"bytes"
@@ -8,10 +8,12 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"time"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
 )
 
-// help is what GET / says.
+// help is the response to GET /.
 const help = `wechatsim: the management side of a simulated WeChat. User members everywhere:
 appid (default: the first app), openid, or user (a name that stands for an openid).
 The API has WeChat at its root and its siblings below /qq, /douyin, /kuaishou, /xiaohongshu and /wecom.
@@ -39,44 +41,48 @@ POST   /faults               {"path","kind","times","delay","probability","after
 DELETE /faults
 `
 
-// A manage is one management call: it answers with a value for JSON, with a
-// string for plain text, or with nil for 204.
-type manage func(*Sim, *http.Request) (any, error)
+// maxBody is the longest request body that is read.
+const maxBody = 1 << 20
 
-// Management is the side of a simulator that WeChat does not have. It answers
-// loopback peers only: whoever reaches it can log in as anyone.
-func (s *Sim) Management() http.Handler {
+// A call is one management call. It returns a value for JSON, a string for plain text,
+// or nil for 204.
+type call func(*wechatsim.Sim, *http.Request) (any, error)
+
+// Management returns the handler of a simulator's management side, which WeChat does
+// not have. It serves loopback peers only: a client that reaches it can log in as any
+// user.
+func Management(s *wechatsim.Sim) http.Handler {
 	mux := http.NewServeMux()
-	for pattern, do := range map[string]manage{
-		"GET /{$}":                 func(*Sim, *http.Request) (any, error) { return help, nil },
-		"GET /code":                manageCodeText,
-		"POST /codes":              manageCode,
-		"GET /phone-code":          managePhoneCodeText,
-		"POST /phone-codes":        managePhoneCode,
-		"GET /encrypted-phone":     manageEncryptedPhone,
-		"GET /encrypted-profile":   manageEncryptedProfile,
-		"POST /encrypt":            manageEncrypt,
-		"GET /session-key":         manageSessionKey,
-		"POST /session-key/rotate": manageRotate,
-		"DELETE /session-key":      manageDrop,
-		"POST /high-risk":          manageHighRisk,
-		"POST /expire-tokens":      manageExpire,
-		"GET /component-token":     manageComponentToken,
-		"GET /clock":               manageNow,
-		"POST /clock":              manageAdvance,
-		"GET /requests":            manageRequests,
-		"DELETE /requests":         manageClearRequests,
-		"GET /faults":              manageFaults,
-		"POST /faults":             manageArm,
-		"DELETE /faults":           manageClearFaults,
+	for pattern, do := range map[string]call{
+		"GET /{$}":                 func(*wechatsim.Sim, *http.Request) (any, error) { return help, nil },
+		"GET /code":                codeText,
+		"POST /codes":              code,
+		"GET /phone-code":          phoneCodeText,
+		"POST /phone-codes":        phoneCode,
+		"GET /encrypted-phone":     encryptedPhone,
+		"GET /encrypted-profile":   encryptedProfile,
+		"POST /encrypt":            encrypt,
+		"GET /session-key":         sessionKey,
+		"POST /session-key/rotate": rotate,
+		"DELETE /session-key":      drop,
+		"POST /high-risk":          highRisk,
+		"POST /expire-tokens":      expire,
+		"GET /component-token":     componentToken,
+		"GET /clock":               now,
+		"POST /clock":              advance,
+		"GET /requests":            requests,
+		"DELETE /requests":         clearRequests,
+		"GET /faults":              faults,
+		"POST /faults":             arm,
+		"DELETE /faults":           clearFaults,
 	} {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { s.manage(w, r, do) })
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { serve(s, w, r, do) })
 	}
 	return loopbackOnly(mux)
 }
 
-// loopbackOnly refuses peers that are not this machine, and names in Host that
-// a web page elsewhere could have pointed at it (DNS rebinding).
+// loopbackOnly refuses peers that are not this machine, and Host headers with a name
+// that an attacker's web page could have pointed at it (DNS rebinding).
 func loopbackOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		peer, _, err := net.SplitHostPort(r.RemoteAddr)
@@ -88,7 +94,7 @@ func loopbackOnly(next http.Handler) http.Handler {
 	})
 }
 
-// hostname is the Host header without a port, which it need not have.
+// hostname returns a Host header without its port, if it has one.
 func hostname(hostport string) string {
 	if host, _, err := net.SplitHostPort(hostport); err == nil {
 		return host
@@ -96,29 +102,29 @@ func hostname(hostport string) string {
 	return hostport
 }
 
-// manage runs one call and writes what it returns.
-func (s *Sim) manage(w http.ResponseWriter, r *http.Request, do manage) {
+// serve runs one call and writes its result.
+func serve(s *wechatsim.Sim, w http.ResponseWriter, r *http.Request, do call) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	v, err := do(s, r)
 	switch text, isText := v.(string); {
-	case errors.Is(err, ErrNoSessionKey):
+	case errors.Is(err, wechatsim.ErrNoSessionKey):
 		http.Error(w, err.Error()+": the user must log in first", http.StatusConflict)
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusBadRequest)
 	case isText:
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_, _ = io.WriteString(w, text) // no newline: not every client is a $(...)
+		_, _ = io.WriteString(w, text) // no newline, which only a shell would remove
 	case v == nil:
 		w.WriteHeader(http.StatusNoContent)
 	default:
 		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(marshalPlain(v))
+		_, _ = w.Write(protocol.JSON(v))
 	}
 }
 
-// input reads a call's members into v: the JSON body of a POST, the query of
-// anything else. A word that v does not have is an error: a mistyped openid
-// must not become the default user's.
+// input reads the members of a call into v: from the JSON body of a POST, and otherwise
+// from the query. An unknown member is an error: after a typing mistake in "openid" the
+// call would be about the default user.
 func input(r *http.Request, v any) error {
 	raw, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -129,7 +135,7 @@ func input(r *http.Request, v any) error {
 		for name, values := range r.URL.Query() {
 			members[name] = values[0]
 		}
-		raw = marshalPlain(members)
+		raw = protocol.JSON(members)
 	}
 	if len(raw) == 0 {
 		return nil
@@ -140,52 +146,7 @@ func input(r *http.Request, v any) error {
 	return nil
 }
 
-func manageExpire(s *Sim, _ *http.Request) (any, error) {
-	s.ExpireTokens()
-	return nil, nil
-}
-
-func manageNow(s *Sim, _ *http.Request) (any, error) {
-	return map[string]time.Time{"now": s.Now()}, nil
-}
-
-func manageAdvance(s *Sim, r *http.Request) (any, error) {
-	var in struct {
-		Advance string `json:"advance"`
-	}
-	if err := input(r, &in); err != nil {
-		return nil, err
-	}
-	d, err := time.ParseDuration(in.Advance)
-	if err != nil {
-		return nil, fmt.Errorf("reading advance: %w", err)
-	}
-	if d < 0 {
-		return nil, fmt.Errorf("reading advance: %v is negative, time does not run back", d)
-	}
-	s.Advance(d)
-	return manageNow(s, r)
-}
-
-func manageRequests(s *Sim, r *http.Request) (any, error) {
-	var in struct {
-		Path string `json:"path"`
-	}
-	if err := input(r, &in); err != nil {
-		return nil, err
-	}
-	if in.Path == "" {
-		return s.Requests(), nil
-	}
-	return s.Requests(in.Path), nil
-}
-
-func manageClearRequests(s *Sim, _ *http.Request) (any, error) {
-	s.ClearRequests()
-	return nil, nil
-}
-
-// unmarshalStrict is json.Unmarshal that refuses unknown members.
+// unmarshalStrict is json.Unmarshal but refuses unknown members.
 func unmarshalStrict(raw []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()

@@ -1,0 +1,84 @@
+package protocol
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"strings"
+)
+
+// The error codes of WeChat, from the global list and the pages of the calls.
+// https://developers.weixin.qq.com/doc/oplatform/developers/errCode/errCode.html
+const (
+	ErrBusy             = -1
+	ErrInvalidToken     = 40001
+	ErrGrantType        = 40002
+	ErrAppID            = 40013
+	ErrInvalidCode      = 40029
+	ErrSecret           = 40125
+	ErrCodeUsed         = 40163
+	ErrHighRisk         = 40226
+	ErrTokenMissing     = 41001
+	ErrAppIDMissing     = 41002
+	ErrSecretMissing    = 41004
+	ErrCodeMissing      = 41008
+	ErrOpenIDMissing    = 41009
+	ErrTokenExpired     = 42001
+	ErrRequireGet       = 43001
+	ErrRequirePost      = 43002
+	ErrEmptyBody        = 44002
+	ErrDailyQuota       = 45009
+	ErrMinuteQuota      = 45011
+	ErrDataFormat       = 47001
+	ErrNotAuthorized    = 61003
+	ErrSessionKeyAbsent = 87007
+	ErrSigMethod        = 87008
+	ErrSignature        = 87009
+)
+
+// messages are WeChat's messages for its codes, without the request ID.
+var messages = map[int]string{
+	ErrBusy:             "system error",
+	ErrInvalidToken:     "invalid credential, access_token is invalid or not latest",
+	ErrGrantType:        "invalid grant_type",
+	ErrAppID:            "invalid appid",
+	ErrInvalidCode:      "invalid code",
+	ErrSecret:           "invalid appsecret",
+	ErrCodeUsed:         "code been used",
+	ErrHighRisk:         "code blocked",
+	ErrTokenMissing:     "access_token missing",
+	ErrAppIDMissing:     "appid missing",
+	ErrSecretMissing:    "appsecret missing",
+	ErrCodeMissing:      "missing code",
+	ErrOpenIDMissing:    "missing openid",
+	ErrTokenExpired:     "access_token expired",
+	ErrRequireGet:       "require GET method",
+	ErrRequirePost:      "require POST method",
+	ErrEmptyBody:        "empty post data",
+	ErrDailyQuota:       "reach max api daily quota limit",
+	ErrMinuteQuota:      "api minute-quota reach limit  mustslower  retry next minute",
+	ErrDataFormat:       "data format error",
+	ErrSessionKeyAbsent: "session_key is not existed or expired",
+	ErrSigMethod:        "invalid sig_method",
+	ErrSignature:        "invalid signature",
+	ErrNotAuthorized:    "component is not authorized by this account",
+}
+
+// weixinRefusal is the shape of WeChat's refusals, and of those of QQ and WeCom.
+func weixinRefusal(code json.RawMessage, message, path string) any {
+	return struct {
+		ErrCode json.RawMessage `json:"errcode"`
+		ErrMsg  string          `json:"errmsg"`
+	}{code, message + requestID(path)}
+}
+
+// WeChat refuses as WeChat does.
+var WeChat = &Host{Busy: ErrBusy, Daily: ErrDailyQuota, Minute: ErrMinuteQuota, messages: messages, refusal: weixinRefusal}
+
+// requestID is the end of an errmsg; WeChat has two forms of it.
+func requestID(path string) string {
+	id := rand.Text()
+	if strings.HasPrefix(path, "/sns/") {
+		return ", hints: [ req_id: " + id[:16] + " ]"
+	}
+	return " rid: " + id[:8] + "-" + id[8:16] + "-" + id[16:24]
+}
