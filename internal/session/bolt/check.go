@@ -33,7 +33,7 @@ func Check(path string) (*Report, error) {
 	if err != nil {
 		return nil, session.Unavailable(fmt.Errorf("finding the session store: %w", err))
 	}
-	db, err := openDatabase(path, true)
+	db, err := openDatabase(path, true, everyBucket)
 	if err != nil {
 		return nil, err
 	}

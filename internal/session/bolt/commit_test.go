@@ -17,7 +17,7 @@ import (
 
 func newCommitter(t *testing.T) *committer {
 	t.Helper()
-	db, err := openDatabase(filepath.Join(t.TempDir(), "c.db"), false)
+	db, err := openDatabase(filepath.Join(t.TempDir(), "c.db"), false, everyBucket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +25,7 @@ func newCommitter(t *testing.T) *committer {
 	if err := db.Update(createBuckets); err != nil {
 		t.Fatal(err)
 	}
-	return &committer{db: db}
+	return &committer{db: db.DB}
 }
 
 // A hundred writes that come in during one commit are the next commit.

@@ -29,13 +29,13 @@ func Compact(path string) (before, after int64, err error) {
 		return 0, 0, session.Unavailable(fmt.Errorf("finding the session store: %w", err))
 	}
 	// The old file stays open, and so locked, until the new one has its name.
-	src, err := openDatabase(path, false)
+	src, err := openDatabase(path, false, everyBucket)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
 	temp := path + compactSuffix
-	if err := copyTo(temp, src); err != nil {
+	if err := copyTo(temp, src.DB); err != nil {
 		return 0, 0, errors.Join(fmt.Errorf("compacting %s: %w", path, err), remove(temp))
 	}
 	if before, err = sizeOf(path); err != nil {
@@ -55,7 +55,7 @@ func copyTo(path string, src *bbolt.DB) error {
 	if err := remove(path); err != nil {
 		return err
 	}
-	dst, err := openDatabase(path, false)
+	dst, err := openDatabase(path, false, everyBucket)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func copyTo(path string, src *bbolt.DB) error {
 		if err := src.View(func(tx *bbolt.Tx) error { _, err := walk(tx); return err }); err != nil {
 			return err
 		}
-		return bbolt.Compact(dst, src, compactStep) // each of its commits syncs
+		return bbolt.Compact(dst.DB, src, compactStep) // each of its commits syncs
 	}), dst.Close())
 }
 

@@ -29,6 +29,9 @@ func (p *pages) leaf(id uint64, page []byte, at int) error {
 	if len(bucket) < bucketHead {
 		return damaged(id, "a bucket of %d bytes", len(bucket))
 	}
+	if p.skip(page[at+position:][:key]) {
+		return nil
+	}
 	if root := binary.NativeEndian.Uint64(bucket); root != 0 {
 		return p.follow(root)
 	}

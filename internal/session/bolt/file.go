@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"go.etcd.io/bbolt"
-
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
@@ -20,32 +18,64 @@ import (
 type File struct {
 	path    string
 	opts    session.Options
-	db      *bbolt.DB
+	db      *database
+	pages   *pageCheck
 	commits *committer
 	set     *session.Set
 	sweeper session.Sweeper
 
-	opening sync.Mutex // one call of Store at a time, so that one makes the index key
+	opening   sync.Mutex // one call of Store at a time, so that one makes the index key
+	reporting sync.WaitGroup
 }
 
-// Open opens the store at path, or makes one: the file for its owner alone,
-// its directory too if it has to be made. Errors: [session.ErrLocked], [session.ErrCorrupt],
-// [session.ErrNewerSchema]; each says what to do.
+// openWait is how long opening waits for the check of all pages: a file of some
+// 100,000 sessions is refused if it is damaged, and a larger one delays no start.
+const openWait = 200 * time.Millisecond
+
+// Open opens the store at path, or creates it, readable by its owner alone. Errors:
+// [session.ErrLocked], [session.ErrCorrupt], [session.ErrNewerSchema]; each says what to
+// do.
+//
+// The pages of a large file are checked after it has returned. Until then, whatever
+// uses sessions waits. If the file is damaged, that is reported to opts, and every call
+// returns [session.ErrCorrupt].
 //
 // Revocations are known once [File.Store] was called: they are sealed.
-func Open(path string, opts session.Options) (*File, error) {
+func Open(path string, opts session.Options) (*File, error) { return openFile(path, opts, openWait) }
+
+func openFile(path string, opts session.Options, wait time.Duration) (*File, error) {
 	if err := makeDirectory(path); err != nil {
 		return nil, err
 	}
-	db, err := openDatabase(path, false)
+	db, err := openDatabase(path, false, neededAtOnce)
 	if err != nil {
 		return nil, err
 	}
-	f := &File{path: path, opts: opts.WithDefaults(), db: db, commits: &committer{db: db}, set: session.NewSet()}
+	f := &File{path: path, opts: opts.WithDefaults(), db: db, commits: &committer{db: db.DB}, set: session.NewSet()}
 	if err := f.prepare(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
+	f.pages = startPageCheck(db)
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	if err := f.sound(ctx); err != nil && ctx.Err() == nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	f.reporting.Go(func() {
+		if err := f.sound(context.Background()); errors.Is(err, session.ErrCorrupt) {
+			f.opts.OnError(err)
+		}
+	})
 	return f, nil
+}
+
+// sound waits for the check of all pages, and returns what it found.
+func (f *File) sound(ctx context.Context) error {
+	err := f.pages.wait(ctx)
+	if errors.Is(err, session.ErrCorrupt) {
+		err = explain(f.path, err)
+	}
+	return session.Unavailable(err)
 }
 
 // prepare creates the buckets of a new file and checks the schema of an old one. It
@@ -89,10 +119,12 @@ func (f *File) Start() {
 	})
 }
 
-// Close ends sweeping, waits for what is under way and closes the file. What
-// uses the file after it gets [auth.ErrStoreUnavailable].
+// Close stops sweeping, waits for calls under way and closes the file. Later calls
+// return [auth.ErrStoreUnavailable].
 func (f *File) Close() error {
 	f.sweeper.Stop()
+	f.pages.stop()
+	f.reporting.Wait()
 	if err := f.db.Close(); err != nil {
 		return fmt.Errorf("closing %s: %w", f.path, err)
 	}
@@ -110,6 +142,11 @@ func (f *File) Ready(ctx context.Context) error {
 			return session.Unavailable(err)
 		}
 		f.commits.failed.Store(false)
+	}
+	if f.pages.finished() {
+		if err := f.sound(ctx); err != nil {
+			return err
+		}
 	}
 	return session.Unavailable(guarded(auth.ErrStoreUnavailable, func() error { return f.db.View(checkSchema) }))
 }

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -14,17 +15,14 @@ import (
 // indexKey opens the key of user hashes with the root secrets of box, and makes
 // one for a file that has none.
 //
-// It writes nothing to a file that has one, because a configuration that fails
-// later comes this way too. The first write of a [Store] seals anew what a
-// rotated root secret left behind.
+// It writes nothing to a file that has one, because the configuration may still fail.
+// The first write of a [Store] seals again what an older root secret sealed.
 func (f *File) indexKey(box *seal.Box) ([]byte, error) {
 	var sealed []byte
-	var empty bool
 	err := guarded(auth.ErrStoreUnavailable, func() error {
 		return f.db.View(func(tx *bbolt.Tx) error {
 			c := &change{tx: tx}
 			sealed = c.get(bucketMeta, metaIndex)
-			empty = isEmpty(tx)
 			return nil
 		})
 	})
@@ -35,18 +33,25 @@ func (f *File) indexKey(box *seal.Box) ([]byte, error) {
 		return f.newIndexKey(box)
 	}
 	index, err := session.Vault{Box: box}.Open(bucketMeta, metaIndex, sealed)
+	if err == nil {
+		return index, nil
+	}
+	empty, emptyErr := f.isEmpty()
 	switch {
-	case err != nil && empty:
-		return f.newIndexKey(box) // there is nothing that only the old one finds
+	case emptyErr != nil:
+		return nil, emptyErr
+	case empty:
+		return f.newIndexKey(box) // nothing in the file needs the old one
 	case errors.Is(err, session.ErrOtherSecret):
 		return nil, fmt.Errorf("%w: %s: %s", session.ErrOtherSecret, f.path, adviseSecret)
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w: %s", f.path, err, adviseCorrupt)
 	}
-	return index, nil
+	return nil, fmt.Errorf("%s: %w: %s", f.path, err, adviseCorrupt)
 }
 
 func (f *File) newIndexKey(box *seal.Box) ([]byte, error) {
+	if err := f.sound(context.Background()); err != nil {
+		return nil, err
+	}
 	index := session.NewIndexKey()
 	err := f.commits.do(func(tx *bbolt.Tx) (bool, error) {
 		c := &change{tx: tx, vault: session.Vault{Box: box, IndexKey: index}}
@@ -58,13 +63,20 @@ func (f *File) newIndexKey(box *seal.Box) ([]byte, error) {
 	return index, nil
 }
 
-func isEmpty(tx *bbolt.Tx) bool {
-	for _, name := range [][]byte{bucketUsers, bucketRevocations} {
-		if k, _ := tx.Bucket(name).Cursor().First(); k != nil {
-			return false
-		}
+// isEmpty reports whether the file has neither users nor revocations.
+func (f *File) isEmpty() (empty bool, err error) {
+	if err := f.sound(context.Background()); err != nil {
+		return false, err
 	}
-	return true
+	err = guarded(auth.ErrStoreUnavailable, func() error {
+		return f.db.View(func(tx *bbolt.Tx) error {
+			users, _ := tx.Bucket(bucketUsers).Cursor().First()
+			revocations, _ := tx.Bucket(bucketRevocations).Cursor().First()
+			empty = users == nil && revocations == nil
+			return nil
+		})
+	})
+	return empty, session.Unavailable(err)
 }
 
 // reseal makes the file readable with the newest root secret alone, as far as it

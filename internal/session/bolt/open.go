@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -34,10 +35,30 @@ const (
 	openAttempts = 3
 )
 
-// openDatabase opens the database at path and says in our words why it cannot.
-func openDatabase(path string, readOnly bool) (*bbolt.DB, error) {
+// What an operator can do about a store that does not open. Losing one is no disaster,
+// and the advice says so.
+const (
+	adviseLocked = "another wxgate or `wxgate store` has it open; stop that one, or configure a separate path"
+
+	adviseCorrupt = "restore it from a backup, or move it away; the next start creates a new one and every user logs in again silently (wx.login). It contains no business data"
+
+	adviseNewer = "run the newer wxgate again, or move the file away; every user then logs in again silently (wx.login)"
+
+	adviseSecret = "add the root secret that it was written with after the new one (secret <new> <old>), or move the file away; every user then logs in again silently (wx.login)"
+)
+
+// database is an open file of bbolt.
+type database struct {
+	*bbolt.DB
+
+	file *os.File // closed with the database
+}
+
+// openDatabase opens the database at path, after a check of its pages. The pages of the
+// buckets to skip are not checked.
+func openDatabase(path string, readOnly bool, skip func(name []byte) bool) (*database, error) {
 	for range openAttempts {
-		db, replaced, err := tryOpen(path, readOnly)
+		db, replaced, err := tryOpen(path, readOnly, skip)
 		if err != nil {
 			return nil, explain(path, err)
 		}
@@ -48,13 +69,12 @@ func openDatabase(path string, readOnly bool) (*bbolt.DB, error) {
 	return nil, fmt.Errorf("%w: %s is being replaced: %s", session.ErrLocked, path, adviseLocked)
 }
 
-// tryOpen opens the file once. replaced says that the lock was won on a file that
+// tryOpen opens the file once. replaced reports that the lock was won on a file that
 // is no longer the one at path: writing to that one would lose everything.
-func tryOpen(path string, readOnly bool) (db *bbolt.DB, replaced bool, err error) {
-	if err := inspect(path); err != nil {
+func tryOpen(path string, readOnly bool, skip func(name []byte) bool) (db *database, replaced bool, err error) {
+	if err := inspect(path, skip); err != nil {
 		return nil, false, err
 	}
-	var file *os.File
 	db, err = open(path, &bbolt.Options{
 		Timeout:         lockTimeout,
 		ReadOnly:        readOnly,
@@ -62,11 +82,11 @@ func tryOpen(path string, readOnly bool) (db *bbolt.DB, replaced bool, err error
 		FreelistType:    bbolt.FreelistMapType,
 		MaxSize:         maxFileBytes,
 		NoStatistics:    true,
-	}, &file)
+	})
 	if err != nil {
 		return nil, false, err
 	}
-	held, heldErr := file.Stat()
+	held, heldErr := db.file.Stat()
 	named, namedErr := os.Stat(path)
 	if heldErr == nil && namedErr == nil && os.SameFile(held, named) {
 		return db, false, nil
@@ -74,43 +94,43 @@ func tryOpen(path string, readOnly bool) (db *bbolt.DB, replaced bool, err error
 	return nil, true, db.Close()
 }
 
-// inspect looks at a file before bbolt reads its pages, since bbolt that panics
-// half way through opening keeps the file locked for as long as the process
-// lives. Nothing is wrong with a file that is not there or is empty.
-func inspect(path string) error {
+// inspect checks a file before bbolt reads its pages: bbolt that panics while it
+// opens a file keeps the file locked until the process ends. A file that does not
+// exist or is empty passes.
+func inspect(path string, skip func(name []byte) bool) error {
 	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
-		return nil //nolint:nilerr // opening says why it cannot
+		return nil //nolint:nilerr // opening reports why it cannot
 	}
-	var file *os.File
-	db, err := open(path, &bbolt.Options{Timeout: lockTimeout, ReadOnly: true, NoStatistics: true}, &file)
+	db, err := open(path, &bbolt.Options{Timeout: lockTimeout, ReadOnly: true, NoStatistics: true})
 	if err != nil {
 		return err
 	}
 	err = guarded(session.ErrCorrupt, func() error {
-		return db.View(func(tx *bbolt.Tx) error { return soundPages(tx, file) })
+		return db.View(func(tx *bbolt.Tx) error { return soundPages(context.Background(), tx, db.file, skip) })
 	})
 	return errors.Join(err, db.Close())
 }
 
-// open is bbolt.Open without panics; file is what it opened.
-func open(path string, options *bbolt.Options, file **os.File) (db *bbolt.DB, err error) {
+// open is bbolt.Open without panics.
+func open(path string, options *bbolt.Options) (*database, error) {
+	db := new(database)
 	options.OpenFile = func(name string, flag int, mode os.FileMode) (*os.File, error) {
 		var err error
-		*file, err = os.OpenFile(name, flag, mode)
-		return *file, err
+		db.file, err = os.OpenFile(name, flag, mode)
+		return db.file, err
 	}
-	err = guarded(session.ErrCorrupt, func() error {
+	err := guarded(session.ErrCorrupt, func() error {
 		var err error
-		db, err = bbolt.Open(path, fileMode, options)
+		db.DB, err = bbolt.Open(path, fileMode, options)
 		return err
 	})
-	if err != nil && *file != nil {
-		_ = (*file).Close() // bbolt closes it itself, but not in a panic
+	if err != nil && db.file != nil {
+		_ = db.file.Close() // bbolt closes it, but not after a panic
 	}
 	return db, err
 }
 
-// explain turns why bbolt did not open a file into what an operator can do.
+// explain adds to an error of bbolt what an operator can do.
 func explain(path string, err error) error {
 	var inPath *fs.PathError
 	var errno syscall.Errno
@@ -126,9 +146,9 @@ func explain(path string, err error) error {
 	}
 }
 
-// guarded runs fn and turns a panic into an error of a class. bbolt panics on
-// pages that cannot be, and faults on pages that are not there; one damaged page
-// must not take every site of the process down.
+// guarded runs fn and returns a panic as an error of a class. bbolt panics on
+// impossible pages, and faults on missing ones; one damaged page must not end the
+// process with all its sites.
 func guarded(class error, fn func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {

@@ -44,7 +44,7 @@ func BenchmarkOpen(b *testing.B) {
 }
 
 // fillFile creates n sessions, many in one transaction.
-func fillFile(b *testing.B, path string, box *seal.Box, n int) {
+func fillFile(b testing.TB, path string, box *seal.Box, n int) {
 	b.Helper()
 	const each = 20_000
 	file, err := Open(path, session.Options{})

@@ -1,6 +1,8 @@
 package bolt
 
 import (
+	"bytes"
+	"context"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -13,11 +15,12 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 )
 
-// bbolt trusts its pages: one whose head is damaged can make it read past the
-// mapping, run in a circle, or count to four billion, in goroutines of its own
+// bbolt trusts its pages: one whose header is damaged can make it read past the
+// mapping, follow a circle, or count to four billion, in goroutines of its own
 // where no recover can catch it. A write to a damaged leaf allocates what its sizes say:
-// 14 GB in a test. So the tree of pages is followed once, with suspicion, whenever a
-// file is opened. bbolt has checked the checksums of the metadata pages by then.
+// 14 GB in a test. So every page is checked before bbolt uses it: those that opening
+// needs at once, all others by [pageCheck]. bbolt has checked the checksums of the
+// metadata pages by then.
 //
 // The layout is bbolt's, file format 2, in the byte order of the machine:
 //
@@ -49,14 +52,24 @@ const (
 // pages follows the tree of one file.
 type pages struct {
 	file io.ReaderAt
-	size int64  // of a page, in bytes
-	n    uint64 // how many are in use
+	stop func() error           // returns why to stop, or nil
+	skip func(name []byte) bool // buckets whose pages are not read
+	size int64                  // of a page, in bytes
+	n    uint64                 // how many are in use
 	seen []bool
 }
 
-// soundPages reads every page that tx can reach, once, and the list of those that
-// are free.
-func soundPages(tx *bbolt.Tx, file *os.File) error {
+// everyBucket skips no bucket.
+func everyBucket([]byte) bool { return false }
+
+// neededAtOnce skips the buckets that opening a file does not read.
+func neededAtOnce(name []byte) bool {
+	return !bytes.Equal(name, bucketMeta) && !bytes.Equal(name, bucketRevocations)
+}
+
+// soundPages reads every page that tx can reach, once, except those of the buckets to
+// skip, and the list of free pages. It returns early if ctx ends.
+func soundPages(ctx context.Context, tx *bbolt.Tx, file *os.File, skip func(name []byte) bool) error {
 	info, err := file.Stat()
 	if err != nil {
 		return fmt.Errorf("measuring the file: %w", err)
@@ -65,7 +78,7 @@ func soundPages(tx *bbolt.Tx, file *os.File) error {
 		return fmt.Errorf("%w: %d bytes, %d are in use", session.ErrCorrupt, info.Size(), tx.Size())
 	}
 	size := int64(tx.DB().Info().PageSize)
-	p := &pages{file: file, size: size, n: uint64(tx.Size() / size)} //nolint:gosec // G115: not negative, and below the file's size
+	p := &pages{file: file, stop: ctx.Err, skip: skip, size: size, n: uint64(tx.Size() / size)} //nolint:gosec // G115: not negative, and below the file's size
 	p.seen = make([]bool, p.n)
 	if err := p.follow(uint64(tx.Cursor().Bucket().Root())); err != nil {
 		return err
@@ -74,7 +87,7 @@ func soundPages(tx *bbolt.Tx, file *os.File) error {
 }
 
 // free checks the list of free pages, of the metadata that a transaction has: a
-// page that is in use and free would be written over.
+// page that is in use and free would be overwritten.
 func (p *pages) free(transaction uint64) error {
 	list := uint64(noFreePage)
 	for i := range int64(metadataSize) {
@@ -109,8 +122,8 @@ func (p *pages) free(transaction uint64) error {
 	return nil
 }
 
-// mark notes that a page is in one place, and refuses a second: a tree has no
-// circles.
+// mark records that a page is referenced, and refuses a second reference: a tree has
+// no circles.
 func (p *pages) mark(id uint64) error {
 	if id < metadataSize || id >= p.n {
 		return damaged(id, "the file has only %d pages", p.n)
@@ -122,7 +135,7 @@ func (p *pages) mark(id uint64) error {
 	return nil
 }
 
-// follow checks a page and what hangs on it.
+// follow checks a page and the pages below it.
 func (p *pages) follow(id uint64) error {
 	page, err := p.read(id)
 	if err != nil {
@@ -151,6 +164,9 @@ func (p *pages) follow(id uint64) error {
 
 // read reads a page with its overflow.
 func (p *pages) read(id uint64) ([]byte, error) {
+	if err := p.stop(); err != nil {
+		return nil, err
+	}
 	if err := p.mark(id); err != nil {
 		return nil, err
 	}

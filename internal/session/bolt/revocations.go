@@ -30,9 +30,10 @@ func (s *Store) revoke(ctx context.Context, rev auth.Revocation) error {
 	})
 }
 
-// loadRevocations puts in force what the file holds.
+// loadRevocations puts the revocations of the file into effect. It does not wait for the
+// check of all pages.
 func (s *Store) loadRevocations() error {
-	return s.read(context.Background(), func(c *change) error {
+	return s.view(func(c *change) error {
 		return c.eachRevocation(func(_ []byte, rev auth.Revocation) error {
 			s.file.set.Add(rev)
 			return nil

@@ -38,10 +38,13 @@ type change struct {
 }
 
 // write has fn change the file. fn may run again, on a fresh change, and so must
-// set what it answers from the start each time.
+// set its results from the start each time.
 func (s *Store) write(ctx context.Context, fn func(*change) error) error {
 	if err := ctx.Err(); err != nil {
 		return session.Unavailable(err)
+	}
+	if err := s.file.sound(ctx); err != nil {
+		return err
 	}
 	var revoked []auth.Revocation
 	var wrote bool
@@ -68,11 +71,19 @@ func (s *Store) write(ctx context.Context, fn func(*change) error) error {
 	return nil
 }
 
-// read has fn look at the file.
+// read has fn read the file.
 func (s *Store) read(ctx context.Context, fn func(*change) error) error {
 	if err := ctx.Err(); err != nil {
 		return session.Unavailable(err)
 	}
+	if err := s.file.sound(ctx); err != nil {
+		return err
+	}
+	return s.view(fn)
+}
+
+// view has fn read buckets that were checked when the file was opened.
+func (s *Store) view(fn func(*change) error) error {
 	return session.Unavailable(guarded(auth.ErrStoreUnavailable, func() error {
 		return s.file.db.View(func(tx *bbolt.Tx) error {
 			return fn(&change{tx: tx, vault: s.vault, now: s.now()})

@@ -15,6 +15,9 @@ import (
 // and says how many there were. It follows the index of ends and so costs nothing
 // for what is not over; it needs no root secret.
 func (f *File) Sweep(ctx context.Context, now time.Time, limit int) (removed int, err error) {
+	if err := f.sound(ctx); err != nil {
+		return 0, err
+	}
 	for {
 		if err := ctx.Err(); err != nil {
 			return removed, session.Unavailable(err)

@@ -1,0 +1,55 @@
+package bolt
+
+import (
+	"context"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// pageCheck reads every page of an open file once, in the background. Nothing is
+// written to the file until it has finished.
+type pageCheck struct {
+	cancel context.CancelFunc
+	done   chan struct{}
+	err    error // once done is closed
+}
+
+func startPageCheck(db *database) *pageCheck {
+	ctx, cancel := context.WithCancel(context.Background())
+	c := &pageCheck{cancel: cancel, done: make(chan struct{})}
+	go func() {
+		defer close(c.done)
+		c.err = guarded(session.ErrCorrupt, func() error {
+			return db.View(func(tx *bbolt.Tx) error { return soundPages(ctx, tx, db.file, everyBucket) })
+		})
+	}()
+	return c
+}
+
+// wait returns the result once there is one.
+func (c *pageCheck) wait(ctx context.Context) error {
+	select {
+	case <-c.done:
+		return c.err
+	case <-ctx.Done():
+		return session.Unavailable(ctx.Err())
+	}
+}
+
+// finished reports whether there is a result.
+func (c *pageCheck) finished() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
+// stop ends the check.
+func (c *pageCheck) stop() {
+	c.cancel()
+	<-c.done
+}
