@@ -41,6 +41,13 @@ const (
 	platform = weChat + "/platform"
 )
 
+// The packages of access tokens and of their keys.
+const (
+	tokens  = "internal/token"
+	keyring = tokens + "/keyring"
+	signing = tokens + "/signing"
+)
+
 // storeImports is what each store imports.
 var storeImports = []string{kit, "internal/auth", "internal/seal"}
 
@@ -56,7 +63,7 @@ var layers = []layer{
 	{dir: rooms, alone: true, caddy: true, imports: []string{
 		rooms + "/handler", rooms + "/openapi", rooms + "/admin", rooms + "/command", rooms + "/app", rooms + "/proxylog",
 	}, tests: []string{
-		"internal/auth", "internal/edge", "internal/gateway", "internal/token", weChat, "internal/attack", kit, kit + "/bolt",
+		"internal/auth", "internal/edge", "internal/gateway", tokens, weChat, "internal/attack", kit, kit + "/bolt",
 	}},
 	{dir: rooms + "/handler", caddy: true, imports: []string{
 		rooms + "/app", rooms + "/proxylog", rooms + "/request", rooms + "/directive", rooms + "/secret",
@@ -66,13 +73,13 @@ var layers = []layer{
 		rooms + "/app", rooms + "/request", rooms + "/directive",
 		"internal/openapi", "internal/metrics", "internal/edge", "internal/problem", "internal/auth",
 	}},
-	{dir: rooms + "/admin", caddy: true, imports: []string{rooms + "/app", "internal/gateway", "internal/token", "internal/problem", "internal/auth"}},
+	{dir: rooms + "/admin", caddy: true, imports: []string{rooms + "/app", "internal/gateway", keyring, signing, "internal/problem", "internal/auth"}},
 	{dir: rooms + "/command", caddy: true, imports: []string{
 		rooms + "/app", rooms + "/admin", "internal/demo", "internal/attack", "internal/gateway", kit + "/bolt", simulator, simServer,
 	}},
 	{dir: rooms + "/app", caddy: true, imports: []string{
 		rooms + "/directive", rooms + "/secret", rooms + "/redisstore",
-		"internal/gateway", "internal/metrics", "internal/storecopy", weChat, callback, "internal/token",
+		"internal/gateway", "internal/metrics", "internal/storecopy", weChat, callback, tokens, keyring, signing,
 		kit, kit + "/bolt", kit + "/memory", kit + "/redis", "internal/auth", "internal/seal",
 	}},
 	{dir: rooms + "/proxylog", caddy: true, imports: []string{rooms + "/request", "internal/edge"}},
@@ -83,13 +90,13 @@ var layers = []layer{
 
 	{dir: "internal/gateway", alone: true, imports: []string{
 		"internal/gateway/limit", "internal/gateway/wafer", "internal/metrics", "internal/edge", "internal/problem",
-		weChat, callback, openData, "internal/token", kit, "internal/auth",
+		weChat, callback, openData, tokens, keyring, kit, "internal/auth",
 	}, tests: []string{kit + "/memory", "internal/seal"}},
 	{dir: "internal/gateway/limit", imports: []string{"internal/problem", "internal/auth"}},
 	{dir: "internal/gateway/wafer", imports: []string{"internal/edge", "internal/problem", "internal/auth"}},
 	{dir: "internal/openapi", imports: []string{"internal/edge", "internal/problem", weChat, "internal/auth"}},
 	{dir: "internal/metrics", imports: []string{"internal/problem", weChat, "internal/auth"}},
-	{dir: "internal/storecopy", imports: []string{kit, "internal/token", "internal/auth", "internal/seal"}, tests: []string{kit + "/memory"}},
+	{dir: "internal/storecopy", imports: []string{kit, keyring, "internal/auth", "internal/seal"}, tests: []string{kit + "/memory"}},
 	{dir: "internal/demo", stdOnly: true},
 	{dir: "internal/edge", imports: []string{"internal/problem", "internal/auth"}, tests: []string{"internal/attack"}},
 	{dir: "internal/problem", imports: []string{"internal/auth"}},
@@ -98,7 +105,10 @@ var layers = []layer{
 	{dir: callback, imports: []string{"internal/auth"}},
 	{dir: openData, imports: []string{"internal/auth"}},
 	{dir: platform, imports: []string{"internal/auth"}},
-	{dir: "internal/token", imports: []string{"internal/auth", "internal/seal"}},
+	// Tokens over a key ring over keys. The ring's tests issue and verify tokens.
+	{dir: tokens, alone: true, imports: []string{keyring, signing, "internal/auth", "internal/seal"}},
+	{dir: keyring, imports: []string{signing, "internal/auth", "internal/seal"}, tests: []string{tokens}},
+	{dir: signing, imports: []string{"internal/auth"}},
 	// A kit and three stores over it. The stores never import each other, and the
 	// kit imports none of them. Their tests share one suite.
 	{dir: kit, alone: true, imports: []string{"internal/auth", "internal/seal"}, tests: []string{suite}},
@@ -210,7 +220,7 @@ func TestLayerRules(t *testing.T) {
 		{"cmd wires caddymodule", edge{dir: "cmd/wxgate", path: ours + "caddymodule"}, true},
 		{"cmd adds the short commands", edge{dir: "cmd/wxgate", path: ours + "caddymodule/command"}, true},
 		{"cmd configures", edge{dir: "cmd/wxgate", path: ours + "caddymodule/app"}, false},
-		{"cmd reaches past caddymodule", edge{dir: "cmd/wxgate", path: ours + "internal/token"}, false},
+		{"cmd reaches past caddymodule", edge{dir: "cmd/wxgate", path: ours + tokens}, false},
 		{"caddymodule knows Caddy", edge{dir: "caddymodule", path: caddyModules + "caddy/v2"}, true},
 		{"the import runs the simulator", edge{dir: "caddymodule", path: ours + simulator}, false},
 		{"its test does", edge{dir: "caddymodule", path: ours + simulator, test: true}, true},
@@ -225,8 +235,8 @@ func TestLayerRules(t *testing.T) {
 		{"the gateway knows its server", edge{dir: "internal/gateway", path: ours + "caddymodule/request"}, false},
 		{"the gateway uses the edge", edge{dir: "internal/gateway", path: ours + "internal/edge"}, true},
 		{"the edge knows the gateway", edge{dir: "internal/edge", path: ours + "internal/gateway"}, false},
-		{"a middle layer knows Caddy", edge{dir: "internal/token", path: caddyModules + "caddy/v2"}, false},
-		{"its test knows Caddy", edge{dir: "internal/token", path: caddyModules + "certmagic", test: true}, false},
+		{"a middle layer knows Caddy", edge{dir: tokens, path: caddyModules + "caddy/v2"}, false},
+		{"its test knows Caddy", edge{dir: tokens, path: caddyModules + "certmagic", test: true}, false},
 		{"a middle layer uses a library", edge{dir: "internal/session", path: "go.etcd.io/bbolt"}, true},
 		{"a middle layer uses the rules", edge{dir: "internal/session", path: ours + "internal/auth"}, true},
 		{"a store uses the kit", edge{dir: kit + "/bolt", path: ours + kit}, true},
@@ -239,9 +249,13 @@ func TestLayerRules(t *testing.T) {
 		{"caddymodule uses the suite", edge{dir: "caddymodule", path: ours + suite}, false},
 		{"the suite knows a store", edge{dir: suite, path: ours + kit + "/bolt"}, false},
 		{"the suite's test copies a store", edge{dir: suite, path: ours + kit + "/bolt", test: true}, true},
-		{"siblings", edge{dir: "internal/token", path: ours + "internal/session"}, false},
-		{"siblings by a sub-package", edge{dir: "internal/session/bolt", path: ours + "internal/token"}, false},
-		{"siblings in a test", edge{dir: weChat, path: ours + "internal/token", test: true}, false},
+		{"the ring uses keys", edge{dir: keyring, path: ours + signing}, true},
+		{"the ring uses tokens", edge{dir: keyring, path: ours + tokens}, false},
+		{"the ring's test uses tokens", edge{dir: keyring, path: ours + tokens, test: true}, true},
+		{"keys use the ring", edge{dir: signing, path: ours + keyring, test: true}, false},
+		{"siblings", edge{dir: tokens, path: ours + "internal/session"}, false},
+		{"siblings by a sub-package", edge{dir: "internal/session/bolt", path: ours + tokens}, false},
+		{"siblings in a test", edge{dir: weChat, path: ours + tokens, test: true}, false},
 		{"a package of the client imports it", edge{dir: platform, path: ours + weChat}, false},
 		{"a package of the client imports another", edge{dir: openData, path: ours + platform}, false},
 		{"its test imports another", edge{dir: openData, path: ours + platform, test: true}, false},
@@ -257,7 +271,7 @@ func TestLayerRules(t *testing.T) {
 		{"the responses in a test", edge{dir: weChat, path: ours + simProtocol, test: true}, false},
 		{"the simulator's test knows us", edge{dir: simulator, path: ours + "internal/seal", test: true}, false},
 		{"wxgate attack runs the attacks", edge{dir: "caddymodule/command", path: ours + "internal/attack"}, true},
-		{"somebody else runs the attacks", edge{dir: "internal/token", path: ours + "internal/attack"}, false},
+		{"somebody else runs the attacks", edge{dir: tokens, path: ours + "internal/attack"}, false},
 		{"cmd runs the attacks", edge{dir: "cmd/wxgate", path: ours + "internal/attack"}, false},
 		{"the attacks know us", edge{dir: "internal/attack", path: ours + "internal/auth"}, false},
 		{"the attacks know the simulator", edge{dir: "internal/attack", path: ours + simulator}, false},

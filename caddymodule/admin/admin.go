@@ -16,7 +16,8 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway"
 	"github.com/wxgate/wxgate/internal/problem"
-	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
+	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
 func init() {
@@ -125,9 +126,9 @@ func readAdminRequest(w http.ResponseWriter, r *http.Request, in *adminRequest) 
 // adminStatus returns the status of an error.
 func adminStatus(err error) int {
 	switch {
-	case errors.Is(err, token.ErrUnknownKey), errors.Is(err, errUnknownApp):
+	case errors.Is(err, keyring.ErrUnknownKey), errors.Is(err, errUnknownApp):
 		return http.StatusNotFound
-	case errors.Is(err, token.ErrKeyGiven):
+	case errors.Is(err, keyring.ErrKeyGiven):
 		return http.StatusConflict
 	default:
 		return problem.Of(err).Status
@@ -149,16 +150,16 @@ var errUnknownApp = errors.New("app is not configured")
 
 // keyResponse is a signing key as operators see it.
 type keyResponse struct {
-	ID          auth.KeyID     `json:"id"`
-	Alg         token.Alg      `json:"alg"`
-	State       token.KeyState `json:"state"`
-	Configured  bool           `json:"configured"`
-	Issuer      string         `json:"issuer"`
-	Audience    []string       `json:"audience"`
-	CreatedAt   time.Time      `json:"created_at"`
-	SignsFrom   time.Time      `json:"signs_from"`
-	VerifyUntil time.Time      `json:"verify_until,omitzero"`
-	New         bool           `json:"new,omitempty"` // this call made it
+	ID          auth.KeyID       `json:"id"`
+	Alg         signing.Alg      `json:"alg"`
+	State       keyring.KeyState `json:"state"`
+	Configured  bool             `json:"configured"`
+	Issuer      string           `json:"issuer"`
+	Audience    []string         `json:"audience"`
+	CreatedAt   time.Time        `json:"created_at"`
+	SignsFrom   time.Time        `json:"signs_from"`
+	VerifyUntil time.Time        `json:"verify_until,omitzero"`
+	New         bool             `json:"new,omitempty"` // this call made it
 }
 
 func adminKeys(_ context.Context, rt *gateway.Runtime, _ adminRequest) (any, error) {

@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
 )
 
 // Commands operate a running gateway over its admin API.
@@ -172,14 +172,14 @@ func rotateReport(keys []keyResponse) string {
 		}
 	}
 	for _, key := range keys {
-		if key.State == token.KeyNext {
+		if key.State == keyring.KeyNext {
 			wait := time.Until(key.SignsFrom).Round(time.Second)
 			return fmt.Sprintf("the next key %s %s signs from %s, in %s; --immediate has it sign at once",
 				key.ID, verb, key.SignsFrom.Format(time.RFC3339), max(wait, 0))
 		}
 	}
 	for _, key := range keys {
-		if key.State == token.KeySigning {
+		if key.State == keyring.KeySigning {
 			return fmt.Sprintf("key %s %s signs from now on", key.ID, verb)
 		}
 	}

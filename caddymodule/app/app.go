@@ -16,7 +16,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway"
-	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
 func init() {
@@ -48,8 +48,8 @@ type App struct {
 	ctx     caddy.Context
 	logger  *zap.Logger
 	secrets [][]byte // the configured root secrets; none when it is generated
-	key     *token.Key
-	alg     token.Alg
+	key     *signing.Key
+	alg     signing.Alg
 
 	guarded map[*caddyhttp.Server]struct{} // the servers with a handler of ours
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/wxgate/wxgate/caddymodule/directive"
 	"github.com/wxgate/wxgate/caddymodule/redisstore"
-	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
 func init() {
@@ -169,7 +169,7 @@ func (a *App) parseToken(d *caddyfile.Dispenser) error {
 }
 
 func checkAlg(alg string) error {
-	_, err := token.ParseAlg(alg)
+	_, err := signing.ParseAlg(alg)
 	return err
 }
 

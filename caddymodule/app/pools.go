@@ -10,7 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/metrics"
 	"github.com/wxgate/wxgate/internal/session"
-	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
@@ -61,7 +61,7 @@ func Acquire[T caddy.Destructor](pool *caddy.UsagePool, key any, releases *[]fun
 
 // openRing is a key ring and the goroutine that rotates it.
 type openRing struct {
-	ring    *token.Ring
+	ring    *keyring.Ring
 	stop    context.CancelFunc
 	done    chan struct{}
 	unwatch func()
@@ -69,8 +69,8 @@ type openRing struct {
 
 // newOpenRing opens a ring; revocations tell it when another machine retired a
 // key.
-func newOpenRing(ctx context.Context, cfg token.RingConfig, revocations *session.Set) (*openRing, error) {
-	ring, err := token.OpenRing(ctx, cfg)
+func newOpenRing(ctx context.Context, cfg keyring.Config, revocations *session.Set) (*openRing, error) {
+	ring, err := keyring.Open(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ import (
 
 	"github.com/wxgate/wxgate/caddymodule/secret"
 	"github.com/wxgate/wxgate/internal/seal"
-	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
 const (
@@ -142,10 +142,10 @@ func (a *App) provisionStore(repl *caddy.Replacer) (err error) {
 
 // provisionKey reads the algorithm and the configured signing key.
 func (a *App) provisionKey(repl *caddy.Replacer) error {
-	a.alg = token.EdDSA
+	a.alg = signing.EdDSA
 	var err error
 	if a.Token.Alg != "" {
-		if a.alg, err = token.ParseAlg(a.Token.Alg); err != nil {
+		if a.alg, err = signing.ParseAlg(a.Token.Alg); err != nil {
 			return fmt.Errorf("token: %w", err)
 		}
 	}
@@ -157,7 +157,7 @@ func (a *App) provisionKey(repl *caddy.Replacer) error {
 		return fmt.Errorf("token: key %w", err)
 	}
 	secret.WarnOfLiteral(a.logger, "the signing key", a.Token.Key)
-	if a.key, err = token.ParseKey(a.alg, []byte(text)); err != nil {
+	if a.key, err = signing.ParseKey(a.alg, []byte(text)); err != nil {
 		return fmt.Errorf("token: key: %w", err)
 	}
 	return nil

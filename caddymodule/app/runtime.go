@@ -16,6 +16,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/redis"
 	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
@@ -110,7 +111,7 @@ func (o *opener) openTokens(ctx context.Context) error {
 	a, rt := o.app, o.runtime
 	local := item{o.storage, keysItem}
 	key := ringKey{storage: fmt.Sprint(local.storage)}
-	config := token.RingConfig{
+	config := keyring.Config{
 		Storage:   local,
 		Box:       o.box,
 		Alg:       a.alg,

@@ -19,6 +19,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/memory"
 	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
 	"github.com/wxgate/wxgate/internal/wechat"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
@@ -109,7 +110,7 @@ func newRuntime(t testing.TB, s *site) *Runtime {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, err := token.OpenRing(t.Context(), token.RingConfig{Storage: new(value), Box: box, Issuer: "wxgate", Audiences: []string{"wxgate"}, Access: time.Hour})
+	ring, err := keyring.Open(t.Context(), keyring.Config{Storage: new(value), Box: box, Issuer: "wxgate", Audiences: []string{"wxgate"}, Access: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +142,7 @@ func newRuntime(t testing.TB, s *site) *Runtime {
 	return rt
 }
 
-// value is a [token.Storage] in memory.
+// value is a [keyring.Storage] in memory.
 type value struct {
 	mu   sync.Mutex
 	text []byte

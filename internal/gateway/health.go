@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
 )
 
 type healthResponse struct {
@@ -46,7 +46,7 @@ func (g *Gateway) serveReady(c *call) error {
 func (g *Gateway) serveJWKS(c *call) error {
 	keys, etag := c.runtime.Ring.JWKS()
 	header := c.w.Header()
-	header.Set("Cache-Control", "public, max-age="+strconv.Itoa(int(token.JWKSMaxAge/time.Second)))
+	header.Set("Cache-Control", "public, max-age="+strconv.Itoa(int(keyring.JWKSMaxAge/time.Second)))
 	header.Set("ETag", etag)
 	if c.r.Header.Get("If-None-Match") == etag {
 		c.w.WriteHeader(http.StatusNotModified)

@@ -13,6 +13,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
@@ -21,7 +22,7 @@ import (
 type Runtime struct {
 	Service     *auth.Service
 	Tokens      *token.Tokens
-	Ring        *token.Ring
+	Ring        *keyring.Ring
 	Store       auth.Store
 	Revocations *session.Set
 	Platforms   map[auth.AppID]*wechat.Client

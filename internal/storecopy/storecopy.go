@@ -10,14 +10,14 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
-	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
 )
 
 // End is an opened store, on either side.
 type End struct {
 	Name  string // without a password
 	Store Store
-	Keys  token.Storage
+	Keys  keyring.Storage
 	Close func() error
 }
 
@@ -95,7 +95,7 @@ func copyKeys(ctx context.Context, box *seal.Box, source, target *End, retired f
 	err = target.Keys.Update(ctx, func(old []byte) ([]byte, error) {
 		var merged []byte
 		var err error
-		merged, added, err = token.MergeRings(box, old, from, retired, time.Now())
+		merged, added, err = keyring.Merge(box, old, from, retired, time.Now())
 		return merged, err
 	})
 	return added, err

@@ -2,10 +2,10 @@ package token
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/token/keyring"
 )
 
 // AssertionLife is how long an assertion lives: an upstream reads it at once,
@@ -28,8 +28,8 @@ func (t *Tokens) IssueAssertion(id *auth.Identity, audience string) (string, err
 	if expires.After(id.Expires) {
 		expires = id.Expires // it proves no more than the token it was made from
 	}
-	return key.write(key.assertionHeader, &claims{
-		Issuer:   key.current().Issuer,
+	return write(key, typAssertion, &claims{
+		Issuer:   key.Profile().Issuer,
 		Audience: audiences{audience},
 		Subject:  id.OpenID,
 		ClientID: id.App,
@@ -41,21 +41,19 @@ func (t *Tokens) IssueAssertion(id *auth.Identity, audience string) (string, err
 }
 
 // asserter is the key that signs an assertion for an audience.
-func (t *Tokens) asserter(audience string) (*entry, error) {
-	key, err := t.ring.snapshot().signer(t.now())
+func (t *Tokens) asserter(audience string) (*keyring.Key, error) {
+	key, err := t.ring.Signer(t.now())
 	if err != nil {
 		return nil, err
 	}
-	if !key.alg.Public() {
-		return nil, fmt.Errorf("%w: whoever verifies %s can also sign; set alg to EdDSA or ES256", ErrAssertion, key.alg)
+	if !key.Alg().Public() {
+		return nil, fmt.Errorf("%w: whoever verifies %s can also sign; set alg to EdDSA or ES256", ErrAssertion, key.Alg())
 	}
-	if audience == "" || len(audience) > maxNameBytes {
-		return nil, fmt.Errorf("%w: an audience of 1 to %d bytes is needed, one for each upstream", ErrAssertion, maxNameBytes)
+	if audience == "" || len(audience) > keyring.MaxNameBytes {
+		return nil, fmt.Errorf("%w: an audience of 1 to %d bytes is needed, one for each upstream", ErrAssertion, keyring.MaxNameBytes)
 	}
-	for i := range key.profiles {
-		if slices.Contains(key.profiles[i].Audiences, audience) {
-			return nil, fmt.Errorf("%w: access tokens have the audience %q too; give the upstream a name of its own", ErrAssertion, audience)
-		}
+	if key.HasAudience(audience) {
+		return nil, fmt.Errorf("%w: access tokens have the audience %q too; give the upstream a name of its own", ErrAssertion, audience)
 	}
 	return key, nil
 }

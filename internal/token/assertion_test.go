@@ -10,10 +10,12 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
+	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
 // readAssertion verifies one as an upstream does, with the key set alone.
-func readAssertion(t *testing.T, g *gateway, alg token.Alg, raw string) (jwt.Claims, string) {
+func readAssertion(t *testing.T, g *gateway, alg signing.Alg, raw string) (jwt.Claims, string) {
 	t.Helper()
 	parsed, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
 	if err != nil {
@@ -34,8 +36,8 @@ func readAssertion(t *testing.T, g *gateway, alg token.Alg, raw string) (jwt.Cla
 
 func TestAssertion(t *testing.T) {
 	t.Parallel()
-	for _, alg := range []token.Alg{token.EdDSA, token.ES256, token.RS256} {
-		g := newGateway(t, func(c *token.RingConfig) { c.Alg = alg })
+	for _, alg := range []signing.Alg{signing.EdDSA, signing.ES256, signing.RS256} {
+		g := newGateway(t, func(c *keyring.Config) { c.Alg = alg })
 		access := g.mustIssue(t, g.user(time.Hour))
 		id := g.mustVerify(t, access)
 		raw, err := g.IssueAssertion(id, "orders")
@@ -70,7 +72,7 @@ func TestAssertionEndsWithItsToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if claims, _ := readAssertion(t, g, token.EdDSA, raw); !claims.Expiry.Time().Equal(id.Expires) {
+	if claims, _ := readAssertion(t, g, signing.EdDSA, raw); !claims.Expiry.Time().Equal(id.Expires) {
 		t.Errorf("ends at %s, its token at %s", claims.Expiry.Time(), id.Expires)
 	}
 }
@@ -78,13 +80,13 @@ func TestAssertionEndsWithItsToken(t *testing.T) {
 func TestAssertionRefused(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
-		change   func(*token.RingConfig)
+		change   func(*keyring.Config)
 		audience string
 	}{
-		"HS256":                     {func(c *token.RingConfig) { c.Alg = token.HS256 }, "orders"},
+		"HS256":                     {func(c *keyring.Config) { c.Alg = signing.HS256 }, "orders"},
 		"no audience":               {nil, ""},
 		"audience of access tokens": {nil, "wxgate"},
-		"one of several":            {func(c *token.RingConfig) { c.Audiences = []string{"a", "b"} }, "b"},
+		"one of several":            {func(c *keyring.Config) { c.Audiences = []string{"a", "b"} }, "b"},
 	} {
 		g := newGateway(t, row.change)
 		id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))

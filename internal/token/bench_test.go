@@ -4,7 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
+	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
 func BenchmarkVerifyHit(b *testing.B) {
@@ -39,7 +40,7 @@ func BenchmarkVerifyHitParallel(b *testing.B) {
 func BenchmarkVerifyMiss(b *testing.B) {
 	for _, alg := range allAlgs {
 		b.Run(string(alg), func(b *testing.B) {
-			g := newGateway(b, func(c *token.RingConfig) { c.Alg = alg })
+			g := newGateway(b, func(c *keyring.Config) { c.Alg = alg })
 			raw := g.mustIssue(b, g.user(time.Hour))
 			g.Close()
 			b.ReportAllocs()
@@ -54,7 +55,7 @@ func BenchmarkVerifyMiss(b *testing.B) {
 
 // BenchmarkRefuse is what a flood costs: forms first, then a forged signature.
 func BenchmarkRefuse(b *testing.B) {
-	f := newForger(b, token.EdDSA)
+	f := newForger(b, signing.EdDSA)
 	raw := f.sign(f.header(""), payload("", ""))
 	for name, raw := range map[string]string{"form": raw + ".", "signature": flip(raw, len(raw)-10)} {
 		b.Run(name, func(b *testing.B) {
@@ -71,7 +72,7 @@ func BenchmarkRefuse(b *testing.B) {
 func BenchmarkIssue(b *testing.B) {
 	for _, alg := range allAlgs {
 		b.Run(string(alg), func(b *testing.B) {
-			g := newGateway(b, func(c *token.RingConfig) { c.Alg = alg })
+			g := newGateway(b, func(c *keyring.Config) { c.Alg = alg })
 			id := g.user(time.Hour)
 			b.ReportAllocs()
 			for b.Loop() {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/dgraph-io/ristretto/v2"
+
+	"github.com/wxgate/wxgate/internal/token/keyring"
 )
 
 const (
@@ -56,7 +58,7 @@ func newCache(entries int, hash func(proof []byte) (uint64, uint64)) (*cache, er
 		IgnoreInternalCost: true, // an entry counts as one
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%w: making the token cache: %w", ErrConfig, err)
+		return nil, fmt.Errorf("creating the token cache: %w", err)
 	}
 	c := &cache{inner: inner}
 	_, _ = rand.Read(c.secret[:]) // never fails: crypto/rand.Read
@@ -70,7 +72,7 @@ func halves(proof []byte) (key, conflict uint64) {
 }
 
 // usualBuffer holds the secret and a token that we issue, on the stack.
-const usualBuffer = sha256.Size + MaxTokenBytes
+const usualBuffer = sha256.Size + keyring.MaxTokenBytes
 
 // digest is the proof of a token.
 func (c *cache) digest(raw string) proof {

@@ -10,9 +10,11 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/seal"
+	"github.com/wxgate/wxgate/internal/token/keyring"
+	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-// memory is a [Storage] for the tests of internals.
+// memory is a [keyring.Storage] for the tests of internals.
 type memory struct{ blob []byte }
 
 func (m *memory) Load(context.Context) ([]byte, error) { return m.blob, nil }
@@ -24,26 +26,31 @@ func (m *memory) Update(_ context.Context, change func([]byte) ([]byte, error)) 
 	return err
 }
 
-// newServing makes tokens over a fresh ring, with a hash of the test's choice.
-func newServing(tb testing.TB, alg Alg, now func() time.Time, hash func([]byte) (uint64, uint64)) *Tokens {
+// newServing makes tokens over a new ring, with a hash of the test's choice.
+func newServing(tb testing.TB, alg signing.Alg, now func() time.Time, hash func([]byte) (uint64, uint64)) *Tokens {
+	tb.Helper()
+	c, err := newCache(1024, hash)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	cfg := keyring.Config{Alg: alg, Issuer: "wxgate", Now: now}
+	t := &Tokens{ring: newRing(tb, &cfg), box: cfg.Box, cache: c, now: now}
+	tb.Cleanup(t.Close)
+	return t
+}
+
+func newRing(tb testing.TB, cfg *keyring.Config) *keyring.Ring {
 	tb.Helper()
 	box, err := seal.New(bytes.Repeat([]byte("s"), seal.MinSecretBytes))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	ring, err := OpenRing(tb.Context(), RingConfig{
-		Storage: &memory{}, Box: box, Alg: alg, Issuer: "wxgate", Access: time.Hour, Now: now,
-	})
+	cfg.Storage, cfg.Box, cfg.Access = &memory{}, box, time.Hour
+	ring, err := keyring.Open(tb.Context(), *cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	c, err := newCache(1024, hash)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	t := &Tokens{ring: ring, box: box, cache: c, now: now}
-	tb.Cleanup(t.Close)
-	return t
+	return ring
 }
 
 func user(openid auth.OpenID, now time.Time, life time.Duration) auth.Identity {
@@ -75,7 +82,7 @@ func TestCollision(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			tokens := newServing(t, EdDSA, time.Now, hash)
+			tokens := newServing(t, signing.EdDSA, time.Now, hash)
 			victim := mustIssue(t, tokens, user("victim", time.Now(), time.Hour))
 			other := mustIssue(t, tokens, user("other", time.Now(), time.Hour))
 			for range 3 {
@@ -100,7 +107,7 @@ func TestHalves(t *testing.T) {
 	if _, second := halves(make([]byte, 32)); second == 0 {
 		t.Error("the second half is zero")
 	}
-	a, b := newServing(t, HS256, time.Now, halves), newServing(t, HS256, time.Now, halves)
+	a, b := newServing(t, signing.HS256, time.Now, halves), newServing(t, signing.HS256, time.Now, halves)
 	if a.cache.digest("x") == b.cache.digest("x") {
 		t.Error("the digest does not depend on the process's secret")
 	}
@@ -113,7 +120,13 @@ func TestHalves(t *testing.T) {
 func TestHitRechecks(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	tokens := newServing(t, EdDSA, func() time.Time { return now }, halves)
+	clock := func() time.Time { return now }
+	key, err := signing.Generate(signing.EdDSA)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens := newServing(t, signing.EdDSA, clock, halves)
+	tokens.ring = newRing(t, &keyring.Config{Issuer: "wxgate", Key: key, Now: clock})
 	raw := mustIssue(t, tokens, user("u", now, time.Hour))
 	if _, err := tokens.Verify(raw); err != nil {
 		t.Fatal(err)
@@ -124,23 +137,23 @@ func TestHitRechecks(t *testing.T) {
 	if hit == nil {
 		t.Fatal("not cached")
 	}
-	keys := tokens.ring.snapshot()
-	if !hit.holds(keys, now) {
-		t.Error("good, and refused")
-	}
-	if hit.holds(keys, hit.identity.Expires) {
-		t.Error("accepted at its end")
-	}
-	if hit.holds(keys, now.Add(-time.Minute)) {
-		t.Error("accepted before its beginning, by a clock that was set back")
-	}
-	if hit.holds(&snapshot{byID: map[string]*entry{}}, now) {
-		t.Error("accepted without its key")
-	}
-	moved := *keys.byID[string(hit.identity.Key)]
-	moved.profiles = []span{{profile: profile{Issuer: "other", Audiences: []string{"wxgate"}}}}
-	if hit.holds(&snapshot{byID: map[string]*entry{string(hit.identity.Key): &moved}}, now) {
-		t.Error("accepted without its issuer")
+	otherKey := newRing(t, &keyring.Config{Issuer: "wxgate", Now: clock})
+	otherIssuer := newRing(t, &keyring.Config{Issuer: "other", Audiences: []string{"wxgate"}, Key: key, Now: clock})
+	for name, row := range map[string]struct {
+		ring *keyring.Ring
+		at   time.Time
+		want bool
+	}{
+		"unchanged":                    {tokens.ring, now, true},
+		"when it expires":              {tokens.ring, hit.identity.Expires, false},
+		"by a clock that is behind":    {tokens.ring, time.Unix(now.Unix(), 0).Add(-keyring.MaxSkew), true},
+		"by a clock that was set back": {tokens.ring, now.Add(-time.Minute), false},
+		"without its key":              {otherKey, now, false},
+		"without its issuer":           {otherIssuer, now, false},
+	} {
+		if got := hit.valid(row.ring, row.at); got != row.want {
+			t.Errorf("%s: valid is %v, want %v", name, got, row.want)
+		}
 	}
 	now = now.Add(time.Hour)
 	if _, err := tokens.Verify(raw); !errors.Is(err, auth.ErrTokenExpired) {
@@ -152,7 +165,7 @@ func TestHitRechecks(t *testing.T) {
 func TestShortLivesAreNotCached(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(time.Now().Unix(), 0)
-	tokens := newServing(t, HS256, func() time.Time { return now }, halves)
+	tokens := newServing(t, signing.HS256, func() time.Time { return now }, halves)
 	raw := mustIssue(t, tokens, user("u", now, 10*time.Second))
 	for _, left := range []time.Duration{minCacheLife, minCacheLife - 1, time.Millisecond, 1} {
 		fresh, err := newCache(16, halves)
@@ -176,7 +189,7 @@ func TestShortLivesAreNotCached(t *testing.T) {
 // whoever still holds the old tokens is answered.
 func TestCloseInUse(t *testing.T) {
 	t.Parallel()
-	tokens := newServing(t, HS256, time.Now, halves)
+	tokens := newServing(t, signing.HS256, time.Now, halves)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {

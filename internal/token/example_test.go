@@ -9,6 +9,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
 )
 
 // A ring that makes its own key, and a token that is issued and verified.
@@ -20,7 +21,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	ring, err := token.OpenRing(ctx, token.RingConfig{
+	ring, err := keyring.Open(ctx, keyring.Config{
 		Storage: &storage{}, Box: box, Issuer: "wxgate", Access: time.Hour,
 	})
 	if err != nil {
@@ -53,13 +54,4 @@ func Example() {
 	// Output:
 	// oGZUI0egBJY1zhBYw2KhdUfwVJJE <nil>
 	// invalid token: not three parts of base64url
-}
-
-// An operator's own key is pinned to one algorithm when it is read.
-func ExampleParseKey() {
-	const public = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAfU0Of2FTpptiQrUiq77mhf2kQg+INLEIw72uNp71Sfo=\n-----END PUBLIC KEY-----\n"
-	_, err := token.ParseKey(token.HS256, []byte(public))
-	fmt.Println(err)
-	// Output:
-	// signing key unreadable: HS256 was given a PEM key as its secret: a public key is known to everybody, and whoever knows the secret can sign; give random bytes, or set alg to the key's own
 }

@@ -1,7 +1,7 @@
 package token
 
-// The rules, so that the tests of forgeries can tell for which one a token was
-// refused: a row that fails for another reason proves nothing.
+// The rules, so that the tests of forgeries can check which one refused a token: a
+// row that fails for another reason proves nothing.
 var (
 	RuleTooLong   = errTooLong
 	RuleForm      = errForm
@@ -20,21 +20,10 @@ var (
 	RulePhone     = errPhone
 )
 
-const (
-	MaxInputBytes = maxInputBytes
-	MaxSkew       = maxSkew
-	PublishAhead  = publishAhead
-	ReplicaLag    = replicaLag
-	ReloadEvery   = reloadEvery
-	HintGap       = hintGap
-	MaxKeys       = maxKeys
-	MaxProfiles   = maxProfiles
-)
-
 // Flush waits until what was put into the cache can be found there.
 func (t *Tokens) Flush() { t.cache.inner.Wait() }
 
-// Cached reports whether a token would be answered without its signature.
+// Cached reports whether the cache has a token.
 func (t *Tokens) Cached(raw string) bool {
 	p := t.cache.digest(raw)
 	return t.cache.get(&p) != nil

@@ -10,6 +10,8 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
+	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
 // otherSignature is the same ES256 token with (r, n-s) for (r, s).
@@ -29,7 +31,7 @@ func otherSignature(t *testing.T, raw string) string {
 // wrong types.
 func TestClaimsLeftOut(t *testing.T) {
 	t.Parallel()
-	f := newForger(t, token.EdDSA)
+	f := newForger(t, signing.EdDSA)
 	for _, claim := range good() {
 		name := claim[0]
 		t.Run(name, func(t *testing.T) {
@@ -61,7 +63,7 @@ func TestClaimsLeftOut(t *testing.T) {
 // would read in a way, and the next in another.
 func TestForgedClaims(t *testing.T) {
 	t.Parallel()
-	f := newForger(t, token.EdDSA)
+	f := newForger(t, signing.EdDSA)
 	now := start.Unix()
 	for name, row := range map[string]struct {
 		payload string
@@ -120,8 +122,8 @@ func TestForgedClaims(t *testing.T) {
 // Expiry has no such leeway.
 func TestSkew(t *testing.T) {
 	t.Parallel()
-	f := newForger(t, token.EdDSA)
-	ahead := fmt.Sprint(start.Add(token.MaxSkew).Unix())
+	f := newForger(t, signing.EdDSA)
+	ahead := fmt.Sprint(start.Add(keyring.MaxSkew).Unix())
 	f.mustVerify(t, f.sign(f.header(""), payload("iat", ahead)))
 	f.mustVerify(t, f.sign(f.header(""), payload("nbf", ahead)))
 }
@@ -130,7 +132,7 @@ func TestSkew(t *testing.T) {
 // forgery was otherwise right.
 func TestExpiredOnlyWhenGood(t *testing.T) {
 	t.Parallel()
-	f := newForger(t, token.EdDSA)
+	f := newForger(t, signing.EdDSA)
 	raw := f.sign(f.header(""), payload("", ""))
 	f.clock.add(2 * 3600e9)
 	f.mustRefuse(t, raw, auth.ErrTokenExpired)
@@ -141,7 +143,7 @@ func TestExpiredOnlyWhenGood(t *testing.T) {
 // TestStolenPhone moves a sealed number into another session's token.
 func TestStolenPhone(t *testing.T) {
 	t.Parallel()
-	f := newForger(t, token.EdDSA)
+	f := newForger(t, signing.EdDSA)
 	raw := f.mustIssue(t, f.user(3600e9))
 	text, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[1])
 	if err != nil {

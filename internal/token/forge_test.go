@@ -9,6 +9,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
 // TestForgerIsGood keeps the tables below honest: unchanged, it is accepted.
@@ -27,7 +28,7 @@ func TestForgerIsGood(t *testing.T) {
 // code before us may read another token than we do.
 func TestForgedForm(t *testing.T) {
 	t.Parallel()
-	f := newForger(t, token.EdDSA)
+	f := newForger(t, signing.EdDSA)
 	raw := f.sign(f.header(""), payload("", ""))
 	part := strings.Split(raw, ".")
 	// 64 bytes leave 4 unused bits in the last character of a signature.
@@ -78,7 +79,7 @@ func TestForgedForm(t *testing.T) {
 // some library left open.
 func TestForgedHeader(t *testing.T) {
 	t.Parallel()
-	f := newForger(t, token.EdDSA)
+	f := newForger(t, signing.EdDSA)
 	k := f.kid
 	for name, row := range map[string]struct {
 		header string
@@ -151,7 +152,7 @@ func TestNone(t *testing.T) {
 // algorithm that takes it for a secret: APISIX fell for it in 2026 still.
 func TestAlgorithmConfusion(t *testing.T) {
 	t.Parallel()
-	for _, alg := range []token.Alg{token.EdDSA, token.ES256, token.RS256} {
+	for _, alg := range []signing.Alg{signing.EdDSA, signing.ES256, signing.RS256} {
 		f := newForger(t, alg)
 		header := func(alg string) string { return `{"alg":"` + alg + `","typ":"at+jwt","kid":"` + f.kid + `"}` }
 		body, _ := f.ring.JWKS()
@@ -180,7 +181,7 @@ func TestAlgorithmConfusion(t *testing.T) {
 // revocation by session, user or key meets both.
 func TestMalleableECDSA(t *testing.T) {
 	t.Parallel()
-	f := newForger(t, token.ES256)
+	f := newForger(t, signing.ES256)
 	raw := f.sign(f.header(""), payload("", ""))
 	twin := otherSignature(t, raw)
 	if raw == twin {

@@ -17,14 +17,15 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
-	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
+	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
 // forger holds the gateway's own key: what it signs is refused for what it says
 // and not for its signature.
 type forger struct {
 	*gateway
-	alg     token.Alg
+	alg     signing.Alg
 	kid     string
 	private any
 	public  any
@@ -33,18 +34,18 @@ type forger struct {
 func methodOf(alg string) jwt.SigningMethod { return jwt.GetSigningMethod(alg) }
 
 // newForger makes a gateway whose key the test knows.
-func newForger(tb testing.TB, alg token.Alg) *forger {
+func newForger(tb testing.TB, alg signing.Alg) *forger {
 	tb.Helper()
 	f := &forger{alg: alg}
 	var text []byte
 	switch alg {
-	case token.EdDSA:
+	case signing.EdDSA:
 		f.private = ed25519.NewKeyFromSeed(bytes.Repeat([]byte("k"), ed25519.SeedSize))
-	case token.ES256:
+	case signing.ES256:
 		f.private = must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	case token.RS256:
+	case signing.RS256:
 		f.private = must(rsa.GenerateKey(rand.Reader, 2048))
-	case token.HS256:
+	case signing.HS256:
 		text = bytes.Repeat([]byte("h"), 32)
 		f.private, f.public = text, text
 	}
@@ -52,11 +53,11 @@ func newForger(tb testing.TB, alg token.Alg) *forger {
 		f.public = signer.Public()
 		text = privatePEM(signer)
 	}
-	key, err := token.ParseKey(alg, text)
+	key, err := signing.ParseKey(alg, text)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	f.gateway = newGateway(tb, func(c *token.RingConfig) { c.Alg, c.Key = alg, key })
+	f.gateway = newGateway(tb, func(c *keyring.Config) { c.Alg, c.Key = alg, key })
 	f.kid = string(key.ID())
 	return f
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
 // minSeeds is how many inputs are committed for each fuzz target: fewer means
@@ -35,7 +35,7 @@ func TestSeedsAreThere(t *testing.T) {
 // FuzzVerify: whatever comes in, it is refused with one of two errors, or it has
 // the one spelling of a token that the key signed.
 func FuzzVerify(f *testing.F) {
-	forger := newForger(f, token.EdDSA)
+	forger := newForger(f, signing.EdDSA)
 	good := forger.sign(forger.header(""), payload("", ""))
 	f.Add(good)
 	f.Fuzz(func(t *testing.T, raw string) {
@@ -52,7 +52,7 @@ func FuzzVerify(f *testing.F) {
 // FuzzClaims signs whatever header and payload come in: the way behind the
 // signature. What is accepted names a user that a header can carry.
 func FuzzClaims(f *testing.F) {
-	forger := newForger(f, token.EdDSA)
+	forger := newForger(f, signing.EdDSA)
 	f.Add(forger.header(""), payload("", ""))
 	f.Fuzz(func(t *testing.T, header, payload string) {
 		id, err := forger.Verify(forger.sign(header, payload))

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
 )
 
 func TestHandle(t *testing.T) {
@@ -23,7 +23,7 @@ func TestHandle(t *testing.T) {
 	if _, err := g.SealHandle("not an id"); !errors.Is(err, auth.ErrInvalidToken) {
 		t.Errorf("sealed what is no session id: %v", err)
 	}
-	other := newGateway(t, func(c *token.RingConfig) { c.Box = mustBox(t, newSecret) })
+	other := newGateway(t, func(c *keyring.Config) { c.Box = mustBox(t, newSecret) })
 	foreign, err := other.SealHandle(id)
 	if err != nil {
 		t.Fatal(err)

@@ -14,13 +14,15 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
+	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var (
 	start     = time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
-	allAlgs   = []token.Alg{token.EdDSA, token.ES256, token.RS256, token.HS256}
+	allAlgs   = []signing.Alg{signing.EdDSA, signing.ES256, signing.RS256, signing.HS256}
 	secret    = bytes.Repeat([]byte("s"), seal.MinSecretBytes)
 	newSecret = bytes.Repeat([]byte("n"), seal.MinSecretBytes)
 )
@@ -54,12 +56,6 @@ func (s *storage) Update(_ context.Context, change func([]byte) ([]byte, error))
 	return nil
 }
 
-func (s *storage) set(change func(*storage)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	change(s)
-}
-
 // clock stands still until a test moves it.
 type clock struct {
 	mu  sync.Mutex
@@ -83,8 +79,8 @@ func (c *clock) add(d time.Duration) {
 // gateway is a ring and the tokens over it, with the clock they go by.
 type gateway struct {
 	*token.Tokens
-	ring    *token.Ring
-	cfg     token.RingConfig
+	ring    *keyring.Ring
+	cfg     keyring.Config
 	clock   *clock
 	storage *storage
 }
@@ -99,24 +95,24 @@ func mustBox(tb testing.TB, secrets ...[]byte) *seal.Box {
 }
 
 // newGateway makes one with its own storage and clock; change may say otherwise.
-func newGateway(tb testing.TB, change func(*token.RingConfig)) *gateway {
+func newGateway(tb testing.TB, change func(*keyring.Config)) *gateway {
 	tb.Helper()
 	g := &gateway{clock: newClock(), storage: &storage{}}
-	g.cfg = token.RingConfig{
+	g.cfg = keyring.Config{
 		Storage: g.storage, Box: mustBox(tb, secret), Issuer: "wxgate", Access: time.Hour, Now: g.clock.Now,
 	}
 	if change != nil {
 		change(&g.cfg)
 	}
 	var err error
-	if g.ring, err = token.OpenRing(tb.Context(), g.cfg); err != nil {
+	if g.ring, err = keyring.Open(tb.Context(), g.cfg); err != nil {
 		tb.Fatal(err)
 	}
 	g.Tokens = newTokens(tb, g.ring, g.cfg)
 	return g
 }
 
-func newTokens(tb testing.TB, ring *token.Ring, cfg token.RingConfig) *token.Tokens {
+func newTokens(tb testing.TB, ring *keyring.Ring, cfg keyring.Config) *token.Tokens {
 	tb.Helper()
 	tokens, err := token.New(token.Config{Ring: ring, Box: cfg.Box, Now: cfg.Now, CacheEntries: 1024})
 	if err != nil {
@@ -124,15 +120,6 @@ func newTokens(tb testing.TB, ring *token.Ring, cfg token.RingConfig) *token.Tok
 	}
 	tb.Cleanup(tokens.Close)
 	return tokens
-}
-
-// reconfigure loads a changed configuration, as a reload does.
-func (g *gateway) reconfigure(tb testing.TB, change func(*token.RingConfig)) {
-	tb.Helper()
-	change(&g.cfg)
-	if err := g.ring.Reconfigure(tb.Context(), g.cfg); err != nil {
-		tb.Fatal(err)
-	}
 }
 
 // user is somebody who logs in now, for life.

@@ -10,7 +10,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/seal"
+	"github.com/wxgate/wxgate/internal/token/keyring"
 )
 
 const (
@@ -25,11 +25,11 @@ const (
 // Issue signs an access token that says what id says, with the key that signs
 // now. Errors wrap [ErrIdentity] or [ErrNoSigner].
 func (t *Tokens) Issue(id auth.Identity) (string, error) {
-	key, err := t.ring.snapshot().signer(t.now())
+	key, err := t.ring.Signer(t.now())
 	if err != nil {
 		return "", err
 	}
-	p := key.current()
+	p := key.Profile()
 	if err := checkIdentity(&id, p.Access); err != nil {
 		return "", err
 	}
@@ -51,7 +51,7 @@ func (t *Tokens) Issue(id auth.Identity) (string, error) {
 			return "", err
 		}
 	}
-	return key.write(key.accessHeader, &c)
+	return write(key, typAccess, &c)
 }
 
 // checkIdentity refuses what Verify would refuse later, when the client can do
@@ -72,18 +72,26 @@ func checkIdentity(id *auth.Identity, longest time.Duration) error {
 	return nil
 }
 
-// write signs claims under a header that was encoded before.
-func (e *entry) write(header string, c *claims) (string, error) {
+// write signs claims under the header of a kind of token.
+func write(key *keyring.Key, typ string, c *claims) (string, error) {
+	head, err := json.Marshal(header{Alg: key.Alg(), Typ: typ, Kid: string(key.ID())})
+	if err != nil {
+		return "", fmt.Errorf("writing a token's header: %w", err)
+	}
 	payload, err := json.Marshal(c)
 	if err != nil {
 		return "", fmt.Errorf("writing a token's claims: %w", err)
 	}
-	signed := header + "." + base64.RawURLEncoding.EncodeToString(payload)
-	signature, err := e.sign(signed)
+	token := make([]byte, 0, keyring.MaxTokenBytes) // of most tokens
+	token = base64.RawURLEncoding.AppendEncode(token, head)
+	token = append(token, '.')
+	token = base64.RawURLEncoding.AppendEncode(token, payload)
+	signature, err := key.Sign(string(token))
 	if err != nil {
 		return "", err
 	}
-	return signed + "." + base64.RawURLEncoding.EncodeToString(signature), nil
+	token = append(token, '.')
+	return string(base64.RawURLEncoding.AppendEncode(token, signature)), nil
 }
 
 func newTokenID() string {
@@ -118,37 +126,4 @@ func (t *Tokens) openPhone(claim string, session auth.SessionID) (string, error)
 func validPhone(s string) bool {
 	digits, plus := strings.CutPrefix(s, "+")
 	return plus && digits != "" && len(s) <= maxPhoneBytes && strings.Trim(digits, "0123456789") == ""
-}
-
-// What the platforms' ids are like, for [usualLength].
-const (
-	usualAppID   = 18
-	usualOpenID  = 28
-	usualUnionID = 29
-	usualPhone   = 14
-	usualTime    = 1_700_000_000
-	// usualSignature is that of RS256 with the smallest key, the longest of those
-	// made here. A larger RSA key is the operator's choice, and makes longer tokens.
-	usualSignature = minRSABits / 8
-)
-
-// usualLength is how long a user's token is, with a phone number, under the
-// issuer and audiences of a configuration.
-func usualLength(cfg *RingConfig) (int, error) {
-	b64 := base64.RawURLEncoding.EncodedLen
-	payload, err := json.Marshal(claims{
-		Issuer: cfg.Issuer, Audience: cfg.Audiences,
-		Subject:  auth.OpenID(strings.Repeat("o", usualOpenID)),
-		ClientID: auth.AppID(strings.Repeat("w", usualAppID)),
-		UnionID:  auth.UnionID(strings.Repeat("u", usualUnionID)),
-		Session:  auth.NewSessionID(time.Unix(usualTime, 0), auth.User{}), ID: newTokenID(),
-		Expires: usualTime, IssuedAt: usualTime, NotBefore: usualTime,
-		PhoneVerified: true, Phone: strings.Repeat("p", b64(usualPhone+seal.Overhead)),
-	})
-	if err != nil {
-		return 0, fmt.Errorf("%w: issuer or audience: %w", ErrConfig, err)
-	}
-	signature := map[Alg]int{EdDSA: 64, ES256: 64, HS256: 32, RS256: usualSignature}[cfg.Alg]
-	head, err := encodeHeader(&Key{alg: cfg.Alg, id: auth.KeyID(strings.Repeat("k", b64(32)))}, typAccess)
-	return len(head) + 1 + b64(len(payload)) + 1 + b64(signature), err
 }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
+	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
 func TestRoundTrip(t *testing.T) {
@@ -20,7 +22,7 @@ func TestRoundTrip(t *testing.T) {
 	for _, alg := range allAlgs {
 		t.Run(string(alg), func(t *testing.T) {
 			t.Parallel()
-			g := newGateway(t, func(c *token.RingConfig) { c.Alg = alg; c.Audiences = []string{"shop", "forum"} })
+			g := newGateway(t, func(c *keyring.Config) { c.Alg = alg; c.Audiences = []string{"shop", "forum"} })
 			want := g.user(time.Hour)
 			raw := g.mustIssue(t, want)
 			got := *g.mustVerify(t, raw)
@@ -42,10 +44,10 @@ func TestRoundTrip(t *testing.T) {
 // TestAnotherLibrary has go-jose verify our tokens with nothing but the key set.
 func TestAnotherLibrary(t *testing.T) {
 	t.Parallel()
-	for _, alg := range []token.Alg{token.EdDSA, token.ES256, token.RS256} {
+	for _, alg := range []signing.Alg{signing.EdDSA, signing.ES256, signing.RS256} {
 		t.Run(string(alg), func(t *testing.T) {
 			t.Parallel()
-			g := newGateway(t, func(c *token.RingConfig) { c.Alg = alg })
+			g := newGateway(t, func(c *keyring.Config) { c.Alg = alg })
 			parsed, err := jwt.ParseSigned(g.mustIssue(t, g.user(time.Hour)), []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
 			if err != nil {
 				t.Fatal(err)
@@ -111,20 +113,20 @@ func TestTokenLength(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 64)
 	for _, alg := range allAlgs {
-		g := newGateway(t, func(c *token.RingConfig) {
+		g := newGateway(t, func(c *keyring.Config) {
 			c.Alg, c.Issuer, c.Audiences = alg, "https://id.example.com", []string{"shop.example.com", "forum.example.com"}
-			if alg == token.RS256 {
+			if alg == signing.RS256 {
 				c.Issuer, c.Audiences = "wxgate", nil
 			}
 		})
 		id := g.user(time.Hour)
-		if alg != token.RS256 {
+		if alg != signing.RS256 {
 			id.App, id.OpenID, id.UnionID = auth.AppID(long), auth.OpenID(long), auth.UnionID(long)
 		}
 		raw := g.mustIssue(t, id)
 		t.Logf("%s: %d bytes", alg, len(raw))
-		if len(raw) > token.MaxTokenBytes {
-			t.Errorf("%s: %d bytes, at most %d", alg, len(raw), token.MaxTokenBytes)
+		if len(raw) > keyring.MaxTokenBytes {
+			t.Errorf("%s: %d bytes, at most %d", alg, len(raw), keyring.MaxTokenBytes)
 		}
 	}
 }

@@ -5,12 +5,11 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json"
+
+	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
 const (
-	// MaxTokenBytes is how long a token is that we issue: it must fit beside
-	// everything else into the header limits of proxies, 8 KiB at the tightest.
-	MaxTokenBytes = 1 << 10 // 1 KiB
 	// maxInputBytes is the longest string that is looked at: four times what we
 	// issue, for ids of the greatest length and RSA keys of the largest size.
 	maxInputBytes = 4 << 10 // 4 KiB
@@ -27,9 +26,9 @@ var strictBase64 = base64.RawURLEncoding.Strict()
 
 // header is all that the first part of our tokens says.
 type header struct {
-	Alg Alg    `json:"alg"`
-	Typ string `json:"typ"`
-	Kid string `json:"kid"`
+	Alg signing.Alg `json:"alg"`
+	Typ string      `json:"typ"`
+	Kid string      `json:"kid"`
 }
 
 // compact is a token cut in three, before anything of it is believed.

@@ -5,15 +5,19 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"math/big"
 	"slices"
 	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
 // vectorKey is a JWK of the vectors. wxgate reads none itself: here it becomes
-// what newKey takes, which is what checks every key that serves requests.
+// what package signing stores, which is what checks every key that serves requests.
 type vectorKey struct {
 	Kty, Crv, Alg, Use, Kid string
 	K, N, E, X, Y           string
@@ -24,29 +28,40 @@ type vectorKey struct {
 // errNotForSigning is about members of a JWK that wxgate has no counterpart of.
 var errNotForSigning = errors.New("the JWK is not for signing")
 
-func (v vectorKey) key() (*Key, error) {
+func (v vectorKey) key() (*signing.Key, error) {
 	if v.Use != "" && v.Use != "sig" || len(v.KeyOps) > 0 && !slices.Contains(v.KeyOps, "verify") && !slices.Contains(v.KeyOps, "sign") &&
 		!slices.Contains(v.KeyOps, "sign, verify") {
 		return nil, errNotForSigning
 	}
+	if _, err := signing.ParseAlg(v.Alg); err != nil {
+		return nil, err
+	}
 	raw := func(s string) []byte { b, _ := strictBase64.DecodeString(s); return b }
 	switch v.Kty + " " + v.Crv {
 	case "oct ":
-		return newKey(Alg(v.Alg), raw(v.K), raw(v.K))
+		return signing.FromMaterial(signing.Alg(v.Alg), raw(v.K), true)
 	case "RSA ":
 		e := new(big.Int).SetBytes(raw(v.E)).Int64()
-		return newKey(Alg(v.Alg), nil, &rsa.PublicKey{N: new(big.Int).SetBytes(raw(v.N)), E: int(e)})
+		return publicKey(v.Alg, &rsa.PublicKey{N: new(big.Int).SetBytes(raw(v.N)), E: int(e)})
 	case "OKP Ed25519":
-		return newKey(Alg(v.Alg), nil, ed25519.PublicKey(raw(v.X)))
+		return publicKey(v.Alg, ed25519.PublicKey(raw(v.X)))
 	case "EC P-256":
 		public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), append(append([]byte{4}, raw(v.X)...), raw(v.Y)...))
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrKey, err)
+			return nil, fmt.Errorf("%w: %w", signing.ErrKey, err)
 		}
-		return newKey(Alg(v.Alg), nil, public)
+		return publicKey(v.Alg, public)
 	default:
-		return nil, fmt.Errorf("%w: %s %s", ErrAlg, v.Kty, v.Crv)
+		return nil, fmt.Errorf("%w: %s %s", signing.ErrAlg, v.Kty, v.Crv)
 	}
+}
+
+func publicKey(alg string, public any) (*signing.Key, error) {
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", signing.ErrKey, err)
+	}
+	return signing.FromMaterial(signing.Alg(alg), der, true)
 }
 
 // TestRFC7797 sends the examples of the unencoded payload option, whose headers
@@ -73,7 +88,8 @@ func TestRFC7797(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tokens := gatewayWith(t, map[string]*Key{"k": key})
+		keys := vectorKeys{"": key}
+		tokens := newServing(t, signing.EdDSA, time.Now, halves)
 		flat := file.Output.Flat
 		for _, row := range []struct {
 			raw  string
@@ -83,7 +99,7 @@ func TestRFC7797(t *testing.T) {
 			{flat.Protected + "." + flat.Payload + "." + flat.Signature, errForm}, // the payload's own bytes
 			{flat.Protected + "." + strictBase64.EncodeToString([]byte(flat.Payload)) + "." + flat.Signature, errHeader},
 		} {
-			if err := tokens.open(row.raw); !errors.Is(err, row.want) {
+			if err := keys.open(row.raw); !errors.Is(err, row.want) {
 				t.Errorf("%s: %s: got %v, want %v", name, row.raw, err, row.want)
 			}
 			if _, err := tokens.Verify(row.raw); !errors.Is(err, row.want) {

@@ -6,11 +6,12 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/seal"
+	"github.com/wxgate/wxgate/internal/token/keyring"
 )
 
 // Config is what [Tokens] are made of. Ring and Box are required.
 type Config struct {
-	Ring *Ring
+	Ring *keyring.Ring
 	Box  *seal.Box
 	// CacheEntries is how many verified tokens are remembered; default
 	// [DefaultCacheEntries].
@@ -22,7 +23,7 @@ type Config struct {
 // It is safe for concurrent use until [Tokens.Close]; after that it still works,
 // without its cache.
 type Tokens struct {
-	ring  *Ring
+	ring  *keyring.Ring
 	box   *seal.Box
 	cache *cache
 	now   func() time.Time
@@ -32,7 +33,7 @@ type Tokens struct {
 // ones over the same ring: what the old ones cached was opened with the old.
 func New(cfg Config) (*Tokens, error) {
 	if cfg.Ring == nil || cfg.Box == nil || cfg.CacheEntries < 0 {
-		return nil, fmt.Errorf("%w: tokens need a ring, a root secret and room for a cache", ErrConfig)
+		return nil, fmt.Errorf("%w: tokens need a ring, a root secret and room for a cache", keyring.ErrConfig)
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now

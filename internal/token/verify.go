@@ -5,12 +5,11 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/token/keyring"
+	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
 const (
-	// maxSkew is how far another replica's clock may be ahead. It is allowed for
-	// iat and nbf only: exp has none, so that an ended token stays ended.
-	maxSkew = 30 * time.Second
 	// timeUnit is what a JWT rounds its times to; a life may grow by one.
 	timeUnit = time.Second
 )
@@ -34,12 +33,12 @@ func (t *Tokens) Verify(raw string) (*auth.Identity, error) {
 	if len(raw) > maxInputBytes {
 		return nil, errTooLong // before even the hash
 	}
-	now, keys := t.now(), t.ring.snapshot()
+	now := t.now()
 	proof := t.cache.digest(raw)
-	if v := t.cache.get(&proof); v != nil && v.holds(keys, now) {
+	if v := t.cache.get(&proof); v != nil && v.valid(t.ring, now) {
 		return v.identity, nil
 	}
-	v, err := t.verify(raw, keys, now)
+	v, err := t.verify(raw, now)
 	if err != nil {
 		return nil, err
 	}
@@ -47,28 +46,27 @@ func (t *Tokens) Verify(raw string) (*auth.Identity, error) {
 	return v.identity, nil
 }
 
-// holds reports whether what was verified once is still so: the token's time and
+// valid reports whether what was verified once is still so: the token's time and
 // its key's. Without this a cached token would outlive a key that was retired.
-func (v *verified) holds(keys *snapshot, now time.Time) bool {
-	if !now.Before(v.identity.Expires) || v.notBefore.After(now.Add(maxSkew)) {
+func (v *verified) valid(ring *keyring.Ring, now time.Time) bool {
+	if !now.Before(v.identity.Expires) || v.notBefore.After(now.Add(keyring.MaxSkew)) {
 		return false
 	}
-	key := keys.accepted(string(v.identity.Key), now)
-	return key != nil && key.profileFor(v.issuer, v.audiences, now) != nil
+	key := ring.Accepted(string(v.identity.Key), now)
+	return key != nil && key.ProfileFor(v.issuer, v.audiences, now) != nil
 }
 
 // verify checks a token from its first byte.
-func (t *Tokens) verify(raw string, keys *snapshot, now time.Time) (*verified, error) {
+func (t *Tokens) verify(raw string, now time.Time) (*verified, error) {
 	token, err := parseCompact(raw, typAccess)
 	if err != nil {
 		return nil, err
 	}
-	key := keys.accepted(token.header.Kid, now)
+	key := t.ring.Accepted(token.header.Kid, now)
 	if key == nil {
-		t.ring.hint()
 		return nil, errNoKey
 	}
-	payload, err := key.open(token)
+	payload, err := openPayload(key.Key, token)
 	if err != nil {
 		return nil, err
 	}
@@ -76,10 +74,10 @@ func (t *Tokens) verify(raw string, keys *snapshot, now time.Time) (*verified, e
 	if err != nil {
 		return nil, err
 	}
-	if err := key.admits(c, now); err != nil {
+	if err := admits(key, c, now); err != nil {
 		return nil, err
 	}
-	id := c.identity(key.id)
+	id := c.identity(key.ID())
 	id.Pseudonym = t.Pseudonym(id.User)
 	if c.Phone != "" {
 		if id.Phone, err = t.openPhone(c.Phone, c.Session); err != nil {
@@ -89,14 +87,14 @@ func (t *Tokens) verify(raw string, keys *snapshot, now time.Time) (*verified, e
 	return &verified{identity: id, notBefore: time.Unix(c.NotBefore, 0), issuer: c.Issuer, audiences: c.Audience}, nil
 }
 
-// open verifies the signature, with the one algorithm that the key is pinned to,
+// openPayload verifies the signature, with the one algorithm that the key is pinned to,
 // and then decodes the payload: nothing of it is read before.
-func (k *Key) open(token *compact) ([]byte, error) {
-	if token.header.Alg != k.alg {
+func openPayload(key *signing.Key, token *compact) ([]byte, error) {
+	if token.header.Alg != key.Alg() {
 		return nil, errAlgorithm // the key decides, or RS256's public key verifies HS256
 	}
-	if err := k.verify(token.signed, token.signature); err != nil {
-		return nil, err
+	if !key.Verify(token.signed, token.signature) {
+		return nil, errSignature
 	}
 	payload, err := strictBase64.DecodeString(token.payload)
 	if err != nil {
@@ -107,8 +105,8 @@ func (k *Key) open(token *compact) ([]byte, error) {
 
 // admits checks the claims against what the key's tokens say, and the clock.
 // Expiry comes last: only a token that is good in all else has expired.
-func (e *entry) admits(c *claims, now time.Time) error {
-	p := e.profileFor(c.Issuer, c.Audience, now)
+func admits(key *keyring.Key, c *claims, now time.Time) error {
+	p := key.ProfileFor(c.Issuer, c.Audience, now)
 	if p == nil {
 		return errProfile
 	}
@@ -116,7 +114,7 @@ func (e *entry) admits(c *claims, now time.Time) error {
 	if life := expires.Sub(issued); life < 0 || life > p.Access+timeUnit {
 		return errLifetime // whoever borrowed the key once must not keep its fruit for years
 	}
-	if latest := now.Add(maxSkew); issued.After(latest) || time.Unix(c.NotBefore, 0).After(latest) {
+	if latest := now.Add(keyring.MaxSkew); issued.After(latest) || time.Unix(c.NotBefore, 0).After(latest) {
 		return errNotYet
 	}
 	if !now.Before(expires) {

@@ -1,4 +1,4 @@
-package token_test
+package keyring_test
 
 import (
 	"context"
@@ -8,13 +8,13 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
 )
 
 // runGateway starts a gateway's loop in a bubble; stop ends it.
-func runGateway(t *testing.T, change func(*token.RingConfig)) (g *gateway, stop func()) {
+func runGateway(t *testing.T, change func(*keyring.Config)) (g *gateway, stop func()) {
 	t.Helper()
-	g = newGateway(t, func(c *token.RingConfig) {
+	g = newGateway(t, func(c *keyring.Config) {
 		c.Now = time.Now
 		if change != nil {
 			change(c)
@@ -43,18 +43,18 @@ func (g *gateway) login(t *testing.T) string {
 
 func TestRunRotates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, stop := runGateway(t, func(c *token.RingConfig) { c.Rotate = 3 * time.Hour })
+		g, stop := runGateway(t, func(c *keyring.Config) { c.Rotate = 3 * time.Hour })
 		defer stop()
 		old := g.mustVerify(t, g.login(t)).Key
-		time.Sleep(3*time.Hour - token.PublishAhead + token.ReloadEvery)
-		if g.states()[token.KeyNext] != 1 {
+		time.Sleep(3*time.Hour - keyring.PublishAhead + keyring.ReloadEvery)
+		if g.states()[keyring.KeyNext] != 1 {
 			t.Fatalf("no next key: %+v", g.ring.Keys())
 		}
 		raw := g.login(t)
 		if g.mustVerify(t, raw).Key != old {
 			t.Error("it signs before its time")
 		}
-		time.Sleep(token.PublishAhead)
+		time.Sleep(keyring.PublishAhead)
 		if g.mustVerify(t, g.login(t)).Key == old {
 			t.Error("it does not sign in time")
 		}
@@ -72,9 +72,9 @@ func TestRunRotates(t *testing.T) {
 func TestRunHearsOfUnknownKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		counting := &counter{storage: &storage{}}
-		g, stop := runGateway(t, func(c *token.RingConfig) { c.Storage = counting })
+		g, stop := runGateway(t, func(c *keyring.Config) { c.Storage = counting })
 		defer stop()
-		other, err := token.OpenRing(t.Context(), g.cfg)
+		other, err := keyring.Open(t.Context(), g.cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,16 +84,17 @@ func TestRunHearsOfUnknownKeys(t *testing.T) {
 		there := &gateway{Tokens: newTokens(t, other, g.cfg), clock: g.clock}
 		defer there.Close()
 		raw := there.login(t)
-		time.Sleep(token.HintGap)
-		g.mustRefuse(t, raw, token.RuleNoKey)
+		time.Sleep(keyring.HintGap)
+		g.mustRefuse(t, raw, ruleNoKey)
 		synctest.Wait()
 		g.mustVerify(t, raw)
 
 		reads := counting.reads.Load()
-		forged := newForger(t, token.EdDSA)
-		defer forged.Close()
+		forger := newGateway(t, func(c *keyring.Config) { c.Now = time.Now })
+		defer forger.Close()
+		forged := forger.login(t)
 		for range 1000 {
-			g.mustRefuse(t, forged.sign(forged.header(""), payload("", "")), token.RuleNoKey)
+			g.mustRefuse(t, forged, ruleNoKey)
 			synctest.Wait()
 		}
 		if n := counting.reads.Load() - reads; n > 1 {
@@ -108,7 +109,7 @@ func TestRunHearsOfRetiredKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, stop := runGateway(t, nil)
 		defer stop()
-		other, err := token.OpenRing(t.Context(), g.cfg)
+		other, err := keyring.Open(t.Context(), g.cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,7 +123,7 @@ func TestRunHearsOfRetiredKeys(t *testing.T) {
 		}
 		g.ring.Changed()
 		synctest.Wait()
-		g.mustRefuse(t, raw, token.RuleNoKey)
+		g.mustRefuse(t, raw, ruleNoKey)
 		if by := g.mustVerify(t, g.login(t)).Key; by == leaked {
 			t.Errorf("%s still signs", by)
 		}
@@ -143,9 +144,9 @@ func TestRunReports(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := errors.New("disk on fire")
 		var reported atomic.Value
-		g, stop := runGateway(t, func(c *token.RingConfig) { c.Report = func(err error) { reported.Store(err) } })
+		g, stop := runGateway(t, func(c *keyring.Config) { c.Report = func(err error) { reported.Store(err) } })
 		g.storage.set(func(s *storage) { s.broken = down })
-		time.Sleep(token.ReloadEvery)
+		time.Sleep(keyring.ReloadEvery)
 		synctest.Wait()
 		if err, _ := reported.Load().(error); !errors.Is(err, down) {
 			t.Errorf("reported %v", err)

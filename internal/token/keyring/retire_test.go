@@ -1,4 +1,4 @@
-package token_test
+package keyring_test
 
 import (
 	"errors"
@@ -6,8 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
 )
 
 func TestRetire(t *testing.T) {
@@ -15,25 +14,21 @@ func TestRetire(t *testing.T) {
 	g := newGateway(t, nil)
 	raw := g.mustIssue(t, g.user(time.Hour))
 	leaked := g.mustVerify(t, raw).Key
-	g.Flush()
-	if !g.Cached(raw) {
-		t.Fatal("not cached, so this proves nothing")
-	}
 	until, err := g.ring.Retire(t.Context(), leaked)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := start.Add(time.Hour + token.ReplicaLag); !until.Equal(want) {
+	if want := start.Add(time.Hour + keyring.ReplicaLag); !until.Equal(want) {
 		t.Errorf("its tokens end at %s, want %s", until, want)
 	}
-	g.mustRefuse(t, raw, token.RuleNoKey) // the cache notwithstanding
+	g.mustRefuse(t, raw, ruleNoKey)
 	if g.published(t)[leaked] {
 		t.Error("still published")
 	}
 	if id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour))); id.Key == leaked {
 		t.Error("still signs")
 	}
-	if _, err := g.ring.Retire(t.Context(), leaked); !errors.Is(err, token.ErrUnknownKey) {
+	if _, err := g.ring.Retire(t.Context(), leaked); !errors.Is(err, keyring.ErrUnknownKey) {
 		t.Errorf("got %v, want ErrUnknownKey", err)
 	}
 }
@@ -59,7 +54,7 @@ func TestRetireOthers(t *testing.T) {
 	if _, err := g.ring.Retire(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
-	if k := kept(g.ring); len(k) != 1 || k[0].ID != next || k[0].State != token.KeySigning {
+	if k := kept(g.ring); len(k) != 1 || k[0].ID != next || k[0].State != keyring.KeySigning {
 		t.Errorf("got %+v", k)
 	}
 	waiting, _, err := g.ring.Rotate(t.Context(), false)
@@ -78,39 +73,38 @@ func TestRetireOthers(t *testing.T) {
 // stays out after a restart until the configuration names another.
 func TestRetireGiven(t *testing.T) {
 	t.Parallel()
-	f := newForger(t, token.EdDSA)
-	if _, _, err := f.ring.Rotate(t.Context(), true); !errors.Is(err, token.ErrKeyGiven) {
+	f := newGateway(t, func(c *keyring.Config) { c.Key = givenKey(t, 1) })
+	if _, _, err := f.ring.Rotate(t.Context(), true); !errors.Is(err, keyring.ErrKeyGiven) {
 		t.Errorf("got %v, want ErrKeyGiven", err)
 	}
 	raw := f.mustIssue(t, f.user(time.Hour))
-	if _, err := f.ring.Retire(t.Context(), auth.KeyID(f.kid)); err != nil {
+	if _, err := f.ring.Retire(t.Context(), f.cfg.Key.ID()); err != nil {
 		t.Fatal(err)
 	}
-	f.mustRefuse(t, raw, token.RuleNoKey)
-	f.mustRefuse(t, f.sign(f.header(""), payload("", "")), token.RuleNoKey)
+	f.mustRefuse(t, raw, ruleNoKey)
 	f.mustVerify(t, f.mustIssue(t, f.user(time.Hour)))
 	f.mustTick(t)
-	if _, err := token.OpenRing(t.Context(), f.cfg); !errors.Is(err, token.ErrKeyRefused) {
+	if _, err := keyring.Open(t.Context(), f.cfg); !errors.Is(err, keyring.ErrKeyRefused) {
 		t.Errorf("got %v, want ErrKeyRefused", err)
 	}
-	if err := f.ring.Reconfigure(t.Context(), f.cfg); !errors.Is(err, token.ErrKeyRefused) {
+	if err := f.ring.Reconfigure(t.Context(), f.cfg); !errors.Is(err, keyring.ErrKeyRefused) {
 		t.Errorf("got %v, want ErrKeyRefused", err)
 	}
 	f.mustVerify(t, f.mustIssue(t, f.user(time.Hour)))
-	f.reconfigure(t, func(c *token.RingConfig) { c.Key = nil })
-	f.mustRefuse(t, raw, token.RuleNoKey)
+	f.reconfigure(t, func(c *keyring.Config) { c.Key = nil })
+	f.mustRefuse(t, raw, ruleNoKey)
 }
 
 func TestRingIsBounded(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
 	var err error
-	for range token.MaxKeys {
+	for range keyring.MaxKeys {
 		if _, _, err = g.ring.Rotate(t.Context(), true); err != nil {
 			break
 		}
 	}
-	if !errors.Is(err, token.ErrRingFull) {
+	if !errors.Is(err, keyring.ErrFull) {
 		t.Fatalf("got %v, want ErrRingFull", err)
 	}
 	g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
@@ -122,8 +116,8 @@ func TestRingIsBounded(t *testing.T) {
 }
 
 // kept are the keys of a ring but those that were retired.
-func kept(r *token.Ring) []token.KeyInfo {
-	return slices.DeleteFunc(r.Keys(), func(k token.KeyInfo) bool { return k.State == token.KeyRetired })
+func kept(r *keyring.Ring) []keyring.KeyInfo {
+	return slices.DeleteFunc(r.Keys(), func(k keyring.KeyInfo) bool { return k.State == keyring.KeyRetired })
 }
 
 // TestRetiredIsListed until the last token of the key would have ended, and on
@@ -137,18 +131,18 @@ func TestRetiredIsListed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := token.OpenRing(t.Context(), g.cfg)
+	other, err := keyring.Open(t.Context(), g.cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, ring := range map[string]*token.Ring{"here": g.ring, "elsewhere": other} {
+	for name, ring := range map[string]*keyring.Ring{"here": g.ring, "elsewhere": other} {
 		keys := ring.Keys()
 		last := keys[len(keys)-1]
-		if len(keys) != 2 || last.ID != leaked || last.State != token.KeyRetired || !last.VerifyUntil.Equal(until) || last.RetiredAt.IsZero() {
+		if len(keys) != 2 || last.ID != leaked || last.State != keyring.KeyRetired || !last.VerifyUntil.Equal(until) || last.RetiredAt.IsZero() {
 			t.Errorf("%s: %+v", name, keys)
 		}
 	}
-	g.mustRefuse(t, raw, token.RuleNoKey)
+	g.mustRefuse(t, raw, ruleNoKey)
 	if len(g.published(t)) != 1 {
 		t.Error("the retired key is published")
 	}

@@ -1,4 +1,4 @@
-package token
+package keyring
 
 import (
 	"bytes"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/seal"
+	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
 const (
@@ -40,45 +41,45 @@ type state struct {
 
 // retired is what is left of a key that was taken out, without its material.
 type retired struct {
-	ID        auth.KeyID `json:"kid"`
-	Alg       Alg        `json:"alg"`
-	Given     bool       `json:"given,omitempty"`
-	CreatedAt time.Time  `json:"created_at"`
-	SignsFrom time.Time  `json:"signs_from"`
-	RetiredAt time.Time  `json:"retired_at"`
-	Until     time.Time  `json:"until"` // when its last token would have ended
-	Issuer    string     `json:"issuer"`
-	Audiences []string   `json:"audiences"`
+	ID        auth.KeyID  `json:"kid"`
+	Alg       signing.Alg `json:"alg"`
+	Given     bool        `json:"given,omitempty"`
+	CreatedAt time.Time   `json:"created_at"`
+	SignsFrom time.Time   `json:"signs_from"`
+	RetiredAt time.Time   `json:"retired_at"`
+	Until     time.Time   `json:"until"` // when its last token would have ended
+	Issuer    string      `json:"issuer"`
+	Audiences []string    `json:"audiences"`
 }
 
 // record is one key and all that its tokens may say.
 type record struct {
-	ID        auth.KeyID `json:"kid"`
-	Alg       Alg        `json:"alg"`
-	Given     bool       `json:"given,omitempty"` // the configuration names it
-	Material  []byte     `json:"material"`
-	CreatedAt time.Time  `json:"created_at"`
-	SignsFrom time.Time  `json:"signs_from"`
+	ID        auth.KeyID  `json:"kid"`
+	Alg       signing.Alg `json:"alg"`
+	Given     bool        `json:"given,omitempty"` // the configuration names it
+	Material  []byte      `json:"material"`
+	CreatedAt time.Time   `json:"created_at"`
+	SignsFrom time.Time   `json:"signs_from"`
 	// RetiredAt is when its successor signs from; zero for the newest.
 	RetiredAt time.Time `json:"retired_at,omitzero"`
 	// Profiles it signed under, the newest last.
-	Profiles []profile `json:"profiles"`
+	Profiles []Profile `json:"profiles"`
 }
 
-// profile is under which names a key signs, or did.
-type profile struct {
+// Profile has the names that a key signs under, or signed under.
+type Profile struct {
 	Issuer    string        `json:"issuer"`
 	Audiences []string      `json:"audiences"`
 	Access    time.Duration `json:"access"`            // the longest life that a token may have got
 	EndedAt   time.Time     `json:"ended_at,omitzero"` // zero while the key signs under it
 }
 
-func (p *profile) same(issuer string, audiences []string) bool {
+func (p *Profile) same(issuer string, audiences []string) bool {
 	return p.Issuer == issuer && slices.Equal(p.Audiences, audiences)
 }
 
 // until is when the last token of a profile has ended; zero while more are made.
-func (r *record) until(p *profile) time.Time {
+func (r *record) until(p *Profile) time.Time {
 	end := p.EndedAt
 	if end.IsZero() {
 		end = r.RetiredAt
@@ -104,10 +105,10 @@ func (r *record) verifyUntil() time.Time {
 }
 
 // current is the profile that the key signs under.
-func (r *record) current() *profile { return &r.Profiles[len(r.Profiles)-1] }
+func (r *record) current() *Profile { return &r.Profiles[len(r.Profiles)-1] }
 
-// openState reads what amend wrote; nil is a ring that was never stored.
-func openState(box *seal.Box, blob []byte) (*state, error) {
+// parseState reads what amend wrote; nil is a ring that was never stored.
+func parseState(box *seal.Box, blob []byte) (*state, error) {
 	if blob == nil {
 		return &state{Version: stateVersion}, nil
 	}
@@ -117,11 +118,11 @@ func openState(box *seal.Box, blob []byte) (*state, error) {
 			"or delete the stored keys, which ends every access token", ErrOtherSecret)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: restore it from a backup, or delete it, which ends every access token: %w", ErrRingUnreadable, err)
+		return nil, fmt.Errorf("%w: restore it from a backup, or delete it, which ends every access token: %w", ErrUnreadable, err)
 	}
 	s := &state{}
 	if err := json.Unmarshal(text, s); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrRingUnreadable, err)
+		return nil, fmt.Errorf("%w: %w", ErrUnreadable, err)
 	}
 	return s, s.check()
 }
@@ -130,11 +131,11 @@ func openState(box *seal.Box, blob []byte) (*state, error) {
 func (s *state) check() error {
 	if s.Version != stateVersion {
 		return fmt.Errorf("%w: version %d, this wxgate knows %d; run the newer wxgate that wrote it",
-			ErrRingUnreadable, s.Version, stateVersion)
+			ErrUnreadable, s.Version, stateVersion)
 	}
 	for _, r := range s.Keys {
 		if r == nil || len(r.Profiles) == 0 {
-			return fmt.Errorf("%w: a key without a profile", ErrRingUnreadable)
+			return fmt.Errorf("%w: a key without a profile", ErrUnreadable)
 		}
 	}
 	return nil
@@ -144,12 +145,12 @@ func (s *state) check() error {
 // bounded, so that neither rotations nor changed settings grow it without end.
 func (s *state) text() ([]byte, error) {
 	if len(s.Keys) > maxKeys {
-		return nil, fmt.Errorf("%w: %d, at most %d are kept; retire some, or rotate less often", ErrRingFull, len(s.Keys), maxKeys)
+		return nil, fmt.Errorf("%w: %d, at most %d are kept; retire some, or rotate less often", ErrFull, len(s.Keys), maxKeys)
 	}
 	for _, r := range s.Keys {
 		if len(r.Profiles) > maxProfiles {
 			return nil, fmt.Errorf("%w: key %s under %d issuers and audiences, at most %d; wait until old tokens have ended",
-				ErrRingFull, r.ID, len(r.Profiles), maxProfiles)
+				ErrFull, r.ID, len(r.Profiles), maxProfiles)
 		}
 	}
 	text, err := json.Marshal(s)
@@ -163,7 +164,7 @@ func (s *state) text() ([]byte, error) {
 // is nil when nothing has to be written: neither did the state change, nor was
 // it sealed with a root secret that the operator means to drop one day.
 func amend(box *seal.Box, blob []byte, change func(*state) error) (s *state, sealed []byte, err error) {
-	if s, err = openState(box, blob); err != nil {
+	if s, err = parseState(box, blob); err != nil {
 		return nil, nil, err
 	}
 	before, err := s.text()

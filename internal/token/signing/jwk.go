@@ -1,4 +1,4 @@
-package token
+package signing
 
 import (
 	"crypto/ecdsa"
@@ -70,9 +70,9 @@ func thumbprint(public any) (auth.KeyID, error) {
 	return auth.KeyID(base64.RawURLEncoding.EncodeToString(sum[:])), nil
 }
 
-// writeJWKS is the key set as others read it, and its entity tag. HS256 secrets
-// are left out: publishing one would let everybody sign.
-func writeJWKS(keys []*Key) (body []byte, etag string, err error) {
+// JWKS returns the public key set (RFC 7517) and its entity tag. It leaves out
+// HS256 secrets: any client that knows one can sign tokens.
+func JWKS(keys []*Key) (body []byte, etag string, err error) {
 	set := struct {
 		Keys []jwk `json:"keys"`
 	}{Keys: []jwk{}}

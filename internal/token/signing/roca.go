@@ -1,4 +1,4 @@
-package token
+package signing
 
 import "math/big"
 

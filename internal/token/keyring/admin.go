@@ -1,4 +1,4 @@
-package token
+package keyring
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
 // KeyState is where a key stands in its life.
@@ -22,7 +23,7 @@ const (
 // KeyInfo is a key as an operator sees it, without its private half.
 type KeyInfo struct {
 	ID          auth.KeyID
-	Alg         Alg
+	Alg         signing.Alg
 	State       KeyState
 	Given       bool // from the configuration
 	CreatedAt   time.Time
@@ -37,18 +38,18 @@ type KeyInfo struct {
 func (r *Ring) Keys() []KeyInfo {
 	s := r.snapshot()
 	now := s.now()
-	signing, err := s.signer(now)
+	signer, err := s.signer(now)
 	keys := make([]KeyInfo, 0, len(s.order))
 	for _, e := range s.order {
-		p := e.current()
+		p := e.Profile()
 		info := KeyInfo{
-			ID: e.id, Alg: e.alg, State: KeyVerifying, Given: e.record.Given,
+			ID: e.ID(), Alg: e.Alg(), State: KeyVerifying, Given: e.record.Given,
 			CreatedAt: e.record.CreatedAt, SignsFrom: e.record.SignsFrom,
 			RetiredAt: e.record.RetiredAt, VerifyUntil: e.until,
 			Issuer: p.Issuer, Audiences: slices.Clone(p.Audiences),
 		}
 		switch {
-		case err == nil && e == signing:
+		case err == nil && e == signer:
 			info.State = KeySigning
 		case e.record.SignsFrom.After(now):
 			info.State = KeyNext

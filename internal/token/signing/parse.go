@@ -1,4 +1,4 @@
-package token
+package signing
 
 import (
 	"bytes"
@@ -101,24 +101,25 @@ func parsePrivate(block *pem.Block) (crypto.Signer, error) {
 	return signer, nil
 }
 
-// material is the key as the ring stores it: all of a generated key; of a given
-// one no more than verifying needs, since its private half has a keeper already.
-func (k *Key) material(given bool) ([]byte, error) {
+// Material returns the key in the form in which it is stored. With publicOnly it
+// returns what verifying needs: the public half, or the secret of an HS256 key.
+func (k *Key) Material(publicOnly bool) ([]byte, error) {
 	if secret, ok := k.public.([]byte); ok {
 		return secret, nil
 	}
-	if given {
+	if publicOnly {
 		return x509.MarshalPKIXPublicKey(k.public)
 	}
 	return x509.MarshalPKCS8PrivateKey(k.private)
 }
 
-// keyFromMaterial is the inverse of [Key.material].
-func keyFromMaterial(alg Alg, material []byte, given bool) (*Key, error) {
+// FromMaterial is the inverse of [Key.Material]. A key that was stored with
+// publicOnly can verify but not sign, unless it is an HS256 secret.
+func FromMaterial(alg Alg, material []byte, publicOnly bool) (*Key, error) {
 	if alg == HS256 {
 		return newKey(alg, material, material)
 	}
-	if given {
+	if publicOnly {
 		public, err := x509.ParsePKIXPublicKey(material)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrKey, err)

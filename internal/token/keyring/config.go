@@ -1,4 +1,4 @@
-package token
+package keyring
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/wxgate/wxgate/internal/seal"
+	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
 const (
@@ -22,8 +23,9 @@ const (
 	// minAccess is one second, since that is what a JWT counts in.
 	minAccess = time.Second
 
-	maxNameBytes = 128 // of an issuer or an audience; a URL fits
-	maxAudiences = 8   // a token names them all
+	// MaxNameBytes is the longest issuer or audience; a URL fits.
+	MaxNameBytes = 128
+	maxAudiences = 8 // a token names them all
 )
 
 // Storage keeps one small value, the sealed ring. It is safe for concurrent use
@@ -38,21 +40,21 @@ type Storage interface {
 	Update(ctx context.Context, change func(old []byte) ([]byte, error)) error
 }
 
-// RingConfig is what a [Ring] is made of. Storage, Box, Issuer and Access are
+// Config is what a [Ring] is made of. Storage, Box, Issuer and Access are
 // required.
-type RingConfig struct {
+type Config struct {
 	Storage Storage
 	Box     *seal.Box
 	// Inherit returns the ring, nil for none, that Storage begins with where it has
 	// none yet: that of the storage which was used before. Default: none.
 	Inherit func(ctx context.Context) ([]byte, error)
 
-	Alg       Alg      // default EdDSA
-	Issuer    string   // iss
-	Audiences []string // aud; default the issuer
+	Alg       signing.Alg // default EdDSA
+	Issuer    string      // iss
+	Audiences []string    // aud; default the issuer
 	// Key signs in place of generated keys and is never rotated; only its public
-	// half is stored, or for HS256 the secret.
-	Key *Key
+	// half is stored, or for signing.HS256 the secret.
+	Key *signing.Key
 
 	Access time.Duration // the longest life of an access token
 	Rotate time.Duration // how long a generated key signs; default [DefaultRotate]
@@ -63,7 +65,7 @@ type RingConfig struct {
 }
 
 // complete fills in the defaults and refuses what cannot work.
-func (cfg RingConfig) complete() (*RingConfig, error) {
+func (cfg Config) complete() (*Config, error) {
 	if cfg.Storage == nil || cfg.Box == nil {
 		return nil, fmt.Errorf("%w: a ring needs a storage and a root secret", ErrConfig)
 	}
@@ -74,7 +76,7 @@ func (cfg RingConfig) complete() (*RingConfig, error) {
 		cfg.Report = func(error) {}
 	}
 	if cfg.Alg == "" {
-		cfg.Alg = DefaultAlg
+		cfg.Alg = signing.DefaultAlg
 	}
 	if cfg.Rotate == 0 {
 		cfg.Rotate = DefaultRotate
@@ -83,11 +85,11 @@ func (cfg RingConfig) complete() (*RingConfig, error) {
 		cfg.Audiences = []string{cfg.Issuer}
 	}
 	cfg.Audiences = slices.Clone(cfg.Audiences)
-	if _, err := ParseAlg(string(cfg.Alg)); err != nil {
+	if _, err := signing.ParseAlg(string(cfg.Alg)); err != nil {
 		return nil, err
 	}
-	if cfg.Key != nil && (cfg.Key.private == nil || cfg.Key.alg != cfg.Alg) {
-		return nil, fmt.Errorf("%w: the configured key signs %s, alg is %s", ErrAlg, cfg.Key.alg, cfg.Alg)
+	if cfg.Key != nil && (!cfg.Key.CanSign() || cfg.Key.Alg() != cfg.Alg) {
+		return nil, fmt.Errorf("%w: the configured key signs %s, alg is %s", signing.ErrAlg, cfg.Key.Alg(), cfg.Alg)
 	}
 	if err := cfg.checkNames(); err != nil {
 		return nil, err
@@ -95,20 +97,20 @@ func (cfg RingConfig) complete() (*RingConfig, error) {
 	return &cfg, cfg.checkTimes()
 }
 
-func (cfg *RingConfig) checkNames() error {
+func (cfg *Config) checkNames() error {
 	if len(cfg.Audiences) > maxAudiences {
 		return fmt.Errorf("%w: %d audiences, at most %d", ErrConfig, len(cfg.Audiences), maxAudiences)
 	}
 	for i, name := range append([]string{cfg.Issuer}, cfg.Audiences...) {
 		control := strings.IndexFunc(name, unicode.IsControl) >= 0
-		if name == "" || len(name) > maxNameBytes || control || !utf8.ValidString(name) {
-			return fmt.Errorf("%w: issuer or audience %q: 1 to %d bytes of text are needed", ErrConfig, name, maxNameBytes)
+		if name == "" || len(name) > MaxNameBytes || control || !utf8.ValidString(name) {
+			return fmt.Errorf("%w: issuer or audience %q: 1 to %d bytes of text are needed", ErrConfig, name, MaxNameBytes)
 		}
 		if i > 0 && slices.Contains(cfg.Audiences[i:], name) {
 			return fmt.Errorf("%w: audience %q is named twice", ErrConfig, name)
 		}
 	}
-	n, err := usualLength(cfg)
+	n, err := tokenBytes(cfg)
 	if err != nil {
 		return err
 	}
@@ -119,7 +121,7 @@ func (cfg *RingConfig) checkNames() error {
 	return nil
 }
 
-func (cfg *RingConfig) checkTimes() error {
+func (cfg *Config) checkTimes() error {
 	if cfg.Access < minAccess || cfg.Access > MaxAccess {
 		return fmt.Errorf("%w: access %s, it must be from %s to %s", ErrConfig, cfg.Access, minAccess, MaxAccess)
 	}
@@ -135,6 +137,6 @@ func (cfg *RingConfig) checkTimes() error {
 }
 
 // profile is what the configuration has keys sign under.
-func (cfg *RingConfig) profile() profile {
-	return profile{Issuer: cfg.Issuer, Audiences: cfg.Audiences, Access: cfg.Access}
+func (cfg *Config) profile() Profile {
+	return Profile{Issuer: cfg.Issuer, Audiences: cfg.Audiences, Access: cfg.Access}
 }

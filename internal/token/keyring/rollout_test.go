@@ -1,4 +1,4 @@
-package token_test
+package keyring_test
 
 import (
 	"slices"
@@ -6,7 +6,8 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
+	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
 // TestToAndFro: an operator who changes his mind every minute fills no ring and
@@ -16,8 +17,8 @@ func TestToAndFro(t *testing.T) {
 	g := newGateway(t, nil)
 	first := g.mustIssue(t, g.user(time.Hour))
 	for i := range 50 {
-		g.reconfigure(t, func(c *token.RingConfig) {
-			c.Alg = []token.Alg{token.EdDSA, token.ES256}[i%2]
+		g.reconfigure(t, func(c *keyring.Config) {
+			c.Alg = []signing.Alg{signing.EdDSA, signing.ES256}[i%2]
 			c.Issuer = []string{"wxgate", "other", "third"}[i%3]
 		})
 		g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
@@ -33,10 +34,10 @@ func TestToAndFro(t *testing.T) {
 // second follows it signs with the old one, which the first accepts to the end.
 func TestRollout(t *testing.T) {
 	t.Parallel()
-	a := newGateway(t, func(c *token.RingConfig) { c.Key = givenKey(t, 1) })
+	a := newGateway(t, func(c *keyring.Config) { c.Key = givenKey(t, 1) })
 	cfg := a.cfg
 	cfg.Key = givenKey(t, 2)
-	ring, err := token.OpenRing(t.Context(), cfg)
+	ring, err := keyring.Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -51,7 +52,7 @@ func TestRollout(t *testing.T) {
 		a.clock.add(time.Minute)
 	}
 	last = a.mustIssue(t, a.user(time.Hour))
-	a.reconfigure(t, func(c *token.RingConfig) { c.Key = cfg.Key })
+	a.reconfigure(t, func(c *keyring.Config) { c.Key = cfg.Key })
 	a.clock.add(time.Hour - time.Second)
 	b.mustTick(t)
 	b.mustVerify(t, last)
@@ -66,10 +67,10 @@ func TestRollout(t *testing.T) {
 // longer life that it gave before.
 func TestThereAndBack(t *testing.T) {
 	t.Parallel()
-	g := newGateway(t, func(c *token.RingConfig) { c.Access = 2 * time.Hour })
+	g := newGateway(t, func(c *keyring.Config) { c.Access = 2 * time.Hour })
 	long := g.mustIssue(t, g.user(2*time.Hour))
-	g.reconfigure(t, func(c *token.RingConfig) { c.Issuer, c.Access = "other", time.Hour })
-	g.reconfigure(t, func(c *token.RingConfig) { c.Issuer = "wxgate" })
+	g.reconfigure(t, func(c *keyring.Config) { c.Issuer, c.Access = "other", time.Hour })
+	g.reconfigure(t, func(c *keyring.Config) { c.Issuer = "wxgate" })
 	g.clock.add(2*time.Hour - time.Second)
 	g.mustTick(t)
 	g.mustVerify(t, long)
@@ -79,10 +80,10 @@ func TestThereAndBack(t *testing.T) {
 // the configuration loaded last goes on doing so, after one look at the ring.
 func TestLongerLivesElsewhere(t *testing.T) {
 	t.Parallel()
-	g := newGateway(t, func(c *token.RingConfig) { c.Access = 2 * time.Hour })
+	g := newGateway(t, func(c *keyring.Config) { c.Access = 2 * time.Hour })
 	cfg := g.cfg
-	cfg.Alg, cfg.Access = token.ES256, time.Hour
-	if _, err := token.OpenRing(t.Context(), cfg); err != nil {
+	cfg.Alg, cfg.Access = signing.ES256, time.Hour
+	if _, err := keyring.Open(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
 	g.mustTick(t)
@@ -95,10 +96,10 @@ func TestLongerLivesElsewhere(t *testing.T) {
 // the two replicas makes the next one.
 func TestLongerLivesThroughRotations(t *testing.T) {
 	t.Parallel()
-	long := newGateway(t, func(c *token.RingConfig) { c.Access, c.Rotate = 2*time.Hour, 30*time.Minute })
+	long := newGateway(t, func(c *keyring.Config) { c.Access, c.Rotate = 2*time.Hour, 30*time.Minute })
 	cfg := long.cfg
 	cfg.Access = time.Hour
-	ring, err := token.OpenRing(t.Context(), cfg)
+	ring, err := keyring.Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package token
+package keyring
 
 import (
 	"fmt"
@@ -6,27 +6,28 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
 // maintain does what time asks for: it forgets what has ended, makes the next
 // key when it is due, and lets this replica's tokens live as long as it gives
 // them. It is a no-op when another replica has done it already.
-func (s *state) maintain(cfg *RingConfig, now time.Time) error {
+func (s *state) maintain(cfg *Config, now time.Time) error {
 	s.forget(now)
 	here := s.signsHere(cfg, now)
 	if here != nil && !here.RetiredAt.IsZero() && here.RetiredAt.Before(now) {
 		here.RetiredAt = now // not yet, as long as this replica signs with it
 	}
-	signing := s.signing(now)
-	if signing == nil {
+	signer := s.signer(now)
+	if signer == nil {
 		return fmt.Errorf("%w: the stored ring has none that has begun", ErrNoSigner)
 	}
-	if !signing.Given && s.next(now) == nil && !now.Before(signing.SignsFrom.Add(cfg.Rotate-ahead(cfg.Rotate))) {
-		from := signing.SignsFrom.Add(cfg.Rotate)
+	if !signer.Given && s.next(now) == nil && !now.Before(signer.SignsFrom.Add(cfg.Rotate-ahead(cfg.Rotate))) {
+		from := signer.SignsFrom.Add(cfg.Rotate)
 		if soonest := now.Add(ahead(cfg.Rotate)); from.Before(soonest) {
 			from = soonest
 		}
-		next, err := s.follow(signing, now, from)
+		next, err := s.follow(signer, now, from)
 		if err != nil {
 			return err
 		}
@@ -34,7 +35,7 @@ func (s *state) maintain(cfg *RingConfig, now time.Time) error {
 		// says so below, before the key signs.
 		next.current().Access = cfg.Access
 	}
-	for _, r := range []*record{here, s.signing(now), s.next(now)} {
+	for _, r := range []*record{here, s.signer(now), s.next(now)} {
 		if r != nil && r.current().Access < cfg.Access {
 			r.current().Access = cfg.Access
 		}
@@ -43,10 +44,10 @@ func (s *state) maintain(cfg *RingConfig, now time.Time) error {
 }
 
 // signsHere is the record that a replica signs with, as snapshot.signer has it. It
-// is an older one than signing's where the newest is named by another replica's
+// is an older one than signer's where the newest is named by another replica's
 // configuration only, in the middle of a rollout: given keys are not stored with
 // their private half.
-func (s *state) signsHere(cfg *RingConfig, now time.Time) *record {
+func (s *state) signsHere(cfg *Config, now time.Time) *record {
 	var first *record
 	for _, r := range slices.Backward(s.Keys) {
 		if !cfg.canSign(r) {
@@ -59,8 +60,8 @@ func (s *state) signsHere(cfg *RingConfig, now time.Time) *record {
 	return first
 }
 
-func (cfg *RingConfig) canSign(r *record) bool {
-	return !r.Given || r.Alg == HS256 || cfg.Key != nil && cfg.Key.id == r.ID
+func (cfg *Config) canSign(r *record) bool {
+	return !r.Given || r.Alg == signing.HS256 || cfg.Key != nil && cfg.Key.ID() == r.ID
 }
 
 // forget drops keys and profiles whose last token has ended.
@@ -69,7 +70,7 @@ func (s *state) forget(now time.Time) {
 	s.Keys = slices.DeleteFunc(s.Keys, func(r *record) bool { return ended(r.verifyUntil()) })
 	s.Retired = slices.DeleteFunc(s.Retired, func(r retired) bool { return ended(r.Until) })
 	for _, r := range s.Keys {
-		r.Profiles = slices.DeleteFunc(r.Profiles, func(p profile) bool {
+		r.Profiles = slices.DeleteFunc(r.Profiles, func(p Profile) bool {
 			return !p.EndedAt.IsZero() && ended(r.until(&p))
 		})
 	}
@@ -78,7 +79,7 @@ func (s *state) forget(now time.Time) {
 // follow makes the key that signs after r, with its algorithm and profile. Others
 // may still give their tokens as long a life as r did.
 func (s *state) follow(r *record, now, from time.Time) (*record, error) {
-	key, err := generateKey(r.Alg)
+	key, err := signing.Generate(r.Alg)
 	if err != nil {
 		return nil, err
 	}
@@ -94,13 +95,13 @@ func (s *state) follow(r *record, now, from time.Time) (*record, error) {
 
 // rotate makes the next key before its time. Without immediate it signs once it
 // has been published long enough for everybody to know it.
-func (s *state) rotate(cfg *RingConfig, immediate bool, now time.Time) (*record, error) {
-	signing := s.signing(now)
-	if signing == nil {
+func (s *state) rotate(cfg *Config, immediate bool, now time.Time) (*record, error) {
+	signer := s.signer(now)
+	if signer == nil {
 		return nil, fmt.Errorf("%w: the stored ring has none that has begun", ErrNoSigner)
 	}
-	if signing.Given {
-		return nil, fmt.Errorf("%w: change `key` there to rotate it, or retire %s", ErrKeyGiven, signing.ID)
+	if signer.Given {
+		return nil, fmt.Errorf("%w: change `key` there to rotate it, or retire %s", ErrKeyGiven, signer.ID)
 	}
 	from := now.Add(ahead(cfg.Rotate))
 	if immediate {
@@ -112,7 +113,7 @@ func (s *state) rotate(cfg *RingConfig, immediate bool, now time.Time) (*record,
 		}
 		return next, nil
 	}
-	return s.follow(signing, now, from)
+	return s.follow(signer, now, from)
 }
 
 // retire takes a key out at once and says until when its tokens would have
@@ -122,7 +123,7 @@ func (s *state) retire(id auth.KeyID, now time.Time) (time.Time, error) {
 	if gone == nil {
 		return time.Time{}, fmt.Errorf("%w: %q", ErrUnknownKey, id)
 	}
-	signing, next := s.signing(now), s.next(now)
+	signer, next := s.signer(now), s.next(now)
 	s.remove(gone)
 	if gone.Given && !slices.Contains(s.Refused, id) {
 		// A configuration that still names it must not bring it back.
@@ -130,11 +131,11 @@ func (s *state) retire(id auth.KeyID, now time.Time) (time.Time, error) {
 		s.Refused = s.Refused[max(0, len(s.Refused)-maxRefused):]
 	}
 	switch {
-	case gone == next && signing != nil:
-		signing.RetiredAt = time.Time{}
-	case gone == signing && next != nil:
+	case gone == next && signer != nil:
+		signer.RetiredAt = time.Time{}
+	case gone == signer && next != nil:
 		s.succeed(next, now)
-	case gone == signing:
+	case gone == signer:
 		if _, err := s.follow(gone, now, now); err != nil {
 			return time.Time{}, err
 		}

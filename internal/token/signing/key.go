@@ -1,4 +1,4 @@
-package token
+package signing
 
 import (
 	"crypto"
@@ -107,8 +107,8 @@ func checkRSA(alg Alg, k *rsa.PublicKey) error {
 	return nil
 }
 
-// generateKey makes a key of an algorithm.
-func generateKey(alg Alg) (*Key, error) {
+// Generate returns a new random key for alg.
+func Generate(alg Alg) (*Key, error) {
 	switch alg {
 	case EdDSA:
 		_, private, err := ed25519.GenerateKey(rand.Reader)
@@ -135,11 +135,11 @@ func fromSigner(alg Alg, private crypto.Signer, err error) (*Key, error) {
 	return newKey(alg, private, private.Public())
 }
 
-// sign signs with the key's own algorithm.
-func (k *Key) sign(text string) ([]byte, error) {
-	if k.private == nil {
-		return nil, fmt.Errorf("%w: %s only verifies here", ErrNoSigner, k.id)
-	}
+// CanSign reports whether the key has its private half.
+func (k *Key) CanSign() bool { return k.private != nil }
+
+// Sign signs text with the key's algorithm. It fails if the key has no private half.
+func (k *Key) Sign(text string) ([]byte, error) {
 	signature, err := k.alg.method().Sign(text, k.private)
 	if err != nil {
 		return nil, fmt.Errorf("signing with %s: %w", k.id, err)
@@ -147,11 +147,9 @@ func (k *Key) sign(text string) ([]byte, error) {
 	return signature, nil
 }
 
-// verify checks a signature with the key's own algorithm, never with one that
-// the token names: a public key used as an HMAC secret is known to everybody.
-func (k *Key) verify(text string, signature []byte) error {
-	if k.alg.method().Verify(text, signature, k.public) != nil {
-		return errSignature
-	}
-	return nil
+// Verify reports whether signature is the key's signature of text. The key's
+// algorithm decides and not the token's header: otherwise a client could sign with
+// a public key as the HMAC secret (algorithm confusion).
+func (k *Key) Verify(text string, signature []byte) bool {
+	return k.alg.method().Verify(text, signature, k.public) == nil
 }

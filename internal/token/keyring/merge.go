@@ -1,4 +1,4 @@
-package token
+package keyring
 
 import (
 	"slices"
@@ -8,14 +8,14 @@ import (
 	"github.com/wxgate/wxgate/internal/seal"
 )
 
-// MergeRings adds the keys of one stored ring to another, where sessions move from
+// Merge adds the keys of one stored ring to another, where sessions move from
 // one store to another: the tokens of both go on being good. Of all keys the one
 // that signs from the latest time signs; refused are those that were retired and
 // must not return. merged is into itself when that has all of it; added counts the
-// keys that were new to it. Errors: [ErrOtherSecret], [ErrRingUnreadable],
-// [ErrRingFull].
-func MergeRings(box *seal.Box, into, from []byte, refused func(auth.KeyID) bool, now time.Time) (merged []byte, added int, err error) {
-	other, err := openState(box, from)
+// keys that were new to it. Errors: [ErrOtherSecret], [ErrUnreadable],
+// [ErrFull].
+func Merge(box *seal.Box, into, from []byte, refused func(auth.KeyID) bool, now time.Time) (merged []byte, added int, err error) {
+	other, err := parseState(box, from)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -68,7 +68,7 @@ func (s *state) merge(other *state, refused func(auth.KeyID) bool, now time.Time
 // mergeProfiles adds the names under which the same key signed elsewhere.
 func (r *record) mergeProfiles(other *record, now time.Time) {
 	for _, p := range other.Profiles {
-		i := slices.IndexFunc(r.Profiles, func(known profile) bool { return known.same(p.Issuer, p.Audiences) })
+		i := slices.IndexFunc(r.Profiles, func(known Profile) bool { return known.same(p.Issuer, p.Audiences) })
 		if i >= 0 {
 			r.Profiles[i].Access = max(r.Profiles[i].Access, p.Access)
 			continue

@@ -1,4 +1,4 @@
-package token_test
+package keyring_test
 
 import (
 	"errors"
@@ -6,7 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
+	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
 // replicas are two gateways over one storage, each with its own configuration and
@@ -17,7 +18,7 @@ type replicas struct {
 	clock  *clock
 	skew   time.Duration // of the second one's clock
 	both   [2]*gateway
-	keys   []*token.Key
+	keys   []*signing.Key
 	living []promise
 }
 
@@ -49,8 +50,8 @@ func TestRingModel(t *testing.T) {
 
 func newReplicas(t *testing.T, from *rand.Rand) *replicas {
 	t.Helper()
-	r := &replicas{t: t, rand: from, keys: []*token.Key{nil, nil, nil, givenKey(t, 1), givenKey(t, 2)}}
-	most := int64(token.MaxSkew / time.Second)
+	r := &replicas{t: t, rand: from, keys: []*signing.Key{nil, nil, nil, givenKey(t, 1), givenKey(t, 2)}}
+	most := int64(keyring.MaxSkew / time.Second)
 	r.skew = time.Duration(from.Int64N(2*most)-most) * time.Second
 	first := newGateway(t, r.configure)
 	r.clock = first.clock
@@ -64,13 +65,13 @@ func newReplicas(t *testing.T, from *rand.Rand) *replicas {
 }
 
 // configure changes all that may differ between two replicas.
-func (r *replicas) configure(c *token.RingConfig) {
+func (r *replicas) configure(c *keyring.Config) {
 	c.Issuer = pick(r.rand, "a", "b")
 	c.Audiences = pick(r.rand, []string{"x"}, []string{"x", "y"}, []string{"y"}, []string{"y", "x"}, []string{"x", "z"})
 	c.Access = pick(r.rand, time.Minute, 20*time.Minute, time.Hour)
 	c.Rotate = pick(r.rand, 4*time.Minute, 30*time.Minute, 2*time.Hour)
-	if c.Key, c.Alg = pick(r.rand, r.keys...), token.EdDSA; c.Key == nil {
-		c.Alg = pick(r.rand, token.EdDSA, token.ES256, token.HS256)
+	if c.Key, c.Alg = pick(r.rand, r.keys...), signing.EdDSA; c.Key == nil {
+		c.Alg = pick(r.rand, signing.EdDSA, signing.ES256, signing.HS256)
 	}
 }
 
@@ -85,7 +86,7 @@ func (r *replicas) step() {
 		g.Tokens = newTokens(r.t, g.ring, g.cfg)
 	case 2:
 		_, _, err := g.ring.Rotate(r.t.Context(), r.rand.IntN(2) == 0)
-		if err != nil && !errors.Is(err, token.ErrKeyGiven) {
+		if err != nil && !errors.Is(err, keyring.ErrKeyGiven) {
 			r.t.Errorf("rotating: %v", err)
 		}
 	case 3:
@@ -101,7 +102,7 @@ func (r *replicas) step() {
 func (r *replicas) restart(g *gateway) {
 	r.t.Helper()
 	var err error
-	if g.ring, err = token.OpenRing(r.t.Context(), g.cfg); err != nil {
+	if g.ring, err = keyring.Open(r.t.Context(), g.cfg); err != nil {
 		r.t.Fatal(err)
 	}
 	g.Tokens = newTokens(r.t, g.ring, g.cfg)

@@ -1,4 +1,4 @@
-package token_test
+package keyring_test
 
 import (
 	"bytes"
@@ -10,15 +10,15 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
 )
 
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	for _, alg := range allAlgs {
-		g := newGateway(t, func(c *token.RingConfig) { c.Alg = alg })
+		g := newGateway(t, func(c *keyring.Config) { c.Alg = alg })
 		raw := g.mustIssue(t, g.user(time.Hour))
-		again, err := token.OpenRing(t.Context(), g.cfg)
+		again, err := keyring.Open(t.Context(), g.cfg)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,7 +41,7 @@ func TestConcurrentRings(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 10 {
 		wg.Go(func() {
-			ring, err := token.OpenRing(t.Context(), g.cfg)
+			ring, err := keyring.Open(t.Context(), g.cfg)
 			if err == nil {
 				err = ring.Tick(t.Context())
 			}
@@ -64,7 +64,7 @@ func TestConcurrentRings(t *testing.T) {
 func TestReplicaFollows(t *testing.T) {
 	t.Parallel()
 	a := newGateway(t, nil)
-	ring, err := token.OpenRing(t.Context(), a.cfg)
+	ring, err := keyring.Open(t.Context(), a.cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +73,7 @@ func TestReplicaFollows(t *testing.T) {
 		t.Fatal(err)
 	}
 	raw := a.mustIssue(t, a.user(time.Hour))
-	b.mustRefuse(t, raw, token.RuleNoKey)
+	b.mustRefuse(t, raw, ruleNoKey)
 	if err := ring.Tick(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -86,22 +86,22 @@ func TestRootSecretRotation(t *testing.T) {
 	raw := g.mustIssue(t, g.user(time.Hour))
 	wrong := g.cfg
 	wrong.Box = mustBox(t, newSecret)
-	if _, err := token.OpenRing(t.Context(), wrong); !errors.Is(err, token.ErrOtherSecret) || !strings.Contains(err.Error(), "secret <new> <old>") {
+	if _, err := keyring.Open(t.Context(), wrong); !errors.Is(err, keyring.ErrOtherSecret) || !strings.Contains(err.Error(), "secret <new> <old>") {
 		t.Errorf("got %v, want ErrOtherSecret and what to do", err)
 	}
 	both := g.cfg
 	both.Box = mustBox(t, newSecret, secret)
-	ring, err := token.OpenRing(t.Context(), both)
+	ring, err := keyring.Open(t.Context(), both)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := newTokens(t, ring, both).Verify(raw); err != nil {
 		t.Error(err)
 	}
-	if _, err := token.OpenRing(t.Context(), wrong); err != nil {
+	if _, err := keyring.Open(t.Context(), wrong); err != nil {
 		t.Errorf("the keys were not sealed anew: %v", err)
 	}
-	if err := g.ring.Tick(t.Context()); !errors.Is(err, token.ErrOtherSecret) {
+	if err := g.ring.Tick(t.Context()); !errors.Is(err, keyring.ErrOtherSecret) {
 		t.Errorf("got %v, want ErrOtherSecret", err)
 	}
 	g.mustVerify(t, raw) // goes on with what it has
@@ -111,8 +111,8 @@ func TestRootSecretRotation(t *testing.T) {
 // TestStoredRing looks at what lies in storage, with the root secret and without.
 func TestStoredRing(t *testing.T) {
 	t.Parallel()
-	f := newForger(t, token.EdDSA)
-	f.reconfigure(t, func(c *token.RingConfig) { c.Issuer = "a-marked-issuer" })
+	f := newGateway(t, func(c *keyring.Config) { c.Key = givenKey(t, 1) })
+	f.reconfigure(t, func(c *keyring.Config) { c.Issuer = "a-marked-issuer" })
 	if bytes.Contains(f.storage.blob, []byte("issuer")) {
 		t.Error("readable without the root secret")
 	}
@@ -141,7 +141,7 @@ func TestUnreadableRing(t *testing.T) {
 	} {
 		cfg := g.cfg
 		cfg.Storage = &storage{blob: blob}
-		if _, err := token.OpenRing(t.Context(), cfg); !errors.Is(err, token.ErrRingUnreadable) {
+		if _, err := keyring.Open(t.Context(), cfg); !errors.Is(err, keyring.ErrUnreadable) {
 			t.Errorf("%s: got %v, want ErrRingUnreadable", name, err)
 		}
 	}
@@ -154,7 +154,7 @@ func TestStorageDown(t *testing.T) {
 	down := errors.New("disk on fire")
 	g.storage.set(func(s *storage) { s.broken = down })
 	rotate := func(ctx context.Context) error { _, _, err := g.ring.Rotate(ctx, false); return err }
-	open := func(ctx context.Context) error { _, err := token.OpenRing(ctx, g.cfg); return err }
+	open := func(ctx context.Context) error { _, err := keyring.Open(ctx, g.cfg); return err }
 	for name, call := range map[string]func(context.Context) error{
 		"tick": g.ring.Tick, "rotate": rotate, "open": open,
 	} {
@@ -169,9 +169,9 @@ func TestStorageDown(t *testing.T) {
 // next replica to start signs with them and takes their tokens.
 func TestStorageLosesTheKeys(t *testing.T) {
 	t.Parallel()
-	for name, call := range map[string]func(*token.Ring, context.Context) error{
-		"tick":   (*token.Ring).Tick,
-		"rotate": func(r *token.Ring, ctx context.Context) error { _, _, err := r.Rotate(ctx, false); return err },
+	for name, call := range map[string]func(*keyring.Ring, context.Context) error{
+		"tick":   (*keyring.Ring).Tick,
+		"rotate": func(r *keyring.Ring, ctx context.Context) error { _, _, err := r.Rotate(ctx, false); return err },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -182,11 +182,11 @@ func TestStorageLosesTheKeys(t *testing.T) {
 			if err := call(g.ring, t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			late, err := token.OpenRing(t.Context(), g.cfg)
+			late, err := keyring.Open(t.Context(), g.cfg)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if keys := late.Keys(); keys[0].ID != signing || keys[0].State != token.KeySigning {
+			if keys := late.Keys(); keys[0].ID != signing || keys[0].State != keyring.KeySigning {
 				t.Errorf("another replica has %+v, want %s to sign", keys, signing)
 			}
 			g.mustVerify(t, raw)

@@ -1,4 +1,4 @@
-package token_test
+package keyring_test
 
 import (
 	"context"
@@ -7,7 +7,8 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
+	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
 func nothing(auth.KeyID) bool { return false }
@@ -25,7 +26,7 @@ func (g *gateway) blob(t *testing.T) []byte {
 // merge adds one gateway's keys to another's, which reads them at once.
 func (g *gateway) merge(t *testing.T, from *gateway, refused func(auth.KeyID) bool) (added int) {
 	t.Helper()
-	merged, added, err := token.MergeRings(g.cfg.Box, g.blob(t), from.blob(t), refused, g.clock.Now())
+	merged, added, err := keyring.Merge(g.cfg.Box, g.blob(t), from.blob(t), refused, g.clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,10 +42,10 @@ func (g *gateway) merge(t *testing.T, from *gateway, refused func(auth.KeyID) bo
 // once.
 func TestMergeRings(t *testing.T) {
 	t.Parallel()
-	there := newGateway(t, func(c *token.RingConfig) { c.Issuer = "there" })
+	there := newGateway(t, func(c *keyring.Config) { c.Issuer = "there" })
 	here := newGateway(t, nil)
 	here.clock.add(time.Minute)
-	here.reconfigure(t, func(c *token.RingConfig) { c.Alg = token.ES256 }) // its key is the youngest
+	here.reconfigure(t, func(c *keyring.Config) { c.Alg = signing.ES256 }) // its key is the youngest
 	theirs, ours := there.mustIssue(t, there.user(time.Hour)), here.mustIssue(t, here.user(time.Hour))
 	for i, want := range []int{1, 0} {
 		if added := here.merge(t, there, nothing); added != want {
@@ -69,11 +70,11 @@ func TestMergeRings(t *testing.T) {
 // TestMergeRingsOfOneKey joins what one key signed under at two places.
 func TestMergeRingsOfOneKey(t *testing.T) {
 	t.Parallel()
-	key := func(c *token.RingConfig) { c.Key = givenKey(t, 1) }
-	there := newGateway(t, func(c *token.RingConfig) { key(c); c.Issuer = "there" })
+	key := func(c *keyring.Config) { c.Key = givenKey(t, 1) }
+	there := newGateway(t, func(c *keyring.Config) { key(c); c.Issuer = "there" })
 	here := newGateway(t, key)
 	theirs := there.mustIssue(t, there.user(time.Hour))
-	here.mustRefuse(t, theirs, token.RuleProfile)
+	here.mustRefuse(t, theirs, ruleProfile)
 	if added := here.merge(t, there, nothing); added != 0 {
 		t.Errorf("%d keys added", added)
 	}
@@ -89,16 +90,16 @@ func TestMergeRingsRefused(t *testing.T) {
 	leaked := there.mustIssue(t, there.user(time.Hour))
 	id := there.mustVerify(t, leaked).Key
 	here.merge(t, there, func(key auth.KeyID) bool { return key == id })
-	here.mustRefuse(t, leaked, token.RuleNoKey)
+	here.mustRefuse(t, leaked, ruleNoKey)
 
-	given := newGateway(t, func(c *token.RingConfig) { c.Key = givenKey(t, 1) })
+	given := newGateway(t, func(c *keyring.Config) { c.Key = givenKey(t, 1) })
 	leaked = given.mustIssue(t, given.user(time.Hour))
 	old := &gateway{storage: &storage{blob: given.blob(t)}, cfg: given.cfg, clock: given.clock}
 	if _, err := given.ring.Retire(t.Context(), given.mustVerify(t, leaked).Key); err != nil {
 		t.Fatal(err)
 	}
 	given.merge(t, old, nothing)
-	given.mustRefuse(t, leaked, token.RuleNoKey)
+	given.mustRefuse(t, leaked, ruleNoKey)
 	given.mustVerify(t, given.mustIssue(t, given.user(time.Hour)))
 }
 
@@ -111,11 +112,11 @@ func TestMergeRingsErrors(t *testing.T) {
 		into, from []byte
 		want       error
 	}{
-		"another secret here":  {into: g.blob(t), want: token.ErrOtherSecret},
-		"another secret there": {from: g.blob(t), want: token.ErrOtherSecret},
-		"no ring":              {from: []byte("no ring"), want: token.ErrRingUnreadable},
+		"another secret here":  {into: g.blob(t), want: keyring.ErrOtherSecret},
+		"another secret there": {from: g.blob(t), want: keyring.ErrOtherSecret},
+		"no ring":              {from: []byte("no ring"), want: keyring.ErrUnreadable},
 	} {
-		if merged, _, err := token.MergeRings(box, test.into, test.from, nothing, g.clock.Now()); !errors.Is(err, test.want) || merged != nil {
+		if merged, _, err := keyring.Merge(box, test.into, test.from, nothing, g.clock.Now()); !errors.Is(err, test.want) || merged != nil {
 			t.Errorf("%s: got %v, want %v", name, err, test.want)
 		}
 	}
@@ -145,7 +146,7 @@ func TestInherit(t *testing.T) {
 			cfg := before.cfg
 			kept := &storage{}
 			cfg.Storage, cfg.Inherit, cfg.Report = kept, test.inherit, func(error) { reports++ }
-			ring, err := token.OpenRing(t.Context(), cfg)
+			ring, err := keyring.Open(t.Context(), cfg)
 			if !errors.Is(err, test.err) || (reports > 0) != test.reports {
 				t.Fatalf("got %v and %d reports", err, reports)
 			}
@@ -154,7 +155,7 @@ func TestInherit(t *testing.T) {
 			}
 			g := &gateway{Tokens: newTokens(t, ring, cfg), ring: ring, cfg: cfg, clock: before.clock, storage: kept}
 			if !test.inherits {
-				g.mustRefuse(t, raw, token.RuleNoKey)
+				g.mustRefuse(t, raw, ruleNoKey)
 				return
 			}
 			g.mustVerify(t, raw)
@@ -165,7 +166,7 @@ func TestInherit(t *testing.T) {
 			young := g.mustIssue(t, g.user(time.Hour))
 			kept.set(func(s *storage) { s.blob = nil })
 			g.mustTick(t)
-			if late, err := token.OpenRing(t.Context(), cfg); err != nil || len(late.Keys()) != 2 {
+			if late, err := keyring.Open(t.Context(), cfg); err != nil || len(late.Keys()) != 2 {
 				t.Fatalf("after the storage lost its ring: %v", err)
 			}
 			g.mustVerify(t, young)

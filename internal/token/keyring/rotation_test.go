@@ -1,4 +1,4 @@
-package token_test
+package keyring_test
 
 import (
 	"encoding/json"
@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
 )
 
 // published are the IDs in the key set.
@@ -36,8 +36,8 @@ func (g *gateway) mustTick(tb testing.TB) {
 }
 
 // states counts the keys by where they stand.
-func (g *gateway) states() map[token.KeyState]int {
-	n := map[token.KeyState]int{}
+func (g *gateway) states() map[keyring.KeyState]int {
+	n := map[keyring.KeyState]int{}
 	for _, k := range g.ring.Keys() {
 		n[k.State]++
 	}
@@ -50,9 +50,9 @@ func (g *gateway) states() map[token.KeyState]int {
 func TestRotationByTime(t *testing.T) {
 	t.Parallel()
 	const rotate, access = 2 * time.Hour, 30 * time.Minute
-	g := newGateway(t, func(c *token.RingConfig) { c.Rotate, c.Access = rotate, access })
+	g := newGateway(t, func(c *keyring.Config) { c.Rotate, c.Access = rotate, access })
 	first := g.ring.Keys()[0].ID
-	since := map[auth.KeyID]time.Time{first: start.Add(-token.PublishAhead)}
+	since := map[auth.KeyID]time.Time{first: start.Add(-keyring.PublishAhead)}
 	signed := map[auth.KeyID]int{}
 	var living []string
 	for range 12 * 60 {
@@ -66,7 +66,7 @@ func TestRotationByTime(t *testing.T) {
 		}
 		raw := g.mustIssue(t, g.user(access))
 		id := g.mustVerify(t, raw)
-		if !ids[id.Key] || now.Sub(since[id.Key]) < token.PublishAhead {
+		if !ids[id.Key] || now.Sub(since[id.Key]) < keyring.PublishAhead {
 			t.Fatalf("%s: %s signs, published since %s", now, id.Key, since[id.Key])
 		}
 		signed[id.Key]++
@@ -96,7 +96,7 @@ func TestRotationByTime(t *testing.T) {
 // TestTinyRotation: published for half of its life where the whole is too short.
 func TestTinyRotation(t *testing.T) {
 	t.Parallel()
-	g := newGateway(t, func(c *token.RingConfig) { c.Rotate, c.Access = 4*time.Minute, time.Minute })
+	g := newGateway(t, func(c *keyring.Config) { c.Rotate, c.Access = 4*time.Minute, time.Minute })
 	for range 60 {
 		g.mustTick(t)
 		g.mustVerify(t, g.mustIssue(t, g.user(time.Minute)))
@@ -119,13 +119,13 @@ func TestRotateByHand(t *testing.T) {
 	if again, _, err := g.ring.Rotate(t.Context(), false); err != nil || again != next {
 		t.Errorf("a second rotation made %s, %v", again, err)
 	}
-	if !g.published(t)[next] || g.states()[token.KeyNext] != 1 {
+	if !g.published(t)[next] || g.states()[keyring.KeyNext] != 1 {
 		t.Errorf("%s is not published: %+v", next, g.ring.Keys())
 	}
 	if id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour))); id.Key != old {
 		t.Errorf("%s signs already", id.Key)
 	}
-	g.clock.add(token.PublishAhead)
+	g.clock.add(keyring.PublishAhead)
 	if id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour))); id.Key != next {
 		t.Errorf("%s still signs", id.Key)
 	}
@@ -159,10 +159,10 @@ func TestRotateHurried(t *testing.T) {
 // more often, keeps no more keys than that life asks for.
 func TestShorterLives(t *testing.T) {
 	t.Parallel()
-	g := newGateway(t, func(c *token.RingConfig) { c.Access = token.MaxAccess })
-	long := g.mustIssue(t, g.user(token.MaxAccess))
-	g.reconfigure(t, func(c *token.RingConfig) { c.Access, c.Rotate = time.Hour, time.Hour })
-	for range 6 * (token.MaxKeys + 6) { // so many hours, in steps of ten minutes
+	g := newGateway(t, func(c *keyring.Config) { c.Access = keyring.MaxAccess })
+	long := g.mustIssue(t, g.user(keyring.MaxAccess))
+	g.reconfigure(t, func(c *keyring.Config) { c.Access, c.Rotate = time.Hour, time.Hour })
+	for range 6 * (keyring.MaxKeys + 6) { // so many hours, in steps of ten minutes
 		g.mustTick(t)
 		g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
 		g.mustVerify(t, long)

@@ -1,4 +1,4 @@
-package token
+package keyring
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
 )
@@ -19,15 +20,15 @@ type Ring struct {
 	changed chan struct{} // another replica took a key out
 
 	mu   sync.Mutex // one writer at a time; guards all below
-	cfg  *RingConfig
+	cfg  *Config
 	blob []byte // what the snapshot was made from, sealed
 }
 
-// OpenRing loads the stored keys, makes them follow the configuration, and makes
+// Open loads the stored keys, makes them follow the configuration, and makes
 // the first key where there is none. Besides [ErrConfig] and what is wrong with
-// a key, errors wrap [ErrOtherSecret], [ErrRingUnreadable], [ErrKeyRefused] or
+// a key, errors wrap [ErrOtherSecret], [ErrUnreadable], [ErrKeyRefused] or
 // auth.ErrStoreUnavailable.
-func OpenRing(ctx context.Context, cfg RingConfig) (*Ring, error) {
+func Open(ctx context.Context, cfg Config) (*Ring, error) {
 	r := &Ring{unknown: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
 	if err := r.Reconfigure(ctx, cfg); err != nil {
 		return nil, err
@@ -39,7 +40,7 @@ func OpenRing(ctx context.Context, cfg RingConfig) (*Ring, error) {
 // audience that it replaces keeps verifying its own tokens until the last of
 // them has ended. Where replicas differ, all follow the configuration that was
 // loaded last. After an error the ring is as it was.
-func (r *Ring) Reconfigure(ctx context.Context, config RingConfig) error {
+func (r *Ring) Reconfigure(ctx context.Context, config Config) error {
 	cfg, err := config.complete()
 	if err != nil {
 		return err
@@ -80,11 +81,27 @@ func (r *Ring) Tick(ctx context.Context) error {
 }
 
 // JWKS is the public key set (RFC 7517) and its entity tag: every key that signs,
-// will sign next, or signed a token that still lives; never an HS256 secret.
+// will sign next, or signed a token that still lives; never an signing.HS256 secret.
 // The caller does not change it, and lets it be cached for [JWKSMaxAge].
 func (r *Ring) JWKS() (body []byte, etag string) {
 	s := r.snapshot()
 	return s.jwks, s.etag
+}
+
+// Signer returns the key that signs at now: the last one in the order of succession
+// that has started to sign and whose private half this process has. [ErrNoSigner]
+// if there is none.
+func (r *Ring) Signer(now time.Time) (*Key, error) { return r.snapshot().signer(now) }
+
+// Accepted returns the key with that exact ID; nil if the ring does not have it or
+// its last token has expired. After an unknown ID, [Ring.Run] soon reads the stored
+// keys: another replica may have made the key a moment ago.
+func (r *Ring) Accepted(id string, now time.Time) *Key {
+	k := r.snapshot().accepted(id, now)
+	if k == nil {
+		r.hint()
+	}
+	return k
 }
 
 // snapshot is the ring of this moment.
@@ -109,7 +126,7 @@ func (r *Ring) load(ctx context.Context) ([]byte, error) {
 
 // update changes the stored ring and publishes what came of it. Where there is
 // none, it begins with what [Ring.restored] finds.
-func (r *Ring) update(ctx context.Context, cfg *RingConfig, change func(*state) error) error {
+func (r *Ring) update(ctx context.Context, cfg *Config, change func(*state) error) error {
 	var s *state
 	var blob []byte
 	var refused error // by us, as opposed to the storage's own failures
@@ -144,7 +161,7 @@ func (r *Ring) update(ctx context.Context, cfg *RingConfig, change func(*state) 
 // has lost, as a Redis without a disk does, is put back as it was last read: the
 // next replica to start would make keys of its own, and no two of them would take
 // each other's tokens. One that never was there is inherited, if that can be read.
-func (r *Ring) restored(ctx context.Context, cfg *RingConfig) ([]byte, error) {
+func (r *Ring) restored(ctx context.Context, cfg *Config) ([]byte, error) {
 	if r.blob != nil || cfg.Inherit == nil {
 		return r.blob, nil
 	}
@@ -152,7 +169,7 @@ func (r *Ring) restored(ctx context.Context, cfg *RingConfig) ([]byte, error) {
 	if err != nil || inherited == nil {
 		return nil, err
 	}
-	if _, err := openState(cfg.Box, inherited); err != nil {
+	if _, err := parseState(cfg.Box, inherited); err != nil {
 		cfg.Report(fmt.Errorf("keys of another storage are not taken over: %w", err))
 		return nil, nil
 	}
@@ -160,7 +177,7 @@ func (r *Ring) restored(ctx context.Context, cfg *RingConfig) ([]byte, error) {
 }
 
 // publish makes a stored ring the one that requests see.
-func (r *Ring) publish(cfg *RingConfig, s *state, blob []byte) error {
+func (r *Ring) publish(cfg *Config, s *state, blob []byte) error {
 	if r.cfg == cfg && bytes.Equal(blob, r.blob) {
 		return nil
 	}

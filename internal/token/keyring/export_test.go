@@ -1,0 +1,10 @@
+package keyring
+
+const (
+	PublishAhead = publishAhead
+	ReplicaLag   = replicaLag
+	ReloadEvery  = reloadEvery
+	HintGap      = hintGap
+	MaxKeys      = maxKeys
+	MaxProfiles  = maxProfiles
+)

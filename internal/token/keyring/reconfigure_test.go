@@ -1,0 +1,202 @@
+package keyring_test
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/x509"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/token/keyring"
+	"github.com/wxgate/wxgate/internal/token/signing"
+)
+
+func givenKey(tb testing.TB, seed byte) *signing.Key {
+	tb.Helper()
+	key, err := signing.FromMaterial(signing.EdDSA, must(x509.MarshalPKCS8PrivateKey(ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, 32)))), false)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return key
+}
+
+func hmacKey(tb testing.TB, seed byte) *signing.Key {
+	tb.Helper()
+	key, err := signing.ParseKey(signing.HS256, bytes.Repeat([]byte{seed}, 32))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return key
+}
+
+// TestChangesLogNobodyOut: whatever changes in the configuration, a token lives
+// as long as it was promised, on this process and after a restart, and is refused
+// after that. New tokens say what the new configuration says.
+func TestChangesLogNobodyOut(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct{ from, to func(*keyring.Config) }{
+		"alg":       {nil, func(c *keyring.Config) { c.Alg = signing.ES256 }},
+		"alg to HS": {nil, func(c *keyring.Config) { c.Alg = signing.HS256 }},
+		"issuer":    {nil, func(c *keyring.Config) { c.Issuer = "other" }},
+		"audience":  {nil, func(c *keyring.Config) { c.Audiences = []string{"shop"} }},
+		"key given": {nil, func(c *keyring.Config) { c.Key = givenKey(t, 1) }},
+		"access":    {nil, func(c *keyring.Config) { c.Access = time.Minute }},
+		"everything": {nil, func(c *keyring.Config) {
+			c.Alg, c.Issuer, c.Key, c.Access = signing.HS256, "o", hmacKey(t, 3), time.Minute
+		}},
+		"key changed": {
+			func(c *keyring.Config) { c.Key = givenKey(t, 1) },
+			func(c *keyring.Config) { c.Key = givenKey(t, 2) },
+		},
+		"key removed": {
+			func(c *keyring.Config) { c.Key = givenKey(t, 1) },
+			func(c *keyring.Config) { c.Key = nil },
+		},
+		"secret changed": {
+			func(c *keyring.Config) { c.Alg, c.Key = signing.HS256, hmacKey(t, 1) },
+			func(c *keyring.Config) { c.Key = hmacKey(t, 2) },
+		},
+		"issuer of a given key": {
+			func(c *keyring.Config) { c.Key = givenKey(t, 1) },
+			func(c *keyring.Config) { c.Issuer = "other" },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newGateway(t, row.from)
+			old := g.mustIssue(t, g.user(time.Hour))
+			g.reconfigure(t, row.to)
+			g.mustKeepPromise(t, old)
+		})
+	}
+}
+
+// mustKeepPromise goes through the hour that a token of before was promised,
+// here and in a process that starts now.
+func (g *gateway) mustKeepPromise(t *testing.T, old string) {
+	t.Helper()
+	again, err := keyring.Open(t.Context(), g.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	restarted := &gateway{Tokens: newTokens(t, again, g.cfg), ring: again, cfg: g.cfg, clock: g.clock, storage: g.storage}
+	for _, g := range []*gateway{g, restarted} {
+		g.mustVerify(t, g.mustIssue(t, g.user(g.cfg.Access)))
+	}
+	for range 60 {
+		for _, g := range []*gateway{g, restarted} {
+			g.mustVerify(t, old)
+			g.mustTick(t)
+		}
+		g.clock.add(time.Minute)
+	}
+	for _, g := range []*gateway{g, restarted} {
+		if _, err := g.Verify(old); err == nil {
+			t.Error("it outlived its promise")
+		}
+	}
+	g.clock.add(time.Hour)
+	g.mustTick(t)
+	if k := g.ring.Keys(); len(k) != 1 || k[0].Issuer != g.cfg.Issuer {
+		t.Errorf("left: %+v", k)
+	}
+}
+
+// TestOldIssuerEnds: the tokens of a replaced issuer are accepted until the last of
+// them has expired and not a second longer, although its key still signs.
+func TestOldIssuerEnds(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, func(c *keyring.Config) { c.Key = givenKey(t, 1) })
+	g.reconfigure(t, func(c *keyring.Config) { c.Issuer, c.Audiences = "new", []string{"new"} })
+	last := start.Add(time.Hour + keyring.ReplicaLag)
+	for name, row := range map[string]struct {
+		issuer, audience string
+		at               time.Time
+		accepted         bool
+	}{
+		"old issuer":               {"wxgate", "wxgate", start, true},
+		"new issuer":               {"new", "new", start, true},
+		"old issuer, new audience": {"wxgate", "new", start, false},
+		"old issuer, at its end":   {"wxgate", "wxgate", last.Add(-1), true},
+		"old issuer, after it":     {"wxgate", "wxgate", last, false},
+		"new issuer, after it":     {"new", "new", last, true},
+	} {
+		key := g.ring.Accepted(string(g.cfg.Key.ID()), row.at)
+		if key == nil {
+			t.Fatalf("%s: the key is not accepted", name)
+		}
+		p := key.ProfileFor(row.issuer, []string{"x", row.audience}, row.at)
+		if (p != nil) != row.accepted || p != nil && p.Issuer != row.issuer {
+			t.Errorf("%s: got %+v", name, p)
+		}
+	}
+}
+
+// TestReplacedKeyEnds: a replaced key is not accepted once its last token has
+// expired, also if no call of Tick has removed it yet.
+func TestReplacedKeyEnds(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	old := string(g.ring.Keys()[0].ID)
+	g.reconfigure(t, func(c *keyring.Config) { c.Alg = signing.ES256 })
+	end := start.Add(time.Hour + keyring.ReplicaLag)
+	if g.ring.Accepted(old, end.Add(-1)) == nil {
+		t.Error("refused before its last token expires")
+	}
+	if g.ring.Accepted(old, end) != nil {
+		t.Error("accepted after its last token has expired")
+	}
+	g.clock.add(end.Sub(start))
+	g.mustTick(t)
+	if g.ring.Accepted(old, start) != nil {
+		t.Error("still in the ring after a tick")
+	}
+}
+
+// TestRequestsUnderWay: a request that began under the configuration before goes
+// on issuing what that one promised, whatever the new one changes beside a shorter
+// life.
+func TestRequestsUnderWay(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*keyring.Config){
+		"access":   func(*keyring.Config) {},
+		"alg":      func(c *keyring.Config) { c.Alg = signing.ES256 },
+		"issuer":   func(c *keyring.Config) { c.Issuer = "other" },
+		"audience": func(c *keyring.Config) { c.Audiences = []string{"shop"} },
+		"key":      func(c *keyring.Config) { c.Key = givenKey(t, 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newGateway(t, nil)
+			g.reconfigure(t, func(c *keyring.Config) { c.Access = time.Minute; change(c) })
+			late := g.mustIssue(t, g.user(time.Hour))
+			g.clock.add(time.Hour - time.Second)
+			g.mustTick(t)
+			g.mustVerify(t, late)
+		})
+	}
+}
+
+// TestOneAudienceMore: where the names of before and of now have an audience in
+// common, a token is held to the longest life that either gave.
+func TestOneAudienceMore(t *testing.T) {
+	t.Parallel()
+	for name, audiences := range map[string][2][]string{
+		"one more": {{"wxgate"}, {"wxgate", "shop"}},
+		"one less": {{"wxgate", "shop"}, {"wxgate"}},
+		"another":  {{"wxgate", "shop"}, {"wxgate", "orders"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			g := newGateway(t, func(c *keyring.Config) { c.Audiences = audiences[0] })
+			old := g.mustIssue(t, g.user(time.Hour))
+			g.reconfigure(t, func(c *keyring.Config) { c.Audiences, c.Access = audiences[1], 2*time.Hour })
+			long := g.mustIssue(t, g.user(2*time.Hour))
+			g.mustVerify(t, old)
+			g.mustVerify(t, long)
+			g.clock.add(2*time.Hour - time.Second)
+			g.mustTick(t)
+			g.mustVerify(t, long)
+		})
+	}
+}

@@ -1,0 +1,163 @@
+package signing_test
+
+import (
+	"bytes"
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/token/signing"
+)
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}
+
+func privatePEM(key any) []byte {
+	return block("PRIVATE KEY", must(x509.MarshalPKCS8PrivateKey(key)))
+}
+
+func publicPEM(key any) []byte {
+	return block("PUBLIC KEY", must(x509.MarshalPKIXPublicKey(key)))
+}
+
+func block(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+}
+
+// weakRSA is a real key of a kind that Go does not make itself.
+func weakRSA(bits int, exponent int64) *rsa.PrivateKey {
+	one, e := big.NewInt(1), big.NewInt(exponent)
+	for {
+		p, q := must(rand.Prime(rand.Reader, bits/2)), must(rand.Prime(rand.Reader, bits/2))
+		phi := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
+		d := new(big.Int).ModInverse(e, phi)
+		n := new(big.Int).Mul(p, q)
+		if d == nil || n.BitLen() < bits {
+			continue
+		}
+		k := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: n, E: int(exponent)}, D: d, Primes: []*big.Int{p, q}}
+		k.Precompute()
+		return k
+	}
+}
+
+func TestParseKey(t *testing.T) {
+	t.Parallel()
+	ed := ed25519.NewKeyFromSeed(make([]byte, 32))
+	ec := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	r := must(rsa.GenerateKey(rand.Reader, 2048))
+	sec1 := block("EC PRIVATE KEY", must(x509.MarshalECPrivateKey(ec)))
+	params := block("EC PARAMETERS", []byte{6, 8, 42, 134, 72, 206, 61, 3, 1, 7})
+	for name, row := range map[string]struct {
+		alg  signing.Alg
+		text []byte
+	}{
+		"Ed25519 PKCS#8":        {signing.EdDSA, privatePEM(ed)},
+		"P-256 PKCS#8":          {signing.ES256, privatePEM(ec)},
+		"P-256 SEC 1":           {signing.ES256, sec1},
+		"P-256 as openssl does": {signing.ES256, append(params, sec1...)},
+		"RSA PKCS#8":            {signing.RS256, privatePEM(r)},
+		"RSA PKCS#1":            {signing.RS256, block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(r))},
+		"text around":           {signing.EdDSA, append([]byte("my key\n"), privatePEM(ed)...)},
+		"secret":                {signing.HS256, bytes.Repeat([]byte{0xff}, 32)},
+	} {
+		key, err := signing.ParseKey(row.alg, row.text)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if key.Alg() != row.alg || len(key.ID()) != 43 {
+			t.Errorf("%s: %s", name, key)
+		}
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
+			if got := fmt.Sprintf(verb, key); got != fmt.Sprintf("%s key %s", key.Alg(), key.ID()) {
+				t.Errorf("%s prints as %s", verb, got)
+			}
+		}
+	}
+}
+
+func TestParseKeyRefuses(t *testing.T) {
+	t.Parallel()
+	ed := ed25519.NewKeyFromSeed(make([]byte, 32))
+	p256 := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
+	p384 := must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
+	r := must(rsa.GenerateKey(rand.Reader, 2048))
+	x25519 := must(ecdh.X25519().GenerateKey(rand.Reader))
+	for name, row := range map[string]struct {
+		alg  signing.Alg
+		text []byte
+		want error
+	}{
+		"unknown alg":        {"ES512", privatePEM(p256), signing.ErrAlg},
+		"alg none":           {"none", nil, signing.ErrAlg},
+		"alg in lower case":  {"eddsa", privatePEM(ed), signing.ErrAlg},
+		"Ed25519 for ES256":  {signing.ES256, privatePEM(ed), signing.ErrAlg},
+		"P-256 for EdDSA":    {signing.EdDSA, privatePEM(p256), signing.ErrAlg},
+		"P-384 for ES256":    {signing.ES256, privatePEM(p384), signing.ErrAlg},
+		"RSA for EdDSA":      {signing.EdDSA, privatePEM(r), signing.ErrAlg},
+		"P-256 for RS256":    {signing.RS256, privatePEM(p256), signing.ErrAlg},
+		"ECDH":               {signing.EdDSA, privatePEM(x25519), signing.ErrAlg},
+		"RSA of 1024 bits":   {signing.RS256, privatePEM(weakRSA(1024, 65537)), signing.ErrWeakKey},
+		"RSA exponent 3":     {signing.RS256, privatePEM(weakRSA(2048, 3)), signing.ErrWeakKey},
+		"secret of 31 bytes": {signing.HS256, make([]byte, 31), signing.ErrWeakKey},
+		"no secret":          {signing.HS256, nil, signing.ErrWeakKey},
+		"private PEM, HS256": {signing.HS256, privatePEM(ed), signing.ErrKey},
+		"public PEM, HS256":  {signing.HS256, publicPEM(r.Public()), signing.ErrKey},
+		"certificate, HS256": {signing.HS256, block("CERTIFICATE", make([]byte, 64)), signing.ErrKey},
+		"public key":         {signing.EdDSA, publicPEM(ed.Public()), signing.ErrKey},
+		"two keys":           {signing.EdDSA, append(privatePEM(ed), privatePEM(ed)...), signing.ErrKey},
+		"encrypted":          {signing.EdDSA, block("ENCRYPTED PRIVATE KEY", make([]byte, 64)), signing.ErrKey},
+		"encrypted, old":     {signing.RS256, []byte("-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----\n"), signing.ErrKey},
+		"not PEM":            {signing.EdDSA, []byte("hunter2"), signing.ErrKey},
+		"empty":              {signing.EdDSA, nil, signing.ErrKey},
+		"cut":                {signing.EdDSA, privatePEM(ed)[:60], signing.ErrKey},
+		"DER of nonsense":    {signing.EdDSA, block("PRIVATE KEY", []byte("nonsense")), signing.ErrKey},
+		"too long":           {signing.HS256, make([]byte, 17<<10), signing.ErrKey},
+	} {
+		_, err := signing.ParseKey(row.alg, row.text)
+		if !errors.Is(err, row.want) {
+			t.Errorf("%s: got %v, want %v", name, err, row.want)
+		}
+		if err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: the error holds the key: %v", name, err)
+		}
+	}
+}
+
+// TestPEMAsSecretSaysWhy: the message is what keeps an operator from trying on.
+func TestPEMAsSecretSaysWhy(t *testing.T) {
+	t.Parallel()
+	ed := ed25519.NewKeyFromSeed(make([]byte, 32))
+	_, err := signing.ParseKey(signing.HS256, publicPEM(ed.Public()))
+	if err == nil || !strings.Contains(err.Error(), "known to everybody") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestThumbprint is RFC 8037 appendix A.3: the key and its RFC 7638 thumbprint.
+func TestThumbprint(t *testing.T) {
+	t.Parallel()
+	seed := []byte{
+		0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4,
+		0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
+	}
+	key, err := signing.ParseKey(signing.EdDSA, privatePEM(ed25519.NewKeyFromSeed(seed)))
+	if err != nil || key.ID() != "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k" {
+		t.Errorf("got %v, %v", key, err)
+	}
+}
