@@ -162,8 +162,8 @@ func printDone(out io.Writer, path string, in *adminRequest, keys []keyResponse)
 	return err
 }
 
-// rotateReport says what became of a rotation. A key that waits already is not
-// followed by another, which looks like a rotation that did nothing.
+// rotateReport describes the result of a rotation. While a new key waits to sign, a
+// rotation creates no other one.
 func rotateReport(keys []keyResponse) string {
 	verb := "exists already and"
 	for _, key := range keys {

@@ -81,8 +81,8 @@ func Find(ctx caddy.Context, who string) (*App, error) {
 	return app.(*App), nil
 }
 
-// Provision resolves and checks the configuration. It opens no file and makes no
-// key, because `wxgate validate` comes through here beside a running gateway.
+// Provision resolves and checks the configuration. It opens no file and creates
+// no key, because `wxgate validate` calls it beside a running gateway.
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
 	a.logger = ctx.Logger()
@@ -169,8 +169,8 @@ func (a *App) Acquire() (*gateway.Runtime, error) {
 }
 
 const (
-	// openTimeout bounds the opening of the store and the key ring: a reload
-	// that cannot have them should fail while somebody watches.
+	// openTimeout bounds the opening of the store and the key ring: a reload that cannot
+	// open them fails while the operator waits for it.
 	openTimeout = 15 * time.Second
 	// reopenInterval is how long a failure to open is returned without another attempt.
 	reopenInterval = time.Second

@@ -58,8 +58,8 @@ func init() {
 //	    }
 //	}
 //
-// It may stand more than once, as imports make it; each word but app still only
-// once in all.
+// It may appear more than once, as it does with imports. Each option except app may appear
+// once in all of them.
 func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	app := new(App)
 	if previous, ok := existing.(httpcaddyfile.App); ok {
@@ -73,7 +73,7 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	return httpcaddyfile.App{Name: Name, Value: caddyconfig.JSON(app, nil)}, nil
 }
 
-// UnmarshalCaddyfile reads the block; its grammar stands above parseGlobalOption.
+// UnmarshalCaddyfile reads the block; its grammar is above parseGlobalOption.
 func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	for d.Next() {
 		origins.note("", d)
@@ -112,7 +112,7 @@ func (a *App) parseApp(d *caddyfile.Dispenser) error {
 		app.Secret = args[1]
 	}
 	a.MiniPrograms = append(a.MiniPrograms, app)
-	return app.parseWords(d)
+	return app.parseOptions(d)
 }
 
 func (a *App) parseSecret(d *caddyfile.Dispenser) error {

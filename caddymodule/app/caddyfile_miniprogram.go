@@ -7,10 +7,10 @@ import (
 	"github.com/wxgate/wxgate/caddymodule/directive"
 )
 
-// parseWords reads the block of one app; its grammar stands above
+// parseOptions reads the block of one app; its grammar is above
 // parseGlobalOption.
-func (m *MiniProgram) parseWords(d *caddyfile.Dispenser) error {
-	known := map[string]func() error{
+func (m *MiniProgram) parseOptions(d *caddyfile.Dispenser) error {
+	options := map[string]func() error{
 		"platform":        func() error { return m.parsePlatform(d) },
 		"secret":          func() error { return m.parseSecret(d) },
 		"component":       func() error { return m.parseComponent(d) },
@@ -20,8 +20,8 @@ func (m *MiniProgram) parseWords(d *caddyfile.Dispenser) error {
 		"encrypted_phone": directive.Checked(d, &m.EncryptedPhone, checkEncryptedPhone),
 		"raw_session_key": directive.Checked(d, &m.RawSessionKey, checkRawKey),
 	}
-	for word, parse := range known { // so that the error names the line that does not fit
-		known[word] = func() error {
+	for option, parse := range options { // so that the error names the line that does not fit
+		options[option] = func() error {
 			if err := parse(); err != nil {
 				return err
 			}
@@ -31,7 +31,7 @@ func (m *MiniProgram) parseWords(d *caddyfile.Dispenser) error {
 			return nil
 		}
 	}
-	return directive.Block{Dispenser: d, Options: known}.Parse()
+	return directive.Block{Dispenser: d, Options: options}.Parse()
 }
 
 func (m *MiniProgram) parsePlatform(d *caddyfile.Dispenser) error {

@@ -62,14 +62,14 @@ type copier struct {
 	storage certmagic.Storage
 }
 
-// copyConfig is what counts of a configuration.
+// copyConfig is the parts of a configuration that a copy needs.
 type copyConfig struct {
 	StorageRaw json.RawMessage            `caddy:"namespace=caddy.storage inline_key=module" json:"storage"`
 	Apps       map[string]json.RawMessage `json:"apps"`
 }
 
-// openCopier reads the configuration as `wxgate run` does, and starts none of it.
-// The caller calls done when nothing of it is used any more.
+// openCopier reads the configuration as `wxgate run` does, and starts nothing. The
+// caller calls done when it no longer uses the copier.
 func openCopier(ctx context.Context, file, adapter string) (c *copier, done func(), err error) {
 	text, _, _, err := caddycmd.LoadConfig(file, adapter)
 	if err != nil {
@@ -127,7 +127,7 @@ func (c *copier) provision(ctx caddy.Context, config *copyConfig) error {
 	return err
 }
 
-// open opens bolt:[<path>] or redis:[<url>]. A source must be there.
+// open opens bolt:[<path>] or redis:[<url>]. A source must exist.
 func (c *copier) open(ctx context.Context, target string, source bool) (*storecopy.End, error) {
 	kind, where, _ := strings.Cut(target, ":")
 	switch {

@@ -10,8 +10,8 @@ import (
 	"github.com/wxgate/wxgate/internal/metrics"
 )
 
-// platformState shows how each configured app stands with WeChat, when asked. The
-// label app is one of the configured appids and nothing else.
+// platformState reports each app's circuit breakers and access token when it is
+// collected. The label app has the configured appids only.
 type platformState struct{}
 
 var (
@@ -29,9 +29,8 @@ func (platformState) Describe(descs chan<- *prometheus.Desc) {
 	descs <- tokenAge
 }
 
-// appState is one app's, or several clients' of one app: while a configuration
-// replaces another that had other settings, both are there, and a duplicate
-// metric would fail the whole scrape.
+// appState is the state of all clients of one app. While a configuration replaces another
+// that has other settings, there are two, and a duplicate metric would fail the scrape.
 type appState struct {
 	gateway, openapi float64 // the worse
 	age              float64 // the younger; below 0 for none

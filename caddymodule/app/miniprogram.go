@@ -55,7 +55,7 @@ func (m *MiniProgram) provision(repl *caddy.Replacer, logger *zap.Logger) error 
 	return nil
 }
 
-// checkData checks what the app says of the data that clients bring.
+// checkData checks the options about data that clients send.
 func (m *MiniProgram) checkData() error {
 	if m.RawSessionKey != "" {
 		if err := checkRawKey(m.RawSessionKey); err != nil {
@@ -68,8 +68,8 @@ func (m *MiniProgram) checkData() error {
 	return nil
 }
 
-// provisionSecret resolves what proves to the platform who asks: the app's secret
-// or a component's token.
+// provisionSecret resolves what authenticates the gateway to the platform: the app's
+// secret or a component's token.
 func (m *MiniProgram) provisionSecret(repl *caddy.Replacer, logger *zap.Logger) error {
 	var err error
 	configured := m.Secret

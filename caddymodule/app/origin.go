@@ -7,11 +7,11 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// origins remembers where in a Caddyfile the global block and its apps are, from the
+// origins has the lines of the global block and its apps in the Caddyfile, from the
 // adapter until the next Provision in this process, which is that of the same load
-// with `wxgate validate` and `wxgate run`. JSON has no place for it: a line that
-// moved would make a configuration a changed one. A reload is adapted by another
-// process, so its errors name no line.
+// with `wxgate validate` and `wxgate run`. They are not in the JSON, where a line that
+// moved would be a change of the configuration. Another process adapts a reload, so its
+// errors name no line.
 var origins originMap
 
 type originMap struct {
@@ -19,7 +19,7 @@ type originMap struct {
 	lines map[string]string // by the appid as it is configured; "" is the block
 }
 
-// note remembers the line of the dispenser's current token.
+// note records the line of the dispenser's current token.
 func (o *originMap) note(name string, d *caddyfile.Dispenser) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -29,7 +29,7 @@ func (o *originMap) note(name string, d *caddyfile.Dispenser) {
 	o.lines[name] = fmt.Sprintf("%s:%d", d.File(), d.Line())
 }
 
-// take returns what is known, and forgets it: the next configuration may be another.
+// take returns the lines and forgets them: the next configuration may be another.
 func (o *originMap) take() map[string]string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -38,7 +38,7 @@ func (o *originMap) take() map[string]string {
 	return lines
 }
 
-// at adds the line of an app, or of the block where it has none, to an error.
+// at adds to an error the line of an app, or of the block if the app has none.
 func at(lines map[string]string, name string, err error) error {
 	line := lines[name]
 	if line == "" {

@@ -14,7 +14,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
-// parsedPlatform is the platform that the word names.
+// parsedPlatform returns the configured platform.
 func (m *MiniProgram) parsedPlatform() (wechat.Platform, error) {
 	platform := wechat.Platform(m.Platform)
 	if m.Platform == "" {
@@ -33,8 +33,8 @@ func (m *MiniProgram) parsedPlatform() (wechat.Platform, error) {
 	return platform, nil
 }
 
-// checkPlatform refuses what the platform does not have, so that nobody relies on
-// a setting that does nothing.
+// checkPlatform refuses options that the platform does not have, so that no operator
+// relies on an option without effect.
 func (m *MiniProgram) checkPlatform() error {
 	platform, err := m.parsedPlatform()
 	if err != nil || platform == wechat.WeChat {
@@ -66,12 +66,12 @@ func (m *MiniProgram) provisionPlatform(repl *caddy.Replacer) error {
 }
 
 // WeChat's formats are known: an appid is wx and 16 hexadecimal digits, an AppSecret
-// 32 hexadecimal digits. Those of the other platforms are what has been seen.
+// 32 hexadecimal digits. Those of the other platforms were observed, not documented.
 var (
 	weixinAppID  = regexp.MustCompile(`^wx[0-9a-f]{16}$`)
 	weixinSecret = regexp.MustCompile(`^[0-9a-fA-F]{32}$`)
 
-	seenAppIDs = map[wechat.Platform]*regexp.Regexp{
+	observedAppIDs = map[wechat.Platform]*regexp.Regexp{
 		wechat.QQ:          regexp.MustCompile(`^[0-9]+$`),
 		wechat.Douyin:      regexp.MustCompile(`^tt`),
 		wechat.Kuaishou:    regexp.MustCompile(`^ks`),
@@ -86,9 +86,9 @@ var (
 // shortSecret is the length below which a secret of another platform is suspicious.
 const shortSecret = 16
 
-// checkFormats refuses an appid and a secret that WeChat cannot have given out, so
-// that a typing error is found before the first login. Of other platforms, whose
-// formats are not documented, it only warns. The secret is never in what it reports.
+// checkFormats refuses an appid and a secret that WeChat cannot have issued, so that a
+// typing error is found before the first login. For other platforms, whose formats are
+// not documented, it only warns. It never reports the secret.
 func (m *MiniProgram) checkFormats(logger *zap.Logger) error {
 	if m.platform == wechat.WeChat {
 		switch {
@@ -101,7 +101,7 @@ func (m *MiniProgram) checkFormats(logger *zap.Logger) error {
 		}
 		return nil
 	}
-	if seen := seenAppIDs[m.platform]; seen != nil && !seen.MatchString(string(m.id)) {
+	if seen := observedAppIDs[m.platform]; seen != nil && !seen.MatchString(string(m.id)) {
 		warnOfFormat(logger, "the appid does not look like one of this platform", m.id, m.platform)
 	}
 	if len(m.secret) < shortSecret {

@@ -67,7 +67,7 @@ type openRing struct {
 	unwatch func()
 }
 
-// newOpenRing opens a ring; revocations tell it when another machine retired a
+// newOpenRing opens a ring; revocations notify it when another machine retired a
 // key.
 func newOpenRing(ctx context.Context, cfg keyring.Config, revocations *session.Set) (*openRing, error) {
 	ring, err := keyring.Open(ctx, cfg)
@@ -84,7 +84,7 @@ func newOpenRing(ctx context.Context, cfg keyring.Config, revocations *session.S
 	return o, nil
 }
 
-// Destruct ends the goroutine.
+// Destruct stops the goroutine.
 func (o *openRing) Destruct() error {
 	o.unwatch()
 	o.stop()
@@ -128,7 +128,7 @@ func newOpenPlatform(m *MiniProgram, share wechat.TokenShare) (*openPlatform, er
 	return &openPlatform{client}, err
 }
 
-// Destruct ends the client's background work.
+// Destruct stops the client's background work.
 func (o *openPlatform) Destruct() error {
 	o.client.Close()
 	return nil

@@ -67,9 +67,9 @@ func BoltPath(path string) (string, error) {
 	return cfg.Path, err
 }
 
-// checkBoltPath refuses a folder in place of the file, and a file in a folder that
-// does not exist: it is misspelled, or a volume that is not mounted, where sessions
-// would be lost with the container. Caddy's own data folder is made when needed.
+// checkBoltPath refuses a directory in place of the file, and a file in a directory that
+// does not exist: the path is misspelled, or a volume is not mounted, and sessions would
+// be lost with the container. Caddy's data directory is created when it is needed.
 func checkBoltPath(path string) error {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return fmt.Errorf("store bolt %s is a directory: name a file in it, such as %s", path, filepath.Join(path, "wxgate.db"))
@@ -108,7 +108,7 @@ func (t *TokenConfig) complete() error {
 			time.Duration(t.Access), time.Duration(t.Refresh))
 	}
 	if t.Idle > t.Refresh {
-		t.Idle = t.Refresh // a session that ends cannot idle on
+		t.Idle = t.Refresh // a session cannot be idle for longer than it lives
 	}
 	return nil
 }
@@ -125,7 +125,7 @@ func (a *App) provisionSecrets(repl *caddy.Replacer) error {
 		a.secrets = append(a.secrets, []byte(value))
 	}
 	if len(a.secrets) == 0 {
-		return nil // made or found when the state is opened
+		return nil // created or loaded when the runtime is opened
 	}
 	_, err := seal.New(a.secrets...)
 	return err
@@ -163,8 +163,8 @@ func (a *App) provisionKey(repl *caddy.Replacer) error {
 	return nil
 }
 
-// warnOfDebug says that at DEBUG handlers write into the log what they get and
-// send. Whether a filter takes the identity out is not to be seen from here.
+// warnOfDebug warns that handlers log requests with their headers at DEBUG. Whether a
+// filter deletes the identity cannot be determined here.
 func warnOfDebug(ctx caddy.Context, logger *zap.Logger) {
 	if ctx.Logger(new(rewrite.Rewrite)).Core().Enabled(zapcore.DebugLevel) {
 		logger.Warn("at level DEBUG handlers behind wxgate, rewrite and php_fastcgi among them, log identity headers, unless a filter deletes request>headers>X-Wx-Openid and its like: see SECURITY.md")

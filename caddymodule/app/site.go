@@ -98,8 +98,8 @@ func (a *App) RawKeys(apps map[auth.AppID]struct{}) map[auth.AppID]struct{} {
 	return accepting
 }
 
-// CheckAssertion refuses an assertion that could not be signed, so that the
-// first request does not find out.
+// CheckAssertion refuses an assertion that cannot be signed, so that the error is found
+// at load and not by the first request.
 func (a *App) CheckAssertion(audience string) error {
 	switch {
 	case audience == "":

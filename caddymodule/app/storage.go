@@ -23,14 +23,14 @@ const (
 	secretItem = "wxgate/root_secret" // the generated root secret
 )
 
-// item is one value in Caddy's storage, which may be a directory, or something
-// that several machines share.
+// item is one value in Caddy's storage, which may be a directory or a storage that
+// several machines share.
 type item struct {
 	storage certmagic.Storage
 	name    string
 }
 
-// Load returns the value, nil when there is none.
+// Load returns the value, or nil if there is none.
 func (i item) Load(ctx context.Context) ([]byte, error) {
 	value, err := i.storage.Load(ctx, i.name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -42,12 +42,12 @@ func (i item) Load(ctx context.Context) ([]byte, error) {
 	return value, nil
 }
 
-// Update changes the value while nobody else can. A change that fails, or that
-// changes nothing, writes nothing.
+// Update changes the value under the storage's lock. A change that fails, or that changes
+// nothing, writes nothing.
 //
-// Nothing to change is the usual case, at every start and reload, and is found
-// out without the lock: a process that was killed while it held the lock leaves
-// it behind, and whoever wants it waits ten seconds until it counts as stale.
+// Usually, at every start and reload, nothing changes. That is found out without the
+// lock: a process that was killed while it held the lock leaves it locked, and others
+// wait ten seconds until it counts as stale.
 func (i item) Update(ctx context.Context, change func(old []byte) ([]byte, error)) error {
 	if changed, err := i.try(ctx, change); err != nil || changed == nil {
 		return err
@@ -57,11 +57,11 @@ func (i item) Update(ctx context.Context, change func(old []byte) ([]byte, error
 
 func (i item) updateLocked(ctx context.Context, change func(old []byte) ([]byte, error)) (err error) {
 	if err := i.storage.Lock(ctx, i.name); err != nil {
-		// A directory that could not be made is, in the lock's words, a missing one.
+		// The lock's error for a directory that it cannot create says that it is missing.
 		return fmt.Errorf("locking %s in Caddy's storage, which must be writable (storage in the global options, or XDG_DATA_HOME, says where it is): %w", i.name, err)
 	}
 	defer func() {
-		// The lock must go even when ctx is over.
+		// Unlock even if ctx has ended.
 		err = errors.Join(err, i.storage.Unlock(context.WithoutCancel(ctx), i.name))
 	}()
 	changed, err := i.try(ctx, change)
@@ -74,8 +74,7 @@ func (i item) updateLocked(ctx context.Context, change func(old []byte) ([]byte,
 	return nil
 }
 
-// try is what change makes of the value of this moment; nil when that is the
-// value itself.
+// try returns the changed value, or nil if nothing changes.
 func (i item) try(ctx context.Context, change func(old []byte) ([]byte, error)) ([]byte, error) {
 	old, err := i.Load(ctx)
 	if err != nil {
@@ -91,9 +90,9 @@ func (i item) try(ctx context.Context, change func(old []byte) ([]byte, error)) 
 // keysValue is where the signing keys are in a shared store.
 const keysValue = "keys"
 
-// rootSecret returns the generated root secret, making it at the first start. It
-// is a line of text, so that a configuration can name its file ({file.X}) once
-// the operator replaces it by a secret of their own.
+// rootSecret returns the generated root secret, and generates it at the first start. It
+// is a line of text, so that a configuration can name its file ({file.X}) when the
+// operator replaces it by another secret.
 func rootSecret(ctx context.Context, storage certmagic.Storage) ([]byte, error) {
 	i := item{storage, secretItem}
 	root, err := i.Load(ctx)
@@ -101,7 +100,7 @@ func rootSecret(ctx context.Context, storage certmagic.Storage) ([]byte, error) 
 		return root, err
 	}
 	err = i.Update(ctx, func(old []byte) ([]byte, error) {
-		if old != nil { // another replica was first
+		if old != nil { // another process was first
 			root = old
 			return nil, nil
 		}
@@ -121,13 +120,13 @@ type redisTokens struct {
 	name  string // bound to what is sealed: a token moved to another app does not open
 }
 
-// tokenShare is where clients with this key share their token; nil when there is
-// no such place.
+// tokenShare returns where clients with this key share their token, or nil without store
+// redis.
 func (o *opener) tokenShare(key platformKey) wechat.TokenShare {
 	if o.redis == nil {
 		return nil
 	}
-	// Not the watermark, which has nothing to do with tokens.
+	// Without the watermark, which does not concern tokens.
 	whose := secret.Hash(string(key.platform), key.app, key.api, string(key.secret[:]), string(key.component.AppID), key.component.TokenURL)
 	name := "token:" + hex.EncodeToString(o.box.MAC(tokenPurpose, whose[:]))
 	return redisTokens{o.redis.Value(name), o.box, name}

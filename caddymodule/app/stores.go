@@ -77,11 +77,11 @@ func newOpenStore(ctx context.Context, cfg *StoreConfig, logger *zap.Logger) (*o
 	}, nil
 }
 
-// Destruct closes the store when the last configuration has let go of it.
+// Destruct closes the store when the last configuration has released it.
 func (s *openStore) Destruct() error { return s.close() }
 
-// newOpenRedis connects to Redis, which every configuration that names it the same
-// way then shares.
+// newOpenRedis connects to Redis. Configurations with the same settings share the
+// connection.
 func newOpenRedis(ctx context.Context, cfg redis.Config, options session.Options) (*openStore, error) {
 	cfg.Propagated = metrics.ObserveRevocation
 	cfg.Observe = metrics.ObserveStore

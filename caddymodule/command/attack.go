@@ -98,7 +98,7 @@ func (f *attackFlags) bind(cmd *cobra.Command) {
 	}
 }
 
-// errAttacked is how a shell learns that the gateway did not hold.
+// errAttacked makes the command exit with an error.
 var errAttacked = errors.New("attacks succeeded or were inconclusive")
 
 func (f *attackFlags) run(ctx context.Context, out io.Writer) (err error) {
@@ -123,14 +123,14 @@ func (f *attackFlags) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, cfg.Echo.Close()) }()
 	findings, err := attack.Run(ctx, cfg)
-	// What was found before a run was cut short is found all the same.
+	// The findings of a run that was interrupted are reported too.
 	if err := errors.Join(err, f.report(out, findings)); err != nil {
 		return err
 	}
 	return judged(findings)
 }
 
-// judged is an error unless the gateway held, and something showed that it did.
+// judged returns an error unless the gateway blocked every attack, and at least one.
 func judged(findings []attack.Finding) error {
 	blocked := false
 	for i := range findings {

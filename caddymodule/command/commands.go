@@ -13,7 +13,7 @@ import (
 
 // Name is the one command that importing this package adds to Caddy:
 // `caddy wxgate keys list`. Caddy panics on a command whose name is taken, so that
-// wxgate's short names would break a build with another plugin of the same idea.
+// wxgate's short names would break a build with another plugin that uses them.
 const Name = "wxgate"
 
 func init() {

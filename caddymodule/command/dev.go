@@ -60,25 +60,24 @@ const (
 	// defaultDevPort is not the port of Caddyfile.example, which may run beside it:
 	// Caddy shares ports, so that both would start and share the requests.
 	defaultDevPort = 8088
-	// devReadyTimeout is how long the gateway may take to come up.
+	// devReadyTimeout is how long the gateway may take to start.
 	devReadyTimeout = 20 * time.Second
 	// devShutdownTimeout is how long open demo requests may take to finish.
 	devShutdownTimeout = 2 * time.Second
 )
 
-// devConfig says where the parts of `wxgate dev` listen.
+// devConfig has the addresses of the parts of `wxgate dev`.
 type devConfig struct {
 	gateway, simulator, management, upstream string
 }
 
 func loopback(port uint16) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
-// choosePorts replaces the addresses that are taken; asked says that the
-// gateway's is not to be replaced.
+// choosePorts replaces addresses that are in use; asked reports that the gateway's must
+// not be replaced.
 //
-// The gateway's is looked at for another reason too: Caddy shares its ports with
-// other processes (SO_REUSEPORT), so that a second gateway would start and get
-// every other connection of the first.
+// Caddy shares its ports with other processes (SO_REUSEPORT), so a second gateway on the
+// same port would start and get every other connection of the first.
 func (c *devConfig) choosePorts(asked bool) error {
 	if _, err := listenable(c.gateway); asked && err != nil {
 		return fmt.Errorf("the port is in use; choose another with --port: %w", err)
@@ -96,7 +95,7 @@ func (c *devConfig) choosePorts(asked bool) error {
 	return nil
 }
 
-// listenable tries an address and returns it, with its port when that was 0.
+// listenable tries an address and returns it, with the chosen port if that was 0.
 func listenable(addr string) (string, error) {
 	listener, err := net.Listen("tcp", addr) //nolint:noctx // a loopback listener opens at once or not at all
 	if err != nil {
@@ -197,8 +196,8 @@ func loadDevGateway(dir, addr, simulator, upstream string) error {
 	return nil
 }
 
-// confine puts the one server of a config on addr, which nobody but this machine
-// reaches, and lowers Caddy's log to what matters between the printed lines.
+// confine moves the one server of a configuration to addr, which only this machine can
+// reach, and limits Caddy's log to errors.
 func confine(config []byte, addr string) ([]byte, error) {
 	var tree struct {
 		Admin   json.RawMessage `json:"admin"`
@@ -221,7 +220,7 @@ func confine(config []byte, addr string) ([]byte, error) {
 	return json.Marshal(tree)
 }
 
-// waitReady waits until the gateway says that it serves.
+// waitReady waits until the gateway is ready.
 func waitReady(ctx context.Context, address string) error {
 	ctx, cancel := context.WithTimeout(ctx, devReadyTimeout)
 	defer cancel()

@@ -48,7 +48,7 @@ func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
 }
 
-// UnmarshalCaddyfile reads the directive; its grammar stands above parseHandler.
+// UnmarshalCaddyfile reads the directive; its grammar is above parseHandler.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	for d.Next() {
 		if d.NextArg() {
@@ -141,7 +141,7 @@ func (h *Handler) parseForwardToken(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// parseCompat reads whose clients the site serves beside its own.
+// parseCompat reads which other SDKs the site serves.
 func (h *Handler) parseCompat(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) == 0 || len(args) > 2 {
@@ -247,7 +247,7 @@ func (h *Handler) parseCORS(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// parse reads one limit; the word stands once for each.
+// parse reads one limit.
 func (l *Limits) parse(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) != 2 {

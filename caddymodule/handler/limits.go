@@ -42,11 +42,11 @@ type Limits struct {
 
 const (
 	defaultPhoneLimit  = "10/1m"
-	defaultDecodeLimit = "30/1m" // ten times what a page does that asks for everything
+	defaultDecodeLimit = "30/1m" // ten times what a page needs that asks for everything
 	defaultInflight    = 512
 )
 
-// limiters keep what is left of allowances across reloads, by limiterKey.
+// limiters has the limiters, limiterKey → *limit.Limiter, which outlive a reload.
 var limiters = caddy.NewUsagePool()
 
 // limiterKey is one limit of the sites that share it.

@@ -8,8 +8,8 @@ import (
 	"github.com/wxgate/wxgate/caddymodule/directive"
 )
 
-// Parse reads the block of store redis. Errors quote no argument of a word that
-// may hold a password, which is why most parsers of other words will not do.
+// Parse reads the block of store redis. Errors quote no argument of an option
+// that may contain a password, so it has parsers of its own.
 func (c *Config) Parse(d *caddyfile.Dispenser) error {
 	if err := c.checkLine(d); err != nil {
 		return err
@@ -41,7 +41,7 @@ func (c *Config) Parse(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// checkLine looks at the URLs while the dispenser still stands on their line.
+// checkLine checks the URLs while the dispenser is at their line.
 func (c *Config) checkLine(d *caddyfile.Dispenser) error {
 	if len(c.URLs) == 0 {
 		return d.WrapErr(errNoURL)
@@ -60,7 +60,7 @@ func (c *Config) checkLine(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// quiet is one, for a value that no error may quote.
+// quiet is [directive.One] for a value that no error may quote.
 func quiet(d *caddyfile.Dispenser, usage string, into *string) func() error {
 	return func() error {
 		args := d.RemainingArgs()

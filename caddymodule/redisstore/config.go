@@ -92,13 +92,13 @@ var (
 	errTimeout   = errors.New("store redis: the timeout must be above zero")
 )
 
-// maxAcks is more replicas than anybody waits for.
+// maxAcks bounds the number of replicas to wait for: no deployment has more.
 const maxAcks = 16
 
 var validPrefix = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// Check refuses what cannot work. It looks into URLs only where no placeholder is
-// in them; [Config.Resolve] looks again.
+// Check refuses what cannot work. It parses only the URLs without a placeholder;
+// [Config.Resolve] parses all.
 func (c *Config) Check() error {
 	switch {
 	case len(c.URLs) == 0 || slices.Contains(c.URLs, ""):
@@ -146,7 +146,7 @@ func (c *Config) badAcks() bool {
 	return *c.Acks < 0 || *c.Acks > maxAcks || *c.Acks == 0 && c.AckTimeout != 0
 }
 
-// checkURLs is check for URLs as they are when they are used.
+// checkURLs checks URLs without placeholders.
 func (c *Config) checkURLs(urls []string) error {
 	targets, err := parseURLs(urls)
 	if err != nil {
@@ -158,7 +158,7 @@ func (c *Config) checkURLs(urls []string) error {
 
 func hasPlaceholder(s string) bool { return strings.Contains(s, "{") }
 
-// literalPassword reports whether a password stands in the configuration itself.
+// literalPassword reports whether the configuration contains a password itself.
 func (c *Config) literalPassword() bool {
 	for _, password := range []string{c.Password, c.SentinelPassword} {
 		if password != "" && secret.IsLiteral(password) {

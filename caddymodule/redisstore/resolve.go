@@ -66,7 +66,7 @@ func parseURLs(urls []string) ([]target, error) {
 	return targets, nil
 }
 
-// merge makes one setting of what the URLs say and what the words say.
+// merge combines the settings in the URLs with the options.
 func (c *Config) merge(targets []target) (target, error) {
 	merged := target{username: c.Username, password: c.Password, database: c.Database}
 	for i, t := range targets {
@@ -129,7 +129,7 @@ func (c *Config) Resolve(repl *caddy.Replacer, logger *zap.Logger) (*Opening, er
 }
 
 // warnOfCleartext warns of a Redis without TLS on a public address: anyone on the way
-// reads the password, and can then revoke and forge sessions.
+// can read the password, and then revoke and forge sessions.
 func warnOfCleartext(opening *Opening, logger *zap.Logger) {
 	if opening.Config.TLS != nil {
 		return
@@ -184,8 +184,7 @@ func (c *Config) opening(repl *caddy.Replacer) (*Opening, error) {
 	return &Opening{config, shapeOf(config, files)}, nil
 }
 
-// shapeOf hashes all that shapes a connection, secrets included. The files stand
-// for what TLS does with them.
+// shapeOf hashes everything that determines a connection, secrets and TLS files included.
 func shapeOf(config redis.Config, files [][]byte) [sha256.Size]byte {
 	parts := []string{
 		config.Sentinel, config.Username, config.Password, config.SentinelUsername, config.SentinelPassword, config.Prefix,
@@ -201,7 +200,7 @@ func shapeOf(config redis.Config, files [][]byte) [sha256.Size]byte {
 	return secret.Hash(parts...)
 }
 
-// load reads the files; nil is TLS with nothing but its defaults.
+// load reads the files; nil is TLS with its defaults.
 func (t *TLS) load(repl *caddy.Replacer) (*tls.Config, [][]byte, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if t == nil {

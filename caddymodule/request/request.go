@@ -112,8 +112,8 @@ func shuttingDown(r *http.Request) bool {
 
 // setIdentity sets every documented placeholder, empty without an identity:
 // an unset one would reach the upstream as the literal text {wxgate.openid}.
-// The values go in as values, so that one which looks like a placeholder, say
-// {env.X}, is never expanded.
+// Caddy does not expand the values, so one that looks like a placeholder, such as
+// {env.X}, stays as it is.
 func setIdentity(r *http.Request, id *auth.Identity) {
 	repl, ok := replacer(r)
 	if !ok {

@@ -13,10 +13,11 @@ import (
 	"go.uber.org/zap"
 )
 
-// ErrEmpty is a secret that would be accepted from anyone who also has none.
+// ErrEmpty is a value that is empty once its placeholders are expanded. As a secret, it
+// would be accepted from anyone.
 var ErrEmpty = errors.New("is empty")
 
-// emptyError says how to fill a configured value in. It names a value that is one
+// emptyError returns [ErrEmpty] with how to set the value. It names a value that is one
 // placeholder, and no other: text beside a placeholder may be part of a secret.
 func emptyError(configured string) error {
 	if configured == "" {

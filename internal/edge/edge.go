@@ -3,7 +3,11 @@
 // the caller. It knows net/http and no server.
 package edge
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
 
 // Edge is how one site reads requests. It is safe for concurrent use.
 type Edge struct {
@@ -54,6 +58,12 @@ func (e *Edge) Receive(r *http.Request) (Received, error) {
 		in.PathErr = errNoSuchCall
 	}
 	return in, nil
+}
+
+// Send writes an identity, and its assertion unless that is empty, into the headers for
+// the upstream. Receive has removed all others.
+func (e *Edge) Send(header http.Header, id *auth.Identity, assertion string) {
+	e.Headers.Set(header, id, assertion)
 }
 
 // Forget removes identity and token from a request that goes to error routes. They get

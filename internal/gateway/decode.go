@@ -10,8 +10,8 @@ import (
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
-// openDataRequest holds the fields of decode and userInfo, in the spellings of
-// old backends (snake_case) and of wx.getUserInfo itself (camelCase).
+// openDataRequest has the fields of decode and userInfo, in the spellings of old backends
+// (snake_case) and of wx.getUserInfo (camelCase).
 type openDataRequest struct {
 	Code               string `json:"code"`
 	EncryptedData      string `json:"encrypted_data"`
@@ -23,14 +23,14 @@ type openDataRequest struct {
 	RawDataCamel       string `json:"rawData"`
 	Signature          string `json:"signature"`
 
-	// Which app a raw session key is of. Only then are they looked at, whatever
-	// old clients mean by them otherwise.
+	// The app of a raw session_key. Without one they are ignored: old clients send
+	// other things in them.
 	AppID      jsontext.Value `json:"appid"`
 	AppIDCamel jsontext.Value `json:"appId"`
 	AppIDSnake jsontext.Value `json:"app_id"`
 }
 
-// openData is the same with the spellings resolved.
+// openData is an [openDataRequest] whose spellings are resolved.
 type openData struct {
 	code   string
 	handle string
@@ -64,7 +64,7 @@ type watermark struct {
 }
 
 // phoneResponse keeps the shape of WeChat's phone data, which old pages read, and
-// adds the access token that carries the number.
+// adds an access token that has the number.
 type phoneResponse struct {
 	PhoneNumber     string    `json:"phoneNumber"`
 	PurePhoneNumber string    `json:"purePhoneNumber"`
@@ -167,8 +167,8 @@ func (g *Gateway) decodeOpenData(c *call, in openData) error {
 	return g.writeDecoded(c, decoded)
 }
 
-// writeDecoded sends a phone number in WeChat's shape and anything else as the
-// platform wrote it, byte for byte.
+// writeDecoded responds with a phone number in WeChat's shape, and with anything else
+// byte for byte as the platform wrote it.
 func (g *Gateway) writeDecoded(c *call, d *auth.Decoded) error {
 	if d.NotRemembered != nil {
 		g.log("a verified phone number was returned but not stored", problem.Of(d.NotRemembered), c.r)

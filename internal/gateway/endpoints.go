@@ -11,7 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
-// DefaultPrefix is where hand-made backends of old mini programs had their login.
+// DefaultPrefix is where backends of old mini programs have their login.
 const DefaultPrefix = "/v1.0/pub"
 
 // jwksPath is where JWT libraries look for the public keys.
@@ -63,7 +63,7 @@ func newEndpoints(prefix string) (map[string]endpoint, error) {
 	}, nil
 }
 
-// serveEndpoint answers a call itself; nothing of it reaches the next handler.
+// serveEndpoint responds to a call. Nothing of it reaches the next handler.
 func (g *Gateway) serveEndpoint(w http.ResponseWriter, r *http.Request, e endpoint, b bearer) error {
 	g.Server.SetIdentity(r, nil)
 	err := g.forWafer(g.runEndpoint(&call{w: w, r: r, bearer: b}, e), b, e.name == waferLoginCall)

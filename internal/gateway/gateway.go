@@ -82,7 +82,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) e
 	return g.pass(w, r, next, d)
 }
 
-// pass hands the request on to the next handler.
+// pass passes the request to the next handler.
 func (g *Gateway) pass(w http.ResponseWriter, r *http.Request, next Next, d decision) error {
 	g.send(r, r.Header, d)
 	var err error

@@ -98,7 +98,7 @@ func (g *Guard) send(r *http.Request, header http.Header, d decision) {
 		metrics.Requests.WithLabelValues(metrics.Anonymous).Inc()
 		return
 	}
-	g.Edge.Headers.Set(header, d.id, d.assertion)
+	g.Edge.Send(header, d.id, d.assertion)
 	metrics.Requests.WithLabelValues(metrics.Admitted).Inc()
 }
 

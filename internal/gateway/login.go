@@ -81,9 +81,9 @@ func (g *Gateway) login(c *call, appid, code string, spend exchange) (*auth.Gran
 	return grant, c.runtime.OfApp(app, err)
 }
 
-// loginApp decides which mini program a code belongs to: the body's appid, else
-// the Referer's, else the only one that this site admits. A wrong guess gives
-// nothing away: WeChat refuses a code of another app.
+// loginApp returns the mini program that a code belongs to: the body's appid, or the
+// Referer's, or the only one that this site admits. A client that names another one
+// gains nothing: WeChat refuses the code.
 func (g *Gateway) loginApp(r *http.Request, appid string) (auth.AppID, error) {
 	if appid == "" {
 		appid = refererApp(r.Header.Get("Referer"))
@@ -104,7 +104,7 @@ func (g *Gateway) loginApp(r *http.Request, appid string) (auth.AppID, error) {
 	return "", auth.ErrUnknownApp
 }
 
-// refererApp is the appid in a mini program's Referer, "" in any other.
+// refererApp returns the appid in a mini program's Referer, or "".
 func refererApp(referer string) string {
 	rest, ok := strings.CutPrefix(referer, refererOrigin)
 	if !ok {

@@ -18,7 +18,7 @@ type revokeRequest struct {
 }
 
 // serveRevoke is POST {prefix}/revoke (RFC 7009): a form, as the RFC has it, or
-// JSON, as the other calls have it. The answer is 200 whatever the token was.
+// JSON, as the other calls have it. The response is 200 whatever the token was.
 func (g *Gateway) serveRevoke(c *call) error {
 	token, err := revokedToken(c)
 	if err != nil {
@@ -43,7 +43,7 @@ func (g *Gateway) revoke(c *call, token string) error {
 	}
 	id, err := g.authenticate(c.runtime, bearer{raw: token})
 	if errors.Is(err, auth.ErrStoreUnavailable) {
-		return err // RFC 7009 section 2.2.1: the client comes again
+		return err // RFC 7009 section 2.2.1: the client retries
 	}
 	if err != nil {
 		return nil //nolint:nilerr // RFC 7009 section 2.2: invalid tokens do not cause an error response

@@ -156,8 +156,8 @@ func (w *watchedWriter) watchLater() {
 	}
 }
 
-// watch ends the response when its session does. It is called with the lock held,
-// and again when a response that is watched turns out to be a stream.
+// watch ends the response when its session ends. It is called with the lock held, and
+// again when a response that is watched turns out to be a stream.
 func (w *watchedWriter) watch() {
 	if w.unwatch != nil {
 		w.unwatch()
@@ -181,7 +181,7 @@ func (w *watchedWriter) watch() {
 }
 
 // watchStaleness ends the response when a revocation may have been missed for
-// longer than is allowed. It looks again when that could next be so. It is called
+// longer than is allowed. It checks again when that may next be so. It is called
 // with the lock held.
 func (w *watchedWriter) watchStaleness(allowance time.Duration) (stop func()) {
 	if w.runtime.Stale == nil {
@@ -207,7 +207,7 @@ func (w *watchedWriter) watchStaleness(allowance time.Duration) (stop func()) {
 	}
 }
 
-// end cuts the response.
+// end ends the response.
 func (w *watchedWriter) end() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -102,7 +102,7 @@ func (h *fullestHeap[K]) Push(x any) {
 func (h *fullestHeap[K]) Pop() any {
 	old := *h
 	last := old[len(old)-1]
-	old[len(old)-1] = nil // let go of what it holds
+	old[len(old)-1] = nil // for the garbage collector
 	*h = old[:len(old)-1]
 	return last
 }
