@@ -90,18 +90,18 @@ func (a *Attempts) reserve(u User, keys []SessionKey, now time.Time) ([]SessionK
 	var usable []SessionKey
 	for _, key := range keys {
 		k := a.find(u, key)
-		switch {
-		case k != nil && k.Failed >= maxKeyFailures: // locked
-		case k != nil && k.Failed+k.Pending >= maxKeyFailures:
-			busy = true
-		default:
-			usable = append(usable, key)
+		if k != nil && k.Failed >= maxKeyFailures {
+			continue // locked
 		}
+		if k != nil && k.Failed+k.Pending >= maxKeyFailures {
+			busy = true
+		}
+		usable = append(usable, key)
 	}
-	switch {
-	case busy:
+	if busy {
 		return nil, &LimitError{busyRetryAfter, "too many attempts of the user are under way"}
-	case len(usable) == 0:
+	}
+	if len(usable) == 0 {
 		return nil, fmt.Errorf("%w: too many attempts failed, the session_key is locked", ErrSessionStale)
 	}
 	a.Pending++

@@ -1,143 +1,14 @@
 package auth_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
 )
-
-// triedStore is a store whose user has session keys, and whose attempts it counts.
-type triedStore struct {
-	*onlyStore
-
-	mu       sync.Mutex
-	keys     []auth.SessionKey
-	attempts auth.Attempts
-	down     bool
-}
-
-func (s *triedStore) SessionKeys(context.Context, auth.User) ([]auth.SessionKey, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return slices.Clone(s.keys), nil
-}
-
-func (s *triedStore) UpdateAttempts(_ context.Context, _ auth.User, change func(*auth.Attempts)) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.down {
-		return auth.ErrStoreUnavailable
-	}
-	change(&s.attempts)
-	return nil
-}
-
-func (s *triedStore) PutSessionKey(_ context.Context, _ auth.User, key auth.SessionKey) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.keys = append([]auth.SessionKey{key}, s.keys...)
-	return nil
-}
-
-func (s *triedStore) DropSessionKey(_ context.Context, _ auth.User, key auth.SessionKey) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.keys = slices.DeleteFunc(s.keys, func(k auth.SessionKey) bool { return k.Key == key.Key })
-	return nil
-}
-
-// keyedPlatform opens data that names one of the keys, and nothing else.
-type keyedPlatform struct {
-	onlyPlatform
-
-	opened chan struct{} // when not nil, Open waits for it
-	fresh  string        // the key that a reset returns; "" refuses it
-
-	mu            sync.Mutex
-	asked, resets int
-}
-
-func (p *keyedPlatform) Open(keys []auth.SessionKey, data auth.OpenData) (auth.Opened, error) {
-	p.mu.Lock()
-	p.asked++
-	p.mu.Unlock()
-	if p.opened != nil {
-		<-p.opened
-	}
-	if data.EncryptedData == "malformed" {
-		return auth.Opened{}, fmt.Errorf("%w: not base64", auth.ErrInvalidRequest)
-	}
-	for _, key := range keys {
-		if data.EncryptedData == key.Key {
-			return auth.Opened{JSON: []byte("{}")}, nil
-		}
-	}
-	return auth.Opened{}, auth.ErrDecryptFailed
-}
-
-func (p *keyedPlatform) ResetSessionKey(context.Context, auth.OpenID, auth.SessionKey) (auth.SessionKey, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.resets++
-	if p.fresh == "" {
-		return auth.SessionKey{}, auth.ErrUnsupported
-	}
-	return auth.SessionKey{Key: p.fresh}, nil
-}
-
-func (p *keyedPlatform) calls() (asked, resets int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.asked, p.resets
-}
-
-// tries is a service with a clock and one user.
-type tries struct {
-	t        *testing.T
-	store    *triedStore
-	platform *keyedPlatform
-	service  *auth.Service
-	now      time.Time
-	locked   []error // why the platform did not replace a locked key, one each
-}
-
-// beforeMidnight is 23:00 in Beijing.
-var beforeMidnight = time.Date(2026, 9, 1, 15, 0, 0, 0, time.UTC)
-
-func newTries(t *testing.T, keys ...string) *tries {
-	t.Helper()
-	d := &tries{t: t, store: &triedStore{onlyStore: &onlyStore{}}, platform: &keyedPlatform{}, now: beforeMidnight}
-	for _, key := range keys {
-		d.store.keys = append(d.store.keys, auth.SessionKey{Key: key})
-	}
-	d.service = auth.NewService(auth.Config{
-		Apps: map[auth.AppID]auth.Platform{theApp: d.platform}, Tokens: plainTokens{}, Store: d.store,
-		Now:       func() time.Time { return d.now },
-		KeyLocked: func(_ auth.User, reset error) { d.locked = append(d.locked, reset) },
-	})
-	return d
-}
-
-func (d *tries) decode(data string) error {
-	who := auth.Caller{Identity: &auth.Identity{User: auth.User{App: theApp, OpenID: "mallory"}}}
-	_, err := d.service.Decode(d.t.Context(), who, auth.OpenData{EncryptedData: data}, anyApp)
-	return err
-}
-
-func (d *tries) want(data string, want error, times int) {
-	d.t.Helper()
-	for n := range times {
-		if err := d.decode(data); !errors.Is(err, want) || want == nil && err != nil {
-			d.t.Fatalf("attempt %d of %q: %v, want %v", n+1, data, err, want)
-		}
-	}
-}
 
 func TestSessionKeyLocks(t *testing.T) {
 	t.Parallel()
@@ -181,6 +52,85 @@ func TestLockedKeyIsReplaced(t *testing.T) {
 	d.want("k1", auth.ErrDecryptFailed, 1)
 }
 
+// While one of two keys is locked, the other one opens data; data that it does not
+// open may be the locked key's, which is why the user has to log in again. Data that
+// no key opens, of none locked, is no reason for that.
+func TestOneOfTwoKeysIsLocked(t *testing.T) {
+	t.Parallel()
+	d := newTries(t, "k1")
+	d.want("forged", auth.ErrDecryptFailed, 1)
+	if err := d.decode("forged"); errors.Is(err, auth.ErrSessionStale) {
+		t.Errorf("no key is locked: %v", err)
+	}
+	d.want("forged", auth.ErrDecryptFailed, 14)
+	d.store.keys = []auth.SessionKey{{Key: "k2"}, {Key: "k1"}}
+	d.want("k2", nil, 1)
+	d.want("k1", auth.ErrSessionStale, 1)
+}
+
+// TestAttemptLimits: attempts under way count as failures until they end, and the
+// user waits for them.
+func TestAttemptLimits(t *testing.T) {
+	t.Parallel()
+	const aSecond = time.Second
+	for name, row := range map[string]struct {
+		failed, pending       int // of the day
+		keyFailed, keyPending int
+		want                  error
+		wait                  time.Duration
+	}{
+		"one day failure left":        {failed: 63},
+		"no day failure left":         {failed: 64, want: auth.ErrRateLimited, wait: time.Hour},
+		"one left with those pending": {failed: 60, pending: 3},
+		"all left are pending":        {failed: 60, pending: 4, want: auth.ErrRateLimited, wait: aSecond},
+		"one failure of the key left": {keyFailed: 15},
+		"the key is locked":           {keyFailed: 16, want: auth.ErrSessionStale},
+		"one of the key's left":       {keyFailed: 12, keyPending: 3},
+		"the key's are pending":       {keyFailed: 12, keyPending: 4, want: auth.ErrRateLimited, wait: aSecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newTries(t, "k1")
+			d.want("forged", auth.ErrDecryptFailed, 1) // makes the key's record
+			a := &d.store.attempts
+			a.Failed, a.Pending = max(row.failed, 1), row.pending
+			a.Keys[0].Failed, a.Keys[0].Pending = max(row.keyFailed, 1), row.keyPending
+			err := d.decode("k1")
+			var limit *auth.LimitError
+			if errors.As(err, &limit); !errors.Is(err, row.want) || limit != nil && limit.RetryAfter != row.wait {
+				t.Errorf("got %v, want %v and a wait of %v", err, row.want, row.wait)
+			}
+			if err == nil && (a.Pending != row.pending || a.Keys[0].Pending != row.keyPending) {
+				t.Errorf("%d and %d attempts are pending, want those of before", a.Pending, a.Keys[0].Pending)
+			}
+		})
+	}
+}
+
+// TestAttemptsAreForgotten: a store drops what is empty, and keeps the rest until the
+// last of it has ended.
+func TestAttemptsAreForgotten(t *testing.T) {
+	t.Parallel()
+	day := beforeMidnight
+	key := func(until time.Time) []auth.KeyAttempts { return []auth.KeyAttempts{{Failed: 1, Until: until}} }
+	for name, row := range map[string]struct {
+		attempts auth.Attempts
+		empty    bool
+		until    time.Time
+	}{
+		"none":              {auth.Attempts{DayEnds: day}, true, day},
+		"pending":           {auth.Attempts{DayEnds: day, Pending: 1}, false, day},
+		"failed":            {auth.Attempts{DayEnds: day, Failed: 1}, false, day},
+		"key, shorter":      {auth.Attempts{DayEnds: day, Keys: key(day.Add(-1))}, false, day},
+		"key, longer":       {auth.Attempts{DayEnds: day, Keys: key(day.Add(1))}, false, day.Add(1)},
+		"longest key first": {auth.Attempts{DayEnds: day, Keys: append(key(day.Add(2)), key(day.Add(1))...)}, false, day.Add(2)},
+	} {
+		if row.attempts.Empty() != row.empty || !row.attempts.Until().Equal(row.until) {
+			t.Errorf("%s: empty %v, until %v, want %v and %v", name, row.attempts.Empty(), row.attempts.Until(), row.empty, row.until)
+		}
+	}
+}
+
 // New session keys do not make more than 64 failures a day, which ends at midnight
 // in Beijing.
 func TestFailuresOfADay(t *testing.T) {
@@ -213,33 +163,40 @@ func TestStaleDataNowAndThen(t *testing.T) {
 // Attempts at the same time do not exceed the limit together.
 func TestAttemptsAtOnce(t *testing.T) {
 	t.Parallel()
-	d := newTries(t, "k1")
-	d.platform.opened = make(chan struct{})
-	outcomes := make(chan error, 100)
-	for range cap(outcomes) {
-		go func() { outcomes <- d.decode("forged") }()
-	}
-	for range cap(outcomes) - 16 { // the others are refused while 16 wait
-		if err := <-outcomes; !errors.Is(err, auth.ErrRateLimited) {
-			t.Errorf("got %v", err)
+	synctest.Test(t, func(t *testing.T) {
+		d := newTries(t, "k1")
+		d.platform.opened = make(chan struct{})
+		outcomes := make(chan error, 100)
+		for range cap(outcomes) {
+			go func() { outcomes <- d.decode("forged") }()
 		}
-	}
-	close(d.platform.opened)
-	for range 16 {
-		if err := <-outcomes; !errors.Is(err, auth.ErrDecryptFailed) {
-			t.Errorf("got %v", err)
+		synctest.Wait() // 16 wait in Open
+		if a := d.store.attempts; len(outcomes) != cap(outcomes)-16 || a.Pending != 16 || a.Keys[0].Pending != 16 || a.Failed != 0 {
+			t.Fatalf("%d were refused, and the store counts %+v", len(outcomes), a)
 		}
-	}
-	if asked, _ := d.platform.calls(); asked != 16 {
-		t.Errorf("%d attempts were made", asked)
-	}
+		for range len(outcomes) {
+			if err := <-outcomes; !errors.Is(err, auth.ErrRateLimited) {
+				t.Errorf("got %v", err)
+			}
+		}
+		close(d.platform.opened)
+		synctest.Wait()
+		if asked, _ := d.platform.calls(); asked != 16 || len(outcomes) != 16 {
+			t.Errorf("%d attempts were made, %d ended", asked, len(outcomes))
+		}
+		for range len(outcomes) {
+			if err := <-outcomes; !errors.Is(err, auth.ErrDecryptFailed) {
+				t.Errorf("got %v", err)
+			}
+		}
+	})
 }
 
 // Without the store nothing is decrypted.
 func TestAttemptsWithoutStore(t *testing.T) {
 	t.Parallel()
 	d := newTries(t, "k1")
-	d.store.down = true
+	d.store.fails = "UpdateAttempts"
 	d.want("k1", auth.ErrStoreUnavailable, 1)
 	if asked, _ := d.platform.calls(); asked != 0 {
 		t.Errorf("%d attempts were made", asked)

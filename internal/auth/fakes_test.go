@@ -19,6 +19,7 @@ import (
 type onlyStore struct {
 	auth.Store
 	before func() // called at the start of each Update
+	err    error  // of each Update
 
 	mu      sync.Mutex
 	session *auth.Session
@@ -43,6 +44,9 @@ func (s *onlyStore) Update(ctx context.Context, id auth.SessionID, decide func(*
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.updates++
+	if s.err != nil {
+		return s.err
+	}
 	if s.session == nil || s.ended || s.session.ID != id {
 		return auth.ErrNoSession
 	}
@@ -89,7 +93,13 @@ func (plainTokens) Verify(raw string) (*auth.Identity, error) {
 
 func (plainTokens) SealHandle(id auth.SessionID) (string, error) { return string(id), nil }
 
-func (plainTokens) OpenHandle(h string) (auth.SessionID, error) { return auth.SessionID(h), nil }
+func (plainTokens) OpenHandle(h string) (auth.SessionID, error) {
+	id, err := auth.ParseSessionID(h)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", auth.ErrSessionStale, err)
+	}
+	return id, nil
+}
 
 func (plainTokens) TagRefresh(token []byte) []byte {
 	tag := sha256.Sum256(append([]byte("key"), token...))

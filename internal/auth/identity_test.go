@@ -45,6 +45,20 @@ func TestSessionIDHasOneSpelling(t *testing.T) {
 	}
 }
 
+// TestValidID: only what the platforms issue becomes a header, a key or a log line.
+func TestValidID(t *testing.T) {
+	t.Parallel()
+	for id, want := range map[string]bool{
+		"": false, "a": true, "z": true, "A": true, "Z": true, "0": true, "9": true, "_": true, "-": true,
+		"@": false, "[": false, "`": false, "{": false, "/": false, ":": false, ".": false, " ": false, "a\n": false, "é": false, "\na": false,
+		"oGZUI0egBJY1zhBYw2KhdUfwVJJE": true, strings.Repeat("a", 64): true, strings.Repeat("a", 65): false,
+	} {
+		if auth.ValidID(id) != want {
+			t.Errorf("ValidID(%q) is %v", id, !want)
+		}
+	}
+}
+
 // The shard is where replicas and later versions look for what was written: it
 // must never change.
 func TestShardIsFixed(t *testing.T) {

@@ -42,6 +42,87 @@ func TestLoginOnce(t *testing.T) {
 	}
 }
 
+// idPlatform gives a user these IDs.
+type idPlatform struct {
+	onlyPlatform
+	openid  auth.OpenID
+	unionid auth.UnionID
+}
+
+func (p idPlatform) Exchange(context.Context, string) (auth.LoginResult, error) {
+	return auth.LoginResult{OpenID: p.openid, UnionID: p.unionid}, nil
+}
+
+// TestLoginChecksIDs: IDs that no platform issues start no session. A unionid may be
+// missing.
+func TestLoginChecksIDs(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		platform idPlatform
+		want     error
+	}{
+		"both":            {idPlatform{openid: "o1", unionid: "u1"}, nil},
+		"no unionid":      {idPlatform{openid: "o1"}, nil},
+		"no openid":       {idPlatform{unionid: "u1"}, auth.ErrWeChatUnreadable},
+		"invalid openid":  {idPlatform{openid: "o 1"}, auth.ErrWeChatUnreadable},
+		"invalid unionid": {idPlatform{openid: "o1", unionid: "u\r\n"}, auth.ErrWeChatUnreadable},
+	} {
+		service := auth.NewService(auth.Config{
+			Apps:   map[auth.AppID]auth.Platform{theApp: row.platform},
+			Tokens: plainTokens{}, Store: &onlyStore{},
+		})
+		grant, err := service.Login(t.Context(), theApp, "code")
+		if !errors.Is(err, row.want) || err == nil && (grant.Identity.OpenID != row.platform.openid || grant.Identity.UnionID != row.platform.unionid) {
+			t.Errorf("%s: got %+v, %v, want %v", name, grant, err, row.want)
+		}
+		if _, err := service.Login(t.Context(), "wx2", "code"); !errors.Is(err, auth.ErrUnknownApp) {
+			t.Errorf("%s: got %v, want ErrUnknownApp", name, err)
+		}
+	}
+}
+
+// revokingStore revokes the user before each of the first Creates.
+type revokingStore struct {
+	onlyStore
+	revocations int
+	notAfter    time.Time
+}
+
+func (s *revokingStore) Create(ctx context.Context, session *auth.Session, key auth.SessionKey) error {
+	if s.revocations > 0 {
+		s.revocations--
+		s.notAfter = s.notAfter.Add(time.Minute)
+		return &auth.CreatedTooEarlyError{NotAfter: s.notAfter}
+	}
+	return s.onlyStore.Create(ctx, session, key)
+}
+
+// TestLoginDuringRevocations: a login starts a session after the last revocation of the
+// user, or gives up.
+func TestLoginDuringRevocations(t *testing.T) {
+	t.Parallel()
+	now := time.UnixMilli(1_800_000_000_000)
+	for revocations, want := range map[int]struct {
+		began time.Time
+		err   error
+	}{
+		0: {began: now},
+		1: {began: now.Add(time.Minute + time.Millisecond)},
+		2: {began: now.Add(2*time.Minute + time.Millisecond)},
+		3: {err: auth.ErrStoreUnavailable},
+	} {
+		service := auth.NewService(auth.Config{
+			Apps:   map[auth.AppID]auth.Platform{theApp: onlyPlatform{}},
+			Tokens: plainTokens{}, Store: &revokingStore{revocations: revocations, notAfter: now},
+			Now: func() time.Time { return now },
+		})
+		grant, err := service.Login(t.Context(), theApp, "code")
+		if !errors.Is(err, want.err) || err == nil && !grant.Identity.Session.Began().Equal(want.began) {
+			t.Errorf("%d revocations: %+v, %v, want %v, %v", revocations, grant, err, want.began, want.err)
+		}
+	}
+}
+
 // spentPlatform fails the test when a code is spent.
 type spentPlatform struct {
 	auth.Platform

@@ -127,6 +127,7 @@ func (r *RefreshState) Rotate(presented, next RefreshToken, now time.Time, grace
 	digest := presented.digest()
 	isCurrent := subtle.ConstantTimeCompare(digest[:], r.Current[:]) == 1
 	isPrevious := subtle.ConstantTimeCompare(digest[:], r.Previous[:]) == 1 && !r.RotatedAt.IsZero()
+	replayable := now.Sub(r.RotatedAt) <= grace && r.Replays < MaxRefreshReplays
 	switch {
 	case isCurrent:
 		sealed, err := sealSuccessor(presented, next)
@@ -135,7 +136,7 @@ func (r *RefreshState) Rotate(presented, next RefreshToken, now time.Time, grace
 		}
 		*r = RefreshState{Current: next.digest(), Previous: digest, RotatedAt: now, Successor: sealed}
 		return next, nil
-	case isPrevious && now.Sub(r.RotatedAt) <= grace && r.Replays < MaxRefreshReplays:
+	case isPrevious && replayable:
 		successor, err := openSuccessor(presented, r.Successor)
 		if err != nil {
 			return RefreshToken{}, err

@@ -84,6 +84,60 @@ func TestLogoutOfALostSession(t *testing.T) {
 	}
 }
 
+// TestRevokeRefresh: the current refresh token and the one before it end the session
+// on a site that admits its app. Any other token ends nothing, and only a failure of the
+// store is an error.
+func TestRevokeRefresh(t *testing.T) {
+	t.Parallel()
+	down := fmt.Errorf("%w: unplugged", auth.ErrStoreUnavailable)
+	for name, row := range map[string]struct {
+		token     int // of those that the session had, newest first
+		malformed bool
+		elsewhere bool  // on a site that does not admit the app
+		lost      bool  // the store has no such session
+		err       error // of the store
+		ends      bool
+	}{
+		"current":        {token: 0, ends: true},
+		"previous":       {token: 1, ends: true},
+		"the one before": {token: 2},
+		"malformed":      {malformed: true, err: down},
+		"elsewhere":      {elsewhere: true},
+		"no session":     {lost: true},
+		"store down":     {err: down},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := &onlyStore{}
+			service, token := login(t, store)
+			tokens := []string{token}
+			for range 2 {
+				grant, err := service.Refresh(t.Context(), tokens[0], anyApp)
+				if err != nil {
+					t.Fatal(err)
+				}
+				tokens = append([]string{grant.RefreshToken}, tokens...)
+			}
+			store.err, token = row.err, tokens[row.token]
+			want := row.err
+			if row.malformed {
+				token, want = "wxr_x", nil
+			}
+			if row.lost {
+				store.session.ID = ""
+			}
+			admitted := anyApp
+			if row.elsewhere {
+				admitted = noApp
+			}
+			err := service.RevokeRefresh(t.Context(), token, admitted)
+			if _, _, ended := store.look(); !errors.Is(err, want) || ended != row.ends {
+				t.Errorf("%v, ended %v, want %v, %v", err, ended, want, row.ends)
+			}
+		})
+	}
+}
+
 // userStore notes what EndUser was told.
 type userStore struct {
 	auth.Store
