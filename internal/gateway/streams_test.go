@@ -171,7 +171,7 @@ func TestShortRequestsAreNotWatched(t *testing.T) {
 // bubble of synctest would not end.
 func TestTenThousandResponses(t *testing.T) {
 	const count = 10_000
-	before := openStreams(t)
+	before := valueOf(t, metrics.Streams)
 	synctest.Test(t, func(t *testing.T) {
 		w := newWatchTest()
 		finish := make(chan struct{})
@@ -215,19 +215,66 @@ func TestTenThousandResponses(t *testing.T) {
 			t.Errorf("%d responses are still watched", n)
 		}
 	})
-	if now := openStreams(t); now != before {
+	if now := valueOf(t, metrics.Streams); now != before {
 		t.Errorf("wxgate_streams is %v, before it was %v", now, before)
 	}
 }
 
-// openStreams is the value of wxgate_streams.
-func openStreams(t *testing.T) float64 {
+// valueOf returns the value of a counter or a gauge.
+func valueOf(t *testing.T, collector prometheus.Collector) float64 {
 	t.Helper()
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(metrics.Streams)
+	registry.MustRegister(collector)
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return families[0].Metric[0].GetGauge().GetValue()
+	metric := families[0].Metric[0]
+	return metric.GetGauge().GetValue() + metric.GetCounter().GetValue() // one of them is nil
+}
+
+// TestWhatIsAStream: streams end with their session at once, tunnels are not written to.
+func TestWhatIsAStream(t *testing.T) {
+	t.Parallel()
+	const sse = "text/event-stream"
+	for name, test := range map[string]struct {
+		status          int
+		contentType     string
+		upgrade         bool
+		method          string
+		started, stream bool
+		tunnel          bool
+	}{
+		"early hints":             {103, sse, false, "GET", false, false, false},
+		"an upgrade":              {101, "", true, "GET", true, true, true},
+		"an event stream":         {200, sse, false, "GET", true, true, false},
+		"in capitals":             {299, "Text/Event-Stream", false, "GET", true, true, false},
+		"a redirect":              {300, sse, false, "GET", true, false, false},
+		"JSON":                    {200, "application/json", false, "GET", true, false, false},
+		"an upgrade over HTTP/2":  {200, "", false, "CONNECT", true, true, true},
+		"an upgrade that failed":  {400, "", true, "GET", true, false, false},
+		"an upgrade, yet no 101":  {200, "", true, "GET", true, true, false},
+		"a CONNECT that was 404":  {404, "", false, "CONNECT", true, false, true},
+		"a status below all":      {199, "", false, "GET", false, false, false},
+		"a response without type": {204, "", false, "GET", true, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			watch := newWatchTest()
+			w := &watchedWriter{
+				responseWriter: responseWriter{httptest.NewRecorder()}, connect: test.method == "CONNECT", upgrade: test.upgrade,
+				gateway: watch.gateway, runtime: watch.runtime, id: watch.id("one"), cancel: func(error) {},
+				later: time.AfterFunc(time.Hour, func() {}),
+			}
+			defer w.release()
+			w.Header().Set("Content-Type", test.contentType)
+			w.start(test.status)
+			if w.started != test.started || w.stream != test.stream || w.tunnel != test.tunnel {
+				t.Errorf("started %t, stream %t, tunnel %t", w.started, w.stream, w.tunnel)
+			}
+			if watched := watch.runtime.Revocations.Watches() == 1; watched != test.stream {
+				t.Errorf("watched: %t", watched)
+			}
+		})
+	}
 }

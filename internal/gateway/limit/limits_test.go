@@ -1,8 +1,10 @@
 package limit
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -149,5 +151,79 @@ func TestNetwork(t *testing.T) {
 		if got := fmt.Sprint(Network(ip)); got != want {
 			t.Errorf("%s: %s, want %s", ip, got, want)
 		}
+	}
+}
+
+// TestShared: with a shared store, its answer counts; while it is down, this machine's own
+// allowance does. Each limit has a name and a key of its own.
+func TestShared(t *testing.T) {
+	t.Parallel()
+	user := auth.User{App: "wx1", OpenID: "o1"}
+	var asked []string
+	var wait time.Duration
+	var down error
+	shared := func(_ context.Context, name string, key []byte, n int, per time.Duration) (time.Duration, error) {
+		asked = append(asked, fmt.Sprintf("%s %x %q %d/%v", name, key[:2], key[32:], n, per))
+		return wait, down
+	}
+	l := New(Config{
+		Login: Rate{1, time.Hour}, Phone: Rate{2, time.Hour}, Decode: Rate{3, time.Hour}, Inflight: 1,
+		Site: [32]byte{0xab, 0xcd},
+	})
+	calls := []func() error{
+		func() error { return l.AdmitLogin(t.Context(), shared, Network("192.0.2.1")) },
+		func() error { return l.AdmitLogin(t.Context(), shared, Network("2001:db8:1:2::3")) },
+		func() error { return l.AdmitPhone(t.Context(), shared, user) },
+		func() error { return l.AdmitDecode(t.Context(), shared, user) },
+	}
+	for i, call := range calls {
+		for range 5 { // more than the machine's own allowance
+			if err := call(); err != nil {
+				t.Errorf("call %d: %v", i, err)
+			}
+		}
+	}
+	slices.Sort(asked)
+	want := []string{
+		`decode abcd "wx1\x00o1" 3/1h0m0s`, `login abcd "192.0.2.1/32" 1/1h0m0s`, `login abcd "2001:db8:1:2::/64" 1/1h0m0s`,
+		`login48 abcd "2001:db8:1::/48" 256/1h0m0s`, `phone abcd "wx1\x00o1" 2/1h0m0s`,
+	}
+	if got := slices.Compact(asked); !slices.Equal(got, want) {
+		t.Errorf("asked\n%q, want\n%q", got, want)
+	}
+	wait = time.Minute
+	for i, call := range calls {
+		var p *problem.Problem
+		if err := call(); !errors.As(err, &p) || p.RetryAfter != time.Minute || !errors.Is(err, auth.ErrRateLimited) {
+			t.Errorf("call %d: %v, want to wait a minute", i, err)
+		}
+	}
+	down = auth.ErrStoreUnavailable
+	for i, allowed := range []int{1, 1, 2, 3} {
+		for n := range allowed + 1 {
+			if err := calls[i](); (err == nil) != (n < allowed) {
+				t.Errorf("call %d, time %d without the store: %v", i, n, err)
+			}
+		}
+	}
+}
+
+func TestEnter(t *testing.T) {
+	t.Parallel()
+	l := newLimits(Rate{})
+	leave, err := l.Enter()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var p *problem.Problem
+	if _, err := l.Enter(); !errors.As(err, &p) || p.RetryAfter != inflightRetryAfter {
+		t.Errorf("got %v, want to wait %v", err, inflightRetryAfter)
+	}
+	leave()
+	if _, err := l.Enter(); err != nil {
+		t.Error(err)
+	}
+	if l.Login != nil || l.Wide != nil {
+		t.Error("there is a limit on logins")
 	}
 }
