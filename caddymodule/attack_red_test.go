@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/attack"
+	"github.com/wxgate/wxgate/internal/attack/corpus"
+	"github.com/wxgate/wxgate/internal/attack/wire"
 )
 
 // What the weakened gateways know: the attack user's token, and the echo.
@@ -37,7 +39,7 @@ const expectMarks = `
 // no check of the corpus passes because it cannot fail.
 func TestAttackCorpusIsRed(t *testing.T) {
 	red := map[string]bool{}
-	for _, m := range attack.Mechanisms() {
+	for _, m := range corpus.Mechanisms() {
 		if m.Name == "smuggle" {
 			continue // Caddy's parsers are the defence; the naive gateway has none
 		}
@@ -60,28 +62,28 @@ func TestAttackCorpusIsRed(t *testing.T) {
 		gateway := &naive{token: a.target.Token, echo: a.echo.Addr}
 		frames := gateway.serveFrames(t)
 		a.target.URL = "http://" + gateway.serve(t)
-		a.expectRed(red, only("identity", "removal", "upgrade", "path", "policy", "smuggle"), attack.H1)
+		a.expectRed(red, only("identity", "removal", "upgrade", "path", "policy", "smuggle"), wire.H1)
 		a.target.URL = "https://" + frames
-		a.expectRed(red, only("identity", "removal", "upgrade", "path", "policy", "smuggle"), attack.H2, attack.H3)
+		a.expectRed(red, only("identity", "removal", "upgrade", "path", "policy", "smuggle"), wire.H2, wire.H3)
 	})
-	var target attack.Target
+	var target corpus.Target
 	target.Defaults()
-	for _, x := range attack.Corpus(&target) {
+	for _, x := range corpus.Corpus(&target) {
 		if !red[x.ID] {
 			t.Errorf("no weakened gateway is fooled by %s: %s", x.ID, x.Request.String())
 		}
 	}
 }
 
-func only(mechanisms ...string) func(*attack.Attack) bool {
-	return func(a *attack.Attack) bool {
+func only(mechanisms ...string) func(*corpus.Attack) bool {
+	return func(a *corpus.Attack) bool {
 		return slices.Contains(mechanisms, a.Mechanism.Name)
 	}
 }
 
 // expectRed runs attacks and notes which succeeded; some must, and none may be
 // inconclusive.
-func (a *attacked) expectRed(red map[string]bool, which func(*attack.Attack) bool, protocols ...attack.Protocol) {
+func (a *attacked) expectRed(red map[string]bool, which func(*corpus.Attack) bool, protocols ...wire.Protocol) {
 	a.t.Helper()
 	verdicts := map[attack.Verdict]int{}
 	for _, f := range a.run(which, protocols...) {

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/attack"
+	"github.com/wxgate/wxgate/internal/attack/corpus"
+	"github.com/wxgate/wxgate/internal/attack/wire"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
@@ -61,7 +63,7 @@ https://localhost:<port> {
 }
 `
 
-// attackGate is wxgate as the corpus expects it: [attack.Caddyfile].
+// attackGate is wxgate as the corpus expects it: [corpus.Caddyfile].
 const attackGate = `
 	wxgate {
 		public   /public/*
@@ -76,8 +78,8 @@ const attackGate = `
 // attacked is a gateway in front of the corpus's echo.
 type attacked struct {
 	*fixture
-	echo   *attack.Echo
-	target attack.Target // over TLS
+	echo   *wire.Echo
+	target corpus.Target // over TLS
 }
 
 // newAttacked starts a gateway; runtime is what guards the site, servers goes into
@@ -90,7 +92,7 @@ func newAttacked(t *testing.T, runtime, servers string) *attacked {
 		t.Fatal(err)
 	}
 	a.config = strings.NewReplacer("<runtime>", runtime, "<servers>", servers, "<port>", port).Replace(attackGlobal)
-	if a.echo, err = attack.NewEcho("127.0.0.1:0"); err != nil {
+	if a.echo, err = wire.NewEcho("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -113,7 +115,7 @@ func newAttacked(t *testing.T, runtime, servers string) *attacked {
 	}
 	a.load()
 	waitForTLS(t, a.plain)
-	a.target = attack.Target{
+	a.target = corpus.Target{
 		URL: "https://localhost:" + port, Insecure: true, Signer: key,
 		CodeURL: a.sim.ManagementURL + "/code?openid=mallory",
 	}
@@ -138,7 +140,7 @@ func waitForTLS(t *testing.T, addr string) {
 }
 
 // run runs the corpus, or what only admits of it.
-func (a *attacked) run(only func(*attack.Attack) bool, protocols ...attack.Protocol) []attack.Finding {
+func (a *attacked) run(only func(*corpus.Attack) bool, protocols ...wire.Protocol) []attack.Finding {
 	a.t.Helper()
 	findings, err := attack.Run(context.Background(), attack.Config{Target: a.target, Echo: a.echo, Protocols: protocols, Only: only})
 	if err != nil {
@@ -156,7 +158,7 @@ func TestAttackCorpus(t *testing.T) {
 	target := a.target
 	target.Defaults()
 	var want int
-	for _, x := range attack.Corpus(&target) {
+	for _, x := range corpus.Corpus(&target) {
 		if want += len(x.Protocols); x.Protocols == nil {
 			want += 3
 		}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/wxgate/wxgate/internal/attack"
+	"github.com/wxgate/wxgate/internal/attack/wire"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
@@ -309,5 +309,5 @@ func TestWaferLoginPath(t *testing.T) {
 // TestAttackCorpusWafer: reading headers of the reserved prefix opens nothing.
 func TestAttackCorpusWafer(t *testing.T) {
 	a := newAttacked(t, strings.Replace(attackGate, "wxgate {", "wxgate {\n\t\tcompat wafer", 1), "")
-	expectBlocked(t, a.run(only("identity", "removal", "errors", "token"), attack.H1))
+	expectBlocked(t, a.run(only("identity", "removal", "errors", "token"), wire.H1))
 }

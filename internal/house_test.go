@@ -18,7 +18,7 @@ const (
 var serverLibraries = []string{caddyModules, "github.com/spf13/cobra"}
 
 // crowded are folders that are being split.
-var crowded = []string{"internal/attack", kit + "/redis"}
+var crowded = []string{kit + "/redis"}
 
 // TestHouse keeps the house one to live in: small folders, and most code without Caddy.
 func TestHouse(t *testing.T) {

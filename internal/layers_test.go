@@ -22,6 +22,14 @@ type layer struct {
 // simulator is what the tests of every other layer may import, with its listeners.
 const simulator = "internal/wechatsim"
 
+// The packages of the attacks.
+const (
+	attack   = "internal/attack"
+	corpus   = attack + "/corpus"
+	upstream = attack + "/upstream"
+	wire     = attack + "/wire"
+)
+
 // The packages of the simulator: what its responses look like, and its listeners.
 const (
 	simProtocol = simulator + "/protocol"
@@ -63,7 +71,7 @@ var layers = []layer{
 	{dir: rooms, alone: true, caddy: true, imports: []string{
 		rooms + "/handler", rooms + "/openapi", rooms + "/admin", rooms + "/command", rooms + "/app", rooms + "/proxylog",
 	}, tests: []string{
-		"internal/auth", "internal/edge", "internal/gateway", tokens, weChat, "internal/attack", kit, kit + "/bolt",
+		"internal/auth", "internal/edge", "internal/gateway", tokens, weChat, attack, corpus, wire, kit, kit + "/bolt",
 	}},
 	{dir: rooms + "/handler", caddy: true, imports: []string{
 		rooms + "/app", rooms + "/proxylog", rooms + "/request", rooms + "/directive", rooms + "/secret",
@@ -75,7 +83,7 @@ var layers = []layer{
 	}},
 	{dir: rooms + "/admin", caddy: true, imports: []string{rooms + "/app", "internal/gateway", keyring, signing, "internal/problem", "internal/auth"}},
 	{dir: rooms + "/command", caddy: true, imports: []string{
-		rooms + "/app", rooms + "/admin", "internal/demo", "internal/attack", "internal/gateway", kit + "/bolt", simulator, simServer,
+		rooms + "/app", rooms + "/admin", "internal/demo", attack, corpus, wire, "internal/gateway", kit + "/bolt", simulator, simServer,
 	}},
 	{dir: rooms + "/app", caddy: true, imports: []string{
 		rooms + "/directive", rooms + "/secret", rooms + "/redisstore",
@@ -98,7 +106,7 @@ var layers = []layer{
 	{dir: "internal/metrics", imports: []string{"internal/problem", weChat, "internal/auth"}},
 	{dir: "internal/storecopy", imports: []string{kit, keyring, "internal/auth", "internal/seal"}, tests: []string{kit + "/memory"}},
 	{dir: "internal/demo", stdOnly: true},
-	{dir: "internal/edge", imports: []string{"internal/problem", "internal/auth"}, tests: []string{"internal/attack"}},
+	{dir: "internal/edge", imports: []string{"internal/problem", "internal/auth"}, tests: []string{upstream}},
 	{dir: "internal/problem", imports: []string{"internal/auth"}},
 	// A client over two packages that make no calls. What WeChat pushes is separate.
 	{dir: weChat, alone: true, imports: []string{openData, platform, "internal/auth"}},
@@ -126,7 +134,10 @@ var layers = []layer{
 	{dir: simServer, imports: []string{simulator, simProtocol}, stdOnly: true},
 	// The attacks read HTTP's specifications, not our code, for the same reason;
 	// raw HTTP/2 and HTTP/3 need libraries that Caddy has anyway.
-	{dir: "internal/attack", only: []string{"golang.org/x/net/", "github.com/quic-go/"}},
+	{dir: attack, alone: true, imports: []string{corpus, wire}, stdOnly: true},
+	{dir: corpus, imports: []string{upstream, wire}, stdOnly: true},
+	{dir: upstream, stdOnly: true},
+	{dir: wire, only: []string{"golang.org/x/net/", "github.com/quic-go/"}},
 	{dir: "internal", alone: true}, // these tests
 }
 
@@ -202,7 +213,7 @@ func TestLayers(t *testing.T) {
 		}
 	}
 	// A walk that lost its way must not pass for a house in order.
-	for _, dir := range []string{"cmd", rooms, rooms + "/app", "internal/gateway", "internal/auth", "internal/seal", "internal/attack", simulator} {
+	for _, dir := range []string{"cmd", rooms, rooms + "/app", "internal/gateway", "internal/auth", "internal/seal", wire, simulator} {
 		if !seen[dir] {
 			t.Errorf("no Go file found in %s", dir)
 		}
@@ -270,15 +281,17 @@ func TestLayerRules(t *testing.T) {
 		{"the listeners in a test", edge{dir: weChat, path: ours + simServer, test: true}, true},
 		{"the responses in a test", edge{dir: weChat, path: ours + simProtocol, test: true}, false},
 		{"the simulator's test knows us", edge{dir: simulator, path: ours + "internal/seal", test: true}, false},
-		{"wxgate attack runs the attacks", edge{dir: "caddymodule/command", path: ours + "internal/attack"}, true},
-		{"somebody else runs the attacks", edge{dir: tokens, path: ours + "internal/attack"}, false},
-		{"cmd runs the attacks", edge{dir: "cmd/wxgate", path: ours + "internal/attack"}, false},
-		{"the attacks know us", edge{dir: "internal/attack", path: ours + "internal/auth"}, false},
-		{"the attacks know the simulator", edge{dir: "internal/attack", path: ours + simulator}, false},
-		{"the attacks use raw frames", edge{dir: "internal/attack", path: "golang.org/x/net/http2"}, true},
-		{"the attacks use QUIC", edge{dir: "internal/attack", path: "github.com/quic-go/quic-go"}, true},
-		{"the attacks use another library", edge{dir: "internal/attack", path: "github.com/golang-jwt/jwt/v5"}, false},
-		{"the attacks know Caddy", edge{dir: "internal/attack", path: caddyModules + "caddy/v2"}, false},
+		{"wxgate attack runs the attacks", edge{dir: "caddymodule/command", path: ours + attack}, true},
+		{"somebody else runs the attacks", edge{dir: tokens, path: ours + attack}, false},
+		{"cmd runs the attacks", edge{dir: "cmd/wxgate", path: ours + attack}, false},
+		{"the attacks know us", edge{dir: corpus, path: ours + "internal/auth"}, false},
+		{"the attacks know the simulator", edge{dir: corpus, path: ours + simulator}, false},
+		{"the attacks use raw frames", edge{dir: wire, path: "golang.org/x/net/http2"}, true},
+		{"the attacks use QUIC", edge{dir: wire, path: "github.com/quic-go/quic-go"}, true},
+		{"the attacks use another library", edge{dir: wire, path: "github.com/golang-jwt/jwt/v5"}, false},
+		{"the corpus uses raw frames", edge{dir: corpus, path: "golang.org/x/net/http2"}, false},
+		{"what is sent knows the corpus", edge{dir: wire, path: ours + corpus}, false},
+		{"the attacks know Caddy", edge{dir: wire, path: caddyModules + "caddy/v2"}, false},
 		{"a leaf uses a library", edge{dir: "internal/seal", path: "golang.org/x/crypto/hkdf"}, false},
 		{"a leaf's test uses a library", edge{dir: "internal/seal", path: "pgregory.net/rapid", test: true}, true},
 		{"a leaf uses the standard library", edge{dir: "internal/seal", path: "crypto/hkdf"}, true},

@@ -114,7 +114,8 @@ var plainFolders = []string{
 	"caddymodule", "caddymodule/admin", "caddymodule/app", "caddymodule/command", "caddymodule/directive", "caddymodule/handler", "caddymodule/openapi",
 	"caddymodule/proxylog", "caddymodule/redisstore", "caddymodule/request", "caddymodule/secret", "cmd/wxgate",
 	"internal/demo", "internal/gateway", "internal/gateway/limit", "internal/gateway/wafer", "internal/metrics", "internal/openapi", "internal/storecopy",
-	"internal/attack", "internal/auth", "internal/edge", "internal/problem", "internal/seal", "internal/token", "internal/token/keyring", "internal/token/signing", "internal/wechat",
+	"internal/attack", "internal/attack/corpus", "internal/attack/upstream", "internal/attack/wire",
+	"internal/auth", "internal/edge", "internal/problem", "internal/seal", "internal/token", "internal/token/keyring", "internal/token/signing", "internal/wechat",
 	"internal/wechat/callback", "internal/wechat/opendata", "internal/wechat/platform", "internal/wechatsim",
 	"internal/wechatsim/protocol", "internal/wechatsim/simserver",
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wxgate/wxgate/internal/attack"
+	"github.com/wxgate/wxgate/internal/attack/corpus"
+	"github.com/wxgate/wxgate/internal/attack/wire"
 )
 
 // attackSpec is `wxgate attack`.
@@ -34,12 +36,12 @@ reaches it. Benign control requests show that what is attacked works at all.
 It exits with an error when an attack succeeds, or when a control fails, so that
 nothing can be told. docs/attacks.md lists the mechanisms and shows how to point
 it at another gateway. The routes that it needs, as a Caddyfile:
-` + attack.Caddyfile + `
+` + corpus.Caddyfile + `
 Attack only what is yours: without --i-own-this-gateway, only loopback is.`
 
 // attackFlags are the command's.
 type attackFlags struct {
-	target              attack.Target
+	target              corpus.Target
 	upstream            string
 	protocols           []string
 	mechanisms          []string
@@ -56,7 +58,7 @@ func attackCommand(cmd *cobra.Command) {
 		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 		if f.target.URL = args[0]; strings.HasPrefix(args[0], "http://") && !cmd.Flags().Changed("protocols") {
-			f.protocols = []string{string(attack.H1)} // the others need TLS
+			f.protocols = []string{string(wire.H1)} // the others need TLS
 		}
 		return f.run(ctx, cmd.OutOrStdout())
 	}
@@ -64,7 +66,7 @@ func attackCommand(cmd *cobra.Command) {
 
 func (f *attackFlags) bind(cmd *cobra.Command) {
 	flags, t := cmd.Flags(), &f.target
-	var defaults attack.Target
+	var defaults corpus.Target
 	defaults.Defaults()
 	flags.StringVar(&f.upstream, "upstream", "127.0.0.1:9000", "Address of the echo upstream, to which the gateway must proxy")
 	flags.StringVar(&t.Token, "token", "", "Access token of the attack user, who has neither unionid nor phone number")
@@ -114,11 +116,11 @@ func (f *attackFlags) run(ctx context.Context, out io.Writer) (err error) {
 		if err != nil {
 			return fmt.Errorf("reading the signing key: %w", err)
 		}
-		if cfg.Target.Signer, err = attack.ParseSigner(text); err != nil {
+		if cfg.Target.Signer, err = corpus.ParseSigner(text); err != nil {
 			return err
 		}
 	}
-	if cfg.Echo, err = attack.NewEcho(f.upstream); err != nil {
+	if cfg.Echo, err = wire.NewEcho(f.upstream); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, cfg.Echo.Close()) }()
@@ -146,18 +148,18 @@ func judged(findings []attack.Finding) error {
 }
 
 // selection reads the flags that choose among the attacks.
-func (f *attackFlags) selection() ([]attack.Protocol, func(*attack.Attack) bool, error) {
-	var protocols []attack.Protocol
+func (f *attackFlags) selection() ([]wire.Protocol, func(*corpus.Attack) bool, error) {
+	var protocols []wire.Protocol
 	for _, name := range f.protocols {
-		switch p := attack.Protocol(name); p {
-		case attack.H1, attack.H2, attack.H3:
+		switch p := wire.Protocol(name); p {
+		case wire.H1, wire.H2, wire.H3:
 			protocols = append(protocols, p)
 		default:
 			return nil, nil, fmt.Errorf("--protocols: unrecognized %q; expected one of: h1, h2, h3", name)
 		}
 	}
 	wanted := make(map[string]bool)
-	for _, m := range attack.Mechanisms() {
+	for _, m := range corpus.Mechanisms() {
 		wanted[m.Name] = len(f.mechanisms) == 0
 	}
 	for _, name := range f.mechanisms {
@@ -166,7 +168,7 @@ func (f *attackFlags) selection() ([]attack.Protocol, func(*attack.Attack) bool,
 		}
 		wanted[name] = true
 	}
-	return protocols, func(a *attack.Attack) bool { return wanted[a.Mechanism.Name] }, nil
+	return protocols, func(a *corpus.Attack) bool { return wanted[a.Mechanism.Name] }, nil
 }
 
 func (f *attackFlags) report(out io.Writer, findings []attack.Finding) error {

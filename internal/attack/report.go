@@ -8,18 +8,20 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/wxgate/wxgate/internal/attack/corpus"
 )
 
-// maxCell is how wide a request is in the table; the other reports have it whole.
+// maxCell is the width of a request in the table; the other reports have all of it.
 const maxCell = 70
 
-// maxAdvisories is how many of them stand in the table, for the same reason.
+// maxAdvisories is how many advisories the table shows for an attack.
 const maxAdvisories = 2
 
-// WriteTable writes one line for each attack, then a sum for each mechanism, and
-// last what a person must look at.
+// WriteTable writes one line for each attack, then the totals of each mechanism, and then
+// the reasons of the findings that were not blocked.
 func WriteTable(w io.Writer, findings []Finding) error {
-	// Writing to the table cannot fail: it gathers until Flush.
+	// Writing to the table cannot fail: it is buffered until Flush.
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "ATTACK\tADVISORIES\tREQUEST\tVERDICT")
 	for _, group := range byAttack(findings) {
@@ -27,7 +29,7 @@ func WriteTable(w io.Writer, findings []Finding) error {
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", first.ID, few(first.Advisories), cell(first.Request), verdicts(group))
 	}
 	_, _ = fmt.Fprintln(table, "\nMECHANISM\tBLOCKED\tSUCCEEDED\tNOT APPLICABLE\tINCONCLUSIVE")
-	for _, m := range everyMechanism {
+	for _, m := range corpus.Mechanisms() {
 		count := map[Verdict]int{}
 		for _, f := range findings {
 			if f.Mechanism == m.Name {
@@ -42,7 +44,7 @@ func WriteTable(w io.Writer, findings []Finding) error {
 	return writeReasons(w, findings)
 }
 
-// writeReasons explains everything but what was blocked, each reason once.
+// writeReasons writes each reason of the findings that were not blocked once.
 func writeReasons(w io.Writer, findings []Finding) error {
 	var b strings.Builder
 	told := map[string]bool{}
@@ -73,8 +75,7 @@ func few(advisories []string) string {
 	return strings.Join(advisories[:maxAdvisories], ", ") + ", …"
 }
 
-// byAttack groups the findings of one attack over its protocols, in the order of
-// the corpus.
+// byAttack groups the findings by attack, in the order of the corpus.
 func byAttack(findings []Finding) [][]Finding {
 	at := map[string]int{}
 	var groups [][]Finding
@@ -90,7 +91,7 @@ func byAttack(findings []Finding) [][]Finding {
 	return groups
 }
 
-// verdicts is "blocked" where all are, or each with its protocol.
+// verdicts returns "blocked" if all are, and otherwise each verdict with its protocol.
 func verdicts(group []Finding) string {
 	same := !slices.ContainsFunc(group, func(f Finding) bool { return f.Verdict != group[0].Verdict })
 	var parts []string
@@ -106,7 +107,7 @@ func verdicts(group []Finding) string {
 	return strings.Join(parts, ", ")
 }
 
-// cell is a request that fits into a table and moves no cursor.
+// cell shortens a request to fit into the table, and replaces control characters.
 func cell(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
@@ -120,7 +121,7 @@ func cell(s string) string {
 	return s
 }
 
-// WriteJSON writes the findings whole.
+// WriteJSON writes the findings as JSON.
 func WriteJSON(w io.Writer, findings []Finding) error {
 	encoder := json.NewEncoder(w)
 	encoder.SetEscapeHTML(false)
@@ -131,7 +132,7 @@ func WriteJSON(w io.Writer, findings []Finding) error {
 	return nil
 }
 
-// The elements of a JUnit report that every reader knows.
+// The elements of a JUnit report that all readers support.
 type (
 	junitSuites struct {
 		XMLName xml.Name     `xml:"testsuites"`
@@ -161,7 +162,7 @@ type (
 // WriteJUnit writes the findings as test cases, one suite for each mechanism.
 func WriteJUnit(w io.Writer, findings []Finding) error {
 	var report junitSuites
-	for _, m := range everyMechanism {
+	for _, m := range corpus.Mechanisms() {
 		suite := junitSuite{Name: m.Name}
 		for _, f := range findings {
 			if f.Mechanism == m.Name {

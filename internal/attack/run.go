@@ -9,74 +9,79 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/wxgate/wxgate/internal/attack/corpus"
+	"github.com/wxgate/wxgate/internal/attack/wire"
 )
 
 const (
-	// maxRun bounds a whole run: the corpus takes a few seconds of a gateway on
-	// loopback, and minutes of one that answers nothing.
+	// maxRun bounds a whole run. The corpus takes a few seconds on loopback, and minutes
+	// if the gateway does not respond.
 	maxRun = 10 * time.Minute
-	// grace is how long the upstream is watched after an answer; a smuggled
-	// request gets longer, since nothing announces it.
+	// grace is how long the echo waits for more requests after a response. It waits
+	// longer for a smuggled request, which nothing announces.
 	grace         = 2 * time.Millisecond
 	smuggledGrace = 60 * time.Millisecond
 )
 
-// Config is what a run needs.
+// Config is the configuration of a run.
 type Config struct {
-	Target    Target
-	Echo      *Echo
-	Protocols []Protocol // default all
-	// Only, when set, says which attacks to run.
-	Only func(*Attack) bool
-	// Report, when set, gets each finding as it is made.
+	Target    corpus.Target
+	Echo      *wire.Echo
+	Protocols []wire.Protocol // default: all
+	// Only, if set, selects the attacks to run.
+	Only func(*corpus.Attack) bool
+	// Report, if set, is called with each finding at once.
 	Report func(Finding)
 }
 
-// errLimited says that an attack was not looked at, which is no defence against
-// the same attack a minute later.
-var errLimited = errors.New("the gateway answered 429: raise its rate limits for the run")
+// errLimited says that a rate limit refused the attack. That is not a defense: a minute
+// later the same attack may succeed.
+var errLimited = errors.New("the gateway returned 429: raise its rate limits for the run")
 
-// run is one run under way.
+// run is the state of a run.
 type run struct {
-	*client
-	target   *Target
-	echo     *Echo
-	secrets  *Secrets
+	client   *wire.Client
+	target   *corpus.Target
+	echo     *wire.Echo
+	secrets  *corpus.Secrets
 	count    int // of requests, for markers
-	admitted map[Protocol]*Seen
+	admitted map[wire.Protocol]*wire.Seen
 	controls map[controlKey]error
 }
 
 type controlKey struct {
-	control  Control
-	protocol Protocol
+	control  corpus.Control
+	protocol wire.Protocol
 }
 
 // Run sends the corpus to the target and returns a finding for each attack and
-// protocol. The error says why the run could not begin or was cut short.
+// protocol. The error says why the run could not start or was cut short.
 func Run(ctx context.Context, cfg Config) ([]Finding, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, maxRun, fmt.Errorf("%w: it took longer than %s", errCut, maxRun))
+	ctx, cancel := context.WithTimeoutCause(ctx, maxRun, fmt.Errorf("%w: it took longer than %s", wire.ErrCut, maxRun))
 	defer cancel()
 	target := cfg.Target
 	target.Defaults()
-	c, err := newClient(&target)
+	host, secure, err := target.Address()
 	if err != nil {
 		return nil, err
 	}
-	r := &run{client: c, target: &target, echo: cfg.Echo, admitted: map[Protocol]*Seen{}, controls: map[controlKey]error{}}
-	if r.secrets, err = c.obtain(ctx, &target, cfg.Echo.Addr); err != nil {
+	c := wire.NewClient(host, secure, target.Insecure)
+	cfg.Echo.Publish(corpus.AttackerJWKS())
+	r := &run{client: c, target: &target, echo: cfg.Echo, admitted: map[wire.Protocol]*wire.Seen{}, controls: map[controlKey]error{}}
+	if r.secrets, err = obtain(ctx, c, &target, cfg.Echo.Addr); err != nil {
 		return nil, fmt.Errorf("getting the attack user's token: %w", err)
 	}
 	protocols := cfg.Protocols
 	if len(protocols) == 0 {
-		protocols = everyProtocol
+		protocols = []wire.Protocol{wire.H1, wire.H2, wire.H3}
 	}
 	var findings []Finding
-	corpus := Corpus(&target)
+	attacks := corpus.Corpus(&target)
 	for _, p := range protocols {
-		for i := range corpus {
-			a := &corpus[i]
-			if !a.over(p) || cfg.Only != nil && !cfg.Only(a) {
+		for i := range attacks {
+			a := &attacks[i]
+			if !a.Over(p) || cfg.Only != nil && !cfg.Only(a) {
 				continue
 			}
 			if ctx.Err() != nil {
@@ -93,11 +98,11 @@ func Run(ctx context.Context, cfg Config) ([]Finding, error) {
 }
 
 // finding runs one attack over one protocol.
-func (r *run) finding(ctx context.Context, a *Attack, p Protocol) Finding {
+func (r *run) finding(ctx context.Context, a *corpus.Attack, p wire.Protocol) Finding {
 	f := Finding{ID: a.ID, Mechanism: a.Mechanism.Name, Advisories: a.CVEs(), Protocol: p, Request: a.Request.String()}
 	reason, err := r.attack(ctx, a, p)
 	switch {
-	case errors.Is(err, errNotApplicable) || errors.Is(err, errNoProtocol):
+	case errors.Is(err, corpus.ErrNotApplicable) || errors.Is(err, wire.ErrNoProtocol):
 		f.Verdict, f.Reason = NotApplicable, err.Error()
 	case err != nil:
 		f.Verdict, f.Reason = Inconclusive, err.Error()
@@ -109,12 +114,12 @@ func (r *run) finding(ctx context.Context, a *Attack, p Protocol) Finding {
 	return f
 }
 
-// attack returns why the attack succeeded, "" when it did not, and an error when
-// that cannot be told.
-func (r *run) attack(ctx context.Context, a *Attack, p Protocol) (string, error) {
+// attack returns why the attack succeeded, "" if it did not, and an error if the result
+// is unknown.
+func (r *run) attack(ctx context.Context, a *corpus.Attack, p wire.Protocol) (string, error) {
 	needs := a.Needs
-	if !slices.Contains(needs, admitted) {
-		needs = append([]Control{admitted}, needs...) // also says what an honest request looks like
+	if !slices.Contains(needs, corpus.Admitted) {
+		needs = append([]corpus.Control{corpus.Admitted}, needs...) // also records what an honest request looks like
 	}
 	for _, c := range needs {
 		if err := r.control(ctx, c, p); err != nil {
@@ -125,93 +130,95 @@ func (r *run) attack(ctx context.Context, a *Attack, p Protocol) (string, error)
 	if err != nil {
 		return "", err
 	}
-	if e.Answer != nil && e.Answer.Status == http.StatusTooManyRequests && !a.LimitBlocks {
+	if e.Response != nil && e.Response.Status == http.StatusTooManyRequests && !a.LimitBlocks {
 		return "", errLimited
 	}
 	reason := a.Judge(e)
-	if reason == "" && e.Answer == nil && !a.Request.Early {
-		// It hung up on the attack, or it is down: only one of the two is a defence.
-		delete(r.controls, controlKey{admitted, p})
-		if err := r.control(ctx, admitted, p); err != nil {
-			return "", fmt.Errorf("after the attack, control %q: %w", admitted, err)
+	if reason == "" && e.Response == nil && !a.Request.Early {
+		// The gateway closed the connection: it refused the attack, or it is down.
+		delete(r.controls, controlKey{corpus.Admitted, p})
+		if err := r.control(ctx, corpus.Admitted, p); err != nil {
+			return "", fmt.Errorf("after the attack, control %q: %w", corpus.Admitted, err)
 		}
 	}
 	return reason, nil
 }
 
-// control runs a control, once for each protocol.
-func (r *run) control(ctx context.Context, name Control, p Protocol) error {
+// control runs a control once for each protocol.
+func (r *run) control(ctx context.Context, name corpus.Control, p wire.Protocol) error {
 	key := controlKey{name, p}
 	if err, done := r.controls[key]; done {
 		return err
 	}
-	c := r.target.controls()[name]
-	e, err := r.evidence(ctx, p, &Attack{Before: c.before, Request: c.request, Forge: c.forge})
+	c := r.target.Controls()[name]
+	e, err := r.evidence(ctx, p, &corpus.Attack{Before: c.Before, Request: c.Request, Forge: c.Forge})
 	if err == nil {
-		err = c.check(e)
+		err = c.Check(e)
 	}
-	if name == admitted && err == nil {
+	if name == corpus.Admitted && err == nil {
 		r.admitted[p] = e.Seen[0]
-		r.secrets.noteAssertion(e.Seen[0])
+		r.secrets.NoteAssertion(e.Seen[0])
 	}
 	r.controls[key] = err
 	return err
 }
 
-// evidence sends an attack's requests and collects what they left behind.
-func (r *run) evidence(ctx context.Context, p Protocol, a *Attack) (*Evidence, error) {
+// evidence sends an attack's requests and collects the results.
+func (r *run) evidence(ctx context.Context, p wire.Protocol, a *corpus.Attack) (*corpus.Evidence, error) {
 	r.count++
 	marker := strconv.Itoa(r.count)
 	words, err := r.words(ctx, marker, a)
 	if err != nil {
 		return nil, err
 	}
-	r.echo.reset()
+	r.echo.Reset()
 	for i := range a.Before {
-		filled := a.Before[i].fill(words)
-		if _, err := r.send(ctx, p, &filled); err != nil {
+		filled := a.Before[i].Fill(words)
+		if _, err := r.client.Send(ctx, p, &filled); err != nil {
 			return nil, fmt.Errorf("preparing the attack: %w", err)
 		}
 	}
-	filled := a.Request.fill(words)
-	filled.Header = append(filled.Header, Field{markerHeader, marker}) // fill made it anew
-	e := &Evidence{Target: r.target, Protocol: p, Admitted: r.admitted[p]}
+	filled := a.Request.Fill(words)
+	filled.Header = append(filled.Header, wire.Field{Name: wire.MarkerHeader, Value: marker}) // Fill made a new slice
+	e := &corpus.Evidence{Target: r.target, Protocol: p, Admitted: r.admitted[p]}
 	if filled.Early {
-		err = r.sendEarly(ctx, &filled)
+		if err = r.client.SendEarly(ctx, &filled); errors.Is(err, wire.ErrNoEarlyData) {
+			err = fmt.Errorf("%w: %w", corpus.ErrNotApplicable, err)
+		}
 	} else {
-		e.Answer, err = r.send(ctx, p, &filled)
+		e.Response, err = r.client.Send(ctx, p, &filled)
 	}
-	if unanswerable(err) || ctx.Err() != nil {
+	if notSent(err) || ctx.Err() != nil {
 		return nil, errors.Join(err, context.Cause(ctx))
 	}
 	wait := grace
-	if a.Mechanism == smuggleMechanism || filled.Raw != "" || e.Answer == nil {
+	if a.Smuggles() || filled.Raw != "" || e.Response == nil {
 		wait = smuggledGrace
 	}
-	if err := r.echo.settle(ctx, wait); err != nil {
+	if err := r.echo.Settle(ctx, wait); err != nil {
 		return nil, err
 	}
-	e.Seen, e.Fetched = r.echo.take(marker)
+	e.Seen, e.Fetched = r.echo.Take(marker)
 	if a.After != nil {
-		filled := a.After.fill(words)
-		if e.After, err = r.send(ctx, H1, &filled); err != nil {
+		filled := a.After.Fill(words)
+		if e.After, err = r.client.Send(ctx, wire.H1, &filled); err != nil {
 			return nil, fmt.Errorf("looking at what the attack did: %w", err)
 		}
 	}
 	return e, nil
 }
 
-// unanswerable says that an attack could not be sent. Any other error is the
-// gateway hanging up on it, which is an answer.
-func unanswerable(err error) bool {
-	return errors.Is(err, errDial) || errors.Is(err, errNoProtocol) || errors.Is(err, errNotApplicable) || errors.Is(err, errCut)
+// notSent reports whether the attack could not be sent. After any other error, the
+// gateway closed the connection, which is a result.
+func notSent(err error) bool {
+	return errors.Is(err, wire.ErrDial) || errors.Is(err, wire.ErrNoProtocol) || errors.Is(err, corpus.ErrNotApplicable) || errors.Is(err, wire.ErrCut)
 }
 
-// words are what the words in braces stand for in an attack's requests.
-func (r *run) words(ctx context.Context, marker string, a *Attack) (*strings.Replacer, error) {
+// words replaces the words in braces in an attack's requests.
+func (r *run) words(ctx context.Context, marker string, a *corpus.Attack) (*strings.Replacer, error) {
 	pairs := []string{
-		"{token}", r.secrets.Token, "{victim}", victim, "{host}", r.host, "{upstream}", r.echo.Addr,
-		"{marker}", marker, "{smuggled}", markerPath + marker,
+		"{token}", r.secrets.Token, "{victim}", corpus.Victim, "{host}", r.client.Host, "{upstream}", r.echo.Addr,
+		"{marker}", marker, "{smuggled}", wire.SmuggledPath + marker,
 	}
 	if a.Forge != nil {
 		token, err := a.Forge(r.secrets)
@@ -220,13 +227,13 @@ func (r *run) words(ctx context.Context, marker string, a *Attack) (*strings.Rep
 		}
 		pairs = append(pairs, "{forged}", token)
 	}
-	if a.mentions("{handle}") {
+	if a.Mentions("{handle}") {
 		if r.secrets.Handle == "" {
-			return nil, fmt.Errorf("%w: no session handle: log in with --code-url", errNotApplicable)
+			return nil, fmt.Errorf("%w: no session handle: log in with --code-url", corpus.ErrNotApplicable)
 		}
 		pairs = append(pairs, "{handle}", r.secrets.Handle)
 	}
-	if a.mentions("{code}") {
+	if a.Mentions("{code}") {
 		code, err := mint(ctx, r.target)
 		if err != nil {
 			return nil, err
@@ -234,14 +241,4 @@ func (r *run) words(ctx context.Context, marker string, a *Attack) (*strings.Rep
 		pairs = append(pairs, "{code}", code)
 	}
 	return strings.NewReplacer(pairs...), nil
-}
-
-// mentions reports whether a word stands in one of the attack's requests.
-func (a *Attack) mentions(word string) bool {
-	for _, request := range append(slices.Clone(a.Before), a.Request) {
-		if strings.Contains(request.Path+request.Body+request.Raw, word) {
-			return true
-		}
-	}
-	return false
 }

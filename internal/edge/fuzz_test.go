@@ -11,7 +11,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/wxgate/wxgate/internal/attack"
+	"github.com/wxgate/wxgate/internal/attack/upstream"
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
@@ -113,7 +113,7 @@ func checkPath(t *testing.T, target string) bool {
 	if err != nil || !CanonicalRequestPath(&http.Request{URL: u}) {
 		return false
 	}
-	for _, reading := range attack.Readings(u.RequestURI()) {
+	for _, reading := range upstream.Readings(u.RequestURI()) {
 		decoded, err := url.PathUnescape(reading)
 		if err != nil || decoded != u.Path {
 			t.Errorf("%q is canonical, but somebody serves %q for %q", target, reading, u.Path)
@@ -128,7 +128,7 @@ func checkPath(t *testing.T, target string) bool {
 	if open.Match(u.Path) && !closed.matchFolded(foldConfigured(u.Path)) {
 		t.Errorf("%q is public, and a requirement there would miss it", target)
 	}
-	for _, routed := range attack.Routings(u.Path) {
+	for _, routed := range upstream.Routings(u.Path) {
 		if open.Match(u.Path) && !open.Match(routed) {
 			t.Errorf("%q is public, and some program serves %q for it", target, routed)
 		}

@@ -16,7 +16,7 @@ var ErrBadFault = errors.New("bad fault")
 // A FaultKind is one way in which WeChat goes wrong.
 type FaultKind string
 
-// The kinds. Those said to bend the right protocol.Response do the work first, always;
+// The kinds. Those said to bend the right response do the work first, always;
 // the others take its place, and do the work first only if After is set. The
 // codes are WeChat's; other platforms answer their own, and "busy" where they
 // have none for a quota.
