@@ -84,13 +84,12 @@ func ReadAtMost(w http.ResponseWriter, r *http.Request, most int64) ([]byte, err
 	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	_ = control.SetReadDeadline(time.Time{}) // or it would end a slow answer of WeChat's
-	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge):
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		p := BadRequest(fmt.Sprintf("The body may have %d KiB at most.", most>>10))
 		p.Status = http.StatusRequestEntityTooLarge
 		return nil, p
-	case err != nil:
+	}
+	if err != nil {
 		return nil, BadRequest("The request body was incomplete.")
 	}
 	return body, nil

@@ -5,9 +5,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"testing/synctest"
+	"time"
 	"unicode/utf8"
 
 	"github.com/wxgate/wxgate/internal/problem"
@@ -70,6 +73,31 @@ func TestReadBreaksOff(t *testing.T) {
 	if _, err := read(broken); problem.Of(err).Detail != "The request body was incomplete." {
 		t.Error(err)
 	}
+}
+
+// deadlines notes the read deadlines of a connection.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	set []time.Time
+}
+
+func (d *deadlines) SetReadDeadline(at time.Time) error {
+	d.set = append(d.set, at)
+	return nil
+}
+
+// TestReadDeadline: a body has 10 seconds to arrive, and the response has no deadline.
+func TestReadDeadline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+		if _, err := problem.ReadBody(w, httptest.NewRequest(http.MethodPost, "/", nil)); err != nil {
+			t.Fatal(err)
+		}
+		if want := []time.Time{time.Now().Add(10 * time.Second), {}}; !slices.EqualFunc(w.set, want, time.Time.Equal) {
+			t.Errorf("the deadlines were %v, want %v", w.set, want)
+		}
+	})
 }
 
 func TestEither(t *testing.T) {

@@ -59,12 +59,11 @@ func (p *Problem) Document(instance string) ([]byte, error) {
 
 // challenge is the header WWW-Authenticate, "" for none.
 func (p *Problem) challenge() string {
-	switch {
-	case p.Status != http.StatusUnauthorized && p.Bearer == "":
-		return ""
-	case p.Bearer == "":
-		return `Bearer realm="wxgate"`
-	default:
+	if p.Bearer != "" {
 		return `Bearer realm="wxgate", error="` + p.Bearer + `", error_description="` + p.Detail + `"`
 	}
+	if p.Status == http.StatusUnauthorized {
+		return `Bearer realm="wxgate"`
+	}
+	return ""
 }
