@@ -3,6 +3,7 @@ package seal_test
 import (
 	"bytes"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/seal"
@@ -33,18 +34,32 @@ func mustSeal(t testing.TB, box *seal.Box, associated []byte) []byte {
 
 func TestNewRefusesShortSecrets(t *testing.T) {
 	t.Parallel()
-	for name, secrets := range map[string][][]byte{
-		"none":         {},
-		"empty":        {{}},
-		"31 bytes":     {make([]byte, 31)},
-		"short second": {newSecret, []byte("short")},
+	for want, secrets := range map[string][][]byte{
+		"none given": {},
+		"secret 1 has 0 bytes, at least 32 are needed":  {{}},
+		"secret 1 has 31 bytes, at least 32 are needed": {make([]byte, 31)},
+		"secret 2 has 5 bytes, at least 32 are needed":  {newSecret, []byte("short")},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if _, err := seal.New(secrets...); !errors.Is(err, seal.ErrShortSecret) {
-				t.Fatalf("got %v, want ErrShortSecret", err)
-			}
-		})
+		_, err := seal.New(secrets...)
+		if !errors.Is(err, seal.ErrShortSecret) || !strings.HasSuffix(err.Error(), ": "+want) {
+			t.Errorf("got %v, want ErrShortSecret: %s", err, want)
+		}
+	}
+}
+
+// An empty text seals to the shortest value that opens.
+func TestEmptyText(t *testing.T) {
+	t.Parallel()
+	box := mustBox(t, newSecret)
+	sealed, err := box.Seal("p", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := box.Open("p", sealed, nil); err != nil || len(got) != 0 || len(sealed) != seal.Overhead {
+		t.Fatalf("%d bytes opened to %q, %v", len(sealed), got, err)
+	}
+	if _, err := box.Open("p", sealed[:len(sealed)-1], nil); !errors.Is(err, seal.ErrUnreadable) {
+		t.Fatalf("cut: got %v, want ErrUnreadable", err)
 	}
 }
 
