@@ -11,7 +11,7 @@ import (
 
 // directiveSite is [site] with words in the directive, and more behind it.
 func directiveSite(words, behind string) string {
-	return strings.Replace(site, "\twxgate\n\treverse_proxy {{.Upstream}}\n", "\twxgate {\n"+words+"\n\t}\n"+behind+"\n\treverse_proxy {{.Upstream}}\n", 1)
+	return siteWith{handler: words, routes: behind}.String()
 }
 
 // identityNames are the headers that an upstream reads by default.

@@ -18,26 +18,14 @@ import (
 
 // benchSite has two sites over one upstream: plain reverse_proxy, and the same
 // behind wxgate.
-const benchSite = `
-{
-	admin off
-	persist_config off
-	storage file_system {{.Dir}}/caddy
-	wxgate {
-		app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
-			api {{.API}}
-		}
-		store bolt {{.Dir}}/wxgate.db
-	}
-}
+var benchSite = siteWith{sites: `
 http://{{.Addr}} {
 	wxgate
 	reverse_proxy {{.Upstream}}
 }
 http://{{.Plain}} {
 	reverse_proxy {{.Upstream}}
-}
-`
+}`}.String()
 
 // BenchmarkThroughCaddy measures an authenticated request through wxgate and
 // reverse_proxy against one through reverse_proxy alone, in turn in one run, and

@@ -11,8 +11,10 @@ import (
 
 // componentSite has its users logged in by a third-party platform, whose token
 // service is played by the simulator's other side.
-var componentSite = strings.Replace(site, `app wx0000000000000001 {env.WXGATE_TEST_SECRET} {`, `app wx0000000000000001 {
-			component wx00000000000000c1 {env.WXGATE_TEST_SERVICE}`, 1)
+var componentSite = siteWith{apps: `app wx0000000000000001 {
+			component wx00000000000000c1 {env.WXGATE_TEST_SERVICE}
+			api {{.API}}
+		}`}.String()
 
 func TestComponent(t *testing.T) {
 	f := newStoppedFixture(t, wechatsim.Config{Components: []wechatsim.Component{{ID: "wx00000000000000c1"}}}, componentSite)

@@ -17,21 +17,9 @@ import (
 // gateway of this kind, and looks at what reached the upstream. The corpus of
 // internal/attack has every variant; these are to be read.
 
-const hardSite = `
-{
-	admin off
-	persist_config off
-	storage file_system {{.Dir}}/caddy
-	wxgate {
-		app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
-			api {{.API}}
-		}
-		store memory
-	}
-	servers {
+var hardSite = siteWith{global: `	servers {
 		expected_underscore_headers x_wx*
-	}
-}
+	}`, store: "memory", sites: `
 http://{{.Addr}} {
 	wxgate {
 		public   /public/* /closed/*
@@ -48,8 +36,7 @@ http://{{.Addr}} {
 	handle_errors {
 		reverse_proxy {{.Upstream}}
 	}
-}
-`
+}`}.String()
 
 // hard is a gateway with a logged-in user.
 type hard struct {

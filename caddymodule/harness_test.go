@@ -41,25 +41,6 @@ type fixture struct {
 	client   *http.Client
 }
 
-// site is the Caddyfile of most tests. Its variables are the fixture's.
-const site = `
-{
-	admin off
-	persist_config off
-	storage file_system {{.Dir}}/caddy
-	wxgate {
-		app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
-			api {{.API}}
-		}
-		store bolt {{.Dir}}/wxgate.db
-	}
-}
-http://{{.Addr}} {
-	wxgate
-	reverse_proxy {{.Upstream}}
-}
-`
-
 // newFixture starts everything; config is a template like [site].
 func newFixture(t testing.TB, config string) *fixture {
 	t.Helper()

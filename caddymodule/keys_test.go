@@ -28,7 +28,7 @@ const hmacSecret = "an-hs256-secret-that-has-enough-bytes"
 
 // keySite is [site] with a token block.
 func keySite(words string) string {
-	return strings.Replace(site, "\t\tstore bolt", "\t\ttoken {\n\t\t\t"+words+"\n\t\t}\n\t\tstore bolt", 1)
+	return siteWith{wxgate: block("token", words)}.String()
 }
 
 // TestJWKS has tokens of every algorithm, under generated and configured keys,

@@ -104,7 +104,7 @@ func TestLogout(t *testing.T) {
 // TestLogoutAfterTheStoreForgot: sessions in memory end with the process, the keys
 // that signed their tokens do not. A logout that is answered holds all the same.
 func TestLogoutAfterTheStoreForgot(t *testing.T) {
-	f := newFixture(t, strings.Replace(site, "store bolt {{.Dir}}/wxgate.db", "store memory", 1))
+	f := newFixture(t, siteWith{store: "memory"}.String())
 	bearer, other := "Bearer "+f.token("alice"), "Bearer "+f.token("bob")
 	f.stop()
 	f.load()
@@ -189,26 +189,13 @@ func TestStreamsEnd(t *testing.T) {
 	}
 }
 
-const shortTokens = `
-{
-	admin off
-	persist_config off
-	storage file_system {{.Dir}}/caddy
-	wxgate {
-		app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
-			api {{.API}}
-		}
-		store bolt {{.Dir}}/wxgate.db
-		token {
+var shortTokens = siteWith{wxgate: `		token {
 			access 2s
-		}
-	}
-}
+		}`, sites: `
 http://{{.Addr}} {
 	wxgate
 	reverse_proxy {{.Upstream}}
-}
-`
+}`}.String()
 
 // TestStreamsExpire has streams end with their tokens.
 func TestStreamsExpire(t *testing.T) {

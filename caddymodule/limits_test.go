@@ -12,7 +12,7 @@ import (
 
 // limited is [site] with limits.
 func limitedSite(words string) string {
-	return strings.Replace(site, "\twxgate\n\treverse_proxy", "\twxgate {\n"+words+"\n\t}\n\treverse_proxy", 1)
+	return siteWith{handler: words}.String()
 }
 
 // TestLoginLimit counts logins by the address of the connection: a header that

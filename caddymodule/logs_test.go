@@ -28,10 +28,7 @@ func TestLoadWarnsOfLogs(t *testing.T) {
 		"everything, and all at DEBUG": {"DEBUG", "log", "compat wafer\ntoken_from query ticket", []string{debug, query, wafer}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newStoppedFixture(t, simConfig(), strings.NewReplacer(
-				"persist_config off", "persist_config off\nlog {\noutput file {{.Dir}}/log\nlevel "+tc.level+"\n}",
-				"wxgate\n\treverse_proxy", tc.access+"\nwxgate {\n"+tc.site+"\n}\nreverse_proxy",
-			).Replace(site))
+			f := newStoppedFixture(t, simConfig(), siteWith{global: logTo(tc.level), handler: tc.site, routes: tc.access}.String())
 			f.load()
 			log := f.log()
 			for _, warning := range []string{debug, query, header, wafer, php} {

@@ -13,7 +13,7 @@ import (
 // TestPlatformMetrics: the breaker and the token's age are there for each app,
 // once, also while a reload changes the app's settings.
 func TestPlatformMetrics(t *testing.T) {
-	config := strings.NewReplacer("\tadmin off\n", "\tadmin off\n\tmetrics\n", "\twxgate\n\treverse_proxy", "\tmetrics /metrics\n\twxgate {\n\t\tpublic /metrics\n\t}\n\treverse_proxy").Replace(site)
+	config := siteWith{global: "metrics", handler: "public /metrics", routes: "metrics /metrics"}.String()
 	f := newFixture(t, config)
 	scrape := func() string {
 		a := f.do("GET", "/metrics", "")

@@ -12,7 +12,10 @@ import (
 )
 
 // platformsSite serves a mini program on WeChat and one on each other platform.
-func platformsSite() string {
+func platformsSite() string { return siteWith{wxgate: siblingApps()}.String() }
+
+// siblingApps configures a mini program on each platform but WeChat.
+func siblingApps() string {
 	var apps strings.Builder
 	for _, app := range wechatsim.Siblings() {
 		platform := string(app.Platform)
@@ -21,7 +24,7 @@ func platformsSite() string {
 		}
 		fmt.Fprintf(&apps, "\t\tapp %s %s {\n\t\t\tplatform %s\n\t\t\tapi {{.API}}%s\n\t\t}\n", app.ID, app.Secret, platform, app.Platform.Prefix())
 	}
-	return strings.Replace(site, "\t\tstore bolt", apps.String()+"\t\tstore bolt", 1)
+	return apps.String()
 }
 
 // platformUser is bob, under a name that the app's platform gives.
@@ -178,7 +181,7 @@ func TestPlatformsAreNamed(t *testing.T) {
 		wechatsim.QQ: {"QQ", "qq.login"}, wechatsim.Douyin: {"Douyin", "tt.login"}, wechatsim.Kuaishou: {"Kuaishou", "ks.login"},
 		wechatsim.Xiaohongshu: {"Xiaohongshu", "xhs.login"}, wechatsim.WeCom: {"WeCom", "wx.qy.login"},
 	}
-	f := newFixture(t, strings.Replace(platformsSite(), "\tadmin off\n", "\tadmin off\n\tlog {\n\t\toutput file {{.Dir}}/log\n\t}\n", 1))
+	f := newFixture(t, siteWith{global: logTo("INFO"), wxgate: siblingApps()}.String())
 	for _, app := range wechatsim.Siblings() {
 		name := names[app.Platform]
 		body := fmt.Sprintf(`{"code":"nobody's","appid":%q}`, app.ID)
@@ -223,15 +226,14 @@ func TestWeComOtherCompany(t *testing.T) {
 // TestPlatformRefusals: what only WeChat has is refused when the configuration is
 // loaded, as JSON that no Caddyfile made too.
 func TestPlatformRefusals(t *testing.T) {
-	const qq = "wxgate {\n\t\tapp 1100000001 secret {\n\t\t\tplatform qq\n\t\t}"
+	const qq = "app 1100000001 secret {\n\t\t\tplatform qq\n\t\t}"
 	for name, row := range map[string]struct{ site, want string }{
 		"openapi, named": {
-			strings.Replace(platformsSite(), "\twxgate\n", "\twxgate\n\troute /out/* {\n\t\twxgate_openapi {\n\t\t\tapp 1100000001\n\t\t}\n\t}\n", 1),
+			siteWith{wxgate: siblingApps(), routes: "route /out/* {\n\t\twxgate_openapi {\n\t\t\tapp 1100000001\n\t\t}\n\t}"}.String(),
 			"app 1100000001 is on platform qq",
 		},
 		"openapi, no app": {
-			strings.Replace(strings.Replace(site, "wxgate {\n\t\tapp wx0000000000000001 {env.WXGATE_TEST_SECRET} {\n\t\t\tapi {{.API}}\n\t\t}", qq, 1),
-				"\twxgate\n", "\twxgate\n\troute /out/* {\n\t\twxgate_openapi\n\t}\n", 1),
+			siteWith{apps: qq, routes: "route /out/* {\n\t\twxgate_openapi\n\t}"}.String(),
 			"no app is on platform wechat",
 		},
 	} {

@@ -13,10 +13,7 @@ import (
 
 // loggedSite is [site] with an access log and wxgate's own log in the file "log".
 func loggedSite(words string) string {
-	return strings.NewReplacer(
-		"persist_config off", "persist_config off\nlog {\noutput file {{.Dir}}/log\nlevel DEBUG\n}",
-		"\twxgate\n\treverse_proxy", "\tlog\n\twxgate {\n"+words+"\n\t}\n\treverse_proxy",
-	).Replace(site)
+	return siteWith{global: logTo("DEBUG"), handler: words, routes: "log"}.String()
 }
 
 // logLine is what these tests read of a line of the log.

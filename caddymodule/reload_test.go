@@ -13,21 +13,9 @@ import (
 	"time"
 )
 
-const reloadSite = `
-{
-	admin off
-	persist_config off
-	storage file_system {{.Dir}}/caddy
-	wxgate {
-		app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
-			api {{.API}}
-		}
-		store bolt {{.Dir}}/wxgate.db
-		token {
+var reloadSite = siteWith{wxgate: `		token {
 			%s
-		}
-	}
-}
+		}`, sites: `
 http://{{.Addr}} {
 	wxgate
 	reverse_proxy {{.Upstream}} {
@@ -37,8 +25,7 @@ http://{{.Addr}} {
 			keepalive 1s
 		}
 	}
-}
-`
+}`}.String()
 
 func noBody() string { return "" }
 

@@ -29,8 +29,7 @@ func TestLoadWarnsOfMetrics(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, port, _ := strings.Cut(freeAddr(t), ":")
 			t.Setenv("WXGATE_TEST_PORT", port)
-			global, _, _ := strings.Cut(site, "\nhttp://")
-			f := newFixture(t, strings.Replace(global, "persist_config off", "persist_config off\nlog {\noutput file {{.Dir}}/log\n}", 1)+"\n"+tc.config+"\n")
+			f := newFixture(t, siteWith{global: logTo("INFO"), sites: tc.config}.String())
 			if warned := strings.Contains(f.log(), warning); warned != tc.warns {
 				t.Errorf("warned: %v, want %v:\n%s", warned, tc.warns, f.log())
 			}
@@ -71,7 +70,7 @@ func TestDocumentedIssuer(t *testing.T) {
 	block, _, _ = strings.Cut(block, "}")
 	for want, config := range map[string]string{
 		"wxgate":                    site,
-		"https://login.example.com": strings.Replace(site, "\t\tstore bolt", "\t\ttoken {\n"+block+"}\n\t\tstore bolt", 1),
+		"https://login.example.com": siteWith{wxgate: "token {\n" + block + "}"}.String(),
 	} {
 		f := newFixture(t, config)
 		claims := claimsOf(t, f.token("alice"))

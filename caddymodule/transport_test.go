@@ -22,24 +22,12 @@ import (
 
 // loggingSite is a gateway whose log is as Caddy has it by default, in a file.
 // ROUTES is what the site does; another answers to forward_auth and its like.
-const loggingSite = `
-{
-	admin off
-	persist_config off
-	storage file_system {{.Dir}}/caddy
-	log {
+var loggingSite = siteWith{global: `	log {
 		output file {{.Dir}}/log
 	}
 	servers {
 		protocols h1 h2c
-	}
-	wxgate {
-		app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
-			api {{.API}}
-		}
-		store memory
-	}
-}
+	}`, store: "memory", sites: `
 &(api) {
 	reverse_proxy {{.Upstream}}
 }
@@ -48,8 +36,7 @@ http://{{.Addr}} {
 }
 http://{{.Plain}} {
 	respond 204
-}
-`
+}`}.String()
 
 // log is what the gateway wrote into the file "log".
 func (f *fixture) log() string {

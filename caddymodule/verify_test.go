@@ -14,21 +14,9 @@ import (
 
 // verifySite logs in on Addr and asks, by Caddy's own forward_auth, the site on
 // Plain whether a request may pass. WORDS stand in wxgate_verify's block.
-const verifySite = `
-{
-	admin off
-	persist_config off
-	storage file_system {{.Dir}}/caddy
-	servers {
+var verifySite = siteWith{global: `	servers {
 		trusted_proxies static TRUSTED
-	}
-	wxgate {
-		app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
-			api {{.API}}
-		}
-		store memory
-	}
-}
+	}`, store: "memory", sites: `
 http://{{.Addr}} {
 	handle /v1.0/pub/* {
 		wxgate
@@ -50,8 +38,7 @@ http://{{.Plain}} {
 	wxgate_verify {
 		WORDS
 	}
-}
-`
+}`}.String()
 
 func newVerify(t *testing.T, trusted, words string) *fixture {
 	t.Helper()

@@ -1,0 +1,60 @@
+package caddymodule_test
+
+import "strings"
+
+// siteWith is the Caddyfile of most tests, with more in some of its places. Its text is a
+// template, whose variables are those of [fixture.caddyfile].
+type siteWith struct {
+	global  string // global options
+	wxgate  string // options of the global wxgate block
+	apps    string // in place of the app
+	store   string // default: bolt, in a file
+	handler string // options of the site's wxgate
+	routes  string // directives of the site, before reverse_proxy
+	sites   string // in place of the site
+}
+
+// site is the Caddyfile without anything more.
+var site = siteWith{}.String()
+
+// String implements fmt.Stringer.
+func (s siteWith) String() string {
+	if s.store == "" {
+		s.store = "bolt {{.Dir}}/wxgate.db"
+	}
+	if s.apps == "" {
+		s.apps = "app wx0000000000000001 {env.WXGATE_TEST_SECRET} {\n\t\t\tapi {{.API}}\n\t\t}"
+	}
+	if s.sites == "" {
+		s.sites = `http://{{.Addr}} {
+	` + block("wxgate", s.handler) + `
+	` + s.routes + `
+	reverse_proxy {{.Upstream}}
+}`
+	}
+	return `{
+	admin off
+	persist_config off
+	storage file_system {{.Dir}}/caddy
+	` + s.global + `
+	wxgate {
+		` + s.apps + `
+		store ` + s.store + `
+		` + s.wxgate + `
+	}
+}
+` + strings.TrimPrefix(s.sites, "\n") + "\n"
+}
+
+// block is a directive with options, if there are any.
+func block(directive, options string) string {
+	if options == "" {
+		return directive
+	}
+	return directive + " {\n\t\t" + options + "\n\t}"
+}
+
+// logTo is a global option: everything from a level on is logged in the file "log".
+func logTo(level string) string {
+	return "log {\n\t\toutput file {{.Dir}}/log\n\t\tlevel " + level + "\n\t}"
+}
