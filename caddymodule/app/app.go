@@ -73,7 +73,7 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 func Find(ctx caddy.Context, who string) (*App, error) {
 	app, err := ctx.AppIfConfigured(Name)
 	if errors.Is(err, caddy.ErrNotConfigured) {
-		return nil, fmt.Errorf("%s needs the global wxgate block: %w", who, errNoPrograms)
+		return nil, fmt.Errorf("%s needs the global wxgate block: %w", who, errNoApps)
 	}
 	if err != nil {
 		return nil, err
@@ -89,7 +89,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	warnOfDebug(ctx, a.logger)
 	lines := origins.take()
 	repl := caddy.NewReplacer()
-	if err := a.provisionPrograms(repl, lines); err != nil {
+	if err := a.provisionApps(repl, lines); err != nil {
 		return err
 	}
 	for _, provision := range []func(*caddy.Replacer) error{a.provisionSecrets, a.provisionKey, a.provisionStore} {
@@ -100,9 +100,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	return registerMetrics(ctx)
 }
 
-// provisionPrograms fills in defaults, and resolves and checks the mini programs;
+// provisionApps fills in defaults, and resolves and checks the mini programs;
 // lines says where they are in the Caddyfile, if that is known.
-func (a *App) provisionPrograms(repl *caddy.Replacer, lines map[string]string) error {
+func (a *App) provisionApps(repl *caddy.Replacer, lines map[string]string) error {
 	if err := a.complete(); err != nil {
 		return at(lines, "", err)
 	}
@@ -192,12 +192,12 @@ func (a *App) Cleanup() error {
 	return nil
 }
 
-var errNoPrograms = errors.New("no mini program is configured; add wxgate { app <appid> {env.WX_SECRET} } to the global options")
+var errNoApps = errors.New("no mini program is configured; add wxgate { app <appid> {env.WX_SECRET} } to the global options")
 
 // complete fills in defaults and refuses what cannot work.
 func (a *App) complete() error {
 	if len(a.MiniPrograms) == 0 {
-		return errNoPrograms
+		return errNoApps
 	}
 	if a.Store == nil {
 		a.Store = new(StoreConfig)

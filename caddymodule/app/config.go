@@ -62,13 +62,13 @@ type MiniProgram struct {
 	// not received.
 	Callback *CallbackConfig `json:"callback,omitempty"`
 
-	id        auth.AppID // all resolved
-	platform  wechat.Platform
-	program   auth.AppID // "" but for MiniProgram
-	secret    string
-	component *wechat.Component
-	callback  *callback.Receiver
-	api       string
+	id          auth.AppID // all resolved
+	platform    wechat.Platform
+	miniProgram auth.AppID // "" but for MiniProgram
+	secret      string
+	component   *wechat.Component
+	callback    *callback.Receiver
+	api         string
 }
 
 // ComponentConfig is a third-party platform (第三方平台).

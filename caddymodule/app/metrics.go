@@ -41,7 +41,7 @@ func (platformState) Collect(collected chan<- prometheus.Metric) {
 	apps := make(map[string]*appState)
 	platforms.Range(func(key, value any) bool {
 		id, ok := key.(platformKey)
-		open, opened := value.(*openPlatform)
+		open, opened := value.(*pooledClient)
 		if ok && opened {
 			if apps[id.app] == nil {
 				apps[id.app] = &appState{age: -1}
@@ -67,7 +67,7 @@ func gauge(desc *prometheus.Desc, value float64, labels ...string) prometheus.Me
 	return metric
 }
 
-func (s *appState) add(o *openPlatform) {
+func (s *appState) add(o *pooledClient) {
 	s.gateway = max(s.gateway, breakerValues[o.client.Breaker()])
 	s.openapi = max(s.openapi, breakerValues[o.client.ForwardBreaker()])
 	if age, ok := o.client.TokenAge(); ok && (s.age < 0 || age.Seconds() < s.age) {
@@ -101,7 +101,7 @@ func (storeState) Describe(descs chan<- *prometheus.Desc) {
 func (storeState) Collect(collected chan<- prometheus.Metric) {
 	worst, shared, revocations := 0.0, false, 0
 	stores.Range(func(_, value any) bool {
-		open, ok := value.(*openStore)
+		open, ok := value.(*pooledStore)
 		if !ok {
 			return true
 		}

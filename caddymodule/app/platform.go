@@ -61,7 +61,7 @@ func (m *MiniProgram) provisionPlatform(repl *caddy.Replacer) error {
 	if m.platform, err = m.parsedPlatform(); err != nil || m.MiniProgram == "" {
 		return err
 	}
-	m.program, err = resolveAppID(repl, m.MiniProgram)
+	m.miniProgram, err = resolveAppID(repl, m.MiniProgram)
 	return err
 }
 

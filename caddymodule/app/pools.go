@@ -19,8 +19,8 @@ import (
 // between. Keys are structs, not joined strings, so that two different settings cannot
 // become one.
 var (
-	rings     = caddy.NewUsagePool() // ringKey → *openRing: signing keys
-	platforms = caddy.NewUsagePool() // platformKey → *openPlatform: connections and access tokens
+	rings     = caddy.NewUsagePool() // ringKey → *pooledRing: signing keys
+	platforms = caddy.NewUsagePool() // platformKey → *pooledClient: connections and access tokens
 )
 
 type (
@@ -29,14 +29,14 @@ type (
 		store   storeKey // in place of it, when the keys are shared there
 	}
 	platformKey struct {
-		app, api  string
-		platform  wechat.Platform
-		program   auth.AppID
-		secret    [sha256.Size]byte
-		component wechat.Component // TokenURL hashed
-		watermark time.Duration
-		phone     string     // encrypted_phone
-		shared    tokenPlace // where access tokens are shared; none without store redis
+		app, api    string
+		platform    wechat.Platform
+		miniProgram auth.AppID
+		secret      [sha256.Size]byte
+		component   wechat.Component // TokenURL hashed
+		watermark   time.Duration
+		phone       string     // encrypted_phone
+		shared      tokenPlace // where access tokens are shared; none without store redis
 	}
 	tokenPlace struct {
 		store storeKey
@@ -59,24 +59,24 @@ func Acquire[T caddy.Destructor](pool *caddy.UsagePool, key any, releases *[]fun
 	return value.(T), nil
 }
 
-// openRing is a key ring and the goroutine that rotates it.
-type openRing struct {
+// pooledRing is a key ring and the goroutine that rotates it.
+type pooledRing struct {
 	ring    *keyring.Ring
 	stop    context.CancelFunc
 	done    chan struct{}
 	unwatch func()
 }
 
-// newOpenRing opens a ring; revocations notify it when another machine retired a
+// newPooledRing opens a ring; revocations notify it when another machine retired a
 // key.
-func newOpenRing(ctx context.Context, cfg keyring.Config, revocations *session.Set) (*openRing, error) {
+func newPooledRing(ctx context.Context, cfg keyring.Config, revocations *session.Set) (*pooledRing, error) {
 	ring, err := keyring.Open(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
 	// Not a child of ctx: the ring outlives the configuration that opened it.
 	running, stop := context.WithCancel(context.Background())
-	o := &openRing{ring: ring, stop: stop, done: make(chan struct{}), unwatch: revocations.WatchKeys(ring.Changed)}
+	o := &pooledRing{ring: ring, stop: stop, done: make(chan struct{}), unwatch: revocations.WatchKeys(ring.Changed)}
 	go func() {
 		defer close(o.done)
 		ring.Run(running)
@@ -85,21 +85,21 @@ func newOpenRing(ctx context.Context, cfg keyring.Config, revocations *session.S
 }
 
 // Destruct stops the goroutine.
-func (o *openRing) Destruct() error {
+func (o *pooledRing) Destruct() error {
 	o.unwatch()
 	o.stop()
 	<-o.done
 	return nil
 }
 
-// openPlatform is a client of WeChat with its connections and access token.
-type openPlatform struct {
+// pooledClient is a client of WeChat with its connections and access token.
+type pooledClient struct {
 	client *wechat.Client
 }
 
 func (m *MiniProgram) platformKey(shared tokenPlace) platformKey {
 	key := platformKey{
-		app: string(m.id), api: m.api, platform: m.platform, program: m.program,
+		app: string(m.id), api: m.api, platform: m.platform, miniProgram: m.miniProgram,
 		secret: sha256.Sum256([]byte(m.secret)), watermark: time.Duration(*m.Watermark), phone: m.EncryptedPhone, shared: shared,
 	}
 	if m.component != nil {
@@ -109,11 +109,11 @@ func (m *MiniProgram) platformKey(shared tokenPlace) platformKey {
 	return key
 }
 
-func newOpenPlatform(m *MiniProgram, share wechat.TokenShare) (*openPlatform, error) {
+func newPooledClient(m *MiniProgram, share wechat.TokenShare) (*pooledClient, error) {
 	client, err := wechat.New(wechat.Config{
 		Platform:    m.platform,
 		AppID:       m.id,
-		MiniProgram: m.program,
+		MiniProgram: m.miniProgram,
 		Secret:      m.secret,
 		Component:   m.component,
 		API:         m.api,
@@ -125,11 +125,11 @@ func newOpenPlatform(m *MiniProgram, share wechat.TokenShare) (*openPlatform, er
 		Share:   share,
 		Observe: metrics.ObserveWeChat,
 	})
-	return &openPlatform{client}, err
+	return &pooledClient{client}, err
 }
 
 // Destruct stops the client's background work.
-func (o *openPlatform) Destruct() error {
+func (o *pooledClient) Destruct() error {
 	o.client.Close()
 	return nil
 }

@@ -89,8 +89,8 @@ func (o *opener) openService() {
 
 func (o *opener) openStore(ctx context.Context) error {
 	configured := o.app.Store
-	opened, err := Acquire(stores, configured.key(), &o.releases, func() (*openStore, error) {
-		return newOpenStore(ctx, configured, o.app.logger)
+	opened, err := Acquire(stores, configured.key(), &o.releases, func() (*pooledStore, error) {
+		return newPooledStore(ctx, configured, o.app.logger)
 	})
 	if err != nil {
 		return err
@@ -130,8 +130,8 @@ func (o *opener) openTokens(ctx context.Context) error {
 		key = ringKey{store: a.Store.key()}
 		config.Storage, config.Inherit = o.redis.Value(keysValue), local.Load
 	}
-	opened, err := Acquire(rings, key, &o.releases, func() (*openRing, error) {
-		return newOpenRing(ctx, config, rt.Revocations)
+	opened, err := Acquire(rings, key, &o.releases, func() (*pooledRing, error) {
+		return newPooledRing(ctx, config, rt.Revocations)
 	})
 	if err != nil {
 		return err
@@ -160,8 +160,8 @@ func (o *opener) openPlatforms(context.Context) error {
 	}
 	for _, app := range o.app.MiniPrograms {
 		key := app.platformKey(shared)
-		opened, err := Acquire(platforms, key, &o.releases, func() (*openPlatform, error) {
-			return newOpenPlatform(app, o.tokenShare(key))
+		opened, err := Acquire(platforms, key, &o.releases, func() (*pooledClient, error) {
+			return newPooledClient(app, o.tokenShare(key))
 		})
 		if err != nil {
 			return fmt.Errorf("app %s: %w", app.id, err)

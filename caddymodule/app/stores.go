@@ -18,7 +18,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session/redis"
 )
 
-// stores has the open stores, storeKey → *openStore: sessions, revocations and watched
+// stores has the open stores, storeKey → *pooledStore: sessions, revocations and watched
 // responses, which outlive a reload.
 var stores = caddy.NewUsagePool()
 
@@ -28,9 +28,9 @@ type storeKey struct {
 	redis      [sha256.Size]byte // differs between connections that must not be shared
 }
 
-// openStore is a store that any number of configurations share, each with its
+// pooledStore is a store that any number of configurations share, each with its
 // own root secrets.
-type openStore struct {
+type pooledStore struct {
 	forBox      func(context.Context, *seal.Box) (auth.Store, error)
 	revocations *session.Set
 	ready       func(context.Context) error
@@ -46,18 +46,18 @@ func (s *StoreConfig) key() storeKey {
 	return key
 }
 
-func newOpenStore(ctx context.Context, cfg *StoreConfig, logger *zap.Logger) (*openStore, error) {
+func newPooledStore(ctx context.Context, cfg *StoreConfig, logger *zap.Logger) (*pooledStore, error) {
 	options := session.Options{OnError: func(err error) {
 		logger.Error("session store maintenance failed", zap.Error(err))
 	}}
 	if cfg.Kind == storeRedis {
-		return newOpenRedis(ctx, cfg.opening.Config, options)
+		return newPooledRedis(ctx, cfg.opening.Config, options)
 	}
 	if cfg.Kind == storeMemory {
 		logger.Warn("store memory: every session ends with this process")
 		store := memory.New(time.Now, options)
 		store.Start()
-		return &openStore{
+		return &pooledStore{
 			forBox:      func(context.Context, *seal.Box) (auth.Store, error) { return store, nil },
 			revocations: store.Revocations(),
 			ready:       store.Ready,
@@ -69,7 +69,7 @@ func newOpenStore(ctx context.Context, cfg *StoreConfig, logger *zap.Logger) (*o
 		return nil, err
 	}
 	file.Start()
-	return &openStore{
+	return &pooledStore{
 		forBox:      func(_ context.Context, box *seal.Box) (auth.Store, error) { return file.Store(box, time.Now) },
 		revocations: file.Revocations(),
 		ready:       file.Ready,
@@ -78,18 +78,18 @@ func newOpenStore(ctx context.Context, cfg *StoreConfig, logger *zap.Logger) (*o
 }
 
 // Destruct closes the store when the last configuration has released it.
-func (s *openStore) Destruct() error { return s.close() }
+func (s *pooledStore) Destruct() error { return s.close() }
 
-// newOpenRedis connects to Redis. Configurations with the same settings share the
+// newPooledRedis connects to Redis. Configurations with the same settings share the
 // connection.
-func newOpenRedis(ctx context.Context, cfg redis.Config, options session.Options) (*openStore, error) {
+func newPooledRedis(ctx context.Context, cfg redis.Config, options session.Options) (*pooledStore, error) {
 	cfg.Propagated = metrics.ObserveRevocation
 	cfg.Observe = metrics.ObserveStore
 	client, err := redis.Open(ctx, cfg, options)
 	if err != nil {
 		return nil, err
 	}
-	return &openStore{
+	return &pooledStore{
 		forBox:      func(ctx context.Context, box *seal.Box) (auth.Store, error) { return client.Store(ctx, box, time.Now) },
 		revocations: client.Revocations(),
 		ready:       client.Ready,

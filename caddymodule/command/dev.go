@@ -77,7 +77,8 @@ func loopback(port uint16) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 // not be replaced.
 //
 // Caddy shares its ports with other processes (SO_REUSEPORT), so a second gateway on the
-// same port would start and get every other connection of the first.
+// same port would start and get every other connection of the first:
+// https://github.com/caddyserver/caddy/issues/6515.
 func (c *devConfig) choosePorts(asked bool) error {
 	if _, err := listenable(c.gateway); asked && err != nil {
 		return fmt.Errorf("the port is in use; choose another with --port: %w", err)

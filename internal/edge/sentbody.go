@@ -8,9 +8,10 @@ import (
 
 // sentBody is a request's body on its way to the upstream. When a request is
 // canceled, its transport closes the body while another goroutine reads it.
-// reverse_proxy's own body (bodyNopCloserIfNotRead in its reverseproxy.go) counts
-// what was read without a lock, and its Close looks at the count: a data race. Here
-// Close leaves the closing to a reader that is at work.
+// reverse_proxy's own body (bodyNopCloserIfNotRead, since
+// https://github.com/caddyserver/caddy/pull/7719) counts what was read without a lock, and
+// its Close reads the count: a data race. Here Close leaves the closing to a reader that is
+// under way.
 type sentBody struct {
 	inner io.ReadCloser
 

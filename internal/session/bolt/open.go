@@ -147,8 +147,9 @@ func explain(path string, err error) error {
 }
 
 // guarded runs fn and returns a panic as an error of a class. bbolt panics on
-// impossible pages, and faults on missing ones; one damaged page must not end the
-// process with all its sites.
+// impossible pages, and faults on missing ones
+// (https://github.com/etcd-io/bbolt/issues/446): one damaged page must not end the process
+// with all its sites.
 func guarded(class error, fn func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {

@@ -17,10 +17,10 @@ import (
 
 // bbolt trusts its pages: one whose header is damaged can make it read past the
 // mapping, follow a circle, or count to four billion, in goroutines of its own
-// where no recover can catch it. A write to a damaged leaf allocates what its sizes say:
-// 14 GB in a test. So every page is checked before bbolt uses it: those that opening
-// needs at once, all others by [pageCheck]. bbolt has checked the checksums of the
-// metadata pages by then.
+// where no recover can catch it (https://github.com/etcd-io/bbolt/issues/105). A write to a
+// damaged leaf allocates what its sizes say: 14 GB in a test. So every page is checked
+// before bbolt uses it: those that opening needs at once, all others by [pageCheck].
+// bbolt has checked the checksums of the metadata pages by then.
 //
 // The layout is bbolt's, file format 2, in the byte order of the machine:
 //
