@@ -17,9 +17,6 @@ const (
 // A file that does not belongs to a package without Caddy.
 var serverLibraries = []string{caddyModules, "github.com/spf13/cobra"}
 
-// crowded are folders that are being split.
-var crowded = []string{kit + "/redis"}
-
 // TestHouse keeps the house one to live in: small folders, and most code without Caddy.
 func TestHouse(t *testing.T) {
 	files, lines := map[string]int{}, map[string]int{}
@@ -41,9 +38,6 @@ func TestHouse(t *testing.T) {
 		}
 	}
 	for dir, n := range files {
-		if slices.Contains(crowded, dir) {
-			continue
-		}
 		if n > maxFolderFiles {
 			t.Errorf("%s has %d source files, at most %d are allowed", dir, n, maxFolderFiles)
 		}

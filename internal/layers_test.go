@@ -39,6 +39,9 @@ const (
 const (
 	kit   = "internal/session"
 	suite = kit + "/sessiontest"
+
+	redisStore      = kit + "/redis"
+	redisConnection = redisStore + "/connection"
 )
 
 // The packages of the client of WeChat.
@@ -88,11 +91,11 @@ var layers = []layer{
 	{dir: rooms + "/app", caddy: true, imports: []string{
 		rooms + "/directive", rooms + "/secret", rooms + "/redisstore",
 		"internal/gateway", "internal/metrics", "internal/storecopy", weChat, callback, tokens, keyring, signing,
-		kit, kit + "/bolt", kit + "/memory", kit + "/redis", "internal/auth", "internal/seal",
+		kit, kit + "/bolt", kit + "/memory", redisStore, "internal/auth", "internal/seal",
 	}},
 	{dir: rooms + "/proxylog", caddy: true, imports: []string{rooms + "/request", "internal/edge"}},
 	{dir: rooms + "/request", caddy: true, imports: []string{"internal/gateway", "internal/edge", "internal/problem", "internal/auth"}},
-	{dir: rooms + "/redisstore", caddy: true, imports: []string{rooms + "/directive", rooms + "/secret", kit + "/redis"}},
+	{dir: rooms + "/redisstore", caddy: true, imports: []string{rooms + "/directive", rooms + "/secret", redisStore}},
 	{dir: rooms + "/directive", caddy: true, imports: []string{"internal/edge"}},
 	{dir: rooms + "/secret", caddy: true},
 
@@ -122,9 +125,10 @@ var layers = []layer{
 	{dir: kit, alone: true, imports: []string{"internal/auth", "internal/seal"}, tests: []string{suite}},
 	{dir: kit + "/bolt", imports: storeImports, tests: []string{suite}},
 	{dir: kit + "/memory", imports: storeImports, tests: []string{suite}},
-	{dir: kit + "/redis", imports: storeImports, tests: []string{suite}},
+	{dir: redisStore, alone: true, imports: append([]string{redisConnection}, storeImports...), tests: []string{suite}},
+	{dir: redisConnection},
 	// The suite's own tests copy one store into another.
-	{dir: suite, imports: storeImports, tests: []string{kit + "/bolt", kit + "/redis"}},
+	{dir: suite, imports: storeImports, tests: []string{kit + "/bolt", redisStore}},
 	{dir: "internal/auth", stdOnly: true},
 	{dir: "internal/seal", stdOnly: true},
 	// The simulator reads WeChat's documentation, not our code: one misreading
@@ -253,10 +257,13 @@ func TestLayerRules(t *testing.T) {
 		{"a store uses the kit", edge{dir: kit + "/bolt", path: ours + kit}, true},
 		{"the kit knows a store", edge{dir: kit, path: ours + kit + "/bolt"}, false},
 		{"the kit's test knows a store", edge{dir: kit, path: ours + kit + "/memory", test: true}, false},
-		{"a store knows another", edge{dir: kit + "/redis", path: ours + kit + "/bolt"}, false},
-		{"a store's test knows another", edge{dir: kit + "/redis", path: ours + kit + "/memory", test: true}, false},
-		{"a store's test runs the suite", edge{dir: kit + "/redis", path: ours + suite, test: true}, true},
-		{"a store uses the suite", edge{dir: kit + "/redis", path: ours + suite}, false},
+		{"a store knows another", edge{dir: redisStore, path: ours + kit + "/bolt"}, false},
+		{"a store's test knows another", edge{dir: redisStore, path: ours + kit + "/memory", test: true}, false},
+		{"a store's test runs the suite", edge{dir: redisStore, path: ours + suite, test: true}, true},
+		{"the connection to Redis knows its store", edge{dir: redisConnection, path: ours + redisStore}, false},
+		{"the connection to Redis knows the kit", edge{dir: redisConnection, path: ours + kit}, false},
+		{"the app connects to Redis past the store", edge{dir: rooms + "/app", path: ours + redisConnection}, false},
+		{"a store uses the suite", edge{dir: redisStore, path: ours + suite}, false},
 		{"caddymodule uses the suite", edge{dir: "caddymodule", path: ours + suite}, false},
 		{"the suite knows a store", edge{dir: suite, path: ours + kit + "/bolt"}, false},
 		{"the suite's test copies a store", edge{dir: suite, path: ours + kit + "/bolt", test: true}, true},

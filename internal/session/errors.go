@@ -13,8 +13,8 @@ var (
 	ErrLocked = errors.New("the session store is in use")
 	// ErrCorrupt is a file that is not a session store, or was damaged.
 	ErrCorrupt = errors.New("the session store is damaged")
-	// ErrNewerSchema is a file that a newer wxgate wrote.
-	ErrNewerSchema = errors.New("the session store was written by a newer wxgate")
+	// ErrNewerSchema is a store that a newer version of wxgate wrote.
+	ErrNewerSchema = errors.New("the session store was written by a newer version of wxgate")
 	// ErrOtherSecret is a file, or a record, that was sealed with a root secret
 	// that is not configured.
 	ErrOtherSecret = errors.New("the session store was sealed with another root secret")

@@ -44,7 +44,7 @@ func (s *Store) editAttempts(ctx context.Context, key, user string, edit func(*a
 // readAttempts also returns the record itself, "" without one.
 func (s *Store) readAttempts(ctx context.Context, key, user string) (attempts *auth.Attempts, record string, err error) {
 	r := s.redis
-	record, err = r.do(ctx, r.client.B().Get().Key(key).Build()).ToString()
+	record, err = r.client.Send(ctx, r.client.B().Get().Key(key).Build()).ToString()
 	if err != nil && !rueidis.IsRedisNil(err) {
 		return nil, "", r.failed(err)
 	}

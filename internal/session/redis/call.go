@@ -3,15 +3,14 @@ package redis
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
-	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/connection"
 )
 
 const (
@@ -25,10 +24,7 @@ const (
 	contentionMax  = 50 * time.Millisecond
 )
 
-var (
-	errContended = errors.New("too many concurrent changes of the same user by other replicas")
-	errFewAcks   = errors.New("too few Redis replicas acknowledged the write")
-)
+var errContended = errors.New("too many concurrent changes of the same user by other replicas")
 
 // The operations that [Config.Observe] is called with.
 const (
@@ -74,66 +70,16 @@ func (r *Client) admit(ctx context.Context, shard byte) error {
 	return r.followerOf(shard).healthy()
 }
 
-// do sends one command, with a deadline.
-func (r *Client) do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
-	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
-	defer cancel()
-	return r.client.Do(ctx, cmd)
-}
-
-// run runs a script.
-func (r *Client) run(ctx context.Context, s script, keys, args []string) rueidis.RedisResult {
-	res := r.do(ctx, s.bySHA(r.client.B(), keys, args))
-	if known, ok := rueidis.IsRedisErr(res.Error()); ok && known.IsNoScript() {
-		return r.do(ctx, s.whole(r.client.B(), keys, args))
-	}
-	return res
-}
-
 // write runs a script that writes and, where the configuration asks for it,
 // waits until replicas of Redis hold what it wrote.
-func (r *Client) write(ctx context.Context, s script, keys, args []string) (wrote bool, err error) {
-	n, err := r.send(ctx, s, keys, args)
+func (r *Client) write(ctx context.Context, s connection.Script, keys, args []string) (wrote bool, err error) {
+	n, err := r.client.RunAcked(ctx, s, keys, args)
 	if err != nil {
 		r.noteRefusal(err)
 		return false, r.failed(err)
 	}
 	r.refused.Store(nil)
 	return n == 1, nil
-}
-
-func (r *Client) send(ctx context.Context, s script, keys, args []string) (int64, error) {
-	if r.cfg.Acks <= 0 {
-		return r.run(ctx, s, keys, args).AsInt64()
-	}
-	n, err := r.sendAcked(ctx, s.bySHA(r.client.B(), keys, args))
-	if known, ok := rueidis.IsRedisErr(err); ok && known.IsNoScript() {
-		return r.sendAcked(ctx, s.whole(r.client.B(), keys, args))
-	}
-	return n, err
-}
-
-// sendAcked sends a write and WAIT on one dedicated connection:
-// WAIT counts for the writes of its own connection, and holds up all after it. A
-// step that did nothing fails too where replicas are missing: the next attempt would
-// wait as long for them and fail.
-func (r *Client) sendAcked(ctx context.Context, cmd rueidis.Completed) (int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout+r.cfg.AckTimeout)
-	defer cancel()
-	wait := r.client.B().Wait().Numreplicas(int64(r.cfg.Acks)).Timeout(r.cfg.AckTimeout.Milliseconds()).Build()
-	res := r.client.DoMulti(ctx, cmd, wait)
-	n, err := res[0].AsInt64()
-	if err != nil {
-		return 0, err
-	}
-	acks, err := res[1].AsInt64()
-	if err != nil {
-		return 0, err
-	}
-	if acks < int64(r.cfg.Acks) {
-		return 0, fmt.Errorf("%w: %d of %d within %v", errFewAcks, acks, r.cfg.Acks, r.cfg.AckTimeout)
-	}
-	return n, nil
 }
 
 // settle has try read, decide and write until what it read still held when it
@@ -146,7 +92,7 @@ func (r *Client) settle(ctx context.Context, shard byte, key string, try func() 
 		return session.Unavailable(err)
 	}
 	defer unlock()
-	if refused := r.refused.Load(); refused != nil && refused != before && errors.Is(*refused, errFewAcks) {
+	if refused := r.refused.Load(); refused != nil && refused != before && errors.Is(*refused, connection.ErrFewAcks) {
 		return r.failed(*refused) // each of those that wait would wait as long again
 	}
 	for n := range maxAttempts {
@@ -154,7 +100,7 @@ func (r *Client) settle(ctx context.Context, shard byte, key string, try func() 
 			return err
 		}
 		settled, err := try()
-		if err != nil && !isTryAgain(err) || settled {
+		if err != nil && !connection.IsTryAgain(err) || settled {
 			return err
 		}
 		if err := sleep(ctx, jitter(min(contentionWait<<min(n, 8), contentionMax))); err != nil {
@@ -164,14 +110,10 @@ func (r *Client) settle(ctx context.Context, shard byte, key string, try func() 
 	return session.Unavailable(errContended)
 }
 
-// isTryAgain is what a Cluster answers while it moves a user's keys from one
-// server to another.
-func isTryAgain(err error) bool { return strings.Contains(err.Error(), "TRYAGAIN") }
-
 // noteRefusal remembers that Redis answered and did not take a write: readers
 // of [Client.Ready] see it before users do.
 func (r *Client) noteRefusal(err error) {
-	if _, answered := rueidis.IsRedisErr(err); answered || errors.Is(err, errFewAcks) {
+	if _, answered := rueidis.IsRedisErr(err); answered || errors.Is(err, connection.ErrFewAcks) {
 		r.refused.Store(&err)
 	}
 }

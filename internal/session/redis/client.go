@@ -9,10 +9,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/redis/rueidis"
-
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/connection"
 )
 
 // Config says where Redis (7.0 or newer) or Valkey (7.2 or newer) is.
@@ -75,23 +74,29 @@ func (cfg Config) withDefaults() Config {
 	return cfg
 }
 
+func (cfg Config) settings() connection.Settings {
+	return connection.Settings{
+		Addresses: cfg.Addresses, Sentinel: cfg.Sentinel, Cluster: cfg.Cluster,
+		Username: cfg.Username, Password: cfg.Password, SentinelUsername: cfg.SentinelUsername, SentinelPassword: cfg.SentinelPassword,
+		Database: cfg.Database, TLS: cfg.TLS,
+		Timeout: cfg.Timeout, Acks: cfg.Acks, AckTimeout: cfg.AckTimeout,
+	}
+}
+
 // Client is the connection of one process to the store that it shares with other
 // processes: what outlives a reload. Any number of [Store] are over one, and
 // share its revocations, which it follows from the first on. It is safe for
 // concurrent use.
 type Client struct {
-	cfg    Config
-	opts   session.Options
-	client rueidis.Client
-	// sentinels find the master; nil without Sentinel.
-	sentinels *sentinels
-	conns     *masterConns // none in a Cluster
-	opened    time.Time    // receivedAt of the followers counts from here
-	replica   string       // names this process in the streams
-	set       *session.Set
-	recent    recent
-	sweeper   session.Sweeper
-	locks     keyLocks
+	cfg     Config
+	opts    session.Options
+	client  *connection.Connection
+	opened  time.Time // receivedAt of the followers counts from here
+	replica string    // names this process in the streams
+	set     *session.Set
+	recent  recent
+	sweeper session.Sweeper
+	locks   keyLocks
 	// vault seals records, box the key that it is made of; both are nil before
 	// the first Store.
 	vault atomic.Pointer[session.Vault]
@@ -110,20 +115,20 @@ type Client struct {
 // check. Revocations are known once [Client.Store] was called: they are sealed.
 func Open(ctx context.Context, cfg Config, opts session.Options) (*Client, error) {
 	cfg = cfg.withDefaults()
-	if err := cfg.check(); err != nil {
+	settings := cfg.settings()
+	if err := settings.Check(); err != nil {
 		return nil, session.Unavailable(err)
 	}
-	conns := new(masterConns)
-	client, set, err := connect(cfg, conns)
+	client, err := connection.Open(settings)
 	if err != nil {
-		return nil, session.Unavailable(cfg.explain(err))
+		return nil, session.Unavailable(settings.Explain(err))
 	}
 	r := &Client{
-		cfg: cfg, opts: opts.WithDefaults(), client: client, sentinels: set, conns: conns,
+		cfg: cfg, opts: opts.WithDefaults(), client: client,
 		opened: time.Now(), replica: rand.Text()[:replicaNameLength], set: session.NewSet(),
 	}
 	if err := r.checkServer(ctx); err != nil {
-		r.disconnect()
+		r.client.Close()
 		return nil, err
 	}
 	r.followers = r.newFollowers()
@@ -171,7 +176,7 @@ func (r *Client) Ready(ctx context.Context) error {
 			return err
 		}
 		if !f.isCaughtUp() {
-			return session.Unavailable(fmt.Errorf("the revocations in Redis at %s are still being read", r.cfg.where()))
+			return session.Unavailable(fmt.Errorf("the revocations in Redis at %s are still being read", r.client.Where()))
 		}
 	}
 	if r.refused.Load() != nil {
@@ -193,13 +198,6 @@ func (r *Client) Close() error {
 	}
 	r.following.Wait()
 	r.sweeper.Stop()
-	r.disconnect()
-	return nil
-}
-
-func (r *Client) disconnect() {
 	r.client.Close()
-	if r.sentinels != nil {
-		r.sentinels.close()
-	}
+	return nil
 }

@@ -38,7 +38,7 @@ func newSharedVault(index []byte) (*session.Vault, error) {
 // [Store] seals anew what a rotated root secret left behind.
 func (r *Client) readMeta(ctx context.Context, box *seal.Box) (storeMeta, error) {
 	for range maxAttempts {
-		fields, err := r.do(ctx, r.client.B().Hgetall().Key(r.metaKey()).Build()).AsStrMap()
+		fields, err := r.client.Send(ctx, r.client.B().Hgetall().Key(r.metaKey()).Build()).AsStrMap()
 		if err != nil {
 			return storeMeta{}, r.failed(err)
 		}
@@ -54,16 +54,16 @@ func (r *Client) readMeta(ctx context.Context, box *seal.Box) (storeMeta, error)
 
 func (r *Client) openMeta(fields map[string]string, box *seal.Box) (storeMeta, error) {
 	if schema, err := strconv.Atoi(fields[metaSchemaField]); err != nil || schema < 1 {
-		return storeMeta{}, fmt.Errorf("redis at %s: %w: schema %q in %s", r.cfg.where(), session.ErrCorrupt, fields[metaSchemaField], r.metaKey())
+		return storeMeta{}, fmt.Errorf("redis at %s: %w: schema %q in %s", r.client.Where(), session.ErrCorrupt, fields[metaSchemaField], r.metaKey())
 	} else if schema > schemaVersion {
-		return storeMeta{}, fmt.Errorf("redis at %s: %w: schema %d, this wxgate supports %d: run the newer wxgate, or set another prefix", r.cfg.where(), session.ErrNewerSchema, schema, schemaVersion)
+		return storeMeta{}, fmt.Errorf("redis at %s: %w: schema %d, this wxgate supports %d: run the newer wxgate, or set another prefix", r.client.Where(), session.ErrNewerSchema, schema, schemaVersion)
 	}
 	index, err := session.Vault{Box: box}.Open([]byte("meta"), []byte(metaIndexField), []byte(fields[metaIndexField]))
 	if errors.Is(err, session.ErrOtherSecret) {
-		return storeMeta{}, fmt.Errorf("redis at %s: %w: %s", r.cfg.where(), session.ErrOtherSecret, adviseSecret)
+		return storeMeta{}, fmt.Errorf("redis at %s: %w: %s", r.client.Where(), session.ErrOtherSecret, adviseSecret)
 	}
 	if err != nil {
-		return storeMeta{}, fmt.Errorf("redis at %s: %s: %w", r.cfg.where(), r.metaKey(), err)
+		return storeMeta{}, fmt.Errorf("redis at %s: %s: %w", r.client.Where(), r.metaKey(), err)
 	}
 	v, err := newSharedVault(index)
 	if err != nil {
@@ -107,7 +107,7 @@ func (s *Store) reseal(ctx context.Context) error {
 	if s.resealed.Load() {
 		return nil
 	}
-	fields, err := s.redis.do(ctx, s.redis.client.B().Hgetall().Key(s.redis.metaKey()).Build()).AsStrMap()
+	fields, err := s.redis.client.Send(ctx, s.redis.client.B().Hgetall().Key(s.redis.metaKey()).Build()).AsStrMap()
 	if err != nil {
 		return s.redis.failed(err)
 	}

@@ -122,7 +122,7 @@ func (r *Client) append(ctx context.Context, revs []auth.Revocation) error {
 		}
 	}
 	for _, st := range steps {
-		if err := r.run(ctx, scriptEnd, st.keys, st.args()).Error(); err != nil {
+		if err := r.client.Run(ctx, scriptEnd, st.keys, st.args()).Error(); err != nil {
 			return r.failed(err)
 		}
 	}

@@ -106,7 +106,7 @@ type heldSession struct {
 func (s *Store) readSession(ctx context.Context, id auth.SessionID) (held heldSession, answer, err error) {
 	r := s.redis
 	held.key = r.sessionKey(id)
-	held.sealed, err = r.do(ctx, r.client.B().Get().Key(held.key).Build()).ToString()
+	held.sealed, err = r.client.Send(ctx, r.client.B().Get().Key(held.key).Build()).ToString()
 	if rueidis.IsRedisNil(err) {
 		return held, fmt.Errorf("%w: %s", auth.ErrNoSession, id), nil
 	}

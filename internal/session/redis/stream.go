@@ -61,37 +61,6 @@ func (id entryID) back(d time.Duration) entryID {
 	return entryID{ms: id.ms - min(id.ms, uint64(d.Milliseconds()))} //nolint:gosec // G115: d is a positive constant
 }
 
-// errIsolated is a server that lost all the replicas that its own configuration
-// wants. Another one may have taken over meanwhile, with revocations that it
-// does not know of: what it says does not count.
-var errIsolated = errors.New("NOREPLICAS: the server has no replica left; another server may be the master")
-
-// errDemoted is a server that was the master.
-var errDemoted = errors.New("READONLY: the server is a replica")
-
-// errMoved is a server that the Sentinels no longer name.
-var errMoved = errors.New("the Sentinels name another master")
-
-// checkMaster refuses to believe a server that is not the master, or may not be.
-func (r *Client) checkMaster(ctx context.Context, role, goodReplicas string) error {
-	if role != "master" {
-		r.conns.hangUp("")
-		return errDemoted
-	}
-	if goodReplicas == "0" {
-		return errIsolated
-	}
-	if r.sentinels == nil {
-		return nil
-	}
-	moved, err := r.sentinels.follow(ctx)
-	if err == nil && moved {
-		return errMoved
-	}
-	// Unreachable Sentinels do no harm as long as the master responds.
-	return nil
-}
-
 // look asks which server this is and how far its streams go. After a failover,
 // a restart or a flush they may lack what was read from them: it is read
 // again, and what is missing is appended again. After a mere error, what was
@@ -101,14 +70,14 @@ func (f *follower) look(ctx context.Context) error {
 	for i, s := range f.streams {
 		keys[i] = s.key
 	}
-	answer, err := f.redis.run(ctx, scriptTails, keys, nil).AsStrSlice()
+	answer, err := f.redis.client.Run(ctx, scriptTails, keys, nil).AsStrSlice()
 	if err != nil {
 		return f.redis.failed(err)
 	}
 	if len(answer) != len(keys)+3 {
 		return fmt.Errorf("%w: %d tails of %d streams", session.ErrCorrupt, len(answer)-3, len(keys))
 	}
-	if err := f.redis.checkMaster(ctx, answer[1], answer[2]); err != nil {
+	if err := f.redis.client.CheckMaster(ctx, answer[1], answer[2]); err != nil {
 		return f.redis.failed(err)
 	}
 	// Streams that end early have lost more than their last entries.
@@ -157,11 +126,11 @@ func (f *follower) read(ctx context.Context, wait time.Duration) (more bool, err
 				if again, err := f.reloadIndexKey(ctx); again || err != nil {
 					return again, err
 				}
-				f.redis.opts.OnError(fmt.Errorf("redis at %s: entry %s of %s is skipped: %w", f.redis.cfg.where(), entry.ID, s.key, err))
+				f.redis.opts.OnError(fmt.Errorf("redis at %s: entry %s of %s is skipped: %w", f.redis.client.Where(), entry.ID, s.key, err))
 				err = nil
 			}
 			if err != nil {
-				return false, fmt.Errorf("redis at %s: entry %s of %s: %w", f.redis.cfg.where(), entry.ID, s.key, err)
+				return false, fmt.Errorf("redis at %s: entry %s of %s: %w", f.redis.client.Where(), entry.ID, s.key, err)
 			}
 			s.cursor = id
 		}

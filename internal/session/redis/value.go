@@ -34,7 +34,7 @@ func (v *Value) Load(ctx context.Context) (value []byte, err error) {
 }
 
 func (v *Value) load(ctx context.Context) ([]byte, error) {
-	value, err := v.redis.do(ctx, v.redis.client.B().Get().Key(v.key).Build()).AsBytes()
+	value, err := v.redis.client.Send(ctx, v.redis.client.B().Get().Key(v.key).Build()).AsBytes()
 	if rueidis.IsRedisNil(err) {
 		return nil, nil
 	}
@@ -73,7 +73,7 @@ func (v *Value) Update(ctx context.Context, change func(old []byte) ([]byte, err
 func (v *Value) Put(ctx context.Context, value []byte, ttl time.Duration) error {
 	return v.redis.observed(ctx, opPut, 0, func() error {
 		cmd := v.redis.client.B().Set().Key(v.key).Value(rueidis.BinaryString(value)).Px(max(ttl, time.Millisecond)).Build()
-		if err := v.redis.do(ctx, cmd).Error(); err != nil {
+		if err := v.redis.client.Send(ctx, cmd).Error(); err != nil {
 			v.redis.noteRefusal(err)
 			return v.redis.failed(err)
 		}
@@ -88,7 +88,7 @@ func (v *Value) Lease(ctx context.Context, ttl time.Duration) (release func(), h
 	name, key := rand.Text(), v.key+":lease"
 	err = v.redis.observed(ctx, opLease, 0, func() error {
 		cmd := v.redis.client.B().Set().Key(key).Value(name).Nx().Px(max(ttl, time.Millisecond)).Build()
-		err := v.redis.do(ctx, cmd).Error()
+		err := v.redis.client.Send(ctx, cmd).Error()
 		if rueidis.IsRedisNil(err) {
 			return nil
 		}
@@ -104,7 +104,7 @@ func (v *Value) Lease(ctx context.Context, ttl time.Duration) (release func(), h
 	}
 	return func() {
 		// Whether or not the caller is still waited for, the next one is.
-		_ = v.redis.run(context.WithoutCancel(ctx), scriptRelease, []string{key}, []string{name})
+		_ = v.redis.client.Run(context.WithoutCancel(ctx), scriptRelease, []string{key}, []string{name})
 	}, true, nil
 }
 
@@ -125,7 +125,7 @@ func (r *Client) Take(ctx context.Context, limit string, key []byte, n int, per 
 	err = r.observed(ctx, opTake, hash[0], func() error {
 		name := r.key(hash[0], "l", encodeName(hash))
 		each := float64(per.Microseconds()) / float64(n)
-		us, err := r.run(ctx, scriptTake, []string{name}, []string{fmt.Sprintf("%.3f", each), fmt.Sprint(n)}).AsInt64()
+		us, err := r.client.Run(ctx, scriptTake, []string{name}, []string{fmt.Sprintf("%.3f", each), fmt.Sprint(n)}).AsInt64()
 		if err != nil {
 			r.noteRefusal(err)
 			return r.failed(err)

@@ -1,5 +1,5 @@
 #!lua
--- Give a lease back, if it is still ours.
+-- Delete a lease if the caller still has it.
 if redis.call('GET', KEYS[1]) == ARGV[1] then
 	redis.call('DEL', KEYS[1])
 end

@@ -1,9 +1,9 @@
 #!lua
--- One atomic step of the store: check that what was read still holds, then do
--- all of it. It answers 0, and has done nothing, when something does not hold.
+-- One atomic step of the store: check that no value that was read has changed, then make
+-- all changes. If a check fails, it changes nothing and returns 0.
 --
--- ARGV is the number of checks, the checks (key, field, want) and then the
--- changes (name, key, arguments). Keys are named by their place in KEYS.
+-- ARGV is the number of checks, the checks (key, field, expected value) and then the
+-- changes (name, key, arguments). A key is its index in KEYS.
 local at = 0
 
 local function arg()
@@ -15,8 +15,8 @@ local function key()
 	return KEYS[tonumber(arg())]
 end
 
--- A hash's field is compared whole; of a string its beginning, which is unique
--- in a sealed record. Nothing may be there where nothing is wanted.
+-- A field of a hash is compared completely, a string by its beginning, which is unique
+-- in a sealed record. If the expected value is empty, there must be no value.
 for _ = 1, tonumber(arg()) do
 	local k, field, want = key(), arg(), arg()
 	local got
@@ -30,7 +30,7 @@ for _ = 1, tonumber(arg()) do
 	end
 end
 
--- keep has a key live no shorter than that many milliseconds from now.
+-- keep extends the life of a key to at least ms milliseconds from now.
 local function keep(k, ms)
 	local left = redis.call('PTTL', k)
 	if left ~= -2 and left < tonumber(ms) then
@@ -38,8 +38,8 @@ local function keep(k, ms)
 	end
 end
 
--- Of the entries at the head of the stream, the oldest, those go that nothing
--- can match any more: a few for each that comes.
+-- trim deletes a few of the oldest entries of a stream whose revocations no token can
+-- match any more.
 local function trim(k, now)
 	for _, entry in ipairs(redis.call('XRANGE', k, '-', '+', 'COUNT', 16)) do
 		local fields = entry[2]
@@ -57,7 +57,7 @@ local changes = {
 	hset = function(k) redis.call('HSET', k, arg(), arg()) end,
 	hdel = function(k) redis.call('HDEL', k, arg()) end,
 	keep = function(k) keep(k, arg()) end,
-	-- A number that only grows.
+	-- grow raises a number, and never lowers it.
 	grow = function(k)
 		local n, ms = arg(), arg()
 		if tonumber(redis.call('GET', k) or 0) < tonumber(n) then
@@ -65,8 +65,8 @@ local changes = {
 		end
 		keep(k, ms)
 	end,
-	-- A revocation: what it says, how long it holds by this server's clock, when
-	-- it was made and by which replica.
+	-- revoke appends a revocation: its record, how long it is valid by this server's
+	-- clock, when it was made, and by which replica.
 	revoke = function(k)
 		local time = redis.call('TIME')
 		local now = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -1,5 +1,5 @@
 #!lua
--- Replace a value, if it is still the one that was read.
+-- Replace a value if it has not changed since it was read.
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then
 	return 0
 end

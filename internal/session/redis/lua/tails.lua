@@ -1,8 +1,8 @@
 #!lua flags=no-writes
--- Which server this is, whether it is a master, how many good replicas it has ('' when it is not told to
--- want any), and the last ID that each stream gave out.
+-- Return the server's ID, its role, the number of its good replicas ('' if its
+-- configuration requires none), and the last ID of each stream.
 local info = redis.call('INFO', 'server', 'replication')
-local answer = {
+local result = {
 	string.match(info, 'run_id:(%w+)'),
 	string.match(info, 'role:(%w+)'),
 	string.match(info, 'min_slaves_good_slaves:(%d+)') or '',
@@ -15,6 +15,6 @@ for _, k in ipairs(KEYS) do
 			last = stream[i + 1]
 		end
 	end
-	table.insert(answer, last)
+	table.insert(result, last)
 end
-return answer
+return result

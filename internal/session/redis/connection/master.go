@@ -1,4 +1,4 @@
-package redis
+package connection
 
 import (
 	"context"
@@ -7,9 +7,9 @@ import (
 	"sync"
 )
 
-// masterConns are the connections to the master, known until they are closed, to
-// hang up on it when it is no longer that: Redis itself leaves them open. The next
-// ones go to where the Sentinels, or the name in the address, lead by then.
+// masterConns are the open connections to the master. When it is no longer the master they
+// are closed, which Redis itself does not do. New connections go to the address that the
+// Sentinels return, or that the name in the address then has.
 type masterConns struct {
 	mu   sync.Mutex
 	open map[*masterConn]struct{}
@@ -21,7 +21,7 @@ type masterConn struct {
 	addr  string
 }
 
-// dial is rueidis's DialCtxFn.
+// dial is the DialCtxFn of rueidis.
 func (m *masterConns) dial(ctx context.Context, addr string, dialer *net.Dialer, tlsConfig *tls.Config) (net.Conn, error) {
 	var conn net.Conn
 	var err error
@@ -51,19 +51,19 @@ func (c *masterConn) Close() error {
 	return c.Conn.Close()
 }
 
-// hangUp closes every connection but those to one address, and reports whether
-// there was one.
-func (m *masterConns) hangUp(but string) bool {
+// closeAllBut closes every connection to another address, and reports whether there was
+// one.
+func (m *masterConns) closeAllBut(addr string) bool {
 	m.mu.Lock()
 	var old []*masterConn
 	for conn := range m.open {
-		if conn.addr != but {
+		if conn.addr != addr {
 			old = append(old, conn)
 		}
 	}
 	m.mu.Unlock()
 	for _, conn := range old {
-		_ = conn.Close() // what it was closed for is what matters
+		_ = conn.Close() // closing it is what matters
 	}
 	return len(old) > 0
 }

@@ -1,0 +1,59 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/redis/rueidis"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+const (
+	oldestServer = 7 // major version
+	noEviction   = "noeviction"
+)
+
+var (
+	errClosed    = errors.New("the store is closed")
+	errEvicts    = errors.New("a full server evicts sessions and revocations")
+	errOldServer = errors.New("the server is too old; Redis 7.0 or Valkey 7.2 is required")
+)
+
+// checkServer returns an error if the server is too old for the scripts, and reports a
+// server that may evict revocations.
+func (r *Client) checkServer(ctx context.Context) error {
+	text, err := r.client.Send(ctx, r.client.B().Info().Section("server", "memory").Build()).ToString()
+	if err != nil {
+		return r.failed(err)
+	}
+	info := make(map[string]string)
+	for line := range strings.Lines(text) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			info[name] = value
+		}
+	}
+	major, _, _ := strings.Cut(info["redis_version"], ".")
+	if n, err := strconv.Atoi(major); err != nil || n < oldestServer {
+		return session.Unavailable(fmt.Errorf("redis at %s: %w, its version is %q", r.client.Where(), errOldServer, info["redis_version"]))
+	}
+	if policy := info["maxmemory_policy"]; policy != noEviction {
+		r.opts.OnError(fmt.Errorf("redis at %s: %w: maxmemory-policy is %s; set it to %s", r.client.Where(), errEvicts, policy, noEviction))
+	}
+	return nil
+}
+
+// failed returns the error of a command, with advice.
+func (r *Client) failed(err error) error {
+	if errors.Is(err, rueidis.ErrClosing) && r.closed.Load() {
+		return session.Unavailable(errClosed)
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, auth.ErrStoreUnavailable) {
+		return session.Unavailable(err)
+	}
+	return session.Unavailable(r.client.Explain(err))
+}
