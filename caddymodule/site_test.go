@@ -1,6 +1,9 @@
 package caddymodule_test
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // siteWith is the Caddyfile of most tests, with more in some of its places. Its text is a
 // template, whose variables are those of [fixture.caddyfile].
@@ -17,33 +20,30 @@ type siteWith struct {
 // site is the Caddyfile without anything more.
 var site = siteWith{}.String()
 
+// theApp is the app of most tests.
+const theApp = `app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
+			api {{.API}}
+		}`
+
 // String implements fmt.Stringer.
 func (s siteWith) String() string {
-	if s.store == "" {
-		s.store = "bolt {{.Dir}}/wxgate.db"
-	}
-	if s.apps == "" {
-		s.apps = "app wx0000000000000001 {env.WXGATE_TEST_SECRET} {\n\t\t\tapi {{.API}}\n\t\t}"
-	}
-	if s.sites == "" {
-		s.sites = `http://{{.Addr}} {
-	` + block("wxgate", s.handler) + `
-	` + s.routes + `
+	sites := cmp.Or(s.sites, `http://{{.Addr}} {
+	`+block("wxgate", s.handler)+`
+	`+s.routes+`
 	reverse_proxy {{.Upstream}}
-}`
-	}
+}`)
 	return `{
 	admin off
 	persist_config off
 	storage file_system {{.Dir}}/caddy
 	` + s.global + `
 	wxgate {
-		` + s.apps + `
-		store ` + s.store + `
+		` + cmp.Or(s.apps, theApp) + `
+		store ` + cmp.Or(s.store, "bolt {{.Dir}}/wxgate.db") + `
 		` + s.wxgate + `
 	}
 }
-` + strings.TrimPrefix(s.sites, "\n") + "\n"
+` + strings.TrimPrefix(sites, "\n") + "\n"
 }
 
 // block is a directive with options, if there are any.
