@@ -32,8 +32,9 @@ func refuseTunnels(r *http.Request) *problem.Problem {
 	return nil
 }
 
-// extendedConnect reports whether a CONNECT is for WebSocket; net/http and
-// quic-go put the :protocol pseudo-header in different places.
+// extendedConnect reports whether a CONNECT is for WebSocket. net/http has no field for the
+// :protocol pseudo-header (https://github.com/golang/go/issues/53208), so HTTP/2 and quic-go
+// put it in different places.
 func extendedConnect(r *http.Request) bool {
 	switch r.ProtoMajor {
 	case 2:

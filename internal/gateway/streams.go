@@ -225,7 +225,8 @@ func (w *watchedWriter) end() {
 // started: a handler that waits for a slow client does not look at its context. It
 // is called with the lock held, before the handler has returned.
 func (w *watchedWriter) interrupt() {
-	// Caddy's own wrappers keep deadlines without a lock: the server's writer has one.
+	// Caddy's wrappers (since https://github.com/caddyserver/caddy/pull/7913) store deadlines
+	// without a lock: calling them here would be a data race. The server's writer has a lock.
 	inner := w.ResponseWriter
 	for {
 		wrapper, ok := inner.(interface{ Unwrap() http.ResponseWriter })

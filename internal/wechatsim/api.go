@@ -109,7 +109,9 @@ func (c call) decode(v any) int {
 	}
 	for name := range members {
 		if name != strings.ToLower(name) {
-			delete(members, name) // encoding/json takes Code for code; WeChat does not
+			// encoding/json reads Code as code (https://github.com/golang/go/issues/14750);
+			// WeChat does not.
+			delete(members, name)
 		}
 	}
 	if err := json.Unmarshal(protocol.JSON(members), v); err != nil {

@@ -19,7 +19,9 @@ const sentinelGrace = 100 * time.Millisecond
 // sentinels find the master, for every new connection and when the follower checks it.
 // rueidis has a client for Sentinel. While a master is down, that client calls the
 // Sentinels hundreds of times a second, with more and more goroutines; a thousand gateways
-// that do so keep the Sentinels from electing another master.
+// that do so keep the Sentinels from electing another master. By default it learns of a
+// failover only from one message, which it may miss
+// (https://github.com/redis/rueidis/pull/1016).
 type sentinels struct {
 	settings *Settings
 	each     []*sentinel
