@@ -131,7 +131,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"P-384 key for ES256", tokenBlock("alg ES256", "key {file."+p384+"}"), "", []string{"ES256 needs P-256"}},
 		{"EC key for RS256", tokenBlock("alg RS256", "key {file."+ec+"}"), "", []string{"an ECDSA key on P-256 cannot sign RS256"}},
 		{"small RSA key", tokenBlock("alg RS256", "key {file."+weak+"}"), "", []string{"the RSA key has 1024 bits, at least 2048 are needed"}},
-		{"PEM as HS256 secret", tokenBlock("alg HS256", "key {file."+public+"}"), "", []string{"HS256 was given a PEM key", "set alg to the key's own"}},
+		{"PEM as HS256 secret", tokenBlock("alg HS256", "key {file."+public+"}"), "", []string{"HS256 was given a PEM key", "set alg to the key's algorithm"}},
 		{"short HS256 secret", tokenBlock("alg HS256", "key {env.WXGATE_TEST_SHORT}"), "", []string{"the HS256 secret has 31 bytes, at least 32 are needed"}},
 		{"life under a second", tokenBlock("access 10ms"), "", []string{"10ms is too short; the minimum is 1s"}},
 		{"unconfigured app", goodApp, "app wx2222222222222222", []string{"app wx2222222222222222 is not configured: add it to the global wxgate block"}},
@@ -202,7 +202,7 @@ func TestLoadRefusesJSON(t *testing.T) {
 		{"no origin", ``, `"cors":{}`, "cors: name the origins"},
 		{"an unknown store", `"store":{"kind":"sqlite"}`, ``, `unrecognized store "sqlite"; expected one of: bolt, redis, memory`},
 		{"a path in memory", `"store":{"kind":"memory","path":"a.db"}`, ``, "store memory takes no path"},
-		{"an unknown alg", `"token":{"alg":"none"}`, ``, `"none" is none of EdDSA, ES256, RS256, HS256`},
+		{"an unknown alg", `"token":{"alg":"none"}`, ``, `unrecognized "none"; expected one of: EdDSA, ES256, RS256, HS256`},
 		{"an unknown member", `"stoer":{}`, ``, "stoer"},
 		{"an unknown member of a handler", ``, `"publik":["/a"]`, "publik"},
 	} {

@@ -6,17 +6,17 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// Alg is a signature algorithm, as JOSE names it. Every key is pinned to one.
+// Alg is a signature algorithm by its JOSE name. Every key has exactly one.
 type Alg string
 
-// The algorithms that keys are made for.
+// The supported algorithms.
 const (
 	EdDSA Alg = "EdDSA" // Ed25519, RFC 8037
 	ES256 Alg = "ES256" // ECDSA over P-256
 	RS256 Alg = "RS256" // RSA PKCS#1 v1.5, 2048 bits or more
-	HS256 Alg = "HS256" // HMAC: whoever verifies can also sign
+	HS256 Alg = "HS256" // HMAC: every verifier can also sign
 
-	// DefaultAlg is short, fast and has nothing to get wrong.
+	// DefaultAlg has short signatures, is fast and has no parameters.
 	DefaultAlg = EdDSA
 )
 
@@ -24,17 +24,17 @@ const (
 func ParseAlg(s string) (Alg, error) {
 	a := Alg(s)
 	if a.method() == nil {
-		return "", fmt.Errorf("%w: %q is none of EdDSA, ES256, RS256, HS256", ErrAlg, s)
+		return "", fmt.Errorf("%w: unrecognized %q; expected one of: EdDSA, ES256, RS256, HS256", ErrAlg, s)
 	}
 	return a, nil
 }
 
-// Public reports whether others can verify with a key that does not let them
-// sign. Only such keys are published, and only such keys sign assertions.
-func (a Alg) Public() bool { return a == EdDSA || a == ES256 || a == RS256 }
+// Public reports whether others can verify with a key that they cannot sign with.
+// Only such keys are published, and only such keys sign assertions.
+func (a Alg) Public() bool { return a != HS256 && a.method() != nil }
 
-// method is the library's implementation; nil for anything but the four, so
-// that "none", in any spelling, never names a method.
+// method returns the implementation in the JWT library; nil for anything but the
+// four algorithms, so that "none", in any spelling, never has an implementation.
 func (a Alg) method() jwt.SigningMethod {
 	switch a {
 	case EdDSA:

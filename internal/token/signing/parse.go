@@ -3,26 +3,23 @@ package signing
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
 )
 
-// maxKeyBytes bounds what is parsed as a key: an 8192-bit RSA key in PEM has 6.5 KB.
-const maxKeyBytes = 16 << 10 // 16 KiB
+// maxKeyBytes limits what is parsed as a key: an 8192-bit RSA key in PEM has 6.5 KB.
+const maxKeyBytes = 16384
 
-// ParseKey reads what an operator configured: a PEM private key (PKCS#8, SEC 1
-// or PKCS#1), or for HS256 the secret itself. Errors wrap [ErrKey], [ErrAlg] or
-// [ErrWeakKey] and never quote the key.
+// ParseKey parses a configured key: a PEM private key (PKCS#8, SEC 1 or PKCS#1), or
+// for HS256 the secret itself. Errors wrap [ErrKey], [ErrAlg] or [ErrWeakKey] and
+// never quote the key.
 func ParseKey(alg Alg, text []byte) (*Key, error) {
 	if _, err := ParseAlg(string(alg)); err != nil {
 		return nil, err
 	}
 	if len(text) > maxKeyBytes {
-		return nil, fmt.Errorf("%w: %d bytes, at most %d are read", ErrKey, len(text), maxKeyBytes)
+		return nil, fmt.Errorf("%w: it has %d bytes, at most %d are allowed", ErrKey, len(text), maxKeyBytes)
 	}
 	if alg == HS256 {
 		return parseSecret(text)
@@ -35,70 +32,67 @@ func ParseKey(alg Alg, text []byte) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newKey(alg, private, private.Public())
+	return newSigner(alg, private)
 }
 
-// parseSecret refuses anything that looks like PEM: with a public key as the
-// HMAC secret, everybody who can read the public key can sign tokens (the
-// algorithm confusion attack); a private key is not meant as one either.
+// parseSecret refuses PEM. If a public key were the HMAC secret, every client that
+// has the public key could sign tokens (algorithm confusion). A private key isn't
+// meant as a secret either.
 func parseSecret(text []byte) (*Key, error) {
 	if bytes.Contains(text, []byte("-----BEGIN")) {
-		return nil, fmt.Errorf("%w: HS256 was given a PEM key as its secret: a public key is known to everybody, "+
-			"and whoever knows the secret can sign; give random bytes, or set alg to the key's own", ErrKey)
+		return nil, fmt.Errorf("%w: HS256 was given a PEM key as its secret: a public key is not secret, "+
+			"and every client that knows the secret can sign; set random bytes, or set alg to the key's algorithm", ErrKey)
 	}
 	secret := bytes.Clone(text)
 	return newKey(HS256, secret, secret)
 }
 
-// privateBlock finds the one private key in PEM. OpenSSL puts the curve's
-// parameters before it, which say nothing that the key does not.
+// privateBlock finds the one private key in PEM text. It skips the curve's
+// parameters, which OpenSSL writes before a key and which the key repeats.
 func privateBlock(text []byte) (*pem.Block, error) {
-	rest := text
-	var found *pem.Block
-	for {
-		var block *pem.Block
-		block, rest = pem.Decode(rest)
-		if block == nil {
-			break
-		}
+	var private *pem.Block
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type == "EC PARAMETERS" {
 			continue
 		}
-		if found != nil {
+		if private != nil {
 			return nil, fmt.Errorf("%w: more than one PEM block", ErrKey)
 		}
-		found = block
+		private = block
 	}
-	if found == nil {
-		return nil, fmt.Errorf("%w: not PEM; give a private key that begins with -----BEGIN", ErrKey)
+	if private == nil {
+		return nil, fmt.Errorf("%w: not PEM; a private key that begins with -----BEGIN is required", ErrKey)
 	}
-	if found.Headers["Proc-Type"] != "" || found.Type == "ENCRYPTED PRIVATE KEY" {
-		return nil, fmt.Errorf("%w: it is encrypted; give it in clear from a file that only wxgate can read", ErrKey)
+	if private.Headers["Proc-Type"] != "" || private.Type == "ENCRYPTED PRIVATE KEY" {
+		return nil, fmt.Errorf("%w: it is encrypted; store it unencrypted in a file that only wxgate can read", ErrKey)
 	}
-	return found, nil
+	return private, nil
 }
 
-func parsePrivate(block *pem.Block) (crypto.Signer, error) {
-	var key any
-	var err error
+func parsePrivate(block *pem.Block) (private any, err error) {
 	switch block.Type {
 	case "PRIVATE KEY":
-		key, err = x509.ParsePKCS8PrivateKey(block.Bytes)
+		private, err = x509.ParsePKCS8PrivateKey(block.Bytes)
 	case "EC PRIVATE KEY":
-		key, err = x509.ParseECPrivateKey(block.Bytes)
+		private, err = x509.ParseECPrivateKey(block.Bytes)
 	case "RSA PRIVATE KEY":
-		key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
+		private, err = x509.ParsePKCS1PrivateKey(block.Bytes)
 	default:
 		return nil, fmt.Errorf("%w: the PEM block is a %q, a private key is needed", ErrKey, block.Type)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: parsing the %s: %w", ErrKey, block.Type, err)
 	}
-	signer, ok := key.(crypto.Signer)
+	return private, nil
+}
+
+// newSigner makes a [Key] of a private key.
+func newSigner(alg Alg, private any) (*Key, error) {
+	signer, ok := private.(crypto.Signer)
 	if !ok {
-		return nil, fmt.Errorf("%w: keys of type %T do not sign", ErrAlg, key)
+		return nil, fmt.Errorf("%w: keys of type %T cannot sign", ErrAlg, private)
 	}
-	return signer, nil
+	return newKey(alg, signer, signer.Public())
 }
 
 // Material returns the key in the form in which it is stored. With publicOnly it
@@ -130,14 +124,5 @@ func FromMaterial(alg Alg, material []byte, publicOnly bool) (*Key, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrKey, err)
 	}
-	switch signer := private.(type) {
-	case ed25519.PrivateKey:
-		return newKey(alg, signer, signer.Public())
-	case *ecdsa.PrivateKey:
-		return newKey(alg, signer, signer.Public())
-	case *rsa.PrivateKey:
-		return newKey(alg, signer, signer.Public())
-	default:
-		return nil, fmt.Errorf("%w: keys of type %T are not used here", ErrAlg, private)
-	}
+	return newSigner(alg, private)
 }
