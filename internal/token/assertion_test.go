@@ -3,6 +3,7 @@ package token_test
 import (
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-// readAssertion verifies one as an upstream does, with the key set alone.
+// readAssertion verifies an assertion as an upstream does, with the key set only.
 func readAssertion(t *testing.T, g *gateway, alg signing.Alg, raw string) (jwt.Claims, string) {
 	t.Helper()
 	parsed, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
@@ -53,9 +54,9 @@ func TestAssertion(t *testing.T) {
 			t.Errorf("%s: %v", alg, err)
 		}
 		if life := claims.Expiry.Time().Sub(claims.IssuedAt.Time()); life > token.AssertionLife {
-			t.Errorf("%s: lives %s", alg, life)
+			t.Errorf("%s: lifetime %s", alg, life)
 		}
-		g.mustRefuse(t, raw, token.RuleType) // it does not log anybody in
+		g.mustRefuse(t, raw, token.RuleType) // it is not an access token
 		claims, typ = readAssertion(t, g, alg, access)
 		if err := claims.ValidateWithLeeway(want, 0); err == nil || typ == "wx-assertion+jwt" {
 			t.Errorf("%s: an access token passes for an assertion", alg)
@@ -63,7 +64,7 @@ func TestAssertion(t *testing.T) {
 	}
 }
 
-// TestAssertionEndsWithItsToken: it is no way to prolong one.
+// TestAssertionEndsWithItsToken: an assertion does not outlive its access token.
 func TestAssertionEndsWithItsToken(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
@@ -79,19 +80,27 @@ func TestAssertionEndsWithItsToken(t *testing.T) {
 
 func TestAssertionRefused(t *testing.T) {
 	t.Parallel()
+	longest := strings.Repeat("a", keyring.MaxNameBytes)
 	for name, row := range map[string]struct {
 		change   func(*keyring.Config)
 		audience string
+		says     string
 	}{
-		"HS256":                     {func(c *keyring.Config) { c.Alg = signing.HS256 }, "orders"},
-		"no audience":               {nil, ""},
-		"audience of access tokens": {nil, "wxgate"},
-		"one of several":            {func(c *keyring.Config) { c.Audiences = []string{"a", "b"} }, "b"},
+		"HS256":                     {func(c *keyring.Config) { c.Alg = signing.HS256 }, "orders", "every verifier of HS256 can also sign"},
+		"no audience":               {nil, "", "an audience of 1 to 128 bytes is needed"},
+		"long audience":             {nil, longest + "a", "an audience of 1 to 128 bytes is needed"},
+		"audience of access tokens": {nil, "wxgate", `access tokens have the audience "wxgate" too`},
+		"one of several":            {func(c *keyring.Config) { c.Audiences = []string{"a", "b"} }, "b", `the audience "b" too`},
 	} {
 		g := newGateway(t, row.change)
 		id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
-		if raw, err := g.IssueAssertion(id, row.audience); !errors.Is(err, token.ErrAssertion) || raw != "" {
-			t.Errorf("%s: got %v, want ErrAssertion", name, err)
+		if raw, err := g.IssueAssertion(id, row.audience); !errors.Is(err, token.ErrAssertion) || !strings.Contains(err.Error(), row.says) || raw != "" {
+			t.Errorf("%s: got %v, want ErrAssertion: %s", name, err, row.says)
 		}
+	}
+	g := newGateway(t, nil)
+	id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
+	if _, err := g.IssueAssertion(id, longest); err != nil {
+		t.Errorf("the longest audience: %v", err)
 	}
 }

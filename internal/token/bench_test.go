@@ -36,7 +36,7 @@ func BenchmarkVerifyHitParallel(b *testing.B) {
 	})
 }
 
-// BenchmarkVerifyMiss is a closed cache: every call checks the signature.
+// BenchmarkVerifyMiss closes the cache, so that every call checks the signature.
 func BenchmarkVerifyMiss(b *testing.B) {
 	for _, alg := range allAlgs {
 		b.Run(string(alg), func(b *testing.B) {
@@ -53,7 +53,7 @@ func BenchmarkVerifyMiss(b *testing.B) {
 	}
 }
 
-// BenchmarkRefuse is what a flood costs: forms first, then a forged signature.
+// BenchmarkRefuse measures refusals: of a malformed token and of a forged signature.
 func BenchmarkRefuse(b *testing.B) {
 	f := newForger(b, signing.EdDSA)
 	raw := f.sign(f.header(""), payload("", ""))

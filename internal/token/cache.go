@@ -15,47 +15,49 @@ import (
 )
 
 const (
-	// DefaultCacheEntries is how many verified tokens are remembered. An entry
-	// takes 0.5 to 1 KiB: at most 64 MiB, which only that many users at once fill.
+	// DefaultCacheEntries is how many verified tokens the cache keeps. An entry has
+	// 0.5 to 1 KiB: at most 64 MiB, with that many users at once.
 	DefaultCacheEntries = 1 << 16
-	// countersPerEntry is what ristretto's authors advise, 3 bytes each.
+	// countersPerEntry and getBuffer are what ristretto's authors recommend. A counter
+	// has 4 bits.
 	countersPerEntry = 10
-	// getBuffer is what they advise too.
-	getBuffer = 64
-	// minCacheLife is the least life worth remembering. It also keeps a life from
-	// being rounded to zero, which to ristretto means for ever.
+	getBuffer        = 64
+	// minCacheLife is the shortest remaining lifetime of a token that is cached. It
+	// also keeps the lifetime from being rounded to zero, which ristretto takes as
+	// unlimited.
 	minCacheLife = time.Second
 )
 
-// proof is a keyed digest of a token. Nobody outside the process can make two
-// tokens with one, nor a token with the proof of another.
-type proof [sha256.Size]byte
+// tokenDigest is a keyed hash of a token. Only this process can compute
+// digests, so that no client can search for two tokens with the same digest.
+type tokenDigest [sha256.Size]byte
 
-// cache remembers verified tokens. ristretto keeps two hashes of a key and never
-// the key itself, so an entry holds its token's whole proof and is believed only
-// when that is equal: two tokens never share an entry, whatever their hashes.
+// cache keeps verified tokens. ristretto finds an entry by two 64-bit hashes, so the
+// entry has the whole digest of its token, and get compares it: tokens with equal
+// hashes never share an entry. Otherwise a client that finds such a token would get
+// another user's identity.
 type cache struct {
 	secret [sha256.Size]byte
 
-	mu     sync.RWMutex // closing against use: ristretto's own channels cannot bear both
+	mu     sync.RWMutex // ristretto must not be used while or after it is closed
 	closed bool
-	inner  *ristretto.Cache[[]byte, *entryOf]
+	inner  *ristretto.Cache[[]byte, *cacheEntry]
 }
 
-// entryOf is one verified token. It never changes.
-type entryOf struct {
-	proof proof
+// cacheEntry is one verified token. It never changes.
+type cacheEntry struct {
+	digest tokenDigest
 	*verified
 }
 
-// newCache takes the hash as an argument for the test that makes all collide.
-func newCache(entries int, hash func(proof []byte) (uint64, uint64)) (*cache, error) {
-	inner, err := ristretto.NewCache(&ristretto.Config[[]byte, *entryOf]{
+// newCache makes a cache. hash is [cacheHashes]; a test makes all tokens collide.
+func newCache(entries int, hash func(digest []byte) (uint64, uint64)) (*cache, error) {
+	inner, err := ristretto.NewCache(&ristretto.Config[[]byte, *cacheEntry]{
 		NumCounters:        int64(entries) * countersPerEntry,
 		MaxCost:            int64(entries),
 		BufferItems:        getBuffer,
 		KeyToHash:          hash,
-		IgnoreInternalCost: true, // an entry counts as one
+		IgnoreInternalCost: true, // every entry has a cost of one
 	})
 	if err != nil {
 		return nil, fmt.Errorf("creating the token cache: %w", err)
@@ -65,38 +67,38 @@ func newCache(entries int, hash func(proof []byte) (uint64, uint64)) (*cache, er
 	return c, nil
 }
 
-// halves are the two hashes that ristretto knows an entry by. The second is
-// never zero, which would switch its comparison off.
-func halves(proof []byte) (key, conflict uint64) {
-	return binary.LittleEndian.Uint64(proof), binary.LittleEndian.Uint64(proof[8:]) | 1
+// cacheHashes returns the two hashes by which ristretto finds an entry. The second
+// is never zero: ristretto does not compare a zero.
+func cacheHashes(digest []byte) (key, conflict uint64) {
+	return binary.LittleEndian.Uint64(digest), binary.LittleEndian.Uint64(digest[8:]) | 1
 }
 
-// usualBuffer holds the secret and a token that we issue, on the stack.
-const usualBuffer = sha256.Size + keyring.MaxTokenBytes
-
-// digest is the proof of a token.
-func (c *cache) digest(raw string) proof {
-	var usual [usualBuffer]byte
-	text := append(usual[:0], c.secret[:]...)
+// digest returns the digest of a token. The buffer is on the stack; it has room for
+// the secret and a token that we issue.
+func (c *cache) digest(raw string) tokenDigest {
+	const size = sha256.Size + keyring.MaxTokenBytes
+	var buffer [size]byte
+	text := append(buffer[:0], c.secret[:]...)
 	return sha256.Sum256(append(text, raw...))
 }
 
-// get finds what was verified of the token with this proof; nil for none.
-func (c *cache) get(p *proof) *verified {
+// get returns what was verified of the token with this digest; nil if the cache does
+// not have it.
+func (c *cache) get(d *tokenDigest) *verified {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if c.closed {
 		return nil
 	}
-	e, ok := c.inner.Get(p[:])
-	if !ok || subtle.ConstantTimeCompare(e.proof[:], p[:]) != 1 {
+	e, ok := c.inner.Get(d[:])
+	if !ok || subtle.ConstantTimeCompare(e.digest[:], d[:]) != 1 {
 		return nil
 	}
 	return e.verified
 }
 
-// put remembers a token that was verified at now, until it ends.
-func (c *cache) put(p *proof, v *verified, now time.Time) {
+// put keeps a token that was verified at now, until it expires.
+func (c *cache) put(d *tokenDigest, v *verified, now time.Time) {
 	life := v.identity.Expires.Sub(now)
 	if life < minCacheLife {
 		return
@@ -104,11 +106,11 @@ func (c *cache) put(p *proof, v *verified, now time.Time) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if !c.closed {
-		c.inner.SetWithTTL(p[:], &entryOf{proof: *p, verified: v}, 1, life)
+		c.inner.SetWithTTL(d[:], &cacheEntry{digest: *d, verified: v}, 1, life)
 	}
 }
 
-// close ends the cache's goroutines.
+// close stops the cache's goroutines.
 func (c *cache) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

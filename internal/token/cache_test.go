@@ -72,13 +72,13 @@ func mustIssue(tb testing.TB, t *Tokens, id auth.Identity) string {
 
 // TestCollision makes every token hash to one place, as an attacker would who
 // could compute ristretto's hashes: each still gets its own identity, and a
-// forgery gets none. A cache that trusts hashes answers with another user's.
+// forgery gets none. A cache that trusts hashes returns another user's.
 func TestCollision(t *testing.T) {
 	t.Parallel()
 	for name, hash := range map[string]func([]byte) (uint64, uint64){
-		"both halves":     func([]byte) (uint64, uint64) { return 7, 7 },
-		"first half only": func(p []byte) (uint64, uint64) { _, second := halves(p); return 7, second },
-		"no comparison":   func([]byte) (uint64, uint64) { return 7, 0 }, // what a zero second half does
+		"both hashes":     func([]byte) (uint64, uint64) { return 7, 7 },
+		"first hash only": func(p []byte) (uint64, uint64) { _, second := cacheHashes(p); return 7, second },
+		"no comparison":   func([]byte) (uint64, uint64) { return 7, 0 }, // as with a second hash of zero
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -101,13 +101,13 @@ func TestCollision(t *testing.T) {
 	}
 }
 
-// TestHalves: a second half of zero would switch ristretto's comparison off.
-func TestHalves(t *testing.T) {
+// TestCacheHashes: ristretto does not compare a second hash of zero.
+func TestCacheHashes(t *testing.T) {
 	t.Parallel()
-	if _, second := halves(make([]byte, 32)); second == 0 {
-		t.Error("the second half is zero")
+	if _, second := cacheHashes(make([]byte, 32)); second == 0 {
+		t.Error("the second hash is zero")
 	}
-	a, b := newServing(t, signing.HS256, time.Now, halves), newServing(t, signing.HS256, time.Now, halves)
+	a, b := newServing(t, signing.HS256, time.Now, cacheHashes), newServing(t, signing.HS256, time.Now, cacheHashes)
 	if a.cache.digest("x") == b.cache.digest("x") {
 		t.Error("the digest does not depend on the process's secret")
 	}
@@ -125,7 +125,7 @@ func TestHitRechecks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tokens := newServing(t, signing.EdDSA, clock, halves)
+	tokens := newServing(t, signing.EdDSA, clock, cacheHashes)
 	tokens.ring = newRing(t, &keyring.Config{Issuer: "wxgate", Key: key, Now: clock})
 	raw := mustIssue(t, tokens, user("u", now, time.Hour))
 	if _, err := tokens.Verify(raw); err != nil {
@@ -161,14 +161,14 @@ func TestHitRechecks(t *testing.T) {
 	}
 }
 
-// TestShortLivesAreNotCached: to ristretto a life of zero is one without end.
+// TestShortLivesAreNotCached: ristretto takes a lifetime of zero as unlimited.
 func TestShortLivesAreNotCached(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(time.Now().Unix(), 0)
-	tokens := newServing(t, signing.HS256, func() time.Time { return now }, halves)
+	tokens := newServing(t, signing.HS256, func() time.Time { return now }, cacheHashes)
 	raw := mustIssue(t, tokens, user("u", now, 10*time.Second))
 	for _, left := range []time.Duration{minCacheLife, minCacheLife - 1, time.Millisecond, 1} {
-		fresh, err := newCache(16, halves)
+		fresh, err := newCache(16, cacheHashes)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -185,11 +185,11 @@ func TestShortLivesAreNotCached(t *testing.T) {
 	}
 }
 
-// TestCloseInUse closes under load, as a reload does: no panic, no race, and
-// whoever still holds the old tokens is answered.
+// TestCloseInUse closes under load, as a reload does: no panic, no race, and requests
+// that still use the old Tokens succeed.
 func TestCloseInUse(t *testing.T) {
 	t.Parallel()
-	tokens := newServing(t, signing.HS256, time.Now, halves)
+	tokens := newServing(t, signing.HS256, time.Now, cacheHashes)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {

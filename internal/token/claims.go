@@ -9,45 +9,46 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// maxUnixTime is the last second of the year 9999, which every library can hold.
+// maxUnixTime is the last second of the year 9999, which every library can represent.
 const maxUnixTime = 253402300799
 
-// claims are what an access token says (RFC 9068), and what an assertion says.
+// claims are the claims of an access token (RFC 9068) or an assertion.
 type claims struct {
 	Issuer    string         `json:"iss"`
 	Subject   auth.OpenID    `json:"sub"`
 	Audience  audiences      `json:"aud"`
 	Expires   int64          `json:"exp"`
 	IssuedAt  int64          `json:"iat"`
-	NotBefore int64          `json:"nbf,omitzero"` // assertions have none
+	NotBefore int64          `json:"nbf,omitzero"` // not in assertions
 	ID        string         `json:"jti"`
 	ClientID  auth.AppID     `json:"client_id"`
 	Session   auth.SessionID `json:"sid"`
 
 	UnionID       auth.UnionID `json:"unionid,omitzero"`
 	PhoneVerified bool         `json:"phone_number_verified,omitzero"`
-	// Phone is the number, sealed: only the gateway opens it, for this session.
+	// Phone is the sealed phone number. Only the gateway can open it.
 	Phone string `json:"phn,omitzero"`
 
-	// Unknown is what a newer wxgate may add: ignored, but looked at by name.
+	// Unknown has claims that a newer wxgate may add. Their values are ignored, but
+	// their names are checked.
 	Unknown map[string]jsontext.Value `json:",embed"`
 }
 
-// claimNames are the members of [claims], folded. See [foldName].
+// claimNames are the names of the members of [claims], as [foldName] returns them.
 var claimNames = map[string]bool{
 	"iss": true, "sub": true, "aud": true, "exp": true, "iat": true, "nbf": true, "jti": true,
 	"clientid": true, "sid": true, "unionid": true, "phonenumberverified": true, "phn": true,
 }
 
-// parseClaims reads the payload of a token whose signature was verified: each
-// member once, of its type, in UTF-8; numbers are integers.
+// parseClaims parses the payload of a token whose signature was verified. It refuses
+// duplicate members, wrong types, invalid UTF-8 and numbers that are not integers.
 func parseClaims(payload []byte) (*claims, error) {
 	var c claims
 	if json.Unmarshal(payload, &c) != nil {
 		return nil, errClaims
 	}
 	for name := range c.Unknown {
-		// A reader that ignores case would take {"sub":"me","SUB":"admin"} for the
+		// A parser that ignores case would read {"sub":"me","SUB":"admin"} as the
 		// admin's token.
 		if claimNames[foldName(name)] {
 			return nil, errVariant
@@ -56,8 +57,8 @@ func parseClaims(payload []byte) (*claims, error) {
 	return &c, c.check()
 }
 
-// check refuses claims that are missing or out of range. What must be equal to
-// something is compared elsewhere, which a missing one does not survive either.
+// check refuses claims that are missing or out of range. Claims that must have a
+// certain value are compared elsewhere.
 func (c *claims) check() error {
 	for _, t := range [...]int64{c.Expires, c.IssuedAt, c.NotBefore} {
 		if t <= 0 || t > maxUnixTime {
@@ -79,15 +80,15 @@ func (c *claims) check() error {
 	return nil
 }
 
-// foldName is what lenient readers compare names by: they ignore case, in all of
+// foldName returns a name as lenient parsers compare it: they ignore case, in all of
 // Unicode (U+017F is a kind of s), and some ignore - and _ too.
 func foldName(name string) string {
 	name = strings.NewReplacer("-", "", "_", "", "\u017f", "s", "\u212a", "k").Replace(name)
 	return strings.ToLower(name)
 }
 
-// audiences is a string where there is one, as most libraries expect, and else
-// an array (RFC 7519 section 4.1.3).
+// audiences are encoded as a string if there is one, as most libraries expect, and
+// otherwise as an array (RFC 7519 section 4.1.3).
 type audiences []string
 
 func (a audiences) MarshalJSONTo(out *jsontext.Encoder) error {

@@ -10,30 +10,30 @@ import (
 // The errors of [Tokens.Issue] and [Tokens.IssueAssertion]. Each is wrapped with
 // what was found and what to do.
 var (
-	// ErrIdentity is an identity that must not be put into a token.
+	// ErrIdentity reports an identity that must not be put into a token.
 	ErrIdentity = errors.New("identity unfit for a token")
-	// ErrAssertion is an assertion that must not be made.
+	// ErrAssertion reports an assertion that must not be issued.
 	ErrAssertion = errors.New("assertion refused")
 )
 
-// The rules of [Tokens.Verify], in the order in which they are applied. They
-// are made once, because refusing must stay cheap under a flood.
+// The rules of [Tokens.Verify], in the order in which it applies them. The errors
+// are made once, so that refusing stays cheap under a flood of forged tokens.
 var (
-	errTooLong   = refuse("longer than any token of ours")
+	errTooLong   = refuse("too long")
 	errForm      = refuse("not three parts of base64url")
 	errHeader    = refuse("header is not exactly alg, typ and kid")
-	errType      = refuse("typ is of another kind of token")
+	errType      = refuse("typ is not that of an access token")
 	errKeyID     = refuse("kid is malformed")
 	errNoKey     = refuse("kid is unknown or no longer accepted")
 	errAlgorithm = refuse("alg is not the key's")
 	errSignature = refuse("signature is wrong")
-	errClaims    = refuse("claims are not the JSON of a token of ours")
-	errVariant   = refuse("a claim's name is a variant of another's")
+	errClaims    = refuse("claims are not the JSON of an access token")
+	errVariant   = refuse("a claim's name is a variant of another name")
 	errMissing   = refuse("a claim is missing or out of range")
 	errProfile   = refuse("issuer or audience is not the key's")
-	errLifetime  = refuse("lives longer than the key's tokens do")
+	errLifetime  = refuse("lifetime is longer than the key allows")
 	errNotYet    = refuse("issued in the future")
-	errPhone     = refuse("phone claim does not open")
+	errPhone     = refuse("phone claim cannot be decrypted")
 )
 
 func refuse(rule string) error { return fmt.Errorf("%w: %s", auth.ErrInvalidToken, rule) }

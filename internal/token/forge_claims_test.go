@@ -27,8 +27,7 @@ func otherSignature(t *testing.T, raw string) string {
 	return raw[:dot+1] + base64.RawURLEncoding.EncodeToString(signature)
 }
 
-// TestClaimsLeftOut leaves out each claim, and gives it as null, empty and of
-// wrong types.
+// TestClaimsLeftOut removes each claim, and makes it null, empty and of wrong types.
 func TestClaimsLeftOut(t *testing.T) {
 	t.Parallel()
 	f := newForger(t, signing.EdDSA)
@@ -59,8 +58,8 @@ func TestClaimsLeftOut(t *testing.T) {
 	}
 }
 
-// TestForgedClaims says other things under the real key: what one component
-// would read in a way, and the next in another.
+// TestForgedClaims signs other claims with the real key: among them those that one
+// parser reads differently than another.
 func TestForgedClaims(t *testing.T) {
 	t.Parallel()
 	f := newForger(t, signing.EdDSA)
@@ -105,10 +104,10 @@ func TestForgedClaims(t *testing.T) {
 		"iss in other case":     {payload("iss", `"Wxgate"`), token.RuleProfile},
 		"phone verified, none":  {payload("phone_number_verified", `true`), token.RuleMissing},
 		"phone not verified":    {payload("phn", `"AAAA"`), token.RuleMissing},
-		"phone in clear":        {payload("phn", `"+8610000138000","phone_number_verified":true`), token.RulePhone},
+		"phone unencrypted":     {payload("phn", `"+8610000138000","phone_number_verified":true`), token.RulePhone},
 		"phone sealed by none":  {payload("phn", `"`+strings.Repeat("A", 84)+`","phone_number_verified":true`), token.RulePhone},
-		"lives too long":        {payload("exp", fmt.Sprint(now+3602)), token.RuleLifetime},
-		"lives for ever":        {payload("exp", "253402300799"), token.RuleLifetime},
+		"lifetime too long":     {payload("exp", fmt.Sprint(now+3602)), token.RuleLifetime},
+		"lifetime unlimited":    {payload("exp", "253402300799"), token.RuleLifetime},
 		"ends before it begins": {payload("exp", fmt.Sprint(now-1)), token.RuleLifetime},
 		"issued in the future":  {payload("iat", fmt.Sprint(now+31)), token.RuleNotYet},
 		"not yet":               {payload("nbf", fmt.Sprint(now+31)), token.RuleNotYet},
@@ -128,8 +127,8 @@ func TestSkew(t *testing.T) {
 	f.mustVerify(t, f.sign(f.header(""), payload("nbf", ahead)))
 }
 
-// TestExpiredOnlyWhenGood: a stranger must not learn from "expired" that a
-// forgery was otherwise right.
+// TestExpiredOnlyWhenGood: a client must not learn from "expired" that its forged token
+// is right otherwise.
 func TestExpiredOnlyWhenGood(t *testing.T) {
 	t.Parallel()
 	f := newForger(t, signing.EdDSA)
@@ -140,7 +139,7 @@ func TestExpiredOnlyWhenGood(t *testing.T) {
 	f.mustRefuse(t, f.sign(f.header(""), payload("aud", `"other"`)), auth.ErrInvalidToken)
 }
 
-// TestStolenPhone moves a sealed number into another session's token.
+// TestStolenPhone puts a sealed phone number into another session's token.
 func TestStolenPhone(t *testing.T) {
 	t.Parallel()
 	f := newForger(t, signing.EdDSA)

@@ -12,7 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-// TestForgerIsGood keeps the tables below honest: unchanged, it is accepted.
+// TestForgerIsGood: what the tables below change is accepted unchanged.
 func TestForgerIsGood(t *testing.T) {
 	t.Parallel()
 	for _, alg := range allAlgs {
@@ -23,9 +23,9 @@ func TestForgerIsGood(t *testing.T) {
 	}
 }
 
-// TestForgedForm changes how a good token is written. Were any of these accepted,
-// one token would have two spellings: a deny list by bytes would miss one, and
-// code before us may read another token than we do.
+// TestForgedForm changes the encoding of a valid token. If one of these were accepted,
+// a token would have two encodings: a deny list of tokens would miss one, and a proxy
+// in front may read another token than wxgate.
 func TestForgedForm(t *testing.T) {
 	t.Parallel()
 	f := newForger(t, signing.EdDSA)
@@ -33,7 +33,7 @@ func TestForgedForm(t *testing.T) {
 	part := strings.Split(raw, ".")
 	// 64 bytes leave 4 unused bits in the last character of a signature.
 	last := raw[len(raw)-1]
-	twin := raw[:len(raw)-1] + string(last+1)
+	variant := raw[:len(raw)-1] + string(last+1)
 	for name, row := range map[string]struct {
 		raw  string
 		want error
@@ -48,7 +48,8 @@ func TestForgedForm(t *testing.T) {
 		"three dots":             {raw + ".", token.RuleForm},
 		"JWE, four dots":         {raw + ".a.b", token.RuleForm},
 		"8000 dots":              {strings.Repeat(".", 8000), token.RuleTooLong},
-		"4000 dots":              {strings.Repeat(".", 4000), token.RuleForm},
+		"4096 dots":              {strings.Repeat(".", 4096), token.RuleForm},
+		"4097 dots":              {strings.Repeat(".", 4097), token.RuleTooLong},
 		"LF at the end":          {raw + "\n", token.RuleForm},
 		"CR in the signature":    {raw[:len(raw)-4] + "\r" + raw[len(raw)-4:], token.RuleForm},
 		"LF in the payload":      {part[0] + "." + part[1][:8] + "\n" + part[1][8:] + "." + part[2], token.RuleForm},
@@ -59,7 +60,7 @@ func TestForgedForm(t *testing.T) {
 		"standard base64":        {part[0] + "." + part[1] + "." + strings.Repeat("+/", 43), token.RuleForm},
 		"NUL":                    {raw + "\x00", token.RuleForm},
 		"UTF-8":                  {part[0] + "." + part[1] + "é." + part[2], token.RuleForm},
-		"trailing bits":          {twin, token.RuleForm},
+		"trailing bits":          {variant, token.RuleForm},
 		"JSON serialization":     {`{"payload":"` + part[1] + `"}`, token.RuleForm},
 		"5 KiB":                  {part[0] + "." + strings.Repeat("A", 5<<10) + "." + part[2], token.RuleTooLong},
 		"signature changed":      {flip(raw, len(raw)-10), token.RuleSignature},
@@ -72,11 +73,11 @@ func TestForgedForm(t *testing.T) {
 	}
 	f.mustVerify(t, raw)
 	f.Flush()
-	f.mustRefuse(t, twin, token.RuleForm) // nor by way of the cache
+	f.mustRefuse(t, variant, token.RuleForm) // also with the original in the cache
 }
 
-// TestForgedHeader signs other headers with the real key: each is a way in that
-// some library left open.
+// TestForgedHeader signs other headers with the real key. Each was accepted by some
+// JWT library.
 func TestForgedHeader(t *testing.T) {
 	t.Parallel()
 	f := newForger(t, signing.EdDSA)
@@ -125,6 +126,7 @@ func TestForgedHeader(t *testing.T) {
 		"kid a line":        {`{"alg":"EdDSA","typ":"at+jwt","kid":"` + k + `\n"}`, token.RuleKeyID},
 		"kid long":          {`{"alg":"EdDSA","typ":"at+jwt","kid":"` + strings.Repeat("k", 65) + `"}`, token.RuleKeyID},
 		"kid unknown":       {`{"alg":"EdDSA","typ":"at+jwt","kid":"` + strings.Repeat("k", 43) + `"}`, token.RuleNoKey},
+		"kid of 64 bytes":   {`{"alg":"EdDSA","typ":"at+jwt","kid":"` + strings.Repeat("k", 64) + `"}`, token.RuleNoKey},
 		"kid in lower case": {`{"alg":"EdDSA","typ":"at+jwt","kid":"` + strings.ToLower(k) + `"}`, token.RuleNoKey},
 		"no alg":            {`{"typ":"at+jwt","kid":"` + k + `"}`, token.RuleAlgorithm},
 		"alg in lower case": {`{"alg":"eddsa","typ":"at+jwt","kid":"` + k + `"}`, token.RuleAlgorithm},
@@ -134,7 +136,7 @@ func TestForgedHeader(t *testing.T) {
 	}
 }
 
-// TestNone is the oldest attack: no signature, and an alg that says so.
+// TestNone is the oldest attack: no signature, and the alg "none".
 func TestNone(t *testing.T) {
 	t.Parallel()
 	for _, alg := range allAlgs {
@@ -148,8 +150,8 @@ func TestNone(t *testing.T) {
 	}
 }
 
-// TestAlgorithmConfusion signs with what everybody knows, the public key, and an
-// algorithm that takes it for a secret: APISIX fell for it in 2026 still.
+// TestAlgorithmConfusion signs with the public key as the secret of an HMAC. APISIX
+// accepted such tokens as late as 2026.
 func TestAlgorithmConfusion(t *testing.T) {
 	t.Parallel()
 	for _, alg := range []signing.Alg{signing.EdDSA, signing.ES256, signing.RS256} {
@@ -176,21 +178,21 @@ func TestAlgorithmConfusion(t *testing.T) {
 	}
 }
 
-// TestMalleableECDSA: for every ECDSA signature (r, s) there is (r, n-s). Both
-// verify, so no token is ever told by its bytes: the two are one identity, and a
-// revocation by session, user or key meets both.
+// TestMalleableECDSA: for every ECDSA signature (r, s), (r, n-s) is valid too. So
+// wxgate never identifies a token by its bytes: both have the same identity, and a
+// revocation by session, user or key applies to both.
 func TestMalleableECDSA(t *testing.T) {
 	t.Parallel()
 	f := newForger(t, signing.ES256)
 	raw := f.sign(f.header(""), payload("", ""))
-	twin := otherSignature(t, raw)
-	if raw == twin {
+	variant := otherSignature(t, raw)
+	if raw == variant {
 		t.Fatal("no other spelling was made")
 	}
-	a, b := f.mustVerify(t, raw), f.mustVerify(t, twin)
+	a, b := f.mustVerify(t, raw), f.mustVerify(t, variant)
 	if *a != *b {
 		t.Errorf("one signature, two identities: %+v and %+v", a, b)
 	}
 	f.clock.add(time.Hour)
-	f.mustRefuse(t, twin, auth.ErrTokenExpired)
+	f.mustRefuse(t, variant, auth.ErrTokenExpired)
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-// forger holds the gateway's own key: what it signs is refused for what it says
+// forger is a gateway with its private key: what it signs is refused for its content
 // and not for its signature.
 type forger struct {
 	*gateway
@@ -33,7 +33,7 @@ type forger struct {
 
 func methodOf(alg string) jwt.SigningMethod { return jwt.GetSigningMethod(alg) }
 
-// newForger makes a gateway whose key the test knows.
+// newForger makes a gateway with a key that the test has.
 func newForger(tb testing.TB, alg signing.Alg) *forger {
 	tb.Helper()
 	f := &forger{alg: alg}
@@ -79,12 +79,12 @@ func publicPEM(key any) []byte {
 
 func b64(s string) string { return base64.RawURLEncoding.EncodeToString([]byte(s)) }
 
-// header is what a good header says, with more JSON after its members.
+// header returns a valid header, with more JSON after its members.
 func (f *forger) header(more string) string {
 	return fmt.Sprintf(`{"alg":%q,"typ":"at+jwt","kid":%q%s}`, f.alg, f.kid, more)
 }
 
-// sign makes a token of any header and payload, signed with the real key.
+// sign signs any header and payload with the real key.
 func (f *forger) sign(header, payload string) string {
 	return signWith(string(f.alg), f.private, header, payload)
 }
@@ -94,10 +94,10 @@ func signWith(alg string, key any, header, payload string) string {
 	return signed + "." + b64(string(must(methodOf(alg).Sign(signed, key))))
 }
 
-// session began at start. It is the same in every process of a fuzzer.
+// session started at start. It is the same in every process of a fuzzer.
 const session = "AaD3VfIAvMA4X-lPryJ5SQ"
 
-// good are the claims of a token that is accepted, in order.
+// good returns the claims of a valid token, in order.
 func good() [][2]string {
 	now := start.Unix()
 	return [][2]string{
@@ -113,8 +113,8 @@ func good() [][2]string {
 	}
 }
 
-// payload is the good claims with one replaced, or left out when value is "";
-// what good does not have is added.
+// payload returns the valid claims with one replaced or added, or removed if value
+// is "".
 func payload(name, value string) string {
 	var members []string
 	found := false

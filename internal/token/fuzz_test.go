@@ -12,8 +12,8 @@ import (
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-// minSeeds is how many inputs are committed for each fuzz target: fewer means
-// that somebody moved them, and the targets would pass on nothing.
+// minSeeds is how many inputs are committed for each fuzz target. If there are fewer,
+// they were moved, and the targets would test nothing.
 const minSeeds = 10
 
 func TestSeedsAreThere(t *testing.T) {
@@ -26,14 +26,14 @@ func TestSeedsAreThere(t *testing.T) {
 		for _, seed := range seeds {
 			text, err := os.ReadFile(seed)
 			if err != nil || !strings.HasPrefix(string(text), "go test fuzz v1\n") {
-				t.Errorf("%s is no seed: %v", seed, err)
+				t.Errorf("%s is not a seed: %v", seed, err)
 			}
 		}
 	}
 }
 
-// FuzzVerify: whatever comes in, it is refused with one of two errors, or it has
-// the one spelling of a token that the key signed.
+// FuzzVerify: every input is refused with one of two errors, or it is exactly the token
+// that the key signed.
 func FuzzVerify(f *testing.F) {
 	forger := newForger(f, signing.EdDSA)
 	good := forger.sign(forger.header(""), payload("", ""))
@@ -49,8 +49,8 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// FuzzClaims signs whatever header and payload come in: the way behind the
-// signature. What is accepted names a user that a header can carry.
+// FuzzClaims signs any header and payload, to reach the code after the signature check.
+// What is accepted names a user that is safe in a header.
 func FuzzClaims(f *testing.F) {
 	forger := newForger(f, signing.EdDSA)
 	f.Add(forger.header(""), payload("", ""))
@@ -69,7 +69,7 @@ func FuzzClaims(f *testing.F) {
 	})
 }
 
-// FuzzOpenHandle: only the one session opens that was ever sealed.
+// FuzzOpenHandle: only the one session that was sealed is returned.
 func FuzzOpenHandle(f *testing.F) {
 	g := newGateway(f, nil)
 	handle, err := g.SealHandle(session)

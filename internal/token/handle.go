@@ -13,12 +13,9 @@ const (
 	sessionBytes  = 16 // of a session ID, see auth.SessionID
 )
 
-// handleLength is how long every handle is, in characters.
-var handleLength = base64.RawURLEncoding.EncodedLen(sessionBytes + seal.Overhead)
-
-// SealHandle makes the opaque string that an old client keeps in place of
-// WeChat's session_key. It says nothing to whoever holds it, and opens data of
-// its own user only.
+// SealHandle returns the opaque string that an old client keeps in place of WeChat's
+// session_key. It discloses nothing, and only data of its own user can be decrypted
+// with it.
 func (t *Tokens) SealHandle(id auth.SessionID) (string, error) {
 	if _, err := auth.ParseSessionID(string(id)); err != nil {
 		return "", fmt.Errorf("sealing a handle: %w", err)
@@ -34,11 +31,12 @@ func (t *Tokens) SealHandle(id auth.SessionID) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(sealed), nil
 }
 
-// OpenHandle is the inverse of [Tokens.SealHandle]. Anything else, WeChat's own
-// session_key included, is auth.ErrSessionStale: the client logs in again.
+// OpenHandle is the inverse of [Tokens.SealHandle]. For any other string, including
+// WeChat's own session_key, the error is auth.ErrSessionStale: the client logs in
+// again.
 func (t *Tokens) OpenHandle(handle string) (auth.SessionID, error) {
-	if len(handle) != handleLength {
-		return "", fmt.Errorf("%w: a handle has %d characters, this has %d", auth.ErrSessionStale, handleLength, len(handle))
+	if want := base64.RawURLEncoding.EncodedLen(sessionBytes + seal.Overhead); len(handle) != want {
+		return "", fmt.Errorf("%w: a handle has %d characters, this has %d", auth.ErrSessionStale, want, len(handle))
 	}
 	sealed, err := strictBase64.DecodeString(handle)
 	if err != nil {

@@ -27,12 +27,12 @@ var (
 	newSecret = bytes.Repeat([]byte("n"), seal.MinSecretBytes)
 )
 
-// storage keeps the ring in memory, as a file or Redis would.
+// storage is a [keyring.Storage] in memory.
 type storage struct {
 	mu     sync.Mutex
 	blob   []byte
 	writes int
-	broken error // what every call answers, when set
+	broken error // if set, every call returns it
 }
 
 func (s *storage) Load(context.Context) ([]byte, error) {
@@ -56,7 +56,7 @@ func (s *storage) Update(_ context.Context, change func([]byte) ([]byte, error))
 	return nil
 }
 
-// clock stands still until a test moves it.
+// clock shows the same time until a test moves it.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -76,7 +76,7 @@ func (c *clock) add(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// gateway is a ring and the tokens over it, with the clock they go by.
+// gateway is a ring and Tokens over it, with their clock.
 type gateway struct {
 	*token.Tokens
 	ring    *keyring.Ring
@@ -94,7 +94,7 @@ func mustBox(tb testing.TB, secrets ...[]byte) *seal.Box {
 	return box
 }
 
-// newGateway makes one with its own storage and clock; change may say otherwise.
+// newGateway makes a gateway with a separate storage and clock. change may be nil.
 func newGateway(tb testing.TB, change func(*keyring.Config)) *gateway {
 	tb.Helper()
 	g := &gateway{clock: newClock(), storage: &storage{}}
@@ -122,7 +122,7 @@ func newTokens(tb testing.TB, ring *keyring.Ring, cfg keyring.Config) *token.Tok
 	return tokens
 }
 
-// user is somebody who logs in now, for life.
+// user returns the identity of a user who logs in now, with a lifetime.
 func (g *gateway) user(life time.Duration) auth.Identity {
 	u := auth.User{App: "wx4f4bc4dec97d474b", OpenID: "oGZUI0egBJY1zhBYw2KhdUfwVJJE"}
 	return auth.Identity{
@@ -153,7 +153,7 @@ func (g *gateway) mustVerify(tb testing.TB, raw string) *auth.Identity {
 	return id
 }
 
-// mustRefuse checks the error of a refusal, and that it does not hold the token.
+// mustRefuse checks the error of a refusal, and that it does not contain the token.
 func (g *gateway) mustRefuse(tb testing.TB, raw string, want error) {
 	tb.Helper()
 	id, err := g.Verify(raw)
@@ -161,6 +161,6 @@ func (g *gateway) mustRefuse(tb testing.TB, raw string, want error) {
 		tb.Errorf("got %v, %v, want %v", id, err, want)
 	}
 	if err != nil && len(raw) > 20 && strings.Contains(err.Error(), raw[:20]) {
-		tb.Errorf("the error holds the token: %v", err)
+		tb.Errorf("the error contains the token: %v", err)
 	}
 }

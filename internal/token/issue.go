@@ -15,15 +15,14 @@ import (
 
 const (
 	phonePurpose = "phone"
-	// maxPhoneBytes is twice what E.164 allows, since the platforms' own area
-	// codes come on top.
+	// maxPhoneBytes is twice what E.164 allows: some platforms add area codes.
 	maxPhoneBytes = 32
-	// tokenIDBytes makes a jti that nobody guesses or meets twice.
+	// tokenIDBytes is the length of a jti, so that none is guessed or repeated.
 	tokenIDBytes = 16 // 128 bits
 )
 
-// Issue signs an access token that says what id says, with the key that signs
-// now. Errors wrap [ErrIdentity] or [ErrNoSigner].
+// Issue signs an access token with the identity and the key that signs now. Errors
+// wrap [ErrIdentity] or keyring.ErrNoSigner.
 func (t *Tokens) Issue(id auth.Identity) (string, error) {
 	key, err := t.ring.Signer(t.now())
 	if err != nil {
@@ -43,7 +42,7 @@ func (t *Tokens) Issue(id auth.Identity) (string, error) {
 		ID:        newTokenID(),
 		IssuedAt:  id.IssuedAt.Unix(),
 		NotBefore: id.IssuedAt.Unix(),
-		Expires:   id.Expires.Unix(), // rounded down: no token outlives its session
+		Expires:   id.Expires.Unix(), // rounded down, so that no token outlives its session
 	}
 	if id.Phone != "" {
 		c.PhoneVerified = true
@@ -54,8 +53,8 @@ func (t *Tokens) Issue(id auth.Identity) (string, error) {
 	return write(key, typAccess, &c)
 }
 
-// checkIdentity refuses what Verify would refuse later, when the client can do
-// nothing about it any more.
+// checkIdentity refuses what Verify would refuse: the error must reach the login and
+// not every later request.
 func checkIdentity(id *auth.Identity, longest time.Duration) error {
 	if !auth.ValidID(id.OpenID) || !auth.ValidID(id.App) || id.UnionID != "" && !auth.ValidID(id.UnionID) {
 		return fmt.Errorf("%w: openid, appid or unionid outside [A-Za-z0-9_-]{1,64}", ErrIdentity)
@@ -67,12 +66,12 @@ func checkIdentity(id *auth.Identity, longest time.Duration) error {
 		return fmt.Errorf("%w: the phone number is not + and digits", ErrIdentity)
 	}
 	if life := id.Expires.Sub(id.IssuedAt); id.IssuedAt.Unix() <= 0 || life < 0 || life > longest {
-		return fmt.Errorf("%w: it lives %s, the ring allows up to %s", ErrIdentity, life, longest)
+		return fmt.Errorf("%w: lifetime %s, the ring allows up to %s", ErrIdentity, life, longest)
 	}
 	return nil
 }
 
-// write signs claims under the header of a kind of token.
+// write signs claims under a header with the given typ.
 func write(key *keyring.Key, typ string, c *claims) (string, error) {
 	head, err := json.Marshal(header{Alg: key.Alg(), Typ: typ, Kid: string(key.ID())})
 	if err != nil {
@@ -82,7 +81,7 @@ func write(key *keyring.Key, typ string, c *claims) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("writing a token's claims: %w", err)
 	}
-	token := make([]byte, 0, keyring.MaxTokenBytes) // of most tokens
+	token := make([]byte, 0, keyring.MaxTokenBytes)
 	token = base64.RawURLEncoding.AppendEncode(token, head)
 	token = append(token, '.')
 	token = base64.RawURLEncoding.AppendEncode(token, payload)
@@ -100,8 +99,8 @@ func newTokenID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// sealPhone binds the number to its session, so that one user's sealed number
-// says nothing in another's token.
+// sealPhone seals a phone number for one session. Otherwise a client could put
+// another user's sealed number into a token.
 func (t *Tokens) sealPhone(phone string, session auth.SessionID) (string, error) {
 	sealed, err := t.box.Seal(phonePurpose, []byte(phone), []byte(session))
 	if err != nil {
@@ -122,7 +121,7 @@ func (t *Tokens) openPhone(claim string, session auth.SessionID) (string, error)
 	return string(phone), nil
 }
 
-// validPhone accepts + and digits: what a header can carry.
+// validPhone accepts + and digits, which are safe in a header.
 func validPhone(s string) bool {
 	digits, plus := strings.CutPrefix(s, "+")
 	return plus && digits != "" && len(s) <= maxPhoneBytes && strings.Trim(digits, "0123456789") == ""

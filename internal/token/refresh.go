@@ -2,11 +2,11 @@ package token
 
 const refreshPurpose = "refresh"
 
-// TagRefresh is a keyed hash of a refresh token under the newest root secret.
+// TagRefresh returns a keyed hash of a refresh token under the newest root secret.
 func (t *Tokens) TagRefresh(token []byte) []byte { return t.box.MAC(refreshPurpose, token) }
 
 // TaggedRefresh reports whether [Tokens.TagRefresh] made tag, under any of the
-// configured root secrets: replacing the secret leaves issued tokens valid.
+// configured root secrets: refresh tokens stay valid when the secret is replaced.
 func (t *Tokens) TaggedRefresh(token, tag []byte) bool {
 	return t.box.ValidMAC(refreshPurpose, token, tag)
 }

@@ -16,8 +16,8 @@ import (
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-// vectorKey is a JWK of the vectors. wxgate reads none itself: here it becomes
-// what package signing stores, which is what checks every key that serves requests.
+// vectorKey is a JWK of the vectors. wxgate does not read JWKs; the test converts it to
+// what package signing stores, which then checks it like any key.
 type vectorKey struct {
 	Kty, Crv, Alg, Use, Kid string
 	K, N, E, X, Y           string
@@ -25,7 +25,7 @@ type vectorKey struct {
 	Keys                    []vectorKey // of a set
 }
 
-// errNotForSigning is about members of a JWK that wxgate has no counterpart of.
+// errNotForSigning is about members of a JWK that wxgate does not have.
 var errNotForSigning = errors.New("the JWK is not for signing")
 
 func (v vectorKey) key() (*signing.Key, error) {
@@ -64,8 +64,8 @@ func publicKey(alg string, public any) (*signing.Key, error) {
 	return signing.FromMaterial(signing.Alg(alg), der, true)
 }
 
-// TestRFC7797 sends the examples of the unencoded payload option, whose headers
-// make a signature cover other bytes than those between the dots.
+// TestRFC7797 verifies the examples of the unencoded payload option. Their headers make
+// the signature cover other bytes than those between the dots.
 func TestRFC7797(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"rfc7797-hmac-sha2_b64_false.json", "rfc7797-4.2.hmac-sha2_b64_false.json"} {
@@ -89,7 +89,7 @@ func TestRFC7797(t *testing.T) {
 			t.Fatal(err)
 		}
 		keys := vectorKeys{"": key}
-		tokens := newServing(t, signing.EdDSA, time.Now, halves)
+		tokens := newServing(t, signing.EdDSA, time.Now, cacheHashes)
 		flat := file.Output.Flat
 		for _, row := range []struct {
 			raw  string

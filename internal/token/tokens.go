@@ -9,18 +9,18 @@ import (
 	"github.com/wxgate/wxgate/internal/token/keyring"
 )
 
-// Config is what [Tokens] are made of. Ring and Box are required.
+// Config is the configuration of [Tokens]. Ring and Box are required.
 type Config struct {
 	Ring *keyring.Ring
 	Box  *seal.Box
-	// CacheEntries is how many verified tokens are remembered; default
+	// CacheEntries is how many verified tokens the cache keeps; default
 	// [DefaultCacheEntries].
 	CacheEntries int
 	Now          func() time.Time // default time.Now
 }
 
-// Tokens issues and verifies over a ring. Any number of them may share one ring.
-// It is safe for concurrent use until [Tokens.Close]; after that it still works,
+// Tokens issues and verifies tokens with the keys of a ring. Several Tokens may share
+// one ring. It is safe for concurrent use. After [Tokens.Close] it still works, but
 // without its cache.
 type Tokens struct {
 	ring  *keyring.Ring
@@ -29,11 +29,11 @@ type Tokens struct {
 	now   func() time.Time
 }
 
-// New makes tokens over an open ring. When the root secret changes, make new
-// ones over the same ring: what the old ones cached was opened with the old.
+// New makes Tokens over a ring. If the root secret changes, make new Tokens over the
+// same ring: the cache of the old ones has phone numbers that the old secret opened.
 func New(cfg Config) (*Tokens, error) {
 	if cfg.Ring == nil || cfg.Box == nil || cfg.CacheEntries < 0 {
-		return nil, fmt.Errorf("%w: tokens need a ring, a root secret and room for a cache", keyring.ErrConfig)
+		return nil, fmt.Errorf("%w: tokens need a ring, a root secret and a number of cache entries of 0 or more", keyring.ErrConfig)
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -41,14 +41,14 @@ func New(cfg Config) (*Tokens, error) {
 	if cfg.CacheEntries == 0 {
 		cfg.CacheEntries = DefaultCacheEntries
 	}
-	c, err := newCache(cfg.CacheEntries, halves)
+	c, err := newCache(cfg.CacheEntries, cacheHashes)
 	if err != nil {
 		return nil, err
 	}
 	return &Tokens{ring: cfg.Ring, box: cfg.Box, cache: c, now: cfg.Now}, nil
 }
 
-// Close ends the cache's goroutines. It may be called more than once.
+// Close stops the cache's goroutines. It may be called more than once.
 func (t *Tokens) Close() { t.cache.close() }
 
 // Interface guards

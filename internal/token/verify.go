@@ -9,13 +9,12 @@ import (
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-const (
-	// timeUnit is what a JWT rounds its times to; a life may grow by one.
-	timeUnit = time.Second
-)
+// timeUnit is the resolution of times in a JWT. Rounding may make a lifetime one unit
+// longer.
+const timeUnit = time.Second
 
-// verified is a token that was checked, and what of it must be looked at again
-// when it comes back.
+// verified is a token that was verified, with what is checked again on every hit of
+// the cache.
 type verified struct {
 	identity  *auth.Identity
 	notBefore time.Time
@@ -23,31 +22,30 @@ type verified struct {
 	audiences []string
 }
 
-// Verify decides whether raw is an access token of ours that lives now. It
-// checks all but revocation, which changes under a token's feet. The errors wrap
-// auth.ErrTokenExpired for a token that was good until it ended, else
-// auth.ErrInvalidToken; they name the rule and never the token.
+// Verify returns the identity of a valid access token. It does
+// not check revocation. Errors wrap auth.ErrTokenExpired if the token is valid but
+// expired, otherwise auth.ErrInvalidToken; they name the rule and never the token.
 //
-// The identity is shared between requests: nobody changes it.
+// Requests share the identity; callers must not change it.
 func (t *Tokens) Verify(raw string) (*auth.Identity, error) {
 	if len(raw) > maxInputBytes {
-		return nil, errTooLong // before even the hash
+		return nil, errTooLong // before the hash: a long token must not cost time (denial of service)
 	}
 	now := t.now()
-	proof := t.cache.digest(raw)
-	if v := t.cache.get(&proof); v != nil && v.valid(t.ring, now) {
+	digest := t.cache.digest(raw)
+	if v := t.cache.get(&digest); v != nil && v.valid(t.ring, now) {
 		return v.identity, nil
 	}
 	v, err := t.verify(raw, now)
 	if err != nil {
 		return nil, err
 	}
-	t.cache.put(&proof, v, now)
+	t.cache.put(&digest, v, now)
 	return v.identity, nil
 }
 
-// valid reports whether what was verified once is still so: the token's time and
-// its key's. Without this a cached token would outlive a key that was retired.
+// valid checks the token's times, its key and its profile again. Otherwise a cached
+// token of a retired key would stay valid (use of a leaked key).
 func (v *verified) valid(ring *keyring.Ring, now time.Time) bool {
 	if !now.Before(v.identity.Expires) || v.notBefore.After(now.Add(keyring.MaxSkew)) {
 		return false
@@ -56,7 +54,7 @@ func (v *verified) valid(ring *keyring.Ring, now time.Time) bool {
 	return key != nil && key.ProfileFor(v.issuer, v.audiences, now) != nil
 }
 
-// verify checks a token from its first byte.
+// verify checks a token that is not in the cache.
 func (t *Tokens) verify(raw string, now time.Time) (*verified, error) {
 	token, err := parseCompact(raw, typAccess)
 	if err != nil {
@@ -74,7 +72,7 @@ func (t *Tokens) verify(raw string, now time.Time) (*verified, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := admits(key, c, now); err != nil {
+	if err := checkClaims(key, c, now); err != nil {
 		return nil, err
 	}
 	id := c.identity(key.ID())
@@ -87,11 +85,11 @@ func (t *Tokens) verify(raw string, now time.Time) (*verified, error) {
 	return &verified{identity: id, notBefore: time.Unix(c.NotBefore, 0), issuer: c.Issuer, audiences: c.Audience}, nil
 }
 
-// openPayload verifies the signature, with the one algorithm that the key is pinned to,
-// and then decodes the payload: nothing of it is read before.
+// openPayload verifies the signature with the key's algorithm, and decodes the
+// payload only then.
 func openPayload(key *signing.Key, token *compact) ([]byte, error) {
 	if token.header.Alg != key.Alg() {
-		return nil, errAlgorithm // the key decides, or RS256's public key verifies HS256
+		return nil, errAlgorithm // the key decides: otherwise RS256's public key could verify HS256
 	}
 	if !key.Verify(token.signed, token.signature) {
 		return nil, errSignature
@@ -103,16 +101,17 @@ func openPayload(key *signing.Key, token *compact) ([]byte, error) {
 	return payload, nil
 }
 
-// admits checks the claims against what the key's tokens say, and the clock.
-// Expiry comes last: only a token that is good in all else has expired.
-func admits(key *keyring.Key, c *claims, now time.Time) error {
+// checkClaims compares the claims with the key's profiles and with the clock. Another
+// replica's clock may be ahead, so iat and nbf may be in the future by MaxSkew; exp has
+// no tolerance. Expiry comes last: a token is expired only if it is valid otherwise.
+func checkClaims(key *keyring.Key, c *claims, now time.Time) error {
 	p := key.ProfileFor(c.Issuer, c.Audience, now)
 	if p == nil {
 		return errProfile
 	}
 	issued, expires := time.Unix(c.IssuedAt, 0), time.Unix(c.Expires, 0)
 	if life := expires.Sub(issued); life < 0 || life > p.Access+timeUnit {
-		return errLifetime // whoever borrowed the key once must not keep its fruit for years
+		return errLifetime // a token that was forged with a leaked key must not be valid for years
 	}
 	if latest := now.Add(keyring.MaxSkew); issued.After(latest) || time.Unix(c.NotBefore, 0).After(latest) {
 		return errNotYet
@@ -135,11 +134,11 @@ func (c *claims) identity(key auth.KeyID) *auth.Identity {
 	}
 }
 
-// pseudonymBytes is enough that no two users of an app share one by chance.
+// pseudonymBytes is long enough that no two users of an app have the same pseudonym.
 const pseudonymBytes = 12
 
-// Pseudonym names a user in logs: the same for every request of the user. The hash
-// is keyed, so that a reader of the log does not learn the openid.
+// Pseudonym returns a user's name for logs, the same for every request. The hash is
+// keyed, so that a reader of the logs cannot find out the openid.
 func (t *Tokens) Pseudonym(u auth.User) string {
 	mac := t.box.MAC("log/user", []byte(string(u.App)+"\x00"+string(u.OpenID)))
 	return base64.RawURLEncoding.EncodeToString(mac[:pseudonymBytes])

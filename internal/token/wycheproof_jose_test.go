@@ -32,8 +32,8 @@ type vector struct {
 
 func (v vector) valid() bool { return v.Result == "valid" }
 
-// readVectors finds a file of vectors as the README beside them says. Under CI a
-// missing file fails the test, so that it cannot pass by not running.
+// readVectors reads a file of vectors; the README beside them says where they are. In
+// CI a missing file fails the test, so that it is never skipped there.
 func readVectors(t *testing.T, name string, into any) {
 	t.Helper()
 	dir := os.Getenv("WYCHEPROOF_DIR")
@@ -86,14 +86,14 @@ func (keys vectorKeys) open(raw string) error {
 	return err
 }
 
-// TestWycheproofJWS sends every vector the way of a request, twice: as it is,
-// where the rule on typ refuses them all, and with that rule set aside, where the
-// verdict must be the published one but for these rules of ours.
+// TestWycheproofJWS verifies every vector twice: as a request, where the rule on typ
+// refuses them all, and without that rule, where the verdict must be the published one
+// except for the rules that ruleOf names.
 func TestWycheproofJWS(t *testing.T) {
 	t.Parallel()
 	var file vectors
 	readVectors(t, "json_web_signature_test.json", &file)
-	tokens := newServing(t, signing.EdDSA, time.Now, halves)
+	tokens := newServing(t, signing.EdDSA, time.Now, cacheHashes)
 	n, opened, byRule := 0, 0, map[string]int{}
 	for _, group := range file.Groups {
 		var jwk vectorKey
@@ -137,7 +137,7 @@ func TestWycheproofJWS(t *testing.T) {
 	}
 }
 
-// ruleOf names the rule of ours that refuses a vector which is valid in general.
+// ruleOf returns the rule of wxgate that refuses a vector which RFC 7515 allows.
 func ruleOf(t *testing.T, v vector, keyErr, err error) string {
 	t.Helper()
 	switch {
@@ -154,13 +154,13 @@ func ruleOf(t *testing.T, v vector, keyErr, err error) string {
 	return "unexplained"
 }
 
-// TestWycheproofJWK has package signing judge the vectors' keys. Two are about sets that
-// are ambiguous; wxgate names keys itself, so it has no set of that kind.
+// TestWycheproofJWK has package signing check the vectors' keys. Two are about ambiguous
+// sets; wxgate makes its key IDs itself, so that its sets are never ambiguous.
 func TestWycheproofJWK(t *testing.T) {
 	t.Parallel()
 	var file vectors
 	readVectors(t, "json_web_key_test.json", &file)
-	tokens := newServing(t, signing.EdDSA, time.Now, halves)
+	tokens := newServing(t, signing.EdDSA, time.Now, cacheHashes)
 	n, opened := 0, 0
 	for _, group := range file.Groups {
 		var set vectorKey

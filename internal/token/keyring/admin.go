@@ -9,18 +9,18 @@ import (
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-// KeyState is where a key stands in its life.
+// KeyState is what a key is used for now.
 type KeyState string
 
-// The states of a key, in the order it goes through them.
+// The states of a key, in the order in which it goes through them.
 const (
 	KeyNext      KeyState = "next"      // published, does not sign yet
 	KeySigning   KeyState = "signing"   // signs new tokens
-	KeyVerifying KeyState = "verifying" // replaced; verifies until its last token ends
-	KeyRetired   KeyState = "retired"   // refused; listed until its last token would have ended
+	KeyVerifying KeyState = "verifying" // replaced; verifies until its last token expires
+	KeyRetired   KeyState = "retired"   // refused; listed until its last token would have expired
 )
 
-// KeyInfo is a key as an operator sees it, without its private half.
+// KeyInfo describes a key for operators. It never has the private half.
 type KeyInfo struct {
 	ID          auth.KeyID
 	Alg         signing.Alg
@@ -28,31 +28,31 @@ type KeyInfo struct {
 	Given       bool // from the configuration
 	CreatedAt   time.Time
 	SignsFrom   time.Time
-	RetiredAt   time.Time // when its successor signs from; zero without one
+	RetiredAt   time.Time // when its successor starts to sign; zero without a successor
 	VerifyUntil time.Time // zero without a successor
 	Issuer      string
 	Audiences   []string
 }
 
-// Keys lists the ring, the oldest first, and after it the retired keys.
+// Keys lists the keys of the ring, the oldest first, and then the retired keys.
 func (r *Ring) Keys() []KeyInfo {
 	s := r.snapshot()
 	now := s.now()
-	signer, err := s.signer(now)
+	signer, _ := s.signer(now) // nil if no key can sign
 	keys := make([]KeyInfo, 0, len(s.order))
-	for _, e := range s.order {
-		p := e.Profile()
+	for _, k := range s.order {
+		p := k.Profile()
 		info := KeyInfo{
-			ID: e.ID(), Alg: e.Alg(), State: KeyVerifying, Given: e.record.Given,
-			CreatedAt: e.record.CreatedAt, SignsFrom: e.record.SignsFrom,
-			RetiredAt: e.record.RetiredAt, VerifyUntil: e.until,
+			ID: k.ID(), Alg: k.Alg(), State: KeyVerifying, Given: k.record.Given,
+			CreatedAt: k.record.CreatedAt, SignsFrom: k.record.SignsFrom,
+			RetiredAt: k.record.RetiredAt, VerifyUntil: k.until,
 			Issuer: p.Issuer, Audiences: slices.Clone(p.Audiences),
 		}
-		switch {
-		case err == nil && e == signer:
-			info.State = KeySigning
-		case e.record.SignsFrom.After(now):
+		if k.record.SignsFrom.After(now) {
 			info.State = KeyNext
+		}
+		if k == signer {
+			info.State = KeySigning
 		}
 		keys = append(keys, info)
 	}
@@ -65,32 +65,36 @@ func (r *Ring) Keys() []KeyInfo {
 	return keys
 }
 
-// Rotate makes the next key before its time and returns its ID. It signs once it
-// has been published for twice [JWKSMaxAge]; immediate has it sign at once, and
-// whoever cached the key set refuses its tokens until then. A key that waits
-// already is not followed by another: made is then false. [ErrKeyGiven] when the
-// configuration names the key.
+// Rotate makes the next key before it is due and returns its ID. The key starts to
+// sign once it has been published for twice [JWKSMaxAge]. With immediate it starts
+// at once, and clients that cached the key set refuse its tokens until they fetch
+// the set again. If a next key exists already, Rotate makes no other one and
+// returns made as false. [ErrKeyGiven] if the configuration names the key.
 func (r *Ring) Rotate(ctx context.Context, immediate bool) (next auth.KeyID, made bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	err = r.update(ctx, r.cfg, func(s *state) error {
 		now := r.cfg.Now()
-		made = s.next(now) == nil
+		waiting := s.next(now)
 		record, err := s.rotate(r.cfg, immediate, now)
-		if err == nil {
-			next = record.ID
+		if err != nil {
+			return err
 		}
-		return err
+		next, made = record.ID, waiting == nil
+		return nil
 	})
-	return next, made && err == nil, err
+	if err != nil {
+		return "", false, err
+	}
+	return next, made, nil
 }
 
-// Retire takes a key out at once: its tokens are refused here from now on, on
-// other replicas within a minute. The caller also revokes the key until the time
-// that is returned, which reaches them sooner. A key that signs is followed by a
-// new one at once. A configured key is remembered, and a configuration that
-// still names it is refused with [ErrKeyRefused]: a leaked key must not return
-// with a restart. [ErrUnknownKey] when the ring does not hold the key.
+// Retire removes a key at once: this process refuses its tokens from now on, other
+// replicas within a minute. The caller also revokes the key until the time that
+// Retire returns, which reaches the replicas sooner. If the key signs, a new key
+// replaces it at once. Retire remembers a configured key, and a configuration that
+// still names it is refused with [ErrKeyRefused]: otherwise a leaked key would
+// return with a restart. [ErrUnknownKey] if the key is not in the ring.
 func (r *Ring) Retire(ctx context.Context, id auth.KeyID) (until time.Time, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -15,56 +15,57 @@ import (
 
 const (
 	// DefaultRotate is how long a key signs.
-	DefaultRotate = 30 * 24 * time.Hour
-	// minRotate leaves time for a next key to be published before it signs.
+	DefaultRotate = 720 * time.Hour // 30 days
+	// minRotate leaves time to publish the next key before it signs.
 	minRotate = 2 * time.Minute
-	// MaxAccess is the longest life of an access token: that of a session.
-	MaxAccess = 30 * 24 * time.Hour
-	// minAccess is one second, since that is what a JWT counts in.
+	// MaxAccess is the longest lifetime of an access token, which is that of a session.
+	MaxAccess = 720 * time.Hour // 30 days
+	// minAccess is the resolution of times in a JWT.
 	minAccess = time.Second
 
 	// MaxNameBytes is the longest issuer or audience; a URL fits.
 	MaxNameBytes = 128
-	maxAudiences = 8 // a token names them all
+	maxAudiences = 8 // every token has all of them
 )
 
-// Storage keeps one small value, the sealed ring. It is safe for concurrent use
-// by all replicas. Deadlines come with the context.
+// Storage stores one small value, the sealed ring. It is safe for concurrent use by
+// all replicas. The context has the deadline.
 type Storage interface {
-	// Load returns the value that was last written; nil when there is none.
+	// Load returns the value that was last written; nil if there is none.
 	Load(ctx context.Context) ([]byte, error)
-	// Update replaces the value by what change makes of it. No other Update of
-	// any replica comes between, and a crash leaves the old value or the new one.
-	// Where change returns nil, or an error, nothing is written; its error is
-	// returned wrapped or as it is. change may be called again with a newer value.
+	// Update replaces the value by what change returns. It is atomic: no Update of any
+	// replica runs in between, and a crash leaves either the old value or the new one.
+	// If change returns nil or an error, Update writes nothing; it returns the error,
+	// wrapped or not. It may call change again with a newer value.
 	Update(ctx context.Context, change func(old []byte) ([]byte, error)) error
 }
 
-// Config is what a [Ring] is made of. Storage, Box, Issuer and Access are
+// Config is the configuration of a [Ring]. Storage, Box, Issuer and Access are
 // required.
 type Config struct {
 	Storage Storage
 	Box     *seal.Box
-	// Inherit returns the ring, nil for none, that Storage begins with where it has
-	// none yet: that of the storage which was used before. Default: none.
+	// Inherit returns the ring of the storage that was used before, nil for none. A
+	// Storage that never had a ring starts with it. Default: no ring.
 	Inherit func(ctx context.Context) ([]byte, error)
 
 	Alg       signing.Alg // default EdDSA
 	Issuer    string      // iss
 	Audiences []string    // aud; default the issuer
-	// Key signs in place of generated keys and is never rotated; only its public
-	// half is stored, or for signing.HS256 the secret.
+	// Key signs in place of generated keys and is never rotated. Only its public half
+	// is stored, or for HS256 the secret. Default: keys are generated.
 	Key *signing.Key
 
-	Access time.Duration // the longest life of an access token
+	Access time.Duration // the longest lifetime of an access token
 	Rotate time.Duration // how long a generated key signs; default [DefaultRotate]
 
 	Now func() time.Time // default time.Now
-	// Report is told what [Ring.Run] could not do; it goes on all the same.
+	// Report is called with the errors of [Ring.Run], which tries again later. Default:
+	// errors are dropped.
 	Report func(error)
 }
 
-// complete fills in the defaults and refuses what cannot work.
+// complete sets the defaults and refuses settings that cannot work.
 func (cfg Config) complete() (*Config, error) {
 	if cfg.Storage == nil || cfg.Box == nil {
 		return nil, fmt.Errorf("%w: a ring needs a storage and a root secret", ErrConfig)
@@ -107,7 +108,7 @@ func (cfg *Config) checkNames() error {
 			return fmt.Errorf("%w: issuer or audience %q: 1 to %d bytes of text are needed", ErrConfig, name, MaxNameBytes)
 		}
 		if i > 0 && slices.Contains(cfg.Audiences[i:], name) {
-			return fmt.Errorf("%w: audience %q is named twice", ErrConfig, name)
+			return fmt.Errorf("%w: duplicate audience %q", ErrConfig, name)
 		}
 	}
 	n, err := tokenBytes(cfg)
@@ -128,15 +129,15 @@ func (cfg *Config) checkTimes() error {
 	if cfg.Rotate < minRotate {
 		return fmt.Errorf("%w: rotate %s, at least %s is needed to publish a key before it signs", ErrConfig, cfg.Rotate, minRotate)
 	}
-	// Each key is kept until its last token has ended.
+	// Each key is kept until its last token has expired.
 	if kept := int64((cfg.Access+replicaLag)/cfg.Rotate) + 3; kept > maxKeys {
-		return fmt.Errorf("%w: rotating each %s under tokens of %s keeps %d keys, at most %d; rotate less often",
+		return fmt.Errorf("%w: rotating every %s with tokens of %s keeps %d keys, at most %d; rotate less often",
 			ErrConfig, cfg.Rotate, cfg.Access, kept, maxKeys)
 	}
 	return nil
 }
 
-// profile is what the configuration has keys sign under.
+// profile returns the profile that keys sign under.
 func (cfg *Config) profile() Profile {
 	return Profile{Issuer: cfg.Issuer, Audiences: cfg.Audiences, Access: cfg.Access}
 }

@@ -3,57 +3,140 @@ package keyring_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/wxgate/wxgate/internal/token"
 	"github.com/wxgate/wxgate/internal/token/keyring"
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
+// names are an issuer and audiences of given lengths.
+func names(issuer int, audiences ...int) func(*keyring.Config) {
+	return func(c *keyring.Config) {
+		c.Issuer, c.Audiences = strings.Repeat("i", issuer), nil
+		for i, n := range audiences {
+			c.Audiences = append(c.Audiences, strings.Repeat(string(rune('a'+i)), n))
+		}
+	}
+}
+
+// withAlg is names with an algorithm.
+func withAlg(alg signing.Alg, change func(*keyring.Config)) func(*keyring.Config) {
+	return func(c *keyring.Config) { c.Alg = alg; change(c) }
+}
+
 func TestConfigRefused(t *testing.T) {
 	t.Parallel()
-	long := strings.Repeat("x", 129)
+	public := must(signing.FromMaterial(signing.EdDSA, must(givenKey(t, 1).Material(true)), true))
+	tooLong := "a token has 1025 bytes, at most 1024 are allowed"
 	for name, row := range map[string]struct {
 		change func(*keyring.Config)
 		want   error
+		says   string
 	}{
-		"no storage":       {func(c *keyring.Config) { c.Storage = nil }, keyring.ErrConfig},
-		"no box":           {func(c *keyring.Config) { c.Box = nil }, keyring.ErrConfig},
-		"no issuer":        {func(c *keyring.Config) { c.Issuer = "" }, keyring.ErrConfig},
-		"long issuer":      {func(c *keyring.Config) { c.Issuer = long }, keyring.ErrConfig},
-		"issuer with line": {func(c *keyring.Config) { c.Issuer = "a\nb" }, keyring.ErrConfig},
-		"issuer not UTF-8": {func(c *keyring.Config) { c.Issuer = "a\xff" }, keyring.ErrConfig},
-		"empty audience":   {func(c *keyring.Config) { c.Audiences = []string{""} }, keyring.ErrConfig},
-		"audience twice":   {func(c *keyring.Config) { c.Audiences = []string{"a", "b", "a"} }, keyring.ErrConfig},
-		"nine audiences":   {func(c *keyring.Config) { c.Audiences = strings.Split("abcdefghi", "") }, keyring.ErrConfig},
-		"over a KiB":       {func(c *keyring.Config) { c.Alg, c.Audiences = signing.RS256, []string{long[:120]} }, keyring.ErrConfig},
-		"no access":        {func(c *keyring.Config) { c.Access = 0 }, keyring.ErrConfig},
-		"access of a year": {func(c *keyring.Config) { c.Access = 365 * 24 * time.Hour }, keyring.ErrConfig},
-		"rotate too often": {func(c *keyring.Config) { c.Rotate = time.Minute }, keyring.ErrConfig},
-		"too many keys":    {func(c *keyring.Config) { c.Rotate, c.Access = 2*time.Minute, 3*time.Hour }, keyring.ErrConfig},
-		"unknown alg":      {func(c *keyring.Config) { c.Alg = "none" }, signing.ErrAlg},
-		"key of other alg": {func(c *keyring.Config) { c.Alg, c.Key = signing.ES256, givenKey(t, 1) }, signing.ErrAlg},
+		"no storage":       {func(c *keyring.Config) { c.Storage = nil }, keyring.ErrConfig, "a ring needs a storage"},
+		"no box":           {func(c *keyring.Config) { c.Box = nil }, keyring.ErrConfig, "and a root secret"},
+		"no issuer":        {func(c *keyring.Config) { c.Issuer = "" }, keyring.ErrConfig, `"": 1 to 128 bytes`},
+		"long issuer":      {names(129), keyring.ErrConfig, "1 to 128 bytes"},
+		"long audience":    {names(1, 1, 129), keyring.ErrConfig, "1 to 128 bytes"},
+		"issuer with line": {func(c *keyring.Config) { c.Issuer = "a\nb" }, keyring.ErrConfig, `"a\nb": 1 to 128 bytes of text`},
+		"control at first": {func(c *keyring.Config) { c.Issuer = "\x00" }, keyring.ErrConfig, "of text"},
+		"issuer not UTF-8": {func(c *keyring.Config) { c.Issuer = "a\xff" }, keyring.ErrConfig, "of text"},
+		"empty audience":   {func(c *keyring.Config) { c.Audiences = []string{""} }, keyring.ErrConfig, `"": 1 to 128 bytes`},
+		"audience twice":   {func(c *keyring.Config) { c.Audiences = []string{"a", "b", "a"} }, keyring.ErrConfig, `duplicate audience "a"`},
+		"nine audiences":   {func(c *keyring.Config) { c.Audiences = strings.Split("abcdefghi", "") }, keyring.ErrConfig, "9 audiences, at most 8"},
+		"long token EdDSA": {withAlg(signing.EdDSA, names(128, 126)), keyring.ErrConfig, tooLong},
+		"long token ES256": {withAlg(signing.ES256, names(128, 126)), keyring.ErrConfig, tooLong},
+		"long token RS256": {withAlg(signing.RS256, names(10, 52)), keyring.ErrConfig, tooLong},
+		"long token HS256": {withAlg(signing.HS256, names(128, 128, 25)), keyring.ErrConfig, tooLong},
+		"no access":        {func(c *keyring.Config) { c.Access = 0 }, keyring.ErrConfig, "access 0s, it must be from 1s to 720h0m0s"},
+		"short access":     {func(c *keyring.Config) { c.Access = time.Second - 1 }, keyring.ErrConfig, "it must be from 1s"},
+		"long access":      {func(c *keyring.Config) { c.Access = keyring.MaxAccess + 1 }, keyring.ErrConfig, "to 720h0m0s"},
+		"rotate too often": {func(c *keyring.Config) { c.Rotate = 2*time.Minute - 1 }, keyring.ErrConfig, "at least 2m0s is needed"},
+		"too many keys": {func(c *keyring.Config) { c.Rotate, c.Access = 2*time.Minute, 124*time.Minute-90*time.Second }, keyring.ErrConfig,
+			"rotating every 2m0s with tokens of 2h2m30s keeps 65 keys, at most 64"},
+		"unknown alg":      {func(c *keyring.Config) { c.Alg = "none" }, signing.ErrAlg, `unrecognized "none"`},
+		"key of other alg": {func(c *keyring.Config) { c.Alg, c.Key = signing.ES256, givenKey(t, 1) }, signing.ErrAlg, "the configured key signs EdDSA, alg is ES256"},
+		"public key":       {func(c *keyring.Config) { c.Key = public }, signing.ErrAlg, "the configured key"},
 	} {
 		g := newGateway(t, nil)
 		cfg := g.cfg
 		row.change(&cfg)
-		if _, err := keyring.Open(t.Context(), cfg); !errors.Is(err, row.want) {
-			t.Errorf("%s: got %v, want %v", name, err, row.want)
+		if ring, err := keyring.Open(t.Context(), cfg); !errors.Is(err, row.want) || !strings.Contains(err.Error(), row.says) || ring != nil {
+			t.Errorf("%s: got %v, want %v: %s", name, err, row.want, row.says)
 		}
 		if err := g.ring.Reconfigure(t.Context(), cfg); !errors.Is(err, row.want) {
 			t.Errorf("%s: reconfigured with %v, want %v", name, err, row.want)
 		}
 		g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
 	}
-	if _, err := token.New(token.Config{}); !errors.Is(err, keyring.ErrConfig) {
-		t.Errorf("got %v, want ErrConfig", err)
+}
+
+// TestConfigLimits: the largest and smallest settings that are accepted.
+func TestConfigLimits(t *testing.T) {
+	t.Parallel()
+	rsa := must(signing.Generate(signing.RS256))
+	for name, change := range map[string]func(*keyring.Config){
+		"long issuer":        names(128, 1),
+		"long audience":      names(1, 128),
+		"eight audiences":    func(c *keyring.Config) { c.Audiences = strings.Split("abcdefgh", "") },
+		"issuer is audience": func(c *keyring.Config) { c.Audiences = []string{"a", c.Issuer} },
+		"no audience":        func(c *keyring.Config) { c.Audiences = nil },
+		"longest EdDSA":      withAlg(signing.EdDSA, names(128, 125)),
+		"longest ES256":      withAlg(signing.ES256, names(128, 125)),
+		"longest RS256":      withAlg(signing.RS256, func(c *keyring.Config) { c.Key = rsa; names(10, 51)(c) }),
+		"longest HS256":      withAlg(signing.HS256, names(128, 128, 24)),
+		"shortest access":    func(c *keyring.Config) { c.Access = time.Second },
+		"longest access":     func(c *keyring.Config) { c.Access = keyring.MaxAccess },
+		"shortest rotation":  func(c *keyring.Config) { c.Rotate = 2 * time.Minute; c.Access = time.Minute },
+		"most keys":          func(c *keyring.Config) { c.Rotate, c.Access = 2*time.Minute, 124*time.Minute-90*time.Second-1 },
+	} {
+		g := newGateway(t, nil)
+		cfg := g.cfg
+		change(&cfg)
+		if _, err := keyring.Open(t.Context(), cfg); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
-// TestSecretsAreNotPublished: whoever reads an HS256 secret signs as we do. The
-// public keys of a ring that also has one are published all the same.
+// TestConfigDefaults opens a ring with nothing but what is required.
+func TestConfigDefaults(t *testing.T) {
+	t.Parallel()
+	before := time.Now()
+	ring := must(keyring.Open(t.Context(), keyring.Config{Storage: &storage{}, Box: mustBox(t, secret), Issuer: "wxgate", Access: time.Hour}))
+	key := ring.Keys()[0]
+	if key.Alg != signing.EdDSA || !slices.Equal(key.Audiences, []string{"wxgate"}) || key.CreatedAt.Before(before) || key.CreatedAt.After(time.Now()) {
+		t.Errorf("got %+v", key)
+	}
+}
+
+// TestDefaultRotation: without a setting, a key signs for 30 days, and the next one is
+// published 10 minutes before it signs.
+func TestDefaultRotation(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	const month = 30 * 24 * time.Hour
+	g.clock.add(month - 10*time.Minute - 1)
+	g.mustTick(t)
+	if keys := g.ring.Keys(); len(keys) != 1 {
+		t.Fatalf("too early: %+v", keys)
+	}
+	g.clock.add(1)
+	g.mustTick(t)
+	keys := g.ring.Keys()
+	if len(keys) != 2 || keys[1].State != keyring.KeyNext || !keys[1].SignsFrom.Equal(start.Add(month)) {
+		t.Fatalf("got %+v", keys)
+	}
+	if want := start.Add(month + time.Hour + 90*time.Second); !keys[0].VerifyUntil.Equal(want) {
+		t.Errorf("the first key verifies until %v, want %v", keys[0].VerifyUntil, want)
+	}
+}
+
+// TestSecretsAreNotPublished: a client that reads an HS256 secret can sign tokens. The
+// public keys of a ring that also has a secret are published.
 func TestSecretsAreNotPublished(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *keyring.Config) { c.Alg, c.Key = signing.HS256, hmacKey(t, 'h') })

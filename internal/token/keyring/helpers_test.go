@@ -25,12 +25,12 @@ var (
 	newSecret = bytes.Repeat([]byte("n"), seal.MinSecretBytes)
 )
 
-// storage keeps the ring in memory, as a file or Redis would.
+// storage is a [keyring.Storage] in memory.
 type storage struct {
 	mu     sync.Mutex
 	blob   []byte
 	writes int
-	broken error // what every call answers, when set
+	broken error // if set, every call returns it
 }
 
 func (s *storage) Load(context.Context) ([]byte, error) {
@@ -60,7 +60,7 @@ func (s *storage) set(change func(*storage)) {
 	change(s)
 }
 
-// clock stands still until a test moves it.
+// clock shows the same time until a test moves it.
 type clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -80,7 +80,7 @@ func (c *clock) add(d time.Duration) {
 	c.now = c.now.Add(d)
 }
 
-// gateway is a ring and the tokens over it, with the clock they go by.
+// gateway is a ring and Tokens over it, with their clock.
 type gateway struct {
 	*token.Tokens
 	ring    *keyring.Ring
@@ -98,7 +98,7 @@ func mustBox(tb testing.TB, secrets ...[]byte) *seal.Box {
 	return box
 }
 
-// newGateway makes one with its own storage and clock; change may say otherwise.
+// newGateway makes a gateway with a separate storage and clock. change may be nil.
 func newGateway(tb testing.TB, change func(*keyring.Config)) *gateway {
 	tb.Helper()
 	g := &gateway{clock: newClock(), storage: &storage{}}
@@ -135,7 +135,7 @@ func (g *gateway) reconfigure(tb testing.TB, change func(*keyring.Config)) {
 	}
 }
 
-// user is somebody who logs in now, for life.
+// user returns the identity of a user who logs in now, with a lifetime.
 func (g *gateway) user(life time.Duration) auth.Identity {
 	u := auth.User{App: "wx4f4bc4dec97d474b", OpenID: "oGZUI0egBJY1zhBYw2KhdUfwVJJE"}
 	return auth.Identity{
@@ -166,7 +166,7 @@ func (g *gateway) mustVerify(tb testing.TB, raw string) *auth.Identity {
 	return id
 }
 
-// The rules of package token by which a ring has tokens refused.
+// The rules of package token that depend on the ring.
 const (
 	ruleNoKey   = "invalid token: kid is unknown or no longer accepted"
 	ruleProfile = "invalid token: issuer or audience is not the key's"

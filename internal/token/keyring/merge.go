@@ -8,12 +8,11 @@ import (
 	"github.com/wxgate/wxgate/internal/seal"
 )
 
-// Merge adds the keys of one stored ring to another, where sessions move from
-// one store to another: the tokens of both go on being good. Of all keys the one
-// that signs from the latest time signs; refused are those that were retired and
-// must not return. merged is into itself when that has all of it; added counts the
-// keys that were new to it. Errors: [ErrOtherSecret], [ErrUnreadable],
-// [ErrFull].
+// Merge adds the keys of the stored ring from to the stored ring into, when sessions
+// move from one store to another: the tokens of both rings stay valid. The key with
+// the latest start signs. refused reports the keys that were retired and must not
+// return. merged is into itself if into has all of from already; added is the number
+// of keys that were new to into. Errors: [ErrOtherSecret], [ErrUnreadable], [ErrFull].
 func Merge(box *seal.Box, into, from []byte, refused func(auth.KeyID) bool, now time.Time) (merged []byte, added int, err error) {
 	other, err := parseState(box, from)
 	if err != nil {
@@ -23,24 +22,22 @@ func Merge(box *seal.Box, into, from []byte, refused func(auth.KeyID) bool, now 
 		added = s.merge(other, refused, now)
 		return nil
 	})
-	if err != nil || sealed != nil {
-		return sealed, added, err
+	if err != nil {
+		return nil, 0, err
 	}
-	return into, added, nil
+	if sealed == nil {
+		return into, added, nil
+	}
+	return sealed, added, nil
 }
 
 func (s *state) merge(other *state, refused func(auth.KeyID) bool, now time.Time) (added int) {
 	for _, id := range other.Refused {
-		if !slices.Contains(s.Refused, id) {
-			s.Refused = append(s.Refused, id)
-		}
+		s.refuse(id)
 	}
-	s.Refused = s.Refused[max(0, len(s.Refused)-maxRefused):]
 	for _, r := range other.Retired {
-		s.unlist(r.ID)
-		s.Retired = append(s.Retired, r)
+		s.list(r)
 	}
-	s.Retired = s.Retired[max(0, len(s.Retired)-maxRetired):]
 	for _, r := range other.Keys {
 		if known := s.find(r.ID); known != nil {
 			known.mergeProfiles(r, now)
@@ -51,21 +48,20 @@ func (s *state) merge(other *state, refused func(auth.KeyID) bool, now time.Time
 	}
 	s.Keys = slices.DeleteFunc(s.Keys, func(r *record) bool { return refused(r.ID) || slices.Contains(s.Refused, r.ID) })
 	slices.SortStableFunc(s.Keys, func(a, b *record) int { return a.SignsFrom.Compare(b.SignsFrom) })
-	for i, r := range s.Keys {
-		switch {
-		case i == len(s.Keys)-1:
+	var next *record
+	for _, r := range slices.Backward(s.Keys) {
+		if next == nil {
 			r.RetiredAt = time.Time{}
-		case r.RetiredAt.IsZero():
-			r.RetiredAt = now // it may have signed until this moment
-			if next := s.Keys[i+1].SignsFrom; next.After(now) {
-				r.RetiredAt = next
-			}
+		} else if r.RetiredAt.IsZero() {
+			r.RetiredAt = later(now, next.SignsFrom) // it may have signed until this moment
 		}
+		next = r
 	}
 	return added
 }
 
-// mergeProfiles adds the names under which the same key signed elsewhere.
+// mergeProfiles adds the profiles under which another store's gateway signed with
+// the same key.
 func (r *record) mergeProfiles(other *record, now time.Time) {
 	for _, p := range other.Profiles {
 		i := slices.IndexFunc(r.Profiles, func(known Profile) bool { return known.same(p.Issuer, p.Audiences) })
@@ -76,6 +72,14 @@ func (r *record) mergeProfiles(other *record, now time.Time) {
 		if p.EndedAt.IsZero() {
 			p.EndedAt = now
 		}
-		r.Profiles = slices.Insert(r.Profiles, 0, p) // the last is the current one
+		r.Profiles = slices.Insert(r.Profiles, 0, p) // the last one is the current one
 	}
+}
+
+// later returns the later one of two times.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

@@ -13,7 +13,7 @@ import (
 
 func nothing(auth.KeyID) bool { return false }
 
-// blob is a gateway's ring as it is stored.
+// blob returns a gateway's stored ring.
 func (g *gateway) blob(t *testing.T) []byte {
 	t.Helper()
 	blob, err := g.storage.Load(t.Context())
@@ -23,7 +23,7 @@ func (g *gateway) blob(t *testing.T) []byte {
 	return blob
 }
 
-// merge adds one gateway's keys to another's, which reads them at once.
+// merge adds the keys of another gateway to g, which reads them at once.
 func (g *gateway) merge(t *testing.T, from *gateway, refused func(auth.KeyID) bool) (added int) {
 	t.Helper()
 	merged, added, err := keyring.Merge(g.cfg.Box, g.blob(t), from.blob(t), refused, g.clock.Now())
@@ -37,9 +37,8 @@ func (g *gateway) merge(t *testing.T, from *gateway, refused func(auth.KeyID) bo
 	return added
 }
 
-// TestMergeRings moves the users of one gateway to another: tokens of both are
-// good for as long as they live, the key that is youngest signs, and it happens
-// once.
+// TestMergeRings moves the users of one gateway to another: tokens of both stay valid
+// until they expire, the newest key signs, and a second merge changes nothing.
 func TestMergeRings(t *testing.T) {
 	t.Parallel()
 	there := newGateway(t, func(c *keyring.Config) { c.Issuer = "there" })
@@ -67,7 +66,7 @@ func TestMergeRings(t *testing.T) {
 	}
 }
 
-// TestMergeRingsOfOneKey joins what one key signed under at two places.
+// TestMergeRingsOfOneKey merges the profiles of a key that both gateways sign with.
 func TestMergeRingsOfOneKey(t *testing.T) {
 	t.Parallel()
 	key := func(c *keyring.Config) { c.Key = givenKey(t, 1) }
@@ -82,7 +81,7 @@ func TestMergeRingsOfOneKey(t *testing.T) {
 	here.mustVerify(t, here.mustIssue(t, here.user(time.Hour)))
 }
 
-// TestMergeRingsRefused leaves keys out that were retired, on either side.
+// TestMergeRingsRefused does not merge keys that were retired in either ring.
 func TestMergeRingsRefused(t *testing.T) {
 	t.Parallel()
 	there := newGateway(t, nil)
@@ -103,7 +102,7 @@ func TestMergeRingsRefused(t *testing.T) {
 	given.mustVerify(t, given.mustIssue(t, given.user(time.Hour)))
 }
 
-// TestMergeRingsErrors changes nothing when one of the two cannot be read.
+// TestMergeRingsErrors returns no ring if one of the two cannot be read.
 func TestMergeRingsErrors(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
@@ -122,8 +121,8 @@ func TestMergeRingsErrors(t *testing.T) {
 	}
 }
 
-// TestInherit begins a storage with the ring of the one before it, once, and with
-// keys of its own where that ring cannot be read.
+// TestInherit starts a storage with the ring of the storage before it, once, and with
+// new keys if that ring cannot be read.
 func TestInherit(t *testing.T) {
 	t.Parallel()
 	before := newGateway(t, nil)
@@ -159,7 +158,7 @@ func TestInherit(t *testing.T) {
 				return
 			}
 			g.mustVerify(t, raw)
-			// From here on the storage is its own: what it loses is put back.
+			// From here on the ring is its own: if the storage loses it, it is restored.
 			if _, _, err := ring.Rotate(t.Context(), true); err != nil {
 				t.Fatal(err)
 			}

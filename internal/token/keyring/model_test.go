@@ -10,28 +10,28 @@ import (
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-// replicas are two gateways over one storage, each with its own configuration and
-// a clock of its own, and the tokens that they have issued.
+// replicas are two gateways over one storage, with separate configurations and clocks,
+// and the tokens that they have issued.
 type replicas struct {
-	t      *testing.T
-	rand   *rand.Rand
-	clock  *clock
-	skew   time.Duration // of the second one's clock
-	both   [2]*gateway
-	keys   []*signing.Key
-	living []promise
+	t     *testing.T
+	rand  *rand.Rand
+	clock *clock
+	skew  time.Duration // of the second one's clock
+	both  [2]*gateway
+	keys  []*signing.Key
+	valid []issuedToken
 }
 
-// promise is a token and until when it is good, by both clocks.
-type promise struct {
+// issuedToken is a token and when it expires, by the clock that is ahead.
+type issuedToken struct {
 	raw   string
 	until time.Time
 }
 
-// TestRingModel has two replicas change their configuration, rotate their keys,
-// restart and go on, in any order. Whatever one of them issues is good at once for
-// itself, for both as soon as each has looked at the ring, and for as long as it
-// lives. Their clocks differ by what is allowed for.
+// TestRingModel has two replicas change their configuration, rotate their keys, restart
+// and run, in any order. A token that one of them issues is valid at once there, and on
+// both as soon as each has read the ring, until it expires. Their clocks differ by up to
+// MaxSkew.
 func TestRingModel(t *testing.T) {
 	t.Parallel()
 	const seeds, steps = 4, 25
@@ -64,7 +64,7 @@ func newReplicas(t *testing.T, from *rand.Rand) *replicas {
 	return r
 }
 
-// configure changes all that may differ between two replicas.
+// configure changes everything that may differ between two replicas.
 func (r *replicas) configure(c *keyring.Config) {
 	c.Issuer = pick(r.rand, "a", "b")
 	c.Audiences = pick(r.rand, []string{"x"}, []string{"x", "y"}, []string{"y"}, []string{"y", "x"}, []string{"x", "z"})
@@ -77,7 +77,7 @@ func (r *replicas) configure(c *keyring.Config) {
 
 func pick[T any](from *rand.Rand, of ...T) T { return of[from.IntN(len(of))] }
 
-// step is the next thing that happens.
+// step does one random thing.
 func (r *replicas) step() {
 	g := r.both[r.rand.IntN(len(r.both))]
 	switch r.rand.IntN(10) {
@@ -108,7 +108,7 @@ func (r *replicas) restart(g *gateway) {
 	g.Tokens = newTokens(r.t, g.ring, g.cfg)
 }
 
-// issue has each replica issue a token, as its own configuration has it.
+// issue has each replica issue a token with its configured lifetime.
 func (r *replicas) issue() {
 	for i, g := range r.both {
 		now := g.cfg.Now()
@@ -120,30 +120,30 @@ func (r *replicas) issue() {
 			continue
 		}
 		if _, err := g.Verify(raw); err != nil {
-			r.t.Errorf("replica %d refuses its own: %v", i, err)
+			r.t.Errorf("replica %d refuses its own token: %v", i, err)
 		}
-		r.living = append(r.living, promise{raw, id.Expires.Add(-max(r.skew, 0))})
+		r.valid = append(r.valid, issuedToken{raw, id.Expires.Add(-max(r.skew, 0))})
 	}
 }
 
-// tick has each replica look at the ring, and at all tokens that live.
+// tick has each replica read the ring and verify all tokens that have not expired.
 func (r *replicas) tick() {
 	r.t.Helper()
 	order := r.rand.IntN(2)
 	for _, g := range []*gateway{r.both[order], r.both[1-order], r.both[order]} {
 		g.mustTick(r.t)
 	}
-	var living []promise
-	for _, p := range r.living {
+	var valid []issuedToken
+	for _, p := range r.valid {
 		if !r.clock.Now().Before(p.until) {
 			continue
 		}
-		living = append(living, p)
+		valid = append(valid, p)
 		for i, g := range r.both {
 			if _, err := g.Verify(p.raw); err != nil {
-				r.t.Errorf("replica %d, a token with %v to live: %v", i, p.until.Sub(r.clock.Now()), err)
+				r.t.Errorf("replica %d, a token that expires in %v: %v", i, p.until.Sub(r.clock.Now()), err)
 			}
 		}
 	}
-	r.living = living
+	r.valid = valid
 }

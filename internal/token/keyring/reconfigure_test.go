@@ -29,10 +29,10 @@ func hmacKey(tb testing.TB, seed byte) *signing.Key {
 	return key
 }
 
-// TestChangesLogNobodyOut: whatever changes in the configuration, a token lives
-// as long as it was promised, on this process and after a restart, and is refused
-// after that. New tokens say what the new configuration says.
-func TestChangesLogNobodyOut(t *testing.T) {
+// TestChangesLogNoUserOut: after any change of the configuration, a token is valid until
+// it expires, in this process and after a restart, and is refused after that. New tokens
+// have the issuer of the new configuration.
+func TestChangesLogNoUserOut(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct{ from, to func(*keyring.Config) }{
 		"alg":       {nil, func(c *keyring.Config) { c.Alg = signing.ES256 }},
@@ -66,14 +66,14 @@ func TestChangesLogNobodyOut(t *testing.T) {
 			g := newGateway(t, row.from)
 			old := g.mustIssue(t, g.user(time.Hour))
 			g.reconfigure(t, row.to)
-			g.mustKeepPromise(t, old)
+			g.mustAcceptUntilExpiry(t, old)
 		})
 	}
 }
 
-// mustKeepPromise goes through the hour that a token of before was promised,
-// here and in a process that starts now.
-func (g *gateway) mustKeepPromise(t *testing.T, old string) {
+// mustAcceptUntilExpiry verifies an earlier token for its whole hour, in this process
+// and in one that starts now.
+func (g *gateway) mustAcceptUntilExpiry(t *testing.T, old string) {
 	t.Helper()
 	again, err := keyring.Open(t.Context(), g.cfg)
 	if err != nil {
@@ -92,7 +92,7 @@ func (g *gateway) mustKeepPromise(t *testing.T, old string) {
 	}
 	for _, g := range []*gateway{g, restarted} {
 		if _, err := g.Verify(old); err == nil {
-			t.Error("it outlived its promise")
+			t.Error("it outlived its expiry")
 		}
 	}
 	g.clock.add(time.Hour)
@@ -153,9 +153,8 @@ func TestReplacedKeyEnds(t *testing.T) {
 	}
 }
 
-// TestRequestsUnderWay: a request that began under the configuration before goes
-// on issuing what that one promised, whatever the new one changes beside a shorter
-// life.
+// TestRequestsUnderWay: a request that started under the previous configuration still
+// issues tokens with its lifetime, whatever else the new configuration changes.
 func TestRequestsUnderWay(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*keyring.Config){
@@ -177,8 +176,8 @@ func TestRequestsUnderWay(t *testing.T) {
 	}
 }
 
-// TestOneAudienceMore: where the names of before and of now have an audience in
-// common, a token is held to the longest life that either gave.
+// TestOneAudienceMore: if the old and the new profile have an audience in common, the
+// longer lifetime of the two is the limit.
 func TestOneAudienceMore(t *testing.T) {
 	t.Parallel()
 	for name, audiences := range map[string][2][]string{

@@ -33,7 +33,7 @@ func TestRetire(t *testing.T) {
 	}
 }
 
-// TestRetireOthers takes out a key that waits and one that only verifies.
+// TestRetireOthers retires a next key and a key that only verifies.
 func TestRetireOthers(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
@@ -65,12 +65,12 @@ func TestRetireOthers(t *testing.T) {
 		t.Fatal(err)
 	}
 	if id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour))); id.Key != waiting {
-		t.Error("the key that waited does not sign")
+		t.Error("the next key does not sign")
 	}
 }
 
-// TestRetireGiven: a leaked key that the configuration names is out at once, and
-// stays out after a restart until the configuration names another.
+// TestRetireGiven: a retired key of the configuration is refused at once, and after a
+// restart until the configuration names another key.
 func TestRetireGiven(t *testing.T) {
 	t.Parallel()
 	f := newGateway(t, func(c *keyring.Config) { c.Key = givenKey(t, 1) })
@@ -115,13 +115,13 @@ func TestRingIsBounded(t *testing.T) {
 	}
 }
 
-// kept are the keys of a ring but those that were retired.
+// kept returns the keys of a ring without those that were retired.
 func kept(r *keyring.Ring) []keyring.KeyInfo {
 	return slices.DeleteFunc(r.Keys(), func(k keyring.KeyInfo) bool { return k.State == keyring.KeyRetired })
 }
 
-// TestRetiredIsListed until the last token of the key would have ended, and on
-// every replica; whoever holds such a token is refused all the same.
+// TestRetiredIsListed: every replica lists a retired key until its last token would have
+// expired, and refuses its tokens.
 func TestRetiredIsListed(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)

@@ -11,23 +11,22 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// Ring is the set of signing keys. It is shared by all that issues and verifies
-// with them, and outlives a changed configuration: see [Ring.Reconfigure].
-// It is safe for concurrent use. Requests read it without a lock.
+// Ring is the set of signing keys. All issuers and verifiers of a store share one
+// ring, and a changed configuration keeps it: see [Ring.Reconfigure]. It is safe for
+// concurrent use. Requests read it without a lock.
 type Ring struct {
 	current atomic.Pointer[snapshot]
-	unknown chan struct{} // a token named a key that the snapshot does not hold
-	changed chan struct{} // another replica took a key out
+	unknown chan struct{} // a token named a key that is not in the snapshot
+	changed chan struct{} // another replica retired a key
 
-	mu   sync.Mutex // one writer at a time; guards all below
+	mu   sync.Mutex // one writer at a time; guards the fields below
 	cfg  *Config
-	blob []byte // what the snapshot was made from, sealed
+	blob []byte // the stored ring that the snapshot was made from
 }
 
-// Open loads the stored keys, makes them follow the configuration, and makes
-// the first key where there is none. Besides [ErrConfig] and what is wrong with
-// a key, errors wrap [ErrOtherSecret], [ErrUnreadable], [ErrKeyRefused] or
-// auth.ErrStoreUnavailable.
+// Open loads the stored keys, makes the first key if there is none, and makes the
+// keys match the configuration. Errors wrap [ErrConfig], an error of package signing,
+// [ErrOtherSecret], [ErrUnreadable], [ErrKeyRefused] or auth.ErrStoreUnavailable.
 func Open(ctx context.Context, cfg Config) (*Ring, error) {
 	r := &Ring{unknown: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
 	if err := r.Reconfigure(ctx, cfg); err != nil {
@@ -36,10 +35,10 @@ func Open(ctx context.Context, cfg Config) (*Ring, error) {
 	return r, nil
 }
 
-// Reconfigure has the ring follow another configuration. A key, issuer or
-// audience that it replaces keeps verifying its own tokens until the last of
-// them has ended. Where replicas differ, all follow the configuration that was
-// loaded last. After an error the ring is as it was.
+// Reconfigure makes the ring match another configuration. Tokens of a replaced key,
+// issuer or audience stay valid until the last of them expires. If the configurations
+// of replicas differ, the ring matches the one that was loaded last. After an error
+// the ring is unchanged.
 func (r *Ring) Reconfigure(ctx context.Context, config Config) error {
 	cfg, err := config.complete()
 	if err != nil {
@@ -56,9 +55,9 @@ func (r *Ring) Reconfigure(ctx context.Context, config Config) error {
 	})
 }
 
-// Tick reads the keys again, which another replica may have changed, and does what
-// time asks for: it makes the next key when it is due and forgets those whose last
-// token has ended. It writes only when that changes something.
+// Tick reads the stored keys, which another replica may have changed. Then it does
+// what is due: it makes the next key, and drops keys whose last token has expired. It
+// writes only if that changes something.
 func (r *Ring) Tick(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -80,9 +79,9 @@ func (r *Ring) Tick(ctx context.Context) error {
 	return r.publish(r.cfg, s, blob)
 }
 
-// JWKS is the public key set (RFC 7517) and its entity tag: every key that signs,
-// will sign next, or signed a token that still lives; never an signing.HS256 secret.
-// The caller does not change it, and lets it be cached for [JWKSMaxAge].
+// JWKS returns the public key set (RFC 7517) and its entity tag: every key that
+// signs, signs next, or signed a token that is still valid; never an HS256 secret.
+// The caller must not change it, and lets clients cache it for [JWKSMaxAge].
 func (r *Ring) JWKS() (body []byte, etag string) {
 	s := r.snapshot()
 	return s.jwks, s.etag
@@ -99,23 +98,15 @@ func (r *Ring) Signer(now time.Time) (*Key, error) { return r.snapshot().signer(
 func (r *Ring) Accepted(id string, now time.Time) *Key {
 	k := r.snapshot().accepted(id, now)
 	if k == nil {
-		r.hint()
+		wake(r.unknown)
 	}
 	return k
 }
 
-// snapshot is the ring of this moment.
+// snapshot returns the current ring.
 func (r *Ring) snapshot() *snapshot { return r.current.Load() }
 
-// hint tells Run that a token named an unknown key; it never waits.
-func (r *Ring) hint() {
-	select {
-	case r.unknown <- struct{}{}:
-	default:
-	}
-}
-
-// load reads the stored ring; nil when the storage has lost it.
+// load reads the stored ring; nil if the storage has lost it.
 func (r *Ring) load(ctx context.Context) ([]byte, error) {
 	blob, err := r.cfg.Storage.Load(ctx)
 	if err != nil {
@@ -124,12 +115,12 @@ func (r *Ring) load(ctx context.Context) ([]byte, error) {
 	return blob, nil
 }
 
-// update changes the stored ring and publishes what came of it. Where there is
-// none, it begins with what [Ring.restored] finds.
+// update changes the stored ring and publishes the result. If no ring is stored, it
+// starts with the result of [Ring.restored].
 func (r *Ring) update(ctx context.Context, cfg *Config, change func(*state) error) error {
 	var s *state
 	var blob []byte
-	var refused error // by us, as opposed to the storage's own failures
+	var refused error // an error of the ring and not of the storage
 	err := cfg.Storage.Update(ctx, func(old []byte) ([]byte, error) {
 		var sealed []byte
 		lost := false
@@ -157,10 +148,11 @@ func (r *Ring) update(ctx context.Context, cfg *Config, change func(*state) erro
 	return r.publish(cfg, s, blob)
 }
 
-// restored is what a storage without a ring begins with. A ring that the storage
-// has lost, as a Redis without a disk does, is put back as it was last read: the
-// next replica to start would make keys of its own, and no two of them would take
-// each other's tokens. One that never was there is inherited, if that can be read.
+// restored returns the ring that a storage without a ring starts with. If the storage
+// lost its ring, as a Redis without a disk does, that is the ring as this replica last
+// read it. Otherwise the next replica to start would make other keys, and replicas
+// would refuse each other's tokens. If there never was a ring, it is the inherited
+// one, if that can be read.
 func (r *Ring) restored(ctx context.Context, cfg *Config) ([]byte, error) {
 	if r.blob != nil || cfg.Inherit == nil {
 		return r.blob, nil
@@ -176,7 +168,7 @@ func (r *Ring) restored(ctx context.Context, cfg *Config) ([]byte, error) {
 	return inherited, nil
 }
 
-// publish makes a stored ring the one that requests see.
+// publish makes a stored ring the one that requests read.
 func (r *Ring) publish(cfg *Config, s *state, blob []byte) error {
 	if r.cfg == cfg && bytes.Equal(blob, r.blob) {
 		return nil

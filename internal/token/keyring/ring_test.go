@@ -31,7 +31,7 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// TestConcurrentRings starts ten replicas at once: they agree on one key.
+// TestConcurrentRings starts ten replicas at once: all have the same key.
 func TestConcurrentRings(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
@@ -60,7 +60,7 @@ func TestConcurrentRings(t *testing.T) {
 	}
 }
 
-// TestReplicaFollows: what one replica changes, the other accepts after a look.
+// TestReplicaFollows: a replica accepts a key that another one made once it has read it.
 func TestReplicaFollows(t *testing.T) {
 	t.Parallel()
 	a := newGateway(t, nil)
@@ -104,11 +104,11 @@ func TestRootSecretRotation(t *testing.T) {
 	if err := g.ring.Tick(t.Context()); !errors.Is(err, keyring.ErrOtherSecret) {
 		t.Errorf("got %v, want ErrOtherSecret", err)
 	}
-	g.mustVerify(t, raw) // goes on with what it has
+	g.mustVerify(t, raw) // the keys in memory stay in use
 	g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
 }
 
-// TestStoredRing looks at what lies in storage, with the root secret and without.
+// TestStoredRing reads what is stored, with the root secret and without.
 func TestStoredRing(t *testing.T) {
 	t.Parallel()
 	f := newGateway(t, func(c *keyring.Config) { c.Key = givenKey(t, 1) })
@@ -147,7 +147,7 @@ func TestUnreadableRing(t *testing.T) {
 	}
 }
 
-// TestStorageDown: a dead storage keeps a gateway from starting, not from going on.
+// TestStorageDown: without its storage a gateway does not start, but it continues to run.
 func TestStorageDown(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
@@ -165,8 +165,8 @@ func TestStorageDown(t *testing.T) {
 	g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
 }
 
-// TestStorageLosesTheKeys: whichever call finds out puts them back, so that the
-// next replica to start signs with them and takes their tokens.
+// TestStorageLosesTheKeys: the next call restores them, so that the next replica to
+// start signs with them and accepts their tokens.
 func TestStorageLosesTheKeys(t *testing.T) {
 	t.Parallel()
 	for name, call := range map[string]func(*keyring.Ring, context.Context) error{

@@ -10,8 +10,8 @@ import (
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-// TestToAndFro: an operator who changes his mind every minute fills no ring and
-// logs nobody out.
+// TestToAndFro: a configuration that changes every minute does not fill the ring and logs
+// no user out.
 func TestToAndFro(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
@@ -30,8 +30,8 @@ func TestToAndFro(t *testing.T) {
 	}
 }
 
-// TestRollout replaces a given key on one replica after the other. Until the
-// second follows it signs with the old one, which the first accepts to the end.
+// TestRollout replaces a configured key on one replica after the other. Until the second
+// is reconfigured, it signs with the old key, and the first accepts its tokens.
 func TestRollout(t *testing.T) {
 	t.Parallel()
 	a := newGateway(t, func(c *keyring.Config) { c.Key = givenKey(t, 1) })
@@ -63,8 +63,8 @@ func TestRollout(t *testing.T) {
 	}
 }
 
-// TestThereAndBack: an issuer that returns with a shorter life still knows the
-// longer life that it gave before.
+// TestThereAndBack: if an issuer returns with a shorter lifetime, its earlier tokens with
+// a longer one stay valid.
 func TestThereAndBack(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *keyring.Config) { c.Access = 2 * time.Hour })
@@ -76,8 +76,8 @@ func TestThereAndBack(t *testing.T) {
 	g.mustVerify(t, long)
 }
 
-// TestLongerLivesElsewhere: a replica that still gives tokens a longer life than
-// the configuration loaded last goes on doing so, after one look at the ring.
+// TestLongerLivesElsewhere: a replica whose tokens have a longer lifetime than in the
+// configuration that was loaded last still issues them, once it has read the ring.
 func TestLongerLivesElsewhere(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *keyring.Config) { c.Access = 2 * time.Hour })
@@ -92,8 +92,7 @@ func TestLongerLivesElsewhere(t *testing.T) {
 	}
 }
 
-// TestLongerLivesThroughRotations: the same when the key is rotated, whichever of
-// the two replicas makes the next one.
+// TestLongerLivesThroughRotations: the same if the key is rotated, by either replica.
 func TestLongerLivesThroughRotations(t *testing.T) {
 	t.Parallel()
 	long := newGateway(t, func(c *keyring.Config) { c.Access, c.Rotate = 2*time.Hour, 30*time.Minute })

@@ -10,25 +10,26 @@ import (
 )
 
 const (
-	// JWKSMaxAge is how long others may keep the published key set.
+	// JWKSMaxAge is how long clients may cache the published key set.
 	JWKSMaxAge = 5 * time.Minute
-	// publishAhead is how long a new key is published before it first signs:
-	// whoever fetched the set just before it came, and once failed to renew it,
-	// knows it in time.
+	// publishAhead is how long a new key is published before it first signs. A client
+	// that fetched the key set just before, and whose next fetch failed, still knows
+	// the key in time.
 	publishAhead = 2 * JWKSMaxAge
-	// MaxSkew is how far the clocks of two replicas may differ.
+	// MaxSkew is how far the clocks of two replicas may differ. Package token accepts
+	// tokens that another replica issues that far in the future.
 	MaxSkew = 30 * time.Second
-	// replicaLag is how long another replica may go on signing under a key or
-	// profile that was replaced here: its next reload, and clocks that differ.
+	// replicaLag is how long another replica may still sign under a key or profile
+	// that this one replaced: until its next reload, by its clock.
 	replicaLag = reloadEvery + MaxSkew
 )
 
-// ahead is publishAhead, or half of a life that is too short for it.
+// ahead returns publishAhead, or half of the rotation interval if that is shorter.
 func ahead(rotate time.Duration) time.Duration { return min(publishAhead, rotate/2) }
 
-// signer is the record that signs at now: the last in succession that has
-// begun. Where the clock says that none has, it is the first: a replica whose
-// clock is behind must not replace the keys of the others.
+// signer returns the record that signs at now: the last one that has started to
+// sign. If none has started, it returns the first: a replica whose clock is behind
+// must not replace the keys of the others. It returns nil if there are no keys.
 func (s *state) signer(now time.Time) *record {
 	for _, r := range slices.Backward(s.Keys) {
 		if !r.SignsFrom.After(now) {
@@ -41,7 +42,7 @@ func (s *state) signer(now time.Time) *record {
 	return nil
 }
 
-// next is the record that is published and does not sign yet, if there is one.
+// next returns the record that is published and does not sign yet; nil without one.
 func (s *state) next(now time.Time) *record {
 	if len(s.Keys) == 0 {
 		return nil
@@ -53,10 +54,11 @@ func (s *state) next(now time.Time) *record {
 	return last
 }
 
-// begun reports whether a key may have signed, here or where the clock is ahead.
-func (r *record) begun(now time.Time) bool { return !r.SignsFrom.After(now.Add(MaxSkew)) }
+// started reports whether a key may have signed, here or on a replica whose clock is
+// ahead.
+func (r *record) started(now time.Time) bool { return !r.SignsFrom.After(now.Add(MaxSkew)) }
 
-// find is the record of a key.
+// find returns the record of a key; nil without one.
 func (s *state) find(id auth.KeyID) *record {
 	for _, r := range s.Keys {
 		if r.ID == id {
@@ -66,18 +68,18 @@ func (s *state) find(id auth.KeyID) *record {
 	return nil
 }
 
-// remove takes a record out.
+// remove removes a record.
 func (s *state) remove(gone *record) {
 	s.Keys = slices.DeleteFunc(s.Keys, func(r *record) bool { return r == gone })
 }
 
-// reconcile makes the state follow a configuration. What signed until now keeps
-// verifying its own tokens, so that a changed setting logs nobody out.
+// reconcile makes the state match a configuration. Replaced keys and profiles keep
+// verifying their tokens, so that a changed setting logs no user out.
 func (s *state) reconcile(cfg *Config, now time.Time) error {
 	if cfg.Key != nil && slices.Contains(s.Refused, cfg.Key.ID()) {
 		return fmt.Errorf("%w: %s must not sign again; configure another key, or none to have one made", ErrKeyRefused, cfg.Key.ID())
 	}
-	signer := s.signer(now.Add(MaxSkew)) // or will in a moment, and does already elsewhere
+	signer := s.signer(now.Add(MaxSkew)) // or another one that a replica whose clock is ahead signs with
 	longest := cfg.Access
 	if signer != nil {
 		longest = max(longest, signer.current().Access)
@@ -94,13 +96,14 @@ func (s *state) reconcile(cfg *Config, now time.Time) error {
 			r.use(cfg, now)
 		}
 	}
-	// Requests that began under the configuration before issue tokens of its life.
+	// Requests that started under the previous configuration still issue tokens with
+	// its lifetime.
 	p := s.signer(now).current()
 	p.Access = max(p.Access, longest)
 	return nil
 }
 
-// wants reports whether a configuration is content with a key that signs.
+// wants reports whether a key is the one that a configuration asks for.
 func (cfg *Config) wants(r *record) bool {
 	if cfg.Key != nil {
 		return r.ID == cfg.Key.ID()
@@ -108,9 +111,9 @@ func (cfg *Config) wants(r *record) bool {
 	return !r.Given && r.Alg == cfg.Alg
 }
 
-// successor is the key that a changed configuration asks for: one the ring still
-// holds, when it is not due for rotation anyway, so that settings that are
-// changed to and fro do not fill the ring; else a new one.
+// successor returns the key that a changed configuration asks for. It reuses a key
+// that is still in the ring and not due for rotation, so that a setting that is
+// changed back and forth does not fill the ring. Otherwise it makes a new key.
 func (s *state) successor(cfg *Config, now time.Time) (*record, error) {
 	for _, r := range slices.Backward(s.Keys) {
 		if cfg.wants(r) && (r.Given || now.Before(r.SignsFrom.Add(cfg.Rotate))) {
@@ -138,11 +141,11 @@ func newRecord(key *signing.Key, given bool, p Profile, now time.Time) (*record,
 	}, nil
 }
 
-// succeed makes r the last in succession, signing from at. What signs until then
-// is retired at that time; what was to sign next never will.
+// succeed makes r the last record, which signs from a time on. It retires the key
+// that signs until then, and removes a key that was to sign next.
 func (s *state) succeed(r *record, at time.Time) {
 	s.remove(r)
-	if next := s.next(at); next != nil && !next.begun(at) {
+	if next := s.next(at); next != nil && !next.started(at) {
 		s.remove(next)
 	}
 	for _, other := range s.Keys {
@@ -157,10 +160,10 @@ func (s *state) succeed(r *record, at time.Time) {
 	s.Keys = append(s.Keys, r)
 }
 
-// use has a key that signs, or will, do so under the configuration's profile.
+// use makes a key that signs, or signs next, use the configuration's profile.
 func (r *record) use(cfg *Config, now time.Time) {
-	if !r.begun(now) {
-		r.Profiles = []Profile{cfg.profile()} // it has signed nothing yet
+	if !r.started(now) {
+		r.Profiles = []Profile{cfg.profile()} // it has signed no token yet
 		return
 	}
 	p := r.current()

@@ -9,7 +9,7 @@ import (
 	"github.com/wxgate/wxgate/internal/token/keyring"
 )
 
-// published are the IDs in the key set.
+// published returns the IDs in the key set.
 func (g *gateway) published(tb testing.TB) map[auth.KeyID]bool {
 	tb.Helper()
 	var set struct {
@@ -35,7 +35,7 @@ func (g *gateway) mustTick(tb testing.TB) {
 	}
 }
 
-// states counts the keys by where they stand.
+// states counts the keys by their state.
 func (g *gateway) states() map[keyring.KeyState]int {
 	n := map[keyring.KeyState]int{}
 	for _, k := range g.ring.Keys() {
@@ -44,9 +44,9 @@ func (g *gateway) states() map[keyring.KeyState]int {
 	return n
 }
 
-// TestRotationByTime goes through half a day minute by minute. At every minute a
-// token is issued, all that still live are accepted, and the key that signed was
-// published long enough for whoever keeps the key set as long as he may.
+// TestRotationByTime runs half a day minute by minute. Every minute it issues a token,
+// the oldest token that has not expired is valid, and the key that signed was published
+// longer than clients cache the key set.
 func TestRotationByTime(t *testing.T) {
 	t.Parallel()
 	const rotate, access = 2 * time.Hour, 30 * time.Minute
@@ -54,7 +54,7 @@ func TestRotationByTime(t *testing.T) {
 	first := g.ring.Keys()[0].ID
 	since := map[auth.KeyID]time.Time{first: start.Add(-keyring.PublishAhead)}
 	signed := map[auth.KeyID]int{}
-	var living []string
+	var valid []string
 	for range 12 * 60 {
 		g.mustTick(t)
 		now := g.clock.Now()
@@ -70,11 +70,11 @@ func TestRotationByTime(t *testing.T) {
 			t.Fatalf("%s: %s signs, published since %s", now, id.Key, since[id.Key])
 		}
 		signed[id.Key]++
-		living = append(living, raw)
-		if len(living) > int(access/time.Minute) {
-			living = living[1:]
+		valid = append(valid, raw)
+		if len(valid) > int(access/time.Minute) {
+			valid = valid[1:]
 		}
-		g.mustVerify(t, living[0]) // the oldest that lives
+		g.mustVerify(t, valid[0]) // the oldest that has not expired
 		if n := len(ids); n > 3 {
 			t.Fatalf("%s: %d keys are kept", now, n)
 		}
@@ -93,7 +93,8 @@ func TestRotationByTime(t *testing.T) {
 	}
 }
 
-// TestTinyRotation: published for half of its life where the whole is too short.
+// TestTinyRotation: with a short rotation interval, a key is published for half of it
+// before it signs.
 func TestTinyRotation(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *keyring.Config) { c.Rotate, c.Access = 4*time.Minute, time.Minute })
@@ -112,12 +113,12 @@ func TestRotateByHand(t *testing.T) {
 	g := newGateway(t, nil)
 	old := g.ring.Keys()[0].ID
 	before := g.mustIssue(t, g.user(time.Hour))
-	next, _, err := g.ring.Rotate(t.Context(), false)
-	if err != nil {
-		t.Fatal(err)
+	next, made, err := g.ring.Rotate(t.Context(), false)
+	if err != nil || !made || next == old {
+		t.Fatalf("got %s, made %v, %v", next, made, err)
 	}
-	if again, _, err := g.ring.Rotate(t.Context(), false); err != nil || again != next {
-		t.Errorf("a second rotation made %s, %v", again, err)
+	if again, made, err := g.ring.Rotate(t.Context(), false); err != nil || again != next || made {
+		t.Errorf("a second rotation returned %s, made %v, %v", again, made, err)
 	}
 	if !g.published(t)[next] || g.states()[keyring.KeyNext] != 1 {
 		t.Errorf("%s is not published: %+v", next, g.ring.Keys())
@@ -139,7 +140,7 @@ func TestRotateByHand(t *testing.T) {
 	}
 }
 
-// TestRotateHurried has a key that waits sign at once.
+// TestRotateHurried makes the next key sign at once.
 func TestRotateHurried(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
@@ -147,16 +148,16 @@ func TestRotateHurried(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if now, _, err := g.ring.Rotate(t.Context(), true); err != nil || now != next {
-		t.Fatalf("got %s, %v", now, err)
+	if now, made, err := g.ring.Rotate(t.Context(), true); err != nil || now != next || made {
+		t.Fatalf("got %s, made %v, %v", now, made, err)
 	}
 	if id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour))); id.Key != next {
 		t.Errorf("%s signs", id.Key)
 	}
 }
 
-// TestShorterLives: a configuration that shortens the tokens' life, and rotates
-// more often, keeps no more keys than that life asks for.
+// TestShorterLives: a configuration with a shorter lifetime and more frequent rotations
+// keeps no more keys than the shorter lifetime requires.
 func TestShorterLives(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *keyring.Config) { c.Access = keyring.MaxAccess })

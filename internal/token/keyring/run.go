@@ -6,20 +6,21 @@ import (
 )
 
 const (
-	// reloadEvery is how often a replica looks for keys that another one made.
-	// It is far below publishAhead, so that no replica meets a key unprepared.
+	// reloadEvery is how often a replica reads the keys that other replicas made. It
+	// is far below publishAhead, so that every replica has a key before it signs.
 	reloadEvery = time.Minute
-	// hintGap is the least time between two reloads that unknown key IDs caused:
-	// tokens are free to forge, reads of the storage are not.
+	// hintGap is the shortest time between two reloads after unknown key IDs. Clients
+	// can send any number of forged tokens; without the gap each would cost a read of
+	// the storage (denial of service).
 	hintGap = 10 * time.Second
-	// storageTimeout bounds one look at the storage, locks included.
+	// storageTimeout limits one reload, with the time that it waits for locks.
 	storageTimeout = 20 * time.Second
 )
 
-// Run keeps the ring up to date until ctx ends: each minute, soon after a token
-// named an unknown key, since a replica with another configuration may just have
-// made it, and at once after [Ring.Changed]. Requests never wait for it. What goes
-// wrong is reported and tried again; the keys at hand go on signing.
+// Run keeps the ring up to date until ctx ends. It reads the stored keys every
+// minute, at once after [Ring.Changed], and soon after a token named an unknown key,
+// which another replica may just have made. Requests never wait for it. It reports
+// errors and tries again; until then the current keys stay in use.
 func (r *Ring) Run(ctx context.Context) {
 	ticker := time.NewTicker(reloadEvery)
 	defer ticker.Stop()
@@ -40,12 +41,15 @@ func (r *Ring) Run(ctx context.Context) {
 	}
 }
 
-// Changed says that another replica took a key out of the ring: Run reads it
-// again at once, or this replica would go on signing with that key for a minute.
-// It never waits.
-func (r *Ring) Changed() {
+// Changed reports that another replica retired a key. Run then reads the ring at
+// once; otherwise this replica would sign with that key for up to a minute. Changed
+// never waits.
+func (r *Ring) Changed() { wake(r.changed) }
+
+// wake sends to a channel with a buffer of one, unless a value is waiting there.
+func wake(c chan<- struct{}) {
 	select {
-	case r.changed <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/token/keyring"
 )
 
-// runGateway starts a gateway's loop in a bubble; stop ends it.
+// runGateway starts a gateway and its ring's Run in a bubble. stop ends both.
 func runGateway(t *testing.T, change func(*keyring.Config)) (g *gateway, stop func()) {
 	t.Helper()
 	g = newGateway(t, func(c *keyring.Config) {
@@ -33,7 +33,7 @@ func runGateway(t *testing.T, change func(*keyring.Config)) (g *gateway, stop fu
 	}
 }
 
-// login issues a token at the bubble's time.
+// login issues a token at the time of the bubble.
 func (g *gateway) login(t *testing.T) string {
 	t.Helper()
 	id := g.user(time.Hour)
@@ -67,9 +67,9 @@ func TestRunRotates(t *testing.T) {
 	})
 }
 
-// TestRunHearsOfUnknownKeys: a token of a key that another replica made at once
-// is accepted seconds later, while a flood of forged IDs reads nothing more.
-func TestRunHearsOfUnknownKeys(t *testing.T) {
+// TestRunReloadsAfterUnknownKeys: a token of a key that another replica has
+// just made is accepted seconds later, but a flood of forged IDs causes one read at most.
+func TestRunReloadsAfterUnknownKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		counting := &counter{storage: &storage{}}
 		g, stop := runGateway(t, func(c *keyring.Config) { c.Storage = counting })
@@ -103,9 +103,9 @@ func TestRunHearsOfUnknownKeys(t *testing.T) {
 	})
 }
 
-// TestRunHearsOfRetiredKeys: a replica that is told that another one retired the
-// key that signs has the next token signed by its successor.
-func TestRunHearsOfRetiredKeys(t *testing.T) {
+// TestRunReloadsAfterChanged: after a call of Changed, a replica no longer signs with a
+// key that another one retired.
+func TestRunReloadsAfterChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, stop := runGateway(t, nil)
 		defer stop()
@@ -119,7 +119,7 @@ func TestRunHearsOfRetiredKeys(t *testing.T) {
 		}
 		raw := g.login(t)
 		if g.mustVerify(t, raw).Key != leaked {
-			t.Fatal("it was told by nobody")
+			t.Fatal("it reloaded before the call of Changed")
 		}
 		g.ring.Changed()
 		synctest.Wait()

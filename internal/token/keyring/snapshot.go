@@ -8,22 +8,22 @@ import (
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-// snapshot is the ring as requests see it. It never changes: a new one takes its
-// place, so that requests read it without a lock.
+// snapshot is the ring as requests read it, without a lock. It never changes: a
+// changed ring gets a new snapshot.
 type snapshot struct {
 	byID  map[string]*Key
 	order []*Key // in the order of succession
 
-	retired []KeyInfo // only listed
+	retired []KeyInfo // for Ring.Keys only
 
 	jwks []byte
 	etag string
 	now  func() time.Time
 }
 
-// newSnapshot makes keys of records. The configured key comes from the
-// configuration, since the records hold it without its private half. before,
-// which may be nil, saves reading the others again.
+// newSnapshot makes the keys of records. It takes the configured key from the
+// configuration, since its record has no private half. It takes the other keys from
+// before, if that has them, to not parse them again; before may be nil.
 func newSnapshot(s *state, cfg *Config, before *snapshot) (*snapshot, error) {
 	snap := &snapshot{byID: make(map[string]*Key, len(s.Keys)), now: cfg.Now}
 	keys := make([]*signing.Key, 0, len(s.Keys))
@@ -32,12 +32,12 @@ func newSnapshot(s *state, cfg *Config, before *snapshot) (*snapshot, error) {
 		if err != nil {
 			return nil, err
 		}
-		e := &Key{Key: key, record: r, until: r.verifyUntil()}
+		k := &Key{Key: key, record: r, until: r.verifyUntil()}
 		for i := range r.Profiles {
-			e.profiles = append(e.profiles, span{Profile: r.Profiles[i], until: r.until(&r.Profiles[i])})
+			k.profiles = append(k.profiles, span{Profile: r.Profiles[i], until: r.until(&r.Profiles[i])})
 		}
-		snap.byID[string(key.ID())] = e
-		snap.order = append(snap.order, e)
+		snap.byID[string(key.ID())] = k
+		snap.order = append(snap.order, k)
 		keys = append(keys, key)
 	}
 	for _, r := range s.Retired {
@@ -51,8 +51,8 @@ func newSnapshot(s *state, cfg *Config, before *snapshot) (*snapshot, error) {
 	return snap, err
 }
 
-// key reads a record's key. One that the configuration named is always read
-// again, so that a private half that was taken out of it signs no more.
+// key returns the key of a record. It never takes a given key from before: if the
+// configuration no longer names the key, its private half must no longer sign.
 func (r *record) key(given *signing.Key, before *snapshot) (*signing.Key, error) {
 	if given != nil && given.ID() == r.ID {
 		return given, nil
@@ -70,29 +70,30 @@ func (r *record) key(given *signing.Key, before *snapshot) (*signing.Key, error)
 	return key, nil
 }
 
-// signer is the key that signs at now: the last in succession that has begun and
-// whose private half is here.
+// signer returns the key that signs at now: the last one in the order of succession
+// that has started to sign and whose private half this process has. If no such key
+// has started, the clock is behind, and signer returns the first: see state.signer.
 func (s *snapshot) signer(now time.Time) (*Key, error) {
 	var first *Key
-	for _, e := range slices.Backward(s.order) {
-		if !e.CanSign() {
+	for _, k := range slices.Backward(s.order) {
+		if !k.CanSign() {
 			continue
 		}
-		if first = e; !e.record.SignsFrom.After(now) {
-			return e, nil
+		if first = k; !k.record.SignsFrom.After(now) {
+			break
 		}
 	}
 	if first == nil {
 		return nil, ErrNoSigner
 	}
-	return first, nil // the clock is behind: see state.signer
+	return first, nil
 }
 
-// accepted finds a key by its exact name; nil when its last token has ended.
+// accepted returns the key with that exact ID; nil if its last token has expired.
 func (s *snapshot) accepted(id string, now time.Time) *Key {
-	e := s.byID[id]
-	if e == nil || !e.until.IsZero() && !now.Before(e.until) {
+	k := s.byID[id]
+	if k == nil || !k.until.IsZero() && !now.Before(k.until) {
 		return nil
 	}
-	return e
+	return k
 }

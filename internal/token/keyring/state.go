@@ -17,29 +17,29 @@ const (
 	stateVersion = 1
 	sealPurpose  = "signing-keys"
 
-	// maxKeys bounds the ring, and with it the published key set: a month of
-	// daily rotations under month-long tokens has 60.
+	// maxKeys limits the ring, and with it the published key set. A ring with daily
+	// rotations and tokens that live for a month has 60 keys.
 	maxKeys = 64
-	// maxProfiles bounds what one key remembers of changed issuers and audiences.
+	// maxProfiles limits the profiles of one key: changed issuers and audiences.
 	maxProfiles = 32
-	// maxRefused bounds the retired keys that are remembered, 60 bytes each.
+	// maxRefused limits the IDs of retired keys that must not return, 60 bytes each.
 	maxRefused = 256
-	// maxRetired bounds the retired keys that are listed.
+	// maxRetired limits the retired keys that are listed.
 	maxRetired = 64
 )
 
-// state is the ring as it is stored: one JSON text, sealed as a whole.
+// state is the ring as it is stored: JSON, sealed.
 type state struct {
 	Version  int          `json:"version"`
-	SealedBy string       `json:"sealed_by"` // the root secret, by its ID
+	SealedBy string       `json:"sealed_by"` // the ID of the root secret
 	Keys     []*record    `json:"keys"`      // in the order of succession, the newest last
 	Refused  []auth.KeyID `json:"refused,omitempty"`
-	// Retired keys, for operators to see. What refuses their tokens is that they are
-	// not among Keys.
+	// Retired lists retired keys for operators. Their tokens are refused because the
+	// keys are not in Keys.
 	Retired []retired `json:"retired,omitempty"`
 }
 
-// retired is what is left of a key that was taken out, without its material.
+// retired describes a retired key, without its material.
 type retired struct {
 	ID        auth.KeyID  `json:"kid"`
 	Alg       signing.Alg `json:"alg"`
@@ -47,12 +47,12 @@ type retired struct {
 	CreatedAt time.Time   `json:"created_at"`
 	SignsFrom time.Time   `json:"signs_from"`
 	RetiredAt time.Time   `json:"retired_at"`
-	Until     time.Time   `json:"until"` // when its last token would have ended
+	Until     time.Time   `json:"until"` // when its last token would have expired
 	Issuer    string      `json:"issuer"`
 	Audiences []string    `json:"audiences"`
 }
 
-// record is one key and all that its tokens may say.
+// record is one stored key.
 type record struct {
 	ID        auth.KeyID  `json:"kid"`
 	Alg       signing.Alg `json:"alg"`
@@ -60,17 +60,18 @@ type record struct {
 	Material  []byte      `json:"material"`
 	CreatedAt time.Time   `json:"created_at"`
 	SignsFrom time.Time   `json:"signs_from"`
-	// RetiredAt is when its successor signs from; zero for the newest.
+	// RetiredAt is when its successor starts to sign; zero for the newest key.
 	RetiredAt time.Time `json:"retired_at,omitzero"`
-	// Profiles it signed under, the newest last.
+	// Profiles are those that it signed under. The last is the current one.
 	Profiles []Profile `json:"profiles"`
 }
 
-// Profile has the names that a key signs under, or signed under.
+// Profile is what the tokens of a key have in common. A key has several if the
+// configuration changed.
 type Profile struct {
 	Issuer    string        `json:"issuer"`
 	Audiences []string      `json:"audiences"`
-	Access    time.Duration `json:"access"`            // the longest life that a token may have got
+	Access    time.Duration `json:"access"`            // the longest lifetime of a token
 	EndedAt   time.Time     `json:"ended_at,omitzero"` // zero while the key signs under it
 }
 
@@ -78,7 +79,8 @@ func (p *Profile) same(issuer string, audiences []string) bool {
 	return p.Issuer == issuer && slices.Equal(p.Audiences, audiences)
 }
 
-// until is when the last token of a profile has ended; zero while more are made.
+// until returns when the last token of a profile expires; zero while the key signs
+// under it.
 func (r *record) until(p *Profile) time.Time {
 	end := p.EndedAt
 	if end.IsZero() {
@@ -90,7 +92,7 @@ func (r *record) until(p *Profile) time.Time {
 	return end.Add(p.Access + replicaLag)
 }
 
-// verifyUntil is when the last token of a key has ended; zero while it signs.
+// verifyUntil returns when the last token of a key expires; zero while it signs.
 func (r *record) verifyUntil() time.Time {
 	if r.RetiredAt.IsZero() {
 		return time.Time{}
@@ -104,10 +106,10 @@ func (r *record) verifyUntil() time.Time {
 	return last
 }
 
-// current is the profile that the key signs under.
+// current returns the profile that the key signs under.
 func (r *record) current() *Profile { return &r.Profiles[len(r.Profiles)-1] }
 
-// parseState reads what amend wrote; nil is a ring that was never stored.
+// parseState reads a stored ring; nil is a ring that was never stored.
 func parseState(box *seal.Box, blob []byte) (*state, error) {
 	if blob == nil {
 		return &state{Version: stateVersion}, nil
@@ -127,7 +129,7 @@ func parseState(box *seal.Box, blob []byte) (*state, error) {
 	return s, s.check()
 }
 
-// check refuses a state that this program did not write.
+// check refuses a state that this version of wxgate did not write.
 func (s *state) check() error {
 	if s.Version != stateVersion {
 		return fmt.Errorf("%w: version %d, this wxgate knows %d; run the newer wxgate that wrote it",
@@ -141,8 +143,8 @@ func (s *state) check() error {
 	return nil
 }
 
-// text is the state as it is sealed. This is the one place where its size is
-// bounded, so that neither rotations nor changed settings grow it without end.
+// text returns the state as JSON, which is then sealed. It alone limits the size of
+// the state, so that neither rotations nor changed settings let it grow for ever.
 func (s *state) text() ([]byte, error) {
 	if len(s.Keys) > maxKeys {
 		return nil, fmt.Errorf("%w: %d, at most %d are kept; retire some, or rotate less often", ErrFull, len(s.Keys), maxKeys)
@@ -160,9 +162,9 @@ func (s *state) text() ([]byte, error) {
 	return text, nil
 }
 
-// amend opens a stored ring, has change change it and seals the result. sealed
-// is nil when nothing has to be written: neither did the state change, nor was
-// it sealed with a root secret that the operator means to drop one day.
+// amend opens a stored ring, calls change with it and seals the result. sealed is
+// nil if nothing must be written: change changed nothing, and the ring was sealed
+// with the newest root secret.
 func amend(box *seal.Box, blob []byte, change func(*state) error) (s *state, sealed []byte, err error) {
 	if s, err = parseState(box, blob); err != nil {
 		return nil, nil, err

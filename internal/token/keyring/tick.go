@@ -5,48 +5,43 @@ import (
 	"slices"
 	"time"
 
-	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-// maintain does what time asks for: it forgets what has ended, makes the next
-// key when it is due, and lets this replica's tokens live as long as it gives
-// them. It is a no-op when another replica has done it already.
+// maintain does what is due: it drops expired keys, makes the next key, and raises
+// the lifetime of profiles to what this replica gives its tokens. It changes nothing
+// if another replica has done all that.
 func (s *state) maintain(cfg *Config, now time.Time) error {
 	s.forget(now)
 	here := s.signsHere(cfg, now)
 	if here != nil && !here.RetiredAt.IsZero() && here.RetiredAt.Before(now) {
-		here.RetiredAt = now // not yet, as long as this replica signs with it
+		here.RetiredAt = now // it isn't retired as long as this replica signs with it
 	}
 	signer := s.signer(now)
 	if signer == nil {
-		return fmt.Errorf("%w: the stored ring has none that has begun", ErrNoSigner)
+		return fmt.Errorf("%w: the stored ring has no keys", ErrNoSigner)
 	}
 	if !signer.Given && s.next(now) == nil && !now.Before(signer.SignsFrom.Add(cfg.Rotate-ahead(cfg.Rotate))) {
-		from := signer.SignsFrom.Add(cfg.Rotate)
-		if soonest := now.Add(ahead(cfg.Rotate)); from.Before(soonest) {
-			from = soonest
-		}
+		from := later(signer.SignsFrom.Add(cfg.Rotate), now.Add(ahead(cfg.Rotate)))
 		next, err := s.follow(signer, now, from)
 		if err != nil {
 			return err
 		}
-		// It has signed nothing yet. A replica that gives its tokens a longer life
-		// says so below, before the key signs.
+		// It has signed nothing yet. A replica that gives its tokens a longer lifetime
+		// raises this below, before the key signs.
 		next.current().Access = cfg.Access
 	}
 	for _, r := range []*record{here, s.signer(now), s.next(now)} {
-		if r != nil && r.current().Access < cfg.Access {
-			r.current().Access = cfg.Access
+		if r != nil {
+			r.current().Access = max(r.current().Access, cfg.Access)
 		}
 	}
 	return nil
 }
 
-// signsHere is the record that a replica signs with, as snapshot.signer has it. It
-// is an older one than signer's where the newest is named by another replica's
-// configuration only, in the middle of a rollout: given keys are not stored with
-// their private half.
+// signsHere returns the record that this replica signs with, as snapshot.signer
+// does. During a rollout it is older than state.signer: the newest key is in another
+// replica's configuration only, and its private half is not stored.
 func (s *state) signsHere(cfg *Config, now time.Time) *record {
 	var first *record
 	for _, r := range slices.Backward(s.Keys) {
@@ -54,7 +49,7 @@ func (s *state) signsHere(cfg *Config, now time.Time) *record {
 			continue
 		}
 		if first = r; !r.SignsFrom.After(now) {
-			return r
+			break
 		}
 	}
 	return first
@@ -64,20 +59,21 @@ func (cfg *Config) canSign(r *record) bool {
 	return !r.Given || r.Alg == signing.HS256 || cfg.Key != nil && cfg.Key.ID() == r.ID
 }
 
-// forget drops keys and profiles whose last token has ended.
+// forget drops keys and profiles whose last token has expired.
 func (s *state) forget(now time.Time) {
-	ended := func(until time.Time) bool { return !until.IsZero() && !now.Before(until) }
-	s.Keys = slices.DeleteFunc(s.Keys, func(r *record) bool { return ended(r.verifyUntil()) })
-	s.Retired = slices.DeleteFunc(s.Retired, func(r retired) bool { return ended(r.Until) })
+	expired := func(until time.Time) bool { return !until.IsZero() && !now.Before(until) }
+	s.Keys = slices.DeleteFunc(s.Keys, func(r *record) bool { return expired(r.verifyUntil()) })
+	s.Retired = slices.DeleteFunc(s.Retired, func(r retired) bool { return expired(r.Until) })
 	for _, r := range s.Keys {
 		r.Profiles = slices.DeleteFunc(r.Profiles, func(p Profile) bool {
-			return !p.EndedAt.IsZero() && ended(r.until(&p))
+			return !p.EndedAt.IsZero() && expired(r.until(&p))
 		})
 	}
 }
 
-// follow makes the key that signs after r, with its algorithm and profile. Others
-// may still give their tokens as long a life as r did.
+// follow makes the key that signs after r, from a time on, with the algorithm and
+// the profile of r. It keeps the profile's lifetime: other replicas may still give
+// their tokens that lifetime.
 func (s *state) follow(r *record, now, from time.Time) (*record, error) {
 	key, err := signing.Generate(r.Alg)
 	if err != nil {
@@ -91,73 +87,4 @@ func (s *state) follow(r *record, now, from time.Time) (*record, error) {
 	}
 	s.succeed(successor, from)
 	return successor, nil
-}
-
-// rotate makes the next key before its time. Without immediate it signs once it
-// has been published long enough for everybody to know it.
-func (s *state) rotate(cfg *Config, immediate bool, now time.Time) (*record, error) {
-	signer := s.signer(now)
-	if signer == nil {
-		return nil, fmt.Errorf("%w: the stored ring has none that has begun", ErrNoSigner)
-	}
-	if signer.Given {
-		return nil, fmt.Errorf("%w: change `key` there to rotate it, or retire %s", ErrKeyGiven, signer.ID)
-	}
-	from := now.Add(ahead(cfg.Rotate))
-	if immediate {
-		from = now
-	}
-	if next := s.next(now); next != nil {
-		if immediate {
-			s.succeed(next, now)
-		}
-		return next, nil
-	}
-	return s.follow(signer, now, from)
-}
-
-// retire takes a key out at once and says until when its tokens would have
-// lived. A key that signs gets a successor that signs from now.
-func (s *state) retire(id auth.KeyID, now time.Time) (time.Time, error) {
-	gone := s.find(id)
-	if gone == nil {
-		return time.Time{}, fmt.Errorf("%w: %q", ErrUnknownKey, id)
-	}
-	signer, next := s.signer(now), s.next(now)
-	s.remove(gone)
-	if gone.Given && !slices.Contains(s.Refused, id) {
-		// A configuration that still names it must not bring it back.
-		s.Refused = append(s.Refused, id)
-		s.Refused = s.Refused[max(0, len(s.Refused)-maxRefused):]
-	}
-	switch {
-	case gone == next && signer != nil:
-		signer.RetiredAt = time.Time{}
-	case gone == signer && next != nil:
-		s.succeed(next, now)
-	case gone == signer:
-		if _, err := s.follow(gone, now, now); err != nil {
-			return time.Time{}, err
-		}
-	}
-	if gone.RetiredAt.IsZero() || gone.RetiredAt.After(now) {
-		gone.RetiredAt = now
-	}
-	s.list(gone)
-	return gone.verifyUntil(), nil
-}
-
-// list keeps what operators see of a key that was retired.
-func (s *state) list(gone *record) {
-	p := gone.current()
-	s.unlist(gone.ID)
-	s.Retired = append(s.Retired, retired{
-		ID: gone.ID, Alg: gone.Alg, Given: gone.Given, CreatedAt: gone.CreatedAt, SignsFrom: gone.SignsFrom,
-		RetiredAt: gone.RetiredAt, Until: gone.verifyUntil(), Issuer: p.Issuer, Audiences: p.Audiences,
-	})
-	s.Retired = s.Retired[max(0, len(s.Retired)-maxRetired):]
-}
-
-func (s *state) unlist(id auth.KeyID) {
-	s.Retired = slices.DeleteFunc(s.Retired, func(r retired) bool { return r.ID == id })
 }

@@ -11,13 +11,14 @@ import (
 	"testing"
 )
 
-// modulus is an odd number of a given length that no generator made.
+// modulus returns an odd number of a given length.
 func modulus(bits uint) *big.Int {
 	n := new(big.Int).Lsh(big.NewInt(1), bits-1)
 	return n.Add(n, big.NewInt(12345))
 }
 
-// rocaModulus is a power of 65537 modulo each of rocaPrimes, but for a difference.
+// rocaModulus returns a number that is a power of 65537 modulo each of rocaPrimes. A
+// difference changes it modulo 11 only.
 func rocaModulus(exponent, difference int64) *big.Int {
 	product := big.NewInt(1)
 	for _, p := range rocaPrimes {
@@ -28,7 +29,7 @@ func rocaModulus(exponent, difference int64) *big.Int {
 	return n.Add(n, new(big.Int).Mul(big.NewInt(difference), new(big.Int).Div(product, big.NewInt(11))))
 }
 
-// TestCheck asks for keys that no parser of Go returns.
+// TestCheck checks keys that no parser of Go returns.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	offCurve := &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)} //nolint:staticcheck // no other way to a point off the curve

@@ -38,7 +38,7 @@ func block(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
 
-// weakRSA is a real key of a kind that Go does not make itself.
+// weakRSA generates a key that Go's generator refuses to make.
 func weakRSA(bits int, exponent int64) *rsa.PrivateKey {
 	one, e := big.NewInt(1), big.NewInt(exponent)
 	for {
@@ -137,7 +137,7 @@ func TestParseKeyRefuses(t *testing.T) {
 			t.Errorf("%s: got %v, %v, want %v: %s", name, key, err, row.want, row.says)
 		}
 		if err != nil && strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("%s: the error holds the key: %v", name, err)
+			t.Errorf("%s: the error contains the key: %v", name, err)
 		}
 	}
 }

@@ -34,7 +34,7 @@ func TestGenerate(t *testing.T) {
 				t.Errorf("%s, public only %v: got %s, signs: %v", alg, publicOnly, stored, stored.CanSign())
 			}
 			if !stored.Verify("text", signature) {
-				t.Errorf("%s, public only %v: a good signature is refused", alg, publicOnly)
+				t.Errorf("%s, public only %v: a valid signature is refused", alg, publicOnly)
 			}
 			if stored.Verify("Text", signature) || stored.Verify("text", signature[1:]) || stored.Verify("text", nil) {
 				t.Errorf("%s, public only %v: a wrong signature is accepted", alg, publicOnly)
@@ -51,7 +51,7 @@ func TestGenerate(t *testing.T) {
 	}
 }
 
-// TestFromMaterialRefuses reads what no key was stored as.
+// TestFromMaterialRefuses parses what Material does not return.
 func TestFromMaterialRefuses(t *testing.T) {
 	t.Parallel()
 	ed := must(signing.Generate(signing.EdDSA))

@@ -36,8 +36,8 @@ type vector struct {
 	Result  string `json:"result"`
 }
 
-// readVectors finds a file of vectors as the README beside them says. Under CI a
-// missing file fails the test, so that it cannot pass by not running.
+// readVectors reads a file of vectors; the README beside them says where they are. In
+// CI a missing file fails the test, so that it is never skipped there.
 func readVectors(t *testing.T, name string) (file vectors) {
 	t.Helper()
 	dir := os.Getenv("WYCHEPROOF_DIR")
@@ -112,8 +112,8 @@ func TestWycheproofES256(t *testing.T) {
 	wantCount(t, n, 262)
 }
 
-// TestWycheproofHS256: two rules of ours refuse what is valid in general: keys
-// under 256 bits (RFC 7518 section 3.2) and tags that were cut.
+// TestWycheproofHS256: wxgate refuses keys under 256 bits (RFC 7518 section 3.2) and
+// truncated tags, which the vectors allow.
 func TestWycheproofHS256(t *testing.T) {
 	t.Parallel()
 	file := readVectors(t, "hmac_sha256_test.json")
@@ -141,7 +141,7 @@ func TestWycheproofHS256(t *testing.T) {
 	wantCount(t, n, 174)
 }
 
-// wantCount keeps a loader that finds less than it should from passing.
+// wantCount fails if the loader found fewer vectors than there are.
 func wantCount(t *testing.T, got, want int) {
 	t.Helper()
 	if got < want {

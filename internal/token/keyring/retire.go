@@ -1,0 +1,90 @@
+package keyring
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// rotate makes the next key before it is due. The key signs once every client of
+// the key set can know it; with immediate, at once.
+func (s *state) rotate(cfg *Config, immediate bool, now time.Time) (*record, error) {
+	signer := s.signer(now)
+	if signer == nil {
+		return nil, fmt.Errorf("%w: the stored ring has no keys", ErrNoSigner)
+	}
+	if signer.Given {
+		return nil, fmt.Errorf("%w: change `key` there to rotate it, or retire %s", ErrKeyGiven, signer.ID)
+	}
+	from := now.Add(ahead(cfg.Rotate))
+	if immediate {
+		from = now
+	}
+	if next := s.next(now); next != nil {
+		if immediate {
+			s.succeed(next, now)
+		}
+		return next, nil
+	}
+	return s.follow(signer, now, from)
+}
+
+// retire removes a key at once and returns when its last token would have expired.
+// If the key signs, a successor signs from now on.
+func (s *state) retire(id auth.KeyID, now time.Time) (time.Time, error) {
+	gone := s.find(id)
+	if gone == nil {
+		return time.Time{}, fmt.Errorf("%w: %q", ErrUnknownKey, id)
+	}
+	signer, next := s.signer(now), s.next(now)
+	s.remove(gone)
+	if gone.Given {
+		s.refuse(id) // a configuration that still names it must not bring it back
+	}
+	if gone == next {
+		signer.RetiredAt = time.Time{}
+	}
+	if gone == signer {
+		if err := s.replace(gone, next, now); err != nil {
+			return time.Time{}, err
+		}
+	}
+	if gone.RetiredAt.IsZero() || gone.RetiredAt.After(now) {
+		gone.RetiredAt = now
+	}
+	until, p := gone.verifyUntil(), gone.current()
+	s.list(retired{
+		ID: gone.ID, Alg: gone.Alg, Given: gone.Given, CreatedAt: gone.CreatedAt, SignsFrom: gone.SignsFrom,
+		RetiredAt: gone.RetiredAt, Until: until, Issuer: p.Issuer, Audiences: p.Audiences,
+	})
+	return until, nil
+}
+
+// replace has next sign from now on in place of a key that was removed, or a new
+// key if next is nil.
+func (s *state) replace(gone, next *record, now time.Time) error {
+	if next != nil {
+		s.succeed(next, now)
+		return nil
+	}
+	_, err := s.follow(gone, now, now)
+	return err
+}
+
+// refuse remembers that a configured key was retired.
+func (s *state) refuse(id auth.KeyID) {
+	if slices.Contains(s.Refused, id) {
+		return
+	}
+	s.Refused = append(s.Refused, id)
+	s.Refused = s.Refused[max(0, len(s.Refused)-maxRefused):]
+}
+
+// list keeps a retired key for operators to see.
+func (s *state) list(gone retired) {
+	s.Retired = slices.DeleteFunc(s.Retired, func(r retired) bool { return r.ID == gone.ID })
+	s.Retired = append(s.Retired, gone)
+	s.Retired = s.Retired[max(0, len(s.Retired)-maxRetired):]
+}

@@ -1,0 +1,63 @@
+package token_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
+)
+
+func TestNewRefuses(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	for name, cfg := range map[string]token.Config{
+		"nothing":          {},
+		"no ring":          {Box: g.cfg.Box},
+		"no box":           {Ring: g.ring},
+		"negative entries": {Ring: g.ring, Box: g.cfg.Box, CacheEntries: -1},
+	} {
+		if tokens, err := token.New(cfg); !errors.Is(err, keyring.ErrConfig) || tokens != nil {
+			t.Errorf("%s: got %v, want ErrConfig", name, err)
+		}
+	}
+}
+
+// TestNewDefaults: with no more than a ring and a root secret, tokens are verified by
+// the real clock and cached.
+func TestNewDefaults(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, func(c *keyring.Config) { c.Now = time.Now })
+	tokens, err := token.New(token.Config{Ring: g.ring, Box: g.cfg.Box})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tokens.Close()
+	id := g.user(time.Hour)
+	id.IssuedAt, id.Expires = time.Now(), time.Now().Add(time.Minute)
+	raw := g.mustIssue(t, id)
+	if _, err := tokens.Verify(raw); err != nil {
+		t.Fatal(err)
+	}
+	tokens.Flush()
+	if !tokens.Cached(raw) {
+		t.Error("not cached")
+	}
+}
+
+// TestRetiredWhileCached: a cached token of a retired key is refused.
+func TestRetiredWhileCached(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	raw := g.mustIssue(t, g.user(time.Hour))
+	leaked := g.mustVerify(t, raw).Key
+	g.Flush()
+	if !g.Cached(raw) {
+		t.Fatal("not cached, so this proves nothing")
+	}
+	if _, err := g.ring.Retire(t.Context(), leaked); err != nil {
+		t.Fatal(err)
+	}
+	g.mustRefuse(t, raw, token.RuleNoKey)
+}
