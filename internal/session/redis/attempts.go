@@ -41,7 +41,7 @@ func (s *Store) editAttempts(ctx context.Context, key, user string, edit func(*a
 	return s.commit(ctx, st)
 }
 
-// readAttempts also returns the record itself, "" without one.
+// readAttempts also returns the record itself; "" if there is none.
 func (s *Store) readAttempts(ctx context.Context, key, user string) (attempts *auth.Attempts, record string, err error) {
 	r := s.redis
 	record, err = r.client.Send(ctx, r.client.B().Get().Key(key).Build()).ToString()

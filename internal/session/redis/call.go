@@ -14,12 +14,12 @@ import (
 )
 
 const (
-	// maxAttempts is how often an operation reads again because another replica
-	// changed what it had read. Within a process such operations wait for each
-	// other, so each failure is another replica's success.
+	// maxAttempts is how often an operation is tried if other replicas change what it
+	// has read. Within a process such operations wait for each other, so each failed
+	// attempt is a successful write of another replica.
 	maxAttempts = 64
-	// contentionWait is the longest wait before the second attempt; before later
-	// ones it is longer, to contentionMax.
+	// contentionWait is the longest wait before the second attempt. It doubles for each
+	// further attempt, up to contentionMax.
 	contentionWait = 2 * time.Millisecond
 	contentionMax  = 50 * time.Millisecond
 )
@@ -46,8 +46,8 @@ const (
 	opAttempts  = "update_attempts"
 )
 
-// observed runs one operation on one shard: not at all when its context is over
-// or when Redis has not responded lately.
+// observed runs one operation on one shard. It does not start it if its context has
+// ended, or if Redis does not respond.
 func (r *Client) observed(ctx context.Context, op string, shard byte, do func() error) error {
 	began := time.Now()
 	err := r.admit(ctx, shard)
@@ -58,8 +58,8 @@ func (r *Client) observed(ctx context.Context, op string, shard byte, do func() 
 	return err
 }
 
-// admit fails at once where a command would only find out after its timeout. The
-// follower alone checks whether Redis is back.
+// admit fails at once if Redis does not respond, instead of after a timeout. Only the
+// follower checks whether Redis responds again.
 func (r *Client) admit(ctx context.Context, shard byte) error {
 	if err := ctx.Err(); err != nil {
 		return session.Unavailable(err)
@@ -70,8 +70,8 @@ func (r *Client) admit(ctx context.Context, shard byte) error {
 	return r.followerOf(shard).healthy()
 }
 
-// write runs a script that writes and, where the configuration asks for it,
-// waits until replicas of Redis hold what it wrote.
+// write runs a script that writes and waits for the acknowledgements of replicas, if the
+// configuration requires any.
 func (r *Client) write(ctx context.Context, s connection.Script, keys, args []string) (wrote bool, err error) {
 	n, err := r.client.RunAcked(ctx, s, keys, args)
 	if err != nil {
@@ -82,9 +82,9 @@ func (r *Client) write(ctx context.Context, s connection.Script, keys, args []st
 	return n == 1, nil
 }
 
-// settle has try read, decide and write until what it read still held when it
-// wrote. key names what is changed. A caller that waited for its turn while Redis fell
-// silent, or while a write found too few replicas, does not try for long.
+// settle calls try, which reads, decides and writes, until no other replica changed what
+// it had read. key names what is changed. If Redis stopped responding while the caller
+// waited for its turn, or a write was not acknowledged, settle fails at once.
 func (r *Client) settle(ctx context.Context, shard byte, key string, try func() (settled bool, err error)) error {
 	before := r.refused.Load()
 	unlock, err := r.locks.lock(ctx, key)
@@ -93,7 +93,7 @@ func (r *Client) settle(ctx context.Context, shard byte, key string, try func() 
 	}
 	defer unlock()
 	if refused := r.refused.Load(); refused != nil && refused != before && errors.Is(*refused, connection.ErrFewAcks) {
-		return r.failed(*refused) // each of those that wait would wait as long again
+		return r.failed(*refused) // the write would wait as long and fail too
 	}
 	for n := range maxAttempts {
 		if err := r.followerOf(shard).healthy(); err != nil {
@@ -110,15 +110,15 @@ func (r *Client) settle(ctx context.Context, shard byte, key string, try func() 
 	return session.Unavailable(errContended)
 }
 
-// noteRefusal remembers that Redis answered and did not take a write: readers
-// of [Client.Ready] see it before users do.
+// noteRefusal stores that Redis responded but refused a write, for [Client.Ready]: health
+// checks then fail before users notice.
 func (r *Client) noteRefusal(err error) {
 	if _, answered := rueidis.IsRedisErr(err); answered || errors.Is(err, connection.ErrFewAcks) {
 		r.refused.Store(&err)
 	}
 }
 
-// probe writes a little, to see whether that works.
+// probe tests whether Redis accepts writes.
 func (r *Client) probe(ctx context.Context) error {
 	st := newStep()
 	st.set(r.key(0, "v", "probe"), "1", expirySlack)
@@ -126,10 +126,10 @@ func (r *Client) probe(ctx context.Context) error {
 	return err
 }
 
-// jitter is a part of d by chance, so that replicas that were interrupted at one
-// moment do not come back at one moment.
+// jitter returns a random part of d, so that replicas that failed together do not retry
+// together.
 func jitter(d time.Duration) time.Duration {
-	return rand.N(d) //nolint:gosec // G404: a jitter is no secret
+	return rand.N(d) //nolint:gosec // G404: a jitter is not a secret
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

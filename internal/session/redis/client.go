@@ -14,32 +14,31 @@ import (
 	"github.com/wxgate/wxgate/internal/session/redis/connection"
 )
 
-// Config says where Redis (7.0 or newer) or Valkey (7.2 or newer) is.
+// Config is the configuration of a store in Redis (7.0 or newer) or Valkey (7.2 or newer).
 type Config struct {
-	// Addresses are host:port: of the one server, of all the Sentinels, or of
-	// some nodes of a Cluster.
+	// Addresses are host:port of the server, of all Sentinels, or of some nodes of a
+	// Cluster.
 	Addresses []string
-	Sentinel  string // the master's name, when Addresses are Sentinels
+	Sentinel  string // the master's name, if Addresses are Sentinels
 	Cluster   bool   // Addresses are nodes of a Cluster
 
 	Username, Password                 string
 	SentinelUsername, SentinelPassword string
-	Database                           int         // none but 0 in a Cluster
+	Database                           int         // must be 0 in a Cluster
 	TLS                                *tls.Config // nil for plain TCP
 
 	Prefix string // of every key; default "wxgate"
 
-	// Acks is how many Redis replicas must hold a write before it counts. With
-	// none, a failover may lose what was written just before it. 0 stands for
-	// the default, which is 1 with Sentinel and none otherwise; below zero is
-	// none. While a slot of a Cluster moves from one master to another, writes
-	// to it may count without.
+	// Acks is how many replicas of Redis must acknowledge a write. With none, a failover
+	// may lose the writes just before it. 0 is the default: 1 with Sentinel and none
+	// otherwise; a negative number is none. While a slot of a Cluster moves from one
+	// master to another, writes to it may succeed without acknowledgements.
 	Acks       int
 	AckTimeout time.Duration // default 500 ms
 	Timeout    time.Duration // of one command; default 1 s
 
-	// Propagated is called, for each revocation of another replica, with how long it
-	// took to arrive by the two replicas' clocks.
+	// Propagated is called for each revocation of another replica, with the time that it
+	// took to arrive, measured across both clocks.
 	Propagated func(time.Duration)
 	// Observe is called after every operation. op is its name, such as "create".
 	Observe func(op string, took time.Duration, err error)
@@ -48,7 +47,7 @@ type Config struct {
 const (
 	defaultPrefix     = "wxgate"
 	defaultAckTimeout = 500 * time.Millisecond
-	// defaultTimeout is some hundred times what Redis takes for a step.
+	// defaultTimeout is about a hundred times the duration of a step.
 	defaultTimeout = time.Second
 )
 
@@ -84,24 +83,24 @@ func (cfg Config) settings() connection.Settings {
 }
 
 // Client is the connection of one process to the store that it shares with other
-// processes: what outlives a reload. Any number of [Store] are over one, and
-// share its revocations, which it follows from the first on. It is safe for
-// concurrent use.
+// processes. It outlives reloads. Each configuration has a [Store] over it, and all share
+// its revocations, which it follows from the first Store on. It is safe for concurrent
+// use.
 type Client struct {
 	cfg     Config
 	opts    session.Options
 	client  *connection.Connection
-	opened  time.Time // receivedAt of the followers counts from here
+	opened  time.Time // the start of the followers' times
 	replica string    // names this process in the streams
 	set     *session.Set
 	recent  recent
 	sweeper session.Sweeper
 	locks   keyLocks
-	// vault seals records, box the key that it is made of; both are nil before
-	// the first Store.
+	// vault seals records, and box seals the vault's key; both are nil before the first
+	// Store.
 	vault atomic.Pointer[session.Vault]
 	box   atomic.Pointer[seal.Box]
-	// refused is why Redis refused the last write; nil when it took it.
+	// refused is why Redis refused the last write; nil if it accepted it.
 	refused atomic.Pointer[error]
 	closed  atomic.Bool
 
@@ -111,8 +110,8 @@ type Client struct {
 	stop      context.CancelFunc // nil before the first Store
 }
 
-// Open connects. The error wraps [auth.ErrStoreUnavailable] and says what to
-// check. Revocations are known once [Client.Store] was called: they are sealed.
+// Open connects. The error wraps [auth.ErrStoreUnavailable] and says what to check. The
+// revocations are sealed, so they are only known once [Client.Store] was called.
 func Open(ctx context.Context, cfg Config, opts session.Options) (*Client, error) {
 	cfg = cfg.withDefaults()
 	settings := cfg.settings()
@@ -135,10 +134,10 @@ func Open(ctx context.Context, cfg Config, opts session.Options) (*Client, error
 	return r, nil
 }
 
-// Store is an [auth.Store] over Redis for one configuration; now is the clock
-// that decides what has ended. It returns once all revocations that Redis holds
-// are in force. The error wraps [session.ErrOtherSecret] when box has not the root secret
-// that the store's keys are sealed with.
+// Store returns an [auth.Store] for one configuration; now is the clock for the end of
+// sessions. It returns once all revocations in Redis are enforced. The error wraps
+// [session.ErrOtherSecret] if box does not have the root secret that the store's key is
+// sealed with.
 func (r *Client) Store(ctx context.Context, box *seal.Box, now func() time.Time) (*Store, error) {
 	r.opening.Lock()
 	defer r.opening.Unlock()
@@ -159,11 +158,11 @@ func (r *Client) Store(ctx context.Context, box *seal.Box, now func() time.Time)
 	return s, nil
 }
 
-// Revocations is the set that Redis's revocations are in force in.
+// Revocations returns the set of the revocations in Redis.
 func (r *Client) Revocations() *session.Set { return r.set }
 
-// Ready reports whether this replica knows every revocation up to a moment ago
-// and, when Redis refused the last write, whether it takes one again.
+// Ready returns an error unless this replica knows every recent revocation and, if Redis
+// refused the last write, Redis accepts writes again.
 func (r *Client) Ready(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return session.Unavailable(err)
@@ -185,8 +184,8 @@ func (r *Client) Ready(ctx context.Context) error {
 	return nil
 }
 
-// Close ends every goroutine, waits for them and disconnects. What uses Redis
-// after it gets [auth.ErrStoreUnavailable].
+// Close ends all goroutines, waits for them and disconnects. Later operations return
+// [auth.ErrStoreUnavailable].
 func (r *Client) Close() error {
 	r.opening.Lock()
 	defer r.opening.Unlock()

@@ -4,18 +4,18 @@
 // [Open] connects; the connection outlives configuration reloads. [Client.Store]
 // returns an [auth.Store] over it for one configuration.
 //
-// An operation reads, decides in Go by the rules of all stores, and writes with
-// one script that first checks that what was read has not changed (step.go,
-// lua/step.lua). All keys of one user are in one slot of a Cluster, found by the
-// shard in a session's ID (keys.go).
+// Package connection connects to Redis. An operation reads, decides in Go by the rules of
+// all stores, and writes with one script that first checks that what was read has not
+// changed (step.go, lua/step.lua). All keys of one user are in one slot of a Cluster, which
+// the shard in a session ID determines (keys.go).
 //
-// A revocation is appended to a stream in the step that makes it. A follower
-// (follow.go, stream.go) reads the streams in a loop and puts in force what other
-// replicas revoke; [Client.Stale] returns how long ago it had read everything. What a
-// failover of Redis loses, the replicas that know it append again (repair.go).
-// While the follower cannot read from Redis, operations fail at once.
+// A revocation is appended to a stream in the step that makes it. A follower (follow.go,
+// stream.go) reads the streams in a loop and enforces the revocations of other replicas;
+// [Client.Stale] returns how long ago it had read all entries. If a failover of Redis loses
+// revocations, the replicas that know them append them again (repair.go). While the
+// follower cannot read from Redis, operations fail at once.
 //
-// Every record is sealed with the root secret and bound to its key; keys that would
-// name a user are keyed hashes. A reader of all of Redis sees how many sessions
-// there are and when they end, and nothing else.
+// Every record is sealed with the root secret and bound to its key. Users in keys are keyed
+// hashes. Someone who can read all of Redis sees how many sessions there are and when they
+// end, and nothing else.
 package redis

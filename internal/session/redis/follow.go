@@ -11,44 +11,43 @@ import (
 )
 
 const (
-	// heartbeat is how long a read of the streams waits for something new, and
-	// so how often a replica hears that there is nothing.
+	// heartbeat is how long a read of the streams waits for new entries, and so how often
+	// Redis responds if there are none.
 	heartbeat = 500 * time.Millisecond
-	// failFastAfter is how long after the last response of Redis operations fail without
-	// trying, once a read failed. A dropped connection is made again within it,
-	// although up to a heartbeat of it is over by then.
+	// failFastAfter is how long after the last response operations fail at once, if a read
+	// failed. A lost connection is restored within it, even though up to a heartbeat has
+	// passed by then.
 	failFastAfter = time.Second
-	// retryFirst and retryMost bound the waits between a follower's attempts.
+	// retryFirst and retryMost bound the wait between the attempts of a follower.
 	retryFirst = 20 * time.Millisecond
 	retryMost  = 500 * time.Millisecond
 
-	// replicaNameLength is 30 bits: two replicas of one name would only leave
-	// each other's revocations out of a histogram.
+	// replicaNameLength is 30 bits: if two replicas had the same name, only a histogram
+	// would lack each other's revocations.
 	replicaNameLength = 6
 )
 
-// follower reads some of the streams, without end: all of them where one server
-// has all, or one in a Cluster. It owns its goroutine; what others look at is
-// atomic.
+// follower reads streams in a loop: all of them, or one in a Cluster. It owns its
+// goroutine; fields that others read are atomic.
 type follower struct {
 	redis   *Client
 	streams []tracked
 
-	// received is when, since Redis was opened, the last read was sent that found
-	// everything up to then; -1 before the first.
+	// received is when the last read that found all entries was sent, since Redis was
+	// opened; -1 before the first.
 	received   atomic.Int64
 	receivedAt atomic.Int64            // the same by the wall clock, in Unix nanoseconds
-	failure    atomic.Pointer[failure] // nil while all is well
-	outage     atomic.Pointer[outage]  // the last one that is over; nil before the first
+	failure    atomic.Pointer[failure] // nil while Redis responds
+	outage     atomic.Pointer[outage]  // the last outage that ended; nil before the first
 
-	// What only the goroutine knows.
-	server    string     // that was read from last
-	looked    time.Time  // when that was checked
-	unsure    bool       // whether it has to be checked
+	// Only the goroutine uses the rest.
+	server    string     // that was read last
+	looked    time.Time  // when the server was checked last
+	unsure    bool       // whether the server must be checked
 	repairing *repairJob // nil unless entries may have been lost
 }
 
-// failure is why a follower does not hear Redis, and since when.
+// failure is why a follower gets no response, and since when.
 type failure struct {
 	since time.Time
 	err   error
@@ -75,15 +74,15 @@ func newFollower(r *Client, streams []tracked) *follower {
 	return f
 }
 
-// followerOf is the follower of a shard's stream.
+// followerOf returns the follower of a shard's stream.
 func (r *Client) followerOf(shard byte) *follower {
 	return r.followers[int(shard)%hashTags%len(r.followers)]
 }
 
-// Stale is how long ago this replica last knew every revocation, by whichever clock
-// says that it is longer. The monotonic clock stands still while a virtual machine
-// is suspended: a token that was revoked meanwhile would be accepted afterwards. The
-// wall clock may be set back.
+// Stale returns the time since this replica last knew every revocation: the longer of the
+// times by the monotonic clock and the wall clock. The monotonic clock stops while a
+// virtual machine is suspended, so a token that was revoked meanwhile would be accepted
+// afterwards. The wall clock may be set back.
 func (r *Client) Stale() time.Duration {
 	now, wall := time.Since(r.opened), time.Now().UnixNano()
 	var stale time.Duration
@@ -96,8 +95,8 @@ func (r *Client) Stale() time.Duration {
 	return stale
 }
 
-// catchUp puts in force what Redis holds and starts to follow what comes. It does
-// nothing where that was done.
+// catchUp reads all revocations and starts to follow the streams, unless it did so
+// before.
 func (r *Client) catchUp(ctx context.Context) error {
 	if r.stop != nil {
 		for _, f := range r.followers {
@@ -136,12 +135,12 @@ func (f *follower) run(ctx context.Context) {
 		f.fail(err)
 		wait := min(retryFirst<<min(failures, 8), retryMost)
 		failures++
-		_ = sleep(ctx, wait/2+jitter(wait/2)) // the loop looks at ctx
+		_ = sleep(ctx, wait/2+jitter(wait/2)) // the loop checks ctx
 	}
 }
 
-// round looks whether the server is still the same one, if it has to, and reads
-// what is new, for which it waits no longer than wait.
+// round checks the server if that is due, and reads new entries, for which it waits up to
+// wait.
 func (f *follower) round(ctx context.Context, wait time.Duration) error {
 	if f.unsure || time.Since(f.looked) >= lookEvery {
 		if err := f.look(ctx); err != nil {
@@ -169,7 +168,7 @@ func (f *follower) round(ctx context.Context, wait time.Duration) error {
 	return nil
 }
 
-// fail remembers since when and why the follower does not hear Redis.
+// fail stores since when and why the follower gets no response.
 func (f *follower) fail(err error) {
 	f.unsure = true
 	since := f.redis.opened.Add(max(0, time.Duration(f.received.Load())))
@@ -181,8 +180,8 @@ func (f *follower) fail(err error) {
 	f.failure.Store(&failure{since: since, err: err})
 }
 
-// recover forgets a failure that is over, but for how long it was. sent is when
-// the read was sent that found everything.
+// recover ends a failure and stores its duration. sent is when the read that found all
+// entries was sent.
 func (f *follower) recover(sent time.Duration) {
 	if f.failure.Load() == nil {
 		return
@@ -193,7 +192,7 @@ func (f *follower) recover(sent time.Duration) {
 	}
 }
 
-// healthy returns an error when Redis has not responded for failFastAfter.
+// healthy returns an error if Redis has not responded for failFastAfter.
 func (f *follower) healthy() error {
 	t := f.failure.Load()
 	if t == nil || time.Since(t.since) < failFastAfter {
@@ -204,11 +203,11 @@ func (f *follower) healthy() error {
 
 func (f *follower) isCaughtUp() bool { return f.received.Load() >= 0 }
 
-// outage is a time, since Redis was opened, in which a follower did not hear it.
+// outage is a period without a response, in times since Redis was opened.
 type outage struct{ began, ended time.Duration }
 
-// chained is when an outage that follows close upon another began for those who
-// have waited since the first.
+// chained returns the beginning of an outage: that of the one before, if little time was
+// between them, since clients may have waited through both.
 func (f *follower) chained(began time.Duration) time.Duration {
 	if last := f.outage.Load(); last != nil && began-last.ended <= auth.RefreshGrace {
 		return last.began
@@ -216,8 +215,8 @@ func (f *follower) chained(began time.Duration) time.Duration {
 	return began
 }
 
-// Outage returns how long Redis lately did not respond, and 0 once that is longer
-// ago than [auth.RefreshGrace]: see [auth.Config].
+// Outage returns how long the last outage was, and 0 if it ended more than
+// [auth.RefreshGrace] ago: see [auth.Config].
 func (r *Client) Outage() time.Duration {
 	var longest time.Duration
 	now := time.Since(r.opened)

@@ -9,8 +9,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 )
 
-// schemaVersion is the layout below. Raise it when an older wxgate would misread
-// what is in Redis.
+// schemaVersion is the version of this layout. Raise it if older versions of wxgate would
+// misread the data in Redis.
 //
 //	<prefix>:{t}:s:<session ID>  sealed session
 //	<prefix>:{t}:u:<user>        hash: session ID -> when it ends, v -> version
@@ -22,18 +22,17 @@ import (
 //	<prefix>:{0}:meta            hash: schema, secret, index (sealed)
 //	<prefix>:{0}:v:<name>        small value
 //
-// t is the hash tag, so that all of a user lies in one slot of a Cluster; a user
-// is a keyed hash. All but the meta key and the signing keys, which are one of
-// the small values, end by themselves.
+// t is the hash tag, so that all keys of a user are in one slot of a Cluster; a user is a
+// keyed hash. All keys expire, except the meta key and the small value with the signing
+// keys.
 const schemaVersion = 1
 
 const (
-	// hashTags is how many hash tags the users are spread over: enough for the
-	// masters of a large Cluster, few enough that one connection follows the
-	// revocation streams of all.
+	// hashTags is how many hash tags users are distributed to: enough for the masters of
+	// a large Cluster, and few enough that one connection follows all streams.
 	hashTags = 16
-	// nameBytes is how much of a keyed hash names a user or a client: the odds
-	// that two of 2^32 share it are one in 2^65.
+	// nameBytes is how many bytes of a keyed hash name a user or a client: the
+	// probability that two of 2^32 have the same name is one in 2^65.
 	nameBytes = 16
 
 	fieldVersion = "v" // of a user's hash
@@ -43,19 +42,19 @@ const (
 	metaIndexField  = "index"
 )
 
-// What records are sealed into, beside their keys.
+// Where records are sealed to, in addition to their keys.
 var (
 	placeSessions    = []byte("sessions")
 	placeKeys        = []byte("keys")
 	placeRevocations = []byte("revocations")
 )
 
-// hashTag is the hash tag of a shard.
+// hashTag returns the hash tag of a shard.
 func hashTag(shard byte) string {
 	return "{" + strconv.FormatUint(uint64(shard%hashTags), hashTags) + "}"
 }
 
-// key is a key of one kind in one slot.
+// key returns a key in the slot of a shard.
 func (r *Client) key(shard byte, parts ...string) string {
 	return r.cfg.Prefix + ":" + hashTag(shard) + ":" + strings.Join(parts, ":")
 }
@@ -66,7 +65,7 @@ func (r *Client) streamKey(shard byte) string { return r.key(shard, "revoked") }
 
 func (r *Client) metaKey() string { return r.key(0, "meta") }
 
-// userName stands for a user in keys.
+// userName returns the name of a user in keys.
 func userName(v *session.Vault, u auth.User) string { return encodeName(v.HashUser(u)) }
 
 // encodeName shortens a keyed hash to a name.

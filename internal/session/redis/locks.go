@@ -5,20 +5,20 @@ import (
 	"sync"
 )
 
-// keyLocks has the steps of one process that change one thing go one after the
-// other. Redis would refuse all but one of those that run at once, and the others
-// would have to read again; between processes they do.
+// keyLocks serializes the steps of one process that change the same key. Of simultaneous
+// steps Redis accepts one, and the others must read again; between processes that still
+// happens.
 type keyLocks struct {
 	mu   sync.Mutex
 	held map[string]*keyLock
 }
 
 type keyLock struct {
-	turn  chan struct{} // holds one token while the lock is free
+	turn  chan struct{} // has one element while the lock is free
 	users int           // guarded by keyLocks.mu
 }
 
-// lock waits for its turn, or until ctx is over.
+// lock waits until the lock is free, or ctx ends.
 func (l *keyLocks) lock(ctx context.Context, key string) (unlock func(), err error) {
 	l.mu.Lock()
 	lock, ok := l.held[key]

@@ -12,19 +12,18 @@ import (
 
 const adviseSecret = "configure the same root secret on every replica (`secret {file./path}`), with an old one after the new one (secret <new> <old>); for a separate gateway on the same Redis, set another prefix"
 
-// storeMeta is what a store in Redis says of itself.
+// storeMeta is the metadata of a store in Redis.
 type storeMeta struct {
 	vault  *session.Vault
 	secret string // names the root secret that opens it
 }
 
-// errRaced is that another replica wrote first.
+// errRaced says that another replica wrote first.
 var errRaced = errors.New("another replica wrote first")
 
-// newSharedVault makes the vault of a store that replicas share. Records are
-// sealed under its index key and not under the root secret itself, which seals
-// that key: while the root secret is rotated, replicas that have the new one
-// already and those that have not yet read each other's records.
+// newSharedVault returns the vault of a store that replicas share. Records are sealed with
+// its index key, which the root secret seals. So, while the root secret is rotated, replicas
+// with the new one and replicas with the old one can read each other's records.
 func newSharedVault(index []byte) (*session.Vault, error) {
 	box, err := seal.New(index)
 	if err != nil {
@@ -33,9 +32,9 @@ func newSharedVault(index []byte) (*session.Vault, error) {
 	return &session.Vault{Box: box, IndexKey: index}, nil
 }
 
-// readMeta opens the store with the root secrets of box, and makes one where
-// there is none. It writes nothing to one that is there: the first write of a
-// [Store] seals anew what a rotated root secret left behind.
+// readMeta opens the store with the root secrets of box, or creates one. It does not write
+// to an existing store: after a rotation of the root secret, the first write of a [Store]
+// seals the index key again.
 func (r *Client) readMeta(ctx context.Context, box *seal.Box) (storeMeta, error) {
 	for range maxAttempts {
 		fields, err := r.client.Send(ctx, r.client.B().Hgetall().Key(r.metaKey()).Build()).AsStrMap()
@@ -56,7 +55,7 @@ func (r *Client) openMeta(fields map[string]string, box *seal.Box) (storeMeta, e
 	if schema, err := strconv.Atoi(fields[metaSchemaField]); err != nil || schema < 1 {
 		return storeMeta{}, fmt.Errorf("redis at %s: %w: schema %q in %s", r.client.Where(), session.ErrCorrupt, fields[metaSchemaField], r.metaKey())
 	} else if schema > schemaVersion {
-		return storeMeta{}, fmt.Errorf("redis at %s: %w: schema %d, this wxgate supports %d: run the newer wxgate, or set another prefix", r.client.Where(), session.ErrNewerSchema, schema, schemaVersion)
+		return storeMeta{}, fmt.Errorf("redis at %s: %w: schema %d, this version of wxgate supports %d: run the newer version, or set another prefix", r.client.Where(), session.ErrNewerSchema, schema, schemaVersion)
 	}
 	index, err := session.Vault{Box: box}.Open([]byte("meta"), []byte(metaIndexField), []byte(fields[metaIndexField]))
 	if errors.Is(err, session.ErrOtherSecret) {
@@ -72,9 +71,8 @@ func (r *Client) openMeta(fields map[string]string, box *seal.Box) (storeMeta, e
 	return storeMeta{vault: v, secret: fields[metaSecretField]}, nil
 }
 
-// initMeta writes the index key of a store that has none. After FLUSHALL under
-// running replicas it is the one they have, so that they still understand each
-// other.
+// initMeta writes the index key of an empty store. After FLUSHALL it is the key that this
+// replica already has, so that running replicas can still read each other's records.
 func (r *Client) initMeta(ctx context.Context, box *seal.Box) error {
 	index := session.NewIndexKey()
 	if v := r.vault.Load(); v != nil {
@@ -83,7 +81,7 @@ func (r *Client) initMeta(ctx context.Context, box *seal.Box) error {
 	return r.writeMeta(ctx, box, index, "")
 }
 
-// writeMeta seals the index key anew, if it is still sealed as it was.
+// writeMeta writes the sealed index key, unless another replica changed it.
 func (r *Client) writeMeta(ctx context.Context, box *seal.Box, index []byte, was string) error {
 	sealed, err := session.Vault{Box: box}.Seal([]byte("meta"), []byte(metaIndexField), index)
 	if err != nil {
@@ -102,7 +100,7 @@ func (r *Client) writeMeta(ctx context.Context, box *seal.Box, index []byte, was
 	return err
 }
 
-// reseal has the newest root secret alone open the store from now on.
+// reseal seals the index key with the newest root secret only.
 func (s *Store) reseal(ctx context.Context) error {
 	if s.resealed.Load() {
 		return nil

@@ -12,12 +12,12 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 )
 
-// scanStep is about how many keys one step of an export looks at.
+// scanStep is about how many keys one step of an export reads.
 const scanStep = 500
 
-// Export has do see everything that is not over: revocations first, so that an
-// import never has a revoked session without its revocation. What is written
-// meanwhile may be seen or not, and anything may be seen twice.
+// Export calls do for every entry that has not ended: first for the revocations, so that an
+// import never has a revoked session without its revocation. Entries that are written
+// meanwhile may be missing, and an entry may appear twice.
 func (s *Store) Export(ctx context.Context, do func(session.Entry) error) error {
 	if err := s.redis.admit(ctx, 0); err != nil {
 		return err
@@ -30,7 +30,7 @@ func (s *Store) Export(ctx context.Context, do func(session.Entry) error) error 
 	return session.Unavailable(s.redis.eachSession(ctx, func(id auth.SessionID) error { return s.exportSession(ctx, do, id) }))
 }
 
-// eachSession visits the session IDs of every master.
+// eachSession calls do for the session IDs of every master.
 func (r *Client) eachSession(ctx context.Context, do func(auth.SessionID) error) error {
 	for _, node := range r.client.Nodes() {
 		role, err := node.Do(ctx, node.B().Role().Build()).ToArray()
@@ -38,7 +38,7 @@ func (r *Client) eachSession(ctx context.Context, do func(auth.SessionID) error)
 			return r.failed(err)
 		}
 		if name, err := role[0].ToString(); err != nil || name != "master" {
-			continue // what it has, its master has
+			continue // a replica: its master has the same keys
 		}
 		if err := r.scanSessions(ctx, node, do); err != nil {
 			return err
@@ -70,7 +70,7 @@ func (r *Client) scanSessions(ctx context.Context, node rueidis.Client, do func(
 func (s *Store) exportSession(ctx context.Context, do func(session.Entry) error, id auth.SessionID) error {
 	held, answer, err := s.readSession(ctx, id)
 	if err != nil || answer != nil {
-		return err // over, or as good as over, is no error
+		return err // a session that has ended is not an error
 	}
 	if err := session.EmitEntry(ctx, do, session.Entry{Session: held.Session}); err != nil {
 		return err
@@ -95,13 +95,13 @@ func (s *Store) exportSession(ctx context.Context, do func(session.Entry) error,
 	return session.EmitEntry(ctx, do, session.Entry{User: held.User, Attempts: attempts})
 }
 
-// escapeGlob has SCAN take a prefix for what it says.
+// escapeGlob escapes a prefix for the patterns of SCAN.
 func escapeGlob(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(s)
 }
 
-// Import takes what another store exported. A session whose ID does not tell
-// where its user is is refused: [session.ErrOldSessionID].
+// Import writes an entry that another store exported. It returns
+// [session.ErrOldSessionID] for a session whose ID does not contain its user's shard.
 func (s *Store) Import(ctx context.Context, e session.Entry) error {
 	if err := e.Check(); err != nil {
 		return session.Unavailable(err)
@@ -146,15 +146,14 @@ func (s *Store) importSession(ctx context.Context, sess *auth.Session) error {
 	})
 }
 
-// isOver reports whether a session has ended or was ended, as far as is known
-// here.
+// isOver reports whether a session has ended or was revoked, as far as this replica knows.
 func (s *Store) isOver(user *storedUser, sess *auth.Session) bool {
 	id := &auth.Identity{User: sess.User, Session: sess.ID}
 	return sess.Ended(s.now()) || s.redis.set.Revoked(id) || s.tooEarly(user, sess) != nil
 }
 
-// importRevocation also ends what it revokes, which an earlier import brought.
-// It does so first: what is revoked counts as over.
+// importRevocation first ends the sessions that the revocation covers, which an earlier
+// import may have written; once revoked they would count as ended.
 func (s *Store) importRevocation(ctx context.Context, rev auth.Revocation) error {
 	if !rev.Until.After(s.now()) {
 		return nil

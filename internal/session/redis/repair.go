@@ -12,30 +12,29 @@ import (
 )
 
 const (
-	// repairWithin is within what time the replicas append again what a failover
-	// lost, each at a moment of its own: those who come later find it there.
+	// repairWithin is how long after a failover replicas append lost revocations again,
+	// each after a random time, so that most find them appended already.
 	repairWithin = 2 * time.Second
-	// repairBatch is how many revocations are appended again, some 30 KiB, before
-	// the streams are read again.
+	// repairBatch is how many revocations, some 30 KiB, are appended before the streams
+	// are read again.
 	repairBatch = 100
-	// recentFor is how long a replica remembers what it has lately learned: what
-	// a failover may lose without the streams ending visibly early.
+	// recentFor is how long a replica remembers new revocations. A failover may lose them
+	// although no stream ends earlier than expected.
 	recentFor = 2 * overlap
 )
 
-// repairJob is a follower that looks for entries which the server may lack, and
-// appends again those that it misses.
+// repairJob is the state of a follower that searches for lost entries and appends them
+// again.
 type repairJob struct {
-	// all is whether everything is read again, and not the last entries alone: a
-	// thousand replicas that read everything after each restart of Redis would
-	// be more than it can send.
+	// all says that the whole streams are read again, not only the last entries. If a
+	// thousand replicas did so after each restart, Redis would be overloaded.
 	all  bool
 	seen map[session.RevocationKey]auth.Revocation // what the streams have
-	due  time.Time                                 // when to append what is missing; zero while reading
+	due  time.Time                                 // when to append missing revocations; zero while reading
 }
 
-// startRepair makes sure that the store is still there, makes it again where it
-// was flushed, and has the streams read again.
+// startRepair checks the store, creates it again if it was flushed, and starts to read the
+// streams again.
 func (f *follower) startRepair(ctx context.Context, all bool) error {
 	r := f.redis
 	meta, err := r.readMeta(ctx, r.box.Load())
@@ -43,7 +42,7 @@ func (f *follower) startRepair(ctx context.Context, all bool) error {
 		return err
 	}
 	r.vault.Store(meta.vault)
-	all = all || f.repairing != nil && f.repairing.all // what was begun
+	all = all || f.repairing != nil && f.repairing.all // a repair that has started
 	f.repairing = &repairJob{all: all, seen: make(map[session.RevocationKey]auth.Revocation)}
 	for i := range f.streams {
 		if all {
@@ -55,11 +54,11 @@ func (f *follower) startRepair(ctx context.Context, all bool) error {
 	return nil
 }
 
-// reloadIndexKey is for an entry that was sealed with another key than this replica
-// has. Either the store was flushed and made anew by a replica that had just
-// started: then all is read again, with its key. Or it is this replica's key
-// that is in force, and the entry is of one that has not yet noticed the flush:
-// that one will append all it knows again.
+// reloadIndexKey handles an entry that is sealed with another key than this replica's.
+// Either the store was flushed, and created again by a replica that had just started: then
+// all entries are read again with its key. Or this replica's key is the current one, and the
+// entry is from a replica that has not noticed the flush: that replica will append all of
+// its revocations again.
 func (f *follower) reloadIndexKey(ctx context.Context) (again bool, err error) {
 	r := f.redis
 	meta, err := r.readMeta(ctx, r.box.Load())
@@ -69,9 +68,9 @@ func (f *follower) reloadIndexKey(ctx context.Context) (again bool, err error) {
 	return true, f.startRepair(ctx, true)
 }
 
-// repair appends again some of what the streams miss of what this replica knows,
-// once it has read them and its moment has come. It reports what keeps it from
-// that and tries later: entries of the streams are still applied.
+// repair appends some of the revocations that the streams lack, once they were read and the
+// repair is due. After an error it reports it and retries later, while the follower
+// continues to read.
 func (f *follower) repair(ctx context.Context) {
 	m := f.repairing
 	if m == nil || m.due.IsZero() || time.Until(m.due) > 0 {
@@ -89,7 +88,7 @@ func (f *follower) repair(ctx context.Context) {
 	}
 }
 
-// missing are the revocations in force that were not seen in the streams.
+// missing returns the revocations that are enforced but were not in the streams.
 func (f *follower) missing() []auth.Revocation {
 	now := f.redis.opts.Now()
 	known := f.redis.recent.list()
@@ -107,8 +106,8 @@ func (f *follower) missing() []auth.Revocation {
 	return missing
 }
 
-// append appends revocations to the streams of their shards. It waits for no
-// acknowledgement: after a failover there may be no replica of Redis yet.
+// append appends revocations to the streams of their shards. It does not wait for
+// acknowledgements: after a failover Redis may have no replica yet.
 func (r *Client) append(ctx context.Context, revs []auth.Revocation) error {
 	steps := make(map[byte]*step)
 	now := r.opts.Now()
@@ -129,10 +128,10 @@ func (r *Client) append(ctx context.Context, revs []auth.Revocation) error {
 	return nil
 }
 
-// recent is what a replica has learned lately, of others and by itself.
+// recent has the new revocations of this and of other replicas.
 type recent struct {
 	mu   sync.Mutex
-	revs []learned // in order of time
+	revs []learned // sorted by time
 }
 
 type learned struct {
@@ -147,7 +146,7 @@ func (l *recent) add(rev auth.Revocation) {
 	l.revs = append(l.revs, learned{time.Now(), rev})
 }
 
-// forget drops what is no longer recent; l.mu is held.
+// forget removes what is no longer recent. It is called with l.mu held.
 func (l *recent) forget() {
 	old := 0
 	for old < len(l.revs) && time.Since(l.revs[old].at) > recentFor {

@@ -22,8 +22,8 @@ func (s *Store) SessionKeys(ctx context.Context, u auth.User) ([]auth.SessionKey
 	return keys, err
 }
 
-// PutSessionKey implements [auth.Store]. For a user without a session it does
-// nothing: the key could open no data.
+// PutSessionKey implements [auth.Store]. It does nothing for a user without a session, who
+// cannot decrypt data.
 func (s *Store) PutSessionKey(ctx context.Context, u auth.User, key auth.SessionKey) error {
 	return s.changeKeys(ctx, opPutKey, u, func(old []auth.SessionKey) []auth.SessionKey {
 		if key.Key == "" {

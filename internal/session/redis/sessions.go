@@ -26,7 +26,7 @@ func (s *Store) Create(ctx context.Context, sess *auth.Session, key auth.Session
 				return false, err
 			}
 			if answer = s.tooEarly(user, sess); answer != nil {
-				return true, nil //nolint:nilerr // it is the caller's answer; Redis did not fail
+				return true, nil //nolint:nilerr // it is the result of the operation; Redis did not fail
 			}
 			return s.create(ctx, user, "", sess, key)
 		})
@@ -37,8 +37,8 @@ func (s *Store) Create(ctx context.Context, sess *auth.Session, key auth.Session
 	return answer
 }
 
-// tooEarly looks at what Redis remembers and at what this replica does: one that
-// a failover of Redis lost is in force here.
+// tooEarly checks the revocations of the user in Redis and in this replica, which may know
+// one that a failover of Redis lost.
 func (s *Store) tooEarly(user *storedUser, sess *auth.Session) error {
 	notAfter := s.redis.set.NotAfter(sess.User)
 	if user.notAfter != "" {
@@ -50,8 +50,7 @@ func (s *Store) tooEarly(user *storedUser, sess *auth.Session) error {
 	return &auth.CreatedTooEarlyError{NotAfter: notAfter}
 }
 
-// create writes a session in place of what was there: nothing, or one that is
-// over or cannot be read.
+// create writes a session. It replaces a session that has ended or cannot be read, if any.
 func (s *Store) create(ctx context.Context, user *storedUser, was string, sess *auth.Session, key auth.SessionKey) (settled bool, err error) {
 	now, v := s.now(), s.redis.vault.Load()
 	st := newStep()
@@ -77,7 +76,7 @@ func (s *Store) create(ctx context.Context, user *storedUser, was string, sess *
 	return s.commit(ctx, st, ended...)
 }
 
-// makeRoom ends a user's oldest sessions so that one more fits.
+// makeRoom ends the oldest sessions of a user, so that the limit allows one more.
 func (s *Store) makeRoom(st *step, user *storedUser, live []indexedSession, now time.Time) (left []indexedSession, ended []auth.Revocation) {
 	for len(live) >= session.MaxUserSessions {
 		oldest := live[0]
@@ -111,8 +110,8 @@ func (s *Store) Session(ctx context.Context, id auth.SessionID) (*auth.Session, 
 	return held.Session, nil
 }
 
-// Update implements [auth.Store]. decide may be called more than once, and runs
-// while no other update of the session in this process does.
+// Update implements [auth.Store]. decide may be called more than once, and never at the same
+// time as another update of the session in this process.
 func (s *Store) Update(ctx context.Context, id auth.SessionID, decide func(*auth.Session) (auth.Verdict, error)) error {
 	if _, err := auth.ParseSessionID(string(id)); err != nil {
 		return fmt.Errorf("%w: %w", auth.ErrNoSession, err)
@@ -155,7 +154,7 @@ func (s *Store) carryOut(ctx context.Context, verdict auth.Verdict, held heldSes
 	}
 }
 
-// end deletes a session and, with the last of its user, the session keys.
+// end deletes a session and, if it is the last of its user, the session keys.
 func (s *Store) end(ctx context.Context, st *step, held heldSession, after *auth.Session) (settled bool, err error) {
 	now := s.now()
 	user, err := s.readUser(ctx, after.User)

@@ -10,22 +10,22 @@ import (
 	"github.com/wxgate/wxgate/internal/session/redis/connection"
 )
 
-// expirySlack is how much longer than needed a key is kept. What is over is
-// refused by our clock and not by Redis's; that the two drift apart must not cut
-// anything short.
+// expirySlack is how much longer than needed a key is kept. This process decides by its
+// clock what has ended, so a difference between its clock and that of Redis must not delete
+// keys early.
 const expirySlack = time.Minute
 
-// sealedPrefix is how much of a sealed record is compared to see whether it is
-// still the same one: its salt and nonce are in there, and never used twice.
+// sealedPrefix is how many bytes of a sealed record are compared to detect a change. They
+// include its salt and nonce, which are never used twice.
 const sealedPrefix = 33
 
-// step collects what one run of step.lua checks and does.
+// step collects the checks and changes of one run of step.lua.
 type step struct {
 	keys    []string
 	checks  int
 	checked []string
 	changes []string
-	ends    bool // that is what it is for
+	ends    bool // it ends a session
 }
 
 func newStep() *step { return new(step) }
@@ -43,14 +43,14 @@ func (s *step) key(key string) string {
 	return strconv.Itoa(i + 1)
 }
 
-// holds checks that a string still begins as it did; an empty one, that there is
-// still none.
+// holds checks that the beginning of a string has not changed; if was is empty, that there
+// is no string.
 func (s *step) holds(key, was string) {
 	s.checks++
 	s.checked = append(s.checked, s.key(key), "", was[:min(len(was), sealedPrefix)])
 }
 
-// holdsField checks the field of a hash.
+// holdsField checks that a field of a hash has not changed.
 func (s *step) holdsField(key, field, was string) {
 	s.checks++
 	s.checked = append(s.checked, s.key(key), field, was)
@@ -70,24 +70,24 @@ func (s *step) setField(key, field, value string) { s.change("hset", key, field,
 
 func (s *step) deleteField(key, field string) { s.change("hdel", key, field) }
 
-// keep has a key that is there live at least so long.
+// keep extends the life of an existing key to at least life.
 func (s *step) keep(key string, life time.Duration) {
 	s.change("keep", key, millis(life+expirySlack))
 }
 
-// grow raises a number that is lower, and has it live at least so long.
+// grow raises a number to n unless it is higher, and extends its life to at least life.
 func (s *step) grow(key string, n int64, life time.Duration) {
 	s.change("grow", key, strconv.FormatInt(n, 10), millis(life+expirySlack))
 }
 
-// millis is a duration as Redis takes it. What is over already lives a moment.
+// millis returns a duration in milliseconds, at least one: Redis refuses others.
 func millis(d time.Duration) string {
 	return strconv.FormatInt(max(1, int64((d+time.Millisecond-1)/time.Millisecond)), 10)
 }
 
-// The scripts run in Redis, each as one atomic step. Their first line has Redis
-// look before it runs one whether it may: a script that writes is refused whole
-// by a server that is full or only a replica.
+// The scripts run in Redis, each as one atomic step. Because of their first line, Redis
+// checks before it runs a script whether it may write: a server that is full or a replica
+// refuses all of it.
 var (
 	//go:embed lua/step.lua
 	stepSource string
@@ -101,8 +101,8 @@ var (
 	takeSource string
 
 	scriptStep = connection.NewScript(stepSource)
-	// scriptEnd is a step that ends something. It runs when memory is full, too:
-	// what it ends gives back more than a revocation takes.
+	// scriptEnd is a step that ends sessions. It also runs if memory is full: an ended
+	// session frees more than a revocation needs.
 	scriptEnd     = connection.NewScript(strings.Replace(stepSource, "#!lua\n", "#!lua flags=allow-oom\n", 1))
 	scriptTails   = connection.NewScript(tailsSource)
 	scriptSwap    = connection.NewScript(swapSource)

@@ -14,27 +14,26 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 )
 
-// errOtherShard is a session that Redis would not find with its user: its ID was
-// made for another user, or by a wxgate that did not yet put the shard in.
+// errOtherShard is returned for a session ID with the shard of another user, or from a
+// version of wxgate that did not write the shard into session IDs.
 var errOtherShard = errors.New("session ID: wrong shard for the user")
 
 // Store is an [auth.Store] over a [Client].
 //
-// An operation reads, decides by the rules that every store has, and writes with
-// one script, which does nothing when what was read has changed since; then it
-// begins again. What returned nil is on as many servers as the configuration
-// asks for, and on the disk as Redis is configured.
+// An operation reads, decides by the rules of all stores, and writes with one script. If
+// what was read has changed, the script changes nothing, and the operation starts again. Once
+// an operation returns nil, its write is on as many servers as the configuration requires,
+// and on disk as Redis is configured.
 type Store struct {
 	redis *Client
 	now   func() time.Time
-	box   *seal.Box // opens and seals the store's own key
-	// resealed is whether the store is known to open with the newest root
-	// secret alone.
+	box   *seal.Box // seals the store's key
+	// resealed reports that the store's key is sealed with the newest root secret.
 	resealed atomic.Bool
 }
 
-// commit carries out a step; settled is false when something it checks does not
-// hold any more. The revocations are in force when it returns.
+// commit runs a step; settled is false if one of its checks failed. The revocations are
+// enforced when it returns.
 func (s *Store) commit(ctx context.Context, st *step, revs ...auth.Revocation) (settled bool, err error) {
 	if err := s.reseal(ctx); err != nil {
 		return false, err
@@ -60,8 +59,8 @@ func (s *Store) commit(ctx context.Context, st *step, revs ...auth.Revocation) (
 	return true, nil
 }
 
-// revoke adds a revocation to a step: to the stream that replicas follow and, of
-// a user, to where Create looks.
+// revoke adds a revocation to a step: to the stream that replicas follow and, if it is of a
+// user, to the key that Create checks.
 func (r *Client) revoke(st *step, rev auth.Revocation, now time.Time) error {
 	record, err := session.EncodeRevocation(rev)
 	if err != nil {
@@ -81,7 +80,7 @@ func (r *Client) revoke(st *step, rev auth.Revocation, now time.Time) error {
 	return nil
 }
 
-// shardOf is where a revocation belongs. Signing keys are few and all in one.
+// shardOf returns the shard of a revocation. Those of signing keys are all in one shard.
 func shardOf(rev auth.Revocation) byte {
 	switch {
 	case rev.Session != "":
@@ -93,16 +92,16 @@ func shardOf(rev auth.Revocation) byte {
 	}
 }
 
-// heldSession is a session as it was read.
+// heldSession is a session that was read.
 type heldSession struct {
 	*auth.Session
 	key    string
 	sealed string
 }
 
-// readSession reads one whose time is not over. One that cannot be read is over:
-// its client logs in again silently, where any other answer would keep it out.
-// answer is [auth.ErrNoSession]; err is that Redis failed.
+// readSession reads a session that has not ended. A session that cannot be decoded counts as
+// ended: its client then logs in again silently, and any other error would lock it out.
+// answer is [auth.ErrNoSession] or nil; err is an error of Redis.
 func (s *Store) readSession(ctx context.Context, id auth.SessionID) (held heldSession, answer, err error) {
 	r := s.redis
 	held.key = r.sessionKey(id)
@@ -123,16 +122,15 @@ func (s *Store) readSession(ctx context.Context, id auth.SessionID) (held heldSe
 	if held.Ended(s.now()) {
 		return held, fmt.Errorf("%w: %s ended at %v", auth.ErrNoSession, id, held.End().UTC()), nil
 	}
-	// A failover of Redis may bring back what was ended just before it. Its tokens
-	// are refused, so a refresh must not yield more of them.
+	// A failover of Redis may restore a session that was ended just before. Its tokens are
+	// refused, and a refresh must not return new ones.
 	if r.set.Revoked(&auth.Identity{User: held.User, Session: id}) {
 		return held, fmt.Errorf("%w: %s was revoked", auth.ErrNoSession, id), nil
 	}
 	return held, nil, nil
 }
 
-// putSession adds the record of a session to a step, and its line in the index
-// of its user.
+// putSession adds to a step the record of a session, and its line in the user's index.
 func (s *Store) putSession(st *step, user string, sess *auth.Session, now time.Time) error {
 	record, err := session.EncodeSession(sess)
 	if err != nil {

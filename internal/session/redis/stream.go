@@ -15,27 +15,26 @@ import (
 )
 
 const (
-	// entriesRead is how many entries of each stream one read takes: 16 streams
-	// of 300 bytes each make about a megabyte.
+	// entriesRead is how many entries of each stream one read returns: with 16 streams and
+	// 300 bytes an entry, about a megabyte.
 	entriesRead = 256
-	// lookEvery is how often the follower looks whether the server lost entries
-	// without hanging up: FLUSHALL is such a case.
+	// lookEvery is how often the follower checks whether the server lost entries without
+	// closing the connection, such as after FLUSHALL.
 	lookEvery = 5 * time.Second
-	// overlap is what is read again after an error. Entry IDs are times of
-	// Redis's clock: a replica of Redis that took over, and whose clock is
-	// behind by less, gives out IDs that lie in it.
+	// overlap is how far back entries are read again after an error. Entry IDs are times of
+	// Redis's clock: the IDs of a new master whose clock is behind by less are within it.
 	overlap = 10 * time.Second
 )
 
-// tracked is one of the streams and how far it was read.
+// tracked is a stream and how far it was read.
 type tracked struct {
 	tag    byte
 	key    string
 	cursor entryID
 }
 
-// entryID names an entry of a stream: Unix milliseconds of Redis's clock, and
-// a count within one.
+// entryID is the ID of an entry: Unix milliseconds of Redis's clock, and a number within the
+// millisecond.
 type entryID struct{ ms, seq uint64 }
 
 func parseEntryID(s string) (entryID, error) {
@@ -56,33 +55,33 @@ func (id entryID) compare(other entryID) int {
 	return cmp.Or(cmp.Compare(id.ms, other.ms), cmp.Compare(id.seq, other.seq))
 }
 
-// back is the ID of everything up to d earlier.
+// back returns the ID that is d earlier.
 func (id entryID) back(d time.Duration) entryID {
 	return entryID{ms: id.ms - min(id.ms, uint64(d.Milliseconds()))} //nolint:gosec // G115: d is a positive constant
 }
 
-// look asks which server this is and how far its streams go. After a failover,
-// a restart or a flush they may lack what was read from them: it is read
-// again, and what is missing is appended again. After a mere error, what was
-// appended meanwhile may lie a little behind the cursor.
+// look checks which server this is and where its streams end. After a failover, a restart or
+// a flush they may lack entries that were read before: then the streams are read again, and
+// missing revocations are appended. After other errors, new entries may have IDs slightly
+// before the cursor.
 func (f *follower) look(ctx context.Context) error {
 	keys := make([]string, len(f.streams))
 	for i, s := range f.streams {
 		keys[i] = s.key
 	}
-	answer, err := f.redis.client.Run(ctx, scriptTails, keys, nil).AsStrSlice()
+	tails, err := f.redis.client.Run(ctx, scriptTails, keys, nil).AsStrSlice()
 	if err != nil {
 		return f.redis.failed(err)
 	}
-	if len(answer) != len(keys)+3 {
-		return fmt.Errorf("%w: %d tails of %d streams", session.ErrCorrupt, len(answer)-3, len(keys))
+	if len(tails) != len(keys)+3 {
+		return fmt.Errorf("%w: %d tails of %d streams", session.ErrCorrupt, len(tails)-3, len(keys))
 	}
-	if err := f.redis.client.CheckMaster(ctx, answer[1], answer[2]); err != nil {
+	if err := f.redis.client.CheckMaster(ctx, tails[1], tails[2]); err != nil {
 		return f.redis.failed(err)
 	}
-	// Streams that end early have lost more than their last entries.
-	lost, lostAll := f.server != "" && f.server != answer[0], false
-	for i, tail := range answer[3:] {
+	// If a stream ends long before the cursor, it may lack any of its entries.
+	lost, lostAll := f.server != "" && f.server != tails[0], false
+	for i, tail := range tails[3:] {
 		id, err := parseEntryID(tail)
 		if err != nil {
 			return err
@@ -99,12 +98,12 @@ func (f *follower) look(ctx context.Context) error {
 			f.streams[i].cursor = f.streams[i].cursor.back(overlap)
 		}
 	}
-	f.server, f.looked, f.unsure = answer[0], time.Now(), false
+	f.server, f.looked, f.unsure = tails[0], time.Now(), false
 	return nil
 }
 
-// read puts in force what is new in the streams; more says that there may be
-// more.
+// read reads and enforces new entries of the streams; more says that there may be further
+// ones.
 func (f *follower) read(ctx context.Context, wait time.Duration) (more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, wait+f.redis.cfg.Timeout)
 	defer cancel()
@@ -151,9 +150,9 @@ func (f *follower) xread(wait time.Duration) rueidis.Completed {
 	return count.Block(wait.Milliseconds()).Streams().Key(keys...).Id(ids...).Build()
 }
 
-// take puts one entry in force. One that cannot be read is an error, and this
-// replica does not count as up to date until it is trimmed: to pass over it would
-// let a stolen token back in.
+// take enforces one entry. An entry that cannot be read is an error, and this replica is not
+// up to date until the entry is trimmed: skipping it would let an attacker use a stolen
+// token again.
 func (f *follower) take(fields map[string]string) error {
 	r := f.redis
 	record, err := r.vault.Load().Open(placeRevocations, nil, []byte(fields["b"]))
@@ -169,7 +168,7 @@ func (f *follower) take(fields map[string]string) error {
 		f.repairing.seen[key] = session.MergeRevocations(f.repairing.seen[key], rev)
 	}
 	now := r.opts.Now()
-	if !rev.Until.After(r.opts.SweepNow()) { // a clock that is ahead must not make it void
+	if !rev.Until.After(r.opts.SweepNow()) { // a clock that is ahead must not void a revocation
 		return nil
 	}
 	news := !r.set.Contains(rev)

@@ -15,19 +15,19 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 )
 
-// storedUser is what Redis holds of a user, as it was read.
+// storedUser is the data of a user that was read from Redis.
 type storedUser struct {
-	name                 string // stands for the user in keys
-	index, keys, revoked string // the keys of Redis
+	name                 string // the user in keys
+	index, keys, revoked string // keys in Redis
 
 	version    string
-	sessions   []indexedSession // first begun first; some may be over
+	sessions   []indexedSession // sorted by their beginning; some may have ended
 	sealedKeys string
-	notAfter   string // Unix milliseconds; empty without a revocation
+	notAfter   string // Unix milliseconds; empty if there is no revocation
 }
 
-// indexedSession is a session as its user's index knows it, without its record.
-// Times are rounded up to the millisecond.
+// indexedSession is a session in its user's index, without its record. Times are rounded up
+// to the millisecond.
 type indexedSession struct {
 	id             auth.SessionID
 	end, accessEnd time.Time
@@ -43,14 +43,14 @@ func parseIndexLine(id, line string) indexedSession {
 	return indexedSession{id: auth.SessionID(id), end: parseMillis(end), accessEnd: parseMillis(accessEnd)}
 }
 
-// newVersion is unlike any that a user's index ever had.
+// newVersion returns a version that a user's index never had.
 func newVersion() string { return rand.Text()[:versionLength] }
 
-// versionLength is 60 bits: a version is compared within a second with the one
-// that was read.
+// versionLength is 60 bits: a version is only compared with the one that was read less than
+// a second before.
 const versionLength = 12
 
-// readUser reads all of a user but the sessions' records, in one round trip.
+// readUser reads all data of a user except the records of sessions, in one round trip.
 func (s *Store) readUser(ctx context.Context, u auth.User) (*storedUser, error) {
 	r := s.redis
 	name, shard := userName(r.vault.Load(), u), u.Shard()
@@ -92,7 +92,7 @@ func (u *storedUser) holds(st *step) { st.holdsField(u.index, fieldVersion, u.ve
 // holdsRevoked checks that the user was not revoked since.
 func (u *storedUser) holdsRevoked(st *step) { st.holds(u.revoked, u.notAfter) }
 
-// split tells the sessions that are not over from those that are.
+// split returns the sessions that have not ended, and those that have.
 func (u *storedUser) split(now time.Time) (live, over []indexedSession) {
 	for _, s := range u.sessions {
 		if s.end.After(now) {
@@ -104,9 +104,9 @@ func (u *storedUser) split(now time.Time) (live, over []indexedSession) {
 	return live, over
 }
 
-// sessionKeys opens a user's session keys; none when all of the user's sessions
-// are over. Keys that cannot be read are none: the next login brings a new one,
-// where an error would keep the user out.
+// sessionKeys returns a user's session keys; none if all of the user's sessions have ended.
+// Keys that cannot be decoded are ignored: the next login writes a new one, and an error
+// would lock the user out.
 func (u *storedUser) sessionKeys(v *session.Vault, now time.Time) []auth.SessionKey {
 	if live, _ := u.split(now); len(live) == 0 || u.sealedKeys == "" {
 		return nil
@@ -122,8 +122,8 @@ func (u *storedUser) sessionKeys(v *session.Vault, now time.Time) []auth.Session
 	return keys
 }
 
-// putKeys adds the user's session keys to a step; they live as long as the last
-// of the user's sessions.
+// putKeys adds the user's session keys to a step. They expire with the last of the user's
+// sessions.
 func (u *storedUser) putKeys(st *step, v *session.Vault, keys []auth.SessionKey, life time.Duration) error {
 	if len(keys) == 0 {
 		st.delete(u.keys)
@@ -141,7 +141,7 @@ func (u *storedUser) putKeys(st *step, v *session.Vault, keys []auth.SessionKey,
 	return nil
 }
 
-// lastEnd is when the last of some sessions ends.
+// lastEnd returns when the last of the sessions ends.
 func lastEnd(sessions []indexedSession) time.Time {
 	var end time.Time
 	for _, s := range sessions {
@@ -152,7 +152,7 @@ func lastEnd(sessions []indexedSession) time.Time {
 
 func unixMillis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
 
-// unixMillisUp rounds up, so that nothing is over before its time.
+// unixMillisUp rounds up, so that nothing ends early.
 func unixMillisUp(t time.Time) string { return unixMillis(t.Add(time.Millisecond - time.Nanosecond)) }
 
 func parseMillis(s string) time.Time {

@@ -12,19 +12,19 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 )
 
-// Value is one small value that replicas share, such as the signing keys.
-// It is kept as it is given: a caller that stores secrets seals them.
+// Value is a small value that replicas share, such as the signing keys. It is stored as it
+// is: a caller must seal secrets.
 type Value struct {
 	redis *Client
 	key   string
 }
 
-// Value is the value of a name. Names are constants of the program.
+// Value returns the value with a name. Names are constants.
 func (r *Client) Value(name string) *Value {
 	return &Value{redis: r, key: r.key(0, "v", name)}
 }
 
-// Load returns the value; nil when there is none, or its time is over.
+// Load returns the value; nil if there is none, or if it has expired.
 func (v *Value) Load(ctx context.Context) (value []byte, err error) {
 	err = v.redis.observed(ctx, opLoad, 0, func() error {
 		value, err = v.load(ctx)
@@ -44,10 +44,10 @@ func (v *Value) load(ctx context.Context) ([]byte, error) {
 	return value, nil
 }
 
-// Update replaces the value by what change makes of it, and keeps it without
-// end. No other replica's change comes between: change is called again with what
-// it wrote. Where change returns nil, an error or what was there, nothing is
-// written; its error is returned as it is.
+// Update replaces the value by the result of change; the value does not expire. If another
+// replica changes the value meanwhile, change is called again with the new value. If change
+// returns nil, an error or the old value, nothing is written. Its error is returned
+// unchanged.
 func (v *Value) Update(ctx context.Context, change func(old []byte) ([]byte, error)) error {
 	var answer error
 	err := v.redis.observed(ctx, opSwap, 0, func() error {
@@ -58,7 +58,7 @@ func (v *Value) Update(ctx context.Context, change func(old []byte) ([]byte, err
 			}
 			var changed []byte
 			if changed, answer = change(old); answer != nil || changed == nil || string(changed) == string(old) {
-				return true, nil //nolint:nilerr // it is the caller's answer; Redis did not fail
+				return true, nil //nolint:nilerr // it is the result of change; Redis did not fail
 			}
 			return v.redis.write(ctx, scriptSwap, []string{v.key}, []string{string(old), string(changed)})
 		})
@@ -69,7 +69,7 @@ func (v *Value) Update(ctx context.Context, change func(old []byte) ([]byte, err
 	return answer
 }
 
-// Put sets the value for a time, whatever it was.
+// Put sets the value until ttl has passed.
 func (v *Value) Put(ctx context.Context, value []byte, ttl time.Duration) error {
 	return v.redis.observed(ctx, opPut, 0, func() error {
 		cmd := v.redis.client.B().Set().Key(v.key).Value(rueidis.BinaryString(value)).Px(max(ttl, time.Millisecond)).Build()
@@ -81,9 +81,9 @@ func (v *Value) Put(ctx context.Context, value []byte, ttl time.Duration) error 
 	})
 }
 
-// Lease asks to be the one replica that makes the value anew. It is held until
-// release is called, or for ttl: the holder may have died. held false is that
-// another replica holds it; release may then be called too.
+// Lease returns held if this replica is the one that may renew the value, until it calls
+// release or, since it may crash, until ttl has passed. If another replica has the lease,
+// held is false; release may still be called.
 func (v *Value) Lease(ctx context.Context, ttl time.Duration) (release func(), held bool, err error) {
 	name, key := rand.Text(), v.key+":lease"
 	err = v.redis.observed(ctx, opLease, 0, func() error {
@@ -103,16 +103,16 @@ func (v *Value) Lease(ctx context.Context, ttl time.Duration) (release func(), h
 		return func() {}, false, err
 	}
 	return func() {
-		// Whether or not the caller is still waited for, the next one is.
+		// Release the lease for the next replica even if the caller's context has ended.
 		_ = v.redis.client.Run(context.WithoutCancel(ctx), scriptRelease, []string{key}, []string{name})
 	}, true, nil
 }
 
 var errBadLimit = errors.New("invalid limit: it must allow at least one request, and at most one per microsecond")
 
-// Take takes one of key's allowance of a limit: n at once, refilled evenly over
-// per. wait is when the next one is due; zero when one was taken. The clock is
-// Redis's, so that it is one for all replicas.
+// Take uses one of key's allowance of a limit, which is n, refilled evenly over per. wait is
+// zero if one was used, and otherwise the time until one is available. It uses the clock of
+// Redis, which is the same for all replicas.
 func (r *Client) Take(ctx context.Context, limit string, key []byte, n int, per time.Duration) (wait time.Duration, err error) {
 	if n < 1 || per/time.Duration(n) < time.Microsecond {
 		return 0, fmt.Errorf("%w: %d in %v", errBadLimit, n, per)
