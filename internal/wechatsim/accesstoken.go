@@ -9,33 +9,33 @@ import (
 )
 
 const (
-	// tokenLifetime is how long an access_token lives: 7200 seconds.
+	// tokenLifetime is how long an access_token is valid: 7200 seconds.
 	tokenLifetime = 7200 * time.Second
 
-	// tokenOverlap is how long a token of /cgi-bin/token outlives its
-	// successor, and how early stable_token renews its own.
+	// tokenOverlap is how long a token of /cgi-bin/token stays valid after it was replaced,
+	// and how long before its end stable_token renews its token.
 	tokenOverlap = 5 * time.Minute
 
-	// tokenMemory is how long a dead token still answers 42001 and not 40001.
+	// tokenMemory is how long an expired token is refused with 42001, and not with 40001.
 	tokenMemory = 24 * time.Hour
 )
 
-// An accessToken is one app's credential for the calls that need one.
+// An accessToken is an app's credential for the calls that need one.
 type accessToken struct {
 	app     string
 	value   string
 	expires time.Time
-	revoked time.Time // invalid from then on; zero: never revoked
+	revoked time.Time // when it became invalid; zero: not revoked
 }
 
-// grant is the answer of both token calls.
+// grant is the response of both token calls.
 type grant struct {
 	AccessToken string `json:"access_token"`
 	ExpiresIn   int    `json:"expires_in"`
 }
 
-// token is GET /cgi-bin/token (获取接口调用凭据). Every call makes a new token
-// and leaves the previous one five more minutes.
+// token is GET /cgi-bin/token (获取接口调用凭据). Every call returns a new token; the previous
+// one stays valid for five minutes.
 // https://developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/mp-access-token/getAccessToken.html
 func (s *Sim) token(c call) protocol.Response {
 	appid := c.query.Get("appid")
@@ -50,12 +50,12 @@ func (s *Sim) token(c call) protocol.Response {
 	return protocol.Success(s.grantOf(s.renewToken(appid)))
 }
 
-// newToken mints a token of app. Hold s.mu.
+// newToken makes a token of app. It is called with s.mu held.
 func (s *Sim) newToken(app string) *accessToken {
 	now := s.Now()
 	var value strings.Builder
 	value.WriteString("98_")
-	for range 5 { // 133 characters: the length real ones have
+	for range 5 { // 133 characters, as real tokens have
 		value.WriteString(rand.Text())
 	}
 	t := &accessToken{app: app, value: value.String(), expires: now.Add(tokenLifetime)}
@@ -63,13 +63,13 @@ func (s *Sim) newToken(app string) *accessToken {
 	return t
 }
 
-// grantOf is t as the token calls answer it, with what is left of its life.
+// grantOf returns t as the response of a token call, with its remaining life.
 func (s *Sim) grantOf(t *accessToken) grant {
 	return grant{AccessToken: t.value, ExpiresIn: int(t.expires.Sub(s.Now()) / time.Second)}
 }
 
-// checkToken returns the app an access_token belongs to, or the errcode with
-// which WeChat refuses it. Hold s.mu.
+// checkToken returns the app of an access_token, or the errcode with which WeChat refuses it.
+// It is called with s.mu held.
 func (s *Sim) checkToken(value string) (app string, errcode int) {
 	t, ok := s.tokens.get(value)
 	now := s.Now()
@@ -86,8 +86,8 @@ func (s *Sim) checkToken(value string) (app string, errcode int) {
 	return t.app, 0
 }
 
-// ExpireTokens ends the life of every access_token of every app: each answers
-// 42001 from now on, and the token calls hand out new ones.
+// ExpireTokens makes every access_token of every app expire: calls with them return 42001, and
+// the token calls return new tokens.
 func (s *Sim) ExpireTokens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,19 +103,19 @@ const (
 	// forcePerDay is how often force_refresh works in a day: 20 times.
 	forcePerDay = 20
 
-	// forceInterval is the shortest time between two: 30 seconds.
+	// forceInterval is the least time between two: 30 seconds.
 	forceInterval = 30 * time.Second
 )
 
-// beijing is where WeChat's days begin and end.
+// beijing is the time zone of WeChat's days.
 var beijing = time.FixedZone("CST", 8*60*60)
 
-// stableState is what WeChat remembers of one app's stable token.
+// stableState is the state of one app's stable token.
 type stableState struct {
 	current  *accessToken
-	forced   time.Time // the last force_refresh that was granted
-	forcedOn string    // the day of it, in Beijing
-	count    int       // how many were granted on that day
+	forced   time.Time // when force_refresh last succeeded
+	forcedOn string    // the day of that, in Beijing
+	count    int       // how often it succeeded on that day
 }
 
 // stableInput is the body of the call. force_refresh must be a JSON boolean.
@@ -126,8 +126,8 @@ type stableInput struct {
 	ForceRefresh bool   `json:"force_refresh"`
 }
 
-// stableToken is POST /cgi-bin/stable_token (获取稳定版接口调用凭据). It
-// never touches a token of /cgi-bin/token, nor that call one of these.
+// stableToken is POST /cgi-bin/stable_token (获取稳定版接口调用凭据). Its tokens and those of
+// /cgi-bin/token do not affect each other.
 // https://developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/mp-access-token/getStableAccessToken.html
 func (s *Sim) stableToken(c call) protocol.Response {
 	var in stableInput
@@ -157,14 +157,14 @@ func (s *Sim) stableToken(c call) protocol.Response {
 		state.current = s.newToken(in.AppID)
 	}
 	if state.current == nil || !s.Now().Before(state.current.expires.Add(-tokenOverlap)) {
-		state.current = s.newToken(in.AppID) // the old one lives out its last minutes
+		state.current = s.newToken(in.AppID) // the old one stays valid until it expires
 	}
 	return protocol.Success(s.grantOf(state.current))
 }
 
-// force counts one force_refresh, or returns the errcode that refuses it: 45009
-// when the day's twenty are used, 45011 when the last is not 30 seconds old.
-// The page names both codes without saying which is for what.
+// force counts one force_refresh, or returns the errcode that refuses it: 45009 after twenty
+// on a day, 45011 within 30 seconds of the last. The documentation has both codes but does
+// not say which is for what.
 func (st *stableState) force(now time.Time) int {
 	day := now.In(beijing).Format(time.DateOnly)
 	if day != st.forcedOn {

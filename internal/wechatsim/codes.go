@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	// codeLifetime is how long a code of either kind can be exchanged. Both
-	// pages say five minutes.
+	// codeLifetime is how long a code of either kind is valid: five minutes according to
+	// the documentation of both.
 	codeLifetime = 5 * time.Minute
 
-	// codeMemory is how long after that a code still answers "used" when it
-	// was; later nobody asks, and it is an unknown code like any other.
+	// codeMemory is how long after that a used code is refused as used. Later it is an
+	// unknown code.
 	codeMemory = time.Hour
 )
 
-// A codeKind says which call a code is good for: they are not interchangeable.
+// A codeKind is the kind of a code, which is valid for one call only.
 type codeKind int
 
 const (
@@ -27,17 +27,17 @@ const (
 	phoneCode
 )
 
-// A code is one ticket of a phone, to be exchanged once by the app's server.
+// A code was made by a phone. The app's server can exchange it once.
 type code struct {
 	kind       codeKind
 	user       userKey
 	expires    time.Time
 	used       bool
-	sessionKey string      // login: what the login must answer; empty: a new key
-	phone      PhoneNumber // phone: what the exchange answers
+	sessionKey string      // login: the session_key of the login; empty: a new key
+	phone      PhoneNumber // phone: the number of the exchange
 }
 
-// A Code is a minted code and whose it is.
+// A Code is a new code with its user.
 type Code struct {
 	Code      string    `json:"code"`
 	App       string    `json:"appid"`
@@ -45,23 +45,23 @@ type Code struct {
 	ExpiresAt time.Time `json:"expires_at"`
 }
 
-// A Login is what a login is to bring besides the openid.
+// A Login has what a login returns in addition to the openid.
 type Login struct {
-	UnionID    string // the user's unionid from now on; empty: as it was
-	SessionKey string // answer this key instead of a new one
-	CorpID     string // WeCom: the user's own company from now on; empty: as it was
+	UnionID    string // sets the user's unionid; empty: unchanged
+	SessionKey string // the session_key to return instead of a new one
+	CorpID     string // WeCom: sets the user's company; empty: unchanged
 }
 
-// ErrNoPhoneCodes means that the platform has no phone codes, or none whose
-// documentation says enough to simulate them.
+// ErrNoPhoneCodes means that the platform has no phone codes, or that its documentation is
+// not sufficient to simulate them.
 var ErrNoPhoneCodes = errors.New("no phone codes on this platform")
 
-// MintCode does what wx.login does on the user's phone, and qq.login, tt.login and
-// so on elsewhere: it returns a code that the platform's login takes once, within
-// five minutes (Kuaishou's: ten).
+// MintCode does what wx.login does on the user's phone, or qq.login, tt.login and so on: it
+// returns a code that the platform's login accepts once, within five minutes (on Kuaishou
+// ten).
 //
-// WeChat says that wx.login may replace the session_key; the simulator always
-// does, and at the exchange. RotateSessionKey plays the earlier moment.
+// According to WeChat, wx.login may replace the session_key. The simulator always does, when
+// the code is exchanged. RotateSessionKey replaces it earlier.
 func (s *Sim) MintCode(u User, l Login) (Code, error) {
 	key, err := s.resolve(u)
 	if err != nil {
@@ -86,9 +86,9 @@ func (s *Sim) MintCode(u User, l Login) (Code, error) {
 	}), nil
 }
 
-// MintPhoneCode does what a press on <button open-type="getPhoneNumber"> does:
-// it returns a code that /wxa/business/getuserphonenumber takes once, within
-// five minutes. The user need not have logged in.
+// MintPhoneCode does what <button open-type="getPhoneNumber"> does: it returns a code that
+// /wxa/business/getuserphonenumber accepts once, within five minutes. The user need not be
+// logged in.
 func (s *Sim) MintPhoneCode(u User, p PhoneNumber) (Code, error) {
 	key, err := s.resolve(u)
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *Sim) MintPhoneCode(u User, p PhoneNumber) (Code, error) {
 	return s.mint(hex.EncodeToString(raw[:]), &code{kind: phoneCode, user: key, phone: phone}), nil
 }
 
-// mint remembers c under value. Hold s.mu.
+// mint stores c. It is called with s.mu held.
 func (s *Sim) mint(value string, c *code) Code {
 	now := s.Now()
 	c.expires = now.Add(codeLifetime)
@@ -120,8 +120,8 @@ func (s *Sim) mint(value string, c *code) Code {
 	return Code{Code: value, App: c.user.app, OpenID: c.user.openid, ExpiresAt: c.expires}
 }
 
-// usable finds a code of a kind and says with which errcode WeChat refuses it,
-// 0 when it does not. A code of the other kind is an invalid code. Hold s.mu.
+// usable returns a code of a kind, or the errcode with which WeChat refuses it. A code of the
+// other kind is an invalid code. It is called with s.mu held.
 func (s *Sim) usable(value string, kind codeKind) (*code, int) {
 	c, ok := s.codes.get(value)
 	switch {
@@ -137,16 +137,15 @@ func (s *Sim) usable(value string, kind codeKind) (*code, int) {
 	return c, 0
 }
 
-// An expiring is a map that forgets its oldest entries some time after they
-// stopped being valid, so that a simulator under load for a day does not grow
-// for a day. Entries must be put in the order in which they may be forgotten.
-// It has no lock of its own.
+// An expiring is a map that deletes its oldest entries some time after they expired, so that
+// the memory of a simulator is bounded. Entries must be added in the order in which they may
+// be deleted. It has no lock.
 type expiring[V any] struct {
 	items map[string]V
 	queue []forget
 }
 
-// A forget is a key and the time from which nobody needs it.
+// A forget is a key and the time when it may be deleted.
 type forget struct {
 	key string
 	at  time.Time
@@ -156,7 +155,7 @@ func newExpiring[V any]() expiring[V] {
 	return expiring[V]{items: make(map[string]V)}
 }
 
-// put stores v until the time at, and drops what is due at now.
+// put stores v until at, and deletes the entries that are due at now.
 func (e *expiring[V]) put(key string, v V, now, at time.Time) {
 	for len(e.queue) > 0 && now.After(e.queue[0].at) {
 		delete(e.items, e.queue[0].key)
@@ -166,7 +165,7 @@ func (e *expiring[V]) put(key string, v V, now, at time.Time) {
 	e.queue = append(e.queue, forget{key: key, at: at})
 }
 
-// get returns the entry of key, valid or not, if it is still remembered.
+// get returns the entry of key, valid or expired, unless it was deleted.
 func (e *expiring[V]) get(key string) (V, bool) {
 	v, ok := e.items[key]
 	return v, ok

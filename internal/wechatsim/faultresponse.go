@@ -13,19 +13,19 @@ import (
 )
 
 const (
-	// hugeSize is the padding of a huge answer: more than the 1 MiB a careful
-	// client reads.
+	// hugeSize is the padding of a huge response: more than the 1 MiB that a client
+	// should read.
 	hugeSize = 1<<20 + 1<<16
 
-	// dribbles is in how many pieces a slow answer arrives.
+	// dribbles is in how many pieces a slow response is sent.
 	dribbles = 8
 
-	// htmlPage is what a proxy between here and WeChat says in JSON's place.
+	// htmlPage is what a proxy in front of WeChat returns instead of JSON.
 	htmlPage = "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n" +
 		"<body><center><h1>502 Bad Gateway</h1></center></body>\r\n</html>\r\n"
 )
 
-// serveFault answers a request as f has it.
+// serveFault responds to a request according to f.
 func (s *Sim) serveFault(w http.ResponseWriter, r *http.Request, c call, f Fault, note *Request) {
 	var right protocol.Response
 	if f.worksFirst() {
@@ -55,7 +55,7 @@ func (s *Sim) serveFault(w http.ResponseWriter, r *http.Request, c call, f Fault
 	}
 }
 
-// instead is the answer of the kinds that send a whole one.
+// instead returns the response of the kinds that send a complete one.
 func (f Fault) instead(path string, right protocol.Response) protocol.Response {
 	switch h := hosts[platformOf(path)]; f.Kind {
 	case FaultBusy:
@@ -76,7 +76,7 @@ func (f Fault) instead(path string, right protocol.Response) protocol.Response {
 		return withMember(right, "\"remark\":\"\x01\x08\t\n\x1f\"")
 	case FaultHuge:
 		return withMember(right, `"padding":"`+string(bytes.Repeat([]byte("x"), hugeSize))+`"`)
-	default: // empty, as seen in the wild for a bad appid
+	default: // empty, as WeChat has responded to a bad appid
 		return protocol.Response{Status: http.StatusOK, ContentType: "text/html; charset=gbk"}
 	}
 }
@@ -89,7 +89,7 @@ func (f Fault) refusal(path string, errcode int) protocol.Response {
 	return failure(path, errcode)
 }
 
-// withMember is a with one more member in its JSON object, as raw bytes.
+// withMember adds a member, as raw bytes, to the JSON object of a response.
 func withMember(a protocol.Response, member string) protocol.Response {
 	rest, isObject := bytes.CutPrefix(a.Body, []byte("{"))
 	switch {
@@ -103,8 +103,8 @@ func withMember(a protocol.Response, member string) protocol.Response {
 	return a
 }
 
-// truncate promises the whole body and sends half of it; net/http closes the
-// connection when a handler leaves it so.
+// truncate sends the Content-Length of the whole body and half of it; net/http then closes
+// the connection.
 func truncate(w http.ResponseWriter, a protocol.Response) {
 	a.SetHeader(w)
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
@@ -112,7 +112,7 @@ func truncate(w http.ResponseWriter, a protocol.Response) {
 	_, _ = w.Write(a.Body[:len(a.Body)/2])
 }
 
-// dribble sends the body in pieces over the time given.
+// dribble sends the body in pieces within a time.
 func (s *Sim) dribble(ctx context.Context, w http.ResponseWriter, a protocol.Response, over time.Duration) {
 	a.SetHeader(w)
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
@@ -129,7 +129,7 @@ func (s *Sim) dribble(ctx context.Context, w http.ResponseWriter, a protocol.Res
 	}
 }
 
-// pause waits for d and says whether client and simulator are both still there.
+// pause waits for d. It returns false if the client left or the simulator was closed.
 func (s *Sim) pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -142,7 +142,7 @@ func (s *Sim) pause(ctx context.Context, d time.Duration) bool {
 	return false
 }
 
-// hang waits until the client or the simulator goes away.
+// hang waits until the client leaves or the simulator is closed.
 func (s *Sim) hang(ctx context.Context) {
 	select {
 	case <-ctx.Done():
@@ -150,8 +150,8 @@ func (s *Sim) hang(ctx context.Context) {
 	}
 }
 
-// drop ends the connection without an answer, with a reset where TCP allows.
-// On a ResponseWriter that has no connection of its own, 502 must do.
+// drop closes the connection without a response, over TCP with a reset. If the
+// ResponseWriter has no connection, it sends status 502.
 func drop(w http.ResponseWriter) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -159,7 +159,7 @@ func drop(w http.ResponseWriter) {
 		return
 	}
 	if tcp, ok := conn.(*net.TCPConn); ok {
-		_ = tcp.SetLinger(0) // unsent data is discarded, the peer sees RST
+		_ = tcp.SetLinger(0) // discards unsent data and sends RST
 	}
 	_ = conn.Close()
 }

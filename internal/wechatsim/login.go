@@ -13,9 +13,9 @@ import (
 // codeToSession is GET /sns/jscode2session (小程序登录凭证校验).
 // https://developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/user-login/code2Session.html
 //
-// The page does not say in which order WeChat looks at its parameters; here
-// it is app, secret, grant_type, code. Nothing is spent unless all four pass,
-// except by a high-risk user, whose code is gone after the refusal.
+// The order in which WeChat checks the parameters is not documented; here it is app, secret,
+// grant_type, code. A code is only spent if all four are valid, also if the user is then
+// refused as high-risk.
 func (s *Sim) codeToSession(c call) protocol.Response {
 	if code := s.checkSecret(c.query.Get("appid"), c.query.Get("secret")); code != 0 {
 		return failure(c.path, code)
@@ -28,7 +28,7 @@ func (s *Sim) codeToSession(c call) protocol.Response {
 	return s.spendLogin(c)
 }
 
-// spendLogin answers who a login code of the call's app belongs to. Hold s.mu.
+// spendLogin returns the user of a login code of the call's app. It is called with s.mu held.
 func (s *Sim) spendLogin(c call) protocol.Response {
 	ticket, errcode := s.redeem(c.query.Get("appid"), c.query.Get("js_code"), refusals{protocol.ErrCodeMissing, protocol.ErrInvalidCode, protocol.ErrCodeUsed})
 	if errcode != 0 {
@@ -45,8 +45,8 @@ func (s *Sim) spendLogin(c call) protocol.Response {
 	}{who.sessionKey, who.openid, who.unionid})
 }
 
-// checkSecret returns the errcode for a wrong app or secret, 0 for a right one.
-// The app comes first, as on the live service.
+// checkSecret returns the errcode for a wrong app or secret, and 0 otherwise. It checks the app
+// first, as WeChat does.
 func (s *Sim) checkSecret(appid, secret string) int {
 	app, known := s.appOn(WeChat, appid)
 	switch {
@@ -65,18 +65,18 @@ func (s *Sim) checkSecret(appid, secret string) int {
 // A Component is a third-party platform registered with the simulated WeChat.
 type Component struct {
 	ID   string
-	Apps []string // appids that let it in; default: all
+	Apps []string // appids that authorized it; default: all
 }
 
-// A ComponentToken is what api_component_token answers, and what the platform's
-// operator hands on to whoever logs users in.
+// A ComponentToken is the response of api_component_token. The third-party platform's operator
+// passes it on to the service that logs users in.
 type ComponentToken struct {
 	Token     string `json:"component_access_token"`
 	ExpiresIn int    `json:"expires_in"`
 }
 
-// ComponentToken returns a component's current token, a new one if it has none
-// that lives. ExpireTokens ends it like any other.
+// ComponentToken returns a component's current token, or a new one if it has no valid token.
+// ExpireTokens applies to it too.
 func (s *Sim) ComponentToken(id string) (ComponentToken, error) {
 	if !slices.ContainsFunc(s.components, func(c Component) bool { return c.ID == id }) {
 		return ComponentToken{}, fmt.Errorf("%w: component %q", ErrUnknownApp, id)
@@ -91,8 +91,8 @@ func (s *Sim) ComponentToken(id string) (ComponentToken, error) {
 }
 
 // componentCodeToSession is GET /sns/component/jscode2session (小程序登录, for
-// third-party platforms). The app has no secret here; the token must be the
-// component's own. The order of the checks is this simulator's.
+// third-party platforms). The call has no app secret; the token must be the component's. The
+// order of the checks is the simulator's choice.
 // https://developers.weixin.qq.com/doc/oplatform/openApi/OpenApiDoc/miniprogram-management/login/thirdpartyCode2Session.html
 func (s *Sim) componentCodeToSession(c call) protocol.Response {
 	s.mu.Lock()
@@ -117,9 +117,9 @@ func (s *Sim) componentCodeToSession(c call) protocol.Response {
 	return s.spendLogin(c)
 }
 
-// Signature is what proves to WeChat that a server knows a session_key:
-// hex(HMAC-SHA256(session_key, "")), the key being the bytes of the base64
-// string itself, not what it decodes to.
+// Signature proves to WeChat that a server knows a session_key:
+// hex(HMAC-SHA256(session_key, "")), with the bytes of the base64 string as the key, not
+// decoded.
 func Signature(sessionKey string) string {
 	mac := hmac.New(sha256.New, []byte(sessionKey))
 	return hex.EncodeToString(mac.Sum(nil))
@@ -140,7 +140,7 @@ func (s *Sim) checkSession(c call) protocol.Response {
 }
 
 // resetSessionKey is GET /wxa/resetusersessionkey (重置登录态). The old key is
-// dead once the new one is answered.
+// invalid once the new one is returned.
 // https://developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/user-login/ResetUserSessionKey.html
 func (s *Sim) resetSessionKey(c call) protocol.Response {
 	s.mu.Lock()
@@ -158,9 +158,9 @@ func (s *Sim) resetSessionKey(c call) protocol.Response {
 	}{0, "ok", who.openid, who.sessionKey})
 }
 
-// signedUser finds the user a call is about and checks that the caller holds
-// the current session_key. Someone who never logged in has none: 87007. The
-// signature must be lower-case hex, as in the page's sample. Hold s.mu.
+// signedUser returns the user of a call after checking that the caller has the current
+// session_key. A user who never logged in has none: 87007. The signature must be lower-case
+// hex, as in the documented sample. It is called with s.mu held.
 func (s *Sim) signedUser(c call) (*user, int) {
 	app, errcode := s.checkToken(c.query.Get("access_token"))
 	if errcode != 0 {

@@ -1,7 +1,7 @@
 package wechatsim
 
-// A Profile is what a user shows of themselves. The zero value is what WeChat
-// gives since it stopped showing more: a name and a picture everyone has.
+// A Profile is a user's profile. The zero value is what WeChat returns today: a name and a
+// picture that are the same for all users.
 type Profile struct {
 	NickName  string `json:"nickName"`
 	Gender    int    `json:"gender"` // 0 unknown, 1 male, 2 female
@@ -12,7 +12,7 @@ type Profile struct {
 	AvatarURL string `json:"avatarUrl"`
 }
 
-// profileData is a profile as it stands in a ciphertext.
+// profileData is a profile as it is encrypted.
 type profileData struct {
 	OpenID string `json:"openId"`
 	Profile
@@ -20,7 +20,7 @@ type profileData struct {
 	Watermark watermark `json:"watermark"`
 }
 
-// normal fills in the anonymous user's name and picture.
+// normal sets the default name and picture.
 func (p Profile) normal() Profile {
 	if p.NickName == "" {
 		p.NickName = "微信用户"
@@ -33,9 +33,9 @@ func (p Profile) normal() Profile {
 
 // phoneData is a phone number as the app's platform encrypts it.
 //
-// Kuaishou gives two fields and no watermark. What Xiaohongshu gives is not
-// documented: here it is WeChat's fields, without the watermark that its page on
-// open data does not speak of. WeCom's is what wx.qy.getMobile gives.
+// Kuaishou has two fields and no watermark. Xiaohongshu's fields are not documented: here
+// they are WeChat's, without a watermark, which its page on open data does not mention.
+// WeCom's are those of wx.qy.getMobile.
 func (s *Sim) phoneData(key userKey, p PhoneNumber, how Sealing) any {
 	app, _ := s.app(key.app) // resolved before
 	switch app.Platform {
@@ -60,8 +60,8 @@ func (s *Sim) phoneData(key userKey, p PhoneNumber, how Sealing) any {
 	}
 }
 
-// profileData is a profile as the app's platform encrypts it. WeCom's is what
-// wx.qy.getEnterpriseUserInfo gives.
+// profileData is a profile as the app's platform encrypts it. WeCom's is that of
+// wx.qy.getEnterpriseUserInfo.
 func (s *Sim) profileData(key userKey, p Profile, unionid string, how Sealing) any {
 	app, _ := s.app(key.app) // resolved before
 	data := profileData{OpenID: key.openid, Profile: p, UnionID: unionid, Watermark: s.watermark(key, how)}
