@@ -28,7 +28,7 @@ func (t *Tokens) IssueAssertion(id *auth.Identity, audience string) (string, err
 	if expires.After(id.Expires) {
 		expires = id.Expires // it must not outlive its access token
 	}
-	return write(key, typAssertion, &claims{
+	return signClaims(key, typAssertion, &claims{
 		Issuer:   key.Profile().Issuer,
 		Audience: audiences{audience},
 		Subject:  id.OpenID,

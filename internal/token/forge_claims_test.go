@@ -31,7 +31,7 @@ func otherSignature(t *testing.T, raw string) string {
 func TestClaimsLeftOut(t *testing.T) {
 	t.Parallel()
 	f := newForger(t, signing.EdDSA)
-	for _, claim := range good() {
+	for _, claim := range validClaims() {
 		name := claim[0]
 		t.Run(name, func(t *testing.T) {
 			f.mustRefuse(t, f.sign(f.header(""), payload(name, "")), token.RuleMissing)

@@ -97,8 +97,8 @@ func signWith(alg string, key any, header, payload string) string {
 // session started at start. It is the same in every process of a fuzzer.
 const session = "AaD3VfIAvMA4X-lPryJ5SQ"
 
-// good returns the claims of a valid token, in order.
-func good() [][2]string {
+// validClaims returns the claims of a valid token, in order.
+func validClaims() [][2]string {
 	now := start.Unix()
 	return [][2]string{
 		{"iss", `"wxgate"`},
@@ -118,7 +118,7 @@ func good() [][2]string {
 func payload(name, value string) string {
 	var members []string
 	found := false
-	for _, c := range good() {
+	for _, c := range validClaims() {
 		if c[0] == name {
 			found = true
 			if value == "" {

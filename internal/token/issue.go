@@ -50,7 +50,7 @@ func (t *Tokens) Issue(id auth.Identity) (string, error) {
 			return "", err
 		}
 	}
-	return write(key, typAccess, &c)
+	return signClaims(key, typAccess, &c)
 }
 
 // checkIdentity refuses what Verify would refuse: the error must reach the login and
@@ -71,8 +71,8 @@ func checkIdentity(id *auth.Identity, longest time.Duration) error {
 	return nil
 }
 
-// write signs claims under a header with the given typ.
-func write(key *keyring.Key, typ string, c *claims) (string, error) {
+// signClaims signs claims under a header with the given typ.
+func signClaims(key *keyring.Key, typ string, c *claims) (string, error) {
 	head, err := json.Marshal(header{Alg: key.Alg(), Typ: typ, Kid: string(key.ID())})
 	if err != nil {
 		return "", fmt.Errorf("writing a token's header: %w", err)

@@ -21,7 +21,7 @@ const (
 )
 
 // strictBase64 refuses nonzero trailing bits, so that a signature has exactly one
-// encoding. The decoder skips line breaks; [dots] refuses them before.
+// encoding. The decoder skips line breaks; [findDots] refuses them before.
 var strictBase64 = base64.RawURLEncoding.Strict()
 
 // header is the header of our tokens. It has no other members.
@@ -42,7 +42,7 @@ type compact struct {
 // parseCompact parses a compact JWS (RFC 7515 section 7.1) with the given typ. Of
 // the payload it checks only the alphabet.
 func parseCompact(raw, typ string) (*compact, error) {
-	first, second, ok := dots(raw)
+	first, second, ok := findDots(raw)
 	if !ok {
 		return nil, errForm
 	}
@@ -63,10 +63,10 @@ func parseCompact(raw, typ string) (*compact, error) {
 	return c, nil
 }
 
-// dots finds the two dots of a compact JWS. It refuses empty parts and characters
+// findDots finds the two dots of a compact JWS. It refuses empty parts and characters
 // that are not base64url: Go's decoder skips line breaks, which would give one token
 // many encodings (evading a deny list).
-func dots(raw string) (first, second int, ok bool) {
+func findDots(raw string) (first, second int, ok bool) {
 	first = strings.IndexByte(raw, '.')
 	second = strings.LastIndexByte(raw, '.')
 	if first <= 0 || second <= first+1 || second == len(raw)-1 {

@@ -13,11 +13,11 @@ type Key struct {
 	*signing.Key
 	record   *record
 	until    time.Time // when its last token expires; zero while it signs
-	profiles []span
+	profiles []profileSpan
 }
 
-// span is a profile and when its last token expires.
-type span struct {
+// profileSpan is a profile and when its last token expires.
+type profileSpan struct {
 	Profile
 	until time.Time // zero while the key signs under it
 }
@@ -28,7 +28,7 @@ func (k *Key) Profile() *Profile { return &k.profiles[len(k.profiles)-1].Profile
 // HasAudience reports whether access tokens of the key have the audience, under
 // any of its profiles.
 func (k *Key) HasAudience(audience string) bool {
-	return slices.ContainsFunc(k.profiles, func(p span) bool { return slices.Contains(p.Audiences, audience) })
+	return slices.ContainsFunc(k.profiles, func(p profileSpan) bool { return slices.Contains(p.Audiences, audience) })
 }
 
 // ProfileFor returns the profile that has issuer and one of audiences. It returns

@@ -199,3 +199,31 @@ func TestOneAudienceMore(t *testing.T) {
 		})
 	}
 }
+
+// TestReconfigureRotate: a setting that changes nothing in the stored ring still takes
+// effect.
+func TestReconfigureRotate(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	g.reconfigure(t, func(c *keyring.Config) { c.Rotate = time.Hour })
+	if g.storage.writes != 1 {
+		t.Errorf("%d writes", g.storage.writes)
+	}
+	g.clock.add(50 * time.Minute)
+	g.mustTick(t)
+	if g.states()[keyring.KeyNext] != 1 {
+		t.Errorf("no next key: %+v", g.ring.Keys())
+	}
+}
+
+// TestTickWithoutChange: if nothing has changed, the keys are not parsed again and the
+// ring is not written.
+func TestTickWithoutChange(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	before, _ := g.ring.JWKS()
+	g.mustTick(t)
+	if after, _ := g.ring.JWKS(); &before[0] != &after[0] || g.storage.writes != 1 {
+		t.Errorf("the key set was made again; %d writes", g.storage.writes)
+	}
+}

@@ -98,7 +98,7 @@ func (r *Ring) Signer(now time.Time) (*Key, error) { return r.snapshot().signer(
 func (r *Ring) Accepted(id string, now time.Time) *Key {
 	k := r.snapshot().accepted(id, now)
 	if k == nil {
-		wake(r.unknown)
+		notify(r.unknown)
 	}
 	return k
 }

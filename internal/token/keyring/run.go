@@ -44,10 +44,10 @@ func (r *Ring) Run(ctx context.Context) {
 // Changed reports that another replica retired a key. Run then reads the ring at
 // once; otherwise this replica would sign with that key for up to a minute. Changed
 // never waits.
-func (r *Ring) Changed() { wake(r.changed) }
+func (r *Ring) Changed() { notify(r.changed) }
 
-// wake sends to a channel with a buffer of one, unless a value is waiting there.
-func wake(c chan<- struct{}) {
+// notify sends to a channel with a buffer of one, unless a value is waiting there.
+func notify(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/token/keyring"
 )
 
@@ -161,4 +162,41 @@ func canceled(t *testing.T) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	return ctx
+}
+
+// stuck is a storage that does not respond once it is set to.
+type stuck struct {
+	*storage
+	on atomic.Bool
+}
+
+func (s *stuck) Load(ctx context.Context) ([]byte, error) {
+	if s.on.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return s.storage.Load(ctx)
+}
+
+// TestRunTimesOut: Run gives up on a storage that does not respond after 20 seconds.
+func TestRunTimesOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := &stuck{storage: &storage{}}
+		var reported atomic.Value
+		_, stop := runGateway(t, func(c *keyring.Config) {
+			c.Storage, c.Report = s, func(err error) { reported.Store(err) }
+		})
+		defer stop()
+		s.on.Store(true)
+		time.Sleep(keyring.ReloadEvery + 20*time.Second - 1)
+		synctest.Wait()
+		if err := reported.Load(); err != nil {
+			t.Fatalf("too early: %v", err)
+		}
+		time.Sleep(time.Nanosecond)
+		synctest.Wait()
+		if err, _ := reported.Load().(error); !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, auth.ErrStoreUnavailable) {
+			t.Errorf("reported %v", err)
+		}
+	})
 }

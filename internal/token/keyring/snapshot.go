@@ -34,7 +34,7 @@ func newSnapshot(s *state, cfg *Config, before *snapshot) (*snapshot, error) {
 		}
 		k := &Key{Key: key, record: r, until: r.verifyUntil()}
 		for i := range r.Profiles {
-			k.profiles = append(k.profiles, span{Profile: r.Profiles[i], until: r.until(&r.Profiles[i])})
+			k.profiles = append(k.profiles, profileSpan{Profile: r.Profiles[i], until: r.until(&r.Profiles[i])})
 		}
 		snap.byID[string(key.ID())] = k
 		snap.order = append(snap.order, k)

@@ -211,6 +211,10 @@ func TestMergeLists(t *testing.T) {
 func TestMergeProfiles(t *testing.T) {
 	t.Parallel()
 	here, there := rec("a", 10, 0), rec("a", 10, 0)
+	here.mergeProfiles(there, at(30))
+	if len(here.Profiles) != 1 {
+		t.Errorf("the same profile twice: %+v", here.Profiles)
+	}
 	there.Profiles = []Profile{
 		{Issuer: "ended", Access: time.Minute, EndedAt: at(20)},
 		{Issuer: "i", Audiences: []string{"a"}, Access: time.Hour},
