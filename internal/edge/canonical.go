@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -76,14 +77,11 @@ func decodesToUTF8(escaped string) bool {
 // ambiguousEscape reports whether %XX of c reads differently to different
 // decoders, or hides a character that has a meaning of its own.
 func ambiguousEscape(c byte) bool {
-	switch {
-	case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9':
-		return true
-	case c < ' ' || c == 0x7f:
-		return true
-	default:
-		return strings.IndexByte(`-._~/\%;#?`, c) >= 0
-	}
+	return isAlphanumeric(c) || c < ' ' || c == 0x7f || strings.IndexByte(`-._~/\%;#?`, c) >= 0
+}
+
+func isAlphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }
 
 // unhex reads the two digits after a percent sign.
@@ -91,19 +89,7 @@ func unhex(s string) (byte, bool) {
 	if len(s) < 2 {
 		return 0, false
 	}
-	hi, lo := hexDigit(s[0]), hexDigit(s[1])
-	return hi<<4 | lo, hi < 16 && lo < 16
-}
-
-func hexDigit(c byte) byte {
-	switch {
-	case '0' <= c && c <= '9':
-		return c - '0'
-	case 'a' <= c && c <= 'f':
-		return c - 'a' + 10
-	case 'A' <= c && c <= 'F':
-		return c - 'A' + 10
-	default:
-		return 0xff
-	}
+	var b [1]byte
+	_, err := hex.Decode(b[:], []byte(s[:2]))
+	return b[0], err == nil
 }

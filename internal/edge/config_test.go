@@ -25,6 +25,7 @@ func TestNewHeadersRefuses(t *testing.T) {
 		"invalid session":    {Names{Session: "Cookie"}, "cannot carry an identity"},
 		"invalid unionid":    {Names{UnionID: "Te"}, "cannot carry an identity"},
 		"source of a client": {Names{Source: "Forwarded"}, "cannot carry an identity"},
+		"marks at the ends":  {Names{Phone: "-Host-"}, "cannot carry an identity"},
 	} {
 		if _, err := NewHeaders(test.names); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: %v, want %q", name, err, test.want)
@@ -47,6 +48,17 @@ func TestNewHeadersCompletes(t *testing.T) {
 	} {
 		if h.Managed(name) != managed {
 			t.Errorf("Managed(%q) is %t", name, !managed)
+		}
+	}
+}
+
+func TestFoldHeaderName(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"X-AZ-az-09": "x-az-az-09", "__X__Y..": "x-y", "@[`{/:": "", "x\x80\xff": "x", "": "",
+	} {
+		if got := foldHeaderName(name); got != want {
+			t.Errorf("%q is folded to %q, want %q", name, got, want)
 		}
 	}
 }
@@ -102,7 +114,7 @@ func TestNewPathSetRefuses(t *testing.T) {
 // TestPathSets: what lets through is exact, and what refuses is lenient.
 func TestPathSets(t *testing.T) {
 	t.Parallel()
-	set, err := NewPathSet([]string{"/health", "/shop/*", "/run.php", "/支付"})
+	set, err := NewPathSet([]string{"/health", "/shop/*", "/run.php", "/支付", "/À b", "/p"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,9 +142,16 @@ func TestPathSets(t *testing.T) {
 		"/index.php/health":                      {false, true},
 		"/a/cgi-bin/run/health":                  {false, true},
 		"/cgi-bin/run":                           {false, false},
+		"/cgi-bin//health":                       {false, true},
+		"/.php/health":                           {false, true},
+		"/v1.2/health":                           {false, false},
+		"/v1.2a/health":                          {false, false},
 		"/_next/data/build/health.json":          {false, true},
 		"/docs/_next/data/b/x.json":              {false, false},
 		"/支付":                                    {true, true},
+		"/À b":                                   {true, true},
+		"/p.json":                                {false, true},
+		"/.p":                                    {false, false},
 		"/ｈealth":                                {false, true},
 		"/a.b/c.d/e.f/g.h/i.j/k.l/m.n/o.p/q.r/s": {false, true}, // too many programs
 		"/":                                      {false, false},

@@ -64,12 +64,11 @@ func foldHeaderName(name string) string {
 }
 
 func foldByte(c byte) byte {
-	switch {
-	case 'A' <= c && c <= 'Z':
-		return c + ('a' - 'A')
-	case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
-		return c
-	default:
+	if !isAlphanumeric(c) {
 		return '-'
 	}
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
 }

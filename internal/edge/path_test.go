@@ -89,6 +89,74 @@ func TestLongPathsCostNothing(t *testing.T) {
 	}
 }
 
+// TestPathLimit: a path is decided on up to the limit, and not beyond.
+func TestPathLimit(t *testing.T) {
+	t.Parallel()
+	c := newClosedPaths(t, 1)
+	for _, test := range []struct {
+		path, raw int // lengths
+		want      error
+	}{
+		{maxPathBytes, 0, nil},
+		{maxPathBytes + 1, 0, errPathTooLong},
+		{1, 3 * maxPathBytes, nil},
+		{1, 3*maxPathBytes + 1, errPathTooLong},
+	} {
+		r := asked("/" + strings.Repeat("x", test.path-1))
+		r.URL.RawPath = strings.Repeat("x", test.raw)
+		if _, err := c.path(r); !errors.Is(err, test.want) {
+			t.Errorf("%+v: got %v", test, err)
+		}
+	}
+}
+
+// TestFoldPath: what some upstream takes for one path is folded to one, up to a length.
+func TestFoldPath(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		path, want string
+		most       int
+		ok         bool
+	}{
+		{"/pay", "/PAY", 4, true},
+		{"/pay", "", 3, false},
+		{"/ｐay", "/PAY", 4, true},
+		{"/ｐay", "", 3, false},
+		{"/ſ\u212a", "/SK", 99, true},     // long s and the Kelvin sign
+		{"/σας", "/ΣΑΣ", 99, true},        // a letter of three forms
+		{"/e\u0301", "/\u00c9", 99, true}, // an accent in two spellings
+	} {
+		got, ok := foldPath(test.path, test.most)
+		if ok != test.ok || ok && got != test.want {
+			t.Errorf("%+v: got %q, %t", test, got, ok)
+		}
+	}
+	for s, want := range map[string]bool{"": true, "/a\x7f": true, "\x80": false, "/é": false} {
+		if isASCII(s) != want {
+			t.Errorf("isASCII(%q) is %t", s, !want)
+		}
+	}
+}
+
+// TestCanonicalPath: an escaped path has one meaning, or is refused. A request's path
+// is looked at once decoded, too; this is for the paths of configurations.
+func TestCanonicalPath(t *testing.T) {
+	t.Parallel()
+	for path, want := range map[string]bool{
+		"/": true, "/a": true, "/a/": true, "/~a!$&'()*+,=:@_-.b": true, "/a%20b": true, "/%E6%94%AF": true, "/%e6%94%af%22": true,
+		"": false, "a": false, "//": false, "/a//b": false, "/a b": false, "/a\x7f": false, "/a\x1f": false, "/é": false,
+		"/a;b": false, `/a\b`: false, "/a#b": false, "/a?b": false, "/..": false, "/a./b": false, "/a%20/b": false, "/%20a": false,
+		"/%41": false, "/%5A": false, "/%61": false, "/%7a": false, "/%30": false, "/%39": false, "/%2d": false, "/%2E": false, "/%5f": false, "/%7e": false,
+		"/%2f": false, "/%5c": false, "/%25": false, "/%3b": false, "/%23": false, "/%3f": false, "/%00": false, "/%1f": false, "/%7f": false,
+		"/%40": true, "/%5B": true, "/%60": true, "/%7B": true, "/%3A": true, "/a%20b%21": true,
+		"/%": false, "/%2": false, "/%2g": false, "/%g2": false, "/%c0%ae": false, "/%80": false,
+	} {
+		if CanonicalPath(path) != want {
+			t.Errorf("CanonicalPath(%q) is %t", path, !want)
+		}
+	}
+}
+
 func BenchmarkRequestPath(b *testing.B) {
 	longPaths["short"] = "/orders/1"
 	for name, path := range longPaths {

@@ -1,6 +1,7 @@
 package edge
 
 import (
+	pathpkg "path"
 	"regexp"
 	"strings"
 	"unicode"
@@ -70,26 +71,22 @@ const cgiPrograms = "/CGI-BIN/"
 // Any segment with an extension may be a program's name, /x.wsgi as well as whatever a
 // server is told to run.
 func cutScript(path string) (name, rest string, ok bool) {
-	cut := len(path)
-	for _, end := range []int{endOfProgram(path), endBelow(path, nextData), endBelow(path, cgiPrograms)} {
-		if end >= 0 {
-			cut = min(cut, end) // the first, or what lies between two would not be looked at
-		}
-	}
+	// The first, or what lies between two would not be looked at.
+	cut := min(endOfProgram(path), endBelow(path, nextData), endBelow(path, cgiPrograms))
 	return path[:cut], path[cut:], cut < len(path)
 }
 
-// endBelow is where the name ends that comes after a folder, when more follows;
-// otherwise -1.
+// endBelow is where the name ends that comes after a folder, if more follows; otherwise
+// the end of the path.
 func endBelow(path, folder string) int {
 	at := strings.Index(path, folder)
 	if at < 0 {
-		return -1
+		return len(path)
 	}
 	at += len(folder)
 	slash := strings.IndexByte(path[at:], '/')
 	if slash < 0 {
-		return -1
+		return len(path)
 	}
 	return at + slash
 }
@@ -98,7 +95,7 @@ func endBelow(path, folder string) int {
 // there, which decides alone what it serves: /public/x.wsgi/admin may be /admin.
 func runsProgram(below string) bool {
 	folded := strings.ToUpper("/" + below)
-	return endOfProgram(folded) >= 0 || endBelow(folded, cgiPrograms) >= 0
+	return min(endOfProgram(folded), endBelow(folded, cgiPrograms)) < len(folded)
 }
 
 // withoutNextData is the page whose data a folded path names, where Next.js has a
@@ -106,37 +103,27 @@ func runsProgram(below string) bool {
 func withoutNextData(path string) (string, bool) {
 	mount, _, _ := strings.Cut(path, nextData)
 	end := endBelow(path, nextData)
-	if end < 0 || mount == "" {
+	if end == len(path) || mount == "" {
 		return "", false
 	}
 	return mount + path[end:], true
 }
 
-// endOfProgram is where the first segment with an extension ends, when more follows;
-// otherwise -1. /v1.2/ has no extension.
-func endOfProgram(path string) int {
-	dot := -1 // of the segment so far
-	for at := range len(path) {
-		switch path[at] {
-		case '.':
-			dot = at
-		case '/':
-			if dot >= 0 && isExtension(path[dot+1:at]) {
-				return at
-			}
-			dot = -1
+// endOfProgram is where the first segment with an extension ends, if more follows;
+// otherwise the end of the path. /v1.2/ has no extension.
+func endOfProgram(folded string) int {
+	for at := range len(folded) {
+		if folded[at] == '/' && hasScriptExtension(folded[:at]) {
+			return at
 		}
 	}
-	return -1
+	return len(folded)
 }
 
-func isExtension(s string) bool { return strings.IndexFunc(s, unicode.IsLetter) == 0 }
-
-// program reports whether a path may name one, such as /pay.aspx, to which servers
-// give the rest of the path. /v1.0 does not.
-func hasScriptExtension(path string) bool {
-	dot := strings.LastIndexAny(path, "./")
-	return dot >= 0 && path[dot] == '.' && isExtension(path[dot+1:])
+// hasScriptExtension reports whether a path may name a program, such as /pay.aspx, to
+// which servers give the rest of the path. /v1.0 does not.
+func hasScriptExtension(name string) bool {
+	return strings.IndexFunc(pathpkg.Ext(name), unicode.IsLetter) == len(".")
 }
 
 const (

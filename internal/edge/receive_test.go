@@ -1,6 +1,7 @@
 package edge
 
 import (
+	"crypto/tls"
 	"errors"
 	"maps"
 	"net/http"
@@ -38,6 +39,16 @@ func request(method, target string, header ...string) *http.Request {
 	return r
 }
 
+// trailing is a request with trailers of these names.
+func trailing(names ...string) *http.Request {
+	r := request("POST", "/orders")
+	r.Trailer = http.Header{}
+	for _, name := range names {
+		r.Trailer[name] = nil
+	}
+	return r
+}
+
 // TestReceive reads requests, clean ones and attacks.
 func TestReceive(t *testing.T) {
 	t.Parallel()
@@ -52,6 +63,7 @@ func TestReceive(t *testing.T) {
 		"bearer":            {request: request("GET", "/orders", "Authorization", "Bearer abc"), token: "abc", removed: []string{"Authorization"}},
 		"other scheme":      {request: request("GET", "/orders", "Authorization", "Basic abc"), kept: []string{"Authorization"}},
 		"identity":          {request: request("GET", "/orders", "X-Wx-Openid", "victim", "X_WX_OPENID", "victim", "X-Phone", "1"), spoofed: 3, removed: []string{"X-Wx-Openid", "X_WX_OPENID", "X-Phone"}},
+		"trailer":           {request: trailing("X-Wx-Openid", "X_WX_APPID", "X-Sum"), spoofed: 2},
 		"connection":        {request: request("GET", "/orders", "Connection", "x-wx-openid"), removed: []string{"Connection"}},
 		"TRACE":             {request: request("TRACE", "/orders", "X-Wx-Openid", "victim"), spoofed: 1, status: 405, removed: []string{"X-Wx-Openid"}},
 		"CONNECT":           {request: request("CONNECT", "/orders"), status: 405},
@@ -77,7 +89,7 @@ func TestReceive(t *testing.T) {
 			if status := statusOf(err); status != test.status {
 				t.Fatalf("status %d, want %d: %v", status, test.status, err)
 			}
-			if in.Token != test.token || in.Spoofed != test.spoofed || in.TokenErr != nil {
+			if in.Token != test.token || r.Trailer != nil || in.Spoofed != test.spoofed || in.TokenErr != nil {
 				t.Errorf("%+v", in)
 			}
 			for _, name := range test.removed {
@@ -159,6 +171,10 @@ func TestTake(t *testing.T) {
 		left    string // the URI and the cookies that are left
 	}{
 		"query":            {query, request("GET", "/x?a=1&t=abc&b=2"), "abc", false, "/x?a=1&b=2"},
+		"RFC 6750's":       {Source{SourceQuery, QueryBearer}, request("GET", "/x?access_token=abc"), "abc", false, "/x"},
+		"two parameters":   {query, request("GET", "/x?t=abc&access_token=d"), "", true, "/x"},
+		"escaped":          {query, request("GET", "/x?t=abc&%74=d&%zz=1"), "", true, "/x?%zz=1"},
+		"escaped, PHP's":   {query, request("GET", "/x?t=abc&+t=d"), "", true, "/x"},
 		"two in query":     {query, request("GET", "/x?t=abc&t=abc"), "", true, "/x"},
 		"PHP's name":       {query, request("GET", "/x?t=abc&t[]=d"), "", true, "/x"},
 		"behind semicolon": {query, request("GET", "/x?t=abc&a=1;t=d"), "", true, "/x"},
@@ -168,6 +184,7 @@ func TestTake(t *testing.T) {
 		"two bearers":      {Source{}, request("GET", "/x", "Authorization", "Bearer a, Bearer b"), "", true, "/x"},
 		"bearer, other":    {Source{}, request("GET", "/x", "Authorization", "Bearer a, Basic b"), "", true, "/x"},
 		"tab":              {Source{}, request("GET", "/x", "Authorization", "Bearer\tabc"), "\tabc", false, "/x"},
+		"scheme alone":     {Source{}, request("GET", "/x", "Authorization", "Bearer"), "", false, "/x"},
 		"cookie":           {cookie, request("GET", "/x", "Cookie", "a=1; t=abc; b=2"), "abc", false, "/x a=1; b=2"},
 		"cookie alone":     {cookie, request("GET", "/x", "Cookie", "t=abc"), "abc", false, "/x"},
 		"two cookies":      {cookie, request("GET", "/x", "Cookie", "t=abc", "Cookie", "t=d"), "", true, "/x"},
@@ -213,15 +230,37 @@ func TestEditOriginal(t *testing.T) {
 
 func TestTooEarly(t *testing.T) {
 	t.Parallel()
-	if !TooEarly(request("POST", "/x", "Early-Data", "0")) || TooEarly(request("POST", "/x")) {
-		t.Error("Early-Data is misread")
+	for name, test := range map[string]struct {
+		request *http.Request
+		tls     *tls.ConnectionState
+		want    bool
+	}{
+		"Early-Data":   {request: request("POST", "/x", "Early-Data", "0"), want: true},
+		"no TLS":       {request: request("POST", "/x")},
+		"in handshake": {request: request("POST", "/x"), tls: &tls.ConnectionState{}, want: true},
+		"after it":     {request: request("POST", "/x"), tls: &tls.ConnectionState{HandshakeComplete: true}},
+		"from a proxy": {request: request("POST", "/x", "Early-Data", "1"), tls: &tls.ConnectionState{HandshakeComplete: true}, want: true},
+	} {
+		if test.request.TLS = test.tls; TooEarly(test.request) != test.want {
+			t.Errorf("%s: TooEarly is %t", name, !test.want)
+		}
 	}
 }
 
 func TestIsPreflight(t *testing.T) {
 	t.Parallel()
-	if !IsPreflight(request("OPTIONS", "/x", "Origin", "https://a", "Access-Control-Request-Method", "PUT")) || IsPreflight(request("OPTIONS", "/x", "Origin", "https://a")) {
-		t.Error("a preflight is misread")
+	for name, test := range map[string]struct {
+		request *http.Request
+		want    bool
+	}{
+		"preflight":   {request("OPTIONS", "/x", "Origin", "https://a", "Access-Control-Request-Method", "PUT"), true},
+		"no method":   {request("OPTIONS", "/x", "Origin", "https://a"), false},
+		"no origin":   {request("OPTIONS", "/x", "Access-Control-Request-Method", "PUT"), false},
+		"not OPTIONS": {request("GET", "/x", "Origin", "https://a", "Access-Control-Request-Method", "PUT"), false},
+	} {
+		if IsPreflight(test.request) != test.want {
+			t.Errorf("%s: IsPreflight is %t", name, !test.want)
+		}
 	}
 }
 
