@@ -10,10 +10,10 @@ import (
 // pathInPage matches a file or package of the module in a page.
 var pathInPage = regexp.MustCompile("`((?:cmd|caddymodule|internal|docs)/[a-zA-Z0-9_/.-]+)`")
 
-// The files that docs/architecture.md and AGENTS.md name exist.
+// The files that docs/architecture.md, AGENTS.md and internal/mutants.md name exist.
 func TestArchitectureNamesFiles(t *testing.T) {
 	const atLeast = 5 // or the expression above finds nothing
-	for _, page := range []string{"docs/architecture.md", "AGENTS.md"} {
+	for _, page := range []string{"docs/architecture.md", "AGENTS.md", "internal/mutants.md"} {
 		text, err := os.ReadFile(filepath.Join(moduleRoot, page))
 		if err != nil {
 			t.Fatal(err)

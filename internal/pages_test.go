@@ -20,11 +20,12 @@ type page struct {
 	text string
 }
 
-// pages reads AGENTS.md, README.md, SECURITY.md and everything below docs.
+// pages reads AGENTS.md, README.md, SECURITY.md, internal/mutants.md and everything
+// below docs.
 func pages(t *testing.T) []page {
 	t.Helper()
 	root := os.DirFS(moduleRoot)
-	names := []string{"AGENTS.md", "README.md", "SECURITY.md"}
+	names := []string{"AGENTS.md", "README.md", "SECURITY.md", "internal/mutants.md"}
 	err := fs.WalkDir(root, "docs", func(name string, _ fs.DirEntry, err error) error {
 		if path.Ext(name) == ".md" {
 			names = append(names, name)
