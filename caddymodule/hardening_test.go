@@ -243,7 +243,7 @@ func TestHardeningPublicPath(t *testing.T) {
 		"/public/%c0%ae%c0%ae/admin": 400, "/public/..%20/admin": 400, "/admin;/public/x": 400, "/admin%23/public/": 400, "/admin%3f/public/": 400,
 		"http://" + h.addr + "/public/../admin": 400,
 		"/public/%EF%BC%8E%EF%BC%8E/admin":      400, "/public/%E2%80%A5/admin": 400, "/public/x%EF%BC%8F..%EF%BC%8F..%EF%BC%8Fadmin": 400, "/public/..::$INDEX_ALLOCATION/admin": 400,
-		"/public/index.php/admin": 401, "/public/x/App.PHP/admin": 401, "/public/x.wsgi/admin": 401, "/public/a.phpx/b": 401, "/public/x/run.Axd/admin": 401,
+		"/public/index.php/admin": 401, "/public/x/App.PHP/admin": 401, "/public/x.wsgi/admin": 401, "/public/x%EF%BC%8Ewsgi/admin": 401, "/public/x%EF%BC%8Ephp/admin": 401, "/public/a.phpx/b": 401, "/public/x/run.Axd/admin": 401,
 		"/public/cgi-bin/run/admin": 401, "/public/x/CGI-BIN/run/admin": 401,
 		"/PUBLIC/x": 401, "/public-not/x": 401, "/public": 401, "/admin?x=/public/": 401, "http://" + h.addr + "/admin": 401,
 	} {

@@ -92,10 +92,11 @@ func endBelow(path, folder string) int {
 }
 
 // runsProgram reports whether a path below a public prefix may be served by a program
-// there, which decides alone what it serves: /public/x.wsgi/admin may be /admin.
+// there, which decides alone what it serves: /public/x.wsgi/admin may be /admin. Servers
+// that narrow wide characters read /public/x．wsgi/admin in the same way.
 func runsProgram(below string) bool {
-	folded := strings.ToUpper("/" + below)
-	return min(endOfProgram(folded), endBelow(folded, cgiPrograms)) < len(folded)
+	folded, ok := foldPath("/"+below, maxPathBytes)
+	return !ok || min(endOfProgram(folded), endBelow(folded, cgiPrograms)) < len(folded)
 }
 
 // withoutNextData is the page whose data a folded path names, where Next.js has a
