@@ -5,8 +5,10 @@ package edge
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/problem"
 )
 
 // Edge is how one site reads requests. It is safe for concurrent use.
@@ -74,4 +76,54 @@ func (e *Edge) Forget(r *http.Request) {
 	c := e.Credentials
 	c.forward = false
 	_, _ = c.Take(r) // two tokens are removed as well
+}
+
+// refuseTunnels refuses requests that turn the connection into a tunnel, which no rule
+// sees into. Only WebSocket passes. Over h2c, an upstream that responds with 101 would
+// accept further requests with any header, such as "x-wx-openid: victim" (CVE-2026-88008).
+// CONNECT opens a tunnel as well, except the extended CONNECT of WebSocket over HTTP/2 and
+// HTTP/3 (RFC 8441, RFC 9220). TRACE returns the credentials.
+func refuseTunnels(r *http.Request) *problem.Problem {
+	switch r.Method {
+	case http.MethodTrace:
+		return problem.MethodNotAllowed("TRACE is not served.")
+	case http.MethodConnect:
+		if !extendedConnect(r) {
+			return problem.MethodNotAllowed("CONNECT is not served, but for WebSocket over HTTP/2 and HTTP/3.")
+		}
+	}
+	upgrades, ok := r.Header["Upgrade"]
+	if ok && (len(upgrades) != 1 || !strings.EqualFold(strings.TrimSpace(upgrades[0]), "websocket")) {
+		return problem.BadRequest("The only protocol to upgrade to is websocket.")
+	}
+	delete(r.Header, "Http2-Settings") // only for an h2c upgrade
+	return nil
+}
+
+// extendedConnect reports whether a CONNECT is for WebSocket. net/http has no field for the
+// :protocol pseudo-header (https://github.com/golang/go/issues/53208), so HTTP/2 and quic-go
+// put it in different places.
+func extendedConnect(r *http.Request) bool {
+	switch r.ProtoMajor {
+	case 2:
+		return r.Header.Get(":protocol") == "websocket"
+	case 3:
+		return r.Proto == "websocket"
+	default:
+		return false
+	}
+}
+
+// TooEarly reports whether a request came in TLS early data, which anyone on the
+// way may send again (RFC 8470): a login or a refresh must not be replayed. Any value of
+// Early-Data counts as 1 (section 5.1): a client that sends 0 could otherwise hide the
+// header of a proxy.
+func TooEarly(r *http.Request) bool {
+	return r.TLS != nil && !r.TLS.HandshakeComplete || r.Header["Early-Data"] != nil
+}
+
+// IsPreflight reports whether a request is a CORS preflight (Fetch section 3.2.2), and
+// not another OPTIONS without a token.
+func IsPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Origin") != "" && r.Header.Get("Access-Control-Request-Method") != ""
 }

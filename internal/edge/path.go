@@ -1,8 +1,13 @@
 package edge
 
 import (
+	"fmt"
 	"net/http"
+	"net/url"
+	"path"
+	"strings"
 
+	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
@@ -32,18 +37,52 @@ func pathTooLong(r *http.Request) bool {
 
 // path reads the path that a request is decided on.
 func (e *Edge) path(r *http.Request) (Path, error) {
-	path := Path{Plain: r.URL.Path}
+	in := Path{Plain: r.URL.Path}
 	switch {
 	case e.ComparesPaths && pathTooLong(r):
-		return path, errPathTooLong
+		return in, errPathTooLong
 	case e.ComparesPaths && !CanonicalRequestPath(r):
-		return path, problem.BadRequest(NotCanonical)
+		return in, problem.BadRequest(NotCanonical)
 	case !e.FoldsPaths:
-		return path, nil
+		return in, nil
 	}
 	var ok bool
-	if path.Folded, ok = foldPath(path.Plain, maxPathBytes); !ok {
-		return path, errPathTooLong
+	if in.Folded, ok = foldPath(in.Plain, maxPathBytes); !ok {
+		return in, errPathTooLong
 	}
-	return path, nil
+	return in, nil
+}
+
+// errNoSuchCall is a path under the prefix that no call has: /v1.0/pub/openid, say.
+var errNoSuchCall = fmt.Errorf("%w: no call of the login API has this path", auth.ErrNotFound)
+
+// belongsToAPI reports whether a path is the prefix or below it, in any case and in any of
+// the spellings that servers clean up. None of them is forwarded: a misspelled call would
+// send its code or token to an upstream, which may log it. An empty prefix has no such
+// paths.
+func belongsToAPI(r *http.Request, prefix string) bool {
+	if prefix == "" {
+		return false
+	}
+	return isBelow(r.URL.Path, prefix) || isBelow(cleanedPath(r.URL.Path), prefix)
+}
+
+func isBelow(full, prefix string) bool {
+	return len(full) >= len(prefix) && strings.EqualFold(full[:len(prefix)], prefix) && (len(full) == len(prefix) || full[len(prefix)] == '/')
+}
+
+// cleanedPath returns a path as a server may route it that decodes twice, reads a backslash
+// as a slash, drops path parameters, and resolves dot segments.
+func cleanedPath(decoded string) string {
+	if !strings.ContainsAny(decoded, `%;\`) && !strings.Contains(decoded, "//") && !strings.Contains(decoded, "/.") {
+		return decoded // as nearly every path is
+	}
+	if twice, err := url.PathUnescape(decoded); err == nil {
+		decoded = twice
+	}
+	segments := strings.Split(strings.ReplaceAll(decoded, `\`, "/"), "/")
+	for i, segment := range segments {
+		segments[i], _, _ = strings.Cut(segment, ";")
+	}
+	return path.Clean("/" + strings.Join(segments, "/"))
 }
