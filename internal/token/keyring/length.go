@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// MaxTokenBytes is the longest access token that wxgate issues. A token must
-	// fit into the header limits of proxies beside the other headers; the lowest
-	// limit is 8 KiB.
+	// MaxTokenBytes is the longest access token that a configuration may cause for a
+	// usual user and key. A token must fit into the header limits of proxies beside
+	// the other headers; the lowest limit is 8 KiB.
 	MaxTokenBytes = 1 << 10 // 1 KiB
 
 	// headerBytes is the length of a token's header without the name of its alg,

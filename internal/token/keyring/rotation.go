@@ -77,9 +77,9 @@ func (s *state) remove(gone *record) {
 // verifying their tokens, so that a changed setting logs no user out.
 func (s *state) reconcile(cfg *Config, now time.Time) error {
 	if cfg.Key != nil && slices.Contains(s.Refused, cfg.Key.ID()) {
-		return fmt.Errorf("%w: %s must not sign again; configure another key, or none to have one made", ErrKeyRefused, cfg.Key.ID())
+		return fmt.Errorf("%w: %s must not sign again; configure another key, or none to have one generated", ErrKeyRefused, cfg.Key.ID())
 	}
-	signer := s.signer(now.Add(MaxSkew)) // or another one that a replica whose clock is ahead signs with
+	signer := s.signer(now.Add(MaxSkew)) // a replica whose clock is ahead may sign with it already
 	longest := cfg.Access
 	if signer != nil {
 		longest = max(longest, signer.current().Access)
