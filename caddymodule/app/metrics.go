@@ -90,28 +90,35 @@ var storeStaleness = prometheus.NewDesc("wxgate_revocations_stale_seconds",
 var storeRevocations = prometheus.NewDesc("wxgate_revocations",
 	"Revocations in effect, each until the last access token that it covers expires.", nil, nil)
 
+var storeStreams = prometheus.NewDesc("wxgate_streams",
+	"Open responses to authenticated clients: WebSockets, event streams, and others that have taken longer than a second.",
+	nil, nil)
+
 // Describe implements prometheus.Collector.
 func (storeState) Describe(descs chan<- *prometheus.Desc) {
 	descs <- storeStaleness
 	descs <- storeRevocations
+	descs <- storeStreams
 }
 
 // Collect implements prometheus.Collector. While one configuration replaces
-// another there may be two stores: the worse staleness and the sum are reported.
+// another there may be two stores: the worse staleness and the sums are reported.
 func (storeState) Collect(collected chan<- prometheus.Metric) {
-	worst, shared, revocations := 0.0, false, 0
+	worst, shared, revocations, streams := 0.0, false, 0, 0
 	stores.Range(func(_, value any) bool {
 		open, ok := value.(*pooledStore)
 		if !ok {
 			return true
 		}
 		revocations += open.revocations.Len()
+		streams += open.revocations.Watches()
 		if open.redis != nil {
 			worst, shared = max(worst, open.redis.Stale().Seconds()), true
 		}
 		return true
 	})
 	collected <- gauge(storeRevocations, float64(revocations))
+	collected <- gauge(storeStreams, float64(streams))
 	if shared {
 		collected <- gauge(storeStaleness, worst)
 	}

@@ -12,6 +12,8 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/metrics"
 	"github.com/wxgate/wxgate/internal/session"
@@ -133,4 +135,16 @@ func TestRawKeysAreCounted(t *testing.T) { // alone: the counters are the proces
 	s.login(first)
 	s.do(http.MethodPost, pub+"/decode", `{"session_key":"`+s.rawKey()+`",`+s.encrypted()+`}`).want(http.StatusUnauthorized, "session_stale")
 	s.do(http.MethodGet, pub+"/callback", "").want(http.StatusNotFound, "not_found") // nor is there a callback
+}
+
+// valueOf returns the value of a counter.
+func valueOf(t *testing.T, collector prometheus.Collector) float64 {
+	t.Helper()
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collector)
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return families[0].Metric[0].GetCounter().GetValue()
 }

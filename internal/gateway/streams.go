@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/metrics"
 )
 
 // errStreamEnded is why the context of a response is canceled.
@@ -171,12 +170,10 @@ func (w *watchedWriter) watch() {
 	// Revocations only set the timer, so that no logout waits for this response.
 	stop := w.runtime.Revocations.Watch(w.id, func() { timer.Reset(min(grace, max(time.Until(ends), 0))) })
 	stopStale := w.watchStaleness(w.gateway.Allowance + grace)
-	metrics.Streams.Inc()
 	w.unwatch = func() {
 		stop()
 		stopStale()
 		timer.Stop()
-		metrics.Streams.Dec()
 	}
 }
 

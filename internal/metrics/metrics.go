@@ -40,12 +40,6 @@ var (
 		Help: "Identity headers sent by clients and removed.",
 	})
 
-	// Streams is the number of open responses that end with their session.
-	Streams = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "wxgate_streams",
-		Help: "Open responses to authenticated clients: WebSockets, event streams, and others that have taken longer than a second.",
-	})
-
 	// RawKeys counts data decrypted with a session_key that a client brought.
 	RawKeys = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "wxgate_raw_session_keys_total",
@@ -97,7 +91,7 @@ var (
 
 // Collectors returns all of them, for a registry.
 func Collectors() []prometheus.Collector {
-	return []prometheus.Collector{Requests, Calls, Stripped, Streams, RawKeys, decodes, UnknownMembers, wechatSeconds, Pushes, revocationSeconds, storeSeconds, OpenAPI}
+	return []prometheus.Collector{Requests, Calls, Stripped, RawKeys, decodes, UnknownMembers, wechatSeconds, Pushes, revocationSeconds, storeSeconds, OpenAPI}
 }
 
 // ObserveRevocation counts a revocation that another machine made. Where clocks
