@@ -51,7 +51,7 @@ type App struct {
 	key     *signing.Key
 	alg     signing.Alg
 
-	guarded map[*caddyhttp.Server]struct{} // the servers with a handler of ours
+	guarded map[*caddyhttp.Server]struct{} // the servers with a wxgate handler
 
 	runtime  atomic.Pointer[gateway.Runtime] // nil before it was opened
 	failures gateway.Failures                // in the log

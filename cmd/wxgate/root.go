@@ -91,8 +91,7 @@ func subcommand(c caddycmd.Command) *cobra.Command {
 // takeNoArguments are Caddy's commands that would ignore arguments.
 var takeNoArguments = []string{"run", "start", "stop", "reload", "validate", "adapt", "environ", "version", "build-info", "list-modules"}
 
-// refuseReplacing stands for a command that downloads a Caddy in place of this
-// binary. Caddy's download server does not know wxgate.
+// refuseReplacing replaces a command that downloads a Caddy over this binary. Caddy's download server does not know wxgate.
 func refuseReplacing(name string) *cobra.Command {
 	return &cobra.Command{
 		Use: name, Hidden: true, DisableFlagParsing: true,

@@ -20,7 +20,7 @@ import (
 // dialTimeout is how long a process that listens on a socket may take to accept.
 const dialTimeout = 2 * time.Second
 
-// refuseSecondGateway refuses to start where the admin socket already answers. Caddy
+// refuseSecondGateway refuses to start if another process listens on the admin socket. Caddy
 // deletes a socket before it listens there: a second gateway, which then fails on
 // the store's lock, would leave the first one without its admin API.
 //
@@ -44,8 +44,8 @@ func refuseSecondGateway(cmd *cobra.Command, _ []string) error {
 	return checkSocket(cmd.Context(), listen)
 }
 
-// checkSocket is an error when listen is a unix socket that answers, or one that
-// cannot be made.
+// checkSocket returns an error if listen is a unix socket on which another process
+// listens, or one that cannot be created.
 func checkSocket(ctx context.Context, listen string) error {
 	address, err := caddy.ParseNetworkAddress(listen)
 	if err != nil || !address.IsUnixNetwork() {

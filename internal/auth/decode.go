@@ -21,8 +21,8 @@ type Caller struct {
 type Decoded struct {
 	Opened Opened
 	Grant  *Grant
-	// NotRemembered is why the number could not be written on the session. The
-	// answer holds it all the same: the code is spent and, to the operator, paid.
+	// NotRemembered is why the session could not be updated with the number. The
+	// response has it nevertheless: the code is spent, and the operator has paid for it.
 	NotRemembered error
 }
 

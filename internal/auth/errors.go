@@ -38,11 +38,11 @@ var (
 	ErrNotFound          = errors.New("not found")
 )
 
-// ErrUnsupported is what a [Platform] answers for a call that it does not have. It
+// ErrUnsupported is what a [Platform] returns for a call that it does not have. It
 // is an [ErrInvalidRequest], whose sender cannot know what every platform has.
 var ErrUnsupported = fmt.Errorf("%w: the app's platform has no such call", ErrInvalidRequest)
 
-// ErrNoSession is what a [Store] answers for a session it does not hold: never
+// ErrNoSession is what a [Store] returns for a session that it does not have: never
 // created, ended, or swept. It is not a class of its own for clients, because a
 // client must not learn which of the three it was.
 var ErrNoSession = errors.New("no such session")
@@ -64,9 +64,9 @@ func (e *PlatformError) Error() string {
 
 func (e *PlatformError) Unwrap() error { return e.Class }
 
-// CreatedTooEarlyError is what [Store.Create] answers for a session whose ID
-// says that it began no later than the user's last "log out everywhere". It
-// would be born revoked; the caller makes one that begins after NotAfter.
+// CreatedTooEarlyError is what [Store.Create] returns for a session whose ID says that it
+// began no later than the user's last "log out everywhere". It would be revoked from the
+// start; the caller creates one that begins after NotAfter.
 type CreatedTooEarlyError struct {
 	NotAfter time.Time
 }

@@ -10,21 +10,20 @@ import (
 
 const (
 	// refreshTimeout bounds a shared refresh, which no single caller may cancel.
-	// Stores answer in milliseconds; a mini program's request gives up after 60 s.
+	// Stores respond in milliseconds; a mini program's request times out after 60 s.
 	refreshTimeout = 5 * time.Second
 
-	// replayGather is how long a replayed refresh waits for its twins before it
-	// is answered. A page that resumes sends its requests within tens of
-	// milliseconds of each other; the wait lets them all count as one replay.
-	// Only replays wait: the client that refreshes once never does.
+	// replayGather is how long a replayed refresh waits for others of the same token. A
+	// page that resumes sends its requests within tens of milliseconds of each other, and
+	// they count as one replay. Only replays wait: a client that refreshes once never
+	// does.
 	replayGather = 100 * time.Millisecond
 )
 
-// flights has presentations of one refresh token that are under way at the same
-// time share one answer. Without it, the seventh of a hundred simultaneous
-// refreshes would look like a stolen token, since [MaxRefreshReplays] has to be
-// small. Whoever comes after an answer was given is a replay and is counted:
-// that is what a thief looks like.
+// flights lets simultaneous refreshes with one refresh token share one result. Without it,
+// the seventh of a hundred would look like a stolen token, because [MaxRefreshReplays] has
+// to be small. A refresh after the result was returned is a replay and is counted: a thief
+// looks like that.
 type flights struct {
 	mu   sync.Mutex
 	open map[flightKey]*flight
@@ -54,7 +53,7 @@ func (f *flights) join(t RefreshToken) (fl *flight, leads bool) {
 	if fl, ok := f.open[key]; ok {
 		return fl, false
 	}
-	// A leader that never gets to write its answer must not leave a nil one.
+	// A leader that panics must not leave a nil result.
 	fl = &flight{landed: make(chan struct{}), err: fmt.Errorf("%w: the refresh did not finish", ErrStoreUnavailable)}
 	if f.open == nil {
 		f.open = make(map[flightKey]*flight)
@@ -63,7 +62,7 @@ func (f *flights) join(t RefreshToken) (fl *flight, leads bool) {
 	return fl, true
 }
 
-// land ends the flight: whoever presents the token from now on is on their own.
+// land ends the flight: a later refresh with the token does not share its result.
 func (f *flights) land(t RefreshToken, fl *flight) {
 	f.mu.Lock()
 	delete(f.open, flightKey{session: t.Session, token: t.digest()})

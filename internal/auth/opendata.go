@@ -45,8 +45,8 @@ func (s *Service) open(ctx context.Context, user User, data OpenData, admitted A
 	return opened, nil
 }
 
-// ownedBy refuses data that names another user: somebody would otherwise show
-// a stranger's as their own.
+// ownedBy refuses data that names another user: a user could otherwise present the data
+// of another.
 func ownedBy(openid OpenID, opened Opened) error {
 	if opened.OpenID != "" && opened.OpenID != openid {
 		return fmt.Errorf("%w: the data belongs to another user", ErrDecryptFailed)

@@ -105,11 +105,11 @@ const (
 
 // Store keeps sessions, session keys and revocations. Every method is one atomic
 // step, durable when it returns nil, and safe for concurrent use. A revocation
-// that a method makes is in force on this replica when it returns. Failures of
+// that a method makes is in effect on this replica when it returns. Failures of
 // the store itself wrap [ErrStoreUnavailable].
 type Store interface {
 	// Create adds a session and, when key is not empty, makes it the newest of
-	// the user's session keys. It answers a [*CreatedTooEarlyError] when the
+	// the user's session keys. It returns a [*CreatedTooEarlyError] if the
 	// user was revoked at or after the time in the session's ID.
 	Create(ctx context.Context, s *Session, key SessionKey) error
 	// Session reads one; [ErrNoSession] if it does not exist or has ended.
@@ -146,7 +146,7 @@ type Store interface {
 	RevokeKey(ctx context.Context, key KeyID, until time.Time) error
 }
 
-// Revocations answers from memory, on every request.
+// Revocations is asked on every request, and reads memory only.
 type Revocations interface {
 	// Revoked reports whether id was ended before its token expires.
 	Revoked(id *Identity) bool

@@ -82,9 +82,9 @@ func (s *Service) issued(t RefreshToken) bool {
 	return s.cfg.Tokens.TaggedRefresh(t.untagged(), t.tag[:])
 }
 
-// grace is how long the token before the current one yields its successor: a
-// client that could not have its answer, because the store was cut off after it
-// had rotated the token, comes back with the old one when the store does.
+// grace is how long the token before the current one returns its successor. It is longer
+// after an outage of the store: a client that got no response, although the store had
+// rotated the token, retries with the old one once the store is back.
 func (s *Service) grace() time.Duration {
 	if s.cfg.Outage == nil {
 		return RefreshGrace

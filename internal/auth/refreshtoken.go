@@ -30,7 +30,7 @@ const (
 )
 
 // RefreshToken is an opaque, rotating token: it names its session and proves
-// that its holder got the last answer. Only its digest is ever stored.
+// that its holder got the last response. Only its digest is ever stored.
 //
 // An issued token ends with a tag, a keyed hash of the rest. Upstreams and logs
 // have the session's ID, so without the tag anyone who reads it could present a
@@ -104,7 +104,7 @@ type RefreshState struct {
 	Current   Digest
 	Previous  Digest    // zero before the first rotation
 	RotatedAt time.Time // zero before the first rotation
-	Replays   int       // how often Previous was answered again since RotatedAt
+	Replays   int       // how often Previous was presented again since RotatedAt
 	// Successor is the current token sealed under a key that only Previous
 	// yields, so that the store alone cannot read it.
 	Successor []byte
@@ -113,12 +113,12 @@ type RefreshState struct {
 // StartRefresh is the state of a session whose first refresh token is t.
 func StartRefresh(t RefreshToken) RefreshState { return RefreshState{Current: t.digest()} }
 
-// Rotate presents a refresh token to the state and returns the one to hand out.
+// Rotate presents a refresh token to the state and returns the one for the response.
 //
-// The current token is spent and yields next. The one before it, within grace of
-// its rotation and at most [MaxRefreshReplays] times, yields the same successor
-// again: a client that lost the answer, or asked twice at once, converges on one
-// token. The window is not re-armed by a replay.
+// The current token is spent and replaced by next. The one before it, within grace of its
+// rotation and at most [MaxRefreshReplays] times, returns the same successor again: a
+// client that lost the response, or refreshed twice at once, ends up with one token. A
+// replay does not extend the window.
 //
 // The previous token later or more often is a copy: [ErrRefreshReused], and the
 // caller must end the session. Any other token is [ErrInvalidToken]: the state

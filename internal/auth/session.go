@@ -32,8 +32,8 @@ func (s *Session) End() time.Time {
 func (s *Session) Ended(now time.Time) bool { return !now.Before(s.End()) }
 
 // SessionKey is WeChat's session_key for one user, as WeChat spelled it: base64
-// of 16 bytes. It never leaves the gateway: whoever has it can forge "decrypted"
-// phone numbers and log in as anybody.
+// of 16 bytes. It never leaves the gateway: anyone who has it can forge "decrypted"
+// phone numbers and log in as any user.
 type SessionKey struct {
 	Key        string
 	ObtainedAt time.Time

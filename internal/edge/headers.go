@@ -86,9 +86,9 @@ func (h *Headers) manage(name string) error {
 	return nil
 }
 
-// Managed reports whether a name would be read as one of ours by any upstream.
-// CGI, PHP and WSGI lose letter case and every mark: to them X_WX.OPENID is
-// X-WX-OPENID. Some lose runs of marks and those at the ends too.
+// Managed reports whether any upstream could read a name as one of the identity headers.
+// CGI, PHP and WSGI ignore letter case and every mark: to them X_WX.OPENID is X-WX-OPENID.
+// Some ignore runs of marks and marks at the ends too.
 func (h *Headers) Managed(name string) bool {
 	if begins, _ := matchFolded(name, reservedPrefix); begins {
 		return true

@@ -87,10 +87,10 @@ func (v *Verifier) decide(r *http.Request) (decision, error) {
 // A proxy that passes "Upgrade: h2c" on gives the client a tunnel to the upstream, in
 // which it sends "x-wx-openid: victim".
 //
-// A client can send X-Forwarded-Uri as well, and some proxies hand it on, so the
-// header counts only if it comes from a proxy that Caddy trusts. If the decision
-// needs the path, and it is not known, nobody enters: taking the path of the
-// asking request instead would leave "require phone on /pay/*" without effect.
+// A client can send X-Forwarded-Uri as well, and some proxies forward it, so the header
+// counts only if it comes from a proxy that Caddy trusts. If the decision needs the path
+// and it is not known, the request is refused: with the path of the asking request
+// instead, "require phone on /pay/*" would have no effect.
 func (v *Verifier) asked(r *http.Request) (*http.Request, error) {
 	asked := new(*r)
 	if slices.Contains(r.Header["X-Forwarded-Method"], http.MethodTrace) {

@@ -83,7 +83,7 @@ func ReadAtMost(w http.ResponseWriter, r *http.Request, most int64) ([]byte, err
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
-	_ = control.SetReadDeadline(time.Time{}) // or it would end a slow answer of WeChat's
+	_ = control.SetReadDeadline(time.Time{}) // or it would end a slow response of WeChat
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		p := BadRequest(fmt.Sprintf("The body may have %d KiB at most.", most>>10))
 		p.Status = http.StatusRequestEntityTooLarge
@@ -96,8 +96,8 @@ func ReadAtMost(w http.ResponseWriter, r *http.Request, most int64) ([]byte, err
 }
 
 // Either returns the value of a field that clients spell in two ways, snake_case and camelCase.
-// Both, with different values, are refused: the gateway and whoever else reads
-// the request might choose differently.
+// Both, with different values, are refused: the gateway and another reader of the request
+// might choose differently.
 func Either(name string, values ...string) (string, error) {
 	var value string
 	for _, v := range values {

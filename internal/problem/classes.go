@@ -43,7 +43,7 @@ const detailInternal = "The gateway failed; its log says why. Contact its operat
 // busy moment to pass, short enough for a person who waits.
 const defaultRetryAfter = time.Second
 
-// classes maps every sentinel to its answer. The order matters only for errors
+// classes maps every sentinel to its problem. The order matters only for errors
 // that wrap two: the first that matches wins. The detail of [auth.ErrForbidden] is
 // for the only login that has it, WeCom's; other callers have details of their own.
 var classes = []class{

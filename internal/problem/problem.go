@@ -41,7 +41,7 @@ type Problem struct { //nolint:errname // RFC 9457 calls it a problem
 }
 
 // Of returns the problem of an error. It is the one place where an error becomes a
-// response. An error of no class is a bug of ours, and the problem says nothing else.
+// response. An error of no class is a bug, and the problem says nothing else.
 func Of(err error) *Problem {
 	var p *Problem
 	if errors.As(err, &p) {

@@ -14,8 +14,8 @@ import (
 // Entry is one thing that a store exports and another imports. Exactly one of
 // Session, Keys, Attempts and Revocation is set.
 //
-// Both sides of a copy stand still meanwhile, or it is repeated: an import keeps
-// the newer of two records and takes nothing back. What is over is left out.
+// Neither side of a copy may change meanwhile, or it must be repeated: an import keeps
+// the newer of two records and deletes nothing. What is over is left out.
 type Entry struct {
 	Session    *auth.Session
 	User       auth.User         // whose Keys or Attempts they are

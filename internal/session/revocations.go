@@ -80,8 +80,8 @@ func (s *Set) matches(id *auth.Identity) bool {
 	return ok && Covers(user.notAfter, id.Session)
 }
 
-// Add puts a revocation in force: when it returns, [Set.Revoked] knows it. Added
-// twice is added once; of two for one session, user or key the later times hold.
+// Add puts a revocation into effect: when it returns, [Set.Revoked] knows it. Adding it
+// twice is adding it once; of two for one session, user or key the later times count.
 //
 // Watches that it matches are called in this goroutine, after the set is unlocked.
 func (s *Set) Add(rev auth.Revocation) {
@@ -134,7 +134,7 @@ func (s *Set) NotAfter(u auth.User) time.Time {
 	return s.users[u].notAfter
 }
 
-// Active lists the revocations that are in force at now.
+// Active returns the revocations that are in effect at now.
 func (s *Set) Active(now time.Time) []auth.Revocation {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -198,7 +198,7 @@ func (s *Set) until(key RevocationKey) (until time.Time, known bool) {
 	return until, known
 }
 
-// Len returns the number of revocations in force.
+// Len returns the number of revocations in effect.
 func (s *Set) Len() int { return int(s.size.Load()) }
 
 // Watches returns the number of open responses that the set watches.

@@ -25,8 +25,8 @@ const (
 // database: a place is a bucket (or a key prefix) and a key.
 type Vault struct {
 	Box *seal.Box
-	// IndexKey keys the hashes that stand for users. It is random, made once for a
-	// store and kept sealed in it: a hash under the root secret itself would
+	// IndexKey keys the hashes of users. It is random, created once for a store and
+	// stored sealed in it: a hash under the root secret itself would
 	// change when that is rotated, and every user's sessions would be lost.
 	IndexKey []byte
 }
@@ -59,8 +59,8 @@ func (v Vault) Open(bucket, key, sealed []byte) ([]byte, error) {
 	return record, nil
 }
 
-// HashUser is the hash that stands for a user in keys. IDs hold no NUL, so no two
-// users share one spelling.
+// HashUser returns the hash of a user that keys have. IDs have no NUL, so no two users
+// have the same input.
 func (v Vault) HashUser(u auth.User) []byte {
 	mac := hmac.New(sha256.New, v.IndexKey)
 	mac.Write([]byte(u.App))

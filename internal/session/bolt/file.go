@@ -107,7 +107,7 @@ func (f *File) Store(box *seal.Box, now func() time.Time) (*Store, error) {
 	return s, nil
 }
 
-// Revocations is the set that the file's revocations are in force in.
+// Revocations returns the set of the file's revocations that are in effect.
 func (f *File) Revocations() *session.Set { return f.set }
 
 // Start begins sweeping until [File.Close]. A second call does nothing.
@@ -151,7 +151,7 @@ func (f *File) Ready(ctx context.Context) error {
 	return session.Unavailable(guarded(auth.ErrStoreUnavailable, func() error { return f.db.View(checkSchema) }))
 }
 
-// apply puts revocations in force that were committed.
+// apply puts committed revocations into effect.
 func (f *File) apply(revoked []auth.Revocation) {
 	for _, rev := range revoked {
 		f.set.Add(rev)

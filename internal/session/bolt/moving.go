@@ -44,7 +44,7 @@ func (c *change) exportUser(ctx context.Context, do func(session.Entry) error, u
 	for _, at := range sessions {
 		sess, err := c.session(sessionID(at.id))
 		if err != nil {
-			continue // over, or as good as over
+			continue // over, or unreadable
 		}
 		owner = sess.User
 		if err := session.EmitEntry(ctx, do, session.Entry{Session: sess}); err != nil {

@@ -41,8 +41,8 @@ func (s *Store) loadRevocations() error {
 	})
 }
 
-// revoke remembers a revocation, over and above what is remembered already, and
-// has it put in force after the commit.
+// revoke stores a revocation, merged with one that is stored already, and puts it into
+// effect after the commit.
 func (c *change) revoke(rev auth.Revocation) error {
 	key, err := c.revocationKey(rev)
 	if err != nil {
@@ -98,7 +98,7 @@ func (c *change) revocationKey(rev auth.Revocation) ([]byte, error) {
 	}
 }
 
-// eachRevocation visits the revocations that are in force. One that cannot be read is
+// eachRevocation visits the revocations that are in effect. One that cannot be read is
 // an error: without it, a stolen token would be accepted again.
 func (c *change) eachRevocation(visit func(key []byte, rev auth.Revocation) error) error {
 	var keys [][]byte // collected first: visit may write to the bucket

@@ -92,7 +92,7 @@ func (s *Store) Update(ctx context.Context, id auth.SessionID, decide func(*auth
 		var before *auth.Session
 		before, answer = c.session(id)
 		if answer != nil {
-			return nil //nolint:nilerr // it is the caller's answer; the transaction did not fail
+			return nil //nolint:nilerr // it is the caller's result; the transaction did not fail
 		}
 		after := session.CloneSession(before)
 		var verdict auth.Verdict
@@ -130,8 +130,8 @@ func (c *change) carryOut(verdict auth.Verdict, before, after *auth.Session) err
 	return nil
 }
 
-// session reads one whose time is not over. One that cannot be read is over: its
-// client logs in again silently, where any other answer would keep it out.
+// session reads one whose time is not over. One that cannot be read is over: its client
+// logs in again silently, and any other error would lock it out.
 func (c *change) session(id auth.SessionID) (*auth.Session, error) {
 	key, err := sessionKey(id)
 	if err != nil {

@@ -33,7 +33,7 @@ type change struct {
 	vault session.Vault
 	now   time.Time
 	wrote bool
-	// revoked are put in force after the commit.
+	// revoked are put into effect after the commit.
 	revoked []auth.Revocation
 }
 

@@ -60,7 +60,7 @@ func New(now func() time.Time, opts session.Options) *Store {
 	}
 }
 
-// Revocations is the set that this store's revocations are in force in.
+// Revocations returns the set of the store's revocations that are in effect.
 func (m *Store) Revocations() *session.Set { return m.set }
 
 // Create implements [auth.Store].
@@ -178,7 +178,7 @@ func (m *Store) revoke(ctx context.Context, rev auth.Revocation) error {
 	})
 }
 
-// step is one atomic step. The revocations it made are in force when it returns.
+// step is one atomic step. The revocations that it made are in effect when it returns.
 func (m *Store) step(ctx context.Context, do func(now time.Time) ([]auth.Revocation, error)) error {
 	if err := ctx.Err(); err != nil {
 		return session.Unavailable(err)
