@@ -41,7 +41,7 @@ type cache struct {
 
 	mu     sync.RWMutex // ristretto must not be used while or after it is closed
 	closed bool
-	inner  *ristretto.Cache[[]byte, *cacheEntry]
+	inner  *ristretto.Cache[uint64, *cacheEntry]
 }
 
 // cacheEntry is one verified token. It never changes.
@@ -50,9 +50,9 @@ type cacheEntry struct {
 	*verified
 }
 
-// newCache makes a cache. hash is [cacheHashes]; a test makes all tokens collide.
-func newCache(entries int, hash func(digest []byte) (uint64, uint64)) (*cache, error) {
-	inner, err := ristretto.NewCache(&ristretto.Config[[]byte, *cacheEntry]{
+// newCache makes a cache. hash is [cacheHash]; a test makes all tokens collide.
+func newCache(entries int, hash func(key uint64) (uint64, uint64)) (*cache, error) {
+	inner, err := ristretto.NewCache(&ristretto.Config[uint64, *cacheEntry]{
 		NumCounters:        int64(entries) * countersPerEntry,
 		MaxCost:            int64(entries),
 		BufferItems:        getBuffer,
@@ -67,11 +67,13 @@ func newCache(entries int, hash func(digest []byte) (uint64, uint64)) (*cache, e
 	return c, nil
 }
 
-// cacheHashes returns the two hashes by which ristretto finds an entry. The second
-// is never zero: ristretto does not compare a zero.
-func cacheHashes(digest []byte) (key, conflict uint64) {
-	return binary.LittleEndian.Uint64(digest), binary.LittleEndian.Uint64(digest[8:]) | 1
-}
+// cacheHash returns the hash by which ristretto finds an entry: the key is part of a
+// digest. Two tokens with one key are told apart by [cache.get], so ristretto compares
+// nothing, which is what the second hash, 0, says.
+func cacheHash(key uint64) (hash, conflict uint64) { return key, 0 }
+
+// key is the part of a digest under which it is in the cache.
+func (d *tokenDigest) key() uint64 { return binary.LittleEndian.Uint64(d[:]) }
 
 // digest returns the digest of a token. The buffer is on the stack; it has room for
 // the secret and a token that we issue.
@@ -90,7 +92,7 @@ func (c *cache) get(d *tokenDigest) *verified {
 	if c.closed {
 		return nil
 	}
-	e, ok := c.inner.Get(d[:])
+	e, ok := c.inner.Get(d.key())
 	if !ok || subtle.ConstantTimeCompare(e.digest[:], d[:]) != 1 {
 		return nil
 	}
@@ -106,7 +108,7 @@ func (c *cache) put(d *tokenDigest, v *verified, now time.Time) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if !c.closed {
-		c.inner.SetWithTTL(d[:], &cacheEntry{digest: *d, verified: v}, 1, life)
+		c.inner.SetWithTTL(d.key(), &cacheEntry{digest: *d, verified: v}, 1, life)
 	}
 }
 

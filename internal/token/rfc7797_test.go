@@ -89,7 +89,7 @@ func TestRFC7797(t *testing.T) {
 			t.Fatal(err)
 		}
 		keys := vectorKeys{"": key}
-		tokens := newServing(t, signing.EdDSA, time.Now, cacheHashes)
+		tokens := newServing(t, signing.EdDSA, time.Now, cacheHash)
 		flat := file.Output.Flat
 		for _, row := range []struct {
 			raw  string

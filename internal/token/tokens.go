@@ -41,7 +41,7 @@ func New(cfg Config) (*Tokens, error) {
 	if cfg.CacheEntries == 0 {
 		cfg.CacheEntries = DefaultCacheEntries
 	}
-	c, err := newCache(cfg.CacheEntries, cacheHashes)
+	c, err := newCache(cfg.CacheEntries, cacheHash)
 	if err != nil {
 		return nil, err
 	}

@@ -93,7 +93,7 @@ func TestWycheproofJWS(t *testing.T) {
 	t.Parallel()
 	var file vectors
 	readVectors(t, "json_web_signature_test.json", &file)
-	tokens := newServing(t, signing.EdDSA, time.Now, cacheHashes)
+	tokens := newServing(t, signing.EdDSA, time.Now, cacheHash)
 	n, opened, byRule := 0, 0, map[string]int{}
 	for _, group := range file.Groups {
 		var jwk vectorKey
@@ -160,7 +160,7 @@ func TestWycheproofJWK(t *testing.T) {
 	t.Parallel()
 	var file vectors
 	readVectors(t, "json_web_key_test.json", &file)
-	tokens := newServing(t, signing.EdDSA, time.Now, cacheHashes)
+	tokens := newServing(t, signing.EdDSA, time.Now, cacheHash)
 	n, opened := 0, 0
 	for _, group := range file.Groups {
 		var set vectorKey
