@@ -4,10 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
 	"net/url"
+	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
@@ -116,5 +120,59 @@ func TestDefaultTransportOutlivesItsConfiguration(t *testing.T) {
 	end()
 	if ask(); !reused {
 		t.Error("the connection was closed with the configuration")
+	}
+}
+
+// TestDefaultTransportKeepsConnections: as many requests as before, all at once again,
+// open no new connection.
+func TestDefaultTransportKeepsConnections(t *testing.T) {
+	const atOnce = 100
+	var opened atomic.Int64
+	all := make(chan struct{}, atOnce)
+	upstream := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		all <- struct{}{}
+		for len(all) < atOnce { // all of them are here
+			runtime.Gosched()
+		}
+	}))
+	upstream.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	upstream.Start()
+	defer upstream.Close()
+	config, end := caddy.NewContext(caddy.Context{Context: t.Context()})
+	defer end()
+	transport := new(Transport)
+	if err := transport.Provision(config); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		var group sync.WaitGroup
+		for range atOnce {
+			group.Go(func() {
+				ctx := context.WithValue(t.Context(), caddy.ReplacerCtxKey, caddy.NewReplacer())
+				r, err := http.NewRequestWithContext(ctx, http.MethodGet, upstream.URL, nil)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				response, err := transport.RoundTrip(r)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_, _ = io.Copy(io.Discard, response.Body)
+				_ = response.Body.Close()
+			})
+		}
+		group.Wait()
+		for len(all) > 0 {
+			<-all
+		}
+	}
+	if n := opened.Load(); n != atOnce {
+		t.Errorf("%d connections for %d requests at once, twice", n, atOnce)
 	}
 }
