@@ -9,8 +9,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
-	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/edge"
 	"github.com/wxgate/wxgate/internal/gateway"
 	"github.com/wxgate/wxgate/internal/problem"
 )
@@ -19,9 +17,6 @@ const (
 	// idPlaceholder is Caddy's ID of a request. Caddy makes it when it is first read and
 	// then writes it to the access log, so only refused requests pay for it.
 	idPlaceholder = "http.request.uuid"
-
-	// userIDPlaceholder is what Caddy writes to access logs as user_id.
-	userIDPlaceholder = "http.auth.user.id"
 
 	// codeField is the field of the access log that has a refusal's error code.
 	codeField = "wxgate_code"
@@ -108,37 +103,6 @@ func shuttingDown(r *http.Request) bool {
 	value, _ := repl.Get("http.shutting_down")
 	closing, ok := value.(bool)
 	return ok && closing
-}
-
-// setIdentity sets every documented placeholder, empty without an identity:
-// an unset one would reach the upstream as the literal text {wxgate.openid}.
-// Caddy does not expand the values, so one that looks like a placeholder, such as
-// {env.X}, stays as it is.
-func setIdentity(r *http.Request, id *auth.Identity) {
-	repl, ok := replacer(r)
-	if !ok {
-		return
-	}
-	var none auth.Identity
-	source := edge.SourceClient
-	if id == nil {
-		id, source = &none, ""
-	}
-	repl.Set("wxgate.openid", string(id.OpenID))
-	repl.Set("wxgate.unionid", string(id.UnionID))
-	repl.Set("wxgate.appid", string(id.App))
-	repl.Set("wxgate.source", source)
-	repl.Set("wxgate.session", string(id.Session))
-	repl.Set("wxgate.phone", id.Phone)
-	repl.Set(userIDPlaceholder, id.Pseudonym)
-}
-
-// nameUser names the user of a request in the access log and sets no other
-// placeholder: a refused request has a valid token, but no identity to pass on.
-func nameUser(r *http.Request, id *auth.Identity) {
-	if repl, ok := replacer(r); ok {
-		repl.Set(userIDPlaceholder, id.Pseudonym)
-	}
 }
 
 func replacer(r *http.Request) (*caddy.Replacer, bool) {

@@ -72,18 +72,28 @@ type Redactor struct {
 
 type redactorKey struct{}
 
-// WithRedactor adds the [Redactor] of an identity to a request's context. An empty
-// identity is for a public path, where only a forwarded token is kept out of the log.
-func (e *Edge) WithRedactor(ctx context.Context, id *auth.Identity) context.Context {
-	return context.WithValue(ctx, redactorKey{}, Redactor{e, id})
+// Redactor returns the [Redactor] of an identity. An empty identity is for a public path,
+// where only a forwarded token is kept out of the log.
+func (e *Edge) Redactor(id *auth.Identity) Redactor { return Redactor{e, id} }
+
+// WithRedactor adds a redactor to a request's context.
+func (r *Redactor) WithRedactor(ctx context.Context) context.Context {
+	return context.WithValue(ctx, redactorKey{}, r)
+}
+
+// ContextValue returns the redactor under the key of [Redactor.WithRedactor], for a
+// context of another type.
+func (r *Redactor) ContextValue(key any) (value any, ok bool) {
+	_, ok = key.(redactorKey)
+	return r, ok
 }
 
 // RedactorOf returns the redactor of a request. Requests that no gateway has passed on
 // have none.
-func RedactorOf(r *http.Request) (Redactor, bool) {
-	redactor, ok := r.Context().Value(redactorKey{}).(Redactor)
+func RedactorOf(r *http.Request) (*Redactor, bool) {
+	redactor, ok := r.Context().Value(redactorKey{}).(*Redactor)
 	return redactor, ok
 }
 
 // Redact calls [Edge.Redact] for the identity.
-func (r Redactor) Redact(sent, original *http.Request) { r.edge.Redact(sent, r.id, original) }
+func (r *Redactor) Redact(sent, original *http.Request) { r.edge.Redact(sent, r.id, original) }

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json"
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/edge"
@@ -119,4 +122,55 @@ func (g *Gateway) identity(c *call) (*auth.Identity, error) {
 		g.Server.NameUser(c.r, id)
 	}
 	return id, err
+}
+
+const tokenTypeBearer = "Bearer"
+
+// accessToken is the members of every response with an access token (RFC 6749
+// section 5.1).
+type accessToken struct {
+	AccessToken string `json:"access_token"`
+	TokenType   string `json:"token_type"`
+	ExpiresIn   int64  `json:"expires_in"` // seconds
+}
+
+// tokenPair adds the refresh token.
+type tokenPair struct {
+	accessToken
+	RefreshToken     string `json:"refresh_token"`
+	RefreshExpiresIn int64  `json:"refresh_expires_in"` // seconds
+}
+
+func newAccessToken(g *auth.Grant) accessToken {
+	return accessToken{AccessToken: g.AccessToken, TokenType: tokenTypeBearer, ExpiresIn: seconds(g.AccessExpires.Sub(g.Identity.IssuedAt))}
+}
+
+func newTokenPair(g *auth.Grant) tokenPair {
+	return tokenPair{newAccessToken(g), g.RefreshToken, seconds(g.RefreshExpires.Sub(g.Identity.IssuedAt))}
+}
+
+// seconds returns a remaining lifetime as OAuth writes it, in whole seconds.
+func seconds(d time.Duration) int64 { return max(0, int64(d/time.Second)) }
+
+// WriteJSON responds with v. No cache may keep a response of the login API
+// (RFC 6749 section 5.1).
+func WriteJSON(w http.ResponseWriter, status int, v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return writeBytes(w, status, body)
+}
+
+// writeBytes responds with a JSON document.
+func writeBytes(w http.ResponseWriter, status int, body []byte) error {
+	h := w.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "no-store")
+	}
+	w.WriteHeader(status)
+	_, err := w.Write(body)
+	return err
 }

@@ -90,7 +90,8 @@ func (g *Gateway) pass(w http.ResponseWriter, r *http.Request, next Next, d deci
 	case d.id != nil:
 		err = g.watched(d, w, r, next)
 	case g.config.ForwardToken: // which is kept out of the log
-		err = next.ServeHTTP(w, r.WithContext(g.Edge.WithRedactor(r.Context(), new(auth.Identity))))
+		redactor := g.Edge.Redactor(new(auth.Identity))
+		err = next.ServeHTTP(w, r.WithContext(redactor.WithRedactor(r.Context())))
 	default:
 		err = next.ServeHTTP(w, r)
 	}

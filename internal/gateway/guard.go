@@ -95,11 +95,11 @@ func (g *Guard) spoofed(r *http.Request, n int) {
 func (g *Guard) send(r *http.Request, header http.Header, d decision) {
 	g.Server.SetIdentity(r, d.id)
 	if d.id == nil {
-		metrics.Requests.WithLabelValues(metrics.Anonymous).Inc()
+		metrics.AnonymousRequests.Inc()
 		return
 	}
 	g.Edge.Send(header, d.id, d.assertion)
-	metrics.Requests.WithLabelValues(metrics.Admitted).Inc()
+	metrics.AdmittedRequests.Inc()
 }
 
 // refuse responds with a problem. The cause goes to the log. The identity is nil

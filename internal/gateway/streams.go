@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -34,8 +33,6 @@ const (
 // go on for stream_grace after a revocation, and for one more access-token life
 // after its token expired, so that an upload which began just before is not cut.
 func (g *Gateway) watched(d decision, w http.ResponseWriter, r *http.Request, next Next) error {
-	ctx, cancel := context.WithCancelCause(r.Context())
-	defer cancel(nil)
 	rw := &watchedWriter{
 		responseWriter: responseWriter{w},
 		connect:        r.Method == http.MethodConnect,
@@ -43,11 +40,14 @@ func (g *Gateway) watched(d decision, w http.ResponseWriter, r *http.Request, ne
 		gateway:        g,
 		runtime:        d.runtime,
 		id:             d.id,
-		cancel:         cancel,
+		ctx:            watchedContext{parent: r.Context(), redactor: g.Edge.Redactor(d.id)},
 	}
-	rw.later = time.AfterFunc(watchAfter, rw.watchLater)
+	rw.ctx.writer = rw
+	if r.ContentLength != 0 {
+		rw.watchSoon() // an upload takes as long as its client likes
+	}
 	defer rw.release()
-	err := next.ServeHTTP(rw, r.WithContext(g.Edge.WithRedactor(ctx, d.id)))
+	err := next.ServeHTTP(rw, r.WithContext(&rw.ctx))
 	if !rw.release() || rw.tunnel {
 		return err
 	}
@@ -70,6 +70,31 @@ func (g *Gateway) whyEnded(d decision) error {
 	return auth.ErrTokenExpired
 }
 
+// responseWriter is the base of writers that change or watch a response. It keeps what
+// the server's writer can do beside that.
+type responseWriter struct {
+	http.ResponseWriter
+}
+
+// Unwrap is for [http.ResponseController].
+func (w responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// ReadFrom keeps sendfile for files.
+func (w responseWriter) ReadFrom(r io.Reader) (int64, error) {
+	if from, ok := w.ResponseWriter.(io.ReaderFrom); ok {
+		return from.ReadFrom(r)
+	}
+	return io.Copy(w.ResponseWriter, r)
+}
+
+// Push implements [http.Pusher].
+func (w responseWriter) Push(target string, options *http.PushOptions) error {
+	if pusher, ok := w.ResponseWriter.(http.Pusher); ok {
+		return pusher.Push(target, options)
+	}
+	return http.ErrNotSupported
+}
+
 // watchedWriter is a response that ends with its session.
 type watchedWriter struct {
 	responseWriter
@@ -79,16 +104,16 @@ type watchedWriter struct {
 	gateway *Gateway
 	runtime *Runtime
 	id      *auth.Identity
-	cancel  context.CancelCauseFunc
-	later   *time.Timer // begins the watch of a response that takes long
+	ctx     watchedContext
 
 	mu       sync.Mutex
-	started  bool   // the status was sent
-	stream   bool   // a WebSocket or text/event-stream
-	tunnel   bool   // the connection is not ours any more
-	cut      bool   // the session ended
-	released bool   // the handler has returned
-	unwatch  func() // nil unless watched
+	later    *time.Timer // begins the watch of a response that takes long; nil until something waits
+	started  bool        // the status was sent
+	stream   bool        // a WebSocket or text/event-stream
+	tunnel   bool        // the connection is not ours any more
+	cut      bool        // the session ended
+	released bool        // the handler has returned
+	unwatch  func()      // nil unless watched
 }
 
 // WriteHeader watches the response from now on if it is a stream.
@@ -134,7 +159,9 @@ func (w *watchedWriter) start(status int) {
 	if w.isStream(status) {
 		w.stream = true
 		w.watch()
+		return
 	}
+	w.startTimer()
 }
 
 func (w *watchedWriter) isStream(status int) bool {
@@ -145,6 +172,20 @@ func (w *watchedWriter) isStream(status int) bool {
 		return false
 	}
 	return w.upgrade || w.connect || strings.HasPrefix(strings.ToLower(w.Header().Get("Content-Type")), "text/event-stream")
+}
+
+// watchSoon has the response watched if it takes long.
+func (w *watchedWriter) watchSoon() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.startTimer()
+}
+
+// startTimer is called with the lock held.
+func (w *watchedWriter) startTimer() {
+	if w.later == nil && !w.released {
+		w.later = time.AfterFunc(watchAfter, w.watchLater)
+	}
 }
 
 func (w *watchedWriter) watchLater() {
@@ -212,7 +253,7 @@ func (w *watchedWriter) end() {
 		return
 	}
 	w.cut = true
-	w.cancel(errStreamEnded)
+	w.ctx.end(errStreamEnded)
 	if !w.tunnel {
 		w.interrupt()
 	}
@@ -247,7 +288,10 @@ func (w *watchedWriter) release() (cut bool) {
 	defer w.mu.Unlock()
 	if !w.released {
 		w.released = true
-		w.later.Stop()
+		if w.later != nil {
+			w.later.Stop()
+		}
+		w.ctx.release()
 		if w.unwatch != nil {
 			w.unwatch()
 		}

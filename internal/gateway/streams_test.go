@@ -244,8 +244,7 @@ func TestWhatIsAStream(t *testing.T) {
 			watch := newWatchTest()
 			w := &watchedWriter{
 				responseWriter: responseWriter{httptest.NewRecorder()}, connect: test.method == "CONNECT", upgrade: test.upgrade,
-				gateway: watch.gateway, runtime: watch.runtime, id: watch.id("one"), cancel: func(error) {},
-				later: time.AfterFunc(time.Hour, func() {}),
+				gateway: watch.gateway, runtime: watch.runtime, id: watch.id("one"), ctx: watchedContext{parent: t.Context()},
 			}
 			defer w.release()
 			w.Header().Set("Content-Type", test.contentType)

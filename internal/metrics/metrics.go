@@ -28,6 +28,12 @@ var (
 		Help: "Guarded requests, by outcome: admitted, anonymous, or the error code.",
 	}, []string{"outcome"})
 
+	// AdmittedRequests is Requests with the outcome of nearly every request, found once.
+	AdmittedRequests = Requests.WithLabelValues(Admitted)
+
+	// AnonymousRequests is Requests with the outcome of requests on public paths.
+	AnonymousRequests = Requests.WithLabelValues(Anonymous)
+
 	// Calls counts calls of the login API.
 	Calls = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "wxgate_calls_total",

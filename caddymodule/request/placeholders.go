@@ -1,0 +1,81 @@
+package request
+
+import (
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/edge"
+)
+
+const (
+	// userIDPlaceholder is what Caddy writes to access logs as user_id.
+	userIDPlaceholder = "http.auth.user.id"
+
+	// identityVar is a variable of requests whose placeholders were set.
+	identityVar = "wxgate.identity"
+)
+
+// placeholders are the documented ones.
+var placeholders = []string{"wxgate.openid", "wxgate.unionid", "wxgate.appid", "wxgate.source", "wxgate.session", "wxgate.phone", userIDPlaceholder}
+
+// placeholder returns the value of one of the placeholders.
+func placeholder(name string, id *auth.Identity) (string, bool) {
+	switch name {
+	case "wxgate.openid":
+		return string(id.OpenID), true
+	case "wxgate.unionid":
+		return string(id.UnionID), true
+	case "wxgate.appid":
+		return string(id.App), true
+	case "wxgate.source":
+		return edge.SourceClient, true
+	case "wxgate.session":
+		return string(id.Session), true
+	case "wxgate.phone":
+		return id.Phone, true
+	case userIDPlaceholder:
+		return id.Pseudonym, true
+	}
+	return "", false
+}
+
+// setIdentity sets every placeholder; without an identity they are empty, because an
+// unset one would reach the upstream as the literal text {wxgate.openid}. Caddy does not
+// expand the values, so one that looks like a placeholder, such as {env.X}, stays as it
+// is.
+//
+// The first identity of a request, nearly always its only one, is looked up when a
+// placeholder is read: few are.
+func setIdentity(r *http.Request, id *auth.Identity) {
+	repl, ok := replacer(r)
+	if !ok {
+		return
+	}
+	vars, ok := r.Context().Value(caddyhttp.VarsCtxKey).(map[string]any)
+	_, known := vars[identityVar]
+	if ok {
+		vars[identityVar] = struct{}{}
+	}
+	if id != nil && ok && !known {
+		repl.Map(func(name string) (any, bool) { return placeholder(name, id) })
+		return
+	}
+	// Caddy reads what is set here before what is mapped above.
+	for _, name := range placeholders {
+		value := ""
+		if id != nil {
+			value, _ = placeholder(name, id)
+		}
+		repl.Set(name, value)
+	}
+}
+
+// nameUser names the user of a request in the access log and sets no other
+// placeholder: a refused request has a valid token, but no identity to pass on.
+func nameUser(r *http.Request, id *auth.Identity) {
+	if repl, ok := replacer(r); ok {
+		repl.Set(userIDPlaceholder, id.Pseudonym)
+	}
+}
