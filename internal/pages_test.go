@@ -118,7 +118,7 @@ var plainFolders = []string{
 	"internal/attack", "internal/attack/corpus", "internal/attack/upstream", "internal/attack/wire",
 	"internal/auth", "internal/edge", "internal/problem", "internal/seal", "internal/session/redis", "internal/session/redis/connection", "internal/token", "internal/token/keyring", "internal/token/signing", "internal/wechat",
 	"internal/wechat/callback", "internal/wechat/opendata", "internal/wechat/platform", "internal/wechatsim",
-	"internal/wechatsim/protocol", "internal/wechatsim/simserver",
+	"internal/wechatsim/protocol", "internal/wechatsim/simserver", "internal/wechatsim/simtest",
 }
 
 // TestPagesSayItPlainly keeps old phrases out of the pages and plainFolders.

@@ -1,9 +1,6 @@
 package wechatsim_test
 
 import (
-	"bytes"
-	"crypto/aes"
-	"crypto/cipher"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -12,6 +9,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simtest"
 )
 
 // The sample of the page on open data (开放数据校验与解密).
@@ -21,33 +19,6 @@ const (
 	samplePlain = `{"openId":"oGZUI0egBJY1zhBYw2KhdUfwVJJE","nickName":"Band","gender":1,"language":"zh_CN","city":"Guangzhou","province":"Guangdong","country":"CN","avatarUrl":"http://wx.qlogo.cn/mmopen/vi_32/aSKcBBPpibyKNicHNTMM0qJVh8Kjgiak2AHWr8MHM4WgMEm7GFhsf8OYrySdbvAMvTsw3mo8ibKicsnfN5pRjl1p8HQ/0","unionId":"ocMvos6NjeKLIBqg5Mr9QjxrP1FA","watermark":{"timestamp":1477314187,"appid":"wx4f4bc4dec97d474b"}}`
 	sampleData  = "CiyLU1Aw2KjvrjMdj8YKliAjtP4gsMZMQmRzooG2xrDcvSnxIMXFufNstNGTyaGS9uT5geRa0W4oTOb1WT7fJlAC+oNPdbB+3hVbJSRgv+4lGOETKUQz6OYStslQ142dNCuabNPGBzlooOmB231qMM85d2/fV6ChevvXvQP8Hkue1poOFtnEtpyxVLW1zAo6/1Xx1COxFvrc2d7UL/lmHInNlxuacJXwu0fjpXfz/YqYzBIBzD6WUfTIF9GRHpOn/Hz7saL8xz+W//FRAUid1OksQaQx4CMs8LOddcQhULW4ucetDf96JcR3g0gfRK4PC7E/r7Z6xNrXd2UIeorGj5Ef7b1pJAYB6Y5anaHqZ9J6nKEBvB4DnNLIVWSgARns/8wR2SiRS7MNACwTyrGvt9ts8p12PKFdlqYTopNHR1Vf7XjfhQlVsAJdNiKdYmYVoKlaRv85IfVunYzO0IKXsyl7JCUjCpoG20f0a04COwfneQAGGwd5oa+T8yO5hzuyDb/XcxxmK01EpqOyuxINew=="
 )
-
-// decrypt undoes a phone's encryption with the standard library alone, and
-// checks every byte of the padding.
-func decrypt(t *testing.T, sessionKey string, e wechatsim.Encrypted) []byte {
-	t.Helper()
-	var raw [3][]byte
-	for i, text := range []string{sessionKey, e.IV, e.EncryptedData} {
-		var err error
-		if raw[i], err = base64.StdEncoding.DecodeString(text); err != nil {
-			t.Fatal(err)
-		}
-	}
-	block, err := aes.NewCipher(raw[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	data := raw[2]
-	if len(data) == 0 || len(data)%aes.BlockSize != 0 {
-		t.Fatalf("ciphertext of %d bytes", len(data))
-	}
-	cipher.NewCBCDecrypter(block, raw[1]).CryptBlocks(data, data)
-	pad := int(data[len(data)-1])
-	if pad < 1 || pad > aes.BlockSize || !bytes.HasSuffix(data, bytes.Repeat([]byte{byte(pad)}, pad)) {
-		t.Fatalf("padding % x", data[len(data)-aes.BlockSize:])
-	}
-	return data[:len(data)-pad]
-}
 
 func TestEncryptPublishedSample(t *testing.T) {
 	t.Parallel()
@@ -82,7 +53,7 @@ func TestEncryptProfileIsThePublishedSample(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got.EncryptedData != sampleData {
-		t.Errorf("the profile is not built as the published one: %s", decrypt(t, sampleKey, got))
+		t.Errorf("the profile is not built as the published one: %s", simtest.Decrypt(t, sampleKey, got))
 	}
 }
 
@@ -109,21 +80,21 @@ func TestDataSignatureVector(t *testing.T) {
 
 func TestEncryptPhoneUnderTheCurrentKey(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
-	if _, err := srv.Sim.EncryptPhone(alice, wechatsim.PhoneNumber{}, wechatsim.Sealing{}); !errors.Is(err, wechatsim.ErrNoSessionKey) {
+	srv := simtest.Start(t)
+	if _, err := srv.Sim.EncryptPhone(simtest.Alice, wechatsim.PhoneNumber{}, wechatsim.Sealing{}); !errors.Is(err, wechatsim.ErrNoSessionKey) {
 		t.Fatalf("before the first login: %v, want ErrNoSessionKey", err)
 	}
-	key := login(t, srv, alice, wechatsim.Login{}).SessionKey
+	key := simtest.Login(t, srv, simtest.Alice, wechatsim.Login{}).SessionKey
 	srv.Sim.Advance(time.Hour)
-	e, err := srv.Sim.EncryptPhone(alice, wechatsim.PhoneNumber{Number: "10000000001"}, wechatsim.Sealing{})
+	e, err := srv.Sim.EncryptPhone(simtest.Alice, wechatsim.PhoneNumber{Number: "10000000001"}, wechatsim.Sealing{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	const want = `{"phoneNumber":"10000000001","purePhoneNumber":"10000000001","countryCode":"86","watermark":{"timestamp":1782882000,"appid":"wxaaaaaaaaaaaaaaaa"}}`
-	if got := decrypt(t, key, e); string(got) != want {
+	if got := simtest.Decrypt(t, key, e); string(got) != want {
 		t.Errorf("plaintext = %s, want %s", got, want)
 	}
-	other, err := srv.Sim.EncryptPhone(alice, wechatsim.PhoneNumber{Number: "10000000001"}, wechatsim.Sealing{})
+	other, err := srv.Sim.EncryptPhone(simtest.Alice, wechatsim.PhoneNumber{Number: "10000000001"}, wechatsim.Sealing{})
 	if err != nil || other.IV == e.IV {
 		t.Errorf("two presses, one iv (%v)", err)
 	}
@@ -131,22 +102,22 @@ func TestEncryptPhoneUnderTheCurrentKey(t *testing.T) {
 
 func TestEncryptWatermarkOverrides(t *testing.T) {
 	t.Parallel()
-	sim := wechatsim.New(wechatsim.Config{Apps: apps})
+	sim := wechatsim.New(wechatsim.Config{Apps: simtest.Apps})
 	how := wechatsim.Sealing{SessionKey: sampleKey, AppID: "wxother", Timestamp: time.Unix(5, 0)}
 	for data, want := range map[string]string{
 		`{"a":1}`:      `{"a":1,"watermark":{"timestamp":5,"appid":"wxother"}}`,
 		`{}`:           `{"watermark":{"timestamp":5,"appid":"wxother"}}`,
 		" {\"b\":2}\n": `{"b":2,"watermark":{"timestamp":5,"appid":"wxother"}}`,
 	} {
-		e, err := sim.EncryptJSON(alice, []byte(data), how)
+		e, err := sim.EncryptJSON(simtest.Alice, []byte(data), how)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := string(decrypt(t, sampleKey, e)); got != want {
+		if got := string(simtest.Decrypt(t, sampleKey, e)); got != want {
 			t.Errorf("plaintext = %s, want %s", got, want)
 		}
 	}
-	if _, err := sim.EncryptJSON(alice, []byte("[]"), how); err == nil {
+	if _, err := sim.EncryptJSON(simtest.Alice, []byte("[]"), how); err == nil {
 		t.Error("an array took a watermark")
 	}
 }
@@ -156,11 +127,11 @@ func TestEncryptEveryPadding(t *testing.T) {
 	sim := wechatsim.New(wechatsim.Config{})
 	for n := range 33 {
 		plain := strings.Repeat("x", n)
-		e, err := sim.EncryptJSON(alice, []byte(plain), wechatsim.Sealing{SessionKey: sampleKey, Exact: true})
+		e, err := sim.EncryptJSON(simtest.Alice, []byte(plain), wechatsim.Sealing{SessionKey: sampleKey, Exact: true})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := decrypt(t, sampleKey, e); string(got) != plain {
+		if got := simtest.Decrypt(t, sampleKey, e); string(got) != plain {
 			t.Errorf("%d bytes came back as %d", n, len(got))
 		}
 	}
@@ -178,7 +149,7 @@ func TestEncryptRefusals(t *testing.T) {
 		"iv of another length": {wechatsim.Sealing{SessionKey: sampleKey, IV: "AAAA"}, wechatsim.ErrBadIV},
 		"no key at all":        {wechatsim.Sealing{}, wechatsim.ErrNoSessionKey},
 	} {
-		if _, err := sim.EncryptPhone(alice, wechatsim.PhoneNumber{}, tt.how); !errors.Is(err, tt.want) {
+		if _, err := sim.EncryptPhone(simtest.Alice, wechatsim.PhoneNumber{}, tt.how); !errors.Is(err, tt.want) {
 			t.Errorf("%s: %v, want %v", name, err, tt.want)
 		}
 	}
@@ -186,14 +157,14 @@ func TestEncryptRefusals(t *testing.T) {
 
 func TestAnonymousProfile(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
-	key := login(t, srv, alice, wechatsim.Login{}).SessionKey
-	e, err := srv.Sim.EncryptProfile(alice, wechatsim.Profile{}, wechatsim.Sealing{})
+	srv := simtest.Start(t)
+	key := simtest.Login(t, srv, simtest.Alice, wechatsim.Login{}).SessionKey
+	e, err := srv.Sim.EncryptProfile(simtest.Alice, wechatsim.Profile{}, wechatsim.Sealing{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got struct{ OpenID, NickName, UnionID string }
-	if err := json.Unmarshal(decrypt(t, key, e), &got); err != nil {
+	if err := json.Unmarshal(simtest.Decrypt(t, key, e), &got); err != nil {
 		t.Fatal(err)
 	}
 	if got.OpenID != "alice" || got.NickName != "微信用户" || got.UnionID != "" {

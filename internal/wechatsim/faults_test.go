@@ -14,18 +14,8 @@ import (
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
-	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
+	"github.com/wxgate/wxgate/internal/wechatsim/simtest"
 )
-
-const loginPath = "/sns/jscode2session"
-
-// arm arms f on srv.
-func arm(t *testing.T, srv *simserver.Server, f wechatsim.Fault) {
-	t.Helper()
-	if err := srv.Sim.Arm(f); err != nil {
-		t.Fatal(err)
-	}
-}
 
 func TestFaultsThatAnswerAnErrcode(t *testing.T) {
 	t.Parallel()
@@ -42,16 +32,16 @@ func TestFaultsThatAnswerAnErrcode(t *testing.T) {
 	} {
 		t.Run(string(tt.fault.Kind), func(t *testing.T) {
 			t.Parallel()
-			srv := start(t)
+			srv := simtest.Start(t)
 			tt.fault.Times = 1
-			arm(t, srv, tt.fault)
-			code := mint(t, srv, alice, wechatsim.Login{})
-			resp, body := send(t, "GET", loginURL(srv, apps[0], code), "")
+			simtest.Arm(t, srv, tt.fault)
+			code := simtest.Mint(t, srv, simtest.Alice, wechatsim.Login{})
+			resp, body := simtest.Send(t, "GET", simtest.LoginURL(srv, simtest.Apps[0], code), "")
 			if resp.StatusCode != 200 || !strings.HasPrefix(body, tt.want) || !strings.Contains(body, "req_id: ") {
 				t.Errorf("= %d %s, want 200 %s…", resp.StatusCode, body, tt.want)
 			}
 			// Struck once, and before the work: the code is good.
-			wantCode(t, call(t, "GET", loginURL(srv, apps[0], code), ""), 0)
+			simtest.WantCode(t, simtest.Call(t, "GET", simtest.LoginURL(srv, simtest.Apps[0], code), ""), 0)
 		})
 	}
 }
@@ -71,9 +61,9 @@ func TestFaultsThatAreNotJSON(t *testing.T) {
 	} {
 		t.Run(string(tt.kind), func(t *testing.T) {
 			t.Parallel()
-			srv := start(t)
-			arm(t, srv, wechatsim.Fault{Path: loginPath, Kind: tt.kind})
-			resp, body := send(t, "GET", loginURL(srv, apps[0], "x"), "")
+			srv := simtest.Start(t)
+			simtest.Arm(t, srv, wechatsim.Fault{Path: simtest.LoginPath, Kind: tt.kind})
+			resp, body := simtest.Send(t, "GET", simtest.LoginURL(srv, simtest.Apps[0], "x"), "")
 			if resp.StatusCode != tt.status || resp.Header.Get("Content-Type") != tt.contentType {
 				t.Errorf("= %d %q, want %d %q", resp.StatusCode, resp.Header.Get("Content-Type"), tt.status, tt.contentType)
 			}
@@ -89,9 +79,9 @@ func TestFaultsThatAreNotJSON(t *testing.T) {
 
 func TestFaultControl(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
-	arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultControl})
-	_, body := send(t, "GET", loginURL(srv, apps[0], mint(t, srv, alice, wechatsim.Login{})), "")
+	srv := simtest.Start(t)
+	simtest.Arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultControl})
+	_, body := simtest.Send(t, "GET", simtest.LoginURL(srv, simtest.Apps[0], simtest.Mint(t, srv, simtest.Alice, wechatsim.Login{})), "")
 	if json.Valid([]byte(body)) || !strings.Contains(body, "\x01") || !strings.Contains(body, `"openid":"alice"`) {
 		t.Errorf("body = %q, want the right answer with raw control characters", body)
 	}
@@ -99,22 +89,22 @@ func TestFaultControl(t *testing.T) {
 
 func TestFaultHuge(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
-	arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultHuge})
-	r := call(t, "GET", loginURL(srv, apps[0], mint(t, srv, alice, wechatsim.Login{})), "")
+	srv := simtest.Start(t)
+	simtest.Arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultHuge})
+	r := simtest.Call(t, "GET", simtest.LoginURL(srv, simtest.Apps[0], simtest.Mint(t, srv, simtest.Alice, wechatsim.Login{})), "")
 	if r.OpenID != "alice" {
 		t.Errorf("openid = %q", r.OpenID)
 	}
-	if _, body := send(t, "GET", srv.URL+"/nothing", ""); len(body) <= 1<<20 {
+	if _, body := simtest.Send(t, "GET", srv.URL+"/nothing", ""); len(body) <= 1<<20 {
 		t.Errorf("%d bytes, want more than 1 MiB", len(body))
 	}
 }
 
 func TestFaultTruncated(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
-	arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultTruncated})
-	resp, err := client.Get(loginURL(srv, apps[0], mint(t, srv, alice, wechatsim.Login{})))
+	srv := simtest.Start(t)
+	simtest.Arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultTruncated})
+	resp, err := simtest.Client.Get(simtest.LoginURL(srv, simtest.Apps[0], simtest.Mint(t, srv, simtest.Alice, wechatsim.Login{})))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,11 +117,11 @@ func TestFaultTruncated(t *testing.T) {
 
 func TestFaultSlow(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
+	srv := simtest.Start(t)
 	const delay = 200 * time.Millisecond
-	arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultSlow, Delay: delay})
+	simtest.Arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultSlow, Delay: delay})
 	began := time.Now()
-	r := call(t, "GET", loginURL(srv, apps[0], mint(t, srv, alice, wechatsim.Login{})), "")
+	r := simtest.Call(t, "GET", simtest.LoginURL(srv, simtest.Apps[0], simtest.Mint(t, srv, simtest.Alice, wechatsim.Login{})), "")
 	if took := time.Since(began); r.OpenID != "alice" || took < delay*9/10 {
 		t.Errorf("openid %q after %v, want the right answer after %v", r.OpenID, took, delay)
 	}
@@ -139,11 +129,11 @@ func TestFaultSlow(t *testing.T) {
 
 func TestFaultDelay(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
+	srv := simtest.Start(t)
 	const delay = 100 * time.Millisecond
-	arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultBusy, Delay: delay})
+	simtest.Arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultBusy, Delay: delay})
 	began := time.Now()
-	wantCode(t, call(t, "GET", srv.URL+loginPath, ""), -1)
+	simtest.WantCode(t, simtest.Call(t, "GET", srv.URL+simtest.LoginPath, ""), -1)
 	if took := time.Since(began); took < delay {
 		t.Errorf("answered after %v, want %v", took, delay)
 	}
@@ -151,9 +141,9 @@ func TestFaultDelay(t *testing.T) {
 
 func TestFaultReset(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
-	arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultReset})
-	resp, err := client.Get(srv.URL + loginPath)
+	srv := simtest.Start(t)
+	simtest.Arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultReset})
+	resp, err := simtest.Client.Get(srv.URL + simtest.LoginPath)
 	if err == nil {
 		resp.Body.Close()
 	}
@@ -164,15 +154,15 @@ func TestFaultReset(t *testing.T) {
 
 func TestFaultTimeoutEndsWithTheClient(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
-	arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultTimeout})
+	srv := simtest.Start(t)
+	simtest.Arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultTimeout})
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, srv.URL+loginPath, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, srv.URL+simtest.LoginPath, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	resp, err := client.Do(req)
+	resp, err := simtest.Client.Do(req)
 	if err == nil {
 		resp.Body.Close()
 	}
@@ -183,17 +173,17 @@ func TestFaultTimeoutEndsWithTheClient(t *testing.T) {
 
 func TestFaultTimeoutEndsWithTheSimulator(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
-	arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultTimeout})
+	srv := simtest.Start(t)
+	simtest.Arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultTimeout})
 	failed := make(chan error, 1)
 	go func() {
-		resp, err := client.Get(srv.URL + loginPath)
+		resp, err := simtest.Client.Get(srv.URL + simtest.LoginPath)
 		if err == nil {
 			resp.Body.Close()
 		}
 		failed <- err
 	}()
-	waitForRequest(t, srv)
+	simtest.WaitForRequest(t, srv)
 	if err := srv.Close(); err != nil {
 		t.Error(err)
 	}
@@ -208,21 +198,21 @@ func TestFaultAfterTheWork(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []wechatsim.FaultKind{wechatsim.FaultReset, wechatsim.FaultTimeout} {
 		for after, want := range map[bool]int{true: 40163, false: 0} {
-			srv := start(t)
-			arm(t, srv, wechatsim.Fault{Path: loginPath, Kind: kind, Times: 1, After: after})
-			target := loginURL(srv, apps[0], mint(t, srv, alice, wechatsim.Login{}))
+			srv := simtest.Start(t)
+			simtest.Arm(t, srv, wechatsim.Fault{Path: simtest.LoginPath, Kind: kind, Times: 1, After: after})
+			target := simtest.LoginURL(srv, simtest.Apps[0], simtest.Mint(t, srv, simtest.Alice, wechatsim.Login{}))
 			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if resp, err := client.Do(req); err == nil {
+			if resp, err := simtest.Client.Do(req); err == nil {
 				resp.Body.Close()
 				t.Error("the fault did not strike")
 			}
 			cancel()
-			wantCode(t, call(t, "GET", target, ""), want)
-			if log := srv.Sim.Requests(loginPath); (log[0].Answer == protocol.OK) != after || log[0].Fault != kind {
+			simtest.WantCode(t, simtest.Call(t, "GET", target, ""), want)
+			if log := srv.Sim.Requests(simtest.LoginPath); (log[0].Answer == protocol.OK) != after || log[0].Fault != kind {
 				t.Errorf("noted as %q %q", log[0].Answer, log[0].Fault)
 			}
 		}
@@ -231,18 +221,18 @@ func TestFaultAfterTheWork(t *testing.T) {
 
 func TestFaultPathTimesAndOrder(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
-	arm(t, srv, wechatsim.Fault{Path: loginPath, Kind: wechatsim.FaultBusy, Times: 2})
-	arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultQuota})
+	srv := simtest.Start(t)
+	simtest.Arm(t, srv, wechatsim.Fault{Path: simtest.LoginPath, Kind: wechatsim.FaultBusy, Times: 2})
+	simtest.Arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultQuota})
 	for _, want := range []int{-1, -1, 45009, 45009} {
-		wantCode(t, call(t, "GET", srv.URL+loginPath, ""), want)
+		simtest.WantCode(t, simtest.Call(t, "GET", srv.URL+simtest.LoginPath, ""), want)
 	}
-	wantCode(t, call(t, "GET", srv.URL+"/cgi-bin/token", ""), 45009)
+	simtest.WantCode(t, simtest.Call(t, "GET", srv.URL+"/cgi-bin/token", ""), 45009)
 	if left := srv.Sim.Faults(); len(left) != 1 || left[0].Kind != wechatsim.FaultQuota {
 		t.Errorf("armed = %+v, want the quota alone", left)
 	}
 	srv.Sim.ClearFaults()
-	wantCode(t, call(t, "GET", srv.URL+loginPath, ""), 41002)
+	simtest.WantCode(t, simtest.Call(t, "GET", srv.URL+simtest.LoginPath, ""), 41002)
 }
 
 func TestFaultProbabilityIsRepeatable(t *testing.T) {
@@ -255,7 +245,7 @@ func TestFaultProbabilityIsRepeatable(t *testing.T) {
 		}
 		for range 100 {
 			w := httptest.NewRecorder()
-			sim.API().ServeHTTP(w, httptest.NewRequest("GET", loginPath, nil))
+			sim.API().ServeHTTP(w, httptest.NewRequest("GET", simtest.LoginPath, nil))
 			runs[i] += map[bool]string{true: "x", false: "."}[strings.Contains(w.Body.String(), ":-1,")]
 		}
 	}
@@ -289,7 +279,7 @@ func TestFaultWithoutAConnectionToDrop(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	sim.API().ServeHTTP(w, httptest.NewRequest("GET", loginPath, nil))
+	sim.API().ServeHTTP(w, httptest.NewRequest("GET", simtest.LoginPath, nil))
 	if w.Code != http.StatusBadGateway {
 		t.Errorf("= %d, want 502", w.Code)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
+	"github.com/wxgate/wxgate/internal/wechatsim/simtest"
 )
 
 // mintPhone returns a phone code of u.
@@ -20,19 +21,13 @@ func mintPhone(t *testing.T, srv *simserver.Server, u wechatsim.User, p wechatsi
 	return code.Code
 }
 
-// phone exchanges a phone code with a token.
-func phone(t *testing.T, srv *simserver.Server, token, body string) reply {
-	t.Helper()
-	return call(t, "POST", query(srv.URL+"/wxa/business/getuserphonenumber", "access_token", token), body)
-}
-
 func TestPhoneRefusals(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
-	token := stableToken(t, srv, apps[0], false).AccessToken
-	code := mintPhone(t, srv, alice, wechatsim.PhoneNumber{})
+	srv := simtest.Start(t)
+	token := simtest.StableToken(t, srv, simtest.Apps[0], false).AccessToken
+	code := mintPhone(t, srv, simtest.Alice, wechatsim.PhoneNumber{})
 	right := fmt.Sprintf(`{"code":%q}`, code)
-	foreign := mintPhone(t, srv, wechatsim.User{App: apps[1].ID}, wechatsim.PhoneNumber{})
+	foreign := mintPhone(t, srv, wechatsim.User{App: simtest.Apps[1].ID}, wechatsim.PhoneNumber{})
 	for _, tt := range []struct {
 		name, token, body string
 		want              int
@@ -45,36 +40,36 @@ func TestPhoneRefusals(t *testing.T) {
 		{"code missing", token, `{}`, 41008},
 		{"code in capitals", token, fmt.Sprintf(`{"Code":%q}`, code), 41008},
 		{"code invented", token, `{"code":"x"}`, 40029},
-		{"login code", token, fmt.Sprintf(`{"code":%q}`, mint(t, srv, alice, wechatsim.Login{})), 40029},
+		{"login code", token, fmt.Sprintf(`{"code":%q}`, simtest.Mint(t, srv, simtest.Alice, wechatsim.Login{})), 40029},
 		{"code of another app", token, fmt.Sprintf(`{"code":%q}`, foreign), 40013},
 		{"code of another user", token, fmt.Sprintf(`{"code":%q,"openid":"mallory"}`, code), 40029},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			wantCode(t, phone(t, srv, tt.token, tt.body), tt.want)
+			simtest.WantCode(t, simtest.Phone(t, srv, tt.token, tt.body), tt.want)
 		})
 	}
-	wantCode(t, call(t, "GET", query(srv.URL+"/wxa/business/getuserphonenumber", "access_token", token), ""), 43002)
+	simtest.WantCode(t, simtest.Call(t, "GET", simtest.Query(srv.URL+"/wxa/business/getuserphonenumber", "access_token", token), ""), 43002)
 	// None of it spent the code.
-	wantCode(t, phone(t, srv, token, fmt.Sprintf(`{"code":%q,"openid":"alice"}`, code)), 0)
-	wantCode(t, phone(t, srv, token, right), 40163)
+	simtest.WantCode(t, simtest.Phone(t, srv, token, fmt.Sprintf(`{"code":%q,"openid":"alice"}`, code)), 0)
+	simtest.WantCode(t, simtest.Phone(t, srv, token, right), 40163)
 	srv.Sim.ExpireTokens()
-	wantCode(t, phone(t, srv, token, right), 42001)
+	simtest.WantCode(t, simtest.Phone(t, srv, token, right), 42001)
 }
 
 func TestPhoneCodeExpires(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
-	token := stableToken(t, srv, apps[0], false).AccessToken
-	code := mintPhone(t, srv, alice, wechatsim.PhoneNumber{})
+	srv := simtest.Start(t)
+	token := simtest.StableToken(t, srv, simtest.Apps[0], false).AccessToken
+	code := mintPhone(t, srv, simtest.Alice, wechatsim.PhoneNumber{})
 	srv.Sim.Advance(5 * time.Minute)
-	wantCode(t, phone(t, srv, token, fmt.Sprintf(`{"code":%q}`, code)), 40029)
+	simtest.WantCode(t, simtest.Phone(t, srv, token, fmt.Sprintf(`{"code":%q}`, code)), 40029)
 }
 
 func TestPhoneAnswers(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
+	srv := simtest.Start(t)
 	srv.Sim.Advance(time.Minute)
-	token := stableToken(t, srv, apps[0], false).AccessToken
+	token := simtest.StableToken(t, srv, simtest.Apps[0], false).AccessToken
 	for _, tt := range []struct {
 		name                string
 		number              wechatsim.PhoneNumber
@@ -87,14 +82,14 @@ func TestPhoneAnswers(t *testing.T) {
 		{"foreign with its code", wechatsim.PhoneNumber{Number: "+447700900123", Country: "44"}, "+447700900123", "7700900123", "44"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			code := mintPhone(t, srv, alice, tt.number)
-			r := phone(t, srv, token, fmt.Sprintf(`{"code":%q}`, code))
-			wantCode(t, r, 0)
+			code := mintPhone(t, srv, simtest.Alice, tt.number)
+			r := simtest.Phone(t, srv, token, fmt.Sprintf(`{"code":%q}`, code))
+			simtest.WantCode(t, r, 0)
 			got := r.PhoneInfo
 			if got.PhoneNumber != tt.full || got.PurePhoneNumber != tt.pure || got.CountryCode != tt.country {
 				t.Errorf("= %q %q %q, want %q %q %q", got.PhoneNumber, got.PurePhoneNumber, got.CountryCode, tt.full, tt.pure, tt.country)
 			}
-			if got.Watermark.AppID != apps[0].ID || got.Watermark.Timestamp != epoch.Add(time.Minute).Unix() {
+			if got.Watermark.AppID != simtest.Apps[0].ID || got.Watermark.Timestamp != simtest.Epoch.Add(time.Minute).Unix() {
 				t.Errorf("watermark = %+v", got.Watermark)
 			}
 		})
@@ -103,12 +98,12 @@ func TestPhoneAnswers(t *testing.T) {
 
 func TestPhoneNumbersThatCannotBe(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
+	srv := simtest.Start(t)
 	for _, p := range []wechatsim.PhoneNumber{
 		{Number: "+447700900123"}, // whose country is not given
 		{Number: "100-0000"}, {Number: "+86"}, {Number: "1", Country: "GB"},
 	} {
-		if _, err := srv.Sim.MintPhoneCode(alice, p); !errors.Is(err, wechatsim.ErrBadPhone) {
+		if _, err := srv.Sim.MintPhoneCode(simtest.Alice, p); !errors.Is(err, wechatsim.ErrBadPhone) {
 			t.Errorf("%+v: %v, want ErrBadPhone", p, err)
 		}
 	}

@@ -6,12 +6,13 @@ import (
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
+	"github.com/wxgate/wxgate/internal/wechatsim/simtest"
 )
 
 // signed is a call of checksession or resetusersessionkey.
-func signed(t *testing.T, srv *simserver.Server, path, token, openid, signature, method string) reply {
+func signed(t *testing.T, srv *simserver.Server, path, token, openid, signature, method string) simtest.Reply {
 	t.Helper()
-	return call(t, "GET", query(srv.URL+path,
+	return simtest.Call(t, "GET", simtest.Query(srv.URL+path,
 		"access_token", token, "openid", openid, "signature", signature, "sig_method", method), "")
 }
 
@@ -25,10 +26,10 @@ func TestSignatureVector(t *testing.T) {
 
 func TestSignedCallsRefusals(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
-	token := stableToken(t, srv, apps[0], false).AccessToken
-	other := stableToken(t, srv, apps[1], false).AccessToken
-	sig := wechatsim.Signature(login(t, srv, alice, wechatsim.Login{}).SessionKey)
+	srv := simtest.Start(t)
+	token := simtest.StableToken(t, srv, simtest.Apps[0], false).AccessToken
+	other := simtest.StableToken(t, srv, simtest.Apps[1], false).AccessToken
+	sig := wechatsim.Signature(simtest.Login(t, srv, simtest.Alice, wechatsim.Login{}).SessionKey)
 	const hmac = "hmac_sha256"
 	for _, path := range []string{"/wxa/checksession", "/wxa/resetusersessionkey"} {
 		for _, tt := range []struct {
@@ -46,57 +47,57 @@ func TestSignedCallsRefusals(t *testing.T) {
 			{"signature missing", token, "alice", "", hmac, 87009},
 		} {
 			t.Run(path+" "+tt.name, func(t *testing.T) {
-				wantCode(t, signed(t, srv, path, tt.token, tt.openid, tt.sig, tt.method), tt.want)
+				simtest.WantCode(t, signed(t, srv, path, tt.token, tt.openid, tt.sig, tt.method), tt.want)
 			})
 		}
-		wantCode(t, call(t, "POST", srv.URL+path, "{}"), 43001)
+		simtest.WantCode(t, simtest.Call(t, "POST", srv.URL+path, "{}"), 43001)
 	}
 }
 
 func TestSessionKeyLives(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
-	token := stableToken(t, srv, apps[0], false).AccessToken
+	srv := simtest.Start(t)
+	token := simtest.StableToken(t, srv, simtest.Apps[0], false).AccessToken
 	check := func(key string, want int) {
 		t.Helper()
-		wantCode(t, signed(t, srv, "/wxa/checksession", token, "alice", wechatsim.Signature(key), "hmac_sha256"), want)
+		simtest.WantCode(t, signed(t, srv, "/wxa/checksession", token, "alice", wechatsim.Signature(key), "hmac_sha256"), want)
 	}
-	first := login(t, srv, alice, wechatsim.Login{}).SessionKey
+	first := simtest.Login(t, srv, simtest.Alice, wechatsim.Login{}).SessionKey
 	check(first, 0)
-	second := login(t, srv, alice, wechatsim.Login{}).SessionKey
+	second := simtest.Login(t, srv, simtest.Alice, wechatsim.Login{}).SessionKey
 	check(first, 87009)
 	check(second, 0)
 
 	reset := signed(t, srv, "/wxa/resetusersessionkey", token, "alice", wechatsim.Signature(second), "hmac_sha256")
-	wantCode(t, reset, 0)
+	simtest.WantCode(t, reset, 0)
 	if reset.OpenID != "alice" {
 		t.Errorf("openid = %q, want alice", reset.OpenID)
 	}
 	check(second, 87009)
 	check(reset.SessionKey, 0)
 
-	rotated, err := srv.Sim.RotateSessionKey(alice)
+	rotated, err := srv.Sim.RotateSessionKey(simtest.Alice)
 	if err != nil {
 		t.Fatal(err)
 	}
 	check(reset.SessionKey, 87009)
 	check(rotated, 0)
-	if err := srv.Sim.DropSessionKey(alice); err != nil {
+	if err := srv.Sim.DropSessionKey(simtest.Alice); err != nil {
 		t.Fatal(err)
 	}
 	check(rotated, 87007)
-	if _, err := srv.Sim.SessionKey(alice); !errors.Is(err, wechatsim.ErrNoSessionKey) {
+	if _, err := srv.Sim.SessionKey(simtest.Alice); !errors.Is(err, wechatsim.ErrNoSessionKey) {
 		t.Errorf("SessionKey = %v, want ErrNoSessionKey", err)
 	}
 }
 
 func TestUnknownAppIsAnError(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
+	srv := simtest.Start(t)
 	if _, err := srv.Sim.MintCode(wechatsim.User{App: "wx0"}, wechatsim.Login{}); !errors.Is(err, wechatsim.ErrUnknownApp) {
 		t.Errorf("MintCode = %v, want ErrUnknownApp", err)
 	}
-	if _, err := srv.Sim.MintCode(alice, wechatsim.Login{SessionKey: "AAAA"}); !errors.Is(err, wechatsim.ErrBadSessionKey) {
+	if _, err := srv.Sim.MintCode(simtest.Alice, wechatsim.Login{SessionKey: "AAAA"}); !errors.Is(err, wechatsim.ErrBadSessionKey) {
 		t.Errorf("MintCode = %v, want ErrBadSessionKey", err)
 	}
 }

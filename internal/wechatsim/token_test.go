@@ -1,57 +1,36 @@
 package wechatsim_test
 
 import (
-	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
 
-	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
+	"github.com/wxgate/wxgate/internal/wechatsim/simtest"
 )
 
 func tokenURL(srv *simserver.Server) string {
-	return query(srv.URL+"/cgi-bin/token",
-		"grant_type", "client_credential", "appid", apps[0].ID, "secret", apps[0].Secret)
+	return simtest.Query(srv.URL+"/cgi-bin/token",
+		"grant_type", "client_credential", "appid", simtest.Apps[0].ID, "secret", simtest.Apps[0].Secret)
 }
 
 // plainToken calls /cgi-bin/token.
 func plainToken(t *testing.T, srv *simserver.Server) string {
 	t.Helper()
-	r := call(t, "GET", tokenURL(srv), "")
-	wantCode(t, r, 0)
+	r := simtest.Call(t, "GET", tokenURL(srv), "")
+	simtest.WantCode(t, r, 0)
 	if r.ExpiresIn != 7200 {
 		t.Errorf("expires_in = %d, want 7200", r.ExpiresIn)
 	}
 	return r.AccessToken
 }
 
-// stableToken calls /cgi-bin/stable_token of an app.
-func stableToken(t *testing.T, srv *simserver.Server, app wechatsim.App, force bool) reply {
-	t.Helper()
-	body, err := json.Marshal(map[string]any{
-		"grant_type": "client_credential", "appid": app.ID, "secret": app.Secret, "force_refresh": force,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return call(t, "POST", srv.URL+"/cgi-bin/stable_token", string(body))
-}
-
-// tokenCode is the errcode a token meets. A good one gets as far as the user,
-// who has no session_key: 87007.
-func tokenCode(t *testing.T, srv *simserver.Server, token string) int {
-	t.Helper()
-	return call(t, "GET", query(srv.URL+"/wxa/checksession",
-		"access_token", token, "openid", "nobody", "signature", "x", "sig_method", "hmac_sha256"), "").ErrCode
-}
-
 const good = 87007
 
 func TestTokenRefusals(t *testing.T) {
 	t.Parallel()
-	a := apps[0]
-	srv := start(t)
+	a := simtest.Apps[0]
+	srv := simtest.Start(t)
 	for _, tt := range []struct {
 		name, method string
 		pairs        []string
@@ -64,50 +43,50 @@ func TestTokenRefusals(t *testing.T) {
 		{"grant_type wrong", "GET", []string{"grant_type", "authorization_code", "appid", a.ID, "secret", a.Secret}, 40002},
 		{"not GET", "POST", []string{"grant_type", "client_credential", "appid", a.ID, "secret", a.Secret}, 43001},
 	} {
-		wantCode(t, call(t, tt.method, query(srv.URL+"/cgi-bin/token", tt.pairs...), ""), tt.want)
+		simtest.WantCode(t, simtest.Call(t, tt.method, simtest.Query(srv.URL+"/cgi-bin/token", tt.pairs...), ""), tt.want)
 	}
 }
 
 func TestTokenOutlivesItsSuccessorByFiveMinutes(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
+	srv := simtest.Start(t)
 	old := plainToken(t, srv)
 	fresh := plainToken(t, srv)
 	if old == fresh {
 		t.Fatal("two calls, one token")
 	}
 	srv.Sim.Advance(5*time.Minute - time.Second)
-	if got := tokenCode(t, srv, old); got != good {
+	if got := simtest.TokenCode(t, srv, old); got != good {
 		t.Errorf("old token within the overlap = %d, want it to work", got)
 	}
 	srv.Sim.Advance(time.Second)
-	if got := tokenCode(t, srv, old); got != 40001 {
+	if got := simtest.TokenCode(t, srv, old); got != 40001 {
 		t.Errorf("old token after the overlap = %d, want 40001", got)
 	}
-	if got := tokenCode(t, srv, fresh); got != good {
+	if got := simtest.TokenCode(t, srv, fresh); got != good {
 		t.Errorf("new token = %d, want it to work", got)
 	}
 }
 
 func TestTokenErrors(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
+	srv := simtest.Start(t)
 	tok := plainToken(t, srv)
 	for token, want := range map[string]int{"": 41001, "invented": 40001, tok: good} {
-		if got := tokenCode(t, srv, token); got != want {
+		if got := simtest.TokenCode(t, srv, token); got != want {
 			t.Errorf("token %q = %d, want %d", token, got, want)
 		}
 	}
 	srv.Sim.Advance(7200 * time.Second)
-	if got := tokenCode(t, srv, tok); got != 42001 {
+	if got := simtest.TokenCode(t, srv, tok); got != 42001 {
 		t.Errorf("token after two hours = %d, want 42001", got)
 	}
 }
 
 func TestStableTokenRefusals(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
-	a := apps[0]
+	srv := simtest.Start(t)
+	a := simtest.Apps[0]
 	for _, tt := range []struct {
 		name, method, body string
 		want               int
@@ -127,96 +106,96 @@ func TestStableTokenRefusals(t *testing.T) {
 		{"grant_type missing", "POST", fmt.Sprintf(`{"appid":%q,"secret":%q}`, a.ID, a.Secret), 40002},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			wantCode(t, call(t, tt.method, srv.URL+"/cgi-bin/stable_token", tt.body), tt.want)
+			simtest.WantCode(t, simtest.Call(t, tt.method, srv.URL+"/cgi-bin/stable_token", tt.body), tt.want)
 		})
 	}
 }
 
 func TestStableTokenIsTheSameForEverybody(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
-	first := stableToken(t, srv, apps[0], false)
+	srv := simtest.Start(t)
+	first := simtest.StableToken(t, srv, simtest.Apps[0], false)
 	if first.ExpiresIn != 7200 {
 		t.Errorf("expires_in = %d, want 7200", first.ExpiresIn)
 	}
 	srv.Sim.Advance(7200*time.Second - 301*time.Second)
-	again := stableToken(t, srv, apps[0], false)
+	again := simtest.StableToken(t, srv, simtest.Apps[0], false)
 	if again.AccessToken != first.AccessToken || again.ExpiresIn != 301 {
 		t.Errorf("= %.12s… for %d s, want the same token for 301 s", again.AccessToken, again.ExpiresIn)
 	}
 	srv.Sim.Advance(time.Second)
-	renewed := stableToken(t, srv, apps[0], false)
+	renewed := simtest.StableToken(t, srv, simtest.Apps[0], false)
 	if renewed.AccessToken == first.AccessToken || renewed.ExpiresIn != 7200 {
 		t.Error("five minutes before the end: not renewed")
 	}
-	if got := tokenCode(t, srv, first.AccessToken); got != good {
+	if got := simtest.TokenCode(t, srv, first.AccessToken); got != good {
 		t.Errorf("renewed token = %d, want it to live out its five minutes", got)
 	}
-	if other := stableToken(t, srv, apps[1], false); other.AccessToken == renewed.AccessToken {
+	if other := simtest.StableToken(t, srv, simtest.Apps[1], false); other.AccessToken == renewed.AccessToken {
 		t.Error("two apps, one token")
 	}
 }
 
 func TestStableTokenForceRefreshRevokesAtOnce(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
-	first := stableToken(t, srv, apps[0], false)
-	forced := stableToken(t, srv, apps[0], true)
-	wantCode(t, forced, 0)
-	if got := tokenCode(t, srv, first.AccessToken); got != 40001 {
+	srv := simtest.Start(t)
+	first := simtest.StableToken(t, srv, simtest.Apps[0], false)
+	forced := simtest.StableToken(t, srv, simtest.Apps[0], true)
+	simtest.WantCode(t, forced, 0)
+	if got := simtest.TokenCode(t, srv, first.AccessToken); got != 40001 {
 		t.Errorf("token before force_refresh = %d, want 40001", got)
 	}
-	if got := stableToken(t, srv, apps[0], false).AccessToken; got != forced.AccessToken {
+	if got := simtest.StableToken(t, srv, simtest.Apps[0], false).AccessToken; got != forced.AccessToken {
 		t.Error("normal mode does not answer the forced token")
 	}
 }
 
 func TestStableTokenForceRefreshIsRationed(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
-	wantCode(t, stableToken(t, srv, apps[0], true), 0)
+	srv := simtest.Start(t)
+	simtest.WantCode(t, simtest.StableToken(t, srv, simtest.Apps[0], true), 0)
 	srv.Sim.Advance(29 * time.Second)
-	wantCode(t, stableToken(t, srv, apps[0], true), 45011)
-	wantCode(t, stableToken(t, srv, apps[1], true), 0) // another app's ration
+	simtest.WantCode(t, simtest.StableToken(t, srv, simtest.Apps[0], true), 45011)
+	simtest.WantCode(t, simtest.StableToken(t, srv, simtest.Apps[1], true), 0) // another app's ration
 	srv.Sim.Advance(time.Second)
 	for i := 2; i <= 20; i++ {
-		wantCode(t, stableToken(t, srv, apps[0], true), 0)
+		simtest.WantCode(t, simtest.StableToken(t, srv, simtest.Apps[0], true), 0)
 		srv.Sim.Advance(30 * time.Second)
 	}
-	wantCode(t, stableToken(t, srv, apps[0], true), 45009)
-	wantCode(t, stableToken(t, srv, apps[0], false), 0)
+	simtest.WantCode(t, simtest.StableToken(t, srv, simtest.Apps[0], true), 45009)
+	simtest.WantCode(t, simtest.StableToken(t, srv, simtest.Apps[0], false), 0)
 	srv.Sim.Advance(12 * time.Hour) // past midnight in Beijing
-	wantCode(t, stableToken(t, srv, apps[0], true), 0)
+	simtest.WantCode(t, simtest.StableToken(t, srv, simtest.Apps[0], true), 0)
 }
 
 func TestStableTokenIsIsolatedFromToken(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
+	srv := simtest.Start(t)
 	plain := plainToken(t, srv)
-	stable := stableToken(t, srv, apps[0], true).AccessToken
-	if got := tokenCode(t, srv, plain); got != good {
+	stable := simtest.StableToken(t, srv, simtest.Apps[0], true).AccessToken
+	if got := simtest.TokenCode(t, srv, plain); got != good {
 		t.Errorf("plain token after force_refresh = %d, want it to work", got)
 	}
 	plainToken(t, srv)
 	plainToken(t, srv)
 	srv.Sim.Advance(6 * time.Minute)
-	if got := tokenCode(t, srv, stable); got != good {
+	if got := simtest.TokenCode(t, srv, stable); got != good {
 		t.Errorf("stable token after /cgi-bin/token = %d, want it to work", got)
 	}
 }
 
 func TestExpireTokens(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
-	plain, stable := plainToken(t, srv), stableToken(t, srv, apps[0], false).AccessToken
+	srv := simtest.Start(t)
+	plain, stable := plainToken(t, srv), simtest.StableToken(t, srv, simtest.Apps[0], false).AccessToken
 	srv.Sim.ExpireTokens()
 	for _, token := range []string{plain, stable} {
-		if got := tokenCode(t, srv, token); got != 42001 {
+		if got := simtest.TokenCode(t, srv, token); got != 42001 {
 			t.Errorf("expired token = %d, want 42001", got)
 		}
 	}
-	fresh := stableToken(t, srv, apps[0], false) // without force
-	if got := tokenCode(t, srv, fresh.AccessToken); got != good || fresh.AccessToken == stable {
+	fresh := simtest.StableToken(t, srv, simtest.Apps[0], false) // without force
+	if got := simtest.TokenCode(t, srv, fresh.AccessToken); got != good || fresh.AccessToken == stable {
 		t.Errorf("stable_token after expiry = %d, want a new one that works", got)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
+	"github.com/wxgate/wxgate/internal/wechatsim/simtest"
 )
 
 // A login, as a mini program and its server make it.
@@ -22,7 +23,7 @@ func Example() {
 	defer srv.Close()
 
 	get := func(target string) string {
-		resp, err := client.Get(target)
+		resp, err := simtest.Client.Get(target)
 		if err != nil {
 			return err.Error()
 		}

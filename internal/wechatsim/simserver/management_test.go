@@ -11,12 +11,13 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
+	"github.com/wxgate/wxgate/internal/wechatsim/simtest"
 )
 
 // manage makes a management request that must answer status.
 func manage(t *testing.T, srv *simserver.Server, status int, method, path, body string) string {
 	t.Helper()
-	resp, got := send(t, method, srv.ManagementURL+path, body)
+	resp, got := simtest.Send(t, method, srv.ManagementURL+path, body)
 	if resp.StatusCode != status {
 		t.Fatalf("%s %s = %d %q, want %d", method, path, resp.StatusCode, got, status)
 	}
@@ -34,17 +35,17 @@ func manageJSON(t *testing.T, srv *simserver.Server, method, path, body string, 
 
 func TestManagementCodes(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
+	srv := simtest.Start(t)
 	code := manage(t, srv, 200, "GET", "/code?openid=alice", "")
-	r := call(t, "GET", loginURL(srv, apps[0], code), "")
+	r := simtest.Call(t, "GET", simtest.LoginURL(srv, simtest.Apps[0], code), "")
 	if r.OpenID != "alice" {
 		t.Errorf("openid = %q, want alice", r.OpenID)
 	}
 	var full wechatsim.Code
 	manageJSON(t, srv, "POST", "/codes",
 		`{"appid":"wxbbbbbbbbbbbbbbbb","user":"bob","unionid":"u","session_key":"tiihtNczf5v6AKRyjwEUhQ=="}`, &full)
-	r = call(t, "GET", loginURL(srv, apps[1], full.Code), "")
-	if r.OpenID != wechatsim.OpenIDFor(apps[1].ID, "bob") || r.UnionID != "u" || r.SessionKey != "tiihtNczf5v6AKRyjwEUhQ==" {
+	r = simtest.Call(t, "GET", simtest.LoginURL(srv, simtest.Apps[1], full.Code), "")
+	if r.OpenID != wechatsim.OpenIDFor(simtest.Apps[1].ID, "bob") || r.UnionID != "u" || r.SessionKey != "tiihtNczf5v6AKRyjwEUhQ==" {
 		t.Errorf("= %+v", r)
 	}
 	if got := manage(t, srv, 200, "GET", "/session-key?appid=wxbbbbbbbbbbbbbbbb&user=bob", ""); got != r.SessionKey {
@@ -54,13 +55,13 @@ func TestManagementCodes(t *testing.T) {
 
 func TestManagementPhoneCodes(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
-	token := stableToken(t, srv, apps[0], false).AccessToken
+	srv := simtest.Start(t)
+	token := simtest.StableToken(t, srv, simtest.Apps[0], false).AccessToken
 	code := manage(t, srv, 200, "GET", "/phone-code?openid=alice&phone=10000000001", "")
 	var full wechatsim.Code
 	manageJSON(t, srv, "POST", "/phone-codes", `{"openid":"alice","phone":"7700900123","country":"44"}`, &full)
 	for code, want := range map[string]string{code: "10000000001", full.Code: "+447700900123"} {
-		if got := phone(t, srv, token, fmt.Sprintf(`{"code":%q,"openid":"alice"}`, code)).PhoneInfo.PhoneNumber; got != want {
+		if got := simtest.Phone(t, srv, token, fmt.Sprintf(`{"code":%q,"openid":"alice"}`, code)).PhoneInfo.PhoneNumber; got != want {
 			t.Errorf("phoneNumber = %q, want %q", got, want)
 		}
 	}
@@ -68,9 +69,9 @@ func TestManagementPhoneCodes(t *testing.T) {
 
 func TestManagementEncrypts(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
+	srv := simtest.Start(t)
 	manage(t, srv, 409, "GET", "/encrypted-phone?openid=alice", "")
-	key := login(t, srv, alice, wechatsim.Login{}).SessionKey
+	key := simtest.Login(t, srv, simtest.Alice, wechatsim.Login{}).SessionKey
 	var snake struct {
 		Data string `json:"encrypted_data"`
 		IV   string `json:"iv"`
@@ -78,7 +79,7 @@ func TestManagementEncrypts(t *testing.T) {
 		Sig  string `json:"signature"`
 	}
 	manageJSON(t, srv, "GET", "/encrypted-phone?openid=alice&phone=10000000001&watermark_appid=wxother&watermark_timestamp=5", "", &snake)
-	got := decrypt(t, key, wechatsim.Encrypted{EncryptedData: snake.Data, IV: snake.IV})
+	got := simtest.Decrypt(t, key, wechatsim.Encrypted{EncryptedData: snake.Data, IV: snake.IV})
 	if want := `"watermark":{"timestamp":5,"appid":"wxother"}}`; !strings.HasSuffix(string(got), want) {
 		t.Errorf("plaintext = %s, want it to end in %s", got, want)
 	}
@@ -94,7 +95,7 @@ func TestManagementEncrypts(t *testing.T) {
 	} {
 		var e wechatsim.Encrypted
 		manageJSON(t, srv, "POST", "/encrypt", body, &e)
-		if got := string(decrypt(t, key, e)); !strings.HasPrefix(got, want) {
+		if got := string(simtest.Decrypt(t, key, e)); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: plaintext = %s, want %s…", body, got, want)
 		}
 	}
@@ -102,8 +103,8 @@ func TestManagementEncrypts(t *testing.T) {
 
 func TestManagementUsers(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
-	key := login(t, srv, alice, wechatsim.Login{}).SessionKey
+	srv := simtest.Start(t)
+	key := simtest.Login(t, srv, simtest.Alice, wechatsim.Login{}).SessionKey
 	if got := manage(t, srv, 200, "POST", "/session-key/rotate", `{"openid":"alice"}`); got == key {
 		t.Error("the key was not rotated")
 	}
@@ -111,40 +112,40 @@ func TestManagementUsers(t *testing.T) {
 	manage(t, srv, 409, "GET", "/session-key?openid=alice", "")
 	for body, want := range map[string]int{`{"openid":"alice"}`: 40226, `{"openid":"alice","high_risk":false}`: 0} {
 		manage(t, srv, 204, "POST", "/high-risk", body)
-		wantCode(t, call(t, "GET", loginURL(srv, apps[0], mint(t, srv, alice, wechatsim.Login{})), ""), want)
+		simtest.WantCode(t, simtest.Call(t, "GET", simtest.LoginURL(srv, simtest.Apps[0], simtest.Mint(t, srv, simtest.Alice, wechatsim.Login{})), ""), want)
 	}
 }
 
 func TestManagementClockAndTokens(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
-	token := stableToken(t, srv, apps[0], false).AccessToken
-	code := mint(t, srv, alice, wechatsim.Login{})
+	srv := simtest.Start(t)
+	token := simtest.StableToken(t, srv, simtest.Apps[0], false).AccessToken
+	code := simtest.Mint(t, srv, simtest.Alice, wechatsim.Login{})
 	if got := manage(t, srv, 200, "POST", "/clock", `{"advance":"5m"}`); got != `{"now":"2026-07-01T04:05:00Z"}` {
 		t.Errorf("clock = %s", got)
 	}
-	wantCode(t, call(t, "GET", loginURL(srv, apps[0], code), ""), 40029)
+	simtest.WantCode(t, simtest.Call(t, "GET", simtest.LoginURL(srv, simtest.Apps[0], code), ""), 40029)
 	manage(t, srv, 204, "POST", "/expire-tokens", "")
-	if got := tokenCode(t, srv, token); got != 42001 {
+	if got := simtest.TokenCode(t, srv, token); got != 42001 {
 		t.Errorf("token = %d, want 42001", got)
 	}
 }
 
 func TestManagementRequests(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
-	login(t, srv, alice, wechatsim.Login{})
-	stableToken(t, srv, apps[0], false)
-	send(t, "GET", srv.URL+"/nothing", "")
-	wantCode(t, call(t, "GET", srv.URL+loginPath, ""), 41002)
+	srv := simtest.Start(t)
+	simtest.Login(t, srv, simtest.Alice, wechatsim.Login{})
+	simtest.StableToken(t, srv, simtest.Apps[0], false)
+	simtest.Send(t, "GET", srv.URL+"/nothing", "")
+	simtest.WantCode(t, simtest.Call(t, "GET", srv.URL+simtest.LoginPath, ""), 41002)
 
 	var all, logins []wechatsim.Request
 	manageJSON(t, srv, "GET", "/requests", "", &all)
-	manageJSON(t, srv, "GET", "/requests?path="+loginPath, "", &logins)
-	if len(all) != 4 || len(logins) != 2 || srv.Sim.Count() != 4 || srv.Sim.Count(loginPath) != 2 {
-		t.Fatalf("%d and %d requests, counted %d and %d, want 4 and 2", len(all), len(logins), srv.Sim.Count(), srv.Sim.Count(loginPath))
+	manageJSON(t, srv, "GET", "/requests?path="+simtest.LoginPath, "", &logins)
+	if len(all) != 4 || len(logins) != 2 || srv.Sim.Count() != 4 || srv.Sim.Count(simtest.LoginPath) != 2 {
+		t.Fatalf("%d and %d requests, counted %d and %d, want 4 and 2", len(all), len(logins), srv.Sim.Count(), srv.Sim.Count(simtest.LoginPath))
 	}
-	if q := all[0].Query; q.Get("secret") != apps[0].Secret || q.Get("js_code") == "" || all[0].Answer != protocol.OK {
+	if q := all[0].Query; q.Get("secret") != simtest.Apps[0].Secret || q.Get("js_code") == "" || all[0].Answer != protocol.OK {
 		t.Errorf("login noted as %+v", all[0])
 	}
 	if !strings.Contains(all[1].Body, `"force_refresh":false`) || all[1].Method != "POST" {
@@ -154,7 +155,7 @@ func TestManagementRequests(t *testing.T) {
 		t.Errorf("refusals noted as %+v and %+v", all[2], all[3])
 	}
 	manage(t, srv, 204, "DELETE", "/requests", "")
-	if n := srv.Sim.Count() + srv.Sim.Count(loginPath) + len(srv.Sim.Requests()); n != 0 {
+	if n := srv.Sim.Count() + srv.Sim.Count(simtest.LoginPath) + len(srv.Sim.Requests()); n != 0 {
 		t.Errorf("%d left", n)
 	}
 }
@@ -173,24 +174,24 @@ func TestRequestLogIsBoundedAndCountsOn(t *testing.T) {
 
 func TestManagementFaults(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
+	srv := simtest.Start(t)
 	manage(t, srv, 200, "POST", "/faults", `{"path":"/sns/jscode2session","kind":"errcode","errcode":"40029","times":1,"delay":"1ms","after":true}`)
 	got := manage(t, srv, 200, "POST", "/faults", `{"kind":"errcode","errcode":-1}`)
 	const want = `[{"path":"/sns/jscode2session","kind":"errcode","times":1,"delay":"1ms","after":true,"errcode":40029,"as_string":true},{"path":"*","kind":"errcode","errcode":-1}]`
 	if got != want || manage(t, srv, 200, "GET", "/faults", "") != want {
 		t.Errorf("faults = %s, want %s", got, want)
 	}
-	if _, body := send(t, "GET", srv.URL+loginPath, ""); !strings.HasPrefix(body, `{"errcode":"40029"`) {
+	if _, body := simtest.Send(t, "GET", srv.URL+simtest.LoginPath, ""); !strings.HasPrefix(body, `{"errcode":"40029"`) {
 		t.Errorf("body = %s", body)
 	}
-	wantCode(t, call(t, "GET", srv.URL+loginPath, ""), -1)
+	simtest.WantCode(t, simtest.Call(t, "GET", srv.URL+simtest.LoginPath, ""), -1)
 	manage(t, srv, 204, "DELETE", "/faults", "")
-	wantCode(t, call(t, "GET", srv.URL+loginPath, ""), 41002)
+	simtest.WantCode(t, simtest.Call(t, "GET", srv.URL+simtest.LoginPath, ""), 41002)
 }
 
 func TestManagementRefusals(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
+	srv := simtest.Start(t)
 	for _, tt := range []struct{ method, path, body string }{
 		{"GET", "/code?opneid=alice", ""},
 		{"GET", "/code?appid=wx0", ""},

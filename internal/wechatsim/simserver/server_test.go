@@ -12,6 +12,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
+	"github.com/wxgate/wxgate/internal/wechatsim/simtest"
 )
 
 func TestStartRefusesPublicManagement(t *testing.T) {
@@ -29,7 +30,7 @@ func TestStartRefusesPublicManagement(t *testing.T) {
 
 func TestStartFailsOnATakenAddress(t *testing.T) {
 	t.Parallel()
-	srv := start(t)
+	srv := simtest.Start(t)
 	taken := srv.URL[len("http://"):]
 	for _, cfg := range []wechatsim.Config{{APIAddr: taken}, {ManagementAddr: taken}} {
 		if second, err := simserver.Start(t.Context(), cfg); err == nil {
@@ -52,15 +53,15 @@ func TestServerLeavesNothingBehind(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultTimeout})
+		simtest.Arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultTimeout})
 		hung := make(chan struct{})
 		go func() {
 			defer close(hung)
-			if resp, err := client.Get(srv.URL + "/cgi-bin/token"); err == nil {
+			if resp, err := simtest.Client.Get(srv.URL + "/cgi-bin/token"); err == nil {
 				resp.Body.Close()
 			}
 		}()
-		waitForRequest(t, srv)
+		simtest.WaitForRequest(t, srv)
 		began := time.Now()
 		end(srv, cancel)
 		<-hung
@@ -68,9 +69,9 @@ func TestServerLeavesNothingBehind(t *testing.T) {
 		if took := time.Since(began); took > 3*time.Second {
 			t.Errorf("%s: %v to end", name, took)
 		}
-		client.CloseIdleConnections()
+		simtest.Client.CloseIdleConnections()
 		goleak.VerifyNone(t, before)
-		if resp, err := client.Get(srv.URL); err == nil {
+		if resp, err := simtest.Client.Get(srv.URL); err == nil {
 			resp.Body.Close()
 			t.Errorf("%s: still listening", name)
 		}
