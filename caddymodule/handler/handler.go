@@ -89,9 +89,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.Prefix == "" {
 		h.Prefix = gateway.DefaultPrefix
 	}
-	if err := gateway.CheckPrefix(h.Prefix); err != nil {
-		return err
-	}
 	config := gateway.Config{Prefix: h.Prefix, ForwardToken: h.ForwardToken, Access: a.Access()}
 	config.Guard, err = newGuard(ctx, a, guardConfig{
 		Apps: h.Apps, Public: h.Public, Optional: h.Optional, Require: h.Require, TokenFrom: h.TokenFrom, Headers: h.Headers, OnStale: h.OnStale,
