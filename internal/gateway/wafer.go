@@ -74,9 +74,10 @@ func (g *Gateway) forWafer(err error, b bearer, login bool) error {
 // headers. The Referer names the app, unless the site has only one.
 func (g *Gateway) serveWaferLogin(c *call) error {
 	in := c.bearer.wafer
+	if in == nil {
+		in = new(wafer.Headers)
+	}
 	switch {
-	case in == nil:
-		return problem.BadRequest("Send the code of wx.login as the header X-WX-Code.")
 	case in.Err != nil:
 		return in.Err
 	case in.Code == "":
