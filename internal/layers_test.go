@@ -55,9 +55,10 @@ const (
 
 // The packages of access tokens and of their keys.
 const (
-	tokens  = "internal/token"
-	keyring = tokens + "/keyring"
-	signing = tokens + "/signing"
+	tokens    = "internal/token"
+	keyring   = tokens + "/keyring"
+	signing   = tokens + "/signing"
+	tokenTest = tokens + "/tokentest" // what their tests share
 )
 
 // storeImports is what each store imports.
@@ -118,8 +119,9 @@ var layers = []layer{
 	{dir: openData, imports: []string{"internal/auth"}},
 	{dir: platform, imports: []string{"internal/auth"}},
 	// Tokens over a key ring over keys. The ring's tests issue and verify tokens.
-	{dir: tokens, alone: true, imports: []string{keyring, signing, "internal/auth", "internal/seal"}},
-	{dir: keyring, imports: []string{signing, "internal/auth", "internal/seal"}, tests: []string{tokens}},
+	{dir: tokens, alone: true, imports: []string{keyring, signing, "internal/auth", "internal/seal"}, tests: []string{tokenTest}},
+	{dir: keyring, imports: []string{signing, "internal/auth", "internal/seal"}, tests: []string{tokens, tokenTest}},
+	{dir: tokenTest, imports: []string{tokens, keyring, "internal/auth", "internal/seal"}},
 	{dir: signing, imports: []string{"internal/auth"}},
 	// A kit and three stores over it. The stores never import each other, and the
 	// kit imports none of them. Their tests share one suite.

@@ -23,7 +23,7 @@ func readAssertion(t *testing.T, g *gateway, alg signing.Alg, raw string) (jwt.C
 		t.Fatal(err)
 	}
 	var set jose.JSONWebKeySet
-	body, _ := g.ring.JWKS()
+	body, _ := g.Ring.JWKS()
 	if err := json.Unmarshal(body, &set); err != nil {
 		t.Fatal(err)
 	}
@@ -39,8 +39,8 @@ func TestAssertion(t *testing.T) {
 	t.Parallel()
 	for _, alg := range []signing.Alg{signing.EdDSA, signing.ES256, signing.RS256} {
 		g := newGateway(t, func(c *keyring.Config) { c.Alg = alg })
-		access := g.mustIssue(t, g.user(time.Hour))
-		id := g.mustVerify(t, access)
+		access := g.MustIssue(t, g.User(time.Hour))
+		id := g.MustVerify(t, access)
 		raw, err := g.IssueAssertion(id, "orders")
 		if err != nil {
 			t.Fatal(err)
@@ -68,7 +68,7 @@ func TestAssertion(t *testing.T) {
 func TestAssertionEndsWithItsToken(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
-	id := g.mustVerify(t, g.mustIssue(t, g.user(10*time.Second)))
+	id := g.MustVerify(t, g.MustIssue(t, g.User(10*time.Second)))
 	raw, err := g.IssueAssertion(id, "orders")
 	if err != nil {
 		t.Fatal(err)
@@ -93,13 +93,13 @@ func TestAssertionRefused(t *testing.T) {
 		"one of several":            {func(c *keyring.Config) { c.Audiences = []string{"a", "b"} }, "b", `the audience "b" too`},
 	} {
 		g := newGateway(t, row.change)
-		id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
+		id := g.MustVerify(t, g.MustIssue(t, g.User(time.Hour)))
 		if raw, err := g.IssueAssertion(id, row.audience); !errors.Is(err, token.ErrAssertion) || !strings.Contains(err.Error(), row.says) || raw != "" {
 			t.Errorf("%s: got %v, want ErrAssertion: %s", name, err, row.says)
 		}
 	}
 	g := newGateway(t, nil)
-	id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
+	id := g.MustVerify(t, g.MustIssue(t, g.User(time.Hour)))
 	if _, err := g.IssueAssertion(id, longest); err != nil {
 		t.Errorf("the longest audience: %v", err)
 	}

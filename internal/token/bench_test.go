@@ -10,8 +10,8 @@ import (
 
 func BenchmarkVerifyHit(b *testing.B) {
 	g := newGateway(b, nil)
-	raw := g.mustIssue(b, g.user(time.Hour))
-	g.mustVerify(b, raw)
+	raw := g.MustIssue(b, g.User(time.Hour))
+	g.MustVerify(b, raw)
 	g.Flush()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -23,8 +23,8 @@ func BenchmarkVerifyHit(b *testing.B) {
 
 func BenchmarkVerifyHitParallel(b *testing.B) {
 	g := newGateway(b, nil)
-	raw := g.mustIssue(b, g.user(time.Hour))
-	g.mustVerify(b, raw)
+	raw := g.MustIssue(b, g.User(time.Hour))
+	g.MustVerify(b, raw)
 	g.Flush()
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
@@ -41,7 +41,7 @@ func BenchmarkVerifyMiss(b *testing.B) {
 	for _, alg := range allAlgs {
 		b.Run(string(alg), func(b *testing.B) {
 			g := newGateway(b, func(c *keyring.Config) { c.Alg = alg })
-			raw := g.mustIssue(b, g.user(time.Hour))
+			raw := g.MustIssue(b, g.User(time.Hour))
 			g.Close()
 			b.ReportAllocs()
 			for b.Loop() {
@@ -73,7 +73,7 @@ func BenchmarkIssue(b *testing.B) {
 	for _, alg := range allAlgs {
 		b.Run(string(alg), func(b *testing.B) {
 			g := newGateway(b, func(c *keyring.Config) { c.Alg = alg })
-			id := g.user(time.Hour)
+			id := g.User(time.Hour)
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := g.Issue(id); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/token"
 	"github.com/wxgate/wxgate/internal/token/keyring"
+	"github.com/wxgate/wxgate/internal/token/tokentest"
 )
 
 // A ring that makes its own key, and a token that is issued and verified.
@@ -22,7 +23,7 @@ func Example() {
 		return
 	}
 	ring, err := keyring.Open(ctx, keyring.Config{
-		Storage: &storage{}, Box: box, Issuer: "wxgate", Access: time.Hour,
+		Storage: &tokentest.Storage{}, Box: box, Issuer: "wxgate", Access: time.Hour,
 	})
 	if err != nil {
 		fmt.Println(err)

@@ -124,10 +124,10 @@ func TestSkew(t *testing.T) {
 	t.Parallel()
 	f := newForger(t, signing.EdDSA)
 	ahead := fmt.Sprint(start.Add(keyring.MaxSkew).Unix())
-	f.mustVerify(t, f.sign(f.header(""), payload("iat", ahead)))
-	f.mustVerify(t, f.sign(f.header(""), payload("nbf", ahead)))
+	f.MustVerify(t, f.sign(f.header(""), payload("iat", ahead)))
+	f.MustVerify(t, f.sign(f.header(""), payload("nbf", ahead)))
 	rounded := fmt.Sprint(start.Add(time.Hour + time.Second).Unix()) // a lifetime may be rounded up
-	f.mustVerify(t, f.sign(f.header(""), payload("exp", rounded)))
+	f.MustVerify(t, f.sign(f.header(""), payload("exp", rounded)))
 }
 
 // TestExpiredOnlyWhenGood: a client must not learn from "expired" that its forged token
@@ -136,7 +136,7 @@ func TestExpiredOnlyWhenGood(t *testing.T) {
 	t.Parallel()
 	f := newForger(t, signing.EdDSA)
 	raw := f.sign(f.header(""), payload("", ""))
-	f.clock.add(2 * time.Hour)
+	f.Clock.Add(2 * time.Hour)
 	f.mustRefuse(t, raw, auth.ErrTokenExpired)
 	f.mustRefuse(t, flip(raw, len(raw)-10), auth.ErrInvalidToken)
 	f.mustRefuse(t, f.sign(f.header(""), payload("aud", `"other"`)), auth.ErrInvalidToken)
@@ -146,7 +146,7 @@ func TestExpiredOnlyWhenGood(t *testing.T) {
 func TestStolenPhone(t *testing.T) {
 	t.Parallel()
 	f := newForger(t, signing.EdDSA)
-	raw := f.mustIssue(t, f.user(time.Hour))
+	raw := f.MustIssue(t, f.User(time.Hour))
 	text, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[1])
 	if err != nil {
 		t.Fatal(err)

@@ -17,9 +17,9 @@ func TestForgerIsGood(t *testing.T) {
 	t.Parallel()
 	for _, alg := range allAlgs {
 		f := newForger(t, alg)
-		f.mustVerify(t, f.sign(f.header(""), payload("", "")))
-		f.mustVerify(t, f.sign(f.header(""), payload("aud", `["shop","wxgate"]`)))
-		f.mustVerify(t, f.sign(f.header(""), payload("acr", `{"a":[1,2.5e3,null]}`)))
+		f.MustVerify(t, f.sign(f.header(""), payload("", "")))
+		f.MustVerify(t, f.sign(f.header(""), payload("aud", `["shop","wxgate"]`)))
+		f.MustVerify(t, f.sign(f.header(""), payload("acr", `{"a":[1,2.5e3,null]}`)))
 	}
 }
 
@@ -71,7 +71,7 @@ func TestForgedForm(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { f.mustRefuse(t, row.raw, row.want) })
 	}
-	f.mustVerify(t, raw)
+	f.MustVerify(t, raw)
 	f.Flush()
 	f.mustRefuse(t, variant, token.RuleForm) // also with the original in the cache
 }
@@ -157,7 +157,7 @@ func TestAlgorithmConfusion(t *testing.T) {
 	for _, alg := range []signing.Alg{signing.EdDSA, signing.ES256, signing.RS256} {
 		f := newForger(t, alg)
 		header := func(alg string) string { return `{"alg":"` + alg + `","typ":"at+jwt","kid":"` + f.kid + `"}` }
-		body, _ := f.ring.JWKS()
+		body, _ := f.Ring.JWKS()
 		for name, known := range map[string][]byte{
 			"PEM": publicPEM(f.public), "PEM trimmed": []byte(strings.TrimSpace(string(publicPEM(f.public)))),
 			"DER": must(x509.MarshalPKIXPublicKey(f.public)), "the key set": body, "the kid": []byte(f.kid), "nothing": {},
@@ -189,10 +189,10 @@ func TestMalleableECDSA(t *testing.T) {
 	if raw == variant {
 		t.Fatal("no other spelling was made")
 	}
-	a, b := f.mustVerify(t, raw), f.mustVerify(t, variant)
+	a, b := f.MustVerify(t, raw), f.MustVerify(t, variant)
 	if *a != *b {
 		t.Errorf("one signature, two identities: %+v and %+v", a, b)
 	}
-	f.clock.add(time.Hour)
+	f.Clock.Add(time.Hour)
 	f.mustRefuse(t, variant, auth.ErrTokenExpired)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/token/keyring"
+	"github.com/wxgate/wxgate/internal/token/tokentest"
 )
 
 func TestHandle(t *testing.T) {
@@ -23,7 +24,7 @@ func TestHandle(t *testing.T) {
 	if _, err := g.SealHandle("not an id"); !errors.Is(err, auth.ErrInvalidToken) {
 		t.Errorf("sealed what is no session id: %v", err)
 	}
-	other := newGateway(t, func(c *keyring.Config) { c.Box = mustBox(t, newSecret) })
+	other := newGateway(t, func(c *keyring.Config) { c.Box = tokentest.MustBox(t, newSecret) })
 	foreign, err := other.SealHandle(id)
 	if err != nil {
 		t.Fatal(err)
@@ -39,7 +40,7 @@ func TestHandle(t *testing.T) {
 		"changed":                flip(handle, 50),
 		"trailing bits":          handle[:len(handle)-1] + string(last+1),
 		"of another root secret": foreign,
-		"an access token":        g.mustIssue(t, g.user(1)),
+		"an access token":        g.MustIssue(t, g.User(1)),
 		"5 MB":                   strings.Repeat("A", 5<<20),
 	} {
 		if got, err := g.OpenHandle(handle); !errors.Is(err, auth.ErrSessionStale) || got != "" {

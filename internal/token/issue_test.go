@@ -23,10 +23,10 @@ func TestRoundTrip(t *testing.T) {
 		t.Run(string(alg), func(t *testing.T) {
 			t.Parallel()
 			g := newGateway(t, func(c *keyring.Config) { c.Alg = alg; c.Audiences = []string{"shop", "forum"} })
-			want := g.user(time.Hour)
-			raw := g.mustIssue(t, want)
-			got := *g.mustVerify(t, raw)
-			if got.TokenID == "" || got.Pseudonym == "" || got.Key != g.ring.Keys()[0].ID {
+			want := g.User(time.Hour)
+			raw := g.MustIssue(t, want)
+			got := *g.MustVerify(t, raw)
+			if got.TokenID == "" || got.Pseudonym == "" || got.Key != g.Ring.Keys()[0].ID {
 				t.Errorf("token id %q, pseudonym %q, key %q", got.TokenID, got.Pseudonym, got.Key)
 			}
 			if !got.IssuedAt.Equal(want.IssuedAt) || !got.Expires.Equal(want.Expires) {
@@ -48,12 +48,12 @@ func TestAnotherLibrary(t *testing.T) {
 		t.Run(string(alg), func(t *testing.T) {
 			t.Parallel()
 			g := newGateway(t, func(c *keyring.Config) { c.Alg = alg })
-			parsed, err := jwt.ParseSigned(g.mustIssue(t, g.user(time.Hour)), []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
+			parsed, err := jwt.ParseSigned(g.MustIssue(t, g.User(time.Hour)), []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
 			if err != nil {
 				t.Fatal(err)
 			}
 			var set jose.JSONWebKeySet
-			body, etag := g.ring.JWKS()
+			body, etag := g.Ring.JWKS()
 			if err := json.Unmarshal(body, &set); err != nil {
 				t.Fatal(err)
 			}
@@ -83,7 +83,7 @@ func TestAnotherLibrary(t *testing.T) {
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
-	raw := g.mustIssue(t, g.user(time.Hour))
+	raw := g.MustIssue(t, g.User(time.Hour))
 	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[1])
 	if err != nil {
 		t.Fatal(err)
@@ -119,11 +119,11 @@ func TestTokenLength(t *testing.T) {
 				c.Issuer, c.Audiences = "wxgate", nil
 			}
 		})
-		id := g.user(time.Hour)
+		id := g.User(time.Hour)
 		if alg != signing.RS256 {
 			id.App, id.OpenID, id.UnionID = auth.AppID(long), auth.OpenID(long), auth.UnionID(long)
 		}
-		raw := g.mustIssue(t, id)
+		raw := g.MustIssue(t, id)
 		t.Logf("%s: %d bytes", alg, len(raw))
 		if len(raw) > keyring.MaxTokenBytes {
 			t.Errorf("%s: %d bytes, at most %d", alg, len(raw), keyring.MaxTokenBytes)
@@ -152,7 +152,7 @@ func TestIssueRefuses(t *testing.T) {
 		"zero time":       {func(id *auth.Identity) { id.IssuedAt, id.Expires = time.Time{}, time.Time{} }, "lifetime 0s"},
 		"1970":            {func(id *auth.Identity) { id.IssuedAt, id.Expires = time.Unix(0, 0), time.Unix(1, 0) }, "lifetime 1s"},
 	} {
-		id := g.user(time.Hour)
+		id := g.User(time.Hour)
 		row.change(&id)
 		if raw, err := g.Issue(id); !errors.Is(err, token.ErrIdentity) || !strings.Contains(err.Error(), row.says) || raw != "" {
 			t.Errorf("%s: got %v, want ErrIdentity: %s", name, err, row.says)
@@ -173,7 +173,7 @@ func TestIssueAccepts(t *testing.T) {
 		"longest lifetime": func(id *auth.Identity) { id.Expires = id.IssuedAt.Add(time.Hour) },
 		"earliest":         func(id *auth.Identity) { id.IssuedAt, id.Expires = time.Unix(1, 0), time.Unix(2, 0) },
 	} {
-		id := g.user(time.Hour)
+		id := g.User(time.Hour)
 		change(&id)
 		if _, err := g.Issue(id); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/token/keyring"
 	"github.com/wxgate/wxgate/internal/token/signing"
+	"github.com/wxgate/wxgate/internal/token/tokentest"
 )
 
 // TestLongestNames: under the longest names that keyring accepts, the token of a
@@ -23,7 +24,7 @@ func TestLongestNames(t *testing.T) {
 			longest := keyring.Config{}
 			for n := 1; n <= 128; n++ {
 				cfg := keyring.Config{
-					Storage: &storage{}, Box: mustBox(t, secret), Alg: alg, Key: key, Access: time.Hour,
+					Storage: &tokentest.Storage{}, Box: tokentest.MustBox(t, secret), Alg: alg, Key: key, Access: time.Hour,
 					Issuer: strings.Repeat("i", n), Audiences: append([]string{strings.Repeat("a", n)}, others...),
 				}
 				_, err := keyring.Open(t.Context(), cfg)
@@ -38,9 +39,9 @@ func TestLongestNames(t *testing.T) {
 			g := newGateway(t, func(c *keyring.Config) {
 				c.Alg, c.Key, c.Issuer, c.Audiences = alg, key, longest.Issuer, longest.Audiences
 			})
-			id := g.user(time.Hour)
+			id := g.User(time.Hour)
 			id.UnionID = auth.UnionID(strings.Repeat("u", 29))
-			got := len(g.mustIssue(t, id))
+			got := len(g.MustIssue(t, id))
 			// An issuer and an audience of one byte more each make it three bytes longer.
 			shortest := keyring.MaxTokenBytes - 2
 			if len(longest.Issuer) == keyring.MaxNameBytes {

@@ -14,9 +14,9 @@ func TestNewRefuses(t *testing.T) {
 	g := newGateway(t, nil)
 	for name, cfg := range map[string]token.Config{
 		"nothing":          {},
-		"no ring":          {Box: g.cfg.Box},
-		"no box":           {Ring: g.ring},
-		"negative entries": {Ring: g.ring, Box: g.cfg.Box, CacheEntries: -1},
+		"no ring":          {Box: g.Config.Box},
+		"no box":           {Ring: g.Ring},
+		"negative entries": {Ring: g.Ring, Box: g.Config.Box, CacheEntries: -1},
 	} {
 		if tokens, err := token.New(cfg); !errors.Is(err, keyring.ErrConfig) || tokens != nil {
 			t.Errorf("%s: got %v, want ErrConfig", name, err)
@@ -29,14 +29,14 @@ func TestNewRefuses(t *testing.T) {
 func TestNewDefaults(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *keyring.Config) { c.Now = time.Now })
-	tokens, err := token.New(token.Config{Ring: g.ring, Box: g.cfg.Box})
+	tokens, err := token.New(token.Config{Ring: g.Ring, Box: g.Config.Box})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer tokens.Close()
-	id := g.user(time.Hour)
+	id := g.User(time.Hour)
 	id.IssuedAt, id.Expires = time.Now(), time.Now().Add(time.Minute)
-	raw := g.mustIssue(t, id)
+	raw := g.MustIssue(t, id)
 	if _, err := tokens.Verify(raw); err != nil {
 		t.Fatal(err)
 	}
@@ -50,13 +50,13 @@ func TestNewDefaults(t *testing.T) {
 func TestRetiredWhileCached(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
-	raw := g.mustIssue(t, g.user(time.Hour))
-	leaked := g.mustVerify(t, raw).Key
+	raw := g.MustIssue(t, g.User(time.Hour))
+	leaked := g.MustVerify(t, raw).Key
 	g.Flush()
 	if !g.Cached(raw) {
 		t.Fatal("not cached, so this proves nothing")
 	}
-	if _, err := g.ring.Retire(t.Context(), leaked); err != nil {
+	if _, err := g.Ring.Retire(t.Context(), leaked); err != nil {
 		t.Fatal(err)
 	}
 	g.mustRefuse(t, raw, token.RuleNoKey)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/token/keyring"
 	"github.com/wxgate/wxgate/internal/token/signing"
+	"github.com/wxgate/wxgate/internal/token/tokentest"
 )
 
 // names are an issuer and audiences of given lengths.
@@ -62,15 +63,15 @@ func TestConfigRefused(t *testing.T) {
 		"public key":       {func(c *keyring.Config) { c.Key = public }, signing.ErrAlg, "the configured key"},
 	} {
 		g := newGateway(t, nil)
-		cfg := g.cfg
+		cfg := g.Config
 		row.change(&cfg)
 		if ring, err := keyring.Open(t.Context(), cfg); !errors.Is(err, row.want) || !strings.Contains(err.Error(), row.says) || ring != nil {
 			t.Errorf("%s: got %v, want %v: %s", name, err, row.want, row.says)
 		}
-		if err := g.ring.Reconfigure(t.Context(), cfg); !errors.Is(err, row.want) {
+		if err := g.Ring.Reconfigure(t.Context(), cfg); !errors.Is(err, row.want) {
 			t.Errorf("%s: reconfigured with %v, want %v", name, err, row.want)
 		}
-		g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
+		g.MustVerify(t, g.MustIssue(t, g.User(time.Hour)))
 	}
 }
 
@@ -94,7 +95,7 @@ func TestConfigLimits(t *testing.T) {
 		"most keys":          func(c *keyring.Config) { c.Rotate, c.Access = 2*time.Minute, 124*time.Minute-90*time.Second-1 },
 	} {
 		g := newGateway(t, nil)
-		cfg := g.cfg
+		cfg := g.Config
 		change(&cfg)
 		if _, err := keyring.Open(t.Context(), cfg); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -106,7 +107,7 @@ func TestConfigLimits(t *testing.T) {
 func TestConfigDefaults(t *testing.T) {
 	t.Parallel()
 	before := time.Now()
-	ring := must(keyring.Open(t.Context(), keyring.Config{Storage: &storage{}, Box: mustBox(t, secret), Issuer: "wxgate", Access: time.Hour}))
+	ring := must(keyring.Open(t.Context(), keyring.Config{Storage: &tokentest.Storage{}, Box: tokentest.MustBox(t, secret), Issuer: "wxgate", Access: time.Hour}))
 	key := ring.Keys()[0]
 	if key.Alg != signing.EdDSA || !slices.Equal(key.Audiences, []string{"wxgate"}) || key.CreatedAt.Before(before) || key.CreatedAt.After(time.Now()) {
 		t.Errorf("got %+v", key)
@@ -119,14 +120,14 @@ func TestDefaultRotation(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
 	const month = 30 * 24 * time.Hour
-	g.clock.add(month - 10*time.Minute - 1)
+	g.Clock.Add(month - 10*time.Minute - 1)
 	g.mustTick(t)
-	if keys := g.ring.Keys(); len(keys) != 1 {
+	if keys := g.Ring.Keys(); len(keys) != 1 {
 		t.Fatalf("too early: %+v", keys)
 	}
-	g.clock.add(1)
+	g.Clock.Add(1)
 	g.mustTick(t)
-	keys := g.ring.Keys()
+	keys := g.Ring.Keys()
 	if len(keys) != 2 || keys[1].State != keyring.KeyNext || !keys[1].SignsFrom.Equal(start.Add(month)) {
 		t.Fatalf("got %+v", keys)
 	}
@@ -140,13 +141,13 @@ func TestDefaultRotation(t *testing.T) {
 func TestSecretsAreNotPublished(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *keyring.Config) { c.Alg, c.Key = signing.HS256, hmacKey(t, 'h') })
-	body, etag := g.ring.JWKS()
+	body, etag := g.Ring.JWKS()
 	if string(body) != `{"keys":[]}` {
 		t.Errorf("got %s", body)
 	}
 	g.reconfigure(t, func(c *keyring.Config) { c.Alg, c.Key = signing.ES256, nil })
-	both, other := g.ring.JWKS()
-	if len(g.ring.Keys()) != 2 || len(g.published(t)) != 1 || bytes.Contains(both, []byte(`"oct"`)) || bytes.Contains(both, []byte(`"d"`)) {
+	both, other := g.Ring.JWKS()
+	if len(g.Ring.Keys()) != 2 || len(g.published(t)) != 1 || bytes.Contains(both, []byte(`"oct"`)) || bytes.Contains(both, []byte(`"d"`)) {
 		t.Errorf("got %s", both)
 	}
 	if etag == other {

@@ -9,6 +9,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/token/keyring"
 	"github.com/wxgate/wxgate/internal/token/signing"
+	"github.com/wxgate/wxgate/internal/token/tokentest"
 )
 
 func nothing(auth.KeyID) bool { return false }
@@ -16,7 +17,7 @@ func nothing(auth.KeyID) bool { return false }
 // blob returns a gateway's stored ring.
 func (g *gateway) blob(t *testing.T) []byte {
 	t.Helper()
-	blob, err := g.storage.Load(t.Context())
+	blob, err := g.Storage.Load(t.Context())
 	if err != nil || blob == nil {
 		t.Fatalf("no stored ring: %v", err)
 	}
@@ -26,12 +27,12 @@ func (g *gateway) blob(t *testing.T) []byte {
 // merge adds the keys of another gateway to g, which reads them at once.
 func (g *gateway) merge(t *testing.T, from *gateway, refused func(auth.KeyID) bool) (added int) {
 	t.Helper()
-	merged, added, err := keyring.Merge(g.cfg.Box, g.blob(t), from.blob(t), refused, g.clock.Now())
+	merged, added, err := keyring.Merge(g.Config.Box, g.blob(t), from.blob(t), refused, g.Clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.storage.set(func(s *storage) { s.blob = merged })
-	if err := g.ring.Tick(t.Context()); err != nil {
+	g.Storage.Set(func(s *tokentest.Storage) { s.Blob = merged })
+	if err := g.Ring.Tick(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	return added
@@ -43,25 +44,25 @@ func TestMergeRings(t *testing.T) {
 	t.Parallel()
 	there := newGateway(t, func(c *keyring.Config) { c.Issuer = "there" })
 	here := newGateway(t, nil)
-	here.clock.add(time.Minute)
+	here.Clock.Add(time.Minute)
 	here.reconfigure(t, func(c *keyring.Config) { c.Alg = signing.ES256 }) // its key is the youngest
-	theirs, ours := there.mustIssue(t, there.user(time.Hour)), here.mustIssue(t, here.user(time.Hour))
+	theirs, ours := there.MustIssue(t, there.User(time.Hour)), here.MustIssue(t, here.User(time.Hour))
 	for i, want := range []int{1, 0} {
 		if added := here.merge(t, there, nothing); added != want {
 			t.Errorf("merged %d times: %d keys added, want %d", i+1, added, want)
 		}
-		here.mustVerify(t, theirs)
-		here.mustVerify(t, ours)
-		if got, want := here.mustVerify(t, here.mustIssue(t, here.user(time.Hour))).Key, here.mustVerify(t, ours).Key; got != want {
+		here.MustVerify(t, theirs)
+		here.MustVerify(t, ours)
+		if got, want := here.MustVerify(t, here.MustIssue(t, here.User(time.Hour))).Key, here.MustVerify(t, ours).Key; got != want {
 			t.Errorf("%s signs, want %s", got, want)
 		}
 	}
-	here.clock.add(59*time.Minute - time.Second)
+	here.Clock.Add(59*time.Minute - time.Second)
 	here.mustTick(t)
-	here.mustVerify(t, theirs)
-	here.clock.add(time.Hour)
+	here.MustVerify(t, theirs)
+	here.Clock.Add(time.Hour)
 	here.mustTick(t)
-	if n := len(here.ring.Keys()); n != 1 {
+	if n := len(here.Ring.Keys()); n != 1 {
 		t.Errorf("%d keys are left when the last token of the others has ended", n)
 	}
 }
@@ -72,13 +73,13 @@ func TestMergeRingsOfOneKey(t *testing.T) {
 	key := func(c *keyring.Config) { c.Key = givenKey(t, 1) }
 	there := newGateway(t, func(c *keyring.Config) { key(c); c.Issuer = "there" })
 	here := newGateway(t, key)
-	theirs := there.mustIssue(t, there.user(time.Hour))
+	theirs := there.MustIssue(t, there.User(time.Hour))
 	here.mustRefuse(t, theirs, ruleProfile)
 	if added := here.merge(t, there, nothing); added != 0 {
 		t.Errorf("%d keys added", added)
 	}
-	here.mustVerify(t, theirs)
-	here.mustVerify(t, here.mustIssue(t, here.user(time.Hour)))
+	here.MustVerify(t, theirs)
+	here.MustVerify(t, here.MustIssue(t, here.User(time.Hour)))
 }
 
 // TestMergeRingsRefused does not merge keys that were retired in either ring.
@@ -86,27 +87,27 @@ func TestMergeRingsRefused(t *testing.T) {
 	t.Parallel()
 	there := newGateway(t, nil)
 	here := newGateway(t, nil)
-	leaked := there.mustIssue(t, there.user(time.Hour))
-	id := there.mustVerify(t, leaked).Key
+	leaked := there.MustIssue(t, there.User(time.Hour))
+	id := there.MustVerify(t, leaked).Key
 	here.merge(t, there, func(key auth.KeyID) bool { return key == id })
 	here.mustRefuse(t, leaked, ruleNoKey)
 
 	given := newGateway(t, func(c *keyring.Config) { c.Key = givenKey(t, 1) })
-	leaked = given.mustIssue(t, given.user(time.Hour))
-	old := &gateway{storage: &storage{blob: given.blob(t)}, cfg: given.cfg, clock: given.clock}
-	if _, err := given.ring.Retire(t.Context(), given.mustVerify(t, leaked).Key); err != nil {
+	leaked = given.MustIssue(t, given.User(time.Hour))
+	old := &gateway{&tokentest.Gateway{Storage: &tokentest.Storage{Blob: given.blob(t)}, Config: given.Config, Clock: given.Clock}}
+	if _, err := given.Ring.Retire(t.Context(), given.MustVerify(t, leaked).Key); err != nil {
 		t.Fatal(err)
 	}
 	given.merge(t, old, nothing)
 	given.mustRefuse(t, leaked, ruleNoKey)
-	given.mustVerify(t, given.mustIssue(t, given.user(time.Hour)))
+	given.MustVerify(t, given.MustIssue(t, given.User(time.Hour)))
 }
 
 // TestMergeRingsErrors returns no ring if one of the two cannot be read.
 func TestMergeRingsErrors(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
-	box := mustBox(t, []byte("another root secret of 32 bytes!!"))
+	box := tokentest.MustBox(t, []byte("another root secret of 32 bytes!!"))
 	for name, test := range map[string]struct {
 		into, from []byte
 		want       error
@@ -115,7 +116,7 @@ func TestMergeRingsErrors(t *testing.T) {
 		"another secret there": {from: g.blob(t), want: keyring.ErrOtherSecret},
 		"no ring":              {from: []byte("no ring"), want: keyring.ErrUnreadable},
 	} {
-		if merged, _, err := keyring.Merge(box, test.into, test.from, nothing, g.clock.Now()); !errors.Is(err, test.want) || merged != nil {
+		if merged, _, err := keyring.Merge(box, test.into, test.from, nothing, g.Clock.Now()); !errors.Is(err, test.want) || merged != nil {
 			t.Errorf("%s: got %v, want %v", name, err, test.want)
 		}
 	}
@@ -126,7 +127,7 @@ func TestMergeRingsErrors(t *testing.T) {
 func TestInherit(t *testing.T) {
 	t.Parallel()
 	before := newGateway(t, nil)
-	raw := before.mustIssue(t, before.user(time.Hour))
+	raw := before.MustIssue(t, before.User(time.Hour))
 	down := errors.New("disk on fire")
 	for name, test := range map[string]struct {
 		inherit  func(context.Context) ([]byte, error)
@@ -142,8 +143,8 @@ func TestInherit(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			reports := 0
-			cfg := before.cfg
-			kept := &storage{}
+			cfg := before.Config
+			kept := &tokentest.Storage{}
 			cfg.Storage, cfg.Inherit, cfg.Report = kept, test.inherit, func(error) { reports++ }
 			ring, err := keyring.Open(t.Context(), cfg)
 			if !errors.Is(err, test.err) || (reports > 0) != test.reports {
@@ -152,23 +153,23 @@ func TestInherit(t *testing.T) {
 			if err != nil {
 				return
 			}
-			g := &gateway{Tokens: newTokens(t, ring, cfg), ring: ring, cfg: cfg, clock: before.clock, storage: kept}
+			g := &gateway{&tokentest.Gateway{Tokens: tokentest.NewTokens(t, ring, cfg), Ring: ring, Config: cfg, Clock: before.Clock, Storage: kept}}
 			if !test.inherits {
 				g.mustRefuse(t, raw, ruleNoKey)
 				return
 			}
-			g.mustVerify(t, raw)
+			g.MustVerify(t, raw)
 			// From here on the ring is its own: if the storage loses it, it is restored.
 			if _, _, err := ring.Rotate(t.Context(), true); err != nil {
 				t.Fatal(err)
 			}
-			young := g.mustIssue(t, g.user(time.Hour))
-			kept.set(func(s *storage) { s.blob = nil })
+			young := g.MustIssue(t, g.User(time.Hour))
+			kept.Set(func(s *tokentest.Storage) { s.Blob = nil })
 			g.mustTick(t)
 			if late, err := keyring.Open(t.Context(), cfg); err != nil || len(late.Keys()) != 2 {
 				t.Fatalf("after the storage lost its ring: %v", err)
 			}
-			g.mustVerify(t, young)
+			g.MustVerify(t, young)
 		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/token/keyring"
 	"github.com/wxgate/wxgate/internal/token/signing"
+	"github.com/wxgate/wxgate/internal/token/tokentest"
 )
 
 // replicas are two gateways over one storage, with separate configurations and clocks,
@@ -15,7 +16,7 @@ import (
 type replicas struct {
 	t     *testing.T
 	rand  *rand.Rand
-	clock *clock
+	clock *tokentest.Clock
 	skew  time.Duration // of the second one's clock
 	both  [2]*gateway
 	keys  []*signing.Key
@@ -54,10 +55,10 @@ func newReplicas(t *testing.T, from *rand.Rand) *replicas {
 	most := int64(keyring.MaxSkew / time.Second)
 	r.skew = time.Duration(from.Int64N(2*most)-most) * time.Second
 	first := newGateway(t, r.configure)
-	r.clock = first.clock
-	second := &gateway{cfg: first.cfg, clock: first.clock, storage: first.storage}
-	r.configure(&second.cfg)
-	second.cfg.Now = func() time.Time { return r.clock.Now().Add(r.skew) }
+	r.clock = first.Clock
+	second := &gateway{&tokentest.Gateway{Config: first.Config, Clock: first.Clock, Storage: first.Storage}}
+	r.configure(&second.Config)
+	second.Config.Now = func() time.Time { return r.clock.Now().Add(r.skew) }
 	r.both = [2]*gateway{first, second}
 	r.restart(second)
 	r.tick()
@@ -83,9 +84,9 @@ func (r *replicas) step() {
 	switch r.rand.IntN(10) {
 	case 0, 1:
 		g.reconfigure(r.t, r.configure)
-		g.Tokens = newTokens(r.t, g.ring, g.cfg)
+		g.Tokens = tokentest.NewTokens(r.t, g.Ring, g.Config)
 	case 2:
-		_, _, err := g.ring.Rotate(r.t.Context(), r.rand.IntN(2) == 0)
+		_, _, err := g.Ring.Rotate(r.t.Context(), r.rand.IntN(2) == 0)
 		if err != nil && !errors.Is(err, keyring.ErrKeyGiven) {
 			r.t.Errorf("rotating: %v", err)
 		}
@@ -93,7 +94,7 @@ func (r *replicas) step() {
 		r.restart(g)
 	default:
 		for range 1 + r.rand.IntN(20) {
-			r.clock.add(time.Minute)
+			r.clock.Add(time.Minute)
 			r.tick()
 		}
 	}
@@ -102,18 +103,18 @@ func (r *replicas) step() {
 func (r *replicas) restart(g *gateway) {
 	r.t.Helper()
 	var err error
-	if g.ring, err = keyring.Open(r.t.Context(), g.cfg); err != nil {
+	if g.Ring, err = keyring.Open(r.t.Context(), g.Config); err != nil {
 		r.t.Fatal(err)
 	}
-	g.Tokens = newTokens(r.t, g.ring, g.cfg)
+	g.Tokens = tokentest.NewTokens(r.t, g.Ring, g.Config)
 }
 
 // issue has each replica issue a token with its configured lifetime.
 func (r *replicas) issue() {
 	for i, g := range r.both {
-		now := g.cfg.Now()
-		id := g.user(g.cfg.Access)
-		id.IssuedAt, id.Expires = now, now.Add(g.cfg.Access)
+		now := g.Config.Now()
+		id := g.User(g.Config.Access)
+		id.IssuedAt, id.Expires = now, now.Add(g.Config.Access)
 		raw, err := g.Issue(id)
 		if err != nil {
 			r.t.Errorf("replica %d issues: %v", i, err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/token/keyring"
 	"github.com/wxgate/wxgate/internal/token/signing"
+	"github.com/wxgate/wxgate/internal/token/tokentest"
 )
 
 func givenKey(tb testing.TB, seed byte) *signing.Key {
@@ -64,7 +65,7 @@ func TestChangesLogNoUserOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := newGateway(t, row.from)
-			old := g.mustIssue(t, g.user(time.Hour))
+			old := g.MustIssue(t, g.User(time.Hour))
 			g.reconfigure(t, row.to)
 			g.mustAcceptUntilExpiry(t, old)
 		})
@@ -75,29 +76,29 @@ func TestChangesLogNoUserOut(t *testing.T) {
 // and in one that starts now.
 func (g *gateway) mustAcceptUntilExpiry(t *testing.T, old string) {
 	t.Helper()
-	again, err := keyring.Open(t.Context(), g.cfg)
+	again, err := keyring.Open(t.Context(), g.Config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	restarted := &gateway{Tokens: newTokens(t, again, g.cfg), ring: again, cfg: g.cfg, clock: g.clock, storage: g.storage}
+	restarted := &gateway{&tokentest.Gateway{Tokens: tokentest.NewTokens(t, again, g.Config), Ring: again, Config: g.Config, Clock: g.Clock, Storage: g.Storage}}
 	for _, g := range []*gateway{g, restarted} {
-		g.mustVerify(t, g.mustIssue(t, g.user(g.cfg.Access)))
+		g.MustVerify(t, g.MustIssue(t, g.User(g.Config.Access)))
 	}
 	for range 60 {
 		for _, g := range []*gateway{g, restarted} {
-			g.mustVerify(t, old)
+			g.MustVerify(t, old)
 			g.mustTick(t)
 		}
-		g.clock.add(time.Minute)
+		g.Clock.Add(time.Minute)
 	}
 	for _, g := range []*gateway{g, restarted} {
 		if _, err := g.Verify(old); err == nil {
 			t.Error("it outlived its expiry")
 		}
 	}
-	g.clock.add(time.Hour)
+	g.Clock.Add(time.Hour)
 	g.mustTick(t)
-	if k := g.ring.Keys(); len(k) != 1 || k[0].Issuer != g.cfg.Issuer {
+	if k := g.Ring.Keys(); len(k) != 1 || k[0].Issuer != g.Config.Issuer {
 		t.Errorf("left: %+v", k)
 	}
 }
@@ -121,7 +122,7 @@ func TestOldIssuerEnds(t *testing.T) {
 		"old issuer, after it":     {"wxgate", "wxgate", last, false},
 		"new issuer, after it":     {"new", "new", last, true},
 	} {
-		key := g.ring.Accepted(string(g.cfg.Key.ID()), row.at)
+		key := g.Ring.Accepted(string(g.Config.Key.ID()), row.at)
 		if key == nil {
 			t.Fatalf("%s: the key is not accepted", name)
 		}
@@ -137,18 +138,18 @@ func TestOldIssuerEnds(t *testing.T) {
 func TestReplacedKeyEnds(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
-	old := string(g.ring.Keys()[0].ID)
+	old := string(g.Ring.Keys()[0].ID)
 	g.reconfigure(t, func(c *keyring.Config) { c.Alg = signing.ES256 })
 	end := start.Add(time.Hour + keyring.ReplicaLag)
-	if g.ring.Accepted(old, end.Add(-1)) == nil {
+	if g.Ring.Accepted(old, end.Add(-1)) == nil {
 		t.Error("refused before its last token expires")
 	}
-	if g.ring.Accepted(old, end) != nil {
+	if g.Ring.Accepted(old, end) != nil {
 		t.Error("accepted after its last token has expired")
 	}
-	g.clock.add(end.Sub(start))
+	g.Clock.Add(end.Sub(start))
 	g.mustTick(t)
-	if g.ring.Accepted(old, start) != nil {
+	if g.Ring.Accepted(old, start) != nil {
 		t.Error("still in the ring after a tick")
 	}
 }
@@ -168,10 +169,10 @@ func TestRequestsUnderWay(t *testing.T) {
 			t.Parallel()
 			g := newGateway(t, nil)
 			g.reconfigure(t, func(c *keyring.Config) { c.Access = time.Minute; change(c) })
-			late := g.mustIssue(t, g.user(time.Hour))
-			g.clock.add(time.Hour - time.Second)
+			late := g.MustIssue(t, g.User(time.Hour))
+			g.Clock.Add(time.Hour - time.Second)
 			g.mustTick(t)
-			g.mustVerify(t, late)
+			g.MustVerify(t, late)
 		})
 	}
 }
@@ -188,14 +189,14 @@ func TestOneAudienceMore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := newGateway(t, func(c *keyring.Config) { c.Audiences = audiences[0] })
-			old := g.mustIssue(t, g.user(time.Hour))
+			old := g.MustIssue(t, g.User(time.Hour))
 			g.reconfigure(t, func(c *keyring.Config) { c.Audiences, c.Access = audiences[1], 2*time.Hour })
-			long := g.mustIssue(t, g.user(2*time.Hour))
-			g.mustVerify(t, old)
-			g.mustVerify(t, long)
-			g.clock.add(2*time.Hour - time.Second)
+			long := g.MustIssue(t, g.User(2*time.Hour))
+			g.MustVerify(t, old)
+			g.MustVerify(t, long)
+			g.Clock.Add(2*time.Hour - time.Second)
 			g.mustTick(t)
-			g.mustVerify(t, long)
+			g.MustVerify(t, long)
 		})
 	}
 }
@@ -206,13 +207,13 @@ func TestReconfigureRotate(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
 	g.reconfigure(t, func(c *keyring.Config) { c.Rotate = time.Hour })
-	if g.storage.writes != 1 {
-		t.Errorf("%d writes", g.storage.writes)
+	if g.Storage.Writes != 1 {
+		t.Errorf("%d writes", g.Storage.Writes)
 	}
-	g.clock.add(50 * time.Minute)
+	g.Clock.Add(50 * time.Minute)
 	g.mustTick(t)
 	if g.states()[keyring.KeyNext] != 1 {
-		t.Errorf("no next key: %+v", g.ring.Keys())
+		t.Errorf("no next key: %+v", g.Ring.Keys())
 	}
 }
 
@@ -221,9 +222,9 @@ func TestReconfigureRotate(t *testing.T) {
 func TestTickWithoutChange(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
-	before, _ := g.ring.JWKS()
+	before, _ := g.Ring.JWKS()
 	g.mustTick(t)
-	if after, _ := g.ring.JWKS(); &before[0] != &after[0] || g.storage.writes != 1 {
-		t.Errorf("the key set was made again; %d writes", g.storage.writes)
+	if after, _ := g.Ring.JWKS(); &before[0] != &after[0] || g.Storage.Writes != 1 {
+		t.Errorf("the key set was made again; %d writes", g.Storage.Writes)
 	}
 }

@@ -12,9 +12,9 @@ import (
 func TestRetire(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
-	raw := g.mustIssue(t, g.user(time.Hour))
-	leaked := g.mustVerify(t, raw).Key
-	until, err := g.ring.Retire(t.Context(), leaked)
+	raw := g.MustIssue(t, g.User(time.Hour))
+	leaked := g.MustVerify(t, raw).Key
+	until, err := g.Ring.Retire(t.Context(), leaked)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,10 +25,10 @@ func TestRetire(t *testing.T) {
 	if g.published(t)[leaked] {
 		t.Error("still published")
 	}
-	if id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour))); id.Key == leaked {
+	if id := g.MustVerify(t, g.MustIssue(t, g.User(time.Hour))); id.Key == leaked {
 		t.Error("still signs")
 	}
-	if _, err := g.ring.Retire(t.Context(), leaked); !errors.Is(err, keyring.ErrUnknownKey) {
+	if _, err := g.Ring.Retire(t.Context(), leaked); !errors.Is(err, keyring.ErrUnknownKey) {
 		t.Errorf("got %v, want ErrUnknownKey", err)
 	}
 }
@@ -37,34 +37,34 @@ func TestRetire(t *testing.T) {
 func TestRetireOthers(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
-	first := g.ring.Keys()[0].ID
-	next, _, err := g.ring.Rotate(t.Context(), false)
+	first := g.Ring.Keys()[0].ID
+	next, _, err := g.Ring.Rotate(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := g.ring.Retire(t.Context(), next); err != nil {
+	if _, err := g.Ring.Retire(t.Context(), next); err != nil {
 		t.Fatal(err)
 	}
-	if k := kept(g.ring); len(k) != 1 || k[0].ID != first || !k[0].RetiredAt.IsZero() {
+	if k := kept(g.Ring); len(k) != 1 || k[0].ID != first || !k[0].RetiredAt.IsZero() {
 		t.Errorf("got %+v", k)
 	}
-	if next, _, err = g.ring.Rotate(t.Context(), true); err != nil {
+	if next, _, err = g.Ring.Rotate(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := g.ring.Retire(t.Context(), first); err != nil {
+	if _, err := g.Ring.Retire(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
-	if k := kept(g.ring); len(k) != 1 || k[0].ID != next || k[0].State != keyring.KeySigning {
+	if k := kept(g.Ring); len(k) != 1 || k[0].ID != next || k[0].State != keyring.KeySigning {
 		t.Errorf("got %+v", k)
 	}
-	waiting, _, err := g.ring.Rotate(t.Context(), false)
+	waiting, _, err := g.Ring.Rotate(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := g.ring.Retire(t.Context(), next); err != nil {
+	if _, err := g.Ring.Retire(t.Context(), next); err != nil {
 		t.Fatal(err)
 	}
-	if id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour))); id.Key != waiting {
+	if id := g.MustVerify(t, g.MustIssue(t, g.User(time.Hour))); id.Key != waiting {
 		t.Error("the next key does not sign")
 	}
 }
@@ -74,23 +74,23 @@ func TestRetireOthers(t *testing.T) {
 func TestRetireGiven(t *testing.T) {
 	t.Parallel()
 	f := newGateway(t, func(c *keyring.Config) { c.Key = givenKey(t, 1) })
-	if _, _, err := f.ring.Rotate(t.Context(), true); !errors.Is(err, keyring.ErrKeyGiven) {
+	if _, _, err := f.Ring.Rotate(t.Context(), true); !errors.Is(err, keyring.ErrKeyGiven) {
 		t.Errorf("got %v, want ErrKeyGiven", err)
 	}
-	raw := f.mustIssue(t, f.user(time.Hour))
-	if _, err := f.ring.Retire(t.Context(), f.cfg.Key.ID()); err != nil {
+	raw := f.MustIssue(t, f.User(time.Hour))
+	if _, err := f.Ring.Retire(t.Context(), f.Config.Key.ID()); err != nil {
 		t.Fatal(err)
 	}
 	f.mustRefuse(t, raw, ruleNoKey)
-	f.mustVerify(t, f.mustIssue(t, f.user(time.Hour)))
+	f.MustVerify(t, f.MustIssue(t, f.User(time.Hour)))
 	f.mustTick(t)
-	if _, err := keyring.Open(t.Context(), f.cfg); !errors.Is(err, keyring.ErrKeyRefused) {
+	if _, err := keyring.Open(t.Context(), f.Config); !errors.Is(err, keyring.ErrKeyRefused) {
 		t.Errorf("got %v, want ErrKeyRefused", err)
 	}
-	if err := f.ring.Reconfigure(t.Context(), f.cfg); !errors.Is(err, keyring.ErrKeyRefused) {
+	if err := f.Ring.Reconfigure(t.Context(), f.Config); !errors.Is(err, keyring.ErrKeyRefused) {
 		t.Errorf("got %v, want ErrKeyRefused", err)
 	}
-	f.mustVerify(t, f.mustIssue(t, f.user(time.Hour)))
+	f.MustVerify(t, f.MustIssue(t, f.User(time.Hour)))
 	f.reconfigure(t, func(c *keyring.Config) { c.Key = nil })
 	f.mustRefuse(t, raw, ruleNoKey)
 }
@@ -100,17 +100,17 @@ func TestRingIsBounded(t *testing.T) {
 	g := newGateway(t, nil)
 	var err error
 	for range keyring.MaxKeys {
-		if _, _, err = g.ring.Rotate(t.Context(), true); err != nil {
+		if _, _, err = g.Ring.Rotate(t.Context(), true); err != nil {
 			break
 		}
 	}
 	if !errors.Is(err, keyring.ErrFull) {
 		t.Fatalf("got %v, want ErrRingFull", err)
 	}
-	g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
-	g.clock.add(2 * time.Hour)
+	g.MustVerify(t, g.MustIssue(t, g.User(time.Hour)))
+	g.Clock.Add(2 * time.Hour)
 	g.mustTick(t)
-	if n := len(g.ring.Keys()); n != 1 {
+	if n := len(g.Ring.Keys()); n != 1 {
 		t.Errorf("%d keys are left", n)
 	}
 }
@@ -125,17 +125,17 @@ func kept(r *keyring.Ring) []keyring.KeyInfo {
 func TestRetiredIsListed(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
-	leaked := g.ring.Keys()[0].ID
-	raw := g.mustIssue(t, g.user(time.Hour))
-	until, err := g.ring.Retire(t.Context(), leaked)
+	leaked := g.Ring.Keys()[0].ID
+	raw := g.MustIssue(t, g.User(time.Hour))
+	until, err := g.Ring.Retire(t.Context(), leaked)
 	if err != nil {
 		t.Fatal(err)
 	}
-	other, err := keyring.Open(t.Context(), g.cfg)
+	other, err := keyring.Open(t.Context(), g.Config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, ring := range map[string]*keyring.Ring{"here": g.ring, "elsewhere": other} {
+	for name, ring := range map[string]*keyring.Ring{"here": g.Ring, "elsewhere": other} {
 		keys := ring.Keys()
 		last := keys[len(keys)-1]
 		if len(keys) != 2 || last.ID != leaked || last.State != keyring.KeyRetired || !last.VerifyUntil.Equal(until) || last.RetiredAt.IsZero() {
@@ -146,12 +146,12 @@ func TestRetiredIsListed(t *testing.T) {
 	if len(g.published(t)) != 1 {
 		t.Error("the retired key is published")
 	}
-	g.clock.add(until.Sub(g.clock.Now()))
-	if keys := g.ring.Keys(); len(keys) != 1 || keys[0].ID == leaked {
+	g.Clock.Add(until.Sub(g.Clock.Now()))
+	if keys := g.Ring.Keys(); len(keys) != 1 || keys[0].ID == leaked {
 		t.Errorf("after its time: %+v", keys)
 	}
 	g.mustTick(t)
-	if keys := g.ring.Keys(); len(keys) != 1 || keys[0].ID == leaked {
+	if keys := g.Ring.Keys(); len(keys) != 1 || keys[0].ID == leaked {
 		t.Errorf("after a tick: %+v", keys)
 	}
 }

@@ -11,22 +11,23 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/token/keyring"
+	"github.com/wxgate/wxgate/internal/token/tokentest"
 )
 
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	for _, alg := range allAlgs {
 		g := newGateway(t, func(c *keyring.Config) { c.Alg = alg })
-		raw := g.mustIssue(t, g.user(time.Hour))
-		again, err := keyring.Open(t.Context(), g.cfg)
+		raw := g.MustIssue(t, g.User(time.Hour))
+		again, err := keyring.Open(t.Context(), g.Config)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := newTokens(t, again, g.cfg).Verify(raw); err != nil {
+		if _, err := tokentest.NewTokens(t, again, g.Config).Verify(raw); err != nil {
 			t.Errorf("%s: %v", alg, err)
 		}
-		if g.storage.writes != 1 {
-			t.Errorf("%s: %d writes for one key", alg, g.storage.writes)
+		if g.Storage.Writes != 1 {
+			t.Errorf("%s: %d writes for one key", alg, g.Storage.Writes)
 		}
 	}
 }
@@ -35,13 +36,13 @@ func TestRestart(t *testing.T) {
 func TestConcurrentRings(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
-	g.storage.set(func(s *storage) { s.blob = nil })
+	g.Storage.Set(func(s *tokentest.Storage) { s.Blob = nil })
 	var mu sync.Mutex
 	ids := map[auth.KeyID]bool{}
 	var wg sync.WaitGroup
 	for range 10 {
 		wg.Go(func() {
-			ring, err := keyring.Open(t.Context(), g.cfg)
+			ring, err := keyring.Open(t.Context(), g.Config)
 			if err == nil {
 				err = ring.Tick(t.Context())
 			}
@@ -64,48 +65,48 @@ func TestConcurrentRings(t *testing.T) {
 func TestReplicaFollows(t *testing.T) {
 	t.Parallel()
 	a := newGateway(t, nil)
-	ring, err := keyring.Open(t.Context(), a.cfg)
+	ring, err := keyring.Open(t.Context(), a.Config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &gateway{Tokens: newTokens(t, ring, a.cfg), ring: ring, clock: a.clock}
-	if _, _, err := a.ring.Rotate(t.Context(), true); err != nil {
+	b := &gateway{&tokentest.Gateway{Tokens: tokentest.NewTokens(t, ring, a.Config), Ring: ring, Clock: a.Clock}}
+	if _, _, err := a.Ring.Rotate(t.Context(), true); err != nil {
 		t.Fatal(err)
 	}
-	raw := a.mustIssue(t, a.user(time.Hour))
+	raw := a.MustIssue(t, a.User(time.Hour))
 	b.mustRefuse(t, raw, ruleNoKey)
 	if err := ring.Tick(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	b.mustVerify(t, raw)
+	b.MustVerify(t, raw)
 }
 
 func TestRootSecretRotation(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
-	raw := g.mustIssue(t, g.user(time.Hour))
-	wrong := g.cfg
-	wrong.Box = mustBox(t, newSecret)
+	raw := g.MustIssue(t, g.User(time.Hour))
+	wrong := g.Config
+	wrong.Box = tokentest.MustBox(t, newSecret)
 	if _, err := keyring.Open(t.Context(), wrong); !errors.Is(err, keyring.ErrOtherSecret) || !strings.Contains(err.Error(), "secret <new> <old>") {
 		t.Errorf("got %v, want ErrOtherSecret and what to do", err)
 	}
-	both := g.cfg
-	both.Box = mustBox(t, newSecret, secret)
+	both := g.Config
+	both.Box = tokentest.MustBox(t, newSecret, secret)
 	ring, err := keyring.Open(t.Context(), both)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := newTokens(t, ring, both).Verify(raw); err != nil {
+	if _, err := tokentest.NewTokens(t, ring, both).Verify(raw); err != nil {
 		t.Error(err)
 	}
 	if _, err := keyring.Open(t.Context(), wrong); err != nil {
 		t.Errorf("the keys were not sealed anew: %v", err)
 	}
-	if err := g.ring.Tick(t.Context()); !errors.Is(err, keyring.ErrOtherSecret) {
+	if err := g.Ring.Tick(t.Context()); !errors.Is(err, keyring.ErrOtherSecret) {
 		t.Errorf("got %v, want ErrOtherSecret", err)
 	}
-	g.mustVerify(t, raw) // the keys in memory stay in use
-	g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
+	g.MustVerify(t, raw) // the keys in memory stay in use
+	g.MustVerify(t, g.MustIssue(t, g.User(time.Hour)))
 }
 
 // TestStoredRing reads what is stored, with the root secret and without.
@@ -113,10 +114,10 @@ func TestStoredRing(t *testing.T) {
 	t.Parallel()
 	f := newGateway(t, func(c *keyring.Config) { c.Key = givenKey(t, 1) })
 	f.reconfigure(t, func(c *keyring.Config) { c.Issuer = "a-marked-issuer" })
-	if bytes.Contains(f.storage.blob, []byte("issuer")) {
+	if bytes.Contains(f.Storage.Blob, []byte("issuer")) {
 		t.Error("readable without the root secret")
 	}
-	text, err := f.cfg.Box.Open("signing-keys", f.storage.blob, nil)
+	text, err := f.Config.Box.Open("signing-keys", f.Storage.Blob, nil)
 	if err != nil || !bytes.Contains(text, []byte("a-marked-issuer")) {
 		t.Fatalf("%s, %v", text, err)
 	}
@@ -129,18 +130,18 @@ func TestUnreadableRing(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
 	for name, blob := range map[string][]byte{
-		"cut":        g.storage.blob[:40],
+		"cut":        g.Storage.Blob[:40],
 		"empty":      {},
-		"changed":    append(bytes.Clone(g.storage.blob[:len(g.storage.blob)-1]), g.storage.blob[len(g.storage.blob)-1]^1),
-		"not JSON":   must(g.cfg.Box.Seal("signing-keys", []byte("x"), nil)),
-		"newer":      must(g.cfg.Box.Seal("signing-keys", []byte(`{"version":2}`), nil)),
-		"no profile": must(g.cfg.Box.Seal("signing-keys", []byte(`{"version":1,"keys":[{"kid":"x"}]}`), nil)),
-		"null key":   must(g.cfg.Box.Seal("signing-keys", []byte(`{"version":1,"keys":[null]}`), nil)),
-		"other kid": must(g.cfg.Box.Seal("signing-keys", []byte(`{"version":1,"keys":[{"kid":"x","alg":"HS256",`+
+		"changed":    append(bytes.Clone(g.Storage.Blob[:len(g.Storage.Blob)-1]), g.Storage.Blob[len(g.Storage.Blob)-1]^1),
+		"not JSON":   must(g.Config.Box.Seal("signing-keys", []byte("x"), nil)),
+		"newer":      must(g.Config.Box.Seal("signing-keys", []byte(`{"version":2}`), nil)),
+		"no profile": must(g.Config.Box.Seal("signing-keys", []byte(`{"version":1,"keys":[{"kid":"x"}]}`), nil)),
+		"null key":   must(g.Config.Box.Seal("signing-keys", []byte(`{"version":1,"keys":[null]}`), nil)),
+		"other kid": must(g.Config.Box.Seal("signing-keys", []byte(`{"version":1,"keys":[{"kid":"x","alg":"HS256",`+
 			`"material":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=","profiles":[{"issuer":"a","audiences":["a"],"access":1}]}]}`), nil)),
 	} {
-		cfg := g.cfg
-		cfg.Storage = &storage{blob: blob}
+		cfg := g.Config
+		cfg.Storage = &tokentest.Storage{Blob: blob}
 		if _, err := keyring.Open(t.Context(), cfg); !errors.Is(err, keyring.ErrUnreadable) {
 			t.Errorf("%s: got %v, want ErrRingUnreadable", name, err)
 		}
@@ -152,17 +153,17 @@ func TestStorageDown(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
 	down := errors.New("disk on fire")
-	g.storage.set(func(s *storage) { s.broken = down })
-	rotate := func(ctx context.Context) error { _, _, err := g.ring.Rotate(ctx, false); return err }
-	open := func(ctx context.Context) error { _, err := keyring.Open(ctx, g.cfg); return err }
+	g.Storage.Set(func(s *tokentest.Storage) { s.Broken = down })
+	rotate := func(ctx context.Context) error { _, _, err := g.Ring.Rotate(ctx, false); return err }
+	open := func(ctx context.Context) error { _, err := keyring.Open(ctx, g.Config); return err }
 	for name, call := range map[string]func(context.Context) error{
-		"tick": g.ring.Tick, "rotate": rotate, "open": open,
+		"tick": g.Ring.Tick, "rotate": rotate, "open": open,
 	} {
 		if err := call(t.Context()); !errors.Is(err, auth.ErrStoreUnavailable) || !errors.Is(err, down) {
 			t.Errorf("%s: got %v, want ErrStoreUnavailable", name, err)
 		}
 	}
-	g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
+	g.MustVerify(t, g.MustIssue(t, g.User(time.Hour)))
 }
 
 // TestStorageLosesTheKeys: the next call restores them, so that the next replica to
@@ -176,20 +177,20 @@ func TestStorageLosesTheKeys(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			g := newGateway(t, nil)
-			raw := g.mustIssue(t, g.user(time.Hour))
-			signing := g.mustVerify(t, raw).Key
-			g.storage.set(func(s *storage) { s.blob = nil })
-			if err := call(g.ring, t.Context()); err != nil {
+			raw := g.MustIssue(t, g.User(time.Hour))
+			signing := g.MustVerify(t, raw).Key
+			g.Storage.Set(func(s *tokentest.Storage) { s.Blob = nil })
+			if err := call(g.Ring, t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			late, err := keyring.Open(t.Context(), g.cfg)
+			late, err := keyring.Open(t.Context(), g.Config)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if keys := late.Keys(); keys[0].ID != signing || keys[0].State != keyring.KeySigning {
 				t.Errorf("another replica has %+v, want %s to sign", keys, signing)
 			}
-			g.mustVerify(t, raw)
+			g.MustVerify(t, raw)
 		})
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/token/keyring"
 	"github.com/wxgate/wxgate/internal/token/signing"
+	"github.com/wxgate/wxgate/internal/token/tokentest"
 )
 
 // TestToAndFro: a configuration that changes every minute does not fill the ring and logs
@@ -15,17 +16,17 @@ import (
 func TestToAndFro(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
-	first := g.mustIssue(t, g.user(time.Hour))
+	first := g.MustIssue(t, g.User(time.Hour))
 	for i := range 50 {
 		g.reconfigure(t, func(c *keyring.Config) {
 			c.Alg = []signing.Alg{signing.EdDSA, signing.ES256}[i%2]
 			c.Issuer = []string{"wxgate", "other", "third"}[i%3]
 		})
-		g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
-		g.mustVerify(t, first)
-		g.clock.add(time.Minute)
+		g.MustVerify(t, g.MustIssue(t, g.User(time.Hour)))
+		g.MustVerify(t, first)
+		g.Clock.Add(time.Minute)
 	}
-	if k := g.ring.Keys(); len(k) != 2 {
+	if k := g.Ring.Keys(); len(k) != 2 {
 		t.Errorf("%d keys", len(k))
 	}
 }
@@ -35,30 +36,30 @@ func TestToAndFro(t *testing.T) {
 func TestRollout(t *testing.T) {
 	t.Parallel()
 	a := newGateway(t, func(c *keyring.Config) { c.Key = givenKey(t, 1) })
-	cfg := a.cfg
+	cfg := a.Config
 	cfg.Key = givenKey(t, 2)
 	ring, err := keyring.Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &gateway{Tokens: newTokens(t, ring, cfg), ring: ring, cfg: cfg, clock: a.clock, storage: a.storage}
+	b := &gateway{&tokentest.Gateway{Tokens: tokentest.NewTokens(t, ring, cfg), Ring: ring, Config: cfg, Clock: a.Clock, Storage: a.Storage}}
 	var last string
 	for range 3 * 60 {
 		a.mustTick(t)
 		b.mustTick(t)
-		b.mustVerify(t, a.mustIssue(t, a.user(time.Hour)))
-		last = b.mustIssue(t, b.user(time.Hour))
-		a.mustVerify(t, last)
-		a.clock.add(time.Minute)
+		b.MustVerify(t, a.MustIssue(t, a.User(time.Hour)))
+		last = b.MustIssue(t, b.User(time.Hour))
+		a.MustVerify(t, last)
+		a.Clock.Add(time.Minute)
 	}
-	last = a.mustIssue(t, a.user(time.Hour))
+	last = a.MustIssue(t, a.User(time.Hour))
 	a.reconfigure(t, func(c *keyring.Config) { c.Key = cfg.Key })
-	a.clock.add(time.Hour - time.Second)
+	a.Clock.Add(time.Hour - time.Second)
 	b.mustTick(t)
-	b.mustVerify(t, last)
-	b.clock.add(time.Hour)
+	b.MustVerify(t, last)
+	b.Clock.Add(time.Hour)
 	b.mustTick(t)
-	if k := b.ring.Keys(); len(k) != 1 {
+	if k := b.Ring.Keys(); len(k) != 1 {
 		t.Errorf("%d keys are left", len(k))
 	}
 }
@@ -68,12 +69,12 @@ func TestRollout(t *testing.T) {
 func TestThereAndBack(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *keyring.Config) { c.Access = 2 * time.Hour })
-	long := g.mustIssue(t, g.user(2*time.Hour))
+	long := g.MustIssue(t, g.User(2*time.Hour))
 	g.reconfigure(t, func(c *keyring.Config) { c.Issuer, c.Access = "other", time.Hour })
 	g.reconfigure(t, func(c *keyring.Config) { c.Issuer = "wxgate" })
-	g.clock.add(2*time.Hour - time.Second)
+	g.Clock.Add(2*time.Hour - time.Second)
 	g.mustTick(t)
-	g.mustVerify(t, long)
+	g.MustVerify(t, long)
 }
 
 // TestLongerLivesElsewhere: a replica whose tokens have a longer lifetime than in the
@@ -81,13 +82,13 @@ func TestThereAndBack(t *testing.T) {
 func TestLongerLivesElsewhere(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *keyring.Config) { c.Access = 2 * time.Hour })
-	cfg := g.cfg
+	cfg := g.Config
 	cfg.Alg, cfg.Access = signing.ES256, time.Hour
 	if _, err := keyring.Open(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
 	g.mustTick(t)
-	if id := g.mustVerify(t, g.mustIssue(t, g.user(2*time.Hour))); id.Expires.Sub(id.IssuedAt) != 2*time.Hour {
+	if id := g.MustVerify(t, g.MustIssue(t, g.User(2*time.Hour))); id.Expires.Sub(id.IssuedAt) != 2*time.Hour {
 		t.Errorf("got %+v", id)
 	}
 }
@@ -96,13 +97,13 @@ func TestLongerLivesElsewhere(t *testing.T) {
 func TestLongerLivesThroughRotations(t *testing.T) {
 	t.Parallel()
 	long := newGateway(t, func(c *keyring.Config) { c.Access, c.Rotate = 2*time.Hour, 30*time.Minute })
-	cfg := long.cfg
+	cfg := long.Config
 	cfg.Access = time.Hour
 	ring, err := keyring.Open(t.Context(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
-	short := &gateway{Tokens: newTokens(t, ring, cfg), ring: ring, cfg: cfg, clock: long.clock, storage: long.storage}
+	short := &gateway{&tokentest.Gateway{Tokens: tokentest.NewTokens(t, ring, cfg), Ring: ring, Config: cfg, Clock: long.Clock, Storage: long.Storage}}
 	signed := map[auth.KeyID]bool{}
 	for minute := range 2 * 60 {
 		ticks := []*gateway{short, long}
@@ -112,9 +113,9 @@ func TestLongerLivesThroughRotations(t *testing.T) {
 		for _, g := range ticks {
 			g.mustTick(t)
 		}
-		signed[short.mustVerify(t, long.mustIssue(t, long.user(2*time.Hour))).Key] = true
-		long.mustVerify(t, short.mustIssue(t, short.user(time.Hour)))
-		long.clock.add(time.Minute)
+		signed[short.MustVerify(t, long.MustIssue(t, long.User(2*time.Hour))).Key] = true
+		long.MustVerify(t, short.MustIssue(t, short.User(time.Hour)))
+		long.Clock.Add(time.Minute)
 	}
 	if len(signed) != 4 { // 2 hours by half an hour
 		t.Errorf("%d keys signed", len(signed))

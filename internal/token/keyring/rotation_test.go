@@ -17,7 +17,7 @@ func (g *gateway) published(tb testing.TB) map[auth.KeyID]bool {
 			Kid auth.KeyID `json:"kid"`
 		} `json:"keys"`
 	}
-	body, _ := g.ring.JWKS()
+	body, _ := g.Ring.JWKS()
 	if err := json.Unmarshal(body, &set); err != nil {
 		tb.Fatal(err)
 	}
@@ -30,7 +30,7 @@ func (g *gateway) published(tb testing.TB) map[auth.KeyID]bool {
 
 func (g *gateway) mustTick(tb testing.TB) {
 	tb.Helper()
-	if err := g.ring.Tick(tb.Context()); err != nil {
+	if err := g.Ring.Tick(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
 }
@@ -38,7 +38,7 @@ func (g *gateway) mustTick(tb testing.TB) {
 // states counts the keys by their state.
 func (g *gateway) states() map[keyring.KeyState]int {
 	n := map[keyring.KeyState]int{}
-	for _, k := range g.ring.Keys() {
+	for _, k := range g.Ring.Keys() {
 		n[k.State]++
 	}
 	return n
@@ -51,21 +51,21 @@ func TestRotationByTime(t *testing.T) {
 	t.Parallel()
 	const rotate, access = 2 * time.Hour, 30 * time.Minute
 	g := newGateway(t, func(c *keyring.Config) { c.Rotate, c.Access = rotate, access })
-	first := g.ring.Keys()[0].ID
+	first := g.Ring.Keys()[0].ID
 	since := map[auth.KeyID]time.Time{first: start.Add(-keyring.PublishAhead)}
 	signed := map[auth.KeyID]int{}
 	var valid []string
 	for range 12 * 60 {
 		g.mustTick(t)
-		now := g.clock.Now()
+		now := g.Clock.Now()
 		ids := g.published(t)
 		for id := range ids {
 			if since[id].IsZero() {
 				since[id] = now
 			}
 		}
-		raw := g.mustIssue(t, g.user(access))
-		id := g.mustVerify(t, raw)
+		raw := g.MustIssue(t, g.User(access))
+		id := g.MustVerify(t, raw)
 		if !ids[id.Key] || now.Sub(since[id.Key]) < keyring.PublishAhead {
 			t.Fatalf("%s: %s signs, published since %s", now, id.Key, since[id.Key])
 		}
@@ -74,11 +74,11 @@ func TestRotationByTime(t *testing.T) {
 		if len(valid) > int(access/time.Minute) {
 			valid = valid[1:]
 		}
-		g.mustVerify(t, valid[0]) // the oldest that has not expired
+		g.MustVerify(t, valid[0]) // the oldest that has not expired
 		if n := len(ids); n > 3 {
 			t.Fatalf("%s: %d keys are kept", now, n)
 		}
-		g.clock.add(time.Minute)
+		g.Clock.Add(time.Minute)
 	}
 	if n := len(signed); n != 6 { // 12 hours by 2
 		t.Errorf("%d keys signed", n)
@@ -100,10 +100,10 @@ func TestTinyRotation(t *testing.T) {
 	g := newGateway(t, func(c *keyring.Config) { c.Rotate, c.Access = 4*time.Minute, time.Minute })
 	for range 60 {
 		g.mustTick(t)
-		g.mustVerify(t, g.mustIssue(t, g.user(time.Minute)))
-		g.clock.add(time.Minute)
+		g.MustVerify(t, g.MustIssue(t, g.User(time.Minute)))
+		g.Clock.Add(time.Minute)
 	}
-	if n := len(g.ring.Keys()); n > 4 {
+	if n := len(g.Ring.Keys()); n > 4 {
 		t.Errorf("%d keys", n)
 	}
 }
@@ -111,31 +111,31 @@ func TestTinyRotation(t *testing.T) {
 func TestRotateByHand(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
-	old := g.ring.Keys()[0].ID
-	before := g.mustIssue(t, g.user(time.Hour))
-	next, made, err := g.ring.Rotate(t.Context(), false)
+	old := g.Ring.Keys()[0].ID
+	before := g.MustIssue(t, g.User(time.Hour))
+	next, made, err := g.Ring.Rotate(t.Context(), false)
 	if err != nil || !made || next == old {
 		t.Fatalf("got %s, made %v, %v", next, made, err)
 	}
-	if again, made, err := g.ring.Rotate(t.Context(), false); err != nil || again != next || made {
+	if again, made, err := g.Ring.Rotate(t.Context(), false); err != nil || again != next || made {
 		t.Errorf("a second rotation returned %s, made %v, %v", again, made, err)
 	}
 	if !g.published(t)[next] || g.states()[keyring.KeyNext] != 1 {
-		t.Errorf("%s is not published: %+v", next, g.ring.Keys())
+		t.Errorf("%s is not published: %+v", next, g.Ring.Keys())
 	}
-	if id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour))); id.Key != old {
+	if id := g.MustVerify(t, g.MustIssue(t, g.User(time.Hour))); id.Key != old {
 		t.Errorf("%s signs already", id.Key)
 	}
-	g.clock.add(keyring.PublishAhead)
-	if id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour))); id.Key != next {
+	g.Clock.Add(keyring.PublishAhead)
+	if id := g.MustVerify(t, g.MustIssue(t, g.User(time.Hour))); id.Key != next {
 		t.Errorf("%s still signs", id.Key)
 	}
-	g.mustVerify(t, before)
-	now, _, err := g.ring.Rotate(t.Context(), true)
+	g.MustVerify(t, before)
+	now, _, err := g.Ring.Rotate(t.Context(), true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour))); id.Key != now {
+	if id := g.MustVerify(t, g.MustIssue(t, g.User(time.Hour))); id.Key != now {
 		t.Errorf("%s signs, not %s", id.Key, now)
 	}
 }
@@ -144,14 +144,14 @@ func TestRotateByHand(t *testing.T) {
 func TestRotateHurried(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
-	next, _, err := g.ring.Rotate(t.Context(), false)
+	next, _, err := g.Ring.Rotate(t.Context(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if now, made, err := g.ring.Rotate(t.Context(), true); err != nil || now != next || made {
+	if now, made, err := g.Ring.Rotate(t.Context(), true); err != nil || now != next || made {
 		t.Fatalf("got %s, made %v, %v", now, made, err)
 	}
-	if id := g.mustVerify(t, g.mustIssue(t, g.user(time.Hour))); id.Key != next {
+	if id := g.MustVerify(t, g.MustIssue(t, g.User(time.Hour))); id.Key != next {
 		t.Errorf("%s signs", id.Key)
 	}
 }
@@ -161,15 +161,15 @@ func TestRotateHurried(t *testing.T) {
 func TestShorterLives(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *keyring.Config) { c.Access = keyring.MaxAccess })
-	long := g.mustIssue(t, g.user(keyring.MaxAccess))
+	long := g.MustIssue(t, g.User(keyring.MaxAccess))
 	g.reconfigure(t, func(c *keyring.Config) { c.Access, c.Rotate = time.Hour, time.Hour })
 	for range 6 * (keyring.MaxKeys + 6) { // so many hours, in steps of ten minutes
 		g.mustTick(t)
-		g.mustVerify(t, g.mustIssue(t, g.user(time.Hour)))
-		g.mustVerify(t, long)
-		g.clock.add(10 * time.Minute)
+		g.MustVerify(t, g.MustIssue(t, g.User(time.Hour)))
+		g.MustVerify(t, long)
+		g.Clock.Add(10 * time.Minute)
 	}
-	if keys := g.ring.Keys(); len(keys) > 5 { // the first, with its token; one an hour
+	if keys := g.Ring.Keys(); len(keys) > 5 { // the first, with its token; one an hour
 		t.Errorf("%d keys are kept", len(keys))
 	}
 }

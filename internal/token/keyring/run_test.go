@@ -10,6 +10,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/token/keyring"
+	"github.com/wxgate/wxgate/internal/token/tokentest"
 )
 
 // runGateway starts a gateway and its ring's Run in a bubble. stop ends both.
@@ -25,7 +26,7 @@ func runGateway(t *testing.T, change func(*keyring.Config)) (g *gateway, stop fu
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		g.ring.Run(ctx)
+		g.Ring.Run(ctx)
 	}()
 	return g, func() {
 		cancel()
@@ -37,30 +38,30 @@ func runGateway(t *testing.T, change func(*keyring.Config)) (g *gateway, stop fu
 // login issues a token at the time of the bubble.
 func (g *gateway) login(t *testing.T) string {
 	t.Helper()
-	id := g.user(time.Hour)
+	id := g.User(time.Hour)
 	id.IssuedAt, id.Expires = time.Now(), time.Now().Add(time.Hour)
-	return g.mustIssue(t, id)
+	return g.MustIssue(t, id)
 }
 
 func TestRunRotates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, stop := runGateway(t, func(c *keyring.Config) { c.Rotate = 3 * time.Hour })
 		defer stop()
-		old := g.mustVerify(t, g.login(t)).Key
+		old := g.MustVerify(t, g.login(t)).Key
 		time.Sleep(3*time.Hour - keyring.PublishAhead + keyring.ReloadEvery)
 		if g.states()[keyring.KeyNext] != 1 {
-			t.Fatalf("no next key: %+v", g.ring.Keys())
+			t.Fatalf("no next key: %+v", g.Ring.Keys())
 		}
 		raw := g.login(t)
-		if g.mustVerify(t, raw).Key != old {
+		if g.MustVerify(t, raw).Key != old {
 			t.Error("it signs before its time")
 		}
 		time.Sleep(keyring.PublishAhead)
-		if g.mustVerify(t, g.login(t)).Key == old {
+		if g.MustVerify(t, g.login(t)).Key == old {
 			t.Error("it does not sign in time")
 		}
 		time.Sleep(49 * time.Minute)
-		g.mustVerify(t, raw)
+		g.MustVerify(t, raw)
 		time.Sleep(20 * time.Minute)
 		if g.published(t)[old] {
 			t.Error("the old key is published after its last token has ended")
@@ -72,23 +73,23 @@ func TestRunRotates(t *testing.T) {
 // just made is accepted seconds later, but a flood of forged IDs causes one read at most.
 func TestRunReloadsAfterUnknownKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		counting := &counter{storage: &storage{}}
+		counting := &counter{Storage: &tokentest.Storage{}}
 		g, stop := runGateway(t, func(c *keyring.Config) { c.Storage = counting })
 		defer stop()
-		other, err := keyring.Open(t.Context(), g.cfg)
+		other, err := keyring.Open(t.Context(), g.Config)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if _, _, err := other.Rotate(t.Context(), true); err != nil {
 			t.Fatal(err)
 		}
-		there := &gateway{Tokens: newTokens(t, other, g.cfg), clock: g.clock}
+		there := &gateway{&tokentest.Gateway{Tokens: tokentest.NewTokens(t, other, g.Config), Clock: g.Clock}}
 		defer there.Close()
 		raw := there.login(t)
 		time.Sleep(keyring.HintGap)
 		g.mustRefuse(t, raw, ruleNoKey)
 		synctest.Wait()
-		g.mustVerify(t, raw)
+		g.MustVerify(t, raw)
 
 		reads := counting.reads.Load()
 		forger := newGateway(t, func(c *keyring.Config) { c.Now = time.Now })
@@ -110,35 +111,35 @@ func TestRunReloadsAfterChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, stop := runGateway(t, nil)
 		defer stop()
-		other, err := keyring.Open(t.Context(), g.cfg)
+		other, err := keyring.Open(t.Context(), g.Config)
 		if err != nil {
 			t.Fatal(err)
 		}
-		leaked := g.mustVerify(t, g.login(t)).Key
+		leaked := g.MustVerify(t, g.login(t)).Key
 		if _, err := other.Retire(t.Context(), leaked); err != nil {
 			t.Fatal(err)
 		}
 		raw := g.login(t)
-		if g.mustVerify(t, raw).Key != leaked {
+		if g.MustVerify(t, raw).Key != leaked {
 			t.Fatal("it reloaded before the call of Changed")
 		}
-		g.ring.Changed()
+		g.Ring.Changed()
 		synctest.Wait()
 		g.mustRefuse(t, raw, ruleNoKey)
-		if by := g.mustVerify(t, g.login(t)).Key; by == leaked {
+		if by := g.MustVerify(t, g.login(t)).Key; by == leaked {
 			t.Errorf("%s still signs", by)
 		}
 	})
 }
 
 type counter struct {
-	*storage
+	*tokentest.Storage
 	reads atomic.Int64
 }
 
 func (c *counter) Load(ctx context.Context) ([]byte, error) {
 	c.reads.Add(1)
-	return c.storage.Load(ctx)
+	return c.Storage.Load(ctx)
 }
 
 func TestRunReports(t *testing.T) {
@@ -146,15 +147,15 @@ func TestRunReports(t *testing.T) {
 		down := errors.New("disk on fire")
 		var reported atomic.Value
 		g, stop := runGateway(t, func(c *keyring.Config) { c.Report = func(err error) { reported.Store(err) } })
-		g.storage.set(func(s *storage) { s.broken = down })
+		g.Storage.Set(func(s *tokentest.Storage) { s.Broken = down })
 		time.Sleep(keyring.ReloadEvery)
 		synctest.Wait()
 		if err, _ := reported.Load().(error); !errors.Is(err, down) {
 			t.Errorf("reported %v", err)
 		}
-		g.mustVerify(t, g.login(t))
+		g.MustVerify(t, g.login(t))
 		stop()
-		g.ring.Run(canceled(t)) // ends at once
+		g.Ring.Run(canceled(t)) // ends at once
 	})
 }
 
@@ -166,7 +167,7 @@ func canceled(t *testing.T) context.Context {
 
 // stuck is a storage that does not respond once it is set to.
 type stuck struct {
-	*storage
+	*tokentest.Storage
 	on atomic.Bool
 }
 
@@ -175,13 +176,13 @@ func (s *stuck) Load(ctx context.Context) ([]byte, error) {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	return s.storage.Load(ctx)
+	return s.Storage.Load(ctx)
 }
 
 // TestRunTimesOut: Run gives up on a storage that does not respond after 20 seconds.
 func TestRunTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &stuck{storage: &storage{}}
+		s := &stuck{Storage: &tokentest.Storage{}}
 		var reported atomic.Value
 		_, stop := runGateway(t, func(c *keyring.Config) {
 			c.Storage, c.Report = s, func(err error) { reported.Store(err) }
