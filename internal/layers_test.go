@@ -104,7 +104,7 @@ var layers = []layer{
 	{dir: "internal/gateway", alone: true, imports: []string{
 		"internal/gateway/limit", "internal/gateway/wafer", "internal/metrics", "internal/edge", "internal/problem",
 		weChat, callback, openData, tokens, keyring, kit, "internal/auth",
-	}, tests: []string{kit + "/memory", "internal/seal"}},
+	}, tests: []string{kit + "/memory", "internal/seal", tokenTest}},
 	{dir: "internal/gateway/limit", imports: []string{"internal/problem", "internal/auth"}},
 	{dir: "internal/gateway/wafer", imports: []string{"internal/edge", "internal/problem", "internal/auth"}},
 	{dir: "internal/openapi", imports: []string{"internal/edge", "internal/problem", weChat, "internal/auth"}},

@@ -1,12 +1,10 @@
 package gateway
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +18,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session/memory"
 	"github.com/wxgate/wxgate/internal/token"
 	"github.com/wxgate/wxgate/internal/token/keyring"
+	"github.com/wxgate/wxgate/internal/token/tokentest"
 	"github.com/wxgate/wxgate/internal/wechat"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
@@ -110,7 +109,7 @@ func newRuntime(t testing.TB, s *site) *Runtime {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ring, err := keyring.Open(t.Context(), keyring.Config{Storage: new(value), Box: box, Issuer: "wxgate", Audiences: []string{"wxgate"}, Access: time.Hour})
+	ring, err := keyring.Open(t.Context(), keyring.Config{Storage: new(tokentest.Storage), Box: box, Issuer: "wxgate", Audiences: []string{"wxgate"}, Access: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,28 +139,6 @@ func newRuntime(t testing.TB, s *site) *Runtime {
 	})
 	rt.Open(func() error { return nil }, zap.NewNop())
 	return rt
-}
-
-// value is a [keyring.Storage] in memory.
-type value struct {
-	mu   sync.Mutex
-	text []byte
-}
-
-func (v *value) Load(context.Context) ([]byte, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.text, nil
-}
-
-func (v *value) Update(_ context.Context, change func([]byte) ([]byte, error)) error {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	changed, err := change(v.text)
-	if err == nil && changed != nil {
-		v.text = changed
-	}
-	return err
 }
 
 // response is what a client got.
