@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
@@ -260,5 +261,27 @@ func TestTransportAnswersForTheOther(t *testing.T) {
 				t.Errorf("%s has the method %s, and the wrapper has not", transport, method.Name)
 			}
 		}
+	}
+}
+
+// TestTransportOption: by default wxgate sends plain requests itself, and never twice.
+// Caddy's transport repeats a GET whose connection breaks, so that it can be told apart.
+func TestTransportOption(t *testing.T) {
+	for option, want := range map[string]int{"": 1, "transport wxgate": 1, "transport standard": 2} {
+		t.Run(option, func(t *testing.T) {
+			f := newFixture(t, siteWith{wxgate: option, store: "memory"}.String())
+			var orders atomic.Int64
+			f.upstream.answerWith(func(_ http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/order" && orders.Add(1) == 1 {
+					panic(http.ErrAbortHandler)
+				}
+			})
+			bearer := []string{"Authorization", "Bearer " + f.token("alice")}
+			f.do(http.MethodGet, "/first", "", bearer...)
+			f.do(http.MethodGet, "/order", "", bearer...)
+			if n := int(orders.Load()); n != want {
+				t.Errorf("the upstream got the request %d times, want %d", n, want)
+			}
+		})
 	}
 }

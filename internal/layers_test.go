@@ -95,7 +95,7 @@ var layers = []layer{
 		"internal/gateway", "internal/metrics", "internal/storecopy", weChat, callback, tokens, keyring, signing,
 		kit, kit + "/bolt", kit + "/memory", redisStore, "internal/auth", "internal/seal",
 	}},
-	{dir: rooms + "/proxylog", caddy: true, imports: []string{rooms + "/request", "internal/edge"}},
+	{dir: rooms + "/proxylog", caddy: true, imports: []string{rooms + "/request", "internal/edge", "internal/transport"}},
 	{dir: rooms + "/request", caddy: true, imports: []string{"internal/gateway", "internal/edge", "internal/problem", "internal/auth"}},
 	{dir: rooms + "/redisstore", caddy: true, imports: []string{rooms + "/directive", rooms + "/secret", redisStore}},
 	{dir: rooms + "/directive", caddy: true, imports: []string{"internal/edge"}},
@@ -111,6 +111,7 @@ var layers = []layer{
 	{dir: "internal/metrics", imports: []string{"internal/problem", weChat, "internal/auth"}},
 	{dir: "internal/storecopy", imports: []string{kit, keyring, "internal/auth", "internal/seal"}, tests: []string{kit + "/memory"}},
 	{dir: "internal/demo", stdOnly: true},
+	{dir: "internal/transport", only: []string{"golang.org/x/net/http/httpguts", "go.uber.org/goleak"}},
 	{dir: "internal/edge", imports: []string{"internal/problem", "internal/auth"}, tests: []string{upstream}},
 	{dir: "internal/problem", imports: []string{"internal/auth"}},
 	// A client over two packages that make no calls. What WeChat pushes is separate.

@@ -45,6 +45,12 @@ type App struct {
 	// The tokens. Default: EdDSA; access tokens live 1h, sessions 30d.
 	Token *TokenConfig `json:"token,omitempty"`
 
+	// What sends requests to upstreams, in every `reverse_proxy` of a server with a
+	// wxgate handler. `wxgate` sends requests without a body to plain HTTP/1.1 upstreams
+	// itself, which takes less CPU time, and leaves all others to net/http. `standard`
+	// leaves all of them to net/http, as Caddy without wxgate does. Default `wxgate`.
+	Transport string `json:"transport,omitempty"`
+
 	ctx     caddy.Context
 	logger  *zap.Logger
 	secrets [][]byte // the configured root secrets; none when it is generated
@@ -208,8 +214,29 @@ func (a *App) complete() error {
 	if a.Token == nil {
 		a.Token = new(TokenConfig)
 	}
-	return a.Token.complete()
+	if err := a.Token.complete(); err != nil {
+		return err
+	}
+	if a.Transport == "" {
+		a.Transport = transportWxgate
+	}
+	return checkTransport(a.Transport)
 }
+
+const (
+	transportWxgate   = "wxgate"
+	transportStandard = "standard"
+)
+
+func checkTransport(name string) error {
+	if name != transportWxgate && name != transportStandard {
+		return fmt.Errorf("unrecognized transport %q; expected one of: wxgate, standard", name)
+	}
+	return nil
+}
+
+// StandardTransport reports whether net/http sends all requests to upstreams.
+func (a *App) StandardTransport() bool { return a.Transport == transportStandard }
 
 // Interface guards
 var (

@@ -56,6 +56,7 @@ func init() {
 //	        refresh  <duration> [idle <duration>]
 //	        rotate   <duration>
 //	    }
+//	    transport wxgate|standard
 //	}
 //
 // It may appear more than once, as it does with imports. Each option except app may appear
@@ -81,10 +82,11 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			return d.ArgErr()
 		}
 		err := directive.Block{Dispenser: d, Repeatable: map[string]bool{"app": true}, Options: map[string]func() error{
-			"app":    func() error { return a.parseApp(d) },
-			"secret": func() error { return a.parseSecret(d) },
-			"store":  func() error { return a.parseStore(d) },
-			"token":  func() error { return a.parseToken(d) },
+			"app":       func() error { return a.parseApp(d) },
+			"secret":    func() error { return a.parseSecret(d) },
+			"store":     func() error { return a.parseStore(d) },
+			"token":     func() error { return a.parseToken(d) },
+			"transport": directive.Checked(d, &a.Transport, checkTransport),
 		}}.Parse()
 		if err != nil {
 			return err

@@ -58,7 +58,7 @@ func newGuard(ctx caddy.Context, a *app.App, config guardConfig) (*gateway.Guard
 	warnOfTrust(ctx)
 	warnOfMetrics(ctx)
 	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && a.FirstGuard(server) {
-		return g, proxylog.Wrap(ctx, server)
+		return g, proxylog.Wrap(ctx, server, a.StandardTransport())
 	}
 	return g, nil
 }

@@ -37,7 +37,7 @@ func TestWrapHandlers(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			handlers := []json.RawMessage{json.RawMessage(tc.config)}
-			if err := wrapHandlers(handlers); err != nil {
+			if err := wrapHandlers(handlers, false); err != nil {
 				t.Fatal(err)
 			}
 			want := tc.want
@@ -46,6 +46,48 @@ func TestWrapHandlers(t *testing.T) {
 			}
 			if got := string(handlers[0]); got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
+			}
+		})
+	}
+}
+
+// TestWrapStandard: `transport standard` reaches every reverse_proxy.
+func TestWrapStandard(t *testing.T) {
+	handlers := []json.RawMessage{json.RawMessage(`{"handler":"reverse_proxy"}`)}
+	if err := wrapHandlers(handlers, true); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := string(handlers[0]), `{"handler":"reverse_proxy","transport":{"protocol":"wxgate","standard":true}}`; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestReplacedTransports: Caddy's transport is replaced for plain requests, unless its
+// connections are of one client each or it is another one.
+func TestReplacedTransports(t *testing.T) {
+	for name, tc := range map[string]struct {
+		config string
+		want   bool
+	}{
+		"the default":        {`{}`, true},
+		"standard":           {`{"standard":true}`, false},
+		"http":               {`{"transport":{"protocol":"http","dial_timeout":1000000000}}`, true},
+		"http, standard":     {`{"transport":{"protocol":"http"},"standard":true}`, false},
+		"the PROXY protocol": {`{"transport":{"protocol":"http","proxy_protocol":"v2"}}`, false},
+		"FastCGI":            {`{"transport":{"protocol":"fastcgi"}}`, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config, end := caddy.NewContext(caddy.Context{Context: t.Context()})
+			defer end()
+			transport := new(Transport)
+			if err := json.Unmarshal([]byte(tc.config), transport); err != nil {
+				t.Fatal(err)
+			}
+			if err := transport.Provision(config); err != nil {
+				t.Fatal(err)
+			}
+			if got := transport.plain != nil; got != tc.want {
+				t.Errorf("replaced: %t, want %t", got, tc.want)
 			}
 		})
 	}

@@ -13,14 +13,15 @@ import (
 
 // Wrap adds [Transport] to every reverse_proxy to which a handler of this server may pass
 // a request. Those come after the handler, and Caddy provisions handlers in their order:
-// they are still JSON when the server's first handler of wxgate is provisioned.
+// they are still JSON when the server's first handler of wxgate is provisioned. With
+// standard, net/http sends all requests.
 //
 // It does not find a proxy inside another module's own configuration, or one that was
 // provisioned before. Those log what Caddy logs.
-func Wrap(ctx caddy.Context, server *caddyhttp.Server) error {
+func Wrap(ctx caddy.Context, server *caddyhttp.Server, standard bool) error {
 	for _, routes := range pendingRoutes(ctx, server) {
 		for _, route := range routes {
-			if err := wrapHandlers(route.HandlersRaw); err != nil {
+			if err := wrapHandlers(route.HandlersRaw, standard); err != nil {
 				return err
 			}
 		}
@@ -63,7 +64,7 @@ func responseRoutes(handlers []caddyhttp.ResponseHandler) []caddyhttp.RouteList 
 }
 
 // wrapHandlers replaces, in place, the handlers that contain a reverse_proxy.
-func wrapHandlers(handlers []json.RawMessage) error {
+func wrapHandlers(handlers []json.RawMessage, standard bool) error {
 	for i, raw := range handlers {
 		decoder := json.NewDecoder(bytes.NewReader(raw))
 		decoder.UseNumber()
@@ -71,7 +72,7 @@ func wrapHandlers(handlers []json.RawMessage) error {
 		if err := decoder.Decode(&handler); err != nil {
 			return fmt.Errorf("reading a handler's configuration: %w", err)
 		}
-		if !wrapProxies(handler) {
+		if !wrapProxies(handler, standard) {
 			continue
 		}
 		wrapped, err := json.Marshal(handler)
@@ -85,20 +86,23 @@ func wrapHandlers(handlers []json.RawMessage) error {
 
 // wrapProxies wraps the transport of every reverse_proxy in a handler's JSON and
 // reports whether there was one.
-func wrapProxies(config any) (found bool) {
+func wrapProxies(config any, standard bool) (found bool) {
 	switch config := config.(type) {
 	case []any:
 		for _, element := range config {
-			found = wrapProxies(element) || found
+			found = wrapProxies(element, standard) || found
 		}
 	case map[string]any:
 		for _, member := range config {
-			found = wrapProxies(member) || found
+			found = wrapProxies(member, standard) || found
 		}
 		if config["handler"] != "reverse_proxy" {
 			return found
 		}
 		wrapper := map[string]any{"protocol": transportName}
+		if standard {
+			wrapper["standard"] = true
+		}
 		if transport, ok := config["transport"]; ok {
 			wrapper["transport"] = transport
 		}

@@ -1,0 +1,109 @@
+package transport
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+// A conn is a connection to an upstream. One request at a time uses it; [pool] has it in
+// between.
+type conn struct {
+	net.Conn
+	host string // its key in the pool
+
+	used   bool          // it has had a response
+	reader *bufio.Reader // nil in the pool: idle connections need no buffer
+	limit  int64         // of what may still be read
+	sent   int64         // bytes of the request under way
+	broken error         // what the last Write returned
+
+	since    time.Time     // it is idle
+	keep     time.Duration // how long the upstream keeps it; 0 is unknown
+	raw      syscall.RawConn
+	readable func(fd uintptr) bool // see open
+	isOpen   bool
+}
+
+var readers = sync.Pool{New: func() any { return bufio.NewReader(nil) }}
+
+func newConn(dialed net.Conn, host string) *conn {
+	c := &conn{Conn: dialed, host: host}
+	c.watch()
+	c.acquire()
+	return c
+}
+
+// acquire prepares an idle connection for a request.
+func (c *conn) acquire() {
+	c.reader = readers.Get().(*bufio.Reader)
+	c.reader.Reset(c)
+}
+
+// release gives the buffer back. It reports whether the connection can be used again:
+// bytes that follow the response belong to no request. They may be a second response,
+// which would poison the next request.
+func (c *conn) release() bool {
+	reader := c.reader
+	if c.raw == nil || reader.Buffered() > 0 {
+		return false
+	}
+	c.reader, c.used = nil, true
+	reader.Reset(nil)
+	readers.Put(reader)
+	return true
+}
+
+// close closes the connection, at once and from any goroutine.
+func (c *conn) close() { _ = c.Close() }
+
+// Read reads at most what the limit leaves.
+func (c *conn) Read(p []byte) (int, error) {
+	if c.limit <= 0 {
+		return 0, errTooLong
+	}
+	if int64(len(p)) > c.limit {
+		p = p[:c.limit]
+	}
+	n, err := c.Conn.Read(p)
+	c.limit -= int64(n)
+	return n, err
+}
+
+// Write counts what was sent.
+func (c *conn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	c.sent += int64(n)
+	c.broken = err
+	return n, err
+}
+
+// errTooLong means that the headers of a response exceed the limit.
+var errTooLong = errors.New("read limit reached")
+
+// validate refuses what would change the meaning of a request on the wire, as net/http's
+// Transport does. The value of a header may be a secret and is not in the error.
+func validate(r *http.Request) error {
+	if r.Method != "" && !httpguts.ValidHeaderFieldName(r.Method) { // both are tokens
+		return fmt.Errorf("invalid method %q", r.Method)
+	}
+	for name, values := range r.Header {
+		if !httpguts.ValidHeaderFieldName(name) {
+			return fmt.Errorf("invalid header name %q", name)
+		}
+		if slices.ContainsFunc(values, invalidValue) {
+			return fmt.Errorf("invalid value of header %q", name)
+		}
+	}
+	return nil
+}
+
+func invalidValue(value string) bool { return !httpguts.ValidHeaderFieldValue(value) }

@@ -1,0 +1,154 @@
+package transport
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"sync"
+	"time"
+)
+
+// errNothingSent means that a connection was closed before anything was sent on it.
+var errNothingSent = errors.New("the upstream closed an idle connection")
+
+// errSwitched means that the upstream switched protocols, which no request of this
+// package asks for.
+var errSwitched = errors.New("the upstream switched protocols without being asked to")
+
+// defaultMaxHeaderBytes is net/http's limit of response headers.
+const defaultMaxHeaderBytes = 10 << 20
+
+// An exchange is one request and its response on a connection.
+type exchange struct {
+	conn *conn
+	pool *pool
+	ctx  context.Context //nolint:containedctx // the request's, which ends the reading of the body
+	stop func() bool     // see [context.AfterFunc]
+}
+
+// exchange sends a request and reads the response up to its body.
+func (t *Transport) exchange(c *conn, r *http.Request, trace *httptrace.ClientTrace) (*http.Response, error) {
+	ctx := r.Context()
+	e := &exchange{conn: c, pool: &t.idle, ctx: ctx}
+	e.stop = context.AfterFunc(ctx, c.close)
+	gzip := t.asksForGzip(r)
+	response, err := t.sendAndRead(c, r, trace, gzip)
+	if err != nil {
+		e.end(false)
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return nil, err
+	}
+	reuse := !response.Close && response.StatusCode >= http.StatusOK && c.keptAlive(response.Header)
+	if r.Method == http.MethodHead || response.ContentLength == 0 {
+		e.end(reuse)
+		return response, nil
+	}
+	body := &body{exchange: e, framed: response.Body, reuse: reuse}
+	response.Body = body
+	if gzip {
+		decompress(response, body)
+	}
+	return response, nil
+}
+
+func (t *Transport) sendAndRead(c *conn, r *http.Request, trace *httptrace.ClientTrace, gzip bool) (*http.Response, error) {
+	if err := c.send(r, gzip); err != nil {
+		return nil, err
+	}
+	if timeout := t.settings.ResponseHeaderTimeout; timeout > 0 {
+		timer := time.AfterFunc(timeout, c.close)
+		response, err := t.read(c, r, trace)
+		if !timer.Stop() {
+			return nil, errHeaderTimeout
+		}
+		return response, err
+	}
+	return t.read(c, r, trace)
+}
+
+var writers = sync.Pool{New: func() any { return bufio.NewWriter(nil) }}
+
+// send writes a request.
+func (c *conn) send(r *http.Request, gzip bool) error {
+	if gzip {
+		r = withGzip(r)
+	}
+	w := writers.Get().(*bufio.Writer)
+	defer writers.Put(w)
+	defer w.Reset(nil)
+	w.Reset(c)
+	c.sent, c.broken = 0, nil
+	err := r.Write(w)
+	if err == nil {
+		err = w.Flush()
+	}
+	switch {
+	case err == nil:
+		return nil
+	case c.broken != nil && c.sent == 0 && c.used:
+		return fmt.Errorf("%w: %w", errNothingSent, err)
+	default:
+		return fmt.Errorf("sending the request: %w", err)
+	}
+}
+
+// read reads the final response, up to its body. Informational ones go to the caller,
+// which then limits their number; without a caller all of them together are limited.
+func (t *Transport) read(c *conn, r *http.Request, trace *httptrace.ClientTrace) (*http.Response, error) {
+	limit := t.settings.MaxResponseHeaderBytes
+	if limit <= 0 {
+		limit = defaultMaxHeaderBytes
+	}
+	c.limit = limit
+	if _, err := c.reader.Peek(1); err == nil && trace.GotFirstResponseByte != nil {
+		trace.GotFirstResponseByte()
+	}
+	for {
+		response, err := http.ReadResponse(c.reader, r)
+		switch {
+		case err != nil && c.limit <= 0:
+			return nil, fmt.Errorf("reading the response: its headers exceed %d bytes", limit)
+		case err != nil:
+			return nil, fmt.Errorf("reading the response: %w", err)
+		case response.StatusCode == http.StatusSwitchingProtocols:
+			return nil, errSwitched
+		case response.StatusCode < http.StatusContinue || response.StatusCode >= http.StatusOK:
+			c.limit = math.MaxInt64
+			return response, nil
+		case trace.Got1xxResponse != nil:
+			if err := trace.Got1xxResponse(response.StatusCode, textproto.MIMEHeader(response.Header)); err != nil {
+				return nil, err
+			}
+			c.limit = limit
+		}
+	}
+}
+
+// end ends the exchange. Only a connection that is at the end of its response, and whose
+// request was not canceled, is used again.
+func (e *exchange) end(reuse bool) {
+	c := e.conn
+	if !e.stop() || !reuse || !c.release() {
+		c.close()
+		return
+	}
+	e.pool.put(c, time.Now())
+}
+
+// errHeaderTimeout is returned when response_header_timeout has passed.
+var errHeaderTimeout error = timeoutError("timeout while waiting for the headers of the response")
+
+// timeoutError is a net.Error.
+type timeoutError string
+
+func (e timeoutError) Error() string        { return string(e) }
+func (e timeoutError) Timeout() bool        { return true }
+func (e timeoutError) Temporary() bool      { return true }
+func (e timeoutError) Is(target error) bool { return target == context.DeadlineExceeded }

@@ -1,0 +1,66 @@
+package transport
+
+import (
+	"compress/gzip"
+	"io"
+	"maps"
+	"net/http"
+	"strings"
+	"sync"
+)
+
+// asksForGzip reports whether the response is to be compressed on the way, for a caller
+// that did not ask for an encoding: net/http's Transport does the same.
+func (t *Transport) asksForGzip(r *http.Request) bool {
+	return !t.settings.DisableCompression && r.Method != http.MethodHead &&
+		len(r.Header["Accept-Encoding"]) == 0 && len(r.Header["Range"]) == 0
+}
+
+// withGzip returns a copy of a request that asks for gzip. Others may read the headers
+// of the request itself.
+func withGzip(r *http.Request) *http.Request {
+	asking := *r
+	asking.Header = maps.Clone(r.Header)
+	asking.Header["Accept-Encoding"] = []string{"gzip"}
+	return &asking
+}
+
+// decompress makes a response what it would be without gzip.
+func decompress(response *http.Response, body *body) {
+	if !strings.EqualFold(response.Header.Get("Content-Encoding"), "gzip") {
+		return
+	}
+	response.Body = &gzipBody{body: body}
+	response.Header.Del("Content-Encoding")
+	response.Header.Del("Content-Length")
+	response.ContentLength = -1
+	response.Uncompressed = true
+}
+
+// gzipBody decompresses a body from its first Read on.
+type gzipBody struct {
+	body *body
+
+	mu     sync.Mutex
+	reader *gzip.Reader
+	err    error // of the first Read
+}
+
+// Read reads what the body was before it was compressed.
+func (g *gzipBody) Read(p []byte) (int, error) {
+	g.mu.Lock()
+	if g.reader == nil && g.err == nil {
+		g.reader, g.err = gzip.NewReader(g.body)
+	}
+	reader, err := g.reader, g.err
+	g.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	return reader.Read(p)
+}
+
+// Close closes the body.
+func (g *gzipBody) Close() error { return g.body.Close() }
+
+var _ io.ReadCloser = (*gzipBody)(nil)

@@ -1,0 +1,131 @@
+package transport
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// sweepInterval is how often idle connections are looked through. One that the upstream
+// has closed holds a file descriptor for this long.
+const sweepInterval = 5 * time.Second
+
+// pool has the idle connections of all upstreams. No goroutine waits for them: a timer
+// runs while there are any.
+type pool struct {
+	maxIdle int           // for each upstream
+	timeout time.Duration // of an idle connection; 0 is none
+
+	mu    sync.Mutex
+	conns map[string][]*conn // by host, the newest last
+	timer *time.Timer        // nil if there is no idle connection
+}
+
+// get returns an idle connection to a host, which is open, and how long it was idle, or
+// nil. It prefers the newest, so that those that are not needed end.
+func (p *pool) get(host string, now time.Time) (*conn, time.Duration) {
+	for {
+		c := p.pop(host)
+		if c == nil {
+			return nil, 0
+		}
+		if idle := now.Sub(c.since); !c.expired(now, p.timeout) && c.open() {
+			c.acquire()
+			return c, idle
+		}
+		c.close()
+	}
+}
+
+func (p *pool) pop(host string) *conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	list := p.conns[host]
+	if len(list) == 0 {
+		return nil
+	}
+	last := len(list) - 1
+	c := list[last]
+	list[last] = nil
+	p.conns[host] = list[:last]
+	return c
+}
+
+// put keeps a connection for the next request.
+func (p *pool) put(c *conn, now time.Time) {
+	c.since = now
+	p.mu.Lock()
+	full := len(p.conns[c.host]) >= p.maxIdle
+	if !full {
+		if p.conns == nil {
+			p.conns = make(map[string][]*conn)
+		}
+		p.conns[c.host] = append(p.conns[c.host], c)
+		if p.timer == nil {
+			p.timer = time.AfterFunc(sweepInterval, func() { p.sweep(time.Now()) })
+		}
+	}
+	p.mu.Unlock()
+	if full {
+		c.close()
+	}
+}
+
+// sweep closes the connections that have expired or that the upstream has closed.
+func (p *pool) sweep(now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for host, list := range p.conns {
+		kept := list[:0]
+		for _, c := range list {
+			// One that was used since the last sweep was checked then.
+			if c.expired(now, p.timeout) || now.Sub(c.since) > sweepInterval && !c.open() {
+				c.close()
+				continue
+			}
+			kept = append(kept, c)
+		}
+		clear(list[len(kept):])
+		p.conns[host] = kept
+		if len(kept) == 0 {
+			delete(p.conns, host)
+		}
+	}
+	if len(p.conns) == 0 {
+		p.timer = nil
+		return
+	}
+	p.timer.Reset(sweepInterval)
+}
+
+// expired reports whether a connection has been idle for too long for this side, or
+// almost too long for the upstream.
+func (c *conn) expired(now time.Time, timeout time.Duration) bool {
+	idle := now.Sub(c.since)
+	return timeout > 0 && idle >= timeout || c.keep > 0 && idle >= c.keep-keepMargin
+}
+
+// keepMargin is how long before its end an idle connection is no longer used. Without
+// it the upstream might close the connection while a request is on its way, and a
+// request that was sent is never repeated.
+const keepMargin = time.Second
+
+// keptAlive notes for how long the upstream keeps the connection, if it said so:
+// "Keep-Alive: timeout=5", as Node.js and Apache do (RFC 2068 section 19.7.1.1). It
+// reports whether that is long enough to use the connection again.
+func (c *conn) keptAlive(header http.Header) bool {
+	values := header["Keep-Alive"]
+	if len(values) == 0 {
+		return true
+	}
+	for parameter := range strings.SplitSeq(values[0], ",") {
+		name, value, _ := strings.Cut(strings.TrimSpace(parameter), "=")
+		if seconds, err := strconv.ParseUint(value, 10, 31); err == nil && strings.EqualFold(name, "timeout") {
+			c.keep = time.Duration(seconds) * time.Second
+			return c.keep > keepMargin
+		}
+	}
+	return true
+}

@@ -1,0 +1,149 @@
+// Package transport sends requests to plain HTTP/1.1 upstreams on the caller's own
+// goroutine.
+//
+// It exists because of what net/http's Transport costs a proxy. That one has two
+// goroutines for each connection: a request is handed to the first, its response comes
+// from the second, and the caller waits for both with a context of its own. These
+// hand-offs cost CPU time, the more so the less busy the machine is. A request without a
+// body needs none of them: the caller writes it, then reads the response.
+//
+// Everything else is sent by net/http, which [Transport] falls back to: request bodies,
+// which have to be sent while the response is read, upgrades, Expect, CONNECT, TLS,
+// HTTP/2, forward proxies, and settings that this package does not know.
+//
+// The package would be unnecessary if net/http's Transport did the same for such
+// requests. Until then `transport standard` in the Caddyfile turns it off.
+package transport
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"time"
+)
+
+// Transport is an http.RoundTripper with a pool of connections of its own.
+type Transport struct {
+	settings *http.Transport
+	fallback http.RoundTripper
+	suitable bool // the settings are ones that this package knows
+	idle     pool
+}
+
+// New returns a Transport with the dialer, the limits and the timeouts of settings.
+// What it does not send itself is sent by fallback, which may be settings.
+func New(settings *http.Transport, fallback http.RoundTripper) *Transport {
+	maxIdle := settings.MaxIdleConnsPerHost
+	if maxIdle == 0 {
+		maxIdle = http.DefaultMaxIdleConnsPerHost
+	}
+	return &Transport{
+		settings: settings, fallback: fallback, suitable: suitable(settings),
+		idle: pool{maxIdle: maxIdle, timeout: settings.IdleConnTimeout},
+	}
+}
+
+// suitable reports whether a transport with these settings can be replaced for plain
+// requests. Limits on the number of connections also count those of the fallback.
+func suitable(settings *http.Transport) bool {
+	protocols := settings.Protocols
+	return canCheck && settings.DialContext != nil && !settings.DisableKeepAlives &&
+		settings.MaxConnsPerHost == 0 && settings.MaxIdleConns == 0 &&
+		(protocols == nil || protocols.HTTP1() && !protocols.UnencryptedHTTP2())
+}
+
+// RoundTrip sends a request and returns the response, as http.RoundTripper says. It
+// repeats a request only if nothing of it was sent: to send a request twice may order
+// twice.
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if !t.sends(r) {
+		return t.fallback.RoundTrip(r)
+	}
+	if err := validate(r); err != nil {
+		return nil, err
+	}
+	trace := httptrace.ContextClientTrace(r.Context())
+	if trace == nil {
+		trace = new(httptrace.ClientTrace)
+	}
+	for {
+		c, err := t.connection(r, trace)
+		if err != nil {
+			return nil, err
+		}
+		response, err := t.exchange(c, r, trace)
+		if !errors.Is(err, errNothingSent) {
+			return response, err
+		}
+	}
+}
+
+// sends reports whether a request is one that this package sends itself.
+func (t *Transport) sends(r *http.Request) bool {
+	if !t.suitable || !isPlain(r) {
+		return false
+	}
+	if t.settings.Proxy == nil {
+		return true
+	}
+	proxy, err := t.settings.Proxy(r)
+	return proxy == nil && err == nil
+}
+
+// isPlain reports whether a request is without a body over HTTP/1.1, and without what
+// changes how the connection is used.
+func isPlain(r *http.Request) bool {
+	if r.URL == nil || r.URL.Scheme != "http" || r.URL.Host == "" || r.Header == nil {
+		return false
+	}
+	if r.Body != nil && r.Body != http.NoBody || len(r.Trailer) > 0 || len(r.TransferEncoding) > 0 {
+		return false
+	}
+	if r.Method == http.MethodConnect || r.Close || r.Cancel != nil { //nolint:staticcheck // deprecated, but net/http still heeds it
+		return false
+	}
+	for _, name := range [...]string{"Connection", "Upgrade", "Expect"} {
+		if _, ok := r.Header[name]; ok {
+			return false
+		}
+	}
+	return true
+}
+
+// connection returns an idle connection to the request's host, or a new one.
+func (t *Transport) connection(r *http.Request, trace *httptrace.ClientTrace) (*conn, error) {
+	ctx := r.Context()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	address := hostPort(r)
+	if trace.GetConn != nil {
+		trace.GetConn(address)
+	}
+	c, idle := t.idle.get(r.URL.Host, time.Now())
+	if c == nil {
+		dialed, err := t.settings.DialContext(ctx, "tcp", address)
+		if err != nil {
+			// A caller that has gone is told apart from an upstream that is down.
+			if cause := context.Cause(ctx); cause != nil {
+				err = cause
+			}
+			return nil, err
+		}
+		c = newConn(dialed, r.URL.Host)
+	}
+	if trace.GotConn != nil {
+		trace.GotConn(httptrace.GotConnInfo{Conn: c.Conn, Reused: c.used, WasIdle: c.used, IdleTime: idle})
+	}
+	return c, nil
+}
+
+// hostPort is the address of a request's host.
+func hostPort(r *http.Request) string {
+	if r.URL.Port() != "" {
+		return r.URL.Host
+	}
+	return net.JoinHostPort(r.URL.Hostname(), "80")
+}
