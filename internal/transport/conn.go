@@ -3,15 +3,10 @@ package transport
 import (
 	"bufio"
 	"errors"
-	"fmt"
 	"net"
-	"net/http"
-	"slices"
 	"sync"
 	"syscall"
 	"time"
-
-	"golang.org/x/net/http/httpguts"
 )
 
 // A conn is a connection to an upstream. One request at a time uses it; [pool] has it in
@@ -24,7 +19,6 @@ type conn struct {
 	reader *bufio.Reader // nil in the pool: idle connections need no buffer
 	limit  int64         // of what may still be read
 	sent   int64         // bytes of the request under way
-	broken error         // what the last Write returned
 
 	since    time.Time     // it is idle
 	keep     time.Duration // how long the upstream keeps it; 0 is unknown
@@ -82,28 +76,8 @@ func (c *conn) Read(p []byte) (int, error) {
 func (c *conn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
 	c.sent += int64(n)
-	c.broken = err
 	return n, err
 }
 
 // errTooLong means that the headers of a response exceed the limit.
 var errTooLong = errors.New("read limit reached")
-
-// validate refuses what would change the meaning of a request on the wire, as net/http's
-// Transport does. The value of a header may be a secret and is not in the error.
-func validate(r *http.Request) error {
-	if r.Method != "" && !httpguts.ValidHeaderFieldName(r.Method) { // both are tokens
-		return fmt.Errorf("invalid method %q", r.Method)
-	}
-	for name, values := range r.Header {
-		if !httpguts.ValidHeaderFieldName(name) {
-			return fmt.Errorf("invalid header name %q", name)
-		}
-		if slices.ContainsFunc(values, invalidValue) {
-			return fmt.Errorf("invalid value of header %q", name)
-		}
-	}
-	return nil
-}
-
-func invalidValue(value string) bool { return !httpguts.ValidHeaderFieldValue(value) }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"net/http/httptrace"
 	"net/textproto"
 	"sync"
 	"time"
@@ -32,12 +31,11 @@ type exchange struct {
 }
 
 // exchange sends a request and reads the response up to its body.
-func (t *Transport) exchange(c *conn, r *http.Request, trace *httptrace.ClientTrace) (*http.Response, error) {
-	ctx := r.Context()
+func (t *Transport) exchange(c *conn, out *outgoing) (*http.Response, error) {
+	ctx := out.Context()
 	e := &exchange{conn: c, pool: &t.idle, ctx: ctx}
 	e.stop = context.AfterFunc(ctx, c.close)
-	gzip := t.asksForGzip(r)
-	response, err := t.sendAndRead(c, r, trace, gzip)
+	response, err := t.sendAndRead(c, out)
 	if err != nil {
 		e.end(false)
 		if cause := context.Cause(ctx); cause != nil {
@@ -46,53 +44,50 @@ func (t *Transport) exchange(c *conn, r *http.Request, trace *httptrace.ClientTr
 		return nil, err
 	}
 	reuse := !response.Close && response.StatusCode >= http.StatusOK && c.keptAlive(response.Header)
-	if r.Method == http.MethodHead || response.ContentLength == 0 {
+	if out.method == http.MethodHead || response.ContentLength == 0 {
 		e.end(reuse)
 		return response, nil
 	}
 	body := &body{exchange: e, framed: response.Body, reuse: reuse}
 	response.Body = body
-	if gzip {
+	if out.gzip {
 		decompress(response, body)
 	}
 	return response, nil
 }
 
-func (t *Transport) sendAndRead(c *conn, r *http.Request, trace *httptrace.ClientTrace, gzip bool) (*http.Response, error) {
-	if err := c.send(r, gzip); err != nil {
+func (t *Transport) sendAndRead(c *conn, out *outgoing) (*http.Response, error) {
+	err := c.send(out)
+	out.wrote(err)
+	if err != nil {
 		return nil, err
 	}
 	if timeout := t.settings.ResponseHeaderTimeout; timeout > 0 {
 		timer := time.AfterFunc(timeout, c.close)
-		response, err := t.read(c, r, trace)
+		response, err := t.read(c, out)
 		if !timer.Stop() {
 			return nil, errHeaderTimeout
 		}
 		return response, err
 	}
-	return t.read(c, r, trace)
+	return t.read(c, out)
 }
 
 var writers = sync.Pool{New: func() any { return bufio.NewWriter(nil) }}
 
 // send writes a request.
-func (c *conn) send(r *http.Request, gzip bool) error {
-	if gzip {
-		r = withGzip(r)
-	}
+func (c *conn) send(out *outgoing) error {
 	w := writers.Get().(*bufio.Writer)
 	defer writers.Put(w)
 	defer w.Reset(nil)
 	w.Reset(c)
-	c.sent, c.broken = 0, nil
-	err := r.Write(w)
-	if err == nil {
-		err = w.Flush()
-	}
+	c.sent = 0
+	out.write(w)
+	err := w.Flush()
 	switch {
 	case err == nil:
 		return nil
-	case c.broken != nil && c.sent == 0 && c.used:
+	case c.sent == 0 && c.used:
 		return fmt.Errorf("%w: %w", errNothingSent, err)
 	default:
 		return fmt.Errorf("sending the request: %w", err)
@@ -101,17 +96,18 @@ func (c *conn) send(r *http.Request, gzip bool) error {
 
 // read reads the final response, up to its body. Informational ones go to the caller,
 // which then limits their number; without a caller all of them together are limited.
-func (t *Transport) read(c *conn, r *http.Request, trace *httptrace.ClientTrace) (*http.Response, error) {
+func (t *Transport) read(c *conn, out *outgoing) (*http.Response, error) {
 	limit := t.settings.MaxResponseHeaderBytes
 	if limit <= 0 {
 		limit = defaultMaxHeaderBytes
 	}
 	c.limit = limit
+	trace := out.trace
 	if _, err := c.reader.Peek(1); err == nil && trace.GotFirstResponseByte != nil {
 		trace.GotFirstResponseByte()
 	}
 	for {
-		response, err := http.ReadResponse(c.reader, r)
+		response, err := http.ReadResponse(c.reader, out.Request)
 		switch {
 		case err != nil && c.limit <= 0:
 			return nil, fmt.Errorf("reading the response: its headers exceed %d bytes", limit)

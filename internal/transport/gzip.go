@@ -3,7 +3,6 @@ package transport
 import (
 	"compress/gzip"
 	"io"
-	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -14,15 +13,6 @@ import (
 func (t *Transport) asksForGzip(r *http.Request) bool {
 	return !t.settings.DisableCompression && r.Method != http.MethodHead &&
 		len(r.Header["Accept-Encoding"]) == 0 && len(r.Header["Range"]) == 0
-}
-
-// withGzip returns a copy of a request that asks for gzip. Others may read the headers
-// of the request itself.
-func withGzip(r *http.Request) *http.Request {
-	asking := *r
-	asking.Header = maps.Clone(r.Header)
-	asking.Header["Accept-Encoding"] = []string{"gzip"}
-	return &asking
 }
 
 // decompress makes a response what it would be without gzip.

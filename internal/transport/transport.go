@@ -21,6 +21,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"time"
 )
 
@@ -61,19 +62,16 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !t.sends(r) {
 		return t.fallback.RoundTrip(r)
 	}
-	if err := validate(r); err != nil {
+	out, err := t.outgoing(r)
+	if err != nil {
 		return nil, err
 	}
-	trace := httptrace.ContextClientTrace(r.Context())
-	if trace == nil {
-		trace = new(httptrace.ClientTrace)
-	}
 	for {
-		c, err := t.connection(r, trace)
+		c, err := t.connection(out)
 		if err != nil {
 			return nil, err
 		}
-		response, err := t.exchange(c, r, trace)
+		response, err := t.exchange(c, out)
 		if !errors.Is(err, errNothingSent) {
 			return response, err
 		}
@@ -92,37 +90,17 @@ func (t *Transport) sends(r *http.Request) bool {
 	return proxy == nil && err == nil
 }
 
-// isPlain reports whether a request is without a body over HTTP/1.1, and without what
-// changes how the connection is used.
-func isPlain(r *http.Request) bool {
-	if r.URL == nil || r.URL.Scheme != "http" || r.URL.Host == "" || r.Header == nil {
-		return false
-	}
-	if r.Body != nil && r.Body != http.NoBody || len(r.Trailer) > 0 || len(r.TransferEncoding) > 0 {
-		return false
-	}
-	if r.Method == http.MethodConnect || r.Close || r.Cancel != nil { //nolint:staticcheck // deprecated, but net/http still heeds it
-		return false
-	}
-	for _, name := range [...]string{"Connection", "Upgrade", "Expect"} {
-		if _, ok := r.Header[name]; ok {
-			return false
-		}
-	}
-	return true
-}
-
 // connection returns an idle connection to the request's host, or a new one.
-func (t *Transport) connection(r *http.Request, trace *httptrace.ClientTrace) (*conn, error) {
-	ctx := r.Context()
+func (t *Transport) connection(out *outgoing) (*conn, error) {
+	ctx, trace := out.Context(), out.trace
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	address := hostPort(r)
+	address := hostPort(out.URL)
 	if trace.GetConn != nil {
 		trace.GetConn(address)
 	}
-	c, idle := t.idle.get(r.URL.Host, time.Now())
+	c, idle := t.idle.get(out.URL.Host, time.Now())
 	if c == nil {
 		dialed, err := t.settings.DialContext(ctx, "tcp", address)
 		if err != nil {
@@ -132,7 +110,7 @@ func (t *Transport) connection(r *http.Request, trace *httptrace.ClientTrace) (*
 			}
 			return nil, err
 		}
-		c = newConn(dialed, r.URL.Host)
+		c = newConn(dialed, out.URL.Host)
 	}
 	if trace.GotConn != nil {
 		trace.GotConn(httptrace.GotConnInfo{Conn: c.Conn, Reused: c.used, WasIdle: c.used, IdleTime: idle})
@@ -140,10 +118,10 @@ func (t *Transport) connection(r *http.Request, trace *httptrace.ClientTrace) (*
 	return c, nil
 }
 
-// hostPort is the address of a request's host.
-func hostPort(r *http.Request) string {
-	if r.URL.Port() != "" {
-		return r.URL.Host
+// hostPort is the address of a URL's host.
+func hostPort(u *url.URL) string {
+	if u.Port() != "" {
+		return u.Host
 	}
-	return net.JoinHostPort(r.URL.Hostname(), "80")
+	return net.JoinHostPort(u.Hostname(), "80")
 }
