@@ -11,26 +11,28 @@ import (
 // UpdateAttempts implements [auth.Store]. edit runs within the write: see
 // [Store.Update].
 func (s *Store) UpdateAttempts(ctx context.Context, u auth.User, edit func(*auth.Attempts)) error {
-	return s.write(ctx, func(c *change) error {
-		// A file of an older wxgate does not have the bucket.
-		if _, err := c.tx.CreateBucketIfNotExists(bucketAttempts); err != nil {
-			return fmt.Errorf("creating bucket %s: %w", bucketAttempts, err)
+	return s.write(ctx, func(c *change) error { return c.updateAttempts(u, edit) })
+}
+
+func (c *change) updateAttempts(u auth.User, edit func(*auth.Attempts)) error {
+	// A file of an older wxgate does not have the bucket.
+	if _, err := c.tx.CreateBucketIfNotExists(bucketAttempts); err != nil {
+		return fmt.Errorf("creating bucket %s: %w", bucketAttempts, err)
+	}
+	user := c.vault.HashUser(u)
+	attempts := new(auth.Attempts)
+	before := c.get(bucketAttempts, user)
+	if len(before) > timeKeyBytes {
+		attempts = c.vault.OpenAttempts(user, before[timeKeyBytes:])
+		if err := c.deleteAttempts(user, before); err != nil {
+			return err
 		}
-		user := c.vault.HashUser(u)
-		attempts := new(auth.Attempts)
-		before := c.get(bucketAttempts, user)
-		if len(before) > timeKeyBytes {
-			attempts = c.vault.OpenAttempts(user, before[timeKeyBytes:])
-			if err := c.deleteAttempts(user, before); err != nil {
-				return err
-			}
-		}
-		edit(attempts)
-		if attempts.Empty() {
-			return nil
-		}
-		return c.putAttempts(user, attempts)
-	})
+	}
+	edit(attempts)
+	if attempts.Empty() {
+		return nil
+	}
+	return c.putAttempts(user, attempts)
 }
 
 // attempts reads a user's attempts, without changing the file.

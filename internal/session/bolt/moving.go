@@ -67,27 +67,42 @@ func (c *change) exportUser(ctx context.Context, do func(session.Entry) error, u
 
 // Import takes what another store exported.
 func (s *Store) Import(ctx context.Context, e session.Entry) error {
-	if err := e.Check(); err != nil {
-		return session.Unavailable(err)
-	}
-	if e.Attempts != nil {
-		return s.UpdateAttempts(ctx, e.User, func(a *auth.Attempts) { session.MergeAttempts(a, e.Attempts) })
+	return s.ImportAll(ctx, []session.Entry{e})
+}
+
+// ImportAll is Import of many entries in one commit, and so with one sync of the disk.
+func (s *Store) ImportAll(ctx context.Context, entries []session.Entry) error {
+	for _, e := range entries {
+		if err := e.Check(); err != nil {
+			return session.Unavailable(err)
+		}
 	}
 	return s.write(ctx, func(c *change) error {
-		switch {
-		case e.Session != nil:
-			return c.importSession(e.Session)
-		case e.Keys != nil:
-			user := c.vault.HashUser(e.User)
-			sessions := c.sessionsOf(user)
-			if !c.live(sessions) {
-				return nil
+		for _, e := range entries {
+			if err := c.importEntry(e); err != nil {
+				return err
 			}
-			return c.putKeys(user, session.MergeKeys(c.keysOf(user, sessions), e.Keys))
-		default:
-			return c.importRevocation(*e.Revocation)
 		}
+		return nil
 	})
+}
+
+func (c *change) importEntry(e session.Entry) error {
+	switch {
+	case e.Session != nil:
+		return c.importSession(e.Session)
+	case e.Keys != nil:
+		user := c.vault.HashUser(e.User)
+		sessions := c.sessionsOf(user)
+		if !c.live(sessions) {
+			return nil
+		}
+		return c.putKeys(user, session.MergeKeys(c.keysOf(user, sessions), e.Keys))
+	case e.Attempts != nil:
+		return c.updateAttempts(e.User, func(a *auth.Attempts) { session.MergeAttempts(a, e.Attempts) })
+	default:
+		return c.importRevocation(*e.Revocation)
+	}
 }
 
 func (c *change) importSession(s *auth.Session) error {
