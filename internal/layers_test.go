@@ -37,6 +37,15 @@ const (
 	simTest     = simulator + "/simtest" // what its tests share
 )
 
+// The packages of the benchmark.
+const (
+	benchmark    = "internal/bench"
+	benchLoad    = benchmark + "/load"
+	benchProcess = benchmark + "/process"
+	benchReport  = benchmark + "/report"
+	benchSeed    = benchmark + "/seed"
+)
+
 const (
 	kit   = "internal/session"
 	suite = kit + "/sessiontest"
@@ -88,7 +97,8 @@ var layers = []layer{
 	}},
 	{dir: rooms + "/admin", caddy: true, imports: []string{rooms + "/app", "internal/gateway", keyring, signing, "internal/problem", "internal/auth"}},
 	{dir: rooms + "/command", caddy: true, imports: []string{
-		rooms + "/app", rooms + "/admin", "internal/demo", attack, corpus, wire, "internal/gateway", kit + "/bolt", simulator, simServer,
+		rooms + "/app", rooms + "/admin", "internal/demo", attack, corpus, wire, benchmark, benchLoad, benchReport,
+		"internal/gateway", kit + "/bolt", simulator, simServer,
 	}},
 	{dir: rooms + "/app", caddy: true, imports: []string{
 		rooms + "/directive", rooms + "/secret", rooms + "/redisstore",
@@ -147,6 +157,13 @@ var layers = []layer{
 	{dir: corpus, imports: []string{upstream, wire}, stdOnly: true},
 	{dir: upstream, stdOnly: true},
 	{dir: wire, only: []string{"golang.org/x/net/", "github.com/quic-go/"}},
+	// The benchmark measures processes from outside. Only what prepares their files knows
+	// tokens and the store.
+	{dir: benchmark, alone: true, imports: []string{benchLoad, benchProcess, benchReport, benchSeed, "internal/demo", simulator, "internal/auth"}},
+	{dir: benchLoad, stdOnly: true},
+	{dir: benchProcess, stdOnly: true},
+	{dir: benchReport, stdOnly: true},
+	{dir: benchSeed, imports: []string{tokens, keyring, kit, kit + "/bolt", "internal/auth", "internal/seal"}},
 	{dir: "internal", alone: true}, // these tests
 }
 
@@ -305,6 +322,13 @@ func TestLayerRules(t *testing.T) {
 		{"the corpus uses raw frames", edge{dir: corpus, path: "golang.org/x/net/http2"}, false},
 		{"what is sent knows the corpus", edge{dir: wire, path: ours + corpus}, false},
 		{"the attacks know Caddy", edge{dir: wire, path: caddyModules + "caddy/v2"}, false},
+		{"wxgate bench runs the benchmark", edge{dir: "caddymodule/command", path: ours + benchmark}, true},
+		{"another package runs the benchmark", edge{dir: tokens, path: ours + benchmark}, false},
+		{"the benchmark knows Caddy", edge{dir: benchmark, path: caddyModules + "caddy/v2"}, false},
+		{"the benchmark knows the gateway", edge{dir: benchmark, path: ours + "internal/gateway"}, false},
+		{"the load knows tokens", edge{dir: benchLoad, path: ours + tokens}, false},
+		{"the reports use a library", edge{dir: benchReport, path: "go.etcd.io/bbolt"}, false},
+		{"the seed fills a store", edge{dir: benchSeed, path: ours + kit + "/bolt"}, true},
 		{"a leaf uses a library", edge{dir: "internal/seal", path: "golang.org/x/crypto/hkdf"}, false},
 		{"a leaf's test uses a library", edge{dir: "internal/seal", path: "pgregory.net/rapid", test: true}, true},
 		{"a leaf uses the standard library", edge{dir: "internal/seal", path: "crypto/hkdf"}, true},

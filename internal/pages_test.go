@@ -116,6 +116,7 @@ var plainFolders = []string{
 	"caddymodule/proxylog", "caddymodule/redisstore", "caddymodule/request", "caddymodule/secret", "cmd/wxgate",
 	"internal/demo", "internal/gateway", "internal/gateway/limit", "internal/gateway/wafer", "internal/metrics", "internal/openapi", "internal/storecopy",
 	"internal/attack", "internal/attack/corpus", "internal/attack/upstream", "internal/attack/wire",
+	"internal/bench", "internal/bench/load", "internal/bench/process", "internal/bench/report", "internal/bench/seed",
 	"internal/auth", "internal/edge", "internal/problem", "internal/seal", "internal/session/redis", "internal/session/redis/connection", "internal/token", "internal/token/keyring", "internal/token/signing", "internal/wechat",
 	"internal/wechat/callback", "internal/wechat/opendata", "internal/wechat/platform", "internal/wechatsim",
 	"internal/wechatsim/protocol", "internal/wechatsim/simserver", "internal/wechatsim/simtest",

@@ -1,0 +1,136 @@
+// Package bench measures what wxgate costs, against the same binary without it and against
+// other servers: what `wxgate bench` runs.
+//
+// It starts an upstream, the simulator as WeChat, and each server to measure, all on
+// loopback. Each round loads one server after the other, so that a machine that becomes
+// slower is slower for all of them, and compares them within the round. CPU time and memory
+// are read from the operating system. Whatever was started is stopped at the end.
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+)
+
+// ErrUsage is a configuration that cannot be measured. The message says how to change it.
+var ErrUsage = errors.New("wrong arguments")
+
+// Config is the configuration of a run. Executable and Self are required.
+type Config struct {
+	Executable string                        // this binary
+	Self       func(address string) []string // its arguments to run [load.ServeUpstream] at an address
+
+	Scenario    string        // default that of [Scenarios] that is first
+	Rounds      int           // default 15
+	Duration    time.Duration // measured, in each round and for each target; default that of the scenario
+	Warmup      time.Duration // not measured, before each of these; default 300ms
+	Connections int           // default 64
+	Tokens      int           // default that of the scenario
+	Sessions    int           // in the store of one more gateway; default: there is none
+	Revocations int           // in the same store; default 0
+	Rate        float64       // operations per second; default: as many as possible
+	Baseline    string        // default that of the scenario
+	Caddy       string        // an executable of Caddy to measure too
+	Peers       []string      // servers that run, each as name=url
+	Upstream    string        // address of the upstream; default: a free port
+	Dir         string        // for the session stores; default: that for temporary files
+
+	// Progress is called before each step, with the steps done and all of them, 0 while
+	// the run is prepared. Default: it is not called.
+	Progress func(done, all int, doing string)
+
+	scenario *scenario
+	peers    []peer
+}
+
+const (
+	defaultRounds      = 15
+	defaultWarmup      = 300 * time.Millisecond
+	defaultConnections = 64
+)
+
+// complete sets the defaults and refuses what cannot be measured.
+func (c *Config) complete() error {
+	if c.Progress == nil {
+		c.Progress = func(int, int, string) {}
+	}
+	if err := c.chooseScenario(); err != nil {
+		return err
+	}
+	setDefault(&c.Rounds, defaultRounds)
+	setDefault(&c.Duration, c.scenario.duration)
+	setDefault(&c.Warmup, defaultWarmup)
+	setDefault(&c.Connections, defaultConnections)
+	setDefault(&c.Tokens, c.scenario.tokens)
+	for name, value := range map[string]int{"rounds": c.Rounds, "connections": c.Connections, "tokens": c.Tokens, "sessions": c.Sessions, "revocations": c.Revocations} {
+		if value < 0 {
+			return fmt.Errorf("%w: --%s must not be negative", ErrUsage, name)
+		}
+	}
+	if c.Duration < 0 || c.Warmup < 0 || c.Rate < 0 {
+		return fmt.Errorf("%w: --duration, --warmup and --rate must not be negative", ErrUsage)
+	}
+	return c.checkServers()
+}
+
+func setDefault[T comparable](value *T, def T) {
+	var zero T
+	if *value == zero {
+		*value = def
+	}
+}
+
+func (c *Config) chooseScenario() error {
+	setDefault(&c.Scenario, scenarios[0].name)
+	at := slices.IndexFunc(scenarios, func(s scenario) bool { return s.name == c.Scenario })
+	if at < 0 {
+		return fmt.Errorf("%w: --scenario: unrecognized %q; expected one of: %s", ErrUsage, c.Scenario, strings.Join(ScenarioNames(), ", "))
+	}
+	c.scenario = &scenarios[at]
+	return nil
+}
+
+// checkServers refuses servers that cannot take part.
+func (c *Config) checkServers() error {
+	if c.scenario.caddy && c.Caddy == "" {
+		return fmt.Errorf("%w: scenario %s compares with a stock Caddy; set --caddy to its executable", ErrUsage, c.Scenario)
+	}
+	if c.Caddy != "" {
+		path, err := exec.LookPath(c.Caddy)
+		if err != nil {
+			return fmt.Errorf("%w: --caddy: %w; name the executable of a Caddy, such as one that xcaddy build made", ErrUsage, err)
+		}
+		c.Caddy = path
+	}
+	if len(c.Peers) > 0 && !c.scenario.proxies {
+		return fmt.Errorf("%w: scenario %s does not support --peer", ErrUsage, c.Scenario)
+	}
+	for _, text := range c.Peers {
+		p, err := parsePeer(text)
+		if err != nil {
+			return err
+		}
+		c.peers = append(c.peers, p)
+	}
+	return nil
+}
+
+// parsePeer reads name=url.
+func parsePeer(text string) (peer, error) {
+	name, address, _ := strings.Cut(text, "=")
+	u, err := url.Parse(address)
+	if name == "" || err != nil || u.Scheme != "http" || u.Host == "" || strings.Trim(u.Path, "/") != "" {
+		return peer{}, fmt.Errorf("%w: --peer: expected name=http://host:port, such as nginx=http://127.0.0.1:8081, not %q", ErrUsage, text)
+	}
+	host := u.Host
+	if u.Port() == "" {
+		host = net.JoinHostPort(u.Hostname(), "80")
+	}
+	return peer{name: name, address: host}, nil
+}
