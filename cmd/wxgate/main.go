@@ -7,6 +7,7 @@
 package main
 
 import (
+	"errors"
 	"os"
 
 	"github.com/caddyserver/caddy/v2"
@@ -17,7 +18,18 @@ import (
 
 func main() {
 	caddy.CustomBinaryName = "wxgate"
-	if newRoot().Execute() != nil {
-		os.Exit(caddy.ExitCodeFailedStartup) // Cobra or the command printed the error
+	if err := newRoot().Execute(); err != nil { // Cobra or the command printed the error
+		os.Exit(exitCode(err))
 	}
+}
+
+// exitCode is that of the error, or 1.
+func exitCode(err error) int {
+	if coded, ok := errors.AsType[interface {
+		error
+		ExitCode() int
+	}](err); ok {
+		return coded.ExitCode()
+	}
+	return caddy.ExitCodeFailedStartup
 }
