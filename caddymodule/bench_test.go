@@ -82,7 +82,16 @@ func benchmarkGuard(b *testing.B, config string) {
 // benchRequest is a request of a mini program, as Caddy hands it to handlers.
 func benchRequest(bearer []string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, "/orders", nil)
-	r.Header = http.Header{
+	r.Header = miniProgramHeader(bearer)
+	repl := caddy.NewReplacer()
+	repl.Map(func(string) (any, bool) { return nil, false }) // Caddy has one for requests
+	ctx := context.WithValue(r.Context(), caddy.ReplacerCtxKey, repl)
+	vars := map[string]any{caddyhttp.ClientIPVarKey: "127.0.0.1", caddyhttp.TrustedProxyVarKey: false}
+	return r.WithContext(context.WithValue(ctx, caddyhttp.VarsCtxKey, vars))
+}
+
+func miniProgramHeader(bearer []string) http.Header {
+	return http.Header{
 		"Accept":          {"*/*"},
 		"Accept-Encoding": {"gzip"},
 		"Authorization":   bearer,
@@ -90,11 +99,6 @@ func benchRequest(bearer []string) *http.Request {
 		"Referer":         {"https://servicewechat.com/wx0000000000000001/devtools/page-frame.html"},
 		"User-Agent":      {"MicroMessenger"},
 	}
-	repl := caddy.NewReplacer()
-	repl.Map(func(string) (any, bool) { return nil, false }) // Caddy has one for requests
-	ctx := context.WithValue(r.Context(), caddy.ReplacerCtxKey, repl)
-	vars := map[string]any{caddyhttp.ClientIPVarKey: "127.0.0.1", caddyhttp.TrustedProxyVarKey: false}
-	return r.WithContext(context.WithValue(ctx, caddyhttp.VarsCtxKey, vars))
 }
 
 func timeRequest(b *testing.B, url, bearer string) time.Duration {

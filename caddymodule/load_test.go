@@ -134,6 +134,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"PEM as HS256 secret", tokenBlock("alg HS256", "key {file."+public+"}"), "", []string{"HS256 was given a PEM key", "set alg to the key's algorithm"}},
 		{"short HS256 secret", tokenBlock("alg HS256", "key {env.WXGATE_TEST_SHORT}"), "", []string{"the HS256 secret has 31 bytes, at least 32 are needed"}},
 		{"life under a second", tokenBlock("access 10ms"), "", []string{"10ms is too short; the minimum is 1s"}},
+		{"cache under a mebibyte", tokenBlock("cache 512KiB"), "", []string{"a cache of 524288 bytes is too small; the minimum is 1MiB"}},
 		{"unconfigured app", goodApp, "app wx2222222222222222", []string{"app wx2222222222222222 is not configured: add it to the global wxgate block"}},
 		{"require an unconfigured app", goodApp, "require app wx2222222222222222 on /admin", []string{"app wx2222222222222222 is not configured"}},
 		{"app of an unset variable", goodApp, "app {env.WXGATE_TEST_UNSET}", []string{"the appid is empty"}},

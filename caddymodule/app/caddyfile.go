@@ -55,6 +55,7 @@ func init() {
 //	        access   <duration>
 //	        refresh  <duration> [idle <duration>]
 //	        rotate   <duration>
+//	        cache    <size>
 //	    }
 //	    transport wxgate|standard
 //	}
@@ -166,6 +167,7 @@ func (a *App) parseToken(d *caddyfile.Dispenser) error {
 		"key":      directive.One(d, &t.Key),
 		"access":   directive.Positive(d, &t.Access),
 		"rotate":   directive.Positive(d, &t.Rotate),
+		"cache":    directive.Size(d, &t.Cache),
 		"refresh":  func() error { return t.parseRefresh(d) },
 	}}.Parse()
 }

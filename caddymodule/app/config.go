@@ -123,6 +123,11 @@ type TokenConfig struct {
 	// How long a generated key signs before the next key does. Old keys verify until
 	// their last token expires. A configured key never rotates. Default 30d.
 	Rotate caddy.Duration `json:"rotate,omitempty"`
+
+	// How much memory each process may use to keep access tokens that it verified, in
+	// bytes, at least 1 MiB. A token takes some 1 KiB. With more users at once than it
+	// has room for, signatures are verified again. Default 64 MiB.
+	Cache int64 `json:"cache,omitempty"`
 }
 
 // StoreConfig configures the session store.

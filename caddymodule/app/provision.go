@@ -17,6 +17,7 @@ import (
 
 	"github.com/wxgate/wxgate/caddymodule/secret"
 	"github.com/wxgate/wxgate/internal/seal"
+	"github.com/wxgate/wxgate/internal/token"
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
@@ -102,6 +103,12 @@ func (t *TokenConfig) complete() error {
 		if *d.into < caddy.Duration(time.Second) {
 			return fmt.Errorf("token: %s is too short; the minimum is 1s", time.Duration(*d.into))
 		}
+	}
+	if t.Cache == 0 {
+		t.Cache = token.DefaultCacheBytes
+	}
+	if t.Cache < token.MinCacheBytes {
+		return fmt.Errorf("token: a cache of %d bytes is too small; the minimum is 1MiB", t.Cache)
 	}
 	if t.Access > t.Refresh {
 		return fmt.Errorf("token: access %s is longer than refresh %s: an access token would outlive its session",

@@ -144,7 +144,7 @@ func (o *opener) openTokens(ctx context.Context) error {
 		}
 	}
 	rt.Ring = opened.ring
-	rt.Tokens, err = token.New(token.Config{Ring: rt.Ring, Box: o.box})
+	rt.Tokens, err = token.New(token.Config{Ring: rt.Ring, Box: o.box, CacheBytes: a.Token.Cache})
 	if err != nil {
 		return err
 	}

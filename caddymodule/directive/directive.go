@@ -3,12 +3,14 @@ package directive
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/dustin/go-humanize"
 
 	"github.com/wxgate/wxgate/internal/edge"
 )
@@ -124,6 +126,22 @@ func ParseDuration(d *caddyfile.Dispenser, arg string) (time.Duration, error) {
 		return 0, d.Errf("%q is not a duration: write 90s, 15m, 2h or 30d", arg)
 	}
 	return duration, nil
+}
+
+// Size returns a parser of exactly one size in bytes, such as 64MiB.
+func Size(d *caddyfile.Dispenser, into *int64) func() error {
+	return func() error {
+		var arg string
+		if err := One(d, &arg)(); err != nil {
+			return err
+		}
+		size, err := humanize.ParseBytes(arg)
+		if err != nil || size == 0 || size > math.MaxInt64 {
+			return d.Errf("%q is not a size: write 512KiB, 64MiB or 1GiB", arg)
+		}
+		*into = int64(size)
+		return nil
+	}
 }
 
 // Paths returns a parser of path patterns that refuses a bad one with its line.

@@ -1,23 +1,25 @@
 package token
 
 import (
-	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
-	"encoding/binary"
 	"fmt"
+	"hash/maphash"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/dgraph-io/ristretto/v2"
-
-	"github.com/wxgate/wxgate/internal/token/keyring"
 )
 
 const (
-	// DefaultCacheEntries is how many verified tokens the cache keeps. An entry has
-	// 0.5 to 1 KiB: at most 64 MiB, with that many users at once.
-	DefaultCacheEntries = 1 << 16
+	// DefaultCacheBytes is how much memory the cache of verified tokens may take: that
+	// of some 60,000 tokens.
+	DefaultCacheBytes = 64 << 20 // 64 MiB
+	// MinCacheBytes is the smallest cache.
+	MinCacheBytes = 1 << 20 // 1 MiB
+
+	// usualEntryBytes is what a token of a WeChat user costs. The number of counters
+	// depends on it.
+	usualEntryBytes = 1024
 	// countersPerEntry and getBuffer are what ristretto's authors recommend. A counter
 	// has 4 bits.
 	countersPerEntry = 10
@@ -28,16 +30,13 @@ const (
 	minCacheLife = time.Second
 )
 
-// tokenDigest is a keyed hash of a token. Only this process can compute
-// digests, so that no client can search for two tokens with the same digest.
-type tokenDigest [sha256.Size]byte
-
-// cache keeps verified tokens. ristretto finds an entry by two 64-bit hashes, so the
-// entry has the whole digest of its token, and get compares it: tokens with equal
-// hashes never share an entry. Otherwise a client that finds such a token would get
-// another user's identity.
+// cache keeps verified tokens. ristretto finds an entry by a 64-bit hash, so the entry
+// has the whole token, and get compares it: tokens with equal hashes never share an
+// entry. Otherwise a client that finds such a token would get another user's identity.
 type cache struct {
-	secret [sha256.Size]byte
+	// seed is random, so that no client can compute hashes: tokens with equal hashes
+	// would replace each other.
+	seed maphash.Seed
 
 	mu     sync.RWMutex // ristretto must not be used while or after it is closed
 	closed bool
@@ -46,61 +45,51 @@ type cache struct {
 
 // cacheEntry is one verified token. It never changes.
 type cacheEntry struct {
-	digest tokenDigest
-	*verified
+	raw string
+	verified
 }
 
 // newCache makes a cache. hash is [cacheHash]; a test makes all tokens collide.
-func newCache(entries int, hash func(key uint64) (uint64, uint64)) (*cache, error) {
+func newCache(bytes int64, hash func(key uint64) (uint64, uint64)) (*cache, error) {
 	inner, err := ristretto.NewCache(&ristretto.Config[uint64, *cacheEntry]{
-		NumCounters:        int64(entries) * countersPerEntry,
-		MaxCost:            int64(entries),
+		NumCounters:        bytes / usualEntryBytes * countersPerEntry,
+		MaxCost:            bytes,
 		BufferItems:        getBuffer,
 		KeyToHash:          hash,
-		IgnoreInternalCost: true, // every entry has a cost of one
+		IgnoreInternalCost: true, // cost counts it
 	})
 	if err != nil {
 		return nil, fmt.Errorf("creating the token cache: %w", err)
 	}
-	c := &cache{inner: inner}
-	_, _ = rand.Read(c.secret[:]) // never fails: crypto/rand.Read
-	return c, nil
+	return &cache{seed: maphash.MakeSeed(), inner: inner}, nil
 }
 
-// cacheHash returns the hash by which ristretto finds an entry: the key is part of a
-// digest. Two tokens with one key are told apart by [cache.get], so ristretto compares
-// nothing, which is what the second hash, 0, says.
+// cacheHash returns the hash by which ristretto finds an entry. Two tokens with one hash
+// are told apart by [cache.get], so ristretto compares nothing, which is what the second
+// hash, 0, says.
 func cacheHash(key uint64) (hash, conflict uint64) { return key, 0 }
 
-// key is the part of a digest under which it is in the cache.
-func (d *tokenDigest) key() uint64 { return binary.LittleEndian.Uint64(d[:]) }
+// key returns the hash of a token.
+func (c *cache) key(raw string) uint64 { return maphash.String(c.seed, raw) }
 
-// digest returns the digest of a token. The buffer is on the stack; it has room for
-// the secret and a token that we issue.
-func (c *cache) digest(raw string) tokenDigest {
-	const size = sha256.Size + keyring.MaxTokenBytes
-	var buffer [size]byte
-	text := append(buffer[:0], c.secret[:]...)
-	return sha256.Sum256(append(text, raw...))
-}
-
-// get returns what was verified of the token with this digest; nil if the cache does
-// not have it.
-func (c *cache) get(d *tokenDigest) *verified {
+// get returns what was verified of a token; nil if the cache does not have it. The time
+// that the comparison takes says nothing about another token: only one with the same
+// hash is compared, and a client cannot know which has.
+func (c *cache) get(key uint64, raw string) *verified {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if c.closed {
 		return nil
 	}
-	e, ok := c.inner.Get(d.key())
-	if !ok || subtle.ConstantTimeCompare(e.digest[:], d[:]) != 1 {
+	e, ok := c.inner.Get(key)
+	if !ok || e.raw != raw {
 		return nil
 	}
-	return e.verified
+	return &e.verified
 }
 
 // put keeps a token that was verified at now, until it expires.
-func (c *cache) put(d *tokenDigest, v *verified, now time.Time) {
+func (c *cache) put(key uint64, raw string, v *verified, now time.Time) {
 	life := v.identity.Expires.Sub(now)
 	if life < minCacheLife {
 		return
@@ -108,8 +97,23 @@ func (c *cache) put(d *tokenDigest, v *verified, now time.Time) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if !c.closed {
-		c.inner.SetWithTTL(d.key(), &cacheEntry{digest: *d, verified: v}, 1, life)
+		e := &cacheEntry{strings.Clone(raw), *v} // a part of a request would keep all of it
+		c.inner.SetWithTTL(key, e, e.cost(), life)
 	}
+}
+
+// entryBytes is what an entry takes beside its texts: the entry, the identity, and its
+// places in ristretto's maps.
+const entryBytes = 480
+
+// cost returns how much memory an entry takes.
+func (e *cacheEntry) cost() int64 {
+	id := e.identity
+	texts := len(e.raw) + len(e.issuer) + len(id.App) + len(id.OpenID) + len(id.UnionID) + len(id.Session) + len(id.Phone) + len(id.Pseudonym) + len(id.TokenID)
+	for _, audience := range e.audiences {
+		texts += len(audience)
+	}
+	return int64(entryBytes + texts)
 }
 
 // close stops the cache's goroutines.

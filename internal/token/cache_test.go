@@ -29,7 +29,7 @@ func (m *memory) Update(_ context.Context, change func([]byte) ([]byte, error)) 
 // newServing makes tokens over a new ring, with a hash of the test's choice.
 func newServing(tb testing.TB, alg signing.Alg, now func() time.Time, hash func(uint64) (uint64, uint64)) *Tokens {
 	tb.Helper()
-	c, err := newCache(1024, hash)
+	c, err := newCache(MinCacheBytes, hash)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -41,16 +41,21 @@ func newServing(tb testing.TB, alg signing.Alg, now func() time.Time, hash func(
 
 func newRing(tb testing.TB, cfg *keyring.Config) *keyring.Ring {
 	tb.Helper()
-	box, err := seal.New(bytes.Repeat([]byte("s"), seal.MinSecretBytes))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	cfg.Storage, cfg.Box, cfg.Access = &memory{}, box, time.Hour
+	cfg.Storage, cfg.Box, cfg.Access = &memory{}, newBox(tb), time.Hour
 	ring, err := keyring.Open(tb.Context(), *cfg)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	return ring
+}
+
+func newBox(tb testing.TB) *seal.Box {
+	tb.Helper()
+	box, err := seal.New(bytes.Repeat([]byte("s"), seal.MinSecretBytes))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return box
 }
 
 func user(openid auth.OpenID, now time.Time, life time.Duration) auth.Identity {
@@ -101,15 +106,15 @@ func TestCollision(t *testing.T) {
 	}
 }
 
-// TestDigestHasASecret: nobody can compute where a token is in the cache.
-func TestDigestHasASecret(t *testing.T) {
+// TestKeyIsRandom: no client can compute where a token is in the cache.
+func TestKeyIsRandom(t *testing.T) {
 	t.Parallel()
 	a, b := newServing(t, signing.HS256, time.Now, cacheHash), newServing(t, signing.HS256, time.Now, cacheHash)
-	if a.cache.digest("x") == b.cache.digest("x") {
-		t.Error("the digest does not depend on the process's secret")
+	if a.cache.key("x") == b.cache.key("x") {
+		t.Error("the key does not depend on the cache's seed")
 	}
-	if a.cache.digest("x") == a.cache.digest("y") {
-		t.Error("the digest does not depend on the token")
+	if a.cache.key("x") == a.cache.key("y") {
+		t.Error("the key does not depend on the token")
 	}
 }
 
@@ -129,8 +134,7 @@ func TestHitRechecks(t *testing.T) {
 		t.Fatal(err)
 	}
 	tokens.cache.inner.Wait()
-	p := tokens.cache.digest(raw)
-	hit := tokens.cache.get(&p)
+	hit := tokens.cache.get(tokens.cache.key(raw), raw)
 	if hit == nil {
 		t.Fatal("not cached")
 	}
@@ -165,7 +169,7 @@ func TestShortLivesAreNotCached(t *testing.T) {
 	tokens := newServing(t, signing.HS256, func() time.Time { return now }, cacheHash)
 	raw := mustIssue(t, tokens, user("u", now, 10*time.Second))
 	for _, left := range []time.Duration{minCacheLife, minCacheLife - 1, time.Millisecond, 1} {
-		fresh, err := newCache(16, cacheHash)
+		fresh, err := newCache(MinCacheBytes, cacheHash)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -174,8 +178,7 @@ func TestShortLivesAreNotCached(t *testing.T) {
 			t.Fatal(err)
 		}
 		fresh.inner.Wait()
-		p := fresh.digest(raw)
-		if cached := fresh.get(&p) != nil; cached != (left >= minCacheLife) {
+		if cached := fresh.get(fresh.key(raw), raw) != nil; cached != (left >= minCacheLife) {
 			t.Errorf("with %s left: cached is %v", left, cached)
 		}
 		one.Close()

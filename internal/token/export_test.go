@@ -25,6 +25,5 @@ func (t *Tokens) Flush() { t.cache.inner.Wait() }
 
 // Cached reports whether the cache has a token.
 func (t *Tokens) Cached(raw string) bool {
-	p := t.cache.digest(raw)
-	return t.cache.get(&p) != nil
+	return t.cache.get(t.cache.key(raw), raw) != nil
 }

@@ -13,10 +13,10 @@ import (
 type Config struct {
 	Ring *keyring.Ring
 	Box  *seal.Box
-	// CacheEntries is how many verified tokens the cache keeps; default
-	// [DefaultCacheEntries].
-	CacheEntries int
-	Now          func() time.Time // default time.Now
+	// CacheBytes is how much memory the cache of verified tokens may take, at least
+	// [MinCacheBytes]; default [DefaultCacheBytes].
+	CacheBytes int64
+	Now        func() time.Time // default time.Now
 }
 
 // Tokens issues and verifies tokens with the keys of a ring. Several Tokens may share
@@ -32,16 +32,16 @@ type Tokens struct {
 // New makes Tokens over a ring. If the root secret changes, make new Tokens over the
 // same ring: the cache of the old ones has phone numbers that the old secret opened.
 func New(cfg Config) (*Tokens, error) {
-	if cfg.Ring == nil || cfg.Box == nil || cfg.CacheEntries < 0 {
-		return nil, fmt.Errorf("%w: tokens need a ring, a root secret and a number of cache entries of 0 or more", keyring.ErrConfig)
+	if cfg.Ring == nil || cfg.Box == nil || cfg.CacheBytes != 0 && cfg.CacheBytes < MinCacheBytes {
+		return nil, fmt.Errorf("%w: tokens need a ring, a root secret and a cache of 1 MiB or more", keyring.ErrConfig)
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if cfg.CacheEntries == 0 {
-		cfg.CacheEntries = DefaultCacheEntries
+	if cfg.CacheBytes == 0 {
+		cfg.CacheBytes = DefaultCacheBytes
 	}
-	c, err := newCache(cfg.CacheEntries, cacheHash)
+	c, err := newCache(cfg.CacheBytes, cacheHash)
 	if err != nil {
 		return nil, err
 	}

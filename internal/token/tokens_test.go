@@ -13,10 +13,10 @@ func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
 	for name, cfg := range map[string]token.Config{
-		"nothing":          {},
-		"no ring":          {Box: g.Config.Box},
-		"no box":           {Ring: g.Ring},
-		"negative entries": {Ring: g.Ring, Box: g.Config.Box, CacheEntries: -1},
+		"nothing":     {},
+		"no ring":     {Box: g.Config.Box},
+		"no box":      {Ring: g.Ring},
+		"small cache": {Ring: g.Ring, Box: g.Config.Box, CacheBytes: token.MinCacheBytes - 1},
 	} {
 		if tokens, err := token.New(cfg); !errors.Is(err, keyring.ErrConfig) || tokens != nil {
 			t.Errorf("%s: got %v, want ErrConfig", name, err)

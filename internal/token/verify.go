@@ -32,15 +32,15 @@ func (t *Tokens) Verify(raw string) (*auth.Identity, error) {
 		return nil, errTooLong // before the hash: a long token must not cost time (denial of service)
 	}
 	now := t.now()
-	digest := t.cache.digest(raw)
-	if v := t.cache.get(&digest); v != nil && v.valid(t.ring, now) {
+	key := t.cache.key(raw)
+	if v := t.cache.get(key, raw); v != nil && v.valid(t.ring, now) {
 		return v.identity, nil
 	}
 	v, err := t.verify(raw, now)
 	if err != nil {
 		return nil, err
 	}
-	t.cache.put(&digest, v, now)
+	t.cache.put(key, raw, v, now)
 	return v.identity, nil
 }
 

@@ -123,7 +123,7 @@ func New(tb testing.TB, change func(*keyring.Config)) *Gateway {
 // NewTokens returns tokens over a ring, with a small cache.
 func NewTokens(tb testing.TB, ring *keyring.Ring, cfg keyring.Config) *token.Tokens {
 	tb.Helper()
-	tokens, err := token.New(token.Config{Ring: ring, Box: cfg.Box, Now: cfg.Now, CacheEntries: 1024})
+	tokens, err := token.New(token.Config{Ring: ring, Box: cfg.Box, Now: cfg.Now, CacheBytes: token.MinCacheBytes})
 	if err != nil {
 		tb.Fatal(err)
 	}
