@@ -3,6 +3,7 @@ package caddymodule_test
 import (
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -90,15 +91,22 @@ func benchRequest(bearer []string) *http.Request {
 	return r.WithContext(context.WithValue(ctx, caddyhttp.VarsCtxKey, vars))
 }
 
+// miniProgramHeader is the header of a request of WeChat on iOS. net/http makes room for
+// as many headers as lines: with those of the gateway, the map does not grow.
 func miniProgramHeader(bearer []string) http.Header {
-	return http.Header{
+	const lines = 9 // with Host
+	header := make(http.Header, lines)
+	maps.Copy(header, http.Header{
 		"Accept":          {"*/*"},
-		"Accept-Encoding": {"gzip"},
+		"Accept-Encoding": {"gzip,compress,br,deflate"},
+		"Accept-Language": {"zh-CN,zh-Hans;q=0.9"},
 		"Authorization":   bearer,
+		"Connection":      {"keep-alive"},
 		"Content-Type":    {"application/json"},
-		"Referer":         {"https://servicewechat.com/wx0000000000000001/devtools/page-frame.html"},
-		"User-Agent":      {"MicroMessenger"},
-	}
+		"Referer":         {"https://servicewechat.com/wx0000000000000001/1/page-frame.html"},
+		"User-Agent":      {"Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.50"},
+	})
+	return header
 }
 
 func timeRequest(b *testing.B, url, bearer string) time.Duration {

@@ -126,7 +126,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil && r.Body != http.NoBody {
 		sent.Body = edge.NewSentBody(r.Body)
 	}
-	redactor.Redact(r, request.Original(r))
+	redactor.Redact(r, request.Original)
 	return t.send(&sent)
 }
 

@@ -145,25 +145,26 @@ func (c Credentials) takeHeader(r *http.Request) (string, error) {
 		}
 		return c.single(values, alike, func() { delete(r.Header, c.source.Name) })
 	}
-	var tokens []string
-	credentials := 0
+	var token string
+	tokens, credentials := 0, 0
 	for _, value := range values {
 		for rest, more := value, true; more; credentials++ {
 			var credential string
 			credential, rest, more = strings.Cut(rest, ",")
-			if token, ok := cutBearer(credential); ok {
-				tokens = append(tokens, token)
+			if bearer, ok := cutBearer(credential); ok {
+				token = bearer
+				tokens++
 			}
 		}
 	}
-	if len(tokens) == 0 {
+	if tokens == 0 {
 		return "", nil // another scheme is the upstream's business
 	}
-	if credentials > 1 {
-		c.remove(func() { delete(r.Header, HeaderAuthorization) })
+	c.remove(func() { delete(r.Header, HeaderAuthorization) })
+	if credentials > 1 || severalTokens(token) {
 		return "", ErrTwoTokens
 	}
-	return c.single(tokens, false, func() { delete(r.Header, HeaderAuthorization) })
+	return token, nil
 }
 
 // cutBearer is the token of a credential whose scheme is Bearer. What parts them
@@ -215,10 +216,16 @@ func (c Credentials) single(values []string, alike bool, remove func()) (string,
 		return "", nil
 	}
 	c.remove(remove)
-	if alike || len(values) > 1 || strings.ContainsAny(values[0], ", ") {
+	if alike || len(values) > 1 || severalTokens(values[0]) {
 		return "", ErrTwoTokens
 	}
 	return values[0], nil
+}
+
+// severalTokens reports whether some upstream would split a value into more than one.
+// Two searches are many times as fast as strings.ContainsAny.
+func severalTokens(value string) bool {
+	return strings.IndexByte(value, ',') >= 0 || strings.IndexByte(value, ' ') >= 0
 }
 
 func (c Credentials) remove(remove func()) {

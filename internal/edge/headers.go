@@ -37,6 +37,7 @@ type Names struct {
 type Headers struct {
 	names   Names    // canonical; "" for a header that is not sent
 	managed []string // folded names
+	outside []string // those of them that do not begin with reservedPrefix
 }
 
 // NewHeaders completes and checks the names.
@@ -83,6 +84,9 @@ func (h *Headers) manage(name string) error {
 		return fmt.Errorf("header name %q is used twice", name)
 	}
 	h.managed = append(h.managed, folded)
+	if !strings.HasPrefix(folded, reservedPrefix) {
+		h.outside = append(h.outside, folded)
+	}
 	return nil
 }
 
@@ -93,7 +97,7 @@ func (h *Headers) Managed(name string) bool {
 	if begins, _ := matchFolded(name, reservedPrefix); begins {
 		return true
 	}
-	for _, managed := range h.managed {
+	for _, managed := range h.outside {
 		if _, whole := matchFolded(name, managed); whole {
 			return true
 		}
@@ -116,7 +120,7 @@ func (h *Headers) Strip(r *http.Request) (stripped int) {
 			stripped++
 		}
 	}
-	if connection, ok := r.Header["Connection"]; ok {
+	if connection, ok := r.Header["Connection"]; ok && !(len(connection) == 1 && connection[0] == "keep-alive") {
 		keepConnectionOptions(r.Header, connection)
 	}
 	for name := range r.Trailer {

@@ -48,17 +48,20 @@ func overridesPath(name string) bool {
 	return hasOverrideStem(name) && (overrideFamily.MatchString(name) || slices.ContainsFunc(PathOverrides, func(override string) bool { return isFolded(name, override) }))
 }
 
-// overrideStems are what every override has in its name. Few other headers have one of
-// them, so a look for stems is all that most headers cost.
-var overrideStems = []string{"path", "uri", "url", "base", "script", "context", "prefix", "redirect"}
+// overrideStems are what every override has in its name, by their first letter. Few other
+// headers have one of them, so a look for stems is all that most headers cost.
+var overrideStems = ['z' + 1][]string{
+	'p': {"path", "prefix"}, 'u': {"uri", "url"}, 'b': {"base"}, 's': {"script"}, 'c': {"context"}, 'r': {"redirect"},
+}
 
 func hasOverrideStem(name string) bool {
 	for at := range len(name) {
-		switch name[at] | 0x20 { // in lower case
-		case 'p', 'u', 'b', 's', 'c', 'r':
-			if slices.ContainsFunc(overrideStems, func(stem string) bool {
-				return len(name)-at >= len(stem) && strings.EqualFold(name[at:at+len(stem)], stem)
-			}) {
+		first := name[at] | 0x20 // in lower case
+		if first > 'z' {
+			continue
+		}
+		for _, stem := range overrideStems[first] {
+			if len(name)-at >= len(stem) && strings.EqualFold(name[at:at+len(stem)], stem) {
 				return true
 			}
 		}

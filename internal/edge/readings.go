@@ -142,10 +142,17 @@ const (
 // without cookies, and short names of Windows, where PAY~1 is payments.
 var oddSegment = regexp.MustCompile(`^\((?i:[a-z]\([^/]*\))+\)$|~[0-9]`)
 
+// mayBeOdd reports whether a character may be a part of what hasFullwidthSeparators looks
+// for.
+func mayBeOdd(c rune) bool { return c >= utf8.RuneSelf || c == '.' || c == ':' || c == '(' || c == '~' }
+
 // hasFullwidthSeparators reports whether a decoded path has other segments to servers that narrow
 // wide characters, or other names to Windows: /public/．．/admin. A segment that is
 // more than dots may have wide ones, such as 未完待续…… has.
 func hasFullwidthSeparators(path string) bool {
+	if !strings.ContainsFunc(path, mayBeOdd) {
+		return false // as in nearly every path, at a tenth of the cost
+	}
 	if strings.ContainsAny(path, wideSlashes) || strings.Contains(path, streamMark) {
 		return true
 	}

@@ -19,13 +19,13 @@ var redacted = []string{"REDACTED"}
 // appid stays, to tell the failures of one mini program from those of another. It
 // replaces the header map and does not change it: someone else may be reading it.
 //
-// original is the request as it came in, or nil: what is sent may have a forwarded
+// original returns the request as it came in, or nil: what is sent may have a forwarded
 // token in another place.
-func (e *Edge) Redact(r *http.Request, id *auth.Identity, original *http.Request) {
+func (e *Edge) Redact(r *http.Request, id *auth.Identity, original func(*http.Request) *http.Request) {
 	if e.Credentials.source.Kind == SourceQuery {
 		r.RequestURI, _, _ = strings.Cut(r.RequestURI, "?")
 	}
-	secrets := []string{string(id.OpenID), string(id.UnionID), string(id.Session), strings.TrimPrefix(id.Phone, "+"), e.forwarded(original)}
+	secrets := []string{string(id.OpenID), string(id.UnionID), string(id.Session), strings.TrimPrefix(id.Phone, "+"), e.forwarded(r, original)}
 	leaks := func(text string) bool {
 		return slices.ContainsFunc(secrets, func(secret string) bool { return secret != "" && strings.Contains(text, secret) })
 	}
@@ -39,9 +39,16 @@ func (e *Edge) Redact(r *http.Request, id *auth.Identity, original *http.Request
 	if leaks(r.RequestURI) {
 		r.RequestURI = redacted[0]
 	}
-	if leaks(r.URL.String()) {
+	if urlLeaks(r.URL, leaks) {
 		r.URL = &url.URL{Path: redacted[0]}
 	}
+}
+
+// urlLeaks reports whether a URL has a text that leaks. Only unusual ones are put
+// together for that.
+func urlLeaks(u *url.URL, leaks func(text string) bool) bool {
+	return leaks(u.Path) || leaks(u.RawPath) || leaks(u.RawQuery) || leaks(u.Host) ||
+		(u.Opaque != "" || u.User != nil || u.Fragment != "") && leaks(u.String())
 }
 
 // isSecret reports whether a header has the identity or the token as its meaning.
@@ -56,11 +63,15 @@ func (e *Edge) isSecret(name string) bool {
 
 // forwarded returns the token that the original request brought, or "" if it was
 // removed.
-func (e *Edge) forwarded(original *http.Request) string {
-	if original == nil || !e.Credentials.forward {
+func (e *Edge) forwarded(r *http.Request, original func(*http.Request) *http.Request) string {
+	if !e.Credentials.forward {
 		return ""
 	}
-	token, _ := e.Credentials.Take(original) // removes nothing: it is forwarded
+	came := original(r)
+	if came == nil {
+		return ""
+	}
+	token, _ := e.Credentials.Take(came) // removes nothing: it is forwarded
 	return token
 }
 
@@ -96,4 +107,6 @@ func RedactorOf(r *http.Request) (*Redactor, bool) {
 }
 
 // Redact calls [Edge.Redact] for the identity.
-func (r *Redactor) Redact(sent, original *http.Request) { r.edge.Redact(sent, r.id, original) }
+func (r *Redactor) Redact(sent *http.Request, original func(*http.Request) *http.Request) {
+	r.edge.Redact(sent, r.id, original)
+}

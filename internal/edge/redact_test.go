@@ -8,6 +8,9 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
+// nothing is a server that does not keep the request as it came in.
+func nothing(*http.Request) *http.Request { return nil }
+
 // TestRedact: no value that tells who is calling is left in what Caddy may log,
 // wherever in a header or the URI it stands.
 func TestRedact(t *testing.T) {
@@ -20,12 +23,33 @@ func TestRedact(t *testing.T) {
 		"wx1/the-openid": true, "u=the-unionid;": true, "sid the-session": true, "tel:+8610011112222": true, "%2B8610011112222": true, "wx1": false, "": false,
 	} {
 		r := &http.Request{Header: http.Header{"X-Caller": {text}}, URL: &url.URL{Path: "/" + text}, RequestURI: "/" + text}
-		e.Redact(r, who, nil)
+		e.Redact(r, who, nothing)
 		if got := r.Header.Get("X-Caller"); (got == redacted[0]) != secret {
 			t.Errorf("%q: the header is %q", text, got)
 		}
 		if (r.RequestURI == redacted[0]) != secret || (r.URL.Path == redacted[0]) != secret {
 			t.Errorf("%q: the URI is %q and %q", text, r.RequestURI, r.URL)
+		}
+	}
+}
+
+// TestRedactURL: no part of a URL tells who is calling.
+func TestRedactURL(t *testing.T) {
+	t.Parallel()
+	e := &Edge{Headers: new(Headers)}
+	who := &auth.Identity{User: auth.User{App: "wx1", OpenID: "the-openid"}}
+	for text, secret := range map[string]bool{
+		"http://host/orders?a=1#b": false, "http://the-openid.host/": true, "/orders/the-openid": true, "/orders/%74he-openid": true,
+		"/%2Fthe-openid": true, "/?u=the-openid": true, "/#the-openid": true, "mailto:the-openid": true, "http://the-openid@host/": true,
+	} {
+		u, err := url.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &http.Request{URL: u}
+		e.Redact(r, who, nothing)
+		if (r.URL.Path == redacted[0]) != secret {
+			t.Errorf("%s: the URL is %s", text, r.URL)
 		}
 	}
 }
@@ -38,7 +62,7 @@ func TestRedactNamedHeaders(t *testing.T) {
 	came := request("GET", "/orders", "X-Token", "the-token")
 	r := request("GET", "/orders?t=the-token", "X-Token", "another", "X-Wx-Openid", "another", "X-Wx-Appid", "wx1", "X-Phone", "1", "X-Copy", "a the-token b")
 	shared := r.Header
-	e.Redact(r, new(auth.Identity), came)
+	e.Redact(r, new(auth.Identity), func(*http.Request) *http.Request { return came })
 	for name, want := range map[string]string{"X-Token": redacted[0], "X-Wx-Openid": redacted[0], "X-Phone": redacted[0], "X-Copy": redacted[0], "X-Wx-Appid": "wx1"} {
 		if got := r.Header[name]; len(got) != 1 || got[0] != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
@@ -57,7 +81,7 @@ func TestRedactQuery(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t, Source{SourceQuery, "t"}, true)
 	r := request("GET", "/orders?a=1&t=the-token")
-	e.Redact(r, new(auth.Identity), nil)
+	e.Redact(r, new(auth.Identity), nothing)
 	if r.RequestURI != "/orders" {
 		t.Errorf("%s", r.RequestURI)
 	}
