@@ -47,17 +47,24 @@ func Check(path string) (*Report, error) {
 
 // read fills the report. The pages were followed when the file was opened, so
 // that bbolt can check the rest (order of keys, lost pages) without falling.
-func (r *Report) read(tx *bbolt.Tx) error {
+func (r *Report) read(tx *bbolt.Tx) (err error) {
+	if r.Schema, err = schemaOf(tx); err != nil {
+		return err
+	}
+	for problem := range tx.Check() { // to its end: it holds a goroutine
+		r.problem("%v", problem)
+	}
+	if r.Schema < schemaVersion {
+		r.Sessions, r.Revocations = count(tx, bucketSessions), count(tx, bucketRevocations)
+		return nil // its records are checked by the start that rewrites it
+	}
 	counts, err := walk(tx)
 	if err != nil {
 		return err
 	}
-	r.Schema = counts.Schema
 	r.Sessions, r.Users = counts.Sessions, counts.Users
 	r.Keys, r.Revocations = counts.Keys, counts.Revocations
-	for problem := range tx.Check() { // to its end: it holds a goroutine
-		r.problem("%v", problem)
-	}
+	r.checkSessions(tx)
 	r.checkUsers(tx)
 	r.checkEnds(tx)
 	if counts.ends != counts.Sessions+counts.Revocations+counts.attempts {
@@ -67,29 +74,39 @@ func (r *Report) read(tx *bbolt.Tx) error {
 	return nil
 }
 
-// checkUsers looks that users have the sessions that they are said to have, and
-// that no keys outlived their user.
+// checkSessions looks that sessions are in the indexes.
+func (r *Report) checkSessions(tx *bbolt.Tx) {
+	users, ends := tx.Bucket(bucketUsers), tx.Bucket(bucketEnds)
+	recentA, recentB := tx.Bucket(bucketRecentA), tx.Bucket(bucketRecentB)
+	has := func(bucket *bbolt.Bucket, key []byte) bool {
+		k, _ := bucket.Cursor().Seek(key) // Get does not tell an empty value from none
+		return bytes.Equal(k, key)
+	}
+	cursor := tx.Bucket(bucketSessions).Cursor()
+	for id, value := cursor.First(); id != nil; id, value = cursor.Next() {
+		e, _ := decodeEntry(value) // walk has decoded it
+		recent := bytes.Equal(recentA.Get(id), e.user) || bytes.Equal(recentB.Get(id), e.user)
+		if !recent && !has(users, indexed{user: e.user, id: id}.userKey()) {
+			r.problem("session %s is not listed for its user", sessionID(id))
+		}
+		if e.listed.After(e.end) || !has(ends, endKey(e.listed, id)) {
+			r.problem("session %s is missing in the index of ends", sessionID(id))
+		}
+	}
+}
+
+// checkUsers looks that users have the sessions that they are said to have.
 func (r *Report) checkUsers(tx *bbolt.Tx) {
-	sessions, users, ends := tx.Bucket(bucketSessions), tx.Bucket(bucketUsers), tx.Bucket(bucketEnds)
-	listed := 0
-	cursor := users.Cursor()
-	for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
-		listed++
-		s := indexed{user: k[:userKeyBytes], id: k[userKeyBytes:], end: keyTime(v)}
-		if sessions.Get(s.id) == nil {
-			r.problem("session %s is listed for a user, but missing", sessionID(s.id))
-		}
-		if !bytes.Equal(ends.Get(s.endKey()), s.user) {
-			r.problem("session %s is missing in the index of ends", sessionID(s.id))
-		}
-	}
-	if listed != r.Sessions {
-		r.problem("%d sessions are listed for users, %d exist", listed, r.Sessions)
-	}
-	cursor = tx.Bucket(bucketKeys).Cursor()
+	sessions := tx.Bucket(bucketSessions)
+	cursor := tx.Bucket(bucketUsers).Cursor()
 	for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {
-		if at, _ := users.Cursor().Seek(k); !bytes.HasPrefix(at, k) {
-			r.problem("a user without a session has session keys")
+		if len(k) != indexUserBytes+sessionKeyBytes {
+			r.problem("a key of %d bytes in %s", len(k), bucketUsers)
+			continue
+		}
+		id := k[indexUserBytes:]
+		if e, ok := decodeEntry(sessions.Get(id)); !ok || !bytes.HasPrefix(k, e.user) {
+			r.problem("session %s is listed for a user, but missing", sessionID(id))
 		}
 	}
 }

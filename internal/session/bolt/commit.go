@@ -9,6 +9,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/recent"
 )
 
 // maxGroup is how many writes one commit carries at most: with more, the first
@@ -23,10 +24,15 @@ const maxGroup = 256
 // Here a caller that finds no commit under way leads one, and includes whatever
 // gathered during the last.
 type committer struct {
-	db *bbolt.DB
+	db     *bbolt.DB
+	recent *recent.Index
 	// failed is whether a commit failed since [File.Ready] last saw one succeed:
 	// the disk is full, or worse. A logout that still fits says nothing of that.
 	failed atomic.Bool
+
+	// writing is held by the commit under way: one whose group failed is written
+	// again beside those that follow.
+	writing sync.Mutex
 
 	mu      sync.Mutex
 	waiting []*write
@@ -120,15 +126,22 @@ var errUnchanged = errors.New("nothing to commit")
 
 // commit runs a group in one transaction.
 func (c *committer) commit(group []*write) error {
+	c.writing.Lock()
+	defer c.writing.Unlock()
 	reached := false // all of the group ran, so that a failure is the commit's
 	err := guarded(auth.ErrStoreUnavailable, func() error {
+		c.recent.Begin()
 		return c.db.Update(func(tx *bbolt.Tx) error {
+			fillPages(tx)
 			wrote, err := runGroup(tx, group)
 			reached = err == nil
-			if reached && !wrote {
+			switch {
+			case err != nil:
+				return err
+			case !wrote:
 				return errUnchanged
 			}
-			return err
+			return c.recent.Merge(tx, func(user recent.User, id recent.Session) error { return listUser(tx, user[:], id[:]) })
 		})
 	})
 	if errors.Is(err, errUnchanged) {
@@ -139,8 +152,24 @@ func (c *committer) commit(group []*write) error {
 	}
 	if err != nil {
 		c.failed.Store(true)
+		return session.Unavailable(err)
 	}
-	return session.Unavailable(err)
+	c.recent.Committed()
+	return nil
+}
+
+// appendFill is how full bbolt leaves the pages of buckets whose keys grow with time,
+// where it leaves half of each page free by default. In a page of 4 KiB that is nine
+// sessions, and room for what their first refresh adds to them: a page that must be split
+// later leaves two pages half empty.
+const appendFill = 0.88
+
+func fillPages(tx *bbolt.Tx) {
+	for _, name := range [][]byte{bucketSessions, bucketEnds, bucketRecentA, bucketRecentB} {
+		if bucket := tx.Bucket(name); bucket != nil {
+			bucket.FillPercent = appendFill
+		}
+	}
 }
 
 // runGroup runs the writes of a group in one transaction.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/recent"
 )
 
 func newCommitter(t *testing.T) *committer {
@@ -25,7 +26,14 @@ func newCommitter(t *testing.T) *committer {
 	if err := db.Update(createBuckets); err != nil {
 		t.Fatal(err)
 	}
-	return &committer{db: db.DB}
+	index := new(recent.Index)
+	if err := db.View(func(tx *bbolt.Tx) (err error) {
+		index, err = recent.Load(tx, [2][]byte{bucketRecentA, bucketRecentB})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return &committer{db: db.DB, recent: index}
 }
 
 // A hundred writes that come in during one commit are the next commit.
@@ -152,7 +160,7 @@ func TestNotReadyWhereNoLoginFits(t *testing.T) {
 	f.db.MaxSize = 256 << 10 // stands for a full disk
 	login := func() error {
 		return f.commits.do(func(tx *bbolt.Tx) (bool, error) {
-			for _, bucket := range [][]byte{bucketSessions, bucketUsers, bucketKeys, bucketEnds} {
+			for _, bucket := range [][]byte{bucketSessions, bucketUsers, bucketRecentA, bucketEnds} {
 				if err := tx.Bucket(bucket).Put([]byte(rand.Text()), make([]byte, 256)); err != nil {
 					return false, err
 				}

@@ -29,7 +29,10 @@ func Compact(path string) (before, after int64, err error) {
 		return 0, 0, session.Unavailable(fmt.Errorf("finding the session store: %w", err))
 	}
 	// The old file stays open, and so locked, until the new one has its name.
-	src, err := openDatabase(path, false, everyBucket)
+	if before, err = sizeOf(path); err != nil {
+		return 0, 0, err
+	}
+	src, err := openUpgraded(path, everyBucket)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -37,9 +40,6 @@ func Compact(path string) (before, after int64, err error) {
 	temp := path + compactSuffix
 	if err := copyTo(temp, src.DB); err != nil {
 		return 0, 0, errors.Join(fmt.Errorf("compacting %s: %w", path, err), remove(temp))
-	}
-	if before, err = sizeOf(path); err != nil {
-		return 0, 0, err
 	}
 	if after, err = sizeOf(temp); err != nil {
 		return 0, 0, err

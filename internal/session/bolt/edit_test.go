@@ -58,3 +58,11 @@ func (b buckets) drop(bucket string) {
 	keys, _ := b.entries(bucket)
 	sessiontest.Must(b, b.tx.Bucket([]byte(bucket)).Delete(keys[0]))
 }
+
+// dropAll deletes the entries of a bucket that has some.
+func (b buckets) dropAll(bucket string) {
+	b.Helper()
+	for keys, _ := b.entries(bucket); len(keys) > 0; keys = keys[1:] {
+		b.drop(bucket)
+	}
+}

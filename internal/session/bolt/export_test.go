@@ -6,6 +6,10 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
+// SmallSteps has files merge the index of users every few logins, and upgrade in many
+// transactions. It is not safe for concurrent use with files.
+func SmallSteps() { recentLimit, upgradeStep = 16, 7 }
+
 // Count counts what the file keeps, by a walk over it.
 func (f *File) Count() sessiontest.Counts {
 	var counts contents

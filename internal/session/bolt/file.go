@@ -7,9 +7,12 @@ import (
 	"sync"
 	"time"
 
+	"go.etcd.io/bbolt"
+
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/recent"
 )
 
 // File is the open session store of one process, which outlives a reload. Any number
@@ -21,6 +24,7 @@ type File struct {
 	db      *database
 	pages   *pageCheck
 	commits *committer
+	recent  *recent.Index
 	set     *session.Set
 	sweeper session.Sweeper
 
@@ -47,11 +51,11 @@ func openFile(path string, opts session.Options, wait time.Duration) (*File, err
 	if err := makeDirectory(path); err != nil {
 		return nil, err
 	}
-	db, err := openDatabase(path, false, neededAtOnce)
+	db, err := openUpgraded(path, neededAtOnce)
 	if err != nil {
 		return nil, err
 	}
-	f := &File{path: path, opts: opts.WithDefaults(), db: db, commits: &committer{db: db.DB}, set: session.NewSet()}
+	f := &File{path: path, opts: opts.WithDefaults(), db: db, set: session.NewSet()}
 	if err := f.prepare(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -78,13 +82,22 @@ func (f *File) sound(ctx context.Context) error {
 	return session.Unavailable(err)
 }
 
-// prepare creates the buckets of a new file and checks the schema of an old one. It
-// reads no session.
+// prepare creates the buckets of a new file, checks the schema of an old one and reads
+// its recent sessions. It reads no other.
 func (f *File) prepare() error {
 	return guarded(session.ErrCorrupt, func() error {
 		if err := f.db.Update(createBuckets); err != nil && !errors.Is(err, errUnchanged) {
 			return fmt.Errorf("preparing %s: %w", f.path, err)
 		}
+		err := f.db.View(func(tx *bbolt.Tx) (err error) {
+			f.recent, err = recent.Load(tx, [2][]byte{bucketRecentA, bucketRecentB})
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w: %s", f.path, err, adviseCorrupt)
+		}
+		f.recent.Limit = recentLimit
+		f.commits = &committer{db: f.db.DB, recent: f.recent}
 		return nil
 	})
 }

@@ -2,101 +2,156 @@ package bolt
 
 import (
 	"bytes"
+	"fmt"
+	"slices"
 	"time"
+
+	"go.etcd.io/bbolt"
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/recent"
 )
 
-// indexed is a session as its user's index knows it, without opening its record.
+// indexed is a session as the index of its user knows it, without its entry.
 type indexed struct {
-	user []byte
+	user []byte // the first bytes of the user's hash
 	id   []byte
-	end  time.Time
 }
 
-func (i indexed) userKey() []byte { return append(bytes.Clone(i.user), i.id...) }
+func (i indexed) userKey() []byte { return slices.Concat(i.user, i.id) }
 
-func (i indexed) endKey() []byte { return append(append(timeKey(i.end), tagEnd), i.id...) }
+// endKey is the key of a session in the index of ends.
+func endKey(end time.Time, id []byte) []byte { return append(append(timeKey(end), tagEnd), id...) }
 
 // sessionsOf lists a user's sessions, the first begun first, including those
 // whose time is over and that were not swept yet.
 func (c *change) sessionsOf(user []byte) []indexed {
+	user = user[:indexUserBytes]
 	var sessions []indexed
 	cursor := c.tx.Bucket(bucketUsers).Cursor()
-	for k, v := cursor.Seek(user); k != nil && bytes.HasPrefix(k, user); k, v = cursor.Next() {
-		sessions = append(sessions, indexed{user: user, id: bytes.Clone(k[len(user):]), end: keyTime(v)})
+	for k, _ := cursor.Seek(user); k != nil && bytes.HasPrefix(k, user); k, _ = cursor.Next() {
+		sessions = append(sessions, indexed{user: user, id: bytes.Clone(k[len(user):])})
 	}
-	return sessions
+	for _, id := range c.recent.SessionsOf(recent.User(user)) {
+		// It may have ended since, or its login was undone.
+		if c.tx.Bucket(bucketSessions).Get(id[:]) != nil {
+			sessions = append(sessions, indexed{user: user, id: bytes.Clone(id[:])})
+		}
+	}
+	slices.SortFunc(sessions, func(a, b indexed) int { return bytes.Compare(a.id, b.id) })
+	return slices.CompactFunc(sessions, func(a, b indexed) bool { return bytes.Equal(a.id, b.id) })
 }
 
-// live reports whether one of a user's sessions is not over.
+// listUser writes a recent session to the index of users.
+func listUser(tx *bbolt.Tx, user, id []byte) error {
+	if tx.Bucket(bucketSessions).Get(id) == nil {
+		return nil // it ended
+	}
+	if err := tx.Bucket(bucketUsers).Put(indexed{user: user, id: id}.userKey(), nil); err != nil {
+		return fmt.Errorf("writing to %s: %w", bucketUsers, err)
+	}
+	return nil
+}
+
+// live reports whether one of a user's sessions is not over. Usually the newest is
+// not.
 func (c *change) live(sessions []indexed) bool {
-	for _, s := range sessions {
-		if s.end.After(c.now) {
+	for _, s := range slices.Backward(sessions) {
+		if at, ok := c.entry(s.id); ok && at.end.After(c.now) {
 			return true
 		}
 	}
 	return false
 }
 
-// putSession writes a session and its places in the indexes.
-func (c *change) putSession(at indexed, s *auth.Session) error {
-	record, err := session.EncodeSession(s)
+// addSession writes a session that was not there, and its places in the indexes.
+func (c *change) addSession(at indexed, s *auth.Session, sealedKeys []byte) error {
+	e := entry{end: s.End(), listed: s.End(), user: at.user, keys: sealedKeys}
+	if err := c.putSession(at.id, s, e); err != nil {
+		return err
+	}
+	if err := c.put(bucketEnds, endKey(e.listed, at.id), nil); err != nil {
+		return err
+	}
+	return c.file.recent.Add(c.tx, recent.User(at.user), recent.Session(at.id))
+}
+
+// putSession seals a session into its entry, without its ID, which is the key.
+func (c *change) putSession(id []byte, s *auth.Session, e entry) error {
+	stored := *s
+	stored.ID = ""
+	record, err := session.EncodeSession(&stored)
 	if err != nil {
 		return err
 	}
-	if err := c.putSealed(bucketSessions, at.id, record); err != nil {
+	if e.session, err = c.vault.Seal(bucketSessions, id, record); err != nil {
 		return err
 	}
-	if err := c.put(bucketUsers, at.userKey(), timeKey(at.end)); err != nil {
-		return err
-	}
-	return c.put(bucketEnds, at.endKey(), at.user)
+	return c.put(bucketSessions, id, e.encode())
 }
 
-// moveSession writes a session that was there, and whose end may have moved.
-func (c *change) moveSession(was indexed, s *auth.Session) error {
-	if err := c.delete(bucketEnds, was.endKey()); err != nil {
-		return err
+// saveSession writes a session that was there. An end that moved back is written to the
+// index of ends by the sweep that finds the old one, so that a refresh writes one entry.
+func (c *change) saveSession(id []byte, s *auth.Session) error {
+	e, ok := c.entry(id)
+	if !ok {
+		return session.ErrCorrupt
 	}
-	return c.putSession(indexed{user: was.user, id: was.id, end: s.End()}, s)
+	e.end = s.End()
+	if e.end.Before(e.listed) {
+		if err := c.list(id, &e, e.end); err != nil {
+			return err
+		}
+	}
+	return c.putSession(id, s, e)
 }
 
-// deleteSession removes a session from everywhere, and leaves what hangs on its
-// user to [change.tidyUser].
-func (c *change) deleteSession(s indexed) error {
-	if err := c.delete(bucketSessions, s.id); err != nil {
+// list moves a session in the index of ends. The caller writes its entry.
+func (c *change) list(id []byte, e *entry, end time.Time) error {
+	if err := c.delete(bucketEnds, endKey(e.listed, id)); err != nil {
 		return err
 	}
-	if err := c.delete(bucketUsers, s.userKey()); err != nil {
-		return err
-	}
-	if err := c.delete(bucketEnds, s.endKey()); err != nil {
-		return err
-	}
-	return nil
+	e.listed = end
+	return c.put(bucketEnds, endKey(end, id), nil)
 }
 
-// tidyUser forgets the keys of a user who has no live session left. It comes
-// after each removal of a session.
-func (c *change) tidyUser(user []byte) error {
-	if c.live(c.sessionsOf(user)) {
+// endSession removes a session from everywhere. If it was the newest of its user, the
+// session keys pass to the one before it.
+func (c *change) endSession(id []byte) error {
+	e, ok := c.entry(id)
+	if err := c.deleteSession(id); err != nil || !ok {
+		return err
+	}
+	rest := c.sessionsOf(e.user)
+	if len(rest) == 0 || bytes.Compare(rest[len(rest)-1].id, id) > 0 {
 		return nil
 	}
-	return c.delete(bucketKeys, user)
+	return c.putKeys(rest, e.keys)
+}
+
+// deleteSession removes a session from everywhere, and its user's keys if it has them.
+func (c *change) deleteSession(id []byte) error {
+	e, ok := c.entry(id)
+	if !ok {
+		return nil
+	}
+	if err := c.delete(bucketSessions, id); err != nil {
+		return err
+	}
+	if err := c.delete(bucketUsers, indexed{user: e.user, id: id}.userKey()); err != nil {
+		return err
+	}
+	return c.delete(bucketEnds, endKey(e.listed, id))
 }
 
 // accessEnd is when the last access token of a session expires. No token
 // outlives its session, so the end of one that cannot be read will do.
 func (c *change) accessEnd(s indexed) time.Time {
-	record, err := c.getSealed(bucketSessions, s.id)
-	if err != nil || record == nil {
-		return s.end
-	}
-	sess, err := session.DecodeSession(record)
+	e, _ := c.entry(s.id)
+	sess, err := c.openSession(s.id, e)
 	if err != nil {
-		return s.end
+		return e.end
 	}
 	return sess.AccessEnd
 }

@@ -63,16 +63,16 @@ func (f *File) newIndexKey(box *seal.Box) ([]byte, error) {
 	return index, nil
 }
 
-// isEmpty reports whether the file has neither users nor revocations.
+// isEmpty reports whether the file has neither sessions nor revocations.
 func (f *File) isEmpty() (empty bool, err error) {
 	if err := f.sound(context.Background()); err != nil {
 		return false, err
 	}
 	err = guarded(auth.ErrStoreUnavailable, func() error {
 		return f.db.View(func(tx *bbolt.Tx) error {
-			users, _ := tx.Bucket(bucketUsers).Cursor().First()
+			sessions, _ := tx.Bucket(bucketSessions).Cursor().First()
 			revocations, _ := tx.Bucket(bucketRevocations).Cursor().First()
-			empty = users == nil && revocations == nil
+			empty = sessions == nil && revocations == nil
 			return nil
 		})
 	})

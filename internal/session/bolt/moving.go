@@ -19,48 +19,44 @@ func (s *Store) Export(ctx context.Context, do func(session.Entry) error) error 
 		if err != nil {
 			return err
 		}
-		return c.eachUser(func(user []byte, sessions []indexed) error {
-			return c.exportUser(ctx, do, user, sessions)
-		})
+		cursor := c.tx.Bucket(bucketSessions).Cursor()
+		for id, value := cursor.First(); id != nil; id, value = cursor.Next() {
+			e, ok := decodeEntry(value)
+			if !ok {
+				continue
+			}
+			if err := c.exportSession(ctx, do, id, e); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
-// eachUser visits the users with their sessions.
-func (c *change) eachUser(do func(user []byte, sessions []indexed) error) error {
-	cursor := c.tx.Bucket(bucketUsers).Cursor()
-	for k, _ := cursor.First(); k != nil; {
-		user := bytes.Clone(k[:userKeyBytes])
-		sessions := c.sessionsOf(user)
-		if err := do(user, sessions); err != nil {
-			return err
-		}
-		k, _ = cursor.Seek(append(bytes.Clone(user), bytes.Repeat([]byte{0xff}, sessionKeyBytes+1)...))
+// exportSession also exports what is kept for the session's user, with the newest session,
+// so that the user has one where it is imported.
+func (c *change) exportSession(ctx context.Context, do func(session.Entry) error, id []byte, e entry) error {
+	sess, err := c.openSession(id, e)
+	if err != nil {
+		return nil //nolint:nilerr // the client of one that cannot be read logs in again
 	}
-	return nil
-}
-
-func (c *change) exportUser(ctx context.Context, do func(session.Entry) error, user []byte, sessions []indexed) error {
-	var owner auth.User
-	for _, at := range sessions {
-		sess, err := c.session(sessionID(at.id))
-		if err != nil {
-			continue // over, or unreadable
-		}
-		owner = sess.User
+	if !sess.Ended(c.now) {
 		if err := session.EmitEntry(ctx, do, session.Entry{Session: sess}); err != nil {
 			return err
 		}
 	}
-	if owner == (auth.User{}) {
+	user := c.vault.HashUser(sess.User)
+	sessions := c.sessionsOf(user)
+	if len(sessions) == 0 || !bytes.Equal(sessions[len(sessions)-1].id, id) {
 		return nil
 	}
 	if keys := c.keysOf(user, sessions); len(keys) > 0 {
-		if err := session.EmitEntry(ctx, do, session.Entry{User: owner, Keys: keys}); err != nil {
+		if err := session.EmitEntry(ctx, do, session.Entry{User: sess.User, Keys: keys}); err != nil {
 			return err
 		}
 	}
-	if attempts := c.attempts(user); session.AttemptsActive(attempts, c.now) {
-		return session.EmitEntry(ctx, do, session.Entry{User: owner, Attempts: attempts})
+	if attempts := c.attempts(user); c.live(sessions) && session.AttemptsActive(attempts, c.now) {
+		return session.EmitEntry(ctx, do, session.Entry{User: sess.User, Attempts: attempts})
 	}
 	return nil
 }
@@ -97,7 +93,7 @@ func (c *change) importEntry(e session.Entry) error {
 		if !c.live(sessions) {
 			return nil
 		}
-		return c.putKeys(user, session.MergeKeys(c.keysOf(user, sessions), e.Keys))
+		return c.replaceKeys(user, sessions, session.MergeKeys(c.keysOf(user, sessions), e.Keys))
 	case e.Attempts != nil:
 		return c.updateAttempts(e.User, func(a *auth.Attempts) { session.MergeAttempts(a, e.Attempts) })
 	default:
@@ -128,7 +124,7 @@ func (c *change) importSession(s *auth.Session) error {
 	if !session.IsNewer(s, was) {
 		return nil
 	}
-	return c.moveSession(indexed{user: user, id: id, end: was.End()}, s)
+	return c.saveSession(id, s)
 }
 
 // importRevocation also ends what it revokes, which an earlier import brought.
@@ -152,15 +148,11 @@ func (c *change) importRevocation(rev auth.Revocation) error {
 	default:
 		return nil
 	}
-	user := c.vault.HashUser(owner)
-	for _, at := range c.sessionsOf(user) {
+	for _, at := range c.sessionsOf(c.vault.HashUser(owner)) {
 		if id := sessionID(at.id); id != rev.Session && (rev.Session != "" || !session.Covers(rev.NotAfter, id)) {
 			continue
 		}
-		if err := c.deleteSession(at); err != nil {
-			return err
-		}
-		if err := c.tidyUser(user); err != nil {
+		if err := c.endSession(at.id); err != nil {
 			return err
 		}
 	}

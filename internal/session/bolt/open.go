@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"syscall"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/pages"
 )
 
 const (
@@ -52,6 +55,16 @@ type database struct {
 	*bbolt.DB
 
 	file *os.File // closed with the database
+}
+
+// everyBucket skips no bucket.
+func everyBucket([]byte) bool { return false }
+
+// neededAtOnce skips the buckets that opening a file does not read.
+func neededAtOnce(name []byte) bool {
+	return !slices.ContainsFunc([][]byte{bucketMeta, bucketRevocations, bucketRecentA, bucketRecentB}, func(needed []byte) bool {
+		return bytes.Equal(name, needed)
+	})
 }
 
 // openDatabase opens the database at path, after a check of its pages. The pages of the
@@ -106,7 +119,7 @@ func inspect(path string, skip func(name []byte) bool) error {
 		return err
 	}
 	err = guarded(session.ErrCorrupt, func() error {
-		return db.View(func(tx *bbolt.Tx) error { return soundPages(context.Background(), tx, db.file, skip) })
+		return db.View(func(tx *bbolt.Tx) error { return pages.Check(context.Background(), tx, db.file, skip) })
 	})
 	return errors.Join(err, db.Close())
 }

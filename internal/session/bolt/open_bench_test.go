@@ -67,7 +67,7 @@ func fillFile(b testing.TB, path string, box *seal.Box, n int) {
 	}
 	for from := 0; from < n; from += each {
 		err := file.commits.do(func(tx *bbolt.Tx) (bool, error) {
-			c := &change{tx: tx, vault: store.vault, now: now}
+			c := &change{tx: tx, file: file, recent: file.recent.View(), vault: store.vault, now: now}
 			for i := from; i < min(from+each, n); i++ {
 				if err := create(c, i); err != nil {
 					return false, err

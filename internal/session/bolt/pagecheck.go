@@ -6,6 +6,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/pages"
 )
 
 // pageCheck reads every page of an open file once, in the background. Nothing is
@@ -22,7 +23,7 @@ func startPageCheck(db *database) *pageCheck {
 	go func() {
 		defer close(c.done)
 		c.err = guarded(session.ErrCorrupt, func() error {
-			return db.View(func(tx *bbolt.Tx) error { return soundPages(ctx, tx, db.file, everyBucket) })
+			return db.View(func(tx *bbolt.Tx) error { return pages.Check(ctx, tx, db.file, everyBucket) })
 		})
 	}()
 	return c

@@ -18,6 +18,12 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 )
 
+// Of the layout of bbolt: see package pages.
+const (
+	pageHead   = 16
+	branchFlag = 0x01
+)
+
 // damagedFile has many sessions, and a leaf of them whose sizes are impossible.
 func damagedFile(t *testing.T, box *seal.Box) string {
 	t.Helper()

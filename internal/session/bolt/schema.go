@@ -13,34 +13,42 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/recent"
 )
 
 // schemaVersion is the layout below. Raise it when an older wxgate would misread
-// the file.
+// the file, and have [upgrade] rewrite older files.
 //
 //	meta         schema, secret, index (sealed), probe + number
-//	sessions     session -> sealed session
-//	users        user + session -> when it ends
-//	keys         user -> sealed session keys
+//	sessions     session -> entry: its end, its user, the user's session keys (sealed)
+//	             and the session (sealed); see [entry]
+//	users        user + session -> nothing, for the sessions that are not in recent
+//	recent-a/-b  session -> user, until they are merged into users; see package recent
 //	revocations  's' session | 'u' user | 'k' key ID -> sealed revocation
 //	attempts     user -> when they end + sealed attempts to decrypt open data
-//	ends         when + 'e' session -> user; when + key of a revocation -> nothing;
+//	ends         when + 'e' session -> nothing; when + key of a revocation -> nothing;
 //	             when + 'a' user -> nothing
 //
 // A session is the 16 bytes of its ID, which sort by when it began; a user is a
-// keyed hash of 32 bytes; a time is 8 bytes of Unix microseconds, big endian.
-const schemaVersion = 1
+// keyed hash of 32 bytes, of which sessions, users and recent have the first 16; a time
+// is 8 bytes of Unix microseconds, big endian.
+//
+// Only users has keys in random order, and a login writes none of it: a random key
+// costs a page of its own in each commit. Any further index of sessions (by a person,
+// for example) goes the same way: into recent first.
+const schemaVersion = 2
 
 var (
 	bucketMeta        = []byte("meta")
 	bucketSessions    = []byte("sessions")
 	bucketUsers       = []byte("users")
-	bucketKeys        = []byte("keys")
+	bucketRecentA     = []byte("recent-a")
+	bucketRecentB     = []byte("recent-b")
 	bucketRevocations = []byte("revocations")
 	bucketAttempts    = []byte("attempts") // made when it is first needed
 	bucketEnds        = []byte("ends")
 
-	buckets = [][]byte{bucketMeta, bucketSessions, bucketUsers, bucketKeys, bucketRevocations, bucketEnds}
+	buckets = [][]byte{bucketMeta, bucketSessions, bucketUsers, bucketRecentA, bucketRecentB, bucketRevocations, bucketEnds}
 
 	metaSchema = []byte("schema")
 	metaSecret = []byte("secret") // names the root secret that index is sealed with
@@ -48,9 +56,12 @@ var (
 	metaProbe  = []byte("probe") // written to see whether writing works; see probe
 )
 
+// recentLimit is a variable for tests.
+var recentLimit = recent.Limit
+
 const (
 	sessionKeyBytes = 16
-	userKeyBytes    = 32
+	indexUserBytes  = 16 // of the 32 of a user's hash: no two users share them
 	timeKeyBytes    = 8
 
 	tagEnd      = 'e'
@@ -82,15 +93,13 @@ func createBuckets(tx *bbolt.Tx) error {
 
 // checkSchema refuses what this wxgate would misread.
 func checkSchema(tx *bbolt.Tx) error {
-	meta := tx.Bucket(bucketMeta)
-	if meta == nil {
-		return fmt.Errorf("%w: bucket meta is missing: %s", session.ErrCorrupt, adviseCorrupt)
-	}
-	version, err := strconv.Atoi(string(meta.Get(metaSchema)))
-	if err != nil || version < 1 {
-		return fmt.Errorf("%w: schema %q: %s", session.ErrCorrupt, meta.Get(metaSchema), adviseCorrupt)
-	}
-	if version > schemaVersion {
+	version, err := schemaOf(tx)
+	switch {
+	case err != nil:
+		return err
+	case version < schemaVersion:
+		return fmt.Errorf("%w: schema %d: start the gateway on the file once, which rewrites it", session.ErrCorrupt, version)
+	case version > schemaVersion:
 		return fmt.Errorf("%w: schema %d, this wxgate supports %d: %s", session.ErrNewerSchema, version, schemaVersion, adviseNewer)
 	}
 	for _, name := range buckets {
@@ -99,6 +108,19 @@ func checkSchema(tx *bbolt.Tx) error {
 		}
 	}
 	return nil
+}
+
+// schemaOf reads the version of a file's layout.
+func schemaOf(tx *bbolt.Tx) (int, error) {
+	meta := tx.Bucket(bucketMeta)
+	if meta == nil {
+		return 0, fmt.Errorf("%w: bucket meta is missing: %s", session.ErrCorrupt, adviseCorrupt)
+	}
+	version, err := strconv.Atoi(string(meta.Get(metaSchema)))
+	if err != nil || version < 1 {
+		return 0, fmt.Errorf("%w: schema %q: %s", session.ErrCorrupt, meta.Get(metaSchema), adviseCorrupt)
+	}
+	return version, nil
 }
 
 const (

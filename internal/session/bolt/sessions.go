@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -40,34 +41,43 @@ func (c *change) create(user []byte, s *auth.Session, key auth.SessionKey) error
 	}
 	before := c.sessionsOf(user)
 	keys := c.keysOf(user, before)
-	if err := c.makeRoom(before); err != nil {
+	if before, err = c.makeRoom(before); err != nil {
 		return err
 	}
-	if err := c.putSession(indexed{user: user, id: id, end: s.End()}, s); err != nil {
+	if key.Key != "" {
+		keys = session.PushKey(keys, key)
+	}
+	sealed, err := c.sealKeys(user, keys)
+	if err != nil {
 		return err
 	}
-	if key.Key == "" {
-		return c.putKeys(user, keys)
+	at := indexed{user: user[:indexUserBytes], id: id}
+	if len(before) == 0 || bytes.Compare(before[len(before)-1].id, id) < 0 {
+		return c.addSession(at, s, sealed)
 	}
-	return c.putKeys(user, session.PushKey(keys, key))
+	// A clock went back, or this is an import: another session remains the newest.
+	if err := c.addSession(at, s, nil); err != nil {
+		return err
+	}
+	return c.putKeys(before, sealed)
 }
 
-// makeRoom ends a user's oldest sessions so that one more fits.
-func (c *change) makeRoom(sessions []indexed) error {
+// makeRoom ends a user's oldest sessions so that one more fits, and returns the others.
+func (c *change) makeRoom(sessions []indexed) ([]indexed, error) {
 	for len(sessions) >= session.MaxUserSessions {
 		oldest := sessions[0]
 		sessions = sessions[1:]
 		accessEnd := c.accessEnd(oldest)
-		if err := c.deleteSession(oldest); err != nil {
-			return err
+		if err := c.deleteSession(oldest.id); err != nil {
+			return nil, err
 		}
 		if rev, ok := session.RevokeSession(sessionID(oldest.id), accessEnd, c.now); ok {
 			if err := c.revoke(rev); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
-	return nil
+	return sessions, nil
 }
 
 // Session implements [auth.Store].
@@ -114,14 +124,10 @@ func (c *change) carryOut(verdict auth.Verdict, before, after *auth.Session) err
 	if err != nil {
 		return err
 	}
-	was := indexed{user: c.vault.HashUser(before.User), id: id, end: before.End()}
 	if verdict == auth.Save {
-		return c.moveSession(was, after)
+		return c.saveSession(id, after)
 	}
-	if err := c.deleteSession(was); err != nil {
-		return err
-	}
-	if err := c.tidyUser(was.user); err != nil {
+	if err := c.endSession(id); err != nil {
 		return err
 	}
 	if rev, ok := session.RevokeSession(after.ID, after.AccessEnd, c.now); ok {
@@ -137,16 +143,13 @@ func (c *change) session(id auth.SessionID) (*auth.Session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", auth.ErrNoSession, err)
 	}
-	record, err := c.getSealed(bucketSessions, key)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s cannot be read: %w", auth.ErrNoSession, id, err)
-	}
-	if record == nil {
+	e, ok := c.entry(key)
+	if !ok {
 		return nil, fmt.Errorf("%w: %s", auth.ErrNoSession, id)
 	}
-	s, err := session.DecodeSession(record)
+	s, err := c.openSession(key, e)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", auth.ErrNoSession, id, err)
+		return nil, fmt.Errorf("%w: %s cannot be read: %w", auth.ErrNoSession, id, err)
 	}
 	if s.Ended(c.now) {
 		return nil, fmt.Errorf("%w: %s ended at %v", auth.ErrNoSession, id, s.End().UTC())

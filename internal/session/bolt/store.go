@@ -11,6 +11,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/recent"
 )
 
 // Store is an [auth.Store] over a [File]. What returned nil is on the disk.
@@ -29,10 +30,12 @@ type Store struct {
 
 // change is one write transaction as the methods of a store see it.
 type change struct {
-	tx    *bbolt.Tx
-	vault session.Vault
-	now   time.Time
-	wrote bool
+	tx     *bbolt.Tx
+	file   *File
+	recent recent.View
+	vault  session.Vault
+	now    time.Time
+	wrote  bool
 	// revoked are put into effect after the commit.
 	revoked []auth.Revocation
 }
@@ -49,7 +52,7 @@ func (s *Store) write(ctx context.Context, fn func(*change) error) error {
 	var revoked []auth.Revocation
 	var wrote bool
 	err := s.file.commits.do(func(tx *bbolt.Tx) (bool, error) {
-		c := &change{tx: tx, vault: s.vault, now: s.now()}
+		c := &change{tx: tx, file: s.file, recent: s.file.recent.View(), vault: s.vault, now: s.now()}
 		if err := fn(c); err != nil {
 			return false, err
 		}
@@ -85,8 +88,9 @@ func (s *Store) read(ctx context.Context, fn func(*change) error) error {
 // view has fn read buckets that were checked when the file was opened.
 func (s *Store) view(fn func(*change) error) error {
 	return session.Unavailable(guarded(auth.ErrStoreUnavailable, func() error {
+		view := s.file.recent.View() // before the transaction
 		return s.file.db.View(func(tx *bbolt.Tx) error {
-			return fn(&change{tx: tx, vault: s.vault, now: s.now()})
+			return fn(&change{tx: tx, file: s.file, recent: view, vault: s.vault, now: s.now()})
 		})
 	}))
 }

@@ -22,22 +22,26 @@ func (f *File) Sweep(ctx context.Context, now time.Time, limit int) (removed int
 		if err := ctx.Err(); err != nil {
 			return removed, session.Unavailable(err)
 		}
-		var n int
+		var n, swept int
 		err := f.commits.do(func(tx *bbolt.Tx) (bool, error) {
-			c := &change{tx: tx, now: now}
-			over := c.over(limit)
-			for _, entry := range over {
-				if err := c.sweep(entry); err != nil {
+			c := &change{tx: tx, file: f, recent: f.recent.View(), now: now}
+			due := c.due(limit)
+			n, swept = len(due), 0
+			for _, key := range due {
+				ended, err := c.sweep(key)
+				if err != nil {
 					return false, fmt.Errorf("sweeping: %w", err)
 				}
+				if ended {
+					swept++
+				}
 			}
-			n = len(over)
 			return c.wrote, nil
 		})
 		if err != nil {
 			return removed, err
 		}
-		removed += n
+		removed += swept
 		if n < limit {
 			f.set.Sweep(now)
 			return removed, nil
@@ -45,42 +49,49 @@ func (f *File) Sweep(ctx context.Context, now time.Time, limit int) (removed int
 	}
 }
 
-// endEntry is an entry of the index of ends.
-type endEntry struct{ key, user []byte }
-
-// over lists the first entries that have ended. They are collected before any is
-// deleted: a cursor loses its place otherwise.
-func (c *change) over(limit int) []endEntry {
-	var entries []endEntry
+// due lists the first keys of the index of ends whose time has come. They are collected
+// before any is deleted: a cursor loses its place otherwise.
+func (c *change) due(limit int) (keys [][]byte) {
 	until := timeKey(c.now)
 	cursor := c.tx.Bucket(bucketEnds).Cursor()
-	for k, v := cursor.First(); k != nil && len(entries) < limit; k, v = cursor.Next() {
+	for k, _ := cursor.First(); k != nil && len(keys) < limit; k, _ = cursor.Next() {
 		if len(k) > timeKeyBytes && bytes.Compare(k[:timeKeyBytes], until) > 0 {
 			break
 		}
-		entries = append(entries, endEntry{key: bytes.Clone(k), user: bytes.Clone(v)})
+		keys = append(keys, bytes.Clone(k))
 	}
-	return entries
+	return keys
 }
 
-func (c *change) sweep(entry endEntry) error {
-	if len(entry.key) <= timeKeyBytes {
-		return c.delete(bucketEnds, entry.key)
+// sweep removes what an entry of the index of ends names. It reports false if that ends
+// later: a refresh does not move its session in the index.
+func (c *change) sweep(key []byte) (ended bool, err error) {
+	if len(key) <= timeKeyBytes {
+		return true, c.delete(bucketEnds, key)
 	}
-	tagged := entry.key[timeKeyBytes:]
+	tagged := key[timeKeyBytes:]
 	switch tagged[0] {
 	case tagEnd:
+		return c.sweepSession(key, tagged[1:])
 	case tagAttempts:
-		return c.deleteAttempts(tagged[1:], entry.key)
-	default:
-		if err := c.delete(bucketRevocations, tagged); err != nil {
-			return err
-		}
-		return c.delete(bucketEnds, entry.key)
+		return true, c.deleteAttempts(tagged[1:], key)
 	}
-	sess := indexed{user: entry.user, id: tagged[1:], end: keyTime(entry.key)}
-	if err := c.deleteSession(sess); err != nil {
-		return err
+	if err := c.delete(bucketRevocations, tagged); err != nil {
+		return false, err
 	}
-	return c.tidyUser(sess.user)
+	return true, c.delete(bucketEnds, key)
+}
+
+func (c *change) sweepSession(key, id []byte) (ended bool, err error) {
+	e, ok := c.entry(id)
+	switch {
+	case !ok || !bytes.Equal(endKey(e.listed, id), key): // of a damaged file
+		return true, c.delete(bucketEnds, key)
+	case !e.end.After(c.now):
+		return true, c.endSession(id)
+	}
+	if err := c.list(id, &e, e.end); err != nil {
+		return false, err
+	}
+	return false, c.put(bucketSessions, id, e.encode())
 }

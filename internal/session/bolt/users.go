@@ -17,15 +17,10 @@ func (s *Store) EndUser(ctx context.Context, u auth.User, at, until time.Time) (
 		sessions := c.sessionsOf(user)
 		for _, s := range sessions {
 			session.ExtendRevocation(&rev, sessionID(s.id), c.accessEnd(s))
-			if s.end.After(c.now) {
+			if e, ok := c.entry(s.id); ok && e.end.After(c.now) {
 				ended++
 			}
-			if err := c.deleteSession(s); err != nil {
-				return err
-			}
-		}
-		if len(sessions) > 0 {
-			if err := c.tidyUser(user); err != nil {
+			if err := c.deleteSession(s.id); err != nil {
 				return err
 			}
 		}
@@ -57,7 +52,7 @@ func (s *Store) PutSessionKey(ctx context.Context, u auth.User, key auth.Session
 		if key.Key == "" || !c.live(sessions) {
 			return nil
 		}
-		return c.putKeys(user, session.PushKey(c.keysOf(user, sessions), key))
+		return c.replaceKeys(user, sessions, session.PushKey(c.keysOf(user, sessions), key))
 	})
 }
 
@@ -65,43 +60,12 @@ func (s *Store) PutSessionKey(ctx context.Context, u auth.User, key auth.Session
 func (s *Store) DropSessionKey(ctx context.Context, u auth.User, key auth.SessionKey) error {
 	return s.write(ctx, func(c *change) error {
 		user := c.vault.HashUser(u)
-		keys := c.keysOf(user, c.sessionsOf(user))
+		sessions := c.sessionsOf(user)
+		keys := c.keysOf(user, sessions)
 		kept := session.DropKey(keys, key)
 		if len(kept) == len(keys) {
 			return nil
 		}
-		return c.putKeys(user, kept)
+		return c.replaceKeys(user, sessions, kept)
 	})
-}
-
-// keysOf reads a user's session keys; none when all of the user's sessions are
-// over. Keys that cannot be read are none: the next login brings a new one, where
-// an error would keep the user out.
-func (c *change) keysOf(user []byte, sessions []indexed) []auth.SessionKey {
-	if !c.live(sessions) {
-		return nil
-	}
-	record, err := c.getSealed(bucketKeys, user)
-	if err != nil || record == nil {
-		return nil
-	}
-	keys, err := session.DecodeKeys(record)
-	if err != nil {
-		return nil
-	}
-	return keys
-}
-
-func (c *change) putKeys(user []byte, keys []auth.SessionKey) error {
-	if len(keys) == 0 {
-		if c.tx.Bucket(bucketKeys).Get(user) == nil {
-			return nil
-		}
-		return c.delete(bucketKeys, user)
-	}
-	record, err := session.EncodeKeys(keys)
-	if err != nil {
-		return err
-	}
-	return c.putSealed(bucketKeys, user, record)
 }

@@ -1,12 +1,12 @@
 package bolt
 
 import (
-	"bytes"
 	"fmt"
 
 	"go.etcd.io/bbolt"
 
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/recent"
 )
 
 // contents is what one walk over a file counted.
@@ -23,35 +23,38 @@ func walk(tx *bbolt.Tx) (contents, error) {
 	if err := checkSchema(tx); err != nil {
 		return counts, err
 	}
-	for _, b := range []struct {
-		name  []byte
-		count *int
-	}{
-		{bucketSessions, &counts.Sessions},
-		{bucketKeys, &counts.Keys},
-		{bucketRevocations, &counts.Revocations},
-		{bucketAttempts, &counts.attempts},
-		{bucketEnds, &counts.ends},
-	} {
-		bucket := tx.Bucket(b.name)
-		if bucket == nil {
-			continue // attempts, in a file that had none yet
+	counts.Revocations = count(tx, bucketRevocations)
+	counts.attempts = count(tx, bucketAttempts)
+	counts.ends = count(tx, bucketEnds)
+	users := make(map[recent.User]bool) // whether the newest session has keys
+	cursor := tx.Bucket(bucketSessions).Cursor()
+	for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
+		e, ok := decodeEntry(v)
+		if !ok {
+			return counts, fmt.Errorf("%w: an entry of %d bytes in %s: %s", session.ErrCorrupt, len(v), bucketSessions, adviseCorrupt)
 		}
-		cursor := bucket.Cursor()
-		for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {
-			*b.count++
-		}
+		counts.Sessions++
+		users[recent.User(e.user)] = len(e.keys) > 0
 	}
-	var last []byte
-	cursor := tx.Bucket(bucketUsers).Cursor()
-	for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {
-		if len(k) != userKeyBytes+sessionKeyBytes {
-			return counts, fmt.Errorf("%w: a key of %d bytes in %s: %s", session.ErrCorrupt, len(k), bucketUsers, adviseCorrupt)
-		}
-		if user := k[:userKeyBytes]; !bytes.Equal(user, last) {
-			last = user
-			counts.Users++
+	counts.Users = len(users)
+	for _, keys := range users {
+		if keys {
+			counts.Keys++
 		}
 	}
 	return counts, nil
+}
+
+// count counts the entries of a bucket; none if there is no such bucket, as attempts in a
+// file that never had any.
+func count(tx *bbolt.Tx, name []byte) (n int) {
+	bucket := tx.Bucket(name)
+	if bucket == nil {
+		return 0
+	}
+	cursor := bucket.Cursor()
+	for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {
+		n++
+	}
+	return n
 }

@@ -1,7 +1,7 @@
-package bolt
+// Package pages checks the pages of a file of bbolt before bbolt uses them.
+package pages
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -19,7 +19,7 @@ import (
 // mapping, follow a circle, or count to four billion, in goroutines of its own
 // where no recover can catch it (https://github.com/etcd-io/bbolt/issues/105). A write to a
 // damaged leaf allocates what its sizes say: 14 GB in a test. So every page is checked
-// before bbolt uses it: those that opening needs at once, all others by [pageCheck].
+// before bbolt uses it: those that opening needs at once, all others in the background.
 // bbolt has checked the checksums of the metadata pages by then.
 //
 // The layout is bbolt's, file format 2, in the byte order of the machine:
@@ -49,8 +49,8 @@ const (
 	metadataSize = 2 // pages
 )
 
-// pages follows the tree of one file.
-type pages struct {
+// tree follows the pages of one file.
+type tree struct {
 	file io.ReaderAt
 	stop func() error           // returns why to stop, or nil
 	skip func(name []byte) bool // buckets whose pages are not read
@@ -59,17 +59,9 @@ type pages struct {
 	seen []bool
 }
 
-// everyBucket skips no bucket.
-func everyBucket([]byte) bool { return false }
-
-// neededAtOnce skips the buckets that opening a file does not read.
-func neededAtOnce(name []byte) bool {
-	return !bytes.Equal(name, bucketMeta) && !bytes.Equal(name, bucketRevocations)
-}
-
-// soundPages reads every page that tx can reach, once, except those of the buckets to
+// Check reads every page that tx can reach, once, except those of the buckets to
 // skip, and the list of free pages. It returns early if ctx ends.
-func soundPages(ctx context.Context, tx *bbolt.Tx, file *os.File, skip func(name []byte) bool) error {
+func Check(ctx context.Context, tx *bbolt.Tx, file *os.File, skip func(name []byte) bool) error {
 	info, err := file.Stat()
 	if err != nil {
 		return fmt.Errorf("measuring the file: %w", err)
@@ -78,7 +70,7 @@ func soundPages(ctx context.Context, tx *bbolt.Tx, file *os.File, skip func(name
 		return fmt.Errorf("%w: %d bytes, %d are in use", session.ErrCorrupt, info.Size(), tx.Size())
 	}
 	size := int64(tx.DB().Info().PageSize)
-	p := &pages{file: file, stop: ctx.Err, skip: skip, size: size, n: uint64(tx.Size() / size)} //nolint:gosec // G115: not negative, and below the file's size
+	p := &tree{file: file, stop: ctx.Err, skip: skip, size: size, n: uint64(tx.Size() / size)} //nolint:gosec // G115: not negative, and below the file's size
 	p.seen = make([]bool, p.n)
 	if err := p.follow(uint64(tx.Cursor().Bucket().Root())); err != nil {
 		return err
@@ -88,7 +80,7 @@ func soundPages(ctx context.Context, tx *bbolt.Tx, file *os.File, skip func(name
 
 // free checks the list of free pages, of the metadata that a transaction has: a
 // page that is in use and free would be overwritten.
-func (p *pages) free(transaction uint64) error {
+func (p *tree) free(transaction uint64) error {
 	list := uint64(noFreePage)
 	for i := range int64(metadataSize) {
 		meta := make([]byte, metaBytes)
@@ -124,7 +116,7 @@ func (p *pages) free(transaction uint64) error {
 
 // mark records that a page is referenced, and refuses a second reference: a tree has
 // no circles.
-func (p *pages) mark(id uint64) error {
+func (p *tree) mark(id uint64) error {
 	if id < metadataSize || id >= p.n {
 		return damaged(id, "the file has only %d pages", p.n)
 	}
@@ -136,7 +128,7 @@ func (p *pages) mark(id uint64) error {
 }
 
 // follow checks a page and the pages below it.
-func (p *pages) follow(id uint64) error {
+func (p *tree) follow(id uint64) error {
 	page, err := p.read(id)
 	if err != nil {
 		return err
@@ -163,7 +155,7 @@ func (p *pages) follow(id uint64) error {
 }
 
 // read reads a page with its overflow.
-func (p *pages) read(id uint64) ([]byte, error) {
+func (p *tree) read(id uint64) ([]byte, error) {
 	if err := p.stop(); err != nil {
 		return nil, err
 	}

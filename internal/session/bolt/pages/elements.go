@@ -1,4 +1,4 @@
-package bolt
+package pages
 
 import (
 	"encoding/binary"
@@ -8,7 +8,7 @@ import (
 )
 
 // branch checks an element that leads to another page.
-func (p *pages) branch(id uint64, page []byte, at int) error {
+func (p *tree) branch(id uint64, page []byte, at int) error {
 	position, key := word(page, at), word(page, at+4)
 	if at+position+key > len(page) {
 		return damaged(id, "a key ends outside of it")
@@ -17,7 +17,7 @@ func (p *pages) branch(id uint64, page []byte, at int) error {
 }
 
 // leaf checks an entry, and the bucket that it may be.
-func (p *pages) leaf(id uint64, page []byte, at int) error {
+func (p *tree) leaf(id uint64, page []byte, at int) error {
 	flags, position, key, value := word(page, at), word(page, at+4), word(page, at+8), word(page, at+12)
 	if at+position+key+value > len(page) {
 		return damaged(id, "an entry ends outside of it")
@@ -40,7 +40,7 @@ func (p *pages) leaf(id uint64, page []byte, at int) error {
 
 // inline checks the page of a small bucket, which lies within another page and
 // holds no buckets itself.
-func (p *pages) inline(id uint64, page []byte) error {
+func (p *tree) inline(id uint64, page []byte) error {
 	if len(page) < pageHead || binary.NativeEndian.Uint16(page[8:]) != leafFlag {
 		return damaged(id, "a bucket without a page")
 	}
