@@ -15,9 +15,9 @@ import (
 // transport keeps as many idle connections as wxgate's does by default: otherwise the
 // server without wxgate would pay for new connections to the upstream.
 type site struct {
-	Guarded, Stock bool
-	Port           int
-	Upstream       string
+	Guarded, Standard, Stock bool
+	Port                     int
+	Upstream                 string
 }
 
 const idleConns = 512
@@ -31,6 +31,9 @@ var siteTemplate = template.Must(template.New("Caddyfile").Parse(`{
 		app {env.WX_APPID} {env.WX_SECRET} {
 			api {env.WX_API}
 		}
+{{- if .Standard}}
+		transport standard
+{{- end}}
 	}
 {{- end}}
 }

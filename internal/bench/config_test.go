@@ -105,9 +105,10 @@ func TestCaddyfiles(t *testing.T) {
 		site      site
 		has, lack []string
 	}{
-		bare:    {site{Port: 80, Upstream: upstream}, []string{"keepalive_idle_conns_per_host 512"}, []string{"wxgate"}},
-		stock:   {site{Stock: true, Port: 80, Upstream: upstream}, nil, []string{"wxgate", "transport"}},
-		guarded: {site{Guarded: true, Port: 80, Upstream: upstream}, []string{"\n\twxgate\n", "api {env.WX_API}"}, nil},
+		bare:     {site{Port: 80, Upstream: upstream}, []string{"keepalive_idle_conns_per_host 512"}, []string{"wxgate"}},
+		stock:    {site{Stock: true, Port: 80, Upstream: upstream}, nil, []string{"wxgate", "transport"}},
+		guarded:  {site{Guarded: true, Port: 80, Upstream: upstream}, []string{"\n\twxgate\n", "api {env.WX_API}"}, []string{"transport"}},
+		standard: {site{Guarded: true, Standard: true, Port: 80, Upstream: upstream}, []string{"\n\t\ttransport standard\n\t}\n}"}, []string{"keepalive"}},
 	} {
 		text, err := test.site.caddyfile()
 		if err != nil {

@@ -78,7 +78,7 @@ func (w *workbench) prepare(ctx context.Context, name string) (*server, error) {
 	if name == bare || name == stock {
 		g = neverGuards
 	}
-	caddyfile, err := site{Guarded: g == alwaysGuards, Stock: name == stock, Port: port, Upstream: w.upstream.address}.caddyfile()
+	caddyfile, err := site{Guarded: g == alwaysGuards, Standard: name == standard, Stock: name == stock, Port: port, Upstream: w.upstream.address}.caddyfile()
 	if name == shipped {
 		caddyfile, err = exampleCaddyfile()
 	}
