@@ -95,7 +95,7 @@ func TestFill(t *testing.T) {
 	if err := k.Write(home); err != nil {
 		t.Fatal(err)
 	}
-	const sessions, revocations = firstCommit + 1, firstCommit + 2
+	const sessions, revocations = commitEntries + 1, commitEntries / 2
 	var reported []int
 	if err := k.Fill(t.Context(), home, sessions, revocations, func(n int) { reported = append(reported, n) }); err != nil {
 		t.Fatal(err)
@@ -107,7 +107,7 @@ func TestFill(t *testing.T) {
 	if found.Sessions != sessions || found.Users != sessions || found.Keys != sessions || found.Revocations != revocations || len(found.Problems) > 0 {
 		t.Errorf("%+v, want %d sessions and %d revocations", found, sessions, revocations)
 	}
-	if len(reported) != 3 || reported[0] != firstCommit || reported[2] != sessions+revocations {
+	if len(reported) != 2 || reported[0] != commitEntries || reported[1] != sessions+revocations {
 		t.Errorf("reported %v", reported)
 	}
 }

@@ -13,19 +13,18 @@ import (
 )
 
 const (
-	// A commit rewrites the pages that it changes, so that few large commits write a
-	// fraction of what many small ones do. But bbolt splits pages when it commits: a large
-	// commit to a small file would insert everything into a few huge pages. So the file
-	// doubles, from the first commit to the largest.
-	firstCommit   = 5_000
-	largestCommit = 100_000
+	// commitEntries is how many sessions or revocations one commit has: enough to need few
+	// commits, and less than the store gathers until it merges its index of users.
+	commitEntries = 20_000
+	// loginPeriod is how long the logins of the sessions took, until now.
+	loginPeriod = 24 * time.Hour
 	// sessionKeyBytes is the length of WeChat's session_key.
 	sessionKeyBytes = 16
 )
 
 // Fill fills the session store of the gateway at home, which must not run: sessions of
-// different users, each with a session key, and revocations of other sessions. report is
-// called with the number of those that were written.
+// different users, each with a session key, who logged in one after the other, and
+// revocations of other sessions. report is called with the number of those that were written.
 func (k *Keys) Fill(ctx context.Context, home string, sessions, revocations int, report func(written int)) (err error) {
 	file, err := bolt.Open(StorePath(home), session.Options{})
 	if err != nil {
@@ -38,11 +37,11 @@ func (k *Keys) Fill(ctx context.Context, home string, sessions, revocations int,
 	}
 	now := time.Now()
 	for written, total := 0, sessions+revocations; written < total; {
-		size := min(max(written, firstCommit), largestCommit, total-written)
-		entries := make([]session.Entry, 0, 2*size)
-		for range size {
+		entries := make([]session.Entry, 0, 2*commitEntries)
+		for range min(commitEntries, total-written) {
 			if written < sessions {
-				entries = k.appendSession(entries, now)
+				began := now.Add(-loginPeriod / time.Duration(sessions) * time.Duration(sessions-written))
+				entries = k.appendSession(entries, began)
 			} else {
 				entries = append(entries, session.Entry{Revocation: &auth.Revocation{Session: k.session(now).ID, Until: now.Add(access)}})
 			}
@@ -57,8 +56,8 @@ func (k *Keys) Fill(ctx context.Context, home string, sessions, revocations int,
 }
 
 // appendSession appends the entries that a login writes.
-func (k *Keys) appendSession(entries []session.Entry, now time.Time) []session.Entry {
-	s := k.session(now)
-	keys := []auth.SessionKey{{Key: random(base64.StdEncoding, sessionKeyBytes), ObtainedAt: now}}
+func (k *Keys) appendSession(entries []session.Entry, began time.Time) []session.Entry {
+	s := k.session(began)
+	keys := []auth.SessionKey{{Key: random(base64.StdEncoding, sessionKeyBytes), ObtainedAt: began}}
 	return append(entries, session.Entry{Session: s}, session.Entry{User: s.User, Keys: keys})
 }
