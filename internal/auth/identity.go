@@ -91,7 +91,7 @@ func NewSessionID(began time.Time, u User) SessionID {
 	copy(b[:], ms[8-sessionIDTimeBytes:])
 	b[sessionIDTimeBytes] = u.Shard()
 	_, _ = rand.Read(b[sessionIDTimeBytes+1:]) // never fails: crypto/rand.Read
-	return SessionID(base64.RawURLEncoding.EncodeToString(b[:]))
+	return SessionIDOf(b)
 }
 
 // ParseSessionID accepts exactly what [NewSessionID] makes; otherwise the error
@@ -124,6 +124,17 @@ func (s SessionID) Shard() byte {
 		return 0
 	}
 	return b[sessionIDTimeBytes]
+}
+
+// Bytes returns the 16 bytes of the ID; false for a string that is not a session ID.
+func (s SessionID) Bytes() (b [sessionIDBytes]byte, ok bool) {
+	b, err := decodeSessionID(string(s))
+	return b, err == nil
+}
+
+// SessionIDOf returns the ID with these bytes.
+func SessionIDOf(b [sessionIDBytes]byte) SessionID {
+	return SessionID(base64.RawURLEncoding.EncodeToString(b[:]))
 }
 
 func decodeSessionID(s string) ([sessionIDBytes]byte, error) {

@@ -18,15 +18,27 @@ type Set struct {
 	// one, costs a request no lock.
 	size atomic.Int64
 
-	mu       sync.RWMutex
-	sessions map[auth.SessionID]time.Time // until
+	mu sync.RWMutex
+	// sessions has an entry for each logout of the last hour, a million of them on a busy
+	// day: neither a key nor a value has a pointer, so that they are small and the garbage
+	// collector does not look at them.
+	sessions map[[sessionIDBytes]byte]microseconds // until
 	users    map[auth.User]userEntry
 	keys     map[auth.KeyID]time.Time // until
-	ends     Timeline[RevocationKey]
 	watches  watches
 
 	keyWatches map[*keyWatch]struct{}
 }
+
+const sessionIDBytes = 16
+
+// microseconds is a time since 1970.
+type microseconds int64
+
+// endOf rounds up: a revocation may last longer than a token, but not shorter.
+func endOf(t time.Time) microseconds { return microseconds(t.Add(time.Microsecond - 1).UnixMicro()) }
+
+func (m microseconds) time() time.Time { return time.UnixMicro(int64(m)) }
 
 type userEntry struct{ notAfter, until time.Time }
 
@@ -42,14 +54,14 @@ func RevocationKeyOf(rev auth.Revocation) RevocationKey {
 	return RevocationKey{session: rev.Session, user: rev.User, key: rev.Key}
 }
 
-// sweepStep is how many entries one sweep of the set forgets before it lets
+// sweepStep is how many entries one sweep of the set looks at before it lets
 // waiting requests by: a few thousand map operations take under a millisecond.
 const sweepStep = 1000
 
 // NewSet makes an empty set.
 func NewSet() *Set {
 	return &Set{
-		sessions: make(map[auth.SessionID]time.Time),
+		sessions: make(map[[sessionIDBytes]byte]microseconds),
 		users:    make(map[auth.User]userEntry),
 		keys:     make(map[auth.KeyID]time.Time),
 		watches:  newWatches(),
@@ -69,8 +81,10 @@ func (s *Set) Revoked(id *auth.Identity) bool {
 }
 
 func (s *Set) matches(id *auth.Identity) bool {
-	if _, ok := s.sessions[id.Session]; ok {
-		return true
+	if session, ok := id.Session.Bytes(); ok {
+		if _, ok := s.sessions[session]; ok {
+			return true
+		}
 	}
 	if _, ok := s.keys[id.Key]; ok {
 		return true
@@ -86,12 +100,8 @@ func (s *Set) matches(id *auth.Identity) bool {
 // Watches that it matches are called in this goroutine, after the set is unlocked.
 func (s *Set) Add(rev auth.Revocation) {
 	s.mu.Lock()
-	key := RevocationKeyOf(rev)
-	if _, known := s.until(key); !known {
-		s.ends.Add(rev.Until, key)
-	}
-	if rev.Session != "" {
-		s.sessions[rev.Session] = Later(s.sessions[rev.Session], rev.Until)
+	if session, ok := rev.Session.Bytes(); ok { // any other ID is in no token
+		s.sessions[session] = max(s.sessions[session], endOf(rev.Until))
 	}
 	if rev.User != (auth.User{}) {
 		old := s.users[rev.User]
@@ -122,8 +132,18 @@ func (s *Set) Add(rev auth.Revocation) {
 func (s *Set) Contains(rev auth.Revocation) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	until, known := s.until(RevocationKeyOf(rev))
-	return known && !rev.Until.After(until) && !rev.NotAfter.After(s.users[rev.User].notAfter)
+	switch {
+	case rev.Session != "":
+		session, ok := rev.Session.Bytes()
+		until, known := s.sessions[session]
+		return !ok || known && endOf(rev.Until) <= until
+	case rev.Key != "":
+		until, known := s.keys[rev.Key]
+		return known && !rev.Until.After(until)
+	default:
+		entry, known := s.users[rev.User]
+		return known && !rev.Until.After(entry.until) && !rev.NotAfter.After(entry.notAfter)
+	}
 }
 
 // NotAfter is until when a user's sessions began that are revoked; the zero time
@@ -140,7 +160,7 @@ func (s *Set) Active(now time.Time) []auth.Revocation {
 	defer s.mu.RUnlock()
 	revs := make([]auth.Revocation, 0, s.size.Load())
 	for id, until := range s.sessions {
-		revs = append(revs, auth.Revocation{Session: id, Until: until})
+		revs = append(revs, auth.Revocation{Session: auth.SessionIDOf(id), Until: until.time()})
 	}
 	for u, entry := range s.users {
 		revs = append(revs, auth.Revocation{User: u, NotAfter: entry.notAfter, Until: entry.until})
@@ -151,51 +171,30 @@ func (s *Set) Active(now time.Time) []auth.Revocation {
 	return slices.DeleteFunc(revs, func(rev auth.Revocation) bool { return !rev.Until.After(now) })
 }
 
-// Sweep forgets what no valid token can match any more, and says how much.
-func (s *Set) Sweep(now time.Time) int {
-	forgotten := 0
-	for more := true; more; {
-		var n int
-		n, more = s.sweepStep(now)
-		forgotten += n
-	}
-	return forgotten
-}
-
-func (s *Set) sweepStep(now time.Time) (forgotten int, more bool) {
+// Sweep forgets what no valid token can match any more, and says how much. It looks at
+// every entry: a timeline of them would take as much memory as they do.
+func (s *Set) Sweep(now time.Time) (forgotten int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.count()
-	for range sweepStep {
-		key, ok := s.ends.Take(now)
-		if !ok {
-			return forgotten, false
-		}
-		if until, known := s.until(key); known && until.After(now) {
-			s.ends.Add(until, key) // was prolonged
-			continue
-		}
-		delete(s.sessions, key.session)
-		delete(s.users, key.user)
-		delete(s.keys, key.key)
-		forgotten++
-	}
-	return forgotten, true
+	return sweepEntries(s, s.sessions, func(until microseconds) bool { return !until.time().After(now) }) +
+		sweepEntries(s, s.users, func(entry userEntry) bool { return !entry.until.After(now) }) +
+		sweepEntries(s, s.keys, func(until time.Time) bool { return !until.After(now) })
 }
 
-// until is when an entry ends.
-func (s *Set) until(key RevocationKey) (until time.Time, known bool) {
-	switch {
-	case key.session != "":
-		until, known = s.sessions[key.session]
-	case key.key != "":
-		until, known = s.keys[key.key]
-	default:
-		var entry userEntry
-		entry, known = s.users[key.user]
-		until = entry.until
+func sweepEntries[K comparable, V any](s *Set, entries map[K]V, over func(V) bool) (forgotten int) {
+	looked := 0
+	for key, value := range entries {
+		if over(value) {
+			delete(entries, key)
+			forgotten++
+		}
+		if looked++; looked%sweepStep == 0 {
+			s.mu.Unlock() // requests that wait go first
+			s.mu.Lock()
+		}
 	}
-	return until, known
+	return forgotten
 }
 
 // Len returns the number of revocations in effect.

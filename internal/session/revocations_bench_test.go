@@ -1,6 +1,8 @@
 package session_test
 
 import (
+	"flag"
+	"runtime"
 	"testing"
 	"time"
 
@@ -54,4 +56,27 @@ func BenchmarkRevoked(b *testing.B) {
 			})
 		})
 	}
+}
+
+var revocations = flag.Int("wxgate.revocations", 100_000, "revocations in the set of TestRevocationsAreSmall")
+
+// TestRevocationsAreSmall bounds the memory of a revocation: docs/scale.md sizes machines
+// with it. A map that has just grown is half empty, and 57 bytes an entry then.
+func TestRevocationsAreSmall(t *testing.T) {
+	c := sessiontest.NewClock()
+	until := c.Now().Add(time.Hour)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	set := session.NewSet()
+	for range *revocations {
+		set.Add(auth.Revocation{Session: auth.NewSessionID(c.Now(), sessiontest.Bob), Until: until})
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	each := float64(after.HeapAlloc-before.HeapAlloc) / float64(set.Len())
+	if each > 64 {
+		t.Errorf("a revocation takes %.0f bytes", each)
+	}
+	t.Logf("%d revocations of %.0f bytes", set.Len(), each)
 }

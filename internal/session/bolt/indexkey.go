@@ -91,9 +91,24 @@ func (c *change) reseal() error {
 	if err := c.sealIndex(); err != nil {
 		return err
 	}
-	return c.eachRevocation(func(key []byte, rev auth.Revocation) error {
-		return c.writeRevocation(key, rev)
+	var resealed []auth.Revocation
+	err := c.eachRevocation(func(_ []byte, rev auth.Revocation) error {
+		resealed = append(resealed, rev)
+		return nil
 	})
+	if err != nil {
+		return err
+	}
+	for _, rev := range resealed {
+		key, err := c.revocationKey(rev)
+		if err != nil {
+			return err
+		}
+		if err := c.writeRevocation(key, rev); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (c *change) sealIndex() error {

@@ -98,15 +98,12 @@ func (c *change) revocationKey(rev auth.Revocation) ([]byte, error) {
 	}
 }
 
-// eachRevocation visits the revocations that are in effect. One that cannot be read is
-// an error: without it, a stolen token would be accepted again.
+// eachRevocation visits the revocations that are in effect; visit must not write to their
+// bucket. One that cannot be read is an error: without it, a stolen token would be
+// accepted again.
 func (c *change) eachRevocation(visit func(key []byte, rev auth.Revocation) error) error {
-	var keys [][]byte // collected first: visit may write to the bucket
 	cursor := c.tx.Bucket(bucketRevocations).Cursor()
-	for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {
-		keys = append(keys, bytes.Clone(k))
-	}
-	for _, key := range keys {
+	for key, _ := cursor.First(); key != nil; key, _ = cursor.Next() {
 		rev, known, err := c.revocation(key)
 		if err != nil {
 			if err := c.unreadable(key, err); err != nil {

@@ -57,6 +57,11 @@ type tree struct {
 	size int64                  // of a page, in bytes
 	n    uint64                 // how many are in use
 	seen []bool
+
+	// buffers has a page for each level of the tree: a page is read while those above
+	// it are in use. A page for each read would be as much garbage as the file has bytes.
+	buffers [][]byte
+	depth   int
 }
 
 // Check reads every page that tx can reach, once, except those of the buckets to
@@ -129,6 +134,8 @@ func (p *tree) mark(id uint64) error {
 
 // follow checks a page and the pages below it.
 func (p *tree) follow(id uint64) error {
+	p.depth++
+	defer func() { p.depth-- }()
 	page, err := p.read(id)
 	if err != nil {
 		return err
@@ -154,7 +161,16 @@ func (p *tree) follow(id uint64) error {
 	return nil
 }
 
-// read reads a page with its overflow.
+// buffer returns the page of the level.
+func (p *tree) buffer() []byte {
+	for len(p.buffers) <= p.depth {
+		p.buffers = append(p.buffers, make([]byte, p.size))
+	}
+	return p.buffers[p.depth]
+}
+
+// read reads a page with its overflow. It is valid until the next page of the same level
+// is read.
 func (p *tree) read(id uint64) ([]byte, error) {
 	if err := p.stop(); err != nil {
 		return nil, err
@@ -162,7 +178,7 @@ func (p *tree) read(id uint64) ([]byte, error) {
 	if err := p.mark(id); err != nil {
 		return nil, err
 	}
-	page := make([]byte, p.size)
+	page := p.buffer()
 	if _, err := p.file.ReadAt(page, int64(id)*p.size); err != nil { //nolint:gosec // G115: not negative, and below the file's size
 		return nil, fmt.Errorf("%w: reading page %d: %w", session.ErrCorrupt, id, err)
 	}
