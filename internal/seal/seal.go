@@ -26,10 +26,9 @@ const MinSecretBytes = 32
 //
 //	version (1) | id of the root secret (4) | salt (16) | nonce (12) | AES-256-GCM
 //
-// The key of each value is derived from the root secret, the purpose and the
-// salt. A fresh key for each value lifts the 2^32 limit that random 96-bit nonces
-// put on one key (NIST SP 800-38D section 8.3): a busy gateway seals that many
-// handles in a year.
+// The key of a value is derived from the root secret, the purpose and the salt. One key
+// seals at most [maxUses] values of one process: random 96-bit nonces limit a key to 2^32
+// of them (NIST SP 800-38D section 8.3), which a busy gateway seals in a year.
 const (
 	version     = 1
 	idBytes     = 4
@@ -56,6 +55,7 @@ var (
 // It is safe for concurrent use.
 type Box struct {
 	secrets []secret // newest first
+	keys    keys
 }
 
 type secret struct {
@@ -88,16 +88,16 @@ func (b *Box) ID() string { return hex.EncodeToString(b.secrets[0].id[:]) }
 // Seal encrypts plaintext for a purpose. The same purpose and associated data
 // are needed to open it: a value moved to another place does not open there.
 func (b *Box) Seal(purpose string, plaintext, associated []byte) ([]byte, error) {
-	s := b.secrets[0]
-	out := make([]byte, headerBytes, len(plaintext)+Overhead)
-	out[0] = version
-	copy(out[1:], s.id[:])
-	_, _ = rand.Read(out[1+idBytes:]) // never fails: crypto/rand.Read
-	salt, nonce := split(out)
-	aead, err := s.aead(purpose, salt)
+	salt, aead, err := b.keys.forSealing(b.secrets[0], purpose)
 	if err != nil {
 		return nil, err
 	}
+	out := make([]byte, headerBytes, len(plaintext)+Overhead)
+	out[0] = version
+	copy(out[1:], b.secrets[0].id[:])
+	copy(out[1+idBytes:], salt[:])
+	nonce := out[headerBytes-nonceBytes:]
+	_, _ = rand.Read(nonce) // never fails: crypto/rand.Read
 	return aead.Seal(out, nonce, plaintext, associated), nil
 }
 
@@ -106,19 +106,20 @@ func (b *Box) Open(purpose string, sealed, associated []byte) ([]byte, error) {
 	if len(sealed) < Overhead || sealed[0] != version {
 		return nil, ErrUnreadable
 	}
-	salt, nonce := split(sealed)
 	for _, s := range b.secrets {
 		if s.id != [idBytes]byte(sealed[1:1+idBytes]) {
 			continue
 		}
-		aead, err := s.aead(purpose, salt)
+		name := keyName{s.id, purpose, saltOf(sealed)}
+		aead, err := b.keys.forOpening(s, name)
 		if err != nil {
 			return nil, err
 		}
-		plaintext, err := aead.Open(nil, nonce, sealed[headerBytes:], associated)
+		plaintext, err := aead.Open(nil, sealed[headerBytes-nonceBytes:headerBytes], sealed[headerBytes:], associated)
 		if err != nil {
 			return nil, ErrUnreadable
 		}
+		b.keys.keep(name, aead)
 		return plaintext, nil
 	}
 	return nil, ErrUnknownSecret
@@ -147,15 +148,12 @@ func (s secret) mac(purpose string, data []byte) []byte {
 	return mac.Sum(nil)
 }
 
-func split(sealed []byte) (salt, nonce []byte) {
-	rest := sealed[1+idBytes : headerBytes]
-	return rest[:saltBytes], rest[saltBytes:]
-}
+func saltOf(sealed []byte) salt { return salt(sealed[1+idBytes:]) }
 
-// aead is the cipher of one value (HKDF, RFC 5869). Purposes are constants of
+// aead is the cipher of one salt (HKDF, RFC 5869). Purposes are constants of
 // this program, so no two uses share a key.
-func (s secret) aead(purpose string, salt []byte) (cipher.AEAD, error) {
-	key, err := hkdf.Key(sha256.New, s.value, salt, "wxgate/v1/seal/"+purpose, keyBytes)
+func (s secret) aead(purpose string, salt salt) (cipher.AEAD, error) {
+	key, err := hkdf.Key(sha256.New, s.value, salt[:], "wxgate/v1/seal/"+purpose, keyBytes)
 	if err != nil {
 		return nil, fmt.Errorf("deriving a sealing key: %w", err)
 	}
