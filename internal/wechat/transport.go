@@ -146,6 +146,11 @@ func (p *peer) newRequest(ctx context.Context, r platform.Request) (*http.Reques
 	if err != nil { // its text contains the URL
 		return nil, fmt.Errorf("%w: the request for %s cannot be made", auth.ErrAppMisconfigured, r.Name)
 	}
+	if method == http.MethodGet {
+		// The body is known to be empty: without this, net/http starts a goroutine that
+		// finds out.
+		req.TransferEncoding = []string{"identity"}
+	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
 	}

@@ -161,7 +161,9 @@ func (f *File) Ready(ctx context.Context) error {
 			return err
 		}
 	}
-	return session.Unavailable(guarded(auth.ErrStoreUnavailable, func() error { return f.db.View(checkSchema) }))
+	return session.Unavailable(guarded(auth.ErrStoreUnavailable, func() error {
+		return f.db.View(func(tx *bbolt.Tx) error { _, err := schemaOf(tx); return err })
+	}))
 }
 
 // apply puts committed revocations into effect.
