@@ -383,3 +383,21 @@ func TestForwardedPrefix(t *testing.T) {
 		}
 	}
 }
+
+// TestFreshLogin: a path may require a login that is recent. A refresh does not count as
+// one, and the client learns how recent a login must be.
+func TestFreshLogin(t *testing.T) {
+	f := newFixture(t, directiveSite("require fresh 1s on /transfer", ""))
+	login := f.login("alice")
+	call := func(login answer) answer {
+		return f.do("GET", "/transfer", "", "Authorization", "Bearer "+login.str(t, "access_token"))
+	}
+	eventually(t, "the login is too old", func() bool { return call(login).status == http.StatusUnauthorized })
+	a := call(f.refresh(login.str(t, "refresh_token")))
+	a.want(t, http.StatusUnauthorized, "login_too_old")
+	if got := a.header.Get("WWW-Authenticate"); !strings.Contains(got, `error="insufficient_user_authentication"`) || !strings.HasSuffix(got, `, max_age="1"`) {
+		t.Errorf("WWW-Authenticate: %s", got)
+	}
+	f.do("GET", "/other", "", "Authorization", "Bearer "+login.str(t, "access_token")).want(t, http.StatusOK, "")
+	call(f.login("alice")).want(t, http.StatusOK, "")
+}

@@ -46,6 +46,9 @@ func TestDocumentedCodes(t *testing.T) {
 	f := newCodesFixture(t)
 	login := f.loginTo(firstApp)
 	sealed := f.sealedPhone(t, wechatsim.Sealing{})
+	eventually(t, "the login is too old for /transfer", func() bool {
+		return f.do("GET", "/transfer", "", "Authorization", "Bearer "+login.str(t, "access_token")).status == http.StatusUnauthorized
+	})
 	f.refused(t, page, f.wrongRequests(t, login, sealed))
 	f.refused(t, page, f.wrongTokens(t, sealed))
 	f.refused(t, page, f.wrongData(t, login))
@@ -69,7 +72,7 @@ func newCodesFixture(t *testing.T) *fixture {
 	app := weCom()
 	words := fmt.Sprintf("app %s %s {\nplatform wecom %s\napi {{.API}}%s\n}\nstore bolt", app.ID, app.Secret, app.MiniProgram, app.Platform.Prefix())
 	f := newStoppedFixture(t, config, strings.NewReplacer(
-		"store bolt", words, "require app", "require phone on /pay/*\nrequire unionid on /union\nrequire app",
+		"store bolt", words, "require app", "require phone on /pay/*\nrequire unionid on /union\nrequire fresh 1s on /transfer\nrequire app",
 	).Replace(rawKeySite))
 	f.load()
 	return f
@@ -135,6 +138,7 @@ func (f *fixture) wrongRequests(t *testing.T, login answer, sealed string) []ref
 		{otherPaths, "404 not_found", "POST", pub + "/openid", `{"code":"x"}`, token},
 		{otherPaths, "403 phone_required", "GET", "/pay/1", ``, token},
 		{otherPaths, "403 unionid_required", "GET", "/union", ``, token},
+		{otherPaths, "401 login_too_old", "GET", "/transfer", ``, token},
 	}
 }
 

@@ -1,6 +1,7 @@
 package handler
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -25,7 +26,7 @@ func init() {
 //	    app      <appid>...
 //	    public   <path>...
 //	    optional <path>...
-//	    require  phone|unionid|app <appid>... on <path>...
+//	    require  phone|unionid|app <appid>...|fresh <duration> on <path>...
 //	    token_from header [<name>] | query <name> | cookie <name>
 //	    forward_token
 //	    headers {
@@ -99,17 +100,30 @@ func (h *Handler) parseRequire(d *caddyfile.Dispenser) error {
 		return d.ArgErr()
 	}
 	r := Requirement{What: d.Val()}
-	attribute := gateway.Attribute(r.What)
-	switch attribute {
-	case gateway.AttributePhone, gateway.AttributeUnionID, gateway.AttributeApp:
-	default:
-		return d.Errf("unrecognized requirement %q; expected one of: phone, unionid, app", r.What)
+	if !slices.Contains(attributes, gateway.Attribute(r.What)) {
+		return d.WrapErr(unrecognizedRequirement(r.What))
 	}
+	var args []string
 	for d.NextArg() && d.Val() != "on" {
-		r.Apps = append(r.Apps, d.Val())
+		args = append(args, d.Val())
 	}
-	if d.Val() != "on" || (attribute == gateway.AttributeApp) != (len(r.Apps) > 0) {
-		return d.Err("write require phone on <path>..., require unionid on <path>... or require app <appid>... on <path>...")
+	complete := d.Val() == "on"
+	switch gateway.Attribute(r.What) {
+	case gateway.AttributeApp:
+		complete = complete && len(args) > 0
+		r.Apps = args
+	case gateway.AttributeFresh:
+		complete = complete && len(args) == 1
+		if complete {
+			if err := directive.ParsePositive(d, args[0], &r.MaxAge); err != nil {
+				return err
+			}
+		}
+	default:
+		complete = complete && len(args) == 0
+	}
+	if !complete {
+		return d.Err("write require phone on <path>..., require unionid on <path>..., require app <appid>... on <path>... or require fresh <duration> on <path>...")
 	}
 	if err := directive.Paths(d, &r.Paths)(); err != nil {
 		return err

@@ -3,6 +3,7 @@ package handler
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,13 +44,17 @@ type TokenSource struct {
 	Name string `json:"name,omitempty"`
 }
 
-// Requirement refuses identities that lack something, with 403.
+// Requirement refuses identities that lack something: with 401 a login that is too old,
+// and everything else with 403.
 type Requirement struct {
 	// `phone`: a verified phone number. `unionid`: a unionid. `app`: a token of one of
-	// Apps. Required.
+	// Apps. `fresh`: a login that is not older than MaxAge. Required.
 	What string `json:"what"`
 	// With `app`, the admitted appids.
 	Apps []string `json:"apps,omitempty"`
+	// With `fresh`, the maximum age of the login, at least 1s. A login proves a recent
+	// `wx.login`, not that the user is present.
+	MaxAge caddy.Duration `json:"max_age,omitempty"`
 	// The paths: exact, or prefixes that end in /*. Required.
 	Paths []string `json:"paths"`
 }
@@ -124,11 +129,18 @@ func (c *WaferCompat) path(prefix string) string {
 	return c.Login
 }
 
+// attributes are what a path can require.
+var attributes = []gateway.Attribute{gateway.AttributePhone, gateway.AttributeUnionID, gateway.AttributeApp, gateway.AttributeFresh}
+
+func unrecognizedRequirement(what string) error {
+	return fmt.Errorf("unrecognized requirement %q; expected one of: phone, unionid, app, fresh", what)
+}
+
 // newRequirements compiles what the paths require.
 func newRequirements(configured []Requirement, a *app.App) ([]gateway.Requirement, error) {
 	var compiled []gateway.Requirement
 	for _, c := range configured {
-		r := gateway.Requirement{What: gateway.Attribute(c.What)}
+		r := gateway.Requirement{What: gateway.Attribute(c.What), MaxAge: time.Duration(c.MaxAge)}
 		paths, err := edge.NewPathSet(c.Paths)
 		if err != nil {
 			return nil, fmt.Errorf("require %s: %w", c.What, err)
@@ -143,8 +155,10 @@ func newRequirements(configured []Requirement, a *app.App) ([]gateway.Requiremen
 			}
 		case r.What == gateway.AttributeApp:
 			return nil, errors.New("require app: name the appids")
-		case r.What != gateway.AttributePhone && r.What != gateway.AttributeUnionID:
-			return nil, fmt.Errorf("unrecognized requirement %q; expected one of: phone, unionid, app", c.What)
+		case r.What == gateway.AttributeFresh && r.MaxAge < time.Second:
+			return nil, errors.New("require fresh: the maximum age of a login is at least 1s")
+		case !slices.Contains(attributes, r.What):
+			return nil, unrecognizedRequirement(c.What)
 		}
 		compiled = append(compiled, r)
 	}

@@ -34,6 +34,7 @@ var (
 	ErrPhoneRequired     = errors.New("phone number required")
 	ErrUnionIDRequired   = errors.New("unionid required")
 	ErrAppNotAdmitted    = errors.New("app not admitted")
+	ErrLoginTooOld       = errors.New("login too old")
 	ErrStoreUnavailable  = errors.New("store unavailable")
 	ErrNotFound          = errors.New("not found")
 )
@@ -63,6 +64,18 @@ func (e *PlatformError) Error() string {
 }
 
 func (e *PlatformError) Unwrap() error { return e.Class }
+
+// LoginTooOldError is an [ErrLoginTooOld] of a request that needs a login not older than
+// MaxAge.
+type LoginTooOldError struct {
+	MaxAge time.Duration
+}
+
+func (e *LoginTooOldError) Error() string {
+	return fmt.Sprintf("%v: at most %s is allowed", ErrLoginTooOld, e.MaxAge)
+}
+
+func (e *LoginTooOldError) Unwrap() error { return ErrLoginTooOld }
 
 // CreatedTooEarlyError is what [Store.Create] returns for a session whose ID says that it
 // began no later than the user's last "log out everywhere". It would be revoked from the

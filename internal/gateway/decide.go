@@ -115,9 +115,10 @@ func (g *Guard) fresh(rt *Runtime) error {
 
 // Requirement is what an identity must have on some paths.
 type Requirement struct {
-	What  Attribute
-	Apps  map[auth.AppID]struct{} // with [AttributeApp]
-	Paths edge.LenientSet
+	What   Attribute
+	Apps   map[auth.AppID]struct{} // with [AttributeApp]
+	MaxAge time.Duration           // with [AttributeFresh]
+	Paths  edge.LenientSet
 }
 
 // Attribute is something that an identity may lack.
@@ -128,6 +129,7 @@ const (
 	AttributePhone   Attribute = "phone"   // a verified phone number
 	AttributeUnionID Attribute = "unionid" // a unionid
 	AttributeApp     Attribute = "app"     // a token of one of some apps
+	AttributeFresh   Attribute = "fresh"   // a recent login
 )
 
 // check returns the error that names what the identity lacks on this path.
@@ -143,6 +145,11 @@ func (r Requirement) check(id *auth.Identity, path edge.Path) error {
 	case AttributeUnionID:
 		if id.UnionID == "" {
 			return auth.ErrUnionIDRequired
+		}
+	case AttributeFresh:
+		// A refresh does not change the session, and so not when it began.
+		if time.Since(id.Session.Began()) > r.MaxAge {
+			return &auth.LoginTooOldError{MaxAge: r.MaxAge}
 		}
 	case AttributeApp:
 		if _, ok := r.Apps[id.App]; !ok {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +32,8 @@ func newRulesSite(t testing.TB) *site {
 		c.Guard.Require = []Requirement{
 			{What: AttributePhone, Paths: pathSet(t, "/phone/*", "/public/phone").Lenient()},
 			{What: AttributeUnionID, Paths: pathSet(t, "/unionid/*").Lenient()},
+			{What: AttributeFresh, MaxAge: time.Hour, Paths: pathSet(t, "/fresh/*").Lenient()},
+			{What: AttributeFresh, MaxAge: time.Nanosecond, Paths: pathSet(t, "/now/*").Lenient()},
 			{What: AttributeApp, Apps: map[auth.AppID]struct{}{auth.AppID(second.ID): {}}, Paths: pathSet(t, "/second/*").Lenient()},
 		}
 	})
@@ -60,6 +63,9 @@ func TestDecide(t *testing.T) {
 		{"phone", "/phone/a", one, 403, "phone_required", false},
 		{"phone in another case", "/PHONE/a", one, 403, "phone_required", false},
 		{"unionid", "/unionid/a", one, 403, "unionid_required", false},
+		{"a recent login", "/fresh/a", one, 200, "", false},
+		{"an old login", "/now/a", one, 401, "login_too_old", false},
+		{"no login", "/now/a", "", 401, "missing_token", false},
 		{"the wrong app", "/second/a", one, 403, "app_not_admitted", false},
 		{"the right app", "/second/a", two, 200, "", false},
 		{"dots", "/public/../orders", one, 400, "invalid_request", false},
@@ -75,7 +81,7 @@ func TestDecide(t *testing.T) {
 			if (s.passed != nil) != (test.status == http.StatusOK) || s.shown["code"] != test.code {
 				t.Fatalf("reached the upstream: %t, code in the log %q", s.passed != nil, s.shown["code"])
 			}
-			if refusedUser := test.code == "phone_required" || test.code == "unionid_required" || test.code == "app_not_admitted"; (s.shown["user"] != "") != refusedUser {
+			if refusedUser := slices.Contains([]string{"phone_required", "unionid_required", "app_not_admitted", "login_too_old"}, test.code); (s.shown["user"] != "") != refusedUser {
 				t.Errorf("the log names the user %q", s.shown["user"])
 			}
 			if s.passed == nil {

@@ -60,7 +60,11 @@ func (p *Problem) Document(instance string) ([]byte, error) {
 // challenge is the header WWW-Authenticate, "" for none.
 func (p *Problem) challenge() string {
 	if p.Bearer != "" {
-		return `Bearer realm="wxgate", error="` + p.Bearer + `", error_description="` + p.Detail + `"`
+		challenge := `Bearer realm="wxgate", error="` + p.Bearer + `", error_description="` + p.Detail + `"`
+		if p.MaxAge > 0 {
+			challenge += `, max_age="` + strconv.FormatInt(int64(p.MaxAge/time.Second), 10) + `"`
+		}
+		return challenge
 	}
 	if p.Status == http.StatusUnauthorized {
 		return `Bearer realm="wxgate"`

@@ -28,6 +28,10 @@ type Problem struct { //nolint:errname // RFC 9457 calls it a problem
 	// a 401 has a challenge without one, and no other status has a challenge.
 	Bearer string
 
+	// MaxAge is how old a login may be that the request needs (RFC 9470 section 3); 0
+	// leaves it out of the challenge.
+	MaxAge time.Duration
+
 	// RetryAfter is the header Retry-After; 0 leaves it out.
 	RetryAfter time.Duration
 
@@ -63,6 +67,9 @@ func Of(err error) *Problem {
 		}
 		if limit, ok := errors.AsType[*auth.LimitError](err); ok {
 			p.RetryAfter = limit.RetryAfter
+		}
+		if old, ok := errors.AsType[*auth.LoginTooOldError](err); ok {
+			p.MaxAge = old.MaxAge
 		}
 		if p.Status == http.StatusServiceUnavailable && p.RetryAfter == 0 {
 			p.RetryAfter = defaultRetryAfter

@@ -59,6 +59,11 @@ func TestWrite(t *testing.T) {
 			problem.Of(&auth.LimitError{RetryAfter: 1001 * time.Millisecond}), 429, "", "2",
 			docs + `rate_limited","status":429,"title":"Too Many Requests","code":"rate_limited","detail":"Too many requests. Wait as Retry-After says, then try again; a code must be a new one.","instance":"the-request"}`,
 		},
+		"a login too old": { // RFC 9470 section 3
+			problem.Of(&auth.LoginTooOldError{MaxAge: 90 * time.Second}), 401,
+			`Bearer realm="wxgate", error="insufficient_user_authentication", error_description="This path requires a recent login, and a refresh is none. Log in again with wx.login, and repeat the request with the new access token.", max_age="90"`, "",
+			docs + `login_too_old","status":401,"title":"Unauthorized","code":"login_too_old","detail":"This path requires a recent login, and a refresh is none. Log in again with wx.login, and repeat the request with the new access token.","instance":"the-request"}`,
+		},
 		"503 has a default": {
 			problem.Of(auth.ErrStoreUnavailable), 503, "", "1",
 			docs + `store_unavailable","status":503,"title":"Service Unavailable","code":"store_unavailable","detail":"The gateway cannot reach its session store. Keep both tokens, wait as Retry-After says, then repeat the request.","instance":"the-request"}`,
