@@ -51,12 +51,19 @@ func newWatchTest() *watchTest {
 	}
 }
 
+// sessionID returns the ID of a session with a name of up to 16 bytes.
+func sessionID(name string) auth.SessionID {
+	var b [16]byte
+	copy(b[:], name)
+	return auth.SessionIDOf(b)
+}
+
 func (w *watchTest) id(name string) *auth.Identity {
-	return &auth.Identity{Session: auth.SessionID(name), Expires: time.Now().Add(time.Hour)}
+	return &auth.Identity{Session: sessionID(name), Expires: time.Now().Add(time.Hour)}
 }
 
 func (w *watchTest) revoke(name string) {
-	w.runtime.Revocations.Add(auth.Revocation{Session: auth.SessionID(name), Until: time.Now().Add(2 * time.Hour)})
+	w.runtime.Revocations.Add(auth.Revocation{Session: sessionID(name), Until: time.Now().Add(2 * time.Hour)})
 }
 
 // serve serves a response and returns how long it took and whether it was aborted.
