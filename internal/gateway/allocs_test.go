@@ -8,16 +8,22 @@ import (
 	"github.com/wxgate/wxgate/internal/edge"
 )
 
-// TestAllocations holds what every request pays. It runs alone: allocations of other tests
-// would count.
-func TestAllocations(t *testing.T) {
-	s := newSite(t, func(_ *site, c *Config) {
+// newPlainSite is a site as most are: no assertion, and no requirements.
+func newPlainSite(t testing.TB) *site {
+	t.Helper()
+	return newSite(t, func(_ *site, c *Config) {
 		headers, err := edge.NewHeaders(edge.Names{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		c.Guard.Edge.Headers, c.Guard.Edge.FoldsPaths = headers, false
 	})
+}
+
+// TestAllocations holds what every request pays. It runs alone: allocations of other tests
+// would count.
+func TestAllocations(t *testing.T) {
+	s := newPlainSite(t)
 	bearer := []string{s.bearer()[1]}
 	r, w := httptest.NewRequest(http.MethodGet, "/orders", nil), httptest.NewRecorder()
 	next := nextFunc(func(http.ResponseWriter, *http.Request) error { return nil })

@@ -1,0 +1,111 @@
+package gateway
+
+import (
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// identity returns the identity of a user who is logged in.
+func (s *site) identity(b *testing.B) *auth.Identity {
+	b.Helper()
+	id, err := s.runtime.Service.Authenticate(strings.TrimPrefix(s.bearer()[1], "Bearer "))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return id
+}
+
+// BenchmarkGuard measures each step of a request with a token that is in the cache, and
+// all of them together.
+func BenchmarkGuard(b *testing.B) {
+	s := newPlainSite(b)
+	bearer := s.bearer()[1]
+	header := http.Header{"Accept": {"*/*"}, "Authorization": {bearer}, "User-Agent": {"MicroMessenger"}}
+	r, w := httptest.NewRequest(http.MethodGet, "/orders", nil), httptest.NewRecorder()
+	guard := s.gateway.Guard
+	maps.Copy(r.Header, header)
+	in, err := guard.receive(r)
+	if err != nil {
+		b.Fatal(err)
+	}
+	d, err := guard.decide(in)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer d.release()
+	next := nextFunc(func(http.ResponseWriter, *http.Request) error { return nil })
+	for _, step := range []struct {
+		name string
+		run  func() error
+	}{
+		{"receive", func() error {
+			r.Header["Authorization"] = header["Authorization"]
+			_, err := guard.receive(r)
+			return err
+		}},
+		{"decide", func() error {
+			d, err := guard.decide(in)
+			d.release()
+			return err
+		}},
+		{"send", func() error { guard.send(r, r.Header, d); return nil }},
+		{"watch", func() error { return s.gateway.watched(d, w, r, next) }},
+		{"all", func() error {
+			clear(r.Header)
+			maps.Copy(r.Header, header)
+			return s.gateway.ServeHTTP(w, r, next)
+		}},
+	} {
+		b.Run(step.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := step.run(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkRevoked measures the look for a revocation, in an empty set and in one of a
+// million.
+func BenchmarkRevoked(b *testing.B) {
+	s := newPlainSite(b)
+	id := s.identity(b)
+	for _, size := range []struct {
+		name string
+		n    int
+	}{{"none", 0}, {"1000000", 1_000_000}} {
+		until := time.Now().Add(time.Hour)
+		for range size.n {
+			s.runtime.Revocations.Add(auth.Revocation{Session: auth.NewSessionID(until, id.User), Until: until})
+		}
+		b.Run(size.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if s.runtime.Revocations.Revoked(id) {
+					b.Fatal("revoked")
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkRedact measures the copy of a request for the log of reverse_proxy.
+func BenchmarkRedact(b *testing.B) {
+	s := newPlainSite(b)
+	redactor := s.gateway.Edge.Redactor(s.identity(b))
+	sent := httptest.NewRequest(http.MethodGet, "/orders", nil)
+	maps.Copy(sent.Header, http.Header{"Accept": {"*/*"}, "Referer": {"https://servicewechat.com/wx0000000000000001/1/page-frame.html"}, "User-Agent": {"MicroMessenger"}, "X-Wx-Openid": {"one"}})
+	b.ReportAllocs()
+	for b.Loop() {
+		logged := *sent
+		redactor.Redact(&logged, func(*http.Request) *http.Request { return nil })
+	}
+}
