@@ -14,7 +14,24 @@ import (
 // it decodes, cleans or cuts off. The attack otherwise: /public/..;/admin, public
 // to us and /admin to Tomcat.
 func CanonicalRequestPath(r *http.Request) bool {
+	if r.URL.RawPath == "" && isPlain(r.URL.Path) {
+		return true // as nearly every path is, at a tenth of the cost
+	}
 	return CanonicalPath(r.URL.EscapedPath()) && !strings.ContainsAny(r.URL.Path, "\x00\\;#%") && !strings.Contains(r.URL.Path, "//") && !hasFullwidthSeparators(r.URL.Path)
+}
+
+// isPlain reports whether a path has only letters, digits, hyphens, underscores and single
+// slashes, which all servers read alike.
+func isPlain(path string) bool {
+	for i := range len(path) {
+		switch c := path[i]; {
+		case isAlphanumeric(c) || c == '-' || c == '_':
+		case c == '/' && (i == 0 || path[i-1] != '/'):
+		default:
+			return false
+		}
+	}
+	return path != "" && path[0] == '/'
 }
 
 // plainPath is a path of the configuration, which may be escaped or not, as a

@@ -64,7 +64,8 @@ func belongsToAPI(r *http.Request, prefix string) bool {
 	if prefix == "" {
 		return false
 	}
-	return isBelow(r.URL.Path, prefix) || isBelow(cleanedPath(r.URL.Path), prefix)
+	path := r.URL.Path
+	return isBelow(path, prefix) || !isPlain(path) && isBelow(cleanedPath(path), prefix)
 }
 
 func isBelow(full, prefix string) bool {

@@ -171,3 +171,23 @@ func BenchmarkRequestPath(b *testing.B) {
 		}
 	}
 }
+
+// TestPlainPathsAreCanonical: a path that is not looked at further would pass.
+func TestPlainPathsAreCanonical(t *testing.T) {
+	t.Parallel()
+	plain := []string{"/", "/orders", "/v1/orders/", "/a-b/c_d"}
+	paths := []string{"", "orders", "//", "/a//b", "/a/..", "/a%2fb", "/(S(x))", "/a::$DATA", "/ａ"}
+	for c := range 256 {
+		paths = append(paths, "/a"+string([]byte{byte(c)})+"b", "/a/"+string([]byte{byte(c)}))
+	}
+	for _, path := range append(paths, plain...) {
+		if isPlain(path) && (!CanonicalPath(path) || hasFullwidthSeparators(path) || cleanedPath(path) != path) {
+			t.Errorf("%q: plain, but not canonical", path)
+		}
+	}
+	for _, path := range plain {
+		if !isPlain(path) {
+			t.Errorf("%q: not plain", path)
+		}
+	}
+}
