@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
 )
@@ -67,30 +66,6 @@ func BenchmarkGuard(b *testing.B) {
 			for b.Loop() {
 				if err := step.run(); err != nil {
 					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-// BenchmarkRevoked measures the look for a revocation, in an empty set and in one of a
-// million.
-func BenchmarkRevoked(b *testing.B) {
-	s := newPlainSite(b)
-	id := s.identity(b)
-	for _, size := range []struct {
-		name string
-		n    int
-	}{{"none", 0}, {"1000000", 1_000_000}} {
-		until := time.Now().Add(time.Hour)
-		for range size.n {
-			s.runtime.Revocations.Add(auth.Revocation{Session: auth.NewSessionID(until, id.User), Until: until})
-		}
-		b.Run(size.name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if s.runtime.Revocations.Revoked(id) {
-					b.Fatal("revoked")
 				}
 			}
 		})
