@@ -64,8 +64,8 @@ func belongsToAPI(r *http.Request, prefix string) bool {
 	if prefix == "" {
 		return false
 	}
-	path := r.URL.Path
-	return isBelow(path, prefix) || !isPlain(path) && isBelow(cleanedPath(path), prefix)
+	decoded := r.URL.Path
+	return isBelow(decoded, prefix) || !isPlain(decoded) && isBelow(cleanedPath(decoded), prefix)
 }
 
 func isBelow(full, prefix string) bool {
