@@ -16,6 +16,7 @@ func TestDocumentedBench(t *testing.T) {
 				if !ok {
 					continue
 				}
+				args, _, _ = strings.Cut(args, "#") // a comment
 				n++
 				cmd, rest, err := newRoot().Find(append([]string{"bench"}, strings.Fields(args)...))
 				if err == nil {
