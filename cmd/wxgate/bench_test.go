@@ -17,7 +17,7 @@ import (
 func TestBenchStops(t *testing.T) {
 	dir := shortDir(t)
 	csv := filepath.Join(dir, "rounds.csv")
-	p := startProcess(t, dir, []string{"TMPDIR=" + dir}, "wxgate", "bench", "--rounds", "1", "--duration", "1h", "--connections", "2", "--csv", csv)
+	p := startProcess(t, dir, []string{"TMPDIR=" + dir}, "wxgate", "bench", "--rounds", "1", "--duration", "10m", "--connections", "2", "--csv", csv)
 	started := []string{"--serve-upstream", "/bare/Caddyfile", "/guarded/Caddyfile"}
 	awaitCommands(t, dir, started)
 	p.signal(syscall.SIGINT)

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 
 	"github.com/wxgate/wxgate/internal/bench/load"
 	"github.com/wxgate/wxgate/internal/bench/report"
@@ -22,28 +20,19 @@ func Run(ctx context.Context, cfg Config) (run *report.Run, err error) {
 	if err := w.open(ctx); err != nil {
 		return nil, err
 	}
-	run, err = w.newRun()
-	if err != nil {
-		return nil, err
-	}
+	run = w.newRun()
 	return run, w.measure(ctx, run)
 }
 
 // newRun describes the run.
-func (w *workbench) newRun() (*report.Run, error) {
+func (w *workbench) newRun() *report.Run {
 	run := &report.Run{
-		Scenario: w.cfg.Scenario, Unit: w.cfg.scenario.unit, Baseline: w.cfg.Baseline,
+		Scenario: w.cfg.Scenario, Unit: w.cfg.scenario.unit, Baseline: w.cfg.Baseline, Targets: w.cfg.targets,
 		Settings: report.Settings{
 			Rounds: w.cfg.Rounds, Seconds: w.cfg.Duration.Seconds(), Warmup: w.cfg.Warmup.Seconds(), Connections: w.cfg.Connections,
 			Rate: w.cfg.Rate, Tokens: w.cfg.Tokens, Sessions: w.cfg.Sessions, Revocations: w.cfg.Revocations,
 		},
 		Machine: newMachine(),
-	}
-	for _, s := range w.servers {
-		if slices.Contains(run.Targets, s.name) {
-			return nil, fmt.Errorf("%w: duplicate target %q; rename the --peer", ErrUsage, s.name)
-		}
-		run.Targets = append(run.Targets, s.name)
 	}
 	if !w.cfg.scenario.proxies {
 		run.Settings.Tokens = 0
@@ -51,11 +40,7 @@ func (w *workbench) newRun() (*report.Run, error) {
 	if w.cfg.Scenario == idleScenario {
 		run.Settings.Connections, run.Settings.Warmup = 0, 0
 	}
-	setDefault(&run.Baseline, w.cfg.scenario.baseline)
-	if !slices.Contains(run.Targets, run.Baseline) {
-		return nil, fmt.Errorf("%w: --baseline: unrecognized %q; expected one of: %s", ErrUsage, run.Baseline, strings.Join(run.Targets, ", "))
-	}
-	return run, nil
+	return run
 }
 
 // measure runs all rounds.
@@ -75,7 +60,7 @@ func (w *workbench) measure(ctx context.Context, run *report.Run) error {
 			if err != nil {
 				return fmt.Errorf("measuring %s: %w", s.name, err)
 			}
-			run.Rounds = append(run.Rounds, report.Round{Round: round + 1, Target: s.name, Values: maps.Clone(values)})
+			run.Rounds = append(run.Rounds, report.Round{Round: round + 1, Target: s.name, Values: values})
 		}
 	}
 	return nil

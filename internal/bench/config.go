@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/wxgate/wxgate/internal/bench/seed"
 )
 
 // ErrUsage is a configuration that cannot be measured. The message says how to change it.
@@ -47,12 +49,15 @@ type Config struct {
 
 	scenario *scenario
 	peers    []peer
+	targets  []string // the names of all servers, the peers last
 }
 
 const (
 	defaultRounds      = 15
 	defaultWarmup      = 300 * time.Millisecond
 	defaultConnections = 64
+	// setupTime is how long the servers may take to start after the tokens were issued.
+	setupTime = 10 * time.Minute
 )
 
 // complete sets the defaults and refuses what cannot be measured.
@@ -76,7 +81,13 @@ func (c *Config) complete() error {
 	if c.Duration < 0 || c.Warmup < 0 || c.Rate < 0 {
 		return fmt.Errorf("%w: --duration, --warmup and --rate must not be negative", ErrUsage)
 	}
-	return c.checkServers()
+	if err := c.checkServers(); err != nil {
+		return err
+	}
+	if err := c.nameTargets(); err != nil {
+		return err
+	}
+	return c.checkTime()
 }
 
 func setDefault[T comparable](value *T, def T) {
@@ -117,6 +128,38 @@ func (c *Config) checkServers() error {
 			return err
 		}
 		c.peers = append(c.peers, p)
+	}
+	return nil
+}
+
+// nameTargets lists the servers, and refuses a name that is used twice and a baseline that
+// is not among them.
+func (c *Config) nameTargets() error {
+	if c.Caddy != "" && (c.scenario.proxies || c.Scenario == idleScenario) {
+		c.targets = append(c.targets, stock)
+	}
+	c.targets = append(c.targets, c.scenario.targets...)
+	if c.Sessions > 0 || c.Revocations > 0 {
+		c.targets = append(c.targets, populous)
+	}
+	for _, p := range c.peers {
+		if slices.Contains(c.targets, p.name) {
+			return fmt.Errorf("%w: --peer: duplicate name %q; choose another", ErrUsage, p.name)
+		}
+		c.targets = append(c.targets, p.name)
+	}
+	setDefault(&c.Baseline, c.scenario.baseline)
+	if !slices.Contains(c.targets, c.Baseline) {
+		return fmt.Errorf("%w: --baseline: unrecognized %q; expected one of: %s", ErrUsage, c.Baseline, strings.Join(c.targets, ", "))
+	}
+	return nil
+}
+
+// checkTime refuses a run in which the access tokens would expire.
+func (c *Config) checkTime() error {
+	all := time.Duration(c.Rounds*len(c.targets)) * (c.Duration + c.Warmup)
+	if most := seed.TokenLife - setupTime; c.scenario.proxies && all > most {
+		return fmt.Errorf("%w: %d rounds of %d servers take %v, and access tokens expire; the limit is %v", ErrUsage, c.Rounds, len(c.targets), all, most)
 	}
 	return nil
 }

@@ -46,6 +46,9 @@ func TestWrongArguments(t *testing.T) {
 		"peer without URL": {Config{Peers: []string{"nginx"}}, "expected name=http://host:port"},
 		"peer with TLS":    {Config{Peers: []string{"nginx=https://127.0.0.1"}}, "expected name=http://host:port"},
 		"peer with path":   {Config{Peers: []string{"nginx=http://127.0.0.1/a"}}, "expected name=http://host:port"},
+		"peer named bare":  {Config{Peers: []string{"bare=http://127.0.0.1"}}, "duplicate name \"bare\""},
+		"baseline":         {Config{Baseline: "nginx"}, "--baseline: unrecognized \"nginx\"; expected one of: bare, standard, guarded"},
+		"hours":            {Config{Duration: time.Hour}, "access tokens expire; the limit is 50m0s"},
 		"peer, no name":    {Config{Peers: []string{"=http://127.0.0.1"}}, "expected name=http://host:port"},
 	} {
 		t.Run(name, func(t *testing.T) {

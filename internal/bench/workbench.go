@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"slices"
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/bench/process"
@@ -46,7 +45,7 @@ func (w *workbench) open(ctx context.Context) error {
 	if w.tokens, err = w.keys.Tokens(max(w.cfg.Tokens, fewTokens)); err != nil {
 		return err
 	}
-	for _, name := range w.names() {
+	for _, name := range w.cfg.targets[:len(w.cfg.targets)-len(w.cfg.peers)] {
 		s, err := w.prepare(ctx, name)
 		if err != nil {
 			return err
@@ -54,18 +53,6 @@ func (w *workbench) open(ctx context.Context) error {
 		w.servers = append(w.servers, s)
 	}
 	return w.addPeers(ctx)
-}
-
-// names lists the servers to start, the baseline first unless it is chosen by name.
-func (w *workbench) names() []string {
-	names := slices.Clone(w.cfg.scenario.targets)
-	if w.cfg.Caddy != "" && (w.cfg.scenario.proxies || w.cfg.Scenario == idleScenario) {
-		names = append([]string{stock}, names...)
-	}
-	if w.cfg.Sessions > 0 || w.cfg.Revocations > 0 {
-		names = append(names, populous)
-	}
-	return names
 }
 
 // prepare writes what a server needs before it starts.
@@ -78,10 +65,12 @@ func (w *workbench) prepare(ctx context.Context, name string) (*server, error) {
 	if name == bare || name == stock {
 		g = neverGuards
 	}
-	caddyfile, err := site{Guarded: g == alwaysGuards, Standard: name == standard, Stock: name == stock, Port: port, Upstream: w.upstream.address}.caddyfile()
+	config := site{Guarded: g == alwaysGuards, Standard: name == standard, Stock: name == stock, Port: port, Upstream: w.upstream.address}
+	render := config.caddyfile
 	if name == shipped {
-		caddyfile, err = exampleCaddyfile()
+		render = exampleCaddyfile
 	}
+	caddyfile, err := render()
 	if err != nil {
 		return nil, err
 	}

@@ -52,8 +52,10 @@ func New(ctx context.Context, app auth.AppID) (*Keys, error) {
 	if err != nil {
 		return nil, err
 	}
-	k.tokens, err = token.New(token.Config{Ring: ring, Box: k.box})
-	return k, err
+	if k.tokens, err = token.New(token.Config{Ring: ring, Box: k.box}); err != nil {
+		return nil, err
+	}
+	return k, nil
 }
 
 // Close ends what issues tokens.
@@ -78,6 +80,9 @@ func StorePath(home string) string { return filepath.Join(dataDirectory(home), "
 
 // dataDirectory is where wxgate keeps its keys and its session store.
 func dataDirectory(home string) string { return filepath.Join(home, "caddy", "wxgate") }
+
+// TokenLife is how long the tokens of [Keys.Tokens] are valid.
+const TokenLife = access
 
 // Token is an access token and its user.
 type Token struct {
