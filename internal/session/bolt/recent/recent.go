@@ -19,9 +19,9 @@ import (
 )
 
 // Limit is how many sessions are kept out of the index of users until they are merged
-// into it. Among a million sessions that leaves four to each page of the index that a
-// merge writes, and takes some 5 MB of memory twice.
-const Limit = 1 << 16
+// into it. Among a million sessions that leaves two to each page of the index that a
+// merge writes, and takes some 3 MB of memory twice.
+const Limit = 1 << 15
 
 // mergeFactor is how many sessions are merged for each one that is added. With more than
 // one, a merge is over before the next one is due.
