@@ -1,6 +1,7 @@
 package opendata
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/sha1" //nolint:gosec // WeChat signs raw data with SHA-1
 	"crypto/subtle"
@@ -161,7 +162,7 @@ type openFields struct {
 	OpenID    auth.OpenID      `json:"openId"`
 	Watermark *watermarkFields `json:"watermark"`
 
-	Unknown map[string]jsontext.Value `json:",embed"`
+	Unknown jsontext.Value `json:",embed"` // an object; of a profile most members
 
 	number *auth.Phone // nil if the data has none
 }
@@ -211,7 +212,21 @@ func (o *Opener) opened(f *openFields, plain []byte) auth.Opened {
 		opened.Phone = f.number
 		opened.Phone.Watermark, _ = f.Watermark.watermark()
 		opened.Unverified = !o.Verifies || !f.plain()
-		opened.Unknown = len(f.Unknown)
+		opened.Unknown = countMembers(f.Unknown)
 	}
 	return opened
+}
+
+// countMembers counts the members of a JSON object that was read before.
+func countMembers(object jsontext.Value) (n int) {
+	members := jsontext.NewDecoder(bytes.NewReader(object))
+	if _, err := members.ReadToken(); err != nil {
+		return 0 // there is none
+	}
+	for ; members.PeekKind() == '"'; n++ {
+		if members.SkipValue() != nil || members.SkipValue() != nil { // a name and its value
+			return n
+		}
+	}
+	return n
 }
