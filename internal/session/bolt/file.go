@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -35,6 +36,11 @@ type File struct {
 // openWait is how long opening waits for the check of all pages: a file of some
 // 100,000 sessions is refused if it is damaged, and a larger one delays no start.
 const openWait = 200 * time.Millisecond
+
+// manyRevocations is how many revocations leave so much garbage when they are loaded that
+// it is returned to the operating system at once. A process that collects garbage seldom
+// would keep several times what a million of them take.
+const manyRevocations = 50_000
 
 // Open opens the store at path, or creates it, readable by its owner alone. Errors:
 // [session.ErrLocked], [session.ErrCorrupt], [session.ErrNewerSchema]; each says what to
@@ -116,6 +122,9 @@ func (f *File) Store(box *seal.Box, now func() time.Time) (*Store, error) {
 	s := &Store{file: f, now: now, vault: session.Vault{Box: box, IndexKey: index}}
 	if err := s.loadRevocations(); err != nil {
 		return nil, err
+	}
+	if f.set.Len() > manyRevocations {
+		debug.FreeOSMemory()
 	}
 	return s, nil
 }
