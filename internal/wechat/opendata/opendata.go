@@ -223,10 +223,14 @@ func countMembers(object jsontext.Value) (n int) {
 	if _, err := members.ReadToken(); err != nil {
 		return 0 // there is none
 	}
-	for ; members.PeekKind() == '"'; n++ {
-		if members.SkipValue() != nil || members.SkipValue() != nil { // a name and its value
+	for members.PeekKind() == '"' {
+		if _, err := members.ReadToken(); err != nil {
 			return n
 		}
+		if err := members.SkipValue(); err != nil {
+			return n
+		}
+		n++
 	}
 	return n
 }

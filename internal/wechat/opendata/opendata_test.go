@@ -186,22 +186,3 @@ func TestOpenAnyKindOfData(t *testing.T) {
 		})
 	}
 }
-
-// BenchmarkOpen decrypts WeChat's published profile, with the newest of a user's session
-// keys and with the oldest of five.
-func BenchmarkOpen(b *testing.B) {
-	opener := opener()
-	for name, keys := range map[string][]auth.SessionKey{
-		"newest key": keys(sampleKey),
-		"oldest key": keys(key64, key64, key64, key64, sampleKey),
-	} {
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := opener.Open(keys, sample()); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
