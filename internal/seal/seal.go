@@ -16,6 +16,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"sync"
 )
 
 // MinSecretBytes is the shortest root secret: 256 bits, as strong as the ciphers
@@ -59,8 +60,9 @@ type Box struct {
 }
 
 type secret struct {
-	id    [idBytes]byte
-	value []byte
+	id      [idBytes]byte
+	value   []byte
+	macKeys *sync.Map // of each purpose, which are constants of this program
 }
 
 // New makes a box from root secrets, newest first. The error wraps
@@ -74,7 +76,7 @@ func New(secrets ...[]byte) (*Box, error) {
 		if len(value) < MinSecretBytes {
 			return nil, fmt.Errorf("%w: secret %d has %d bytes, at least %d are needed", ErrShortSecret, i+1, len(value), MinSecretBytes)
 		}
-		s := secret{value: append([]byte(nil), value...)}
+		s := secret{value: append([]byte(nil), value...), macKeys: new(sync.Map)}
 		copy(s.id[:], label(value, "id"))
 		b.secrets = append(b.secrets, s)
 	}
@@ -143,7 +145,11 @@ func (b *Box) ValidMAC(purpose string, data, mac []byte) bool {
 }
 
 func (s secret) mac(purpose string, data []byte) []byte {
-	mac := hmac.New(sha256.New, label(s.value, "mac/"+purpose))
+	key, ok := s.macKeys.Load(purpose)
+	if !ok {
+		key, _ = s.macKeys.LoadOrStore(purpose, label(s.value, "mac/"+purpose))
+	}
+	mac := hmac.New(sha256.New, key.([]byte))
 	mac.Write(data)
 	return mac.Sum(nil)
 }
