@@ -54,3 +54,19 @@ func TestOpenPhone(t *testing.T) {
 		})
 	}
 }
+
+// Members that the documentation does not name are counted, and none may be there twice:
+// a lenient decoder would make forging cheaper.
+func TestOpenPhoneUnknownMembers(t *testing.T) {
+	t.Parallel()
+	const phone = `"phoneNumber":"10058006666","purePhoneNumber":"10058006666","countryCode":"86"`
+	for more, want := range map[string]int{``: 0, `"a":1,`: 1, `"a":{"b":[1,"}"],"c":2},"d":"\"e\":",`: 2} {
+		opened, err := opener().Open(keys(key64), sealed(t, `{`+more+phone+`,`+mark+`}`))
+		wantErr(t, err, nil)
+		if opened.Unknown != want {
+			t.Errorf("%d unknown members in %q, want %d", opened.Unknown, more, want)
+		}
+	}
+	_, err := opener().Open(keys(key64), sealed(t, `{"a":1,"a":2,`+phone+`,`+mark+`}`))
+	wantErr(t, err, auth.ErrDecryptFailed)
+}
