@@ -79,6 +79,7 @@ var proxies = map[string]string{
 	"with the token in a path":               "wxgate {\ntoken_from query ticket\nforward_token\n}\nreverse_proxy {{.Upstream}} {\nrewrite /as/{http.request.uri.query.ticket}\n}",
 	"with the token in the query":            "wxgate {\ntoken_from query ticket\nforward_token\n}\nreverse_proxy {{.Upstream}}",
 	"with a health check":                    "wxgate\nreverse_proxy {{.Upstream}} {\nhealth_uri /health\nhealth_interval 50ms\n}",
+	"with retries":                           "wxgate\nreverse_proxy {{.Upstream}} {\nlb_retry_match {\nheader X-Retry yes\n}\n}",
 	"with an assertion":                      "wxgate {\nheaders {\nassertion X-WX-ASSERTION orders\n}\n}\nreverse_proxy {{.Upstream}}",
 }
 
@@ -96,7 +97,7 @@ func TestUpstreamsThatBreakOffLeakNothing(t *testing.T) {
 				}
 			})
 			token := login.str(t, "access_token")
-			path, header := "/orders", []string{"X-Other", "shown"}
+			path, header := "/orders", []string{"X-Other", "shown", "X-Request-Id", "shown"}
 			switch {
 			case strings.Contains(routes, "query"):
 				path += "?ticket=" + token
@@ -117,9 +118,10 @@ func TestUpstreamsThatBreakOffLeakNothing(t *testing.T) {
 					t.Errorf("the log tells %q:\n%s", secret, line)
 				}
 			}
-			for _, want := range []string{`"X-Other":["shown"]`, `["REDACTED"]`} {
-				if !strings.Contains(line, want) {
-					t.Errorf("no %s in the log, which an operator would look for:\n%s", want, line)
+			all := strings.Contains(routes, "lb_retry_match") // which reads them
+			for text, want := range map[string]bool{`"X-Request-Id":["shown"]`: true, `"X-Other":["shown"]`: all, `["REDACTED"]`: all} {
+				if strings.Contains(line, text) != want {
+					t.Errorf("%s in the log, which an operator would look for: want %t\n%s", text, want, line)
 				}
 			}
 		})
@@ -284,4 +286,30 @@ func TestTransportOption(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRetryMatchReadsHeaders: reverse_proxy decides by the request that it sent whether to
+// send it again, and so has all of its headers.
+func TestRetryMatchReadsHeaders(t *testing.T) {
+	f := newFixture(t, siteWith{store: "memory", sites: `
+http://{{.Addr}} {
+	wxgate
+	reverse_proxy {{.Upstream}} {
+		lb_retries 3
+		lb_retry_match {
+			header X-Repeatable yes
+			expression "{rp.status_code} == 503"
+		}
+	}
+}`}.String())
+	var sent atomic.Int64
+	f.upstream.answerWith(func(w http.ResponseWriter, _ *http.Request) {
+		if sent.Add(1) < 3 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	})
+	bearer := []string{"Authorization", "Bearer " + f.token("alice")}
+	f.do("GET", "/orders", "", append(bearer, "X-Repeatable", "yes")...).want(t, http.StatusOK, "")
+	sent.Store(0)
+	f.do("GET", "/orders", "", bearer...).want(t, http.StatusServiceUnavailable, "")
 }

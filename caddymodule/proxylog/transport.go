@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy/fastcgi"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/wxgate/wxgate/caddymodule/request"
 	"github.com/wxgate/wxgate/internal/edge"
@@ -45,6 +46,11 @@ type Transport struct {
 	// this one. `transport standard` in the global `wxgate` block sets it.
 	Standard bool `json:"standard,omitempty"`
 
+	// Whether what reverse_proxy logs has all headers of a request but the identity.
+	// wxgate sets it for a reverse_proxy with `lb_retry_match`, which may read them.
+	// Default: if a log has the level DEBUG; otherwise the lines have few headers.
+	AllHeaders bool `json:"all_headers,omitempty"`
+
 	inner http.RoundTripper
 	plain *plainTransport // nil if inner sends all requests
 }
@@ -68,6 +74,8 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 		t.inner = module.(http.RoundTripper)
 		warnOfFastCGI(ctx, t.inner)
 	}
+	// Any log's level counts: a line goes to all that take it.
+	t.AllHeaders = t.AllHeaders || ctx.Logger(new(reverseproxy.Handler)).Core().Enabled(zapcore.DebugLevel)
 	if !t.Standard {
 		t.plain = newPlainTransport(t.inner)
 	}
@@ -126,7 +134,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil && r.Body != http.NoBody {
 		sent.Body = edge.NewSentBody(r.Body)
 	}
-	redactor.Redact(r, request.Original)
+	redactor.Redact(r, request.Original, t.AllHeaders)
 	return t.send(&sent)
 }
 

@@ -22,6 +22,10 @@ func TestWrapHandlers(t *testing.T) {
 	for name, tc := range map[string]struct{ config, want string }{
 		"no proxy":              {`{"handler":"static_response","body":"\"handler\":\"reverse_proxy\""}`, ""},
 		"the default transport": {`{"handler":"reverse_proxy"}`, `{"handler":"reverse_proxy","transport":{"protocol":"wxgate"}}`},
+		"retries by the request": {
+			`{"handler":"reverse_proxy","load_balancing":{"retry_match":[{"header":{"X-A":["1"]}}]}}`,
+			`{"handler":"reverse_proxy","load_balancing":{"retry_match":[{"header":{"X-A":["1"]}}]},"transport":{"all_headers":true,"protocol":"wxgate"}}`,
+		},
 		"a transport with options": {
 			`{"handler":"reverse_proxy","transport":{"protocol":"http","dial_timeout":12345678901234567890}}`,
 			`{"handler":"reverse_proxy","transport":{"protocol":"wxgate","transport":{"dial_timeout":12345678901234567890,"protocol":"http"}}}`,

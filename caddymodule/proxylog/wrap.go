@@ -103,6 +103,9 @@ func wrapProxies(config any, standard bool) (found bool) {
 		if standard {
 			wrapper["standard"] = true
 		}
+		if retriesByMatch(config) {
+			wrapper["all_headers"] = true
+		}
 		if transport, ok := config["transport"]; ok {
 			wrapper["transport"] = transport
 		}
@@ -110,4 +113,11 @@ func wrapProxies(config any, standard bool) (found bool) {
 		return true
 	}
 	return found
+}
+
+// retriesByMatch reports whether a reverse_proxy matches the request that it sent, to decide
+// whether to send it again.
+func retriesByMatch(proxy map[string]any) bool {
+	balancing, _ := proxy["load_balancing"].(map[string]any)
+	return balancing["retry_match"] != nil
 }

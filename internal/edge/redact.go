@@ -21,7 +21,10 @@ var redacted = []string{"REDACTED"}
 //
 // original returns the request as it came in, or nil: what is sent may have a forwarded
 // token in another place.
-func (e *Edge) Redact(r *http.Request, id *auth.Identity, original func(*http.Request) *http.Request) {
+//
+// Without all, only the headers in [kept] and the appid's stay: reverse_proxy formats all
+// that are there for each request, and hardly ever writes a line.
+func (e *Edge) Redact(r *http.Request, id *auth.Identity, original func(*http.Request) *http.Request, all bool) {
 	if e.Credentials.source.Kind == SourceQuery {
 		r.RequestURI, _, _ = strings.Cut(r.RequestURI, "?")
 	}
@@ -29,7 +32,7 @@ func (e *Edge) Redact(r *http.Request, id *auth.Identity, original func(*http.Re
 	leaks := func(text string) bool {
 		return slices.ContainsFunc(secrets, func(secret string) bool { return secret != "" && strings.Contains(text, secret) })
 	}
-	shown := maps.Clone(r.Header)
+	shown := e.copyHeader(r.Header, all)
 	for name, values := range shown {
 		if e.isSecret(name) || slices.ContainsFunc(values, leaks) {
 			shown[name] = redacted
@@ -42,6 +45,27 @@ func (e *Edge) Redact(r *http.Request, id *auth.Identity, original func(*http.Re
 	if urlLeaks(r.URL, leaks) {
 		r.URL = &url.URL{Path: redacted[0]}
 	}
+}
+
+// kept are the headers that stay without all of them: those that tell one client and one
+// kind of request from another, and those that reverse_proxy reads once it has a response,
+// for an upgrade and to decide when to flush.
+var kept = [...]string{"Content-Type", "User-Agent", "X-Request-Id", "Accept-Encoding", "Connection", "Incremental", "Upgrade"}
+
+func (e *Edge) copyHeader(header http.Header, all bool) http.Header {
+	if all {
+		return maps.Clone(header)
+	}
+	few := make(http.Header)
+	for _, name := range kept {
+		if values, ok := header[name]; ok {
+			few[name] = values
+		}
+	}
+	if values, ok := header[e.Headers.names.AppID]; ok {
+		few[e.Headers.names.AppID] = values
+	}
+	return few
 }
 
 // urlLeaks reports whether a URL has a text that leaks. Only unusual ones are put
@@ -107,6 +131,6 @@ func RedactorOf(r *http.Request) (*Redactor, bool) {
 }
 
 // Redact calls [Edge.Redact] for the identity.
-func (r *Redactor) Redact(sent *http.Request, original func(*http.Request) *http.Request) {
-	r.edge.Redact(sent, r.id, original)
+func (r *Redactor) Redact(sent *http.Request, original func(*http.Request) *http.Request, all bool) {
+	r.edge.Redact(sent, r.id, original, all)
 }

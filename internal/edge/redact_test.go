@@ -3,6 +3,7 @@ package edge
 import (
 	"net/http"
 	"net/url"
+	"reflect"
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/auth"
@@ -23,7 +24,7 @@ func TestRedact(t *testing.T) {
 		"wx1/the-openid": true, "u=the-unionid;": true, "sid the-session": true, "tel:+8610011112222": true, "%2B8610011112222": true, "wx1": false, "": false,
 	} {
 		r := &http.Request{Header: http.Header{"X-Caller": {text}}, URL: &url.URL{Path: "/" + text}, RequestURI: "/" + text}
-		e.Redact(r, who, nothing)
+		e.Redact(r, who, nothing, true)
 		if got := r.Header.Get("X-Caller"); (got == redacted[0]) != secret {
 			t.Errorf("%q: the header is %q", text, got)
 		}
@@ -47,7 +48,7 @@ func TestRedactURL(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := &http.Request{URL: u}
-		e.Redact(r, who, nothing)
+		e.Redact(r, who, nothing, true)
 		if (r.URL.Path == redacted[0]) != secret {
 			t.Errorf("%s: the URL is %s", text, r.URL)
 		}
@@ -62,7 +63,7 @@ func TestRedactNamedHeaders(t *testing.T) {
 	came := request("GET", "/orders", "X-Token", "the-token")
 	r := request("GET", "/orders?t=the-token", "X-Token", "another", "X-Wx-Openid", "another", "X-Wx-Appid", "wx1", "X-Phone", "1", "X-Copy", "a the-token b")
 	shared := r.Header
-	e.Redact(r, new(auth.Identity), func(*http.Request) *http.Request { return came })
+	e.Redact(r, new(auth.Identity), func(*http.Request) *http.Request { return came }, true)
 	for name, want := range map[string]string{"X-Token": redacted[0], "X-Wx-Openid": redacted[0], "X-Phone": redacted[0], "X-Copy": redacted[0], "X-Wx-Appid": "wx1"} {
 		if got := r.Header[name]; len(got) != 1 || got[0] != want {
 			t.Errorf("%s: %q, want %q", name, got, want)
@@ -81,8 +82,22 @@ func TestRedactQuery(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t, Source{SourceQuery, "t"}, true)
 	r := request("GET", "/orders?a=1&t=the-token")
-	e.Redact(r, new(auth.Identity), nothing)
+	e.Redact(r, new(auth.Identity), nothing, true)
 	if r.RequestURI != "/orders" {
 		t.Errorf("%s", r.RequestURI)
+	}
+}
+
+// TestRedactKeepsFew: without all headers, those stay that reverse_proxy reads once it has
+// a response, and those that tell requests apart; an identity in them is redacted.
+func TestRedactKeepsFew(t *testing.T) {
+	t.Parallel()
+	e := newEdge(t, Source{Kind: SourceHeader, Name: "Authorization"}, false)
+	r := request("GET", "/", "Connection", "Upgrade", "Upgrade", "websocket", "Accept-Encoding", "identity", "User-Agent", "of the-openid", "X-Wx-Appid", "wx1", "X-Wx-Openid", "the-openid", "X-Other", "x")
+	sent := r.Header
+	e.Redact(r, &auth.Identity{User: auth.User{App: "wx1", OpenID: "the-openid"}}, nothing, false)
+	want := http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Accept-Encoding": {"identity"}, "User-Agent": redacted, "X-Wx-Appid": {"wx1"}}
+	if !reflect.DeepEqual(r.Header, want) || len(sent) != 7 || sent["User-Agent"][0] != "of the-openid" {
+		t.Errorf("%v, of %v; want %v", r.Header, sent, want)
 	}
 }
