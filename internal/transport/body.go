@@ -12,7 +12,7 @@ var errBodyClosed = errors.New("read on closed response body")
 
 // body is a response body that gives the connection back at its end.
 type body struct {
-	exchange *exchange
+	exchange exchange
 	framed   io.Reader // knows where the body ends
 	reuse    bool      // the connection may be used again
 

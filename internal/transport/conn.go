@@ -15,6 +15,7 @@ type conn struct {
 	net.Conn
 	host string // its key in the pool
 
+	end    func()        // closes it, at once and from any goroutine
 	used   bool          // it has had a response
 	reader *bufio.Reader // nil in the pool: idle connections need no buffer
 	limit  int64         // of what may still be read
@@ -30,7 +31,7 @@ type conn struct {
 var readers = sync.Pool{New: func() any { return bufio.NewReader(nil) }}
 
 func newConn(dialed net.Conn, host string) *conn {
-	c := &conn{Conn: dialed, host: host}
+	c := &conn{Conn: dialed, host: host, end: func() { _ = dialed.Close() }}
 	c.watch()
 	c.acquire()
 	return c
@@ -55,9 +56,6 @@ func (c *conn) release() bool {
 	readers.Put(reader)
 	return true
 }
-
-// close closes the connection, at once and from any goroutine.
-func (c *conn) close() { _ = c.Close() }
 
 // Read reads at most what the limit leaves.
 func (c *conn) Read(p []byte) (int, error) {

@@ -33,8 +33,7 @@ type exchange struct {
 // exchange sends a request and reads the response up to its body.
 func (t *Transport) exchange(c *conn, out *outgoing) (*http.Response, error) {
 	ctx := out.Context()
-	e := &exchange{conn: c, pool: &t.idle, ctx: ctx}
-	e.stop = context.AfterFunc(ctx, c.close)
+	e := exchange{conn: c, pool: &t.idle, ctx: ctx, stop: context.AfterFunc(ctx, c.end)}
 	response, err := t.sendAndRead(c, out)
 	if err != nil {
 		e.end(false)
@@ -63,7 +62,7 @@ func (t *Transport) sendAndRead(c *conn, out *outgoing) (*http.Response, error) 
 		return nil, err
 	}
 	if timeout := t.settings.ResponseHeaderTimeout; timeout > 0 {
-		timer := time.AfterFunc(timeout, c.close)
+		timer := time.AfterFunc(timeout, c.end)
 		response, err := t.read(c, out)
 		if !timer.Stop() {
 			return nil, errHeaderTimeout
@@ -132,7 +131,7 @@ func (t *Transport) read(c *conn, out *outgoing) (*http.Response, error) {
 func (e *exchange) end(reuse bool) {
 	c := e.conn
 	if !e.stop() || !reuse || !c.release() {
-		c.close()
+		c.end()
 		return
 	}
 	e.pool.put(c, time.Now())

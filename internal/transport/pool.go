@@ -35,7 +35,7 @@ func (p *pool) get(host string, now time.Time) (*conn, time.Duration) {
 			c.acquire()
 			return c, idle
 		}
-		c.close()
+		c.end()
 	}
 }
 
@@ -69,7 +69,7 @@ func (p *pool) put(c *conn, now time.Time) {
 	}
 	p.mu.Unlock()
 	if full {
-		c.close()
+		c.end()
 	}
 }
 
@@ -82,7 +82,7 @@ func (p *pool) sweep(now time.Time) {
 		for _, c := range list {
 			// One that was used since the last sweep was checked then.
 			if c.expired(now, p.timeout) || now.Sub(c.since) > sweepInterval && !c.open() {
-				c.close()
+				c.end()
 				continue
 			}
 			kept = append(kept, c)

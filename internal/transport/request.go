@@ -52,13 +52,13 @@ type outgoing struct {
 // outgoing prepares a request. It refuses what would change the meaning of the request on
 // the wire, as net/http's Transport does. The value of a header may be a secret and is
 // not in the error.
-func (t *Transport) outgoing(r *http.Request) (*outgoing, error) {
-	out := &outgoing{Request: r, method: cmp.Or(r.Method, http.MethodGet), uri: r.URL.RequestURI(), gzip: t.asksForGzip(r)}
+func (t *Transport) outgoing(r *http.Request) (outgoing, error) {
+	out := outgoing{Request: r, method: cmp.Or(r.Method, http.MethodGet), uri: r.URL.RequestURI(), gzip: t.asksForGzip(r)}
 	if !httpguts.ValidHeaderFieldName(out.method) { // both are tokens
-		return nil, fmt.Errorf("invalid method %q", r.Method)
+		return out, fmt.Errorf("invalid method %q", r.Method)
 	}
 	if strings.ContainsFunc(out.uri, isControl) {
-		return nil, errors.New("control character in the URL")
+		return out, errors.New("control character in the URL")
 	}
 	if out.trace = httptrace.ContextClientTrace(r.Context()); out.trace == nil {
 		out.trace = new(httptrace.ClientTrace)

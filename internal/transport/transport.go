@@ -67,11 +67,11 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	for {
-		c, err := t.connection(out)
+		c, err := t.connection(&out)
 		if err != nil {
 			return nil, err
 		}
-		response, err := t.exchange(c, out)
+		response, err := t.exchange(c, &out)
 		if !errors.Is(err, errNothingSent) {
 			return response, err
 		}
