@@ -40,7 +40,7 @@ func exitCode(err error) int {
 // a gateway, whose heap in use is some 15 MiB, collects many times a second under load.
 // Near Go's memory limit, which Caddy sets to 90 % of that of the container or of the
 // machine, the collector runs more often, whatever the percentage.
-const gcPercent = 400
+const gcPercent = 300
 
 // setGCPercent sets how often garbage is collected, unless GOGC does.
 func setGCPercent() {
