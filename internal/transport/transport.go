@@ -6,6 +6,7 @@
 // from the second, and the caller waits for both with a context of its own. These
 // hand-offs cost CPU time, the more so the less busy the machine is. A request without a
 // body needs none of them: the caller writes it, then reads the response.
+// docs/performance.md has the figures.
 //
 // Everything else is sent by net/http, which [Transport] falls back to: request bodies,
 // which have to be sent while the response is read, upgrades, Expect, CONNECT, TLS,
