@@ -81,7 +81,7 @@ const rooms = "caddymodule"
 // {auth, seal}. A new package belongs to one of them, or gets a line here and in
 // docs/architecture.md.
 var layers = []layer{
-	{dir: "cmd", imports: []string{rooms, rooms + "/command", rooms + "/admin"}, caddy: true},
+	{dir: "cmd", imports: []string{rooms, rooms + "/command", rooms + "/admin", "internal/garbage"}, caddy: true},
 	{dir: rooms, alone: true, caddy: true, imports: []string{
 		rooms + "/handler", rooms + "/openapi", rooms + "/admin", rooms + "/command", rooms + "/app", rooms + "/proxylog",
 	}, tests: []string{
@@ -121,6 +121,7 @@ var layers = []layer{
 	{dir: "internal/metrics", imports: []string{"internal/problem", weChat, "internal/auth"}},
 	{dir: "internal/storecopy", imports: []string{kit, keyring, "internal/auth", "internal/seal"}, tests: []string{kit + "/memory"}},
 	{dir: "internal/demo", stdOnly: true},
+	{dir: "internal/garbage", stdOnly: true},
 	{dir: "internal/transport", only: []string{"golang.org/x/net/http/httpguts", "go.uber.org/goleak"}},
 	{dir: "internal/edge", imports: []string{"internal/problem", "internal/auth"}, tests: []string{upstream}},
 	{dir: "internal/problem", imports: []string{"internal/auth"}},

@@ -9,16 +9,16 @@ package main
 import (
 	"errors"
 	"os"
-	"runtime/debug"
 
 	"github.com/caddyserver/caddy/v2"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/wxgate/wxgate/caddymodule"
+	"github.com/wxgate/wxgate/internal/garbage"
 )
 
 func main() {
-	setGCPercent()
+	garbage.Tune()
 	caddy.CustomBinaryName = "wxgate"
 	if err := newRoot().Execute(); err != nil { // Cobra or the command printed the error
 		os.Exit(exitCode(err))
@@ -34,17 +34,4 @@ func exitCode(err error) int {
 		return coded.ExitCode()
 	}
 	return caddy.ExitCodeFailedStartup
-}
-
-// gcPercent is by how much the heap grows before garbage is collected. With Go's own 100,
-// a gateway, whose heap in use is some 15 MiB, collects many times a second under load.
-// Near Go's memory limit, which Caddy sets to 90 % of that of the container or of the
-// machine, the collector runs more often, whatever the percentage.
-const gcPercent = 300
-
-// setGCPercent sets how often garbage is collected, unless GOGC does.
-func setGCPercent() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
 }
