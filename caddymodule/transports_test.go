@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -20,6 +21,9 @@ http://{{.Addr}} {
 	wxgate
 	handle /down {
 		reverse_proxy 127.0.0.1:1
+	}
+	handle_path /socket/* {
+		reverse_proxy unix/SOCKET
 	}
 	handle {
 		reverse_proxy UPSTREAM {
@@ -117,6 +121,26 @@ func gzipped(text string) string {
 	return b.String()
 }
 
+// serveRaw starts [rawUpstream] and returns its address.
+func serveRaw(t *testing.T, network, address string) string {
+	t.Helper()
+	listener, err := net.Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go rawUpstream(conn)
+		}
+	}()
+	return listener.Addr().String()
+}
+
 var dates = regexp.MustCompile(`(?m)^Date: .*\r\n`)
 
 // rawCall sends a request over a connection of its own and returns all that comes back.
@@ -155,6 +179,7 @@ func TestTransportsAgree(t *testing.T) {
 	requests := map[string]string{
 		"a GET":                "GET /echo",
 		"a HEAD":               "HEAD /echo",
+		"to a socket":          "GET /socket/echo",
 		"a POST without body":  "POST /echo",
 		"a POST with a body":   "POST /echo\n\nhello",
 		"early hints":          "GET /hints",
@@ -174,25 +199,13 @@ func TestTransportsAgree(t *testing.T) {
 		"Expect":               "POST /echo\nExpect: 100-continue\n\nhello",
 		"an upgrade, declined": "GET /echo\nUpgrade: websocket",
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go rawUpstream(conn)
-		}
-	}()
+	address := serveRaw(t, "tcp", "127.0.0.1:0")
+	socket := serveRaw(t, "unix", filepath.Join(t.TempDir(), "upstream"))
 	got, openid := map[string]map[string]string{}, ""
 	for _, transport := range []string{"wxgate", "standard"} {
 		site := transportSite
 		site.wxgate = "transport " + transport
-		f := newFixture(t, strings.ReplaceAll(site.String(), "UPSTREAM", listener.Addr().String()))
+		f := newFixture(t, strings.NewReplacer("UPSTREAM", address, "SOCKET", socket).Replace(site.String()))
 		login := f.login("alice")
 		token := login.str(t, "access_token")
 		openid = login.str(t, "openId")

@@ -139,6 +139,8 @@ func TestLeftToFallback(t *testing.T) {
 		"a connection each": {settings: func(s *http.Transport) { s.DisableKeepAlives = true }},
 		"connection limit":  {settings: func(s *http.Transport) { s.MaxConnsPerHost = 1 }},
 		"limit of all":      {settings: func(s *http.Transport) { s.MaxIdleConns = 1 }},
+		"a read buffer":     {settings: func(s *http.Transport) { s.ReadBufferSize = 8 << 10 }},
+		"a write buffer":    {settings: func(s *http.Transport) { s.WriteBufferSize = 8 << 10 }},
 		"h2c":               {settings: func(s *http.Transport) { s.Protocols = unencrypted }},
 		"no dialer":         {settings: func(s *http.Transport) { s.DialContext = nil }},
 	} {

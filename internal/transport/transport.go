@@ -53,6 +53,7 @@ func suitable(settings *http.Transport) bool {
 	protocols := settings.Protocols
 	return canCheck && settings.DialContext != nil && !settings.DisableKeepAlives &&
 		settings.MaxConnsPerHost == 0 && settings.MaxIdleConns == 0 &&
+		settings.ReadBufferSize == 0 && settings.WriteBufferSize == 0 &&
 		(protocols == nil || protocols.HTTP1() && !protocols.UnencryptedHTTP2())
 }
 
