@@ -59,6 +59,35 @@ func (v Vault) Open(bucket, key, sealed []byte) ([]byte, error) {
 	return record, nil
 }
 
+// SealKeys encrypts a user's session keys for one place; nil without any.
+func (v Vault) SealKeys(bucket, user []byte, keys []auth.SessionKey) ([]byte, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	record, err := EncodeKeys(keys)
+	if err != nil {
+		return nil, err
+	}
+	return v.Seal(bucket, user, record)
+}
+
+// OpenKeys decrypts a user's session keys from their place. Keys that cannot be read are
+// none: the next login writes a new one, and an error would lock the user out.
+func (v Vault) OpenKeys(bucket, user, sealed []byte) []auth.SessionKey {
+	if len(sealed) == 0 {
+		return nil
+	}
+	record, err := v.Open(bucket, user, sealed)
+	if err != nil {
+		return nil
+	}
+	keys, err := DecodeKeys(record)
+	if err != nil {
+		return nil
+	}
+	return keys
+}
+
 // HashUser returns the hash of a user that keys have. IDs have no NUL, so no two users
 // have the same input.
 func (v Vault) HashUser(u auth.User) []byte {

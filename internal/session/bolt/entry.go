@@ -73,43 +73,18 @@ func (c *change) openSession(id []byte, e entry) (*auth.Session, error) {
 // hash: that of the bucket which had them in schema 1.
 var keyPlace = []byte("keys")
 
-// keysOf reads a user's session keys; none when all of the user's sessions are
-// over. Keys that cannot be read are none: the next login brings a new one, where
-// an error would keep the user out.
+// keysOf reads a user's session keys; none if all of the user's sessions have ended.
 func (c *change) keysOf(user []byte, sessions []indexed) []auth.SessionKey {
 	if !c.live(sessions) {
 		return nil
 	}
 	e, _ := c.entry(sessions[len(sessions)-1].id)
-	if len(e.keys) == 0 {
-		return nil
-	}
-	record, err := c.vault.Open(keyPlace, user, e.keys)
-	if err != nil {
-		return nil
-	}
-	keys, err := session.DecodeKeys(record)
-	if err != nil {
-		return nil
-	}
-	return keys
-}
-
-// sealKeys seals a user's session keys; nil without any.
-func (c *change) sealKeys(user []byte, keys []auth.SessionKey) ([]byte, error) {
-	if len(keys) == 0 {
-		return nil, nil
-	}
-	record, err := session.EncodeKeys(keys)
-	if err != nil {
-		return nil, err
-	}
-	return c.vault.Seal(keyPlace, user, record)
+	return c.vault.OpenKeys(keyPlace, user, e.keys)
 }
 
 // replaceKeys writes the keys of a user who has a session.
 func (c *change) replaceKeys(user []byte, sessions []indexed, keys []auth.SessionKey) error {
-	sealed, err := c.sealKeys(user, keys)
+	sealed, err := c.vault.SealKeys(keyPlace, user, keys)
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func (c *change) create(user []byte, s *auth.Session, key auth.SessionKey) error
 	if key.Key != "" {
 		keys = session.PushKey(keys, key)
 	}
-	sealed, err := c.sealKeys(user, keys)
+	sealed, err := c.vault.SealKeys(keyPlace, user, keys)
 	if err != nil {
 		return err
 	}

@@ -105,21 +105,11 @@ func (u *storedUser) split(now time.Time) (live, over []indexedSession) {
 }
 
 // sessionKeys returns a user's session keys; none if all of the user's sessions have ended.
-// Keys that cannot be decoded are ignored: the next login writes a new one, and an error
-// would lock the user out.
 func (u *storedUser) sessionKeys(v *session.Vault, now time.Time) []auth.SessionKey {
-	if live, _ := u.split(now); len(live) == 0 || u.sealedKeys == "" {
+	if live, _ := u.split(now); len(live) == 0 {
 		return nil
 	}
-	record, err := v.Open(placeKeys, []byte(u.name), []byte(u.sealedKeys))
-	if err != nil {
-		return nil
-	}
-	keys, err := session.DecodeKeys(record)
-	if err != nil {
-		return nil
-	}
-	return keys
+	return v.OpenKeys(placeKeys, []byte(u.name), []byte(u.sealedKeys))
 }
 
 // putKeys adds the user's session keys to a step. They expire with the last of the user's
@@ -129,11 +119,7 @@ func (u *storedUser) putKeys(st *step, v *session.Vault, keys []auth.SessionKey,
 		st.delete(u.keys)
 		return nil
 	}
-	record, err := session.EncodeKeys(keys)
-	if err != nil {
-		return err
-	}
-	sealed, err := v.Seal(placeKeys, []byte(u.name), record)
+	sealed, err := v.SealKeys(placeKeys, []byte(u.name), keys)
 	if err != nil {
 		return err
 	}
