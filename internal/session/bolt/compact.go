@@ -44,10 +44,15 @@ func Compact(path string) (before, after int64, err error) {
 	if after, err = sizeOf(temp); err != nil {
 		return 0, 0, err
 	}
-	if err := os.Rename(temp, path); err != nil {
-		return 0, 0, session.Unavailable(fmt.Errorf("replacing the session store with its compacted copy: %w", err))
+	return before, after, replace(path, temp)
+}
+
+// replace gives a complete new file the name of the session store.
+func replace(path, by string) error {
+	if err := os.Rename(by, path); err != nil {
+		return session.Unavailable(fmt.Errorf("replacing the session store: %w", err))
 	}
-	return before, after, syncDirectory(filepath.Dir(path))
+	return syncDirectory(filepath.Dir(path))
 }
 
 // copyTo writes all of src to a new file and to the disk.

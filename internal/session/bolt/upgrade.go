@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 
@@ -80,10 +78,7 @@ func upgrade(path string, old *database) error {
 	if err := errors.Join(err, target.Close()); err != nil {
 		return errors.Join(err, remove(temp))
 	}
-	if err := os.Rename(temp, path); err != nil {
-		return session.Unavailable(fmt.Errorf("replacing the session store with its new layout: %w", err))
-	}
-	return syncDirectory(filepath.Dir(path))
+	return replace(path, temp)
 }
 
 // upgradeTo copies a file of schema 1, of which these differ:
