@@ -51,8 +51,9 @@ type Transport struct {
 	// Default: if a log has the level DEBUG; otherwise the lines have few headers.
 	AllHeaders bool `json:"all_headers,omitempty"`
 
-	inner http.RoundTripper
-	plain *plainTransport // nil if inner sends all requests
+	inner   http.RoundTripper
+	plain   *plainTransport // nil if inner sends all requests
+	logsAll bool            // AllHeaders, or by the level of the log
 }
 
 // CaddyModule returns the module's ID and constructor.
@@ -75,7 +76,7 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 		warnOfFastCGI(ctx, t.inner)
 	}
 	// Any log's level counts: a line goes to all that take it.
-	t.AllHeaders = t.AllHeaders || ctx.Logger(new(reverseproxy.Handler)).Core().Enabled(zapcore.DebugLevel)
+	t.logsAll = t.AllHeaders || ctx.Logger(new(reverseproxy.Handler)).Core().Enabled(zapcore.DebugLevel)
 	if !t.Standard {
 		t.plain = newPlainTransport(t.inner)
 	}
@@ -134,7 +135,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.Body != nil && r.Body != http.NoBody {
 		sent.Body = edge.NewSentBody(r.Body)
 	}
-	redactor.Redact(r, request.Original, t.AllHeaders)
+	redactor.Redact(r, request.Original, t.logsAll)
 	return t.send(&sent)
 }
 

@@ -81,20 +81,44 @@ func TestReplacedTransports(t *testing.T) {
 		"FastCGI":            {`{"transport":{"protocol":"fastcgi"}}`, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			config, end := caddy.NewContext(caddy.Context{Context: t.Context()})
-			defer end()
-			transport := new(Transport)
-			if err := json.Unmarshal([]byte(tc.config), transport); err != nil {
-				t.Fatal(err)
-			}
-			if err := transport.Provision(config); err != nil {
-				t.Fatal(err)
-			}
+			transport, _ := provision(t, tc.config)
 			if got := transport.plain != nil; got != tc.want {
 				t.Errorf("replaced: %t, want %t", got, tc.want)
 			}
 		})
 	}
+}
+
+// provision returns a transport of a configuration, and a function that ends it.
+func provision(t *testing.T, text string) (transport *Transport, end func()) {
+	t.Helper()
+	config, end := caddy.NewContext(caddy.Context{Context: t.Context()})
+	t.Cleanup(end)
+	transport = new(Transport)
+	if err := json.Unmarshal([]byte(text), transport); err != nil {
+		t.Fatal(err)
+	}
+	if err := transport.Provision(config); err != nil {
+		t.Fatal(err)
+	}
+	return transport, end
+}
+
+// get sends a GET and reads the response to its end.
+func get(ctx context.Context, t *testing.T, transport *Transport, url string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer()), http.MethodGet, url, nil)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	response, err := transport.RoundTrip(r)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	_, _ = io.Copy(io.Discard, response.Body)
+	_ = response.Body.Close()
 }
 
 // talkative is a transport that has a say in everything.
@@ -141,26 +165,10 @@ func TestTransportPassesQuestionsOn(t *testing.T) {
 func TestDefaultTransportOutlivesItsConfiguration(t *testing.T) {
 	upstream := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer upstream.Close()
-	config, end := caddy.NewContext(caddy.Context{Context: t.Context()})
-	defer end()
-	transport := new(Transport)
-	if err := transport.Provision(config); err != nil {
-		t.Fatal(err)
-	}
+	transport, end := provision(t, "{}")
 	var reused bool
 	ask := func() {
-		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused }})
-		ctx = context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, upstream.URL, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		response, err := transport.RoundTrip(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, _ = io.Copy(io.Discard, response.Body)
-		_ = response.Body.Close()
+		get(httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused }}), t, transport, upstream.URL)
 	}
 	ask()
 	end()
@@ -188,30 +196,11 @@ func TestDefaultTransportKeepsConnections(t *testing.T) {
 	}
 	upstream.Start()
 	defer upstream.Close()
-	config, end := caddy.NewContext(caddy.Context{Context: t.Context()})
-	defer end()
-	transport := new(Transport)
-	if err := transport.Provision(config); err != nil {
-		t.Fatal(err)
-	}
+	transport, _ := provision(t, "{}")
 	for range 2 {
 		var group sync.WaitGroup
 		for range atOnce {
-			group.Go(func() {
-				ctx := context.WithValue(t.Context(), caddy.ReplacerCtxKey, caddy.NewReplacer())
-				r, err := http.NewRequestWithContext(ctx, http.MethodGet, upstream.URL, nil)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				response, err := transport.RoundTrip(r)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				_, _ = io.Copy(io.Discard, response.Body)
-				_ = response.Body.Close()
-			})
+			group.Go(func() { get(t.Context(), t, transport, upstream.URL) })
 		}
 		group.Wait()
 		for len(all) > 0 {
