@@ -133,7 +133,11 @@ func (c *WaferCompat) path(prefix string) string {
 var attributes = []gateway.Attribute{gateway.AttributePhone, gateway.AttributeUnionID, gateway.AttributeApp, gateway.AttributeFresh}
 
 func unrecognizedRequirement(what string) error {
-	return fmt.Errorf("unrecognized requirement %q; expected one of: phone, unionid, app, fresh", what)
+	names := make([]string, len(attributes))
+	for i, attribute := range attributes {
+		names[i] = string(attribute)
+	}
+	return fmt.Errorf("unrecognized requirement %q; expected one of: %s", what, strings.Join(names, ", "))
 }
 
 // newRequirements compiles what the paths require.
