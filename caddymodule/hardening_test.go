@@ -3,12 +3,9 @@ package caddymodule_test
 import (
 	"bufio"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
@@ -52,9 +49,6 @@ func newHard(t *testing.T) *hard {
 	return h
 }
 
-// rawTimeout bounds one raw exchange.
-const rawTimeout = 10 * time.Second
-
 // raw sends lines, each of which gets its CRLF, and returns the status of the
 // answer; 0 when the gateway hung up.
 func (h *hard) raw(lines ...string) int {
@@ -64,15 +58,8 @@ func (h *hard) raw(lines ...string) int {
 
 func (h *hard) bytes(message string) int {
 	h.t.Helper()
-	conn, err := net.Dial("tcp", h.addr)
-	if err != nil {
-		h.t.Fatal(err)
-	}
+	conn := sendRaw(h.t, h.addr, message)
 	defer func() { _ = conn.Close() }()
-	_ = conn.SetDeadline(time.Now().Add(rawTimeout))
-	if _, err := io.WriteString(conn, message); err != nil {
-		h.t.Fatal(err)
-	}
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		return 0

@@ -302,6 +302,26 @@ func (u *upstream) answerWith(h http.HandlerFunc) {
 	u.serve = h
 }
 
+// rawTimeout bounds one raw exchange.
+const rawTimeout = 10 * time.Second
+
+// sendRaw sends bytes over a connection of its own, which ends with the test.
+func sendRaw(t testing.TB, addr, message string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(rawTimeout)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(conn, message); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
 // eventually waits until what another goroutine does has come about.
 func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()

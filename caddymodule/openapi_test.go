@@ -265,12 +265,7 @@ func TestOpenAPIOnASocket(t *testing.T) {
 // calls http://api.weixin.qq.com and has http_proxy set.
 func TestOpenAPIAsAProxy(t *testing.T) {
 	f := newWeChat(t, "app "+firstApp, "127.0.0.1")
-	conn, err := net.Dial("tcp", f.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	_, _ = io.WriteString(conn, "GET http://api.weixin.qq.com/wxa/echo?a=1 HTTP/1.1\r\nHost: api.weixin.qq.com\r\nConnection: close\r\n\r\n")
+	conn := sendRaw(t, f.addr, "GET http://api.weixin.qq.com/wxa/echo?a=1 HTTP/1.1\r\nHost: api.weixin.qq.com\r\nConnection: close\r\n\r\n")
 	text, err := io.ReadAll(conn)
 	if err != nil || !bytes.HasPrefix(text, []byte("HTTP/1.1 202 ")) || !bytes.Contains(text, []byte("GET /wxa/echo?access_token=")) {
 		t.Fatalf("%v: %s", err, text)
@@ -294,11 +289,7 @@ func TestOpenAPIRebinding(t *testing.T) {
 		"rebound.evil.example:" + port: 403, "evil.example": 403, "127.0.0.1.evil.example": 403, "localhost.evil.example": 403, "evil.example.": 403, "weixin.qq.com.evil.example": 403, "evilweixin.qq.com": 403,
 		f.addr: 202, "127.0.0.1": 202, "[::1]:" + port: 202, "localhost": 202, "LOCALHOST:" + port: 202, "wxgate:" + port: 202, "a.localhost": 202, "wxgate.internal": 202, "api.weixin.qq.com": 202,
 	} {
-		conn, err := net.Dial("tcp", f.addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, _ = io.WriteString(conn, "GET /wxa/echo HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n")
+		conn := sendRaw(t, f.addr, "GET /wxa/echo HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n")
 		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 		if err != nil || response.StatusCode != want {
 			t.Errorf("Host %s: %v %v, want %d", host, response, err, want)

@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 )
 
 // transportSite has what a transport block may set, in small.
@@ -146,14 +145,6 @@ var dates = regexp.MustCompile(`(?m)^Date: .*\r\n`)
 // rawCall sends a request over a connection of its own and returns all that comes back.
 func rawCall(t *testing.T, addr, request, token string) string {
 	t.Helper()
-	conn, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(rawTimeout)); err != nil {
-		t.Fatal(err)
-	}
 	head, body, _ := strings.Cut(request, "\n\n")
 	lines := strings.Split(head, "\n")
 	text := lines[0] + " HTTP/1.1\r\nHost: " + addr + "\r\nConnection: close\r\nAuthorization: Bearer " + token + "\r\n"
@@ -163,10 +154,7 @@ func rawCall(t *testing.T, addr, request, token string) string {
 	for _, line := range lines[1:] {
 		text += line + "\r\n"
 	}
-	if _, err := io.WriteString(conn, text+"\r\n"+body); err != nil {
-		t.Fatal(err)
-	}
-	response, err := io.ReadAll(conn)
+	response, err := io.ReadAll(sendRaw(t, addr, text+"\r\n"+body))
 	if err != nil {
 		t.Fatal(err)
 	}

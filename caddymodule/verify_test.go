@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -121,14 +120,8 @@ func (f *fixture) ask(target string, header ...string) answer {
 // replay sends a whole request to wxgate_verify.
 func (f *fixture) replay(request string) answer {
 	f.t.Helper()
-	conn, err := net.Dial("tcp", f.plain)
-	if err != nil {
-		f.t.Fatal(err)
-	}
+	conn := sendRaw(f.t, f.plain, request)
 	defer conn.Close()
-	if _, err := io.WriteString(conn, request); err != nil {
-		f.t.Fatal(err)
-	}
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		f.t.Fatal(err)
