@@ -126,7 +126,7 @@ func FuzzResponse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, response string) {
 		if strings.Contains(response, " 101") {
-			t.Skip("net/http gives the connection to the caller")
+			return // net/http gives the connection to the caller
 		}
 		compare(t, http.MethodGet, response)
 	})

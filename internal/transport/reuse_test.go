@@ -86,7 +86,8 @@ func TestUnreadBodyEndsConnection(t *testing.T) {
 	})
 }
 
-// TestReadAfterEnd: the end of a body stays its end, whoever has the connection now.
+// TestReadAfterEnd: a body that has ended returns nothing of the next response on its
+// connection.
 func TestReadAfterEnd(t *testing.T) {
 	t.Parallel()
 	both(t, nil, func(t *testing.T, s sender) {

@@ -16,8 +16,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// oldFile is a file of schema 1, which an older wxgate wrote, and what it had answered by
-// then: testdata/schema1.txt has a line for each session ("live" or "ended", session, app,
+// oldFile is a file of schema 1, which an older wxgate wrote, and what is in it:
+// testdata/schema1.txt has a line for each session ("live" or "ended", session, app,
 // openid, refresh token) and for the session keys of each user, and the time.
 type oldFile struct {
 	path     string

@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	// Start is where the clock stands first.
+	// Start is the time that the clock begins with.
 	Start = time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
 	// Secret is the root secret.
 	Secret = bytes.Repeat([]byte("s"), seal.MinSecretBytes)

@@ -29,11 +29,11 @@ var Apps = []wechatsim.App{
 // Alice is the user of most tests.
 var Alice = wechatsim.User{OpenID: "alice"}
 
-// Epoch is where the tests' clock stands until Advance moves it: noon in
+// Epoch is the time of the tests' clock until Advance moves it: noon in
 // Beijing, so that no test crosses a day unawares.
 var Epoch = time.Date(2026, 7, 1, 4, 0, 0, 0, time.UTC)
 
-// Start runs a simulator whose clock stands still, for one test.
+// Start runs a simulator with a clock that does not move by itself, for one test.
 func Start(t testing.TB) *simserver.Server {
 	t.Helper()
 	srv, err := simserver.Start(t.Context(), wechatsim.Config{
@@ -57,7 +57,7 @@ var Client = &http.Client{
 	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 }
 
-// Reply is the union of WeChat's answers.
+// Reply has the members of all of WeChat's responses.
 type Reply struct {
 	ErrCode     int    `json:"errcode"`
 	ErrMsg      string `json:"errmsg"`
@@ -96,7 +96,7 @@ func Send(t testing.TB, method, target, body string) (*http.Response, string) {
 	return resp, string(got)
 }
 
-// Call makes an API request that must answer 200 and JSON as text/plain.
+// Call makes an API request that must return 200 and JSON as text/plain.
 func Call(t testing.TB, method, target, body string) Reply {
 	t.Helper()
 	resp, got := Send(t, method, target, body) //nolint:bodyclose // Send has read and closed it
@@ -146,7 +146,7 @@ func Mint(t testing.TB, srv *simserver.Server, u wechatsim.User, l wechatsim.Log
 	return code.Code
 }
 
-// Login logs u in and returns the answer.
+// Login logs u in and returns the response.
 func Login(t testing.TB, srv *simserver.Server, u wechatsim.User, l wechatsim.Login) Reply {
 	t.Helper()
 	r := Call(t, http.MethodGet, LoginURL(srv, Apps[0], Mint(t, srv, u, l)), "")

@@ -164,7 +164,7 @@ func (r *Index) Add(tx *bbolt.Tx, user User, id Session) error {
 	return nil
 }
 
-// Merge has put merge some sessions of the older bucket, at the end of a commit that adds
+// Merge calls put for some sessions of the older bucket, at the end of a commit that adds
 // others.
 func (r *Index) Merge(tx *bbolt.Tx, put func(User, Session) error) error {
 	g := r.merging
