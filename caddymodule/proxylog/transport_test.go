@@ -105,9 +105,9 @@ func provision(t *testing.T, text string) (transport *Transport, end func()) {
 }
 
 // get sends a GET and reads the response to its end.
-func get(ctx context.Context, t *testing.T, transport *Transport, url string) {
+func get(ctx context.Context, t *testing.T, transport *Transport, address string) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer()), http.MethodGet, url, nil)
+	r, err := http.NewRequestWithContext(context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer()), http.MethodGet, address, nil)
 	if err != nil {
 		t.Error(err)
 		return
