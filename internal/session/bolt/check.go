@@ -9,6 +9,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/database"
 )
 
 // maxProblems bounds a report, in lines: one broken page yields thousands, and
@@ -33,12 +34,12 @@ func Check(path string) (*Report, error) {
 	if err != nil {
 		return nil, session.Unavailable(fmt.Errorf("finding the session store: %w", err))
 	}
-	db, err := openDatabase(path, true, everyBucket)
+	db, err := database.Open(path, true, database.EveryBucket)
 	if err != nil {
 		return nil, err
 	}
 	report := &Report{Bytes: info.Size()}
-	err = guarded(session.ErrCorrupt, func() error { return db.View(report.read) })
+	err = database.Guard(session.ErrCorrupt, func() error { return db.View(report.read) })
 	if err = errors.Join(err, db.Close()); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/database"
 )
 
 const (
@@ -32,7 +33,7 @@ func Compact(path string) (before, after int64, err error) {
 	if before, err = sizeOf(path); err != nil {
 		return 0, 0, err
 	}
-	src, err := openUpgraded(path, everyBucket)
+	src, err := openUpgraded(path, database.EveryBucket)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -52,7 +53,7 @@ func replace(path, by string) error {
 	if err := os.Rename(by, path); err != nil {
 		return session.Unavailable(fmt.Errorf("replacing the session store: %w", err))
 	}
-	return syncDirectory(filepath.Dir(path))
+	return database.SyncDirectory(filepath.Dir(path))
 }
 
 // copyTo writes all of src to a new file and to the disk.
@@ -60,11 +61,11 @@ func copyTo(path string, src *bbolt.DB) error {
 	if err := remove(path); err != nil {
 		return err
 	}
-	dst, err := openDatabase(path, false, everyBucket)
+	dst, err := database.Open(path, false, database.EveryBucket)
 	if err != nil {
 		return err
 	}
-	return errors.Join(guarded(session.ErrCorrupt, func() error {
+	return errors.Join(database.Guard(session.ErrCorrupt, func() error {
 		if err := src.View(func(tx *bbolt.Tx) error { _, err := walk(tx); return err }); err != nil {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/database"
 	"github.com/wxgate/wxgate/internal/session/bolt/recent"
 )
 
@@ -22,9 +23,9 @@ import (
 type File struct {
 	path    string
 	opts    session.Options
-	db      *database
+	db      *database.DB
 	pages   *pageCheck
-	commits *committer
+	commits *database.Committer
 	recent  *recent.Index
 	set     *session.Set
 	sweeper session.Sweeper
@@ -54,7 +55,7 @@ const manyRevocations = 50_000
 func Open(path string, opts session.Options) (*File, error) { return openFile(path, opts, openWait) }
 
 func openFile(path string, opts session.Options, wait time.Duration) (*File, error) {
-	if err := makeDirectory(path); err != nil {
+	if err := database.MakeDirectory(path); err != nil {
 		return nil, err
 	}
 	db, err := openUpgraded(path, neededAtOnce)
@@ -83,7 +84,7 @@ func openFile(path string, opts session.Options, wait time.Duration) (*File, err
 func (f *File) sound(ctx context.Context) error {
 	err := f.pages.wait(ctx)
 	if errors.Is(err, session.ErrCorrupt) {
-		err = explain(f.path, err)
+		err = database.Explain(f.path, err)
 	}
 	return session.Unavailable(err)
 }
@@ -91,8 +92,8 @@ func (f *File) sound(ctx context.Context) error {
 // prepare creates the buckets of a new file, checks the schema of an old one and reads
 // its recent sessions. It reads no other.
 func (f *File) prepare() error {
-	return guarded(session.ErrCorrupt, func() error {
-		if err := f.db.Update(createBuckets); err != nil && !errors.Is(err, errUnchanged) {
+	return database.Guard(session.ErrCorrupt, func() error {
+		if err := f.db.Update(createBuckets); err != nil && !errors.Is(err, database.ErrUnchanged) {
 			return fmt.Errorf("preparing %s: %w", f.path, err)
 		}
 		err := f.db.View(func(tx *bbolt.Tx) (err error) {
@@ -100,12 +101,27 @@ func (f *File) prepare() error {
 			return err
 		})
 		if err != nil {
-			return fmt.Errorf("%s: %w: %s", f.path, err, adviseCorrupt)
+			return fmt.Errorf("%s: %w: %s", f.path, err, database.AdviseCorrupt)
 		}
 		f.recent.Limit = recentLimit
-		f.commits = &committer{db: f.db.DB, recent: f.recent}
+		f.commits = f.newCommitter()
 		return nil
 	})
+}
+
+// newCommitter has each commit merge some recent sessions into the index of users.
+func (f *File) newCommitter() *database.Committer {
+	return &database.Committer{
+		DB: f.db.DB,
+		Begin: func(tx *bbolt.Tx) {
+			fillPages(tx)
+			f.recent.Begin()
+		},
+		Finish: func(tx *bbolt.Tx) error {
+			return f.recent.Merge(tx, func(user recent.User, id recent.Session) error { return listUser(tx, user[:], id[:]) })
+		},
+		Committed: f.recent.Committed,
+	}
 }
 
 // Store is an [auth.Store] over the file for one configuration; now is the clock
@@ -159,18 +175,18 @@ func (f *File) Ready(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return session.Unavailable(err)
 	}
-	if f.commits.failed.Load() {
-		if err := f.commits.do(probe); err != nil {
+	if f.commits.Failed.Load() {
+		if err := f.commits.Do(probe); err != nil {
 			return session.Unavailable(err)
 		}
-		f.commits.failed.Store(false)
+		f.commits.Failed.Store(false)
 	}
 	if f.pages.finished() {
 		if err := f.sound(ctx); err != nil {
 			return err
 		}
 	}
-	return session.Unavailable(guarded(auth.ErrStoreUnavailable, func() error {
+	return session.Unavailable(database.Guard(auth.ErrStoreUnavailable, func() error {
 		return f.db.View(func(tx *bbolt.Tx) error { _, err := schemaOf(tx); return err })
 	}))
 }

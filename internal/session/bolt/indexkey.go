@@ -10,6 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/database"
 )
 
 // indexKey opens the key of user hashes with the root secrets of box, and makes
@@ -19,7 +20,7 @@ import (
 // The first write of a [Store] seals again what an older root secret sealed.
 func (f *File) indexKey(box *seal.Box) ([]byte, error) {
 	var sealed []byte
-	err := guarded(auth.ErrStoreUnavailable, func() error {
+	err := database.Guard(auth.ErrStoreUnavailable, func() error {
 		return f.db.View(func(tx *bbolt.Tx) error {
 			c := &change{tx: tx}
 			sealed = c.get(bucketMeta, metaIndex)
@@ -43,9 +44,9 @@ func (f *File) indexKey(box *seal.Box) ([]byte, error) {
 	case empty:
 		return f.newIndexKey(box) // nothing in the file needs the old one
 	case errors.Is(err, session.ErrOtherSecret):
-		return nil, fmt.Errorf("%w: %s: %s", session.ErrOtherSecret, f.path, adviseSecret)
+		return nil, fmt.Errorf("%w: %s: %s", session.ErrOtherSecret, f.path, database.AdviseSecret)
 	}
-	return nil, fmt.Errorf("%s: %w: %s", f.path, err, adviseCorrupt)
+	return nil, fmt.Errorf("%s: %w: %s", f.path, err, database.AdviseCorrupt)
 }
 
 func (f *File) newIndexKey(box *seal.Box) ([]byte, error) {
@@ -53,7 +54,7 @@ func (f *File) newIndexKey(box *seal.Box) ([]byte, error) {
 		return nil, err
 	}
 	index := session.NewIndexKey()
-	err := f.commits.do(func(tx *bbolt.Tx) (bool, error) {
+	err := f.commits.Do(func(tx *bbolt.Tx) (bool, error) {
 		c := &change{tx: tx, vault: session.Vault{Box: box, IndexKey: index}}
 		return true, c.sealIndex()
 	})
@@ -68,7 +69,7 @@ func (f *File) isEmpty() (empty bool, err error) {
 	if err := f.sound(context.Background()); err != nil {
 		return false, err
 	}
-	err = guarded(auth.ErrStoreUnavailable, func() error {
+	err = database.Guard(auth.ErrStoreUnavailable, func() error {
 		return f.db.View(func(tx *bbolt.Tx) error {
 			sessions, _ := tx.Bucket(bucketSessions).Cursor().First()
 			revocations, _ := tx.Bucket(bucketRevocations).Cursor().First()

@@ -66,7 +66,7 @@ func fillFile(b testing.TB, path string, box *seal.Box, n int) {
 		return c.create(c.vault.HashUser(u), s, auth.SessionKey{Key: "tiihtNczf5v6AKRyjwEUhQ==", ObtainedAt: now})
 	}
 	for from := 0; from < n; from += each {
-		err := file.commits.do(func(tx *bbolt.Tx) (bool, error) {
+		err := file.commits.Do(func(tx *bbolt.Tx) (bool, error) {
 			c := &change{tx: tx, file: file, recent: file.recent.View(), vault: store.vault, now: now}
 			for i := from; i < min(from+each, n); i++ {
 				if err := create(c, i); err != nil {

@@ -6,6 +6,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/database"
 	"github.com/wxgate/wxgate/internal/session/bolt/pages"
 )
 
@@ -17,13 +18,13 @@ type pageCheck struct {
 	err    error // once done is closed
 }
 
-func startPageCheck(db *database) *pageCheck {
+func startPageCheck(db *database.DB) *pageCheck {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &pageCheck{cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(c.done)
-		c.err = guarded(session.ErrCorrupt, func() error {
-			return db.View(func(tx *bbolt.Tx) error { return pages.Check(ctx, tx, db.file, everyBucket) })
+		c.err = database.Guard(session.ErrCorrupt, func() error {
+			return db.View(func(tx *bbolt.Tx) error { return pages.Check(ctx, tx, db.File, database.EveryBucket) })
 		})
 	}()
 	return c

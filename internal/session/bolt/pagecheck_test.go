@@ -16,6 +16,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/database"
 )
 
 // Of the layout of bbolt: see package pages.
@@ -29,7 +30,7 @@ func damagedFile(t *testing.T, box *seal.Box) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "sessions.db")
 	fillFile(t, path, box, 1000)
-	db, err := openDatabase(path, true, everyBucket)
+	db, err := database.Open(path, true, database.EveryBucket)
 	if err != nil {
 		t.Fatal(err)
 	}

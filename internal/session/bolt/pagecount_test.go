@@ -59,7 +59,7 @@ func TestPagesOfACommit(t *testing.T) {
 	commit := func(n int, do func(*change) error) int64 {
 		t.Helper()
 		var tx *bbolt.Tx
-		err := file.commits.do(func(under *bbolt.Tx) (bool, error) {
+		err := file.commits.Do(func(under *bbolt.Tx) (bool, error) {
 			tx = under
 			c := &change{tx: tx, file: file, recent: file.recent.View(), vault: store.vault, now: time.Now()}
 			for range n {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/database"
 )
 
 // RevokeSession implements [auth.Store].
@@ -134,10 +135,10 @@ func (c *change) unreadable(key []byte, cause error) error {
 		case !ends.After(c.now):
 			return nil
 		case errors.Is(cause, session.ErrOtherSecret):
-			return fmt.Errorf("%w: a revocation that ends at %v: %s", session.ErrOtherSecret, ends.UTC(), adviseSecret)
+			return fmt.Errorf("%w: a revocation that ends at %v: %s", session.ErrOtherSecret, ends.UTC(), database.AdviseSecret)
 		default:
-			return fmt.Errorf("%w: a revocation that ends at %v: %w: %s", session.ErrCorrupt, ends.UTC(), cause, adviseCorrupt)
+			return fmt.Errorf("%w: a revocation that ends at %v: %w: %s", session.ErrCorrupt, ends.UTC(), cause, database.AdviseCorrupt)
 		}
 	}
-	return fmt.Errorf("%w: a revocation without an end: %w: %s", session.ErrCorrupt, cause, adviseCorrupt)
+	return fmt.Errorf("%w: a revocation without an end: %w: %s", session.ErrCorrupt, cause, database.AdviseCorrupt)
 }

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/database"
 	"github.com/wxgate/wxgate/internal/session/bolt/recent"
 )
 
@@ -78,10 +80,10 @@ func createBuckets(tx *bbolt.Tx) error {
 		if err := checkSchema(tx); err != nil {
 			return err
 		}
-		return errUnchanged
+		return database.ErrUnchanged
 	}
 	if k, _ := tx.Cursor().First(); k != nil {
-		return fmt.Errorf("%w: not a session store: the database belongs to another program: %s", session.ErrCorrupt, adviseCorrupt)
+		return fmt.Errorf("%w: not a session store: the database belongs to another program: %s", session.ErrCorrupt, database.AdviseCorrupt)
 	}
 	for _, name := range buckets {
 		if _, err := tx.CreateBucket(name); err != nil {
@@ -100,11 +102,11 @@ func checkSchema(tx *bbolt.Tx) error {
 	case version < schemaVersion:
 		return fmt.Errorf("%w: schema %d: start the gateway on the file once, which rewrites it", session.ErrCorrupt, version)
 	case version > schemaVersion:
-		return fmt.Errorf("%w: schema %d, this wxgate supports %d: %s", session.ErrNewerSchema, version, schemaVersion, adviseNewer)
+		return fmt.Errorf("%w: schema %d, this wxgate supports %d: %s", session.ErrNewerSchema, version, schemaVersion, database.AdviseNewer)
 	}
 	for _, name := range buckets {
 		if tx.Bucket(name) == nil {
-			return fmt.Errorf("%w: bucket %s is missing: %s", session.ErrCorrupt, name, adviseCorrupt)
+			return fmt.Errorf("%w: bucket %s is missing: %s", session.ErrCorrupt, name, database.AdviseCorrupt)
 		}
 	}
 	return nil
@@ -114,11 +116,11 @@ func checkSchema(tx *bbolt.Tx) error {
 func schemaOf(tx *bbolt.Tx) (int, error) {
 	meta := tx.Bucket(bucketMeta)
 	if meta == nil {
-		return 0, fmt.Errorf("%w: bucket meta is missing: %s", session.ErrCorrupt, adviseCorrupt)
+		return 0, fmt.Errorf("%w: bucket meta is missing: %s", session.ErrCorrupt, database.AdviseCorrupt)
 	}
 	version, err := strconv.Atoi(string(meta.Get(metaSchema)))
 	if err != nil || version < 1 {
-		return 0, fmt.Errorf("%w: schema %q: %s", session.ErrCorrupt, meta.Get(metaSchema), adviseCorrupt)
+		return 0, fmt.Errorf("%w: schema %q: %s", session.ErrCorrupt, meta.Get(metaSchema), database.AdviseCorrupt)
 	}
 	return version, nil
 }
@@ -167,4 +169,25 @@ func keyTime(key []byte) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMicro(int64(binary.BigEndian.Uint64(key))) //nolint:gosec // G115: what a time was written as
+}
+
+// neededAtOnce skips the buckets that opening a file does not read.
+func neededAtOnce(name []byte) bool {
+	return !slices.ContainsFunc([][]byte{bucketMeta, bucketRevocations, bucketRecentA, bucketRecentB}, func(needed []byte) bool {
+		return bytes.Equal(name, needed)
+	})
+}
+
+// appendFill is how full bbolt leaves the pages of buckets whose keys grow with time,
+// where it leaves half of each page free by default. In a page of 4 KiB that is nine
+// sessions, and room for what their first refresh adds to them: a page that must be split
+// later leaves two pages half empty.
+const appendFill = 0.88
+
+func fillPages(tx *bbolt.Tx) {
+	for _, name := range [][]byte{bucketSessions, bucketEnds, bucketRecentA, bucketRecentB} {
+		if bucket := tx.Bucket(name); bucket != nil {
+			bucket.FillPercent = appendFill
+		}
+	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/database"
 	"github.com/wxgate/wxgate/internal/session/bolt/recent"
 )
 
@@ -51,7 +52,7 @@ func (s *Store) write(ctx context.Context, fn func(*change) error) error {
 	}
 	var revoked []auth.Revocation
 	var wrote bool
-	err := s.file.commits.do(func(tx *bbolt.Tx) (bool, error) {
+	err := s.file.commits.Do(func(tx *bbolt.Tx) (bool, error) {
 		c := &change{tx: tx, file: s.file, recent: s.file.recent.View(), vault: s.vault, now: s.now()}
 		if err := fn(c); err != nil {
 			return false, err
@@ -87,7 +88,7 @@ func (s *Store) read(ctx context.Context, fn func(*change) error) error {
 
 // view has fn read buckets that were checked when the file was opened.
 func (s *Store) view(fn func(*change) error) error {
-	return session.Unavailable(guarded(auth.ErrStoreUnavailable, func() error {
+	return session.Unavailable(database.Guard(auth.ErrStoreUnavailable, func() error {
 		view := s.file.recent.View() // before the transaction
 		return s.file.db.View(func(tx *bbolt.Tx) error {
 			return fn(&change{tx: tx, file: s.file, recent: view, vault: s.vault, now: s.now()})

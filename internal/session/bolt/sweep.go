@@ -23,7 +23,7 @@ func (f *File) Sweep(ctx context.Context, now time.Time, limit int) (removed int
 			return removed, session.Unavailable(err)
 		}
 		var n, swept int
-		err := f.commits.do(func(tx *bbolt.Tx) (bool, error) {
+		err := f.commits.Do(func(tx *bbolt.Tx) (bool, error) {
 			c := &change{tx: tx, file: f, recent: f.recent.View(), now: now}
 			due := c.due(limit)
 			n, swept = len(due), 0

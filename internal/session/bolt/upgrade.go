@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/database"
 	"github.com/wxgate/wxgate/internal/session/bolt/pages"
 	"github.com/wxgate/wxgate/internal/session/bolt/steps"
 )
@@ -28,13 +29,13 @@ const upgradeSuffix = ".upgrade"
 // openUpgraded opens the database at path for writing. It first rewrites a file of schema
 // 1, which takes some ten seconds for a million sessions, and as much room again. A crash
 // at any point leaves the old file or the new one, whole.
-func openUpgraded(path string, skip func(name []byte) bool) (*database, error) {
-	db, err := openDatabase(path, false, skip)
+func openUpgraded(path string, skip func(name []byte) bool) (*database.DB, error) {
+	db, err := database.Open(path, false, skip)
 	if err != nil {
 		return nil, err
 	}
 	var version int
-	err = guarded(session.ErrCorrupt, func() error {
+	err = database.Guard(session.ErrCorrupt, func() error {
 		return db.View(func(tx *bbolt.Tx) error {
 			version, _ = schemaOf(tx) // checkSchema reports the error
 			return nil
@@ -47,26 +48,26 @@ func openUpgraded(path string, skip func(name []byte) bool) (*database, error) {
 		err = upgrade(path, db)
 	}
 	if err := errors.Join(err, db.Close()); err != nil {
-		return nil, fmt.Errorf("upgrading %w", explain(path, err))
+		return nil, fmt.Errorf("upgrading %w", database.Explain(path, err))
 	}
-	return openDatabase(path, false, skip)
+	return database.Open(path, false, skip)
 }
 
 // upgrade writes a new file and gives it the old one's name. The old one is open, and so
 // locked, until then.
-func upgrade(path string, old *database) error {
+func upgrade(path string, old *database.DB) error {
 	temp := path + upgradeSuffix
 	if err := remove(temp); err != nil {
 		return err
 	}
-	target, err := openDatabase(temp, false, everyBucket)
+	target, err := database.Open(temp, false, database.EveryBucket)
 	if err != nil {
 		return err
 	}
 	target.NoSync = true // until all is written
-	err = guarded(session.ErrCorrupt, func() error {
+	err = database.Guard(session.ErrCorrupt, func() error {
 		return old.View(func(tx *bbolt.Tx) error {
-			if err := pages.Check(context.Background(), tx, old.file, everyBucket); err != nil {
+			if err := pages.Check(context.Background(), tx, old.File, database.EveryBucket); err != nil {
 				return err
 			}
 			return upgradeTo(target, tx)
@@ -87,7 +88,7 @@ func upgrade(path string, old *database) error {
 //	users     user (32 bytes) + session -> when it ends
 //	keys      user -> sealed session keys
 //	ends      when + 'e' session -> user
-func upgradeTo(target *database, from *bbolt.Tx) error {
+func upgradeTo(target *database.DB, from *bbolt.Tx) error {
 	if err := target.Update(createBuckets); err != nil {
 		return err
 	}

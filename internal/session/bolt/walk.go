@@ -6,6 +6,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/database"
 	"github.com/wxgate/wxgate/internal/session/bolt/recent"
 )
 
@@ -31,7 +32,7 @@ func walk(tx *bbolt.Tx) (contents, error) {
 	for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
 		e, ok := decodeEntry(v)
 		if !ok {
-			return counts, fmt.Errorf("%w: an entry of %d bytes in %s: %s", session.ErrCorrupt, len(v), bucketSessions, adviseCorrupt)
+			return counts, fmt.Errorf("%w: an entry of %d bytes in %s: %s", session.ErrCorrupt, len(v), bucketSessions, database.AdviseCorrupt)
 		}
 		counts.Sessions++
 		users[recent.User(e.user)] = len(e.keys) > 0

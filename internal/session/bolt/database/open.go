@@ -1,7 +1,8 @@
-package bolt
+// Package database opens a file of bbolt without the panics of bbolt, and commits
+// concurrent writes to it together.
+package database
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
-	"slices"
 	"syscall"
 	"time"
 
@@ -29,9 +29,9 @@ const (
 	// file: a restart overlaps by less.
 	lockTimeout = time.Second
 
-	// maxFileBytes bounds the file: room for some ten million sessions. A flood
+	// MaxBytes bounds the file: room for some ten million sessions. A flood
 	// of logins must not fill the disk that Caddy keeps its certificates on.
-	maxFileBytes = 16 << 30 // 16 GiB
+	MaxBytes = 16 << 30 // 16 GiB
 
 	// openAttempts is how often a file is opened that was replaced (by a
 	// compaction) while its lock was waited for.
@@ -41,50 +41,43 @@ const (
 // What an operator can do about a store that does not open. Losing one is no disaster,
 // and the advice says so.
 const (
-	adviseLocked = "another wxgate or `wxgate store` has it open; stop that one, or configure a separate path"
+	AdviseLocked = "another wxgate or `wxgate store` has it open; stop that one, or configure a separate path"
 
-	adviseCorrupt = "restore it from a backup, or move it away; the next start creates a new one and every user logs in again silently (wx.login). It contains no business data"
+	AdviseCorrupt = "restore it from a backup, or move it away; the next start creates a new one and every user logs in again silently (wx.login). It contains no business data"
 
-	adviseNewer = "run the newer wxgate again, or move the file away; every user then logs in again silently (wx.login)"
+	AdviseNewer = "run the newer wxgate again, or move the file away; every user then logs in again silently (wx.login)"
 
-	adviseSecret = "add the root secret that it was written with after the new one (secret <new> <old>), or move the file away; every user then logs in again silently (wx.login)"
+	AdviseSecret = "add the root secret that it was written with after the new one (secret <new> <old>), or move the file away; every user then logs in again silently (wx.login)"
 )
 
-// database is an open file of bbolt.
-type database struct {
+// DB is an open file of bbolt.
+type DB struct {
 	*bbolt.DB
 
-	file *os.File // closed with the database
+	File *os.File // closed with the database
 }
 
-// everyBucket skips no bucket.
-func everyBucket([]byte) bool { return false }
+// EveryBucket skips no bucket.
+func EveryBucket([]byte) bool { return false }
 
-// neededAtOnce skips the buckets that opening a file does not read.
-func neededAtOnce(name []byte) bool {
-	return !slices.ContainsFunc([][]byte{bucketMeta, bucketRevocations, bucketRecentA, bucketRecentB}, func(needed []byte) bool {
-		return bytes.Equal(name, needed)
-	})
-}
-
-// openDatabase opens the database at path, after a check of its pages. The pages of the
+// Open opens the database at path, after a check of its pages. The pages of the
 // buckets to skip are not checked.
-func openDatabase(path string, readOnly bool, skip func(name []byte) bool) (*database, error) {
+func Open(path string, readOnly bool, skip func(name []byte) bool) (*DB, error) {
 	for range openAttempts {
 		db, replaced, err := tryOpen(path, readOnly, skip)
 		if err != nil {
-			return nil, explain(path, err)
+			return nil, Explain(path, err)
 		}
 		if !replaced {
 			return db, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: %s is being replaced: %s", session.ErrLocked, path, adviseLocked)
+	return nil, fmt.Errorf("%w: %s is being replaced: %s", session.ErrLocked, path, AdviseLocked)
 }
 
 // tryOpen opens the file once. replaced reports that the lock was won on a file that
 // is no longer the one at path: writing to that one would lose everything.
-func tryOpen(path string, readOnly bool, skip func(name []byte) bool) (db *database, replaced bool, err error) {
+func tryOpen(path string, readOnly bool, skip func(name []byte) bool) (db *DB, replaced bool, err error) {
 	if err := inspect(path, skip); err != nil {
 		return nil, false, err
 	}
@@ -93,13 +86,13 @@ func tryOpen(path string, readOnly bool, skip func(name []byte) bool) (db *datab
 		ReadOnly:        readOnly,
 		PreLoadFreelist: true, // for tx.Check
 		FreelistType:    bbolt.FreelistMapType,
-		MaxSize:         maxFileBytes,
+		MaxSize:         MaxBytes,
 		NoStatistics:    true,
 	})
 	if err != nil {
 		return nil, false, err
 	}
-	held, heldErr := db.file.Stat()
+	held, heldErr := db.File.Stat()
 	named, namedErr := os.Stat(path)
 	if heldErr == nil && namedErr == nil && os.SameFile(held, named) {
 		return db, false, nil
@@ -118,52 +111,52 @@ func inspect(path string, skip func(name []byte) bool) error {
 	if err != nil {
 		return err
 	}
-	err = guarded(session.ErrCorrupt, func() error {
-		return db.View(func(tx *bbolt.Tx) error { return pages.Check(context.Background(), tx, db.file, skip) })
+	err = Guard(session.ErrCorrupt, func() error {
+		return db.View(func(tx *bbolt.Tx) error { return pages.Check(context.Background(), tx, db.File, skip) })
 	})
 	return errors.Join(err, db.Close())
 }
 
 // open is bbolt.Open without panics.
-func open(path string, options *bbolt.Options) (*database, error) {
-	db := new(database)
+func open(path string, options *bbolt.Options) (*DB, error) {
+	db := new(DB)
 	options.OpenFile = func(name string, flag int, mode os.FileMode) (*os.File, error) {
 		var err error
-		db.file, err = os.OpenFile(name, flag, mode)
-		return db.file, err
+		db.File, err = os.OpenFile(name, flag, mode)
+		return db.File, err
 	}
-	err := guarded(session.ErrCorrupt, func() error {
+	err := Guard(session.ErrCorrupt, func() error {
 		var err error
 		db.DB, err = bbolt.Open(path, fileMode, options)
 		return err
 	})
-	if err != nil && db.file != nil {
-		_ = db.file.Close() // bbolt closes it, but not after a panic
+	if err != nil && db.File != nil {
+		_ = db.File.Close() // bbolt closes it, but not after a panic
 	}
 	return db, err
 }
 
-// explain adds to an error of bbolt what an operator can do.
-func explain(path string, err error) error {
+// Explain adds to an error of bbolt what an operator can do.
+func Explain(path string, err error) error {
 	var inPath *fs.PathError
 	var errno syscall.Errno
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
-		return fmt.Errorf("%w: %s: %s", session.ErrLocked, path, adviseLocked)
+		return fmt.Errorf("%w: %s: %s", session.ErrLocked, path, AdviseLocked)
 	case errors.As(err, &inPath), errors.As(err, &errno):
 		return session.Unavailable(fmt.Errorf("opening the session store: %w", err))
 	case errors.Is(err, session.ErrCorrupt):
-		return fmt.Errorf("%s: %w: %s", path, err, adviseCorrupt)
+		return fmt.Errorf("%s: %w: %s", path, err, AdviseCorrupt)
 	default:
-		return fmt.Errorf("%w: %s: %w: %s", session.ErrCorrupt, path, err, adviseCorrupt)
+		return fmt.Errorf("%w: %s: %w: %s", session.ErrCorrupt, path, err, AdviseCorrupt)
 	}
 }
 
-// guarded runs fn and returns a panic as an error of a class. bbolt panics on
+// Guard runs fn and returns a panic as an error of a class. bbolt panics on
 // impossible pages, and faults on missing ones
 // (https://github.com/etcd-io/bbolt/issues/446): one damaged page must not end the process
 // with all its sites.
-func guarded(class error, fn func() error) (err error) {
+func Guard(class error, fn func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
@@ -173,9 +166,9 @@ func guarded(class error, fn func() error) (err error) {
 	return fn()
 }
 
-// makeDirectory makes the directory of a file and, if the file is to be made in
+// MakeDirectory makes the directory of a file and, if the file is to be made in
 // it, has the directory remember it across a power loss.
-func makeDirectory(path string) error {
+func MakeDirectory(path string) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, directoryMode); err != nil {
 		return session.Unavailable(fmt.Errorf("creating the directory of the session store: %w", err))
@@ -190,12 +183,12 @@ func makeDirectory(path string) error {
 	if err := file.Close(); err != nil {
 		return session.Unavailable(fmt.Errorf("creating the session store: %w", err))
 	}
-	return syncDirectory(dir)
+	return SyncDirectory(dir)
 }
 
-// syncDirectory makes new and renamed files durable. Windows has no such call and
+// SyncDirectory makes new and renamed files durable. Windows has no such call and
 // no such need: its file system keeps a journal of names.
-func syncDirectory(dir string) error {
+func SyncDirectory(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
 	}

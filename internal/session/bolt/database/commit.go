@@ -1,4 +1,4 @@
-package bolt
+package database
 
 import (
 	"errors"
@@ -9,26 +9,29 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
-	"github.com/wxgate/wxgate/internal/session/bolt/recent"
 )
 
 // maxGroup is how many writes one commit carries at most: with more, the first
 // of them would wait longer than its own fsync.
 const maxGroup = 256
 
-// committer commits concurrent writes together, so that a hundred logins at once
+// Committer commits concurrent writes together, so that a hundred logins at once
 // cost a few fsyncs and a single one waits for its own alone.
 //
 // bbolt's Batch does the same with a timer: every write waits for it, and when
 // commits take longer than the timer the batches queue up one behind the other.
 // Here a caller that finds no commit under way leads one, and includes whatever
 // gathered during the last.
-type committer struct {
-	db     *bbolt.DB
-	recent *recent.Index
-	// failed is whether a commit failed since [File.Ready] last saw one succeed:
-	// the disk is full, or worse. A logout that still fits says nothing of that.
-	failed atomic.Bool
+type Committer struct {
+	DB *bbolt.DB
+	// Begin is called before the writes of each transaction, and Finish after them if
+	// there is something to commit. Committed is called after each commit.
+	Begin     func(*bbolt.Tx)
+	Finish    func(*bbolt.Tx) error
+	Committed func()
+	// Failed is whether a commit failed since a caller last reset it: the disk is full,
+	// or worse. A logout that still fits says nothing of that.
+	Failed atomic.Bool
 
 	// writing is held by the commit under way: one whose group failed is written
 	// again beside those that follow.
@@ -65,9 +68,9 @@ const (
 // errGroup undoes a group in which one write failed.
 var errGroup = errors.New("a write of the group failed")
 
-// do runs fn and returns once what it wrote is on the disk. It does not end
+// Do runs fn and returns once what it wrote is on the disk. It does not end
 // before: there is no way to tell a caller that left whether it happened.
-func (c *committer) do(fn func(tx *bbolt.Tx) (wrote bool, err error)) error {
+func (c *Committer) Do(fn func(tx *bbolt.Tx) (wrote bool, err error)) error {
 	w := &write{fn: fn, outcome: make(chan outcome, 1)}
 	c.mu.Lock()
 	c.waiting = append(c.waiting, w)
@@ -89,7 +92,7 @@ func (c *committer) do(fn func(tx *bbolt.Tx) (wrote bool, err error)) error {
 
 // lead commits the group at the head of the line, which own is the first of, and
 // passes the lead to the first write after it.
-func (c *committer) lead(own *write) error {
+func (c *Committer) lead(own *write) error {
 	c.mu.Lock()
 	n := min(len(c.waiting), maxGroup)
 	group := c.waiting[:n:n]
@@ -120,56 +123,41 @@ func (c *committer) lead(own *write) error {
 	return err
 }
 
-// errUnchanged rolls back a transaction that wrote nothing: no fsync for a forged
+// ErrUnchanged rolls back a transaction that wrote nothing: no fsync for a forged
 // token.
-var errUnchanged = errors.New("nothing to commit")
+var ErrUnchanged = errors.New("nothing to commit")
 
 // commit runs a group in one transaction.
-func (c *committer) commit(group []*write) error {
+func (c *Committer) commit(group []*write) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	reached := false // all of the group ran, so that a failure is the commit's
-	err := guarded(auth.ErrStoreUnavailable, func() error {
-		c.recent.Begin()
-		return c.db.Update(func(tx *bbolt.Tx) error {
-			fillPages(tx)
+	err := Guard(auth.ErrStoreUnavailable, func() error {
+		return c.DB.Update(func(tx *bbolt.Tx) error {
+			c.Begin(tx)
 			wrote, err := runGroup(tx, group)
 			reached = err == nil
 			switch {
 			case err != nil:
 				return err
 			case !wrote:
-				return errUnchanged
+				return ErrUnchanged
 			}
-			return c.recent.Merge(tx, func(user recent.User, id recent.Session) error { return listUser(tx, user[:], id[:]) })
+			return c.Finish(tx)
 		})
 	})
-	if errors.Is(err, errUnchanged) {
+	if errors.Is(err, ErrUnchanged) {
 		return nil
 	}
 	if err != nil && !reached && len(group) > 1 {
 		return errGroup
 	}
 	if err != nil {
-		c.failed.Store(true)
+		c.Failed.Store(true)
 		return session.Unavailable(err)
 	}
-	c.recent.Committed()
+	c.Committed()
 	return nil
-}
-
-// appendFill is how full bbolt leaves the pages of buckets whose keys grow with time,
-// where it leaves half of each page free by default. In a page of 4 KiB that is nine
-// sessions, and room for what their first refresh adds to them: a page that must be split
-// later leaves two pages half empty.
-const appendFill = 0.88
-
-func fillPages(tx *bbolt.Tx) {
-	for _, name := range [][]byte{bucketSessions, bucketEnds, bucketRecentA, bucketRecentB} {
-		if bucket := tx.Bucket(name); bucket != nil {
-			bucket.FillPercent = appendFill
-		}
-	}
 }
 
 // runGroup runs the writes of a group in one transaction.

@@ -1,0 +1,79 @@
+package bolt
+
+import (
+	"crypto/rand"
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/database"
+)
+
+var errOwn = errors.New("its own fault")
+
+// After a write failed, being ready means that writing works again.
+func TestReadyTriesToWriteAfterAFailure(t *testing.T) {
+	t.Parallel()
+	f, err := Open(filepath.Join(t.TempDir(), "r.db"), session.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	if err := f.commits.Do(func(*bbolt.Tx) (bool, error) { return true, errOwn }); err == nil || !f.commits.Failed.Load() {
+		t.Fatalf("%v, failed %v", err, f.commits.Failed.Load())
+	}
+	if err := f.Ready(t.Context()); err != nil || f.commits.Failed.Load() {
+		t.Fatalf("%v, failed %v", err, f.commits.Failed.Load())
+	}
+}
+
+// A file that cannot grow has room for a small write where it has none for a
+// login. It is not ready, however often it is asked.
+func TestNotReadyWhereNoLoginFits(t *testing.T) {
+	t.Parallel()
+	f, err := Open(filepath.Join(t.TempDir(), "full.db"), session.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	f.db.MaxSize = 256 << 10 // stands for a full disk
+	login := func() error {
+		return f.commits.Do(func(tx *bbolt.Tx) (bool, error) {
+			for _, bucket := range [][]byte{bucketSessions, bucketUsers, bucketRecentA, bucketEnds} {
+				if err := tx.Bucket(bucket).Put([]byte(rand.Text()), make([]byte, 256)); err != nil {
+					return false, err
+				}
+			}
+			return true, nil
+		})
+	}
+	for err == nil {
+		err = login()
+	}
+	logout := func() error {
+		return f.commits.Do(func(tx *bbolt.Tx) (bool, error) {
+			return true, tx.Bucket(bucketRevocations).Put([]byte("s"), nil)
+		})
+	}
+	for i := range 3 {
+		if err := f.Ready(t.Context()); !errors.Is(err, auth.ErrStoreUnavailable) {
+			t.Fatalf("ready says %v after %d logouts, a login %v", err, i, login())
+		}
+		if err := logout(); err != nil {
+			t.Fatalf("the room of a logout is what this is about: %v", err)
+		}
+	}
+	f.db.MaxSize = database.MaxBytes
+	for range 3 {
+		if err := f.Ready(t.Context()); err != nil {
+			t.Fatalf("with room again: %v", err)
+		}
+		if err := login(); err != nil {
+			t.Fatalf("with room again: %v", err)
+		}
+	}
+}
