@@ -81,7 +81,9 @@ const rooms = "caddymodule"
 // {auth, seal}. A new package belongs to one of them, or gets a line here and in
 // docs/architecture.md.
 var layers = []layer{
-	{dir: "cmd", imports: []string{rooms, rooms + "/command", rooms + "/admin", "internal/garbage"}, caddy: true},
+	{dir: "cmd", imports: []string{rooms, rooms + "/command", rooms + "/admin", "internal/garbage"}, caddy: true, tests: []string{
+		"internal/auth", "internal/seal", tokens, keyring, kit, kit + "/bolt", // to verify the tokens of earlier versions
+	}},
 	{dir: rooms, alone: true, caddy: true, imports: []string{
 		rooms + "/handler", rooms + "/openapi", rooms + "/admin", rooms + "/command", rooms + "/app", rooms + "/proxylog",
 	}, tests: []string{

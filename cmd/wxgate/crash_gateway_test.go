@@ -32,6 +32,8 @@ type gateway struct {
 	upstream string
 	store    string // the rest of the store's line, with its block if it has one
 	settings string // lines of the token block
+	root     string // the root secret; empty: the gateway generates one
+	app      string // lines of the app's block
 	site     string // lines of the site's block
 	global   string // lines of the global options
 
@@ -49,8 +51,9 @@ const gatewaySite = `
 	wxgate {
 		app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
 			api {{.API}}
+			{{.App}}
 		}
-		secret {env.WXGATE_TEST_ROOT}
+		{{with .Root}}secret {{.}}{{end}}
 		store {{.Store}}
 		token {
 			{{.Settings}}
@@ -96,7 +99,7 @@ func buildGateway(t *testing.T) (binary string) {
 // newGateway is a gateway with empty files, not started.
 func newGateway(t *testing.T, binary, api, upstream string) *gateway {
 	t.Helper()
-	g := &gateway{t: t, binary: binary, dir: tempDir(t), addr: freeAddr(t), api: api, upstream: upstream, settings: "alg EdDSA"}
+	g := &gateway{t: t, binary: binary, dir: tempDir(t), addr: freeAddr(t), api: api, upstream: upstream, settings: "alg EdDSA", root: "{env.WXGATE_TEST_ROOT}"}
 	g.store = "bolt " + filepath.Join(g.dir, "wxgate.db")
 	var err error
 	if g.output, err = os.Create(filepath.Join(g.dir, "output")); err != nil {
@@ -154,7 +157,7 @@ func (g *gateway) caddyfile() []byte {
 	var b bytes.Buffer
 	vars := map[string]string{
 		"Dir": g.dir, "API": g.api, "Addr": g.addr, "Upstream": g.upstream,
-		"Store": g.store, "Settings": g.settings, "Site": g.site, "Global": g.global,
+		"Store": g.store, "Settings": g.settings, "Site": g.site, "Global": g.global, "Root": g.root, "App": g.app,
 	}
 	if err := template.Must(template.New("").Parse(gatewaySite)).Execute(&b, vars); err != nil {
 		g.t.Error(err)
