@@ -9,9 +9,43 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 )
 
+// guideBlock is the first block of a language below a heading of a page in docs.
+func guideBlock(t *testing.T, page, heading, language string) string {
+	t.Helper()
+	_, section, ok := strings.Cut(readDocument(t, page), "\n"+heading+"\n")
+	if !ok {
+		t.Fatalf("docs/%s has no heading %q", page, heading)
+	}
+	section, _, _ = strings.Cut(section, "\n## ")
+	_, block, ok := strings.Cut(section, "```"+language+"\n")
+	if !ok {
+		t.Fatalf("%q in docs/%s has no block of %s", heading, page, language)
+	}
+	block, _, _ = strings.Cut(block, "```")
+	return block
+}
+
+// guideCaddyfile turns the Caddyfile below a heading into a fixture's: the addresses and
+// the app's API change, and what the fixture keeps is in its folder.
+func guideCaddyfile(t *testing.T, page, heading string) string {
+	t.Helper()
+	block := guideBlock(t, page, heading, "caddyfile")
+	const app, site = "app {env.WX_APPID} {env.WX_SECRET}", ":8080 {"
+	if !strings.HasPrefix(block, "{\n") || strings.Count(block, app) != 1 || strings.Count(block, site) != 1 {
+		t.Fatalf("the Caddyfile of %q in docs/%s has not one app and one site:\n%s", heading, page, block)
+	}
+	if !strings.Contains(block, "\n\t\tstore ") {
+		block = strings.Replace(block, app, "store bolt {{.Dir}}/wxgate.db\n\t\t"+app, 1)
+	}
+	const known = "app wx0000000000000001 {env.WXGATE_TEST_SECRET} {\n\t\t\tapi {{.API}}\n"
+	return "{\n\tadmin off\n\tpersist_config off\n\tstorage file_system {{.Dir}}/caddy\n" + strings.NewReplacer(
+		app+" {\n", known, app+"\n", known+"\t\t}\n", site, "http://{{.Addr}} {", "127.0.0.1:9000", "{{.Upstream}}",
+	).Replace(block[len("{\n"):])
+}
+
 // TestGuidesAdapt has every Caddyfile of these guides adapt as it is printed.
 func TestGuidesAdapt(t *testing.T) {
-	for _, guide := range []string{"openapi.md", "platforms.md", "verify.md", "wechat.md"} {
+	for _, guide := range []string{"migration.md", "openapi.md", "platforms.md", "verify.md", "wechat.md"} {
 		text, err := os.ReadFile(filepath.Join("..", "docs", guide))
 		if err != nil {
 			t.Fatal(err)

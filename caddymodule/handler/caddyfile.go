@@ -43,6 +43,11 @@ func init() {
 //	    on_stale allow <duration> | deny
 //	    stream_grace <duration>
 //	    compat wafer [<login path>]
+//	    envelope {
+//	        code|message|data <name>
+//	        ok <value>
+//	        status 200
+//	    }
 //	}
 func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	handler := new(Handler)
@@ -80,6 +85,7 @@ func (h *Handler) options(d *caddyfile.Dispenser) map[string]func() error {
 		"on_stale":      func() error { return parseOnStale(d, &h.OnStale) },
 		"stream_grace":  directive.Positive(d, &h.StreamGrace),
 		"compat":        func() error { return h.parseCompat(d) },
+		"envelope":      func() error { return h.parseEnvelope(d) },
 	}
 }
 

@@ -71,6 +71,10 @@ type Handler struct {
 	// Also serve the client SDKs of Tencent Wafer. Default: they are not supported.
 	Wafer *WaferCompat `json:"wafer,omitempty"`
 
+	// Wrap the responses of the login API, as a self-written backend did. Default: they
+	// are not wrapped.
+	Envelope *Envelope `json:"envelope,omitempty"`
+
 	gateway  *gateway.Gateway
 	releases []func() error
 }
@@ -109,6 +113,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		if config.CORS, err = h.CORS.resolve(); err != nil {
 			return fmt.Errorf("cors: %w", err)
 		}
+	}
+	if config.Envelope, err = h.Envelope.resolve(); err != nil {
+		return err
 	}
 	if h.Wafer != nil {
 		config.WaferLogin = h.Wafer.path(h.Prefix)

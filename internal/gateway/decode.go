@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"net/http"
-
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/wxgate/wxgate/internal/auth"
@@ -175,15 +173,15 @@ func (g *Gateway) writeDecoded(c *call, d *auth.Decoded) error {
 	}
 	phone := d.Opened.Phone
 	if phone == nil {
-		return writeBytes(c.w, http.StatusOK, d.Opened.JSON)
+		return c.respondBytes(d.Opened.JSON)
 	}
 	if d.Opened.Unverified {
-		return WriteJSON(c.w, http.StatusOK, unverifiedPhone{phoneResponse: newPhoneResponse(phone)})
+		return c.respond(unverifiedPhone{phoneResponse: newPhoneResponse(phone)})
 	}
 	answer := newPhoneResponse(phone)
 	if d.Grant != nil {
 		access := newAccessToken(d.Grant)
 		answer.accessToken = &access
 	}
-	return WriteJSON(c.w, http.StatusOK, answer)
+	return c.respond(answer)
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/edge"
+	"github.com/wxgate/wxgate/internal/gateway/envelope"
 	"github.com/wxgate/wxgate/internal/metrics"
 	"github.com/wxgate/wxgate/internal/problem"
 )
@@ -27,6 +28,7 @@ type endpoint struct {
 	also      string // a second method; "" for none
 	serve     func(*Gateway, *call) error
 	stateless bool // works while the store cannot be opened
+	enveloped bool // responds in the site's envelope, if it has one
 }
 
 // call is one request to the login API, with the opened state behind it.
@@ -35,6 +37,8 @@ type call struct {
 	r       *http.Request
 	runtime *Runtime
 	bearer  bearer
+
+	envelope *envelope.Envelope // nil for none
 }
 
 // CheckPrefix returns an error if the login API cannot be at a prefix.
@@ -53,13 +57,13 @@ func newEndpoints(prefix string) (map[string]endpoint, error) {
 	}
 	prefix = strings.TrimSuffix(prefix, "/")
 	return map[string]endpoint{
-		prefix + "/openId":   {name: "login", method: http.MethodPost, serve: (*Gateway).serveLogin},
-		prefix + "/decode":   {name: "decode", method: http.MethodPost, serve: (*Gateway).serveDecode},
-		prefix + "/userInfo": {name: "user_info", method: http.MethodPost, serve: (*Gateway).serveUserInfo},
-		prefix + "/refresh":  {name: "refresh", method: http.MethodPost, serve: (*Gateway).serveRefresh},
-		prefix + "/logout":   {name: "logout", method: http.MethodPost, serve: (*Gateway).serveLogout},
+		prefix + "/openId":   {name: "login", method: http.MethodPost, serve: (*Gateway).serveLogin, enveloped: true},
+		prefix + "/decode":   {name: "decode", method: http.MethodPost, serve: (*Gateway).serveDecode, enveloped: true},
+		prefix + "/userInfo": {name: "user_info", method: http.MethodPost, serve: (*Gateway).serveUserInfo, enveloped: true},
+		prefix + "/refresh":  {name: "refresh", method: http.MethodPost, serve: (*Gateway).serveRefresh, enveloped: true},
+		prefix + "/logout":   {name: "logout", method: http.MethodPost, serve: (*Gateway).serveLogout, enveloped: true},
 		prefix + "/revoke":   {name: "revoke", method: http.MethodPost, serve: (*Gateway).serveRevoke},
-		prefix + "/session":  {name: "session", method: http.MethodGet, serve: (*Gateway).serveSession},
+		prefix + "/session":  {name: "session", method: http.MethodGet, serve: (*Gateway).serveSession, enveloped: true},
 		prefix + "/live":     {name: "live", method: http.MethodGet, serve: (*Gateway).serveLive, stateless: true},
 		prefix + "/ready":    {name: "ready", method: http.MethodGet, serve: (*Gateway).serveReady},
 		jwksPath:             {name: "jwks", method: http.MethodGet, serve: (*Gateway).serveJWKS},
@@ -69,16 +73,29 @@ func newEndpoints(prefix string) (map[string]endpoint, error) {
 // serveEndpoint responds to a call. Nothing of it reaches the next handler.
 func (g *Gateway) serveEndpoint(w http.ResponseWriter, r *http.Request, e endpoint, b bearer) error {
 	g.Server.SetIdentity(r, nil)
-	err := g.forWafer(g.runEndpoint(&call{w: w, r: r, bearer: b}, e), b, e.name == waferLoginCall)
+	c := &call{w: w, r: r, bearer: b}
+	if e.enveloped && b.wafer == nil { // the Wafer SDKs act on another shape
+		c.envelope = g.config.Envelope
+	}
+	err := g.forWafer(g.runEndpoint(c, e), b, e.name == waferLoginCall)
 	outcome := metrics.OK
 	if err != nil {
 		p := problem.Of(err)
 		outcome = p.Code
 		g.log("request refused", p, r)
-		err = g.writeProblem(w, r, p)
+		err = g.refuseCall(c, p)
 	}
 	metrics.Calls.WithLabelValues(e.name, outcome).Inc()
 	return err
+}
+
+// refuseCall responds with a problem, in the envelope of the call if it has one.
+func (g *Gateway) refuseCall(c *call, p *problem.Problem) error {
+	if c.envelope == nil {
+		return g.writeProblem(c.w, c.r, p)
+	}
+	g.Server.LogCode(c.r, p.Code)
+	return c.envelope.WriteProblem(c.w, p, g.Server.RequestID(c.r))
 }
 
 func (e endpoint) takes(method string) bool {
@@ -151,6 +168,20 @@ func newTokenPair(g *auth.Grant) tokenPair {
 
 // seconds returns a remaining lifetime as OAuth writes it, in whole seconds.
 func seconds(d time.Duration) int64 { return max(0, int64(d/time.Second)) }
+
+// respond responds with v, in the envelope of the call if it has one.
+func (c *call) respond(v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return c.respondBytes(body)
+}
+
+// respondBytes is respond for a JSON document.
+func (c *call) respondBytes(body []byte) error {
+	return writeBytes(c.w, http.StatusOK, c.envelope.Wrap(body))
+}
 
 // WriteJSON responds with v. No cache may keep a response of the login API
 // (RFC 6749 section 5.1).

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/edge"
+	"github.com/wxgate/wxgate/internal/gateway/envelope"
 	"github.com/wxgate/wxgate/internal/gateway/limit"
 	"github.com/wxgate/wxgate/internal/wechat/callback"
 )
@@ -19,7 +20,8 @@ type Config struct {
 	Guard  *Guard
 	Prefix string // of the login API
 
-	CORS         *CORS // nil for none
+	CORS         *CORS              // nil for none
+	Envelope     *envelope.Envelope // of the login API; nil for none
 	Limits       *limit.Limits
 	ForwardToken bool   // the upstream gets the token, which logs must not have
 	WaferLogin   string // where the Wafer SDKs log in, if Guard reads their tokens

@@ -50,7 +50,7 @@ func (g *Gateway) serveLogin(c *call) error {
 	if err != nil {
 		return err
 	}
-	return WriteJSON(c.w, http.StatusOK, loginResponse{
+	return c.respond(loginResponse{
 		OpenID:          grant.Identity.OpenID,
 		UnionID:         grant.Identity.UnionID,
 		AppID:           grant.Identity.App,

@@ -23,6 +23,9 @@ func (g *Gateway) serveLogout(c *call) error {
 	if err := c.runtime.Service.Logout(c.r.Context(), id, in.All); err != nil {
 		return err
 	}
+	if c.envelope != nil {
+		return c.respondBytes(nil)
+	}
 	c.w.Header().Set("Cache-Control", "no-store")
 	c.w.WriteHeader(http.StatusNoContent)
 	return nil

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"fmt"
-	"net/http"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -65,13 +64,13 @@ func (g *Gateway) decodeRaw(c *call, id *auth.Identity, key string, in openData)
 		return err
 	}
 	if opened.Phone != nil {
-		return WriteJSON(c.w, http.StatusOK, unverifiedPhone{phoneResponse: newPhoneResponse(opened.Phone)})
+		return c.respond(unverifiedPhone{phoneResponse: newPhoneResponse(opened.Phone)})
 	}
 	body, err := markUnverified(opened.JSON)
 	if err != nil {
 		return err
 	}
-	return writeBytes(c.w, http.StatusOK, body)
+	return c.respondBytes(body)
 }
 
 type unverifiedPhone struct {

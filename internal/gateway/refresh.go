@@ -1,8 +1,6 @@
 package gateway
 
 import (
-	"net/http"
-
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
@@ -28,5 +26,5 @@ func (g *Gateway) serveRefresh(c *call) error {
 	if err != nil {
 		return err
 	}
-	return WriteJSON(c.w, http.StatusOK, newTokenPair(grant))
+	return c.respond(newTokenPair(grant))
 }

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
@@ -22,7 +21,7 @@ func (g *Gateway) serveSession(c *call) error {
 	if err != nil {
 		return err
 	}
-	return WriteJSON(c.w, http.StatusOK, sessionResponse{
+	return c.respond(sessionResponse{
 		OpenID:        id.OpenID,
 		UnionID:       id.UnionID,
 		AppID:         id.App,

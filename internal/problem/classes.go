@@ -37,8 +37,11 @@ const (
 // try elsewhere.
 const detailUnsupported = "This mini program's platform has no such call. A phone number comes as encrypted_data and iv there."
 
-// detailInternal is for an error of no class.
-const detailInternal = "The gateway failed; its log says why. Contact its operator."
+// codeInternal and detailInternal are for an error of no class.
+const (
+	codeInternal   = "internal"
+	detailInternal = "The gateway failed; its log says why. Contact its operator."
+)
 
 // defaultRetryAfter is for a 503 whose platform named no time: long enough for a
 // busy moment to pass, short enough for a person who waits.

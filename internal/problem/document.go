@@ -13,14 +13,20 @@ import (
 const docsOfCode = "https://github.com/wxgate/wxgate/blob/main/docs/api.md#code-"
 
 // Write sends the problem as a response. instance is the ID of the request in the
-// access log. Every 401 carries a challenge (RFC 9110 section 15.5.2).
+// access log.
 func (p *Problem) Write(w http.ResponseWriter, instance string) error {
 	body, err := p.Document(instance)
 	if err != nil {
 		return err
 	}
+	return p.WriteBody(w, "application/problem+json", body)
+}
+
+// WriteBody sends the status and the headers of the problem, with another body than its
+// document. Every 401 carries a challenge (RFC 9110 section 15.5.2).
+func (p *Problem) WriteBody(w http.ResponseWriter, contentType string, body []byte) error {
 	h := w.Header()
-	h.Set("Content-Type", "application/problem+json")
+	h.Set("Content-Type", contentType)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	if challenge := p.challenge(); challenge != "" {
@@ -31,7 +37,7 @@ func (p *Problem) Write(w http.ResponseWriter, instance string) error {
 		h.Set("Retry-After", strconv.FormatInt(seconds, 10))
 	}
 	w.WriteHeader(p.Status)
-	_, err = w.Write(body)
+	_, err := w.Write(body)
 	return err
 }
 

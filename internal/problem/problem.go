@@ -6,6 +6,7 @@ package problem
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -76,7 +77,12 @@ func Of(err error) *Problem {
 		}
 		return p
 	}
-	return &Problem{Status: http.StatusInternalServerError, Code: "internal", Detail: detailInternal, Cause: err}
+	return &Problem{Status: http.StatusInternalServerError, Code: codeInternal, Detail: detailInternal, Cause: err}
+}
+
+// Known reports whether a word is the code of some problem.
+func Known(code string) bool {
+	return code == codeInternal || slices.ContainsFunc(classes, func(c class) bool { return c.code == code })
 }
 
 // detailer is an error that rewrites the detail of its class: a client of another
