@@ -73,6 +73,9 @@ const (
 // storeImports is what each store imports.
 var storeImports = []string{kit, "internal/auth", "internal/seal"}
 
+// adminAPI has the calls of operators.
+const adminAPI = "internal/adminapi"
+
 // rooms are the packages below caddymodule, each of which knows Caddy.
 const rooms = "caddymodule"
 
@@ -81,7 +84,7 @@ const rooms = "caddymodule"
 // {auth, seal}. A new package belongs to one of them, or gets a line here and in
 // docs/architecture.md.
 var layers = []layer{
-	{dir: "cmd", imports: []string{rooms, rooms + "/command", rooms + "/admin", "internal/garbage"}, caddy: true, tests: []string{
+	{dir: "cmd", imports: []string{rooms, rooms + "/command", rooms + "/usage", "internal/garbage"}, caddy: true, tests: []string{
 		"internal/auth", "internal/seal", tokens, keyring, kit, kit + "/bolt", // to verify the tokens of earlier versions
 	}},
 	{dir: rooms, alone: true, caddy: true, imports: []string{
@@ -97,9 +100,9 @@ var layers = []layer{
 		rooms + "/app", rooms + "/request", rooms + "/directive",
 		"internal/openapi", "internal/metrics", "internal/edge", "internal/problem", "internal/auth",
 	}},
-	{dir: rooms + "/admin", caddy: true, imports: []string{rooms + "/app", "internal/gateway", keyring, signing, "internal/problem", "internal/auth"}},
+	{dir: rooms + "/admin", caddy: true, imports: []string{rooms + "/app", rooms + "/usage", adminAPI, "internal/table", "internal/gateway", keyring, "internal/auth"}},
 	{dir: rooms + "/command", caddy: true, imports: []string{
-		rooms + "/app", rooms + "/admin", "internal/demo", attack, corpus, wire, benchmark, benchLoad, benchReport,
+		rooms + "/app", rooms + "/admin", rooms + "/usage", "internal/demo", attack, corpus, wire, benchmark, benchLoad, benchReport,
 		"internal/gateway", kit + "/bolt", simulator, simServer,
 	}},
 	{dir: rooms + "/app", caddy: true, imports: []string{
@@ -109,6 +112,7 @@ var layers = []layer{
 	}},
 	{dir: rooms + "/proxylog", caddy: true, imports: []string{rooms + "/request", "internal/edge", "internal/transport"}},
 	{dir: rooms + "/request", caddy: true, imports: []string{"internal/gateway", "internal/edge", "internal/problem", "internal/auth"}},
+	{dir: rooms + "/usage", caddy: true},
 	{dir: rooms + "/redisstore", caddy: true, imports: []string{rooms + "/directive", rooms + "/secret", redisStore}},
 	{dir: rooms + "/directive", caddy: true, imports: []string{"internal/edge"}},
 	{dir: rooms + "/secret", caddy: true},
@@ -123,6 +127,9 @@ var layers = []layer{
 	{dir: "internal/openapi", imports: []string{"internal/edge", "internal/problem", weChat, "internal/auth"}},
 	{dir: "internal/metrics", imports: []string{"internal/problem", weChat, "internal/auth"}},
 	{dir: "internal/storecopy", imports: []string{kit, keyring, "internal/auth", "internal/seal"}, tests: []string{kit + "/memory"}},
+	// The calls of operators, which know no server; and the tables of their commands.
+	{dir: adminAPI, imports: []string{"internal/gateway", "internal/metrics", keyring, signing, "internal/problem", "internal/auth"}},
+	{dir: "internal/table"},
 	{dir: "internal/demo", stdOnly: true},
 	{dir: "internal/garbage", stdOnly: true},
 	{dir: "internal/transport", only: []string{"golang.org/x/net/http/httpguts", "go.uber.org/goleak"}},

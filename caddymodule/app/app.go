@@ -125,6 +125,10 @@ func (a *App) provisionApps(repl *caddy.Replacer, lines map[string]string) error
 	return nil
 }
 
+// AuditLogger is the logger `wxgate.audit`, which Caddy's `log` option sends where the
+// operator wants.
+func (a *App) AuditLogger() *zap.Logger { return a.logger.Named("audit") }
+
 // Start opens the runtime. A handler may have done so already: Caddy starts apps
 // in random order, and the servers may be first.
 func (a *App) Start() error {

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/wxgate/wxgate/caddymodule/usage"
 	"github.com/wxgate/wxgate/internal/bench"
 	"github.com/wxgate/wxgate/internal/bench/load"
 	"github.com/wxgate/wxgate/internal/bench/report"
@@ -63,13 +64,7 @@ func benchCommand(cmd *cobra.Command) {
 	f := &benchFlags{}
 	f.bind(cmd)
 	cmd.SilenceUsage = true
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return argumentsError{err} })
-	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if err := cobra.NoArgs(cmd, args); err != nil {
-			return argumentsError{err}
-		}
-		return nil
-	}
+	cmd.Args = cobra.NoArgs
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
@@ -81,7 +76,7 @@ func benchCommand(cmd *cobra.Command) {
 		case ctx.Err() != nil:
 			return errors.New("interrupted; everything was stopped")
 		case errors.Is(err, bench.ErrUsage):
-			return argumentsError{err}
+			return usage.Wrap(err)
 		}
 		return err
 	}
@@ -185,16 +180,4 @@ func showProgress(out io.Writer, done, all int, doing string) {
 		doing = fmt.Sprintf("%3d %%  %s", percent*done/all, doing)
 	}
 	_, _ = fmt.Fprint(out, eraseLine+doing)
-}
-
-// argumentsError is an error that changed arguments fix.
-type argumentsError struct{ error }
-
-// Unwrap returns the cause.
-func (e argumentsError) Unwrap() error { return e.error }
-
-// ExitCode is the exit code of the binary wxgate.
-func (argumentsError) ExitCode() int {
-	const usual = 2 // of commands, for wrong arguments
-	return usual
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wxgate/wxgate/caddymodule/admin"
+	"github.com/wxgate/wxgate/caddymodule/usage"
 )
 
 // Name is the one command that importing this package adds to Caddy:
@@ -27,7 +28,8 @@ func init() {
 				c.CobraFunc(sub)
 				cmd.AddCommand(sub)
 			}
-			admin.RequireSubcommand(cmd)
+			usage.RequireSubcommand(cmd)
+			usage.Strict(cmd)
 		},
 	})
 }

@@ -9,8 +9,8 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
-	"github.com/wxgate/wxgate/caddymodule/admin"
 	"github.com/wxgate/wxgate/caddymodule/app"
+	"github.com/wxgate/wxgate/caddymodule/usage"
 	"github.com/wxgate/wxgate/internal/session/bolt"
 )
 
@@ -24,7 +24,7 @@ check and compact work on the file of store bolt, which by default is the one in
 Caddy's data directory. The gateway must be stopped: the file belongs to one
 process. copy moves from a file to Redis and back.`,
 	CobraFunc: func(cmd *cobra.Command) {
-		admin.RequireSubcommand(cmd)
+		usage.RequireSubcommand(cmd)
 		cmd.AddCommand(
 			copyCommand(),
 			&cobra.Command{Use: "check [<file>]", Short: "Checks the whole file and reports problems", Args: cobra.MaximumNArgs(1),

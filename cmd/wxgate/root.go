@@ -8,8 +8,8 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
-	"github.com/wxgate/wxgate/caddymodule/admin"
 	"github.com/wxgate/wxgate/caddymodule/command"
+	"github.com/wxgate/wxgate/caddymodule/usage"
 )
 
 // about heads `wxgate --help`.
@@ -53,6 +53,14 @@ func newRoot() *cobra.Command {
 	for _, name := range slices.Sorted(maps.Keys(commands)) {
 		root.AddCommand(subcommand(commands[name]))
 	}
+	usage.RequireCommand(root)
+	root.InitDefaultCompletionCmd()
+	for _, cmd := range root.Commands() {
+		if cmd.Name() == "completion" { // of Cobra, which prints its help for an unknown shell
+			usage.RequireSubcommand(cmd)
+		}
+	}
+	usage.Strict(root)
 	return root
 }
 
@@ -81,7 +89,7 @@ func subcommand(c caddycmd.Command) *cobra.Command {
 	}
 	switch {
 	case cmd.HasSubCommands():
-		admin.RequireSubcommand(cmd)
+		usage.RequireSubcommand(cmd)
 	case slices.Contains(takeNoArguments, c.Name):
 		// `wxgate validate my.caddyfile` would validate ./Caddyfile instead.
 		cmd.Args = cobra.NoArgs

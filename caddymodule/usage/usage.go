@@ -1,0 +1,111 @@
+// Package usage has commands refuse what they do not understand: exit code 2, and a suggestion
+// for what is misspelled.
+package usage
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// suggestionDistance is how many letters a misspelled name may differ by and still be
+// recognized, as for Cobra's own suggestions.
+const suggestionDistance = 2
+
+// Error is wrong usage: an unknown flag, command or subcommand, or a missing argument.
+type Error struct{ error }
+
+// Unwrap returns the cause.
+func (e Error) Unwrap() error { return e.error }
+
+// ExitCode is the exit code of the binary wxgate.
+func (Error) ExitCode() int {
+	const usual = 2 // of commands, for wrong arguments
+	return usual
+}
+
+// Wrap makes an error one of usage. It returns nil for nil.
+func Wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	if wrapped, ok := errors.AsType[Error](err); ok {
+		return wrapped
+	}
+	return Error{err}
+}
+
+// Errorf is [fmt.Errorf] for wrong usage.
+func Errorf(format string, args ...any) error { return Error{fmt.Errorf(format, args...)} }
+
+// Strict has a command and all below it return an [Error] for unknown flags and wrong
+// arguments, with a suggestion for a misspelled flag.
+func Strict(cmd *cobra.Command) {
+	explain := cmd.FlagErrorFunc()
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return Wrap(suggestFlag(cmd, explain(cmd, err))) })
+	if args := cmd.Args; args != nil {
+		cmd.Args = func(cmd *cobra.Command, given []string) error { return Wrap(args(cmd, given)) }
+	}
+	for _, sub := range cmd.Commands() {
+		Strict(sub)
+	}
+}
+
+// suggestFlag adds to the error of an unknown flag which one was meant.
+func suggestFlag(cmd *cobra.Command, err error) error {
+	unknown, ok := errors.AsType[*pflag.NotExistError](err)
+	if !ok || unknown.GetSpecifiedShortnames() != "" || strings.Contains(err.Error(), "did you mean") {
+		return err
+	}
+	// Cobra compares names of commands and exports nothing that does the same for flags.
+	names := &cobra.Command{SuggestionsMinimumDistance: suggestionDistance}
+	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
+		names.AddCommand(&cobra.Command{Use: flag.Name, Hidden: flag.Hidden, Run: func(*cobra.Command, []string) {}})
+	})
+	if similar := names.SuggestionsFor(unknown.GetSpecifiedName()); len(similar) > 0 {
+		return fmt.Errorf("%w; did you mean --%s?", err, similar[0])
+	}
+	return err
+}
+
+// RequireSubcommand makes a command that only groups other commands fail unless one
+// of them is named. Cobra alone prints the help and exits with 0, so that a script
+// with a misspelled `wxgate keys retier` would believe that the key was retired.
+func RequireSubcommand(cmd *cobra.Command) {
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.SuggestionsMinimumDistance = suggestionDistance
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var names []string
+		for _, sub := range cmd.Commands() {
+			names = append(names, sub.Name())
+		}
+		expected := "expected one of: " + strings.Join(names, ", ")
+		if len(args) == 0 {
+			return Errorf("%s: missing subcommand; %s", cmd.CommandPath(), expected)
+		}
+		return unknownCommand(cmd, args[0], "subcommand", expected)
+	}
+}
+
+// RequireCommand makes the root command refuse a command that does not exist. Without one, it
+// prints its help.
+func RequireCommand(root *cobra.Command) {
+	root.Args = cobra.ArbitraryArgs
+	root.SuggestionsMinimumDistance = suggestionDistance
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		return unknownCommand(cmd, args[0], "command", fmt.Sprintf("run %q for a list", cmd.CommandPath()+" --help"))
+	}
+}
+
+func unknownCommand(cmd *cobra.Command, name, kind, expected string) error {
+	if similar := cmd.SuggestionsFor(name); len(similar) > 0 {
+		expected = fmt.Sprintf("did you mean %q?", similar[0])
+	}
+	return Errorf("%s: unknown %s %q; %s", cmd.CommandPath(), kind, name, expected)
+}

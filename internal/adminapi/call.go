@@ -1,0 +1,108 @@
+// Package adminapi has the calls that operators make: what each is for, its request and its
+// response. It knows no HTTP server: caddymodule/admin serves it on Caddy's admin API, and has
+// the commands that call it.
+//
+// To add a call:
+//
+//   - Write its request and its response as structs with JSON tags, and a [Call] made by
+//     get or post in a file named after its noun (user.go). What changes something or names
+//     a user is Audited, and its request implements Subject, so that the audit log says whom
+//     it is about.
+//   - Add it to [Routes]. `GET /wxgate/` and the OpenAPI document have it from then on.
+//   - Add its command in a file of caddymodule/admin: run or runDone sends the call, and
+//     prints the response as text or, with --json, as it is.
+//   - Describe the command in docs/commands.md.
+//
+// A user is named in the body of a POST and never in a URL: Caddy logs the URLs of its admin
+// API, and an openid in a log could be linked to a person.
+package adminapi
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+
+	"github.com/go-json-experiment/json"
+	"go.uber.org/zap"
+
+	"github.com/wxgate/wxgate/internal/gateway"
+)
+
+// Prefix is the path below which all calls are.
+const Prefix = "/wxgate/"
+
+// None is the request of a call without one.
+type None struct{}
+
+// Call is one call: In is its request, Out its response, both as JSON.
+type Call[In, Out any] struct {
+	Method  string
+	Path    string // with Prefix
+	Purpose string // half a sentence, for GET /wxgate/ and the OpenAPI document
+	Audited bool   // it changes something, or it names a user
+
+	run func(context.Context, *gateway.Runtime, In) (Out, error)
+}
+
+// Subject is a request that is about something that the audit log names. It returns no openid
+// and no unionid: `user_id` is [token.Tokens.Pseudonym]'s.
+type Subject interface {
+	Subject(*gateway.Runtime) []zap.Field
+}
+
+const (
+	audited   = true
+	unaudited = false
+)
+
+// get is a call that reads, and names no user.
+func get[Out any](path, purpose string, run func(context.Context, *gateway.Runtime) (Out, error)) Call[None, Out] {
+	return Call[None, Out]{
+		Method: http.MethodGet, Path: Prefix + path, Purpose: purpose,
+		run: func(ctx context.Context, rt *gateway.Runtime, _ None) (Out, error) { return run(ctx, rt) },
+	}
+}
+
+// post is a call that changes something, or names what it is about.
+func post[In, Out any](path, purpose string, audit bool, run func(context.Context, *gateway.Runtime, In) (Out, error)) Call[In, Out] {
+	return Call[In, Out]{Method: http.MethodPost, Path: Prefix + path, Purpose: purpose, Audited: audit, run: run}
+}
+
+// Route is a call without its types.
+type Route struct {
+	Method, Path, Purpose string
+	Audited               bool
+	Request, Response     reflect.Type // Request is that of None without one
+
+	serve func(context.Context, *gateway.Runtime, []byte) (any, Subject, error)
+}
+
+func (c Call[In, Out]) route() Route {
+	return Route{
+		Method: c.Method, Path: c.Path, Purpose: c.Purpose, Audited: c.Audited,
+		Request: reflect.TypeFor[In](), Response: reflect.TypeFor[Out](),
+		serve: func(ctx context.Context, rt *gateway.Runtime, body []byte) (any, Subject, error) {
+			var in In
+			if len(body) > 0 {
+				if err := json.Unmarshal(body, &in, json.RejectUnknownMembers(true)); err != nil {
+					return nil, nil, badBody(err)
+				}
+			}
+			subject, _ := any(in).(Subject) // nil if the request names nothing
+			out, err := c.run(ctx, rt, in)
+			return out, subject, err
+		},
+	}
+}
+
+// Routes returns all calls, in the order in which `GET /wxgate/` lists them.
+func Routes() []Route {
+	return []Route{
+		ListKeys.route(),
+		RotateKeys.route(),
+		RetireKey.route(),
+		LogoutUser.route(),
+		CheckSessionKey.route(),
+		ResetSessionKey.route(),
+	}
+}

@@ -1,0 +1,89 @@
+package adminapi
+
+import (
+	"context"
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/gateway"
+)
+
+// UserRequest names a user of a mini program.
+type UserRequest struct {
+	App    auth.AppID  `json:"app"`
+	OpenID auth.OpenID `json:"openid"`
+}
+
+// Done is the response of a call that only does something.
+type Done struct {
+	Done  string `json:"done"`            // what was done, for people
+	Ended *int   `json:"ended,omitempty"` // sessions, by user/logout
+}
+
+// The calls about one user.
+var (
+	LogoutUser      = post("user/logout", "end every session of a user; app, openid", audited, logoutUser)
+	CheckSessionKey = post("session-key/check", "ask WeChat whether a user's session key is still valid; app, openid", audited, checkSessionKey)
+	ResetSessionKey = post("session-key/reset", "have WeChat replace a user's session key; app, openid", audited, resetSessionKey)
+)
+
+// Subject implements [Subject].
+func (u UserRequest) Subject(rt *gateway.Runtime) []zap.Field {
+	user, err := u.user(rt)
+	if err != nil {
+		return nil // whatever was sent is not the name of a user
+	}
+	return []zap.Field{zap.String("app", string(user.App)), zap.String("user_id", rt.Tokens.Pseudonym(user))}
+}
+
+// user checks the user that a call is about. A misspelled appid is an error: the
+// operator must not believe that the user's sessions have ended.
+func (u UserRequest) user(rt *gateway.Runtime) (auth.User, error) {
+	if !auth.ValidID(u.App) || !auth.ValidID(u.OpenID) {
+		return auth.User{}, fmt.Errorf("%w: app and openid are required", auth.ErrInvalidRequest)
+	}
+	if _, ok := rt.Platforms[u.App]; !ok {
+		return auth.User{}, fmt.Errorf("%w: %s", ErrUnknownApp, u.App)
+	}
+	return auth.User{App: u.App, OpenID: u.OpenID}, nil
+}
+
+func logoutUser(ctx context.Context, rt *gateway.Runtime, in UserRequest) (Done, error) {
+	user, err := in.user(rt)
+	if err != nil {
+		return Done{}, err
+	}
+	ended, err := rt.Service.EndUser(ctx, user)
+	if err != nil {
+		return Done{}, err
+	}
+	return Done{Done: logoutReport(ended), Ended: &ended}, nil
+}
+
+func logoutReport(ended int) string {
+	switch ended {
+	case 0:
+		return "no session of this user; access tokens that were issued to the user before are refused"
+	case 1:
+		return "1 session ended"
+	}
+	return fmt.Sprintf("%d sessions ended", ended)
+}
+
+func checkSessionKey(ctx context.Context, rt *gateway.Runtime, in UserRequest) (Done, error) {
+	user, err := in.user(rt)
+	if err != nil {
+		return Done{}, err
+	}
+	return Done{Done: "the session key is valid"}, rt.Service.CheckSessionKey(ctx, user)
+}
+
+func resetSessionKey(ctx context.Context, rt *gateway.Runtime, in UserRequest) (Done, error) {
+	user, err := in.user(rt)
+	if err != nil {
+		return Done{}, err
+	}
+	return Done{Done: "the session key was replaced"}, rt.Service.ResetSessionKey(ctx, user)
+}
