@@ -84,7 +84,7 @@ const rooms = "caddymodule"
 // {auth, seal}. A new package belongs to one of them, or gets a line here and in
 // docs/architecture.md.
 var layers = []layer{
-	{dir: "cmd", imports: []string{rooms, rooms + "/command", rooms + "/usage", "internal/garbage"}, caddy: true, tests: []string{
+	{dir: "cmd", imports: []string{rooms, rooms + "/command", rooms + "/usage", "internal/garbage", "internal/version"}, caddy: true, tests: []string{
 		"internal/auth", "internal/seal", tokens, keyring, kit, kit + "/bolt", // to verify the tokens of earlier versions
 	}},
 	{dir: rooms, alone: true, caddy: true, imports: []string{
@@ -132,6 +132,7 @@ var layers = []layer{
 	{dir: "internal/table"},
 	{dir: "internal/demo", stdOnly: true},
 	{dir: "internal/garbage", stdOnly: true},
+	{dir: "internal/version", stdOnly: true},
 	{dir: "internal/transport", only: []string{"golang.org/x/net/http/httpguts", "go.uber.org/goleak"}},
 	{dir: "internal/edge", imports: []string{"internal/problem", "internal/auth"}, tests: []string{upstream}},
 	{dir: "internal/problem", imports: []string{"internal/auth"}},
@@ -170,7 +171,7 @@ var layers = []layer{
 	{dir: wire, only: []string{"golang.org/x/net/", "github.com/quic-go/"}},
 	// The benchmark measures processes from outside. Only what prepares their files knows
 	// tokens and the store.
-	{dir: benchmark, alone: true, imports: []string{benchLoad, benchProcess, benchReport, benchSeed, "internal/demo", simulator, "internal/auth"}},
+	{dir: benchmark, alone: true, imports: []string{benchLoad, benchProcess, benchReport, benchSeed, "internal/demo", "internal/version", simulator, "internal/auth"}},
 	{dir: benchLoad, stdOnly: true},
 	{dir: benchProcess, stdOnly: true},
 	{dir: benchReport, stdOnly: true},

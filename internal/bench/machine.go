@@ -3,32 +3,16 @@ package bench
 import (
 	"os"
 	"runtime"
-	"runtime/debug"
 	"strings"
 
 	"github.com/wxgate/wxgate/internal/bench/report"
+	"github.com/wxgate/wxgate/internal/version"
 )
-
-// modulePath is wxgate's, which is the main module of its own binary, and a dependency of a
-// Caddy that contains it.
-const modulePath = "github.com/wxgate/wxgate"
 
 func newMachine() report.Machine {
 	return report.Machine{
-		OS: runtime.GOOS, Arch: runtime.GOARCH, CPU: cpuModel(), CPUs: runtime.NumCPU(), Go: runtime.Version(), Version: version(),
+		OS: runtime.GOOS, Arch: runtime.GOARCH, CPU: cpuModel(), CPUs: runtime.NumCPU(), Go: runtime.Version(), Version: "wxgate " + version.String(),
 	}
-}
-
-// version is wxgate's, from the build.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, module := range append(info.Deps, &info.Main) {
-			if module.Path == modulePath {
-				return "wxgate " + module.Version
-			}
-		}
-	}
-	return "wxgate (unknown version)"
 }
 
 // cpuModel returns the name of the processor; empty if the system does not show it as
