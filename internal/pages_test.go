@@ -20,20 +20,22 @@ type page struct {
 	text string
 }
 
-// pages reads AGENTS.md, README.md, SECURITY.md, internal/mutants.md and everything
-// below docs.
+// pages reads AGENTS.md, CHANGELOG.md, README.md, SECURITY.md, internal/mutants.md and
+// everything below docs and deploy.
 func pages(t *testing.T) []page {
 	t.Helper()
 	root := os.DirFS(moduleRoot)
-	names := []string{"AGENTS.md", "README.md", "SECURITY.md", "internal/mutants.md"}
-	err := fs.WalkDir(root, "docs", func(name string, _ fs.DirEntry, err error) error {
-		if path.Ext(name) == ".md" {
-			names = append(names, name)
+	names := []string{"AGENTS.md", "CHANGELOG.md", "README.md", "SECURITY.md", "internal/mutants.md"}
+	for _, folder := range []string{"docs", "deploy"} {
+		err := fs.WalkDir(root, folder, func(name string, _ fs.DirEntry, err error) error {
+			if path.Ext(name) == ".md" {
+				names = append(names, name)
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	var found []page
 	for _, name := range names {
