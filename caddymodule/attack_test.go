@@ -114,7 +114,7 @@ func newAttacked(t *testing.T, runtime, servers string) *attacked {
 		t.Fatal(err)
 	}
 	a.load()
-	waitForTLS(t, a.plain)
+	waitForTLS(t, a.plain, "localhost")
 	a.target = corpus.Target{
 		URL: "https://localhost:" + port, Insecure: true, Signer: key,
 		CodeURL: a.sim.ManagementURL + "/code?openid=mallory",
@@ -123,10 +123,10 @@ func newAttacked(t *testing.T, runtime, servers string) *attacked {
 }
 
 // waitForTLS waits for the local CA, which issues in the background.
-func waitForTLS(t *testing.T, addr string) {
+func waitForTLS(t *testing.T, addr, host string) {
 	t.Helper()
 	const wait, poll = 20 * time.Second, 20 * time.Millisecond
-	config := &tls.Config{ServerName: "localhost", InsecureSkipVerify: true}
+	config := &tls.Config{ServerName: host, InsecureSkipVerify: true}
 	for giveUp := time.Now().Add(wait); ; <-time.After(poll) {
 		conn, err := tls.Dial("tcp", addr, config)
 		if err == nil {

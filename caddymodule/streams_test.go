@@ -199,7 +199,7 @@ func openFixture(t *testing.T) (f *fixture, u *openUpstream, url string, clients
 	}
 	f.config = strings.NewReplacer("<plain>", plain.Listener.Addr().String(), "<tls>", secure.Listener.Addr().String(), "<fastcgi>", fast.Addr().String(), "<port>", port).Replace(openSite)
 	f.load()
-	waitForTLS(t, f.plain)
+	waitForTLS(t, f.plain, "localhost")
 	insecure := func() *tls.Config { return &tls.Config{InsecureSkipVerify: true} }
 	h1 := &http.Transport{TLSClientConfig: insecure(), Protocols: new(http.Protocols)}
 	h1.Protocols.SetHTTP1(true)

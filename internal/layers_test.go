@@ -94,7 +94,7 @@ var layers = []layer{
 	}},
 	{dir: rooms + "/handler", caddy: true, imports: []string{
 		rooms + "/app", rooms + "/proxylog", rooms + "/request", rooms + "/directive", rooms + "/secret",
-		"internal/gateway", "internal/gateway/envelope", "internal/gateway/limit", "internal/gateway/wafer", "internal/edge", "internal/auth",
+		"internal/gateway", "internal/gateway/envelope", "internal/gateway/limit", "internal/gateway/metadata", "internal/gateway/wafer", "internal/edge", "internal/auth",
 	}},
 	{dir: rooms + "/openapi", caddy: true, imports: []string{
 		rooms + "/app", rooms + "/request", rooms + "/directive",
@@ -118,11 +118,12 @@ var layers = []layer{
 	{dir: rooms + "/secret", caddy: true},
 
 	{dir: "internal/gateway", alone: true, imports: []string{
-		"internal/gateway/envelope", "internal/gateway/limit", "internal/gateway/wafer", "internal/metrics", "internal/edge", "internal/problem",
+		"internal/gateway/envelope", "internal/gateway/limit", "internal/gateway/metadata", "internal/gateway/wafer", "internal/metrics", "internal/edge", "internal/problem",
 		weChat, callback, openData, tokens, keyring, kit, "internal/auth",
 	}, tests: []string{kit + "/memory", "internal/seal", tokenTest}},
 	{dir: "internal/gateway/envelope", imports: []string{"internal/problem", "internal/auth"}},
 	{dir: "internal/gateway/limit", imports: []string{"internal/problem", "internal/auth"}},
+	{dir: "internal/gateway/metadata", imports: []string{"internal/edge"}},
 	{dir: "internal/gateway/wafer", imports: []string{"internal/edge", "internal/problem", "internal/auth"}},
 	{dir: "internal/openapi", imports: []string{"internal/edge", "internal/problem", weChat, "internal/auth"}},
 	{dir: "internal/metrics", imports: []string{"internal/problem", weChat, "internal/auth"}},

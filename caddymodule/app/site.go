@@ -63,6 +63,15 @@ func (a *App) Failures() *gateway.Failures { return &a.failures }
 // Access returns the lifetime of an access token.
 func (a *App) Access() time.Duration { return time.Duration(a.Token.Access) }
 
+// PublicIssuer returns the issuer of tokens, for a site that publishes it. HS256 has no
+// public key, so no one could verify with what is published.
+func (a *App) PublicIssuer() (string, error) {
+	if !a.alg.Public() {
+		return "", fmt.Errorf("metadata requires a public-key algorithm, not %s; set token alg to EdDSA, ES256 or RS256", a.alg)
+	}
+	return a.Token.Issuer, nil
+}
+
 // FirstGuard reports whether no handler of this configuration has asked for this server
 // before. Caddy provisions handlers one after the other.
 func (a *App) FirstGuard(server *caddyhttp.Server) bool {

@@ -75,6 +75,17 @@ func Checked(d *caddyfile.Dispenser, into *string, check func(string) error) fun
 	}
 }
 
+// Flag returns a parser of an option without arguments, which sets into.
+func Flag(d *caddyfile.Dispenser, into *bool) func() error {
+	return func() error {
+		if d.NextArg() {
+			return d.ArgErr()
+		}
+		*into = true
+		return nil
+	}
+}
+
 // Many returns a parser of one argument or more.
 func Many(d *caddyfile.Dispenser, into *[]string) func() error {
 	return func() error {

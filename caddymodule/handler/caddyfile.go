@@ -48,6 +48,7 @@ func init() {
 //	        ok <value>
 //	        status 200
 //	    }
+//	    metadata
 //	}
 func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	handler := new(Handler)
@@ -78,7 +79,7 @@ func (h *Handler) options(d *caddyfile.Dispenser) map[string]func() error {
 		"optional":      directive.Paths(d, &h.Optional),
 		"require":       func() error { return h.parseRequire(d) },
 		"token_from":    func() error { return h.parseTokenFrom(d) },
-		"forward_token": func() error { return h.parseForwardToken(d) },
+		"forward_token": directive.Flag(d, &h.ForwardToken),
 		"headers":       func() error { return h.Headers.parse(d) },
 		"cors":          func() error { return h.parseCORS(d) },
 		"limit":         func() error { return h.Limit.parse(d) },
@@ -86,6 +87,7 @@ func (h *Handler) options(d *caddyfile.Dispenser) map[string]func() error {
 		"stream_grace":  directive.Positive(d, &h.StreamGrace),
 		"compat":        func() error { return h.parseCompat(d) },
 		"envelope":      func() error { return h.parseEnvelope(d) },
+		"metadata":      directive.Flag(d, &h.Metadata),
 	}
 }
 
@@ -150,14 +152,6 @@ func (h *Handler) parseTokenFrom(d *caddyfile.Dispenser) error {
 	if _, err := edge.NewCredentials(edge.Source(h.TokenFrom), false, nil); err != nil {
 		return d.WrapErr(err)
 	}
-	return nil
-}
-
-func (h *Handler) parseForwardToken(d *caddyfile.Dispenser) error {
-	if d.NextArg() {
-		return d.ArgErr()
-	}
-	h.ForwardToken = true
 	return nil
 }
 

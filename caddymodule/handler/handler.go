@@ -75,6 +75,10 @@ type Handler struct {
 	// are not wrapped.
 	Envelope *Envelope `json:"envelope,omitempty"`
 
+	// Serve the metadata of the issuer (RFC 8414), for verifiers that start from it. The
+	// issuer must be an https URL whose host is the site's. Default: not served.
+	Metadata bool `json:"metadata,omitempty"`
+
 	gateway  *gateway.Gateway
 	releases []func() error
 }
@@ -116,6 +120,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	if config.Envelope, err = h.Envelope.resolve(); err != nil {
 		return err
+	}
+	if h.Metadata {
+		if config.Metadata, err = newMetadata(ctx, a, config.Prefix); err != nil {
+			return err
+		}
 	}
 	if h.Wafer != nil {
 		config.WaferLogin = h.Wafer.path(h.Prefix)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway/limit"
+	"github.com/wxgate/wxgate/internal/gateway/metadata"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
@@ -244,7 +245,7 @@ func TestEndpoints(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := pub + test.path
 			if test.path == "-jwks" {
-				path = jwksPath
+				path = KeySetPath
 			}
 			r := s.do(test.method, path, "{}", append(test.headers, s.bearer()...)...)
 			r.t = t
@@ -273,7 +274,7 @@ func TestPrefix(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{jwksPath, "/login/decode", "/login/live", "/login/logout", "/login/openId", "/login/ready", "/login/refresh", "/login/revoke", "/login/session", "/login/userInfo"}
+	want := []string{KeySetPath, "/login/decode", "/login/live", "/login/logout", "/login/openId", "/login/ready", "/login/refresh", "/login/revoke", "/login/session", "/login/userInfo"}
 	if got := slices.Sorted(maps.Keys(endpoints)); !slices.Equal(got, want) {
 		t.Errorf("paths %v, want %v", got, want)
 	}
@@ -322,7 +323,7 @@ func TestClosedRuntime(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
 	s.gateway.Acquire = func() (*Runtime, error) { return nil, auth.ErrStoreUnavailable }
-	for path, status := range map[string]int{pub + "/live": 200, pub + "/ready": 503, pub + "/session": 503, jwksPath: 503} {
+	for path, status := range map[string]int{pub + "/live": 200, pub + "/ready": 503, pub + "/session": 503, KeySetPath: 503} {
 		if r := s.do(http.MethodGet, path, ""); r.status != status {
 			t.Errorf("%s: status %d, want %d", path, r.status, status)
 		}
@@ -333,15 +334,35 @@ func TestClosedRuntime(t *testing.T) {
 func TestKeySet(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
-	r := s.do(http.MethodGet, jwksPath, "")
+	r := s.do(http.MethodGet, KeySetPath, "")
 	etag := r.header.Get("ETag")
 	if r.status != http.StatusOK || !strings.Contains(r.body, `"kty"`) || etag == "" || r.header.Get("Cache-Control") != "public, max-age=300" {
 		t.Errorf("got %d %v %s", r.status, r.header, r.body)
 	}
-	if r := s.do(http.MethodGet, jwksPath, "", "If-None-Match", etag); r.status != http.StatusNotModified || r.body != "" {
+	if r := s.do(http.MethodGet, KeySetPath, "", "If-None-Match", etag); r.status != http.StatusNotModified || r.body != "" {
 		t.Errorf("got %d %q", r.status, r.body)
 	}
-	if r := s.do(http.MethodGet, jwksPath, "", "If-None-Match", `"x"`); r.status != http.StatusOK {
+	if r := s.do(http.MethodGet, KeySetPath, "", "If-None-Match", `"x"`); r.status != http.StatusOK {
 		t.Errorf("another ETag: %d", r.status)
 	}
+}
+
+// TestMetadata: the metadata is public, also while the store is down, and may be cached.
+func TestMetadata(t *testing.T) {
+	t.Parallel()
+	m, err := metadata.New("https://login.example.com/wx", KeySetPath, pub+"/revoke")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSite(t, func(_ *site, c *Config) { c.Metadata = m })
+	s.gateway.Acquire = func() (*Runtime, error) { return nil, auth.ErrStoreUnavailable }
+	r := s.do(http.MethodGet, "/.well-known/oauth-authorization-server/wx", "")
+	if r.status != http.StatusOK || r.body != string(m.Document) || r.header.Get("Cache-Control") != "public, max-age=3600" || r.header.Get("Content-Type") != "application/json; charset=utf-8" {
+		t.Errorf("got %d %v %s", r.status, r.header, r.body)
+	}
+	s.do(http.MethodPost, m.Path, "").want(http.StatusMethodNotAllowed, "invalid_request")
+	// No other path is public for it, and a site without the option has none.
+	s = newSite(t, func(_ *site, c *Config) { c.Metadata = m })
+	s.do(http.MethodGet, "/.well-known/oauth-authorization-server", "").want(http.StatusUnauthorized, "missing_token")
+	newSite(t, nil).do(http.MethodGet, m.Path, "").want(http.StatusUnauthorized, "missing_token")
 }

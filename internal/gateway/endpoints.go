@@ -18,8 +18,8 @@ import (
 // DefaultPrefix is where backends of old mini programs have their login.
 const DefaultPrefix = "/v1.0/pub"
 
-// jwksPath is where JWT libraries look for the public keys.
-const jwksPath = "/.well-known/jwks.json"
+// KeySetPath is where JWT libraries look for the public keys.
+const KeySetPath = "/.well-known/jwks.json"
 
 // endpoint is one call of the login API.
 type endpoint struct {
@@ -66,7 +66,7 @@ func newEndpoints(prefix string) (map[string]endpoint, error) {
 		prefix + "/session":  {name: "session", method: http.MethodGet, serve: (*Gateway).serveSession, enveloped: true},
 		prefix + "/live":     {name: "live", method: http.MethodGet, serve: (*Gateway).serveLive, stateless: true},
 		prefix + "/ready":    {name: "ready", method: http.MethodGet, serve: (*Gateway).serveReady},
-		jwksPath:             {name: "jwks", method: http.MethodGet, serve: (*Gateway).serveJWKS},
+		KeySetPath:           {name: "jwks", method: http.MethodGet, serve: (*Gateway).serveJWKS},
 	}, nil
 }
 

@@ -4,6 +4,8 @@ import (
 	"os"
 	"regexp"
 	"testing"
+
+	"github.com/wxgate/wxgate/internal/gateway/metadata"
 )
 
 // TestDocumentedCalls has docs/api.md name every call with its method.
@@ -16,8 +18,13 @@ func TestDocumentedCalls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	m, err := metadata.New("https://example.com", KeySetPath, "/revoke")
+	if err != nil {
+		t.Fatal(err)
+	}
+	endpoints[m.Path] = metadataEndpoint
 	for path, e := range endpoints {
-		if path != jwksPath {
+		if path != KeySetPath && path != m.Path {
 			path = path[1:] // the table leaves the prefix out
 		}
 		if !regexp.MustCompile("`" + e.method + " " + regexp.QuoteMeta(path) + "`").Match(text) {

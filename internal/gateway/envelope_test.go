@@ -127,7 +127,7 @@ func TestEnvelopeLeavesTheRestAlone(t *testing.T) {
 			t.Errorf("%s %s: %d %s, want %d %s", request.method, request.path, got.status, got.body, want.status, want.body)
 		}
 	}
-	if r := s.do(http.MethodGet, jwksPath, ""); !strings.HasPrefix(r.body, `{"keys":`) {
+	if r := s.do(http.MethodGet, KeySetPath, ""); !strings.HasPrefix(r.body, `{"keys":`) {
 		t.Errorf("the key set is %s", r.body)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/edge"
 	"github.com/wxgate/wxgate/internal/gateway/envelope"
 	"github.com/wxgate/wxgate/internal/gateway/limit"
+	"github.com/wxgate/wxgate/internal/gateway/metadata"
 	"github.com/wxgate/wxgate/internal/wechat/callback"
 )
 
@@ -22,6 +23,7 @@ type Config struct {
 
 	CORS         *CORS              // nil for none
 	Envelope     *envelope.Envelope // of the login API; nil for none
+	Metadata     *metadata.Metadata // nil for none
 	Limits       *limit.Limits
 	ForwardToken bool   // the upstream gets the token, which logs must not have
 	WaferLogin   string // where the Wafer SDKs log in, if Guard reads their tokens
@@ -55,6 +57,9 @@ func New(config Config) (*Gateway, error) {
 	g := &Gateway{Guard: config.Guard, config: config, endpoints: endpoints}
 	if len(config.Callbacks) > 0 {
 		g.endpoints[strings.TrimSuffix(config.Prefix, "/")+"/callback"] = callbackEndpoint
+	}
+	if config.Metadata != nil {
+		g.endpoints[config.Metadata.Path] = metadataEndpoint
 	}
 	if config.Guard.Wafer {
 		err = g.addWafer()

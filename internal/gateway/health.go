@@ -46,11 +46,28 @@ func (g *Gateway) serveReady(c *call) error {
 func (g *Gateway) serveJWKS(c *call) error {
 	keys, etag := c.runtime.Ring.JWKS()
 	header := c.w.Header()
-	header.Set("Cache-Control", "public, max-age="+strconv.Itoa(int(keyring.JWKSMaxAge/time.Second)))
+	setMaxAge(header, keyring.JWKSMaxAge)
 	header.Set("ETag", etag)
 	if c.r.Header.Get("If-None-Match") == etag {
 		c.w.WriteHeader(http.StatusNotModified)
 		return nil
 	}
 	return writeBytes(c.w, http.StatusOK, keys)
+}
+
+// metadataMaxAge is how long the metadata may be cached. It has URLs only, which change
+// with the configuration.
+const metadataMaxAge = time.Hour
+
+var metadataEndpoint = endpoint{name: "metadata", method: http.MethodGet, serve: (*Gateway).serveMetadata, stateless: true}
+
+// serveMetadata is GET /.well-known/oauth-authorization-server (RFC 8414).
+func (g *Gateway) serveMetadata(c *call) error {
+	setMaxAge(c.w.Header(), metadataMaxAge)
+	return writeBytes(c.w, http.StatusOK, g.config.Metadata.Document)
+}
+
+// setMaxAge lets every cache keep a public document.
+func setMaxAge(header http.Header, age time.Duration) {
+	header.Set("Cache-Control", "public, max-age="+strconv.Itoa(int(age/time.Second)))
 }

@@ -115,7 +115,7 @@ func TestWaferSkey(t *testing.T) {
 
 func TestWaferPath(t *testing.T) {
 	t.Parallel()
-	for path, ok := range map[string]bool{"/weapp/login": true, pub + "/login": true, pub + "/openId": false, jwksPath: false, "/": false, "x": false} {
+	for path, ok := range map[string]bool{"/weapp/login": true, pub + "/login": true, pub + "/openId": false, KeySetPath: false, "/": false, "x": false} {
 		_, err := New(Config{Guard: &Guard{Wafer: true}, Prefix: DefaultPrefix, WaferLogin: path})
 		if (err == nil) != ok {
 			t.Errorf("%s: %v", path, err)

@@ -2,6 +2,7 @@ package problem
 
 import (
 	"fmt"
+	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -21,6 +22,12 @@ func TestDocumentedErrors(t *testing.T) {
 	for _, row := range regexp.MustCompile("(?m)^\\| (?:<a id=\"[^\"]*\"></a>)?`([a-z_]+)` \\| (\\d{3}) \\|").FindAllStringSubmatch(string(text), -1) {
 		documented = append(documented, row[2]+" "+row[1])
 	}
+	page, anchor, _ := strings.Cut(docsOfCode, "#")
+	for _, c := range append(classes, class{code: codeInternal}) {
+		if !strings.HasSuffix(page, "/docs/api.md") || !strings.Contains(string(text), `<a id="`+anchor+c.code+`"></a>`) {
+			t.Errorf("docs/api.md has no anchor for the type of %s", c.code)
+		}
+	}
 	for _, c := range classes {
 		answered = append(answered, fmt.Sprintf("%d %s", c.status, c.code))
 	}
@@ -33,5 +40,20 @@ func TestDocumentedErrors(t *testing.T) {
 	slices.Sort(answered)
 	if !slices.Equal(documented, answered) {
 		t.Errorf("docs/api.md has\n%q\nthe gateway answers\n%q", documented, answered)
+	}
+}
+
+// TestChallengesAreValid: a description in WWW-Authenticate is ASCII without quotes and
+// backslashes (RFC 6750 section 3), and a 401 always has a challenge.
+func TestChallengesAreValid(t *testing.T) {
+	allowed := regexp.MustCompile(`^Bearer realm="wxgate"(, error="[a-z_]+", error_description="[\x20-\x21\x23-\x5b\x5d-\x7e]+")?$`)
+	for _, c := range classes {
+		p := Problem{Status: c.status, Code: c.code, Detail: c.detail, Bearer: c.bearer}
+		switch challenge := p.challenge(); {
+		case challenge == "" && (c.status == http.StatusUnauthorized || c.bearer != ""):
+			t.Errorf("%s has no challenge", c.code)
+		case challenge != "" && !allowed.MatchString(challenge):
+			t.Errorf("%s: %s", c.code, challenge)
+		}
 	}
 }
