@@ -78,7 +78,7 @@ func TestReplicasAreOne(t *testing.T) {
 	here.do("POST", pub+"/decode", fmt.Sprintf(`{"encrypted_data":%q,"iv":%q,"session_key":%q}`, sealed.EncryptedData, sealed.IV, carol.str(t, "session_key"))).want(t, http.StatusOK, "")
 
 	metric := there.do("GET", "/metrics", "").body
-	for _, want := range []string{"wxgate_revocation_seconds_count", "wxgate_revocations_stale_seconds", `wxgate_store_seconds_count{operation="update",outcome="ok"}`} {
+	for _, want := range []string{"wxgate_revocation_seconds_count", "wxgate_revocations_stale_seconds", "wxgate_store_bytes ", `wxgate_store_seconds_count{operation="update",outcome="ok"}`} {
 		if !strings.Contains(metric, want) {
 			t.Errorf("no metric %s", want)
 		}

@@ -37,14 +37,14 @@ func TestLoadWarnsOfMetrics(t *testing.T) {
 	}
 }
 
-// TestDocumentedScrape: the site of docs/caddyfile.md serves the metrics without a
+// TestDocumentedScrape: the site of docs/observability.md serves the metrics without a
 // token.
 func TestDocumentedScrape(t *testing.T) {
-	_, block, ok := strings.Cut(readDocument(t, "caddyfile.md"), "```caddyfile\nhttp://:9180 {")
+	_, block, ok := strings.Cut(readDocument(t, "observability.md"), "\nhttp://:9180 {")
 	if !ok {
-		t.Fatal("docs/caddyfile.md shows no site for Prometheus")
+		t.Fatal("docs/observability.md shows no site for Prometheus")
 	}
-	block, _, _ = strings.Cut(block, "```")
+	block, _, _ = strings.Cut(block, "\n:8080 {")
 	f := newFixture(t, site+"http://:{{slice .Plain 10}} {"+block)
 	f.token("alice")
 	f.url = "http://" + f.plain

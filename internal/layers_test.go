@@ -107,7 +107,7 @@ var layers = []layer{
 	}},
 	{dir: rooms + "/app", caddy: true, imports: []string{
 		rooms + "/directive", rooms + "/secret", rooms + "/redisstore",
-		"internal/gateway", "internal/metrics", "internal/storecopy", weChat, callback, tokens, keyring, signing,
+		"internal/gateway", "internal/metrics", "internal/storecopy", "internal/version", weChat, callback, tokens, keyring, signing,
 		kit, kit + "/bolt", kit + "/memory", redisStore, "internal/auth", "internal/seal",
 	}},
 	{dir: rooms + "/proxylog", caddy: true, imports: []string{rooms + "/request", "internal/edge", "internal/transport"}},
@@ -122,11 +122,11 @@ var layers = []layer{
 		weChat, callback, openData, tokens, keyring, kit, "internal/auth",
 	}, tests: []string{kit + "/memory", "internal/seal", tokenTest}},
 	{dir: "internal/gateway/envelope", imports: []string{"internal/problem", "internal/auth"}},
-	{dir: "internal/gateway/limit", imports: []string{"internal/problem", "internal/auth"}},
+	{dir: "internal/gateway/limit", imports: []string{"internal/metrics", "internal/problem", "internal/auth"}},
 	{dir: "internal/gateway/metadata", imports: []string{"internal/edge"}},
 	{dir: "internal/gateway/wafer", imports: []string{"internal/edge", "internal/problem", "internal/auth"}},
 	{dir: "internal/openapi", imports: []string{"internal/edge", "internal/problem", weChat, "internal/auth"}},
-	{dir: "internal/metrics", imports: []string{"internal/problem", weChat, "internal/auth"}},
+	{dir: "internal/metrics", imports: []string{"internal/problem", weChat, platform, "internal/auth"}},
 	{dir: "internal/storecopy", imports: []string{kit, keyring, "internal/auth", "internal/seal"}, tests: []string{kit + "/memory"}},
 	// The calls of operators, which know no server; and the tables of their commands.
 	{dir: adminAPI, imports: []string{"internal/gateway", "internal/metrics", keyring, signing, "internal/problem", "internal/auth"}},

@@ -1,13 +1,18 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"runtime"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wxgate/wxgate/internal/metrics"
+	"github.com/wxgate/wxgate/internal/token/keyring"
+	"github.com/wxgate/wxgate/internal/version"
 )
 
 // platformState reports each app's circuit breakers and access token when it is
@@ -94,17 +99,30 @@ var storeStreams = prometheus.NewDesc("wxgate_streams",
 	"Open responses to authenticated clients: WebSockets, event streams, and others that have taken longer than a second.",
 	nil, nil)
 
+var storeSessions = prometheus.NewDesc("wxgate_sessions",
+	"Sessions in the store, with those that expired less than a minute ago. Absent with store redis, and while a large file is being checked after a start.",
+	nil, nil)
+
+var storeBytes = prometheus.NewDesc("wxgate_store_bytes",
+	"Size of the store file, or the memory that the Redis server uses. Absent with store memory, with a Cluster, and while Redis does not respond.",
+	nil, nil)
+
+// sizeTimeout bounds the question for the size of a store. Prometheus waits ten seconds
+// for a scrape.
+const sizeTimeout = 500 * time.Millisecond
+
 // Describe implements prometheus.Collector.
 func (storeState) Describe(descs chan<- *prometheus.Desc) {
-	descs <- storeStaleness
-	descs <- storeRevocations
-	descs <- storeStreams
+	for _, desc := range []*prometheus.Desc{storeStaleness, storeRevocations, storeStreams, storeSessions, storeBytes} {
+		descs <- desc
+	}
 }
 
 // Collect implements prometheus.Collector. While one configuration replaces
 // another there may be two stores: the worse staleness and the sums are reported.
 func (storeState) Collect(collected chan<- prometheus.Metric) {
 	worst, shared, revocations, streams := 0.0, false, 0, 0
+	var size storeSize
 	stores.Range(func(_, value any) bool {
 		open, ok := value.(*pooledStore)
 		if !ok {
@@ -112,6 +130,7 @@ func (storeState) Collect(collected chan<- prometheus.Metric) {
 		}
 		revocations += open.revocations.Len()
 		streams += open.revocations.Watches()
+		size.add(open)
 		if open.redis != nil {
 			worst, shared = max(worst, open.redis.Stale().Seconds()), true
 		}
@@ -122,18 +141,95 @@ func (storeState) Collect(collected chan<- prometheus.Metric) {
 	if shared {
 		collected <- gauge(storeStaleness, worst)
 	}
+	if size.counted {
+		collected <- gauge(storeSessions, float64(size.sessions))
+	}
+	if size.measured {
+		collected <- gauge(storeBytes, float64(size.bytes))
+	}
+}
+
+// storeSize is the size of all open stores.
+type storeSize struct {
+	sessions          int
+	bytes             int64
+	counted, measured bool
+}
+
+func (s *storeSize) add(open *pooledStore) {
+	if open.sessions != nil {
+		if n, known := open.sessions(); known {
+			s.sessions, s.counted = s.sessions+n, true
+		}
+	}
+	if open.bytes == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), sizeTimeout)
+	defer cancel()
+	if n, err := open.bytes(ctx); err == nil { // otherwise wxgate_store_seconds shows it
+		s.bytes, s.measured = s.bytes+n, true
+	}
+}
+
+// keyState reports the age of the signing keys when it is collected.
+type keyState struct{}
+
+var keyAge = prometheus.NewDesc("wxgate_signing_key_age_seconds",
+	"How long the current signing key has been signing. A configured key counts from when wxgate first had it.", nil, nil)
+
+// Describe implements prometheus.Collector.
+func (keyState) Describe(descs chan<- *prometheus.Desc) { descs <- keyAge }
+
+// Collect implements prometheus.Collector. Of several rings, the oldest key counts.
+func (keyState) Collect(collected chan<- prometheus.Metric) {
+	var age time.Duration
+	signs := false
+	rings.Range(func(_, value any) bool {
+		if open, ok := value.(*pooledRing); ok {
+			for _, key := range open.ring.Keys() {
+				if key.State == keyring.KeySigning {
+					age, signs = max(age, time.Since(key.SignsFrom)), true
+				}
+			}
+		}
+		return true
+	})
+	if signs {
+		collected <- gauge(keyAge, age.Seconds())
+	}
+}
+
+// newBuildInfo says which program runs.
+func newBuildInfo() prometheus.Collector {
+	simple, _ := caddy.Version()
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name:        "wxgate_build_info",
+		Help:        "Always 1; the labels have the versions of wxgate, Go and Caddy.",
+		ConstLabels: prometheus.Labels{"version": version.String(), "go": runtime.Version(), "caddy": simple},
+	})
+	info.Set(1)
+	return info
 }
 
 // Interface guards
-var _ prometheus.Collector = storeState{}
+var (
+	_ prometheus.Collector = storeState{}
+	_ prometheus.Collector = keyState{}
+)
 
 // registerMetrics adds the collectors of the process to a configuration's registry.
 func registerMetrics(ctx caddy.Context) error {
+	return RegisterMetrics(ctx, append(metrics.Collectors(), platformState{}, storeState{}, keyState{}, newBuildInfo())...)
+}
+
+// RegisterMetrics adds collectors to a configuration's registry, unless they are there.
+func RegisterMetrics(ctx caddy.Context, collectors ...prometheus.Collector) error {
 	registry := ctx.GetMetricsRegistry()
 	if registry == nil {
 		return nil
 	}
-	for _, collector := range append(metrics.Collectors(), platformState{}, storeState{}) {
+	for _, collector := range collectors {
 		var already prometheus.AlreadyRegisteredError
 		if err := registry.Register(collector); err != nil && !errors.As(err, &already) {
 			return fmt.Errorf("registering metrics: %w", err)

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"crypto/sha256"
+	"os"
 	"time"
 
 	"go.uber.org/zap"
@@ -36,6 +37,11 @@ type pooledStore struct {
 	ready       func(context.Context) error
 	close       func() error
 	redis       *redis.Client // nil for a store of this process alone
+	// sessions is their number, unless it is not known; nil with redis, whose sessions
+	// expire without a trace.
+	sessions func() (n int, known bool)
+	// bytes is the size of the file, or the memory of the Redis server; nil with memory.
+	bytes func(ctx context.Context) (int64, error)
 }
 
 func (s *StoreConfig) key() storeKey {
@@ -47,9 +53,10 @@ func (s *StoreConfig) key() storeKey {
 }
 
 func newPooledStore(ctx context.Context, cfg *StoreConfig, logger *zap.Logger) (*pooledStore, error) {
-	options := session.Options{OnError: func(err error) {
-		logger.Error("session store maintenance failed", zap.Error(err))
-	}}
+	options := session.Options{
+		OnError: func(err error) { logger.Error("session store maintenance failed", zap.Error(err)) },
+		Observe: metrics.ObserveStore,
+	}
 	if cfg.Kind == storeRedis {
 		return newPooledRedis(ctx, cfg.opening.Config, options)
 	}
@@ -62,6 +69,7 @@ func newPooledStore(ctx context.Context, cfg *StoreConfig, logger *zap.Logger) (
 			revocations: store.Revocations(),
 			ready:       store.Ready,
 			close:       store.Close,
+			sessions:    func() (int, bool) { return store.Sessions(), true },
 		}, nil
 	}
 	file, err := bolt.Open(cfg.Path, options)
@@ -74,7 +82,18 @@ func newPooledStore(ctx context.Context, cfg *StoreConfig, logger *zap.Logger) (
 		revocations: file.Revocations(),
 		ready:       file.Ready,
 		close:       file.Close,
+		sessions:    file.Sessions,
+		bytes:       func(context.Context) (int64, error) { return fileBytes(cfg.Path) },
 	}, nil
+}
+
+// fileBytes returns the size of a file.
+func fileBytes(path string) (int64, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
 }
 
 // Destruct closes the store when the last configuration has released it.
@@ -84,7 +103,6 @@ func (s *pooledStore) Destruct() error { return s.close() }
 // connection.
 func newPooledRedis(ctx context.Context, cfg redis.Config, options session.Options) (*pooledStore, error) {
 	cfg.Propagated = metrics.ObserveRevocation
-	cfg.Observe = metrics.ObserveStore
 	client, err := redis.Open(ctx, cfg, options)
 	if err != nil {
 		return nil, err
@@ -95,5 +113,6 @@ func newPooledRedis(ctx context.Context, cfg redis.Config, options session.Optio
 		ready:       client.Ready,
 		close:       client.Close,
 		redis:       client,
+		bytes:       client.Bytes,
 	}, nil
 }

@@ -129,6 +129,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.Wafer != nil {
 		config.WaferLogin = h.Wafer.path(h.Prefix)
 	}
+	if err := app.RegisterMetrics(ctx, limitState{}); err != nil {
+		return err
+	}
 	h.gateway, err = gateway.New(config)
 	return err
 }

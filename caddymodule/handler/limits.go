@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wxgate/wxgate/caddymodule/app"
 	"github.com/wxgate/wxgate/caddymodule/secret"
@@ -54,6 +55,30 @@ type limiterKey struct {
 	site  [sha256.Size]byte
 	limit string
 	rate  limit.Rate
+}
+
+// limitState reports the keys of the limiters when it is collected.
+type limitState struct{}
+
+var limitKeys = prometheus.NewDesc("wxgate_limit_keys",
+	"Addresses or users that have less than their full allowance, by limit. With store redis, only those that were counted while Redis was down.",
+	[]string{"limit"}, nil)
+
+// Describe implements prometheus.Collector.
+func (limitState) Describe(descs chan<- *prometheus.Desc) { descs <- limitKeys }
+
+// Collect implements prometheus.Collector.
+func (limitState) Collect(collected chan<- prometheus.Metric) {
+	keys := make(map[string]int)
+	limiters.Range(func(key, value any) bool {
+		if l, ok := value.(interface{ Keys() int }); ok {
+			keys[key.(limiterKey).limit] += l.Keys()
+		}
+		return true
+	})
+	for name, n := range keys {
+		collected <- prometheus.MustNewConstMetric(limitKeys, prometheus.GaugeValue, float64(n), name)
+	}
 }
 
 // open returns the limits of a site, with the allowances of other sites and of earlier

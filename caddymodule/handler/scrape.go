@@ -19,7 +19,7 @@ func warnOfMetrics(ctx caddy.Context) {
 		for _, raw := range route.HandlersRaw {
 			var handler any
 			if json.Unmarshal(raw, &handler) == nil && servesMetrics(handler) {
-				ctx.Logger().Warn("metrics is inside a site that wxgate guards: Prometheus gets 401, and every logged-in user can read the metrics; scrape the admin endpoint or a separate site instead: see docs/caddyfile.md")
+				ctx.Logger().Warn("metrics is inside a site that wxgate guards: Prometheus gets 401, and every logged-in user can read the metrics; scrape the admin endpoint or a separate site instead: see docs/observability.md")
 				return
 			}
 		}

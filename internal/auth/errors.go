@@ -65,6 +65,18 @@ func (e *PlatformError) Error() string {
 
 func (e *PlatformError) Unwrap() error { return e.Class }
 
+// SessionError is a refusal that concerns a session of the store. It has the session for
+// the log; clients learn the class of Err.
+type SessionError struct {
+	User    User
+	Session SessionID
+	Err     error
+}
+
+func (e *SessionError) Error() string { return e.Err.Error() }
+
+func (e *SessionError) Unwrap() error { return e.Err }
+
 // LoginTooOldError is an [ErrLoginTooOld] of a request that needs a login not older than
 // MaxAge.
 type LoginTooOldError struct {

@@ -36,22 +36,28 @@ func (s *Service) lastToken(known time.Time) time.Time {
 
 // RevokeRefresh ends the session of a refresh token (RFC 7009). A token that is unknown
 // or no longer current changes nothing and is not an error, so that an unauthenticated
-// client learns nothing.
-func (s *Service) RevokeRefresh(ctx context.Context, raw string, admitted Apps) error {
+// client learns nothing. It returns the session that it ended, for the log, and the
+// zero Session if it ended none.
+func (s *Service) RevokeRefresh(ctx context.Context, raw string, admitted Apps) (ended Session, err error) {
 	presented, err := ParseRefreshToken(raw)
 	if err != nil {
-		return nil //nolint:nilerr // RFC 7009 section 2.2: invalid tokens do not cause an error response
+		return Session{}, nil //nolint:nilerr // RFC 7009 section 2.2: invalid tokens do not cause an error response
 	}
 	err = s.cfg.Store.Update(ctx, presented.Session, func(session *Session) (Verdict, error) {
+		ended = Session{} // it may run again
 		if !admitted(session.User.App) || !session.Refresh.Knows(presented) {
 			return Keep, nil
 		}
+		ended = *session
 		return End, nil
 	})
 	if errors.Is(err, ErrNoSession) {
-		return nil
+		return Session{}, nil
 	}
-	return err
+	if err != nil {
+		return Session{}, err
+	}
+	return ended, nil
 }
 
 // EndUser ends every session of a user and forgets the user's session keys, for

@@ -130,9 +130,9 @@ func TestRevokeRefresh(t *testing.T) {
 			if row.elsewhere {
 				admitted = noApp
 			}
-			err := service.RevokeRefresh(t.Context(), token, admitted)
-			if _, _, ended := store.look(); !errors.Is(err, want) || ended != row.ends {
-				t.Errorf("%v, ended %v, want %v, %v", err, ended, want, row.ends)
+			ended, err := service.RevokeRefresh(t.Context(), token, admitted)
+			if _, _, was := store.look(); !errors.Is(err, want) || was != row.ends || (ended.ID != "") != (row.ends && want == nil) {
+				t.Errorf("%v, ended %v, returned %q, want %v, %v", err, was, ended.ID, want, row.ends)
 			}
 		})
 	}

@@ -39,18 +39,9 @@ func (s *Service) rotate(ctx context.Context, presented RefreshToken, admitted A
 	err = s.cfg.Store.Update(ctx, presented.Session, func(session *Session) (Verdict, error) {
 		grant, replayed = nil, false
 		now := s.cfg.Now()
-		if !admitted(session.User.App) {
-			return Keep, fmt.Errorf("%w: session of app %q", ErrAppNotAdmitted, session.User.App)
-		}
-		successor, err := session.Refresh.Rotate(presented, next, now, s.grace())
-		if errors.Is(err, ErrInvalidToken) && s.issued(presented) {
-			err = fmt.Errorf("%w: older than the previous one", ErrRefreshReused)
-		}
-		if errors.Is(err, ErrRefreshReused) {
-			return End, err
-		}
+		verdict, successor, err := s.judge(session, presented, next, now, admitted)
 		if err != nil {
-			return Keep, err
+			return verdict, &SessionError{session.User, session.ID, err}
 		}
 		replayed = successor != next
 		if !replayed { // a replay does not prolong anything
@@ -66,6 +57,21 @@ func (s *Service) rotate(ctx context.Context, presented RefreshToken, admitted A
 		return nil, false, ended(err)
 	}
 	return grant, replayed, nil
+}
+
+// judge rotates a session's refresh token, or returns what becomes of the session instead.
+func (s *Service) judge(session *Session, presented, next RefreshToken, now time.Time, admitted Apps) (Verdict, RefreshToken, error) {
+	if !admitted(session.User.App) {
+		return Keep, RefreshToken{}, fmt.Errorf("%w: session of app %q", ErrAppNotAdmitted, session.User.App)
+	}
+	successor, err := session.Refresh.Rotate(presented, next, now, s.grace())
+	if errors.Is(err, ErrInvalidToken) && s.issued(presented) {
+		err = fmt.Errorf("%w: older than the previous one", ErrRefreshReused)
+	}
+	if errors.Is(err, ErrRefreshReused) {
+		return End, RefreshToken{}, err
+	}
+	return Keep, successor, err
 }
 
 // tagged is a refresh token as it is issued.

@@ -29,7 +29,7 @@ func TestForgedRefresh(t *testing.T) {
 	forged := auth.NewRefreshToken(session.ID).String()
 	tag := genuine[len(untagged(t, genuine)):]
 	for name, token := range map[string]string{"untagged": forged, "with the tag of another token": forged + tag} {
-		if err := service.RevokeRefresh(t.Context(), token, anyApp); err != nil {
+		if _, err := service.RevokeRefresh(t.Context(), token, anyApp); err != nil {
 			t.Errorf("%s: revoke: %v", name, err)
 		}
 		if _, err := service.Refresh(t.Context(), token, anyApp); !errors.Is(err, auth.ErrInvalidToken) {

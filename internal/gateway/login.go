@@ -8,6 +8,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway/limit"
+	"github.com/wxgate/wxgate/internal/metrics"
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
@@ -69,6 +70,13 @@ func (g *Gateway) login(c *call, appid, code string, spend exchange) (*auth.Gran
 	if err != nil {
 		return nil, err
 	}
+	grant, err := g.exchange(c, app, code, spend)
+	metrics.ObserveLogin(app, err)
+	return grant, err
+}
+
+// exchange exchanges a code of an app that the site admits.
+func (g *Gateway) exchange(c *call, app auth.AppID, code string, spend exchange) (*auth.Grant, error) {
 	if err := g.config.Limits.AdmitLogin(c.r.Context(), c.runtime.Take, limit.Network(g.Server.ClientIP(c.r))); err != nil {
 		return nil, err
 	}

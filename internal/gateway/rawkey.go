@@ -55,11 +55,7 @@ func (g *Gateway) decodeRaw(c *call, id *auth.Identity, key string, in openData)
 		return err
 	}
 	opened, err := c.runtime.Service.OpenUnverified(app, id, key, in.data, g.admits)
-	outcome := metrics.OK
-	if err != nil {
-		outcome = problem.Of(err).Code
-	}
-	metrics.RawKeys.WithLabelValues(outcome).Inc()
+	metrics.RawKeys.WithLabelValues(metrics.Outcome(err)).Inc()
 	if err != nil {
 		return err
 	}

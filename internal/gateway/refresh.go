@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"github.com/wxgate/wxgate/internal/metrics"
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
@@ -23,6 +24,7 @@ func (g *Gateway) serveRefresh(c *call) error {
 		return problem.BadRequest("Send the field refresh_token.")
 	}
 	grant, err := c.runtime.Service.Refresh(c.r.Context(), token, g.admits)
+	metrics.ObserveRefresh(grant, err)
 	if err != nil {
 		return err
 	}

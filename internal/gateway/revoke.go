@@ -39,7 +39,8 @@ func (g *Gateway) serveRevoke(c *call) error {
 // token. A token that is not valid any more has nothing to end.
 func (g *Gateway) revoke(c *call, token string) error {
 	if strings.Count(token, ".") != 2 { // not a JWT
-		return c.runtime.Service.RevokeRefresh(c.r.Context(), token, g.admits)
+		_, err := c.runtime.Service.RevokeRefresh(c.r.Context(), token, g.admits)
+		return err
 	}
 	id, err := g.authenticate(c.runtime, bearer{raw: token})
 	if errors.Is(err, auth.ErrStoreUnavailable) {

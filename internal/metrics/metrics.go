@@ -4,12 +4,13 @@
 package metrics
 
 import (
+	"context"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/wxgate/wxgate/internal/problem"
 	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
 
 // The outcomes beside the error codes.
@@ -65,9 +66,9 @@ var (
 
 	wechatSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "wxgate_wechat_seconds",
-		Help:    "Calls to WeChat, by call and outcome: ok or the error code.",
+		Help:    "Calls to WeChat, by app, call and outcome: ok or the error code.",
 		Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
-	}, []string{"call", "outcome"})
+	}, []string{"app", "call", "outcome"})
 
 	// Pushes counts messages that WeChat pushed to the callback.
 	Pushes = prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -83,7 +84,7 @@ var (
 
 	storeSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "wxgate_store_seconds",
-		Help:    "Operations of store redis, by operation and outcome: ok, unavailable, or failed.",
+		Help:    "Operations of store redis or bolt, by operation and outcome: ok, unavailable, or failed.",
 		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
 	}, []string{"operation", "outcome"})
 
@@ -97,7 +98,10 @@ var (
 
 // Collectors returns all of them, for a registry.
 func Collectors() []prometheus.Collector {
-	return []prometheus.Collector{Requests, Calls, Stripped, RawKeys, decodes, UnknownMembers, wechatSeconds, Pushes, revocationSeconds, storeSeconds, OpenAPI}
+	return []prometheus.Collector{
+		Requests, Calls, logins, refreshes, Stripped, RawKeys, decodes, UnknownMembers, phoneCalls, limited,
+		wechatSeconds, Pushes, revocationSeconds, storeSeconds, OpenAPI,
+	}
 }
 
 // ObserveRevocation counts a revocation that another machine made. Where clocks
@@ -106,16 +110,16 @@ func ObserveRevocation(took time.Duration) {
 	revocationSeconds.Observe(max(0, took).Seconds())
 }
 
-// ObserveStore counts one operation of a shared store.
-func ObserveStore(operation string, took time.Duration, err error) {
-	storeSeconds.WithLabelValues(operation, storeOutcome(err)).Observe(took.Seconds())
+// ObserveStore counts one operation of a store.
+func ObserveStore(_ context.Context, operation string, began time.Time, err error) {
+	storeSeconds.WithLabelValues(operation, storeOutcome(err)).Observe(time.Since(began).Seconds())
 }
 
 // ObserveWeChat counts one call to the platform.
-func ObserveWeChat(call wechat.Call) {
-	outcome := OK
-	if call.Class != nil {
-		outcome = problem.Of(call.Class).Code
+func ObserveWeChat(_ context.Context, call wechat.Call) {
+	outcome := Outcome(call.Class)
+	wechatSeconds.WithLabelValues(string(call.App), string(call.Name), outcome).Observe(call.Duration.Seconds())
+	if call.Name == platform.CallPhone && call.Sent {
+		phoneCalls.WithLabelValues(string(call.App), outcome).Inc()
 	}
-	wechatSeconds.WithLabelValues(string(call.Name), outcome).Observe(call.Duration.Seconds())
 }

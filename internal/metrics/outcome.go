@@ -4,7 +4,16 @@ import (
 	"errors"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/problem"
 )
+
+// Outcome returns the outcome of a call: ok or the error code.
+func Outcome(err error) string {
+	if err == nil {
+		return OK
+	}
+	return problem.Of(err).Code
+}
 
 // The outcomes of a store's operation, beside [OK].
 const (

@@ -23,6 +23,10 @@ type Options struct {
 	// OnError is called with the error of a sweep that failed; the next sweep tries
 	// again. Default: the error is dropped.
 	OnError func(error)
+	// Observe is called after every operation of a store that has a disk or a network:
+	// op is its name, such as "create", and began when it was called. It must not block.
+	// Default: nothing is called.
+	Observe func(ctx context.Context, op string, began time.Time, err error)
 
 	// sweepClock is Now, which by default does not run ahead of the monotonic clock.
 	sweepClock func() time.Time
@@ -39,6 +43,9 @@ func (o Options) WithDefaults() Options {
 	}
 	if o.OnError == nil {
 		o.OnError = func(error) {}
+	}
+	if o.Observe == nil {
+		o.Observe = func(context.Context, string, time.Time, error) {}
 	}
 	return o
 }

@@ -44,8 +44,9 @@ type Config struct {
 	// Share stores the access token, or the component's, for all replicas; nil if each
 	// replica fetches its token.
 	Share TokenShare
-	// Observe is called after every call; nil for no observer. It must not block.
-	Observe func(Call)
+	// Observe is called after every call, with the context of the call; nil for no
+	// observer. It must not block.
+	Observe func(context.Context, Call)
 	// Now defaults to [time.Now].
 	Now func() time.Time
 }
@@ -80,6 +81,7 @@ func New(cfg Config) (*Client, error) {
 		cfg.Transport = c.own
 	}
 	c.peer = &peer{
+		app:     cfg.AppID,
 		base:    base,
 		http:    cfg.Transport,
 		guard:   newGuard(c.dialect, string(cfg.AppID), maxInFlight),

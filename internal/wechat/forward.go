@@ -62,7 +62,7 @@ func (c *Client) Forward(caller context.Context, out Outgoing) (*http.Response, 
 	}
 	leave, err := c.forwards.enter()
 	if err != nil {
-		c.peer.report(platform.CallForward, false, time.Now(), err)
+		c.peer.report(caller, platform.CallForward, false, time.Now(), err)
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeoutCause(caller, forwardTime, errForwardTime)
@@ -118,7 +118,7 @@ func (c *Client) send(ctx context.Context, out Outgoing, body *replayable, token
 		hide(resp.Header, token)
 		return nil
 	})
-	c.peer.report(platform.CallForward, sent, started, err)
+	c.peer.report(ctx, platform.CallForward, sent, started, err)
 	return resp, stale, err
 }
 

@@ -1,6 +1,7 @@
 package wechat_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -156,7 +157,7 @@ func TestObserve(t *testing.T) {
 		var calls []wechat.Call
 		p := newPlatform().on(tokenPath, says(`{"errcode":-1}`), says(goodToken)).on(phonePath, says(`{"errcode":40029}`)).
 			on(loginPath, says("<html>"))
-		client := mustClient(t, wechat.Config{API: "http://wechat.invalid", Transport: p, Observe: func(c wechat.Call) {
+		client := mustClient(t, wechat.Config{API: "http://wechat.invalid", Transport: p, Observe: func(_ context.Context, c wechat.Call) {
 			mu.Lock()
 			defer mu.Unlock()
 			c.Duration = 0
@@ -175,6 +176,9 @@ func TestObserve(t *testing.T) {
 			want = append(want, wechat.Call{Name: platform.CallLogin, Class: auth.ErrWeChatUnreadable, Sent: true})
 		}
 		want = append(want, wechat.Call{Name: platform.CallLogin, Class: auth.ErrWeChatUnreachable})
+		for i := range want {
+			want[i].App = app
+		}
 		if fmt.Sprint(calls) != fmt.Sprint(want) {
 			t.Fatalf("got  %v\nwant %v", calls, want)
 		}

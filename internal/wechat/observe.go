@@ -10,6 +10,7 @@ import (
 
 // Call is one call, as reported to [Config.Observe]. It contains no secret.
 type Call struct {
+	App      auth.AppID
 	Name     platform.CallName
 	Class    error         // a sentinel of package auth; nil when the call succeeded
 	ErrCode  int           // of the platform; 0 if there was none
@@ -25,8 +26,8 @@ var classes = []error{
 	auth.ErrSessionStale, auth.ErrWatermarkMismatch, auth.ErrForbidden,
 }
 
-func newCall(name platform.CallName, sent bool, took time.Duration, err error) Call {
-	call := Call{Name: name, Duration: took, Sent: sent}
+func newCall(app auth.AppID, name platform.CallName, sent bool, took time.Duration, err error) Call {
+	call := Call{App: app, Name: name, Duration: took, Sent: sent}
 	if refusal, ok := errors.AsType[*auth.PlatformError](err); ok {
 		call.ErrCode = refusal.Code
 	}

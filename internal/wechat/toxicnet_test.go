@@ -77,7 +77,7 @@ func (n *toxicNet) newClient(url string, component bool) *wechat.Client {
 	n.t.Helper()
 	cfg := wechat.Config{
 		AppID: auth.AppID(wechatsim.DefaultApp.ID), Secret: wechatsim.DefaultApp.Secret, API: url,
-		Observe: func(c wechat.Call) {
+		Observe: func(_ context.Context, c wechat.Call) {
 			if c.Sent && c.Name == n.call {
 				n.made.Add(1)
 			}

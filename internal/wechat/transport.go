@@ -66,10 +66,11 @@ func newTransport() *http.Transport {
 // peer is the HTTP API of one platform. It sends requests within bounds, and knows
 // neither endpoints nor error codes.
 type peer struct {
+	app     auth.AppID
 	base    *url.URL
 	http    http.RoundTripper
 	guard   *guard
-	observe func(Call)
+	observe func(context.Context, Call)
 }
 
 // reply is a complete response.
@@ -91,13 +92,13 @@ func (p *peer) do(ctx context.Context, r platform.Request, read func(reply) erro
 		return read(answer)
 	})
 	err = redact(err, r.Secrets)
-	p.report(r.Name, sent, started, err)
+	p.report(ctx, r.Name, sent, started, err)
 	return err
 }
 
-func (p *peer) report(name platform.CallName, sent bool, started time.Time, err error) {
+func (p *peer) report(ctx context.Context, name platform.CallName, sent bool, started time.Time, err error) {
 	if p.observe != nil {
-		p.observe(newCall(name, sent, time.Since(started), err))
+		p.observe(ctx, newCall(p.app, name, sent, time.Since(started), err))
 	}
 }
 

@@ -37,6 +37,14 @@ func NewLimiter[K comparable](rate Rate) *Limiter[K] {
 // Rate returns the limiter's rate.
 func (l *Limiter[K]) Rate() Rate { return l.rate }
 
+// Keys returns how many keys have less than their full allowance. Keys whose allowance is
+// full again may be counted until the next request.
+func (l *Limiter[K]) Keys() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.buckets)
+}
+
 // Take takes one off key's allowance. If there is none left, the error has the time to
 // wait for the next.
 func (l *Limiter[K]) Take(key K, now time.Time) error {

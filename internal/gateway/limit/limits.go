@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/metrics"
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
@@ -44,12 +45,14 @@ const (
 	inflightRetryAfter = time.Second
 )
 
-// The names of the limits in Redis.
+// The names of the limits, in Redis and in metrics.
 const (
 	NameLogin  = "login"
 	NameWide   = "login48"
 	NamePhone  = "phone"
 	NameDecode = "decode"
+
+	NameInflight = "inflight" // in metrics only
 )
 
 // Limits are the limits of a site. They are safe for concurrent use.
@@ -117,12 +120,17 @@ func admit[K comparable](ctx context.Context, shared Shared, site [sha256.Size]b
 		wait, err := shared(ctx, name, append(site[:], text...), local.rate.N, local.rate.Per)
 		switch {
 		case err == nil && wait > 0:
+			metrics.ObserveLimited(name)
 			return exceeded(wait)
 		case err == nil:
 			return nil
 		}
 	}
-	return local.Take(key, time.Now())
+	err := local.Take(key, time.Now())
+	if err != nil {
+		metrics.ObserveLimited(name)
+	}
+	return err
 }
 
 // Enter takes one of the places at WeChat. The caller leaves it.
@@ -131,6 +139,7 @@ func (l *Limits) Enter() (leave func(), err error) {
 	case l.inflight <- struct{}{}:
 		return func() { <-l.inflight }, nil
 	default:
+		metrics.ObserveLimited(NameInflight)
 		return nil, exceeded(inflightRetryAfter)
 	}
 }

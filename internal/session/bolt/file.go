@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -29,6 +30,9 @@ type File struct {
 	recent  *recent.Index
 	set     *session.Set
 	sweeper session.Sweeper
+
+	begun int          // sessions that the commit under way begins, less those that it ends
+	since atomic.Int64 // the same of all commits since the pages were checked
 
 	opening   sync.Mutex // one call of Store at a time, so that one makes the index key
 	reporting sync.WaitGroup
@@ -116,12 +120,26 @@ func (f *File) newCommitter() *database.Committer {
 		Begin: func(tx *bbolt.Tx) {
 			fillPages(tx)
 			f.recent.Begin()
+			f.begun = 0
 		},
 		Finish: func(tx *bbolt.Tx) error {
 			return f.recent.Merge(tx, func(user recent.User, id recent.Session) error { return listUser(tx, user[:], id[:]) })
 		},
-		Committed: f.recent.Committed,
+		Committed: func() {
+			f.recent.Committed()
+			f.since.Add(int64(f.begun))
+		},
 	}
+}
+
+// Sessions returns the number of sessions in the file, with those whose time is over and
+// that the next sweep removes. It is not known before all pages were checked, which also
+// counts them.
+func (f *File) Sessions() (n int, known bool) {
+	if !f.pages.finished() || f.pages.err != nil {
+		return 0, false
+	}
+	return f.pages.sessions + int(f.since.Load()), true
 }
 
 // Store is an [auth.Store] over the file for one configuration; now is the clock

@@ -34,7 +34,13 @@ func storeOn(t testing.TB, file *bolt.File, c *sessiontest.Clock, box *seal.Box)
 	t.Helper()
 	store, err := file.Store(box, c.Now)
 	sessiontest.Must(t, err)
-	return sessiontest.Store{Store: store, Set: file.Revocations(), Sweep: file.Sweep, Count: file.Count}
+	return sessiontest.Store{Store: store, Set: file.Revocations(), Sweep: file.Sweep, Count: func() sessiontest.Counts {
+		walked := file.Count()
+		if n, known := file.Sessions(); !known || n != walked.Sessions {
+			t.Errorf("Sessions returned %d, %v; a walk finds %d", n, known, walked.Sessions)
+		}
+		return walked
+	}}
 }
 
 // tempFile is the path of a store that is not there yet, nor is its directory.

@@ -74,6 +74,7 @@ func (c *change) addSession(at indexed, s *auth.Session, sealedKeys []byte) erro
 	if err := c.put(bucketEnds, endKey(e.listed, at.id), nil); err != nil {
 		return err
 	}
+	c.file.begun++
 	return c.file.recent.Add(c.tx, recent.User(at.user), recent.Session(at.id))
 }
 
@@ -139,6 +140,7 @@ func (c *change) deleteSession(id []byte) error {
 	if err := c.delete(bucketSessions, id); err != nil {
 		return err
 	}
+	c.file.begun--
 	if err := c.delete(bucketUsers, indexed{user: e.user, id: id}.userKey()); err != nil {
 		return err
 	}

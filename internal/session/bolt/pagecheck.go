@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 
 	"go.etcd.io/bbolt"
@@ -15,7 +16,9 @@ import (
 type pageCheck struct {
 	cancel context.CancelFunc
 	done   chan struct{}
-	err    error // once done is closed
+	// Once done is closed:
+	err      error
+	sessions int // in the file
 }
 
 func startPageCheck(db *database.DB) *pageCheck {
@@ -24,10 +27,19 @@ func startPageCheck(db *database.DB) *pageCheck {
 	go func() {
 		defer close(c.done)
 		c.err = database.Guard(session.ErrCorrupt, func() error {
-			return db.View(func(tx *bbolt.Tx) error { return pages.Check(ctx, tx, db.File, database.EveryBucket) })
+			return db.View(func(tx *bbolt.Tx) error {
+				return pages.Check(ctx, tx, db.File, database.EveryBucket, c.count)
+			})
 		})
 	}()
 	return c
+}
+
+// count keeps the number of sessions.
+func (c *pageCheck) count(bucket []byte, entries int) {
+	if bytes.Equal(bucket, bucketSessions) {
+		c.sessions = entries
+	}
 }
 
 // wait returns the result once there is one.

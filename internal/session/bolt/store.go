@@ -41,9 +41,17 @@ type change struct {
 	revoked []auth.Revocation
 }
 
+// The operations that [session.Options.Observe] is called with.
+const (
+	opRead  = "read"
+	opWrite = "write" // with the sync of the disk
+)
+
 // write has fn change the file. fn may run again, on a fresh change, and so must
 // set its results from the start each time.
-func (s *Store) write(ctx context.Context, fn func(*change) error) error {
+func (s *Store) write(ctx context.Context, fn func(*change) error) (err error) {
+	began := time.Now()
+	defer func() { s.file.opts.Observe(ctx, opWrite, began, err) }()
 	if err := ctx.Err(); err != nil {
 		return session.Unavailable(err)
 	}
@@ -52,7 +60,7 @@ func (s *Store) write(ctx context.Context, fn func(*change) error) error {
 	}
 	var revoked []auth.Revocation
 	var wrote bool
-	err := s.file.commits.Do(func(tx *bbolt.Tx) (bool, error) {
+	err = s.file.commits.Do(func(tx *bbolt.Tx) (bool, error) {
 		c := &change{tx: tx, file: s.file, recent: s.file.recent.View(), vault: s.vault, now: s.now()}
 		if err := fn(c); err != nil {
 			return false, err
@@ -76,7 +84,9 @@ func (s *Store) write(ctx context.Context, fn func(*change) error) error {
 }
 
 // read has fn read the file.
-func (s *Store) read(ctx context.Context, fn func(*change) error) error {
+func (s *Store) read(ctx context.Context, fn func(*change) error) (err error) {
+	began := time.Now()
+	defer func() { s.file.opts.Observe(ctx, opRead, began, err) }()
 	if err := ctx.Err(); err != nil {
 		return session.Unavailable(err)
 	}

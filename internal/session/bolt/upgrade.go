@@ -67,7 +67,7 @@ func upgrade(path string, old *database.DB) error {
 	target.NoSync = true // until all is written
 	err = database.Guard(session.ErrCorrupt, func() error {
 		return old.View(func(tx *bbolt.Tx) error {
-			if err := pages.Check(context.Background(), tx, old.File, database.EveryBucket); err != nil {
+			if err := pages.Check(context.Background(), tx, old.File, database.EveryBucket, nil); err != nil {
 				return err
 			}
 			return upgradeTo(target, tx)

@@ -63,6 +63,14 @@ func New(now func() time.Time, opts session.Options) *Store {
 // Revocations returns the set of the store's revocations that are in effect.
 func (m *Store) Revocations() *session.Set { return m.set }
 
+// Sessions returns the number of sessions, with those whose time is over and that the
+// next sweep removes.
+func (m *Store) Sessions() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.sessions)
+}
+
 // Create implements [auth.Store].
 func (m *Store) Create(ctx context.Context, s *auth.Session, key auth.SessionKey) error {
 	return m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {

@@ -26,7 +26,7 @@ const (
 
 var errContended = errors.New("too many concurrent changes of the same user by other replicas")
 
-// The operations that [Config.Observe] is called with.
+// The operations that [session.Options.Observe] is called with.
 const (
 	opCreate    = "create"
 	opSession   = "session"
@@ -54,7 +54,7 @@ func (r *Client) observed(ctx context.Context, op string, shard byte, do func() 
 	if err == nil {
 		err = session.Unavailable(do())
 	}
-	r.cfg.Observe(op, time.Since(began), err)
+	r.opts.Observe(ctx, op, began, err)
 	return err
 }
 

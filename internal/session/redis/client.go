@@ -40,8 +40,6 @@ type Config struct {
 	// Propagated is called for each revocation of another replica, with the time that it
 	// took to arrive, measured across both clocks.
 	Propagated func(time.Duration)
-	// Observe is called after every operation. op is its name, such as "create".
-	Observe func(op string, took time.Duration, err error)
 }
 
 const (
@@ -66,9 +64,6 @@ func (cfg Config) withDefaults() Config {
 	}
 	if cfg.Propagated == nil {
 		cfg.Propagated = func(time.Duration) {}
-	}
-	if cfg.Observe == nil {
-		cfg.Observe = func(string, time.Duration, error) {}
 	}
 	return cfg
 }

@@ -27,15 +27,9 @@ var (
 // checkServer returns an error if the server is too old for the scripts, and reports a
 // server that may evict revocations.
 func (r *Client) checkServer(ctx context.Context) error {
-	text, err := r.client.Send(ctx, r.client.B().Info().Section("server", "memory").Build()).ToString()
+	info, err := r.info(ctx, "server", "memory")
 	if err != nil {
-		return r.failed(err)
-	}
-	info := make(map[string]string)
-	for line := range strings.Lines(text) {
-		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
-			info[name] = value
-		}
+		return err
 	}
 	major, _, _ := strings.Cut(info["redis_version"], ".")
 	if n, err := strconv.Atoi(major); err != nil || n < oldestServer {
@@ -45,6 +39,37 @@ func (r *Client) checkServer(ctx context.Context) error {
 		r.opts.OnError(fmt.Errorf("redis at %s: %w: maxmemory-policy is %s; set it to %s", r.client.Where(), errEvicts, policy, noEviction))
 	}
 	return nil
+}
+
+// info returns sections of what the server reports of itself.
+func (r *Client) info(ctx context.Context, sections ...string) (map[string]string, error) {
+	text, err := r.client.Send(ctx, r.client.B().Info().Section(sections...).Build()).ToString()
+	if err != nil {
+		return nil, r.failed(err)
+	}
+	info := make(map[string]string)
+	for line := range strings.Lines(text) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			info[name] = value
+		}
+	}
+	return info, nil
+}
+
+// Bytes returns the memory that the server uses for all its data. It fails at once if
+// Redis does not respond, and for a Cluster, which has no one server.
+func (r *Client) Bytes(ctx context.Context) (int64, error) {
+	if r.cfg.Cluster {
+		return 0, fmt.Errorf("the memory of a Cluster: %w", errors.ErrUnsupported)
+	}
+	if err := r.admit(ctx, 0); err != nil {
+		return 0, err
+	}
+	info, err := r.info(ctx, "memory")
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(info["used_memory"], 10, 64)
 }
 
 // failed returns the error of a command, with advice.

@@ -84,5 +84,6 @@ func (r *ModelRun) revokeRefresh() {
 		token = s.refresh[len(s.refresh)-1-back]
 	}
 	r.model.revokeRefresh(s, token, r.c.Now())
-	r.wantErr("revoke refresh", r.service.RevokeRefresh(r.Context(), token, AnyApp), nil)
+	_, err := r.service.RevokeRefresh(r.Context(), token, AnyApp)
+	r.wantErr("revoke refresh", err, nil)
 }

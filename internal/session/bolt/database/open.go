@@ -112,7 +112,7 @@ func inspect(path string, skip func(name []byte) bool) error {
 		return err
 	}
 	err = Guard(session.ErrCorrupt, func() error {
-		return db.View(func(tx *bbolt.Tx) error { return pages.Check(context.Background(), tx, db.File, skip) })
+		return db.View(func(tx *bbolt.Tx) error { return pages.Check(context.Background(), tx, db.File, skip, nil) })
 	})
 	return errors.Join(err, db.Close())
 }

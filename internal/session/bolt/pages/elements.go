@@ -23,19 +23,27 @@ func (p *tree) leaf(id uint64, page []byte, at int) error {
 		return damaged(id, "an entry ends outside of it")
 	}
 	if flags&bucketFlag == 0 {
+		p.entries++
 		return nil
 	}
 	bucket := page[at+position+key:][:value]
 	if len(bucket) < bucketHead {
 		return damaged(id, "a bucket of %d bytes", len(bucket))
 	}
-	if p.skip(page[at+position:][:key]) {
+	name, before := page[at+position:][:key], p.entries
+	if p.skip(name) {
 		return nil
 	}
+	var err error
 	if root := binary.NativeEndian.Uint64(bucket); root != 0 {
-		return p.follow(root)
+		err = p.follow(root)
+	} else {
+		err = p.inline(id, bucket[bucketHead:])
 	}
-	return p.inline(id, bucket[bucketHead:])
+	if err == nil && p.counted != nil {
+		p.counted(name, p.entries-before)
+	}
+	return err
 }
 
 // inline checks the page of a small bucket, which lies within another page and
@@ -54,6 +62,7 @@ func (p *tree) inline(id uint64, page []byte) error {
 			return damaged(id, "an entry ends outside of its bucket")
 		}
 	}
+	p.entries += count
 	return nil
 }
 

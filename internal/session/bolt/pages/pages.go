@@ -54,9 +54,12 @@ type tree struct {
 	file io.ReaderAt
 	stop func() error           // returns why to stop, or nil
 	skip func(name []byte) bool // buckets whose pages are not read
-	size int64                  // of a page, in bytes
-	n    uint64                 // how many are in use
-	seen []bool
+	// counted gets the number of entries of each bucket that was read; may be nil.
+	counted func(name []byte, entries int)
+	entries int    // so far, without buckets
+	size    int64  // of a page, in bytes
+	n       uint64 // how many are in use
+	seen    []bool
 
 	// buffers has a page for each level of the tree: a page is read while those above
 	// it are in use. A page for each read would be as much garbage as the file has bytes.
@@ -65,8 +68,9 @@ type tree struct {
 }
 
 // Check reads every page that tx can reach, once, except those of the buckets to
-// skip, and the list of free pages. It returns early if ctx ends.
-func Check(ctx context.Context, tx *bbolt.Tx, file *os.File, skip func(name []byte) bool) error {
+// skip, and the list of free pages. It calls counted, unless that is nil, with the number
+// of entries of each bucket that it read. It returns early if ctx ends.
+func Check(ctx context.Context, tx *bbolt.Tx, file *os.File, skip func(name []byte) bool, counted func(name []byte, entries int)) error {
 	info, err := file.Stat()
 	if err != nil {
 		return fmt.Errorf("measuring the file: %w", err)
@@ -75,7 +79,7 @@ func Check(ctx context.Context, tx *bbolt.Tx, file *os.File, skip func(name []by
 		return fmt.Errorf("%w: %d bytes, %d are in use", session.ErrCorrupt, info.Size(), tx.Size())
 	}
 	size := int64(tx.DB().Info().PageSize)
-	p := &tree{file: file, stop: ctx.Err, skip: skip, size: size, n: uint64(tx.Size() / size)} //nolint:gosec // G115: not negative, and below the file's size
+	p := &tree{file: file, stop: ctx.Err, skip: skip, counted: counted, size: size, n: uint64(tx.Size() / size)} //nolint:gosec // G115: not negative, and below the file's size
 	p.seen = make([]bool, p.n)
 	if err := p.follow(uint64(tx.Cursor().Bucket().Root())); err != nil {
 		return err
