@@ -52,6 +52,7 @@ const (
 
 	redisStore      = kit + "/redis"
 	redisConnection = redisStore + "/connection"
+	redisScan       = redisStore + "/scan"
 )
 
 // The packages of the client of WeChat.
@@ -152,8 +153,9 @@ var layers = []layer{
 	{dir: kit, alone: true, imports: []string{"internal/auth", "internal/seal"}, tests: []string{suite}},
 	{dir: kit + "/bolt", imports: storeImports, tests: []string{suite}},
 	{dir: kit + "/memory", imports: storeImports, tests: []string{suite}},
-	{dir: redisStore, alone: true, imports: append([]string{redisConnection}, storeImports...), tests: []string{suite}},
+	{dir: redisStore, alone: true, imports: append([]string{redisConnection, redisScan}, storeImports...), tests: []string{suite}},
 	{dir: redisConnection},
+	{dir: redisScan, imports: []string{"internal/auth"}},
 	// The suite's own tests copy one store into another.
 	{dir: suite, imports: storeImports, tests: []string{kit + "/bolt", redisStore}},
 	{dir: "internal/auth", stdOnly: true},

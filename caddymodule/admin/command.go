@@ -13,9 +13,15 @@ var Commands = []caddycmd.Command{
 		CobraFunc: keysCommand,
 	},
 	{
+		Name:      "sessions",
+		Usage:     "list|show|end",
+		Short:     "Lists, shows and ends sessions of a running wxgate",
+		CobraFunc: sessionsCommand,
+	},
+	{
 		Name:      "user",
-		Usage:     "logout --app <appid> --openid <openid>",
-		Short:     "Ends every session of a user of a running wxgate",
+		Usage:     "show|logout|export --app <appid> --openid <openid>",
+		Short:     "Shows, logs out and exports a user of a running wxgate",
 		CobraFunc: userCommand,
 	},
 	{

@@ -1,16 +1,49 @@
 package admin
 
 import (
+	"fmt"
+	"io"
+	"strconv"
+
 	"github.com/spf13/cobra"
 
 	"github.com/wxgate/wxgate/caddymodule/usage"
 	"github.com/wxgate/wxgate/internal/adminapi"
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/table"
 )
 
 func userCommand(cmd *cobra.Command) {
 	t := group(cmd)
-	cmd.AddCommand(userDone(t, "logout", "Ends every session of the user", adminapi.LogoutUser))
+	cmd.AddCommand(
+		userCommandOf("show", "Shows the user's sessions and what else is stored about the user", func(cmd *cobra.Command, user adminapi.UserRequest) error {
+			return run(cmd, t, adminapi.ShowUser, user, printUser)
+		}),
+		userDone(t, "logout", "Ends every session of the user", adminapi.LogoutUser),
+		userCommandOf("export", "Prints everything that is stored about the user as JSON, the phone number included", func(cmd *cobra.Command, user adminapi.UserRequest) error {
+			t.json = true // there is no other form
+			return run(cmd, t, adminapi.ExportUser, user, nil)
+		}),
+	)
+}
+
+func printUser(out io.Writer, user adminapi.User) error {
+	fields := [][]string{
+		{"app", string(user.App)},
+		{"openid", string(user.OpenID)},
+		{"user_id in logs", user.UserID},
+		{"sessions", strconv.Itoa(len(user.Sessions))},
+		{"session keys", strconv.Itoa(user.SessionKeys)},
+		{"failed attempts to decrypt today", strconv.Itoa(user.FailedToday)},
+		{"logged out everywhere", formatTime(user.EndedUntil)},
+	}
+	if err := table.Write(out, []string{"FIELD", "VALUE"}, fields); err != nil || len(user.Sessions) == 0 {
+		return err
+	}
+	if _, err := fmt.Fprintln(out); err != nil {
+		return err
+	}
+	return printSessions(out, user.Sessions)
 }
 
 func sessionKeyCommand(cmd *cobra.Command) {

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 // they have
 //
 //	ready                          waits until the gateway at $URL serves
-//	login <user>                   logs in; sets $ACCESS, $REFRESH and $HANDLE
+//	login <user>                   logs in; sets $OPENID, $ACCESS, $REFRESH and $HANDLE
 //	refresh                        spends $REFRESH; sets $ACCESS and $REFRESH
 //	http <status> <method> <path> [<body>] [<name: value>...]
 //	                               asks the gateway; the body goes to stdout
@@ -175,7 +175,7 @@ func scriptRefresh(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func keepTokens(ts *testscript.TestScript, a answer) {
-	for member, variable := range map[string]string{"access_token": "ACCESS", "refresh_token": "REFRESH", "session_key": "HANDLE"} {
+	for member, variable := range map[string]string{"openId": "OPENID", "access_token": "ACCESS", "refresh_token": "REFRESH", "session_key": "HANDLE"} {
 		if value := a.member(member); value != "" {
 			ts.Setenv(variable, value)
 		}

@@ -101,7 +101,12 @@ func Routes() []Route {
 		ListKeys.route(),
 		RotateKeys.route(),
 		RetireKey.route(),
+		ListSessions.route(),
+		ShowSession.route(),
+		EndSession.route(),
+		ShowUser.route(),
 		LogoutUser.route(),
+		ExportUser.route(),
 		CheckSessionKey.route(),
 		ResetSessionKey.route(),
 	}

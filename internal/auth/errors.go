@@ -39,6 +39,9 @@ var (
 	ErrNotFound          = errors.New("not found")
 )
 
+// ErrInvalidCursor is an [ErrInvalidRequest]: the cursor is of another list, or of none.
+var ErrInvalidCursor = fmt.Errorf("%w: the cursor is not one of this list; start from the first page", ErrInvalidRequest)
+
 // ErrUnsupported is what a [Platform] returns for a call that it does not have. It
 // is an [ErrInvalidRequest], whose sender cannot know what every platform has.
 var ErrUnsupported = fmt.Errorf("%w: the app's platform has no such call", ErrInvalidRequest)

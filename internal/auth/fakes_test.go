@@ -139,7 +139,7 @@ func loginOver(t testing.TB, store *onlyStore, outage func() time.Duration) (*au
 		Tokens: plainTokens{}, Store: store, Outage: outage,
 		Access: time.Hour, Refresh: theLife, Idle: theLife,
 	})
-	grant, err := service.Login(t.Context(), theApp, "code")
+	grant, err := service.Login(t.Context(), theApp, "code", auth.DeviceIOS)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,15 +13,15 @@ import (
 const maxCreateAttempts = 3
 
 // Login exchanges a code and starts a session.
-func (s *Service) Login(ctx context.Context, app AppID, code string) (*Grant, error) {
-	return s.login(ctx, app, code, s.cfg.Idle)
+func (s *Service) Login(ctx context.Context, app AppID, code string, device Device) (*Grant, error) {
+	return s.login(ctx, app, code, device, s.cfg.Idle)
 }
 
 // LoginOnce is Login for a client that cannot keep a refresh token: the grant has none,
 // and the session ends with its access token. Otherwise the store would keep it for
 // the days in which a refresh could still arrive.
-func (s *Service) LoginOnce(ctx context.Context, app AppID, code string) (*Grant, error) {
-	grant, err := s.login(ctx, app, code, min(s.cfg.Access, s.cfg.Idle))
+func (s *Service) LoginOnce(ctx context.Context, app AppID, code string, device Device) (*Grant, error) {
+	grant, err := s.login(ctx, app, code, device, min(s.cfg.Access, s.cfg.Idle))
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +29,7 @@ func (s *Service) LoginOnce(ctx context.Context, app AppID, code string) (*Grant
 	return grant, nil
 }
 
-func (s *Service) login(ctx context.Context, app AppID, code string, idle time.Duration) (*Grant, error) {
+func (s *Service) login(ctx context.Context, app AppID, code string, device Device, idle time.Duration) (*Grant, error) {
 	platform, ok := s.cfg.Apps[app]
 	if !ok {
 		return nil, fmt.Errorf("%w: %q is not configured", ErrUnknownApp, app)
@@ -46,9 +46,10 @@ func (s *Service) login(ctx context.Context, app AppID, code string, idle time.D
 	if !ValidID(who.OpenID) || who.UnionID != "" && !ValidID(who.UnionID) {
 		return nil, fmt.Errorf("%w: openid or unionid outside [A-Za-z0-9_-]{1,64}", ErrWeChatUnreadable)
 	}
+	first := Session{User: User{App: app, OpenID: who.OpenID}, UnionID: who.UnionID, Device: device, Door: DoorMiniProgram}
 	began := s.cfg.Now()
 	for range maxCreateAttempts {
-		grant, err := s.begin(ctx, User{App: app, OpenID: who.OpenID}, who, began, idle)
+		grant, err := s.begin(ctx, first, who.SessionKey, began, idle)
 		var early *CreatedTooEarlyError
 		if !errors.As(err, &early) {
 			return grant, err
@@ -59,17 +60,14 @@ func (s *Service) login(ctx context.Context, app AppID, code string, idle time.D
 }
 
 // begin writes the session before anything is handed out, so that a crash in
-// between costs the client a silent login and never a token without a session.
-func (s *Service) begin(ctx context.Context, user User, who LoginResult, began time.Time, idle time.Duration) (*Grant, error) {
-	now := s.cfg.Now()
-	session := &Session{
-		ID:          NewSessionID(began, user),
-		User:        user,
-		UnionID:     who.UnionID,
-		CreatedAt:   now,
-		AbsoluteEnd: now.Add(s.cfg.Refresh),
-		IdleEnd:     now.Add(idle),
-	}
+// between costs the client a silent login and never a token without a session. first is
+// the session without its ID and its times.
+func (s *Service) begin(ctx context.Context, first Session, key string, began time.Time, idle time.Duration) (*Grant, error) {
+	now, session := s.cfg.Now(), &first
+	session.ID = NewSessionID(began, session.User)
+	session.CreatedAt = now
+	session.AbsoluteEnd = now.Add(s.cfg.Refresh)
+	session.IdleEnd = now.Add(idle)
 	refresh := NewRefreshToken(session.ID)
 	session.Refresh = StartRefresh(refresh)
 	grant, err := s.grant(session, now)
@@ -80,7 +78,7 @@ func (s *Service) begin(ctx context.Context, user User, who LoginResult, began t
 	if grant.Handle, err = s.cfg.Tokens.SealHandle(session.ID); err != nil {
 		return nil, fmt.Errorf("sealing the session handle: %w", err)
 	}
-	if err := s.cfg.Store.Create(ctx, session, SessionKey{Key: who.SessionKey, ObtainedAt: now}); err != nil {
+	if err := s.cfg.Store.Create(ctx, session, SessionKey{Key: key, ObtainedAt: now}); err != nil {
 		return nil, err
 	}
 	return grant, nil

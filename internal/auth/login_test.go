@@ -30,11 +30,14 @@ func TestLoginOnce(t *testing.T) {
 				Access: tc.access, Refresh: theLife, Idle: tc.idle,
 				Now: func() time.Time { return now },
 			})
-			grant, err := service.LoginOnce(t.Context(), theApp, "code")
+			grant, err := service.LoginOnce(t.Context(), theApp, "code", auth.DeviceIOS)
 			if err != nil {
 				t.Fatal(err)
 			}
 			session, _, _ := store.look()
+			if session.Device != auth.DeviceIOS || session.Door != auth.DoorMiniProgram || !session.LastSeen().Equal(now) {
+				t.Errorf("device %v, door %v, last seen %v", session.Device, session.Door, session.LastSeen())
+			}
 			if end := now.Add(tc.want); grant.RefreshToken != "" || !grant.AccessExpires.Equal(end) || !session.End().Equal(end) {
 				t.Errorf("refresh token %q, the token ends %v, the session %v, want %v", grant.RefreshToken, grant.AccessExpires, session.End(), end)
 			}
@@ -71,11 +74,11 @@ func TestLoginChecksIDs(t *testing.T) {
 			Apps:   map[auth.AppID]auth.Platform{theApp: row.platform},
 			Tokens: plainTokens{}, Store: &onlyStore{},
 		})
-		grant, err := service.Login(t.Context(), theApp, "code")
+		grant, err := service.Login(t.Context(), theApp, "code", auth.DeviceIOS)
 		if !errors.Is(err, row.want) || err == nil && (grant.Identity.OpenID != row.platform.openid || grant.Identity.UnionID != row.platform.unionid) {
 			t.Errorf("%s: got %+v, %v, want %v", name, grant, err, row.want)
 		}
-		if _, err := service.Login(t.Context(), "wx2", "code"); !errors.Is(err, auth.ErrUnknownApp) {
+		if _, err := service.Login(t.Context(), "wx2", "code", auth.DeviceIOS); !errors.Is(err, auth.ErrUnknownApp) {
 			t.Errorf("%s: got %v, want ErrUnknownApp", name, err)
 		}
 	}
@@ -116,7 +119,7 @@ func TestLoginDuringRevocations(t *testing.T) {
 			Tokens: plainTokens{}, Store: &revokingStore{revocations: revocations, notAfter: now},
 			Now: func() time.Time { return now },
 		})
-		grant, err := service.Login(t.Context(), theApp, "code")
+		grant, err := service.Login(t.Context(), theApp, "code", auth.DeviceIOS)
 		if !errors.Is(err, want.err) || err == nil && !grant.Identity.Session.Began().Equal(want.began) {
 			t.Errorf("%d revocations: %+v, %v, want %v, %v", revocations, grant, err, want.began, want.err)
 		}
@@ -144,7 +147,7 @@ func TestLoginKeepsTheCodeWhileTheStoreIsDown(t *testing.T) {
 		Access: time.Hour, Refresh: theLife, Idle: theLife,
 		Available: func(context.Context) error { return down },
 	})
-	if _, err := service.Login(t.Context(), theApp, "code"); !errors.Is(err, down) {
+	if _, err := service.Login(t.Context(), theApp, "code", auth.DeviceIOS); !errors.Is(err, down) {
 		t.Errorf("got %v, want %v", err, down)
 	}
 }

@@ -28,6 +28,8 @@ type revoked bool
 
 func (r revoked) Revoked(*auth.Identity) bool { return bool(r) }
 
+func (revoked) NotAfter(auth.User) time.Time { return time.Time{} }
+
 // TestLogoutOfALostSession: a store that was emptied has no session to end, and
 // its access tokens live on. They are refused, or the logout fails, and so is the
 // newest of them, whichever it comes with. The user's other sessions go on.
@@ -59,7 +61,7 @@ func TestLogoutOfALostSession(t *testing.T) {
 				Access: time.Hour, Refresh: theLife, Idle: theLife,
 				Now: func() time.Time { return now },
 			})
-			grant, err := service.Login(t.Context(), theApp, "code")
+			grant, err := service.Login(t.Context(), theApp, "code", auth.DeviceIOS)
 			if err != nil {
 				t.Fatal(err)
 			}

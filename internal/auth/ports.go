@@ -126,6 +126,10 @@ type Store interface {
 	// whose session the store has lost. It returns how many of the sessions that it
 	// ended had not expired.
 	EndUser(ctx context.Context, u User, at, until time.Time) (ended int, err error)
+	// Sessions returns a page of the sessions that have not ended, in steps of a bounded
+	// size. Whatever happens meanwhile, a session that is there from the first page to
+	// the last is in exactly one of them. [ErrInvalidCursor].
+	Sessions(ctx context.Context, q Query) (Page, error)
 	// SessionKeys are the user's, newest first, at most [MaxSessionKeys]; none
 	// once the user's last session has ended.
 	SessionKeys(ctx context.Context, u User) ([]SessionKey, error)
@@ -139,6 +143,8 @@ type Store interface {
 	// may be called again, with a fresh copy, when another came between. They
 	// outlive the user's sessions, or logging out would reset them.
 	UpdateAttempts(ctx context.Context, u User, change func(*Attempts)) error
+	// Attempts are the user's attempts to decrypt open data.
+	Attempts(ctx context.Context, u User) (*Attempts, error)
 	// RevokeSession refuses every token of a session, until until, whether or not
 	// the store has that session. It ends nothing.
 	RevokeSession(ctx context.Context, id SessionID, until time.Time) error
@@ -150,4 +156,7 @@ type Store interface {
 type Revocations interface {
 	// Revoked reports whether id was ended before its token expires.
 	Revoked(id *Identity) bool
+	// NotAfter is until when a user's sessions began that were ended together; the zero
+	// time if none were, or so long ago that no token of them is left.
+	NotAfter(u User) time.Time
 }

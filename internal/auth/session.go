@@ -18,6 +18,17 @@ type Session struct {
 	// Phone is the number that the platform vouched for, with its country code.
 	// A secret at rest: stores seal it.
 	Phone string
+
+	Device Device // of the login
+	Door   Door
+}
+
+// LastSeen is when the user logged in or last refreshed.
+func (s *Session) LastSeen() time.Time {
+	if s.Refresh.RotatedAt.After(s.CreatedAt) {
+		return s.Refresh.RotatedAt
+	}
+	return s.CreatedAt
 }
 
 // End is when the session ends by itself.

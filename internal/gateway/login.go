@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/edge"
 	"github.com/wxgate/wxgate/internal/gateway/limit"
 	"github.com/wxgate/wxgate/internal/metrics"
 	"github.com/wxgate/wxgate/internal/problem"
@@ -62,7 +63,7 @@ func (g *Gateway) serveLogin(c *call) error {
 }
 
 // exchange is one of the service's logins.
-type exchange func(ctx context.Context, app auth.AppID, code string) (*auth.Grant, error)
+type exchange func(ctx context.Context, app auth.AppID, code string, device auth.Device) (*auth.Grant, error)
 
 // login exchanges a code, within the site's limits.
 func (g *Gateway) login(c *call, appid, code string, spend exchange) (*auth.Grant, error) {
@@ -85,7 +86,7 @@ func (g *Gateway) exchange(c *call, app auth.AppID, code string, spend exchange)
 		return nil, err
 	}
 	defer leave()
-	grant, err := spend(c.r.Context(), app, code)
+	grant, err := spend(c.r.Context(), app, code, edge.DeviceOf(c.r.Header))
 	return grant, c.runtime.OfApp(app, err)
 }
 

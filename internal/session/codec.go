@@ -21,7 +21,7 @@ type writer struct {
 	err error
 }
 
-func newWriter(version byte) *writer { //nolint:unparam // each kind of record has its own version
+func newWriter(version byte) *writer {
 	return &writer{b: []byte{version}}
 }
 
@@ -51,21 +51,25 @@ func (w *writer) count(n int) {
 	w.b = binary.BigEndian.AppendUint16(w.b, uint16(n))
 }
 
+func (w *writer) byte(b byte) { w.b = append(w.b, b) }
+
 func (w *writer) done() ([]byte, error) { return w.b, w.err }
 
 // reader takes a record apart; the first failure sticks, and what is read after
 // it is zero.
 type reader struct {
-	b   []byte
-	err error
+	b       []byte
+	version byte
+	err     error
 }
 
-// newReader checks the version. A record of another one was written by another
-// wxgate, and guessing at it would be worse than a login.
-func newReader(record []byte, version byte) *reader { //nolint:unparam // see newWriter
+// newReader checks the version. A record of a newer one was written by another wxgate, and
+// guessing at it would be worse than a login.
+func newReader(record []byte, newest byte) *reader {
 	r := &reader{b: record}
-	if got := r.fixed(1); r.err == nil && got[0] != version {
-		r.err = fmt.Errorf("%w: version %d, this wxgate supports %d", ErrBadRecord, got[0], version)
+	r.version = r.byte()
+	if r.err == nil && (r.version < 1 || r.version > newest) {
+		r.err = fmt.Errorf("%w: version %d, this wxgate supports %d", ErrBadRecord, r.version, newest)
 	}
 	return r
 }
@@ -108,6 +112,14 @@ func (r *reader) count() int {
 		return 0
 	}
 	return int(binary.BigEndian.Uint16(b))
+}
+
+func (r *reader) byte() byte {
+	b := r.fixed(1)
+	if r.err != nil {
+		return 0
+	}
+	return b[0]
 }
 
 // done is the error of the whole: nothing may be left over.

@@ -9,9 +9,9 @@ import (
 )
 
 // The versions of the records, each counted on its own. Raise one with any
-// change of its fields.
+// change of its fields, and have its reader read the ones before it.
 const (
-	sessionVersion    = 1
+	sessionVersion    = 2
 	keysVersion       = 1
 	revocationVersion = 1
 )
@@ -33,6 +33,8 @@ func EncodeSession(s *auth.Session) ([]byte, error) {
 	w.count(s.Refresh.Replays)
 	w.bytes(s.Refresh.Successor)
 	w.text(s.Phone)
+	w.byte(byte(s.Device))
+	w.byte(byte(s.Door))
 	return w.done()
 }
 
@@ -56,6 +58,9 @@ func DecodeSession(record []byte) (*auth.Session, error) {
 		s.Refresh.Successor = bytes.Clone(successor)
 	}
 	s.Phone = r.text()
+	if r.version > 1 { // the first version had neither
+		s.Device, s.Door = auth.Device(r.byte()), auth.Door(r.byte())
+	}
 	if err := r.done(); err != nil {
 		return nil, fmt.Errorf("reading a session: %w", err)
 	}

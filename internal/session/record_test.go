@@ -2,7 +2,9 @@ package session_test
 
 import (
 	"bytes"
+	"encoding/hex"
 	"errors"
+	"os"
 	"path/filepath"
 	"reflect"
 	"strconv"
@@ -22,6 +24,9 @@ var recode = map[string]func([]byte) ([]byte, error){
 		if err != nil {
 			return nil, err
 		}
+		if b[0] == 1 {
+			return encodeFirst(s)
+		}
 		return session.EncodeSession(s)
 	},
 	"keys": func(b []byte) ([]byte, error) {
@@ -40,6 +45,17 @@ var recode = map[string]func([]byte) ([]byte, error){
 	},
 }
 
+// encodeFirst writes a session as a record of version 1, which ends before the device.
+func encodeFirst(s *auth.Session) ([]byte, error) {
+	record, err := session.EncodeSession(s)
+	if err != nil {
+		return nil, err
+	}
+	record = record[:len(record)-2]
+	record[0] = 1
+	return record, nil
+}
+
 // records are one good record of each kind.
 func records(t testing.TB) map[string][]byte {
 	t.Helper()
@@ -47,6 +63,7 @@ func records(t testing.TB) map[string][]byte {
 	s := sessiontest.NewSession(sessiontest.Alice, c)
 	s.Refresh.RotatedAt, s.Refresh.Replays = c.Now(), 2
 	s.Refresh.Successor, s.Phone = []byte("sealed successor"), "+8610000000000"
+	s.Device, s.Door = auth.DeviceIOS, 1
 	out := map[string][]byte{}
 	var err error
 	out["session"], err = session.EncodeSession(s)
@@ -66,6 +83,7 @@ func TestRecordsAreStrict(t *testing.T) {
 		}
 		newer := bytes.Clone(good)
 		newer[0]++
+		supported := strconv.Itoa(int(good[0]))
 		bad := map[string][]byte{"empty": {}, "newer": newer, "one byte more": append(bytes.Clone(good), 0)}
 		for n := range good {
 			bad["cut at "+strconv.Itoa(n)] = good[:n]
@@ -75,9 +93,29 @@ func TestRecordsAreStrict(t *testing.T) {
 				t.Errorf("%s, %s: got %v, want ErrBadRecord", kind, name, err)
 			}
 		}
-		if _, err := recode[kind](newer); !strings.Contains(err.Error(), "version 2, this wxgate supports 1") {
+		if _, err := recode[kind](newer); !strings.Contains(err.Error(), "this wxgate supports "+supported) {
 			t.Errorf("%s: %v does not say which version it is", kind, err)
 		}
+	}
+}
+
+// TestFirstSessionRecord reads a session that wxgate wrote before it knew devices.
+func TestFirstSessionRecord(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("testdata/session1.hex")
+	sessiontest.Must(t, err)
+	record, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	sessiontest.Must(t, err)
+	s, err := session.DecodeSession(record)
+	sessiontest.Must(t, err)
+	if record[0] != 1 || s.User != sessiontest.Alice || s.UnionID != "union" || s.Phone != "+8610000000000" || string(s.Refresh.Successor) != "sealed successor" {
+		t.Errorf("version %d was read as %+v", record[0], s)
+	}
+	if s.Device != auth.DeviceOther || s.Door != auth.DoorMiniProgram || !s.LastSeen().Equal(s.Refresh.RotatedAt) || s.LastSeen().IsZero() {
+		t.Errorf("device %v, door %v, last seen %v", s.Device, s.Door, s.LastSeen())
+	}
+	if again, err := encodeFirst(s); err != nil || !bytes.Equal(again, record) {
+		t.Errorf("a field was lost: %x, %v", again, err)
 	}
 }
 

@@ -6,12 +6,25 @@ import (
 	"fmt"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
 )
 
 // UpdateAttempts implements [auth.Store]. edit runs within the write: see
 // [Store.Update].
 func (s *Store) UpdateAttempts(ctx context.Context, u auth.User, edit func(*auth.Attempts)) error {
 	return s.write(ctx, func(c *change) error { return c.updateAttempts(u, edit) })
+}
+
+// Attempts implements [auth.Store].
+func (s *Store) Attempts(ctx context.Context, u auth.User) (*auth.Attempts, error) {
+	attempts := new(auth.Attempts)
+	err := s.read(ctx, func(c *change) error {
+		if a := c.attempts(c.vault.HashUser(u)); session.AttemptsActive(a, c.now) {
+			attempts = a
+		}
+		return nil
+	})
+	return attempts, err
 }
 
 func (c *change) updateAttempts(u auth.User, edit func(*auth.Attempts)) error {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
 )
 
 // UpdateAttempts implements [auth.Store]. edit runs with the lock held.
@@ -21,6 +22,19 @@ func (m *Store) UpdateAttempts(ctx context.Context, u auth.User, edit func(*auth
 		}
 		return nil, nil
 	})
+}
+
+// Attempts implements [auth.Store].
+func (m *Store) Attempts(ctx context.Context, u auth.User) (*auth.Attempts, error) {
+	var attempts auth.Attempts
+	err := m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
+		if a := m.attempts[u]; session.AttemptsActive(&a, now) {
+			attempts = a
+			attempts.Keys = slices.Clone(a.Keys)
+		}
+		return nil, nil
+	})
+	return &attempts, err
 }
 
 // sweepAttempts looks at every user whose open data failed to decrypt lately: few.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
 )
 
@@ -23,6 +24,8 @@ type Store struct {
 	opts session.Options
 	max  int
 	set  *session.Set
+	// vault seals cursors, with a key that ends with the store.
+	vault session.Vault
 
 	sweeper session.Sweeper
 
@@ -48,7 +51,9 @@ type storedUser struct {
 
 // New makes an empty store; now is the clock that decides what has ended.
 func New(now func() time.Time, opts session.Options) *Store {
+	box, _ := seal.New(session.NewIndexKey()) // a key of that length is always valid
 	return &Store{
+		vault:    session.Vault{Box: box},
 		now:      now,
 		opts:     opts.WithDefaults(),
 		max:      maxSessions,

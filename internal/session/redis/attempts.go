@@ -6,6 +6,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
 )
 
 // UpdateAttempts implements [auth.Store].
@@ -16,6 +17,20 @@ func (s *Store) UpdateAttempts(ctx context.Context, u auth.User, edit func(*auth
 			return s.editAttempts(ctx, s.redis.key(u.Shard(), "a", name), name, edit)
 		})
 	})
+}
+
+// Attempts implements [auth.Store].
+func (s *Store) Attempts(ctx context.Context, u auth.User) (*auth.Attempts, error) {
+	attempts := new(auth.Attempts)
+	err := s.redis.observed(ctx, opReadAttempts, u.Shard(), func() error {
+		name := userName(s.redis.vault.Load(), u)
+		a, _, err := s.readAttempts(ctx, s.redis.key(u.Shard(), "a", name), name)
+		if session.AttemptsActive(a, s.now()) {
+			attempts = a
+		}
+		return err
+	})
+	return attempts, err
 }
 
 func (s *Store) editAttempts(ctx context.Context, key, user string, edit func(*auth.Attempts)) (settled bool, err error) {

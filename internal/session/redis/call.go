@@ -44,6 +44,9 @@ const (
 	opTake      = "take"
 	opImport    = "import"
 	opAttempts  = "update_attempts"
+	opList      = "list_sessions"
+
+	opReadAttempts = "attempts"
 )
 
 // observed runs one operation on one shard. It does not start it if its context has

@@ -123,6 +123,22 @@ func TestRedisCluster(t *testing.T) {
 		if len(sessions) < 2 {
 			t.Errorf("%d sessions were exported", len(sessions))
 		}
+		listed := 0
+		for q := (auth.Query{Limit: 1}); ; {
+			page, err := store.Sessions(t.Context(), q)
+			sessiontest.Must(t, err)
+			for _, s := range page.Sessions {
+				if listed++; !sessions[s.ID] {
+					t.Errorf("session %s is listed, but was not exported", s.ID)
+				}
+			}
+			if q.Cursor = page.Next; q.Cursor == "" {
+				break
+			}
+		}
+		if listed != len(sessions) {
+			t.Errorf("%d sessions are listed, %d were exported", listed, len(sessions))
+		}
 		sessiontest.Must(t, r.Ready(t.Context()))
 	})
 	t.Run("single, without the word", func(t *testing.T) {

@@ -4,16 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
-
-	"github.com/redis/rueidis"
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/scan"
 )
-
-// scanStep is about how many keys one step of an export reads.
-const scanStep = 500
 
 // Export calls do for every entry that has not ended: first for the revocations, so that an
 // import never has a revoked session without its revocation. Entries that are written
@@ -30,39 +25,31 @@ func (s *Store) Export(ctx context.Context, do func(session.Entry) error) error 
 	return session.Unavailable(s.redis.eachSession(ctx, func(id auth.SessionID) error { return s.exportSession(ctx, do, id) }))
 }
 
+func (r *Client) servers() scan.Servers {
+	return scan.Servers{Nodes: r.client.Nodes(), Timeout: r.cfg.Timeout, Prefix: r.cfg.Prefix}
+}
+
 // eachSession calls do for the session IDs of every master.
 func (r *Client) eachSession(ctx context.Context, do func(auth.SessionID) error) error {
-	for _, node := range r.client.Nodes() {
-		role, err := node.Do(ctx, node.B().Role().Build()).ToArray()
-		if err != nil {
-			return r.failed(err)
-		}
-		if name, err := role[0].ToString(); err != nil || name != "master" {
-			continue // a replica: its master has the same keys
-		}
-		if err := r.scanSessions(ctx, node, do); err != nil {
-			return err
+	servers := r.servers()
+	masters, err := servers.Masters(ctx)
+	if err != nil {
+		return r.failed(err)
+	}
+	for _, master := range masters {
+		for cursor, more := uint64(0), true; more; more = cursor != 0 {
+			var ids []auth.SessionID
+			if ids, cursor, err = servers.Sessions(ctx, master, cursor, scan.Step); err != nil {
+				return r.failed(err)
+			}
+			for _, id := range ids {
+				if err := do(id); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil
-}
-
-func (r *Client) scanSessions(ctx context.Context, node rueidis.Client, do func(auth.SessionID) error) error {
-	pattern := escapeGlob(r.cfg.Prefix) + ":{?}:s:*"
-	for cursor := uint64(0); ; {
-		page, err := node.Do(ctx, node.B().Scan().Cursor(cursor).Match(pattern).Count(scanStep).Build()).AsScanEntry()
-		if err != nil {
-			return r.failed(err)
-		}
-		for _, key := range page.Elements {
-			if err := do(auth.SessionID(key[strings.LastIndexByte(key, ':')+1:])); err != nil {
-				return err
-			}
-		}
-		if cursor = page.Cursor; cursor == 0 {
-			return nil
-		}
-	}
 }
 
 // exportSession exports a session and, with the first of a user, the user's keys and
@@ -93,11 +80,6 @@ func (s *Store) exportSession(ctx context.Context, do func(session.Entry) error,
 		return err
 	}
 	return session.EmitEntry(ctx, do, session.Entry{User: held.User, Attempts: attempts})
-}
-
-// escapeGlob escapes a prefix for the patterns of SCAN.
-func escapeGlob(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(s)
 }
 
 // Import writes an entry that another store exported. It returns

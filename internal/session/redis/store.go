@@ -104,8 +104,14 @@ type heldSession struct {
 // answer is [auth.ErrNoSession] or nil; err is an error of Redis.
 func (s *Store) readSession(ctx context.Context, id auth.SessionID) (held heldSession, answer, err error) {
 	r := s.redis
+	return s.openSession(id, r.client.Send(ctx, r.client.B().Get().Key(r.sessionKey(id)).Build()))
+}
+
+// openSession is readSession with the response of Redis.
+func (s *Store) openSession(id auth.SessionID, response rueidis.RedisResult) (held heldSession, answer, err error) {
+	r := s.redis
 	held.key = r.sessionKey(id)
-	held.sealed, err = r.client.Send(ctx, r.client.B().Get().Key(held.key).Build()).ToString()
+	held.sealed, err = response.ToString()
 	if rueidis.IsRedisNil(err) {
 		return held, fmt.Errorf("%w: %s", auth.ErrNoSession, id), nil
 	}

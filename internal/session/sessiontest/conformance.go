@@ -53,6 +53,10 @@ func conformance() map[string]func(*testing.T, Store, *Clock) {
 		"sweep":                               sweeps,
 		"sweep follows a moved end":           sweepFollows,
 		"cancelled before it begins":          cancelled,
+		"list: a user's, newest first":        listUser,
+		"list: all, page by page":             listAll,
+		"list: cursors":                       listCursors,
+		"race: list and logins":               raceList,
 		"attempts are kept":                   attemptsKept,
 		"attempts that are empty":             attemptsEmptied,
 		"attempts are swept":                  attemptsSwept,
@@ -63,6 +67,8 @@ func conformance() map[string]func(*testing.T, Store, *Clock) {
 		"race: creates of one user":           raceCreates,
 		"race: one refresh token":             raceRefresh,
 		"service: a session's life":           serviceLife,
+		"service: sessions for operators":     serviceSessions,
+		"service: what is stored of a user":   serviceUser,
 	}
 }
 
@@ -73,7 +79,7 @@ func sessionComesBackWhole(t *testing.T, store Store, c *Clock) {
 	_, err := want.Refresh.Rotate(first, auth.NewRefreshToken(want.ID), c.Now(), auth.RefreshGrace)
 	Must(t, err)
 	want.Refresh.Replays = 3
-	want.Phone = "+8610000000000"
+	want.Phone, want.Device = "+8610000000000", auth.DeviceAndroid
 	Must(t, store.Create(t.Context(), want, auth.SessionKey{}))
 	got, err := store.Session(t.Context(), want.ID)
 	Must(t, err)

@@ -2,6 +2,7 @@ package sessiontest
 
 import (
 	"bytes"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -34,6 +35,13 @@ func attemptsKept(t *testing.T, store Store, c *Clock) {
 	if !got.DayEnds.Equal(until) || got.Failed != 3 || got.Pending != 1 || len(got.Keys) != 1 ||
 		!bytes.Equal(got.Keys[0].Key, key) || got.Keys[0].Failed != 2 || got.Keys[0].Pending != 1 || !got.Keys[0].Until.Equal(until.Add(time.Minute)) {
 		t.Errorf("got %+v", got)
+	}
+	if read, err := store.Attempts(t.Context(), Alice); err != nil || !reflect.DeepEqual(*read, got) {
+		t.Errorf("read %+v (%v), want %+v", read, err, got)
+	}
+	c.Advance(2 * time.Hour)
+	if read, err := store.Attempts(t.Context(), Alice); err != nil || !read.Empty() {
+		t.Errorf("attempts that are over: %+v, %v", read, err)
 	}
 	if other := AttemptsOf(t, store, OtherAlice); !other.Empty() {
 		t.Errorf("another app's user has %+v", other)

@@ -12,7 +12,7 @@ import (
 // nobody logged out.
 func raceRefresh(t *testing.T, store Store, c *Clock) {
 	service := ServiceOver(store, c.Now, KeyOne)
-	login, err := service.Login(t.Context(), "wx1", "alice k1")
+	login, err := service.Login(t.Context(), "wx1", "alice k1", auth.DeviceOther)
 	Must(t, err)
 	token := login.RefreshToken
 	for range 3 {
@@ -41,9 +41,9 @@ func raceRefresh(t *testing.T, store Store, c *Clock) {
 
 func serviceLife(t *testing.T, store Store, c *Clock) {
 	service := ServiceOver(store, c.Now, KeyOne)
-	login, err := service.Login(t.Context(), "wx1", "alice k1")
+	login, err := service.Login(t.Context(), "wx1", "alice k1", auth.DeviceOther)
 	Must(t, err)
-	again, err := service.Login(t.Context(), "wx1", "alice k2")
+	again, err := service.Login(t.Context(), "wx1", "alice k2", auth.DeviceOther)
 	Must(t, err)
 
 	// Data of the first login opens after the second; the phone is remembered.
@@ -73,7 +73,7 @@ func serviceLife(t *testing.T, store Store, c *Clock) {
 	if _, err := service.Authenticate(login.AccessToken); !errors.Is(err, auth.ErrSessionRevoked) {
 		t.Fatalf("after logout: %v, want ErrSessionRevoked", err)
 	}
-	third, err := service.Login(t.Context(), "wx1", "alice k3") // in the same millisecond
+	third, err := service.Login(t.Context(), "wx1", "alice k3", auth.DeviceOther) // in the same millisecond
 	Must(t, err)
 	must2(service.Authenticate(third.AccessToken))(t)
 }

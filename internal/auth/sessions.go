@@ -1,0 +1,75 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+)
+
+const (
+	// DefaultPageSize is how many sessions a page has if a query has no limit: about what
+	// a terminal shows.
+	DefaultPageSize = 50
+	// MaxPageSize is the largest limit: some 200 KB in JSON, and a few milliseconds of a
+	// store.
+	MaxPageSize = 500
+)
+
+// Query selects sessions.
+type Query struct {
+	// User selects those of one user, newest first. The zero value selects those of all
+	// users, in the order of the store.
+	User User
+	// App selects those of one app if User is zero; empty: those of all apps.
+	App AppID
+	// Limit is how many a page has at most.
+	Limit int
+	// Cursor is [Page.Next] of the page before, for the same User and App; empty: the
+	// first page.
+	Cursor string
+}
+
+// Page is a part of a list. It may have fewer sessions than the limit, or none, although
+// there are more.
+type Page struct {
+	Sessions []*Session
+	Next     string // the cursor of the next page; empty after the last
+}
+
+// Sessions lists the sessions that have not ended. The default limit is
+// [DefaultPageSize]. [ErrInvalidRequest], [ErrInvalidCursor].
+func (s *Service) Sessions(ctx context.Context, q Query) (Page, error) {
+	if q.Limit == 0 {
+		q.Limit = DefaultPageSize
+	}
+	if q.Limit < 0 || q.Limit > MaxPageSize {
+		return Page{}, fmt.Errorf("%w: limit must be 1 to %d", ErrInvalidRequest, MaxPageSize)
+	}
+	return s.cfg.Store.Sessions(ctx, q)
+}
+
+// Session returns a session that has not ended: [ErrNoSession], or [ErrInvalidRequest] for a
+// string that is not a session ID.
+func (s *Service) Session(ctx context.Context, id string) (*Session, error) {
+	session, err := ParseSessionID(id)
+	if err != nil {
+		return nil, fmt.Errorf("%w: not a session ID", ErrInvalidRequest)
+	}
+	return s.cfg.Store.Session(ctx, session)
+}
+
+// EndSession ends a session for an operator and returns it. Its tokens are refused from the
+// next request on. The errors are those of [Service.Session].
+func (s *Service) EndSession(ctx context.Context, id string) (ended *Session, err error) {
+	session, err := ParseSessionID(id)
+	if err != nil {
+		return nil, fmt.Errorf("%w: not a session ID", ErrInvalidRequest)
+	}
+	err = s.cfg.Store.Update(ctx, session, func(found *Session) (Verdict, error) {
+		ended = found
+		return End, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ended, nil
+}

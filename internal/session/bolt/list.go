@@ -1,0 +1,111 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+const (
+	// listStep is how many sessions one transaction of a list reads: a few milliseconds.
+	// While a transaction is open, the file cannot use the pages that logins free.
+	listStep = 1000
+	// listSteps bounds one page, of which most sessions may be of other apps.
+	listSteps = 20
+)
+
+// Sessions implements [auth.Store]. The order of all sessions is that of their beginning.
+func (s *Store) Sessions(ctx context.Context, q auth.Query) (auth.Page, error) {
+	after, err := s.vault.OpenCursor(q)
+	if err != nil {
+		return auth.Page{}, err
+	}
+	list := lister{query: q, after: after}
+	if q.User != (auth.User{}) {
+		err = s.read(ctx, list.userPage)
+	} else {
+		for step := 0; err == nil && list.more(step); step++ {
+			err = s.read(ctx, list.read)
+		}
+	}
+	if err != nil {
+		return auth.Page{}, err
+	}
+	if !list.done {
+		list.page.Next, err = s.vault.SealCursor(q, list.after)
+	}
+	return list.page, err
+}
+
+// lister collects a page.
+type lister struct {
+	query auth.Query
+	after []byte // the last session that was looked at; nil before the first
+	done  bool   // there is none after it
+	page  auth.Page
+}
+
+func (l *lister) full() bool { return len(l.page.Sessions) >= l.query.Limit }
+
+// more reports whether the page needs a step with this number.
+func (l *lister) more(step int) bool { return !l.done && !l.full() && step < listSteps }
+
+// add adds a session to the page unless it has ended or is of another app. One that cannot
+// be read counts as ended.
+func (l *lister) add(c *change, id []byte, e entry) {
+	if !e.end.After(c.now) {
+		return
+	}
+	s, err := c.openSession(id, e)
+	if err == nil && (l.query.App == "" || l.query.App == s.User.App) {
+		l.page.Sessions = append(l.page.Sessions, s)
+	}
+}
+
+// read reads one step of all sessions.
+func (l *lister) read(c *change) error {
+	cursor := c.tx.Bucket(bucketSessions).Cursor()
+	id, value := cursor.First()
+	if l.after != nil {
+		if id, value = cursor.Seek(l.after); bytes.Equal(id, l.after) {
+			id, value = cursor.Next()
+		}
+	}
+	for range listStep {
+		if id == nil || l.full() {
+			break
+		}
+		e, ok := decodeEntry(value)
+		if !ok {
+			return fmt.Errorf("%w: an entry of %d bytes in %s", session.ErrCorrupt, len(value), bucketSessions)
+		}
+		l.add(c, id, e)
+		l.after = bytes.Clone(id)
+		id, value = cursor.Next()
+	}
+	l.done = id == nil
+	return nil
+}
+
+// userPage reads a page of a user's sessions, of which there are at most
+// [session.MaxUserSessions] and those that were not swept yet.
+func (l *lister) userPage(c *change) error {
+	for _, at := range slices.Backward(c.sessionsOf(c.vault.HashUser(l.query.User))) {
+		if l.after != nil && bytes.Compare(at.id, l.after) >= 0 {
+			continue
+		}
+		if l.full() {
+			return nil
+		}
+		if e, ok := c.entry(at.id); ok {
+			l.add(c, at.id, e)
+		}
+		l.after = at.id
+	}
+	l.done = true
+	return nil
+}
