@@ -126,10 +126,10 @@ type Store interface {
 	// whose session the store has lost. It returns how many of the sessions that it
 	// ended had not expired.
 	EndUser(ctx context.Context, u User, at, until time.Time) (ended int, err error)
-	// Sessions returns a page of the sessions that have not ended, in steps of a bounded
+	// List returns a page of the sessions that have not ended, in steps of a bounded
 	// size. Whatever happens meanwhile, a session that is there from the first page to
 	// the last is in exactly one of them. [ErrInvalidCursor].
-	Sessions(ctx context.Context, q Query) (Page, error)
+	List(ctx context.Context, q Query) (Page, error)
 	// SessionKeys are the user's, newest first, at most [MaxSessionKeys]; none
 	// once the user's last session has ended.
 	SessionKeys(ctx context.Context, u User) ([]SessionKey, error)

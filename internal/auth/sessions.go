@@ -44,7 +44,7 @@ func (s *Service) Sessions(ctx context.Context, q Query) (Page, error) {
 	if q.Limit < 0 || q.Limit > MaxPageSize {
 		return Page{}, fmt.Errorf("%w: limit must be 1 to %d", ErrInvalidRequest, MaxPageSize)
 	}
-	return s.cfg.Store.Sessions(ctx, q)
+	return s.cfg.Store.List(ctx, q)
 }
 
 // Session returns a session that has not ended: [ErrNoSession], or [ErrInvalidRequest] for a

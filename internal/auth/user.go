@@ -26,7 +26,7 @@ func (s *Service) User(ctx context.Context, u User) (*UserRecord, error) {
 	record := &UserRecord{EndedUntil: s.cfg.Revocations.NotAfter(u)}
 	q := Query{User: u, Limit: MaxPageSize}
 	for more := true; more; more = q.Cursor != "" {
-		page, err := s.cfg.Store.Sessions(ctx, q)
+		page, err := s.cfg.Store.List(ctx, q)
 		if err != nil {
 			return nil, err
 		}

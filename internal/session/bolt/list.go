@@ -18,8 +18,8 @@ const (
 	listSteps = 20
 )
 
-// Sessions implements [auth.Store]. The order of all sessions is that of their beginning.
-func (s *Store) Sessions(ctx context.Context, q auth.Query) (auth.Page, error) {
+// List implements [auth.Store]. The order of all sessions is that of their beginning.
+func (s *Store) List(ctx context.Context, q auth.Query) (auth.Page, error) {
 	after, err := s.vault.OpenCursor(q)
 	if err != nil {
 		return auth.Page{}, err

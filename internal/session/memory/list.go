@@ -10,8 +10,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 )
 
-// Sessions implements [auth.Store]. The order of all sessions is that of their beginning.
-func (m *Store) Sessions(ctx context.Context, q auth.Query) (auth.Page, error) {
+// List implements [auth.Store]. The order of all sessions is that of their beginning.
+func (m *Store) List(ctx context.Context, q auth.Query) (auth.Page, error) {
 	after, err := m.vault.OpenCursor(q)
 	if err != nil {
 		return auth.Page{}, err

@@ -125,7 +125,7 @@ func TestRedisCluster(t *testing.T) {
 		}
 		listed := 0
 		for q := (auth.Query{Limit: 1}); ; {
-			page, err := store.Sessions(t.Context(), q)
+			page, err := store.List(t.Context(), q)
 			sessiontest.Must(t, err)
 			for _, s := range page.Sessions {
 				if listed++; !sessions[s.ID] {

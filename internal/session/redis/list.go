@@ -12,8 +12,8 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// Sessions implements [auth.Store]; see [scan.Servers.Page] for the order of all sessions.
-func (s *Store) Sessions(ctx context.Context, q auth.Query) (page auth.Page, err error) {
+// List implements [auth.Store]; see [scan.Servers.Page] for the order of all sessions.
+func (s *Store) List(ctx context.Context, q auth.Query) (page auth.Page, err error) {
 	position, err := s.redis.vault.Load().OpenCursor(q)
 	if err != nil {
 		return auth.Page{}, err

@@ -22,20 +22,20 @@ func TestListAfterARestart(t *testing.T) {
 		sessiontest.Begin(t, store, stranger(), c, "k")
 	}
 	q := auth.Query{Limit: 10}
-	page, err := store.Sessions(t.Context(), q)
+	page, err := store.List(t.Context(), q)
 	sessiontest.Must(t, err)
 	q.Cursor = page.Next
 	server.Stop()
 	server.Start(t)
 	eventually(t, "Redis is back", func() bool {
-		_, err = store.Sessions(t.Context(), q)
+		_, err = store.List(t.Context(), q)
 		return !errors.Is(err, auth.ErrStoreUnavailable)
 	})
 	if !errors.Is(err, auth.ErrInvalidCursor) || !strings.Contains(err.Error(), "restarted") {
 		t.Errorf("got %v, want ErrInvalidCursor that says why", err)
 	}
 	q.Cursor = ""
-	if _, err := store.Sessions(t.Context(), q); err != nil {
+	if _, err := store.List(t.Context(), q); err != nil {
 		t.Errorf("from the first page: %v", err)
 	}
 }

@@ -16,7 +16,7 @@ import (
 func listPages(t *testing.T, store auth.Store, q auth.Query, between func()) (ids []auth.SessionID) {
 	t.Helper()
 	for range 1000 {
-		page, err := store.Sessions(t.Context(), q)
+		page, err := store.List(t.Context(), q)
 		Must(t, err)
 		if len(page.Sessions) > q.Limit {
 			t.Fatalf("a page of %d sessions, the limit is %d", len(page.Sessions), q.Limit)
@@ -59,7 +59,7 @@ func listUser(t *testing.T, store Store, c *Clock) {
 			t.Errorf("limit %d: got %v, want %v", limit, got, want)
 		}
 	}
-	page, err := store.Sessions(t.Context(), auth.Query{User: Alice, Limit: 1})
+	page, err := store.List(t.Context(), auth.Query{User: Alice, Limit: 1})
 	Must(t, err)
 	if s, err := store.Session(t.Context(), want[0]); err != nil || fmt.Sprint(*s) != fmt.Sprint(*page.Sessions[0]) {
 		t.Errorf("listed as %+v, is %+v, %v", page.Sessions[0], s, err)
@@ -112,7 +112,7 @@ func listCursors(t *testing.T, store Store, c *Clock) {
 		Begin(t, store, Bob, c, "k1")
 	}
 	next := func(q auth.Query) string {
-		page, err := store.Sessions(t.Context(), q)
+		page, err := store.List(t.Context(), q)
 		Must(t, err)
 		if page.Next == "" {
 			t.Fatalf("%+v has one page", q)
@@ -140,7 +140,7 @@ func listCursors(t *testing.T, store Store, c *Clock) {
 		"of another app":     {App: "wx2", Cursor: next(ofApp)},
 	} {
 		q.Limit = 2
-		if _, err := store.Sessions(t.Context(), q); !errors.Is(err, auth.ErrInvalidCursor) || errors.Is(err, auth.ErrStoreUnavailable) {
+		if _, err := store.List(t.Context(), q); !errors.Is(err, auth.ErrInvalidCursor) || errors.Is(err, auth.ErrStoreUnavailable) {
 			t.Errorf("a cursor that is %s: %v, want ErrInvalidCursor", name, err)
 		}
 	}
