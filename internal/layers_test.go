@@ -180,6 +180,8 @@ var layers = []layer{
 	{dir: benchReport, stdOnly: true},
 	{dir: benchSeed, imports: []string{tokens, keyring, kit, kit + "/bolt", "internal/auth", "internal/seal"}},
 	{dir: "internal", alone: true}, // these tests
+	// A module of its own, so that its libraries are none of wxgate's.
+	{dir: "deploy/image"},
 }
 
 // layerOf finds the innermost layer that holds dir.
