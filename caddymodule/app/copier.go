@@ -24,7 +24,7 @@ import (
 
 var (
 	errCopyTarget = errors.New("name a store as bolt:[<path>], or redis:[<url>] with the URL as in store redis; without one it is the configuration's")
-	errCopyConfig = errors.New("name the configuration of the gateway by --config: it says where the root secret and the signing keys are")
+	errNoApp      = errors.New("the configuration has no wxgate block; set the gateway's with --config")
 	errCopyRoot   = errors.New("the configuration names no root secret and Caddy's storage holds none: this is not the configuration of a gateway that has run")
 )
 
@@ -75,26 +75,36 @@ func openCopier(ctx context.Context, file, adapter string) (c *copier, done func
 	if err != nil {
 		return nil, nil, err
 	}
-	var config copyConfig
-	if len(text) > 0 {
-		if err := json.Unmarshal(text, &config); err != nil {
-			return nil, nil, fmt.Errorf("reading the configuration: %w", err)
-		}
+	app, config, err := decodeApp(text)
+	if err != nil {
+		return nil, nil, err
 	}
-	if config.Apps[Name] == nil {
-		return nil, nil, errCopyConfig
-	}
-	c = &copier{app: &App{logger: caddy.Log()}, storage: caddy.DefaultStorage}
-	if err := caddy.StrictUnmarshalJSON(config.Apps[Name], c.app); err != nil {
-		return nil, nil, fmt.Errorf("reading the wxgate app of the configuration: %w", err)
-	}
+	c = &copier{app: app, storage: caddy.DefaultStorage}
 	// A storage may be a module with a connection, which ends with the context.
 	moduleCtx, cancel := caddy.NewContext(caddy.Context{Context: ctx})
-	if err := c.provision(moduleCtx, &config); err != nil {
+	if err := c.provision(moduleCtx, config); err != nil {
 		cancel()
 		return nil, nil, err
 	}
 	return c, cancel, nil
+}
+
+// decodeApp reads the app of a configuration, without provisioning it.
+func decodeApp(text []byte) (*App, *copyConfig, error) {
+	config := new(copyConfig)
+	if len(text) > 0 {
+		if err := json.Unmarshal(text, config); err != nil {
+			return nil, nil, fmt.Errorf("reading the configuration: %w", err)
+		}
+	}
+	if config.Apps[Name] == nil {
+		return nil, nil, errNoApp
+	}
+	app := &App{logger: caddy.Log()}
+	if err := caddy.StrictUnmarshalJSON(config.Apps[Name], app); err != nil {
+		return nil, nil, fmt.Errorf("reading the wxgate app of the configuration: %w", err)
+	}
+	return app, config, nil
 }
 
 func (c *copier) provision(ctx caddy.Context, config *copyConfig) error {

@@ -1,4 +1,4 @@
-// Package command has wxgate's commands: dev, attack, bench and store here, those over the admin
+// Package command has wxgate's commands: dev, attack, bench, doctor and store here, those over the admin
 // API in caddymodule/admin.
 package command
 
@@ -37,5 +37,5 @@ func init() {
 // Commands returns wxgate's commands, each with its CobraFunc. The binary wxgate has
 // them at its root.
 func Commands() []caddycmd.Command {
-	return slices.Concat(admin.Commands, []caddycmd.Command{attackSpec, benchSpec, devSpec, storeSpec})
+	return slices.Concat(admin.Commands, []caddycmd.Command{attackSpec, benchSpec, devSpec, doctorSpec, storeSpec})
 }

@@ -21,6 +21,7 @@ web server with one more module, and is configured and run as Caddy is:
 	- 'wxgate run' serves it in the foreground, 'wxgate reload' changes it.
 	- 'wxgate keys', 'user', 'session-key' and 'store' are for its operator.
 	- 'wxgate attack' tests a gateway against known attacks.
+	- 'wxgate doctor' checks the configuration, this machine, the store and WeChat.
 	- 'wxgate bench' measures what it costs on this machine.
 
 The configuration is the file Caddyfile of the working directory, or --config.

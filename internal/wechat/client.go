@@ -145,6 +145,9 @@ func (cfg *Config) completePlatform() error {
 	return nil
 }
 
+// API returns the base URL of the platform's API.
+func (c *Client) API() string { return c.cfg.API }
+
 // Platform returns the mini program's platform.
 func (c *Client) Platform() Platform { return c.cfg.Platform }
 

@@ -30,6 +30,18 @@ func (c *Client) fetchToken(ctx context.Context) (got fetched, err error) {
 	return got, err
 }
 
+// CheckCredentials has the platform check the appid and the secret and, at WeChat, the IP
+// allow-list: it fetches an access token, or the component's, and keeps none. Errors are
+// those of a login, such as [auth.ErrAppMisconfigured].
+func (c *Client) CheckCredentials(ctx context.Context) error {
+	fetch := c.fetchToken
+	if c.component != nil {
+		fetch = c.fetchComponentToken
+	}
+	_, err := fetch(ctx)
+	return err
+}
+
 // newFetched checks the response to a token call.
 func newFetched(name platform.CallName, field, token string, seconds int64) (fetched, error) {
 	if !visibleASCII(token, maxTokenBytes) {

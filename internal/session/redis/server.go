@@ -72,6 +72,35 @@ func (r *Client) Bytes(ctx context.Context) (int64, error) {
 	return strconv.ParseInt(info["used_memory"], 10, 64)
 }
 
+// Server is what a server reports about how it keeps data.
+type Server struct {
+	Version     string
+	Eviction    string // maxmemory-policy
+	AppendOnly  bool   // it appends each write to a file
+	Snapshots   bool   // it writes snapshots (RDB)
+	WriteFailed bool   // its last write to disk failed
+}
+
+// Server asks the server, or one master of a Cluster. Managed servers often refuse CONFIG:
+// Snapshots is then whether it has written one since it started.
+func (r *Client) Server(ctx context.Context) (Server, error) {
+	info, err := r.info(ctx, "server", "memory", "persistence")
+	if err != nil {
+		return Server{}, err
+	}
+	snapshots := info["rdb_saves"] != "0"
+	if save, err := r.client.Send(ctx, r.client.B().ConfigGet().Parameter("save").Build()).AsStrMap(); err == nil {
+		snapshots = save["save"] != ""
+	}
+	return Server{
+		Version:     info["redis_version"],
+		Eviction:    info["maxmemory_policy"],
+		AppendOnly:  info["aof_enabled"] == "1",
+		Snapshots:   snapshots,
+		WriteFailed: info["rdb_last_bgsave_status"] == "err" || info["aof_last_write_status"] == "err",
+	}, nil
+}
+
 // failed returns the error of a command, with advice.
 func (r *Client) failed(err error) error {
 	if errors.Is(err, rueidis.ErrClosing) && r.closed.Load() {

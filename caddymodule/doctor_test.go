@@ -1,0 +1,202 @@
+package caddymodule_test
+
+import (
+	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/doctor"
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// examine runs `wxgate doctor --json` on the fixture's configuration.
+func (f *fixture) examine() ([]doctor.Finding, error) {
+	f.t.Helper()
+	out, err := f.command("doctor", "--json", "--config", f.copyConfig(), "--adapter", "caddyfile")
+	var found []doctor.Finding
+	if err := json.Unmarshal([]byte(out), &found); err != nil {
+		f.t.Fatalf("%v:\n%s", err, out)
+	}
+	return found, err
+}
+
+// unhealthy returns the findings that make the command fail.
+func unhealthy(found []doctor.Finding) []doctor.Finding {
+	var bad []doctor.Finding
+	for _, f := range found {
+		if f.Status == doctor.Failed {
+			bad = append(bad, f)
+		}
+	}
+	return bad
+}
+
+// TestDoctor has each check fail for its own reason, and no other check.
+func TestDoctor(t *testing.T) {
+	for name, test := range map[string]struct {
+		config  siteWith
+		prepare func(*fixture)
+		check   string // the one that fails; empty if none does
+		text    string
+	}{
+		"healthy": {},
+		"configuration": {
+			config: siteWith{handler: "prefix wrong"},
+			check:  doctor.CheckConfiguration, text: "prefix",
+		},
+		"API": {
+			prepare: func(f *fixture) { _ = f.sim.Close() }, // its test closes it again
+			check:   doctor.CheckAPI, text: "connection refused",
+		},
+		"AppSecret": {
+			prepare: func(f *fixture) { f.t.Setenv("WXGATE_TEST_SECRET", strings.Repeat("f", 32)) },
+			check:   doctor.CheckCredentials, text: "The AppSecret is wrong",
+		},
+		"IP allow-list": {
+			prepare: func(f *fixture) {
+				if err := f.sim.Sim.Arm(wechatsim.Fault{Path: "/cgi-bin/stable_token", Kind: wechatsim.FaultErrCode, ErrCode: 40164}); err != nil {
+					f.t.Fatal(err)
+				}
+			},
+			check: doctor.CheckCredentials, text: "Add this machine's address",
+		},
+		"literal secret": {
+			config: siteWith{wxgate: "secret 0123456789abcdef0123456789abcdef"},
+			check:  doctor.CheckSecrets, text: "in the configuration itself",
+		},
+		"public admin API": {
+			config: siteWith{global: "admin :2019"},
+			check:  doctor.CheckAdmin, text: "other machines can reach it",
+		},
+		"public upstream": {
+			config: siteWith{routes: "reverse_proxy /other 127.0.0.1:{{.Public}}"},
+			check:  doctor.CheckUpstream, text: "also listens on",
+		},
+		"file mode of the store": {
+			prepare: func(f *fixture) { f.write("wxgate.db", 0o644) },
+			check:   doctor.CheckFiles, text: "chmod 600",
+		},
+		"store": {
+			prepare: func(f *fixture) { f.write("blocked", 0o600) },
+			config:  siteWith{store: "bolt {{.Dir}}/blocked/wxgate.db"},
+			check:   doctor.CheckStore, text: "write access",
+		},
+		"storage": {
+			prepare: func(f *fixture) { f.write("caddy", 0o600) },
+			check:   doctor.CheckStorage, text: "write access",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newStoppedFixture(t, simConfig(), publicPort(t, test.config.String()))
+			if test.prepare != nil {
+				test.prepare(f)
+			}
+			found, err := f.examine()
+			if (err != nil) != (test.check != "") {
+				t.Errorf("the command returned %v", err)
+			}
+			for _, bad := range unhealthy(found) {
+				if bad.Check != test.check && !follows(bad, test.check) {
+					t.Errorf("%s failed too: %s", bad.Check, bad.Detail)
+				}
+			}
+			if test.check != "" && !says(unhealthy(found), test.check, test.text) {
+				t.Errorf("no failed %s that says %q: %v", test.check, test.text, found)
+			}
+		})
+	}
+}
+
+// follows reports whether a finding fails whenever another check does.
+func follows(f doctor.Finding, check string) bool {
+	switch check {
+	case doctor.CheckAPI:
+		return f.Check == doctor.CheckCredentials
+	case doctor.CheckStorage, doctor.CheckStore:
+		return f.Check == doctor.CheckFiles // below a folder that is a file
+	}
+	return false
+}
+
+func says(found []doctor.Finding, check, text string) bool {
+	for _, f := range found {
+		if f.Check == check && strings.Contains(f.Detail+". "+f.Advice, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// write writes a file into the fixture's folder.
+func (f *fixture) write(name string, mode os.FileMode) {
+	f.t.Helper()
+	if err := os.WriteFile(filepath.Join(f.dir, name), nil, mode); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// publicPort replaces {{.Public}} with a port that a process accepts connections to on all
+// addresses of this machine.
+func publicPort(t *testing.T, config string) string {
+	t.Helper()
+	if !strings.Contains(config, "{{.Public}}") {
+		return config
+	}
+	l, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.ReplaceAll(config, "{{.Public}}", port)
+}
+
+// TestDoctorRedis has a server that evicts and keeps nothing, one that does neither, and none.
+func TestDoctorRedis(t *testing.T) {
+	for name, test := range map[string]struct {
+		args []string
+		text string // of what fails; empty if nothing does
+	}{
+		"durable":       {[]string{"--appendonly", "yes"}, ""},
+		"keeps nothing": {nil, "keeps nothing on disk"},
+		"evicts":        {[]string{"--appendonly", "yes", "--maxmemory-policy", "allkeys-lru"}, "maxmemory-policy is allkeys-lru"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			redis := startRedis(t, test.args...)
+			f := newStoppedFixture(t, simConfig(), siteWith{store: "redis redis://" + redis.addr, wxgate: "secret {env.WXGATE_TEST_ROOT}"}.String())
+			t.Setenv("WXGATE_TEST_ROOT", strings.Repeat("r", 32))
+			found, err := f.examine()
+			if (err != nil) != (test.text != "") || test.text != "" && !says(unhealthy(found), doctor.CheckStore, test.text) {
+				t.Errorf("%v %v", err, found)
+			}
+			redis.kill()
+			if found, _ := f.examine(); !says(unhealthy(found), doctor.CheckStore, "Check that Redis runs") {
+				t.Errorf("without Redis: %v", found)
+			}
+		})
+	}
+}
+
+// TestDoctorPrints compares the lines that an operator reads.
+func TestDoctorPrints(t *testing.T) {
+	f := newStoppedFixture(t, simConfig(), siteWith{}.String())
+	out, err := f.command("doctor", "--config", f.copyConfig(), "--adapter", "caddyfile")
+	if err != nil {
+		t.Errorf("%v:\n%s", err, out)
+	}
+	for _, line := range []string{
+		"ok           configuration  " + filepath.Join(f.dir, "Caddyfile") + ": it loads\n",
+		"warning      admin          off: commands such as `wxgate keys` cannot reach the gateway. Use a socket: ",
+		"ok           credentials    " + wechatsim.DefaultApp.ID + ": the platform accepts the appid and the secret from this address\n",
+	} {
+		if !strings.Contains(out, line) {
+			t.Errorf("no line %q in\n%s", line, out)
+		}
+	}
+}
