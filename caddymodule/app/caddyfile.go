@@ -133,17 +133,17 @@ func (a *App) parseStore(d *caddyfile.Dispenser) error {
 	switch {
 	case len(args) == 0:
 		return d.ArgErr()
-	case args[0] == storeBolt && len(args) <= 2:
-		a.Store = &StoreConfig{Kind: storeBolt}
+	case args[0] == StoreBolt && len(args) <= 2:
+		a.Store = &StoreConfig{Kind: StoreBolt}
 		if len(args) == 2 {
 			a.Store.Path = args[1]
 		}
-	case args[0] == storeRedis:
-		a.Store = &StoreConfig{Kind: storeRedis, Redis: &redisstore.Config{URLs: args[1:]}}
+	case args[0] == StoreRedis:
+		a.Store = &StoreConfig{Kind: StoreRedis, Redis: &redisstore.Config{URLs: args[1:]}}
 		return a.Store.Redis.Parse(d)
-	case args[0] == storeMemory && len(args) == 1:
-		a.Store = &StoreConfig{Kind: storeMemory}
-	case args[0] == storeBolt, args[0] == storeMemory:
+	case args[0] == StoreMemory && len(args) == 1:
+		a.Store = &StoreConfig{Kind: StoreMemory}
+	case args[0] == StoreBolt, args[0] == StoreMemory:
 		return d.ArgErr()
 	default:
 		return d.Errf("unrecognized store %q; expected one of: bolt, redis, memory", args[0])

@@ -3,13 +3,19 @@ package app
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/wxgate/wxgate/caddymodule/secret"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/metrics"
+	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis"
 	"github.com/wxgate/wxgate/internal/token/keyring"
 	"github.com/wxgate/wxgate/internal/wechat"
 )
@@ -133,3 +139,74 @@ func (o *pooledClient) Destruct() error {
 	o.client.Close()
 	return nil
 }
+
+// tokenPurpose seals WeChat's access tokens, as seal.Box has it.
+const tokenPurpose = "wechat-access-token"
+
+// redisTokens is the [wechat.TokenShare] of one app's client, sealed in Redis.
+type redisTokens struct {
+	value *redis.Value
+	box   *seal.Box
+	name  string // bound to what is sealed: a token moved to another app does not open
+}
+
+// tokenShare returns where clients with this key share their token, or nil without store
+// redis.
+func (o *opener) tokenShare(key platformKey) wechat.TokenShare {
+	if o.redis == nil {
+		return nil
+	}
+	// Without the watermark, which does not concern tokens.
+	whose := secret.Hash(string(key.platform), key.app, key.api, string(key.secret[:]), string(key.component.AppID), key.component.TokenURL)
+	name := "token:" + hex.EncodeToString(o.box.MAC(tokenPurpose, whose[:]))
+	return redisTokens{o.redis.Value(name), o.box, name}
+}
+
+// keptToken is a [wechat.SharedToken] as it is sealed.
+type keptToken struct {
+	Token   string    `json:"token"`
+	Fetched time.Time `json:"fetched"`
+	Expires time.Time `json:"expires"`
+}
+
+// Load implements [wechat.TokenShare].
+func (r redisTokens) Load(ctx context.Context) (wechat.SharedToken, error) {
+	sealed, err := r.value.Load(ctx)
+	if err != nil || sealed == nil {
+		return wechat.SharedToken{}, err
+	}
+	text, err := r.box.Open(tokenPurpose, sealed, []byte(r.name))
+	if err != nil {
+		return wechat.SharedToken{}, fmt.Errorf("the shared access token: %w", err)
+	}
+	var kept keptToken
+	if err := json.Unmarshal(text, &kept); err != nil {
+		return wechat.SharedToken{}, fmt.Errorf("the shared access token: %w", err)
+	}
+	return wechat.SharedToken(kept), nil
+}
+
+// Keep implements [wechat.TokenShare].
+func (r redisTokens) Keep(ctx context.Context, token wechat.SharedToken) error {
+	life := time.Until(token.Expires)
+	if life <= 0 {
+		return nil
+	}
+	text, err := json.Marshal(keptToken(token))
+	if err != nil {
+		return err
+	}
+	sealed, err := r.box.Seal(tokenPurpose, text, []byte(r.name))
+	if err != nil {
+		return err
+	}
+	return r.value.Put(ctx, sealed, life)
+}
+
+// Lease implements [wechat.TokenShare].
+func (r redisTokens) Lease(ctx context.Context, ttl time.Duration) (release func(), held bool, err error) {
+	return r.value.Lease(ctx, ttl)
+}
+
+// Interface guards
+var _ wechat.TokenShare = redisTokens{}

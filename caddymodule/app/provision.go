@@ -21,11 +21,14 @@ import (
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
+// The kinds of stores.
 const (
-	storeBolt   = "bolt"
-	storeRedis  = "redis"
-	storeMemory = "memory"
+	StoreBolt   = "bolt"
+	StoreRedis  = "redis"
+	StoreMemory = "memory"
+)
 
+const (
 	defaultIssuer    = "wxgate"
 	defaultAccess    = time.Hour
 	defaultRefresh   = 30 * 24 * time.Hour
@@ -36,18 +39,18 @@ const (
 
 func (s *StoreConfig) complete() error {
 	if s.Kind == "" {
-		s.Kind = storeBolt
+		s.Kind = StoreBolt
 	}
 	switch {
-	case !slices.Contains([]string{storeBolt, storeRedis, storeMemory}, s.Kind):
+	case !slices.Contains([]string{StoreBolt, StoreRedis, StoreMemory}, s.Kind):
 		return fmt.Errorf("unrecognized store %q; expected one of: bolt, redis, memory", s.Kind)
-	case s.Kind != storeBolt && s.Path != "":
+	case s.Kind != StoreBolt && s.Path != "":
 		return fmt.Errorf("store %s takes no path", s.Kind)
-	case (s.Kind == storeRedis) != (s.Redis != nil):
+	case (s.Kind == StoreRedis) != (s.Redis != nil):
 		return errors.New("redis settings are required with store redis and not allowed with another store")
-	case s.Kind == storeRedis:
+	case s.Kind == StoreRedis:
 		return s.Redis.Check()
-	case s.Kind == storeMemory:
+	case s.Kind == StoreMemory:
 		return nil
 	}
 	if s.Path == "" {
@@ -63,7 +66,7 @@ func (s *StoreConfig) complete() error {
 
 // BoltPath returns the file of store bolt as an absolute path; empty is the default one.
 func BoltPath(path string) (string, error) {
-	cfg := StoreConfig{Kind: storeBolt, Path: path}
+	cfg := StoreConfig{Kind: StoreBolt, Path: path}
 	err := cfg.complete()
 	return cfg.Path, err
 }
@@ -141,7 +144,7 @@ func (a *App) provisionSecrets(repl *caddy.Replacer) error {
 // provisionStore resolves what is needed to open Redis, and opens nothing.
 func (a *App) provisionStore(repl *caddy.Replacer) (err error) {
 	a.Store.opening = nil
-	if a.Store.Kind == storeRedis {
+	if a.Store.Kind == StoreRedis {
 		a.Store.opening, err = a.Store.Redis.Resolve(repl, a.logger)
 	}
 	return err

@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/certmagic"
 	"go.uber.org/zap"
 
+	"github.com/wxgate/wxgate/caddymodule/storage"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway"
 	"github.com/wxgate/wxgate/internal/seal"
@@ -45,7 +46,7 @@ func openRuntime(ctx context.Context, a *App) (*gateway.Runtime, error) {
 func (o *opener) open(ctx context.Context) error {
 	secrets := o.app.secrets
 	if len(secrets) == 0 {
-		generated, err := rootSecret(ctx, o.storage)
+		generated, err := storage.RootSecret(ctx, o.storage)
 		if err != nil {
 			return fmt.Errorf("the root secret: %w", err)
 		}
@@ -98,7 +99,7 @@ func (o *opener) openStore(ctx context.Context) error {
 	rt := o.runtime
 	rt.Store, err = opened.forBox(ctx, o.box)
 	if len(o.app.secrets) == 0 && opened.redis != nil && errors.Is(err, session.ErrOtherSecret) {
-		return fmt.Errorf("%w: this machine has its own root secret; copy the first machine's, %s in its Caddy storage, and configure it on all machines: secret {file./path/to/it}", err, secretItem)
+		return fmt.Errorf("%w: this machine has its own root secret; copy the first machine's, %s in its Caddy storage, and configure it on all machines: secret {file./path/to/it}", err, storage.SecretName)
 	}
 	rt.Revocations, rt.Ready = opened.revocations, opened.ready
 	if opened.redis != nil {
@@ -109,8 +110,8 @@ func (o *opener) openStore(ctx context.Context) error {
 
 func (o *opener) openTokens(ctx context.Context) error {
 	a, rt := o.app, o.runtime
-	local := item{o.storage, keysItem}
-	key := ringKey{storage: fmt.Sprint(local.storage)}
+	local := storage.Item{Storage: o.storage, Name: storage.KeysName}
+	key := ringKey{storage: fmt.Sprint(local.Storage)}
 	config := keyring.Config{
 		Storage:   local,
 		Box:       o.box,
@@ -128,7 +129,7 @@ func (o *opener) openTokens(ctx context.Context) error {
 		// Machines share their keys where they share their sessions, and begin with
 		// those of the first: the step from one machine to many ends no token.
 		key = ringKey{store: a.Store.key()}
-		config.Storage, config.Inherit = o.redis.Value(keysValue), local.Load
+		config.Storage, config.Inherit = o.redis.Value(storage.KeysValue), local.Load
 	}
 	opened, err := Acquire(rings, key, &o.releases, func() (*pooledRing, error) {
 		return newPooledRing(ctx, config, rt.Revocations)

@@ -57,10 +57,10 @@ func newPooledStore(ctx context.Context, cfg *StoreConfig, logger *zap.Logger) (
 		OnError: func(err error) { logger.Error("session store maintenance failed", zap.Error(err)) },
 		Observe: metrics.ObserveStore,
 	}
-	if cfg.Kind == storeRedis {
+	if cfg.Kind == StoreRedis {
 		return newPooledRedis(ctx, cfg.opening.Config, options)
 	}
-	if cfg.Kind == storeMemory {
+	if cfg.Kind == StoreMemory {
 		logger.Warn("store memory: every session ends with this process")
 		store := memory.New(time.Now, options)
 		store.Start()

@@ -16,7 +16,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
-	"github.com/wxgate/wxgate/caddymodule/app"
+	"github.com/wxgate/wxgate/caddymodule/offline"
 	"github.com/wxgate/wxgate/internal/doctor"
 )
 
@@ -74,7 +74,7 @@ func (e *examination) all(ctx context.Context) error {
 }
 
 func (e *examination) examine(ctx context.Context, file string, text []byte) (err error) {
-	examined, err := app.Examine(text)
+	examined, err := offline.Examine(text)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func adminListen(admin *caddy.AdminConfig) string {
 }
 
 // state checks Caddy's storage and the store.
-func (e *examination) state(ctx context.Context, examined *app.Examined) {
+func (e *examination) state(ctx context.Context, examined *offline.Examined) {
 	if examined.Storage == "" {
 		e.report(doctor.Finding{Check: doctor.CheckStorage, Status: doctor.NotChecked, Detail: "Caddy's storage is not a folder"})
 	} else {
@@ -119,10 +119,7 @@ func (e *examination) state(ctx context.Context, examined *app.Examined) {
 		e.report(doctor.File(examined.Store))
 		e.report(doctor.Folder(doctor.CheckStore, filepath.Dir(examined.Store)))
 	case examined.Redis != "":
-		e.report(doctor.Redis(ctx, examined.Redis, func(ctx context.Context) (doctor.RedisServer, error) {
-			server, err := examined.RedisServer(ctx)
-			return doctor.RedisServer(server), err
-		})...)
+		e.report(doctor.Redis(ctx, examined.Redis, examined.RedisServer)...)
 	default:
 		e.report(doctor.Finding{
 			Check: doctor.CheckStore, Status: doctor.Warning,
@@ -132,7 +129,7 @@ func (e *examination) state(ctx context.Context, examined *app.Examined) {
 }
 
 // platforms calls each API once, and has it check each app.
-func (e *examination) platforms(ctx context.Context, examined *app.Examined) {
+func (e *examination) platforms(ctx context.Context, examined *offline.Examined) {
 	transport := &http.Transport{Proxy: http.ProxyFromEnvironment}
 	defer transport.CloseIdleConnections()
 	var seen []string

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wxgate/wxgate/caddymodule/app"
+	"github.com/wxgate/wxgate/caddymodule/offline"
 	"github.com/wxgate/wxgate/caddymodule/usage"
 	"github.com/wxgate/wxgate/internal/session/bolt"
 )
@@ -96,7 +97,7 @@ line is seen by every process. A URL may hold placeholders, {env.X} or {file.X}.
 			if ctx == nil {
 				ctx = context.Background()
 			}
-			return app.CopyStore(ctx, cmd.OutOrStdout(), config, adapter, args[0], args[1])
+			return offline.CopyStore(ctx, cmd.OutOrStdout(), config, adapter, args[0], args[1])
 		},
 	}
 	cmd.Flags().StringVarP(&config, "config", "c", "", "Configuration file of the gateway")

@@ -3,6 +3,7 @@ package doctor_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -191,27 +192,36 @@ func TestFile(t *testing.T) {
 }
 
 func TestRedis(t *testing.T) {
-	good := doctor.RedisServer{Version: "7.0.15", Eviction: "noeviction", AppendOnly: true, Snapshots: true}
+	good := map[string]string{
+		"redis_version": "7.0.15", "maxmemory_policy": "noeviction", "aof_enabled": "1",
+		"aof_last_write_status": "ok", "rdb_last_bgsave_status": "ok", "rdb_saves": "0", "save": "3600 1",
+	}
 	for name, test := range map[string]struct {
-		change func(*doctor.RedisServer)
+		change map[string]string
 		status doctor.Status
 		text   string
 	}{
-		"good":           {func(*doctor.RedisServer) {}, doctor.OK, "Redis 7.0.15"},
-		"evicts":         {func(s *doctor.RedisServer) { s.Eviction = "allkeys-lru" }, doctor.Failed, "maxmemory-policy is allkeys-lru"},
-		"keeps nothing":  {func(s *doctor.RedisServer) { s.AppendOnly, s.Snapshots = false, false }, doctor.Failed, "keeps nothing on disk"},
-		"snapshots only": {func(s *doctor.RedisServer) { s.AppendOnly = false }, doctor.Warning, "snapshots only"},
-		"disk failed":    {func(s *doctor.RedisServer) { s.WriteFailed = true }, doctor.Failed, "last write to disk failed"},
+		"good":               {nil, doctor.OK, "Redis 7.0.15"},
+		"evicts":             {map[string]string{"maxmemory_policy": "allkeys-lru"}, doctor.Failed, "maxmemory-policy is allkeys-lru"},
+		"keeps nothing":      {map[string]string{"aof_enabled": "0", "save": ""}, doctor.Failed, "keeps nothing on disk"},
+		"snapshots only":     {map[string]string{"aof_enabled": "0"}, doctor.Warning, "snapshots only"},
+		"snapshot failed":    {map[string]string{"rdb_last_bgsave_status": "err"}, doctor.Failed, "last write to disk failed"},
+		"append failed":      {map[string]string{"aof_last_write_status": "err"}, doctor.Failed, "last write to disk failed"},
+		"no append to fail":  {map[string]string{"aof_enabled": "0", "aof_last_write_status": "err"}, doctor.Warning, "snapshots only"},
+		"hides what it does": {map[string]string{"aof_enabled": "0", "save": "hidden"}, doctor.Failed, "keeps nothing on disk"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := good
-			test.change(&server)
-			found := doctor.Redis(t.Context(), "127.0.0.1:6379", func(context.Context) (doctor.RedisServer, error) { return server, nil })
+			server := maps.Clone(good)
+			maps.Copy(server, test.change)
+			if server["save"] == "hidden" {
+				delete(server, "save")
+			}
+			found := doctor.Redis(t.Context(), "127.0.0.1:6379", func(context.Context) (map[string]string, error) { return server, nil })
 			want(t, found[len(found)-1], test.status, test.text)
 		})
 	}
 	unreachable := errors.New("connection refused")
-	found := doctor.Redis(t.Context(), "127.0.0.1:6379", func(context.Context) (doctor.RedisServer, error) { return doctor.RedisServer{}, unreachable })
+	found := doctor.Redis(t.Context(), "127.0.0.1:6379", func(context.Context) (map[string]string, error) { return nil, unreachable })
 	want(t, found[0], doctor.Failed, "connection refused. Check that Redis runs")
 }
 

@@ -5,37 +5,39 @@ import (
 	"fmt"
 )
 
-// RedisServer is what a check needs to know of a Redis server, from its INFO.
-type RedisServer struct {
-	Version     string
-	Eviction    string // maxmemory-policy
-	AppendOnly  bool   // it writes each change to a file
-	Snapshots   bool   // it has written a snapshot (RDB)
-	WriteFailed bool   // its last write to disk failed
-}
-
-// Redis reports whether a server keeps what it has acknowledged: read connects to it and
-// returns what it reports.
-func Redis(ctx context.Context, address string, read func(context.Context) (RedisServer, error)) []Finding {
+// Redis reports whether a server keeps what it has acknowledged. read connects to it and returns
+// what it reports: the sections server, memory and persistence of INFO
+// (https://redis.io/docs/latest/commands/info/), and the configuration save if the server shows it.
+func Redis(ctx context.Context, address string, read func(context.Context) (map[string]string, error)) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	server, err := read(ctx)
+	info, err := read(ctx)
 	if err != nil {
 		return []Finding{{CheckStore, address, Failed, err.Error(), "Check that Redis runs, that this machine can reach it, and the user, password and TLS."}}
 	}
-	found := []Finding{{Check: CheckStore, About: address, Status: OK, Detail: "Redis " + server.Version}}
-	if server.Eviction != "noeviction" {
-		found = append(found, Finding{CheckStore, address, Failed, fmt.Sprintf("maxmemory-policy is %s: a full server deletes sessions and revocations", server.Eviction),
+	found := []Finding{{Check: CheckStore, About: address, Status: OK, Detail: "Redis " + info["redis_version"]}}
+	if policy := info["maxmemory_policy"]; policy != "noeviction" {
+		found = append(found, Finding{CheckStore, address, Failed, fmt.Sprintf("maxmemory-policy is %s: a full server deletes sessions and revocations", policy),
 			"Set maxmemory-policy to noeviction."})
 	}
+	appends := info["aof_enabled"] == "1"
 	switch {
-	case server.WriteFailed:
+	case info["rdb_last_bgsave_status"] == "err", appends && info["aof_last_write_status"] == "err":
 		found = append(found, Finding{CheckStore, address, Failed, "its last write to disk failed", "Check the disk of the server and its log."})
-	case !server.AppendOnly && !server.Snapshots:
+	case !appends && !snapshots(info):
 		found = append(found, Finding{CheckStore, address, Failed, "it keeps nothing on disk: a restart logs out every user, and forgets who was logged out",
 			"Set appendonly yes, or use Sentinel with replicas on other machines."})
-	case !server.AppendOnly:
+	case !appends:
 		found = append(found, Finding{CheckStore, address, Warning, "it writes snapshots only: a crash loses the logins and logouts since the last one", "Set appendonly yes."})
 	}
 	return found
+}
+
+// snapshots reports whether the server writes snapshots or, if it hides its configuration,
+// whether it has written one since it started.
+func snapshots(info map[string]string) bool {
+	if save, ok := info["save"]; ok {
+		return save != ""
+	}
+	return info["rdb_saves"] != "0"
 }

@@ -43,15 +43,9 @@ func (r *Client) checkServer(ctx context.Context) error {
 
 // info returns sections of what the server reports of itself.
 func (r *Client) info(ctx context.Context, sections ...string) (map[string]string, error) {
-	text, err := r.client.Send(ctx, r.client.B().Info().Section(sections...).Build()).ToString()
+	info, err := r.client.Info(ctx, sections...)
 	if err != nil {
 		return nil, r.failed(err)
-	}
-	info := make(map[string]string)
-	for line := range strings.Lines(text) {
-		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
-			info[name] = value
-		}
 	}
 	return info, nil
 }
@@ -72,33 +66,18 @@ func (r *Client) Bytes(ctx context.Context) (int64, error) {
 	return strconv.ParseInt(info["used_memory"], 10, 64)
 }
 
-// Server is what a server reports about how it keeps data.
-type Server struct {
-	Version     string
-	Eviction    string // maxmemory-policy
-	AppendOnly  bool   // it appends each write to a file
-	Snapshots   bool   // it writes snapshots (RDB)
-	WriteFailed bool   // its last write to disk failed
-}
-
-// Server asks the server, or one master of a Cluster. Managed servers often refuse CONFIG:
-// Snapshots is then whether it has written one since it started.
-func (r *Client) Server(ctx context.Context) (Server, error) {
+// Persistence returns what the server, or one master of a Cluster, reports about how it keeps
+// data: INFO's sections server, memory and persistence, and the configuration save, which
+// managed servers often hide.
+func (r *Client) Persistence(ctx context.Context) (map[string]string, error) {
 	info, err := r.info(ctx, "server", "memory", "persistence")
 	if err != nil {
-		return Server{}, err
+		return nil, err
 	}
-	snapshots := info["rdb_saves"] != "0"
-	if save, err := r.client.Send(ctx, r.client.B().ConfigGet().Parameter("save").Build()).AsStrMap(); err == nil {
-		snapshots = save["save"] != ""
+	if save, ok := r.client.Configured(ctx, "save"); ok {
+		info["save"] = save
 	}
-	return Server{
-		Version:     info["redis_version"],
-		Eviction:    info["maxmemory_policy"],
-		AppendOnly:  info["aof_enabled"] == "1",
-		Snapshots:   snapshots,
-		WriteFailed: info["rdb_last_bgsave_status"] == "err" || info["aof_last_write_status"] == "err",
-	}, nil
+	return info, nil
 }
 
 // failed returns the error of a command, with advice.

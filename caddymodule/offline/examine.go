@@ -1,4 +1,4 @@
-package app
+package offline
 
 import (
 	"context"
@@ -9,7 +9,10 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/wxgate/wxgate/caddymodule/app"
+	"github.com/wxgate/wxgate/caddymodule/redisstore"
 	"github.com/wxgate/wxgate/caddymodule/secret"
+	"github.com/wxgate/wxgate/caddymodule/storage"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/redis"
@@ -26,7 +29,7 @@ type Examined struct {
 	Files   []string // that have secrets or sessions
 	Literal []string // the secrets that the configuration has literally, by name
 
-	config *StoreConfig
+	opening *redisstore.Opening
 }
 
 // ExaminedApp is one mini program.
@@ -42,63 +45,65 @@ func Examine(text []byte) (*Examined, error) {
 	if err != nil {
 		return nil, err
 	}
-	repl := caddy.NewReplacer()
-	if err := errors.Join(a.provisionApps(repl, nil), a.provisionStore(repl)); err != nil {
+	if err := a.Resolve(); err != nil {
 		return nil, err
 	}
-	e := &Examined{Store: a.Store.Path, Storage: storageFolder(config.StorageRaw), Literal: a.literals(), config: a.Store}
+	if err := a.ResolveApps(); err != nil {
+		return nil, err
+	}
+	e := &Examined{Store: a.Store.Path, Storage: storageFolder(config.StorageRaw), Literal: literals(a), opening: a.Store.Opening()}
 	if e.Store != "" {
 		e.Files = append(e.Files, e.Store)
 	}
-	if opening := a.Store.opening; opening != nil {
-		e.Redis = strings.Join(opening.Config.Addresses, ",")
+	if e.opening != nil {
+		e.Redis = strings.Join(e.opening.Config.Addresses, ",")
 	}
 	if e.Storage != "" {
-		e.Files = append(e.Files, filepath.Join(e.Storage, secretItem), filepath.Join(e.Storage, keysItem))
+		e.Files = append(e.Files, filepath.Join(e.Storage, storage.SecretName), filepath.Join(e.Storage, storage.KeysName))
 	}
 	for _, m := range a.MiniPrograms {
-		pooled, err := newPooledClient(m, nil)
+		client, err := m.NewClient()
 		if err != nil {
 			return nil, errors.Join(err, e.Close())
 		}
-		e.Apps = append(e.Apps, ExaminedApp{m.id, pooled.client.API(), pooled.client})
+		e.Apps = append(e.Apps, ExaminedApp{m.ID(), client.API(), client})
 	}
 	return e, nil
 }
 
 // Close closes the clients.
 func (e *Examined) Close() error {
-	for _, app := range e.Apps {
-		app.Client.Close()
+	for _, mini := range e.Apps {
+		mini.Client.Close()
 	}
 	return nil
 }
 
 // RedisServer connects to Redis and returns what it reports about how it keeps data.
-func (e *Examined) RedisServer(ctx context.Context) (redis.Server, error) {
-	client, err := redis.Open(ctx, e.config.opening.Config, session.Options{OnError: func(error) {}})
+func (e *Examined) RedisServer(ctx context.Context) (map[string]string, error) {
+	client, err := redis.Open(ctx, e.opening.Config, session.Options{OnError: func(error) {}})
 	if err != nil {
-		return redis.Server{}, err
+		return nil, err
 	}
-	server, err := client.Server(ctx)
-	return server, errors.Join(err, client.Close())
+	info, err := client.Persistence(ctx)
+	return info, errors.Join(err, client.Close())
 }
 
 // storageFolder returns the folder of Caddy's storage, or nothing if the configuration has a
 // storage that is none.
 func storageFolder(raw json.RawMessage) string {
-	var storage struct{ Module, Root string }
-	if len(raw) > 0 && (json.Unmarshal(raw, &storage) != nil || storage.Module != "file_system") {
+	var folder struct{ Module, Root string }
+	if len(raw) > 0 && (json.Unmarshal(raw, &folder) != nil || folder.Module != "file_system") {
 		return ""
 	}
-	if storage.Root != "" {
-		return storage.Root
+	if folder.Root != "" {
+		return folder.Root
 	}
 	return caddy.AppDataDir()
 }
 
 // literals returns the names of the secrets that are in the configuration itself.
-func (a *App) literals() []string {
+func literals(a *app.App) []string {
 	var names []string
 	add := func(name string, values ...string) {
 		for _, value := range values {
@@ -110,10 +115,10 @@ func (a *App) literals() []string {
 	add("the root secret", a.Secret...)
 	add("the signing key", a.Token.Key)
 	for _, m := range a.MiniPrograms {
-		add("the AppSecret of "+string(m.id), m.Secret)
+		add("the AppSecret of "+string(m.ID()), m.Secret)
 		if m.Callback != nil {
-			add("the callback token of "+string(m.id), m.Callback.Token)
-			add("the EncodingAESKey of "+string(m.id), m.Callback.EncodingAESKey)
+			add("the callback token of "+string(m.ID()), m.Callback.Token)
+			add("the EncodingAESKey of "+string(m.ID()), m.Callback.EncodingAESKey)
 		}
 	}
 	if server := a.Store.Redis; server != nil {

@@ -1,4 +1,6 @@
-package app
+// Package offline has what commands do with a configuration whose gateway they do not start: copy
+// its store, and look at what it names.
+package offline
 
 import (
 	"context"
@@ -14,7 +16,9 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/caddyserver/certmagic"
 
+	"github.com/wxgate/wxgate/caddymodule/app"
 	"github.com/wxgate/wxgate/caddymodule/redisstore"
+	"github.com/wxgate/wxgate/caddymodule/storage"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/bolt"
@@ -57,7 +61,7 @@ func CopyStore(ctx context.Context, out io.Writer, config, adapter, from, to str
 
 // copier has what both stores need to be opened.
 type copier struct {
-	app     *App
+	app     *app.App
 	box     *seal.Box
 	storage certmagic.Storage
 }
@@ -75,11 +79,11 @@ func openCopier(ctx context.Context, file, adapter string) (c *copier, done func
 	if err != nil {
 		return nil, nil, err
 	}
-	app, config, err := decodeApp(text)
+	a, config, err := decodeApp(text)
 	if err != nil {
 		return nil, nil, err
 	}
-	c = &copier{app: app, storage: caddy.DefaultStorage}
+	c = &copier{app: a, storage: caddy.DefaultStorage}
 	// A storage may be a module with a connection, which ends with the context.
 	moduleCtx, cancel := caddy.NewContext(caddy.Context{Context: ctx})
 	if err := c.provision(moduleCtx, config); err != nil {
@@ -90,21 +94,21 @@ func openCopier(ctx context.Context, file, adapter string) (c *copier, done func
 }
 
 // decodeApp reads the app of a configuration, without provisioning it.
-func decodeApp(text []byte) (*App, *copyConfig, error) {
+func decodeApp(text []byte) (*app.App, *copyConfig, error) {
 	config := new(copyConfig)
 	if len(text) > 0 {
 		if err := json.Unmarshal(text, config); err != nil {
 			return nil, nil, fmt.Errorf("reading the configuration: %w", err)
 		}
 	}
-	if config.Apps[Name] == nil {
+	if config.Apps[app.Name] == nil {
 		return nil, nil, errNoApp
 	}
-	app := &App{logger: caddy.Log()}
-	if err := caddy.StrictUnmarshalJSON(config.Apps[Name], app); err != nil {
+	a := new(app.App)
+	if err := caddy.StrictUnmarshalJSON(config.Apps[app.Name], a); err != nil {
 		return nil, nil, fmt.Errorf("reading the wxgate app of the configuration: %w", err)
 	}
-	return app, config, nil
+	return a, config, nil
 }
 
 func (c *copier) provision(ctx caddy.Context, config *copyConfig) error {
@@ -117,13 +121,12 @@ func (c *copier) provision(ctx caddy.Context, config *copyConfig) error {
 			return fmt.Errorf("the storage of the configuration: %w", err)
 		}
 	}
-	repl := caddy.NewReplacer()
-	if err := errors.Join(c.app.complete(), c.app.provisionSecrets(repl), c.app.provisionStore(repl)); err != nil {
+	if err := c.app.Resolve(); err != nil {
 		return err
 	}
-	secrets := c.app.secrets
+	secrets := c.app.RootSecrets()
 	if len(secrets) == 0 {
-		generated, err := item{c.storage, secretItem}.Load(ctx)
+		generated, err := storage.Item{Storage: c.storage, Name: storage.SecretName}.Load(ctx)
 		if err != nil {
 			return err
 		}
@@ -141,21 +144,21 @@ func (c *copier) provision(ctx caddy.Context, config *copyConfig) error {
 func (c *copier) open(ctx context.Context, target string, source bool) (*storecopy.End, error) {
 	kind, where, _ := strings.Cut(target, ":")
 	switch {
-	case kind == storeBolt:
+	case kind == app.StoreBolt:
 		return c.openBolt(where, source)
-	case kind == storeRedis && strings.HasPrefix(where, "//"), kind == "rediss":
+	case kind == app.StoreRedis && strings.HasPrefix(where, "//"), kind == "rediss":
 		return c.openRedis(ctx, target)
-	case kind == storeRedis:
+	case kind == app.StoreRedis:
 		return c.openRedis(ctx, where)
 	}
 	return nil, errCopyTarget
 }
 
 func (c *copier) openBolt(path string, source bool) (*storecopy.End, error) {
-	if path == "" && c.app.Store.Kind == storeBolt {
+	if path == "" && c.app.Store.Kind == app.StoreBolt {
 		path = c.app.Store.Path
 	}
-	path, err := BoltPath(path)
+	path, err := app.BoltPath(path)
 	if err != nil {
 		return nil, err
 	}
@@ -170,18 +173,18 @@ func (c *copier) openBolt(path string, source bool) (*storecopy.End, error) {
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	return &storecopy.End{Name: storeBolt + ":" + path, Store: store, Keys: item{c.storage, keysItem}, Close: file.Close}, nil
+	return &storecopy.End{Name: app.StoreBolt + ":" + path, Store: store, Keys: storage.Item{Storage: c.storage, Name: storage.KeysName}, Close: file.Close}, nil
 }
 
 func (c *copier) openRedis(ctx context.Context, address string) (*storecopy.End, error) {
-	opening := c.app.Store.opening
+	opening := c.app.Store.Opening()
 	if address != "" {
-		cfg := StoreConfig{Kind: storeRedis, Redis: &redisstore.Config{URLs: []string{address}}}
-		if err := cfg.complete(); err != nil {
+		cfg := redisstore.Config{URLs: []string{address}}
+		if err := cfg.Check(); err != nil {
 			return nil, err
 		}
 		var err error
-		if opening, err = cfg.Redis.Resolve(caddy.NewReplacer(), c.app.logger); err != nil {
+		if opening, err = cfg.Resolve(caddy.NewReplacer(), caddy.Log()); err != nil {
 			return nil, err
 		}
 	}
@@ -196,5 +199,5 @@ func (c *copier) openRedis(ctx context.Context, address string) (*storecopy.End,
 	if err != nil {
 		return nil, errors.Join(err, client.Close())
 	}
-	return &storecopy.End{Name: storeRedis + ":" + strings.Join(opening.Config.Addresses, ","), Store: store, Keys: client.Value(keysValue), Close: client.Close}, nil
+	return &storecopy.End{Name: app.StoreRedis + ":" + strings.Join(opening.Config.Addresses, ","), Store: store, Keys: client.Value(storage.KeysValue), Close: client.Close}, nil
 }

@@ -1,0 +1,40 @@
+package app
+
+import (
+	"errors"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/wxgate/wxgate/caddymodule/redisstore"
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat"
+)
+
+// Resolve does for a command that starts nothing what Provision does: it fills in defaults, and
+// resolves the root secrets and the settings of the store.
+func (a *App) Resolve() error {
+	a.logger = caddy.Log()
+	repl := caddy.NewReplacer()
+	return errors.Join(a.complete(), a.provisionSecrets(repl), a.provisionStore(repl))
+}
+
+// ResolveApps resolves the mini programs, after [App.Resolve].
+func (a *App) ResolveApps() error { return a.provisionApps(caddy.NewReplacer(), nil) }
+
+// RootSecrets returns the configured root secrets, resolved; none if it is generated.
+func (a *App) RootSecrets() [][]byte { return a.secrets }
+
+// Opening returns how to connect to Redis; nil for another store.
+func (s *StoreConfig) Opening() *redisstore.Opening { return s.opening }
+
+// ID returns the resolved appid.
+func (m *MiniProgram) ID() auth.AppID { return m.id }
+
+// NewClient returns a client of the platform's API that no gateway shares. The caller closes it.
+func (m *MiniProgram) NewClient() (*wechat.Client, error) {
+	pooled, err := newPooledClient(m, nil)
+	if err != nil {
+		return nil, err
+	}
+	return pooled.client, nil
+}

@@ -1,0 +1,106 @@
+// Package storage has what wxgate keeps in Caddy's storage: the generated root secret, and the
+// signing keys of a store that is not shared.
+package storage
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/caddyserver/certmagic"
+)
+
+// The names of what is stored.
+const (
+	KeysName   = "wxgate/keys"        // the signing keys, sealed
+	SecretName = "wxgate/root_secret" // the generated root secret
+)
+
+// KeysValue is where the signing keys are in a shared store.
+const KeysValue = "keys"
+
+// Item is one value in Caddy's storage, which may be a directory or a storage that
+// several machines share.
+type Item struct {
+	Storage certmagic.Storage
+	Name    string
+}
+
+// Load returns the value, or nil if there is none.
+func (i Item) Load(ctx context.Context) ([]byte, error) {
+	value, err := i.Storage.Load(ctx, i.Name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading %s from Caddy's storage: %w", i.Name, err)
+	}
+	return value, nil
+}
+
+// Update changes the value under the storage's lock. A change that fails, or that changes
+// nothing, writes nothing.
+//
+// Usually, at every start and reload, nothing changes. That is found out without the
+// lock: a process that was killed while it held the lock leaves it locked, and others
+// wait ten seconds until it counts as stale.
+func (i Item) Update(ctx context.Context, change func(old []byte) ([]byte, error)) error {
+	if changed, err := i.try(ctx, change); err != nil || changed == nil {
+		return err
+	}
+	return i.updateLocked(ctx, change)
+}
+
+func (i Item) updateLocked(ctx context.Context, change func(old []byte) ([]byte, error)) (err error) {
+	if err := i.Storage.Lock(ctx, i.Name); err != nil {
+		// The lock's error for a directory that it cannot create says that it is missing.
+		return fmt.Errorf("locking %s in Caddy's storage, which must be writable (storage in the global options, or XDG_DATA_HOME, says where it is): %w", i.Name, err)
+	}
+	defer func() {
+		// Unlock even if ctx has ended.
+		err = errors.Join(err, i.Storage.Unlock(context.WithoutCancel(ctx), i.Name))
+	}()
+	changed, err := i.try(ctx, change)
+	if err != nil || changed == nil {
+		return err
+	}
+	if err := i.Storage.Store(ctx, i.Name, changed); err != nil {
+		return fmt.Errorf("writing %s to Caddy's storage: %w", i.Name, err)
+	}
+	return nil
+}
+
+// try returns the changed value, or nil if nothing changes.
+func (i Item) try(ctx context.Context, change func(old []byte) ([]byte, error)) ([]byte, error) {
+	old, err := i.Load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	changed, err := change(old)
+	if err != nil || string(changed) == string(old) {
+		return nil, err
+	}
+	return changed, nil
+}
+
+// RootSecret returns the generated root secret, and generates it at the first start. It
+// is a line of text, so that a configuration can name its file ({file.X}) when the
+// operator replaces it by another secret.
+func RootSecret(ctx context.Context, storage certmagic.Storage) ([]byte, error) {
+	i := Item{storage, SecretName}
+	root, err := i.Load(ctx)
+	if err != nil || root != nil {
+		return root, err
+	}
+	err = i.Update(ctx, func(old []byte) ([]byte, error) {
+		if old != nil { // another process was first
+			root = old
+			return nil, nil
+		}
+		root = []byte(rand.Text() + rand.Text()) // 260 bits
+		return root, nil
+	})
+	return root, err
+}

@@ -1,0 +1,31 @@
+package connection
+
+import (
+	"context"
+	"strings"
+)
+
+// Info returns sections of what the server reports of itself (INFO), by name.
+func (c *Connection) Info(ctx context.Context, sections ...string) (map[string]string, error) {
+	text, err := c.Send(ctx, c.B().Info().Section(sections...).Build()).ToString()
+	if err != nil {
+		return nil, err
+	}
+	info := make(map[string]string)
+	for line := range strings.Lines(text) {
+		if name, value, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			info[name] = value
+		}
+	}
+	return info, nil
+}
+
+// Configured returns a parameter of the server's configuration, if the server shows it.
+func (c *Connection) Configured(ctx context.Context, parameter string) (value string, ok bool) {
+	values, err := c.Send(ctx, c.B().ConfigGet().Parameter(parameter).Build()).AsStrMap()
+	if err != nil {
+		return "", false
+	}
+	value, ok = values[parameter]
+	return value, ok
+}
