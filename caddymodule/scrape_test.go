@@ -82,7 +82,7 @@ func TestDocumentedIssuer(t *testing.T) {
 }
 
 // claimsOf reads an access token, unverified.
-func claimsOf(t *testing.T, token string) map[string]any {
+func claimsOf(t testing.TB, token string) map[string]any {
 	t.Helper()
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {

@@ -91,7 +91,7 @@ var layers = []layer{
 	{dir: rooms, alone: true, caddy: true, imports: []string{
 		rooms + "/handler", rooms + "/openapi", rooms + "/admin", rooms + "/command", rooms + "/app", rooms + "/proxylog",
 	}, tests: []string{
-		"internal/auth", "internal/doctor", "internal/edge", "internal/gateway", tokens, weChat, attack, corpus, wire, kit, kit + "/bolt",
+		"internal/audit", "internal/auth", "internal/doctor", "internal/edge", "internal/gateway", tokens, weChat, attack, corpus, wire, kit, kit + "/bolt",
 	}},
 	{dir: rooms + "/handler", caddy: true, imports: []string{
 		rooms + "/app", rooms + "/proxylog", rooms + "/request", rooms + "/directive", rooms + "/secret",
@@ -108,7 +108,7 @@ var layers = []layer{
 	}},
 	{dir: rooms + "/app", caddy: true, imports: []string{
 		rooms + "/directive", rooms + "/secret", rooms + "/redisstore", rooms + "/storage",
-		"internal/gateway", "internal/metrics", "internal/version", weChat, callback, tokens, keyring, signing,
+		"internal/gateway", "internal/audit", "internal/metrics", "internal/version", weChat, callback, tokens, keyring, signing,
 		kit, kit + "/bolt", kit + "/memory", redisStore, "internal/auth", "internal/seal",
 	}},
 	{dir: rooms + "/proxylog", caddy: true, imports: []string{rooms + "/request", "internal/edge", "internal/transport"}},
@@ -124,7 +124,7 @@ var layers = []layer{
 	{dir: rooms + "/secret", caddy: true},
 
 	{dir: "internal/gateway", alone: true, imports: []string{
-		"internal/gateway/envelope", "internal/gateway/limit", "internal/gateway/metadata", "internal/gateway/wafer", "internal/metrics", "internal/edge", "internal/problem",
+		"internal/gateway/envelope", "internal/gateway/limit", "internal/gateway/metadata", "internal/gateway/wafer", "internal/audit", "internal/metrics", "internal/edge", "internal/problem",
 		weChat, callback, openData, tokens, keyring, kit, "internal/auth",
 	}, tests: []string{kit + "/memory", "internal/seal", tokenTest}},
 	{dir: "internal/gateway/envelope", imports: []string{"internal/problem", "internal/auth"}},
@@ -132,10 +132,11 @@ var layers = []layer{
 	{dir: "internal/gateway/metadata", imports: []string{"internal/edge"}},
 	{dir: "internal/gateway/wafer", imports: []string{"internal/edge", "internal/problem", "internal/auth"}},
 	{dir: "internal/openapi", imports: []string{"internal/edge", "internal/problem", weChat, "internal/auth"}},
+	{dir: "internal/audit", imports: []string{"internal/auth"}},
 	{dir: "internal/metrics", imports: []string{"internal/problem", weChat, platform, "internal/auth"}},
 	{dir: "internal/storecopy", imports: []string{kit, keyring, "internal/auth", "internal/seal"}, tests: []string{kit + "/memory"}},
 	// The calls of operators, which know no server; and the tables of their commands.
-	{dir: adminAPI, imports: []string{"internal/gateway", "internal/metrics", keyring, signing, "internal/problem", "internal/auth"}},
+	{dir: adminAPI, imports: []string{"internal/gateway", "internal/audit", "internal/metrics", keyring, signing, "internal/problem", "internal/auth"}},
 	{dir: "internal/table"},
 	{dir: "internal/demo", stdOnly: true},
 	{dir: "internal/garbage", stdOnly: true},

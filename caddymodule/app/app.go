@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/wxgate/wxgate/internal/audit"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway"
 	"github.com/wxgate/wxgate/internal/token/signing"
@@ -53,6 +54,7 @@ type App struct {
 
 	ctx     caddy.Context
 	logger  *zap.Logger
+	audit   *zap.Logger
 	secrets [][]byte // the configured root secrets; none when it is generated
 	key     *signing.Key
 	alg     signing.Alg
@@ -92,6 +94,7 @@ func Find(ctx caddy.Context, who string) (*App, error) {
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
 	a.logger = ctx.Logger()
+	a.audit = audit.Unsampled(a.logger.Named("audit"))
 	warnOfDebug(ctx, a.logger)
 	lines := origins.take()
 	repl := caddy.NewReplacer()
@@ -127,7 +130,10 @@ func (a *App) provisionApps(repl *caddy.Replacer, lines map[string]string) error
 
 // AuditLogger is the logger `wxgate.audit`, which Caddy's `log` option sends where the
 // operator wants.
-func (a *App) AuditLogger() *zap.Logger { return a.logger.Named("audit") }
+func (a *App) AuditLogger() *zap.Logger { return a.audit }
+
+// record writes a line of an act.
+func (a *App) record(e audit.Event) { audit.Write(a.audit, e) }
 
 // Start opens the runtime. A handler may have done so already: Caddy starts apps
 // in random order, and the servers may be first.

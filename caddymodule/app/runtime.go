@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/wxgate/wxgate/caddymodule/storage"
+	"github.com/wxgate/wxgate/internal/audit"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway"
 	"github.com/wxgate/wxgate/internal/seal"
@@ -35,7 +36,7 @@ type opener struct {
 // openRuntime opens everything that an app's configuration names, for one user.
 // If it fails, what it acquired before is released.
 func openRuntime(ctx context.Context, a *App) (*gateway.Runtime, error) {
-	o := &opener{app: a, storage: a.ctx.Storage(), runtime: new(gateway.Runtime)}
+	o := &opener{app: a, storage: a.ctx.Storage(), runtime: &gateway.Runtime{Audit: a.record}}
 	if err := o.open(ctx); err != nil {
 		return nil, errors.Join(err, o.close())
 	}
@@ -121,6 +122,7 @@ func (o *opener) openTokens(ctx context.Context) error {
 		Key:       a.key,
 		Access:    time.Duration(a.Token.Access),
 		Rotate:    time.Duration(a.Token.Rotate),
+		Changed:   a.keysChanged,
 		Report: func(err error) {
 			a.logger.Error("key ring maintenance failed", zap.Error(err))
 		},
@@ -170,6 +172,16 @@ func (o *opener) openPlatforms(context.Context) error {
 		o.runtime.Platforms[app.id] = opened.client
 	}
 	return nil
+}
+
+// keysChanged records the signing keys that this process made or retired.
+func (a *App) keysChanged(made, retired []auth.KeyID) {
+	for _, id := range retired {
+		a.record(audit.Event{Action: audit.KeyRetired, By: audit.Operator, Key: id, Outcome: audit.OK})
+	}
+	for _, id := range made {
+		a.record(audit.Event{Action: audit.KeyRotated, By: audit.Gateway, Key: id, Outcome: audit.OK})
+	}
 }
 
 // close releases everything, last acquired first.

@@ -56,7 +56,7 @@ func (s *Server) Serve(route Route, w http.ResponseWriter, r *http.Request) erro
 	defer rt.Release()
 	result, subject, err := route.serve(r.Context(), rt, body)
 	if route.Audited {
-		audit(log, route, r, fieldsOf(subject, rt), err)
+		auditCall(log, route, r, fieldsOf(subject, rt), err)
 	}
 	if err != nil {
 		return &Error{statusOf(err), err}
@@ -64,8 +64,8 @@ func (s *Server) Serve(route Route, w http.ResponseWriter, r *http.Request) erro
 	return gateway.WriteJSON(w, http.StatusOK, result)
 }
 
-// audit logs one act of an operator: what, whom it is about, from where, and its outcome.
-func audit(log *zap.Logger, route Route, r *http.Request, about []zap.Field, err error) {
+// auditCall logs one act of an operator: what, whom it is about, from where, and its outcome.
+func auditCall(log *zap.Logger, route Route, r *http.Request, about []zap.Field, err error) {
 	log.Info("admin call", append([]zap.Field{
 		zap.String("call", route.Path[len(Prefix):]),
 		zap.String("remote", r.RemoteAddr), // "@" or empty on a Unix socket

@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/wxgate/wxgate/internal/audit"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway"
 )
@@ -56,6 +57,7 @@ func logoutUser(ctx context.Context, rt *gateway.Runtime, in UserRequest) (Done,
 		return Done{}, err
 	}
 	ended, err := rt.Service.EndUser(ctx, user)
+	rt.Record(audit.Event{Action: audit.Revocation, By: audit.Operator, All: true, Ended: ended}, user, err)
 	if err != nil {
 		return Done{}, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/wxgate/wxgate/internal/audit"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/metrics"
 	"github.com/wxgate/wxgate/internal/problem"
@@ -37,7 +38,9 @@ func (g *Gateway) serveCallback(c *call) error {
 		return callbackRefused(err)
 	}
 	if push.User != (auth.User{}) && !push.Handled() {
-		if _, err := c.runtime.Service.EndUser(c.r.Context(), push.User); err != nil {
+		ended, err := c.runtime.Service.EndUser(c.r.Context(), push.User)
+		c.runtime.Record(audit.Event{Action: audit.Revocation, By: audit.WeChat, All: true, Cause: string(push.Event), Ended: ended}, push.User, err)
+		if err != nil {
 			return err // WeChat retries
 		}
 		push.MarkHandled()

@@ -3,6 +3,7 @@ package gateway
 import (
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/wxgate/wxgate/internal/audit"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/metrics"
 	"github.com/wxgate/wxgate/internal/problem"
@@ -122,19 +123,48 @@ func (g *Gateway) decodePhoneCode(c *call, code string) error {
 	if err != nil {
 		return err
 	}
-	if err := g.config.Limits.AdmitPhone(c.r.Context(), c.runtime.Take, id.User); err != nil {
+	decoded, err := g.spendPhoneCode(c, id, code)
+	g.recordDecode(c, id, decoded, err)
+	if err != nil {
 		return err
+	}
+	return g.writeDecoded(c, decoded)
+}
+
+// spendPhoneCode exchanges a phone code, within the site's limits.
+func (g *Gateway) spendPhoneCode(c *call, id *auth.Identity, code string) (*auth.Decoded, error) {
+	if err := g.config.Limits.AdmitPhone(c.r.Context(), c.runtime.Take, id.User); err != nil {
+		return nil, err
 	}
 	leave, err := g.config.Limits.Enter()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer leave()
 	decoded, err := c.runtime.Service.DecodePhoneCode(c.r.Context(), id, code, g.admits)
-	if err != nil {
-		return c.runtime.OfApp(id.App, err)
+	return decoded, c.runtime.OfApp(id.App, err)
+}
+
+// recordDecode records an attempt to get a phone number. Data that was decrypted and has
+// none is no such attempt.
+func (g *Gateway) recordDecode(c *call, id *auth.Identity, decoded *auth.Decoded, err error) {
+	e := audit.Event{Action: audit.Decode}
+	if err == nil {
+		e.Phone = phoneOf(decoded.Opened)
 	}
-	return g.writeDecoded(c, decoded)
+	if err != nil || e.Phone != "" {
+		g.record(c, e, id, err)
+	}
+}
+
+func phoneOf(opened auth.Opened) audit.Phone {
+	switch {
+	case opened.Phone == nil:
+		return ""
+	case opened.Unverified:
+		return audit.Unverified
+	}
+	return audit.Verified
 }
 
 func (g *Gateway) decodeOpenData(c *call, in openData) error {
@@ -151,13 +181,19 @@ func (g *Gateway) decodeOpenData(c *call, in openData) error {
 	if key, ok := g.rawSessionKey(in.handle); ok {
 		return g.decodeRaw(c, id, key, in)
 	}
-	var app auth.AppID // set by Admit
+	owner := new(auth.Identity) // set by Admit
 	caller := auth.Caller{Identity: id, Handle: in.handle, Admit: func(u auth.User) error {
-		app = u.App
+		owner.User = u
+		if id != nil {
+			owner.Session = id.Session
+		}
 		return g.config.Limits.AdmitDecode(c.r.Context(), c.runtime.Take, u)
 	}}
 	decoded, err := c.runtime.Service.Decode(c.r.Context(), caller, in.data, g.admits)
-	metrics.ObserveDecode(app, err)
+	metrics.ObserveDecode(owner.App, err)
+	if owner.User != (auth.User{}) {
+		g.recordDecode(c, owner, decoded, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/wxgate/wxgate/internal/audit"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/edge"
 	"github.com/wxgate/wxgate/internal/gateway/envelope"
@@ -129,6 +130,16 @@ func (g *Gateway) runEndpoint(c *call, e endpoint) error {
 	}
 	defer c.runtime.Release()
 	return e.serve(g, c)
+}
+
+// record records what a client did. The identity is nil if it is not known.
+func (g *Gateway) record(c *call, e audit.Event, id *auth.Identity, err error) {
+	e.By, e.Address = audit.Client, g.Server.ClientIP(c.r)
+	var user auth.User
+	if id != nil {
+		user, e.Session = id.User, id.Session
+	}
+	c.runtime.Record(e, user, err)
 }
 
 // identity returns the identity of the call's token. The access log names the user

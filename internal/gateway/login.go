@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/wxgate/wxgate/internal/audit"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/edge"
 	"github.com/wxgate/wxgate/internal/gateway/limit"
@@ -73,6 +74,11 @@ func (g *Gateway) login(c *call, appid, code string, spend exchange) (*auth.Gran
 	}
 	grant, err := g.exchange(c, app, code, spend)
 	metrics.ObserveLogin(app, err)
+	var id *auth.Identity
+	if err == nil {
+		id = &grant.Identity
+	}
+	g.record(c, audit.Event{Action: audit.Login, App: app}, id, err)
 	return grant, err
 }
 

@@ -3,6 +3,7 @@ package gateway
 import (
 	"net/http"
 
+	"github.com/wxgate/wxgate/internal/audit"
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
@@ -20,7 +21,9 @@ func (g *Gateway) serveLogout(c *call) error {
 	if err := problem.ReadJSON(c.w, c.r, &in); err != nil {
 		return err
 	}
-	if err := c.runtime.Service.Logout(c.r.Context(), id, in.All); err != nil {
+	err = c.runtime.Service.Logout(c.r.Context(), id, in.All)
+	g.record(c, audit.Event{Action: audit.Logout, All: in.All}, id, err)
+	if err != nil {
 		return err
 	}
 	if c.envelope != nil {

@@ -6,6 +6,7 @@ import (
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
+	"github.com/wxgate/wxgate/internal/audit"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/metrics"
 	"github.com/wxgate/wxgate/internal/problem"
@@ -56,6 +57,10 @@ func (g *Gateway) decodeRaw(c *call, id *auth.Identity, key string, in openData)
 	}
 	opened, err := c.runtime.Service.OpenUnverified(app, id, key, in.data, g.admits)
 	metrics.RawKeys.WithLabelValues(metrics.Outcome(err)).Inc()
+	if err != nil || opened.Phone != nil {
+		opened.Unverified = true
+		g.record(c, audit.Event{Action: audit.Decode, App: app, Phone: phoneOf(opened)}, id, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,10 @@
 package gateway
 
 import (
+	"errors"
+
+	"github.com/wxgate/wxgate/internal/audit"
+	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/metrics"
 	"github.com/wxgate/wxgate/internal/problem"
 )
@@ -26,7 +30,21 @@ func (g *Gateway) serveRefresh(c *call) error {
 	grant, err := c.runtime.Service.Refresh(c.r.Context(), token, g.admits)
 	metrics.ObserveRefresh(grant, err)
 	if err != nil {
+		g.recordRefusal(c, err)
 		return err
 	}
 	return c.respond(newTokenPair(grant))
+}
+
+// recordRefusal records a refresh token that was refused. A failure of the store refuses
+// nothing: the client repeats the request.
+func (g *Gateway) recordRefusal(c *call, err error) {
+	if errors.Is(err, auth.ErrStoreUnavailable) {
+		return
+	}
+	var id *auth.Identity
+	if refused, ok := errors.AsType[*auth.SessionError](err); ok {
+		id = &auth.Identity{User: refused.User, Session: refused.Session}
+	}
+	g.record(c, audit.Event{Action: audit.RefreshRefused}, id, err)
 }

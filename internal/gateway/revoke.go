@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/wxgate/wxgate/internal/audit"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/problem"
 )
@@ -39,7 +40,10 @@ func (g *Gateway) serveRevoke(c *call) error {
 // token. A token that is not valid any more has nothing to end.
 func (g *Gateway) revoke(c *call, token string) error {
 	if strings.Count(token, ".") != 2 { // not a JWT
-		_, err := c.runtime.Service.RevokeRefresh(c.r.Context(), token, g.admits)
+		ended, err := c.runtime.Service.RevokeRefresh(c.r.Context(), token, g.admits)
+		if ended.ID != "" {
+			g.record(c, audit.Event{Action: audit.Logout}, &auth.Identity{User: ended.User, Session: ended.ID}, nil)
+		}
 		return err
 	}
 	id, err := g.authenticate(c.runtime, bearer{raw: token})
@@ -49,7 +53,9 @@ func (g *Gateway) revoke(c *call, token string) error {
 	if err != nil {
 		return nil //nolint:nilerr // RFC 7009 section 2.2: invalid tokens do not cause an error response
 	}
-	return c.runtime.Service.Logout(c.r.Context(), id, false)
+	err = c.runtime.Service.Logout(c.r.Context(), id, false)
+	g.record(c, audit.Event{Action: audit.Logout}, id, err)
+	return err
 }
 
 func revokedToken(c *call) (string, error) {

@@ -10,7 +10,9 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/wxgate/wxgate/internal/audit"
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/metrics"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/token"
 	"github.com/wxgate/wxgate/internal/token/keyring"
@@ -32,6 +34,10 @@ type Runtime struct {
 	Stale func() time.Duration // since all revocations were known
 	// Take takes one off an allowance of all machines, or returns how long to wait.
 	Take func(ctx context.Context, limit string, key []byte, n int, per time.Duration) (time.Duration, error)
+
+	// Audit is called with each act of a user, of WeChat and of an operator; nil for no
+	// record. It must not block.
+	Audit func(audit.Event)
 
 	users  atomic.Int64 // requests under way, and the configuration itself
 	close  func() error
@@ -66,6 +72,18 @@ func (rt *Runtime) Release() {
 	if err := rt.close(); err != nil {
 		rt.logger.Error("closing a replaced configuration failed", zap.Error(err))
 	}
+}
+
+// Record records an act and its outcome; the user is the zero User if it is not known.
+func (rt *Runtime) Record(e audit.Event, user auth.User, err error) {
+	if rt.Audit == nil {
+		return
+	}
+	if user != (auth.User{}) {
+		e.App, e.UserID = user.App, rt.Tokens.Pseudonym(user)
+	}
+	e.Outcome = metrics.Outcome(err)
+	rt.Audit(e)
 }
 
 // appError is a failure at the platform of one app: the log gets the app, and clients of

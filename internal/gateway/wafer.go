@@ -10,6 +10,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 	"go.uber.org/zap"
 
+	"github.com/wxgate/wxgate/internal/audit"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway/wafer"
 	"github.com/wxgate/wxgate/internal/metrics"
@@ -126,7 +127,9 @@ func (g *Gateway) waferProfile(c *call, grant *auth.Grant, in *wafer.Headers) (j
 func (g *Gateway) undoLogin(c *call, grant *auth.Grant) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), waferUndoTimeout)
 	defer cancel()
-	if err := c.runtime.Service.Logout(ctx, &grant.Identity, false); err != nil {
+	err := c.runtime.Service.Logout(ctx, &grant.Identity, false)
+	g.record(c, audit.Event{Action: audit.Logout}, &grant.Identity, err)
+	if err != nil {
 		g.Logger.Error("ending the session of a refused Wafer login failed", zap.Error(err))
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
@@ -60,6 +61,10 @@ type Config struct {
 	Rotate time.Duration // how long a generated key signs; default [DefaultRotate]
 
 	Now func() time.Time // default time.Now
+	// Changed is called after this replica made keys, the first one included, or took a
+	// configured one, and after it retired keys. It must not use the ring. Default:
+	// nothing is called.
+	Changed func(made, retired []auth.KeyID)
 	// Report is called with the errors of [Ring.Run], which tries again later. Default:
 	// errors are dropped.
 	Report func(error)
@@ -75,6 +80,9 @@ func (cfg Config) complete() (*Config, error) {
 	}
 	if cfg.Report == nil {
 		cfg.Report = func(error) {}
+	}
+	if cfg.Changed == nil {
+		cfg.Changed = func([]auth.KeyID, []auth.KeyID) {}
 	}
 	if cfg.Alg == "" {
 		cfg.Alg = signing.DefaultAlg

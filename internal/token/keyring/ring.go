@@ -145,6 +145,9 @@ func (r *Ring) update(ctx context.Context, cfg *Config, change func(*state) erro
 	if err != nil {
 		return fmt.Errorf("%w: writing the signing keys: %w", auth.ErrStoreUnavailable, err)
 	}
+	if len(s.made)+len(s.gone) > 0 {
+		cfg.Changed(s.made, s.gone)
+	}
 	return r.publish(cfg, s, blob)
 }
 

@@ -37,6 +37,9 @@ type state struct {
 	// Retired lists retired keys for operators. Their tokens are refused because the
 	// keys are not in Keys.
 	Retired []retired `json:"retired,omitempty"`
+
+	// What the last change of [amend] made and retired; not stored.
+	made, gone []auth.KeyID
 }
 
 // retired describes a retired key, without its material.
@@ -173,9 +176,11 @@ func amend(box *seal.Box, blob []byte, change func(*state) error) (s *state, sea
 	if err != nil {
 		return nil, nil, err
 	}
+	keys, gone := s.keyIDs(), s.retiredIDs()
 	if err := change(s); err != nil {
 		return nil, nil, err
 	}
+	s.made, s.gone = added(keys, s.keyIDs()), added(gone, s.retiredIDs())
 	s.SealedBy = box.ID()
 	after, err := s.text()
 	if err != nil || blob != nil && bytes.Equal(before, after) {
@@ -183,4 +188,23 @@ func amend(box *seal.Box, blob []byte, change func(*state) error) (s *state, sea
 	}
 	sealed, err = box.Seal(sealPurpose, after, nil)
 	return s, sealed, err
+}
+
+func (s *state) keyIDs() (ids []auth.KeyID) {
+	for _, r := range s.Keys {
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
+func (s *state) retiredIDs() (ids []auth.KeyID) {
+	for _, r := range s.Retired {
+		ids = append(ids, r.ID)
+	}
+	return ids
+}
+
+// added returns what only the second list has.
+func added(before, after []auth.KeyID) []auth.KeyID {
+	return slices.DeleteFunc(after, func(id auth.KeyID) bool { return slices.Contains(before, id) })
 }

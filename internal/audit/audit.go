@@ -1,0 +1,88 @@
+// Package audit has the acts that wxgate records: what users, WeChat, operators and wxgate
+// itself did to sessions and keys. It knows neither HTTP nor Caddy.
+package audit
+
+import (
+	"go.uber.org/zap"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// Action is what was done: a closed set.
+type Action string
+
+// The actions.
+const (
+	Login          Action = "login"           // a login code was presented
+	RefreshRefused Action = "refresh_refused" // a refresh token was presented and refused
+	Logout         Action = "logout"          // a client ended a session, or all of its user
+	Decode         Action = "decode"          // a phone number was asked for
+	Revocation     Action = "revocation"      // all sessions of a user were ended, not by the user
+	KeyRotated     Action = "key_rotated"     // a signing key was made: the first or the next
+	KeyRetired     Action = "key_retired"     // a signing key was removed, with all its tokens
+)
+
+// Actions returns all of them.
+func Actions() []Action {
+	return []Action{Login, RefreshRefused, Logout, Decode, Revocation, KeyRotated, KeyRetired}
+}
+
+// By is who did it: a closed set.
+type By string
+
+// The actors.
+const (
+	Client   By = "client"
+	WeChat   By = "wechat"   // the callback
+	Operator By = "operator" // the admin API
+	Gateway  By = "gateway"  // wxgate itself
+)
+
+// Event is one act. Fields that are empty do not apply, or are not known. None is a
+// secret, and none is an openid or a phone number.
+type Event struct {
+	Action  Action
+	By      By
+	App     auth.AppID // configured
+	UserID  string     // the user's pseudonym, as in all logs
+	Session auth.SessionID
+	All     bool       // the whole user is concerned, not one session
+	Key     auth.KeyID // with the actions of keys
+	Phone   Phone      // with [Decode] that succeeded
+	Address string     // of the client
+	Cause   string     // with [Revocation] by WeChat: the event
+	Ended   int        // sessions, with [Revocation]
+	Outcome string     // ok or the error code
+}
+
+// Phone is what a decoded phone number proves: a closed set.
+type Phone string
+
+// The kinds of phone numbers.
+const (
+	Verified   Phone = "verified"
+	Unverified Phone = "unverified" // the client's claim
+)
+
+// OK is the outcome of an act that was done.
+const OK = "ok"
+
+// Write writes one line of an event. Its message is the action.
+func Write(logger *zap.Logger, e Event) {
+	fields := make([]zap.Field, 0, 8)
+	for _, f := range []struct{ name, value string }{
+		{"by", string(e.By)}, {"app", string(e.App)}, {"user_id", e.UserID}, {"session", string(e.Session)},
+		{"key", string(e.Key)}, {"phone", string(e.Phone)}, {"cause", e.Cause}, {"client", e.Address},
+	} {
+		if f.value != "" {
+			fields = append(fields, zap.String(f.name, f.value))
+		}
+	}
+	if e.All {
+		fields = append(fields, zap.Bool("all", true))
+	}
+	if e.Action == Revocation {
+		fields = append(fields, zap.Int("sessions", e.Ended))
+	}
+	logger.Info(string(e.Action), append(fields, zap.String("outcome", e.Outcome))...)
+}
