@@ -153,6 +153,11 @@ func (r *auditRun) revocations() {
 	}
 	r.do("POST", pub+"/callback?"+push.Query.Encode(), string(push.Body)).want(r.t, http.StatusOK, "")
 	r.expect(audit.Revocation, "ok", "all=true "+auditedApp+" by=wechat cause=user_authorization_revoke sessions=1 user_id=ALICE")
+	one, _ := r.session()
+	sid, _ := claimsOf(r.t, one.str(r.t, "access_token"))["sid"].(string)
+	r.operate("sessions", "end", "--", sid)
+	r.expect(audit.Revocation, "ok", auditedApp+" by=operator session="+sid+" sessions=1 user_id=ALICE")
+	r.expect("admin call", "ok", "call=sessions/end remote=@ session="+sid)
 	r.session()
 	a, _ := r.session()
 	r.operate("user", "logout", "--app", "wx0000000000000001", "--openid", a.str(r.t, "openId"))

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"github.com/wxgate/wxgate/internal/audit"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway"
 )
@@ -108,6 +109,7 @@ func endSession(ctx context.Context, rt *gateway.Runtime, in SessionRequest) (Do
 	if err != nil {
 		return Done{}, err
 	}
+	rt.Record(audit.Event{Action: audit.Revocation, By: audit.Operator, Session: s.ID, Ended: 1}, s.User, nil)
 	one := 1
 	return Done{Done: fmt.Sprintf("session %s of user %s ended", s.ID, rt.Tokens.Pseudonym(s.User)), Ended: &one}, nil
 }

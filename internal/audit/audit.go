@@ -17,7 +17,7 @@ const (
 	RefreshRefused Action = "refresh_refused" // a refresh token was presented and refused
 	Logout         Action = "logout"          // a client ended a session, or all of its user
 	Decode         Action = "decode"          // a phone number was asked for
-	Revocation     Action = "revocation"      // all sessions of a user were ended, not by the user
+	Revocation     Action = "revocation"      // a session, or all of a user, was ended, not by the user
 	KeyRotated     Action = "key_rotated"     // a signing key was made: the first or the next
 	KeyRetired     Action = "key_retired"     // a signing key was removed, with all its tokens
 )
