@@ -1,0 +1,8 @@
+export { createClient } from './client';
+export { GateError } from './problem';
+export { HostError } from './host';
+export type { Events, Identity } from './events';
+export type { Host, Response } from './host';
+export type { Storage } from './state';
+export type { Task } from './task';
+export type { Client, ClientOptions, PhoneDetail, PhoneNumber, RequestOptions, SessionInfo, SocketOptions, UploadOptions, UserInfoDetail, } from './types';

@@ -1,0 +1,528 @@
+"use strict";
+var __defProp = Object.defineProperty;
+var __getOwnPropDesc = Object.getOwnPropertyDescriptor;
+var __getOwnPropNames = Object.getOwnPropertyNames;
+var __hasOwnProp = Object.prototype.hasOwnProperty;
+var __export = (target, all) => {
+  for (var name in all)
+    __defProp(target, name, { get: all[name], enumerable: true });
+};
+var __copyProps = (to, from, except, desc) => {
+  if (from && typeof from === "object" || typeof from === "function") {
+    for (let key of __getOwnPropNames(from))
+      if (!__hasOwnProp.call(to, key) && key !== except)
+        __defProp(to, key, { get: () => from[key], enumerable: !(desc = __getOwnPropDesc(from, key)) || desc.enumerable });
+  }
+  return to;
+};
+var __toCommonJS = (mod) => __copyProps(__defProp({}, "__esModule", { value: true }), mod);
+
+// src/index.ts
+var index_exports = {};
+__export(index_exports, {
+  GateError: () => GateError,
+  HostError: () => HostError,
+  createClient: () => createClient
+});
+module.exports = __toCommonJS(index_exports);
+
+// src/host.ts
+var HostError = class extends Error {
+  constructor(failure) {
+    const errMsg = String(failure && (failure.errMsg || failure.message) || failure);
+    super(errMsg);
+    this.name = "HostError";
+    this.errMsg = errMsg;
+    if (failure && failure.errno !== void 0) this.errno = failure.errno;
+  }
+};
+function callHost(host, name, options, started) {
+  return new Promise((resolve, reject) => {
+    if (typeof host[name] !== "function") throw new HostError(name + ":fail the host has no " + name);
+    const task = host[name](Object.assign({}, options, {
+      success: resolve,
+      fail: (failure) => reject(new HostError(failure)),
+      complete: void 0
+    }));
+    if (task && typeof task.catch === "function") task.catch(ignore);
+    if (started) started(task);
+  });
+}
+function defaultHost() {
+  const host = typeof wx === "object" ? wx : typeof tt === "object" ? tt : typeof qq === "object" ? qq : typeof uni === "object" && uni;
+  if (!host) throw new TypeError("no wx, tt, qq or uni found: pass the host");
+  return host;
+}
+function ignore() {
+}
+
+// src/problem.ts
+var GateError = class extends Error {
+  constructor(statusCode, code, detail, more) {
+    super(code + ": " + detail);
+    this.name = "GateError";
+    this.statusCode = statusCode;
+    this.code = code;
+    this.detail = detail;
+    const { errcode, requestId, retryAfter } = more || {};
+    Object.assign(this, { errcode, requestId, retryAfter });
+  }
+};
+function refusal(response) {
+  if (response.statusCode < 400) return null;
+  const problem = parsed(response.data);
+  if (!problem || typeof problem.code !== "string") return null;
+  if (String(problem.type).split("#")[1] !== "code-" + problem.code) return null;
+  const seconds = Number(headerOf(response, "retry-after"));
+  return new GateError(response.statusCode, problem.code, problem.detail || "", {
+    errcode: problem.errcode,
+    requestId: problem.instance,
+    retryAfter: seconds > 0 ? seconds : void 0
+  });
+}
+function isReadable(response) {
+  return !!parsed(response.data);
+}
+function unexpected(response) {
+  return new GateError(
+    response.statusCode,
+    "unexpected_response",
+    "The response is not from wxgate. Check baseURL and prefix."
+  );
+}
+function parsed(data) {
+  if (data && typeof data === "object" && !(data instanceof ArrayBuffer)) return data;
+  try {
+    return JSON.parse(data instanceof ArrayBuffer ? utf8(data) : data);
+  } catch (notJSON) {
+    return null;
+  }
+}
+function utf8(data) {
+  let escaped = "";
+  new Uint8Array(data).forEach((byte) => {
+    escaped += "%" + (byte + 256).toString(16).slice(1);
+  });
+  return decodeURIComponent(escaped);
+}
+function headerOf(response, name) {
+  for (const key of Object.keys(response.header || {})) {
+    if (key.toLowerCase() === name) return response.header[key];
+  }
+  return void 0;
+}
+
+// src/retry.ts
+var attempts = 3;
+var longestWait = 5;
+async function waitAfter(failure, attempt, repeatable) {
+  const asked = failure instanceof GateError && failure.retryAfter || 0;
+  if (attempt >= attempts || asked > longestWait || !repeatable(failure)) throw failure;
+  await new Promise((done) => {
+    setTimeout(done, Math.max(asked, attempt) * 1e3);
+  });
+}
+async function repeating(call, repeatable) {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await call();
+    } catch (failure) {
+      await waitAfter(failure, attempt, repeatable);
+    }
+  }
+}
+var repeatSame = (failure) => failure instanceof HostError || failure instanceof GateError && (failure.statusCode >= 500 || failure.code === "unexpected_response");
+var repeatLogin = (failure) => failure instanceof GateError ? /^(invalid_code|code_used|rate_limited|store_unavailable|wechat_.*|unexpected_response)$/.test(failure.code) : failure instanceof HostError && failure.errMsg.indexOf("login:") !== 0;
+var repeatRequest = (failure) => failure instanceof GateError && /^(store_unavailable|rate_limited)$/.test(failure.code);
+var repeatPhoneCode = (failure) => failure instanceof GateError && failure.code === "store_unavailable";
+
+// src/call.ts
+var renewals = {
+  token_expired: "refresh",
+  invalid_token: "refresh",
+  session_revoked: "login",
+  refresh_reused: "login",
+  session_replaced: "login",
+  // if the user has logged in again since
+  login_too_old: "login"
+};
+async function callWithTokens(session, call) {
+  const renewed = {};
+  let tokens = await session.current();
+  for (let attempt = 1; ; ) {
+    const response = await call.send(tokens);
+    const refused = await call.read(response, tokens);
+    if (!refused) return { response, tokens };
+    if (refused.code === "session_replaced") await session.replaced(tokens, refused);
+    const how = renewals[refused.code];
+    if (how && !renewed[how]) {
+      renewed[how] = true;
+      tokens = await session.renew(tokens, how);
+      continue;
+    }
+    await waitAfter(refused, attempt++, call.repeatable || repeatRequest);
+    tokens = await session.current();
+  }
+}
+
+// src/events.ts
+function createEvents() {
+  const listeners = {};
+  return {
+    on(name, listener) {
+      listeners[name] = (listeners[name] || []).concat(listener);
+      return () => {
+        listeners[name] = listeners[name].filter((other) => other !== listener);
+      };
+    },
+    emit(name, event) {
+      for (const listener of listeners[name] || []) {
+        try {
+          listener(event);
+        } catch (thrown) {
+          setTimeout(() => {
+            throw thrown;
+          }, 0);
+        }
+      }
+    }
+  };
+}
+
+// src/urls.ts
+function createURLs(baseURL, prefix) {
+  const base = baseURL.replace(/\/+$/, "");
+  if (!/^https?:\/\/[^/?#]/.test(base)) throw new TypeError("baseURL must be an http or https URL");
+  if (prefix[0] !== "/") throw new TypeError("prefix must begin with /");
+  const below = (start, url) => {
+    if (url[0] === "/") return start + url;
+    if (url.indexOf(start + "/") === 0) return url;
+    throw new TypeError("url must be a path, or begin with " + start + "/");
+  };
+  return {
+    call: (name) => base + prefix.replace(/\/+$/, "") + "/" + name,
+    request: (url) => below(base, url),
+    socket: (url) => below(base.replace(/^http/, "ws"), url)
+  };
+}
+function withToken(header, token) {
+  const sent = {};
+  for (const name of Object.keys(header || {})) {
+    if (name.toLowerCase() !== "authorization") sent[name] = header[name];
+  }
+  sent.Authorization = "Bearer " + token;
+  return sent;
+}
+
+// src/gateway.ts
+var timeout = 5e3;
+function createGateway(host, urls, appid) {
+  const post = async (name, data, header = {}) => {
+    const response = await callHost(host, "request", { url: urls.call(name), method: "POST", data, timeout, header });
+    const refused = refusal(response);
+    if (refused) throw refused;
+    if (response.statusCode >= 300) throw unexpected(response);
+    return response;
+  };
+  return {
+    async login() {
+      const { code } = await callHost(host, "login", {});
+      const response = await post("openId", { code, appid });
+      const { openId, unionId, appId, session_key: sessionKey } = response.data;
+      return { identity: { openId, unionId, appId, sessionKey }, pair: pairOf(response) };
+    },
+    refresh: async (tokens) => pairOf(await post("refresh", { refresh_token: tokens.refresh })),
+    logout: (tokens, all) => post("logout", { all }, withToken({}, tokens.access)),
+    send: (name, options, tokens, started) => callHost(host, name, Object.assign({}, options, { header: withToken(options.header, tokens.access) }), started)
+  };
+}
+function pairOf(response) {
+  const { access_token: access, refresh_token: refresh, expires_in: expiresIn } = response.data || {};
+  if (!access || !refresh) throw unexpected(response);
+  return { access, refresh, expiresIn };
+}
+
+// src/session.ts
+function createSession(gateway, store, emit) {
+  let change;
+  const begin = (kind, work) => {
+    const done = work();
+    const begun = change = { kind, done };
+    const end = () => {
+      if (change === begun) change = void 0;
+    };
+    done.then(end, end);
+    return done;
+  };
+  const keep = (identity, login, { access, refresh: refresh2, expiresIn }) => store.save({ tokens: { access, refresh: refresh2, expiresIn, receivedAt: Date.now(), login, identity } });
+  const logIn = async () => {
+    const { identity, pair } = await repeating(gateway.login, repeatLogin);
+    await keep(identity, Math.random(), pair);
+    emit("login", identity);
+    return identity;
+  };
+  const refresh = async (tokens) => {
+    try {
+      const pair = await repeating(() => gateway.refresh(tokens), repeatSame);
+      await keep(tokens.identity, tokens.login, pair);
+      emit("refresh", { expiresIn: pair.expiresIn });
+    } catch (failure) {
+      if (failure instanceof GateError && failure.statusCode === 401) return failure;
+      throw failure;
+    }
+  };
+  const logInUnlessDone = async () => {
+    if (!await store.reload()) return await logIn();
+  };
+  const refreshUnlessDone = async (tokens) => {
+    if (await store.reload()) return;
+    const refused = await refresh(tokens);
+    if (!refused) return;
+    if (refused.code === "session_replaced") await session.replaced(tokens, refused);
+    await logIn();
+  };
+  const logOut = async (all) => {
+    let tokens = store.state.tokens;
+    for (let again = false; tokens; again = true, tokens = store.state.tokens) {
+      const used = tokens;
+      try {
+        await repeating(() => gateway.logout(used, all), repeatSame);
+        break;
+      } catch (failure) {
+        if (again || !(failure instanceof GateError) || failure.statusCode !== 401) throw failure;
+        if (/^(token_expired|invalid_token)$/.test(failure.code) && !await refresh(used)) continue;
+        if (!all) break;
+        await logIn();
+      }
+    }
+    await store.save({ loggedOut: true });
+    emit("logout", { reason: "logout" });
+  };
+  const session = {
+    async login() {
+      await store.load();
+      while (change) {
+        const { kind, done } = change;
+        const identity = await (kind === "login" ? done : done.catch(ignore));
+        if (identity) return identity;
+      }
+      return await begin("login", logIn);
+    },
+    async logout(all) {
+      await store.load();
+      while (change) await change.done.catch(ignore);
+      await begin("logout", () => logOut(all));
+    },
+    async current() {
+      await store.load();
+      const tokens = store.state.tokens;
+      if (!tokens || change && change.kind === "logout") return await session.renew(void 0, "login");
+      if (!expiresSoon(tokens)) return tokens;
+      try {
+        return await session.renew(tokens, "refresh");
+      } catch (failure) {
+        if (store.state.tokens !== tokens) throw failure;
+        return tokens;
+      }
+    },
+    async renew(used, how) {
+      for (; ; ) {
+        if (change && change.kind === "logout") {
+          await change.done.catch(ignore);
+          continue;
+        }
+        const { tokens, loggedOut } = store.state;
+        if (loggedOut) throw loggedOutError();
+        if (tokens && isNewer(tokens, used, how)) return tokens;
+        if (change) await change.done;
+        else if (tokens && how === "refresh") await begin(how, () => refreshUnlessDone(tokens));
+        else await begin("login", logInUnlessDone);
+      }
+    },
+    async replaced(used, refused) {
+      const tokens = store.state.tokens;
+      if (!tokens || tokens.login !== used.login) return;
+      await store.save({ loggedOut: true });
+      emit("logout", { reason: "session_replaced" });
+      throw loggedOutError(refused);
+    },
+    async adopt(used, access, expiresIn) {
+      if (change) await change.done.catch(ignore);
+      const tokens = store.state.tokens;
+      if (!tokens || tokens.login !== used.login) return;
+      await store.save({ tokens: Object.assign({}, tokens, { access, expiresIn, receivedAt: Date.now() }) });
+    }
+  };
+  return session;
+}
+function isNewer(tokens, used, how) {
+  if (!used) return true;
+  return how === "login" ? tokens.login !== used.login : tokens.access !== used.access;
+}
+function expiresSoon({ receivedAt, expiresIn }) {
+  return Date.now() - receivedAt >= (expiresIn - Math.min(30, expiresIn / 10)) * 1e3;
+}
+function loggedOutError(refused) {
+  const detail = "The user has logged out. Call login() when the user wants to log in again.";
+  return refused ? new GateError(refused.statusCode, "logged_out", refused.detail, refused) : new GateError(0, "logged_out", detail);
+}
+
+// src/state.ts
+function hostStorage(host) {
+  return {
+    get: (key) => host.getStorageSync(key),
+    set: (key, value) => host.setStorageSync(key, value),
+    remove: (key) => host.removeStorageSync(key)
+  };
+}
+function createStore(storage, key, emit) {
+  let loading;
+  const failed = (failure) => {
+    emit("error", failure instanceof Error ? failure : new Error(String(failure && failure.errMsg || failure)));
+  };
+  const store = {
+    state: { serial: 0 },
+    load: () => loading || (loading = store.reload()),
+    async reload() {
+      try {
+        const stored = JSON.parse(await storage.get(key) || "{}");
+        if (!(stored.serial > store.state.serial)) return false;
+        store.state = stored;
+        return true;
+      } catch (failure) {
+        failed(failure);
+        return false;
+      }
+    },
+    async save(next) {
+      store.state = Object.assign({ serial: store.state.serial + 1 }, next);
+      try {
+        await storage.set(key, JSON.stringify(store.state));
+      } catch (failure) {
+        failed(failure);
+        try {
+          await storage.remove(key);
+        } catch (again) {
+          failed(again);
+        }
+      }
+    }
+  };
+  return store;
+}
+
+// src/task.ts
+var methods = ["abort"];
+for (const event of ["HeadersReceived", "ProgressUpdate", "ChunkReceived"]) methods.push("on" + event, "off" + event);
+function withTask(work) {
+  const calls = [];
+  let current;
+  const promise = work((task) => {
+    current = task;
+    for (const call of calls) call(task);
+  });
+  for (const name of methods) {
+    promise[name] = (...args) => {
+      const call = (task) => {
+        if (task && task[name]) task[name](...args);
+      };
+      calls.push(call);
+      call(current);
+    };
+  }
+  return promise;
+}
+function withCallbacks(promise, options) {
+  const { success, fail, complete } = options;
+  if (success || fail || complete) {
+    const settled = (callback) => (result) => {
+      if (callback) callback(result);
+      if (complete) complete(result);
+    };
+    promise.then(settled(success), settled(fail));
+  }
+  return promise;
+}
+
+// src/client.ts
+function createClient(options) {
+  const { baseURL, appid, prefix = "/v1.0/pub" } = options;
+  const host = options.host || defaultHost();
+  const urls = createURLs(baseURL, prefix);
+  const gateway = createGateway(host, urls, appid);
+  const { on, emit } = createEvents();
+  const key = "wxgate " + (appid || "") + " " + urls.call("");
+  const session = createSession(gateway, createStore(options.storage || hostStorage(host), key, emit), emit);
+  const reported = (promise) => {
+    promise.catch((failure) => emit("error", failure));
+    return promise;
+  };
+  const readAny = async (response, tokens) => {
+    if (response.statusCode !== 401 || isReadable(response)) return refusal(response);
+    return refusal(await gateway.send("request", { url: urls.call("session"), timeout }, tokens));
+  };
+  const transfer = (name) => (options2) => {
+    const work = async (started) => {
+      const sent = Object.assign({}, options2, { url: urls.request(options2.url) });
+      const { response } = await callWithTokens(session, {
+        send: (tokens) => gateway.send(name, sent, tokens, started),
+        read: readAny
+      });
+      return response;
+    };
+    return withCallbacks(withTask((started) => reported(work(started))), options2);
+  };
+  const ask = async (name, method, data) => {
+    const result = await callWithTokens(session, {
+      send: (tokens) => gateway.send("request", { url: urls.call(name), method, data, timeout }, tokens),
+      read: async (response) => refusal(response),
+      repeatable: data && data.code && repeatPhoneCode
+    });
+    if (result.response.statusCode >= 300) throw unexpected(result.response);
+    return result;
+  };
+  const decode = async (name, data) => {
+    try {
+      return await ask(name, "POST", data);
+    } catch (failure) {
+      if (failure instanceof GateError && /^(session_stale|decrypt_failed)$/.test(failure.code)) await session.login().catch(ignore);
+      throw failure;
+    }
+  };
+  const phone = async ({ code, encryptedData, iv, errMsg }) => {
+    if (!code && !encryptedData) throw new HostError({ errMsg: errMsg || "getPhoneNumber:fail no code" });
+    const { response, tokens } = await decode("decode", code ? { code } : { encryptedData, iv });
+    const { access_token: access, expires_in: expiresIn } = response.data;
+    if (access) await session.adopt(tokens, access, expiresIn);
+    const number = Object.assign({}, response.data);
+    for (const name of ["access_token", "token_type", "expires_in"]) delete number[name];
+    return number;
+  };
+  const connectSocket = async (options2) => {
+    const url = urls.socket(options2.url);
+    const { tokens } = await ask("session", "GET");
+    return await new Promise((resolve, reject) => {
+      const task = host.connectSocket(Object.assign({}, options2, {
+        url,
+        header: withToken(options2.header, tokens.access),
+        fail(failure) {
+          if (options2.fail) options2.fail(failure);
+          reject(new HostError(failure));
+        }
+      }));
+      if (task) resolve(task);
+    });
+  };
+  return {
+    on,
+    login: () => reported(session.login()),
+    logout: (how) => reported(session.logout(!!how && !!how.all)),
+    request: transfer("request"),
+    uploadFile: transfer("uploadFile"),
+    downloadFile: transfer("downloadFile"),
+    connectSocket: (socket) => reported(connectSocket(socket)),
+    phone: (detail) => reported(phone(detail)),
+    userInfo: ({ encryptedData, iv, rawData, signature }) => reported(decode("userInfo", { encryptedData, iv, rawData, signature }).then(({ response }) => response.data)),
+    session: () => reported(ask("session", "GET").then(({ response }) => response.data))
+  };
+}

@@ -1,0 +1,67 @@
+// What the client needs of the program that runs it: wx of WeChat, uni of uni-app, tt of
+// Douyin, qq of QQ, Taro, and any object of the same shape.
+
+/** The part of `wx`, `uni`, `tt`, `qq` or `Taro` that the client calls. */
+export interface Host {
+  login(options: any): any
+  request(options: any): any
+  uploadFile?(options: any): any
+  downloadFile?(options: any): any
+  connectSocket?(options: any): any
+  getStorageSync?(key: string): any
+  setStorageSync?(key: string, value: any): any
+  removeStorageSync?(key: string): any
+}
+
+/** What `success` of wx.request receives. Every HTTP status arrives there, 4xx and 5xx too. */
+export interface Response {
+  statusCode: number
+  data: any
+  /** The names are in upper or lower case: platforms and versions differ. */
+  header: Record<string, string>
+  [name: string]: any
+}
+
+/** A call of the host that failed: no connection, a timeout, or the user refused. */
+export class HostError extends Error {
+  /** What the host reports, for example `request:fail timeout`. */
+  readonly errMsg: string
+  /** The host's error number, if it has one. */
+  readonly errno?: number
+
+  constructor(failure: any) {
+    const errMsg = String((failure && (failure.errMsg || failure.message)) || failure)
+    super(errMsg)
+    this.name = 'HostError'
+    this.errMsg = errMsg
+    if (failure && failure.errno !== undefined) this.errno = failure.errno
+  }
+}
+
+/**
+ * Calls a function of the host that reports to `success` and `fail`. `started` receives what
+ * the function returns: the task of a request or of an upload.
+ */
+export function callHost(host: any, name: string, options: object, started?: (task: any) => void): Promise<any> {
+  return new Promise((resolve, reject) => {
+    if (typeof host[name] !== 'function') throw new HostError(name + ':fail the host has no ' + name)
+    const task = host[name](Object.assign({}, options, {
+      success: resolve,
+      fail: (failure: any) => reject(new HostError(failure)),
+      complete: undefined,
+    }))
+    // Taro returns a promise too. It rejects beside `fail`, and no one else handles it.
+    if (task && typeof task.catch === 'function') task.catch(ignore)
+    if (started) started(task)
+  })
+}
+
+/** The host of the program that the client runs in. */
+export function defaultHost(): Host {
+  const host = typeof wx === 'object' ? wx : typeof tt === 'object' ? tt : typeof qq === 'object' ? qq : typeof uni === 'object' && uni
+  if (!host) throw new TypeError('no wx, tt, qq or uni found: pass the host')
+  return host
+}
+
+/** The handler of a promise whose failure is reported elsewhere. */
+export function ignore(): void {}

@@ -1,0 +1,182 @@
+import { Emit, Identity } from './events'
+import { Gateway, Pair } from './gateway'
+import { ignore } from './host'
+import { GateError } from './problem'
+import { repeating, repeatLogin, repeatSame } from './retry'
+import { Store, Tokens } from './state'
+
+/** How a caller wants its tokens to be replaced. */
+export type Renewal = 'refresh' | 'login'
+
+/** The session of the user. It logs in, refreshes and logs out, one at a time. */
+export interface Session {
+  /** Logs in. Callers at the same time share one login. */
+  login(): Promise<Identity>
+  /** Ends the session, or with `all` every session of the user. */
+  logout(all: boolean): Promise<void>
+  /** The tokens to send: those that there are, unless they are about to expire. */
+  current(): Promise<Tokens>
+  /**
+   * Returns tokens newer than `used`: those that another call got meanwhile, or new ones. All
+   * calls that need them at the same time share one refresh or login, and its failure.
+   */
+  renew(used: Tokens | undefined, how: Renewal): Promise<Tokens>
+  /**
+   * Ends in `logged_out`: another device took the session's place, and logging in again would
+   * take it back, and so on. Returns if the user has logged in again since.
+   */
+  replaced(used: Tokens, refused: GateError): Promise<void>
+  /** Takes over an access token that the gateway made for the same login, with the phone number in it. */
+  adopt(used: Tokens, access: string, expiresIn: number): Promise<void>
+}
+
+export function createSession(gateway: Gateway, store: Store, emit: Emit): Session {
+  /** What is under way. A login's promise says who the user is. */
+  let change: { kind: Renewal | 'logout', done: Promise<Identity | void> } | undefined
+
+  const begin = <T extends Identity | void>(kind: Renewal | 'logout', work: () => Promise<T>): Promise<T> => {
+    const done = work()
+    const begun = change = { kind, done }
+    const end = () => { if (change === begun) change = undefined }
+    done.then(end, end)
+    return done
+  }
+
+  const keep = (identity: Identity, login: number, { access, refresh, expiresIn }: Pair) =>
+    store.save({ tokens: { access, refresh, expiresIn, receivedAt: Date.now(), login, identity } })
+
+  const logIn = async (): Promise<Identity> => {
+    const { identity, pair } = await repeating(gateway.login, repeatLogin)
+    await keep(identity, Math.random(), pair)
+    emit('login', identity)
+    return identity
+  }
+
+  /** Refreshes. It returns the refusal if the session has ended. */
+  const refresh = async (tokens: Tokens): Promise<GateError | undefined> => {
+    try {
+      // Without a response, the same token is sent again: the gateway may have replaced it, and
+      // returns the same pair.
+      const pair = await repeating(() => gateway.refresh(tokens), repeatSame)
+      await keep(tokens.identity, tokens.login, pair)
+      emit('refresh', { expiresIn: pair.expiresIn })
+    } catch (failure) {
+      if (failure instanceof GateError && failure.statusCode === 401) return failure
+      throw failure
+    }
+  }
+
+  // Another client with this storage may have renewed the tokens: its refresh token is the
+  // current one, and the gateway would take ours for stolen.
+  const logInUnlessDone = async () => {
+    if (!(await store.reload())) return await logIn()
+  }
+  const refreshUnlessDone = async (tokens: Tokens) => {
+    if (await store.reload()) return
+    const refused = await refresh(tokens)
+    if (!refused) return
+    if (refused.code === 'session_replaced') await session.replaced(tokens, refused)
+    await logIn()
+  }
+
+  const logOut = async (all: boolean) => {
+    let tokens = store.state.tokens
+    for (let again = false; tokens; again = true, tokens = store.state.tokens) {
+      const used = tokens
+      try {
+        await repeating(() => gateway.logout(used, all), repeatSame)
+        break
+      } catch (failure) {
+        if (again || !(failure instanceof GateError) || failure.statusCode !== 401) throw failure
+        if (/^(token_expired|invalid_token)$/.test(failure.code) && !(await refresh(used))) continue
+        if (!all) break // the session has ended already
+        await logIn() // so that the user's other sessions end
+      }
+    }
+    await store.save({ loggedOut: true })
+    emit('logout', { reason: 'logout' })
+  }
+
+  const session: Session = {
+    async login() {
+      await store.load()
+      while (change) {
+        const { kind, done } = change
+        const identity = await (kind === 'login' ? done : done.catch(ignore))
+        if (identity) return identity
+      }
+      return await begin('login', logIn)
+    },
+
+    async logout(all) {
+      await store.load()
+      while (change) await change.done.catch(ignore)
+      await begin('logout', () => logOut(all))
+    },
+
+    async current() {
+      await store.load()
+      const tokens = store.state.tokens
+      if (!tokens || (change && change.kind === 'logout')) return await session.renew(undefined, 'login')
+      if (!expiresSoon(tokens)) return tokens
+      try {
+        return await session.renew(tokens, 'refresh')
+      } catch (failure) {
+        if (store.state.tokens !== tokens) throw failure
+        return tokens // the gateway may accept it still
+      }
+    },
+
+    async renew(used, how) {
+      for (;;) {
+        if (change && change.kind === 'logout') {
+          await change.done.catch(ignore)
+          continue
+        }
+        const { tokens, loggedOut } = store.state
+        if (loggedOut) throw loggedOutError()
+        if (tokens && isNewer(tokens, used, how)) return tokens
+        if (change) await change.done
+        else if (tokens && how === 'refresh') await begin(how, () => refreshUnlessDone(tokens))
+        else await begin('login', logInUnlessDone)
+      }
+    },
+
+    async replaced(used, refused) {
+      const tokens = store.state.tokens
+      if (!tokens || tokens.login !== used.login) return
+      await store.save({ loggedOut: true })
+      emit('logout', { reason: 'session_replaced' })
+      throw loggedOutError(refused)
+    },
+
+    async adopt(used, access, expiresIn) {
+      if (change) await change.done.catch(ignore) // a refresh that began before has no number
+      const tokens = store.state.tokens
+      if (!tokens || tokens.login !== used.login) return
+      await store.save({ tokens: Object.assign({}, tokens, { access, expiresIn, receivedAt: Date.now() }) })
+    },
+  }
+  return session
+}
+
+function isNewer(tokens: Tokens, used: Tokens | undefined, how: Renewal): boolean {
+  if (!used) return true
+  return how === 'login' ? tokens.login !== used.login : tokens.access !== used.access
+}
+
+/**
+ * Reports whether an access token expires within 30 seconds, or within a tenth of its life. It
+ * compares two times of the same clock, which may be wrong; if it jumps, a refresh comes too
+ * early, or the gateway says that the token has expired.
+ */
+function expiresSoon({ receivedAt, expiresIn }: Tokens): boolean {
+  return Date.now() - receivedAt >= (expiresIn - Math.min(30, expiresIn / 10)) * 1000
+}
+
+function loggedOutError(refused?: GateError): GateError {
+  const detail = 'The user has logged out. Call login() when the user wants to log in again.'
+  return refused
+    ? new GateError(refused.statusCode, 'logged_out', refused.detail, refused)
+    : new GateError(0, 'logged_out', detail)
+}
