@@ -175,6 +175,7 @@ func TestAttackCorpusWithEverythingOn(t *testing.T) {
 	runtime := strings.Replace(attackGate, "headers {", `
 		forward_token
 		compat wafer
+		pass_from_trusted X-WX-ANYTHING-NEW
 		cors {
 			origins https://h5.example.com
 		}

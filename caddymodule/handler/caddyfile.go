@@ -33,6 +33,7 @@ func init() {
 //	        openid|unionid|appid|source|session|phone <name>
 //	        assertion <name> <audience>
 //	    }
+//	    pass_from_trusted <header>...
 //	    cors {
 //	        origins <origin>...
 //	        headers <name>...
@@ -73,21 +74,22 @@ var repeatable = map[string]bool{"public": true, "optional": true, "require": tr
 // options are the options of the directive; wxgate_verify has some of them.
 func (h *Handler) options(d *caddyfile.Dispenser) map[string]func() error {
 	return map[string]func() error{
-		"prefix":        h.parsePrefix(d),
-		"app":           directive.Many(d, &h.Apps),
-		"public":        directive.Paths(d, &h.Public),
-		"optional":      directive.Paths(d, &h.Optional),
-		"require":       func() error { return h.parseRequire(d) },
-		"token_from":    func() error { return h.parseTokenFrom(d) },
-		"forward_token": directive.Flag(d, &h.ForwardToken),
-		"headers":       func() error { return h.Headers.parse(d) },
-		"cors":          func() error { return h.parseCORS(d) },
-		"limit":         func() error { return h.Limit.parse(d) },
-		"on_stale":      func() error { return parseOnStale(d, &h.OnStale) },
-		"stream_grace":  directive.Positive(d, &h.StreamGrace),
-		"compat":        func() error { return h.parseCompat(d) },
-		"envelope":      func() error { return h.parseEnvelope(d) },
-		"metadata":      directive.Flag(d, &h.Metadata),
+		"prefix":            h.parsePrefix(d),
+		"app":               directive.Many(d, &h.Apps),
+		"public":            directive.Paths(d, &h.Public),
+		"optional":          directive.Paths(d, &h.Optional),
+		"require":           func() error { return h.parseRequire(d) },
+		"token_from":        func() error { return h.parseTokenFrom(d) },
+		"forward_token":     directive.Flag(d, &h.ForwardToken),
+		"headers":           func() error { return h.Headers.parse(d) },
+		"pass_from_trusted": func() error { return h.parsePass(d) },
+		"cors":              func() error { return h.parseCORS(d) },
+		"limit":             func() error { return h.Limit.parse(d) },
+		"on_stale":          func() error { return parseOnStale(d, &h.OnStale) },
+		"stream_grace":      directive.Positive(d, &h.StreamGrace),
+		"compat":            func() error { return h.parseCompat(d) },
+		"envelope":          func() error { return h.parseEnvelope(d) },
+		"metadata":          directive.Flag(d, &h.Metadata),
 	}
 }
 
@@ -150,6 +152,16 @@ func (h *Handler) parseTokenFrom(d *caddyfile.Dispenser) error {
 		h.TokenFrom.Name = args[1]
 	}
 	if _, err := edge.NewCredentials(edge.Source(h.TokenFrom), false, nil); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+func (h *Handler) parsePass(d *caddyfile.Dispenser) error {
+	if err := directive.Many(d, &h.PassFromTrusted)(); err != nil {
+		return err
+	}
+	if err := new(edge.Headers).Pass(h.PassFromTrusted); err != nil {
 		return d.WrapErr(err)
 	}
 	return nil

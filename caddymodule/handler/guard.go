@@ -24,9 +24,10 @@ type guardConfig struct {
 	OnStale   *OnStale
 
 	// Of a handler alone.
-	Prefix       string // of the login API; "" if there is none
-	ForwardToken bool   // leave the token in the request
-	Wafer        bool   // read the tokens of the Wafer SDKs
+	Pass         []string // headers that trusted proxies set
+	Prefix       string   // of the login API; "" if there is none
+	ForwardToken bool     // leave the token in the request
+	Wafer        bool     // read the tokens of the Wafer SDKs
 
 	// Of Verify alone: the request only asks about another, and goes nowhere.
 	Asked bool
@@ -67,6 +68,9 @@ func newGuard(ctx caddy.Context, a *app.App, config guardConfig) (*gateway.Guard
 func openEdge(g *gateway.Guard, a *app.App, config guardConfig) error {
 	headers, err := edge.NewHeaders(edge.Names(config.Headers))
 	if err != nil {
+		return err
+	}
+	if err := headers.Pass(config.Pass); err != nil {
 		return err
 	}
 	if err := a.CheckAssertion(headers.Names().AssertionAudience); err != nil {

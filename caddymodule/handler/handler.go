@@ -54,6 +54,13 @@ type Handler struct {
 	// The names of the identity headers. Default: WeChat Cloud Hosting's.
 	Headers HeaderNames `json:"headers,omitzero"`
 
+	// Headers that clients must not send and a trusted proxy sets, such as
+	// `X-WX-RISK-RANK` of WeChat Gateway. They are passed to the upstream if they come from
+	// an address of `trusted_proxies`, in this spelling, once and with one value. Not
+	// allowed for the names of the identity and of the assertion. Default: none; all
+	// `X-WX-` headers are removed.
+	PassFromTrusted []string `json:"pass_from_trusted,omitempty"`
+
 	// Cross-origin access for browsers. Default: none; preflight requests are refused.
 	CORS *CORS `json:"cors,omitempty"`
 
@@ -100,10 +107,13 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	config := gateway.Config{Prefix: h.Prefix, ForwardToken: h.ForwardToken, Access: a.Access()}
 	config.Guard, err = newGuard(ctx, a, guardConfig{
 		Apps: h.Apps, Public: h.Public, Optional: h.Optional, Require: h.Require, TokenFrom: h.TokenFrom, Headers: h.Headers, OnStale: h.OnStale,
-		Prefix: strings.TrimSuffix(h.Prefix, "/"), ForwardToken: h.ForwardToken, Wafer: h.Wafer != nil,
+		Prefix: strings.TrimSuffix(h.Prefix, "/"), ForwardToken: h.ForwardToken, Wafer: h.Wafer != nil, Pass: h.PassFromTrusted,
 	})
 	if err != nil {
 		return err
+	}
+	if len(h.PassFromTrusted) > 0 && trustsEveryone(ctx) {
+		return fmt.Errorf("pass_from_trusted: trusted_proxies contains every address, so any client could send %s; list only the addresses of your proxies", h.PassFromTrusted[0])
 	}
 	admitted := config.Guard.Admitted
 	config.Callbacks, config.RawKeys = a.Callbacks(admitted), a.RawKeys(admitted)

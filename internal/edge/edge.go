@@ -47,7 +47,7 @@ type Received struct {
 // Receive cleans a request and reads it. It removes first and refuses later, so that no
 // response and no error route gets an identity that a client wrote.
 func (e *Edge) Receive(r *http.Request) (Received, error) {
-	in := Received{Spoofed: e.Headers.Strip(r)}
+	in := Received{Spoofed: e.Headers.Strip(r, e.Headers.passesAny() && e.Trusted(r))}
 	in.Token, in.TokenErr = e.Credentials.Take(r)
 	if p := refuseTunnels(r); p != nil {
 		return in, p
@@ -72,7 +72,7 @@ func (e *Edge) Send(header http.Header, id *auth.Identity, assertion string) {
 // this very header map, and must not forward either to an error service
 // (CVE-2026-41181), not even if the upstream may have the token.
 func (e *Edge) Forget(r *http.Request) {
-	e.Headers.Strip(r)
+	e.Headers.Strip(r, false)
 	c := e.Credentials
 	c.forward = false
 	_, _ = c.Take(r) // two tokens are removed as well

@@ -38,6 +38,7 @@ type Headers struct {
 	names   Names    // canonical; "" for a header that is not sent
 	managed []string // folded names
 	outside []string // those of them that do not begin with reservedPrefix
+	passed  []string // canonical; see Pass
 }
 
 // NewHeaders completes and checks the names.
@@ -108,14 +109,16 @@ func (h *Headers) Managed(name string) bool {
 // Strip deletes every managed header and returns how many there were. It walks
 // the map, because Header.Del canonicalises and would miss X_WX_OPENID.
 //
+// With trusted, the names of [Headers.Pass] stay, if they have one value.
+//
 // It also cuts the Connection header down to its own options: Caddy removes the
 // headers that Connection names after this handler has run, so that
 // "Connection: x-wx-openid" would send an authenticated request upstream with no
 // identity on it. Request trailers go for the same reason: some upstreams merge
 // them into the headers.
-func (h *Headers) Strip(r *http.Request) (stripped int) {
-	for name := range r.Header {
-		if h.Managed(name) {
+func (h *Headers) Strip(r *http.Request, trusted bool) (stripped int) {
+	for name, values := range r.Header {
+		if h.Managed(name) && !(trusted && h.passes(name, values)) {
 			delete(r.Header, name)
 			stripped++
 		}
