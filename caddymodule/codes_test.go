@@ -23,6 +23,7 @@ type refusal struct {
 
 func (f *fixture) refused(t *testing.T, page *codesPage, cases []refusal) {
 	t.Helper()
+	document := clientContract(t)
 	for _, tc := range cases {
 		t.Run(tc.call+" "+tc.want+" "+tc.path, func(t *testing.T) {
 			var header []string
@@ -34,6 +35,10 @@ func (f *fixture) refused(t *testing.T, page *codesPage, cases []refusal) {
 				t.Fatalf("got %s, want %s: %s", got, tc.want, a.body)
 			}
 			page.saw(t, tc.call, a)
+			if tc.call != otherPaths && a.status != http.StatusMethodNotAllowed {
+				path := strings.Replace(tc.path, "/one/pub", pub, 1) // another prefix, the same calls
+				document.checkAnswer(t, tc.method, path, tc.body, a, header...)
+			}
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -111,6 +112,13 @@ func TestAdminRoutes(t *testing.T) {
 
 func (f *fixture) adminStatus(method, path, body string) int {
 	f.t.Helper()
+	response, _ := f.admin(method, path, body)
+	return response.StatusCode
+}
+
+// admin calls the admin API and returns the response, whose body was read.
+func (f *fixture) admin(method, path, body string) (*http.Response, []byte) {
+	f.t.Helper()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", f.socket())
 	}}
@@ -119,12 +127,17 @@ func (f *fixture) adminStatus(method, path, body string) int {
 	if err != nil {
 		f.t.Fatal(err)
 	}
+	r.Header.Set("Content-Type", "application/json")
 	response, err := (&http.Client{Transport: transport}).Do(r)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	_ = response.Body.Close()
-	return response.StatusCode
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return response, text
 }
 
 // TestStoreCommands checks and compacts the file of a stopped gateway; while one

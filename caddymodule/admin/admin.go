@@ -35,7 +35,10 @@ var server = adminapi.Server{Acquire: acquireRunning}
 
 // Routes implements caddy.AdminRouter.
 func (adminAPI) Routes() []caddy.AdminRoute {
-	routes := []caddy.AdminRoute{{Pattern: adminapi.Prefix, Handler: caddy.AdminHandlerFunc(list)}}
+	routes := []caddy.AdminRoute{
+		{Pattern: adminapi.Prefix, Handler: caddy.AdminHandlerFunc(list)},
+		{Pattern: adminapi.DocumentPath, Handler: caddy.AdminHandlerFunc(document)},
+	}
 	for _, route := range adminapi.Routes() {
 		routes = append(routes, caddy.AdminRoute{
 			Pattern: route.Path,
@@ -54,6 +57,8 @@ func list(w http.ResponseWriter, r *http.Request) error {
 	}
 	return adminapi.List(w)
 }
+
+func document(w http.ResponseWriter, _ *http.Request) error { return adminapi.WriteDocument(w) }
 
 // apiError is an error as Caddy's admin API responds with it.
 func apiError(err error) error {

@@ -4,7 +4,8 @@
 //
 // To add a call:
 //
-//   - Write its request and its response as structs with JSON tags, and a [Call] made by
+//   - Write its request and its response as structs with JSON tags, and jsonschema tags for
+//     what a name does not say, which describe the field in the OpenAPI document; and a [Call] made by
 //     get or post in a file named after its noun (user.go). What changes something or names
 //     a user is Audited, and its request implements Subject, so that the audit log says whom
 //     it is about.

@@ -14,26 +14,26 @@ import (
 
 // Key is a signing key as operators see it.
 type Key struct {
-	ID          auth.KeyID       `json:"id"`
+	ID          auth.KeyID       `json:"id" jsonschema:"kid of the tokens that it signs"`
 	Alg         signing.Alg      `json:"alg"`
-	State       keyring.KeyState `json:"state"`
-	Configured  bool             `json:"configured"`
+	State       keyring.KeyState `json:"state" jsonschema:"next, signing, verifying or retired"`
+	Configured  bool             `json:"configured" jsonschema:"the configuration names it: it is not rotated"`
 	Issuer      string           `json:"issuer"`
 	Audience    []string         `json:"audience"`
 	CreatedAt   time.Time        `json:"created_at"`
 	SignsFrom   time.Time        `json:"signs_from"`
-	VerifyUntil time.Time        `json:"verify_until,omitzero"`
-	New         bool             `json:"new,omitempty"` // this call made it
+	VerifyUntil time.Time        `json:"verify_until,omitzero" jsonschema:"when its last token expires"`
+	New         bool             `json:"new,omitempty" jsonschema:"this call made it"`
 }
 
 // RotateRequest is the request of [RotateKeys].
 type RotateRequest struct {
-	Immediate bool `json:"immediate,omitempty"` // the next key signs at once
+	Immediate bool `json:"immediate,omitempty" jsonschema:"the next key signs at once"`
 }
 
 // RetireRequest is the request of [RetireKey].
 type RetireRequest struct {
-	Key auth.KeyID `json:"key"` // its ID
+	Key auth.KeyID `json:"key" jsonschema:"the ID of the key"`
 }
 
 // Subject implements [Subject].

@@ -117,15 +117,17 @@ func statusOf(err error) int {
 	}
 }
 
+// line is a call in the list of them.
+type line struct {
+	Method  string `json:"method"`
+	Path    string `json:"path"`
+	Purpose string `json:"purpose"`
+}
+
 // List describes the calls, for `GET /wxgate/`.
 func List(w http.ResponseWriter) error {
-	type line struct {
-		Method  string `json:"method"`
-		Path    string `json:"path"`
-		Purpose string `json:"purpose"`
-	}
 	var lines []line
-	for _, route := range Routes() {
+	for _, route := range append(Routes(), documentRoute) {
 		lines = append(lines, line{route.Method, route.Path, route.Purpose})
 	}
 	return gateway.WriteJSON(w, http.StatusOK, lines)

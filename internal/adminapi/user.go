@@ -13,14 +13,14 @@ import (
 
 // UserRequest names a user of a mini program.
 type UserRequest struct {
-	App    auth.AppID  `json:"app"`
+	App    auth.AppID  `json:"app" jsonschema:"the appid"`
 	OpenID auth.OpenID `json:"openid"`
 }
 
 // Done is the response of a call that only does something.
 type Done struct {
-	Done  string `json:"done"`            // what was done, for people
-	Ended *int   `json:"ended,omitempty"` // sessions, by user/logout
+	Done  string `json:"done" jsonschema:"what was done, for people"`
+	Ended *int   `json:"ended,omitempty" jsonschema:"by user/logout: how many sessions ended"`
 }
 
 // The calls about one user.

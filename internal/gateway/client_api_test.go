@@ -1,0 +1,36 @@
+package gateway
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+// TestClientAPIHasEveryCall: docs/client-api.yaml has the calls of the login API with their
+// methods, and no others. It leaves out what WeChat calls, and the calls of old SDKs.
+func TestClientAPIHasEveryCall(t *testing.T) {
+	doc, err := openapi3.NewLoader().LoadFromFile("../../docs/client-api.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var documented, served []string
+	for path, item := range doc.Paths.Map() {
+		for method := range item.Operations() {
+			documented = append(documented, method+" "+path)
+		}
+	}
+	endpoints, err := newEndpoints("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, e := range endpoints {
+		served = append(served, e.method+" "+path)
+	}
+	slices.Sort(documented)
+	slices.Sort(served)
+	if !slices.Equal(documented, served) {
+		t.Errorf("docs/client-api.yaml has\n%s\nand the gateway\n%s", strings.Join(documented, "\n"), strings.Join(served, "\n"))
+	}
+}
