@@ -12,8 +12,9 @@
 //   - Add it to [Routes]. `GET /wxgate/` and the OpenAPI document have it from then on.
 //   - Add its command in a file of caddymodule/admin: run or runDone sends the call, and
 //     prints the response as text or, with --json, as it is.
-//   - Add a request that succeeds to adminExamples in caddymodule/admin_contract_test.go, and
-//     describe the command in docs/commands.md.
+//   - TestAdminContract makes the call from its document. If it cannot, add a request to
+//     adminExamples in caddymodule/admin_contract_test.go.
+//   - Describe the command in docs/commands.md.
 //
 // A user is named in the body of a POST and never in a URL: Caddy logs the URLs of its admin
 // API, and an openid in a log could be linked to a person.
