@@ -23,6 +23,7 @@ func (f *fixture) adminRequest(t *testing.T, c *contract, method, path string) s
 	login := f.login("alice")
 	known := map[string]string{
 		"app": wechatsim.DefaultApp.ID, "openid": login.str(t, "openId"), "key": f.keyIn("signing"),
+		"token":   login.str(t, "access_token"),
 		"session": f.do("GET", pub+"/session", "", "Authorization", "Bearer "+login.str(t, "access_token")).str(t, "session"),
 	}
 	schema := operation.RequestBody.Value.Content.Get("application/json").Schema.Value

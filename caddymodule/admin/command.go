@@ -7,6 +7,18 @@ import (
 // Commands operate a running gateway over its admin API.
 var Commands = []caddycmd.Command{
 	{
+		Name:      "status",
+		Usage:     "[--json]",
+		Short:     "Shows the state of a running wxgate: version, apps, store, keys, outcomes of the last minutes",
+		CobraFunc: statusCommand,
+	},
+	{
+		Name:      "token",
+		Usage:     "inspect",
+		Short:     "Decodes an access token, and says whether a running wxgate admits it",
+		CobraFunc: tokenCommand,
+	},
+	{
 		Name:      "keys",
 		Usage:     "list|rotate|retire",
 		Short:     "Lists, rotates and retires the signing keys of a running wxgate",
@@ -20,7 +32,7 @@ var Commands = []caddycmd.Command{
 	},
 	{
 		Name:      "user",
-		Usage:     "show|logout|export --app <appid> --openid <openid>",
+		Usage:     "show|id|logout|export --app <appid> --openid <openid>",
 		Short:     "Shows, logs out and exports a user of a running wxgate",
 		CobraFunc: userCommand,
 	},

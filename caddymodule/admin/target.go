@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -54,6 +55,11 @@ func run[In, Out any](cmd *cobra.Command, t *target, c adminapi.Call[In, Out], i
 	if err := json.Unmarshal(response, &out); err != nil {
 		return fmt.Errorf("reading the response: %w", err)
 	}
+	return show(cmd, t, response, out, text)
+}
+
+// show prints a response: as JSON with --json, else with text.
+func show[Out any](cmd *cobra.Command, t *target, response []byte, out Out, text func(io.Writer, Out) error) error {
 	if t.json {
 		return printJSON(cmd.OutOrStdout(), response)
 	}
@@ -111,11 +117,14 @@ func (t *target) send(method, path string, in any) ([]byte, error) {
 	return text, nil
 }
 
+// errNoResponse is a call that no process received.
+var errNoResponse = errors.New("no response from the admin API")
+
 // explainCall distinguishes a request without a response from one that wxgate refused.
 // Caddy's errors wrap nothing, so only their texts show which it is.
 func explainCall(err error, address string) error {
 	if cause, ok := strings.CutPrefix(err.Error(), "performing request: "); ok {
-		return fmt.Errorf("no response from the admin API at %s: %s; check that wxgate is running, and set its admin address with --address or --config", address, cause)
+		return fmt.Errorf("%w at %s: %s; check that wxgate is running, and set its admin address with --address or --config", errNoResponse, address, cause)
 	}
 	answer, ok := strings.CutPrefix(err.Error(), "caddy responded with error: HTTP ")
 	if !ok {

@@ -19,6 +19,7 @@ func userCommand(cmd *cobra.Command) {
 		userCommandOf("show", "Shows the user's sessions and what else is stored about the user", func(cmd *cobra.Command, user adminapi.UserRequest) error {
 			return run(cmd, t, adminapi.ShowUser, user, printUser)
 		}),
+		userIDCommand(t),
 		userDone(t, "logout", "Ends every session of the user", adminapi.LogoutUser),
 		userCommandOf("export", "Prints everything that is stored about the user as JSON, the phone number included", func(cmd *cobra.Command, user adminapi.UserRequest) error {
 			t.json = true // there is no other form

@@ -27,6 +27,7 @@ import (
 var (
 	rings     = caddy.NewUsagePool() // ringKey → *pooledRing: signing keys
 	platforms = caddy.NewUsagePool() // platformKey → *pooledClient: connections and access tokens
+	recents   = caddy.NewUsagePool() // struct{} → *metrics.Recent: outcomes of the last minutes
 )
 
 type (

@@ -14,6 +14,7 @@ import (
 	"github.com/wxgate/wxgate/internal/audit"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway"
+	"github.com/wxgate/wxgate/internal/metrics"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/redis"
@@ -54,6 +55,9 @@ func (o *opener) open(ctx context.Context) error {
 		secrets = [][]byte{generated}
 	}
 	var err error
+	if o.runtime.Recent, err = Acquire(recents, struct{}{}, &o.releases, metrics.StartRecent); err != nil {
+		return err
+	}
 	if o.box, err = seal.New(secrets...); err != nil {
 		return err
 	}
@@ -103,6 +107,7 @@ func (o *opener) openStore(ctx context.Context) error {
 		return fmt.Errorf("%w: this machine has its own root secret; copy the first machine's, %s in its Caddy storage, and configure it on all machines: secret {file./path/to/it}", err, storage.SecretName)
 	}
 	rt.Revocations, rt.Ready = opened.revocations, opened.ready
+	rt.StoreKind, rt.Sessions = configured.Kind, opened.sessions
 	if opened.redis != nil {
 		o.redis, rt.Stale, rt.Take = opened.redis, opened.redis.Stale, opened.redis.Take
 	}

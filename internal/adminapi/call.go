@@ -101,6 +101,7 @@ func (c Call[In, Out]) route() Route {
 // Routes returns all calls, in the order in which `GET /wxgate/` lists them.
 func Routes() []Route {
 	return []Route{
+		ShowStatus.route(),
 		ListKeys.route(),
 		RotateKeys.route(),
 		RetireKey.route(),
@@ -108,9 +109,11 @@ func Routes() []Route {
 		ShowSession.route(),
 		EndSession.route(),
 		ShowUser.route(),
+		FindUser.route(),
 		LogoutUser.route(),
 		ExportUser.route(),
 		CheckSessionKey.route(),
 		ResetSessionKey.route(),
+		InspectToken.route(),
 	}
 }

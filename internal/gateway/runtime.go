@@ -29,6 +29,9 @@ type Runtime struct {
 	Revocations *session.Set
 	Platforms   map[auth.AppID]*wechat.Client
 	Ready       func(context.Context) error
+	StoreKind   string                     // bolt, redis or memory
+	Sessions    func() (n int, known bool) // how many the store has; nil with redis
+	Recent      *metrics.Recent
 
 	// Of a store that machines share; nil without one.
 	Stale func() time.Duration // since all revocations were known

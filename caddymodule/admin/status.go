@@ -1,0 +1,69 @@
+package admin
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/wxgate/wxgate/internal/adminapi"
+	"github.com/wxgate/wxgate/internal/table"
+)
+
+func statusCommand(cmd *cobra.Command) {
+	t := new(target)
+	t.bind(cmd)
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return run(cmd, t, adminapi.ShowStatus, adminapi.None{}, printStatus)
+	}
+}
+
+func printStatus(out io.Writer, s adminapi.Status) error {
+	uptime := time.Duration(s.Uptime) * time.Second
+	_, err := fmt.Fprintf(out, "wxgate %s, %s, up %s\nstore %s\nsigning key %s since %s, %d in all\n\n",
+		s.Version, s.Go, uptime, storeText(s.Store), orDash(string(s.Keys.Signing)), formatTime(s.Keys.SignsFrom), s.Keys.Count)
+	var apps, outcomes [][]string
+	for _, app := range s.Apps {
+		token := "-"
+		if app.TokenAge != nil {
+			token = (time.Duration(*app.TokenAge) * time.Second).String()
+		}
+		apps = append(apps, []string{string(app.App), app.Platform, app.Breaker, app.Forwards, token})
+	}
+	for _, o := range s.Outcomes.Calls {
+		outcomes = append(outcomes, []string{o.Call, o.Outcome, strconv.Itoa(o.Count)})
+	}
+	err = errors.Join(err, table.Write(out, []string{"APP", "PLATFORM", "BREAKER", "OPENAPI BREAKER", "TOKEN AGE"}, apps))
+	if len(outcomes) == 0 {
+		_, last := fmt.Fprintf(out, "\nno requests since %s\n", formatTime(s.Outcomes.Since))
+		return errors.Join(err, last)
+	}
+	_, last := fmt.Fprintf(out, "\nsince %s\n", formatTime(s.Outcomes.Since))
+	return errors.Join(err, last, table.Write(out, []string{"CALL", "OUTCOME", "COUNT"}, outcomes))
+}
+
+func storeText(s adminapi.StoreStatus) string {
+	text := s.Kind + ": ready"
+	if !s.Ready {
+		text = s.Kind + ": not ready, " + s.Problem
+	}
+	if s.Sessions != nil {
+		text += fmt.Sprintf(", %d sessions", *s.Sessions)
+	}
+	text += fmt.Sprintf(", %d revocations", s.Revocations)
+	if s.Staleness != nil {
+		text += fmt.Sprintf(", revocations of other machines known up to %s ago", time.Duration(*s.Staleness)*time.Millisecond)
+	}
+	return text
+}
+
+func orDash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}
