@@ -136,7 +136,7 @@ var layers = []layer{
 	{dir: "internal/metrics", imports: []string{"internal/problem", weChat, platform, "internal/auth"}},
 	{dir: "internal/storecopy", imports: []string{kit, keyring, "internal/auth", "internal/seal"}, tests: []string{kit + "/memory"}},
 	// The calls of operators, which know no server; and the tables of their commands.
-	{dir: adminAPI, imports: []string{"internal/gateway", "internal/audit", "internal/metrics", keyring, signing, "internal/problem", "internal/auth"}},
+	{dir: adminAPI, imports: []string{"internal/gateway", "internal/audit", "internal/metrics", "internal/version", keyring, signing, "internal/problem", "internal/auth"}},
 	{dir: "internal/table"},
 	{dir: "internal/demo", stdOnly: true},
 	{dir: "internal/garbage", stdOnly: true},
