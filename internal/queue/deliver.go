@@ -59,7 +59,7 @@ func (q *Queue) runDelivery(ctx context.Context) {
 // claim returns the next entry to deliver, or how long to wait.
 func (q *Queue) claim(ctx context.Context) (e *Entry, wait time.Duration, err error) {
 	if q.route() == nil {
-		return nil, storeRetry, nil
+		return nil, idle, nil // until Use
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -95,13 +96,13 @@ func TestPutNeverWaits(t *testing.T) {
 // brokenStore fails to store until it is repaired.
 type brokenStore struct {
 	queue.Store
-	repaired bool
+	repaired atomic.Bool
 }
 
 var errDisk = errors.New("no space left on device")
 
 func (s *brokenStore) Append(ctx context.Context, entries []*queue.Entry) (int, error) {
-	if !s.repaired {
+	if !s.repaired.Load() {
 		return 0, errDisk
 	}
 	return s.Store.Append(ctx, entries)
@@ -116,7 +117,7 @@ func TestStoreFails(t *testing.T) {
 		defer l.stop()
 		n := l.users(10, 3)
 		time.Sleep(time.Hour + time.Second/2)
-		broken.repaired = true
+		broken.repaired.Store(true)
 		time.Sleep(2 * time.Second)
 		wantOrder(t, l.accepted(), n)
 	})
@@ -182,13 +183,15 @@ func TestCallIsBounded(t *testing.T) {
 		defer l.Use(route)()
 		l.put("alice", "x")
 		time.Sleep(15 * time.Second)
+		synctest.Wait()
 		if len(took) != 1 || took[0] != 10*time.Second {
 			t.Errorf("attempts took %v", took)
 		}
 	})
 }
 
-// TestUse: of several configurations the last counts, and one that is gone no more.
+// TestUse: of several configurations the last counts, and one that is gone no more. One
+// that sends nothing queues nothing.
 func TestUse(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, l *line) {
@@ -198,7 +201,10 @@ func TestUse(t *testing.T) {
 		release := l.Use(route)
 		l.put("alice", "1-1")
 		synctest.Wait()
+		rest := l.Use(new(queue.Route))
 		release()
+		l.put("alice", "not sent")
+		rest()
 		l.put("alice", "1-2")
 		synctest.Wait()
 		if a, b := other.accepted(), l.accepted(); !slices.Equal(a, []string{"1-1"}) || !slices.Equal(b, []string{"1-2"}) {

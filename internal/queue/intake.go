@@ -118,23 +118,15 @@ func (in *intake) returnLost(at time.Time) {
 // runIntake stores what is put in, until ctx ends.
 func (q *Queue) runIntake(ctx context.Context) {
 	failed := false
-	for {
-		wait := time.Duration(0)
-		if err := q.store(ctx); err != nil {
-			if !failed && ctx.Err() == nil {
-				q.log().Error("storing messages failed; they wait in memory", zap.Error(err))
-			}
-			wait = storeRetry
+	for running := true; running; {
+		err := q.store(ctx)
+		if err != nil && !failed && ctx.Err() == nil {
+			q.log().Error("storing messages failed; they wait in memory", zap.Error(err))
 		}
-		failed = wait > 0
-		running := false
-		if failed {
-			running = sleep(ctx, nil, wait)
+		if failed = err != nil; failed {
+			running = sleep(ctx, nil, storeRetry)
 		} else {
 			running = waitFor(ctx, q.intake.wake)
-		}
-		if !running {
-			break
 		}
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)

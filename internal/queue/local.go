@@ -16,8 +16,10 @@ type Local struct {
 	limits  Limits
 	journal Journal // nil for none
 
+	loading sync.Mutex // guards loaded
+	loaded  bool
+
 	mu     sync.Mutex
-	loaded bool
 	seq    uint64
 	bytes  int64
 	byID   map[string]*Entry
@@ -57,18 +59,30 @@ func NewLocal(limits Limits, journal Journal) *Local {
 	}
 }
 
-// lock locks the store and, the first time, loads the journal: opening a store must not
-// wait for that. The caller unlocks l.mu unless there is an error.
+// lock loads the journal, the first time, and locks the store. The caller unlocks l.mu
+// unless there is an error.
 func (l *Local) lock(ctx context.Context) error {
+	if err := l.load(ctx); err != nil {
+		return err
+	}
 	l.mu.Lock()
+	return nil
+}
+
+// load loads the journal once. Opening a store does not wait for it: the file may still be
+// checked.
+func (l *Local) load(ctx context.Context) error {
+	l.loading.Lock()
+	defer l.loading.Unlock()
 	if l.loaded {
 		return nil
 	}
 	live, dead, err := l.journal.Load(ctx)
 	if err != nil {
-		l.mu.Unlock()
 		return err
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, e := range live {
 		l.insert(e)
 	}

@@ -86,8 +86,7 @@ func backoff(attempts int, err error) time.Duration {
 	const doublings = 9 // beyond backoffMost
 	wait := min(backoffFirst<<min(max(attempts-1, 0), doublings), backoffMost)
 	wait = wait/2 + rand.N(wait/2+1) //nolint:gosec // G404: a jitter is not a secret
-	var status *StatusError
-	if errors.As(err, &status) {
+	if status, ok := errors.AsType[*StatusError](err); ok {
 		wait = max(wait, min(status.RetryAfter, retryAfterMost))
 	}
 	return wait

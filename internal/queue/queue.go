@@ -23,6 +23,7 @@ type Route struct {
 	Box *seal.Box
 	// Send delivers a message. The context has a deadline. A response that is not a
 	// success is a [*StatusError]; a message that cannot be sent at all is [ErrRefused].
+	// Nil for a configuration that sends nothing: the queue rests.
 	Send func(ctx context.Context, m Message) error
 	// Lost returns the message that takes the place of messages that found no room, the
 	// first of them at since.
@@ -88,14 +89,14 @@ func (q *Queue) Use(r *Route) (release func()) {
 	}
 }
 
-// route returns the current route; nil without any.
+// route returns the current route; nil if nothing is sent.
 func (q *Queue) route() *Route {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.routes) == 0 {
-		return nil
+	if n := len(q.routes); n > 0 && q.routes[n-1].Send != nil {
+		return q.routes[n-1]
 	}
-	return q.routes[len(q.routes)-1]
+	return nil
 }
 
 // Status returns what the store keeps.
@@ -134,13 +135,19 @@ const purgeEvery = time.Hour
 
 func (q *Queue) runPurge(ctx context.Context) {
 	for {
-		if err := q.cfg.Store.Purge(ctx, time.Now().Add(purgeEvery-keepFor)); err != nil && ctx.Err() == nil {
+		if err := q.purge(ctx); err != nil && ctx.Err() == nil {
 			q.log().Error("deleting expired messages failed", zap.Error(err))
 		}
 		if !sleep(ctx, nil, purgeEvery) {
 			return
 		}
 	}
+}
+
+func (q *Queue) purge(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	return q.cfg.Store.Purge(ctx, time.Now().Add(purgeEvery-keepFor))
 }
 
 // log returns the logger with the kind.

@@ -84,6 +84,7 @@ func TestStubborn(t *testing.T) {
 		l.put("alice", "good")
 		l.put("bob", "other")
 		time.Sleep(25 * time.Hour)
+		synctest.Wait()
 		if took := l.at["other"].Sub(began); took > time.Second {
 			t.Errorf("another user waited for %v", took)
 		}
@@ -161,7 +162,7 @@ func TestRefusals(t *testing.T) {
 func TestBackoff(t *testing.T) {
 	t.Parallel()
 	attemptsAt := func(t *testing.T, err error, n int) (waits []time.Duration) {
-		bubble(t, func(t *testing.T, l *line) {
+		bubble(t, func(_ *testing.T, l *line) {
 			var at []time.Time
 			l.fail = func(queue.Message, int) error {
 				if at = append(at, time.Now()); len(at) > n {
@@ -171,6 +172,7 @@ func TestBackoff(t *testing.T) {
 			}
 			l.put("alice", "x")
 			time.Sleep(23 * time.Hour)
+			synctest.Wait()
 			for i := range n {
 				waits = append(waits, at[i+1].Sub(at[i]))
 			}

@@ -221,7 +221,7 @@ func (f *File) View(ctx context.Context, fn func(*bbolt.Tx) error) error {
 	if err := f.sound(ctx); err != nil {
 		return err
 	}
-	return session.Unavailable(guarded(auth.ErrStoreUnavailable, func() error { return f.db.View(fn) }))
+	return session.Unavailable(database.Guard(auth.ErrStoreUnavailable, func() error { return f.db.View(fn) }))
 }
 
 // Update has fn change such buckets, in a separate transaction: a session is written
@@ -230,5 +230,5 @@ func (f *File) Update(ctx context.Context, fn func(*bbolt.Tx) error) error {
 	if err := f.sound(ctx); err != nil {
 		return err
 	}
-	return session.Unavailable(guarded(auth.ErrStoreUnavailable, func() error { return f.db.Update(fn) }))
+	return session.Unavailable(database.Guard(auth.ErrStoreUnavailable, func() error { return f.db.Update(fn) }))
 }
