@@ -68,6 +68,7 @@ type App struct {
 
 	runtime  atomic.Pointer[gateway.Runtime] // nil before it was opened
 	failures gateway.Failures                // in the log
+	started  started
 
 	mu      sync.Mutex // guards the opening, and all below
 	openErr error      // why the last attempt failed
@@ -147,7 +148,12 @@ func (a *App) Start() error {
 	if err != nil {
 		return err
 	}
-	rt.Release()
+	defer rt.Release()
+	signer, err := rt.Ring.Signer(time.Now())
+	if err != nil {
+		return err
+	}
+	a.logStart(signer.ID())
 	return nil
 }
 

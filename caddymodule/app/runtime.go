@@ -49,9 +49,12 @@ func openRuntime(ctx context.Context, a *App) (*gateway.Runtime, error) {
 func (o *opener) open(ctx context.Context) error {
 	secrets := o.app.secrets
 	if len(secrets) == 0 {
-		generated, err := storage.RootSecret(ctx, o.storage)
+		generated, made, err := storage.RootSecret(ctx, o.storage)
 		if err != nil {
 			return fmt.Errorf("the root secret: %w", err)
+		}
+		if made {
+			o.app.started.addMade(madeSecret)
 		}
 		secrets = [][]byte{generated}
 	}
@@ -188,6 +191,7 @@ func (a *App) keysChanged(made, retired []auth.KeyID) {
 		a.record(audit.Event{Action: audit.KeyRetired, By: audit.Operator, Key: id, Outcome: audit.OK})
 	}
 	for _, id := range made {
+		a.started.addMade(madeKey)
 		a.record(audit.Event{Action: audit.KeyRotated, By: audit.Gateway, Key: id, Outcome: audit.OK})
 	}
 }

@@ -58,10 +58,26 @@ func newGuard(ctx caddy.Context, a *app.App, config guardConfig) (*gateway.Guard
 	warnOfAccessLogs(ctx, g)
 	warnOfTrust(ctx)
 	warnOfMetrics(ctx)
-	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok && a.FirstGuard(server) {
+	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if !ok {
+		return g, nil
+	}
+	a.AddSite(server, siteName(config))
+	if a.FirstGuard(server) {
 		return g, proxylog.Wrap(ctx, server, a.StandardTransport())
 	}
 	return g, nil
+}
+
+// siteName names a site in the line at the start.
+func siteName(config guardConfig) string {
+	switch {
+	case config.Asked:
+		return "wxgate_verify"
+	case config.Prefix == "":
+		return "/"
+	}
+	return config.Prefix
 }
 
 // openEdge sets how the site reads requests.

@@ -85,22 +85,21 @@ func (i Item) try(ctx context.Context, change func(old []byte) ([]byte, error)) 
 	return changed, nil
 }
 
-// RootSecret returns the generated root secret, and generates it at the first start. It
-// is a line of text, so that a configuration can name its file ({file.X}) when the
+// RootSecret returns the generated root secret, and generates it at the first start; made
+// reports that. It is a line of text, so that a configuration can name its file ({file.X}) when the
 // operator replaces it by another secret.
-func RootSecret(ctx context.Context, storage certmagic.Storage) ([]byte, error) {
+func RootSecret(ctx context.Context, storage certmagic.Storage) (root []byte, made bool, err error) {
 	i := Item{storage, SecretName}
-	root, err := i.Load(ctx)
-	if err != nil || root != nil {
-		return root, err
+	if root, err = i.Load(ctx); err != nil || root != nil {
+		return root, false, err
 	}
 	err = i.Update(ctx, func(old []byte) ([]byte, error) {
 		if old != nil { // another process was first
-			root = old
+			root, made = old, false
 			return nil, nil
 		}
-		root = []byte(rand.Text() + rand.Text()) // 260 bits
+		root, made = []byte(rand.Text()+rand.Text()), true // 260 bits
 		return root, nil
 	})
-	return root, err
+	return root, made, err
 }
