@@ -20,12 +20,15 @@ type page struct {
 	text string
 }
 
-// pages reads AGENTS.md, CHANGELOG.md, README.md, SECURITY.md, internal/mutants.md and
+// pages reads the pages at the root, those of the npm package, internal/mutants.md and
 // everything below docs and deploy.
 func pages(t *testing.T) []page {
 	t.Helper()
 	root := os.DirFS(moduleRoot)
-	names := []string{"AGENTS.md", "CHANGELOG.md", "README.md", "SECURITY.md", "internal/mutants.md"}
+	names := []string{
+		"AGENTS.md", "CHANGELOG.md", "README.md", "SECURITY.md", "SKILL.md", "llms.txt",
+		"client/README.md", "client/README.zh-CN.md", "internal/mutants.md",
+	}
 	for _, folder := range []string{"docs", "deploy"} {
 		err := fs.WalkDir(root, folder, func(name string, _ fs.DirEntry, err error) error {
 			if path.Ext(name) == ".md" {

@@ -139,3 +139,12 @@ test('a refresh token whose session was replaced ends in logged_out too', async 
   await assert.rejects(phone.orders(), loggedOut)
   assert.equal(phone.wx.codes, 1)
 })
+
+test('another phone of the user is not logged out by a logout', async () => {
+  const phone = newPhone(gateway)
+  const tablet = newPhone(gateway, { user: phone.user })
+  await Promise.all([phone.orders(), tablet.orders()])
+  await phone.gate.logout()
+  assert.equal((await tablet.orders()).statusCode, 200)
+  assert.equal(tablet.wx.codes, 1)
+})

@@ -53,6 +53,7 @@ export function newWx({ management, user, appid = '', storage = new Map(), files
     loginFails: false,
 
     login(options) {
+      if (!options) return new Promise((success, fail) => { wx.login({ success, fail }) })
       wx.codes++
       const query = new URLSearchParams(appid ? { user, appid } : { user })
       const code = wx.loginFails ? Promise.reject(new Error('network')) : ask('GET', `${management}/code?${query}`).then(({ text }) => text)

@@ -39,11 +39,12 @@ func fencedBlocks(markdown, language string) []block {
 	return found
 }
 
-// documents are README.md and what lies in docs, by name from the module's root.
+// documents are README.md, SKILL.md and the pages in client and docs, by name from the
+// module's root.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	texts := map[string]string{}
-	for _, pattern := range []string{"README.md", "docs/*.md"} {
+	for _, pattern := range []string{"README.md", "SKILL.md", "client/*.md", "docs/*.md"} {
 		names, err := filepath.Glob(filepath.Join(moduleRoot, pattern))
 		if err != nil || len(names) == 0 {
 			t.Fatalf("no %s (%v)", pattern, err)

@@ -1,0 +1,12 @@
+// 把错误转成给用户看的一句话。
+module.exports = function message(failure) {
+  if (failure.name === 'HostError') {
+    return /deny|cancel/.test(failure.errMsg) ? '已取消' : '网络不可用，请检查网络后重试'
+  }
+  switch (failure.code) {
+    case 'logged_out': return '请先登录'
+    case 'phone_required': return '请先在「我的」里绑定手机号'
+    case 'risk_blocked': return '微信判定当前账号存在风险，无法登录'
+    default: return failure.retryAfter ? '系统繁忙，请稍后再试' : '出错了，请联系客服：' + (failure.requestId || failure.message)
+  }
+}
