@@ -16,6 +16,7 @@ import (
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/bolt/pages"
@@ -55,6 +56,20 @@ type DB struct {
 	*bbolt.DB
 
 	File *os.File // closed with the database
+	// readers admits read transactions, and a wipe while there is none.
+	readers *semaphore.Weighted
+}
+
+// maxReaders is more read transactions than there ever are at once.
+const maxReaders = 1 << 30
+
+// View is that of bbolt. It waits for a step of [DB.Wipe].
+func (db *DB) View(fn func(*bbolt.Tx) error) error {
+	if err := db.readers.Acquire(context.Background(), 1); err != nil {
+		return fmt.Errorf("reading: %w", err)
+	}
+	defer db.readers.Release(1)
+	return db.DB.View(fn)
 }
 
 // EveryBucket skips no bucket.
@@ -119,7 +134,7 @@ func inspect(path string, skip func(name []byte) bool) error {
 
 // open is bbolt.Open without panics.
 func open(path string, options *bbolt.Options) (*DB, error) {
-	db := new(DB)
+	db := &DB{readers: semaphore.NewWeighted(maxReaders)}
 	options.OpenFile = func(name string, flag int, mode os.FileMode) (*os.File, error) {
 		var err error
 		db.File, err = os.OpenFile(name, flag, mode)

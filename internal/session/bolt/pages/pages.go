@@ -71,41 +71,91 @@ type tree struct {
 // skip, and the list of free pages. It calls counted, unless that is nil, with the number
 // of entries of each bucket that it read. It returns early if ctx ends.
 func Check(ctx context.Context, tx *bbolt.Tx, file *os.File, skip func(name []byte) bool, counted func(name []byte, entries int)) error {
-	info, err := file.Stat()
+	p, err := newTree(ctx, tx, file)
 	if err != nil {
-		return fmt.Errorf("measuring the file: %w", err)
+		return err
 	}
-	if info.Size() < tx.Size() {
-		return fmt.Errorf("%w: %d bytes, %d are in use", session.ErrCorrupt, info.Size(), tx.Size())
-	}
-	size := int64(tx.DB().Info().PageSize)
-	p := &tree{file: file, stop: ctx.Err, skip: skip, counted: counted, size: size, n: uint64(tx.Size() / size)} //nolint:gosec // G115: not negative, and below the file's size
-	p.seen = make([]bool, p.n)
+	p.skip, p.counted = skip, counted
 	if err := p.follow(uint64(tx.Cursor().Bucket().Root())); err != nil {
 		return err
 	}
-	return p.free(uint64(tx.ID())) //nolint:gosec // G115: not negative, and below the file's size
+	return p.free(lastCommit(tx))
+}
+
+func newTree(ctx context.Context, tx *bbolt.Tx, file *os.File) (*tree, error) {
+	info, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("measuring the file: %w", err)
+	}
+	if info.Size() < tx.Size() {
+		return nil, fmt.Errorf("%w: %d bytes, %d are in use", session.ErrCorrupt, info.Size(), tx.Size())
+	}
+	size := int64(tx.DB().Info().PageSize)
+	p := &tree{file: file, stop: ctx.Err, size: size, n: uint64(tx.Size() / size)} //nolint:gosec // G115: not negative, and below the file's size
+	p.seen = make([]bool, p.n)
+	return p, nil
+}
+
+// Free returns the numbers of the pages that are free in the state which the last commit
+// left. No other commit may end meanwhile.
+func Free(ctx context.Context, tx *bbolt.Tx, file *os.File) ([]uint64, error) {
+	p, err := newTree(ctx, tx, file)
+	if err != nil {
+		return nil, err
+	}
+	list, err := p.freeIDs(lastCommit(tx))
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]uint64, 0, len(list)/freeIDBytes)
+	for id := range slices.Chunk(list, freeIDBytes) {
+		ids = append(ids, binary.NativeEndian.Uint64(id))
+	}
+	return ids, nil
+}
+
+// lastCommit is the transaction whose metadata is the newest.
+func lastCommit(tx *bbolt.Tx) uint64 {
+	id := uint64(tx.ID()) //nolint:gosec // G115: not negative
+	if tx.Writable() {
+		id-- // its own is not written yet
+	}
+	return id
 }
 
 // free checks the list of free pages, of the metadata that a transaction has: a
 // page that is in use and free would be overwritten.
 func (p *tree) free(transaction uint64) error {
+	ids, err := p.freeIDs(transaction)
+	if err != nil {
+		return err
+	}
+	for id := range slices.Chunk(ids, freeIDBytes) {
+		if err := p.mark(binary.NativeEndian.Uint64(id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// freeIDs reads the list of free pages.
+func (p *tree) freeIDs(transaction uint64) ([]byte, error) {
 	list := uint64(noFreePage)
 	for i := range int64(metadataSize) {
 		meta := make([]byte, metaBytes)
 		if _, err := p.file.ReadAt(meta, i*p.size); err != nil {
-			return fmt.Errorf("%w: reading page %d: %w", session.ErrCorrupt, i, err)
+			return nil, fmt.Errorf("%w: reading page %d: %w", session.ErrCorrupt, i, err)
 		}
 		if binary.NativeEndian.Uint64(meta[metaID:]) == transaction {
 			list = binary.NativeEndian.Uint64(meta[metaFree:])
 		}
 	}
 	if list == noFreePage {
-		return nil
+		return nil, nil
 	}
 	page, err := p.read(list)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	flags, count := binary.NativeEndian.Uint16(page[8:]), uint64(binary.NativeEndian.Uint16(page[10:]))
 	ids := page[pageHead:]
@@ -113,14 +163,9 @@ func (p *tree) free(transaction uint64) error {
 		count, ids = binary.NativeEndian.Uint64(ids), ids[freeIDBytes:]
 	}
 	if flags != freeFlag || count > uint64(len(ids)/freeIDBytes) {
-		return damaged(list, "it has flags %#x and %d free pages", flags, count)
+		return nil, damaged(list, "it has flags %#x and %d free pages", flags, count)
 	}
-	for i := range count {
-		if err := p.mark(binary.NativeEndian.Uint64(ids[i*freeIDBytes:])); err != nil {
-			return err
-		}
-	}
-	return nil
+	return ids[:count*freeIDBytes], nil
 }
 
 // mark records that a page is referenced, and refuses a second reference: a tree has
