@@ -53,13 +53,8 @@ const (
 	redisStore      = kit + "/redis"
 	redisConnection = redisStore + "/connection"
 	redisScan       = redisStore + "/scan"
-)
-
-// The durable queue, and the events that are sent by it.
-const (
-	queues    = "internal/queue"
-	queueTest = queues + "/queuetest" // the tests of its stores
-	secEvents = "internal/secevent"
+	redisStep       = redisStore + "/step"
+	redisStream     = redisStore + "/stream"
 )
 
 // The packages of the client of WeChat.
@@ -114,12 +109,9 @@ var layers = []layer{
 		"internal/gateway", kit + "/bolt", simulator, simServer,
 	}},
 	{dir: rooms + "/app", caddy: true, imports: []string{
-		rooms + "/directive", rooms + "/events", rooms + "/secret", rooms + "/redisstore", rooms + "/storage",
+		rooms + "/directive", rooms + "/secret", rooms + "/redisstore", rooms + "/storage",
 		"internal/gateway", "internal/audit", "internal/metrics", "internal/version", weChat, callback, tokens, keyring, signing,
-		kit, kit + "/bolt", kit + "/memory", redisStore, queues, queues + "/boltqueue", secEvents, "internal/auth", "internal/seal",
-	}},
-	{dir: rooms + "/events", caddy: true, imports: []string{
-		rooms + "/directive", rooms + "/secret", "internal/metrics", weChat, tokens, signing, queues, secEvents, "internal/seal",
+		kit, kit + "/bolt", kit + "/memory", redisStore, "internal/auth", "internal/seal",
 	}},
 	{dir: rooms + "/proxylog", caddy: true, imports: []string{rooms + "/request", "internal/edge", "internal/transport"}},
 	{dir: rooms + "/request", caddy: true, imports: []string{"internal/gateway", "internal/edge", "internal/problem", "internal/auth"}},
@@ -135,7 +127,7 @@ var layers = []layer{
 
 	{dir: "internal/gateway", alone: true, imports: []string{
 		"internal/gateway/envelope", "internal/gateway/limit", "internal/gateway/metadata", "internal/gateway/wafer", "internal/audit", "internal/metrics", "internal/edge", "internal/problem",
-		weChat, callback, openData, tokens, keyring, kit, queues, "internal/auth",
+		weChat, callback, openData, tokens, keyring, kit, "internal/auth",
 	}, tests: []string{kit + "/memory", "internal/seal", tokenTest}},
 	{dir: "internal/gateway/envelope", imports: []string{"internal/problem", "internal/auth"}},
 	{dir: "internal/gateway/limit", imports: []string{"internal/metrics", "internal/problem", "internal/auth"}},
@@ -170,16 +162,13 @@ var layers = []layer{
 	{dir: kit, alone: true, imports: []string{"internal/auth", "internal/seal"}, tests: []string{suite}},
 	{dir: kit + "/bolt", imports: storeImports, tests: []string{suite}},
 	{dir: kit + "/memory", imports: storeImports, tests: []string{suite}},
-	{dir: redisStore, alone: true, imports: append([]string{redisConnection, redisScan}, storeImports...), tests: []string{suite}},
+	{dir: redisStore, alone: true, imports: append([]string{redisConnection, redisScan, redisStep, redisStream}, storeImports...), tests: []string{suite}},
 	{dir: redisConnection},
+	{dir: redisStep, imports: []string{redisConnection}},
+	{dir: redisStream, imports: []string{kit, "internal/auth"}},
 	{dir: redisScan, imports: []string{"internal/auth"}},
 	// The suite's own tests copy one store into another.
 	{dir: suite, imports: storeImports, tests: []string{kit + "/bolt", redisStore}},
-	// A queue, its stores in the file of sessions and in Redis, and what is sent by it.
-	{dir: queues, alone: true, imports: []string{"internal/seal"}, tests: []string{queueTest}},
-	{dir: queues + "/boltqueue", imports: []string{queues}, tests: []string{queueTest, kit, kit + "/bolt"}},
-	{dir: queueTest, imports: []string{queues}},
-	{dir: secEvents, imports: []string{queues, tokens, "internal/auth"}, tests: []string{tokenTest, keyring, signing}},
 	{dir: "internal/auth", stdOnly: true},
 	{dir: "internal/seal", stdOnly: true},
 	// The simulator reads WeChat's documentation, not our code: one misreading
@@ -368,9 +357,6 @@ func TestLayerRules(t *testing.T) {
 		{"the load knows tokens", edge{dir: benchLoad, path: ours + tokens}, false},
 		{"the reports use a library", edge{dir: benchReport, path: "go.etcd.io/bbolt"}, false},
 		{"the seed fills a store", edge{dir: benchSeed, path: ours + kit + "/bolt"}, true},
-		{"the queue knows its store", edge{dir: queues, path: ours + queues + "/boltqueue"}, false},
-		{"the queue's store knows sessions", edge{dir: queues + "/boltqueue", path: ours + kit + "/bolt"}, false},
-		{"the queue knows what it sends", edge{dir: queues, path: ours + secEvents}, false},
 		{"a leaf uses a library", edge{dir: "internal/seal", path: "golang.org/x/crypto/hkdf"}, false},
 		{"a leaf's test uses a library", edge{dir: "internal/seal", path: "pgregory.net/rapid", test: true}, true},
 		{"a leaf uses the standard library", edge{dir: "internal/seal", path: "crypto/hkdf"}, true},

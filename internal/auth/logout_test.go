@@ -156,6 +156,11 @@ func (s *userStore) EndUser(_ context.Context, u auth.User, at, until time.Time)
 	return 0, nil
 }
 
+func (s *userStore) Erase(_ context.Context, u auth.User, at, until time.Time) (auth.Erased, error) {
+	s.ended = endedUser{u, at, until}
+	return auth.Erased{}, nil
+}
+
 // TestEndingAUserIsRemembered for as long as any token may live, whether the store
 // knows of it or not.
 func TestEndingAUserIsRemembered(t *testing.T) {
@@ -173,7 +178,8 @@ func TestEndingAUserIsRemembered(t *testing.T) {
 		end   func() error
 		until time.Time
 	}{
-		"operator":                       {func() error { _, err := service.EndUser(t.Context(), user, auth.CauseOperator); return err }, now.Add(time.Hour)},
+		"operator":                       {func() error { _, err := service.EndUser(t.Context(), user); return err }, now.Add(time.Hour)},
+		"erasure":                        {func() error { _, err := service.Erase(t.Context(), user); return err }, now.Add(time.Hour)},
 		"logout":                         {logout(time.Minute), now.Add(time.Hour)},
 		"logout, when they lived longer": {logout(2 * time.Hour), now.Add(2 * time.Hour)},
 	} {

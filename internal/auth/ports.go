@@ -130,6 +130,12 @@ type Store interface {
 	// size. Whatever happens meanwhile, a session that is there from the first page to
 	// the last is in exactly one of them. [ErrInvalidCursor].
 	List(ctx context.Context, q Query) (Page, error)
+	// Erase is EndUser, and leaves no record, key or index entry of the user, also where
+	// the store keeps deleted records until it needs their space. The revocation is kept
+	// under a keyed hash, as an [ErasedUser]; so are the user's attempts, which would
+	// otherwise start again at 0. A second call does no harm, and wipes again what the
+	// first one could not when it failed.
+	Erase(ctx context.Context, u User, at, until time.Time) (Erased, error)
 	// SessionKeys are the user's, newest first, at most [MaxSessionKeys]; none
 	// once the user's last session has ended.
 	SessionKeys(ctx context.Context, u User) ([]SessionKey, error)

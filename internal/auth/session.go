@@ -55,13 +55,14 @@ type SessionKey struct {
 // encrypted under an older key than that has left its watermark's age.
 const MaxSessionKeys = 5
 
-// Revocation ends access tokens before they expire. Exactly one of Session, User
-// and Key is set. It is forgotten after Until, when nothing that it could match
+// Revocation ends access tokens before they expire. Exactly one of Session, User,
+// Erased and Key is set. It is forgotten after Until, when nothing that it could match
 // is still valid.
 type Revocation struct {
 	Session  SessionID
-	User     User      // every session that began at or before NotAfter
-	Key      KeyID     // every token that this key signed
-	NotAfter time.Time // with User, to the millisecond
+	User     User       // every session that began at or before NotAfter
+	Erased   ErasedUser // the same of a user who was erased
+	Key      KeyID      // every token that this key signed
+	NotAfter time.Time  // with User and Erased, to the millisecond
 	Until    time.Time
 }

@@ -24,6 +24,7 @@ type Set struct {
 	// collector does not look at them.
 	sessions map[[sessionIDBytes]byte]microseconds // until
 	users    map[auth.User]userEntry
+	erased   erasedUsers
 	keys     map[auth.KeyID]time.Time // until
 	watches  watches
 
@@ -42,16 +43,22 @@ func (m microseconds) time() time.Time { return time.UnixMicro(int64(m)) }
 
 type userEntry struct{ notAfter, until time.Time }
 
+// merge returns the entry that also holds what a revocation holds.
+func (e userEntry) merge(rev auth.Revocation) userEntry {
+	return userEntry{notAfter: Later(e.notAfter, rev.NotAfter), until: Later(e.until, rev.Until)}
+}
+
 // RevocationKey names an entry, of whichever kind.
 type RevocationKey struct {
 	session auth.SessionID
 	user    auth.User
+	erased  auth.ErasedUser
 	key     auth.KeyID
 }
 
 // RevocationKeyOf returns the key of a revocation.
 func RevocationKeyOf(rev auth.Revocation) RevocationKey {
-	return RevocationKey{session: rev.Session, user: rev.User, key: rev.Key}
+	return RevocationKey{session: rev.Session, user: rev.User, erased: rev.Erased, key: rev.Key}
 }
 
 // sweepStep is how many entries one sweep of the set looks at before it lets
@@ -63,6 +70,7 @@ func NewSet() *Set {
 	return &Set{
 		sessions: make(map[[sessionIDBytes]byte]microseconds),
 		users:    make(map[auth.User]userEntry),
+		erased:   make(erasedUsers),
 		keys:     make(map[auth.KeyID]time.Time),
 		watches:  newWatches(),
 
@@ -91,7 +99,11 @@ func (s *Set) matches(id *auth.Identity) bool {
 	}
 	user, ok := s.users[id.User]
 	// A forged session ID began at the zero time: covered.
-	return ok && Covers(user.notAfter, id.Session)
+	if ok && Covers(user.notAfter, id.Session) {
+		return true
+	}
+	erased, ok := s.erased.find(id.User)
+	return ok && Covers(erased.notAfter, id.Session)
 }
 
 // Add puts a revocation into effect: when it returns, [Set.Revoked] knows it. Adding it
@@ -99,16 +111,16 @@ func (s *Set) matches(id *auth.Identity) bool {
 //
 // Watches that it matches are called in this goroutine, after the set is unlocked.
 func (s *Set) Add(rev auth.Revocation) {
+	if rev.Erased != "" {
+		s.addErased(rev)
+		return
+	}
 	s.mu.Lock()
 	if session, ok := rev.Session.Bytes(); ok { // any other ID is in no token
 		s.sessions[session] = max(s.sessions[session], endOf(rev.Until))
 	}
-	if rev.User != (auth.User{}) {
-		old := s.users[rev.User]
-		s.users[rev.User] = userEntry{
-			notAfter: Later(old.notAfter, rev.NotAfter),
-			until:    Later(old.until, rev.Until),
-		}
+	if rev.User != (auth.User{}) && !s.erased.extend(rev) {
+		s.users[rev.User] = s.users[rev.User].merge(rev)
 	}
 	if rev.Key != "" {
 		s.keys[rev.Key] = Later(s.keys[rev.Key], rev.Until)
@@ -142,16 +154,25 @@ func (s *Set) Contains(rev auth.Revocation) bool {
 		return known && !rev.Until.After(until)
 	default:
 		entry, known := s.users[rev.User]
+		if rev.Erased != "" {
+			entry, known = s.erased.entry(rev.Erased)
+		}
 		return known && !rev.Until.After(entry.until) && !rev.NotAfter.After(entry.notAfter)
 	}
 }
 
 // NotAfter is until when a user's sessions began that are revoked; the zero time
 // when the user is not.
-func (s *Set) NotAfter(u auth.User) time.Time {
+func (s *Set) NotAfter(u auth.User) time.Time { return s.OfUser(u).NotAfter }
+
+// OfUser returns the revocation of a user, by name, that holds what is known of the user's
+// revocations, erasures included; the times are zero without any.
+func (s *Set) OfUser(u auth.User) auth.Revocation {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return s.users[u].notAfter
+	erased, _ := s.erased.find(u)
+	entry := s.users[u].merge(auth.Revocation{NotAfter: erased.notAfter, Until: erased.until})
+	return auth.Revocation{User: u, NotAfter: entry.notAfter, Until: entry.until}
 }
 
 // Active returns the revocations that are in effect at now.
@@ -164,6 +185,9 @@ func (s *Set) Active(now time.Time) []auth.Revocation {
 	}
 	for u, entry := range s.users {
 		revs = append(revs, auth.Revocation{User: u, NotAfter: entry.notAfter, Until: entry.until})
+	}
+	for e, entry := range s.erased.all() {
+		revs = append(revs, auth.Revocation{Erased: e, NotAfter: entry.notAfter, Until: entry.until})
 	}
 	for key, until := range s.keys {
 		revs = append(revs, auth.Revocation{Key: key, Until: until})
@@ -179,6 +203,7 @@ func (s *Set) Sweep(now time.Time) (forgotten int) {
 	defer s.count()
 	return sweepEntries(s, s.sessions, func(until microseconds) bool { return !until.time().After(now) }) +
 		sweepEntries(s, s.users, func(entry userEntry) bool { return !entry.until.After(now) }) +
+		s.sweepErased(now) +
 		sweepEntries(s, s.keys, func(until time.Time) bool { return !until.After(now) })
 }
 
@@ -208,7 +233,7 @@ func (s *Set) Watches() int {
 }
 
 func (s *Set) count() {
-	s.size.Store(int64(len(s.sessions) + len(s.users) + len(s.keys)))
+	s.size.Store(int64(len(s.sessions) + len(s.users) + s.erased.len() + len(s.keys)))
 }
 
 // Interface guards

@@ -58,6 +58,21 @@ func BenchmarkRevoked(b *testing.B) {
 	}
 }
 
+// BenchmarkRevokedErased is a request while the tokens of an erased user live: "miss", and
+// one keyed hash.
+func BenchmarkRevokedErased(b *testing.B) {
+	c := sessiontest.NewClock()
+	set, id := filled(c), identity(c, sessiontest.Alice)
+	erased := auth.NewErasedUser(make([]byte, 32), sessiontest.Bob)
+	set.Add(auth.Revocation{Erased: erased, NotAfter: c.Now(), Until: c.Now().Add(time.Hour)})
+	b.ReportAllocs()
+	for b.Loop() {
+		if set.Revoked(id) {
+			b.Error("revoked")
+		}
+	}
+}
+
 var revocations = flag.Int("wxgate.revocations", 100_000, "revocations in the set of TestRevocationsAreSmall")
 
 // TestRevocationsAreSmall bounds the memory of a revocation: docs/scale.md sizes machines

@@ -58,14 +58,21 @@ func RevokeUser(u auth.User, at, until, now time.Time) auth.Revocation {
 	return auth.Revocation{User: u, NotAfter: at.Truncate(time.Millisecond), Until: Later(now.Add(userRevocationKept), until)}
 }
 
+// RevokeErased is RevokeUser of a user who is erased, without the user's name.
+func RevokeErased(erased auth.ErasedUser, at, until, now time.Time) auth.Revocation {
+	rev := RevokeUser(auth.User{}, at, until, now)
+	rev.Erased = erased
+	return rev
+}
+
 // ExtendRevocation extends a user's revocation to one of the user's sessions.
 func ExtendRevocation(rev *auth.Revocation, id auth.SessionID, accessEnd time.Time) {
 	rev.NotAfter = Later(rev.NotAfter, id.Began())
 	rev.Until = Later(rev.Until, accessEnd)
 }
 
-// MergeRevocations is the revocation that holds whatever either of two holds. Both are of
-// the same session, user or key.
+// MergeRevocations is a, which also holds what b holds. Both are of the same session, user
+// or key.
 func MergeRevocations(a, b auth.Revocation) auth.Revocation {
 	a.NotAfter = Later(a.NotAfter, b.NotAfter)
 	a.Until = Later(a.Until, b.Until)

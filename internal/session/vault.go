@@ -98,6 +98,14 @@ func (v Vault) HashUser(u auth.User) []byte {
 	return mac.Sum(nil)
 }
 
+// HashErased returns what stands for a user who was erased. Its key is derived, so that
+// the hash is not the one which the user's keys had.
+func (v Vault) HashErased(u auth.User) auth.ErasedUser {
+	mac := hmac.New(sha256.New, v.IndexKey)
+	mac.Write([]byte("wxgate erased users"))
+	return auth.NewErasedUser(mac.Sum(nil), u)
+}
+
 func place(bucket, key []byte) []byte {
 	out := make([]byte, 0, len(bucket)+1+len(key))
 	out = append(out, bucket...)

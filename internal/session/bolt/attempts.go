@@ -19,7 +19,11 @@ func (s *Store) UpdateAttempts(ctx context.Context, u auth.User, edit func(*auth
 func (s *Store) Attempts(ctx context.Context, u auth.User) (*auth.Attempts, error) {
 	attempts := new(auth.Attempts)
 	err := s.read(ctx, func(c *change) error {
-		if a := c.attempts(c.vault.HashUser(u)); session.AttemptsActive(a, c.now) {
+		a := c.attempts(c.vault.HashUser(u))
+		if a.Empty() {
+			a = c.attempts([]byte(c.vault.HashErased(u).Hash()))
+		}
+		if session.AttemptsActive(a, c.now) {
 			attempts = a
 		}
 		return nil
@@ -33,11 +37,12 @@ func (c *change) updateAttempts(u auth.User, edit func(*auth.Attempts)) error {
 		return fmt.Errorf("creating bucket %s: %w", bucketAttempts, err)
 	}
 	user := c.vault.HashUser(u)
-	attempts := new(auth.Attempts)
-	before := c.get(bucketAttempts, user)
-	if len(before) > timeKeyBytes {
-		attempts = c.vault.OpenAttempts(user, before[timeKeyBytes:])
-		if err := c.deleteAttempts(user, before); err != nil {
+	attempts, err := c.takeAttempts(user)
+	if err != nil {
+		return err
+	}
+	if attempts.Empty() { // perhaps the user was erased, and came back
+		if attempts, err = c.takeAttempts([]byte(c.vault.HashErased(u).Hash())); err != nil {
 			return err
 		}
 	}
@@ -46,6 +51,15 @@ func (c *change) updateAttempts(u auth.User, edit func(*auth.Attempts)) error {
 		return nil
 	}
 	return c.putAttempts(user, attempts)
+}
+
+// takeAttempts reads and deletes a user's attempts.
+func (c *change) takeAttempts(user []byte) (*auth.Attempts, error) {
+	before := c.get(bucketAttempts, user)
+	if len(before) <= timeKeyBytes {
+		return new(auth.Attempts), nil
+	}
+	return c.vault.OpenAttempts(user, before[timeKeyBytes:]), c.deleteAttempts(user, before)
 }
 
 // attempts reads a user's attempts, without changing the file.

@@ -1,8 +1,13 @@
 package bolt
 
 import (
+	"bytes"
+	"context"
+	"fmt"
+
 	"go.etcd.io/bbolt"
 
+	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
@@ -21,4 +26,38 @@ func (f *File) Count() sessiontest.Counts {
 		panic(err)
 	}
 	return sessiontest.Counts{Sessions: counts.Sessions, Users: counts.Users}
+}
+
+// Traces returns the keys and values of every bucket that name a user or one of the user's
+// sessions, by where they are.
+func (s *Store) Traces(u auth.User) (traces map[string][]byte, err error) {
+	traces = make(map[string][]byte)
+	user := s.vault.HashUser(u)
+	traces["user"], traces["user in indexes"] = user, user[:indexUserBytes]
+	err = s.view(func(c *change) error {
+		marks := [][]byte{user[:indexUserBytes]}
+		for _, session := range c.sessionsOf(user) {
+			marks = append(marks, session.id)
+		}
+		return c.tx.ForEach(func(name []byte, b *bbolt.Bucket) error {
+			return b.ForEach(func(k, v []byte) error {
+				for _, mark := range marks {
+					if bytes.Contains(k, mark) || bytes.Contains(v, mark) {
+						traces[fmt.Sprintf("key %x in %s", k, name)] = bytes.Clone(k)
+						traces[fmt.Sprintf("value of %x in %s", k, name)] = bytes.Clone(v)
+					}
+				}
+				return nil
+			})
+		})
+	})
+	return traces, err
+}
+
+// EraseWithoutWipe is the first half of [Store.Erase]: what a crash leaves.
+func (s *Store) EraseWithoutWipe(ctx context.Context, u auth.User) error {
+	return s.write(ctx, func(c *change) error {
+		_, err := c.erase(u, c.now, c.now)
+		return err
+	})
 }

@@ -35,6 +35,7 @@ type File struct {
 	since atomic.Int64 // the same of all commits since the pages were checked
 
 	opening   sync.Mutex // one call of Store at a time, so that one makes the index key
+	wiping    sync.Mutex // one wipe at a time
 	reporting sync.WaitGroup
 }
 
@@ -214,21 +215,4 @@ func (f *File) apply(revoked []auth.Revocation) {
 	for _, rev := range revoked {
 		f.set.Add(rev)
 	}
-}
-
-// View has fn read buckets of other packages that share the file, such as queues.
-func (f *File) View(ctx context.Context, fn func(*bbolt.Tx) error) error {
-	if err := f.sound(ctx); err != nil {
-		return err
-	}
-	return session.Unavailable(database.Guard(auth.ErrStoreUnavailable, func() error { return f.db.View(fn) }))
-}
-
-// Update has fn change such buckets, in a separate transaction: a session is written
-// whether or not they can be.
-func (f *File) Update(ctx context.Context, fn func(*bbolt.Tx) error) error {
-	if err := f.sound(ctx); err != nil {
-		return err
-	}
-	return session.Unavailable(database.Guard(auth.ErrStoreUnavailable, func() error { return f.db.Update(fn) }))
 }

@@ -83,9 +83,16 @@ func (w *worker) step() {
 		w.refresh(rand.IntN(len(w.grants)))
 	case pick < 18:
 		w.end(rand.IntN(len(w.grants)))
+	case pick < 19 && rand.IntN(2) == 0:
+		w.say("try erase - %s", w.name)
+		user := auth.User{App: "wx1", OpenID: auth.OpenID(w.name)}
+		_, err := w.store.Erase(w.Context(), user, time.Now(), time.Now().Add(sessiontest.Access))
+		w.must(err)
+		w.say("did erase - %s", w.name)
+		w.grants = nil
 	case pick < 19:
 		w.say("try endall - %s", w.name)
-		w.must(sessiontest.ErrOf(w.service.EndUser(w.Context(), auth.User{App: "wx1", OpenID: auth.OpenID(w.name)}, auth.CauseOperator)))
+		w.must(sessiontest.ErrOf(w.service.EndUser(w.Context(), auth.User{App: "wx1", OpenID: auth.OpenID(w.name)})))
 		w.say("did endall - %s", w.name)
 		w.grants = nil
 	default:

@@ -31,6 +31,10 @@ type acked struct {
 	maybe    map[auth.SessionID]bool // an end or a rotation was under way
 	allEnded map[auth.User]auth.SessionID
 	keys     map[auth.KeyID]bool
+	// erased are the sessions of users who were erased, or may be.
+	erased map[auth.SessionID]bool
+	// single were ended by themselves, or may be: the revocation has the ID.
+	single map[auth.SessionID]bool
 }
 
 // TestKill kills a real process with SIGKILL at any moment of logins, refreshes,
@@ -98,6 +102,7 @@ func newBook() *acked {
 		logins: map[auth.SessionID]auth.User{}, refresh: map[auth.SessionID]string{},
 		ended: map[auth.SessionID]bool{}, maybe: map[auth.SessionID]bool{},
 		allEnded: map[auth.User]auth.SessionID{}, keys: map[auth.KeyID]bool{},
+		erased: map[auth.SessionID]bool{}, single: map[auth.SessionID]bool{},
 	}
 }
 
@@ -112,6 +117,7 @@ func (a *acked) enter(t *testing.T, line string) {
 	switch when + " " + what {
 	case "try end", "try refresh":
 		a.maybe[sid] = true
+		a.single[sid] = a.single[sid] || what == "end"
 	case "did login":
 		u := auth.User{App: "wx1", OpenID: auth.OpenID(arg)}
 		a.logins[sid] = u
@@ -125,7 +131,13 @@ func (a *acked) enter(t *testing.T, line string) {
 		for s, u := range a.logins {
 			a.maybe[s] = a.maybe[s] || u.OpenID == auth.OpenID(arg)
 		}
-	case "did endall":
+	case "try erase":
+		for s, u := range a.logins {
+			if u.OpenID == auth.OpenID(arg) && !a.ended[s] {
+				a.maybe[s], a.erased[s] = true, true
+			}
+		}
+	case "did endall", "did erase":
 		for s, u := range a.logins {
 			if u.OpenID == auth.OpenID(arg) {
 				a.ended[s] = true
@@ -162,6 +174,24 @@ func (a *acked) check(t *testing.T, path string) {
 			t.Errorf("session %s was answered and is gone: %v", id, err)
 		case err == nil && !a.maybe[id] && !knows(t, s, a.refresh[id]):
 			t.Errorf("session %s does not know the refresh token that was handed out", id)
+		}
+	}
+	a.checkErased(t, path, file, store)
+}
+
+// checkErased looks that sessions which ended with an erasure are in no byte of the file,
+// once the first sweep has finished what the kill cut off.
+func (a *acked) checkErased(t *testing.T, path string, file *bolt.File, store auth.Store) {
+	t.Helper()
+	_, err := file.Sweep(t.Context(), time.Now(), session.SweepLimit)
+	sessiontest.Must(t, err)
+	all, err := os.ReadFile(path)
+	sessiontest.Must(t, err)
+	for id := range a.erased {
+		key, _ := id.Bytes()
+		_, err := store.Session(t.Context(), id)
+		if errors.Is(err, auth.ErrNoSession) && !a.single[id] && bytes.Contains(all, key[:]) {
+			t.Errorf("session %s was erased with its user, and is in the file", id)
 		}
 	}
 }

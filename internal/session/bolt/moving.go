@@ -106,8 +106,8 @@ func (c *change) importSession(s *auth.Session) error {
 		return nil
 	}
 	user := c.vault.HashUser(s.User)
-	byUser, known, err := c.revocation(append([]byte{tagUser}, user...))
-	if err != nil || known && session.Covers(byUser.NotAfter, s.ID) {
+	notAfter, err := c.revokedUntil(s.User)
+	if err != nil || !notAfter.IsZero() && session.Covers(notAfter, s.ID) {
 		return err
 	}
 	id, err := sessionKey(s.ID)
@@ -145,6 +145,8 @@ func (c *change) importRevocation(rev auth.Revocation) error {
 		owner = s.User
 	case rev.User != (auth.User{}):
 		owner = rev.User
+	case rev.Erased != "":
+		return c.endErased(rev)
 	default:
 		return nil
 	}

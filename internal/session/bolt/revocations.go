@@ -94,6 +94,8 @@ func (c *change) revocationKey(rev auth.Revocation) ([]byte, error) {
 		return append([]byte{tagSession}, id...), err
 	case rev.Key != "":
 		return append([]byte{tagKey}, rev.Key...), nil
+	case rev.Erased != "":
+		return erasedKey(rev.Erased), nil
 	default:
 		return append([]byte{tagUser}, c.vault.HashUser(rev.User)...), nil
 	}

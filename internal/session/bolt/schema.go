@@ -21,20 +21,20 @@ import (
 // schemaVersion is the layout below. Raise it when an older wxgate would misread
 // the file, and have [upgrade] rewrite older files.
 //
-//	meta         schema, secret, index (sealed), probe + number
+//	meta         schema, secret, index (sealed), probe + number, wipe
 //	sessions     session -> entry: its end, its user, the user's session keys (sealed)
 //	             and the session (sealed); see [entry]
 //	users        user + session -> nothing, for the sessions that are not in recent
 //	recent-a/-b  session -> user, until they are merged into users; see package recent
-//	revocations  's' session | 'u' user | 'k' key ID -> sealed revocation
-//	attempts     user -> when they end + sealed attempts to decrypt open data
+//	revocations  's' session | 'u' user | 'k' key ID | 'x' erased user -> sealed revocation
+//	attempts     user or erased user -> when they end + sealed attempts to decrypt open data
 //	ends         when + 'e' session -> nothing; when + key of a revocation -> nothing;
 //	             when + 'a' user -> nothing
-//	queue, queue-dead  of package boltqueue
 //
 // A session is the 16 bytes of its ID, which sort by when it began; a user is a
-// keyed hash of 32 bytes, of which sessions, users and recent have the first 16; a time
-// is 8 bytes of Unix microseconds, big endian.
+// keyed hash of 32 bytes, of which sessions, users and recent have the first 16; an erased
+// user is a hash of 32 bytes under another key; a time is 8 bytes of Unix microseconds, big
+// endian.
 //
 // Only users has keys in random order, and a login writes none of it: a random key
 // costs a page of its own in each commit. Any further index of sessions (by a person,
@@ -57,6 +57,7 @@ var (
 	metaSecret = []byte("secret") // names the root secret that index is sealed with
 	metaIndex  = []byte("index")
 	metaProbe  = []byte("probe") // written to see whether writing works; see probe
+	metaWipe   = []byte("wipe")  // there while free pages may have records of an erased user
 )
 
 // recentLimit is a variable for tests.
@@ -71,6 +72,7 @@ const (
 	tagSession  = 's'
 	tagUser     = 'u'
 	tagKey      = 'k'
+	tagErased   = 'x'
 	tagAttempts = 'a'
 )
 

@@ -15,12 +15,12 @@ func (s *Store) Create(ctx context.Context, sess *auth.Session, key auth.Session
 	err := s.write(ctx, func(c *change) error {
 		early = nil
 		user := c.vault.HashUser(sess.User)
-		revoked, known, err := c.revocation(append([]byte{tagUser}, user...))
+		notAfter, err := c.revokedUntil(sess.User)
 		if err != nil {
 			return fmt.Errorf("reading the user's revocation: %w", err)
 		}
-		if known && session.Covers(revoked.NotAfter, sess.ID) {
-			early = &auth.CreatedTooEarlyError{NotAfter: revoked.NotAfter}
+		if !notAfter.IsZero() && session.Covers(notAfter, sess.ID) {
+			early = &auth.CreatedTooEarlyError{NotAfter: notAfter}
 			return nil
 		}
 		return c.create(user, sess, key)

@@ -13,7 +13,7 @@ import (
 
 // Sweep removes what is over at now, at most limit entries in one transaction,
 // and says how many there were. It follows the index of ends and so costs nothing
-// for what is not over; it needs no root secret.
+// for what is not over; it needs no root secret. It also repeats a wipe that was cut off.
 func (f *File) Sweep(ctx context.Context, now time.Time, limit int) (removed int, err error) {
 	if err := f.sound(ctx); err != nil {
 		return 0, err
@@ -44,7 +44,7 @@ func (f *File) Sweep(ctx context.Context, now time.Time, limit int) (removed int
 		removed += swept
 		if n < limit {
 			f.set.Sweep(now)
-			return removed, nil
+			return removed, f.finishWipe(ctx)
 		}
 	}
 }

@@ -12,13 +12,14 @@ import (
 // UpdateAttempts implements [auth.Store]. edit runs with the lock held.
 func (m *Store) UpdateAttempts(ctx context.Context, u auth.User, edit func(*auth.Attempts)) error {
 	return m.step(ctx, func(time.Time) ([]auth.Revocation, error) {
-		attempts := m.attempts[u]
+		user := m.hash(u)
+		attempts := m.attempts[user]
 		attempts.Keys = slices.Clone(attempts.Keys)
 		edit(&attempts)
 		if attempts.Empty() {
-			delete(m.attempts, u)
+			delete(m.attempts, user)
 		} else {
-			m.attempts[u] = attempts
+			m.attempts[user] = attempts
 		}
 		return nil, nil
 	})
@@ -28,7 +29,7 @@ func (m *Store) UpdateAttempts(ctx context.Context, u auth.User, edit func(*auth
 func (m *Store) Attempts(ctx context.Context, u auth.User) (*auth.Attempts, error) {
 	var attempts auth.Attempts
 	err := m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
-		if a := m.attempts[u]; session.AttemptsActive(&a, now) {
+		if a := m.attempts[m.hash(u)]; session.AttemptsActive(&a, now) {
 			attempts = a
 			attempts.Keys = slices.Clone(a.Keys)
 		}

@@ -34,10 +34,12 @@ type Store struct {
 	users    map[auth.User]*storedUser
 	// revoked is looked at by Create under mu; revocations are added to the set
 	// after mu is unlocked, because the set calls the watches.
-	revoked map[auth.User]auth.Revocation
+	// Like attempts, it outlives the user's erasure, so its keys are hashes.
+	revoked map[auth.ErasedUser]auth.Revocation
 	ends    session.Timeline[auth.SessionID]
 	// attempts hold users without a session, too.
-	attempts map[auth.User]auth.Attempts
+	attempts map[auth.ErasedUser]auth.Attempts
+	hashKey  []byte // of the hashes
 }
 
 // storedSession is never changed: an update puts another in its place, which is
@@ -60,8 +62,9 @@ func New(now func() time.Time, opts session.Options) *Store {
 		set:      session.NewSet(),
 		sessions: make(map[auth.SessionID]*storedSession),
 		users:    make(map[auth.User]*storedUser),
-		revoked:  make(map[auth.User]auth.Revocation),
-		attempts: make(map[auth.User]auth.Attempts),
+		revoked:  make(map[auth.ErasedUser]auth.Revocation),
+		attempts: make(map[auth.ErasedUser]auth.Attempts),
+		hashKey:  session.NewIndexKey(),
 	}
 }
 
@@ -79,7 +82,7 @@ func (m *Store) Sessions() int {
 // Create implements [auth.Store].
 func (m *Store) Create(ctx context.Context, s *auth.Session, key auth.SessionKey) error {
 	return m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
-		if rev, ok := m.revoked[s.User]; ok && session.Covers(rev.NotAfter, s.ID) {
+		if rev, ok := m.revoked[m.hash(s.User)]; ok && session.Covers(rev.NotAfter, s.ID) {
 			return nil, &auth.CreatedTooEarlyError{NotAfter: rev.NotAfter}
 		}
 		if _, taken := m.sessions[s.ID]; taken {
@@ -153,21 +156,13 @@ func (m *Store) carryOut(verdict auth.Verdict, s *auth.Session, now time.Time) [
 func (m *Store) EndUser(ctx context.Context, u auth.User, at, until time.Time) (ended int, err error) {
 	err = m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
 		rev := session.RevokeUser(u, at, until, now)
-		if user, ok := m.users[u]; ok {
-			for id, s := range user.sessions {
-				session.ExtendRevocation(&rev, id, s.AccessEnd)
-				if s.End().After(now) {
-					ended++
-				}
-				delete(m.sessions, id)
+		for id, s := range m.removeUser(u) {
+			session.ExtendRevocation(&rev, id, s.AccessEnd)
+			if s.End().After(now) {
+				ended++
 			}
-			delete(m.users, u)
 		}
-		if old, ok := m.revoked[u]; ok {
-			rev = session.MergeRevocations(old, rev)
-		}
-		m.revoked[u] = rev
-		return []auth.Revocation{rev}, nil
+		return []auth.Revocation{m.revokeUser(m.hash(u), rev)}, nil
 	})
 	return ended, err
 }

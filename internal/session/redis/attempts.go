@@ -7,14 +7,14 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/step"
 )
 
 // UpdateAttempts implements [auth.Store].
 func (s *Store) UpdateAttempts(ctx context.Context, u auth.User, edit func(*auth.Attempts)) error {
 	return s.redis.observed(ctx, opAttempts, u.Shard(), func() error {
-		name := userName(s.redis.vault.Load(), u)
-		return s.redis.settle(ctx, u.Shard(), name, func() (bool, error) {
-			return s.editAttempts(ctx, s.redis.key(u.Shard(), "a", name), name, edit)
+		return s.redis.settle(ctx, u.Shard(), userName(s.redis.vault.Load(), u), func() (bool, error) {
+			return s.editAttempts(ctx, u, edit)
 		})
 	})
 }
@@ -23,45 +23,81 @@ func (s *Store) UpdateAttempts(ctx context.Context, u auth.User, edit func(*auth
 func (s *Store) Attempts(ctx context.Context, u auth.User) (*auth.Attempts, error) {
 	attempts := new(auth.Attempts)
 	err := s.redis.observed(ctx, opReadAttempts, u.Shard(), func() error {
-		name := userName(s.redis.vault.Load(), u)
-		a, _, err := s.readAttempts(ctx, s.redis.key(u.Shard(), "a", name), name)
-		if session.AttemptsActive(a, s.now()) {
+		kept, err := s.readAttempts(ctx, u)
+		if err != nil {
+			return err
+		}
+		if a := s.redis.openAttempts(kept); session.AttemptsActive(a, s.now()) {
 			attempts = a
 		}
-		return err
+		return nil
 	})
 	return attempts, err
 }
 
-func (s *Store) editAttempts(ctx context.Context, key, user string, edit func(*auth.Attempts)) (settled bool, err error) {
-	attempts, before, err := s.readAttempts(ctx, key, user)
+func (s *Store) editAttempts(ctx context.Context, u auth.User, edit func(*auth.Attempts)) (settled bool, err error) {
+	kept, err := s.readAttempts(ctx, u)
 	if err != nil {
 		return false, err
 	}
+	attempts := s.redis.openAttempts(kept)
 	edit(attempts)
-	if attempts.Empty() && before == "" {
+	if attempts.Empty() && kept.record == "" && kept.erasedRecord == "" {
 		return true, nil
 	}
-	st := newStep()
-	st.holds(key, before)
+	st := step.New()
+	st.Holds(kept.key, kept.record)
+	if kept.erasedRecord != "" { // the user came back
+		st.Holds(kept.erasedKey, kept.erasedRecord)
+		st.Delete(kept.erasedKey)
+	}
 	if attempts.Empty() {
-		st.delete(key)
+		st.Delete(kept.key)
 		return s.commit(ctx, st)
 	}
-	sealed, err := s.redis.vault.Load().SealAttempts([]byte(user), attempts)
-	if err != nil {
+	if err := s.putAttempts(st, kept.key, kept.user, attempts); err != nil {
 		return false, err
 	}
-	st.set(key, string(sealed), attempts.Until().Sub(s.now()))
 	return s.commit(ctx, st)
 }
 
-// readAttempts also returns the record itself; "" if there is none.
-func (s *Store) readAttempts(ctx context.Context, key, user string) (attempts *auth.Attempts, record string, err error) {
+// storedAttempts are a user's attempts as they are in Redis: records, "" without any. Only
+// one of them counts: that of a user who was erased, until the user tries again.
+type storedAttempts struct {
+	user, key, record               string
+	erased, erasedKey, erasedRecord string
+}
+
+// readAttempts reads a user's attempts in one round trip.
+func (s *Store) readAttempts(ctx context.Context, u auth.User) (storedAttempts, error) {
 	r := s.redis
-	record, err = r.client.Send(ctx, r.client.B().Get().Key(key).Build()).ToString()
-	if err != nil && !rueidis.IsRedisNil(err) {
-		return nil, "", r.failed(err)
+	v, shard := r.vault.Load(), u.Shard()
+	kept := storedAttempts{user: userName(v, u), erased: erasedName(v.HashErased(u))}
+	kept.key, kept.erasedKey = r.key(shard, "a", kept.user), r.key(shard, "a", kept.erased)
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
+	defer cancel()
+	res := r.client.DoMulti(ctx, r.client.B().Get().Key(kept.key).Build(), r.client.B().Get().Key(kept.erasedKey).Build())
+	for i, record := range []*string{&kept.record, &kept.erasedRecord} {
+		var err error
+		if *record, err = res[i].ToString(); err != nil && !rueidis.IsRedisNil(err) {
+			return kept, r.failed(err)
+		}
 	}
-	return r.vault.Load().OpenAttempts([]byte(user), []byte(record)), record, nil
+	return kept, nil
+}
+
+func (r *Client) openAttempts(kept storedAttempts) *auth.Attempts {
+	if kept.record == "" {
+		return r.vault.Load().OpenAttempts([]byte(kept.erased), []byte(kept.erasedRecord))
+	}
+	return r.vault.Load().OpenAttempts([]byte(kept.user), []byte(kept.record))
+}
+
+func (s *Store) putAttempts(st *step.Step, key, user string, attempts *auth.Attempts) error {
+	sealed, err := s.redis.vault.Load().SealAttempts([]byte(user), attempts)
+	if err != nil {
+		return err
+	}
+	st.Set(key, string(sealed), attempts.Until().Sub(s.now()))
+	return nil
 }

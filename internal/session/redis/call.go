@@ -11,6 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/redis/connection"
+	"github.com/wxgate/wxgate/internal/session/redis/step"
 )
 
 const (
@@ -44,6 +45,7 @@ const (
 	opTake      = "take"
 	opImport    = "import"
 	opAttempts  = "update_attempts"
+	opErase     = "erase"
 	opList      = "list_sessions"
 
 	opReadAttempts = "attempts"
@@ -90,7 +92,7 @@ func (r *Client) write(ctx context.Context, s connection.Script, keys, args []st
 // waited for its turn, or a write was not acknowledged, settle fails at once.
 func (r *Client) settle(ctx context.Context, shard byte, key string, try func() (settled bool, err error)) error {
 	before := r.refused.Load()
-	unlock, err := r.locks.lock(ctx, key)
+	unlock, err := r.locks.Lock(ctx, key)
 	if err != nil {
 		return session.Unavailable(err)
 	}
@@ -123,9 +125,9 @@ func (r *Client) noteRefusal(err error) {
 
 // probe tests whether Redis accepts writes.
 func (r *Client) probe(ctx context.Context) error {
-	st := newStep()
-	st.set(r.key(0, "v", "probe"), "1", expirySlack)
-	_, err := r.write(ctx, scriptStep, st.keys, st.args())
+	st := step.New()
+	st.Set(r.key(0, "v", "probe"), "1", step.Slack)
+	_, err := r.write(ctx, step.Script, st.Keys, st.Args())
 	return err
 }
 

@@ -12,6 +12,8 @@ import (
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/redis/connection"
+	"github.com/wxgate/wxgate/internal/session/redis/step"
+	"github.com/wxgate/wxgate/internal/session/redis/stream"
 )
 
 // Config is the configuration of a store in Redis (7.0 or newer) or Valkey (7.2 or newer).
@@ -88,9 +90,9 @@ type Client struct {
 	opened  time.Time // the start of the followers' times
 	replica string    // names this process in the streams
 	set     *session.Set
-	recent  recent
+	recent  stream.Recent
 	sweeper session.Sweeper
-	locks   keyLocks
+	locks   step.Locks
 	// vault seals records, and box seals the vault's key; both are nil before the first
 	// Store.
 	vault atomic.Pointer[session.Vault]

@@ -6,7 +6,7 @@
 //
 // Package connection connects to Redis. An operation reads, decides in Go by the rules of
 // all stores, and writes with one script that first checks that what was read has not
-// changed (step.go, lua/step.lua). All keys of one user are in one slot of a Cluster, which
+// changed (package step). All keys of one user are in one slot of a Cluster, which
 // the shard in a session ID determines (keys.go).
 //
 // A revocation is appended to a stream in the step that makes it. A follower (follow.go,

@@ -1,4 +1,6 @@
 package redis
 
+import "github.com/wxgate/wxgate/internal/session/redis/step"
+
 // ExpirySlack is how much longer than needed Redis keeps a key.
-const ExpirySlack = expirySlack
+const ExpirySlack = step.Slack

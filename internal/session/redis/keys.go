@@ -17,13 +17,15 @@ import (
 //	<prefix>:{t}:k:<user>        sealed session keys
 //	<prefix>:{t}:a:<user>        sealed attempts to decrypt open data
 //	<prefix>:{t}:r:<user>        the user's revocation: not after, Unix milliseconds
+//	<prefix>:{t}:a:<erased>      what is kept of a user who was erased: attempts
+//	<prefix>:{t}:r:<erased>      the same: the revocation
 //	<prefix>:{t}:revoked         stream of revocations
 //	<prefix>:{t}:l:<hash>        rate limit
 //	<prefix>:{0}:meta            hash: schema, secret, index (sealed)
 //	<prefix>:{0}:v:<name>        small value
 //
 // t is the hash tag, so that all keys of a user are in one slot of a Cluster; a user is a
-// keyed hash. All keys expire, except the meta key and the small value with the signing
+// keyed hash, and an erased user a hash under another key. All keys expire, except the meta key and the small value with the signing
 // keys.
 const schemaVersion = 1
 
@@ -67,6 +69,9 @@ func (r *Client) metaKey() string { return r.key(0, "meta") }
 
 // userName returns the name of a user in keys.
 func userName(v *session.Vault, u auth.User) string { return encodeName(v.HashUser(u)) }
+
+// erasedName returns the name of an erased user in keys.
+func erasedName(u auth.ErasedUser) string { return encodeName([]byte(u.Hash())) }
 
 // encodeName shortens a keyed hash to a name.
 func encodeName(hash []byte) string { return base64.RawURLEncoding.EncodeToString(hash[:nameBytes]) }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/step"
 )
 
 const adviseSecret = "configure the same root secret on every replica (`secret {file./path}`), with an old one after the new one (secret <new> <old>); for a separate gateway on the same Redis, set another prefix"
@@ -88,12 +89,12 @@ func (r *Client) writeMeta(ctx context.Context, box *seal.Box, index []byte, was
 		return err
 	}
 	key := r.metaKey()
-	st := newStep()
-	st.holdsField(key, metaIndexField, was)
-	st.setField(key, metaIndexField, string(sealed))
-	st.setField(key, metaSecretField, box.ID())
-	st.setField(key, metaSchemaField, strconv.Itoa(schemaVersion))
-	wrote, err := r.write(ctx, scriptStep, st.keys, st.args())
+	st := step.New()
+	st.HoldsField(key, metaIndexField, was)
+	st.SetField(key, metaIndexField, string(sealed))
+	st.SetField(key, metaSecretField, box.ID())
+	st.SetField(key, metaSchemaField, strconv.Itoa(schemaVersion))
+	wrote, err := r.write(ctx, step.Script, st.Keys, st.Args())
 	if err == nil && !wrote {
 		return errRaced
 	}

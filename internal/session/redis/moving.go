@@ -8,6 +8,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/redis/scan"
+	"github.com/wxgate/wxgate/internal/session/redis/step"
 )
 
 // Export calls do for every entry that has not ended: first for the revocations, so that an
@@ -75,9 +76,13 @@ func (s *Store) exportSession(ctx context.Context, do func(session.Entry) error,
 			return err
 		}
 	}
-	attempts, _, err := s.readAttempts(ctx, s.redis.key(held.User.Shard(), "a", user.name), user.name)
-	if err != nil || !session.AttemptsActive(attempts, now) {
+	kept, err := s.readAttempts(ctx, held.User)
+	if err != nil {
 		return err
+	}
+	attempts := s.redis.openAttempts(kept)
+	if !session.AttemptsActive(attempts, now) {
+		return nil
 	}
 	return session.EmitEntry(ctx, do, session.Entry{User: held.User, Attempts: attempts})
 }
@@ -147,7 +152,7 @@ func (s *Store) importRevocation(ctx context.Context, rev auth.Revocation) error
 		if s.redis.set.Contains(rev) {
 			return nil
 		}
-		_, err := s.commit(ctx, newStep(), rev)
+		_, err := s.commit(ctx, step.New(), rev)
 		return err
 	})
 }
@@ -156,6 +161,11 @@ func (s *Store) endRevoked(ctx context.Context, rev auth.Revocation) (err error)
 	ended := []auth.SessionID{rev.Session}
 	if rev.User != (auth.User{}) {
 		if ended, err = s.coveredBy(ctx, rev); err != nil {
+			return err
+		}
+	}
+	if rev.Erased != "" {
+		if ended, err = s.ofErased(ctx, rev); err != nil {
 			return err
 		}
 	}

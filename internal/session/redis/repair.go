@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/step"
+	"github.com/wxgate/wxgate/internal/session/redis/stream"
 )
 
 const (
@@ -46,9 +47,9 @@ func (f *follower) startRepair(ctx context.Context, all bool) error {
 	f.repairing = &repairJob{all: all, seen: make(map[session.RevocationKey]auth.Revocation)}
 	for i := range f.streams {
 		if all {
-			f.streams[i].cursor = entryID{}
+			f.streams[i].cursor = stream.ID{}
 		} else {
-			f.streams[i].cursor = f.streams[i].cursor.back(recentFor)
+			f.streams[i].cursor = f.streams[i].cursor.Back(recentFor)
 		}
 	}
 	return nil
@@ -91,7 +92,7 @@ func (f *follower) repair(ctx context.Context) {
 // missing returns the revocations that are enforced but were not in the streams.
 func (f *follower) missing() []auth.Revocation {
 	now := f.redis.opts.Now()
-	known := f.redis.recent.list()
+	known := f.redis.recent.List(recentFor)
 	if f.repairing.all {
 		known = f.redis.set.Active(now)
 	}
@@ -109,61 +110,21 @@ func (f *follower) missing() []auth.Revocation {
 // append appends revocations to the streams of their shards. It does not wait for
 // acknowledgements: after a failover Redis may have no replica yet.
 func (r *Client) append(ctx context.Context, revs []auth.Revocation) error {
-	steps := make(map[byte]*step)
+	steps := make(map[byte]*step.Step)
 	now := r.opts.Now()
 	for _, rev := range revs {
 		tag := shardOf(rev) % hashTags
 		if steps[tag] == nil {
-			steps[tag] = newStep()
+			steps[tag] = step.New()
 		}
 		if err := r.revoke(steps[tag], rev, now); err != nil {
 			return err
 		}
 	}
 	for _, st := range steps {
-		if err := r.client.Run(ctx, scriptEnd, st.keys, st.args()).Error(); err != nil {
+		if err := r.client.Run(ctx, step.ScriptEnd, st.Keys, st.Args()).Error(); err != nil {
 			return r.failed(err)
 		}
 	}
 	return nil
-}
-
-// recent has the new revocations of this and of other replicas.
-type recent struct {
-	mu   sync.Mutex
-	revs []learned // sorted by time
-}
-
-type learned struct {
-	at  time.Time
-	rev auth.Revocation
-}
-
-func (l *recent) add(rev auth.Revocation) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.forget()
-	l.revs = append(l.revs, learned{time.Now(), rev})
-}
-
-// forget removes what is no longer recent. It is called with l.mu held.
-func (l *recent) forget() {
-	old := 0
-	for old < len(l.revs) && time.Since(l.revs[old].at) > recentFor {
-		old++
-	}
-	if l.revs = l.revs[old:]; len(l.revs) == 0 {
-		l.revs = nil
-	}
-}
-
-func (l *recent) list() []auth.Revocation {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.forget()
-	revs := make([]auth.Revocation, len(l.revs))
-	for i, one := range l.revs {
-		revs[i] = one.rev
-	}
-	return revs
 }

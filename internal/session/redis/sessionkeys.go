@@ -6,6 +6,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/step"
 )
 
 // SessionKeys implements [auth.Store].
@@ -51,9 +52,9 @@ func (s *Store) changeKeys(ctx context.Context, op string, u auth.User, change f
 			if len(live) == 0 {
 				return true, nil
 			}
-			st := newStep()
+			st := step.New()
 			user.holds(st)
-			st.setField(user.index, fieldVersion, newVersion())
+			st.SetField(user.index, fieldVersion, newVersion())
 			keys := change(user.sessionKeys(v, now))
 			if err := user.putKeys(st, v, keys, lastEnd(live).Sub(now)); err != nil {
 				return false, err
@@ -78,8 +79,8 @@ func (s *Store) revoke(ctx context.Context, op string, rev auth.Revocation) erro
 		if !rev.Until.After(s.now()) {
 			return nil // none of its tokens is still valid
 		}
-		st := newStep()
-		st.ends = true
+		st := step.New()
+		st.Ends = true
 		_, err := s.commit(ctx, st, rev)
 		return err
 	})

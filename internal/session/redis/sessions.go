@@ -8,6 +8,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/step"
 )
 
 // Create implements [auth.Store]. The session's ID must be of its user's shard,
@@ -40,10 +41,7 @@ func (s *Store) Create(ctx context.Context, sess *auth.Session, key auth.Session
 // tooEarly checks the revocations of the user in Redis and in this replica, which may know
 // one that a failover of Redis lost.
 func (s *Store) tooEarly(user *storedUser, sess *auth.Session) error {
-	notAfter := s.redis.set.NotAfter(sess.User)
-	if user.notAfter != "" {
-		notAfter = session.Later(notAfter, parseMillis(user.notAfter))
-	}
+	notAfter := session.Later(s.redis.set.NotAfter(sess.User), user.revokedUntil())
 	if notAfter.IsZero() || !session.Covers(notAfter, sess.ID) {
 		return nil
 	}
@@ -53,14 +51,14 @@ func (s *Store) tooEarly(user *storedUser, sess *auth.Session) error {
 // create writes a session. It replaces a session that has ended or cannot be read, if any.
 func (s *Store) create(ctx context.Context, user *storedUser, was string, sess *auth.Session, key auth.SessionKey) (settled bool, err error) {
 	now, v := s.now(), s.redis.vault.Load()
-	st := newStep()
+	st := step.New()
 	user.holds(st)
 	user.holdsRevoked(st)
-	st.holds(s.redis.sessionKey(sess.ID), was)
+	st.Holds(s.redis.sessionKey(sess.ID), was)
 	keys := user.sessionKeys(v, now)
 	live, over := user.split(now)
 	for _, old := range over {
-		st.deleteField(user.index, string(old.id))
+		st.DeleteField(user.index, string(old.id))
 	}
 	live, ended := s.makeRoom(st, user, live, now)
 	if err := s.putSession(st, userName(v, sess.User), sess, now); err != nil {
@@ -77,12 +75,12 @@ func (s *Store) create(ctx context.Context, user *storedUser, was string, sess *
 }
 
 // makeRoom ends the oldest sessions of a user, so that the limit allows one more.
-func (s *Store) makeRoom(st *step, user *storedUser, live []indexedSession, now time.Time) (left []indexedSession, ended []auth.Revocation) {
+func (s *Store) makeRoom(st *step.Step, user *storedUser, live []indexedSession, now time.Time) (left []indexedSession, ended []auth.Revocation) {
 	for len(live) >= session.MaxUserSessions {
 		oldest := live[0]
 		live = live[1:]
-		st.delete(s.redis.sessionKey(oldest.id))
-		st.deleteField(user.index, string(oldest.id))
+		st.Delete(s.redis.sessionKey(oldest.id))
+		st.DeleteField(user.index, string(oldest.id))
 		if rev, ok := session.RevokeSession(oldest.id, oldest.accessEnd, now); ok {
 			ended = append(ended, rev)
 		}
@@ -138,8 +136,8 @@ func (s *Store) Update(ctx context.Context, id auth.SessionID, decide func(*auth
 }
 
 func (s *Store) carryOut(ctx context.Context, verdict auth.Verdict, held heldSession, after *auth.Session) (settled bool, err error) {
-	st := newStep()
-	st.holds(held.key, held.sealed)
+	st := step.New()
+	st.Holds(held.key, held.sealed)
 	switch verdict {
 	case auth.Save:
 		user := userName(s.redis.vault.Load(), after.User)
@@ -155,25 +153,25 @@ func (s *Store) carryOut(ctx context.Context, verdict auth.Verdict, held heldSes
 }
 
 // end deletes a session and, if it is the last of its user, the session keys.
-func (s *Store) end(ctx context.Context, st *step, held heldSession, after *auth.Session) (settled bool, err error) {
+func (s *Store) end(ctx context.Context, st *step.Step, held heldSession, after *auth.Session) (settled bool, err error) {
 	now := s.now()
 	user, err := s.readUser(ctx, after.User)
 	if err != nil {
 		return false, err
 	}
-	st.ends = true
+	st.Ends = true
 	user.holds(st)
-	st.delete(held.key)
+	st.Delete(held.key)
 	live, over := user.split(now)
 	live = slices.DeleteFunc(live, func(other indexedSession) bool { return other.id == after.ID })
 	if len(live) == 0 {
-		st.delete(user.index)
-		st.delete(user.keys)
+		st.Delete(user.index)
+		st.Delete(user.keys)
 	} else {
-		st.setField(user.index, fieldVersion, newVersion())
-		st.deleteField(user.index, string(after.ID))
+		st.SetField(user.index, fieldVersion, newVersion())
+		st.DeleteField(user.index, string(after.ID))
 		for _, old := range over {
-			st.deleteField(user.index, string(old.id))
+			st.DeleteField(user.index, string(old.id))
 		}
 	}
 	if rev, ok := session.RevokeSession(after.ID, after.AccessEnd, now); ok {
@@ -194,15 +192,15 @@ func (s *Store) EndUser(ctx context.Context, u auth.User, at, until time.Time) (
 			rev := session.RevokeUser(u, at, until, now)
 			live, _ := user.split(now)
 			ended = len(live)
-			st := newStep()
-			st.ends = true
+			st := step.New()
+			st.Ends = true
 			user.holds(st)
 			for _, sess := range user.sessions {
 				session.ExtendRevocation(&rev, sess.id, sess.accessEnd)
-				st.delete(s.redis.sessionKey(sess.id))
+				st.Delete(s.redis.sessionKey(sess.id))
 			}
-			st.delete(user.index)
-			st.delete(user.keys)
+			st.Delete(user.index)
+			st.Delete(user.keys)
 			return s.commit(ctx, st, rev)
 		})
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/step"
 )
 
 // errOtherShard is returned for a session ID with the shard of another user, or from a
@@ -34,7 +35,7 @@ type Store struct {
 
 // commit runs a step; settled is false if one of its checks failed. The revocations are
 // enforced when it returns.
-func (s *Store) commit(ctx context.Context, st *step, revs ...auth.Revocation) (settled bool, err error) {
+func (s *Store) commit(ctx context.Context, st *step.Step, revs ...auth.Revocation) (settled bool, err error) {
 	if err := s.reseal(ctx); err != nil {
 		return false, err
 	}
@@ -44,24 +45,24 @@ func (s *Store) commit(ctx context.Context, st *step, revs ...auth.Revocation) (
 			return false, err
 		}
 	}
-	script := scriptStep
-	if st.ends {
-		script = scriptEnd
+	script := step.Script
+	if st.Ends {
+		script = step.ScriptEnd
 	}
-	settled, err = s.redis.write(ctx, script, st.keys, st.args())
+	settled, err = s.redis.write(ctx, script, st.Keys, st.Args())
 	if err != nil || !settled {
 		return false, err
 	}
 	for _, rev := range revs {
 		s.redis.set.Add(rev)
-		s.redis.recent.add(rev)
+		s.redis.recent.Add(rev, recentFor)
 	}
 	return true, nil
 }
 
 // revoke adds a revocation to a step: to the stream that replicas follow and, if it is of a
 // user, to the key that Create checks.
-func (r *Client) revoke(st *step, rev auth.Revocation, now time.Time) error {
+func (r *Client) revoke(st *step.Step, rev auth.Revocation, now time.Time) error {
 	record, err := session.EncodeRevocation(rev)
 	if err != nil {
 		return err
@@ -73,9 +74,12 @@ func (r *Client) revoke(st *step, rev auth.Revocation, now time.Time) error {
 	}
 	life := rev.Until.Sub(now)
 	shard := shardOf(rev)
-	st.change("revoke", r.streamKey(shard), string(sealed), millis(life+expirySlack), unixMillis(now), r.replica)
+	st.Change("revoke", r.streamKey(shard), string(sealed), step.Millis(life+step.Slack), unixMillis(now), r.replica)
 	if rev.User != (auth.User{}) {
-		st.grow(r.key(shard, "r", userName(v, rev.User)), rev.NotAfter.UnixMilli(), life)
+		st.Grow(r.key(shard, "r", userName(v, rev.User)), rev.NotAfter.UnixMilli(), life)
+	}
+	if rev.Erased != "" {
+		st.Grow(r.key(shard, "r", erasedName(rev.Erased)), rev.NotAfter.UnixMilli(), life)
 	}
 	return nil
 }
@@ -87,6 +91,8 @@ func shardOf(rev auth.Revocation) byte {
 		return rev.Session.Shard()
 	case rev.User != (auth.User{}):
 		return rev.User.Shard()
+	case rev.Erased != "":
+		return rev.Erased.Shard()
 	default:
 		return 0
 	}
@@ -137,7 +143,7 @@ func (s *Store) openSession(id auth.SessionID, response rueidis.RedisResult) (he
 }
 
 // putSession adds to a step the record of a session, and its line in the user's index.
-func (s *Store) putSession(st *step, user string, sess *auth.Session, now time.Time) error {
+func (s *Store) putSession(st *step.Step, user string, sess *auth.Session, now time.Time) error {
 	record, err := session.EncodeSession(sess)
 	if err != nil {
 		return err
@@ -149,10 +155,10 @@ func (s *Store) putSession(st *step, user string, sess *auth.Session, now time.T
 	}
 	shard, life := sess.User.Shard(), sess.End().Sub(now)
 	index := r.key(shard, "u", user)
-	st.set(r.sessionKey(sess.ID), string(sealed), life)
-	st.setField(index, string(sess.ID), indexLine(sess))
-	st.setField(index, fieldVersion, newVersion())
-	st.keep(index, life)
-	st.keep(r.key(shard, "k", user), life)
+	st.Set(r.sessionKey(sess.ID), string(sealed), life)
+	st.SetField(index, string(sess.ID), indexLine(sess))
+	st.SetField(index, fieldVersion, newVersion())
+	st.Keep(index, life)
+	st.Keep(r.key(shard, "k", user), life)
 	return nil
 }

@@ -1,17 +1,16 @@
 package redis
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/redis/rueidis"
 
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/step"
+	"github.com/wxgate/wxgate/internal/session/redis/stream"
 )
 
 const (
@@ -30,34 +29,7 @@ const (
 type tracked struct {
 	tag    byte
 	key    string
-	cursor entryID
-}
-
-// entryID is the ID of an entry: Unix milliseconds of Redis's clock, and a number within the
-// millisecond.
-type entryID struct{ ms, seq uint64 }
-
-func parseEntryID(s string) (entryID, error) {
-	left, right, ok := strings.Cut(s, "-")
-	ms, err := strconv.ParseUint(left, 10, 64)
-	seq, err2 := strconv.ParseUint(right, 10, 64)
-	if !ok || err != nil || err2 != nil {
-		return entryID{}, fmt.Errorf("%w: a stream entry with the ID %q", session.ErrCorrupt, s)
-	}
-	return entryID{ms: ms, seq: seq}, nil
-}
-
-func (id entryID) String() string {
-	return strconv.FormatUint(id.ms, 10) + "-" + strconv.FormatUint(id.seq, 10)
-}
-
-func (id entryID) compare(other entryID) int {
-	return cmp.Or(cmp.Compare(id.ms, other.ms), cmp.Compare(id.seq, other.seq))
-}
-
-// back returns the ID that is d earlier.
-func (id entryID) back(d time.Duration) entryID {
-	return entryID{ms: id.ms - min(id.ms, uint64(d.Milliseconds()))} //nolint:gosec // G115: d is a positive constant
+	cursor stream.ID
 }
 
 // look checks which server this is and where its streams end. After a failover, a restart or
@@ -69,7 +41,7 @@ func (f *follower) look(ctx context.Context) error {
 	for i, s := range f.streams {
 		keys[i] = s.key
 	}
-	tails, err := f.redis.client.Run(ctx, scriptTails, keys, nil).AsStrSlice()
+	tails, err := f.redis.client.Run(ctx, step.ScriptTails, keys, nil).AsStrSlice()
 	if err != nil {
 		return f.redis.failed(err)
 	}
@@ -82,12 +54,12 @@ func (f *follower) look(ctx context.Context) error {
 	// If a stream ends long before the cursor, it may lack any of its entries.
 	lost, lostAll := f.server != "" && f.server != tails[0], false
 	for i, tail := range tails[3:] {
-		id, err := parseEntryID(tail)
+		id, err := stream.ParseID(tail)
 		if err != nil {
 			return err
 		}
-		lost = lost || id.compare(f.streams[i].cursor) < 0
-		lostAll = lostAll || id.compare(f.streams[i].cursor.back(overlap)) < 0
+		lost = lost || id.Compare(f.streams[i].cursor) < 0
+		lostAll = lostAll || id.Compare(f.streams[i].cursor.Back(overlap)) < 0
 	}
 	if lost {
 		if err := f.startRepair(ctx, lostAll); err != nil {
@@ -95,7 +67,7 @@ func (f *follower) look(ctx context.Context) error {
 		}
 	} else if f.unsure {
 		for i := range f.streams {
-			f.streams[i].cursor = f.streams[i].cursor.back(overlap)
+			f.streams[i].cursor = f.streams[i].cursor.Back(overlap)
 		}
 	}
 	f.server, f.looked, f.unsure = tails[0], time.Now(), false
@@ -116,10 +88,11 @@ func (f *follower) read(ctx context.Context, wait time.Duration) (more bool, err
 	}
 	for i := range f.streams {
 		s := &f.streams[i]
+		var naming []namedEntry
 		for _, entry := range got[s.key] {
-			id, err := parseEntryID(entry.ID)
+			id, err := stream.ParseID(entry.ID)
 			if err == nil {
-				err = f.take(entry.FieldValues)
+				err = f.take(entry, &naming)
 			}
 			if errors.Is(err, session.ErrOtherSecret) {
 				if again, err := f.reloadIndexKey(ctx); again || err != nil {
@@ -134,6 +107,7 @@ func (f *follower) read(ctx context.Context, wait time.Duration) (more bool, err
 			s.cursor = id
 		}
 		more = more || len(got[s.key]) >= entriesRead
+		f.redis.deleteLate(ctx, s.key, naming)
 	}
 	return more, nil
 }
@@ -152,9 +126,9 @@ func (f *follower) xread(wait time.Duration) rueidis.Completed {
 
 // take enforces one entry. An entry that cannot be read is an error, and this replica is not
 // up to date until the entry is trimmed: skipping it would let an attacker use a stolen
-// token again.
-func (f *follower) take(fields map[string]string) error {
-	r := f.redis
+// token again. One that names a user who was erased is added to naming.
+func (f *follower) take(entry rueidis.XRangeEntry, naming *[]namedEntry) error {
+	r, fields := f.redis, entry.FieldValues
 	record, err := r.vault.Load().Open(placeRevocations, nil, []byte(fields["b"]))
 	if err != nil {
 		return err
@@ -171,10 +145,15 @@ func (f *follower) take(fields map[string]string) error {
 	if !rev.Until.After(r.opts.SweepNow()) { // a clock that is ahead must not void a revocation
 		return nil
 	}
+	if r.set.IsErased(rev) {
+		r.set.Add(rev)
+		*naming = append(*naming, namedEntry{entry.ID, rev})
+		return nil
+	}
 	news := !r.set.Contains(rev)
 	r.set.Add(rev)
 	if news && f.isCaughtUp() {
-		r.recent.add(rev)
+		r.recent.Add(rev, recentFor)
 	}
 	if news && fields["r"] != r.replica && f.isCaughtUp() {
 		r.cfg.Propagated(max(0, now.Sub(parseMillis(fields["t"]))))

@@ -13,17 +13,22 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/step"
 )
 
 // storedUser is the data of a user that was read from Redis.
 type storedUser struct {
 	name                 string // the user in keys
 	index, keys, revoked string // keys in Redis
+	hash                 auth.ErasedUser
+	revokedErased        string // key in Redis
 
 	version    string
 	sessions   []indexedSession // sorted by their beginning; some may have ended
 	sealedKeys string
 	notAfter   string // Unix milliseconds; empty if there is no revocation
+	// notAfterErased is the same of a user who was erased.
+	notAfterErased string
 }
 
 // indexedSession is a session in its user's index, without its record. Times are rounded up
@@ -53,24 +58,28 @@ const versionLength = 12
 // readUser reads all data of a user except the records of sessions, in one round trip.
 func (s *Store) readUser(ctx context.Context, u auth.User) (*storedUser, error) {
 	r := s.redis
-	name, shard := userName(r.vault.Load(), u), u.Shard()
+	v, shard := r.vault.Load(), u.Shard()
+	name, hash := userName(v, u), v.HashErased(u)
 	user := &storedUser{
-		name:    name,
-		index:   r.key(shard, "u", name),
-		keys:    r.key(shard, "k", name),
-		revoked: r.key(shard, "r", name),
+		name:          name,
+		index:         r.key(shard, "u", name),
+		keys:          r.key(shard, "k", name),
+		revoked:       r.key(shard, "r", name),
+		hash:          hash,
+		revokedErased: r.key(shard, "r", erasedName(hash)),
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
 	defer cancel()
 	res := r.client.DoMulti(ctx,
 		r.client.B().Hgetall().Key(user.index).Build(),
 		r.client.B().Get().Key(user.keys).Build(),
-		r.client.B().Get().Key(user.revoked).Build())
+		r.client.B().Get().Key(user.revoked).Build(),
+		r.client.B().Get().Key(user.revokedErased).Build())
 	index, err := res[0].AsStrMap()
 	if err != nil {
 		return nil, r.failed(err)
 	}
-	for i, value := range []*string{&user.sealedKeys, &user.notAfter} {
+	for i, value := range []*string{&user.sealedKeys, &user.notAfter, &user.notAfterErased} {
 		if *value, err = res[i+1].ToString(); err != nil && !rueidis.IsRedisNil(err) {
 			return nil, r.failed(err)
 		}
@@ -87,10 +96,24 @@ func (s *Store) readUser(ctx context.Context, u auth.User) (*storedUser, error) 
 }
 
 // holds checks that no other step has changed the user's sessions or session keys since.
-func (u *storedUser) holds(st *step) { st.holdsField(u.index, fieldVersion, u.version) }
+func (u *storedUser) holds(st *step.Step) { st.HoldsField(u.index, fieldVersion, u.version) }
 
 // holdsRevoked checks that the user was not revoked since.
-func (u *storedUser) holdsRevoked(st *step) { st.holds(u.revoked, u.notAfter) }
+func (u *storedUser) holdsRevoked(st *step.Step) {
+	st.Holds(u.revoked, u.notAfter)
+	st.Holds(u.revokedErased, u.notAfterErased)
+}
+
+// revokedUntil is until when sessions of the user began that are revoked in Redis; the zero
+// time without any.
+func (u *storedUser) revokedUntil() (notAfter time.Time) {
+	for _, ms := range []string{u.notAfter, u.notAfterErased} {
+		if ms != "" {
+			notAfter = session.Later(notAfter, parseMillis(ms))
+		}
+	}
+	return notAfter
+}
 
 // split returns the sessions that have not ended, and those that have.
 func (u *storedUser) split(now time.Time) (live, over []indexedSession) {
@@ -114,16 +137,16 @@ func (u *storedUser) sessionKeys(v *session.Vault, now time.Time) []auth.Session
 
 // putKeys adds the user's session keys to a step. They expire with the last of the user's
 // sessions.
-func (u *storedUser) putKeys(st *step, v *session.Vault, keys []auth.SessionKey, life time.Duration) error {
+func (u *storedUser) putKeys(st *step.Step, v *session.Vault, keys []auth.SessionKey, life time.Duration) error {
 	if len(keys) == 0 {
-		st.delete(u.keys)
+		st.Delete(u.keys)
 		return nil
 	}
 	sealed, err := v.SealKeys(placeKeys, []byte(u.name), keys)
 	if err != nil {
 		return err
 	}
-	st.set(u.keys, string(sealed), life)
+	st.Set(u.keys, string(sealed), life)
 	return nil
 }
 

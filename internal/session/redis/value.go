@@ -10,6 +10,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/step"
 )
 
 // Value is a small value that replicas share, such as the signing keys. It is stored as it
@@ -60,7 +61,7 @@ func (v *Value) Update(ctx context.Context, change func(old []byte) ([]byte, err
 			if changed, answer = change(old); answer != nil || changed == nil || string(changed) == string(old) {
 				return true, nil //nolint:nilerr // it is the result of change; Redis did not fail
 			}
-			return v.redis.write(ctx, scriptSwap, []string{v.key}, []string{string(old), string(changed)})
+			return v.redis.write(ctx, step.ScriptSwap, []string{v.key}, []string{string(old), string(changed)})
 		})
 	})
 	if err != nil {
@@ -104,7 +105,7 @@ func (v *Value) Lease(ctx context.Context, ttl time.Duration) (release func(), h
 	}
 	return func() {
 		// Release the lease for the next replica even if the caller's context has ended.
-		_ = v.redis.client.Run(context.WithoutCancel(ctx), scriptRelease, []string{key}, []string{name})
+		_ = v.redis.client.Run(context.WithoutCancel(ctx), step.ScriptRelease, []string{key}, []string{name})
 	}, true, nil
 }
 
@@ -125,7 +126,7 @@ func (r *Client) Take(ctx context.Context, limit string, key []byte, n int, per 
 	err = r.observed(ctx, opTake, hash[0], func() error {
 		name := r.key(hash[0], "l", encodeName(hash))
 		each := float64(per.Microseconds()) / float64(n)
-		us, err := r.client.Run(ctx, scriptTake, []string{name}, []string{fmt.Sprintf("%.3f", each), fmt.Sprint(n)}).AsInt64()
+		us, err := r.client.Run(ctx, step.ScriptTake, []string{name}, []string{fmt.Sprintf("%.3f", each), fmt.Sprint(n)}).AsInt64()
 		if err != nil {
 			r.noteRefusal(err)
 			return r.failed(err)

@@ -40,6 +40,14 @@ type Index struct {
 
 	// Of the commit under way.
 	added, merged int
+	removed       []removal
+}
+
+// removal is what a commit deletes of a user.
+type removal struct {
+	generation *generation
+	user       User
+	ids        []Session
 }
 
 type (
@@ -86,6 +94,28 @@ func (g *generation) of(user User) (ids []Session) {
 		ids = append(ids, g.sessions[at].id)
 	}
 	return ids
+}
+
+// forget removes sessions of a user.
+func (g *generation) forget(user User, ids []Session) {
+	later := -1 // the user's session after this one that stays
+	for at, ok := g.newest[user]; ok && at >= 0; {
+		before := g.sessions[at].before
+		switch {
+		case !slices.Contains(ids, g.sessions[at].id):
+			later = at
+		case later >= 0:
+			g.sessions[later].before = before
+			g.sessions[at] = entry{before: -1}
+		case before >= 0:
+			g.newest[user] = before
+			g.sessions[at] = entry{before: -1}
+		default:
+			delete(g.newest, user)
+			g.sessions[at] = entry{before: -1}
+		}
+		at = before
+	}
 }
 
 // sort begins a merge.
@@ -164,6 +194,26 @@ func (r *Index) Add(tx *bbolt.Tx, user User, id Session) error {
 	return nil
 }
 
+// Remove deletes every entry of a user, in a commit that deletes the user's sessions.
+func (r *Index) Remove(tx *bbolt.Tx, user User) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	generations := []*generation{r.current}
+	if r.merging != nil {
+		generations = append(generations, r.merging)
+	}
+	for _, g := range generations {
+		ids := g.of(user)
+		for _, id := range ids {
+			if err := tx.Bucket(g.bucket).Delete(id[:]); err != nil {
+				return fmt.Errorf("deleting from %s: %w", g.bucket, err)
+			}
+		}
+		r.removed = append(r.removed, removal{g, user, ids})
+	}
+	return nil
+}
+
 // Merge calls put for some sessions of the older bucket, at the end of a commit that adds
 // others.
 func (r *Index) Merge(tx *bbolt.Tx, put func(User, Session) error) error {
@@ -191,13 +241,16 @@ func (r *Index) Merge(tx *bbolt.Tx, put func(User, Session) error) error {
 }
 
 // Begin is called before each commit.
-func (r *Index) Begin() { r.added, r.merged = 0, 0 }
+func (r *Index) Begin() { r.added, r.merged, r.removed = 0, 0, nil }
 
 // Committed is called after each commit that succeeded. What a failed one added stays in
 // the index: when a sync fails, nobody knows what is on the disk.
 func (r *Index) Committed() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for _, one := range r.removed {
+		one.generation.forget(one.user, one.ids)
+	}
 	if g := r.merging; g != nil {
 		if g.next += r.merged; g.next == len(g.order) {
 			r.merging, r.spare = nil, g.bucket

@@ -57,6 +57,13 @@ local changes = {
 	hset = function(k) redis.call('HSET', k, arg(), arg()) end,
 	hdel = function(k) redis.call('HDEL', k, arg()) end,
 	keep = function(k) keep(k, arg()) end,
+	-- outgrow deletes a number unless it is higher.
+	outgrow = function(k)
+		if tonumber(redis.call('GET', k) or 0) <= tonumber(arg()) then
+			redis.call('DEL', k)
+		end
+	end,
+	xdel = function(k) redis.call('XDEL', k, arg()) end,
 	-- grow raises a number, and never lowers it.
 	grow = function(k)
 		local n, ms = arg(), arg()

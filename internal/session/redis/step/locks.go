@@ -1,25 +1,25 @@
-package redis
+package step
 
 import (
 	"context"
 	"sync"
 )
 
-// keyLocks serializes the steps of one process that change the same key. Of simultaneous
+// Locks serializes the steps of one process that change the same key. Of simultaneous
 // steps Redis accepts one, and the others must read again; between processes that still
 // happens.
-type keyLocks struct {
+type Locks struct {
 	mu   sync.Mutex
 	held map[string]*keyLock
 }
 
 type keyLock struct {
 	turn  chan struct{} // has one element while the lock is free
-	users int           // guarded by keyLocks.mu
+	users int           // guarded by Locks.mu
 }
 
-// lock waits until the lock is free, or ctx ends.
-func (l *keyLocks) lock(ctx context.Context, key string) (unlock func(), err error) {
+// Lock waits until the lock is free, or ctx ends.
+func (l *Locks) Lock(ctx context.Context, key string) (unlock func(), err error) {
 	l.mu.Lock()
 	lock, ok := l.held[key]
 	if !ok {
@@ -44,7 +44,7 @@ func (l *keyLocks) lock(ctx context.Context, key string) (unlock func(), err err
 	}
 }
 
-func (l *keyLocks) leave(key string, lock *keyLock) {
+func (l *Locks) leave(key string, lock *keyLock) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if lock.users--; lock.users == 0 {

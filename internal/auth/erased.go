@@ -1,0 +1,78 @@
+package auth
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"hash"
+	"sync"
+	"time"
+)
+
+const (
+	erasedKeyBytes  = 32
+	erasedHashBytes = sha256.Size
+)
+
+// ErasedUser stands for a user who was erased: the key of a keyed hash (32 bytes), the
+// hash of the user (32 bytes) and [User.Shard]. It has its key with it, so that it means
+// the same in another store. Only a caller who knows the openid, or tries all of them,
+// finds the user; without the store's sealed records, which have the key, nobody can.
+type ErasedUser string
+
+// NewErasedUser returns u under a key of 32 bytes.
+func NewErasedUser(key []byte, u User) ErasedUser {
+	return ErasedUser(string(key) + HashErased(string(key), u) + string([]byte{u.Shard()}))
+}
+
+// HashErased is the hash of [ErasedUser] with a key.
+func HashErased(key string, u User) string { return string(NewUserHasher(key).Append(nil, u)) }
+
+// UserHasher computes the hashes of [ErasedUser] with one key. It makes no garbage, since
+// requests wait for it. It is safe for concurrent use.
+type UserHasher struct{ states sync.Pool }
+
+type hashState struct {
+	mac   hash.Hash
+	input []byte
+	sum   []byte
+}
+
+// NewUserHasher returns a hasher with a key of 32 bytes.
+func NewUserHasher(key string) *UserHasher {
+	return &UserHasher{states: sync.Pool{New: func() any { return &hashState{mac: hmac.New(sha256.New, []byte(key))} }}}
+}
+
+// Append appends the hash of a user to dst. IDs have no NUL, so no two users have the same
+// input.
+func (h *UserHasher) Append(dst []byte, u User) []byte {
+	state, _ := h.states.Get().(*hashState)
+	defer h.states.Put(state)
+	state.input = append(append(append(state.input[:0], u.App...), 0), u.OpenID...)
+	state.mac.Reset()
+	state.mac.Write(state.input)
+	state.sum = state.mac.Sum(state.sum[:0]) // not to dst, which an interface would move to the heap
+	return append(dst, state.sum...)
+}
+
+// Valid reports whether e has the form that [NewErasedUser] returns.
+func (e ErasedUser) Valid() bool { return len(e) == erasedKeyBytes+erasedHashBytes+1 }
+
+// Key is the key of the hash. e must be valid.
+func (e ErasedUser) Key() string { return string(e[:erasedKeyBytes]) }
+
+// Hash is the hash of the user. e must be valid.
+func (e ErasedUser) Hash() string { return string(e[erasedKeyBytes:][:erasedHashBytes]) }
+
+// Shard is [User.Shard] of the user. e must be valid.
+func (e ErasedUser) Shard() byte { return e[len(e)-1] }
+
+// Names reports whether e stands for u. e must be valid.
+func (e ErasedUser) Names(u User) bool { return HashErased(e.Key(), u) == e.Hash() }
+
+// Erased is what [Store.Erase] deleted, and what it kept under a keyed hash.
+type Erased struct {
+	Sessions     int       // records that were deleted, with their index entries
+	SessionKeys  int       // of WeChat's, that were deleted
+	Attempts     bool      // whether attempts to decrypt open data are kept
+	RevokedUntil time.Time // when the revocation of the user's access tokens is forgotten
+}

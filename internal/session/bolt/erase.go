@@ -1,0 +1,178 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/database"
+	"github.com/wxgate/wxgate/internal/session/bolt/recent"
+)
+
+// Erase implements [auth.Store]. A crash before it returns leaves a mark in the file, and
+// the next sweep wipes it.
+func (s *Store) Erase(ctx context.Context, u auth.User, at, until time.Time) (erased auth.Erased, err error) {
+	err = s.write(ctx, func(c *change) (err error) {
+		erased, err = c.erase(u, at, until)
+		return err
+	})
+	if err != nil {
+		return auth.Erased{}, err
+	}
+	return erased, s.file.wipe(ctx)
+}
+
+func (c *change) erase(u auth.User, at, until time.Time) (erased auth.Erased, err error) {
+	user, hash := c.vault.HashUser(u), c.vault.HashErased(u)
+	rev := session.RevokeErased(hash, at, until, c.now)
+	sessions := c.sessionsOf(user)
+	erased.SessionKeys = len(c.keysOf(user, sessions))
+	for _, s := range sessions {
+		session.ExtendRevocation(&rev, sessionID(s.id), c.accessEnd(s))
+		if err := c.deleteSession(s.id); err != nil {
+			return erased, err
+		}
+		erased.Sessions++
+	}
+	if err := c.file.recent.Remove(c.tx, recent.User(user[:indexUserBytes])); err != nil {
+		return erased, err
+	}
+	if rev, err = c.unnameRevocation(user, rev); err != nil {
+		return erased, err
+	}
+	if err := c.revoke(rev); err != nil {
+		return erased, err
+	}
+	if erased.Attempts, err = c.unnameAttempts(user, []byte(hash.Hash())); err != nil {
+		return erased, err
+	}
+	erased.RevokedUntil = c.revoked[len(c.revoked)-1].Until
+	mark := binary.BigEndian.AppendUint64(nil, uint64(c.tx.ID())) //nolint:gosec // G115: not negative
+	return erased, c.put(bucketMeta, metaWipe, mark)
+}
+
+// unnameRevocation deletes the revocation of a user by name, and returns rev with what it
+// held.
+func (c *change) unnameRevocation(user []byte, rev auth.Revocation) (auth.Revocation, error) {
+	key := append([]byte{tagUser}, user...)
+	old, known, err := c.revocation(key)
+	if err != nil || !known {
+		return rev, err
+	}
+	if err := c.delete(bucketRevocations, key); err != nil {
+		return rev, err
+	}
+	return session.MergeRevocations(rev, old), c.delete(bucketEnds, append(timeKey(old.Until), key...))
+}
+
+// unnameAttempts moves a user's attempts to the hash of the erased user, and reports
+// whether any are kept. They must not start again at 0: whoever has an account erased,
+// logs in and tries again could otherwise decrypt without a limit.
+func (c *change) unnameAttempts(user, erased []byte) (kept bool, err error) {
+	if c.tx.Bucket(bucketAttempts) == nil {
+		return false, nil
+	}
+	attempts, err := c.takeAttempts(user)
+	if err != nil {
+		return false, err
+	}
+	if attempts.Empty() {
+		return !c.attempts(erased).Empty(), nil
+	}
+	return true, c.putAttempts(erased, attempts)
+}
+
+// revokedUntil is until when sessions of a user began that are revoked; the zero time
+// without any.
+func (c *change) revokedUntil(u auth.User) (notAfter time.Time, err error) {
+	for _, key := range [][]byte{append([]byte{tagUser}, c.vault.HashUser(u)...), erasedKey(c.vault.HashErased(u))} {
+		rev, known, err := c.revocation(key)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if known {
+			notAfter = session.Later(notAfter, rev.NotAfter)
+		}
+	}
+	return notAfter, nil
+}
+
+func erasedKey(u auth.ErasedUser) []byte { return append([]byte{tagErased}, u.Hash()...) }
+
+// endErased ends the sessions of a user who was erased in another store, which an earlier
+// import brought. Only the sessions themselves name their user.
+func (c *change) endErased(rev auth.Revocation) error {
+	var ended [][]byte
+	cursor := c.tx.Bucket(bucketSessions).Cursor()
+	for id, value := cursor.First(); id != nil; id, value = cursor.Next() {
+		e, ok := decodeEntry(value)
+		if !ok || !session.Covers(rev.NotAfter, sessionID(id)) {
+			continue
+		}
+		if s, err := c.openSession(id, e); err == nil && rev.Erased.Names(s.User) {
+			ended = append(ended, bytes.Clone(id))
+		}
+	}
+	for _, id := range ended {
+		if err := c.endSession(id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wipe overwrites what the file has of deleted records, and then deletes the mark of the
+// last erasure that had been committed when it began.
+func (f *File) wipe(ctx context.Context) error {
+	f.wiping.Lock()
+	defer f.wiping.Unlock()
+	mark, err := f.wipeMark()
+	if err != nil {
+		return err
+	}
+	// What a compaction or an upgrade left behind that was cut off is a copy of the file.
+	for _, suffix := range []string{compactSuffix, upgradeSuffix} {
+		if err := remove(f.path + suffix); err != nil {
+			return err
+		}
+	}
+	if err := f.db.Wipe(ctx); err != nil {
+		return err
+	}
+	return f.commits.Do(func(tx *bbolt.Tx) (bool, error) {
+		meta := tx.Bucket(bucketMeta)
+		if mark == nil || !bytes.Equal(meta.Get(metaWipe), mark) {
+			return false, nil
+		}
+		return true, meta.Delete(metaWipe)
+	})
+}
+
+// finishWipe wipes the file if an erasure was cut off.
+func (f *File) finishWipe(ctx context.Context) error {
+	mark, err := f.wipeMark()
+	if err != nil || mark == nil {
+		return err
+	}
+	if err := f.wipe(ctx); err != nil {
+		return fmt.Errorf("finishing an erasure: %w", err)
+	}
+	return nil
+}
+
+// wipeMark returns the mark of an erasure whose wipe has not finished; nil without any.
+func (f *File) wipeMark() (mark []byte, err error) {
+	err = database.Guard(auth.ErrStoreUnavailable, func() error {
+		return f.db.View(func(tx *bbolt.Tx) error {
+			mark = bytes.Clone(tx.Bucket(bucketMeta).Get(metaWipe))
+			return nil
+		})
+	})
+	return mark, session.Unavailable(err)
+}

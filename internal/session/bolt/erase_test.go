@@ -1,0 +1,232 @@
+package bolt_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt"
+	"github.com/wxgate/wxgate/internal/session/sessiontest"
+)
+
+// crowd is a file with the sessions of many users, whose pages were written many times.
+type crowd struct {
+	testing.TB
+	path  string
+	file  *bolt.File
+	store *bolt.Store
+	c     *sessiontest.Clock
+	users []auth.User
+	// traces are what the file had of each user at any time.
+	traces map[auth.User]map[string][]byte
+	// ended are the keys of sessions that were ended by themselves.
+	ended map[string]bool
+}
+
+func newCrowd(t testing.TB, users int) *crowd {
+	t.Helper()
+	c := sessiontest.NewClock()
+	path := tempFile(t)
+	file := openFile(t, path, c)
+	store, err := file.Store(sessiontest.MustBox(t, sessiontest.SecretOne), c.Now)
+	sessiontest.Must(t, err)
+	in := &crowd{TB: t, path: path, file: file, store: store, c: c, traces: make(map[auth.User]map[string][]byte), ended: make(map[string]bool)}
+	for i := range users {
+		u := auth.User{App: "wx1", OpenID: auth.OpenID(fmt.Sprintf("oUser-%05d", i))}
+		in.users, in.traces[u] = append(in.users, u), make(map[string][]byte)
+	}
+	return in
+}
+
+// live has every user log in, refresh, fail to decrypt and log out, all mixed.
+func (in *crowd) live(rounds int) {
+	in.Helper()
+	for range rounds {
+		for _, i := range rand.Perm(len(in.users)) {
+			u := in.users[i]
+			in.c.Advance(time.Second)
+			one := sessiontest.Begin(in, in.store, u, in.c, fmt.Sprintf("key-%d", rand.Int64()))
+			two := sessiontest.Begin(in, in.store, u, in.c, "")
+			in.note(u)
+			sessiontest.Must(in, in.store.Update(in.Context(), one.ID, func(s *auth.Session) (auth.Verdict, error) {
+				s.Phone, s.IdleEnd = "+8610012345678", s.IdleEnd.Add(time.Minute)
+				return auth.Save, nil
+			}))
+			if i%3 == 0 {
+				sessiontest.Must(in, in.store.UpdateAttempts(in.Context(), u, func(a *auth.Attempts) {
+					a.Failed, a.DayEnds = a.Failed+1, in.c.Now().Add(time.Hour)
+				}))
+			}
+			in.note(u)
+			switch i % 4 {
+			case 1: // its ID outlives the user in the revocation, which is of a session by its ID
+				sessiontest.End(in, in.store, two.ID)
+				key, _ := two.ID.Bytes()
+				in.ended[string(key[:])] = true
+			case 2:
+				sessiontest.Must(in, sessiontest.ErrOf(in.store.EndUser(in.Context(), u, in.c.Now(), in.c.Now().Add(sessiontest.Access))))
+			}
+			in.note(u)
+		}
+	}
+}
+
+func (in *crowd) note(u auth.User) {
+	in.Helper()
+	traces, err := in.store.Traces(u)
+	sessiontest.Must(in, err)
+	for name, trace := range traces {
+		if len(trace) > 0 {
+			in.traces[u][fmt.Sprintf("%s: %d %x", name, len(trace), trace[max(0, len(trace)-8):])] = trace
+		}
+	}
+}
+
+// found lists the traces of a user of which there is any part in the file.
+func (in *crowd) found(u auth.User) (names []string) {
+	in.Helper()
+	file, err := os.ReadFile(in.path)
+	sessiontest.Must(in, err)
+	for name, trace := range in.traces[u] {
+		if in.ended[string(trace)] {
+			continue
+		}
+		for _, part := range parts(trace) {
+			if bytes.Contains(file, part) {
+				names = append(names, name)
+				break
+			}
+		}
+	}
+	return names
+}
+
+// parts are the beginning of a trace and its last bytes: a sealed value ends with its
+// ciphertext, and begins with a salt that it shares with others. The head of a session's
+// entry has two times, and then the user. Fewer than 16 bytes name nobody.
+func parts(trace []byte) [][]byte {
+	const n = 16
+	switch {
+	case len(trace) < n:
+		return nil
+	case len(trace) < 3*n:
+		return [][]byte{trace}
+	}
+	return [][]byte{trace[n : 2*n], trace[len(trace)-2*n:][:n], trace[len(trace)-n:]}
+}
+
+func (in *crowd) wantErased(u auth.User) {
+	in.Helper()
+	if names := in.found(u); len(names) > 0 {
+		in.Errorf("%d of %d traces of %s are in the file: %s", len(names), len(in.traces[u]), u.OpenID, strings.Join(names[:min(5, len(names))], "; "))
+	}
+}
+
+// After an erasure, the file has no key and no sealed byte that it ever had of the user,
+// free pages and the rest behind the last page included. The other users are as before.
+func TestEraseLeavesNoByte(t *testing.T) {
+	t.Parallel()
+	in := newCrowd(t, 60)
+	in.live(4)
+	kept := in.users[1]
+	before := sessiontest.KeysOf(t, in.store, kept)
+	for i := 2; i < len(in.users); i += 7 {
+		u := in.users[i]
+		if n := len(in.found(u)); n < 10 {
+			t.Errorf("%d traces of %s before the erasure: nothing is tested", n, u.OpenID)
+		}
+		_, err := in.store.Erase(t.Context(), u, in.c.Now(), in.c.Now().Add(sessiontest.Access))
+		sessiontest.Must(t, err)
+		in.wantErased(u)
+	}
+	if got := sessiontest.KeysOf(t, in.store, kept); len(got) != len(before) || len(in.found(kept)) < 10 {
+		t.Errorf("another user has %d keys of %d, and %d traces", len(got), len(before), len(in.found(kept)))
+	}
+	in.live(1)
+	wantSound(t, in.path)
+}
+
+// A user whose sessions all ended is in free pages only, and goes from there.
+func TestEraseOfAUserWhoLoggedOut(t *testing.T) {
+	t.Parallel()
+	in := newCrowd(t, 40)
+	in.live(2)
+	u := in.users[2] // ended by EndUser
+	if len(in.found(u)) == 0 {
+		t.Fatal("nothing is tested")
+	}
+	got, err := in.store.Erase(t.Context(), u, in.c.Now(), in.c.Now())
+	sessiontest.Must(t, err)
+	if got.Sessions != 0 {
+		t.Errorf("the receipt says %+v", got)
+	}
+	in.wantErased(u)
+}
+
+// A crash after the commit leaves a mark: the next start's first sweep wipes the file.
+func TestWipeIsRepeatedAfterACrash(t *testing.T) {
+	t.Parallel()
+	in := newCrowd(t, 40)
+	in.live(2)
+	u := in.users[3]
+	sessiontest.Must(t, in.store.EraseWithoutWipe(t.Context(), u))
+	if len(in.found(u)) == 0 {
+		t.Fatal("nothing is left to wipe")
+	}
+	crashed := in.path + ".crashed"
+	sessiontest.CopyFile(t, in.path, crashed)
+	in.path = crashed
+	file := openFile(t, crashed, in.c)
+	for range 2 {
+		_, err := file.Sweep(t.Context(), in.c.Now(), session.SweepLimit)
+		sessiontest.Must(t, err)
+		in.wantErased(u)
+	}
+	wantSound(t, crashed)
+}
+
+// A read transaction that began before the erasure sees the user to its end. The erasure is
+// not acknowledged, and succeeds when it is repeated.
+func TestEraseWaitsForReaders(t *testing.T) {
+	t.Parallel()
+	in := newCrowd(t, 40)
+	in.live(2)
+	u := in.users[4]
+	reading, seen := make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		defer func() { seen <- n }()
+		err := in.store.Export(t.Context(), func(session.Entry) error {
+			if n == 0 {
+				reading <- struct{}{}
+				<-reading
+			}
+			n++
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}()
+	<-reading
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	if _, err := in.store.Erase(ctx, u, in.c.Now(), in.c.Now()); !errors.Is(err, auth.ErrStoreUnavailable) || !strings.Contains(err.Error(), "a long read of the file is under way") {
+		t.Errorf("while a reader sees the user: %v", err)
+	}
+	close(reading)
+	if n := <-seen; n < len(in.users) {
+		t.Errorf("the reader saw %d entries", n)
+	}
+	_, err := in.store.Erase(t.Context(), u, in.c.Now(), in.c.Now())
+	sessiontest.Must(t, err)
+	in.wantErased(u)
+}

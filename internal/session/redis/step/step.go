@@ -1,0 +1,120 @@
+// Package step has the steps that change a store in Redis: each is one script, which first
+// checks that what was read has not changed. Steps of one process take turns.
+package step
+
+import (
+	_ "embed" // the scripts
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/session/redis/connection"
+)
+
+// Slack is how much longer than needed a key is kept. This process decides by its
+// clock what has ended, so a difference between its clock and that of Redis must not delete
+// keys early.
+const Slack = time.Minute
+
+// sealedPrefix is how many bytes of a sealed record are compared to detect a change. They
+// include its salt and nonce, which are never used twice.
+const sealedPrefix = 33
+
+// Step collects the checks and changes of one run of step.lua.
+type Step struct {
+	Keys    []string // KEYS of the script
+	checks  int
+	checked []string
+	changes []string
+	Ends    bool // it ends a session
+}
+
+// New returns a step that does nothing yet.
+func New() *Step { return new(Step) }
+
+// Args returns ARGV of the script.
+func (s *Step) Args() []string {
+	return slices.Concat([]string{strconv.Itoa(s.checks)}, s.checked, s.changes)
+}
+
+func (s *Step) key(key string) string {
+	i := slices.Index(s.Keys, key)
+	if i < 0 {
+		i = len(s.Keys)
+		s.Keys = append(s.Keys, key)
+	}
+	return strconv.Itoa(i + 1)
+}
+
+// Holds checks that the beginning of a string has not changed; if was is empty, that there
+// is no string.
+func (s *Step) Holds(key, was string) {
+	s.checks++
+	s.checked = append(s.checked, s.key(key), "", was[:min(len(was), sealedPrefix)])
+}
+
+// HoldsField checks that a field of a hash has not changed.
+func (s *Step) HoldsField(key, field, was string) {
+	s.checks++
+	s.checked = append(s.checked, s.key(key), field, was)
+}
+
+// Change adds a change of step.lua by its name.
+func (s *Step) Change(name, key string, args ...string) {
+	s.changes = append(append(s.changes, name, s.key(key)), args...)
+}
+
+// Set sets a string, which expires after life.
+func (s *Step) Set(key, value string, life time.Duration) {
+	s.Change("set", key, value, Millis(life+Slack))
+}
+
+// Delete deletes a key.
+func (s *Step) Delete(key string) { s.Change("del", key) }
+
+// SetField sets a field of a hash.
+func (s *Step) SetField(key, field, value string) { s.Change("hset", key, field, value) }
+
+// DeleteField deletes a field of a hash.
+func (s *Step) DeleteField(key, field string) { s.Change("hdel", key, field) }
+
+// Keep extends the life of an existing key to at least life.
+func (s *Step) Keep(key string, life time.Duration) {
+	s.Change("keep", key, Millis(life+Slack))
+}
+
+// Grow raises a number to n unless it is higher, and extends its life to at least life.
+func (s *Step) Grow(key string, n int64, life time.Duration) {
+	s.Change("grow", key, strconv.FormatInt(n, 10), Millis(life+Slack))
+}
+
+// Millis returns a duration in milliseconds, at least one: Redis refuses others.
+func Millis(d time.Duration) string {
+	return strconv.FormatInt(max(1, int64((d+time.Millisecond-1)/time.Millisecond)), 10)
+}
+
+// The scripts run in Redis, each as one atomic step. Because of their first line, Redis
+// checks before it runs a script whether it may write: a server that is full or a replica
+// refuses all of it.
+var (
+	//go:embed lua/step.lua
+	stepSource string
+	//go:embed lua/tails.lua
+	tailsSource string
+	//go:embed lua/swap.lua
+	swapSource string
+	//go:embed lua/release.lua
+	releaseSource string
+	//go:embed lua/take.lua
+	takeSource string
+
+	Script = connection.NewScript(stepSource)
+	// ScriptEnd is a step that ends sessions. It also runs if memory is full: an ended
+	// session frees more than a revocation needs.
+	ScriptEnd     = connection.NewScript(strings.Replace(stepSource, "#!lua\n", "#!lua flags=allow-oom\n", 1))
+	ScriptTails   = connection.NewScript(tailsSource)
+	ScriptSwap    = connection.NewScript(swapSource)
+	ScriptRelease = connection.NewScript(releaseSource)
+	ScriptTake    = connection.NewScript(takeSource)
+)
