@@ -39,6 +39,37 @@ func TestUserLogout(t *testing.T) {
 	f.refusedTo([]string{"user", "logout", "--app", "a b", "--openid", alice, "--address", address}, "400", "app and openid")
 }
 
+// TestUserErase erases one user from the command line, and says what it did.
+func TestUserErase(t *testing.T) {
+	f := newOperatedFixture(t)
+	f.load()
+	one, two, bob := f.login("alice"), f.login("alice"), f.token("bob")
+	alice := []string{"--app", wechatsim.DefaultApp.ID, "--openid", one.str(t, "openId")}
+	out := f.operate(append([]string{"user", "erase"}, alice...)...)
+	for _, want := range []string{"erased\n", "sessions deleted:             2\n", "keys deleted:  2\n", "refused until:  20", "- Redis: its AOF"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in\n%s", want, out)
+		}
+	}
+	for _, login := range []answer{one, two} {
+		f.wantCall(login.str(t, "access_token"), http.StatusUnauthorized, "session_revoked")
+		f.refresh(login.str(t, "refresh_token")).want(t, http.StatusUnauthorized, "session_revoked")
+	}
+	f.wantCall(bob, http.StatusOK, "")
+
+	again := f.operate(append([]string{"user", "erase", "--json"}, alice...)...)
+	for _, want := range []string{`"found": false`, `"sessions": 0`, `"session_keys": 0`, `"tokens_refused_until": "20`} {
+		if !strings.Contains(again, want) {
+			t.Errorf("%s is missing in\n%s", want, again)
+		}
+	}
+	if out := f.operate(append([]string{"user", "erase"}, alice...)...); !strings.HasPrefix(out, "nothing was stored of this user\n") {
+		t.Errorf("the third time: %s", out)
+	}
+	f.wantCall(f.token("alice"), http.StatusOK, "")
+	f.refusedTo([]string{"user", "erase", "--app", "wx0123456789abcdef", "--openid", "o", "--address", "unix/" + f.socket()}, "404", "not configured")
+}
+
 // TestSessionKeyCommands checks and replaces WeChat's session_key of a user, and
 // forgets one that WeChat does not know any more.
 func TestSessionKeyCommands(t *testing.T) {
@@ -87,7 +118,7 @@ func TestAdminRoutes(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.load()
 	list := adminGet(t, f.socket(), "/wxgate/")
-	for _, want := range []string{"/wxgate/keys", "/wxgate/keys/rotate", "/wxgate/keys/retire", "/wxgate/user/logout", "/wxgate/session-key/check", "/wxgate/session-key/reset"} {
+	for _, want := range []string{"/wxgate/keys", "/wxgate/keys/rotate", "/wxgate/keys/retire", "/wxgate/user/logout", "/wxgate/user/erase", "/wxgate/session-key/check", "/wxgate/session-key/reset"} {
 		if !strings.Contains(list, `"path":"`+want+`"`) {
 			t.Errorf("%s is not listed: %s", want, list)
 		}

@@ -32,8 +32,8 @@ var Commands = []caddycmd.Command{
 	},
 	{
 		Name:      "user",
-		Usage:     "show|id|logout|export --app <appid> --openid <openid>",
-		Short:     "Shows, logs out and exports a user of a running wxgate",
+		Usage:     "show|id|logout|export|erase --app <appid> --openid <openid>",
+		Short:     "Shows, logs out, exports and erases a user of a running wxgate",
 		CobraFunc: userCommand,
 	},
 	{

@@ -25,6 +25,7 @@ func userCommand(cmd *cobra.Command) {
 			t.json = true // there is no other form
 			return run(cmd, t, adminapi.ExportUser, user, nil)
 		}),
+		eraseCommand(t),
 	)
 }
 

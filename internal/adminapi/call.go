@@ -112,6 +112,7 @@ func Routes() []Route {
 		FindUser.route(),
 		LogoutUser.route(),
 		ExportUser.route(),
+		EraseUser.route(),
 		CheckSessionKey.route(),
 		ResetSessionKey.route(),
 		InspectToken.route(),
