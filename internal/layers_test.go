@@ -57,6 +57,13 @@ const (
 	redisStream     = redisStore + "/stream"
 )
 
+// The durable queue, and the events that are sent by it.
+const (
+	queues    = "internal/queue"
+	queueTest = queues + "/queuetest" // the tests of its stores
+	secEvents = "internal/secevent"
+)
+
 // The packages of the client of WeChat.
 const (
 	weChat   = "internal/wechat"
@@ -109,9 +116,12 @@ var layers = []layer{
 		"internal/gateway", kit + "/bolt", simulator, simServer,
 	}},
 	{dir: rooms + "/app", caddy: true, imports: []string{
-		rooms + "/directive", rooms + "/secret", rooms + "/redisstore", rooms + "/storage",
+		rooms + "/directive", rooms + "/events", rooms + "/secret", rooms + "/redisstore", rooms + "/storage",
 		"internal/gateway", "internal/audit", "internal/metrics", "internal/version", weChat, callback, tokens, keyring, signing,
-		kit, kit + "/bolt", kit + "/memory", redisStore, "internal/auth", "internal/seal",
+		kit, kit + "/bolt", kit + "/memory", redisStore, queues, queues + "/boltqueue", secEvents, "internal/auth", "internal/seal",
+	}},
+	{dir: rooms + "/events", caddy: true, imports: []string{
+		rooms + "/directive", rooms + "/secret", "internal/metrics", weChat, tokens, signing, queues, secEvents, "internal/seal",
 	}},
 	{dir: rooms + "/proxylog", caddy: true, imports: []string{rooms + "/request", "internal/edge", "internal/transport"}},
 	{dir: rooms + "/request", caddy: true, imports: []string{"internal/gateway", "internal/edge", "internal/problem", "internal/auth"}},
@@ -127,7 +137,7 @@ var layers = []layer{
 
 	{dir: "internal/gateway", alone: true, imports: []string{
 		"internal/gateway/envelope", "internal/gateway/limit", "internal/gateway/metadata", "internal/gateway/wafer", "internal/audit", "internal/metrics", "internal/edge", "internal/problem",
-		weChat, callback, openData, tokens, keyring, kit, "internal/auth",
+		weChat, callback, openData, tokens, keyring, kit, queues, "internal/auth",
 	}, tests: []string{kit + "/memory", "internal/seal", tokenTest}},
 	{dir: "internal/gateway/envelope", imports: []string{"internal/problem", "internal/auth"}},
 	{dir: "internal/gateway/limit", imports: []string{"internal/metrics", "internal/problem", "internal/auth"}},
@@ -169,6 +179,11 @@ var layers = []layer{
 	{dir: redisScan, imports: []string{"internal/auth"}},
 	// The suite's own tests copy one store into another.
 	{dir: suite, imports: storeImports, tests: []string{kit + "/bolt", redisStore}},
+	// A queue, its stores in the file of sessions and in Redis, and what is sent by it.
+	{dir: queues, alone: true, imports: []string{"internal/seal"}, tests: []string{queueTest}},
+	{dir: queues + "/boltqueue", imports: []string{queues}, tests: []string{queueTest, kit, kit + "/bolt"}},
+	{dir: queueTest, imports: []string{queues}},
+	{dir: secEvents, imports: []string{queues, tokens, "internal/auth"}, tests: []string{tokenTest, keyring, signing}},
 	{dir: "internal/auth", stdOnly: true},
 	{dir: "internal/seal", stdOnly: true},
 	// The simulator reads WeChat's documentation, not our code: one misreading
@@ -357,6 +372,9 @@ func TestLayerRules(t *testing.T) {
 		{"the load knows tokens", edge{dir: benchLoad, path: ours + tokens}, false},
 		{"the reports use a library", edge{dir: benchReport, path: "go.etcd.io/bbolt"}, false},
 		{"the seed fills a store", edge{dir: benchSeed, path: ours + kit + "/bolt"}, true},
+		{"the queue knows its store", edge{dir: queues, path: ours + queues + "/boltqueue"}, false},
+		{"the queue's store knows sessions", edge{dir: queues + "/boltqueue", path: ours + kit + "/bolt"}, false},
+		{"the queue knows what it sends", edge{dir: queues, path: ours + secEvents}, false},
 		{"a leaf uses a library", edge{dir: "internal/seal", path: "golang.org/x/crypto/hkdf"}, false},
 		{"a leaf's test uses a library", edge{dir: "internal/seal", path: "pgregory.net/rapid", test: true}, true},
 		{"a leaf uses the standard library", edge{dir: "internal/seal", path: "crypto/hkdf"}, true},

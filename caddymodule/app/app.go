@@ -14,6 +14,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
+	"github.com/wxgate/wxgate/caddymodule/events"
 	"github.com/wxgate/wxgate/internal/audit"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway"
@@ -45,6 +46,10 @@ type App struct {
 
 	// The tokens. Default: EdDSA; access tokens live 1h, sessions 30d.
 	Token *TokenConfig `json:"token,omitempty"`
+
+	// A service that is told when a session or a user was ended or erased. Default: none
+	// is told, and learns of it from the next request.
+	EventsTo *events.Config `json:"events_to,omitempty"`
 
 	// What sends requests to upstreams, in every `reverse_proxy` of a server with a
 	// wxgate handler. `wxgate` sends requests without a body to plain HTTP/1.1 upstreams
@@ -102,7 +107,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.provisionApps(repl, lines); err != nil {
 		return err
 	}
-	for _, provision := range []func(*caddy.Replacer) error{a.provisionSecrets, a.provisionKey, a.provisionStore} {
+	for _, provision := range []func(*caddy.Replacer) error{a.provisionSecrets, a.provisionKey, a.provisionEvents, a.provisionStore} {
 		if err := provision(repl); err != nil {
 			return at(lines, "", err)
 		}

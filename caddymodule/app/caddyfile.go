@@ -57,6 +57,9 @@ func init() {
 //	        rotate   <duration>
 //	        cache    <size>
 //	    }
+//	    events_to <url> {
+//	        bearer <value>
+//	    }
 //	    transport wxgate|standard
 //	}
 //
@@ -84,6 +87,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 		err := directive.Block{Dispenser: d, Repeatable: map[string]bool{"app": true}, Options: map[string]func() error{
 			"app":       func() error { return a.parseApp(d) },
+			"events_to": func() error { return a.parseEventsTo(d) },
 			"secret":    func() error { return a.parseSecret(d) },
 			"store":     func() error { return a.parseStore(d) },
 			"token":     func() error { return a.parseToken(d) },

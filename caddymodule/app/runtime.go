@@ -30,6 +30,7 @@ type opener struct {
 	runtime *gateway.Runtime
 
 	box      *seal.Box
+	store    *pooledStore
 	redis    *redis.Client  // nil without store redis
 	releases []func() error // in the order of acquisition
 }
@@ -64,7 +65,7 @@ func (o *opener) open(ctx context.Context) error {
 	if o.box, err = seal.New(secrets...); err != nil {
 		return err
 	}
-	for _, open := range []func(context.Context) error{o.openStore, o.openTokens, o.openPlatforms} {
+	for _, open := range []func(context.Context) error{o.openStore, o.openTokens, o.openPlatforms, o.openEvents} {
 		if err := open(ctx); err != nil {
 			return err
 		}
@@ -89,6 +90,7 @@ func (o *opener) openService() {
 		Refresh:     time.Duration(configured.Refresh),
 		Idle:        time.Duration(configured.Idle),
 		KeyLocked:   o.keyLocked,
+		Ended:       o.sessionEnded,
 	}
 	if o.redis != nil {
 		config.Outage = o.redis.Outage
@@ -105,6 +107,7 @@ func (o *opener) openStore(ctx context.Context) error {
 		return err
 	}
 	rt := o.runtime
+	o.store = opened
 	rt.Store, err = opened.forBox(ctx, o.box)
 	if len(o.app.secrets) == 0 && opened.redis != nil && errors.Is(err, session.ErrOtherSecret) {
 		return fmt.Errorf("%w: this machine has its own root secret; copy the first machine's, %s in its Caddy storage, and configure it on all machines: secret {file./path/to/it}", err, storage.SecretName)

@@ -12,6 +12,8 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/metrics"
+	"github.com/wxgate/wxgate/internal/queue"
+	"github.com/wxgate/wxgate/internal/queue/boltqueue"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/bolt"
@@ -35,6 +37,7 @@ type pooledStore struct {
 	forBox      func(context.Context, *seal.Box) (auth.Store, error)
 	revocations *session.Set
 	ready       func(context.Context) error
+	queue       func(kind string, limits queue.Limits) queue.Store
 	close       func() error
 	redis       *redis.Client // nil for a store of this process alone
 	// sessions is their number, unless it is not known; nil with redis, whose sessions
@@ -68,6 +71,7 @@ func newPooledStore(ctx context.Context, cfg *StoreConfig, logger *zap.Logger) (
 			forBox:      func(context.Context, *seal.Box) (auth.Store, error) { return store, nil },
 			revocations: store.Revocations(),
 			ready:       store.Ready,
+			queue:       func(_ string, limits queue.Limits) queue.Store { return queue.NewLocal(limits, nil) },
 			close:       store.Close,
 			sessions:    func() (int, bool) { return store.Sessions(), true },
 		}, nil
@@ -81,6 +85,7 @@ func newPooledStore(ctx context.Context, cfg *StoreConfig, logger *zap.Logger) (
 		forBox:      func(_ context.Context, box *seal.Box) (auth.Store, error) { return file.Store(box, time.Now) },
 		revocations: file.Revocations(),
 		ready:       file.Ready,
+		queue:       func(kind string, limits queue.Limits) queue.Store { return boltqueue.New(file, kind, limits) },
 		close:       file.Close,
 		sessions:    file.Sessions,
 		bytes:       func(context.Context) (int64, error) { return fileBytes(cfg.Path) },
@@ -111,6 +116,7 @@ func newPooledRedis(ctx context.Context, cfg redis.Config, options session.Optio
 		forBox:      func(ctx context.Context, box *seal.Box) (auth.Store, error) { return client.Store(ctx, box, time.Now) },
 		revocations: client.Revocations(),
 		ready:       client.Ready,
+		queue:       func(_ string, limits queue.Limits) queue.Store { return queue.NewLocal(limits, nil) },
 		close:       client.Close,
 		redis:       client,
 		bytes:       client.Bytes,

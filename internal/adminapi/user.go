@@ -56,7 +56,7 @@ func logoutUser(ctx context.Context, rt *gateway.Runtime, in UserRequest) (Done,
 	if err != nil {
 		return Done{}, err
 	}
-	ended, err := rt.Service.EndUser(ctx, user)
+	ended, err := rt.Service.EndUser(ctx, user, auth.CauseOperator)
 	rt.Record(audit.Event{Action: audit.Revocation, By: audit.Operator, All: true, Ended: ended}, user, err)
 	if err != nil {
 		return Done{}, err

@@ -9,20 +9,26 @@ import (
 // Logout ends the bearer's session or, with all, every session of the user.
 // Access tokens of what it ended are refused from the next request on.
 func (s *Service) Logout(ctx context.Context, id *Identity, all bool) error {
+	ended := id.Session
+	var err error
 	if all {
-		_, err := s.cfg.Store.EndUser(ctx, id.User, s.cfg.Now(), s.lastToken(id.Expires))
-		return err
+		ended = ""
+		_, err = s.cfg.Store.EndUser(ctx, id.User, s.cfg.Now(), s.lastToken(id.Expires))
+	} else {
+		err = s.cfg.Store.Update(ctx, id.Session, func(*Session) (Verdict, error) { return End, nil })
 	}
-	err := s.cfg.Store.Update(ctx, id.Session, func(*Session) (Verdict, error) { return End, nil })
-	if !errors.Is(err, ErrNoSession) {
-		return err
+	if errors.Is(err, ErrNoSession) {
+		if s.cfg.Revocations.Revoked(id) {
+			return nil // ended meanwhile, which is what the caller asked for
+		}
+		// Another replica ended it a moment ago, or the store has lost it, as one in
+		// memory does at a restart. Its tokens are still valid, some for a whole life.
+		err = s.cfg.Store.RevokeSession(ctx, id.Session, s.lastToken(id.Expires))
 	}
-	if s.cfg.Revocations.Revoked(id) {
-		return nil // ended meanwhile, which is what the caller asked for
+	if err == nil {
+		s.ended(id.User, ended, CauseLogout)
 	}
-	// Another replica ended it a moment ago, or the store has lost it, as one in
-	// memory does at a restart. Its tokens are still valid, some for a whole life.
-	return s.cfg.Store.RevokeSession(ctx, id.Session, s.lastToken(id.Expires))
+	return err
 }
 
 // lastToken is when the last token that was issued until now expires, of which one
@@ -57,18 +63,29 @@ func (s *Service) RevokeRefresh(ctx context.Context, raw string, admitted Apps) 
 	if err != nil {
 		return Session{}, err
 	}
+	if ended.ID != "" {
+		s.ended(ended.User, ended.ID, CauseRevoked)
+	}
 	return ended, nil
 }
 
 // EndUser ends every session of a user and forgets the user's session keys, for
 // an operator, and as WeChat requires when the user withdraws an authorization or
 // closes the account. It returns the number of sessions that it ended.
-func (s *Service) EndUser(ctx context.Context, u User) (ended int, err error) {
-	return s.cfg.Store.EndUser(ctx, u, s.cfg.Now(), s.lastToken(time.Time{}))
+func (s *Service) EndUser(ctx context.Context, u User, cause Cause) (ended int, err error) {
+	ended, err = s.cfg.Store.EndUser(ctx, u, s.cfg.Now(), s.lastToken(time.Time{}))
+	if err == nil {
+		s.ended(u, "", cause)
+	}
+	return ended, err
 }
 
 // Erase is EndUser, and deletes what is stored of the user: see [Store.Erase]. A user who is
 // unknown, or erased already, is no error.
 func (s *Service) Erase(ctx context.Context, u User) (Erased, error) {
-	return s.cfg.Store.Erase(ctx, u, s.cfg.Now(), s.lastToken(time.Time{}))
+	erased, err := s.cfg.Store.Erase(ctx, u, s.cfg.Now(), s.lastToken(time.Time{}))
+	if err == nil {
+		s.ended(u, "", CauseErased)
+	}
+	return erased, err
 }

@@ -178,7 +178,7 @@ func TestEndingAUserIsRemembered(t *testing.T) {
 		end   func() error
 		until time.Time
 	}{
-		"operator":                       {func() error { _, err := service.EndUser(t.Context(), user); return err }, now.Add(time.Hour)},
+		"operator":                       {func() error { _, err := service.EndUser(t.Context(), user, auth.CauseOperator); return err }, now.Add(time.Hour)},
 		"erasure":                        {func() error { _, err := service.Erase(t.Context(), user); return err }, now.Add(time.Hour)},
 		"logout":                         {logout(time.Minute), now.Add(time.Hour)},
 		"logout, when they lived longer": {logout(2 * time.Hour), now.Add(2 * time.Hour)},

@@ -36,8 +36,9 @@ func (s *Service) Refresh(ctx context.Context, raw string, admitted Apps) (*Gran
 // before the current.
 func (s *Service) rotate(ctx context.Context, presented RefreshToken, admitted Apps) (grant *Grant, replayed bool, err error) {
 	next := NewRefreshToken(presented.Session)
+	var user User
 	err = s.cfg.Store.Update(ctx, presented.Session, func(session *Session) (Verdict, error) {
-		grant, replayed = nil, false
+		grant, replayed, user = nil, false, session.User
 		now := s.cfg.Now()
 		verdict, successor, err := s.judge(session, presented, next, now, admitted)
 		if err != nil {
@@ -53,6 +54,9 @@ func (s *Service) rotate(ctx context.Context, presented RefreshToken, admitted A
 		grant.RefreshToken = s.tagged(successor).String()
 		return Save, nil
 	})
+	if errors.Is(err, ErrRefreshReused) {
+		s.ended(user, presented.Session, CauseReused)
+	}
 	if err != nil {
 		return nil, false, ended(err)
 	}

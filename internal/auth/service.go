@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Config configures a [Service]. Every field except Outage, Available, KeyLocked and
-// Now is required.
+// Config configures a [Service]. Every field except Outage, Available, KeyLocked,
+// Ended and Now is required.
 type Config struct {
 	Apps        map[AppID]Platform
 	Tokens      Tokens
@@ -31,6 +31,11 @@ type Config struct {
 	// with it failed too often. reset is why the platform did not replace the key,
 	// or nil if it did. Default: nothing is called.
 	KeyLocked func(u User, reset error)
+
+	// Ended is called after the store has ended a session or a user before their time. It
+	// must not wait: what a user asked for is done, whatever becomes of the message.
+	// Default: nothing is called.
+	Ended func(Ended)
 
 	Now func() time.Time // default time.Now
 }

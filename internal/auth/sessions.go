@@ -71,5 +71,6 @@ func (s *Service) EndSession(ctx context.Context, id string) (ended *Session, er
 	if err != nil {
 		return nil, err
 	}
+	s.ended(ended.User, ended.ID, CauseOperator)
 	return ended, nil
 }

@@ -38,7 +38,7 @@ func (g *Gateway) serveCallback(c *call) error {
 		return callbackRefused(err)
 	}
 	if push.User != (auth.User{}) && !push.Handled() {
-		ended, err := c.runtime.Service.EndUser(c.r.Context(), push.User)
+		ended, err := c.runtime.Service.EndUser(c.r.Context(), push.User, auth.CauseWithdrawn)
 		c.runtime.Record(audit.Event{Action: audit.Revocation, By: audit.WeChat, All: true, Cause: string(push.Event), Ended: ended}, push.User, err)
 		if err != nil {
 			return err // WeChat retries

@@ -13,6 +13,7 @@ import (
 	"github.com/wxgate/wxgate/internal/audit"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/metrics"
+	"github.com/wxgate/wxgate/internal/queue"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/token"
 	"github.com/wxgate/wxgate/internal/token/keyring"
@@ -28,6 +29,7 @@ type Runtime struct {
 	Store       auth.Store
 	Revocations *session.Set
 	Platforms   map[auth.AppID]*wechat.Client
+	Events      *queue.Queue // of what ended; nothing is sent without events_to
 	Ready       func(context.Context) error
 	StoreKind   string                     // bolt, redis or memory
 	Sessions    func() (n int, known bool) // how many the store has; nil with redis

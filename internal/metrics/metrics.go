@@ -88,6 +88,11 @@ var (
 		Buckets: []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5},
 	}, []string{"operation", "outcome"})
 
+	queueMessages = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "wxgate_queue_messages_total",
+		Help: "Messages of the durable queue, by kind (event) and outcome: queued, delivered, retried (an attempt failed), dead (given up; wxgate events resend) or dropped (the queue was full).",
+	}, []string{"kind", "outcome"})
+
 	// OpenAPI has the durations of calls of upstreams to WeChat, in seconds.
 	OpenAPI = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "wxgate_openapi_seconds",
@@ -100,7 +105,7 @@ var (
 func Collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		Requests, Calls, logins, refreshes, Stripped, RawKeys, decodes, UnknownMembers, phoneCalls, limited,
-		wechatSeconds, Pushes, revocationSeconds, storeSeconds, OpenAPI,
+		wechatSeconds, Pushes, revocationSeconds, storeSeconds, queueMessages, OpenAPI,
 	}
 }
 
@@ -113,6 +118,11 @@ func ObserveRevocation(took time.Duration) {
 // ObserveStore counts one operation of a store.
 func ObserveStore(_ context.Context, operation string, began time.Time, err error) {
 	storeSeconds.WithLabelValues(operation, storeOutcome(err)).Observe(time.Since(began).Seconds())
+}
+
+// ObserveQueue counts what became of n messages of a kind.
+func ObserveQueue(kind, outcome string, n int) {
+	queueMessages.WithLabelValues(kind, outcome).Add(float64(n))
 }
 
 // ObserveWeChat counts one call to the platform.

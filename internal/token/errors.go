@@ -7,12 +7,12 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// The errors of [Tokens.Issue] and [Tokens.IssueAssertion]. Each is wrapped with
+// The errors of [Tokens.Issue], [Tokens.IssueAssertion] and [Tokens.IssueEvent]. Each is wrapped with
 // what was found and what to do.
 var (
 	// ErrIdentity reports an identity that must not be put into a token.
 	ErrIdentity = errors.New("identity unfit for a token")
-	// ErrAssertion reports an assertion that must not be issued.
+	// ErrAssertion reports an assertion or an event that must not be issued.
 	ErrAssertion = errors.New("assertion refused")
 )
 

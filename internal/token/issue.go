@@ -72,7 +72,7 @@ func checkIdentity(id *auth.Identity, longest time.Duration) error {
 }
 
 // signClaims signs claims under a header with the given typ.
-func signClaims(key *keyring.Key, typ string, c *claims) (string, error) {
+func signClaims(key *keyring.Key, typ string, c any) (string, error) {
 	head, err := json.Marshal(header{Alg: key.Alg(), Typ: typ, Kid: string(key.ID())})
 	if err != nil {
 		return "", fmt.Errorf("writing a token's header: %w", err)

@@ -216,3 +216,20 @@ func (f *File) apply(revoked []auth.Revocation) {
 		f.set.Add(rev)
 	}
 }
+
+// View has fn read buckets of other packages that share the file, such as queues.
+func (f *File) View(ctx context.Context, fn func(*bbolt.Tx) error) error {
+	if err := f.sound(ctx); err != nil {
+		return err
+	}
+	return session.Unavailable(database.Guard(auth.ErrStoreUnavailable, func() error { return f.db.View(fn) }))
+}
+
+// Update has fn change such buckets, in a separate transaction: a session is written
+// whether or not they can be.
+func (f *File) Update(ctx context.Context, fn func(*bbolt.Tx) error) error {
+	if err := f.sound(ctx); err != nil {
+		return err
+	}
+	return session.Unavailable(database.Guard(auth.ErrStoreUnavailable, func() error { return f.db.Update(fn) }))
+}

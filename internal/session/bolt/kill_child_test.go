@@ -92,7 +92,7 @@ func (w *worker) step() {
 		w.grants = nil
 	case pick < 19:
 		w.say("try endall - %s", w.name)
-		w.must(sessiontest.ErrOf(w.service.EndUser(w.Context(), auth.User{App: "wx1", OpenID: auth.OpenID(w.name)})))
+		w.must(sessiontest.ErrOf(w.service.EndUser(w.Context(), auth.User{App: "wx1", OpenID: auth.OpenID(w.name)}, auth.CauseOperator)))
 		w.say("did endall - %s", w.name)
 		w.grants = nil
 	default:

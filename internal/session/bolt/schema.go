@@ -30,6 +30,7 @@ import (
 //	attempts     user or erased user -> when they end + sealed attempts to decrypt open data
 //	ends         when + 'e' session -> nothing; when + key of a revocation -> nothing;
 //	             when + 'a' user -> nothing
+//	queue, queue-dead  of package boltqueue
 //
 // A session is the 16 bytes of its ID, which sort by when it began; a user is a
 // keyed hash of 32 bytes, of which sessions, users and recent have the first 16; an erased

@@ -256,7 +256,7 @@ func serviceUser(t *testing.T, store Store, c *Clock) {
 	if len(r.KeysAt) != 2 || !r.KeysAt[0].Equal(c.Now()) || !r.KeysAt[1].Equal(c.Now().Add(-time.Second)) {
 		t.Errorf("session keys were obtained at %v", r.KeysAt)
 	}
-	must2(service.EndUser(t.Context(), Alice))(t)
+	must2(service.EndUser(t.Context(), Alice, auth.CauseOperator))(t)
 	if r := record(); len(r.Sessions)+len(r.KeysAt) != 0 || r.EndedUntil.IsZero() || r.IsEmpty() {
 		t.Errorf("after a logout: %+v", r)
 	}

@@ -1,0 +1,55 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/wxgate/wxgate/caddymodule/events"
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/secevent"
+)
+
+func (a *App) parseEventsTo(d *caddyfile.Dispenser) error {
+	if a.EventsTo != nil {
+		return d.Err("duplicate events_to")
+	}
+	a.EventsTo = new(events.Config)
+	return a.EventsTo.Parse(d)
+}
+
+var errEventsRedis = errors.New("events_to is not yet supported with store redis")
+
+// provisionEvents comes after the token's options.
+func (a *App) provisionEvents(repl *caddy.Replacer) error {
+	if a.EventsTo == nil {
+		return nil
+	}
+	if a.Store.Redis != nil {
+		return errEventsRedis
+	}
+	return a.EventsTo.Provision(repl, a.logger, a.alg, a.Token.Audience)
+}
+
+// openEvents opens the queue of events. It runs without events_to as well, so that no event
+// stays in a store for longer than seven days.
+func (o *opener) openEvents(context.Context) error {
+	a, rt := o.app, o.runtime
+	q, release, err := events.Acquire(a.Store.key(), o.store.queue, caddy.Log().Named(Name))
+	if err != nil {
+		return err
+	}
+	rt.Events = q
+	o.releases = append(o.releases, release)
+	if !a.cleaned { // a late request of a configuration that is gone must not send by it
+		o.releases = append(o.releases, a.EventsTo.Use(q, o.box, rt.Tokens, a.Token.Issuer))
+	}
+	return nil
+}
+
+// sessionEnded puts an event into the queue.
+func (o *opener) sessionEnded(e auth.Ended) {
+	o.runtime.Events.Put(secevent.Key(e.User), secevent.Encode(e))
+}

@@ -1,0 +1,98 @@
+// Package events has the option events_to, and the queue of the events that it sends.
+package events
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap"
+
+	"github.com/wxgate/wxgate/caddymodule/directive"
+	"github.com/wxgate/wxgate/caddymodule/secret"
+	"github.com/wxgate/wxgate/internal/token/signing"
+	"github.com/wxgate/wxgate/internal/wechat"
+)
+
+// Config is a service that is told which sessions have ended.
+type Config struct {
+	// The URL that Security Event Tokens are sent to (RFC 8935). It is also their `aud`.
+	// https, or http on loopback and private addresses; a placeholder such as `{env.X}` is
+	// allowed. Required.
+	URL string `json:"url"`
+
+	// Sent as `Authorization: Bearer`, as a placeholder such as `{env.X}`. Default: none;
+	// the receiver knows the gateway by the signature alone.
+	Bearer string `json:"bearer,omitempty"`
+
+	url, bearer string // resolved
+}
+
+// Parse reads what follows events_to:
+//
+//	events_to <url> {
+//	    bearer <value>
+//	}
+func (c *Config) Parse(d *caddyfile.Dispenser) error {
+	if err := directive.One(d, &c.URL)(); err != nil {
+		return err
+	}
+	return directive.Block{Dispenser: d, Options: map[string]func() error{
+		"bearer": directive.One(d, &c.Bearer),
+	}}.Parse()
+}
+
+var (
+	errURL    = errors.New("must be a URL such as https://orders.example.com/events, without credentials; the credential belongs in bearer")
+	errSecret = errors.New("events_to needs signatures that the receiver can check: alg HS256 is a shared secret, with which it could also sign; set alg to EdDSA or ES256")
+	errName   = errors.New("is an audience of access tokens too; give it a separate URL")
+	errBearer = errors.New("has characters that no bearer token has")
+)
+
+// bearerToken is what RFC 6750 section 2.1 allows. Anything else could end the header and
+// begin another.
+var bearerToken = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
+
+// Provision resolves and checks the option. alg signs tokens, and audiences are those of
+// access tokens.
+func (c *Config) Provision(repl *caddy.Replacer, logger *zap.Logger, alg signing.Alg, audiences []string) error {
+	if !alg.Public() {
+		return errSecret
+	}
+	if err := c.resolve(repl, logger); err != nil {
+		return fmt.Errorf("events_to: %w", err)
+	}
+	if slices.Contains(audiences, c.url) {
+		return fmt.Errorf("events_to: the URL %w", errName)
+	}
+	return nil
+}
+
+func (c *Config) resolve(repl *caddy.Replacer, logger *zap.Logger) error {
+	var err error
+	if c.url, err = secret.Resolve(repl, c.URL); err != nil {
+		return fmt.Errorf("the URL %w", err)
+	}
+	u, err := wechat.ParseURL(c.url, true)
+	if err != nil {
+		return fmt.Errorf("the URL %w", errURL)
+	}
+	if err := secret.RefuseCleartext(u); err != nil {
+		return fmt.Errorf("the URL %w", err)
+	}
+	c.bearer = ""
+	if c.Bearer == "" {
+		return nil
+	}
+	if c.bearer, err = secret.Resolve(repl, c.Bearer); err != nil {
+		return fmt.Errorf("bearer %w", err)
+	}
+	if !bearerToken.MatchString(c.bearer) {
+		return fmt.Errorf("bearer %w", errBearer)
+	}
+	secret.WarnOfLiteral(logger, "the bearer token of events_to", c.Bearer)
+	return nil
+}

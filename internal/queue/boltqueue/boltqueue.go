@@ -1,0 +1,113 @@
+// Package boltqueue keeps queues in the bbolt file of the session store, which one process
+// has open.
+package boltqueue
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/wxgate/wxgate/internal/queue"
+)
+
+// The buckets, which are made when they are first needed:
+//
+//	queue       kind, NUL, place -> entry in JSON, with its payload sealed
+//	queue-dead  the same of dead letters
+//
+// A place is 8 bytes, big endian.
+var (
+	bucketLive = []byte("queue")
+	bucketDead = []byte("queue-dead")
+)
+
+const placeBytes = 8
+
+// File is what a queue needs of the session store's file.
+type File interface {
+	View(ctx context.Context, fn func(*bbolt.Tx) error) error
+	// Update has fn change the file in a transaction that no session's write is part of:
+	// a queue that cannot be written must not have a logout fail.
+	Update(ctx context.Context, fn func(*bbolt.Tx) error) error
+}
+
+// New returns the queue of a kind in a file, which must outlive it.
+func New(file File, kind string, limits queue.Limits) *queue.Local {
+	return queue.NewLocal(limits, journal{file: file, kind: append([]byte(kind), 0)})
+}
+
+// journal is the [queue.Journal] of one kind.
+type journal struct {
+	file File
+	kind []byte // with NUL
+}
+
+// Load implements [queue.Journal]. It skips what a newer version of wxgate may have written.
+func (j journal) Load(ctx context.Context) (live, dead []*queue.Entry, err error) {
+	err = j.file.View(ctx, func(tx *bbolt.Tx) error {
+		live, dead = j.entries(tx.Bucket(bucketLive)), j.entries(tx.Bucket(bucketDead))
+		return nil
+	})
+	return live, dead, err
+}
+
+// entries reads the entries of the kind; none if there is no such bucket.
+func (j journal) entries(bucket *bbolt.Bucket) (entries []*queue.Entry) {
+	if bucket == nil {
+		return nil
+	}
+	cursor := bucket.Cursor()
+	for k, v := cursor.Seek(j.kind); len(k) == len(j.kind)+placeBytes && string(k[:len(j.kind)]) == string(j.kind); k, v = cursor.Next() {
+		e := new(queue.Entry)
+		if json.Unmarshal(v, e) == nil && e.ID != "" {
+			e.Seq = binary.BigEndian.Uint64(k[len(j.kind):])
+			entries = append(entries, e)
+		}
+	}
+	return entries
+}
+
+// Write implements [queue.Journal].
+func (j journal) Write(ctx context.Context, changes []queue.Change) error {
+	return j.file.Update(ctx, func(tx *bbolt.Tx) error {
+		for _, name := range [][]byte{bucketLive, bucketDead} {
+			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+				return fmt.Errorf("creating bucket %s: %w", name, err)
+			}
+		}
+		for _, c := range changes {
+			if err := j.change(tx, c); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (j journal) change(tx *bbolt.Tx, c queue.Change) error {
+	key := binary.BigEndian.AppendUint64(append([]byte(nil), j.kind...), c.Seq)
+	to, from := bucketLive, bucketDead
+	if c.Dead {
+		to, from = from, to
+	}
+	if err := tx.Bucket(from).Delete(key); err != nil {
+		return fmt.Errorf("deleting from %s: %w", from, err)
+	}
+	if c.Entry == nil {
+		if err := tx.Bucket(to).Delete(key); err != nil {
+			return fmt.Errorf("deleting from %s: %w", to, err)
+		}
+		return nil
+	}
+	value, err := json.Marshal(c.Entry)
+	if err != nil {
+		return fmt.Errorf("encoding a queue's entry: %w", err)
+	}
+	if err := tx.Bucket(to).Put(key, value); err != nil {
+		return fmt.Errorf("writing to %s: %w", to, err)
+	}
+	return nil
+}

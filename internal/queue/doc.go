@@ -1,0 +1,8 @@
+// Package queue keeps messages for other services until they are delivered: at least once,
+// and one after another where the order matters.
+//
+// A [Queue] belongs to one process. [Queue.Put] never waits and never fails: what a user
+// does, such as a logout, must not depend on a receiver. [Queue.Run] writes messages to a
+// [Store] and delivers them. A store outlives the process and may be shared by several
+// machines; [Memory] does neither.
+package queue

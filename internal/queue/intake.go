@@ -1,0 +1,221 @@
+package queue
+
+import (
+	"context"
+	"encoding/hex"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/wxgate/wxgate/internal/seal"
+)
+
+const (
+	// intakeEntries and intakeBytes bound what waits in memory to be stored: what a
+	// store that does not respond for a while leaves behind.
+	intakeEntries = 4096
+	intakeBytes   = 4 << 20 // 4 MiB
+
+	// batch is how many messages are stored in one step. It bounds how long a login
+	// waits for the disk because of it.
+	batch = 256
+
+	// storeTime bounds one call of the store.
+	storeTime = 5 * time.Second
+
+	// storeRetry is how long to wait after the store failed.
+	storeRetry = time.Second
+
+	// orderPurpose and payloadPurpose are the uses of the root secret.
+	orderPurpose   = "queue/order"
+	payloadPurpose = "queue/payload"
+	orderBytes     = 16 // of the hash: no two users have the same
+)
+
+// intake has what was put in and not stored yet.
+type intake struct {
+	wake chan struct{}
+
+	mu      sync.Mutex
+	waiting []*Entry // with plain payloads
+	bytes   int64
+	lostAt  time.Time // when the first message was lost that no entry stands for; or zero
+}
+
+func newIntake() intake { return intake{wake: make(chan struct{}, 1)} }
+
+// Put puts a message into the queue. Messages with the same key, a user, are delivered in
+// order. It never waits. If there is no room, the message is dropped and counted, and
+// receivers get the message of [Route.Lost].
+func (q *Queue) Put(key, payload []byte) {
+	route := q.route()
+	if route == nil {
+		return
+	}
+	// After a change of the root secret a user has another order.
+	order := hex.EncodeToString(route.Box.MAC(orderPurpose, key)[:orderBytes])
+	e := &Entry{ID: newID(), Order: order, Payload: payload, Enqueued: time.Now()}
+	if !q.intake.add(e) {
+		q.cfg.Observe(Dropped, 1)
+	}
+}
+
+func (in *intake) add(e *Entry) (added bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if added = len(in.waiting) < intakeEntries && in.bytes+e.Size() <= intakeBytes; added {
+		in.waiting = append(in.waiting, e)
+		in.bytes += e.Size()
+	} else if in.lostAt.IsZero() {
+		in.lostAt = e.Enqueued
+	}
+	select {
+	case in.wake <- struct{}{}:
+	default:
+	}
+	return added
+}
+
+// head returns the messages to store next.
+func (in *intake) head() []*Entry {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	n := min(len(in.waiting), batch)
+	return in.waiting[:n:n]
+}
+
+// drop forgets messages of the head that were stored or lost.
+func (in *intake) drop(entries []*Entry, lost bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, e := range entries {
+		in.bytes -= e.Size()
+	}
+	if in.waiting = in.waiting[len(entries):]; len(in.waiting) == 0 {
+		in.waiting = nil
+	}
+	if lost && in.lostAt.IsZero() {
+		in.lostAt = entries[0].Enqueued
+	}
+}
+
+// takeLost returns when the first message was lost, and forgets it; zero without any.
+func (in *intake) takeLost() time.Time {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	at := in.lostAt
+	in.lostAt = time.Time{}
+	return at
+}
+
+func (in *intake) returnLost(at time.Time) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.lostAt = at
+}
+
+// runIntake stores what is put in, until ctx ends.
+func (q *Queue) runIntake(ctx context.Context) {
+	failed := false
+	for running := true; running; {
+		err := q.store(ctx)
+		if err != nil && !failed && ctx.Err() == nil {
+			q.log().Error("storing messages failed; they wait in memory", zap.Error(err))
+		}
+		if failed = err != nil; failed {
+			running = sleep(ctx, nil, storeRetry)
+		} else {
+			running = waitFor(ctx, q.intake.wake)
+		}
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
+	defer cancel()
+	if err := q.store(last); err != nil {
+		q.log().Error("messages were lost with the process, because storing them failed", zap.Error(err))
+	}
+}
+
+func waitFor(ctx context.Context, wake <-chan struct{}) bool {
+	select {
+	case <-wake:
+	case <-ctx.Done():
+	}
+	return ctx.Err() == nil
+}
+
+// store stores everything that waits.
+func (q *Queue) store(ctx context.Context) error {
+	for {
+		head := q.intake.head()
+		if len(head) == 0 {
+			return q.storeLost(ctx)
+		}
+		added, err := q.append(ctx, head)
+		if err != nil {
+			return err
+		}
+		q.cfg.Observe(Queued, added)
+		q.intake.drop(head[:added], false)
+		if lost := head[added:]; len(lost) > 0 {
+			q.cfg.Observe(Dropped, len(lost))
+			q.intake.drop(lost, true)
+		}
+		q.notify()
+	}
+}
+
+// append stores entries with their payloads sealed.
+func (q *Queue) append(ctx context.Context, entries []*Entry) (added int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	sealed := make([]*Entry, len(entries))
+	for i, e := range entries {
+		if sealed[i], err = q.sealed(e); err != nil {
+			return 0, err
+		}
+	}
+	return q.cfg.Store.Append(ctx, sealed)
+}
+
+// storeLost stores the message that takes the place of lost ones.
+func (q *Queue) storeLost(ctx context.Context) error {
+	since := q.intake.takeLost()
+	route := q.route()
+	if since.IsZero() || route == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, storeTime)
+	defer cancel()
+	e, err := q.sealed(&Entry{ID: newID(), Order: orderLost, Payload: route.Lost(since), Enqueued: time.Now()})
+	if err == nil {
+		err = q.cfg.Store.Mark(ctx, e)
+	}
+	if err != nil {
+		q.intake.returnLost(since)
+		return err
+	}
+	q.log().Error("messages were lost because the queue is full", zap.Time("since", since))
+	q.notify()
+	return nil
+}
+
+// sealed returns the entry as it is stored.
+func (q *Queue) sealed(e *Entry) (*Entry, error) {
+	route := q.route()
+	if route == nil {
+		return nil, errNoRoute
+	}
+	kept := *e
+	var err error
+	kept.Payload, err = route.Box.Seal(payloadPurpose, e.Payload, q.bound(e))
+	return &kept, err
+}
+
+// open returns the payload of an entry.
+func (q *Queue) open(box *seal.Box, e *Entry) ([]byte, error) {
+	return box.Open(payloadPurpose, e.Payload, q.bound(e))
+}
+
+// bound is what a payload is sealed to: it does not open in another entry.
+func (q *Queue) bound(e *Entry) []byte { return []byte(q.cfg.Kind + "\x00" + e.ID) }

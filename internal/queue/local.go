@@ -1,0 +1,294 @@
+package queue
+
+import (
+	"cmp"
+	"container/heap"
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Local is a [Store] of one process. It has everything in memory, and writes each change
+// to a journal first, if it has one. Without a journal it ends with its process.
+type Local struct {
+	limits  Limits
+	journal Journal // nil for none
+
+	loading sync.Mutex // guards loaded
+	loaded  bool
+
+	mu     sync.Mutex
+	seq    uint64
+	bytes  int64
+	byID   map[string]*Entry
+	orders map[string]*order
+	due    dueOrders
+	dead   map[string]*Entry
+}
+
+// Journal keeps on the disk what a [Local] has in memory.
+type Journal interface {
+	// Load returns what an earlier process left, in the order of its places.
+	Load(ctx context.Context) (live, dead []*Entry, err error)
+	// Write makes changes durable, all or none.
+	Write(ctx context.Context, changes []Change) error
+}
+
+// Change is what a queue has from now on at one place.
+type Change struct {
+	Seq   uint64
+	Entry *Entry // nil for none
+	Dead  bool   // Entry is a dead letter
+}
+
+// order is the entries of one order, first to last; never empty.
+type order struct {
+	name    string
+	entries []*Entry
+	due     time.Time // when the first entry is due, or its claim ends
+	at      int       // in the heap
+}
+
+// NewLocal returns a store with what is in the journal, which may be nil.
+func NewLocal(limits Limits, journal Journal) *Local {
+	return &Local{
+		limits: limits, journal: journal, loaded: journal == nil,
+		byID: make(map[string]*Entry), orders: make(map[string]*order), dead: make(map[string]*Entry),
+	}
+}
+
+// lock loads the journal, the first time, and locks the store. The caller unlocks l.mu
+// unless there is an error.
+func (l *Local) lock(ctx context.Context) error {
+	if err := l.load(ctx); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	return nil
+}
+
+// load loads the journal once. Opening a store does not wait for it: the file may still be
+// checked.
+func (l *Local) load(ctx context.Context) error {
+	l.loading.Lock()
+	defer l.loading.Unlock()
+	if l.loaded {
+		return nil
+	}
+	live, dead, err := l.journal.Load(ctx)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range live {
+		l.insert(e)
+	}
+	for _, e := range dead {
+		l.seq = max(l.seq, e.Seq)
+		l.dead[e.ID] = e
+	}
+	l.loaded = true
+	return nil
+}
+
+// write has the journal keep changes.
+func (l *Local) write(ctx context.Context, changes ...Change) error {
+	if l.journal == nil || len(changes) == 0 {
+		return nil
+	}
+	return l.journal.Write(ctx, changes)
+}
+
+// Append implements [Store].
+func (l *Local) Append(ctx context.Context, entries []*Entry) (added int, err error) {
+	if err := l.lock(ctx); err != nil {
+		return 0, err
+	}
+	defer l.mu.Unlock()
+	fresh, added := l.place(entries)
+	changes := make([]Change, len(fresh))
+	for i, e := range fresh {
+		changes[i] = Change{Seq: e.Seq, Entry: e}
+	}
+	if err := l.write(ctx, changes...); err != nil {
+		return 0, err
+	}
+	for _, e := range fresh {
+		l.insert(e)
+	}
+	return added, nil
+}
+
+// place returns copies, with their places in the queue, of the entries that fit and are
+// new, and how many entries fit.
+func (l *Local) place(entries []*Entry) (fresh []*Entry, fit int) {
+	room, bytes := l.limits.Entries-len(l.byID), l.limits.Bytes-l.bytes
+	for _, e := range entries {
+		if l.byID[e.ID] == nil {
+			room, bytes = room-1, bytes-e.Size()
+			if room < 0 || bytes < 0 {
+				break
+			}
+			fresh = append(fresh, l.placed(e, len(fresh)))
+		}
+		fit++
+	}
+	return fresh, fit
+}
+
+// placed is a copy for the place behind all entries and n others.
+func (l *Local) placed(e *Entry, n int) *Entry {
+	kept := *e
+	kept.Seq = l.seq + 1 + uint64(n) //nolint:gosec // G115: a length
+	return &kept
+}
+
+// insert adds an entry to the end of its order.
+func (l *Local) insert(e *Entry) {
+	l.seq = max(l.seq, e.Seq)
+	l.byID[e.ID] = e
+	l.bytes += e.Size()
+	if o := l.orders[e.Order]; o != nil {
+		o.entries = append(o.entries, e)
+		return
+	}
+	o := &order{name: e.Order, entries: []*Entry{e}, due: e.Next}
+	l.orders[e.Order] = o
+	heap.Push(&l.due, o)
+}
+
+// remove takes an entry out of the queue; the next of its order is due at once.
+func (l *Local) remove(e *Entry) {
+	delete(l.byID, e.ID)
+	l.bytes -= e.Size()
+	o := l.orders[e.Order]
+	o.entries = slices.DeleteFunc(o.entries, func(other *Entry) bool { return other == e })
+	if len(o.entries) == 0 {
+		heap.Remove(&l.due, o.at)
+		delete(l.orders, o.name)
+		return
+	}
+	o.due = o.entries[0].Next
+	heap.Fix(&l.due, o.at)
+}
+
+// Mark implements [Store].
+func (l *Local) Mark(ctx context.Context, e *Entry) error {
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	defer l.mu.Unlock()
+	if o := l.orders[e.Order]; o != nil && slices.ContainsFunc(o.entries, func(e *Entry) bool { return e.Attempts == 0 }) {
+		return nil
+	}
+	kept := l.placed(e, 0)
+	if err := l.write(ctx, Change{Seq: kept.Seq, Entry: kept}); err != nil {
+		return err
+	}
+	l.insert(kept)
+	return nil
+}
+
+// idle is the wait of an empty store. Its process alone adds entries.
+const idle = time.Hour
+
+// Claim implements [Store]. Claims end with the process, and so are in no journal.
+func (l *Local) Claim(ctx context.Context, lease time.Duration) (e *Entry, wait time.Duration, err error) {
+	if err := l.lock(ctx); err != nil {
+		return nil, 0, err
+	}
+	defer l.mu.Unlock()
+	if len(l.due) == 0 {
+		return nil, idle, nil
+	}
+	now, o := time.Now(), l.due[0]
+	if wait := o.due.Sub(now); wait > 0 {
+		return nil, wait, nil
+	}
+	o.entries[0].Attempts++
+	o.due = now.Add(lease)
+	claimed := *o.entries[0]
+	heap.Fix(&l.due, o.at)
+	return &claimed, 0, nil
+}
+
+// settle takes a claimed entry out of the queue once changes are written. It reports false
+// if another has claimed the entry since.
+func (l *Local) settle(ctx context.Context, e *Entry, changes ...Change) (settled bool, err error) {
+	kept := l.byID[e.ID]
+	// Each claim has another number, so that a claim that has ended settles nothing.
+	if kept == nil || kept.Attempts != e.Attempts {
+		return false, nil
+	}
+	if err := l.write(ctx, changes...); err != nil {
+		return false, err
+	}
+	l.remove(kept)
+	return true, nil
+}
+
+// Done implements [Store].
+func (l *Local) Done(ctx context.Context, e *Entry) error {
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	defer l.mu.Unlock()
+	_, err := l.settle(ctx, e, Change{Seq: e.Seq})
+	return err
+}
+
+// Retry implements [Store].
+func (l *Local) Retry(ctx context.Context, e *Entry, name string) error {
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	defer l.mu.Unlock()
+	again := *e
+	again.Order = name
+	settled, err := l.settle(ctx, e, Change{Seq: e.Seq, Entry: &again})
+	if settled {
+		l.restore(&again)
+	}
+	return err
+}
+
+// restore inserts an entry that was tried where it was, before those behind it.
+func (l *Local) restore(e *Entry) {
+	l.insert(e)
+	o := l.orders[e.Order]
+	slices.SortFunc(o.entries, func(a, b *Entry) int { return cmp.Compare(a.Seq, b.Seq) })
+	o.due = o.entries[0].Next
+	heap.Fix(&l.due, o.at)
+}
+
+// Bury implements [Store].
+func (l *Local) Bury(ctx context.Context, e *Entry) error {
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	defer l.mu.Unlock()
+	letter := *e
+	changes := []Change{{Seq: e.Seq, Entry: &letter, Dead: true}}
+	oldest := l.sortedDead()
+	oldest = oldest[:max(0, len(oldest)+1-l.limits.Dead)]
+	for _, other := range oldest {
+		changes = append(changes, Change{Seq: other.Seq})
+	}
+	settled, err := l.settle(ctx, e, changes...)
+	if !settled {
+		return err
+	}
+	for _, other := range oldest {
+		delete(l.dead, other.ID)
+	}
+	l.dead[letter.ID] = &letter
+	return nil
+}
+
+// sortedDead returns the dead letters, oldest first.
+func (l *Local) sortedDead() []*Entry {
+	return slices.SortedFunc(maps.Values(l.dead), func(a, b *Entry) int { return cmp.Compare(a.Seq, b.Seq) })
+}

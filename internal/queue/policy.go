@@ -1,0 +1,93 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"time"
+)
+
+const (
+	// waitOrder is how long a message that cannot be delivered delays the next one of its
+	// order. Later, a receiver is better served out of order than not at all.
+	waitOrder = time.Hour
+	// tryFor is how long delivery is tried, from the first attempt: an outage of a
+	// receiver over night is survived.
+	tryFor = 24 * time.Hour
+	// keepFor is how long a message is kept at all, so that nothing about an erased user
+	// stays for longer.
+	keepFor = 7 * 24 * time.Hour
+
+	// backoffFirst and backoffMost bound the wait between two attempts, which doubles each
+	// time: a restart of the receiver delays a message by seconds, and a receiver that was
+	// down for hours gets everything within minutes.
+	backoffFirst = time.Second
+	backoffMost  = 5 * time.Minute
+	// retryAfterMost bounds a Retry-After of the receiver.
+	retryAfterMost = time.Hour
+)
+
+// StatusError is a response that is not a success.
+type StatusError struct {
+	Status     int           // HTTP
+	Code       string        // the error that the receiver named; empty for none
+	RetryAfter time.Duration // 0 for none
+}
+
+// Error returns the status and the code.
+func (e *StatusError) Error() string {
+	if e.Code == "" {
+		return fmt.Sprintf("status %d", e.Status)
+	}
+	return fmt.Sprintf("status %d %s", e.Status, e.Code)
+}
+
+// errUnreachable is what is kept of any other error, which may contain an address with a
+// credential.
+var errUnreachable = errors.New("no response")
+
+// errTimeout is a call that did not end in time.
+var errTimeout = errors.New("no response in time")
+
+// ErrRefused is a message that no attempt can deliver.
+var ErrRefused = errors.New("the message cannot be sent")
+
+// reason says in a few words why an attempt failed.
+func reason(err error) string {
+	var status *StatusError
+	switch {
+	case errors.As(err, &status):
+		return status.Error()
+	case errors.Is(err, ErrRefused):
+		return ErrRefused.Error()
+	case errors.Is(err, context.DeadlineExceeded):
+		return errTimeout.Error()
+	}
+	return errUnreachable.Error()
+}
+
+// final reports whether another attempt would fail too: the receiver refused the message
+// itself.
+func final(err error) bool {
+	var status *StatusError
+	if !errors.As(err, &status) {
+		return errors.Is(err, ErrRefused)
+	}
+	return status.Status >= http.StatusBadRequest && status.Status < http.StatusInternalServerError &&
+		status.Status != http.StatusRequestTimeout && status.Status != http.StatusTooManyRequests
+}
+
+// backoff is how long to wait after an attempt that failed: between half of what the
+// number of attempts gives and all of it, and no less than the receiver asks for. Messages
+// that failed together do not all come back together.
+func backoff(attempts int, err error) time.Duration {
+	const doublings = 9 // beyond backoffMost
+	wait := min(backoffFirst<<min(max(attempts-1, 0), doublings), backoffMost)
+	wait = wait/2 + rand.N(wait/2+1) //nolint:gosec // G404: a jitter is not a secret
+	if status, ok := errors.AsType[*StatusError](err); ok {
+		wait = max(wait, min(status.RetryAfter, retryAfterMost))
+	}
+	return wait
+}
