@@ -195,7 +195,7 @@ func (f *File) Ready(ctx context.Context) error {
 		return session.Unavailable(err)
 	}
 	if f.commits.Failed.Load() {
-		if err := f.commits.Do(probe); err != nil {
+		if err := f.commits.Do(func(tx *bbolt.Tx) (bool, error) { return true, database.Probe(tx.Bucket(bucketMeta), metaProbe) }); err != nil {
 			return session.Unavailable(err)
 		}
 		f.commits.Failed.Store(false)

@@ -57,7 +57,7 @@ var (
 	metaSchema = []byte("schema")
 	metaSecret = []byte("secret") // names the root secret that index is sealed with
 	metaIndex  = []byte("index")
-	metaProbe  = []byte("probe") // written to see whether writing works; see probe
+	metaProbe  = []byte("probe") // written to see whether writing works; see [database.Probe]
 	metaWipe   = []byte("wipe")  // there while free pages may have records of an erased user
 )
 
@@ -127,24 +127,6 @@ func schemaOf(tx *bbolt.Tx) (int, error) {
 		return 0, fmt.Errorf("%w: schema %q: %s", session.ErrCorrupt, meta.Get(metaSchema), database.AdviseCorrupt)
 	}
 	return version, nil
-}
-
-const (
-	// probeEntries and probeBytes make a probe write as many pages as a login
-	// among millions of sessions, at most five in each of four buckets. Less than
-	// a login found room in a full file where no login did.
-	probeEntries = 64
-	probeBytes   = 1 << 10 // for an entry, so that two or three fill a page
-)
-
-// probe writes what takes as much room as a login, to see whether that works.
-func probe(tx *bbolt.Tx) (wrote bool, err error) {
-	for i := range byte(probeEntries) {
-		if err := tx.Bucket(bucketMeta).Put(slices.Concat(metaProbe, []byte{i}), make([]byte, probeBytes)); err != nil {
-			return true, err
-		}
-	}
-	return true, nil
 }
 
 // sessionIDs is how session IDs are spelled; see [auth.NewSessionID].
