@@ -30,7 +30,7 @@ export declare class HostError extends Error {
  * the function returns: the task of a request or of an upload.
  */
 export declare function callHost(host: any, name: string, options: object, started?: (task: any) => void): Promise<any>;
-/** The host of the program that the client runs in. */
+/** The host of the program that the client runs in. The wx of a web page has no request. */
 export declare function defaultHost(): Host;
 /** The handler of a promise whose failure is reported elsewhere. */
 export declare function ignore(): void;

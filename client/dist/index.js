@@ -49,9 +49,9 @@ function callHost(host, name, options, started) {
   });
 }
 function defaultHost() {
-  const host = typeof wx === "object" ? wx : typeof tt === "object" ? tt : typeof qq === "object" ? qq : typeof uni === "object" && uni;
-  if (!host) throw new TypeError("no wx, tt, qq or uni found: pass the host");
-  return host;
+  const hosts = [typeof wx === "object" && wx, typeof tt === "object" && tt, typeof qq === "object" && qq, typeof uni === "object" && uni];
+  for (const host of hosts) if (host && host.request) return host;
+  throw new TypeError("no wx, tt, qq or uni found: pass the host");
 }
 function ignore() {
 }
@@ -278,8 +278,8 @@ function createSession(gateway, store, emit) {
     if (await store.reload()) return;
     const refused = await refresh(tokens);
     if (!refused) return;
-    if (refused.code === "session_replaced") await session.replaced(tokens, refused);
-    await logIn();
+    if (refused.code !== "session_replaced") await logIn();
+    else await session.replaced(tokens, refused);
   };
   const logOut = async (all) => {
     let tokens = store.state.tokens;

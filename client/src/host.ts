@@ -56,11 +56,11 @@ export function callHost(host: any, name: string, options: object, started?: (ta
   })
 }
 
-/** The host of the program that the client runs in. */
+/** The host of the program that the client runs in. The wx of a web page has no request. */
 export function defaultHost(): Host {
-  const host = typeof wx === 'object' ? wx : typeof tt === 'object' ? tt : typeof qq === 'object' ? qq : typeof uni === 'object' && uni
-  if (!host) throw new TypeError('no wx, tt, qq or uni found: pass the host')
-  return host
+  const hosts = [typeof wx === 'object' && wx, typeof tt === 'object' && tt, typeof qq === 'object' && qq, typeof uni === 'object' && uni]
+  for (const host of hosts) if (host && host.request) return host
+  throw new TypeError('no wx, tt, qq or uni found: pass the host')
 }
 
 /** The handler of a promise whose failure is reported elsewhere. */

@@ -75,8 +75,8 @@ export function createSession(gateway: Gateway, store: Store, emit: Emit): Sessi
     if (await store.reload()) return
     const refused = await refresh(tokens)
     if (!refused) return
-    if (refused.code === 'session_replaced') await session.replaced(tokens, refused)
-    await logIn()
+    if (refused.code !== 'session_replaced') await logIn()
+    else await session.replaced(tokens, refused)
   }
 
   const logOut = async (all: boolean) => {

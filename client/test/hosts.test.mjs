@@ -43,6 +43,8 @@ test('two clients of two apps on one phone keep their tokens apart', async () =>
 
 test('the host is found by its global name', async (t) => {
   assert.throws(() => createClient({ baseURL: gateway.proxy.url }), /no wx, tt, qq or uni found/)
+  globalThis.wx = { config() {} } // of the JS-SDK for web pages
+  assert.throws(() => createClient({ baseURL: gateway.proxy.url }), /no wx, tt, qq or uni found/)
   for (const name of ['wx', 'uni', 'qq']) {
     globalThis[name] = newWx({ management: SIM_MANAGEMENT, user: 'global-' + name })
     t.after(() => { delete globalThis[name] })

@@ -148,3 +148,23 @@ test('another phone of the user is not logged out by a logout', async () => {
   assert.equal((await tablet.orders()).statusCode, 200)
   assert.equal(tablet.wx.codes, 1)
 })
+
+test('a session that is replaced while a refresh is under way is not taken back either', async () => {
+  const phone = newPhone(gateway)
+  await phone.orders()
+  const request = phone.wx.request
+  const replaced = new Promise((resolve) => { phone.gate.on('logout', resolve) })
+  phone.wx.request = (options) => {
+    if (!options.url.endsWith('/refresh')) return request(options)
+    replaced.then(() => request(options)) // it is slow
+    return undefined
+  }
+  gateway.proxy.next('/a', problem(401, 'token_expired'))
+  gateway.proxy.next(pub('refresh'), problem(401, 'session_replaced'))
+  gateway.proxy.next('/b', problem(401, 'session_replaced'))
+  const [a, b] = await Promise.allSettled([phone.gate.request({ url: '/a' }), phone.gate.request({ url: '/b' })])
+  assert.equal(a.reason?.code, 'logged_out')
+  assert.equal(b.reason?.code, 'logged_out')
+  assert.equal(phone.wx.codes, 1)
+  assert.equal(phone.count('logout'), 1)
+})
