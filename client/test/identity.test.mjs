@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 
-import { newPhone, problem, pub } from './phone.mjs'
+import { holdResponse, newPhone, problem, pub } from './phone.mjs'
 import { retireKeys, simulator, startGateway } from './servers.mjs'
 
 const gateway = await startGateway({ after })
@@ -45,6 +45,21 @@ test('a phone number and a refresh at the same moment end in a token with the nu
     assert.equal((await pay(phone)).statusCode, 200)
     assert.equal(phone.count('refresh'), 1)
   }
+})
+
+test('a refresh that began before the number was known does not undo it', async () => {
+  const phone = newPhone(gateway)
+  await phone.orders()
+  let decoded
+  const held = holdResponse(phone, '/refresh', new Promise((resolve) => { decoded = resolve }))
+  gateway.proxy.next('/orders', problem(401, 'token_expired'))
+  const orders = phone.orders()
+  await held
+  holdResponse(phone, '/decode', Promise.resolve()).then(() => setImmediate(decoded))
+  await phone.gate.phone(await phoneCode(phone))
+  await orders
+  assert.equal((await pay(phone)).statusCode, 200)
+  assert.equal(phone.count('refresh'), 1)
 })
 
 test('a user who does not share the number is no request', async () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 
 import { ask } from './http.mjs'
-import { atOnce, newPhone, problem, pub, skipPauses } from './phone.mjs'
+import { atOnce, holdResponse, newPhone, problem, pub, skipPauses } from './phone.mjs'
 import { retireKeys, startGateway } from './servers.mjs'
 
 const gateway = await startGateway({ after })
@@ -103,6 +103,32 @@ test('requests that meet a logout do not log in again', async () => {
   }
   assert.ok((await during).every(({ reason }) => reason?.code === 'logged_out'))
   assert.equal(phone.wx.codes, 1)
+})
+
+test('no request is sent while the user logs out', async () => {
+  const phone = newPhone(gateway)
+  await phone.orders()
+  let release
+  const held = holdResponse(phone, '/logout', new Promise((resolve) => { release = resolve }))
+  const logout = phone.gate.logout()
+  await held
+  gateway.proxy.reset()
+  const orders = assert.rejects(phone.orders(), loggedOut)
+  await new Promise((done) => { setTimeout(done, 50) }) // a request would be sent at once
+  release()
+  await logout
+  await orders
+  assert.deepEqual(gateway.proxy.counts, {})
+})
+
+test('a request that meets a logout that fails is sent', async (t) => {
+  skipPauses(t)
+  const phone = newPhone(gateway)
+  await phone.orders()
+  gateway.proxy.next(pub('logout'), 'no request', 3)
+  const logout = assert.rejects(phone.gate.logout(), /request:fail/)
+  assert.equal((await phone.orders()).statusCode, 200)
+  await logout
 })
 
 test('a login and a logout at the same moment happen one after the other', async () => {

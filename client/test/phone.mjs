@@ -28,6 +28,18 @@ export function atOnce(n, call) {
   return Promise.all(Array.from({ length: n }, () => call()))
 }
 
+/** Holds a response of the gateway back until a promise is settled. Returns when it has arrived. */
+export function holdResponse(phone, path, until) {
+  const { request } = phone.wx
+  return new Promise((arrived) => {
+    phone.wx.request = (options) => {
+      if (!options.url.endsWith(path)) return request(options)
+      phone.wx.request = request
+      return request({ ...options, success: (response) => { arrived(); until.then(() => options.success(response)) } })
+    }
+  })
+}
+
 /** Lets the client's pauses end at once, and returns how long they would have been, in seconds. */
 export function skipPauses(t) {
   const pauses = []

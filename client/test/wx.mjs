@@ -44,7 +44,7 @@ export function newWx({ management, user, appid = '', storage = new Map(), files
   const sending = (task, options, body, more = {}) => send(task, {
     url: options.url,
     method: options.method || 'GET',
-    header: { Referer: referer, ...more, ...options.header },
+    header: { Referer: referer, ...(hasType(options.header) ? {} : more), ...options.header },
     body,
   })
 
@@ -112,6 +112,10 @@ export function newWx({ management, user, appid = '', storage = new Map(), files
   return wx
 }
 
+function hasType(header = {}) {
+  return Object.keys(header).some((name) => name.toLowerCase() === 'content-type')
+}
+
 function newTask() {
   const listeners = {}
   let ended = null
@@ -129,6 +133,8 @@ function newTask() {
 }
 
 function send(task, { url, method, header, body }) {
+  const names = Object.keys(header).map((name) => name.toLowerCase())
+  if (new Set(names).size < names.length) throw new Error('a header in two spellings: ' + names) // phones send both
   return new Promise((resolve, reject) => {
     const request = httpRequest(url, { method, headers: header, agent: false }, (response) => {
       task.emit('HeadersReceived', { statusCode: response.statusCode, header: response.headers })
