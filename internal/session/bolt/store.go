@@ -41,17 +41,11 @@ type change struct {
 	revoked []auth.Revocation
 }
 
-// The operations that [session.Options.Observe] is called with.
-const (
-	opRead  = "read"
-	opWrite = "write" // with the sync of the disk
-)
-
 // write has fn change the file. fn may run again, on a fresh change, and so must
 // set its results from the start each time.
 func (s *Store) write(ctx context.Context, fn func(*change) error) (err error) {
 	began := time.Now()
-	defer func() { s.file.opts.Observe(ctx, opWrite, began, err) }()
+	defer func() { s.file.opts.Observe(ctx, "write", began, err) }()
 	if err := ctx.Err(); err != nil {
 		return session.Unavailable(err)
 	}
@@ -86,7 +80,7 @@ func (s *Store) write(ctx context.Context, fn func(*change) error) (err error) {
 // read has fn read the file.
 func (s *Store) read(ctx context.Context, fn func(*change) error) (err error) {
 	began := time.Now()
-	defer func() { s.file.opts.Observe(ctx, opRead, began, err) }()
+	defer func() { s.file.opts.Observe(ctx, "read", began, err) }()
 	if err := ctx.Err(); err != nil {
 		return session.Unavailable(err)
 	}
