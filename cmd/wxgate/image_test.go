@@ -10,19 +10,11 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 )
-
-// TestImage builds the image once: that takes half a minute.
-func TestImage(t *testing.T) {
-	image := buildImage(t)
-	t.Run("agrees with the Dockerfile", func(t *testing.T) { agreesWithDockerfile(t, image) })
-	t.Run("runs", func(t *testing.T) { runImage(t, image) })
-}
 
 // imageLayout is an OCI image layout with one image of one layer, as deploy/image makes it.
 type imageLayout struct {
@@ -52,34 +44,11 @@ type descriptor struct {
 	Size              int64
 }
 
-// buildImage builds wxgate as the Dockerfile does, and the image of it.
-func buildImage(t *testing.T) imageLayout {
-	t.Helper()
-	dir := t.TempDir()
-	binary := filepath.Join(dir, "wxgate")
-	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if said, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("building wxgate: %v\n%s", err, said)
-	}
-	archive := filepath.Join(dir, "wxgate.tar")
-	image := exec.CommandContext(t.Context(), "go", "run", ".", "-o", archive, binary)
-	image.Dir = filepath.Join(deployFolder, "image")
-	if said, err := image.CombinedOutput(); err != nil {
-		t.Fatalf("making the image: %v\n%s", err, said)
-	}
-	return readLayout(t, archive)
-}
-
 // readLayout reads an archive, and checks the size and digest of every blob.
-func readLayout(t *testing.T, archive string) imageLayout {
+func readLayout(t *testing.T, archive []byte) imageLayout {
 	t.Helper()
-	data, err := os.ReadFile(archive)
-	if err != nil {
-		t.Fatal(err)
-	}
 	blobs := map[string][]byte{}
-	for _, file := range untar(t, bytes.NewReader(data)) {
+	for _, file := range untar(t, bytes.NewReader(archive)) {
 		blobs[file.header.Name] = file.content
 	}
 	blob := func(d descriptor) []byte {
