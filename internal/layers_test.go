@@ -206,8 +206,9 @@ var layers = []layer{
 	{dir: benchReport, stdOnly: true},
 	{dir: benchSeed, imports: []string{tokens, keyring, kit, kit + "/bolt", "internal/auth", "internal/seal"}},
 	{dir: "internal", alone: true}, // these tests
-	// A module of its own, so that its libraries are none of wxgate's.
+	// Modules of their own, so that their libraries are none of wxgate's.
 	{dir: "deploy/image"},
+	{dir: "deploy/manifests"},
 }
 
 // layerOf finds the innermost layer that holds dir.

@@ -25,8 +25,9 @@ type reader struct {
 // readmeCommands are the commands that README.md may hold. A command that is not
 // here fails the test: nobody would know whether it works.
 var readmeCommands = map[string]func(*reader, *testing.T, string){
-	"go run ./cmd/wxgate dev":          (*reader).dev,
-	"go test -race -timeout 15m ./...": (*reader).allTests,
+	"go run ./cmd/wxgate dev":           (*reader).dev,
+	"go test -race -timeout 15m ./...":  (*reader).allTests,
+	"go -C deploy/manifests test ./...": (*reader).allTests,
 	"export WX_APPID=wx0000000000000001 WX_SECRET=00000000000000000000000000000001":                (*reader).export,
 	"export WX_API=http://127.0.0.1:9901 WXGATE_ADMIN=${XDG_RUNTIME_DIR:-$HOME}/wxgate-admin.sock": (*reader).exportAPI,
 	"go build -o wxgate ./cmd/wxgate":                          (*reader).build,
@@ -88,7 +89,7 @@ func (r *reader) allTests(t *testing.T, line string) {
 		t.Fatal(err)
 	}
 	added := regexp.MustCompile(` -count=1| -json| 2>&1.*`)
-	for _, run := range lines(string(ci), "go test ") {
+	for _, run := range lines(string(ci), "go ") {
 		if added.ReplaceAllString(run, "") == line {
 			return
 		}
