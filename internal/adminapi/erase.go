@@ -27,6 +27,7 @@ var EraseUser = post("user/erase", "delete what is stored of a user and refuse t
 
 // notErased is what no gateway can delete.
 var notErased = []string{
+	"events of events_to that wait for their receiver: encrypted, until they are delivered, for seven days at most",
 	"Redis: its AOF and RDB files, replicas that are disconnected, and backups",
 	"backups and snapshots of the file of store bolt, and blocks that its file system or disk has replaced",
 	"log files: access logs and the audit log name the user by user_id",
