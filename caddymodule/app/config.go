@@ -45,7 +45,8 @@ type MiniProgram struct {
 	// has no watermark. Default 1h.
 	Watermark *caddy.Duration `json:"watermark,omitempty"`
 
-	// Whether a phone number in encrypted data is `verified` or `unverified`. An
+	// Whether a phone number in encrypted data is `verified`, `checked` or `unverified`.
+	// With `checked`, WeChat must confirm that it encrypted the number. An
 	// unverified number is returned to the client with `"verified": false` and is not
 	// stored in a session, token or header. Default: verified, but on kuaishou and
 	// xiaohongshu, whose data has no watermark, unverified. A phone code always

@@ -159,12 +159,13 @@ func (c *CallbackConfig) provision(repl *caddy.Replacer, app, component auth.App
 // The values of `encrypted_phone`.
 const (
 	phoneVerified   = "verified"
+	phoneChecked    = "checked"
 	phoneUnverified = "unverified"
 )
 
 func checkEncryptedPhone(value string) error {
-	if value != phoneVerified && value != phoneUnverified {
-		return fmt.Errorf("encrypted_phone %q: expected one of: %s, %s", value, phoneVerified, phoneUnverified)
+	if value != phoneVerified && value != phoneChecked && value != phoneUnverified {
+		return fmt.Errorf("encrypted_phone %q: expected one of: %s, %s, %s", value, phoneVerified, phoneChecked, phoneUnverified)
 	}
 	return nil
 }

@@ -37,10 +37,19 @@ func (m *MiniProgram) parsedPlatform() (wechat.Platform, error) {
 // relies on an option without effect.
 func (m *MiniProgram) checkPlatform() error {
 	platform, err := m.parsedPlatform()
-	if err != nil || platform == wechat.WeChat {
+	if err != nil {
 		return err
 	}
+	checked := m.EncryptedPhone == phoneChecked
+	if platform == wechat.WeChat {
+		if checked && m.Component != nil {
+			return errors.New("encrypted_phone checked requires the app's secret: a component has no access token of the app")
+		}
+		return nil
+	}
 	switch {
+	case checked:
+		return fmt.Errorf("encrypted_phone checked is only supported on platform wechat, not %s", platform)
 	case m.Component != nil:
 		return fmt.Errorf("component is only supported on platform wechat, not %s", platform)
 	case m.Callback != nil:

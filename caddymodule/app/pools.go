@@ -128,6 +128,7 @@ func newPooledClient(m *MiniProgram, share wechat.TokenShare) (*pooledClient, er
 
 		UnverifiedPhone: m.EncryptedPhone == phoneUnverified,
 		TrustUnmarked:   m.EncryptedPhone == phoneVerified,
+		CheckPhone:      m.EncryptedPhone == phoneChecked,
 
 		Share:   share,
 		Observe: metrics.ObserveWeChat,

@@ -202,3 +202,20 @@ func TestAttemptsWithoutStore(t *testing.T) {
 		t.Errorf("%d attempts were made", asked)
 	}
 }
+
+// TestPhonesThatThePlatformDidNotMake: a number that opens and that the platform does not
+// know is a failed attempt, as the last step of a forgery is. A platform that cannot be
+// asked locks no key, and no number passes meanwhile.
+func TestPhonesThatThePlatformDidNotMake(t *testing.T) {
+	t.Parallel()
+	forged := newTries(t, "k1")
+	forged.platform.phone, forged.platform.checked = &thePhone, auth.ErrDecryptFailed
+	forged.want("k1", auth.ErrDecryptFailed, 16)
+	forged.want("k1", auth.ErrSessionStale, 1)
+
+	down := newTries(t, "k1")
+	down.platform.phone, down.platform.checked = &thePhone, auth.ErrWeChatBusy
+	down.want("k1", auth.ErrWeChatBusy, 32)
+	down.platform.phone = nil // data of another kind is not asked about
+	down.want("k1", nil, 1)
+}

@@ -113,6 +113,8 @@ func (p plainTokens) TaggedRefresh(token, tag []byte) bool {
 // onlyPlatform knows one user, whatever the code.
 type onlyPlatform struct{ auth.Platform }
 
+func (onlyPlatform) CheckPhone(context.Context, auth.OpenData) error { return nil }
+
 func (onlyPlatform) Exchange(context.Context, string) (auth.LoginResult, error) {
 	return auth.LoginResult{OpenID: "o1", SessionKey: "k1"}, nil
 }

@@ -39,10 +39,28 @@ func (s *Service) open(ctx context.Context, user User, data OpenData, admitted A
 	if err == nil {
 		err = check(opened)
 	}
+	var unchecked error
+	if err == nil && opened.Phone != nil && !opened.Unverified {
+		err, unchecked = splitCheck(platform.CheckPhone(ctx, data))
+	}
 	if err := s.settle(ctx, platform, user, usable, err); err != nil {
 		return Opened{}, err
 	}
+	if unchecked != nil {
+		return Opened{}, unchecked
+	}
 	return opened, nil
+}
+
+// splitCheck separates a forged phone number, which is a failed attempt, from a platform that
+// cannot be asked. The latter is no failure of the user, whose session_key would be locked
+// otherwise, but the number is refused all the same: an outage must not let a forged number
+// pass.
+func splitCheck(err error) (forged, unchecked error) {
+	if errors.Is(err, ErrDecryptFailed) {
+		return err, nil
+	}
+	return nil, err
 }
 
 // ownedBy refuses data that names another user: a user could otherwise present the data

@@ -65,6 +65,10 @@ type Platform interface {
 	// [ErrDecryptFailed] when no key opens it, [ErrWatermarkMismatch],
 	// [ErrWatermarkStale].
 	Open(keys []SessionKey, data OpenData) (Opened, error)
+	// CheckPhone asks the platform whether it made the encrypted phone number;
+	// [ErrDecryptFailed] if it did not, or too long ago. It is nil if the operator does
+	// not want the platform to be asked.
+	CheckPhone(ctx context.Context, data OpenData) error
 	// CheckSession asks the platform whether key is still the user's session
 	// key; [ErrSessionStale] when it is not.
 	CheckSession(ctx context.Context, openid OpenID, key SessionKey) error

@@ -70,9 +70,11 @@ func (s *triedStore) DropSessionKey(_ context.Context, _ auth.User, key auth.Ses
 type keyedPlatform struct {
 	onlyPlatform
 
-	opened chan struct{} // when not nil, Open waits for it
-	fresh  string        // the key that a reset returns; "" refuses it
-	fails  error         // of CheckSession and ResetSessionKey
+	opened  chan struct{} // when not nil, Open waits for it
+	fresh   string        // the key that a reset returns; "" refuses it
+	fails   error         // of CheckSession and ResetSessionKey
+	phone   *auth.Phone   // what data that opens is
+	checked error         // of CheckPhone
 
 	mu            sync.Mutex
 	asked, resets int
@@ -90,7 +92,7 @@ func (p *keyedPlatform) Open(keys []auth.SessionKey, data auth.OpenData) (auth.O
 	}
 	for _, key := range keys {
 		if data.EncryptedData == key.Key {
-			return auth.Opened{JSON: []byte("{}")}, nil
+			return auth.Opened{JSON: []byte("{}"), Phone: p.phone}, nil
 		}
 	}
 	return auth.Opened{}, auth.ErrDecryptFailed
@@ -99,6 +101,8 @@ func (p *keyedPlatform) Open(keys []auth.SessionKey, data auth.OpenData) (auth.O
 func (p *keyedPlatform) CheckSession(context.Context, auth.OpenID, auth.SessionKey) error {
 	return p.fails
 }
+
+func (p *keyedPlatform) CheckPhone(context.Context, auth.OpenData) error { return p.checked }
 
 func (p *keyedPlatform) ResetSessionKey(context.Context, auth.OpenID, auth.SessionKey) (auth.SessionKey, error) {
 	p.mu.Lock()

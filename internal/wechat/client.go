@@ -38,6 +38,9 @@ type Config struct {
 	// TrustUnmarked says that a phone number verifies the session although the
 	// platform's data has no watermark: on Kuaishou and Xiaohongshu.
 	TrustUnmarked bool
+	// CheckPhone has WeChat confirm that it encrypted a phone number before the number
+	// verifies the session. It is only supported on WeChat, with a secret.
+	CheckPhone bool
 	// Transport sends the requests; nil for a dedicated one. With HTTP/1 no
 	// [http.Transport] replays a request that was written: see unreplayable.
 	Transport http.RoundTripper

@@ -121,6 +121,7 @@ func newFaultedOn(t *testing.T, app wechatsim.App) *faulted {
 	client, err := wechat.New(wechat.Config{
 		Platform: wechat.Platform(app.Platform), AppID: auth.AppID(app.ID), Secret: app.Secret,
 		API: server.URL + app.Platform.Prefix(), Transport: transport, MiniProgram: auth.AppID(app.MiniProgram),
+		CheckPhone: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -151,6 +152,14 @@ func (f *faulted) phone() error {
 	}
 	_, err = f.client.PhoneNumber(f.t.Context(), code.Code, auth.OpenID(wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, "alice")))
 	return err
+}
+
+func (f *faulted) checkPhone() error {
+	sealed, err := f.sim.EncryptPhone(wechatsim.User{App: f.app}, wechatsim.PhoneNumber{}, wechatsim.Sealing{})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return f.client.CheckPhone(f.t.Context(), auth.OpenData{EncryptedData: sealed.EncryptedData, IV: sealed.IV})
 }
 
 func (f *faulted) openapi() error {
@@ -184,6 +193,7 @@ func TestFaultTable(t *testing.T) {
 			{"phone", phonePath, row.phone, (*faulted).phone},
 			{"token", tokenPath, row.token, func(f *faulted) error { _, err := f.client.AccessTokens().Token(f.t.Context()); return err }},
 			{"check", checkPath, row.check, func(f *faulted) error { return f.client.CheckSession(f.t.Context(), alice, f.key) }},
+			{"check phone", knownPath, row.check, (*faulted).checkPhone},
 			{"reset", resetPath, row.reset, func(f *faulted) error { _, err := f.client.ResetSessionKey(f.t.Context(), alice, f.key); return err }},
 			{"openapi", checkPath, row.openapi, (*faulted).openapi},
 		} {

@@ -46,6 +46,7 @@ const (
 	tokenPath = "/cgi-bin/stable_token"
 	checkPath = "/wxa/checksession"
 	resetPath = "/wxa/resetusersessionkey"
+	knownPath = "/wxa/business/checkencryptedmsg"
 )
 
 const (

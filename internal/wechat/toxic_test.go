@@ -97,6 +97,7 @@ var toxicCalls = []toxicCall{
 	{name: platform.CallCheck, path: checkPath, within: callDeadline, repeats: true, make: func(n *toxicNet) error {
 		return n.client.CheckSession(n.t.Context(), alice, n.key)
 	}},
+	{name: platform.CallCheckPhone, path: knownPath, within: callDeadline, repeats: true, make: func(n *toxicNet) error { return n.checkPhone() }},
 	{name: platform.CallReset, path: resetPath, within: callDeadline, make: func(n *toxicNet) error {
 		_, err := n.client.ResetSessionKey(n.t.Context(), alice, n.key)
 		return err

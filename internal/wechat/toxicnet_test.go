@@ -76,7 +76,7 @@ func newToxicNet(t *testing.T, kept, component bool) *toxicNet {
 func (n *toxicNet) newClient(url string, component bool) *wechat.Client {
 	n.t.Helper()
 	cfg := wechat.Config{
-		AppID: auth.AppID(wechatsim.DefaultApp.ID), Secret: wechatsim.DefaultApp.Secret, API: url,
+		AppID: auth.AppID(wechatsim.DefaultApp.ID), Secret: wechatsim.DefaultApp.Secret, API: url, CheckPhone: true,
 		Observe: func(_ context.Context, c wechat.Call) {
 			if c.Sent && c.Name == n.call {
 				n.made.Add(1)

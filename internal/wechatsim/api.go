@@ -49,6 +49,7 @@ var weixinRoutes = map[string]route{
 	"/cgi-bin/token":                   {http.MethodGet, protocol.ErrRequireGet, (*Sim).token},
 	"/cgi-bin/stable_token":            {http.MethodPost, protocol.ErrRequirePost, (*Sim).stableToken},
 	"/wxa/business/getuserphonenumber": {http.MethodPost, protocol.ErrRequirePost, (*Sim).userPhoneNumber},
+	"/wxa/business/checkencryptedmsg":  {http.MethodPost, protocol.ErrRequirePost, (*Sim).checkEncryptedMessage},
 	"/wxa/checksession":                {http.MethodGet, protocol.ErrRequireGet, (*Sim).checkSession},
 	"/wxa/resetusersessionkey":         {http.MethodGet, protocol.ErrRequireGet, (*Sim).resetSessionKey},
 }

@@ -1,6 +1,7 @@
 package wechatsim_test
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"testing"
@@ -107,4 +108,38 @@ func TestPhoneNumbersThatCannotBe(t *testing.T) {
 			t.Errorf("%+v: %v, want ErrBadPhone", p, err)
 		}
 	}
+}
+
+// TestEncryptedPhonesAreKnown: WeChat knows the hash of what the button encrypted, for its
+// app and for three days, and of nothing else.
+func TestEncryptedPhonesAreKnown(t *testing.T) {
+	t.Parallel()
+	srv := simtest.Start(t)
+	token := simtest.StableToken(t, srv, simtest.Apps[0], false).AccessToken
+	foreign := simtest.StableToken(t, srv, simtest.Apps[1], false).AccessToken
+	simtest.Login(t, srv, simtest.Alice, wechatsim.Login{})
+	check := func(token, body string, want int) {
+		t.Helper()
+		simtest.WantCode(t, simtest.Call(t, "POST", simtest.Query(srv.URL+"/wxa/business/checkencryptedmsg", "access_token", token), body), want)
+	}
+	hash := func(sealed wechatsim.Encrypted, err error) string {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf(`{"encrypted_msg_hash":"%x"}`, sha256.Sum256([]byte(sealed.EncryptedData)))
+	}
+	made := hash(srv.Sim.EncryptPhone(simtest.Alice, wechatsim.PhoneNumber{}, wechatsim.Sealing{}))
+	check(token, made, 0)
+	check(token, made, 0) // nothing is spent
+	check(foreign, made, 1)
+	check(token, hash(srv.Sim.EncryptJSON(simtest.Alice, []byte(`{"phoneNumber":"1"}`), wechatsim.Sealing{})), 1)
+	check(token, hash(srv.Sim.EncryptProfile(simtest.Alice, wechatsim.Profile{}, wechatsim.Sealing{})), 1)
+	check(token, `{"encrypted_msg_hash":"x"}`, 40097)
+	check(token, `{}`, 40097)
+	check(token, "", 44002)
+	check(token, "hash=x", 47001)
+	check("x", made, 40001)
+	srv.Sim.Advance(3*24*time.Hour + time.Second)
+	check(simtest.StableToken(t, srv, simtest.Apps[0], false).AccessToken, made, 1)
 }

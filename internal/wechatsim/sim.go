@@ -66,6 +66,7 @@ type Sim struct {
 	tokens expiring[*accessToken]
 	plain  map[string]*accessToken // by appid: the latest of /cgi-bin/token; a component's own
 	stable map[string]*stableState // by appid
+	phones expiring[time.Time]     // when a number was encrypted; see phoneRecord
 }
 
 // New returns a simulator that serves nothing yet. Mount [Sim.API], or use package
@@ -97,6 +98,7 @@ func New(cfg Config) *Sim {
 		tokens:     newExpiring[*accessToken](),
 		plain:      make(map[string]*accessToken),
 		stable:     make(map[string]*stableState),
+		phones:     newExpiring[time.Time](),
 	}
 }
 

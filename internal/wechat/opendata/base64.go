@@ -1,7 +1,9 @@
 package opendata
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"fmt"
 	"strings"
 
@@ -26,6 +28,18 @@ func decodeBase64(field, s string) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %s is not valid base64", auth.ErrInvalidRequest, field)
 	}
 	return raw, nil
+}
+
+// Hash returns the hash by which WeChat knows what it encrypted: the SHA-256 of the base64
+// text in WeChat's own spelling, in hexadecimal. [auth.ErrInvalidRequest] for text that is
+// not base64.
+func Hash(data auth.OpenData) (string, error) {
+	raw, err := decodeBase64("encrypted_data", data.EncryptedData)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256([]byte(base64.StdEncoding.EncodeToString(raw)))
+	return hex.EncodeToString(sum[:]), nil
 }
 
 // ParseSessionKey parses a session key in any spelling that [Opener.Open] accepts for

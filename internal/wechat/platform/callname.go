@@ -10,6 +10,8 @@ const (
 	CallToken CallName = "stable_token"
 	CallCheck CallName = "checksession"
 	CallReset CallName = "resetusersessionkey"
+	// CallCheckPhone asks whether WeChat encrypted a phone number.
+	CallCheckPhone CallName = "checkencryptedmsg"
 	// CallComponentLogin is a login through a third-party platform, and
 	// CallComponentToken gets its token from the operator's service.
 	CallComponentLogin CallName = "component_jscode2session"

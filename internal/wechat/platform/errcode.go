@@ -9,6 +9,7 @@ import (
 // Errcodes that the code refers to.
 const (
 	codeBusy         = -1
+	codeNotEncrypted = 1 // of checkencryptedmsg
 	codeTokenInvalid = 40001
 	codeTokenUnknown = 40014
 	codeTokenExpired = 42001
@@ -89,6 +90,10 @@ var weixinCallMeanings = map[CallName]map[int]meaning{
 		40003: {class: auth.ErrInvalidPhoneCode}, // the code is another user's
 		// ErrCodeUsed would have the client log in again, which does not help here.
 		40163: {class: auth.ErrInvalidPhoneCode},
+	},
+	CallCheckPhone: {
+		codeNotEncrypted: {class: auth.ErrDecryptFailed},
+		40097:            {class: auth.ErrWeChatUnreadable}, // the hash, which is not the client's
 	},
 	CallComponentToken: { // the service passes on WeChat's error
 		codeTokenInvalid: {class: auth.ErrAppMisconfigured},

@@ -10,6 +10,7 @@ import (
 // https://developers.weixin.qq.com/doc/oplatform/developers/errCode/errCode.html
 const (
 	ErrBusy             = -1
+	ErrNotEncrypted     = 1 // of checkencryptedmsg
 	ErrInvalidToken     = 40001
 	ErrGrantType        = 40002
 	ErrAppID            = 40013
@@ -22,6 +23,7 @@ const (
 	ErrSecretMissing    = 41004
 	ErrCodeMissing      = 41008
 	ErrOpenIDMissing    = 41009
+	ErrArgument         = 40097
 	ErrTokenExpired     = 42001
 	ErrRequireGet       = 43001
 	ErrRequirePost      = 43002
@@ -38,6 +40,8 @@ const (
 // messages are WeChat's messages for its codes, without the request ID.
 var messages = map[int]string{
 	ErrBusy:             "system error",
+	ErrNotEncrypted:     "encrypted data not exist",
+	ErrArgument:         "invalid args",
 	ErrInvalidToken:     "invalid credential, access_token is invalid or not latest",
 	ErrGrantType:        "invalid grant_type",
 	ErrAppID:            "invalid appid",

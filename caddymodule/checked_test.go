@@ -1,0 +1,82 @@
+package caddymodule_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+const checkPhonePath = "/wxa/business/checkencryptedmsg"
+
+// newCheckedFixture has encrypted_phone set, and a path that needs a phone number.
+func newCheckedFixture(t *testing.T, value string) *fixture {
+	t.Helper()
+	return newFixture(t, strings.Replace(siteWith{handler: "require phone on /pay"}.String(), "api {{.API}}", "api {{.API}}\n\t\t\tencrypted_phone "+value, 1))
+}
+
+// forgePhone is a number that a user with a decryption oracle encrypts: all of it is right,
+// and WeChat did not make it.
+func (f *fixture) forgePhone() wechatsim.Encrypted {
+	f.t.Helper()
+	forged, err := f.sim.Sim.EncryptJSON(wechatsim.User{Name: "mallory"},
+		[]byte(`{"phoneNumber":"10012345678","purePhoneNumber":"10012345678","countryCode":"86"}`), wechatsim.Sealing{})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return forged
+}
+
+// pays sends encrypted data, and returns both responses: of decode, and of the path that
+// needs a number.
+func (f *fixture) pays(data wechatsim.Encrypted, bearer string) (decoded, paid answer) {
+	f.t.Helper()
+	body := `{"encrypted_data":"` + data.EncryptedData + `","iv":"` + data.IV + `"}`
+	decoded = f.do("POST", pub+"/decode", body, "Authorization", "Bearer "+bearer)
+	if decoded.status == http.StatusOK {
+		bearer = decoded.str(f.t, "access_token")
+	}
+	return decoded, f.do("GET", "/pay", "", "Authorization", "Bearer "+bearer)
+}
+
+// TestEncryptedPhoneChecked: WeChat is asked, and a forged number is refused. Without the
+// option it passes, so the test could fail.
+func TestEncryptedPhoneChecked(t *testing.T) {
+	t.Run("verified", func(t *testing.T) {
+		f := newCheckedFixture(t, "verified")
+		token := f.token("mallory")
+		decoded, paid := f.pays(f.forgePhone(), token)
+		decoded.want(t, http.StatusOK, "")
+		paid.want(t, http.StatusOK, "")
+		if n := f.sim.Sim.Count(checkPhonePath); n != 0 {
+			t.Errorf("WeChat was asked %d times", n)
+		}
+	})
+	f := newCheckedFixture(t, "checked")
+	t.Run("checked", func(t *testing.T) {
+		token := f.token("mallory")
+		decoded, paid := f.pays(f.forgePhone(), token)
+		decoded.want(t, http.StatusBadRequest, "decrypt_failed")
+		paid.want(t, http.StatusForbidden, "phone_required")
+		decoded, paid = f.pays(f.encryptedPhone(wechatsim.User{Name: "mallory"}, wechatsim.Sealing{}), token)
+		decoded.want(t, http.StatusOK, "")
+		paid.want(t, http.StatusOK, "")
+	})
+	t.Run("WeChat fails", func(t *testing.T) {
+		token := f.token("carol")
+		phone := f.encryptedPhone(wechatsim.User{Name: "carol"}, wechatsim.Sealing{})
+		if err := f.sim.Sim.Arm(wechatsim.Fault{Kind: wechatsim.FaultQuota, Path: checkPhonePath}); err != nil {
+			t.Fatal(err)
+		}
+		for range maxKeyFailures + 1 { // more than lock a key
+			decoded, paid := f.pays(phone, token)
+			decoded.want(t, http.StatusServiceUnavailable, "wechat_busy")
+			paid.want(t, http.StatusForbidden, "phone_required")
+		}
+		f.sim.Sim.ClearFaults()
+		decoded, paid := f.pays(phone, token)
+		decoded.want(t, http.StatusOK, "")
+		paid.want(t, http.StatusOK, "")
+	})
+}
