@@ -195,7 +195,7 @@ func (g *Gateway) decodeOpenData(c *call, in openData) error {
 		g.recordDecode(c, owner, decoded, err)
 	}
 	if err != nil {
-		return err
+		return c.runtime.OfApp(owner.App, err) // WeChat may have been asked
 	}
 	metrics.UnknownMembers.Add(float64(decoded.Opened.Unknown))
 	return g.writeDecoded(c, decoded)
