@@ -94,7 +94,7 @@ const rooms = "caddymodule"
 // {auth, seal}. A new package belongs to one of them, or gets a line here and in
 // docs/architecture.md.
 var layers = []layer{
-	{dir: "cmd", imports: []string{rooms, rooms + "/command", rooms + "/usage", "internal/garbage", "internal/version"}, caddy: true, tests: []string{
+	{dir: "cmd", imports: []string{rooms, rooms + "/configfile", rooms + "/command", rooms + "/usage", "internal/garbage", "internal/version"}, caddy: true, tests: []string{
 		"internal/auth", "internal/seal", tokens, keyring, kit, kit + "/bolt", // to verify the tokens of earlier versions
 	}},
 	{dir: rooms, alone: true, caddy: true, imports: []string{
@@ -110,9 +110,9 @@ var layers = []layer{
 		rooms + "/app", rooms + "/request", rooms + "/directive",
 		"internal/openapi", "internal/metrics", "internal/edge", "internal/problem", "internal/auth",
 	}},
-	{dir: rooms + "/admin", caddy: true, imports: []string{rooms + "/app", rooms + "/usage", adminAPI, "internal/table", "internal/gateway", keyring, "internal/auth"}},
+	{dir: rooms + "/admin", caddy: true, imports: []string{rooms + "/app", rooms + "/configfile", rooms + "/usage", adminAPI, "internal/table", "internal/gateway", keyring, "internal/auth"}},
 	{dir: rooms + "/command", caddy: true, imports: []string{
-		rooms + "/app", rooms + "/offline", rooms + "/admin", rooms + "/usage", "internal/demo", "internal/doctor", attack, corpus, wire, benchmark, benchLoad, benchReport,
+		rooms + "/app", rooms + "/offline", rooms + "/configfile", rooms + "/admin", rooms + "/usage", "internal/demo", "internal/doctor", attack, corpus, wire, benchmark, benchLoad, benchReport,
 		"internal/gateway", kit + "/bolt", simulator, simServer,
 	}},
 	{dir: rooms + "/app", caddy: true, imports: []string{
@@ -131,6 +131,7 @@ var layers = []layer{
 		"internal/storecopy", weChat, kit, kit + "/bolt", redisStore, "internal/auth", "internal/seal",
 	}},
 	{dir: rooms + "/storage", caddy: true},
+	{dir: rooms + "/configfile", caddy: true},
 	{dir: rooms + "/redisstore", caddy: true, imports: []string{rooms + "/directive", rooms + "/secret", redisStore}},
 	{dir: rooms + "/directive", caddy: true, imports: []string{"internal/edge"}},
 	{dir: rooms + "/secret", caddy: true},

@@ -118,7 +118,7 @@ var oldWords = []phrasing{
 // comments and strings have none of oldPhrases. Add a folder once it is done.
 var plainFolders = []string{
 	"caddymodule", "caddymodule/admin", "caddymodule/app", "caddymodule/command", "caddymodule/directive", "caddymodule/handler", "caddymodule/openapi",
-	"caddymodule/offline", "caddymodule/proxylog", "caddymodule/redisstore", "caddymodule/request", "caddymodule/secret", "caddymodule/storage", "cmd/wxgate",
+	"caddymodule/configfile", "caddymodule/offline", "caddymodule/proxylog", "caddymodule/redisstore", "caddymodule/request", "caddymodule/secret", "caddymodule/storage", "cmd/wxgate",
 	"internal/doctor",
 	"internal/demo", "internal/gateway", "internal/gateway/limit", "internal/gateway/wafer", "internal/metrics", "internal/openapi", "internal/storecopy",
 	"internal/attack", "internal/attack/corpus", "internal/attack/upstream", "internal/attack/wire",

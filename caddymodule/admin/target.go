@@ -8,11 +8,13 @@ import (
 	"net/http"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 	"github.com/spf13/cobra"
 
+	"github.com/wxgate/wxgate/caddymodule/configfile"
 	"github.com/wxgate/wxgate/caddymodule/usage"
 	"github.com/wxgate/wxgate/internal/adminapi"
 )
@@ -40,7 +42,7 @@ func group(cmd *cobra.Command) *target {
 func (t *target) bind(cmd *cobra.Command) {
 	flags := cmd.PersistentFlags()
 	flags.StringVar(&t.address, "address", "", "Address of the admin API, such as unix//run/wxgate.sock")
-	flags.StringVarP(&t.config, "config", "c", "", "Configuration file that names the address of the admin API")
+	flags.StringVarP(&t.config, "config", "c", "", "Configuration file that names the address of the admin API; default the Caddyfile of this folder")
 	flags.StringVarP(&t.adapter, "adapter", "a", "", "Adapter of the configuration file")
 	flags.BoolVar(&t.json, "json", false, "Print the response of the admin API as JSON")
 }
@@ -83,9 +85,29 @@ func printJSON(out io.Writer, response []byte) error {
 	return err
 }
 
+// find returns the address of the admin API: --address, or that of the configuration. Without
+// either it is Caddy's default.
+func (t *target) find() (string, error) {
+	if t.address != "" {
+		return t.address, nil
+	}
+	file, err := configfile.Find(t.config)
+	if errors.Is(err, configfile.ErrNone) {
+		return caddy.DefaultAdminListen, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	config, err := configfile.Read(file, t.adapter)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", file, err)
+	}
+	return caddycmd.DetermineAdminAPIAddress("", config, file, t.adapter)
+}
+
 // send calls the running process and returns its response.
 func (t *target) send(method, path string, in any) ([]byte, error) {
-	address, err := caddycmd.DetermineAdminAPIAddress(t.address, nil, t.config, t.adapter)
+	address, err := t.find()
 	if err != nil {
 		return nil, fmt.Errorf("finding the admin API: %w", err)
 	}

@@ -16,6 +16,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
+	"github.com/wxgate/wxgate/caddymodule/configfile"
 	"github.com/wxgate/wxgate/caddymodule/offline"
 	"github.com/wxgate/wxgate/internal/doctor"
 )
@@ -60,7 +61,11 @@ type examination struct {
 
 // all runs every check. A configuration that does not load leaves out those that need it.
 func (e *examination) all(ctx context.Context) error {
-	text, file, _, err := caddycmd.LoadConfig(e.file, e.adapter)
+	file, err := configfile.Find(e.file)
+	var text []byte
+	if err == nil {
+		text, err = configfile.Read(file, e.adapter)
+	}
 	if err == nil {
 		err = validate(text)
 	}
@@ -85,9 +90,7 @@ func (e *examination) examine(ctx context.Context, file string, text []byte) (er
 	}
 	e.report(doctor.AdminAddress(adminListen(config.Admin)))
 	e.report(doctor.Secrets(examined.Literal)...)
-	if file != "" {
-		e.report(doctor.ConfigFile(file))
-	}
+	e.report(doctor.ConfigFile(file))
 	for _, path := range examined.Files {
 		e.report(doctor.SecretFile(path))
 	}
@@ -219,16 +222,10 @@ func (e *examination) finish() error {
 	}
 }
 
-// errNoConfig is a folder without a Caddyfile.
-var errNoConfig = errors.New("there is no Caddyfile in this folder; name the configuration with --config")
-
 // validate loads a configuration as `wxgate validate` does. It logs errors only.
 func validate(text []byte) error {
-	if len(text) == 0 {
-		return errNoConfig
-	}
 	var config caddy.Config
-	if err := caddy.StrictUnmarshalJSON(text, &config); err != nil {
+	if err := caddy.StrictUnmarshalJSON(caddy.RemoveMetaFields(text), &config); err != nil {
 		return err
 	}
 	config.Logging = &caddy.Logging{Logs: map[string]*caddy.CustomLog{caddy.DefaultLoggerName: {BaseLog: caddy.BaseLog{Level: "ERROR"}}}}

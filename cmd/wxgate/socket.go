@@ -12,9 +12,10 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/wxgate/wxgate/caddymodule/configfile"
 )
 
 // dialTimeout is how long a process that listens on a socket may take to accept.
@@ -77,25 +78,9 @@ func readConfig(flags caddycmd.Flags) ([]byte, error) {
 		return nil, nil
 	}
 	if file == "" {
-		file = "Caddyfile"
+		file = configfile.Default
 	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil, err
-	}
-	name := strings.ToLower(filepath.Base(file))
-	if adapter == "" && filepath.Ext(name) != ".json" && (strings.HasPrefix(name, "caddyfile") || filepath.Ext(name) == ".caddyfile") {
-		adapter = "caddyfile"
-	}
-	if adapter == "" {
-		return text, nil
-	}
-	known := caddyconfig.GetAdapter(adapter)
-	if known == nil {
-		return nil, fmt.Errorf("unknown adapter %q", adapter)
-	}
-	config, _, err := known.Adapt(text, map[string]any{"filename": file})
-	return config, err
+	return configfile.Read(file, adapter)
 }
 
 // withEnvFiles sets the variables of --envfile, as Caddy does in a moment, until
