@@ -22,7 +22,7 @@ func TestStatus(t *testing.T) {
 			t.Errorf("%d logins after one more than %d", n, before)
 		}
 		text := there.operate("status")
-		for _, want := range []string{"wxgate 0.", ": ready", "signing key " + here.keyIn("signing"), wechatsim.DefaultApp.ID + "  wechat    closed"} {
+		for _, want := range []string{"wxgate 0.", ": ready", "signing key " + here.keyIn("signing"), "events 0 waiting, 0 dead", wechatsim.DefaultApp.ID + "  wechat    closed"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("no %q in\n%s", want, text)
 			}

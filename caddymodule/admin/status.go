@@ -24,8 +24,8 @@ func statusCommand(cmd *cobra.Command) {
 
 func printStatus(out io.Writer, s adminapi.Status) error {
 	uptime := time.Duration(s.Uptime) * time.Second
-	_, err := fmt.Fprintf(out, "wxgate %s, %s, up %s\nstore %s\nsigning key %s since %s, %d in all\n\n",
-		s.Version, s.Go, uptime, storeText(s.Store), orDash(string(s.Keys.Signing)), formatTime(s.Keys.SignsFrom), s.Keys.Count)
+	_, err := fmt.Fprintf(out, "wxgate %s, %s, up %s\nstore %s\nsigning key %s since %s, %d in all\nevents %s\n\n",
+		s.Version, s.Go, uptime, storeText(s.Store), orDash(string(s.Keys.Signing)), formatTime(s.Keys.SignsFrom), s.Keys.Count, queueText(s.Queue))
 	var apps, outcomes [][]string
 	for _, app := range s.Apps {
 		token := "-"
@@ -59,6 +59,16 @@ func storeText(s adminapi.StoreStatus) string {
 		text += fmt.Sprintf(", revocations of other machines known up to %s ago", time.Duration(*s.Staleness)*time.Millisecond)
 	}
 	return text
+}
+
+func queueText(q adminapi.QueueStatus) string {
+	switch {
+	case q.Problem != "":
+		return "unknown: " + q.Problem
+	case q.Entries == 0:
+		return fmt.Sprintf("0 waiting, %d dead", q.Dead)
+	}
+	return fmt.Sprintf("%d waiting since %s, %d dead", q.Entries, formatTime(q.Oldest), q.Dead)
 }
 
 func orDash(s string) string {

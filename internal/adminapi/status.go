@@ -27,6 +27,7 @@ type Status struct {
 	Apps     []AppStatus `json:"apps"`
 	Store    StoreStatus `json:"store"`
 	Keys     KeyStatus   `json:"keys"`
+	Queue    QueueStatus `json:"queue"`
 	Outcomes Outcomes    `json:"outcomes"`
 }
 
@@ -47,6 +48,15 @@ type StoreStatus struct {
 	Sessions    *int   `json:"sessions,omitzero" jsonschema:"with those that have just expired; missing with redis, whose sessions expire without a trace"`
 	Revocations int    `json:"revocations" jsonschema:"in effect"`
 	Staleness   *int   `json:"staleness,omitzero" jsonschema:"milliseconds since all revocations of other machines were known; missing without redis"`
+}
+
+// QueueStatus is the queue of events for events_to.
+type QueueStatus struct {
+	Entries int       `json:"entries" jsonschema:"that wait"`
+	Bytes   int64     `json:"bytes"`
+	Oldest  time.Time `json:"oldest,omitzero" jsonschema:"when the oldest entry began to wait"`
+	Dead    int       `json:"dead" jsonschema:"letters that the receiver refused"`
+	Problem string    `json:"problem,omitzero" jsonschema:"why the queue cannot be read: an error code"`
 }
 
 // KeyStatus is the signing keys.
@@ -75,7 +85,7 @@ var ShowStatus = get("status", "show the state of the gateway: version, apps, st
 func showStatus(ctx context.Context, rt *gateway.Runtime) (Status, error) {
 	status := Status{
 		Version: version.String(), Go: runtime.Version(), StartedAt: started, Uptime: int(time.Since(started).Seconds()),
-		Apps: []AppStatus{}, Store: storeStatus(ctx, rt), Keys: keyStatus(rt),
+		Apps: []AppStatus{}, Store: storeStatus(ctx, rt), Keys: keyStatus(rt), Queue: queueStatus(ctx, rt),
 	}
 	for app, client := range rt.Platforms {
 		s := AppStatus{App: app, Platform: string(client.Platform()), Breaker: client.Breaker(), Forwards: client.ForwardBreaker()}
@@ -107,6 +117,14 @@ func storeStatus(ctx context.Context, rt *gateway.Runtime) StoreStatus {
 		s.Staleness = new(int(rt.Stale().Milliseconds()))
 	}
 	return s
+}
+
+func queueStatus(ctx context.Context, rt *gateway.Runtime) QueueStatus {
+	q, err := rt.Events.Status(ctx)
+	if err != nil {
+		return QueueStatus{Problem: problem.Of(err).Code}
+	}
+	return QueueStatus{Entries: q.Entries, Bytes: q.Bytes, Oldest: q.Oldest, Dead: q.Dead}
 }
 
 func keyStatus(rt *gateway.Runtime) KeyStatus {
