@@ -118,7 +118,7 @@ var layers = []layer{
 	{dir: rooms + "/app", caddy: true, imports: []string{
 		rooms + "/directive", rooms + "/events", rooms + "/secret", rooms + "/redisstore", rooms + "/storage",
 		"internal/gateway", "internal/audit", "internal/metrics", "internal/version", weChat, callback, tokens, keyring, signing,
-		kit, kit + "/bolt", kit + "/memory", redisStore, queues, queues + "/boltqueue", secEvents, "internal/auth", "internal/seal",
+		kit, kit + "/bolt", kit + "/memory", redisStore, queues, queues + "/boltqueue", queues + "/redisqueue", secEvents, "internal/auth", "internal/seal",
 	}},
 	{dir: rooms + "/events", caddy: true, imports: []string{
 		rooms + "/directive", rooms + "/secret", "internal/metrics", weChat, tokens, signing, queues, secEvents, "internal/seal",
@@ -183,6 +183,7 @@ var layers = []layer{
 	// A queue, its stores in the file of sessions and in Redis, and what is sent by it.
 	{dir: queues, alone: true, imports: []string{"internal/seal"}, tests: []string{queueTest}},
 	{dir: queues + "/boltqueue", imports: []string{queues}, tests: []string{queueTest, kit, kit + "/bolt"}},
+	{dir: queues + "/redisqueue", imports: []string{queues, redisConnection}, tests: []string{queueTest, kit, redisStore, suite, "internal/seal"}},
 	{dir: queueTest, imports: []string{queues}},
 	{dir: secEvents, imports: []string{queues, tokens, "internal/auth"}, tests: []string{tokenTest, keyring, signing}},
 	{dir: "internal/auth", stdOnly: true},

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -20,15 +19,10 @@ func (a *App) parseEventsTo(d *caddyfile.Dispenser) error {
 	return a.EventsTo.Parse(d)
 }
 
-var errEventsRedis = errors.New("events_to is not yet supported with store redis")
-
 // provisionEvents comes after the token's options.
 func (a *App) provisionEvents(repl *caddy.Replacer) error {
 	if a.EventsTo == nil {
 		return nil
-	}
-	if a.Store.Redis != nil {
-		return errEventsRedis
 	}
 	return a.EventsTo.Provision(repl, a.logger, a.alg, a.Token.Audience)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/wxgate/wxgate/internal/metrics"
 	"github.com/wxgate/wxgate/internal/queue"
 	"github.com/wxgate/wxgate/internal/queue/boltqueue"
+	"github.com/wxgate/wxgate/internal/queue/redisqueue"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/bolt"
@@ -116,9 +117,12 @@ func newPooledRedis(ctx context.Context, cfg redis.Config, options session.Optio
 		forBox:      func(ctx context.Context, box *seal.Box) (auth.Store, error) { return client.Store(ctx, box, time.Now) },
 		revocations: client.Revocations(),
 		ready:       client.Ready,
-		queue:       func(_ string, limits queue.Limits) queue.Store { return queue.NewLocal(limits, nil) },
-		close:       client.Close,
-		redis:       client,
-		bytes:       client.Bytes,
+		queue: func(kind string, limits queue.Limits) queue.Store {
+			conn, prefix := client.Connection()
+			return redisqueue.New(conn, prefix, kind, limits)
+		},
+		close: client.Close,
+		redis: client,
+		bytes: client.Bytes,
 	}, nil
 }

@@ -1,6 +1,8 @@
 package queuetest
 
 import (
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,13 +18,19 @@ func Survive(t *testing.T, open OpenDurable) {
 	s, reopen := open(t, roomy)
 	appendAll(t, s, entry("a", "a1"), entry("b", "b1"), entry("a", "a2"), entry("c", "c1"), entry("d", "d1"), entry("e", "e1"))
 	must(t, s.Mark(t.Context(), entry("lost", "l1")))
-	retried := claim(t, s, "a1")
+	first := claimAll(t, s, "a1", "b1", "c1", "d1", "e1", "l1")
+	retried := first["a1"]
 	retried.Started, retried.Next, retried.Reason = now(), now().Add(time.Hour), "status 503"
 	must(t, s.Retry(t.Context(), retried, "a/a1"))
-	must(t, s.Done(t.Context(), claim(t, s, "b1")))
-	must(t, s.Done(t.Context(), claim(t, s, "a2")))
-	bury(t, s, "c1", "status 400")
-	bury(t, s, "d1", "status 401")
+	must(t, s.Done(t.Context(), first["b1"]))
+	must(t, s.Bury(t.Context(), first["c1"]))
+	must(t, s.Bury(t.Context(), first["d1"]))
+	must(t, s.Retry(t.Context(), first["e1"], "e"))
+	must(t, s.Retry(t.Context(), first["l1"], "lost"))
+	second := claimAll(t, s, "a2", "e1", "l1")
+	must(t, s.Done(t.Context(), second["a2"]))
+	must(t, s.Retry(t.Context(), second["e1"], "e"))
+	must(t, s.Retry(t.Context(), second["l1"], "lost"))
 	wantResent(t, s, 1, "c1")
 	before := wantStatus(t, s, 4, 1)
 
@@ -31,12 +39,29 @@ func Survive(t *testing.T, open OpenDurable) {
 		t.Errorf("status %+v, was %+v", after, before)
 	}
 	wantDead(t, s, "d1")
-	if e := claim(t, s, "e1"); string(e.Payload) != "sealed e1" {
-		t.Errorf("payload %q", e.Payload)
+	third := claimAll(t, s, "c1", "e1", "l1") // a1 is due in an hour
+	if e := third["e1"]; string(e.Payload) != "sealed e1" || e.Attempts != 3 {
+		t.Errorf("claimed %+v", e)
 	}
-	claim(t, s, "l1")
-	claim(t, s, "c1")
-	claimNothing(t, s) // a1 is due in an hour
 	appendAll(t, s, entry("f", "f1"))
 	claim(t, s, "f1")
+}
+
+// claimAll claims everything that is due, which must be the entries with these IDs, in any
+// order.
+func claimAll(t testing.TB, s queue.Store, ids ...string) map[string]*queue.Entry {
+	t.Helper()
+	claimed := make(map[string]*queue.Entry)
+	for {
+		e, _, err := s.Claim(t.Context(), longLease)
+		must(t, err)
+		if e == nil {
+			break
+		}
+		claimed[e.ID] = e
+	}
+	if got := slices.Sorted(maps.Keys(claimed)); !slices.Equal(got, ids) {
+		t.Fatalf("claimed %v, want %v", got, ids)
+	}
+	return claimed
 }
