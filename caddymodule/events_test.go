@@ -157,7 +157,7 @@ func (f *fixture) logout(login answer) {
 // TestEvents: whatever ends a session or a user sends one event, which the published keys
 // verify; logging in and refreshing sends none.
 func TestEvents(t *testing.T) {
-	for _, store := range []string{"memory", "bolt {{.Dir}}/wxgate.db"} {
+	for _, store := range []string{"memory", "bolt {{.Dir}}/wxgate.db", "redis redis://" + startRedis(t).addr} {
 		t.Run(strings.Fields(store)[0], func(t *testing.T) {
 			r := newReceiver(t)
 			f := newEventsFixture(t, r, store)

@@ -44,8 +44,14 @@ func TestRedisShowsNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newSharedFixture(t, redis, "limit login 100/1m")
 			f.config = strings.Replace(shared(store, "limit login 100/1m"), "\tadmin unix", "\tlog {\n\t\toutput file {{.Dir}}/log\n\t\tlevel DEBUG\n\t}\n\tadmin unix", 1)
+			r := newReceiver(t)
+			r.gateway = f
+			r.respond(http.StatusServiceUnavailable) // so that events stay
+			t.Setenv("WXGATE_TEST_BEARER", eventsBearer)
+			f.config = strings.Replace(f.config, "\t\tsecret {env.WXGATE_TEST_ROOT}", "\t\t"+eventsTo(r.url)+"\n\t\tsecret {env.WXGATE_TEST_ROOT}", 1)
 			f.load()
 			secrets := f.liveWithRedis()
+			eventually(t, "an attempt to send an event", func() bool { return r.attempts() > 0 })
 			redis.refusedNothing(t)
 			redis.reveals(t, secrets)
 
@@ -140,6 +146,8 @@ func (s *redisServer) reveals(t *testing.T, secrets map[string]string) {
 			dump += fmt.Sprint(s.do("XRANGE", key, "-", "+").ToAny())
 		case "hash":
 			dump += fmt.Sprint(s.do("HGETALL", key).ToAny())
+		case "zset":
+			dump += fmt.Sprint(s.do("ZRANGE", key, "0", "-1").ToAny())
 		case "string":
 			dump += s.text("GET", key)
 		}

@@ -155,11 +155,8 @@ func (r *Client) Store(ctx context.Context, box *seal.Box, now func() time.Time)
 	return s, nil
 }
 
-// Connection returns the connection for other data than sessions, whose keys begin with
-// prefix. It ends with the client.
-func (r *Client) Connection() (c *connection.Connection, prefix string) {
-	return r.client, r.cfg.Prefix
-}
+// Connection returns the connection and the prefix of keys, for a queue.
+func (r *Client) Connection() (*connection.Connection, string) { return r.client, r.cfg.Prefix }
 
 // Revocations returns the set of the revocations in Redis.
 func (r *Client) Revocations() *session.Set { return r.set }

@@ -1,8 +1,6 @@
-// Package redis stores sessions in a Redis or Valkey that any number of gateways
-// share.
-//
-// [Open] connects; the connection outlives configuration reloads. [Client.Store]
-// returns an [auth.Store] over it for one configuration.
+// Package redis stores sessions in a Redis or Valkey that any number of gateways share.
+// [Open] connects; the connection outlives configuration reloads. [Client.Store] returns an
+// [auth.Store] over it for one configuration.
 //
 // Package connection connects to Redis. An operation reads, decides in Go by the rules of
 // all stores, and writes with one script that first checks that what was read has not

@@ -23,7 +23,6 @@ import (
 //	<prefix>:{t}:l:<hash>        rate limit
 //	<prefix>:{0}:meta            hash: schema, secret, index (sealed)
 //	<prefix>:{0}:v:<name>        small value
-//	<prefix>:{q-<kind>}:<name>   queue: see package redisqueue
 //
 // t is the hash tag, so that all keys of a user are in one slot of a Cluster; a user is a
 // keyed hash, and an erased user a hash under another key. All keys expire, except the meta key and the small value with the signing
