@@ -53,6 +53,7 @@ const (
 	redisStore      = kit + "/redis"
 	redisConnection = redisStore + "/connection"
 	redisScan       = redisStore + "/scan"
+	redisLayout     = redisStore + "/layout"
 	redisStep       = redisStore + "/step"
 	redisStream     = redisStore + "/stream"
 )
@@ -173,11 +174,12 @@ var layers = []layer{
 	{dir: kit, alone: true, imports: []string{"internal/auth", "internal/seal"}, tests: []string{suite}},
 	{dir: kit + "/bolt", imports: storeImports, tests: []string{suite}},
 	{dir: kit + "/memory", imports: storeImports, tests: []string{suite}},
-	{dir: redisStore, alone: true, imports: append([]string{redisConnection, redisScan, redisStep, redisStream}, storeImports...), tests: []string{suite}},
+	{dir: redisStore, alone: true, imports: append([]string{redisConnection, redisLayout, redisScan, redisStep, redisStream}, storeImports...), tests: []string{suite}},
 	{dir: redisConnection},
 	{dir: redisStep, imports: []string{redisConnection}},
 	{dir: redisStream, imports: []string{kit, "internal/auth"}},
 	{dir: redisScan, imports: []string{"internal/auth"}},
+	{dir: redisLayout, imports: []string{kit, "internal/auth"}},
 	// The suite's own tests copy one store into another.
 	{dir: suite, imports: storeImports, tests: []string{kit + "/bolt", redisStore}},
 	// A queue, its stores in the file of sessions and in Redis, and what is sent by it.

@@ -20,13 +20,28 @@ func userCommand(cmd *cobra.Command) {
 			return run(cmd, t, adminapi.ShowUser, user, printUser)
 		}),
 		userIDCommand(t),
-		userDone(t, "logout", "Ends every session of the user", adminapi.LogoutUser),
+		logoutCommand(t),
 		userCommandOf("export", "Prints everything that is stored about the user as JSON, the phone number included", func(cmd *cobra.Command, user adminapi.UserRequest) error {
 			t.json = true // there is no other form
 			return run(cmd, t, adminapi.ExportUser, user, nil)
 		}),
 		eraseCommand(t),
 	)
+}
+
+func logoutCommand(t *target) *cobra.Command {
+	var app, openid, unionid string
+	cmd := &cobra.Command{Use: "logout", Short: "Ends every session of the user, or of every user of a person", Args: cobra.NoArgs}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if app == "" || (openid == "") == (unionid == "") {
+			return usage.Errorf("--app <appid> and either --openid <openid> or --unionid <unionid> are required")
+		}
+		return runDone(cmd, t, adminapi.LogoutUser, adminapi.LogoutRequest{App: auth.AppID(app), OpenID: auth.OpenID(openid), UnionID: auth.UnionID(unionid)})
+	}
+	cmd.Flags().StringVar(&app, "app", "", "The mini program's appid")
+	cmd.Flags().StringVar(&openid, "openid", "", "The user's openid")
+	cmd.Flags().StringVar(&unionid, "unionid", "", "A person's unionid: every app's user of the person, on the platform and API host of --app")
+	return cmd
 }
 
 func printUser(out io.Writer, user adminapi.User) error {

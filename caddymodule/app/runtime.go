@@ -77,11 +77,13 @@ func (o *opener) open(ctx context.Context) error {
 func (o *opener) openService() {
 	rt, configured := o.runtime, o.app.Token
 	apps := make(map[auth.AppID]auth.Platform, len(rt.Platforms))
+	scopes := make(map[auth.AppID]auth.Scope, len(rt.Platforms))
 	for id, client := range rt.Platforms {
-		apps[id] = client
+		apps[id], scopes[id] = client, client.Scope()
 	}
 	config := auth.Config{
 		Apps:        apps,
+		Scopes:      scopes,
 		Tokens:      rt.Tokens,
 		Store:       rt.Store,
 		Revocations: rt.Revocations,

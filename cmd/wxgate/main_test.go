@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -31,7 +32,7 @@ func TestMain(m *testing.M) {
 // they have
 //
 //	ready                          waits until the gateway at $URL serves
-//	login <user>                   logs in; sets $OPENID, $ACCESS, $REFRESH and $HANDLE
+//	login <user> [<unionid>]       logs in; sets $OPENID, $ACCESS, $REFRESH and $HANDLE
 //	refresh                        spends $REFRESH; sets $ACCESS and $REFRESH
 //	http <status> <method> <path> [<body>] [<name: value>...]
 //	                               asks the gateway; the body goes to stdout
@@ -149,10 +150,14 @@ func waitReady(gateway string) error {
 }
 
 func scriptLogin(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: login <user>")
+	if neg || len(args) < 1 || len(args) > 2 {
+		ts.Fatalf("usage: login <user> [<unionid>]")
 	}
-	code, err := ask(http.MethodGet, ts.Getenv("MANAGEMENT")+"/code?user="+args[0], "")
+	query := url.Values{"user": args[:1]}
+	if len(args) == 2 {
+		query.Set("unionid", args[1])
+	}
+	code, err := ask(http.MethodGet, ts.Getenv("MANAGEMENT")+"/code?"+query.Encode(), "")
 	ts.Check(err)
 	a, err := ask(http.MethodPost, ts.Getenv("URL")+"/v1.0/pub/openId", fmt.Sprintf(`{"code":%q}`, code.body))
 	ts.Check(err)

@@ -108,7 +108,7 @@ func badBody(err error) error {
 // statusOf returns the status of an error.
 func statusOf(err error) int {
 	switch {
-	case errors.Is(err, keyring.ErrUnknownKey), errors.Is(err, ErrUnknownApp), errors.Is(err, auth.ErrNoSession), errors.Is(err, ErrNothingStored):
+	case errors.Is(err, keyring.ErrUnknownKey), errors.Is(err, ErrUnknownApp), errors.Is(err, auth.ErrNoSession), errors.Is(err, ErrNothingStored), errors.Is(err, auth.ErrNoPerson):
 		return http.StatusNotFound
 	case errors.Is(err, keyring.ErrKeyGiven):
 		return http.StatusConflict

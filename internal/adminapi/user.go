@@ -25,7 +25,7 @@ type Done struct {
 
 // The calls about one user.
 var (
-	LogoutUser      = post("user/logout", "end every session of a user; app, openid", audited, logoutUser)
+	LogoutUser      = post("user/logout", "end every session of a user, or of every user of a person; app, and openid or unionid", audited, logoutUser)
 	CheckSessionKey = post("session-key/check", "ask WeChat whether a user's session key is still valid; app, openid", audited, checkSessionKey)
 	ResetSessionKey = post("session-key/reset", "have WeChat replace a user's session key; app, openid", audited, resetSessionKey)
 )
@@ -51,17 +51,64 @@ func (u UserRequest) user(rt *gateway.Runtime) (auth.User, error) {
 	return auth.User{App: u.App, OpenID: u.OpenID}, nil
 }
 
-func logoutUser(ctx context.Context, rt *gateway.Runtime, in UserRequest) (Done, error) {
-	user, err := in.user(rt)
+// LogoutRequest names a user, or the person whose users it is about.
+type LogoutRequest struct {
+	App     auth.AppID   `json:"app"`
+	OpenID  auth.OpenID  `json:"openid,omitzero"`  // the user
+	UnionID auth.UnionID `json:"unionid,omitzero"` // in its place: every user of the person, on the app's platform and API host
+}
+
+// Subject implements [Subject].
+func (r LogoutRequest) Subject(rt *gateway.Runtime) []zap.Field {
+	if r.UnionID == "" {
+		return UserRequest{r.App, r.OpenID}.Subject(rt)
+	}
+	if r.check(rt) != nil {
+		return nil
+	}
+	// No app has an empty appid: it is the name of no user.
+	person := rt.Tokens.Pseudonym(auth.User{OpenID: auth.OpenID(r.UnionID)})
+	return []zap.Field{zap.String("app", string(r.App)), zap.String("person_id", person)}
+}
+
+// check checks a request with a unionid.
+func (r LogoutRequest) check(rt *gateway.Runtime) error {
+	if r.OpenID != "" || !auth.ValidID(r.App) || !auth.ValidID(r.UnionID) {
+		return fmt.Errorf("%w: app and either openid or unionid are required", auth.ErrInvalidRequest)
+	}
+	if _, ok := rt.Platforms[r.App]; !ok {
+		return fmt.Errorf("%w: %s", ErrUnknownApp, r.App)
+	}
+	return nil
+}
+
+func logoutUser(ctx context.Context, rt *gateway.Runtime, in LogoutRequest) (Done, error) {
+	users, err := in.users(ctx, rt)
 	if err != nil {
 		return Done{}, err
 	}
-	ended, err := rt.Service.EndUser(ctx, user, auth.CauseOperator)
-	rt.Record(audit.Event{Action: audit.Revocation, By: audit.Operator, All: true, Ended: ended}, user, err)
-	if err != nil {
-		return Done{}, err
+	all := 0
+	for _, user := range users {
+		ended, err := rt.Service.EndUser(ctx, user, auth.CauseOperator)
+		rt.Record(audit.Event{Action: audit.Revocation, By: audit.Operator, All: true, Ended: ended}, user, err)
+		if err != nil {
+			return Done{}, err
+		}
+		all += ended
 	}
-	return Done{Done: logoutReport(ended), Ended: &ended}, nil
+	return Done{Done: logoutReport(all), Ended: &all}, nil
+}
+
+// users returns whom the request is about.
+func (r LogoutRequest) users(ctx context.Context, rt *gateway.Runtime) ([]auth.User, error) {
+	if r.UnionID != "" {
+		if err := r.check(rt); err != nil {
+			return nil, err
+		}
+		return rt.Service.UsersOf(ctx, r.App, r.UnionID)
+	}
+	user, err := UserRequest{r.App, r.OpenID}.user(rt)
+	return []auth.User{user}, err
 }
 
 func logoutReport(ended int) string {

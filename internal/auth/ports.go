@@ -140,6 +140,9 @@ type Store interface {
 	// otherwise start again at 0. A second call does no harm, and wipes again what the
 	// first one could not when it failed.
 	Erase(ctx context.Context, u User, at, until time.Time) (Erased, error)
+	// UsersOf returns the users who have a session with this unionid that has not ended, in
+	// any order. They may be of several persons: see [Scope].
+	UsersOf(ctx context.Context, u UnionID) ([]User, error)
 	// SessionKeys are the user's, newest first, at most [MaxSessionKeys]; none
 	// once the user's last session has ended.
 	SessionKeys(ctx context.Context, u User) ([]SessionKey, error)

@@ -9,6 +9,7 @@ import (
 // Ended and Now is required.
 type Config struct {
 	Apps        map[AppID]Platform
+	Scopes      map[AppID]Scope // of each of Apps
 	Tokens      Tokens
 	Store       Store
 	Revocations Revocations

@@ -2,7 +2,9 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 )
 
 const (
@@ -73,4 +75,34 @@ func (s *Service) EndSession(ctx context.Context, id string) (ended *Session, er
 	}
 	s.ended(ended.User, ended.ID, CauseOperator)
 	return ended, nil
+}
+
+// Scope is where a unionid names one person: unionids of another platform, or of another API
+// host, which may be a test system, are other people's.
+type Scope struct {
+	Platform string // such as wechat
+	API      string // the host, with its port if it has one
+}
+
+// ErrNoPerson is what [Service.UsersOf] returns if nobody with the unionid is logged in.
+var ErrNoPerson = errors.New("no user with this unionid is logged in")
+
+// UsersOf returns the users with a session who have a unionid in the scope of an app: one
+// person's, in all apps. [ErrUnknownApp], [ErrNoPerson].
+func (s *Service) UsersOf(ctx context.Context, app AppID, u UnionID) ([]User, error) {
+	if _, ok := s.cfg.Apps[app]; !ok {
+		return nil, fmt.Errorf("%w: %q is not configured", ErrUnknownApp, app)
+	}
+	users, err := s.cfg.Store.UsersOf(ctx, u)
+	if err != nil {
+		return nil, err
+	}
+	users = slices.DeleteFunc(users, func(user User) bool {
+		_, ok := s.cfg.Apps[user.App]
+		return !ok || s.cfg.Scopes[user.App] != s.cfg.Scopes[app]
+	})
+	if len(users) == 0 {
+		return nil, ErrNoPerson
+	}
+	return users, nil
 }

@@ -106,6 +106,15 @@ func (v Vault) HashErased(u auth.User) auth.ErasedUser {
 	return auth.NewErasedUser(mac.Sum(nil), u)
 }
 
+// HashPerson returns the hash of a unionid that keys have. No user has its input: an app
+// has a name.
+func (v Vault) HashPerson(u auth.UnionID) []byte {
+	mac := hmac.New(sha256.New, v.IndexKey)
+	mac.Write([]byte{0})
+	mac.Write([]byte(u))
+	return mac.Sum(nil)
+}
+
 func place(bucket, key []byte) []byte {
 	out := make([]byte, 0, len(bucket)+1+len(key))
 	out = append(out, bucket...)

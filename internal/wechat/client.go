@@ -3,8 +3,10 @@ package wechat
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -153,6 +155,19 @@ func (c *Client) API() string { return c.cfg.API }
 
 // Platform returns the mini program's platform.
 func (c *Client) Platform() Platform { return c.cfg.Platform }
+
+// Scope returns where the unionids of the app's users name persons.
+func (c *Client) Scope() auth.Scope {
+	base := c.peer.base
+	host, port := strings.ToLower(base.Hostname()), base.Port()
+	if port != "" && port != defaultPorts[base.Scheme] {
+		host = net.JoinHostPort(host, port)
+	}
+	return auth.Scope{Platform: string(c.cfg.Platform), API: host}
+}
+
+// defaultPorts are the ports that a URL may have or not.
+var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
 // Breaker returns the state of the app's circuit breaker: closed (calls are made),
 // half-open or open.

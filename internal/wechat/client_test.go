@@ -189,3 +189,23 @@ func TestSlowBody(t *testing.T) {
 		t.Fatalf("took %v", took)
 	}
 }
+
+// TestScope: two spellings of a host are one, and another port is another host.
+func TestScope(t *testing.T) {
+	t.Parallel()
+	for api, want := range map[string]string{
+		"":                               "api.weixin.qq.com",
+		"https://API.weixin.qq.com:443/": "api.weixin.qq.com",
+		"http://127.0.0.1:9901":          "127.0.0.1:9901",
+		"http://[::1]:80/path":           "::1",
+	} {
+		c, err := wechat.New(wechat.Config{AppID: "wx0000000000000001", Secret: "s", API: api})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Scope(); got.API != want || got.Platform != "wechat" {
+			t.Errorf("%q: %+v, want %s", api, got, want)
+		}
+		c.Close()
+	}
+}

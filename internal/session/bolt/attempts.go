@@ -7,6 +7,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 )
 
 // UpdateAttempts implements [auth.Store]. edit runs within the write: see
@@ -33,8 +34,8 @@ func (s *Store) Attempts(ctx context.Context, u auth.User) (*auth.Attempts, erro
 
 func (c *change) updateAttempts(u auth.User, edit func(*auth.Attempts)) error {
 	// A file of an older wxgate does not have the bucket.
-	if _, err := c.tx.CreateBucketIfNotExists(bucketAttempts); err != nil {
-		return fmt.Errorf("creating bucket %s: %w", bucketAttempts, err)
+	if _, err := c.tx.CreateBucketIfNotExists(layout.Attempts); err != nil {
+		return fmt.Errorf("creating bucket %s: %w", layout.Attempts, err)
 	}
 	user := c.vault.HashUser(u)
 	attempts, err := c.takeAttempts(user)
@@ -55,24 +56,24 @@ func (c *change) updateAttempts(u auth.User, edit func(*auth.Attempts)) error {
 
 // takeAttempts reads and deletes a user's attempts.
 func (c *change) takeAttempts(user []byte) (*auth.Attempts, error) {
-	before := c.get(bucketAttempts, user)
-	if len(before) <= timeKeyBytes {
+	before := c.get(layout.Attempts, user)
+	if len(before) <= layout.TimeBytes {
 		return new(auth.Attempts), nil
 	}
-	return c.vault.OpenAttempts(user, before[timeKeyBytes:]), c.deleteAttempts(user, before)
+	return c.vault.OpenAttempts(user, before[layout.TimeBytes:]), c.deleteAttempts(user, before)
 }
 
 // attempts reads a user's attempts, without changing the file.
 func (c *change) attempts(user []byte) *auth.Attempts {
-	bucket := c.tx.Bucket(bucketAttempts)
+	bucket := c.tx.Bucket(layout.Attempts)
 	if bucket == nil {
 		return new(auth.Attempts)
 	}
 	value := bucket.Get(user)
-	if len(value) <= timeKeyBytes {
+	if len(value) <= layout.TimeBytes {
 		return new(auth.Attempts)
 	}
-	return c.vault.OpenAttempts(user, value[timeKeyBytes:])
+	return c.vault.OpenAttempts(user, value[layout.TimeBytes:])
 }
 
 // putAttempts writes a record behind the time when it ends, which a sweep reads
@@ -82,21 +83,21 @@ func (c *change) putAttempts(user []byte, a *auth.Attempts) error {
 	if err != nil {
 		return err
 	}
-	value := append(timeKey(a.Until()), sealed...)
-	if err := c.put(bucketAttempts, user, value); err != nil {
+	value := append(layout.TimeKey(a.Until()), sealed...)
+	if err := c.put(layout.Attempts, user, value); err != nil {
 		return err
 	}
-	return c.put(bucketEnds, attemptsEnd(user, value), nil)
+	return c.put(layout.Ends, attemptsEnd(user, value), nil)
 }
 
 func (c *change) deleteAttempts(user, value []byte) error {
-	if err := c.delete(bucketEnds, attemptsEnd(user, value)); err != nil {
+	if err := c.delete(layout.Ends, attemptsEnd(user, value)); err != nil {
 		return err
 	}
-	return c.delete(bucketAttempts, user)
+	return c.delete(layout.Attempts, user)
 }
 
 // attemptsEnd is the key in the index of ends.
 func attemptsEnd(user, value []byte) []byte {
-	return append(append(bytes.Clone(value[:timeKeyBytes]), tagAttempts), user...)
+	return append(append(bytes.Clone(value[:layout.TimeBytes]), layout.TagAttempts), user...)
 }

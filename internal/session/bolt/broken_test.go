@@ -55,7 +55,7 @@ func TestLocked(t *testing.T) {
 func TestNewerSchema(t *testing.T) {
 	t.Parallel()
 	path := closedFile(t, sessiontest.NewClock())
-	edit(t, path, func(b buckets) { b.put("meta", "schema", []byte("3")) })
+	edit(t, path, func(b buckets) { b.put("meta", "schema", []byte("4")) })
 	wantRefused(t, path, session.ErrNewerSchema, "run the newer wxgate")
 }
 
@@ -107,7 +107,7 @@ func TestCheck(t *testing.T) {
 	report, err := bolt.Check(path)
 	sessiontest.Must(t, err)
 	if len(report.Problems) != 0 || report.Sessions != 60 || report.Users != 2 || report.Keys != 2 ||
-		report.Revocations != 31 || report.Schema != 2 || report.Bytes == 0 {
+		report.Revocations != 31 || report.Schema != 3 || report.Bytes == 0 {
 		t.Fatalf("%+v", report)
 	}
 	for bucket, drop := range map[string]func(buckets, string){

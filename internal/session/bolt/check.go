@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/bolt/database"
+	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 )
 
 // maxProblems bounds a report, in lines: one broken page yields thousands, and
@@ -49,14 +51,14 @@ func Check(path string) (*Report, error) {
 // read fills the report. The pages were followed when the file was opened, so
 // that bbolt can check the rest (order of keys, lost pages) without falling.
 func (r *Report) read(tx *bbolt.Tx) (err error) {
-	if r.Schema, err = schemaOf(tx); err != nil {
+	if r.Schema, err = layout.SchemaOf(tx); err != nil {
 		return err
 	}
 	for problem := range tx.Check() { // to its end: it holds a goroutine
 		r.problem("%v", problem)
 	}
-	if r.Schema < schemaVersion {
-		r.Sessions, r.Revocations = count(tx, bucketSessions), count(tx, bucketRevocations)
+	if r.Schema < layout.Version {
+		r.Sessions, r.Revocations = count(tx, layout.Sessions), count(tx, layout.Revocations)
 		return nil // its records are checked by the start that rewrites it
 	}
 	counts, err := walk(tx)
@@ -67,71 +69,89 @@ func (r *Report) read(tx *bbolt.Tx) (err error) {
 	r.Keys, r.Revocations = counts.Keys, counts.Revocations
 	r.checkSessions(tx)
 	r.checkUsers(tx)
+	r.checkPersons(tx)
 	r.checkEnds(tx)
 	if counts.ends != counts.Sessions+counts.Revocations+counts.attempts {
 		r.problem("%d entries in %s for %d sessions, %d revocations and %d users with attempts",
-			counts.ends, bucketEnds, counts.Sessions, counts.Revocations, counts.attempts)
+			counts.ends, layout.Ends, counts.Sessions, counts.Revocations, counts.attempts)
 	}
 	return nil
 }
 
 // checkSessions looks that sessions are in the indexes.
 func (r *Report) checkSessions(tx *bbolt.Tx) {
-	users, ends := tx.Bucket(bucketUsers), tx.Bucket(bucketEnds)
-	recentA, recentB := tx.Bucket(bucketRecentA), tx.Bucket(bucketRecentB)
-	has := func(bucket *bbolt.Bucket, key []byte) bool {
-		k, _ := bucket.Cursor().Seek(key) // Get does not tell an empty value from none
-		return bytes.Equal(k, key)
-	}
-	cursor := tx.Bucket(bucketSessions).Cursor()
+	users, ends := tx.Bucket(layout.Users), tx.Bucket(layout.Ends)
+	recentA, recentB := tx.Bucket(layout.RecentA), tx.Bucket(layout.RecentB)
+	persons := tx.Bucket(layout.Persons)
+	cursor := tx.Bucket(layout.Sessions).Cursor()
 	for id, value := cursor.First(); id != nil; id, value = cursor.Next() {
-		e, _ := decodeEntry(value) // walk has decoded it
-		recent := bytes.Equal(recentA.Get(id), e.user) || bytes.Equal(recentB.Get(id), e.user)
-		if !recent && !has(users, indexed{user: e.user, id: id}.userKey()) {
-			r.problem("session %s is not listed for its user", sessionID(id))
+		e, _ := layout.DecodeEntry(value) // walk has decoded it
+		listed := slices.Concat(e.User, e.Person)
+		recent := bytes.Equal(recentA.Get(id), listed) || bytes.Equal(recentB.Get(id), listed)
+		if !recent && !has(users, indexed{user: e.User, id: id}.userKey()) {
+			r.problem("session %s is not listed for its user", layout.SessionID(id))
 		}
-		if e.listed.After(e.end) || !has(ends, endKey(e.listed, id)) {
-			r.problem("session %s is missing in the index of ends", sessionID(id))
+		if !recent && !isNobody(e.Person) && !has(persons, slices.Concat(e.Person, e.User)) {
+			r.problem("session %s is not listed for its person", layout.SessionID(id))
+		}
+		if e.Listed.After(e.End) || !has(ends, layout.EndKey(e.Listed, id)) {
+			r.problem("session %s is missing in the index of ends", layout.SessionID(id))
 		}
 	}
 }
 
 // checkUsers looks that users have the sessions that they are said to have.
 func (r *Report) checkUsers(tx *bbolt.Tx) {
-	sessions := tx.Bucket(bucketSessions)
-	cursor := tx.Bucket(bucketUsers).Cursor()
+	sessions := tx.Bucket(layout.Sessions)
+	cursor := tx.Bucket(layout.Users).Cursor()
 	for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {
-		if len(k) != indexUserBytes+sessionKeyBytes {
-			r.problem("a key of %d bytes in %s", len(k), bucketUsers)
+		if len(k) != layout.UserBytes+layout.SessionBytes {
+			r.problem("a key of %d bytes in %s", len(k), layout.Users)
 			continue
 		}
-		id := k[indexUserBytes:]
-		if e, ok := decodeEntry(sessions.Get(id)); !ok || !bytes.HasPrefix(k, e.user) {
-			r.problem("session %s is listed for a user, but missing", sessionID(id))
+		id := k[layout.UserBytes:]
+		if e, ok := layout.DecodeEntry(sessions.Get(id)); !ok || !bytes.HasPrefix(k, e.User) {
+			r.problem("session %s is listed for a user, but missing", layout.SessionID(id))
+		}
+	}
+}
+
+// checkPersons looks that persons have the users that they are said to have.
+func (r *Report) checkPersons(tx *bbolt.Tx) {
+	of := make(map[string]bool)
+	cursor := tx.Bucket(layout.Sessions).Cursor()
+	for id, value := cursor.First(); id != nil; id, value = cursor.Next() {
+		e, _ := layout.DecodeEntry(value) // walk has decoded it
+		of[string(e.Person)+string(e.User)] = true
+	}
+	cursor = tx.Bucket(layout.Persons).Cursor()
+	for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {
+		if !of[string(k)] {
+			r.problem("a user without a session is listed for a person, or a key of %s has %d bytes", layout.Persons, len(k))
 		}
 	}
 }
 
 // checkEnds looks that what is to be swept is there.
 func (r *Report) checkEnds(tx *bbolt.Tx) {
-	revocations, sessions := tx.Bucket(bucketRevocations), tx.Bucket(bucketSessions)
-	cursor := tx.Bucket(bucketEnds).Cursor()
+	revocations, sessions := tx.Bucket(layout.Revocations), tx.Bucket(layout.Sessions)
+	cursor := tx.Bucket(layout.Ends).Cursor()
 	for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {
-		if len(k) <= timeKeyBytes {
-			r.problem("a key of %d bytes in %s", len(k), bucketEnds)
+		if len(k) <= layout.TimeBytes {
+			r.problem("a key of %d bytes in %s", len(k), layout.Ends)
 			continue
 		}
-		tagged := k[timeKeyBytes:]
+		tagged := k[layout.TimeBytes:]
 		found := revocations.Get(tagged) != nil
 		switch tagged[0] {
-		case tagEnd:
+		case layout.TagEnd:
 			found = sessions.Get(tagged[1:]) != nil
-		case tagAttempts:
-			attempts := tx.Bucket(bucketAttempts)
-			found = attempts != nil && bytes.HasPrefix(attempts.Get(tagged[1:]), k[:timeKeyBytes])
+		case layout.TagAttempts:
+			attempts := tx.Bucket(layout.Attempts)
+			found = attempts != nil && bytes.HasPrefix(attempts.Get(tagged[1:]), k[:layout.TimeBytes])
 		}
 		if !found {
-			r.problem("the index of ends lists a missing entry at %v", keyTime(k).UTC())
+			r.problem("the index of ends lists a missing entry at %v", layout.KeyTime(k).UTC())
 		}
 	}
 }

@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"go.etcd.io/bbolt"
 
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/bolt/database"
+	"github.com/wxgate/wxgate/internal/session/bolt/upgrade"
 )
 
 const (
@@ -33,32 +33,24 @@ func Compact(path string) (before, after int64, err error) {
 	if before, err = sizeOf(path); err != nil {
 		return 0, 0, err
 	}
-	src, err := openUpgraded(path, database.EveryBucket)
+	src, err := upgrade.Open(path, database.EveryBucket)
 	if err != nil {
 		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
 	temp := path + compactSuffix
 	if err := copyTo(temp, src.DB); err != nil {
-		return 0, 0, errors.Join(fmt.Errorf("compacting %s: %w", path, err), remove(temp))
+		return 0, 0, errors.Join(fmt.Errorf("compacting %s: %w", path, err), database.Remove(temp))
 	}
 	if after, err = sizeOf(temp); err != nil {
 		return 0, 0, err
 	}
-	return before, after, replace(path, temp)
-}
-
-// replace gives a complete new file the name of the session store.
-func replace(path, by string) error {
-	if err := os.Rename(by, path); err != nil {
-		return session.Unavailable(fmt.Errorf("replacing the session store: %w", err))
-	}
-	return database.SyncDirectory(filepath.Dir(path))
+	return before, after, database.Replace(path, temp)
 }
 
 // copyTo writes all of src to a new file and to the disk.
 func copyTo(path string, src *bbolt.DB) error {
-	if err := remove(path); err != nil {
+	if err := database.Remove(path); err != nil {
 		return err
 	}
 	dst, err := database.Open(path, false, database.EveryBucket)
@@ -71,13 +63,6 @@ func copyTo(path string, src *bbolt.DB) error {
 		}
 		return bbolt.Compact(dst.DB, src, compactStep) // each of its commits syncs
 	}), dst.Close())
-}
-
-func remove(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return session.Unavailable(fmt.Errorf("removing %s: %w", path, err))
-	}
-	return nil
 }
 
 func sizeOf(path string) (int64, error) {

@@ -12,7 +12,9 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/bolt/database"
+	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 	"github.com/wxgate/wxgate/internal/session/bolt/recent"
+	"github.com/wxgate/wxgate/internal/session/bolt/upgrade"
 )
 
 // Erase implements [auth.Store]. A crash before it returns leaves a mark in the file, and
@@ -34,13 +36,13 @@ func (c *change) erase(u auth.User, at, until time.Time) (erased auth.Erased, er
 	sessions := c.sessionsOf(user)
 	erased.SessionKeys = len(c.keysOf(user, sessions))
 	for _, s := range sessions {
-		session.ExtendRevocation(&rev, sessionID(s.id), c.accessEnd(s))
+		session.ExtendRevocation(&rev, layout.SessionID(s.id), c.accessEnd(s))
 		if err := c.deleteSession(s.id); err != nil {
 			return erased, err
 		}
 		erased.Sessions++
 	}
-	if err := c.file.recent.Remove(c.tx, recent.User(user[:indexUserBytes])); err != nil {
+	if err := c.file.recent.Remove(c.tx, recent.User(user[:layout.UserBytes])); err != nil {
 		return erased, err
 	}
 	if rev, err = c.unnameRevocation(user, rev); err != nil {
@@ -54,28 +56,28 @@ func (c *change) erase(u auth.User, at, until time.Time) (erased auth.Erased, er
 	}
 	erased.RevokedUntil = c.revoked[len(c.revoked)-1].Until
 	mark := binary.BigEndian.AppendUint64(nil, uint64(c.tx.ID())) //nolint:gosec // G115: not negative
-	return erased, c.put(bucketMeta, metaWipe, mark)
+	return erased, c.put(layout.Meta, layout.MetaWipe, mark)
 }
 
 // unnameRevocation deletes the revocation of a user by name, and returns rev with what it
 // held.
 func (c *change) unnameRevocation(user []byte, rev auth.Revocation) (auth.Revocation, error) {
-	key := append([]byte{tagUser}, user...)
+	key := append([]byte{layout.TagUser}, user...)
 	old, known, err := c.revocation(key)
 	if err != nil || !known {
 		return rev, err
 	}
-	if err := c.delete(bucketRevocations, key); err != nil {
+	if err := c.delete(layout.Revocations, key); err != nil {
 		return rev, err
 	}
-	return session.MergeRevocations(rev, old), c.delete(bucketEnds, append(timeKey(old.Until), key...))
+	return session.MergeRevocations(rev, old), c.delete(layout.Ends, append(layout.TimeKey(old.Until), key...))
 }
 
 // unnameAttempts moves a user's attempts to the hash of the erased user, and reports
 // whether any are kept. They must not start again at 0: whoever has an account erased,
 // logs in and tries again could otherwise decrypt without a limit.
 func (c *change) unnameAttempts(user, erased []byte) (kept bool, err error) {
-	if c.tx.Bucket(bucketAttempts) == nil {
+	if c.tx.Bucket(layout.Attempts) == nil {
 		return false, nil
 	}
 	attempts, err := c.takeAttempts(user)
@@ -91,7 +93,7 @@ func (c *change) unnameAttempts(user, erased []byte) (kept bool, err error) {
 // revokedUntil is until when sessions of a user began that are revoked; the zero time
 // without any.
 func (c *change) revokedUntil(u auth.User) (notAfter time.Time, err error) {
-	for _, key := range [][]byte{append([]byte{tagUser}, c.vault.HashUser(u)...), erasedKey(c.vault.HashErased(u))} {
+	for _, key := range [][]byte{append([]byte{layout.TagUser}, c.vault.HashUser(u)...), erasedKey(c.vault.HashErased(u))} {
 		rev, known, err := c.revocation(key)
 		if err != nil {
 			return time.Time{}, err
@@ -103,16 +105,16 @@ func (c *change) revokedUntil(u auth.User) (notAfter time.Time, err error) {
 	return notAfter, nil
 }
 
-func erasedKey(u auth.ErasedUser) []byte { return append([]byte{tagErased}, u.Hash()...) }
+func erasedKey(u auth.ErasedUser) []byte { return append([]byte{layout.TagErased}, u.Hash()...) }
 
 // endErased ends the sessions of a user who was erased in another store, which an earlier
 // import brought. Only the sessions themselves name their user.
 func (c *change) endErased(rev auth.Revocation) error {
 	var ended [][]byte
-	cursor := c.tx.Bucket(bucketSessions).Cursor()
+	cursor := c.tx.Bucket(layout.Sessions).Cursor()
 	for id, value := cursor.First(); id != nil; id, value = cursor.Next() {
-		e, ok := decodeEntry(value)
-		if !ok || !session.Covers(rev.NotAfter, sessionID(id)) {
+		e, ok := layout.DecodeEntry(value)
+		if !ok || !session.Covers(rev.NotAfter, layout.SessionID(id)) {
 			continue
 		}
 		if s, err := c.openSession(id, e); err == nil && rev.Erased.Names(s.User) {
@@ -137,8 +139,8 @@ func (f *File) wipe(ctx context.Context) error {
 		return err
 	}
 	// What a compaction or an upgrade left behind that was cut off is a copy of the file.
-	for _, suffix := range []string{compactSuffix, upgradeSuffix} {
-		if err := remove(f.path + suffix); err != nil {
+	for _, suffix := range []string{compactSuffix, upgrade.Suffix} {
+		if err := database.Remove(f.path + suffix); err != nil {
 			return err
 		}
 	}
@@ -146,11 +148,11 @@ func (f *File) wipe(ctx context.Context) error {
 		return err
 	}
 	return f.commits.Do(func(tx *bbolt.Tx) (bool, error) {
-		meta := tx.Bucket(bucketMeta)
-		if mark == nil || !bytes.Equal(meta.Get(metaWipe), mark) {
+		meta := tx.Bucket(layout.Meta)
+		if mark == nil || !bytes.Equal(meta.Get(layout.MetaWipe), mark) {
 			return false, nil
 		}
-		return true, meta.Delete(metaWipe)
+		return true, meta.Delete(layout.MetaWipe)
 	})
 }
 
@@ -170,7 +172,7 @@ func (f *File) finishWipe(ctx context.Context) error {
 func (f *File) wipeMark() (mark []byte, err error) {
 	err = database.Guard(auth.ErrStoreUnavailable, func() error {
 		return f.db.View(func(tx *bbolt.Tx) error {
-			mark = bytes.Clone(tx.Bucket(bucketMeta).Get(metaWipe))
+			mark = bytes.Clone(tx.Bucket(layout.Meta).Get(layout.MetaWipe))
 			return nil
 		})
 	})

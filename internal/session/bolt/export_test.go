@@ -8,12 +8,14 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session/bolt/layout"
+	"github.com/wxgate/wxgate/internal/session/bolt/upgrade"
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
 // SmallSteps has files merge the index of users every few logins, and upgrade in many
 // transactions. It is not safe for concurrent use with files.
-func SmallSteps() { recentLimit, upgradeStep = 16, 7 }
+func SmallSteps() { recentLimit, upgrade.Step = 16, 7 }
 
 // Count counts what the file keeps, by a walk over it.
 func (f *File) Count() sessiontest.Counts {
@@ -33,9 +35,9 @@ func (f *File) Count() sessiontest.Counts {
 func (s *Store) Traces(u auth.User) (traces map[string][]byte, err error) {
 	traces = make(map[string][]byte)
 	user := s.vault.HashUser(u)
-	traces["user"], traces["user in indexes"] = user, user[:indexUserBytes]
+	traces["user"], traces["user in indexes"] = user, user[:layout.UserBytes]
 	err = s.view(func(c *change) error {
-		marks := [][]byte{user[:indexUserBytes]}
+		marks := [][]byte{user[:layout.UserBytes]}
 		for _, session := range c.sessionsOf(user) {
 			marks = append(marks, session.id)
 		}

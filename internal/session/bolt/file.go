@@ -15,8 +15,13 @@ import (
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/bolt/database"
+	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 	"github.com/wxgate/wxgate/internal/session/bolt/recent"
+	"github.com/wxgate/wxgate/internal/session/bolt/upgrade"
 )
+
+// recentLimit is a variable for tests.
+var recentLimit = recent.Limit
 
 // File is the open session store of one process, which outlives a reload. Any number
 // of [Store] use one, and share its revocations. It is safe for
@@ -63,7 +68,7 @@ func openFile(path string, opts session.Options, wait time.Duration) (*File, err
 	if err := database.MakeDirectory(path); err != nil {
 		return nil, err
 	}
-	db, err := openUpgraded(path, neededAtOnce)
+	db, err := upgrade.Open(path, layout.NeededAtOnce)
 	if err != nil {
 		return nil, err
 	}
@@ -98,11 +103,11 @@ func (f *File) sound(ctx context.Context) error {
 // its recent sessions. It reads no other.
 func (f *File) prepare() error {
 	return database.Guard(session.ErrCorrupt, func() error {
-		if err := f.db.Update(createBuckets); err != nil && !errors.Is(err, database.ErrUnchanged) {
+		if err := f.db.Update(layout.Create); err != nil && !errors.Is(err, database.ErrUnchanged) {
 			return fmt.Errorf("preparing %s: %w", f.path, err)
 		}
 		err := f.db.View(func(tx *bbolt.Tx) (err error) {
-			f.recent, err = recent.Load(tx, [2][]byte{bucketRecentA, bucketRecentB})
+			f.recent, err = recent.Load(tx, [2][]byte{layout.RecentA, layout.RecentB})
 			return err
 		})
 		if err != nil {
@@ -114,17 +119,23 @@ func (f *File) prepare() error {
 	})
 }
 
-// newCommitter has each commit merge some recent sessions into the index of users.
+// newCommitter has each commit merge some recent sessions into the indexes of users and
+// persons.
 func (f *File) newCommitter() *database.Committer {
 	return &database.Committer{
 		DB: f.db.DB,
 		Begin: func(tx *bbolt.Tx) {
-			fillPages(tx)
+			layout.FillPages(tx)
 			f.recent.Begin()
 			f.begun = 0
 		},
 		Finish: func(tx *bbolt.Tx) error {
-			return f.recent.Merge(tx, func(user recent.User, id recent.Session) error { return listUser(tx, user[:], id[:]) })
+			return f.recent.Merge(tx, recent.Lists{
+				User: func(user recent.User, id recent.Session) error { return listUser(tx, user[:], id[:]) },
+				Person: func(p recent.Person, user recent.User, id recent.Session) error {
+					return listPerson(tx, p[:], user[:], id[:])
+				},
+			})
 		},
 		Committed: func() {
 			f.recent.Committed()
@@ -195,7 +206,9 @@ func (f *File) Ready(ctx context.Context) error {
 		return session.Unavailable(err)
 	}
 	if f.commits.Failed.Load() {
-		if err := f.commits.Do(func(tx *bbolt.Tx) (bool, error) { return true, database.Probe(tx.Bucket(bucketMeta), metaProbe) }); err != nil {
+		if err := f.commits.Do(func(tx *bbolt.Tx) (bool, error) {
+			return true, database.Probe(tx.Bucket(layout.Meta), layout.MetaProbe)
+		}); err != nil {
 			return session.Unavailable(err)
 		}
 		f.commits.Failed.Store(false)
@@ -206,7 +219,7 @@ func (f *File) Ready(ctx context.Context) error {
 		}
 	}
 	return session.Unavailable(database.Guard(auth.ErrStoreUnavailable, func() error {
-		return f.db.View(func(tx *bbolt.Tx) error { _, err := schemaOf(tx); return err })
+		return f.db.View(func(tx *bbolt.Tx) error { _, err := layout.SchemaOf(tx); return err })
 	}))
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 	"github.com/wxgate/wxgate/internal/session/bolt/recent"
 )
 
@@ -21,21 +22,18 @@ type indexed struct {
 
 func (i indexed) userKey() []byte { return slices.Concat(i.user, i.id) }
 
-// endKey is the key of a session in the index of ends.
-func endKey(end time.Time, id []byte) []byte { return append(append(timeKey(end), tagEnd), id...) }
-
 // sessionsOf lists a user's sessions, the first begun first, including those
 // whose time is over and that were not swept yet.
 func (c *change) sessionsOf(user []byte) []indexed {
-	user = user[:indexUserBytes]
+	user = user[:layout.UserBytes]
 	var sessions []indexed
-	cursor := c.tx.Bucket(bucketUsers).Cursor()
+	cursor := c.tx.Bucket(layout.Users).Cursor()
 	for k, _ := cursor.Seek(user); k != nil && bytes.HasPrefix(k, user); k, _ = cursor.Next() {
 		sessions = append(sessions, indexed{user: user, id: bytes.Clone(k[len(user):])})
 	}
 	for _, id := range c.recent.SessionsOf(recent.User(user)) {
 		// It may have ended since, or its login was undone.
-		if c.tx.Bucket(bucketSessions).Get(id[:]) != nil {
+		if c.tx.Bucket(layout.Sessions).Get(id[:]) != nil {
 			sessions = append(sessions, indexed{user: user, id: bytes.Clone(id[:])})
 		}
 	}
@@ -45,11 +43,11 @@ func (c *change) sessionsOf(user []byte) []indexed {
 
 // listUser writes a recent session to the index of users.
 func listUser(tx *bbolt.Tx, user, id []byte) error {
-	if tx.Bucket(bucketSessions).Get(id) == nil {
+	if tx.Bucket(layout.Sessions).Get(id) == nil {
 		return nil // it ended
 	}
-	if err := tx.Bucket(bucketUsers).Put(indexed{user: user, id: id}.userKey(), nil); err != nil {
-		return fmt.Errorf("writing to %s: %w", bucketUsers, err)
+	if err := tx.Bucket(layout.Users).Put(indexed{user: user, id: id}.userKey(), nil); err != nil {
+		return fmt.Errorf("writing to %s: %w", layout.Users, err)
 	}
 	return nil
 }
@@ -58,7 +56,7 @@ func listUser(tx *bbolt.Tx, user, id []byte) error {
 // not.
 func (c *change) live(sessions []indexed) bool {
 	for _, s := range slices.Backward(sessions) {
-		if at, ok := c.entry(s.id); ok && at.end.After(c.now) {
+		if at, ok := c.entry(s.id); ok && at.End.After(c.now) {
 			return true
 		}
 	}
@@ -67,29 +65,29 @@ func (c *change) live(sessions []indexed) bool {
 
 // addSession writes a session that was not there, and its places in the indexes.
 func (c *change) addSession(at indexed, s *auth.Session, sealedKeys []byte) error {
-	e := entry{end: s.End(), listed: s.End(), user: at.user, keys: sealedKeys}
+	e := layout.Entry{End: s.End(), Listed: s.End(), User: at.user, Person: c.person(s.UnionID), Keys: sealedKeys}
 	if err := c.putSession(at.id, s, e); err != nil {
 		return err
 	}
-	if err := c.put(bucketEnds, endKey(e.listed, at.id), nil); err != nil {
+	if err := c.put(layout.Ends, layout.EndKey(e.Listed, at.id), nil); err != nil {
 		return err
 	}
 	c.file.begun++
-	return c.file.recent.Add(c.tx, recent.User(at.user), recent.Session(at.id))
+	return c.file.recent.Add(c.tx, recent.User(at.user), recent.Person(e.Person), recent.Session(at.id))
 }
 
 // putSession seals a session into its entry, without its ID, which is the key.
-func (c *change) putSession(id []byte, s *auth.Session, e entry) error {
+func (c *change) putSession(id []byte, s *auth.Session, e layout.Entry) error {
 	stored := *s
 	stored.ID = ""
 	record, err := session.EncodeSession(&stored)
 	if err != nil {
 		return err
 	}
-	if e.session, err = c.vault.Seal(bucketSessions, id, record); err != nil {
+	if e.Session, err = c.vault.Seal(layout.Sessions, id, record); err != nil {
 		return err
 	}
-	return c.put(bucketSessions, id, e.encode())
+	return c.put(layout.Sessions, id, e.Encode())
 }
 
 // saveSession writes a session that was there. An end that moved back is written to the
@@ -99,9 +97,9 @@ func (c *change) saveSession(id []byte, s *auth.Session) error {
 	if !ok {
 		return session.ErrCorrupt
 	}
-	e.end = s.End()
-	if e.end.Before(e.listed) {
-		if err := c.list(id, &e, e.end); err != nil {
+	e.End = s.End()
+	if e.End.Before(e.Listed) {
+		if err := c.list(id, &e, e.End); err != nil {
 			return err
 		}
 	}
@@ -109,12 +107,12 @@ func (c *change) saveSession(id []byte, s *auth.Session) error {
 }
 
 // list moves a session in the index of ends. The caller writes its entry.
-func (c *change) list(id []byte, e *entry, end time.Time) error {
-	if err := c.delete(bucketEnds, endKey(e.listed, id)); err != nil {
+func (c *change) list(id []byte, e *layout.Entry, end time.Time) error {
+	if err := c.delete(layout.Ends, layout.EndKey(e.Listed, id)); err != nil {
 		return err
 	}
-	e.listed = end
-	return c.put(bucketEnds, endKey(end, id), nil)
+	e.Listed = end
+	return c.put(layout.Ends, layout.EndKey(end, id), nil)
 }
 
 // endSession removes a session from everywhere. If it was the newest of its user, the
@@ -124,11 +122,11 @@ func (c *change) endSession(id []byte) error {
 	if err := c.deleteSession(id); err != nil || !ok {
 		return err
 	}
-	rest := c.sessionsOf(e.user)
+	rest := c.sessionsOf(e.User)
 	if len(rest) == 0 || bytes.Compare(rest[len(rest)-1].id, id) > 0 {
 		return nil
 	}
-	return c.putKeys(rest, e.keys)
+	return c.putKeys(rest, e.Keys)
 }
 
 // deleteSession removes a session from everywhere, and its user's keys if it has them.
@@ -137,14 +135,17 @@ func (c *change) deleteSession(id []byte) error {
 	if !ok {
 		return nil
 	}
-	if err := c.delete(bucketSessions, id); err != nil {
+	if err := c.delete(layout.Sessions, id); err != nil {
 		return err
 	}
 	c.file.begun--
-	if err := c.delete(bucketUsers, indexed{user: e.user, id: id}.userKey()); err != nil {
+	if err := c.delete(layout.Users, indexed{user: e.User, id: id}.userKey()); err != nil {
 		return err
 	}
-	return c.delete(bucketEnds, endKey(e.listed, id))
+	if err := c.delete(layout.Ends, layout.EndKey(e.Listed, id)); err != nil {
+		return err
+	}
+	return c.unlistPerson(e)
 }
 
 // accessEnd is when the last access token of a session expires. No token
@@ -153,7 +154,7 @@ func (c *change) accessEnd(s indexed) time.Time {
 	e, _ := c.entry(s.id)
 	sess, err := c.openSession(s.id, e)
 	if err != nil {
-		return e.end
+		return e.End
 	}
 	return sess.AccessEnd
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/bolt/database"
+	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 )
 
 // indexKey opens the key of user hashes with the root secrets of box, and makes
@@ -23,7 +24,7 @@ func (f *File) indexKey(box *seal.Box) ([]byte, error) {
 	err := database.Guard(auth.ErrStoreUnavailable, func() error {
 		return f.db.View(func(tx *bbolt.Tx) error {
 			c := &change{tx: tx}
-			sealed = c.get(bucketMeta, metaIndex)
+			sealed = c.get(layout.Meta, layout.MetaIndex)
 			return nil
 		})
 	})
@@ -33,7 +34,7 @@ func (f *File) indexKey(box *seal.Box) ([]byte, error) {
 	if sealed == nil {
 		return f.newIndexKey(box)
 	}
-	index, err := session.Vault{Box: box}.Open(bucketMeta, metaIndex, sealed)
+	index, err := session.Vault{Box: box}.Open(layout.Meta, layout.MetaIndex, sealed)
 	if err == nil {
 		return index, nil
 	}
@@ -71,8 +72,8 @@ func (f *File) isEmpty() (empty bool, err error) {
 	}
 	err = database.Guard(auth.ErrStoreUnavailable, func() error {
 		return f.db.View(func(tx *bbolt.Tx) error {
-			sessions, _ := tx.Bucket(bucketSessions).Cursor().First()
-			revocations, _ := tx.Bucket(bucketRevocations).Cursor().First()
+			sessions, _ := tx.Bucket(layout.Sessions).Cursor().First()
+			revocations, _ := tx.Bucket(layout.Revocations).Cursor().First()
 			empty = sessions == nil && revocations == nil
 			return nil
 		})
@@ -86,7 +87,7 @@ func (f *File) isEmpty() (empty bool, err error) {
 // one that is not, before its old secret is dropped from the configuration, is
 // over.
 func (c *change) reseal() error {
-	if string(c.get(bucketMeta, metaSecret)) == c.vault.Box.ID() {
+	if string(c.get(layout.Meta, layout.MetaSecret)) == c.vault.Box.ID() {
 		return nil
 	}
 	if err := c.sealIndex(); err != nil {
@@ -113,8 +114,8 @@ func (c *change) reseal() error {
 }
 
 func (c *change) sealIndex() error {
-	if err := c.putSealed(bucketMeta, metaIndex, c.vault.IndexKey); err != nil {
+	if err := c.putSealed(layout.Meta, layout.MetaIndex, c.vault.IndexKey); err != nil {
 		return err
 	}
-	return c.put(bucketMeta, metaSecret, []byte(c.vault.Box.ID()))
+	return c.put(layout.Meta, layout.MetaSecret, []byte(c.vault.Box.ID()))
 }

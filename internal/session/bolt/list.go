@@ -8,6 +8,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 )
 
 const (
@@ -45,6 +46,7 @@ func (s *Store) List(ctx context.Context, q auth.Query) (auth.Page, error) {
 type lister struct {
 	query auth.Query
 	after []byte // the last session that was looked at; nil before the first
+	until []byte // the last session to look at; nil for that of the file
 	done  bool   // there is none after it
 	page  auth.Page
 }
@@ -56,8 +58,8 @@ func (l *lister) more(step int) bool { return !l.done && !l.full() && step < lis
 
 // add adds a session to the page unless it has ended or is of another app. One that cannot
 // be read counts as ended.
-func (l *lister) add(c *change, id []byte, e entry) {
-	if !e.end.After(c.now) {
+func (l *lister) add(c *change, id []byte, e layout.Entry) {
+	if !e.End.After(c.now) {
 		return
 	}
 	s, err := c.openSession(id, e)
@@ -68,26 +70,27 @@ func (l *lister) add(c *change, id []byte, e entry) {
 
 // read reads one step of all sessions.
 func (l *lister) read(c *change) error {
-	cursor := c.tx.Bucket(bucketSessions).Cursor()
+	cursor := c.tx.Bucket(layout.Sessions).Cursor()
 	id, value := cursor.First()
 	if l.after != nil {
 		if id, value = cursor.Seek(l.after); bytes.Equal(id, l.after) {
 			id, value = cursor.Next()
 		}
 	}
+	past := func() bool { return id == nil || l.until != nil && bytes.Compare(id, l.until) > 0 }
 	for range listStep {
-		if id == nil || l.full() {
+		if past() || l.full() {
 			break
 		}
-		e, ok := decodeEntry(value)
+		e, ok := layout.DecodeEntry(value)
 		if !ok {
-			return fmt.Errorf("%w: an entry of %d bytes in %s", session.ErrCorrupt, len(value), bucketSessions)
+			return fmt.Errorf("%w: an entry of %d bytes in %s", session.ErrCorrupt, len(value), layout.Sessions)
 		}
 		l.add(c, id, e)
 		l.after = bytes.Clone(id)
 		id, value = cursor.Next()
 	}
-	l.done = id == nil
+	l.done = past()
 	return nil
 }
 

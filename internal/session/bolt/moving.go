@@ -6,6 +6,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 )
 
 // Export has do see everything that is not over: revocations first, so that an
@@ -19,9 +20,9 @@ func (s *Store) Export(ctx context.Context, do func(session.Entry) error) error 
 		if err != nil {
 			return err
 		}
-		cursor := c.tx.Bucket(bucketSessions).Cursor()
+		cursor := c.tx.Bucket(layout.Sessions).Cursor()
 		for id, value := cursor.First(); id != nil; id, value = cursor.Next() {
-			e, ok := decodeEntry(value)
+			e, ok := layout.DecodeEntry(value)
 			if !ok {
 				continue
 			}
@@ -35,7 +36,7 @@ func (s *Store) Export(ctx context.Context, do func(session.Entry) error) error 
 
 // exportSession also exports what is kept for the session's user, with the newest session,
 // so that the user has one where it is imported.
-func (c *change) exportSession(ctx context.Context, do func(session.Entry) error, id []byte, e entry) error {
+func (c *change) exportSession(ctx context.Context, do func(session.Entry) error, id []byte, e layout.Entry) error {
 	sess, err := c.openSession(id, e)
 	if err != nil {
 		return nil //nolint:nilerr // the client of one that cannot be read logs in again
@@ -110,11 +111,11 @@ func (c *change) importSession(s *auth.Session) error {
 	if err != nil || !notAfter.IsZero() && session.Covers(notAfter, s.ID) {
 		return err
 	}
-	id, err := sessionKey(s.ID)
+	id, err := layout.SessionKey(s.ID)
 	if err != nil {
 		return err
 	}
-	if _, known, err := c.revocation(append([]byte{tagSession}, id...)); err != nil || known {
+	if _, known, err := c.revocation(append([]byte{layout.TagSession}, id...)); err != nil || known {
 		return err
 	}
 	was, err := c.session(s.ID)
@@ -151,7 +152,7 @@ func (c *change) importRevocation(rev auth.Revocation) error {
 		return nil
 	}
 	for _, at := range c.sessionsOf(c.vault.HashUser(owner)) {
-		if id := sessionID(at.id); id != rev.Session && (rev.Session != "" || !session.Covers(rev.NotAfter, id)) {
+		if id := layout.SessionID(at.id); id != rev.Session && (rev.Session != "" || !session.Covers(rev.NotAfter, id)) {
 			continue
 		}
 		if err := c.endSession(at.id); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/bolt/database"
+	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 	"github.com/wxgate/wxgate/internal/session/bolt/pages"
 )
 
@@ -37,7 +38,7 @@ func startPageCheck(db *database.DB) *pageCheck {
 
 // count keeps the number of sessions.
 func (c *pageCheck) count(bucket []byte, entries int) {
-	if bytes.Equal(bucket, bucketSessions) {
+	if bytes.Equal(bucket, layout.Sessions) {
 		c.sessions = entries
 	}
 }

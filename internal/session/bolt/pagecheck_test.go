@@ -17,6 +17,7 @@ import (
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/bolt/database"
+	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 )
 
 // Of the layout of bbolt: see package pages.
@@ -35,7 +36,7 @@ func damagedFile(t *testing.T, box *seal.Box) string {
 		t.Fatal(err)
 	}
 	var root uint64
-	_ = db.View(func(tx *bbolt.Tx) error { root = uint64(tx.Bucket(bucketSessions).Root()); return nil })
+	_ = db.View(func(tx *bbolt.Tx) error { root = uint64(tx.Bucket(layout.Sessions).Root()); return nil })
 	size := db.Info().PageSize
 	if err := db.Close(); err != nil {
 		t.Fatal(err)

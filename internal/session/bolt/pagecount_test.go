@@ -12,6 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 )
 
 // TestPagesOfACommit counts the pages that logins and refreshes write among many sessions:
@@ -40,7 +41,7 @@ func TestPagesOfACommit(t *testing.T) {
 	login := func(c *change) error {
 		u := auth.User{App: "wx4f4bc4dec97d474b", OpenID: auth.OpenID(rand.Text())}
 		s := &auth.Session{
-			ID: auth.NewSessionID(c.now, u), User: u, CreatedAt: c.now,
+			ID: auth.NewSessionID(c.now, u), User: u, UnionID: auth.UnionID(rand.Text()), CreatedAt: c.now,
 			AbsoluteEnd: c.now.Add(time.Hour), IdleEnd: c.now.Add(time.Hour), AccessEnd: c.now.Add(time.Hour),
 		}
 		ids = append(ids, s.ID)
@@ -51,7 +52,7 @@ func TestPagesOfACommit(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		id, _ := sessionKey(s.ID)
+		id, _ := layout.SessionKey(s.ID)
 		s.IdleEnd, s.Refresh.Successor = s.IdleEnd.Add(time.Minute), make([]byte, 48)
 		return c.saveSession(id, s)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/bolt/database"
+	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 )
 
 var errOwn = errors.New("its own fault")
@@ -43,7 +44,7 @@ func TestNotReadyWhereNoLoginFits(t *testing.T) {
 	f.db.MaxSize = 256 << 10 // stands for a full disk
 	login := func() error {
 		return f.commits.Do(func(tx *bbolt.Tx) (bool, error) {
-			for _, bucket := range [][]byte{bucketSessions, bucketUsers, bucketRecentA, bucketEnds} {
+			for _, bucket := range [][]byte{layout.Sessions, layout.Users, layout.RecentA, layout.Ends} {
 				if err := tx.Bucket(bucket).Put([]byte(rand.Text()), make([]byte, 256)); err != nil {
 					return false, err
 				}
@@ -56,7 +57,7 @@ func TestNotReadyWhereNoLoginFits(t *testing.T) {
 	}
 	logout := func() error {
 		return f.commits.Do(func(tx *bbolt.Tx) (bool, error) {
-			return true, tx.Bucket(bucketRevocations).Put([]byte("s"), nil)
+			return true, tx.Bucket(layout.Revocations).Put([]byte("s"), nil)
 		})
 	}
 	for i := range 3 {

@@ -10,6 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/bolt/database"
+	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 )
 
 // RevokeSession implements [auth.Store].
@@ -55,14 +56,14 @@ func (c *change) revoke(rev auth.Revocation) error {
 	}
 	if known {
 		rev = session.MergeRevocations(old, rev)
-		if err := c.delete(bucketEnds, append(timeKey(old.Until), key...)); err != nil {
+		if err := c.delete(layout.Ends, append(layout.TimeKey(old.Until), key...)); err != nil {
 			return err
 		}
 	}
 	if err := c.writeRevocation(key, rev); err != nil {
 		return err
 	}
-	if err := c.put(bucketEnds, append(timeKey(rev.Until), key...), nil); err != nil {
+	if err := c.put(layout.Ends, append(layout.TimeKey(rev.Until), key...), nil); err != nil {
 		return err
 	}
 	c.revoked = append(c.revoked, rev)
@@ -71,7 +72,7 @@ func (c *change) revoke(rev auth.Revocation) error {
 
 // revocation reads one by its key.
 func (c *change) revocation(key []byte) (rev auth.Revocation, known bool, err error) {
-	record, err := c.getSealed(bucketRevocations, key)
+	record, err := c.getSealed(layout.Revocations, key)
 	if err != nil || record == nil {
 		return auth.Revocation{}, false, err
 	}
@@ -84,20 +85,20 @@ func (c *change) writeRevocation(key []byte, rev auth.Revocation) error {
 	if err != nil {
 		return err
 	}
-	return c.putSealed(bucketRevocations, key, record)
+	return c.putSealed(layout.Revocations, key, record)
 }
 
 func (c *change) revocationKey(rev auth.Revocation) ([]byte, error) {
 	switch {
 	case rev.Session != "":
-		id, err := sessionKey(rev.Session)
-		return append([]byte{tagSession}, id...), err
+		id, err := layout.SessionKey(rev.Session)
+		return append([]byte{layout.TagSession}, id...), err
 	case rev.Key != "":
-		return append([]byte{tagKey}, rev.Key...), nil
+		return append([]byte{layout.TagKey}, rev.Key...), nil
 	case rev.Erased != "":
 		return erasedKey(rev.Erased), nil
 	default:
-		return append([]byte{tagUser}, c.vault.HashUser(rev.User)...), nil
+		return append([]byte{layout.TagUser}, c.vault.HashUser(rev.User)...), nil
 	}
 }
 
@@ -105,7 +106,7 @@ func (c *change) revocationKey(rev auth.Revocation) ([]byte, error) {
 // bucket. One that cannot be read is an error: without it, a stolen token would be
 // accepted again.
 func (c *change) eachRevocation(visit func(key []byte, rev auth.Revocation) error) error {
-	cursor := c.tx.Bucket(bucketRevocations).Cursor()
+	cursor := c.tx.Bucket(layout.Revocations).Cursor()
 	for key, _ := cursor.First(); key != nil; key, _ = cursor.Next() {
 		rev, known, err := c.revocation(key)
 		if err != nil {
@@ -127,12 +128,12 @@ func (c *change) eachRevocation(visit func(key []byte, rev auth.Revocation) erro
 // unreadable returns the error of a revocation that cannot be read, and nil when it
 // has expired. Only the index of ends shows when that was, so all of it is read.
 func (c *change) unreadable(key []byte, cause error) error {
-	cursor := c.tx.Bucket(bucketEnds).Cursor()
+	cursor := c.tx.Bucket(layout.Ends).Cursor()
 	for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {
-		if len(k) <= timeKeyBytes || !bytes.Equal(k[timeKeyBytes:], key) {
+		if len(k) <= layout.TimeBytes || !bytes.Equal(k[layout.TimeBytes:], key) {
 			continue
 		}
-		ends := keyTime(k)
+		ends := layout.KeyTime(k)
 		switch {
 		case !ends.After(c.now):
 			return nil

@@ -7,6 +7,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 )
 
 // Create implements [auth.Store].
@@ -32,11 +33,11 @@ func (s *Store) Create(ctx context.Context, sess *auth.Session, key auth.Session
 }
 
 func (c *change) create(user []byte, s *auth.Session, key auth.SessionKey) error {
-	id, err := sessionKey(s.ID)
+	id, err := layout.SessionKey(s.ID)
 	if err != nil {
 		return err
 	}
-	if c.tx.Bucket(bucketSessions).Get(id) != nil {
+	if c.tx.Bucket(layout.Sessions).Get(id) != nil {
 		return fmt.Errorf("duplicate session ID %s", s.ID)
 	}
 	before := c.sessionsOf(user)
@@ -47,11 +48,11 @@ func (c *change) create(user []byte, s *auth.Session, key auth.SessionKey) error
 	if key.Key != "" {
 		keys = session.PushKey(keys, key)
 	}
-	sealed, err := c.vault.SealKeys(keyPlace, user, keys)
+	sealed, err := c.vault.SealKeys(layout.KeyPlace, user, keys)
 	if err != nil {
 		return err
 	}
-	at := indexed{user: user[:indexUserBytes], id: id}
+	at := indexed{user: user[:layout.UserBytes], id: id}
 	if len(before) == 0 || bytes.Compare(before[len(before)-1].id, id) < 0 {
 		return c.addSession(at, s, sealed)
 	}
@@ -71,7 +72,7 @@ func (c *change) makeRoom(sessions []indexed) ([]indexed, error) {
 		if err := c.deleteSession(oldest.id); err != nil {
 			return nil, err
 		}
-		if rev, ok := session.RevokeSession(sessionID(oldest.id), accessEnd, c.now); ok {
+		if rev, ok := session.RevokeSession(layout.SessionID(oldest.id), accessEnd, c.now); ok {
 			if err := c.revoke(rev); err != nil {
 				return nil, err
 			}
@@ -120,7 +121,7 @@ func (c *change) carryOut(verdict auth.Verdict, before, after *auth.Session) err
 	if verdict != auth.Save && verdict != auth.End {
 		return nil
 	}
-	id, err := sessionKey(before.ID)
+	id, err := layout.SessionKey(before.ID)
 	if err != nil {
 		return err
 	}
@@ -139,7 +140,7 @@ func (c *change) carryOut(verdict auth.Verdict, before, after *auth.Session) err
 // session reads one whose time is not over. One that cannot be read is over: its client
 // logs in again silently, and any other error would lock it out.
 func (c *change) session(id auth.SessionID) (*auth.Session, error) {
-	key, err := sessionKey(id)
+	key, err := layout.SessionKey(id)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", auth.ErrNoSession, err)
 	}

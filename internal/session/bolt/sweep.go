@@ -9,6 +9,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 )
 
 // Sweep removes what is over at now, at most limit entries in one transaction,
@@ -52,10 +53,10 @@ func (f *File) Sweep(ctx context.Context, now time.Time, limit int) (removed int
 // due lists the first keys of the index of ends whose time has come. They are collected
 // before any is deleted: a cursor loses its place otherwise.
 func (c *change) due(limit int) (keys [][]byte) {
-	until := timeKey(c.now)
-	cursor := c.tx.Bucket(bucketEnds).Cursor()
+	until := layout.TimeKey(c.now)
+	cursor := c.tx.Bucket(layout.Ends).Cursor()
 	for k, _ := cursor.First(); k != nil && len(keys) < limit; k, _ = cursor.Next() {
-		if len(k) > timeKeyBytes && bytes.Compare(k[:timeKeyBytes], until) > 0 {
+		if len(k) > layout.TimeBytes && bytes.Compare(k[:layout.TimeBytes], until) > 0 {
 			break
 		}
 		keys = append(keys, bytes.Clone(k))
@@ -66,32 +67,32 @@ func (c *change) due(limit int) (keys [][]byte) {
 // sweep removes what an entry of the index of ends names. It reports false if that ends
 // later: a refresh does not move its session in the index.
 func (c *change) sweep(key []byte) (ended bool, err error) {
-	if len(key) <= timeKeyBytes {
-		return true, c.delete(bucketEnds, key)
+	if len(key) <= layout.TimeBytes {
+		return true, c.delete(layout.Ends, key)
 	}
-	tagged := key[timeKeyBytes:]
+	tagged := key[layout.TimeBytes:]
 	switch tagged[0] {
-	case tagEnd:
+	case layout.TagEnd:
 		return c.sweepSession(key, tagged[1:])
-	case tagAttempts:
+	case layout.TagAttempts:
 		return true, c.deleteAttempts(tagged[1:], key)
 	}
-	if err := c.delete(bucketRevocations, tagged); err != nil {
+	if err := c.delete(layout.Revocations, tagged); err != nil {
 		return false, err
 	}
-	return true, c.delete(bucketEnds, key)
+	return true, c.delete(layout.Ends, key)
 }
 
 func (c *change) sweepSession(key, id []byte) (ended bool, err error) {
 	e, ok := c.entry(id)
 	switch {
-	case !ok || !bytes.Equal(endKey(e.listed, id), key): // of a damaged file
-		return true, c.delete(bucketEnds, key)
-	case !e.end.After(c.now):
+	case !ok || !bytes.Equal(layout.EndKey(e.Listed, id), key): // of a damaged file
+		return true, c.delete(layout.Ends, key)
+	case !e.End.After(c.now):
 		return true, c.endSession(id)
 	}
-	if err := c.list(id, &e, e.end); err != nil {
+	if err := c.list(id, &e, e.End); err != nil {
 		return false, err
 	}
-	return false, c.put(bucketSessions, id, e.encode())
+	return false, c.put(layout.Sessions, id, e.Encode())
 }

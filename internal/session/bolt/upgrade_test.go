@@ -16,8 +16,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// oldFile is a file of schema 1, which an older wxgate wrote, and what is in it:
-// testdata/schema1.txt has a line for each session ("live" or "ended", session, app,
+// oldFile is a file that an older wxgate wrote, and what is in it: testdata/schema1.txt or
+// schema2.txt has a line for each session ("live" or "ended", session, app,
 // openid, refresh token) and for the session keys of each user, and the time.
 type oldFile struct {
 	path     string
@@ -33,12 +33,13 @@ type oldSession struct {
 	token auth.RefreshToken
 }
 
-func openOldFile(t *testing.T) oldFile {
+func openOldFile(t *testing.T, schema int) oldFile {
 	t.Helper()
 	old := oldFile{path: tempFile(t), keys: make(map[auth.User][]string)}
 	sessiontest.Must(t, os.MkdirAll(strings.TrimSuffix(old.path, "/sessions.db"), 0o700))
-	sessiontest.CopyFile(t, "testdata/schema1.db", old.path)
-	text, err := os.Open("testdata/schema1.txt")
+	name := fmt.Sprintf("testdata/schema%d", schema)
+	sessiontest.CopyFile(t, name+".db", old.path)
+	text, err := os.Open(name + ".txt")
 	sessiontest.Must(t, err)
 	defer func() { _ = text.Close() }()
 	for lines := bufio.NewScanner(text); lines.Scan(); {
@@ -61,12 +62,21 @@ func openOldFile(t *testing.T) oldFile {
 	return old
 }
 
-// Everything in a file of schema 1 is there after the first start on it.
+// Everything in a file of an older schema is there after the first start on it.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
-	old := openOldFile(t)
+	for _, schema := range []int{1, 2} {
+		t.Run(fmt.Sprintf("schema %d", schema), func(t *testing.T) {
+			t.Parallel()
+			upgraded(t, schema)
+		})
+	}
+}
+
+func upgraded(t *testing.T, schema int) {
+	old := openOldFile(t, schema)
 	sessiontest.Must(t, os.WriteFile(old.path+".upgrade", []byte("left by a crash"), 0o600))
-	if report, err := bolt.Check(old.path); err != nil || report.Schema != 1 || len(report.Problems) > 0 {
+	if report, err := bolt.Check(old.path); err != nil || report.Schema != schema || len(report.Problems) > 0 {
 		t.Fatalf("the old file: %+v, %v", report, err)
 	}
 	c := sessiontest.NewClock()
@@ -94,6 +104,25 @@ func TestUpgrade(t *testing.T) {
 			t.Errorf("%v has the keys %v, want %v", user, got, want)
 		}
 	}
+	wantUsersOf := func(want ...auth.User) { // besides carol, who is another person in one of the files
+		t.Helper()
+		got, err := store.UsersOf(t.Context(), "union")
+		sessiontest.Must(t, err)
+		got = slices.DeleteFunc(got, func(u auth.User) bool { return u.OpenID == "carol" })
+		slices.SortFunc(got, func(a, b auth.User) int {
+			return strings.Compare(string(a.App+"/"+auth.AppID(a.OpenID)), string(b.App+"/"+auth.AppID(b.OpenID)))
+		})
+		if !slices.Equal(got, want) {
+			t.Errorf("the users of the person are %v, want %v", got, want)
+		}
+	}
+	wantUsersOf(sessiontest.Alice, sessiontest.OtherAlice)
+	c.Advance(time.Second)
+	sessiontest.End(t, store, sessiontest.Begin(t, store, sessiontest.OtherAlice, c, "k").ID)
+	newest := sessiontest.Begin(t, store, sessiontest.Bob, c, "k")
+	wantUsersOf(sessiontest.Alice, sessiontest.Bob, sessiontest.OtherAlice)
+	sessiontest.End(t, store, newest.ID)
+	wantUsersOf(sessiontest.Alice, sessiontest.OtherAlice)
 	if !store.Set.Revoked(&auth.Identity{Key: "key9"}) {
 		t.Error("the revocation of a signing key is lost")
 	}
@@ -119,7 +148,7 @@ func TestUpgrade(t *testing.T) {
 // An upgrade that fails leaves the old file as it was.
 func TestUpgradeFails(t *testing.T) {
 	t.Parallel()
-	old := openOldFile(t)
+	old := openOldFile(t, 1)
 	before, err := os.ReadFile(old.path)
 	sessiontest.Must(t, err)
 	blocked := old.path + ".upgrade"
@@ -144,7 +173,7 @@ func TestUpgradeFails(t *testing.T) {
 	if _, _, err := bolt.Compact(old.path); err != nil {
 		t.Fatal(err)
 	}
-	if report, err := bolt.Check(old.path); err != nil || report.Schema != 2 || report.Sessions == 0 || len(report.Problems) > 0 {
+	if report, err := bolt.Check(old.path); err != nil || report.Schema != 3 || report.Sessions == 0 || len(report.Problems) > 0 {
 		t.Errorf("after a compaction: %+v, %v", report, err)
 	}
 }

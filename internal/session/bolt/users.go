@@ -6,6 +6,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 )
 
 // EndUser implements [auth.Store].
@@ -16,8 +17,8 @@ func (s *Store) EndUser(ctx context.Context, u auth.User, at, until time.Time) (
 		rev := session.RevokeUser(u, at, until, c.now)
 		sessions := c.sessionsOf(user)
 		for _, s := range sessions {
-			session.ExtendRevocation(&rev, sessionID(s.id), c.accessEnd(s))
-			if e, ok := c.entry(s.id); ok && e.end.After(c.now) {
+			session.ExtendRevocation(&rev, layout.SessionID(s.id), c.accessEnd(s))
+			if e, ok := c.entry(s.id); ok && e.End.After(c.now) {
 				ended++
 			}
 			if err := c.deleteSession(s.id); err != nil {

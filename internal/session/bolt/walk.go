@@ -7,6 +7,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/bolt/database"
+	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 	"github.com/wxgate/wxgate/internal/session/bolt/recent"
 )
 
@@ -20,22 +21,22 @@ type contents struct {
 // walk counts every entry. It is quick: a gigabyte in the page cache takes about
 // a second.
 func walk(tx *bbolt.Tx) (contents, error) {
-	counts := contents{Schema: schemaVersion}
-	if err := checkSchema(tx); err != nil {
+	counts := contents{Schema: layout.Version}
+	if err := layout.Check(tx); err != nil {
 		return counts, err
 	}
-	counts.Revocations = count(tx, bucketRevocations)
-	counts.attempts = count(tx, bucketAttempts)
-	counts.ends = count(tx, bucketEnds)
+	counts.Revocations = count(tx, layout.Revocations)
+	counts.attempts = count(tx, layout.Attempts)
+	counts.ends = count(tx, layout.Ends)
 	users := make(map[recent.User]bool) // whether the newest session has keys
-	cursor := tx.Bucket(bucketSessions).Cursor()
+	cursor := tx.Bucket(layout.Sessions).Cursor()
 	for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
-		e, ok := decodeEntry(v)
+		e, ok := layout.DecodeEntry(v)
 		if !ok {
-			return counts, fmt.Errorf("%w: an entry of %d bytes in %s: %s", session.ErrCorrupt, len(v), bucketSessions, database.AdviseCorrupt)
+			return counts, fmt.Errorf("%w: an entry of %d bytes in %s: %s", session.ErrCorrupt, len(v), layout.Sessions, database.AdviseCorrupt)
 		}
 		counts.Sessions++
-		users[recent.User(e.user)] = len(e.keys) > 0
+		users[recent.User(e.User)] = len(e.Keys) > 0
 	}
 	counts.Users = len(users)
 	for _, keys := range users {

@@ -7,13 +7,14 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/layout"
 	"github.com/wxgate/wxgate/internal/session/redis/step"
 )
 
 // UpdateAttempts implements [auth.Store].
 func (s *Store) UpdateAttempts(ctx context.Context, u auth.User, edit func(*auth.Attempts)) error {
 	return s.redis.observed(ctx, opAttempts, u.Shard(), func() error {
-		return s.redis.settle(ctx, u.Shard(), userName(s.redis.vault.Load(), u), func() (bool, error) {
+		return s.redis.settle(ctx, u.Shard(), layout.UserName(s.redis.vault.Load(), u), func() (bool, error) {
 			return s.editAttempts(ctx, u, edit)
 		})
 	})
@@ -72,7 +73,7 @@ type storedAttempts struct {
 func (s *Store) readAttempts(ctx context.Context, u auth.User) (storedAttempts, error) {
 	r := s.redis
 	v, shard := r.vault.Load(), u.Shard()
-	kept := storedAttempts{user: userName(v, u), erased: erasedName(v.HashErased(u))}
+	kept := storedAttempts{user: layout.UserName(v, u), erased: layout.ErasedName(v.HashErased(u))}
 	kept.key, kept.erasedKey = r.key(shard, "a", kept.user), r.key(shard, "a", kept.erased)
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
 	defer cancel()

@@ -3,7 +3,6 @@ package redis
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"time"
 
 	"github.com/redis/rueidis"
@@ -47,6 +46,7 @@ const (
 	opAttempts  = "update_attempts"
 	opErase     = "erase"
 	opList      = "list_sessions"
+	opUsersOf   = "users_of"
 
 	opReadAttempts = "attempts"
 )
@@ -108,7 +108,7 @@ func (r *Client) settle(ctx context.Context, shard byte, key string, try func() 
 		if err != nil && !connection.IsTryAgain(err) || settled {
 			return err
 		}
-		if err := sleep(ctx, jitter(min(contentionWait<<min(n, 8), contentionMax))); err != nil {
+		if err := step.Sleep(ctx, step.Jitter(min(contentionWait<<min(n, 8), contentionMax))); err != nil {
 			return session.Unavailable(err)
 		}
 	}
@@ -129,23 +129,6 @@ func (r *Client) probe(ctx context.Context) error {
 	st.Set(r.key(0, "v", "probe"), "1", step.Slack)
 	_, err := r.write(ctx, step.Script, st.Keys, st.Args())
 	return err
-}
-
-// jitter returns a random part of d, so that replicas that failed together do not retry
-// together.
-func jitter(d time.Duration) time.Duration {
-	return rand.N(d) //nolint:gosec // G404: a jitter is not a secret
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // Interface guards

@@ -5,13 +5,16 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/redis/connection"
+	"github.com/wxgate/wxgate/internal/session/redis/layout"
 	"github.com/wxgate/wxgate/internal/session/redis/step"
 	"github.com/wxgate/wxgate/internal/session/redis/stream"
 )
@@ -200,3 +203,14 @@ func (r *Client) Close() error {
 	r.client.Close()
 	return nil
 }
+
+// key returns a key in the slot of a shard.
+func (r *Client) key(shard byte, parts ...string) string {
+	return r.cfg.Prefix + ":" + layout.HashTag(shard) + ":" + strings.Join(parts, ":")
+}
+
+func (r *Client) sessionKey(id auth.SessionID) string { return r.key(id.Shard(), "s", string(id)) }
+
+func (r *Client) streamKey(shard byte) string { return r.key(shard, "revoked") }
+
+func (r *Client) metaKey() string { return r.key(0, "meta") }

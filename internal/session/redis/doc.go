@@ -5,7 +5,7 @@
 // Package connection connects to Redis. An operation reads, decides in Go by the rules of
 // all stores, and writes with one script that first checks that what was read has not
 // changed (package step). All keys of one user are in one slot of a Cluster, which
-// the shard in a session ID determines (keys.go).
+// the shard in a session ID determines (package layout).
 //
 // A revocation is appended to a stream in the step that makes it. A follower (follow.go,
 // stream.go) reads the streams in a loop and enforces the revocations of other replicas;

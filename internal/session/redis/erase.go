@@ -7,6 +7,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/layout"
 	"github.com/wxgate/wxgate/internal/session/redis/step"
 )
 
@@ -15,7 +16,7 @@ import (
 // appends meanwhile, which does not know of the erasure yet.
 func (s *Store) Erase(ctx context.Context, u auth.User, at, until time.Time) (erased auth.Erased, err error) {
 	err = s.redis.observed(ctx, opErase, u.Shard(), func() error {
-		err := s.redis.settle(ctx, u.Shard(), userName(s.redis.vault.Load(), u), func() (settled bool, err error) {
+		err := s.redis.settle(ctx, u.Shard(), layout.UserName(s.redis.vault.Load(), u), func() (settled bool, err error) {
 			erased, settled, err = s.erase(ctx, u, at, until)
 			return settled, err
 		})
@@ -49,7 +50,8 @@ func (s *Store) erase(ctx context.Context, u auth.User, at, until time.Time) (er
 		session.ExtendRevocation(&rev, sess.id, sess.accessEnd)
 		st.Delete(s.redis.sessionKey(sess.id))
 	}
-	for _, key := range []string{user.index, user.keys, user.revoked} {
+	user.deleteIndex(s.redis, u.Shard(), st)
+	for _, key := range []string{user.keys, user.revoked} {
 		st.Delete(key)
 	}
 	if erased.Attempts, err = s.unnameAttempts(ctx, st, u); err != nil {
@@ -87,7 +89,7 @@ func (r *Client) eraseEntries(ctx context.Context, u auth.User) error {
 		var naming []namedEntry
 		for _, entry := range page {
 			// One that cannot be opened is of another store, whose key this one never had.
-			record, err := r.vault.Load().Open(placeRevocations, nil, []byte(entry.FieldValues["b"]))
+			record, err := r.vault.Load().Open(layout.PlaceRevocations, nil, []byte(entry.FieldValues["b"]))
 			if err != nil {
 				continue
 			}
@@ -120,7 +122,7 @@ func (r *Client) deleteEntries(ctx context.Context, stream string, entries []nam
 	for _, entry := range entries {
 		user := entry.rev.User
 		st.Change("xdel", stream, entry.id)
-		st.Change("outgrow", r.key(user.Shard(), "r", userName(r.vault.Load(), user)), unixMillis(entry.rev.NotAfter))
+		st.Change("outgrow", r.key(user.Shard(), "r", layout.UserName(r.vault.Load(), user)), layout.Millis(entry.rev.NotAfter))
 	}
 	_, err := r.write(ctx, step.ScriptEnd, st.Keys, st.Args())
 	return err

@@ -8,6 +8,8 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/layout"
+	"github.com/wxgate/wxgate/internal/session/redis/step"
 )
 
 const (
@@ -54,14 +56,14 @@ type failure struct {
 }
 
 func (r *Client) newFollowers() []*follower {
-	streams := make([]tracked, hashTags)
+	streams := make([]tracked, layout.HashTags)
 	for tag := range streams {
 		streams[tag] = tracked{tag: byte(tag), key: r.streamKey(byte(tag))}
 	}
 	if !r.cfg.Cluster {
 		return []*follower{newFollower(r, streams)}
 	}
-	followers := make([]*follower, hashTags)
+	followers := make([]*follower, layout.HashTags)
 	for tag := range followers {
 		followers[tag] = newFollower(r, streams[tag:tag+1])
 	}
@@ -76,7 +78,7 @@ func newFollower(r *Client, streams []tracked) *follower {
 
 // followerOf returns the follower of a shard's stream.
 func (r *Client) followerOf(shard byte) *follower {
-	return r.followers[int(shard)%hashTags%len(r.followers)]
+	return r.followers[int(shard)%layout.HashTags%len(r.followers)]
 }
 
 // Stale returns the time since this replica last knew every revocation: the longer of the
@@ -135,7 +137,7 @@ func (f *follower) run(ctx context.Context) {
 		f.fail(err)
 		wait := min(retryFirst<<min(failures, 8), retryMost)
 		failures++
-		_ = sleep(ctx, wait/2+jitter(wait/2)) // the loop checks ctx
+		_ = step.Sleep(ctx, wait/2+step.Jitter(wait/2)) // the loop checks ctx
 	}
 }
 
@@ -158,7 +160,7 @@ func (f *follower) round(ctx context.Context, wait time.Duration) error {
 		return err
 	}
 	if !more && f.repairing != nil && f.repairing.due.IsZero() {
-		f.repairing.due = time.Now().Add(jitter(repairWithin))
+		f.repairing.due = time.Now().Add(step.Jitter(repairWithin))
 	}
 	if !more {
 		f.recover(sent)

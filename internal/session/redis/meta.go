@@ -8,6 +8,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/layout"
 	"github.com/wxgate/wxgate/internal/session/redis/step"
 )
 
@@ -42,7 +43,7 @@ func (r *Client) readMeta(ctx context.Context, box *seal.Box) (storeMeta, error)
 		if err != nil {
 			return storeMeta{}, r.failed(err)
 		}
-		if fields[metaIndexField] != "" {
+		if fields[layout.MetaIndex] != "" {
 			return r.openMeta(fields, box)
 		}
 		if err := r.initMeta(ctx, box); err != nil && !errors.Is(err, errRaced) {
@@ -53,12 +54,12 @@ func (r *Client) readMeta(ctx context.Context, box *seal.Box) (storeMeta, error)
 }
 
 func (r *Client) openMeta(fields map[string]string, box *seal.Box) (storeMeta, error) {
-	if schema, err := strconv.Atoi(fields[metaSchemaField]); err != nil || schema < 1 {
-		return storeMeta{}, fmt.Errorf("redis at %s: %w: schema %q in %s", r.client.Where(), session.ErrCorrupt, fields[metaSchemaField], r.metaKey())
-	} else if schema > schemaVersion {
-		return storeMeta{}, fmt.Errorf("redis at %s: %w: schema %d, this version of wxgate supports %d: run the newer version, or set another prefix", r.client.Where(), session.ErrNewerSchema, schema, schemaVersion)
+	if schema, err := strconv.Atoi(fields[layout.MetaSchema]); err != nil || schema < 1 {
+		return storeMeta{}, fmt.Errorf("redis at %s: %w: schema %q in %s", r.client.Where(), session.ErrCorrupt, fields[layout.MetaSchema], r.metaKey())
+	} else if schema > layout.Version {
+		return storeMeta{}, fmt.Errorf("redis at %s: %w: schema %d, this version of wxgate supports %d: run the newer version, or set another prefix", r.client.Where(), session.ErrNewerSchema, schema, layout.Version)
 	}
-	index, err := session.Vault{Box: box}.Open([]byte("meta"), []byte(metaIndexField), []byte(fields[metaIndexField]))
+	index, err := session.Vault{Box: box}.Open([]byte("meta"), []byte(layout.MetaIndex), []byte(fields[layout.MetaIndex]))
 	if errors.Is(err, session.ErrOtherSecret) {
 		return storeMeta{}, fmt.Errorf("redis at %s: %w: %s", r.client.Where(), session.ErrOtherSecret, adviseSecret)
 	}
@@ -69,7 +70,7 @@ func (r *Client) openMeta(fields map[string]string, box *seal.Box) (storeMeta, e
 	if err != nil {
 		return storeMeta{}, err
 	}
-	return storeMeta{vault: v, secret: fields[metaSecretField]}, nil
+	return storeMeta{vault: v, secret: fields[layout.MetaSecret]}, nil
 }
 
 // initMeta writes the index key of an empty store. After FLUSHALL it is the key that this
@@ -84,16 +85,16 @@ func (r *Client) initMeta(ctx context.Context, box *seal.Box) error {
 
 // writeMeta writes the sealed index key, unless another replica changed it.
 func (r *Client) writeMeta(ctx context.Context, box *seal.Box, index []byte, was string) error {
-	sealed, err := session.Vault{Box: box}.Seal([]byte("meta"), []byte(metaIndexField), index)
+	sealed, err := session.Vault{Box: box}.Seal([]byte("meta"), []byte(layout.MetaIndex), index)
 	if err != nil {
 		return err
 	}
 	key := r.metaKey()
 	st := step.New()
-	st.HoldsField(key, metaIndexField, was)
-	st.SetField(key, metaIndexField, string(sealed))
-	st.SetField(key, metaSecretField, box.ID())
-	st.SetField(key, metaSchemaField, strconv.Itoa(schemaVersion))
+	st.HoldsField(key, layout.MetaIndex, was)
+	st.SetField(key, layout.MetaIndex, string(sealed))
+	st.SetField(key, layout.MetaSecret, box.ID())
+	st.SetField(key, layout.MetaSchema, strconv.Itoa(layout.Version))
 	wrote, err := r.write(ctx, step.Script, st.Keys, st.Args())
 	if err == nil && !wrote {
 		return errRaced
@@ -110,12 +111,12 @@ func (s *Store) reseal(ctx context.Context) error {
 	if err != nil {
 		return s.redis.failed(err)
 	}
-	if fields[metaSecretField] != s.box.ID() {
+	if fields[layout.MetaSecret] != s.box.ID() {
 		meta, err := s.redis.openMeta(fields, s.box)
 		if err != nil {
 			return session.Unavailable(err)
 		}
-		err = s.redis.writeMeta(ctx, s.box, meta.vault.IndexKey, fields[metaIndexField])
+		err = s.redis.writeMeta(ctx, s.box, meta.vault.IndexKey, fields[layout.MetaIndex])
 		if err != nil && !errors.Is(err, errRaced) {
 			return err
 		}

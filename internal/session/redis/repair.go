@@ -8,6 +8,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/layout"
 	"github.com/wxgate/wxgate/internal/session/redis/step"
 	"github.com/wxgate/wxgate/internal/session/redis/stream"
 )
@@ -113,7 +114,7 @@ func (r *Client) append(ctx context.Context, revs []auth.Revocation) error {
 	steps := make(map[byte]*step.Step)
 	now := r.opts.Now()
 	for _, rev := range revs {
-		tag := shardOf(rev) % hashTags
+		tag := shardOf(rev) % layout.HashTags
 		if steps[tag] == nil {
 			steps[tag] = step.New()
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/layout"
 	"github.com/wxgate/wxgate/internal/session/redis/step"
 )
 
@@ -42,7 +43,7 @@ func (s *Store) DropSessionKey(ctx context.Context, u auth.User, key auth.Sessio
 func (s *Store) changeKeys(ctx context.Context, op string, u auth.User, change func([]auth.SessionKey) []auth.SessionKey) error {
 	return s.redis.observed(ctx, op, u.Shard(), func() error {
 		v := s.redis.vault.Load()
-		return s.redis.settle(ctx, u.Shard(), userName(v, u), func() (bool, error) {
+		return s.redis.settle(ctx, u.Shard(), layout.UserName(v, u), func() (bool, error) {
 			user, err := s.readUser(ctx, u)
 			if err != nil {
 				return false, err
@@ -54,7 +55,7 @@ func (s *Store) changeKeys(ctx context.Context, op string, u auth.User, change f
 			}
 			st := step.New()
 			user.holds(st)
-			st.SetField(user.index, fieldVersion, newVersion())
+			st.SetField(user.index, layout.FieldVersion, layout.NewVersion())
 			keys := change(user.sessionKeys(v, now))
 			if err := user.putKeys(st, v, keys, lastEnd(live).Sub(now)); err != nil {
 				return false, err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/layout"
 	"github.com/wxgate/wxgate/internal/session/redis/step"
 )
 
@@ -20,7 +21,7 @@ func (s *Store) Create(ctx context.Context, sess *auth.Session, key auth.Session
 	}
 	var answer error
 	err := s.redis.observed(ctx, opCreate, shard, func() error {
-		lock := userName(s.redis.vault.Load(), sess.User)
+		lock := layout.UserName(s.redis.vault.Load(), sess.User)
 		return s.redis.settle(ctx, shard, lock, func() (bool, error) {
 			user, err := s.readUser(ctx, sess.User)
 			if err != nil {
@@ -61,7 +62,7 @@ func (s *Store) create(ctx context.Context, user *storedUser, was string, sess *
 		st.DeleteField(user.index, string(old.id))
 	}
 	live, ended := s.makeRoom(st, user, live, now)
-	if err := s.putSession(st, userName(v, sess.User), sess, now); err != nil {
+	if err := s.putSession(st, layout.UserName(v, sess.User), sess, now); err != nil {
 		return false, err
 	}
 	if key.Key != "" {
@@ -140,7 +141,7 @@ func (s *Store) carryOut(ctx context.Context, verdict auth.Verdict, held heldSes
 	st.Holds(held.key, held.sealed)
 	switch verdict {
 	case auth.Save:
-		user := userName(s.redis.vault.Load(), after.User)
+		user := layout.UserName(s.redis.vault.Load(), after.User)
 		if err := s.putSession(st, user, after, s.now()); err != nil {
 			return false, err
 		}
@@ -165,10 +166,10 @@ func (s *Store) end(ctx context.Context, st *step.Step, held heldSession, after 
 	live, over := user.split(now)
 	live = slices.DeleteFunc(live, func(other indexedSession) bool { return other.id == after.ID })
 	if len(live) == 0 {
-		st.Delete(user.index)
+		user.deleteIndex(s.redis, after.User.Shard(), st)
 		st.Delete(user.keys)
 	} else {
-		st.SetField(user.index, fieldVersion, newVersion())
+		st.SetField(user.index, layout.FieldVersion, layout.NewVersion())
 		st.DeleteField(user.index, string(after.ID))
 		for _, old := range over {
 			st.DeleteField(user.index, string(old.id))
@@ -183,7 +184,7 @@ func (s *Store) end(ctx context.Context, st *step.Step, held heldSession, after 
 // EndUser implements [auth.Store].
 func (s *Store) EndUser(ctx context.Context, u auth.User, at, until time.Time) (ended int, err error) {
 	err = s.redis.observed(ctx, opEndUser, u.Shard(), func() error {
-		return s.redis.settle(ctx, u.Shard(), userName(s.redis.vault.Load(), u), func() (bool, error) {
+		return s.redis.settle(ctx, u.Shard(), layout.UserName(s.redis.vault.Load(), u), func() (bool, error) {
 			user, err := s.readUser(ctx, u)
 			if err != nil {
 				return false, err
@@ -199,7 +200,7 @@ func (s *Store) EndUser(ctx context.Context, u auth.User, at, until time.Time) (
 				session.ExtendRevocation(&rev, sess.id, sess.accessEnd)
 				st.Delete(s.redis.sessionKey(sess.id))
 			}
-			st.Delete(user.index)
+			user.deleteIndex(s.redis, u.Shard(), st)
 			st.Delete(user.keys)
 			return s.commit(ctx, st, rev)
 		})

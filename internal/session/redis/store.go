@@ -12,6 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/layout"
 	"github.com/wxgate/wxgate/internal/session/redis/step"
 )
 
@@ -68,18 +69,18 @@ func (r *Client) revoke(st *step.Step, rev auth.Revocation, now time.Time) error
 		return err
 	}
 	v := r.vault.Load()
-	sealed, err := v.Seal(placeRevocations, nil, record)
+	sealed, err := v.Seal(layout.PlaceRevocations, nil, record)
 	if err != nil {
 		return err
 	}
 	life := rev.Until.Sub(now)
 	shard := shardOf(rev)
-	st.Change("revoke", r.streamKey(shard), string(sealed), step.Millis(life+step.Slack), unixMillis(now), r.replica)
+	st.Change("revoke", r.streamKey(shard), string(sealed), step.Millis(life+step.Slack), layout.Millis(now), r.replica)
 	if rev.User != (auth.User{}) {
-		st.Grow(r.key(shard, "r", userName(v, rev.User)), rev.NotAfter.UnixMilli(), life)
+		st.Grow(r.key(shard, "r", layout.UserName(v, rev.User)), rev.NotAfter.UnixMilli(), life)
 	}
 	if rev.Erased != "" {
-		st.Grow(r.key(shard, "r", erasedName(rev.Erased)), rev.NotAfter.UnixMilli(), life)
+		st.Grow(r.key(shard, "r", layout.ErasedName(rev.Erased)), rev.NotAfter.UnixMilli(), life)
 	}
 	return nil
 }
@@ -124,7 +125,7 @@ func (s *Store) openSession(id auth.SessionID, response rueidis.RedisResult) (he
 	if err != nil {
 		return held, nil, r.failed(err)
 	}
-	record, err := r.vault.Load().Open(placeSessions, []byte(id), []byte(held.sealed))
+	record, err := r.vault.Load().Open(layout.PlaceSessions, []byte(id), []byte(held.sealed))
 	if err != nil {
 		return held, fmt.Errorf("%w: %s cannot be read: %w", auth.ErrNoSession, id, err), nil
 	}
@@ -149,7 +150,7 @@ func (s *Store) putSession(st *step.Step, user string, sess *auth.Session, now t
 		return err
 	}
 	r := s.redis
-	sealed, err := r.vault.Load().Seal(placeSessions, []byte(sess.ID), record)
+	sealed, err := r.vault.Load().Seal(layout.PlaceSessions, []byte(sess.ID), record)
 	if err != nil {
 		return err
 	}
@@ -157,8 +158,13 @@ func (s *Store) putSession(st *step.Step, user string, sess *auth.Session, now t
 	index := r.key(shard, "u", user)
 	st.Set(r.sessionKey(sess.ID), string(sealed), life)
 	st.SetField(index, string(sess.ID), indexLine(sess))
-	st.SetField(index, fieldVersion, newVersion())
+	st.SetField(index, layout.FieldVersion, layout.NewVersion())
 	st.Keep(index, life)
 	st.Keep(r.key(shard, "k", user), life)
+	if sess.UnionID != "" {
+		person := layout.PersonName(r.vault.Load(), sess.UnionID)
+		st.SetField(index, layout.FieldPerson+person, "1")
+		st.ListPerson(r.key(shard, "p", person), user, life)
+	}
 	return nil
 }

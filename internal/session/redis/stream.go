@@ -9,6 +9,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/layout"
 	"github.com/wxgate/wxgate/internal/session/redis/step"
 	"github.com/wxgate/wxgate/internal/session/redis/stream"
 )
@@ -129,7 +130,7 @@ func (f *follower) xread(wait time.Duration) rueidis.Completed {
 // token again. One that names a user who was erased is added to naming.
 func (f *follower) take(entry rueidis.XRangeEntry, naming *[]namedEntry) error {
 	r, fields := f.redis, entry.FieldValues
-	record, err := r.vault.Load().Open(placeRevocations, nil, []byte(fields["b"]))
+	record, err := r.vault.Load().Open(layout.PlaceRevocations, nil, []byte(fields["b"]))
 	if err != nil {
 		return err
 	}
@@ -156,7 +157,7 @@ func (f *follower) take(entry rueidis.XRangeEntry, naming *[]namedEntry) error {
 		r.recent.Add(rev, recentFor)
 	}
 	if news && fields["r"] != r.replica && f.isCaughtUp() {
-		r.cfg.Propagated(max(0, now.Sub(parseMillis(fields["t"]))))
+		r.cfg.Propagated(max(0, now.Sub(layout.ParseMillis(fields["t"]))))
 	}
 	return nil
 }

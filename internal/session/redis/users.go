@@ -3,9 +3,7 @@ package redis
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -13,6 +11,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/layout"
 	"github.com/wxgate/wxgate/internal/session/redis/step"
 )
 
@@ -24,6 +23,7 @@ type storedUser struct {
 	revokedErased        string // key in Redis
 
 	version    string
+	persons    []string         // names
 	sessions   []indexedSession // sorted by their beginning; some may have ended
 	sealedKeys string
 	notAfter   string // Unix milliseconds; empty if there is no revocation
@@ -40,33 +40,26 @@ type indexedSession struct {
 
 // indexLine is the inverse of parseIndexLine.
 func indexLine(s *auth.Session) string {
-	return unixMillisUp(s.End()) + ":" + unixMillisUp(s.AccessEnd)
+	return layout.MillisUp(s.End()) + ":" + layout.MillisUp(s.AccessEnd)
 }
 
 func parseIndexLine(id, line string) indexedSession {
 	end, accessEnd, _ := strings.Cut(line, ":")
-	return indexedSession{id: auth.SessionID(id), end: parseMillis(end), accessEnd: parseMillis(accessEnd)}
+	return indexedSession{id: auth.SessionID(id), end: layout.ParseMillis(end), accessEnd: layout.ParseMillis(accessEnd)}
 }
-
-// newVersion returns a version that a user's index never had.
-func newVersion() string { return rand.Text()[:versionLength] }
-
-// versionLength is 60 bits: a version is only compared with the one that was read less than
-// a second before.
-const versionLength = 12
 
 // readUser reads all data of a user except the records of sessions, in one round trip.
 func (s *Store) readUser(ctx context.Context, u auth.User) (*storedUser, error) {
 	r := s.redis
 	v, shard := r.vault.Load(), u.Shard()
-	name, hash := userName(v, u), v.HashErased(u)
+	name, hash := layout.UserName(v, u), v.HashErased(u)
 	user := &storedUser{
 		name:          name,
 		index:         r.key(shard, "u", name),
 		keys:          r.key(shard, "k", name),
 		revoked:       r.key(shard, "r", name),
 		hash:          hash,
-		revokedErased: r.key(shard, "r", erasedName(hash)),
+		revokedErased: r.key(shard, "r", layout.ErasedName(hash)),
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Timeout)
 	defer cancel()
@@ -84,9 +77,13 @@ func (s *Store) readUser(ctx context.Context, u auth.User) (*storedUser, error) 
 			return nil, r.failed(err)
 		}
 	}
-	user.version = index[fieldVersion]
-	delete(index, fieldVersion)
+	user.version = index[layout.FieldVersion]
+	delete(index, layout.FieldVersion)
 	for id, line := range index {
+		if person, ok := strings.CutPrefix(id, layout.FieldPerson); ok {
+			user.persons = append(user.persons, person)
+			continue
+		}
 		user.sessions = append(user.sessions, parseIndexLine(id, line))
 	}
 	slices.SortFunc(user.sessions, func(a, b indexedSession) int {
@@ -96,7 +93,7 @@ func (s *Store) readUser(ctx context.Context, u auth.User) (*storedUser, error) 
 }
 
 // holds checks that no other step has changed the user's sessions or session keys since.
-func (u *storedUser) holds(st *step.Step) { st.HoldsField(u.index, fieldVersion, u.version) }
+func (u *storedUser) holds(st *step.Step) { st.HoldsField(u.index, layout.FieldVersion, u.version) }
 
 // holdsRevoked checks that the user was not revoked since.
 func (u *storedUser) holdsRevoked(st *step.Step) {
@@ -109,7 +106,7 @@ func (u *storedUser) holdsRevoked(st *step.Step) {
 func (u *storedUser) revokedUntil() (notAfter time.Time) {
 	for _, ms := range []string{u.notAfter, u.notAfterErased} {
 		if ms != "" {
-			notAfter = session.Later(notAfter, parseMillis(ms))
+			notAfter = session.Later(notAfter, layout.ParseMillis(ms))
 		}
 	}
 	return notAfter
@@ -132,7 +129,7 @@ func (u *storedUser) sessionKeys(v *session.Vault, now time.Time) []auth.Session
 	if live, _ := u.split(now); len(live) == 0 {
 		return nil
 	}
-	return v.OpenKeys(placeKeys, []byte(u.name), []byte(u.sealedKeys))
+	return v.OpenKeys(layout.PlaceKeys, []byte(u.name), []byte(u.sealedKeys))
 }
 
 // putKeys adds the user's session keys to a step. They expire with the last of the user's
@@ -142,12 +139,20 @@ func (u *storedUser) putKeys(st *step.Step, v *session.Vault, keys []auth.Sessio
 		st.Delete(u.keys)
 		return nil
 	}
-	sealed, err := v.SealKeys(placeKeys, []byte(u.name), keys)
+	sealed, err := v.SealKeys(layout.PlaceKeys, []byte(u.name), keys)
 	if err != nil {
 		return err
 	}
 	st.Set(u.keys, string(sealed), life)
 	return nil
+}
+
+// deleteIndex deletes the user from the indexes, once no session is left.
+func (u *storedUser) deleteIndex(r *Client, shard byte, st *step.Step) {
+	st.Delete(u.index)
+	for _, person := range u.persons {
+		st.DeleteField(r.key(shard, "p", person), u.name)
+	}
 }
 
 // lastEnd returns when the last of the sessions ends.
@@ -157,17 +162,4 @@ func lastEnd(sessions []indexedSession) time.Time {
 		end = session.Later(end, s.end)
 	}
 	return end
-}
-
-func unixMillis(t time.Time) string { return strconv.FormatInt(t.UnixMilli(), 10) }
-
-// unixMillisUp rounds up, so that nothing ends early.
-func unixMillisUp(t time.Time) string { return unixMillis(t.Add(time.Millisecond - time.Nanosecond)) }
-
-func parseMillis(s string) time.Time {
-	ms, err := strconv.ParseInt(s, 10, 64)
-	if err != nil {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/layout"
 	"github.com/wxgate/wxgate/internal/session/redis/step"
 )
 
@@ -124,7 +125,7 @@ func (r *Client) Take(ctx context.Context, limit string, key []byte, n int, per 
 	}
 	hash := v.Box.MAC("limit", append([]byte(limit+"\x00"), key...))
 	err = r.observed(ctx, opTake, hash[0], func() error {
-		name := r.key(hash[0], "l", encodeName(hash))
+		name := r.key(hash[0], "l", layout.EncodeName(hash))
 		each := float64(per.Microseconds()) / float64(n)
 		us, err := r.client.Run(ctx, step.ScriptTake, []string{name}, []string{fmt.Sprintf("%.3f", each), fmt.Sprint(n)}).AsInt64()
 		if err != nil {

@@ -80,7 +80,8 @@ func AnyApp(auth.AppID) bool { return true }
 // ServiceOver is the gateway's rules over a store.
 func ServiceOver(store Store, now func() time.Time, key func() auth.KeyID) *auth.Service {
 	return auth.NewService(auth.Config{
-		Apps:        map[auth.AppID]auth.Platform{"wx1": fakePlatform{}, "wx2": fakePlatform{}},
+		Apps:        map[auth.AppID]auth.Platform{"wx1": fakePlatform{}, "wx2": fakePlatform{}, "qq1": fakePlatform{}},
+		Scopes:      map[auth.AppID]auth.Scope{"qq1": {Platform: "qq"}},
 		Tokens:      fakeTokens{now: now, key: key},
 		Store:       store,
 		Revocations: store.Set,

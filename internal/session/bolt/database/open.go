@@ -216,3 +216,19 @@ func SyncDirectory(dir string) error {
 	}
 	return nil
 }
+
+// Replace gives a complete new file the name of the session store.
+func Replace(path, by string) error {
+	if err := os.Rename(by, path); err != nil {
+		return session.Unavailable(fmt.Errorf("replacing the session store: %w", err))
+	}
+	return SyncDirectory(filepath.Dir(path))
+}
+
+// Remove removes a file, if there is one.
+func Remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return session.Unavailable(fmt.Errorf("removing %s: %w", path, err))
+	}
+	return nil
+}

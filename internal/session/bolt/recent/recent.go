@@ -1,9 +1,11 @@
-// Package recent is the index of the users of recent sessions in a file of bbolt.
+// Package recent is the index of the users and persons of recent sessions in a file of
+// bbolt.
 //
 // A user's hash is a random key: written with the login, it would cost each login a leaf
-// and a branch of the index of users. Instead it is appended to a bucket in the order of
-// time, with an index in memory; a whole bucket is then merged into the index of users in
-// the order of its keys, a few with each later commit, so that they share pages.
+// and a branch of the index of users, and a person's hash as much again. Instead they are
+// appended to a bucket in the order of time, with an index in memory; a whole bucket is then
+// merged into the index of users and then into that of persons, each in the order of its
+// keys, a few with each later commit, so that they share pages.
 package recent
 
 import (
@@ -23,9 +25,9 @@ import (
 // merge writes, and takes some 3 MB of memory twice.
 const Limit = 1 << 15
 
-// mergeFactor is how many sessions are merged for each one that is added. With more than
-// one, a merge is over before the next one is due.
-const mergeFactor = 2
+// mergeFactor is how many entries are merged for each session that is added. A session has
+// one or two, so with more than two, a merge is over before the next one is due.
+const mergeFactor = 4
 
 // Index is safe for concurrent use by readers and one commit at a time. What it returns
 // may have ended, or may never have been committed: the caller looks for the session.
@@ -55,7 +57,15 @@ type (
 	User [16]byte
 	// Session is the key of a session.
 	Session [16]byte
+	// Person is the first bytes of the hash of a unionid; zero for a session without one. A
+	// person whom two unionids share is told apart by the sessions, which have them.
+	Person [8]byte
 )
+
+const userBytes = len(User{})
+
+// value is what a session has in a bucket.
+func value(user User, person Person) []byte { return slices.Concat(user[:], person[:]) }
 
 // generation is one bucket of recent sessions.
 type generation struct {
@@ -63,13 +73,14 @@ type generation struct {
 	sessions []entry
 	newest   map[User]int // of sessions
 	// While it is merged:
-	order []int // of sessions, by user
+	order []int // of sessions, by user, and then of those with a person, by person
 	next  int   // the first of order that is not merged yet
 }
 
 type entry struct {
-	user User
-	id   Session
+	user   User
+	person Person
+	id     Session
 	// before is the user's session before this one in the generation, or -1.
 	before int
 }
@@ -78,13 +89,13 @@ func newGeneration(bucket []byte) *generation {
 	return &generation{bucket: bucket, newest: make(map[User]int)}
 }
 
-func (g *generation) add(user User, id Session) {
+func (g *generation) add(user User, person Person, id Session) {
 	before, ok := g.newest[user]
 	if !ok {
 		before = -1
 	}
 	g.newest[user] = len(g.sessions)
-	g.sessions = append(g.sessions, entry{user: user, id: id, before: before})
+	g.sessions = append(g.sessions, entry{user: user, person: person, id: id, before: before})
 }
 
 // of lists a user's sessions.
@@ -127,6 +138,11 @@ func (g *generation) sort() {
 	slices.SortFunc(g.order, func(a, b int) int {
 		return cmp.Or(bytes.Compare(g.sessions[a].user[:], g.sessions[b].user[:]), cmp.Compare(a, b))
 	})
+	persons := slices.DeleteFunc(slices.Clone(g.order), func(i int) bool { return g.sessions[i].person == Person{} })
+	slices.SortStableFunc(persons, func(a, b int) int {
+		return bytes.Compare(g.sessions[a].person[:], g.sessions[b].person[:])
+	})
+	g.order = append(g.order, persons...)
 }
 
 // Load reads the recent sessions of a file, which are in two buckets. Which of them was
@@ -136,11 +152,11 @@ func Load(tx *bbolt.Tx, buckets [2][]byte) (*Index, error) {
 	for _, bucket := range buckets {
 		g := newGeneration(bucket)
 		cursor := tx.Bucket(bucket).Cursor()
-		for id, user := cursor.First(); id != nil; id, user = cursor.Next() {
-			if len(id) != len(Session{}) || len(user) != len(User{}) {
-				return nil, fmt.Errorf("%w: an entry of %d and %d bytes in %s", session.ErrCorrupt, len(id), len(user), bucket)
+		for id, v := cursor.First(); id != nil; id, v = cursor.Next() {
+			if len(id) != len(Session{}) || len(v) != userBytes+len(Person{}) {
+				return nil, fmt.Errorf("%w: an entry of %d and %d bytes in %s", session.ErrCorrupt, len(id), len(v), bucket)
 			}
-			g.add(User(user), Session(id))
+			g.add(User(v), Person(v[userBytes:]), Session(id))
 		}
 		generations = append(generations, g)
 	}
@@ -182,14 +198,29 @@ func (v View) SessionsOf(user User) (ids []Session) {
 	return ids
 }
 
+// UsersOf lists the users of the recent sessions of a person, some of them twice. It looks
+// at all recent sessions, which takes less than a millisecond.
+func (v View) UsersOf(person Person) (users []User) {
+	v.index.mu.RLock()
+	defer v.index.mu.RUnlock()
+	for _, g := range v.generations {
+		for _, s := range g.sessions {
+			if s.person == person {
+				users = append(users, s.user)
+			}
+		}
+	}
+	return users
+}
+
 // Add indexes a session, in a commit.
-func (r *Index) Add(tx *bbolt.Tx, user User, id Session) error {
+func (r *Index) Add(tx *bbolt.Tx, user User, person Person, id Session) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err := tx.Bucket(r.current.bucket).Put(id[:], user[:]); err != nil {
+	if err := tx.Bucket(r.current.bucket).Put(id[:], value(user, person)); err != nil {
 		return fmt.Errorf("writing to %s: %w", r.current.bucket, err)
 	}
-	r.current.add(user, id)
+	r.current.add(user, person, id)
 	r.added++
 	return nil
 }
@@ -214,16 +245,26 @@ func (r *Index) Remove(tx *bbolt.Tx, user User) error {
 	return nil
 }
 
-// Merge calls put for some sessions of the older bucket, at the end of a commit that adds
-// others.
-func (r *Index) Merge(tx *bbolt.Tx, put func(User, Session) error) error {
+// Lists are the indexes that recent sessions are merged into.
+type Lists struct {
+	User   func(User, Session) error
+	Person func(Person, User, Session) error
+}
+
+// Merge lists some sessions of the older bucket, at the end of a commit that adds others.
+func (r *Index) Merge(tx *bbolt.Tx, lists Lists) error {
 	g := r.merging
 	if g == nil || r.added == 0 {
 		return nil
 	}
 	until := min(g.next+r.added*mergeFactor, len(g.order))
-	for _, i := range g.order[g.next:until] {
-		if err := put(g.sessions[i].user, g.sessions[i].id); err != nil {
+	for at, i := range g.order[g.next:until] {
+		s := g.sessions[i]
+		list := func() error { return lists.User(s.user, s.id) }
+		if g.next+at >= len(g.sessions) {
+			list = func() error { return lists.Person(s.person, s.user, s.id) }
+		}
+		if err := list(); err != nil {
 			return err
 		}
 	}

@@ -84,3 +84,21 @@ func (s Servers) send(ctx context.Context, node rueidis.Client, cmd rueidis.Comp
 func escapeGlob(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`, `]`, `\]`).Replace(s)
 }
+
+// Fields returns the fields of hashes, in one round trip for each server.
+func Fields(ctx context.Context, client rueidis.Client, timeout time.Duration, keys []string) (fields [][]string, err error) {
+	var commands []rueidis.Completed
+	for _, key := range keys {
+		commands = append(commands, client.B().Hkeys().Key(key).Build())
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	for _, response := range client.DoMulti(ctx, commands...) {
+		names, err := response.AsStrSlice()
+		if err != nil {
+			return nil, fmt.Errorf("reading the fields of a hash: %w", err)
+		}
+		fields = append(fields, names)
+	}
+	return fields, nil
+}

@@ -89,6 +89,11 @@ func (s *Step) Grow(key string, n int64, life time.Duration) {
 	s.Change("grow", key, strconv.FormatInt(n, 10), Millis(life+Slack))
 }
 
+// ListPerson lists a user in a hash of a person's users, for at least life.
+func (s *Step) ListPerson(key, user string, life time.Duration) {
+	s.Change("person", key, user, Millis(life+Slack))
+}
+
 // Millis returns a duration in milliseconds, at least one: Redis refuses others.
 func Millis(d time.Duration) string {
 	return strconv.FormatInt(max(1, int64((d+time.Millisecond-1)/time.Millisecond)), 10)

@@ -72,6 +72,25 @@ local changes = {
 		end
 		keep(k, ms)
 	end,
+	-- person lists a user under a unionid for at least ms milliseconds, and forgets users
+	-- whose time is over.
+	person = function(k)
+		local user, ms = arg(), arg()
+		local time = redis.call('TIME')
+		local now = time[1] * 1000 + math.floor(time[2] / 1000)
+		local over = now + tonumber(ms)
+		local fields = redis.call('HGETALL', k)
+		for i = 1, #fields, 2 do
+			local ends = tonumber(fields[i + 1])
+			if fields[i] == user then
+				over = math.max(over, ends)
+			elseif ends <= now then
+				redis.call('HDEL', k, fields[i])
+			end
+		end
+		redis.call('HSET', k, user, string.format('%.0f', over))
+		keep(k, ms)
+	end,
 	-- revoke appends a revocation: its record, how long it is valid by this server's
 	-- clock, when it was made, and by which replica.
 	revoke = function(k)
