@@ -60,6 +60,7 @@ type App struct {
 	ctx     caddy.Context
 	logger  *zap.Logger
 	audit   *zap.Logger
+	emitter *emitter
 	secrets [][]byte // the configured root secrets; none when it is generated
 	key     *signing.Key
 	alg     signing.Alg
@@ -101,6 +102,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
 	a.logger = ctx.Logger()
 	a.audit = audit.Unsampled(a.logger.Named("audit"))
+	var err error
+	if a.emitter, err = newEmitter(ctx, a.logger); err != nil {
+		return err
+	}
 	warnOfDebug(ctx, a.logger)
 	lines := origins.take()
 	repl := caddy.NewReplacer()
@@ -138,8 +143,11 @@ func (a *App) provisionApps(repl *caddy.Replacer, lines map[string]string) error
 // operator wants.
 func (a *App) AuditLogger() *zap.Logger { return a.audit }
 
-// record writes a line of an act.
-func (a *App) record(e audit.Event) { audit.Write(a.audit, e) }
+// record writes a line of an act, and emits its event.
+func (a *App) record(e audit.Event) {
+	audit.Write(a.audit, e)
+	a.emitter.add(e)
+}
 
 // Start opens the runtime. A handler may have done so already: Caddy starts apps
 // in random order, and the servers may be first.

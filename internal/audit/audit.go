@@ -67,13 +67,20 @@ const (
 // OK is the outcome of an act that was done.
 const OK = "ok"
 
+type field struct{ name, value string }
+
+// fields returns the fields that are texts, with the empty ones.
+func (e Event) fields() []field {
+	return []field{
+		{"by", string(e.By)}, {"app", string(e.App)}, {"user_id", e.UserID}, {"session", string(e.Session)},
+		{"key", string(e.Key)}, {"phone", string(e.Phone)}, {"cause", e.Cause}, {"client", e.Address},
+	}
+}
+
 // Write writes one line of an event. Its message is the action.
 func Write(logger *zap.Logger, e Event) {
 	fields := make([]zap.Field, 0, 8)
-	for _, f := range []struct{ name, value string }{
-		{"by", string(e.By)}, {"app", string(e.App)}, {"user_id", e.UserID}, {"session", string(e.Session)},
-		{"key", string(e.Key)}, {"phone", string(e.Phone)}, {"cause", e.Cause}, {"client", e.Address},
-	} {
+	for _, f := range e.fields() {
 		if f.value != "" {
 			fields = append(fields, zap.String(f.name, f.value))
 		}

@@ -104,7 +104,7 @@ var (
 // Collectors returns all of them, for a registry.
 func Collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		Requests, Calls, logins, refreshes, Stripped, RawKeys, decodes, UnknownMembers, phoneCalls, limited,
+		Requests, Calls, logins, refreshes, Stripped, RawKeys, decodes, UnknownMembers, phoneCalls, limited, EventsDropped,
 		wechatSeconds, Pushes, revocationSeconds, storeSeconds, queueMessages, OpenAPI,
 	}
 }

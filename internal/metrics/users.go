@@ -30,6 +30,12 @@ var (
 	}, []string{"limit"})
 )
 
+// EventsDropped counts events of Caddy's app "events" that were not emitted.
+var EventsDropped = prometheus.NewCounter(prometheus.CounterOpts{
+	Name: "wxgate_events_dropped_total",
+	Help: "Events that were dropped because a handler was too slow.",
+})
+
 // ObserveLogin counts a login of a configured app.
 func ObserveLogin(app auth.AppID, err error) {
 	logins.WithLabelValues(string(app), Outcome(err)).Inc()
