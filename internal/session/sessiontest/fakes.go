@@ -74,6 +74,8 @@ func (fakePlatform) Open(keys []auth.SessionKey, data auth.OpenData) (auth.Opene
 	return auth.Opened{}, fmt.Errorf("%w: none of %d keys", auth.ErrDecryptFailed, len(keys))
 }
 
+func (fakePlatform) CheckPhone(context.Context, auth.OpenData) error { return nil }
+
 // AnyApp admits every mini program.
 func AnyApp(auth.AppID) bool { return true }
 
