@@ -48,7 +48,7 @@ func TestStoreCopy(t *testing.T) {
 	f.stop()
 
 	// Once more than is needed: a copy can be repeated.
-	f.copyStore("bolt:", "redis:redis://"+redis.addr, "2 sessions", "2 users", "1 revocations", "1 new signing keys", redis.addr)
+	f.copyStore("bolt:", "redis:redis://"+redis.addr, "2 sessions", "2 users", "1 revocation", "1 new signing key", redis.addr)
 	f.copyStore("bolt:"+f.databasePath(), "redis://"+redis.addr, "2 sessions", "0 new signing keys")
 
 	f.config = many
@@ -66,7 +66,7 @@ func TestStoreCopy(t *testing.T) {
 	f.stop()
 
 	// And back, over the file of before.
-	f.copyStore("redis:", "bolt:"+f.databasePath(), "2 sessions", "1 new signing keys")
+	f.copyStore("redis:", "bolt:"+f.databasePath(), "2 sessions", "1 new signing key")
 	f.config = one
 	f.load()
 	if now := f.keyIn("signing"); now != signing {

@@ -52,9 +52,9 @@ func storeText(s adminapi.StoreStatus) string {
 		text = s.Kind + ": not ready, " + s.Problem
 	}
 	if s.Sessions != nil {
-		text += fmt.Sprintf(", %d sessions", *s.Sessions)
+		text += ", " + table.Count(*s.Sessions, "session")
 	}
-	text += fmt.Sprintf(", %d revocations", s.Revocations)
+	text += ", " + table.Count(s.Revocations, "revocation")
 	if s.Staleness != nil {
 		text += fmt.Sprintf(", revocations of other machines known up to %s ago", time.Duration(*s.Staleness)*time.Millisecond)
 	}

@@ -47,8 +47,8 @@ type App struct {
 	// The tokens. Default: EdDSA; access tokens live 1h, sessions 30d.
 	Token *TokenConfig `json:"token,omitempty"`
 
-	// A service that is told when a session or a user was ended or erased. Default: none
-	// is told, and learns of it from the next request.
+	// A service that gets an event when a session or a user was ended or erased. Default:
+	// no events; services learn of it from the next request.
 	EventsTo *events.Config `json:"events_to,omitempty"`
 
 	// What sends requests to upstreams, in every `reverse_proxy` of a server with a

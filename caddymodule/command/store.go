@@ -13,6 +13,7 @@ import (
 	"github.com/wxgate/wxgate/caddymodule/offline"
 	"github.com/wxgate/wxgate/caddymodule/usage"
 	"github.com/wxgate/wxgate/internal/session/bolt"
+	"github.com/wxgate/wxgate/internal/table"
 )
 
 // storeSpec is `wxgate store`.
@@ -53,8 +54,9 @@ func checkStore(out io.Writer, args []string) error {
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(out, "%s: schema %d, %d bytes, %d sessions of %d users, %d session keys, %d revocations\n",
-		path, report.Schema, report.Bytes, report.Sessions, report.Users, report.Keys, report.Revocations)
+	_, _ = fmt.Fprintf(out, "%s: schema %d, %d bytes, %s of %s, %s, %s\n",
+		path, report.Schema, report.Bytes, table.Count(report.Sessions, "session"), table.Count(report.Users, "user"),
+		table.Count(report.Keys, "session key"), table.Count(report.Revocations, "revocation"))
 	for _, problem := range report.Problems {
 		_, _ = fmt.Fprintln(out, "problem:", problem)
 	}

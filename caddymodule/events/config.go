@@ -17,7 +17,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
-// Config is a service that is told which sessions have ended.
+// Config is a service that gets an event for each session that has ended.
 type Config struct {
 	// The URL that Security Event Tokens are sent to (RFC 8935). It is also their `aud`.
 	// https, or http on loopback and private addresses; a placeholder such as `{env.X}` is

@@ -96,7 +96,7 @@ var (
 	// OpenAPI has the durations of calls of upstreams to WeChat, in seconds.
 	OpenAPI = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "wxgate_openapi_seconds",
-		Help:    "Calls of upstreams to WeChat, bodies and waiting for a token included, by outcome: answered (with any response of WeChat), broken (the response ended early), or the error code.",
+		Help:    "Calls of upstreams to WeChat, bodies and waiting for a token included, by outcome: `answered` (with any response of WeChat), `broken` (the response ended early), or the error code.",
 		Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 	}, []string{"outcome"})
 )

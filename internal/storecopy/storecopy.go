@@ -10,6 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/table"
 	"github.com/wxgate/wxgate/internal/token/keyring"
 )
 
@@ -37,12 +38,13 @@ type Copied struct {
 
 // String describes the copy for the operator.
 func (n Copied) String() string {
-	text := fmt.Sprintf("%d sessions, session keys of %d users, %d revocations, %d new signing keys", n.sessions, n.users, n.revocations, n.keys)
+	text := fmt.Sprintf("%s, session keys of %s, %s, %s",
+		table.Count(n.sessions, "session"), table.Count(n.users, "user"), table.Count(n.revocations, "revocation"), table.Count(n.keys, "new signing key"))
 	if n.attempts > 0 {
-		text += fmt.Sprintf(", failed decryption attempts of %d users", n.attempts)
+		text += ", failed decryption attempts of " + table.Count(n.attempts, "user")
 	}
 	if n.left > 0 {
-		text += fmt.Sprintf("; %d sessions of an older wxgate stay behind, their clients log in again silently", n.left)
+		text += "; not copied: " + table.Count(n.left, "session") + " of an older wxgate, whose clients log in again silently"
 	}
 	return text
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 
@@ -85,4 +86,12 @@ func writeFields(out io.Writer, header []string, rows [][]string) error {
 		}
 	}
 	return fields.Flush()
+}
+
+// Count returns a number with its noun: 1 session, 2 sessions.
+func Count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return strconv.Itoa(n) + " " + noun
 }

@@ -38,3 +38,11 @@ func TestTableWriter(t *testing.T) {
 		t.Errorf("%q, %v", out.String(), err)
 	}
 }
+
+func TestCount(t *testing.T) {
+	for n, want := range map[int]string{0: "0 sessions", 1: "1 session", 2: "2 sessions"} {
+		if got := Count(n, "session"); got != want {
+			t.Errorf("%d: %q, want %q", n, got, want)
+		}
+	}
+}

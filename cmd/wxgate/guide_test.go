@@ -1,0 +1,177 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// TestGuide follows docs/guide.md as a reader does: it writes each Caddyfile that the page
+// names, runs each block of commands in one shell, from the first to the last, and compares
+// what they print with the block of text below them.
+func TestGuide(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(moduleRoot, "docs", "guide.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := guideSteps(string(page))
+	if len(steps) == 0 {
+		t.Fatal("docs/guide.md has no commands")
+	}
+	dir := shortDir(t)
+	s, err := newSurroundings(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.close)
+	// The page's addresses are those of `wxgate dev` and of its Caddyfile; the test's are free ones.
+	addresses := strings.NewReplacer(
+		"http://127.0.0.1:9901", s.sim.URL, "http://127.0.0.1:9902", s.sim.ManagementURL,
+		"127.0.0.1:9000", strings.TrimPrefix(s.upstream.URL, "http://"),
+		"8080", port(t), "8081", port(t), "6379", port(t),
+	)
+	sh := startShell(t, dir, s.env)
+	sh.send("the start", "unset PORT WX_APPID WX_SECRET WX_API UPSTREAM WXGATE_ADMIN") // the page sets what it needs
+	for _, step := range steps {
+		if step.file != "" {
+			if err := os.WriteFile(filepath.Join(dir, step.file), []byte(addresses.Replace(step.text)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		printed := sh.run(fmt.Sprintf("docs/guide.md:%d", step.line), addresses.Replace(step.text))
+		t.Logf("docs/guide.md:%d\n%s", step.line, printed)
+		if want := guidePattern(addresses.Replace(step.prints)); !want.MatchString(printed) {
+			t.Fatalf("docs/guide.md:%d prints\n%s\nwant\n%s", step.line, printed, step.prints)
+		}
+	}
+}
+
+// port is one that no process uses.
+func port(t *testing.T) string {
+	t.Helper()
+	n, err := freePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strconv.Itoa(n)
+}
+
+// guideStep is a file to write, or commands with what they print.
+type guideStep struct {
+	line   int
+	file   string // empty for commands
+	text   string
+	prints string // not compared when empty
+}
+
+// guideSteps reads the fenced blocks of a page. A file is a block whose first line is a
+// comment with the file's name; blocks of other languages are not steps.
+func guideSteps(page string) []guideStep {
+	fence := regexp.MustCompile("(?ms)^```(sh|text|caddyfile)\n(.*?)^```$")
+	name := regexp.MustCompile(`^# (\w[\w.]*)\n`)
+	var steps []guideStep
+	for _, at := range fence.FindAllStringSubmatchIndex(page, -1) {
+		language, text := page[at[2]:at[3]], page[at[4]:at[5]]
+		switch line := strings.Count(page[:at[4]], "\n") + 1; {
+		case language == "sh":
+			steps = append(steps, guideStep{line: line, text: text})
+		case language == "text" && len(steps) > 0 && steps[len(steps)-1].file == "":
+			steps[len(steps)-1].prints = text
+		case language == "caddyfile" && name.MatchString(text):
+			steps = append(steps, guideStep{line: line, file: name.FindStringSubmatch(text)[1], text: text})
+		}
+	}
+	return steps
+}
+
+// guidePattern is what matches a block of text: … in it is anything on one line, and a line
+// of … alone is any number of lines. Columns may be wider or narrower than on the page.
+func guidePattern(text string) *regexp.Regexp {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\n")
+		if line == "…" {
+			b.WriteString(`(?:.*\n)*?`)
+			continue
+		}
+		line = regexp.QuoteMeta(line)
+		line = strings.ReplaceAll(line, "…", ".*")
+		b.WriteString(regexp.MustCompile(` {2,}`).ReplaceAllString(line, ` +`) + ` *\n`)
+	}
+	return regexp.MustCompile(`(?:^|\n)` + b.String())
+}
+
+// shell is one bash for all blocks, so that a variable that one sets is known to the next.
+type shell struct {
+	t   *testing.T
+	in  io.Writer
+	out *bufio.Reader
+}
+
+// What a shell prints when a block has ended, and when a command failed, which ends the
+// shell. A gateway that it started keeps the output open, so that its end is not seen there.
+const (
+	blockDone   = "\x1edone\n"
+	blockFailed = "\x1efailed\n"
+)
+
+func startShell(t *testing.T, dir string, env []string) *shell {
+	t.Helper()
+	cmd := exec.Command("bash", "-eu")
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), append(env, "NO_PROXY=*")...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.Stdout, cmd.Stderr = write, write
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	_ = write.Close() // the shell has its own
+	t.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Wait() // a failed block was reported
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		_ = read.Close()
+	})
+	s := &shell{t, in, bufio.NewReader(read)}
+	s.send("the start", fmt.Sprintf("trap 'printf %q' EXIT", blockFailed))
+	return s
+}
+
+func (s *shell) send(where, commands string) {
+	s.t.Helper()
+	if _, err := fmt.Fprintln(s.in, commands); err != nil {
+		s.t.Fatalf("%s: %v", where, err)
+	}
+}
+
+// run runs a block and returns what it printed.
+func (s *shell) run(where, block string) string {
+	s.t.Helper()
+	s.send(where, fmt.Sprintf("%s\nprintf %q", block, blockDone))
+	printed, err := s.out.ReadString(blockDone[0])
+	if err != nil {
+		s.t.Fatalf("%s: %v", where, err)
+	}
+	printed = strings.TrimSuffix(printed, blockDone[:1])
+	if result, err := s.out.ReadString('\n'); err != nil || result != blockDone[1:] {
+		s.t.Fatalf("%s failed:\n%s\nIt printed\n%s", where, block, printed)
+	}
+	return printed
+}
