@@ -10,7 +10,9 @@ import (
 )
 
 // adminExamples are requests that succeed, of calls whose members adminRequest does not know.
-var adminExamples = map[string]string{}
+var adminExamples = map[string]string{
+	"POST /wxgate/events/resend": `{"all":true}`,
+}
 
 // adminRequest is a request of a call that succeeds: it names a user who is logged in, the
 // user's session, and the signing key.

@@ -101,7 +101,7 @@ var layers = []layer{
 	{dir: rooms, alone: true, caddy: true, imports: []string{
 		rooms + "/handler", rooms + "/openapi", rooms + "/admin", rooms + "/command", rooms + "/app", rooms + "/proxylog",
 	}, tests: []string{
-		"internal/audit", "internal/auth", "internal/doctor", "internal/edge", "internal/gateway", tokens, weChat, attack, corpus, wire, kit, kit + "/bolt",
+		rooms + "/events", "internal/audit", "internal/auth", "internal/doctor", "internal/edge", "internal/gateway", tokens, weChat, attack, corpus, wire, kit, kit + "/bolt",
 	}},
 	{dir: rooms + "/handler", caddy: true, imports: []string{
 		rooms + "/app", rooms + "/proxylog", rooms + "/request", rooms + "/directive", rooms + "/secret",
@@ -150,7 +150,7 @@ var layers = []layer{
 	{dir: "internal/metrics", imports: []string{"internal/problem", weChat, platform, "internal/auth"}},
 	{dir: "internal/storecopy", imports: []string{"internal/table", kit, keyring, "internal/auth", "internal/seal"}, tests: []string{kit + "/memory"}},
 	// The calls of operators, which know no server; and the tables of their commands.
-	{dir: adminAPI, imports: []string{"internal/gateway", "internal/audit", "internal/metrics", "internal/version", keyring, signing, "internal/problem", "internal/auth"}},
+	{dir: adminAPI, imports: []string{"internal/gateway", "internal/audit", "internal/metrics", "internal/version", keyring, signing, "internal/problem", queues, "internal/auth"}},
 	{dir: "internal/table"},
 	{dir: "internal/demo", stdOnly: true},
 	{dir: "internal/garbage", stdOnly: true},

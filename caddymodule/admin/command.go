@@ -37,6 +37,12 @@ var Commands = []caddycmd.Command{
 		CobraFunc: userCommand,
 	},
 	{
+		Name:      "events",
+		Usage:     "list|resend",
+		Short:     "Shows the queue of events_to of a running wxgate, and delivers dead letters again",
+		CobraFunc: eventsCommand,
+	},
+	{
 		Name:      "session-key",
 		Usage:     "check|reset --app <appid> --openid <openid>",
 		Short:     "Checks or replaces WeChat's session_key of a user",

@@ -29,6 +29,7 @@ type Config struct {
 	Bearer string `json:"bearer,omitempty"`
 
 	url, bearer string // resolved
+	to          string // scheme and host of url
 }
 
 // Parse reads what follows events_to:
@@ -83,6 +84,7 @@ func (c *Config) resolve(repl *caddy.Replacer, logger *zap.Logger) error {
 	if err := secret.RefuseCleartext(u); err != nil {
 		return fmt.Errorf("the URL %w", err)
 	}
+	c.to = u.Scheme + "://" + u.Host
 	c.bearer = ""
 	if c.Bearer == "" {
 		return nil

@@ -58,6 +58,17 @@ func start(store queue.Store, logger *zap.Logger) *running {
 	return r
 }
 
+// Report adds the queues to the state of the process.
+func Report(state *metrics.State) {
+	queues.Range(func(_, value any) bool {
+		q := value.(*running).queue
+		if s, known := q.Sampled(); known {
+			state.AddQueue(q.Kind(), metrics.Queue{Entries: s.Entries, Bytes: s.Bytes, Dead: s.Dead, Oldest: s.Oldest})
+		}
+		return true
+	})
+}
+
 // Destruct stops the goroutines.
 func (r *running) Destruct() error {
 	r.stop()
@@ -73,7 +84,7 @@ func (c *Config) Use(q *queue.Queue, box *seal.Box, tokens *token.Tokens, issuer
 		return func() error { stop(); return nil }
 	}
 	pusher := secevent.NewPusher(secevent.Config{URL: c.url, Bearer: c.bearer, Tokens: tokens, Issuer: issuer})
-	stop := q.Use(&queue.Route{Box: box, Send: pusher.Send, Lost: secevent.EncodeLost})
+	stop := q.Use(&queue.Route{Box: box, Send: pusher.Send, Lost: secevent.EncodeLost, To: c.to})
 	return func() error {
 		stop()
 		pusher.Close()

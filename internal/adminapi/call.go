@@ -116,5 +116,7 @@ func Routes() []Route {
 		CheckSessionKey.route(),
 		ResetSessionKey.route(),
 		InspectToken.route(),
+		ListEvents.route(),
+		ResendEvents.route(),
 	}
 }

@@ -88,6 +88,8 @@ func outcome(err error) string {
 		return "not_found"
 	case errors.Is(err, keyring.ErrKeyGiven):
 		return "key_configured"
+	case errors.Is(err, ErrQueueFull):
+		return "queue_full"
 	}
 	return problem.Of(err).Code
 }
@@ -108,9 +110,9 @@ func badBody(err error) error {
 // statusOf returns the status of an error.
 func statusOf(err error) int {
 	switch {
-	case errors.Is(err, keyring.ErrUnknownKey), errors.Is(err, ErrUnknownApp), errors.Is(err, auth.ErrNoSession), errors.Is(err, ErrNothingStored), errors.Is(err, auth.ErrNoPerson):
+	case errors.Is(err, keyring.ErrUnknownKey), errors.Is(err, ErrUnknownApp), errors.Is(err, auth.ErrNoSession), errors.Is(err, ErrNothingStored), errors.Is(err, auth.ErrNoPerson), errors.Is(err, ErrNoLetter):
 		return http.StatusNotFound
-	case errors.Is(err, keyring.ErrKeyGiven):
+	case errors.Is(err, keyring.ErrKeyGiven), errors.Is(err, ErrQueueFull):
 		return http.StatusConflict
 	default:
 		return problem.Of(err).Status

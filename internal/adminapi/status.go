@@ -10,6 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway"
 	"github.com/wxgate/wxgate/internal/problem"
+	"github.com/wxgate/wxgate/internal/queue"
 	"github.com/wxgate/wxgate/internal/token/keyring"
 	"github.com/wxgate/wxgate/internal/version"
 )
@@ -124,6 +125,10 @@ func queueStatus(ctx context.Context, rt *gateway.Runtime) QueueStatus {
 	if err != nil {
 		return QueueStatus{Problem: problem.Of(err).Code}
 	}
+	return queueStatusOf(q)
+}
+
+func queueStatusOf(q queue.Status) QueueStatus {
 	return QueueStatus{Entries: q.Entries, Bytes: q.Bytes, Oldest: q.Oldest, Dead: q.Dead}
 }
 

@@ -23,6 +23,8 @@ type State struct {
 
 	keyAge time.Duration
 	signs  bool
+
+	queues map[string]Queue // by kind
 }
 
 type appState struct {
@@ -72,6 +74,14 @@ func (s *State) AddStaleness(d time.Duration) {
 // AddSigningKey adds the age of a key that signs. The oldest counts.
 func (s *State) AddSigningKey(age time.Duration) { s.keyAge, s.signs = max(s.keyAge, age), true }
 
+// AddQueue adds a queue of messages of a kind.
+func (s *State) AddQueue(kind string, q Queue) {
+	if s.queues == nil {
+		s.queues = make(map[string]Queue)
+	}
+	s.queues[kind] = s.queues[kind].plus(q)
+}
+
 // StateCollector reports a [State], which it reads when it is collected. It must not be slow:
 // Prometheus waits ten seconds for a scrape.
 type StateCollector func() State
@@ -105,6 +115,7 @@ var (
 func (StateCollector) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
 		breakerState, tokenAge, storeStaleness, storeRevocations, storeStreams, storeSessions, storeBytes, keyAge,
+		queueDepth, queueBytes, queueOldest, queueDead,
 	} {
 		descs <- desc
 	}
@@ -129,6 +140,12 @@ func (read StateCollector) Collect(collected chan<- prometheus.Metric) {
 	report(storeSessions, s.counted, float64(s.sessions))
 	report(storeBytes, s.measured, float64(s.bytes))
 	report(keyAge, s.signs, s.keyAge.Seconds())
+	for kind, q := range s.queues {
+		report(queueDepth, true, float64(q.Entries), kind)
+		report(queueBytes, true, float64(q.Bytes), kind)
+		report(queueOldest, true, q.age().Seconds(), kind)
+		report(queueDead, true, float64(q.Dead), kind)
+	}
 }
 
 // NewBuildInfo says which program runs.

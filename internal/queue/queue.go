@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -28,6 +29,8 @@ type Route struct {
 	// Lost returns the message that takes the place of messages that found no room, the
 	// first of them at since.
 	Lost func(since time.Time) []byte
+	// To names the receiver for operators. It has no credential.
+	To string
 }
 
 // Outcome is what became of a message or of an attempt.
@@ -59,6 +62,8 @@ type Queue struct {
 	mu      sync.Mutex
 	routes  []*Route // of the configurations that use the queue; the last one sends
 	failing bool     // the last attempt failed
+
+	sampled atomic.Pointer[Status] // nil if the store could not be read
 }
 
 // New returns a queue that delivers nothing until [Queue.Run] and [Queue.Use] are called.
@@ -99,8 +104,16 @@ func (q *Queue) route() *Route {
 	return nil
 }
 
-// Status returns what the store keeps.
-func (q *Queue) Status(ctx context.Context) (Status, error) { return q.cfg.Store.Status(ctx) }
+// Kind returns the kind of the messages.
+func (q *Queue) Kind() string { return q.cfg.Kind }
+
+// To names the receiver; empty if nothing is sent.
+func (q *Queue) To() string {
+	if r := q.route(); r != nil {
+		return r.To
+	}
+	return ""
+}
 
 // Dead returns the dead letters, oldest first. Their payloads are sealed.
 func (q *Queue) Dead(ctx context.Context) ([]*Entry, error) { return q.cfg.Store.Dead(ctx) }
@@ -126,6 +139,7 @@ func (q *Queue) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { q.runIntake(ctx) })
 	running.Go(func() { q.runPurge(ctx) })
+	running.Go(func() { q.runSampling(ctx) })
 	q.runDelivery(ctx)
 	running.Wait()
 }
