@@ -60,7 +60,7 @@ func TestUnknownSubcommands(t *testing.T) {
 		"keys retire -dq4OFZ": "wxgate keys retire -- <id>",
 		"keys list --sort":    "unknown flag",
 		"user logout alice":   "unknown command",
-		"user logout":         "--app <appid> and --openid <openid> are required",
+		"user logout":         "--app <appid> and either --openid <openid> or --unionid <unionid> are required",
 		"store check a b":     "accepts at most 1 arg(s)",
 		"store copy a":        "accepts 2 arg(s)",
 		"dev now":             "unknown command",
