@@ -184,7 +184,7 @@ var layers = []layer{
 	{dir: suite, imports: storeImports, tests: []string{kit + "/bolt", redisStore}},
 	// A queue, its stores in the file of sessions and in Redis, and what is sent by it.
 	{dir: queues, alone: true, imports: []string{"internal/seal"}, tests: []string{queueTest}},
-	{dir: queues + "/boltqueue", imports: []string{queues}, tests: []string{queueTest, kit, kit + "/bolt"}},
+	{dir: queues + "/boltqueue", imports: []string{queues}, tests: []string{queueTest, kit, kit + "/bolt", suite}},
 	{dir: queues + "/redisqueue", imports: []string{queues, redisConnection}, tests: []string{queueTest, kit, redisStore, suite, "internal/seal"}},
 	{dir: queueTest, imports: []string{queues}},
 	{dir: secEvents, imports: []string{queues, tokens, "internal/auth"}, tests: []string{tokenTest, keyring, signing}},

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"go.etcd.io/bbolt"
 	"go.uber.org/goleak"
 
 	"github.com/wxgate/wxgate/internal/queue"
@@ -11,6 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/queue/queuetest"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/bolt"
+	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -57,6 +59,49 @@ func TestReopen(t *testing.T) {
 			return boltqueue.New(file, "event", limits)
 		}
 	})
+}
+
+// TestUpgrade: what waits in a file of an older schema, and its dead letters, are there after
+// the file was rewritten.
+func TestUpgrade(t *testing.T) {
+	for _, schema := range []string{"schema1", "schema2"} {
+		t.Run(schema, func(t *testing.T) {
+			queuetest.Survive(t, func(t testing.TB, limits queue.Limits) (queue.Store, func() queue.Store) {
+				path := filepath.Join(t.TempDir(), "wxgate.db")
+				file := openFile(t, path)
+				t.Cleanup(func() { closeFile(t, file) })
+				return boltqueue.New(file, "event", limits), func() queue.Store {
+					closeFile(t, file)
+					older := filepath.Join(t.TempDir(), "older.db")
+					sessiontest.CopyFile(t, "../../session/bolt/testdata/"+schema+".db", older)
+					moveQueues(t, path, older)
+					file = openFile(t, older)
+					return boltqueue.New(file, "event", limits)
+				}
+			})
+		})
+	}
+}
+
+// moveQueues copies the queues of one file into another.
+func moveQueues(t testing.TB, from, to string) {
+	t.Helper()
+	source, err := bbolt.Open(from, 0o600, nil)
+	sessiontest.Must(t, err)
+	target, err := bbolt.Open(to, 0o600, nil)
+	sessiontest.Must(t, err)
+	sessiontest.Must(t, source.View(func(in *bbolt.Tx) error {
+		return target.Update(func(out *bbolt.Tx) error {
+			for _, name := range []string{"queue", "queue-dead"} {
+				bucket, err := out.CreateBucket([]byte(name))
+				sessiontest.Must(t, err)
+				sessiontest.Must(t, in.Bucket([]byte(name)).ForEach(bucket.Put))
+			}
+			return nil
+		})
+	}))
+	sessiontest.Must(t, source.Close())
+	sessiontest.Must(t, target.Close())
 }
 
 // TestKinds: two queues in one file know nothing of each other.

@@ -57,6 +57,9 @@ var (
 	Attempts    = []byte("attempts") // made when it is first needed
 	Ends        = []byte("ends")
 
+	// Queues are package boltqueue's, which makes them when they are first needed.
+	Queues = [][]byte{[]byte("queue"), []byte("queue-dead")}
+
 	buckets = [][]byte{Meta, Sessions, Users, Persons, RecentA, RecentB, Revocations, Ends}
 )
 
