@@ -5,6 +5,7 @@ package admin
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -71,13 +72,35 @@ func apiError(err error) error {
 // acquireRunning returns the runtime of the configuration that runs now, which the caller
 // releases, and its audit log.
 func acquireRunning() (*gateway.Runtime, *zap.Logger, error) {
-	running, err := caddy.ActiveContext().AppIfConfigured(app.Name)
+	a, err := runningApp()
 	if err != nil {
-		return nil, nil, errors.New("wxgate is not configured in the running process")
+		return nil, nil, err
 	}
-	a := running.(*app.App)
 	rt, err := a.Acquire()
 	return rt, a.AuditLogger(), err
+}
+
+const (
+	// startWait is how long a call waits for the configuration. At a start Caddy serves
+	// requests before it says which configuration is active: a script that calls as soon as
+	// {prefix}/ready responds would fail.
+	startWait = 2 * time.Second
+	startPoll = 20 * time.Millisecond
+)
+
+// runningApp returns the app of the active configuration.
+func runningApp() (*app.App, error) {
+	poll := time.NewTicker(startPoll)
+	defer poll.Stop()
+	for deadline := time.Now().Add(startWait); ; <-poll.C {
+		running, err := caddy.ActiveContext().AppIfConfigured(app.Name)
+		if err == nil {
+			return running.(*app.App), nil
+		}
+		if time.Now().After(deadline) {
+			return nil, errors.New("wxgate is not configured in the running process")
+		}
+	}
 }
 
 // Interface guards
