@@ -155,7 +155,7 @@ func (f *faulted) phone() error {
 }
 
 func (f *faulted) checkPhone() error {
-	sealed, err := f.sim.EncryptPhone(wechatsim.User{App: f.app}, wechatsim.PhoneNumber{}, wechatsim.Sealing{})
+	sealed, err := f.sim.EncryptPhone(wechatsim.User{App: f.app}, wechatsim.PhoneNumber{}, wechatsim.Sealing{SessionKey: "tiihtNczf5v6AKRyjwEUhQ=="})
 	if err != nil {
 		f.t.Fatal(err)
 	}
