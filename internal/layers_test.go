@@ -118,7 +118,7 @@ var layers = []layer{
 	}},
 	{dir: rooms + "/app", caddy: true, imports: []string{
 		rooms + "/directive", rooms + "/events", rooms + "/secret", rooms + "/redisstore", rooms + "/storage",
-		"internal/gateway", "internal/audit", "internal/metrics", "internal/version", weChat, callback, tokens, keyring, signing,
+		"internal/gateway", "internal/audit", "internal/metrics", "internal/traces", "internal/version", weChat, callback, tokens, keyring, signing,
 		kit, kit + "/bolt", kit + "/memory", redisStore, queues, queues + "/boltqueue", queues + "/redisqueue", secEvents, "internal/auth", "internal/seal",
 	}},
 	{dir: rooms + "/events", caddy: true, imports: []string{
@@ -148,6 +148,7 @@ var layers = []layer{
 	{dir: "internal/openapi", imports: []string{"internal/edge", "internal/problem", weChat, "internal/auth"}},
 	{dir: "internal/audit", imports: []string{"internal/auth"}},
 	{dir: "internal/metrics", imports: []string{"internal/problem", weChat, platform, "internal/auth"}},
+	{dir: "internal/traces", imports: []string{"internal/metrics", weChat}, tests: []string{platform, "internal/auth"}},
 	{dir: "internal/storecopy", imports: []string{"internal/table", kit, keyring, "internal/auth", "internal/seal"}, tests: []string{kit + "/memory"}},
 	// The calls of operators, which know no server; and the tables of their commands.
 	{dir: adminAPI, imports: []string{"internal/gateway", "internal/audit", "internal/metrics", "internal/version", keyring, signing, "internal/problem", queues, "internal/auth"}},

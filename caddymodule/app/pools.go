@@ -17,6 +17,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/redis"
 	"github.com/wxgate/wxgate/internal/token/keyring"
+	"github.com/wxgate/wxgate/internal/traces"
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
@@ -130,8 +131,11 @@ func newPooledClient(m *MiniProgram, share wechat.TokenShare) (*pooledClient, er
 		TrustUnmarked:   m.EncryptedPhone == phoneVerified,
 		CheckPhone:      m.EncryptedPhone == phoneChecked,
 
-		Share:   share,
-		Observe: metrics.ObserveWeChat,
+		Share: share,
+		Observe: func(ctx context.Context, call wechat.Call) {
+			metrics.ObserveWeChat(call)
+			traces.WeChat(ctx, call)
+		},
 	})
 	return &pooledClient{client}, err
 }

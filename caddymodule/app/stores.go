@@ -20,6 +20,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session/bolt"
 	"github.com/wxgate/wxgate/internal/session/memory"
 	"github.com/wxgate/wxgate/internal/session/redis"
+	"github.com/wxgate/wxgate/internal/traces"
 )
 
 // stores has the open stores, storeKey → *pooledStore: sessions, revocations and watched
@@ -57,9 +58,13 @@ func (s *StoreConfig) key() storeKey {
 }
 
 func newPooledStore(ctx context.Context, cfg *StoreConfig, logger *zap.Logger) (*pooledStore, error) {
+	traced := traces.Store(cfg.Kind)
 	options := session.Options{
 		OnError: func(err error) { logger.Error("session store maintenance failed", zap.Error(err)) },
-		Observe: metrics.ObserveStore,
+		Observe: func(ctx context.Context, op string, began time.Time, err error) {
+			metrics.ObserveStore(op, began, err)
+			traced(ctx, op, began, err)
+		},
 	}
 	if cfg.Kind == StoreRedis {
 		return newPooledRedis(ctx, cfg.opening.Config, options)

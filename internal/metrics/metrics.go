@@ -4,7 +4,6 @@
 package metrics
 
 import (
-	"context"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -116,8 +115,8 @@ func ObserveRevocation(took time.Duration) {
 }
 
 // ObserveStore counts one operation of a store.
-func ObserveStore(_ context.Context, operation string, began time.Time, err error) {
-	storeSeconds.WithLabelValues(operation, storeOutcome(err)).Observe(time.Since(began).Seconds())
+func ObserveStore(operation string, began time.Time, err error) {
+	storeSeconds.WithLabelValues(operation, StoreOutcome(err)).Observe(time.Since(began).Seconds())
 }
 
 // ObserveQueue counts what became of n messages of a kind.
@@ -126,7 +125,7 @@ func ObserveQueue(kind, outcome string, n int) {
 }
 
 // ObserveWeChat counts one call to the platform.
-func ObserveWeChat(_ context.Context, call wechat.Call) {
+func ObserveWeChat(call wechat.Call) {
 	outcome := Outcome(call.Class)
 	wechatSeconds.WithLabelValues(string(call.App), string(call.Name), outcome).Observe(call.Duration.Seconds())
 	if call.Name == platform.CallPhone && call.Sent {

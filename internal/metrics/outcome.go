@@ -27,7 +27,8 @@ var storeRefusals = []error{
 	auth.ErrNoSession, auth.ErrSessionRevoked, auth.ErrRefreshReused, auth.ErrInvalidToken, auth.ErrAppNotAdmitted, auth.ErrSessionStale,
 }
 
-func storeOutcome(err error) string {
+// StoreOutcome returns the outcome of an operation of a store: ok, unavailable or failed.
+func StoreOutcome(err error) string {
 	if err == nil {
 		return OK
 	}

@@ -77,7 +77,7 @@ func (a *tokenCache) Token(ctx context.Context) (string, error) {
 	if a.token != "" && now.Before(a.expires) {
 		token := a.token
 		if a.renewalDue(now) {
-			a.start(now)
+			a.start(ctx, now)
 		}
 		a.mu.Unlock()
 		return token, nil
@@ -86,7 +86,7 @@ func (a *tokenCache) Token(ctx context.Context) (string, error) {
 		defer a.mu.Unlock()
 		return "", a.failure
 	}
-	flight := a.start(now)
+	flight := a.start(ctx, now)
 	a.mu.Unlock()
 	select {
 	case <-ctx.Done():
@@ -128,8 +128,9 @@ func (a *tokenCache) renewalDue(now time.Time) bool {
 	return a.flight == nil && a.expires.Sub(now) <= renewBefore && now.Sub(a.started) >= renewEvery
 }
 
-// start returns the running fetch, or starts one. It is called with mu held.
-func (a *tokenCache) start(now time.Time) *tokenFlight {
+// start returns the running fetch, or starts one, which belongs to the trace of the caller
+// and outlives it. It is called with mu held.
+func (a *tokenCache) start(caller context.Context, now time.Time) *tokenFlight {
 	if a.flight != nil {
 		return a.flight
 	}
@@ -144,7 +145,9 @@ func (a *tokenCache) start(now time.Time) *tokenFlight {
 	// This goroutine owns the flight until it closes done.
 	go func() {
 		defer a.tasks.running.Done()
-		got, err := a.fetch(a.tasks.ctx, refused)
+		ctx, end := a.tasks.outlive(caller)
+		defer end()
+		got, err := a.fetch(ctx, refused)
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		a.land(now, got, err)

@@ -48,7 +48,9 @@ func (c *Client) Exchange(ctx context.Context, code string) (auth.LoginResult, e
 			return nil, fmt.Errorf("%w: the client is closed", auth.ErrWeChatUnreachable)
 		}
 		defer c.tasks.running.Done()
-		return c.login(c.tasks.ctx, code)
+		ctx, end := c.tasks.outlive(ctx)
+		defer end()
+		return c.login(ctx, code)
 	})
 	select {
 	case <-ctx.Done():

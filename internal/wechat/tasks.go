@@ -31,6 +31,17 @@ func (t *tasks) begin() bool {
 	return true
 }
 
+// outlive returns a context with the values of a caller's, such as its trace, which ends
+// with the tasks instead of with the caller. The task must call the function when it ends.
+func (t *tasks) outlive(caller context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(caller))
+	stop := context.AfterFunc(t.ctx, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+	}
+}
+
 func (t *tasks) close() {
 	t.mu.Lock()
 	t.closed = true
