@@ -45,7 +45,7 @@ func within(t *testing.T, sampler trace.Sampler, do func(context.Context)) trace
 func attributes(s tracetest.SpanStub) string {
 	var all []string
 	for _, a := range s.Attributes {
-		all = append(all, string(a.Key)+"="+a.Value.Emit())
+		all = append(all, string(a.Key)+"="+a.Value.String())
 	}
 	slices.Sort(all)
 	return strings.Join(all, " ")
