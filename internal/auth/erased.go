@@ -71,8 +71,11 @@ func (e ErasedUser) Names(u User) bool { return HashErased(e.Key(), u) == e.Hash
 
 // Erased is what [Store.Erase] deleted, and what it kept under a keyed hash.
 type Erased struct {
-	Sessions     int       // records that were deleted, with their index entries
-	SessionKeys  int       // of WeChat's, that were deleted
-	Attempts     bool      // whether attempts to decrypt open data are kept
+	Sessions    int // records that were deleted, with their index entries
+	SessionKeys int // of WeChat's, that were deleted
+	// Attempts reports whether attempts to decrypt open data are kept. They must not start
+	// again at 0: a user who has the account erased and logs in again would have new
+	// attempts each time, and could decrypt without a limit.
+	Attempts     bool
 	RevokedUntil time.Time // when the revocation of the user's access tokens is forgotten
 }

@@ -74,8 +74,7 @@ func (c *change) unnameRevocation(user []byte, rev auth.Revocation) (auth.Revoca
 }
 
 // unnameAttempts moves a user's attempts to the hash of the erased user, and reports
-// whether any are kept. They must not start again at 0: whoever has an account erased,
-// logs in and tries again could otherwise decrypt without a limit.
+// whether any are kept: see [auth.Erased].
 func (c *change) unnameAttempts(user, erased []byte) (kept bool, err error) {
 	if c.tx.Bucket(layout.Attempts) == nil {
 		return false, nil

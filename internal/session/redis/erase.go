@@ -63,8 +63,7 @@ func (s *Store) erase(ctx context.Context, u auth.User, at, until time.Time) (er
 }
 
 // unnameAttempts moves a user's attempts to the name of the erased user, and reports
-// whether any are kept. They must not start again at 0: whoever has an account erased,
-// logs in and tries again could otherwise decrypt without a limit.
+// whether any are kept: see [auth.Erased].
 func (s *Store) unnameAttempts(ctx context.Context, st *step.Step, u auth.User) (kept bool, err error) {
 	stored, err := s.readAttempts(ctx, u)
 	if err != nil {
