@@ -78,12 +78,12 @@ func (e *examination) all(ctx context.Context) error {
 	return e.finish()
 }
 
-func (e *examination) examine(ctx context.Context, file string, text []byte) (err error) {
+func (e *examination) examine(ctx context.Context, file string, text []byte) error {
 	examined, err := offline.Examine(text)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, examined.Close()) }()
+	defer examined.Close()
 	var config caddy.Config
 	if err := json.Unmarshal(text, &config); err != nil {
 		return err

@@ -64,7 +64,8 @@ func Examine(text []byte) (*Examined, error) {
 	for _, m := range a.MiniPrograms {
 		client, err := m.NewClient()
 		if err != nil {
-			return nil, errors.Join(err, e.Close())
+			e.Close()
+			return nil, err
 		}
 		e.Apps = append(e.Apps, ExaminedApp{m.ID(), client.API(), client})
 	}
@@ -72,11 +73,10 @@ func Examine(text []byte) (*Examined, error) {
 }
 
 // Close closes the clients.
-func (e *Examined) Close() error {
+func (e *Examined) Close() {
 	for _, mini := range e.Apps {
 		mini.Client.Close()
 	}
-	return nil
 }
 
 // RedisServer connects to Redis and returns what it reports about how it keeps data.
