@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -76,18 +77,27 @@ type guideStep struct {
 // guideSteps reads the fenced blocks of a page. A file is a block whose first line is a
 // comment with the file's name; blocks of other languages are not steps.
 func guideSteps(page string) []guideStep {
-	fence := regexp.MustCompile("(?ms)^```(sh|text|caddyfile)\n(.*?)^```$")
+	type found struct {
+		language string
+		block
+	}
+	var blocks []found
+	for _, language := range []string{"sh", "text", "caddyfile"} {
+		for _, b := range fencedBlocks(page, language) {
+			blocks = append(blocks, found{language, b})
+		}
+	}
+	slices.SortFunc(blocks, func(a, b found) int { return a.line - b.line })
 	name := regexp.MustCompile(`^# (\w[\w.]*)\n`)
 	var steps []guideStep
-	for _, at := range fence.FindAllStringSubmatchIndex(page, -1) {
-		language, text := page[at[2]:at[3]], page[at[4]:at[5]]
-		switch line := strings.Count(page[:at[4]], "\n") + 1; {
-		case language == "sh":
-			steps = append(steps, guideStep{line: line, text: text})
-		case language == "text" && len(steps) > 0 && steps[len(steps)-1].file == "":
-			steps[len(steps)-1].prints = text
-		case language == "caddyfile" && name.MatchString(text):
-			steps = append(steps, guideStep{line: line, file: name.FindStringSubmatch(text)[1], text: text})
+	for _, b := range blocks {
+		switch {
+		case b.language == "sh":
+			steps = append(steps, guideStep{line: b.line, text: b.text})
+		case b.language == "text" && len(steps) > 0 && steps[len(steps)-1].file == "":
+			steps[len(steps)-1].prints = b.text
+		case b.language == "caddyfile" && name.MatchString(b.text):
+			steps = append(steps, guideStep{line: b.line, file: name.FindStringSubmatch(b.text)[1], text: b.text})
 		}
 	}
 	return steps
