@@ -140,6 +140,24 @@ func TestStop(t *testing.T) {
 	})
 }
 
+// TestStopAfterALoss: the message that says that others were lost is stored at the end too.
+func TestStopAfterALoss(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := queue.NewLocal(queue.Limits{Entries: 1, Bytes: 1 << 20, Dead: 1}, nil)
+		first := run(t, store)
+		first.put("alice", "1-1")
+		first.put("bob", "2-1")
+		first.stop()
+		second := run(t, store)
+		defer second.stop()
+		time.Sleep(time.Minute)
+		if got := second.accepted(); !slices.Equal(got, []string{"1-1", "lost"}) {
+			t.Errorf("accepted %v", got)
+		}
+	})
+}
+
 // TestStopDuringACall: a call that is under way when the process ends is cut off, and
 // repeated by the next one.
 func TestStopDuringACall(t *testing.T) {

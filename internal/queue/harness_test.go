@@ -87,9 +87,9 @@ func run(t testing.TB, s queue.Store) *line {
 	var running sync.WaitGroup
 	running.Go(func() { l.Run(ctx) })
 	l.stop = sync.OnceFunc(func() {
+		release() // first, as a configuration that ends does
 		cancel()
 		running.Wait()
-		release()
 	})
 	t.Cleanup(l.stop)
 	return l

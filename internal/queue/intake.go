@@ -33,14 +33,21 @@ const (
 	orderBytes     = 16 // of the hash: no two users have the same
 )
 
+// incoming is a message that was put in and is not stored yet. It is stored with the route
+// that it was put in with, since that may be released by then.
+type incoming struct {
+	*Entry // with a plain payload
+	route  *Route
+}
+
 // intake has what was put in and not stored yet.
 type intake struct {
 	wake chan struct{}
 
 	mu      sync.Mutex
-	waiting []*Entry // with plain payloads
+	waiting []incoming
 	bytes   int64
-	lostAt  time.Time // when the first message was lost that no entry stands for; or zero
+	lost    *incoming // the first that was lost since the last mark was stored; nil for none
 }
 
 func newIntake() intake { return intake{wake: make(chan struct{}, 1)} }
@@ -56,19 +63,19 @@ func (q *Queue) Put(key, payload []byte) {
 	// After a change of the root secret a user has another order.
 	order := hex.EncodeToString(route.Box.MAC(orderPurpose, key)[:orderBytes])
 	e := &Entry{ID: newID(), Order: order, Payload: payload, Enqueued: time.Now()}
-	if !q.intake.add(e) {
+	if !q.intake.add(incoming{e, route}) {
 		q.cfg.Observe(Dropped, 1)
 	}
 }
 
-func (in *intake) add(e *Entry) (added bool) {
+func (in *intake) add(e incoming) (added bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if added = len(in.waiting) < intakeEntries && in.bytes+e.Size() <= intakeBytes; added {
 		in.waiting = append(in.waiting, e)
 		in.bytes += e.Size()
-	} else if in.lostAt.IsZero() {
-		in.lostAt = e.Enqueued
+	} else if in.lost == nil {
+		in.lost = &e
 	}
 	select {
 	case in.wake <- struct{}{}:
@@ -78,7 +85,7 @@ func (in *intake) add(e *Entry) (added bool) {
 }
 
 // head returns the messages to store next.
-func (in *intake) head() []*Entry {
+func (in *intake) head() []incoming {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	n := min(len(in.waiting), batch)
@@ -86,7 +93,7 @@ func (in *intake) head() []*Entry {
 }
 
 // drop forgets messages of the head that were stored or lost.
-func (in *intake) drop(entries []*Entry, lost bool) {
+func (in *intake) drop(entries []incoming, lost bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for _, e := range entries {
@@ -95,24 +102,24 @@ func (in *intake) drop(entries []*Entry, lost bool) {
 	if in.waiting = in.waiting[len(entries):]; len(in.waiting) == 0 {
 		in.waiting = nil
 	}
-	if lost && in.lostAt.IsZero() {
-		in.lostAt = entries[0].Enqueued
+	if lost && in.lost == nil {
+		in.lost = &entries[0]
 	}
 }
 
-// takeLost returns when the first message was lost, and forgets it; zero without any.
-func (in *intake) takeLost() time.Time {
+// takeLost returns the first message that was lost, and forgets it; nil without any.
+func (in *intake) takeLost() *incoming {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	at := in.lostAt
-	in.lostAt = time.Time{}
-	return at
+	lost := in.lost
+	in.lost = nil
+	return lost
 }
 
-func (in *intake) returnLost(at time.Time) {
+func (in *intake) returnLost(lost *incoming) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	in.lostAt = at
+	in.lost = lost
 }
 
 // runIntake stores what is put in, until ctx ends.
@@ -166,7 +173,7 @@ func (q *Queue) store(ctx context.Context) error {
 }
 
 // append stores entries with their payloads sealed.
-func (q *Queue) append(ctx context.Context, entries []*Entry) (added int, err error) {
+func (q *Queue) append(ctx context.Context, entries []incoming) (added int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
 	sealed := make([]*Entry, len(entries))
@@ -180,19 +187,20 @@ func (q *Queue) append(ctx context.Context, entries []*Entry) (added int, err er
 
 // storeLost stores the message that takes the place of lost ones.
 func (q *Queue) storeLost(ctx context.Context) error {
-	since := q.intake.takeLost()
-	route := q.route()
-	if since.IsZero() || route == nil {
+	lost := q.intake.takeLost()
+	if lost == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()
-	e, err := q.sealed(&Entry{ID: newID(), Order: orderLost, Payload: route.Lost(since), Enqueued: time.Now()})
+	since := lost.Enqueued
+	mark := &Entry{ID: newID(), Order: orderLost, Payload: lost.route.Lost(since), Enqueued: time.Now()}
+	e, err := q.sealed(incoming{mark, lost.route})
 	if err == nil {
 		err = q.cfg.Store.Mark(ctx, e)
 	}
 	if err != nil {
-		q.intake.returnLost(since)
+		q.intake.returnLost(lost)
 		return err
 	}
 	q.log().Error("messages were lost because the queue is full", zap.Time("since", since))
@@ -201,14 +209,10 @@ func (q *Queue) storeLost(ctx context.Context) error {
 }
 
 // sealed returns the entry as it is stored.
-func (q *Queue) sealed(e *Entry) (*Entry, error) {
-	route := q.route()
-	if route == nil {
-		return nil, errNoRoute
-	}
-	kept := *e
+func (q *Queue) sealed(e incoming) (*Entry, error) {
+	kept := *e.Entry
 	var err error
-	kept.Payload, err = route.Box.Seal(payloadPurpose, e.Payload, q.bound(e))
+	kept.Payload, err = e.route.Box.Seal(payloadPurpose, e.Payload, q.bound(e.Entry))
 	return &kept, err
 }
 
