@@ -264,6 +264,45 @@ func TestEventsOfASilentReceiver(t *testing.T) {
 	r.awaitAtLeast(21)
 }
 
+// TestEventsOfTwoMachines: machines that share a Redis share the queue. Events of both wait
+// while the receiver is down; one machine is killed then, and the other delivers what both
+// have put in, with signatures that its keys verify.
+func TestEventsOfTwoMachines(t *testing.T) {
+	const users = 6
+	r := newReceiver(t)
+	r.respond(http.StatusServiceUnavailable)
+	t.Setenv("WXGATE_TEST_BEARER", eventsBearer)
+	here := newSharedFixture(t, startRedis(t), "")
+	here.config = strings.Replace(here.config, "secret {env.WXGATE_TEST_ROOT}", "secret {env.WXGATE_TEST_ROOT}\n\t\t"+eventsTo(r.url), 1)
+	r.gateway = here
+	here.load()
+	there, kill := here.mortalReplica()
+	openids := make(map[string]bool)
+	for i := range users {
+		for name, machine := range map[string]*fixture{"here": here, "there": there} {
+			login := machine.login(fmt.Sprint(name, i))
+			openids[login.str(t, "openId")] = true
+			machine.logout(login)
+		}
+	}
+	// An event that is under way while its machine is killed waits for the end of its lease:
+	// most are not, once each was tried.
+	eventually(t, "all events are in the queue and were tried", func() bool {
+		return r.attempts() >= 2*users && asked[listedEvents](here, "events", "list").Waiting.Entries == 2*users
+	})
+	kill()
+	r.respond(http.StatusAccepted)
+	r.awaitAtLeast(2 * users)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range r.events {
+		delete(openids, e.Subject.User.Sub)
+	}
+	if len(openids) > 0 {
+		t.Errorf("no event of %v", openids)
+	}
+}
+
 // awaitAtLeast waits for n events with different IDs.
 func (r *receiver) awaitAtLeast(n int) {
 	r.t.Helper()

@@ -325,10 +325,10 @@ func sendRaw(t testing.TB, addr, message string) net.Conn {
 // eventually waits until what another goroutine does has come about.
 func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	const patience, interval = 20 * time.Second, 10 * time.Millisecond
+	const patience, interval = 30 * time.Second, 10 * time.Millisecond // longer than the lease of an event
 	for giveUp := time.Now().Add(patience); !done(); <-time.After(interval) {
 		if time.Now().After(giveUp) {
-			t.Fatal("not within 20 s: " + what)
+			t.Fatalf("not within %v: %s", patience, what)
 		}
 	}
 }

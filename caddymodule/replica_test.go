@@ -92,6 +92,13 @@ func TestReplicaProcess(t *testing.T) {
 // the same upstream; all else is its own.
 func (f *fixture) replica() *fixture {
 	f.t.Helper()
+	other, _ := f.mortalReplica()
+	return other
+}
+
+// mortalReplica is a replica that a test can kill, as a machine that loses its power.
+func (f *fixture) mortalReplica() (machine *fixture, kill func()) {
+	f.t.Helper()
 	dir, err := os.MkdirTemp("", "wx")
 	if err != nil {
 		f.t.Fatal(err)
@@ -127,7 +134,7 @@ func (f *fixture) replica() *fixture {
 	for {
 		line, err := said.ReadString('\n')
 		if strings.TrimSpace(line) == replicaReady {
-			return &other
+			return &other, func() { _ = cmd.Process.Kill() }
 		}
 		if err != nil {
 			f.t.Fatalf("the replica ended: %s", line)
