@@ -51,6 +51,7 @@ func (f *fixture) adminRequest(t *testing.T, c *contract, method, path string) s
 // and compares requests and responses, errors too, with it.
 func TestAdminContract(t *testing.T) {
 	f := newOperatedFixture(t)
+	f.config = operated("dev_mode", "issuer wxgate")
 	f.load()
 	c := newContract(t, []byte(adminGet(t, f.socket(), "/wxgate/openapi.json")))
 	sent := http.Header{"Content-Type": {"application/json"}}

@@ -32,7 +32,7 @@ func newAuditFixture(t *testing.T) *fixture {
 	t.Helper()
 	t.Setenv("WXGATE_TEST_PUSH", pushToken)
 	f := newOperatedFixture(t)
-	config := siteWith{global: auditLog}.String()
+	config := siteWith{global: auditLog, wxgate: "dev_mode"}.String()
 	config = strings.Replace(config, "admin off", "admin unix/{{.Dir}}/admin.sock", 1)
 	f.config = strings.Replace(config, "api {{.API}}", "api {{.API}}\n\t\t\tcallback {env.WXGATE_TEST_PUSH}", 1)
 	f.load()
@@ -145,6 +145,21 @@ func (r *auditRun) logouts() {
 	r.do("POST", pub+"/revoke", `{"token":"wxr_made-up"}`).want(r.t, http.StatusOK, "") // which ends nothing
 }
 
+func (r *auditRun) mints() {
+	a, fields := r.session()
+	minted := asked[mintedToken](r.fixture, "token", "mint", "--app", "wx0000000000000001", "--openid", a.str(r.t, "openId"))
+	r.secrets = append(r.secrets, minted.AccessToken, minted.RefreshToken)
+	r.expect(audit.Mint, "ok", auditedApp+" by=operator session="+minted.Session+" user_id=ALICE")
+	r.expect("admin call", "ok", auditedApp+" call=token/mint remote=@ user_id=ALICE")
+	for token, fields := range map[string]string{
+		minted.RefreshToken:         auditedApp + " by=client client=127.0.0.1 session=" + minted.Session + " user_id=ALICE",
+		a.str(r.t, "refresh_token"): fields,
+	} {
+		r.do("POST", pub+"/revoke", fmt.Sprintf(`{"token":%q}`, token)).want(r.t, http.StatusOK, "")
+		r.expect(audit.Logout, "ok", fields)
+	}
+}
+
 func (r *auditRun) revocations() {
 	r.session()
 	push, err := r.sim.Sim.PushEvent(wechatsim.User{App: "wx0000000000000001", Name: "alice"}, "user_authorization_revoke", wechatsim.PushTarget{Token: pushToken})
@@ -188,6 +203,7 @@ func TestAudit(t *testing.T) {
 	r.refreshes()
 	r.decodes()
 	r.logouts()
+	r.mints()
 	r.revocations()
 	r.keys(first)
 

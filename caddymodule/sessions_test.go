@@ -15,13 +15,23 @@ const iPhone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebK
 
 // onBothStores runs a test on a file and on Redis, where there is another machine than here.
 func onBothStores(t *testing.T, do func(t *testing.T, here, there *fixture)) {
+	onBothStoresWith(t, "", do)
+}
+
+// onBothStoresWith is onBothStores with a further line of the global block.
+func onBothStoresWith(t *testing.T, option string, do func(t *testing.T, here, there *fixture)) {
+	with := func(f *fixture) {
+		f.config = strings.Replace(f.config, "\twxgate {\n", "\twxgate {\n\t\t"+option+"\n", 1)
+	}
 	t.Run("bolt", func(t *testing.T) {
 		f := newOperatedFixture(t)
+		with(f)
 		f.load()
 		do(t, f, f)
 	})
 	t.Run("redis", func(t *testing.T) {
 		here := newSharedFixture(t, startRedis(t), "")
+		with(here)
 		here.load()
 		do(t, here, here.replica())
 	})

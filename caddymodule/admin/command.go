@@ -14,8 +14,8 @@ var Commands = []caddycmd.Command{
 	},
 	{
 		Name:      "token",
-		Usage:     "inspect",
-		Short:     "Decodes an access token, and says whether a running wxgate admits it",
+		Usage:     "inspect|mint",
+		Short:     "Decodes an access token, or makes one for tests of an upstream",
 		CobraFunc: tokenCommand,
 	},
 	{

@@ -22,7 +22,7 @@ const maxTokenInput = 8 << 10
 
 func tokenCommand(cmd *cobra.Command) {
 	t := group(cmd)
-	cmd.AddCommand(inspectCommand(t))
+	cmd.AddCommand(inspectCommand(t), mintCommand(t))
 }
 
 func inspectCommand(t *target) *cobra.Command {

@@ -51,6 +51,12 @@ type App struct {
 	// no events; services learn of it from the next request.
 	EventsTo *events.Config `json:"events_to,omitempty"`
 
+	// Allows `wxgate token mint`, which makes tokens without a login, for tests of an
+	// upstream. With `loopback`, `api` of every app must be on loopback. `insecure` allows
+	// it beside real users: anyone who can call the admin API can then act as any of them.
+	// Default: the command is refused, and so are tokens that were minted before.
+	DevMode string `json:"dev_mode,omitempty"`
+
 	// What sends requests to upstreams, in every `reverse_proxy` of a server with a
 	// wxgate handler. `wxgate` sends requests without a body to plain HTTP/1.1 upstreams
 	// itself, which takes less CPU time, and leaves all others to net/http. `standard`
@@ -110,6 +116,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	lines := origins.take()
 	repl := caddy.NewReplacer()
 	if err := a.provisionApps(repl, lines); err != nil {
+		return err
+	}
+	if err := a.checkDevMode(lines); err != nil {
 		return err
 	}
 	for _, provision := range []func(*caddy.Replacer) error{a.provisionSecrets, a.provisionKey, a.provisionEvents, a.provisionStore} {

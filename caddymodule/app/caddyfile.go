@@ -60,6 +60,7 @@ func init() {
 //	    events_to <url> {
 //	        bearer <value>
 //	    }
+//	    dev_mode [insecure]
 //	    transport wxgate|standard
 //	}
 //
@@ -87,6 +88,7 @@ func (a *App) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 		err := directive.Block{Dispenser: d, Repeatable: map[string]bool{"app": true}, Options: map[string]func() error{
 			"app":       func() error { return a.parseApp(d) },
+			"dev_mode":  func() error { return a.parseDevMode(d) },
 			"events_to": func() error { return a.parseEventsTo(d) },
 			"secret":    func() error { return a.parseSecret(d) },
 			"store":     func() error { return a.parseStore(d) },

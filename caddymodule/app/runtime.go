@@ -84,6 +84,7 @@ func (o *opener) openService() {
 	config := auth.Config{
 		Apps:        apps,
 		Scopes:      scopes,
+		DevMode:     o.app.DevMode != "",
 		Tokens:      rt.Tokens,
 		Store:       rt.Store,
 		Revocations: rt.Revocations,

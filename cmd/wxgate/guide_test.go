@@ -19,14 +19,27 @@ import (
 // names, runs each block of commands in one shell, from the first to the last, and compares
 // what they print with the block of text below them.
 func TestGuide(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(moduleRoot, "docs", "guide.md"))
+	followPage(t, "guide.md", "")
+}
+
+// TestRecipeOfTests follows the recipe for a service that is tested without a mini program.
+func TestRecipeOfTests(t *testing.T) {
+	followPage(t, "recipes.md", "## Test a service without a mini program\n")
+}
+
+// followPage follows a page from a heading on.
+func followPage(t *testing.T, name, heading string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(moduleRoot, "docs", name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	steps := guideSteps(string(page))
-	if len(steps) == 0 {
-		t.Fatal("docs/guide.md has no commands")
+	before, page, found := strings.Cut(string(text), heading)
+	steps := guideSteps(page)
+	if !found || len(steps) == 0 {
+		t.Fatalf("docs/%s has no commands below %q", name, heading)
 	}
+	above := strings.Count(before+heading, "\n")
 	dir := shortDir(t)
 	s, err := newSurroundings(dir)
 	if err != nil {
@@ -48,10 +61,11 @@ func TestGuide(t *testing.T) {
 			}
 			continue
 		}
-		printed := sh.run(fmt.Sprintf("docs/guide.md:%d", step.line), addresses.Replace(step.text))
-		t.Logf("docs/guide.md:%d\n%s", step.line, printed)
+		where := fmt.Sprintf("docs/%s:%d", name, above+step.line)
+		printed := sh.run(where, addresses.Replace(step.text))
+		t.Logf("%s\n%s", where, printed)
 		if want := guidePattern(addresses.Replace(step.prints)); !want.MatchString(printed) {
-			t.Fatalf("docs/guide.md:%d prints\n%s\nwant\n%s", step.line, printed, step.prints)
+			t.Fatalf("%s prints\n%s\nwant\n%s", where, printed, step.prints)
 		}
 	}
 }

@@ -116,6 +116,7 @@ func Routes() []Route {
 		CheckSessionKey.route(),
 		ResetSessionKey.route(),
 		InspectToken.route(),
+		MintToken.route(),
 		ListEvents.route(),
 		ResendEvents.route(),
 	}

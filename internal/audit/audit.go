@@ -14,6 +14,7 @@ type Action string
 // The actions.
 const (
 	Login          Action = "login"           // a login code was presented
+	Mint           Action = "mint"            // a session was begun without a login code, with dev_mode
 	RefreshRefused Action = "refresh_refused" // a refresh token was presented and refused
 	Logout         Action = "logout"          // a client ended a session, or all of its user
 	Decode         Action = "decode"          // a phone number was asked for
@@ -24,7 +25,7 @@ const (
 
 // Actions returns all of them.
 func Actions() []Action {
-	return []Action{Login, RefreshRefused, Logout, Decode, Revocation, KeyRotated, KeyRetired}
+	return []Action{Login, Mint, RefreshRefused, Logout, Decode, Revocation, KeyRotated, KeyRetired}
 }
 
 // By is who did it: a closed set.

@@ -113,6 +113,9 @@ func (s *Service) caller(ctx context.Context, who Caller) (User, SessionID, erro
 	if err != nil {
 		return User{}, "", err
 	}
+	if s.admitDoor(session.Door) != nil {
+		return User{}, "", fmt.Errorf("%w: the handle's session was minted, and dev_mode is off", ErrSessionStale)
+	}
 	// A handle proves its own user only: otherwise one user's phone number could
 	// be written into another's session.
 	if who.Identity != nil && who.Identity.User != session.User {

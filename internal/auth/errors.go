@@ -42,6 +42,9 @@ var (
 // ErrInvalidCursor is an [ErrInvalidRequest]: the cursor is of another list, or of none.
 var ErrInvalidCursor = fmt.Errorf("%w: the cursor is not one of this list; start from the first page", ErrInvalidRequest)
 
+// ErrDevModeOff is an [ErrForbidden] of [Service.Mint]. Its text is for operators.
+var ErrDevModeOff = fmt.Errorf("%w: token mint requires the option dev_mode in the global wxgate block", ErrForbidden)
+
 // ErrUnsupported is what a [Platform] returns for a call that it does not have. It
 // is an [ErrInvalidRequest], whose sender cannot know what every platform has.
 var ErrUnsupported = fmt.Errorf("%w: the app's platform has no such call", ErrInvalidRequest)

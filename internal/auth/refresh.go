@@ -75,6 +75,9 @@ func (s *Service) judge(session *Session, presented, next RefreshToken, now time
 	if errors.Is(err, ErrRefreshReused) {
 		return End, RefreshToken{}, err
 	}
+	if err == nil {
+		err = s.admitDoor(session.Door)
+	}
 	return Keep, successor, err
 }
 

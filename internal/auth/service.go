@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Config configures a [Service]. Every field except Outage, Available, KeyLocked,
+// Config configures a [Service]. Every field except DevMode, Outage, Available, KeyLocked,
 // Ended and Now is required.
 type Config struct {
 	Apps        map[AppID]Platform
@@ -17,6 +17,10 @@ type Config struct {
 	Access  time.Duration // life of an access token
 	Refresh time.Duration // life of a session, from its login
 	Idle    time.Duration // life of a session, from its last refresh
+
+	// DevMode allows [Service.Mint] and admits the sessions that it began. Default: both
+	// are refused.
+	DevMode bool
 
 	// Outage is how long the store was recently unreachable, and 0 once that is so
 	// long ago that every client that waited has come back. That time does not count

@@ -97,13 +97,19 @@ func (d Device) String() string {
 // Door is how a session was begun.
 type Door uint8
 
-// DoorMiniProgram is a login with a code of wx.login. Stored records have the number.
-const DoorMiniProgram Door = 0
+// The doors. Stored records have the numbers: never change one.
+const (
+	DoorMiniProgram Door = iota // a login with a code of wx.login
+	DoorMinted                  // an operator began it with [Service.Mint]
+)
 
-// String returns the name of the door.
+// String returns the name of the door; "other" for one that a newer wxgate wrote.
 func (d Door) String() string {
-	if d == DoorMiniProgram {
+	switch d {
+	case DoorMiniProgram:
 		return "miniprogram"
+	case DoorMinted:
+		return "minted"
 	}
 	return "other"
 }

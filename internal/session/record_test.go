@@ -66,7 +66,7 @@ func records(t testing.TB) map[string][]byte {
 	s := sessiontest.NewSession(sessiontest.Alice, c)
 	s.Refresh.RotatedAt, s.Refresh.Replays = c.Now(), 2
 	s.Refresh.Successor, s.Phone = []byte("sealed successor"), "+8610000000000"
-	s.Device, s.Door = auth.DeviceIOS, 1
+	s.Device, s.Door = auth.DeviceIOS, auth.DoorMinted
 	out := map[string][]byte{}
 	var err error
 	out["session"], err = session.EncodeSession(s)

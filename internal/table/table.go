@@ -20,13 +20,18 @@ func Write(out io.Writer, header []string, rows [][]string) error {
 	return write(out, terminalWidth(out), header, rows)
 }
 
+// OnTerminal reports whether out is a terminal, where [Write] draws a table.
+func OnTerminal(out io.Writer) bool {
+	file, ok := out.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd()))
+}
+
 // terminalWidth returns the width of the terminal that out is, or 0.
 func terminalWidth(out io.Writer) int {
-	file, ok := out.(*os.File)
-	if !ok || !term.IsTerminal(int(file.Fd())) {
+	if !OnTerminal(out) {
 		return 0
 	}
-	width, _, err := term.GetSize(int(file.Fd()))
+	width, _, err := term.GetSize(int(out.(*os.File).Fd()))
 	if err != nil {
 		return 0
 	}

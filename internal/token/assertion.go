@@ -37,6 +37,7 @@ func (t *Tokens) IssueAssertion(id *auth.Identity, audience string) (string, err
 		ID:       newTokenID(),
 		IssuedAt: now.Unix(),
 		Expires:  expires.Unix(),
+		Dev:      id.Dev,
 	})
 }
 

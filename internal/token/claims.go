@@ -28,6 +28,8 @@ type claims struct {
 	PhoneVerified bool         `json:"phone_number_verified,omitzero"`
 	// Phone is the sealed phone number. Only the gateway can open it.
 	Phone string `json:"phn,omitzero"`
+	// Dev says that the session was minted with dev_mode: no platform vouched for the user.
+	Dev bool `json:"dev,omitzero"`
 
 	// Unknown has claims that a newer wxgate may add. Their values are ignored, but
 	// their names are checked.
@@ -38,6 +40,7 @@ type claims struct {
 var claimNames = map[string]bool{
 	"iss": true, "sub": true, "aud": true, "exp": true, "iat": true, "nbf": true, "jti": true,
 	"clientid": true, "sid": true, "unionid": true, "phonenumberverified": true, "phn": true,
+	"dev": true,
 }
 
 // parseClaims parses the payload of a token whose signature was verified. It refuses

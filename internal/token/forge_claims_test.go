@@ -79,6 +79,8 @@ func TestForgedClaims(t *testing.T) {
 		"client-id":             {payload("client-id", `"wx"`), token.RuleVariant},
 		"Unionid":               {payload("Unionid", `"u"`), token.RuleVariant},
 		"phoneNumberVerified":   {payload("phoneNumberVerified", `true`), token.RuleVariant},
+		"Dev":                   {payload("Dev", `true`), token.RuleVariant},
+		"dev of wrong type":     {payload("dev", `"true"`), token.RuleClaims},
 		"trailing data":         {payload("", "") + "{}", token.RuleClaims},
 		"array":                 {"[" + payload("", "") + "]", token.RuleClaims},
 		"invalid UTF-8":         {payload("x", "\"\xff\""), token.RuleClaims},

@@ -43,6 +43,7 @@ func (t *Tokens) Issue(id auth.Identity) (string, error) {
 		IssuedAt:  id.IssuedAt.Unix(),
 		NotBefore: id.IssuedAt.Unix(),
 		Expires:   id.Expires.Unix(), // rounded down, so that no token outlives its session
+		Dev:       id.Dev,
 	}
 	if id.Phone != "" {
 		c.PhoneVerified = true

@@ -24,6 +24,7 @@ func TestRoundTrip(t *testing.T) {
 			t.Parallel()
 			g := newGateway(t, func(c *keyring.Config) { c.Alg = alg; c.Audiences = []string{"shop", "forum"} })
 			want := g.User(time.Hour)
+			want.Dev = alg == signing.EdDSA
 			raw := g.MustIssue(t, want)
 			got := *g.MustVerify(t, raw)
 			if got.TokenID == "" || got.Pseudonym == "" || got.Key != g.Ring.Keys()[0].ID {
@@ -177,6 +178,37 @@ func TestIssueAccepts(t *testing.T) {
 		change(&id)
 		if _, err := g.Issue(id); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestDevClaim: the tokens of a minted session say so, and so do its assertions, for the
+// upstreams that verify them. No other token has the claim.
+func TestDevClaim(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	for _, dev := range []bool{true, false} {
+		id := g.User(time.Hour)
+		id.Dev = dev
+		access := g.MustIssue(t, id)
+		assertion, err := g.IssueAssertion(g.MustVerify(t, access), "orders")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for typ, raw := range map[string]string{"access token": access, "assertion": assertion} {
+			payload, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			var claims struct {
+				Dev *bool `json:"dev"`
+			}
+			if err := json.Unmarshal(payload, &claims); err != nil {
+				t.Fatal(err)
+			}
+			if has := claims.Dev != nil; has != dev || has && !*claims.Dev {
+				t.Errorf("%s of a session with dev %t: %s", typ, dev, payload)
+			}
 		}
 	}
 }

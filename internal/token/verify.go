@@ -127,6 +127,7 @@ func (c *claims) identity(key auth.KeyID) *auth.Identity {
 		User:     auth.User{App: c.ClientID, OpenID: c.Subject},
 		UnionID:  c.UnionID,
 		Session:  c.Session,
+		Dev:      c.Dev,
 		TokenID:  c.ID,
 		Key:      key,
 		IssuedAt: time.Unix(c.IssuedAt, 0),
