@@ -43,7 +43,7 @@ func ID(r *http.Request) string {
 // WriteProblem responds with a problem, whose code the access log gets.
 func WriteProblem(w http.ResponseWriter, r *http.Request, p *problem.Problem) error {
 	logCode(r, p.Code)
-	return p.Write(w, ID(r))
+	return p.For(r).Write(w, ID(r))
 }
 
 // logCode adds a refusal's error code to the access log.

@@ -74,9 +74,9 @@ func callbackRefused(err error) *problem.Problem {
 	p.Bearer = ""
 	switch {
 	case errors.Is(err, auth.ErrForbidden):
-		p.Detail = "The signature does not match the configured token, or the timestamp is not current."
+		p.SetDetail("The signature does not match the configured token, or the timestamp is not current.")
 	case errors.Is(err, auth.ErrDecryptFailed):
-		p.Detail = "The message cannot be decrypted with the configured EncodingAESKey."
+		p.SetDetail("The message cannot be decrypted with the configured EncodingAESKey.")
 	}
 	return p
 }

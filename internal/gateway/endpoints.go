@@ -78,7 +78,7 @@ func (g *Gateway) serveEndpoint(w http.ResponseWriter, r *http.Request, e endpoi
 	if e.enveloped && b.wafer == nil { // the Wafer SDKs act on another shape
 		c.envelope = g.config.Envelope
 	}
-	err := g.forWafer(g.runEndpoint(c, e), b, e.name == waferLoginCall)
+	err := g.forWafer(g.runEndpoint(c, e), c.r, b, e.name == waferLoginCall)
 	outcome := metrics.OK
 	if err != nil {
 		p := problem.Of(err)
@@ -96,7 +96,7 @@ func (g *Gateway) refuseCall(c *call, p *problem.Problem) error {
 		return g.writeProblem(c.w, c.r, p)
 	}
 	g.Server.LogCode(c.r, p.Code)
-	return c.envelope.WriteProblem(c.w, p, g.Server.RequestID(c.r))
+	return c.envelope.WriteProblem(c.w, p.For(c.r), g.Server.RequestID(c.r))
 }
 
 func (e endpoint) takes(method string) bool {
@@ -114,7 +114,7 @@ func (g *Gateway) runEndpoint(c *call, e endpoint) error {
 	if !e.takes(c.r.Method) {
 		methods := e.methods()
 		c.w.Header().Set("Allow", methods)
-		return problem.MethodNotAllowed("Use " + methods + ".")
+		return problem.MethodNotAllowed("Use %s.", methods)
 	}
 	if e.method == http.MethodPost && edge.TooEarly(c.r) {
 		p := problem.BadRequest("Send this again after the TLS handshake: early data can be replayed.")

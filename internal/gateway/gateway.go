@@ -84,7 +84,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) e
 	d, err := g.decide(in)
 	defer d.release()
 	if err != nil {
-		return g.refuse(w, r, d.id, g.forWafer(err, in.bearer, false))
+		return g.refuse(w, r, d.id, g.forWafer(err, r, in.bearer, false))
 	}
 	return g.pass(w, r, next, d)
 }

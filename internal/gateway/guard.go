@@ -118,7 +118,7 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, id *auth.Identity
 // writeProblem responds with a problem, whose code the access log gets.
 func (g *Guard) writeProblem(w http.ResponseWriter, r *http.Request, p *problem.Problem) error {
 	g.Server.LogCode(r, p.Code)
-	return p.Write(w, g.Server.RequestID(r))
+	return p.For(r).Write(w, g.Server.RequestID(r))
 }
 
 func (g *Guard) log(message string, p *problem.Problem, r *http.Request) {

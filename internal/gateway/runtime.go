@@ -115,14 +115,14 @@ func (e *appError) Error() string {
 
 func (e *appError) Unwrap() error { return e.cause }
 
-// platformTerms replace WeChat's terms in a problem's detail: its name, and what its
-// clients call for a code.
+// platformTerms replace WeChat's terms in a problem's detail: its name, in both languages,
+// and what its clients call for a code.
 var platformTerms = map[wechat.Platform]*strings.Replacer{
-	wechat.QQ:          strings.NewReplacer("WeChat", "QQ", "wx.login", "qq.login"),
-	wechat.Douyin:      strings.NewReplacer("WeChat", "Douyin", "wx.login", "tt.login"),
-	wechat.Kuaishou:    strings.NewReplacer("WeChat", "Kuaishou", "wx.login", "ks.login"),
-	wechat.Xiaohongshu: strings.NewReplacer("WeChat", "Xiaohongshu", "wx.login", "xhs.login"),
-	wechat.WeCom:       strings.NewReplacer("WeChat", "WeCom", "wx.login", "wx.qy.login"),
+	wechat.QQ:          strings.NewReplacer("WeChat", "QQ", "微信", "QQ", "wx.login", "qq.login"),
+	wechat.Douyin:      strings.NewReplacer("WeChat", "Douyin", "微信", "抖音", "wx.login", "tt.login"),
+	wechat.Kuaishou:    strings.NewReplacer("WeChat", "Kuaishou", "微信", "快手", "wx.login", "ks.login"),
+	wechat.Xiaohongshu: strings.NewReplacer("WeChat", "Xiaohongshu", "微信", "小红书", "wx.login", "xhs.login"),
+	wechat.WeCom:       strings.NewReplacer("WeChat", "WeCom", "微信", "企业微信", "wx.login", "wx.qy.login"),
 }
 
 // Detail returns a problem's detail in the terms of the app's platform.

@@ -64,11 +64,11 @@ func (g *Gateway) addWafer() error {
 }
 
 // forWafer extends a refusal for the SDKs, if the site serves them.
-func (g *Gateway) forWafer(err error, b bearer, login bool) error {
+func (g *Gateway) forWafer(err error, r *http.Request, b bearer, login bool) error {
 	if err == nil || !g.Wafer {
 		return err
 	}
-	return wafer.Extend(err, b.wafer, login)
+	return wafer.Extend(problem.Of(err).For(r), b.wafer, login)
 }
 
 // serveWaferLogin is the login of the Wafer SDKs: GET or POST, with all input in

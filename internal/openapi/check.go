@@ -42,7 +42,7 @@ var DefaultPaths = []string{"/wxa/*", "/wxaapi/*", "/cgi-bin/*", "/datacube/*", 
 // CheckRequest refuses what a service may not do in the app's name.
 func CheckRequest(r *http.Request, allow edge.PathSet) error {
 	if r.Method != http.MethodGet && r.Method != http.MethodPost {
-		return problem.MethodNotAllowed("Use GET or POST.")
+		return problem.MethodNotAllowed("Use %s.", "GET or POST")
 	}
 	if r.Header["Upgrade"] != nil {
 		return problem.BadRequest("WeChat's API has no upgrades.")
@@ -112,7 +112,7 @@ func isNeverCalled(path string) bool {
 // split parameters at semicolons.
 func checkQuery(query string) error {
 	if strings.Contains(query, ";") {
-		return problem.BadRequest("Write a semicolon in the query as %3B.")
+		return problem.BadRequest("Write a semicolon in the query as %%3B.")
 	}
 	if _, err := url.ParseQuery(query); err != nil {
 		return problem.BadRequest("The query cannot be decoded.")

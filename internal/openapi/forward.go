@@ -56,13 +56,13 @@ func Problem(err error) *problem.Problem {
 	p := problem.Of(err)
 	switch {
 	case errors.Is(err, auth.ErrWeChatTimeout):
-		p.Detail = "WeChat did not respond in time. It may have carried out the call."
+		p.SetDetail("WeChat did not respond in time. It may have carried out the call.")
 	case errors.Is(err, auth.ErrWeChatUnreadable):
-		p.Detail = "WeChat's response ended early. It may have carried out the call."
+		p.SetDetail("WeChat's response ended early. It may have carried out the call.")
 	case errors.Is(err, auth.ErrWeChatUnreachable):
-		p.Detail = "WeChat cannot be reached. Wait, then try again."
+		p.SetDetail("WeChat cannot be reached. Wait, then try again.")
 	case errors.Is(err, auth.ErrWeChatBusy):
-		p.Detail = "WeChat is busy, or too many calls are under way. Wait, then try again."
+		p.SetDetail("WeChat is busy, or too many calls are under way. Wait, then try again.")
 	}
 	return p
 }

@@ -2,7 +2,6 @@ package problem
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"reflect"
@@ -44,29 +43,29 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, v any) error {
 func badBody(err error, v any) *Problem {
 	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok && errors.Is(syntax.Err, jsontext.ErrDuplicateName) {
 		if _, ok := memberOf(v, syntax.JSONPointer); ok {
-			return BadRequest(`Duplicate key "` + syntax.JSONPointer.LastToken() + `".`)
+			return BadRequest("Duplicate key %q.", syntax.JSONPointer.LastToken())
 		}
 		return BadRequest("The body has a duplicate key.")
 	}
 	if semantic, ok := errors.AsType[*json.SemanticError](err); ok {
-		if kind, ok := memberOf(v, semantic.JSONPointer); ok {
-			return BadRequest(`"` + semantic.JSONPointer.LastToken() + `" must be ` + kind + ".")
+		if detail, ok := memberOf(v, semantic.JSONPointer); ok {
+			return BadRequest(detail, semantic.JSONPointer.LastToken())
 		}
 	}
 	return BadRequest("The body must be one JSON object in UTF-8.")
 }
 
-// memberOf finds the field of v that a pointer into the body names, and what type
+// memberOf finds the field of v that a pointer into the body names, and says what type
 // of JSON value it takes. Bodies are flat.
-func memberOf(v any, at jsontext.Pointer) (kind string, ok bool) {
+func memberOf(v any, at jsontext.Pointer) (detail string, ok bool) {
 	for field := range reflect.TypeOf(v).Elem().Fields() {
 		if at != jsontext.Pointer("").AppendToken(field.Tag.Get("json")) {
 			continue
 		}
 		if field.Type.Kind() == reflect.Bool {
-			return "true or false", true
+			return "%q must be true or false.", true
 		}
-		return "a string", true
+		return "%q must be a string.", true
 	}
 	return "", false
 }
@@ -85,7 +84,7 @@ func ReadAtMost(w http.ResponseWriter, r *http.Request, most int64) ([]byte, err
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	_ = control.SetReadDeadline(time.Time{}) // or it would end a slow response of WeChat
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		p := BadRequest(fmt.Sprintf("The body may have %d KiB at most.", most>>10))
+		p := BadRequest("The body may have %d KiB at most.", most>>10)
 		p.Status = http.StatusRequestEntityTooLarge
 		return nil, p
 	}
@@ -105,7 +104,7 @@ func Either(name string, values ...string) (string, error) {
 			continue
 		}
 		if value != "" && v != value {
-			return "", BadRequest("The field " + name + " was sent twice, in two spellings, with different values.")
+			return "", BadRequest("The field %s was sent twice, in two spellings, with different values.", name)
 		}
 		value = v
 	}

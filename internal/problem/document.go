@@ -29,6 +29,9 @@ func (p *Problem) WriteBody(w http.ResponseWriter, contentType string, body []by
 	h.Set("Content-Type", contentType)
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
+	if p.inChinese {
+		h.Set("Content-Language", "zh-CN")
+	}
 	if challenge := p.challenge(); challenge != "" {
 		h.Set("WWW-Authenticate", challenge)
 	}
@@ -56,7 +59,7 @@ type document struct {
 // Document returns the JSON of the problem (RFC 9457 section 3). instance is the ID of
 // the request in the access log.
 func (p *Problem) Document(instance string) ([]byte, error) {
-	d := document{docsOfCode + p.Code, p.Status, http.StatusText(p.Status), p.Code, p.Detail, instance, p.Errcode, p.Extension}
+	d := document{docsOfCode + p.Code, p.Status, http.StatusText(p.Status), p.Code, p.Text(), instance, p.Errcode, p.Extension}
 	if p.CodeNumber != 0 {
 		d.Code = p.CodeNumber
 	}

@@ -23,6 +23,7 @@ type Problem struct { //nolint:errname // RFC 9457 calls it a problem
 	Status  int    // of HTTP
 	Code    string // a word of docs/api.md
 	Detail  string // one or two sentences; never quotes the request
+	Chinese string // Detail in Chinese, for clients that prefer it; empty if it has none
 	Errcode int    // WeChat's errcode; 0 if it has none
 
 	// Bearer is the error code of the challenge (RFC 6750 section 3.1). If it is empty,
@@ -43,6 +44,8 @@ type Problem struct { //nolint:errname // RFC 9457 calls it a problem
 	// 0 leaves the word. Extension has further members (RFC 9457 section 3.2).
 	CodeNumber int
 	Extension  jsontext.Value
+
+	inChinese bool // see [Problem.For]
 }
 
 // Of returns the problem of an error. It is the one place where an error becomes a
@@ -56,12 +59,14 @@ func Of(err error) *Problem {
 		if !errors.Is(err, c.err) {
 			continue
 		}
-		p = &Problem{Status: c.status, Code: c.code, Detail: c.detail, Bearer: c.bearer, Cause: err}
+		p = &Problem{Status: c.status, Code: c.code, Bearer: c.bearer, Cause: err}
+		p.Detail = c.detail
 		if errors.Is(err, auth.ErrUnsupported) {
 			p.Detail = detailUnsupported
 		}
+		p.Chinese = chinese[p.Detail]
 		if d, ok := errors.AsType[detailer](err); ok {
-			p.Detail = d.Detail(p.Detail)
+			p.Detail, p.Chinese = d.Detail(p.Detail), d.Detail(p.Chinese)
 		}
 		if platform, ok := errors.AsType[*auth.PlatformError](err); ok {
 			p.Errcode, p.RetryAfter = platform.Code, platform.RetryAfter
@@ -77,7 +82,9 @@ func Of(err error) *Problem {
 		}
 		return p
 	}
-	return &Problem{Status: http.StatusInternalServerError, Code: codeInternal, Detail: detailInternal, Cause: err}
+	p = &Problem{Status: http.StatusInternalServerError, Code: codeInternal, Cause: err}
+	p.SetDetail(detailInternal)
+	return p
 }
 
 // Known reports whether a word is the code of some problem.
@@ -92,15 +99,17 @@ type detailer interface {
 	Detail(class string) string
 }
 
-// BadRequest returns an [auth.ErrInvalidRequest] with status 400. Its detail says what
-// to change, and must never quote the request.
-func BadRequest(detail string) *Problem {
-	return &Problem{Status: http.StatusBadRequest, Code: "invalid_request", Detail: detail, Cause: auth.ErrInvalidRequest}
+// BadRequest returns an [auth.ErrInvalidRequest] with status 400. Its detail, a format of
+// [fmt.Sprintf], says what to change, and must never quote the request.
+func BadRequest(detail string, args ...any) *Problem {
+	p := &Problem{Status: http.StatusBadRequest, Code: "invalid_request", Cause: auth.ErrInvalidRequest}
+	p.SetDetail(detail, args...)
+	return p
 }
 
 // MethodNotAllowed is [BadRequest] with status 405.
-func MethodNotAllowed(detail string) *Problem {
-	p := BadRequest(detail)
+func MethodNotAllowed(detail string, args ...any) *Problem {
+	p := BadRequest(detail, args...)
 	p.Status = http.StatusMethodNotAllowed
 	return p
 }
@@ -108,7 +117,7 @@ func MethodNotAllowed(detail string) *Problem {
 // Forbidden returns an [auth.ErrForbidden] with status 403, where no token would help.
 func Forbidden(detail string) *Problem {
 	p := Of(auth.ErrForbidden)
-	p.Detail, p.Bearer = detail, ""
+	p.Detail, p.Chinese, p.Bearer = detail, chinese[detail], ""
 	return p
 }
 

@@ -106,7 +106,7 @@ func (e *Envelope) WriteProblem(w http.ResponseWriter, p *problem.Problem, insta
 	if err != nil {
 		return err
 	}
-	message, err := json.Marshal(p.Detail)
+	message, err := json.Marshal(p.Text())
 	if err != nil {
 		return err
 	}

@@ -28,17 +28,18 @@ type members struct {
 // Extend adds to a refusal what the SDKs act on, in one body that they and other clients
 // read. Only a request with a skey is certain to come from an SDK: there the code is a
 // number, where other clients read a word.
-func Extend(err error, h *Headers, login bool) error {
-	p := *problem.Of(err) // a copy: requests share problems
-	m := members{Magic: 1, Error: invalidSession, Message: p.Detail}
+func Extend(refusal *problem.Problem, h *Headers, login bool) error {
+	p := *refusal // requests share problems
+	m := members{Magic: 1, Error: invalidSession, Message: p.Text()}
 	switch {
 	case login:
 		m.Error = p.Code
 	case p.Status != http.StatusUnauthorized:
-		return err
+		return refusal
 	case h != nil && h.Skey != "":
 		p.CodeNumber = loginAgain
 	}
+	var err error
 	if p.Extension, err = json.Marshal(m); err != nil {
 		return err
 	}
