@@ -3,10 +3,15 @@ package caddymodule_test
 import (
 	"encoding/json"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2"
 
 	"github.com/wxgate/wxgate/internal/doctor"
 	"github.com/wxgate/wxgate/internal/wechatsim"
@@ -68,8 +73,12 @@ func TestDoctor(t *testing.T) {
 			check:  doctor.CheckSecrets, text: "in the configuration itself",
 		},
 		"public admin API": {
-			config: siteWith{global: "admin :2019"},
+			config: siteWith{global: "admin 0.0.0.0:{{.Free}}"},
 			check:  doctor.CheckAdmin, text: "other machines can reach it",
+		},
+		"another process at the admin API": {
+			config: siteWith{global: "admin {{.Admin}}"},
+			check:  doctor.CheckVersions, text: "returned 404 Not Found for its status",
 		},
 		"public upstream": {
 			config: siteWith{routes: "reverse_proxy /other 127.0.0.1:{{.Public}}"},
@@ -90,7 +99,7 @@ func TestDoctor(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newStoppedFixture(t, simConfig(), publicPort(t, test.config.String()))
+			f := newStoppedFixture(t, simConfig(), adminPorts(t, publicPort(t, test.config.String())))
 			if test.prepare != nil {
 				test.prepare(f)
 			}
@@ -136,6 +145,19 @@ func (f *fixture) write(name string, mode os.FileMode) {
 	if err := os.WriteFile(filepath.Join(f.dir, name), nil, mode); err != nil {
 		f.t.Fatal(err)
 	}
+}
+
+// adminPorts replaces {{.Free}} with a port that no process uses, and {{.Admin}} with the
+// address of a server that has no admin API.
+func adminPorts(t *testing.T, config string) string {
+	t.Helper()
+	_, free, err := net.SplitHostPort(freeAddr(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(other.Close)
+	return strings.NewReplacer("{{.Free}}", free, "{{.Admin}}", other.Listener.Addr().String()).Replace(config)
 }
 
 // publicPort replaces {{.Public}} with a port that a process accepts connections to on all
@@ -198,5 +220,55 @@ func TestDoctorPrints(t *testing.T) {
 		if !strings.Contains(out, line) {
 			t.Errorf("no line %q in\n%s", line, out)
 		}
+	}
+}
+
+// versionsOf returns the finding of the versions.
+func (f *fixture) versionsOf() doctor.Finding {
+	f.t.Helper()
+	found, err := f.examine()
+	for _, v := range found {
+		if v.Check == doctor.CheckVersions {
+			return v
+		}
+	}
+	f.t.Fatalf("no finding of the versions: %v %v", found, err)
+	return doctor.Finding{}
+}
+
+// TestDoctorVersions compares this binary with gateways at a socket and at a port: the one that
+// runs, one of another version, and none.
+func TestDoctorVersions(t *testing.T) {
+	f := newOperatedFixture(t)
+	f.load()
+	own, _, _ := strings.Cut(f.operate("status"), ", up ")
+	if _, full := caddy.Version(); !strings.HasPrefix(own, "wxgate 0.") || !strings.HasSuffix(own, ", Caddy "+strings.Fields(full)[0]+", "+runtime.Version()) {
+		t.Errorf("the status begins with %q", own)
+	}
+	if v := f.versionsOf(); v.Status != doctor.OK || v.Detail != "the running gateway is this binary: "+own {
+		t.Errorf("over the socket: %+v", v)
+	}
+	socket := f.config
+	f.config = strings.Replace(socket, "admin unix/{{.Dir}}/admin.sock", "admin "+freeAddr(t), 1)
+	f.load()
+	if v := f.versionsOf(); v.Status != doctor.OK {
+		t.Errorf("over a port: %+v", v)
+	}
+	f.config = strings.Replace(socket, "admin unix/{{.Dir}}/admin.sock", "admin "+freeAddr(t), 1)
+	if v := f.versionsOf(); v.Status != doctor.NotChecked || !strings.HasPrefix(v.Detail, "this is "+own+"; no gateway responds: ") {
+		t.Errorf("without a gateway: %+v", v)
+	}
+
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet || r.URL.Path != "/wxgate/status" {
+			w.WriteHeader(http.StatusNotFound)
+		}
+		_, _ = w.Write([]byte(`{"version":"0.0.9","go":"go1.20"}`))
+	}))
+	t.Cleanup(other.Close)
+	f.config = strings.Replace(socket, "admin unix/{{.Dir}}/admin.sock", "admin "+other.Listener.Addr().String(), 1)
+	v := f.versionsOf()
+	if v.Status != doctor.Warning || !strings.Contains(v.Detail, "another version of wxgate and Caddy and Go: it is wxgate 0.0.9, Caddy unknown, go1.20; this is "+own) || !strings.HasPrefix(v.Advice, "Restart the gateway") {
+		t.Errorf("with a gateway of another version: %+v", v)
 	}
 }

@@ -114,7 +114,7 @@ var layers = []layer{
 	{dir: rooms + "/admin", caddy: true, imports: []string{rooms + "/app", rooms + "/configfile", rooms + "/usage", adminAPI, "internal/table", "internal/gateway", keyring, "internal/auth"}},
 	{dir: rooms + "/command", caddy: true, imports: []string{
 		rooms + "/app", rooms + "/offline", rooms + "/configfile", rooms + "/admin", rooms + "/usage", "internal/demo", "internal/table", "internal/doctor", attack, corpus, wire, benchmark, benchLoad, benchReport,
-		"internal/gateway", kit + "/bolt", simulator, simServer,
+		"internal/gateway", kit + "/bolt", simulator, simServer, adminAPI, "internal/version",
 	}},
 	{dir: rooms + "/app", caddy: true, imports: []string{
 		rooms + "/directive", rooms + "/events", rooms + "/secret", rooms + "/redisstore", rooms + "/storage",

@@ -24,8 +24,8 @@ func statusCommand(cmd *cobra.Command) {
 
 func printStatus(out io.Writer, s adminapi.Status) error {
 	uptime := time.Duration(s.Uptime) * time.Second
-	_, err := fmt.Fprintf(out, "wxgate %s, %s, up %s\nstore %s\nsigning key %s since %s, %d in all\nevents %s\n\n",
-		s.Version, s.Go, uptime, storeText(s.Store), orDash(string(s.Keys.Signing)), formatTime(s.Keys.SignsFrom), s.Keys.Count, queueText(s.Queue))
+	_, err := fmt.Fprintf(out, "wxgate %s, Caddy %s, %s, up %s\nstore %s\nsigning key %s since %s, %d in all\nevents %s\n\n",
+		s.Version, s.Caddy, s.Go, uptime, storeText(s.Store), orDash(string(s.Keys.Signing)), formatTime(s.Keys.SignsFrom), s.Keys.Count, queueText(s.Queue))
 	var apps, outcomes [][]string
 	for _, app := range s.Apps {
 		token := "-"

@@ -29,7 +29,8 @@ var doctorSpec = caddycmd.Command{
 	Long: `
 Checks what stops a gateway from working, or makes it unsafe: the configuration, the
 clock, Caddy's storage, the store, WeChat's API with the AppSecret and the IP allow-list,
-the addresses of local upstreams and of the admin API, literal secrets and file modes.
+the addresses of local upstreams and of the admin API, the version of the running gateway,
+literal secrets and file modes.
 Each check prints one line, with what to do if it is not ok.
 
 It may run beside a gateway: it opens no store and changes nothing. Run it as the gateway's
@@ -88,7 +89,9 @@ func (e *examination) examine(ctx context.Context, file string, text []byte) err
 	if err := json.Unmarshal(text, &config); err != nil {
 		return err
 	}
-	e.report(doctor.AdminAddress(adminListen(config.Admin)))
+	listen := adminListen(config.Admin)
+	e.report(doctor.AdminAddress(listen))
+	e.report(versions(ctx, listen))
 	e.report(doctor.Secrets(examined.Literal)...)
 	e.report(doctor.ConfigFile(file))
 	for _, path := range examined.Files {

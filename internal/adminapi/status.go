@@ -21,7 +21,8 @@ var started = time.Now()
 // Status is the state of the gateway.
 type Status struct {
 	Version   string    `json:"version" jsonschema:"of wxgate"`
-	Go        string    `json:"go"`
+	Caddy     string    `json:"caddy" jsonschema:"its version"`
+	Go        string    `json:"go" jsonschema:"its version"`
 	StartedAt time.Time `json:"started_at"`
 	Uptime    int       `json:"uptime" jsonschema:"seconds"`
 
@@ -85,7 +86,7 @@ var ShowStatus = get("status", "show the state of the gateway: version, apps, st
 
 func showStatus(ctx context.Context, rt *gateway.Runtime) (Status, error) {
 	status := Status{
-		Version: version.String(), Go: runtime.Version(), StartedAt: started, Uptime: int(time.Since(started).Seconds()),
+		Version: version.String(), Caddy: version.Caddy(), Go: runtime.Version(), StartedAt: started, Uptime: int(time.Since(started).Seconds()),
 		Apps: []AppStatus{}, Store: storeStatus(ctx, rt), Keys: keyStatus(rt), Queue: queueStatus(ctx, rt),
 	}
 	for app, client := range rt.Platforms {

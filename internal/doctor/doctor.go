@@ -37,6 +37,7 @@ const (
 	CheckAdmin         = "admin"
 	CheckSecrets       = "secrets"
 	CheckFiles         = "files"
+	CheckVersions      = "versions"
 )
 
 // callTimeout bounds every call that a check makes: longer than the gateway waits for WeChat,

@@ -14,6 +14,7 @@ const Number = "0.1.0"
 
 const (
 	modulePath   = "github.com/wxgate/wxgate"
+	caddyPath    = "github.com/caddyserver/caddy/v2"
 	commitLength = 12 // characters, as in a pseudo-version of Go
 )
 
@@ -35,6 +36,33 @@ func Commit() string {
 		return ""
 	}
 	return commitOf(info)
+}
+
+// Caddy returns the version of Caddy that the binary has, such as v2.11.9; "unknown" if the
+// go command did not record it.
+func Caddy() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return unknown
+	}
+	return caddyOf(info)
+}
+
+const unknown = "unknown"
+
+func caddyOf(info *debug.BuildInfo) string {
+	for _, module := range info.Deps {
+		switch {
+		case module.Path != caddyPath:
+		case module.Replace == nil:
+			return module.Version
+		case module.Replace.Version != "":
+			return module.Replace.Version + " of " + module.Replace.Path
+		default:
+			return module.Replace.Path
+		}
+	}
+	return unknown
 }
 
 func commitOf(info *debug.BuildInfo) string {

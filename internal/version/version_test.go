@@ -38,6 +38,20 @@ func TestCommit(t *testing.T) {
 	}
 }
 
+func TestCaddy(t *testing.T) {
+	for want, module := range map[string]*debug.Module{
+		"v2.11.9":                     {Path: caddyPath, Version: "v2.11.9"},
+		"v2.12.0 of example.com/fork": {Path: caddyPath, Version: "v2.11.9", Replace: &debug.Module{Path: "example.com/fork", Version: "v2.12.0"}},
+		"../caddy":                    {Path: caddyPath, Version: "v2.11.9", Replace: &debug.Module{Path: "../caddy"}},
+		"unknown":                     {Path: "example.com/x", Version: "v1.0.0"},
+	} {
+		info := &debug.BuildInfo{Deps: []*debug.Module{{Path: "example.com/y", Version: "v0.1.0"}, module}}
+		if got := caddyOf(info); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 // TestString: the test itself is built without a commit.
 func TestString(t *testing.T) {
 	want := Number
