@@ -2,7 +2,9 @@ package caddymodule_test
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -57,7 +59,45 @@ func loginCount(f *fixture) int {
 	return 0
 }
 
-// TestStatusOfAnOutage: a breaker that opened, and a store that is down, are shown.
+// TestStatusOfABreaker: the row of an app shows that the breaker opened after failures of
+// WeChat, that calls of wxgate_openapi are still made, and that it closed again.
+func TestStatusOfABreaker(t *testing.T) {
+	f := newOperatedFixture(t)
+	f.load()
+	row := func() string {
+		t.Helper()
+		line := regexp.MustCompile(`(?m)^` + wechatsim.DefaultApp.ID + ` +wechat +(\S+) +(\S+) +-$`).FindStringSubmatch(f.operate("status"))
+		if line == nil {
+			t.Fatalf("no row of the app in\n%s", f.operate("status"))
+		}
+		return "breaker " + line[1] + ", of wxgate_openapi " + line[2]
+	}
+	want := func(state string) {
+		t.Helper()
+		if got := row(); got != "breaker "+state+", of wxgate_openapi closed" {
+			t.Fatalf("%s, want %s", got, state)
+		}
+	}
+	want("closed")
+	if err := f.sim.Sim.Arm(wechatsim.Fault{Path: "/sns/jscode2session", Kind: wechatsim.FaultHTTP500}); err != nil {
+		t.Fatal(err)
+	}
+	login := func() answer { return f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, f.code("alice"))) }
+	const failuresInARow = 10 // that open a breaker
+	for range failuresInARow {
+		want("closed")
+		login().want(t, http.StatusBadGateway, "wechat_unreadable")
+	}
+	want("open")
+	login().want(t, http.StatusServiceUnavailable, "wechat_unreachable") // the code is not spent
+
+	f.sim.Sim.ClearFaults()
+	eventually(t, "the breaker lets a call through", func() bool { return strings.HasPrefix(row(), "breaker half-open,") })
+	login().want(t, http.StatusOK, "")
+	want("closed")
+}
+
+// TestStatusOfAnOutage: a store that is down is shown.
 func TestStatusOfAnOutage(t *testing.T) {
 	redis := startRedis(t)
 	f := newSharedFixture(t, redis, "")
