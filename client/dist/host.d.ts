@@ -8,6 +8,7 @@ export interface Host {
     getStorageSync?(key: string): any;
     setStorageSync?(key: string, value: any): any;
     removeStorageSync?(key: string): any;
+    getAppBaseInfo?(): any;
 }
 /** What `success` of wx.request receives. Every HTTP status arrives there, 4xx and 5xx too. */
 export interface Response {
@@ -32,5 +33,9 @@ export declare class HostError extends Error {
 export declare function callHost(host: any, name: string, options: object, started?: (task: any) => void): Promise<any>;
 /** The host of the program that the client runs in. The wx of a web page has no request. */
 export declare function defaultHost(): Host;
+/** Reads the language of the host, which is one for the whole program: `zh_CN`, `en`. */
+export declare function readLanguage(host: Host): void;
+/** Returns a text for developers in the language of the host. */
+export declare function say(english: string, chinese: string): string;
 /** The handler of a promise whose failure is reported elsewhere. */
 export declare function ignore(): void;

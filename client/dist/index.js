@@ -53,6 +53,13 @@ function defaultHost() {
   for (const host of hosts) if (host && host.request) return host;
   throw new TypeError("no wx, tt, qq or uni found: pass the host");
 }
+var language = "";
+function readLanguage(host) {
+  if (host.getAppBaseInfo) language = host.getAppBaseInfo().language;
+}
+function say(english, chinese) {
+  return /^zh/.test(language) ? chinese : english;
+}
 function ignore() {
 }
 
@@ -87,7 +94,7 @@ function unexpected(response) {
   return new GateError(
     response.statusCode,
     "unexpected_response",
-    "The response is not from wxgate. Check baseURL and prefix."
+    say("Not a response of wxgate. Check baseURL and prefix.", "响应不是来自 wxgate，请检查 baseURL 和 prefix")
   );
 }
 function parsed(data) {
@@ -363,7 +370,7 @@ function expiresSoon({ receivedAt, expiresIn }) {
   return Date.now() - receivedAt >= (expiresIn - Math.min(30, expiresIn / 10)) * 1e3;
 }
 function loggedOutError(refused) {
-  const detail = "The user has logged out. Call login() when the user wants to log in again.";
+  const detail = say("Logged out. Call login() when the user asks for it.", "已退出登录，请由用户触发 login()");
   return refused ? new GateError(refused.statusCode, "logged_out", refused.detail, refused) : new GateError(0, "logged_out", detail);
 }
 
@@ -448,6 +455,7 @@ function withCallbacks(promise, options) {
 function createClient(options) {
   const { baseURL, appid, prefix = "/v1.0/pub" } = options;
   const host = options.host || defaultHost();
+  readLanguage(host);
   const urls = createURLs(baseURL, prefix);
   const gateway = createGateway(host, urls, appid);
   const { on, emit } = createEvents();

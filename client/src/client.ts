@@ -1,7 +1,7 @@
 import { Call, callWithTokens } from './call'
 import { createEvents } from './events'
 import { createGateway, timeout } from './gateway'
-import { defaultHost, Host, HostError, ignore, Response } from './host'
+import { defaultHost, Host, HostError, ignore, readLanguage, Response } from './host'
 import { GateError, isReadable, refusal, unexpected } from './problem'
 import { repeatPhoneCode } from './retry'
 import { createSession } from './session'
@@ -14,6 +14,7 @@ import { createURLs, withToken } from './urls'
 export function createClient(options: ClientOptions): Client {
   const { baseURL, appid, prefix = '/v1.0/pub' } = options
   const host: Host = options.host || defaultHost()
+  readLanguage(host)
   const urls = createURLs(baseURL, prefix)
   const gateway = createGateway(host, urls, appid)
   const { on, emit } = createEvents()

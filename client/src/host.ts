@@ -11,6 +11,7 @@ export interface Host {
   getStorageSync?(key: string): any
   setStorageSync?(key: string, value: any): any
   removeStorageSync?(key: string): any
+  getAppBaseInfo?(): any
 }
 
 /** What `success` of wx.request receives. Every HTTP status arrives there, 4xx and 5xx too. */
@@ -61,6 +62,18 @@ export function defaultHost(): Host {
   const hosts = [typeof wx === 'object' && wx, typeof tt === 'object' && tt, typeof qq === 'object' && qq, typeof uni === 'object' && uni]
   for (const host of hosts) if (host && host.request) return host
   throw new TypeError('no wx, tt, qq or uni found: pass the host')
+}
+
+let language = ''
+
+/** Reads the language of the host, which is one for the whole program: `zh_CN`, `en`. */
+export function readLanguage(host: Host): void {
+  if (host.getAppBaseInfo) language = host.getAppBaseInfo().language
+}
+
+/** Returns a text for developers in the language of the host. */
+export function say(english: string, chinese: string): string {
+  return /^zh/.test(language) ? chinese : english
 }
 
 /** The handler of a promise whose failure is reported elsewhere. */

@@ -1,4 +1,4 @@
-import { Response } from './host'
+import { Response, say } from './host'
 
 /** A refusal of the gateway that the client could not recover from. */
 export class GateError extends Error {
@@ -56,7 +56,7 @@ export function isReadable(response: Response): boolean {
 /** The error for a response of a call of the gateway that the gateway did not write. */
 export function unexpected(response: Response): GateError {
   return new GateError(response.statusCode, 'unexpected_response',
-    'The response is not from wxgate. Check baseURL and prefix.')
+    say('Not a response of wxgate. Check baseURL and prefix.', '响应不是来自 wxgate，请检查 baseURL 和 prefix'))
 }
 
 /** Hosts leave JSON unparsed in uploads, and with other values of dataType and responseType. */

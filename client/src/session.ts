@@ -1,6 +1,6 @@
 import { Emit, Identity } from './events'
 import { Gateway, Pair } from './gateway'
-import { ignore } from './host'
+import { ignore, say } from './host'
 import { GateError } from './problem'
 import { repeating, repeatLogin, repeatSame } from './retry'
 import { Store, Tokens } from './state'
@@ -175,7 +175,7 @@ function expiresSoon({ receivedAt, expiresIn }: Tokens): boolean {
 }
 
 function loggedOutError(refused?: GateError): GateError {
-  const detail = 'The user has logged out. Call login() when the user wants to log in again.'
+  const detail = say('Logged out. Call login() when the user asks for it.', '已退出登录，请由用户触发 login()')
   return refused
     ? new GateError(refused.statusCode, 'logged_out', refused.detail, refused)
     : new GateError(0, 'logged_out', detail)

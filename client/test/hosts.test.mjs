@@ -53,6 +53,19 @@ test('the host is found by its global name', async (t) => {
   }
 })
 
+test('the messages of the client are in the language of the host', async () => {
+  const wrong = async (language) => {
+    const wx = Object.assign(newWx({ management: SIM_MANAGEMENT, user: 'language' }), { getAppBaseInfo: () => ({ language }) })
+    const gate = createClient({ baseURL: SIM_MANAGEMENT, host: wx })
+    return await gate.login().then(() => assert.fail(), (failure) => failure)
+  }
+  for (const [language, detail] of [['zh_CN', /^响应不是来自 wxgate/], ['en', /^Not a response of wxgate/]]) {
+    const failure = await wrong(language)
+    assert.equal(failure.code, 'unexpected_response')
+    assert.match(failure.detail, detail)
+  }
+})
+
 test('tt of Douyin works', async () => {
   const tt = newWx({ management: SIM_MANAGEMENT, user: 'douyin', appid: TT_APPID })
   const gate = createClient({ baseURL: gateway.proxy.url, host: tt, appid: TT_APPID })
