@@ -34,6 +34,10 @@ const (
 const (
 	simProtocol = simulator + "/protocol"
 	simServer   = simulator + "/simserver"
+	simExpiring = simulator + "/expiring"
+	simSealing  = simulator + "/sealing"
+	standalone  = simulator + "/standalone" // what wxgate sim adds
+	simPage     = simulator + "/simserver/page"
 	simTest     = simulator + "/simtest" // what its tests share
 )
 
@@ -114,7 +118,7 @@ var layers = []layer{
 	{dir: rooms + "/admin", caddy: true, imports: []string{rooms + "/app", rooms + "/configfile", rooms + "/usage", adminAPI, "internal/table", "internal/gateway", keyring, "internal/auth"}},
 	{dir: rooms + "/command", caddy: true, imports: []string{
 		rooms + "/app", rooms + "/offline", rooms + "/configfile", rooms + "/admin", rooms + "/usage", "internal/demo", "internal/table", "internal/doctor", attack, corpus, wire, benchmark, benchLoad, benchReport,
-		"internal/gateway", kit + "/bolt", simulator, simServer, adminAPI, "internal/version",
+		"internal/gateway", kit + "/bolt", simulator, simServer, standalone, adminAPI, "internal/version",
 	}},
 	{dir: rooms + "/app", caddy: true, imports: []string{
 		rooms + "/directive", rooms + "/events", rooms + "/secret", rooms + "/redisstore", rooms + "/storage",
@@ -193,9 +197,13 @@ var layers = []layer{
 	{dir: "internal/seal", stdOnly: true},
 	// The simulator reads WeChat's documentation, not our code: one misreading
 	// cannot then pass on both sides.
-	{dir: simulator, alone: true, imports: []string{simProtocol}, tests: []string{simServer, simTest}, stdOnly: true},
+	{dir: simulator, alone: true, imports: []string{simProtocol, simExpiring, simSealing}, tests: []string{simServer, simTest}, stdOnly: true},
 	{dir: simProtocol, stdOnly: true},
-	{dir: simServer, imports: []string{simulator, simProtocol}, tests: []string{simTest}, stdOnly: true},
+	{dir: simExpiring, stdOnly: true},
+	{dir: simSealing, stdOnly: true},
+	{dir: simServer, alone: true, imports: []string{simulator, simProtocol, simPage}, tests: []string{simTest}, stdOnly: true},
+	{dir: simPage, stdOnly: true},
+	{dir: standalone, imports: []string{simulator}, tests: []string{simServer}, only: []string{"github.com/go-json-experiment/json"}},
 	{dir: simTest, imports: []string{simulator, simServer}, stdOnly: true},
 	// The attacks read HTTP's specifications, not our code, for the same reason;
 	// raw HTTP/2 and HTTP/3 need libraries that Caddy has anyway.
@@ -214,6 +222,7 @@ var layers = []layer{
 	// Modules of their own, so that their libraries are none of wxgate's.
 	{dir: "deploy/image"},
 	{dir: "deploy/manifests"},
+	{dir: simulator + "/sdktest"},
 }
 
 // layerOf finds the innermost layer that holds dir.

@@ -59,7 +59,7 @@ func (s *Sim) newToken(app string) *accessToken {
 		value.WriteString(rand.Text())
 	}
 	t := &accessToken{app: app, value: value.String(), expires: now.Add(tokenLifetime)}
-	s.tokens.put(t.value, t, now, t.expires.Add(tokenMemory))
+	s.tokens.Put(t.value, t, now, t.expires.Add(tokenMemory))
 	return t
 }
 
@@ -71,7 +71,7 @@ func (s *Sim) grantOf(t *accessToken) grant {
 // checkToken returns the app of an access_token, or the errcode with which WeChat refuses it.
 // It is called with s.mu held.
 func (s *Sim) checkToken(value string) (app string, errcode int) {
-	t, ok := s.tokens.get(value)
+	t, ok := s.tokens.Get(value)
 	now := s.Now()
 	switch {
 	case value == "":
@@ -92,7 +92,7 @@ func (s *Sim) ExpireTokens() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.Now()
-	for _, t := range s.tokens.items {
+	for _, t := range s.tokens.All() {
 		if t.expires.After(now) {
 			t.expires = now
 		}

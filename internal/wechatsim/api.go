@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
@@ -53,6 +54,9 @@ var weixinRoutes = map[string]route{
 	"/wxa/checksession":                {http.MethodGet, protocol.ErrRequireGet, (*Sim).checkSession},
 	"/wxa/resetusersessionkey":         {http.MethodGet, protocol.ErrRequireGet, (*Sim).resetSessionKey},
 }
+
+// Paths returns the paths of the API that are known, of all platforms, sorted.
+func Paths() []string { return slices.Sorted(maps.Keys(routes)) }
 
 // API is WeChat's own side, what api.weixin.qq.com is in life.
 func (s *Sim) API() http.Handler {

@@ -97,7 +97,7 @@ func (s *Sim) MintPhoneCode(u User, p PhoneNumber) (Code, error) {
 	if _, ok := s.appOn(WeChat, key.app); !ok {
 		return Code{}, ErrNoPhoneCodes
 	}
-	phone, err := p.normal(key.openid)
+	phone, err := s.phoneOf(key, p)
 	if err != nil {
 		return Code{}, err
 	}
@@ -116,14 +116,14 @@ func (s *Sim) mint(value string, c *code) Code {
 	if _, ok := s.appOn(Kuaishou, c.user.app); ok {
 		c.expires = now.Add(kuaishouCodeLifetime)
 	}
-	s.codes.put(value, c, now, c.expires.Add(codeMemory))
+	s.codes.Put(value, c, now, c.expires.Add(codeMemory))
 	return Code{Code: value, App: c.user.app, OpenID: c.user.openid, ExpiresAt: c.expires}
 }
 
 // usable returns a code of a kind, or the errcode with which WeChat refuses it. A code of the
 // other kind is an invalid code. It is called with s.mu held.
 func (s *Sim) usable(value string, kind codeKind) (*code, int) {
-	c, ok := s.codes.get(value)
+	c, ok := s.codes.Get(value)
 	switch {
 	case value == "":
 		return nil, protocol.ErrCodeMissing
@@ -135,38 +135,4 @@ func (s *Sim) usable(value string, kind codeKind) (*code, int) {
 		return nil, protocol.ErrInvalidCode
 	}
 	return c, 0
-}
-
-// An expiring is a map that deletes its oldest entries some time after they expired, so that
-// the memory of a simulator is bounded. Entries must be added in the order in which they may
-// be deleted. It has no lock.
-type expiring[V any] struct {
-	items map[string]V
-	queue []forget
-}
-
-// A forget is a key and the time when it may be deleted.
-type forget struct {
-	key string
-	at  time.Time
-}
-
-func newExpiring[V any]() expiring[V] {
-	return expiring[V]{items: make(map[string]V)}
-}
-
-// put stores v until at, and deletes the entries that are due at now.
-func (e *expiring[V]) put(key string, v V, now, at time.Time) {
-	for len(e.queue) > 0 && now.After(e.queue[0].at) {
-		delete(e.items, e.queue[0].key)
-		e.queue = e.queue[1:]
-	}
-	e.items[key] = v
-	e.queue = append(e.queue, forget{key: key, at: at})
-}
-
-// get returns the entry of key, valid or expired, unless it was deleted.
-func (e *expiring[V]) get(key string) (V, bool) {
-	v, ok := e.items[key]
-	return v, ok
 }

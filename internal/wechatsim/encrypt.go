@@ -1,20 +1,18 @@
 package wechatsim
 
 import (
-	"bytes"
 	"crypto/aes"
-	"crypto/cipher"
 	"crypto/rand"
 	"crypto/sha1" //nolint:gosec // WeChat's data signature is SHA-1; it is not ours to choose
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
+	"github.com/wxgate/wxgate/internal/wechatsim/sealing"
 )
 
 // ErrBadIV means that an iv given is not base64 of 16 bytes.
@@ -45,7 +43,7 @@ func (s *Sim) EncryptPhone(u User, p PhoneNumber, how Sealing) (Encrypted, error
 	if err != nil {
 		return Encrypted{}, err
 	}
-	if p, err = p.normal(key.openid); err != nil {
+	if p, err = s.phoneOf(key, p); err != nil {
 		return Encrypted{}, err
 	}
 	sealed, err := s.seal(u, protocol.JSON(s.phoneData(key, p, how)), how)
@@ -56,7 +54,7 @@ func (s *Sim) EncryptPhone(u User, p PhoneNumber, how Sealing) (Encrypted, error
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.Now()
-	s.phones.put(phoneRecord(key.app, hex.EncodeToString(sum[:])), now, now, now.Add(phoneRecordLife))
+	s.phones.Put(phoneRecord(key.app, hex.EncodeToString(sum[:])), now, now, now.Add(phoneRecordLife))
 	return sealed, nil
 }
 
@@ -85,7 +83,7 @@ func (s *Sim) checkEncryptedMessage(c call) protocol.Response {
 	if raw, err := hex.DecodeString(in.Hash); err != nil || len(raw) != sha256.Size {
 		return failure(c.path, protocol.ErrArgument)
 	}
-	made, ok := s.phones.get(phoneRecord(app, in.Hash))
+	made, ok := s.phones.Get(phoneRecord(app, in.Hash))
 	if !ok || s.Now().Sub(made) > phoneRecordLife {
 		return failure(c.path, protocol.ErrNotEncrypted)
 	}
@@ -131,28 +129,11 @@ func (s *Sim) EncryptJSON(u User, data []byte, how Sealing) (Encrypted, error) {
 		return Encrypted{}, err
 	}
 	if !how.Exact {
-		if data, err = addWatermark(data, s.watermark(key, how)); err != nil {
+		if data, err = sealing.AddWatermark(data, protocol.JSON(s.watermark(key, how))); err != nil {
 			return Encrypted{}, err
 		}
 	}
 	return s.seal(u, data, how)
-}
-
-// addWatermark puts mark at the end of an object that has none.
-func addWatermark(data []byte, mark watermark) ([]byte, error) {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(data, &members); err != nil || members == nil {
-		return nil, errors.New("adding watermark: not a JSON object, encrypt it exact")
-	}
-	if _, ok := members["watermark"]; ok {
-		return data, nil
-	}
-	open := bytes.TrimSuffix(bytes.TrimSpace(data), []byte("}"))
-	comma := ","
-	if len(members) == 0 {
-		comma = ""
-	}
-	return fmt.Appendf(nil, `%s%s"watermark":%s}`, open, comma, protocol.JSON(mark)), nil
 }
 
 // watermark is the mark of now and key's app, or what how has instead.
@@ -192,7 +173,7 @@ func (s *Sim) seal(u User, plain []byte, how Sealing) (Encrypted, error) {
 			return Encrypted{}, fmt.Errorf("%w: %q", ErrBadIV, how.IV)
 		}
 	}
-	sealed, err := encryptCBC(key, iv, plain)
+	sealed, err := sealing.CBC(key, iv, plain)
 	if err != nil {
 		return Encrypted{}, err
 	}
@@ -200,20 +181,6 @@ func (s *Sim) seal(u User, plain []byte, how Sealing) (Encrypted, error) {
 		EncryptedData: base64.StdEncoding.EncodeToString(sealed),
 		IV:            base64.StdEncoding.EncodeToString(iv),
 	}, nil
-}
-
-// encryptCBC is AES-CBC, with a key of 16 bytes AES-128, with PKCS#7 padding to
-// blocks of 16 (开放数据校验与解密).
-// https://developers.weixin.qq.com/miniprogram/dev/framework/open-ability/signature.html
-func encryptCBC(key, iv, plain []byte) ([]byte, error) {
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, fmt.Errorf("encrypting: %w", err)
-	}
-	pad := aes.BlockSize - len(plain)%aes.BlockSize
-	padded := append(bytes.Clone(plain), bytes.Repeat([]byte{byte(pad)}, pad)...)
-	cipher.NewCBCEncrypter(block, iv).CryptBlocks(padded, padded)
-	return padded, nil
 }
 
 // DataSignature is the signature a phone puts beside rawData:

@@ -49,6 +49,9 @@ var (
 	bending = []FaultKind{FaultSlow, FaultTruncated, FaultControl, FaultHuge}
 )
 
+// FaultKinds returns all kinds.
+func FaultKinds() []FaultKind { return slices.Concat(replacing, bending) }
+
 // A Fault is something that goes wrong with coming requests. Of several armed
 // for a path, the one armed first strikes.
 type Fault struct {

@@ -55,6 +55,16 @@ func (p PhoneNumber) normal(openid string) (PhoneNumber, error) {
 	return p, nil
 }
 
+// phoneOf returns p, or the user's number if p is the zero value.
+func (s *Sim) phoneOf(key userKey, p PhoneNumber) (PhoneNumber, error) {
+	if p == (PhoneNumber{}) {
+		s.mu.Lock()
+		p = s.userOf(key).phone
+		s.mu.Unlock()
+	}
+	return p.normal(key.openid)
+}
+
 // full is phoneNumber as WeChat gives it: foreign numbers have the area code
 // in front. The page does not say whether a plus stands before it; here it does.
 func (p PhoneNumber) full() string {

@@ -1,6 +1,8 @@
 package wechatsim
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
@@ -19,6 +21,9 @@ const (
 	Xiaohongshu Platform = "xiaohongshu" // miniapp.xiaohongshu.com
 	WeCom       Platform = "wecom"       // qyapi.weixin.qq.com
 )
+
+// Platforms returns all platforms, sorted.
+func Platforms() []Platform { return slices.Sorted(maps.Keys(hosts)) }
 
 // Prefix is where the platform's API begins on the API port.
 func (p Platform) Prefix() string {

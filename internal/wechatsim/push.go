@@ -1,27 +1,16 @@
 package wechatsim
 
 import (
-	"bytes"
-	"crypto/aes"
-	"crypto/cipher"
 	"crypto/rand"
 	"crypto/sha1" //nolint:gosec // WeChat signs pushes with SHA-1; it is not ours to choose
-	"encoding/base64"
-	"encoding/binary"
-	"errors"
 	"fmt"
-	"math/big"
 	"net/url"
 	"sort"
 	"strconv"
 	"strings"
+
+	"github.com/wxgate/wxgate/internal/wechatsim/sealing"
 )
-
-// pushPadding is the block that pushes are padded to, twice that of AES.
-const pushPadding = 32
-
-// ErrBadAESKey means that an EncodingAESKey is not 43 characters of base64.
-var ErrBadAESKey = errors.New("bad EncodingAESKey")
 
 // A PushTarget is what the console of a mini program is told about where its
 // messages go (消息推送配置).
@@ -75,7 +64,7 @@ func (s *Sim) PushMessage(text string, to PushTarget) (PushRequest, error) {
 	if to.EncodingAESKey == "" {
 		return r, nil
 	}
-	sealed, err := sealPush([]byte(text), to)
+	sealed, err := sealing.Push(to.EncodingAESKey, to.Receiver, []byte(text))
 	if err != nil {
 		return r, err
 	}
@@ -100,37 +89,12 @@ func PushSignature(parts ...string) string {
 	return fmt.Sprintf("%x", sha1.Sum([]byte(strings.Join(sorted, "")))) //nolint:gosec // see above
 }
 
-// sealPush is AES-256-CBC of 16 random bytes, the length in network order, the
-// message and the receiver, padded to 32; the IV is the key's beginning.
-func sealPush(text []byte, to PushTarget) (string, error) {
-	key, err := base64.StdEncoding.DecodeString(to.EncodingAESKey + "=")
-	if err != nil || len(key) != 32 {
-		return "", ErrBadAESKey
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return "", fmt.Errorf("%w: %w", ErrBadAESKey, err)
-	}
-	var plain bytes.Buffer
-	plain.WriteString(rand.Text()[:16])
-	_ = binary.Write(&plain, binary.BigEndian, uint32(len(text))) //nolint:gosec // a bytes.Buffer takes all; texts are short
-	plain.Write(text)
-	plain.WriteString(to.Receiver)
-	pad := pushPadding - plain.Len()%pushPadding
-	plain.Write(bytes.Repeat([]byte{byte(pad)}, pad))
-	sealed := make([]byte, plain.Len())
-	cipher.NewCBCEncrypter(block, key[:aes.BlockSize]).CryptBlocks(sealed, plain.Bytes())
-	return base64.StdEncoding.EncodeToString(sealed), nil
-}
-
 // digitsOf is a random number of n digits.
-func digitsOf(n int64) string {
-	ten := big.NewInt(10)
-	low := new(big.Int).Exp(ten, big.NewInt(n-1), nil)
-	span := new(big.Int).Mul(low, big.NewInt(9))
-	i, err := rand.Int(rand.Reader, span)
-	if err != nil {
-		return low.String()
+func digitsOf(n int) string {
+	b := make([]byte, n)
+	_, _ = rand.Read(b) // never fails: see crypto/rand
+	for i := range b {
+		b[i] = '1' + b[i]%9
 	}
-	return i.Add(i, low).String()
+	return string(b)
 }

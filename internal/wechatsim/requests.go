@@ -26,6 +26,7 @@ const (
 // anyone's. Answer and ErrCode are what the work came to, even if a fault then
 // kept the client from hearing it; Fault says which.
 type Request struct {
+	ID      int            `json:"id"` // counted from 1, again after ClearRequests
 	Method  string         `json:"method"`
 	Path    string         `json:"path"`
 	Query   url.Values     `json:"query"`
@@ -57,6 +58,7 @@ func (l *requestLog) add(c call, fault FaultKind, now time.Time) *Request {
 	}
 	l.list = append(l.list, r)
 	l.total++
+	r.ID = l.total
 	if l.counts == nil {
 		l.counts = make(map[string]int)
 	}

@@ -2,9 +2,12 @@ package wechatsim
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/wxgate/wxgate/internal/wechatsim/expiring"
 )
 
 // DefaultApp is the mini program a simulator knows when its Config names none.
@@ -62,11 +65,12 @@ type Sim struct {
 
 	mu     sync.Mutex // guards what follows
 	users  map[userKey]*user
-	codes  expiring[*code]
-	tokens expiring[*accessToken]
+	names  map[userKey]string // openids of users that were added with a name, by app and name
+	codes  expiring.Map[*code]
+	tokens expiring.Map[*accessToken]
 	plain  map[string]*accessToken // by appid: the latest of /cgi-bin/token; a component's own
 	stable map[string]*stableState // by appid
-	phones expiring[time.Time]     // when a number was encrypted; see phoneRecord
+	phones expiring.Map[time.Time] // when a number was encrypted; see phoneRecord
 }
 
 // New returns a simulator that serves nothing yet. Mount [Sim.API], or use package
@@ -94,11 +98,12 @@ func New(cfg Config) *Sim {
 		faults:     faultList{dice: rand.New(rand.NewPCG(cfg.Seed, cfg.Seed))}, //nolint:gosec // G404: dice, to be repeatable
 		done:       make(chan struct{}),
 		users:      make(map[userKey]*user),
-		codes:      newExpiring[*code](),
-		tokens:     newExpiring[*accessToken](),
+		names:      make(map[userKey]string),
+		codes:      expiring.New[*code](),
+		tokens:     expiring.New[*accessToken](),
 		plain:      make(map[string]*accessToken),
 		stable:     make(map[string]*stableState),
-		phones:     newExpiring[time.Time](),
+		phones:     expiring.New[time.Time](),
 	}
 }
 
@@ -120,6 +125,12 @@ func (s *Sim) Advance(d time.Duration) {
 		s.offset.Add(int64(d))
 	}
 }
+
+// Apps returns the registered mini programs, with their defaults filled in.
+func (s *Sim) Apps() []App { return slices.Clone(s.apps) }
+
+// Components returns the registered third-party platforms.
+func (s *Sim) Components() []Component { return slices.Clone(s.components) }
 
 // app finds a registered mini program.
 func (s *Sim) app(id string) (App, bool) {

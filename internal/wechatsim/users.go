@@ -1,11 +1,13 @@
 package wechatsim
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // defaultName is the user meant when a call names none.
@@ -22,6 +24,9 @@ var (
 	// ErrUnknownApp means that the simulator was not configured with that app.
 	ErrUnknownApp = errors.New("unknown app")
 
+	// ErrDuplicateUser means that a user of that name or openid was added to the app before.
+	ErrDuplicateUser = errors.New("duplicate user")
+
 	// ErrNoSessionKey means that the user has not logged in, or that the key
 	// was dropped: a phone could not encrypt anything then.
 	ErrNoSessionKey = errors.New("no session_key")
@@ -34,7 +39,7 @@ var (
 // A User says whose phone is meant. The zero value is a user of the first app.
 type User struct {
 	App    string // appid; default: the first configured
-	OpenID string // default: OpenIDFor(App, Name)
+	OpenID string // default: that of the user added with Name, or OpenIDFor(App, Name)
 	Name   string // default: "alice"; only read when OpenID is empty
 }
 
@@ -53,9 +58,11 @@ type userKey struct {
 // A user is what WeChat remembers of one person in one app.
 type user struct {
 	userKey
-	unionid    string // empty when the app is not bound to an Open Platform account
-	sessionKey string // empty before the first login and after a drop
-	corpID     string // WeCom: the user's company, when it is not the app's
+	name       string      // empty unless AddUser added the user
+	phone      PhoneNumber // the number that the user's phone gives if a call names none
+	unionid    string      // empty when the app is not bound to an Open Platform account
+	sessionKey string      // empty before the first login and after a drop
+	corpID     string      // WeCom: the user's company, when it is not the app's
 	highRisk   bool
 }
 
@@ -71,9 +78,19 @@ func (s *Sim) resolve(u User) (userKey, error) {
 		u.Name = defaultName
 	}
 	if u.OpenID == "" {
-		u.OpenID = OpenIDFor(u.App, u.Name)
+		u.OpenID = s.openIDOf(u.App, u.Name)
 	}
 	return userKey{app: u.App, openid: u.OpenID}, nil
+}
+
+// openIDOf returns the openid of a name in an app.
+func (s *Sim) openIDOf(appid, name string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if openid, ok := s.names[userKey{appid, name}]; ok {
+		return openid
+	}
+	return OpenIDFor(appid, name)
 }
 
 // userOf returns the record of key, made at first sight. Hold s.mu.
@@ -96,6 +113,67 @@ func (s *Sim) change(u User, f func(*user)) error {
 	defer s.mu.Unlock()
 	f(s.userOf(key))
 	return nil
+}
+
+// Details is what WeChat knows of a user before the first login.
+type Details struct {
+	UnionID string      // empty: the app is not bound to an Open Platform account
+	CorpID  string      // WeCom: the user's company, when it is not the app's
+	Phone   PhoneNumber // what the user's phone gives if a call names no number; default: FakePhone
+}
+
+// AddUser adds a user. From then on u.Name means this user, whatever the openid is.
+// The errors are [ErrUnknownApp], [ErrBadPhone] and [ErrDuplicateUser].
+func (s *Sim) AddUser(u User, d Details) error {
+	key, err := s.resolve(u)
+	if err != nil {
+		return err
+	}
+	if _, err := d.Phone.normal(key.openid); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.users[key]; ok {
+		return fmt.Errorf("%w: openid %q in app %q", ErrDuplicateUser, key.openid, key.app)
+	}
+	if u.Name != "" {
+		named := userKey{key.app, u.Name}
+		if _, ok := s.names[named]; ok {
+			return fmt.Errorf("%w: user %q in app %q", ErrDuplicateUser, u.Name, key.app)
+		}
+		s.names[named] = key.openid
+	}
+	s.users[key] = &user{userKey: key, name: u.Name, phone: d.Phone, unionid: d.UnionID, corpID: d.CorpID}
+	return nil
+}
+
+// A UserState is a user with what WeChat knows of them now.
+type UserState struct {
+	User
+	Details
+	SessionKey string // empty before the first login and after a drop
+	HighRisk   bool
+}
+
+// Users returns every user that was added or that a call named, by app, name and openid.
+func (s *Sim) Users() []UserState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]UserState, 0, len(s.users))
+	for key, rec := range s.users {
+		phone, _ := rec.phone.normal(key.openid) // AddUser checked it
+		all = append(all, UserState{
+			User:       User{App: key.app, OpenID: key.openid, Name: rec.name},
+			Details:    Details{UnionID: rec.unionid, CorpID: rec.corpID, Phone: phone},
+			SessionKey: rec.sessionKey, HighRisk: rec.highRisk,
+		})
+	}
+	at := func(u UserState) int { return slices.IndexFunc(s.apps, func(a App) bool { return a.ID == u.App }) }
+	slices.SortFunc(all, func(a, b UserState) int {
+		return cmp.Or(cmp.Compare(at(a), at(b)), cmp.Compare(a.Name, b.Name), cmp.Compare(a.OpenID, b.OpenID))
+	})
+	return all
 }
 
 // SetHighRisk makes WeChat refuse, or again allow, the user's logins (40226).

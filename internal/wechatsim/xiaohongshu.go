@@ -47,7 +47,7 @@ func (s *Sim) xiaohongshuToken(c call) protocol.Response {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, t := range s.tokens.items {
+	for _, t := range s.tokens.All() {
 		if t.app == in.AppID && !t.revoked.IsZero() {
 			t.revoked = s.Now()
 		}
