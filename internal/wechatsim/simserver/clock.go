@@ -1,8 +1,10 @@
 package simserver
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
@@ -35,17 +37,28 @@ func advance(s *wechatsim.Sim, r *http.Request) (any, error) {
 	return now(s, r)
 }
 
+// requests returns all requests to a path, or to all paths; or the newest so many of them.
 func requests(s *wechatsim.Sim, r *http.Request) (any, error) {
 	var in struct {
-		Path string `json:"path"`
+		Path  string      `json:"path"`
+		Limit json.Number `json:"limit"`
 	}
 	if err := input(r, &in); err != nil {
 		return nil, err
 	}
-	if in.Path == "" {
-		return s.Requests(), nil
+	var paths []string
+	if in.Path != "" {
+		paths = append(paths, in.Path)
 	}
-	return s.Requests(in.Path), nil
+	list := s.Requests(paths...)
+	if in.Limit == "" {
+		return list, nil
+	}
+	limit, err := strconv.Atoi(in.Limit.String())
+	if err != nil || limit < 0 {
+		return nil, fmt.Errorf("reading limit: %q is not a number from 0 up", in.Limit)
+	}
+	return list[max(0, len(list)-limit):], nil
 }
 
 func clearRequests(s *wechatsim.Sim, _ *http.Request) (any, error) {

@@ -11,14 +11,18 @@ import (
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
+	"github.com/wxgate/wxgate/internal/wechatsim/simserver/page"
 )
 
 // help is the response to GET /.
-const help = `wechatsim: the management side of a simulated WeChat. User members everywhere:
-appid (default: the first app), openid, or user (a name that stands for an openid).
+const help = `wechatsim: the management side of a simulated WeChat. A browser gets the same as a page here.
+User members everywhere: appid (default: the first app), openid, or user (a name that stands for an openid).
 The API has WeChat at its root and its siblings below /qq, /douyin, /kuaishou, /xiaohongshu and /wecom.
 Every GET takes its members as a query; unknown members are refused.
 
+GET    /about                where the API is, its paths, and the kinds of faults
+GET    /apps                 the apps, with their secrets and where the API of each is
+GET    /users                the users that were added or named by a call, with their session_key
 GET    /code                 a login code, as text       unionid, session_key, corpid (of wecom)
 POST   /codes                the same, as JSON
 GET    /phone-code           a phone code, as text       phone, country
@@ -34,7 +38,7 @@ POST   /expire-tokens        42001 for every access_token
 GET    /component-token      what its token service says   component
 GET    /clock                {"now"}
 POST   /clock                {"advance":"5m"}
-GET    /requests             what the API has seen       path
+GET    /requests             what the API has seen       path, limit (the newest so many)
 DELETE /requests
 GET    /faults               what is armed
 POST   /faults               {"path","kind","times","delay","probability","after","errcode","location"}
@@ -49,12 +53,31 @@ const maxBody = 1 << 20
 type call func(*wechatsim.Sim, *http.Request) (any, error)
 
 // Management returns the handler of a simulator's management side, which WeChat does
-// not have. It serves loopback peers only: a client that reaches it can log in as any
-// user.
-func Management(s *wechatsim.Sim) http.Handler {
+// not have; api is the URL of the API. It serves loopback peers only: a client that reaches
+// it can log in as any user. It refuses requests that another site's page makes, except for
+// GET, whose responses such a page cannot read (cross-site request forgery).
+func Management(s *wechatsim.Sim, api string) http.Handler {
 	mux := http.NewServeMux()
-	for pattern, do := range map[string]call{
-		"GET /{$}":                 func(*wechatsim.Sim, *http.Request) (any, error) { return help, nil },
+	mux.Handle("GET /page/", page.Files("/page/"))
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
+		if page.Wanted(r) {
+			page.Index(w, r)
+			return
+		}
+		serve(s, w, r, func(*wechatsim.Sim, *http.Request) (any, error) { return help, nil })
+	})
+	for pattern, do := range calls(api) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { serve(s, w, r, do) })
+	}
+	return loopbackOnly(http.NewCrossOriginProtection().Handler(mux))
+}
+
+// calls are the management calls, by method and path.
+func calls(api string) map[string]call {
+	return map[string]call{
+		"GET /about":               func(*wechatsim.Sim, *http.Request) (any, error) { return about(api), nil },
+		"GET /apps":                func(s *wechatsim.Sim, _ *http.Request) (any, error) { return apps(s, api), nil },
+		"GET /users":               users,
 		"GET /code":                codeText,
 		"POST /codes":              code,
 		"GET /phone-code":          phoneCodeText,
@@ -75,10 +98,7 @@ func Management(s *wechatsim.Sim) http.Handler {
 		"GET /faults":              faults,
 		"POST /faults":             arm,
 		"DELETE /faults":           clearFaults,
-	} {
-		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { serve(s, w, r, do) })
 	}
-	return loopbackOnly(mux)
 }
 
 // loopbackOnly refuses peers that are not this machine, and Host headers with a name
@@ -90,6 +110,7 @@ func loopbackOnly(next http.Handler) http.Handler {
 			http.Error(w, "the simulator's management side is for this machine only", http.StatusForbidden)
 			return
 		}
+		w.Header().Set("X-Content-Type-Options", "nosniff") // a text is never read as HTML
 		next.ServeHTTP(w, r)
 	})
 }

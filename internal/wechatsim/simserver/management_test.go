@@ -238,7 +238,7 @@ func TestManagementAnswersThisMachineOnly(t *testing.T) {
 		r := httptest.NewRequest(http.MethodGet, "/code", nil)
 		r.RemoteAddr, r.Host = tt.peer, tt.host
 		w := httptest.NewRecorder()
-		simserver.Management(sim).ServeHTTP(w, r)
+		simserver.Management(sim, "http://127.0.0.1:1").ServeHTTP(w, r)
 		if w.Code != tt.want {
 			t.Errorf("from %q for %q = %d, want %d", tt.peer, tt.host, w.Code, tt.want)
 		}

@@ -22,6 +22,10 @@ const (
 	// headerTimeout ends a connection that sends no request.
 	headerTimeout = 10 * time.Second
 
+	// maxHeader is the longest header of a request, its URL included: more than any call
+	// needs, because the simulator remembers thousands of requests.
+	maxHeader = 16 << 10
+
 	// closeGrace is how long Close waits for requests that are being served.
 	closeGrace = time.Second
 )
@@ -70,14 +74,14 @@ func Start(ctx context.Context, cfg wechatsim.Config) (*Server, error) {
 		Sim:           sim,
 	}
 	srv.serve(api, sim.API())
-	srv.serve(management, Management(sim))
+	srv.serve(management, Management(sim, srv.URL))
 	srv.stop = context.AfterFunc(ctx, srv.shutdown)
 	return srv, nil
 }
 
 // serve runs one side in a goroutine, which Close ends.
 func (srv *Server) serve(ln net.Listener, h http.Handler) {
-	hs := &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout}
+	hs := &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout, MaxHeaderBytes: maxHeader}
 	srv.servers = append(srv.servers, hs)
 	srv.serving.Go(func() { _ = hs.Serve(ln) })
 }

@@ -1,0 +1,48 @@
+// The faults and the clock.
+import { byID, element, show } from './call.js'
+import { text } from './text.js'
+
+const option = (value) => element('option', { value, textContent: value })
+
+// listFaults fills the choices of a fault.
+export function listFaults(about) {
+  const every = element('option', { value: '*', textContent: text('every') })
+  every.dataset.text = 'every'
+  byID('paths').replaceChildren(every, ...about.paths.map(option))
+  byID('kinds').replaceChildren(...about.fault_kinds.map(option))
+}
+
+// showFaults shows what is armed.
+export function showFaults(faults) {
+  byID('armed').replaceChildren(...faults.map((fault) => {
+    const details = [fault.kind, fault.path, fault.errcode, fault.delay].filter((part) => part !== undefined)
+    return element('li', { className: 'mono', textContent: `${details.join(' ')} (${fault.times ? `${fault.times} ${text('left')}` : text('forever')})` })
+  }))
+  byID('no-faults').hidden = faults.length > 0
+}
+
+// showClock shows the simulation's time.
+export function showClock(now) {
+  byID('now').textContent = now.replace(/\.\d+/, '')
+  byID('now').dateTime = now
+}
+
+function arm(event) {
+  event.preventDefault()
+  const form = new FormData(event.target)
+  const fault = { path: form.get('path'), kind: form.get('kind') }
+  if (form.get('errcode')) fault.errcode = Number(form.get('errcode'))
+  if (Number(form.get('times')) > 0) fault.times = Number(form.get('times'))
+  if (form.get('delay')) fault.delay = form.get('delay')
+  if (form.get('after')) fault.after = true
+  show(text('arm'), 'POST', '/faults', fault)
+}
+
+export function startFaults() {
+  byID('fault').addEventListener('submit', arm)
+  byID('clear-faults').addEventListener('click', () => show(text('clearFaults'), 'DELETE', '/faults'))
+  byID('expire').addEventListener('click', () => show(text('expire'), 'POST', '/expire-tokens', {}))
+  for (const button of byID('advance').querySelectorAll('[value]')) {
+    if (button.value) button.addEventListener('click', () => show(`${text('clock')} +${button.value}`, 'POST', '/clock', { advance: button.value }))
+  }
+}

@@ -1,0 +1,83 @@
+// The users, a card each. Cards are kept and changed, so that the focus stays where it is.
+import { byID, element, named, show } from './call.js'
+import { text } from './text.js'
+
+const cards = new Map()
+let platforms = new Map() // by appid
+
+const query = (user) => new URLSearchParams({ appid: user.appid, openid: user.openid })
+const label = (user) => user.user || text('unnamed')
+
+// button makes a control of a user's, whose name says whose it is.
+function button(user, name, act) {
+  const made = element('button', { type: 'button' }, named('span', name))
+  made.setAttribute('aria-describedby', `name-${cards.size}`)
+  made.addEventListener('click', () => act(`${label(user)}, ${text(name)}`))
+  return made
+}
+
+function cardOf(user) {
+  const target = { appid: user.appid, openid: user.openid }
+  const fields = { openid: element('dd'), unionid: element('dd'), phone: element('dd'), key: element('dd') }
+  for (const field of Object.values(fields)) field.className = 'mono'
+  const risk = button(user, 'risk', (name) => show(name, 'POST', '/high-risk', { ...target, high_risk: risk.getAttribute('aria-pressed') !== 'true' }))
+  const buttons = [button(user, 'loginCode', (name) => show(name, 'GET', `/code?${query(user)}`))]
+  if (platforms.get(user.appid) === 'wechat') {
+    buttons.push(button(user, 'phoneCode', (name) => show(name, 'GET', `/phone-code?${query(user)}`)))
+  }
+  buttons.push(
+    button(user, 'encrypted', (name) => show(name, 'GET', `/encrypted-phone?${query(user)}`)),
+    button(user, 'rotate', (name) => show(name, 'POST', '/session-key/rotate', target)),
+    button(user, 'drop', (name) => show(name, 'DELETE', `/session-key?${query(user)}`)),
+    risk,
+  )
+  const card = element('li', {},
+    element('h3', { id: `name-${cards.size}`, textContent: label(user) }),
+    element('dl', {},
+      element('dt', { textContent: 'openid' }), fields.openid,
+      element('dt', { textContent: 'unionid' }), fields.unionid,
+      named('dt', 'phone'), fields.phone,
+      element('dt', { textContent: 'session_key' }), fields.key),
+    element('div', { className: 'line' }, ...buttons))
+  return { card, fields, risk }
+}
+
+function update({ card, fields, risk }, user, appid) {
+  card.hidden = user.appid !== appid
+  fields.openid.textContent = user.openid
+  fields.unionid.textContent = user.unionid || '–'
+  fields.phone.textContent = `+${user.country} ${user.phone}`
+  fields.key.textContent = user.session_key || text('noKey')
+  risk.setAttribute('aria-pressed', String(user.high_risk))
+}
+
+// listApps fills the choice of apps.
+export function listApps(apps) {
+  platforms = new Map(apps.map((app) => [app.appid, app.platform]))
+  byID('app').replaceChildren(...apps.map((app) => element('option', { value: app.appid, textContent: `${app.platform} ${app.appid}` })))
+}
+
+// showUsers shows the users of the chosen app.
+export function showUsers(users) {
+  const appid = byID('app').value
+  for (const user of users) {
+    const key = `${user.appid} ${user.openid}`
+    if (!cards.has(key)) {
+      const made = cardOf(user)
+      cards.set(key, made)
+      byID('users').append(made.card)
+    }
+    update(cards.get(key), user, appid)
+  }
+  byID('no-users').hidden = users.some((user) => user.appid === appid)
+}
+
+export function startUsers(refresh) {
+  byID('app').addEventListener('change', refresh)
+  byID('new-login').addEventListener('click', () => {
+    const members = new URLSearchParams({ appid: byID('app').value })
+    const name = byID('new-user').value.trim()
+    if (name) members.set('user', name)
+    show(`${name || 'alice'}, ${text('loginCode')}`, 'GET', `/code?${members}`)
+  })
+}
