@@ -25,15 +25,16 @@ type reader struct {
 // readmeCommands are the commands that README.md may hold. A command that is not
 // here fails the test: nobody would know whether it works.
 var readmeCommands = map[string]func(*reader, *testing.T, string){
-	"go run ./cmd/wxgate dev":           (*reader).dev,
-	"go test -race -timeout 15m ./...":  (*reader).allTests,
-	"go -C deploy/manifests test ./...": (*reader).allTests,
+	"go run ./cmd/wxgate dev":                                                                      (*reader).dev,
+	"go test -race -timeout 15m ./...":                                                             (*reader).allTests,
+	"go -C deploy/manifests test ./...":                                                            (*reader).allTests,
+	"go -C internal/wechatsim/sdktest test ./...":                                                  (*reader).allTests,
 	"export WX_APPID=wx0000000000000001 WX_SECRET=00000000000000000000000000000001":                (*reader).export,
 	"export WX_API=http://127.0.0.1:9901 WXGATE_ADMIN=${XDG_RUNTIME_DIR:-$HOME}/wxgate-admin.sock": (*reader).exportAPI,
-	"go build -o wxgate ./cmd/wxgate":                          (*reader).build,
-	"./wxgate validate --config Caddyfile.example":             (*reader).validate,
-	"./wxgate run --config Caddyfile.example":                  (*reader).run,
-	"xcaddy build --with github.com/wxgate/wxgate/caddymodule": (*reader).xcaddy,
+	"go build -o wxgate ./cmd/wxgate":                                                              (*reader).build,
+	"./wxgate validate --config Caddyfile.example":                                                 (*reader).validate,
+	"./wxgate run --config Caddyfile.example":                                                      (*reader).run,
+	"xcaddy build --with github.com/wxgate/wxgate/caddymodule":                                     (*reader).xcaddy,
 }
 
 // TestReadmeCommands runs every command of README.md as it stands there.
