@@ -1,4 +1,4 @@
-// Package command has wxgate's commands: dev, attack, bench, doctor and store here, those over the admin
+// Package command has wxgate's commands: dev, sim, attack, bench, doctor and store here, those over the admin
 // API in caddymodule/admin.
 package command
 
@@ -21,7 +21,7 @@ func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  Name,
 		Usage: "<command>",
-		Short: "Runs a command of wxgate, such as keys, user, store, attack, bench or dev",
+		Short: "Runs a command of wxgate, such as keys, user, store, attack, bench, dev or sim",
 		CobraFunc: func(cmd *cobra.Command) {
 			for _, c := range Commands() {
 				sub := &cobra.Command{Use: c.Name + " " + c.Usage, Short: c.Short, Long: c.Long}
@@ -37,5 +37,5 @@ func init() {
 // Commands returns wxgate's commands, each with its CobraFunc. The binary wxgate has
 // them at its root.
 func Commands() []caddycmd.Command {
-	return slices.Concat(admin.Commands, []caddycmd.Command{attackSpec, benchSpec, devSpec, doctorSpec, storeSpec})
+	return slices.Concat(admin.Commands, []caddycmd.Command{attackSpec, benchSpec, devSpec, doctorSpec, simSpec, storeSpec})
 }

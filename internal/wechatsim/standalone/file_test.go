@@ -1,0 +1,85 @@
+package standalone
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// load writes a file and loads it.
+func load(t *testing.T, text string) (Setup, error) {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "sim.json")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return Load(name)
+}
+
+// TestDefault has the users of the default apps: a person has one unionid in the apps on WeChat,
+// none on other platforms, and another openid in each app.
+func TestDefault(t *testing.T) {
+	t.Parallel()
+	setup := Default()
+	sim := wechatsim.New(setup.Config("", ""))
+	if err := setup.AddUsers(sim); err != nil {
+		t.Fatal(err)
+	}
+	unionids, openids := map[string]bool{}, map[string]bool{}
+	for _, u := range sim.Users() {
+		if u.Name == "alice" {
+			unionids[u.UnionID] = true
+			openids[u.OpenID] = true
+		}
+	}
+	if apps := len(sim.Apps()); len(openids) != apps || apps != 7 || len(unionids) != 2 || !unionids[""] {
+		t.Errorf("alice has %d openids in %d apps, and the unionids %v", len(openids), apps, unionids)
+	}
+}
+
+// TestLoad replaces apps and users, and keeps the default users for other apps.
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	setup, err := load(t, `{"apps": [{"appid": "wxa", "secret": "s"}, {"appid": "q", "secret": "s", "platform": "qq"}],
+		"components": [{"appid": "wxc", "apps": ["wxa"]}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sim := wechatsim.New(setup.Config("", ""))
+	if err := setup.AddUsers(sim); err != nil {
+		t.Fatal(err)
+	}
+	if users := sim.Users(); len(users) != 6 || users[0].App != "wxa" || users[0].Name != "alice" {
+		t.Errorf("users = %+v, want the three default users in both apps", users)
+	}
+	if _, err := sim.ComponentToken("wxc"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"apps": []}`:                "apps is empty",
+		`{"apps": [{"secret": "s"}]}`: "apps[0]: appid is required",
+		`{"apps": [{"appid": "a"}]}`:  "secret is required",
+		`{"apps": [{"appid": "a", "secret": "s", "miniprogram": "b"}]}`:            "miniprogram is only for platform wecom",
+		`{"apps": [{"appid": "a", "secret": "s"}, {"appid": "a", "secret": "s"}]}`: `apps[1]: duplicate app "a"`,
+		`{"components": [{}]}`:                               "components[0]: appid is required",
+		`{"components": [{"appid": "c"}, {"appid": "c"}]}`:   `duplicate component "c"`,
+		`{"components": [{"appid": "c", "apps": ["none"]}]}`: `unknown app "none"`,
+		`{"users": [{}]}`:                                    "users[0]: user is required",
+		`{"users": [{"user": "alice", "openid": "o"}]}`:      "openid requires appid",
+		`[]`:    "cannot be a JSON",
+		`{} {}`: "line 1: ",
+		`{"users": [{"user": "` + strings.Repeat("a", maxFile) + `"}]}`: "at most",
+	} {
+		if _, err := load(t, text); !errors.Is(err, ErrFile) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.60s: %v, want %s", text, err, want)
+		}
+	}
+}

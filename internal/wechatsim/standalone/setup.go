@@ -1,0 +1,64 @@
+package standalone
+
+import (
+	"fmt"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// A Setup is what a simulator knows from the start. [Default] and [Load] return one.
+type Setup struct {
+	Apps       []wechatsim.App
+	Components []wechatsim.Component
+
+	users []fileUser
+}
+
+// secondApp is a second mini program on WeChat: the appids of the default apps end in 1, and 2
+// is the one in the watermark of WeCom's.
+var secondApp = wechatsim.App{ID: "wx0000000000000003", Secret: "00000000000000000000000000000003"}
+
+// defaultNames are the users of every default app.
+var defaultNames = []string{"alice", "bob", "carol"}
+
+// Default returns two mini programs on WeChat and one on each other platform, with the same
+// three users. A user has one unionid in both apps on WeChat.
+func Default() Setup {
+	out := Setup{Apps: append([]wechatsim.App{wechatsim.DefaultApp, secondApp}, wechatsim.Siblings()...)}
+	for _, name := range defaultNames {
+		out.users = append(out.users, fileUser{User: name, UnionID: wechatsim.OpenIDFor("unionid", name)})
+	}
+	return out
+}
+
+// config is the configuration of a simulator with the apps.
+func (s Setup) config() wechatsim.Config {
+	return wechatsim.Config{Apps: s.Apps, Components: s.Components}
+}
+
+// Config is the configuration of a simulator with the apps, on two addresses.
+func (s Setup) Config(api, management string) wechatsim.Config {
+	cfg := s.config()
+	cfg.APIAddr, cfg.ManagementAddr = api, management
+	return cfg
+}
+
+// AddUsers adds the users. One without an appid becomes a user of every app, with the unionid in
+// those on WeChat alone: the unionids of other platforms are other people's.
+func (s Setup) AddUsers(sim *wechatsim.Sim) error {
+	for i, u := range s.users {
+		for _, app := range sim.Apps() {
+			if u.AppID != "" && u.AppID != app.ID {
+				continue
+			}
+			details := wechatsim.Details{CorpID: u.CorpID, Phone: wechatsim.PhoneNumber{Number: u.Phone, Country: u.Country}}
+			if u.AppID != "" || app.Platform == wechatsim.WeChat {
+				details.UnionID = u.UnionID
+			}
+			if err := sim.AddUser(wechatsim.User{App: app.ID, OpenID: u.OpenID, Name: u.User}, details); err != nil {
+				return fmt.Errorf("users[%d]: user %q: %w", i, u.User, err)
+			}
+		}
+	}
+	return nil
+}
