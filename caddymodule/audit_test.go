@@ -178,6 +178,10 @@ func (r *auditRun) revocations() {
 	r.operate("user", "logout", "--app", "wx0000000000000001", "--openid", a.str(r.t, "openId"))
 	r.expect(audit.Revocation, "ok", "all=true "+auditedApp+" by=operator sessions=2 user_id=ALICE")
 	r.expect("admin call", "ok", auditedApp+" call=user/logout remote=@ user_id=ALICE")
+	r.session()
+	r.operate("user", "erase", "--app", "wx0000000000000001", "--openid", a.str(r.t, "openId"))
+	r.expect(audit.Revocation, "ok", "all=true "+auditedApp+" by=operator sessions=1 user_id=ALICE")
+	r.expect("admin call", "ok", auditedApp+" call=user/erase remote=@ user_id=ALICE")
 }
 
 func (r *auditRun) keys(first string) {

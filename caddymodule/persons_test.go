@@ -2,7 +2,9 @@ package caddymodule_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
@@ -49,6 +51,21 @@ func (f *fixture) loginAs(app, name, unionid string) answer {
 	return a
 }
 
+// onBothPersonStores is onBothStores with the apps of newPersonFixture.
+func onBothPersonStores(t *testing.T, test func(t *testing.T, here, there *fixture)) {
+	t.Run("bolt", func(t *testing.T) {
+		f := newPersonFixture(t, operated("", "issuer wxgate"))
+		f.load()
+		test(t, f, f)
+	})
+	t.Run("redis", func(t *testing.T) {
+		t.Setenv("WXGATE_TEST_ROOT", sharedRoot)
+		here := newPersonFixture(t, shared("redis redis://"+startRedis(t).addr, ""))
+		here.load()
+		test(t, here, here.replica())
+	})
+}
+
 // TestPersonLogout ends a person's sessions in all apps of the platform and API host, and
 // nobody else's.
 func TestPersonLogout(t *testing.T) {
@@ -77,15 +94,86 @@ func TestPersonLogout(t *testing.T) {
 			t.Errorf("the command said %q", out)
 		}
 	}
-	t.Run("bolt", func(t *testing.T) {
-		f := newPersonFixture(t, operated("", "issuer wxgate"))
-		f.load()
-		test(t, f, f)
+	onBothPersonStores(t, test)
+}
+
+type eraseReceipt struct {
+	Found       bool `json:"found"`
+	Sessions    int  `json:"sessions"`
+	SessionKeys int  `json:"session_keys"`
+	Users       []struct {
+		App      string `json:"app"`
+		OpenID   string `json:"openid"`
+		Sessions int    `json:"sessions"`
+		Problem  string `json:"problem"`
+	} `json:"users"`
+	NotCovered []string `json:"not_covered"`
+}
+
+// TestPersonErase erases a person's users in all apps of the platform and API host, from another
+// machine where there is one, and nobody else's. The receipt has each user.
+func TestPersonErase(t *testing.T) {
+	const person, other = "ocMvos6NjeKLIBqg5Mr9QjxrP1FA", "ocMvos6NjeKLIBqg5Mr9QjxrP1FB"
+	onBothPersonStores(t, func(t *testing.T, here, there *fixture) {
+		gone := []answer{here.loginAs(firstApp, "alice", person), here.loginAs(firstApp, "alice", person), here.loginAs(secondApp, "alice", person)}
+		kept := []answer{here.loginAs(elsewhereApp, "alice", person), here.loginAs(firstApp, "bob", other), here.loginAs(secondApp, "carol", "")}
+		receipt := asked[eraseReceipt](there, "user", "erase", "--app", secondApp, "--unionid", person)
+		if !receipt.Found || receipt.Sessions != 3 || receipt.SessionKeys != 3 || len(receipt.Users) != 2 || len(receipt.NotCovered) != 8 {
+			t.Fatalf("the receipt says %+v", receipt)
+		}
+		for i, want := range []struct {
+			login    answer
+			sessions int
+		}{{gone[0], 2}, {gone[2], 1}} {
+			if u := receipt.Users[i]; u.OpenID != want.login.str(t, "openId") || u.App != want.login.str(t, "appId") || u.Sessions != want.sessions || u.Problem != "" {
+				t.Errorf("the receipt has the user %+v", u)
+			}
+		}
+		for _, login := range gone {
+			here.refusedSoon("Bearer "+login.str(t, "access_token"), "session_revoked")
+			here.refresh(login.str(t, "refresh_token")).want(t, http.StatusUnauthorized, "session_revoked")
+			of := asked[listedPage](there, "sessions", "list", "--app", login.str(t, "appId"), "--openid", login.str(t, "openId"))
+			if len(of.Sessions) != 0 {
+				t.Errorf("sessions %+v are left", of.Sessions)
+			}
+		}
+		for _, login := range kept {
+			here.wantCall(login.str(t, "access_token"), http.StatusOK, "")
+		}
+		address := "--address=unix/" + there.socket()
+		there.refusedTo([]string{"user", "erase", "--app", firstApp, "--unionid", person, address}, "404", "no user with this unionid is logged in")
+		there.refusedTo([]string{"user", "erase", "--app", "wx9", "--unionid", person, address}, "404", "app is not configured")
+		there.refusedTo([]string{"user", "erase", "--app", firstApp, "--unionid", "a b", address}, "400", "either openid or unionid")
+		there.refusedTo([]string{"user", "erase", "--app", firstApp, "--unionid", person, "--openid", "o", address}, "either --openid")
+
+		again := here.loginAs(firstApp, "alice", person)
+		here.wantCall(again.str(t, "access_token"), http.StatusOK, "")
+		out := there.operate("user", "erase", "--app", firstApp, "--unionid", person)
+		for _, want := range []string{"erased\n", again.str(t, "openId") + "  1         1             -\n", "- users of the person without a live session"} {
+			if !strings.Contains(out, want) {
+				t.Errorf("%q is missing in\n%s", want, out)
+			}
+		}
 	})
-	t.Run("redis", func(t *testing.T) {
-		t.Setenv("WXGATE_TEST_ROOT", sharedRoot)
-		here := newPersonFixture(t, shared("redis redis://"+startRedis(t).addr, ""))
-		here.load()
-		test(t, here, here.replica())
-	})
+}
+
+// TestEraseOfAPart: the command fails if a user of the person was not erased, and shows which.
+func TestEraseOfAPart(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"found":true,"sessions":1,"session_keys":1,"attempts_kept":false,"tokens_refused_until":"2026-11-28T21:33:04Z","users":[
+			{"app":"wx1","openid":"a","sessions":1,"session_keys":1},{"app":"wx2","openid":"b","sessions":0,"session_keys":0,"problem":"store_unavailable"}],"not_covered":[]}`)
+	}))
+	t.Cleanup(server.Close)
+	f := &fixture{t: t}
+	words := []string{"user", "erase", "--app", "wx1", "--unionid", "u", "--address", server.Listener.Addr().String()}
+	out, err := f.command(words...)
+	if err == nil || err.Error() != "1 of 2 users not erased; repeat the command with the openid of each that has a problem" {
+		t.Errorf("the command returned %v", err)
+	}
+	if !strings.HasPrefix(out, "not everything was erased\n") || !strings.Contains(out, "wx2  b       0         0             store_unavailable\n") {
+		t.Errorf("it printed\n%s", out)
+	}
+	if out, err := f.command(append(words, "--json")...); err == nil || !strings.Contains(out, `"problem": "store_unavailable"`) {
+		t.Errorf("with --json: %v\n%s", err, out)
+	}
 }

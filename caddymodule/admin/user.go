@@ -30,13 +30,20 @@ func userCommand(cmd *cobra.Command) {
 }
 
 func logoutCommand(t *target) *cobra.Command {
+	return usersCommandOf("logout", "Ends every session of the user, or of every user of a person", func(cmd *cobra.Command, users adminapi.UsersRequest) error {
+		return runDone(cmd, t, adminapi.LogoutUser, users)
+	})
+}
+
+// usersCommandOf is a command about one user, or about every user of a person.
+func usersCommandOf(use, short string, run func(*cobra.Command, adminapi.UsersRequest) error) *cobra.Command {
 	var app, openid, unionid string
-	cmd := &cobra.Command{Use: "logout", Short: "Ends every session of the user, or of every user of a person", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if app == "" || (openid == "") == (unionid == "") {
 			return usage.Errorf("--app <appid> and either --openid <openid> or --unionid <unionid> are required")
 		}
-		return runDone(cmd, t, adminapi.LogoutUser, adminapi.LogoutRequest{App: auth.AppID(app), OpenID: auth.OpenID(openid), UnionID: auth.UnionID(unionid)})
+		return run(cmd, adminapi.UsersRequest{App: auth.AppID(app), OpenID: auth.OpenID(openid), UnionID: auth.UnionID(unionid)})
 	}
 	cmd.Flags().StringVar(&app, "app", "", "The mini program's appid")
 	cmd.Flags().StringVar(&openid, "openid", "", "The user's openid")

@@ -2,13 +2,16 @@ package adminapi
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"github.com/wxgate/wxgate/internal/audit"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway"
+	"github.com/wxgate/wxgate/internal/problem"
 )
 
-// EraseReceipt is the response of [EraseUser].
+// EraseReceipt is the response of [EraseUser]. Its numbers are those of all users together.
 type EraseReceipt struct {
 	Found       bool `json:"found"`        // whether anything was deleted
 	Sessions    int  `json:"sessions"`     // records deleted, with phone numbers and index entries
@@ -18,12 +21,24 @@ type EraseReceipt struct {
 	AttemptsKept bool `json:"attempts_kept"`
 	// TokensRefusedUntil is until when the revocation of the user's access tokens is kept,
 	// under a keyed hash of the user.
-	TokensRefusedUntil time.Time `json:"tokens_refused_until"`
-	NotCovered         []string  `json:"not_covered"` // what an operator has to see to, one thing each
+	TokensRefusedUntil time.Time    `json:"tokens_refused_until"`
+	Users              []UserErased `json:"users"`       // by app; one, or those of a person
+	NotCovered         []string     `json:"not_covered"` // what an operator has to see to, one thing each
+
+	failed error // the first; the audit log has its code
 }
 
-// EraseUser is the call that erases a user.
-var EraseUser = post("user/erase", "delete what is stored of a user and refuse the user's tokens; app, openid", audited, eraseUser)
+// UserErased is what was deleted of one user.
+type UserErased struct {
+	App         auth.AppID  `json:"app"`
+	OpenID      auth.OpenID `json:"openid"`
+	Sessions    int         `json:"sessions"`
+	SessionKeys int         `json:"session_keys"`
+	Problem     string      `json:"problem,omitzero" jsonschema:"why the user was not erased, or not completely: an error code; repeat the call with this openid"`
+}
+
+// EraseUser is the call that erases a user, or every user of a person.
+var EraseUser = post("user/erase", "delete what is stored of a user, or of every user of a person, and refuse the tokens; app, and openid or unionid", audited, eraseUsers)
 
 // notErased is what no gateway can delete.
 var notErased = []string{
@@ -35,21 +50,51 @@ var notErased = []string{
 	"the upstreams' own data, and what WeChat knows of the user",
 }
 
-func eraseUser(ctx context.Context, rt *gateway.Runtime, in UserRequest) (EraseReceipt, error) {
-	user, err := in.user(rt)
-	if err != nil {
-		return EraseReceipt{}, err
-	}
-	erased, err := rt.Service.Erase(ctx, user)
-	if err != nil {
-		return EraseReceipt{}, err
-	}
-	return receiptOf(erased), nil
+// notFound is what the unionid of a person does not find.
+var notFound = []string{
+	"users of the person without a live session, of whom no unionid is stored: erase them by their openid",
+	"users of the person in apps that are not configured, on other platforms and at other API hosts",
 }
 
-func receiptOf(erased auth.Erased) EraseReceipt {
-	return EraseReceipt{
-		Found: erased.Sessions > 0 || erased.SessionKeys > 0, Sessions: erased.Sessions, SessionKeys: erased.SessionKeys,
-		AttemptsKept: erased.Attempts, TokensRefusedUntil: erased.RevokedUntil, NotCovered: notErased,
+// eraseUsers erases one user after the other. If one of several fails, the others are erased
+// nevertheless, and the receipt says which one: the unionid may not find it again.
+func eraseUsers(ctx context.Context, rt *gateway.Runtime, in UsersRequest) (EraseReceipt, error) {
+	users, err := in.users(ctx, rt)
+	if err != nil {
+		return EraseReceipt{}, err
+	}
+	receipt := EraseReceipt{NotCovered: notErased}
+	if in.UnionID != "" {
+		receipt.NotCovered = slices.Concat(notErased, notFound)
+	}
+	for _, user := range users {
+		erased, err := rt.Service.Erase(ctx, user)
+		rt.Record(audit.Event{Action: audit.Revocation, By: audit.Operator, All: true, Ended: erased.Sessions}, user, err)
+		if err != nil && in.UnionID == "" {
+			return EraseReceipt{}, err
+		}
+		receipt.add(user, erased, err)
+	}
+	return receipt, nil
+}
+
+func (r *EraseReceipt) add(user auth.User, erased auth.Erased, err error) {
+	one := UserErased{App: user.App, OpenID: user.OpenID, Sessions: erased.Sessions, SessionKeys: erased.SessionKeys}
+	if err != nil {
+		one.Problem = problem.Of(err).Code
+		if r.failed == nil {
+			r.failed = err
+		}
+	}
+	r.Users = append(r.Users, one)
+	r.Found = r.Found || erased.Sessions > 0 || erased.SessionKeys > 0
+	r.Sessions += erased.Sessions
+	r.SessionKeys += erased.SessionKeys
+	r.AttemptsKept = r.AttemptsKept || erased.Attempts
+	if erased.RevokedUntil.After(r.TokensRefusedUntil) {
+		r.TokensRefusedUntil = erased.RevokedUntil
 	}
 }
+
+// Incomplete implements [Partial].
+func (r EraseReceipt) Incomplete() error { return r.failed }

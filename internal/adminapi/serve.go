@@ -1,6 +1,7 @@
 package adminapi
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -56,12 +57,24 @@ func (s *Server) Serve(route Route, w http.ResponseWriter, r *http.Request) erro
 	defer rt.Release()
 	result, subject, err := route.serve(r.Context(), rt, body)
 	if route.Audited {
-		auditCall(log, route, r, fieldsOf(subject, rt), err)
+		auditCall(log, route, r, fieldsOf(subject, rt), cmp.Or(err, incomplete(result)))
 	}
 	if err != nil {
 		return &Error{statusOf(err), err}
 	}
 	return gateway.WriteJSON(w, http.StatusOK, result)
+}
+
+// Partial is a response of a call that did a part of what was asked for, and says which.
+type Partial interface {
+	Incomplete() error // why the rest was not done; nil if all was
+}
+
+func incomplete(response any) error {
+	if p, ok := response.(Partial); ok {
+		return p.Incomplete()
+	}
+	return nil
 }
 
 // auditCall logs one act of an operator: what, whom it is about, from where, and its outcome.

@@ -1,8 +1,10 @@
 package adminapi
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -51,15 +53,15 @@ func (u UserRequest) user(rt *gateway.Runtime) (auth.User, error) {
 	return auth.User{App: u.App, OpenID: u.OpenID}, nil
 }
 
-// LogoutRequest names a user, or the person whose users it is about.
-type LogoutRequest struct {
+// UsersRequest names a user, or the person whose users a call is about.
+type UsersRequest struct {
 	App     auth.AppID   `json:"app"`
 	OpenID  auth.OpenID  `json:"openid,omitzero"`  // the user
 	UnionID auth.UnionID `json:"unionid,omitzero"` // in its place: every user of the person, on the app's platform and API host
 }
 
 // Subject implements [Subject].
-func (r LogoutRequest) Subject(rt *gateway.Runtime) []zap.Field {
+func (r UsersRequest) Subject(rt *gateway.Runtime) []zap.Field {
 	if r.UnionID == "" {
 		return UserRequest{r.App, r.OpenID}.Subject(rt)
 	}
@@ -72,7 +74,7 @@ func (r LogoutRequest) Subject(rt *gateway.Runtime) []zap.Field {
 }
 
 // check checks a request with a unionid.
-func (r LogoutRequest) check(rt *gateway.Runtime) error {
+func (r UsersRequest) check(rt *gateway.Runtime) error {
 	if r.OpenID != "" || !auth.ValidID(r.App) || !auth.ValidID(r.UnionID) {
 		return fmt.Errorf("%w: app and either openid or unionid are required", auth.ErrInvalidRequest)
 	}
@@ -82,7 +84,7 @@ func (r LogoutRequest) check(rt *gateway.Runtime) error {
 	return nil
 }
 
-func logoutUser(ctx context.Context, rt *gateway.Runtime, in LogoutRequest) (Done, error) {
+func logoutUser(ctx context.Context, rt *gateway.Runtime, in UsersRequest) (Done, error) {
 	users, err := in.users(ctx, rt)
 	if err != nil {
 		return Done{}, err
@@ -100,12 +102,14 @@ func logoutUser(ctx context.Context, rt *gateway.Runtime, in LogoutRequest) (Don
 }
 
 // users returns whom the request is about.
-func (r LogoutRequest) users(ctx context.Context, rt *gateway.Runtime) ([]auth.User, error) {
+func (r UsersRequest) users(ctx context.Context, rt *gateway.Runtime) ([]auth.User, error) {
 	if r.UnionID != "" {
 		if err := r.check(rt); err != nil {
 			return nil, err
 		}
-		return rt.Service.UsersOf(ctx, r.App, r.UnionID)
+		users, err := rt.Service.UsersOf(ctx, r.App, r.UnionID)
+		slices.SortFunc(users, func(a, b auth.User) int { return cmp.Or(cmp.Compare(a.App, b.App), cmp.Compare(a.OpenID, b.OpenID)) })
+		return users, err
 	}
 	user, err := UserRequest{r.App, r.OpenID}.user(rt)
 	return []auth.User{user}, err

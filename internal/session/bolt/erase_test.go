@@ -230,3 +230,55 @@ func TestEraseWaitsForReaders(t *testing.T) {
 	sessiontest.Must(t, err)
 	in.wantErased(u)
 }
+
+// After the users of a person were erased, the file has no byte of any of them. Users who have
+// logged out are not found by the unionid: once they are erased too, nothing names the person.
+// Other persons are as before.
+func TestErasePersonLeavesNoByte(t *testing.T) {
+	t.Parallel()
+	in := newCrowd(t, 24)
+	in.live(2) // all of them are one person, some of whose users have logged out
+	other := sessiontest.NewSession(sessiontest.Bob, in.c)
+	other.UnionID = "other"
+	sessiontest.Must(t, in.store.Create(t.Context(), other, auth.SessionKey{Key: "k"}))
+	person, err := in.store.Person("union")
+	sessiontest.Must(t, err)
+	if n := in.count(person); n == 0 {
+		t.Fatal("the file does not name the person: nothing is tested")
+	}
+	users, err := in.store.UsersOf(t.Context(), "union")
+	sessiontest.Must(t, err)
+	if len(users) < 12 || len(users) == len(in.users) {
+		t.Fatalf("%d users of %d are logged in", len(users), len(in.users))
+	}
+	for _, u := range users {
+		if len(in.found(u)) < 10 {
+			t.Errorf("too few traces of %s before the erasure", u.OpenID)
+		}
+		_, err := in.store.Erase(t.Context(), u, in.c.Now(), in.c.Now().Add(sessiontest.Access))
+		sessiontest.Must(t, err)
+	}
+	for _, u := range users {
+		in.wantErased(u)
+	}
+	for _, u := range in.users {
+		_, err := in.store.Erase(t.Context(), u, in.c.Now(), in.c.Now().Add(sessiontest.Access))
+		sessiontest.Must(t, err)
+	}
+	if n := in.count(person); n != 0 {
+		t.Errorf("the file names the person %d times", n)
+	}
+	left, err := in.store.UsersOf(t.Context(), "other")
+	if err != nil || len(left) != 1 {
+		t.Errorf("another person has the users %v, %v", left, err)
+	}
+	wantSound(t, in.path)
+}
+
+// count returns how often the file has some bytes.
+func (in *crowd) count(part []byte) int {
+	in.Helper()
+	file, err := os.ReadFile(in.path)
+	sessiontest.Must(in, err)
+	return bytes.Count(file, part)
+}

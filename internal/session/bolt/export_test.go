@@ -63,3 +63,12 @@ func (s *Store) EraseWithoutWipe(ctx context.Context, u auth.User) error {
 		return err
 	})
 }
+
+// Person is what the indexes have of a unionid.
+func (s *Store) Person(u auth.UnionID) (person []byte, err error) {
+	err = s.view(func(c *change) error {
+		person = bytes.Clone(c.person(u))
+		return nil
+	})
+	return person, err
+}

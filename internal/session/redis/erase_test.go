@@ -135,3 +135,51 @@ func TestErasedUserIsNotNamedAgain(t *testing.T) {
 		}
 	}
 }
+
+// After the users of a person were erased, no live key of Redis has a key, a field or a value
+// that their sessions wrote, the index of the person included.
+func TestErasePersonLeavesNothingInRedis(t *testing.T) {
+	t.Parallel()
+	c := sessiontest.NewClock()
+	two := replicas(t, c, 2, redis.Config{})
+	one, other := two[0], two[1]
+	begin := func(r replica, u auth.User, unionid auth.UnionID) {
+		c.Advance(time.Millisecond)
+		s := sessiontest.NewSession(u, c)
+		s.UnionID = unionid
+		sessiontest.Must(t, r.store.Create(t.Context(), s, auth.SessionKey{Key: "k", ObtainedAt: c.Now()}))
+	}
+	begin(one, sessiontest.Bob, "other")
+	before := one.pieces()
+	begin(one, sessiontest.Alice, "union")
+	begin(other, sessiontest.OtherAlice, "union")
+	begin(other, sessiontest.Alice, "union")
+	all := traces(before, one.pieces())
+	persons := 0
+	for _, trace := range all {
+		if strings.Contains(trace, "}:p:") {
+			persons++
+		}
+	}
+	if persons == 0 || len(all) < 12 {
+		t.Fatalf("%d traces, %d of the person: nothing is tested", len(all), persons)
+	}
+	users, err := other.store.UsersOf(t.Context(), "union")
+	sessiontest.Must(t, err)
+	if len(users) != 2 {
+		t.Fatalf("the person has the users %v", users)
+	}
+	for _, u := range users {
+		_, err := other.store.Erase(t.Context(), u, c.Now(), c.Now().Add(sessiontest.Access))
+		sessiontest.Must(t, err)
+	}
+	left := one.everything()
+	for _, trace := range all {
+		if strings.Contains(left, trace) {
+			t.Errorf("Redis has %q", trace)
+		}
+	}
+	if users, err := one.store.UsersOf(t.Context(), "other"); err != nil || len(users) != 1 {
+		t.Errorf("another person has the users %v, %v", users, err)
+	}
+}
