@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"testing"
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
@@ -169,11 +170,13 @@ var (
 	hashComment  = regexp.MustCompile(`(^|\s+)#(\s.*)?$`)
 	slashComment = regexp.MustCompile(`(^|\s+)//(\s.*)?$`)
 	placeholder  = regexp.MustCompile(`<[^<>]*>`)
+	treeLabel    = regexp.MustCompile(`\s{2,}[\p{L}(（\x60].*$`)
 	diagramLabel = regexp.MustCompile(`"[^"]*"|\|[^|]*\||: .*$| as .*$`)
 )
 
 // codeLines are the lines of a block without what a translation may change: comments, the
-// placeholders of http and the labels of mermaid. first is the number of the first line.
+// placeholders of http, the labels of mermaid, and what follows the first folder in a line of a
+// tree. first is the number of the first line.
 func codeLines(language, block string, first int) []located {
 	var changeable *regexp.Regexp
 	replacement := ""
@@ -184,6 +187,8 @@ func codeLines(language, block string, first int) []located {
 		changeable = slashComment
 	case language == "http":
 		changeable, replacement = placeholder, "<>"
+	case language == "tree":
+		changeable = treeLabel
 	case language == "mermaid":
 		changeable = diagramLabel
 	}
@@ -198,4 +203,19 @@ func codeLines(language, block string, first int) []located {
 		}
 	}
 	return lines
+}
+
+// TestCodeLinesOfTree compares trees of folders: what is said of a folder may differ, the folder
+// may not.
+func TestCodeLinesOfTree(t *testing.T) {
+	const english = "a              the one\n    |\n    +-- b  c   the (other)\n    |          (more)\n"
+	for chinese, same := range map[string]bool{
+		"a              甲\n    |\n    +-- b  c   `乙`\n    |          （丙）\n": true,
+		"a              甲\n    |\n    +-- d  c   `乙`\n    |          （丙）\n": false,
+		"a              甲\n    +-- b  c   `乙`\n    |          （丙）\n":        false,
+	} {
+		if got := slices.Equal(codeLines("tree", english, 1), codeLines("tree", chinese, 1)); got != same {
+			t.Errorf("%q: equal is %v", chinese, got)
+		}
+	}
 }
