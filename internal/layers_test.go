@@ -51,8 +51,9 @@ const (
 )
 
 const (
-	kit   = "internal/session"
-	suite = kit + "/sessiontest"
+	kit         = "internal/session"
+	suite       = kit + "/sessiontest"
+	suiteLimits = suite + "/limits"
 
 	redisStore      = kit + "/redis"
 	redisConnection = redisStore + "/connection"
@@ -177,15 +178,16 @@ var layers = []layer{
 	// A kit and three stores over it. The stores never import each other, and the
 	// kit imports none of them. Their tests share one suite.
 	{dir: kit, alone: true, imports: []string{"internal/auth", "internal/seal"}, tests: []string{suite}},
-	{dir: kit + "/bolt", imports: storeImports, tests: []string{suite}},
-	{dir: kit + "/memory", imports: storeImports, tests: []string{suite}},
-	{dir: redisStore, alone: true, imports: append([]string{redisConnection, redisLayout, redisScan, redisStep, redisStream}, storeImports...), tests: []string{suite}},
+	{dir: kit + "/bolt", imports: storeImports, tests: []string{suite, suiteLimits}},
+	{dir: kit + "/memory", imports: storeImports, tests: []string{suite, suiteLimits}},
+	{dir: redisStore, alone: true, imports: append([]string{redisConnection, redisLayout, redisScan, redisStep, redisStream}, storeImports...), tests: []string{suite, suiteLimits}},
 	{dir: redisConnection},
 	{dir: redisStep, imports: []string{redisConnection}},
 	{dir: redisStream, imports: []string{kit, "internal/auth"}},
 	{dir: redisScan, imports: []string{"internal/auth"}},
 	{dir: redisLayout, imports: []string{kit, "internal/auth"}},
 	// The suite's own tests copy one store into another.
+	{dir: suiteLimits, imports: []string{"internal/auth", suite}},
 	{dir: suite, imports: storeImports, tests: []string{kit + "/bolt", redisStore}},
 	// A queue, its stores in the file of sessions and in Redis, and what is sent by it.
 	{dir: queues, alone: true, imports: []string{"internal/seal"}, tests: []string{queueTest}},

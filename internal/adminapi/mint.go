@@ -37,6 +37,7 @@ func mintToken(ctx context.Context, rt *gateway.Runtime, in UserRequest) (Minted
 	if err != nil {
 		return MintedToken{}, err
 	}
+	rt.RecordEnded(grant)
 	return MintedToken{
 		App: user.App, OpenID: user.OpenID, Session: grant.Identity.Session,
 		AccessToken: grant.AccessToken, AccessExpiresAt: grant.AccessExpires,

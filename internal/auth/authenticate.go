@@ -3,7 +3,8 @@ package auth
 import "fmt"
 
 // Authenticate decides whether an access token admits its bearer now:
-// [ErrInvalidToken], [ErrTokenExpired] or [ErrSessionRevoked] when it does not.
+// [ErrInvalidToken], [ErrTokenExpired], [ErrSessionRevoked] or [ErrSessionReplaced] when it
+// does not.
 // It never leaves the process.
 func (s *Service) Authenticate(raw string) (*Identity, error) {
 	id, err := s.cfg.Tokens.Verify(raw)
@@ -11,7 +12,7 @@ func (s *Service) Authenticate(raw string) (*Identity, error) {
 		return nil, err
 	}
 	if s.cfg.Revocations.Revoked(id) {
-		return nil, fmt.Errorf("%w: %s", ErrSessionRevoked, id.Session)
+		return nil, fmt.Errorf("%w: %s", s.revokedAs(id.Session), id.Session)
 	}
 	if id.Dev {
 		if err := s.admitDoor(DoorMinted); err != nil {
@@ -19,4 +20,13 @@ func (s *Service) Authenticate(raw string) (*Identity, error) {
 		}
 	}
 	return id, nil
+}
+
+// revokedAs is the class of a session's revocation. A client that logged in again silently
+// after it was replaced would replace the other one, and so on for ever.
+func (s *Service) revokedAs(id SessionID) error {
+	if s.cfg.Revocations.Replaced(id) {
+		return ErrSessionReplaced
+	}
+	return ErrSessionRevoked
 }

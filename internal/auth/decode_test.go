@@ -151,8 +151,9 @@ func TestDecodeCaller(t *testing.T) {
 
 func newDecoder(store auth.Store, platform auth.Platform) *auth.Service {
 	return auth.NewService(auth.Config{
-		Apps:   map[auth.AppID]auth.Platform{theApp: platform},
-		Tokens: plainTokens{}, Store: store,
+		Revocations: revoked(false),
+		Apps:        map[auth.AppID]auth.Platform{theApp: platform},
+		Tokens:      plainTokens{}, Store: store,
 		Access: time.Hour, Refresh: theLife, Idle: theLife,
 	})
 }

@@ -25,6 +25,7 @@ var (
 	ErrInvalidToken      = errors.New("invalid token")
 	ErrTokenExpired      = errors.New("token expired")
 	ErrSessionRevoked    = errors.New("session revoked")
+	ErrSessionReplaced   = errors.New("session replaced by a newer one")
 	ErrRefreshReused     = errors.New("refresh token reused")
 	ErrSessionStale      = errors.New("session key stale")
 	ErrDecryptFailed     = errors.New("decrypt failed")

@@ -27,11 +27,11 @@ type onlyStore struct {
 	ended   bool
 }
 
-func (s *onlyStore) Create(_ context.Context, session *auth.Session, _ auth.SessionKey) error {
+func (s *onlyStore) Create(_ context.Context, session *auth.Session, _ auth.SessionKey, _ auth.SessionLimit) ([]auth.SessionID, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.session = clone(session)
-	return nil
+	return nil, nil
 }
 
 func (s *onlyStore) Update(ctx context.Context, id auth.SessionID, decide func(*auth.Session) (auth.Verdict, error)) error {

@@ -108,8 +108,12 @@ func (s *Service) begin(ctx context.Context, first Session, key string, began ti
 	if grant.Handle, err = s.cfg.Tokens.SealHandle(session.ID); err != nil {
 		return nil, fmt.Errorf("sealing the session handle: %w", err)
 	}
-	if err := s.cfg.Store.Create(ctx, session, SessionKey{Key: key, ObtainedAt: now}); err != nil {
+	grant.Ended, err = s.cfg.Store.Create(ctx, session, SessionKey{Key: key, ObtainedAt: now}, s.cfg.Limits[session.User.App])
+	if err != nil {
 		return nil, err
+	}
+	for _, ended := range grant.Ended {
+		s.ended(session.User, ended, CauseLimit)
 	}
 	return grant, nil
 }

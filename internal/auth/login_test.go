@@ -91,13 +91,13 @@ type revokingStore struct {
 	notAfter    time.Time
 }
 
-func (s *revokingStore) Create(ctx context.Context, session *auth.Session, key auth.SessionKey) error {
+func (s *revokingStore) Create(ctx context.Context, session *auth.Session, key auth.SessionKey, limit auth.SessionLimit) ([]auth.SessionID, error) {
 	if s.revocations > 0 {
 		s.revocations--
 		s.notAfter = s.notAfter.Add(time.Minute)
-		return &auth.CreatedTooEarlyError{NotAfter: s.notAfter}
+		return nil, &auth.CreatedTooEarlyError{NotAfter: s.notAfter}
 	}
-	return s.onlyStore.Create(ctx, session, key)
+	return s.onlyStore.Create(ctx, session, key, limit)
 }
 
 // TestLoginDuringRevocations: a login starts a session after the last revocation of the

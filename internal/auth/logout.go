@@ -108,7 +108,8 @@ const (
 	CauseReused    Cause = "refresh_token_reused"    // a refresh token was used twice
 	CauseWithdrawn Cause = "authorization_withdrawn" // WeChat says so
 	CauseOperator  Cause = "operator"
-	CauseErased    Cause = "erased" // an operator erased what is stored about the user
+	CauseLimit     Cause = "session_limit" // the user has begun another and had too many
+	CauseErased    Cause = "erased"        // an operator erased what is stored about the user
 )
 
 // ended reports what ended now.

@@ -28,6 +28,8 @@ type revoked bool
 
 func (r revoked) Revoked(*auth.Identity) bool { return bool(r) }
 
+func (revoked) Replaced(auth.SessionID) bool { return false }
+
 func (revoked) NotAfter(auth.User) time.Time { return time.Time{} }
 
 // TestLogoutOfALostSession: a store that was emptied has no session to end, and

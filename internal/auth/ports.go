@@ -113,10 +113,15 @@ const (
 // the store itself wrap [ErrStoreUnavailable].
 type Store interface {
 	// Create adds a session and, when key is not empty, makes it the newest of
-	// the user's session keys. It returns a [*CreatedTooEarlyError] if the
-	// user was revoked at or after the time in the session's ID.
-	Create(ctx context.Context, s *Session, key SessionKey) error
-	// Session reads one; [ErrNoSession] if it does not exist or has ended.
+	// the user's session keys. It ends the user's oldest sessions that have not expired, so
+	// that with the new one there are no more than the limit, and returns their IDs. With
+	// a configured limit they are replaced, which [Revocations.Replaced] or the error of a
+	// later [Store.Update] says until they would have ended by themselves. It returns a
+	// [*CreatedTooEarlyError] if the user was revoked at or after the time in the session's
+	// ID.
+	Create(ctx context.Context, s *Session, key SessionKey, limit SessionLimit) (ended []SessionID, err error)
+	// Session reads one; [ErrNoSession] if it does not exist or has ended, and then also
+	// [ErrSessionReplaced] where only the store knows that.
 	Session(ctx context.Context, id SessionID) (*Session, error)
 	// Update reads a session, has decide change it, and carries out the verdict.
 	// Two updates of one session happen one after the other: decide may be
@@ -169,6 +174,8 @@ type Store interface {
 type Revocations interface {
 	// Revoked reports whether id was ended before its token expires.
 	Revoked(id *Identity) bool
+	// Replaced reports whether a revoked session ended because its user began another.
+	Replaced(id SessionID) bool
 	// NotAfter is until when a user's sessions began that were ended together; the zero
 	// time if none were, or so long ago that no token of them is left.
 	NotAfter(u User) time.Time

@@ -58,7 +58,7 @@ func (s *Service) rotate(ctx context.Context, presented RefreshToken, admitted A
 		s.ended(user, presented.Session, CauseReused)
 	}
 	if err != nil {
-		return nil, false, ended(err)
+		return nil, false, s.over(presented.Session, err)
 	}
 	return grant, replayed, nil
 }
@@ -105,11 +105,15 @@ func (s *Service) grace() time.Duration {
 	return RefreshGrace + s.cfg.Outage()
 }
 
-// ended maps "no such session" to what the client may learn: the session is over. The
-// client cannot tell whether it never existed, ended, or was swept.
-func ended(err error) error {
-	if errors.Is(err, ErrNoSession) {
-		return fmt.Errorf("%w: %w", ErrSessionRevoked, err)
+// over maps "no such session" to what the client may learn: the session is over, and
+// whether another one replaced it. The client cannot tell otherwise whether it never existed,
+// ended, or was swept.
+func (s *Service) over(id SessionID, err error) error {
+	switch {
+	case errors.Is(err, ErrSessionReplaced):
+		return err
+	case errors.Is(err, ErrNoSession):
+		return fmt.Errorf("%w: %w", s.revokedAs(id), err)
 	}
 	return err
 }

@@ -5,14 +5,16 @@ import (
 	"time"
 )
 
-// Config configures a [Service]. Every field except DevMode, Outage, Available, KeyLocked,
-// Ended and Now is required.
+// Config configures a [Service]. Every field except Limits, DevMode, Outage, Available,
+// KeyLocked, Ended and Now is required.
 type Config struct {
 	Apps        map[AppID]Platform
 	Scopes      map[AppID]Scope // of each of Apps
 	Tokens      Tokens
 	Store       Store
 	Revocations Revocations
+
+	Limits map[AppID]SessionLimit // default: that of the zero value for every app
 
 	Access  time.Duration // life of an access token
 	Refresh time.Duration // life of a session, from its login
@@ -68,6 +70,7 @@ type Grant struct {
 	AccessExpires  time.Time
 	RefreshToken   string
 	RefreshExpires time.Time
+	Ended          []SessionID // with a login: the sessions that it ended, see SessionLimit
 }
 
 // Apps reports whether a site admits an app's users.

@@ -55,6 +55,19 @@ type SessionKey struct {
 // encrypted under an older key than that has left its watermark's age.
 const MaxSessionKeys = 5
 
+// SessionLimit is how many sessions a user has at most. The next login ends the oldest. The
+// zero value is [MaxUserSessions], and what that ends is revoked rather than replaced.
+type SessionLimit struct {
+	Sessions  int  // default, and at most, [MaxUserSessions]
+	PerDevice bool // of each class of devices; [MaxUserSessions] in all
+}
+
+// MaxUserSessions is how many sessions one user has at most; the next login
+// ends the oldest. Old clients log in at every launch and never log out: a
+// hundred launches lie within the week after which an idle session ends by
+// itself. What is beyond that is a loop, and must not fill the store.
+const MaxUserSessions = 100
+
 // Revocation ends access tokens before they expire. Exactly one of Session, User,
 // Erased and Key is set. It is forgotten after Until, when nothing that it could match
 // is still valid.
@@ -65,6 +78,8 @@ type Revocation struct {
 	Key      KeyID      // every token that this key signed
 	NotAfter time.Time  // with User and Erased, to the millisecond
 	Until    time.Time
+	// Replaced says that the session ended because its user has too many.
+	Replaced bool
 }
 
 // Device is a class of devices, as a login's User-Agent says it. It is for operators

@@ -79,6 +79,9 @@ func (g *Gateway) login(c *call, appid, code string, spend exchange) (*auth.Gran
 		id = &grant.Identity
 	}
 	g.record(c, audit.Event{Action: audit.Login, App: app}, id, err)
+	if err == nil {
+		c.runtime.RecordEnded(grant)
+	}
 	return grant, err
 }
 

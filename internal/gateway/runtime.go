@@ -91,6 +91,13 @@ func (rt *Runtime) Record(e audit.Event, user auth.User, err error) {
 	rt.Audit(e)
 }
 
+// RecordEnded audits the sessions that a login ended.
+func (rt *Runtime) RecordEnded(login *auth.Grant) {
+	for _, id := range login.Ended {
+		rt.Record(audit.Event{Action: audit.Revocation, By: audit.Gateway, Session: id, Cause: string(auth.CauseLimit), Ended: 1}, login.Identity.User, nil)
+	}
+}
+
 // appError is a failure at the platform of one app: the log gets the app, and clients of
 // other platforms than WeChat get the terms that they know.
 type appError struct {

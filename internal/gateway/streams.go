@@ -62,6 +62,9 @@ func (g *Gateway) watched(d decision, w http.ResponseWriter, r *http.Request, ne
 // started.
 func (g *Gateway) whyEnded(d decision) error {
 	if d.runtime.Revocations.Revoked(d.id) {
+		if d.runtime.Revocations.Replaced(d.id.Session) {
+			return auth.ErrSessionReplaced
+		}
 		return auth.ErrSessionRevoked
 	}
 	if err := g.fresh(d.runtime); err != nil {

@@ -24,7 +24,7 @@ const (
 // storeRefusals are errors of a store that works: there is no such session, or a rule
 // refused.
 var storeRefusals = []error{
-	auth.ErrNoSession, auth.ErrSessionRevoked, auth.ErrRefreshReused, auth.ErrInvalidToken, auth.ErrAppNotAdmitted, auth.ErrSessionStale,
+	auth.ErrNoSession, auth.ErrSessionRevoked, auth.ErrSessionReplaced, auth.ErrRefreshReused, auth.ErrInvalidToken, auth.ErrAppNotAdmitted, auth.ErrSessionStale,
 }
 
 // StoreOutcome returns the outcome of an operation of a store: ok, unavailable or failed.

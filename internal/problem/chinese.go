@@ -9,9 +9,10 @@ const (
 // chinese has each detail in Chinese, by the English one. A test finds details without.
 var chinese = map[string]string{
 	// The details of the classes.
-	`Send the access token returned by login as "Authorization: Bearer <token>".`:                                                                                              `请用 "Authorization: Bearer <token>" 带上登录返回的访问令牌。`,
-	"The access token has expired. " + adviseRefresh:                                                                                                                           "访问令牌已过期。" + chineseRefresh,
-	"The session has ended. " + adviseLogin:                                                                                                                                    "会话已结束。" + chineseLogin,
+	`Send the access token returned by login as "Authorization: Bearer <token>".`: `请用 "Authorization: Bearer <token>" 带上登录返回的访问令牌。`,
+	"The access token has expired. " + adviseRefresh:                              "访问令牌已过期。" + chineseRefresh,
+	"The session has ended. " + adviseLogin:                                       "会话已结束。" + chineseLogin,
+	"A later login of the user ended this session. Forget both tokens, and log in again only when the user asks for it: a silent login would end the other session.":           "该用户之后又登录，结束了这个会话。请丢弃两个令牌，等用户要求时再登录：静默登录会结束另一个会话。",
 	"The refresh token was used before, so the session was ended. " + adviseLogin:                                                                                              "刷新令牌已被用过，会话因此结束。" + chineseLogin,
 	"The token is not valid here. " + adviseRefresh:                                                                                                                            "该令牌在此无效。" + chineseRefresh,
 	"The platform's session for this user is over. Log in again with wx.login, then ask the user again.":                                                                       "该用户在平台侧的会话已失效。请用 wx.login 重新登录，再请用户重试。",

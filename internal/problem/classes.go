@@ -53,6 +53,7 @@ const defaultRetryAfter = time.Second
 var classes = []class{
 	{auth.ErrMissingToken, http.StatusUnauthorized, "missing_token", "", `Send the access token returned by login as "Authorization: Bearer <token>".`},
 	{auth.ErrTokenExpired, http.StatusUnauthorized, "token_expired", bearerInvalidToken, "The access token has expired. " + adviseRefresh},
+	{auth.ErrSessionReplaced, http.StatusUnauthorized, "session_replaced", bearerInvalidToken, "A later login of the user ended this session. Forget both tokens, and log in again only when the user asks for it: a silent login would end the other session."},
 	{auth.ErrSessionRevoked, http.StatusUnauthorized, "session_revoked", bearerInvalidToken, "The session has ended. " + adviseLogin},
 	{auth.ErrRefreshReused, http.StatusUnauthorized, "refresh_reused", bearerInvalidToken, "The refresh token was used before, so the session was ended. " + adviseLogin},
 	{auth.ErrInvalidToken, http.StatusUnauthorized, "invalid_token", bearerInvalidToken, "The token is not valid here. " + adviseRefresh},

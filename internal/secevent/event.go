@@ -96,6 +96,7 @@ var initiators = map[auth.Cause]string{
 	auth.CauseRevoked:   "user",
 	auth.CauseWithdrawn: "user",
 	auth.CauseReused:    "policy",
+	auth.CauseLimit:     "policy",
 	auth.CauseOperator:  "admin",
 }
 

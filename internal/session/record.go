@@ -18,6 +18,9 @@ const (
 	// it yet refuse tokens rather than miss an erasure, so other revocations keep the
 	// version that they can read.
 	erasedVersion = 2
+	// replacedVersion has the fields of the first version, and says that the session was
+	// replaced. As above, other revocations keep the version that older replicas can read.
+	replacedVersion = 3
 )
 
 // EncodeSession encodes a session as a record.
@@ -102,8 +105,11 @@ func DecodeKeys(record []byte) ([]auth.SessionKey, error) {
 // EncodeRevocation encodes a revocation as a record.
 func EncodeRevocation(rev auth.Revocation) ([]byte, error) {
 	version := byte(revocationVersion)
-	if rev.Erased != "" {
+	switch {
+	case rev.Erased != "":
 		version = erasedVersion
+	case rev.Replaced:
+		version = replacedVersion
 	}
 	w := newWriter(version)
 	w.text(string(rev.Session))
@@ -112,7 +118,7 @@ func EncodeRevocation(rev auth.Revocation) ([]byte, error) {
 	w.text(string(rev.Key))
 	w.time(rev.NotAfter)
 	w.time(rev.Until)
-	if rev.Erased != "" {
+	if version == erasedVersion {
 		w.text(string(rev.Erased))
 	}
 	return w.done()
@@ -120,7 +126,7 @@ func EncodeRevocation(rev auth.Revocation) ([]byte, error) {
 
 // DecodeRevocation decodes a record that EncodeRevocation returned.
 func DecodeRevocation(record []byte) (auth.Revocation, error) {
-	r := newReader(record, erasedVersion)
+	r := newReader(record, replacedVersion)
 	rev := auth.Revocation{
 		Session:  auth.SessionID(r.text()),
 		User:     auth.User{App: auth.AppID(r.text()), OpenID: auth.OpenID(r.text())},
@@ -128,10 +134,16 @@ func DecodeRevocation(record []byte) (auth.Revocation, error) {
 		NotAfter: r.time(),
 		Until:    r.time(),
 	}
-	if r.version >= erasedVersion {
+	switch r.version {
+	case erasedVersion:
 		rev.Erased = auth.ErasedUser(r.text())
 		if r.err == nil && !rev.Erased.Valid() {
 			r.err = fmt.Errorf("%w: the hash of an erased user has %d bytes", ErrBadRecord, len(rev.Erased))
+		}
+	case replacedVersion:
+		rev.Replaced = true
+		if r.err == nil && rev.Session == "" {
+			r.err = fmt.Errorf("%w: a revocation that replaces no session", ErrBadRecord)
 		}
 	}
 	if err := r.done(); err != nil {

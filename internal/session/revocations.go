@@ -22,7 +22,7 @@ type Set struct {
 	// sessions has an entry for each logout of the last hour, a million of them on a busy
 	// day: neither a key nor a value has a pointer, so that they are small and the garbage
 	// collector does not look at them.
-	sessions map[[sessionIDBytes]byte]microseconds // until
+	sessions map[[sessionIDBytes]byte]sessionEntry
 	users    map[auth.User]userEntry
 	erased   erasedUsers
 	keys     map[auth.KeyID]time.Time // until
@@ -33,13 +33,26 @@ type Set struct {
 
 const sessionIDBytes = 16
 
-// microseconds is a time since 1970.
-type microseconds int64
+// sessionEntry is until when a session is revoked, in microseconds since 1970 and times 2,
+// plus 1 if another session replaced it.
+type sessionEntry int64
 
-// endOf rounds up: a revocation may last longer than a token, but not shorter.
-func endOf(t time.Time) microseconds { return microseconds(t.Add(time.Microsecond - 1).UnixMicro()) }
+// sessionEntryOf rounds up: a revocation may last longer than a token, but not shorter.
+func sessionEntryOf(rev auth.Revocation) sessionEntry {
+	entry := sessionEntry(rev.Until.Add(time.Microsecond-1).UnixMicro()) * 2
+	if rev.Replaced {
+		entry++
+	}
+	return entry
+}
 
-func (m microseconds) time() time.Time { return time.UnixMicro(int64(m)) }
+func (e sessionEntry) until() time.Time { return time.UnixMicro(int64(e >> 1)) }
+
+// merge returns the entry of both: the later time, and replaced if either is. A later
+// logout does not hide the reason.
+func (e sessionEntry) merge(other sessionEntry) sessionEntry { return max(e, other) | (e|other)&1 }
+
+func (e sessionEntry) replaced() bool { return e&1 == 1 }
 
 type userEntry struct{ notAfter, until time.Time }
 
@@ -68,7 +81,7 @@ const sweepStep = 1000
 // NewSet makes an empty set.
 func NewSet() *Set {
 	return &Set{
-		sessions: make(map[[sessionIDBytes]byte]microseconds),
+		sessions: make(map[[sessionIDBytes]byte]sessionEntry),
 		users:    make(map[auth.User]userEntry),
 		erased:   make(erasedUsers),
 		keys:     make(map[auth.KeyID]time.Time),
@@ -86,6 +99,17 @@ func (s *Set) Revoked(id *auth.Identity) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.matches(id)
+}
+
+// Replaced reports whether a session was revoked because another one replaced it.
+func (s *Set) Replaced(id auth.SessionID) bool {
+	if s.size.Load() == 0 {
+		return false
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	session, ok := id.Bytes()
+	return ok && s.sessions[session].replaced()
 }
 
 func (s *Set) matches(id *auth.Identity) bool {
@@ -117,7 +141,7 @@ func (s *Set) Add(rev auth.Revocation) {
 	}
 	s.mu.Lock()
 	if session, ok := rev.Session.Bytes(); ok { // any other ID is in no token
-		s.sessions[session] = max(s.sessions[session], endOf(rev.Until))
+		s.sessions[session] = s.sessions[session].merge(sessionEntryOf(rev))
 	}
 	if rev.User != (auth.User{}) && !s.erased.extend(rev) {
 		s.users[rev.User] = s.users[rev.User].merge(rev)
@@ -148,7 +172,7 @@ func (s *Set) Contains(rev auth.Revocation) bool {
 	case rev.Session != "":
 		session, ok := rev.Session.Bytes()
 		until, known := s.sessions[session]
-		return !ok || known && endOf(rev.Until) <= until
+		return !ok || known && until.merge(sessionEntryOf(rev)) == until
 	case rev.Key != "":
 		until, known := s.keys[rev.Key]
 		return known && !rev.Until.After(until)
@@ -180,8 +204,8 @@ func (s *Set) Active(now time.Time) []auth.Revocation {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	revs := make([]auth.Revocation, 0, s.size.Load())
-	for id, until := range s.sessions {
-		revs = append(revs, auth.Revocation{Session: auth.SessionIDOf(id), Until: until.time()})
+	for id, entry := range s.sessions {
+		revs = append(revs, auth.Revocation{Session: auth.SessionIDOf(id), Until: entry.until(), Replaced: entry.replaced()})
 	}
 	for u, entry := range s.users {
 		revs = append(revs, auth.Revocation{User: u, NotAfter: entry.notAfter, Until: entry.until})
@@ -201,7 +225,7 @@ func (s *Set) Sweep(now time.Time) (forgotten int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	defer s.count()
-	return sweepEntries(s, s.sessions, func(until microseconds) bool { return !until.time().After(now) }) +
+	return sweepEntries(s, s.sessions, func(entry sessionEntry) bool { return !entry.until().After(now) }) +
 		sweepEntries(s, s.users, func(entry userEntry) bool { return !entry.until.After(now) }) +
 		s.sweepErased(now) +
 		sweepEntries(s, s.keys, func(until time.Time) bool { return !until.After(now) })

@@ -91,6 +91,32 @@ func TestSetKeepsTheLaterTimes(t *testing.T) {
 	}
 }
 
+// TestSetKeepsTheReason adds a replaced session's revocation before and after a plain one,
+// which lasts longer or less long.
+func TestSetKeepsTheReason(t *testing.T) {
+	t.Parallel()
+	c := sessiontest.NewClock()
+	id := identity(c, sessiontest.Alice)
+	for _, lasts := range []time.Duration{-time.Minute, 0, time.Minute} {
+		replaced := auth.Revocation{Session: id.Session, Until: c.Now().Add(time.Hour), Replaced: true}
+		plain := auth.Revocation{Session: id.Session, Until: replaced.Until.Add(lasts)}
+		for _, revs := range [][]auth.Revocation{{replaced, plain}, {plain, replaced}} {
+			set := session.NewSet()
+			set.Add(revs[0])
+			if set.Replaced(id.Session) != revs[0].Replaced || set.Contains(replaced) != revs[0].Replaced {
+				t.Errorf("%v: after the first, replaced is %v", lasts, set.Replaced(id.Session))
+			}
+			set.Add(revs[1])
+			if !set.Replaced(id.Session) || !set.Contains(replaced) || !set.Contains(plain) {
+				t.Errorf("%v: replaced is %v, contained are %v and %v", lasts, set.Replaced(id.Session), set.Contains(replaced), set.Contains(plain))
+			}
+			if set.Replaced(auth.NewSessionID(c.Now(), sessiontest.Alice)) {
+				t.Error("another session is replaced")
+			}
+		}
+	}
+}
+
 func TestSetSweepsManyInSteps(t *testing.T) {
 	t.Parallel()
 	set := session.NewSet()

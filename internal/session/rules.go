@@ -8,12 +8,6 @@ import (
 )
 
 const (
-	// MaxUserSessions is how many sessions one user has at most; the next login
-	// ends the oldest. Old clients log in at every launch and never log out: a
-	// hundred launches lie within the week after which an idle session ends by
-	// itself. What is beyond that is a loop, and must not fill the store.
-	MaxUserSessions = 100
-
 	// userRevocationKept is how long "log out everywhere" is remembered at
 	// least, even when no token of the user is left: a replica whose clock is
 	// behind may still begin a session before it.
@@ -51,6 +45,44 @@ func RevokeSession(id auth.SessionID, accessEnd, now time.Time) (rev auth.Revoca
 	return auth.Revocation{Session: id, Until: accessEnd}, accessEnd.After(now)
 }
 
+// LimitSession is the revocation of a session that its user's next one ends; ok says that
+// there is something to revoke. A replaced session is remembered until its end, after its
+// last access token too: if a refresh were only revoked, its client would log in silently,
+// and two devices would end each other's sessions for ever. Nothing is replaced by the
+// default limit, where a client may log in again: a loop has filled it.
+func LimitSession(id auth.SessionID, end, accessEnd, now time.Time, limit auth.SessionLimit) (rev auth.Revocation, ok bool) {
+	if limit.Sessions == 0 {
+		return RevokeSession(id, accessEnd, now)
+	}
+	return auth.Revocation{Session: id, Until: end, Replaced: true}, true
+}
+
+// Excess returns which of n sessions, oldest first and none of them expired, end so that a
+// user may begin one more on a device. deviceOf is called if the limit is per device only.
+func Excess(n int, deviceOf func(i int) auth.Device, device auth.Device, limit auth.SessionLimit) []int {
+	most := auth.MaxUserSessions
+	if limit.Sessions > 0 {
+		most = min(most, limit.Sessions)
+	}
+	var ended []int
+	if limit.PerDevice {
+		var same []int
+		for i := range n {
+			if deviceOf(i) == device {
+				same = append(same, i)
+			}
+		}
+		ended = same[:max(0, len(same)-most+1)]
+		most = auth.MaxUserSessions
+	}
+	for i := 0; n-len(ended) >= most; i++ {
+		if !slices.Contains(ended, i) {
+			ended = append(ended, i)
+		}
+	}
+	return ended
+}
+
 // RevokeUser is the revocation of a whole user, before the sessions it ends are
 // counted in with [ExtendRevocation]. It is kept until then, for tokens whose session the
 // store has lost.
@@ -76,6 +108,7 @@ func ExtendRevocation(rev *auth.Revocation, id auth.SessionID, accessEnd time.Ti
 func MergeRevocations(a, b auth.Revocation) auth.Revocation {
 	a.NotAfter = Later(a.NotAfter, b.NotAfter)
 	a.Until = Later(a.Until, b.Until)
+	a.Replaced = a.Replaced || b.Replaced
 	return a
 }
 

@@ -17,7 +17,7 @@ func BenchmarkCreate(b *testing.B) {
 			store := openStore(b, c)
 			create := func() {
 				s := sessiontest.NewSession(auth.User{App: "wx1", OpenID: auth.OpenID(rand.Text())}, c)
-				sessiontest.Must(b, store.Create(b.Context(), s, auth.SessionKey{Key: "k1"}))
+				sessiontest.Must(b, sessiontest.ErrOf(store.Create(b.Context(), s, auth.SessionKey{Key: "k1"}, auth.SessionLimit{})))
 			}
 			b.ResetTimer()
 			if parallel == 0 {

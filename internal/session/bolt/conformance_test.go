@@ -11,9 +11,12 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/bolt"
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
+	"github.com/wxgate/wxgate/internal/session/sessiontest/limits"
 )
 
 func TestFile(t *testing.T) { sessiontest.Conform(t, openStore) }
+
+func TestFileLimits(t *testing.T) { limits.Conform(t, openStore) }
 
 // The same with a file that crashes: it is closed without notice, or copied at a
 // commit's end and the copy goes on.

@@ -72,7 +72,7 @@ func survives(t *testing.T, c *sessiontest.Clock, path string) (opened bool) {
 	if known(err); err != nil {
 		return false
 	}
-	known(store.Create(t.Context(), sessiontest.NewSession(sessiontest.Alice, c), auth.SessionKey{Key: "k9"}))
+	known(sessiontest.ErrOf(store.Create(t.Context(), sessiontest.NewSession(sessiontest.Alice, c), auth.SessionKey{Key: "k9"}, auth.SessionLimit{})))
 	known(sessiontest.ErrOf(store.EndUser(t.Context(), sessiontest.Bob, c.Now(), time.Time{})))
 	_, err = file.Sweep(t.Context(), c.Now().Add(sessiontest.Life), 100)
 	known(err)

@@ -240,7 +240,7 @@ func TestErasePersonLeavesNoByte(t *testing.T) {
 	in.live(2) // all of them are one person, some of whose users have logged out
 	other := sessiontest.NewSession(sessiontest.Bob, in.c)
 	other.UnionID = "other"
-	sessiontest.Must(t, in.store.Create(t.Context(), other, auth.SessionKey{Key: "k"}))
+	sessiontest.Must(t, sessiontest.ErrOf(in.store.Create(t.Context(), other, auth.SessionKey{Key: "k"}, auth.SessionLimit{})))
 	person, err := in.store.Person("union")
 	sessiontest.Must(t, err)
 	if n := in.count(person); n == 0 {

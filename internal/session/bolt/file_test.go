@@ -77,7 +77,7 @@ func TestNothingReadableAtRest(t *testing.T) {
 	s.Refresh = auth.StartRefresh(first)
 	_, err := s.Refresh.Rotate(first, auth.NewRefreshToken(s.ID), c.Now(), auth.RefreshGrace)
 	sessiontest.Must(t, err)
-	sessiontest.Must(t, store.Create(t.Context(), s, auth.SessionKey{Key: "MarkedSessionKey=="}))
+	sessiontest.Must(t, sessiontest.ErrOf(store.Create(t.Context(), s, auth.SessionKey{Key: "MarkedSessionKey=="}, auth.SessionLimit{})))
 	sessiontest.Must(t, store.PutSessionKey(t.Context(), user, auth.SessionKey{Key: "MarkedSecondKey=="}))
 	other := sessiontest.Begin(t, store, user, c, "")
 	sessiontest.End(t, store, other.ID)
@@ -120,7 +120,7 @@ func TestRecordsDoNotMove(t *testing.T) {
 		if keys := sessiontest.KeysOf(t, store, s.User); len(keys) != 0 {
 			t.Errorf("%v got %v", s.User, keys)
 		}
-		sessiontest.Must(t, store.Create(t.Context(), sessiontest.NewSession(s.User, c), auth.SessionKey{Key: "k3"})) // nobody is locked out
+		sessiontest.Must(t, sessiontest.ErrOf(store.Create(t.Context(), sessiontest.NewSession(s.User, c), auth.SessionKey{Key: "k3"}, auth.SessionLimit{}))) // nobody is locked out
 		sessiontest.Must(t, sessiontest.ErrOf(store.EndUser(t.Context(), s.User, c.Now(), time.Time{})))
 		if !store.Set.Revoked(sessiontest.Bearer(s)) {
 			t.Error("a session that cannot be read cannot be ended either")

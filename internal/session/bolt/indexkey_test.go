@@ -38,14 +38,14 @@ func TestRootSecretRotation(t *testing.T) {
 	if _, err := store.Session(t.Context(), old.ID); err != nil {
 		t.Errorf("a session that was written since the rotation: %v", err)
 	}
-	if !store.Set.Revoked(sessiontest.Bearer(ended)) || store.Create(t.Context(), sessiontest.NewSession(sessiontest.Bob, c), auth.SessionKey{}) == nil {
+	if !store.Set.Revoked(sessiontest.Bearer(ended)) || sessiontest.ErrOf(store.Create(t.Context(), sessiontest.NewSession(sessiontest.Bob, c), auth.SessionKey{}, auth.SessionLimit{})) == nil {
 		t.Error("revocations were lost with the old secret")
 	}
 	_, err = store.Session(t.Context(), untouched.ID)
 	if !errors.Is(err, auth.ErrNoSession) || !errors.Is(err, session.ErrOtherSecret) {
 		t.Errorf("got %v, want ErrNoSession because of ErrOtherSecret", err)
 	}
-	sessiontest.Must(t, store.Create(t.Context(), sessiontest.NewSession(sessiontest.OtherAlice, c), auth.SessionKey{Key: "k4"}))
+	sessiontest.Must(t, sessiontest.ErrOf(store.Create(t.Context(), sessiontest.NewSession(sessiontest.OtherAlice, c), auth.SessionKey{Key: "k4"}, auth.SessionLimit{})))
 	if got := sessiontest.KeysOf(t, store, sessiontest.OtherAlice); !slices.Equal(got, []string{"k4"}) {
 		t.Errorf("keys %v", got)
 	}

@@ -77,7 +77,7 @@ func (w *worker) must(err error) {
 func (w *worker) step() {
 	pick := rand.IntN(20)
 	switch {
-	case len(w.grants) == 0 || pick < 6 && len(w.grants) < session.MaxUserSessions/4:
+	case len(w.grants) == 0 || pick < 6 && len(w.grants) < auth.MaxUserSessions/4:
 		w.login()
 	case pick < 14:
 		w.refresh(rand.IntN(len(w.grants)))

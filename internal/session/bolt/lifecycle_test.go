@@ -29,7 +29,7 @@ func TestClosed(t *testing.T) {
 	_, sweepErr := file.Sweep(t.Context(), c.Now(), 1)
 	_, storeErr := file.Store(sessiontest.MustBox(t, sessiontest.SecretOne), c.Now)
 	for name, err := range map[string]error{
-		"Create": store.Create(t.Context(), sessiontest.NewSession(sessiontest.Bob, c), auth.SessionKey{}), "Session": sessionErr,
+		"Create": sessiontest.ErrOf(store.Create(t.Context(), sessiontest.NewSession(sessiontest.Bob, c), auth.SessionKey{}, auth.SessionLimit{})), "Session": sessionErr,
 		"EndUser": sessiontest.ErrOf(store.EndUser(t.Context(), sessiontest.Alice, c.Now(), time.Time{})), "Sweep": sweepErr, "Ready": file.Ready(t.Context()), "Store": storeErr,
 	} {
 		if !errors.Is(err, auth.ErrStoreUnavailable) {

@@ -95,7 +95,7 @@ func (l *lister) read(c *change) error {
 }
 
 // userPage reads a page of a user's sessions, of which there are at most
-// [session.MaxUserSessions] and those that were not swept yet.
+// [auth.MaxUserSessions] and those that were not swept yet.
 func (l *lister) userPage(c *change) error {
 	for _, at := range slices.Backward(c.sessionsOf(c.vault.HashUser(l.query.User))) {
 		if l.after != nil && bytes.Compare(at.id, l.after) >= 0 {

@@ -120,7 +120,8 @@ func (c *change) importSession(s *auth.Session) error {
 	}
 	was, err := c.session(s.ID)
 	if err != nil {
-		return c.create(user, s, auth.SessionKey{})
+		_, err := c.create(user, s, auth.SessionKey{}, auth.SessionLimit{})
+		return err
 	}
 	if !session.IsNewer(s, was) {
 		return nil

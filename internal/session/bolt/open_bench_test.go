@@ -63,7 +63,8 @@ func fillFile(b testing.TB, path string, box *seal.Box, n int) {
 			ID: auth.NewSessionID(now, u), User: u, CreatedAt: now,
 			AbsoluteEnd: now.Add(24 * time.Hour), IdleEnd: now.Add(24 * time.Hour), AccessEnd: now.Add(time.Hour),
 		}
-		return c.create(c.vault.HashUser(u), s, auth.SessionKey{Key: "tiihtNczf5v6AKRyjwEUhQ==", ObtainedAt: now})
+		_, err := c.create(c.vault.HashUser(u), s, auth.SessionKey{Key: "tiihtNczf5v6AKRyjwEUhQ==", ObtainedAt: now}, auth.SessionLimit{})
+		return err
 	}
 	for from := 0; from < n; from += each {
 		err := file.commits.Do(func(tx *bbolt.Tx) (bool, error) {

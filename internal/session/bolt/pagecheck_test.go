@@ -79,7 +79,7 @@ func TestDamageIsFoundAfterOpening(t *testing.T) {
 		t.Fatal(err)
 	}
 	user := auth.User{App: "wx4f4bc4dec97d474b", OpenID: "o1"}
-	created := store.Create(t.Context(), &auth.Session{ID: auth.NewSessionID(time.Now(), user), User: user}, auth.SessionKey{})
+	_, created := store.Create(t.Context(), &auth.Session{ID: auth.NewSessionID(time.Now(), user), User: user}, auth.SessionKey{}, auth.SessionLimit{})
 	_, read := store.Session(t.Context(), auth.NewSessionID(time.Now(), user))
 	_, swept := file.Sweep(t.Context(), time.Now(), 1)
 	for name, err := range map[string]error{"Create": created, "Session": read, "Sweep": swept, "Ready": file.Ready(t.Context())} {

@@ -45,7 +45,8 @@ func TestPagesOfACommit(t *testing.T) {
 			AbsoluteEnd: c.now.Add(time.Hour), IdleEnd: c.now.Add(time.Hour), AccessEnd: c.now.Add(time.Hour),
 		}
 		ids = append(ids, s.ID)
-		return c.create(c.vault.HashUser(u), s, auth.SessionKey{Key: "tiihtNczf5v6AKRyjwEUhQ==", ObtainedAt: c.now})
+		_, err := c.create(c.vault.HashUser(u), s, auth.SessionKey{Key: "tiihtNczf5v6AKRyjwEUhQ==", ObtainedAt: c.now}, auth.SessionLimit{})
+		return err
 	}
 	refresh := func(c *change) error {
 		s, err := c.session(ids[0])

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
@@ -11,10 +12,10 @@ import (
 )
 
 // Create implements [auth.Store].
-func (s *Store) Create(ctx context.Context, sess *auth.Session, key auth.SessionKey) error {
+func (s *Store) Create(ctx context.Context, sess *auth.Session, key auth.SessionKey, limit auth.SessionLimit) (ended []auth.SessionID, err error) {
 	var early *auth.CreatedTooEarlyError
-	err := s.write(ctx, func(c *change) error {
-		early = nil
+	err = s.write(ctx, func(c *change) error {
+		early, ended = nil, nil
 		user := c.vault.HashUser(sess.User)
 		notAfter, err := c.revokedUntil(sess.User)
 		if err != nil {
@@ -24,61 +25,80 @@ func (s *Store) Create(ctx context.Context, sess *auth.Session, key auth.Session
 			early = &auth.CreatedTooEarlyError{NotAfter: notAfter}
 			return nil
 		}
-		return c.create(user, sess, key)
+		ended, err = c.create(user, sess, key, limit)
+		return err
 	})
 	if err == nil && early != nil {
-		return early
+		return nil, early
 	}
-	return err
+	return ended, err
 }
 
-func (c *change) create(user []byte, s *auth.Session, key auth.SessionKey) error {
+func (c *change) create(user []byte, s *auth.Session, key auth.SessionKey, limit auth.SessionLimit) (ended []auth.SessionID, err error) {
 	id, err := layout.SessionKey(s.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if c.tx.Bucket(layout.Sessions).Get(id) != nil {
-		return fmt.Errorf("duplicate session ID %s", s.ID)
+		return nil, fmt.Errorf("duplicate session ID %s", s.ID)
 	}
 	before := c.sessionsOf(user)
 	keys := c.keysOf(user, before)
-	if before, err = c.makeRoom(before); err != nil {
-		return err
+	if before, ended, err = c.makeRoom(before, s, limit); err != nil {
+		return nil, err
 	}
 	if key.Key != "" {
 		keys = session.PushKey(keys, key)
 	}
 	sealed, err := c.vault.SealKeys(layout.KeyPlace, user, keys)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	at := indexed{user: user[:layout.UserBytes], id: id}
 	if len(before) == 0 || bytes.Compare(before[len(before)-1].id, id) < 0 {
-		return c.addSession(at, s, sealed)
+		return ended, c.addSession(at, s, sealed)
 	}
 	// A clock went back, or this is an import: another session remains the newest.
 	if err := c.addSession(at, s, nil); err != nil {
-		return err
+		return nil, err
 	}
-	return c.putKeys(before, sealed)
+	return ended, c.putKeys(before, sealed)
 }
 
-// makeRoom ends a user's oldest sessions so that one more fits, and returns the others.
-func (c *change) makeRoom(sessions []indexed) ([]indexed, error) {
-	for len(sessions) >= session.MaxUserSessions {
-		oldest := sessions[0]
-		sessions = sessions[1:]
-		accessEnd := c.accessEnd(oldest)
-		if err := c.deleteSession(oldest.id); err != nil {
-			return nil, err
-		}
-		if rev, ok := session.RevokeSession(layout.SessionID(oldest.id), accessEnd, c.now); ok {
-			if err := c.revoke(rev); err != nil {
-				return nil, err
-			}
+// makeRoom ends a user's oldest sessions so that the limit allows another one, and returns
+// those that are left. Expired ones, which were not swept yet, take no place.
+func (c *change) makeRoom(sessions []indexed, next *auth.Session, limit auth.SessionLimit) (left []indexed, ended []auth.SessionID, err error) {
+	var live []indexed
+	for _, s := range sessions {
+		if e, ok := c.entry(s.id); ok && e.End.After(c.now) {
+			live = append(live, s)
 		}
 	}
-	return sessions, nil
+	deviceOf := func(i int) auth.Device {
+		e, _ := c.entry(live[i].id)
+		s, err := c.openSession(live[i].id, e)
+		if err != nil {
+			return auth.DeviceOther
+		}
+		return s.Device
+	}
+	for _, i := range session.Excess(len(live), deviceOf, next.Device, limit) {
+		id := live[i].id
+		ended = append(ended, layout.SessionID(id))
+		e, _ := c.entry(id)
+		rev, ok := session.LimitSession(layout.SessionID(id), e.End, c.accessEnd(live[i]), c.now, limit)
+		if err := c.deleteSession(id); err != nil {
+			return nil, nil, err
+		}
+		if !ok {
+			continue
+		}
+		if err := c.revoke(rev); err != nil {
+			return nil, nil, err
+		}
+	}
+	left = slices.DeleteFunc(sessions, func(s indexed) bool { return slices.Contains(ended, layout.SessionID(s.id)) })
+	return left, ended, nil
 }
 
 // Session implements [auth.Store].

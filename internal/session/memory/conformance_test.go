@@ -8,9 +8,12 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/memory"
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
+	"github.com/wxgate/wxgate/internal/session/sessiontest/limits"
 )
 
 func TestMemory(t *testing.T) { sessiontest.Conform(t, openMemory) }
+
+func TestMemoryLimits(t *testing.T) { limits.Conform(t, openMemory) }
 
 func TestModelMemory(t *testing.T) {
 	t.Parallel()

@@ -80,8 +80,8 @@ func (m *Store) Sessions() int {
 }
 
 // Create implements [auth.Store].
-func (m *Store) Create(ctx context.Context, s *auth.Session, key auth.SessionKey) error {
-	return m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
+func (m *Store) Create(ctx context.Context, s *auth.Session, key auth.SessionKey, limit auth.SessionLimit) (ended []auth.SessionID, err error) {
+	err = m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
 		if rev, ok := m.revoked[m.hash(s.User)]; ok && session.Covers(rev.NotAfter, s.ID) {
 			return nil, &auth.CreatedTooEarlyError{NotAfter: rev.NotAfter}
 		}
@@ -91,15 +91,17 @@ func (m *Store) Create(ctx context.Context, s *auth.Session, key auth.SessionKey
 		if !m.live(s.User, now) {
 			m.forgetKeys(s.User)
 		}
-		ended := m.makeRoom(s.User, now)
+		var revs []auth.Revocation
+		ended, revs = m.makeRoom(s, limit, now)
 		m.put(&storedSession{session.CloneSession(s)})
 		m.ends.Add(s.End(), s.ID)
 		if key.Key != "" {
 			user := m.users[s.User]
 			user.keys = session.PushKey(user.keys, key)
 		}
-		return ended, nil
+		return revs, nil
 	})
+	return ended, err
 }
 
 // Session implements [auth.Store].

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -101,13 +102,14 @@ func (m *Store) forgetKeys(u auth.User) {
 	}
 }
 
-// makeRoom ends what has to go before the user begins one more session.
-func (m *Store) makeRoom(u auth.User, now time.Time) (ended []auth.Revocation) {
-	for user := m.users[u]; user != nil && len(user.sessions) >= session.MaxUserSessions; {
-		s := oldest(user)
-		m.drop(s) // the user's keys stay for the session that takes its place
-		if rev, ok := session.RevokeSession(s.ID, s.AccessEnd, now); ok {
-			ended = append(ended, rev)
+// makeRoom ends what has to go before a session begins.
+func (m *Store) makeRoom(next *auth.Session, limit auth.SessionLimit, now time.Time) (ended []auth.SessionID, revs []auth.Revocation) {
+	live := m.liveSessions(next.User, now)
+	for _, i := range session.Excess(len(live), func(i int) auth.Device { return live[i].Device }, next.Device, limit) {
+		m.drop(live[i]) // the user's keys stay for the session that takes its place
+		ended = append(ended, live[i].ID)
+		if rev, ok := session.LimitSession(live[i].ID, live[i].End(), live[i].AccessEnd, now, limit); ok {
+			revs = append(revs, rev)
 		}
 	}
 	for len(m.sessions) >= m.max {
@@ -117,10 +119,10 @@ func (m *Store) makeRoom(u auth.User, now time.Time) (ended []auth.Revocation) {
 		}
 		m.remove(s, now)
 		if rev, ok := session.RevokeSession(s.ID, s.AccessEnd, now); ok {
-			ended = append(ended, rev)
+			revs = append(revs, rev)
 		}
 	}
-	return ended
+	return ended, revs
 }
 
 // endsFirst takes the session that will end first by itself off the timeline.
@@ -142,12 +144,19 @@ func (m *Store) endsFirst() *storedSession {
 	}
 }
 
-func oldest(user *storedUser) *storedSession {
-	var first *storedSession
+// liveSessions returns a user's sessions that have not expired, oldest first.
+func (m *Store) liveSessions(u auth.User, now time.Time) (live []*storedSession) {
+	user := m.users[u]
+	if user == nil {
+		return nil
+	}
 	for _, s := range user.sessions {
-		if first == nil || s.ID.Began().Before(first.ID.Began()) {
-			first = s
+		if !s.Ended(now) {
+			live = append(live, s)
 		}
 	}
-	return first
+	slices.SortFunc(live, func(a, b *storedSession) int {
+		return cmp.Or(a.ID.Began().Compare(b.ID.Began()), cmp.Compare(a.ID, b.ID))
+	})
+	return live
 }

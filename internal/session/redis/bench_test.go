@@ -83,7 +83,7 @@ func BenchmarkRedis(b *testing.B) {
 			s := sessiontest.NewSession(stranger(), c)
 			current := auth.NewRefreshToken(s.ID)
 			s.Refresh = auth.StartRefresh(current)
-			sessiontest.Must(b, store.Create(b.Context(), s, auth.SessionKey{}))
+			sessiontest.Must(b, sessiontest.ErrOf(store.Create(b.Context(), s, auth.SessionKey{}, auth.SessionLimit{})))
 			return func() {
 				sessiontest.Must(b, store.Update(b.Context(), s.ID, func(s *auth.Session) (auth.Verdict, error) {
 					next, err := s.Refresh.Rotate(current, auth.NewRefreshToken(s.ID), c.Now(), auth.RefreshGrace)

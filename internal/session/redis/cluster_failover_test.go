@@ -90,7 +90,7 @@ func TestClusterFailoverKeepsAcknowledged(t *testing.T) {
 	c := sessiontest.NewClock()
 	in := startInCluster(t, c, 1)
 	create := func(u auth.User) error {
-		return in.store.Create(t.Context(), sessiontest.NewSession(u, c), auth.SessionKey{Key: "k1"})
+		return sessiontest.ErrOf(in.store.Create(t.Context(), sessiontest.NewSession(u, c), auth.SessionKey{Key: "k1"}, auth.SessionLimit{}))
 	}
 	kept, ended, elsewhere := sessiontest.Begin(t, in.store, sessiontest.Alice, c, "k2"), sessiontest.Begin(t, in.store, sessiontest.Alice, c, "k3"), sessiontest.Begin(t, in.store, in.bob, c, "k4")
 	sessiontest.End(t, in.store, ended.ID)

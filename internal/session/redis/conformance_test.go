@@ -6,9 +6,12 @@ import (
 
 	"github.com/wxgate/wxgate/internal/session/redis"
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
+	"github.com/wxgate/wxgate/internal/session/sessiontest/limits"
 )
 
 func TestRedis(t *testing.T) { sessiontest.Conform(t, openStore) }
+
+func TestRedisLimits(t *testing.T) { limits.Conform(t, openStore) }
 
 // The same with Redis, which a crash of the gateway leaves alone: another begins
 // where it stood. Replays wait in real time, so there are fewer operations.

@@ -47,8 +47,8 @@ func (s *Store) erase(ctx context.Context, u auth.User, at, until time.Time) (er
 	user.holds(st)
 	user.holdsRevoked(st)
 	for _, sess := range user.sessions {
-		session.ExtendRevocation(&rev, sess.id, sess.accessEnd)
-		st.Delete(s.redis.sessionKey(sess.id))
+		session.ExtendRevocation(&rev, sess.ID, sess.AccessEnd)
+		st.Delete(s.redis.sessionKey(sess.ID))
 	}
 	user.deleteIndex(s.redis, u.Shard(), st)
 	for _, key := range []string{user.keys, user.revoked} {

@@ -153,7 +153,7 @@ func TestErasePersonLeavesNothingInRedis(t *testing.T) {
 		c.Advance(time.Millisecond)
 		s := sessiontest.NewSession(u, c)
 		s.UnionID = unionid
-		sessiontest.Must(t, r.store.Create(t.Context(), s, auth.SessionKey{Key: "k", ObtainedAt: c.Now()}))
+		sessiontest.Must(t, sessiontest.ErrOf(r.store.Create(t.Context(), s, auth.SessionKey{Key: "k", ObtainedAt: c.Now()}, auth.SessionLimit{})))
 	}
 	begin(one, sessiontest.Bob, "other")
 	before := one.pieces()

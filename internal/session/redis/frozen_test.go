@@ -66,7 +66,7 @@ func TestRedisFrozen(t *testing.T) {
 	}
 	began := time.Now()
 	sessiontest.Together(2000, func(int) {
-		if err := store.Create(t.Context(), sessiontest.NewSession(sessiontest.Alice, c), auth.SessionKey{}); !errors.Is(err, auth.ErrStoreUnavailable) {
+		if err := sessiontest.ErrOf(store.Create(t.Context(), sessiontest.NewSession(sessiontest.Alice, c), auth.SessionKey{}, auth.SessionLimit{})); !errors.Is(err, auth.ErrStoreUnavailable) {
 			t.Errorf("got %v, want ErrStoreUnavailable", err)
 		}
 	})

@@ -50,7 +50,7 @@ func (s *Store) userPage(ctx context.Context, q auth.Query, after []byte) (page 
 	live, _ := user.split(s.now())
 	var ids []auth.SessionID
 	for _, at := range slices.Backward(live) {
-		ids = append(ids, at.id)
+		ids = append(ids, at.ID)
 	}
 	slices.SortFunc(ids, func(a, b auth.SessionID) int { return bytes.Compare(idBytes(b), idBytes(a)) })
 	ids = slices.DeleteFunc(ids, func(id auth.SessionID) bool { return after != nil && bytes.Compare(idBytes(id), after) >= 0 })

@@ -7,6 +7,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis/layout"
 	"github.com/wxgate/wxgate/internal/session/redis/scan"
 	"github.com/wxgate/wxgate/internal/session/redis/step"
 )
@@ -57,6 +58,9 @@ func (r *Client) eachSession(ctx context.Context, do func(auth.SessionID) error)
 // attempts.
 func (s *Store) exportSession(ctx context.Context, do func(session.Entry) error, id auth.SessionID) error {
 	held, answer, err := s.readSession(ctx, id)
+	if end, ok := layout.ParseReplaced(held.sealed); ok && errors.Is(answer, auth.ErrSessionReplaced) {
+		return session.EmitEntry(ctx, do, session.Entry{Revocation: &auth.Revocation{Session: id, Until: end, Replaced: true}})
+	}
 	if err != nil || answer != nil {
 		return err // a session that has ended is not an error
 	}
@@ -68,7 +72,7 @@ func (s *Store) exportSession(ctx context.Context, do func(session.Entry) error,
 		return err
 	}
 	now := s.now()
-	if live, _ := user.split(now); len(live) == 0 || live[0].id != id {
+	if live, _ := user.split(now); len(live) == 0 || live[0].ID != id {
 		return nil
 	}
 	if keys := user.sessionKeys(s.redis.vault.Load(), now); len(keys) > 0 {
@@ -123,8 +127,11 @@ func (s *Store) importSession(ctx context.Context, sess *auth.Session) error {
 			switch {
 			case err != nil:
 				return false, err
+			case errors.Is(missing, auth.ErrSessionReplaced):
+				return true, nil
 			case missing != nil:
-				return s.create(ctx, user, held.sealed, sess, auth.SessionKey{})
+				settled, _, err := s.create(ctx, user, held.sealed, sess, auth.SessionKey{}, auth.SessionLimit{})
+				return settled, err
 			case session.IsNewer(sess, held.Session):
 				return s.carryOut(ctx, auth.Save, held, sess)
 			}
@@ -184,8 +191,8 @@ func (s *Store) coveredBy(ctx context.Context, rev auth.Revocation) (covered []a
 		return nil, err
 	}
 	for _, sess := range user.sessions {
-		if session.Covers(rev.NotAfter, sess.id) {
-			covered = append(covered, sess.id)
+		if session.Covers(rev.NotAfter, sess.ID) {
+			covered = append(covered, sess.ID)
 		}
 	}
 	return covered, nil

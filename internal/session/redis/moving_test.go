@@ -18,7 +18,7 @@ func TestImportRefuses(t *testing.T) {
 	if err := store.Import(t.Context(), session.Entry{Session: old}); !errors.Is(err, session.ErrOldSessionID) {
 		t.Errorf("got %v, want ErrOldSessionID", err)
 	}
-	if err := store.Create(t.Context(), old, auth.SessionKey{}); !errors.Is(err, auth.ErrStoreUnavailable) {
+	if err := sessiontest.ErrOf(store.Create(t.Context(), old, auth.SessionKey{}, auth.SessionLimit{})); !errors.Is(err, auth.ErrStoreUnavailable) {
 		t.Errorf("got %v, want ErrStoreUnavailable", err)
 	}
 	for name, e := range map[string]session.Entry{"nothing": {}, "two": {Session: sessiontest.NewSession(sessiontest.Bob, c), Revocation: &auth.Revocation{}}} {

@@ -63,7 +63,7 @@ func TestRedisOutage(t *testing.T) {
 		eventually(t, "a replica that started later knows of the "+name, func() bool { return store.Set.Revoked(id) })
 	}
 	var early *auth.CreatedTooEarlyError
-	if err := store.Create(t.Context(), byUser, auth.SessionKey{}); !errors.As(err, &early) {
+	if err := sessiontest.ErrOf(store.Create(t.Context(), byUser, auth.SessionKey{}, auth.SessionLimit{})); !errors.As(err, &early) {
 		t.Errorf("got %v, want CreatedTooEarlyError", err)
 	}
 }
@@ -86,7 +86,7 @@ func TestDemotedMasterIsLeft(t *testing.T) {
 	do(t, plainAdmin(t, young.Addr), "REPLICAOF", "NO", "ONE")
 	do(t, plainAdmin(t, old.Addr), "REPLICAOF", "127.0.0.1", sessiontest.PortOf(young.Addr))
 	eventually(t, "logins work on the other", func() bool {
-		return store.Create(t.Context(), sessiontest.NewSession(sessiontest.Alice, c), auth.SessionKey{Key: "k2"}) == nil
+		return sessiontest.ErrOf(store.Create(t.Context(), sessiontest.NewSession(sessiontest.Alice, c), auth.SessionKey{Key: "k2"}, auth.SessionLimit{})) == nil
 	})
 	eventually(t, "ready", func() bool { return r.Ready(t.Context()) == nil })
 	if _, err := store.Session(t.Context(), s.ID); err != nil {
@@ -163,7 +163,7 @@ func failures(ctx context.Context, r *redis.Client, store auth.Store, s *auth.Se
 	_, _, leaseErr := r.Value("keys").Lease(ctx, time.Second)
 	_, takeErr := r.Take(ctx, "login", []byte("x"), 1, time.Second)
 	return map[string]error{
-		"Create": store.Create(ctx, sessiontest.NewSession(s.User, c), auth.SessionKey{}), "Session": sessionErr,
+		"Create": sessiontest.ErrOf(store.Create(ctx, sessiontest.NewSession(s.User, c), auth.SessionKey{}, auth.SessionLimit{})), "Session": sessionErr,
 		"Update":  store.Update(ctx, s.ID, func(*auth.Session) (auth.Verdict, error) { return auth.Save, nil }),
 		"EndUser": sessiontest.ErrOf(store.EndUser(ctx, s.User, c.Now(), time.Time{})), "SessionKeys": keysErr,
 		"PutSessionKey":  store.PutSessionKey(ctx, s.User, auth.SessionKey{Key: "k"}),
@@ -210,7 +210,7 @@ func TestRedisFlushed(t *testing.T) {
 			t.Error(err)
 		}
 		eventually(t, "logins work", func() bool {
-			return store.Create(t.Context(), sessiontest.NewSession(sessiontest.Bob, c), auth.SessionKey{Key: "k3"}) == nil
+			return sessiontest.ErrOf(store.Create(t.Context(), sessiontest.NewSession(sessiontest.Bob, c), auth.SessionKey{Key: "k3"}, auth.SessionLimit{})) == nil
 		})
 	}
 }

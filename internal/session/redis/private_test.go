@@ -127,7 +127,7 @@ func TestNothingReadableInRedis(t *testing.T) {
 			}
 		}
 	}
-	look("created", store.Create(t.Context(), s, auth.SessionKey{Key: "MarkedSessionKey=="}))
+	look("created", sessiontest.ErrOf(store.Create(t.Context(), s, auth.SessionKey{Key: "MarkedSessionKey=="}, auth.SessionLimit{})))
 	look("key put", store.PutSessionKey(t.Context(), user, auth.SessionKey{Key: "MarkedSecondKey=="}))
 	look("updated", store.Update(t.Context(), s.ID, func(*auth.Session) (auth.Verdict, error) { return auth.Save, nil }))
 	look("key dropped", store.DropSessionKey(t.Context(), user, auth.SessionKey{Key: "MarkedSecondKey=="}))

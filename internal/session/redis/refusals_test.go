@@ -122,7 +122,7 @@ func TestRedisRefuses(t *testing.T) {
 			s := sessiontest.Begin(t, store, sessiontest.Alice, c, "k1")
 			do(t, r.admin, test.refuse...)
 			create := func() error {
-				return store.Create(t.Context(), sessiontest.NewSession(sessiontest.Alice, c), auth.SessionKey{Key: "k2"})
+				return sessiontest.ErrOf(store.Create(t.Context(), sessiontest.NewSession(sessiontest.Alice, c), auth.SessionKey{Key: "k2"}, auth.SessionLimit{}))
 			}
 			wantAdvice(t, "a login", create(), append(test.says, server.Addr)...)
 			wantAdvice(t, "ready", r.Ready(t.Context()), test.says...)

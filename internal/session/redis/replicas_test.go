@@ -10,6 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/session/redis"
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
+	"github.com/wxgate/wxgate/internal/session/sessiontest/limits"
 )
 
 // replica is one of several gateways on one Redis.
@@ -132,6 +133,12 @@ func TestReplicasRace(t *testing.T) {
 			t.Fatal("one token has two successors")
 		}
 	})
+	t.Run("session limit", func(t *testing.T) {
+		t.Parallel()
+		c := sessiontest.NewClock()
+		two := replicas(t, c, 2, redis.Config{})
+		limits.Race(t, c, sessiontest.AtOnce, 2, two[0].store, two[1].store)
+	})
 	t.Run("end user and create", func(t *testing.T) {
 		t.Parallel()
 		c := sessiontest.NewClock()
@@ -144,7 +151,7 @@ func TestReplicasRace(t *testing.T) {
 			}
 			c.Advance(time.Millisecond)
 			s := sessiontest.NewSession(sessiontest.Alice, c)
-			err := two[i%2].store.Create(t.Context(), s, auth.SessionKey{Key: "k1"})
+			err := sessiontest.ErrOf(two[i%2].store.Create(t.Context(), s, auth.SessionKey{Key: "k1"}, auth.SessionLimit{}))
 			if _, early := errors.AsType[*auth.CreatedTooEarlyError](err); err != nil && !early {
 				t.Error(err)
 			}

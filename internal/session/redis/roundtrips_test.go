@@ -114,7 +114,7 @@ func TestRoundTrips(t *testing.T) {
 	s := sessiontest.NewSession(user, c)
 	current := auth.NewRefreshToken(s.ID)
 	s.Refresh = auth.StartRefresh(current)
-	sessiontest.Must(t, store.Create(t.Context(), s, auth.SessionKey{Key: "k"}))
+	sessiontest.Must(t, sessiontest.ErrOf(store.Create(t.Context(), s, auth.SessionKey{Key: "k"}, auth.SessionLimit{})))
 	for name, op := range map[string]struct {
 		want int
 		do   func()

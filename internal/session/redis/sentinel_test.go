@@ -105,7 +105,7 @@ func TestRedisSentinel(t *testing.T) {
 		})
 		sessiontest.WantNoSession(t, otherStore, "acknowledged to be ended", ended.ID)
 		create := func() error {
-			return store.Create(t.Context(), sessiontest.NewSession(sessiontest.Bob, c), auth.SessionKey{Key: "k3"})
+			return sessiontest.ErrOf(store.Create(t.Context(), sessiontest.NewSession(sessiontest.Bob, c), auth.SessionKey{Key: "k3"}, auth.SessionLimit{}))
 		}
 		wantAdvice(t, "a login that no replica of Redis holds", create(), "0 of 1", "its replicas are down")
 		wantAdvice(t, "ready", one.Ready(t.Context()), "0 of 1", "its replicas are down")
@@ -154,7 +154,7 @@ func TestFailoverLosesNoRevocation(t *testing.T) {
 	}
 	_, lateStore := openPlainly(t, c, cfg)
 	var early *auth.CreatedTooEarlyError
-	if err := lateStore.Create(t.Context(), byUser, auth.SessionKey{}); !errors.As(err, &early) {
+	if err := sessiontest.ErrOf(lateStore.Create(t.Context(), byUser, auth.SessionKey{}, auth.SessionLimit{})); !errors.As(err, &early) {
 		t.Errorf("got %v, want CreatedTooEarlyError", err)
 	}
 }

@@ -57,7 +57,7 @@ func (s *Store) changeKeys(ctx context.Context, op string, u auth.User, change f
 			user.holds(st)
 			st.SetField(user.index, layout.FieldVersion, layout.NewVersion())
 			keys := change(user.sessionKeys(v, now))
-			if err := user.putKeys(st, v, keys, lastEnd(live).Sub(now)); err != nil {
+			if err := user.putKeys(st, v, keys, layout.LastEnd(live).Sub(now)); err != nil {
 				return false, err
 			}
 			return s.commit(ctx, st)

@@ -14,13 +14,13 @@ import (
 
 // Create implements [auth.Store]. The session's ID must be of its user's shard,
 // as [auth.NewSessionID] makes it.
-func (s *Store) Create(ctx context.Context, sess *auth.Session, key auth.SessionKey) error {
+func (s *Store) Create(ctx context.Context, sess *auth.Session, key auth.SessionKey, limit auth.SessionLimit) (ended []auth.SessionID, err error) {
 	shard := sess.User.Shard()
 	if sess.ID.Shard() != shard {
-		return session.Unavailable(errOtherShard)
+		return nil, session.Unavailable(errOtherShard)
 	}
 	var answer error
-	err := s.redis.observed(ctx, opCreate, shard, func() error {
+	err = s.redis.observed(ctx, opCreate, shard, func() error {
 		lock := layout.UserName(s.redis.vault.Load(), sess.User)
 		return s.redis.settle(ctx, shard, lock, func() (bool, error) {
 			user, err := s.readUser(ctx, sess.User)
@@ -30,13 +30,18 @@ func (s *Store) Create(ctx context.Context, sess *auth.Session, key auth.Session
 			if answer = s.tooEarly(user, sess); answer != nil {
 				return true, nil //nolint:nilerr // it is the result of the operation; Redis did not fail
 			}
-			return s.create(ctx, user, "", sess, key)
+			var settled bool
+			settled, ended, err = s.create(ctx, user, "", sess, key, limit)
+			return settled, err
 		})
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		err = answer
 	}
-	return answer
+	if err != nil {
+		return nil, err
+	}
+	return ended, nil
 }
 
 // tooEarly checks the revocations of the user in Redis and in this replica, which may know
@@ -50,7 +55,7 @@ func (s *Store) tooEarly(user *storedUser, sess *auth.Session) error {
 }
 
 // create writes a session. It replaces a session that has ended or cannot be read, if any.
-func (s *Store) create(ctx context.Context, user *storedUser, was string, sess *auth.Session, key auth.SessionKey) (settled bool, err error) {
+func (s *Store) create(ctx context.Context, user *storedUser, was string, sess *auth.Session, key auth.SessionKey, limit auth.SessionLimit) (settled bool, ended []auth.SessionID, err error) {
 	now, v := s.now(), s.redis.vault.Load()
 	st := step.New()
 	user.holds(st)
@@ -59,34 +64,44 @@ func (s *Store) create(ctx context.Context, user *storedUser, was string, sess *
 	keys := user.sessionKeys(v, now)
 	live, over := user.split(now)
 	for _, old := range over {
-		st.DeleteField(user.index, string(old.id))
+		st.DeleteField(user.index, string(old.ID))
 	}
-	live, ended := s.makeRoom(st, user, live, now)
+	live, ended, revs := s.makeRoom(st, user, live, sess, limit)
 	if err := s.putSession(st, layout.UserName(v, sess.User), sess, now); err != nil {
-		return false, err
+		return false, nil, err
 	}
 	if key.Key != "" {
 		keys = session.PushKey(keys, key)
 	}
-	life := session.Later(lastEnd(live), sess.End()).Sub(now)
+	life := session.Later(layout.LastEnd(live), sess.End()).Sub(now)
 	if err := user.putKeys(st, v, keys, life); err != nil {
-		return false, err
+		return false, nil, err
 	}
-	return s.commit(ctx, st, ended...)
+	settled, err = s.commit(ctx, st, revs...)
+	return settled, ended, err
 }
 
-// makeRoom ends the oldest sessions of a user, so that the limit allows one more.
-func (s *Store) makeRoom(st *step.Step, user *storedUser, live []indexedSession, now time.Time) (left []indexedSession, ended []auth.Revocation) {
-	for len(live) >= session.MaxUserSessions {
-		oldest := live[0]
-		live = live[1:]
-		st.Delete(s.redis.sessionKey(oldest.id))
-		st.DeleteField(user.index, string(oldest.id))
-		if rev, ok := session.RevokeSession(oldest.id, oldest.accessEnd, now); ok {
-			ended = append(ended, rev)
+// makeRoom ends the oldest of the user's sessions, so that the limit allows one more.
+func (s *Store) makeRoom(st *step.Step, user *storedUser, live []layout.IndexedSession, next *auth.Session, limit auth.SessionLimit) (left []layout.IndexedSession, ended []auth.SessionID, revs []auth.Revocation) {
+	now := s.now()
+	for _, i := range session.Excess(len(live), func(i int) auth.Device { return live[i].Device }, next.Device, limit) {
+		old := live[i]
+		ended = append(ended, old.ID)
+		if limit.Sessions > 0 {
+			st.Set(s.redis.sessionKey(old.ID), layout.Replaced(old.End), old.End.Sub(now))
+		} else {
+			st.Delete(s.redis.sessionKey(old.ID))
+		}
+		st.DeleteField(user.index, string(old.ID))
+		// The key of a replaced session says so after its last access token, so the
+		// revocation need not.
+		if old.AccessEnd.After(now) {
+			rev, _ := session.LimitSession(old.ID, old.AccessEnd, old.AccessEnd, now, limit)
+			revs = append(revs, rev)
 		}
 	}
-	return live, ended
+	left = slices.DeleteFunc(slices.Clone(live), func(s layout.IndexedSession) bool { return slices.Contains(ended, s.ID) })
+	return left, ended, revs
 }
 
 // Session implements [auth.Store].
@@ -164,7 +179,7 @@ func (s *Store) end(ctx context.Context, st *step.Step, held heldSession, after 
 	user.holds(st)
 	st.Delete(held.key)
 	live, over := user.split(now)
-	live = slices.DeleteFunc(live, func(other indexedSession) bool { return other.id == after.ID })
+	live = slices.DeleteFunc(live, func(other layout.IndexedSession) bool { return other.ID == after.ID })
 	if len(live) == 0 {
 		user.deleteIndex(s.redis, after.User.Shard(), st)
 		st.Delete(user.keys)
@@ -172,7 +187,7 @@ func (s *Store) end(ctx context.Context, st *step.Step, held heldSession, after 
 		st.SetField(user.index, layout.FieldVersion, layout.NewVersion())
 		st.DeleteField(user.index, string(after.ID))
 		for _, old := range over {
-			st.DeleteField(user.index, string(old.id))
+			st.DeleteField(user.index, string(old.ID))
 		}
 	}
 	if rev, ok := session.RevokeSession(after.ID, after.AccessEnd, now); ok {
@@ -197,8 +212,8 @@ func (s *Store) EndUser(ctx context.Context, u auth.User, at, until time.Time) (
 			st.Ends = true
 			user.holds(st)
 			for _, sess := range user.sessions {
-				session.ExtendRevocation(&rev, sess.id, sess.accessEnd)
-				st.Delete(s.redis.sessionKey(sess.id))
+				session.ExtendRevocation(&rev, sess.ID, sess.AccessEnd)
+				st.Delete(s.redis.sessionKey(sess.ID))
 			}
 			user.deleteIndex(s.redis, u.Shard(), st)
 			st.Delete(user.keys)

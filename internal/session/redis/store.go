@@ -125,6 +125,9 @@ func (s *Store) openSession(id auth.SessionID, response rueidis.RedisResult) (he
 	if err != nil {
 		return held, nil, r.failed(err)
 	}
+	if end, ok := layout.ParseReplaced(held.sealed); ok && end.After(s.now()) {
+		return held, fmt.Errorf("%w: %w: %s", auth.ErrNoSession, auth.ErrSessionReplaced, id), nil
+	}
 	record, err := r.vault.Load().Open(layout.PlaceSessions, []byte(id), []byte(held.sealed))
 	if err != nil {
 		return held, fmt.Errorf("%w: %s cannot be read: %w", auth.ErrNoSession, id, err), nil
@@ -157,7 +160,7 @@ func (s *Store) putSession(st *step.Step, user string, sess *auth.Session, now t
 	shard, life := sess.User.Shard(), sess.End().Sub(now)
 	index := r.key(shard, "u", user)
 	st.Set(r.sessionKey(sess.ID), string(sealed), life)
-	st.SetField(index, string(sess.ID), indexLine(sess))
+	st.SetField(index, string(sess.ID), layout.IndexLine(sess))
 	st.SetField(index, layout.FieldVersion, layout.NewVersion())
 	st.Keep(index, life)
 	st.Keep(r.key(shard, "k", user), life)

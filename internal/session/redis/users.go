@@ -1,7 +1,6 @@
 package redis
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -23,29 +22,12 @@ type storedUser struct {
 	revokedErased        string // key in Redis
 
 	version    string
-	persons    []string         // names
-	sessions   []indexedSession // sorted by their beginning; some may have ended
+	persons    []string                // names
+	sessions   []layout.IndexedSession // sorted by their beginning; some may have ended
 	sealedKeys string
 	notAfter   string // Unix milliseconds; empty if there is no revocation
 	// notAfterErased is the same of a user who was erased.
 	notAfterErased string
-}
-
-// indexedSession is a session in its user's index, without its record. Times are rounded up
-// to the millisecond.
-type indexedSession struct {
-	id             auth.SessionID
-	end, accessEnd time.Time
-}
-
-// indexLine is the inverse of parseIndexLine.
-func indexLine(s *auth.Session) string {
-	return layout.MillisUp(s.End()) + ":" + layout.MillisUp(s.AccessEnd)
-}
-
-func parseIndexLine(id, line string) indexedSession {
-	end, accessEnd, _ := strings.Cut(line, ":")
-	return indexedSession{id: auth.SessionID(id), end: layout.ParseMillis(end), accessEnd: layout.ParseMillis(accessEnd)}
 }
 
 // readUser reads all data of a user except the records of sessions, in one round trip.
@@ -84,11 +66,9 @@ func (s *Store) readUser(ctx context.Context, u auth.User) (*storedUser, error) 
 			user.persons = append(user.persons, person)
 			continue
 		}
-		user.sessions = append(user.sessions, parseIndexLine(id, line))
+		user.sessions = append(user.sessions, layout.ParseIndexLine(id, line))
 	}
-	slices.SortFunc(user.sessions, func(a, b indexedSession) int {
-		return cmp.Or(a.id.Began().Compare(b.id.Began()), strings.Compare(string(a.id), string(b.id)))
-	})
+	slices.SortFunc(user.sessions, layout.IndexedSession.Compare)
 	return user, nil
 }
 
@@ -113,9 +93,9 @@ func (u *storedUser) revokedUntil() (notAfter time.Time) {
 }
 
 // split returns the sessions that have not ended, and those that have.
-func (u *storedUser) split(now time.Time) (live, over []indexedSession) {
+func (u *storedUser) split(now time.Time) (live, over []layout.IndexedSession) {
 	for _, s := range u.sessions {
-		if s.end.After(now) {
+		if s.End.After(now) {
 			live = append(live, s)
 		} else {
 			over = append(over, s)
@@ -153,13 +133,4 @@ func (u *storedUser) deleteIndex(r *Client, shard byte, st *step.Step) {
 	for _, person := range u.persons {
 		st.DeleteField(r.key(shard, "p", person), u.name)
 	}
-}
-
-// lastEnd returns when the last of the sessions ends.
-func lastEnd(sessions []indexedSession) time.Time {
-	var end time.Time
-	for _, s := range sessions {
-		end = session.Later(end, s.end)
-	}
-	return end
 }

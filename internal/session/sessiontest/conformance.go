@@ -3,6 +3,7 @@ package sessiontest
 import (
 	"context"
 	"errors"
+	"maps"
 	"reflect"
 	"slices"
 	"testing"
@@ -15,10 +16,20 @@ import (
 // named.
 func Conform(t *testing.T, open func(testing.TB, *Clock) Store, only ...string) {
 	t.Parallel()
-	for name, test := range conformance() {
-		if len(only) > 0 && !slices.Contains(only, name) {
-			continue
-		}
+	cases := conformance()
+	if len(only) > 0 {
+		maps.DeleteFunc(cases, func(name string, _ Case) bool { return !slices.Contains(only, name) })
+	}
+	Run(t, open, cases)
+}
+
+// Case is what one sentence of auth.Store says.
+type Case = func(*testing.T, Store, *Clock)
+
+// Run runs each case on a store of its own.
+func Run(t *testing.T, open func(testing.TB, *Clock) Store, cases map[string]Case) {
+	t.Helper()
+	for name, test := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			c := NewClock()
@@ -27,8 +38,8 @@ func Conform(t *testing.T, open func(testing.TB, *Clock) Store, only ...string) 
 	}
 }
 
-func conformance() map[string]func(*testing.T, Store, *Clock) {
-	return map[string]func(*testing.T, Store, *Clock){
+func conformance() map[string]Case {
+	return map[string]Case{
 		"a session comes back whole":          sessionComesBackWhole,
 		"what is returned is a copy":          returnsCopies,
 		"no session":                          noSession,
@@ -54,7 +65,6 @@ func conformance() map[string]func(*testing.T, Store, *Clock) {
 		"keys: order, cap, drop":              keyOrder,
 		"keys: with the last session":         keysEndWithSession,
 		"keys: when time is over":             keysEndWithTime,
-		"at most so many sessions of a user":  sessionCap,
 		"sweep":                               sweeps,
 		"sweep follows a moved end":           sweepFollows,
 		"cancelled before it begins":          cancelled,
@@ -89,7 +99,7 @@ func sessionComesBackWhole(t *testing.T, store Store, c *Clock) {
 	Must(t, err)
 	want.Refresh.Replays = 3
 	want.Phone, want.Device = "+8610000000000", auth.DeviceAndroid
-	Must(t, store.Create(t.Context(), want, auth.SessionKey{}))
+	Must(t, ErrOf(store.Create(t.Context(), want, auth.SessionKey{}, auth.SessionLimit{})))
 	got, err := store.Session(t.Context(), want.ID)
 	Must(t, err)
 	if !reflect.DeepEqual(got, want) {
@@ -100,7 +110,7 @@ func sessionComesBackWhole(t *testing.T, store Store, c *Clock) {
 func returnsCopies(t *testing.T, store Store, c *Clock) {
 	s := NewSession(Alice, c)
 	s.Refresh.Successor = []byte("successor")
-	Must(t, store.Create(t.Context(), s, auth.SessionKey{Key: "k1"}))
+	Must(t, ErrOf(store.Create(t.Context(), s, auth.SessionKey{Key: "k1"}, auth.SessionLimit{})))
 	spoil := func(s *auth.Session) { s.Phone, s.Refresh.Successor[0] = "spoilt", 'S' }
 	spoil(s)
 	for range 2 {
@@ -168,7 +178,7 @@ func cancelled(t *testing.T, store Store, c *Clock) {
 	_, keysErr := store.SessionKeys(ctx, Alice)
 	_, sweepErr := store.Sweep(ctx, c.Now(), 10)
 	for name, err := range map[string]error{
-		"Create":  store.Create(ctx, NewSession(Bob, c), auth.SessionKey{}),
+		"Create":  ErrOf(store.Create(ctx, NewSession(Bob, c), auth.SessionKey{}, auth.SessionLimit{})),
 		"Session": sessionErr,
 		"Update": store.Update(ctx, s.ID, func(*auth.Session) (auth.Verdict, error) {
 			t.Error("decide is asked")

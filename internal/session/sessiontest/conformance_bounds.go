@@ -5,25 +5,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/session"
 )
-
-func sessionCap(t *testing.T, store Store, c *Clock) {
-	var all []*auth.Session
-	for range session.MaxUserSessions + 2 {
-		all = append(all, Begin(t, store, Alice, c, "k1"))
-		c.Advance(time.Millisecond)
-	}
-	for i, s := range all {
-		_, err := store.Session(t.Context(), s.ID)
-		if ended := i < 2; (err != nil) != ended || store.Set.Revoked(Bearer(s)) != ended {
-			t.Fatalf("session %d of %d: %v, revoked %v", i, len(all), err, store.Set.Revoked(Bearer(s)))
-		}
-	}
-	if got := store.Count(); got.Sessions != session.MaxUserSessions || got.Users != 1 {
-		t.Fatalf("%+v", got)
-	}
-}
 
 func sweeps(t *testing.T, store Store, c *Clock) {
 	const each = 7

@@ -26,7 +26,7 @@ func erase(t *testing.T, store Store, c *Clock) {
 			t.Errorf("session %s is not revoked", s.ID)
 		}
 		var early *auth.CreatedTooEarlyError
-		if err := store.Create(t.Context(), s, auth.SessionKey{}); !errors.As(err, &early) || early.NotAfter.UnixMilli() != c.Now().UnixMilli() {
+		if err := ErrOf(store.Create(t.Context(), s, auth.SessionKey{}, auth.SessionLimit{})); !errors.As(err, &early) || early.NotAfter.UnixMilli() != c.Now().UnixMilli() {
 			t.Errorf("the session is created again: %v", err)
 		}
 	}

@@ -17,7 +17,7 @@ func beginAs(t *testing.T, store auth.Store, u auth.User, unionid auth.UnionID, 
 	c.Advance(time.Millisecond)
 	s := NewSession(u, c)
 	s.UnionID = unionid
-	Must(t, store.Create(t.Context(), s, auth.SessionKey{Key: "k1"}))
+	Must(t, ErrOf(store.Create(t.Context(), s, auth.SessionKey{Key: "k1"}, auth.SessionLimit{})))
 	return s
 }
 

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/session"
 )
 
 // AtOnce is how many callers a race has.
@@ -99,7 +98,7 @@ func raceEndUserCreate(t *testing.T, store Store, c *Clock) {
 		}
 		c.Advance(time.Millisecond)
 		s := NewSession(Alice, c)
-		err := store.Create(t.Context(), s, auth.SessionKey{Key: "k1"})
+		err := ErrOf(store.Create(t.Context(), s, auth.SessionKey{Key: "k1"}, auth.SessionLimit{}))
 		var early *auth.CreatedTooEarlyError
 		switch {
 		case errors.As(err, &early):
@@ -132,14 +131,14 @@ func raceEndUserCreate(t *testing.T, store Store, c *Clock) {
 
 func raceCreates(t *testing.T, store Store, c *Clock) {
 	Together(AtOnce+10, func(int) {
-		if err := store.Create(t.Context(), NewSession(Alice, c), auth.SessionKey{Key: "k1"}); err != nil {
+		if err := ErrOf(store.Create(t.Context(), NewSession(Alice, c), auth.SessionKey{Key: "k1"}, auth.SessionLimit{})); err != nil {
 			t.Error(err)
 		}
-		if err := store.Create(t.Context(), NewSession(Bob, c), auth.SessionKey{}); err != nil {
+		if err := ErrOf(store.Create(t.Context(), NewSession(Bob, c), auth.SessionKey{}, auth.SessionLimit{})); err != nil {
 			t.Error(err)
 		}
 	})
-	if got := store.Count(); got.Sessions != 2*session.MaxUserSessions || got.Users != 2 || store.Set.Len() != 20 {
+	if got := store.Count(); got.Sessions != 2*auth.MaxUserSessions || got.Users != 2 || store.Set.Len() != 20 {
 		t.Fatalf("%+v, %d revocations", got, store.Set.Len())
 	}
 }

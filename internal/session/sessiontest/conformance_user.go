@@ -80,7 +80,7 @@ func endUserOfNobody(t *testing.T, store Store, c *Clock) {
 		t.Fatal("a session that began before is not revoked")
 	}
 	var tooEarly *auth.CreatedTooEarlyError
-	if err := store.Create(t.Context(), early, auth.SessionKey{}); !errors.As(err, &tooEarly) {
+	if err := ErrOf(store.Create(t.Context(), early, auth.SessionKey{}, auth.SessionLimit{})); !errors.As(err, &tooEarly) {
 		t.Fatalf("got %v, want CreatedTooEarlyError", err)
 	}
 }
@@ -107,7 +107,7 @@ func createdTooEarly(t *testing.T, store Store, c *Clock) {
 	Must(t, ErrOf(store.EndUser(t.Context(), Alice, at, time.Time{})))
 	for name, s := range map[string]*auth.Session{"before": before, "in the same millisecond": same} {
 		var early *auth.CreatedTooEarlyError
-		err := store.Create(t.Context(), s, auth.SessionKey{Key: "k1"})
+		err := ErrOf(store.Create(t.Context(), s, auth.SessionKey{Key: "k1"}, auth.SessionLimit{}))
 		if !errors.As(err, &early) || early.NotAfter.UnixMilli() != at.UnixMilli() {
 			t.Errorf("%s: got %v, want CreatedTooEarlyError at %v", name, err, at)
 		}
@@ -116,13 +116,13 @@ func createdTooEarly(t *testing.T, store Store, c *Clock) {
 	if keys := KeysOf(t, store, Alice); len(keys) != 0 {
 		t.Errorf("keys %v of sessions that were refused", keys)
 	}
-	Must(t, store.Create(t.Context(), NewSession(Bob, c), auth.SessionKey{}))
+	Must(t, ErrOf(store.Create(t.Context(), NewSession(Bob, c), auth.SessionKey{}, auth.SessionLimit{})))
 	c.Advance(time.Millisecond)
-	Must(t, store.Create(t.Context(), NewSession(Alice, c), auth.SessionKey{}))
+	Must(t, ErrOf(store.Create(t.Context(), NewSession(Alice, c), auth.SessionKey{}, auth.SessionLimit{})))
 	c.Advance(4 * time.Minute) // a replica whose clock is as far behind as that
 	_, err := store.Sweep(t.Context(), c.Now(), 10)
 	Must(t, err)
-	if err := store.Create(t.Context(), before, auth.SessionKey{}); err == nil {
+	if err := ErrOf(store.Create(t.Context(), before, auth.SessionKey{}, auth.SessionLimit{})); err == nil {
 		t.Error("the revocation was forgotten within clock skew")
 	}
 }
@@ -133,7 +133,7 @@ func revocationsGrow(t *testing.T, store Store, c *Clock) {
 	s := NewSession(Alice, c)
 	Must(t, ErrOf(store.EndUser(t.Context(), Alice, c.Now(), time.Time{})))
 	Must(t, ErrOf(store.EndUser(t.Context(), Alice, old, time.Time{}))) // came late
-	if !store.Set.Revoked(Bearer(s)) || store.Create(t.Context(), s, auth.SessionKey{}) == nil {
+	if !store.Set.Revoked(Bearer(s)) || ErrOf(store.Create(t.Context(), s, auth.SessionKey{}, auth.SessionLimit{})) == nil {
 		t.Fatal("an older revocation took the place of a newer one")
 	}
 }

@@ -88,7 +88,7 @@ func Must(t testing.TB, err error) {
 }
 
 // ErrOf is the error of a call whose other result does not matter.
-func ErrOf(_ int, err error) error { return err }
+func ErrOf[T any](_ T, err error) error { return err }
 
 // NewSession is a session that begins now.
 func NewSession(u auth.User, c *Clock) *auth.Session {
@@ -105,7 +105,7 @@ func NewSession(u auth.User, c *Clock) *auth.Session {
 func Begin(t testing.TB, store auth.Store, u auth.User, c *Clock, key string) *auth.Session {
 	t.Helper()
 	s := NewSession(u, c)
-	Must(t, store.Create(t.Context(), s, auth.SessionKey{Key: key, ObtainedAt: c.Now()}))
+	Must(t, ErrOf(store.Create(t.Context(), s, auth.SessionKey{Key: key, ObtainedAt: c.Now()}, auth.SessionLimit{})))
 	return s
 }
 

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/session"
 )
 
 // model says what the gateway must answer, written from the issue and not from
@@ -60,8 +59,9 @@ func (m *model) stop(s *modelSession, by string) {
 }
 
 // login adds a session; whoever has too many loses the oldest.
-func (m *model) login(s *modelSession, key string) {
-	if places := m.places(s.user); len(places) >= session.MaxUserSessions {
+func (m *model) login(s *modelSession, key string, now time.Time) {
+	places := slices.DeleteFunc(m.places(s.user), func(s *modelSession) bool { return s.over(now) })
+	if len(places) >= auth.MaxUserSessions {
 		m.stop(slices.MinFunc(places, func(a, b *modelSession) int { return a.id.Began().Compare(b.id.Began()) }), "the cap")
 	}
 	s.occupies = true

@@ -74,7 +74,7 @@ func (r *ModelRun) login(u auth.User) {
 		id: grant.Identity.Session, user: u, refresh: []string{grant.RefreshToken},
 		idleEnd: now.Add(Idle), absEnd: now.Add(Life),
 	}
-	r.model.login(s, key)
+	r.model.login(s, key, now)
 	r.keep(grant, s)
 }
 

@@ -37,7 +37,7 @@ func TestCopyBothWays(t *testing.T) {
 	sessiontest.Must(t, from.RevokeKey(t.Context(), "key9", c.Now().Add(sessiontest.Access)))
 	over := sessiontest.NewSession(auth.User{App: "wx1", OpenID: "carol"}, c)
 	over.IdleEnd = c.Now().Add(time.Minute)
-	sessiontest.Must(t, from.Create(t.Context(), over, auth.SessionKey{Key: "k5"}))
+	sessiontest.Must(t, sessiontest.ErrOf(from.Create(t.Context(), over, auth.SessionKey{Key: "k5"}, auth.SessionLimit{})))
 	c.Advance(2 * time.Minute)
 	want := sessiontest.Content(t, from)
 	if len(want) != 2+2+3 { // sessions, keys, revocations
@@ -108,6 +108,35 @@ func TestCopyEndsWhatWasEnded(t *testing.T) {
 			sessiontest.Must(t, to.Store.(sessiontest.Mover).Import(t.Context(), session.Entry{Session: ended}))
 			sessiontest.WantNoSession(t, to, "imported again", byUser.ID)
 			sessiontest.WantNoSession(t, to, "imported again", ended.ID)
+		})
+	}
+}
+
+// A copy carries which sessions were replaced, also after their last access tokens.
+func TestCopyCarriesReplaced(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		from, to func(testing.TB, *sessiontest.Clock) sessiontest.Store
+	}{"file to redis": {openFileStore, openRedisStore}, "redis to file": {openRedisStore, openFileStore}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := sessiontest.NewClock()
+			from, to := test.from(t, c), test.to(t, c)
+			first := sessiontest.Begin(t, from, sessiontest.Alice, c, "k1")
+			c.Advance(time.Millisecond)
+			second := sessiontest.NewSession(sessiontest.Alice, c)
+			ended, err := from.Create(t.Context(), second, auth.SessionKey{}, auth.SessionLimit{Sessions: 1})
+			if err != nil || len(ended) != 1 {
+				t.Fatalf("%v, %v", ended, err)
+			}
+			c.Advance(sessiontest.Access + time.Minute)
+			sessiontest.CopyStore(t, from, to)
+			sessiontest.CopyStore(t, from, to)
+			sessiontest.WantNoSession(t, to, "replaced", first.ID)
+			if !to.Set.Replaced(first.ID) || to.Set.Replaced(second.ID) {
+				t.Errorf("replaced: the first %v, the second %v", to.Set.Replaced(first.ID), to.Set.Replaced(second.ID))
+			}
+			sessiontest.Must(t, sessiontest.ErrOf(to.Session(t.Context(), second.ID)))
 		})
 	}
 }

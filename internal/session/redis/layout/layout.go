@@ -14,8 +14,9 @@ import (
 // Version is the version of this layout. Raise it if older versions of wxgate would
 // misread the data in Redis.
 //
-//	<prefix>:{t}:s:<session ID>  sealed session
-//	<prefix>:{t}:u:<user>        hash: session ID -> when it ends, v -> version,
+//	<prefix>:{t}:s:<session ID>  sealed session; replaced:<end> once session_limit ended it
+//	<prefix>:{t}:u:<user>        hash: session ID -> when it ends, when its last access token
+//	                             ends, and its class of devices; v -> version,
 //	                             p:<person> -> 1 for each of the user's persons
 //	<prefix>:{t}:p:<person>      hash: user -> when the user's last session with this unionid
 //	                             ends at the latest, by the clock of Redis

@@ -1,0 +1,62 @@
+package layout
+
+import (
+	"cmp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
+
+// IndexedSession is a session in its user's index, without its record. Times are rounded up
+// to the millisecond.
+type IndexedSession struct {
+	ID             auth.SessionID
+	End, AccessEnd time.Time
+	Device         auth.Device
+}
+
+// IndexLine is the inverse of ParseIndexLine.
+func IndexLine(s *auth.Session) string {
+	return MillisUp(s.End()) + ":" + MillisUp(s.AccessEnd) + ":" + strconv.Itoa(int(s.Device))
+}
+
+// ParseIndexLine reads a field of a user's index and its value. In lines that an older
+// wxgate wrote, the device is [auth.DeviceOther].
+func ParseIndexLine(id, line string) IndexedSession {
+	end, rest, _ := strings.Cut(line, ":")
+	accessEnd, class, _ := strings.Cut(rest, ":")
+	device, err := strconv.ParseUint(class, 10, 8)
+	if err != nil {
+		device = uint64(auth.DeviceOther)
+	}
+	return IndexedSession{ID: auth.SessionID(id), End: ParseMillis(end), AccessEnd: ParseMillis(accessEnd), Device: auth.Device(device)}
+}
+
+// Compare orders sessions by their beginning.
+func (s IndexedSession) Compare(other IndexedSession) int {
+	return cmp.Or(s.ID.Began().Compare(other.ID.Began()), cmp.Compare(s.ID, other.ID))
+}
+
+// LastEnd returns when the last of the sessions ends.
+func LastEnd(sessions []IndexedSession) time.Time {
+	var end time.Time
+	for _, s := range sessions {
+		end = session.Later(end, s.End)
+	}
+	return end
+}
+
+const replaced = "replaced:"
+
+// Replaced is the value of the key of a session that was replaced, until the session would
+// have ended: a refresh must learn that long after the revocation is forgotten.
+func Replaced(end time.Time) string { return replaced + MillisUp(end) }
+
+// ParseReplaced is the inverse of Replaced; ok is false for the record of a session.
+func ParseReplaced(value string) (end time.Time, ok bool) {
+	millis, ok := strings.CutPrefix(value, replaced)
+	return ParseMillis(millis), ok
+}

@@ -1,0 +1,188 @@
+// Package limits has the tests of every store that limit the sessions of a user.
+package limits
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session/sessiontest"
+)
+
+// Conform runs the tests of the limits on a store.
+func Conform(t *testing.T, open func(testing.TB, *sessiontest.Clock) sessiontest.Store) {
+	t.Parallel()
+	sessiontest.Run(t, open, map[string]sessiontest.Case{
+		"at most so many sessions of a user": sessionCap,
+		"session limit":                      limited,
+		"per device":                         limitedPerDevice,
+		"per device, and in all":             limitedInAll,
+		"a limit that was lowered":           lowered,
+		"expired sessions":                   expiredTakeNoPlace,
+		"logins at once":                     raceLogins,
+	})
+}
+
+func sessionCap(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
+	var all []*auth.Session
+	for range auth.MaxUserSessions + 2 {
+		all = append(all, sessiontest.Begin(t, store, sessiontest.Alice, c, "k1"))
+		c.Advance(time.Millisecond)
+	}
+	for i, s := range all {
+		_, err := store.Session(t.Context(), s.ID)
+		if ended := i < 2; (err != nil) != ended || store.Set.Revoked(sessiontest.Bearer(s)) != ended {
+			t.Fatalf("session %d of %d: %v, revoked %v", i, len(all), err, store.Set.Revoked(sessiontest.Bearer(s)))
+		}
+	}
+	if store.Set.Replaced(all[0].ID) {
+		t.Fatal("the default limit replaces a session")
+	}
+	if got := store.Count(); got.Sessions != auth.MaxUserSessions || got.Users != 1 {
+		t.Fatalf("%+v", got)
+	}
+}
+
+// Login begins a session under a limit and returns it and what it ended.
+func Login(t testing.TB, store auth.Store, c *sessiontest.Clock, device auth.Device, limit auth.SessionLimit) (*auth.Session, []auth.SessionID) {
+	t.Helper()
+	s := sessiontest.NewSession(sessiontest.Alice, c)
+	s.Device = device
+	replaced, err := store.Create(t.Context(), s, auth.SessionKey{Key: "k1"}, limit)
+	sessiontest.Must(t, err)
+	c.Advance(time.Millisecond)
+	return s, replaced
+}
+
+func limited(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
+	limit := auth.SessionLimit{Sessions: 2}
+	first, _ := Login(t, store, c, auth.DeviceOther, limit)
+	second, replaced := Login(t, store, c, auth.DeviceOther, limit)
+	if len(replaced) != 0 {
+		t.Fatalf("two of two sessions: %v ended", replaced)
+	}
+	sessiontest.End(t, store, second.ID)
+	Login(t, store, c, auth.DeviceOther, limit)
+	if _, replaced = Login(t, store, c, auth.DeviceOther, limit); !slices.Equal(replaced, []auth.SessionID{first.ID}) {
+		t.Fatalf("%v ended, want the oldest, %s", replaced, first.ID)
+	}
+	if !store.Set.Revoked(sessiontest.Bearer(first)) || !store.Set.Replaced(first.ID) {
+		t.Fatal("the oldest session is not replaced")
+	}
+	if !store.Set.Revoked(sessiontest.Bearer(second)) || store.Set.Replaced(second.ID) {
+		t.Fatal("a session that was logged out counts as replaced")
+	}
+	if store.Count().Sessions != 2 {
+		t.Fatalf("%+v", store.Count())
+	}
+	// Its client comes back when the last access token has expired.
+	c.Advance(sessiontest.Access + time.Minute)
+	sessiontest.Must(t, sessiontest.ErrOf(store.Sweep(t.Context(), c.Now(), 100)))
+	_, err := store.Session(t.Context(), first.ID)
+	if !errors.Is(err, auth.ErrNoSession) || !errors.Is(err, auth.ErrSessionReplaced) && !store.Set.Replaced(first.ID) {
+		t.Fatalf("the replaced session, later: %v", err)
+	}
+}
+
+func limitedPerDevice(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
+	limit := auth.SessionLimit{Sessions: 1, PerDevice: true}
+	phone, _ := Login(t, store, c, auth.DeviceIOS, limit)
+	desktop, replaced := Login(t, store, c, auth.DeviceWindows, limit)
+	if len(replaced) != 0 {
+		t.Fatalf("another class of devices ended %v", replaced)
+	}
+	if _, replaced = Login(t, store, c, auth.DeviceIOS, limit); !slices.Equal(replaced, []auth.SessionID{phone.ID}) {
+		t.Fatalf("%v ended, want the phone's, %s", replaced, phone.ID)
+	}
+	sessiontest.Must(t, sessiontest.ErrOf(store.Session(t.Context(), desktop.ID)))
+}
+
+// limitedInAll begins more sessions than a user may have, on several classes of devices that
+// each may have all of them.
+func limitedInAll(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
+	limit := auth.SessionLimit{Sessions: auth.MaxUserSessions, PerDevice: true}
+	first, _ := Login(t, store, c, auth.DeviceIOS, limit)
+	for range auth.MaxUserSessions - 1 {
+		if _, replaced := Login(t, store, c, auth.DeviceWindows, limit); len(replaced) != 0 {
+			t.Fatalf("%v ended before the limit", replaced)
+		}
+	}
+	if _, replaced := Login(t, store, c, auth.DeviceAndroid, limit); !slices.Equal(replaced, []auth.SessionID{first.ID}) {
+		t.Fatalf("%v ended, want the oldest of all, %s", replaced, first.ID)
+	}
+}
+
+// lowered has more sessions than a new configuration allows: the next login ends them.
+func lowered(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
+	var before []auth.SessionID
+	for range 4 {
+		s, _ := Login(t, store, c, auth.DeviceOther, auth.SessionLimit{})
+		before = append(before, s.ID)
+	}
+	last, replaced := Login(t, store, c, auth.DeviceOther, auth.SessionLimit{Sessions: 1})
+	if !slices.Equal(replaced, before) {
+		t.Fatalf("%v ended, want %v", replaced, before)
+	}
+	if keys := sessiontest.KeysOf(t, store, sessiontest.Alice); !slices.Equal(keys, []string{"k1"}) {
+		t.Errorf("session keys %v", keys)
+	}
+	sessiontest.Must(t, sessiontest.ErrOf(store.Session(t.Context(), last.ID)))
+}
+
+func expiredTakeNoPlace(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
+	limit := auth.SessionLimit{Sessions: 1}
+	Login(t, store, c, auth.DeviceOther, limit)
+	c.Advance(sessiontest.Idle)
+	if _, replaced := Login(t, store, c, auth.DeviceOther, limit); len(replaced) != 0 {
+		t.Fatalf("an expired session was replaced: %v", replaced)
+	}
+}
+
+func raceLogins(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
+	const logins, most = 20, 3
+	Race(t, c, logins, most, store)
+	if got := store.Count().Sessions; got != most {
+		t.Fatalf("%d sessions after %d logins at once, want %d", got, logins, most)
+	}
+}
+
+// Race logs in at the same time through several stores of the same data. Each
+// session is either alive afterwards or was reported as replaced once.
+func Race(t *testing.T, c *sessiontest.Clock, logins, most int, stores ...auth.Store) {
+	t.Helper()
+	var mu sync.Mutex
+	begun, replaced := make(map[auth.SessionID]bool), make(map[auth.SessionID]int)
+	var all sync.WaitGroup
+	for i := range logins {
+		s := sessiontest.NewSession(sessiontest.Alice, c)
+		all.Go(func() {
+			ended, err := stores[i%len(stores)].Create(t.Context(), s, auth.SessionKey{Key: "k1"}, auth.SessionLimit{Sessions: most})
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				t.Errorf("login %d: %v", i, err)
+			}
+			begun[s.ID] = true
+			for _, id := range ended {
+				replaced[id]++
+			}
+		})
+	}
+	all.Wait()
+	alive := 0
+	for id := range begun {
+		_, err := stores[0].Session(t.Context(), id)
+		if err == nil {
+			alive++
+		}
+		if (err != nil) != (replaced[id] == 1) {
+			t.Errorf("%s: %v, reported as replaced %d times", id, err, replaced[id])
+		}
+	}
+	if alive != most {
+		t.Errorf("%d sessions are alive after %d logins at once, want %d", alive, logins, most)
+	}
+}
