@@ -60,6 +60,7 @@ func TestDocumentedCodes(t *testing.T) {
 	f.weChatFails(t, page, login.str(t, "access_token"))
 	t.Run("limited", func(t *testing.T) { limitedUser(t, page) })
 	t.Run("expired", func(t *testing.T) { expiredTokens(t, page) })
+	t.Run("replaced", func(t *testing.T) { replacedSession(t, page) })
 	t.Run("store", func(t *testing.T) { storeFails(t, page) })
 	page.complete(t)
 }
@@ -245,6 +246,20 @@ func limitedUser(t *testing.T, page *codesPage) {
 		{"userInfo", "429 rate_limited", "POST", pub + "/userInfo", body, token},
 		{"decode", "429 rate_limited", "POST", pub + "/decode", body, token},
 	})
+}
+
+// replacedSession is one of a user who has logged in again since.
+func replacedSession(t *testing.T, page *codesPage) {
+	f := newFixture(t, limitedTo("session_limit 1"))
+	login := f.login("alice")
+	f.token("alice")
+	token := login.str(t, "access_token")
+	cases := []refusal{{"refresh", "401 session_replaced", "POST", pub + "/refresh", fmt.Sprintf(`{"refresh_token":%q}`, login.str(t, "refresh_token")), ""}}
+	for _, call := range bearerCalls(f.sealedPhone(t, wechatsim.Sealing{})) {
+		call.want, call.bearer = "401 session_replaced", token
+		cases = append(cases, call)
+	}
+	f.refused(t, page, cases)
 }
 
 // expiredTokens waits for an access token to expire, which takes two seconds.

@@ -25,6 +25,7 @@ func init() {
 //	        callback  <token> [<encoding-aes-key>]
 //	        api       <url>
 //	        watermark <max-age>
+//	        session_limit <n> [per device]
 //	        raw_session_key insecure
 //	    }
 //	    secret <value> [<old value>...]

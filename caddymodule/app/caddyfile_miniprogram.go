@@ -1,10 +1,13 @@
 package app
 
 import (
+	"strconv"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/wxgate/wxgate/caddymodule/directive"
+	"github.com/wxgate/wxgate/internal/auth"
 )
 
 // parseOptions reads the block of one app; its grammar is above
@@ -16,6 +19,7 @@ func (m *MiniProgram) parseOptions(d *caddyfile.Dispenser) error {
 		"component":       func() error { return m.parseComponent(d) },
 		"callback":        func() error { return m.parseCallback(d) },
 		"api":             directive.One(d, &m.API),
+		"session_limit":   func() error { return m.parseSessionLimit(d) },
 		"watermark":       func() error { return m.parseWatermark(d) },
 		"encrypted_phone": directive.Checked(d, &m.EncryptedPhone, checkEncryptedPhone),
 		"raw_session_key": directive.Checked(d, &m.RawSessionKey, checkRawKey),
@@ -81,6 +85,23 @@ func (m *MiniProgram) parseCallback(d *caddyfile.Dispenser) error {
 		m.Callback.EncodingAESKey = args[1]
 	}
 	return directive.RefuseEmpty(d, args)
+}
+
+func (m *MiniProgram) parseSessionLimit(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	perDevice := len(args) == 3 && args[1] == "per" && args[2] == "device"
+	if len(args) != 1 && !perDevice {
+		return d.Err("write session_limit <n> [per device]")
+	}
+	n, err := strconv.Atoi(args[0])
+	if err != nil {
+		return d.Errf("session_limit %q: expected a number from 1 to %d", args[0], auth.MaxUserSessions)
+	}
+	m.SessionLimit = &SessionLimitConfig{Sessions: n, PerDevice: perDevice}
+	if err := m.SessionLimit.check(); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
 }
 
 func (m *MiniProgram) parseWatermark(d *caddyfile.Dispenser) error {

@@ -63,6 +63,12 @@ type MiniProgram struct {
 	// not received.
 	Callback *CallbackConfig `json:"callback,omitempty"`
 
+	// How many sessions a user of this app may have. A login beyond it ends the user's
+	// oldest session, whose client gets 401 `session_replaced` and must not log in again
+	// automatically. Default: 100 sessions, and what a login beyond them ends is
+	// `session_revoked`, after which clients log in again silently.
+	SessionLimit *SessionLimitConfig `json:"session_limit,omitempty"`
+
 	id          auth.AppID // all resolved
 	platform    wechat.Platform
 	miniProgram auth.AppID // "" but for MiniProgram
@@ -70,6 +76,17 @@ type MiniProgram struct {
 	component   *wechat.Component
 	callback    *callback.Receiver
 	api         string
+}
+
+// SessionLimitConfig is how many sessions a user may have.
+type SessionLimitConfig struct {
+	// The number of sessions, from 1 to 100. Required.
+	Sessions int `json:"sessions"`
+
+	// Whether each class of devices has a separate limit, such as iOS, Android and
+	// Windows, as the login's User-Agent says it. A user has at most 100 sessions in all.
+	// Default: the limit is for all devices together.
+	PerDevice bool `json:"per_device,omitempty"`
 }
 
 // ComponentConfig is a third-party platform (第三方平台).

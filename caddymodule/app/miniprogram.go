@@ -55,15 +55,25 @@ func (m *MiniProgram) provision(repl *caddy.Replacer, logger *zap.Logger) error 
 	return nil
 }
 
-// checkData checks the options about data that clients send.
+// checkData checks the session limit and the options about data that clients send.
 func (m *MiniProgram) checkData() error {
 	if m.RawSessionKey != "" {
 		if err := checkRawKey(m.RawSessionKey); err != nil {
 			return err
 		}
 	}
+	if err := m.SessionLimit.check(); err != nil {
+		return err
+	}
 	if m.EncryptedPhone != "" {
 		return checkEncryptedPhone(m.EncryptedPhone)
+	}
+	return nil
+}
+
+func (l *SessionLimitConfig) check() error {
+	if l != nil && (l.Sessions < 1 || l.Sessions > auth.MaxUserSessions) {
+		return fmt.Errorf("session_limit %d: expected a number from 1 to %d", l.Sessions, auth.MaxUserSessions)
 	}
 	return nil
 }

@@ -94,11 +94,23 @@ func (o *opener) openService() {
 		Idle:        time.Duration(configured.Idle),
 		KeyLocked:   o.keyLocked,
 		Ended:       o.sessionEnded,
+		Limits:      o.app.sessionLimits(),
 	}
 	if o.redis != nil {
 		config.Outage = o.redis.Outage
 	}
 	rt.Service = auth.NewService(config)
+}
+
+// sessionLimits are the configured limits; the other apps have the default.
+func (a *App) sessionLimits() map[auth.AppID]auth.SessionLimit {
+	limits := make(map[auth.AppID]auth.SessionLimit)
+	for _, m := range a.MiniPrograms {
+		if m.SessionLimit != nil {
+			limits[m.id] = auth.SessionLimit{Sessions: m.SessionLimit.Sessions, PerDevice: m.SessionLimit.PerDevice}
+		}
+	}
+	return limits
 }
 
 func (o *opener) openStore(ctx context.Context) error {

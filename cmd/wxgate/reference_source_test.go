@@ -33,6 +33,7 @@ var configTypes = []struct{ dir, name, title string }{
 	{"app", "MiniProgram", "A mini program: `apps.wxgate.apps[]`"},
 	{"app", "ComponentConfig", "`apps.wxgate.apps[].component`"},
 	{"app", "CallbackConfig", "`apps.wxgate.apps[].callback`"},
+	{"app", "SessionLimitConfig", "`apps.wxgate.apps[].session_limit`"},
 	{"app", "StoreConfig", "`apps.wxgate.store`"},
 	{"app", "TokenConfig", "`apps.wxgate.token`"},
 	{"events", "Config", "`apps.wxgate.events_to`"},
