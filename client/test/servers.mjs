@@ -97,7 +97,7 @@ async function startProxy(t, target) {
   return proxy
 }
 
-function caddyfile({ dir, port, service, token, site, more }) {
+function caddyfile({ dir, port, service, token, app, site, more }) {
   return `{
 	admin unix/${dir}/admin.sock
 	persist_config off
@@ -105,6 +105,7 @@ function caddyfile({ dir, port, service, token, site, more }) {
 	wxgate {
 		app ${WX_APPID} ${WX_SECRET} {
 			api ${SIM_API}
+			${app}
 		}
 		app ${WX_APPID_2} ${WX_SECRET} {
 			api ${SIM_API}
@@ -134,7 +135,7 @@ http://127.0.0.1:${port} {
 }
 
 /** Starts the gateway with a service behind it and a proxy before it, for one test. */
-export async function startGateway(t, { token = '1h', site = '', more = '' } = {}) {
+export async function startGateway(t, { token = '1h', app = '', site = '', more = '' } = {}) {
   const dir = mkdtempSync(join(tmpdir(), 'wx'))
   const config = join(dir, 'Caddyfile')
   const gateway = { port: await freePort() }
@@ -144,7 +145,7 @@ export async function startGateway(t, { token = '1h', site = '', more = '' } = {
   })
   gateway.service = await startService(t)
   gateway.proxy = await startProxy(t, gateway)
-  writeFileSync(config, caddyfile({ dir, port: gateway.port, service: gateway.service, token, site, more }))
+  writeFileSync(config, caddyfile({ dir, port: gateway.port, service: gateway.service, token, app, site, more }))
   const env = { ...process.env, HOME: dir, XDG_DATA_HOME: dir, XDG_CONFIG_HOME: dir }
 
   let child = null
