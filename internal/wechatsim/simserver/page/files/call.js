@@ -41,8 +41,9 @@ export async function ask(method, path, members) {
 
 export const askJSON = async (path) => JSON.parse(await ask('GET', path))
 
-// show makes a call because of a button, and shows its response and its curl line.
-export async function show(name, method, path, members) {
+// show makes a call because of a button, and shows its response and its curl line. about is
+// whom or what the button is about; name is the text of the button.
+export async function show(about, name, method, path, members) {
   const line = curl(method, location.origin + path, members === undefined ? undefined : JSON.stringify(members))
   let said = ''
   let failed = false
@@ -52,7 +53,7 @@ export async function show(name, method, path, members) {
     failed = true
     said = error.message
   }
-  byID('last-name').replaceChildren(`${name}. `, named('span', failed ? 'failed' : 'done', { className: failed ? 'bad' : '' }))
+  byID('last-name').replaceChildren(about, ' ', named('b', name), ': ', named('span', failed ? 'failed' : 'done', { className: failed ? 'bad' : '' }))
   delete byID('last-name').dataset.text
   byID('last-result').textContent = said
   byID('last-result').hidden = said === ''
@@ -69,7 +70,7 @@ export function copyable(line) {
     button.textContent = text('copied')
   })
   const shown = element('pre', { textContent: line, tabIndex: 0 })
-  shown.setAttribute('role', 'region')
+  shown.setAttribute('role', 'group')
   shown.setAttribute('aria-label', text('same'))
   return element('div', { className: 'copy' }, shown, button)
 }

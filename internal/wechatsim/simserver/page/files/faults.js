@@ -16,7 +16,7 @@ export function listFaults(about) {
 export function showFaults(faults) {
   byID('armed').replaceChildren(...faults.map((fault) => {
     const details = [fault.kind, fault.path, fault.errcode, fault.delay].filter((part) => part !== undefined)
-    return element('li', { className: 'mono', textContent: `${details.join(' ')} (${fault.times ? `${fault.times} ${text('left')}` : text('forever')})` })
+    return element('li', { className: 'mono', textContent: `${details.join(' ')} (${fault.times ? `${text('left')} ${fault.times}` : text('forever')})` })
   }))
   byID('no-faults').hidden = faults.length > 0
 }
@@ -35,14 +35,16 @@ function arm(event) {
   if (Number(form.get('times')) > 0) fault.times = Number(form.get('times'))
   if (form.get('delay')) fault.delay = form.get('delay')
   if (form.get('after')) fault.after = true
-  show(text('arm'), 'POST', '/faults', fault)
+  show('', 'arm', 'POST', '/faults', fault)
 }
 
 export function startFaults() {
-  byID('fault').addEventListener('submit', arm)
-  byID('clear-faults').addEventListener('click', () => show(text('clearFaults'), 'DELETE', '/faults'))
-  byID('expire').addEventListener('click', () => show(text('expire'), 'POST', '/expire-tokens', {}))
+  const form = byID('fault')
+  form.addEventListener('submit', arm)
+  form.kind.addEventListener('change', () => { form.errcode.required = form.kind.value === 'errcode' })
+  byID('clear-faults').addEventListener('click', () => show('', 'clearFaults', 'DELETE', '/faults'))
+  byID('expire').addEventListener('click', () => show('', 'expire', 'POST', '/expire-tokens', {}))
   for (const button of byID('advance').querySelectorAll('[value]')) {
-    if (button.value) button.addEventListener('click', () => show(`${text('clock')} +${button.value}`, 'POST', '/clock', { advance: button.value }))
+    if (button.value) button.addEventListener('click', () => show(`+${button.value}`, 'clock', 'POST', '/clock', { advance: button.value }))
   }
 }

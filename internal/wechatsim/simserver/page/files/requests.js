@@ -16,7 +16,8 @@ function outcome(request) {
 
 function urlOf(request) {
   const query = new URLSearchParams(Object.entries(request.query).flatMap(([name, values]) => values.map((value) => [name, value])))
-  return api + request.path + (query.size ? `?${query}` : '')
+  const path = request.path.split('/').map(encodeURIComponent).join('/')
+  return api + path + (query.size ? `?${query}` : '')
 }
 
 function rowOf(request) {
@@ -59,7 +60,7 @@ export function showRequests(requests, url) {
 
 export function startRequests() {
   byID('pause').addEventListener('click', () => byID('pause').setAttribute('aria-pressed', String(!paused())))
-  byID('clear-requests').addEventListener('click', () => show(text('clearRequests'), 'DELETE', '/requests'))
+  byID('clear-requests').addEventListener('click', () => show('', 'clearRequests', 'DELETE', '/requests'))
 }
 
 export const paused = () => byID('pause').getAttribute('aria-pressed') === 'true'

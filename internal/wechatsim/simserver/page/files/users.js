@@ -8,11 +8,12 @@ let platforms = new Map() // by appid
 const query = (user) => new URLSearchParams({ appid: user.appid, openid: user.openid })
 const label = (user) => user.user || text('unnamed')
 
-// button makes a control of a user's, whose name says whose it is.
-function button(user, name, act) {
-  const made = element('button', { type: 'button' }, named('span', name))
+// button makes a control of a user, which is described by the user's name. call returns the
+// method, the path and the members of the call.
+function button(user, name, call) {
+  const made = named('button', name, { type: 'button' })
   made.setAttribute('aria-describedby', `name-${cards.size}`)
-  made.addEventListener('click', () => act(`${label(user)}, ${text(name)}`))
+  made.addEventListener('click', () => show(label(user), name, ...call()))
   return made
 }
 
@@ -20,17 +21,12 @@ function cardOf(user) {
   const target = { appid: user.appid, openid: user.openid }
   const fields = { openid: element('dd'), unionid: element('dd'), phone: element('dd'), key: element('dd') }
   for (const field of Object.values(fields)) field.className = 'mono'
-  const risk = button(user, 'risk', (name) => show(name, 'POST', '/high-risk', { ...target, high_risk: risk.getAttribute('aria-pressed') !== 'true' }))
-  const buttons = [button(user, 'loginCode', (name) => show(name, 'GET', `/code?${query(user)}`))]
-  if (platforms.get(user.appid) === 'wechat') {
-    buttons.push(button(user, 'phoneCode', (name) => show(name, 'GET', `/phone-code?${query(user)}`)))
-  }
-  buttons.push(
-    button(user, 'encrypted', (name) => show(name, 'GET', `/encrypted-phone?${query(user)}`)),
-    button(user, 'rotate', (name) => show(name, 'POST', '/session-key/rotate', target)),
-    button(user, 'drop', (name) => show(name, 'DELETE', `/session-key?${query(user)}`)),
-    risk,
-  )
+  const risk = button(user, 'risk', () => ['POST', '/high-risk', { ...target, high_risk: risk.getAttribute('aria-pressed') !== 'true' }])
+  const encrypted = button(user, 'encrypted', () => ['GET', `/encrypted-phone?${query(user)}`])
+  const drop = button(user, 'drop', () => ['DELETE', `/session-key?${query(user)}`])
+  const buttons = [button(user, 'loginCode', () => ['GET', `/code?${query(user)}`])]
+  if (platforms.get(user.appid) === 'wechat') buttons.push(button(user, 'phoneCode', () => ['GET', `/phone-code?${query(user)}`]))
+  buttons.push(encrypted, button(user, 'rotate', () => ['POST', '/session-key/rotate', target]), drop, risk)
   const card = element('li', {},
     element('h3', { id: `name-${cards.size}`, textContent: label(user) }),
     element('dl', {},
@@ -39,15 +35,17 @@ function cardOf(user) {
       named('dt', 'phone'), fields.phone,
       element('dt', { textContent: 'session_key' }), fields.key),
     element('div', { className: 'line' }, ...buttons))
-  return { card, fields, risk }
+  return { card, fields, risk, ofKey: [encrypted, drop] }
 }
 
-function update({ card, fields, risk }, user, appid) {
+// update shows what changed. Without a session_key a phone can encrypt nothing.
+function update({ card, fields, risk, ofKey }, user, appid) {
   card.hidden = user.appid !== appid
   fields.openid.textContent = user.openid
   fields.unionid.textContent = user.unionid || '–'
   fields.phone.textContent = `+${user.country} ${user.phone}`
   fields.key.textContent = user.session_key || text('noKey')
+  for (const button of ofKey) button.disabled = !user.session_key
   risk.setAttribute('aria-pressed', String(user.high_risk))
 }
 
@@ -78,6 +76,6 @@ export function startUsers(refresh) {
     const members = new URLSearchParams({ appid: byID('app').value })
     const name = byID('new-user').value.trim()
     if (name) members.set('user', name)
-    show(`${name || 'alice'}, ${text('loginCode')}`, 'GET', `/code?${members}`)
+    show(name || 'alice', 'loginCode', 'GET', `/code?${members}`)
   })
 }
