@@ -11,13 +11,14 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// pieces are all keys, fields and values of a database.
+// pieces are all keys, fields and values of a database. Sealed values are not cut: all of a
+// process begin with the same bytes.
 func (r *clientUnderTest) pieces() map[string]bool {
 	r.Helper()
 	pieces := make(map[string]bool)
-	for line := range strings.SplitSeq(r.everything(), "\n") {
-		pieces[line] = true
-		for part := range strings.SplitSeq(line, " ") {
+	for _, entry := range r.entries() {
+		pieces[strings.Join(entry, " ")] = true
+		for _, part := range entry {
 			pieces[part] = true
 		}
 	}

@@ -58,37 +58,47 @@ func (m *monitor) heard(text string) bool {
 // everything is each key of a database and all that is in it.
 func (r *clientUnderTest) everything() string {
 	r.Helper()
+	var all strings.Builder
+	for _, entry := range r.entries() {
+		all.WriteString(strings.Join(entry, " ") + "\n")
+	}
+	return all.String()
+}
+
+// entries are all keys, values of strings, and fields of hashes and streams with their values.
+func (r *clientUnderTest) entries() (entries [][]string) {
+	r.Helper()
 	keys, err := do(r, r.admin, "KEYS", "*").AsStrSlice()
 	sessiontest.Must(r, err)
-	var all strings.Builder
+	add := func(fields map[string]string) {
+		for field, value := range fields {
+			entries = append(entries, []string{field, value})
+		}
+	}
 	for _, key := range keys {
-		all.WriteString(key + "\n")
+		entries = append(entries, []string{key})
 		kind, err := do(r, r.admin, "TYPE", key).ToString()
 		sessiontest.Must(r, err)
 		switch kind {
 		case "string":
 			value, err := do(r, r.admin, "GET", key).ToString()
 			sessiontest.Must(r, err)
-			all.WriteString(value + "\n")
+			entries = append(entries, []string{value})
 		case "hash":
 			fields, err := do(r, r.admin, "HGETALL", key).AsStrMap()
 			sessiontest.Must(r, err)
-			for field, value := range fields {
-				all.WriteString(field + " " + value + "\n")
-			}
+			add(fields)
 		case "stream":
-			entries, err := do(r, r.admin, "XRANGE", key, "-", "+").AsXRange()
+			stream, err := do(r, r.admin, "XRANGE", key, "-", "+").AsXRange()
 			sessiontest.Must(r, err)
-			for _, entry := range entries {
-				for field, value := range entry.FieldValues {
-					all.WriteString(field + " " + value + "\n")
-				}
+			for _, entry := range stream {
+				add(entry.FieldValues)
 			}
 		default:
 			r.Errorf("%s is a %s, which this test does not look into", key, kind)
 		}
 	}
-	return all.String()
+	return entries
 }
 
 // Whoever reads all of Redis, or hears all that it is sent, learns nothing of
