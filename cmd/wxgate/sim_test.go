@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
 // startSim runs `wxgate sim` on free ports, and returns it with the addresses that it prints.
@@ -85,4 +87,21 @@ curl -sSf "$1/users"`, "bash", controls, api)
 		}
 	}
 	p.interrupt()
+}
+
+// TestSimFaults looks for every kind of fault in docs/sim.md.
+func TestSimFaults(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(moduleRoot, "docs", "sim.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := wechatsim.FaultKinds()
+	if len(kinds) == 0 {
+		t.Fatal("there are no kinds")
+	}
+	for _, kind := range kinds {
+		if !strings.Contains(string(page), "`"+string(kind)+"`") {
+			t.Errorf("docs/sim.md does not name the kind %q", kind)
+		}
+	}
 }

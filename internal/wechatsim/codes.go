@@ -1,6 +1,7 @@
 package wechatsim
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -75,6 +76,9 @@ func (s *Sim) MintCode(u User, l Login) (Code, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	rec := s.userOf(key)
+	if rec.name == "" && u.OpenID == "" {
+		rec.name = cmp.Or(u.Name, defaultName)
+	}
 	if l.UnionID != "" {
 		rec.unionid = l.UnionID
 	}

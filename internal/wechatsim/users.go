@@ -58,7 +58,7 @@ type userKey struct {
 // A user is what WeChat remembers of one person in one app.
 type user struct {
 	userKey
-	name       string      // empty unless AddUser added the user
+	name       string      // of AddUser, or of the call that first made a login code
 	phone      PhoneNumber // the number that the user's phone gives if a call names none
 	unionid    string      // empty when the app is not bound to an Open Platform account
 	sessionKey string      // empty before the first login and after a drop

@@ -2,6 +2,7 @@ package wechatsim_test
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
@@ -33,6 +34,26 @@ func TestAddUser(t *testing.T) {
 	users := srv.Sim.Users()
 	if len(users) != 1 || users[0].User != bob || users[0].UnionID != "uBOB" || users[0].SessionKey == "" || users[0].Phone.Country != "44" {
 		t.Errorf("users = %+v, want bob alone, logged in", users)
+	}
+}
+
+// TestUsersAreNamed makes login codes for users that were not added: one by name, one by openid.
+func TestUsersAreNamed(t *testing.T) {
+	t.Parallel()
+	sim := wechatsim.New(wechatsim.Config{Apps: simtest.Apps})
+	for _, u := range []wechatsim.User{{Name: "dave"}, {OpenID: "oERIN", Name: "ignored"}, {}} {
+		if _, err := sim.MintCode(u, wechatsim.Login{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var names []string
+	for _, u := range sim.Users() {
+		names = append(names, u.Name+"/"+u.OpenID)
+	}
+	app := simtest.Apps[0].ID
+	want := []string{"/oERIN", "alice/" + wechatsim.OpenIDFor(app, "alice"), "dave/" + wechatsim.OpenIDFor(app, "dave")}
+	if !slices.Equal(names, want) {
+		t.Errorf("users %v, want %v", names, want)
 	}
 }
 

@@ -58,7 +58,10 @@ function offerLanguage() {
   [byID('language').lang, byID('language').textContent] = otherLanguage()
 }
 
-setTheme(remembered('theme') ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'))
+const dark = matchMedia('(prefers-color-scheme: dark)')
+const followSystem = () => setTheme(remembered('theme') ?? (dark.matches ? 'dark' : 'light'))
+dark.addEventListener('change', followSystem)
+followSystem()
 translate()
 offerLanguage()
 byID('theme').addEventListener('click', () => {

@@ -6,7 +6,7 @@ const cards = new Map()
 let platforms = new Map() // by appid
 
 const query = (user) => new URLSearchParams({ appid: user.appid, openid: user.openid })
-const label = (user) => user.user || text('unnamed')
+const label = (user) => user.user || user.openid
 
 // button makes a control of a user, which is described by the user's name. call returns the
 // method, the path and the members of the call.
