@@ -66,6 +66,7 @@ func TestWaferSDKs(t *testing.T) {
 			if n := logins() - before; n != 1 {
 				t.Fatalf("after the user's logout everywhere: %d logins", n)
 			}
+			f.replacedBySDK(t, client, user)
 
 			mallory := startWaferClient(f, t, dir, "mallory")
 			if report := mallory.do("login"); !strings.Contains(report.Error, "risk_blocked") || len(report.Seen) != 1 {
@@ -79,6 +80,32 @@ func TestWaferSDKs(t *testing.T) {
 func (f *fixture) waferLoginOf(name string, header ...string) answer {
 	f.t.Helper()
 	return f.do("GET", waferLogin, "", append([]string{"X-WX-Code", f.code(name)}, header...)...)
+}
+
+// replacedBySDK logs the client in once more with session_limit, and then another device of
+// its user. The SDK does not take the place of its session back with the next requests.
+func (f *fixture) replacedBySDK(t *testing.T, client *waferClient, user string) {
+	t.Helper()
+	f.config = withLimit(waferSite, "session_limit 1")
+	f.load()
+	defer func() {
+		f.config = waferSite
+		f.load()
+	}()
+	if report := client.do("request " + f.url + "/orders"); report.Error != "" {
+		t.Fatalf("request: %+v", report)
+	}
+	f.waferLoginOf(user).want(t, http.StatusOK, "")
+	before := f.sim.Sim.Count("/sns/jscode2session")
+	for range 2 {
+		report := client.do("request " + f.url + "/orders")
+		if !strings.Contains(string(report.Value), `"session_replaced"`) || len(report.Seen) != 1 || report.Seen[0].Status != http.StatusForbidden {
+			t.Errorf("request: %s %+v", report.Value, report)
+		}
+	}
+	if n := f.sim.Sim.Count("/sns/jscode2session") - before; n != 0 {
+		t.Errorf("the SDK logged in %d times", n)
+	}
 }
 
 func TestWaferLogin(t *testing.T) {

@@ -1,10 +1,12 @@
 package wafer
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
@@ -36,6 +38,14 @@ func Extend(refusal *problem.Problem, h *Headers, login bool) error {
 		m.Error = p.Code
 	case p.Status != http.StatusUnauthorized:
 		return refusal
+	case errors.Is(p.Cause, auth.ErrSessionReplaced):
+		// Without the members, the SDKs leave it to the page. For wafer2-client-sdk the
+		// status matters too. A silent login would end the session of the other device,
+		// which would log in again, and so on with each request.
+		if h != nil && h.Skey != "" {
+			p.Status = http.StatusForbidden
+		}
+		return &p
 	case h != nil && h.Skey != "":
 		p.CodeNumber = loginAgain
 	}

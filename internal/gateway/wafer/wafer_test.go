@@ -118,17 +118,23 @@ func TestExtend(t *testing.T) {
 		"a login, store down": {auth.ErrStoreUnavailable, skey, true, magic + `"store_unavailable","message":"m"}`, 0},
 		"the store is down":   {auth.ErrStoreUnavailable, skey, false, "", 0},
 		"not admitted":        {auth.ErrAppNotAdmitted, skey, false, "", 0},
+		"replaced":            {auth.ErrSessionReplaced, skey, false, "", 0},
+		"replaced, a token":   {auth.ErrSessionReplaced, nil, false, "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			before := problem.Of(test.err)
+			status := before.Status
+			if test.err == auth.ErrSessionReplaced && test.headers != nil { //nolint:errorlint // it is this one
+				status = http.StatusForbidden
+			}
 			before.Detail = "m"
 			err := Extend(before, test.headers, test.login)
 			var p *problem.Problem
-			if !errors.As(err, &p) || string(p.Extension) != test.extension || p.CodeNumber != test.code || p.Code != before.Code {
+			if !errors.As(err, &p) || string(p.Extension) != test.extension || p.CodeNumber != test.code || p.Code != before.Code || p.Status != status {
 				t.Errorf("got %+v, want %s with the code %d", p, test.extension, test.code)
 			}
-			if before.Extension != nil || before.CodeNumber != 0 {
+			if before.Extension != nil || before.CodeNumber != 0 || before.Status != problem.Of(test.err).Status {
 				t.Error("a shared problem was changed")
 			}
 		})
