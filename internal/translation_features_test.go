@@ -76,6 +76,11 @@ func (r *featureReader) visit(n ast.Node, entering bool) (ast.WalkStatus, error)
 		r.add("indented block", fmt.Sprint(n.Lines().Len(), " lines"))
 	case *east.TableHeader, *east.TableRow:
 		r.addRow(n)
+	case *ast.Text:
+		// Next to Chinese letters, "**" after a full stop is not the end of bold text.
+		if value := n.Value(r.source); bytes.Contains(value, []byte("**")) {
+			r.add("markup shown as text", string(value))
+		}
 	case *ast.CodeSpan:
 		r.code = append(r.code, located{r.span(n), r.line})
 	case *ast.Link:

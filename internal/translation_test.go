@@ -194,6 +194,8 @@ func TestCompareTranslation(t *testing.T) {
 		{"`x`", "x", `docs/zh/a.md:1: code in the text: "x" of docs/a.md:3 is missing in the section`},
 		{"b.md#更多", "b.md#更少", `docs/zh/a.md:3: links: "docs/b.md#heading 3" is not in the section at docs/a.md:1`},
 		{"b.md#更多", "../b.md#more", `docs/zh/a.md:3: links: "docs/b.md in English, which is in Chinese too#heading 2" is not in the section at docs/a.md:1`},
+		{"见[乙]", "**见。**[乙]", ""},
+		{"见[乙]", "**见。**看[乙]", `docs/zh/a.md:3: markup shown as text "**", but block "sh" at docs/a.md:6`},
 		{"run a", "run b", `docs/zh/a.md:6: line of code: "run b", but "run a" at docs/a.md:6`},
 		{"```sh", "```js", `docs/zh/a.md:6: block: "js", but "sh" at docs/a.md:6`},
 		{"POST", "GET", `docs/zh/a.md:10: line of code: "GET <>", but "POST <>" at docs/a.md:11`},
