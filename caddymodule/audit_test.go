@@ -64,6 +64,7 @@ type auditRun struct {
 
 	want    []string // the lines, without level and logger, in the order of names of fields
 	secrets []string // what no line may have
+	refused string   // the instance of a response
 }
 
 // expect adds a line: its message, its outcome and its other fields.
@@ -129,7 +130,9 @@ func (r *auditRun) decodes() {
 }
 
 func (r *auditRun) logouts() {
-	r.do("POST", pub+"/openId", `{"code":"made-up-code"}`).want(r.t, http.StatusUnauthorized, "invalid_code")
+	refused := r.do("POST", pub+"/openId", `{"code":"made-up-code"}`)
+	refused.want(r.t, http.StatusUnauthorized, "invalid_code")
+	r.refused = refused.str(r.t, "instance")
 	r.expect(audit.Login, "invalid_code", auditedApp+" by=client client=127.0.0.1")
 	one, fields := r.session()
 	r.do("POST", pub+"/logout", `{}`, "Authorization", "Bearer "+one.str(r.t, "access_token")).want(r.t, http.StatusNoContent, "")
@@ -214,6 +217,7 @@ func TestAudit(t *testing.T) {
 	lines := f.auditLines()
 	seen := map[audit.Action]bool{}
 	var got []string
+	requests, byRequest := map[string]string{}, 0 // the acts, by request ID
 	alice := lines[1]["user_id"]
 	for _, line := range lines {
 		if line["logger"] != "wxgate.audit" || line["level"] != "info" {
@@ -221,6 +225,11 @@ func TestAudit(t *testing.T) {
 		}
 		action, _ := line["msg"].(string)
 		seen[audit.Action(action)] = true
+		if line["by"] == "client" || line["by"] == "wechat" {
+			requests[fmt.Sprint(line["uuid"])] = action + " " + fmt.Sprint(line["outcome"])
+			byRequest++
+			delete(line, "uuid")
+		}
 		if line["user_id"] == alice {
 			line["user_id"] = "ALICE"
 		}
@@ -237,6 +246,9 @@ func TestAudit(t *testing.T) {
 	}
 	if !slices.Equal(got, r.want) {
 		t.Errorf("the audit log has\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(r.want, "\n"))
+	}
+	if len(requests) != byRequest || requests[r.refused] != "login invalid_code" {
+		t.Errorf("%d request IDs on %d lines; instance %s of the refused login is %q", len(requests), byRequest, r.refused, requests[r.refused])
 	}
 	for _, action := range audit.Actions() {
 		if !seen[action] {
@@ -263,7 +275,7 @@ func TestAuditIsDocumented(t *testing.T) {
 			t.Errorf("docs/observability.md does not have the audit line %s", action)
 		}
 	}
-	for _, field := range []string{"outcome", "by", "app", "user_id", "session", "client", "all", "sessions", "phone", "cause", "key"} {
+	for _, field := range []string{"outcome", "by", "app", "user_id", "session", "client", "all", "sessions", "phone", "cause", "key", "uuid"} {
 		if !strings.Contains(section, "\n| `"+field+"` | ") {
 			t.Errorf("docs/observability.md does not have the field %s", field)
 		}

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
@@ -85,29 +84,9 @@ func printJSON(out io.Writer, response []byte) error {
 	return err
 }
 
-// find returns the address of the admin API: --address, or that of the configuration. Without
-// either it is Caddy's default.
-func (t *target) find() (string, error) {
-	if t.address != "" {
-		return t.address, nil
-	}
-	file, err := configfile.Find(t.config)
-	if errors.Is(err, configfile.ErrNone) {
-		return caddy.DefaultAdminListen, nil
-	}
-	if err != nil {
-		return "", err
-	}
-	config, err := configfile.Read(file, t.adapter)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", file, err)
-	}
-	return caddycmd.DetermineAdminAPIAddress("", config, file, t.adapter)
-}
-
 // send calls the running process and returns its response.
 func (t *target) send(method, path string, in any) ([]byte, error) {
-	address, err := t.find()
+	address, err := configfile.FindAdmin(t.address, t.config, t.adapter)
 	if err != nil {
 		return nil, fmt.Errorf("finding the admin API: %w", err)
 	}

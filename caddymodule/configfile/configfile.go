@@ -8,9 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 )
 
 // Default is the file of the working directory that Caddy's commands read if none is named.
@@ -54,4 +57,61 @@ func Read(file, adapter string) ([]byte, error) {
 	}
 	config, _, err := known.Adapt(text, map[string]any{"filename": file})
 	return config, err
+}
+
+// ErrNoSocket is an admin address that is a unix socket without a path.
+var ErrNoSocket = errors.New("the address of the admin API is a unix socket without a path")
+
+// AdminAddress returns the address of the admin API that a configuration names, or Caddy's
+// default. The configuration is in JSON, and file is what it was read from. The error is
+// [ErrNoSocket] for an address whose variable is not set.
+func AdminAddress(config []byte, file string) (string, error) {
+	address, err := caddycmd.DetermineAdminAPIAddress("", config, file, "")
+	if err != nil {
+		return "", err
+	}
+	parsed, err := caddy.ParseNetworkAddress(address)
+	if err != nil || !parsed.IsUnixNetwork() {
+		return address, nil //nolint:nilerr // Caddy reports it
+	}
+	if path, _, _ := strings.Cut(parsed.Host, "|"); path != "" { // the socket's permissions follow
+		return address, nil
+	}
+	return "", fmt.Errorf("%w: %s in %s; %s", ErrNoSocket, address, file, socketAdvice(file))
+}
+
+// FindAdmin returns the address of the admin API of the running process, for a command with
+// the flags --address, --config and --adapter: address, or what the configuration names. Without
+// either it is Caddy's default.
+func FindAdmin(address, file, adapter string) (string, error) {
+	if address != "" {
+		return address, nil
+	}
+	file, err := Find(file)
+	if errors.Is(err, ErrNone) {
+		return caddy.DefaultAdminListen, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	config, err := Read(file, adapter)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", file, err)
+	}
+	return AdminAddress(config, file)
+}
+
+// adminVariable is the variable in the option admin of a Caddyfile.
+var adminVariable = regexp.MustCompile(`(?m)^\s*admin\s+\S*\{(?:\$|env\.)(\w+)`)
+
+// socketAdvice names the variable of the address, if the file has one.
+func socketAdvice(file string) string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "set admin in the global options"
+	}
+	if found := adminVariable.FindSubmatch(text); found != nil {
+		return fmt.Sprintf("is %s set?", found[1])
+	}
+	return "set admin in the global options"
 }

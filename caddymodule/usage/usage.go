@@ -3,8 +3,10 @@
 package usage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -61,12 +63,12 @@ func suggestFlag(cmd *cobra.Command, err error) error {
 		return err
 	}
 	// Cobra compares names of commands and exports nothing that does the same for flags.
-	names := &cobra.Command{SuggestionsMinimumDistance: suggestionDistance}
+	names := new(cobra.Command)
 	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
 		names.AddCommand(&cobra.Command{Use: flag.Name, Hidden: flag.Hidden, Run: func(*cobra.Command, []string) {}})
 	})
-	if similar := names.SuggestionsFor(unknown.GetSpecifiedName()); len(similar) > 0 {
-		return fmt.Errorf("%w; did you mean --%s?", err, similar[0])
+	if similar := nearest(names, unknown.GetSpecifiedName()); similar != "" {
+		return fmt.Errorf("%w; did you mean --%s?", err, similar)
 	}
 	return err
 }
@@ -76,7 +78,6 @@ func suggestFlag(cmd *cobra.Command, err error) error {
 // with a misspelled `wxgate keys retier` would believe that the key was retired.
 func RequireSubcommand(cmd *cobra.Command) {
 	cmd.Args = cobra.ArbitraryArgs
-	cmd.SuggestionsMinimumDistance = suggestionDistance
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		var names []string
 		for _, sub := range cmd.Commands() {
@@ -94,7 +95,6 @@ func RequireSubcommand(cmd *cobra.Command) {
 // prints its help.
 func RequireCommand(root *cobra.Command) {
 	root.Args = cobra.ArbitraryArgs
-	root.SuggestionsMinimumDistance = suggestionDistance
 	root.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return cmd.Help()
@@ -104,8 +104,20 @@ func RequireCommand(root *cobra.Command) {
 }
 
 func unknownCommand(cmd *cobra.Command, name, kind, expected string) error {
-	if similar := cmd.SuggestionsFor(name); len(similar) > 0 {
-		expected = fmt.Sprintf("did you mean %q?", similar[0])
+	if similar := nearest(cmd, name); similar != "" {
+		expected = fmt.Sprintf("did you mean %q?", similar)
 	}
 	return Errorf("%s: unknown %s %q; %s", cmd.CommandPath(), kind, name, expected)
+}
+
+// nearest returns the subcommand of cmd that a misspelled name most likely means, or "". Of names
+// that differ by as many letters it is the shortest: Cobra also suggests all those that begin with
+// what was written, so for `session` session-key before sessions.
+func nearest(cmd *cobra.Command, name string) string {
+	for cmd.SuggestionsMinimumDistance = 1; cmd.SuggestionsMinimumDistance <= suggestionDistance; cmd.SuggestionsMinimumDistance++ {
+		if similar := cmd.SuggestionsFor(name); len(similar) > 0 {
+			return slices.MinFunc(similar, func(a, b string) int { return cmp.Compare(len(a), len(b)) })
+		}
+	}
+	return ""
 }

@@ -12,6 +12,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	"github.com/wxgate/wxgate/caddymodule/configfile"
 )
 
 // maxConfigBytes bounds what reload reads of the running configuration.
@@ -35,9 +37,11 @@ func load(flags caddycmd.Flags) error {
 	if file == "" {
 		return errors.New("no configuration: name the file with --config, or run reload in the folder of the Caddyfile")
 	}
-	address, err := caddycmd.DetermineAdminAPIAddress(flags.String("address"), config, file, flags.String("adapter"))
-	if err != nil {
-		return fmt.Errorf("finding the admin API: %w", err)
+	address := flags.String("address")
+	if address == "" {
+		if address, err = configfile.AdminAddress(config, file); err != nil {
+			return fmt.Errorf("finding the admin API: %w", err)
+		}
 	}
 	unchanged := !flags.Bool("force") && running(address, config)
 	header := http.Header{"Caddy-Config-Source-File": {file}, "Caddy-Config-Source-Adapter": {adapter}}

@@ -75,8 +75,15 @@ func subcommand(c caddycmd.Command) *cobra.Command {
 		cmd.Flags().AddGoFlagSet(c.Flags)
 	}
 	switch c.Name {
-	case "run", "start":
-		cmd.PreRunE = refuseSecondGateway
+	case "run":
+		cmd.PreRunE = checkStart
+		cmd.RunE = printUnseen(cmd.RunE)
+	case "start": // its process is another `run`
+		cmd.PreRunE = checkStart
+	case "validate":
+		cmd.RunE = printUnseen(cmd.RunE)
+	case "stop":
+		cmd.PreRunE = findRunning
 	case "reload":
 		cmd.RunE = caddycmd.WrapCommandFuncForCobra(reload)
 	case "version":

@@ -21,24 +21,31 @@ import (
 // dialTimeout is how long a process that listens on a socket may take to accept.
 const dialTimeout = 2 * time.Second
 
-// refuseSecondGateway refuses to start if another process listens on the admin socket. Caddy
+// checkStart refuses to start without a configuration, with which Caddy would serve nothing and
+// open an admin API for every local user, and if another process listens on the admin socket. Caddy
 // deletes a socket before it listens there: a second gateway, which then fails on
 // the store's lock, would leave the first one without its admin API.
 //
 // A configuration that cannot be read here is left to the command itself, which
 // reports what is wrong with it.
-func refuseSecondGateway(cmd *cobra.Command, _ []string) error {
+func checkStart(cmd *cobra.Command, _ []string) error {
 	flags := caddycmd.Flags{FlagSet: cmd.Flags()}
 	restore, err := withEnvFiles(cmd)
 	defer restore()
 	if err != nil {
 		return nil
 	}
-	config, err := readConfig(flags)
+	config, file, err := readConfig(flags)
+	if errors.Is(err, configfile.ErrNone) {
+		return err
+	}
 	if err != nil || len(config) == 0 {
 		return nil
 	}
-	listen, err := caddycmd.DetermineAdminAPIAddress("", config, "Caddyfile", "")
+	listen, err := configfile.AdminAddress(config, file)
+	if errors.Is(err, configfile.ErrNoSocket) {
+		return err
+	}
 	if err != nil {
 		return nil
 	}
@@ -64,23 +71,25 @@ func checkSocket(ctx context.Context, listen string) error {
 	return nil
 }
 
-// readConfig is the configuration that the command is about to load, as JSON, without
-// Caddy's log lines, which the command itself writes. It is empty for standard input,
-// which can be read only once.
-func readConfig(flags caddycmd.Flags) ([]byte, error) {
+// readConfig is the configuration that the command is about to load, as JSON, and the file
+// that it is in, without Caddy's log lines, which the command itself writes. It is empty for
+// standard input, which can be read only once. The error is [configfile.ErrNone] if the
+// command would load no configuration.
+func readConfig(flags caddycmd.Flags) (config []byte, file string, err error) {
 	if flags.Lookup("resume") != nil && flags.Bool("resume") {
 		if saved, err := os.ReadFile(caddy.ConfigAutosavePath); !errors.Is(err, fs.ErrNotExist) {
-			return saved, err
+			return saved, caddy.ConfigAutosavePath, err
 		}
 	}
-	file, adapter := flags.String("config"), flags.String("adapter")
+	file = flags.String("config")
 	if file == "-" {
-		return nil, nil
+		return nil, "", nil
 	}
-	if file == "" {
-		file = configfile.Default
+	if file, err = configfile.Find(file); err != nil {
+		return nil, "", err
 	}
-	return configfile.Read(file, adapter)
+	config, err = configfile.Read(file, flags.String("adapter"))
+	return config, file, err
 }
 
 // withEnvFiles sets the variables of --envfile, as Caddy does in a moment, until

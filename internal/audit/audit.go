@@ -51,6 +51,7 @@ type Event struct {
 	Key     auth.KeyID // with the actions of keys
 	Phone   Phone      // with [Decode] that succeeded
 	Address string     // of the client
+	Request string     // the ID of the request, as in the access log; not of the admin API
 	Cause   string     // with [Revocation] by WeChat: the event
 	Ended   int        // sessions, with [Revocation]
 	Outcome string     // ok or the error code
@@ -74,13 +75,13 @@ type field struct{ name, value string }
 func (e Event) fields() []field {
 	return []field{
 		{"by", string(e.By)}, {"app", string(e.App)}, {"user_id", e.UserID}, {"session", string(e.Session)},
-		{"key", string(e.Key)}, {"phone", string(e.Phone)}, {"cause", e.Cause}, {"client", e.Address},
+		{"key", string(e.Key)}, {"phone", string(e.Phone)}, {"cause", e.Cause}, {"client", e.Address}, {"uuid", e.Request},
 	}
 }
 
 // Write writes one line of an event. Its message is the action.
 func Write(logger *zap.Logger, e Event) {
-	fields := make([]zap.Field, 0, 8)
+	fields := make([]zap.Field, 0, 9)
 	for _, f := range e.fields() {
 		if f.value != "" {
 			fields = append(fields, zap.String(f.name, f.value))

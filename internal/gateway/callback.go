@@ -39,7 +39,9 @@ func (g *Gateway) serveCallback(c *call) error {
 	}
 	if push.User != (auth.User{}) && !push.Handled() {
 		ended, err := c.runtime.Service.EndUser(c.r.Context(), push.User, auth.CauseWithdrawn)
-		c.runtime.Record(audit.Event{Action: audit.Revocation, By: audit.WeChat, All: true, Cause: string(push.Event), Ended: ended}, push.User, err)
+		c.runtime.Record(audit.Event{
+			Action: audit.Revocation, By: audit.WeChat, Request: g.Server.RequestID(c.r), All: true, Cause: string(push.Event), Ended: ended,
+		}, push.User, err)
 		if err != nil {
 			return err // WeChat retries
 		}

@@ -134,7 +134,7 @@ func (g *Gateway) runEndpoint(c *call, e endpoint) error {
 
 // record records what a client did. The identity is nil if it is not known.
 func (g *Gateway) record(c *call, e audit.Event, id *auth.Identity, err error) {
-	e.By, e.Address = audit.Client, g.Server.ClientIP(c.r)
+	e.By, e.Address, e.Request = audit.Client, g.Server.ClientIP(c.r), g.Server.RequestID(c.r)
 	var user auth.User
 	if id != nil {
 		user, e.Session = id.User, id.Session

@@ -29,7 +29,7 @@ var chinese = map[string]string{
 	"This mini program is not served here. Fix the appid in the client, or configure the mini program at the gateway.":                                                         "此处不服务该小程序。请修正客户端的 appid，或在网关配置该小程序。",
 	"The data cannot be decrypted with this user's session keys. Log in again with wx.login, then ask the user again.":                                                         "无法用该用户的会话密钥 session_key 解密数据。请用 wx.login 重新登录，再请用户重试。",
 	"The data was made for another mini program. Fix the client.":                                                                                                              "数据属于另一个小程序。请修改客户端。",
-	"The data is too old. Ask the user again.":                                                                                                                                 "数据已过期。请让用户重新授权。",
+	"The data's time is too long ago or in the future, by the gateway's clock. Ask the user again.":                                                                            "以网关的时钟为准，数据的时间过早，或在未来。请让用户重新授权。",
 	"Too many requests. Wait as Retry-After says, then try again; a code must be a new one.":                                                                                   "请求过于频繁。请按 Retry-After 等待后重试；code 须重新获取。",
 	"The gateway is misconfigured for this mini program. Contact its operator.":                                                                                                "网关对该小程序的配置有误。请联系运维人员。",
 	"WeChat is busy. Wait as Retry-After says, then try again with a new code.":                                                                                                "微信繁忙。请按 Retry-After 等待，用新的 code 重试。",

@@ -71,7 +71,7 @@ var classes = []class{
 	{auth.ErrUnknownApp, http.StatusBadRequest, "unknown_app", "", "This mini program is not served here. Fix the appid in the client, or configure the mini program at the gateway."},
 	{auth.ErrDecryptFailed, http.StatusBadRequest, "decrypt_failed", "", "The data cannot be decrypted with this user's session keys. Log in again with wx.login, then ask the user again."},
 	{auth.ErrWatermarkMismatch, http.StatusBadRequest, "watermark_mismatch", "", "The data was made for another mini program. Fix the client."},
-	{auth.ErrWatermarkStale, http.StatusBadRequest, "watermark_stale", "", "The data is too old. Ask the user again."},
+	{auth.ErrWatermarkStale, http.StatusBadRequest, "watermark_stale", "", "The data's time is too long ago or in the future, by the gateway's clock. Ask the user again."},
 	{auth.ErrRateLimited, http.StatusTooManyRequests, "rate_limited", "", "Too many requests. Wait as Retry-After says, then try again; a code must be a new one."},
 	{auth.ErrAppMisconfigured, http.StatusInternalServerError, "app_misconfigured", "", "The gateway is misconfigured for this mini program. Contact its operator."},
 	{auth.ErrWeChatBusy, http.StatusServiceUnavailable, "wechat_busy", "", "WeChat is busy. Wait as Retry-After says, then try again with a new code."},
