@@ -2,7 +2,6 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +20,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wxgate/wxgate/internal/demo"
+	"github.com/wxgate/wxgate/internal/demo/playground"
 	"github.com/wxgate/wxgate/internal/gateway"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
@@ -33,9 +33,10 @@ var devSpec = caddycmd.Command{
 	Short: "Runs a demo offline: simulator, upstream and gateway",
 	Long: `
 Starts a WeChat simulator, a demo upstream that shows what it received, and the
-gateway with Caddyfile.example between them, all on this machine, with no WeChat
-account and no network. It prints the curl lines that walk through a login, a
-phone number, an authenticated call and a refused one, and runs until Ctrl-C.
+gateway between them, all on this machine, with no WeChat account and no network.
+It prints the address of the playground, a page with a phone to tap and each
+request that it causes, and the curl lines that walk through a login, a phone
+number, an authenticated call and a refused one. It runs until Ctrl-C.
 
 Everything listens on loopback only. If a port is in use, a free one is chosen and
 printed, unless the port was set with --port.
@@ -47,7 +48,7 @@ Everything it keeps goes into a temporary directory, which it deletes.`,
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			cfg := devConfig{gateway: loopback(*port), simulator: "127.0.0.1:9901", management: "127.0.0.1:9902", upstream: "127.0.0.1:9000"}
+			cfg := devConfig{gateway: loopback(*port), simulator: "127.0.0.1:9901", management: "127.0.0.1:9902", upstream: "127.0.0.1:9000", playground: "127.0.0.1:8089"}
 			if err := cfg.choosePorts(cmd.Flags().Changed("port")); err != nil {
 				return err
 			}
@@ -68,7 +69,7 @@ const (
 
 // devConfig has the addresses of the parts of `wxgate dev`.
 type devConfig struct {
-	gateway, simulator, management, upstream string
+	gateway, simulator, management, upstream, playground string
 }
 
 func loopback(port uint16) string { return fmt.Sprintf("127.0.0.1:%d", port) }
@@ -83,7 +84,7 @@ func (c *devConfig) choosePorts(asked bool) error {
 	if _, err := listenable(c.gateway); asked && err != nil {
 		return fmt.Errorf("the port is in use; choose another with --port: %w", err)
 	}
-	for _, addr := range []*string{&c.gateway, &c.simulator, &c.management, &c.upstream} {
+	for _, addr := range []*string{&c.gateway, &c.simulator, &c.management, &c.upstream, &c.playground} {
 		chosen, err := listenable(*addr)
 		if err != nil {
 			chosen, err = listenable(loopback(0))
@@ -113,24 +114,41 @@ func runDev(ctx context.Context, cfg devConfig, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
-	sim, err := simserver.Start(ctx, wechatsim.Config{APIAddr: cfg.simulator, ManagementAddr: cfg.management})
+	page := playground.New(playground.Config{
+		Gateway: "http://" + cfg.gateway, Management: "http://" + cfg.management, Admin: adminSocket(dir), Caddyfile: string(demo.DevCaddyfile),
+		Apps: []playground.App{{ID: wechatsim.DefaultApp.ID}, {ID: secondApp.ID, Suffix: "-2"}},
+	})
+	sim, err := simserver.Start(ctx, wechatsim.Config{
+		Apps:    append([]wechatsim.App{wechatsim.DefaultApp, secondApp}, wechatsim.Siblings()...),
+		APIAddr: cfg.simulator, ManagementAddr: cfg.management,
+		Observe: func(api http.Handler) http.Handler { return page.Observe(playground.WeChat, api) },
+	})
 	if err != nil {
 		return fmt.Errorf("starting the simulator: %w", err)
 	}
 	defer func() { err = errors.Join(err, sim.Close()) }()
 
-	upstream, stopUpstream, err := serveUpstream(cfg.upstream)
+	upstream := page.Observe(playground.Upstream, playground.Streams(http.HandlerFunc(demo.Upstream)))
+	stopUpstream, err := serveDev(cfg.upstream, upstream)
 	if err != nil {
-		return err
+		return fmt.Errorf("starting the demo upstream: %w", err)
 	}
 	defer stopUpstream()
-
-	if err := loadDevGateway(dir, cfg.gateway, sim.URL, upstream); err != nil {
+	if err := loadDevGateway(dir, cfg); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, caddy.Stop()) }()
+	stopPage, err := serveDev(cfg.playground, page.Handler())
+	if err != nil {
+		return fmt.Errorf("starting the playground: %w", err)
+	}
+	defer stopPage()
+	defer page.Close() // first: its pages and streams would be waited for
 
-	walk := demo.Walkthrough{Gateway: "http://" + cfg.gateway, Management: sim.ManagementURL, Upstream: "http://" + upstream, Dir: dir}
+	walk := demo.Walkthrough{
+		Playground: "http://" + cfg.playground + "/", Gateway: "http://" + cfg.gateway, Management: sim.ManagementURL, Upstream: "http://" + cfg.upstream,
+		Dir: dir, App: wechatsim.DefaultApp.ID,
+	}
 	if err := waitReady(ctx, walk.Gateway); err != nil {
 		if ctx.Err() != nil {
 			return nil // Ctrl-C came first
@@ -144,36 +162,48 @@ func runDev(ctx context.Context, cfg devConfig, out io.Writer) (err error) {
 	return nil
 }
 
-// serveUpstream serves the demo upstream and returns its address.
-func serveUpstream(addr string) (string, func(), error) {
+// secondApp is the second mini program of the playground's phone.
+var secondApp = wechatsim.App{ID: "wx0000000000000002", Secret: "00000000000000000000000000000002"}
+
+// adminSocket is where the admin API listens: no web page reaches a Unix socket.
+func adminSocket(dir string) string { return filepath.Join(dir, "admin.sock") }
+
+// serveDev serves a handler at an address until the function that it returns is called.
+func serveDev(addr string, handler http.Handler) (func(), error) {
 	listener, err := net.Listen("tcp", addr) //nolint:noctx // a loopback listener opens at once or not at all
 	if err != nil {
-		return "", nil, fmt.Errorf("starting the demo upstream: %w", err)
+		return nil, err
 	}
-	server := &http.Server{Handler: http.HandlerFunc(demo.Upstream), ReadHeaderTimeout: devShutdownTimeout}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: devShutdownTimeout}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		_ = server.Serve(listener) // ends with ErrServerClosed
 	}()
-	stop := func() {
+	return func() {
 		ctx, cancel := context.WithTimeout(context.Background(), devShutdownTimeout)
 		defer cancel()
 		_ = server.Shutdown(ctx) // the process ends next
 		<-done
-	}
-	return listener.Addr().String(), stop, nil
+	}, nil
 }
 
-// loadDevGateway runs Caddyfile.example with its variables pointing at the
-// simulator and its data in dir.
-func loadDevGateway(dir, addr, simulator, upstream string) error {
+// loadDevGateway runs Caddyfile.dev with its variables pointing at the simulator and its
+// data in dir.
+func loadDevGateway(dir string, cfg devConfig) error {
+	_, port, err := net.SplitHostPort(cfg.gateway)
+	if err != nil {
+		return fmt.Errorf("reading the gateway's address: %w", err)
+	}
 	for name, value := range map[string]string{
 		"WX_APPID":      wechatsim.DefaultApp.ID,
 		"WX_SECRET":     wechatsim.DefaultApp.Secret,
-		"WX_API":        simulator,
-		"UPSTREAM":      upstream,
-		"WXGATE_ADMIN":  filepath.Join(dir, "admin.sock"),
+		"WX_APPID_2":    secondApp.ID,
+		"WX_SECRET_2":   secondApp.Secret,
+		"WX_API":        "http://" + cfg.simulator,
+		"PORT":          port,
+		"UPSTREAM":      cfg.upstream,
+		"WXGATE_ADMIN":  adminSocket(dir),
 		"XDG_DATA_HOME": dir, // the session store
 	} {
 		if err := os.Setenv(name, value); err != nil {
@@ -181,44 +211,17 @@ func loadDevGateway(dir, addr, simulator, upstream string) error {
 		}
 	}
 	caddy.DefaultStorage = &certmagic.FileStorage{Path: filepath.Join(dir, "caddy")} // the keys
-	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt(demo.Caddyfile, map[string]any{"filename": "Caddyfile.example"})
+	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt(demo.DevCaddyfile, map[string]any{"filename": "Caddyfile.dev"})
 	if err != nil {
-		return fmt.Errorf("adapting Caddyfile.example: %w", err)
+		return fmt.Errorf("adapting Caddyfile.dev: %w", err)
 	}
 	if len(warnings) > 0 {
-		return fmt.Errorf("adapting Caddyfile.example: %v", warnings)
-	}
-	if config, err = confine(config, addr); err != nil {
-		return err
+		return fmt.Errorf("adapting Caddyfile.dev: %v", warnings)
 	}
 	if err := caddy.Load(config, true); err != nil {
 		return fmt.Errorf("starting the gateway: %w", err)
 	}
 	return nil
-}
-
-// confine moves the one server of a configuration to addr, which only this machine can
-// reach, and limits Caddy's log to errors.
-func confine(config []byte, addr string) ([]byte, error) {
-	var tree struct {
-		Admin   json.RawMessage `json:"admin"`
-		Storage json.RawMessage `json:"storage,omitempty"`
-		Logging any             `json:"logging"`
-		Apps    struct {
-			WXGate json.RawMessage `json:"wxgate"`
-			HTTP   struct {
-				Servers map[string]map[string]any `json:"servers"`
-			} `json:"http"`
-		} `json:"apps"`
-	}
-	if err := caddy.StrictUnmarshalJSON(config, &tree); err != nil {
-		return nil, fmt.Errorf("reading the adapted config: %w", err)
-	}
-	tree.Logging = map[string]any{"logs": map[string]any{"default": map[string]any{"level": "ERROR"}}}
-	for _, server := range tree.Apps.HTTP.Servers {
-		server["listen"] = []string{addr}
-	}
-	return json.Marshal(tree)
 }
 
 // waitReady waits until the gateway is ready.

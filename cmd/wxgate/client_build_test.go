@@ -21,11 +21,17 @@ import (
 // most. Minified, as WeChat's tools upload it.
 const maxClientBytes = 10 << 10
 
-// clientTools returns a folder with the tools that build the client. .ci/run installs them and
-// names the folder; elsewhere npm installs them here. The lock file has their hashes.
+// clientTools returns a folder with the tools that build the client.
 func clientTools(t *testing.T) string {
 	t.Helper()
-	if dir := os.Getenv("WXGATE_CLIENT_TOOLS"); dir != "" {
+	return npmTools(t, clientFolder, "WXGATE_CLIENT_TOOLS")
+}
+
+// npmTools returns a folder with the npm packages of a lock file, which has their hashes.
+// .ci/run installs them and names the folder in a variable; elsewhere npm installs them here.
+func npmTools(t *testing.T, lockFolder, variable string) string {
+	t.Helper()
+	if dir := os.Getenv(variable); dir != "" {
 		return dir
 	}
 	for _, tool := range []string{"node", "npm"} {
@@ -35,7 +41,7 @@ func clientTools(t *testing.T) string {
 	}
 	dir := t.TempDir()
 	for _, name := range []string{"package.json", "package-lock.json", ".npmrc"} {
-		text, err := os.ReadFile(filepath.Join(clientFolder, name))
+		text, err := os.ReadFile(filepath.Join(lockFolder, name))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,10 +10,15 @@ import (
 	"strings"
 )
 
-// Caddyfile is Caddyfile.example, which `wxgate dev` runs.
+// Caddyfile is Caddyfile.example.
 //
 //go:embed Caddyfile.example
 var Caddyfile []byte
+
+// DevCaddyfile is what `wxgate dev` runs: the example with more to show.
+//
+//go:embed Caddyfile.dev
+var DevCaddyfile []byte
 
 // Upstream is the service behind the gateway. It responds with what it received, headers
 // sorted, one on a line.

@@ -9,14 +9,18 @@ import (
 // order: the first writes the response of the login to a file for the others.
 type Walkthrough struct {
 	Gateway, Management, Upstream, Dir string
+
+	Playground string // the page's URL
+	App        string // appid of the mini program that logs in
 }
 
-var walkthroughText = template.Must(template.New("walkthrough").Parse(`
+var walkthroughText = template.Must(template.New("walkthrough").Parse(`playground  {{.Playground}}
+
 wxgate runs: gateway {{.Gateway}}, demo upstream {{.Upstream}}, WeChat simulator with its controls at {{.Management}}
 Paste these lines one by one. Ctrl-C ends it all.
 
 # 1. Alice logs in. The simulator gives the code that wx.login would.
-curl -sS {{.Gateway}}/v1.0/pub/openId -d "{\"code\":\"$(curl -sS '{{.Management}}/code?openid=alice')\"}" | tee {{.Dir}}/login.json; echo
+curl -sS {{.Gateway}}/v1.0/pub/openId -d "{\"appid\":\"{{.App}}\",\"code\":\"$(curl -sS '{{.Management}}/code?openid=alice')\"}" | tee {{.Dir}}/login.json; echo
 
 # 2. Her phone number, the old way: encrypted data and the session_key of line 1, which is not WeChat's.
 curl -sS {{.Gateway}}/v1.0/pub/decode -d "{\"session_key\":\"$(sed 's/.*"session_key":"\([^"]*\)".*/\1/' {{.Dir}}/login.json)\",$(curl -sS '{{.Management}}/encrypted-phone?openid=alice' | tr -d '{')"; echo

@@ -2,6 +2,7 @@ package wechatsim
 
 import (
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -48,6 +49,10 @@ type Config struct {
 	// ManagementAddr is where Start listens for the management side. It must
 	// be a loopback address. Default: 127.0.0.1:0.
 	ManagementAddr string
+
+	// Observe, if set, returns the handler that Start serves in place of the API's, which
+	// it calls. It sees the requests as they arrive, faults included.
+	Observe func(api http.Handler) http.Handler
 }
 
 // A Sim is one simulated WeChat. Its methods are safe for concurrent use.

@@ -73,7 +73,11 @@ func Start(ctx context.Context, cfg wechatsim.Config) (*Server, error) {
 		ManagementURL: "http://" + management.Addr().String(),
 		Sim:           sim,
 	}
-	srv.serve(api, sim.API())
+	handler := sim.API()
+	if cfg.Observe != nil {
+		handler = cfg.Observe(handler)
+	}
+	srv.serve(api, handler)
 	srv.serve(management, Management(sim, srv.URL))
 	srv.stop = context.AfterFunc(ctx, srv.shutdown)
 	return srv, nil

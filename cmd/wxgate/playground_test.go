@@ -1,0 +1,136 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// screenshots is where TestPlayground writes pictures of the page, to look at:
+//
+//	go test ./cmd/wxgate -run TestPlayground -screenshots /tmp/pictures
+var screenshots = flag.String("screenshots", "", "folder for pictures of the playground")
+
+// axeFolder has the lock file of what checks the page for accessibility.
+const axeFolder = "testdata/axe"
+
+// TestPlayground clicks through the page of `wxgate dev` in a real browser.
+func TestPlayground(t *testing.T) {
+	axe, err := os.ReadFile(filepath.Join(npmTools(t, axeFolder, "WXGATE_AXE_TOOLS"), "node_modules", "axe-core", "axe.min.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dev := startProcess(t, "", []string{"TMPDIR=" + shortDir(t)}, "wxgate", "dev", "--port", "0")
+	dev.waitFor("/.well-known/jwks.json; echo\n")
+	first, _, _ := strings.Cut(dev.output(), "\n")
+	address, ok := strings.CutPrefix(first, "playground  ")
+	if !ok {
+		t.Fatalf("the first line is %q", first)
+	}
+	p := openPage(t, address)
+	p.resize(1600)
+	p.shows("#person-note", "Not logged in")
+	p.accessible(string(axe))
+	p.picture("empty")
+	phoneOf(p)
+	forgedHeader(p)
+	revocation(p)
+	armedFault(p)
+	p.accessible(string(axe))
+	looks(p, string(axe))
+	dev.interrupt()
+}
+
+// phoneOf logs in, shares the phone number both ways, and is refused before that.
+func phoneOf(p *page) {
+	p.t.Helper()
+	p.click("orders")
+	p.shows("#toast", "401 missing_token")
+	p.click("phone-data")
+	p.shows("#toast", "Log in first")
+	p.click("login")
+	p.shows("#toast", "200")
+	p.shows(".step .label", "/sns/jscode2session")
+	p.shows("#detail", `"client_id": "wx0000000000000001"`)
+	p.shows("#curl", "code=$(curl -sS ")
+	p.click("vip")
+	p.shows("#toast", "403 phone_required")
+	p.click("phone-data")
+	p.wait(`/alice · 100\d{8}/.test(document.getElementById("person-note").textContent)`)
+	p.click("phone-code")
+	p.shows(".step .label", "/wxa/business/getuserphonenumber")
+	p.click("vip")
+	p.shows("#toast", "200")
+}
+
+// forgedHeader sends another identity, which the upstream does not get.
+func forgedHeader(p *page) {
+	p.t.Helper()
+	p.click("forge")
+	p.click("orders")
+	p.shows(".chip.removed", "X-WX-OPENID: mallory")
+	p.shows("#detail .removed", "mallory")
+	p.shows("#detail .replaced", "alice")
+	p.picture("forged")
+	p.click("forge")
+}
+
+// revocation ends the session of an open WebSocket in the table.
+func revocation(p *page) {
+	p.t.Helper()
+	p.click("websocket")
+	p.click("events")
+	p.shows("#websocket-note", "messages")
+	p.shows("#events-note", "messages")
+	p.shows("#sessions td", "alice")
+	do(p, chromedp.Click(chromedp.CSS("#sessions tbody button")))
+	p.shows("#websocket-note", "Closed by wxgate")
+	p.shows("#events-note", "Closed by wxgate")
+	p.shows("#sessions-empty", "No one is logged in.")
+	p.click("orders")
+	p.shows("#toast", "401 session_revoked")
+	p.click("rotate")
+	p.wait(`document.querySelectorAll("#keys li").length === 2`)
+}
+
+// armedFault has WeChat fail.
+func armedFault(p *page) {
+	p.t.Helper()
+	p.click("fault-busy")
+	p.shows(".act h3", "WeChat goes wrong: Busy")
+	p.click("login")
+	p.shows("#toast", "503 wechat_busy")
+	p.click("fault-busy")
+	p.shows(".act h3", "WeChat is right again: Busy")
+	p.click("login")
+	p.shows("#toast", "200")
+}
+
+// looks shows the page in both languages, both themes and three widths.
+func looks(p *page, axe string) {
+	p.t.Helper()
+	for _, language := range []string{"zh-CN", "en"} {
+		p.click("language")
+		p.wait(`document.documentElement.lang === ` + quote(language))
+		for _, theme := range []string{"light", "dark"} {
+			p.theme(theme)
+			p.accessible(axe)
+			for _, width := range []int64{360, 900, 1600} {
+				if over := p.resize(width); over > 0 {
+					p.t.Errorf("%s, %s: the page is %d pixels too wide for %d", language, theme, over, width)
+				}
+				p.picture(fmt.Sprintf("%s-%s-%d", language, theme, width))
+			}
+		}
+	}
+	p.theme("light")
+	p.click("theme")
+	p.wait(`getComputedStyle(document.body).backgroundColor === "rgb(14, 17, 21)"`)
+	do(p, chromedp.Reload())
+	p.wait(`document.documentElement.dataset.theme === "dark" && document.documentElement.lang === "en"`)
+}

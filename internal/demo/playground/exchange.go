@@ -1,0 +1,185 @@
+package playground
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync"
+	"time"
+)
+
+// actionTimeout bounds an action: longer than the gateway waits for a WeChat that does not
+// respond.
+const actionTimeout = 30 * time.Second
+
+// reply is a response that was read.
+type reply struct {
+	status int
+	body   string
+}
+
+// call is a request to send and to record.
+type call struct {
+	from   Party
+	client *http.Client
+	method string
+	url    string
+	header http.Header // names are sent as they are spelled
+	body   string
+	socket string // Unix socket of the admin API, to show
+	stream bool   // the response does not end
+}
+
+// request returns the call as a request.
+func (c call) request(ctx context.Context) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, c.method, c.url, strings.NewReader(c.body))
+	if err != nil {
+		return nil, fmt.Errorf("making the request: %w", err)
+	}
+	maps.Copy(request.Header, c.header)
+	return request, nil
+}
+
+// upgraded returns the call with the headers of a WebSocket's handshake, as a command sends it.
+func (c call) upgraded() call {
+	c.header = maps.Clone(c.header)
+	for name, value := range map[string]string{
+		"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "d3hnYXRlIHBsYXlncm91bg==",
+	} {
+		c.header[name] = []string{value}
+	}
+	return c
+}
+
+// exchange sends a request to the gateway and records it and its response.
+func (p *Playground) exchange(ctx context.Context, a *action, c call) (reply, error) {
+	hop := p.startHop(a, c)
+	request, err := c.request(hop.trace(ctx))
+	if err != nil {
+		return reply{}, err
+	}
+	response, err := c.client.Do(request)
+	if err != nil {
+		return reply{}, hop.failed(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
+	if err != nil {
+		return reply{}, hop.failed(err)
+	}
+	hop.answered(response, body)
+	return reply{response.StatusCode, string(body)}, nil
+}
+
+// hop is a request of the phone or of the operator that is under way.
+type hop struct {
+	playground *Playground
+	action     *action
+	call       call
+	began      time.Time
+	number     int64
+	once       sync.Once
+	mu         sync.Mutex
+	sent       http.Header
+}
+
+func (p *Playground) startHop(a *action, c call) *hop {
+	number, _ := p.recorder.hop()
+	return &hop{playground: p, action: a, call: c, began: time.Now(), number: number, sent: http.Header{}}
+}
+
+// trace returns a context that records the request as it is sent, with what net/http adds.
+// It is recorded before its first byte leaves, and so before what it causes.
+func (h *hop) trace(ctx context.Context) context.Context {
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteHeaderField: func(name string, values []string) {
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			h.sent[name] = values
+		},
+		WroteHeaders: h.leave,
+	})
+}
+
+// leave records the request, once.
+func (h *hop) leave() {
+	h.once.Do(func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		recorder := h.playground.recorder
+		if h.call.from == Phone {
+			recorder.phoneSent(h.sent.Clone())
+		}
+		_, path, _ := strings.Cut(strings.TrimPrefix(h.call.url, "http://"), "/")
+		recorder.message(message{
+			Action: h.action.ID, Hop: h.number, From: h.call.from, To: Gateway, Line: h.call.method + " /" + path,
+			Headers: listed(h.sent), Body: shown([]byte(h.call.body)), Token: bearer(h.sent),
+		})
+	})
+}
+
+// refusal reads the body of a response that is no stream.
+func refusal(response *http.Response) []byte {
+	if response.StatusCode < http.StatusBadRequest {
+		return nil
+	}
+	body, _ := io.ReadAll(io.LimitReader(response.Body, maxBody)) // what came is shown
+	return body
+}
+
+// answered records the response.
+func (h *hop) answered(response *http.Response, body []byte) {
+	code := ""
+	if response.StatusCode >= http.StatusBadRequest {
+		code = codeOf(string(body))
+	}
+	elapsed := millis(time.Since(h.began))
+	h.action.Status, h.action.Code, h.action.Millis = response.StatusCode, code, elapsed
+	h.playground.recorder.message(message{
+		Action: h.action.ID, Hop: h.number, From: Gateway, To: h.call.from, Reply: true, Line: statusLine(response.StatusCode, code),
+		Status: response.StatusCode, Code: code, Millis: elapsed, Headers: listed(response.Header), Body: shown(body), Token: issued(string(body)),
+	})
+	if h.call.from == Phone {
+		h.playground.sample(h.action)
+	}
+}
+
+// failed records that there was no response.
+func (h *hop) failed(err error) error {
+	h.leave()
+	h.playground.recorder.message(message{
+		Action: h.action.ID, Hop: h.number, From: Gateway, To: h.call.from, Reply: true, Line: "no response", Millis: millis(time.Since(h.began)), Headers: []header{},
+	})
+	return fmt.Errorf("calling the gateway: %w", err)
+}
+
+// errRefused is an action that the simulator or the admin API refused.
+var errRefused = errors.New("refused")
+
+// control calls the management side of the simulator, as the phone's hardware: its buttons
+// and its clock. It is no hop.
+func (p *Playground) control(ctx context.Context, method, path, body string) (string, error) {
+	request, err := http.NewRequestWithContext(ctx, method, p.config.Management+path, bytes.NewReader([]byte(body)))
+	if err != nil {
+		return "", fmt.Errorf("calling the simulator: %w", err)
+	}
+	response, err := p.phone.Do(request)
+	if err != nil {
+		return "", fmt.Errorf("calling the simulator: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxBody))
+	if err != nil {
+		return "", fmt.Errorf("calling the simulator: %w", err)
+	}
+	if response.StatusCode >= http.StatusBadRequest {
+		return "", fmt.Errorf("%w by the simulator: %s", errRefused, strings.TrimSpace(string(text)))
+	}
+	return string(text), nil
+}

@@ -1,0 +1,123 @@
+// The sequence diagram: a list of actions, each a list of arrows, which are buttons.
+
+import { act } from './api.js';
+import { $, h, kind } from './dom.js';
+import { t } from './i18n.js';
+import { titleOf } from './phone.js';
+
+const lanes = ['phone', 'gateway', 'wechat', 'upstream'];
+const maxActions = 40;
+
+let groups = new Map(); // action ID -> { action, item, heading, steps, messages }
+let select = () => {};
+let current; // the arrow whose details are shown
+
+// center is where the lane of a party is, in percent. The operator is left of the phone.
+const center = (party) => (party === 'operator' ? 2 : 12.5 + 25 * lanes.indexOf(party));
+export const name = (party) => (party === 'gateway' ? 'wxgate' : t(party));
+
+function groupOf(action) {
+  let group = groups.get(action.id);
+  if (!group) {
+    const heading = h('h3');
+    const steps = h('ol', { class: 'steps', hidden: '' });
+    group = { heading, steps, item: h('li', { class: 'act' }, heading, steps), messages: [] };
+    groups.set(action.id, group);
+    $('diagram').append(group.item);
+    $('flow-empty').hidden = true;
+    if (groups.size > maxActions) {
+      const [oldest, { item }] = groups.entries().next().value;
+      groups.delete(oldest);
+      item.remove();
+    }
+  }
+  return group;
+}
+
+function showHeading(group) {
+  const { action } = group;
+  const parts = [h('span', {}, titleOf(action))];
+  if (action.error) parts.push(h('span', { class: 'pill bad' }, t('failed')));
+  else if (action.status) parts.push(h('span', { class: `pill ${kind(action.status)}` }, `${action.status} ${action.code ?? ''}`.trim()));
+  if (action.ms) parts.push(h('span', { class: 'muted small' }, `${action.ms.toFixed(1)} ms`));
+  group.heading.replaceChildren(...parts);
+}
+
+// action shows an action that begins or ends.
+export function action(next) {
+  const group = groupOf(next);
+  group.action = next;
+  showHeading(group);
+  if (next.done) {
+    const telling = group.messages.findLast((m) => m.to === 'upstream')
+      ?? group.messages.findLast((m) => m.reply && m.to !== 'gateway') ?? group.messages.at(-1);
+    choose(group, telling);
+  }
+  follow();
+}
+
+// message shows an arrow.
+export function message(m) {
+  const group = groups.get(m.action);
+  if (!group) return; // no action of the page's, or one that was cleared
+  m.button = stepOf(group, m);
+  group.messages.push(m);
+  group.steps.hidden = false;
+  group.steps.append(h('li', {}, m.button));
+  follow();
+}
+
+function stepOf(group, m) {
+  const from = center(m.from);
+  const to = center(m.to);
+  const style = m.reply && m.line !== 'stream closed' ? kind(m.status === 101 ? 200 : m.status) : '';
+  const button = h('button', {
+    type: 'button',
+    class: `step ${m.reply ? 'reply' : ''} ${to > from ? 'right' : 'left'} ${style === 'warn' ? 'bad' : style}`,
+    onclick: () => choose(group, m),
+  }, h('span', { class: 'hidden' }, t('arrow', { from: name(m.from), to: name(m.to) })), h('span', { class: 'label' }, m.to === 'wechat' ? m.line.split('?')[0] : m.line), h('span', { class: 'arrow' }));
+  button.style.setProperty('--from', `${Math.min(from, to)}%`);
+  button.style.setProperty('--span', `${Math.abs(to - from)}%`);
+  const changed = m.headers.filter((header) => header.mark && /^(x-wx-|authorization)/i.test(header.name));
+  if (m.to === 'upstream' && changed.length) button.append(h('span', { class: 'chips' }, ...changed.map(chip)));
+  return button;
+}
+
+function chip(header) {
+  const value = /^authorization/i.test(header.name) ? '' : `: ${header.value}`;
+  return h('span', { class: `chip ${header.mark}` },
+    h('span', { class: 'hidden' }, `${t(header.mark)} `), `${header.mark === 'removed' ? '−' : '+'} ${header.name}${value}`);
+}
+
+function choose(group, m) {
+  current?.removeAttribute('aria-current');
+  current = m?.button;
+  current?.setAttribute('aria-current', 'true');
+  select(group.action, m);
+}
+
+// follow keeps the newest arrow in view.
+function follow() {
+  $('scroll').scrollTop = $('scroll').scrollHeight;
+}
+
+// translate shows everything in the current language.
+export function translate() {
+  for (const group of groups.values()) {
+    showHeading(group);
+    for (const m of group.messages) m.button.firstElementChild.textContent = t('arrow', { from: name(m.from), to: name(m.to) });
+  }
+}
+
+// empty removes all actions.
+export function empty() {
+  groups = new Map();
+  $('diagram').replaceChildren();
+  $('flow-empty').hidden = false;
+}
+
+// start connects the diagram to what shows details.
+export function start(show) {
+  select = show;
+  $('clear').addEventListener('click', () => act('clear'));
+}

@@ -1,0 +1,106 @@
+// The phone: buttons that act, and what the mini program knows.
+
+import { act } from './api.js';
+import { $, h, kind } from './dom.js';
+import { t, known } from './i18n.js';
+
+let state;
+let user;
+let app;
+const kinds = ['websocket', 'events'];
+
+const appName = (id) => t(`app${(state?.apps ?? []).findIndex((known) => known.id === id) + 1}`);
+
+// titleOf names an action, as a heading.
+export function titleOf(action) {
+  const { args } = action;
+  return t(`do.${action.name}${args.way ? `.${args.way}` : ''}${args.kind ? `.${args.kind}` : ''}${action.name === 'fault' ? (args.on ? '.on' : '.off') : ''}`, {
+    ...args, app: args.app && appName(args.app), fault: args.fault && t(`fault.${args.fault}`),
+  });
+}
+
+// explain is a sentence about a refusal, if there is one.
+export const explain = (code) => (known(`code.${code}`) ? t(`code.${code}`) : '');
+
+async function run(name, args, button) {
+  button.setAttribute('aria-busy', 'true');
+  toast(t('busy'), '');
+  try {
+    await act(name, { app, user, forge: $('forge').checked, ...args });
+  } catch (error) {
+    toast(String(error.message), 'bad');
+  }
+  button.removeAttribute('aria-busy');
+}
+
+function toast(text, style) {
+  $('toast').textContent = text;
+  $('toast').className = `toast ${style}`;
+}
+
+// outcome shows how an action of the phone ended.
+export function outcome(action) {
+  if (!action.args.app) return;
+  if (action.error) return toast(known(`error.${action.error}`) ? t(`error.${action.error}`) : action.error, 'bad');
+  if (!action.status) return toast('', '');
+  const style = kind(action.status) === 'good' ? 'good' : 'bad';
+  const reason = [action.code, explain(action.code)].filter(Boolean).join(' · ');
+  toast(`${action.status} ${reason || t('ok')}`, style);
+}
+
+function radios(name, values, label, chosen, choose) {
+  const box = $(name);
+  if (box.childElementCount === values.length) {
+    [...box.querySelectorAll('span')].forEach((span, i) => { span.textContent = label(values[i]); });
+    return;
+  }
+  box.replaceChildren(...values.map((value) => h('label', {},
+    h('input', { type: 'radio', name, value, checked: value === chosen && '', onchange: () => choose(value) }),
+    h('span', {}, label(value)))));
+}
+
+// show shows the state.
+export function show(next) {
+  state = next;
+  user ??= state.users[0];
+  app ??= state.apps[0].id;
+  radios('users', state.users, (name) => name, user, (value) => { user = value; show(state); });
+  radios('apps', state.apps.map((known) => known.id), appName, app, (value) => { app = value; show(state); });
+  const account = state.accounts.find((known) => known.app === app && known.user === user);
+  const inside = Boolean(account?.logged_in);
+  $('app-name').textContent = appName(app);
+  $('avatar').textContent = user[0];
+  $('avatar').className = inside ? 'avatar in' : 'avatar';
+  $('person').textContent = user;
+  $('person-note').textContent = inside ? [account.openid, account.phone].filter(Boolean).join(' · ') : t('loggedOut');
+  $('logout').hidden = !inside;
+  $('refresh').hidden = !inside;
+  $('login').firstElementChild.textContent = t(inside ? 'loginAgain' : 'login');
+  $('login').lastElementChild.hidden = inside;
+  $('login').classList.toggle('primary', !inside);
+  for (const kind of kinds) showStream(kind, state.streams.find((open) => open.kind === kind));
+}
+
+function showStream(kind, stream) {
+  const open = Boolean(stream?.open);
+  $(kind).setAttribute('aria-pressed', String(open));
+  let note = t('closed');
+  if (open) note = t('messages', { n: stream.messages });
+  else if (stream?.hung_up) note = t('closedByPhone');
+  else if (stream) note = t('closedByGateway');
+  if ($(`${kind}-note`).textContent !== note) $(`${kind}-note`).textContent = note;
+}
+
+// start connects the buttons.
+export function start() {
+  for (const button of document.querySelectorAll('[data-do]')) {
+    const { do: name, way, path } = button.dataset;
+    button.addEventListener('click', () => run(name, { way, path }, button));
+  }
+  for (const kind of kinds) {
+    $(kind).addEventListener('click', () => {
+      const open = $(kind).getAttribute('aria-pressed') === 'true';
+      run(open ? 'hangup' : 'open', { kind }, $(kind));
+    });
+  }
+}
