@@ -89,6 +89,9 @@ const (
 // storeImports is what each store imports.
 var storeImports = []string{kit, "internal/auth", "internal/seal"}
 
+// demoPage is the playground of `wxgate dev`. It calls everything over HTTP.
+const demoPage = "internal/demo/playground"
+
 // adminAPI has the calls of operators.
 const adminAPI = "internal/adminapi"
 
@@ -118,8 +121,13 @@ var layers = []layer{
 	}},
 	{dir: rooms + "/admin", caddy: true, imports: []string{rooms + "/app", rooms + "/configfile", rooms + "/usage", adminAPI, "internal/table", "internal/gateway", keyring, "internal/auth"}},
 	{dir: rooms + "/command", caddy: true, imports: []string{
+<<<<<<< HEAD
 		rooms + "/app", rooms + "/offline", rooms + "/configfile", rooms + "/admin", rooms + "/usage", "internal/demo", "internal/table", "internal/doctor", attack, corpus, wire, benchmark, benchLoad, benchReport,
 		"internal/gateway", kit + "/bolt", simulator, simServer, standalone, adminAPI, "internal/version",
+=======
+		rooms + "/app", rooms + "/offline", rooms + "/configfile", rooms + "/admin", rooms + "/usage", "internal/demo", demoPage, "internal/table", "internal/doctor", attack, corpus, wire, benchmark, benchLoad, benchReport,
+		"internal/gateway", kit + "/bolt", simulator, simServer,
+>>>>>>> 73f8ab9 (docs: describe the playground)
 	}},
 	{dir: rooms + "/app", caddy: true, imports: []string{
 		rooms + "/directive", rooms + "/events", rooms + "/secret", rooms + "/redisstore", rooms + "/storage",
@@ -158,7 +166,8 @@ var layers = []layer{
 	// The calls of operators, which know no server; and the tables of their commands.
 	{dir: adminAPI, imports: []string{"internal/gateway", "internal/audit", "internal/metrics", "internal/version", keyring, signing, "internal/problem", queues, "internal/auth"}, tests: []string{weChat}},
 	{dir: "internal/table"},
-	{dir: "internal/demo", stdOnly: true},
+	{dir: "internal/demo", alone: true, stdOnly: true},
+	{dir: demoPage, only: []string{"github.com/coder/websocket", "go.uber.org/goleak"}},
 	{dir: "internal/garbage", stdOnly: true},
 	{dir: "internal/doctor", imports: []string{"internal/auth"}},
 	{dir: "internal/version", stdOnly: true},

@@ -29,12 +29,14 @@ type page struct {
 	ctx context.Context //nolint:containedctx // chromedp's contexts are its tabs
 	url string
 
+	cancel context.CancelFunc
+
 	mu    sync.Mutex
 	wrong []string
 }
 
-// openPage opens a URL in a new browser. What its console reports as an error fails the
-// test, and so does every request to another host.
+// openPage opens a URL in a new browser. What its console reports as an error fails the test
+// when the page is closed, and so does every request to another host.
 func openPage(t *testing.T, address string) *page {
 	t.Helper()
 	chromium, err := exec.LookPath("chromium")
@@ -47,15 +49,8 @@ func openPage(t *testing.T, address string) *page {
 		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("no-proxy-server", true), chromedp.Flag("lang", "en-US"))...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx, chromedp.WithListener(p.observe))
-	t.Cleanup(func() {
-		cancel()
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		for _, what := range p.wrong {
-			t.Error(what)
-		}
-	})
-	p.ctx = ctx
+	t.Cleanup(cancel)
+	p.ctx, p.cancel = ctx, cancel
 	if err := chromedp.Do(ctx); err != nil { // starts the browser, which lives as long as ctx
 		t.Fatal(err)
 	}
@@ -64,6 +59,19 @@ func openPage(t *testing.T, address string) *page {
 	p.theme("light")
 	do(p, chromedp.Navigate(address))
 	return p
+}
+
+// close ends the browser and reports what went wrong in the page. Call it before the server
+// ends, since the page notices that.
+func (p *page) close() {
+	p.t.Helper()
+	p.cancel()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, what := range p.wrong {
+		p.t.Error(what)
+	}
+	p.wrong = nil
 }
 
 // send sends a command of the DevTools protocol.
@@ -144,7 +152,7 @@ func (p *page) shows(selector, text string) {
 // resize sets the size of the window, and returns how many pixels the page is too wide.
 func (p *page) resize(width int64) int {
 	p.t.Helper()
-	const height = 900
+	const height = 960
 	send(p, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: width, Height: height, DeviceScaleFactor: 1})
 	return value[int](p, `document.documentElement.scrollWidth - innerWidth`)
 }

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
+	"image/png"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +17,9 @@ import (
 //
 //	go test ./cmd/wxgate -run TestPlayground -screenshots /tmp/pictures
 var screenshots = flag.String("screenshots", "", "folder for pictures of the playground")
+
+// updatePicture writes the picture of the documentation anew.
+var updatePicture = flag.Bool("update-playground", false, "write docs/playground.png")
 
 // axeFolder has the lock file of what checks the page for accessibility.
 const axeFolder = "testdata/axe"
@@ -43,6 +48,7 @@ func TestPlayground(t *testing.T) {
 	armedFault(p)
 	p.accessible(string(axe))
 	looks(p, string(axe))
+	p.close()
 	dev.interrupt()
 }
 
@@ -77,6 +83,12 @@ func forgedHeader(p *page) {
 	p.shows("#detail .removed", "mallory")
 	p.shows("#detail .replaced", "alice")
 	p.picture("forged")
+	if *updatePicture {
+		p.resize(1280)
+		do(p, chromedp.Evaluate[chromedp.Void](`scrollTo({top: 0, behavior: "instant"})`))
+		writePicture(p, filepath.Join(moduleRoot, "docs", "playground.png"))
+		p.resize(1600)
+	}
 	p.click("forge")
 }
 
@@ -133,4 +145,20 @@ func looks(p *page, axe string) {
 	p.wait(`getComputedStyle(document.body).backgroundColor === "rgb(14, 17, 21)"`)
 	do(p, chromedp.Reload())
 	p.wait(`document.documentElement.dataset.theme === "dark" && document.documentElement.lang === "en"`)
+}
+
+// writePicture writes the visible part of the page, as small as PNG can be.
+func writePicture(p *page, file string) {
+	p.t.Helper()
+	shown, err := png.Decode(bytes.NewReader(do(p, chromedp.CaptureScreenshot())))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var small bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&small, shown); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.WriteFile(file, small.Bytes(), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
 }

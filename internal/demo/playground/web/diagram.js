@@ -79,6 +79,7 @@ function stepOf(group, m) {
   button.style.setProperty('--from', `${Math.min(from, to)}%`);
   button.style.setProperty('--span', `${Math.abs(to - from)}%`);
   const changed = m.headers.filter((header) => header.mark && /^(x-wx-|authorization)/i.test(header.name));
+  changed.sort((a, b) => (b.mark === 'removed') - (a.mark === 'removed'));
   if (m.to === 'upstream' && changed.length) button.append(h('span', { class: 'chips' }, ...changed.map(chip)));
   return button;
 }
