@@ -121,13 +121,8 @@ var layers = []layer{
 	}},
 	{dir: rooms + "/admin", caddy: true, imports: []string{rooms + "/app", rooms + "/configfile", rooms + "/usage", adminAPI, "internal/table", "internal/gateway", keyring, "internal/auth"}},
 	{dir: rooms + "/command", caddy: true, imports: []string{
-<<<<<<< HEAD
-		rooms + "/app", rooms + "/offline", rooms + "/configfile", rooms + "/admin", rooms + "/usage", "internal/demo", "internal/table", "internal/doctor", attack, corpus, wire, benchmark, benchLoad, benchReport,
-		"internal/gateway", kit + "/bolt", simulator, simServer, standalone, adminAPI, "internal/version",
-=======
 		rooms + "/app", rooms + "/offline", rooms + "/configfile", rooms + "/admin", rooms + "/usage", "internal/demo", demoPage, "internal/table", "internal/doctor", attack, corpus, wire, benchmark, benchLoad, benchReport,
-		"internal/gateway", kit + "/bolt", simulator, simServer,
->>>>>>> 73f8ab9 (docs: describe the playground)
+		"internal/gateway", kit + "/bolt", simulator, simServer, standalone, adminAPI, "internal/version",
 	}},
 	{dir: rooms + "/app", caddy: true, imports: []string{
 		rooms + "/directive", rooms + "/events", rooms + "/secret", rooms + "/redisstore", rooms + "/storage",
