@@ -4,9 +4,14 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
 	"image/png"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -147,18 +152,34 @@ func looks(p *page, axe string) {
 	p.wait(`document.documentElement.dataset.theme === "dark" && document.documentElement.lang === "en"`)
 }
 
-// writePicture writes the visible part of the page, as small as PNG can be.
+// writePicture writes the visible part of the page with 256 colors, as small as PNG can be.
 func writePicture(p *page, file string) {
 	p.t.Helper()
 	shown, err := png.Decode(bytes.NewReader(do(p, chromedp.CaptureScreenshot())))
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	var small bytes.Buffer
-	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&small, shown); err != nil {
+	small := image.NewPaletted(shown.Bounds(), commonColors(shown))
+	draw.Draw(small, small.Bounds(), shown, shown.Bounds().Min, draw.Src)
+	var text bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&text, small); err != nil {
 		p.t.Fatal(err)
 	}
-	if err := os.WriteFile(file, small.Bytes(), 0o600); err != nil {
+	if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
 		p.t.Fatal(err)
 	}
+}
+
+// commonColors returns the most frequent colors of a picture. The page has few; the rest are
+// the edges of letters.
+func commonColors(m image.Image) color.Palette {
+	const most = 256
+	counts := map[color.Color]int{}
+	for y := m.Bounds().Min.Y; y < m.Bounds().Max.Y; y++ {
+		for x := m.Bounds().Min.X; x < m.Bounds().Max.X; x++ {
+			counts[m.At(x, y)]++
+		}
+	}
+	colors := slices.SortedFunc(maps.Keys(counts), func(a, b color.Color) int { return counts[b] - counts[a] })
+	return colors[:min(most, len(colors))]
 }
