@@ -52,7 +52,7 @@ func newFixture(t *testing.T) *fixture {
 	})
 	upstream := serve(t, f.Observe(Upstream, Streams(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "served") }))))
 	gateway.Config.Handler = fakeGateway(sim.URL, upstream.URL)
-	go func() { _ = (&http.Server{Handler: http.HandlerFunc(f.serveAdmin)}).Serve(listener) }() //nolint:gosec // a test's, over a socket of its own
+	go func() { _ = (&http.Server{Handler: http.HandlerFunc(f.serveAdmin)}).Serve(listener) }()
 	f.page = serve(t, f.Handler())
 	t.Cleanup(f.Close) // before the servers that it calls
 	return f
@@ -118,7 +118,7 @@ func fakeGateway(weChat, upstream string) http.Handler {
 	mux.HandleFunc("POST "+loginPath, func(w http.ResponseWriter, r *http.Request) {
 		var in struct{ AppID, Code string }
 		_ = json.NewDecoder(r.Body).Decode(&in)
-		response, err := http.Get(weChat + "/sns/jscode2session?" + url.Values{ //nolint:forbidigo,gosec,noctx // a test's
+		response, err := http.Get(weChat + "/sns/jscode2session?" + url.Values{ //nolint:forbidigo // a test's
 			"appid": {in.AppID}, "secret": {wechatsim.DefaultApp.Secret}, "js_code": {in.Code}, "grant_type": {"authorization_code"},
 		}.Encode())
 		if err != nil {

@@ -184,7 +184,7 @@ func TestLanguages(t *testing.T) {
 // TestQuoted: a shell reads a quoted word as it was.
 func TestQuoted(t *testing.T) {
 	for _, word := range []string{"", "a b", `it's`, `$HOME "x" \n`, "'", "{\"a\":\"b\"}"} {
-		out, err := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+quoted(word)).Output() //nolint:gosec // quoting is what is tested
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+quoted(word)).Output()
 		if err != nil || string(out) != word {
 			t.Errorf("%q became %q (%v)", word, out, err)
 		}
