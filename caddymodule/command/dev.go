@@ -145,11 +145,8 @@ func runDev(ctx context.Context, cfg devConfig, out io.Writer) (err error) {
 	defer stopPage()
 	defer page.Close() // first: its pages and streams would be waited for
 
-	walk := demo.Walkthrough{
-		Playground: "http://" + cfg.playground + "/", Gateway: "http://" + cfg.gateway, Management: sim.ManagementURL, Upstream: "http://" + cfg.upstream,
-		Dir: dir, App: wechatsim.DefaultApp.ID,
-	}
-	if err := waitReady(ctx, walk.Gateway); err != nil {
+	walk := demo.Walkthrough{Playground: cfg.playground, Gateway: cfg.gateway, Management: cfg.management, Upstream: cfg.upstream}
+	if err := waitReady(ctx, "http://"+cfg.gateway); err != nil {
 		if ctx.Err() != nil {
 			return nil // Ctrl-C came first
 		}

@@ -5,37 +5,43 @@ import (
 	"text/template"
 )
 
-// Walkthrough is what `wxgate dev` prints. Its lines work in any POSIX shell, in this
-// order: the first writes the response of the login to a file for the others.
+// Walkthrough is what `wxgate dev` prints, in at most 80 columns. Its curl lines work in any
+// shell, in this order.
 type Walkthrough struct {
-	Gateway, Management, Upstream, Dir string
-
-	Playground string // the page's URL
-	App        string // appid of the mini program that logs in
+	Playground, Gateway, Management, Upstream string // addresses
 }
 
-var walkthroughText = template.Must(template.New("walkthrough").Parse(`playground  {{.Playground}}
+var walkthroughText = template.Must(template.New("walkthrough").Parse(`playground  http://{{.Playground}}/
 
-wxgate runs: gateway {{.Gateway}}, demo upstream {{.Upstream}}, WeChat simulator with its controls at {{.Management}}
-Paste these lines one by one. Ctrl-C ends it all.
+Open it in a browser, or paste these lines into another terminal, one by one.
+The page shows what they do, too. Ctrl-C ends everything.
 
-# 1. Alice logs in. The simulator gives the code that wx.login would.
-curl -sS {{.Gateway}}/v1.0/pub/openId -d "{\"appid\":\"{{.App}}\",\"code\":\"$(curl -sS '{{.Management}}/code?openid=alice')\"}" | tee {{.Dir}}/login.json; echo
+# 1. Alice logs in: her code becomes an openid and tokens.
+curl -d user=alice {{.Playground}}/sh/login
 
-# 2. Her phone number, the old way: encrypted data and the session_key of line 1, which is not WeChat's.
-curl -sS {{.Gateway}}/v1.0/pub/decode -d "{\"session_key\":\"$(sed 's/.*"session_key":"\([^"]*\)".*/\1/' {{.Dir}}/login.json)\",$(curl -sS '{{.Management}}/encrypted-phone?openid=alice' | tr -d '{')"; echo
+# 2. She calls the API. The upstream gets her openid in a header.
+curl -d path=/api/orders {{.Playground}}/sh/call
 
-# 3. Her phone number, the new way: a phone code and the access token of line 1.
-curl -sS {{.Gateway}}/v1.0/pub/decode -H "Authorization: Bearer $(sed 's/.*"access_token":"\([^"]*\)".*/\1/' {{.Dir}}/login.json)" -d "{\"code\":\"$(curl -sS '{{.Management}}/phone-code?openid=alice')\"}"; echo
+# 3. She claims to be mallory. The upstream doesn't see it.
+curl -d path=/api/orders -d forge=yes {{.Playground}}/sh/call
 
-# 4. She calls the business API, which sees who is calling, whatever she claims to be.
-curl -sS {{.Gateway}}/api/orders -H "Authorization: Bearer $(sed 's/.*"access_token":"\([^"]*\)".*/\1/' {{.Dir}}/login.json)" -H 'X-WX-OPENID: mallory'
+# 4. This path requires a phone number: 403.
+curl -d path=/vip/orders {{.Playground}}/sh/call
 
-# 5. Without a token nobody gets in: 401.
-curl -sS -i {{.Gateway}}/api/orders -H 'X-WX-OPENID: alice'; echo
+# 5. She shares her number, and may call it.
+curl -d way=code {{.Playground}}/sh/phone
+curl -d path=/vip/orders {{.Playground}}/sh/call
 
-# 6. The public keys, for any JWT library.
-curl -sS {{.Gateway}}/.well-known/jwks.json; echo
+# 6. Her access token is renewed.
+curl -d user=alice {{.Playground}}/sh/refresh
+
+# 7. She logs out. The next call is refused: 401.
+curl -d user=alice {{.Playground}}/sh/logout
+curl -d path=/api/orders {{.Playground}}/sh/call
+
+gateway     http://{{.Gateway}}
+upstream    http://{{.Upstream}}
+simulator   http://{{.Management}}
 `))
 
 // Print writes the lines.

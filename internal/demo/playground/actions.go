@@ -49,8 +49,7 @@ var actions = map[string]func(*Playground, context.Context, *action, command) er
 // serveAction is POST /do/{action}.
 func (p *Playground) serveAction(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("action")
-	do, ok := actions[name]
-	if !ok {
+	if _, ok := actions[name]; !ok {
 		http.NotFound(w, r)
 		return
 	}
@@ -61,6 +60,14 @@ func (p *Playground) serveAction(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the body must be a JSON object of an action", http.StatusBadRequest)
 		return
 	}
+	if a, ok := p.do(w, r, name, c); ok {
+		writeJSON(w, a)
+	}
+}
+
+// do carries out an action, once no other runs. If that takes too long, it responds itself
+// and returns false.
+func (p *Playground) do(w http.ResponseWriter, r *http.Request, name string, c command) (*action, bool) {
 	ctx, cancel := context.WithTimeout(r.Context(), actionTimeout)
 	defer cancel()
 	select {
@@ -68,15 +75,15 @@ func (p *Playground) serveAction(w http.ResponseWriter, r *http.Request) {
 		defer func() { <-p.turn }()
 	case <-ctx.Done():
 		http.Error(w, "another action is running", http.StatusServiceUnavailable)
-		return
+		return nil, false
 	}
 	a := p.recorder.begin(name, c)
-	if err := do(p, ctx, a, c); err != nil {
+	if err := actions[name](p, ctx, a, c); err != nil {
 		a.Error = err.Error()
 	}
 	p.recorder.end(a)
 	p.changed()
-	writeJSON(w, a)
+	return a, true
 }
 
 // clear empties the diagram.

@@ -123,6 +123,19 @@ func (c *recorder) message(m message) {
 	c.publish("message", m, true)
 }
 
+// messages returns the messages of an action, in their order.
+func (c *recorder) messages(action int64) (found []message) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range c.history {
+		var m message
+		if e.name == "message" && json.Unmarshal(e.data, &m) == nil && m.Action == action {
+			found = append(found, m)
+		}
+	}
+	return found
+}
+
 // phoneSent notes what the phone sent, to compare with what the upstream gets.
 func (c *recorder) phoneSent(h http.Header) {
 	c.mu.Lock()

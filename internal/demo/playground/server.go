@@ -27,6 +27,7 @@ func (p *Playground) Handler() http.Handler {
 	mux.HandleFunc("GET /events", p.serveEvents)
 	mux.HandleFunc("GET /tables", p.serveTables)
 	mux.HandleFunc("POST /do/{action}", p.serveAction)
+	mux.HandleFunc("POST /sh/{action}", p.serveTerminal)
 	return guard(mux)
 }
 

@@ -37,6 +37,8 @@ func TestGuard(t *testing.T) {
 		{"a form, an old browser", "POST", "/do/rotate-key", map[string]string{"Origin": "https://evil.example"}, 403},
 		{"a sandboxed frame", "POST", "/do/rotate-key", map[string]string{"Origin": "null"}, 403},
 		{"another port", "POST", "/do/rotate-key", map[string]string{"Origin": "http://127.0.0.1:1", "Sec-Fetch-Site": "same-site"}, 403},
+		{"a terminal's action, elsewhere", "POST", "/sh/login", map[string]string{"Origin": "https://evil.example"}, 403},
+		{"a terminal's action, rebinding", "POST", "/sh/login", map[string]string{"Host": "evil.example"}, 421},
 		{"no other method", "DELETE", "/tables", nil, 405},
 	} {
 		t.Run(test.name, func(t *testing.T) {
