@@ -35,8 +35,8 @@ var devSpec = caddycmd.Command{
 Starts a WeChat simulator, a demo upstream that shows what it received, and the
 gateway between them, all on this machine, with no WeChat account and no network.
 It prints the address of the playground, a page with a phone to tap and each
-request that it causes, and the curl lines that walk through a login, a phone
-number, an authenticated call and a refused one. It runs until Ctrl-C.
+request that it causes, and short curl lines for the same in a terminal. It runs
+until Ctrl-C.
 
 Everything listens on loopback only. If a port is in use, a free one is chosen and
 printed, unless the port was set with --port.
@@ -145,7 +145,7 @@ func runDev(ctx context.Context, cfg devConfig, out io.Writer) (err error) {
 	defer stopPage()
 	defer page.Close() // first: its pages and streams would be waited for
 
-	walk := demo.Walkthrough{Playground: cfg.playground, Gateway: cfg.gateway, Management: cfg.management, Upstream: cfg.upstream}
+	walk := demo.Walkthrough{Playground: cfg.playground, Gateway: cfg.gateway, Simulator: cfg.simulator, Management: cfg.management, Upstream: cfg.upstream}
 	if err := waitReady(ctx, "http://"+cfg.gateway); err != nil {
 		if ctx.Err() != nil {
 			return nil // Ctrl-C came first

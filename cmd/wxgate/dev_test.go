@@ -17,7 +17,7 @@ func TestDev(t *testing.T) {
 
 // TestDevFallsBack has the default ports taken: free ones are used and printed.
 func TestDevFallsBack(t *testing.T) {
-	taken := []string{"127.0.0.1:8088", "127.0.0.1:9901", "127.0.0.1:9902", "127.0.0.1:9000"}
+	taken := []string{"127.0.0.1:8088", "127.0.0.1:9901", "127.0.0.1:9902", "127.0.0.1:9000", "127.0.0.1:8089"}
 	for _, addr := range taken {
 		l, err := net.Listen("tcp", addr)
 		if err != nil {
@@ -59,7 +59,7 @@ func walkDev(t *testing.T, dir, name string, args ...string) string {
 	t.Helper()
 	tmp := shortDir(t)
 	p := startProcess(t, dir, []string{"TMPDIR=" + tmp}, name, args...)
-	p.waitFor("\nsimulator ")
+	p.waitFor("\ncontrols ")
 	printed := lines(p.output(), "curl ")
 	checks := devChecks()
 	if len(printed) != len(checks) {

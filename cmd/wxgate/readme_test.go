@@ -25,7 +25,7 @@ type reader struct {
 // readmeCommands are the commands that README.md may hold. A command that is not
 // here fails the test: nobody would know whether it works.
 var readmeCommands = map[string]func(*reader, *testing.T, string){
-	"go run ./cmd/wxgate dev":                                                                      (*reader).dev,
+	"go run -v ./cmd/wxgate dev":                                                                   (*reader).dev,
 	"go test -race -timeout 15m ./...":                                                             (*reader).allTests,
 	"go -C deploy/manifests test ./...":                                                            (*reader).allTests,
 	"go -C internal/wechatsim/sdktest test ./...":                                                  (*reader).allTests,

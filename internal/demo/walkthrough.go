@@ -8,7 +8,7 @@ import (
 // Walkthrough is what `wxgate dev` prints, in at most 80 columns. Its curl lines work in any
 // shell, in this order.
 type Walkthrough struct {
-	Playground, Gateway, Management, Upstream string // addresses
+	Playground, Gateway, Simulator, Management, Upstream string // addresses
 }
 
 var walkthroughText = template.Must(template.New("walkthrough").Parse(`playground  http://{{.Playground}}/
@@ -41,7 +41,8 @@ curl -d path=/api/orders {{.Playground}}/sh/call
 
 gateway     http://{{.Gateway}}
 upstream    http://{{.Upstream}}
-simulator   http://{{.Management}}
+simulator   http://{{.Simulator}}
+controls    http://{{.Management}}
 `))
 
 // Print writes the lines.
