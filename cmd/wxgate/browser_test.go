@@ -177,6 +177,19 @@ func (p *page) picture(name string) {
 	}
 }
 
+// axeFolder has the lock file of what checks a page for accessibility.
+const axeFolder = "testdata/axe"
+
+// axeSource returns the script of axe.
+func axeSource(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(npmTools(t, axeFolder, "WXGATE_AXE_TOOLS"), "node_modules", "axe-core", "axe.min.js"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 // accessible has axe check the page as it is now.
 func (p *page) accessible(axe string) {
 	p.t.Helper()

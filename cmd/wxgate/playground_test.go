@@ -26,15 +26,9 @@ var screenshots = flag.String("screenshots", "", "folder for pictures of the pla
 // updatePicture writes the picture of the documentation anew.
 var updatePicture = flag.Bool("update-playground", false, "write docs/playground.png")
 
-// axeFolder has the lock file of what checks the page for accessibility.
-const axeFolder = "testdata/axe"
-
 // TestPlayground clicks through the page of `wxgate dev` in a real browser.
 func TestPlayground(t *testing.T) {
-	axe, err := os.ReadFile(filepath.Join(npmTools(t, axeFolder, "WXGATE_AXE_TOOLS"), "node_modules", "axe-core", "axe.min.js"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	axe := axeSource(t)
 	dev := startProcess(t, "", []string{"TMPDIR=" + shortDir(t)}, "wxgate", "dev", "--port", "0")
 	dev.waitFor("/.well-known/jwks.json; echo\n")
 	first, _, _ := strings.Cut(dev.output(), "\n")
@@ -45,14 +39,14 @@ func TestPlayground(t *testing.T) {
 	p := openPage(t, address)
 	p.resize(1600)
 	p.shows("#person-note", "Not logged in")
-	p.accessible(string(axe))
+	p.accessible(axe)
 	p.picture("empty")
 	phoneOf(p)
 	forgedHeader(p)
 	revocation(p)
 	armedFault(p)
-	p.accessible(string(axe))
-	looks(p, string(axe))
+	p.accessible(axe)
+	looks(p, axe)
 	p.close()
 	dev.interrupt()
 }

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+)
+
+// TestSimPage uses the controls of `wxgate sim` in a real browser.
+func TestSimPage(t *testing.T) {
+	axe := axeSource(t)
+	sim, api, controls := startSim(t)
+	p := openPage(t, controls+"/")
+	p.resize(1600)
+	p.shows("#api", api)
+	p.shows("#users h3", "carol")
+	p.accessible(axe)
+	p.picture("sim-empty")
+
+	code := loginOf(p, api)
+	p.press("alice", "Encrypted phone")
+	p.shows("#last-result", "encrypted_data")
+	p.press("bob", "High risk")
+	p.wait(`document.querySelectorAll("#users [aria-pressed=true]").length === 1`)
+	p.shows("#last-curl pre", `"high_risk":true`)
+
+	// What the page shows of a request is the line of curl that makes it again.
+	p.shows("#requests summary", "/sns/jscode2session")
+	do(p, chromedp.Click(chromedp.CSS("#requests summary")))
+	p.shows("#requests pre", code)
+	if said := bash(t, p.line("#requests pre")); !strings.Contains(said, "40163") {
+		t.Errorf("the curl line of the request returns %s, want 40163: the code was used", said)
+	}
+	strangeTexts(p, api)
+	armFault(p, api)
+	p.accessible(axe)
+	simLooks(p, axe)
+	sim.interrupt()
+}
+
+// loginOf makes a login code of alice, logs in with it as an SDK does, and returns the code. The
+// page then shows the session_key without being asked.
+func loginOf(p *page, api string) string {
+	p.t.Helper()
+	p.wait(`[...document.querySelectorAll("#users button")].some(b => b.disabled && b.textContent === "Encrypted phone")`)
+	p.press("alice", "Login code")
+	p.shows("#last-name", "alice Login code: The call succeeded.")
+	code := p.line("#last-result")
+	if again := bash(p.t, p.line("#last-curl pre")); len(again) != len(code) || again == code {
+		p.t.Errorf("the curl line of a login code prints %q, the page shows %q", again, code)
+	}
+	p.send(api + "/sns/jscode2session?grant_type=authorization_code&appid=" + wechatsim.DefaultApp.ID + "&secret=" + wechatsim.DefaultApp.Secret + "&js_code=" + code)
+	p.wait(`document.querySelector("#users li").textContent.includes("==")`)
+	return code
+}
+
+// strangeTexts has the page show what a client of the API, and a user of the page, may write: it
+// stays text, and its curl line is one command.
+func strangeTexts(p *page, api string) {
+	p.t.Helper()
+	const image = `<img src=x onerror=alert(1)>`
+	strange := "/it's $(touch x)" + image + "#["
+	p.send(api + (&url.URL{Path: strange}).EscapedPath())
+	p.shows("#requests summary", strange)
+	do(p, chromedp.Click(chromedp.CSS("#requests summary")))
+	p.wait(`document.querySelector("#requests pre").textContent.includes("touch")`)
+	if said := bash(p.t, p.line("#requests pre")); !strings.Contains(said, "404") {
+		p.t.Errorf("the curl line of a strange path returns %q, want the API's 404", said)
+	}
+	do(p, chromedp.SendKeys(chromedp.CSS("#new-user"), image))
+	p.click("new-login")
+	p.shows("#last-name", image)
+	p.shows("#users h3", image)
+	if n := value[int](p, `document.querySelectorAll("img").length`); n != 0 {
+		p.t.Errorf("the page has %d images", n)
+	}
+}
+
+// armFault arms a fault that strikes once, and sees it strike.
+func armFault(p *page, api string) {
+	p.t.Helper()
+	do(p, chromedp.Evaluate[chromedp.Void](`document.getElementById("kinds").value = "minute_quota"`))
+	do(p, chromedp.Click(chromedp.CSS("#fault button:not([type])")))
+	p.shows("#armed", "minute_quota * (times left: 1)")
+	p.send(api + "/cgi-bin/token")
+	p.shows("#requests summary", "fault minute_quota")
+	p.wait(`!document.getElementById("no-faults").hidden`)
+	before := value[string](p, `document.getElementById("now").dateTime`)
+	do(p, chromedp.Click(chromedp.CSS(`#advance [value="24h"]`)))
+	p.wait(`new Date(document.getElementById("now").dateTime) - new Date(` + quote(before) + `) >= 24 * 3600 * 1000`)
+}
+
+// simLooks shows the page in both languages, both themes and three widths.
+func simLooks(p *page, axe string) {
+	p.t.Helper()
+	for _, language := range []string{"zh-CN", "en"} {
+		p.click("language")
+		p.wait(`document.documentElement.lang === ` + quote(language))
+		for _, theme := range []string{"light", "dark"} {
+			p.theme(theme)
+			p.wait(`document.documentElement.dataset.theme === ` + quote(theme))
+			p.accessible(axe)
+			for _, width := range []int64{360, 800, 1600} {
+				if over := p.resize(width); over > 0 {
+					p.t.Errorf("%s, %s: the page is %d pixels too wide for %d", language, theme, over, width)
+				}
+				p.picture(fmt.Sprintf("sim-%s-%s-%d", language, theme, width))
+			}
+		}
+	}
+	// The first stop of the keyboard leads past the header.
+	do(p, chromedp.Evaluate[chromedp.Void](`document.activeElement.blur()`))
+	do(p, chromedp.Reload())
+	p.shows("#users h3", "alice")
+	do(p, chromedp.KeyEvent("\t"))
+	p.wait(`document.activeElement.className === "skip"`)
+}
+
+// press clicks on a button of a user.
+func (p *page) press(user, button string) {
+	p.t.Helper()
+	p.shows("#users h3", user)
+	do(p, chromedp.Evaluate[chromedp.Void](`[...document.querySelectorAll("#users li:not([hidden])")]
+		.find(card => card.querySelector("h3").textContent === `+quote(user)+`)
+		.querySelectorAll("button").forEach(b => { if (b.textContent === `+quote(button)+`) b.click() })`))
+}
+
+// line returns the text of the first element of a selector.
+func (p *page) line(selector string) string {
+	p.t.Helper()
+	return value[string](p, `document.querySelector(`+quote(selector)+`).textContent`)
+}
+
+// send makes a request that the page does not make.
+func (p *page) send(address string) {
+	p.t.Helper()
+	request, err := http.NewRequestWithContext(p.ctx, http.MethodGet, address, nil)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	transport := &http.Transport{DisableKeepAlives: true}
+	response, err := (&http.Client{Transport: transport, Timeout: patience}).Do(request)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := response.Body.Close(); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// bash runs a line and returns what it printed.
+func bash(t *testing.T, line string) string {
+	t.Helper()
+	command := exec.Command("bash", "-euc", line)
+	command.Dir = t.TempDir()
+	command.Env = append(os.Environ(), "NO_PROXY=*")
+	said, err := command.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%s: %v: %s", line, err, said)
+	}
+	if left, err := os.ReadDir(command.Dir); err != nil || len(left) != 0 {
+		t.Errorf("%s left %v (%v)", line, left, err)
+	}
+	return string(said)
+}
