@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/wxgate/wxgate/caddymodule/usage"
+	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 	"github.com/wxgate/wxgate/internal/wechatsim/standalone"
 )
@@ -59,7 +60,11 @@ func runSim(ctx context.Context, file, api, management string, out io.Writer) (e
 			return err
 		}
 	}
-	server, err := simserver.Start(ctx, setup.Config(api, management))
+	sim, err := setup.New()
+	if err != nil {
+		return err
+	}
+	server, err := simserver.Serve(ctx, sim, wechatsim.Config{APIAddr: api, ManagementAddr: management})
 	switch {
 	case errors.Is(err, simserver.ErrNotLoopback):
 		return usage.Errorf("--management: %w; a client of it can log in as any user", err)
@@ -69,9 +74,6 @@ func runSim(ctx context.Context, file, api, management string, out io.Writer) (e
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
-	if err := setup.AddUsers(server.Sim); err != nil {
-		return err
-	}
 	intro := standalone.Intro{API: server.URL, Controls: server.ManagementURL, Public: !loopbackHost(api), Setup: setup}
 	if err := intro.Print(out); err != nil {
 		return fmt.Errorf("printing the addresses: %w", err)

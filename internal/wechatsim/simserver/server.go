@@ -47,8 +47,13 @@ type Server struct {
 	closeErr  error
 }
 
-// Start listens on cfg's addresses and serves until Close, or until ctx ends.
+// Start makes a simulator and serves it as [Serve] does.
 func Start(ctx context.Context, cfg wechatsim.Config) (*Server, error) {
+	return Serve(ctx, wechatsim.New(cfg), cfg)
+}
+
+// Serve listens on cfg's addresses and serves sim until Close, or until ctx ends.
+func Serve(ctx context.Context, sim *wechatsim.Sim, cfg wechatsim.Config) (*Server, error) {
 	if cfg.APIAddr == "" {
 		cfg.APIAddr = loopbackAny
 	}
@@ -67,7 +72,6 @@ func Start(ctx context.Context, cfg wechatsim.Config) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("listening for management: %w", err), api.Close())
 	}
-	sim := wechatsim.New(cfg)
 	srv := &Server{
 		URL:           "http://" + api.Addr().String(),
 		ManagementURL: "http://" + management.Addr().String(),

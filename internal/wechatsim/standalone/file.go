@@ -135,7 +135,7 @@ func (f file) setup() (Setup, error) {
 		}
 	}
 	// The simulator itself finds duplicates and bad numbers.
-	if err := out.AddUsers(wechatsim.New(out.config())); err != nil {
+	if _, err := out.New(); err != nil {
 		return Setup{}, err
 	}
 	return out, nil

@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
 // load writes a file and loads it.
@@ -24,9 +22,8 @@ func load(t *testing.T, text string) (Setup, error) {
 // none on other platforms, and another openid in each app.
 func TestDefault(t *testing.T) {
 	t.Parallel()
-	setup := Default()
-	sim := wechatsim.New(setup.Config("", ""))
-	if err := setup.AddUsers(sim); err != nil {
+	sim, err := Default().New()
+	if err != nil {
 		t.Fatal(err)
 	}
 	unionids, openids := map[string]bool{}, map[string]bool{}
@@ -49,8 +46,8 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sim := wechatsim.New(setup.Config("", ""))
-	if err := setup.AddUsers(sim); err != nil {
+	sim, err := setup.New()
+	if err != nil {
 		t.Fatal(err)
 	}
 	if users := sim.Users(); len(users) != 6 || users[0].App != "wxa" || users[0].Name != "alice" {

@@ -31,21 +31,11 @@ func Default() Setup {
 	return out
 }
 
-// config is the configuration of a simulator with the apps.
-func (s Setup) config() wechatsim.Config {
-	return wechatsim.Config{Apps: s.Apps, Components: s.Components}
-}
-
-// Config is the configuration of a simulator with the apps, on two addresses.
-func (s Setup) Config(api, management string) wechatsim.Config {
-	cfg := s.config()
-	cfg.APIAddr, cfg.ManagementAddr = api, management
-	return cfg
-}
-
-// AddUsers adds the users. One without an appid becomes a user of every app, with the unionid in
-// those on WeChat alone: the unionids of other platforms are other people's.
-func (s Setup) AddUsers(sim *wechatsim.Sim) error {
+// New returns a simulator with the apps, the third-party platforms and the users. A user without
+// an appid becomes a user of every app, with the unionid in those on WeChat alone: the unionids
+// of other platforms are other people's.
+func (s Setup) New() (*wechatsim.Sim, error) {
+	sim := wechatsim.New(wechatsim.Config{Apps: s.Apps, Components: s.Components})
 	for i, u := range s.users {
 		for _, app := range sim.Apps() {
 			if u.AppID != "" && u.AppID != app.ID {
@@ -56,9 +46,9 @@ func (s Setup) AddUsers(sim *wechatsim.Sim) error {
 				details.UnionID = u.UnionID
 			}
 			if err := sim.AddUser(wechatsim.User{App: app.ID, OpenID: u.OpenID, Name: u.User}, details); err != nil {
-				return fmt.Errorf("users[%d]: user %q: %w", i, u.User, err)
+				return nil, fmt.Errorf("users[%d]: user %q: %w", i, u.User, err)
 			}
 		}
 	}
-	return nil
+	return sim, nil
 }
