@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -74,17 +73,10 @@ func runSim(ctx context.Context, file, api, management string, out io.Writer) (e
 		return err
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
-	intro := standalone.Intro{API: server.URL, Controls: server.ManagementURL, Public: !loopbackHost(api), Setup: setup}
+	intro := standalone.Intro{API: server.URL, Controls: server.ManagementURL, Public: server.Public, Setup: setup}
 	if err := intro.Print(out); err != nil {
 		return fmt.Errorf("printing the addresses: %w", err)
 	}
 	<-ctx.Done()
 	return nil
-}
-
-// loopbackHost reports whether only this machine reaches an address.
-func loopbackHost(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	ip := net.ParseIP(host)
-	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -36,7 +37,8 @@ var ErrNotLoopback = errors.New("management address is not loopback")
 
 // A Server is a simulator with its listeners.
 type Server struct {
-	URL           string // of the API, without a slash at the end
+	URL           string // of the API for this machine, without a slash at the end
+	Public        bool   // other machines may reach the API
 	ManagementURL string // of the management side
 	Sim           *wechatsim.Sim
 
@@ -73,8 +75,9 @@ func Serve(ctx context.Context, sim *wechatsim.Sim, cfg wechatsim.Config) (*Serv
 		return nil, errors.Join(fmt.Errorf("listening for management: %w", err), api.Close())
 	}
 	srv := &Server{
-		URL:           "http://" + api.Addr().String(),
-		ManagementURL: "http://" + management.Addr().String(),
+		URL:           urlOf(api.Addr().String()),
+		Public:        checkLoopback(api.Addr().String()) != nil,
+		ManagementURL: urlOf(management.Addr().String()),
 		Sim:           sim,
 	}
 	handler := sim.API()
@@ -85,6 +88,15 @@ func Serve(ctx context.Context, sim *wechatsim.Sim, cfg wechatsim.Config) (*Serv
 	srv.serve(management, Management(sim, srv.URL))
 	srv.stop = context.AfterFunc(ctx, srv.shutdown)
 	return srv, nil
+}
+
+// urlOf returns the URL of a listener for clients on this machine. An address such as
+// 0.0.0.0 means all addresses, and is none to connect to.
+func urlOf(addr string) string {
+	if at, err := netip.ParseAddrPort(addr); err == nil && at.Addr().IsUnspecified() {
+		addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()
+	}
+	return "http://" + addr
 }
 
 // serve runs one side in a goroutine, which Close ends.
