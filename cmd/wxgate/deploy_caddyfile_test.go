@@ -10,8 +10,12 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// secretFile matches a placeholder of a file in a Caddyfile.
-var secretFile = regexp.MustCompile(`\{file\.(/run/[^}]+/)([^}/]+)\}`)
+// secretFile matches a placeholder of a file in a Caddyfile, and secretFolder what is replaced
+// of it. A folder in CREDENTIALS_DIRECTORY is not replaced but set.
+var (
+	secretFile   = regexp.MustCompile(`\{file\.(?:/run/[^}]+|\{\$CREDENTIALS_DIRECTORY:/run/[^}]+\})/([^}/]+)\}`)
+	secretFolder = regexp.MustCompile(`\{file\./run/[^}]+/`)
+)
 
 // TestDeployedCaddyfiles validates every Caddyfile below deploy: `wxgate validate` finds
 // everything that a start would, except what is wrong with the store.
@@ -36,16 +40,16 @@ func TestDeployedCaddyfiles(t *testing.T) {
 				t.Fatalf("the AppSecret and the root secret are not files: %q", secrets)
 			}
 			for _, secret := range secrets {
-				if err := os.WriteFile(filepath.Join(dir, secret[2]), []byte(wechatsim.DefaultApp.Secret), 0o600); err != nil {
+				if err := os.WriteFile(filepath.Join(dir, secret[1]), []byte(wechatsim.DefaultApp.Secret), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
-			moved := secretFile.ReplaceAllString(string(text), "{file."+dir+"/$2}")
+			moved := secretFolder.ReplaceAllString(string(text), "{file."+dir+"/")
 			moved = strings.ReplaceAll(moved, "/var/lib/wxgate/", dir+"/")
 			if err := os.WriteFile(filepath.Join(dir, "Caddyfile"), []byte(moved), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			env := []string{"WX_APPID=" + wechatsim.DefaultApp.ID, "UPSTREAM=127.0.0.1:9000", "REDIS_URL=redis://redis:6379"}
+			env := []string{"WX_APPID=" + wechatsim.DefaultApp.ID, "UPSTREAM=127.0.0.1:9000", "REDIS_URL=redis://redis:6379", "CREDENTIALS_DIRECTORY=" + dir}
 			p := startProcess(t, dir, env, "wxgate", "validate", "--config", "Caddyfile")
 			if <-p.done; p.err != nil || !strings.Contains(p.output(), "Valid configuration") {
 				t.Errorf("%v\n%s", p.err, p.output())

@@ -124,12 +124,12 @@ func relocated(t *testing.T, dir string) string {
 	t.Helper()
 	text := readDeployed(t, "systemd/Caddyfile")
 	for from, to := range map[string]string{
-		"/run/credentials/wxgate.service/": "credentials", "/var/lib/wxgate/": "state", "/run/wxgate/": "run",
+		"/run/credentials/wxgate.service": "credentials", "/var/lib/wxgate": "state", "/run/wxgate": "run",
 	} {
 		if !strings.Contains(text, from) {
 			t.Fatalf("the Caddyfile does not use %s", from)
 		}
-		text = strings.ReplaceAll(text, from, filepath.Join(dir, to)+"/")
+		text = strings.ReplaceAll(text, from, filepath.Join(dir, to))
 		if err := os.Mkdir(filepath.Join(dir, to), 0o700); err != nil {
 			t.Fatal(err)
 		}
