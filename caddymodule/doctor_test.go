@@ -88,6 +88,15 @@ func TestDoctor(t *testing.T) {
 			prepare: func(f *fixture) { f.write("wxgate.db", 0o644) },
 			check:   doctor.CheckFiles, text: "chmod 600",
 		},
+		"file mode of a named secret": {
+			config:  siteWith{wxgate: "secret {file.{{.Dir}}/root.secret}"},
+			prepare: func(f *fixture) { f.writeSecret("root.secret", 0o644) },
+			check:   doctor.CheckFiles, text: "root.secret",
+		},
+		"a named secret that the group can read": {
+			config:  siteWith{wxgate: "secret {file.{{.Dir}}/root.secret}"},
+			prepare: func(f *fixture) { f.writeSecret("root.secret", 0o640) },
+		},
 		"store": {
 			prepare: func(f *fixture) { f.write("blocked", 0o600) },
 			config:  siteWith{store: "bolt {{.Dir}}/blocked/wxgate.db"},
@@ -143,6 +152,14 @@ func says(found []doctor.Finding, check, text string) bool {
 func (f *fixture) write(name string, mode os.FileMode) {
 	f.t.Helper()
 	if err := os.WriteFile(filepath.Join(f.dir, name), nil, mode); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// writeSecret writes a root secret into the fixture's folder.
+func (f *fixture) writeSecret(name string, mode os.FileMode) {
+	f.t.Helper()
+	if err := os.WriteFile(filepath.Join(f.dir, name), []byte(strings.Repeat("0123456789abcdef", 3)), mode); err != nil {
 		f.t.Fatal(err)
 	}
 }

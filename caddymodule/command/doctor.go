@@ -97,6 +97,9 @@ func (e *examination) examine(ctx context.Context, file string, text []byte) err
 	for _, path := range examined.Files {
 		e.report(doctor.SecretFile(path))
 	}
+	for _, path := range examined.Named {
+		e.report(doctor.NamedFile(path))
+	}
 	e.state(ctx, examined)
 	e.platforms(ctx, examined)
 	e.upstreams(text)

@@ -1,10 +1,13 @@
 package offline
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -26,7 +29,8 @@ type Examined struct {
 	Store   string   // the file of store bolt, or empty
 	Redis   string   // the addresses of store redis, without credentials, or empty
 	Storage string   // the folder of Caddy's storage, or empty if it is no folder
-	Files   []string // that have secrets or sessions
+	Files   []string // that have secrets or sessions, and that a gateway writes
+	Named   []string // that placeholders of the configuration name, as {file.X}
 	Literal []string // the secrets that the configuration has literally, by name
 
 	opening *redisstore.Opening
@@ -51,7 +55,7 @@ func Examine(text []byte) (*Examined, error) {
 	if err := a.ResolveApps(); err != nil {
 		return nil, err
 	}
-	e := &Examined{Store: a.Store.Path, Storage: storageFolder(config.StorageRaw), Literal: literals(a), opening: a.Store.Opening()}
+	e := &Examined{Store: a.Store.Path, Storage: storageFolder(config.StorageRaw), Named: namedFiles(a, config.Apps[app.Name]), Literal: literals(a), opening: a.Store.Opening()}
 	if e.Store != "" {
 		e.Files = append(e.Files, e.Store)
 	}
@@ -100,6 +104,31 @@ func storageFolder(raw json.RawMessage) string {
 		return folder.Root
 	}
 	return caddy.AppDataDir()
+}
+
+// filePlaceholder is a placeholder that Caddy replaces with the content of a file.
+var filePlaceholder = regexp.MustCompile(`\{file\.([^{}]+)\}`)
+
+// namedFiles returns the files with secrets that the app's configuration names. Everything that
+// it reads by a placeholder is treated as a secret: a URL may contain one.
+func namedFiles(a *app.App, raw []byte) []string {
+	var files []string
+	tokens := json.NewDecoder(bytes.NewReader(raw))
+	for {
+		token, err := tokens.Token()
+		if err != nil {
+			break // the end: it was decoded before
+		}
+		text, _ := token.(string)
+		for _, found := range filePlaceholder.FindAllStringSubmatch(text, -1) {
+			files = append(files, found[1])
+		}
+	}
+	if server := a.Store.Redis; server != nil && server.TLS != nil && server.TLS.Key != "" {
+		files = append(files, caddy.NewReplacer().ReplaceAll(server.TLS.Key, ""))
+	}
+	slices.Sort(files)
+	return slices.Compact(files)
 }
 
 // literals returns the names of the secrets that are in the configuration itself.

@@ -3,6 +3,7 @@ package adminapi
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -89,6 +90,7 @@ func logoutUser(ctx context.Context, rt *gateway.Runtime, in UsersRequest) (Done
 	if err != nil {
 		return Done{}, err
 	}
+	unknown := in.unknown(ctx, rt)
 	all := 0
 	for _, user := range users {
 		ended, err := rt.Service.EndUser(ctx, user, auth.CauseOperator)
@@ -98,7 +100,21 @@ func logoutUser(ctx context.Context, rt *gateway.Runtime, in UsersRequest) (Done
 		}
 		all += ended
 	}
+	if unknown && all == 0 {
+		return Done{}, fmt.Errorf("%w: check the openid; access tokens that were issued to the user before are refused", ErrNothingStored)
+	}
 	return Done{Done: logoutReport(all), Ended: &all}, nil
+}
+
+// unknown reports whether nothing is stored about the user, so that the openid may be misspelled.
+// The user is logged out nevertheless: access tokens outlive what a store has lost. If the store
+// fails now, logging out reports it.
+func (r UsersRequest) unknown(ctx context.Context, rt *gateway.Runtime) bool {
+	if r.UnionID != "" {
+		return false // only users with something stored are found
+	}
+	_, _, err := recordOf(ctx, rt, UserRequest{r.App, r.OpenID})
+	return errors.Is(err, ErrNothingStored)
 }
 
 // users returns whom the request is about.

@@ -13,6 +13,10 @@ const (
 	othersRead  fs.FileMode = 0o077 // the group and everyone else, with any access
 	othersWrite fs.FileMode = 0o022
 
+	// notOfGroup is what a secret of the operator's must not allow: the group may read it, as a
+	// gateway that is not the owner does on Kubernetes.
+	notOfGroup fs.FileMode = 0o027
+
 	// minFreeBytes is how much a disk must have free: some hundred thousand sessions, and
 	// the copy of a small file that compaction makes.
 	minFreeBytes = 256 << 20
@@ -22,6 +26,12 @@ const (
 // sessions. A file that does not exist is created by the first start.
 func SecretFile(path string) Finding {
 	return mode(path, othersRead, "another user of this machine can read or replace it", "chmod 600 "+path)
+}
+
+// NamedFile reports whether only its owner and group can read a file that a secret's placeholder
+// names, and only its owner can change it.
+func NamedFile(path string) Finding {
+	return mode(path, notOfGroup, "another user of this machine can read or replace it", "chmod g-w,o= "+path)
 }
 
 // ConfigFile reports whether only its owner can change the configuration.

@@ -2,10 +2,13 @@ package queue
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
+	"syscall"
 	"time"
 )
 
@@ -44,12 +47,18 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("status %d %s", e.Status, e.Code)
 }
 
-// errUnreachable is what is kept of any other error, which may contain an address with a
-// credential.
-var errUnreachable = errors.New("no response")
-
-// errTimeout is a call that did not end in time.
-var errTimeout = errors.New("no response in time")
+// What is kept of errors of the network: a closed set of texts. The errors themselves may contain
+// an address with a credential.
+const (
+	noResponse       = "no response"
+	noResponseInTime = "no response in time"
+	refused          = "connection refused"
+	noConnection     = "no connection"
+	noAddress        = "the receiver's name was not found"
+	noLookup         = "the lookup of the receiver's name failed"
+	badCertificate   = "the receiver's certificate is not accepted"
+	noTLS            = "the TLS handshake failed"
+)
 
 // ErrRefused is a message that no attempt can deliver.
 var ErrRefused = errors.New("the message cannot be sent")
@@ -62,10 +71,35 @@ func reason(err error) string {
 		return status.Error()
 	case errors.Is(err, ErrRefused):
 		return ErrRefused.Error()
-	case errors.Is(err, context.DeadlineExceeded):
-		return errTimeout.Error()
 	}
-	return errUnreachable.Error()
+	return networkReason(err)
+}
+
+// networkReason says why there was no response.
+func networkReason(err error) string {
+	var lookup *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	var alert tls.AlertError
+	var record tls.RecordHeaderError
+	var call net.Error
+	var operation *net.OpError
+	switch {
+	case errors.As(err, &lookup) && lookup.IsNotFound:
+		return noAddress
+	case errors.As(err, &lookup):
+		return noLookup
+	case errors.As(err, &certificate):
+		return badCertificate
+	case errors.As(err, &alert), errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
+		return noTLS
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &call) && call.Timeout():
+		return noResponseInTime
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return refused
+	case errors.As(err, &operation) && operation.Op == "dial":
+		return noConnection
+	}
+	return noResponse
 }
 
 // final reports whether another attempt would fail too: the receiver refused the message
