@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/wxgate/wxgate/internal/doctor"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
@@ -73,6 +74,35 @@ func TestRedisShowsNothing(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRedisRights takes commands from the ACL user of SECURITY.md, which has each right that doctor
+// checks. doctor names them, and a gateway with events_to does not start.
+func TestRedisRights(t *testing.T) {
+	redis := startRedis(t, "--appendonly", "yes")
+	redis.documentedUser("wxgate")
+	t.Setenv("WXGATE_TEST_REDIS", redisPassword)
+	t.Setenv("WXGATE_TEST_BEARER", eventsBearer)
+	f := newSharedFixture(t, redis, "")
+	plain := strings.Replace(f.config, "redis://"+redis.addr, "redis://wxgate:{env.WXGATE_TEST_REDIS}@"+redis.addr, 1)
+	withEvents := strings.Replace(plain, "\t\tsecret {env.WXGATE_TEST_ROOT}", "\t\t"+eventsTo("http://127.0.0.1:1/events")+"\n\t\tsecret {env.WXGATE_TEST_ROOT}", 1)
+	f.config = withEvents
+	if found, _ := f.examine(); says(unhealthy(found), doctor.CheckStore, "may not run") {
+		t.Errorf("with every right: %v", found)
+	}
+	f.load()
+	f.stop()
+	redis.do("ACL", "SETUSER", "wxgate", "-zpopmin", "-decrby", "-xinfo|stream")
+	const want = "the ACL user may not run commands of the queue of events_to: decrby, zpopmin; grant it the permissions listed in SECURITY.md"
+	if err := f.tryLoad(); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("loading with events_to: %v, want %s", err, want)
+	}
+	if found, _ := f.examine(); !says(unhealthy(found), doctor.CheckStore, "its ACL user may not run xinfo|stream, decrby, zpopmin. Grant it the permissions listed in SECURITY.md") {
+		t.Errorf("without three rights: %v", found)
+	}
+	redis.do("ACL", "SETUSER", "wxgate", "+xinfo|stream")
+	f.config = plain
+	f.load() // without events_to
 }
 
 func (s *redisServer) refusedNothing(t *testing.T) {

@@ -2,12 +2,15 @@ package app
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/wxgate/wxgate/caddymodule/events"
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/queue/redisqueue"
 	"github.com/wxgate/wxgate/internal/secevent"
 )
 
@@ -29,8 +32,11 @@ func (a *App) provisionEvents(repl *caddy.Replacer) error {
 
 // openEvents opens the queue of events. It runs without events_to as well, so that no event
 // stays in a store for longer than seven days.
-func (o *opener) openEvents(context.Context) error {
+func (o *opener) openEvents(ctx context.Context) error {
 	a, rt := o.app, o.runtime
+	if err := o.checkQueue(ctx); err != nil {
+		return err
+	}
 	q, release, err := events.Acquire(a.Store.key(), o.store.queue, caddy.Log().Named(Name))
 	if err != nil {
 		return err
@@ -39,6 +45,20 @@ func (o *opener) openEvents(context.Context) error {
 	o.releases = append(o.releases, release)
 	if !a.cleaned { // a late request of a configuration that is gone must not send by it
 		o.releases = append(o.releases, a.EventsTo.Use(q, o.box, rt.Tokens, a.Token.Issuer))
+	}
+	return nil
+}
+
+// checkQueue returns an error if events_to is configured and Redis refuses commands of the queue:
+// events would wait in memory, and be lost with the process. If Redis cannot say so now, the
+// queue reports what fails.
+func (o *opener) checkQueue(ctx context.Context) error {
+	if o.app.EventsTo == nil || o.store.redis == nil {
+		return nil
+	}
+	conn, prefix := o.store.redis.Connection()
+	if err := redisqueue.CheckRights(ctx, conn, prefix, events.Kind); errors.Is(err, redisqueue.ErrRights) {
+		return fmt.Errorf("events_to: %w", err)
 	}
 	return nil
 }

@@ -83,13 +83,20 @@ func (e *Examined) Close() {
 	}
 }
 
-// RedisServer connects to Redis and returns what it reports about how it keeps data.
+// RedisServer connects to Redis and returns what it reports about how it keeps data,
+// and as refused_commands which commands the ACL user may not run.
 func (e *Examined) RedisServer(ctx context.Context) (map[string]string, error) {
 	client, err := redis.Open(ctx, e.opening.Config, session.Options{OnError: func(error) {}})
 	if err != nil {
 		return nil, err
 	}
 	info, err := client.Persistence(ctx)
+	if err == nil {
+		conn, prefix := client.Connection()
+		var refused []string
+		refused, err = conn.RefusedOfAll(ctx, prefix+":doctor")
+		info["refused_commands"] = strings.Join(refused, ", ")
+	}
 	return info, errors.Join(err, client.Close())
 }
 

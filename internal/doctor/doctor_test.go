@@ -202,6 +202,7 @@ func TestRedis(t *testing.T) {
 		text   string
 	}{
 		"good":               {nil, doctor.OK, "Redis 7.0.15"},
+		"few rights":         {map[string]string{"refused_commands": "hlen, zadd"}, doctor.Failed, "may not run hlen, zadd"},
 		"evicts":             {map[string]string{"maxmemory_policy": "allkeys-lru"}, doctor.Failed, "maxmemory-policy is allkeys-lru"},
 		"keeps nothing":      {map[string]string{"aof_enabled": "0", "save": ""}, doctor.Failed, "keeps nothing on disk"},
 		"snapshots only":     {map[string]string{"aof_enabled": "0"}, doctor.Warning, "snapshots only"},

@@ -5,9 +5,10 @@ import (
 	"fmt"
 )
 
-// Redis reports whether a server keeps what it has acknowledged. read connects to it and returns
+// Redis reports whether a server keeps what it has acknowledged, and lets the gateway work. read connects to it and returns
 // what it reports: the sections server, memory and persistence of INFO
-// (https://redis.io/docs/latest/commands/info/), and the configuration save if the server shows it.
+// (https://redis.io/docs/latest/commands/info/), the configuration save if the server shows it, and
+// refused_commands, those that the ACL user may not run.
 func Redis(ctx context.Context, address string, read func(context.Context) (map[string]string, error)) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -19,6 +20,9 @@ func Redis(ctx context.Context, address string, read func(context.Context) (map[
 	if policy := info["maxmemory_policy"]; policy != "noeviction" {
 		found = append(found, Finding{CheckStore, address, Failed, fmt.Sprintf("maxmemory-policy is %s: a full server deletes sessions and revocations", policy),
 			"Set maxmemory-policy to noeviction."})
+	}
+	if refused := info["refused_commands"]; refused != "" {
+		found = append(found, Finding{CheckStore, address, Failed, "its ACL user may not run " + refused, "Grant it the permissions listed in SECURITY.md."})
 	}
 	appends := info["aof_enabled"] == "1"
 	switch {
