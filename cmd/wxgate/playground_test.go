@@ -30,7 +30,7 @@ var updatePicture = flag.Bool("update-playground", false, "write docs/playground
 func TestPlayground(t *testing.T) {
 	axe := axeSource(t)
 	dev := startProcess(t, "", []string{"TMPDIR=" + shortDir(t)}, "wxgate", "dev", "--port", "0")
-	dev.waitFor("/.well-known/jwks.json; echo\n")
+	dev.waitFor("\ncontrols ")
 	first, _, _ := strings.Cut(dev.output(), "\n")
 	address, ok := strings.CutPrefix(first, "playground  ")
 	if !ok {
