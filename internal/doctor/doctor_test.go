@@ -132,6 +132,8 @@ func TestUpstream(t *testing.T) {
 func TestAdminAddress(t *testing.T) {
 	for listen, status := range map[string]doctor.Status{
 		"unix//run/wxgate/admin.sock|0600": doctor.OK,
+		"unix/":                            doctor.Failed,
+		"unix/|0600":                       doctor.Failed,
 		"":                                 doctor.Warning,
 		doctor.AdminOff:                    doctor.Warning,
 		"localhost:2019":                   doctor.Warning,
@@ -153,17 +155,18 @@ func TestFiles(t *testing.T) {
 	if err := os.WriteFile(path, []byte("secret"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for mode, test := range map[os.FileMode]struct{ secret, config doctor.Status }{
-		0o600: {doctor.OK, doctor.OK},
-		0o640: {doctor.Failed, doctor.OK},
-		0o644: {doctor.Failed, doctor.OK},
-		0o620: {doctor.Failed, doctor.Failed},
-		0o602: {doctor.Failed, doctor.Failed},
+	for mode, test := range map[os.FileMode]struct{ secret, named, config doctor.Status }{
+		0o600: {doctor.OK, doctor.OK, doctor.OK},
+		0o640: {doctor.Failed, doctor.OK, doctor.OK},
+		0o644: {doctor.Failed, doctor.Failed, doctor.OK},
+		0o620: {doctor.Failed, doctor.Failed, doctor.Failed},
+		0o602: {doctor.Failed, doctor.Failed, doctor.Failed},
 	} {
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)
 		}
 		want(t, doctor.SecretFile(path), test.secret, "its mode is ")
+		want(t, doctor.NamedFile(path), test.named, "its mode is ")
 		want(t, doctor.ConfigFile(path), test.config, "")
 	}
 	want(t, doctor.SecretFile(filepath.Join(path, "below")), doctor.Failed, "not a directory")

@@ -28,7 +28,10 @@ func AdminAddress(listen string) Finding {
 	case "":
 		listen = "localhost:2019"
 	}
-	if strings.HasPrefix(listen, "unix/") {
+	if socket, ok := strings.CutPrefix(listen, "unix/"); ok {
+		if path, _, _ := strings.Cut(socket, "|"); path == "" { // the permissions follow
+			return Finding{CheckAdmin, listen, Failed, "the socket has no path", "Set the variable that `admin` in the global options names."}
+		}
 		return Finding{Check: CheckAdmin, About: listen, Status: OK, Detail: "it is a socket, which only its owner can open"}
 	}
 	host, _, err := net.SplitHostPort(strings.TrimPrefix(listen, "tcp/"))
