@@ -146,6 +146,7 @@ func TestStopAfterALoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := queue.NewLocal(queue.Limits{Entries: 1, Bytes: 1 << 20, Dead: 1}, nil)
 		first := run(t, store)
+		first.fail = func(queue.Message, int) error { return status(503) }
 		first.put("alice", "1-1")
 		first.put("bob", "2-1")
 		first.stop()
