@@ -89,7 +89,7 @@ const (
 // storeImports is what each store imports.
 var storeImports = []string{kit, "internal/auth", "internal/seal"}
 
-// demoPage is the playground of `wxgate dev`. It calls everything over HTTP.
+// demoPage is the playground of `wxgate dev`. It calls the others over HTTP.
 const demoPage = "internal/demo/playground"
 
 // adminAPI has the calls of operators.
@@ -162,7 +162,7 @@ var layers = []layer{
 	{dir: adminAPI, imports: []string{"internal/gateway", "internal/audit", "internal/metrics", "internal/version", keyring, signing, "internal/problem", queues, "internal/auth"}, tests: []string{weChat}},
 	{dir: "internal/table"},
 	{dir: "internal/demo", alone: true, stdOnly: true},
-	{dir: demoPage, only: []string{"github.com/coder/websocket", "go.uber.org/goleak"}},
+	{dir: demoPage, imports: []string{attack, corpus, wire}, only: []string{"github.com/coder/websocket", "go.uber.org/goleak"}},
 	{dir: "internal/garbage", stdOnly: true},
 	{dir: "internal/doctor", imports: []string{"internal/auth"}},
 	{dir: "internal/version", stdOnly: true},

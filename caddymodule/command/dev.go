@@ -10,15 +10,18 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/caddyserver/certmagic"
 	"github.com/spf13/cobra"
 
+	"github.com/wxgate/wxgate/internal/attack/wire"
 	"github.com/wxgate/wxgate/internal/demo"
 	"github.com/wxgate/wxgate/internal/demo/playground"
 	"github.com/wxgate/wxgate/internal/gateway"
@@ -48,7 +51,7 @@ Everything it keeps goes into a temporary directory, which it deletes.`,
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			cfg := devConfig{gateway: loopback(*port), simulator: "127.0.0.1:9901", management: "127.0.0.1:9902", upstream: "127.0.0.1:9000", playground: "127.0.0.1:8089"}
+			cfg := devConfig{gateway: loopback(*port), simulator: "127.0.0.1:9901", management: "127.0.0.1:9902", upstream: "127.0.0.1:9000", playground: "127.0.0.1:8089", attacked: "127.0.0.1:8087", echo: "127.0.0.1:9001"}
 			if err := cfg.choosePorts(cmd.Flags().Changed("port")); err != nil {
 				return err
 			}
@@ -69,7 +72,7 @@ const (
 
 // devConfig has the addresses of the parts of `wxgate dev`.
 type devConfig struct {
-	gateway, simulator, management, upstream, playground string
+	gateway, simulator, management, upstream, playground, attacked, echo string
 }
 
 func loopback(port uint16) string { return fmt.Sprintf("127.0.0.1:%d", port) }
@@ -84,7 +87,7 @@ func (c *devConfig) choosePorts(asked bool) error {
 	if _, err := listenable(c.gateway); asked && err != nil {
 		return fmt.Errorf("the port is in use; choose another with --port: %w", err)
 	}
-	for _, addr := range []*string{&c.gateway, &c.simulator, &c.management, &c.upstream, &c.playground} {
+	for _, addr := range []*string{&c.gateway, &c.simulator, &c.management, &c.upstream, &c.playground, &c.attacked, &c.echo} {
 		chosen, err := listenable(*addr)
 		if err != nil {
 			chosen, err = listenable(loopback(0))
@@ -114,9 +117,15 @@ func runDev(ctx context.Context, cfg devConfig, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
+	echo, err := wire.NewEcho(cfg.echo)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, echo.Close()) }()
 	page := playground.New(playground.Config{
-		Gateway: "http://" + cfg.gateway, Management: "http://" + cfg.management, Admin: adminSocket(dir), Caddyfile: string(demo.DevCaddyfile),
-		Apps: []playground.App{{ID: wechatsim.DefaultApp.ID}, {ID: secondApp.ID, Suffix: "-2"}},
+		Gateway: "http://" + cfg.gateway, Management: "http://" + cfg.management, Admin: adminSocket(dir), Caddyfile: cfg.caddyfile(),
+		Apps:     []playground.App{{ID: wechatsim.DefaultApp.ID}, {ID: secondApp.ID, Suffix: "-2"}},
+		Attacked: "http://" + cfg.attacked, Echo: echo,
 	})
 	sim, err := simserver.Start(ctx, wechatsim.Config{
 		Apps:    append([]wechatsim.App{wechatsim.DefaultApp, secondApp}, wechatsim.Siblings()...),
@@ -185,20 +194,25 @@ func serveDev(addr string, handler http.Handler) (func(), error) {
 	}, nil
 }
 
+// caddyfile is Caddyfile.dev with one more site, for attacks.
+func (c *devConfig) caddyfile() string {
+	site := playground.AttackSite(portOf(c.attacked), wechatsim.DefaultApp.ID, c.echo)
+	return string(caddyfile.Format([]byte(string(demo.DevCaddyfile) + site)))
+}
+
+// portOf returns the port of an address.
+func portOf(addr string) string { return addr[strings.LastIndex(addr, ":")+1:] }
+
 // loadDevGateway runs Caddyfile.dev with its variables pointing at the simulator and its
 // data in dir.
 func loadDevGateway(dir string, cfg devConfig) error {
-	_, port, err := net.SplitHostPort(cfg.gateway)
-	if err != nil {
-		return fmt.Errorf("reading the gateway's address: %w", err)
-	}
 	for name, value := range map[string]string{
 		"WX_APPID":      wechatsim.DefaultApp.ID,
 		"WX_SECRET":     wechatsim.DefaultApp.Secret,
 		"WX_APPID_2":    secondApp.ID,
 		"WX_SECRET_2":   secondApp.Secret,
 		"WX_API":        "http://" + cfg.simulator,
-		"PORT":          port,
+		"PORT":          portOf(cfg.gateway),
 		"UPSTREAM":      cfg.upstream,
 		"WXGATE_ADMIN":  adminSocket(dir),
 		"XDG_DATA_HOME": dir, // the session store
@@ -208,7 +222,7 @@ func loadDevGateway(dir string, cfg devConfig) error {
 		}
 	}
 	caddy.DefaultStorage = &certmagic.FileStorage{Path: filepath.Join(dir, "caddy")} // the keys
-	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt(demo.DevCaddyfile, map[string]any{"filename": "Caddyfile.dev"})
+	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(cfg.caddyfile()), map[string]any{"filename": "Caddyfile.dev"})
 	if err != nil {
 		return fmt.Errorf("adapting Caddyfile.dev: %w", err)
 	}

@@ -10,12 +10,14 @@ import (
 	"image/png"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // screenshots is where TestPlayground writes pictures of the page, to look at:
@@ -45,6 +47,8 @@ func TestPlayground(t *testing.T) {
 	forgedHeader(p)
 	revocation(p)
 	armedFault(p)
+	attackOf(p)
+	keyboard(p)
 	p.accessible(axe)
 	looks(p, axe)
 	p.close()
@@ -65,6 +69,7 @@ func phoneOf(p *page) {
 	p.shows("#curl", "code=$(curl -sS ")
 	p.click("vip")
 	p.shows("#toast", "403 phone_required")
+	pasted(p, "403 ")
 	p.click("phone-data")
 	p.wait(`/alice · 100\d{8}/.test(document.getElementById("person-note").textContent)`)
 	p.click("phone-code")
@@ -81,6 +86,7 @@ func forgedHeader(p *page) {
 	p.shows(".chip.removed", "X-WX-OPENID: mallory")
 	p.shows("#detail .removed", "mallory")
 	p.shows("#detail .replaced", "alice")
+	pasted(p, "200 ")
 	p.picture("forged")
 	if *updatePicture {
 		p.resize(1280)
@@ -120,6 +126,41 @@ func armedFault(p *page) {
 	p.shows(".act h3", "WeChat is right again: Busy")
 	p.click("login")
 	p.shows("#toast", "200")
+	pasted(p, "200 ")
+}
+
+// pasted runs the command that the page shows; the gateway's response begins with a status.
+func pasted(p *page, status string) {
+	p.t.Helper()
+	shell := exec.CommandContext(p.t.Context(), "bash", "-c", value[string](p, `document.getElementById("curl").textContent`))
+	shell.Env = append(os.Environ(), "NO_PROXY=*")
+	if said, err := shell.CombinedOutput(); err != nil || !strings.HasPrefix(string(said), "HTTP/1.1 "+status) {
+		p.t.Errorf("%s\nprinted (%v)\n%s", shell.Args[2], err, said)
+	}
+}
+
+// keyboard chooses an arrow with the keyboard alone.
+func keyboard(p *page) {
+	p.t.Helper()
+	do(p, chromedp.Evaluate[chromedp.Void](`document.getElementById("scroll").focus()`))
+	do(p, chromedp.KeyEvent(kb.Tab+kb.Enter))
+	p.wait(`document.activeElement.matches(".step[aria-current]") && document.activeElement === document.querySelector(".step")`)
+}
+
+// attackOf fires attacks of two kinds.
+func attackOf(p *page) {
+	p.t.Helper()
+	p.shows("#corpus strong", "upper")
+	do(p, chromedp.Click(chromedp.CSS(`#corpus [data-attack="identity/upper"]`)))
+	p.shows("#attack .pill", "blocked")
+	p.shows("#attack pre", "X-WX-OPENID")
+	p.wait(`(document.getElementById("mechanism").value = "token", document.getElementById("mechanism").dispatchEvent(new Event("change")), true)`)
+	p.wait(`document.querySelector("#corpus button")?.dataset.attack.startsWith("token/")`)
+	do(p, chromedp.Click(chromedp.CSS(`#corpus button`)))
+	p.shows("#attack pre", "401 Unauthorized")
+	p.shows("#attack pre", "Nothing.")
+	p.shows(".act h3", "Attack: token/")
+	p.shows("#attack pre", "telnet://")
 }
 
 // looks shows the page in both languages, both themes and three widths.

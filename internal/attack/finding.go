@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"github.com/wxgate/wxgate/internal/attack/corpus"
 	"github.com/wxgate/wxgate/internal/attack/wire"
 )
 
@@ -24,6 +25,10 @@ type Finding struct {
 	Request    string        `json:"request"`
 	Verdict    Verdict       `json:"verdict"`
 	Reason     string        `json:"reason,omitempty"`
+
+	// Evidence is what the verdict is about; nil if the attack was not sent. Reports leave it
+	// out, since it has tokens.
+	Evidence *corpus.Evidence `json:"-"`
 }
 
 // Failed reports whether the finding fails a run.

@@ -100,7 +100,7 @@ func Run(ctx context.Context, cfg Config) ([]Finding, error) {
 // finding runs one attack over one protocol.
 func (r *run) finding(ctx context.Context, a *corpus.Attack, p wire.Protocol) Finding {
 	f := Finding{ID: a.ID, Mechanism: a.Mechanism.Name, Advisories: a.CVEs(), Protocol: p, Request: a.Request.String()}
-	reason, err := r.attack(ctx, a, p)
+	reason, err := r.attack(ctx, a, &f)
 	switch {
 	case errors.Is(err, corpus.ErrNotApplicable) || errors.Is(err, wire.ErrNoProtocol):
 		f.Verdict, f.Reason = NotApplicable, err.Error()
@@ -115,8 +115,9 @@ func (r *run) finding(ctx context.Context, a *corpus.Attack, p wire.Protocol) Fi
 }
 
 // attack returns why the attack succeeded, "" if it did not, and an error if the result
-// is unknown.
-func (r *run) attack(ctx context.Context, a *corpus.Attack, p wire.Protocol) (string, error) {
+// is unknown. It sets the finding's evidence.
+func (r *run) attack(ctx context.Context, a *corpus.Attack, f *Finding) (string, error) {
+	p := f.Protocol
 	needs := a.Needs
 	if !slices.Contains(needs, corpus.Admitted) {
 		needs = append([]corpus.Control{corpus.Admitted}, needs...) // also records what an honest request looks like
@@ -130,6 +131,7 @@ func (r *run) attack(ctx context.Context, a *corpus.Attack, p wire.Protocol) (st
 	if err != nil {
 		return "", err
 	}
+	f.Evidence = e
 	if e.Response != nil && e.Response.Status == http.StatusTooManyRequests && !a.LimitBlocks {
 		return "", errLimited
 	}
@@ -181,6 +183,9 @@ func (r *run) evidence(ctx context.Context, p wire.Protocol, a *corpus.Attack) (
 	filled := a.Request.Fill(words)
 	filled.Header = append(filled.Header, wire.Field{Name: wire.MarkerHeader, Value: marker}) // Fill made a new slice
 	e := &corpus.Evidence{Target: r.target, Protocol: p, Admitted: r.admitted[p]}
+	if p == wire.H1 {
+		e.Sent = string(filled.Bytes(r.client.Host))
+	}
 	if filled.Early {
 		if err = r.client.SendEarly(ctx, &filled); errors.Is(err, wire.ErrNoEarlyData) {
 			err = fmt.Errorf("%w: %w", corpus.ErrNotApplicable, err)

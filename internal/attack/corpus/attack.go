@@ -51,6 +51,9 @@ func (a *Attack) CVEs() []string {
 type Evidence struct {
 	Target   *Target
 	Protocol wire.Protocol
+	// Sent is the attack's request over HTTP/1.1, with its words replaced; "" over another
+	// protocol.
+	Sent string
 	// Response is nil if the gateway closed the connection.
 	Response *wire.Response
 	// After is the response to the attack's After, if it has one.

@@ -17,7 +17,7 @@ func (c *Client) sendH1(ctx context.Context, r *Request) (*Response, error) {
 	defer func() { _ = conn.Close() }()
 	written := make(chan error, 1)
 	go func() { // a gateway may respond and stop reading before it has the whole request
-		_, err := conn.Write(r.h1(c.Host))
+		_, err := conn.Write(r.Bytes(c.Host))
 		written <- err
 	}()
 	answer, err := readH1(bufio.NewReader(conn), r.method())

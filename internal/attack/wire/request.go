@@ -69,8 +69,8 @@ func measure(raw string) string {
 	).Replace(head) + headEnd + body
 }
 
-// h1 returns the request in HTTP/1.1.
-func (r *Request) h1(host string) []byte {
+// Bytes returns the request in HTTP/1.1, as Send sends it to a host.
+func (r *Request) Bytes(host string) []byte {
 	if r.Raw != "" {
 		return []byte(r.Raw)
 	}

@@ -43,6 +43,7 @@ var actions = map[string]func(*Playground, context.Context, *action, command) er
 	"end-session": (*Playground).endSession,
 	"rotate-key":  (*Playground).rotateKey,
 	"fault":       (*Playground).setFault,
+	"attack":      (*Playground).fire,
 	"clear":       (*Playground).clear,
 }
 

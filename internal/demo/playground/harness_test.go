@@ -16,6 +16,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/wxgate/wxgate/internal/attack/wire"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
@@ -48,7 +49,8 @@ func newFixture(t *testing.T) *fixture {
 	})
 	f.Playground = New(Config{
 		Gateway: gateway.URL, Management: sim.ManagementURL, Admin: socket, Caddyfile: ":8080 {\n}\n",
-		Apps: []App{{ID: wechatsim.DefaultApp.ID}, {ID: secondApp, Suffix: "-2"}},
+		Apps:     []App{{ID: wechatsim.DefaultApp.ID}, {ID: secondApp, Suffix: "-2"}},
+		Attacked: gateway.URL, Echo: newEcho(t),
 	})
 	upstream := serve(t, f.Observe(Upstream, Streams(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "served") }))))
 	gateway.Config.Handler = fakeGateway(sim.URL, upstream.URL)
@@ -56,6 +58,20 @@ func newFixture(t *testing.T) *fixture {
 	f.page = serve(t, f.Handler())
 	t.Cleanup(f.Close) // before the servers that it calls
 	return f
+}
+
+func newEcho(t *testing.T) *wire.Echo {
+	t.Helper()
+	echo, err := wire.NewEcho("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := echo.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return echo
 }
 
 func serve(t *testing.T, h http.Handler) *httptest.Server {

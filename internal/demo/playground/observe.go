@@ -1,8 +1,10 @@
 package playground
 
 import (
+	"bufio"
 	"bytes"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -47,6 +49,7 @@ type observed struct {
 	hop, action int64
 	status      int
 	streams     bool
+	hijacked    bool
 	body        bytes.Buffer
 }
 
@@ -73,15 +76,26 @@ func (o *observed) Write(b []byte) (int, error) {
 	return o.ResponseWriter.Write(b)
 }
 
+// Hijack records that there is no response, before the client can notice.
+func (o *observed) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if o.status == 0 {
+		o.reply("connection closed without a response")
+		o.hijacked = true
+	}
+	return http.NewResponseController(o.ResponseWriter).Hijack()
+}
+
 // finish records the end of the response.
 func (o *observed) finish() {
 	switch {
+	case o.hijacked:
 	case o.streams:
 		o.status = 0
 		o.reply("stream closed")
-	case o.status == 0:
-		o.reply("connection closed without a response")
 	default:
+		if o.status == 0 {
+			o.status = http.StatusOK // what net/http sends when a handler wrote nothing
+		}
 		o.reply(statusLine(o.status, codeOf(o.body.String())))
 	}
 }

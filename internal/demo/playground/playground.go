@@ -17,6 +17,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/wxgate/wxgate/internal/attack/wire"
 )
 
 // App is a mini program that the phone has.
@@ -34,6 +36,8 @@ type Config struct {
 	Admin      string // path of the Unix socket of the admin API
 	Apps       []App  // at least one
 	Caddyfile  string // what the gateway runs, to show
+	Attacked   string // the site of [AttackSite]
+	Echo       *wire.Echo
 }
 
 // users are who may hold the phone.

@@ -107,6 +107,13 @@ func (c *recorder) end(a *action) {
 	c.publish("action", a, true)
 }
 
+// mute keeps what follows in the current action out of the diagram.
+func (c *recorder) mute() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.current = 0
+}
+
 // hop returns the number of a new hop and the action that it belongs to.
 func (c *recorder) hop() (hop, current int64) {
 	c.mu.Lock()
@@ -120,7 +127,7 @@ func (c *recorder) message(m message) {
 	m.At = time.Now().UnixMilli()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.publish("message", m, true)
+	c.publish("message", m, m.Action != 0)
 }
 
 // messages returns the messages of an action, in their order.

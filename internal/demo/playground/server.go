@@ -26,6 +26,7 @@ func (p *Playground) Handler() http.Handler {
 	mux.Handle("GET /", http.FileServerFS(files))
 	mux.HandleFunc("GET /events", p.serveEvents)
 	mux.HandleFunc("GET /tables", p.serveTables)
+	mux.HandleFunc("GET /attacks/{mechanism}", p.serveAttacks)
 	mux.HandleFunc("POST /do/{action}", p.serveAction)
 	mux.HandleFunc("POST /sh/{action}", p.serveTerminal)
 	return guard(mux)

@@ -90,7 +90,7 @@ func TestSlowPage(t *testing.T) {
 	_, next, leave := c.subscribe()
 	defer leave()
 	for range maxQueued + 1 {
-		c.message(message{})
+		c.message(message{Action: 1})
 	}
 	n := 0
 	for range next {

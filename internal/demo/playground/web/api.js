@@ -18,6 +18,13 @@ export async function tables() {
   return response.json();
 }
 
+// attacks returns the attacks of a kind.
+export async function attacks(mechanism) {
+  const response = await fetch(`attacks/${mechanism}`);
+  if (!response.ok) throw new Error(await response.text());
+  return response.json();
+}
+
 // listen calls a function of handlers for each event. The browser connects again by itself;
 // the server then sends the history again, so that opened must empty what is shown.
 export function listen(handlers) {

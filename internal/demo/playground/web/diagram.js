@@ -1,7 +1,7 @@
 // The sequence diagram: a list of actions, each a list of arrows, which are buttons.
 
 import { act } from './api.js';
-import { $, h, kind } from './dom.js';
+import { $, h, kind, verdicts } from './dom.js';
 import { t } from './i18n.js';
 import { titleOf } from './phone.js';
 
@@ -38,6 +38,7 @@ function showHeading(group) {
   const { action } = group;
   const parts = [h('span', {}, titleOf(action))];
   if (action.error) parts.push(h('span', { class: 'pill bad' }, t('failed')));
+  else if (action.result) parts.push(h('span', { class: `pill ${verdicts[action.result.verdict]}` }, t(`verdict.${action.result.verdict}`)));
   else if (action.status) parts.push(h('span', { class: `pill ${kind(action.status)}` }, `${action.status} ${action.code ?? ''}`.trim()));
   if (action.ms) parts.push(h('span', { class: 'muted small' }, `${action.ms.toFixed(1)} ms`));
   group.heading.replaceChildren(...parts);
@@ -61,9 +62,11 @@ export function message(m) {
   const group = groups.get(m.action);
   if (!group) return; // no action of the page's, or one that was cleared
   m.button = stepOf(group, m);
-  group.messages.push(m);
+  const last = group.messages.at(-1);
+  const late = m.reply && m.status && m.from !== 'gateway' && last?.to === 'phone'; // it was sent before
+  group.messages.splice(late ? -1 : group.messages.length, 0, m);
   group.steps.hidden = false;
-  group.steps.append(h('li', {}, m.button));
+  group.steps.insertBefore(h('li', {}, m.button), late ? group.steps.lastChild : null);
   follow();
 }
 

@@ -25,6 +25,9 @@ export function kind(status) {
   return 'good';
 }
 
+// verdicts are how the verdicts on attacks are coloured.
+export const verdicts = { blocked: 'good', SUCCEEDED: 'bad', inconclusive: 'warn', 'not applicable': '' };
+
 // clock is a time of day.
 export const clock = (at) => new Date(at).toLocaleTimeString(document.documentElement.lang, { hour12: false });
 

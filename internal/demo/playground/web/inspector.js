@@ -11,7 +11,7 @@ let shown;
 // only.
 export function show(action, m) {
   shown = [action, m];
-  $('detail').replaceChildren(...(m ? details(m) : [h('p', { class: 'what' }, h('strong', {}, titleOf(action)), h('br'), action.error ?? t('noArrow'))]));
+  $('detail').replaceChildren(...(m ? details(m) : [h('p', { class: 'what' }, h('strong', {}, titleOf(action)), h('br'), action.error ?? t(action.result ? 'attackBelow' : 'noArrow'))]));
   $('shell').hidden = !action.curl;
   $('curl').textContent = action.curl ?? '';
   $('copy').textContent = t('copy');

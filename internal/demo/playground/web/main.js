@@ -8,6 +8,7 @@ import * as diagram from './diagram.js';
 import * as inspector from './inspector.js';
 import * as plots from './plots.js';
 import * as operator from './operator.js';
+import * as attacks from './attacks.js';
 
 let state;
 let waiting; // for the tables
@@ -36,11 +37,13 @@ phone.start();
 diagram.start(inspector.show);
 inspector.start();
 operator.start();
+attacks.start();
 onLanguage(() => {
   showState();
   diagram.translate();
   inspector.translate();
   operator.translate();
+  attacks.translate();
 });
 
 listen({
