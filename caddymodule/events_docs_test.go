@@ -72,7 +72,7 @@ func newRecorder(t *testing.T, target string) (r *recorder, url string) {
 		r.mu.Lock()
 		r.raw = append(r.raw, string(body))
 		r.mu.Unlock()
-		status, text := postEvent(t, target, string(body))
+		status, text := postEventAs(t, request.Header.Get("Authorization"), target, string(body))
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, text)
 	}))
@@ -80,8 +80,13 @@ func newRecorder(t *testing.T, target string) (r *recorder, url string) {
 	return r, server.URL + "/events"
 }
 
-// postEvent sends a token to a receiver.
+// postEvent sends a token to a receiver with the bearer that it expects.
 func postEvent(t *testing.T, url, token string) (status int, body string) {
+	t.Helper()
+	return postEventAs(t, "Bearer "+eventsBearer, url, token)
+}
+
+func postEventAs(t *testing.T, authorization, url, token string) (status int, body string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -90,6 +95,7 @@ func postEvent(t *testing.T, url, token string) (status int, body string) {
 		t.Fatal(err)
 	}
 	request.Header.Set("Content-Type", "application/secevent+jwt")
+	request.Header.Set("Authorization", authorization)
 	response, err := client.Do(request)
 	if err != nil {
 		return http.StatusServiceUnavailable, err.Error()
@@ -127,9 +133,11 @@ func testEventReceiver(t *testing.T, alg string, command []string) {
 	r, url := newRecorder(t, "http://"+listen+"/events")
 	config := guideCaddyfile(t, "events.md", "## Configuration")
 	config = strings.NewReplacer("http://127.0.0.1:9400/events", url, "token {\n", "token {\n\t\t\talg "+alg+"\n").Replace(config)
-	f := newFixture(t, config)
+	f := newOperatedFixture(t)
+	f.config = strings.Replace(config, "admin off", "admin unix/{{.Dir}}/admin.sock", 1)
+	f.load()
 	const issuer = "https://api.example.com"
-	said := startProgram(t, command, []string{"LISTEN=" + listen, "ISSUER=" + issuer, "AUDIENCE=" + url, "JWKS=" + f.url + "/.well-known/jwks.json"})
+	said := startProgram(t, command, []string{"LISTEN=" + listen, "ISSUER=" + issuer, "AUDIENCE=" + url, "JWKS=" + f.url + "/.well-known/jwks.json", "BEARER=" + eventsBearer})
 	eventually(t, "the receiver listens", func() bool {
 		conn, err := net.Dial("tcp", listen)
 		if err == nil {
@@ -144,6 +152,9 @@ func testEventReceiver(t *testing.T, alg string, command []string) {
 	all := f.login("alice")
 	f.do("POST", pub+"/logout", `{"all":true}`, "Authorization", "Bearer "+all.str(t, "access_token")).want(t, http.StatusNoContent, "")
 	eventually(t, "the receiver prints the end of all sessions", func() bool { return strings.Contains(said.String(), line+`"`) })
+
+	f.operate("user", "erase", "--app", "wx0000000000000001", "--openid", login.str(t, "openId"))
+	eventually(t, "the receiver prints the erasure", func() bool { return strings.Contains(said.String(), "erased: user "+login.str(t, "openId")) })
 
 	r.mu.Lock()
 	event := r.raw[0]
@@ -168,6 +179,12 @@ func testEventReceiver(t *testing.T, alg string, command []string) {
 	}
 	if status, _ := postEvent(t, "http://"+listen+"/events", parts[0]+"."+string(middle)+"."+parts[2]); status != http.StatusBadRequest {
 		t.Errorf("a changed event: %d", status)
+	}
+	for _, authorization := range []string{"", "Bearer " + eventsBearer + "x", eventsBearer} {
+		status, body := postEventAs(t, authorization, "http://"+listen+"/events", event)
+		if status != http.StatusBadRequest || !strings.Contains(body, `"err":"authentication_failed"`) {
+			t.Errorf("Authorization %q: %d %s", authorization, status, body)
+		}
 	}
 	if n := strings.Count(said.String(), line); n != before {
 		t.Errorf("a duplicate or a forged event was processed: %s", said)
