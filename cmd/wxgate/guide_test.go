@@ -19,6 +19,7 @@ import (
 // names, runs each block of commands in one shell, from the first to the last, and compares
 // what they print with the block of text below them.
 func TestGuide(t *testing.T) {
+	needCommand(t, "node", "nodejs")
 	followPage(t, "guide.md", "")
 }
 
@@ -50,8 +51,9 @@ func followPage(t *testing.T, name, heading string) {
 	addresses := strings.NewReplacer(
 		"http://127.0.0.1:9901", s.sim.URL, "http://127.0.0.1:9902", s.sim.ManagementURL,
 		"127.0.0.1:9000", strings.TrimPrefix(s.upstream.URL, "http://"),
-		"8080", port(t), "8081", port(t), "6379", port(t),
+		"8080", port(t), "8081", port(t), "6379", port(t), "9400", port(t),
 	)
+	writeReceiver(t, dir)
 	sh := startShell(t, dir, s.env)
 	sh.send("the start", "unset PORT WX_APPID WX_SECRET WX_API UPSTREAM WXGATE_ADMIN") // the page sets what it needs
 	for _, step := range steps {
@@ -67,6 +69,19 @@ func followPage(t *testing.T, name, heading string) {
 		if want := guidePattern(addresses.Replace(step.prints)); !want.MatchString(printed) {
 			t.Fatalf("%s prints\n%s\nwant\n%s", where, printed, step.prints)
 		}
+	}
+}
+
+// writeReceiver saves the receiver of docs/events.md, as docs/guide.md says.
+func writeReceiver(t *testing.T, dir string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(moduleRoot, "docs", "events.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	receiver := fencedBlocks(string(text), "js")[0].text
+	if err := os.WriteFile(filepath.Join(dir, "receiver.js"), []byte(receiver), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 
