@@ -64,6 +64,27 @@ func (a *account) person(more url.Values) string {
 	return q.Encode()
 }
 
+// grant is what the login API returns: some members are empty.
+type grant struct {
+	Access  string `json:"access_token"`
+	Refresh string `json:"refresh_token"`
+	Handle  string `json:"session_key"`
+	Number  string `json:"purePhoneNumber"`
+}
+
+// granted sends a request to the login API and reads the response; nil if it was refused.
+func (p *Playground) granted(ctx context.Context, a *action, request call) (*grant, error) {
+	response, err := p.exchange(ctx, a, request)
+	if err != nil || response.status != http.StatusOK {
+		return nil, err
+	}
+	in := new(grant)
+	if err := json.Unmarshal([]byte(response.body), in); err != nil {
+		return nil, fmt.Errorf("reading the response of the login API: %w", err)
+	}
+	return in, nil
+}
+
 // login does what wx.login and a POST of its code do.
 func (p *Playground) login(ctx context.Context, a *action, c command) error {
 	account, err := p.account(c)
@@ -77,17 +98,9 @@ func (p *Playground) login(ctx context.Context, a *action, c command) error {
 	}
 	request := p.request(account, http.MethodPost, loginPath, jsonOf(map[string]string{"appid": account.App, "code": code})).forge(c.Forge)
 	a.Curl = curlWith("code", p.config.Management+path, request, code)
-	response, err := p.exchange(ctx, a, request)
-	if err != nil || response.status != http.StatusOK {
+	in, err := p.granted(ctx, a, request)
+	if in == nil {
 		return err
-	}
-	var in struct {
-		Access  string `json:"access_token"`
-		Refresh string `json:"refresh_token"`
-		Handle  string `json:"session_key"`
-	}
-	if err := json.Unmarshal([]byte(response.body), &in); err != nil {
-		return fmt.Errorf("reading the response of the login: %w", err)
 	}
 	p.update(func() {
 		account.access, account.refresh, account.handle, account.Number = in.Access, in.Refresh, in.Handle, ""
@@ -112,16 +125,9 @@ func (p *Playground) shareNumber(ctx context.Context, a *action, c command) erro
 	if err != nil {
 		return err
 	}
-	response, err := p.exchange(ctx, a, request)
-	if err != nil || response.status != http.StatusOK {
+	in, err := p.granted(ctx, a, request)
+	if in == nil {
 		return err
-	}
-	var in struct {
-		Number string `json:"purePhoneNumber"`
-		Access string `json:"access_token"`
-	}
-	if err := json.Unmarshal([]byte(response.body), &in); err != nil {
-		return fmt.Errorf("reading the response of decode: %w", err)
 	}
 	p.update(func() {
 		account.Number = in.Number
@@ -194,16 +200,9 @@ func (p *Playground) refresh(ctx context.Context, a *action, c command) error {
 	}
 	request := p.request(account, http.MethodPost, refreshPath, jsonOf(map[string]string{"refresh_token": account.refresh})).forge(c.Forge)
 	a.Curl = curl(request)
-	response, err := p.exchange(ctx, a, request)
-	if err != nil || response.status != http.StatusOK {
+	in, err := p.granted(ctx, a, request)
+	if in == nil {
 		return err
-	}
-	var in struct {
-		Access  string `json:"access_token"`
-		Refresh string `json:"refresh_token"`
-	}
-	if err := json.Unmarshal([]byte(response.body), &in); err != nil {
-		return fmt.Errorf("reading the response of the refresh: %w", err)
 	}
 	p.update(func() { account.access, account.refresh = in.Access, in.Refresh })
 	return nil
