@@ -34,10 +34,12 @@ func replicas(t testing.TB, c *sessiontest.Clock, n int, cfg redis.Config) []rep
 // eventually waits for what another replica has to hear first.
 func eventually(t testing.TB, what string, is func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	// A Cluster on a busy machine may need several elections, of four seconds each.
+	const patience = 30 * time.Second
+	deadline := time.Now().Add(patience)
 	for !is() {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within 10 s: %s", what)
+			t.Fatalf("not within %v: %s", patience, what)
 		}
 		<-time.After(5 * time.Millisecond)
 	}
