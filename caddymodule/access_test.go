@@ -3,6 +3,7 @@ package caddymodule_test
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -217,15 +218,19 @@ func TestHeaderNames(t *testing.T) {
 // TestPlaceholders uses every placeholder in a header and in an answer, with an
 // identity and without: an unset one would come out as its own name.
 func TestPlaceholders(t *testing.T) {
-	const all = "[{wxgate.openid}][{wxgate.unionid}][{wxgate.appid}][{wxgate.source}][{wxgate.phone}]"
-	f := newFixture(t, strings.Replace(directiveSite("\t\toptional /* \n\t\theaders {\n\t\t\tphone X-WX-PHONE\n\t\t}", "\trespond /who \""+all+"[{wxgate.session}][{http.auth.user.id}]\""),
+	const all = "[{wxgate.openid}][{wxgate.unionid}][{wxgate.appid}][{wxgate.source}][{wxgate.phone}][{wxgate.app_version}][{wxgate.app_env}]"
+	const referer = "https://servicewechat.com/wx0000000000000001/12/page-frame.html"
+	f := newFixture(t, strings.Replace(directiveSite("\t\toptional /* \n\t\theaders {\n\t\t\tphone X-WX-PHONE\n\t\t\tapp_env X-App-Env\n\t\t}", "\trespond /who \""+all+"[{wxgate.session}][{http.auth.user.id}]\"\n\t@trial vars {wxgate.app_env} trial devtools\n\trespond @trial \"of the trial version\""),
 		"reverse_proxy {{.Upstream}}", "reverse_proxy {{.Upstream}} {\n\t\theader_up X-Seen \""+all+"\"\n\t\theader_up X-User \"[{http.auth.user.id}]\"\n\t}", 1))
 	openid := wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, "alice")
-	known := "[" + openid + "][][wx0000000000000001][wx_client][+8610012345678]"
+	known := "[" + openid + "][][wx0000000000000001][wx_client][+8610012345678][12][release]"
 	bearer := "Bearer " + f.phoneToken("alice")
 
-	f.do("GET", "/orders", "", "Authorization", bearer).want(t, http.StatusOK, "")
+	f.do("GET", "/orders", "", "Authorization", bearer, "Referer", referer, "X-App-Env", "forged", "x-app_env", "forged").want(t, http.StatusOK, "")
 	r := f.upstream.last(t)
+	if got := r.Header["X-App-Env"]; !slices.Equal(got, []string{"release"}) {
+		t.Errorf("the environment is %q", got)
+	}
 	if got := r.Header.Get("X-Seen"); got != known {
 		t.Errorf("with an identity: %q, want %q", got, known)
 	}
@@ -233,14 +238,17 @@ func TestPlaceholders(t *testing.T) {
 	if len(user) < 12 || strings.Contains(user, openid) || strings.Contains(user, "{") {
 		t.Errorf("the user ID for logs is %q", user)
 	}
-	if got := f.do("GET", "/who", "", "Authorization", bearer).body; !strings.HasPrefix(got, known) || !strings.HasSuffix(got, user) {
+	if got := f.do("GET", "/who", "", "Authorization", bearer, "Referer", referer).body; !strings.HasPrefix(got, known) || !strings.HasSuffix(got, user) {
 		t.Errorf("in an answer: %q", got)
 	}
-	f.do("GET", "/orders", "").want(t, http.StatusOK, "")
-	if r = f.upstream.last(t); r.Header.Get("X-Seen") != "[][][][][]" || r.Header.Get("X-User") != "[]" {
-		t.Errorf("without an identity: %q %q", r.Header["X-Seen"], r.Header["X-User"])
+	if got := f.do("GET", "/orders", "", "Authorization", bearer, "Referer", strings.Replace(referer, "/12/", "/0/", 1)).body; got != "of the trial version" {
+		t.Errorf("routed by the environment: %q", got)
 	}
-	if got := f.do("GET", "/who", "").body; got != "[][][][][][][]" {
+	f.do("GET", "/orders", "", "Referer", referer, "X-App-Env", "forged").want(t, http.StatusOK, "")
+	if r = f.upstream.last(t); r.Header["X-App-Env"] != nil || r.Header.Get("X-Seen") != "[][][][][][][]" || r.Header.Get("X-User") != "[]" {
+		t.Errorf("without an identity: %q %q %q", r.Header["X-Seen"], r.Header["X-User"], r.Header["X-App-Env"])
+	}
+	if got := f.do("GET", "/who", "").body; got != "[][][][][][][][][]" {
 		t.Errorf("in an answer without an identity: %q", got)
 	}
 

@@ -215,12 +215,14 @@ func (n *HeaderNames) parse(d *caddyfile.Dispenser) error {
 		return d.ArgErr()
 	}
 	err := directive.Block{Dispenser: d, Options: map[string]func() error{
-		"openid":  directive.Checked(d, &n.OpenID, edge.CheckHeaderName),
-		"unionid": directive.Checked(d, &n.UnionID, edge.CheckHeaderName),
-		"appid":   directive.Checked(d, &n.AppID, edge.CheckHeaderName),
-		"source":  directive.Checked(d, &n.Source, edge.CheckHeaderName),
-		"session": directive.Checked(d, &n.Session, edge.CheckHeaderName),
-		"phone":   directive.Checked(d, &n.Phone, edge.CheckHeaderName),
+		"openid":      directive.Checked(d, &n.OpenID, edge.CheckHeaderName),
+		"unionid":     directive.Checked(d, &n.UnionID, edge.CheckHeaderName),
+		"appid":       directive.Checked(d, &n.AppID, edge.CheckHeaderName),
+		"source":      directive.Checked(d, &n.Source, edge.CheckHeaderName),
+		"session":     directive.Checked(d, &n.Session, edge.CheckHeaderName),
+		"phone":       directive.Checked(d, &n.Phone, edge.CheckHeaderName),
+		"app_version": directive.Checked(d, &n.AppVersion, edge.CheckHeaderName),
+		"app_env":     directive.Checked(d, &n.AppEnv, edge.CheckHeaderName),
 		"assertion": func() error {
 			args := d.RemainingArgs()
 			if len(args) != 2 {

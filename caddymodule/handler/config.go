@@ -31,6 +31,13 @@ type HeaderNames struct {
 	Phone string `json:"phone,omitempty"`
 	// A JWT that proves the identity to the upstream. Default: not sent.
 	Assertion string `json:"assertion,omitempty"`
+	// The release number of the mini program, from the Referer that WeChat sends. Only for
+	// a released version. The client writes the Referer: use it for routing, never for
+	// security. Default: not sent.
+	AppVersion string `json:"app_version,omitempty"`
+	// `release`, `trial` (a development, trial or review version) or `devtools`, from the
+	// same Referer; never for security. Default: not sent.
+	AppEnv string `json:"app_env,omitempty"`
 	// The assertion's `aud`, a name of the upstream. Required with Assertion.
 	AssertionAudience string `json:"assertion_audience,omitempty"`
 }

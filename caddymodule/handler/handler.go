@@ -24,9 +24,10 @@ func init() {
 // identity in the headers, or refuses it.
 //
 // It sets the placeholders `{wxgate.openid}`, `{wxgate.unionid}`,
-// `{wxgate.appid}`, `{wxgate.source}`, `{wxgate.session}` and `{wxgate.phone}`,
-// all empty for an anonymous request, and `{http.auth.user.id}`: a keyed hash that
-// identifies the user in access logs without the openid.
+// `{wxgate.appid}`, `{wxgate.source}`, `{wxgate.session}`, `{wxgate.phone}`,
+// `{wxgate.app_version}` and `{wxgate.app_env}`, all empty for an anonymous request, and
+// `{http.auth.user.id}`: a keyed hash that identifies the user in access logs without the
+// openid.
 type Handler struct {
 	// Path prefix of the login API. Default `/v1.0/pub`.
 	Prefix string `json:"prefix,omitempty"`

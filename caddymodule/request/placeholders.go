@@ -18,10 +18,11 @@ const (
 )
 
 // placeholders are the documented ones.
-var placeholders = []string{"wxgate.openid", "wxgate.unionid", "wxgate.appid", "wxgate.source", "wxgate.session", "wxgate.phone", userIDPlaceholder}
+var placeholders = []string{"wxgate.openid", "wxgate.unionid", "wxgate.appid", "wxgate.source", "wxgate.session", "wxgate.phone",
+	"wxgate.app_version", "wxgate.app_env", userIDPlaceholder}
 
-// placeholder returns the value of one of the placeholders.
-func placeholder(name string, id *auth.Identity) (string, bool) {
+// placeholder returns the value of one of the placeholders of a request with these headers.
+func placeholder(name string, header http.Header, id *auth.Identity) (string, bool) {
 	switch name {
 	case "wxgate.openid":
 		return string(id.OpenID), true
@@ -35,6 +36,10 @@ func placeholder(name string, id *auth.Identity) (string, bool) {
 		return string(id.Session), true
 	case "wxgate.phone":
 		return id.Phone, true
+	case "wxgate.app_version":
+		return edge.AppVersionOf(header, id.App).Version, true
+	case "wxgate.app_env":
+		return edge.AppVersionOf(header, id.App).Env, true
 	case userIDPlaceholder:
 		return id.Pseudonym, true
 	}
@@ -59,14 +64,15 @@ func setIdentity(r *http.Request, id *auth.Identity) {
 		vars[identityVar] = struct{}{}
 	}
 	if id != nil && ok && !known {
-		repl.Map(func(name string) (any, bool) { return placeholder(name, id) })
+		header := r.Header
+		repl.Map(func(name string) (any, bool) { return placeholder(name, header, id) })
 		return
 	}
 	// Caddy reads what is set here before what is mapped above.
 	for _, name := range placeholders {
 		value := ""
 		if id != nil {
-			value, _ = placeholder(name, id)
+			value, _ = placeholder(name, r.Header, id)
 		}
 		repl.Set(name, value)
 	}

@@ -62,10 +62,11 @@ func (e *Edge) Receive(r *http.Request) (Received, error) {
 	return in, nil
 }
 
-// Send writes an identity, and its assertion unless that is empty, into the headers for
-// the upstream. Receive has removed all others.
-func (e *Edge) Send(header http.Header, id *auth.Identity, assertion string) {
+// Send writes the identity of a request, and its assertion unless that is empty, into the
+// headers for the upstream. Receive has removed all others.
+func (e *Edge) Send(r *http.Request, header http.Header, id *auth.Identity, assertion string) {
 	e.Headers.Set(header, id, assertion)
+	e.Headers.setAppVersion(header, r, id.App)
 }
 
 // Forget removes identity and token from a request that goes to error routes. They get

@@ -29,6 +29,9 @@ type Names struct {
 	Phone     string // default: not sent
 	Assertion string // default: not sent
 
+	AppVersion string // default: not sent; see AppVersionOf
+	AppEnv     string // default: not sent; see AppVersionOf
+
 	AssertionAudience string // the assertion's aud; required with Assertion
 }
 
@@ -55,6 +58,8 @@ func NewHeaders(n Names) (*Headers, error) {
 		{&h.names.Session, "X-WX-SESSION"},
 		{&h.names.Phone, ""},
 		{&h.names.Assertion, ""},
+		{&h.names.AppVersion, ""},
+		{&h.names.AppEnv, ""},
 	} {
 		if *d.name == "" {
 			*d.name = d.fallback

@@ -98,7 +98,7 @@ func (g *Guard) send(r *http.Request, header http.Header, d decision) {
 		metrics.AnonymousRequests.Inc()
 		return
 	}
-	g.Edge.Send(header, d.id, d.assertion)
+	g.Edge.Send(r, header, d.id, d.assertion)
 	metrics.AdmittedRequests.Inc()
 }
 
