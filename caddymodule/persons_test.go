@@ -83,11 +83,7 @@ func TestPersonLogout(t *testing.T) {
 		for _, login := range kept {
 			here.wantCall(login.str(t, "access_token"), http.StatusOK, "")
 		}
-		address := "--address=unix/" + there.socket()
-		there.refusedTo([]string{"user", "logout", "--app", firstApp, "--unionid", person, address}, "404", "no user with this unionid is logged in")
-		there.refusedTo([]string{"user", "logout", "--app", "wx9", "--unionid", person, address}, "404", "app is not configured")
-		there.refusedTo([]string{"user", "logout", "--app", firstApp, "--unionid", "a b", address}, "400", "either openid or unionid")
-		there.refusedTo([]string{"user", "logout", "--app", firstApp, "--unionid", person, "--openid", "o", address}, "either --openid")
+		there.refusesPersons("logout", person)
 		again := here.loginAs(firstApp, "alice", person)
 		here.wantCall(again.str(t, "access_token"), http.StatusOK, "")
 		if out := there.operate("user", "logout", "--app", firstApp, "--unionid", person); !strings.Contains(out, "1 session ended") {
@@ -140,11 +136,7 @@ func TestPersonErase(t *testing.T) {
 		for _, login := range kept {
 			here.wantCall(login.str(t, "access_token"), http.StatusOK, "")
 		}
-		address := "--address=unix/" + there.socket()
-		there.refusedTo([]string{"user", "erase", "--app", firstApp, "--unionid", person, address}, "404", "no user with this unionid is logged in")
-		there.refusedTo([]string{"user", "erase", "--app", "wx9", "--unionid", person, address}, "404", "app is not configured")
-		there.refusedTo([]string{"user", "erase", "--app", firstApp, "--unionid", "a b", address}, "400", "either openid or unionid")
-		there.refusedTo([]string{"user", "erase", "--app", firstApp, "--unionid", person, "--openid", "o", address}, "either --openid")
+		there.refusesPersons("erase", person)
 
 		again := here.loginAs(firstApp, "alice", person)
 		here.wantCall(again.str(t, "access_token"), http.StatusOK, "")
@@ -176,4 +168,14 @@ func TestEraseOfAPart(t *testing.T) {
 	if out, err := f.command(append(words, "--json")...); err == nil || !strings.Contains(out, `"problem": "store_unavailable"`) {
 		t.Errorf("with --json: %v\n%s", err, out)
 	}
+}
+
+// refusesPersons checks what a command refuses that is for a person who is logged in no more.
+func (f *fixture) refusesPersons(command, person string) {
+	f.t.Helper()
+	address := "--address=unix/" + f.socket()
+	f.refusedTo([]string{"user", command, "--app", firstApp, "--unionid", person, address}, "404", "no user with this unionid is logged in")
+	f.refusedTo([]string{"user", command, "--app", "wx9", "--unionid", person, address}, "404", "app is not configured")
+	f.refusedTo([]string{"user", command, "--app", firstApp, "--unionid", "a b", address}, "400", "either openid or unionid")
+	f.refusedTo([]string{"user", command, "--app", firstApp, "--unionid", person, "--openid", "o", address}, "either --openid")
 }

@@ -22,8 +22,13 @@ var updateReference = flag.Bool("update-reference", false, "write docs/reference
 //
 //	go test ./cmd/wxgate -run TestReference -update-reference
 func TestReference(t *testing.T) {
-	want := referencePage(t)
-	name := filepath.Join(moduleRoot, "docs", "reference.md")
+	wantReference(t, "docs/reference.md", referencePage(t))
+}
+
+// wantReference compares a page with what the code makes, or writes it.
+func wantReference(t *testing.T, page, want string) {
+	t.Helper()
+	name := filepath.Join(moduleRoot, filepath.FromSlash(page))
 	if *updateReference {
 		if err := os.WriteFile(name, []byte(want), 0o600); err != nil {
 			t.Fatal(err)
@@ -34,7 +39,7 @@ func TestReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(have) != want {
-		t.Error("docs/reference.md differs from the code: go test ./cmd/wxgate -run TestReference -update-reference")
+		t.Errorf("%s differs from the code: go test ./cmd/wxgate -run TestReference -update-reference", page)
 	}
 }
 

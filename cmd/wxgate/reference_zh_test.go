@@ -22,19 +22,7 @@ func TestReferenceInChinese(t *testing.T) {
 			t.Errorf("testdata/reference.zh.txt translates a text that docs/reference.md does not have; delete it:\n%s", english)
 		}
 	}
-	name := filepath.Join(moduleRoot, "docs", "zh", "reference.md")
-	if *updateReference {
-		if err := os.WriteFile(name, []byte(want), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	have, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(have) != want {
-		t.Error("docs/zh/reference.md differs from the code: go test ./cmd/wxgate -run TestReferenceInChinese -update-reference")
-	}
+	wantReference(t, "docs/zh/reference.md", want)
 }
 
 // translation is the Chinese of a paragraph, a heading or a cell of a table.
