@@ -204,3 +204,24 @@ func quote(s string) string {
 	text, _ := json.Marshal(s)
 	return string(text)
 }
+
+// looks shows the page in both languages, both themes and three widths, of which medium is
+// one. themed waits until the page has a theme. The names of pictures begin with prefix.
+func (p *page) looks(axe, prefix string, medium int64, themed func(theme string)) {
+	p.t.Helper()
+	for _, language := range []string{"zh-CN", "en"} {
+		p.click("language")
+		p.wait(`document.documentElement.lang === ` + quote(language))
+		for _, theme := range []string{"light", "dark"} {
+			p.theme(theme)
+			themed(theme)
+			p.accessible(axe)
+			for _, width := range []int64{360, medium, 1600} {
+				if over := p.resize(width); over > 0 {
+					p.t.Errorf("%s, %s: the page is %d pixels too wide for %d", language, theme, over, width)
+				}
+				p.picture(fmt.Sprintf("%s%s-%s-%d", prefix, language, theme, width))
+			}
+		}
+	}
+}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"flag"
-	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
@@ -166,20 +165,7 @@ func attackOf(p *page) {
 // looks shows the page in both languages, both themes and three widths.
 func looks(p *page, axe string) {
 	p.t.Helper()
-	for _, language := range []string{"zh-CN", "en"} {
-		p.click("language")
-		p.wait(`document.documentElement.lang === ` + quote(language))
-		for _, theme := range []string{"light", "dark"} {
-			p.theme(theme)
-			p.accessible(axe)
-			for _, width := range []int64{360, 900, 1600} {
-				if over := p.resize(width); over > 0 {
-					p.t.Errorf("%s, %s: the page is %d pixels too wide for %d", language, theme, over, width)
-				}
-				p.picture(fmt.Sprintf("%s-%s-%d", language, theme, width))
-			}
-		}
-	}
+	p.looks(axe, "", 900, func(string) {})
 	p.theme("light")
 	p.click("theme")
 	p.wait(`getComputedStyle(document.body).backgroundColor === "rgb(14, 17, 21)"`)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -101,21 +100,7 @@ func armFault(p *page, api string) {
 // simLooks shows the page in both languages, both themes and three widths.
 func simLooks(p *page, axe string) {
 	p.t.Helper()
-	for _, language := range []string{"zh-CN", "en"} {
-		p.click("language")
-		p.wait(`document.documentElement.lang === ` + quote(language))
-		for _, theme := range []string{"light", "dark"} {
-			p.theme(theme)
-			p.wait(`document.documentElement.dataset.theme === ` + quote(theme))
-			p.accessible(axe)
-			for _, width := range []int64{360, 800, 1600} {
-				if over := p.resize(width); over > 0 {
-					p.t.Errorf("%s, %s: the page is %d pixels too wide for %d", language, theme, over, width)
-				}
-				p.picture(fmt.Sprintf("sim-%s-%s-%d", language, theme, width))
-			}
-		}
-	}
+	p.looks(axe, "sim-", 800, func(theme string) { p.wait(`document.documentElement.dataset.theme === ` + quote(theme)) })
 	// The first stop of the keyboard leads past the header.
 	do(p, chromedp.Evaluate[chromedp.Void](`document.activeElement.blur()`))
 	do(p, chromedp.Reload())
