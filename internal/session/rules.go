@@ -57,13 +57,21 @@ func LimitSession(id auth.SessionID, end, accessEnd, now time.Time, limit auth.S
 	return auth.Revocation{Session: id, Until: end, Replaced: true}, true
 }
 
+// Fits reports whether a user with n sessions, of which some may have expired, may begin
+// one more on any device without an end of another.
+func Fits(n int, limit auth.SessionLimit) bool { return n < mostSessions(limit) }
+
+func mostSessions(limit auth.SessionLimit) int {
+	if limit.Sessions > 0 {
+		return min(auth.MaxUserSessions, limit.Sessions)
+	}
+	return auth.MaxUserSessions
+}
+
 // Excess returns which of n sessions, oldest first and none of them expired, end so that a
 // user may begin one more on a device. deviceOf is called if the limit is per device only.
 func Excess(n int, deviceOf func(i int) auth.Device, device auth.Device, limit auth.SessionLimit) []int {
-	most := auth.MaxUserSessions
-	if limit.Sessions > 0 {
-		most = min(most, limit.Sessions)
-	}
+	most := mostSessions(limit)
 	var ended []int
 	if limit.PerDevice {
 		var same []int

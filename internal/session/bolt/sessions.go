@@ -68,6 +68,9 @@ func (c *change) create(user []byte, s *auth.Session, key auth.SessionKey, limit
 // makeRoom ends a user's oldest sessions so that the limit allows another one, and returns
 // those that are left. Expired ones, which were not swept yet, take no place.
 func (c *change) makeRoom(sessions []indexed, next *auth.Session, limit auth.SessionLimit) (left []indexed, ended []auth.SessionID, err error) {
+	if session.Fits(len(sessions), limit) {
+		return sessions, nil, nil // most logins: no entry is read
+	}
 	var live []indexed
 	for _, s := range sessions {
 		if e, ok := c.entry(s.id); ok && e.End.After(c.now) {
