@@ -125,9 +125,12 @@ var layers = []layer{
 		"internal/gateway", kit + "/bolt", simulator, simServer, standalone, adminAPI, "internal/version",
 	}},
 	{dir: rooms + "/app", caddy: true, imports: []string{
-		rooms + "/directive", rooms + "/events", rooms + "/secret", rooms + "/redisstore", rooms + "/storage",
+		rooms + "/directive", rooms + "/events", rooms + "/miniprogram", rooms + "/secret", rooms + "/redisstore", rooms + "/storage",
 		"internal/gateway", "internal/audit", "internal/metrics", "internal/traces", "internal/version", weChat, callback, tokens, keyring, signing,
 		kit, kit + "/bolt", kit + "/memory", redisStore, queues, queues + "/boltqueue", queues + "/redisqueue", secEvents, "internal/auth", "internal/seal",
+	}},
+	{dir: rooms + "/miniprogram", caddy: true, imports: []string{
+		rooms + "/directive", rooms + "/secret", "internal/metrics", "internal/traces", weChat, callback, "internal/auth",
 	}},
 	{dir: rooms + "/events", caddy: true, imports: []string{
 		rooms + "/directive", rooms + "/secret", "internal/metrics", weChat, tokens, signing, queues, secEvents, "internal/seal",

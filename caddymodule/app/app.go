@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/wxgate/wxgate/caddymodule/events"
+	"github.com/wxgate/wxgate/caddymodule/miniprogram"
 	"github.com/wxgate/wxgate/internal/audit"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway"
@@ -32,7 +33,7 @@ const Name = "wxgate"
 // store and the tokens.
 type App struct {
 	// The mini programs. At least one is required.
-	MiniPrograms []*MiniProgram `json:"apps,omitempty"`
+	MiniPrograms []*miniprogram.Config `json:"apps,omitempty"`
 
 	// The root secret, at least 32 bytes, as a placeholder such as `{file.X}`. It
 	// encrypts session keys, handles and signing keys. To rotate it, configure several:
@@ -137,13 +138,13 @@ func (a *App) provisionApps(repl *caddy.Replacer, lines map[string]string) error
 	}
 	seen := make(map[auth.AppID]bool, len(a.MiniPrograms))
 	for _, app := range a.MiniPrograms {
-		if err := app.provision(repl, a.logger); err != nil {
+		if err := app.Provision(repl, a.logger); err != nil {
 			return at(lines, app.AppID, err)
 		}
-		if seen[app.id] {
-			return at(lines, app.AppID, fmt.Errorf("duplicate app %s", app.id))
+		if seen[app.ID()] {
+			return at(lines, app.AppID, fmt.Errorf("duplicate app %s", app.ID()))
 		}
-		seen[app.id] = true
+		seen[app.ID()] = true
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/wxgate/wxgate/caddymodule/directive"
+	"github.com/wxgate/wxgate/caddymodule/miniprogram"
 	"github.com/wxgate/wxgate/caddymodule/redisstore"
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
@@ -117,12 +118,12 @@ func (a *App) parseApp(d *caddyfile.Dispenser) error {
 		}
 	}
 	origins.note(args[0], d)
-	app := &MiniProgram{AppID: args[0]}
+	app := &miniprogram.Config{AppID: args[0]}
 	if len(args) == 2 {
 		app.Secret = args[1]
 	}
 	a.MiniPrograms = append(a.MiniPrograms, app)
-	return app.parseOptions(d)
+	return app.UnmarshalOptions(d)
 }
 
 func (a *App) parseSecret(d *caddyfile.Dispenser) error {

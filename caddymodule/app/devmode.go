@@ -40,8 +40,8 @@ func (a *App) checkDevMode(lines map[string]string) error {
 	case devInsecure:
 	case devLoopback:
 		for _, m := range a.MiniPrograms {
-			if !loopbackURL(m.api) {
-				return at(lines, m.AppID, fmt.Errorf("app %s: dev_mode requires an api on loopback, such as api http://127.0.0.1:9901; remove dev_mode, or allow minted tokens beside real users with dev_mode insecure", m.id))
+			if !loopbackURL(m.APIURL()) {
+				return at(lines, m.AppID, fmt.Errorf("app %s: dev_mode requires an api on loopback, such as api http://127.0.0.1:9901; remove dev_mode, or allow minted tokens beside real users with dev_mode insecure", m.ID()))
 			}
 		}
 	default:

@@ -26,7 +26,7 @@ func readState() (state metrics.State) {
 		if id, ok := key.(platformKey); ok {
 			client := value.(*pooledClient).client
 			age, hasToken := client.TokenAge()
-			state.AddApp(id.app, client.Breaker(), client.ForwardBreaker(), age, hasToken)
+			state.AddApp(string(id.client.App), client.Breaker(), client.ForwardBreaker(), age, hasToken)
 		}
 		return true
 	})

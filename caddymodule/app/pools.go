@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -10,14 +9,11 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/wxgate/wxgate/caddymodule/secret"
-	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/metrics"
+	"github.com/wxgate/wxgate/caddymodule/miniprogram"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/redis"
 	"github.com/wxgate/wxgate/internal/token/keyring"
-	"github.com/wxgate/wxgate/internal/traces"
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
@@ -37,14 +33,8 @@ type (
 		store   storeKey // in place of it, when the keys are shared there
 	}
 	platformKey struct {
-		app, api    string
-		platform    wechat.Platform
-		miniProgram auth.AppID
-		secret      [sha256.Size]byte
-		component   wechat.Component // TokenURL hashed
-		watermark   time.Duration
-		phone       string     // encrypted_phone
-		shared      tokenPlace // where access tokens are shared; none without store redis
+		client miniprogram.Key
+		shared tokenPlace // where access tokens are shared; none without store redis
 	}
 	tokenPlace struct {
 		store storeKey
@@ -105,41 +95,6 @@ type pooledClient struct {
 	client *wechat.Client
 }
 
-func (m *MiniProgram) platformKey(shared tokenPlace) platformKey {
-	key := platformKey{
-		app: string(m.id), api: m.api, platform: m.platform, miniProgram: m.miniProgram,
-		secret: sha256.Sum256([]byte(m.secret)), watermark: time.Duration(*m.Watermark), phone: m.EncryptedPhone, shared: shared,
-	}
-	if m.component != nil {
-		sum := sha256.Sum256([]byte(m.component.TokenURL))
-		key.component = wechat.Component{AppID: m.component.AppID, TokenURL: string(sum[:])}
-	}
-	return key
-}
-
-func newPooledClient(m *MiniProgram, share wechat.TokenShare) (*pooledClient, error) {
-	client, err := wechat.New(wechat.Config{
-		Platform:    m.platform,
-		AppID:       m.id,
-		MiniProgram: m.miniProgram,
-		Secret:      m.secret,
-		Component:   m.component,
-		API:         m.api,
-		Watermark:   time.Duration(*m.Watermark),
-
-		UnverifiedPhone: m.EncryptedPhone == phoneUnverified,
-		TrustUnmarked:   m.EncryptedPhone == phoneVerified,
-		CheckPhone:      m.EncryptedPhone == phoneChecked,
-
-		Share: share,
-		Observe: func(ctx context.Context, call wechat.Call) {
-			metrics.ObserveWeChat(call)
-			traces.WeChat(ctx, call)
-		},
-	})
-	return &pooledClient{client}, err
-}
-
 // Destruct stops the client's background work.
 func (o *pooledClient) Destruct() error {
 	o.client.Close()
@@ -162,8 +117,7 @@ func (o *opener) tokenShare(key platformKey) wechat.TokenShare {
 	if o.redis == nil {
 		return nil
 	}
-	// Without the watermark, which does not concern tokens.
-	whose := secret.Hash(string(key.platform), key.app, key.api, string(key.secret[:]), string(key.component.AppID), key.component.TokenURL)
+	whose := key.client.TokenIdentity()
 	name := "token:" + hex.EncodeToString(o.box.MAC(tokenPurpose, whose[:]))
 	return redisTokens{o.redis.Value(name), o.box, name}
 }

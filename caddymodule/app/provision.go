@@ -29,12 +29,11 @@ const (
 )
 
 const (
-	defaultIssuer    = "wxgate"
-	defaultAccess    = time.Hour
-	defaultRefresh   = 30 * 24 * time.Hour
-	defaultIdle      = 7 * 24 * time.Hour
-	defaultRotate    = 30 * 24 * time.Hour
-	defaultWatermark = time.Hour
+	defaultIssuer  = "wxgate"
+	defaultAccess  = time.Hour
+	defaultRefresh = 30 * 24 * time.Hour
+	defaultIdle    = 7 * 24 * time.Hour
+	defaultRotate  = 30 * 24 * time.Hour
 )
 
 func (s *StoreConfig) complete() error {

@@ -107,7 +107,7 @@ func (a *App) sessionLimits() map[auth.AppID]auth.SessionLimit {
 	limits := make(map[auth.AppID]auth.SessionLimit)
 	for _, m := range a.MiniPrograms {
 		if m.SessionLimit != nil {
-			limits[m.id] = auth.SessionLimit{Sessions: m.SessionLimit.Sessions, PerDevice: m.SessionLimit.PerDevice}
+			limits[m.ID()] = auth.SessionLimit{Sessions: m.SessionLimit.Sessions, PerDevice: m.SessionLimit.PerDevice}
 		}
 	}
 	return limits
@@ -188,14 +188,15 @@ func (o *opener) openPlatforms(context.Context) error {
 		shared = tokenPlace{o.app.Store.key(), o.box.ID()}
 	}
 	for _, app := range o.app.MiniPrograms {
-		key := app.platformKey(shared)
+		key := platformKey{app.Key(), shared}
 		opened, err := Acquire(platforms, key, &o.releases, func() (*pooledClient, error) {
-			return newPooledClient(app, o.tokenShare(key))
+			client, err := app.NewClient(o.tokenShare(key))
+			return &pooledClient{client}, err
 		})
 		if err != nil {
-			return fmt.Errorf("app %s: %w", app.id, err)
+			return fmt.Errorf("app %s: %w", app.ID(), err)
 		}
-		o.runtime.Platforms[app.id] = opened.client
+		o.runtime.Platforms[app.ID()] = opened.client
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/wxgate/wxgate/caddymodule/miniprogram"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway"
 	"github.com/wxgate/wxgate/internal/wechat"
@@ -19,7 +20,7 @@ import (
 func (a *App) Admitted(names []string) (map[auth.AppID]struct{}, error) {
 	configured := make(map[auth.AppID]struct{}, len(a.MiniPrograms))
 	for _, app := range a.MiniPrograms {
-		configured[app.id] = struct{}{}
+		configured[app.ID()] = struct{}{}
 	}
 	if len(names) == 0 {
 		return configured, nil
@@ -27,7 +28,7 @@ func (a *App) Admitted(names []string) (map[auth.AppID]struct{}, error) {
 	repl := caddy.NewReplacer()
 	named := make(map[auth.AppID]struct{}, len(names))
 	for _, name := range names {
-		id, err := resolveAppID(repl, name)
+		id, err := miniprogram.ResolveID(repl, name)
 		if err != nil {
 			return nil, err
 		}
@@ -43,13 +44,13 @@ func (a *App) Admitted(names []string) (map[auth.AppID]struct{}, error) {
 // the operator named them, it returns an error instead.
 func (a *App) WeChatOnly(apps map[auth.AppID]struct{}, named bool) error {
 	for _, m := range a.MiniPrograms {
-		if _, ok := apps[m.id]; !ok || m.platform == wechat.WeChat {
+		if _, ok := apps[m.ID()]; !ok || m.ResolvedPlatform() == wechat.WeChat {
 			continue
 		}
 		if named {
-			return fmt.Errorf("app %s is on platform %s, whose API is not served here", m.id, m.platform)
+			return fmt.Errorf("app %s is on platform %s, whose API is not served here", m.ID(), m.ResolvedPlatform())
 		}
-		delete(apps, m.id)
+		delete(apps, m.ID())
 	}
 	if len(apps) == 0 {
 		return errors.New("no app is on platform wechat, whose API is the one that is served here")
@@ -89,8 +90,8 @@ func (a *App) FirstGuard(server *caddyhttp.Server) bool {
 func (a *App) Callbacks(apps map[auth.AppID]struct{}) []*callback.Receiver {
 	var callbacks []*callback.Receiver
 	for _, m := range a.MiniPrograms {
-		if _, ok := apps[m.id]; ok && m.callback != nil {
-			callbacks = append(callbacks, m.callback)
+		if _, ok := apps[m.ID()]; ok && m.Receiver() != nil {
+			callbacks = append(callbacks, m.Receiver())
 		}
 	}
 	return callbacks
@@ -100,8 +101,8 @@ func (a *App) Callbacks(apps map[auth.AppID]struct{}) []*callback.Receiver {
 func (a *App) RawKeys(apps map[auth.AppID]struct{}) map[auth.AppID]struct{} {
 	accepting := make(map[auth.AppID]struct{})
 	for _, m := range a.MiniPrograms {
-		if _, ok := apps[m.id]; ok && m.RawSessionKey == rawKeyInsecure {
-			accepting[m.id] = struct{}{}
+		if _, ok := apps[m.ID()]; ok && m.TakesRawKeys() {
+			accepting[m.ID()] = struct{}{}
 		}
 	}
 	return accepting

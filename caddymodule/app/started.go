@@ -47,7 +47,7 @@ func (a *App) AddSite(server *caddyhttp.Server, prefix string) { a.started.addSi
 func (a *App) logStart(signer auth.KeyID) {
 	apps := make([]string, 0, len(a.MiniPrograms))
 	for _, m := range a.MiniPrograms {
-		apps = append(apps, string(m.id))
+		apps = append(apps, string(m.ID()))
 	}
 	a.started.mu.Lock()
 	defer a.started.mu.Unlock()

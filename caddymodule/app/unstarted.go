@@ -6,8 +6,6 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/wxgate/wxgate/caddymodule/redisstore"
-	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/wechat"
 )
 
 // Resolve does for a command that starts nothing what Provision does: it fills in defaults, and
@@ -26,15 +24,3 @@ func (a *App) RootSecrets() [][]byte { return a.secrets }
 
 // Opening returns how to connect to Redis; nil for another store.
 func (s *StoreConfig) Opening() *redisstore.Opening { return s.opening }
-
-// ID returns the resolved appid.
-func (m *MiniProgram) ID() auth.AppID { return m.id }
-
-// NewClient returns a client of the platform's API that no gateway shares. The caller closes it.
-func (m *MiniProgram) NewClient() (*wechat.Client, error) {
-	pooled, err := newPooledClient(m, nil)
-	if err != nil {
-		return nil, err
-	}
-	return pooled.client, nil
-}

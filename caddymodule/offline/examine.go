@@ -66,7 +66,7 @@ func Examine(text []byte) (*Examined, error) {
 		e.Files = append(e.Files, filepath.Join(e.Storage, storage.SecretName), filepath.Join(e.Storage, storage.KeysName))
 	}
 	for _, m := range a.MiniPrograms {
-		client, err := m.NewClient()
+		client, err := m.NewClient(nil)
 		if err != nil {
 			e.Close()
 			return nil, err

@@ -30,10 +30,10 @@ type moduleFacts struct {
 // in the JSON.
 var configTypes = []struct{ dir, name, title string }{
 	{"app", "App", "The app: `apps.wxgate`"},
-	{"app", "MiniProgram", "A mini program: `apps.wxgate.apps[]`"},
-	{"app", "ComponentConfig", "`apps.wxgate.apps[].component`"},
-	{"app", "CallbackConfig", "`apps.wxgate.apps[].callback`"},
-	{"app", "SessionLimitConfig", "`apps.wxgate.apps[].session_limit`"},
+	{"miniprogram", "Config", "A mini program: `apps.wxgate.apps[]`"},
+	{"miniprogram", "ComponentConfig", "`apps.wxgate.apps[].component`"},
+	{"miniprogram", "CallbackConfig", "`apps.wxgate.apps[].callback`"},
+	{"miniprogram", "SessionLimitConfig", "`apps.wxgate.apps[].session_limit`"},
 	{"app", "StoreConfig", "`apps.wxgate.store`"},
 	{"app", "TokenConfig", "`apps.wxgate.token`"},
 	{"events", "Config", "`apps.wxgate.events_to`"},
@@ -54,7 +54,7 @@ var configTypes = []struct{ dir, name, title string }{
 
 // sourceFolders are where metrics are declared, and what else the page lists.
 var sourceFolders = []string{
-	"caddymodule/app", "caddymodule/events", "caddymodule/handler", "caddymodule/openapi", "caddymodule/redisstore", "caddymodule/request",
+	"caddymodule/app", "caddymodule/events", "caddymodule/handler", "caddymodule/miniprogram", "caddymodule/openapi", "caddymodule/redisstore", "caddymodule/request",
 	"internal/metrics", "internal/problem",
 }
 

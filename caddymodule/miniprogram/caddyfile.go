@@ -1,4 +1,4 @@
-package app
+package miniprogram
 
 import (
 	"strconv"
@@ -10,9 +10,9 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// parseOptions reads the block of one app; its grammar is above
+// UnmarshalOptions reads the block of one app; its grammar is above the app's
 // parseGlobalOption.
-func (m *MiniProgram) parseOptions(d *caddyfile.Dispenser) error {
+func (m *Config) UnmarshalOptions(d *caddyfile.Dispenser) error {
 	options := map[string]func() error{
 		"platform":        func() error { return m.parsePlatform(d) },
 		"secret":          func() error { return m.parseSecret(d) },
@@ -38,7 +38,7 @@ func (m *MiniProgram) parseOptions(d *caddyfile.Dispenser) error {
 	return directive.Block{Dispenser: d, Options: options}.Parse()
 }
 
-func (m *MiniProgram) parsePlatform(d *caddyfile.Dispenser) error {
+func (m *Config) parsePlatform(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) == 0 || len(args) > 2 {
 		return d.ArgErr()
@@ -53,7 +53,7 @@ func (m *MiniProgram) parsePlatform(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func (m *MiniProgram) parseSecret(d *caddyfile.Dispenser) error {
+func (m *Config) parseSecret(d *caddyfile.Dispenser) error {
 	switch {
 	case m.Secret != "":
 		return d.Errf("app %s has two secrets", m.AppID)
@@ -63,7 +63,7 @@ func (m *MiniProgram) parseSecret(d *caddyfile.Dispenser) error {
 	return directive.One(d, &m.Secret)()
 }
 
-func (m *MiniProgram) parseComponent(d *caddyfile.Dispenser) error {
+func (m *Config) parseComponent(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	switch {
 	case len(args) != 2:
@@ -75,7 +75,7 @@ func (m *MiniProgram) parseComponent(d *caddyfile.Dispenser) error {
 	return directive.RefuseEmpty(d, args)
 }
 
-func (m *MiniProgram) parseCallback(d *caddyfile.Dispenser) error {
+func (m *Config) parseCallback(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) != 1 && len(args) != 2 {
 		return d.Err("write callback <token> [<encoding-aes-key>]")
@@ -87,7 +87,7 @@ func (m *MiniProgram) parseCallback(d *caddyfile.Dispenser) error {
 	return directive.RefuseEmpty(d, args)
 }
 
-func (m *MiniProgram) parseSessionLimit(d *caddyfile.Dispenser) error {
+func (m *Config) parseSessionLimit(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	perDevice := len(args) == 3 && args[1] == "per" && args[2] == "device"
 	if len(args) != 1 && !perDevice {
@@ -104,7 +104,7 @@ func (m *MiniProgram) parseSessionLimit(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func (m *MiniProgram) parseWatermark(d *caddyfile.Dispenser) error {
+func (m *Config) parseWatermark(d *caddyfile.Dispenser) error {
 	var arg string
 	if err := directive.One(d, &arg)(); err != nil {
 		return err

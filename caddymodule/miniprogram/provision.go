@@ -1,9 +1,10 @@
-package app
+package miniprogram
 
 import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -14,10 +15,10 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat/callback"
 )
 
-// provision resolves and checks one mini program.
-func (m *MiniProgram) provision(repl *caddy.Replacer, logger *zap.Logger) error {
+// Provision fills in defaults, and resolves and checks the values.
+func (m *Config) Provision(repl *caddy.Replacer, logger *zap.Logger) error {
 	var err error
-	if m.id, err = resolveAppID(repl, m.AppID); err != nil {
+	if m.id, err = ResolveID(repl, m.AppID); err != nil {
 		return err
 	}
 	if err := m.provisionPlatform(repl); err != nil {
@@ -55,8 +56,11 @@ func (m *MiniProgram) provision(repl *caddy.Replacer, logger *zap.Logger) error 
 	return nil
 }
 
+// defaultWatermark is the default of [Config.Watermark].
+const defaultWatermark = time.Hour
+
 // checkData checks the session limit and the options about data that clients send.
-func (m *MiniProgram) checkData() error {
+func (m *Config) checkData() error {
 	if m.RawSessionKey != "" {
 		if err := checkRawKey(m.RawSessionKey); err != nil {
 			return err
@@ -80,7 +84,7 @@ func (l *SessionLimitConfig) check() error {
 
 // provisionSecret resolves what authenticates the gateway to the platform: the app's
 // secret or a component's token.
-func (m *MiniProgram) provisionSecret(repl *caddy.Replacer, logger *zap.Logger) error {
+func (m *Config) provisionSecret(repl *caddy.Replacer, logger *zap.Logger) error {
 	var err error
 	configured := m.Secret
 	switch {
@@ -102,7 +106,7 @@ func (m *MiniProgram) provisionSecret(repl *caddy.Replacer, logger *zap.Logger) 
 	return nil
 }
 
-func (m *MiniProgram) provisionCallback(repl *caddy.Replacer, logger *zap.Logger) error {
+func (m *Config) provisionCallback(repl *caddy.Replacer, logger *zap.Logger) error {
 	m.callback = nil
 	if m.Callback == nil {
 		return nil
@@ -121,7 +125,7 @@ func (m *MiniProgram) provisionCallback(repl *caddy.Replacer, logger *zap.Logger
 var errSecretAndComponent = errors.New("secret and component are mutually exclusive; a third-party platform logs in without the secret")
 
 func (c *ComponentConfig) resolve(repl *caddy.Replacer) (*wechat.Component, error) {
-	id, err := resolveAppID(repl, c.AppID)
+	id, err := ResolveID(repl, c.AppID)
 	if err != nil {
 		return nil, err
 	}
@@ -139,8 +143,8 @@ func (c *ComponentConfig) resolve(repl *caddy.Replacer) (*wechat.Component, erro
 	return &wechat.Component{AppID: id, TokenURL: address}, nil
 }
 
-// resolveAppID expands and checks a configured appid.
-func resolveAppID(repl *caddy.Replacer, configured string) (auth.AppID, error) {
+// ResolveID expands and checks a configured appid.
+func ResolveID(repl *caddy.Replacer, configured string) (auth.AppID, error) {
 	value, err := secret.Resolve(repl, configured)
 	if err != nil {
 		return "", fmt.Errorf("app %q: the appid %w", configured, err)
@@ -194,7 +198,7 @@ func checkRawKey(value string) error {
 
 // warnOfRawKeys warns at every load, so that the option does not outlive the migration
 // unnoticed.
-func (m *MiniProgram) warnOfRawKeys(logger *zap.Logger) {
+func (m *Config) warnOfRawKeys(logger *zap.Logger) {
 	if m.RawSessionKey != "" {
 		logger.Warn("INSECURE: raw_session_key lets clients choose the key that their data is decrypted with, so that a client can forge any phone number; remove it once wxgate_raw_session_keys_total stops growing",
 			zap.String("app", string(m.id)))

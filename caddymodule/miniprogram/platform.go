@@ -1,21 +1,27 @@
-package app
+package miniprogram
 
 import (
+	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/wxgate/wxgate/caddymodule/secret"
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/metrics"
+	"github.com/wxgate/wxgate/internal/traces"
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
 // parsedPlatform returns the configured platform.
-func (m *MiniProgram) parsedPlatform() (wechat.Platform, error) {
+func (m *Config) parsedPlatform() (wechat.Platform, error) {
 	platform := wechat.Platform(m.Platform)
 	if m.Platform == "" {
 		platform = wechat.WeChat
@@ -35,7 +41,7 @@ func (m *MiniProgram) parsedPlatform() (wechat.Platform, error) {
 
 // checkPlatform refuses options that the platform does not have, so that no operator
 // relies on an option without effect.
-func (m *MiniProgram) checkPlatform() error {
+func (m *Config) checkPlatform() error {
 	platform, err := m.parsedPlatform()
 	if err != nil {
 		return err
@@ -62,7 +68,7 @@ func (m *MiniProgram) checkPlatform() error {
 	return nil
 }
 
-func (m *MiniProgram) provisionPlatform(repl *caddy.Replacer) error {
+func (m *Config) provisionPlatform(repl *caddy.Replacer) error {
 	if err := m.checkPlatform(); err != nil {
 		return err
 	}
@@ -70,7 +76,7 @@ func (m *MiniProgram) provisionPlatform(repl *caddy.Replacer) error {
 	if m.platform, err = m.parsedPlatform(); err != nil || m.MiniProgram == "" {
 		return err
 	}
-	m.miniProgram, err = resolveAppID(repl, m.MiniProgram)
+	m.miniProgram, err = ResolveID(repl, m.MiniProgram)
 	return err
 }
 
@@ -98,7 +104,7 @@ const shortSecret = 16
 // checkFormats refuses an appid and a secret that WeChat cannot have issued, so that a
 // typing error is found before the first login. For other platforms, whose formats are
 // not documented, it only warns. It never reports the secret.
-func (m *MiniProgram) checkFormats(logger *zap.Logger) error {
+func (m *Config) checkFormats(logger *zap.Logger) error {
 	if m.platform == wechat.WeChat {
 		switch {
 		case !weixinAppID.MatchString(string(m.id)):
@@ -121,4 +127,60 @@ func (m *MiniProgram) checkFormats(logger *zap.Logger) error {
 
 func warnOfFormat(logger *zap.Logger, message string, app auth.AppID, platform wechat.Platform) {
 	logger.Warn(message, zap.String("app", string(app)), zap.String("platform", string(platform)))
+}
+
+// Key is what a client of the platform is opened with. Mini programs with equal keys share a
+// client. It has no secret in clear.
+type Key struct {
+	App         auth.AppID
+	api         string
+	platform    wechat.Platform
+	miniProgram auth.AppID
+	secret      [sha256.Size]byte
+	component   wechat.Component // TokenURL hashed
+	watermark   time.Duration
+	phone       string // encrypted_phone
+}
+
+// Key returns the key of the mini program's client.
+func (m *Config) Key() Key {
+	key := Key{
+		App: m.id, api: m.api, platform: m.platform, miniProgram: m.miniProgram,
+		secret: sha256.Sum256([]byte(m.secret)), watermark: time.Duration(*m.Watermark), phone: m.EncryptedPhone,
+	}
+	if m.component != nil {
+		sum := sha256.Sum256([]byte(m.component.TokenURL))
+		key.component = wechat.Component{AppID: m.component.AppID, TokenURL: string(sum[:])}
+	}
+	return key
+}
+
+// TokenIdentity returns a hash of what decides on the access token that clients with this key
+// get. The watermark, for one, does not.
+func (k Key) TokenIdentity() [sha256.Size]byte {
+	return secret.Hash(string(k.platform), string(k.App), k.api, string(k.secret[:]), string(k.component.AppID), k.component.TokenURL)
+}
+
+// NewClient returns a client of the platform's API, which keeps its access token in share; nil
+// for memory. The caller closes it.
+func (m *Config) NewClient(share wechat.TokenShare) (*wechat.Client, error) {
+	return wechat.New(wechat.Config{
+		Platform:    m.platform,
+		AppID:       m.id,
+		MiniProgram: m.miniProgram,
+		Secret:      m.secret,
+		Component:   m.component,
+		API:         m.api,
+		Watermark:   time.Duration(*m.Watermark),
+
+		UnverifiedPhone: m.EncryptedPhone == phoneUnverified,
+		TrustUnmarked:   m.EncryptedPhone == phoneVerified,
+		CheckPhone:      m.EncryptedPhone == phoneChecked,
+
+		Share: share,
+		Observe: func(ctx context.Context, call wechat.Call) {
+			metrics.ObserveWeChat(call)
+			traces.WeChat(ctx, call)
+		},
+	})
 }

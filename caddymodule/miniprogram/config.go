@@ -1,0 +1,129 @@
+// Package miniprogram has the options of one mini program, in the global block, and what they
+// resolve to.
+package miniprogram
+
+import (
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechat/callback"
+)
+
+// Config is one mini program whose users the gateway admits.
+type Config struct {
+	// The mini program's appid, such as `wx4f4bc4dec97d474b`, or a placeholder; on
+	// wecom the company's corpid. On wechat it must be wx and 16 hexadecimal digits.
+	// Required.
+	AppID string `json:"appid"`
+
+	// The mini program's platform: `wechat`, `qq`, `douyin`, `kuaishou`,
+	// `xiaohongshu` or `wecom`. Default `wechat`. The others do not
+	// support Component, RawSessionKey, Callback, phone codes and `wxgate_openapi`.
+	Platform string `json:"platform,omitempty"`
+
+	// With platform wecom, the appid of the mini program, or a placeholder: WeCom's
+	// open data contains it. Default: open data is refused as another app's.
+	MiniProgram string `json:"mini_program,omitempty"`
+
+	// The mini program's AppSecret, as a placeholder `{env.X}` or `{file.X}`: it is
+	// resolved when the configuration is loaded, and neither logged nor shown at
+	// `/config/`. A literal is accepted with a warning, because Caddy shows it there.
+	// Required, except with Component.
+	Secret string `json:"secret,omitempty"`
+
+	// The third-party platform that logs in this app's users, instead of a secret.
+	// Default: none.
+	Component *ComponentConfig `json:"component,omitempty"`
+
+	// The URL of the platform's API, for a forward proxy, a sandbox or the simulator.
+	// An http URL with a public address is refused. Default: the platform's host, on
+	// wechat `https://api.weixin.qq.com`.
+	API string `json:"api,omitempty"`
+
+	// The maximum age of decrypted open data, by its watermark. 0 accepts any age, so
+	// that recorded data can be replayed forever. Not supported on kuaishou, whose data
+	// has no watermark. Default 1h.
+	Watermark *caddy.Duration `json:"watermark,omitempty"`
+
+	// Whether a phone number in encrypted data is `verified`, `checked` or `unverified`.
+	// With `checked`, WeChat must confirm that it encrypted the number. An
+	// unverified number is returned to the client with `"verified": false` and is not
+	// stored in a session, token or header. Default: verified, but on kuaishou and
+	// xiaohongshu, whose data has no watermark, unverified. A phone code always
+	// verifies.
+	EncryptedPhone string `json:"encrypted_phone,omitempty"`
+
+	// `insecure`: accept WeChat's session_key from old clients, during a migration. A
+	// client that has one can encrypt any phone number with it, so the response has
+	// `"verified": false`, and no token or header gets the number. Default: such a
+	// session_key is refused.
+	RawSessionKey string `json:"raw_session_key,omitempty"`
+
+	// Receives WeChat's messages about users who withdraw their authorization. Default:
+	// not received.
+	Callback *CallbackConfig `json:"callback,omitempty"`
+
+	// How many sessions a user of this app may have. A login beyond it ends the user's
+	// oldest session, whose client gets 401 `session_replaced` and must not log in again
+	// automatically. Default: 100 sessions, and what a login beyond them ends is
+	// `session_revoked`, after which clients log in again silently.
+	SessionLimit *SessionLimitConfig `json:"session_limit,omitempty"`
+
+	id          auth.AppID // all resolved
+	platform    wechat.Platform
+	miniProgram auth.AppID // "" but for MiniProgram
+	secret      string
+	component   *wechat.Component
+	callback    *callback.Receiver
+	api         string
+}
+
+// ID returns the resolved appid.
+func (m *Config) ID() auth.AppID { return m.id }
+
+// ResolvedPlatform returns the platform, WeChat by default.
+func (m *Config) ResolvedPlatform() wechat.Platform { return m.platform }
+
+// APIURL returns the resolved URL of the platform's API; "" for the platform's host.
+func (m *Config) APIURL() string { return m.api }
+
+// Receiver returns what receives WeChat's messages; nil without a callback.
+func (m *Config) Receiver() *callback.Receiver { return m.callback }
+
+// TakesRawKeys reports whether old clients may send WeChat's session_key.
+func (m *Config) TakesRawKeys() bool { return m.RawSessionKey == rawKeyInsecure }
+
+// SessionLimitConfig is how many sessions a user may have.
+type SessionLimitConfig struct {
+	// The number of sessions, from 1 to 100. Required.
+	Sessions int `json:"sessions"`
+
+	// Whether each class of devices has a separate limit, such as iOS, Android and
+	// Windows, as the login's User-Agent says it. A user has at most 100 sessions in all.
+	// Default: the limit is for all devices together.
+	PerDevice bool `json:"per_device,omitempty"`
+}
+
+// ComponentConfig is a third-party platform (第三方平台).
+type ComponentConfig struct {
+	// The third-party platform's appid, or a placeholder. Required.
+	AppID string `json:"appid"`
+
+	// The URL of a service of the operator that returns
+	// `{"component_access_token": "…", "expires_in": 7200}` for a GET. Use a placeholder
+	// if the URL contains a credential. Required.
+	TokenURL string `json:"token_url"`
+}
+
+// CallbackConfig is a mini program's message push settings (消息推送配置), as its console
+// on mp.weixin.qq.com has them.
+type CallbackConfig struct {
+	// The Token, 3 to 32 letters and digits, as a placeholder such as `{env.X}`.
+	Token string `json:"token"`
+
+	// The EncodingAESKey, 43 letters and digits, as a placeholder. With it, only
+	// encrypted messages are accepted (安全模式). Default: messages are not encrypted, and
+	// anyone who records one can change its content for five minutes.
+	EncodingAESKey string `json:"encoding_aes_key,omitempty"`
+}
