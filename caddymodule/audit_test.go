@@ -13,6 +13,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/audit"
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simpush"
 )
 
 // auditLog is a global option: the audit lines are in the file audit.log, and a sampler
@@ -165,7 +166,7 @@ func (r *auditRun) mints() {
 
 func (r *auditRun) revocations() {
 	r.session()
-	push, err := r.sim.Sim.PushEvent(wechatsim.User{App: "wx0000000000000001", Name: "alice"}, "user_authorization_revoke", wechatsim.PushTarget{Token: pushToken})
+	push, err := simpush.Event(r.sim.Sim, wechatsim.User{App: "wx0000000000000001", Name: "alice"}, "user_authorization_revoke", simpush.Target{Token: pushToken})
 	if err != nil {
 		r.t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simpush"
 )
 
 const (
@@ -84,11 +85,11 @@ func (f *fixture) loginOf(app, name string) answer {
 // on every device, and nobody else is.
 func TestCallbackEndsSessions(t *testing.T) {
 	f := newCallbackFixture(t)
-	plain := wechatsim.PushTarget{Token: pushToken}
-	sealed := wechatsim.PushTarget{Token: otherPushToken, EncodingAESKey: pushKey}
+	plain := simpush.Target{Token: pushToken}
+	sealed := simpush.Target{Token: otherPushToken, EncodingAESKey: pushKey}
 	for _, tc := range []struct {
 		app, event string
-		to         wechatsim.PushTarget
+		to         simpush.Target
 	}{
 		{"wx0000000000000001", "user_authorization_revoke", plain},
 		{"wx0000000000000002", "user_authorization_cancellation", sealed},
@@ -99,7 +100,7 @@ func TestCallbackEndsSessions(t *testing.T) {
 			phone, tablet := f.loginOf(tc.app, "alice"), f.loginOf(tc.app, "alice")
 			bob := f.loginOf(tc.app, "bob")
 			namesake := f.loginOf("wx0000000000000003", "alice")
-			push, err := f.sim.Sim.PushEvent(user, tc.event, tc.to)
+			push, err := simpush.Event(f.sim.Sim, user, tc.event, tc.to)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -131,14 +132,14 @@ func TestCallbackEndsSessions(t *testing.T) {
 func TestCallbackReplayed(t *testing.T) {
 	f := newCallbackFixture(t)
 	user := wechatsim.User{App: "wx0000000000000002", Name: "alice"}
-	to := wechatsim.PushTarget{Token: otherPushToken, EncodingAESKey: pushKey}
-	send := func(push wechatsim.PushRequest) {
+	to := simpush.Target{Token: otherPushToken, EncodingAESKey: pushKey}
+	send := func(push simpush.Request) {
 		t.Helper()
 		f.do("POST", pub+"/callback?"+push.Query.Encode(), string(push.Body)).want(t, http.StatusOK, "")
 	}
-	push := func() wechatsim.PushRequest {
+	push := func() simpush.Request {
 		t.Helper()
-		p, err := f.sim.Sim.PushEvent(user, "user_authorization_revoke", to)
+		p, err := simpush.Event(f.sim.Sim, user, "user_authorization_revoke", to)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -175,13 +176,13 @@ func (f *fixture) wantNoSecretsInLog(secrets ...string) {
 func TestCallbackAddress(t *testing.T) {
 	f := newCallbackFixture(t)
 	for _, token := range []string{pushToken, otherPushToken} {
-		check := f.sim.Sim.PushCheck(wechatsim.PushTarget{Token: token})
+		check := simpush.Check(f.sim.Sim, simpush.Target{Token: token})
 		a := f.do("GET", pub+"/callback?"+check.Query.Encode(), "")
 		if a.want(t, http.StatusOK, ""); a.body != check.Query.Get("echostr") || !strings.HasPrefix(a.header.Get("Content-Type"), "text/plain") {
 			t.Errorf("answered %q as %s", a.body, a.header.Get("Content-Type"))
 		}
 	}
-	stranger := f.sim.Sim.PushCheck(wechatsim.PushTarget{Token: "somebody"})
+	stranger := simpush.Check(f.sim.Sim, simpush.Target{Token: "somebody"})
 	a := f.do("GET", pub+"/callback?"+stranger.Query.Encode(), "")
 	if a.want(t, http.StatusForbidden, "forbidden"); a.header.Get("WWW-Authenticate") != "" {
 		t.Errorf("a challenge where no token helps: %v", a.header)
@@ -197,28 +198,28 @@ func TestCallbackRefusals(t *testing.T) {
 	f := newCallbackFixture(t)
 	alice := wechatsim.User{Name: "alice"}
 	token := f.loginOf("wx0000000000000001", "alice").str(t, "access_token")
-	push := func(u wechatsim.User, to wechatsim.PushTarget) wechatsim.PushRequest {
-		r, err := f.sim.Sim.PushEvent(u, "user_authorization_revoke", to)
+	push := func(u wechatsim.User, to simpush.Target) simpush.Request {
+		r, err := simpush.Event(f.sim.Sim, u, "user_authorization_revoke", to)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return r
 	}
-	stranger := push(alice, wechatsim.PushTarget{Token: "somebody"})
+	stranger := push(alice, simpush.Target{Token: "somebody"})
 	// The second app's console cannot end sessions of the first.
-	crossed := push(alice, wechatsim.PushTarget{Token: otherPushToken, EncodingAESKey: pushKey, Receiver: "wx0000000000000002"})
-	inClear := push(wechatsim.User{App: "wx0000000000000002"}, wechatsim.PushTarget{Token: otherPushToken})
-	wrongKey := push(wechatsim.User{App: "wx0000000000000002"}, wechatsim.PushTarget{Token: otherPushToken, EncodingAESKey: strings.Repeat("x", 43)})
-	noKey := push(alice, wechatsim.PushTarget{Token: pushToken, EncodingAESKey: pushKey})
-	old := push(alice, wechatsim.PushTarget{Token: pushToken})
+	crossed := push(alice, simpush.Target{Token: otherPushToken, EncodingAESKey: pushKey, Receiver: "wx0000000000000002"})
+	inClear := push(wechatsim.User{App: "wx0000000000000002"}, simpush.Target{Token: otherPushToken})
+	wrongKey := push(wechatsim.User{App: "wx0000000000000002"}, simpush.Target{Token: otherPushToken, EncodingAESKey: strings.Repeat("x", 43)})
+	noKey := push(alice, simpush.Target{Token: pushToken, EncodingAESKey: pushKey})
+	old := push(alice, simpush.Target{Token: pushToken})
 	stamp := fmt.Sprint(f.sim.Sim.Now().Unix() - 3600)
 	old.Query.Set("timestamp", stamp)
-	old.Query.Set("signature", wechatsim.PushSignature(pushToken, stamp, old.Query.Get("nonce")))
-	huge := push(alice, wechatsim.PushTarget{Token: pushToken})
+	old.Query.Set("signature", simpush.Signature(pushToken, stamp, old.Query.Get("nonce")))
+	huge := push(alice, simpush.Target{Token: pushToken})
 	huge.Body = []byte(strings.Repeat(" ", 65<<10))
 	for _, tc := range []struct {
 		name   string
-		push   wechatsim.PushRequest
+		push   simpush.Request
 		status int
 		code   string
 	}{
@@ -229,7 +230,7 @@ func TestCallbackRefusals(t *testing.T) {
 		{"no key", noKey, 500, "app_misconfigured"},
 		{"an hour old", old, 403, "forbidden"},
 		{"too long", huge, 413, "invalid_request"},
-		{"nothing", wechatsim.PushRequest{}, 400, "invalid_request"},
+		{"nothing", simpush.Request{}, 400, "invalid_request"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f.do("POST", pub+"/callback?"+tc.push.Query.Encode(), string(tc.push.Body)).want(t, tc.status, tc.code)

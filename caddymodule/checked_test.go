@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
 const checkPhonePath = "/wxa/business/checkencryptedmsg"
@@ -66,7 +67,7 @@ func TestEncryptedPhoneChecked(t *testing.T) {
 	t.Run("WeChat fails", func(t *testing.T) {
 		token := f.token("carol")
 		phone := f.encryptedPhone(wechatsim.User{Name: "carol"}, wechatsim.Sealing{})
-		if err := f.sim.Sim.Arm(wechatsim.Fault{Kind: wechatsim.FaultQuota, Path: checkPhonePath}); err != nil {
+		if err := f.sim.Sim.Arm(fault.Fault{Kind: fault.Quota, Path: checkPhonePath}); err != nil {
 			t.Fatal(err)
 		}
 		for range maxKeyFailures + 1 { // more than lock a key

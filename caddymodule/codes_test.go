@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
 // otherPaths is docs/api.md's heading for what is no call.
@@ -209,13 +210,13 @@ func (f *fixture) wrongData(t *testing.T, login answer) []refusal {
 // weChatFails has WeChat fail in every way, at a login and at a phone code.
 func (f *fixture) weChatFails(t *testing.T, page *codesPage, token string) {
 	t.Helper()
-	for want, fault := range map[string]wechatsim.Fault{
-		"429 rate_limited":       fault(wechatsim.FaultMinuteQuota),
+	for want, armed := range map[string]fault.Fault{
+		"429 rate_limited":       failing(fault.MinuteQuota),
 		"500 app_misconfigured":  errcode(48001),
-		"502 wechat_unreadable":  fault(wechatsim.FaultHTML),
-		"503 wechat_busy":        fault(wechatsim.FaultBusy),
-		"503 wechat_unreachable": fault(wechatsim.FaultReset),
-		"504 wechat_timeout":     fault(wechatsim.FaultTimeout),
+		"502 wechat_unreadable":  failing(fault.HTML),
+		"503 wechat_busy":        failing(fault.Busy),
+		"503 wechat_unreachable": failing(fault.Reset),
+		"504 wechat_timeout":     failing(fault.Timeout),
 	} {
 		phone, err := f.sim.Sim.MintPhoneCode(wechatsim.User{App: firstApp, Name: "alice"}, wechatsim.PhoneNumber{})
 		if err != nil {
@@ -226,8 +227,8 @@ func (f *fixture) weChatFails(t *testing.T, page *codesPage, token string) {
 			"/sns/jscode2session":              {"openId", want, "POST", pub + "/openId", login, ""},
 			"/wxa/business/getuserphonenumber": {"decode", want, "POST", pub + "/decode", fmt.Sprintf(`{"code":%q}`, phone.Code), token},
 		} {
-			fault.Path = path
-			if err := f.sim.Sim.Arm(fault); err != nil {
+			armed.Path = path
+			if err := f.sim.Sim.Arm(armed); err != nil {
 				t.Fatal(err)
 			}
 			f.refused(t, page, []refusal{tc})

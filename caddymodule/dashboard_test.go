@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simpush"
 )
 
 const (
@@ -201,7 +202,7 @@ func (f *fixture) useEverything() {
 	open := fmt.Sprintf(`{"encrypted_data":%q,"iv":%q,"session_key":%%q}`, sealed.EncryptedData, sealed.IV)
 	f.do("POST", pub+"/decode", fmt.Sprintf(open, login.str(f.t, "session_key"))).want(f.t, http.StatusOK, "")
 	f.do("POST", pub+"/decode", fmt.Sprintf(open, "AAAAAAAAAAAAAAAAAAAAAA=="))
-	push, err := f.sim.Sim.PushEvent(wechatsim.User{App: wechatsim.DefaultApp.ID, Name: "alice"}, "user_authorization_revoke", wechatsim.PushTarget{Token: pushToken})
+	push, err := simpush.Event(f.sim.Sim, wechatsim.User{App: wechatsim.DefaultApp.ID, Name: "alice"}, "user_authorization_revoke", simpush.Target{Token: pushToken})
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/doctor"
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
 // examine runs `wxgate doctor --json` on the fixture's configuration.
@@ -62,7 +63,7 @@ func TestDoctor(t *testing.T) {
 		},
 		"IP allow-list": {
 			prepare: func(f *fixture) {
-				if err := f.sim.Sim.Arm(wechatsim.Fault{Path: "/cgi-bin/stable_token", Kind: wechatsim.FaultErrCode, ErrCode: 40164}); err != nil {
+				if err := f.sim.Sim.Arm(fault.Fault{Path: "/cgi-bin/stable_token", Kind: fault.ErrCode, ErrCode: 40164}); err != nil {
 					f.t.Fatal(err)
 				}
 			},

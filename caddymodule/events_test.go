@@ -15,6 +15,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simpush"
 )
 
 // receiver is a service that events_to names. It verifies what it gets with the gateway's
@@ -191,7 +192,7 @@ func TestEvents(t *testing.T) {
 			want("refresh_token_reused", dave, true)
 
 			erin := f.login("erin")
-			push, err := f.sim.Sim.PushEvent(wechatsim.User{Name: "erin"}, "user_authorization_revoke", wechatsim.PushTarget{Token: pushToken})
+			push, err := simpush.Event(f.sim.Sim, wechatsim.User{Name: "erin"}, "user_authorization_revoke", simpush.Target{Token: pushToken})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
 // leakSite is a gateway that logs all it can and shows all it may: DEBUG to a
@@ -224,8 +225,8 @@ func (l *leaks) badFlows(t *testing.T) {
 			note("refresh with "+what, f.do("POST", pub+"/refresh", body))
 		}
 	}
-	for _, kind := range []wechatsim.FaultKind{wechatsim.FaultReset, wechatsim.FaultHTML, wechatsim.FaultHTTP500, wechatsim.FaultRedirect, wechatsim.FaultTruncated, wechatsim.FaultBusy} {
-		if err := f.sim.Sim.Arm(wechatsim.Fault{Kind: kind, Times: 1}); err != nil {
+	for _, kind := range []fault.Kind{fault.Reset, fault.HTML, fault.HTTP500, fault.Redirect, fault.Truncated, fault.Busy} {
+		if err := f.sim.Sim.Arm(fault.Fault{Kind: kind, Times: 1}); err != nil {
 			t.Fatal(err)
 		}
 		code := f.code("alice")
@@ -233,7 +234,7 @@ func (l *leaks) badFlows(t *testing.T) {
 		note("login during "+string(kind), f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, code)))
 	}
 	bearer := "Bearer " + f.token("carol")
-	if err := f.sim.Sim.Arm(wechatsim.Fault{Kind: wechatsim.FaultErrCode, ErrCode: 40125, Path: "/cgi-bin/stable_token"}); err != nil {
+	if err := f.sim.Sim.Arm(fault.Fault{Kind: fault.ErrCode, ErrCode: 40125, Path: "/cgi-bin/stable_token"}); err != nil {
 		t.Fatal(err)
 	}
 	f.sim.Sim.ExpireTokens()

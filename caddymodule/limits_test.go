@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
 // limited is [site] with limits.
@@ -72,7 +73,7 @@ func TestPhoneLimit(t *testing.T) {
 // TestInflightLimit has WeChat hang: what is beyond the bound is refused at once.
 func TestInflightLimit(t *testing.T) {
 	f := newFixture(t, limitedSite("limit inflight 1"))
-	if err := f.sim.Sim.Arm(wechatsim.Fault{Path: "/sns/jscode2session", Kind: wechatsim.FaultTimeout, Times: 1}); err != nil {
+	if err := f.sim.Sim.Arm(fault.Fault{Path: "/sns/jscode2session", Kind: fault.Timeout, Times: 1}); err != nil {
 		t.Fatal(err)
 	}
 	first := make(chan answer, 1)
@@ -111,7 +112,7 @@ func TestDecodeLimit(t *testing.T) {
 func TestLockedSessionKey(t *testing.T) {
 	f := newFixture(t, limitedSite("limit decode 1000/1m"))
 	alice := wechatsim.User{Name: "alice"}
-	if err := f.sim.Sim.Arm(wechatsim.Fault{Path: "/wxa/resetusersessionkey", Kind: wechatsim.FaultErrCode, ErrCode: 87007}); err != nil {
+	if err := f.sim.Sim.Arm(fault.Fault{Path: "/wxa/resetusersessionkey", Kind: fault.ErrCode, ErrCode: 87007}); err != nil {
 		t.Fatal(err)
 	}
 	stale := f.encryptedPhone(alice, wechatsim.Sealing{SessionKey: "AAAAAAAAAAAAAAAAAAAAAA=="})

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
 // TestPlatformMetrics: the breaker and the token's age are there for each app,
@@ -39,7 +39,7 @@ func TestPlatformMetrics(t *testing.T) {
 	if body = scrape(); !age.MatchString(body) {
 		t.Errorf("no age of the token in\n%s", body)
 	}
-	if err := f.sim.Sim.Arm(wechatsim.Fault{Path: "/sns/jscode2session", Kind: wechatsim.FaultHTML}); err != nil {
+	if err := f.sim.Sim.Arm(fault.Fault{Path: "/sns/jscode2session", Kind: fault.HTML}); err != nil {
 		t.Fatal(err)
 	}
 	for range 10 {

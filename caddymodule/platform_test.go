@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
 // until is a Retry-After that depends on the hour: more than nothing.
@@ -17,25 +18,25 @@ const until = "until midnight"
 // unhappy is a way in which WeChat fails, and what a client is told.
 type unhappy struct {
 	name       string
-	fault      wechatsim.Fault
+	fault      fault.Fault
 	status     int
 	code       string
 	retryAfter string // "" for none
 	errcode    int    // 0 for none
 }
 
-func errcode(n int) wechatsim.Fault {
-	return wechatsim.Fault{Kind: wechatsim.FaultErrCode, ErrCode: n}
+func errcode(n int) fault.Fault {
+	return fault.Fault{Kind: fault.ErrCode, ErrCode: n}
 }
 
-func fault(kind wechatsim.FaultKind) wechatsim.Fault { return wechatsim.Fault{Kind: kind} }
+func failing(kind fault.Kind) fault.Fault { return fault.Fault{Kind: kind} }
 
 // TestUnhappyLogin is wechat-api.md section 1.12 for a login.
 func TestUnhappyLogin(t *testing.T) {
 	for _, tc := range []unhappy{
-		{"busy", fault(wechatsim.FaultBusy), 503, "wechat_busy", "1", -1},
+		{"busy", failing(fault.Busy), 503, "wechat_busy", "1", -1},
 		{"bad code", errcode(40029), 401, "invalid_code", "", 40029},
-		{"bad code, as a string", wechatsim.Fault{Kind: wechatsim.FaultErrCode, ErrCode: 40029, AsString: true}, 401, "invalid_code", "", 40029},
+		{"bad code, as a string", fault.Fault{Kind: fault.ErrCode, ErrCode: 40029, AsString: true}, 401, "invalid_code", "", 40029},
 		{"used code", errcode(40163), 401, "code_used", "", 40163},
 		{"risk", errcode(40226), 403, "risk_blocked", "", 40226},
 		{"code missing", errcode(41008), 400, "invalid_request", "", 41008},
@@ -46,17 +47,17 @@ func TestUnhappyLogin(t *testing.T) {
 		{"wrong appid", errcode(40013), 500, "app_misconfigured", "", 40013},
 		{"address not allowed", errcode(40164), 500, "app_misconfigured", "", 40164},
 		{"account frozen", errcode(50007), 500, "app_misconfigured", "", 50007},
-		{"minute quota", fault(wechatsim.FaultMinuteQuota), 429, "rate_limited", "60", 45011},
-		{"day quota", fault(wechatsim.FaultQuota), 503, "wechat_busy", until, 45009},
+		{"minute quota", failing(fault.MinuteQuota), 429, "rate_limited", "60", 45011},
+		{"day quota", failing(fault.Quota), 503, "wechat_busy", until, 45009},
 		{"unknown errcode", errcode(99999), 502, "wechat_unreadable", "", 99999},
-		{"no answer", fault(wechatsim.FaultTimeout), 504, "wechat_timeout", "", 0},
-		{"reset", fault(wechatsim.FaultReset), 503, "wechat_unreachable", "1", 0},
-		{"HTML", fault(wechatsim.FaultHTML), 502, "wechat_unreadable", "", 0},
-		{"HTML with 502", fault(wechatsim.FaultHTTP500), 502, "wechat_unreadable", "", 0},
-		{"empty", fault(wechatsim.FaultEmpty), 502, "wechat_unreadable", "", 0},
-		{"redirect", fault(wechatsim.FaultRedirect), 502, "wechat_unreadable", "", 0},
-		{"truncated", fault(wechatsim.FaultTruncated), 502, "wechat_unreadable", "", 0},
-		{"huge", fault(wechatsim.FaultHuge), 502, "wechat_unreadable", "", 0},
+		{"no answer", failing(fault.Timeout), 504, "wechat_timeout", "", 0},
+		{"reset", failing(fault.Reset), 503, "wechat_unreachable", "1", 0},
+		{"HTML", failing(fault.HTML), 502, "wechat_unreadable", "", 0},
+		{"HTML with 502", failing(fault.HTTP500), 502, "wechat_unreadable", "", 0},
+		{"empty", failing(fault.Empty), 502, "wechat_unreadable", "", 0},
+		{"redirect", failing(fault.Redirect), 502, "wechat_unreadable", "", 0},
+		{"truncated", failing(fault.Truncated), 502, "wechat_unreadable", "", 0},
+		{"huge", failing(fault.Huge), 502, "wechat_unreadable", "", 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := newFixture(t, site)
@@ -102,15 +103,15 @@ func TestUnhappyPhone(t *testing.T) {
 		{phonePath, unhappy{"bad code", errcode(40029), 400, "invalid_code", "", 40029}},
 		{phonePath, unhappy{"another app's code", errcode(40013), 400, "invalid_code", "", 40013}},
 		{phonePath, unhappy{"used code", errcode(40163), 400, "invalid_code", "", 40163}},
-		{phonePath, unhappy{"busy", fault(wechatsim.FaultBusy), 503, "wechat_busy", "1", -1}},
-		{phonePath, unhappy{"minute quota", fault(wechatsim.FaultMinuteQuota), 429, "rate_limited", "60", 45011}},
+		{phonePath, unhappy{"busy", failing(fault.Busy), 503, "wechat_busy", "1", -1}},
+		{phonePath, unhappy{"minute quota", failing(fault.MinuteQuota), 429, "rate_limited", "60", 45011}},
 		{phonePath, unhappy{"no right to the API", errcode(48001), 500, "app_misconfigured", "", 48001}},
 		{phonePath, unhappy{"token stale for ever", errcode(42001), 503, "wechat_busy", "1", 42001}},
-		{phonePath, unhappy{"HTML", fault(wechatsim.FaultHTML), 502, "wechat_unreadable", "", 0}},
+		{phonePath, unhappy{"HTML", failing(fault.HTML), 502, "wechat_unreadable", "", 0}},
 		{tokenPath, unhappy{"wrong secret", errcode(40125), 500, "app_misconfigured", "", 40125}},
 		{tokenPath, unhappy{"address not allowed", errcode(40164), 500, "app_misconfigured", "", 40164}},
-		{tokenPath, unhappy{"day quota", fault(wechatsim.FaultQuota), 503, "wechat_busy", until, 45009}},
-		{tokenPath, unhappy{"reset", fault(wechatsim.FaultReset), 503, "wechat_unreachable", "1", 0}},
+		{tokenPath, unhappy{"day quota", failing(fault.Quota), 503, "wechat_busy", until, 45009}},
+		{tokenPath, unhappy{"reset", failing(fault.Reset), 503, "wechat_unreachable", "1", 0}},
 	} {
 		t.Run(tc.path+" "+tc.name, func(t *testing.T) {
 			f := newFixture(t, site)

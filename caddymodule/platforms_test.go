@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
 // platformsSite serves a mini program on WeChat and one on each other platform.
@@ -192,7 +193,7 @@ func TestPlatformsAreNamed(t *testing.T) {
 				t.Errorf("%s: %s", app.Platform, detail)
 			}
 		}
-		if err := f.sim.Sim.Arm(wechatsim.Fault{Kind: wechatsim.FaultHTML}); err != nil {
+		if err := f.sim.Sim.Arm(fault.Fault{Kind: fault.HTML}); err != nil {
 			t.Fatal(err)
 		}
 		lost := f.do("POST", pub+"/openId", body)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simpush"
 )
 
 // heardWithin is how long a revocation may take to another machine, with much to
@@ -98,7 +99,7 @@ func TestReplicasHearPushes(t *testing.T) {
 	here.load()
 	there := here.replica()
 	login := there.login("alice")
-	push, err := here.sim.Sim.PushEvent(wechatsim.User{Name: "alice"}, "user_authorization_revoke", wechatsim.PushTarget{Token: pushToken})
+	push, err := simpush.Event(here.sim.Sim, wechatsim.User{Name: "alice"}, "user_authorization_revoke", simpush.Target{Token: pushToken})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
 // TestStatus: the state has the apps, the store, the signing key, and what happened lately,
@@ -79,7 +80,7 @@ func TestStatusOfABreaker(t *testing.T) {
 		}
 	}
 	want("closed")
-	if err := f.sim.Sim.Arm(wechatsim.Fault{Path: "/sns/jscode2session", Kind: wechatsim.FaultHTTP500}); err != nil {
+	if err := f.sim.Sim.Arm(fault.Fault{Path: "/sns/jscode2session", Kind: fault.HTTP500}); err != nil {
 		t.Fatal(err)
 	}
 	login := func() answer { return f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, f.code("alice"))) }

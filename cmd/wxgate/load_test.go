@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
 // Run the long one from the module's root:
@@ -33,17 +33,17 @@ const (
 
 // failures are the kinds of a fifth of WeChat's answers, each as likely as any
 // other, and what a login that meets one is told.
-var failures = map[wechatsim.FaultKind]string{
-	wechatsim.FaultBusy:        "wechat_busy",
-	wechatsim.FaultQuota:       "wechat_busy",
-	wechatsim.FaultMinuteQuota: "rate_limited",
-	wechatsim.FaultReset:       "wechat_unreachable",
-	wechatsim.FaultHTML:        "wechat_unreadable",
-	wechatsim.FaultHTTP500:     "wechat_unreadable",
-	wechatsim.FaultEmpty:       "wechat_unreadable",
-	wechatsim.FaultTruncated:   "wechat_unreadable",
-	wechatsim.FaultHuge:        "wechat_unreadable",
-	wechatsim.FaultTimeout:     "wechat_timeout",
+var failures = map[fault.Kind]string{
+	fault.Busy:        "wechat_busy",
+	fault.Quota:       "wechat_busy",
+	fault.MinuteQuota: "rate_limited",
+	fault.Reset:       "wechat_unreachable",
+	fault.HTML:        "wechat_unreadable",
+	fault.HTTP500:     "wechat_unreadable",
+	fault.Empty:       "wechat_unreadable",
+	fault.Truncated:   "wechat_unreadable",
+	fault.Huge:        "wechat_unreadable",
+	fault.Timeout:     "wechat_timeout",
 }
 
 const (
@@ -68,7 +68,7 @@ func testLoad(w *world) {
 	l.armFailures()
 	failing := l.run("failing", *loadTime)
 	w.sim.Sim.ClearFaults()
-	l.arm(wechatsim.Fault{Path: loginPath, Kind: wechatsim.FaultReset})
+	l.arm(fault.Fault{Path: loginPath, Kind: fault.Reset})
 	before := w.sim.Sim.Count(loginPath)
 	down := l.run("down", outageTime)
 	if n := w.sim.Sim.Count(loginPath) - before; n > outageCalls {
@@ -99,7 +99,7 @@ type load struct {
 	codes []string   // all that were sent
 }
 
-func (l *load) arm(f wechatsim.Fault) {
+func (l *load) arm(f fault.Fault) {
 	l.w.t.Helper()
 	if err := l.w.sim.Sim.Arm(f); err != nil {
 		l.w.t.Fatal(err)
@@ -112,10 +112,10 @@ func (l *load) armFailures() {
 	left := 1.0
 	for _, kind := range slices.Sorted(maps.Keys(failures)) {
 		each := faultShare / float64(len(failures))
-		l.arm(wechatsim.Fault{Path: loginPath, Kind: kind, Probability: each / left})
+		l.arm(fault.Fault{Path: loginPath, Kind: kind, Probability: each / left})
 		left -= each
 	}
-	l.arm(wechatsim.Fault{Path: loginPath, Kind: wechatsim.FaultSlow, Delay: tail, Probability: tailShare})
+	l.arm(fault.Fault{Path: loginPath, Kind: fault.Slow, Delay: tail, Probability: tailShare})
 }
 
 // checkSpent: a code that reached WeChat twice would be a login that worked, and

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
 // startSim runs `wxgate sim` on free ports, and returns it with the addresses that it prints.
@@ -95,7 +95,7 @@ func TestSimFaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kinds := wechatsim.FaultKinds()
+	kinds := fault.Kinds()
 	if len(kinds) == 0 {
 		t.Fatal("there are no kinds")
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/wechat/callback"
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simpush"
 )
 
 const (
@@ -37,7 +38,7 @@ func newCallbackSite(t *testing.T) *site {
 }
 
 // push delivers what WeChat sends.
-func (s *site) push(p wechatsim.PushRequest) response {
+func (s *site) push(p simpush.Request) response {
 	method := http.MethodPost
 	if p.Body == nil {
 		method = http.MethodGet
@@ -49,13 +50,13 @@ func TestCallbackCheck(t *testing.T) {
 	t.Parallel()
 	s := newCallbackSite(t)
 	for _, token := range []string{firstToken, secondToken} {
-		p := s.sim.PushCheck(wechatsim.PushTarget{Token: token})
+		p := simpush.Check(s.sim, simpush.Target{Token: token})
 		r := s.push(p)
 		if r.status != http.StatusOK || r.body != p.Query.Get("echostr") || r.header.Get("Content-Type") != "text/plain; charset=utf-8" || r.header.Get("Cache-Control") != "no-store" || r.header.Get("X-Content-Type-Options") != "nosniff" {
 			t.Errorf("%s: %d %v %q", token, r.status, r.header, r.body)
 		}
 	}
-	r := s.push(s.sim.PushCheck(wechatsim.PushTarget{Token: "other"}))
+	r := s.push(simpush.Check(s.sim, simpush.Target{Token: "other"}))
 	r.want(http.StatusForbidden, "forbidden")
 	if !strings.Contains(r.get("detail"), "configured token") || r.header.Get("WWW-Authenticate") != "" {
 		t.Errorf("the refusal is %s %v", r.body, r.header)
@@ -67,17 +68,17 @@ func TestCallbackEndsSessions(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
 		app    wechatsim.App
-		target wechatsim.PushTarget
+		target simpush.Target
 		again  int // status of a later login, after the message was repeated
 	}{
-		{first, wechatsim.PushTarget{Token: firstToken}, http.StatusUnauthorized},
-		{second, wechatsim.PushTarget{Token: secondToken, EncodingAESKey: aesKey, XML: true}, http.StatusOK},
+		{first, simpush.Target{Token: firstToken}, http.StatusUnauthorized},
+		{second, simpush.Target{Token: secondToken, EncodingAESKey: aesKey, XML: true}, http.StatusOK},
 	} {
 		s := newCallbackSite(t)
 		user := wechatsim.User{App: test.app.ID, Name: "alice"}
 		login := s.login(test.app)
 		bearer := []string{"Authorization", "Bearer " + login.get("access_token")}
-		p, err := s.sim.PushEvent(user, "user_authorization_revoke", test.target)
+		p, err := simpush.Event(s.sim, user, "user_authorization_revoke", test.target)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,17 +101,17 @@ func TestCallbackRefuses(t *testing.T) {
 	t.Parallel()
 	s := newCallbackSite(t)
 	for name, test := range map[string]struct {
-		target wechatsim.PushTarget
+		target simpush.Target
 		status int
 		code   string
 		detail string
 	}{
-		"another token":              {wechatsim.PushTarget{Token: "other"}, 400, "invalid_request", ""},
-		"plain where one encrypts":   {wechatsim.PushTarget{Token: secondToken}, 400, "invalid_request", ""},
-		"encrypted with another key": {wechatsim.PushTarget{Token: secondToken, EncodingAESKey: strings.Repeat("b", 42) + "A", Receiver: second.ID}, 400, "decrypt_failed", "EncodingAESKey"},
+		"another token":              {simpush.Target{Token: "other"}, 400, "invalid_request", ""},
+		"plain where one encrypts":   {simpush.Target{Token: secondToken}, 400, "invalid_request", ""},
+		"encrypted with another key": {simpush.Target{Token: secondToken, EncodingAESKey: strings.Repeat("b", 42) + "A", Receiver: second.ID}, 400, "decrypt_failed", "EncodingAESKey"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, err := s.sim.PushMessage("hello", test.target)
+			p, err := simpush.Message(s.sim, "hello", test.target)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -122,7 +123,7 @@ func TestCallbackRefuses(t *testing.T) {
 			}
 		})
 	}
-	p := s.sim.PushCheck(wechatsim.PushTarget{Token: firstToken})
+	p := simpush.Check(s.sim, simpush.Target{Token: firstToken})
 	s.serve(httptest.NewRequest(http.MethodPost, pub+"/callback?"+p.Query.Encode(), strings.NewReader(strings.Repeat("x", callback.MaxBytes+1)))).want(http.StatusRequestEntityTooLarge, "")
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/wechat"
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
@@ -40,8 +41,8 @@ type faultRow struct {
 // a code, a phone code money, and a reset a key: no fault has them made twice, but
 // a stale token, which WeChat looks at before anything else. What an upstream
 // calls is its own affair: it gets what WeChat answered, if it answered.
-var faultTable = map[wechatsim.FaultKind]faultRow{
-	wechatsim.FaultBusy: {
+var faultTable = map[fault.Kind]faultRow{
+	fault.Busy: {
 		login: single(auth.ErrWeChatBusy), phone: single(auth.ErrWeChatBusy), token: retried(auth.ErrWeChatBusy),
 		check: retried(auth.ErrWeChatBusy), reset: single(auth.ErrWeChatBusy), openapi: fine,
 	},
@@ -60,31 +61,31 @@ var faultTable = map[wechatsim.FaultKind]faultRow{
 		login:   single(auth.ErrWeChatBusy), phone: retried(auth.ErrWeChatBusy), token: single(auth.ErrWeChatBusy),
 		check: retried(auth.ErrWeChatBusy), reset: retried(auth.ErrWeChatBusy), openapi: outcome{nil, 2, nil, 2},
 	},
-	wechatsim.FaultQuota: {
+	fault.Quota: {
 		login: single(auth.ErrWeChatBusy), phone: single(auth.ErrWeChatBusy), token: single(auth.ErrWeChatBusy),
 		check: single(auth.ErrWeChatBusy), reset: single(auth.ErrWeChatBusy), openapi: fine,
 	},
-	wechatsim.FaultMinuteQuota: {
+	fault.MinuteQuota: {
 		login: single(auth.ErrRateLimited), phone: single(auth.ErrRateLimited), token: single(auth.ErrRateLimited),
 		check: single(auth.ErrRateLimited), reset: single(auth.ErrRateLimited), openapi: fine,
 	},
-	wechatsim.FaultTimeout: {
+	fault.Timeout: {
 		login: single(auth.ErrWeChatTimeout), phone: single(auth.ErrWeChatTimeout), token: single(auth.ErrWeChatTimeout),
 		check: single(auth.ErrWeChatTimeout), reset: single(auth.ErrWeChatTimeout), openapi: single(auth.ErrWeChatTimeout),
 	},
-	wechatsim.FaultReset: {
+	fault.Reset: {
 		login: single(auth.ErrWeChatUnreachable), phone: single(auth.ErrWeChatUnreachable), token: retried(auth.ErrWeChatUnreachable),
 		check: retried(auth.ErrWeChatUnreachable), reset: single(auth.ErrWeChatUnreachable), openapi: single(auth.ErrWeChatUnreachable),
 	},
-	wechatsim.FaultHTML:     unreadable(fine),
-	wechatsim.FaultHTTP500:  unreadable(fine),
-	wechatsim.FaultEmpty:    unreadable(fine),
-	wechatsim.FaultRedirect: unreadable(fine),
-	wechatsim.FaultHuge:     unreadable(fine),
+	fault.HTML:     unreadable(fine),
+	fault.HTTP500:  unreadable(fine),
+	fault.Empty:    unreadable(fine),
+	fault.Redirect: unreadable(fine),
+	fault.Huge:     unreadable(fine),
 	// A short answer that breaks off is noticed before any of it is passed on.
-	wechatsim.FaultTruncated: unreadable(single(auth.ErrWeChatUnreadable)),
-	wechatsim.FaultSlow:      {login: fine, phone: fine, token: fine, check: fine, reset: fine, openapi: fine},
-	wechatsim.FaultControl:   {login: fine, phone: fine, token: fine, check: fine, reset: fine, openapi: fine},
+	fault.Truncated: unreadable(single(auth.ErrWeChatUnreadable)),
+	fault.Slow:      {login: fine, phone: fine, token: fine, check: fine, reset: fine, openapi: fine},
+	fault.Control:   {login: fine, phone: fine, token: fine, check: fine, reset: fine, openapi: fine},
 }
 
 func unreadable(openapi outcome) faultRow {
@@ -177,12 +178,12 @@ func TestFaultTable(t *testing.T) {
 	t.Parallel()
 	alice := auth.OpenID(wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, "alice"))
 	for kind, row := range faultTable {
-		fault := wechatsim.Fault{Kind: kind, ErrCode: row.errcode}
+		failing := fault.Fault{Kind: kind, ErrCode: row.errcode}
 		if row.errcode != 0 {
-			fault.Kind = wechatsim.FaultErrCode
+			failing.Kind = fault.ErrCode
 		}
-		if kind == wechatsim.FaultSlow {
-			fault.Delay = 100 * time.Millisecond
+		if kind == fault.Slow {
+			failing.Delay = 100 * time.Millisecond
 		}
 		for _, c := range []struct {
 			name, path string
@@ -207,7 +208,7 @@ func TestFaultTable(t *testing.T) {
 					t.Parallel()
 					f := newFaulted(t)
 					f.sim.ClearRequests()
-					armed := fault
+					armed := failing
 					armed.Path, armed.Times = c.path, times
 					if err := f.sim.Arm(armed); err != nil {
 						t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
 // siblingCalls are the two calls that each sibling has: one that spends a code,
@@ -37,7 +38,7 @@ var siblingCalls = map[wechatsim.Platform]struct {
 
 // siblingFault is a fault and what becomes of both calls.
 type siblingFault struct {
-	wechatsim.Fault
+	fault.Fault
 
 	login, token outcome
 }
@@ -51,32 +52,32 @@ func siblingFaults(p wechatsim.Platform) []siblingFault {
 	}
 	garbled := siblingFault{login: single(auth.ErrWeChatUnreadable), token: retried(auth.ErrWeChatUnreadable)}
 	good := siblingFault{login: fine, token: fine}
-	of := func(f siblingFault, kind wechatsim.FaultKind) siblingFault {
+	of := func(f siblingFault, kind fault.Kind) siblingFault {
 		f.Kind = kind
 		return f
 	}
 	rows := []siblingFault{
-		of(busy, wechatsim.FaultBusy), of(quota, wechatsim.FaultQuota), of(quota, wechatsim.FaultMinuteQuota),
-		of(siblingFault{login: single(auth.ErrWeChatTimeout), token: single(auth.ErrWeChatTimeout)}, wechatsim.FaultTimeout),
-		of(siblingFault{login: single(auth.ErrWeChatUnreachable), token: retried(auth.ErrWeChatUnreachable)}, wechatsim.FaultReset),
-		of(garbled, wechatsim.FaultHTML), of(garbled, wechatsim.FaultHTTP500), of(garbled, wechatsim.FaultEmpty),
-		of(garbled, wechatsim.FaultRedirect), of(garbled, wechatsim.FaultHuge), of(garbled, wechatsim.FaultTruncated),
-		of(good, wechatsim.FaultControl),
-		{Fault: wechatsim.Fault{Kind: wechatsim.FaultSlow, Delay: 100 * time.Millisecond}, login: fine, token: fine},
+		of(busy, fault.Busy), of(quota, fault.Quota), of(quota, fault.MinuteQuota),
+		of(siblingFault{login: single(auth.ErrWeChatTimeout), token: single(auth.ErrWeChatTimeout)}, fault.Timeout),
+		of(siblingFault{login: single(auth.ErrWeChatUnreachable), token: retried(auth.ErrWeChatUnreachable)}, fault.Reset),
+		of(garbled, fault.HTML), of(garbled, fault.HTTP500), of(garbled, fault.Empty),
+		of(garbled, fault.Redirect), of(garbled, fault.Huge), of(garbled, fault.Truncated),
+		of(good, fault.Control),
+		{Fault: fault.Fault{Kind: fault.Slow, Delay: 100 * time.Millisecond}, login: fine, token: fine},
 		{
-			Fault: wechatsim.Fault{Kind: wechatsim.FaultErrCode, ErrCode: 987654, AsString: true},
+			Fault: fault.Fault{Kind: fault.ErrCode, ErrCode: 987654, AsString: true},
 			login: single(auth.ErrWeChatUnreadable), token: single(auth.ErrWeChatUnreadable),
 		},
 	}
 	for _, code := range facts.stale {
 		rows = append(rows, siblingFault{
-			Fault: wechatsim.Fault{Kind: wechatsim.FaultErrCode, ErrCode: code},
+			Fault: fault.Fault{Kind: fault.ErrCode, ErrCode: code},
 			login: retried(auth.ErrWeChatBusy), token: single(auth.ErrWeChatBusy),
 		})
 	}
 	if facts.secret != 0 {
 		rows = append(rows, siblingFault{
-			Fault: wechatsim.Fault{Kind: wechatsim.FaultErrCode, ErrCode: facts.secret},
+			Fault: fault.Fault{Kind: fault.ErrCode, ErrCode: facts.secret},
 			login: single(auth.ErrAppMisconfigured), token: single(auth.ErrAppMisconfigured),
 		})
 	}
@@ -109,17 +110,17 @@ func TestSiblingFaultTable(t *testing.T) {
 	}
 }
 
-func checkSiblingFault(t *testing.T, app wechatsim.App, fault wechatsim.Fault, path, how, name string, want error, calls int, call func(*faulted) error) {
+func checkSiblingFault(t *testing.T, app wechatsim.App, armed fault.Fault, path, how, name string, want error, calls int, call func(*faulted) error) {
 	t.Helper()
-	t.Run(string(app.Platform)+" "+string(fault.Kind)+" "+name+" "+how, func(t *testing.T) {
+	t.Run(string(app.Platform)+" "+string(armed.Kind)+" "+name+" "+how, func(t *testing.T) {
 		t.Parallel()
 		f := newFaultedOn(t, app)
 		if token, err := f.client.AccessTokens().Token(t.Context()); name == "token" && err == nil {
 			f.client.AccessTokens().Invalidate(token) // so that the next call fetches one
 		}
 		f.sim.ClearRequests()
-		fault.Path = path
-		if err := f.sim.Arm(fault); err != nil {
+		armed.Path = path
+		if err := f.sim.Arm(armed); err != nil {
 			t.Fatal(err)
 		}
 		wantErr(t, call(f), want)

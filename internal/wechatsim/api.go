@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
+	"github.com/wxgate/wxgate/internal/wechatsim/requestlog"
 )
 
 // maxBody is the largest request body read, 1 MiB: more than any call here
@@ -72,14 +73,19 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c := call{method: r.Method, path: r.URL.Path, query: r.URL.Query(), body: body}
-	fault, struck := s.faults.take(c.path)
-	note := s.seen.add(c, fault.Kind, s.Now())
+	striking, struck := s.faults.Take(c.path)
+	note := s.seen.Add(requestlog.Request{
+		Method: c.method, Path: c.path, Query: c.query, Body: string(c.body), Time: s.Now(), Fault: striking.Kind,
+	})
+	var right protocol.Response
+	if !struck || striking.WorksFirst() {
+		right = s.answer(c)
+		s.seen.Answered(note, right)
+	}
 	if struck {
-		s.serveFault(w, r, c, fault, note)
+		s.faults.Serve(w, r, striking, hosts[platformOf(c.path)], right)
 		return
 	}
-	right := s.answer(c)
-	s.seen.answered(note, right)
 	right.Write(w)
 }
 

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
 	"github.com/wxgate/wxgate/internal/wechatsim/simtest"
 )
@@ -20,15 +21,15 @@ import (
 func TestFaultsThatAnswerAnErrcode(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		fault wechatsim.Fault
+		fault fault.Fault
 		want  string
 	}{
-		{wechatsim.Fault{Kind: wechatsim.FaultBusy}, `{"errcode":-1,`},
-		{wechatsim.Fault{Kind: wechatsim.FaultQuota}, `{"errcode":45009,`},
-		{wechatsim.Fault{Kind: wechatsim.FaultMinuteQuota}, `{"errcode":45011,`},
-		{wechatsim.Fault{Kind: wechatsim.FaultErrCode, ErrCode: 40029}, `{"errcode":40029,`},
-		{wechatsim.Fault{Kind: wechatsim.FaultErrCode, ErrCode: 40029, AsString: true}, `{"errcode":"40029",`},
-		{wechatsim.Fault{Kind: wechatsim.FaultErrCode, ErrCode: 99999}, `{"errcode":99999,`},
+		{fault.Fault{Kind: fault.Busy}, `{"errcode":-1,`},
+		{fault.Fault{Kind: fault.Quota}, `{"errcode":45009,`},
+		{fault.Fault{Kind: fault.MinuteQuota}, `{"errcode":45011,`},
+		{fault.Fault{Kind: fault.ErrCode, ErrCode: 40029}, `{"errcode":40029,`},
+		{fault.Fault{Kind: fault.ErrCode, ErrCode: 40029, AsString: true}, `{"errcode":"40029",`},
+		{fault.Fault{Kind: fault.ErrCode, ErrCode: 99999}, `{"errcode":99999,`},
 	} {
 		t.Run(string(tt.fault.Kind), func(t *testing.T) {
 			t.Parallel()
@@ -49,20 +50,20 @@ func TestFaultsThatAnswerAnErrcode(t *testing.T) {
 func TestFaultsThatAreNotJSON(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
-		kind        wechatsim.FaultKind
+		kind        fault.Kind
 		status      int
 		contentType string
 		body        string
 	}{
-		{wechatsim.FaultHTML, 200, "text/html", "<html>"},
-		{wechatsim.FaultHTTP500, 502, "text/html", "<html>"},
-		{wechatsim.FaultEmpty, 200, "text/html; charset=gbk", ""},
-		{wechatsim.FaultRedirect, 302, "text/html", ""},
+		{fault.HTML, 200, "text/html", "<html>"},
+		{fault.HTTP500, 502, "text/html", "<html>"},
+		{fault.Empty, 200, "text/html; charset=gbk", ""},
+		{fault.Redirect, 302, "text/html", ""},
 	} {
 		t.Run(string(tt.kind), func(t *testing.T) {
 			t.Parallel()
 			srv := simtest.Start(t)
-			simtest.Arm(t, srv, wechatsim.Fault{Path: simtest.LoginPath, Kind: tt.kind})
+			simtest.Arm(t, srv, fault.Fault{Path: simtest.LoginPath, Kind: tt.kind})
 			resp, body := simtest.Send(t, "GET", simtest.LoginURL(srv, simtest.Apps[0], "x"), "")
 			if resp.StatusCode != tt.status || resp.Header.Get("Content-Type") != tt.contentType {
 				t.Errorf("= %d %q, want %d %q", resp.StatusCode, resp.Header.Get("Content-Type"), tt.status, tt.contentType)
@@ -70,7 +71,7 @@ func TestFaultsThatAreNotJSON(t *testing.T) {
 			if !strings.HasPrefix(body, tt.body) || tt.body == "" && body != "" {
 				t.Errorf("body = %q, want %q", body, tt.body)
 			}
-			if tt.kind == wechatsim.FaultRedirect && resp.Header.Get("Location") != "/moved" {
+			if tt.kind == fault.Redirect && resp.Header.Get("Location") != "/moved" {
 				t.Errorf("Location = %q", resp.Header.Get("Location"))
 			}
 		})
@@ -80,7 +81,7 @@ func TestFaultsThatAreNotJSON(t *testing.T) {
 func TestFaultControl(t *testing.T) {
 	t.Parallel()
 	srv := simtest.Start(t)
-	simtest.Arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultControl})
+	simtest.Arm(t, srv, fault.Fault{Kind: fault.Control})
 	_, body := simtest.Send(t, "GET", simtest.LoginURL(srv, simtest.Apps[0], simtest.Mint(t, srv, simtest.Alice, wechatsim.Login{})), "")
 	if json.Valid([]byte(body)) || !strings.Contains(body, "\x01") || !strings.Contains(body, `"openid":"alice"`) {
 		t.Errorf("body = %q, want the right answer with raw control characters", body)
@@ -90,7 +91,7 @@ func TestFaultControl(t *testing.T) {
 func TestFaultHuge(t *testing.T) {
 	t.Parallel()
 	srv := simtest.Start(t)
-	simtest.Arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultHuge})
+	simtest.Arm(t, srv, fault.Fault{Kind: fault.Huge})
 	r := simtest.Call(t, "GET", simtest.LoginURL(srv, simtest.Apps[0], simtest.Mint(t, srv, simtest.Alice, wechatsim.Login{})), "")
 	if r.OpenID != "alice" {
 		t.Errorf("openid = %q", r.OpenID)
@@ -103,7 +104,7 @@ func TestFaultHuge(t *testing.T) {
 func TestFaultTruncated(t *testing.T) {
 	t.Parallel()
 	srv := simtest.Start(t)
-	simtest.Arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultTruncated})
+	simtest.Arm(t, srv, fault.Fault{Kind: fault.Truncated})
 	resp, err := simtest.Client.Get(simtest.LoginURL(srv, simtest.Apps[0], simtest.Mint(t, srv, simtest.Alice, wechatsim.Login{})))
 	if err != nil {
 		t.Fatal(err)
@@ -119,7 +120,7 @@ func TestFaultSlow(t *testing.T) {
 	t.Parallel()
 	srv := simtest.Start(t)
 	const delay = 200 * time.Millisecond
-	simtest.Arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultSlow, Delay: delay})
+	simtest.Arm(t, srv, fault.Fault{Kind: fault.Slow, Delay: delay})
 	began := time.Now()
 	r := simtest.Call(t, "GET", simtest.LoginURL(srv, simtest.Apps[0], simtest.Mint(t, srv, simtest.Alice, wechatsim.Login{})), "")
 	if took := time.Since(began); r.OpenID != "alice" || took < delay*9/10 {
@@ -131,7 +132,7 @@ func TestFaultDelay(t *testing.T) {
 	t.Parallel()
 	srv := simtest.Start(t)
 	const delay = 100 * time.Millisecond
-	simtest.Arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultBusy, Delay: delay})
+	simtest.Arm(t, srv, fault.Fault{Kind: fault.Busy, Delay: delay})
 	began := time.Now()
 	simtest.WantCode(t, simtest.Call(t, "GET", srv.URL+simtest.LoginPath, ""), -1)
 	if took := time.Since(began); took < delay {
@@ -142,7 +143,7 @@ func TestFaultDelay(t *testing.T) {
 func TestFaultReset(t *testing.T) {
 	t.Parallel()
 	srv := simtest.Start(t)
-	simtest.Arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultReset})
+	simtest.Arm(t, srv, fault.Fault{Kind: fault.Reset})
 	resp, err := simtest.Client.Get(srv.URL + simtest.LoginPath)
 	if err == nil {
 		resp.Body.Close()
@@ -155,7 +156,7 @@ func TestFaultReset(t *testing.T) {
 func TestFaultTimeoutEndsWithTheClient(t *testing.T) {
 	t.Parallel()
 	srv := simtest.Start(t)
-	simtest.Arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultTimeout})
+	simtest.Arm(t, srv, fault.Fault{Kind: fault.Timeout})
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, srv.URL+simtest.LoginPath, nil)
@@ -174,7 +175,7 @@ func TestFaultTimeoutEndsWithTheClient(t *testing.T) {
 func TestFaultTimeoutEndsWithTheSimulator(t *testing.T) {
 	t.Parallel()
 	srv := simtest.Start(t)
-	simtest.Arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultTimeout})
+	simtest.Arm(t, srv, fault.Fault{Kind: fault.Timeout})
 	failed := make(chan error, 1)
 	go func() {
 		resp, err := simtest.Client.Get(srv.URL + simtest.LoginPath)
@@ -196,10 +197,10 @@ func TestFaultTimeoutEndsWithTheSimulator(t *testing.T) {
 // gateway must not retry.
 func TestFaultAfterTheWork(t *testing.T) {
 	t.Parallel()
-	for _, kind := range []wechatsim.FaultKind{wechatsim.FaultReset, wechatsim.FaultTimeout} {
+	for _, kind := range []fault.Kind{fault.Reset, fault.Timeout} {
 		for after, want := range map[bool]int{true: 40163, false: 0} {
 			srv := simtest.Start(t)
-			simtest.Arm(t, srv, wechatsim.Fault{Path: simtest.LoginPath, Kind: kind, Times: 1, After: after})
+			simtest.Arm(t, srv, fault.Fault{Path: simtest.LoginPath, Kind: kind, Times: 1, After: after})
 			target := simtest.LoginURL(srv, simtest.Apps[0], simtest.Mint(t, srv, simtest.Alice, wechatsim.Login{}))
 			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
@@ -222,13 +223,13 @@ func TestFaultAfterTheWork(t *testing.T) {
 func TestFaultPathTimesAndOrder(t *testing.T) {
 	t.Parallel()
 	srv := simtest.Start(t)
-	simtest.Arm(t, srv, wechatsim.Fault{Path: simtest.LoginPath, Kind: wechatsim.FaultBusy, Times: 2})
-	simtest.Arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultQuota})
+	simtest.Arm(t, srv, fault.Fault{Path: simtest.LoginPath, Kind: fault.Busy, Times: 2})
+	simtest.Arm(t, srv, fault.Fault{Kind: fault.Quota})
 	for _, want := range []int{-1, -1, 45009, 45009} {
 		simtest.WantCode(t, simtest.Call(t, "GET", srv.URL+simtest.LoginPath, ""), want)
 	}
 	simtest.WantCode(t, simtest.Call(t, "GET", srv.URL+"/cgi-bin/token", ""), 45009)
-	if left := srv.Sim.Faults(); len(left) != 1 || left[0].Kind != wechatsim.FaultQuota {
+	if left := srv.Sim.Faults(); len(left) != 1 || left[0].Kind != fault.Quota {
 		t.Errorf("armed = %+v, want the quota alone", left)
 	}
 	srv.Sim.ClearFaults()
@@ -240,7 +241,7 @@ func TestFaultProbabilityIsRepeatable(t *testing.T) {
 	var runs [2]string
 	for i := range runs {
 		sim := wechatsim.New(wechatsim.Config{Seed: 7})
-		if err := sim.Arm(wechatsim.Fault{Kind: wechatsim.FaultBusy, Probability: 0.5}); err != nil {
+		if err := sim.Arm(fault.Fault{Kind: fault.Busy, Probability: 0.5}); err != nil {
 			t.Fatal(err)
 		}
 		for range 100 {
@@ -257,16 +258,16 @@ func TestFaultProbabilityIsRepeatable(t *testing.T) {
 func TestFaultsThatCannotBeArmed(t *testing.T) {
 	t.Parallel()
 	sim := wechatsim.New(wechatsim.Config{})
-	for _, f := range []wechatsim.Fault{
+	for _, f := range []fault.Fault{
 		{},
 		{Kind: "unknown"},
-		{Kind: wechatsim.FaultErrCode},
-		{Kind: wechatsim.FaultBusy, Path: "sns"},
-		{Kind: wechatsim.FaultBusy, Times: -1},
-		{Kind: wechatsim.FaultBusy, Delay: -1},
-		{Kind: wechatsim.FaultBusy, Probability: 1.1},
+		{Kind: fault.ErrCode},
+		{Kind: fault.Busy, Path: "sns"},
+		{Kind: fault.Busy, Times: -1},
+		{Kind: fault.Busy, Delay: -1},
+		{Kind: fault.Busy, Probability: 1.1},
 	} {
-		if err := sim.Arm(f); !errors.Is(err, wechatsim.ErrBadFault) {
+		if err := sim.Arm(f); !errors.Is(err, fault.ErrBad) {
 			t.Errorf("%+v: %v, want ErrBadFault", f, err)
 		}
 	}
@@ -275,7 +276,7 @@ func TestFaultsThatCannotBeArmed(t *testing.T) {
 func TestFaultWithoutAConnectionToDrop(t *testing.T) {
 	t.Parallel()
 	sim := wechatsim.New(wechatsim.Config{})
-	if err := sim.Arm(wechatsim.Fault{Kind: wechatsim.FaultReset}); err != nil {
+	if err := sim.Arm(fault.Fault{Kind: fault.Reset}); err != nil {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
@@ -170,7 +171,7 @@ func TestSiblings(t *testing.T) {
 			if got := s.login(row.platform, code, secret); member(got, row.code) != row.used || member(got, row.user) != nil {
 				t.Errorf("a used code: %v", got)
 			}
-			if err := s.sim.Arm(wechatsim.Fault{Path: row.path, Kind: wechatsim.FaultBusy, Times: 1}); err != nil {
+			if err := s.sim.Arm(fault.Fault{Path: row.path, Kind: fault.Busy, Times: 1}); err != nil {
 				t.Fatal(err)
 			}
 			code = s.code(row.platform)

@@ -1,7 +1,6 @@
 package wechatsim
 
 import (
-	"math/rand/v2"
 	"net/http"
 	"slices"
 	"sync"
@@ -9,6 +8,8 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/wechatsim/expiring"
+	"github.com/wxgate/wxgate/internal/wechatsim/fault"
+	"github.com/wxgate/wxgate/internal/wechatsim/requestlog"
 )
 
 // DefaultApp is the mini program a simulator knows when its Config names none.
@@ -62,11 +63,8 @@ type Sim struct {
 	base       func() time.Time
 	offset     atomic.Int64 // nanoseconds that Advance added to base
 
-	faults faultList
-	seen   requestLog
-
-	done      chan struct{} // closed by Close; ends answers that hang
-	closeOnce sync.Once
+	faults *fault.List
+	seen   requestlog.Log
 
 	mu     sync.Mutex // guards what follows
 	users  map[userKey]*user
@@ -100,8 +98,7 @@ func New(cfg Config) *Sim {
 		apps:       apps,
 		components: append([]Component(nil), cfg.Components...),
 		base:       cfg.Now,
-		faults:     faultList{dice: rand.New(rand.NewPCG(cfg.Seed, cfg.Seed))}, //nolint:gosec // G404: dice, to be repeatable
-		done:       make(chan struct{}),
+		faults:     fault.New(cfg.Seed),
 		users:      make(map[userKey]*user),
 		names:      make(map[userKey]string),
 		codes:      expiring.New[*code](),
@@ -115,8 +112,28 @@ func New(cfg Config) *Sim {
 // Close ends every response that a timeout or slow fault delays, now and later. Call it
 // before closing an HTTP server, which would wait for them.
 func (s *Sim) Close() {
-	s.closeOnce.Do(func() { close(s.done) })
+	s.faults.Close()
 }
+
+// Arm makes f strike requests from now on. The error is [fault.ErrBad].
+func (s *Sim) Arm(f fault.Fault) error { return s.faults.Arm(f) }
+
+// Faults returns what is armed; its Times are the strikes that remain.
+func (s *Sim) Faults() []fault.Fault { return s.faults.Armed() }
+
+// ClearFaults disarms everything. It does not release requests that a fault delays.
+func (s *Sim) ClearFaults() { s.faults.Clear() }
+
+// Requests returns the requests that the API received, oldest first: all, or those of the
+// paths given. Of more than 10,000 the newest are kept.
+func (s *Sim) Requests(path ...string) []requestlog.Request { return s.seen.Requests(path...) }
+
+// Count returns how many requests came, to all paths or to those given. It is exact also
+// beyond what Requests keeps.
+func (s *Sim) Count(path ...string) int { return s.seen.Count(path...) }
+
+// ClearRequests forgets the requests received and starts the counts again.
+func (s *Sim) ClearRequests() { s.seen.Clear() }
 
 // Now is the time in the simulation.
 func (s *Sim) Now() time.Time {

@@ -66,6 +66,16 @@ type user struct {
 	highRisk   bool
 }
 
+// Resolve returns u with its app and openid. The error is [ErrUnknownApp].
+func (s *Sim) Resolve(u User) (User, error) {
+	key, err := s.resolve(u)
+	if err != nil {
+		return User{}, err
+	}
+	u.App, u.OpenID = key.app, key.openid
+	return u, nil
+}
+
 // resolve fills in u's defaults.
 func (s *Sim) resolve(u User) (userKey, error) {
 	if u.App == "" {

@@ -13,6 +13,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/wechat/callback"
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simpush"
 )
 
 const (
@@ -58,7 +59,7 @@ func TestPublishedSignatures(t *testing.T) {
 		if echo != "4375120948345356249" {
 			t.Errorf("got %q", echo)
 		}
-		if got := wechatsim.PushSignature("AAAAA", row.stamp, row.nonce); got != row.signature {
+		if got := simpush.Signature("AAAAA", row.stamp, row.nonce); got != row.signature {
 			t.Errorf("the simulator signs %s", got)
 		}
 		query.Set("signature", strings.ToUpper(row.signature))
@@ -73,14 +74,14 @@ func TestEvents(t *testing.T) {
 	user := auth.User{App: auth.AppID(wechatsim.DefaultApp.ID), OpenID: auth.OpenID(wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, "alice"))}
 	for _, key := range []string{"", pushKey} {
 		for _, isXML := range []bool{false, true} {
-			to := wechatsim.PushTarget{Token: pushToken, EncodingAESKey: key, XML: isXML}
+			to := simpush.Target{Token: pushToken, EncodingAESKey: key, XML: isXML}
 			c := receiver(t, key, nil)
 			for event, want := range map[string]callback.Push{
 				"user_authorization_revoke":       {Event: callback.Revoked, User: user},
 				"user_authorization_cancellation": {Event: callback.Cancelled, User: user},
 				"user_info_modified":              {Event: callback.Other},
 			} {
-				r, err := sim.PushEvent(wechatsim.User{}, event, to)
+				r, err := simpush.Event(sim, wechatsim.User{}, event, to)
 				wantErr(t, err, nil)
 				got, err := c.Open(r.Query, r.Body)
 				wantErr(t, err, nil)
@@ -93,10 +94,10 @@ func TestEvents(t *testing.T) {
 }
 
 // message signs a message that a test wrote.
-func message(t testing.TB, key, text string) wechatsim.PushRequest {
+func message(t testing.TB, key, text string) simpush.Request {
 	t.Helper()
 	sim := wechatsim.New(wechatsim.Config{})
-	r, err := sim.PushMessage(text, wechatsim.PushTarget{Token: pushToken, EncodingAESKey: key, Receiver: wechatsim.DefaultApp.ID})
+	r, err := simpush.Message(sim, text, simpush.Target{Token: pushToken, EncodingAESKey: key, Receiver: wechatsim.DefaultApp.ID})
 	wantErr(t, err, nil)
 	return r
 }
@@ -147,21 +148,21 @@ func TestMessages(t *testing.T) {
 func TestRefuses(t *testing.T) {
 	t.Parallel()
 	const text = `{"MsgType":"event","Event":"user_authorization_revoke","OpenID":"o"}`
-	flip := func(r *wechatsim.PushRequest) {
+	flip := func(r *simpush.Request) {
 		r.Body = bytes.Replace(r.Body, []byte(`"Encrypt":"`), []byte(`"Encrypt":"A`), 1)
 	}
-	set := func(name, value string) func(*wechatsim.PushRequest) {
-		return func(r *wechatsim.PushRequest) { r.Query.Set(name, value) }
+	set := func(name, value string) func(*simpush.Request) {
+		return func(r *simpush.Request) { r.Query.Set(name, value) }
 	}
-	unset := func(name string) func(*wechatsim.PushRequest) {
-		return func(r *wechatsim.PushRequest) { r.Query.Del(name) }
+	unset := func(name string) func(*simpush.Request) {
+		return func(r *simpush.Request) { r.Query.Del(name) }
 	}
-	again := func(name string) func(*wechatsim.PushRequest) {
-		return func(r *wechatsim.PushRequest) { r.Query.Add(name, r.Query.Get(name)) }
+	again := func(name string) func(*simpush.Request) {
+		return func(r *simpush.Request) { r.Query.Add(name, r.Query.Get(name)) }
 	}
 	for name, row := range map[string]struct {
 		key    string
-		change func(*wechatsim.PushRequest)
+		change func(*simpush.Request)
 		err    error
 	}{
 		"signature":              {"", set("signature", strings.Repeat("0", 40)), auth.ErrForbidden},
@@ -176,9 +177,9 @@ func TestRefuses(t *testing.T) {
 		"msg_signature":          {pushKey, set("msg_signature", strings.Repeat("0", 40)), auth.ErrForbidden},
 		"no msg_signature":       {pushKey, unset("msg_signature"), auth.ErrInvalidRequest},
 		"changed ciphertext":     {pushKey, flip, auth.ErrForbidden},
-		"in the clear":           {pushKey, func(r *wechatsim.PushRequest) { *r = message(t, "", text) }, auth.ErrForbidden},
-		"in the clear, with one": {pushKey, func(r *wechatsim.PushRequest) { r.Body = []byte(text) }, auth.ErrForbidden},
-		"endless":                {"", func(r *wechatsim.PushRequest) { r.Body = bytes.Repeat([]byte(" "), callback.MaxBytes+1) }, auth.ErrInvalidRequest},
+		"in the clear":           {pushKey, func(r *simpush.Request) { *r = message(t, "", text) }, auth.ErrForbidden},
+		"in the clear, with one": {pushKey, func(r *simpush.Request) { r.Body = []byte(text) }, auth.ErrForbidden},
+		"endless":                {"", func(r *simpush.Request) { r.Body = bytes.Repeat([]byte(" "), callback.MaxBytes+1) }, auth.ErrInvalidRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -209,7 +210,7 @@ func TestReceiver(t *testing.T) {
 	for appID, want := range map[string]error{
 		wechatsim.DefaultApp.ID: nil, "wxcomponent": nil, "wxother": auth.ErrForbidden, "": auth.ErrForbidden,
 	} {
-		r, err := sim.PushMessage(`{}`, wechatsim.PushTarget{Token: pushToken, EncodingAESKey: pushKey, Receiver: appID})
+		r, err := simpush.Message(sim, `{}`, simpush.Target{Token: pushToken, EncodingAESKey: pushKey, Receiver: appID})
 		wantErr(t, err, nil)
 		_, err = receiver(t, pushKey, nil).Open(r.Query, r.Body)
 		wantErr(t, err, want)
@@ -247,7 +248,7 @@ func FuzzDecrypt(f *testing.F) {
 	f.Fuzz(func(t *testing.T, ciphertext []byte) {
 		text := base64.StdEncoding.EncodeToString(ciphertext)
 		stamp := fmt.Sprint(time.Now().Unix())
-		query := url.Values{"timestamp": {stamp}, "nonce": {"1"}, "msg_signature": {wechatsim.PushSignature(pushToken, stamp, "1", text)}}
+		query := url.Values{"timestamp": {stamp}, "nonce": {"1"}, "msg_signature": {simpush.Signature(pushToken, stamp, "1", text)}}
 		push, err := c.Open(query, []byte(`{"Encrypt":"`+text+`"}`))
 		if err == nil && push.User != (auth.User{}) && !auth.ValidID(push.User.OpenID) {
 			t.Fatalf("%x was taken for %+v", ciphertext, push)
@@ -264,7 +265,7 @@ func FuzzMessage(f *testing.F) {
 	c := receiver(f, "", nil)
 	sim := wechatsim.New(wechatsim.Config{})
 	for _, isXML := range []bool{false, true} {
-		r, err := sim.PushEvent(wechatsim.User{}, "user_authorization_revoke", wechatsim.PushTarget{Token: pushToken, XML: isXML})
+		r, err := simpush.Event(sim, wechatsim.User{}, "user_authorization_revoke", simpush.Target{Token: pushToken, XML: isXML})
 		if err != nil {
 			f.Fatal(err)
 		}

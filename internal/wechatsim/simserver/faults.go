@@ -8,32 +8,33 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
-// wireFault is a [wechatsim.Fault] in JSON: the delay as "1.5s", and errcode as a number
+// wireFault is a [fault.Fault] in JSON: the delay as "1.5s", and errcode as a number
 // or as a string, and the response has the same type.
 type wireFault struct {
-	Path        string              `json:"path,omitempty"`
-	Kind        wechatsim.FaultKind `json:"kind"`
-	Times       int                 `json:"times,omitempty"`
-	Delay       string              `json:"delay,omitempty"`
-	Probability float64             `json:"probability,omitempty"`
-	After       bool                `json:"after,omitempty"`
-	ErrCode     json.RawMessage     `json:"errcode,omitempty"`
-	AsString    bool                `json:"as_string,omitempty"`
-	Location    string              `json:"location,omitempty"`
+	Path        string          `json:"path,omitempty"`
+	Kind        fault.Kind      `json:"kind"`
+	Times       int             `json:"times,omitempty"`
+	Delay       string          `json:"delay,omitempty"`
+	Probability float64         `json:"probability,omitempty"`
+	After       bool            `json:"after,omitempty"`
+	ErrCode     json.RawMessage `json:"errcode,omitempty"`
+	AsString    bool            `json:"as_string,omitempty"`
+	Location    string          `json:"location,omitempty"`
 }
 
 // fault converts f to the argument of Arm.
-func (f wireFault) fault() (wechatsim.Fault, error) {
-	out := wechatsim.Fault{
+func (f wireFault) fault() (fault.Fault, error) {
+	out := fault.Fault{
 		Path: f.Path, Kind: f.Kind, Times: f.Times, Probability: f.Probability,
 		After: f.After, AsString: f.AsString, Location: f.Location,
 	}
 	var err error
 	if f.Delay != "" {
 		if out.Delay, err = time.ParseDuration(f.Delay); err != nil {
-			return out, fmt.Errorf("%w: %w", wechatsim.ErrBadFault, err)
+			return out, fmt.Errorf("%w: %w", fault.ErrBad, err)
 		}
 	}
 	if len(f.ErrCode) == 0 {
@@ -44,13 +45,13 @@ func (f wireFault) fault() (wechatsim.Fault, error) {
 		out.AsString = true
 	}
 	if out.ErrCode, err = strconv.Atoi(digits); err != nil {
-		return out, fmt.Errorf("%w: errcode %s is not a number", wechatsim.ErrBadFault, f.ErrCode)
+		return out, fmt.Errorf("%w: errcode %s is not a number", fault.ErrBad, f.ErrCode)
 	}
 	return out, nil
 }
 
 // toWire converts f to JSON.
-func toWire(f wechatsim.Fault) wireFault {
+func toWire(f fault.Fault) wireFault {
 	out := wireFault{
 		Path: f.Path, Kind: f.Kind, Times: f.Times, Probability: f.Probability,
 		After: f.After, AsString: f.AsString, Location: f.Location,

@@ -4,17 +4,18 @@ import (
 	"net/http"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
 // wireAbout is what a client needs to know to make the other calls.
 type wireAbout struct {
-	API        string                `json:"api"`
-	Paths      []string              `json:"paths"`
-	FaultKinds []wechatsim.FaultKind `json:"fault_kinds"`
+	API        string       `json:"api"`
+	Paths      []string     `json:"paths"`
+	FaultKinds []fault.Kind `json:"fault_kinds"`
 }
 
 func about(api string) wireAbout {
-	return wireAbout{API: api, Paths: wechatsim.Paths(), FaultKinds: wechatsim.FaultKinds()}
+	return wireAbout{API: api, Paths: wechatsim.Paths(), FaultKinds: fault.Kinds()}
 }
 
 // wireApp is a [wechatsim.App] in JSON, with the URL of its platform's API.

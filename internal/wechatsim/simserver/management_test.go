@@ -10,6 +10,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
+	"github.com/wxgate/wxgate/internal/wechatsim/requestlog"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 	"github.com/wxgate/wxgate/internal/wechatsim/simtest"
 )
@@ -139,7 +140,7 @@ func TestManagementRequests(t *testing.T) {
 	simtest.Send(t, "GET", srv.URL+"/nothing", "")
 	simtest.WantCode(t, simtest.Call(t, "GET", srv.URL+simtest.LoginPath, ""), 41002)
 
-	var all, logins []wechatsim.Request
+	var all, logins []requestlog.Request
 	manageJSON(t, srv, "GET", "/requests", "", &all)
 	manageJSON(t, srv, "GET", "/requests?path="+simtest.LoginPath, "", &logins)
 	if len(all) != 4 || len(logins) != 2 || srv.Sim.Count() != 4 || srv.Sim.Count(simtest.LoginPath) != 2 {

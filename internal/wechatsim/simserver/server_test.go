@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 	"github.com/wxgate/wxgate/internal/wechatsim/simtest"
 )
@@ -53,7 +54,7 @@ func TestServerLeavesNothingBehind(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		simtest.Arm(t, srv, wechatsim.Fault{Kind: wechatsim.FaultTimeout})
+		simtest.Arm(t, srv, fault.Fault{Kind: fault.Timeout})
 		hung := make(chan struct{})
 		go func() {
 			defer close(hung)
@@ -81,7 +82,7 @@ func TestServerLeavesNothingBehind(t *testing.T) {
 func TestOwnHTTPServerCanEndHangingAnswers(t *testing.T) {
 	t.Parallel()
 	sim := wechatsim.New(wechatsim.Config{})
-	if err := sim.Arm(wechatsim.Fault{Kind: wechatsim.FaultTimeout}); err != nil {
+	if err := sim.Arm(fault.Fault{Kind: fault.Timeout}); err != nil {
 		t.Fatal(err)
 	}
 	sim.Close()

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
@@ -226,7 +227,7 @@ func Phone(t testing.TB, srv *simserver.Server, token, body string) Reply {
 }
 
 // Arm arms f on srv.
-func Arm(t testing.TB, srv *simserver.Server, f wechatsim.Fault) {
+func Arm(t testing.TB, srv *simserver.Server, f fault.Fault) {
 	t.Helper()
 	if err := srv.Sim.Arm(f); err != nil {
 		t.Fatal(err)

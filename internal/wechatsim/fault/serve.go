@@ -1,4 +1,4 @@
-package wechatsim
+package fault
 
 import (
 	"bytes"
@@ -25,56 +25,52 @@ const (
 		"<body><center><h1>502 Bad Gateway</h1></center></body>\r\n</html>\r\n"
 )
 
-// serveFault responds to a request according to f.
-func (s *Sim) serveFault(w http.ResponseWriter, r *http.Request, c call, f Fault, note *Request) {
-	var right protocol.Response
-	if f.worksFirst() {
-		right = s.answer(c)
-		s.seen.answered(note, right)
-	}
+// Serve responds to a request to an API of host according to f. right is the response without
+// the fault, which is only used if f.WorksFirst returns true.
+func (l *List) Serve(w http.ResponseWriter, r *http.Request, f Fault, host *protocol.Host, right protocol.Response) {
 	wait := f.Delay
-	if f.Kind == FaultSlow {
+	if f.Kind == Slow {
 		wait /= 2
 	}
-	if !s.pause(r.Context(), wait) {
+	if !l.pause(r.Context(), wait) {
 		drop(w)
 		return
 	}
 	switch f.Kind {
-	case FaultTimeout:
-		s.hang(r.Context())
+	case Timeout:
+		l.hang(r.Context())
 		drop(w)
-	case FaultReset:
+	case Reset:
 		drop(w)
-	case FaultSlow:
-		s.dribble(r.Context(), w, right, f.Delay/2)
-	case FaultTruncated:
+	case Slow:
+		l.dribble(r.Context(), w, right, f.Delay/2)
+	case Truncated:
 		truncate(w, right)
 	default:
-		f.instead(c.path, right).Write(w)
+		f.instead(host, r.URL.Path, right).Write(w)
 	}
 }
 
 // instead returns the response of the kinds that send a complete one.
-func (f Fault) instead(path string, right protocol.Response) protocol.Response {
-	switch h := hosts[platformOf(path)]; f.Kind {
-	case FaultBusy:
-		return f.refusal(path, h.Busy)
-	case FaultQuota:
-		return f.refusal(path, cmp.Or(h.Daily, h.Minute, h.Busy))
-	case FaultMinuteQuota:
-		return f.refusal(path, cmp.Or(h.Minute, h.Busy))
-	case FaultErrCode:
-		return f.refusal(path, f.ErrCode)
-	case FaultHTML:
+func (f Fault) instead(h *protocol.Host, path string, right protocol.Response) protocol.Response {
+	switch f.Kind {
+	case Busy:
+		return f.refusal(h, path, h.Busy)
+	case Quota:
+		return f.refusal(h, path, cmp.Or(h.Daily, h.Minute, h.Busy))
+	case MinuteQuota:
+		return f.refusal(h, path, cmp.Or(h.Minute, h.Busy))
+	case ErrCode:
+		return f.refusal(h, path, f.ErrCode)
+	case HTML:
 		return protocol.Response{Status: http.StatusOK, ContentType: "text/html", Body: []byte(htmlPage)}
-	case FaultHTTP500:
+	case HTTP500:
 		return protocol.Response{Status: http.StatusBadGateway, ContentType: "text/html", Body: []byte(htmlPage)}
-	case FaultRedirect:
+	case Redirect:
 		return protocol.Response{Status: http.StatusFound, ContentType: "text/html", Location: f.Location}
-	case FaultControl:
+	case Control:
 		return withMember(right, "\"remark\":\"\x01\x08\t\n\x1f\"")
-	case FaultHuge:
+	case Huge:
 		return withMember(right, `"padding":"`+string(bytes.Repeat([]byte("x"), hugeSize))+`"`)
 	default: // empty, as WeChat has responded to a bad appid
 		return protocol.Response{Status: http.StatusOK, ContentType: "text/html; charset=gbk"}
@@ -82,11 +78,11 @@ func (f Fault) instead(path string, right protocol.Response) protocol.Response {
 }
 
 // refusal is an error code, as a number or as a string.
-func (f Fault) refusal(path string, errcode int) protocol.Response {
+func (f Fault) refusal(h *protocol.Host, path string, errcode int) protocol.Response {
 	if f.AsString {
-		return hosts[platformOf(path)].RefuseAsString(path, errcode)
+		return h.RefuseAsString(path, errcode)
 	}
-	return failure(path, errcode)
+	return h.Refuse(path, errcode)
 }
 
 // withMember adds a member, as raw bytes, to the JSON object of a response.
@@ -113,7 +109,7 @@ func truncate(w http.ResponseWriter, a protocol.Response) {
 }
 
 // dribble sends the body in pieces within a time.
-func (s *Sim) dribble(ctx context.Context, w http.ResponseWriter, a protocol.Response, over time.Duration) {
+func (l *List) dribble(ctx context.Context, w http.ResponseWriter, a protocol.Response, over time.Duration) {
 	a.SetHeader(w)
 	w.Header().Set("Content-Length", strconv.Itoa(len(a.Body)))
 	w.WriteHeader(a.Status)
@@ -122,7 +118,7 @@ func (s *Sim) dribble(ctx context.Context, w http.ResponseWriter, a protocol.Res
 	for body := a.Body; len(body) > 0; {
 		n := min(size, len(body))
 		_, err := w.Write(body[:n])
-		if err != nil || flush.Flush() != nil || !s.pause(ctx, over/dribbles) {
+		if err != nil || flush.Flush() != nil || !l.pause(ctx, over/dribbles) {
 			return
 		}
 		body = body[n:]
@@ -130,23 +126,23 @@ func (s *Sim) dribble(ctx context.Context, w http.ResponseWriter, a protocol.Res
 }
 
 // pause waits for d. It returns false if the client left or the simulator was closed.
-func (s *Sim) pause(ctx context.Context, d time.Duration) bool {
+func (l *List) pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return true
 	case <-ctx.Done():
-	case <-s.done:
+	case <-l.done:
 	}
 	return false
 }
 
 // hang waits until the client leaves or the simulator is closed.
-func (s *Sim) hang(ctx context.Context) {
+func (l *List) hang(ctx context.Context) {
 	select {
 	case <-ctx.Done():
-	case <-s.done:
+	case <-l.done:
 	}
 }
 

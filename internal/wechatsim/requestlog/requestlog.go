@@ -1,4 +1,5 @@
-package wechatsim
+// Package requestlog has the requests that the API of the simulator received.
+package requestlog
 
 import (
 	"net/url"
@@ -6,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
 )
 
@@ -26,7 +28,7 @@ const (
 // anyone's. Answer and ErrCode are what the work came to, even if a fault then
 // kept the client from hearing it; Fault says which.
 type Request struct {
-	ID      int            `json:"id"` // counted from 1, again after ClearRequests
+	ID      int            `json:"id"` // counted from 1, again after Clear
 	Method  string         `json:"method"`
 	Path    string         `json:"path"`
 	Query   url.Values     `json:"query"`
@@ -34,42 +36,40 @@ type Request struct {
 	Time    time.Time      `json:"time"`
 	Answer  protocol.Class `json:"answer,omitempty"`
 	ErrCode int            `json:"errcode,omitempty"`
-	Fault   FaultKind      `json:"fault,omitempty"`
+	Fault   fault.Kind     `json:"fault,omitempty"`
 }
 
-// A requestLog is what the API has seen, newest last.
-type requestLog struct {
+// A Log has the requests that the API received, newest last. The zero value is ready to use,
+// and its methods are safe for concurrent use.
+type Log struct {
 	mu     sync.Mutex
 	list   []*Request
 	counts map[string]int
 	total  int
 }
 
-// add notes a request as it arrives, so that one that hangs is seen too.
-func (l *requestLog) add(c call, fault FaultKind, now time.Time) *Request {
-	r := &Request{
-		Method: c.method, Path: c.path, Query: c.query, Time: now, Fault: fault,
-		Body: string(c.body[:min(len(c.body), maxLoggedBody)]),
-	}
+// Add notes a request as it arrives, so that one that hangs is seen too. It sets the ID.
+func (l *Log) Add(r Request) *Request {
+	r.Body = r.Body[:min(len(r.Body), maxLoggedBody)]
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.list) >= maxRequests {
 		l.list = slices.Delete(l.list, 0, 1)
 	}
-	l.list = append(l.list, r)
+	l.list = append(l.list, &r)
 	l.total++
 	r.ID = l.total
 	if l.counts == nil {
 		l.counts = make(map[string]int)
 	}
-	if _, known := l.counts[c.path]; known || len(l.counts) < maxCounted {
-		l.counts[c.path]++
+	if _, known := l.counts[r.Path]; known || len(l.counts) < maxCounted {
+		l.counts[r.Path]++
 	}
-	return r
+	return &r
 }
 
-// answered completes the note of a request.
-func (l *requestLog) answered(r *Request, a protocol.Response) {
+// Answered completes the note of a request.
+func (l *Log) Answered(r *Request, a protocol.Response) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	r.Answer, r.ErrCode = a.Class, a.ErrCode
@@ -77,11 +77,11 @@ func (l *requestLog) answered(r *Request, a protocol.Response) {
 
 // Requests returns the requests seen, oldest first: all, or those of the paths
 // given. Of more than 10,000 the newest are kept.
-func (s *Sim) Requests(path ...string) []Request {
-	s.seen.mu.Lock()
-	defer s.seen.mu.Unlock()
-	found := make([]Request, 0, len(s.seen.list))
-	for _, r := range s.seen.list {
+func (l *Log) Requests(path ...string) []Request {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	found := make([]Request, 0, len(l.list))
+	for _, r := range l.list {
 		if len(path) == 0 || slices.Contains(path, r.Path) {
 			found = append(found, *r)
 		}
@@ -91,22 +91,22 @@ func (s *Sim) Requests(path ...string) []Request {
 
 // Count returns how many requests came, to all paths or to those given. It is
 // exact also beyond what Requests keeps.
-func (s *Sim) Count(path ...string) int {
-	s.seen.mu.Lock()
-	defer s.seen.mu.Unlock()
+func (l *Log) Count(path ...string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if len(path) == 0 {
-		return s.seen.total
+		return l.total
 	}
 	sum := 0
 	for _, p := range path {
-		sum += s.seen.counts[p]
+		sum += l.counts[p]
 	}
 	return sum
 }
 
-// ClearRequests forgets the requests seen and starts the counts again.
-func (s *Sim) ClearRequests() {
-	s.seen.mu.Lock()
-	defer s.seen.mu.Unlock()
-	s.seen.list, s.seen.counts, s.seen.total = nil, nil, 0
+// Clear forgets the requests seen and starts the counts again.
+func (l *Log) Clear() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list, l.counts, l.total = nil, nil, 0
 }
