@@ -155,10 +155,11 @@ var layers = []layer{
 	{dir: rooms + "/secret", caddy: true},
 
 	{dir: "internal/gateway", alone: true, imports: []string{
-		"internal/gateway/envelope", "internal/gateway/limit", "internal/gateway/metadata", "internal/gateway/wafer", "internal/audit", "internal/metrics", "internal/edge", "internal/problem",
+		"internal/gateway/envelope", "internal/gateway/limit", "internal/gateway/metadata", "internal/gateway/wafer", "internal/gateway/writer", "internal/audit", "internal/metrics", "internal/edge", "internal/problem",
 		weChat, callback, openData, tokens, keyring, kit, queues, "internal/auth",
 	}, tests: []string{kit + "/memory", "internal/seal", tokenTest}},
 	{dir: "internal/gateway/envelope", imports: []string{"internal/problem", "internal/auth"}},
+	{dir: "internal/gateway/writer", imports: []string{"internal/edge", kit, "internal/auth"}},
 	{dir: "internal/gateway/limit", imports: []string{"internal/metrics", "internal/problem", "internal/auth"}},
 	{dir: "internal/gateway/metadata", imports: []string{"internal/edge"}},
 	{dir: "internal/gateway/wafer", imports: []string{"internal/edge", "internal/problem", "internal/auth"}},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/edge"
+	"github.com/wxgate/wxgate/internal/gateway/writer"
 )
 
 // CORS is which pages of other origins may call a site (Fetch section 3.2).
@@ -51,7 +52,7 @@ func (c *CORS) handle(w http.ResponseWriter, r *http.Request) (_ http.ResponseWr
 	case !edge.IsPreflight(r) && c == nil:
 		return w, false
 	case !edge.IsPreflight(r):
-		return &corsWriter{responseWriter{w}, h[allowOrigin]}, false
+		return &corsWriter{writer.Base{ResponseWriter: w}, h[allowOrigin]}, false
 	case !allowed:
 		w.WriteHeader(http.StatusForbidden)
 		return w, true
@@ -70,7 +71,7 @@ const allowOrigin = "Access-Control-Allow-Origin"
 // Access-Control-Allow-Origin, and a "*" of the upstream would let pages read that the
 // operator did not name.
 type corsWriter struct {
-	responseWriter
+	writer.Base
 	allowed []string // the origin, if any
 }
 

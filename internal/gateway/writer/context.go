@@ -1,4 +1,4 @@
-package gateway
+package writer
 
 import (
 	"context"
@@ -14,7 +14,7 @@ import (
 // creates a context of the standard library; a response that nothing waits for costs none.
 type watchedContext struct {
 	parent   context.Context //nolint:containedctx // it is a context
-	writer   *watchedWriter
+	writer   *Watched
 	redactor edge.Redactor
 
 	mu      sync.Mutex // guards the creation of what follows

@@ -1,4 +1,4 @@
-package gateway
+package writer
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/wxgate/wxgate/internal/edge"
@@ -15,11 +14,8 @@ import (
 type contextKey struct{}
 
 // newWatchedContext is the context of a response that nothing has waited for.
-func newWatchedContext(parent context.Context) *watchedWriter {
-	watch := newWatchTest()
-	w := &watchedWriter{responseWriter: responseWriter{httptest.NewRecorder()}, gateway: watch.gateway, runtime: watch.runtime, id: watch.id("one")}
-	w.ctx = watchedContext{parent: parent, writer: w, redactor: watch.gateway.Edge.Redactor(w.id)}
-	return w
+func newWatchedContext(parent context.Context) *Watched {
+	return watch(httptest.NewRequestWithContext(parent, http.MethodGet, "/x", nil))
 }
 
 // TestWatchedContext: it is its parent until something waits for it, and then a context
@@ -29,7 +25,7 @@ func TestWatchedContext(t *testing.T) {
 	parent, cancel := context.WithTimeout(context.WithValue(t.Context(), contextKey{}, "value"), time.Hour)
 	defer cancel()
 	w := newWatchedContext(parent)
-	defer w.release()
+	defer w.Release()
 	if deadline, ok := w.ctx.Deadline(); !ok || time.Until(deadline) < time.Minute || w.ctx.Value(contextKey{}) != "value" || w.ctx.Err() != nil {
 		t.Error("it is not its parent")
 	}
@@ -46,7 +42,7 @@ func TestWatchedContext(t *testing.T) {
 		t.Error("waiting for it started no timer, or changed it")
 	}
 	w.end()
-	if <-child.Done(); !errors.Is(context.Cause(child), errStreamEnded) || !errors.Is(w.ctx.Err(), context.Canceled) {
+	if <-child.Done(); !errors.Is(context.Cause(child), ErrEnded) || !errors.Is(w.ctx.Err(), context.Canceled) {
 		t.Errorf("it ended with %v, %v", context.Cause(child), w.ctx.Err())
 	}
 }
@@ -56,40 +52,21 @@ func TestWatchedContextEnds(t *testing.T) {
 	t.Parallel()
 	w := newWatchedContext(t.Context())
 	w.end()
-	if !errors.Is(w.ctx.Err(), context.Canceled) || !errors.Is(context.Cause(&w.ctx), errStreamEnded) {
+	if !errors.Is(w.ctx.Err(), context.Canceled) || !errors.Is(context.Cause(&w.ctx), ErrEnded) {
 		t.Errorf("ended with %v, %v", w.ctx.Err(), context.Cause(&w.ctx))
 	}
-	if !w.release() {
+	if !w.Release() {
 		t.Error("it was not cut")
 	}
 	parent, cancel := context.WithCancel(t.Context())
 	w = newWatchedContext(parent)
 	done := w.ctx.Done()
 	cancel()
-	if <-done; w.release() || !errors.Is(w.ctx.Err(), context.Canceled) {
+	if <-done; w.Release() || !errors.Is(w.ctx.Err(), context.Canceled) {
 		t.Errorf("with its parent: %v", w.ctx.Err())
 	}
 	w = newWatchedContext(t.Context())
 	done = w.ctx.Done()
-	w.release()
+	w.Release()
 	<-done // nothing waits for a request that is over
-}
-
-// TestUploadsAreWatched: a request with a body is watched although nothing waits for its
-// context and nothing is written.
-func TestUploadsAreWatched(t *testing.T) {
-	for body, want := range map[int64]int{0: 0, 1: 1, -1: 1} {
-		synctest.Test(t, func(t *testing.T) {
-			w := newWatchTest()
-			r := httptest.NewRequest(http.MethodPost, "/x", nil)
-			r.ContentLength = body
-			_ = w.gateway.watched(decision{runtime: w.runtime, id: w.id("one")}, httptest.NewRecorder(), r, nextFunc(func(http.ResponseWriter, *http.Request) error {
-				time.Sleep(2 * watchAfter)
-				if n := w.runtime.Revocations.Watches(); n != want {
-					t.Errorf("a body of %d: %d watched, want %d", body, n, want)
-				}
-				return nil
-			}))
-		})
-	}
 }
