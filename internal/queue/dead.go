@@ -69,16 +69,26 @@ func (l *Local) Purge(ctx context.Context, until time.Time) error {
 		return expired
 	}
 	live, dead := collect(l.byID), collect(l.dead)
+	expired := l.seen.until(until)
+	for _, s := range expired {
+		changes = append(changes, Change{Forget: &s})
+	}
 	if err := l.write(ctx, changes...); err != nil {
 		return err
 	}
+	l.seen.forget(len(expired))
 	for _, e := range live {
 		l.remove(e)
 	}
 	for _, e := range dead {
 		delete(l.dead, e.ID)
 	}
-	return nil
+	if l.journal == nil {
+		return nil
+	}
+	// What the other queues of a journal have had for so long, they deleted within the last
+	// hour, if they run.
+	return l.journal.PurgeRest(ctx, until.Add(-purgeEvery))
 }
 
 // Status implements [Store].

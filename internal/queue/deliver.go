@@ -22,7 +22,8 @@ const (
 	lease    = callTime + 2*storeTime
 )
 
-var errNoRoute = errors.New("no configuration sends these messages")
+// ErrNoRoute is a message that no configuration sends.
+var ErrNoRoute = errors.New("no configuration sends these messages")
 
 // runDelivery delivers what is due, until ctx ends.
 func (q *Queue) runDelivery(ctx context.Context) {
@@ -88,7 +89,7 @@ func (q *Queue) attempt(ctx context.Context, e *Entry) {
 func (q *Queue) send(ctx context.Context, e *Entry) error {
 	route := q.route()
 	if route == nil {
-		return errNoRoute
+		return ErrNoRoute
 	}
 	payload, err := q.open(route.Box, e)
 	if err != nil {
@@ -108,7 +109,7 @@ func (q *Queue) settle(ctx context.Context, e *Entry, failure error, stopped boo
 		q.cfg.Observe(Delivered, 1)
 		return q.cfg.Store.Done(ctx, e)
 	}
-	if stopped || errors.Is(failure, errNoRoute) {
+	if stopped || errors.Is(failure, ErrNoRoute) {
 		return q.cfg.Store.Retry(ctx, e, e.Order)
 	}
 	e.Reason = reason(failure)

@@ -2,7 +2,8 @@
 // and one after another where the order matters.
 //
 // A [Queue] belongs to one process. [Queue.Put] never waits and never fails: what a user
-// does, such as a logout, must not depend on a receiver. [Queue.Run] writes messages to a
+// does, such as a logout, must not depend on a receiver. [Queue.Add] returns once the message
+// is stored, for a sender that repeats what was not. [Queue.Run] writes messages to a
 // [Store] and delivers them. A store outlives the process and may be shared by several
 // machines; [Memory] does neither.
 package queue

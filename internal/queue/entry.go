@@ -51,6 +51,7 @@ type Limits struct {
 	Entries int   // that wait for their delivery
 	Bytes   int64 // of those
 	Dead    int   // dead letters; a new one replaces the oldest
+	Seen    int   // IDs that AppendOnce remembers; a new one replaces the oldest
 }
 
 // newID returns an ID that is never used twice.

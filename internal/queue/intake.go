@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"encoding/hex"
 	"sync"
 	"time"
 
@@ -60,10 +59,7 @@ func (q *Queue) Put(key, payload []byte) {
 	if route == nil {
 		return
 	}
-	// After a change of the root secret a user has another order.
-	order := hex.EncodeToString(route.Box.MAC(orderPurpose, key)[:orderBytes])
-	e := &Entry{ID: newID(), Order: order, Payload: payload, Enqueued: time.Now()}
-	if !q.intake.add(incoming{e, route}) {
+	if !q.intake.add(incoming{q.entry(route, key, payload), route}) {
 		q.cfg.Observe(Dropped, 1)
 	}
 }

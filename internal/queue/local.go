@@ -26,21 +26,34 @@ type Local struct {
 	orders map[string]*order
 	due    dueOrders
 	dead   map[string]*Entry
+	seen   seen
 }
 
 // Journal keeps on the disk what a [Local] has in memory.
 type Journal interface {
-	// Load returns what an earlier process left, in the order of its places.
-	Load(ctx context.Context) (live, dead []*Entry, err error)
+	// Load returns what an earlier process left.
+	Load(ctx context.Context) (Kept, error)
 	// Write makes changes durable, all or none.
 	Write(ctx context.Context, changes []Change) error
+	// PurgeRest deletes what other queues have in the same place and was put into them until
+	// a time: of a queue that is no longer configured, nothing else deletes it.
+	PurgeRest(ctx context.Context, until time.Time) error
 }
 
-// Change is what a queue has from now on at one place.
+// Kept is what a [Journal] has: entries and dead letters in the order of their places, and
+// the IDs that [Store.AppendOnce] remembers, oldest first.
+type Kept struct {
+	Live, Dead []*Entry
+	Seen       []Seen
+}
+
+// Change is what a queue has from now on: at one place, or among the IDs that it remembers.
 type Change struct {
 	Seq   uint64
 	Entry *Entry // nil for none
 	Dead  bool   // Entry is a dead letter
+
+	Remember, Forget *Seen // instead of a place
 }
 
 // order is the entries of one order, first to last; never empty.
@@ -56,6 +69,7 @@ func NewLocal(limits Limits, journal Journal) *Local {
 	return &Local{
 		limits: limits, journal: journal, loaded: journal == nil,
 		byID: make(map[string]*Entry), orders: make(map[string]*order), dead: make(map[string]*Entry),
+		seen: seen{at: make(map[string]time.Time)},
 	}
 }
 
@@ -77,18 +91,21 @@ func (l *Local) load(ctx context.Context) error {
 	if l.loaded {
 		return nil
 	}
-	live, dead, err := l.journal.Load(ctx)
+	kept, err := l.journal.Load(ctx)
 	if err != nil {
 		return err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, e := range live {
+	for _, e := range kept.Live {
 		l.insert(e)
 	}
-	for _, e := range dead {
+	for _, e := range kept.Dead {
 		l.seq = max(l.seq, e.Seq)
 		l.dead[e.ID] = e
+	}
+	for _, s := range kept.Seen {
+		l.seen.remember(s)
 	}
 	l.loaded = true
 	return nil

@@ -15,6 +15,10 @@ type Store interface {
 	// Append adds entries behind all others, until one does not fit into the limits, and
 	// returns how many it added. An entry that is queued already counts as added.
 	Append(ctx context.Context, entries []*Entry) (added int, err error)
+	// AppendOnce adds an entry behind all others, and remembers its ID in the same step. It
+	// does nothing if it added an entry with that ID less than within ago, or the store has
+	// one. It returns [ErrFull] if the entry does not fit; the ID is not remembered then.
+	AppendOnce(ctx context.Context, e *Entry, within time.Duration) (added bool, err error)
 	// Mark adds an entry that takes the place of entries that did not fit. It ignores the
 	// limits, and does nothing if there is such an entry that was not attempted yet.
 	Mark(ctx context.Context, e *Entry) error

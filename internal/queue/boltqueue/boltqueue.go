@@ -17,14 +17,19 @@ import (
 //
 //	queue       kind, NUL, place -> entry in JSON, with its payload sealed
 //	queue-dead  the same of dead letters
+//	queue-seen  kind, NUL, time, ID -> nothing, for each ID that is remembered
 //
-// A place is 8 bytes, big endian.
+// A place is 8 bytes, big endian; a time is as many, of Unix nanoseconds.
 var (
 	bucketLive = []byte("queue")
 	bucketDead = []byte("queue-dead")
+	bucketSeen = []byte("queue-seen")
 )
 
-const placeBytes = 8
+const (
+	placeBytes = 8
+	timeBytes  = 8
+)
 
 // File is what a queue needs of the session store's file.
 type File interface {
@@ -46,12 +51,12 @@ type journal struct {
 }
 
 // Load implements [queue.Journal]. It skips what a newer version of wxgate may have written.
-func (j journal) Load(ctx context.Context) (live, dead []*queue.Entry, err error) {
+func (j journal) Load(ctx context.Context) (kept queue.Kept, err error) {
 	err = j.file.View(ctx, func(tx *bbolt.Tx) error {
-		live, dead = j.entries(tx.Bucket(bucketLive)), j.entries(tx.Bucket(bucketDead))
+		kept = queue.Kept{Live: j.entries(tx.Bucket(bucketLive)), Dead: j.entries(tx.Bucket(bucketDead)), Seen: j.seen(tx.Bucket(bucketSeen))}
 		return nil
 	})
-	return live, dead, err
+	return kept, err
 }
 
 // entries reads the entries of the kind; none if there is no such bucket.
@@ -73,7 +78,7 @@ func (j journal) entries(bucket *bbolt.Bucket) (entries []*queue.Entry) {
 // Write implements [queue.Journal].
 func (j journal) Write(ctx context.Context, changes []queue.Change) error {
 	return j.file.Update(ctx, func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{bucketLive, bucketDead} {
+		for _, name := range [][]byte{bucketLive, bucketDead, bucketSeen} {
 			if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 				return fmt.Errorf("creating bucket %s: %w", name, err)
 			}
@@ -88,6 +93,9 @@ func (j journal) Write(ctx context.Context, changes []queue.Change) error {
 }
 
 func (j journal) change(tx *bbolt.Tx, c queue.Change) error {
+	if c.Remember != nil || c.Forget != nil {
+		return j.changeSeen(tx.Bucket(bucketSeen), c)
+	}
 	key := binary.BigEndian.AppendUint64(append([]byte(nil), j.kind...), c.Seq)
 	to, from := bucketLive, bucketDead
 	if c.Dead {

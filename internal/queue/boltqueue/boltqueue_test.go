@@ -92,7 +92,7 @@ func moveQueues(t testing.TB, from, to string) {
 	sessiontest.Must(t, err)
 	sessiontest.Must(t, source.View(func(in *bbolt.Tx) error {
 		return target.Update(func(out *bbolt.Tx) error {
-			for _, name := range []string{"queue", "queue-dead"} {
+			for _, name := range []string{"queue", "queue-dead", "queue-seen"} {
 				bucket, err := out.CreateBucket([]byte(name))
 				sessiontest.Must(t, err)
 				sessiontest.Must(t, in.Bucket([]byte(name)).ForEach(bucket.Put))

@@ -30,13 +30,19 @@ func Conform(t *testing.T, open Open) {
 		"purge":       testPurge,
 		"status":      testStatus,
 		"claimers":    testClaimers,
+
+		"once":          testOnce,
+		"once expires":  testOnceExpires,
+		"once full":     testOnceFull,
+		"once limit":    testOnceLimit,
+		"once together": testOnceTogether,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
 	}
 }
 
 // roomy are limits that no test reaches by accident.
-var roomy = queue.Limits{Entries: 1000, Bytes: 1 << 20, Dead: 10}
+var roomy = queue.Limits{Entries: 1000, Bytes: 1 << 20, Dead: 10, Seen: 100}
 
 // longLease does not end within a test.
 const longLease = time.Minute

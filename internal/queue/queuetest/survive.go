@@ -18,7 +18,9 @@ func Survive(t *testing.T, open OpenDurable) {
 	s, reopen := open(t, roomy)
 	appendAll(t, s, entry("a", "a1"), entry("b", "b1"), entry("a", "a2"), entry("c", "c1"), entry("d", "d1"), entry("e", "e1"))
 	must(t, s.Mark(t.Context(), entry("lost", "l1")))
-	first := claimAll(t, s, "a1", "b1", "c1", "d1", "e1", "l1")
+	once(t, s, entry("g", "g1"), time.Hour)
+	first := claimAll(t, s, "a1", "b1", "c1", "d1", "e1", "g1", "l1")
+	must(t, s.Done(t.Context(), first["g1"]))
 	retried := first["a1"]
 	retried.Started, retried.Next, retried.Reason = now(), now().Add(time.Hour), "status 503"
 	must(t, s.Retry(t.Context(), retried, "a/a1"))
@@ -42,6 +44,9 @@ func Survive(t *testing.T, open OpenDurable) {
 	third := claimAll(t, s, "c1", "e1", "l1") // a1 is due in an hour
 	if e := third["e1"]; string(e.Payload) != "sealed e1" || e.Attempts != 3 {
 		t.Errorf("claimed %+v", e)
+	}
+	if once(t, s, entry("g", "g1"), time.Hour) {
+		t.Error("what was delivered before is added again")
 	}
 	appendAll(t, s, entry("f", "f1"))
 	claim(t, s, "f1")

@@ -39,7 +39,7 @@ type Store struct {
 
 // keyNames are the parts of a queue, as lua/common.lua names them. All are in one slot of a
 // Cluster.
-var keyNames = []string{"seq", "index", "due", "entries", "attempts", "times", "places", "bytes", "dead", "deadtimes"}
+var keyNames = []string{"seq", "index", "due", "entries", "attempts", "times", "places", "bytes", "dead", "deadtimes", "seen"}
 
 // New returns the queue of a kind. Keys begin with prefix; the connection must outlive it.
 func New(redis *connection.Connection, prefix, kind string, limits queue.Limits) *Store {
@@ -56,6 +56,8 @@ var (
 	common string
 	//go:embed lua/append.lua
 	appendSource string
+	//go:embed lua/once.lua
+	onceSource string
 	//go:embed lua/mark.lua
 	markSource string
 	//go:embed lua/claim.lua
@@ -70,6 +72,7 @@ var (
 	statusSource string
 
 	scriptAppend = connection.NewScript("#!lua\n" + common + appendSource)
+	scriptOnce   = connection.NewScript("#!lua\n" + common + onceSource)
 	scriptMark   = connection.NewScript("#!lua\n" + common + markSource)
 	scriptClaim  = connection.NewScript("#!lua flags=allow-oom\n" + common + claimSource)
 	scriptSettle = connection.NewScript("#!lua flags=allow-oom\n" + common + settleSource)
@@ -119,6 +122,22 @@ func (s *Store) addAll(ctx context.Context, script connection.Script, entries []
 // Append implements [queue.Store].
 func (s *Store) Append(ctx context.Context, entries []*queue.Entry) (int, error) {
 	return s.addAll(ctx, scriptAppend, entries)
+}
+
+// AppendOnce implements [queue.Store].
+func (s *Store) AppendOnce(ctx context.Context, e *queue.Entry, within time.Duration) (bool, error) {
+	arg, err := added(e)
+	if err != nil {
+		return false, err
+	}
+	n, err := s.write(ctx, scriptOnce, append([]string{
+		lifetime(), strconv.Itoa(s.limits.Entries), strconv.FormatInt(s.limits.Bytes, 10),
+		strconv.Itoa(max(1, s.limits.Seen)), strconv.FormatInt(within.Milliseconds(), 10),
+	}, arg...))
+	if n < 0 {
+		return false, queue.ErrFull
+	}
+	return n > 0, err
 }
 
 // Mark implements [queue.Store].

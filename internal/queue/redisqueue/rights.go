@@ -13,7 +13,7 @@ import (
 )
 
 // ErrRights is an ACL user that may not run a command of the queue: no message would be stored.
-var ErrRights = errors.New("the ACL user may not run commands of the queue of events_to")
+var ErrRights = errors.New("the ACL user may not run commands of the queue")
 
 // called is a command in a script.
 var called = regexp.MustCompile(`redis\.call\('(\w+)'`)
@@ -21,7 +21,7 @@ var called = regexp.MustCompile(`redis\.call\('(\w+)'`)
 // commands returns the commands of the scripts, and that of [Store.Dead].
 func commands() []string {
 	all := []string{"hgetall"}
-	for _, source := range []string{common, appendSource, markSource, claimSource, settleSource, resendSource, purgeSource, statusSource} {
+	for _, source := range []string{common, appendSource, onceSource, markSource, claimSource, settleSource, resendSource, purgeSource, statusSource} {
 		for _, found := range called.FindAllStringSubmatch(source, -1) {
 			all = append(all, strings.ToLower(found[1]))
 		}

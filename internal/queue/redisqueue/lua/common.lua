@@ -2,6 +2,7 @@
 -- hexadecimal digits, so that the places of an order sort from first to last.
 local seqs, index, due, entries, attempts = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local times, places, bytes, dead, deadtimes = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+local seen = KEYS[11]
 
 -- now is the time of this server in milliseconds, so that machines need not agree on theirs.
 local function now()

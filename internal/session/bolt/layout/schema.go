@@ -33,7 +33,7 @@ import (
 //	attempts     user or erased user -> when they end + sealed attempts to decrypt open data
 //	ends         when + 'e' session -> nothing; when + key of a revocation -> nothing;
 //	             when + 'a' user -> nothing
-//	queue, queue-dead  of package boltqueue
+//	queue, queue-dead, queue-seen  of package boltqueue
 //
 // A session is the 16 bytes of its ID, which sort by when it began; a user is a
 // keyed hash of 32 bytes, of which sessions, users, persons and recent have the first 16; an
@@ -58,7 +58,7 @@ var (
 	Ends        = []byte("ends")
 
 	// Queues are package boltqueue's, which makes them when they are first needed.
-	Queues = [][]byte{[]byte("queue"), []byte("queue-dead")}
+	Queues = [][]byte{[]byte("queue"), []byte("queue-dead"), []byte("queue-seen")}
 
 	buckets = [][]byte{Meta, Sessions, Users, Persons, RecentA, RecentB, Revocations, Ends}
 )
