@@ -279,3 +279,32 @@ func FuzzMessage(f *testing.F) {
 		}
 	})
 }
+
+// TestForwarded: what a service learns of a message.
+func TestForwarded(t *testing.T) {
+	t.Parallel()
+	for name, row := range map[string]struct {
+		text string
+		want callback.Push
+	}{
+		"Cloud Hosting's sample": {
+			`{"ToUserName":"gh_919b00572d95","FromUserName":"oVneZ57wJnV-ObtCiGv26PRrOz2g","CreateTime":1651049934,"MsgType":"text","Content":"hi","MsgId":23637352235060880}`,
+			callback.Push{From: "oVneZ57wJnV-ObtCiGv26PRrOz2g", MsgType: "text", MsgID: "23637352235060880"},
+		},
+		"a MsgId that is text": {`{"FromUserName":"o1","MsgType":"text","MsgId":"49d7_1555684067"}`, callback.Push{From: "o1", MsgType: "text", MsgID: "49d7_1555684067"}},
+		"an event":             {`{"FromUserName":"o1","MsgType":"event","Event":"subscribe","UnionID":"u1"}`, callback.Push{From: "o1", UnionID: "u1", MsgType: "event", Name: "subscribe"}},
+		"an authorization":     {`{"FromUserName":"o1","MsgType":"event","Event":"user_info_modified"," OpenID":"o2"}`, callback.Push{From: "o2", MsgType: "event", Name: "user_info_modified"}},
+		"no user":              {`{"FromUserName":"not a\nuser","UnionID":"?","MsgType":"text"}`, callback.Push{MsgType: "text"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := message(t, pushKey, row.text)
+			got, err := receiver(t, pushKey, nil).Open(r.Query, r.Body)
+			wantErr(t, err, nil)
+			if got.App != auth.AppID(wechatsim.DefaultApp.ID) || got.From != row.want.From || got.UnionID != row.want.UnionID ||
+				got.MsgType != row.want.MsgType || got.Name != row.want.Name || got.MsgID != row.want.MsgID || string(got.Message) != row.text {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}

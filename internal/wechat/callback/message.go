@@ -24,10 +24,19 @@ const (
 	Other     Event = "other"
 )
 
-// Push is one message from WeChat. User is empty if the message is not about a user.
+// Push is one message from WeChat.
 type Push struct {
 	Event Event
-	User  auth.User
+	User  auth.User // whose data must be deleted; empty for any other message
+
+	// What the message is to a service that it is forwarded to. The strings are WeChat's.
+	App     auth.AppID   // the app that it is for
+	From    auth.OpenID  // the user that it is from or about; empty without a valid one
+	UnionID auth.UnionID // of From, if the message has it
+	MsgType string       // text, image, event …
+	Name    string       // of an event; empty for another message
+	MsgID   string       // of a message; events have none
+	Message []byte       // the plaintext, as JSON; nil of a message in XML
 
 	from   *Receiver // of an encrypted message; nil otherwise
 	digest [sha256.Size]byte
@@ -40,6 +49,26 @@ type message struct {
 	Event   string `xml:"Event"`
 	OpenID  string `xml:"OpenID"`
 	AppID   string `xml:"AppID"`
+	From    string `xml:"FromUserName"`
+	UnionID string `xml:"UnionID"`
+	MsgID   string `xml:"MsgId"`
+	json    []byte // the body, if it is JSON
+}
+
+// push returns what the message is to a service.
+func (m *message) push(app auth.AppID) Push {
+	p := Push{Event: Other, App: app, MsgType: m.Type, Name: m.Event, MsgID: m.MsgID, Message: m.json}
+	// FromUserName is the user of a message, but in events about an authorization it is
+	// another ID, and OpenID is the user.
+	for _, id := range []string{m.From, m.OpenID} {
+		if auth.ValidID(id) {
+			p.From = auth.OpenID(id)
+		}
+	}
+	if auth.ValidID(m.UnionID) {
+		p.UnionID = auth.UnionID(m.UnionID)
+	}
+	return p
 }
 
 // read reads a body whose signature was verified.
@@ -54,17 +83,19 @@ func (c *Receiver) read(body []byte) (Push, error) {
 	if m.Encrypt != "" && m.Type == "" {
 		return Push{}, fmt.Errorf("%w: the message is encrypted and no EncodingAESKey is configured", auth.ErrAppMisconfigured)
 	}
-	event := Event(m.Event)
+	push, event := m.push(c.cfg.AppID), Event(m.Event)
 	if !strings.EqualFold(m.Type, "event") || event != Revoked && event != Cancelled {
-		return Push{Event: Other}, nil
+		return push, nil
 	}
+	push.Event = event
 	if m.OpenID == "" { // the user gave data to a plugin, which has another ID for the user
-		return Push{Event: event}, nil
+		return push, nil
 	}
 	if !auth.ValidID(m.OpenID) {
 		return Push{}, fmt.Errorf("%w: the message has no valid openid", auth.ErrInvalidRequest)
 	}
-	return Push{Event: event, User: auth.User{App: c.cfg.AppID, OpenID: auth.OpenID(m.OpenID)}}, nil
+	push.User = auth.User{App: c.cfg.AppID, OpenID: auth.OpenID(m.OpenID)}
+	return push, nil
 }
 
 // readMessage reads JSON or XML; the console has an option for it.
@@ -88,7 +119,8 @@ func (m *message) readXML(body []byte) error {
 	var root struct {
 		XMLName xml.Name `xml:"xml"`
 		// Slices, to detect a duplicate element.
-		Encrypt, MsgType, Event, OpenID, AppID []string
+		Encrypt, MsgType, Event, OpenID, AppID, FromUserName, UnionID []string
+		MsgID                                                         []string `xml:"MsgId"`
 	}
 	if xml.Unmarshal(body, &root) != nil {
 		return errNoMessage
@@ -96,7 +128,8 @@ func (m *message) readXML(body []byte) error {
 	for _, f := range []struct {
 		into   *string
 		values []string
-	}{{&m.Encrypt, root.Encrypt}, {&m.Type, root.MsgType}, {&m.Event, root.Event}, {&m.OpenID, root.OpenID}, {&m.AppID, root.AppID}} {
+	}{{&m.Encrypt, root.Encrypt}, {&m.Type, root.MsgType}, {&m.Event, root.Event}, {&m.OpenID, root.OpenID}, {&m.AppID, root.AppID},
+		{&m.From, root.FromUserName}, {&m.UnionID, root.UnionID}, {&m.MsgID, root.MsgID}} {
 		if len(f.values) > 1 {
 			return errNoMessage
 		}
@@ -114,11 +147,19 @@ func (m *message) readJSON(body []byte) error {
 	if json.Unmarshal(body, &members, jsontext.AllowInvalidUTF8(true)) != nil {
 		return errNoMessage
 	}
-	fields := map[string]*string{"Encrypt": &m.Encrypt, "MsgType": &m.Type, "Event": &m.Event, "OpenID": &m.OpenID, "AppID": &m.AppID}
+	m.json = body
+	fields := map[string]*string{
+		"Encrypt": &m.Encrypt, "MsgType": &m.Type, "Event": &m.Event, "OpenID": &m.OpenID, "AppID": &m.AppID,
+		"FromUserName": &m.From, "UnionID": &m.UnionID, "MsgId": &m.MsgID,
+	}
 	for name, value := range members {
 		name = strings.TrimSpace(name)
 		into, ok := fields[name]
 		if !ok {
+			continue
+		}
+		if name == "MsgId" && value.Kind() == '0' {
+			m.MsgID = string(value) // more digits than a float has
 			continue
 		}
 		if *into != "" || json.Unmarshal(value, into, jsontext.AllowInvalidUTF8(true)) != nil {
