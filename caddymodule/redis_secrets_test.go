@@ -93,7 +93,7 @@ func TestRedisRights(t *testing.T) {
 	f.load()
 	f.stop()
 	redis.do("ACL", "SETUSER", "wxgate", "-zpopmin", "-decrby", "-xinfo|stream")
-	const want = "the ACL user may not run commands of the queue of events_to: decrby, zpopmin; grant it the permissions listed in SECURITY.md"
+	const want = "the ACL user may not run commands of the queue: decrby, zpopmin; grant it the permissions listed in SECURITY.md"
 	if err := f.tryLoad(); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("loading with events_to: %v, want %s", err, want)
 	}

@@ -38,6 +38,6 @@ func (j journal) changeSeen(bucket *bbolt.Bucket, c queue.Change) error {
 }
 
 func (j journal) seenKey(s queue.Seen) []byte {
-	key := binary.BigEndian.AppendUint64(bytes.Clone(j.kind), uint64(s.At.UnixNano())) //nolint:gosec // G115: the years 1970 to 2262
+	key := binary.BigEndian.AppendUint64(bytes.Clone(j.kind), uint64(s.At.UnixNano()))
 	return append(key, s.ID...)
 }
