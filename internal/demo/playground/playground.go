@@ -50,6 +50,7 @@ type Playground struct {
 	phone    *http.Client
 	operator *http.Client
 	turn     chan struct{} // the action that runs has it
+	sending  sync.Mutex    // no page gets an older state after a newer one
 
 	mu       sync.Mutex // guards all below
 	accounts map[accountKey]*account
@@ -182,7 +183,11 @@ func (p *Playground) sample(a *action) {
 }
 
 // changed sends the state to the pages.
-func (p *Playground) changed() { p.recorder.state(p.state()) }
+func (p *Playground) changed() {
+	p.sending.Lock()
+	defer p.sending.Unlock()
+	p.recorder.state(p.state())
+}
 
 var (
 	errUnknownUser = errors.New("unknown user or mini program")

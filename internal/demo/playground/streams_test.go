@@ -1,8 +1,10 @@
 package playground
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -60,5 +62,41 @@ func TestStreams(t *testing.T) {
 				t.Errorf("%+v", s)
 			}
 		})
+	}
+}
+
+// TestStatesInOrder: when two streams end at once, the pages must not keep the state in which
+// one of them was open.
+func TestStatesInOrder(t *testing.T) {
+	const rounds = 40 // one finds the mistake in about one of six runs
+	for range rounds {
+		statesInOrder(t)
+	}
+}
+
+func statesInOrder(t *testing.T) {
+	t.Helper()
+	const changes = 400 // fewer than a page may be behind
+	p := New(Config{})
+	_, next, leave := p.recorder.subscribe()
+	defer leave()
+	s := &stream{Kind: eventStream}
+	p.streams[eventStream] = s
+	var all sync.WaitGroup
+	for range changes {
+		all.Go(func() { p.received(s, "") })
+	}
+	all.Wait()
+	newest := 0
+	for range changes {
+		var got state
+		if err := json.Unmarshal((<-next).data, &got); err != nil {
+			t.Fatal(err)
+		}
+		n := got.Streams[0].Messages
+		if n < newest {
+			t.Fatalf("a state with %d messages follows one with %d", n, newest)
+		}
+		newest = n
 	}
 }
