@@ -140,7 +140,23 @@ func value[V any](p *page, expression string) V {
 // click clicks on the element with an ID.
 func (p *page) click(id string) {
 	p.t.Helper()
-	do(p, chromedp.Click(chromedp.CSS("#"+id)))
+	p.clickOn("#" + id)
+}
+
+// clickOn clicks on the first element that a selector finds. The mouse misses an element that
+// moves at that moment, since the page grows with each event: it then clicks again.
+func (p *page) clickOn(selector string) {
+	p.t.Helper()
+	const tries = 5
+	for range tries {
+		do(p, chromedp.Evaluate[chromedp.Void](`window.hit = false; addEventListener("click",
+			event => { window.hit = event.target.closest(`+quote(selector)+`) !== null }, {capture: true, once: true})`))
+		do(p, chromedp.Click(chromedp.CSS(selector)))
+		if value[bool](p, `window.hit`) {
+			return
+		}
+	}
+	p.t.Fatalf("%d clicks missed %s", tries, selector)
 }
 
 // shows waits until an element, by a selector, has a text.

@@ -33,7 +33,7 @@ func TestSimPage(t *testing.T) {
 
 	// What the page shows of a request is the line of curl that makes it again.
 	p.shows("#requests summary", "/sns/jscode2session")
-	do(p, chromedp.Click(chromedp.CSS("#requests summary")))
+	p.clickOn("#requests summary")
 	p.shows("#requests pre", code)
 	if said := bash(t, p.line("#requests pre")); !strings.Contains(said, "40163") {
 		t.Errorf("the curl line of the request returns %s, want 40163: the code was used", said)
@@ -69,7 +69,7 @@ func strangeTexts(p *page, api string) {
 	strange := "/it's $(touch x)" + image + "#["
 	p.send(api + (&url.URL{Path: strange}).EscapedPath())
 	p.shows("#requests summary", strange)
-	do(p, chromedp.Click(chromedp.CSS("#requests summary")))
+	p.clickOn("#requests summary")
 	p.wait(`document.querySelector("#requests pre").textContent.includes("touch")`)
 	if said := bash(p.t, p.line("#requests pre")); !strings.Contains(said, "404") {
 		p.t.Errorf("the curl line of a strange path returns %q, want the API's 404", said)
@@ -87,13 +87,13 @@ func strangeTexts(p *page, api string) {
 func armFault(p *page, api string) {
 	p.t.Helper()
 	do(p, chromedp.Evaluate[chromedp.Void](`document.getElementById("kinds").value = "minute_quota"`))
-	do(p, chromedp.Click(chromedp.CSS("#fault button:not([type])")))
+	p.clickOn("#fault button:not([type])")
 	p.shows("#armed", "minute_quota * (times left: 1)")
 	p.send(api + "/cgi-bin/token")
 	p.shows("#requests summary", "fault minute_quota")
 	p.wait(`!document.getElementById("no-faults").hidden`)
 	before := value[string](p, `document.getElementById("now").dateTime`)
-	do(p, chromedp.Click(chromedp.CSS(`#advance [value="24h"]`)))
+	p.clickOn(`#advance [value="24h"]`)
 	p.wait(`new Date(document.getElementById("now").dateTime) - new Date(` + quote(before) + `) >= 24 * 3600 * 1000`)
 }
 
