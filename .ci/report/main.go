@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -43,6 +44,7 @@ type tally struct {
 	w                       *bufio.Writer
 	output                  map[test]*strings.Builder // of tests that are running
 	skips                   []string
+	errors                  []string // what failed tests reported, and where
 	passed, failed, skipped int
 	failedPackages          int
 }
@@ -53,6 +55,9 @@ func report(r io.Reader, w io.Writer) (ok bool, err error) {
 	t := tally{w: bufio.NewWriter(w), output: make(map[test]*strings.Builder)}
 	if err := t.read(bufio.NewReader(r)); err != nil {
 		return false, err
+	}
+	for _, text := range t.errors {
+		fmt.Fprintln(t.w, text)
 	}
 	for _, skip := range t.skips {
 		fmt.Fprint(t.w, skip)
@@ -134,9 +139,28 @@ func (t *tally) closeTest(e event) {
 	case "fail":
 		t.failed++
 		fmt.Fprint(t.w, out)
+		t.noteErrors(e.Test, out)
 	case "skip":
 		t.skipped++
 		t.skips = append(t.skips, e.Package+"\n"+out)
+	}
+}
+
+// located is how a test begins an error or a log line.
+var located = regexp.MustCompile(`^\s+\w+\.go:\d+: `)
+
+// maxErrors is how many lines of a failed test are repeated at the end.
+const maxErrors = 5
+
+// noteErrors keeps the first lines that a failed test reported, since what its processes
+// printed may be long and a reader of CI sees the end of it all.
+func (t *tally) noteErrors(name, out string) {
+	n := 0
+	for line := range strings.Lines(out) {
+		if n < maxErrors && located.MatchString(line) {
+			t.errors = append(t.errors, name+": "+strings.TrimSpace(line))
+			n++
+		}
 	}
 }
 

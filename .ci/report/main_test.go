@@ -31,13 +31,14 @@ func TestReport(t *testing.T) {
 ` + closing, "ok  \tp\t0.1s\np\n    b_test.go:1: needs redis-server\n--- SKIP: TestB (0.00s)\n" +
 			"Skipped tests ran nothing: .ci/run installs what they need, so they must not skip there.\n" +
 			"1 passed, 0 failed, 1 skipped\n", false},
-		{"failed", pass + `{"Action":"output","Package":"p","Test":"TestB","Output":"--- FAIL: TestB (0.00s)\n"}
+		{"failed", pass + `{"Action":"output","Package":"p","Test":"TestB","Output":"    b_test.go:1: got 2, want 1\n"}
+{"Action":"output","Package":"p","Test":"TestB","Output":"--- FAIL: TestB (0.00s)\n"}
 {"Action":"fail","Package":"p","Test":"TestB"}
 {"Action":"output","Package":"p","Output":"FAIL\n"}
 {"Action":"output","Package":"p","Output":"FAIL\tp\t0.1s\n"}
 {"Action":"fail","Package":"p"}
-`, "--- FAIL: TestB (0.00s)\n" +
-			"FAIL\nFAIL\tp\t0.1s\n1 passed, 1 failed, 0 skipped\n", false},
+`, "    b_test.go:1: got 2, want 1\n--- FAIL: TestB (0.00s)\n" +
+			"FAIL\nFAIL\tp\t0.1s\nTestB: b_test.go:1: got 2, want 1\n1 passed, 1 failed, 0 skipped\n", false},
 		{"panicked", pass + `{"Action":"output","Package":"p","Test":"TestB","Output":"panic: oops\n"}
 {"Action":"output","Package":"p","Output":"FAIL\tp\t0.1s\n"}
 {"Action":"fail","Package":"p"}
