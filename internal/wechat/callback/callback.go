@@ -112,17 +112,21 @@ func (c *Receiver) Open(query url.Values, body []byte) (Push, error) {
 		}
 		return c.read(body)
 	}
-	envelope, err := readMessage(body)
+	object, isXML, err := readMessage(body)
 	if err != nil {
 		return Push{}, err
 	}
-	if envelope.Encrypt == "" {
-		return Push{}, fmt.Errorf("%w: the callback is not encrypted, but an EncodingAESKey is configured", auth.ErrForbidden)
-	}
-	if err := c.verify(query, "msg_signature", envelope.Encrypt); err != nil {
+	outer, err := fieldsOf(object)
+	if err != nil {
 		return Push{}, err
 	}
-	plain, err := c.decrypt(envelope.Encrypt)
+	if outer.Encrypt == "" {
+		return Push{}, fmt.Errorf("%w: the callback is not encrypted, but an EncodingAESKey is configured", auth.ErrForbidden)
+	}
+	if err := c.verify(query, "msg_signature", outer.Encrypt); err != nil {
+		return Push{}, err
+	}
+	plain, to, err := c.decrypt(outer.Encrypt)
 	if err != nil {
 		return Push{}, err
 	}
@@ -130,7 +134,8 @@ func (c *Receiver) Open(query url.Values, body []byte) (Push, error) {
 	if err != nil {
 		return Push{}, err
 	}
-	push.from, push.digest = c, sha256.Sum256([]byte(envelope.Encrypt))
+	push.from, push.digest = c, sha256.Sum256([]byte(outer.Encrypt))
+	push.envelope = envelope{receiver: to, nonce: query.Get("nonce"), isXML: isXML}
 	return push, nil
 }
 
@@ -156,16 +161,21 @@ func (c *Receiver) verify(query url.Values, name string, signed ...string) error
 	if err != nil || len(stamp) > 12 || strings.Trim(stamp, "0123456789") != "" {
 		return fmt.Errorf("%w: the timestamp of the callback is not a number", auth.ErrInvalidRequest)
 	}
-	parts := append([]string{c.cfg.Token, stamp, nonce}, signed...)
-	slices.Sort(parts)
-	sum := sha1.Sum([]byte(strings.Join(parts, ""))) //nolint:gosec // WeChat signs callbacks with SHA-1
-	if subtle.ConstantTimeCompare([]byte(hex.EncodeToString(sum[:])), []byte(given)) != 1 {
+	if subtle.ConstantTimeCompare([]byte(c.sign(append(signed, stamp, nonce)...)), []byte(given)) != 1 {
 		return fmt.Errorf("%w: the signature of a callback is wrong", auth.ErrForbidden)
 	}
 	if age := c.cfg.Now().Sub(time.Unix(seconds, 0)); age > maxAge || age < -maxAge {
 		return fmt.Errorf("%w: callback timestamp is off by %v (limit %v)", auth.ErrForbidden, age, maxAge)
 	}
 	return nil
+}
+
+// sign returns the SHA-1 of the token and the parts, sorted and joined, in hex.
+func (c *Receiver) sign(parts ...string) string {
+	parts = append([]string{c.cfg.Token}, parts...)
+	slices.Sort(parts)
+	sum := sha1.Sum([]byte(strings.Join(parts, ""))) //nolint:gosec // WeChat signs callbacks with SHA-1
+	return hex.EncodeToString(sum[:])
 }
 
 // parameter returns a query parameter that must appear once and consist of visible

@@ -126,6 +126,10 @@ func TestMessages(t *testing.T) {
 		"half":              {`{"MsgType":"event"`, callback.Push{}, auth.ErrInvalidRequest},
 		"half, in XML":      {`<xml><MsgType>`, callback.Push{}, auth.ErrInvalidRequest},
 		"another root":      {`<html></html>`, callback.Push{}, auth.ErrInvalidRequest},
+		"deep":              {strings.Repeat(`{"a":`, 17) + "1" + strings.Repeat("}", 17), callback.Push{}, auth.ErrInvalidRequest},
+		"deep arrays":       {`{"a":` + strings.Repeat("[", 16) + strings.Repeat("]", 16) + "}", callback.Push{}, auth.ErrInvalidRequest},
+		"duplicate within":  {`{"a":{"b":1,"b":2}}`, callback.Push{}, auth.ErrInvalidRequest},
+		"more than one":     {`{}{}`, callback.Push{}, auth.ErrInvalidRequest},
 		"an entity":         {`<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><xml><OpenID>&e;</OpenID></xml>`, callback.Push{}, auth.ErrInvalidRequest},
 		"encrypted within":  {`{"Encrypt":"x"}`, callback.Push{}, auth.ErrAppMisconfigured},
 		"a form":            {`MsgType=event`, callback.Push{}, auth.ErrInvalidRequest},
@@ -302,9 +306,41 @@ func TestForwarded(t *testing.T) {
 			got, err := receiver(t, pushKey, nil).Open(r.Query, r.Body)
 			wantErr(t, err, nil)
 			if got.App != auth.AppID(wechatsim.DefaultApp.ID) || got.From != row.want.From || got.UnionID != row.want.UnionID ||
-				got.MsgType != row.want.MsgType || got.Name != row.want.Name || got.MsgID != row.want.MsgID || string(got.Message) != row.text {
+				got.MsgType != row.want.MsgType || got.Name != row.want.Name || got.MsgID != row.want.MsgID || string(got.Message) != strings.ReplaceAll(row.text, `" `, `"`) {
 				t.Errorf("got %+v", got)
 			}
 		})
+	}
+}
+
+// TestRevokeInfo: what the user withdrew decides what is deleted. A value that is not
+// documented, or none, deletes all.
+func TestRevokeInfo(t *testing.T) {
+	t.Parallel()
+	const nothing, keys, sessions = callback.EndsNothing, callback.EndsKeys, callback.EndsSessions
+	for value, want := range map[string]callback.Ends{
+		`"8"`: sessions, `8`: sessions, `"6"`: keys, `"12"`: keys, `"16"`: keys,
+		`"1"`: nothing, `"2"`: nothing, `"3"`: nothing, `"4"`: nothing, `"5"`: nothing, `"7"`: nothing,
+		`"13"`: nothing, `"14"`: nothing, `"15"`: nothing, `"18"`: nothing, `"19"`: nothing, `"20"`: nothing,
+		``: sessions, `""`: sessions, `"9"`: sessions, `"17"`: sessions, `"21"`: sessions, `"1,8"`: sessions, `"01"`: sessions, `" 1"`: sessions, `1.0`: sessions,
+	} {
+		for event, want := range map[string]callback.Ends{"user_authorization_revoke": want, "user_authorization_cancellation": sessions, "user_info_modified": nothing} {
+			member := ""
+			if value != "" {
+				member = `,"RevokeInfo":` + value
+			}
+			r := message(t, pushKey, `{"MsgType":"event","Event":"`+event+`","OpenID":"o"`+member+`}`)
+			push, err := receiver(t, pushKey, nil).Open(r.Query, r.Body)
+			wantErr(t, err, nil)
+			if push.Ends != want {
+				t.Errorf("%s %s: ends %d, want %d", event, value, push.Ends, want)
+			}
+		}
+	}
+	r := message(t, pushKey, `{"MsgType":"event","Event":"user_authorization_revoke","PluginID":"wx1","OpenPID":"p","RevokeInfo":"8"}`)
+	push, err := receiver(t, pushKey, nil).Open(r.Query, r.Body)
+	wantErr(t, err, nil)
+	if push.Ends != nothing || push.User != (auth.User{}) {
+		t.Errorf("a plugin's user: %+v", push)
 	}
 }

@@ -3,11 +3,9 @@ package callback
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/xml"
 	"fmt"
 	"strings"
 
-	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/wxgate/wxgate/internal/auth"
@@ -27,7 +25,8 @@ const (
 // Push is one message from WeChat.
 type Push struct {
 	Event Event
-	User  auth.User // whose data must be deleted; empty for any other message
+	User  auth.User // of whom data must be deleted; empty for any other message
+	Ends  Ends      // what is deleted of User
 
 	// What the message is to a service that it is forwarded to. The strings are WeChat's.
 	App     auth.AppID   // the app that it is for
@@ -36,135 +35,102 @@ type Push struct {
 	MsgType string       // text, image, event …
 	Name    string       // of an event; empty for another message
 	MsgID   string       // of a message; events have none
-	Message []byte       // the plaintext, as JSON; nil of a message in XML
+	// Message is one JSON object in Cloud Hosting's shape: no duplicate members, no space
+	// around tokens or names, numbers with all of their digits.
+	Message []byte
 
 	from   *Receiver // of an encrypted message; nil otherwise
 	digest [sha256.Size]byte
+	envelope
 }
 
-// message has the fields that are read of a message, in either format.
-type message struct {
-	Encrypt string `xml:"Encrypt"`
-	Type    string `xml:"MsgType"`
-	Event   string `xml:"Event"`
-	OpenID  string `xml:"OpenID"`
-	AppID   string `xml:"AppID"`
-	From    string `xml:"FromUserName"`
-	UnionID string `xml:"UnionID"`
-	MsgID   string `xml:"MsgId"`
-	json    []byte // the body, if it is JSON
-}
-
-// push returns what the message is to a service.
-func (m *message) push(app auth.AppID) Push {
-	p := Push{Event: Other, App: app, MsgType: m.Type, Name: m.Event, MsgID: m.MsgID, Message: m.json}
-	// FromUserName is the user of a message, but in events about an authorization it is
-	// another ID, and OpenID is the user.
-	for _, id := range []string{m.From, m.OpenID} {
-		if auth.ValidID(id) {
-			p.From = auth.OpenID(id)
-		}
-	}
-	if auth.ValidID(m.UnionID) {
-		p.UnionID = auth.UnionID(m.UnionID)
-	}
-	return p
+// fields are those members of a message that are read. WeChat sends MsgId and RevokeInfo as
+// strings and as numbers.
+type fields struct {
+	Encrypt, MsgType, Event, OpenID, AppID, FromUserName, UnionID, MsgID, RevokeInfo string
 }
 
 // read reads a body whose signature was verified.
 func (c *Receiver) read(body []byte) (Push, error) {
-	m, err := readMessage(body)
+	object, _, err := readMessage(body)
 	if err != nil {
 		return Push{}, err
 	}
-	if m.AppID != "" && auth.AppID(m.AppID) != c.cfg.AppID {
+	f, err := fieldsOf(object)
+	if err != nil {
+		return Push{}, err
+	}
+	if f.AppID != "" && auth.AppID(f.AppID) != c.cfg.AppID {
 		return Push{}, fmt.Errorf("%w: the message is about another app", auth.ErrForbidden)
 	}
-	if m.Encrypt != "" && m.Type == "" {
+	if f.Encrypt != "" && f.MsgType == "" {
 		return Push{}, fmt.Errorf("%w: the message is encrypted and no EncodingAESKey is configured", auth.ErrAppMisconfigured)
 	}
-	push, event := m.push(c.cfg.AppID), Event(m.Event)
-	if !strings.EqualFold(m.Type, "event") || event != Revoked && event != Cancelled {
+	push, event := f.push(c.cfg.AppID), Event(f.Event)
+	push.Message = object
+	if !strings.EqualFold(f.MsgType, "event") || event != Revoked && event != Cancelled {
 		return push, nil
 	}
 	push.Event = event
-	if m.OpenID == "" { // the user gave data to a plugin, which has another ID for the user
+	if f.OpenID == "" { // the user gave data to a plugin, which has another ID for the user
 		return push, nil
 	}
-	if !auth.ValidID(m.OpenID) {
+	if !auth.ValidID(f.OpenID) {
 		return Push{}, fmt.Errorf("%w: the message has no valid openid", auth.ErrInvalidRequest)
 	}
-	push.User = auth.User{App: c.cfg.AppID, OpenID: auth.OpenID(m.OpenID)}
+	push.User = auth.User{App: c.cfg.AppID, OpenID: auth.OpenID(f.OpenID)}
+	push.Ends = ends(event, f.RevokeInfo)
 	return push, nil
 }
 
-// readMessage reads JSON or XML; the console has an option for it.
-func readMessage(body []byte) (message, error) {
-	var m message
-	var err error
-	switch trimmed := bytes.TrimSpace(body); {
-	case len(trimmed) == 0:
-		err = errNoMessage
-	case trimmed[0] == '<':
-		err = m.readXML(trimmed)
-	default:
-		err = m.readJSON(trimmed)
+// push returns what the message is to a service.
+func (f *fields) push(app auth.AppID) Push {
+	p := Push{Event: Other, App: app, MsgType: f.MsgType, Name: f.Event, MsgID: f.MsgID}
+	// FromUserName is the user of a message, but in events about an authorization it is
+	// another ID, and OpenID is the user.
+	for _, id := range []string{f.FromUserName, f.OpenID} {
+		if auth.ValidID(id) {
+			p.From = auth.OpenID(id)
+		}
 	}
-	return m, err
+	if auth.ValidID(f.UnionID) {
+		p.UnionID = auth.UnionID(f.UnionID)
+	}
+	return p
+}
+
+// readMessage reads JSON or XML; the console has an option for it.
+func readMessage(body []byte) (object jsontext.Value, isXML bool, err error) {
+	trimmed := bytes.TrimSpace(body)
+	if bytes.HasPrefix(trimmed, []byte("<")) {
+		object, err = plainXML(trimmed)
+		return object, true, err
+	}
+	object, err = plainJSON(trimmed)
+	return object, false, err
 }
 
 var errNoMessage = fmt.Errorf("%w: the callback's body is neither a JSON object nor an <xml>", auth.ErrInvalidRequest)
 
-func (m *message) readXML(body []byte) error {
-	var root struct {
-		XMLName xml.Name `xml:"xml"`
-		// Slices, to detect a duplicate element.
-		Encrypt, MsgType, Event, OpenID, AppID, FromUserName, UnionID []string
-		MsgID                                                         []string `xml:"MsgId"`
+// fieldsOf returns the fields of an object that readMessage returned.
+func fieldsOf(object jsontext.Value) (fields, error) {
+	all, err := members(object)
+	if err != nil {
+		return fields{}, err
 	}
-	if xml.Unmarshal(body, &root) != nil {
-		return errNoMessage
-	}
-	for _, f := range []struct {
-		into   *string
-		values []string
-	}{{&m.Encrypt, root.Encrypt}, {&m.Type, root.MsgType}, {&m.Event, root.Event}, {&m.OpenID, root.OpenID}, {&m.AppID, root.AppID},
-		{&m.From, root.FromUserName}, {&m.UnionID, root.UnionID}, {&m.MsgID, root.MsgID}} {
-		if len(f.values) > 1 {
-			return errNoMessage
-		}
-		for _, value := range f.values {
-			*f.into = strings.TrimSpace(value)
+	var f fields
+	for name, into := range map[string]*string{
+		"Encrypt": &f.Encrypt, "MsgType": &f.MsgType, "Event": &f.Event, "OpenID": &f.OpenID, "AppID": &f.AppID,
+		"FromUserName": &f.FromUserName, "UnionID": &f.UnionID,
+	} {
+		if *into, err = text(all[name]); err != nil {
+			return fields{}, err
 		}
 	}
-	return nil
-}
-
-// readJSON trims spaces from the names of members: WeChat's sample of these events
-// has " OpenID" and " AppID". Text in GBK is accepted too.
-func (m *message) readJSON(body []byte) error {
-	var members map[string]jsontext.Value
-	if json.Unmarshal(body, &members, jsontext.AllowInvalidUTF8(true)) != nil {
-		return errNoMessage
-	}
-	m.json = body
-	fields := map[string]*string{
-		"Encrypt": &m.Encrypt, "MsgType": &m.Type, "Event": &m.Event, "OpenID": &m.OpenID, "AppID": &m.AppID,
-		"FromUserName": &m.From, "UnionID": &m.UnionID, "MsgId": &m.MsgID,
-	}
-	for name, value := range members {
-		name = strings.TrimSpace(name)
-		into, ok := fields[name]
-		if !ok {
-			continue
-		}
-		if name == "MsgId" && value.Kind() == '0' {
-			m.MsgID = string(value) // more digits than a float has
-			continue
-		}
-		if *into != "" || json.Unmarshal(value, into, jsontext.AllowInvalidUTF8(true)) != nil {
-			return errNoMessage
+	for name, into := range map[string]*string{"MsgId": &f.MsgID, "RevokeInfo": &f.RevokeInfo} {
+		if *into, err = textOrNumber(all[name]); err != nil {
+			return fields{}, err
 		}
 	}
-	return nil
+	return f, nil
 }
