@@ -166,11 +166,14 @@ func (r *auditRun) mints() {
 
 func (r *auditRun) revocations() {
 	r.session()
-	push, err := simpush.Event(r.sim.Sim, wechatsim.User{App: "wx0000000000000001", Name: "alice"}, "user_authorization_revoke", simpush.Target{Token: pushToken})
-	if err != nil {
-		r.t.Fatal(err)
+	for _, withdrawn := range []string{"6", "1", "8"} { // profile, of which there are keys; number plate; phone number
+		push, err := simpush.Withdraw(r.sim.Sim, wechatsim.User{App: "wx0000000000000001", Name: "alice"}, "user_authorization_revoke", withdrawn, simpush.Target{Token: pushToken})
+		if err != nil {
+			r.t.Fatal(err)
+		}
+		r.do("POST", pub+"/callback?"+push.Query.Encode(), string(push.Body)).want(r.t, http.StatusOK, "")
 	}
-	r.do("POST", pub+"/callback?"+push.Query.Encode(), string(push.Body)).want(r.t, http.StatusOK, "")
+	r.expect(audit.KeysForgotten, "ok", auditedApp+" by=wechat cause=user_authorization_revoke user_id=ALICE")
 	r.expect(audit.Revocation, "ok", "all=true "+auditedApp+" by=wechat cause=user_authorization_revoke sessions=1 user_id=ALICE")
 	one, _ := r.session()
 	sid, _ := claimsOf(r.t, one.str(r.t, "access_token"))["sid"].(string)

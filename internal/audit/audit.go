@@ -13,19 +13,20 @@ type Action string
 
 // The actions.
 const (
-	Login          Action = "login"           // a login code was presented
-	Mint           Action = "mint"            // a session was begun without a login code, with dev_mode
-	RefreshRefused Action = "refresh_refused" // a refresh token was presented and refused
-	Logout         Action = "logout"          // a client ended a session, or all of its user
-	Decode         Action = "decode"          // a phone number was asked for
-	Revocation     Action = "revocation"      // a session, or all of a user, was ended, not by the user
-	KeyRotated     Action = "key_rotated"     // a signing key was made: the first or the next
-	KeyRetired     Action = "key_retired"     // a signing key was removed, with all its tokens
+	Login          Action = "login"                // a login code was presented
+	Mint           Action = "mint"                 // a session was begun without a login code, with dev_mode
+	RefreshRefused Action = "refresh_refused"      // a refresh token was presented and refused
+	Logout         Action = "logout"               // a client ended a session, or all of its user
+	Decode         Action = "decode"               // a phone number was asked for
+	Revocation     Action = "revocation"           // a session, or all of a user, was ended, not by the user
+	KeysForgotten  Action = "session_keys_deleted" // WeChat says that the user withdrew what they decrypt
+	KeyRotated     Action = "key_rotated"          // a signing key was made: the first or the next
+	KeyRetired     Action = "key_retired"          // a signing key was removed, with all its tokens
 )
 
 // Actions returns all of them.
 func Actions() []Action {
-	return []Action{Login, Mint, RefreshRefused, Logout, Decode, Revocation, KeyRotated, KeyRetired}
+	return []Action{Login, Mint, RefreshRefused, Logout, Decode, Revocation, KeysForgotten, KeyRotated, KeyRetired}
 }
 
 // By is who did it: a closed set.
@@ -52,7 +53,7 @@ type Event struct {
 	Phone   Phone      // with [Decode] that succeeded
 	Address string     // of the client
 	Request string     // the ID of the request, as in the access log; not of the admin API
-	Cause   string     // with [Revocation] by WeChat: the event
+	Cause   string     // with [Revocation] and [KeysForgotten] by WeChat: the event
 	Ended   int        // sessions, with [Revocation]
 	Outcome string     // ok or the error code
 }

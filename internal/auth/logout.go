@@ -80,6 +80,22 @@ func (s *Service) EndUser(ctx context.Context, u User, cause Cause) (ended int, 
 	return ended, err
 }
 
+// ForgetKeys forgets the session keys that a user has now, so that nothing that was encrypted
+// with them can be decrypted: as WeChat requires when the user withdraws open data that only
+// they can decrypt. The sessions remain.
+func (s *Service) ForgetKeys(ctx context.Context, u User) error {
+	keys, err := s.cfg.Store.SessionKeys(ctx, u)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if err := s.cfg.Store.DropSessionKey(ctx, u, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Erase is EndUser, and deletes what is stored of the user: see [Store.Erase]. A user who is
 // unknown, or erased already, is no error.
 func (s *Service) Erase(ctx context.Context, u User) (Erased, error) {

@@ -37,20 +37,35 @@ func (g *Gateway) serveCallback(c *call) error {
 	if err != nil {
 		return callbackRefused(err)
 	}
-	if push.User != (auth.User{}) && !push.Handled() {
-		ended, err := c.runtime.Service.EndUser(c.r.Context(), push.User, auth.CauseWithdrawn)
-		c.runtime.Record(audit.Event{
-			Action: audit.Revocation, By: audit.WeChat, Request: g.Server.RequestID(c.r), All: true, Cause: string(push.Event), Ended: ended,
-		}, push.User, err)
-		if err != nil {
-			return err // WeChat retries
-		}
-		push.MarkHandled()
-		g.Logger.Info("deleted a user's sessions and session keys, as WeChat requires",
-			zap.String("event", string(push.Event)), zap.String("app", string(push.User.App)))
+	if err := g.withdraw(c, push); err != nil {
+		return err // WeChat retries
 	}
 	metrics.Pushes.WithLabelValues(string(push.Event)).Inc()
 	return writeText(c.w, "success")
+}
+
+// withdraw deletes what a user no longer lets the app have.
+func (g *Gateway) withdraw(c *call, push callback.Push) error {
+	if push.Ends == callback.EndsNothing || push.Handled() {
+		return nil
+	}
+	done := audit.Event{Action: audit.Revocation, By: audit.WeChat, Request: g.Server.RequestID(c.r), Cause: string(push.Event)}
+	var err error
+	if push.Ends == callback.EndsKeys {
+		done.Action = audit.KeysForgotten
+		err = c.runtime.Service.ForgetKeys(c.r.Context(), push.User)
+	} else {
+		done.All = true
+		done.Ended, err = c.runtime.Service.EndUser(c.r.Context(), push.User, auth.CauseWithdrawn)
+	}
+	c.runtime.Record(done, push.User, err)
+	if err != nil {
+		return err
+	}
+	push.MarkHandled()
+	g.Logger.Info("deleted what is stored of a user, as WeChat requires",
+		zap.String("event", string(push.Event)), zap.String("app", string(push.User.App)), zap.Bool("sessions", done.All))
+	return nil
 }
 
 // firstAccepting tries the callbacks of all apps, because the URL names none: the one

@@ -97,6 +97,36 @@ func TestCallbackEndsSessions(t *testing.T) {
 	}
 }
 
+// TestCallbackRevokeInfo: a user who withdraws profile data keeps the session, but nothing that
+// was encrypted before can be decrypted; one who withdraws a number plate keeps both.
+func TestCallbackRevokeInfo(t *testing.T) {
+	t.Parallel()
+	for revokeInfo, want := range map[string]struct {
+		session, decode int
+		code            string
+	}{
+		"1":  {http.StatusOK, http.StatusOK, ""},
+		"6":  {http.StatusOK, http.StatusUnauthorized, "session_stale"},
+		"8":  {http.StatusUnauthorized, http.StatusUnauthorized, "session_revoked"},
+		"99": {http.StatusUnauthorized, http.StatusUnauthorized, "session_revoked"},
+	} {
+		s := newCallbackSite(t)
+		bearer := []string{"Authorization", "Bearer " + s.login(first).get("access_token")}
+		data := `{` + s.encrypted() + `}`
+		p, err := simpush.Withdraw(s.sim, alice, "user_authorization_revoke", revokeInfo, simpush.Target{Token: firstToken})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := s.push(p); r.status != http.StatusOK || r.body != "success" {
+			t.Errorf("%s: %d %q", revokeInfo, r.status, r.body)
+		}
+		if got := s.do(http.MethodGet, "/orders", "", bearer...).status; got != want.session {
+			t.Errorf("%s: the session gets %d, want %d", revokeInfo, got, want.session)
+		}
+		s.do(http.MethodPost, pub+"/decode", data, bearer...).want(want.decode, want.code)
+	}
+}
+
 func TestCallbackRefuses(t *testing.T) {
 	t.Parallel()
 	s := newCallbackSite(t)

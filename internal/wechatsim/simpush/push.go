@@ -39,21 +39,26 @@ func Check(s *wechatsim.Sim, to Target) Request {
 }
 
 // Event is an event about a user, such as user_authorization_revoke, with the members of the
-// page on 授权用户信息变更 and the spelling of its samples. The error is
-// [wechatsim.ErrUnknownApp].
+// page on 授权用户信息变更 and the spelling of its samples. What the user withdraws is the phone
+// number. The error is [wechatsim.ErrUnknownApp].
 // https://developers.weixin.qq.com/miniprogram/security/basic/listen.html
 func Event(s *wechatsim.Sim, u wechatsim.User, event string, to Target) (Request, error) {
+	return Withdraw(s, u, event, "8", to)
+}
+
+// Withdraw is [Event] with a RevokeInfo, such as "6" for nickname and avatar.
+func Withdraw(s *wechatsim.Sim, u wechatsim.User, event, revokeInfo string, to Target) (Request, error) {
 	u, err := s.Resolve(u)
 	if err != nil {
 		return Request{}, err
 	}
 	now := s.Now().Unix()
 	text := fmt.Sprintf(`{"ToUserName": "gh_870882ca4b1","FromUserName": "oaKk346BaWE-eIn4oSRWbaM9vR7s","CreateTime": %d,`+
-		`"MsgType": "event","Event": "%s"," OpenID": "%s"," AppID": "%s"," RevokeInfo": "1"}`, now, event, u.OpenID, u.App)
+		`"MsgType": "event","Event": "%s"," OpenID": "%s"," AppID": "%s"," RevokeInfo": "%s"}`, now, event, u.OpenID, u.App, revokeInfo)
 	if to.XML {
 		text = fmt.Sprintf("<xml><ToUserName><![CDATA[gh_870882ca4b1]]></ToUserName>\n<FromUserName><![CDATA[owAqB1v0ahK_Xlc7GshIDdf2yf7E]]></FromUserName>\n"+
 			"<CreateTime>%d</CreateTime>\n<MsgType><![CDATA[event]]></MsgType>\n<Event><![CDATA[%s]]></Event>\n<OpenID><![CDATA[%s]]></OpenID>\n"+
-			"<AppID><![CDATA[%s]]></AppID>\n<RevokeInfo><![CDATA[1]]></RevokeInfo>\n</xml>", now, event, u.OpenID, u.App)
+			"<AppID><![CDATA[%s]]></AppID>\n<RevokeInfo><![CDATA[%s]]></RevokeInfo>\n</xml>", now, event, u.OpenID, u.App, revokeInfo)
 	}
 	if to.Receiver == "" {
 		to.Receiver = u.App
