@@ -36,6 +36,7 @@ const (
 	simServer   = simulator + "/simserver"
 	simExpiring = simulator + "/expiring"
 	simSealing  = simulator + "/sealing"
+	simSecurity = simulator + "/apisecurity"
 	simFault    = simulator + "/fault"
 	simLog      = simulator + "/requestlog"
 	simPush     = simulator + "/simpush"    // what WeChat pushes
@@ -45,7 +46,7 @@ const (
 )
 
 // simulated are what every test may use, beside the simulator itself.
-var simulated = []string{simServer, simFault, simLog, simPush}
+var simulated = []string{simServer, simFault, simLog, simPush, simSecurity}
 
 // The packages of the benchmark.
 const (
@@ -215,16 +216,17 @@ var layers = []layer{
 	{dir: "internal/seal", stdOnly: true},
 	// The simulator reads WeChat's documentation, not our code: one misreading
 	// cannot then pass on both sides.
-	{dir: simulator, alone: true, imports: []string{simProtocol, simExpiring, simSealing, simFault, simLog}, tests: []string{simServer, simTest}, stdOnly: true},
+	{dir: simulator, alone: true, imports: []string{simProtocol, simExpiring, simSealing, simSecurity, simFault, simLog}, tests: []string{simServer, simTest}, stdOnly: true},
 	{dir: simProtocol, stdOnly: true},
 	{dir: simExpiring, stdOnly: true},
 	{dir: simSealing, stdOnly: true},
-	{dir: simFault, imports: []string{simProtocol}, stdOnly: true},
+	{dir: simSecurity, stdOnly: true},
+	{dir: simFault, imports: []string{simProtocol, simSecurity}, stdOnly: true},
 	{dir: simLog, imports: []string{simProtocol, simFault}, stdOnly: true},
 	{dir: simPush, imports: []string{simulator, simSealing}, stdOnly: true},
-	{dir: simServer, alone: true, imports: []string{simulator, simProtocol, simFault, simPage}, tests: []string{simTest}, stdOnly: true},
+	{dir: simServer, alone: true, imports: []string{simulator, simProtocol, simSecurity, simFault, simPage}, tests: []string{simTest}, stdOnly: true},
 	{dir: simPage, stdOnly: true},
-	{dir: standalone, imports: []string{simulator}, tests: []string{simServer}, only: []string{"github.com/go-json-experiment/json"}},
+	{dir: standalone, imports: []string{simulator, simSecurity}, tests: []string{simServer}, only: []string{"github.com/go-json-experiment/json"}},
 	{dir: simTest, imports: []string{simulator, simServer, simFault}, stdOnly: true},
 	// The attacks read HTTP's specifications, not our code, for the same reason;
 	// raw HTTP/2 and HTTP/3 need libraries that Caddy has anyway.

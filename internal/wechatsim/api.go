@@ -24,6 +24,9 @@ type call struct {
 	path   string
 	query  url.Values
 	body   []byte
+
+	address string // scheme, host and path, as signatures have it
+	header  http.Header
 }
 
 // A route is one API call: its method, the errcode for any other, and its code.
@@ -72,14 +75,14 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "request body unreadable or too large", http.StatusRequestEntityTooLarge)
 		return
 	}
-	c := call{method: r.Method, path: r.URL.Path, query: r.URL.Query(), body: body}
+	c := call{method: r.Method, path: r.URL.Path, query: r.URL.Query(), body: body, address: addressOf(r), header: r.Header}
 	striking, struck := s.faults.Take(c.path)
 	note := s.seen.Add(requestlog.Request{
 		Method: c.method, Path: c.path, Query: c.query, Body: string(c.body), Time: s.Now(), Fault: striking.Kind,
 	})
 	var right protocol.Response
 	if !struck || striking.WorksFirst() {
-		right = s.answer(c)
+		right = s.answerSecured(c, striking.Spoil())
 		s.seen.Answered(note, right)
 	}
 	if struck {

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/wxgate/wxgate/internal/wechatsim/apisecurity"
 	"github.com/wxgate/wxgate/internal/wechatsim/expiring"
 	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 	"github.com/wxgate/wxgate/internal/wechatsim/requestlog"
@@ -71,9 +72,10 @@ type Sim struct {
 	names  map[userKey]string // openids of users that were added with a name, by app and name
 	codes  expiring.Map[*code]
 	tokens expiring.Map[*accessToken]
-	plain  map[string]*accessToken // by appid: the latest of /cgi-bin/token; a component's own
-	stable map[string]*stableState // by appid
-	phones expiring.Map[time.Time] // when a number was encrypted; see phoneRecord
+	plain  map[string]*accessToken     // by appid: the latest of /cgi-bin/token; a component's own
+	stable map[string]*stableState     // by appid
+	secure map[string]*apisecurity.App // by appid: those with API security
+	phones expiring.Map[time.Time]     // when a number was encrypted; see phoneRecord
 }
 
 // New returns a simulator that serves nothing yet. Mount [Sim.API], or use package
@@ -105,6 +107,7 @@ func New(cfg Config) *Sim {
 		tokens:     expiring.New[*accessToken](),
 		plain:      make(map[string]*accessToken),
 		stable:     make(map[string]*stableState),
+		secure:     make(map[string]*apisecurity.App),
 		phones:     expiring.New[time.Time](),
 	}
 }

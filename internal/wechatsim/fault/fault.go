@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/wxgate/wxgate/internal/wechatsim/apisecurity"
 )
 
 // ErrBad means that a fault cannot be armed as it is written.
@@ -45,11 +47,28 @@ var (
 		Busy, ErrCode, Quota, MinuteQuota, Timeout,
 		Reset, HTML, HTTP500, Empty, Redirect,
 	}
-	bending = []Kind{Slow, Truncated, Control, Huge}
+	bending = append([]Kind{Slow, Truncated, Control, Huge}, spoiling()...)
 )
 
 // Kinds returns all kinds.
 func Kinds() []Kind { return slices.Concat(replacing, bending) }
+
+// spoiling are the kinds that bend the response to an encrypted call, and no other.
+func spoiling() []Kind {
+	var kinds []Kind
+	for _, spoil := range apisecurity.Spoils() {
+		kinds = append(kinds, Kind(spoil))
+	}
+	return kinds
+}
+
+// Spoil returns how the response to an encrypted call is spoiled.
+func (f Fault) Spoil() apisecurity.Spoil {
+	if slices.Contains(spoiling(), f.Kind) {
+		return apisecurity.Spoil(f.Kind)
+	}
+	return apisecurity.Good
+}
 
 // A Fault is something that goes wrong with coming requests. Of several armed
 // for a path, the one armed first strikes.

@@ -72,8 +72,10 @@ func (f Fault) instead(h *protocol.Host, path string, right protocol.Response) p
 		return withMember(right, "\"remark\":\"\x01\x08\t\n\x1f\"")
 	case Huge:
 		return withMember(right, `"padding":"`+string(bytes.Repeat([]byte("x"), hugeSize))+`"`)
-	default: // empty, as WeChat has responded to a bad appid
+	case Empty: // as WeChat has responded to a bad appid
 		return protocol.Response{Status: http.StatusOK, ContentType: "text/html; charset=gbk"}
+	default: // spoiled already, if it is encrypted: see [Fault.Spoil]
+		return right
 	}
 }
 

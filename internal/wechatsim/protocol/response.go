@@ -5,6 +5,7 @@ package protocol
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 )
@@ -30,6 +31,7 @@ type Response struct {
 	Status      int
 	ContentType string
 	Location    string
+	Header      http.Header // further ones
 	Body        []byte
 	Class       Class
 	ErrCode     int
@@ -92,6 +94,7 @@ func JSON(v any) []byte {
 // SetHeader sets the headers of the response.
 func (r Response) SetHeader(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", r.ContentType)
+	maps.Copy(w.Header(), r.Header)
 	if r.Location != "" {
 		w.Header().Set("Location", r.Location)
 	}

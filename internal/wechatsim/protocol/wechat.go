@@ -64,6 +64,17 @@ var messages = map[int]string{
 	ErrSessionKeyAbsent: "session_key is not existed or expired",
 	ErrSigMethod:        "invalid sig_method",
 	ErrSignature:        "invalid signature",
+	40230:               "missing wechatmp serial", // 40230 to 40240: see package apisecurity
+	40231:               "missing wechatmp timestamp",
+	40232:               "missing wechatmp signature",
+	40233:               "missing wechatmp appid",
+	40234:               "invalid wechatmp signature",
+	40235:               "invalid encrypt",
+	40236:               "invalid wechatmp appid",
+	40237:               "wechatmp appid does not match the token",
+	40238:               "no symmetric key is set",
+	40239:               "no public key is set",
+	40240:               "wechatmp timestamp expired",
 	ErrNotAuthorized:    "component is not authorized by this account",
 }
 

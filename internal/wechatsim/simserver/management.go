@@ -36,6 +36,9 @@ DELETE /session-key          87007 from now on
 POST   /high-risk            40226 from now on           high_risk (default true)
 POST   /expire-tokens        42001 for every access_token
 GET    /component-token      what its token service says   component
+GET    /api-security         {"encrypt","sign","verify"}, as the console shows the keys of an app with API security
+POST   /api-security         the same, with new keys: plain requests of calls that support it are refused from now on
+POST   /api-security/certificate  begins a change of WeChat's certificate, or ends it
 GET    /clock                {"now"}
 POST   /clock                {"advance":"5m"}
 GET    /requests             what the API has seen       path, limit (the newest so many)
@@ -75,29 +78,32 @@ func Management(s *wechatsim.Sim, api string) http.Handler {
 // calls are the management calls, by method and path.
 func calls(api string) map[string]call {
 	return map[string]call{
-		"GET /about":               func(*wechatsim.Sim, *http.Request) (any, error) { return about(api), nil },
-		"GET /apps":                func(s *wechatsim.Sim, _ *http.Request) (any, error) { return apps(s, api), nil },
-		"GET /users":               users,
-		"GET /code":                codeText,
-		"POST /codes":              code,
-		"GET /phone-code":          phoneCodeText,
-		"POST /phone-codes":        phoneCode,
-		"GET /encrypted-phone":     encryptedPhone,
-		"GET /encrypted-profile":   encryptedProfile,
-		"POST /encrypt":            encrypt,
-		"GET /session-key":         sessionKey,
-		"POST /session-key/rotate": rotate,
-		"DELETE /session-key":      drop,
-		"POST /high-risk":          highRisk,
-		"POST /expire-tokens":      expire,
-		"GET /component-token":     componentToken,
-		"GET /clock":               now,
-		"POST /clock":              advance,
-		"GET /requests":            requests,
-		"DELETE /requests":         clearRequests,
-		"GET /faults":              faults,
-		"POST /faults":             arm,
-		"DELETE /faults":           clearFaults,
+		"GET /about":                     func(*wechatsim.Sim, *http.Request) (any, error) { return about(api), nil },
+		"GET /apps":                      func(s *wechatsim.Sim, _ *http.Request) (any, error) { return apps(s, api), nil },
+		"GET /users":                     users,
+		"GET /code":                      codeText,
+		"POST /codes":                    code,
+		"GET /phone-code":                phoneCodeText,
+		"POST /phone-codes":              phoneCode,
+		"GET /encrypted-phone":           encryptedPhone,
+		"GET /encrypted-profile":         encryptedProfile,
+		"POST /encrypt":                  encrypt,
+		"GET /session-key":               sessionKey,
+		"POST /session-key/rotate":       rotate,
+		"DELETE /session-key":            drop,
+		"POST /high-risk":                highRisk,
+		"POST /expire-tokens":            expire,
+		"GET /component-token":           componentToken,
+		"GET /api-security":              console,
+		"POST /api-security":             secure,
+		"POST /api-security/certificate": changeCertificate,
+		"GET /clock":                     now,
+		"POST /clock":                    advance,
+		"GET /requests":                  requests,
+		"DELETE /requests":               clearRequests,
+		"GET /faults":                    faults,
+		"POST /faults":                   arm,
+		"DELETE /faults":                 clearFaults,
 	}
 }
 

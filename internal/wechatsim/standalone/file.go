@@ -13,6 +13,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/apisecurity"
 )
 
 // maxFile is the longest file that is read, in bytes: some thousand users.
@@ -34,7 +35,8 @@ type fileApp struct {
 	AppID       string             `json:"appid"`
 	Secret      string             `json:"secret"`
 	Platform    wechatsim.Platform `json:"platform"`
-	MiniProgram string             `json:"miniprogram"` // of wecom: the appid in the watermark
+	MiniProgram string             `json:"miniprogram"`  // of wecom: the appid in the watermark
+	APISecurity *apisecurity.Keys  `json:"api_security"` // default: none
 }
 
 // A fileComponent is a [wechatsim.Component].
@@ -116,6 +118,9 @@ func (f file) setup() (Setup, error) {
 			return Setup{}, fmt.Errorf("apps[%d]: %w", i, err)
 		}
 		out.Apps = append(out.Apps, wechatsim.App{ID: app.AppID, Secret: app.Secret, Platform: app.Platform, MiniProgram: app.MiniProgram})
+		if app.APISecurity != nil {
+			out.secured[app.AppID] = *app.APISecurity
+		}
 	}
 	if len(out.Apps) == 0 {
 		return Setup{}, errors.New("apps is empty; add an app, or remove the member for the default apps")

@@ -6,6 +6,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/wxgate/wxgate/internal/wechatsim/apisecurity"
 )
 
 // load writes a file and loads it.
@@ -58,14 +62,43 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// TestLoadAPISecurity turns it on for the app that has keys.
+func TestLoadAPISecurity(t *testing.T) {
+	t.Parallel()
+	keys, err := apisecurity.Generate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	setup, err := load(t, `{"apps": [{"appid": "wxa", "secret": "s", "api_security": `+string(text)+`}, {"appid": "wxb", "secret": "s"}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sim, err := setup.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if shown, err := sim.SecurityConsole("wxa"); err != nil || shown.Encrypt != keys.Encrypt {
+		t.Errorf("%+v, %v", shown, err)
+	}
+	if _, err := sim.SecurityConsole("wxb"); !errors.Is(err, apisecurity.ErrBadKeys) {
+		t.Error(err)
+	}
+}
+
 func TestLoadRefuses(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`{"apps": []}`:                "apps is empty",
 		`{"apps": [{"secret": "s"}]}`: "apps[0]: appid is required",
 		`{"apps": [{"appid": "a"}]}`:  "secret is required",
-		`{"apps": [{"appid": "a", "secret": "s", "miniprogram": "b"}]}`:            "miniprogram is only for platform wecom",
-		`{"apps": [{"appid": "a", "secret": "s"}, {"appid": "a", "secret": "s"}]}`: `apps[1]: duplicate app "a"`,
+		`{"apps": [{"appid": "a", "secret": "s", "miniprogram": "b"}]}`:                   "miniprogram is only for platform wecom",
+		`{"apps": [{"appid": "a", "secret": "s"}, {"appid": "a", "secret": "s"}]}`:        `apps[1]: duplicate app "a"`,
+		`{"apps": [{"appid": "a", "secret": "s", "api_security": {}}]}`:                   `app "a": api_security: bad API security keys: encrypt`,
+		`{"apps": [{"appid": "a", "secret": "s", "platform": "qq", "api_security": {}}]}`: "not an app on wechat",
 		`{"components": [{}]}`:                               "components[0]: appid is required",
 		`{"components": [{"appid": "c"}, {"appid": "c"}]}`:   `duplicate component "c"`,
 		`{"components": [{"appid": "c", "apps": ["none"]}]}`: `unknown app "none"`,

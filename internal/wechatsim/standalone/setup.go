@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/apisecurity"
 )
 
 // A Setup is what a simulator knows from the start. [Default] and [Load] return one.
@@ -11,7 +12,8 @@ type Setup struct {
 	Apps       []wechatsim.App
 	Components []wechatsim.Component
 
-	users []fileUser
+	users   []fileUser
+	secured map[string]apisecurity.Keys // by appid: those with API security
 }
 
 // secondApp is a second mini program on WeChat: the appids of the default apps end in 1, and 2
@@ -24,7 +26,7 @@ var defaultNames = []string{"alice", "bob", "carol"}
 // Default returns two mini programs on WeChat and one on each other platform, with the same
 // three users. A user has one unionid in both apps on WeChat.
 func Default() Setup {
-	out := Setup{Apps: append([]wechatsim.App{wechatsim.DefaultApp, secondApp}, wechatsim.Siblings()...)}
+	out := Setup{secured: map[string]apisecurity.Keys{}, Apps: append([]wechatsim.App{wechatsim.DefaultApp, secondApp}, wechatsim.Siblings()...)}
 	for _, name := range defaultNames {
 		out.users = append(out.users, fileUser{User: name, UnionID: wechatsim.OpenIDFor("unionid", name)})
 	}
@@ -36,6 +38,11 @@ func Default() Setup {
 // of other platforms are other people's.
 func (s Setup) New() (*wechatsim.Sim, error) {
 	sim := wechatsim.New(wechatsim.Config{Apps: s.Apps, Components: s.Components})
+	for app, keys := range s.secured {
+		if _, err := sim.Secure(app, keys); err != nil {
+			return nil, fmt.Errorf("app %q: api_security: %w", app, err)
+		}
+	}
 	for i, u := range s.users {
 		for _, app := range sim.Apps() {
 			if u.AppID != "" && u.AppID != app.ID {
