@@ -55,6 +55,10 @@ func Problem(err error) *problem.Problem {
 	}
 	p := problem.Of(err)
 	switch {
+	case errors.Is(err, wechat.ErrNotEncryptable):
+		p.SetDetail("wxgate encrypts and signs this call: send its parameters once, as one JSON object of at most 1 MiB, without a signature.")
+	case errors.Is(err, wechat.ErrUnverified):
+		p.SetDetail("WeChat's response was refused, because it could not be verified. WeChat may have carried out the call.")
 	case errors.Is(err, auth.ErrWeChatTimeout):
 		p.SetDetail("WeChat did not respond in time. It may have carried out the call.")
 	case errors.Is(err, auth.ErrWeChatUnreadable):

@@ -79,6 +79,8 @@ var chinese = map[string]string{
 	"The message cannot be decrypted with the configured EncodingAESKey.":                                                      "无法用所配置的 EncodingAESKey 解密消息。",
 	"A body over 1 MiB requires a Content-Length: WeChat refuses one without.":                                                 "超过 1 MiB 的请求体必须带 Content-Length，否则微信会拒绝。",
 	"WeChat did not respond in time. It may have carried out the call.":                                                        "微信响应超时，调用可能已经执行。",
+	"wxgate encrypts and signs this call: send its parameters once, as one JSON object of at most 1 MiB, without a signature.": "wxgate 会对这个调用加密和签名：请把参数写成一个不超过 1 MiB 的 JSON 对象，每个参数一次，不要自行签名。",
+	"WeChat's response was refused, because it could not be verified. WeChat may have carried out the call.":                   "微信的响应无法验证，已拒绝；调用可能已经执行。",
 	"WeChat's response ended early. It may have carried out the call.":                                                         "微信的响应不完整，调用可能已经执行。",
 	"WeChat cannot be reached. Wait, then try again.":                                                                          "无法连接微信。请稍后重试。",
 	"WeChat is busy, or too many calls are under way. Wait, then try again.":                                                   "微信繁忙，或正在进行的调用过多。请稍后重试。",
@@ -91,6 +93,6 @@ var chinese = map[string]string{
 	"A form may have 1 MiB. Name the body's real Content-Type, such as application/json.":                                      "表单最大 1 MiB。请写明请求体真实的 Content-Type，例如 application/json。",
 	"wxgate_openapi only serves loopback and Unix sockets. Write bind 127.0.0.1 in its site, or expose insecure in its block.": "wxgate_openapi 只服务回环地址和 Unix 套接字。请在其站点中写 bind 127.0.0.1，或在其配置块中写 expose insecure。",
 	"Use an IP address or localhost as the host; other names are refused to prevent DNS rebinding.":                            "主机请用 IP 地址或 localhost；为防止 DNS 重绑定，其他名称一律拒绝。",
-	"Send X-WX-APPID once.":                                                                                                    "X-WX-APPID 只能发送一次。",
-	"This site serves several mini programs. Name one in the header X-WX-APPID.":                                               "该站点服务多个小程序。请在请求头 X-WX-APPID 中指明一个。",
+	"Send X-WX-APPID once.": "X-WX-APPID 只能发送一次。",
+	"This site serves several mini programs. Name one in the header X-WX-APPID.": "该站点服务多个小程序。请在请求头 X-WX-APPID 中指明一个。",
 }

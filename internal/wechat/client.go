@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat/apisecurity"
 	"github.com/wxgate/wxgate/internal/wechat/opendata"
 	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
@@ -44,6 +45,12 @@ type Config struct {
 	// CheckPhone has WeChat confirm that it encrypted a phone number before the number
 	// verifies the session. It is only supported on WeChat, with a secret.
 	CheckPhone bool
+	// Security encrypts and signs the calls that it covers; nil for none. It is only
+	// supported on WeChat, with a secret.
+	Security *apisecurity.Security
+	// ObserveSecurity is called after every response to an encrypted call; nil for no
+	// observer. It must not block.
+	ObserveSecurity func(SecurityCheck)
 	// Transport sends the requests; nil for a dedicated one. With HTTP/1 no
 	// [http.Transport] replays a request that was written: see unreplayable.
 	Transport http.RoundTripper
@@ -87,11 +94,12 @@ func New(cfg Config) (*Client, error) {
 		cfg.Transport = c.own
 	}
 	c.peer = &peer{
-		app:     cfg.AppID,
-		base:    base,
-		http:    cfg.Transport,
-		guard:   newGuard(c.dialect, string(cfg.AppID), maxInFlight),
-		observe: cfg.Observe,
+		app:      cfg.AppID,
+		base:     base,
+		http:     cfg.Transport,
+		guard:    newGuard(c.dialect, string(cfg.AppID), maxInFlight),
+		observe:  cfg.Observe,
+		security: security{cfg.Security, cfg.AppID, cfg.ObserveSecurity},
 	}
 	c.forwards = newGuard(c.dialect, string(cfg.AppID), maxForwards)
 	c.tokens = &tokenCache{fetch: c.shared(c.fetchToken), now: cfg.Now, tasks: c.tasks}
@@ -140,6 +148,8 @@ func (cfg *Config) completePlatform() error {
 	switch {
 	case !ok:
 		return fmt.Errorf("%w: app %q: unknown platform %q", auth.ErrAppMisconfigured, cfg.AppID, cfg.Platform)
+	case cfg.Security != nil && (cfg.Platform != WeChat || cfg.Component != nil):
+		return fmt.Errorf("%w: app %q: API security requires platform wechat and a secret", auth.ErrAppMisconfigured, cfg.AppID)
 	case cfg.Component != nil && cfg.Platform != WeChat:
 		return fmt.Errorf("%w: app %q: %s has no component", auth.ErrAppMisconfigured, cfg.AppID, cfg.Platform)
 	case cfg.MiniProgram != cfg.AppID && cfg.Platform != WeCom || !auth.ValidID(cfg.MiniProgram):

@@ -39,7 +39,8 @@ type Outgoing struct {
 
 // Forward makes a call for the app: it adds the access token, and returns WeChat's
 // response unchanged, with status, headers and body. The caller must close the body;
-// until then the call counts as running.
+// until then the call counts as running. A call that [Config.Security] covers is encrypted,
+// and its response decrypted.
 //
 // If WeChat refuses the token, the call is repeated once with a new one, provided that
 // its body could be buffered: see [MaxReplayBytes]. A call is not repeated for any
@@ -60,13 +61,21 @@ func (c *Client) Forward(caller context.Context, out Outgoing) (*http.Response, 
 		}
 		return nil, err
 	}
+	sealed, err := c.peer.security.encrypts(out, body)
+	if err != nil {
+		return nil, err
+	}
 	leave, err := c.forwards.enter()
 	if err != nil {
 		c.peer.report(caller, platform.CallForward, false, time.Now(), err)
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeoutCause(caller, forwardTime, errForwardTime)
-	resp, err := c.forward(ctx, out, body)
+	send := c.send
+	if sealed {
+		send = c.sendSealed
+	}
+	resp, err := c.forward(ctx, out, body, send)
 	if err != nil {
 		cancel()
 		leave()
@@ -79,13 +88,16 @@ func (c *Client) Forward(caller context.Context, out Outgoing) (*http.Response, 
 	return resp, nil
 }
 
-func (c *Client) forward(ctx context.Context, out Outgoing, body *replayable) (*http.Response, error) {
+// sender makes a forwarded call once. stale reports that WeChat refused the token.
+type sender func(ctx context.Context, out Outgoing, body *replayable, token string) (resp *http.Response, stale bool, err error)
+
+func (c *Client) forward(ctx context.Context, out Outgoing, body *replayable, send sender) (*http.Response, error) {
 	for again := false; ; again = true {
 		token, err := c.tokens.Token(ctx)
 		if err != nil {
 			return nil, err
 		}
-		resp, stale, err := c.send(ctx, out, body, token)
+		resp, stale, err := send(ctx, out, body, token)
 		if err != nil {
 			return nil, err
 		}
@@ -99,7 +111,7 @@ func (c *Client) forward(ctx context.Context, out Outgoing, body *replayable) (*
 	}
 }
 
-// send makes the call once. stale reports that WeChat refused the token.
+// send is the [sender] of calls that are not encrypted.
 func (c *Client) send(ctx context.Context, out Outgoing, body *replayable, token string) (resp *http.Response, stale bool, err error) {
 	started, sent := time.Now(), false
 	err = c.forwards.protect(func() error {

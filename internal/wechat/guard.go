@@ -65,6 +65,11 @@ func down(counts gobreaker.Counts) bool {
 // about the request does not: otherwise an attacker could block all logins by sending
 // invalid codes.
 func isOutage(d *platform.Dialect, err error) bool {
+	// WeChat responded. If an old certificate is configured, calls that are not encrypted
+	// must not stop, and above all not logins.
+	if errors.Is(err, ErrUnverified) {
+		return false
+	}
 	if _, ok := errors.AsType[*auth.PlatformError](err); ok {
 		return d.IsBusy(err)
 	}

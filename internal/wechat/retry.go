@@ -37,5 +37,5 @@ func isTemporary(d *platform.Dialect, err error) bool {
 	if _, ok := errors.AsType[*auth.PlatformError](err); ok {
 		return d.IsBusy(err)
 	}
-	return errors.Is(err, auth.ErrWeChatUnreachable) || errors.Is(err, auth.ErrWeChatUnreadable)
+	return errors.Is(err, auth.ErrWeChatUnreachable) || errors.Is(err, auth.ErrWeChatUnreadable) && !errors.Is(err, ErrUnverified)
 }

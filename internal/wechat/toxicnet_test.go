@@ -19,6 +19,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechat/apisecurity"
 	"github.com/wxgate/wxgate/internal/wechat/platform"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
@@ -47,8 +48,9 @@ type toxicNet struct {
 
 	server *httptest.Server
 	proxy  *toxiproxy.Proxy
-	call   platform.CallName // the one that counts,
-	made   atomic.Int32      // and how often it was made
+	keys   *apisecurity.Security // nil if no call is encrypted
+	call   platform.CallName     // the one that counts,
+	made   atomic.Int32          // and how often it was made
 }
 
 // newToxicNet is a good network. Unless connections are kept, the next call that
@@ -76,7 +78,7 @@ func newToxicNet(t *testing.T, kept, component bool) *toxicNet {
 func (n *toxicNet) newClient(url string, component bool) *wechat.Client {
 	n.t.Helper()
 	cfg := wechat.Config{
-		AppID: auth.AppID(wechatsim.DefaultApp.ID), Secret: wechatsim.DefaultApp.Secret, API: url, CheckPhone: true,
+		AppID: auth.AppID(wechatsim.DefaultApp.ID), Secret: wechatsim.DefaultApp.Secret, API: url, CheckPhone: true, Security: n.keys,
 		Observe: func(_ context.Context, c wechat.Call) {
 			if c.Sent && c.Name == n.call {
 				n.made.Add(1)
@@ -168,8 +170,23 @@ func (n *toxicNet) login() error {
 	return err
 }
 
+// secure has WeChat require encrypted calls, and the client make them.
+func (n *toxicNet) secure() {
+	n.t.Helper()
+	shown, err := n.sim.Secure(wechatsim.DefaultApp.ID, securedKeys(n.t))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.keys = securityFrom(n.t, shown)
+	n.client = n.newClient("http://"+n.proxy.Listen, false)
+}
+
 func (n *toxicNet) openapi(ctx context.Context) error {
-	resp, err := n.client.Forward(ctx, wechat.Outgoing{Method: http.MethodGet, Path: checkPath})
+	return n.forward(ctx, wechat.Outgoing{Method: http.MethodGet, Path: checkPath})
+}
+
+func (n *toxicNet) forward(ctx context.Context, out wechat.Outgoing) error {
+	resp, err := n.client.Forward(ctx, out)
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -71,6 +70,8 @@ type peer struct {
 	http    http.RoundTripper
 	guard   *guard
 	observe func(context.Context, Call)
+
+	security security // the zero value encrypts no call
 }
 
 // reply is a complete response.
@@ -91,7 +92,7 @@ func (p *peer) do(ctx context.Context, r platform.Request, read func(reply) erro
 		}
 		return read(answer)
 	})
-	err = redact(err, r.Secrets)
+	err = advise(redact(err, r.Secrets))
 	p.report(ctx, r.Name, sent, started, err)
 	return err
 }
@@ -123,6 +124,10 @@ func (p *peer) send(caller context.Context, r platform.Request) (reply, error) {
 	if len(body) > maxReplyBytes {
 		return reply{}, fmt.Errorf("%w: more than %d bytes", auth.ErrWeChatUnreadable, maxReplyBytes)
 	}
+	if r.Target == nil && p.security.Covers(r.Path) {
+		opened, err := p.security.open(req.URL, resp.Header, body)
+		return reply{status: http.StatusOK, body: opened.Body}, err
+	}
 	return reply{status: resp.StatusCode, body: body}, nil
 }
 
@@ -132,18 +137,25 @@ func (p *peer) newRequest(ctx context.Context, r platform.Request) (*http.Reques
 		target = p.base.JoinPath(r.Path)
 		target.RawQuery = r.Query.Encode()
 	}
-	method, contentType, body := http.MethodGet, "", io.Reader(unreplayable{})
+	method, contentType, body := http.MethodGet, "", []byte(nil)
 	switch {
 	case r.Form != nil:
-		method, contentType, body = http.MethodPost, "application/x-www-form-urlencoded", strings.NewReader(r.Form.Encode())
+		method, contentType, body = http.MethodPost, "application/x-www-form-urlencoded", []byte(r.Form.Encode())
 	case r.Body != nil:
 		raw, err := json.Marshal(r.Body)
 		if err != nil {
 			return nil, fmt.Errorf("%w: the request for %s cannot be encoded as JSON", auth.ErrInvalidRequest, r.Name)
 		}
-		method, contentType, body = http.MethodPost, "application/json", bytes.NewReader(raw)
+		method, contentType, body = http.MethodPost, "application/json", raw
 	}
-	req, err := http.NewRequestWithContext(ctx, method, target.String(), body)
+	if r.Target == nil && p.security.Covers(r.Path) {
+		return p.security.newRequest(ctx, target, r.Query, body)
+	}
+	reader := io.Reader(unreplayable{})
+	if method == http.MethodPost {
+		reader = bytes.NewReader(body)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, target.String(), reader)
 	if err != nil { // its text contains the URL
 		return nil, fmt.Errorf("%w: the request for %s cannot be made", auth.ErrAppMisconfigured, r.Name)
 	}

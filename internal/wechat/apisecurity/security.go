@@ -110,8 +110,11 @@ func checkPath(path string) error {
 	return nil
 }
 
-// Covers reports whether the call of a path is encrypted.
+// Covers reports whether the call of a path is encrypted. A nil Security covers none.
 func (s *Security) Covers(path string) bool {
+	if s == nil {
+		return false
+	}
 	_, ok := s.calls[path]
 	return ok
 }
@@ -137,5 +140,8 @@ func (s *Security) signed(address, timestamp string, body []byte) []byte {
 	return append([]byte(address+"\n"+s.appID+"\n"+timestamp+"\n"), body...)
 }
 
-// address is the URL of a call as WeChat authenticates it: scheme, host and path.
-func address(u *url.URL) string { return u.Scheme + "://" + u.Host + u.EscapedPath() }
+// address is the URL of a call as WeChat authenticates it: scheme, host and path. The path
+// of a URL that [url.URL.JoinPath] made has no slash at its beginning.
+func address(u *url.URL) string {
+	return u.Scheme + "://" + u.Host + "/" + strings.TrimPrefix(u.EscapedPath(), "/")
+}

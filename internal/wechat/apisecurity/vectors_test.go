@@ -129,3 +129,9 @@ func TestPublishedResponse(t *testing.T) {
 		t.Errorf("%+v, %v", opened, err)
 	}
 }
+
+func TestAddress(t *testing.T) {
+	if got := address(mustURL(t, "https://api.weixin.qq.com").JoinPath("/wxa/getuserriskrank")); got != vectorURL {
+		t.Errorf("address %s", got)
+	}
+}

@@ -52,6 +52,17 @@ var weixinMeanings = map[int]meaning{
 	40013: {class: auth.ErrAppMisconfigured}, // appid
 	40125: {class: auth.ErrAppMisconfigured}, // secret wrong
 	40164: {class: auth.ErrAppMisconfigured}, // our address is not in the allow-list; errmsg names it
+	40230: {class: auth.ErrAppMisconfigured}, // 40230 to 40240 are about encrypted and signed requests
+	40231: {class: auth.ErrAppMisconfigured},
+	40232: {class: auth.ErrAppMisconfigured},
+	40233: {class: auth.ErrAppMisconfigured},
+	40234: {class: auth.ErrAppMisconfigured},
+	40235: {class: auth.ErrAppMisconfigured},
+	40236: {class: auth.ErrAppMisconfigured},
+	40237: {class: auth.ErrAppMisconfigured},
+	40238: {class: auth.ErrAppMisconfigured},
+	40239: {class: auth.ErrAppMisconfigured},
+	40240: {class: auth.ErrAppMisconfigured}, // the gateway's clock is wrong
 	40243: {class: auth.ErrAppMisconfigured}, // secret frozen
 	41001: {class: auth.ErrAppMisconfigured}, // access_token missing
 	41002: {class: auth.ErrAppMisconfigured}, // appid missing
