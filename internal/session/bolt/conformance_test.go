@@ -11,10 +11,13 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/bolt"
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
+	"github.com/wxgate/wxgate/internal/session/sessiontest/counts"
 	"github.com/wxgate/wxgate/internal/session/sessiontest/limits"
 )
 
 func TestFile(t *testing.T) { sessiontest.Conform(t, openStore) }
+
+func TestFileCounts(t *testing.T) { counts.Conform(t, openStore) }
 
 func TestFileLimits(t *testing.T) { limits.Conform(t, openStore) }
 

@@ -37,7 +37,7 @@ func (c *change) erase(u auth.User, at, until time.Time) (erased auth.Erased, er
 	erased.SessionKeys = len(c.keysOf(user, sessions))
 	for _, s := range sessions {
 		session.ExtendRevocation(&rev, layout.SessionID(s.id), c.accessEnd(s))
-		if err := c.deleteSession(s.id); err != nil {
+		if _, _, err := c.deleteSession(s.id); err != nil {
 			return erased, err
 		}
 		erased.Sessions++

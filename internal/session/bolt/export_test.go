@@ -8,9 +8,9 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 	"github.com/wxgate/wxgate/internal/session/bolt/upgrade"
-	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
 // SmallSteps has files merge the index of users every few logins, and upgrade in many
@@ -18,7 +18,7 @@ import (
 func SmallSteps() { recentLimit, upgrade.Step = 16, 7 }
 
 // Count counts what the file keeps, by a walk over it.
-func (f *File) Count() sessiontest.Counts {
+func (f *File) Count() session.Counts {
 	var counts contents
 	err := f.db.View(func(tx *bbolt.Tx) (err error) {
 		counts, err = walk(tx)
@@ -27,7 +27,7 @@ func (f *File) Count() sessiontest.Counts {
 	if err != nil {
 		panic(err)
 	}
-	return sessiontest.Counts{Sessions: counts.Sessions, Users: counts.Users}
+	return session.Counts{Sessions: counts.Sessions, Users: counts.Users}
 }
 
 // Traces returns the keys and values of every bucket that name a user or one of the user's

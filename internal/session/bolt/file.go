@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -14,6 +13,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/counts"
 	"github.com/wxgate/wxgate/internal/session/bolt/database"
 	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 	"github.com/wxgate/wxgate/internal/session/bolt/recent"
@@ -34,10 +34,8 @@ type File struct {
 	commits *database.Committer
 	recent  *recent.Index
 	set     *session.Set
+	counter *counts.Counter
 	sweeper session.Sweeper
-
-	begun int          // sessions that the commit under way begins, less those that it ends
-	since atomic.Int64 // the same of all commits since the pages were checked
 
 	opening   sync.Mutex // one call of Store at a time, so that one makes the index key
 	wiping    sync.Mutex // one wipe at a time
@@ -76,7 +74,7 @@ func openFile(path string, opts session.Options, wait time.Duration) (*File, err
 	if err := f.prepare(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	f.pages = startPageCheck(db)
+	f.pages = startPageCheck(db, f.counter)
 	ctx, cancel := context.WithTimeout(context.Background(), wait)
 	defer cancel()
 	if err := f.sound(ctx); err != nil && ctx.Err() == nil {
@@ -114,6 +112,7 @@ func (f *File) prepare() error {
 			return fmt.Errorf("%s: %w: %s", f.path, err, database.AdviseCorrupt)
 		}
 		f.recent.Limit = recentLimit
+		f.counter = counts.New(f.recent.View())
 		f.commits = f.newCommitter()
 		return nil
 	})
@@ -127,7 +126,7 @@ func (f *File) newCommitter() *database.Committer {
 		Begin: func(tx *bbolt.Tx) {
 			layout.FillPages(tx)
 			f.recent.Begin()
-			f.begun = 0
+			f.counter.Begin()
 		},
 		Finish: func(tx *bbolt.Tx) error {
 			return f.recent.Merge(tx, recent.Lists{
@@ -139,19 +138,18 @@ func (f *File) newCommitter() *database.Committer {
 		},
 		Committed: func() {
 			f.recent.Committed()
-			f.since.Add(int64(f.begun))
+			f.counter.Committed()
 		},
 	}
 }
 
-// Sessions returns the number of sessions in the file, with those whose time is over and
-// that the next sweep removes. It is not known before all pages were checked, which also
-// counts them.
-func (f *File) Sessions() (n int, known bool) {
+// Counts counts the sessions in the file and their users, with the sessions whose time is
+// over and that the next sweep removes. They are not known before all pages were checked.
+func (f *File) Counts(context.Context) (n session.Counts, known bool) {
 	if !f.pages.finished() || f.pages.err != nil {
-		return 0, false
+		return session.Counts{}, false
 	}
-	return f.pages.sessions + int(f.since.Load()), true
+	return f.counter.Total(), true
 }
 
 // Store is an [auth.Store] over the file for one configuration; now is the clock

@@ -34,10 +34,10 @@ func storeOn(t testing.TB, file *bolt.File, c *sessiontest.Clock, box *seal.Box)
 	t.Helper()
 	store, err := file.Store(box, c.Now)
 	sessiontest.Must(t, err)
-	return sessiontest.Store{Store: store, Set: file.Revocations(), Sweep: file.Sweep, Count: func() sessiontest.Counts {
+	return sessiontest.Store{Store: store, Set: file.Revocations(), Sweep: file.Sweep, Gauge: file.Counts, Count: func() session.Counts {
 		walked := file.Count()
-		if n, known := file.Sessions(); !known || n != walked.Sessions {
-			t.Errorf("Sessions returned %d, %v; a walk finds %d", n, known, walked.Sessions)
+		if n, known := file.Counts(t.Context()); !known || n != walked {
+			t.Errorf("Counts returned %+v, %v; a walk finds %+v", n, known, walked)
 		}
 		return walked
 	}}

@@ -63,8 +63,9 @@ func (c *change) live(sessions []indexed) bool {
 	return false
 }
 
-// addSession writes a session that was not there, and its places in the indexes.
-func (c *change) addSession(at indexed, s *auth.Session, sealedKeys []byte) error {
+// addSession writes a session that was not there, and its places in the indexes. others are
+// the user's other sessions.
+func (c *change) addSession(at indexed, s *auth.Session, sealedKeys []byte, others []indexed) error {
 	e := layout.Entry{End: s.End(), Listed: s.End(), User: at.user, Person: c.person(s.UnionID), Keys: sealedKeys}
 	if err := c.putSession(at.id, s, e); err != nil {
 		return err
@@ -72,7 +73,11 @@ func (c *change) addSession(at indexed, s *auth.Session, sealedKeys []byte) erro
 	if err := c.put(layout.Ends, layout.EndKey(e.Listed, at.id), nil); err != nil {
 		return err
 	}
-	c.file.begun++
+	added := session.Counts{Sessions: 1}
+	if len(others) == 0 {
+		added.Users = 1
+	}
+	c.file.counter.Add(added)
 	return c.file.recent.Add(c.tx, recent.User(at.user), recent.Person(e.Person), recent.Session(at.id))
 }
 
@@ -118,34 +123,36 @@ func (c *change) list(id []byte, e *layout.Entry, end time.Time) error {
 // endSession removes a session from everywhere. If it was the newest of its user, the
 // session keys pass to the one before it.
 func (c *change) endSession(id []byte) error {
-	e, ok := c.entry(id)
-	if err := c.deleteSession(id); err != nil || !ok {
+	e, left, err := c.deleteSession(id)
+	if err != nil || len(left) == 0 || bytes.Compare(left[len(left)-1].id, id) > 0 {
 		return err
 	}
-	rest := c.sessionsOf(e.User)
-	if len(rest) == 0 || bytes.Compare(rest[len(rest)-1].id, id) > 0 {
-		return nil
-	}
-	return c.putKeys(rest, e.Keys)
+	return c.putKeys(left, e.Keys)
 }
 
-// deleteSession removes a session from everywhere, and its user's keys if it has them.
-func (c *change) deleteSession(id []byte) error {
+// deleteSession removes a session from everywhere, and its user's keys if it has them. It
+// returns the entry of the session, and the sessions that its user has left.
+func (c *change) deleteSession(id []byte) (e layout.Entry, left []indexed, err error) {
 	e, ok := c.entry(id)
 	if !ok {
-		return nil
+		return e, nil, nil
 	}
 	if err := c.delete(layout.Sessions, id); err != nil {
-		return err
+		return e, nil, err
 	}
-	c.file.begun--
 	if err := c.delete(layout.Users, indexed{user: e.User, id: id}.userKey()); err != nil {
-		return err
+		return e, nil, err
 	}
 	if err := c.delete(layout.Ends, layout.EndKey(e.Listed, id)); err != nil {
-		return err
+		return e, nil, err
 	}
-	return c.unlistPerson(e)
+	left = c.sessionsOf(e.User)
+	deleted := session.Counts{Sessions: -1}
+	if len(left) == 0 {
+		deleted.Users = -1
+	}
+	c.file.counter.Add(deleted)
+	return e, left, c.unlistPerson(e, left)
 }
 
 // accessEnd is when the last access token of a session expires. No token

@@ -1,14 +1,13 @@
 package bolt
 
 import (
-	"bytes"
 	"context"
 
 	"go.etcd.io/bbolt"
 
 	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/bolt/counts"
 	"github.com/wxgate/wxgate/internal/session/bolt/database"
-	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 	"github.com/wxgate/wxgate/internal/session/bolt/pages"
 )
 
@@ -17,30 +16,23 @@ import (
 type pageCheck struct {
 	cancel context.CancelFunc
 	done   chan struct{}
-	// Once done is closed:
-	err      error
-	sessions int // in the file
+	err    error // once done is closed
 }
 
-func startPageCheck(db *database.DB) *pageCheck {
+// startPageCheck also has the counter see what the file has.
+func startPageCheck(db *database.DB, counter *counts.Counter) *pageCheck {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &pageCheck{cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(c.done)
 		c.err = database.Guard(session.ErrCorrupt, func() error {
 			return db.View(func(tx *bbolt.Tx) error {
-				return pages.Check(ctx, tx, db.File, database.EveryBucket, c.count)
+				return pages.Check(ctx, tx, db.File, database.EveryBucket, counter.See)
 			})
 		})
+		counter.Seen()
 	}()
 	return c
-}
-
-// count keeps the number of sessions.
-func (c *pageCheck) count(bucket []byte, entries int) {
-	if bytes.Equal(bucket, layout.Sessions) {
-		c.sessions = entries
-	}
 }
 
 // wait returns the result once there is one.

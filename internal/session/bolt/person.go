@@ -99,12 +99,12 @@ func has(bucket *bbolt.Bucket, key []byte) bool {
 }
 
 // unlistPerson removes the user of a session that was deleted from the index of persons,
-// unless another session of the user is of the same person.
-func (c *change) unlistPerson(deleted layout.Entry) error {
+// unless another session, of those that the user has left, is of the same person.
+func (c *change) unlistPerson(deleted layout.Entry, left []indexed) error {
 	if isNobody(deleted.Person) {
 		return nil
 	}
-	for _, at := range c.sessionsOf(deleted.User) {
+	for _, at := range left {
 		if e, ok := c.entry(at.id); ok && bytes.Equal(e.Person, deleted.Person) {
 			return nil
 		}

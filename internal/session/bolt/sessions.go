@@ -56,10 +56,10 @@ func (c *change) create(user []byte, s *auth.Session, key auth.SessionKey, limit
 	}
 	at := indexed{user: user[:layout.UserBytes], id: id}
 	if len(before) == 0 || bytes.Compare(before[len(before)-1].id, id) < 0 {
-		return ended, c.addSession(at, s, sealed)
+		return ended, c.addSession(at, s, sealed, before)
 	}
 	// A clock went back, or this is an import: another session remains the newest.
-	if err := c.addSession(at, s, nil); err != nil {
+	if err := c.addSession(at, s, nil, before); err != nil {
 		return nil, err
 	}
 	return ended, c.putKeys(before, sealed)
@@ -90,7 +90,7 @@ func (c *change) makeRoom(sessions []indexed, next *auth.Session, limit auth.Ses
 		ended = append(ended, layout.SessionID(id))
 		e, _ := c.entry(id)
 		rev, ok := session.LimitSession(layout.SessionID(id), e.End, c.accessEnd(live[i]), c.now, limit)
-		if err := c.deleteSession(id); err != nil {
+		if _, _, err := c.deleteSession(id); err != nil {
 			return nil, nil, err
 		}
 		if !ok {

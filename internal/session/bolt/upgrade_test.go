@@ -135,7 +135,7 @@ func upgraded(t *testing.T, schema int) {
 		t.Errorf("EndUser: %d, %v; %+v left of %d", n, err, store.Count(), lives)
 	}
 	c.Advance(sessiontest.Life)
-	if _, err := store.Sweep(t.Context(), c.Now(), 5); err != nil || store.Count() != (sessiontest.Counts{}) {
+	if _, err := store.Sweep(t.Context(), c.Now(), 5); err != nil || store.Count() != (session.Counts{}) {
 		t.Errorf("%+v is left after the sweep: %v", store.Count(), err)
 	}
 	sessiontest.Must(t, file.Close())

@@ -21,7 +21,7 @@ func (s *Store) EndUser(ctx context.Context, u auth.User, at, until time.Time) (
 			if e, ok := c.entry(s.id); ok && e.End.After(c.now) {
 				ended++
 			}
-			if err := c.deleteSession(s.id); err != nil {
+			if _, _, err := c.deleteSession(s.id); err != nil {
 				return err
 			}
 		}

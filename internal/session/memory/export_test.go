@@ -1,13 +1,20 @@
 package memory
 
-import "github.com/wxgate/wxgate/internal/session/sessiontest"
+import (
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
+)
 
 // SetMax makes a memory store small enough to fill.
 func (m *Store) SetMax(n int) { m.max = n }
 
-// Count counts what the store keeps.
-func (m *Store) Count() sessiontest.Counts {
+// Count counts the sessions one by one.
+func (m *Store) Count() session.Counts {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return sessiontest.Counts{Sessions: len(m.sessions), Users: len(m.users)}
+	users := make(map[auth.User]bool)
+	for _, s := range m.sessions {
+		users[s.User] = true
+	}
+	return session.Counts{Sessions: len(m.sessions), Users: len(users)}
 }

@@ -71,12 +71,12 @@ func New(now func() time.Time, opts session.Options) *Store {
 // Revocations returns the set of the store's revocations that are in effect.
 func (m *Store) Revocations() *session.Set { return m.set }
 
-// Sessions returns the number of sessions, with those whose time is over and that the
-// next sweep removes.
-func (m *Store) Sessions() int {
+// Counts counts the sessions and their users, with the sessions whose time is over and that
+// the next sweep removes. They are always known.
+func (m *Store) Counts(context.Context) (n session.Counts, known bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.sessions)
+	return session.Counts{Sessions: len(m.sessions), Users: len(m.users)}, true
 }
 
 // Create implements [auth.Store].

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
 )
 
 func sweeps(t *testing.T, store Store, c *Clock) {
@@ -27,7 +28,7 @@ func sweeps(t *testing.T, store Store, c *Clock) {
 	if n, err := store.Sweep(t.Context(), c.Now(), 3); err != nil || n == 0 {
 		t.Fatalf("swept %d, %v", n, err)
 	}
-	if got := store.Count(); got != (Counts{}) || store.Set.Len() != 0 {
+	if got := store.Count(); got != (session.Counts{}) || store.Set.Len() != 0 {
 		t.Fatalf("%+v and %d revocations are left", got, store.Set.Len())
 	}
 	if n, err := store.Sweep(t.Context(), c.Now(), 3); err != nil || n != 0 {

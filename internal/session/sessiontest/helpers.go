@@ -36,16 +36,15 @@ func (c *Clock) Advance(d time.Duration) {
 	}
 }
 
-// Counts are how many sessions a store keeps, and of how many users.
-type Counts struct{ Sessions, Users int }
-
 // Store is a store under test, whatever it keeps things in.
 type Store struct {
 	auth.Store
 	Set   *session.Set
 	Sweep func(ctx context.Context, now time.Time, limit int) (int, error)
-	// Count counts what the store keeps, expired or not.
-	Count func() Counts
+	// Count counts what the store keeps, expired or not, one by one. Gauge is what the
+	// store itself says.
+	Count func() session.Counts
+	Gauge func(context.Context) (n session.Counts, known bool)
 }
 
 // The lifetimes of the sessions and tokens of the tests.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
 )
 
 // ModelOperations is how many operations a model test runs.
@@ -85,8 +86,12 @@ func (r *ModelRun) Run(n int) {
 func (r *ModelRun) compareCounts() {
 	r.model.settle(r.c.Now())
 	sessions, users := r.model.stored()
-	if got := r.store.Count(); got.Sessions != sessions || got.Users != users {
-		r.Errorf("the store says %d sessions of %d users, the model %d of %d", got.Sessions, got.Users, sessions, users)
+	want := session.Counts{Sessions: sessions, Users: users}
+	if got := r.store.Count(); got != want {
+		r.Errorf("the store has %+v, the model %+v", got, want)
+	}
+	if got, known := r.store.Gauge(r.Context()); !known || got != want {
+		r.Errorf("the store says %+v, known %v; the model %+v", got, known, want)
 	}
 }
 

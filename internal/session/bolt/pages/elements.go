@@ -23,27 +23,21 @@ func (p *tree) leaf(id uint64, page []byte, at int) error {
 		return damaged(id, "an entry ends outside of it")
 	}
 	if flags&bucketFlag == 0 {
-		p.entries++
+		p.see(p.bucket, page[at+position:][:key])
 		return nil
 	}
 	bucket := page[at+position+key:][:value]
 	if len(bucket) < bucketHead {
 		return damaged(id, "a bucket of %d bytes", len(bucket))
 	}
-	name, before := page[at+position:][:key], p.entries
-	if p.skip(name) {
+	p.bucket = page[at+position:][:key]
+	if p.skip(p.bucket) {
 		return nil
 	}
-	var err error
 	if root := binary.NativeEndian.Uint64(bucket); root != 0 {
-		err = p.follow(root)
-	} else {
-		err = p.inline(id, bucket[bucketHead:])
+		return p.follow(root)
 	}
-	if err == nil && p.counted != nil {
-		p.counted(name, p.entries-before)
-	}
-	return err
+	return p.inline(id, bucket[bucketHead:])
 }
 
 // inline checks the page of a small bucket, which lies within another page and
@@ -61,8 +55,8 @@ func (p *tree) inline(id uint64, page []byte) error {
 		if word(page, at)&bucketFlag != 0 || at+word(page, at+4)+word(page, at+8)+word(page, at+12) > len(page) {
 			return damaged(id, "an entry ends outside of its bucket")
 		}
+		p.see(p.bucket, page[at+word(page, at+4):][:word(page, at+8)])
 	}
-	p.entries += count
 	return nil
 }
 

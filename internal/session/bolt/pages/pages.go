@@ -51,15 +51,14 @@ const (
 
 // tree follows the pages of one file.
 type tree struct {
-	file io.ReaderAt
-	stop func() error           // returns why to stop, or nil
-	skip func(name []byte) bool // buckets whose pages are not read
-	// counted gets the number of entries of each bucket that was read; may be nil.
-	counted func(name []byte, entries int)
-	entries int    // so far, without buckets
-	size    int64  // of a page, in bytes
-	n       uint64 // how many are in use
-	seen    []bool
+	file   io.ReaderAt
+	stop   func() error           // returns why to stop, or nil
+	skip   func(name []byte) bool // buckets whose pages are not read
+	see    func(bucket, key []byte)
+	bucket []byte // the one that is read
+	size   int64  // of a page, in bytes
+	n      uint64 // how many are in use
+	seen   []bool
 
 	// buffers has a page for each level of the tree: a page is read while those above
 	// it are in use. A page for each read would be as much garbage as the file has bytes.
@@ -68,14 +67,17 @@ type tree struct {
 }
 
 // Check reads every page that tx can reach, once, except those of the buckets to
-// skip, and the list of free pages. It calls counted, unless that is nil, with the number
-// of entries of each bucket that it read. It returns early if ctx ends.
-func Check(ctx context.Context, tx *bbolt.Tx, file *os.File, skip func(name []byte) bool, counted func(name []byte, entries int)) error {
+// skip, and the list of free pages. It calls see, unless that is nil, with each key in its
+// order; the key is valid during the call only. It returns early if ctx ends.
+func Check(ctx context.Context, tx *bbolt.Tx, file *os.File, skip func(name []byte) bool, see func(bucket, key []byte)) error {
 	p, err := newTree(ctx, tx, file)
 	if err != nil {
 		return err
 	}
-	p.skip, p.counted = skip, counted
+	p.skip, p.see = skip, see
+	if see == nil {
+		p.see = func(_, _ []byte) {}
+	}
 	if err := p.follow(uint64(tx.Cursor().Bucket().Root())); err != nil {
 		return err
 	}

@@ -198,6 +198,19 @@ func (v View) SessionsOf(user User) (ids []Session) {
 	return ids
 }
 
+// Users returns the users of all recent sessions.
+func (v View) Users() map[Session]User {
+	v.index.mu.RLock()
+	defer v.index.mu.RUnlock()
+	users := make(map[Session]User)
+	for _, g := range v.generations {
+		for _, s := range g.sessions {
+			users[s.id] = s.user
+		}
+	}
+	return users
+}
+
 // UsersOf lists the users of the recent sessions of a person, some of them twice. It looks
 // at all recent sessions, which takes less than a millisecond.
 func (v View) UsersOf(person Person) (users []User) {
