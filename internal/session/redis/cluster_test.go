@@ -136,6 +136,9 @@ func TestRedisCluster(t *testing.T) {
 				break
 			}
 		}
+		if n, known := r.Counts(t.Context()); !known || n.Sessions != listed || n.Users == 0 {
+			t.Errorf("it counts %+v, known %v; %d sessions are listed", n, known, listed)
+		}
 		if listed != len(sessions) {
 			t.Errorf("%d sessions are listed, %d were exported", listed, len(sessions))
 		}

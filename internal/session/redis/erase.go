@@ -37,21 +37,24 @@ func (s *Store) erase(ctx context.Context, u auth.User, at, until time.Time) (er
 		return erased, false, err
 	}
 	now := s.now()
-	rev := session.RevokeErased(user.hash, at, until, now)
+	rev := session.RevokeErased(user.Hash, at, until, now)
 	rev = session.MergeRevocations(rev, s.redis.set.OfUser(u))
-	rev.NotAfter = session.Later(rev.NotAfter, user.revokedUntil())
-	erased.SessionKeys = len(user.sessionKeys(s.redis.vault.Load(), now))
-	erased.Sessions = len(user.sessions)
+	rev.NotAfter = session.Later(rev.NotAfter, user.RevokedUntil())
+	erased.SessionKeys = len(user.SessionKeys(s.redis.vault.Load(), now))
+	erased.Sessions = len(user.Sessions)
 	st := step.New()
 	st.Ends = true
-	user.holds(st)
-	user.holdsRevoked(st)
-	for _, sess := range user.sessions {
+	user.Holds(st)
+	user.HoldsRevoked(st)
+	for _, sess := range user.Sessions {
 		session.ExtendRevocation(&rev, sess.ID, sess.AccessEnd)
 		st.Delete(s.redis.sessionKey(sess.ID))
 	}
-	user.deleteIndex(s.redis, u.Shard(), st)
-	for _, key := range []string{user.keys, user.revoked} {
+	user.DeleteIndex(st)
+	user.UncountAll(st)
+	// An index lists no session that expired some time ago.
+	st.ForgetEnded(s.redis.key(u.Shard(), layout.CountedSessions), now)
+	for _, key := range []string{user.Keys, user.Revoked} {
 		st.Delete(key)
 	}
 	if erased.Attempts, err = s.unnameAttempts(ctx, st, u); err != nil {

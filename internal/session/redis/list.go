@@ -47,7 +47,7 @@ func (s *Store) userPage(ctx context.Context, q auth.Query, after []byte) (page 
 	if err != nil {
 		return page, nil, err
 	}
-	live, _ := user.split(s.now())
+	live, _ := user.Split(s.now())
 	var ids []auth.SessionID
 	for _, at := range slices.Backward(live) {
 		ids = append(ids, at.ID)

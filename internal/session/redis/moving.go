@@ -10,6 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session/redis/layout"
 	"github.com/wxgate/wxgate/internal/session/redis/scan"
 	"github.com/wxgate/wxgate/internal/session/redis/step"
+	"github.com/wxgate/wxgate/internal/session/redis/userdata"
 )
 
 // Export calls do for every entry that has not ended: first for the revocations, so that an
@@ -72,10 +73,10 @@ func (s *Store) exportSession(ctx context.Context, do func(session.Entry) error,
 		return err
 	}
 	now := s.now()
-	if live, _ := user.split(now); len(live) == 0 || live[0].ID != id {
+	if live, _ := user.Split(now); len(live) == 0 || live[0].ID != id {
 		return nil
 	}
-	if keys := user.sessionKeys(s.redis.vault.Load(), now); len(keys) > 0 {
+	if keys := user.SessionKeys(s.redis.vault.Load(), now); len(keys) > 0 {
 		if err := session.EmitEntry(ctx, do, session.Entry{User: held.User, Keys: keys}); err != nil {
 			return err
 		}
@@ -141,7 +142,7 @@ func (s *Store) importSession(ctx context.Context, sess *auth.Session) error {
 }
 
 // isOver reports whether a session has ended or was revoked, as far as this replica knows.
-func (s *Store) isOver(user *storedUser, sess *auth.Session) bool {
+func (s *Store) isOver(user *userdata.User, sess *auth.Session) bool {
 	id := &auth.Identity{User: sess.User, Session: sess.ID}
 	return sess.Ended(s.now()) || s.redis.set.Revoked(id) || s.tooEarly(user, sess) != nil
 }
@@ -190,7 +191,7 @@ func (s *Store) coveredBy(ctx context.Context, rev auth.Revocation) (covered []a
 	if err != nil {
 		return nil, err
 	}
-	for _, sess := range user.sessions {
+	for _, sess := range user.Sessions {
 		if session.Covers(rev.NotAfter, sess.ID) {
 			covered = append(covered, sess.ID)
 		}

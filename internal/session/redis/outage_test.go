@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/redis"
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
@@ -41,6 +42,9 @@ func TestRedisOutage(t *testing.T) {
 			t.Errorf("%s: got %v, want ErrStoreUnavailable", name, err)
 		}
 	}
+	if n, known := one.Counts(t.Context()); known {
+		t.Errorf("it counts %+v without Redis", n)
+	}
 	if took := time.Since(began); took > time.Second {
 		t.Errorf("the failures took %v", took)
 	}
@@ -57,6 +61,9 @@ func TestRedisOutage(t *testing.T) {
 		t.Errorf("it says that it was away for %v, of at most %v", away, most)
 	}
 	sessiontest.Begin(t, one.store, sessiontest.Alice, c, "k4")
+	if n, known := other.Counts(t.Context()); !known || n != (session.Counts{Sessions: 1, Users: 1}) {
+		t.Errorf("it counts %+v, known %v, with Redis back", n, known)
+	}
 	late, _ := openWith(t, c, one.cfg)
 	store := storeOn(t, late, c)
 	for name, id := range map[string]*auth.Identity{"session": sessiontest.Bearer(ended), "user": sessiontest.Bearer(byUser)} {

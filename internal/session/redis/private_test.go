@@ -65,7 +65,7 @@ func (r *clientUnderTest) everything() string {
 	return all.String()
 }
 
-// entries are all keys, values of strings, and fields of hashes and streams with their values.
+// entries are all keys, values of strings, and members of sets, and fields of hashes and streams with their values.
 func (r *clientUnderTest) entries() (entries [][]string) {
 	r.Helper()
 	keys, err := do(r, r.admin, "KEYS", "*").AsStrSlice()
@@ -88,6 +88,12 @@ func (r *clientUnderTest) entries() (entries [][]string) {
 			fields, err := do(r, r.admin, "HGETALL", key).AsStrMap()
 			sessiontest.Must(r, err)
 			add(fields)
+		case "zset":
+			members, err := do(r, r.admin, "ZRANGE", key, "0", "-1").AsStrSlice()
+			sessiontest.Must(r, err)
+			for _, member := range members {
+				entries = append(entries, []string{member})
+			}
 		case "stream":
 			stream, err := do(r, r.admin, "XRANGE", key, "-", "+").AsXRange()
 			sessiontest.Must(r, err)

@@ -18,7 +18,7 @@ func storeOver(t testing.TB, r *clientUnderTest, c *sessiontest.Clock, secrets .
 	t.Helper()
 	store, err := r.Store(t.Context(), sessiontest.MustBox(t, secrets...), c.Now)
 	sessiontest.Must(t, err)
-	return sessiontest.Store{Store: store, Set: r.Revocations(), Sweep: r.sweep, Count: r.count}
+	return sessiontest.Store{Store: store, Set: r.Revocations(), Sweep: r.sweep, Count: r.count, Gauge: r.Counts}
 }
 
 // The root secret is rotated on one replica after the other, while all run. They

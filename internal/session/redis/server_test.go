@@ -89,9 +89,9 @@ func (r *clientUnderTest) sweep(ctx context.Context, now time.Time, _ int) (int,
 
 // count counts what the users' indexes say is not over, and looks whether the
 // records are there.
-func (r *clientUnderTest) count() sessiontest.Counts {
+func (r *clientUnderTest) count() session.Counts {
 	r.Helper()
-	var counts sessiontest.Counts
+	var counts session.Counts
 	records := map[string]string{} // session ID -> key
 	for _, key := range r.keys("s") {
 		records[key[strings.LastIndexByte(key, ':')+1:]] = key
@@ -160,5 +160,5 @@ func storeOn(t testing.TB, r *clientUnderTest, c *sessiontest.Clock) sessiontest
 	t.Helper()
 	store, err := r.Store(t.Context(), sessiontest.MustBox(t, sessiontest.SecretOne), c.Now)
 	sessiontest.Must(t, err)
-	return sessiontest.Store{Store: store, Set: r.Revocations(), Sweep: r.sweep, Count: r.count}
+	return sessiontest.Store{Store: store, Set: r.Revocations(), Sweep: r.sweep, Count: r.count, Gauge: r.Counts}
 }

@@ -18,7 +18,7 @@ func (s *Store) SessionKeys(ctx context.Context, u auth.User) ([]auth.SessionKey
 		if err != nil {
 			return err
 		}
-		keys = user.sessionKeys(s.redis.vault.Load(), s.now())
+		keys = user.SessionKeys(s.redis.vault.Load(), s.now())
 		return nil
 	})
 	return keys, err
@@ -49,15 +49,15 @@ func (s *Store) changeKeys(ctx context.Context, op string, u auth.User, change f
 				return false, err
 			}
 			now := s.now()
-			live, _ := user.split(now)
+			live, _ := user.Split(now)
 			if len(live) == 0 {
 				return true, nil
 			}
 			st := step.New()
-			user.holds(st)
-			st.SetField(user.index, layout.FieldVersion, layout.NewVersion())
-			keys := change(user.sessionKeys(v, now))
-			if err := user.putKeys(st, v, keys, layout.LastEnd(live).Sub(now)); err != nil {
+			user.Holds(st)
+			st.SetField(user.Index, layout.FieldVersion, layout.NewVersion())
+			keys := change(user.SessionKeys(v, now))
+			if err := user.PutKeys(st, v, keys, layout.LastEnd(live).Sub(now)); err != nil {
 				return false, err
 			}
 			return s.commit(ctx, st)

@@ -10,6 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/redis/layout"
 	"github.com/wxgate/wxgate/internal/session/redis/step"
+	"github.com/wxgate/wxgate/internal/session/redis/userdata"
 )
 
 // Create implements [auth.Store]. The session's ID must be of its user's shard,
@@ -46,8 +47,8 @@ func (s *Store) Create(ctx context.Context, sess *auth.Session, key auth.Session
 
 // tooEarly checks the revocations of the user in Redis and in this replica, which may know
 // one that a failover of Redis lost.
-func (s *Store) tooEarly(user *storedUser, sess *auth.Session) error {
-	notAfter := session.Later(s.redis.set.NotAfter(sess.User), user.revokedUntil())
+func (s *Store) tooEarly(user *userdata.User, sess *auth.Session) error {
+	notAfter := session.Later(s.redis.set.NotAfter(sess.User), user.RevokedUntil())
 	if notAfter.IsZero() || !session.Covers(notAfter, sess.ID) {
 		return nil
 	}
@@ -55,18 +56,21 @@ func (s *Store) tooEarly(user *storedUser, sess *auth.Session) error {
 }
 
 // create writes a session. It replaces a session that has ended or cannot be read, if any.
-func (s *Store) create(ctx context.Context, user *storedUser, was string, sess *auth.Session, key auth.SessionKey, limit auth.SessionLimit) (settled bool, ended []auth.SessionID, err error) {
+func (s *Store) create(ctx context.Context, user *userdata.User, was string, sess *auth.Session, key auth.SessionKey, limit auth.SessionLimit) (settled bool, ended []auth.SessionID, err error) {
 	now, v := s.now(), s.redis.vault.Load()
 	st := step.New()
-	user.holds(st)
-	user.holdsRevoked(st)
+	user.Holds(st)
+	user.HoldsRevoked(st)
 	st.Holds(s.redis.sessionKey(sess.ID), was)
-	keys := user.sessionKeys(v, now)
-	live, over := user.split(now)
+	keys := user.SessionKeys(v, now)
+	live, over := user.Split(now)
 	for _, old := range over {
-		st.DeleteField(user.index, string(old.ID))
+		st.DeleteField(user.Index, string(old.ID))
 	}
 	live, ended, revs := s.makeRoom(st, user, live, sess, limit)
+	if len(ended) > 0 {
+		user.Uncount(st, ended, live, now)
+	}
 	if err := s.putSession(st, layout.UserName(v, sess.User), sess, now); err != nil {
 		return false, nil, err
 	}
@@ -74,7 +78,7 @@ func (s *Store) create(ctx context.Context, user *storedUser, was string, sess *
 		keys = session.PushKey(keys, key)
 	}
 	life := session.Later(layout.LastEnd(live), sess.End()).Sub(now)
-	if err := user.putKeys(st, v, keys, life); err != nil {
+	if err := user.PutKeys(st, v, keys, life); err != nil {
 		return false, nil, err
 	}
 	settled, err = s.commit(ctx, st, revs...)
@@ -82,7 +86,7 @@ func (s *Store) create(ctx context.Context, user *storedUser, was string, sess *
 }
 
 // makeRoom ends the oldest of the user's sessions, so that the limit allows one more.
-func (s *Store) makeRoom(st *step.Step, user *storedUser, live []layout.IndexedSession, next *auth.Session, limit auth.SessionLimit) (left []layout.IndexedSession, ended []auth.SessionID, revs []auth.Revocation) {
+func (s *Store) makeRoom(st *step.Step, user *userdata.User, live []layout.IndexedSession, next *auth.Session, limit auth.SessionLimit) (left []layout.IndexedSession, ended []auth.SessionID, revs []auth.Revocation) {
 	now := s.now()
 	for _, i := range session.Excess(len(live), func(i int) auth.Device { return live[i].Device }, next.Device, limit) {
 		old := live[i]
@@ -92,7 +96,7 @@ func (s *Store) makeRoom(st *step.Step, user *storedUser, live []layout.IndexedS
 		} else {
 			st.Delete(s.redis.sessionKey(old.ID))
 		}
-		st.DeleteField(user.index, string(old.ID))
+		st.DeleteField(user.Index, string(old.ID))
 		// The key of a replaced session says so after its last access token, so the
 		// revocation need not.
 		if old.AccessEnd.After(now) {
@@ -176,18 +180,19 @@ func (s *Store) end(ctx context.Context, st *step.Step, held heldSession, after 
 		return false, err
 	}
 	st.Ends = true
-	user.holds(st)
+	user.Holds(st)
 	st.Delete(held.key)
-	live, over := user.split(now)
+	live, over := user.Split(now)
 	live = slices.DeleteFunc(live, func(other layout.IndexedSession) bool { return other.ID == after.ID })
+	user.Uncount(st, []auth.SessionID{after.ID}, live, now)
 	if len(live) == 0 {
-		user.deleteIndex(s.redis, after.User.Shard(), st)
-		st.Delete(user.keys)
+		user.DeleteIndex(st)
+		st.Delete(user.Keys)
 	} else {
-		st.SetField(user.index, layout.FieldVersion, layout.NewVersion())
-		st.DeleteField(user.index, string(after.ID))
+		st.SetField(user.Index, layout.FieldVersion, layout.NewVersion())
+		st.DeleteField(user.Index, string(after.ID))
 		for _, old := range over {
-			st.DeleteField(user.index, string(old.ID))
+			st.DeleteField(user.Index, string(old.ID))
 		}
 	}
 	if rev, ok := session.RevokeSession(after.ID, after.AccessEnd, now); ok {
@@ -206,17 +211,18 @@ func (s *Store) EndUser(ctx context.Context, u auth.User, at, until time.Time) (
 			}
 			now := s.now()
 			rev := session.RevokeUser(u, at, until, now)
-			live, _ := user.split(now)
+			live, _ := user.Split(now)
 			ended = len(live)
 			st := step.New()
 			st.Ends = true
-			user.holds(st)
-			for _, sess := range user.sessions {
+			user.Holds(st)
+			for _, sess := range user.Sessions {
 				session.ExtendRevocation(&rev, sess.ID, sess.AccessEnd)
 				st.Delete(s.redis.sessionKey(sess.ID))
 			}
-			user.deleteIndex(s.redis, u.Shard(), st)
-			st.Delete(user.keys)
+			user.DeleteIndex(st)
+			user.UncountAll(st)
+			st.Delete(user.Keys)
 			return s.commit(ctx, st, rev)
 		})
 	})

@@ -85,7 +85,7 @@ var minimalRights = []string{
 	"~wxgate:*", "-@all", "+hello", "+ping", "+info", "+select", "+role", "+wait", "+time",
 	"+eval", "+evalsha", "+get", "+set", "+getrange", "+del", "+pttl", "+pexpire",
 	"+hget", "+hgetall", "+hset", "+hdel", "+xadd", "+xdel", "+xrange", "+xread", "+xinfo|stream",
-	"+scan",
+	"+zadd", "+zrange", "+zrem", "+zcount", "+scan",
 }
 
 // TLS with certificates on both sides, and a user with no more rights than it
@@ -165,7 +165,7 @@ func openPlainly(t testing.TB, c *sessiontest.Clock, cfg redis.Config) (*redis.C
 	store, err := r.Store(t.Context(), sessiontest.MustBox(t, sessiontest.SecretOne), c.Now)
 	sessiontest.Must(t, err)
 	sweep := func(_ context.Context, now time.Time, _ int) (int, error) { return r.Revocations().Sweep(now), nil }
-	return r, sessiontest.Store{Store: store, Set: r.Revocations(), Sweep: sweep}
+	return r, sessiontest.Store{Store: store, Set: r.Revocations(), Sweep: sweep, Gauge: r.Counts}
 }
 
 // core is what a store is held to over each way to reach Redis.

@@ -7,7 +7,7 @@ import "context"
 var needed = []string{
 	"hello", "ping", "select", "client|setname", "info", "role", "scan", "wait", "get", "getrange", "set", "del", "pexpire", "pttl",
 	"hget", "hgetall", "hset", "hdel", "xadd", "xrange", "xread", "xdel", "xinfo|stream",
-	"incr", "incrby", "decrby", "hexists", "hlen", "hincrby", "zadd", "zcard", "zrange", "zrem", "zscore", "zpopmin", "time",
+	"incr", "incrby", "decrby", "hexists", "hlen", "hincrby", "zadd", "zcard", "zcount", "zrange", "zrem", "zscore", "zpopmin", "time",
 }
 
 // scriptRights returns which of the commands ARGV the ACL user may not run on the key. Asking so

@@ -26,6 +26,8 @@ import (
 //	<prefix>:{t}:a:<erased>      what is kept of a user who was erased: attempts
 //	<prefix>:{t}:r:<erased>      the same: the revocation
 //	<prefix>:{t}:revoked         stream of revocations
+//	<prefix>:{t}:sessions        sorted set: session ID -> when it ends, Unix milliseconds
+//	<prefix>:{t}:users           sorted set: user -> when the last of the user's sessions ends
 //	<prefix>:{t}:l:<hash>        rate limit
 //	<prefix>:{0}:meta            hash: schema, secret, index (sealed)
 //	<prefix>:{0}:v:<name>        small value
@@ -46,6 +48,12 @@ const (
 	nameBytes = 16
 
 	versionLength = 12 // 60 bits: a version is compared with one that was read less than a second before
+)
+
+// The names of the sorted sets that count. They also have a few members that have ended.
+const (
+	CountedSessions = "sessions"
+	CountedUsers    = "users"
 )
 
 // The fields of a user's hash that are no session.

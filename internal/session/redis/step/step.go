@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/session/redis/connection"
+	"github.com/wxgate/wxgate/internal/session/redis/layout"
 )
 
 // Slack is how much longer than needed a key is kept. This process decides by its
@@ -93,6 +94,19 @@ func (s *Step) Grow(key string, n int64, life time.Duration) {
 func (s *Step) ListPerson(key, user string, life time.Duration) {
 	s.Change("person", key, user, Millis(life+Slack))
 }
+
+// Count lists a member of a sorted set until it ends, or until later if it is listed so, and
+// removes a few members that have ended at now.
+func (s *Step) Count(key, member string, end, now time.Time) {
+	s.Change("count", key, member, layout.MillisUp(end), Millis(end.Sub(now)+Slack), layout.Millis(now))
+}
+
+// Uncount removes a member of a sorted set.
+func (s *Step) Uncount(key, member string) { s.Change("uncount", key, member) }
+
+// ForgetEnded removes all members of a sorted set that have ended at now. [Step.Count] leaves
+// only a few of them.
+func (s *Step) ForgetEnded(key string, now time.Time) { s.Change("forget", key, layout.Millis(now)) }
 
 // Millis returns a duration in milliseconds, at least one: Redis refuses others.
 func Millis(d time.Duration) string {

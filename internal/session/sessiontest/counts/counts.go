@@ -19,6 +19,7 @@ func Conform(t *testing.T, open func(testing.TB, *sessiontest.Clock) sessiontest
 		"until the last logout":  untilLastLogout,
 		"until the last expires": untilLastExpires,
 		"a refresh counts on":    refreshCountsOn,
+		"a short session":        shortSession,
 		"a replaced session":     replaced,
 		"log out everywhere":     endedUser,
 		"erased":                 erased,
@@ -88,6 +89,20 @@ func refreshCountsOn(t *testing.T, store sessiontest.Store, c *sessiontest.Clock
 	refresh(t, store, c, s.ID)
 	want(t, store, 2, 2)
 	c.Advance(sessiontest.Idle / 2)
+	sweep(t, store, c)
+	want(t, store, 1, 1)
+}
+
+// shortSession refreshes a session that ends before another of the user: the user counts
+// until the other ends.
+func shortSession(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
+	sessiontest.Begin(t, store, sessiontest.Alice, c, "k1")
+	short := sessiontest.NewSession(sessiontest.Alice, c)
+	short.AbsoluteEnd = c.Now().Add(time.Hour)
+	sessiontest.Must(t, sessiontest.ErrOf(store.Create(t.Context(), short, auth.SessionKey{}, auth.SessionLimit{})))
+	refresh(t, store, c, short.ID)
+	want(t, store, 2, 1)
+	c.Advance(time.Hour)
 	sweep(t, store, c)
 	want(t, store, 1, 1)
 }

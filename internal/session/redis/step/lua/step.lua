@@ -51,6 +51,16 @@ local function trim(k, now)
 	end
 end
 
+-- prune removes at most that many members of a sorted set that have ended, and returns how
+-- many there were.
+local function prune(k, now, most)
+	local ended = redis.call('ZRANGE', k, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)
+	if #ended > 0 then
+		redis.call('ZREM', k, unpack(ended))
+	end
+	return #ended
+end
+
 local changes = {
 	set = function(k) redis.call('SET', k, arg(), 'PX', arg()) end,
 	del = function(k) redis.call('DEL', k) end,
@@ -90,6 +100,18 @@ local changes = {
 		end
 		redis.call('HSET', k, user, string.format('%.0f', over))
 		keep(k, ms)
+	end,
+	-- count lists a member until it ends, for at least ms milliseconds.
+	count = function(k)
+		local member, ends, ms, now = arg(), arg(), arg(), arg()
+		redis.call('ZADD', k, 'GT', ends, member)
+		prune(k, now, 16)
+		keep(k, ms)
+	end,
+	uncount = function(k) redis.call('ZREM', k, arg()) end,
+	forget = function(k)
+		local now = arg()
+		repeat until prune(k, now, 1000) < 1000
 	end,
 	-- revoke appends a revocation: its record, how long it is valid by this server's
 	-- clock, when it was made, and by which replica.
