@@ -68,6 +68,7 @@ func TestUserMetrics(t *testing.T) {
 		`wxgate_limit_refused_total{limit="login"}`:                                 1,
 		`wxgate_limit_refused_total{limit="phone"}`:                                 1,
 		"wxgate_sessions": 3,
+		"wxgate_users":    3,
 		`wxgate_store_seconds_count{operation="write",outcome="ok"}`: 5, // the logins, the refresh and the phone number
 		`wxgate_limit_keys{limit="login"}`:                           1,
 		`wxgate_limit_keys{limit="phone"}`:                           1,

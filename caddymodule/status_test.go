@@ -30,8 +30,8 @@ func TestStatus(t *testing.T) {
 				t.Errorf("no %q in\n%s", want, text)
 			}
 		}
-		if here == there && !strings.Contains(text, "store bolt: ready, 2 sessions") {
-			t.Errorf("the sessions are not counted:\n%s", text)
+		if !strings.Contains(text, ": ready, 2 sessions of 2 users, ") {
+			t.Errorf("the sessions and users are not counted:\n%s", text)
 		}
 		if here != there && !strings.Contains(text, "revocations of other machines known up to ") {
 			t.Errorf("no staleness in\n%s", text)

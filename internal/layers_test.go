@@ -61,6 +61,7 @@ const (
 	kit         = "internal/session"
 	suite       = kit + "/sessiontest"
 	suiteLimits = suite + "/limits"
+	suiteCounts = suite + "/counts"
 
 	redisStore      = kit + "/redis"
 	redisConnection = redisStore + "/connection"
@@ -68,6 +69,7 @@ const (
 	redisLayout     = redisStore + "/layout"
 	redisStep       = redisStore + "/step"
 	redisStream     = redisStore + "/stream"
+	redisUserData   = redisStore + "/userdata"
 )
 
 // The durable queue, and the events that are sent by it.
@@ -195,16 +197,18 @@ var layers = []layer{
 	// A kit and three stores over it. The stores never import each other, and the
 	// kit imports none of them. Their tests share one suite.
 	{dir: kit, alone: true, imports: []string{"internal/auth", "internal/seal"}, tests: []string{suite}},
-	{dir: kit + "/bolt", imports: storeImports, tests: []string{suite, suiteLimits}},
-	{dir: kit + "/memory", imports: storeImports, tests: []string{suite, suiteLimits}},
-	{dir: redisStore, alone: true, imports: append([]string{redisConnection, redisLayout, redisScan, redisStep, redisStream}, storeImports...), tests: []string{suite, suiteLimits}},
+	{dir: kit + "/bolt", imports: storeImports, tests: []string{suite, suiteLimits, suiteCounts}},
+	{dir: kit + "/memory", imports: storeImports, tests: []string{suite, suiteLimits, suiteCounts}},
+	{dir: redisStore, alone: true, imports: append([]string{redisConnection, redisLayout, redisScan, redisStep, redisStream, redisUserData}, storeImports...), tests: []string{suite, suiteLimits, suiteCounts}},
 	{dir: redisConnection},
-	{dir: redisStep, imports: []string{redisConnection}},
+	{dir: redisStep, imports: []string{redisConnection, redisLayout}},
+	{dir: redisUserData, imports: []string{redisLayout, redisStep, kit, "internal/auth"}},
 	{dir: redisStream, imports: []string{kit, "internal/auth"}},
 	{dir: redisScan, imports: []string{"internal/auth"}},
 	{dir: redisLayout, imports: []string{kit, "internal/auth"}},
 	// The suite's own tests copy one store into another.
 	{dir: suiteLimits, imports: []string{"internal/auth", suite}},
+	{dir: suiteCounts, imports: []string{kit, "internal/auth", suite}},
 	{dir: suite, imports: storeImports, tests: []string{kit + "/bolt", redisStore}},
 	// A queue, its stores in the file of sessions and in Redis, and what is sent by it.
 	{dir: queues, alone: true, imports: []string{"internal/seal"}, tests: []string{queueTest}},

@@ -51,8 +51,8 @@ func storeText(s adminapi.StoreStatus) string {
 	if !s.Ready {
 		text = s.Kind + ": not ready, " + s.Problem
 	}
-	if s.Sessions != nil {
-		text += ", " + table.Count(*s.Sessions, "session")
+	if s.Sessions != nil && s.Users != nil {
+		text += ", " + table.Count(*s.Sessions, "session") + " of " + table.Count(*s.Users, "user")
 	}
 	text += ", " + table.Count(s.Revocations, "revocation")
 	if s.Staleness != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/wxgate/wxgate/internal/version"
 )
 
-// sizeTimeout bounds the question for the size of a store. Prometheus waits ten seconds
-// for a scrape.
+// sizeTimeout bounds the questions for the size of a store and for its sessions. Prometheus
+// waits ten seconds for a scrape.
 const sizeTimeout = 500 * time.Millisecond
 
 // readState reads what the pools have open.
@@ -52,16 +52,14 @@ func (s *pooledStore) report(state *metrics.State) {
 	if s.redis != nil {
 		state.AddStaleness(s.redis.Stale())
 	}
-	if s.sessions != nil {
-		if n, known := s.sessions(); known {
-			state.AddSessions(n)
-		}
+	ctx, cancel := context.WithTimeout(context.Background(), sizeTimeout)
+	defer cancel()
+	if n, known := s.counts(ctx); known {
+		state.AddSessions(n.Sessions, n.Users)
 	}
 	if s.bytes == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), sizeTimeout)
-	defer cancel()
 	if n, err := s.bytes(ctx); err == nil { // otherwise wxgate_store_seconds shows it
 		state.AddBytes(n)
 	}

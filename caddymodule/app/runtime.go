@@ -128,7 +128,7 @@ func (o *opener) openStore(ctx context.Context) error {
 		return fmt.Errorf("%w: this machine has its own root secret; copy the first machine's, %s in its Caddy storage, and configure it on all machines: secret {file./path/to/it}", err, storage.SecretName)
 	}
 	rt.Revocations, rt.Ready = opened.revocations, opened.ready
-	rt.StoreKind, rt.Sessions = configured.Kind, opened.sessions
+	rt.StoreKind, rt.Counts = configured.Kind, opened.counts
 	if opened.redis != nil {
 		o.redis, rt.Stale, rt.Take = opened.redis, opened.redis.Stale, opened.redis.Take
 	}

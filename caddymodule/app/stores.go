@@ -42,9 +42,8 @@ type pooledStore struct {
 	queue       func(kind string, limits queue.Limits) queue.Store
 	close       func() error
 	redis       *redis.Client // nil for a store of this process alone
-	// sessions is their number, unless it is not known; nil with redis, whose sessions
-	// expire without a trace.
-	sessions func() (n int, known bool)
+	// counts are the numbers of sessions and users, unless they are not known.
+	counts func(ctx context.Context) (n session.Counts, known bool)
 	// bytes is the size of the file, or the memory of the Redis server; nil with memory.
 	bytes func(ctx context.Context) (int64, error)
 }
@@ -79,7 +78,7 @@ func newPooledStore(ctx context.Context, cfg *StoreConfig, logger *zap.Logger) (
 			ready:       store.Ready,
 			queue:       func(_ string, limits queue.Limits) queue.Store { return queue.NewLocal(limits, nil) },
 			close:       store.Close,
-			sessions:    func() (int, bool) { return store.Sessions(), true },
+			counts:      store.Counts,
 		}, nil
 	}
 	file, err := bolt.Open(cfg.Path, options)
@@ -93,7 +92,7 @@ func newPooledStore(ctx context.Context, cfg *StoreConfig, logger *zap.Logger) (
 		ready:       file.Ready,
 		queue:       func(kind string, limits queue.Limits) queue.Store { return boltqueue.New(file, kind, limits) },
 		close:       file.Close,
-		sessions:    file.Sessions,
+		counts:      file.Counts,
 		bytes:       func(context.Context) (int64, error) { return fileBytes(cfg.Path) },
 	}, nil
 }
@@ -126,8 +125,9 @@ func newPooledRedis(ctx context.Context, cfg redis.Config, options session.Optio
 			conn, prefix := client.Connection()
 			return redisqueue.New(conn, prefix, kind, limits)
 		},
-		close: client.Close,
-		redis: client,
-		bytes: client.Bytes,
+		close:  client.Close,
+		redis:  client,
+		counts: client.Counts,
+		bytes:  client.Bytes,
 	}, nil
 }

@@ -47,7 +47,8 @@ type StoreStatus struct {
 	Kind        string `json:"kind" jsonschema:"bolt, redis or memory"`
 	Ready       bool   `json:"ready"`
 	Problem     string `json:"problem,omitzero" jsonschema:"why it is not ready: an error code"`
-	Sessions    *int   `json:"sessions,omitzero" jsonschema:"with those that have just expired; missing with redis, whose sessions expire without a trace"`
+	Sessions    *int   `json:"sessions,omitzero" jsonschema:"with redis those of all machines, else with those that expired less than a minute ago; missing while a large file is being checked, or while Redis does not respond"`
+	Users       *int   `json:"users,omitzero" jsonschema:"who have a session, each once for each app; missing with sessions"`
 	Revocations int    `json:"revocations" jsonschema:"in effect"`
 	Staleness   *int   `json:"staleness,omitzero" jsonschema:"milliseconds since all revocations of other machines were known; missing without redis"`
 }
@@ -110,10 +111,8 @@ func storeStatus(ctx context.Context, rt *gateway.Runtime) StoreStatus {
 	if err := rt.Ready(ctx); err != nil {
 		s.Ready, s.Problem = false, problem.Of(err).Code
 	}
-	if rt.Sessions != nil {
-		if n, known := rt.Sessions(); known {
-			s.Sessions = &n
-		}
+	if n, known := rt.Counts(ctx); known {
+		s.Sessions, s.Users = &n.Sessions, &n.Users
 	}
 	if rt.Stale != nil {
 		s.Staleness = new(int(rt.Stale().Milliseconds()))

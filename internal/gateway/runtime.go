@@ -31,8 +31,8 @@ type Runtime struct {
 	Platforms   map[auth.AppID]*wechat.Client
 	Events      *queue.Queue // of what ended; nothing is sent without events_to
 	Ready       func(context.Context) error
-	StoreKind   string                     // bolt, redis or memory
-	Sessions    func() (n int, known bool) // how many the store has; nil with redis
+	StoreKind   string                                               // bolt, redis or memory
+	Counts      func(context.Context) (n session.Counts, known bool) // of the sessions in the store
 	Recent      *metrics.Recent
 
 	// Of a store that machines share; nil without one.

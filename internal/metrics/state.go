@@ -14,7 +14,7 @@ type State struct {
 	revocations int
 	streams     int
 
-	sessions          int
+	sessions, users   int
 	bytes             int64
 	counted, measured bool
 
@@ -60,8 +60,12 @@ func (s *State) AddStore(revocations, streams int) {
 	s.streams += streams
 }
 
-// AddSessions adds the number of sessions of a store.
-func (s *State) AddSessions(n int) { s.sessions, s.counted = s.sessions+n, true }
+// AddSessions adds the number of sessions of a store, and of the users who have one.
+func (s *State) AddSessions(sessions, users int) {
+	s.sessions += sessions
+	s.users += users
+	s.counted = true
+}
 
 // AddBytes adds the size of a store.
 func (s *State) AddBytes(n int64) { s.bytes, s.measured = s.bytes+n, true }
@@ -102,8 +106,10 @@ var (
 		"Open responses to authenticated clients: WebSockets, event streams, and others that have taken longer than a second.",
 		nil, nil)
 	storeSessions = prometheus.NewDesc("wxgate_sessions",
-		"Sessions in the store, with those that expired less than a minute ago. Absent with store redis, and while a large file is being checked after a start.",
+		"Sessions in the store; those of all machines with store redis, else with those that expired less than a minute ago. Absent while a large file is being checked after a start, and while Redis does not respond.",
 		nil, nil)
+	storeUsers = prometheus.NewDesc("wxgate_users",
+		"Users who have a session, each once for each app; counted like wxgate_sessions.", nil, nil)
 	storeBytes = prometheus.NewDesc("wxgate_store_bytes",
 		"Size of the store file, or the memory that the Redis server uses. Absent with store memory, with a Cluster, and while Redis does not respond.",
 		nil, nil)
@@ -114,7 +120,7 @@ var (
 // Describe implements prometheus.Collector.
 func (StateCollector) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
-		breakerState, tokenAge, storeStaleness, storeRevocations, storeStreams, storeSessions, storeBytes, keyAge,
+		breakerState, tokenAge, storeStaleness, storeRevocations, storeStreams, storeSessions, storeUsers, storeBytes, keyAge,
 		queueDepth, queueBytes, queueOldest, queueDead,
 	} {
 		descs <- desc
@@ -138,6 +144,7 @@ func (read StateCollector) Collect(collected chan<- prometheus.Metric) {
 	report(storeStreams, true, float64(s.streams))
 	report(storeStaleness, s.shared, s.staleness.Seconds())
 	report(storeSessions, s.counted, float64(s.sessions))
+	report(storeUsers, s.counted, float64(s.users))
 	report(storeBytes, s.measured, float64(s.bytes))
 	report(keyAge, s.signs, s.keyAge.Seconds())
 	for kind, q := range s.queues {
