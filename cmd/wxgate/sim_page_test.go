@@ -1,7 +1,9 @@
 package main
 
 import (
+	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"os/exec"
@@ -40,6 +42,7 @@ func TestSimPage(t *testing.T) {
 	}
 	strangeTexts(p, api)
 	armFault(p, api)
+	pushText(p)
 	p.accessible(axe)
 	simLooks(p, axe)
 	sim.interrupt()
@@ -95,6 +98,26 @@ func armFault(p *page, api string) {
 	before := value[string](p, `document.getElementById("now").dateTime`)
 	p.clickOn(`#advance [value="24h"]`)
 	p.wait(`new Date(document.getElementById("now").dateTime) - new Date(` + quote(before) + `) >= 24 * 3600 * 1000`)
+}
+
+// pushText configures a server, pushes a text to it, and sees the reply that WeChat would refuse.
+func pushText(p *page) {
+	p.t.Helper()
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet {
+			_, _ = io.WriteString(w, r.URL.Query().Get("echostr"))
+			return
+		}
+		_, _ = io.WriteString(w, "no reply")
+	}))
+	p.t.Cleanup(service.Close)
+	do(p, chromedp.SendKeys(chromedp.CSS("#target [name=url]"), service.URL))
+	do(p, chromedp.SendKeys(chromedp.CSS("#target [name=token]"), "token0123"))
+	do(p, chromedp.Evaluate[chromedp.Void](`document.querySelector("#target [name=mode]").value = "plain"`))
+	p.clickOn("#target button")
+	p.shows("#last-result", `"status":200`)
+	p.clickOn("#push button")
+	p.shows("#pushed summary", "bad_reply (1)")
 }
 
 // simLooks shows the page in both languages, both themes and three widths.

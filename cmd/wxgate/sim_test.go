@@ -1,6 +1,9 @@
 package main
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -8,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/wechatsim/fault"
+	"github.com/wxgate/wxgate/internal/wechatsim/simpush"
 )
 
 // startSim runs `wxgate sim` on free ports, and returns it with the addresses that it prints.
@@ -41,7 +45,11 @@ func TestSim(t *testing.T) {
 		t.Fatalf("docs/sim.md begins with %q and has %d blocks of commands", steps[0].text, len(steps))
 	}
 	p, api, controls := startSim(t)
-	addresses := strings.NewReplacer("http://127.0.0.1:9911", api, "http://127.0.0.1:9912", controls)
+	service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, r.URL.Query().Get("echostr")) // an empty response acknowledges a push
+	}))
+	t.Cleanup(service.Close)
+	addresses := strings.NewReplacer("http://127.0.0.1:9911", api, "http://127.0.0.1:9912", controls, "http://127.0.0.1:8080", service.URL)
 	sh := startShell(t, t.TempDir(), append(os.Environ(), "NO_PROXY=*"))
 	for _, step := range steps[1:] {
 		printed := sh.run("docs/sim.md", addresses.Replace(step.text))
@@ -87,6 +95,23 @@ curl -sSf "$1/users"`, "bash", controls, api)
 		}
 	}
 	p.interrupt()
+}
+
+// TestSimPushes looks for every type of push in docs/sim.md.
+func TestSimPushes(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(moduleRoot, "docs", "sim.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	types := simpush.Types()
+	if len(types) == 0 {
+		t.Fatal("there are no types")
+	}
+	for _, name := range types {
+		if !strings.Contains(string(page), "`"+name+"`") {
+			t.Errorf("docs/sim.md does not name the type %q", name)
+		}
+	}
 }
 
 // TestSimFaults looks for every kind of fault in docs/sim.md.

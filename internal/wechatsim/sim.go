@@ -27,6 +27,9 @@ type App struct {
 	// MiniProgram is the appid on a WeCom app's open data, which is not the
 	// corpid. Default: ID.
 	MiniProgram string
+
+	// Push is where the app's messages go. Only for WeChat. Default: nowhere.
+	Push Push
 }
 
 // Config is what a simulator needs to start. The zero value works.

@@ -27,6 +27,9 @@ const (
 // ErrBadAESKey means that an EncodingAESKey is not 43 characters of base64.
 var ErrBadAESKey = errors.New("bad EncodingAESKey")
 
+// ErrBadReply means that a reply to a push is not encrypted as WeChat requires.
+var ErrBadReply = errors.New("bad encrypted reply")
+
 // CBC is AES-CBC, with a key of 16 bytes AES-128, with PKCS#7 padding to blocks of 16
 // (开放数据校验与解密).
 // https://developers.weixin.qq.com/miniprogram/dev/framework/open-ability/signature.html
@@ -58,6 +61,37 @@ func Push(encodingAESKey, receiver string, text []byte) (string, error) {
 	sealed := pad(plain, pushPadding)
 	cipher.NewCBCEncrypter(block, key[:aes.BlockSize]).CryptBlocks(sealed, sealed)
 	return base64.StdEncoding.EncodeToString(sealed), nil
+}
+
+// OpenPush is the inverse of [Push], for the reply to a push. Errors: [ErrBadAESKey], and
+// [ErrBadReply] for what this key did not encrypt.
+func OpenPush(encodingAESKey, sealed string) (receiver string, text []byte, err error) {
+	key, err := base64.StdEncoding.DecodeString(encodingAESKey + "=")
+	if err != nil || len(key) != pushKeySize {
+		return "", nil, ErrBadAESKey
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return "", nil, fmt.Errorf("%w: %w", ErrBadAESKey, err)
+	}
+	plain, err := base64.StdEncoding.DecodeString(sealed)
+	if err != nil || len(plain) == 0 || len(plain)%pushPadding != 0 {
+		return "", nil, fmt.Errorf("%w: not base64 of blocks of %d bytes", ErrBadReply, pushPadding)
+	}
+	cipher.NewCBCDecrypter(block, key[:aes.BlockSize]).CryptBlocks(plain, plain)
+	n := int(plain[len(plain)-1])
+	if n == 0 || n > pushPadding || !bytes.Equal(plain[len(plain)-n:], bytes.Repeat([]byte{byte(n)}, n)) {
+		return "", nil, fmt.Errorf("%w: wrong padding", ErrBadReply)
+	}
+	plain = plain[:len(plain)-n]
+	if len(plain) < pushSalt+4 {
+		return "", nil, fmt.Errorf("%w: too short", ErrBadReply)
+	}
+	size, rest := binary.BigEndian.Uint32(plain[pushSalt:]), plain[pushSalt+4:]
+	if uint64(size) > uint64(len(rest)) {
+		return "", nil, fmt.Errorf("%w: shorter than its length", ErrBadReply)
+	}
+	return string(rest[size:]), rest[:size], nil
 }
 
 // AddWatermark puts mark, a JSON value, at the end of an object that has no watermark.

@@ -1,4 +1,4 @@
-// Package simpush makes what WeChat's servers push to the server of a mini program.
+// Package simpush pushes messages and events to the server of an app, as WeChat's servers do.
 // https://developers.weixin.qq.com/miniprogram/dev/framework/server-ability/message-push.html
 package simpush
 
@@ -20,6 +20,7 @@ import (
 type Target struct {
 	Token          string
 	EncodingAESKey string // plain mode when empty, else 安全模式
+	Compatible     bool   // with a key: 兼容模式, the message is sent in the clear, too
 	XML            bool   // JSON otherwise
 	Receiver       string // whose key it is; default: the app
 }
@@ -34,7 +35,7 @@ type Request struct {
 // Check is the GET with which the console checks an address.
 func Check(s *wechatsim.Sim, to Target) Request {
 	r := Request{Query: query(s, to)}
-	r.Query.Set("echostr", digits(19))
+	r.Query.Set("echostr", digits(19)) //nolint:mnd // as long as WeChat's
 	return r
 }
 
@@ -52,21 +53,14 @@ func Withdraw(s *wechatsim.Sim, u wechatsim.User, event, revokeInfo string, to T
 	if err != nil {
 		return Request{}, err
 	}
-	now := s.Now().Unix()
-	text := fmt.Sprintf(`{"ToUserName": "gh_870882ca4b1","FromUserName": "oaKk346BaWE-eIn4oSRWbaM9vR7s","CreateTime": %d,`+
-		`"MsgType": "event","Event": "%s"," OpenID": "%s"," AppID": "%s"," RevokeInfo": "%s"}`, now, event, u.OpenID, u.App, revokeInfo)
-	if to.XML {
-		text = fmt.Sprintf("<xml><ToUserName><![CDATA[gh_870882ca4b1]]></ToUserName>\n<FromUserName><![CDATA[owAqB1v0ahK_Xlc7GshIDdf2yf7E]]></FromUserName>\n"+
-			"<CreateTime>%d</CreateTime>\n<MsgType><![CDATA[event]]></MsgType>\n<Event><![CDATA[%s]]></Event>\n<OpenID><![CDATA[%s]]></OpenID>\n"+
-			"<AppID><![CDATA[%s]]></AppID>\n<RevokeInfo><![CDATA[%s]]></RevokeInfo>\n</xml>", now, event, u.OpenID, u.App, revokeInfo)
-	}
 	if to.Receiver == "" {
 		to.Receiver = u.App
 	}
-	return Message(s, text, to)
+	return Message(s, withdrawn(s, u, event, revokeInfo, to.XML), to)
 }
 
-// Message signs a message and, in 安全模式, encrypts it. The error is [sealing.ErrBadAESKey].
+// Message signs a message and, unless the mode is plain, encrypts it. The error is
+// [sealing.ErrBadAESKey].
 func Message(s *wechatsim.Sim, text string, to Target) (Request, error) {
 	r := Request{Query: query(s, to), Body: []byte(text)}
 	if to.EncodingAESKey == "" {
@@ -78,15 +72,25 @@ func Message(s *wechatsim.Sim, text string, to Target) (Request, error) {
 	}
 	r.Query.Set("encrypt_type", "aes")
 	r.Query.Set("msg_signature", Signature(to.Token, r.Query.Get("timestamp"), r.Query.Get("nonce"), sealed))
-	r.Body = []byte(`{"ToUserName":"gh_870882ca4b1","Encrypt":"` + sealed + `"}`)
-	if to.XML {
-		r.Body = []byte("<xml>\n<ToUserName><![CDATA[gh_870882ca4b1]]></ToUserName>\n<Encrypt><![CDATA[" + sealed + "]]></Encrypt>\n</xml>")
+	outer := members{{"ToUserName", account}}.render(to.XML)
+	if to.Compatible {
+		outer = text
 	}
+	r.Body = []byte(addMember(outer, "Encrypt", sealed, to.XML))
 	return r, nil
 }
 
+// addMember adds a member at the end of a message.
+func addMember(text, name, value string, isXML bool) string {
+	text = strings.TrimSpace(text)
+	if isXML {
+		return strings.TrimSuffix(text, "</xml>") + "<" + name + "><![CDATA[" + value + "]]></" + name + "></xml>"
+	}
+	return strings.TrimSuffix(text, "}") + `,"` + name + `":"` + value + `"}`
+}
+
 func query(s *wechatsim.Sim, to Target) url.Values {
-	stamp, nonce := strconv.FormatInt(s.Now().Unix(), 10), digits(9)
+	stamp, nonce := strconv.FormatInt(s.Now().Unix(), 10), digits(9) //nolint:mnd // as long as WeChat's
 	return url.Values{"timestamp": {stamp}, "nonce": {nonce}, "signature": {Signature(to.Token, stamp, nonce)}}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/fault"
+	"github.com/wxgate/wxgate/internal/wechatsim/simpush"
 )
 
 // wireAbout is what a client needs to know to make the other calls.
@@ -12,10 +13,11 @@ type wireAbout struct {
 	API        string       `json:"api"`
 	Paths      []string     `json:"paths"`
 	FaultKinds []fault.Kind `json:"fault_kinds"`
+	PushTypes  []string     `json:"push_types"`
 }
 
 func about(api string) wireAbout {
-	return wireAbout{API: api, Paths: wechatsim.Paths(), FaultKinds: fault.Kinds()}
+	return wireAbout{API: api, Paths: wechatsim.Paths(), FaultKinds: fault.Kinds(), PushTypes: simpush.Types()}
 }
 
 // wireApp is a [wechatsim.App] in JSON, with the URL of its platform's API.

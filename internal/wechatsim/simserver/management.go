@@ -11,6 +11,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
+	"github.com/wxgate/wxgate/internal/wechatsim/simpush"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver/page"
 )
 
@@ -43,6 +44,10 @@ GET    /clock                {"now"}
 POST   /clock                {"advance":"5m"}
 GET    /requests             what the API has seen       path, limit (the newest so many)
 DELETE /requests
+GET    /push-targets         where the messages of each app go
+POST   /push-targets         {"appid","url","token","encoding_aes_key","mode","format"}  mode: plain | compatible | secure; format: json | xml
+POST   /push                 a message or event       type, value, message; it is sent up to three times, until it is acknowledged
+GET    /pushes               what was pushed, with each attempt and the decrypted reply
 GET    /faults               what is armed
 POST   /faults               {"path","kind","times","delay","probability","after","errcode","location"}
 DELETE /faults
@@ -69,14 +74,14 @@ func Management(s *wechatsim.Sim, api string) http.Handler {
 		}
 		serve(s, w, r, func(*wechatsim.Sim, *http.Request) (any, error) { return help, nil })
 	})
-	for pattern, do := range calls(api) {
+	for pattern, do := range calls(api, simpush.NewConsole(s)) {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { serve(s, w, r, do) })
 	}
 	return loopbackOnly(http.NewCrossOriginProtection().Handler(mux))
 }
 
 // calls are the management calls, by method and path.
-func calls(api string) map[string]call {
+func calls(api string, pusher *simpush.Console) map[string]call {
 	return map[string]call{
 		"GET /about":                     func(*wechatsim.Sim, *http.Request) (any, error) { return about(api), nil },
 		"GET /apps":                      func(s *wechatsim.Sim, _ *http.Request) (any, error) { return apps(s, api), nil },
@@ -101,6 +106,10 @@ func calls(api string) map[string]call {
 		"POST /clock":                    advance,
 		"GET /requests":                  requests,
 		"DELETE /requests":               clearRequests,
+		"GET /push-targets":              func(*wechatsim.Sim, *http.Request) (any, error) { return pushTargets(pusher), nil },
+		"POST /push-targets":             func(_ *wechatsim.Sim, r *http.Request) (any, error) { return setPushTarget(pusher, r) },
+		"POST /push":                     func(_ *wechatsim.Sim, r *http.Request) (any, error) { return push(pusher, r) },
+		"GET /pushes":                    func(*wechatsim.Sim, *http.Request) (any, error) { return pusher.Pushes(), nil },
 		"GET /faults":                    faults,
 		"POST /faults":                   arm,
 		"DELETE /faults":                 clearFaults,

@@ -3,6 +3,7 @@ package simserver_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -243,5 +244,34 @@ func TestManagementAnswersThisMachineOnly(t *testing.T) {
 		if w.Code != tt.want {
 			t.Errorf("from %q for %q = %d, want %d", tt.peer, tt.host, w.Code, tt.want)
 		}
+	}
+}
+
+// TestManagementPush configures a server, pushes to it, and lists both.
+func TestManagementPush(t *testing.T) {
+	t.Parallel()
+	srv := simtest.Start(t)
+	manage(t, srv, 400, "POST", "/push", `{"user":"alice"}`)
+	var got []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got = append(got, string(body))
+		_, _ = io.WriteString(w, r.URL.Query().Get("echostr"))
+	}))
+	defer server.Close()
+	target := fmt.Sprintf(`{"appid":"wxbbbbbbbbbbbbbbbb","url":%q,"token":"t","format":"xml"}`, server.URL)
+	if said := manage(t, srv, 200, "POST", "/push-targets", target); !strings.Contains(said, `"status":200`) || strings.Contains(said, "problem") {
+		t.Errorf("configured: %s", said)
+	}
+	manage(t, srv, 400, "POST", "/push-targets", strings.Replace(target, "xml", "yaml", 1))
+	if said := manage(t, srv, 200, "GET", "/push-targets", ""); !strings.Contains(said, `"mode":"plain","format":"xml"`) {
+		t.Errorf("targets: %s", said)
+	}
+	manage(t, srv, 200, "POST", "/push", `{"appid":"wxbbbbbbbbbbbbbbbb","user":"alice","type":"user_enter_tempsession","value":"shop"}`)
+	if len(got) != 2 || !strings.Contains(got[1], "<SessionFrom><![CDATA[shop]]></SessionFrom>") {
+		t.Errorf("the server got %q", got)
+	}
+	if said := manage(t, srv, 200, "GET", "/pushes", ""); !strings.Contains(said, `"outcome":"success"`) {
+		t.Errorf("pushes: %s", said)
 	}
 }

@@ -37,6 +37,7 @@ type fileApp struct {
 	Platform    wechatsim.Platform `json:"platform"`
 	MiniProgram string             `json:"miniprogram"`  // of wecom: the appid in the watermark
 	APISecurity *apisecurity.Keys  `json:"api_security"` // default: none
+	Push        wechatsim.Push     `json:"push"`         // of wechat; default: no messages are pushed
 }
 
 // A fileComponent is a [wechatsim.Component].
@@ -117,7 +118,11 @@ func (f file) setup() (Setup, error) {
 		if err := app.check(out.Apps); err != nil {
 			return Setup{}, fmt.Errorf("apps[%d]: %w", i, err)
 		}
-		out.Apps = append(out.Apps, wechatsim.App{ID: app.AppID, Secret: app.Secret, Platform: app.Platform, MiniProgram: app.MiniProgram})
+		push, err := app.push()
+		if err != nil {
+			return Setup{}, fmt.Errorf("apps[%d]: app %q: %w", i, app.AppID, err)
+		}
+		out.Apps = append(out.Apps, wechatsim.App{ID: app.AppID, Secret: app.Secret, Platform: app.Platform, MiniProgram: app.MiniProgram, Push: push})
 		if app.APISecurity != nil {
 			out.secured[app.AppID] = *app.APISecurity
 		}
@@ -160,6 +165,17 @@ func (a fileApp) check(others []wechatsim.App) error {
 		return fmt.Errorf("duplicate app %q", a.AppID)
 	}
 	return nil
+}
+
+// push returns where the app's messages go.
+func (a fileApp) push() (wechatsim.Push, error) {
+	switch {
+	case a.Push == (wechatsim.Push{}):
+		return a.Push, nil
+	case a.Platform != "" && a.Platform != wechatsim.WeChat:
+		return a.Push, errors.New("push is only for platform wechat")
+	}
+	return a.Push.Check()
 }
 
 func (c fileComponent) check(s Setup) error {

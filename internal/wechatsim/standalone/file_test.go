@@ -45,7 +45,7 @@ func TestDefault(t *testing.T) {
 // TestLoad replaces apps and users, and keeps the default users for other apps.
 func TestLoad(t *testing.T) {
 	t.Parallel()
-	setup, err := load(t, `{"apps": [{"appid": "wxa", "secret": "s"}, {"appid": "q", "secret": "s", "platform": "qq"}],
+	setup, err := load(t, `{"apps": [{"appid": "wxa", "secret": "s", "push": {"url": "http://server.example/", "token": "t"}}, {"appid": "q", "secret": "s", "platform": "qq"}],
 		"components": [{"appid": "wxc", "apps": ["wxa"]}]}`)
 	if err != nil {
 		t.Fatal(err)
@@ -56,6 +56,9 @@ func TestLoad(t *testing.T) {
 	}
 	if users := sim.Users(); len(users) != 6 || users[0].App != "wxa" || users[0].Name != "alice" {
 		t.Errorf("users = %+v, want the three default users in both apps", users)
+	}
+	if push := sim.Apps()[0].Push; push.URL != "http://server.example/" || push.Mode != "plain" || push.Format != "json" {
+		t.Errorf("push = %+v", push)
 	}
 	if _, err := sim.ComponentToken("wxc"); err != nil {
 		t.Error(err)
@@ -95,10 +98,13 @@ func TestLoadRefuses(t *testing.T) {
 		`{"apps": []}`:                "apps is empty",
 		`{"apps": [{"secret": "s"}]}`: "apps[0]: appid is required",
 		`{"apps": [{"appid": "a"}]}`:  "secret is required",
-		`{"apps": [{"appid": "a", "secret": "s", "miniprogram": "b"}]}`:                   "miniprogram is only for platform wecom",
-		`{"apps": [{"appid": "a", "secret": "s"}, {"appid": "a", "secret": "s"}]}`:        `apps[1]: duplicate app "a"`,
-		`{"apps": [{"appid": "a", "secret": "s", "api_security": {}}]}`:                   `app "a": api_security: bad API security keys: encrypt`,
-		`{"apps": [{"appid": "a", "secret": "s", "platform": "qq", "api_security": {}}]}`: "not an app on wechat",
+		`{"apps": [{"appid": "a", "secret": "s", "miniprogram": "b"}]}`:                             "miniprogram is only for platform wecom",
+		`{"apps": [{"appid": "a", "secret": "s"}, {"appid": "a", "secret": "s"}]}`:                  `apps[1]: duplicate app "a"`,
+		`{"apps": [{"appid": "a", "secret": "s", "api_security": {}}]}`:                             `app "a": api_security: bad API security keys: encrypt`,
+		`{"apps": [{"appid": "a", "secret": "s", "platform": "qq", "api_security": {}}]}`:           "not an app on wechat",
+		`{"apps": [{"appid": "a", "secret": "s", "push": {"token": "t"}}]}`:                         `app "a": bad push configuration: the URL`,
+		`{"apps": [{"appid": "a", "secret": "s", "platform": "qq", "push": {"url": "http://x/"}}]}`: "push is only for platform wechat",
+		`{"apps": [{"appid": "a", "secret": "s", "push": {"url": "http://x/", "tokens": "t"}}]}`:    "unrecognized member /apps/0/push/tokens",
 		`{"components": [{}]}`:                               "components[0]: appid is required",
 		`{"components": [{"appid": "c"}, {"appid": "c"}]}`:   `duplicate component "c"`,
 		`{"components": [{"appid": "c", "apps": ["none"]}]}`: `unknown app "none"`,

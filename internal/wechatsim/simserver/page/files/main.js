@@ -1,6 +1,7 @@
 // The page of the simulator's controls. Everything it does is a call that curl can make.
 import { askJSON, byID, element } from './call.js'
 import { listFaults, showClock, showFaults, startFaults } from './faults.js'
+import { listPushes, showPushes, startPushes } from './pushes.js'
 import { paused, showRequests, startRequests } from './requests.js'
 import { otherLanguage, remember, remembered, switchLanguage, text, translate } from './text.js'
 import { listApps, showUsers, startUsers } from './users.js'
@@ -25,6 +26,7 @@ async function refresh() {
     showUsers(users)
     showFaults(faults)
     showClock(clock.now)
+    showPushes(await askJSON('/pushes'), await askJSON('/push-targets'))
     if (!paused()) showRequests(await askJSON(`/requests?limit=${newest}`), about.api)
     byID('lost').hidden = true
   } catch (error) {
@@ -40,6 +42,7 @@ async function start() {
   showApps(apps)
   listApps(apps)
   listFaults(about)
+  listPushes(about, apps)
 }
 
 async function poll() {
@@ -78,4 +81,5 @@ document.addEventListener('changed', refresh)
 startUsers(refresh)
 startFaults()
 startRequests()
+startPushes()
 poll()
