@@ -79,6 +79,12 @@ const (
 	secEvents = "internal/secevent"
 )
 
+// The counts of paid calls.
+const (
+	budgets    = "internal/budget"
+	budgetTest = budgets + "/budgettest" // the tests of its stores
+)
+
 // The packages of the client of WeChat.
 const (
 	weChat      = "internal/wechat"
@@ -215,6 +221,11 @@ var layers = []layer{
 	{dir: queues + "/boltqueue", imports: []string{queues}, tests: []string{queueTest, kit, kit + "/bolt", suite}},
 	{dir: queues + "/redisqueue", imports: []string{queues, redisConnection}, tests: []string{queueTest, kit, redisStore, suite, "internal/seal"}},
 	{dir: queueTest, imports: []string{queues}},
+	// The counts of paid calls, and their stores in the file of sessions and in Redis.
+	{dir: budgets, alone: true, imports: []string{"internal/auth"}, tests: []string{budgetTest}},
+	{dir: budgets + "/boltbudget", imports: []string{budgets}, tests: []string{budgetTest, kit, kit + "/bolt", suite}},
+	{dir: budgets + "/redisbudget", imports: []string{budgets, kit, redisConnection}, tests: []string{budgetTest, redisStore, suite, "internal/auth"}},
+	{dir: budgetTest, imports: []string{budgets}},
 	{dir: secEvents, imports: []string{queues, tokens, "internal/auth"}, tests: []string{tokenTest, keyring, signing}},
 	{dir: "internal/auth", stdOnly: true},
 	{dir: "internal/seal", stdOnly: true},

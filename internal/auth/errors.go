@@ -15,6 +15,7 @@ var (
 	ErrCodeUsed          = errors.New("code already used")
 	ErrRiskBlocked       = errors.New("login blocked by the platform's risk control")
 	ErrRateLimited       = errors.New("rate limited")
+	ErrBudgetExhausted   = errors.New("phone budget exhausted")
 	ErrAppMisconfigured  = errors.New("app misconfigured")
 	ErrUnknownApp        = errors.New("unknown app")
 	ErrWeChatBusy        = errors.New("platform busy")
@@ -54,6 +55,20 @@ var ErrUnsupported = fmt.Errorf("%w: the app's platform has no such call", ErrIn
 // created, ended, or swept. It is not a class of its own for clients, because a
 // client must not learn which of the three it was.
 var ErrNoSession = errors.New("no such session")
+
+// ErrNotCharged is what [Platform.PhoneNumber] adds to an error of a call that certainly cost
+// nothing: it was not sent, or the platform refused the code.
+var ErrNotCharged = errors.New("not charged")
+
+// BudgetError is an [ErrBudgetExhausted] that ends with the window of the budget.
+type BudgetError struct {
+	RetryAfter time.Duration
+	First      bool // the first of the window, on any machine
+}
+
+func (e *BudgetError) Error() string { return ErrBudgetExhausted.Error() }
+
+func (e *BudgetError) Unwrap() error { return ErrBudgetExhausted }
 
 // PlatformError is a failure that WeChat (or a sibling) reported itself.
 //

@@ -34,6 +34,7 @@ import (
 //	ends         when + 'e' session -> nothing; when + key of a revocation -> nothing;
 //	             when + 'a' user -> nothing
 //	queue, queue-dead, queue-seen  of package boltqueue
+//	budgets      of package boltbudget
 //
 // A session is the 16 bytes of its ID, which sort by when it began; a user is a
 // keyed hash of 32 bytes, of which sessions, users, persons and recent have the first 16; an
@@ -57,8 +58,9 @@ var (
 	Attempts    = []byte("attempts") // made when it is first needed
 	Ends        = []byte("ends")
 
-	// Queues are package boltqueue's, which makes them when they are first needed.
-	Queues = [][]byte{[]byte("queue"), []byte("queue-dead"), []byte("queue-seen")}
+	// Others are of packages boltqueue and boltbudget, which make them when they are first
+	// needed.
+	Others = [][]byte{[]byte("queue"), []byte("queue-dead"), []byte("queue-seen"), []byte("budgets")}
 
 	buckets = [][]byte{Meta, Sessions, Users, Persons, RecentA, RecentB, Revocations, Ends}
 )

@@ -92,7 +92,7 @@ func upgradeTo(target *database.DB, from *bbolt.Tx, version int) error {
 	}
 	to := &steps.Writer{DB: target.DB, Each: Step, Begun: layout.FillPages}
 	defer to.Rollback()
-	for _, copied := range append([][]byte{layout.Meta, layout.Revocations, layout.Attempts}, layout.Queues...) {
+	for _, copied := range append([][]byte{layout.Meta, layout.Revocations, layout.Attempts}, layout.Others...) {
 		if err := to.Copy(from, copied); err != nil {
 			return err
 		}

@@ -33,36 +33,52 @@ func (c *Connection) Run(ctx context.Context, s Script, keys, args []string) rue
 // RunAcked runs a script that writes. If [Settings.Acks] is set, it waits until that
 // many replicas have what the script wrote.
 func (c *Connection) RunAcked(ctx context.Context, s Script, keys, args []string) (int64, error) {
-	if c.Acks <= 0 {
-		return c.Run(ctx, s, keys, args).AsInt64()
+	result, err := c.runAcked(ctx, s, keys, args)
+	if err != nil {
+		return 0, err
 	}
-	n, err := c.sendAcked(ctx, s.bySHA(c.B(), keys, args))
+	return result.AsInt64()
+}
+
+// RunAckedInts is [Connection.RunAcked] for a script that returns a list of integers.
+func (c *Connection) RunAckedInts(ctx context.Context, s Script, keys, args []string) ([]int64, error) {
+	result, err := c.runAcked(ctx, s, keys, args)
+	if err != nil {
+		return nil, err
+	}
+	return result.AsIntSlice()
+}
+
+func (c *Connection) runAcked(ctx context.Context, s Script, keys, args []string) (rueidis.RedisResult, error) {
+	if c.Acks <= 0 {
+		return c.Run(ctx, s, keys, args), nil
+	}
+	result, err := c.sendAcked(ctx, s.bySHA(c.B(), keys, args))
 	if known, ok := rueidis.IsRedisErr(err); ok && known.IsNoScript() {
 		return c.sendAcked(ctx, s.whole(c.B(), keys, args))
 	}
-	return n, err
+	return result, err
 }
 
 // sendAcked sends a write and WAIT on one dedicated connection: WAIT counts the writes
 // of its connection, and delays all later commands on it. A step that did nothing also
 // fails if replicas are missing: the next attempt would wait as long and fail.
-func (c *Connection) sendAcked(ctx context.Context, cmd rueidis.Completed) (int64, error) {
+func (c *Connection) sendAcked(ctx context.Context, cmd rueidis.Completed) (rueidis.RedisResult, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout+c.AckTimeout)
 	defer cancel()
 	wait := c.B().Wait().Numreplicas(int64(c.Acks)).Timeout(c.AckTimeout.Milliseconds()).Build()
 	results := c.DoMulti(ctx, cmd, wait)
-	n, err := results[0].AsInt64()
-	if err != nil {
-		return 0, err
+	if err := results[0].Error(); err != nil {
+		return results[0], err
 	}
 	acks, err := results[1].AsInt64()
 	if err != nil {
-		return 0, err
+		return results[1], err
 	}
 	if acks < int64(c.Acks) {
-		return 0, fmt.Errorf("%w: %d of %d within %v", ErrFewAcks, acks, c.Acks, c.AckTimeout)
+		return results[0], fmt.Errorf("%w: %d of %d within %v", ErrFewAcks, acks, c.Acks, c.AckTimeout)
 	}
-	return n, nil
+	return results[0], nil
 }
 
 // IsTryAgain reports whether err says that a Cluster is moving the keys of a command from

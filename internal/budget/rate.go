@@ -1,0 +1,52 @@
+package budget
+
+import (
+	"fmt"
+	"time"
+)
+
+const (
+	// MinPer is the shortest window. Shorter ones would bound no cost.
+	MinPer = time.Second
+	// MaxPer is the longest window: a year.
+	MaxPer = 366 * 24 * time.Hour
+
+	day = 24 * time.Hour
+	// beijing is how far Beijing's clocks are ahead of UTC. China has had no daylight saving
+	// time since 1991.
+	beijing = 8 * time.Hour
+)
+
+// Rate is how many calls each window may have. Windows follow each other without a gap:
+// those of whole days begin at midnight in Beijing, where WeChat's quotas are renewed, and
+// others at the multiples of their length since 1970-01-01 in UTC.
+type Rate struct {
+	Calls int
+	Per   time.Duration // in whole seconds
+}
+
+// Check returns an error unless the rate has at least one call and its window is of whole
+// seconds, from [MinPer] to [MaxPer].
+func (r Rate) Check() error {
+	if r.Calls < 1 {
+		return fmt.Errorf("%d calls: expected at least 1", r.Calls)
+	}
+	if r.Per < MinPer || r.Per > MaxPer || r.Per%time.Second != 0 {
+		return fmt.Errorf("a window of %v: expected whole seconds, from 1s to 366d", r.Per)
+	}
+	return nil
+}
+
+// Offset is how long before a multiple of Per since 1970-01-01 in UTC windows begin.
+func (r Rate) Offset() time.Duration {
+	if r.Per%day == 0 {
+		return beijing
+	}
+	return 0
+}
+
+// Begin returns when the window of a time began.
+func (r Rate) Begin(at time.Time) time.Time {
+	ms := at.UnixMilli() + r.Offset().Milliseconds()
+	return time.UnixMilli(ms - ms%r.Per.Milliseconds() - r.Offset().Milliseconds())
+}

@@ -1,0 +1,3 @@
+-- Return when the current window began, and how many calls it has.
+local begin, used = current()
+return {begin, used}

@@ -1,0 +1,99 @@
+package redisbudget_test
+
+import (
+	"errors"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/budget"
+	"github.com/wxgate/wxgate/internal/budget/budgettest"
+	"github.com/wxgate/wxgate/internal/budget/redisbudget"
+	"github.com/wxgate/wxgate/internal/session"
+	"github.com/wxgate/wxgate/internal/session/redis"
+	"github.com/wxgate/wxgate/internal/session/redis/connection"
+	"github.com/wxgate/wxgate/internal/session/sessiontest"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		sessiontest.StopSharedRedis()
+		os.Exit(code)
+	}))
+}
+
+// connect connects one machine, until the test ends.
+func connect(t testing.TB, cfg redis.Config) (*connection.Connection, string) {
+	t.Helper()
+	client, err := redis.Open(t.Context(), cfg, session.Options{OnError: func(err error) { t.Log(err) }})
+	sessiontest.Must(t, err)
+	t.Cleanup(func() { sessiontest.Must(t, client.Close()) })
+	return client.Connection()
+}
+
+func shared(t testing.TB) redis.Config {
+	t.Helper()
+	addr, n := sessiontest.SharedRedis(t)
+	return redis.Config{Addresses: []string{addr}, Database: n}
+}
+
+func TestConformance(t *testing.T) {
+	cfg := shared(t)
+	budgettest.Conform(t, func(t testing.TB) budget.Store {
+		conn, prefix := connect(t, cfg)
+		return redisbudget.New(conn, prefix)
+	})
+}
+
+// TestWindows: a count of an earlier window, or of one that a wrong clock began, is forgotten,
+// and one of the next window goes on. Every count expires.
+func TestWindows(t *testing.T) {
+	conn, prefix := connect(t, shared(t))
+	s, per := redisbudget.New(conn, prefix), budgettest.Rate.Per
+	begin := budgettest.Reserve(t, s, "a", true).Begin
+	key := prefix + ":{b-a}"
+	for _, row := range []struct {
+		begin time.Time
+		used  int // after one more call
+	}{
+		{begin, 3},
+		{begin.Add(-per), 1},
+		{begin.Add(per), 3},
+		{begin.Add(2 * per), 1},
+	} {
+		hset := conn.B().Hset().Key(key).FieldValue().FieldValue("begin", strconv.FormatInt(row.begin.UnixMilli(), 10)).FieldValue("used", "2").Build()
+		sessiontest.Must(t, conn.Do(t.Context(), hset).Error())
+		if r := budgettest.Reserve(t, s, "a", true); r.Used != row.used {
+			t.Errorf("a count of %v: %+v, want %d", row.begin, r, row.used)
+		}
+		left, err := conn.Do(t.Context(), conn.B().Pttl().Key(key).Build()).AsInt64()
+		if err != nil || left <= 0 || left > 4*per.Milliseconds() {
+			t.Errorf("%v: expires in %d ms, %v", row.begin, left, err)
+		}
+	}
+}
+
+// TestDown: a Redis that is down, or has no memory left, is an unavailable store.
+func TestDown(t *testing.T) {
+	server := sessiontest.StartRedis(t)
+	conn, prefix := connect(t, redis.Config{Addresses: []string{server.Addr}})
+	s := redisbudget.New(conn, prefix)
+	begin := budgettest.Reserve(t, s, "a", true).Begin
+	sessiontest.Must(t, conn.Do(t.Context(), conn.B().ConfigSet().ParameterValue().ParameterValue("maxmemory", "1").Build()).Error())
+	if r, err := s.Reserve(t.Context(), "a", budgettest.Rate); !errors.Is(err, auth.ErrStoreUnavailable) {
+		t.Errorf("without memory: %+v, %v", r, err)
+	}
+	server.Stop()
+	_, reserve := s.Reserve(t.Context(), "a", budgettest.Rate)
+	_, report := s.Report(t.Context(), "a", budgettest.Rate, begin)
+	_, current := s.Current(t.Context(), "a", budgettest.Rate)
+	for i, err := range []error{reserve, report, current, s.Return(t.Context(), "a", budgettest.Rate, begin)} {
+		if !errors.Is(err, auth.ErrStoreUnavailable) {
+			t.Errorf("call %d: %v", i, err)
+		}
+	}
+}
