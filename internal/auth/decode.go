@@ -87,11 +87,33 @@ func (s *Service) DecodePhoneCode(ctx context.Context, id *Identity, code string
 	if err != nil {
 		return nil, err
 	}
-	phone, err := platform.PhoneNumber(ctx, code, id.OpenID)
+	phone, err := s.spendPhoneCode(ctx, platform, id.User, code)
 	if err != nil {
 		return nil, err
 	}
 	return s.remember(ctx, Opened{Phone: &phone}, id.Session, true), nil
+}
+
+// spendPhoneCode spends a phone code within the budget of the app. If it is not known whether
+// the code cost something, it counts.
+func (s *Service) spendPhoneCode(ctx context.Context, platform Platform, u User, code string) (phone Phone, err error) {
+	if s.cfg.PhoneBudget == nil {
+		return platform.PhoneNumber(ctx, code, u.OpenID)
+	}
+	if s.cfg.Available != nil {
+		if err := s.cfg.Available(ctx); err != nil {
+			return Phone{}, err
+		}
+	}
+	settle, err := s.cfg.PhoneBudget(ctx, u.App)
+	if err != nil {
+		return Phone{}, err
+	}
+	charged := true // also if the call panics
+	defer func() { settle(charged) }()
+	phone, err = platform.PhoneNumber(ctx, code, u.OpenID)
+	charged = !errors.Is(err, ErrNotCharged)
+	return phone, err
 }
 
 // caller finds the user and the session that a decode is for.

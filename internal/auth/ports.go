@@ -18,6 +18,7 @@ type Phone struct {
 	PurePhoneNumber string
 	CountryCode     string
 	Watermark       Watermark
+	Test            bool // the operator's number for a virtual account of WeChat's
 }
 
 // E164 is the number in one spelling: + country code, number.
@@ -58,7 +59,8 @@ type Platform interface {
 	// Exchange spends a login code. It is never retried once the request may
 	// have reached the platform, since the code may be spent by then.
 	Exchange(ctx context.Context, code string) (LoginResult, error)
-	// PhoneNumber spends a phone code that belongs to openid.
+	// PhoneNumber spends a phone code that belongs to openid. Its error wraps
+	// [ErrNotCharged] as well if the call certainly cost nothing.
 	PhoneNumber(ctx context.Context, code string, openid OpenID) (Phone, error)
 	// Open decrypts data with the first key that opens it. Errors:
 	// [ErrInvalidRequest] for fields that are not what a client sends,

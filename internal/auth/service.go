@@ -6,7 +6,7 @@ import (
 )
 
 // Config configures a [Service]. Every field except Limits, DevMode, Outage, Available,
-// KeyLocked, Ended and Now is required.
+// PhoneBudget, KeyLocked, Ended and Now is required.
 type Config struct {
 	Apps        map[AppID]Platform
 	Scopes      map[AppID]Scope // of each of Apps
@@ -33,6 +33,11 @@ type Config struct {
 	// to be down: a wasted code costs the user another silent login, and WeChat's
 	// quota another call. Default: the store is tried after the code was spent.
 	Available func(ctx context.Context) error
+
+	// PhoneBudget counts a phone code before it is sent to the platform, and refuses it with
+	// [ErrBudgetExhausted]. settle is called once, with whether the code cost something or may
+	// have. Default: no phone code is counted.
+	PhoneBudget func(ctx context.Context, app AppID) (settle func(charged bool), err error)
 
 	// KeyLocked is called when a user's session_key was locked because decrypting
 	// with it failed too often. reset is why the platform did not replace the key,

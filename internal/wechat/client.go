@@ -16,6 +16,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat/apisecurity"
 	"github.com/wxgate/wxgate/internal/wechat/opendata"
 	"github.com/wxgate/wxgate/internal/wechat/platform"
+	"github.com/wxgate/wxgate/internal/wechat/testphone"
 )
 
 // Config is one mini program. AppID is required, and either Secret or Component.
@@ -51,6 +52,9 @@ type Config struct {
 	// ObserveSecurity is called after every response to an encrypted call; nil for no
 	// observer. It must not block.
 	ObserveSecurity func(SecurityCheck)
+	// TestPhones replace the numbers of WeChat's virtual accounts. They are only supported
+	// on WeChat.
+	TestPhones testphone.Numbers
 	// Transport sends the requests; nil for a dedicated one. With HTTP/1 no
 	// [http.Transport] replays a request that was written: see unreplayable.
 	Transport http.RoundTripper
@@ -154,6 +158,8 @@ func (cfg *Config) completePlatform() error {
 		return fmt.Errorf("%w: app %q: %s has no component", auth.ErrAppMisconfigured, cfg.AppID, cfg.Platform)
 	case cfg.MiniProgram != cfg.AppID && cfg.Platform != WeCom || !auth.ValidID(cfg.MiniProgram):
 		return fmt.Errorf("%w: app %q: mini program %q", auth.ErrAppMisconfigured, cfg.AppID, cfg.MiniProgram)
+	case cfg.TestPhones != testphone.Numbers{} && cfg.Platform != WeChat:
+		return fmt.Errorf("%w: app %q: %s has no virtual accounts", auth.ErrAppMisconfigured, cfg.AppID, cfg.Platform)
 	}
 	if cfg.API == "" {
 		cfg.API = d.Host
@@ -212,7 +218,12 @@ func (c *Client) TokenAge() (time.Duration, bool) {
 
 // Open implements [auth.Platform]; see [opendata.Opener.Open].
 func (c *Client) Open(keys []auth.SessionKey, data auth.OpenData) (auth.Opened, error) {
-	return c.opener.Open(keys, data)
+	opened, err := c.opener.Open(keys, data)
+	if opened.Phone != nil {
+		phone := c.cfg.TestPhones.Replace(*opened.Phone)
+		opened.Phone = &phone
+	}
+	return opened, err
 }
 
 // Close ends the client's background work and waits for it. Logins that are still

@@ -146,6 +146,12 @@ func (f *faulted) code() string {
 	return code.Code
 }
 
+// charged are the faults after which a phone code may have cost something.
+var charged = map[fault.Kind]bool{
+	fault.Busy: true, fault.Timeout: true, fault.Reset: true, fault.HTML: true, fault.HTTP500: true,
+	fault.Empty: true, fault.Redirect: true, fault.Huge: true, fault.Truncated: true,
+}
+
 func (f *faulted) phone() error {
 	code, err := f.sim.MintPhoneCode(wechatsim.User{}, wechatsim.PhoneNumber{})
 	if err != nil {
@@ -213,7 +219,11 @@ func TestFaultTable(t *testing.T) {
 					if err := f.sim.Arm(armed); err != nil {
 						t.Fatal(err)
 					}
-					wantErr(t, c.call(f), want)
+					err := c.call(f)
+					wantErr(t, err, want)
+					if c.path == phonePath && err != nil {
+						wantCharged(t, err, charged[kind])
+					}
 					if got := f.sim.Count(c.path); got != calls {
 						t.Errorf("WeChat was asked %d times, want %d", got, calls)
 					}

@@ -3,7 +3,9 @@ package wechat
 import (
 	"context"
 	"fmt"
+	"net/http/httptrace"
 	"net/url"
+	"sync/atomic"
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/wechat/opendata"
@@ -14,28 +16,43 @@ import (
 // be spent once. The call is repeated only after WeChat refused the access token,
 // which it does before it reads the code.
 func (c *Client) PhoneNumber(ctx context.Context, code string, openid auth.OpenID) (auth.Phone, error) {
-	if err := c.weixinOnly(platform.CallPhone); err != nil {
-		return auth.Phone{}, err
-	}
-	if err := checkCode(code); err != nil {
-		return auth.Phone{}, err
-	}
-	if !auth.ValidID(openid) {
-		return auth.Phone{}, fmt.Errorf("%w: a phone code needs the openid of its user", auth.ErrInvalidRequest)
-	}
 	var phone auth.Phone
-	err := c.withToken(ctx, func(ctx context.Context, token string) (err error) {
-		phone, err = c.phoneNumber(ctx, token, code, openid)
-		return err
-	})
+	charged := false
+	err := c.checkPhoneCode(code, openid)
+	if err == nil {
+		err = c.withToken(ctx, func(ctx context.Context, token string) (err error) {
+			phone, charged, err = c.phoneNumber(ctx, token, code, openid)
+			return err
+		})
+	}
+	if err != nil && !charged {
+		err = fmt.Errorf("%w: %w", auth.ErrNotCharged, err)
+	}
 	return phone, err
 }
 
-func (c *Client) phoneNumber(ctx context.Context, token, code string, openid auth.OpenID) (auth.Phone, error) {
+// checkPhoneCode refuses what WeChat need not be asked about.
+func (c *Client) checkPhoneCode(code string, openid auth.OpenID) error {
+	if err := c.weixinOnly(platform.CallPhone); err != nil {
+		return err
+	}
+	if err := checkCode(code); err != nil {
+		return err
+	}
+	if !auth.ValidID(openid) {
+		return fmt.Errorf("%w: a phone code needs the openid of its user", auth.ErrInvalidRequest)
+	}
+	return nil
+}
+
+// phoneNumber makes the call. charged is false if it certainly cost nothing: no connection was
+// there to send it, or WeChat refused it with a code that says why. WeChat charges when the
+// mini program gets a phone code, once for each; a code that it refuses is none of those.
+// https://developers.weixin.qq.com/miniprogram/dev/framework/open-ability/getPhoneNumber.html
+func (c *Client) phoneNumber(ctx context.Context, token, code string, openid auth.OpenID) (phone auth.Phone, charged bool, err error) {
 	var answer struct {
 		Info opendata.PhoneInfo `json:"phone_info"`
 	}
-	var phone auth.Phone
 	check := func() error {
 		number, missing, ok := answer.Info.Phone()
 		if !ok {
@@ -44,10 +61,11 @@ func (c *Client) phoneNumber(ctx context.Context, token, code string, openid aut
 		if number.Watermark.AppID != c.cfg.AppID {
 			return fmt.Errorf("%w: the number was made for app %q", auth.ErrWatermarkMismatch, number.Watermark.AppID)
 		}
-		phone = number
+		phone = c.cfg.TestPhones.Replace(number)
 		return nil
 	}
-	err := c.peer.do(ctx, platform.Request{
+	ctx, unsent := traceUnsent(ctx)
+	err = c.peer.do(ctx, platform.Request{
 		Name:  platform.CallPhone,
 		Path:  "/wxa/business/getuserphonenumber",
 		Query: url.Values{"access_token": {token}},
@@ -57,7 +75,18 @@ func (c *Client) phoneNumber(ctx context.Context, token, code string, openid aut
 		}{code, openid},
 		Secrets: []string{token, code, string(openid)},
 	}, c.decode(platform.CallPhone, &answer, check))
-	return phone, err
+	return phone, err == nil || !unsent() && !c.dialect.IsRefused(err), err
+}
+
+// traceUnsent returns a context for one call. Once the call has failed, unsent reports whether
+// there was no connection to send it by. It is false for a transport that does not say so.
+func traceUnsent(ctx context.Context) (traced context.Context, unsent func() bool) {
+	var wanted, got atomic.Bool
+	traced = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { wanted.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { got.Store(true) },
+	})
+	return traced, func() bool { return wanted.Load() && !got.Load() }
 }
 
 // CheckPhone implements [auth.Platform] with POST checkencryptedmsg: WeChat remembers for

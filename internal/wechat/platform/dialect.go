@@ -88,5 +88,12 @@ func (d *Dialect) IsBusy(err error) bool {
 	return ok && refusal.Code == d.busy
 }
 
+// IsRefused reports whether err says that a call did nothing: it was not sent, or the platform
+// refused it with an error code of the tables. "System busy" says neither.
+func (d *Dialect) IsRefused(err error) bool {
+	refusal, ok := errors.AsType[*auth.PlatformError](err)
+	return ok && refusal.Code != d.busy && !errors.Is(refusal, auth.ErrWeChatUnreadable)
+}
+
 // aes128Bytes is the size of an AES-128 key, which session keys are.
 const aes128Bytes = 16
