@@ -35,7 +35,7 @@ func newAuditFixture(t *testing.T) *fixture {
 	f := newOperatedFixture(t)
 	config := siteWith{global: auditLog, wxgate: "dev_mode"}.String()
 	config = strings.Replace(config, "admin off", "admin unix/{{.Dir}}/admin.sock", 1)
-	f.config = strings.Replace(config, "api {{.API}}", "api {{.API}}\n\t\t\tcallback {env.WXGATE_TEST_PUSH}", 1)
+	f.config = strings.Replace(config, "api {{.API}}", "api {{.API}}\n\t\t\tcallback {env.WXGATE_TEST_PUSH}\n\t\t\tphone_budget 2/366d", 1)
 	f.load()
 	return f
 }
@@ -130,6 +130,19 @@ func (r *auditRun) decodes() {
 	r.secrets = append(r.secrets, number, code.Code, "made-up-code", sealed.EncryptedData, sealed.IV)
 }
 
+// budget comes after decodes, which left one phone code of the budget.
+func (r *auditRun) budget() {
+	alice, fields := r.session()
+	token := alice.str(r.t, "access_token")
+	r.decodeCode(r.phoneCode("alice"), token).want(r.t, http.StatusOK, "")
+	r.expect(audit.Decode, "ok", strings.Replace(fields, " session", " phone=verified session", 1))
+	r.expect(audit.BudgetExhausted, "ok", auditedApp+" by=gateway") // once
+	for range 2 {
+		r.decodeCode(r.phoneCode("alice"), token).want(r.t, http.StatusTooManyRequests, "budget_exhausted")
+		r.expect(audit.Decode, "budget_exhausted", fields)
+	}
+}
+
 func (r *auditRun) logouts() {
 	refused := r.do("POST", pub+"/openId", `{"code":"made-up-code"}`)
 	refused.want(r.t, http.StatusUnauthorized, "invalid_code")
@@ -213,6 +226,7 @@ func TestAudit(t *testing.T) {
 	r.expect(audit.KeyRotated, "ok", "by=gateway key="+first)
 	r.refreshes()
 	r.decodes()
+	r.budget()
 	r.logouts()
 	r.mints()
 	r.revocations()

@@ -88,6 +88,7 @@ func TestCaddyEvents(t *testing.T) {
 	r := &auditRun{fixture: f}
 	r.refreshes()
 	r.decodes()
+	r.budget()
 	r.logouts()
 	r.revocations()
 	r.keys(first)

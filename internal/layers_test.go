@@ -92,6 +92,7 @@ const (
 	apiSecurity = weChat + "/apisecurity"
 	openData    = weChat + "/opendata"
 	platform    = weChat + "/platform"
+	testPhone   = weChat + "/testphone"
 )
 
 // The packages of access tokens and of their keys.
@@ -143,10 +144,11 @@ var layers = []layer{
 	{dir: rooms + "/app", caddy: true, imports: []string{
 		rooms + "/directive", rooms + "/events", rooms + "/miniprogram", rooms + "/secret", rooms + "/redisstore", rooms + "/storage",
 		"internal/gateway", "internal/audit", "internal/metrics", "internal/traces", "internal/version", weChat, callback, tokens, keyring, signing,
-		kit, kit + "/bolt", kit + "/memory", redisStore, queues, queues + "/boltqueue", queues + "/redisqueue", secEvents, "internal/auth", "internal/seal",
+		kit, kit + "/bolt", kit + "/memory", redisStore, queues, queues + "/boltqueue", queues + "/redisqueue", secEvents,
+		budgets, budgets + "/boltbudget", budgets + "/redisbudget", "internal/auth", "internal/seal",
 	}},
 	{dir: rooms + "/miniprogram", caddy: true, imports: []string{
-		rooms + "/directive", rooms + "/secret", "internal/metrics", "internal/traces", weChat, callback, "internal/auth",
+		rooms + "/directive", rooms + "/secret", "internal/metrics", "internal/traces", weChat, callback, testPhone, budgets, "internal/auth",
 	}},
 	{dir: rooms + "/events", caddy: true, imports: []string{
 		rooms + "/directive", rooms + "/secret", "internal/metrics", weChat, tokens, signing, queues, secEvents, "internal/seal",
@@ -189,12 +191,13 @@ var layers = []layer{
 	{dir: "internal/transport", only: []string{"golang.org/x/net/http/httpguts", "go.uber.org/goleak"}},
 	{dir: "internal/edge", imports: []string{"internal/problem", "internal/auth"}, tests: []string{upstream}},
 	{dir: "internal/problem", imports: []string{"internal/auth"}},
-	// A client over two packages that make no calls. What WeChat pushes is separate.
-	{dir: weChat, alone: true, imports: []string{apiSecurity, openData, platform, "internal/auth"}},
+	// A client over packages that make no calls. What WeChat pushes is separate.
+	{dir: weChat, alone: true, imports: []string{apiSecurity, openData, platform, testPhone, "internal/auth"}},
 	{dir: apiSecurity, only: []string{"github.com/go-json-experiment/json"}},
 	{dir: callback, imports: []string{"internal/auth"}},
 	{dir: openData, imports: []string{"internal/auth"}},
 	{dir: platform, imports: []string{"internal/auth"}},
+	{dir: testPhone, imports: []string{"internal/auth"}},
 	// Tokens over a key ring over keys. The ring's tests issue and verify tokens.
 	{dir: tokens, alone: true, imports: []string{keyring, signing, "internal/auth", "internal/seal"}, tests: []string{tokenTest}},
 	{dir: keyring, imports: []string{signing, "internal/auth", "internal/seal"}, tests: []string{tokens, tokenTest}},

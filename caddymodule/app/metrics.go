@@ -16,8 +16,8 @@ import (
 	"github.com/wxgate/wxgate/internal/version"
 )
 
-// sizeTimeout bounds the questions for the size of a store and for its sessions. Prometheus
-// waits ten seconds for a scrape.
+// sizeTimeout bounds the questions for the size of a store, for its sessions and for what is left
+// of budgets. Prometheus waits ten seconds for a scrape.
 const sizeTimeout = 500 * time.Millisecond
 
 // readState reads what the pools have open.
@@ -43,6 +43,9 @@ func readState() (state metrics.State) {
 		return true
 	})
 	events.Report(&state)
+	ctx, cancel := context.WithTimeout(context.Background(), sizeTimeout)
+	defer cancel()
+	reportBudgets(ctx, &state)
 	return state
 }
 

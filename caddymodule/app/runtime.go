@@ -31,7 +31,8 @@ type opener struct {
 
 	box      *seal.Box
 	store    *pooledStore
-	redis    *redis.Client  // nil without store redis
+	redis    *redis.Client // nil without store redis
+	budgets  map[auth.AppID]auth.PhoneBudget
 	releases []func() error // in the order of acquisition
 }
 
@@ -65,7 +66,7 @@ func (o *opener) open(ctx context.Context) error {
 	if o.box, err = seal.New(secrets...); err != nil {
 		return err
 	}
-	for _, open := range []func(context.Context) error{o.openStore, o.openTokens, o.openPlatforms, o.openEvents} {
+	for _, open := range []func(context.Context) error{o.openStore, o.openTokens, o.openPlatforms, o.openBudgets, o.openEvents} {
 		if err := open(ctx); err != nil {
 			return err
 		}
@@ -95,6 +96,8 @@ func (o *opener) openService() {
 		KeyLocked:   o.keyLocked,
 		Ended:       o.sessionEnded,
 		Limits:      o.app.sessionLimits(),
+
+		PhoneBudgets: o.budgets,
 	}
 	if o.redis != nil {
 		config.Outage = o.redis.Outage

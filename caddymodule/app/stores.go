@@ -11,6 +11,9 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/budget"
+	"github.com/wxgate/wxgate/internal/budget/boltbudget"
+	"github.com/wxgate/wxgate/internal/budget/redisbudget"
 	"github.com/wxgate/wxgate/internal/metrics"
 	"github.com/wxgate/wxgate/internal/queue"
 	"github.com/wxgate/wxgate/internal/queue/boltqueue"
@@ -40,6 +43,7 @@ type pooledStore struct {
 	revocations *session.Set
 	ready       func(context.Context) error
 	queue       func(kind string, limits queue.Limits) queue.Store
+	budgets     budget.Store
 	close       func() error
 	redis       *redis.Client // nil for a store of this process alone
 	// counts are the numbers of sessions and users, unless they are not known.
@@ -77,6 +81,7 @@ func newPooledStore(ctx context.Context, cfg *StoreConfig, logger *zap.Logger) (
 			revocations: store.Revocations(),
 			ready:       store.Ready,
 			queue:       func(_ string, limits queue.Limits) queue.Store { return queue.NewLocal(limits, nil) },
+			budgets:     budget.NewLocal(nil, time.Now),
 			close:       store.Close,
 			counts:      store.Counts,
 		}, nil
@@ -91,6 +96,7 @@ func newPooledStore(ctx context.Context, cfg *StoreConfig, logger *zap.Logger) (
 		revocations: file.Revocations(),
 		ready:       file.Ready,
 		queue:       func(kind string, limits queue.Limits) queue.Store { return boltqueue.New(file, kind, limits) },
+		budgets:     boltbudget.New(file),
 		close:       file.Close,
 		counts:      file.Counts,
 		bytes:       func(context.Context) (int64, error) { return fileBytes(cfg.Path) },
@@ -117,17 +123,18 @@ func newPooledRedis(ctx context.Context, cfg redis.Config, options session.Optio
 	if err != nil {
 		return nil, err
 	}
+	conn, prefix := client.Connection()
 	return &pooledStore{
 		forBox:      func(ctx context.Context, box *seal.Box) (auth.Store, error) { return client.Store(ctx, box, time.Now) },
 		revocations: client.Revocations(),
 		ready:       client.Ready,
 		queue: func(kind string, limits queue.Limits) queue.Store {
-			conn, prefix := client.Connection()
 			return redisqueue.New(conn, prefix, kind, limits)
 		},
-		close:  client.Close,
-		redis:  client,
-		counts: client.Counts,
-		bytes:  client.Bytes,
+		budgets: redisbudget.New(conn, prefix),
+		close:   client.Close,
+		redis:   client,
+		counts:  client.Counts,
+		bytes:   client.Bytes,
 	}, nil
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/wxgate/wxgate/caddymodule/app"
+	"github.com/wxgate/wxgate/caddymodule/directive"
 	"github.com/wxgate/wxgate/caddymodule/secret"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway/limit"
@@ -142,15 +142,10 @@ func (l Limits) resolve() (limit.Config, error) {
 
 // parseRate reads "20/1m".
 func parseRate(s string) (limit.Rate, error) {
-	count, duration, ok := strings.Cut(s, "/")
-	n, err := strconv.Atoi(count)
-	if !ok || err != nil || n < 1 {
-		return limit.Rate{}, fmt.Errorf("%q: write <n>/<duration>, such as 20/1m", s)
+	n, per, err := directive.ParseRate(s)
+	if err == nil && per < time.Duration(n) {
+		// Under a nanosecond for each would be no limit at all.
+		err = fmt.Errorf("%q: write <n>/<duration>, such as 20/1m", s)
 	}
-	// Under a nanosecond for each would be no limit at all.
-	per, err := caddy.ParseDuration(duration)
-	if err != nil || per < time.Duration(n) {
-		return limit.Rate{}, fmt.Errorf("%q: write <n>/<duration>, such as 20/1m", s)
-	}
-	return limit.Rate{N: n, Per: per}, nil
+	return limit.Rate{N: n, Per: per}, err
 }

@@ -23,6 +23,8 @@ func (m *Config) UnmarshalOptions(d *caddyfile.Dispenser) error {
 		"watermark":       func() error { return m.parseWatermark(d) },
 		"encrypted_phone": directive.Checked(d, &m.EncryptedPhone, checkEncryptedPhone),
 		"raw_session_key": directive.Checked(d, &m.RawSessionKey, checkRawKey),
+		"phone_budget":    directive.Checked(d, &m.PhoneBudget, checkBudget),
+		"test_phone":      func() error { return m.parseTestPhone(d) },
 	}
 	for option, parse := range options { // so that the error names the line that does not fit
 		options[option] = func() error {
@@ -35,7 +37,7 @@ func (m *Config) UnmarshalOptions(d *caddyfile.Dispenser) error {
 			return nil
 		}
 	}
-	return directive.Block{Dispenser: d, Options: options}.Parse()
+	return directive.Block{Dispenser: d, Options: options, Repeatable: map[string]bool{"test_phone": true}}.Parse()
 }
 
 func (m *Config) parsePlatform(d *caddyfile.Dispenser) error {

@@ -6,8 +6,10 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/budget"
 	"github.com/wxgate/wxgate/internal/wechat"
 	"github.com/wxgate/wxgate/internal/wechat/callback"
+	"github.com/wxgate/wxgate/internal/wechat/testphone"
 )
 
 // Config is one mini program whose users the gateway admits.
@@ -54,6 +56,21 @@ type Config struct {
 	// verifies.
 	EncryptedPhone string `json:"encrypted_phone,omitempty"`
 
+	// How many phone codes of this app may be exchanged in a window, over all machines that
+	// share a store, such as `1000/1d`. Windows of whole days begin at midnight in Beijing.
+	// Beyond it, decode responds 429 `budget_exhausted` until the window ends. A code that
+	// WeChat refuses is not counted; one whose fate is not known is. While the store is down,
+	// decode responds 503. Not supported with Component or on other platforms, which have no
+	// phone codes. Default: no limit but `limit phone` of each user.
+	PhoneBudget string `json:"phone_budget,omitempty"`
+
+	// Phone numbers that replace those of WeChat's virtual accounts, `12066600001` to
+	// `12066600004`, in responses, tokens and headers, for tests. Upstreams cannot tell such a
+	// number from a real one: anyone who tests the mini program with a virtual account is, to
+	// them, the owner of its number. A warning is logged at every load. Only on wechat.
+	// Default: none; the virtual number is returned.
+	TestPhones map[string]string `json:"test_phones,omitempty"`
+
 	// `insecure`: accept WeChat's session_key from old clients, during a migration. A
 	// client that has one can encrypt any phone number with it, so the response has
 	// `"verified": false`, and no token or header gets the number. Default: such a
@@ -77,6 +94,8 @@ type Config struct {
 	component   *wechat.Component
 	callback    *callback.Receiver
 	api         string
+	budget      *budget.Rate // nil without PhoneBudget
+	testPhones  testphone.Numbers
 }
 
 // ID returns the resolved appid.
@@ -90,6 +109,9 @@ func (m *Config) APIURL() string { return m.api }
 
 // Receiver returns what receives WeChat's messages; nil without a callback.
 func (m *Config) Receiver() *callback.Receiver { return m.callback }
+
+// Budget returns how many phone codes may be exchanged; nil for any number.
+func (m *Config) Budget() *budget.Rate { return m.budget }
 
 // TakesRawKeys reports whether old clients may send WeChat's session_key.
 func (m *Config) TakesRawKeys() bool { return m.RawSessionKey == rawKeyInsecure }

@@ -18,6 +18,7 @@ import (
 	"github.com/wxgate/wxgate/internal/metrics"
 	"github.com/wxgate/wxgate/internal/traces"
 	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechat/testphone"
 )
 
 // parsedPlatform returns the configured platform.
@@ -51,6 +52,9 @@ func (m *Config) checkPlatform() error {
 		if checked && m.Component != nil {
 			return errors.New("encrypted_phone checked requires the app's secret: a component has no access token of the app")
 		}
+		if m.PhoneBudget != "" && m.Component != nil {
+			return errors.New("phone_budget requires the app's secret: a component exchanges no phone codes")
+		}
 		return nil
 	}
 	switch {
@@ -62,6 +66,10 @@ func (m *Config) checkPlatform() error {
 		return fmt.Errorf("callback is only supported on platform wechat, not %s", platform)
 	case m.RawSessionKey != "":
 		return fmt.Errorf("raw_session_key is only supported on platform wechat, not %s", platform)
+	case m.PhoneBudget != "":
+		return fmt.Errorf("phone_budget is only supported on platform wechat, not %s", platform)
+	case m.TestPhones != nil:
+		return fmt.Errorf("test_phone is only supported on platform wechat, not %s", platform)
 	case m.Watermark != nil && platform == wechat.Kuaishou:
 		return fmt.Errorf("watermark is not supported on platform %s: its data has none", platform)
 	}
@@ -140,13 +148,14 @@ type Key struct {
 	component   wechat.Component // TokenURL hashed
 	watermark   time.Duration
 	phone       string // encrypted_phone
+	testPhones  testphone.Numbers
 }
 
 // Key returns the key of the mini program's client.
 func (m *Config) Key() Key {
 	key := Key{
 		App: m.id, api: m.api, platform: m.platform, miniProgram: m.miniProgram,
-		secret: sha256.Sum256([]byte(m.secret)), watermark: time.Duration(*m.Watermark), phone: m.EncryptedPhone,
+		secret: sha256.Sum256([]byte(m.secret)), watermark: time.Duration(*m.Watermark), phone: m.EncryptedPhone, testPhones: m.testPhones,
 	}
 	if m.component != nil {
 		sum := sha256.Sum256([]byte(m.component.TokenURL))
@@ -176,6 +185,7 @@ func (m *Config) NewClient(share wechat.TokenShare) (*wechat.Client, error) {
 		UnverifiedPhone: m.EncryptedPhone == phoneUnverified,
 		TrustUnmarked:   m.EncryptedPhone == phoneVerified,
 		CheckPhone:      m.EncryptedPhone == phoneChecked,
+		TestPhones:      m.testPhones,
 
 		Share: share,
 		Observe: func(ctx context.Context, call wechat.Call) {

@@ -22,11 +22,13 @@ const (
 	KeysForgotten  Action = "session_keys_deleted" // WeChat says that the user withdrew what they decrypt
 	KeyRotated     Action = "key_rotated"          // a signing key was made: the first or the next
 	KeyRetired     Action = "key_retired"          // a signing key was removed, with all its tokens
+
+	BudgetExhausted Action = "phone_budget_exhausted" // the first phone code of a window was refused
 )
 
 // Actions returns all of them.
 func Actions() []Action {
-	return []Action{Login, Mint, RefreshRefused, Logout, Decode, Revocation, KeysForgotten, KeyRotated, KeyRetired}
+	return []Action{Login, Mint, RefreshRefused, Logout, Decode, Revocation, KeysForgotten, KeyRotated, KeyRetired, BudgetExhausted}
 }
 
 // By is who did it: a closed set.
@@ -65,6 +67,7 @@ type Phone string
 const (
 	Verified   Phone = "verified"
 	Unverified Phone = "unverified" // the client's claim
+	Test       Phone = "test"       // verified, and replaced as test_phone says
 )
 
 // OK is the outcome of an act that was done.

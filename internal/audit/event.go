@@ -8,11 +8,13 @@ const (
 	EventPhoneDecoded = "wxgate.phone_decoded"
 	EventKeyRotated   = "wxgate.key_rotated"
 	EventKeyRetired   = "wxgate.key_retired"
+
+	EventBudgetExhausted = "wxgate.phone_budget_exhausted"
 )
 
 // EventNames returns all of them.
 func EventNames() []string {
-	return []string{EventLogin, EventLoginFailed, EventSessionEnded, EventPhoneDecoded, EventKeyRotated, EventKeyRetired}
+	return []string{EventLogin, EventLoginFailed, EventSessionEnded, EventPhoneDecoded, EventKeyRotated, EventKeyRetired, EventBudgetExhausted}
 }
 
 // reused is the outcome of a refresh that ended its session.
@@ -34,6 +36,8 @@ func (e Event) Name() string {
 		return EventKeyRotated
 	case e.Action == KeyRetired && done:
 		return EventKeyRetired
+	case e.Action == BudgetExhausted && done:
+		return EventBudgetExhausted
 	}
 	return ""
 }

@@ -97,7 +97,8 @@ func (s *Service) DecodePhoneCode(ctx context.Context, id *Identity, code string
 // spendPhoneCode spends a phone code within the budget of the app. If it is not known whether
 // the code cost something, it counts.
 func (s *Service) spendPhoneCode(ctx context.Context, platform Platform, u User, code string) (phone Phone, err error) {
-	if s.cfg.PhoneBudget == nil {
+	budget, limited := s.cfg.PhoneBudgets[u.App]
+	if !limited {
 		return platform.PhoneNumber(ctx, code, u.OpenID)
 	}
 	if s.cfg.Available != nil {
@@ -105,7 +106,7 @@ func (s *Service) spendPhoneCode(ctx context.Context, platform Platform, u User,
 			return Phone{}, err
 		}
 	}
-	settle, err := s.cfg.PhoneBudget(ctx, u.App)
+	settle, err := budget(ctx)
 	if err != nil {
 		return Phone{}, err
 	}

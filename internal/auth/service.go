@@ -6,7 +6,7 @@ import (
 )
 
 // Config configures a [Service]. Every field except Limits, DevMode, Outage, Available,
-// PhoneBudget, KeyLocked, Ended and Now is required.
+// PhoneBudgets, KeyLocked, Ended and Now is required.
 type Config struct {
 	Apps        map[AppID]Platform
 	Scopes      map[AppID]Scope // of each of Apps
@@ -34,10 +34,9 @@ type Config struct {
 	// quota another call. Default: the store is tried after the code was spent.
 	Available func(ctx context.Context) error
 
-	// PhoneBudget counts a phone code before it is sent to the platform, and refuses it with
-	// [ErrBudgetExhausted]. settle is called once, with whether the code cost something or may
-	// have. Default: no phone code is counted.
-	PhoneBudget func(ctx context.Context, app AppID) (settle func(charged bool), err error)
+	// PhoneBudgets count phone codes before they are sent to the platform. Default: those of
+	// other apps are not counted.
+	PhoneBudgets map[AppID]PhoneBudget
 
 	// KeyLocked is called when a user's session_key was locked because decrypting
 	// with it failed too often. reset is why the platform did not replace the key,
@@ -51,6 +50,10 @@ type Config struct {
 
 	Now func() time.Time // default time.Now
 }
+
+// PhoneBudget counts a phone code, or refuses it with [ErrBudgetExhausted]. settle is called
+// once, with whether the code cost something or may have.
+type PhoneBudget func(ctx context.Context) (settle func(charged bool), err error)
 
 // Service implements the gateway's rules. It keeps no state between requests, so any
 // number of services may share one store.

@@ -163,6 +163,8 @@ func phoneOf(opened auth.Opened) audit.Phone {
 		return ""
 	case opened.Unverified:
 		return audit.Unverified
+	case opened.Phone.Test:
+		return audit.Test
 	}
 	return audit.Verified
 }

@@ -31,6 +31,7 @@ var chinese = map[string]string{
 	"The data was made for another mini program. Fix the client.":                                                                                                              "数据属于另一个小程序。请修改客户端。",
 	"The data's time is too long ago or in the future, by the gateway's clock. Ask the user again.":                                                                            "以网关的时钟为准，数据的时间过早，或在未来。请让用户重新授权。",
 	"Too many requests. Wait as Retry-After says, then try again; a code must be a new one.":                                                                                   "请求过于频繁。请按 Retry-After 等待后重试；code 须重新获取。",
+	"This mini program's budget for phone numbers is used up until the time of Retry-After. Let the user type the phone number, and verify it in another way.":                 "该小程序获取手机号的预算已用完，到 Retry-After 所指的时间恢复。请让用户手动填写手机号，并用其他方式验证。",
 	"The gateway is misconfigured for this mini program. Contact its operator.":                                                                                                "网关对该小程序的配置有误。请联系运维人员。",
 	"WeChat is busy. Wait as Retry-After says, then try again with a new code.":                                                                                                "微信繁忙。请按 Retry-After 等待，用新的 code 重试。",
 	"WeChat did not respond in time. Try again with a new code.":                                                                                                               "微信响应超时。请用新的 code 重试。",

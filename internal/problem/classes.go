@@ -73,6 +73,7 @@ var classes = []class{
 	{auth.ErrWatermarkMismatch, http.StatusBadRequest, "watermark_mismatch", "", "The data was made for another mini program. Fix the client."},
 	{auth.ErrWatermarkStale, http.StatusBadRequest, "watermark_stale", "", "The data's time is too long ago or in the future, by the gateway's clock. Ask the user again."},
 	{auth.ErrRateLimited, http.StatusTooManyRequests, "rate_limited", "", "Too many requests. Wait as Retry-After says, then try again; a code must be a new one."},
+	{auth.ErrBudgetExhausted, http.StatusTooManyRequests, "budget_exhausted", "", "This mini program's budget for phone numbers is used up until the time of Retry-After. Let the user type the phone number, and verify it in another way."},
 	{auth.ErrAppMisconfigured, http.StatusInternalServerError, "app_misconfigured", "", "The gateway is misconfigured for this mini program. Contact its operator."},
 	{auth.ErrWeChatBusy, http.StatusServiceUnavailable, "wechat_busy", "", "WeChat is busy. Wait as Retry-After says, then try again with a new code."},
 	{auth.ErrWeChatTimeout, http.StatusGatewayTimeout, "wechat_timeout", "", "WeChat did not respond in time. Try again with a new code."},

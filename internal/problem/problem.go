@@ -74,6 +74,9 @@ func Of(err error) *Problem {
 		if limit, ok := errors.AsType[*auth.LimitError](err); ok {
 			p.RetryAfter = limit.RetryAfter
 		}
+		if budget, ok := errors.AsType[*auth.BudgetError](err); ok {
+			p.RetryAfter = budget.RetryAfter
+		}
 		if old, ok := errors.AsType[*auth.LoginTooOldError](err); ok {
 			p.MaxAge = old.MaxAge
 		}
