@@ -62,6 +62,7 @@ func TestDocumentedCodes(t *testing.T) {
 	t.Run("limited", func(t *testing.T) { limitedUser(t, page) })
 	t.Run("expired", func(t *testing.T) { expiredTokens(t, page) })
 	t.Run("replaced", func(t *testing.T) { replacedSession(t, page) })
+	t.Run("budget", func(t *testing.T) { exhaustedBudget(t, page) })
 	t.Run("store", func(t *testing.T) { storeFails(t, page) })
 	page.complete(t)
 }
@@ -247,6 +248,14 @@ func limitedUser(t *testing.T, page *codesPage) {
 		{"userInfo", "429 rate_limited", "POST", pub + "/userInfo", body, token},
 		{"decode", "429 rate_limited", "POST", pub + "/decode", body, token},
 	})
+}
+
+// exhaustedBudget has exchanged all phone codes of the window.
+func exhaustedBudget(t *testing.T, page *codesPage) {
+	f := newFixture(t, budgeted(1))
+	token := f.token("alice")
+	f.decodeCode(f.phoneCode("alice"), token).want(t, http.StatusOK, "")
+	f.refused(t, page, []refusal{{"decode", "429 budget_exhausted", "POST", pub + "/decode", fmt.Sprintf(`{"code":%q}`, f.phoneCode("alice")), token}})
 }
 
 // replacedSession is one of a user who has logged in again since.

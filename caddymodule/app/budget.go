@@ -56,11 +56,12 @@ func (o *opener) openBudgets(context.Context) error {
 	return nil
 }
 
-// reportBudgets adds what is left of the budgets to the state of the process.
+// reportBudgets adds the budgets to the state of the process.
 func reportBudgets(ctx context.Context, state *metrics.State) {
 	budgets.Range(func(key, value any) bool {
+		k := key.(budgetKey)
 		if left, err := value.(*pooledBudget).budget.Left(ctx); err == nil {
-			state.AddBudget(string(key.(budgetKey).app), left)
+			state.AddBudget(string(k.app), left, k.rate.Calls)
 		}
 		return true
 	})

@@ -28,6 +28,8 @@ func init() {
 //	        watermark <max-age>
 //	        session_limit <n> [per device]
 //	        raw_session_key insecure
+//	        phone_budget <n>/<duration>
+//	        test_phone <virtual number> <number>
 //	    }
 //	    secret <value> [<old value>...]
 //	    store  bolt [<path>] | memory

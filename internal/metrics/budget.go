@@ -15,21 +15,27 @@ var (
 	budgetLeft = prometheus.NewDesc("wxgate_phone_budget_left",
 		"Phone codes that the current window of phone_budget has left, by app, over all machines. Absent without phone_budget, and while the store is down.",
 		[]string{"app"}, nil)
+	budgetLimit = prometheus.NewDesc("wxgate_phone_budget_limit",
+		"Phone codes that a window of phone_budget has in all, by app.", []string{"app"}, nil)
 )
+
+// budgetState is a budget: the calls that its window has left, and in all.
+type budgetState struct{ left, limit int }
 
 // ObservePhoneBudget counts a phone code of an app with a budget.
 func ObservePhoneBudget(app auth.AppID, outcome string) {
 	phoneBudget.WithLabelValues(string(app), outcome).Inc()
 }
 
-// AddBudget adds what is left of an app's budget. While one configuration replaces another the
-// app may have two, of which the smaller counts.
-func (s *State) AddBudget(app string, left int) {
+// AddBudget adds the budget of an app: the calls that its window has left, and in all. While
+// one configuration replaces another the app may have two, of which the one with less left
+// counts.
+func (s *State) AddBudget(app string, left, limit int) {
 	if s.budgets == nil {
-		s.budgets = make(map[string]int)
+		s.budgets = make(map[string]budgetState)
 	}
-	if other, ok := s.budgets[app]; ok {
-		left = min(left, other)
+	if other, ok := s.budgets[app]; ok && other.left < left {
+		return
 	}
-	s.budgets[app] = left
+	s.budgets[app] = budgetState{left, limit}
 }

@@ -24,8 +24,8 @@ type State struct {
 	keyAge time.Duration
 	signs  bool
 
-	queues  map[string]Queue // by kind
-	budgets map[string]int   // calls left, by app
+	queues  map[string]Queue       // by kind
+	budgets map[string]budgetState // by app
 }
 
 type appState struct {
@@ -122,7 +122,7 @@ var (
 func (StateCollector) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
 		breakerState, tokenAge, storeStaleness, storeRevocations, storeStreams, storeSessions, storeUsers, storeBytes, keyAge,
-		queueDepth, queueBytes, queueOldest, queueDead, budgetLeft,
+		queueDepth, queueBytes, queueOldest, queueDead, budgetLeft, budgetLimit,
 	} {
 		descs <- desc
 	}
@@ -148,8 +148,9 @@ func (read StateCollector) Collect(collected chan<- prometheus.Metric) {
 	report(storeUsers, s.counted, float64(s.users))
 	report(storeBytes, s.measured, float64(s.bytes))
 	report(keyAge, s.signs, s.keyAge.Seconds())
-	for app, left := range s.budgets {
-		report(budgetLeft, true, float64(left), app)
+	for app, budget := range s.budgets {
+		report(budgetLeft, true, float64(budget.left), app)
+		report(budgetLimit, true, float64(budget.limit), app)
 	}
 	for kind, q := range s.queues {
 		report(queueDepth, true, float64(q.Entries), kind)

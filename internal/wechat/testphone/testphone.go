@@ -1,6 +1,5 @@
 // Package testphone replaces the phone numbers of WeChat's virtual accounts, which no backend
 // knows, by numbers that one does.
-// https://developers.weixin.qq.com/miniprogram/dev/devtools/minitest/mock_phone.html
 package testphone
 
 import (
@@ -23,17 +22,16 @@ var mainland = regexp.MustCompile(`^1[0-9]{10}$`)
 // Numbers has the replacement of each virtual number; "" for none.
 type Numbers [len(virtual)]string
 
-// Set adds a replacement. Only a virtual number has one: anything else would let an operator,
-// or whoever writes the configuration, turn one person's number into another's.
+// Set sets the replacement of a virtual number. Only a virtual number has one: otherwise whoever
+// writes the configuration could turn one person's number into another's. Errors do not
+// contain what was written, which may be a person's number.
 func (n *Numbers) Set(number, replacement string) error {
 	i := slices.Index(virtual[:], number)
 	switch {
 	case i < 0:
-		return fmt.Errorf("test_phone %q: expected one of WeChat's virtual numbers, %s to %s", number, virtual[0], virtual[len(virtual)-1])
+		return fmt.Errorf("test_phone: the first number must be one of WeChat's virtual numbers, %s to %s", virtual[0], virtual[len(virtual)-1])
 	case !mainland.MatchString(replacement):
-		return fmt.Errorf("test_phone %s %q: expected a mobile number of mainland China, 11 digits", number, replacement)
-	case n[i] != "":
-		return fmt.Errorf("duplicate test_phone %s", number)
+		return fmt.Errorf("test_phone %s: the second number must be a mobile number of mainland China, 11 digits", number)
 	}
 	n[i] = replacement
 	return nil
