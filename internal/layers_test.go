@@ -76,7 +76,9 @@ const (
 const (
 	queues    = "internal/queue"
 	queueTest = queues + "/queuetest" // the tests of its stores
+	webhook   = queues + "/webhook"   // how services are sent messages
 	secEvents = "internal/secevent"
+	pushing   = "internal/push"
 )
 
 // The counts of paid calls.
@@ -142,17 +144,21 @@ var layers = []layer{
 		"internal/gateway", kit + "/bolt", simulator, simServer, standalone, adminAPI, "internal/version",
 	}},
 	{dir: rooms + "/app", caddy: true, imports: []string{
-		rooms + "/directive", rooms + "/events", rooms + "/miniprogram", rooms + "/secret", rooms + "/redisstore", rooms + "/storage",
+		rooms + "/directive", rooms + "/events", rooms + "/miniprogram", rooms + "/pushes", rooms + "/queues", rooms + "/secret", rooms + "/redisstore", rooms + "/storage",
 		"internal/gateway", "internal/audit", "internal/metrics", "internal/traces", "internal/version", weChat, callback, tokens, keyring, signing,
-		kit, kit + "/bolt", kit + "/memory", redisStore, queues, queues + "/boltqueue", queues + "/redisqueue", secEvents,
+		kit, kit + "/bolt", kit + "/memory", redisStore, queues, queues + "/boltqueue", queues + "/redisqueue", secEvents, pushing,
 		budgets, budgets + "/boltbudget", budgets + "/redisbudget", "internal/auth", "internal/seal",
 	}},
 	{dir: rooms + "/miniprogram", caddy: true, imports: []string{
-		rooms + "/directive", rooms + "/secret", "internal/metrics", "internal/traces", weChat, callback, testPhone, budgets, "internal/auth",
+		rooms + "/directive", rooms + "/pushes", rooms + "/secret", "internal/metrics", "internal/traces", weChat, callback, testPhone, budgets, "internal/auth",
 	}},
 	{dir: rooms + "/events", caddy: true, imports: []string{
-		rooms + "/directive", rooms + "/secret", "internal/metrics", weChat, tokens, signing, queues, secEvents, "internal/seal",
+		rooms + "/directive", rooms + "/queues", rooms + "/secret", weChat, tokens, signing, queues, secEvents, "internal/seal",
 	}},
+	{dir: rooms + "/pushes", caddy: true, imports: []string{
+		rooms + "/directive", rooms + "/queues", rooms + "/secret", weChat, tokens, keyring, signing, queues, pushing, "internal/auth", "internal/seal",
+	}},
+	{dir: rooms + "/queues", caddy: true, imports: []string{"internal/metrics", queues}},
 	{dir: rooms + "/proxylog", caddy: true, imports: []string{rooms + "/request", "internal/edge", "internal/transport"}},
 	{dir: rooms + "/request", caddy: true, imports: []string{"internal/gateway", "internal/edge", "internal/problem", "internal/auth"}},
 	{dir: rooms + "/usage", caddy: true},
@@ -168,7 +174,7 @@ var layers = []layer{
 
 	{dir: "internal/gateway", alone: true, imports: []string{
 		"internal/gateway/envelope", "internal/gateway/limit", "internal/gateway/metadata", "internal/gateway/wafer", "internal/gateway/writer", "internal/audit", "internal/metrics", "internal/edge", "internal/problem",
-		weChat, callback, openData, tokens, keyring, kit, queues, "internal/auth",
+		weChat, callback, openData, tokens, keyring, kit, queues, pushing, "internal/auth",
 	}, tests: []string{kit + "/memory", "internal/seal", tokenTest}},
 	{dir: "internal/gateway/envelope", imports: []string{"internal/problem", "internal/auth"}},
 	{dir: "internal/gateway/writer", imports: []string{"internal/edge", kit, "internal/auth"}},
@@ -229,7 +235,9 @@ var layers = []layer{
 	{dir: budgets + "/boltbudget", imports: []string{budgets}, tests: []string{budgetTest, kit, kit + "/bolt", suite}},
 	{dir: budgets + "/redisbudget", imports: []string{budgets, kit, redisConnection}, tests: []string{budgetTest, redisStore, suite, "internal/auth"}},
 	{dir: budgetTest, imports: []string{budgets}},
-	{dir: secEvents, imports: []string{queues, tokens, "internal/auth"}, tests: []string{tokenTest, keyring, signing}},
+	{dir: webhook, imports: []string{queues}},
+	{dir: secEvents, imports: []string{queues, webhook, tokens, "internal/auth"}, tests: []string{tokenTest, keyring, signing}},
+	{dir: pushing, imports: []string{queues, webhook, tokens, callback, "internal/auth"}, tests: []string{queues + "/boltqueue", kit, kit + "/bolt", tokenTest, keyring, signing, "internal/seal"}},
 	{dir: "internal/auth", stdOnly: true},
 	{dir: "internal/seal", stdOnly: true},
 	// The simulator reads WeChat's documentation, not our code: one misreading

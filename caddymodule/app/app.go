@@ -127,6 +127,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 			return at(lines, "", err)
 		}
 	}
+	if err := a.provisionForwards(lines); err != nil {
+		return err
+	}
 	return registerMetrics(ctx)
 }
 

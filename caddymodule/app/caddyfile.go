@@ -23,7 +23,9 @@ func init() {
 //	        platform  wechat|qq|douyin|kuaishou|xiaohongshu|wecom [<mini program's appid>]
 //	        secret    <value>
 //	        component <appid> <token-url>
-//	        callback  <token> [<encoding-aes-key>]
+//	        callback  <token> [<encoding-aes-key>] {
+//	            forward <url> [<event>...]
+//	        }
 //	        api       <url>
 //	        watermark <max-age>
 //	        session_limit <n> [per device]

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/wxgate/wxgate/caddymodule/events"
+	"github.com/wxgate/wxgate/caddymodule/queues"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/queue/redisqueue"
 	"github.com/wxgate/wxgate/internal/secevent"
@@ -37,7 +38,7 @@ func (o *opener) openEvents(ctx context.Context) error {
 	if err := o.checkQueue(ctx); err != nil {
 		return err
 	}
-	q, release, err := events.Acquire(a.Store.key(), o.store.queue, caddy.Log().Named(Name))
+	q, release, err := queues.Acquire(a.Store.key(), events.Spec(), o.store.queue, caddy.Log().Named(Name))
 	if err != nil {
 		return err
 	}
@@ -49,16 +50,20 @@ func (o *opener) openEvents(ctx context.Context) error {
 	return nil
 }
 
-// checkQueue returns an error if events_to is configured and Redis refuses commands of the queue:
-// events would wait in memory, and be lost with the process. If Redis cannot say so now, the
-// queue reports what fails.
+// checkQueue returns an error if something is to be sent and Redis refuses commands of the queue:
+// events would wait in memory, and be lost with the process; no push would be stored. If Redis
+// cannot say so now, the queue reports what fails.
 func (o *opener) checkQueue(ctx context.Context) error {
-	if o.app.EventsTo == nil || o.store.redis == nil {
+	option := "events_to"
+	if o.app.EventsTo == nil {
+		option = "forward"
+	}
+	if o.store.redis == nil || o.app.EventsTo == nil && !o.app.forwards() {
 		return nil
 	}
 	conn, prefix := o.store.redis.Connection()
 	if err := redisqueue.CheckRights(ctx, conn, prefix, events.Kind); errors.Is(err, redisqueue.ErrRights) {
-		return fmt.Errorf("events_to: %w", err)
+		return fmt.Errorf("%s: %w", option, err)
 	}
 	return nil
 }

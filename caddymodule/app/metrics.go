@@ -10,7 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/wxgate/wxgate/caddymodule/events"
+	"github.com/wxgate/wxgate/caddymodule/queues"
 	"github.com/wxgate/wxgate/internal/metrics"
 	"github.com/wxgate/wxgate/internal/token/keyring"
 	"github.com/wxgate/wxgate/internal/version"
@@ -42,7 +42,7 @@ func readState() (state metrics.State) {
 		}
 		return true
 	})
-	events.Report(&state)
+	queues.Report(&state)
 	ctx, cancel := context.WithTimeout(context.Background(), sizeTimeout)
 	defer cancel()
 	reportBudgets(ctx, &state)

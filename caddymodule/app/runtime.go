@@ -66,7 +66,7 @@ func (o *opener) open(ctx context.Context) error {
 	if o.box, err = seal.New(secrets...); err != nil {
 		return err
 	}
-	for _, open := range []func(context.Context) error{o.openStore, o.openTokens, o.openPlatforms, o.openBudgets, o.openEvents} {
+	for _, open := range []func(context.Context) error{o.openStore, o.openTokens, o.openPlatforms, o.openBudgets, o.openEvents, o.openPushes} {
 		if err := open(ctx); err != nil {
 			return err
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/wxgate/wxgate/caddymodule/miniprogram"
+	"github.com/wxgate/wxgate/caddymodule/pushes"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway"
 	"github.com/wxgate/wxgate/internal/wechat"
@@ -118,6 +119,8 @@ func (a *App) CheckAssertion(audience string) error {
 		return fmt.Errorf("the assertion header requires a public-key algorithm, not %s; set token alg to EdDSA, ES256 or RS256", a.alg)
 	case slices.Contains(a.Token.Audience, audience):
 		return fmt.Errorf("the assertion header: audience %q is also the audience of access tokens; use a separate one for the upstream", audience)
+	case slices.ContainsFunc(a.MiniPrograms, func(m *miniprogram.Config) bool { return pushes.HasURL(m.Forwards(), audience) }):
+		return fmt.Errorf("the assertion header: audience %q is also the URL of a forward; use a separate one for the upstream", audience)
 	}
 	return nil
 }

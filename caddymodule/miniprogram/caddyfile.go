@@ -7,6 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/wxgate/wxgate/caddymodule/directive"
+	"github.com/wxgate/wxgate/caddymodule/pushes"
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
@@ -80,13 +81,26 @@ func (m *Config) parseComponent(d *caddyfile.Dispenser) error {
 func (m *Config) parseCallback(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) != 1 && len(args) != 2 {
-		return d.Err("write callback <token> [<encoding-aes-key>]")
+		return d.Err("write callback <token> [<encoding-aes-key>], and a block after it if messages are forwarded")
 	}
 	m.Callback = &CallbackConfig{Token: args[0]}
 	if len(args) == 2 {
 		m.Callback.EncodingAESKey = args[1]
 	}
-	return directive.RefuseEmpty(d, args)
+	if err := directive.RefuseEmpty(d, args); err != nil {
+		return err
+	}
+	return directive.Block{Dispenser: d, Repeatable: map[string]bool{"forward": true}, Options: map[string]func() error{
+		"forward": func() error {
+			if err := pushes.Parse(d, &m.Callback.Forward); err != nil {
+				return err
+			}
+			if m.Callback.EncodingAESKey == "" {
+				return d.WrapErr(errForwardKey)
+			}
+			return nil
+		},
+	}}.Parse()
 }
 
 func (m *Config) parseSessionLimit(d *caddyfile.Dispenser) error {

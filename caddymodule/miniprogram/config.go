@@ -5,6 +5,7 @@ package miniprogram
 import (
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/wxgate/wxgate/caddymodule/pushes"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/budget"
 	"github.com/wxgate/wxgate/internal/wechat"
@@ -77,8 +78,8 @@ type Config struct {
 	// session_key is refused.
 	RawSessionKey string `json:"raw_session_key,omitempty"`
 
-	// Receives WeChat's messages about users who withdraw their authorization. Default:
-	// not received.
+	// Receives WeChat's messages about users who withdraw their authorization, and forwards
+	// messages to services. Default: not received.
 	Callback *CallbackConfig `json:"callback,omitempty"`
 
 	// How many sessions a user of this app may have. A login beyond it ends the user's
@@ -112,6 +113,14 @@ func (m *Config) Receiver() *callback.Receiver { return m.callback }
 
 // Budget returns how many phone codes may be exchanged; nil for any number.
 func (m *Config) Budget() *budget.Rate { return m.budget }
+
+// Forwards returns the services that get WeChat's messages.
+func (m *Config) Forwards() []*pushes.Forward {
+	if m.Callback == nil {
+		return nil
+	}
+	return m.Callback.Forward
+}
 
 // TakesRawKeys reports whether old clients may send WeChat's session_key.
 func (m *Config) TakesRawKeys() bool { return m.RawSessionKey == rawKeyInsecure }
@@ -148,4 +157,8 @@ type CallbackConfig struct {
 	// encrypted messages are accepted (安全模式). Default: messages are not encrypted, and
 	// anyone who records one can change its content for five minutes.
 	EncodingAESKey string `json:"encoding_aes_key,omitempty"`
+
+	// Services that get the messages, after wxgate acted on them. They need an
+	// EncodingAESKey. At most 16. Default: messages are acknowledged and dropped.
+	Forward []*pushes.Forward `json:"forward,omitempty"`
 }

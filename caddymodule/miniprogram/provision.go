@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
+	"github.com/wxgate/wxgate/caddymodule/pushes"
 	"github.com/wxgate/wxgate/caddymodule/secret"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/wechat"
@@ -170,8 +171,17 @@ func (c *CallbackConfig) provision(repl *caddy.Replacer, app, component auth.App
 			return nil, fmt.Errorf("callback: the EncodingAESKey %w", err)
 		}
 	}
+	if len(c.Forward) > 0 && c.EncodingAESKey == "" {
+		return nil, errForwardKey
+	}
+	if err := pushes.Provision(c.Forward, repl); err != nil {
+		return nil, fmt.Errorf("callback: %w", err)
+	}
 	return callback.New(config)
 }
+
+// errForwardKey is a forward of messages that anyone who has seen one could write.
+var errForwardKey = errors.New("forward requires an EncodingAESKey: write callback <token> <encoding-aes-key>")
 
 // The values of `encrypted_phone`.
 const (

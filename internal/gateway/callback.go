@@ -12,6 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/metrics"
 	"github.com/wxgate/wxgate/internal/problem"
+	"github.com/wxgate/wxgate/internal/push"
 	"github.com/wxgate/wxgate/internal/wechat/callback"
 )
 
@@ -33,38 +34,48 @@ func (g *Gateway) serveCallback(c *call) error {
 	if err != nil {
 		return err
 	}
-	push, err := firstAccepting(g.config.Callbacks, func(receiver *callback.Receiver) (callback.Push, error) { return receiver.Open(query, body) })
+	received, err := firstAccepting(g.config.Callbacks, func(receiver *callback.Receiver) (callback.Push, error) { return receiver.Open(query, body) })
 	if err != nil {
 		return callbackRefused(err)
 	}
-	if err := g.withdraw(c, push); err != nil {
-		return err // WeChat retries
+	outcome, err := g.acceptPush(c, &received)
+	metrics.Pushes.WithLabelValues(string(received.Event), string(outcome)).Inc()
+	if err != nil {
+		return err // WeChat sends the message again
 	}
-	metrics.Pushes.WithLabelValues(string(push.Event)).Inc()
 	return writeText(c.w, "success")
 }
 
+// acceptPush acts on a message, and then stores it for the service that gets it: a service
+// never learns of what the gateway has yet to do.
+func (g *Gateway) acceptPush(c *call, received *callback.Push) (push.Outcome, error) {
+	if err := g.withdraw(c, received); err != nil {
+		return push.Failed, err
+	}
+	return c.runtime.Pushes.Store(c.r.Context(), received)
+}
+
 // withdraw deletes what a user no longer lets the app have.
-func (g *Gateway) withdraw(c *call, push callback.Push) error {
-	if push.Ends == callback.EndsNothing || push.Handled() {
+func (g *Gateway) withdraw(c *call, received *callback.Push) error {
+	if received.Ends == callback.EndsNothing || received.Handled() {
 		return nil
 	}
-	done := audit.Event{Action: audit.Revocation, By: audit.WeChat, Request: g.Server.RequestID(c.r), Cause: string(push.Event)}
+	done := audit.Event{Action: audit.Revocation, By: audit.WeChat, Request: g.Server.RequestID(c.r), Cause: string(received.Event)}
 	var err error
-	if push.Ends == callback.EndsKeys {
+	if received.Ends == callback.EndsKeys {
 		done.Action = audit.KeysForgotten
-		err = c.runtime.Service.ForgetKeys(c.r.Context(), push.User)
+		err = c.runtime.Service.ForgetKeys(c.r.Context(), received.User)
 	} else {
 		done.All = true
-		done.Ended, err = c.runtime.Service.EndUser(c.r.Context(), push.User, auth.CauseWithdrawn)
+		done.Ended, err = c.runtime.Service.EndUser(c.r.Context(), received.User, auth.CauseWithdrawn)
 	}
-	c.runtime.Record(done, push.User, err)
+	c.runtime.Record(done, received.User, err)
 	if err != nil {
 		return err
 	}
-	push.MarkHandled()
+	received.MarkHandled()
 	g.Logger.Info("deleted what is stored of a user, as WeChat requires",
-		zap.String("event", string(push.Event)), zap.String("app", string(push.User.App)), zap.Bool("sessions", done.All))
+		zap.String("event", string(received.Event)), zap.String("app", string(received.User.App)), zap.Bool("sessions", done.All))
 	return nil
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/edge"
 	"github.com/wxgate/wxgate/internal/gateway/limit"
+	"github.com/wxgate/wxgate/internal/push"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/memory"
@@ -122,7 +123,7 @@ func newRuntime(t testing.TB, s *site) *Runtime {
 	t.Cleanup(func() { _ = store.Close() })
 	rt := &Runtime{
 		Tokens: tokens, Ring: ring, Store: store, Revocations: store.Revocations(),
-		Platforms: map[auth.AppID]*wechat.Client{}, Ready: store.Ready,
+		Platforms: map[auth.AppID]*wechat.Client{}, Ready: store.Ready, Pushes: push.NewRouter(nil),
 	}
 	apps := map[auth.AppID]auth.Platform{}
 	for _, app := range []wechatsim.App{first, second} {

@@ -13,6 +13,7 @@ import (
 	"github.com/wxgate/wxgate/internal/audit"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/metrics"
+	"github.com/wxgate/wxgate/internal/push"
 	"github.com/wxgate/wxgate/internal/queue"
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/token"
@@ -30,6 +31,7 @@ type Runtime struct {
 	Revocations *session.Set
 	Platforms   map[auth.AppID]*wechat.Client
 	Events      *queue.Queue // of what ended; nothing is sent without events_to
+	Pushes      *push.Router // of what WeChat pushes
 	Ready       func(context.Context) error
 	StoreKind   string                                               // bolt, redis or memory
 	Counts      func(context.Context) (n session.Counts, known bool) // of the sessions in the store

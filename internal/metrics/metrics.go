@@ -72,8 +72,8 @@ var (
 	// Pushes counts messages that WeChat pushed to the callback.
 	Pushes = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "wxgate_pushes_total",
-		Help: "Messages that WeChat pushed to the callback, by event: user_authorization_revoke, user_authorization_cancellation or other.",
-	}, []string{"event"})
+		Help: "Messages that WeChat pushed to the callback, by event (user_authorization_revoke, user_authorization_cancellation or other) and outcome: queued (stored for a service), duplicate, ignored (no service gets it) or failed (WeChat sends it again).",
+	}, []string{"event", "outcome"})
 
 	revocationSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name:    "wxgate_revocation_seconds",

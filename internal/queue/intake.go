@@ -218,4 +218,4 @@ func (q *Queue) open(box *seal.Box, e *Entry) ([]byte, error) {
 }
 
 // bound is what a payload is sealed to: it does not open in another entry.
-func (q *Queue) bound(e *Entry) []byte { return []byte(q.cfg.Kind + "\x00" + e.ID) }
+func (q *Queue) bound(e *Entry) []byte { return []byte(q.cfg.Name + "\x00" + e.ID) }

@@ -32,7 +32,7 @@ func (q *Queue) Add(ctx context.Context, key, identity, payload []byte) (added b
 		return false, ErrNoRoute
 	}
 	e := q.entry(route, key, payload)
-	id := route.Box.MAC(identityPurpose, append([]byte(q.cfg.Kind+"\x00"), identity...))
+	id := route.Box.MAC(identityPurpose, append([]byte(q.cfg.Name+"\x00"), identity...))
 	e.ID = base32.StdEncoding.EncodeToString(id)[:idChars]
 	sealed, err := q.sealed(incoming{e, route})
 	if err != nil {

@@ -47,7 +47,8 @@ const (
 
 // Config configures a [Queue]. Kind, Store and Logger are required.
 type Config struct {
-	Kind    string // names the messages in logs and binds what is sealed
+	Kind    string // names the messages in logs
+	Name    string // of the queue, which what is sealed is bound to; default Kind
 	Store   Store
 	Logger  *zap.Logger
 	Observe func(o Outcome, n int) // default: nothing
@@ -70,6 +71,9 @@ type Queue struct {
 func New(cfg Config) *Queue {
 	if cfg.Observe == nil {
 		cfg.Observe = func(Outcome, int) {}
+	}
+	if cfg.Name == "" {
+		cfg.Name = cfg.Kind
 	}
 	return &Queue{cfg: cfg, intake: newIntake(), wake: make(chan struct{}, 1)}
 }

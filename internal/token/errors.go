@@ -7,8 +7,8 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// The errors of [Tokens.Issue], [Tokens.IssueAssertion] and [Tokens.IssueEvent]. Each is wrapped with
-// what was found and what to do.
+// The errors of [Tokens.Issue], [Tokens.IssueAssertion], [Tokens.IssueEvent] and
+// [Tokens.IssuePush]. Each is wrapped with what was found and what to do.
 var (
 	// ErrIdentity reports an identity that must not be put into a token.
 	ErrIdentity = errors.New("identity unfit for a token")

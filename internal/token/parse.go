@@ -19,6 +19,7 @@ const (
 	typAccess    = "at+jwt"           // RFC 9068
 	typAssertion = "wx-assertion+jwt" // ours
 	typEvent     = "secevent+jwt"     // RFC 8417
+	typPush      = "wx-push+jwt"      // ours
 )
 
 // strictBase64 refuses nonzero trailing bits, so that a signature has exactly one

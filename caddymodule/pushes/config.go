@@ -1,0 +1,139 @@
+// Package pushes has the option forward of a callback, and the queues of the messages that it
+// forwards.
+package pushes
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/wxgate/wxgate/caddymodule/directive"
+	"github.com/wxgate/wxgate/caddymodule/secret"
+	"github.com/wxgate/wxgate/internal/token/keyring"
+	"github.com/wxgate/wxgate/internal/token/signing"
+	"github.com/wxgate/wxgate/internal/wechat"
+)
+
+// Forward is a service that gets messages that WeChat pushes.
+type Forward struct {
+	// The URL that messages are sent to as JSON, by POST. It is also the `aud` of their
+	// assertion. https, or http on loopback and private addresses; a placeholder such as
+	// `{env.X}` is allowed. At most 128 bytes. Required.
+	URL string `json:"url"`
+
+	// Which messages the service gets: names of events, such as `subscribe`, or `MsgType` of
+	// other messages, such as `text`. Default: every message that no other forward names.
+	Events []string `json:"events,omitempty"`
+
+	url string // resolved
+	to  string // scheme and host of url
+}
+
+// maxForwards bounds the services of an app: each has a queue, with goroutines of its own.
+const maxForwards = 16
+
+// Parse reads the arguments of one forward:
+//
+//	forward <url> [<event>...]
+func Parse(d *caddyfile.Dispenser, into *[]*Forward) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return d.Err("write forward <url> [<event>...]")
+	}
+	if err := directive.RefuseEmpty(d, args); err != nil {
+		return err
+	}
+	*into = append(*into, &Forward{URL: args[0], Events: args[1:]})
+	if err := check(*into); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
+// name is what WeChat names events and types of messages.
+var name = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
+
+var (
+	errURL      = errors.New("must be a URL such as https://orders.example.com/push, without user and password")
+	errLong     = fmt.Errorf("has more than %d bytes", keyring.MaxNameBytes)
+	errCatchAll = errors.New("two forwards without events; only one can get the messages that no other forward names")
+	errMany     = fmt.Errorf("more than %d forwards", maxForwards)
+	errSecret   = errors.New("forward needs signatures that the service can check: alg HS256 is a shared secret, with which it could also sign; set alg to EdDSA or ES256")
+)
+
+// check refuses a message that two services would get, and one that no event has as a name.
+func check(forwards []*Forward) error {
+	if len(forwards) > maxForwards {
+		return errMany
+	}
+	seen, all := make(map[string]bool), false
+	for _, f := range forwards {
+		if all && len(f.Events) == 0 {
+			return errCatchAll
+		}
+		all = all || len(f.Events) == 0
+		for _, event := range f.Events {
+			if !name.MatchString(event) {
+				return fmt.Errorf("event %q: expected letters, digits and underscores, as in WeChat's documentation", event)
+			}
+			if seen[event] {
+				return fmt.Errorf("duplicate event %s", event)
+			}
+			seen[event] = true
+		}
+	}
+	return nil
+}
+
+// Provision resolves and checks the forwards of an app.
+func Provision(forwards []*Forward, repl *caddy.Replacer) error {
+	if err := check(forwards); err != nil {
+		return fmt.Errorf("forward: %w", err)
+	}
+	for _, f := range forwards {
+		if err := f.resolve(repl); err != nil {
+			return fmt.Errorf("forward: the URL %w", err)
+		}
+	}
+	return nil
+}
+
+func (f *Forward) resolve(repl *caddy.Replacer) error {
+	var err error
+	if f.url, err = secret.Resolve(repl, f.URL); err != nil {
+		return err
+	}
+	u, err := wechat.ParseURL(f.url, true)
+	if err != nil {
+		return errURL
+	}
+	if len(f.url) > keyring.MaxNameBytes {
+		return errLong
+	}
+	f.to = u.Scheme + "://" + u.Host
+	return secret.RefuseCleartext(u)
+}
+
+// CheckSigning refuses forwards whose assertions a service could not check, or could take for
+// another token; alg signs tokens, and audiences are those of other tokens.
+func CheckSigning(forwards []*Forward, alg signing.Alg, audiences []string) error {
+	for _, f := range forwards {
+		if !alg.Public() {
+			return errSecret
+		}
+		if slices.Contains(audiences, f.url) {
+			return errors.New("forward: the URL is an audience of access tokens too; give it a separate URL")
+		}
+	}
+	return nil
+}
+
+// HasURL reports whether one of the forwards has a URL, which is the audience of its
+// assertions.
+func HasURL(forwards []*Forward, url string) bool {
+	return slices.ContainsFunc(forwards, func(f *Forward) bool { return f.url == url })
+}
