@@ -15,7 +15,7 @@ import (
 
 func eventsCommand(cmd *cobra.Command) {
 	t := group(cmd)
-	list := &cobra.Command{Use: "list", Short: "Shows how many events wait for their delivery, and lists the dead letters, oldest first", Args: cobra.NoArgs}
+	list := &cobra.Command{Use: "list", Short: "Shows how many events and pushes wait for their delivery, and lists the dead letters, oldest first", Args: cobra.NoArgs}
 	list.RunE = func(cmd *cobra.Command, _ []string) error {
 		return run(cmd, t, adminapi.ListEvents, adminapi.None{}, printEvents)
 	}
@@ -49,13 +49,13 @@ func printEvents(out io.Writer, list adminapi.EventList) error {
 	if to == "" {
 		to = "nothing is sent: events_to is not configured"
 	}
-	_, err := fmt.Fprintf(out, "to %s\nevents %s\nbytes that wait %d\n", to, queueText(list.Waiting), list.Waiting.Bytes)
+	_, err := fmt.Fprintf(out, "to %s\nevents %s\nbytes that wait %d\n%s", to, queueText(list.Waiting), list.Waiting.Bytes, pushText(list.Pushes))
 	if len(list.Dead) == 0 {
 		return err
 	}
 	var rows [][]string
 	for _, e := range list.Dead {
-		rows = append(rows, []string{e.ID, e.Kind, formatTime(e.Enqueued), strconv.Itoa(e.Attempts), orDash(e.Reason)})
+		rows = append(rows, []string{e.ID, e.Kind, orDash(e.To), formatTime(e.Enqueued), strconv.Itoa(e.Attempts), orDash(e.Reason)})
 	}
-	return errors.Join(err, table.Write(out, []string{"DEAD LETTER", "KIND", "ENQUEUED", "ATTEMPTS", "REASON"}, rows))
+	return errors.Join(err, table.Write(out, []string{"DEAD LETTER", "KIND", "TO", "ENQUEUED", "ATTEMPTS", "REASON"}, rows))
 }

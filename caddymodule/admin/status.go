@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -24,8 +25,8 @@ func statusCommand(cmd *cobra.Command) {
 
 func printStatus(out io.Writer, s adminapi.Status) error {
 	uptime := time.Duration(s.Uptime) * time.Second
-	_, err := fmt.Fprintf(out, "wxgate %s, Caddy %s, %s, up %s\nstore %s\nsigning key %s since %s, %d in all\nevents %s\n\n",
-		s.Version, s.Caddy, s.Go, uptime, storeText(s.Store), orDash(string(s.Keys.Signing)), formatTime(s.Keys.SignsFrom), s.Keys.Count, queueText(s.Queue))
+	_, err := fmt.Fprintf(out, "wxgate %s, Caddy %s, %s, up %s\nstore %s\nsigning key %s since %s, %d in all\nevents %s\n%s\n",
+		s.Version, s.Caddy, s.Go, uptime, storeText(s.Store), orDash(string(s.Keys.Signing)), formatTime(s.Keys.SignsFrom), s.Keys.Count, queueText(s.Queue), pushText(s.Pushes))
 	var apps, outcomes [][]string
 	for _, app := range s.Apps {
 		token := "-"
@@ -69,6 +70,19 @@ func queueText(q adminapi.QueueStatus) string {
 		return fmt.Sprintf("0 waiting, %d dead", q.Dead)
 	}
 	return fmt.Sprintf("%d waiting since %s, %d dead", q.Entries, formatTime(q.Oldest), q.Dead)
+}
+
+// pushText is a line for each service that gets what WeChat pushes.
+func pushText(pushes []adminapi.PushQueue) string {
+	var text strings.Builder
+	for _, p := range pushes {
+		gets := "all other messages"
+		if len(p.Events) > 0 {
+			gets = strings.Join(p.Events, " ")
+		}
+		fmt.Fprintf(&text, "pushes of %s to %s (%s) %s\n", p.App, p.To, gets, queueText(p.Waiting))
+	}
+	return text.String()
 }
 
 func orDash(s string) string {

@@ -81,7 +81,7 @@ func (m *Config) parseComponent(d *caddyfile.Dispenser) error {
 func (m *Config) parseCallback(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) != 1 && len(args) != 2 {
-		return d.Err("write callback <token> [<encoding-aes-key>], and a block after it if messages are forwarded")
+		return d.Err("write callback <token> [<encoding-aes-key>]")
 	}
 	m.Callback = &CallbackConfig{Token: args[0]}
 	if len(args) == 2 {

@@ -14,17 +14,28 @@ import (
 	"github.com/wxgate/wxgate/internal/queue"
 )
 
-// EventList is the queue of events for events_to. It names no user.
+// EventList is the queue of events for events_to, and those of what WeChat pushes. It names no
+// user.
 type EventList struct {
 	To      string       `json:"to,omitzero" jsonschema:"scheme and host of the receiver; missing without events_to, while nothing is sent"`
 	Waiting QueueStatus  `json:"waiting"`
-	Dead    []DeadLetter `json:"dead" jsonschema:"oldest first"`
+	Pushes  []PushQueue  `json:"pushes" jsonschema:"each forward of a callback"`
+	Dead    []DeadLetter `json:"dead" jsonschema:"of all queues, the oldest of each first"`
 }
 
-// DeadLetter is an event that was given up.
+// PushQueue is the queue of a service that gets what WeChat pushes.
+type PushQueue struct {
+	App     auth.AppID  `json:"app"`
+	To      string      `json:"to" jsonschema:"scheme and host of the service"`
+	Events  []string    `json:"events,omitzero" jsonschema:"the messages that it gets; missing if it gets all that no other service does"`
+	Waiting QueueStatus `json:"waiting"`
+}
+
+// DeadLetter is an event or a push that was given up.
 type DeadLetter struct {
-	ID       string    `json:"id" jsonschema:"jti of the event"`
-	Kind     string    `json:"kind" jsonschema:"event"`
+	ID       string    `json:"id" jsonschema:"jti of the event, or of the assertion of the push"`
+	Kind     string    `json:"kind" jsonschema:"event or push"`
+	To       string    `json:"to,omitzero" jsonschema:"scheme and host of the receiver"`
 	Enqueued time.Time `json:"enqueued"`
 	Attempts int       `json:"attempts"`
 	Reason   string    `json:"reason" jsonschema:"why the last attempt failed: the status and RFC 8935's error code, or a few words"`
@@ -41,16 +52,16 @@ type Resent struct {
 	Resent int `json:"resent" jsonschema:"dead letters that wait for delivery again"`
 }
 
-// The calls about the queue of events.
+// The calls about the queues.
 var (
-	ListEvents   = get("events", "show the queue of events_to: what waits, and the dead letters", listEvents)
+	ListEvents   = get("events", "show the queues of events_to and of pushes: what waits, and the dead letters", listEvents)
 	ResendEvents = post("events/resend", "deliver dead letters again; id: of one, or all", audited, resendEvents)
 )
 
 var (
-	// ErrNoLetter is a call about a dead letter that the queue does not have.
+	// ErrNoLetter is a call about a dead letter that no queue has.
 	ErrNoLetter = errors.New("no such dead letter")
-	// ErrQueueFull is a call that could not put all dead letters into the queue.
+	// ErrQueueFull is a call that could not put all dead letters into their queues.
 	ErrQueueFull = errors.New("the queue is full")
 )
 
@@ -65,20 +76,40 @@ func (r ResendRequest) Subject(*gateway.Runtime) []zap.Field {
 	return []zap.Field{zap.String("id", r.ID)}
 }
 
+// queuesOf returns the queues: that of events, and those of pushes.
+func queuesOf(rt *gateway.Runtime) []*queue.Queue {
+	all := []*queue.Queue{rt.Events}
+	for _, f := range rt.Pushes.Forwards() {
+		all = append(all, f.Queue)
+	}
+	return all
+}
+
 func listEvents(ctx context.Context, rt *gateway.Runtime) (EventList, error) {
 	waiting, err := rt.Events.Status(ctx)
 	if err != nil {
 		return EventList{}, err
 	}
-	letters, err := rt.Events.Dead(ctx)
-	if err != nil {
-		return EventList{}, err
-	}
-	list := EventList{To: rt.Events.To(), Waiting: queueStatusOf(waiting), Dead: make([]DeadLetter, 0, len(letters))}
-	for _, e := range letters {
-		list.Dead = append(list.Dead, DeadLetter{ID: e.ID, Kind: rt.Events.Kind(), Enqueued: e.Enqueued, Attempts: e.Attempts, Reason: e.Reason})
+	list := EventList{To: rt.Events.To(), Waiting: queueStatusOf(waiting), Pushes: pushQueues(ctx, rt), Dead: []DeadLetter{}}
+	for _, q := range queuesOf(rt) {
+		letters, err := q.Dead(ctx)
+		if err != nil {
+			return EventList{}, err
+		}
+		for _, e := range letters {
+			list.Dead = append(list.Dead, DeadLetter{ID: e.ID, Kind: q.Kind(), To: q.To(), Enqueued: e.Enqueued, Attempts: e.Attempts, Reason: e.Reason})
+		}
 	}
 	return list, nil
+}
+
+// pushQueues returns the queues of pushes.
+func pushQueues(ctx context.Context, rt *gateway.Runtime) []PushQueue {
+	all := []PushQueue{}
+	for _, f := range rt.Pushes.Forwards() {
+		all = append(all, PushQueue{App: f.App, To: f.Queue.To(), Events: f.Events, Waiting: queueStatus(ctx, f.Queue)})
+	}
+	return all
 }
 
 func resendEvents(ctx context.Context, rt *gateway.Runtime, in ResendRequest) (Resent, error) {
@@ -86,24 +117,31 @@ func resendEvents(ctx context.Context, rt *gateway.Runtime, in ResendRequest) (R
 		return Resent{}, fmt.Errorf("%w: either id or all is required", auth.ErrInvalidRequest)
 	}
 	if in.ID != "" && !letterID.MatchString(in.ID) {
-		return Resent{}, fmt.Errorf("%w: id is not the ID of an event", auth.ErrInvalidRequest)
+		return Resent{}, fmt.Errorf("%w: id is not the ID of an event or a push", auth.ErrInvalidRequest)
 	}
-	letters, err := rt.Events.Dead(ctx)
-	if err != nil {
-		return Resent{}, err
+	resent, letters := 0, 0
+	for _, q := range queuesOf(rt) {
+		dead, err := q.Dead(ctx)
+		if err != nil {
+			return Resent{resent}, err
+		}
+		ids := idsOf(dead, in.ID)
+		if len(ids) == 0 {
+			continue // without IDs the queue would take all, also those that are new
+		}
+		n, err := q.Resend(ctx, ids...)
+		resent, letters = resent+n, letters+len(ids)
+		if err != nil {
+			return Resent{resent}, err
+		}
 	}
-	ids := idsOf(letters, in.ID)
-	if in.ID != "" && len(ids) == 0 {
+	switch {
+	case in.ID != "" && letters == 0:
 		return Resent{}, ErrNoLetter
+	case resent < letters:
+		return Resent{resent}, fmt.Errorf("%w: %d of %d dead letters wait for delivery again", ErrQueueFull, resent, letters)
 	}
-	if len(ids) == 0 {
-		return Resent{}, nil // without IDs the queue would take all, also those that are new
-	}
-	n, err := rt.Events.Resend(ctx, ids...)
-	if err == nil && n < len(ids) {
-		err = fmt.Errorf("%w: %d of %d dead letters wait for delivery again", ErrQueueFull, n, len(ids))
-	}
-	return Resent{n}, err
+	return Resent{resent}, nil
 }
 
 // idsOf returns the IDs of the dead letters: of all, or of the one with an ID.

@@ -30,6 +30,7 @@ type Status struct {
 	Store    StoreStatus `json:"store"`
 	Keys     KeyStatus   `json:"keys"`
 	Queue    QueueStatus `json:"queue"`
+	Pushes   []PushQueue `json:"pushes" jsonschema:"each forward of a callback"`
 	Outcomes Outcomes    `json:"outcomes"`
 }
 
@@ -53,7 +54,7 @@ type StoreStatus struct {
 	Staleness   *int   `json:"staleness,omitzero" jsonschema:"milliseconds since all revocations of other machines were known; missing without redis"`
 }
 
-// QueueStatus is the queue of events for events_to.
+// QueueStatus is a queue: that of events for events_to, or that of a forward.
 type QueueStatus struct {
 	Entries int       `json:"entries" jsonschema:"that wait"`
 	Bytes   int64     `json:"bytes"`
@@ -88,7 +89,7 @@ var ShowStatus = get("status", "show the state of the gateway: version, apps, st
 func showStatus(ctx context.Context, rt *gateway.Runtime) (Status, error) {
 	status := Status{
 		Version: version.String(), Caddy: version.Caddy(), Go: runtime.Version(), StartedAt: started, Uptime: int(time.Since(started).Seconds()),
-		Apps: []AppStatus{}, Store: storeStatus(ctx, rt), Keys: keyStatus(rt), Queue: queueStatus(ctx, rt),
+		Apps: []AppStatus{}, Store: storeStatus(ctx, rt), Keys: keyStatus(rt), Queue: queueStatus(ctx, rt.Events), Pushes: pushQueues(ctx, rt),
 	}
 	for app, client := range rt.Platforms {
 		s := AppStatus{App: app, Platform: string(client.Platform()), Breaker: client.Breaker(), Forwards: client.ForwardBreaker()}
@@ -120,12 +121,12 @@ func storeStatus(ctx context.Context, rt *gateway.Runtime) StoreStatus {
 	return s
 }
 
-func queueStatus(ctx context.Context, rt *gateway.Runtime) QueueStatus {
-	q, err := rt.Events.Status(ctx)
+func queueStatus(ctx context.Context, q *queue.Queue) QueueStatus {
+	s, err := q.Status(ctx)
 	if err != nil {
 		return QueueStatus{Problem: problem.Of(err).Code}
 	}
-	return queueStatusOf(q)
+	return queueStatusOf(s)
 }
 
 func queueStatusOf(q queue.Status) QueueStatus {
