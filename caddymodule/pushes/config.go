@@ -6,16 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/wxgate/wxgate/caddymodule/directive"
-	"github.com/wxgate/wxgate/caddymodule/secret"
 	"github.com/wxgate/wxgate/internal/token/keyring"
-	"github.com/wxgate/wxgate/internal/token/signing"
-	"github.com/wxgate/wxgate/internal/wechat"
 )
 
 // Forward is a service that gets messages that WeChat pushes.
@@ -87,53 +82,4 @@ func check(forwards []*Forward) error {
 		}
 	}
 	return nil
-}
-
-// Provision resolves and checks the forwards of an app.
-func Provision(forwards []*Forward, repl *caddy.Replacer) error {
-	if err := check(forwards); err != nil {
-		return fmt.Errorf("forward: %w", err)
-	}
-	for _, f := range forwards {
-		if err := f.resolve(repl); err != nil {
-			return fmt.Errorf("forward: the URL %w", err)
-		}
-	}
-	return nil
-}
-
-func (f *Forward) resolve(repl *caddy.Replacer) error {
-	var err error
-	if f.url, err = secret.Resolve(repl, f.URL); err != nil {
-		return err
-	}
-	u, err := wechat.ParseURL(f.url, true)
-	if err != nil {
-		return errURL
-	}
-	if len(f.url) > keyring.MaxNameBytes {
-		return errLong
-	}
-	f.to = u.Scheme + "://" + u.Host
-	return secret.RefuseCleartext(u)
-}
-
-// CheckSigning refuses forwards whose assertions a service could not check, or could take for
-// another token; alg signs tokens, and audiences are those of other tokens.
-func CheckSigning(forwards []*Forward, alg signing.Alg, audiences []string) error {
-	for _, f := range forwards {
-		if !alg.Public() {
-			return errSecret
-		}
-		if slices.Contains(audiences, f.url) {
-			return errors.New("forward: the URL is an audience of access tokens too; give it a separate URL")
-		}
-	}
-	return nil
-}
-
-// HasURL reports whether one of the forwards has a URL, which is the audience of its
-// assertions.
-func HasURL(forwards []*Forward, url string) bool {
-	return slices.ContainsFunc(forwards, func(f *Forward) bool { return f.url == url })
 }

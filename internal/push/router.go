@@ -88,21 +88,15 @@ const (
 	Failed    Outcome = "failed"    // it is not stored, or not known to be
 )
 
-var (
-	errSlow = fmt.Errorf("%w: a push was not stored within %v", auth.ErrStoreUnavailable, storeWithin)
-	errXML  = fmt.Errorf("%w: messages in XML are not forwarded; choose JSON in WeChat's console", auth.ErrInvalidRequest)
-)
+var errSlow = fmt.Errorf("%w: a push was not stored within %v", auth.ErrStoreUnavailable, storeWithin)
 
 // Store puts a message into the queue of its service. Once it returns without an error, the
 // message is as durable as the store is, and WeChat may be told so. Errors wrap
-// [auth.ErrStoreUnavailable], and [auth.ErrInvalidRequest] for a message in XML.
+// [auth.ErrStoreUnavailable].
 func (r *Router) Store(ctx context.Context, p *callback.Push) (Outcome, error) {
 	f := r.find(p)
 	if f == nil {
 		return Ignored, nil
-	}
-	if len(p.Message) == 0 {
-		return Failed, errXML
 	}
 	ctx, cancel := context.WithTimeout(ctx, storeWithin)
 	defer cancel()

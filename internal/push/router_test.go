@@ -207,16 +207,6 @@ func TestNoRoute(t *testing.T) {
 	})
 }
 
-// TestXML: a message that has no JSON is not stored.
-func TestXML(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		r, stop := newRouter(t, queue.NewLocal(limits, nil), newInbox())
-		defer stop()
-		wantStored(t, r, &callback.Push{App: app, MsgType: "text", MsgID: "1"}, push.Failed, auth.ErrInvalidRequest)
-	})
-}
-
 // TestOrder: the messages of a user are delivered in the order in which they came, while the
 // service fails in between.
 func TestOrder(t *testing.T) {

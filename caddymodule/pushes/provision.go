@@ -3,18 +3,74 @@ package pushes
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
 
 	"github.com/wxgate/wxgate/caddymodule/queues"
+	"github.com/wxgate/wxgate/caddymodule/secret"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/push"
 	"github.com/wxgate/wxgate/internal/queue"
 	"github.com/wxgate/wxgate/internal/seal"
 	"github.com/wxgate/wxgate/internal/token"
+	"github.com/wxgate/wxgate/internal/token/keyring"
+	"github.com/wxgate/wxgate/internal/token/signing"
+	"github.com/wxgate/wxgate/internal/wechat"
 )
+
+// Provision resolves and checks the forwards of an app.
+func Provision(forwards []*Forward, repl *caddy.Replacer) error {
+	if err := check(forwards); err != nil {
+		return fmt.Errorf("forward: %w", err)
+	}
+	for _, f := range forwards {
+		if err := f.resolve(repl); err != nil {
+			return fmt.Errorf("forward: the URL %w", err)
+		}
+	}
+	return nil
+}
+
+func (f *Forward) resolve(repl *caddy.Replacer) error {
+	var err error
+	if f.url, err = secret.Resolve(repl, f.URL); err != nil {
+		return err
+	}
+	u, err := wechat.ParseURL(f.url, true)
+	if err != nil {
+		return errURL
+	}
+	if len(f.url) > keyring.MaxNameBytes {
+		return errLong
+	}
+	f.to = u.Scheme + "://" + u.Host
+	return secret.RefuseCleartext(u)
+}
+
+// CheckSigning refuses forwards whose assertions a service could not check, or could take for
+// another token; alg signs tokens, and audiences are those of other tokens.
+func CheckSigning(forwards []*Forward, alg signing.Alg, audiences []string) error {
+	for _, f := range forwards {
+		if !alg.Public() {
+			return errSecret
+		}
+		if slices.Contains(audiences, f.url) {
+			return errors.New("forward: the URL is an audience of access tokens too; give it a separate URL")
+		}
+	}
+	return nil
+}
+
+// HasURL reports whether one of the forwards has a URL, which is the audience of its
+// assertions.
+func HasURL(forwards []*Forward, url string) bool {
+	return slices.ContainsFunc(forwards, func(f *Forward) bool { return f.url == url })
+}
 
 // Kind is the kind of the queues of messages that are forwarded.
 const Kind = "push"
