@@ -156,6 +156,9 @@ func testPushReceiver(t *testing.T, alg string, command []string) {
 	if n := strings.Count(said.String(), "from "); n != 1 {
 		t.Errorf("%d messages were processed: %s", n, said)
 	}
+	if alg != "EdDSA" {
+		return // what follows starts more processes
+	}
 	for _, other := range []string{"AUDIENCE=https://elsewhere.example.com", "ISSUER=https://elsewhere.example.com"} {
 		elsewhere := freeAddr(t)
 		startProgram(t, command, append(env[:len(env):len(env)], "LISTEN="+elsewhere, other))
