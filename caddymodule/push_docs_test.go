@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -58,9 +60,7 @@ func (m pushed) post(t *testing.T, url string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, values := range m.header {
-		r.Header[name] = values // in this spelling
-	}
+	maps.Copy(r.Header, m.header) // in this spelling
 	response, err := client.Do(r)
 	if err != nil {
 		return http.StatusBadGateway
@@ -161,7 +161,7 @@ func testPushReceiver(t *testing.T, alg string, command []string) {
 	}
 	for _, other := range []string{"AUDIENCE=https://elsewhere.example.com", "ISSUER=https://elsewhere.example.com"} {
 		elsewhere := freeAddr(t)
-		startProgram(t, command, append(env[:len(env):len(env)], "LISTEN="+elsewhere, other))
+		startProgram(t, command, append(slices.Clip(env), "LISTEN="+elsewhere, other))
 		eventually(t, other, func() bool { return genuine.post(t, "http://"+elsewhere+"/wechat") == http.StatusForbidden })
 	}
 }

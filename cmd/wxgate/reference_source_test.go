@@ -33,6 +33,7 @@ var configTypes = []struct{ dir, name, title string }{
 	{"miniprogram", "Config", "A mini program: `apps.wxgate.apps[]`"},
 	{"miniprogram", "ComponentConfig", "`apps.wxgate.apps[].component`"},
 	{"miniprogram", "CallbackConfig", "`apps.wxgate.apps[].callback`"},
+	{"pushes", "Forward", "`apps.wxgate.apps[].callback.forward[]`"},
 	{"miniprogram", "SessionLimitConfig", "`apps.wxgate.apps[].session_limit`"},
 	{"app", "StoreConfig", "`apps.wxgate.store`"},
 	{"app", "TokenConfig", "`apps.wxgate.token`"},
@@ -54,7 +55,7 @@ var configTypes = []struct{ dir, name, title string }{
 
 // sourceFolders are where metrics are declared, and what else the page lists.
 var sourceFolders = []string{
-	"caddymodule/app", "caddymodule/events", "caddymodule/handler", "caddymodule/miniprogram", "caddymodule/openapi", "caddymodule/redisstore", "caddymodule/request",
+	"caddymodule/app", "caddymodule/events", "caddymodule/handler", "caddymodule/miniprogram", "caddymodule/openapi", "caddymodule/pushes", "caddymodule/redisstore", "caddymodule/request",
 	"internal/metrics", "internal/problem",
 }
 

@@ -89,7 +89,7 @@ var (
 
 	queueMessages = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "wxgate_queue_messages_total",
-		Help: "Messages of the durable queue, by kind (event) and outcome: queued, delivered, retried (an attempt failed), dead (given up) or dropped (the queue was full).",
+		Help: "Messages of the durable queue, by kind (event or push) and outcome: queued, delivered, retried (an attempt failed), dead (given up) or dropped (the queue was full).",
 	}, []string{"kind", "outcome"})
 
 	// OpenAPI has the durations of calls of upstreams to WeChat, in seconds.

@@ -33,7 +33,7 @@ func (q Queue) age() time.Duration {
 
 var (
 	queueDepth = prometheus.NewDesc("wxgate_queue_depth",
-		"Messages that wait for their delivery, by kind (event). With store redis, of all machines.", []string{"kind"}, nil)
+		"Messages that wait for their delivery, by kind (event or push). With store redis, of all machines.", []string{"kind"}, nil)
 	queueBytes = prometheus.NewDesc("wxgate_queue_bytes",
 		"Bytes of the messages that wait for their delivery, by kind.", []string{"kind"}, nil)
 	queueOldest = prometheus.NewDesc("wxgate_queue_oldest_seconds",
