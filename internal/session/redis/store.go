@@ -164,8 +164,7 @@ func (s *Store) putSession(st *step.Step, user string, sess *auth.Session, now t
 	st.SetField(index, layout.FieldVersion, layout.NewVersion())
 	st.Keep(index, life)
 	st.Keep(r.key(shard, "k", user), life)
-	st.Count(r.key(shard, layout.CountedSessions), string(sess.ID), sess.End(), now)
-	st.Count(r.key(shard, layout.CountedUsers), user, sess.End(), now)
+	st.Count(r.key(shard, layout.CountedSessions), r.key(shard, layout.CountedUsers), string(sess.ID), user, sess.End(), now)
 	if sess.UnionID != "" {
 		person := layout.PersonName(r.vault.Load(), sess.UnionID)
 		st.SetField(index, layout.FieldPerson+person, "1")

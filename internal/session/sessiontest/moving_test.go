@@ -52,6 +52,11 @@ func TestCopyBothWays(t *testing.T) {
 		if got := sessiontest.Content(t, to); !reflect.DeepEqual(got, want) {
 			t.Fatalf("the file has\n%v, want\n%v", got, want)
 		}
+		for name, store := range map[string]sessiontest.Store{"Redis": via, "the file": to} {
+			if n, known := store.Gauge(t.Context()); !known || n != (session.Counts{Sessions: 2, Users: 2}) {
+				t.Errorf("%s counts %+v, known %v, after a copy of two sessions of two users", name, n, known)
+			}
+		}
 	}
 	// A client goes on with the token it has, on either.
 	for _, store := range []sessiontest.Store{via, to} {
@@ -197,7 +202,7 @@ func openFileStore(t testing.TB, c *sessiontest.Clock) sessiontest.Store {
 	t.Cleanup(func() { sessiontest.Must(t, file.Close()) })
 	store, err := file.Store(sessiontest.MustBox(t, sessiontest.SecretOne), c.Now)
 	sessiontest.Must(t, err)
-	return sessiontest.Store{Store: store, Set: file.Revocations()}
+	return sessiontest.Store{Store: store, Set: file.Revocations(), Gauge: file.Counts}
 }
 
 func openRedisStore(t testing.TB, c *sessiontest.Clock) sessiontest.Store {
@@ -209,5 +214,5 @@ func openRedisStore(t testing.TB, c *sessiontest.Clock) sessiontest.Store {
 	t.Cleanup(func() { sessiontest.Must(t, client.Close()) })
 	store, err := client.Store(t.Context(), sessiontest.MustBox(t, sessiontest.SecretOne), c.Now)
 	sessiontest.Must(t, err)
-	return sessiontest.Store{Store: store, Set: client.Revocations()}
+	return sessiontest.Store{Store: store, Set: client.Revocations(), Gauge: client.Counts}
 }

@@ -95,10 +95,15 @@ func (s *Step) ListPerson(key, user string, life time.Duration) {
 	s.Change("person", key, user, Millis(life+Slack))
 }
 
-// Count lists a member of a sorted set until it ends, or until later if it is listed so, and
-// removes a few members that have ended at now.
-func (s *Step) Count(key, member string, end, now time.Time) {
-	s.Change("count", key, member, layout.MillisUp(end), Millis(end.Sub(now)+Slack), layout.Millis(now))
+// Count lists a session in a sorted set until it ends, and its user in another at least as
+// long. A new session removes a few members that have ended at now.
+func (s *Step) Count(sessions, users, id, user string, end, now time.Time) {
+	s.Change("count", sessions, s.key(users), id, user, layout.MillisUp(end), Millis(end.Sub(now)+Slack), layout.Millis(now))
+}
+
+// Recount lists a user in a sorted set until the last of the user's sessions ends.
+func (s *Step) Recount(users, user string, end, now time.Time) {
+	s.Change("recount", users, user, layout.MillisUp(end), Millis(end.Sub(now)+Slack))
 }
 
 // Uncount removes a member of a sorted set.

@@ -137,9 +137,10 @@ func (u *User) Uncount(st *step.Step, ended []auth.SessionID, left []layout.Inde
 	for _, id := range ended {
 		st.Uncount(u.key(layout.CountedSessions), string(id))
 	}
-	st.Uncount(u.key(layout.CountedUsers), u.Name)
 	if len(left) > 0 {
-		st.Count(u.key(layout.CountedUsers), u.Name, layout.LastEnd(left), now)
+		st.Recount(u.key(layout.CountedUsers), u.Name, layout.LastEnd(left), now)
+	} else {
+		st.Uncount(u.key(layout.CountedUsers), u.Name)
 	}
 }
 

@@ -51,6 +51,14 @@ local function trim(k, now)
 	end
 end
 
+-- keepSet is keep for a set of which each login would extend the life: it extends it by an
+-- hour more, and so not each time.
+local function keepSet(k, ms)
+	if redis.call('PTTL', k) < tonumber(ms) then
+		redis.call('PEXPIRE', k, ms + 3600000)
+	end
+end
+
 -- prune removes at most that many members of a sorted set that have ended, and returns how
 -- many there were.
 local function prune(k, now, most)
@@ -101,12 +109,24 @@ local changes = {
 		redis.call('HSET', k, user, string.format('%.0f', over))
 		keep(k, ms)
 	end,
-	-- count lists a member until it ends, for at least ms milliseconds.
-	count = function(k)
-		local member, ends, ms, now = arg(), arg(), arg(), arg()
-		redis.call('ZADD', k, 'GT', ends, member)
-		prune(k, now, 16)
-		keep(k, ms)
+	-- count lists a session until it ends, and its user at least as long. A new session
+	-- removes a few that have ended.
+	count = function(sessions)
+		local users = key()
+		local id, user, ends, ms, now = arg(), arg(), arg(), arg(), arg()
+		local new = redis.call('ZADD', sessions, ends, id)
+		redis.call('ZADD', users, 'GT', ends, user)
+		if new == 1 and prune(sessions, now, 16) > 0 then
+			prune(users, now, 16)
+		end
+		keepSet(sessions, ms)
+		keepSet(users, ms)
+	end,
+	-- recount lists a user until the last of the user's sessions ends.
+	recount = function(users)
+		local user, ends, ms = arg(), arg(), arg()
+		redis.call('ZADD', users, ends, user)
+		keepSet(users, ms)
 	end,
 	uncount = function(k) redis.call('ZREM', k, arg()) end,
 	forget = function(k)
