@@ -46,6 +46,7 @@ func TestRedisCountsOlderSessions(t *testing.T) {
 	store := storeOn(t, r, c)
 	kept := sessiontest.Begin(t, store, sessiontest.Alice, c, "k1")
 	ended := sessiontest.Begin(t, store, sessiontest.Bob, c, "k2")
+	oneOfTwo := sessiontest.Begin(t, store, sessiontest.Alice, c, "k3")
 	for _, pattern := range []string{"*:sessions", "*:users"} {
 		keys, err := do(t, r.admin, "KEYS", pattern).AsStrSlice()
 		sessiontest.Must(t, err)
@@ -61,6 +62,7 @@ func TestRedisCountsOlderSessions(t *testing.T) {
 	}
 	want(0)
 	sessiontest.End(t, store, ended.ID)
+	sessiontest.End(t, store, oneOfTwo.ID)
 	want(0)
 	sessiontest.Must(t, store.Update(t.Context(), kept.ID, func(*auth.Session) (auth.Verdict, error) { return auth.Save, nil }))
 	want(1)

@@ -69,7 +69,7 @@ func (s *Store) create(ctx context.Context, user *userdata.User, was string, ses
 	}
 	live, ended, revs := s.makeRoom(st, user, live, sess, limit)
 	if len(ended) > 0 {
-		user.Uncount(st, ended, live, now)
+		user.Uncount(st, ended, live)
 	}
 	if err := s.putSession(st, layout.UserName(v, sess.User), sess, now); err != nil {
 		return false, nil, err
@@ -184,7 +184,7 @@ func (s *Store) end(ctx context.Context, st *step.Step, held heldSession, after 
 	st.Delete(held.key)
 	live, over := user.Split(now)
 	live = slices.DeleteFunc(live, func(other layout.IndexedSession) bool { return other.ID == after.ID })
-	user.Uncount(st, []auth.SessionID{after.ID}, live, now)
+	user.Uncount(st, []auth.SessionID{after.ID}, live)
 	if len(live) == 0 {
 		user.DeleteIndex(st)
 		st.Delete(user.Keys)

@@ -101,9 +101,10 @@ func (s *Step) Count(sessions, users, id, user string, end, now time.Time) {
 	s.Change("count", sessions, s.key(users), id, user, layout.MillisUp(end), Millis(end.Sub(now)+Slack), layout.Millis(now))
 }
 
-// Recount lists a user in a sorted set until the last of the user's sessions ends.
-func (s *Step) Recount(users, user string, end, now time.Time) {
-	s.Change("recount", users, user, layout.MillisUp(end), Millis(end.Sub(now)+Slack))
+// Recount lists a user in a sorted set, if listed there, until the last of the sessions that
+// are left ends.
+func (s *Step) Recount(users, user string, end time.Time) {
+	s.Change("recount", users, user, layout.MillisUp(end))
 }
 
 // Uncount removes a member of a sorted set.

@@ -133,12 +133,12 @@ func (u *User) DeleteIndex(st *step.Step) {
 
 // Uncount stops counting sessions that a step ends. The user counts until the last of the
 // sessions that are left ends.
-func (u *User) Uncount(st *step.Step, ended []auth.SessionID, left []layout.IndexedSession, now time.Time) {
+func (u *User) Uncount(st *step.Step, ended []auth.SessionID, left []layout.IndexedSession) {
 	for _, id := range ended {
 		st.Uncount(u.key(layout.CountedSessions), string(id))
 	}
 	if len(left) > 0 {
-		st.Recount(u.key(layout.CountedUsers), u.Name, layout.LastEnd(left), now)
+		st.Recount(u.key(layout.CountedUsers), u.Name, layout.LastEnd(left))
 	} else {
 		st.Uncount(u.key(layout.CountedUsers), u.Name)
 	}

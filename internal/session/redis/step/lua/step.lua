@@ -122,11 +122,10 @@ local changes = {
 		keepSet(sessions, ms)
 		keepSet(users, ms)
 	end,
-	-- recount lists a user until the last of the user's sessions ends.
+	-- recount lists a user, if listed, until another time, which may be earlier.
 	recount = function(users)
-		local user, ends, ms = arg(), arg(), arg()
-		redis.call('ZADD', users, ends, user)
-		keepSet(users, ms)
+		local user, ends = arg(), arg()
+		redis.call('ZADD', users, 'XX', ends, user)
 	end,
 	uncount = function(k) redis.call('ZREM', k, arg()) end,
 	forget = function(k)
