@@ -49,7 +49,7 @@ func TestStoreCopy(t *testing.T) {
 
 	// Once more than is needed: a copy can be repeated.
 	f.copyStore("bolt:", "redis:redis://"+redis.addr, "2 sessions", "2 users", "1 revocation", "1 new signing key", redis.addr)
-	f.copyStore("bolt:"+f.databasePath(), "redis://"+redis.addr, "2 sessions", "0 new signing keys", "the queue of events_to is not copied")
+	f.copyStore("bolt:"+f.databasePath(), "redis://"+redis.addr, "2 sessions", "0 new signing keys", "the queues of events_to and of pushes are not copied")
 
 	f.config = many
 	f.load()

@@ -39,7 +39,7 @@ var Commands = []caddycmd.Command{
 	{
 		Name:      "events",
 		Usage:     "list|resend",
-		Short:     "Shows the queue of events_to of a running wxgate, and delivers dead letters again",
+		Short:     "Shows the queues of events and pushes of a running wxgate, and delivers dead letters again",
 		CobraFunc: eventsCommand,
 	},
 	{

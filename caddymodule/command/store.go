@@ -88,7 +88,7 @@ func copyCommand() *cobra.Command {
 		Long: `
 Copies from bolt:[<path>] to redis:[<url>], or back. The gateway that uses the
 first must be stopped. Nothing is taken away there, and the copy may be repeated.
-Events that wait for events_to are not copied: let the queue become empty first.
+Events and pushes that wait are not copied: let the queues become empty first.
 
 The configuration names the root secret and Caddy's storage, where the signing
 keys are that belong to a file. Without a path or URL, a store is the

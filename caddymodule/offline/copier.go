@@ -55,7 +55,7 @@ func CopyStore(ctx context.Context, out io.Writer, config, adapter, from, to str
 	if err := errors.Join(err, target.Close()); err != nil {
 		return fmt.Errorf("after %s: %w; it can be repeated", copied, err)
 	}
-	_, err = fmt.Fprintf(out, "%s to %s: %s\nthe queue of events_to is not copied\n", source.Name, target.Name, copied)
+	_, err = fmt.Fprintf(out, "%s to %s: %s\nthe queues of events_to and of pushes are not copied\n", source.Name, target.Name, copied)
 	return err
 }
 
