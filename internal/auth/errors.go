@@ -37,6 +37,7 @@ var (
 	ErrUnionIDRequired   = errors.New("unionid required")
 	ErrAppNotAdmitted    = errors.New("app not admitted")
 	ErrLoginTooOld       = errors.New("login too old")
+	ErrRiskTooHigh       = errors.New("risk too high")
 	ErrStoreUnavailable  = errors.New("store unavailable")
 	ErrNotFound          = errors.New("not found")
 )

@@ -49,6 +49,7 @@ type Identity struct {
 	UnionID UnionID
 	Session SessionID
 	Phone   string // E.164; empty when unknown
+	Risk    Risk   // of the login
 	Dev     bool   // the session was minted: no platform vouched for the user
 	// Pseudonym names the user in logs: a keyed hash of the app and the openid.
 	Pseudonym string

@@ -1,6 +1,10 @@
 package auth
 
-import "time"
+import (
+	"cmp"
+	"strconv"
+	"time"
+)
 
 // Session is one login of one user: what a [Store] keeps until it ends.
 type Session struct {
@@ -18,6 +22,10 @@ type Session struct {
 	// Phone is the number that the platform vouched for, with its country code.
 	// A secret at rest: stores seal it.
 	Phone string
+
+	// Risk is how risky the platform considered the user at the login; it doesn't change
+	// later. A secret like Phone: a user who knew their rank could find out what lowers it.
+	Risk Risk
 
 	Device Device // of the login
 	Door   Door
@@ -128,3 +136,34 @@ func (d Door) String() string {
 	}
 	return "other"
 }
+
+// Risk is how risky a platform considers a user: a rank from 0, no risk, to [MaxRiskRank].
+// The zero value is an unknown risk. Stored records have the numbers: never change one.
+type Risk uint8
+
+// MaxRiskRank is the highest rank of WeChat's getuserriskrank.
+const MaxRiskRank = 4
+
+// RiskOf returns the risk of a rank; false for a number that is not a rank.
+func RiskOf(rank int) (Risk, bool) {
+	if rank < 0 || rank > MaxRiskRank {
+		return 0, false
+	}
+	return Risk(rank + 1), true
+}
+
+// Rank returns the rank; false if the risk is unknown.
+func (r Risk) Rank() (rank int, known bool) { return int(r) - 1, r != 0 }
+
+// Digit returns the rank as a digit; "" if the risk is unknown, since programs that convert
+// a word to a number may read 0, the lowest rank.
+func (r Risk) Digit() string {
+	rank, known := r.Rank()
+	if !known {
+		return ""
+	}
+	return strconv.Itoa(rank)
+}
+
+// String returns the rank as a digit, or "unknown".
+func (r Risk) String() string { return cmp.Or(r.Digit(), "unknown") }

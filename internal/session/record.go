@@ -11,7 +11,10 @@ import (
 // The versions of the records, each counted on its own. Raise one with any
 // change of its fields, and have its reader read the ones before it.
 const (
-	sessionVersion    = 2
+	sessionVersion = 2
+	// rankedVersion has the user's risk in addition. Sessions of an unknown risk keep the
+	// version that older replicas can read.
+	rankedVersion     = 3
 	keysVersion       = 1
 	revocationVersion = 1
 	// erasedVersion has the hash of an erased user in addition. Replicas that do not know
@@ -25,7 +28,11 @@ const (
 
 // EncodeSession encodes a session as a record.
 func EncodeSession(s *auth.Session) ([]byte, error) {
-	w := newWriter(sessionVersion)
+	version := byte(sessionVersion)
+	if s.Risk != 0 {
+		version = rankedVersion
+	}
+	w := newWriter(version)
 	w.text(string(s.ID))
 	w.text(string(s.User.App))
 	w.text(string(s.User.OpenID))
@@ -42,12 +49,15 @@ func EncodeSession(s *auth.Session) ([]byte, error) {
 	w.text(s.Phone)
 	w.byte(byte(s.Device))
 	w.byte(byte(s.Door))
+	if version == rankedVersion {
+		w.byte(byte(s.Risk))
+	}
 	return w.done()
 }
 
 // DecodeSession copies all it keeps, so that record may be a page of a file.
 func DecodeSession(record []byte) (*auth.Session, error) {
-	r := newReader(record, sessionVersion)
+	r := newReader(record, rankedVersion)
 	s := &auth.Session{
 		ID:          auth.SessionID(r.text()),
 		User:        auth.User{App: auth.AppID(r.text()), OpenID: auth.OpenID(r.text())},
@@ -67,6 +77,12 @@ func DecodeSession(record []byte) (*auth.Session, error) {
 	s.Phone = r.text()
 	if r.version > 1 { // the first version had neither
 		s.Device, s.Door = auth.Device(r.byte()), auth.Door(r.byte())
+	}
+	if r.version == rankedVersion {
+		s.Risk = auth.Risk(r.byte())
+		if r.err == nil && (s.Risk == 0 || s.Risk > auth.MaxRiskRank+1) {
+			r.err = fmt.Errorf("%w: a risk of %d", ErrBadRecord, s.Risk)
+		}
 	}
 	if err := r.done(); err != nil {
 		return nil, fmt.Errorf("reading a session: %w", err)

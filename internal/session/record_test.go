@@ -19,16 +19,8 @@ import (
 
 // recode reads a record and writes it again, for each kind of record.
 var recode = map[string]func([]byte) ([]byte, error){
-	"session": func(b []byte) ([]byte, error) {
-		s, err := session.DecodeSession(b)
-		if err != nil {
-			return nil, err
-		}
-		if b[0] == 1 {
-			return encodeFirst(s)
-		}
-		return session.EncodeSession(s)
-	},
+	"session": recodeSession,
+	"ranked":  recodeSession,
 	"keys": func(b []byte) ([]byte, error) {
 		keys, err := session.DecodeKeys(b)
 		if err != nil {
@@ -39,6 +31,17 @@ var recode = map[string]func([]byte) ([]byte, error){
 	"revocation": recodeRevocation,
 	"erasure":    recodeRevocation,
 	"replaced":   recodeRevocation,
+}
+
+func recodeSession(b []byte) ([]byte, error) {
+	s, err := session.DecodeSession(b)
+	if err != nil {
+		return nil, err
+	}
+	if b[0] == 1 {
+		return encodeFirst(s)
+	}
+	return session.EncodeSession(s)
 }
 
 func recodeRevocation(b []byte) ([]byte, error) {
@@ -71,6 +74,9 @@ func records(t testing.TB) map[string][]byte {
 	out := map[string][]byte{}
 	var err error
 	out["session"], err = session.EncodeSession(s)
+	sessiontest.Must(t, err)
+	s.Risk = 5
+	out["ranked"], err = session.EncodeSession(s)
 	sessiontest.Must(t, err)
 	out["keys"], err = session.EncodeKeys([]auth.SessionKey{{Key: "k2", ObtainedAt: c.Now()}, {Key: "k1"}})
 	sessiontest.Must(t, err)
@@ -142,6 +148,26 @@ func TestRevocationVersions(t *testing.T) {
 	whose[0] = 3
 	if _, err := session.DecodeRevocation(whose); !errors.Is(err, session.ErrBadRecord) {
 		t.Errorf("a replaced session without its ID: %v", err)
+	}
+}
+
+// TestSessionVersions: a session without a risk has a record that an older wxgate reads.
+func TestSessionVersions(t *testing.T) {
+	t.Parallel()
+	all := records(t)
+	if plain, ranked := all["session"][0], all["ranked"][0]; plain != 2 || ranked != 3 {
+		t.Errorf("versions %d without a risk and %d with one, want 2 and 3", plain, ranked)
+	}
+	s, err := session.DecodeSession(all["ranked"])
+	if rank, known := s.Risk.Rank(); err != nil || rank != 4 || !known || s.Door != auth.DoorMinted {
+		t.Errorf("read as %+v, %v", s, err)
+	}
+	for _, risk := range []byte{0, 6, 255} {
+		record := bytes.Clone(all["ranked"])
+		record[len(record)-1] = risk
+		if _, err := session.DecodeSession(record); !errors.Is(err, session.ErrBadRecord) {
+			t.Errorf("risk %d: %v, want ErrBadRecord", risk, err)
+		}
 	}
 }
 

@@ -26,8 +26,10 @@ type claims struct {
 
 	UnionID       auth.UnionID `json:"unionid,omitzero"`
 	PhoneVerified bool         `json:"phone_number_verified,omitzero"`
-	// Phone is the sealed phone number. Only the gateway can open it.
-	Phone string `json:"phn,omitzero"`
+	// Phone is the sealed phone number, and Ranked the sealed risk and phone number of an
+	// identity whose risk is known. Only the gateway can open them.
+	Phone  string `json:"phn,omitzero"`
+	Ranked string `json:"rnk,omitzero"`
 	// Dev says that the session was minted with dev_mode: no platform vouched for the user.
 	Dev bool `json:"dev,omitzero"`
 
@@ -40,7 +42,7 @@ type claims struct {
 var claimNames = map[string]bool{
 	"iss": true, "sub": true, "aud": true, "exp": true, "iat": true, "nbf": true, "jti": true,
 	"clientid": true, "sid": true, "unionid": true, "phonenumberverified": true, "phn": true,
-	"dev": true,
+	"rnk": true, "dev": true,
 }
 
 // parseClaims parses the payload of a token whose signature was verified. It refuses
@@ -77,7 +79,10 @@ func (c *claims) check() error {
 	if _, err := auth.ParseSessionID(string(c.Session)); err != nil {
 		return errMissing
 	}
-	if c.Issuer == "" || len(c.Audience) == 0 || c.PhoneVerified != (c.Phone != "") {
+	if c.Issuer == "" || len(c.Audience) == 0 || c.Phone != "" && c.Ranked != "" {
+		return errMissing
+	}
+	if c.Ranked == "" && c.PhoneVerified != (c.Phone != "") { // Ranked must be opened first
 		return errMissing
 	}
 	return nil

@@ -34,6 +34,7 @@ var (
 	errLifetime  = refuse("lifetime is longer than the key allows")
 	errNotYet    = refuse("issued in the future")
 	errPhone     = refuse("phone claim cannot be decrypted")
+	errRanked    = refuse("risk claim cannot be decrypted")
 )
 
 func refuse(rule string) error { return fmt.Errorf("%w: %s", auth.ErrInvalidToken, rule) }

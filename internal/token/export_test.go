@@ -18,6 +18,7 @@ var (
 	RuleLifetime  = errLifetime
 	RuleNotYet    = errNotYet
 	RulePhone     = errPhone
+	RuleRanked    = errRanked
 )
 
 // Flush waits until what was put into the cache can be found there.

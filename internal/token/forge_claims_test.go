@@ -109,6 +109,10 @@ func TestForgedClaims(t *testing.T) {
 		"phone not verified":    {payload("phn", `"AAAA"`), token.RuleMissing},
 		"phone unencrypted":     {payload("phn", `"+8610000138000","phone_number_verified":true`), token.RulePhone},
 		"phone sealed by none":  {payload("phn", `"`+strings.Repeat("A", 84)+`","phone_number_verified":true`), token.RulePhone},
+		"risk unencrypted":      {payload("rnk", `"4"`), token.RuleRanked},
+		"risk sealed by none":   {payload("rnk", `"`+strings.Repeat("A", 84)+`"`), token.RuleRanked},
+		"risk beside phone":     {payload("rnk", `"AAAA","phn":"AAAA","phone_number_verified":true`), token.RuleMissing},
+		"Rnk":                   {payload("Rnk", `"AAAA"`), token.RuleVariant},
 		"lifetime too long":     {payload("exp", fmt.Sprint(now+3602)), token.RuleLifetime},
 		"lifetime unlimited":    {payload("exp", "253402300799"), token.RuleLifetime},
 		"ends before it begins": {payload("exp", fmt.Sprint(now-1)), token.RuleLifetime},
@@ -144,17 +148,55 @@ func TestExpiredOnlyWhenGood(t *testing.T) {
 	f.mustRefuse(t, f.sign(f.header(""), payload("aud", `"other"`)), auth.ErrInvalidToken)
 }
 
-// TestStolenPhone puts a sealed phone number into another session's token.
-func TestStolenPhone(t *testing.T) {
+// TestStolenClaims puts what is sealed in one token into another session's, or under
+// another name.
+func TestStolenClaims(t *testing.T) {
 	t.Parallel()
 	f := newForger(t, signing.EdDSA)
-	raw := f.MustIssue(t, f.User(time.Hour))
-	text, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[1])
+	phone, risky := f.User(time.Hour), f.User(time.Hour)
+	risky.Risk = 1
+	phn, rnk := f.sealed(t, phone, "phn"), f.sealed(t, risky, "rnk")
+	risky.Phone = ""
+	rankAlone := f.sealed(t, risky, "rnk")
+	for name, row := range map[string]struct {
+		session  auth.SessionID // of the token; "" for another one
+		claim    string
+		sealed   string
+		verified bool
+		want     error
+	}{
+		"another's phone number": {"", "phn", phn, true, token.RulePhone},
+		"another's risk":         {"", "rnk", rnk, true, token.RuleRanked},
+		"phone as risk":          {phone.Session, "rnk", phn, true, token.RuleRanked},
+		"risk as phone":          {risky.Session, "phn", rnk, true, token.RulePhone},
+		"no phone, verified":     {risky.Session, "rnk", rankAlone, true, token.RuleRanked},
+		"phone, not verified":    {risky.Session, "rnk", rnk, false, token.RuleRanked},
+	} {
+		t.Run(name, func(t *testing.T) {
+			value := `"` + row.sealed + `"`
+			if row.verified {
+				value += `,"phone_number_verified":true`
+			}
+			text := payload(row.claim, value)
+			if row.session != "" {
+				text = strings.Replace(text, session, string(row.session), 1)
+			}
+			f.mustRefuse(t, f.sign(f.header(""), text), row.want)
+		})
+	}
+}
+
+// sealed returns a sealed claim of the token of an identity.
+func (f *forger) sealed(t *testing.T, id auth.Identity, claim string) string {
+	t.Helper()
+	text, err := base64.RawURLEncoding.DecodeString(strings.Split(f.MustIssue(t, id), ".")[1])
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(text), `"phn":"`)
+	_, rest, found := strings.Cut(string(text), `"`+claim+`":"`)
+	if !found {
+		t.Fatalf("no claim %s in %s", claim, text)
+	}
 	sealed, _, _ := strings.Cut(rest, `"`)
-	stolen := payload("phn", `"`+sealed+`","phone_number_verified":true`)
-	f.mustRefuse(t, f.sign(f.header(""), stolen), token.RulePhone)
+	return sealed
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/go-json-experiment/json"
@@ -13,13 +12,8 @@ import (
 	"github.com/wxgate/wxgate/internal/token/keyring"
 )
 
-const (
-	phonePurpose = "phone"
-	// maxPhoneBytes is twice what E.164 allows: some platforms add area codes.
-	maxPhoneBytes = 32
-	// tokenIDBytes is the length of a jti, so that none is guessed or repeated.
-	tokenIDBytes = 16 // 128 bits
-)
+// tokenIDBytes is the length of a jti, so that none is guessed or repeated.
+const tokenIDBytes = 16 // 128 bits
 
 // Issue signs an access token with the identity and the key that signs now. Errors
 // wrap [ErrIdentity] or keyring.ErrNoSigner.
@@ -45,11 +39,8 @@ func (t *Tokens) Issue(id auth.Identity) (string, error) {
 		Expires:   id.Expires.Unix(), // rounded down, so that no token outlives its session
 		Dev:       id.Dev,
 	}
-	if id.Phone != "" {
-		c.PhoneVerified = true
-		if c.Phone, err = t.sealPhone(id.Phone, id.Session); err != nil {
-			return "", err
-		}
+	if err := t.sealPrivate(&c, &id); err != nil {
+		return "", err
 	}
 	return signClaims(key, typAccess, &c)
 }
@@ -65,6 +56,9 @@ func checkIdentity(id *auth.Identity, longest time.Duration) error {
 	}
 	if id.Phone != "" && !validPhone(id.Phone) {
 		return fmt.Errorf("%w: the phone number is not + and digits", ErrIdentity)
+	}
+	if id.Risk > auth.MaxRiskRank+1 {
+		return fmt.Errorf("%w: the risk is not a rank", ErrIdentity)
 	}
 	if life := id.Expires.Sub(id.IssuedAt); id.IssuedAt.Unix() <= 0 || life < 0 || life > longest {
 		return fmt.Errorf("%w: lifetime %s, the ring allows up to %s", ErrIdentity, life, longest)
@@ -98,32 +92,4 @@ func newTokenID() string {
 	var b [tokenIDBytes]byte
 	_, _ = rand.Read(b[:]) // never fails: crypto/rand.Read
 	return base64.RawURLEncoding.EncodeToString(b[:])
-}
-
-// sealPhone seals a phone number for one session. Otherwise a client could put
-// another user's sealed number into a token.
-func (t *Tokens) sealPhone(phone string, session auth.SessionID) (string, error) {
-	sealed, err := t.box.Seal(phonePurpose, []byte(phone), []byte(session))
-	if err != nil {
-		return "", fmt.Errorf("sealing the phone number: %w", err)
-	}
-	return base64.RawURLEncoding.EncodeToString(sealed), nil
-}
-
-func (t *Tokens) openPhone(claim string, session auth.SessionID) (string, error) {
-	sealed, err := strictBase64.DecodeString(claim)
-	if err != nil {
-		return "", errPhone
-	}
-	phone, err := t.box.Open(phonePurpose, sealed, []byte(session))
-	if err != nil || !validPhone(string(phone)) {
-		return "", errPhone
-	}
-	return string(phone), nil
-}
-
-// validPhone accepts + and digits, which are safe in a header.
-func validPhone(s string) bool {
-	digits, plus := strings.CutPrefix(s, "+")
-	return plus && digits != "" && len(s) <= maxPhoneBytes && strings.Trim(digits, "0123456789") == ""
 }

@@ -148,6 +148,7 @@ func TestIssueRefuses(t *testing.T) {
 		"phone no plus":   {func(id *auth.Identity) { id.Phone = "10000138000" }, "the phone number is not + and digits"},
 		"phone no digits": {func(id *auth.Identity) { id.Phone = "+" }, "the phone number is not + and digits"},
 		"phone too long":  {func(id *auth.Identity) { id.Phone = "+" + strings.Repeat("1", 32) }, "the phone number is not + and digits"},
+		"risk of 5":       {func(id *auth.Identity) { id.Risk = auth.MaxRiskRank + 2 }, "the risk is not a rank"},
 		"too long a life": {func(id *auth.Identity) { id.Expires = id.Expires.Add(1) }, "lifetime 1h0m0.000000001s, the ring allows up to 1h0m0s"},
 		"ends first":      {func(id *auth.Identity) { id.Expires = id.IssuedAt.Add(-1) }, "lifetime -1ns"},
 		"zero time":       {func(id *auth.Identity) { id.IssuedAt, id.Expires = time.Time{}, time.Time{} }, "lifetime 0s"},
@@ -178,6 +179,45 @@ func TestIssueAccepts(t *testing.T) {
 		change(&id)
 		if _, err := g.Issue(id); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestRisk: a token carries the risk, with or without a phone number. A reader finds neither
+// in it, nor in its length, and no name of a claim says more than that there is a risk.
+func TestRisk(t *testing.T) {
+	t.Parallel()
+	g := newGateway(t, nil)
+	verified := map[string]any{"": nil, "+8610000138000": true}
+	for phone := range verified {
+		id := g.User(time.Hour)
+		id.Phone = phone
+		length := map[bool]int{}
+		for risk := auth.Risk(0); risk <= auth.MaxRiskRank+1; risk++ {
+			id.Risk = risk
+			raw := g.MustIssue(t, id)
+			if got := g.MustVerify(t, raw); got.Risk != risk || got.Phone != phone {
+				t.Errorf("risk %s and phone %q were read as %s and %q", risk, phone, got.Risk, got.Phone)
+			}
+			payload, err := base64.RawURLEncoding.DecodeString(strings.Split(raw, ".")[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			var claims map[string]any
+			if err := json.Unmarshal(payload, &claims); err != nil {
+				t.Fatal(err)
+			}
+			ranked := risk != 0
+			if _, found := claims["rnk"]; found != ranked || claims["phone_number_verified"] != verified[phone] {
+				t.Errorf("risk %s, phone %q: %s", risk, phone, payload)
+			}
+			if want, ok := length[ranked]; ok && len(raw) != want {
+				t.Errorf("risk %s, phone %q: %d bytes, others have %d", risk, phone, len(raw), want)
+			}
+			length[ranked] = len(raw)
+		}
+		if phone != "" && length[true] != length[false] {
+			t.Errorf("%d bytes with a risk, %d without: package keyring counts the phone number only", length[true], length[false])
 		}
 	}
 }

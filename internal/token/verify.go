@@ -77,10 +77,8 @@ func (t *Tokens) verify(raw string, now time.Time) (*verified, error) {
 	}
 	id := c.identity(key.ID())
 	id.Pseudonym = t.Pseudonym(id.User)
-	if c.Phone != "" {
-		if id.Phone, err = t.openPhone(c.Phone, c.Session); err != nil {
-			return nil, err
-		}
+	if err := t.openPrivate(c, id); err != nil {
+		return nil, err
 	}
 	return &verified{identity: id, notBefore: time.Unix(c.NotBefore, 0), issuer: c.Issuer, audiences: c.Audience}, nil
 }
