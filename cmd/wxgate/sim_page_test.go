@@ -32,6 +32,8 @@ func TestSimPage(t *testing.T) {
 	p.press("bob", "High risk")
 	p.wait(`document.querySelectorAll("#users [aria-pressed=true]").length === 1`)
 	p.shows("#last-curl pre", `"high_risk":true`)
+	p.press("bob", "Next risk rank")
+	p.shows("#last-curl pre", `"risk_rank":1`)
 
 	// What the page shows of a request is the line of curl that makes it again.
 	p.shows("#requests summary", "/sns/jscode2session")

@@ -55,6 +55,7 @@ var weixinRoutes = map[string]route{
 	"/cgi-bin/stable_token":            {http.MethodPost, protocol.ErrRequirePost, (*Sim).stableToken},
 	"/wxa/business/getuserphonenumber": {http.MethodPost, protocol.ErrRequirePost, (*Sim).userPhoneNumber},
 	"/wxa/business/checkencryptedmsg":  {http.MethodPost, protocol.ErrRequirePost, (*Sim).checkEncryptedMessage},
+	"/wxa/getuserriskrank":             {http.MethodPost, protocol.ErrRequirePost, (*Sim).userRiskRank},
 	"/wxa/checksession":                {http.MethodGet, protocol.ErrRequireGet, (*Sim).checkSession},
 	"/wxa/resetusersessionkey":         {http.MethodGet, protocol.ErrRequireGet, (*Sim).resetSessionKey},
 }

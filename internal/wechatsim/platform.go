@@ -109,6 +109,7 @@ func (s *Sim) redeem(appid, value string, no refusals) (*code, int) {
 // begin gives the user of a login code the session_key of the login. Hold s.mu.
 func (s *Sim) begin(ticket *code) *user {
 	who := s.userOf(ticket.user)
+	who.visited = s.Now()
 	who.sessionKey = ticket.sessionKey
 	if who.sessionKey == "" {
 		who.sessionKey = s.newSessionKey(who.app)

@@ -79,6 +79,7 @@ type Sim struct {
 	stable map[string]*stableState     // by appid
 	secure map[string]*apisecurity.App // by appid: those with API security
 	phones expiring.Map[time.Time]     // when a number was encrypted; see phoneRecord
+	ranked int                         // how many risk ranks were returned
 }
 
 // New returns a simulator that serves nothing yet. Mount [Sim.API], or use package

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // defaultName is the user meant when a call names none.
@@ -64,6 +65,8 @@ type user struct {
 	sessionKey string      // empty before the first login and after a drop
 	corpID     string      // WeCom: the user's company, when it is not the app's
 	highRisk   bool
+	riskRank   int       // what getuserriskrank returns
+	visited    time.Time // the last login
 }
 
 // Resolve returns u with its app and openid. The error is [ErrUnknownApp].
@@ -130,16 +133,21 @@ type Details struct {
 	UnionID string      // empty: the app is not bound to an Open Platform account
 	CorpID  string      // WeCom: the user's company, when it is not the app's
 	Phone   PhoneNumber // what the user's phone gives if a call names no number; default: FakePhone
+
+	RiskRank int // what getuserriskrank returns, 0 to 4
 }
 
 // AddUser adds a user. From then on u.Name means this user, whatever the openid is.
-// The errors are [ErrUnknownApp], [ErrBadPhone] and [ErrDuplicateUser].
+// The errors are [ErrUnknownApp], [ErrBadPhone], [ErrBadRank] and [ErrDuplicateUser].
 func (s *Sim) AddUser(u User, d Details) error {
 	key, err := s.resolve(u)
 	if err != nil {
 		return err
 	}
 	if _, err := d.Phone.normal(key.openid); err != nil {
+		return err
+	}
+	if err := checkRank(d.RiskRank); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -154,7 +162,7 @@ func (s *Sim) AddUser(u User, d Details) error {
 		}
 		s.names[named] = key.openid
 	}
-	s.users[key] = &user{userKey: key, name: u.Name, phone: d.Phone, unionid: d.UnionID, corpID: d.CorpID}
+	s.users[key] = &user{userKey: key, name: u.Name, phone: d.Phone, unionid: d.UnionID, corpID: d.CorpID, riskRank: d.RiskRank}
 	return nil
 }
 
@@ -175,7 +183,7 @@ func (s *Sim) Users() []UserState {
 		phone, _ := rec.phone.normal(key.openid) // AddUser checked it
 		all = append(all, UserState{
 			User:       User{App: key.app, OpenID: key.openid, Name: rec.name},
-			Details:    Details{UnionID: rec.unionid, CorpID: rec.corpID, Phone: phone},
+			Details:    Details{UnionID: rec.unionid, CorpID: rec.corpID, Phone: phone, RiskRank: rec.riskRank},
 			SessionKey: rec.sessionKey, HighRisk: rec.highRisk,
 		})
 	}

@@ -13,9 +13,11 @@ const (
 	ErrNotEncrypted     = 1 // of checkencryptedmsg
 	ErrInvalidToken     = 40001
 	ErrGrantType        = 40002
+	ErrOpenID           = 40003
 	ErrAppID            = 40013
 	ErrInvalidCode      = 40029
 	ErrSecret           = 40125
+	ErrScene            = 40129
 	ErrCodeUsed         = 40163
 	ErrHighRisk         = 40226
 	ErrTokenMissing     = 41001
@@ -27,11 +29,18 @@ const (
 	ErrTokenExpired     = 42001
 	ErrRequireGet       = 43001
 	ErrRequirePost      = 43002
+	ErrOpenIDOfOther    = 43104
 	ErrEmptyBody        = 44002
 	ErrDailyQuota       = 45009
 	ErrMinuteQuota      = 45011
 	ErrDataFormat       = 47001
+	ErrNoPermission     = 48001
 	ErrNotAuthorized    = 61003
+	ErrNoComponentRight = 61007
+	ErrNotVisited       = 61010 // of getuserriskrank, as the next three
+	ErrRiskDown         = 61080
+	ErrRiskTooOften     = 61081
+	ErrRiskQuota        = 9410009
 	ErrSessionKeyAbsent = 87007
 	ErrSigMethod        = 87008
 	ErrSignature        = 87009
@@ -44,9 +53,11 @@ var messages = map[int]string{
 	ErrArgument:         "invalid args",
 	ErrInvalidToken:     "invalid credential, access_token is invalid or not latest",
 	ErrGrantType:        "invalid grant_type",
+	ErrOpenID:           "invalid openid",
 	ErrAppID:            "invalid appid",
 	ErrInvalidCode:      "invalid code",
 	ErrSecret:           "invalid appsecret",
+	ErrScene:            "invalid scene",
 	ErrCodeUsed:         "code been used",
 	ErrHighRisk:         "code blocked",
 	ErrTokenMissing:     "access_token missing",
@@ -57,6 +68,7 @@ var messages = map[int]string{
 	ErrTokenExpired:     "access_token expired",
 	ErrRequireGet:       "require GET method",
 	ErrRequirePost:      "require POST method",
+	ErrOpenIDOfOther:    "The openid does not match the appid",
 	ErrEmptyBody:        "empty post data",
 	ErrDailyQuota:       "reach max api daily quota limit",
 	ErrMinuteQuota:      "api minute-quota reach limit  mustslower  retry next minute",
@@ -75,7 +87,13 @@ var messages = map[int]string{
 	40238:               "no symmetric key is set",
 	40239:               "no public key is set",
 	40240:               "wechatmp timestamp expired",
+	ErrNoPermission:     "api unauthorized",
 	ErrNotAuthorized:    "component is not authorized by this account",
+	ErrNoComponentRight: "api is unauthorized to component",
+	ErrNotVisited:       "code is expired",
+	ErrRiskDown:         "the service of getuserriskrank is unavailable now",
+	ErrRiskTooOften:     "get riskrank too frequently",
+	ErrRiskQuota:        "the quota is not enough;please apply again!",
 }
 
 // weixinRefusal is the shape of WeChat's refusals, and of those of QQ and WeCom.

@@ -45,6 +45,7 @@ type wireState struct {
 	CorpID     string `json:"corpid"`
 	SessionKey string `json:"session_key"`
 	HighRisk   bool   `json:"high_risk"`
+	RiskRank   int    `json:"risk_rank"`
 }
 
 func users(s *wechatsim.Sim, _ *http.Request) (any, error) {
@@ -57,6 +58,7 @@ func users(s *wechatsim.Sim, _ *http.Request) (any, error) {
 			CorpID:     u.CorpID,
 			SessionKey: u.SessionKey,
 			HighRisk:   u.HighRisk,
+			RiskRank:   u.RiskRank,
 		})
 	}
 	return list, nil

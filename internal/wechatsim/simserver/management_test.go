@@ -118,6 +118,16 @@ func TestManagementUsers(t *testing.T) {
 	}
 }
 
+func TestManagementRiskRank(t *testing.T) {
+	t.Parallel()
+	srv := simtest.Start(t)
+	manage(t, srv, 204, "POST", "/risk-rank", `{"openid":"alice","risk_rank":3}`)
+	manage(t, srv, 400, "POST", "/risk-rank", `{"openid":"alice","risk_rank":5}`)
+	if got := manage(t, srv, 200, "GET", "/users", ""); !strings.Contains(got, `"openid":"alice"`) || !strings.Contains(got, `"risk_rank":3`) {
+		t.Errorf("users = %s", got)
+	}
+}
+
 func TestManagementClockAndTokens(t *testing.T) {
 	t.Parallel()
 	srv := simtest.Start(t)

@@ -135,3 +135,14 @@ func highRisk(s *wechatsim.Sim, r *http.Request) (any, error) {
 	}
 	return nil, s.SetHighRisk(in.user(), in.HighRisk)
 }
+
+func riskRank(s *wechatsim.Sim, r *http.Request) (any, error) {
+	var in struct {
+		wireUser
+		RiskRank int `json:"risk_rank"`
+	}
+	if err := input(r, &in); err != nil {
+		return nil, err
+	}
+	return nil, s.SetRiskRank(in.user(), in.RiskRank)
+}

@@ -55,6 +55,8 @@ type fileUser struct {
 	CorpID  string `json:"corpid"`
 	Phone   string `json:"phone"`
 	Country string `json:"country"`
+
+	RiskRank int `json:"risk_rank"` // what getuserriskrank returns
 }
 
 // Load reads the apps, third-party platforms and users of a file. The error is [ErrFile].

@@ -110,6 +110,7 @@ func TestLoadRefuses(t *testing.T) {
 		`{"components": [{"appid": "c", "apps": ["none"]}]}`: `unknown app "none"`,
 		`{"users": [{}]}`:                                    "users[0]: user is required",
 		`{"users": [{"user": "alice", "openid": "o"}]}`:      "openid requires appid",
+		`{"users": [{"user": "alice", "risk_rank": 5}]}`:     "5 is not a number from 0 to 4",
 		`[]`:    "cannot be a JSON",
 		`{} {}`: "line 1: ",
 		`{"users": [{"user": "` + strings.Repeat("a", maxFile) + `"}]}`: "at most",

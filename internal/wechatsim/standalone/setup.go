@@ -48,7 +48,7 @@ func (s Setup) New() (*wechatsim.Sim, error) {
 			if u.AppID != "" && u.AppID != app.ID {
 				continue
 			}
-			details := wechatsim.Details{CorpID: u.CorpID, Phone: wechatsim.PhoneNumber{Number: u.Phone, Country: u.Country}}
+			details := wechatsim.Details{CorpID: u.CorpID, Phone: wechatsim.PhoneNumber{Number: u.Phone, Country: u.Country}, RiskRank: u.RiskRank}
 			if u.AppID != "" || app.Platform == wechatsim.WeChat {
 				details.UnionID = u.UnionID
 			}

@@ -19,27 +19,31 @@ function button(user, name, call) {
 
 function cardOf(user) {
   const target = { appid: user.appid, openid: user.openid }
-  const fields = { openid: element('dd'), unionid: element('dd'), phone: element('dd'), key: element('dd') }
+  const fields = { openid: element('dd'), unionid: element('dd'), phone: element('dd'), key: element('dd'), rank: element('dd') }
   for (const field of Object.values(fields)) field.className = 'mono'
   const risk = button(user, 'risk', () => ['POST', '/high-risk', { ...target, high_risk: risk.getAttribute('aria-pressed') !== 'true' }])
+  const rank = button(user, 'rank', () => ['POST', '/risk-rank', { ...target, risk_rank: (Number(rank.dataset.rank) + 1) % 5 }])
   const encrypted = button(user, 'encrypted', () => ['GET', `/encrypted-phone?${query(user)}`])
   const drop = button(user, 'drop', () => ['DELETE', `/session-key?${query(user)}`])
   const buttons = [button(user, 'loginCode', () => ['GET', `/code?${query(user)}`])]
-  if (platforms.get(user.appid) === 'wechat') buttons.push(button(user, 'phoneCode', () => ['GET', `/phone-code?${query(user)}`]))
+  const onWeChat = platforms.get(user.appid) === 'wechat'
+  if (onWeChat) buttons.push(button(user, 'phoneCode', () => ['GET', `/phone-code?${query(user)}`]))
   buttons.push(encrypted, button(user, 'rotate', () => ['POST', '/session-key/rotate', target]), drop, risk)
+  if (onWeChat) buttons.push(rank)
   const card = element('li', {},
     element('h3', { id: `name-${cards.size}`, textContent: label(user) }),
     element('dl', {},
       element('dt', { textContent: 'openid' }), fields.openid,
       element('dt', { textContent: 'unionid' }), fields.unionid,
       named('dt', 'phone'), fields.phone,
-      element('dt', { textContent: 'session_key' }), fields.key),
+      element('dt', { textContent: 'session_key' }), fields.key,
+      named('dt', 'riskRank'), fields.rank),
     element('div', { className: 'line' }, ...buttons))
-  return { card, fields, risk, ofKey: [encrypted, drop] }
+  return { card, fields, risk, rank, ofKey: [encrypted, drop] }
 }
 
 // update shows what changed. Without a session_key a phone can encrypt nothing.
-function update({ card, fields, risk, ofKey }, user, appid) {
+function update({ card, fields, risk, rank, ofKey }, user, appid) {
   card.hidden = user.appid !== appid
   fields.openid.textContent = user.openid
   fields.unionid.textContent = user.unionid || '–'
@@ -47,6 +51,7 @@ function update({ card, fields, risk, ofKey }, user, appid) {
   fields.key.textContent = user.session_key || text('noKey')
   for (const button of ofKey) button.disabled = !user.session_key
   risk.setAttribute('aria-pressed', String(user.high_risk))
+  fields.rank.textContent = rank.dataset.rank = user.risk_rank
 }
 
 // listApps fills the choice of apps.
