@@ -55,6 +55,9 @@ type Config struct {
 	// TestPhones replace the numbers of WeChat's virtual accounts. They are only supported
 	// on WeChat.
 	TestPhones testphone.Numbers
+	// Risk has logins ask for the user's risk rank; nil if they don't. It is only supported
+	// on WeChat, with a secret.
+	Risk *RiskConfig
 	// Transport sends the requests; nil for a dedicated one. With HTTP/1 no
 	// [http.Transport] replays a request that was written: see unreplayable.
 	Transport http.RoundTripper
@@ -78,6 +81,7 @@ type Client struct {
 	forwards  *guard // of Forward, so that calls of upstreams delay no login
 	tokens    *tokenCache
 	component *component         // nil unless the config names one
+	risks     *risks             // nil unless the config has them
 	logins    singleflight.Group // by code; a Client is one app
 	tasks     *tasks
 	own       *http.Transport // nil if the config has another
@@ -102,6 +106,7 @@ func New(cfg Config) (*Client, error) {
 		base:     base,
 		http:     cfg.Transport,
 		guard:    newGuard(c.dialect, string(cfg.AppID), maxInFlight),
+		callTime: callTime,
 		observe:  cfg.Observe,
 		security: security{cfg.Security, cfg.AppID, cfg.ObserveSecurity},
 	}
@@ -110,6 +115,11 @@ func New(cfg Config) (*Client, error) {
 	if cfg.Component != nil {
 		c.tokens.fetch = noToken
 		if c.component, err = c.newComponent(cfg); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.Risk != nil {
+		if c.risks, err = c.newRisks(*cfg.Risk); err != nil {
 			return nil, err
 		}
 	}
@@ -156,6 +166,8 @@ func (cfg *Config) completePlatform() error {
 		return fmt.Errorf("%w: app %q: API security requires platform wechat and a secret", auth.ErrAppMisconfigured, cfg.AppID)
 	case cfg.Component != nil && cfg.Platform != WeChat:
 		return fmt.Errorf("%w: app %q: %s has no component", auth.ErrAppMisconfigured, cfg.AppID, cfg.Platform)
+	case cfg.Risk != nil && (cfg.Component != nil || cfg.Platform != WeChat):
+		return fmt.Errorf("%w: app %q: only WeChat ranks users, and not for a component", auth.ErrAppMisconfigured, cfg.AppID)
 	case cfg.MiniProgram != cfg.AppID && cfg.Platform != WeCom || !auth.ValidID(cfg.MiniProgram):
 		return fmt.Errorf("%w: app %q: mini program %q", auth.ErrAppMisconfigured, cfg.AppID, cfg.MiniProgram)
 	case cfg.TestPhones != testphone.Numbers{} && cfg.Platform != WeChat:

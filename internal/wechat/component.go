@@ -43,7 +43,7 @@ func (c *Client) newComponent(cfg Config) (*component, error) {
 		app:    cfg.Component.AppID,
 		target: target,
 		// A separate guard: an outage of the service is not an outage of WeChat.
-		service: &peer{app: cfg.AppID, http: cfg.Transport, guard: newGuard(c.dialect, string(cfg.AppID), maxInFlight), observe: cfg.Observe},
+		service: &peer{app: cfg.AppID, http: cfg.Transport, guard: newGuard(c.dialect, string(cfg.AppID), maxInFlight), callTime: callTime, observe: cfg.Observe},
 		tokens:  &tokenCache{fetch: c.shared(c.fetchComponentToken), now: cfg.Now, tasks: c.tasks},
 	}, nil
 }

@@ -122,7 +122,7 @@ func newFaultedOn(t *testing.T, app wechatsim.App) *faulted {
 	client, err := wechat.New(wechat.Config{
 		Platform: wechat.Platform(app.Platform), AppID: auth.AppID(app.ID), Secret: app.Secret,
 		API: server.URL + app.Platform.Prefix(), Transport: transport, MiniProgram: auth.AppID(app.MiniProgram),
-		CheckPhone: true,
+		CheckPhone: true, Risk: riskOn(wechat.Platform(app.Platform)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -135,6 +135,19 @@ func newFaultedOn(t *testing.T, app wechatsim.App) *faulted {
 	}
 	f.key = auth.SessionKey{Key: who.SessionKey}
 	return f
+}
+
+// riskOn returns an option that only WeChat has.
+func riskOn(platform wechat.Platform) *wechat.RiskConfig {
+	if platform != "" && platform != wechat.WeChat {
+		return nil
+	}
+	return &wechat.RiskConfig{Scene: wechat.RiskUGC}
+}
+
+func (f *faulted) risk() error {
+	_, err := f.client.Risk(f.t.Context(), alice, address)
+	return err
 }
 
 func (f *faulted) code() string {
@@ -201,6 +214,7 @@ func TestFaultTable(t *testing.T) {
 			{"token", tokenPath, row.token, func(f *faulted) error { _, err := f.client.AccessTokens().Token(f.t.Context()); return err }},
 			{"check", checkPath, row.check, func(f *faulted) error { return f.client.CheckSession(f.t.Context(), alice, f.key) }},
 			{"check phone", knownPath, row.check, (*faulted).checkPhone},
+			{"risk", riskPath, row.check, (*faulted).risk},
 			{"reset", resetPath, row.reset, func(f *faulted) error { _, err := f.client.ResetSessionKey(f.t.Context(), alice, f.key); return err }},
 			{"openapi", checkPath, row.openapi, (*faulted).openapi},
 		} {

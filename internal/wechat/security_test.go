@@ -82,7 +82,7 @@ func newSecured(t *testing.T) *secured {
 func (s *secured) connect(security *apisecurity.Security) {
 	s.t.Helper()
 	client, err := wechat.New(wechat.Config{
-		AppID: auth.AppID(wechatsim.DefaultApp.ID), Secret: wechatsim.DefaultApp.Secret, API: s.url, CheckPhone: true, Security: security,
+		AppID: auth.AppID(wechatsim.DefaultApp.ID), Secret: wechatsim.DefaultApp.Secret, API: s.url, CheckPhone: true, Security: security, Risk: riskOn(wechat.WeChat),
 		ObserveSecurity: func(c wechat.SecurityCheck) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -142,6 +142,10 @@ func TestSecuredCalls(t *testing.T) {
 	s := newSecured(t)
 	wantErr(t, s.phone(), nil)
 	wantErr(t, s.checkPhone(), nil)
+	if _, err := s.client.Exchange(t.Context(), s.code()); err != nil {
+		t.Fatal(err)
+	}
+	wantErr(t, s.risk(), nil)
 	out := check(s.faulted)
 	out.Query = "lang=zh%20CN"
 	body, err := s.forward(out)
@@ -149,10 +153,10 @@ func TestSecuredCalls(t *testing.T) {
 	if !strings.HasPrefix(body, `{"errcode":0,`) || !strings.Contains(body, `"vaild":true`) || strings.Contains(body, "_appid") {
 		t.Errorf("the upstream reads %s", body)
 	}
-	if got := s.outcomes(); got != "verified verified verified" {
+	if got := s.outcomes(); got != "verified verified verified verified" {
 		t.Errorf("outcomes: %s", got)
 	}
-	for _, r := range s.sim.Requests(phonePath, knownPath) {
+	for _, r := range s.sim.Requests(phonePath, knownPath, riskPath) {
 		var sealed map[string]string
 		if err := json.Unmarshal([]byte(r.Body), &sealed); err != nil || len(sealed) != 3 || sealed["iv"] == "" {
 			t.Errorf("%s: body %s", r.Path, r.Body)

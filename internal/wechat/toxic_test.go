@@ -15,6 +15,8 @@ import (
 const (
 	// callDeadline is what docs/wechat.md promises of one call.
 	callDeadline = 5 * time.Second
+	// riskDeadline is what it promises of a request for a risk rank.
+	riskDeadline = 2 * time.Second
 	// upstreamPatience is how long an upstream waits for what it had forwarded:
 	// Forward gives WeChat a minute, which is too long for a test.
 	upstreamPatience = 2 * time.Second
@@ -101,6 +103,7 @@ var toxicCalls = []toxicCall{
 		return n.client.CheckSession(n.t.Context(), alice, n.key)
 	}},
 	{name: platform.CallCheckPhone, path: knownPath, within: callDeadline, repeats: true, make: func(n *toxicNet) error { return n.checkPhone() }},
+	{name: platform.CallRisk, path: riskPath, within: riskDeadline, repeats: true, make: func(n *toxicNet) error { return n.risk() }},
 	{name: platform.CallReset, path: resetPath, within: callDeadline, make: func(n *toxicNet) error {
 		_, err := n.client.ResetSessionKey(n.t.Context(), alice, n.key)
 		return err

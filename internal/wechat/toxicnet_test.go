@@ -85,6 +85,7 @@ func (n *toxicNet) newClient(url string, component bool) *wechat.Client {
 			}
 		},
 	}
+	cfg.Risk = riskOn(wechat.WeChat)
 	if component {
 		service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			token, err := n.sim.ComponentToken(componentID)
@@ -94,7 +95,7 @@ func (n *toxicNet) newClient(url string, component bool) *wechat.Client {
 			_ = json.NewEncoder(w).Encode(token)
 		}))
 		n.t.Cleanup(service.Close)
-		cfg.Secret, cfg.Component = "", &wechat.Component{AppID: componentID, TokenURL: service.URL}
+		cfg.Secret, cfg.Risk, cfg.Component = "", nil, &wechat.Component{AppID: componentID, TokenURL: service.URL}
 	}
 	client, err := wechat.New(cfg)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// callTime bounds one request, from dialing to the last byte of the response. Users
+	// callTime bounds most requests, from dialing to the last byte of the response. Users
 	// do not wait longer for a login.
 	callTime = 5 * time.Second
 	// dialTime bounds connecting: a host that does not accept a connection within two
@@ -65,11 +65,12 @@ func newTransport() *http.Transport {
 // peer is the HTTP API of one platform. It sends requests within bounds, and knows
 // neither endpoints nor error codes.
 type peer struct {
-	app     auth.AppID
-	base    *url.URL
-	http    http.RoundTripper
-	guard   *guard
-	observe func(context.Context, Call)
+	app      auth.AppID
+	base     *url.URL
+	http     http.RoundTripper
+	guard    *guard
+	callTime time.Duration // of one request; see callTime
+	observe  func(context.Context, Call)
 
 	security security // the zero value encrypts no call
 }
@@ -106,7 +107,7 @@ func (p *peer) report(ctx context.Context, name platform.CallName, sent bool, st
 // send uses RoundTrip: [http.Client] would follow redirects with the secret in the
 // query, and its errors contain the whole URL.
 func (p *peer) send(caller context.Context, r platform.Request) (reply, error) {
-	ctx, cancel := context.WithTimeout(caller, callTime)
+	ctx, cancel := context.WithTimeout(caller, p.callTime)
 	defer cancel()
 	req, err := p.newRequest(ctx, r)
 	if err != nil {

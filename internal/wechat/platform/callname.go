@@ -12,6 +12,8 @@ const (
 	CallReset CallName = "resetusersessionkey"
 	// CallCheckPhone asks whether WeChat encrypted a phone number.
 	CallCheckPhone CallName = "checkencryptedmsg"
+	// CallRisk asks how risky a user is.
+	CallRisk CallName = "getuserriskrank"
 	// CallComponentLogin is a login through a third-party platform, and
 	// CallComponentToken gets its token from the operator's service.
 	CallComponentLogin CallName = "component_jscode2session"

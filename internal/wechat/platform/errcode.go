@@ -106,6 +106,17 @@ var weixinCallMeanings = map[CallName]map[int]meaning{
 		codeNotEncrypted: {class: auth.ErrDecryptFailed},
 		40097:            {class: auth.ErrWeChatUnreadable}, // the hash, which is not the client's
 	},
+	// A login goes on without a rank, so these are for the log and the metrics.
+	CallRisk: {
+		40003:   {class: auth.ErrAppMisconfigured},              // openid, which this WeChat did not issue
+		40129:   {class: auth.ErrAppMisconfigured},              // scene
+		43104:   {class: auth.ErrAppMisconfigured},              // the openid is another app's
+		61007:   {class: auth.ErrAppMisconfigured},              // a component has no right to this
+		61010:   {class: auth.ErrWeChatUnreadable},              // no visit for two hours, although the user just logged in
+		61080:   {class: auth.ErrWeChatBusy, after: soon},       // ranks are down
+		61081:   {class: auth.ErrWeChatBusy, after: nextMinute}, // too many calls
+		9410009: {class: auth.ErrAppMisconfigured},              // the quota is used up; the operator must apply for more
+	},
 	CallComponentToken: { // the service passes on WeChat's error
 		codeTokenInvalid: {class: auth.ErrAppMisconfigured},
 	},

@@ -35,34 +35,31 @@ func TestDocumentedErrcodes(t *testing.T) {
 			t.Parallel()
 			switch name {
 			case "wechat":
-				checkDocumented(t, documented(t, "../../../docs/wechat.md", ""), d.meanings, d.callMeanings)
+				checkDocumented(t, documented(t, "../../../docs/wechat.md", "every errcode"), d.meanings, d.callMeanings)
 			case "qq":
 				own := maps.Clone(d.meanings)
 				maps.DeleteFunc(own, func(code int, _ meaning) bool { _, ok := WeChat.meanings[code]; return ok })
-				checkDocumented(t, documented(t, "../../../docs/platforms.md", name), own, nil)
+				checkDocumented(t, documented(t, "../../../docs/platforms.md", "`platform "+name+"`"), own, nil)
 			default:
-				checkDocumented(t, documented(t, "../../../docs/platforms.md", name), d.meanings, d.callMeanings)
+				checkDocumented(t, documented(t, "../../../docs/platforms.md", "`platform "+name+"`"), d.meanings, d.callMeanings)
 			}
 		})
 	}
 }
 
 // documented returns, by code, the rows of a page's tables that begin with codes: of
-// the section whose heading ends with the platform's name, or of the whole page.
-func documented(t *testing.T, page, section string) map[int]string {
+// the section with this end of its heading.
+func documented(t *testing.T, page, heading string) map[int]string {
 	t.Helper()
 	raw, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := string(raw)
-	if section != "" {
-		_, after, ok := strings.Cut(text, "`platform "+section+"`\n")
-		if !ok {
-			t.Fatalf("%s has no section for %s", page, section)
-		}
-		text, _, _ = strings.Cut(after, "\n## ")
+	_, after, ok := strings.Cut(string(raw), heading+"\n")
+	if !ok {
+		t.Fatalf("%s has no section %s", page, heading)
 	}
+	text, _, _ := strings.Cut(after, "\n## ")
 	rows := map[int]string{}
 	for _, row := range regexp.MustCompile(`(?m)^\| (-?\d+(?:, -?\d+)*) (\| .*)$`).FindAllStringSubmatch(text, -1) {
 		for number := range strings.SplitSeq(row[1], ", ") {
