@@ -80,8 +80,12 @@ func newCodesFixture(t *testing.T) *fixture {
 	app := weCom()
 	words := fmt.Sprintf("app %s %s {\nplatform wecom %s\napi {{.API}}%s\n}\nstore bolt", app.ID, app.Secret, app.MiniProgram, app.Platform.Prefix())
 	f := newStoppedFixture(t, config, strings.NewReplacer(
-		"store bolt", words, "require app", "require phone on /pay/*\nrequire unionid on /union\nrequire fresh 1s on /transfer\nrequire app",
+		"store bolt", words, "require app", "require phone on /pay/*\nrequire unionid on /union\nrequire fresh 1s on /transfer\nrequire risk 3 on /coupon\nrequire app",
+		"raw_session_key insecure", "raw_session_key insecure\nrisk marketing",
 	).Replace(rawKeySite))
+	if err := f.sim.Sim.SetRiskRank(wechatsim.User{App: firstApp, Name: "alice"}, 4); err != nil {
+		t.Fatal(err)
+	}
 	f.load()
 	return f
 }
@@ -146,6 +150,7 @@ func (f *fixture) wrongRequests(t *testing.T, login answer, sealed string) []ref
 		{otherPaths, "404 not_found", "POST", pub + "/openid", `{"code":"x"}`, token},
 		{otherPaths, "403 phone_required", "GET", "/pay/1", ``, token},
 		{otherPaths, "403 unionid_required", "GET", "/union", ``, token},
+		{otherPaths, "403 risk_too_high", "GET", "/coupon", ``, token},
 		{otherPaths, "401 login_too_old", "GET", "/transfer", ``, token},
 	}
 }

@@ -217,7 +217,7 @@ func (f *fixture) useEverything() {
 // every documented series among what was scraped.
 func TestDashboard(t *testing.T) {
 	t.Setenv("WXGATE_TEST_PUSH", pushToken)
-	apps := strings.Replace(theApp, "api {{.API}}", "api {{.API}}\n\t\t\tcallback {env.WXGATE_TEST_PUSH}\n\t\t\traw_session_key insecure\n\t\t\tphone_budget 1000/366d", 1)
+	apps := strings.Replace(theApp, "api {{.API}}", "api {{.API}}\n\t\t\tcallback {env.WXGATE_TEST_PUSH}\n\t\t\traw_session_key insecure\n\t\t\trisk marketing\n\t\t\tphone_budget 1000/366d", 1)
 	receiver := newUpstream(t)
 	f := newFixture(t, siteWith{global: "metrics", apps: apps, sites: scrapedSites}.String())
 	p := startPrometheus(t, f.plain)

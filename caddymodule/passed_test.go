@@ -174,3 +174,48 @@ func TestPassFromEveryone(t *testing.T) {
 	f := newStoppedFixture(t, simConfig(), siteWith{handler: "pass_from_trusted X-WX-RISK-RANK", global: "servers {\n\t\ttrusted_proxies static 0.0.0.0/0\n\t}"}.String())
 	f.wantLoadError("pass_from_trusted: trusted_proxies contains every address, so any client could send X-WX-RISK-RANK")
 }
+
+// gatewayHeaders are what WeChat Gateway (微信网关) sets.
+var gatewayHeaders = []string{"X-WX-RISK-RANK", "X-WX-DEVICE-RISK-RANK", "X-WX-DEVICE-UV-1D", "X-WX-DEVICE-SECURITY-STATUS", "X-WX-PLATFORM", "X-WX-CLIENT-IP"}
+
+// TestWeChatGatewayHeaders forges them all. They are believed from the gateway's address only,
+// and only if the site names them.
+func TestWeChatGatewayHeaders(t *testing.T) {
+	trust := "servers {\n\t\ttrusted_proxies static " + trustedPeer + "\n\t}"
+	for name, row := range map[string]struct {
+		handler, peer string
+		passed        bool
+	}{
+		"named, from the gateway":   {"pass_from_trusted " + strings.Join(gatewayHeaders, " "), trustedPeer, true},
+		"named, from a client":      {"pass_from_trusted " + strings.Join(gatewayHeaders, " "), otherPeer, false},
+		"unnamed, from the gateway": {"", trustedPeer, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, siteWith{handler: row.handler, store: "memory", global: trust}.String())
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, f.url+"/orders", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Authorization", "Bearer "+f.token("alice"))
+			for _, header := range gatewayHeaders {
+				r.Header.Set(header, "4")
+				r.Header[strings.ReplaceAll(header, "-", "_")] = []string{"0"} // as a client of the gateway spells it
+			}
+			response, err := clientsFrom(t, row.peer)["HTTP/1.1"].Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = response.Body.Close()
+			sent := f.upstream.last(t)
+			for _, header := range gatewayHeaders {
+				want := ""
+				if row.passed {
+					want = "4"
+				}
+				if got := strings.Join(sent.Header.Values(header), " "); got != want || sent.Header[strings.ReplaceAll(header, "-", "_")] != nil {
+					t.Errorf("the upstream got %s: %q, want %q", header, got, want)
+				}
+			}
+		})
+	}
+}

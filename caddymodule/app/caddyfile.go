@@ -32,6 +32,7 @@ func init() {
 //	        raw_session_key insecure
 //	        phone_budget <n>/<duration>
 //	        test_phone <virtual number> <number>
+//	        risk <scene> [cache <duration>] [on_error allow|deny]
 //	    }
 //	    secret <value> [<old value>...]
 //	    store  bolt [<path>] | memory

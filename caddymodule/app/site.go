@@ -124,3 +124,19 @@ func (a *App) CheckAssertion(audience string) error {
 	}
 	return nil
 }
+
+// Ranked returns those of the apps whose logins ask for a risk rank, and those of them whose
+// users need none.
+func (a *App) Ranked(apps map[auth.AppID]struct{}) (ranked, unranked map[auth.AppID]struct{}) {
+	ranked, unranked = make(map[auth.AppID]struct{}), make(map[auth.AppID]struct{})
+	for _, m := range a.MiniPrograms {
+		if _, ok := apps[m.ID()]; !ok || m.Risk == nil {
+			continue
+		}
+		ranked[m.ID()] = struct{}{}
+		if m.AdmitsUnranked() {
+			unranked[m.ID()] = struct{}{}
+		}
+	}
+	return ranked, unranked
+}

@@ -1,7 +1,6 @@
 package handler
 
 import (
-	"slices"
 	"strconv"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -26,11 +25,11 @@ func init() {
 //	    app      <appid>...
 //	    public   <path>...
 //	    optional <path>...
-//	    require  phone|unionid|app <appid>...|fresh <duration> on <path>...
+//	    require  phone|unionid|app <appid>...|fresh <duration>|risk <max> on <path>...
 //	    token_from header [<name>] | query <name> | cookie <name>
 //	    forward_token
 //	    headers {
-//	        openid|unionid|appid|source|session|phone <name>
+//	        openid|unionid|appid|source|session|phone|risk|app_version|app_env <name>
 //	        assertion <name> <audience>
 //	    }
 //	    pass_from_trusted <header>...
@@ -103,43 +102,6 @@ func (h *Handler) parsePrefix(d *caddyfile.Dispenser) func() error {
 		}
 		return nil
 	}
-}
-
-func (h *Handler) parseRequire(d *caddyfile.Dispenser) error {
-	if !d.NextArg() {
-		return d.ArgErr()
-	}
-	r := Requirement{What: d.Val()}
-	if !slices.Contains(attributes, gateway.Attribute(r.What)) {
-		return d.WrapErr(unrecognizedRequirement(r.What))
-	}
-	var args []string
-	for d.NextArg() && d.Val() != "on" {
-		args = append(args, d.Val())
-	}
-	complete := d.Val() == "on"
-	switch gateway.Attribute(r.What) {
-	case gateway.AttributeApp:
-		complete = complete && len(args) > 0
-		r.Apps = args
-	case gateway.AttributeFresh:
-		complete = complete && len(args) == 1
-		if complete {
-			if err := directive.ParsePositive(d, args[0], &r.MaxAge); err != nil {
-				return err
-			}
-		}
-	default:
-		complete = complete && len(args) == 0
-	}
-	if !complete {
-		return d.Err("write require phone on <path>..., require unionid on <path>..., require app <appid>... on <path>... or require fresh <duration> on <path>...")
-	}
-	if err := directive.Paths(d, &r.Paths)(); err != nil {
-		return err
-	}
-	h.Require = append(h.Require, r)
-	return nil
 }
 
 func (h *Handler) parseTokenFrom(d *caddyfile.Dispenser) error {
@@ -221,6 +183,7 @@ func (n *HeaderNames) parse(d *caddyfile.Dispenser) error {
 		"source":      directive.Checked(d, &n.Source, edge.CheckHeaderName),
 		"session":     directive.Checked(d, &n.Session, edge.CheckHeaderName),
 		"phone":       directive.Checked(d, &n.Phone, edge.CheckHeaderName),
+		"risk":        directive.Checked(d, &n.Risk, edge.CheckHeaderName),
 		"app_version": directive.Checked(d, &n.AppVersion, edge.CheckHeaderName),
 		"app_env":     directive.Checked(d, &n.AppEnv, edge.CheckHeaderName),
 		"assertion": func() error {

@@ -3,15 +3,10 @@ package handler
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-
-	"github.com/wxgate/wxgate/caddymodule/app"
-	"github.com/wxgate/wxgate/internal/edge"
-	"github.com/wxgate/wxgate/internal/gateway"
 )
 
 // HeaderNames are the request headers that carry the identity to the upstream.
@@ -29,6 +24,9 @@ type HeaderNames struct {
 	Session string `json:"session,omitempty"`
 	// The verified phone number, when known. Default: not sent.
 	Phone string `json:"phone,omitempty"`
+	// The user's risk rank at WeChat, `0` to `4`, if the login has one: see the option `risk`
+	// of an app. Default: not sent.
+	Risk string `json:"risk,omitempty"`
 	// A JWT that proves the identity to the upstream. Default: not sent.
 	Assertion string `json:"assertion,omitempty"`
 	// The release number of the mini program, from the Referer that WeChat sends. Only for
@@ -49,21 +47,6 @@ type TokenSource struct {
 	// The header, query parameter or cookie. Default: the header Authorization,
 	// with the scheme Bearer.
 	Name string `json:"name,omitempty"`
-}
-
-// Requirement refuses identities that lack something: with 401 a login that is too old,
-// and everything else with 403.
-type Requirement struct {
-	// `phone`: a verified phone number. `unionid`: a unionid. `app`: a token of one of
-	// Apps. `fresh`: a login that is not older than MaxAge. Required.
-	What string `json:"what"`
-	// With `app`, the admitted appids.
-	Apps []string `json:"apps,omitempty"`
-	// With `fresh`, the maximum age of the login, at least 1s. A login proves a recent
-	// `wx.login`, not that the user is present.
-	MaxAge caddy.Duration `json:"max_age,omitempty"`
-	// The paths: exact, or prefixes that end in /*. Required.
-	Paths []string `json:"paths"`
 }
 
 // OnStale says what a site does when revocations of other machines are not being received.
@@ -134,44 +117,4 @@ func (c *WaferCompat) path(prefix string) string {
 		return strings.TrimSuffix(prefix, "/") + "/login"
 	}
 	return c.Login
-}
-
-// attributes are what a path can require.
-var attributes = []gateway.Attribute{gateway.AttributePhone, gateway.AttributeUnionID, gateway.AttributeApp, gateway.AttributeFresh}
-
-func unrecognizedRequirement(what string) error {
-	names := make([]string, len(attributes))
-	for i, attribute := range attributes {
-		names[i] = string(attribute)
-	}
-	return fmt.Errorf("unrecognized requirement %q; expected one of: %s", what, strings.Join(names, ", "))
-}
-
-// newRequirements compiles what the paths require.
-func newRequirements(configured []Requirement, a *app.App) ([]gateway.Requirement, error) {
-	var compiled []gateway.Requirement
-	for _, c := range configured {
-		r := gateway.Requirement{What: gateway.Attribute(c.What), MaxAge: time.Duration(c.MaxAge)}
-		paths, err := edge.NewPathSet(c.Paths)
-		if err != nil {
-			return nil, fmt.Errorf("require %s: %w", c.What, err)
-		}
-		r.Paths = paths.Lenient()
-		switch {
-		case len(c.Paths) == 0:
-			return nil, fmt.Errorf("require %s: name the paths: on <path>", c.What)
-		case r.What == gateway.AttributeApp && len(c.Apps) > 0:
-			if r.Apps, err = a.Admitted(c.Apps); err != nil {
-				return nil, err
-			}
-		case r.What == gateway.AttributeApp:
-			return nil, errors.New("require app: name the appids")
-		case r.What == gateway.AttributeFresh && r.MaxAge < time.Second:
-			return nil, errors.New("require fresh: the maximum age of a login is at least 1s")
-		case !slices.Contains(attributes, r.What):
-			return nil, unrecognizedRequirement(c.What)
-		}
-		compiled = append(compiled, r)
-	}
-	return compiled, nil
 }

@@ -46,8 +46,11 @@ func newGuard(ctx caddy.Context, a *app.App, config guardConfig) (*gateway.Guard
 	if g.Admitted, err = a.Admitted(config.Apps); err != nil {
 		return nil, err
 	}
-	if g.Require, err = newRequirements(config.Require, a); err != nil {
+	if g.Require, err = newRequirements(config.Require, a, g.Admitted); err != nil {
 		return nil, err
+	}
+	if ranked, _ := a.Ranked(g.Admitted); config.Headers.Risk != "" && len(ranked) == 0 {
+		return nil, fmt.Errorf("headers risk: %w", errNotRanked)
 	}
 	if g.Allowance, err = config.OnStale.allowance(); err != nil {
 		return nil, err

@@ -21,6 +21,7 @@ func (m *Config) UnmarshalOptions(d *caddyfile.Dispenser) error {
 		"callback":        func() error { return m.parseCallback(d) },
 		"api":             directive.One(d, &m.API),
 		"session_limit":   func() error { return m.parseSessionLimit(d) },
+		"risk":            func() error { return m.parseRisk(d) },
 		"watermark":       func() error { return m.parseWatermark(d) },
 		"encrypted_phone": directive.Checked(d, &m.EncryptedPhone, checkEncryptedPhone),
 		"raw_session_key": directive.Checked(d, &m.RawSessionKey, checkRawKey),

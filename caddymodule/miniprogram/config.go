@@ -88,6 +88,11 @@ type Config struct {
 	// `session_revoked`, after which clients log in again silently.
 	SessionLimit *SessionLimitConfig `json:"session_limit,omitempty"`
 
+	// Have each login ask WeChat for the user's risk rank, for `require risk` of sites and
+	// the header `risk`. Only on wechat, with a secret. Default: WeChat is not asked, and no
+	// user has a rank.
+	Risk *RiskConfig `json:"risk,omitempty"`
+
 	id          auth.AppID // all resolved
 	platform    wechat.Platform
 	miniProgram auth.AppID // "" but for MiniProgram
@@ -97,6 +102,7 @@ type Config struct {
 	api         string
 	budget      *budget.Rate // nil without PhoneBudget
 	testPhones  testphone.Numbers
+	risk        *wechat.RiskConfig
 }
 
 // ID returns the resolved appid.

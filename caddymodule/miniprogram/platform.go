@@ -49,10 +49,13 @@ func (m *Config) checkPlatform() error {
 	}
 	checked := m.EncryptedPhone == phoneChecked
 	if platform == wechat.WeChat {
-		if checked && m.Component != nil {
+		switch {
+		case m.Component == nil:
+		case checked:
 			return errors.New("encrypted_phone checked requires the app's secret: a component has no access token of the app")
-		}
-		if m.PhoneBudget != "" && m.Component != nil {
+		case m.Risk != nil:
+			return errors.New("risk requires the app's secret: WeChat does not rank users for a component")
+		case m.PhoneBudget != "":
 			return errors.New("phone_budget requires the app's secret: a component exchanges no phone codes")
 		}
 		return nil
@@ -64,6 +67,8 @@ func (m *Config) checkPlatform() error {
 		return fmt.Errorf("component is only supported on platform wechat, not %s", platform)
 	case m.Callback != nil:
 		return fmt.Errorf("callback is only supported on platform wechat, not %s", platform)
+	case m.Risk != nil:
+		return fmt.Errorf("risk is only supported on platform wechat, not %s", platform)
 	case m.RawSessionKey != "":
 		return fmt.Errorf("raw_session_key is only supported on platform wechat, not %s", platform)
 	case m.PhoneBudget != "":
@@ -149,6 +154,8 @@ type Key struct {
 	watermark   time.Duration
 	phone       string // encrypted_phone
 	testPhones  testphone.Numbers
+	ranks       bool // whether logins ask for a risk, as risk says
+	risk        wechat.RiskConfig
 }
 
 // Key returns the key of the mini program's client.
@@ -160,6 +167,9 @@ func (m *Config) Key() Key {
 	if m.component != nil {
 		sum := sha256.Sum256([]byte(m.component.TokenURL))
 		key.component = wechat.Component{AppID: m.component.AppID, TokenURL: string(sum[:])}
+	}
+	if m.risk != nil {
+		key.ranks, key.risk = true, *m.risk
 	}
 	return key
 }
@@ -180,6 +190,7 @@ func (m *Config) NewClient(share wechat.TokenShare) (*wechat.Client, error) {
 		Secret:      m.secret,
 		Component:   m.component,
 		API:         m.api,
+		Risk:        m.risk,
 		Watermark:   time.Duration(*m.Watermark),
 
 		UnverifiedPhone: m.EncryptedPhone == phoneUnverified,

@@ -52,6 +52,9 @@ func (m *Config) Provision(repl *caddy.Replacer, logger *zap.Logger) error {
 	if err := m.provisionPhones(logger); err != nil {
 		return fmt.Errorf("app %s: %w", m.id, err)
 	}
+	if err := m.provisionRisk(); err != nil {
+		return fmt.Errorf("app %s: %w", m.id, err)
+	}
 	m.warnOfRawKeys(logger)
 	if m.Watermark == nil {
 		age := caddy.Duration(defaultWatermark)

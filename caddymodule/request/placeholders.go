@@ -18,7 +18,7 @@ const (
 )
 
 // placeholders are the documented ones.
-var placeholders = []string{"wxgate.openid", "wxgate.unionid", "wxgate.appid", "wxgate.source", "wxgate.session", "wxgate.phone",
+var placeholders = []string{"wxgate.openid", "wxgate.unionid", "wxgate.appid", "wxgate.source", "wxgate.session", "wxgate.phone", "wxgate.risk",
 	"wxgate.app_version", "wxgate.app_env", userIDPlaceholder}
 
 // placeholder returns the value of one of the placeholders of a request with these headers.
@@ -36,6 +36,8 @@ func placeholder(name string, header http.Header, id *auth.Identity) (string, bo
 		return string(id.Session), true
 	case "wxgate.phone":
 		return id.Phone, true
+	case "wxgate.risk":
+		return id.Risk.Digit(), true
 	case "wxgate.app_version":
 		return edge.AppVersionOf(header, id.App).Version, true
 	case "wxgate.app_env":

@@ -12,10 +12,10 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-const all = "{wxgate.openid}|{wxgate.unionid}|{wxgate.appid}|{wxgate.source}|{wxgate.session}|{wxgate.phone}|{wxgate.app_version}|{wxgate.app_env}|{http.auth.user.id}"
+const all = "{wxgate.openid}|{wxgate.unionid}|{wxgate.appid}|{wxgate.source}|{wxgate.session}|{wxgate.phone}|{wxgate.risk}|{wxgate.app_version}|{wxgate.app_env}|{http.auth.user.id}"
 
 var (
-	alice = &auth.Identity{User: auth.User{App: "wx1", OpenID: "alice"}, UnionID: "u1", Session: "s1", Phone: "+861", Pseudonym: "p1"}
+	alice = &auth.Identity{User: auth.User{App: "wx1", OpenID: "alice"}, UnionID: "u1", Session: "s1", Phone: "+861", Risk: 1, Pseudonym: "p1"}
 	bob   = &auth.Identity{User: auth.User{App: "wx2", OpenID: "{env.HOME}"}, Session: "s2", Pseudonym: "p2"}
 )
 
@@ -23,7 +23,7 @@ var (
 // one before was looked up or set.
 func TestPlaceholders(t *testing.T) {
 	t.Parallel()
-	const ofAlice, ofBob, none = "alice|u1|wx1|wx_client|s1|+861|12|release|p1", "{env.HOME}||wx2|wx_client|s2||||p2", "||||||||"
+	const ofAlice, ofBob, none = "alice|u1|wx1|wx_client|s1|+861|0|12|release|p1", "{env.HOME}||wx2|wx_client|s2|||||p2", "|||||||||"
 	for name, test := range map[string]struct {
 		ids  []*auth.Identity
 		name *auth.Identity // of a refused request
@@ -36,8 +36,8 @@ func TestPlaceholders(t *testing.T) {
 		"removed":              {[]*auth.Identity{alice, nil}, nil, none},
 		"removed, then again":  {[]*auth.Identity{alice, nil, alice}, nil, ofAlice},
 		"none, then one":       {[]*auth.Identity{nil, alice}, nil, ofAlice},
-		"refused":              {[]*auth.Identity{nil}, alice, "||||||||p1"},
-		"passed, then refused": {[]*auth.Identity{alice, nil}, bob, "||||||||p2"},
+		"refused":              {[]*auth.Identity{nil}, alice, "|||||||||p1"},
+		"passed, then refused": {[]*auth.Identity{alice, nil}, bob, "|||||||||p2"},
 	} {
 		for _, vars := range []map[string]any{nil, {}} {
 			t.Run(name, func(t *testing.T) {

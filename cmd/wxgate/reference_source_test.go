@@ -35,6 +35,7 @@ var configTypes = []struct{ dir, name, title string }{
 	{"miniprogram", "CallbackConfig", "`apps.wxgate.apps[].callback`"},
 	{"pushes", "Forward", "`apps.wxgate.apps[].callback.forward[]`"},
 	{"miniprogram", "SessionLimitConfig", "`apps.wxgate.apps[].session_limit`"},
+	{"miniprogram", "RiskConfig", "`apps.wxgate.apps[].risk`"},
 	{"app", "StoreConfig", "`apps.wxgate.store`"},
 	{"app", "TokenConfig", "`apps.wxgate.token`"},
 	{"events", "Config", "`apps.wxgate.events_to`"},

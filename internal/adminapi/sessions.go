@@ -38,6 +38,7 @@ type Session struct {
 	Device        string         `json:"device"`    // what the client says it is
 	Door          string         `json:"door"`
 	PhoneVerified bool           `json:"phone_verified"`
+	RiskRank      *int           `json:"risk_rank,omitzero"` // of the login at WeChat, 0 to 4; missing if it is not known
 }
 
 // SessionPage is a part of the list of sessions.
@@ -123,9 +124,13 @@ func sessionsOf(rt *gateway.Runtime, sessions []*auth.Session) []Session {
 }
 
 func sessionOf(rt *gateway.Runtime, s *auth.Session) Session {
-	return Session{
+	out := Session{
 		ID: s.ID, App: s.User.App, OpenID: s.User.OpenID, UnionID: s.UnionID, UserID: rt.Tokens.Pseudonym(s.User),
 		Login: s.CreatedAt, LastSeen: s.LastSeen(), Expires: s.End(),
 		Device: s.Device.String(), Door: s.Door.String(), PhoneVerified: s.Phone != "",
 	}
+	if rank, known := s.Risk.Rank(); known {
+		out.RiskRank = &rank
+	}
+	return out
 }

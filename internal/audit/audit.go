@@ -53,6 +53,7 @@ type Event struct {
 	All     bool       // the whole user is concerned, not one session
 	Key     auth.KeyID // with the actions of keys
 	Phone   Phone      // with [Decode] that succeeded
+	Risk    string     // with [Login] that asked for it: the rank as a digit, or unknown
 	Address string     // of the client
 	Request string     // the ID of the request, as in the access log; not of the admin API
 	Cause   string     // with [Revocation] and [KeysForgotten] by WeChat: the event
@@ -79,13 +80,13 @@ type field struct{ name, value string }
 func (e Event) fields() []field {
 	return []field{
 		{"by", string(e.By)}, {"app", string(e.App)}, {"user_id", e.UserID}, {"session", string(e.Session)},
-		{"key", string(e.Key)}, {"phone", string(e.Phone)}, {"cause", e.Cause}, {"client", e.Address}, {"uuid", e.Request},
+		{"key", string(e.Key)}, {"phone", string(e.Phone)}, {"risk", e.Risk}, {"cause", e.Cause}, {"client", e.Address}, {"uuid", e.Request},
 	}
 }
 
 // Write writes one line of an event. Its message is the action.
 func Write(logger *zap.Logger, e Event) {
-	fields := make([]zap.Field, 0, 9)
+	fields := make([]zap.Field, 0, 10)
 	for _, f := range e.fields() {
 		if f.value != "" {
 			fields = append(fields, zap.String(f.name, f.value))

@@ -64,7 +64,7 @@ func TestDecodeRemembers(t *testing.T) {
 				Access: time.Hour, Refresh: theLife, Idle: theLife,
 				Now: func() time.Time { return now },
 			})
-			login, err := service.Login(t.Context(), theApp, "code", auth.DeviceIOS)
+			login, err := service.Login(t.Context(), theApp, "code", auth.Client{Device: auth.DeviceIOS})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -115,6 +115,8 @@ type onlyPlatform struct{ auth.Platform }
 
 func (onlyPlatform) CheckPhone(context.Context, auth.OpenData) error { return nil }
 
+func (onlyPlatform) Risk(context.Context, auth.OpenID, string) (auth.Risk, error) { return 0, nil }
+
 func (onlyPlatform) Exchange(context.Context, string) (auth.LoginResult, error) {
 	return auth.LoginResult{OpenID: "o1", SessionKey: "k1"}, nil
 }
@@ -141,7 +143,7 @@ func loginOver(t testing.TB, store *onlyStore, outage func() time.Duration) (*au
 		Tokens: plainTokens{}, Store: store, Outage: outage,
 		Access: time.Hour, Refresh: theLife, Idle: theLife,
 	})
-	grant, err := service.Login(t.Context(), theApp, "code", auth.DeviceIOS)
+	grant, err := service.Login(t.Context(), theApp, "code", auth.Client{Device: auth.DeviceIOS})
 	if err != nil {
 		t.Fatal(err)
 	}

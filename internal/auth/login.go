@@ -12,16 +12,22 @@ import (
 // in between.
 const maxCreateAttempts = 3
 
+// Client is what a login knows of the client that sent it.
+type Client struct {
+	Device  Device
+	Address string // its IP address, for [Platform.Risk]
+}
+
 // Login exchanges a code and starts a session.
-func (s *Service) Login(ctx context.Context, app AppID, code string, device Device) (*Grant, error) {
-	return s.login(ctx, app, code, device, s.cfg.Idle)
+func (s *Service) Login(ctx context.Context, app AppID, code string, from Client) (*Grant, error) {
+	return s.login(ctx, app, code, from, s.cfg.Idle)
 }
 
 // LoginOnce is Login for a client that cannot keep a refresh token: the grant has none,
 // and the session ends with its access token. Otherwise the store would keep it for
 // the days in which a refresh could still arrive.
-func (s *Service) LoginOnce(ctx context.Context, app AppID, code string, device Device) (*Grant, error) {
-	grant, err := s.login(ctx, app, code, device, min(s.cfg.Access, s.cfg.Idle))
+func (s *Service) LoginOnce(ctx context.Context, app AppID, code string, from Client) (*Grant, error) {
+	grant, err := s.login(ctx, app, code, from, min(s.cfg.Access, s.cfg.Idle))
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +35,7 @@ func (s *Service) LoginOnce(ctx context.Context, app AppID, code string, device 
 	return grant, nil
 }
 
-func (s *Service) login(ctx context.Context, app AppID, code string, device Device, idle time.Duration) (*Grant, error) {
+func (s *Service) login(ctx context.Context, app AppID, code string, from Client, idle time.Duration) (*Grant, error) {
 	platform, ok := s.cfg.Apps[app]
 	if !ok {
 		return nil, fmt.Errorf("%w: %q is not configured", ErrUnknownApp, app)
@@ -46,8 +52,15 @@ func (s *Service) login(ctx context.Context, app AppID, code string, device Devi
 	if !ValidID(who.OpenID) || who.UnionID != "" && !ValidID(who.UnionID) {
 		return nil, fmt.Errorf("%w: openid or unionid outside [A-Za-z0-9_-]{1,64}", ErrWeChatUnreadable)
 	}
-	first := Session{User: User{App: app, OpenID: who.OpenID}, UnionID: who.UnionID, Device: device, Door: DoorMiniProgram}
-	return s.start(ctx, first, who.SessionKey, idle)
+	// A login without a rank is a login: what it may not do, the site's requirements say.
+	risk, unranked := platform.Risk(ctx, who.OpenID, from.Address)
+	first := Session{User: User{App: app, OpenID: who.OpenID}, UnionID: who.UnionID, Risk: risk, Device: from.Device, Door: DoorMiniProgram}
+	grant, err := s.start(ctx, first, who.SessionKey, idle)
+	if err != nil {
+		return nil, err
+	}
+	grant.Unranked = unranked
+	return grant, nil
 }
 
 // Mint starts a session of a user without a login code, for tests of an upstream. The user
@@ -130,6 +143,7 @@ func (s *Service) grant(session *Session, now time.Time) (*Grant, error) {
 		UnionID:  session.UnionID,
 		Session:  session.ID,
 		Phone:    session.Phone,
+		Risk:     session.Risk,
 		Dev:      session.Door == DoorMinted,
 		IssuedAt: now,
 		Expires:  expires,

@@ -30,7 +30,7 @@ func TestLoginOnce(t *testing.T) {
 				Access: tc.access, Refresh: theLife, Idle: tc.idle,
 				Now: func() time.Time { return now },
 			})
-			grant, err := service.LoginOnce(t.Context(), theApp, "code", auth.DeviceIOS)
+			grant, err := service.LoginOnce(t.Context(), theApp, "code", auth.Client{Device: auth.DeviceIOS})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -74,11 +74,11 @@ func TestLoginChecksIDs(t *testing.T) {
 			Apps:   map[auth.AppID]auth.Platform{theApp: row.platform},
 			Tokens: plainTokens{}, Store: &onlyStore{},
 		})
-		grant, err := service.Login(t.Context(), theApp, "code", auth.DeviceIOS)
+		grant, err := service.Login(t.Context(), theApp, "code", auth.Client{Device: auth.DeviceIOS})
 		if !errors.Is(err, row.want) || err == nil && (grant.Identity.OpenID != row.platform.openid || grant.Identity.UnionID != row.platform.unionid) {
 			t.Errorf("%s: got %+v, %v, want %v", name, grant, err, row.want)
 		}
-		if _, err := service.Login(t.Context(), "wx2", "code", auth.DeviceIOS); !errors.Is(err, auth.ErrUnknownApp) {
+		if _, err := service.Login(t.Context(), "wx2", "code", auth.Client{Device: auth.DeviceIOS}); !errors.Is(err, auth.ErrUnknownApp) {
 			t.Errorf("%s: got %v, want ErrUnknownApp", name, err)
 		}
 	}
@@ -119,7 +119,7 @@ func TestLoginDuringRevocations(t *testing.T) {
 			Tokens: plainTokens{}, Store: &revokingStore{revocations: revocations, notAfter: now},
 			Now: func() time.Time { return now },
 		})
-		grant, err := service.Login(t.Context(), theApp, "code", auth.DeviceIOS)
+		grant, err := service.Login(t.Context(), theApp, "code", auth.Client{Device: auth.DeviceIOS})
 		if !errors.Is(err, want.err) || err == nil && !grant.Identity.Session.Began().Equal(want.began) {
 			t.Errorf("%d revocations: %+v, %v, want %v, %v", revocations, grant, err, want.began, want.err)
 		}
@@ -147,7 +147,65 @@ func TestLoginKeepsTheCodeWhileTheStoreIsDown(t *testing.T) {
 		Access: time.Hour, Refresh: theLife, Idle: theLife,
 		Available: func(context.Context) error { return down },
 	})
-	if _, err := service.Login(t.Context(), theApp, "code", auth.DeviceIOS); !errors.Is(err, down) {
+	if _, err := service.Login(t.Context(), theApp, "code", auth.Client{Device: auth.DeviceIOS}); !errors.Is(err, down) {
 		t.Errorf("got %v, want %v", err, down)
+	}
+}
+
+// riskyPlatform returns a risk, and records the address that it was asked with.
+type riskyPlatform struct {
+	onlyPlatform
+	risk    auth.Risk
+	err     error
+	address string
+}
+
+func (p *riskyPlatform) Risk(_ context.Context, _ auth.OpenID, address string) (auth.Risk, error) {
+	p.address = address
+	return p.risk, p.err
+}
+
+// TestLoginRisk: a login asks for the risk with the client's address, keeps it in the
+// session, and succeeds without one. A refresh does not change it.
+func TestLoginRisk(t *testing.T) {
+	t.Parallel()
+	for name, platform := range map[string]*riskyPlatform{
+		"ranked":    {risk: 4},
+		"no risk":   {risk: 1},
+		"not asked": {},
+		"failed":    {err: auth.ErrWeChatBusy},
+	} {
+		store := &onlyStore{}
+		service := auth.NewService(auth.Config{
+			Apps:   map[auth.AppID]auth.Platform{theApp: platform},
+			Tokens: plainTokens{}, Store: store, Access: time.Hour, Refresh: theLife, Idle: theLife,
+		})
+		grant, err := service.Login(t.Context(), theApp, "code", auth.Client{Address: "192.0.2.1"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if session, _, _ := store.look(); grant.Identity.Risk != platform.risk || session.Risk != platform.risk || !errors.Is(grant.Unranked, platform.err) || platform.address != "192.0.2.1" {
+			t.Errorf("%s: %+v, asked for %q, in the store %v", name, grant, platform.address, session.Risk)
+		}
+		asked := platform.risk
+		platform.risk = 2
+		again, err := service.Refresh(t.Context(), grant.RefreshToken, anyApp)
+		if err != nil || again.Identity.Risk != asked || again.Unranked != nil {
+			t.Errorf("%s: after a refresh %+v, %v", name, again, err)
+		}
+	}
+}
+
+func TestRiskRanks(t *testing.T) {
+	t.Parallel()
+	for rank := -1; rank <= auth.MaxRiskRank+1; rank++ {
+		risk, ok := auth.RiskOf(rank)
+		got, known := risk.Rank()
+		if ok != (rank >= 0 && rank <= auth.MaxRiskRank) || ok != known || ok && (got != rank || risk.String() != fmt.Sprint(rank)) {
+			t.Errorf("rank %d is %v, %v, and then %d, %v, %s", rank, risk, ok, got, known, risk)
+		}
+	}
+	if unknown := auth.Risk(0).String(); unknown != "unknown" {
+		t.Errorf("no rank is %s", unknown)
 	}
 }

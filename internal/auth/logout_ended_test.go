@@ -92,7 +92,7 @@ func TestEnded(t *testing.T) {
 					Ended: func(e auth.Ended) { got = append(got, e) },
 					Now:   func() time.Time { return now },
 				})
-				grant, err := service.Login(t.Context(), theApp, "code", auth.DeviceIOS)
+				grant, err := service.Login(t.Context(), theApp, "code", auth.Client{Device: auth.DeviceIOS})
 				if err != nil {
 					t.Fatal(err)
 				}

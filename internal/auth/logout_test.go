@@ -63,7 +63,7 @@ func TestLogoutOfALostSession(t *testing.T) {
 				Access: time.Hour, Refresh: theLife, Idle: theLife,
 				Now: func() time.Time { return now },
 			})
-			grant, err := service.Login(t.Context(), theApp, "code", auth.DeviceIOS)
+			grant, err := service.Login(t.Context(), theApp, "code", auth.Client{Device: auth.DeviceIOS})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -71,6 +71,10 @@ type Platform interface {
 	// [ErrDecryptFailed] if it did not, or too long ago. It is nil if the operator does
 	// not want the platform to be asked.
 	CheckPhone(ctx context.Context, data OpenData) error
+	// Risk asks the platform how risky it considers a user who logs in from an IP
+	// address. The risk is unknown, without an error, if the operator does not want the
+	// platform to be asked.
+	Risk(ctx context.Context, openid OpenID, address string) (Risk, error)
 	// CheckSession asks the platform whether key is still the user's session
 	// key; [ErrSessionStale] when it is not.
 	CheckSession(ctx context.Context, openid OpenID, key SessionKey) error

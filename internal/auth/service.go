@@ -79,6 +79,7 @@ type Grant struct {
 	RefreshToken   string
 	RefreshExpires time.Time
 	Ended          []SessionID // with a login: the sessions that it ended, see SessionLimit
+	Unranked       error       // with a login: why the platform did not return a risk that it was asked for
 }
 
 // Apps reports whether a site admits an app's users.

@@ -27,6 +27,7 @@ type Names struct {
 	Source    string // default X-WX-SOURCE
 	Session   string // default X-WX-SESSION
 	Phone     string // default: not sent
+	Risk      string // default: not sent
 	Assertion string // default: not sent
 
 	AppVersion string // default: not sent; see AppVersionOf
@@ -57,6 +58,7 @@ func NewHeaders(n Names) (*Headers, error) {
 		{&h.names.Source, "X-WX-SOURCE"},
 		{&h.names.Session, "X-WX-SESSION"},
 		{&h.names.Phone, ""},
+		{&h.names.Risk, ""},
 		{&h.names.Assertion, ""},
 		{&h.names.AppVersion, ""},
 		{&h.names.AppEnv, ""},
@@ -167,6 +169,7 @@ func (h *Headers) Set(header http.Header, id *auth.Identity, assertion string) {
 		{h.names.Source, SourceClient},
 		{h.names.Session, string(id.Session)},
 		{h.names.Phone, id.Phone},
+		{h.names.Risk, id.Risk.Digit()},
 		{h.names.Assertion, assertion},
 	}
 	values := make([]string, len(fields)) // one allocation for all

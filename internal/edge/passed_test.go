@@ -23,6 +23,7 @@ func TestPassRefuses(t *testing.T) {
 		{"is part of the identity", []string{"X-WX-PROOF"}},     // its name here
 		{"is part of the identity", []string{"X-WX-USER"}},      // the openid's
 		{"is part of the identity", []string{"X-WX-Us-er"}},
+		{"is part of the identity", []string{"X-WX-Risk"}}, // what the gateway sends here
 		{"does not begin with X-WX-", []string{"X-Risk"}},
 		{"does not begin with X-WX-", []string{"X-WX"}},
 		{"use letters, digits and hyphens", []string{"X_WX_RISK_RANK"}},
@@ -30,7 +31,7 @@ func TestPassRefuses(t *testing.T) {
 		{"use letters, digits and hyphens", []string{"X-WX-RISK RANK"}},
 		{"is named twice", []string{"X-WX-RISK-RANK", "x-wx-risk-rank"}},
 	} {
-		headers, err := NewHeaders(Names{OpenID: "X-WX-USER", Assertion: "X-WX-PROOF", AssertionAudience: "orders"})
+		headers, err := NewHeaders(Names{OpenID: "X-WX-USER", Risk: "X-WX-RISK", Assertion: "X-WX-PROOF", AssertionAudience: "orders"})
 		if err != nil {
 			t.Fatal(err)
 		}

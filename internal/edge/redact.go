@@ -78,7 +78,7 @@ func urlLeaks(u *url.URL, leaks func(text string) bool) bool {
 // isSecret reports whether a header has the identity or the token as its meaning.
 func (e *Edge) isSecret(name string) bool {
 	switch names := &e.Headers.names; name {
-	case names.OpenID, names.UnionID, names.Session, names.Phone, names.Assertion:
+	case names.OpenID, names.UnionID, names.Session, names.Phone, names.Risk, names.Assertion:
 		return true
 	}
 	source := e.Credentials.source

@@ -115,10 +115,13 @@ func (g *Guard) fresh(rt *Runtime) error {
 
 // Requirement is what an identity must have on some paths.
 type Requirement struct {
-	What   Attribute
-	Apps   map[auth.AppID]struct{} // with [AttributeApp]
-	MaxAge time.Duration           // with [AttributeFresh]
-	Paths  edge.LenientSet
+	What    Attribute
+	Apps    map[auth.AppID]struct{} // with [AttributeApp]
+	MaxAge  time.Duration           // with [AttributeFresh]
+	MaxRank int                     // with [AttributeRisk]
+	// Unranked are the apps whose users pass if their risk is unknown, with [AttributeRisk].
+	Unranked map[auth.AppID]struct{}
+	Paths    edge.LenientSet
 }
 
 // Attribute is something that an identity may lack.
@@ -130,6 +133,7 @@ const (
 	AttributeUnionID Attribute = "unionid" // a unionid
 	AttributeApp     Attribute = "app"     // a token of one of some apps
 	AttributeFresh   Attribute = "fresh"   // a recent login
+	AttributeRisk    Attribute = "risk"    // a low risk rank
 )
 
 // check returns the error that names what the identity lacks on this path.
@@ -151,10 +155,26 @@ func (r Requirement) check(id *auth.Identity, path edge.Path) error {
 		if time.Since(id.Session.Began()) > r.MaxAge {
 			return &auth.LoginTooOldError{MaxAge: r.MaxAge}
 		}
+	case AttributeRisk:
+		return r.checkRisk(id)
 	case AttributeApp:
 		if _, ok := r.Apps[id.App]; !ok {
 			return fmt.Errorf("%w: this path is closed to app %q", auth.ErrAppNotAdmitted, id.App)
 		}
+	}
+	return nil
+}
+
+func (r Requirement) checkRisk(id *auth.Identity) error {
+	rank, known := id.Risk.Rank()
+	if !known {
+		if _, ok := r.Unranked[id.App]; ok {
+			return nil
+		}
+		return fmt.Errorf("%w: the login of this session has no rank", auth.ErrRiskTooHigh)
+	}
+	if rank > r.MaxRank {
+		return fmt.Errorf("%w: rank %d, at most %d is allowed", auth.ErrRiskTooHigh, rank, r.MaxRank)
 	}
 	return nil
 }

@@ -38,6 +38,7 @@ type site struct {
 	gateway *Gateway
 	runtime *Runtime
 	sim     *wechatsim.Sim
+	api     string // the simulator's
 
 	next   nextFunc          // the handler behind; nil responds with 200
 	passed *http.Request     // the last request that reached it
@@ -105,7 +106,7 @@ func newRuntime(t testing.TB, s *site) *Runtime {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = sim.Close() })
-	s.sim = sim.Sim
+	s.sim, s.api = sim.Sim, sim.URL
 	box, err := seal.New([]byte(strings.Repeat("root secret ", 4)))
 	if err != nil {
 		t.Fatal(err)

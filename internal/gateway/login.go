@@ -64,7 +64,7 @@ func (g *Gateway) serveLogin(c *call) error {
 }
 
 // exchange is one of the service's logins.
-type exchange func(ctx context.Context, app auth.AppID, code string, device auth.Device) (*auth.Grant, error)
+type exchange func(ctx context.Context, app auth.AppID, code string, from auth.Client) (*auth.Grant, error)
 
 // login exchanges a code, within the site's limits.
 func (g *Gateway) login(c *call, appid, code string, spend exchange) (*auth.Grant, error) {
@@ -74,15 +74,21 @@ func (g *Gateway) login(c *call, appid, code string, spend exchange) (*auth.Gran
 	}
 	grant, err := g.exchange(c, app, code, spend)
 	metrics.ObserveLogin(app, err)
-	var id *auth.Identity
-	if err == nil {
-		id = &grant.Identity
+	act := audit.Event{Action: audit.Login, App: app}
+	if err != nil {
+		g.record(c, act, nil, err)
+		return nil, err
 	}
-	g.record(c, audit.Event{Action: audit.Login, App: app}, id, err)
-	if err == nil {
-		c.runtime.RecordEnded(grant)
+	if grant.Identity.Risk != 0 || grant.Unranked != nil {
+		act.Risk = grant.Identity.Risk.String()
+		metrics.LoginRisks.WithLabelValues(string(app), act.Risk).Inc()
 	}
-	return grant, err
+	if grant.Unranked != nil {
+		g.log("user not ranked by WeChat", problem.Of(c.runtime.OfApp(app, grant.Unranked)), c.r)
+	}
+	g.record(c, act, &grant.Identity, nil)
+	c.runtime.RecordEnded(grant)
+	return grant, nil
 }
 
 // exchange exchanges a code of an app that the site admits.
@@ -95,7 +101,7 @@ func (g *Gateway) exchange(c *call, app auth.AppID, code string, spend exchange)
 		return nil, err
 	}
 	defer leave()
-	grant, err := spend(c.r.Context(), app, code, edge.DeviceOf(c.r.Header))
+	grant, err := spend(c.r.Context(), app, code, auth.Client{Device: edge.DeviceOf(c.r.Header), Address: g.Server.ClientIP(c.r)})
 	return grant, c.runtime.OfApp(app, err)
 }
 

@@ -103,7 +103,7 @@ var (
 // Collectors returns all of them, for a registry.
 func Collectors() []prometheus.Collector {
 	return []prometheus.Collector{
-		Requests, Calls, logins, refreshes, Stripped, RawKeys, decodes, UnknownMembers, phoneCalls, phoneBudget, limited, EventsDropped,
+		Requests, Calls, logins, LoginRisks, refreshes, Stripped, RawKeys, decodes, UnknownMembers, phoneCalls, phoneBudget, limited, EventsDropped,
 		wechatSeconds, Pushes, revocationSeconds, storeSeconds, queueMessages, OpenAPI,
 	}
 }

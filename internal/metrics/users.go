@@ -14,6 +14,12 @@ var (
 		Help: "Logins, by app and outcome: ok or the error code. A login whose app is not known is only in wxgate_calls_total.",
 	}, []string{"app", "outcome"})
 
+	// LoginRisks counts the logins of apps that ask for a risk.
+	LoginRisks = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "wxgate_login_risks_total",
+		Help: "Logins of apps with the option risk, by app and rank: 0 to 4, or unknown.",
+	}, []string{"app", "rank"})
+
 	refreshes = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "wxgate_refreshes_total",
 		Help: "Refresh tokens that clients presented, by app and outcome: ok or the error code. The app is empty if the token names no session of the store.",

@@ -103,7 +103,7 @@ func (w *worker) step() {
 }
 
 func (w *worker) login() {
-	grant, err := w.service.Login(w.Context(), "wx1", w.name+" key", auth.DeviceOther)
+	grant, err := w.service.Login(w.Context(), "wx1", w.name+" key", auth.Client{Device: auth.DeviceOther})
 	w.must(err)
 	w.grants = append(w.grants, grant)
 	w.say("did login %s %s", grant.Identity.Session, w.name)

@@ -120,7 +120,7 @@ func TestReplicasRace(t *testing.T) {
 		c := sessiontest.NewClock()
 		two := replicas(t, c, 2, redis.Config{})
 		services := []*auth.Service{sessiontest.ServiceOver(two[0].store, c.Now, sessiontest.KeyOne), sessiontest.ServiceOver(two[1].store, c.Now, sessiontest.KeyOne)}
-		login, err := services[0].Login(t.Context(), "wx1", "alice k1", auth.DeviceOther)
+		login, err := services[0].Login(t.Context(), "wx1", "alice k1", auth.Client{Device: auth.DeviceOther})
 		sessiontest.Must(t, err)
 		successors := make([]string, sessiontest.AtOnce)
 		sessiontest.Together(sessiontest.AtOnce, func(i int) {

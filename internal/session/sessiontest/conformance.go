@@ -98,7 +98,7 @@ func sessionComesBackWhole(t *testing.T, store Store, c *Clock) {
 	_, err := want.Refresh.Rotate(first, auth.NewRefreshToken(want.ID), c.Now(), auth.RefreshGrace)
 	Must(t, err)
 	want.Refresh.Replays = 3
-	want.Phone, want.Device = "+8610000000000", auth.DeviceAndroid
+	want.Phone, want.Device, want.Risk = "+8610000000000", auth.DeviceAndroid, 3
 	Must(t, ErrOf(store.Create(t.Context(), want, auth.SessionKey{}, auth.SessionLimit{})))
 	got, err := store.Session(t.Context(), want.ID)
 	Must(t, err)

@@ -184,9 +184,9 @@ func serviceSessions(t *testing.T, store Store, c *Clock) {
 	service := ServiceOver(store, c.Now, KeyOne)
 	for range auth.DefaultPageSize + 1 {
 		c.Advance(time.Second)
-		must2(service.Login(t.Context(), "wx1", "alice k1", auth.DeviceIOS))(t)
+		must2(service.Login(t.Context(), "wx1", "alice k1", auth.Client{Device: auth.DeviceIOS}))(t)
 	}
-	login, err := service.Login(t.Context(), "wx1", "bob k1", auth.DeviceMac)
+	login, err := service.Login(t.Context(), "wx1", "bob k1", auth.Client{Device: auth.DeviceMac})
 	Must(t, err)
 	page, err := service.Sessions(t.Context(), auth.Query{})
 	if err != nil || len(page.Sessions) != auth.DefaultPageSize || page.Next == "" {
@@ -232,9 +232,9 @@ func serviceUser(t *testing.T, store Store, c *Clock) {
 	if r := record(); !r.IsEmpty() {
 		t.Errorf("an unknown user has %+v", r)
 	}
-	must2(service.Login(t.Context(), "wx1", "alice k1", auth.DeviceIOS))(t)
+	must2(service.Login(t.Context(), "wx1", "alice k1", auth.Client{Device: auth.DeviceIOS}))(t)
 	c.Advance(time.Second)
-	last, err := service.Login(t.Context(), "wx1", "alice k2", auth.DeviceIOS)
+	last, err := service.Login(t.Context(), "wx1", "alice k2", auth.Client{Device: auth.DeviceIOS})
 	Must(t, err)
 	Must(t, store.UpdateAttempts(t.Context(), Alice, func(a *auth.Attempts) { a.DayEnds, a.Failed = c.Now().Add(time.Hour), 3 }))
 	r := record()

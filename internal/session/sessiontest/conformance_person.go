@@ -99,7 +99,7 @@ func servicePerson(t *testing.T, store Store, c *Clock) {
 	service := ServiceOver(store, c.Now, KeyOne)
 	for app, codes := range map[auth.AppID][]string{"wx1": {"alice k1", "alice k2"}, "wx2": {"a2 k1"}, "qq1": {"alice k1"}} {
 		for _, code := range codes {
-			must2(service.Login(t.Context(), app, code, auth.DeviceOther))(t)
+			must2(service.Login(t.Context(), app, code, auth.Client{Device: auth.DeviceOther}))(t)
 		}
 	}
 	for app, want := range map[auth.AppID][]auth.User{

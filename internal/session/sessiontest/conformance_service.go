@@ -12,7 +12,7 @@ import (
 // nobody logged out.
 func raceRefresh(t *testing.T, store Store, c *Clock) {
 	service := ServiceOver(store, c.Now, KeyOne)
-	login, err := service.Login(t.Context(), "wx1", "alice k1", auth.DeviceOther)
+	login, err := service.Login(t.Context(), "wx1", "alice k1", auth.Client{Device: auth.DeviceOther})
 	Must(t, err)
 	token := login.RefreshToken
 	for range 3 {
@@ -41,23 +41,23 @@ func raceRefresh(t *testing.T, store Store, c *Clock) {
 
 func serviceLife(t *testing.T, store Store, c *Clock) {
 	service := ServiceOver(store, c.Now, KeyOne)
-	login, err := service.Login(t.Context(), "wx1", "alice k1", auth.DeviceOther)
+	login, err := service.Login(t.Context(), "wx1", "alice k1", auth.Client{Device: auth.DeviceOther})
 	Must(t, err)
-	again, err := service.Login(t.Context(), "wx1", "alice k2", auth.DeviceOther)
+	again, err := service.Login(t.Context(), "wx1", "alice k2", auth.Client{Device: auth.DeviceOther})
 	Must(t, err)
 
 	// Data of the first login opens after the second; the phone is remembered.
 	caller := auth.Caller{Identity: &again.Identity, Handle: login.Handle}
 	decoded, err := service.Decode(t.Context(), caller, auth.OpenData{EncryptedData: "k1", IV: "138"}, AnyApp)
 	Must(t, err)
-	if decoded.Grant == nil || decoded.Grant.Identity.Phone != "+86138" || decoded.NotRemembered != nil {
+	if decoded.Grant == nil || decoded.Grant.Identity.Phone != "+86138" || decoded.Grant.Identity.Risk != 3 || decoded.NotRemembered != nil {
 		t.Fatalf("%+v", decoded)
 	}
 
 	spent, err := service.Refresh(t.Context(), again.RefreshToken, AnyApp)
 	Must(t, err)
-	if spent.Identity.Phone != "+86138" {
-		t.Fatalf("the session forgot the phone: %+v", spent.Identity)
+	if spent.Identity.Phone != "+86138" || spent.Identity.Risk != login.Identity.Risk {
+		t.Fatalf("the session forgot the phone or the risk: %+v", spent.Identity)
 	}
 	c.Advance(auth.RefreshGrace + time.Second)
 	if _, err := service.Refresh(t.Context(), again.RefreshToken, AnyApp); !errors.Is(err, auth.ErrRefreshReused) {
@@ -73,7 +73,7 @@ func serviceLife(t *testing.T, store Store, c *Clock) {
 	if _, err := service.Authenticate(login.AccessToken); !errors.Is(err, auth.ErrSessionRevoked) {
 		t.Fatalf("after logout: %v, want ErrSessionRevoked", err)
 	}
-	third, err := service.Login(t.Context(), "wx1", "alice k3", auth.DeviceOther) // in the same millisecond
+	third, err := service.Login(t.Context(), "wx1", "alice k3", auth.Client{Device: auth.DeviceOther}) // in the same millisecond
 	Must(t, err)
 	must2(service.Authenticate(third.AccessToken))(t)
 }

@@ -76,6 +76,8 @@ func (fakePlatform) Open(keys []auth.SessionKey, data auth.OpenData) (auth.Opene
 
 func (fakePlatform) CheckPhone(context.Context, auth.OpenData) error { return nil }
 
+func (fakePlatform) Risk(context.Context, auth.OpenID, string) (auth.Risk, error) { return 3, nil }
+
 // AnyApp admits every mini program.
 func AnyApp(auth.AppID) bool { return true }
 

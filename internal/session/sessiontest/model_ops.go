@@ -66,7 +66,7 @@ func (r *ModelRun) session() *modelSession {
 func (r *ModelRun) login(u auth.User) {
 	key := fmt.Sprintf("k%d", r.Rand.IntN(8))
 	now := r.c.Now()
-	grant, err := r.service.Login(r.Context(), u.App, string(u.OpenID)+" "+key, auth.DeviceOther)
+	grant, err := r.service.Login(r.Context(), u.App, string(u.OpenID)+" "+key, auth.Client{Device: auth.DeviceOther})
 	if !r.wantErr("login", err, nil) {
 		return
 	}
