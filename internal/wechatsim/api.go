@@ -57,6 +57,7 @@ var weixinRoutes = map[string]route{
 	"/wxa/business/checkencryptedmsg":  {http.MethodPost, protocol.ErrRequirePost, (*Sim).checkEncryptedMessage},
 	"/wxa/getuserriskrank":             {http.MethodPost, protocol.ErrRequirePost, (*Sim).userRiskRank},
 	"/wxa/checksession":                {http.MethodGet, protocol.ErrRequireGet, (*Sim).checkSession},
+	"/cgi-bin/getcallbackip":           {http.MethodGet, protocol.ErrRequireGet, (*Sim).callbackAddresses},
 	"/wxa/resetusersessionkey":         {http.MethodGet, protocol.ErrRequireGet, (*Sim).resetSessionKey},
 }
 

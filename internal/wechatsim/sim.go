@@ -70,16 +70,17 @@ type Sim struct {
 	faults *fault.List
 	seen   requestlog.Log
 
-	mu     sync.Mutex // guards what follows
-	users  map[userKey]*user
-	names  map[userKey]string // openids of users that were added with a name, by app and name
-	codes  expiring.Map[*code]
-	tokens expiring.Map[*accessToken]
-	plain  map[string]*accessToken     // by appid: the latest of /cgi-bin/token; a component's own
-	stable map[string]*stableState     // by appid
-	secure map[string]*apisecurity.App // by appid: those with API security
-	phones expiring.Map[time.Time]     // when a number was encrypted; see phoneRecord
-	ranked int                         // how many risk ranks were returned
+	mu        sync.Mutex // guards what follows
+	users     map[userKey]*user
+	names     map[userKey]string // openids of users that were added with a name, by app and name
+	codes     expiring.Map[*code]
+	tokens    expiring.Map[*accessToken]
+	plain     map[string]*accessToken     // by appid: the latest of /cgi-bin/token; a component's own
+	stable    map[string]*stableState     // by appid
+	secure    map[string]*apisecurity.App // by appid: those with API security
+	ranked    int                         // how many risk ranks were returned
+	addresses []string                    // of WeChat's servers
+	phones    expiring.Map[time.Time]     // when a number was encrypted; see phoneRecord
 }
 
 // New returns a simulator that serves nothing yet. Mount [Sim.API], or use package
@@ -113,6 +114,7 @@ func New(cfg Config) *Sim {
 		stable:     make(map[string]*stableState),
 		secure:     make(map[string]*apisecurity.App),
 		phones:     expiring.New[time.Time](),
+		addresses:  defaultAddresses,
 	}
 }
 

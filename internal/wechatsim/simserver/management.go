@@ -36,6 +36,7 @@ POST   /session-key/rotate   a new one, as text
 DELETE /session-key          87007 from now on
 POST   /high-risk            40226 from now on           high_risk (default true)
 POST   /risk-rank            what getuserriskrank says   risk_rank (0 to 4, default 0)
+POST   /prefetch             WeChat's GET of the data    url, token (default: a login code), path, query, scene, customMiniprogramVersion
 POST   /expire-tokens        42001 for every access_token
 GET    /component-token      what its token service says   component
 GET    /api-security         {"encrypt","sign","verify"}, as the console shows the keys of an app with API security
@@ -99,6 +100,7 @@ func calls(api string, pusher *simpush.Console) map[string]call {
 		"DELETE /session-key":            drop,
 		"POST /high-risk":                highRisk,
 		"POST /risk-rank":                riskRank,
+		"POST /prefetch":                 prefetch,
 		"POST /expire-tokens":            expire,
 		"GET /component-token":           componentToken,
 		"GET /api-security":              console,

@@ -60,13 +60,14 @@ var Client = &http.Client{
 
 // Reply has the members of all of WeChat's responses.
 type Reply struct {
-	ErrCode     int    `json:"errcode"`
-	ErrMsg      string `json:"errmsg"`
-	OpenID      string `json:"openid"`
-	UnionID     string `json:"unionid"`
-	SessionKey  string `json:"session_key"`
-	AccessToken string `json:"access_token"`
-	ExpiresIn   int    `json:"expires_in"`
+	ErrCode     int      `json:"errcode"`
+	ErrMsg      string   `json:"errmsg"`
+	OpenID      string   `json:"openid"`
+	UnionID     string   `json:"unionid"`
+	SessionKey  string   `json:"session_key"`
+	AccessToken string   `json:"access_token"`
+	ExpiresIn   int      `json:"expires_in"`
+	Addresses   []string `json:"ip_list"`
 	PhoneInfo   struct {
 		PhoneNumber     string `json:"phoneNumber"`
 		PurePhoneNumber string `json:"purePhoneNumber"`
