@@ -84,6 +84,7 @@ type Client struct {
 	risks     *risks             // nil unless the config has them
 	logins    singleflight.Group // by code; a Client is one app
 	tasks     *tasks
+	addresses addressList
 	own       *http.Transport // nil if the config has another
 }
 

@@ -215,6 +215,7 @@ func TestFaultTable(t *testing.T) {
 			{"check", checkPath, row.check, func(f *faulted) error { return f.client.CheckSession(f.t.Context(), alice, f.key) }},
 			{"check phone", knownPath, row.check, (*faulted).checkPhone},
 			{"risk", riskPath, row.check, (*faulted).risk},
+			{"addresses", addressesPath, row.check, func(f *faulted) error { _, err := f.client.CallbackAddresses(f.t.Context()); return err }},
 			{"reset", resetPath, row.reset, func(f *faulted) error { _, err := f.client.ResetSessionKey(f.t.Context(), alice, f.key); return err }},
 			{"openapi", checkPath, row.openapi, (*faulted).openapi},
 		} {

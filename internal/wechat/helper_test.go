@@ -47,6 +47,8 @@ const (
 	checkPath = "/wxa/checksession"
 	resetPath = "/wxa/resetusersessionkey"
 	knownPath = "/wxa/business/checkencryptedmsg"
+
+	addressesPath = "/cgi-bin/getcallbackip"
 )
 
 const (

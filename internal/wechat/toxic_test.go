@@ -104,6 +104,10 @@ var toxicCalls = []toxicCall{
 	}},
 	{name: platform.CallCheckPhone, path: knownPath, within: callDeadline, repeats: true, make: func(n *toxicNet) error { return n.checkPhone() }},
 	{name: platform.CallRisk, path: riskPath, within: riskDeadline, repeats: true, make: func(n *toxicNet) error { return n.risk() }},
+	{name: platform.CallAddresses, path: addressesPath, within: callDeadline, repeats: true, make: func(n *toxicNet) error {
+		_, err := n.client.CallbackAddresses(n.t.Context())
+		return err
+	}},
 	{name: platform.CallReset, path: resetPath, within: callDeadline, make: func(n *toxicNet) error {
 		_, err := n.client.ResetSessionKey(n.t.Context(), alice, n.key)
 		return err

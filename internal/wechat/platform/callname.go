@@ -14,6 +14,8 @@ const (
 	CallCheckPhone CallName = "checkencryptedmsg"
 	// CallRisk asks how risky a user is.
 	CallRisk CallName = "getuserriskrank"
+	// CallAddresses lists the addresses of WeChat's servers.
+	CallAddresses CallName = "getcallbackip"
 	// CallComponentLogin is a login through a third-party platform, and
 	// CallComponentToken gets its token from the operator's service.
 	CallComponentLogin CallName = "component_jscode2session"
