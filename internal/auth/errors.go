@@ -40,6 +40,7 @@ var (
 	ErrRiskTooHigh       = errors.New("risk too high")
 	ErrStoreUnavailable  = errors.New("store unavailable")
 	ErrNotFound          = errors.New("not found")
+	ErrResponseTooLarge  = errors.New("response too large")
 )
 
 // ErrInvalidCursor is an [ErrInvalidRequest]: the cursor is of another list, or of none.

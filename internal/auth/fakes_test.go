@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -99,6 +100,12 @@ func (plainTokens) OpenHandle(h string) (auth.SessionID, error) {
 		return "", fmt.Errorf("%w: %w", auth.ErrSessionStale, err)
 	}
 	return id, nil
+}
+
+func (plainTokens) SealPrefetch(id auth.SessionID) (string, error) { return "wxp_" + string(id), nil }
+
+func (plainTokens) OpenPrefetch(token string) (auth.SessionID, error) {
+	return auth.ParseSessionID(strings.TrimPrefix(token, "wxp_"))
 }
 
 func (plainTokens) TagRefresh(token []byte) []byte {

@@ -36,24 +36,12 @@ func (s *Service) LoginOnce(ctx context.Context, app AppID, code string, from Cl
 }
 
 func (s *Service) login(ctx context.Context, app AppID, code string, from Client, idle time.Duration) (*Grant, error) {
-	platform, ok := s.cfg.Apps[app]
-	if !ok {
-		return nil, fmt.Errorf("%w: %q is not configured", ErrUnknownApp, app)
-	}
-	if s.cfg.Available != nil {
-		if err := s.cfg.Available(ctx); err != nil {
-			return nil, err
-		}
-	}
-	who, err := platform.Exchange(ctx, code)
+	who, err := s.exchange(ctx, app, code)
 	if err != nil {
 		return nil, err
 	}
-	if !ValidID(who.OpenID) || who.UnionID != "" && !ValidID(who.UnionID) {
-		return nil, fmt.Errorf("%w: openid or unionid outside [A-Za-z0-9_-]{1,64}", ErrWeChatUnreadable)
-	}
 	// A login without a rank is a login: what it may not do, the site's requirements say.
-	risk, unranked := platform.Risk(ctx, who.OpenID, from.Address)
+	risk, unranked := s.cfg.Apps[app].Risk(ctx, who.OpenID, from.Address)
 	first := Session{User: User{App: app, OpenID: who.OpenID}, UnionID: who.UnionID, Risk: risk, Device: from.Device, Door: DoorMiniProgram}
 	grant, err := s.start(ctx, first, who.SessionKey, idle)
 	if err != nil {
@@ -61,6 +49,26 @@ func (s *Service) login(ctx context.Context, app AppID, code string, from Client
 	}
 	grant.Unranked = unranked
 	return grant, nil
+}
+
+// exchange spends a code unless the store is known to be down.
+func (s *Service) exchange(ctx context.Context, app AppID, code string) (who LoginResult, err error) {
+	platform, ok := s.cfg.Apps[app]
+	if !ok {
+		return who, fmt.Errorf("%w: %q is not configured", ErrUnknownApp, app)
+	}
+	if s.cfg.Available != nil {
+		if err := s.cfg.Available(ctx); err != nil {
+			return who, err
+		}
+	}
+	if who, err = platform.Exchange(ctx, code); err != nil {
+		return who, err
+	}
+	if !ValidID(who.OpenID) || who.UnionID != "" && !ValidID(who.UnionID) {
+		return who, fmt.Errorf("%w: openid or unionid outside [A-Za-z0-9_-]{1,64}", ErrWeChatUnreadable)
+	}
+	return who, nil
 }
 
 // Mint starts a session of a user without a login code, for tests of an upstream. The user

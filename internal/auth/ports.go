@@ -95,6 +95,11 @@ type Tokens interface {
 	SealHandle(SessionID) (string, error)
 	// OpenHandle is its inverse; [ErrSessionStale] for anything else.
 	OpenHandle(handle string) (SessionID, error)
+	// SealPrefetch makes the opaque token of a session that WeChat's servers send with a
+	// prefetch.
+	SealPrefetch(SessionID) (string, error)
+	// OpenPrefetch is its inverse; [ErrInvalidToken] for anything else.
+	OpenPrefetch(token string) (SessionID, error)
 	// TagRefresh is the keyed hash, [RefreshTagBytes] long, that shows that a
 	// refresh token was issued.
 	TagRefresh(token []byte) []byte

@@ -22,7 +22,7 @@ type claims struct {
 	NotBefore int64          `json:"nbf,omitzero"` // not in assertions
 	ID        string         `json:"jti"`
 	ClientID  auth.AppID     `json:"client_id"`
-	Session   auth.SessionID `json:"sid"`
+	Session   auth.SessionID `json:"sid,omitzero"` // empty in the assertion of a prefetch with a code
 
 	UnionID       auth.UnionID `json:"unionid,omitzero"`
 	PhoneVerified bool         `json:"phone_number_verified,omitzero"`

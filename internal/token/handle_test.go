@@ -49,6 +49,46 @@ func TestHandle(t *testing.T) {
 	}
 }
 
+// TestPrefetchToken opens the token on another machine with the same root secret, and
+// nothing else.
+func TestPrefetchToken(t *testing.T) {
+	t.Parallel()
+	secret := func(c *keyring.Config) { c.Box = tokentest.MustBox(t, newSecret) }
+	g := newGateway(t, secret)
+	id := auth.NewSessionID(start, auth.User{})
+	token, err := g.SealPrefetch(id)
+	if err != nil || !strings.HasPrefix(token, "wxp_") {
+		t.Fatal(token, err)
+	}
+	for _, gateway := range []*gateway{g, newGateway(t, secret)} {
+		if got, err := gateway.OpenPrefetch(token); err != nil || got != id {
+			t.Errorf("got %q, %v", got, err)
+		}
+	}
+	if _, err := g.SealPrefetch("not an id"); !errors.Is(err, auth.ErrInvalidToken) {
+		t.Errorf("sealed what is no session id: %v", err)
+	}
+	if _, err := g.OpenHandle(strings.TrimPrefix(token, "wxp_")); !errors.Is(err, auth.ErrSessionStale) {
+		t.Errorf("it is a handle: %v", err)
+	}
+	handle, err := g.SealHandle(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	foreign, err := newGateway(t, nil).SealPrefetch(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, token := range map[string]string{
+		"empty": "", "the prefix": "wxp_", "without it": token[4:], "cut": token[:len(token)-1], "longer": token + "A", "changed": flip(token, 50),
+		"a handle": handle, "a handle with the prefix": "wxp_" + handle, "of another root secret": foreign, "an access token": g.MustIssue(t, g.User(1)),
+	} {
+		if got, err := g.OpenPrefetch(token); !errors.Is(err, auth.ErrInvalidToken) || got != "" {
+			t.Errorf("%s: got %q, %v, want ErrInvalidToken", name, got, err)
+		}
+	}
+}
+
 // flip changes one character of base64url to another.
 func flip(s string, i int) string {
 	c := byte('A')

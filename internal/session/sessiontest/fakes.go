@@ -13,6 +13,8 @@ import (
 
 // fakeTokens writes access tokens as JSON and lets its clock expire them.
 type fakeTokens struct {
+	auth.Tokens
+
 	now func() time.Time
 	key func() auth.KeyID
 }

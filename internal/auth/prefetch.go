@@ -1,0 +1,67 @@
+package auth
+
+import (
+	"context"
+	"fmt"
+)
+
+// PrefetchToken returns a token of the bearer's session that WeChat's servers send with a
+// prefetch, and that is good for nothing else. It is not stored, and ends with the session.
+func (s *Service) PrefetchToken(id *Identity) (string, error) {
+	return s.cfg.Tokens.SealPrefetch(id.Session)
+}
+
+// PrefetchByToken returns the user of a prefetch with a token of [Service.PrefetchToken].
+// [ErrInvalidToken] for a token of another kind or another app. The store is asked, since
+// the token lives as long as its session, and a revocation is forgotten once the session's
+// last access token has expired.
+func (s *Service) PrefetchByToken(ctx context.Context, app AppID, token string) (*Identity, error) {
+	id, err := s.cfg.Tokens.OpenPrefetch(token)
+	if err != nil {
+		return nil, err
+	}
+	session, err := s.cfg.Store.Session(ctx, id)
+	if err != nil {
+		return nil, s.over(id, err)
+	}
+	if session.User.App != app {
+		return nil, fmt.Errorf("%w: a prefetch token of app %q", ErrInvalidToken, session.User.App)
+	}
+	if err := s.admitDoor(session.Door); err != nil {
+		return nil, err
+	}
+	user := &Identity{
+		User: session.User, UnionID: session.UnionID, Session: session.ID, Phone: session.Phone, Dev: session.Door == DoorMinted,
+		IssuedAt: session.CreatedAt, Expires: session.End(),
+	}
+	if err := s.PrefetchEnded(user); err != nil {
+		return nil, err
+	}
+	return user, nil
+}
+
+// PrefetchEnded returns an error if the session of a prefetch was revoked. A prefetch with
+// a code has none.
+func (s *Service) PrefetchEnded(id *Identity) error {
+	if id.Session != "" && s.cfg.Revocations.Revoked(id) {
+		return fmt.Errorf("%w: %s", s.revokedAs(id.Session), id.Session)
+	}
+	return nil
+}
+
+// PrefetchByCode returns the user of a prefetch with a login code. It begins no session. The
+// session key that comes with the code is kept beside those of the user's sessions: WeChat
+// may have replaced the user's key, and the mini program goes on with its session and
+// encrypts with the new one.
+func (s *Service) PrefetchByCode(ctx context.Context, app AppID, code string) (*Identity, error) {
+	who, err := s.exchange(ctx, app, code)
+	if err != nil {
+		return nil, err
+	}
+	now := s.cfg.Now()
+	user := User{App: app, OpenID: who.OpenID}
+	if err := s.cfg.Store.PutSessionKey(ctx, user, SessionKey{Key: who.SessionKey, ObtainedAt: now}); err != nil {
+		return nil, err
+	}
+	return &Identity{User: user, UnionID: who.UnionID, IssuedAt: now, Expires: now.Add(s.cfg.Access)}, nil
+}
