@@ -23,7 +23,7 @@ func clientContract(t *testing.T) *contract {
 // TestClientContract makes every call of docs/client-api.yaml against a running gateway, and
 // compares the requests and the responses with it. TestDocumentedCodes compares the errors.
 func TestClientContract(t *testing.T) {
-	f := newFixture(t, directiveSite("", ""))
+	f := newFixture(t, directiveSite("prefetch /boot", ""))
 	c := clientContract(t)
 	call := func(want int, method, path, body string, header ...string) answer {
 		t.Helper()
@@ -56,6 +56,7 @@ func TestClientContract(t *testing.T) {
 	}
 	call(200, "POST", pub+"/userInfo", fmt.Sprintf(`{"encrypted_data":%q,"iv":%q}`, profile.EncryptedData, profile.IV), bearer...)
 	call(200, "GET", pub+"/session", "", bearer...)
+	call(200, "POST", pub+"/prefetch-token", "", bearer...)
 	call(200, "POST", pub+"/refresh", fmt.Sprintf(`{"refresh_token":%q}`, login.str(t, "refresh_token")))
 	call(204, "POST", pub+"/logout", `{"all":true}`, "Authorization", "Bearer "+f.token("alice"))
 	call(200, "POST", pub+"/revoke", `{"token":"nothing"}`)

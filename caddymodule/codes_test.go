@@ -13,6 +13,9 @@ import (
 // otherPaths is docs/api.md's heading for what is no call.
 const otherPaths = "Every other path"
 
+// prefetches is its heading for WeChat's own requests.
+const prefetches = "Prefetches"
+
 // refusal is a request that a call refuses, and the row of docs/api.md that says so.
 type refusal struct {
 	call         string // the page's heading
@@ -36,7 +39,7 @@ func (f *fixture) refused(t *testing.T, page *codesPage, cases []refusal) {
 				t.Fatalf("got %s, want %s: %s", got, tc.want, a.body)
 			}
 			page.saw(t, tc.call, a)
-			if tc.call != otherPaths && a.status != http.StatusMethodNotAllowed {
+			if tc.call != otherPaths && tc.call != prefetches && a.status != http.StatusMethodNotAllowed {
 				path := strings.Replace(tc.path, "/one/pub", pub, 1) // another prefix, the same calls
 				document.checkAnswer(t, tc.method, path, tc.body, a, header...)
 			}
@@ -58,6 +61,7 @@ func TestDocumentedCodes(t *testing.T) {
 	f.refused(t, page, f.wrongRequests(t, login, sealed))
 	f.refused(t, page, f.wrongTokens(t, sealed))
 	f.refused(t, page, f.wrongData(t, login))
+	f.refused(t, page, f.wrongPrefetches(t, login))
 	f.weChatFails(t, page, login.str(t, "access_token"))
 	t.Run("limited", func(t *testing.T) { limitedUser(t, page) })
 	t.Run("expired", func(t *testing.T) { expiredTokens(t, page) })
@@ -80,7 +84,7 @@ func newCodesFixture(t *testing.T) *fixture {
 	app := weCom()
 	words := fmt.Sprintf("app %s %s {\nplatform wecom %s\napi {{.API}}%s\n}\nstore bolt", app.ID, app.Secret, app.MiniProgram, app.Platform.Prefix())
 	f := newStoppedFixture(t, config, strings.NewReplacer(
-		"store bolt", words, "require app", "require phone on /pay/*\nrequire unionid on /union\nrequire fresh 1s on /transfer\nrequire risk 3 on /coupon\nrequire app",
+		"store bolt", words, "prefix /one/pub", "prefix /one/pub\nprefetch /one/boot", "require app", "prefetch /boot\nrequire phone on /pay/*\nrequire unionid on /union\nrequire fresh 1s on /transfer\nrequire risk 3 on /coupon\nrequire app",
 		"raw_session_key insecure", "raw_session_key insecure\nrisk marketing",
 	).Replace(rawKeySite))
 	if err := f.sim.Sim.SetRiskRank(wechatsim.User{App: firstApp, Name: "alice"}, 4); err != nil {
@@ -145,6 +149,7 @@ func (f *fixture) wrongRequests(t *testing.T, login answer, sealed string) []ref
 		{"refresh", "400 invalid_request", "POST", pub + "/refresh", `{}`, ""},
 		{"logout", "400 invalid_request", "POST", pub + "/logout", `[]`, token},
 		{"revoke", "400 invalid_request", "POST", pub + "/revoke", `{}`, ""},
+		{"prefetch-token", "400 invalid_request", "GET", pub + "/prefetch-token", ``, token},
 		{"session", "400 invalid_request", "POST", pub + "/session", ``, token},
 		{otherPaths, "400 invalid_request", "GET", "/pay/../x", ``, token},
 		{otherPaths, "404 not_found", "POST", pub + "/openid", `{"code":"x"}`, token},
@@ -192,6 +197,7 @@ func bearerCalls(sealed string) []refusal {
 		{call: "userInfo", method: "POST", path: pub + "/userInfo", body: "{" + sealed + "}"},
 		{call: "logout", method: "POST", path: pub + "/logout"},
 		{call: "session", method: "GET", path: pub + "/session"},
+		{call: "prefetch-token", method: "POST", path: pub + "/prefetch-token"},
 		{call: otherPaths, method: "GET", path: "/one/orders"},
 	}
 }
@@ -209,6 +215,29 @@ func (f *fixture) wrongData(t *testing.T, login answer) []refusal {
 		for _, call := range []string{"decode", "userInfo"} {
 			cases = append(cases, refusal{call, want, "POST", pub + "/" + call, "{" + body + "}", login.str(t, "access_token")})
 		}
+	}
+	return cases
+}
+
+// wrongPrefetches are WeChat's GETs that are refused, and one whose response is too large.
+func (f *fixture) wrongPrefetches(t *testing.T, login answer) []refusal {
+	t.Helper()
+	token := f.do("POST", pub+"/prefetch-token", "", "Authorization", "Bearer "+login.str(t, "access_token")).str(t, "prefetch_token")
+	ended := f.loginTo(firstApp)
+	bearer := []string{"Authorization", "Bearer " + ended.str(t, "access_token")}
+	over := f.do("POST", pub+"/prefetch-token", "", bearer...).str(t, "prefetch_token")
+	f.do("POST", pub+"/logout", "", bearer...).want(t, http.StatusNoContent, "")
+	used := f.codeOf(firstApp)
+	f.do("GET", bootURL("code", used), "").want(t, http.StatusOK, "")
+	f.upstream.answerWith(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 300<<10)) })
+	t.Cleanup(func() { f.upstream.answerWith(nil) })
+	cases := []refusal{}
+	for want, target := range map[string]string{
+		"400 invalid_request": bootURL("neither", ""), "400 unknown_app": strings.Replace(bootURL("token", token), firstApp, "wxffffffffffffffff", 1),
+		"401 invalid_token": bootURL("token", "nonsense"), "401 session_revoked": bootURL("token", over), "401 invalid_code": bootURL("code", "0000"),
+		"401 code_used": bootURL("code", used), "502 response_too_large": bootURL("token", token),
+	} {
+		cases = append(cases, refusal{prefetches, want, "GET", target, "", ""})
 	}
 	return cases
 }
@@ -265,7 +294,7 @@ func exhaustedBudget(t *testing.T, page *codesPage) {
 
 // replacedSession is one of a user who has logged in again since.
 func replacedSession(t *testing.T, page *codesPage) {
-	f := newFixture(t, limitedTo("session_limit 1"))
+	f := newFixture(t, withPrefetch(limitedTo("session_limit 1")))
 	login := f.login("alice")
 	f.token("alice")
 	token := login.str(t, "access_token")
@@ -279,7 +308,7 @@ func replacedSession(t *testing.T, page *codesPage) {
 
 // expiredTokens waits for an access token to expire, which takes two seconds.
 func expiredTokens(t *testing.T, page *codesPage) {
-	f := newFixture(t, shortTokens)
+	f := newFixture(t, withPrefetch(shortTokens))
 	token := f.token("alice")
 	eventually(t, "the access token expires", func() bool {
 		return f.do("GET", "/x", "", "Authorization", "Bearer "+token).status == http.StatusUnauthorized
@@ -295,7 +324,7 @@ func expiredTokens(t *testing.T, page *codesPage) {
 // storeFails kills the Redis that has the sessions, until no token is admitted.
 func storeFails(t *testing.T, page *codesPage) {
 	redis := startRedis(t)
-	f := newSharedFixture(t, redis, "on_stale deny")
+	f := newSharedFixture(t, redis, "prefetch /boot\non_stale deny")
 	f.load()
 	login := f.login("alice")
 	token := login.str(t, "access_token")

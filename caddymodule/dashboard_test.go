@@ -170,6 +170,7 @@ const scrapedSites = `http://{{.Addr}} {
 	wxgate {
 		limit phone 1/1h
 		limit decode 10000/1m
+		prefetch /boot
 	}
 	reverse_proxy {{.Upstream}}
 }
@@ -207,6 +208,7 @@ func (f *fixture) useEverything() {
 		f.t.Fatal(err)
 	}
 	f.do("POST", pub+"/callback?"+push.Query.Encode(), string(push.Body)).want(f.t, http.StatusOK, "")
+	f.do("GET", bootURL("code", f.code("alice")), "").want(f.t, http.StatusOK, "")
 	services := *f
 	services.url = "http://" + f.plain
 	services.do("GET", "/wxa/echo", "")

@@ -142,6 +142,9 @@ func TestLoadRefuses(t *testing.T) {
 		{"token in a renamed identity header", goodApp, "token_from header X_User\n\t\theaders {\n\t\t\topenid X-User\n\t\t}", []string{"token_from header X_user", "the gateway reserves this header"}},
 		{"assertion under HS256", tokenBlock("alg HS256"), "headers {\n\t\t\tassertion X-Assertion orders\n\t\t}", []string{"HS256", "set token alg to EdDSA, ES256 or RS256"}},
 		{"assertion that passes for a token", tokenBlock("audience orders"), "headers {\n\t\t\tassertion X-Assertion orders\n\t\t}", []string{`audience "orders" is also the audience of access tokens`}},
+		{"prefetch at a call", goodApp, "prefetch /v1.0/pub/boot", []string{`path "/v1.0/pub/boot" belongs to the login API; use another`}},
+		{"prefetch without WeChat", "app 1100000001 {env.WXGATE_TEST_SECRET} {\n platform qq\n}", "prefetch /boot", []string{"the site admits no app of platform wechat"}},
+		{"prefetch and tokens in a parameter of its", goodApp, "prefetch /boot\n\t\ttoken_from query token", []string{"token_from query token is a parameter of prefetches; use another name"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Setenv("WXGATE_TEST_APPID", "wx1111111111111111")

@@ -43,6 +43,7 @@ const (
 	standalone  = simulator + "/standalone" // what wxgate sim adds
 	simPage     = simulator + "/simserver/page"
 	simTest     = simulator + "/simtest" // what its tests share
+	simPrefetch = simulator + "/simprefetch"
 )
 
 // simulated are what every test may use, beside the simulator itself.
@@ -128,11 +129,11 @@ var layers = []layer{
 	{dir: rooms, alone: true, caddy: true, imports: []string{
 		rooms + "/handler", rooms + "/openapi", rooms + "/admin", rooms + "/command", rooms + "/app", rooms + "/proxylog",
 	}, tests: []string{
-		rooms + "/events", "internal/audit", "internal/auth", "internal/doctor", "internal/edge", "internal/gateway", tokens, weChat, attack, corpus, wire, kit, kit + "/bolt",
+		rooms + "/events", "internal/audit", "internal/auth", "internal/doctor", "internal/edge", "internal/gateway", tokens, weChat, attack, corpus, wire, kit, kit + "/bolt", simPrefetch,
 	}},
 	{dir: rooms + "/handler", caddy: true, imports: []string{
 		rooms + "/app", rooms + "/proxylog", rooms + "/request", rooms + "/directive", rooms + "/secret",
-		"internal/gateway", "internal/gateway/envelope", "internal/gateway/limit", "internal/gateway/metadata", "internal/gateway/wafer", "internal/edge", "internal/auth",
+		"internal/gateway", "internal/gateway/envelope", "internal/gateway/limit", "internal/gateway/metadata", "internal/gateway/prefetch", "internal/gateway/wafer", "internal/edge", "internal/auth",
 	}},
 	{dir: rooms + "/openapi", caddy: true, imports: []string{
 		rooms + "/app", rooms + "/request", rooms + "/directive",
@@ -173,13 +174,14 @@ var layers = []layer{
 	{dir: rooms + "/secret", caddy: true},
 
 	{dir: "internal/gateway", alone: true, imports: []string{
-		"internal/gateway/envelope", "internal/gateway/limit", "internal/gateway/metadata", "internal/gateway/wafer", "internal/gateway/writer", "internal/audit", "internal/metrics", "internal/edge", "internal/problem",
+		"internal/gateway/envelope", "internal/gateway/limit", "internal/gateway/metadata", "internal/gateway/prefetch", "internal/gateway/wafer", "internal/gateway/writer", "internal/audit", "internal/metrics", "internal/edge", "internal/problem",
 		weChat, callback, openData, tokens, keyring, kit, queues, pushing, "internal/auth",
 	}, tests: []string{kit + "/memory", "internal/seal", tokenTest}},
 	{dir: "internal/gateway/envelope", imports: []string{"internal/problem", "internal/auth"}},
 	{dir: "internal/gateway/writer", imports: []string{"internal/edge", kit, "internal/auth"}},
 	{dir: "internal/gateway/limit", imports: []string{"internal/metrics", "internal/problem", "internal/auth"}},
 	{dir: "internal/gateway/metadata", imports: []string{"internal/edge"}},
+	{dir: "internal/gateway/prefetch", imports: []string{"internal/edge", "internal/problem", "internal/auth"}},
 	{dir: "internal/gateway/wafer", imports: []string{"internal/edge", "internal/problem", "internal/auth"}},
 	{dir: "internal/openapi", imports: []string{"internal/edge", "internal/problem", weChat, "internal/auth"}},
 	{dir: "internal/audit", imports: []string{"internal/auth"}},
@@ -244,13 +246,14 @@ var layers = []layer{
 	// cannot then pass on both sides.
 	{dir: simulator, alone: true, imports: []string{simProtocol, simExpiring, simSealing, simSecurity, simFault, simLog}, tests: []string{simServer, simTest}, stdOnly: true},
 	{dir: simProtocol, stdOnly: true},
+	{dir: simPrefetch, imports: []string{simulator}, tests: []string{simServer}, stdOnly: true},
 	{dir: simExpiring, stdOnly: true},
 	{dir: simSealing, stdOnly: true},
 	{dir: simSecurity, stdOnly: true},
 	{dir: simFault, imports: []string{simProtocol, simSecurity}, stdOnly: true},
 	{dir: simLog, imports: []string{simProtocol, simFault}, stdOnly: true},
 	{dir: simPush, imports: []string{simulator, simProtocol, simSealing}, stdOnly: true},
-	{dir: simServer, alone: true, imports: []string{simulator, simProtocol, simSecurity, simFault, simPush, simPage}, tests: []string{simTest}, stdOnly: true},
+	{dir: simServer, alone: true, imports: []string{simulator, simPrefetch, simProtocol, simSecurity, simFault, simPush, simPage}, tests: []string{simTest}, stdOnly: true},
 	{dir: simPage, stdOnly: true},
 	{dir: standalone, imports: []string{simulator, simSecurity}, tests: []string{simServer}, only: []string{"github.com/go-json-experiment/json"}},
 	{dir: simTest, imports: []string{simulator, simServer, simFault}, stdOnly: true},

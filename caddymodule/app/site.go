@@ -109,6 +109,14 @@ func (a *App) RawKeys(apps map[auth.AppID]struct{}) map[auth.AppID]struct{} {
 	return accepting
 }
 
+// AdmitsWeChat reports whether one of the apps is on WeChat itself.
+func (a *App) AdmitsWeChat(apps map[auth.AppID]struct{}) bool {
+	return slices.ContainsFunc(a.MiniPrograms, func(m *miniprogram.Config) bool {
+		_, ok := apps[m.ID()]
+		return ok && m.ResolvedPlatform() == wechat.WeChat
+	})
+}
+
 // CheckAssertion refuses an assertion that cannot be signed, so that the error is found
 // at load and not by the first request.
 func (a *App) CheckAssertion(audience string) error {

@@ -10,6 +10,7 @@ import (
 	"github.com/wxgate/wxgate/caddymodule/directive"
 	"github.com/wxgate/wxgate/internal/edge"
 	"github.com/wxgate/wxgate/internal/gateway"
+	"github.com/wxgate/wxgate/internal/gateway/prefetch"
 	"github.com/wxgate/wxgate/internal/gateway/wafer"
 )
 
@@ -49,6 +50,7 @@ func init() {
 //	        status 200
 //	    }
 //	    metadata
+//	    prefetch <path>
 //	}
 func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	handler := new(Handler)
@@ -89,6 +91,7 @@ func (h *Handler) options(d *caddyfile.Dispenser) map[string]func() error {
 		"compat":            func() error { return h.parseCompat(d) },
 		"envelope":          func() error { return h.parseEnvelope(d) },
 		"metadata":          directive.Flag(d, &h.Metadata),
+		"prefetch":          directive.Checked(d, &h.Prefetch, checkPrefetch),
 	}
 }
 
@@ -102,6 +105,11 @@ func (h *Handler) parsePrefix(d *caddyfile.Dispenser) func() error {
 		}
 		return nil
 	}
+}
+
+func checkPrefetch(path string) error {
+	_, err := prefetch.NewPath(path)
+	return err
 }
 
 func (h *Handler) parseTokenFrom(d *caddyfile.Dispenser) error {

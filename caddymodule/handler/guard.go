@@ -28,6 +28,7 @@ type guardConfig struct {
 	Prefix       string   // of the login API; "" if there is none
 	ForwardToken bool     // leave the token in the request
 	Wafer        bool     // read the tokens of the Wafer SDKs
+	Prefetch     string   // the path of prefetches; "" for none
 
 	// Of Verify alone: the request only asks about another, and goes nowhere.
 	Asked bool
@@ -105,7 +106,7 @@ func openEdge(g *gateway.Guard, a *app.App, config guardConfig) error {
 	g.Edge = edge.Edge{
 		Headers:       headers,
 		Credentials:   credentials,
-		ComparesPaths: !g.Public.Empty() || !g.Optional.Empty() || len(g.Require) > 0,
+		ComparesPaths: !g.Public.Empty() || !g.Optional.Empty() || len(g.Require) > 0 || config.Prefetch != "",
 		FoldsPaths:    len(g.Require) > 0,
 		Prefix:        config.Prefix,
 		Asks:          config.Asked,

@@ -12,7 +12,9 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/wxgate/wxgate/caddymodule/app"
+	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway"
+	"github.com/wxgate/wxgate/internal/gateway/prefetch"
 )
 
 func init() {
@@ -87,6 +89,12 @@ type Handler struct {
 	// issuer must be an https URL whose host is the site's. Default: not served.
 	Metadata bool `json:"metadata,omitempty"`
 
+	// Path of the GET with which WeChat's servers fetch data while a mini program starts
+	// (数据预拉取). Its `token`, which the call prefetch-token returns, or its `code` names the
+	// user; neither reaches the upstream or a log. The response must not be larger than 256
+	// KB. Default: none; the path is as any other.
+	Prefetch string `json:"prefetch,omitempty"`
+
 	gateway  *gateway.Gateway
 	releases []func() error
 }
@@ -108,7 +116,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	config := gateway.Config{Prefix: h.Prefix, ForwardToken: h.ForwardToken, Access: a.Access()}
 	config.Guard, err = newGuard(ctx, a, guardConfig{
 		Apps: h.Apps, Public: h.Public, Optional: h.Optional, Require: h.Require, TokenFrom: h.TokenFrom, Headers: h.Headers, OnStale: h.OnStale,
-		Prefix: strings.TrimSuffix(h.Prefix, "/"), ForwardToken: h.ForwardToken, Wafer: h.Wafer != nil, Pass: h.PassFromTrusted,
+		Prefix: strings.TrimSuffix(h.Prefix, "/"), ForwardToken: h.ForwardToken, Wafer: h.Wafer != nil, Pass: h.PassFromTrusted, Prefetch: h.Prefetch,
 	})
 	if err != nil {
 		return err
@@ -137,6 +145,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 			return err
 		}
 	}
+	if config.Prefetch, err = h.resolvePrefetch(a, admitted); err != nil {
+		return err
+	}
 	if h.Wafer != nil {
 		config.WaferLogin = h.Wafer.path(h.Prefix)
 	}
@@ -145,6 +156,17 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.gateway, err = gateway.New(config)
 	return err
+}
+
+// resolvePrefetch returns the path of prefetches of these apps, "" for none.
+func (h *Handler) resolvePrefetch(a *app.App, admitted map[auth.AppID]struct{}) (prefetch.Path, error) {
+	if h.Prefetch == "" {
+		return "", nil
+	}
+	if !a.AdmitsWeChat(admitted) {
+		return "", errors.New("prefetch: only WeChat fetches data, and the site admits no app of platform wechat")
+	}
+	return prefetch.NewPath(h.Prefetch)
 }
 
 // Cleanup releases what Provision acquired.

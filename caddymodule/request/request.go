@@ -3,6 +3,7 @@
 package request
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
@@ -26,7 +27,7 @@ const (
 func Server() gateway.Server {
 	return gateway.Server{
 		RequestID: ID, ClientIP: clientIP, ShuttingDown: shuttingDown,
-		SetIdentity: setIdentity, NameUser: nameUser, LogCode: logCode,
+		SetIdentity: setIdentity, NameUser: nameUser, LogCode: logCode, ServeAgain: serveAgain,
 	}
 }
 
@@ -87,6 +88,25 @@ func EditOriginal(r *http.Request, edit func(query string) string) {
 	if repl, ok := replacer(r); ok {
 		repl.Set("http.request.orig_uri", original.URL.RequestURI())
 	}
+}
+
+// serveAgain has Caddy's server serve a request from its beginning, with another query. Caddy
+// copies the request for its access log and its error log before any handler runs: only a
+// second request has lines without what the query had. The first one has no line in the
+// access log, and returns no error.
+func serveAgain(w http.ResponseWriter, r *http.Request, edit func(query string) string) error {
+	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	original := Original(r)
+	if !ok || original == nil {
+		return errors.New("no Caddy server runs this request")
+	}
+	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
+	clear(w.Header()) // handlers before this one set theirs again
+	again, uri := *r, *original.URL
+	uri.RawQuery = edit(uri.RawQuery)
+	again.Method, again.RemoteAddr, again.URL, again.RequestURI = original.Method, original.RemoteAddr, &uri, uri.RequestURI()
+	server.ServeHTTP(w, &again)
+	return nil
 }
 
 // shuttingDown reports whether the process is exiting, or a reload closes the

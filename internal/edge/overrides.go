@@ -44,6 +44,19 @@ func dropPathOverrides(r *http.Request, trusted bool) {
 	}
 }
 
+// methodOverrides are the folded names of headers that some frameworks read the method from.
+var methodOverrides = []string{"x-http-method-override", "x-http-method", "x-method-override"}
+
+// DropMethodOverrides removes the headers that name another method. The attack otherwise: a
+// credential for one GET is sent with "X-HTTP-Method-Override: DELETE".
+func DropMethodOverrides(r *http.Request) {
+	for name := range r.Header {
+		if slices.ContainsFunc(methodOverrides, func(override string) bool { return isFolded(name, override) }) {
+			delete(r.Header, name)
+		}
+	}
+}
+
 func overridesPath(name string) bool {
 	return hasOverrideStem(name) && (overrideFamily.MatchString(name) || slices.ContainsFunc(PathOverrides, func(override string) bool { return isFolded(name, override) }))
 }

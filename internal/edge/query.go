@@ -12,7 +12,7 @@ func (c Credentials) takeQuery(r *http.Request) (string, error) {
 	return c.single(values, HasQueryParameter(rest, c.source.Name), func() {
 		c.editQuery(r, func(query string) string {
 			rest, _ := cutParameter(query, c.source.Name)
-			return dropParameter(rest, c.source.Name)
+			return DropQueryParameter(rest, c.source.Name)
 		})
 	})
 }
@@ -23,12 +23,12 @@ func (c Credentials) dropQueryBearer(r *http.Request) {
 	if !HasQueryParameter(r.URL.RawQuery, QueryBearer) {
 		return
 	}
-	c.editQuery(r, func(query string) string { return dropParameter(query, QueryBearer) })
+	c.editQuery(r, func(query string) string { return DropQueryParameter(query, QueryBearer) })
 }
 
-// dropParameter removes what some framework would read as the parameter: see
-// [HasQueryParameter].
-func dropParameter(query, name string) string {
+// DropQueryParameter removes from a query what some framework would read as the parameter:
+// see [HasQueryParameter].
+func DropQueryParameter(query, name string) string {
 	pairs := slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool { return HasQueryParameter(pair, name) })
 	return strings.Join(pairs, "&")
 }

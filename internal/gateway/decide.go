@@ -41,13 +41,19 @@ func (g *Guard) decide(in received) (decision, error) {
 	if d.id, err = g.authenticate(rt, in.bearer); err != nil {
 		return d, err
 	}
+	return g.complete(d, in.Path)
+}
+
+// complete checks what a path requires of the identity, and signs the assertion.
+func (g *Guard) complete(d decision, path edge.Path) (decision, error) {
 	for _, r := range g.Require {
-		if err := r.check(d.id, in.Path); err != nil {
+		if err := r.check(d.id, path); err != nil {
 			return d, err
 		}
 	}
+	var err error
 	if names := g.Edge.Headers.Names(); names.Assertion != "" {
-		d.assertion, err = rt.Tokens.IssueAssertion(d.id, names.AssertionAudience)
+		d.assertion, err = d.runtime.Tokens.IssueAssertion(d.id, names.AssertionAudience)
 	}
 	return d, err
 }

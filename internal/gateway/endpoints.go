@@ -117,9 +117,7 @@ func (g *Gateway) runEndpoint(c *call, e endpoint) error {
 		return problem.MethodNotAllowed("Use %s.", methods)
 	}
 	if e.method == http.MethodPost && edge.TooEarly(c.r) {
-		p := problem.BadRequest("Send this again after the TLS handshake: early data can be replayed.")
-		p.Status = http.StatusTooEarly
-		return p
+		return tooEarly()
 	}
 	if e.stateless {
 		return e.serve(g, c)
@@ -130,6 +128,12 @@ func (g *Gateway) runEndpoint(c *call, e endpoint) error {
 	}
 	defer c.runtime.Release()
 	return e.serve(g, c)
+}
+
+func tooEarly() error {
+	p := problem.BadRequest("Send this again after the TLS handshake: early data can be replayed.")
+	p.Status = http.StatusTooEarly
+	return p
 }
 
 // record records what a client did. The identity is nil if it is not known.

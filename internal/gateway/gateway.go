@@ -13,6 +13,7 @@ import (
 	"github.com/wxgate/wxgate/internal/gateway/envelope"
 	"github.com/wxgate/wxgate/internal/gateway/limit"
 	"github.com/wxgate/wxgate/internal/gateway/metadata"
+	"github.com/wxgate/wxgate/internal/gateway/prefetch"
 	"github.com/wxgate/wxgate/internal/wechat/callback"
 )
 
@@ -24,6 +25,7 @@ type Config struct {
 	CORS         *CORS              // nil for none
 	Envelope     *envelope.Envelope // of the login API; nil for none
 	Metadata     *metadata.Metadata // nil for none
+	Prefetch     prefetch.Path      // where WeChat fetches data; "" for nowhere
 	Limits       *limit.Limits
 	ForwardToken bool   // the upstream gets the token, which logs must not have
 	WaferLogin   string // where the Wafer SDKs log in, if Guard reads their tokens
@@ -39,8 +41,9 @@ type Config struct {
 type Gateway struct {
 	*Guard
 
-	config    Config
-	endpoints map[string]endpoint
+	config     Config
+	endpoints  map[string]endpoint
+	prefetches chan struct{} // those under way
 }
 
 // Next is the handler behind the gateway.
@@ -54,22 +57,30 @@ func New(config Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{Guard: config.Guard, config: config, endpoints: endpoints}
+	g := &Gateway{Guard: config.Guard, config: config, endpoints: endpoints, prefetches: make(chan struct{}, prefetch.MaxConcurrent)}
 	if len(config.Callbacks) > 0 {
 		g.endpoints[strings.TrimSuffix(config.Prefix, "/")+"/callback"] = callbackEndpoint
+	}
+	if config.Prefetch != "" {
+		g.endpoints[strings.TrimSuffix(config.Prefix, "/")+"/prefetch-token"] = prefetchTokenEndpoint
 	}
 	if config.Metadata != nil {
 		g.endpoints[config.Metadata.Path] = metadataEndpoint
 	}
 	if config.Guard.Wafer {
-		err = g.addWafer()
+		if err := g.addWafer(); err != nil {
+			return nil, err
+		}
 	}
-	return g, err
+	return g, g.checkPrefetchConfig()
 }
 
 // ServeHTTP receives, decides and sends. A call of the login API is served in
 // between; nothing of it reaches the next handler.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) error {
+	if detached := g.config.Prefetch.Detach(r); detached != nil {
+		return g.Server.ServeAgain(w, detached, prefetch.WithoutCredential)
+	}
 	in, err := g.receive(r)
 	if err != nil {
 		return g.refuse(w, r, nil, err)
@@ -80,6 +91,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) e
 	}
 	if e, ok := g.endpoints[r.URL.Path]; ok && edge.CanonicalRequestPath(r) {
 		return g.serveEndpoint(w, r, e, in.bearer)
+	}
+	if p := g.config.Prefetch.Of(r); p != nil {
+		return g.servePrefetch(w, r, next, in, p)
 	}
 	d, err := g.decide(in)
 	defer d.release()
@@ -105,10 +119,16 @@ func (g *Gateway) pass(w http.ResponseWriter, r *http.Request, next Next, d deci
 	if err == nil {
 		return nil
 	}
+	return g.failed(r, d.id, err)
+}
+
+// failed returns the error of the next handler to the error routes, which must not get the
+// identity. It is nil for an anonymous request.
+func (g *Gateway) failed(r *http.Request, id *auth.Identity, err error) error {
 	g.Edge.Forget(r)
 	g.Server.SetIdentity(r, nil)
-	if d.id != nil {
-		g.Server.NameUser(r, d.id) // the access log is written after the error routes
+	if id != nil {
+		g.Server.NameUser(r, id) // the access log is written after the error routes
 	}
 	return err
 }

@@ -46,6 +46,10 @@ type Server struct {
 	NameUser func(*http.Request, *auth.Identity)
 	// LogCode writes a refusal's error code to the access log.
 	LogCode func(r *http.Request, code string)
+
+	// ServeAgain serves a request from its beginning, with the query that edit returns for
+	// the one that the request came with. Nothing of the first time is logged.
+	ServeAgain func(w http.ResponseWriter, r *http.Request, edit func(query string) string) error
 }
 
 // received is what a client sent.

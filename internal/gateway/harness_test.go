@@ -95,6 +95,13 @@ func (s *site) server() Server {
 		},
 		NameUser: func(_ *http.Request, id *auth.Identity) { s.shown["user"] = id.Pseudonym },
 		LogCode:  func(_ *http.Request, code string) { s.shown["code"] = code },
+		ServeAgain: func(w http.ResponseWriter, r *http.Request, edit func(string) string) error {
+			again := r.Clone(r.Context())
+			again.URL.RawQuery = edit(again.URL.RawQuery)
+			again.RequestURI = again.URL.RequestURI()
+			s.shown["uri"] = again.RequestURI
+			return s.gateway.ServeHTTP(w, again, s.behind())
+		},
 	}
 }
 
@@ -165,18 +172,22 @@ func (s *site) serve(r *http.Request) response {
 	s.t.Helper()
 	s.passed, s.shown["code"], s.shown["user"] = nil, "", ""
 	w := httptest.NewRecorder()
-	err := s.gateway.ServeHTTP(w, r, nextFunc(func(w http.ResponseWriter, r *http.Request) error {
+	if err := s.gateway.ServeHTTP(w, r, s.behind()); err != nil {
+		s.t.Fatal(err)
+	}
+	return response{s.t, w.Code, w.Result().Header, w.Body.String()}
+}
+
+// behind is the handler behind the gateway.
+func (s *site) behind() Next {
+	return nextFunc(func(w http.ResponseWriter, r *http.Request) error {
 		s.passed = r
 		if s.next != nil {
 			return s.next(w, r)
 		}
 		w.WriteHeader(http.StatusOK)
 		return nil
-	}))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return response{s.t, w.Code, w.Result().Header, w.Body.String()}
+	})
 }
 
 // want checks the status and, unless it is empty, the error code.

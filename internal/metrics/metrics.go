@@ -19,6 +19,8 @@ const (
 	Anonymous = "anonymous" // of a guarded request without an identity
 	Answered  = "answered"  // of a call to WeChat, with any response
 	Broken    = "broken"    // of a call to WeChat whose response ended early
+
+	UpstreamFailed = "upstream_failed" // of a prefetch: the next handler returned an error
 )
 
 var (
@@ -75,6 +77,12 @@ var (
 		Help: "Messages that WeChat pushed to the callback, by event (user_authorization_revoke, user_authorization_cancellation or other) and outcome: queued (stored for a service), duplicate, ignored (no service gets it) or failed (WeChat sends it again).",
 	}, []string{"event", "outcome"})
 
+	// Prefetches counts the GETs of WeChat's servers for data of a mini program.
+	Prefetches = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "wxgate_prefetches_total",
+		Help: "Prefetches by WeChat's servers, by what names the user (token, code or none) and outcome: ok, upstream_failed or the error code.",
+	}, []string{"by", "outcome"})
+
 	revocationSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name:    "wxgate_revocation_seconds",
 		Help:    "Delay of revocations made on other machines, measured across both clocks.",
@@ -104,7 +112,7 @@ var (
 func Collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		Requests, Calls, logins, LoginRisks, refreshes, Stripped, RawKeys, decodes, UnknownMembers, phoneCalls, phoneBudget, limited, EventsDropped,
-		wechatSeconds, Pushes, revocationSeconds, storeSeconds, queueMessages, OpenAPI,
+		wechatSeconds, Pushes, Prefetches, revocationSeconds, storeSeconds, queueMessages, OpenAPI,
 	}
 }
 

@@ -39,6 +39,7 @@ var chinese = map[string]string{
 	"WeChat cannot be reached. Wait as Retry-After says, then try again with a new code.":                                                                                      "无法连接微信。请按 Retry-After 等待，用新的 code 重试。",
 	"WeChat's response cannot be read. Try again with a new code.":                                                                                                             "无法解析微信的响应。请用新的 code 重试。",
 	"The gateway cannot reach its session store. Keep both tokens, wait as Retry-After says, then repeat the request.":                                                         "网关无法访问会话存储。请保留两个令牌，按 Retry-After 等待后重发请求。",
+	"The response to the prefetch is larger than the 256 KB that WeChat keeps. Fix the service.":                                                                               "预拉取的响应超过了微信能保存的 256 KB。请修改业务服务。",
 	"The request is not valid for this call.":                                                                                                                                  "请求不符合该接口的要求。",
 	detailUnsupported: "该小程序所在的平台没有这个接口。那里的手机号以 encrypted_data 和 iv 返回。",
 	detailInternal:    "网关内部出错，原因见其日志。请联系运维人员。",
@@ -72,6 +73,16 @@ var chinese = map[string]string{
 	"The only protocol to upgrade to is websocket.":                                                          "只能升级到 websocket。",
 	"The path is longer than 2 KiB. Send a shorter one.":                                                     "路径超过 2 KiB。请缩短路径。",
 	"Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes.": "请发送规范的路径：不含点段、空段、路径参数和多余的转义。",
+
+	// What is wrong with a prefetch.
+	"The query is longer than 8 KiB, or one of its parameters is too long.":         "查询参数超过 8 KiB，或者其中某个参数过长。",
+	"The query is not URL-encoded UTF-8 with each parameter in its plain spelling.": "查询参数不是 URL 编码的 UTF-8，或者某个参数的写法不规范。",
+	"The query has a parameter twice.":                                              "查询参数重复。",
+	"Send exactly one of token and code.":                                           "token 和 code 必须恰好发送一个。",
+	"Send the parameter appid, which is an appid.":                                  "请发送参数 appid，值必须是 appid。",
+	"Send the parameter timestamp, and scene if it is known, as numbers.":           "请以数字发送参数 timestamp，以及已知的 scene。",
+	"A prefetch has no body and no Upgrade header.":                                 "预拉取请求没有请求体，也没有 Upgrade 请求头。",
+	"A prefetch with a code must come from an address of WeChat's.":                 "带 code 的预拉取必须来自微信的地址。",
 
 	// What is wrong with a request of a proxy, of WeChat's callback or of a service.
 	"The gateway cannot determine the original URI.":                                                                           "网关无法确定原始 URI。",

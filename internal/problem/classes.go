@@ -81,5 +81,6 @@ var classes = []class{
 	{auth.ErrWeChatUnreachable, http.StatusServiceUnavailable, "wechat_unreachable", "", "WeChat cannot be reached. Wait as Retry-After says, then try again with a new code."},
 	{auth.ErrWeChatUnreadable, http.StatusBadGateway, "wechat_unreadable", "", "WeChat's response cannot be read. Try again with a new code."},
 	{auth.ErrStoreUnavailable, http.StatusServiceUnavailable, "store_unavailable", "", "The gateway cannot reach its session store. Keep both tokens, wait as Retry-After says, then repeat the request."},
+	{auth.ErrResponseTooLarge, http.StatusBadGateway, "response_too_large", "", "The response to the prefetch is larger than the 256 KB that WeChat keeps. Fix the service."},
 	{auth.ErrInvalidRequest, http.StatusBadRequest, "invalid_request", "", "The request is not valid for this call."},
 }

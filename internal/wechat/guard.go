@@ -1,8 +1,10 @@
 package wechat
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
@@ -116,3 +118,33 @@ func (g *guard) protect(call func() error) error {
 }
 
 func (g *guard) state() string { return g.breaker.State().String() }
+
+const (
+	// retryDelay is the least time before the retry of an idempotent call, and
+	// retryJitter the most that is added at random, so that replicas that failed
+	// together do not retry together.
+	retryDelay  = 100 * time.Millisecond
+	retryJitter = 200 * time.Millisecond
+)
+
+// retryOnce makes an idempotent call, and repeats it once after a temporary failure. It
+// does not after a timeout: the caller has waited long enough, and the platform may be
+// overloaded. Don't use it for a call that spends a code.
+func retryOnce(ctx context.Context, d *platform.Dialect, call func() error) error {
+	err := call()
+	if !isTemporary(d, err) {
+		return err
+	}
+	if wait(ctx, retryDelay+rand.N(retryJitter)) != nil { //nolint:gosec // jitter, not a secret
+		return err
+	}
+	return call()
+}
+
+// isTemporary is false for a refusal of the guard: the caller must get it at once.
+func isTemporary(d *platform.Dialect, err error) bool {
+	if _, ok := errors.AsType[*auth.PlatformError](err); ok {
+		return d.IsBusy(err)
+	}
+	return errors.Is(err, auth.ErrWeChatUnreachable) || errors.Is(err, auth.ErrWeChatUnreadable) && !errors.Is(err, ErrUnverified)
+}

@@ -1,0 +1,95 @@
+package prefetch
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/wxgate/wxgate/internal/edge"
+)
+
+// Path is where WeChat fetches the data of a site; "" for nowhere.
+type Path string
+
+// NewPath returns an error for a path that is not plain.
+func NewPath(path string) (Path, error) {
+	if !edge.CanonicalPath(path) || strings.ContainsAny(path, "*%") {
+		return "", fmt.Errorf("prefetch: path %q must be a plain path such as /boot", path)
+	}
+	return Path(path), nil
+}
+
+// Detached is a prefetch whose request has no credential any more.
+type Detached struct {
+	Query
+	Err error // why the query is refused; Query is then empty
+}
+
+// By returns how the prefetch names its user: token, code, or none.
+func (d *Detached) By() string {
+	switch {
+	case d.Token != "":
+		return parameterToken
+	case d.Code != "":
+		return parameterCode
+	}
+	return "none"
+}
+
+type detachedKey struct{}
+
+// Detach returns a prefetch, with a context that keeps its query, to be served from its
+// beginning without its credential: see [WithoutCredential]. It returns nil for any other
+// request, and for a prefetch that has been detached.
+//
+// A request that is served as it came would have its token in the access log: servers
+// copy the URI for it before any handler runs.
+func (p Path) Detach(r *http.Request) *http.Request {
+	if p == "" || r.URL.Path != string(p) || !isPrefetch(r.URL.RawQuery) {
+		return nil
+	}
+	if _, done := r.Context().Value(detachedKey{}).(*Detached); done {
+		return nil
+	}
+	d := new(Detached)
+	d.Query, d.Err = Parse(r.URL.RawQuery)
+	dropRepeated(r.Header, credentials(r.URL.RawQuery))
+	return r.WithContext(context.WithValue(r.Context(), detachedKey{}, d))
+}
+
+// minRepeated is the length of the shortest credential that is searched for in headers.
+// WeChat's codes have 32 characters. A client could otherwise have any header removed with
+// "token=1".
+const minRepeated = 16
+
+// dropRepeated removes the headers that repeat a credential, which Caddy logs: the Referer,
+// and the X-Forwarded-Uri or X-Original-URI of a proxy.
+func dropRepeated(header http.Header, credentials []string) {
+	delete(header, "Referer")
+	for name, values := range header {
+		text := strings.Join(values, " ")
+		for _, credential := range credentials {
+			if len(credential) >= minRepeated && strings.Contains(text, credential) {
+				delete(header, name)
+			}
+		}
+	}
+}
+
+// Of returns the prefetch that a request is, or nil. It removes a credential that a rewrite
+// of the URI added again.
+func (p Path) Of(r *http.Request) *Detached {
+	if p == "" || r.URL.Path != string(p) {
+		return nil
+	}
+	d, ok := r.Context().Value(detachedKey{}).(*Detached)
+	if !ok {
+		return nil
+	}
+	if hasCredential(r.URL.RawQuery) {
+		r.URL.RawQuery = WithoutCredential(r.URL.RawQuery)
+		r.RequestURI = r.URL.RequestURI()
+	}
+	return d
+}

@@ -1,0 +1,112 @@
+package prefetch
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+const (
+	// MaxBytes is the size of the largest response that WeChat keeps for a mini program:
+	// 256 KB.
+	MaxBytes = 256 << 10
+	// MaxConcurrent is how many prefetches of a site may run at once. Each may need a buffer
+	// of MaxBytes, so they take 128 MiB at most.
+	MaxConcurrent = 512
+	// RetryAfter is when one more may likely run.
+	RetryAfter = time.Second
+	// Timeout is how long an upstream may take. Later, the mini program has long asked for
+	// the data itself.
+	Timeout = 10 * time.Second
+)
+
+// errTooLarge refuses a response of which WeChat would keep nothing, or a part.
+var errTooLarge = fmt.Errorf("%w: WeChat keeps at most %d bytes of a prefetch", auth.ErrResponseTooLarge, MaxBytes)
+
+// Response keeps a response until all of it is there, so that it can still be refused: if it
+// is too large, or if its session ended meanwhile. It can neither be flushed nor upgraded.
+type Response struct {
+	header http.Header
+	status int // 0 until it is written
+	body   bytes.Buffer
+	large  bool
+	cancel context.CancelCauseFunc
+}
+
+// NewResponse returns an empty response, and the request that a handler writes it for. The
+// caller calls end when the handler has returned.
+func NewResponse(r *http.Request) (w *Response, limited *http.Request, end func()) {
+	ctx, stop := context.WithTimeout(r.Context(), Timeout)
+	ctx, cancel := context.WithCancelCause(ctx)
+	w = &Response{header: make(http.Header), cancel: cancel}
+	return w, r.WithContext(ctx), func() { cancel(nil); stop() }
+}
+
+// Serve has a handler write the response. Its error is the handler's, or an
+// [auth.ErrResponseTooLarge].
+func (w *Response) Serve(handler func(http.ResponseWriter) error) (err error) {
+	defer func() {
+		if !w.large {
+			return // and a panic goes on
+		}
+		// The handler may break the response off with a panic, since it cannot write on.
+		switch v := recover(); v {
+		case nil, http.ErrAbortHandler:
+			err = errTooLarge
+		default:
+			panic(v) //nolint:forbidigo // it is another's
+		}
+	}()
+	return handler(w)
+}
+
+// Send writes the whole response. No cache may keep it: its URL no longer has the
+// credential that tells one user from another.
+func (w *Response) Send(to http.ResponseWriter) error {
+	header := to.Header()
+	maps.Copy(header, w.header)
+	header.Set("Cache-Control", "no-store")
+	header.Set("Content-Length", strconv.Itoa(w.body.Len()))
+	header.Del("Trailer")
+	to.WriteHeader(max(w.status, http.StatusOK))
+	_, err := to.Write(w.body.Bytes())
+	return err
+}
+
+// Header implements [http.ResponseWriter].
+func (w *Response) Header() http.Header { return w.header }
+
+// WriteHeader implements [http.ResponseWriter].
+func (w *Response) WriteHeader(status int) {
+	if w.status != 0 || status < http.StatusOK {
+		return
+	}
+	w.status = status
+	if length, err := strconv.ParseInt(w.header.Get("Content-Length"), 10, 64); err == nil && length > MaxBytes {
+		w.refuse()
+	}
+}
+
+// Write implements [http.ResponseWriter].
+func (w *Response) Write(b []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	if len(b) > MaxBytes-w.body.Len() {
+		w.refuse()
+	}
+	if w.large {
+		return 0, errTooLarge
+	}
+	return w.body.Write(b)
+}
+
+// refuse ends the call of the upstream, which may send without end.
+func (w *Response) refuse() {
+	w.large = true
+	w.cancel(errTooLarge)
+}
