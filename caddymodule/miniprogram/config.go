@@ -39,7 +39,9 @@ type Config struct {
 	// Default: none.
 	Component *ComponentConfig `json:"component,omitempty"`
 
-	// The URL of the platform's API, for a forward proxy, a sandbox or the simulator.
+	// The URL of the platform's API, for a forward proxy, a sandbox, the simulator, or a
+	// container with WeChat's login. Calls go below its path. With a path, and a host that
+	// is not WeChat's, the formats of the appid and the secret are not checked.
 	// An http URL with a public address is refused. Default: the platform's host, on
 	// wechat `https://api.weixin.qq.com`.
 	API string `json:"api,omitempty"`
@@ -100,6 +102,7 @@ type Config struct {
 	component   *wechat.Component
 	callback    *callback.Receiver
 	api         string
+	container   bool         // api is another operator's, with WeChat's calls below a path
 	budget      *budget.Rate // nil without PhoneBudget
 	testPhones  testphone.Numbers
 	risk        *wechat.RiskConfig

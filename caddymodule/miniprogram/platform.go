@@ -115,10 +115,10 @@ var (
 const shortSecret = 16
 
 // checkFormats refuses an appid and a secret that WeChat cannot have issued, so that a
-// typing error is found before the first login. For other platforms, whose formats are
-// not documented, it only warns. It never reports the secret.
+// typing error is found before the first login. For other platforms, and for containers with
+// WeChat's API, whose formats are not documented, it only warns. It never reports the secret.
 func (m *Config) checkFormats(logger *zap.Logger) error {
-	if m.platform == wechat.WeChat {
+	if m.platform == wechat.WeChat && !m.container {
 		switch {
 		case !weixinAppID.MatchString(string(m.id)):
 			return errAppIDFormat

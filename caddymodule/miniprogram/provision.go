@@ -28,23 +28,14 @@ func (m *Config) Provision(repl *caddy.Replacer, logger *zap.Logger) error {
 	if err := m.provisionSecret(repl, logger); err != nil {
 		return fmt.Errorf("app %s: %w", m.id, err)
 	}
+	if err := m.provisionAPI(repl); err != nil {
+		return fmt.Errorf("app %s: api %w", m.id, err)
+	}
 	if err := m.checkFormats(logger); err != nil {
 		return fmt.Errorf("app %s: %w", m.id, err)
 	}
 	if err := m.provisionCallback(repl, logger); err != nil {
 		return fmt.Errorf("app %s: %w", m.id, err)
-	}
-	if m.API != "" {
-		if m.api, err = secret.Resolve(repl, m.API); err != nil {
-			return fmt.Errorf("app %s: api %w", m.id, err)
-		}
-		u, err := wechat.ParseURL(m.api, false)
-		if err != nil {
-			return fmt.Errorf("app %s: api must be a URL such as https://api.weixin.qq.com", m.id)
-		}
-		if err := secret.RefuseCleartext(u); err != nil {
-			return fmt.Errorf("app %s: api %w", m.id, err)
-		}
 	}
 	if err := m.checkData(); err != nil {
 		return fmt.Errorf("app %s: %w", m.id, err)
@@ -61,6 +52,23 @@ func (m *Config) Provision(repl *caddy.Replacer, logger *zap.Logger) error {
 		m.Watermark = &age
 	}
 	return nil
+}
+
+// provisionAPI resolves and checks the URL of the platform's API.
+func (m *Config) provisionAPI(repl *caddy.Replacer) (err error) {
+	m.api, m.container = "", false
+	if m.API == "" {
+		return nil
+	}
+	if m.api, err = secret.Resolve(repl, m.API); err != nil {
+		return err
+	}
+	u, err := wechat.ParseURL(m.api, false)
+	if err != nil {
+		return errors.New("must be a URL such as https://api.weixin.qq.com")
+	}
+	m.container = strings.Trim(u.Path, "/") != "" && !strings.HasSuffix(u.Hostname(), ".weixin.qq.com")
+	return secret.RefuseCleartext(u)
 }
 
 // defaultWatermark is the default of [Config.Watermark].

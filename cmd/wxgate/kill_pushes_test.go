@@ -33,7 +33,9 @@ type pushed struct {
 
 func (p *pushed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
-	var message struct{ MsgId json.Number } //nolint:revive // WeChat's name
+	var message struct {
+		ID json.Number `json:"MsgId"`
+	}
 	var claims struct{ Jti string }
 	payload, err := base64.RawURLEncoding.DecodeString(strings.Split(r.Header.Get("X-WX-ASSERTION")+"..", ".")[1])
 	if err == nil {
@@ -52,7 +54,7 @@ func (p *pushed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.step = nil
 	}
 	if p.status < http.StatusMultipleChoices {
-		id := message.MsgId.String()
+		id := message.ID.String()
 		if p.ids[id] == nil {
 			p.ids[id] = make(map[string]bool)
 		}

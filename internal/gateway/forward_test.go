@@ -59,7 +59,8 @@ func TestForwardAfterActing(t *testing.T) {
 		t.Fatal(err)
 	}
 	q := queue.New(queue.Config{Kind: "push", Store: stored, Logger: zap.NewNop()}) // it delivers nothing
-	defer q.Use(&queue.Route{Box: box, Send: func(context.Context, queue.Message) error { return nil }})()
+	release := q.Use(&queue.Route{Box: box, Send: func(context.Context, queue.Message) error { return nil }})
+	defer release()
 	s.runtime.Pushes = push.NewRouter([]*push.Forward{{App: auth.AppID(second.ID), Queue: q}})
 	defer s.runtime.Pushes.Close()
 	s.runtime.Service = auth.NewService(auth.Config{

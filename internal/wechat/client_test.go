@@ -56,13 +56,33 @@ func TestNewDefaultsToWeChat(t *testing.T) {
 	}
 }
 
+// TestAPIMayHaveAPath: every call goes below the path of the API's URL, as TCMPP has it.
 func TestAPIMayHaveAPath(t *testing.T) {
 	t.Parallel()
-	p := newPlatform().on("/proxy"+loginPath, says(goodLogin))
+	const below = "/openserver"
+	p := newPlatform().on(below+loginPath, says(goodLogin)).on(below+tokenPath, says(goodToken)).on(below+phonePath, says(goodPhone)).
+		on(below+checkPath, says(`{"errcode":0}`)).on(below+knownPath, says(`{"errcode":0,"vaild":true}`)).
+		on(below+resetPath, says(`{"errcode":0,"openid":"`+string(openid)+`","session_key":"`+sampleKey+`"}`)).on(below+"/wxa/msg_sec_check", says(`{"errcode":0}`))
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
-	_, err := mustClient(t, wechat.Config{API: server.URL + "/proxy/"}).Exchange(t.Context(), code)
-	wantErr(t, err, nil)
+	client, key := mustClient(t, wechat.Config{API: server.URL + below + "/", CheckPhone: true}), auth.SessionKey{Key: sampleKey}
+	_, login := client.Exchange(t.Context(), code)
+	_, phone := client.PhoneNumber(t.Context(), code, openid)
+	_, reset := client.ResetSessionKey(t.Context(), openid, key)
+	response, forward := client.Forward(t.Context(), wechat.Outgoing{Method: http.MethodPost, Path: "/wxa/msg_sec_check", Body: strings.NewReader("{}"), Length: 2})
+	if forward == nil {
+		_ = response.Body.Close()
+	}
+	for name, err := range map[string]error{
+		loginPath: login, phonePath: phone, resetPath: reset, "/wxa/msg_sec_check": forward,
+		checkPath: client.CheckSession(t.Context(), openid, key),
+		knownPath: client.CheckPhone(t.Context(), auth.OpenData{EncryptedData: "AAAAAAAAAAAAAAAAAAAAAA==", IV: "AAAAAAAAAAAAAAAAAAAAAA=="}),
+	} {
+		wantErr(t, err, nil)
+		wantCalls(t, p, below+name, 1)
+		wantCalls(t, p, name, 0)
+	}
+	wantCalls(t, p, below+tokenPath, 1)
 }
 
 type roundTrip func(*http.Request) (*http.Response, error)

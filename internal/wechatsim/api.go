@@ -58,6 +58,7 @@ var weixinRoutes = map[string]route{
 	"/wxa/getuserriskrank":             {http.MethodPost, protocol.ErrRequirePost, (*Sim).userRiskRank},
 	"/wxa/checksession":                {http.MethodGet, protocol.ErrRequireGet, (*Sim).checkSession},
 	"/cgi-bin/getcallbackip":           {http.MethodGet, protocol.ErrRequireGet, (*Sim).callbackAddresses},
+	"/wxa/getpluginopenpid":            {http.MethodPost, protocol.ErrRequirePost, (*Sim).pluginOpenPID},
 	"/wxa/resetusersessionkey":         {http.MethodGet, protocol.ErrRequireGet, (*Sim).resetSessionKey},
 }
 

@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// codeLifetime is how long a code of either kind is valid: five minutes according to
-	// the documentation of both.
+	// codeLifetime is how long a code of any kind is valid: five minutes according to
+	// the documentation of each.
 	codeLifetime = 5 * time.Minute
 
 	// codeMemory is how long after that a used code is refused as used. Later it is an
@@ -26,6 +26,7 @@ type codeKind int
 const (
 	loginCode codeKind = iota
 	phoneCode
+	pluginCode
 )
 
 // A code was made by a phone. The app's server can exchange it once.
@@ -36,6 +37,7 @@ type code struct {
 	used       bool
 	sessionKey string      // login: the session_key of the login; empty: a new key
 	phone      PhoneNumber // phone: the number of the exchange
+	host       string      // plugin: the mini program that it runs in
 }
 
 // A Code is a new code with its user.
@@ -56,6 +58,9 @@ type Login struct {
 // ErrNoPhoneCodes means that the platform has no phone codes, or that its documentation is
 // not sufficient to simulate them.
 var ErrNoPhoneCodes = errors.New("no phone codes on this platform")
+
+// ErrNoPluginCodes means that the platform has no plugins with a login.
+var ErrNoPluginCodes = errors.New("no plugin codes on this platform")
 
 // MintCode does what wx.login does on the user's phone, or qq.login, tt.login and so on: it
 // returns a code that the platform's login accepts once, within five minutes (on Kuaishou
@@ -124,8 +129,8 @@ func (s *Sim) mint(value string, c *code) Code {
 	return Code{Code: value, App: c.user.app, OpenID: c.user.openid, ExpiresAt: c.expires}
 }
 
-// usable returns a code of a kind, or the errcode with which WeChat refuses it. A code of the
-// other kind is an invalid code. It is called with s.mu held.
+// usable returns a code of a kind, or the errcode with which WeChat refuses it. A code of
+// another kind is an invalid code. It is called with s.mu held.
 func (s *Sim) usable(value string, kind codeKind) (*code, int) {
 	c, ok := s.codes.Get(value)
 	switch {

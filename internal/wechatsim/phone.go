@@ -62,6 +62,9 @@ func (s *Sim) phoneOf(key userKey, p PhoneNumber) (PhoneNumber, error) {
 		p = s.userOf(key).phone
 		s.mu.Unlock()
 	}
+	if p == (PhoneNumber{}) {
+		p = s.virtualPhone(key)
+	}
 	return p.normal(key.openid)
 }
 

@@ -255,3 +255,26 @@ func (s *Sim) decodeSessionKey(appid, key string) ([]byte, error) {
 	}
 	return raw, nil
 }
+
+// virtualAccounts are WeChat's virtual accounts (多账号调试), by the names that stand for them
+// here. Their phone numbers are WeChat's, and no subscriber's.
+// https://developers.weixin.qq.com/miniprogram/dev/devtools/minitest/virtual_account.html
+var virtualAccounts = []struct{ name, phone string }{
+	{"virtual1", "12066600001"}, // 测试号猪
+	{"virtual2", "12066600002"}, // 测试号狗
+	{"virtual3", "12066600003"}, // 测试号熊
+	{"virtual4", "12066600004"}, // 测试号猴
+}
+
+// virtualPhone returns the phone number of a virtual account; the zero value for other users,
+// and on other platforms.
+func (s *Sim) virtualPhone(key userKey) PhoneNumber {
+	if _, ok := s.appOn(WeChat, key.app); ok {
+		for _, account := range virtualAccounts {
+			if key.openid == s.openIDOf(key.app, account.name) {
+				return PhoneNumber{Number: account.phone}
+			}
+		}
+	}
+	return PhoneNumber{}
+}

@@ -11,6 +11,10 @@ import (
 const (
 	ErrBusy             = -1
 	ErrNotEncrypted     = 1 // of checkencryptedmsg
+	ErrPluginArgument   = 1001
+	ErrPluginApp        = 1005
+	ErrNoOpenPID        = 1007
+	ErrPluginJSON       = 1022
 	ErrInvalidToken     = 40001
 	ErrGrantType        = 40002
 	ErrOpenID           = 40003
@@ -50,6 +54,10 @@ const (
 var messages = map[int]string{
 	ErrBusy:             "system error",
 	ErrNotEncrypted:     "encrypted data not exist",
+	ErrPluginArgument:   "invalid args", // the page has no messages of 1001 to 1022
+	ErrPluginApp:        "plugin appid does not match",
+	ErrNoOpenPID:        "openpid does not exist",
+	ErrPluginJSON:       "json parse error",
 	ErrArgument:         "invalid args",
 	ErrInvalidToken:     "invalid credential, access_token is invalid or not latest",
 	ErrGrantType:        "invalid grant_type",

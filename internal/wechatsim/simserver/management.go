@@ -28,6 +28,8 @@ GET    /code                 a login code, as text       unionid, session_key, c
 POST   /codes                the same, as JSON
 GET    /phone-code           a phone code, as text       phone, country
 POST   /phone-codes          the same, as JSON
+GET    /plugin-code          a plugin's code, as text    host (the appid of the mini program)
+POST   /plugin-codes         the same, as JSON
 GET    /encrypted-phone      {"encrypted_data","iv"}     phone, country, session_key, iv, watermark_appid, watermark_timestamp
 GET    /encrypted-profile    {"encrypted_data","iv","raw_data","signature"}
 POST   /encrypt              {"encryptedData","iv",...}  kind: phone | profile | json; profile, json, exact
@@ -92,6 +94,8 @@ func calls(api string, pusher *simpush.Console) map[string]call {
 		"POST /codes":                    code,
 		"GET /phone-code":                phoneCodeText,
 		"POST /phone-codes":              phoneCode,
+		"GET /plugin-code":               pluginCodeText,
+		"POST /plugin-codes":             pluginCode,
 		"GET /encrypted-phone":           encryptedPhone,
 		"GET /encrypted-profile":         encryptedProfile,
 		"POST /encrypt":                  encrypt,

@@ -72,6 +72,21 @@ func phoneCode(s *wechatsim.Sim, r *http.Request) (any, error) {
 	return orNil(s.MintPhoneCode(in.user(), in.number()))
 }
 
+func pluginCode(s *wechatsim.Sim, r *http.Request) (any, error) {
+	var in struct {
+		wireUser
+		Host string `json:"host"`
+	}
+	if err := input(r, &in); err != nil {
+		return nil, err
+	}
+	return orNil(s.MintPluginCode(in.user(), in.Host))
+}
+
+func pluginCodeText(s *wechatsim.Sim, r *http.Request) (any, error) {
+	return codeOnly(pluginCode(s, r))
+}
+
 func codeText(s *wechatsim.Sim, r *http.Request) (any, error) { return codeOnly(code(s, r)) }
 
 func phoneCodeText(s *wechatsim.Sim, r *http.Request) (any, error) {

@@ -65,6 +65,7 @@ type Reply struct {
 	OpenID      string   `json:"openid"`
 	UnionID     string   `json:"unionid"`
 	SessionKey  string   `json:"session_key"`
+	OpenPID     string   `json:"openpid"`
 	AccessToken string   `json:"access_token"`
 	ExpiresIn   int      `json:"expires_in"`
 	Addresses   []string `json:"ip_list"`
