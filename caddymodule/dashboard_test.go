@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/apisecurity"
+	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 	"github.com/wxgate/wxgate/internal/wechatsim/simpush"
 )
 
@@ -212,6 +214,11 @@ func (f *fixture) useEverything() {
 	services := *f
 	services.url = "http://" + f.plain
 	services.do("GET", "/wxa/echo", "")
+	services.checkMessage().want(f.t, http.StatusOK, "")
+	if err := f.sim.Sim.Arm(fault.Fault{Kind: fault.Kind(apisecurity.WrongSignature), Times: 1}); err != nil {
+		f.t.Fatal(err)
+	}
+	services.checkMessage().want(f.t, http.StatusBadGateway, "wechat_unreadable")
 }
 
 // TestDashboard runs each query of the dashboard and of the alerts in a Prometheus that
@@ -219,9 +226,11 @@ func (f *fixture) useEverything() {
 // every documented series among what was scraped.
 func TestDashboard(t *testing.T) {
 	t.Setenv("WXGATE_TEST_PUSH", pushToken)
-	apps := strings.Replace(theApp, "api {{.API}}", "api {{.API}}\n\t\t\tcallback {env.WXGATE_TEST_PUSH}\n\t\t\traw_session_key insecure\n\t\t\trisk marketing\n\t\t\tphone_budget 1000/366d", 1)
+	apps := strings.Replace(securedApp, "MORE\n\t\t\t}", "}\n\t\t\tcallback {env.WXGATE_TEST_PUSH}\n\t\t\traw_session_key insecure\n\t\t\trisk marketing\n\t\t\tphone_budget 1000/366d", 1)
 	receiver := newUpstream(t)
-	f := newFixture(t, siteWith{global: "metrics", apps: apps, sites: scrapedSites}.String())
+	f := newStoppedFixture(t, simConfig(), siteWith{global: "metrics", apps: apps, sites: scrapedSites}.String())
+	f.secure()
+	f.load()
 	p := startPrometheus(t, f.plain)
 	unanswered, scraped := queries(t), ""
 	t.Cleanup(func() {

@@ -151,7 +151,7 @@ var layers = []layer{
 		budgets, budgets + "/boltbudget", budgets + "/redisbudget", "internal/auth", "internal/seal",
 	}},
 	{dir: rooms + "/miniprogram", caddy: true, imports: []string{
-		rooms + "/directive", rooms + "/pushes", rooms + "/secret", "internal/metrics", "internal/traces", weChat, callback, testPhone, budgets, "internal/auth",
+		rooms + "/directive", rooms + "/pushes", rooms + "/secret", "internal/metrics", "internal/traces", weChat, apiSecurity, callback, testPhone, budgets, "internal/auth",
 	}},
 	{dir: rooms + "/events", caddy: true, imports: []string{
 		rooms + "/directive", rooms + "/queues", rooms + "/secret", weChat, tokens, signing, queues, secEvents, "internal/seal",

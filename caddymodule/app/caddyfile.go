@@ -26,6 +26,13 @@ func init() {
 //	        callback  <token> [<encoding-aes-key>] {
 //	            forward <url> [<event>...]
 //	        }
+//	        api_security {
+//	            encrypt <serial> <value>
+//	            sign    <serial> <value>
+//	            verify  <serial> <value>
+//	            calls   <path>...
+//	            plain   <path>...
+//	        }
 //	        api       <url>
 //	        watermark <max-age>
 //	        session_limit <n> [per device]

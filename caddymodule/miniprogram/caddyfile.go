@@ -18,6 +18,7 @@ func (m *Config) UnmarshalOptions(d *caddyfile.Dispenser) error {
 		"platform":        func() error { return m.parsePlatform(d) },
 		"secret":          func() error { return m.parseSecret(d) },
 		"component":       func() error { return m.parseComponent(d) },
+		"api_security":    func() error { return m.parseAPISecurity(d) },
 		"callback":        func() error { return m.parseCallback(d) },
 		"api":             directive.One(d, &m.API),
 		"session_limit":   func() error { return m.parseSessionLimit(d) },

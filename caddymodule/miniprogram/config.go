@@ -3,12 +3,15 @@
 package miniprogram
 
 import (
+	"crypto/sha256"
+
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/wxgate/wxgate/caddymodule/pushes"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/budget"
 	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechat/apisecurity"
 	"github.com/wxgate/wxgate/internal/wechat/callback"
 	"github.com/wxgate/wxgate/internal/wechat/testphone"
 )
@@ -80,6 +83,10 @@ type Config struct {
 	// session_key is refused.
 	RawSessionKey string `json:"raw_session_key,omitempty"`
 
+	// Encrypts and signs the calls of WeChat's server API that support it, wxgate's and
+	// those of `wxgate_openapi`, and refuses responses that WeChat did not sign. Only on
+	// wechat, with a secret. Default: the calls are protected by TLS alone.
+	APISecurity *APISecurityConfig `json:"api_security,omitempty"`
 	// Receives WeChat's messages about users who withdraw their authorization, and forwards
 	// messages to services. Default: not received.
 	Callback *CallbackConfig `json:"callback,omitempty"`
@@ -100,6 +107,8 @@ type Config struct {
 	miniProgram auth.AppID // "" but for MiniProgram
 	secret      string
 	component   *wechat.Component
+	security    *apisecurity.Security // nil without APISecurity
+	securityKey [sha256.Size]byte     // a hash of APISecurity, resolved
 	callback    *callback.Receiver
 	api         string
 	container   bool         // api is another operator's, with WeChat's calls below a path

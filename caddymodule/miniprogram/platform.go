@@ -55,6 +55,8 @@ func (m *Config) checkPlatform() error {
 			return errors.New("encrypted_phone checked requires the app's secret: a component has no access token of the app")
 		case m.Risk != nil:
 			return errors.New("risk requires the app's secret: WeChat does not rank users for a component")
+		case m.APISecurity != nil:
+			return errors.New("api_security requires the app's secret: a component has no access token of the app")
 		case m.PhoneBudget != "":
 			return errors.New("phone_budget requires the app's secret: a component exchanges no phone codes")
 		}
@@ -63,6 +65,8 @@ func (m *Config) checkPlatform() error {
 	switch {
 	case checked:
 		return fmt.Errorf("encrypted_phone checked is only supported on platform wechat, not %s", platform)
+	case m.APISecurity != nil:
+		return fmt.Errorf("api_security is only supported on platform wechat, not %s", platform)
 	case m.Component != nil:
 		return fmt.Errorf("component is only supported on platform wechat, not %s", platform)
 	case m.Callback != nil:
@@ -156,6 +160,7 @@ type Key struct {
 	testPhones  testphone.Numbers
 	ranks       bool // whether logins ask for a risk, as risk says
 	risk        wechat.RiskConfig
+	security    [sha256.Size]byte
 }
 
 // Key returns the key of the mini program's client.
@@ -163,6 +168,7 @@ func (m *Config) Key() Key {
 	key := Key{
 		App: m.id, api: m.api, platform: m.platform, miniProgram: m.miniProgram,
 		secret: sha256.Sum256([]byte(m.secret)), watermark: time.Duration(*m.Watermark), phone: m.EncryptedPhone, testPhones: m.testPhones,
+		security: m.securityKey,
 	}
 	if m.component != nil {
 		sum := sha256.Sum256([]byte(m.component.TokenURL))
@@ -197,6 +203,9 @@ func (m *Config) NewClient(share wechat.TokenShare) (*wechat.Client, error) {
 		TrustUnmarked:   m.EncryptedPhone == phoneVerified,
 		CheckPhone:      m.EncryptedPhone == phoneChecked,
 		TestPhones:      m.testPhones,
+
+		Security:        m.security,
+		ObserveSecurity: newSecurityObserver().observe,
 
 		Share: share,
 		Observe: func(ctx context.Context, call wechat.Call) {

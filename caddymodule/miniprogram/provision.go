@@ -34,6 +34,9 @@ func (m *Config) Provision(repl *caddy.Replacer, logger *zap.Logger) error {
 	if err := m.checkFormats(logger); err != nil {
 		return fmt.Errorf("app %s: %w", m.id, err)
 	}
+	if err := m.provisionSecurity(repl, logger); err != nil {
+		return fmt.Errorf("app %s: %w", m.id, err)
+	}
 	if err := m.provisionCallback(repl, logger); err != nil {
 		return fmt.Errorf("app %s: %w", m.id, err)
 	}

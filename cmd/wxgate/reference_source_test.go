@@ -32,6 +32,8 @@ var configTypes = []struct{ dir, name, title string }{
 	{"app", "App", "The app: `apps.wxgate`"},
 	{"miniprogram", "Config", "A mini program: `apps.wxgate.apps[]`"},
 	{"miniprogram", "ComponentConfig", "`apps.wxgate.apps[].component`"},
+	{"miniprogram", "APISecurityConfig", "`apps.wxgate.apps[].api_security`"},
+	{"miniprogram", "SecurityKeyConfig", "A key: `apps.wxgate.apps[].api_security.encrypt`, `sign` and `verify[]`"},
 	{"miniprogram", "CallbackConfig", "`apps.wxgate.apps[].callback`"},
 	{"pushes", "Forward", "`apps.wxgate.apps[].callback.forward[]`"},
 	{"miniprogram", "SessionLimitConfig", "`apps.wxgate.apps[].session_limit`"},

@@ -112,7 +112,7 @@ var (
 func Collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		Requests, Calls, logins, LoginRisks, refreshes, Stripped, RawKeys, decodes, UnknownMembers, phoneCalls, phoneBudget, limited, EventsDropped,
-		wechatSeconds, Pushes, Prefetches, revocationSeconds, storeSeconds, queueMessages, OpenAPI,
+		wechatSeconds, securityChecks, Pushes, Prefetches, revocationSeconds, storeSeconds, queueMessages, OpenAPI,
 	}
 }
 

@@ -71,6 +71,12 @@ func New(cfg Config) (*Security, error) {
 	return s, nil
 }
 
+// CheckCalls checks what [Config] calls Calls and Plain.
+func CheckCalls(more, plain []string) error {
+	_, err := encryptedCalls(more, plain)
+	return err
+}
+
 // encryptedCalls returns the documented calls and more, without those that are plain.
 func encryptedCalls(more, plain []string) (map[string]struct{}, error) {
 	calls := make(map[string]struct{}, len(documented)+len(more))
