@@ -80,6 +80,7 @@ const (
 	webhook   = queues + "/webhook"   // how services are sent messages
 	secEvents = "internal/secevent"
 	pushing   = "internal/push"
+	replies   = pushing + "/redisreplies" // the replies of services, for all machines
 )
 
 // The counts of paid calls.
@@ -147,7 +148,7 @@ var layers = []layer{
 	{dir: rooms + "/app", caddy: true, imports: []string{
 		rooms + "/directive", rooms + "/events", rooms + "/miniprogram", rooms + "/pushes", rooms + "/queues", rooms + "/secret", rooms + "/redisstore", rooms + "/storage",
 		"internal/gateway", "internal/audit", "internal/metrics", "internal/traces", "internal/version", weChat, callback, tokens, keyring, signing,
-		kit, kit + "/bolt", kit + "/memory", redisStore, queues, queues + "/boltqueue", queues + "/redisqueue", secEvents, pushing,
+		kit, kit + "/bolt", kit + "/memory", redisStore, queues, queues + "/boltqueue", queues + "/redisqueue", secEvents, pushing, replies,
 		budgets, budgets + "/boltbudget", budgets + "/redisbudget", "internal/auth", "internal/seal",
 	}},
 	{dir: rooms + "/miniprogram", caddy: true, imports: []string{
@@ -239,7 +240,8 @@ var layers = []layer{
 	{dir: budgetTest, imports: []string{budgets}},
 	{dir: webhook, imports: []string{queues}},
 	{dir: secEvents, imports: []string{queues, webhook, tokens, "internal/auth"}, tests: []string{tokenTest, keyring, signing}},
-	{dir: pushing, imports: []string{queues, webhook, tokens, callback, "internal/auth"}, tests: []string{queues + "/boltqueue", kit, kit + "/bolt", tokenTest, keyring, signing, "internal/seal"}},
+	{dir: pushing, imports: []string{queues, webhook, tokens, callback, "internal/auth", "internal/seal"}, tests: []string{queues + "/boltqueue", kit, kit + "/bolt", tokenTest, keyring, signing}},
+	{dir: replies, imports: []string{redisConnection}, tests: []string{pushing, redisStore, kit, suite}},
 	{dir: "internal/auth", stdOnly: true},
 	{dir: "internal/seal", stdOnly: true},
 	// The simulator reads WeChat's documentation, not our code: one misreading

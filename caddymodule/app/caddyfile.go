@@ -24,7 +24,7 @@ func init() {
 //	        secret    <value>
 //	        component <appid> <token-url>
 //	        callback  <token> [<encoding-aes-key>] {
-//	            forward <url> [<event>...]
+//	            forward <url> [<event>...] [reply]
 //	        }
 //	        api_security {
 //	            encrypt <serial> <value>

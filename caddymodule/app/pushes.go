@@ -9,6 +9,7 @@ import (
 	"github.com/wxgate/wxgate/caddymodule/miniprogram"
 	"github.com/wxgate/wxgate/caddymodule/pushes"
 	"github.com/wxgate/wxgate/internal/push"
+	"github.com/wxgate/wxgate/internal/push/redisreplies"
 )
 
 // provisionForwards comes after the token's options.
@@ -32,6 +33,9 @@ func (o *opener) openPushes(context.Context) error {
 	opening := &pushes.Opening{
 		Store: a.Store.key(), Open: o.store.queue, Box: o.box, Tokens: rt.Tokens, Logger: caddy.Log().Named(Name),
 		Send: !a.cleaned, // a late request of a configuration that is gone must not send by it
+	}
+	if o.store.redis != nil {
+		opening.Shared = redisreplies.New(o.store.redis.Connection())
 	}
 	var forwards []*push.Forward
 	for _, m := range a.MiniPrograms {

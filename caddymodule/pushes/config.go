@@ -24,6 +24,11 @@ type Forward struct {
 	// other messages, such as `text`. Default: every message that no other forward names.
 	Events []string `json:"events,omitempty"`
 
+	// For service accounts (公众号): the service's response is a passive reply to the user. It
+	// is encrypted and signed, and returned to WeChat if it comes within four seconds. Default:
+	// WeChat gets `success` at once.
+	Reply bool `json:"reply,omitempty"`
+
 	url string // resolved
 	to  string // scheme and host of url
 }
@@ -33,21 +38,28 @@ const maxForwards = 16
 
 // Parse reads the arguments of one forward:
 //
-//	forward <url> [<event>...]
+//	forward <url> [<event>...] [reply]
 func Parse(d *caddyfile.Dispenser, into *[]*Forward) error {
 	args := d.RemainingArgs()
 	if len(args) == 0 {
-		return d.Err("write forward <url> [<event>...]")
+		return d.Err("write forward <url> [<event>...] [reply]")
 	}
 	if err := directive.RefuseEmpty(d, args); err != nil {
 		return err
 	}
-	*into = append(*into, &Forward{URL: args[0], Events: args[1:]})
+	f := &Forward{URL: args[0], Events: args[1:]}
+	if last := len(f.Events) - 1; last >= 0 && f.Events[last] == replyOption {
+		f.Events, f.Reply = f.Events[:last], true
+	}
+	*into = append(*into, f)
 	if err := check(*into); err != nil {
 		return d.WrapErr(err)
 	}
 	return nil
 }
+
+// replyOption is the last argument of a forward whose service replies. No event has this name.
+const replyOption = "reply"
 
 // name is what WeChat names events and types of messages.
 var name = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
@@ -56,6 +68,7 @@ var (
 	errURL      = errors.New("must be a URL such as https://orders.example.com/push, without user and password")
 	errLong     = fmt.Errorf("has more than %d bytes", keyring.MaxNameBytes)
 	errCatchAll = errors.New("two forwards without events; only one can get the messages that no other forward names")
+	errReply    = errors.New("reply is not an event; write it once, as the last argument of forward")
 	errMany     = fmt.Errorf("more than %d forwards", maxForwards)
 	errSecret   = errors.New("forward needs signatures that the service can check: alg HS256 is a shared secret, with which it could also sign; set alg to EdDSA or ES256")
 )
@@ -74,6 +87,9 @@ func check(forwards []*Forward) error {
 		for _, event := range f.Events {
 			if !name.MatchString(event) {
 				return fmt.Errorf("event %q: expected letters, digits and underscores, as in WeChat's documentation", event)
+			}
+			if event == replyOption {
+				return errReply
 			}
 			if seen[event] {
 				return fmt.Errorf("duplicate event %s", event)

@@ -95,7 +95,8 @@ type Opening struct {
 	Box    *seal.Box
 	Tokens *token.Tokens
 	Logger *zap.Logger
-	Send   bool // false for a configuration that is gone
+	Shared push.Shared // keeps replies for all machines; nil if only this one delivers
+	Send   bool        // false for a configuration that is gone
 }
 
 // Acquire opens the forward of an app and appends the functions that release it.
@@ -106,8 +107,12 @@ func (f *Forward) Acquire(app auth.AppID, o *Opening, releases *[]func() error) 
 		return nil, err
 	}
 	*releases = append(*releases, release)
+	var replies *push.Replies
+	if f.Reply {
+		replies = push.NewReplies(o.Box, o.Shared)
+	}
 	if o.Send {
-		service := push.NewService(f.url, o.Tokens)
+		service := push.NewService(f.url, o.Tokens, replies)
 		stop := q.Use(&queue.Route{Box: o.Box, Send: service.Send, To: f.to})
 		*releases = append(*releases, func() error {
 			stop()
@@ -115,5 +120,5 @@ func (f *Forward) Acquire(app auth.AppID, o *Opening, releases *[]func() error) 
 			return nil
 		})
 	}
-	return &push.Forward{App: app, Events: f.Events, Queue: q}, nil
+	return &push.Forward{App: app, Events: f.Events, Queue: q, Replies: replies}, nil
 }

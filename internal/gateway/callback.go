@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -22,13 +24,14 @@ var callbackEndpoint = endpoint{name: "callback", method: http.MethodPost, also:
 // serveCallback is GET and POST {prefix}/callback, which WeChat calls: to check the
 // address, and to push what its users do.
 func (g *Gateway) serveCallback(c *call) error {
+	began := time.Now()
 	query := c.r.URL.Query()
 	if c.r.Method == http.MethodGet {
 		echo, err := firstAccepting(g.config.Callbacks, func(receiver *callback.Receiver) (string, error) { return receiver.Echo(query) })
 		if err != nil {
 			return callbackRefused(err)
 		}
-		return writeText(c.w, echo)
+		return write(c.w, plainText, echo)
 	}
 	body, err := problem.ReadAtMost(c.w, c.r, callback.MaxBytes)
 	if err != nil {
@@ -43,7 +46,29 @@ func (g *Gateway) serveCallback(c *call) error {
 	if err != nil {
 		return err // WeChat sends the message again
 	}
-	return writeText(c.w, "success")
+	if reply := g.replyTo(c, &received, began); reply != nil {
+		return write(c.w, reply.ContentType, string(reply.Body))
+	}
+	return write(c.w, plainText, "success")
+}
+
+// replyWithin is how long WeChat's response waits for the reply of a service, from the arrival
+// of the message: WeChat closes the connection after five seconds.
+const replyWithin = 4 * time.Second
+
+// replyTo returns the reply of the service to a message that is stored; nil for none, or none
+// in time.
+func (g *Gateway) replyTo(c *call, received *callback.Push, began time.Time) *callback.Reply {
+	ctx, cancel := context.WithDeadline(c.r.Context(), began.Add(replyWithin))
+	defer cancel()
+	reply, outcome, err := c.runtime.Pushes.Reply(ctx, received)
+	if outcome != push.NotAwaited {
+		metrics.PushReplies.WithLabelValues(string(outcome)).Inc()
+	}
+	if err != nil {
+		g.Logger.Warn("WeChat would not accept the reply of a service; WeChat got success instead", zap.String("app", string(received.App)), zap.Error(err))
+	}
+	return reply
 }
 
 // acceptPush acts on a message, and then stores it for the service that gets it: a service
@@ -109,9 +134,11 @@ func callbackRefused(err error) *problem.Problem {
 	return p
 }
 
-func writeText(w http.ResponseWriter, text string) error {
+const plainText = "text/plain; charset=utf-8"
+
+func write(w http.ResponseWriter, contentType, text string) error {
 	h := w.Header()
-	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Content-Type", contentType)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 	w.WriteHeader(http.StatusOK)

@@ -83,6 +83,12 @@ var (
 		Help: "Prefetches by WeChat's servers, by what names the user (token, code or none) and outcome: ok, upstream_failed or the error code.",
 	}, []string{"by", "outcome"})
 
+	// PushReplies counts what became of the replies of services to messages that WeChat pushed.
+	PushReplies = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "wxgate_push_replies_total",
+		Help: "Responses of services of a forward with reply, by outcome: sent (WeChat got it as a passive reply), empty (nothing to reply), invalid (WeChat would not accept it) or late (not within four seconds; WeChat got success).",
+	}, []string{"outcome"})
+
 	revocationSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name:    "wxgate_revocation_seconds",
 		Help:    "Delay of revocations made on other machines, measured across both clocks.",
@@ -112,7 +118,7 @@ var (
 func Collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		Requests, Calls, logins, LoginRisks, refreshes, Stripped, RawKeys, decodes, UnknownMembers, phoneCalls, phoneBudget, limited, EventsDropped,
-		wechatSeconds, securityChecks, Pushes, Prefetches, revocationSeconds, storeSeconds, queueMessages, OpenAPI,
+		wechatSeconds, securityChecks, Pushes, PushReplies, Prefetches, revocationSeconds, storeSeconds, queueMessages, OpenAPI,
 	}
 }
 

@@ -34,6 +34,9 @@ type Forward struct {
 	// everything that no other forward of the app names.
 	Events []string
 	Queue  *queue.Queue
+	// Replies are the service's responses, which WeChat gets as passive replies. Nil if WeChat
+	// gets none.
+	Replies *Replies
 }
 
 // takes reports whether the service gets a message by its name.

@@ -26,8 +26,9 @@ const (
 	source = "wx_push"
 )
 
-// maxReplyBytes bounds the response, of which only the status counts.
-const maxReplyBytes = 4 << 10
+// maxResponseBytes bounds the response of a service that gives no replies: only its status
+// counts.
+const maxResponseBytes = 4 << 10
 
 // stored is a message as it waits in the queue.
 type stored struct {
@@ -44,15 +45,16 @@ func encode(p *callback.Push) []byte {
 
 // Service delivers messages to one service. It is safe for concurrent use.
 type Service struct {
-	url    string
-	tokens *token.Tokens
-	sender *webhook.Sender
+	url     string
+	tokens  *token.Tokens
+	replies *Replies
+	sender  *webhook.Sender
 }
 
-// NewService returns a service at a URL, which is the audience of its assertions too. Close
-// it.
-func NewService(url string, tokens *token.Tokens) *Service {
-	return &Service{url: url, tokens: tokens, sender: webhook.New()}
+// NewService returns a service at a URL, which is the audience of its assertions too. Its
+// responses become replies, unless replies is nil. Close it.
+func NewService(url string, tokens *token.Tokens, replies *Replies) *Service {
+	return &Service{url: url, tokens: tokens, replies: replies, sender: webhook.New()}
 }
 
 // Close closes the idle connections.
@@ -69,11 +71,21 @@ func (s *Service) Send(ctx context.Context, m queue.Message) error {
 	if err != nil {
 		return err
 	}
-	response, err := s.sender.Post(ctx, webhook.Request{URL: s.url, Header: header, Body: p.Body, MaxReply: maxReplyBytes})
+	request := webhook.Request{URL: s.url, Header: header, Body: p.Body, MaxReply: maxResponseBytes}
+	if s.replies != nil {
+		request.MaxReply = maxReplyBytes + 1 // one that is longer is cut, and so invalid
+	}
+	response, err := s.sender.Post(ctx, request)
 	if err != nil {
 		return err
 	}
-	return response.Err("")
+	if err := response.Err(""); err != nil {
+		return err
+	}
+	if s.replies != nil {
+		s.replies.put(ctx, m.ID, response.Body)
+	}
+	return nil
 }
 
 // header returns the headers of the request for a message.

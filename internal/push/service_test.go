@@ -49,7 +49,7 @@ func deliver(t testing.TB, alg signing.Alg, payload []byte, respond http.Handler
 	defer server.Close()
 	g = tokentest.New(t, func(c *keyring.Config) { c.Alg = alg })
 	url = server.URL + "/push?tenant=1"
-	s := push.NewService(url, g.Tokens)
+	s := push.NewService(url, g.Tokens, nil)
 	defer s.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()

@@ -48,7 +48,7 @@ func TestToxicNetwork(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer proxy.Stop()
-			s := push.NewService("http://"+proxy.Listen+"/push", tokentest.New(t, nil).Tokens)
+			s := push.NewService("http://"+proxy.Listen+"/push", tokentest.New(t, nil).Tokens, nil)
 			defer s.Close()
 			m := queue.Message{ID: "ID1", Payload: payload(t, text("o1", "1"))}
 			send := func() error {

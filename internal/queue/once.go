@@ -32,8 +32,7 @@ func (q *Queue) Add(ctx context.Context, key, identity, payload []byte) (added b
 		return false, ErrNoRoute
 	}
 	e := q.entry(route, key, payload)
-	id := route.Box.MAC(identityPurpose, append([]byte(q.cfg.Name+"\x00"), identity...))
-	e.ID = base32.StdEncoding.EncodeToString(id)[:idChars]
+	e.ID = q.identified(route, identity)
 	sealed, err := q.sealed(incoming{e, route})
 	if err != nil {
 		return false, err
@@ -47,6 +46,21 @@ func (q *Queue) Add(ctx context.Context, key, identity, payload []byte) (added b
 		q.notify()
 	}
 	return added, err
+}
+
+// ID returns the ID of a message that [Queue.Add] added with an identity, as long as the root
+// secret is the same; "" if no route is used.
+func (q *Queue) ID(identity []byte) string {
+	route := q.route()
+	if route == nil {
+		return ""
+	}
+	return q.identified(route, identity)
+}
+
+func (q *Queue) identified(route *Route, identity []byte) string {
+	id := route.Box.MAC(identityPurpose, append([]byte(q.cfg.Name+"\x00"), identity...))
+	return base32.StdEncoding.EncodeToString(id)[:idChars]
 }
 
 // entry returns a new entry, with a plain payload, for a route.

@@ -1,0 +1,51 @@
+package push
+
+import (
+	"bytes"
+	"context"
+
+	"github.com/wxgate/wxgate/internal/wechat/callback"
+)
+
+const (
+	// maxReplyBytes bounds a reply. A text has 2,048 bytes at most, a news reply eight
+	// articles.
+	maxReplyBytes = 32 << 10
+
+	// acknowledged is a response that replies nothing, as WeChat's documentation says.
+	acknowledged = "success"
+)
+
+// ReplyOutcome is what became of a reply that a service may give.
+type ReplyOutcome string
+
+// The outcomes of [Router.Reply].
+const (
+	NotAwaited   ReplyOutcome = ""        // the service gives no replies, or no service gets the message
+	ReplySent    ReplyOutcome = "sent"    // WeChat gets it
+	ReplyEmpty   ReplyOutcome = "empty"   // the service had nothing to reply
+	ReplyInvalid ReplyOutcome = "invalid" // WeChat would not accept it
+	ReplyLate    ReplyOutcome = "late"    // it did not come before the context ended
+)
+
+// Reply waits for the reply of the service to a message that [Router.Store] has stored, now or
+// when WeChat sent it before. It returns nil if WeChat is to get a plain success. The error is
+// [callback.ErrReply]; it is for the log alone.
+func (r *Router) Reply(ctx context.Context, p *callback.Push) (*callback.Reply, ReplyOutcome, error) {
+	f := r.find(p)
+	if f == nil || f.Replies == nil {
+		return nil, NotAwaited, nil
+	}
+	text, ok := f.Replies.wait(ctx, f.Queue.ID(identity(p)))
+	if !ok {
+		return nil, ReplyLate, nil
+	}
+	if trimmed := bytes.TrimSpace(text); len(trimmed) == 0 || string(trimmed) == acknowledged {
+		return nil, ReplyEmpty, nil
+	}
+	reply, err := p.Reply(text)
+	if err != nil {
+		return nil, ReplyInvalid, err
+	}
+	return &reply, ReplySent, nil
+}
