@@ -205,7 +205,7 @@ func (f *fixture) useEverything() {
 	open := fmt.Sprintf(`{"encrypted_data":%q,"iv":%q,"session_key":%%q}`, sealed.EncryptedData, sealed.IV)
 	f.do("POST", pub+"/decode", fmt.Sprintf(open, login.str(f.t, "session_key"))).want(f.t, http.StatusOK, "")
 	f.do("POST", pub+"/decode", fmt.Sprintf(open, "AAAAAAAAAAAAAAAAAAAAAA=="))
-	push, err := simpush.Event(f.sim.Sim, wechatsim.User{App: wechatsim.DefaultApp.ID, Name: "alice"}, "user_authorization_revoke", simpush.Target{Token: pushToken})
+	push, err := simpush.Event(f.sim.Sim, wechatsim.User{App: wechatsim.DefaultApp.ID, Name: "alice"}, "user_authorization_revoke", simpush.Target{Token: pushToken, EncodingAESKey: pushKey})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -225,8 +225,9 @@ func (f *fixture) useEverything() {
 // scrapes a gateway under load, with store bolt and then with store redis. It also finds
 // every documented series among what was scraped.
 func TestDashboard(t *testing.T) {
-	t.Setenv("WXGATE_TEST_PUSH", pushToken)
-	apps := strings.Replace(securedApp, "MORE\n\t\t\t}", "}\n\t\t\tcallback {env.WXGATE_TEST_PUSH}\n\t\t\traw_session_key insecure\n\t\t\trisk marketing\n\t\t\tphone_budget 1000/366d", 1)
+	setPushEnv(t)
+	service, _ := replier(t)
+	apps := strings.Replace(securedApp, "MORE\n\t\t\t}", "}\n\t\t\t"+forwarding(service+" reply")+"\n\t\t\traw_session_key insecure\n\t\t\trisk marketing\n\t\t\tphone_budget 1000/366d", 1)
 	receiver := newUpstream(t)
 	f := newStoppedFixture(t, simConfig(), siteWith{global: "metrics", apps: apps, sites: scrapedSites}.String())
 	f.secure()
