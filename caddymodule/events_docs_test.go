@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -108,10 +109,17 @@ func postEventAs(t *testing.T, authorization, url, token string) (status int, bo
 // TestEventReceivers runs the receivers of docs/events.md behind the page's configuration.
 // They accept each event once, and refuse everything that is not one for them.
 func TestEventReceivers(t *testing.T) {
+	eachReceiver(t, "events.md", testEventReceiver)
+}
+
+// eachReceiver builds the receivers of a page, in Go and for Node, and tests each with every
+// algorithm of tokens.
+func eachReceiver(t *testing.T, page string, test func(t *testing.T, alg string, command []string)) {
+	t.Helper()
 	dir := t.TempDir()
 	write := func(heading, language, name string) string {
 		file := filepath.Join(dir, name)
-		if err := os.WriteFile(file, []byte(guideBlock(t, "events.md", heading, language)), 0o600); err != nil {
+		if err := os.WriteFile(file, []byte(guideBlock(t, page, heading, language)), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return file
@@ -122,9 +130,23 @@ func TestEventReceivers(t *testing.T) {
 	}
 	for name, command := range map[string][]string{"Go": {binary}, "Node": {"node", write("### Node", "js", "receiver.js")}} {
 		for _, alg := range []string{"EdDSA", "ES256", "RS256"} {
-			t.Run(name+" "+alg, func(t *testing.T) { testEventReceiver(t, alg, command) })
+			t.Run(name+" "+alg, func(t *testing.T) { test(t, alg, command) })
 		}
 	}
+}
+
+// startReceiver starts a receiver and waits until it listens.
+func startReceiver(t *testing.T, command []string, listen string, env ...string) *output {
+	t.Helper()
+	said := startProgram(t, command, append(slices.Clip(env), "LISTEN="+listen))
+	eventually(t, "the receiver listens", func() bool {
+		conn, err := net.Dial("tcp", listen)
+		if err == nil {
+			_ = conn.Close()
+		}
+		return err == nil
+	})
+	return said
 }
 
 func testEventReceiver(t *testing.T, alg string, command []string) {
@@ -137,14 +159,7 @@ func testEventReceiver(t *testing.T, alg string, command []string) {
 	f.config = strings.Replace(config, "admin off", "admin unix/{{.Dir}}/admin.sock", 1)
 	f.load()
 	const issuer = "https://api.example.com"
-	said := startProgram(t, command, []string{"LISTEN=" + listen, "ISSUER=" + issuer, "AUDIENCE=" + url, "JWKS=" + f.url + "/.well-known/jwks.json", "BEARER=" + eventsBearer})
-	eventually(t, "the receiver listens", func() bool {
-		conn, err := net.Dial("tcp", listen)
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err == nil
-	})
+	said := startReceiver(t, command, listen, "ISSUER="+issuer, "AUDIENCE="+url, "JWKS="+f.url+"/.well-known/jwks.json", "BEARER="+eventsBearer)
 	login := f.login("alice")
 	line := "ended: user " + login.str(t, "openId") + ", session \""
 	f.logout(login)

@@ -5,12 +5,8 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -73,23 +69,7 @@ func (m pushed) post(t *testing.T, url string) int {
 // docs/wechat.md. They accept what WeChat pushed, once, and nothing else: a user who sends the
 // same JSON to the same path through the site does not pass for WeChat.
 func TestPushReceivers(t *testing.T) {
-	dir := t.TempDir()
-	write := func(heading, language, name string) string {
-		file := filepath.Join(dir, name)
-		if err := os.WriteFile(file, []byte(guideBlock(t, "verify.md", heading, language)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return file
-	}
-	binary := filepath.Join(dir, "receiver")
-	if said, err := exec.Command("go", "build", "-o", binary, write("### Go", "go", "main.go")).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, said)
-	}
-	for name, command := range map[string][]string{"Go": {binary}, "Node": {"node", write("### Node", "js", "receiver.js")}} {
-		for _, alg := range []string{"EdDSA", "ES256", "RS256"} {
-			t.Run(name+" "+alg, func(t *testing.T) { testPushReceiver(t, alg, command) })
-		}
-	}
+	eachReceiver(t, "verify.md", testPushReceiver)
 }
 
 const pushIssuer = "https://api.example.com"
@@ -120,15 +100,8 @@ func testPushReceiver(t *testing.T, alg string, command []string) {
 	tapped, addr := newTap(t, "http://"+listen+"/wechat")
 	f := newStoppedFixture(t, simConfig(), receiverSite(t, alg, addr))
 	f.load()
-	env := []string{"LISTEN=" + listen, "ISSUER=" + pushIssuer, "AUDIENCE=http://" + addr + "/wechat", "JWKS=" + f.url + "/.well-known/jwks.json"}
-	said := startProgram(t, command, env)
-	eventually(t, "the receiver listens", func() bool {
-		conn, err := net.Dial("tcp", listen)
-		if err == nil {
-			_ = conn.Close()
-		}
-		return err == nil
-	})
+	env := []string{"ISSUER=" + pushIssuer, "AUDIENCE=http://" + addr + "/wechat", "JWKS=" + f.url + "/.well-known/jwks.json"}
+	said := startReceiver(t, command, listen, env...)
 	alice := wechatsim.OpenIDFor(pushedApp, "alice")
 	text := strings.Replace(customerText(alice, "1", "hi"), `"text"`, `"image"`, 1)
 	f.wantPushed(text)
