@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -14,8 +13,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/go-jose/go-jose/v4"
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/push"
@@ -58,28 +55,6 @@ func deliver(t testing.TB, alg signing.Alg, payload []byte, respond http.Handler
 	return g, url, got, err
 }
 
-// claims verifies an assertion with the published keys only.
-func claims(t testing.TB, g *tokentest.Gateway, raw string) (typ any, claims map[string]any) {
-	t.Helper()
-	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.EdDSA, jose.ES256, jose.RS256})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var set jose.JSONWebKeySet
-	body, _ := g.Ring.JWKS()
-	if err := json.Unmarshal(body, &set); err != nil {
-		t.Fatal(err)
-	}
-	plain, err := signed.Verify(set)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(plain, &claims); err != nil {
-		t.Fatal(err)
-	}
-	return signed.Signatures[0].Protected.ExtraHeaders[jose.HeaderType], claims
-}
-
 // TestRequest: a service gets WeChat's JSON unchanged, Cloud Hosting's headers, and an
 // assertion over both.
 func TestRequest(t *testing.T) {
@@ -120,7 +95,7 @@ func TestRequest(t *testing.T) {
 				t.Errorf("header %v\nwant   %v", r.Header, row.want)
 			}
 			sum := sha256.Sum256(body)
-			typ, got1 := claims(t, g, assertion)
+			typ, got1 := g.Claims(t, assertion)
 			want := map[string]any{
 				"iss": "wxgate", "aud": url, "jti": "ID1", "client_id": string(app),
 				"iat": float64(tokentest.Start.Unix()), "exp": float64(tokentest.Start.Add(time.Minute).Unix()),

@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/go-jose/go-jose/v4"
 	"go.uber.org/goleak"
 
 	"github.com/wxgate/wxgate/internal/auth"
@@ -57,29 +56,6 @@ func push(t *testing.T, alg signing.Alg, payload []byte, respond http.HandlerFun
 }
 
 func accept(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusAccepted) }
-
-// claims verifies a token with the published keys only, and returns its header and claims.
-func claims(t *testing.T, g *tokentest.Gateway, raw string) (typ string, claims map[string]any) {
-	t.Helper()
-	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.EdDSA, jose.ES256, jose.RS256})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var set jose.JSONWebKeySet
-	body, _ := g.Ring.JWKS()
-	if err := json.Unmarshal(body, &set); err != nil {
-		t.Fatal(err)
-	}
-	payload, err := signed.Verify(set)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(payload, &claims); err != nil {
-		t.Fatal(err)
-	}
-	typ, _ = signed.Signatures[0].Protected.ExtraHeaders[jose.HeaderType].(string)
-	return typ, claims
-}
 
 func parse(t *testing.T, text string) (v map[string]any) {
 	t.Helper()
@@ -125,7 +101,7 @@ func TestTokens(t *testing.T) {
 						t.Errorf("%s: %q, want %q", header, value, want)
 					}
 				}
-				typ, claims := claims(t, g, got.token)
+				typ, claims := g.Claims(t, got.token)
 				if typ != "secevent+jwt" {
 					t.Errorf("typ %q", typ)
 				}

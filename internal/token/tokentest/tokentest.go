@@ -5,9 +5,12 @@ package tokentest
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/seal"
@@ -162,4 +165,28 @@ func (g *Gateway) MustVerify(tb testing.TB, raw string) *auth.Identity {
 		tb.Fatal(err)
 	}
 	return id
+}
+
+// Claims verifies a token as a receiver does, with the published keys only and another library,
+// and returns its type and claims.
+func (g *Gateway) Claims(t testing.TB, raw string) (typ string, claims map[string]any) {
+	t.Helper()
+	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.EdDSA, jose.ES256, jose.RS256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var set jose.JSONWebKeySet
+	body, _ := g.Ring.JWKS()
+	if err := json.Unmarshal(body, &set); err != nil {
+		t.Fatal(err)
+	}
+	payload, err := signed.Verify(set)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(payload, &claims); err != nil {
+		t.Fatal(err)
+	}
+	typ, _ = signed.Signatures[0].Protected.ExtraHeaders[jose.HeaderType].(string)
+	return typ, claims
 }
