@@ -73,6 +73,11 @@ func TestDoctor(t *testing.T) {
 			config: siteWith{wxgate: "secret 0123456789abcdef0123456789abcdef"},
 			check:  doctor.CheckSecrets, text: "in the configuration itself",
 		},
+		"literal key of api_security": {
+			config:  siteWith{apps: strings.NewReplacer("{file.{{.Dir}}/wx_encrypt.key}", "otUpngOjU+nVQaWJIC3D/yMLV17RKaP6t4Ot9tbnzLY=", "MORE", "").Replace(securedApp)},
+			prepare: (*fixture).secure,
+			check:   doctor.CheckSecrets, text: "in the configuration itself",
+		},
 		"public admin API": {
 			config: siteWith{global: "admin 0.0.0.0:{{.Free}}"},
 			check:  doctor.CheckAdmin, text: "other machines can reach it",

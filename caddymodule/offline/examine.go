@@ -156,6 +156,9 @@ func literals(a *app.App) []string {
 			add("the callback token of "+string(m.ID()), m.Callback.Token)
 			add("the EncodingAESKey of "+string(m.ID()), m.Callback.EncodingAESKey)
 		}
+		if m.APISecurity != nil {
+			add("a key of api_security of "+string(m.ID()), m.APISecurity.Encrypt.Value, m.APISecurity.Sign.Value)
+		}
 	}
 	if server := a.Store.Redis; server != nil {
 		add("the password of Redis", server.Password, server.SentinelPassword)

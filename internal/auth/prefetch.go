@@ -31,7 +31,7 @@ func (s *Service) PrefetchByToken(ctx context.Context, app AppID, token string) 
 		return nil, err
 	}
 	user := &Identity{
-		User: session.User, UnionID: session.UnionID, Session: session.ID, Phone: session.Phone, Dev: session.Door == DoorMinted,
+		User: session.User, UnionID: session.UnionID, Session: session.ID, Phone: session.Phone, Risk: session.Risk, Dev: session.Door == DoorMinted,
 		IssuedAt: session.CreatedAt, Expires: session.End(),
 	}
 	if err := s.PrefetchEnded(user); err != nil {

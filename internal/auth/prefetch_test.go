@@ -86,7 +86,7 @@ func TestPrefetchByToken(t *testing.T) {
 	alice := auth.User{App: "wx1", OpenID: "alice"}
 	began := time.Now()
 	session := &auth.Session{
-		ID: auth.NewSessionID(began, alice), User: alice, UnionID: "u1", Phone: "+8610000000000", CreatedAt: began,
+		ID: auth.NewSessionID(began, alice), User: alice, UnionID: "u1", Phone: "+8610000000000", Risk: 3, CreatedAt: began,
 		IdleEnd: began.Add(time.Hour), AbsoluteEnd: began.Add(2 * time.Hour),
 	}
 	store, revoked := &prefetchStore{onlyStore: onlyStore{session: session}}, revokedSet{}
@@ -97,7 +97,7 @@ func TestPrefetchByToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	id, err := s.PrefetchByToken(t.Context(), "wx1", token)
-	if err != nil || id.User != alice || id.UnionID != "u1" || id.Session != session.ID || id.Phone != session.Phone || id.Dev || !id.Expires.Equal(session.IdleEnd) {
+	if err != nil || id.User != alice || id.UnionID != "u1" || id.Session != session.ID || id.Phone != session.Phone || id.Risk != session.Risk || id.Dev || !id.Expires.Equal(session.IdleEnd) {
 		t.Errorf("%+v, %v", id, err)
 	}
 	refused := func(name string, app auth.AppID, token string, want error) {
