@@ -68,14 +68,17 @@ func newStoppedFixture(t testing.TB, simConfig wechatsim.Config, config string) 
 	return f
 }
 
-// freeAddr is a loopback address that nobody listens on. It lies below the
-// ports that the system gives to outgoing connections, one of which might
-// otherwise take it before Caddy does.
+// freeAddr is a loopback address that nobody listens on and that no call returned before: a
+// configuration with one address twice does not load. It lies below the ports that the system
+// gives to outgoing connections, one of which might otherwise take it before Caddy does.
 func freeAddr(t testing.TB) string {
 	t.Helper()
-	const first, count, tries = 20000, 12000, 100
+	const first, count, tries = 20000, 6000, 100 // the tests of cmd/wxgate use those above
 	for range tries {
 		addr := fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(count))
+		if _, given := givenAddrs.LoadOrStore(addr, nil); given {
+			continue
+		}
 		if l, err := net.Listen("tcp", addr); err == nil {
 			_ = l.Close()
 			return addr
@@ -84,6 +87,9 @@ func freeAddr(t testing.TB) string {
 	t.Fatal("no free port")
 	return ""
 }
+
+// givenAddrs are what freeAddr returned.
+var givenAddrs sync.Map
 
 // caddyfile fills the template in.
 func (f *fixture) caddyfile() []byte {

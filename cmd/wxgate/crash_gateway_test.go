@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"text/template"
@@ -137,13 +138,17 @@ func raced() bool {
 	return false
 }
 
-// freeAddr lies below the ports of outgoing connections, so that none of those
-// takes it while the gateway is down.
+// freeAddr is a loopback address that nobody listens on and that no call returned before. It
+// lies below the ports of outgoing connections, so that none of those takes it while the
+// gateway is down.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	const first, count, tries = 20000, 12000, 100
+	const first, count, tries = 26000, 3000, 100 // caddymodule's tests use those below, freePort those above
 	for range tries {
 		addr := fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(count))
+		if _, given := givenAddrs.LoadOrStore(addr, nil); given {
+			continue
+		}
 		if l, err := net.Listen("tcp", addr); err == nil {
 			_ = l.Close()
 			return addr
@@ -152,6 +157,9 @@ func freeAddr(t *testing.T) string {
 	t.Fatal("no free port")
 	return ""
 }
+
+// givenAddrs are what freeAddr returned.
+var givenAddrs sync.Map
 
 func (g *gateway) caddyfile() []byte {
 	var b bytes.Buffer

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -113,18 +114,24 @@ func (s *surroundings) close() {
 	_ = s.sim.Close() // an answer that hung is the script's failure, not this one's
 }
 
-// freePort is a port that nobody listens on, below those that the system gives
-// to outgoing connections, one of which might otherwise take it first.
+// freePort is a port that nobody listens on and that no call returned before, below those
+// that the system gives to outgoing connections, one of which might otherwise take it first.
 func freePort() (int, error) {
-	const first, count, tries = 20000, 12000, 100
+	const first, count, tries = 29000, 3000, 100 // freeAddr uses those below
 	for range tries {
 		port := first + rand.IntN(count)
+		if _, given := givenPorts.LoadOrStore(port, nil); given {
+			continue
+		}
 		if l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
 			return port, l.Close()
 		}
 	}
 	return 0, errors.New("no free port")
 }
+
+// givenPorts are what freePort returned.
+var givenPorts sync.Map
 
 func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
