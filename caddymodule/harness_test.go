@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -22,6 +21,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
 	_ "github.com/wxgate/wxgate/caddymodule"
+	"github.com/wxgate/wxgate/internal/freeport"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
@@ -68,28 +68,18 @@ func newStoppedFixture(t testing.TB, simConfig wechatsim.Config, config string) 
 	return f
 }
 
-// freeAddr is a loopback address that nobody listens on and that no call returned before: a
-// configuration with one address twice does not load. It lies below the ports that the system
-// gives to outgoing connections, one of which might otherwise take it before Caddy does.
+// ports are those of the servers of these tests.
+var ports = freeport.Range{First: 20000, Count: 6000}
+
+// freeAddr is a loopback address that nothing listens on.
 func freeAddr(t testing.TB) string {
 	t.Helper()
-	const first, count, tries = 20000, 6000, 100 // the tests of cmd/wxgate use those above
-	for range tries {
-		addr := fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(count))
-		if _, given := givenAddrs.LoadOrStore(addr, nil); given {
-			continue
-		}
-		if l, err := net.Listen("tcp", addr); err == nil {
-			_ = l.Close()
-			return addr
-		}
+	port, err := ports.Take()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no free port")
-	return ""
+	return freeport.Addr(port)
 }
-
-// givenAddrs are what freeAddr returned.
-var givenAddrs sync.Map
 
 // caddyfile fills the template in.
 func (f *fixture) caddyfile() []byte {

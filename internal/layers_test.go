@@ -125,12 +125,12 @@ const rooms = "caddymodule"
 // docs/architecture.md.
 var layers = []layer{
 	{dir: "cmd", imports: []string{rooms, rooms + "/configfile", rooms + "/command", rooms + "/usage", "internal/garbage", "internal/version"}, caddy: true, tests: []string{
-		"internal/auth", "internal/seal", tokens, keyring, kit, kit + "/bolt", // to verify the tokens of earlier versions
+		"internal/freeport", "internal/auth", "internal/seal", tokens, keyring, kit, kit + "/bolt", // to verify the tokens of earlier versions
 	}},
 	{dir: rooms, alone: true, caddy: true, imports: []string{
 		rooms + "/handler", rooms + "/openapi", rooms + "/admin", rooms + "/command", rooms + "/app", rooms + "/proxylog",
 	}, tests: []string{
-		rooms + "/events", "internal/audit", "internal/auth", "internal/doctor", "internal/edge", "internal/gateway", tokens, weChat, attack, corpus, wire, kit, kit + "/bolt", simPrefetch,
+		rooms + "/events", "internal/audit", "internal/auth", "internal/doctor", "internal/edge", "internal/gateway", tokens, weChat, attack, corpus, wire, kit, kit + "/bolt", simPrefetch, "internal/freeport",
 	}},
 	{dir: rooms + "/handler", caddy: true, imports: []string{
 		rooms + "/app", rooms + "/proxylog", rooms + "/request", rooms + "/directive", rooms + "/secret",
@@ -197,6 +197,7 @@ var layers = []layer{
 	{dir: "internal/garbage", stdOnly: true},
 	{dir: "internal/doctor", imports: []string{"internal/auth"}},
 	{dir: "internal/version", stdOnly: true},
+	{dir: "internal/freeport", stdOnly: true},
 	{dir: "internal/transport", only: []string{"golang.org/x/net/http/httpguts", "go.uber.org/goleak"}},
 	{dir: "internal/edge", imports: []string{"internal/problem", "internal/auth"}, tests: []string{upstream}},
 	{dir: "internal/problem", imports: []string{"internal/auth"}},

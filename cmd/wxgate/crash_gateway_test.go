@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -14,12 +13,12 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"text/template"
 	"time"
 
+	"github.com/wxgate/wxgate/internal/freeport"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
@@ -138,28 +137,18 @@ func raced() bool {
 	return false
 }
 
-// freeAddr is a loopback address that nobody listens on and that no call returned before. It
-// lies below the ports of outgoing connections, so that none of those takes it while the
-// gateway is down.
+// ports are those of the gateways and of Redis.
+var ports = freeport.Range{First: 26000, Count: 3000}
+
+// freeAddr is a loopback address that nothing listens on.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	const first, count, tries = 26000, 3000, 100 // caddymodule's tests use those below, freePort those above
-	for range tries {
-		addr := fmt.Sprintf("127.0.0.1:%d", first+rand.IntN(count))
-		if _, given := givenAddrs.LoadOrStore(addr, nil); given {
-			continue
-		}
-		if l, err := net.Listen("tcp", addr); err == nil {
-			_ = l.Close()
-			return addr
-		}
+	port, err := ports.Take()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no free port")
-	return ""
+	return freeport.Addr(port)
 }
-
-// givenAddrs are what freeAddr returned.
-var givenAddrs sync.Map
 
 func (g *gateway) caddyfile() []byte {
 	var b bytes.Buffer

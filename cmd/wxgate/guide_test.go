@@ -88,7 +88,7 @@ func writeReceiver(t *testing.T, dir string) {
 // port is one that no process uses.
 func port(t *testing.T) string {
 	t.Helper()
-	n, err := freePort()
+	n, err := ports.Take()
 	if err != nil {
 		t.Fatal(err)
 	}

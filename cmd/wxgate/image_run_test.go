@@ -73,7 +73,7 @@ func runImage(t *testing.T, image imageLayout) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.close)
-	metrics, err := freePort()
+	metrics, err := ports.Take()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -13,12 +11,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/wxgate/wxgate/internal/freeport"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
@@ -85,7 +83,7 @@ func newSurroundings(dir string) (*surroundings, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort()
+	port, err := ports.Take()
 	if err != nil {
 		return nil, err
 	}
@@ -114,24 +112,8 @@ func (s *surroundings) close() {
 	_ = s.sim.Close() // an answer that hung is the script's failure, not this one's
 }
 
-// freePort is a port that nobody listens on and that no call returned before, below those
-// that the system gives to outgoing connections, one of which might otherwise take it first.
-func freePort() (int, error) {
-	const first, count, tries = 29000, 3000, 100 // freeAddr uses those below
-	for range tries {
-		port := first + rand.IntN(count)
-		if _, given := givenPorts.LoadOrStore(port, nil); given {
-			continue
-		}
-		if l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
-			return port, l.Close()
-		}
-	}
-	return 0, errors.New("no free port")
-}
-
-// givenPorts are what freePort returned.
-var givenPorts sync.Map
+// ports are those of the servers of scripts and guides.
+var ports = freeport.Range{First: 29000, Count: 3000}
 
 func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 0 {
