@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
@@ -21,14 +19,11 @@ import (
 // receiver is a service that events_to names. It verifies what it gets with the gateway's
 // published keys.
 type receiver struct {
-	t       *testing.T
-	gateway *fixture
-	url     string
+	webhook
 
-	mu     sync.Mutex
-	status int // of its responses
-	raw    []string
-	events []receivedEvent
+	gateway *fixture
+	raw     []string
+	events  []receivedEvent
 }
 
 // receivedEvent is an event as a receiver reads it.
@@ -51,10 +46,8 @@ func (e receivedEvent) reason() string { return e.Events[sessionRevoked].Reason[
 
 func newReceiver(t *testing.T) *receiver {
 	t.Helper()
-	r := &receiver{t: t, status: http.StatusAccepted}
-	server := httptest.NewServer(r)
-	t.Cleanup(server.Close)
-	r.url = server.URL + "/events"
+	r := &receiver{webhook: webhook{t: t, status: http.StatusAccepted}}
+	r.listen("/events", r)
 	return r
 }
 
@@ -63,6 +56,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	body, _ := io.ReadAll(request.Body)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.tries++
 	r.raw = append(r.raw, string(body))
 	if got := request.Header.Get("Authorization"); got != "Bearer "+eventsBearer {
 		r.t.Errorf("Authorization: %q", got)
@@ -100,33 +94,10 @@ func (r *receiver) verify(raw, jwks string) (e receivedEvent) {
 	return e
 }
 
-func (r *receiver) respond(status int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.status = status
-}
-
-// attempts is how many requests came in.
-func (r *receiver) attempts() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.raw)
-}
-
 // await waits for n accepted events and returns all.
 func (r *receiver) await(n int) []receivedEvent {
 	r.t.Helper()
-	eventually(r.t, fmt.Sprintf("%d events", n), func() bool {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		return len(r.events) >= n
-	})
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if len(r.events) != n {
-		r.t.Fatalf("%d events, want %d", len(r.events), n)
-	}
-	return append([]receivedEvent(nil), r.events...)
+	return awaitAll(&r.webhook, n, &r.events)
 }
 
 const eventsBearer = "bearer.of-the_receiver~0123456789=="

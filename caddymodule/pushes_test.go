@@ -5,10 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
@@ -19,14 +17,10 @@ const pushedApp = "wx0000000000000001"
 
 // service is what a forward names. It has no code of WeChat's.
 type service struct {
-	t      *testing.T
-	url    string
-	before func() // is called with each request, before it is accepted
+	webhook
 
-	mu     sync.Mutex
-	status int // of its responses
+	before func() // is called with each request, before it is accepted
 	got    []pushed
-	tries  int
 }
 
 // pushed is a message as a service gets it.
@@ -37,10 +31,8 @@ type pushed struct {
 
 func newService(t *testing.T) *service {
 	t.Helper()
-	s := &service{t: t, status: http.StatusOK}
-	server := httptest.NewServer(s)
-	t.Cleanup(server.Close)
-	s.url = server.URL + "/wechat"
+	s := &service{webhook: webhook{t: t, status: http.StatusOK}}
+	s.listen("/wechat", s)
 	return s
 }
 
@@ -58,33 +50,10 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(s.status)
 }
 
-func (s *service) respond(status int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.status = status
-}
-
-// attempts is how many requests came in.
-func (s *service) attempts() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.tries
-}
-
 // await waits for n messages, and returns them.
 func (s *service) await(n int) []pushed {
 	s.t.Helper()
-	var got []pushed
-	eventually(s.t, fmt.Sprintf("%d messages", n), func() bool {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		got = append([]pushed(nil), s.got...)
-		return len(got) >= n
-	})
-	if len(got) != n {
-		s.t.Fatalf("%d messages, want %d: %v", len(got), n, got)
-	}
-	return got
+	return awaitAll(&s.webhook, n, &s.got)
 }
 
 // forwarding are options of an app that forwards to services; each line is a forward.
