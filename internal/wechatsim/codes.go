@@ -110,12 +110,17 @@ func (s *Sim) MintPhoneCode(u User, p PhoneNumber) (Code, error) {
 	if err != nil {
 		return Code{}, err
 	}
+	return s.mintHex(&code{kind: phoneCode, user: key, phone: phone}), nil
+}
+
+// mintHex mints a code of 64 hexadecimal digits, as those for phone numbers and of plugins are.
+func (s *Sim) mintHex(c *code) Code {
 	var raw [32]byte
 	_, _ = rand.Read(raw[:]) // never fails: see crypto/rand
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.userOf(key)
-	return s.mint(hex.EncodeToString(raw[:]), &code{kind: phoneCode, user: key, phone: phone}), nil
+	s.userOf(c.user)
+	return s.mint(hex.EncodeToString(raw[:]), c)
 }
 
 // mint stores c. It is called with s.mu held.

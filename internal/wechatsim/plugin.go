@@ -1,10 +1,8 @@
 package wechatsim
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 
 	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
@@ -21,12 +19,7 @@ func (s *Sim) MintPluginCode(u User, host string) (Code, error) {
 	if _, ok := s.appOn(WeChat, key.app); !ok {
 		return Code{}, ErrNoPluginCodes
 	}
-	var raw [32]byte
-	_, _ = rand.Read(raw[:]) // never fails: see crypto/rand
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.userOf(key)
-	return s.mint(hex.EncodeToString(raw[:]), &code{kind: pluginCode, user: key, host: host}), nil
+	return s.mintHex(&code{kind: pluginCode, user: key, host: host}), nil
 }
 
 // OpenPIDFor returns the openpid of a user: it differs for each plugin and each mini program

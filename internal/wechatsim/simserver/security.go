@@ -8,48 +8,33 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/apisecurity"
 )
 
-// wireSecured names the app of a call about API security.
-type wireSecured struct {
-	App string `json:"appid"`
-}
-
-func securedApp(s *wechatsim.Sim, r *http.Request) (string, error) {
-	var in wireSecured
-	err := input(r, &in)
-	return cmp.Or(in.App, s.Apps()[0].ID), err
+// aboutSecurity returns a call about the API security of the app that the request names.
+func aboutSecurity(of func(s *wechatsim.Sim, app string) (apisecurity.Console, error)) call {
+	return func(s *wechatsim.Sim, r *http.Request) (any, error) {
+		var in struct {
+			App string `json:"appid"`
+		}
+		if err := input(r, &in); err != nil {
+			return nil, err
+		}
+		return orNil(of(s, cmp.Or(in.App, s.Apps()[0].ID)))
+	}
 }
 
 // secure turns on API security with new keys.
-func secure(s *wechatsim.Sim, r *http.Request) (any, error) {
-	app, err := securedApp(s, r)
-	if err != nil {
-		return nil, err
-	}
+func secure(s *wechatsim.Sim, app string) (apisecurity.Console, error) {
 	keys, err := apisecurity.Generate()
 	if err != nil {
-		return nil, err
+		return apisecurity.Console{}, err
 	}
-	return orNil(s.Secure(app, keys))
-}
-
-// console returns the keys as they are.
-func console(s *wechatsim.Sim, r *http.Request) (any, error) {
-	app, err := securedApp(s, r)
-	if err != nil {
-		return nil, err
-	}
-	return orNil(s.SecurityConsole(app))
+	return s.Secure(app, keys)
 }
 
 // changeCertificate begins or ends a change of WeChat's certificate.
-func changeCertificate(s *wechatsim.Sim, r *http.Request) (any, error) {
-	app, err := securedApp(s, r)
-	if err != nil {
-		return nil, err
-	}
+func changeCertificate(s *wechatsim.Sim, app string) (apisecurity.Console, error) {
 	keys, err := apisecurity.Generate()
 	if err != nil {
-		return nil, err
+		return apisecurity.Console{}, err
 	}
-	return orNil(s.ChangeCertificate(app, keys.Verify))
+	return s.ChangeCertificate(app, keys.Verify)
 }
