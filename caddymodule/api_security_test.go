@@ -13,7 +13,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
-// securedApp is theApp with API security; MORE stands in its block. The keys are in files that
+// securedApp is theApp with API security; MORE is a placeholder in its block. The keys are in files that
 // [fixture.secure] writes.
 const securedApp = `app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
 			api {{.API}}

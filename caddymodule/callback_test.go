@@ -182,8 +182,8 @@ func TestCallbackAddress(t *testing.T) {
 			t.Errorf("answered %q as %s", a.body, a.header.Get("Content-Type"))
 		}
 	}
-	stranger := simpush.Check(f.sim.Sim, simpush.Target{Token: "somebody"})
-	a := f.do("GET", pub+"/callback?"+stranger.Query.Encode(), "")
+	foreign := simpush.Check(f.sim.Sim, simpush.Target{Token: "anothertoken"})
+	a := f.do("GET", pub+"/callback?"+foreign.Query.Encode(), "")
 	if a.want(t, http.StatusForbidden, "forbidden"); a.header.Get("WWW-Authenticate") != "" {
 		t.Errorf("a challenge where no token helps: %v", a.header)
 	}
@@ -205,7 +205,7 @@ func TestCallbackRefusals(t *testing.T) {
 		}
 		return r
 	}
-	stranger := push(alice, simpush.Target{Token: "somebody"})
+	foreign := push(alice, simpush.Target{Token: "anothertoken"})
 	// The second app's console cannot end sessions of the first.
 	crossed := push(alice, simpush.Target{Token: otherPushToken, EncodingAESKey: pushKey, Receiver: "wx0000000000000002"})
 	inClear := push(wechatsim.User{App: "wx0000000000000002"}, simpush.Target{Token: otherPushToken})
@@ -223,7 +223,7 @@ func TestCallbackRefusals(t *testing.T) {
 		status int
 		code   string
 	}{
-		{"a stranger's", stranger, 403, "forbidden"},
+		{"a foreign's", foreign, 403, "forbidden"},
 		{"of another app", crossed, 403, "forbidden"},
 		{"in the clear", inClear, 403, "forbidden"},
 		{"wrong key", wrongKey, 400, "decrypt_failed"},

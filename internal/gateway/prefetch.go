@@ -121,7 +121,7 @@ func (g *Gateway) decidePrefetch(r *http.Request, in received, p *prefetch.Detac
 }
 
 // checkPrefetchConfig refuses a path that the login API has, and access tokens in a
-// parameter of WeChat's: at the path, nobody could tell one from the other.
+// parameter of WeChat's: at the path, the two could not be distinguished.
 func (g *Gateway) checkPrefetchConfig() error {
 	if g.config.Prefetch == "" {
 		return nil
@@ -144,7 +144,7 @@ func checkPrefetch(r *http.Request, in received, p *prefetch.Detached) error {
 		return problem.MethodNotAllowed("Use %s.", http.MethodGet)
 	case in.PathErr != nil:
 		return in.PathErr
-	case edge.TooEarly(r): // the code would be spent by whoever sends it first
+	case edge.TooEarly(r): // an attacker could replay the request, and spend the code first
 		return tooEarly()
 	case in.bearer.sent():
 		return edge.ErrTwoTokens

@@ -196,8 +196,8 @@ func TestFull(t *testing.T) {
 	})
 }
 
-// TestNoRoute: a late request of a configuration that is gone stores nothing that nobody would
-// deliver.
+// TestNoRoute: a late request of a configuration that is gone stores nothing, since
+// nothing would deliver it.
 func TestNoRoute(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
-// saysList answers with WeChat's addresses.
+// saysList responds with WeChat's addresses.
 func saysList(list ...string) http.HandlerFunc {
 	return says(`{"ip_list":["` + strings.Join(list, `","`) + `"]}`)
 }

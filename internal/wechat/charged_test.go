@@ -95,7 +95,7 @@ func TestPhoneUnsent(t *testing.T) {
 	wantCharged(t, err, true)
 }
 
-// TestPhoneTimeoutCharged: a call that was sent and not answered counts.
+// TestPhoneTimeoutCharged: a call that was sent and got no response counts.
 func TestPhoneTimeoutCharged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -278,7 +278,7 @@ func TestSecuredOtherFaults(t *testing.T) {
 	}
 }
 
-// A plain error is nobody's word, but it can be obeyed: the token is renewed once.
+// A plain error is not authenticated, but the token is renewed once after it.
 func TestSecuredStaleToken(t *testing.T) {
 	t.Parallel()
 	for _, errcode := range []int{40001, 42001, 40014} {

@@ -93,8 +93,8 @@ func TestRiskResponses(t *testing.T) {
 	}
 }
 
-// TestRiskIsOff: without the option WeChat is not asked, and where nobody ranks users the
-// option is refused.
+// TestRiskIsOff: without the option WeChat is not asked, and the option is refused on
+// platforms that do not rank users.
 func TestRiskIsOff(t *testing.T) {
 	t.Parallel()
 	p := newPlatform().on(tokenPath, says(goodToken)).on(riskPath, says(goodRisk))

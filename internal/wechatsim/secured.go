@@ -72,7 +72,7 @@ func addressOf(r *http.Request) string {
 	return scheme + "://" + r.Host + r.URL.EscapedPath()
 }
 
-// answerSecured decrypts a call of a mini program with API security, and encrypts the answer.
+// answerSecured decrypts a call of a mini program with API security, and encrypts the response.
 // WeChat's documentation does not say that it refuses plain requests of such a mini program;
 // here it does, so that a client that forgets to encrypt is noticed.
 func (s *Sim) answerSecured(c call, spoil apisecurity.Spoil) protocol.Response {

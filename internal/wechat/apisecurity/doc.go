@@ -6,8 +6,8 @@
 //
 // # What each check stops
 //
-// The attacker is somebody between the gateway and WeChat who can read and change what
-// TLS carries: a proxy that terminates TLS, or the owner of a trusted CA.
+// The attacker is between the gateway and WeChat, and can read and change what TLS carries:
+// a proxy that terminates TLS, or the owner of a trusted CA.
 //
 //   - The signature stops a response that WeChat did not make.
 //   - The serial selects the key. A serial that is not configured is refused, so that the
@@ -19,9 +19,9 @@
 //   - The timestamp stops a recorded response after [Window].
 //   - The tag and the repeated _appid and _timestamp stop a ciphertext that was moved under
 //     the headers of another response.
-//   - The refusal of plain responses stops the attacker who answers in place of WeChat
-//     without any key. A plain error passes as an error only: a caller can be made to fail,
-//     which an attacker who drops packets can do anyway.
+//   - The refusal of plain responses stops an attacker who responds in place of WeChat
+//     without any key. A plain error passes as an error only: the attacker can make a call
+//     fail, as by dropping packets.
 //
 // Within the window, a recorded response to the same call of the same mini program passes:
 // WeChat's responses do not repeat the nonce of the request.

@@ -22,9 +22,9 @@ var mainland = regexp.MustCompile(`^1[0-9]{10}$`)
 // Numbers has the replacement of each virtual number; "" for none.
 type Numbers [len(virtual)]string
 
-// Set sets the replacement of a virtual number. Only a virtual number has one: otherwise whoever
-// writes the configuration could turn one person's number into another's. Errors do not
-// contain what was written, which may be a person's number.
+// Set sets the replacement of a virtual number. Any other number is refused: the configuration
+// could otherwise turn one person's number into another's. Errors contain neither argument,
+// since each may be a person's number.
 func (n *Numbers) Set(number, replacement string) error {
 	i := slices.Index(virtual[:], number)
 	switch {

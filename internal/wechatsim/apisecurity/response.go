@@ -21,7 +21,7 @@ const (
 	Good              Spoil = ""
 	WrongTag          Spoil = "wrong_tag"          // GCM's tag, under a right signature
 	WrongSignature    Spoil = "wrong_signature"    // of another text
-	UnknownSerial     Spoil = "unknown_serial"     // signed by a key that nobody has
+	UnknownSerial     Spoil = "unknown_serial"     // signed by a key that no gateway has
 	DeprecatedUnknown Spoil = "deprecated_unknown" // and so is the deprecated signature
 	OldTimestamp      Spoil = "old_timestamp"      // made an hour ago
 	OtherAppID        Spoil = "other_appid"        // made for another mini program
@@ -41,8 +41,8 @@ func Spoils() []Spoil {
 const (
 	// anHour is the age of an old timestamp.
 	anHour = time.Hour
-	// nobody is a mini program that is not registered.
-	nobody = "wx0000000000000000"
+	// unregistered is the appid of no mini program.
+	unregistered = "wx0000000000000000"
 )
 
 // Seal encrypts and signs a response: a JSON object. It returns the headers and the body.
@@ -55,7 +55,7 @@ func (a *App) Seal(address string, plain []byte, now time.Time, spoil Spoil) (ht
 		at = now.Add(-anHour)
 	}
 	if spoil == OtherAppID {
-		id = nobody
+		id = unregistered
 	}
 	stamp := strconv.FormatInt(at.Unix(), 10)
 	body, err := a.encrypt(address, stamp, a.withAdded(plain, stamp, spoil), spoil)
@@ -87,7 +87,7 @@ func (a *App) Seal(address string, plain []byte, now time.Time, spoil Spoil) (ht
 func (a *App) withAdded(plain []byte, stamp string, spoil Spoil) []byte {
 	id, inner := a.id, stamp
 	if spoil == InnerAppID {
-		id = nobody
+		id = unregistered
 	}
 	if spoil == InnerTimestamp {
 		inner += "1"
