@@ -85,9 +85,10 @@ func NewConsole(s *wechatsim.Sim) *Console {
 	return c
 }
 
-// Configure sets where the messages of an app, by default the first, go, and checks the address as the console does when
-// one presses 提交: the server must return echostr. The configuration is kept also if it does
-// not, which WeChat would refuse. Errors: [wechatsim.ErrUnknownApp], [wechatsim.ErrBadPush].
+// Configure sets where the messages of an app go, by default those of the first app, and checks
+// the address as WeChat's console does (提交): the server must return echostr. The configuration
+// is kept even if it does not, which WeChat would refuse. Errors: [wechatsim.ErrUnknownApp],
+// [wechatsim.ErrBadPush].
 func (c *Console) Configure(ctx context.Context, appid string, push wechatsim.Push) (Attempt, error) {
 	push, err := push.Check()
 	if err != nil {
