@@ -134,7 +134,7 @@ var layers = []layer{
 	}},
 	{dir: rooms + "/handler", caddy: true, imports: []string{
 		rooms + "/app", rooms + "/proxylog", rooms + "/request", rooms + "/directive", rooms + "/secret",
-		"internal/gateway", "internal/gateway/envelope", "internal/gateway/limit", "internal/gateway/metadata", "internal/gateway/prefetch", "internal/gateway/wafer", "internal/edge", "internal/auth",
+		"internal/gateway", "internal/gateway/cors", "internal/gateway/envelope", "internal/gateway/limit", "internal/gateway/metadata", "internal/gateway/prefetch", "internal/gateway/wafer", "internal/edge", "internal/auth",
 	}},
 	{dir: rooms + "/openapi", caddy: true, imports: []string{
 		rooms + "/app", rooms + "/request", rooms + "/directive",
@@ -147,7 +147,7 @@ var layers = []layer{
 	}},
 	{dir: rooms + "/app", caddy: true, imports: []string{
 		rooms + "/directive", rooms + "/events", rooms + "/miniprogram", rooms + "/pushes", rooms + "/queues", rooms + "/secret", rooms + "/redisstore", rooms + "/storage",
-		"internal/gateway", "internal/audit", "internal/metrics", "internal/traces", "internal/version", weChat, callback, tokens, keyring, signing,
+		"internal/gateway", "internal/gateway/failures", "internal/audit", "internal/metrics", "internal/traces", "internal/version", weChat, callback, tokens, keyring, signing,
 		kit, kit + "/bolt", kit + "/memory", redisStore, queues, queues + "/boltqueue", queues + "/redisqueue", secEvents, pushing, replies,
 		budgets, budgets + "/boltbudget", budgets + "/redisbudget", "internal/auth", "internal/seal",
 	}},
@@ -175,9 +175,11 @@ var layers = []layer{
 	{dir: rooms + "/secret", caddy: true},
 
 	{dir: "internal/gateway", alone: true, imports: []string{
-		"internal/gateway/envelope", "internal/gateway/limit", "internal/gateway/metadata", "internal/gateway/prefetch", "internal/gateway/wafer", "internal/gateway/writer", "internal/audit", "internal/metrics", "internal/edge", "internal/problem",
+		"internal/gateway/cors", "internal/gateway/envelope", "internal/gateway/failures", "internal/gateway/limit", "internal/gateway/metadata", "internal/gateway/prefetch", "internal/gateway/wafer", "internal/gateway/writer", "internal/audit", "internal/metrics", "internal/edge", "internal/problem",
 		weChat, callback, openData, tokens, keyring, kit, queues, pushing, "internal/auth",
 	}, tests: []string{kit + "/memory", "internal/seal", tokenTest}},
+	{dir: "internal/gateway/cors", imports: []string{"internal/gateway/writer", "internal/edge"}},
+	{dir: "internal/gateway/failures", imports: []string{weChat, "internal/problem", "internal/auth"}},
 	{dir: "internal/gateway/envelope", imports: []string{"internal/problem", "internal/auth"}},
 	{dir: "internal/gateway/writer", imports: []string{"internal/edge", kit, "internal/auth"}},
 	{dir: "internal/gateway/limit", imports: []string{"internal/metrics", "internal/problem", "internal/auth"}},

@@ -164,7 +164,7 @@ func writtenLines(t *testing.T) (lines map[logLine][]string, anyField map[string
 			for _, field := range whole {
 				anyField[field] = true
 			}
-			if s.name == "internal/gateway/failures.go" && function.Name.Name == "Log" {
+			if s.name == "internal/gateway/failures/failures.go" && function.Name.Name == "Log" {
 				failures = whole
 			}
 			ast.Inspect(function.Body, func(n ast.Node) bool {

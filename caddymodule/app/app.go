@@ -19,6 +19,7 @@ import (
 	"github.com/wxgate/wxgate/internal/audit"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway"
+	"github.com/wxgate/wxgate/internal/gateway/failures"
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
@@ -75,7 +76,7 @@ type App struct {
 	guarded map[*caddyhttp.Server]struct{} // the servers with a wxgate handler
 
 	runtime  atomic.Pointer[gateway.Runtime] // nil before it was opened
-	failures gateway.Failures                // in the log
+	failures failures.Log                    // in the log
 	started  started
 
 	mu      sync.Mutex // guards the opening, and all below

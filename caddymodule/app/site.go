@@ -12,7 +12,7 @@ import (
 	"github.com/wxgate/wxgate/caddymodule/miniprogram"
 	"github.com/wxgate/wxgate/caddymodule/pushes"
 	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/gateway"
+	"github.com/wxgate/wxgate/internal/gateway/failures"
 	"github.com/wxgate/wxgate/internal/wechat"
 	"github.com/wxgate/wxgate/internal/wechat/callback"
 )
@@ -60,7 +60,7 @@ func (a *App) WeChatOnly(apps map[auth.AppID]struct{}, named bool) error {
 }
 
 // Failures returns the log of failed requests that all sites share.
-func (a *App) Failures() *gateway.Failures { return &a.failures }
+func (a *App) Failures() *failures.Log { return &a.failures }
 
 // Access returns the lifetime of an access token.
 func (a *App) Access() time.Duration { return time.Duration(a.Token.Access) }

@@ -10,6 +10,7 @@ import (
 	"github.com/wxgate/wxgate/caddymodule/directive"
 	"github.com/wxgate/wxgate/internal/edge"
 	"github.com/wxgate/wxgate/internal/gateway"
+	"github.com/wxgate/wxgate/internal/gateway/cors"
 	"github.com/wxgate/wxgate/internal/gateway/prefetch"
 	"github.com/wxgate/wxgate/internal/gateway/wafer"
 )
@@ -227,7 +228,7 @@ func (h *Handler) parseCORS(d *caddyfile.Dispenser) error {
 				return err
 			}
 			for _, origin := range c.Origins {
-				if err := gateway.CheckOrigin(origin); err != nil {
+				if err := cors.CheckOrigin(origin); err != nil {
 					return d.WrapErr(err)
 				}
 			}

@@ -6,7 +6,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
-	"github.com/wxgate/wxgate/internal/gateway"
+	"github.com/wxgate/wxgate/internal/gateway/cors"
 )
 
 // CORS lets pages of other origins call the site (Fetch section 3.2). Mini
@@ -33,16 +33,16 @@ var (
 )
 
 // resolve checks the configuration and fills in defaults.
-func (c *CORS) resolve() (*gateway.CORS, error) {
+func (c *CORS) resolve() (*cors.Policy, error) {
 	if len(c.Origins) == 0 {
 		return nil, errors.New("name the origins: origins https://h5.example.com")
 	}
 	for _, origin := range c.Origins {
-		if err := gateway.CheckOrigin(origin); err != nil {
+		if err := cors.CheckOrigin(origin); err != nil {
 			return nil, err
 		}
 	}
-	resolved := &gateway.CORS{Origins: c.Origins, Headers: c.Headers, Methods: c.Methods, MaxAge: time.Duration(c.MaxAge)}
+	resolved := &cors.Policy{Origins: c.Origins, Headers: c.Headers, Methods: c.Methods, MaxAge: time.Duration(c.MaxAge)}
 	if len(c.Headers) == 0 {
 		resolved.Headers = defaultCORSHeaders
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/edge"
+	"github.com/wxgate/wxgate/internal/gateway/cors"
 	"github.com/wxgate/wxgate/internal/gateway/envelope"
 	"github.com/wxgate/wxgate/internal/gateway/limit"
 	"github.com/wxgate/wxgate/internal/gateway/metadata"
@@ -22,7 +23,7 @@ type Config struct {
 	Guard  *Guard
 	Prefix string // of the login API
 
-	CORS         *CORS              // nil for none
+	CORS         *cors.Policy       // nil for none
 	Envelope     *envelope.Envelope // of the login API; nil for none
 	Metadata     *metadata.Metadata // nil for none
 	Prefetch     prefetch.Path      // where WeChat fetches data; "" for nowhere
@@ -85,7 +86,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) e
 	if err != nil {
 		return g.refuse(w, r, nil, err)
 	}
-	w, answered := g.config.CORS.handle(w, r)
+	w, answered := g.config.CORS.Handle(w, r)
 	if answered {
 		return nil
 	}

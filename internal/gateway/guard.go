@@ -9,6 +9,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/edge"
+	"github.com/wxgate/wxgate/internal/gateway/failures"
 	"github.com/wxgate/wxgate/internal/gateway/wafer"
 	"github.com/wxgate/wxgate/internal/metrics"
 	"github.com/wxgate/wxgate/internal/problem"
@@ -20,7 +21,7 @@ import (
 type Guard struct {
 	Acquire  func() (*Runtime, error) // the caller releases it
 	Server   Server
-	Failures *Failures
+	Failures *failures.Log
 	Logger   *zap.Logger
 
 	Edge      edge.Edge

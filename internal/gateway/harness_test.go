@@ -12,6 +12,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/edge"
+	"github.com/wxgate/wxgate/internal/gateway/failures"
 	"github.com/wxgate/wxgate/internal/gateway/limit"
 	"github.com/wxgate/wxgate/internal/push"
 	"github.com/wxgate/wxgate/internal/seal"
@@ -58,14 +59,14 @@ func newSite(t testing.TB, change func(*site, *Config)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	failures := new(Failures)
-	t.Cleanup(failures.Close)
+	failed := new(failures.Log)
+	t.Cleanup(failed.Close)
 	config := Config{
 		Prefix: DefaultPrefix, Access: time.Hour, Grace: testGrace,
 		Limits: limit.New(limit.Config{Phone: limit.Rate{N: 10, Per: time.Minute}, Decode: limit.Rate{N: 30, Per: time.Minute}, Inflight: 8}),
 		Guard: &Guard{
 			Acquire: func() (*Runtime, error) { s.runtime.Acquire(); return s.runtime, nil },
-			Server:  s.server(), Failures: failures, Logger: zap.NewNop(), Allowance: testAllowance,
+			Server:  s.server(), Failures: failed, Logger: zap.NewNop(), Allowance: testAllowance,
 			Admitted: map[auth.AppID]struct{}{auth.AppID(first.ID): {}, auth.AppID(second.ID): {}},
 			Edge: edge.Edge{
 				Headers: headers, Credentials: credentials, ComparesPaths: true, FoldsPaths: true, Prefix: DefaultPrefix,

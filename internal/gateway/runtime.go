@@ -2,9 +2,6 @@ package gateway
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -12,6 +9,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/audit"
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/gateway/failures"
 	"github.com/wxgate/wxgate/internal/metrics"
 	"github.com/wxgate/wxgate/internal/push"
 	"github.com/wxgate/wxgate/internal/queue"
@@ -100,44 +98,11 @@ func (rt *Runtime) RecordEnded(login *auth.Grant) {
 	}
 }
 
-// appError is a failure at the platform of one app: the log gets the app, and clients of
-// other platforms than WeChat get the terms that they know.
-type appError struct {
-	app      auth.AppID
-	platform wechat.Platform
-	cause    error
-}
-
-// OfApp adds to a failure which app it is of. A failure of the store is of no app: all of
-// them have it.
+// OfApp adds to a failure which app it is of.
 func (rt *Runtime) OfApp(app auth.AppID, err error) error {
 	client, ok := rt.Platforms[app]
-	if err == nil || !ok || errors.Is(err, auth.ErrStoreUnavailable) {
+	if !ok {
 		return err
 	}
-	return &appError{app, client.Platform(), err}
-}
-
-func (e *appError) Error() string {
-	return fmt.Sprintf("app %s on %s: %s", e.app, e.platform, e.cause)
-}
-
-func (e *appError) Unwrap() error { return e.cause }
-
-// platformTerms replace WeChat's terms in a problem's detail: its name, in both languages,
-// and what its clients call for a code.
-var platformTerms = map[wechat.Platform]*strings.Replacer{
-	wechat.QQ:          strings.NewReplacer("WeChat", "QQ", "微信", "QQ", "wx.login", "qq.login"),
-	wechat.Douyin:      strings.NewReplacer("WeChat", "Douyin", "微信", "抖音", "wx.login", "tt.login"),
-	wechat.Kuaishou:    strings.NewReplacer("WeChat", "Kuaishou", "微信", "快手", "wx.login", "ks.login"),
-	wechat.Xiaohongshu: strings.NewReplacer("WeChat", "Xiaohongshu", "微信", "小红书", "wx.login", "xhs.login"),
-	wechat.WeCom:       strings.NewReplacer("WeChat", "WeCom", "微信", "企业微信", "wx.login", "wx.qy.login"),
-}
-
-// Detail returns a problem's detail in the terms of the app's platform.
-func (e *appError) Detail(detail string) string {
-	if terms, ok := platformTerms[e.platform]; ok {
-		return terms.Replace(detail)
-	}
-	return detail
+	return failures.OfApp(app, client.Platform(), err)
 }

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/gateway/failures"
 	"github.com/wxgate/wxgate/internal/session"
 )
 
@@ -44,7 +45,7 @@ type watchTest struct {
 }
 
 func newWatchTest() *watchTest {
-	guard := &Guard{Server: nullServer, Failures: new(Failures), Logger: zap.NewNop(), Allowance: testAllowance}
+	guard := &Guard{Server: nullServer, Failures: new(failures.Log), Logger: zap.NewNop(), Allowance: testAllowance}
 	return &watchTest{
 		&Gateway{Guard: guard, config: Config{Access: time.Hour, Grace: testGrace}},
 		&Runtime{Revocations: session.NewSet()},

@@ -1,4 +1,4 @@
-package gateway
+package failures
 
 import (
 	"context"
@@ -23,7 +23,7 @@ import (
 // failureLog records each line as its level, message, code, app and number of requests.
 type failureLog struct {
 	t *testing.T
-	Failures
+	Log
 	logger *zap.Logger
 	lines  *observer.ObservedLogs
 }
@@ -37,7 +37,7 @@ func newFailureLog(t *testing.T, level zapcore.Level) *failureLog {
 
 func (l *failureLog) fail(n int, err error) {
 	for range n {
-		l.Log(l.logger, "refused", problem.Of(err), httptest.NewRequest(http.MethodGet, "/x", nil), requestID)
+		l.Log.Log(l.logger, "refused", problem.Of(err), httptest.NewRequest(http.MethodGet, "/x", nil), requestID)
 	}
 }
 
@@ -125,7 +125,7 @@ func TestFailuresThatAreNoOutage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := newFailureLog(t, test.level)
 			for range 2 {
-				l.Log(l.logger, "refused", problem.Of(test.err), httptest.NewRequestWithContext(test.ctx, http.MethodGet, "/x", nil), requestID)
+				l.Log.Log(l.logger, "refused", problem.Of(test.err), httptest.NewRequestWithContext(test.ctx, http.MethodGet, "/x", nil), requestID)
 			}
 			l.want(test.want...)
 			l.Close()
@@ -136,18 +136,14 @@ func TestFailuresThatAreNoOutage(t *testing.T) {
 // TestStoreIsNoApps: a store that is down while users of two apps log in is one
 // outage, and no app's.
 func TestStoreIsNoApps(t *testing.T) {
-	rt := &Runtime{Platforms: make(map[auth.AppID]*wechat.Client)}
 	l := newFailureLog(t, zapcore.InfoLevel)
 	for _, app := range []auth.AppID{"wx1", "wx2"} {
-		client, err := wechat.New(wechat.Config{AppID: app, Secret: "s"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(client.Close)
-		rt.Platforms[app] = client
-		l.fail(1, rt.OfApp(app, fmt.Errorf("%w: unreachable", auth.ErrStoreUnavailable)))
-		l.fail(1, rt.OfApp(app, auth.ErrWeChatBusy))
+		l.fail(1, OfApp(app, wechat.WeChat, fmt.Errorf("%w: unreachable", auth.ErrStoreUnavailable)))
+		l.fail(1, OfApp(app, wechat.WeChat, auth.ErrWeChatBusy))
 	}
 	l.want("error refused store_unavailable", "error refused wechat_busy", "error refused wechat_busy")
 	l.Close()
+	if err := OfApp("wx1", wechat.WeChat, nil); err != nil {
+		t.Errorf("of no failure: %v", err)
+	}
 }

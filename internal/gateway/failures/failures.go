@@ -1,4 +1,5 @@
-package gateway
+// Package failures logs the failures of requests, without filling the disk in an outage.
+package failures
 
 import (
 	"context"
@@ -29,11 +30,11 @@ var outages = map[string]bool{
 	"wechat_busy": true, "wechat_timeout": true, "wechat_unreachable": true, "wechat_unreadable": true,
 }
 
-// Failures logs the failures of requests: what the operator must act on as an error, the
+// Log logs the failures of requests: what the operator must act on as an error, the
 // mistakes of clients at DEBUG. Of an outage there is one line when it begins, one each
 // outageEvery while it lasts and one when it is over: a line for each request would fill
 // the disk. The zero value is ready to use.
-type Failures struct {
+type Log struct {
 	mu      sync.Mutex // guards all below, and the outages
 	current map[outageKey]*outage
 	closed  bool
@@ -57,9 +58,9 @@ type outage struct {
 
 // Log writes a line about one request, or counts it for the next line of its outage. At
 // DEBUG there is a line for each. requestID is called only for a line that is written.
-func (f *Failures) Log(logger *zap.Logger, message string, p *problem.Problem, r *http.Request, requestID func(*http.Request) string) {
+func (l *Log) Log(logger *zap.Logger, message string, p *problem.Problem, r *http.Request, requestID func(*http.Request) string) {
 	level := zapcore.DebugLevel
-	if p.Status >= http.StatusInternalServerError && !hungUp(r, p) && f.isNews(logger, message, p) {
+	if p.Status >= http.StatusInternalServerError && !hungUp(r, p) && l.isNews(logger, message, p) {
 		level = zapcore.ErrorLevel
 	}
 	if entry := logger.Check(level, message); entry != nil {
@@ -79,7 +80,7 @@ func hungUp(r *http.Request, p *problem.Problem) bool {
 }
 
 // isNews reports whether a failure gets a line of its own.
-func (f *Failures) isNews(logger *zap.Logger, message string, p *problem.Problem) bool {
+func (l *Log) isNews(logger *zap.Logger, message string, p *problem.Problem) bool {
 	if !outages[p.Code] {
 		return true
 	}
@@ -87,32 +88,32 @@ func (f *Failures) isNews(logger *zap.Logger, message string, p *problem.Problem
 	if at, ok := errors.AsType[*appError](p.Cause); ok {
 		key.app = at.app
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.closed {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
 		return true // a late request of a configuration that is gone
 	}
 	now := time.Now()
-	if o := f.current[key]; o != nil {
+	if o := l.current[key]; o != nil {
 		o.last, o.cause = now, p.Cause.Error()
 		o.hit++
 		return false
 	}
-	if f.current == nil {
-		f.current = make(map[outageKey]*outage)
+	if l.current == nil {
+		l.current = make(map[outageKey]*outage)
 	}
-	f.current[key] = &outage{
+	l.current[key] = &outage{
 		logger: logger, began: now, last: now, hit: 1, reported: 1,
-		timer: time.AfterFunc(outageEvery, func() { f.report(key) }),
+		timer: time.AfterFunc(outageEvery, func() { l.report(key) }),
 	}
 	return true
 }
 
 // report writes that an outage continues, or that it is over.
-func (f *Failures) report(key outageKey) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	o := f.current[key]
+func (l *Log) report(key outageKey) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	o := l.current[key]
 	switch {
 	case o == nil: // closed in the meantime
 	case o.hit > o.reported:
@@ -121,22 +122,22 @@ func (f *Failures) report(key outageKey) {
 	default:
 		o.logger.Info("outage over: "+key.message, key.field(), zap.String("code", key.code),
 			zap.Int("requests", o.hit), zap.Duration("lasted", o.last.Sub(o.began)))
-		delete(f.current, key)
+		delete(l.current, key)
 	}
 }
 
 // Close stops the timers and writes what the lines so far do not count.
-func (f *Failures) Close() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.closed = true
-	for key, o := range f.current {
+func (l *Log) Close() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+	for key, o := range l.current {
 		o.timer.Stop()
 		if o.hit > o.reported {
 			o.continues(key)
 		}
 	}
-	f.current = nil
+	l.current = nil
 }
 
 // continues writes how many requests were hit since the last line.

@@ -1,4 +1,5 @@
-package gateway
+// Package cors decides which pages of other origins may call a site.
+package cors
 
 import (
 	"fmt"
@@ -13,8 +14,8 @@ import (
 	"github.com/wxgate/wxgate/internal/gateway/writer"
 )
 
-// CORS is which pages of other origins may call a site (Fetch section 3.2).
-type CORS struct {
+// Policy is which pages of other origins may call a site (Fetch section 3.2).
+type Policy struct {
 	Origins []string // exactly as browsers send them
 	Headers []string // that pages may send
 	Methods []string
@@ -31,53 +32,53 @@ func CheckOrigin(origin string) error {
 	return nil
 }
 
-// handle adds the headers that an allowed origin needs and responds to preflights, which
+// Handle adds the headers that an allowed origin needs and responds to preflights, which
 // have no token and must not reach an upstream. It reports whether it has responded. If
-// not, it returns the writer to respond with. The nil *CORS allows no origin.
-func (c *CORS) handle(w http.ResponseWriter, r *http.Request) (_ http.ResponseWriter, responded bool) {
+// not, it returns the writer to respond with. The nil *Policy allows no origin.
+func (p *Policy) Handle(w http.ResponseWriter, r *http.Request) (_ http.ResponseWriter, responded bool) {
 	h := w.Header()
-	if c != nil {
+	if p != nil {
 		h.Add("Vary", "Origin") // also without one: a cache could return that response to a page
 	}
 	origin := r.Header.Get("Origin")
 	if origin == "" {
 		return w, false
 	}
-	allowed := c != nil && slices.Contains(c.Origins, origin)
+	allowed := p != nil && slices.Contains(p.Origins, origin)
 	if allowed {
 		h.Set(allowOrigin, origin)
 		h.Set("Access-Control-Expose-Headers", "WWW-Authenticate, Retry-After")
 	}
 	switch {
-	case !edge.IsPreflight(r) && c == nil:
+	case !edge.IsPreflight(r) && p == nil:
 		return w, false
 	case !edge.IsPreflight(r):
-		return &corsWriter{writer.Base{ResponseWriter: w}, h[allowOrigin]}, false
+		return &responseWriter{writer.Base{ResponseWriter: w}, h[allowOrigin]}, false
 	case !allowed:
 		w.WriteHeader(http.StatusForbidden)
 		return w, true
 	}
-	h.Set("Access-Control-Allow-Methods", strings.Join(c.Methods, ", "))
-	h.Set("Access-Control-Allow-Headers", strings.Join(c.Headers, ", "))
-	h.Set("Access-Control-Max-Age", strconv.Itoa(int(c.MaxAge.Seconds())))
+	h.Set("Access-Control-Allow-Methods", strings.Join(p.Methods, ", "))
+	h.Set("Access-Control-Allow-Headers", strings.Join(p.Headers, ", "))
+	h.Set("Access-Control-Max-Age", strconv.Itoa(int(p.MaxAge.Seconds())))
 	w.WriteHeader(http.StatusNoContent)
 	return w, true
 }
 
 const allowOrigin = "Access-Control-Allow-Origin"
 
-// corsWriter replaces an upstream's CORS headers by the gateway's. Many backends have
+// responseWriter replaces an upstream's CORS headers by the gateway's. Many backends have
 // CORS of their own, and a proxy adds to them: browsers ignore two
 // Access-Control-Allow-Origin, and a "*" of the upstream would let pages read that the
 // operator did not name.
-type corsWriter struct {
+type responseWriter struct {
 	writer.Base
 	allowed []string // the origin, if any
 }
 
 // WriteHeader replaces the upstream's headers. An upstream that writes a body without
 // calling it has set none.
-func (w *corsWriter) WriteHeader(status int) {
+func (w *responseWriter) WriteHeader(status int) {
 	h := w.Header()
 	delete(h, "Access-Control-Allow-Credentials")
 	if delete(h, allowOrigin); w.allowed != nil {
