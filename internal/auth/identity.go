@@ -51,6 +51,10 @@ type Identity struct {
 	Phone   string // E.164; empty when unknown
 	Risk    Risk   // of the login
 	Dev     bool   // the session was minted: no platform vouched for the user
+	// Browser says that the credential of the request is the cookie of a browser session,
+	// and Parent is [Session.Parent]. No token carries them.
+	Browser bool
+	Parent  SessionID
 	// Pseudonym names the user in logs: a keyed hash of the app and the openid.
 	Pseudonym string
 	TokenID   string // jti

@@ -51,7 +51,7 @@ func (s *Service) RevokeRefresh(ctx context.Context, raw string, admitted Apps) 
 	}
 	err = s.cfg.Store.Update(ctx, presented.Session, func(session *Session) (Verdict, error) {
 		ended = Session{} // it may run again
-		if !admitted(session.User.App) || !session.Refresh.Knows(presented) {
+		if !admitted(session.User.App) || session.Door.Browser() || !session.Refresh.Knows(presented) {
 			return Keep, nil
 		}
 		ended = *session

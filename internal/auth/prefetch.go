@@ -27,6 +27,9 @@ func (s *Service) PrefetchByToken(ctx context.Context, app AppID, token string) 
 	if session.User.App != app {
 		return nil, fmt.Errorf("%w: a prefetch token of app %q", ErrInvalidToken, session.User.App)
 	}
+	if session.Door.Browser() {
+		return nil, fmt.Errorf("%w: a prefetch token of a browser session", ErrInvalidToken)
+	}
 	if err := s.admitDoor(session.Door); err != nil {
 		return nil, err
 	}

@@ -68,6 +68,9 @@ func (s *Service) judge(session *Session, presented, next RefreshToken, now time
 	if !admitted(session.User.App) {
 		return Keep, RefreshToken{}, fmt.Errorf("%w: session of app %q", ErrAppNotAdmitted, session.User.App)
 	}
+	if session.Door.Browser() { // it has no refresh token, so this one is forged and ends nothing
+		return Keep, RefreshToken{}, fmt.Errorf("%w: a browser session has no refresh token", ErrInvalidToken)
+	}
 	successor, err := session.Refresh.Rotate(presented, next, now, s.grace())
 	if errors.Is(err, ErrInvalidToken) && s.issued(presented) {
 		err = fmt.Errorf("%w: older than the previous one", ErrRefreshReused)

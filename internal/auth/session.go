@@ -29,6 +29,10 @@ type Session struct {
 
 	Device Device // of the login
 	Door   Door
+
+	// Parent is the session that issued the ticket of a [DoorWebView] session, which ends
+	// with its parent; empty for other doors.
+	Parent SessionID
 }
 
 // LastSeen is when the user logged in or last refreshed.
@@ -65,12 +69,14 @@ const MaxSessionKeys = 5
 
 // SessionLimit is how many sessions a user has at most. The next login ends the oldest. The
 // zero value is [MaxUserSessions], and what that ends is revoked rather than replaced.
+// Browser sessions (see [Door.Browser]) are counted apart from the others, and the limit is
+// that of each kind: a page that the phone opens never logs out the phone, nor the reverse.
 type SessionLimit struct {
 	Sessions  int  // default, and at most, [MaxUserSessions]
 	PerDevice bool // of each class of devices; [MaxUserSessions] in all
 }
 
-// MaxUserSessions is how many sessions one user has at most; the next login
+// MaxUserSessions is how many sessions of a kind one user has at most; the next login
 // ends the oldest. Old clients log in at every launch and never log out: a
 // hundred launches lie within the week after which an idle session ends by
 // itself. What is beyond that is a loop, and must not fill the store.
@@ -124,18 +130,25 @@ type Door uint8
 const (
 	DoorMiniProgram Door = iota // a login with a code of wx.login
 	DoorMinted                  // an operator began it with [Service.Mint]
+	DoorOfficial                // a page inside WeChat, by OAuth of an official account
+	DoorWebsite                 // a page on a PC, by WeChat's QR code
+	DoorWebView                 // a page in the mini program's web-view, by a ticket
+	DoorScan                    // a page on a PC, by the mini program's code, which the phone confirmed
 )
+
+var doorNames = [...]string{"miniprogram", "minted", "official", "website", "webview", "scan"}
 
 // String returns the name of the door; "other" for one that a newer wxgate wrote.
 func (d Door) String() string {
-	switch d {
-	case DoorMiniProgram:
-		return "miniprogram"
-	case DoorMinted:
-		return "minted"
+	if int(d) >= len(doorNames) {
+		return "other"
 	}
-	return "other"
+	return doorNames[d]
 }
+
+// Browser reports whether the credential of the session is a cookie of a browser. Such a
+// session has no tokens.
+func (d Door) Browser() bool { return d >= DoorOfficial && d <= DoorScan }
 
 // Risk is how risky a platform considers a user: a rank from 0, no risk, to [MaxRiskRank].
 // The zero value is an unknown risk. Stored records have the numbers: never change one.
