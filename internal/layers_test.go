@@ -226,7 +226,7 @@ var layers = []layer{
 	{dir: redisUserData, imports: []string{redisLayout, redisStep, kit, "internal/auth"}},
 	{dir: redisStream, imports: []string{kit, "internal/auth"}},
 	{dir: redisScan, imports: []string{"internal/auth"}},
-	{dir: redisLayout, imports: []string{kit, "internal/auth"}},
+	{dir: redisLayout, imports: []string{kit, "internal/auth"}, tests: []string{suite}},
 	// The suite's own tests copy one store into another.
 	{dir: suiteLimits, imports: []string{"internal/auth", suite}},
 	{dir: suiteCounts, imports: []string{kit, "internal/auth", suite}},

@@ -14,7 +14,10 @@ const (
 	sessionVersion = 2
 	// rankedVersion has the user's risk in addition. Sessions of an unknown risk keep the
 	// version that older replicas can read.
-	rankedVersion     = 3
+	rankedVersion = 3
+	// childVersion has the fields of rankedVersion, of which the risk may be unknown, and
+	// the session's parent. Sessions without one keep the versions above.
+	childVersion      = 4
 	keysVersion       = 1
 	revocationVersion = 1
 	// erasedVersion has the hash of an erased user in addition. Replicas that do not know
@@ -29,7 +32,10 @@ const (
 // EncodeSession encodes a session as a record.
 func EncodeSession(s *auth.Session) ([]byte, error) {
 	version := byte(sessionVersion)
-	if s.Risk != 0 {
+	switch {
+	case s.Parent != "":
+		version = childVersion
+	case s.Risk != 0:
 		version = rankedVersion
 	}
 	w := newWriter(version)
@@ -49,15 +55,18 @@ func EncodeSession(s *auth.Session) ([]byte, error) {
 	w.text(s.Phone)
 	w.byte(byte(s.Device))
 	w.byte(byte(s.Door))
-	if version == rankedVersion {
+	if version >= rankedVersion {
 		w.byte(byte(s.Risk))
+	}
+	if version == childVersion {
+		w.text(string(s.Parent))
 	}
 	return w.done()
 }
 
 // DecodeSession copies all it keeps, so that record may be a page of a file.
 func DecodeSession(record []byte) (*auth.Session, error) {
-	r := newReader(record, rankedVersion)
+	r := newReader(record, childVersion)
 	s := &auth.Session{
 		ID:          auth.SessionID(r.text()),
 		User:        auth.User{App: auth.AppID(r.text()), OpenID: auth.OpenID(r.text())},
@@ -78,16 +87,33 @@ func DecodeSession(record []byte) (*auth.Session, error) {
 	if r.version > 1 { // the first version had neither
 		s.Device, s.Door = auth.Device(r.byte()), auth.Door(r.byte())
 	}
-	if r.version == rankedVersion {
+	if r.version >= rankedVersion {
 		s.Risk = auth.Risk(r.byte())
-		if r.err == nil && (s.Risk == 0 || s.Risk > auth.MaxRiskRank+1) {
+		unknown := s.Risk == 0 && r.version == rankedVersion
+		if r.err == nil && (unknown || s.Risk > auth.MaxRiskRank+1) {
 			r.err = fmt.Errorf("%w: a risk of %d", ErrBadRecord, s.Risk)
 		}
+	}
+	if r.version == childVersion {
+		s.Parent = r.parent()
 	}
 	if err := r.done(); err != nil {
 		return nil, fmt.Errorf("reading a session: %w", err)
 	}
 	return s, nil
+}
+
+// parent reads the ID of a session's parent.
+func (r *reader) parent() auth.SessionID {
+	id := r.text()
+	if r.err != nil {
+		return ""
+	}
+	parent, err := auth.ParseSessionID(id)
+	if err != nil {
+		r.err = fmt.Errorf("%w: a parent that is not a session", ErrBadRecord)
+	}
+	return parent
 }
 
 // EncodeKeys encodes a user's session keys as a record.

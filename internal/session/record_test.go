@@ -21,6 +21,7 @@ import (
 var recode = map[string]func([]byte) ([]byte, error){
 	"session": recodeSession,
 	"ranked":  recodeSession,
+	"child":   recodeSession,
 	"keys": func(b []byte) ([]byte, error) {
 		keys, err := session.DecodeKeys(b)
 		if err != nil {
@@ -78,6 +79,9 @@ func records(t testing.TB) map[string][]byte {
 	s.Risk = 5
 	out["ranked"], err = session.EncodeSession(s)
 	sessiontest.Must(t, err)
+	s.Risk, s.Door, s.Parent = 0, auth.DoorWebView, auth.NewSessionID(c.Now(), s.User)
+	out["child"], err = session.EncodeSession(s)
+	sessiontest.Must(t, err)
 	out["keys"], err = session.EncodeKeys([]auth.SessionKey{{Key: "k2", ObtainedAt: c.Now()}, {Key: "k1"}})
 	sessiontest.Must(t, err)
 	out["revocation"], err = session.EncodeRevocation(auth.Revocation{User: sessiontest.Alice, NotAfter: c.Now(), Until: c.Now()})
@@ -133,6 +137,24 @@ func TestFirstSessionRecord(t *testing.T) {
 	}
 }
 
+// TestChildSessionRecord reads a session with a parent as the first wxgate that had parents
+// wrote it.
+func TestChildSessionRecord(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("testdata/session4.hex")
+	sessiontest.Must(t, err)
+	record, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	sessiontest.Must(t, err)
+	s, err := session.DecodeSession(record)
+	sessiontest.Must(t, err)
+	if record[0] != 4 || s.User != sessiontest.Alice || s.Door != auth.DoorWebView || s.Risk != 3 || s.Parent != "AZ9_QlgAGJSyT3vJ4pJ9Ow" {
+		t.Errorf("version %d was read as %+v", record[0], s)
+	}
+	if again, err := session.EncodeSession(s); err != nil || !bytes.Equal(again, record) {
+		t.Errorf("a field was lost: %x, %v", again, err)
+	}
+}
+
 // TestRevocationVersions: each kind of revocation has the lowest version that says it. A
 // wxgate of before session_limit, which supports 2, reads all but those of replaced sessions.
 func TestRevocationVersions(t *testing.T) {
@@ -151,12 +173,13 @@ func TestRevocationVersions(t *testing.T) {
 	}
 }
 
-// TestSessionVersions: a session without a risk has a record that an older wxgate reads.
+// TestSessionVersions: a session without a risk has a record that an older wxgate reads, and
+// so has one without a parent.
 func TestSessionVersions(t *testing.T) {
 	t.Parallel()
 	all := records(t)
-	if plain, ranked := all["session"][0], all["ranked"][0]; plain != 2 || ranked != 3 {
-		t.Errorf("versions %d without a risk and %d with one, want 2 and 3", plain, ranked)
+	if plain, ranked, child := all["session"][0], all["ranked"][0], all["child"][0]; plain != 2 || ranked != 3 || child != 4 {
+		t.Errorf("versions %d without a risk, %d with one, %d with a parent, want 2, 3 and 4", plain, ranked, child)
 	}
 	s, err := session.DecodeSession(all["ranked"])
 	if rank, known := s.Risk.Rank(); err != nil || rank != 4 || !known || s.Door != auth.DoorMinted {
@@ -167,6 +190,23 @@ func TestSessionVersions(t *testing.T) {
 		record[len(record)-1] = risk
 		if _, err := session.DecodeSession(record); !errors.Is(err, session.ErrBadRecord) {
 			t.Errorf("risk %d: %v, want ErrBadRecord", risk, err)
+		}
+	}
+	child, err := session.DecodeSession(all["child"])
+	if err != nil || child.Parent == "" || child.Risk != 0 || child.Door != auth.DoorWebView {
+		t.Errorf("read as %+v, %v", child, err)
+	}
+	const parentBytes = 22
+	for name, change := range map[string]func([]byte) []byte{
+		"a parent that is not a session": func(r []byte) []byte { r[len(r)-1] = '?'; return r },
+		"no parent": func(r []byte) []byte { // its length is before it
+			r[len(r)-parentBytes-1] = 0
+			return r[:len(r)-parentBytes]
+		},
+		"a risk of 6": func(r []byte) []byte { r[len(r)-parentBytes-3] = 6; return r },
+	} {
+		if _, err := session.DecodeSession(change(bytes.Clone(all["child"]))); !errors.Is(err, session.ErrBadRecord) {
+			t.Errorf("%s: %v, want ErrBadRecord", name, err)
 		}
 	}
 }

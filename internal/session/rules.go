@@ -57,8 +57,17 @@ func LimitSession(id auth.SessionID, end, accessEnd, now time.Time, limit auth.S
 	return auth.Revocation{Session: id, Until: end, Replaced: true}, true
 }
 
-// Fits reports whether a user with n sessions, of which some may have expired, may begin
-// one more on any device without an end of another.
+// Class is what a limit counts apart.
+type Class struct {
+	Browser bool        // see [auth.Door.Browser]
+	Device  auth.Device // with [auth.SessionLimit.PerDevice]
+}
+
+// ClassOf returns the class of a session.
+func ClassOf(s *auth.Session) Class { return Class{s.Door.Browser(), s.Device} }
+
+// Fits reports whether a user with n sessions of any class, of which some may have expired,
+// may begin one more without an end of another.
 func Fits(n int, limit auth.SessionLimit) bool { return n < mostSessions(limit) }
 
 func mostSessions(limit auth.SessionLimit) int {
@@ -69,23 +78,28 @@ func mostSessions(limit auth.SessionLimit) int {
 }
 
 // Excess returns which of n sessions, oldest first and none of them expired, end so that a
-// user may begin one more on a device. deviceOf is called if the limit is per device only.
-func Excess(n int, deviceOf func(i int) auth.Device, device auth.Device, limit auth.SessionLimit) []int {
+// user may begin one more of a class. A browser session ends only browser sessions, and one
+// with tokens only those: a page that the phone opens must not log out the phone.
+func Excess(n int, classOf func(i int) Class, next Class, limit auth.SessionLimit) []int {
+	var kind, same []int // those of the next session's kind; of these, on its device
+	for i := range n {
+		class := classOf(i)
+		if class.Browser == next.Browser {
+			kind = append(kind, i)
+		}
+		if class == next {
+			same = append(same, i)
+		}
+	}
 	most := mostSessions(limit)
 	var ended []int
 	if limit.PerDevice {
-		var same []int
-		for i := range n {
-			if deviceOf(i) == device {
-				same = append(same, i)
-			}
-		}
 		ended = same[:max(0, len(same)-most+1)]
 		most = auth.MaxUserSessions
 	}
-	for i := 0; n-len(ended) >= most; i++ {
-		if !slices.Contains(ended, i) {
-			ended = append(ended, i)
+	for i := 0; len(kind)-len(ended) >= most; i++ {
+		if !slices.Contains(ended, kind[i]) {
+			ended = append(ended, kind[i])
 		}
 	}
 	return ended

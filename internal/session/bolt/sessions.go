@@ -77,15 +77,15 @@ func (c *change) makeRoom(sessions []indexed, next *auth.Session, limit auth.Ses
 			live = append(live, s)
 		}
 	}
-	deviceOf := func(i int) auth.Device {
+	classOf := func(i int) session.Class {
 		e, _ := c.entry(live[i].id)
 		s, err := c.openSession(live[i].id, e)
 		if err != nil {
-			return auth.DeviceOther
+			return session.Class{}
 		}
-		return s.Device
+		return session.ClassOf(s)
 	}
-	for _, i := range session.Excess(len(live), deviceOf, next.Device, limit) {
+	for _, i := range session.Excess(len(live), classOf, session.ClassOf(next), limit) {
 		id := live[i].id
 		ended = append(ended, layout.SessionID(id))
 		e, _ := c.entry(id)

@@ -105,7 +105,7 @@ func (m *Store) forgetKeys(u auth.User) {
 // makeRoom ends what has to go before a session begins.
 func (m *Store) makeRoom(next *auth.Session, limit auth.SessionLimit, now time.Time) (ended []auth.SessionID, revs []auth.Revocation) {
 	live := m.liveSessions(next.User, now)
-	for _, i := range session.Excess(len(live), func(i int) auth.Device { return live[i].Device }, next.Device, limit) {
+	for _, i := range session.Excess(len(live), func(i int) session.Class { return session.ClassOf(live[i].Session) }, session.ClassOf(next), limit) {
 		m.drop(live[i]) // the user's keys stay for the session that takes its place
 		ended = append(ended, live[i].ID)
 		if rev, ok := session.LimitSession(live[i].ID, live[i].End(), live[i].AccessEnd, now, limit); ok {

@@ -88,7 +88,7 @@ func (s *Store) create(ctx context.Context, user *userdata.User, was string, ses
 // makeRoom ends the oldest of the user's sessions, so that the limit allows one more.
 func (s *Store) makeRoom(st *step.Step, user *userdata.User, live []layout.IndexedSession, next *auth.Session, limit auth.SessionLimit) (left []layout.IndexedSession, ended []auth.SessionID, revs []auth.Revocation) {
 	now := s.now()
-	for _, i := range session.Excess(len(live), func(i int) auth.Device { return live[i].Device }, next.Device, limit) {
+	for _, i := range session.Excess(len(live), func(i int) session.Class { return live[i].Class }, session.ClassOf(next), limit) {
 		old := live[i]
 		ended = append(ended, old.ID)
 		if limit.Sessions > 0 {

@@ -15,24 +15,34 @@ import (
 type IndexedSession struct {
 	ID             auth.SessionID
 	End, AccessEnd time.Time
-	Device         auth.Device
+	Class          session.Class
 }
+
+// browser ends the line of a browser session. An older wxgate reads it as a session on
+// [auth.DeviceOther].
+const browser = ":b"
 
 // IndexLine is the inverse of ParseIndexLine.
 func IndexLine(s *auth.Session) string {
-	return MillisUp(s.End()) + ":" + MillisUp(s.AccessEnd) + ":" + strconv.Itoa(int(s.Device))
+	line := MillisUp(s.End()) + ":" + MillisUp(s.AccessEnd) + ":" + strconv.Itoa(int(s.Device))
+	if s.Door.Browser() {
+		line += browser
+	}
+	return line
 }
 
 // ParseIndexLine reads a field of a user's index and its value. In lines that an older
 // wxgate wrote, the device is [auth.DeviceOther].
 func ParseIndexLine(id, line string) IndexedSession {
+	line, isBrowser := strings.CutSuffix(line, browser)
 	end, rest, _ := strings.Cut(line, ":")
-	accessEnd, class, _ := strings.Cut(rest, ":")
-	device, err := strconv.ParseUint(class, 10, 8)
+	accessEnd, number, _ := strings.Cut(rest, ":")
+	device, err := strconv.ParseUint(number, 10, 8)
 	if err != nil {
 		device = uint64(auth.DeviceOther)
 	}
-	return IndexedSession{ID: auth.SessionID(id), End: ParseMillis(end), AccessEnd: ParseMillis(accessEnd), Device: auth.Device(device)}
+	class := session.Class{Browser: isBrowser, Device: auth.Device(device)}
+	return IndexedSession{ID: auth.SessionID(id), End: ParseMillis(end), AccessEnd: ParseMillis(accessEnd), Class: class}
 }
 
 // Compare orders sessions by their beginning.

@@ -3,6 +3,7 @@ package limits
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 	"sync"
 	"testing"
@@ -20,6 +21,10 @@ func Conform(t *testing.T, open func(testing.TB, *sessiontest.Clock) sessiontest
 		"session limit":                      limited,
 		"per device":                         limitedPerDevice,
 		"per device, and in all":             limitedInAll,
+		"a child comes back whole":           childWhole,
+		"browser sessions apart":             browsersApart,
+		"browser sessions per device":        browsersPerDevice,
+		"at most so many of each kind":       browserCap,
 		"a limit that was lowered":           lowered,
 		"expired sessions":                   expiredTakeNoPlace,
 		"logins at once":                     raceLogins,
@@ -113,6 +118,87 @@ func limitedInAll(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
 	if _, replaced := Login(t, store, c, auth.DeviceAndroid, limit); !slices.Equal(replaced, []auth.SessionID{first.ID}) {
 		t.Fatalf("%v ended, want the oldest of all, %s", replaced, first.ID)
 	}
+}
+
+// browse begins a browser session under a limit and returns it and what it ended.
+func browse(t testing.TB, store auth.Store, c *sessiontest.Clock, door auth.Door, limit auth.SessionLimit) (*auth.Session, []auth.SessionID) {
+	t.Helper()
+	s := sessiontest.NewSession(sessiontest.Alice, c)
+	s.Door = door
+	replaced, err := store.Create(t.Context(), s, auth.SessionKey{}, limit)
+	sessiontest.Must(t, err)
+	c.Advance(time.Millisecond)
+	return s, replaced
+}
+
+func childWhole(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
+	child := sessiontest.NewSession(sessiontest.Alice, c)
+	child.Door, child.Parent, child.Device = auth.DoorWebView, auth.NewSessionID(c.Now(), sessiontest.Alice), auth.DeviceIOS
+	child.Refresh.RotatedAt = c.Now()
+	for _, risk := range []auth.Risk{0, 2} {
+		child.ID, child.Risk = auth.NewSessionID(c.Now(), sessiontest.Alice), risk
+		sessiontest.Must(t, sessiontest.ErrOf(store.Create(t.Context(), child, auth.SessionKey{}, auth.SessionLimit{})))
+		got, err := store.Session(t.Context(), child.ID)
+		sessiontest.Must(t, err)
+		if !reflect.DeepEqual(got, child) {
+			t.Fatalf("got\n%+v, want\n%+v", got, child)
+		}
+	}
+}
+
+// browsersApart opens pages with a phone that may have one session: the phone stays logged
+// in, and so do its pages when it logs in again. Each kind has the limit.
+func browsersApart(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
+	limit := auth.SessionLimit{Sessions: 1}
+	phone, _ := Login(t, store, c, auth.DeviceOther, limit)
+	page, replaced := browse(t, store, c, auth.DoorWebView, limit)
+	if len(replaced) != 0 {
+		t.Fatalf("a page ended %v", replaced)
+	}
+	second, replaced := browse(t, store, c, auth.DoorScan, limit)
+	if !slices.Equal(replaced, []auth.SessionID{page.ID}) || !store.Set.Replaced(page.ID) {
+		t.Fatalf("%v ended, want the page before, %s", replaced, page.ID)
+	}
+	sessiontest.Must(t, sessiontest.ErrOf(store.Session(t.Context(), phone.ID)))
+	if _, replaced = Login(t, store, c, auth.DeviceOther, limit); !slices.Equal(replaced, []auth.SessionID{phone.ID}) {
+		t.Fatalf("%v ended, want the phone's session before, %s", replaced, phone.ID)
+	}
+	sessiontest.Must(t, sessiontest.ErrOf(store.Session(t.Context(), second.ID)))
+	if got := store.Count().Sessions; got != 2 {
+		t.Fatalf("%d sessions, want one of each kind", got)
+	}
+}
+
+func browsersPerDevice(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
+	limit := auth.SessionLimit{Sessions: 1, PerDevice: true}
+	phone, _ := Login(t, store, c, auth.DeviceOther, limit)
+	page, replaced := browse(t, store, c, auth.DoorWebView, limit)
+	if len(replaced) != 0 {
+		t.Fatalf("a page on the same class of devices ended %v", replaced)
+	}
+	if _, replaced = browse(t, store, c, auth.DoorWebView, limit); !slices.Equal(replaced, []auth.SessionID{page.ID}) {
+		t.Fatalf("%v ended, want the page before, %s", replaced, page.ID)
+	}
+	sessiontest.Must(t, sessiontest.ErrOf(store.Session(t.Context(), phone.ID)))
+}
+
+// browserCap fills each kind: the default limit is that of each.
+func browserCap(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
+	phone, _ := Login(t, store, c, auth.DeviceOther, auth.SessionLimit{})
+	var first *auth.Session
+	for i := range auth.MaxUserSessions + 1 {
+		page, replaced := browse(t, store, c, auth.DoorOfficial, auth.SessionLimit{})
+		switch {
+		case i == 0:
+			first = page
+		case i < auth.MaxUserSessions && len(replaced) != 0, i == auth.MaxUserSessions && !slices.Equal(replaced, []auth.SessionID{first.ID}):
+			t.Fatalf("page %d ended %v", i, replaced)
+		}
+	}
+	if got := store.Count().Sessions; got != auth.MaxUserSessions+1 {
+		t.Fatalf("%d sessions, want %d of browsers and the phone's", got, auth.MaxUserSessions)
+	}
+	sessiontest.Must(t, sessiontest.ErrOf(store.Session(t.Context(), phone.ID)))
 }
 
 // lowered has more sessions than a new configuration allows: the next login ends them.
