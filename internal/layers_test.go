@@ -113,6 +113,9 @@ var storeImports = []string{kit, "internal/auth", "internal/seal"}
 // demoPage is the playground of `wxgate dev`. It calls the others over HTTP.
 const demoPage = "internal/demo/playground"
 
+// browserPage has the pages that browsers see while a user signs in.
+const browserPage = "internal/gateway/browser/page"
+
 // adminAPI has the calls of operators.
 const adminAPI = "internal/adminapi"
 
@@ -181,6 +184,7 @@ var layers = []layer{
 	{dir: "internal/gateway/cors", imports: []string{"internal/gateway/writer", "internal/edge"}},
 	{dir: "internal/gateway/failures", imports: []string{weChat, "internal/problem", "internal/auth"}},
 	{dir: "internal/gateway/envelope", imports: []string{"internal/problem", "internal/auth"}},
+	{dir: browserPage, imports: []string{"internal/problem"}},
 	{dir: "internal/gateway/writer", imports: []string{"internal/edge", kit, "internal/auth"}},
 	{dir: "internal/gateway/limit", imports: []string{"internal/metrics", "internal/problem", "internal/auth"}},
 	{dir: "internal/gateway/metadata", imports: []string{"internal/edge"}},

@@ -25,16 +25,22 @@ func (p *Problem) SetDetail(detail string, args ...any) {
 // For returns the problem in the language that a request prefers (RFC 9110 section
 // 12.5.4). The challenge stays English: RFC 6750 section 3 allows only ASCII there.
 func (p *Problem) For(r *http.Request) *Problem {
-	accepted := r.Header.Get("Accept-Language")
-	if p.Chinese == "" || accepted == "" || len(accepted) > maxAcceptLanguage {
-		return p
-	}
-	if _, index := language.MatchStrings(languages, accepted); index == 0 {
+	if p.Chinese == "" || !PrefersChinese(r) {
 		return p
 	}
 	in := *p // requests share problems
 	in.inChinese = true
 	return &in
+}
+
+// PrefersChinese reports whether a request prefers Chinese to English.
+func PrefersChinese(r *http.Request) bool {
+	accepted := r.Header.Get("Accept-Language")
+	if accepted == "" || len(accepted) > maxAcceptLanguage {
+		return false
+	}
+	_, index := language.MatchStrings(languages, accepted)
+	return index != 0
 }
 
 // Text returns the detail in the language of [Problem.For].
