@@ -24,10 +24,26 @@ const common = {
   platform: 'neutral',
 }
 
+/** The names that a module exports. */
+async function exportsOf(name) {
+  const { metafile } = await esbuild.build({ ...common, entryPoints: [join('src', name + '.ts')], format: 'esm', write: false, metafile: true })
+  return Object.values(metafile.outputs)[0].exports
+}
+
+/**
+ * Options that bundle a module as CommonJS. Its exports are assigned one by one: what esbuild
+ * writes for the exports of an ES module takes 390 bytes more, in every mini program.
+ */
+async function commonJS(name) {
+  const names = await exportsOf(name)
+  const assignments = names.map((exported) => `exports.${exported} = ${exported}\n`)
+  const contents = `import { ${names} } from './${name}'\nObject.defineProperty(exports, '__esModule', { value: true })\n` + assignments.join('')
+  return { ...common, format: 'cjs', stdin: { contents, resolveDir: join(here, 'src'), sourcefile: `src/${name}.cjs` } }
+}
+
 for (const name of ['index', 'cloud']) {
-  const entryPoints = [join('src', name + '.ts')]
-  await esbuild.build({ ...common, entryPoints, format: 'cjs', outfile: join(folder, 'dist', name + '.js') })
-  await esbuild.build({ ...common, entryPoints, format: 'esm', outfile: join(folder, 'esm', name + '.mjs') })
+  await esbuild.build({ ...await commonJS(name), outfile: join(folder, 'dist', name + '.js') })
+  await esbuild.build({ ...common, entryPoints: [join('src', name + '.ts')], format: 'esm', outfile: join(folder, 'esm', name + '.mjs') })
   writeFileSync(join(folder, 'esm', name + '.d.mts'), `export * from '../dist/${name}.js'\n`)
 }
 
@@ -36,8 +52,6 @@ execFileSync(process.execPath, [typescript, '-p', here, '--outDir', join(folder,
 
 // What a mini program adds to its package: printed, so that a test can compare it with the limit.
 for (const name of ['index', 'cloud']) {
-  const { outputFiles } = await esbuild.build({
-    ...common, entryPoints: [join('src', name + '.ts')], format: 'cjs', minify: true, write: false, outfile: 'minified.js',
-  })
+  const { outputFiles } = await esbuild.build({ ...await commonJS(name), minify: true, write: false })
   console.log(`${name}.js ${outputFiles[0].contents.length}`)
 }

@@ -1,7 +1,4 @@
 "use strict";
-var __defProp = Object.defineProperty;
-var __getOwnPropDesc = Object.getOwnPropertyDescriptor;
-var __getOwnPropNames = Object.getOwnPropertyNames;
 var __getOwnPropSymbols = Object.getOwnPropertySymbols;
 var __hasOwnProp = Object.prototype.hasOwnProperty;
 var __propIsEnum = Object.prototype.propertyIsEnumerable;
@@ -17,26 +14,8 @@ var __objRest = (source, exclude) => {
     }
   return target;
 };
-var __export = (target, all) => {
-  for (var name in all)
-    __defProp(target, name, { get: all[name], enumerable: true });
-};
-var __copyProps = (to, from, except, desc) => {
-  if (from && typeof from === "object" || typeof from === "function") {
-    for (let key of __getOwnPropNames(from))
-      if (!__hasOwnProp.call(to, key) && key !== except)
-        __defProp(to, key, { get: () => from[key], enumerable: !(desc = __getOwnPropDesc(from, key)) || desc.enumerable });
-  }
-  return to;
-};
-var __toCommonJS = (mod) => __copyProps(__defProp({}, "__esModule", { value: true }), mod);
 
 // src/cloud.ts
-var cloud_exports = {};
-__export(cloud_exports, {
-  createCloud: () => createCloud
-});
-module.exports = __toCommonJS(cloud_exports);
 function createCloud(client) {
   const cloud = {
     init: async () => {
@@ -59,3 +38,7 @@ function createCloud(client) {
 function pathOf(path = "/") {
   return path[0] === "/" ? path : "/" + path;
 }
+
+// src/src/cloud.cjs
+Object.defineProperty(exports, "__esModule", { value: true });
+exports.createCloud = createCloud;

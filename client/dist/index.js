@@ -1,30 +1,4 @@
 "use strict";
-var __defProp = Object.defineProperty;
-var __getOwnPropDesc = Object.getOwnPropertyDescriptor;
-var __getOwnPropNames = Object.getOwnPropertyNames;
-var __hasOwnProp = Object.prototype.hasOwnProperty;
-var __export = (target, all) => {
-  for (var name in all)
-    __defProp(target, name, { get: all[name], enumerable: true });
-};
-var __copyProps = (to, from, except, desc) => {
-  if (from && typeof from === "object" || typeof from === "function") {
-    for (let key of __getOwnPropNames(from))
-      if (!__hasOwnProp.call(to, key) && key !== except)
-        __defProp(to, key, { get: () => from[key], enumerable: !(desc = __getOwnPropDesc(from, key)) || desc.enumerable });
-  }
-  return to;
-};
-var __toCommonJS = (mod) => __copyProps(__defProp({}, "__esModule", { value: true }), mod);
-
-// src/index.ts
-var index_exports = {};
-__export(index_exports, {
-  GateError: () => GateError,
-  HostError: () => HostError,
-  createClient: () => createClient
-});
-module.exports = __toCommonJS(index_exports);
 
 // src/host.ts
 var HostError = class extends Error {
@@ -534,3 +508,9 @@ function createClient(options) {
     session: () => reported(ask("session", "GET").then(({ response }) => response.data))
   };
 }
+
+// src/src/index.cjs
+Object.defineProperty(exports, "__esModule", { value: true });
+exports.GateError = GateError;
+exports.HostError = HostError;
+exports.createClient = createClient;
