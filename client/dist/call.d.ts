@@ -7,7 +7,7 @@ import { Tokens } from './state';
 export interface Call {
     send(tokens: Tokens): Promise<Response>;
     /** Returns the gateway's refusal, or null if the response is the service's. */
-    read(response: Response, tokens: Tokens): Promise<GateError | null>;
+    read(response: Response, tokens: Tokens): GateError | null | Promise<GateError | null>;
     /** Reports whether the request may be sent again after a pause. Default: repeatRequest. */
     repeatable?: Repeatable;
 }

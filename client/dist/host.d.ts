@@ -26,6 +26,8 @@ export declare class HostError extends Error {
     readonly errno?: number;
     constructor(failure: any);
 }
+/** Returns a copy of an object with more members. */
+export declare function extended<A extends object, B extends object>(object: A, more?: B): A & B;
 /**
  * Calls a function of the host that reports to `success` and `fail`. `started` receives what
  * the function returns: the task of a request or of an upload.

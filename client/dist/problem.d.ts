@@ -29,6 +29,8 @@ export declare class GateError extends Error {
  * URL of the code's documentation, shows that the gateway wrote it.
  */
 export declare function refusal(response: Response): GateError | null;
+/** Reports whether a call failed because the gateway refused it with one of these error codes. */
+export declare function isRefusal(failure: unknown, codes: RegExp): failure is GateError;
 /** Reports whether a response has a JSON object, as every refusal of the gateway. */
 export declare function isReadable(response: Response): boolean;
 /** The error for a response of a call of the gateway that the gateway did not write. */

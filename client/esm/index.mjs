@@ -1,17 +1,18 @@
 // src/host.ts
 var HostError = class extends Error {
   constructor(failure) {
-    const errMsg = String(failure && (failure.errMsg || failure.message) || failure);
-    super(errMsg);
-    this.name = "HostError";
-    this.errMsg = errMsg;
-    if (failure && failure.errno !== void 0) this.errno = failure.errno;
+    const { errMsg, message, errno } = failure || {};
+    super(String(errMsg || message || failure));
+    Object.assign(this, { name: "HostError", errMsg: this.message, errno });
   }
 };
+function extended(object, more) {
+  return Object.assign({}, object, more);
+}
 function callHost(host, name, options, started) {
   return new Promise((resolve, reject) => {
     if (typeof host[name] !== "function") throw new HostError(name + ":fail the host has no " + name);
-    const task = host[name](Object.assign({}, options, {
+    const task = host[name](extended(options, {
       success: resolve,
       fail: (failure) => reject(new HostError(failure)),
       complete: void 0
@@ -37,14 +38,10 @@ function ignore() {
 
 // src/problem.ts
 var GateError = class extends Error {
-  constructor(statusCode, code, detail, more) {
+  constructor(statusCode, code, detail, more = {}) {
     super(code + ": " + detail);
-    this.name = "GateError";
-    this.statusCode = statusCode;
-    this.code = code;
-    this.detail = detail;
-    const { errcode, requestId, retryAfter } = more || {};
-    Object.assign(this, { errcode, requestId, retryAfter });
+    const { errcode, requestId, retryAfter } = more;
+    Object.assign(this, { name: "GateError", statusCode, code, detail, errcode, requestId, retryAfter });
   }
 };
 function refusal(response) {
@@ -58,6 +55,9 @@ function refusal(response) {
     requestId: problem.instance,
     retryAfter: seconds > 0 ? seconds : void 0
   });
+}
+function isRefusal(failure, codes) {
+  return failure instanceof GateError && codes.test(failure.code);
 }
 function isReadable(response) {
   return !!parsed(response.data);
@@ -110,10 +110,10 @@ async function repeating(call, repeatable) {
     }
   }
 }
-var repeatSame = (failure) => failure instanceof HostError || failure instanceof GateError && (failure.statusCode >= 500 || failure.code === "unexpected_response");
-var repeatLogin = (failure) => failure instanceof GateError ? /^(invalid_code|code_used|rate_limited|store_unavailable|wechat_.*|unexpected_response)$/.test(failure.code) : failure instanceof HostError && failure.errMsg.indexOf("login:") !== 0;
-var repeatRequest = (failure) => failure instanceof GateError && /^(store_unavailable|rate_limited)$/.test(failure.code);
-var repeatPhoneCode = (failure) => failure instanceof GateError && failure.code === "store_unavailable";
+var repeatSame = (failure) => failure instanceof HostError || isRefusal(failure, /^unexpected_response$/) || failure instanceof GateError && failure.statusCode >= 500;
+var repeatLogin = (failure) => failure instanceof HostError ? failure.errMsg.indexOf("login:") !== 0 : isRefusal(failure, /^(invalid_code|code_used|rate_limited|store_unavailable|wechat_.*|unexpected_response)$/);
+var repeatRequest = (failure) => isRefusal(failure, /^(store_unavailable|rate_limited)$/);
+var repeatPhoneCode = (failure) => isRefusal(failure, /^store_unavailable$/);
 
 // src/call.ts
 var renewals = {
@@ -212,7 +212,7 @@ function createGateway(host, urls, appid) {
     },
     refresh: async (tokens) => pairOf(await post("refresh", { refresh_token: tokens.refresh })),
     logout: (tokens, all) => post("logout", { all }, withToken({}, tokens.access)),
-    send: (name, options, tokens, started) => callHost(host, name, Object.assign({}, options, { header: withToken(options.header, tokens.access) }), started)
+    send: (name, options, tokens, started) => callHost(host, name, extended(options, { header: withToken(options.header, tokens.access) }), started)
   };
 }
 function pairOf(response) {
@@ -233,17 +233,17 @@ function createSession(gateway, store, emit) {
     done.then(end, end);
     return done;
   };
-  const keep = (identity, login, { access, refresh: refresh2, expiresIn }) => store.save({ tokens: { access, refresh: refresh2, expiresIn, receivedAt: Date.now(), login, identity } });
+  const keep = ({ identity, login }, pair) => store.save({ tokens: extended(pair, { receivedAt: Date.now(), login, identity }) });
   const logIn = async () => {
     const { identity, pair } = await repeating(gateway.login, repeatLogin);
-    await keep(identity, Math.random(), pair);
+    await keep({ identity, login: Math.random() }, pair);
     emit("login", identity);
     return identity;
   };
   const refresh = async (tokens) => {
     try {
       const pair = await repeating(() => gateway.refresh(tokens), repeatSame);
-      await keep(tokens.identity, tokens.login, pair);
+      await keep(tokens, pair);
       emit("refresh", { expiresIn: pair.expiresIn });
     } catch (failure) {
       if (failure instanceof GateError && failure.statusCode === 401) return failure;
@@ -269,7 +269,7 @@ function createSession(gateway, store, emit) {
         break;
       } catch (failure) {
         if (again || !(failure instanceof GateError) || failure.statusCode !== 401) throw failure;
-        if (/^(token_expired|invalid_token)$/.test(failure.code) && !await refresh(used)) continue;
+        if (isRefusal(failure, /^(token_expired|invalid_token)$/) && !await refresh(used)) continue;
         if (!all) break;
         await logIn();
       }
@@ -329,7 +329,7 @@ function createSession(gateway, store, emit) {
       if (change) await change.done.catch(ignore);
       const tokens = store.state.tokens;
       if (!tokens || tokens.login !== used.login) return;
-      await store.save({ tokens: Object.assign({}, tokens, { access, expiresIn, receivedAt: Date.now() }) });
+      await keep(tokens, { access, refresh: tokens.refresh, expiresIn });
     }
   };
   return session;
@@ -342,8 +342,11 @@ function expiresSoon({ receivedAt, expiresIn }) {
   return Date.now() - receivedAt >= (expiresIn - Math.min(30, expiresIn / 10)) * 1e3;
 }
 function loggedOutError(refused) {
-  const detail = say("Logged out. Call login() when the user asks for it.", "已退出登录，请由用户触发 login()");
-  return refused ? new GateError(refused.statusCode, "logged_out", refused.detail, refused) : new GateError(0, "logged_out", detail);
+  const { statusCode, detail } = refused || {
+    statusCode: 0,
+    detail: say("Logged out. Call login() when the user asks for it.", "已退出登录，请由用户触发 login()")
+  };
+  return new GateError(statusCode, "logged_out", detail, refused);
 }
 
 // src/state.ts
@@ -357,7 +360,7 @@ function hostStorage(host) {
 function createStore(storage, key, emit) {
   let loading;
   const failed = (failure) => {
-    emit("error", failure instanceof Error ? failure : new Error(String(failure && failure.errMsg || failure)));
+    emit("error", failure instanceof Error ? failure : new HostError(failure));
   };
   const store = {
     state: { serial: 0 },
@@ -438,51 +441,52 @@ function createClient(options) {
     return promise;
   };
   const readAny = async (response, tokens) => {
-    if (response.statusCode !== 401 || isReadable(response)) return refusal(response);
-    return refusal(await gateway.send("request", { url: urls.call("session"), timeout }, tokens));
+    const readable = response.statusCode !== 401 || isReadable(response);
+    return refusal(readable ? response : await gateway.send("request", { url: urls.call("session"), timeout }, tokens));
   };
   const transfer = (name) => (options2) => {
-    const work = async (started) => {
-      const sent = Object.assign({}, options2, { url: urls.request(options2.url) });
-      const { response } = await callWithTokens(session, {
+    const work = withTask(async (started) => {
+      const sent = extended(options2, { url: urls.request(options2.url) });
+      const called = await callWithTokens(session, {
         send: (tokens) => gateway.send(name, sent, tokens, started),
         read: readAny
       });
-      return response;
-    };
-    return withCallbacks(withTask((started) => reported(work(started))), options2);
-  };
-  const ask = async (name, method, data) => {
-    const result = await callWithTokens(session, {
-      send: (tokens) => gateway.send("request", { url: urls.call(name), method, data, timeout }, tokens),
-      read: async (response) => refusal(response),
-      repeatable: data && data.code && repeatPhoneCode
+      return called.response;
     });
-    if (result.response.statusCode >= 300) throw unexpected(result.response);
-    return result;
+    return withCallbacks(reported(work), options2);
   };
-  const decode = async (name, data) => {
+  const ask = async (name, sent) => {
+    const { response, tokens } = await callWithTokens(session, {
+      send: (tokens2) => gateway.send("request", { url: urls.call(name), method: sent ? "POST" : "GET", data: sent, timeout }, tokens2),
+      read: refusal,
+      repeatable: sent && sent.code && repeatPhoneCode
+    });
+    if (response.statusCode >= 300 || !isReadable(response)) throw unexpected(response);
+    return { data: response.data, tokens };
+  };
+  const dataOf = ({ data }) => data;
+  const decode = async (name, sent) => {
     try {
-      return await ask(name, "POST", data);
+      return await ask(name, sent);
     } catch (failure) {
-      if (failure instanceof GateError && /^(session_stale|decrypt_failed)$/.test(failure.code)) await session.login().catch(ignore);
+      if (isRefusal(failure, /^(session_stale|decrypt_failed)$/)) await session.login().catch(ignore);
       throw failure;
     }
   };
   const phone = async ({ code, encryptedData, iv, errMsg }) => {
     if (!code && !encryptedData) throw new HostError({ errMsg: errMsg || "getPhoneNumber:fail no code" });
-    const { response, tokens } = await decode("decode", code ? { code } : { encryptedData, iv });
-    const { access_token: access, expires_in: expiresIn } = response.data;
+    const { data, tokens } = await decode("decode", code ? { code } : { encryptedData, iv });
+    const { access_token: access, expires_in: expiresIn } = data;
     if (access) await session.adopt(tokens, access, expiresIn);
-    const number = Object.assign({}, response.data);
+    const number = extended(data);
     for (const name of ["access_token", "token_type", "expires_in"]) delete number[name];
     return number;
   };
   const connectSocket = async (options2) => {
     const url = urls.socket(options2.url);
-    const { tokens } = await ask("session", "GET");
-    return await new Promise((resolve, reject) => {
-      const task = host.connectSocket(Object.assign({}, options2, {
+    const { tokens } = await ask("session");
+    return new Promise((resolve, reject) => {
+      const task = host.connectSocket(extended(options2, {
         url,
         header: withToken(options2.header, tokens.access),
         fail(failure) {
@@ -502,8 +506,8 @@ function createClient(options) {
     downloadFile: transfer("downloadFile"),
     connectSocket: (socket) => reported(connectSocket(socket)),
     phone: (detail) => reported(phone(detail)),
-    userInfo: ({ encryptedData, iv, rawData, signature }) => reported(decode("userInfo", { encryptedData, iv, rawData, signature }).then(({ response }) => response.data)),
-    session: () => reported(ask("session", "GET").then(({ response }) => response.data))
+    userInfo: ({ encryptedData, iv, rawData, signature }) => reported(decode("userInfo", { encryptedData, iv, rawData, signature }).then(dataOf)),
+    session: () => reported(ask("session").then(dataOf))
   };
 }
 export {

@@ -1,14 +1,20 @@
 import { Call, callWithTokens } from './call'
 import { createEvents } from './events'
 import { createGateway, timeout } from './gateway'
-import { defaultHost, Host, HostError, ignore, readLanguage, Response } from './host'
-import { GateError, isReadable, refusal, unexpected } from './problem'
+import { defaultHost, extended, Host, HostError, ignore, readLanguage, Response } from './host'
+import { isReadable, isRefusal, refusal, unexpected } from './problem'
 import { repeatPhoneCode } from './retry'
 import { createSession } from './session'
-import { createStore, hostStorage } from './state'
+import { createStore, hostStorage, Tokens } from './state'
 import { Task, withCallbacks, withTask } from './task'
 import type { Client, ClientOptions, PhoneDetail, PhoneNumber } from './types'
 import { createURLs, withToken } from './urls'
+
+/** What a call of the gateway returned, and the tokens that it accepted. */
+interface Result {
+  data: any
+  tokens: Tokens
+}
 
 /** Creates the client of one gateway. Create one for each, and share it between the pages. */
 export function createClient(options: ClientOptions): Client {
@@ -22,7 +28,7 @@ export function createClient(options: ClientOptions): Client {
   const key = 'wxgate ' + (appid || '') + ' ' + urls.call('')
   const session = createSession(gateway, createStore(options.storage || hostStorage(host), key, emit), emit)
 
-  const reported = <T>(promise: Promise<T>): Promise<T> => {
+  const reported = <P extends Promise<unknown>>(promise: P): P => {
     promise.catch((failure) => emit('error', failure))
     return promise
   }
@@ -32,50 +38,51 @@ export function createClient(options: ClientOptions): Client {
    * HEAD has none, and some proxies replace it. The call `session` says what the token lacks.
    */
   const readAny: Call['read'] = async (response, tokens) => {
-    if (response.statusCode !== 401 || isReadable(response)) return refusal(response)
-    return refusal(await gateway.send('request', { url: urls.call('session'), timeout }, tokens))
+    const readable = response.statusCode !== 401 || isReadable(response)
+    return refusal(readable ? response : await gateway.send('request', { url: urls.call('session'), timeout }, tokens))
   }
 
   /** Sends a request, an upload or a download to the service. */
   const transfer = (name: string) => (options: any): Promise<Response> & Task => {
-    const work = async (started: (task: any) => void) => {
-      const sent = Object.assign({}, options, { url: urls.request(options.url) })
-      const { response } = await callWithTokens(session, {
+    const work = withTask(async (started) => {
+      const sent = extended(options, { url: urls.request(options.url) })
+      const called = await callWithTokens(session, {
         send: (tokens) => gateway.send(name, sent, tokens, started),
         read: readAny,
       })
-      return response
-    }
-    return withCallbacks(withTask((started) => reported(work(started))), options)
+      return called.response
+    })
+    return withCallbacks(reported(work), options)
   }
 
-  /** A call of the gateway that needs a token. */
-  const ask = async (name: string, method: string, data?: any) => {
-    const result = await callWithTokens(session, {
-      send: (tokens) => gateway.send('request', { url: urls.call(name), method, data, timeout }, tokens),
-      read: async (response) => refusal(response),
-      repeatable: data && data.code && repeatPhoneCode,
+  /** A call of the gateway that needs a token: POST if it has data. */
+  const ask = async (name: string, sent?: any): Promise<Result> => {
+    const { response, tokens } = await callWithTokens(session, {
+      send: (tokens) => gateway.send('request', { url: urls.call(name), method: sent ? 'POST' : 'GET', data: sent, timeout }, tokens),
+      read: refusal,
+      repeatable: sent && sent.code && repeatPhoneCode,
     })
-    if (result.response.statusCode >= 300) throw unexpected(result.response)
-    return result
+    if (response.statusCode >= 300 || !isReadable(response)) throw unexpected(response)
+    return { data: response.data, tokens }
   }
+  const dataOf = ({ data }: Result) => data
 
   /** Asks the gateway to decrypt. After these refusals only a login helps, and then the user. */
-  const decode = async (name: string, data: any) => {
+  const decode = async (name: string, sent: any) => {
     try {
-      return await ask(name, 'POST', data)
+      return await ask(name, sent)
     } catch (failure) {
-      if (failure instanceof GateError && /^(session_stale|decrypt_failed)$/.test(failure.code)) await session.login().catch(ignore)
+      if (isRefusal(failure, /^(session_stale|decrypt_failed)$/)) await session.login().catch(ignore)
       throw failure
     }
   }
 
   const phone = async ({ code, encryptedData, iv, errMsg }: PhoneDetail): Promise<PhoneNumber> => {
     if (!code && !encryptedData) throw new HostError({ errMsg: errMsg || 'getPhoneNumber:fail no code' })
-    const { response, tokens } = await decode('decode', code ? { code } : { encryptedData, iv })
-    const { access_token: access, expires_in: expiresIn } = response.data
+    const { data, tokens } = await decode('decode', code ? { code } : { encryptedData, iv })
+    const { access_token: access, expires_in: expiresIn } = data
     if (access) await session.adopt(tokens, access, expiresIn)
-    const number = Object.assign({}, response.data)
+    const number = extended(data)
     for (const name of ['access_token', 'token_type', 'expires_in']) delete number[name]
     return number
   }
@@ -86,9 +93,9 @@ export function createClient(options: ClientOptions): Client {
    */
   const connectSocket = async (options: any): Promise<any> => {
     const url = urls.socket(options.url)
-    const { tokens } = await ask('session', 'GET')
-    return await new Promise((resolve, reject) => {
-      const task = host.connectSocket!(Object.assign({}, options, {
+    const { tokens } = await ask('session')
+    return new Promise((resolve, reject) => {
+      const task = host.connectSocket!(extended(options, {
         url,
         header: withToken(options.header, tokens.access),
         fail(failure: any) {
@@ -110,7 +117,7 @@ export function createClient(options: ClientOptions): Client {
     connectSocket: (socket) => reported(connectSocket(socket)),
     phone: (detail) => reported(phone(detail)),
     userInfo: ({ encryptedData, iv, rawData, signature }) =>
-      reported(decode('userInfo', { encryptedData, iv, rawData, signature }).then(({ response }) => response.data)),
-    session: () => reported(ask('session', 'GET').then(({ response }) => response.data)),
+      reported(decode('userInfo', { encryptedData, iv, rawData, signature }).then(dataOf)),
+    session: () => reported(ask('session').then(dataOf)),
   }
 }

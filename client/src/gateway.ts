@@ -1,5 +1,5 @@
 import { Identity } from './events'
-import { callHost, Host, Response } from './host'
+import { callHost, extended, Host, Response } from './host'
 import { refusal, unexpected } from './problem'
 import { Tokens } from './state'
 import { URLs, withToken } from './urls'
@@ -46,7 +46,7 @@ export function createGateway(host: Host, urls: URLs, appid?: string): Gateway {
     refresh: async (tokens) => pairOf(await post('refresh', { refresh_token: tokens.refresh })),
     logout: (tokens, all) => post('logout', { all }, withToken({}, tokens.access)),
     send: (name, options, tokens, started) =>
-      callHost(host, name, Object.assign({}, options, { header: withToken(options.header, tokens.access) }), started),
+      callHost(host, name, extended(options, { header: withToken(options.header, tokens.access) }), started),
   }
 }
 

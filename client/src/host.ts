@@ -26,17 +26,20 @@ export interface Response {
 /** A call of the host that failed: no connection, a timeout, or the user refused. */
 export class HostError extends Error {
   /** What the host reports, for example `request:fail timeout`. */
-  readonly errMsg: string
+  readonly errMsg!: string
   /** The host's error number, if it has one. */
   readonly errno?: number
 
   constructor(failure: any) {
-    const errMsg = String((failure && (failure.errMsg || failure.message)) || failure)
-    super(errMsg)
-    this.name = 'HostError'
-    this.errMsg = errMsg
-    if (failure && failure.errno !== undefined) this.errno = failure.errno
+    const { errMsg, message, errno } = failure || {}
+    super(String(errMsg || message || failure))
+    Object.assign(this, { name: 'HostError', errMsg: this.message, errno })
   }
+}
+
+/** Returns a copy of an object with more members. */
+export function extended<A extends object, B extends object>(object: A, more?: B): A & B {
+  return Object.assign({}, object, more!)
 }
 
 /**
@@ -46,7 +49,7 @@ export class HostError extends Error {
 export function callHost(host: any, name: string, options: object, started?: (task: any) => void): Promise<any> {
   return new Promise((resolve, reject) => {
     if (typeof host[name] !== 'function') throw new HostError(name + ':fail the host has no ' + name)
-    const task = host[name](Object.assign({}, options, {
+    const task = host[name](extended(options, {
       success: resolve,
       fail: (failure: any) => reject(new HostError(failure)),
       complete: undefined,

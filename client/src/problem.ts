@@ -3,15 +3,15 @@ import { Response, say } from './host'
 /** A refusal of the gateway that the client could not recover from. */
 export class GateError extends Error {
   /** The HTTP status, 0 if no request was sent. */
-  readonly statusCode: number
+  readonly statusCode!: number
   /**
    * The error code, as docs/api.md of wxgate lists them. Two codes are the client's: `logged_out`,
    * after a logout and until `login()` is called, and `unexpected_response`, if the response of a
    * call is not wxgate's.
    */
-  readonly code: string
+  readonly code!: string
   /** What happened, for developers. It may change: don't compare it. */
-  readonly detail: string
+  readonly detail!: string
   /** WeChat's error code, if WeChat refused. */
   readonly errcode?: number
   /** The ID of the request in the gateway's access log. */
@@ -19,14 +19,10 @@ export class GateError extends Error {
   /** After how many seconds to try again, if the gateway says so. */
   readonly retryAfter?: number
 
-  constructor(statusCode: number, code: string, detail: string, more?: { errcode?: number, requestId?: string, retryAfter?: number }) {
+  constructor(statusCode: number, code: string, detail: string, more: { errcode?: number, requestId?: string, retryAfter?: number } = {}) {
     super(code + ': ' + detail)
-    this.name = 'GateError'
-    this.statusCode = statusCode
-    this.code = code
-    this.detail = detail
-    const { errcode, requestId, retryAfter } = more || {}
-    Object.assign(this, { errcode, requestId, retryAfter })
+    const { errcode, requestId, retryAfter } = more
+    Object.assign(this, { name: 'GateError', statusCode, code, detail, errcode, requestId, retryAfter })
   }
 }
 
@@ -46,6 +42,11 @@ export function refusal(response: Response): GateError | null {
     requestId: problem.instance,
     retryAfter: seconds > 0 ? seconds : undefined,
   })
+}
+
+/** Reports whether a call failed because the gateway refused it with one of these error codes. */
+export function isRefusal(failure: unknown, codes: RegExp): failure is GateError {
+  return failure instanceof GateError && codes.test(failure.code)
 }
 
 /** Reports whether a response has a JSON object, as every refusal of the gateway. */

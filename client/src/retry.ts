@@ -1,5 +1,5 @@
 import { HostError } from './host'
-import { GateError } from './problem'
+import { GateError, isRefusal } from './problem'
 
 /** How often a call is tried in all, if repeating it is safe. */
 const attempts = 3
@@ -36,20 +36,19 @@ export async function repeating<T>(call: () => Promise<T>, repeatable: Repeatabl
 
 /** A refresh or a logout may be sent again, with the same token, if there is no response of the gateway or a 5xx. */
 export const repeatSame: Repeatable = (failure) =>
-  failure instanceof HostError || (failure instanceof GateError && (failure.statusCode >= 500 || failure.code === 'unexpected_response'))
+  failure instanceof HostError || isRefusal(failure, /^unexpected_response$/) || (failure instanceof GateError && failure.statusCode >= 500)
 
 /** A login may succeed with a new code, unless the host gives none. */
 export const repeatLogin: Repeatable = (failure) =>
-  failure instanceof GateError
-    ? /^(invalid_code|code_used|rate_limited|store_unavailable|wechat_.*|unexpected_response)$/.test(failure.code)
-    : failure instanceof HostError && failure.errMsg.indexOf('login:') !== 0
+  failure instanceof HostError
+    ? failure.errMsg.indexOf('login:') !== 0
+    : isRefusal(failure, /^(invalid_code|code_used|rate_limited|store_unavailable|wechat_.*|unexpected_response)$/)
 
 /**
  * A request may be sent again after a pause: the gateway did not forward it, so that nothing is
  * done twice.
  */
-export const repeatRequest: Repeatable = (failure) =>
-  failure instanceof GateError && /^(store_unavailable|rate_limited)$/.test(failure.code)
+export const repeatRequest: Repeatable = (failure) => isRefusal(failure, /^(store_unavailable|rate_limited)$/)
 
 /** The same for a phone code, which WeChat may have seen when the gateway limits it. */
-export const repeatPhoneCode: Repeatable = (failure) => failure instanceof GateError && failure.code === 'store_unavailable'
+export const repeatPhoneCode: Repeatable = (failure) => isRefusal(failure, /^store_unavailable$/)

@@ -1,7 +1,7 @@
 import { Emit, Identity } from './events'
 import { Gateway, Pair } from './gateway'
-import { ignore, say } from './host'
-import { GateError } from './problem'
+import { extended, ignore, say } from './host'
+import { GateError, isRefusal } from './problem'
 import { repeating, repeatLogin, repeatSame } from './retry'
 import { Store, Tokens } from './state'
 
@@ -42,12 +42,12 @@ export function createSession(gateway: Gateway, store: Store, emit: Emit): Sessi
     return done
   }
 
-  const keep = (identity: Identity, login: number, { access, refresh, expiresIn }: Pair) =>
-    store.save({ tokens: { access, refresh, expiresIn, receivedAt: Date.now(), login, identity } })
+  const keep = ({ identity, login }: { identity: Identity, login: number }, pair: Pair) =>
+    store.save({ tokens: extended(pair, { receivedAt: Date.now(), login, identity }) })
 
   const logIn = async (): Promise<Identity> => {
     const { identity, pair } = await repeating(gateway.login, repeatLogin)
-    await keep(identity, Math.random(), pair)
+    await keep({ identity, login: Math.random() }, pair)
     emit('login', identity)
     return identity
   }
@@ -58,7 +58,7 @@ export function createSession(gateway: Gateway, store: Store, emit: Emit): Sessi
       // Without a response, the same token is sent again: the gateway may have replaced it, and
       // returns the same pair.
       const pair = await repeating(() => gateway.refresh(tokens), repeatSame)
-      await keep(tokens.identity, tokens.login, pair)
+      await keep(tokens, pair)
       emit('refresh', { expiresIn: pair.expiresIn })
     } catch (failure) {
       if (failure instanceof GateError && failure.statusCode === 401) return failure
@@ -88,7 +88,7 @@ export function createSession(gateway: Gateway, store: Store, emit: Emit): Sessi
         break
       } catch (failure) {
         if (again || !(failure instanceof GateError) || failure.statusCode !== 401) throw failure
-        if (/^(token_expired|invalid_token)$/.test(failure.code) && !(await refresh(used))) continue
+        if (isRefusal(failure, /^(token_expired|invalid_token)$/) && !(await refresh(used))) continue
         if (!all) break // the session has ended already
         await logIn() // so that the user's other sessions end
       }
@@ -154,7 +154,7 @@ export function createSession(gateway: Gateway, store: Store, emit: Emit): Sessi
       if (change) await change.done.catch(ignore) // a refresh that began before has no number
       const tokens = store.state.tokens
       if (!tokens || tokens.login !== used.login) return
-      await store.save({ tokens: Object.assign({}, tokens, { access, expiresIn, receivedAt: Date.now() }) })
+      await keep(tokens, { access, refresh: tokens.refresh, expiresIn })
     },
   }
   return session
@@ -175,8 +175,8 @@ function expiresSoon({ receivedAt, expiresIn }: Tokens): boolean {
 }
 
 function loggedOutError(refused?: GateError): GateError {
-  const detail = say('Logged out. Call login() when the user asks for it.', '已退出登录，请由用户触发 login()')
-  return refused
-    ? new GateError(refused.statusCode, 'logged_out', refused.detail, refused)
-    : new GateError(0, 'logged_out', detail)
+  const { statusCode, detail } = refused || {
+    statusCode: 0, detail: say('Logged out. Call login() when the user asks for it.', '已退出登录，请由用户触发 login()'),
+  }
+  return new GateError(statusCode, 'logged_out', detail, refused)
 }

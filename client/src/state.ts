@@ -1,5 +1,5 @@
 import { Emit, Identity } from './events'
-import { Host } from './host'
+import { Host, HostError } from './host'
 
 /** The tokens of one session. */
 export interface Tokens {
@@ -62,7 +62,7 @@ export interface Store {
 export function createStore(storage: Storage, key: string, emit: Emit): Store {
   let loading: Promise<unknown> | undefined
   const failed = (failure: any) => {
-    emit('error', failure instanceof Error ? failure : new Error(String((failure && failure.errMsg) || failure)))
+    emit('error', failure instanceof Error ? failure : new HostError(failure))
   }
   const store: Store & { state: State } = {
     state: { serial: 0 },
