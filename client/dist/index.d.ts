@@ -5,4 +5,4 @@ export type { Events, Identity } from './events';
 export type { Host, Response } from './host';
 export type { Storage } from './state';
 export type { Task } from './task';
-export type { Client, ClientOptions, PhoneDetail, PhoneNumber, RequestOptions, SessionInfo, SocketOptions, UploadOptions, UserInfoDetail, } from './types';
+export type { Client, ClientOptions, PhoneDetail, PhoneNumber, RequestOptions, ScanRequest, SessionInfo, SocketOptions, UploadOptions, UserInfoDetail, } from './types';

@@ -6,7 +6,7 @@ export declare class GateError extends Error {
     /**
      * The error code, as docs/api.md of wxgate lists them. Two codes are the client's: `logged_out`,
      * after a logout and until `login()` is called, and `unexpected_response`, if the response of a
-     * call is not wxgate's.
+     * call is not wxgate's. `scan_not_found` with status 0 is the client's too.
      */
     readonly code: string;
     /** What happened, for developers. It may change: don't compare it. */

@@ -426,6 +426,36 @@ function withCallbacks(promise, options) {
   return promise;
 }
 
+// src/web.ts
+async function openWebView(ask, url) {
+  const { data } = await ask("web/ticket", {});
+  return data.url + "&return=" + encodeURIComponent(url);
+}
+async function confirmScan(ask, reported, scene) {
+  const call = "web/scan/" + scanOf(scene);
+  const { browser, address, place, expires_in: expiresIn } = (await ask(call + "/request")).data;
+  const decide = async (decision) => {
+    await ask(call, decision);
+  };
+  return {
+    browser,
+    address,
+    place,
+    expiresIn,
+    confirm: (number) => reported(decide({ confirm: true, number })),
+    refuse: () => reported(decide({ confirm: false }))
+  };
+}
+function scanOf(scene) {
+  let scan = "";
+  try {
+    scan = decodeURIComponent(scene);
+  } catch (malformed) {
+  }
+  if (/^[\w-]{22}$/.test(scan)) return scan;
+  throw new GateError(0, "scan_not_found", say("The scene names no scan.", "scene 不是登录码"));
+}
+
 // src/client.ts
 function createClient(options) {
   const { baseURL, appid, prefix = "/v1.0/pub" } = options;
@@ -507,7 +537,9 @@ function createClient(options) {
     connectSocket: (socket) => reported(connectSocket(socket)),
     phone: (detail) => reported(phone(detail)),
     userInfo: ({ encryptedData, iv, rawData, signature }) => reported(decode("userInfo", { encryptedData, iv, rawData, signature }).then(dataOf)),
-    session: () => reported(ask("session").then(dataOf))
+    session: () => reported(ask("session").then(dataOf)),
+    openWebView: (url) => reported(openWebView(ask, url)),
+    confirmScan: (scene) => reported(confirmScan(ask, reported, scene))
   };
 }
 export {

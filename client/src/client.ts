@@ -9,6 +9,7 @@ import { createStore, hostStorage, Tokens } from './state'
 import { Task, withCallbacks, withTask } from './task'
 import type { Client, ClientOptions, PhoneDetail, PhoneNumber } from './types'
 import { createURLs, withToken } from './urls'
+import { confirmScan, openWebView } from './web'
 
 /** What a call of the gateway returned, and the tokens that it accepted. */
 interface Result {
@@ -119,5 +120,7 @@ export function createClient(options: ClientOptions): Client {
     userInfo: ({ encryptedData, iv, rawData, signature }) =>
       reported(decode('userInfo', { encryptedData, iv, rawData, signature }).then(dataOf)),
     session: () => reported(ask('session').then(dataOf)),
+    openWebView: (url) => reported(openWebView(ask, url)),
+    confirmScan: (scene) => reported(confirmScan(ask, reported, scene)),
   }
 }

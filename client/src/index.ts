@@ -8,5 +8,5 @@ export type { Host, Response } from './host'
 export type { Storage } from './state'
 export type { Task } from './task'
 export type {
-  Client, ClientOptions, PhoneDetail, PhoneNumber, RequestOptions, SessionInfo, SocketOptions, UploadOptions, UserInfoDetail,
+  Client, ClientOptions, PhoneDetail, PhoneNumber, RequestOptions, ScanRequest, SessionInfo, SocketOptions, UploadOptions, UserInfoDetail,
 } from './types'

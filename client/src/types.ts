@@ -85,6 +85,25 @@ export interface SessionInfo {
   [name: string]: any
 }
 
+/** A browser that asks to be signed in with the code that the user scanned. */
+export interface ScanRequest {
+  /** For example `Chrome on Windows`. */
+  browser: string
+  /** The browser's address without its end, for example `203.0.113.*`. */
+  address: string
+  /** Where that address is, if the gateway knows. */
+  place?: string
+  /** How many seconds the user has. */
+  expiresIn: number
+  /**
+   * Signs the browser in. `number` is what the user read in the browser and typed. A wrong number
+   * rejects with `wrong_number`, and the third ends the request.
+   */
+  confirm(number: string): Promise<void>
+  /** Refuses: the browser is not signed in. */
+  refuse(): Promise<void>
+}
+
 /**
  * The client of one gateway. Its methods reject with a GateError if the gateway refuses and the
  * client cannot recover, and with a HostError if the host's call fails, for example without a
@@ -104,6 +123,16 @@ export interface Client {
   userInfo(detail: UserInfoDetail): Promise<any>
   /** Asks the gateway who the user is. */
   session(): Promise<SessionInfo>
+  /**
+   * Returns the URL for `<web-view src>` that shows `url`, a path or URL of the site, to the user
+   * signed in. It works once, within 60 seconds: call this when the web-view opens.
+   */
+  openWebView(url: string): Promise<string>
+  /**
+   * For the page that the code of a scan opens: `scene` is the page's `options.scene`. Rejects
+   * with `scan_not_found` if the scene names no scan, or one that has ended or belongs to another user.
+   */
+  confirmScan(scene: string): Promise<ScanRequest>
   /** Ends this session, or with `all` the user's sessions on all phones. */
   logout(options?: { all?: boolean }): Promise<void>
   uploadFile(options: UploadOptions): Promise<Response> & Task

@@ -3,9 +3,10 @@ import { existsSync, readFileSync } from 'node:fs'
 import { after, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
-import { atOnce, pub } from './phone.mjs'
+import { atOnce, problem, pub } from './phone.mjs'
 import { loadProgram } from './program.mjs'
 import { retireKeys, SIM_MANAGEMENT, simulator, startGateway } from './servers.mjs'
+import { scan, startWebsite } from './website.mjs'
 import { newWx } from './wx.mjs'
 
 const gateway = await startGateway({ after })
@@ -13,14 +14,14 @@ const folder = fileURLToPath(new URL('../example', import.meta.url))
 const files = new Map([['wxfile://photo', Buffer.from('photo')]])
 
 /** The example on a new phone. */
-function start(user) {
+function start(user, site = gateway) {
   const shown = []
   globalThis.wx = Object.assign(newWx({ management: SIM_MANAGEMENT, user, files }), {
     showToast: ({ title }) => shown.push(title),
     showModal: ({ content }) => shown.push(content),
     chooseMedia: ({ success }) => success({ tempFiles: [{ tempFilePath: 'wxfile://photo' }] }),
   })
-  const program = loadProgram(folder, globalThis.wx, { 'config.js': { baseURL: gateway.proxy.url } })
+  const program = loadProgram(folder, globalThis.wx, { 'config.js': { baseURL: site.proxy.url, webPage: '/account' } })
   return { program, shown, wx: globalThis.wx }
 }
 after(() => { delete globalThis.wx })
@@ -68,6 +69,66 @@ test('the pages log in, show the user, bind a phone number, upload, log out, and
   assert.equal(me.data.session, null)
 })
 
+test('the web page opens with a ticket, and again after an error', async (t) => {
+  const site = await startWebsite(t)
+  const { program } = start('web', site)
+  const web = program.open('pages/web/web')
+  await web.onLoad({})
+  assert.match(web.data.src, /ticket=ticket-1&return=%2Faccount$/)
+  web.onError()
+  assert.deepEqual(web.data, { src: '', error: '网页打不开，请检查网络后重试' })
+  await web.open()
+  assert.match(web.data.src, /ticket=ticket-2&/)
+  site.next('web/ticket', problem(403, 'forbidden'))
+  await web.open()
+  assert.deepEqual(web.data, { src: '', error: '出错了，请联系客服：request-1' })
+})
+
+test('the page of a scan shows the browser, and confirms with the number or refuses', async (t) => {
+  const site = await startWebsite(t)
+  const { program } = start('scan', site)
+  const opened = async () => {
+    const page = program.open('pages/scan/scan')
+    await page.onLoad({ scene: scan })
+    return page
+  }
+  const page = await opened()
+  assert.deepEqual([page.data.browser, page.data.address, page.data.place], ['Chrome on Windows', '203.0.113.*', ''])
+  page.onInput({ detail: { value: '1234' } })
+  await page.confirm()
+  assert.match(page.data.error, /^数字不对/)
+  assert.equal(page.data.browser, 'Chrome on Windows')
+  page.onInput({ detail: { value: '0421' } })
+  await Promise.all([page.confirm(), page.confirm()]) // a button that is pressed twice
+  assert.deepEqual([site.state, page.data.browser, page.data.done], ['confirmed', '', '已登录，请回到电脑继续'])
+  assert.equal(site.sent('web/scan/' + scan).length, 2)
+
+  site.state = 'waiting'
+  const other = await opened()
+  await other.refuse()
+  assert.deepEqual([site.state, other.data.browser, other.data.done], ['refused', '', '已拒绝'])
+  assert.match((await opened()).data.error, /^登录码无效或已过期/)
+
+  site.state = 'waiting'
+  const late = await opened()
+  site.state = 'expired'
+  await late.confirm()
+  assert.deepEqual([late.data.browser, late.data.error.slice(0, 5)], ['', '登录码无效'])
+})
+
+test('a user who has logged out logs in on the page of a scan', async (t) => {
+  const { program, wx } = start('scan-out', await startWebsite(t))
+  const me = program.open('pages/me/me')
+  await me.onShow()
+  await me.logout()
+  const page = program.open('pages/scan/scan')
+  await page.onLoad({ scene: scan })
+  assert.deepEqual([page.data.browser, page.data.error, page.data.loggedOut], ['', '请先登录', true])
+  await page.login()
+  assert.deepEqual([page.data.browser, page.data.error, page.data.loggedOut], ['Chrome on Windows', '', false])
+  assert.equal(wx.codes, 2)
+})
+
 test('without a network the pages say so', async (t) => {
   const { program } = start('offline')
   const me = program.open('pages/me/me')
@@ -85,9 +146,9 @@ function blocks(name) {
   return [...text.matchAll(/```js\n([\s\S]*?)```/g)].map(([, code]) => code)
 }
 
-test('the code of the READMEs runs', async () => {
+test('the code of the READMEs runs', async (t) => {
   for (const name of ['README.md', 'README.zh-CN.md']) {
-    const [create, page, errors, socket, uni, taro, cloud] = blocks(name)
+    const [create, page, errors, socket, web, confirmation, uni, taro, cloud] = blocks(name)
     const { wx } = start('readme')
     const require = (module) => (module.endsWith('gate') ? gate : published[module.replace('wxgate-client', 'x')])
     const published = { x: await import('wxgate-client'), 'x/cloud': await import('wxgate-client/cloud') }
@@ -116,6 +177,27 @@ test('the code of the READMEs runs', async () => {
 
     const message = await new Promise((show) => { run(socket + '\nreturn connect()', { gate, show, setTimeout() {} }) })
     assert.match(message, /^hello /)
+
+    const site = await startWebsite(t)
+    const website = published.x.createClient({ baseURL: site.proxy.url })
+    const show = async (code, query) => {
+      let page
+      run(code, { gate: website, Page: (given) => { page = given } })
+      page.setData = (changes) => Object.assign(page.data, changes)
+      await page.onLoad(query)
+      return page
+    }
+    assert.match((await show(web, {})).data.src, /ticket=ticket-1&return=%2Faccount$/)
+    const asked = await show(confirmation, { scene: scan })
+    assert.deepEqual(asked.data, { browser: 'Chrome on Windows', address: '203.0.113.*' })
+    wx.showToast = ({ title }) => visited.push(title)
+    wx.navigateBack = () => visited.push('back')
+    await asked.onSubmit({ detail: { value: { number: '0421' } } })
+    assert.equal(site.state, 'confirmed')
+    site.state = 'waiting'
+    await asked.onRefuse()
+    assert.equal(site.state, 'refused')
+    assert.deepEqual(visited.splice(0).slice(2), [name === 'README.md' ? 'Signed in' : '已登录', 'back'])
 
     const module1 = (code) => code.replace(/^import .*$/gm, '').replace('export default', 'return')
     for (const code of [uni, taro]) {

@@ -1,6 +1,6 @@
 // The types, as a mini program in TypeScript uses them. This file is compiled, not run.
 
-import { createClient, GateError, HostError, type Client, type PhoneNumber } from 'wxgate-client'
+import { createClient, GateError, HostError, type Client, type PhoneNumber, type ScanRequest } from 'wxgate-client'
 import { createCloud } from 'wxgate-client/cloud'
 
 declare const wx: {
@@ -31,6 +31,10 @@ export async function useAll(): Promise<void> {
     else if (failure instanceof HostError) strings.push(failure.errMsg)
   })
   remove()
+  const scan: ScanRequest = await gate.confirmScan('scene')
+  strings.push(await gate.openWebView('/account'), scan.browser, scan.address, scan.place || '', String(scan.expiresIn))
+  await scan.confirm('0421')
+  await scan.refuse()
   await gate.logout({ all: true })
   const { socketTask } = await createCloud(gate).connectContainer({ service: 'ws', path: '/' })
   socketTask.close({})
@@ -39,6 +43,8 @@ export async function useAll(): Promise<void> {
   gate.on('logon', () => {})
   // @ts-expect-error: baseURL is required
   createClient({ host: wx })
+  // @ts-expect-error: a number loses its zeros
+  void scan.confirm(421)
   // @ts-expect-error: an upload has a file
   void gate.uploadFile({ url: '/photos' })
 }
