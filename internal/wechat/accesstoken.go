@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat/guard"
 )
 
 const (
@@ -90,7 +91,7 @@ func (a *tokenCache) Token(ctx context.Context) (string, error) {
 	a.mu.Unlock()
 	select {
 	case <-ctx.Done():
-		return "", callerLeft(ctx)
+		return "", guard.CallerLeft(ctx)
 	case <-flight.done:
 		return flight.token, flight.err
 	}

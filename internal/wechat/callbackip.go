@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/wxgate/wxgate/internal/wechat/guard"
 	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
 
@@ -93,7 +94,7 @@ func (a *addressList) land(now time.Time, list []netip.Prefix, err error) {
 // https://developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/openApi-mgnt/getCallbackIp.html
 func (c *Client) callbackAddresses(ctx context.Context) (list []netip.Prefix, err error) {
 	err = c.withToken(ctx, func(ctx context.Context, token string) error {
-		return retryOnce(ctx, c.dialect, func() error {
+		return guard.RetryOnce(ctx, c.dialect, func() error {
 			list, err = c.listAddresses(ctx, token)
 			return err
 		})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/wechat/apisecurity"
+	"github.com/wxgate/wxgate/internal/wechat/guard"
 	"github.com/wxgate/wxgate/internal/wechat/opendata"
 	"github.com/wxgate/wxgate/internal/wechat/platform"
 	"github.com/wxgate/wxgate/internal/wechat/testphone"
@@ -78,7 +79,7 @@ type Client struct {
 	dialect   *platform.Dialect
 	opener    *opendata.Opener
 	peer      *peer
-	forwards  *guard // of Forward, so that calls of upstreams delay no login
+	forwards  *guard.Guard // of Forward, so that calls of upstreams delay no login
 	tokens    *tokenCache
 	component *component         // nil unless the config names one
 	risks     *risks             // nil unless the config has them
@@ -106,12 +107,12 @@ func New(cfg Config) (*Client, error) {
 		app:      cfg.AppID,
 		base:     base,
 		http:     cfg.Transport,
-		guard:    newGuard(c.dialect, string(cfg.AppID), maxInFlight),
+		guard:    guard.New(c.dialect, string(cfg.AppID), maxInFlight),
 		callTime: callTime,
 		observe:  cfg.Observe,
 		security: security{cfg.Security, cfg.AppID, cfg.ObserveSecurity},
 	}
-	c.forwards = newGuard(c.dialect, string(cfg.AppID), maxForwards)
+	c.forwards = guard.New(c.dialect, string(cfg.AppID), maxForwards)
 	c.tokens = &tokenCache{fetch: c.shared(c.fetchToken), now: cfg.Now, tasks: c.tasks}
 	if cfg.Component != nil {
 		c.tokens.fetch = noToken
@@ -215,10 +216,10 @@ var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
 // Breaker returns the state of the app's circuit breaker: closed (calls are made),
 // half-open or open.
-func (c *Client) Breaker() string { return c.peer.guard.state() }
+func (c *Client) Breaker() string { return c.peer.guard.State() }
 
 // ForwardBreaker returns the state of the circuit breaker of [Client.Forward].
-func (c *Client) ForwardBreaker() string { return c.forwards.state() }
+func (c *Client) ForwardBreaker() string { return c.forwards.State() }
 
 // TokenAge returns the time since the access token was fetched, or since the
 // component's was; false if there is none.

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat/guard"
 	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
 
@@ -43,7 +44,7 @@ func (c *Client) newComponent(cfg Config) (*component, error) {
 		app:    cfg.Component.AppID,
 		target: target,
 		// A separate guard: an outage of the service is not an outage of WeChat.
-		service: &peer{app: cfg.AppID, http: cfg.Transport, guard: newGuard(c.dialect, string(cfg.AppID), maxInFlight), callTime: callTime, observe: cfg.Observe},
+		service: &peer{app: cfg.AppID, http: cfg.Transport, guard: guard.New(c.dialect, string(cfg.AppID), maxInFlight), callTime: callTime, observe: cfg.Observe},
 		tokens:  &tokenCache{fetch: c.shared(c.fetchComponentToken), now: cfg.Now, tasks: c.tasks},
 	}, nil
 }
@@ -71,7 +72,7 @@ func (c *Client) componentLogin(ctx context.Context, code string) (who auth.Logi
 
 func (c *Client) fetchComponentToken(ctx context.Context) (fetched, error) {
 	var got fetched
-	err := retryOnce(ctx, c.dialect, func() error {
+	err := guard.RetryOnce(ctx, c.dialect, func() error {
 		var answer struct {
 			Token   string `json:"component_access_token"`
 			Seconds int64  `json:"expires_in"`

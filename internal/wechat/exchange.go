@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat/guard"
 	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
 
@@ -41,7 +42,7 @@ func (c *Client) Exchange(ctx context.Context, code string) (auth.LoginResult, e
 		return auth.LoginResult{}, err
 	}
 	if ctx.Err() != nil { // no client would get the result
-		return auth.LoginResult{}, callerLeft(ctx)
+		return auth.LoginResult{}, guard.CallerLeft(ctx)
 	}
 	shared := c.logins.DoChan(code, func() (any, error) {
 		if !c.tasks.begin() {
@@ -54,7 +55,7 @@ func (c *Client) Exchange(ctx context.Context, code string) (auth.LoginResult, e
 	})
 	select {
 	case <-ctx.Done():
-		return auth.LoginResult{}, callerLeft(ctx)
+		return auth.LoginResult{}, guard.CallerLeft(ctx)
 	case result := <-shared:
 		who, _ := result.Val.(auth.LoginResult) // the zero value beside an error
 		return who, result.Err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/wxgate/wxgate/internal/wechat/guard"
 	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
 
@@ -19,7 +20,7 @@ const (
 // fetchToken fetches the app's access token. On no platform does a new token
 // invalidate the previous one at once, so the call may be retried.
 func (c *Client) fetchToken(ctx context.Context) (got fetched, err error) {
-	err = retryOnce(ctx, c.dialect, func() error {
+	err = guard.RetryOnce(ctx, c.dialect, func() error {
 		r, answer := c.dialect.TokenRequest(c.app), c.dialect.TokenResponse()
 		return c.peer.do(ctx, r, c.decode(r.Name, answer, func() (err error) {
 			token, seconds := answer.Result()

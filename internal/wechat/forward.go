@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat/guard"
 	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
 
@@ -57,7 +58,7 @@ func (c *Client) Forward(caller context.Context, out Outgoing) (*http.Response, 
 	body, err := newReplayable(out.Body, out.Length)
 	if err != nil {
 		if caller.Err() != nil {
-			err = callerLeft(caller)
+			err = guard.CallerLeft(caller)
 		}
 		return nil, err
 	}
@@ -65,7 +66,7 @@ func (c *Client) Forward(caller context.Context, out Outgoing) (*http.Response, 
 	if err != nil {
 		return nil, err
 	}
-	leave, err := c.forwards.enter()
+	leave, err := c.forwards.Enter()
 	if err != nil {
 		c.peer.report(caller, platform.CallForward, false, time.Now(), err)
 		return nil, err
@@ -80,7 +81,7 @@ func (c *Client) Forward(caller context.Context, out Outgoing) (*http.Response, 
 		cancel()
 		leave()
 		if caller.Err() != nil {
-			err = callerLeft(caller)
+			err = guard.CallerLeft(caller)
 		}
 		return nil, err
 	}
@@ -114,7 +115,7 @@ func (c *Client) forward(ctx context.Context, out Outgoing, body *replayable, se
 // send is the [sender] of calls that are not encrypted.
 func (c *Client) send(ctx context.Context, out Outgoing, body *replayable, token string) (resp *http.Response, stale bool, err error) {
 	started, sent := time.Now(), false
-	err = c.forwards.protect(func() error {
+	err = c.forwards.Protect(func() error {
 		sent = true
 		req, err := c.forwardRequest(ctx, out, body, token)
 		if err != nil {
@@ -168,7 +169,7 @@ var errForwardTime = fmt.Errorf("not within %v", forwardTime)
 // forwardError returns transportError, unless reading the caller's body failed.
 func forwardError(ctx context.Context, body *replayable, err, class error) error {
 	if body.failed() {
-		return fmt.Errorf("%w: %w: the request's body ended early", auth.ErrInvalidRequest, errCallerLeft)
+		return fmt.Errorf("%w: %w: the request's body ended early", auth.ErrInvalidRequest, guard.ErrCallerLeft)
 	}
 	if errors.Is(context.Cause(ctx), errForwardTime) {
 		return fmt.Errorf("%w: %w", auth.ErrWeChatTimeout, errForwardTime)

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat/guard"
 	"github.com/wxgate/wxgate/internal/wechat/opendata"
 	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
@@ -105,7 +106,7 @@ func (c *Client) CheckPhone(ctx context.Context, data auth.OpenData) error {
 		return err
 	}
 	return c.withToken(ctx, func(ctx context.Context, token string) error {
-		return retryOnce(ctx, c.dialect, func() error { return c.checkPhone(ctx, token, hash) })
+		return guard.RetryOnce(ctx, c.dialect, func() error { return c.checkPhone(ctx, token, hash) })
 	})
 }
 

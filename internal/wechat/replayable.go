@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat/guard"
 )
 
 // MaxReplayBytes is the longest body of a forwarded call that is buffered, so that the
@@ -37,7 +38,7 @@ func newReplayable(body io.Reader, length int64) (*replayable, error) {
 	var kept bytes.Buffer
 	if length > MaxReplayBytes {
 		if _, err := kept.ReadFrom(io.LimitReader(from, MaxReplayBytes)); err != nil || kept.Len() < MaxReplayBytes {
-			return nil, fmt.Errorf("%w: %w: the request's body ended early", auth.ErrInvalidRequest, errCallerLeft)
+			return nil, fmt.Errorf("%w: %w: the request's body ended early", auth.ErrInvalidRequest, guard.ErrCallerLeft)
 		}
 		from.from = io.MultiReader(&kept, body)
 		return &replayable{source: from, length: length}, nil
@@ -48,7 +49,7 @@ func newReplayable(body io.Reader, length int64) (*replayable, error) {
 	_, err := kept.ReadFrom(io.LimitReader(from, MaxReplayBytes+1))
 	switch {
 	case err != nil || length > int64(kept.Len()):
-		return nil, fmt.Errorf("%w: %w: the request's body ended early", auth.ErrInvalidRequest, errCallerLeft)
+		return nil, fmt.Errorf("%w: %w: the request's body ended early", auth.ErrInvalidRequest, guard.ErrCallerLeft)
 	case kept.Len() > MaxReplayBytes:
 		return nil, fmt.Errorf("%w: %w", auth.ErrInvalidRequest, ErrLengthRequired)
 	}

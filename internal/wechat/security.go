@@ -105,7 +105,7 @@ func (c *Client) sendSealed(ctx context.Context, out Outgoing, body *replayable,
 	started, sent := time.Now(), false
 	var header http.Header
 	var answer []byte
-	err = c.forwards.protect(func() error {
+	err = c.forwards.Protect(func() error {
 		sent = true
 		resp, err := c.peer.http.RoundTrip(req) //nolint:bodyclose // readSealed closes it
 		if err != nil {

@@ -3,6 +3,8 @@ package wechat
 import (
 	"context"
 	"time"
+
+	"github.com/wxgate/wxgate/internal/wechat/guard"
 )
 
 // TokenShare stores one access token for all replicas of a gateway, so that one of
@@ -79,7 +81,7 @@ func (s sharing) await(ctx context.Context, refused string) (kept SharedToken, r
 		if held {
 			return SharedToken{}, release
 		}
-		if err != nil || wait(ctx, leasePoll) != nil {
+		if err != nil || guard.Wait(ctx, leasePoll) != nil {
 			break
 		}
 	}
@@ -110,15 +112,4 @@ func (s sharing) usable(kept SharedToken, refused string) bool {
 		return false
 	}
 	return kept.Expires.Sub(now) > renewBefore || now.Sub(kept.Fetched) < renewEvery
-}
-
-func wait(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return callerLeft(ctx)
-	}
 }

@@ -14,10 +14,15 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat/guard"
 	"github.com/wxgate/wxgate/internal/wechat/platform"
+	"github.com/wxgate/wxgate/internal/wechat/redact"
 )
 
 const (
+	// maxInFlight is how many calls of one app may run at once. At WeChat's usual
+	// 100 ms that is 2,500 logins a second; more calls would only wait longer.
+	maxInFlight = 256
 	// callTime bounds most requests, from dialing to the last byte of the response. Users
 	// do not wait longer for a login.
 	callTime = 5 * time.Second
@@ -68,7 +73,7 @@ type peer struct {
 	app      auth.AppID
 	base     *url.URL
 	http     http.RoundTripper
-	guard    *guard
+	guard    *guard.Guard
 	callTime time.Duration // of one request; see callTime
 	observe  func(context.Context, Call)
 
@@ -85,7 +90,7 @@ type reply struct {
 // circuit breaker.
 func (p *peer) do(ctx context.Context, r platform.Request, read func(reply) error) error {
 	started, sent := time.Now(), false
-	err := p.guard.run(func() error {
+	err := p.guard.Run(func() error {
 		sent = true
 		answer, err := p.send(ctx, r)
 		if err != nil {
@@ -93,7 +98,7 @@ func (p *peer) do(ctx context.Context, r platform.Request, read func(reply) erro
 		}
 		return read(answer)
 	})
-	err = advise(redact(err, r.Secrets))
+	err = advise(redact.Message(err, r.Secrets))
 	p.report(ctx, r.Name, sent, started, err)
 	return err
 }
@@ -182,24 +187,15 @@ type unreplayable struct{}
 
 func (unreplayable) Read([]byte) (int, error) { return 0, io.EOF }
 
-// errCallerLeft marks a call that ended because its caller left. The circuit breaker
-// does not count it: the platform may be fine.
-var errCallerLeft = errors.New("the caller left or had no more time")
-
-// callerLeft returns the error for a caller whose context ended.
-func callerLeft(ctx context.Context) error {
-	return fmt.Errorf("%w: %w: %w", auth.ErrWeChatTimeout, errCallerLeft, ctx.Err())
-}
-
 // transportError classifies an error of net/http; class is for errors other than
 // timeouts.
 func transportError(caller context.Context, err, class error) error {
 	if caller.Err() != nil {
-		return callerLeft(caller)
+		return guard.CallerLeft(caller)
 	}
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() { // context.DeadlineExceeded is one
-		return fmt.Errorf("%w: %s", auth.ErrWeChatTimeout, cause(err))
+		return fmt.Errorf("%w: %s", auth.ErrWeChatTimeout, redact.Cause(err))
 	}
-	return fmt.Errorf("%w: %s", class, cause(err))
+	return fmt.Errorf("%w: %s", class, redact.Cause(err))
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat/guard"
 	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
 
@@ -58,7 +59,7 @@ type keptRisk struct {
 
 func (c *Client) newRisks(cfg RiskConfig) (*risks, error) {
 	r := &risks{config: cfg, peer: *c.peer}
-	r.peer.guard = newGuard(c.dialect, string(c.cfg.AppID), maxInFlight)
+	r.peer.guard = guard.New(c.dialect, string(c.cfg.AppID), maxInFlight)
 	r.peer.callTime = riskCallTime
 	var err error
 	if r.kept, err = lru.New[auth.OpenID, keptRisk](maxRanked); err != nil {
@@ -92,7 +93,7 @@ func (c *Client) Risk(ctx context.Context, openid auth.OpenID, address string) (
 	})
 	select {
 	case <-ctx.Done():
-		return 0, callerLeft(ctx)
+		return 0, guard.CallerLeft(ctx)
 	case result := <-shared:
 		risk, _ := result.Val.(auth.Risk) // unknown beside an error
 		return risk, result.Err
@@ -105,7 +106,7 @@ func (c *Client) rank(ctx context.Context, openid auth.OpenID, ip netip.Addr) (a
 	defer cancel()
 	var risk auth.Risk
 	err := c.withToken(ctx, func(ctx context.Context, token string) error {
-		return retryOnce(ctx, c.dialect, func() (err error) {
+		return guard.RetryOnce(ctx, c.dialect, func() (err error) {
 			risk, err = c.userRisk(ctx, token, openid, ip)
 			return err
 		})

@@ -11,6 +11,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat/guard"
 	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
 
@@ -25,7 +26,7 @@ func (c *Client) CheckSession(ctx context.Context, openid auth.OpenID, key auth.
 		if err != nil {
 			return err
 		}
-		return retryOnce(ctx, c.dialect, func() error { return c.checkSession(ctx, r) })
+		return guard.RetryOnce(ctx, c.dialect, func() error { return c.checkSession(ctx, r) })
 	})
 }
 

@@ -1,4 +1,5 @@
-package wechat
+// Package redact keeps the secrets of requests out of errors.
+package redact
 
 import (
 	"crypto/tls"
@@ -11,10 +12,10 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// cause describes why a request failed. It quotes only errors from below HTTP, about
+// Cause describes why a request failed. It quotes only errors from below HTTP, about
 // addresses, host names and certificates. Any other error may contain the URL, or a
 // part that a broken proxy echoed, and with it the app secret.
-func cause(err error) string {
+func Cause(err error) string {
 	var (
 		dns         *net.DNSError
 		operation   *net.OpError
@@ -52,9 +53,9 @@ func cleanMessage(s string) string {
 	}, strings.ToValidUTF8(s, "?"))
 }
 
-// redact removes the request's secrets from the platform's error message, and cleans
+// Message removes the request's secrets from the platform's error message, and cleans
 // it. It truncates last: part of a secret would not be found.
-func redact(err error, secrets []string) error {
+func Message(err error, secrets []string) error {
 	refusal, ok := errors.AsType[*auth.PlatformError](err)
 	if !ok {
 		return err

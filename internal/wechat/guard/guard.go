@@ -1,22 +1,20 @@
-package wechat
+// Package guard bounds the calls of one app: how many may run at once, and none while the
+// platform is down. It makes no calls itself.
+package guard
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/sony/gobreaker/v2"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat/apisecurity"
 	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
 
 const (
-	// maxInFlight is how many calls of one app may run at once. At WeChat's usual
-	// 100 ms that is 2,500 logins a second; more calls would only wait longer.
-	maxInFlight = 256
 	// busyRetry is the delay before a retry when too many calls are running.
 	busyRetry = time.Second
 
@@ -35,15 +33,16 @@ const (
 	breakTime = 5 * time.Second
 )
 
-// guard limits the number of simultaneous calls, and refuses calls while the platform
+// Guard limits the number of simultaneous calls, and refuses calls while the platform
 // is down. A refused call costs neither a connection nor a code.
-type guard struct {
+type Guard struct {
 	slots   chan struct{}
 	breaker *gobreaker.CircuitBreaker[struct{}]
 }
 
-func newGuard(d *platform.Dialect, name string, inFlight int) *guard {
-	return &guard{
+// New returns a guard that lets so many calls of a platform run at once.
+func New(d *platform.Dialect, name string, inFlight int) *Guard {
+	return &Guard{
 		slots: make(chan struct{}, inFlight),
 		breaker: gobreaker.NewCircuitBreaker[struct{}](gobreaker.Settings{
 			Name:         name,
@@ -52,7 +51,7 @@ func newGuard(d *platform.Dialect, name string, inFlight int) *guard {
 			Timeout:      breakTime,
 			ReadyToTrip:  down,
 			IsSuccessful: func(err error) bool { return !isOutage(d, err) },
-			IsExcluded:   func(err error) bool { return errors.Is(err, errCallerLeft) },
+			IsExcluded:   func(err error) bool { return errors.Is(err, ErrCallerLeft) },
 		}),
 	}
 }
@@ -69,7 +68,7 @@ func down(counts gobreaker.Counts) bool {
 func isOutage(d *platform.Dialect, err error) bool {
 	// WeChat responded. If an old certificate is configured, calls that are not encrypted
 	// must not stop, and above all not logins.
-	if errors.Is(err, ErrUnverified) {
+	if errors.Is(err, apisecurity.ErrRefused) {
 		return false
 	}
 	if _, ok := errors.AsType[*auth.PlatformError](err); ok {
@@ -79,19 +78,19 @@ func isOutage(d *platform.Dialect, err error) bool {
 		errors.Is(err, auth.ErrWeChatUnreadable)
 }
 
-// run makes a call, or refuses it. A refusal is a [*auth.PlatformError] without an
+// Run makes a call, or refuses it. A refusal is a [*auth.PlatformError] without an
 // errcode, which tells the caller when to retry.
-func (g *guard) run(call func() error) error {
-	leave, err := g.enter()
+func (g *Guard) Run(call func() error) error {
+	leave, err := g.Enter()
 	if err != nil {
 		return err
 	}
 	defer leave()
-	return g.protect(call)
+	return g.Protect(call)
 }
 
-// enter counts a call as running until the caller calls leave.
-func (g *guard) enter() (leave func(), err error) {
+// Enter counts a call as running until the caller calls leave.
+func (g *Guard) Enter() (leave func(), err error) {
 	select {
 	case g.slots <- struct{}{}:
 		return func() { <-g.slots }, nil
@@ -104,8 +103,8 @@ func (g *guard) enter() (leave func(), err error) {
 	}
 }
 
-// protect makes a call unless the breaker is open, and counts its result.
-func (g *guard) protect(call func() error) error {
+// Protect makes a call unless the breaker is open, and counts its result.
+func (g *Guard) Protect(call func() error) error {
 	_, err := g.breaker.Execute(func() (struct{}, error) { return struct{}{}, call() })
 	if errors.Is(err, gobreaker.ErrOpenState) || errors.Is(err, gobreaker.ErrTooManyRequests) {
 		return &auth.PlatformError{
@@ -117,34 +116,5 @@ func (g *guard) protect(call func() error) error {
 	return err
 }
 
-func (g *guard) state() string { return g.breaker.State().String() }
-
-const (
-	// retryDelay is the least time before the retry of an idempotent call, and
-	// retryJitter the most that is added at random, so that replicas that failed
-	// together do not retry together.
-	retryDelay  = 100 * time.Millisecond
-	retryJitter = 200 * time.Millisecond
-)
-
-// retryOnce makes an idempotent call, and repeats it once after a temporary failure. It
-// does not after a timeout: the caller has waited long enough, and the platform may be
-// overloaded. Don't use it for a call that spends a code.
-func retryOnce(ctx context.Context, d *platform.Dialect, call func() error) error {
-	err := call()
-	if !isTemporary(d, err) {
-		return err
-	}
-	if wait(ctx, retryDelay+rand.N(retryJitter)) != nil { //nolint:gosec // jitter, not a secret
-		return err
-	}
-	return call()
-}
-
-// isTemporary is false for a refusal of the guard: the caller must get it at once.
-func isTemporary(d *platform.Dialect, err error) bool {
-	if _, ok := errors.AsType[*auth.PlatformError](err); ok {
-		return d.IsBusy(err)
-	}
-	return errors.Is(err, auth.ErrWeChatUnreachable) || errors.Is(err, auth.ErrWeChatUnreadable) && !errors.Is(err, ErrUnverified)
-}
+// State returns the state of the circuit breaker: closed, half-open or open.
+func (g *Guard) State() string { return g.breaker.State().String() }
