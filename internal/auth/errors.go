@@ -14,6 +14,7 @@ var (
 	ErrInvalidPhoneCode  = errors.New("invalid phone code")
 	ErrCodeUsed          = errors.New("code already used")
 	ErrRiskBlocked       = errors.New("login blocked by the platform's risk control")
+	ErrSnapshotUser      = errors.New("snapshot user of a page in preview mode")
 	ErrRateLimited       = errors.New("rate limited")
 	ErrBudgetExhausted   = errors.New("phone budget exhausted")
 	ErrAppMisconfigured  = errors.New("app misconfigured")

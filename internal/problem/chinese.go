@@ -20,6 +20,7 @@ var chinese = map[string]string{
 	"WeChat refused the phone code: it is wrong, used, older than 5 minutes, another user's, or a login code. Ask the user to press the button again.":                         "微信拒绝了手机号 code：code 有误、已用过、已超过 5 分钟、属于其他用户，或者是登录凭证。请让用户重新点击按钮。",
 	"Each login code works once. Call wx.login for a new code.":                                                                                                                "登录凭证 code 只能用一次。请调用 wx.login 获取新的 code。",
 	"WeChat considers this user a high risk and refuses the login. Tell the user; do not retry.":                                                                               "微信判定该用户为高风险，拒绝登录。请告知用户，不要重试。",
+	"WeChat shows this page in preview mode and names no real user. Ask the user to open the whole page in WeChat, then log in again.": "微信以快照页模式打开了该页面，没有给出真实用户。请让用户在微信中使用完整服务，再重新登录。",
 	"This path requires a verified phone number. Ask for the phone number with getPhoneNumber, call decode, and repeat the request with the access token that decode returns.": "该路径要求已验证的手机号。请用 getPhoneNumber 获取手机号并调用 decode，再用 decode 返回的访问令牌重发请求。",
 	"This path requires a unionid, and this user has none. Do not retry: bind the mini program to a WeChat Open Platform account, then log in again with wx.login.":            "该路径要求 unionid，而该用户没有。不要重试：请先把小程序绑定到微信开放平台账号，再用 wx.login 重新登录。",
 	"This site or path does not admit the mini program that the token is of. Do not retry: use a site or path that admits the mini program.":                                   "该站点或路径不接受此令牌所属的小程序。不要重试：请使用接受该小程序的站点或路径。",

@@ -38,7 +38,7 @@ type addressList struct {
 // background, and later ones renew it. It is not known on other platforms, and without an
 // access token of the app.
 func (c *Client) IsCallbackAddress(ctx context.Context, addr netip.Addr) (known, ours bool) {
-	if c.cfg.Platform != WeChat || c.component != nil {
+	if c.cfg.Platform != WeChat || c.cfg.Kind == Website || c.component != nil {
 		return false, false
 	}
 	c.addresses.mu.Lock()

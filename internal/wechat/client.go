@@ -24,8 +24,11 @@ import (
 type Config struct {
 	// Platform is the mini program's platform; default [WeChat].
 	Platform Platform
-	AppID    auth.AppID
-	Secret   string
+	// Kind is the kind of app; default a mini program. The others are only supported on
+	// WeChat, with a secret.
+	Kind   Kind
+	AppID  auth.AppID
+	Secret string
 	// Component is the third-party platform that logs users in for the app. It is
 	// only supported on WeChat.
 	Component *Component
@@ -97,7 +100,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg, app: platform.App{ID: cfg.AppID, Secret: cfg.Secret}, dialect: dialects[cfg.Platform], tasks: newTasks()}
+	c := &Client{cfg: cfg, app: platform.App{ID: cfg.AppID, Secret: cfg.Secret}, dialect: dialectOf(cfg.Platform, cfg.Kind), tasks: newTasks()}
 	c.opener = c.newOpener()
 	if cfg.Transport == nil {
 		c.own = newTransport()
@@ -114,8 +117,10 @@ func New(cfg Config) (*Client, error) {
 	}
 	c.forwards = guard.New(c.dialect, string(cfg.AppID), maxForwards)
 	c.tokens = &tokenCache{fetch: c.shared(c.fetchToken), now: cfg.Now, tasks: c.tasks}
-	if cfg.Component != nil {
+	if cfg.Component != nil || cfg.Kind == Website {
 		c.tokens.fetch = noToken
+	}
+	if cfg.Component != nil {
 		if c.component, err = c.newComponent(cfg); err != nil {
 			return nil, err
 		}
@@ -174,6 +179,9 @@ func (cfg *Config) completePlatform() error {
 		return fmt.Errorf("%w: app %q: mini program %q", auth.ErrAppMisconfigured, cfg.AppID, cfg.MiniProgram)
 	case cfg.TestPhones != testphone.Numbers{} && cfg.Platform != WeChat:
 		return fmt.Errorf("%w: app %q: %s has no virtual accounts", auth.ErrAppMisconfigured, cfg.AppID, cfg.Platform)
+	}
+	if err := cfg.Kind.check(cfg); err != nil {
+		return err
 	}
 	if cfg.API == "" {
 		cfg.API = d.Host

@@ -64,7 +64,7 @@ func (c *Client) componentLogin(ctx context.Context, code string) (who auth.Logi
 				"component_access_token": {token},
 			},
 			Secrets: []string{token, code},
-		})
+		}, c.dialect.LoginResponse())
 		return err
 	})
 	return who, err
@@ -90,8 +90,8 @@ func (c *Client) fetchComponentToken(ctx context.Context) (fetched, error) {
 	return got, err
 }
 
-// noToken fetches the access token of a component's app: there is none. The
-// component's token is another kind, and the app's owner keeps the app's secret.
+// noToken fetches the access token of an app that has none. A component's token is another
+// kind, and the app's owner keeps the app's secret. A website app has no server API.
 func noToken(context.Context, string) (fetched, error) {
-	return fetched{}, fmt.Errorf("%w: an app of a third-party platform has no access token here", auth.ErrAppMisconfigured)
+	return fetched{}, fmt.Errorf("%w: an app of a third-party platform, or of kind website, has no access token here", auth.ErrAppMisconfigured)
 }

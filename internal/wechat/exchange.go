@@ -68,19 +68,21 @@ func (c *Client) login(ctx context.Context, code string) (who auth.LoginResult, 
 	switch {
 	case c.component != nil:
 		return c.componentLogin(ctx, code)
+	case c.cfg.Kind != "":
+		return c.webLogin(ctx, code)
 	case !c.dialect.NeedsToken:
-		return c.exchange(ctx, c.dialect.LoginRequest(c.app, code, ""))
+		return c.exchange(ctx, c.dialect.LoginRequest(c.app, code, ""), c.dialect.LoginResponse())
 	}
 	err = c.withToken(ctx, func(ctx context.Context, token string) (err error) {
-		who, err = c.exchange(ctx, c.dialect.LoginRequest(c.app, code, token))
+		who, err = c.exchange(ctx, c.dialect.LoginRequest(c.app, code, token), c.dialect.LoginResponse())
 		return err
 	})
 	return who, err
 }
 
-// exchange makes the call that returns the user of a code.
-func (c *Client) exchange(ctx context.Context, r platform.Request) (auth.LoginResult, error) {
-	answer := c.dialect.LoginResponse()
+// exchange makes the call that returns the user of a code, and decodes the response into
+// answer.
+func (c *Client) exchange(ctx context.Context, r platform.Request, answer platform.LoginResponse) (auth.LoginResult, error) {
 	var who auth.LoginResult
 	check := func() (err error) {
 		if who, err = answer.Result(c.app); err != nil {
@@ -91,7 +93,7 @@ func (c *Client) exchange(ctx context.Context, r platform.Request) (auth.LoginRe
 			return platform.Incomplete(r.Name, "openid")
 		case who.UnionID != "" && !auth.ValidID(who.UnionID):
 			return platform.Incomplete(r.Name, "unionid")
-		case !validSessionKey(who.SessionKey):
+		case c.cfg.Kind == "" && !validSessionKey(who.SessionKey):
 			return platform.Incomplete(r.Name, "session_key")
 		}
 		return nil

@@ -21,7 +21,7 @@ type Call struct {
 // classes are the classes of errors that a call can return.
 var classes = []error{
 	auth.ErrInvalidRequest, auth.ErrInvalidCode, auth.ErrInvalidPhoneCode, auth.ErrCodeUsed,
-	auth.ErrRiskBlocked, auth.ErrRateLimited, auth.ErrAppMisconfigured, auth.ErrWeChatBusy,
+	auth.ErrRiskBlocked, auth.ErrSnapshotUser, auth.ErrRateLimited, auth.ErrAppMisconfigured, auth.ErrWeChatBusy,
 	auth.ErrWeChatUnreachable, auth.ErrWeChatUnreadable, auth.ErrWeChatTimeout,
 	auth.ErrSessionStale, auth.ErrWatermarkMismatch, auth.ErrForbidden,
 }

@@ -34,7 +34,7 @@ func (c *Client) PhoneNumber(ctx context.Context, code string, openid auth.OpenI
 
 // checkPhoneCode refuses what WeChat need not be asked about.
 func (c *Client) checkPhoneCode(code string, openid auth.OpenID) error {
-	if err := c.weixinOnly(platform.CallPhone); err != nil {
+	if err := c.miniProgramOnly(platform.CallPhone); err != nil {
 		return err
 	}
 	if err := checkCode(code); err != nil {
@@ -98,7 +98,7 @@ func (c *Client) CheckPhone(ctx context.Context, data auth.OpenData) error {
 	if !c.cfg.CheckPhone {
 		return nil
 	}
-	if err := c.weixinOnly(platform.CallCheckPhone); err != nil {
+	if err := c.miniProgramOnly(platform.CallCheckPhone); err != nil {
 		return err
 	}
 	hash, err := opendata.Hash(data)

@@ -35,6 +35,14 @@ var dialects = map[Platform]*platform.Dialect{
 	WeCom:       platform.WeCom,
 }
 
+// dialectOf returns what the calls of an app look like; nil if the platform is unknown.
+func dialectOf(p Platform, k Kind) *platform.Dialect {
+	if k != "" && p == WeChat {
+		return platform.WeChatWeb
+	}
+	return dialects[p]
+}
+
 // newOpener returns what opens the data of the platform's users.
 func (c *Client) newOpener() *opendata.Opener {
 	opener := &opendata.Opener{

@@ -2,6 +2,7 @@ package wechat
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +43,7 @@ const (
 	// maxIdleConns is how many unused connections stay open for a burst of logins; 64
 	// sockets cost little.
 	maxIdleConns = 64
-	// maxReplyBytes bounds the body of a response. WeChat's longest is under 2 KiB.
+	// maxReplyBytes bounds the body of a response in JSON. WeChat's longest is under 2 KiB.
 	maxReplyBytes = 64 << 10
 	// maxHeaderBytes bounds the headers of a response.
 	maxHeaderBytes = 32 << 10
@@ -123,12 +124,13 @@ func (p *peer) send(caller context.Context, r platform.Request) (reply, error) {
 		return reply{}, transportError(caller, err, auth.ErrWeChatUnreachable)
 	}
 	defer func() { _ = resp.Body.Close() }() // it was read, or an error is returned
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxReplyBytes+1))
+	most := cmp.Or(r.MaxBytes, maxReplyBytes)
+	body, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
 	if err != nil {
 		return reply{}, transportError(caller, err, auth.ErrWeChatUnreadable)
 	}
-	if len(body) > maxReplyBytes {
-		return reply{}, fmt.Errorf("%w: more than %d bytes", auth.ErrWeChatUnreadable, maxReplyBytes)
+	if int64(len(body)) > most {
+		return reply{}, fmt.Errorf("%w: more than %d bytes", auth.ErrWeChatUnreadable, most)
 	}
 	if r.Target == nil && p.security.Covers(r.Path) {
 		opened, err := p.security.open(req.URL, resp.Header, body)

@@ -18,7 +18,7 @@ import (
 // CheckSession implements [auth.Platform] with GET /wxa/checksession. The call has no
 // effects, so it may be retried.
 func (c *Client) CheckSession(ctx context.Context, openid auth.OpenID, key auth.SessionKey) error {
-	if err := c.weixinOnly(platform.CallCheck); err != nil {
+	if err := c.miniProgramOnly(platform.CallCheck); err != nil {
 		return err
 	}
 	return c.withToken(ctx, func(ctx context.Context, token string) error {
@@ -46,7 +46,7 @@ func (c *Client) checkSession(ctx context.Context, r platform.Request) error {
 // It is made once: a repeated call would be signed with the key that the first one
 // replaced.
 func (c *Client) ResetSessionKey(ctx context.Context, openid auth.OpenID, key auth.SessionKey) (auth.SessionKey, error) {
-	if err := c.weixinOnly(platform.CallReset); err != nil {
+	if err := c.miniProgramOnly(platform.CallReset); err != nil {
 		return auth.SessionKey{}, err
 	}
 	var answer struct {

@@ -151,7 +151,8 @@ func keyOrder(t *testing.T, store Store, c *Clock) {
 	put("nobody's") // no session: nothing to open with it
 	want()
 	Begin(t, store, Alice, c, "k1")
-	Begin(t, store, Alice, c, "") // a platform without keys
+	Begin(t, store, Alice, c, "") // a platform without keys, or a web page
+	put("")
 	want("k1")
 	Begin(t, store, Alice, c, "k2")
 	want("k2", "k1")

@@ -16,6 +16,11 @@ const (
 	CallRisk CallName = "getuserriskrank"
 	// CallAddresses lists the addresses of WeChat's servers.
 	CallAddresses CallName = "getcallbackip"
+	// CallWebLogin spends a code of a web page, and CallWebUser reads the user's profile.
+	CallWebLogin CallName = "oauth2_access_token"
+	CallWebUser  CallName = "userinfo"
+	// CallMiniProgramCode makes the image of a mini program code.
+	CallMiniProgramCode CallName = "getwxacodeunlimit"
 	// CallComponentLogin is a login through a third-party platform, and
 	// CallComponentToken gets its token from the operator's service.
 	CallComponentLogin CallName = "component_jscode2session"

@@ -62,6 +62,8 @@ type Request struct {
 	Body    any        // sent as JSON
 	Form    url.Values // sent as a form
 	Secrets []string   // of Query and Body, including the user's openid: errors must not contain them
+	// MaxBytes bounds the body of the response; 0 for the default, which is for JSON.
+	MaxBytes int64
 }
 
 // LoginResponse is a platform's response to a login code. The caller checks what

@@ -91,6 +91,21 @@ var weixinCallMeanings = map[CallName]map[int]meaning{
 		40029:            {class: auth.ErrInvalidCode},
 		codeTokenInvalid: {class: auth.ErrAppMisconfigured}, // the call sends no token: the secret is wrong
 	},
+	CallWebLogin: {
+		40029:            {class: auth.ErrInvalidCode},
+		codeTokenInvalid: {class: auth.ErrAppMisconfigured}, // the call sends no token: the secret is wrong
+	},
+	// The user's token was issued just before, so a refusal is not the client's fault.
+	CallWebUser: {
+		40003: {class: auth.ErrWeChatUnreadable}, // openid
+	},
+	CallMiniProgramCode: {
+		40097: {class: auth.ErrAppMisconfigured}, // arguments; the only one of the operator is the page
+		40129: {class: auth.ErrWeChatUnreadable}, // scene, which has WeChat's alphabet
+		40169: {class: auth.ErrWeChatUnreadable}, // the length of the scene
+		41030: {class: auth.ErrAppMisconfigured}, // the page is not in the released version
+		85096: {class: auth.ErrAppMisconfigured}, // the page has the parameter scancode_time
+	},
 	CallComponentLogin: {
 		40029: {class: auth.ErrInvalidCode},
 		40013: {class: auth.ErrAppMisconfigured}, // one of the two appids
