@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat/addresses"
 	"github.com/wxgate/wxgate/internal/wechat/apisecurity"
 	"github.com/wxgate/wxgate/internal/wechat/guard"
 	"github.com/wxgate/wxgate/internal/wechat/opendata"
@@ -88,7 +89,7 @@ type Client struct {
 	risks     *risks             // nil unless the config has them
 	logins    singleflight.Group // by code; a Client is one app
 	tasks     *tasks
-	addresses addressList
+	addresses addresses.List  // from which WeChat calls
 	own       *http.Transport // nil if the config has another
 }
 

@@ -20,8 +20,8 @@
 //
 // transport.go sends requests and knows nothing of WeChat; package guard bounds them, and
 // package redact keeps their secrets out of errors. The calls are in exchange.go,
-// fetchtoken.go, phonenumber.go and usersession.go, and forward.go forwards the calls of
-// upstreams. Package platform has what differs between platforms, with the error codes.
-// Package opendata opens encrypted data, and package callback reads what WeChat pushes;
-// both make no calls.
+// weblogin.go, fetchtoken.go, phonenumber.go, usersession.go and minicode.go, and forward.go
+// forwards the calls of upstreams. Package addresses has a list that is fetched. Package
+// platform has what differs between platforms, with the error codes. Package opendata
+// opens encrypted data, and package callback reads what WeChat pushes; both make no calls.
 package wechat

@@ -12,6 +12,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechat/apisecurity"
 )
 
 const (
@@ -245,6 +246,7 @@ func TestKindConfig(t *testing.T) {
 		"risk":      {Kind: wechat.Website, Secret: secret, Risk: new(wechat.RiskConfig)},
 		"phones":    {Kind: wechat.Official, Secret: secret, CheckPhone: true},
 		"no secret": {Kind: wechat.Official},
+		"encrypted": {Kind: wechat.Website, Secret: secret, Security: new(apisecurity.Security)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
