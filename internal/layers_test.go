@@ -97,6 +97,9 @@ const (
 	openData    = weChat + "/opendata"
 	platform    = weChat + "/platform"
 	testPhone   = weChat + "/testphone"
+	weAddresses = weChat + "/addresses"
+	weGuard     = weChat + "/guard"
+	weRedact    = weChat + "/redact"
 )
 
 // The packages of access tokens and of their keys.
@@ -208,7 +211,10 @@ var layers = []layer{
 	{dir: "internal/edge", imports: []string{"internal/problem", "internal/auth"}, tests: []string{upstream}},
 	{dir: "internal/problem", imports: []string{"internal/auth"}},
 	// A client over packages that make no calls. What WeChat pushes is separate.
-	{dir: weChat, alone: true, imports: []string{apiSecurity, openData, platform, testPhone, "internal/auth"}},
+	{dir: weChat, alone: true, imports: []string{apiSecurity, openData, platform, testPhone, weAddresses, weGuard, weRedact, "internal/auth"}},
+	{dir: weAddresses, stdOnly: true},
+	{dir: weGuard, imports: []string{apiSecurity, platform, "internal/auth"}},
+	{dir: weRedact, imports: []string{"internal/auth"}},
 	{dir: apiSecurity, only: []string{"github.com/go-json-experiment/json"}},
 	{dir: callback, imports: []string{"internal/auth"}},
 	{dir: openData, imports: []string{"internal/auth"}},

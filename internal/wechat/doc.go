@@ -1,6 +1,6 @@
-// Package wechat is a client of WeChat's server API for one mini program, or of the
-// API of a sibling platform: it exchanges login and phone codes, caches the app's
-// access token, and forwards calls of upstreams.
+// Package wechat is a client of WeChat's server API for one mini program, service account
+// or website, or of the API of a sibling platform: it exchanges login and phone codes, caches
+// the app's access token, and forwards calls of upstreams.
 //
 // Start with [New]: a [Client] is the [auth.Platform] of one app.
 //
