@@ -89,6 +89,12 @@ const (
 	budgetTest = budgets + "/budgettest" // the tests of its stores
 )
 
+// The sign-in of browsers, and the stores of its short-lived records.
+const (
+	browsers    = "internal/web"
+	recordsTest = browsers + "/recordstest" // the tests of these stores
+)
+
 // The packages of the client of WeChat.
 const (
 	weChat      = "internal/wechat"
@@ -155,7 +161,7 @@ var layers = []layer{
 		rooms + "/directive", rooms + "/events", rooms + "/miniprogram", rooms + "/pushes", rooms + "/queues", rooms + "/secret", rooms + "/redisstore", rooms + "/storage",
 		"internal/gateway", "internal/gateway/failures", "internal/audit", "internal/metrics", "internal/traces", "internal/version", weChat, callback, tokens, keyring, signing,
 		kit, kit + "/bolt", kit + "/memory", redisStore, queues, queues + "/boltqueue", queues + "/redisqueue", secEvents, pushing, replies,
-		budgets, budgets + "/boltbudget", budgets + "/redisbudget", "internal/auth", "internal/seal",
+		budgets, budgets + "/boltbudget", budgets + "/redisbudget", browsers, browsers + "/boltrecords", browsers + "/redisrecords", "internal/auth", "internal/seal",
 	}},
 	{dir: rooms + "/miniprogram", caddy: true, imports: []string{
 		rooms + "/directive", rooms + "/pushes", rooms + "/secret", "internal/metrics", "internal/traces", weChat, apiSecurity, callback, testPhone, budgets, "internal/auth",
@@ -182,7 +188,7 @@ var layers = []layer{
 
 	{dir: "internal/gateway", alone: true, imports: []string{
 		"internal/gateway/cors", "internal/gateway/envelope", "internal/gateway/failures", "internal/gateway/limit", "internal/gateway/metadata", "internal/gateway/prefetch", "internal/gateway/wafer", "internal/gateway/writer", "internal/audit", "internal/metrics", "internal/edge", "internal/problem",
-		weChat, callback, openData, tokens, keyring, kit, queues, pushing, "internal/auth",
+		weChat, callback, openData, tokens, keyring, kit, queues, pushing, browsers, "internal/auth",
 	}, tests: []string{kit + "/memory", "internal/seal", tokenTest}},
 	{dir: "internal/gateway/cors", imports: []string{"internal/gateway/writer", "internal/edge"}},
 	{dir: "internal/gateway/failures", imports: []string{weChat, "internal/problem", "internal/auth"}},
@@ -251,6 +257,11 @@ var layers = []layer{
 	{dir: budgets + "/boltbudget", imports: []string{budgets}, tests: []string{budgetTest, kit, kit + "/bolt", suite}},
 	{dir: budgets + "/redisbudget", imports: []string{budgets, kit, redisConnection}, tests: []string{budgetTest, redisStore, suite, "internal/auth"}},
 	{dir: budgetTest, imports: []string{budgets}},
+	// The sign-in of browsers. Its short-lived records are in the file of sessions and in Redis.
+	{dir: browsers, alone: true, imports: []string{"internal/auth", "internal/seal"}, tests: []string{recordsTest}},
+	{dir: browsers + "/boltrecords", imports: []string{browsers}, tests: []string{recordsTest, kit, kit + "/bolt", suite, "internal/auth"}},
+	{dir: browsers + "/redisrecords", imports: []string{browsers, kit, redisConnection}, tests: []string{recordsTest, redisStore, suite, "internal/auth"}},
+	{dir: recordsTest, imports: []string{browsers}},
 	{dir: webhook, imports: []string{queues}},
 	{dir: secEvents, imports: []string{queues, webhook, tokens, "internal/auth"}, tests: []string{tokenTest, keyring, signing}},
 	{dir: pushing, imports: []string{queues, webhook, tokens, callback, "internal/auth", "internal/seal"}, tests: []string{queues + "/boltqueue", kit, kit + "/bolt", tokenTest, keyring, signing}},

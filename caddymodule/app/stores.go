@@ -24,6 +24,9 @@ import (
 	"github.com/wxgate/wxgate/internal/session/memory"
 	"github.com/wxgate/wxgate/internal/session/redis"
 	"github.com/wxgate/wxgate/internal/traces"
+	"github.com/wxgate/wxgate/internal/web"
+	"github.com/wxgate/wxgate/internal/web/boltrecords"
+	"github.com/wxgate/wxgate/internal/web/redisrecords"
 )
 
 // stores has the open stores, storeKey → *pooledStore: sessions, revocations and watched
@@ -44,6 +47,7 @@ type pooledStore struct {
 	ready       func(context.Context) error
 	queue       func(kind string, limits queue.Limits) queue.Store
 	budgets     budget.Store
+	records     web.Records // of the sign-in of browsers
 	close       func() error
 	redis       *redis.Client // nil for a store of this process alone
 	// counts are the numbers of sessions and users, unless they are not known.
@@ -82,6 +86,7 @@ func newPooledStore(ctx context.Context, cfg *StoreConfig, logger *zap.Logger) (
 			ready:       store.Ready,
 			queue:       func(_ string, limits queue.Limits) queue.Store { return queue.NewLocal(limits, nil) },
 			budgets:     budget.NewLocal(nil, time.Now),
+			records:     web.NewLocalRecords(time.Now),
 			close:       store.Close,
 			counts:      store.Counts,
 		}, nil
@@ -97,6 +102,7 @@ func newPooledStore(ctx context.Context, cfg *StoreConfig, logger *zap.Logger) (
 		ready:       file.Ready,
 		queue:       func(kind string, limits queue.Limits) queue.Store { return boltqueue.New(file, kind, limits) },
 		budgets:     boltbudget.New(file),
+		records:     boltrecords.New(file, time.Now),
 		close:       file.Close,
 		counts:      file.Counts,
 		bytes:       func(context.Context) (int64, error) { return fileBytes(cfg.Path) },
@@ -132,6 +138,7 @@ func newPooledRedis(ctx context.Context, cfg redis.Config, options session.Optio
 			return redisqueue.New(conn, prefix, kind, limits)
 		},
 		budgets: redisbudget.New(conn, prefix),
+		records: redisrecords.New(conn, prefix, time.Now),
 		close:   client.Close,
 		redis:   client,
 		counts:  client.Counts,

@@ -16,6 +16,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/token"
 	"github.com/wxgate/wxgate/internal/token/keyring"
+	"github.com/wxgate/wxgate/internal/web"
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
@@ -26,6 +27,7 @@ type Runtime struct {
 	Tokens      *token.Tokens
 	Ring        *keyring.Ring
 	Store       auth.Store
+	Records     web.Records // of the sign-in of browsers, in the store
 	Revocations *session.Set
 	Platforms   map[auth.AppID]*wechat.Client
 	Events      *queue.Queue // of what ended; nothing is sent without events_to

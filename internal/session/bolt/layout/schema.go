@@ -35,6 +35,7 @@ import (
 //	             when + 'a' user -> nothing
 //	queue, queue-dead, queue-seen  of package boltqueue
 //	budgets      of package boltbudget
+//	web-records, web-ends  of package boltrecords
 //
 // A session is the 16 bytes of its ID, which sort by when it began; a user is a
 // keyed hash of 32 bytes, of which sessions, users, persons and recent have the first 16; an
@@ -58,9 +59,9 @@ var (
 	Attempts    = []byte("attempts") // made when it is first needed
 	Ends        = []byte("ends")
 
-	// Others are of packages boltqueue and boltbudget, which make them when they are first
-	// needed.
-	Others = [][]byte{[]byte("queue"), []byte("queue-dead"), []byte("queue-seen"), []byte("budgets")}
+	// Others are of packages boltqueue, boltbudget and boltrecords, which make them when they
+	// are first needed.
+	Others = [][]byte{[]byte("queue"), []byte("queue-dead"), []byte("queue-seen"), []byte("budgets"), []byte("web-records"), []byte("web-ends")}
 
 	buckets = [][]byte{Meta, Sessions, Users, Persons, RecentA, RecentB, Revocations, Ends}
 )
