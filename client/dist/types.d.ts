@@ -88,7 +88,7 @@ export interface ScanRequest {
     expiresIn: number;
     /**
      * Signs the browser in. `number` is what the user read in the browser and typed. A wrong number
-     * rejects with `wrong_number`, and the third ends the request.
+     * rejects with `wrong_number`, and the third with `scan_not_found`: the user needs a new code.
      */
     confirm(number: string): Promise<void>;
     /** Refuses: the browser is not signed in. */

@@ -31,8 +31,9 @@ export async function startWebsite(t) {
     [`POST web/scan/${scan}`]: ({ confirm, number }) => {
       if (site.state !== 'waiting') return problem(404, 'scan_not_found')
       if (confirm && number !== '0421') {
-        if (++site.wrong === 3) site.state = 'refused'
-        return problem(400, 'wrong_number')
+        if (++site.wrong < 3) return problem(400, 'wrong_number')
+        site.state = 'refused'
+        return problem(404, 'scan_not_found')
       }
       site.state = confirm ? 'confirmed' : 'refused'
       return { state: site.state }
