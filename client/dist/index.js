@@ -24,7 +24,7 @@ function callHost(host, name, options, started) {
   });
 }
 function defaultHost() {
-  const hosts = [typeof wx === "object" && wx, typeof tt === "object" && tt, typeof qq === "object" && qq, typeof uni === "object" && uni];
+  const hosts = [typeof wx !== "undefined" && wx, typeof tt !== "undefined" && tt, typeof qq !== "undefined" && qq, typeof uni !== "undefined" && uni];
   for (const host of hosts) if (host && host.request) return host;
   throw new TypeError("no wx, tt, qq or uni found: pass the host");
 }
@@ -51,7 +51,7 @@ function refusal(response) {
   const problem = parsed(response.data);
   if (!problem || typeof problem.code !== "string") return null;
   if (String(problem.type).split("#")[1] !== "code-" + problem.code) return null;
-  const seconds = Number(headerOf(response, "retry-after"));
+  const seconds = Number(retryAfterOf(response));
   return new GateError(response.statusCode, problem.code, problem.detail || "", {
     errcode: problem.errcode,
     requestId: problem.instance,
@@ -86,9 +86,9 @@ function utf8(data) {
   });
   return decodeURIComponent(escaped);
 }
-function headerOf(response, name) {
-  for (const key of Object.keys(response.header || {})) {
-    if (key.toLowerCase() === name) return response.header[key];
+function retryAfterOf(response) {
+  for (const name of Object.keys(response.header || {})) {
+    if (/^retry-after$/i.test(name)) return response.header[name];
   }
   return void 0;
 }
@@ -248,12 +248,12 @@ function createSession(gateway, store, emit) {
       await keep(tokens, pair);
       emit("refresh", { expiresIn: pair.expiresIn });
     } catch (failure) {
-      if (failure instanceof GateError && failure.statusCode === 401) return failure;
+      if (isUnauthorized(failure)) return failure;
       throw failure;
     }
   };
   const logInUnlessDone = async () => {
-    if (!await store.reload()) return await logIn();
+    if (!await store.reload()) return logIn();
   };
   const refreshUnlessDone = async (tokens) => {
     if (await store.reload()) return;
@@ -270,7 +270,7 @@ function createSession(gateway, store, emit) {
         await repeating(() => gateway.logout(used, all), repeatSame);
         break;
       } catch (failure) {
-        if (again || !(failure instanceof GateError) || failure.statusCode !== 401) throw failure;
+        if (again || !isUnauthorized(failure)) throw failure;
         if (isRefusal(failure, /^(token_expired|invalid_token)$/) && !await refresh(used)) continue;
         if (!all) break;
         await logIn();
@@ -287,7 +287,7 @@ function createSession(gateway, store, emit) {
         const identity = await (kind === "login" ? done : done.catch(ignore));
         if (identity) return identity;
       }
-      return await begin("login", logIn);
+      return begin("login", logIn);
     },
     async logout(all) {
       await store.load();
@@ -297,7 +297,7 @@ function createSession(gateway, store, emit) {
     async current() {
       await store.load();
       const tokens = store.state.tokens;
-      if (!tokens || change && change.kind === "logout") return await session.renew(void 0, "login");
+      if (!tokens || change && change.kind === "logout") return session.renew(void 0, "login");
       if (!expiresSoon(tokens)) return tokens;
       try {
         return await session.renew(tokens, "refresh");
@@ -335,6 +335,9 @@ function createSession(gateway, store, emit) {
     }
   };
   return session;
+}
+function isUnauthorized(failure) {
+  return failure instanceof GateError && failure.statusCode === 401;
 }
 function isNewer(tokens, used, how) {
   if (!used) return true;
@@ -431,7 +434,8 @@ function withCallbacks(promise, options) {
 // src/web.ts
 async function openWebView(ask, url) {
   const { data } = await ask("web/ticket", {});
-  return data.url + "&return=" + encodeURIComponent(url);
+  const ascii = url.replace(/[^!-~]+/g, encodeURIComponent);
+  return data.url + "&return=" + encodeURIComponent(ascii);
 }
 async function confirmScan(ask, reported, scene) {
   const call = "web/scan/" + scanOf(scene);
@@ -511,7 +515,9 @@ function createClient(options) {
     const { access_token: access, expires_in: expiresIn } = data;
     if (access) await session.adopt(tokens, access, expiresIn);
     const number = extended(data);
-    for (const name of ["access_token", "token_type", "expires_in"]) delete number[name];
+    delete number.access_token;
+    delete number.token_type;
+    delete number.expires_in;
     return number;
   };
   const connectSocket = async (options2) => {

@@ -84,7 +84,9 @@ export function createClient(options: ClientOptions): Client {
     const { access_token: access, expires_in: expiresIn } = data
     if (access) await session.adopt(tokens, access, expiresIn)
     const number = extended(data)
-    for (const name of ['access_token', 'token_type', 'expires_in']) delete number[name]
+    delete number.access_token
+    delete number.token_type
+    delete number.expires_in
     return number
   }
 

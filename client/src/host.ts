@@ -62,7 +62,7 @@ export function callHost(host: any, name: string, options: object, started?: (ta
 
 /** The host of the program that the client runs in. The wx of a web page has no request. */
 export function defaultHost(): Host {
-  const hosts = [typeof wx === 'object' && wx, typeof tt === 'object' && tt, typeof qq === 'object' && qq, typeof uni === 'object' && uni]
+  const hosts = [typeof wx !== 'undefined' && wx, typeof tt !== 'undefined' && tt, typeof qq !== 'undefined' && qq, typeof uni !== 'undefined' && uni]
   for (const host of hosts) if (host && host.request) return host
   throw new TypeError('no wx, tt, qq or uni found: pass the host')
 }

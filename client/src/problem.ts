@@ -36,7 +36,7 @@ export function refusal(response: Response): GateError | null {
   const problem = parsed(response.data)
   if (!problem || typeof problem.code !== 'string') return null
   if (String(problem.type).split('#')[1] !== 'code-' + problem.code) return null
-  const seconds = Number(headerOf(response, 'retry-after'))
+  const seconds = Number(retryAfterOf(response))
   return new GateError(response.statusCode, problem.code, problem.detail || '', {
     errcode: problem.errcode,
     requestId: problem.instance,
@@ -77,9 +77,9 @@ function utf8(data: ArrayBuffer): string {
   return decodeURIComponent(escaped)
 }
 
-function headerOf(response: Response, name: string): string | undefined {
-  for (const key of Object.keys(response.header || {})) {
-    if (key.toLowerCase() === name) return response.header[key]
+function retryAfterOf(response: Response): string | undefined {
+  for (const name of Object.keys(response.header || {})) {
+    if (/^retry-after$/i.test(name)) return response.header[name]
   }
   return undefined
 }

@@ -61,7 +61,7 @@ export function createSession(gateway: Gateway, store: Store, emit: Emit): Sessi
       await keep(tokens, pair)
       emit('refresh', { expiresIn: pair.expiresIn })
     } catch (failure) {
-      if (failure instanceof GateError && failure.statusCode === 401) return failure
+      if (isUnauthorized(failure)) return failure
       throw failure
     }
   }
@@ -69,7 +69,7 @@ export function createSession(gateway: Gateway, store: Store, emit: Emit): Sessi
   // Another client with this storage may have renewed the tokens: its refresh token is the
   // current one, and the gateway would take ours for stolen.
   const logInUnlessDone = async () => {
-    if (!(await store.reload())) return await logIn()
+    if (!(await store.reload())) return logIn()
   }
   const refreshUnlessDone = async (tokens: Tokens) => {
     if (await store.reload()) return
@@ -87,7 +87,7 @@ export function createSession(gateway: Gateway, store: Store, emit: Emit): Sessi
         await repeating(() => gateway.logout(used, all), repeatSame)
         break
       } catch (failure) {
-        if (again || !(failure instanceof GateError) || failure.statusCode !== 401) throw failure
+        if (again || !isUnauthorized(failure)) throw failure
         if (isRefusal(failure, /^(token_expired|invalid_token)$/) && !(await refresh(used))) continue
         if (!all) break // the session has ended already
         await logIn() // so that the user's other sessions end
@@ -105,7 +105,7 @@ export function createSession(gateway: Gateway, store: Store, emit: Emit): Sessi
         const identity = await (kind === 'login' ? done : done.catch(ignore))
         if (identity) return identity
       }
-      return await begin('login', logIn)
+      return begin('login', logIn)
     },
 
     async logout(all) {
@@ -117,7 +117,7 @@ export function createSession(gateway: Gateway, store: Store, emit: Emit): Sessi
     async current() {
       await store.load()
       const tokens = store.state.tokens
-      if (!tokens || (change && change.kind === 'logout')) return await session.renew(undefined, 'login')
+      if (!tokens || (change && change.kind === 'logout')) return session.renew(undefined, 'login')
       if (!expiresSoon(tokens)) return tokens
       try {
         return await session.renew(tokens, 'refresh')
@@ -158,6 +158,10 @@ export function createSession(gateway: Gateway, store: Store, emit: Emit): Sessi
     },
   }
   return session
+}
+
+function isUnauthorized(failure: unknown): failure is GateError {
+  return failure instanceof GateError && failure.statusCode === 401
 }
 
 function isNewer(tokens: Tokens, used: Tokens | undefined, how: Renewal): boolean {

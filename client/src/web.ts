@@ -11,7 +11,8 @@ type Report = <P extends Promise<unknown>>(promise: P) => P
 /** Returns the URL that a web-view opens: it signs the user in there and goes on to `url`. */
 export async function openWebView(ask: Ask, url: string): Promise<string> {
   const { data } = await ask('web/ticket', {})
-  return data.url + '&return=' + encodeURIComponent(url)
+  const ascii = url.replace(/[^!-~]+/g, encodeURIComponent) // what a URL in a header may have
+  return data.url + '&return=' + encodeURIComponent(ascii)
 }
 
 /** Asks which browser is to be signed in with the code that the user scanned. */

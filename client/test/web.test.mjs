@@ -11,7 +11,8 @@ test('openWebView logs in, and returns the URL of a new ticket that returns to t
   const phone = newPhone(site)
   const returns = {
     '/orders': '%2Forders',
-    '/订单?page=2&size=10#last': '%2F%E8%AE%A2%E5%8D%95%3Fpage%3D2%26size%3D10%23last',
+    '/orders?page=2&size=10#last': '%2Forders%3Fpage%3D2%26size%3D10%23last',
+    '/%E8%AE%A2?q=订单 😀': '%2F%25E8%25AE%25A2%3Fq%3D%25E8%25AE%25A2%25E5%258D%2595%2520%25F0%259F%2598%2580', // the gateway accepts ASCII only
     'https://shop.example.com/a?b=c': 'https%3A%2F%2Fshop.example.com%2Fa%3Fb%3Dc',
   }
   let n = 0
