@@ -44,10 +44,13 @@ const (
 	simPage     = simulator + "/simserver/page"
 	simTest     = simulator + "/simtest" // what its tests share
 	simPrefetch = simulator + "/simprefetch"
+	simPhone    = simulator + "/phonenumber"
+	simTarget   = simulator + "/pushtarget"
+	simWeb      = simulator + "/simweb" // web logins, and codes that open a mini program
 )
 
 // simulated are what every test may use, beside the simulator itself.
-var simulated = []string{simServer, simFault, simLog, simPush, simSecurity}
+var simulated = []string{simServer, simFault, simLog, simPush, simSecurity, simWeb}
 
 // The packages of the benchmark.
 const (
@@ -270,10 +273,13 @@ var layers = []layer{
 	{dir: "internal/seal", stdOnly: true},
 	// The simulator reads WeChat's documentation, not our code: one misreading
 	// cannot then pass on both sides.
-	{dir: simulator, alone: true, imports: []string{simProtocol, simExpiring, simSealing, simSecurity, simFault, simLog}, tests: []string{simServer, simTest}, stdOnly: true},
+	{dir: simulator, alone: true, imports: []string{simProtocol, simExpiring, simSealing, simSecurity, simFault, simLog, simPhone, simTarget, simWeb}, tests: []string{simServer, simTest}, stdOnly: true},
 	{dir: simProtocol, stdOnly: true},
 	{dir: simPrefetch, imports: []string{simulator}, tests: []string{simServer}, stdOnly: true},
+	{dir: simWeb, imports: []string{simProtocol, simExpiring}, tests: []string{simTest}, only: []string{"github.com/boombuler/barcode", "github.com/makiuchi-d/gozxing"}},
 	{dir: simExpiring, stdOnly: true},
+	{dir: simPhone, stdOnly: true},
+	{dir: simTarget, stdOnly: true},
 	{dir: simSealing, stdOnly: true},
 	{dir: simSecurity, stdOnly: true},
 	{dir: simFault, imports: []string{simProtocol, simSecurity}, stdOnly: true},

@@ -37,9 +37,11 @@ type grant struct {
 // token is GET /cgi-bin/token (获取接口调用凭据). Every call returns a new token; the previous
 // one stays valid for five minutes.
 // https://developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/mp-access-token/getAccessToken.html
+//
+// It is for mini programs and official accounts, as stable_token.
 func (s *Sim) token(c call) protocol.Response {
 	appid := c.query.Get("appid")
-	if code := s.checkSecret(appid, c.query.Get("secret")); code != 0 {
+	if code := s.checkSecret(appid, c.query.Get("secret"), MiniProgram, Official); code != 0 {
 		return failure(c.path, code)
 	}
 	if c.query.Get("grant_type") != "client_credential" {
@@ -89,6 +91,7 @@ func (s *Sim) checkToken(value string) (app string, errcode int) {
 // ExpireTokens makes every access_token of every app expire: calls with them return 42001, and
 // the token calls return new tokens.
 func (s *Sim) ExpireTokens() {
+	s.web.ExpireTokens()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.Now()
@@ -134,7 +137,7 @@ func (s *Sim) stableToken(c call) protocol.Response {
 	if code := c.decode(&in); code != 0 {
 		return failure(c.path, code)
 	}
-	if code := s.checkSecret(in.AppID, in.Secret); code != 0 {
+	if code := s.checkSecret(in.AppID, in.Secret, MiniProgram, Official); code != 0 {
 		return failure(c.path, code)
 	}
 	if in.GrantType != "client_credential" {

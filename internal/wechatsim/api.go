@@ -26,6 +26,8 @@ type call struct {
 	body   []byte
 
 	address string // scheme, host and path, as signatures have it
+	raw     string // the query as it was sent
+	peer    string // the client's address
 	header  http.Header
 }
 
@@ -37,7 +39,7 @@ type route struct {
 }
 
 // routes are the paths that are known, of all platforms.
-var routes = allRoutes(weixinRoutes, qqRoutes, douyinRoutes, kuaishouRoutes, xiaohongshuRoutes, wecomRoutes)
+var routes = allRoutes(weixinRoutes, webRoutes, qqRoutes, douyinRoutes, kuaishouRoutes, xiaohongshuRoutes, wecomRoutes)
 
 func allRoutes(parts ...map[string]route) map[string]route {
 	all := make(map[string]route)
@@ -78,7 +80,7 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "request body unreadable or too large", http.StatusRequestEntityTooLarge)
 		return
 	}
-	c := call{method: r.Method, path: r.URL.Path, query: r.URL.Query(), body: body, address: addressOf(r), header: r.Header}
+	c := call{method: r.Method, path: r.URL.Path, query: r.URL.Query(), body: body, address: addressOf(r), raw: r.URL.RawQuery, peer: r.RemoteAddr, header: r.Header}
 	striking, struck := s.faults.Take(c.path)
 	note := s.seen.Add(requestlog.Request{
 		Method: c.method, Path: c.path, Query: c.query, Body: string(c.body), Time: s.Now(), Fault: striking.Kind,

@@ -55,9 +55,13 @@ type Login struct {
 	CorpID     string // WeCom: sets the user's company; empty: unchanged
 }
 
-// ErrNoPhoneCodes means that the platform has no phone codes, or that its documentation is
+// ErrNoPhoneCodes means that the platform or the kind of app has no phone codes, or that its documentation is
 // not sufficient to simulate them.
 var ErrNoPhoneCodes = errors.New("no phone codes on this platform")
+
+// ErrNotMiniProgram means that an official account or a website has no wx.login: see
+// [Sim.MintWebCode].
+var ErrNotMiniProgram = errors.New("the app is not a mini program")
 
 // ErrNoPluginCodes means that the platform has no plugins with a login.
 var ErrNoPluginCodes = errors.New("no plugin codes on this platform")
@@ -72,6 +76,9 @@ func (s *Sim) MintCode(u User, l Login) (Code, error) {
 	key, err := s.resolve(u)
 	if err != nil {
 		return Code{}, err
+	}
+	if app, _ := s.app(key.app); app.Kind != MiniProgram {
+		return Code{}, ErrNotMiniProgram
 	}
 	if l.SessionKey != "" {
 		if _, err := s.decodeSessionKey(key.app, l.SessionKey); err != nil {
@@ -103,7 +110,7 @@ func (s *Sim) MintPhoneCode(u User, p PhoneNumber) (Code, error) {
 	if err != nil {
 		return Code{}, err
 	}
-	if _, ok := s.appOn(WeChat, key.app); !ok {
+	if !s.isMiniProgram(key.app) {
 		return Code{}, ErrNoPhoneCodes
 	}
 	phone, err := s.phoneOf(key, p)

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
+	"github.com/wxgate/wxgate/internal/wechatsim/simweb"
 )
 
 // codeToSession is GET /sns/jscode2session (小程序登录凭证校验).
@@ -17,7 +18,7 @@ import (
 // grant_type, code. A code is only spent if all four are valid, also if the user is then
 // refused as high-risk.
 func (s *Sim) codeToSession(c call) protocol.Response {
-	if code := s.checkSecret(c.query.Get("appid"), c.query.Get("secret")); code != 0 {
+	if code := s.checkSecret(c.query.Get("appid"), c.query.Get("secret"), MiniProgram); code != 0 {
 		return failure(c.path, code)
 	}
 	if c.query.Get("grant_type") != "authorization_code" {
@@ -46,13 +47,14 @@ func (s *Sim) spendLogin(c call) protocol.Response {
 }
 
 // checkSecret returns the errcode for a wrong app or secret, and 0 otherwise. It checks the app
-// first, as WeChat does.
-func (s *Sim) checkSecret(appid, secret string) int {
+// first, as WeChat does. An app that is not of one of the kinds is an invalid appid: the pages
+// name no other errcode.
+func (s *Sim) checkSecret(appid, secret string, kinds ...simweb.Kind) int {
 	app, known := s.appOn(WeChat, appid)
 	switch {
 	case appid == "":
 		return protocol.ErrAppIDMissing
-	case !known:
+	case !known || !slices.Contains(kinds, app.Kind):
 		return protocol.ErrAppID
 	case secret == "":
 		return protocol.ErrSecretMissing
@@ -103,7 +105,7 @@ func (s *Sim) componentCodeToSession(c call) protocol.Response {
 	}
 	at := slices.IndexFunc(s.components, func(known Component) bool { return known.ID == c.query.Get("component_appid") })
 	appid := c.query.Get("appid")
-	_, known := s.appOn(WeChat, appid)
+	known := s.isMiniProgram(appid)
 	switch {
 	case at < 0 || !known:
 		return failure(c.path, protocol.ErrAppID)

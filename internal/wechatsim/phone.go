@@ -1,59 +1,18 @@
 package wechatsim
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"errors"
-	"fmt"
-	"strings"
-
+	"github.com/wxgate/wxgate/internal/wechatsim/phonenumber"
 	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
 )
 
-// ErrBadPhone means that a phone number cannot be split into country and rest.
-var ErrBadPhone = errors.New("bad phone number")
-
-// homeCountry is the code whose numbers WeChat shows bare.
-const homeCountry = "86"
-
 // A PhoneNumber is a number as a user of the mini program has bound it.
-//
-// The zero value is a number of the user's own that is nobody's: mainland
-// mobile numbers begin with 13 to 19, and FakePhone's with 100. For foreign
-// ones take a range kept for fiction, such as 44 7700 900000 to 900999 (Ofcom)
-// or 1 202 555 0100 to 0199 (NANPA).
-type PhoneNumber struct {
-	Number  string // digits, without the country; default: FakePhone
-	Country string // default: 86
-}
+type PhoneNumber = phonenumber.Number
 
-// FakePhone is the number a user has who was given none: 11 digits from 100
-// 0000 0000 up, the same at every run. No mobile subscriber's begins so.
-func FakePhone(openid string) string {
-	sum := sha256.Sum256([]byte("phone\x00" + openid))
-	return fmt.Sprintf("100%08d", binary.BigEndian.Uint64(sum[:8])%100_000_000)
-}
+// ErrBadPhone means that a phone number cannot be split into country and rest.
+var ErrBadPhone = phonenumber.ErrBad
 
-// normal fills in the defaults and takes off a "+86" or "+<country>" in front.
-func (p PhoneNumber) normal(openid string) (PhoneNumber, error) {
-	if p.Country == "" {
-		p.Country = homeCountry
-	}
-	if p.Number == "" {
-		p.Number = FakePhone(openid)
-	}
-	if rest, ok := strings.CutPrefix(p.Number, "+"); ok {
-		if p.Number, ok = strings.CutPrefix(rest, p.Country); !ok {
-			return p, fmt.Errorf("%w: %q is not of country %s, name its country", ErrBadPhone, "+"+rest, p.Country)
-		}
-	}
-	for _, part := range []string{p.Country, p.Number} {
-		if part == "" || strings.Trim(part, "0123456789") != "" {
-			return p, fmt.Errorf("%w: %q is not digits", ErrBadPhone, part)
-		}
-	}
-	return p, nil
-}
+// FakePhone returns the number of a user who was added without one.
+func FakePhone(openid string) string { return phonenumber.Fake(openid) }
 
 // phoneOf returns p, or the user's number if p is the zero value.
 func (s *Sim) phoneOf(key userKey, p PhoneNumber) (PhoneNumber, error) {
@@ -65,16 +24,7 @@ func (s *Sim) phoneOf(key userKey, p PhoneNumber) (PhoneNumber, error) {
 	if p == (PhoneNumber{}) {
 		p = s.virtualPhone(key)
 	}
-	return p.normal(key.openid)
-}
-
-// full is phoneNumber as WeChat gives it: foreign numbers have the area code
-// in front. The page does not say whether a plus stands before it; here it does.
-func (p PhoneNumber) full() string {
-	if p.Country == homeCountry {
-		return p.Number
-	}
-	return "+" + p.Country + p.Number
+	return p.Normal(key.openid)
 }
 
 // phoneInfo is a phone number as it stands in an answer and in a ciphertext.
@@ -91,9 +41,9 @@ type watermark struct {
 	AppID     string `json:"appid"`
 }
 
-// info is p with its watermark.
-func (p PhoneNumber) info(mark watermark) phoneInfo {
-	return phoneInfo{PhoneNumber: p.full(), PurePhoneNumber: p.Number, CountryCode: p.Country, Watermark: mark}
+// infoOf is p with its watermark.
+func infoOf(p PhoneNumber, mark watermark) phoneInfo {
+	return phoneInfo{PhoneNumber: p.Full(), PurePhoneNumber: p.Number, CountryCode: p.Country, Watermark: mark}
 }
 
 // userPhoneNumber is POST /wxa/business/getuserphonenumber (获取手机号).
@@ -130,7 +80,7 @@ func (s *Sim) userPhoneNumber(c call) protocol.Response {
 		ErrCode   int       `json:"errcode"`
 		ErrMsg    string    `json:"errmsg"`
 		PhoneInfo phoneInfo `json:"phone_info"`
-	}{0, "ok", ticket.phone.info(watermark{Timestamp: s.Now().Unix(), AppID: app})})
+	}{0, "ok", infoOf(ticket.phone, watermark{Timestamp: s.Now().Unix(), AppID: app})})
 }
 
 // A Profile is a user's profile. The zero value is what WeChat returns today: a name and a
@@ -182,14 +132,14 @@ func (s *Sim) phoneData(key userKey, p PhoneNumber, how Sealing) any {
 			PhoneNumber     string `json:"phoneNumber"`
 			PurePhoneNumber string `json:"purePhoneNumber"`
 			CountryCode     string `json:"countryCode"`
-		}{p.full(), p.Number, p.Country}
+		}{p.Full(), p.Number, p.Country}
 	case WeCom:
 		return struct {
 			Mobile    string    `json:"mobile"`
 			Watermark watermark `json:"watermark"`
-		}{p.full(), s.watermark(key, how)}
+		}{p.Full(), s.watermark(key, how)}
 	default:
-		return p.info(s.watermark(key, how))
+		return infoOf(p, s.watermark(key, how))
 	}
 }
 

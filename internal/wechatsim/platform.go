@@ -75,6 +75,12 @@ func (s *Sim) appOn(p Platform, id string) (App, bool) {
 	return a, ok && a.Platform == p
 }
 
+// isMiniProgram reports whether an app is a mini program that is registered with WeChat.
+func (s *Sim) isMiniProgram(id string) bool {
+	a, ok := s.appOn(WeChat, id)
+	return ok && a.Kind == MiniProgram
+}
+
 // refusals are a platform's codes for what is wrong with a login code.
 type refusals struct {
 	missing, invalid, used int

@@ -16,7 +16,7 @@ func (s *Sim) MintPluginCode(u User, host string) (Code, error) {
 	if err != nil {
 		return Code{}, err
 	}
-	if _, ok := s.appOn(WeChat, key.app); !ok {
+	if !s.isMiniProgram(key.app) {
 		return Code{}, ErrNoPluginCodes
 	}
 	return s.mintHex(&code{kind: pluginCode, user: key, host: host}), nil

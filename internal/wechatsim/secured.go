@@ -13,7 +13,7 @@ import (
 // what the console then shows. WeChat refuses plain requests of the calls that support it from
 // then on. The error is [apisecurity.ErrBadKeys].
 func (s *Sim) Secure(app string, keys apisecurity.Keys) (apisecurity.Console, error) {
-	if known, ok := s.app(app); !ok || known.Platform != WeChat {
+	if !s.isMiniProgram(app) {
 		return apisecurity.Console{}, fmt.Errorf("%w: %q is not an app on wechat", apisecurity.ErrBadKeys, app)
 	}
 	secured, err := apisecurity.New(app, keys, s.Now())
@@ -96,7 +96,7 @@ func (s *Sim) answerSecured(c call, spoil apisecurity.Spoil) protocol.Response {
 		return failure(c.path, errcode)
 	}
 	c.body, c.query = plain, url.Values{"access_token": c.query["access_token"]}
-	right := s.answer(c)
+	right := inJSON(s.answer(c))
 	header, body, err := secured.Seal(c.address, right.Body, s.Now(), spoil)
 	if err != nil {
 		return failure(c.path, protocol.ErrBusy)

@@ -11,6 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/expiring"
 	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 	"github.com/wxgate/wxgate/internal/wechatsim/requestlog"
+	"github.com/wxgate/wxgate/internal/wechatsim/simweb"
 )
 
 // DefaultApp is the mini program a simulator knows when its Config names none.
@@ -18,11 +19,15 @@ import (
 var DefaultApp = App{ID: "wx0000000000000001", Secret: "00000000000000000000000000000001"}
 
 // An App is one mini program registered with the simulated WeChat, or with one of
-// its siblings.
+// its siblings; or on WeChat an official account or a website.
 type App struct {
 	ID       string // on WeCom the company's corpid
 	Secret   string
-	Platform Platform // default: WeChat
+	Platform Platform    // default: WeChat
+	Kind     simweb.Kind // default: a mini program. Others only on WeChat
+
+	// Callbacks are the hosts that a web login may return to. Default: those of this machine.
+	Callbacks []string
 
 	// MiniProgram is the appid on a WeCom app's open data, which is not the
 	// corpid. Default: ID.
@@ -35,7 +40,7 @@ type App struct {
 // Config is what a simulator needs to start. The zero value works.
 type Config struct {
 	// Apps are the mini programs that are known. The first is the one meant
-	// when a management call names none. Default: DefaultApp and Siblings.
+	// when a management call names none. Default: DefaultApp, Siblings and WebApps.
 	Apps []App
 
 	// Components are the third-party platforms WeChat knows. Default: none.
@@ -69,6 +74,7 @@ type Sim struct {
 
 	faults *fault.List
 	seen   requestlog.Log
+	web    *simweb.Web
 
 	mu        sync.Mutex // guards what follows
 	users     map[userKey]*user
@@ -87,7 +93,7 @@ type Sim struct {
 // simserver.
 func New(cfg Config) *Sim {
 	if len(cfg.Apps) == 0 {
-		cfg.Apps = append([]App{DefaultApp}, Siblings()...)
+		cfg.Apps = slices.Concat([]App{DefaultApp}, Siblings(), WebApps())
 	}
 	apps := append([]App(nil), cfg.Apps...)
 	for i := range apps {
@@ -101,7 +107,7 @@ func New(cfg Config) *Sim {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	return &Sim{
+	s := &Sim{
 		apps:       apps,
 		components: append([]Component(nil), cfg.Components...),
 		base:       cfg.Now,
@@ -116,6 +122,8 @@ func New(cfg Config) *Sim {
 		phones:     expiring.New[time.Time](),
 		addresses:  defaultAddresses,
 	}
+	s.web = simweb.New(accounts{s})
+	return s
 }
 
 // Close ends every response that a timeout or slow fault delays, now and later. Call it

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/wxgate/wxgate/internal/wechatsim/phonenumber"
 )
 
 // defaultName is the user meant when a call names none.
@@ -59,6 +61,7 @@ type userKey struct {
 // A user is what WeChat remembers of one person in one app.
 type user struct {
 	userKey
+	nickname   string
 	name       string      // of AddUser, or of the call that first made a login code
 	phone      PhoneNumber // the number that the user's phone gives if a call names none
 	unionid    string      // empty when the app is not bound to an Open Platform account
@@ -100,6 +103,11 @@ func (s *Sim) resolve(u User) (userKey, error) {
 func (s *Sim) openIDOf(appid, name string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.openIDNamed(appid, name)
+}
+
+// openIDNamed is openIDOf with s.mu held.
+func (s *Sim) openIDNamed(appid, name string) string {
 	if openid, ok := s.names[userKey{appid, name}]; ok {
 		return openid
 	}
@@ -135,6 +143,8 @@ type Details struct {
 	Phone   PhoneNumber // what the user's phone gives if a call names no number; default: FakePhone
 
 	RiskRank int // what getuserriskrank returns, 0 to 4
+
+	NickName string // what a web login returns; default: the name
 }
 
 // AddUser adds a user. From then on u.Name means this user, whatever the openid is.
@@ -144,7 +154,7 @@ func (s *Sim) AddUser(u User, d Details) error {
 	if err != nil {
 		return err
 	}
-	if _, err := d.Phone.normal(key.openid); err != nil {
+	if _, err := d.Phone.Normal(key.openid); err != nil {
 		return err
 	}
 	if err := checkRank(d.RiskRank); err != nil {
@@ -162,7 +172,7 @@ func (s *Sim) AddUser(u User, d Details) error {
 		}
 		s.names[named] = key.openid
 	}
-	s.users[key] = &user{userKey: key, name: u.Name, phone: d.Phone, unionid: d.UnionID, corpID: d.CorpID, riskRank: d.RiskRank}
+	s.users[key] = &user{userKey: key, name: u.Name, phone: d.Phone, unionid: d.UnionID, corpID: d.CorpID, riskRank: d.RiskRank, nickname: d.NickName}
 	return nil
 }
 
@@ -180,10 +190,10 @@ func (s *Sim) Users() []UserState {
 	defer s.mu.Unlock()
 	all := make([]UserState, 0, len(s.users))
 	for key, rec := range s.users {
-		phone, _ := rec.phone.normal(key.openid) // AddUser checked it
+		phone, _ := rec.phone.Normal(key.openid) // AddUser checked it
 		all = append(all, UserState{
 			User:       User{App: key.app, OpenID: key.openid, Name: rec.name},
-			Details:    Details{UnionID: rec.unionid, CorpID: rec.corpID, Phone: phone, RiskRank: rec.riskRank},
+			Details:    Details{UnionID: rec.unionid, CorpID: rec.corpID, Phone: phone, RiskRank: rec.riskRank, NickName: rec.nickname},
 			SessionKey: rec.sessionKey, HighRisk: rec.highRisk,
 		})
 	}
@@ -256,23 +266,13 @@ func (s *Sim) decodeSessionKey(appid, key string) ([]byte, error) {
 	return raw, nil
 }
 
-// virtualAccounts are WeChat's virtual accounts (多账号调试), by the names that stand for them
-// here. Their phone numbers are WeChat's, and no subscriber's.
-// https://developers.weixin.qq.com/miniprogram/dev/devtools/minitest/virtual_account.html
-var virtualAccounts = []struct{ name, phone string }{
-	{"virtual1", "12066600001"}, // 测试号猪
-	{"virtual2", "12066600002"}, // 测试号狗
-	{"virtual3", "12066600003"}, // 测试号熊
-	{"virtual4", "12066600004"}, // 测试号猴
-}
-
 // virtualPhone returns the phone number of a virtual account; the zero value for other users,
 // and on other platforms.
 func (s *Sim) virtualPhone(key userKey) PhoneNumber {
-	if _, ok := s.appOn(WeChat, key.app); ok {
-		for _, account := range virtualAccounts {
-			if key.openid == s.openIDOf(key.app, account.name) {
-				return PhoneNumber{Number: account.phone}
+	if s.isMiniProgram(key.app) {
+		for _, account := range phonenumber.VirtualAccounts {
+			if key.openid == s.openIDOf(key.app, account.Name) {
+				return PhoneNumber{Number: account.Phone}
 			}
 		}
 	}

@@ -23,6 +23,7 @@ const (
 	ErrSecret           = 40125
 	ErrScene            = 40129
 	ErrCodeUsed         = 40163
+	ErrSceneLength      = 40169 // of getwxacodeunlimit, as ErrPage and ErrScanCodeTime
 	ErrHighRisk         = 40226
 	ErrTokenMissing     = 41001
 	ErrAppIDMissing     = 41002
@@ -30,6 +31,7 @@ const (
 	ErrCodeMissing      = 41008
 	ErrOpenIDMissing    = 41009
 	ErrArgument         = 40097
+	ErrPage             = 41030
 	ErrTokenExpired     = 42001
 	ErrRequireGet       = 43001
 	ErrRequirePost      = 43002
@@ -45,6 +47,7 @@ const (
 	ErrRiskDown         = 61080
 	ErrRiskTooOften     = 61081
 	ErrRiskQuota        = 9410009
+	ErrScanCodeTime     = 85096
 	ErrSessionKeyAbsent = 87007
 	ErrSigMethod        = 87008
 	ErrSignature        = 87009
@@ -67,12 +70,14 @@ var messages = map[int]string{
 	ErrSecret:           "invalid appsecret",
 	ErrScene:            "invalid scene",
 	ErrCodeUsed:         "code been used",
+	ErrSceneLength:      "invalid length for scene, or the data is not json string",
 	ErrHighRisk:         "code blocked",
 	ErrTokenMissing:     "access_token missing",
 	ErrAppIDMissing:     "appid missing",
 	ErrSecretMissing:    "appsecret missing",
 	ErrCodeMissing:      "missing code",
 	ErrOpenIDMissing:    "missing openid",
+	ErrPage:             "invalid page",
 	ErrTokenExpired:     "access_token expired",
 	ErrRequireGet:       "require GET method",
 	ErrRequirePost:      "require POST method",
@@ -81,6 +86,7 @@ var messages = map[int]string{
 	ErrDailyQuota:       "reach max api daily quota limit",
 	ErrMinuteQuota:      "api minute-quota reach limit  mustslower  retry next minute",
 	ErrDataFormat:       "data format error",
+	ErrScanCodeTime:     "not allow include scancode_time field",
 	ErrSessionKeyAbsent: "session_key is not existed or expired",
 	ErrSigMethod:        "invalid sig_method",
 	ErrSignature:        "invalid signature",

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,6 +28,12 @@ var Apps = []wechatsim.App{
 	{ID: "wxbbbbbbbbbbbbbbbb", Secret: "secret-b"},
 }
 
+// OfficialApp and WebsiteApp are the apps of web logins in the tests.
+var (
+	OfficialApp = wechatsim.App{ID: "wxcccccccccccccccc", Secret: "secret-c", Kind: wechatsim.Official}
+	WebsiteApp  = wechatsim.App{ID: "wxdddddddddddddddd", Secret: "secret-d", Kind: wechatsim.Website, Callbacks: []string{"www.example.com"}}
+)
+
 // Alice is the user of most tests.
 var Alice = wechatsim.User{OpenID: "alice"}
 
@@ -38,7 +45,7 @@ var Epoch = time.Date(2026, 7, 1, 4, 0, 0, 0, time.UTC)
 func Start(t testing.TB) *simserver.Server {
 	t.Helper()
 	srv, err := simserver.Start(t.Context(), wechatsim.Config{
-		Apps: Apps, Seed: 1, Now: func() time.Time { return Epoch },
+		Apps: append(slices.Clone(Apps), OfficialApp, WebsiteApp), Seed: 1, Now: func() time.Time { return Epoch },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -69,6 +76,11 @@ type Reply struct {
 	AccessToken string   `json:"access_token"`
 	ExpiresIn   int      `json:"expires_in"`
 	Addresses   []string `json:"ip_list"`
+	Refresh     string   `json:"refresh_token"`
+	Scope       string   `json:"scope"`
+	Snapshot    int      `json:"is_snapshotuser"`
+	NickName    string   `json:"nickname"`
+	HeadImgURL  string   `json:"headimgurl"`
 	PhoneInfo   struct {
 		PhoneNumber     string `json:"phoneNumber"`
 		PurePhoneNumber string `json:"purePhoneNumber"`
