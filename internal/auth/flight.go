@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
+
+	"github.com/wxgate/wxgate/internal/auth/flight"
 )
 
 const (
@@ -20,15 +21,6 @@ const (
 	replayGather = 100 * time.Millisecond
 )
 
-// flights lets simultaneous refreshes with one refresh token share one result. Without it,
-// the seventh of a hundred would look like a stolen token, because [MaxRefreshReplays] has
-// to be small. A refresh after the result was returned is a replay and is counted: a thief
-// looks like that.
-type flights struct {
-	mu   sync.Mutex
-	open map[flightKey]*flight
-}
-
 // flightKey names the presented token by its digest: a map of secrets would be
 // one more place to read them from.
 type flightKey struct {
@@ -36,78 +28,57 @@ type flightKey struct {
 	token   Digest
 }
 
-// flight is one shared refresh. Its fields are written by the leader alone,
-// before landed is closed, and read by the others after.
-type flight struct {
-	landed chan struct{}
-	grant  *Grant
-	err    error
+func (t RefreshToken) flightKey() flightKey { return flightKey{session: t.Session, token: t.digest()} }
+
+// refreshed is the result of a refresh. Simultaneous refreshes with one refresh token share
+// one. Without that, the seventh of a hundred would look like a stolen token, because
+// [MaxRefreshReplays] has to be small. A refresh after the result was returned is a replay and
+// is counted: a thief looks like that.
+type refreshed struct {
+	grant *Grant
+	err   error
 }
 
-// join boards the flight of a token; leads says that the caller must fly it and
-// land it.
-func (f *flights) join(t RefreshToken) (fl *flight, leads bool) {
-	key := flightKey{session: t.Session, token: t.digest()}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if fl, ok := f.open[key]; ok {
-		return fl, false
-	}
-	// A leader that panics must not leave a nil result.
-	fl = &flight{landed: make(chan struct{}), err: fmt.Errorf("%w: the refresh did not finish", ErrStoreUnavailable)}
-	if f.open == nil {
-		f.open = make(map[flightKey]*flight)
-	}
-	f.open[key] = fl
-	return fl, true
-}
-
-// land ends the flight: a later refresh with the token does not share its result.
-func (f *flights) land(t RefreshToken, fl *flight) {
-	f.mu.Lock()
-	delete(f.open, flightKey{session: t.Session, token: t.digest()})
-	f.mu.Unlock()
-	close(fl.landed)
-}
+// errUnfinished is the result of a leader that panics.
+var errUnfinished = fmt.Errorf("%w: the refresh did not finish", ErrStoreUnavailable)
 
 // lead refreshes for everybody aboard. The leader's own cancellation must not
 // cancel the rest, so it stays until the end.
-func (s *Service) lead(ctx context.Context, fl *flight, presented RefreshToken, admitted Apps) (*Grant, error) {
-	defer s.refreshes.land(presented, fl)
+func (s *Service) lead(ctx context.Context, fl *flight.Flight[refreshed], presented RefreshToken, admitted Apps) (*Grant, error) {
+	defer s.refreshes.Land(presented.flightKey())
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTimeout)
 	defer cancel()
-	var replayed bool
-	fl.grant, replayed, fl.err = s.rotate(ctx, presented, admitted)
+	grant, replayed, err := s.rotate(ctx, presented, admitted)
+	result := refreshed{grant, err}
+	fl.Set(result)
 	if replayed {
 		<-time.After(replayGather)
 	}
-	return fl.share()
+	return result.share()
 }
 
 // follow waits for the result of another refresh of the same token.
 // again says that the leader came through a site that does not admit the app,
 // which says nothing about this one.
-func (fl *flight) follow(ctx context.Context, admitted Apps) (grant *Grant, again bool, err error) {
-	select {
-	case <-fl.landed:
-	case <-ctx.Done():
-		return nil, false, fmt.Errorf("%w: waiting for a refresh under way: %w", ErrStoreUnavailable, context.Cause(ctx))
-	}
-	if errors.Is(fl.err, ErrAppNotAdmitted) {
+func follow(ctx context.Context, fl *flight.Flight[refreshed], admitted Apps) (grant *Grant, again bool, err error) {
+	result, err := fl.Wait(ctx)
+	switch {
+	case err != nil:
+		return nil, false, fmt.Errorf("%w: waiting for a refresh under way: %w", ErrStoreUnavailable, err)
+	case errors.Is(result.err, ErrAppNotAdmitted):
 		return nil, true, nil
+	case result.err == nil && !admitted(result.grant.Identity.App):
+		return nil, false, fmt.Errorf("%w: session of app %q", ErrAppNotAdmitted, result.grant.Identity.App)
 	}
-	if fl.err == nil && !admitted(fl.grant.Identity.App) {
-		return nil, false, fmt.Errorf("%w: session of app %q", ErrAppNotAdmitted, fl.grant.Identity.App)
-	}
-	grant, err = fl.share()
+	grant, err = result.share()
 	return grant, false, err
 }
 
 // share gives each caller a grant of its own.
-func (fl *flight) share() (*Grant, error) {
-	if fl.err != nil {
-		return nil, fl.err
+func (r refreshed) share() (*Grant, error) {
+	if r.err != nil {
+		return nil, r.err
 	}
-	grant := *fl.grant
+	grant := *r.grant
 	return &grant, nil
 }

@@ -12,7 +12,7 @@ import (
 // a token is then worthless. A token that was never issued ends nothing:
 // [ErrInvalidToken].
 //
-// Simultaneous presentations of one token share one result; see [flights].
+// Simultaneous presentations of one token share one result; see [refreshed].
 func (s *Service) Refresh(ctx context.Context, raw string, admitted Apps) (*Grant, error) {
 	presented, err := ParseRefreshToken(raw)
 	if err != nil {
@@ -22,11 +22,11 @@ func (s *Service) Refresh(ctx context.Context, raw string, admitted Apps) (*Gran
 		return nil, fmt.Errorf("%w: refreshing: %w", ErrStoreUnavailable, err)
 	}
 	for {
-		fl, leads := s.refreshes.join(presented)
+		fl, leads := s.refreshes.Join(presented.flightKey(), refreshed{err: errUnfinished})
 		if leads {
 			return s.lead(ctx, fl, presented, admitted)
 		}
-		if grant, again, err := fl.follow(ctx, admitted); !again {
+		if grant, again, err := follow(ctx, fl, admitted); !again {
 			return grant, err
 		}
 	}

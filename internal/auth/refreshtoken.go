@@ -1,9 +1,6 @@
 package auth
 
 import (
-	"crypto/aes"
-	"crypto/cipher"
-	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -11,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/wxgate/wxgate/internal/auth/successor"
 )
 
 const (
@@ -130,19 +129,19 @@ func (r *RefreshState) Rotate(presented, next RefreshToken, now time.Time, grace
 	replayable := now.Sub(r.RotatedAt) <= grace && r.Replays < MaxRefreshReplays
 	switch {
 	case isCurrent:
-		sealed, err := sealSuccessor(presented, next)
+		sealed, err := successor.Seal(presented.secret[:], next.secret[:], string(presented.Session))
 		if err != nil {
 			return RefreshToken{}, err
 		}
 		*r = RefreshState{Current: next.digest(), Previous: digest, RotatedAt: now, Successor: sealed}
 		return next, nil
 	case isPrevious && replayable:
-		successor, err := openSuccessor(presented, r.Successor)
+		again, err := openSuccessor(presented, r.Successor)
 		if err != nil {
 			return RefreshToken{}, err
 		}
 		r.Replays++
-		return successor, nil
+		return again, nil
 	case isPrevious:
 		return RefreshToken{}, fmt.Errorf("%w: the token before the current one, too late or too often", ErrRefreshReused)
 	default:
@@ -159,40 +158,13 @@ func (r *RefreshState) Knows(t RefreshToken) bool {
 	return current == 1 || previous == 1 && !r.RotatedAt.IsZero()
 }
 
-// sealSuccessor encrypts next under a key derived from the spent token's secret.
-// Each secret is spent once, so each key encrypts once and the nonce may be zero.
-func sealSuccessor(spent, next RefreshToken) ([]byte, error) {
-	aead, err := successorAEAD(spent)
-	if err != nil {
-		return nil, err
-	}
-	nonce := make([]byte, aead.NonceSize())
-	return aead.Seal(nil, nonce, next.secret[:], []byte(spent.Session)), nil //nolint:gosec // G407: see above
-}
-
+// openSuccessor returns the token that took the place of a spent one.
 func openSuccessor(spent RefreshToken, sealed []byte) (RefreshToken, error) {
-	aead, err := successorAEAD(spent)
-	if err != nil {
-		return RefreshToken{}, err
-	}
-	secret, err := aead.Open(nil, make([]byte, aead.NonceSize()), sealed, []byte(spent.Session))
+	secret, err := successor.Open(spent.secret[:], sealed, string(spent.Session))
 	if err != nil || len(secret) != refreshSecretBytes {
 		return RefreshToken{}, fmt.Errorf("%w: successor unreadable", ErrStoreUnavailable)
 	}
 	next := RefreshToken{Session: spent.Session}
 	copy(next.secret[:], secret)
 	return next, nil
-}
-
-func successorAEAD(spent RefreshToken) (cipher.AEAD, error) {
-	const aes256KeyBytes = 32
-	key, err := hkdf.Key(sha256.New, spent.secret[:], nil, "wxgate/v1/refresh-successor", aes256KeyBytes)
-	if err != nil {
-		return nil, fmt.Errorf("deriving the successor key: %w", err)
-	}
-	block, err := aes.NewCipher(key)
-	if err != nil {
-		return nil, fmt.Errorf("making the successor cipher: %w", err)
-	}
-	return cipher.NewGCM(block)
 }

@@ -3,6 +3,8 @@ package auth
 import (
 	"context"
 	"time"
+
+	"github.com/wxgate/wxgate/internal/auth/flight"
 )
 
 // Config configures a [Service]. Every field except Limits, DevMode, Outage, Available,
@@ -59,7 +61,7 @@ type PhoneBudget func(ctx context.Context) (settle func(charged bool), err error
 // number of services may share one store.
 type Service struct {
 	cfg       Config
-	refreshes flights // under way now
+	refreshes flight.Group[flightKey, refreshed] // under way now
 }
 
 // NewService returns a service with a complete configuration.

@@ -1,0 +1,56 @@
+// Package flight lets calls with the same key that are made at once share one result.
+package flight
+
+import (
+	"context"
+	"sync"
+)
+
+// Group has the flights that are under way. Its zero value has none.
+type Group[K comparable, R any] struct {
+	mu   sync.Mutex
+	open map[K]*Flight[R]
+}
+
+// Flight is one shared call.
+type Flight[R any] struct {
+	landed chan struct{}
+	result R // written by the leader alone, before landed is closed, and read by the others after
+}
+
+// Join boards the flight of a key; leads says that the caller must fly it and land it.
+// Result is that of a leader who panics.
+func (g *Group[K, R]) Join(key K, result R) (f *Flight[R], leads bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if f, ok := g.open[key]; ok {
+		return f, false
+	}
+	f = &Flight[R]{landed: make(chan struct{}), result: result}
+	if g.open == nil {
+		g.open = make(map[K]*Flight[R])
+	}
+	g.open[key] = f
+	return f, true
+}
+
+// Land ends the flight of a key: a later call does not share its result.
+func (g *Group[K, R]) Land(key K) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	close(g.open[key].landed)
+	delete(g.open, key)
+}
+
+// Set sets the result. Only the leader may call it, before it lands.
+func (f *Flight[R]) Set(result R) { f.result = result }
+
+// Wait returns the result once the flight has landed, or the cause of the context's end.
+func (f *Flight[R]) Wait(ctx context.Context) (result R, err error) {
+	select {
+	case <-f.landed:
+		return f.result, nil
+	case <-ctx.Done():
+		return result, context.Cause(ctx)
+	}
+}
