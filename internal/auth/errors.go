@@ -42,6 +42,11 @@ var (
 	ErrStoreUnavailable  = errors.New("store unavailable")
 	ErrNotFound          = errors.New("not found")
 	ErrResponseTooLarge  = errors.New("response too large")
+	ErrCrossSite         = errors.New("request of another site")
+	ErrLoginState        = errors.New("login state invalid")
+	ErrTicketInvalid     = errors.New("ticket invalid")
+	ErrScanNotFound      = errors.New("scan not found")
+	ErrWrongNumber       = errors.New("wrong number")
 )
 
 // ErrInvalidCursor is an [ErrInvalidRequest]: the cursor is of another list, or of none.

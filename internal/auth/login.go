@@ -96,18 +96,28 @@ func (s *Service) admitDoor(d Door) error {
 	return nil
 }
 
-// start begins a session after all revocations of its user.
-func (s *Service) start(ctx context.Context, first Session, key string, idle time.Duration) (*Grant, error) {
+// start begins a session with tokens after all revocations of its user.
+func (s *Service) start(ctx context.Context, first Session, key string, idle time.Duration) (grant *Grant, err error) {
+	err = s.afterRevocations(func(began time.Time) (err error) {
+		grant, err = s.begin(ctx, first, key, began, idle)
+		return err
+	})
+	return grant, err
+}
+
+// afterRevocations has begin create a session, with a later time if the user was revoked
+// meanwhile.
+func (s *Service) afterRevocations(begin func(began time.Time) error) error {
 	began := s.cfg.Now()
 	for range maxCreateAttempts {
-		grant, err := s.begin(ctx, first, key, began, idle)
+		err := begin(began)
 		var early *CreatedTooEarlyError
 		if !errors.As(err, &early) {
-			return grant, err
+			return err
 		}
 		began = early.NotAfter.Add(time.Millisecond)
 	}
-	return nil, fmt.Errorf("%w: the user was revoked repeatedly during login", ErrStoreUnavailable)
+	return fmt.Errorf("%w: the user was revoked repeatedly during login", ErrStoreUnavailable)
 }
 
 // begin writes the session before anything is handed out, so that a crash in
@@ -115,10 +125,7 @@ func (s *Service) start(ctx context.Context, first Session, key string, idle tim
 // the session without its ID and its times.
 func (s *Service) begin(ctx context.Context, first Session, key string, began time.Time, idle time.Duration) (*Grant, error) {
 	now, session := s.cfg.Now(), &first
-	session.ID = NewSessionID(began, session.User)
-	session.CreatedAt = now
-	session.AbsoluteEnd = now.Add(s.cfg.Refresh)
-	session.IdleEnd = now.Add(idle)
+	s.date(session, began, now, idle)
 	refresh := NewRefreshToken(session.ID)
 	session.Refresh = StartRefresh(refresh)
 	grant, err := s.grant(session, now)
@@ -129,14 +136,31 @@ func (s *Service) begin(ctx context.Context, first Session, key string, began ti
 	if grant.Handle, err = s.cfg.Tokens.SealHandle(session.ID); err != nil {
 		return nil, fmt.Errorf("sealing the session handle: %w", err)
 	}
-	grant.Ended, err = s.cfg.Store.Create(ctx, session, SessionKey{Key: key, ObtainedAt: now}, s.cfg.Limits[session.User.App])
+	grant.Ended, err = s.create(ctx, session, SessionKey{Key: key, ObtainedAt: now})
 	if err != nil {
 		return nil, err
 	}
-	for _, ended := range grant.Ended {
-		s.ended(session.User, ended, CauseLimit)
-	}
 	return grant, nil
+}
+
+// date gives a session its ID and its times.
+func (s *Service) date(session *Session, began, now time.Time, idle time.Duration) {
+	session.ID = NewSessionID(began, session.User)
+	session.CreatedAt = now
+	session.AbsoluteEnd = now.Add(s.cfg.Refresh)
+	session.IdleEnd = now.Add(idle)
+}
+
+// create writes a session, and returns those that it ended.
+func (s *Service) create(ctx context.Context, session *Session, key SessionKey) (ended []SessionID, err error) {
+	ended, err = s.cfg.Store.Create(ctx, session, key, s.cfg.Limits[session.User.App])
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ended {
+		s.ended(session.User, id, CauseLimit)
+	}
+	return ended, nil
 }
 
 // grant issues an access token for a session and notes on the session how long

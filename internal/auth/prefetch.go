@@ -20,27 +20,19 @@ func (s *Service) PrefetchByToken(ctx context.Context, app AppID, token string) 
 	if err != nil {
 		return nil, err
 	}
-	session, err := s.cfg.Store.Session(ctx, id)
-	if err != nil {
-		return nil, s.over(id, err)
-	}
-	if session.User.App != app {
+	session, err := s.Live(ctx, id)
+	switch {
+	case err != nil:
+		return nil, err
+	case session.User.App != app:
 		return nil, fmt.Errorf("%w: a prefetch token of app %q", ErrInvalidToken, session.User.App)
-	}
-	if session.Door.Browser() {
+	case session.Door.Browser():
 		return nil, fmt.Errorf("%w: a prefetch token of a browser session", ErrInvalidToken)
 	}
-	if err := s.admitDoor(session.Door); err != nil {
-		return nil, err
-	}
-	user := &Identity{
+	return &Identity{
 		User: session.User, UnionID: session.UnionID, Session: session.ID, Phone: session.Phone, Risk: session.Risk, Dev: session.Door == DoorMinted,
 		IssuedAt: session.CreatedAt, Expires: session.End(),
-	}
-	if err := s.PrefetchEnded(user); err != nil {
-		return nil, err
-	}
-	return user, nil
+	}, nil
 }
 
 // PrefetchEnded returns an error if the session of a prefetch was revoked. A prefetch with
