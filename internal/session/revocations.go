@@ -113,10 +113,8 @@ func (s *Set) Replaced(id auth.SessionID) bool {
 }
 
 func (s *Set) matches(id *auth.Identity) bool {
-	if session, ok := id.Session.Bytes(); ok {
-		if _, ok := s.sessions[session]; ok {
-			return true
-		}
+	if s.has(id.Session) || id.Parent != "" && s.has(id.Parent) {
+		return true
 	}
 	if _, ok := s.keys[id.Key]; ok {
 		return true
@@ -128,6 +126,15 @@ func (s *Set) matches(id *auth.Identity) bool {
 	}
 	erased, ok := s.erased.find(id.User)
 	return ok && Covers(erased.notAfter, id.Session)
+}
+
+// has reports whether a session was revoked.
+func (s *Set) has(id auth.SessionID) bool {
+	session, ok := id.Bytes()
+	if ok {
+		_, ok = s.sessions[session]
+	}
+	return ok
 }
 
 // Add puts a revocation into effect: when it returns, [Set.Revoked] knows it. Adding it

@@ -75,6 +75,9 @@ type keyWatch struct{ onRevoked func() }
 
 func (s *watches) add(w *watch) {
 	put(s.bySession, w.id.Session, w)
+	if w.id.Parent != "" {
+		put(s.bySession, w.id.Parent, w)
+	}
 	put(s.byUser, w.id.User, w)
 	put(s.byKey, w.id.Key, w)
 	s.open++
@@ -87,6 +90,9 @@ func (s *watches) remove(w *watch) bool {
 		return false
 	}
 	cut(s.bySession, w.id.Session, w)
+	if w.id.Parent != "" {
+		cut(s.bySession, w.id.Parent, w)
+	}
 	cut(s.byUser, w.id.User, w)
 	cut(s.byKey, w.id.Key, w)
 	s.open--
