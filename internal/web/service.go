@@ -1,0 +1,172 @@
+package web
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/seal"
+)
+
+// identityLife is how long after the last look at the store a session's identity may be
+// used at most, as an access token may: open streams end then. The write that moves it also
+// moves the sliding end of the session, so there is one an hour.
+const identityLife = time.Hour + cacheLife
+
+// Config configures a [Service]. Every field except Now is required.
+type Config struct {
+	Sessions    *auth.Service
+	Revocations auth.Revocations
+	Records     Records
+	Box         *seal.Box
+	Pseudonym   func(auth.User) string // of a user in logs
+
+	Now func() time.Time // default time.Now
+}
+
+// Service implements the rules. It is safe for concurrent use.
+type Service struct {
+	cfg   Config
+	cache *cache
+}
+
+// New returns a service, which the caller closes.
+func New(cfg Config) (*Service, error) {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	c, err := newCache()
+	if err != nil {
+		return nil, err
+	}
+	return &Service{cfg: cfg, cache: c}, nil
+}
+
+// Close stops the service's goroutines.
+func (s *Service) Close() { s.cache.close() }
+
+// Client is what is known of the browser or phone that sent a request.
+type Client struct {
+	Device  auth.Device
+	Address string // its IP address
+}
+
+// Opened is a browser session that just began.
+type Opened struct {
+	Session *auth.Session
+	Cookie  Cookie
+	Ended   []auth.SessionID // the user's sessions that it ended
+}
+
+// Life is how long the browser keeps the cookie.
+func (o *Opened) Life() time.Duration { return o.Session.AbsoluteEnd.Sub(o.Session.CreatedAt) }
+
+// Identity returns the identity of the session.
+func (o *Opened) Identity() *auth.Identity {
+	return &auth.Identity{User: o.Session.User, Session: o.Session.ID}
+}
+
+// Login exchanges a code of WeChat's sign-in and begins a session.
+func (s *Service) Login(ctx context.Context, door auth.Door, app auth.AppID, code string, device auth.Device) (*Opened, error) {
+	cookie := newCookie()
+	first := s.first(cookie, door, device)
+	first.User.App = app
+	session, ended, err := s.cfg.Sessions.LoginBrowser(ctx, first, code)
+	return opened(cookie, session, ended, err)
+}
+
+// derive begins a session for the user of another session.
+func (s *Service) derive(ctx context.Context, from, parent auth.SessionID, door auth.Door, device auth.Device) (*Opened, error) {
+	cookie := newCookie()
+	first := s.first(cookie, door, device)
+	first.Parent = parent
+	session, ended, err := s.cfg.Sessions.DeriveBrowser(ctx, from, first)
+	return opened(cookie, session, ended, err)
+}
+
+// first is a session that begins with a cookie.
+func (s *Service) first(cookie Cookie, door auth.Door, device auth.Device) auth.Session {
+	return auth.Session{Door: door, Device: device, AccessEnd: s.cfg.Now().Add(identityLife), Refresh: auth.RefreshState{Current: cookie.digest()}}
+}
+
+func opened(cookie Cookie, session *auth.Session, ended []auth.SessionID, err error) (*Opened, error) {
+	if err != nil {
+		return nil, err
+	}
+	cookie.Session = session.ID
+	return &Opened{session, cookie, ended}, nil
+}
+
+// Authenticate decides whether a session cookie admits its browser now:
+// [auth.ErrInvalidToken], [auth.ErrSessionRevoked] or [auth.ErrSessionReplaced] when it does
+// not. It reads the store if it has not done so for a while.
+func (s *Service) Authenticate(ctx context.Context, value string) (*auth.Identity, error) {
+	key := digest(sha256.Sum256([]byte(value)))
+	id := s.cache.get(key)
+	if id == nil {
+		cookie, err := ParseCookie(value)
+		if err != nil {
+			return nil, err
+		}
+		if id, err = s.load(ctx, cookie); err != nil {
+			return nil, err
+		}
+		s.cache.put(key, id, s.cfg.Now())
+	}
+	if s.cfg.Revocations.Revoked(id) {
+		class := auth.ErrSessionRevoked
+		if s.cfg.Revocations.Replaced(id.Session) {
+			class = auth.ErrSessionReplaced
+		}
+		return nil, fmt.Errorf("%w: %s", class, id.Session)
+	}
+	return id, nil
+}
+
+// load reads the session of a cookie. It moves the ends of the session before they pass, at
+// most once an hour.
+func (s *Service) load(ctx context.Context, cookie Cookie) (*auth.Identity, error) {
+	session, err := s.cfg.Sessions.Live(ctx, cookie.Session)
+	if err != nil {
+		return nil, err
+	}
+	if !cookie.opens(session) {
+		return nil, fmt.Errorf("%w: not the cookie of session %s", auth.ErrInvalidToken, cookie.Session)
+	}
+	now := s.cfg.Now()
+	if session.AccessEnd.Before(now.Add(cacheLife)) {
+		if session, err = s.cfg.Sessions.Extend(ctx, session.ID, now.Add(identityLife), true); err != nil {
+			return nil, err
+		}
+	}
+	minted, err := s.holdParent(ctx, session)
+	if err != nil {
+		return nil, err
+	}
+	expires := session.AccessEnd
+	if end := session.End(); end.Before(expires) {
+		expires = end
+	}
+	return &auth.Identity{
+		User: session.User, UnionID: session.UnionID, Session: session.ID, Parent: session.Parent, Browser: true, Phone: session.Phone, Risk: session.Risk,
+		Dev: minted, Pseudonym: s.cfg.Pseudonym(session.User), IssuedAt: session.CreatedAt, Expires: expires,
+	}, nil
+}
+
+// holdParent refuses a child whose parent has ended. While the child is in use, a revocation
+// of the parent is remembered. It reports whether the parent was minted.
+func (s *Service) holdParent(ctx context.Context, child *auth.Session) (minted bool, err error) {
+	if child.Parent == "" {
+		return false, nil
+	}
+	parent, err := s.cfg.Sessions.Live(ctx, child.Parent)
+	if err != nil {
+		return false, err
+	}
+	if parent.AccessEnd.Before(child.AccessEnd) {
+		_, err = s.cfg.Sessions.Extend(ctx, parent.ID, child.AccessEnd, false)
+	}
+	return parent.Door == auth.DoorMinted, err
+}

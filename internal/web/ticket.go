@@ -1,0 +1,86 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+const (
+	// TicketLife is how long a ticket is valid: the time in which a web-view opens.
+	TicketLife = time.Minute
+	// ticketPrefix lets secret scanners find a leaked ticket.
+	ticketPrefix = "wxt_"
+	ticketBytes  = 32
+	ticketChars  = 43 // of ticketBytes in base64url
+)
+
+// ErrTicket is a ticket that does not exist, is expired, was used, or whose session has ended.
+var ErrTicket = auth.ErrTicketInvalid
+
+// Ticket carries the login of a mini program into a web-view.
+type Ticket struct {
+	Session auth.SessionID `json:"s"` // of the mini program
+	User    auth.User      `json:"u"`
+	Phone   string         `json:"p,omitempty"`
+	From    Client         `json:"f"`
+
+	text   string
+	stored []byte
+}
+
+// NewTicket returns a ticket for the bearer of a mini program's token, which is good for one
+// session of a browser within [TicketLife].
+func (s *Service) NewTicket(ctx context.Context, id *auth.Identity, from Client) (string, error) {
+	if id.Browser {
+		return "", fmt.Errorf("%w: a ticket of a browser session", auth.ErrForbidden)
+	}
+	text := ticketPrefix + randomText(ticketBytes)
+	ticket := Ticket{Session: id.Session, User: id.User, Phone: id.Phone, From: from}
+	return text, s.add(ctx, purposeTicket, text, &ticket, s.cfg.Now().Add(TicketLife))
+}
+
+// Ticket returns a ticket without spending it: [ErrTicket].
+func (s *Service) Ticket(ctx context.Context, text string) (*Ticket, error) {
+	body, ok := strings.CutPrefix(text, ticketPrefix)
+	if !ok || len(body) != ticketChars {
+		return nil, fmt.Errorf("%w: not a ticket", ErrTicket)
+	}
+	ticket := &Ticket{text: text}
+	var err error
+	if ticket.stored, err = s.read(ctx, purposeTicket, text, ticket); err != nil {
+		return nil, gone(ErrTicket, err)
+	}
+	return ticket, nil
+}
+
+// Fits reports whether a browser may spend the ticket without a question: it seems to be on
+// the phone that the ticket is of, and no other user is logged in. This stops an attacker who
+// sends a victim the link of their own ticket, so that the victim uses the attacker's account.
+func (t *Ticket) Fits(from Client, present *auth.Identity) bool {
+	return t.From == from && (present == nil || present.User == t.User)
+}
+
+// Enter spends a ticket and begins a session, which ends with that of the mini program:
+// [ErrTicket].
+func (s *Service) Enter(ctx context.Context, t *Ticket, device auth.Device) (*Opened, error) {
+	if err := s.remove(ctx, purposeTicket, t.text, t.stored); err != nil {
+		return nil, gone(ErrTicket, err)
+	}
+	opened, err := s.derive(ctx, t.Session, t.Session, auth.DoorWebView, device)
+	return opened, gone(ErrTicket, err)
+}
+
+// gone adds a class to an error that says that something ended.
+func gone(class, err error) error {
+	for _, end := range []error{ErrNoRecord, ErrRecordChanged, auth.ErrSessionRevoked, auth.ErrSessionReplaced} {
+		if errors.Is(err, end) {
+			return fmt.Errorf("%w: %w", class, err)
+		}
+	}
+	return err
+}
