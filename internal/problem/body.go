@@ -62,7 +62,7 @@ func memberOf(v any, at jsontext.Pointer) (detail string, ok bool) {
 		if at != jsontext.Pointer("").AppendToken(field.Tag.Get("json")) {
 			continue
 		}
-		if field.Type.Kind() == reflect.Bool {
+		if field.Type.Kind() == reflect.Bool || field.Type == reflect.TypeFor[*bool]() {
 			return "%q must be true or false.", true
 		}
 		return "%q must be a string.", true

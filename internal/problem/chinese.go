@@ -42,8 +42,26 @@ var chinese = map[string]string{
 	"The gateway cannot reach its session store. Keep both tokens, wait as Retry-After says, then repeat the request.":                                                         "网关无法访问会话存储。请保留两个令牌，按 Retry-After 等待后重发请求。",
 	"The response to the prefetch is larger than the 256 KB that WeChat keeps. Fix the service.":                                                                               "预拉取的响应超过了微信能保存的 256 KB。请修改业务服务。",
 	"The request is not valid for this call.":                                                                                                                                  "请求不符合该接口的要求。",
+	"A page of another site may have sent this request with the user's cookie. Send it from a page of this site.":                                                              "此请求可能由其他网站的页面带着用户的 Cookie 发出。请从本站页面发送。",
+	"This login began in another browser, took longer than 10 minutes, or is over. Log in again.":                                                                              "这次登录是在其他浏览器中发起的，或已超过 10 分钟，或已结束。请重新登录。",
+	"The ticket is expired or was used, or its session has ended. Open the page again from the mini program.":                                                                  "票据已过期或已用过，或者其会话已结束。请从小程序重新打开该页面。",
+	"The code is expired, used or refused, or of another browser, phone or mini program. Show a new code.":                                                                     "小程序码已过期、已使用或已被拒绝，或属于其他浏览器、手机或小程序。请显示新的小程序码。",
+	"This is not the number that the browser shows. After three wrong numbers the code is refused.":                                                                            "这不是浏览器上显示的数字。输错三次后，小程序码作废。",
 	detailUnsupported: "该小程序所在的平台没有这个接口。那里的手机号以 encrypted_data 和 iv 返回。",
 	detailInternal:    "网关内部出错，原因见其日志。请联系运维人员。",
+
+	// What is wrong with a request of a browser.
+	"Open this page from the mini program: it has no login of its own.":                              "请从小程序打开此页面：它没有自己的登录。",
+	"door must be official, website or scan, and the site must have it.":                             "door 须为 official、website 或 scan，且站点已配置该入口。",
+	"The login was declined in WeChat. Log in again when you want to go on.":                         "您在微信中拒绝了登录。需要继续时，请重新登录。",
+	"return must be a path of this site, or a URL of an origin that the site's option return names.": "return 须为本站的路径，或站点选项 return 所列来源的 URL。",
+	"return may have %d bytes at most.":                                                              "return 最长 %d 字节。",
+	"The query cannot be read.":                                                                      "无法解析查询参数。",
+	"Send the parameter %s once.":                                                                    "参数 %s 只能发送一次。",
+	"The form cannot be read.":                                                                       "无法解析表单。",
+	"Send confirm: true with the number that the browser shows, or confirm: false.":                  "请发送 confirm: true 和浏览器上显示的数字，或发送 confirm: false。",
+	"The gateway cannot determine the original method, which a browser session requires.":            "网关无法确定原始请求的方法，而浏览器会话需要它。",
+	"Two headers contain different methods.":                                                         "两个请求头中的方法不同。",
 
 	// What is wrong with a request of a mini program.
 	"Duplicate key %q.":                                                     "键 %q 重复。",
