@@ -126,7 +126,10 @@ var storeImports = []string{kit, "internal/auth", "internal/seal"}
 const demoPage = "internal/demo/playground"
 
 // browserPage has the pages that browsers see while a user signs in.
-const browserPage = "internal/gateway/browser/page"
+const browserPage = browserSite + "/page"
+
+// browserSite has the calls of browsers.
+const browserSite = "internal/gateway/browser"
 
 // adminAPI has the calls of operators.
 const adminAPI = "internal/adminapi"
@@ -191,11 +194,12 @@ var layers = []layer{
 
 	{dir: "internal/gateway", alone: true, imports: []string{
 		"internal/gateway/cors", "internal/gateway/envelope", "internal/gateway/failures", "internal/gateway/limit", "internal/gateway/metadata", "internal/gateway/prefetch", "internal/gateway/wafer", "internal/gateway/writer", "internal/audit", "internal/metrics", "internal/edge", "internal/problem",
-		weChat, callback, openData, tokens, keyring, kit, queues, pushing, browsers, "internal/auth",
+		weChat, callback, openData, tokens, keyring, kit, queues, pushing, browsers, browserSite, "internal/auth",
 	}, tests: []string{kit + "/memory", "internal/seal", tokenTest}},
 	{dir: "internal/gateway/cors", imports: []string{"internal/gateway/writer", "internal/edge"}},
 	{dir: "internal/gateway/failures", imports: []string{weChat, "internal/problem", "internal/auth"}},
 	{dir: "internal/gateway/envelope", imports: []string{"internal/problem", "internal/auth"}},
+	{dir: browserSite, alone: true, imports: []string{browserPage, "internal/edge", "internal/problem", browsers, weChat, "internal/auth"}},
 	{dir: browserPage, imports: []string{"internal/problem"}},
 	{dir: "internal/gateway/writer", imports: []string{"internal/edge", kit, "internal/auth"}},
 	{dir: "internal/gateway/limit", imports: []string{"internal/metrics", "internal/problem", "internal/auth"}},

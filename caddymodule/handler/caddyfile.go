@@ -41,7 +41,7 @@ func init() {
 //	        methods <method>...
 //	        max_age <duration>
 //	    }
-//	    limit login <n>/<duration> | phone <n>/<duration> | decode <n>/<duration> | inflight <n>
+//	    limit login|phone|decode|scan <n>/<duration> | inflight <n>
 //	    on_stale allow <duration> | deny
 //	    stream_grace <duration>
 //	    compat wafer [<login path>]
@@ -251,7 +251,7 @@ func (h *Handler) parseCORS(d *caddyfile.Dispenser) error {
 func (l *Limits) parse(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) != 2 {
-		return d.Err("expected limit login|phone|decode <n>/<duration> or limit inflight <n>")
+		return d.Err("expected limit login|phone|decode|scan <n>/<duration> or limit inflight <n>")
 	}
 	var twice bool
 	switch args[0] {
@@ -261,6 +261,8 @@ func (l *Limits) parse(d *caddyfile.Dispenser) error {
 		twice, l.Phone = l.Phone != "", args[1]
 	case "decode":
 		twice, l.Decode = l.Decode != "", args[1]
+	case "scan":
+		twice, l.Scan = l.Scan != "", args[1]
 	case "inflight":
 		n, err := strconv.Atoi(args[1])
 		if err != nil || n < 1 {
@@ -268,7 +270,7 @@ func (l *Limits) parse(d *caddyfile.Dispenser) error {
 		}
 		twice, l.Inflight = l.Inflight != 0, n
 	default:
-		return d.Errf("unrecognized limit %q; expected one of: login, phone, decode, inflight", args[0])
+		return d.Errf("unrecognized limit %q; expected one of: login, phone, decode, scan, inflight", args[0])
 	}
 	if twice {
 		return d.Errf("duplicate limit %s", args[0])

@@ -37,6 +37,9 @@ type Limits struct {
 	// `30/1m`. Failures are limited further, which no option changes: 16 for one
 	// session_key in 24 hours, 64 for one user in a day.
 	Decode string `json:"decode,omitempty"`
+	// Codes to scan of one client address (IPv6: of one /64), with the option web. WeChat
+	// makes 5,000 a minute for a mini program. Default `10/1m`.
+	Scan string `json:"scan,omitempty"`
 	// Concurrent calls to WeChat for logins and phone codes, on this site. Default 512.
 	Inflight int `json:"inflight,omitempty"`
 }
@@ -44,6 +47,7 @@ type Limits struct {
 const (
 	defaultPhoneLimit  = "10/1m"
 	defaultDecodeLimit = "30/1m" // ten times what a page needs that asks for everything
+	defaultScanLimit   = "10/1m" // a code is valid for 2 minutes
 	defaultInflight    = 512
 )
 
@@ -99,6 +103,7 @@ func (l Limits) open(prefix string, admitted map[auth.AppID]struct{}, releases *
 		share(&limits.Wide, config.Site, limit.NameWide, releases),
 		share(&limits.Phone, config.Site, limit.NamePhone, releases),
 		share(&limits.Decode, config.Site, limit.NameDecode, releases),
+		share(&limits.Scan, config.Site, limit.NameScan, releases),
 	)
 }
 
@@ -123,6 +128,7 @@ func (l Limits) resolve() (limit.Config, error) {
 		{"login", &config.Login, l.Login, ""},
 		{"phone", &config.Phone, l.Phone, defaultPhoneLimit},
 		{"decode", &config.Decode, l.Decode, defaultDecodeLimit},
+		{"scan", &config.Scan, l.Scan, defaultScanLimit},
 	} {
 		rate := cmp.Or(r.rate, r.byDefault)
 		if rate == "" {

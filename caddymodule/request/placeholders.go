@@ -31,7 +31,7 @@ func placeholder(name string, header http.Header, id *auth.Identity) (string, bo
 	case "wxgate.appid":
 		return string(id.App), true
 	case "wxgate.source":
-		return edge.SourceClient, true
+		return edge.SourceOf(id), true
 	case "wxgate.session":
 		return string(id.Session), true
 	case "wxgate.phone":

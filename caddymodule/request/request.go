@@ -27,7 +27,7 @@ const (
 func Server() gateway.Server {
 	return gateway.Server{
 		RequestID: ID, ClientIP: clientIP, ShuttingDown: shuttingDown,
-		SetIdentity: setIdentity, NameUser: nameUser, LogCode: logCode, ServeAgain: serveAgain,
+		OriginalURI: originalURI, Expand: expand, SetIdentity: setIdentity, NameUser: nameUser, LogCode: logCode, ServeAgain: serveAgain,
 	}
 }
 
@@ -74,6 +74,22 @@ func Original(r *http.Request) *http.Request {
 		return &original
 	}
 	return nil
+}
+
+func originalURI(r *http.Request) string {
+	if original := Original(r); original != nil {
+		return original.URL.RequestURI()
+	}
+	return r.URL.RequestURI()
+}
+
+// expand replaces placeholders; an unknown one is empty.
+func expand(r *http.Request, text string) string {
+	repl, ok := replacer(r)
+	if !ok {
+		return ""
+	}
+	return repl.ReplaceAll(text, "")
 }
 
 // EditOriginal edits the query that a request came with: Caddy makes PHP's REQUEST_URI of

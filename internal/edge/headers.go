@@ -19,6 +19,17 @@ const reservedPrefix = "x-wx-"
 // call from a mini program.
 const SourceClient = "wx_client"
 
+// SourceWeb is its value for a browser session.
+const SourceWeb = "web"
+
+// SourceOf returns where a request of an identity comes from.
+func SourceOf(id *auth.Identity) string {
+	if id.Browser {
+		return SourceWeb
+	}
+	return SourceClient
+}
+
 // Names are the names of the identity headers. An empty name is its default.
 type Names struct {
 	OpenID    string // default X-WX-OPENID
@@ -166,7 +177,7 @@ func (h *Headers) Set(header http.Header, id *auth.Identity, assertion string) {
 		{h.names.OpenID, string(id.OpenID)},
 		{h.names.UnionID, string(id.UnionID)},
 		{h.names.AppID, string(id.App)},
-		{h.names.Source, SourceClient},
+		{h.names.Source, SourceOf(id)},
 		{h.names.Session, string(id.Session)},
 		{h.names.Phone, id.Phone},
 		{h.names.Risk, id.Risk.Digit()},

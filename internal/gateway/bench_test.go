@@ -33,7 +33,7 @@ func BenchmarkGuard(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	d, err := guard.decide(in)
+	d, err := guard.decide(b.Context(), in)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func BenchmarkGuard(b *testing.B) {
 			return err
 		}},
 		{"decide", func() error {
-			d, err := guard.decide(in)
+			d, err := guard.decide(b.Context(), in)
 			d.release()
 			return err
 		}},

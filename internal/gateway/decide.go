@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
@@ -26,7 +28,7 @@ func (d decision) release() {
 // decide returns a decision, which the caller releases, or the refusal. The identity
 // that comes with a refusal is only for the log: its token is valid and it may not
 // enter.
-func (g *Guard) decide(in received) (decision, error) {
+func (g *Guard) decide(ctx context.Context, in received) (decision, error) {
 	if in.PathErr != nil {
 		return decision{}, in.PathErr
 	}
@@ -38,7 +40,11 @@ func (g *Guard) decide(in received) (decision, error) {
 		return decision{}, err
 	}
 	d := decision{runtime: rt}
-	if d.id, err = g.authenticate(rt, in.bearer); err != nil {
+	if d.id, err = g.authenticate(ctx, rt, in.bearer); err != nil {
+		if g.passesWithout(in, err) {
+			d.release()
+			return decision{}, nil
+		}
 		return d, err
 	}
 	return g.complete(d, in.Path)
@@ -62,18 +68,21 @@ func (g *Guard) complete(d decision, path edge.Path) (decision, error) {
 // requires something of one is never public: of two rules that disagree, the
 // stricter holds.
 func (g *Guard) anonymous(in received) bool {
-	for _, r := range g.Require {
-		if r.Paths.Match(in.Path) {
-			return false
-		}
-	}
-	return g.Public.Match(in.Path.Plain) || !in.bearer.sent() && g.Optional.Match(in.Path.Plain)
+	return !g.requires(in.Path) && (g.Public.Match(in.Path.Plain) || !in.bearer.credential() && g.Optional.Match(in.Path.Plain))
+}
+
+// requires reports whether a path requires something of an identity.
+func (g *Guard) requires(path edge.Path) bool {
+	return slices.ContainsFunc(g.Require, func(r Requirement) bool { return r.Paths.Match(path) })
 }
 
 // authenticate returns the identity of a token whose user may enter this site. The
 // identity that comes with an error is only for the log: its token is valid and it
 // may not enter.
-func (g *Guard) authenticate(rt *Runtime, b bearer) (*auth.Identity, error) {
+func (g *Guard) authenticate(ctx context.Context, rt *Runtime, b bearer) (*auth.Identity, error) {
+	if b.cookies.Sent() {
+		return g.authenticateBrowser(ctx, rt, b)
+	}
 	switch {
 	case b.err != nil:
 		return nil, b.err
@@ -84,16 +93,22 @@ func (g *Guard) authenticate(rt *Runtime, b bearer) (*auth.Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := g.fresh(rt); err != nil {
-		return id, err
-	}
 	if err := b.wafer.Check(id); err != nil {
 		return id, err
 	}
-	if !g.admits(id.App) {
-		return id, fmt.Errorf("%w: a token of app %q, which this site does not admit", auth.ErrAppNotAdmitted, id.App)
+	return id, g.enters(rt, id)
+}
+
+// enters refuses a valid identity whose revocation this machine may have missed, or whose app
+// the site does not admit.
+func (g *Guard) enters(rt *Runtime, id *auth.Identity) error {
+	if err := g.fresh(rt); err != nil {
+		return err
 	}
-	return id, nil
+	if !g.admits(id.App) {
+		return fmt.Errorf("%w: a user of app %q, which this site does not admit", auth.ErrAppNotAdmitted, id.App)
+	}
+	return nil
 }
 
 // admits reports whether an app's users may enter this site.

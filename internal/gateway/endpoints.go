@@ -30,6 +30,7 @@ type endpoint struct {
 	serve     func(*Gateway, *call) error
 	stateless bool // works while the store cannot be opened
 	enveloped bool // responds in the site's envelope, if it has one
+	page      bool // a browser opens it, and is shown its errors
 }
 
 // call is one request to the login API, with the opened state behind it.
@@ -84,14 +85,17 @@ func (g *Gateway) serveEndpoint(w http.ResponseWriter, r *http.Request, e endpoi
 		p := problem.Of(err)
 		outcome = p.Code
 		g.log("request refused", p, r)
-		err = g.refuseCall(c, p)
+		err = g.refuseCall(c, e, p)
 	}
 	metrics.Calls.WithLabelValues(e.name, outcome).Inc()
 	return err
 }
 
 // refuseCall responds with a problem, in the envelope of the call if it has one.
-func (g *Gateway) refuseCall(c *call, p *problem.Problem) error {
+func (g *Gateway) refuseCall(c *call, e endpoint, p *problem.Problem) error {
+	if e.page {
+		return g.showProblem(c, p)
+	}
 	if c.envelope == nil {
 		return g.writeProblem(c.w, c.r, p)
 	}
@@ -100,7 +104,8 @@ func (g *Gateway) refuseCall(c *call, p *problem.Problem) error {
 }
 
 func (e endpoint) takes(method string) bool {
-	return method == e.method || e.also != "" && method == e.also || e.method == http.MethodGet && method == http.MethodHead
+	// A page spends the code or the ticket in its URL, and HEAD must not.
+	return method == e.method || e.also != "" && method == e.also || !e.page && e.method == http.MethodGet && method == http.MethodHead
 }
 
 func (e endpoint) methods() string {
@@ -149,7 +154,7 @@ func (g *Gateway) record(c *call, e audit.Event, id *auth.Identity, err error) {
 // identity returns the identity of the call's token. The access log names the user
 // from here on, whether the call is then refused or not.
 func (g *Gateway) identity(c *call) (*auth.Identity, error) {
-	id, err := g.authenticate(c.runtime, c.bearer)
+	id, err := g.authenticate(c.r.Context(), c.runtime, c.bearer)
 	if id != nil {
 		g.Server.NameUser(c.r, id)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/edge"
+	"github.com/wxgate/wxgate/internal/gateway/browser"
 	"github.com/wxgate/wxgate/internal/gateway/cors"
 	"github.com/wxgate/wxgate/internal/gateway/envelope"
 	"github.com/wxgate/wxgate/internal/gateway/limit"
@@ -44,7 +45,8 @@ type Gateway struct {
 
 	config     Config
 	endpoints  map[string]endpoint
-	prefetches chan struct{} // those under way
+	logins     map[auth.AppID]struct{} // the apps whose users log in with the login API
+	prefetches chan struct{}           // those under way
 }
 
 // Next is the handler behind the gateway.
@@ -58,7 +60,7 @@ func New(config Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gateway{Guard: config.Guard, config: config, endpoints: endpoints, prefetches: make(chan struct{}, prefetch.MaxConcurrent)}
+	g := &Gateway{Guard: config.Guard, config: config, endpoints: endpoints, logins: loginApps(config.Guard), prefetches: make(chan struct{}, prefetch.MaxConcurrent)}
 	if len(config.Callbacks) > 0 {
 		g.endpoints[strings.TrimSuffix(config.Prefix, "/")+"/callback"] = callbackEndpoint
 	}
@@ -68,6 +70,7 @@ func New(config Config) (*Gateway, error) {
 	if config.Metadata != nil {
 		g.endpoints[config.Metadata.Path] = metadataEndpoint
 	}
+	g.addBrowser()
 	if config.Guard.Wafer {
 		if err := g.addWafer(); err != nil {
 			return nil, err
@@ -82,6 +85,9 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) e
 	if detached := g.config.Prefetch.Detach(r); detached != nil {
 		return g.Server.ServeAgain(w, detached, prefetch.WithoutCredential)
 	}
+	if detached := g.Browser.Detach(r); detached != nil {
+		return g.Server.ServeAgain(w, detached, browser.WithoutCredentials)
+	}
 	in, err := g.receive(r)
 	if err != nil {
 		return g.refuse(w, r, nil, err)
@@ -90,14 +96,17 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) e
 	if answered {
 		return nil
 	}
-	if e, ok := g.endpoints[r.URL.Path]; ok && edge.CanonicalRequestPath(r) {
+	if e, ok := g.endpoint(r.URL.Path); ok && edge.CanonicalRequestPath(r) {
 		return g.serveEndpoint(w, r, e, in.bearer)
 	}
 	if p := g.config.Prefetch.Of(r); p != nil {
 		return g.servePrefetch(w, r, next, in, p)
 	}
-	d, err := g.decide(in)
+	d, err := g.decide(r.Context(), in)
 	defer d.release()
+	if g.asksLogin(r, in, err) {
+		return g.toLogin(w, r, err)
+	}
 	if err != nil {
 		return g.refuse(w, r, d.id, g.forWafer(err, r, in.bearer, false))
 	}

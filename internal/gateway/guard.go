@@ -9,6 +9,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/edge"
+	"github.com/wxgate/wxgate/internal/gateway/browser"
 	"github.com/wxgate/wxgate/internal/gateway/failures"
 	"github.com/wxgate/wxgate/internal/gateway/wafer"
 	"github.com/wxgate/wxgate/internal/metrics"
@@ -31,6 +32,7 @@ type Guard struct {
 	Admitted  map[auth.AppID]struct{}
 	Allowance time.Duration // how old the newest known revocations may be
 	Wafer     bool          // read the tokens of the Wafer SDKs
+	Browser   *browser.Site // accepts the cookies of browsers; nil for none
 }
 
 // Server is what the gateway needs of the HTTP server that runs it. All functions are
@@ -39,6 +41,10 @@ type Server struct {
 	RequestID    func(*http.Request) string // that logs and problems name; "" for none
 	ClientIP     func(*http.Request) string
 	ShuttingDown func(*http.Request) bool
+	// OriginalURI returns the path and the query that a request came with.
+	OriginalURI func(*http.Request) string
+	// Expand replaces the placeholders in a text.
+	Expand func(r *http.Request, text string) string
 
 	// SetIdentity sets the placeholders of a request; nil makes them empty.
 	SetIdentity func(*http.Request, *auth.Identity)
@@ -65,10 +71,16 @@ type bearer struct {
 	raw   string
 	err   error
 	wafer *wafer.Headers // nil unless the request has some of them
+
+	cookies browser.Cookies // of a browser session
+	origin  error           // why the cookies do not count
 }
 
 // sent reports whether the request has anything that should be a token.
 func (b bearer) sent() bool { return b.raw != "" || b.err != nil }
+
+// credential reports whether the request has that, or a session cookie.
+func (b bearer) credential() bool { return b.sent() || b.cookies.Sent() }
 
 // receive cleans a request and reads it. The headers of the Wafer SDKs come first: their
 // names are among those that are removed.
@@ -84,6 +96,11 @@ func (g *Guard) receive(r *http.Request) (received, error) {
 	}
 	b := bearer{wafer: sdk}
 	b.raw, b.err = sdk.Join(in.Token, in.TokenErr, query)
+	if g.Browser != nil {
+		if b.cookies = g.Browser.Take(r.Header); b.cookies.Sent() {
+			b.origin = g.Browser.CheckOrigin(r)
+		}
+	}
 	return received{in, b}, err
 }
 

@@ -114,15 +114,15 @@ func (g *Gateway) loginApp(r *http.Request, appid string) (auth.AppID, error) {
 	}
 	if appid != "" {
 		app := auth.AppID(appid)
-		if !g.admits(app) {
+		if _, ok := g.logins[app]; !ok {
 			return "", fmt.Errorf("%w: the login names an app that this site does not admit", auth.ErrUnknownApp)
 		}
 		return app, nil
 	}
-	if len(g.Admitted) != 1 {
+	if len(g.logins) != 1 {
 		return "", problem.BadRequest("This site serves several mini programs. Send the field appid.")
 	}
-	for app := range g.Admitted {
+	for app := range g.logins {
 		return app, nil
 	}
 	return "", auth.ErrUnknownApp

@@ -46,7 +46,7 @@ func (g *Gateway) revoke(c *call, token string) error {
 		}
 		return err
 	}
-	id, err := g.authenticate(c.runtime, bearer{raw: token})
+	id, err := g.authenticate(c.r.Context(), c.runtime, bearer{raw: token})
 	if errors.Is(err, auth.ErrStoreUnavailable) {
 		return err // RFC 7009 section 2.2.1: the client retries
 	}

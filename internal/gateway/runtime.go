@@ -25,6 +25,7 @@ import (
 type Runtime struct {
 	Service     *auth.Service
 	Tokens      *token.Tokens
+	Web         *web.Service // of browsers
 	Ring        *keyring.Ring
 	Store       auth.Store
 	Records     web.Records // of the sign-in of browsers, in the store

@@ -72,11 +72,18 @@ func (v *Verifier) decide(r *http.Request) (decision, error) {
 	if err != nil {
 		return decision{}, err
 	}
+	named, err := v.nameMethod(r, asked)
+	if err != nil {
+		return decision{}, err
+	}
 	in, err := v.Guard.receive(asked)
 	if err != nil {
 		return decision{}, err
 	}
-	return v.Guard.decide(in)
+	if in.bearer.cookies.Sent() && !named {
+		return decision{}, problem.Forbidden("The gateway cannot determine the original method, which a browser session requires.")
+	}
+	return v.Guard.decide(r.Context(), in)
 }
 
 // asked is the request that the client made, as far as it matters: its method, its
@@ -114,6 +121,31 @@ func (v *Verifier) asked(r *http.Request) (*http.Request, error) {
 			zap.Bool("trusted_proxy", trusted), zap.String("path_from", string(v.PathFrom)))
 	})
 	return nil, problem.Forbidden("The gateway cannot determine the original URI.")
+}
+
+// methodHeaders have the client's method: the first is what Caddy and Traefik send, the second
+// what nginx is configured to send.
+var methodHeaders = []string{"X-Forwarded-Method", "X-Original-Method"}
+
+// nameMethod gives asked the client's method, and reports whether it is known. Without it, a
+// page of another site could send a POST with the user's cookie, which the gateway would take
+// for a GET.
+func (v *Verifier) nameMethod(r, asked *http.Request) (named bool, err error) {
+	if v.Guard.Browser == nil || !v.Guard.Edge.Trusted(r) {
+		return false, nil
+	}
+	var methods []string
+	for _, name := range methodHeaders {
+		methods = append(methods, r.Header[name]...)
+	}
+	switch {
+	case len(methods) == 0: // unless the proxy repeats the request
+		return v.PathFrom == PathFromRequest, nil
+	case len(slices.Compact(slices.Sorted(slices.Values(methods)))) > 1:
+		return false, problem.BadRequest("Two headers contain different methods.")
+	}
+	asked.Method = methods[0]
+	return true, nil
 }
 
 // NeedsURI reports whether the decision depends on the URI that the client asked for.

@@ -26,6 +26,7 @@ type Config struct {
 	// The zero Rate is no limit.
 	Login Rate
 
+	Scan     Rate // codes to scan of one client address, as for Login
 	Phone    Rate // phone codes of one user
 	Decode   Rate // attempts of one user to decrypt data
 	Inflight int  // concurrent calls to WeChat for logins and phone codes
@@ -49,6 +50,7 @@ const (
 const (
 	NameLogin  = "login"
 	NameWide   = "login48"
+	NameScan   = "scan"
 	NamePhone  = "phone"
 	NameDecode = "decode"
 
@@ -59,6 +61,7 @@ const (
 type Limits struct {
 	Login  *Limiter[netip.Prefix] // nil for no limit
 	Wide   *Limiter[netip.Prefix] // of one IPv6 /48; nil with Login
+	Scan   *Limiter[netip.Prefix]
 	Phone  *Limiter[auth.User]
 	Decode *Limiter[auth.User]
 
@@ -69,6 +72,7 @@ type Limits struct {
 // New returns limits with full allowances.
 func New(c Config) *Limits {
 	l := &Limits{
+		Scan:     NewLimiter[netip.Prefix](c.Scan),
 		Phone:    NewLimiter[auth.User](c.Phone),
 		Decode:   NewLimiter[auth.User](c.Decode),
 		site:     c.Site,
@@ -98,6 +102,15 @@ func (l *Limits) AdmitLogin(ctx context.Context, shared Shared, client netip.Pre
 	}
 	wide, _ := client.Addr().Prefix(wideBits) // fits an IPv6 address
 	return admit(ctx, shared, l.site, NameWide, l.Wide, wide, wide.String())
+}
+
+// OfNetwork takes one off an allowance of a client's network; shared is nil if nothing is
+// shared.
+type OfNetwork func(ctx context.Context, shared Shared, client netip.Prefix) error
+
+// AdmitScan takes one code to scan off the allowance of a client's network.
+func (l *Limits) AdmitScan(ctx context.Context, shared Shared, client netip.Prefix) error {
+	return admit(ctx, shared, l.site, NameScan, l.Scan, client, client.String())
 }
 
 // AdmitPhone takes one phone code off a user's allowance.

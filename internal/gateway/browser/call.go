@@ -1,0 +1,107 @@
+package browser
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/go-json-experiment/json"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/edge"
+	"github.com/wxgate/wxgate/internal/problem"
+	"github.com/wxgate/wxgate/internal/web"
+	"github.com/wxgate/wxgate/internal/wechat"
+)
+
+// Call is one request to a call of the site, with what the gateway knows of it.
+type Call struct {
+	W       http.ResponseWriter
+	R       *http.Request
+	Web     *web.Service
+	Apps    map[auth.AppID]*wechat.Client
+	Cookies Cookies
+	Address string // of the client
+	Host    Host
+}
+
+// Host is what the calls need of the gateway. All functions are required.
+type Host struct {
+	// Bearer returns the identity of the request's access token. A cookie is none.
+	Bearer func() (*auth.Identity, error)
+	// Present returns the identity of the session cookie, or nil.
+	Present func() *auth.Identity
+	// AdmitLogin takes a login off the limits. The caller leaves.
+	AdmitLogin func() (leave func(), err error)
+	// AdmitScan takes a scan off the limits. The caller leaves.
+	AdmitScan func() (leave func(), err error)
+	// Began records a login.
+	Began func(app auth.AppID, opened *web.Opened, err error)
+	// End ends a session, and records it.
+	End func(id *auth.Identity) error
+	// Leaving reports whether the process is about to exit.
+	Leaving func() bool
+	// Expand replaces the placeholders in a text.
+	Expand func(text string) string
+	// OfApp adds to a failure which app it is of.
+	OfApp func(app auth.AppID, err error) error
+	// RequestID names the request in logs.
+	RequestID string
+}
+
+func (c *Call) client() web.Client {
+	return web.Client{Device: edge.DeviceOf(c.R.Header), Address: c.Address}
+}
+
+// platform returns the client of an app.
+func (c *Call) platform(app auth.AppID) (*wechat.Client, error) {
+	client, ok := c.Apps[app]
+	if !ok {
+		return nil, auth.ErrUnknownApp
+	}
+	return client, nil
+}
+
+// respond responds with v in JSON.
+func (c *Call) respond(v any) error {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	h := c.W.Header()
+	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-store")
+	c.W.WriteHeader(http.StatusOK)
+	_, err = c.W.Write(body)
+	return err
+}
+
+// done responds with nothing.
+func (c *Call) done() error {
+	c.W.Header().Set("Cache-Control", "no-store")
+	c.W.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// begin gives the browser the cookie of a session, in place of the one that it had. The
+// session of that one ends, since only a copy could use it any more.
+func (s *Site) begin(c *Call, opened *web.Opened) {
+	before := c.Host.Present()
+	s.set(c.W, s.cookies.session, opened.Cookie.Value(), opened.Life())
+	if before != nil {
+		_ = c.Host.End(before) // recorded there; the new session is none the worse for it
+	}
+}
+
+// readForm reads the fields of a form.
+func readForm(c *Call) (url.Values, error) {
+	body, err := problem.ReadBody(c.W, c.R)
+	if err != nil {
+		return nil, err
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, problem.BadRequest("The form cannot be read.")
+	}
+	return form, nil
+}

@@ -1,0 +1,57 @@
+package browser
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/wxgate/wxgate/internal/auth"
+)
+
+// CheckOrigin refuses a request that changes something, or opens a WebSocket, unless a page of
+// this site sent it. Browsers attach cookies by themselves, so that any page could otherwise
+// act for the user (CSRF, cross-site WebSocket hijacking). SameSite=Lax does not stop pages of
+// sibling hosts, and some browsers relax it for two minutes after a login.
+//
+// Browsers send Origin with each such request, old ones too. Requests of a list of CORS are no
+// exception: the list is for tokens, which no browser attaches by itself.
+func (s *Site) CheckOrigin(r *http.Request) error {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		if r.Header["Upgrade"] == nil {
+			return nil
+		}
+	}
+	return s.sameOrigin(r.Header)
+}
+
+// sameOrigin refuses a request that no page of this site sent.
+func (s *Site) sameOrigin(header http.Header) error {
+	origins, sites := header["Origin"], header["Sec-Fetch-Site"]
+	switch {
+	case len(origins) == 1 && origins[0] == s.origin:
+		return nil
+	case len(origins) > 0:
+		return fmt.Errorf("%w: its Origin is not %s", auth.ErrCrossSite, s.origin)
+	case len(sites) == 1 && sites[0] == "same-origin":
+		return nil
+	}
+	return fmt.Errorf("%w: it has neither Origin nor Sec-Fetch-Site: same-origin", auth.ErrCrossSite)
+}
+
+// Navigates reports whether a browser opens the page of a request, and would show the user a
+// login.
+func Navigates(r *http.Request) bool {
+	return r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate"
+}
+
+// checkDocument refuses to log a browser in by a request that is no visit of a page: a picture
+// or a frame of another page, or a browser that fetches what the user may visit.
+func checkDocument(r *http.Request) error {
+	if dest := r.Header.Get("Sec-Fetch-Dest"); dest != "" && dest != "document" {
+		return fmt.Errorf("%w: its destination is %q, not a document", auth.ErrCrossSite, dest)
+	}
+	if r.Header["Sec-Purpose"] != nil || r.Header["Purpose"] != nil {
+		return fmt.Errorf("%w: it fetches a page that the user has not visited", auth.ErrCrossSite)
+	}
+	return nil
+}
