@@ -8,21 +8,21 @@ import (
 	"strconv"
 )
 
-// Theme has the colours of the pages, as #rgb or #rrggbb: custom properties of their style. An
+// Theme has the colors of the pages, as #rgb or #rrggbb: custom properties of their style. An
 // empty one is the default, which differs between light and dark.
 type Theme struct {
 	Accent     string // --wxgate-accent: buttons
 	Background string // --wxgate-background: around the card with the text
 }
 
-// colour matches the colours that a theme may have. Only these reach the style (CSS injection).
-var colour = regexp.MustCompile(`^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$`)
+// color matches the colors that a theme may have. Only these reach the style (CSS injection).
+var color = regexp.MustCompile(`^#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$`)
 
-// style returns the style of the pages in these colours.
+// style returns the style of the pages in these colors.
 func (t Theme) style() (template.CSS, error) {
 	for _, c := range []struct{ name, value string }{{"accent", t.Accent}, {"background", t.Background}} {
-		if c.value != "" && !colour.MatchString(c.value) {
-			return "", fmt.Errorf("theme: %s %q is not a colour such as #07c160", c.name, c.value)
+		if c.value != "" && !color.MatchString(c.value) {
+			return "", fmt.Errorf("theme: %s %q is not a color such as #07c160", c.name, c.value)
 		}
 	}
 	own := ""
@@ -35,10 +35,10 @@ func (t Theme) style() (template.CSS, error) {
 	if own != "" {
 		own = ":root {" + own + "}\n"
 	}
-	return template.CSS(compact(styleSource) + own), nil //nolint:gosec // G203: the colours have been checked
+	return template.CSS(compact(styleSource) + own), nil //nolint:gosec // G203: the colors have been checked
 }
 
-// readable returns the colour of text on a background: black or white, whichever has the higher
+// readable returns the color of text on a background: black or white, whichever has the higher
 // contrast (WCAG 2.2 section 1.4.3), which is 4.5 or more on every background.
 func readable(background string) string {
 	const flare = 0.05
@@ -49,7 +49,7 @@ func readable(background string) string {
 	return "#000"
 }
 
-// luminance is the relative luminance of a colour that has been checked (WCAG 2.2).
+// luminance is the relative luminance of a color that has been checked (WCAG 2.2).
 func luminance(value string) float64 {
 	digits := value[1:]
 	if len(digits) == 3 {
