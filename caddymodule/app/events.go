@@ -10,6 +10,7 @@ import (
 
 	"github.com/wxgate/wxgate/caddymodule/events"
 	"github.com/wxgate/wxgate/caddymodule/queues"
+	"github.com/wxgate/wxgate/internal/audit"
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/queue/redisqueue"
 	"github.com/wxgate/wxgate/internal/secevent"
@@ -68,7 +69,11 @@ func (o *opener) checkQueue(ctx context.Context) error {
 	return nil
 }
 
-// sessionEnded puts an event into the queue.
+// sessionEnded puts an event into the queue. A session that ended with its parent is audited
+// here: the request or call that ended the parent knows only that one.
 func (o *opener) sessionEnded(e auth.Ended) {
+	if e.Cause == auth.CauseParent {
+		o.runtime.Record(audit.Event{Action: audit.Revocation, By: audit.Gateway, Session: e.Session, Cause: string(e.Cause), Ended: 1}, e.User, nil)
+	}
 	o.runtime.Events.Put(secevent.Key(e.User), secevent.Encode(e))
 }

@@ -157,9 +157,7 @@ func (s *Service) create(ctx context.Context, session *Session, key SessionKey) 
 	if err != nil {
 		return nil, err
 	}
-	for _, id := range ended {
-		s.ended(session.User, id, CauseLimit)
-	}
+	s.endedSessions(ctx, session.User, CauseLimit, ended...)
 	return ended, nil
 }
 

@@ -3,16 +3,15 @@ package auth
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
 // Logout ends the bearer's session or, with all, every session of the user.
 // Access tokens of what it ended are refused from the next request on.
 func (s *Service) Logout(ctx context.Context, id *Identity, all bool) error {
-	ended := id.Session
 	var err error
 	if all {
-		ended = ""
 		_, err = s.cfg.Store.EndUser(ctx, id.User, s.cfg.Now(), s.lastToken(id.Expires))
 	} else {
 		err = s.cfg.Store.Update(ctx, id.Session, func(*Session) (Verdict, error) { return End, nil })
@@ -25,10 +24,15 @@ func (s *Service) Logout(ctx context.Context, id *Identity, all bool) error {
 		// memory does at a restart. Its tokens are still valid, some for a whole life.
 		err = s.cfg.Store.RevokeSession(ctx, id.Session, s.lastToken(id.Expires))
 	}
-	if err == nil {
-		s.ended(id.User, ended, CauseLogout)
+	switch {
+	case err != nil:
+		return err
+	case all:
+		s.ended(id.User, "", CauseLogout)
+	default:
+		s.endedSessions(ctx, id.User, CauseLogout, id.Session)
 	}
-	return err
+	return nil
 }
 
 // lastToken is when the last token that was issued until now expires, of which one
@@ -64,7 +68,7 @@ func (s *Service) RevokeRefresh(ctx context.Context, raw string, admitted Apps) 
 		return Session{}, err
 	}
 	if ended.ID != "" {
-		s.ended(ended.User, ended.ID, CauseRevoked)
+		s.endedSessions(ctx, ended.User, CauseRevoked, ended.ID)
 	}
 	return ended, nil
 }
@@ -126,11 +130,37 @@ const (
 	CauseOperator  Cause = "operator"
 	CauseLimit     Cause = "session_limit" // the user has begun another and had too many
 	CauseErased    Cause = "erased"        // an operator erased what is stored about the user
+	CauseParent    Cause = "parent_ended"  // the session whose ticket began it has ended
 )
 
 // ended reports what ended now.
 func (s *Service) ended(u User, session SessionID, cause Cause) {
 	if s.cfg.Ended != nil {
 		s.cfg.Ended(Ended{User: u, Session: session, Cause: cause, At: s.cfg.Now()})
+	}
+}
+
+// endedSessions reports sessions of a user that ended now, and ends their children. A child of
+// a session that has ended is refused in any case, so a failure to end it is no failure of the
+// caller, who has ended the parent: without one it only leaves the lists of sessions earlier.
+func (s *Service) endedSessions(ctx context.Context, u User, cause Cause, sessions ...SessionID) {
+	for _, id := range sessions {
+		s.ended(u, id, cause)
+	}
+	if !s.cfg.Browsers || len(sessions) == 0 {
+		return
+	}
+	ctx = context.WithoutCancel(ctx) // the client of the parent may have gone
+	all, err := s.sessionsOf(ctx, u)
+	if err != nil {
+		return
+	}
+	for _, child := range all {
+		if !slices.Contains(sessions, child.Parent) {
+			continue
+		}
+		if s.cfg.Store.Update(ctx, child.ID, func(*Session) (Verdict, error) { return End, nil }) == nil {
+			s.ended(u, child.ID, CauseParent)
+		}
 	}
 }

@@ -55,7 +55,7 @@ func (s *Service) rotate(ctx context.Context, presented RefreshToken, admitted A
 		return Save, nil
 	})
 	if errors.Is(err, ErrRefreshReused) {
-		s.ended(user, presented.Session, CauseReused)
+		s.endedSessions(ctx, user, CauseReused, presented.Session)
 	}
 	if err != nil {
 		return nil, false, s.over(presented.Session, err)

@@ -7,8 +7,8 @@ import (
 	"github.com/wxgate/wxgate/internal/auth/flight"
 )
 
-// Config configures a [Service]. Every field except Limits, DevMode, Outage, Available,
-// PhoneBudgets, KeyLocked, Ended and Now is required.
+// Config configures a [Service]. Every field except Limits, Browsers, DevMode, Outage,
+// Available, PhoneBudgets, KeyLocked, Ended and Now is required.
 type Config struct {
 	Apps        map[AppID]Platform
 	Scopes      map[AppID]Scope // of each of Apps
@@ -21,6 +21,9 @@ type Config struct {
 	Access  time.Duration // life of an access token
 	Refresh time.Duration // life of a session, from its login
 	Idle    time.Duration // life of a session, from its last refresh
+
+	// Browsers says that a site has browser sessions, of which some end with another session.
+	Browsers bool
 
 	// DevMode allows [Service.Mint] and admits the sessions that it began. Default: both
 	// are refused.

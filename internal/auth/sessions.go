@@ -74,7 +74,7 @@ func (s *Service) EndSession(ctx context.Context, id string) (ended *Session, er
 	if err != nil {
 		return nil, err
 	}
-	s.ended(ended.User, ended.ID, CauseOperator)
+	s.endedSessions(ctx, ended.User, CauseOperator, ended.ID)
 	return ended, nil
 }
 
@@ -126,16 +126,11 @@ func (r *UserRecord) IsEmpty() bool {
 
 // User returns what the store has about a user.
 func (s *Service) User(ctx context.Context, u User) (*UserRecord, error) {
-	record := &UserRecord{EndedUntil: s.cfg.Revocations.NotAfter(u)}
-	q := Query{User: u, Limit: MaxPageSize}
-	for more := true; more; more = q.Cursor != "" {
-		page, err := s.cfg.Store.List(ctx, q)
-		if err != nil {
-			return nil, err
-		}
-		record.Sessions = append(record.Sessions, page.Sessions...)
-		q.Cursor = page.Next
+	sessions, err := s.sessionsOf(ctx, u)
+	if err != nil {
+		return nil, err
 	}
+	record := &UserRecord{Sessions: sessions, EndedUntil: s.cfg.Revocations.NotAfter(u)}
 	keys, err := s.cfg.Store.SessionKeys(ctx, u)
 	if err != nil {
 		return nil, err
@@ -145,4 +140,17 @@ func (s *Service) User(ctx context.Context, u User) (*UserRecord, error) {
 	}
 	record.Attempts, err = s.cfg.Store.Attempts(ctx, u)
 	return record, err
+}
+
+// sessionsOf returns all sessions of a user that have not ended.
+func (s *Service) sessionsOf(ctx context.Context, u User) (all []*Session, err error) {
+	q := Query{User: u, Limit: MaxPageSize}
+	for more := true; more; more = q.Cursor != "" {
+		page, err := s.cfg.Store.List(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		all, q.Cursor = append(all, page.Sessions...), page.Next
+	}
+	return all, nil
 }

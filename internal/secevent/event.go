@@ -97,6 +97,7 @@ var initiators = map[auth.Cause]string{
 	auth.CauseWithdrawn: "user",
 	auth.CauseReused:    "policy",
 	auth.CauseLimit:     "policy",
+	auth.CauseParent:    "policy",
 	auth.CauseOperator:  "admin",
 }
 

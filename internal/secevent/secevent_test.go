@@ -83,6 +83,7 @@ func TestTokens(t *testing.T) {
 			`{` + user + `,"session":{"format":"opaque","id":"` + string(session) + `"}}`, caep("user", "logout"),
 		},
 		"all":      {secevent.Encode(auth.Ended{User: alice, Cause: auth.CauseOperator, At: at}), `{` + user + `}`, caep("admin", "operator")},
+		"parent":   {secevent.Encode(auth.Ended{User: alice, Cause: auth.CauseParent, At: at}), `{` + user + `}`, caep("policy", "parent_ended")},
 		"reuse":    {secevent.Encode(auth.Ended{User: alice, Cause: auth.CauseReused, At: at}), `{` + user + `}`, caep("policy", "refresh_token_reused")},
 		"withdraw": {secevent.Encode(auth.Ended{User: alice, Cause: auth.CauseWithdrawn, At: at}), `{` + user + `}`, caep("user", "authorization_withdrawn")},
 		"revoke":   {secevent.Encode(auth.Ended{User: alice, Cause: auth.CauseRevoked, At: at}), `{` + user + `}`, caep("user", "token_revoked")},

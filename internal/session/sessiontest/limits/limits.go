@@ -22,6 +22,7 @@ func Conform(t *testing.T, open func(testing.TB, *sessiontest.Clock) sessiontest
 		"per device":                         limitedPerDevice,
 		"per device, and in all":             limitedInAll,
 		"a child comes back whole":           childWhole,
+		"children end with their parent":     childrenEnd,
 		"browser sessions apart":             browsersApart,
 		"browser sessions per device":        browsersPerDevice,
 		"at most so many of each kind":       browserCap,
@@ -143,6 +144,35 @@ func childWhole(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
 		if !reflect.DeepEqual(got, child) {
 			t.Fatalf("got\n%+v, want\n%+v", got, child)
 		}
+	}
+}
+
+func childrenEnd(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
+	var reported []auth.SessionID
+	service := auth.NewService(auth.Config{
+		Store: store, Revocations: store.Set, Browsers: true, Now: c.Now,
+		Ended: func(e auth.Ended) { reported = append(reported, e.Session) },
+	})
+	begin := func(door auth.Door, parent auth.SessionID) *auth.Session {
+		c.Advance(time.Millisecond)
+		s := sessiontest.NewSession(sessiontest.Alice, c)
+		s.Door, s.Parent = door, parent
+		sessiontest.Must(t, sessiontest.ErrOf(store.Create(t.Context(), s, auth.SessionKey{}, auth.SessionLimit{})))
+		return s
+	}
+	phone, tablet := begin(auth.DoorMiniProgram, ""), begin(auth.DoorMiniProgram, "")
+	child, other, scan := begin(auth.DoorWebView, phone.ID), begin(auth.DoorWebView, tablet.ID), begin(auth.DoorScan, "")
+	sessiontest.Must(t, sessiontest.ErrOf(service.EndSession(t.Context(), string(phone.ID))))
+	for s, ended := range map[*auth.Session]bool{phone: true, tablet: false, child: true, other: false, scan: false} {
+		if _, err := store.Session(t.Context(), s.ID); errors.Is(err, auth.ErrNoSession) != ended || store.Set.Revoked(sessiontest.Bearer(s)) != ended {
+			t.Errorf("%s of parent %q: %v, revoked %t; want ended %t", s.Door, s.Parent, err, store.Set.Revoked(sessiontest.Bearer(s)), ended)
+		}
+	}
+	if !slices.Equal(reported, []auth.SessionID{phone.ID, child.ID}) {
+		t.Errorf("reported %v, want the phone and its page", reported)
+	}
+	if n := store.Count().Sessions; n != 3 {
+		t.Errorf("%d sessions are left, want 3", n)
 	}
 }
 
