@@ -129,7 +129,11 @@ func (g *gateway) poll(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNotFound)
 		return
 	}
-	for g.state == r.FormValue("known") {
+	known := r.FormValue("known")
+	if known == "" {
+		g.t.Error("a poll names no state: the gateway then waits until the code is scanned")
+	}
+	for g.state == known {
 		changed := g.changed
 		g.mu.Unlock()
 		select {

@@ -20,7 +20,7 @@ const visible = async () => {
 
 // call makes one call of the API, again and again until the gateway has a final response: the
 // body, or null if the call is refused. It returns nothing if the code is no longer on the page.
-// known is left out after an error: the gateway then responds at once.
+// A poll has known, a state. After an error it is none: the gateway then responds at once.
 const call = async (mine, method, path, state, until, known = "") => {
   for (let wait = 1; ; wait = Math.min(2 * wait, 16)) {
     if (method === "GET") await visible();
@@ -30,7 +30,7 @@ const call = async (mine, method, path, state, until, known = "") => {
     const control = new AbortController(), timer = setTimeout(() => control.abort(), 40000);
     poll = method === "GET" ? control : null;
     try {
-      const response = await fetch(root.dataset.api + path + (wait > 1 ? "" : known), {
+      const response = await fetch(root.dataset.api + path + (known && "?known=" + (wait > 1 ? "none" : known)), {
         method, cache: "no-store", redirect: "error", signal: control.signal,
         ...(method === "POST" && {body: "{}", headers: {"Content-Type": "application/json"}}),
       });
@@ -76,7 +76,7 @@ const start = async () => {
   show(state);
   while (state === "waiting" || state === "scanned") {
     const began = Date.now();
-    const next = await call(mine, "GET", path, state, until, "?known=" + state);
+    const next = await call(mine, "GET", path, state, until, state);
     if (mine !== turn) return;
     const now = next ? next.state : "expired";
     if (now !== state) show(state = now);
