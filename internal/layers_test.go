@@ -289,9 +289,9 @@ var layers = []layer{
 	{dir: simFault, imports: []string{simProtocol, simSecurity}, stdOnly: true},
 	{dir: simLog, imports: []string{simProtocol, simFault}, stdOnly: true},
 	{dir: simPush, imports: []string{simulator, simProtocol, simSealing}, stdOnly: true},
-	{dir: simServer, alone: true, imports: []string{simulator, simPrefetch, simProtocol, simSecurity, simFault, simPush, simPage}, tests: []string{simTest}, stdOnly: true},
+	{dir: simServer, alone: true, imports: []string{simulator, simPrefetch, simProtocol, simSecurity, simFault, simPush, simPage, simWeb}, tests: []string{simTest}, stdOnly: true},
 	{dir: simPage, stdOnly: true},
-	{dir: standalone, imports: []string{simulator, simSecurity}, tests: []string{simServer}, only: []string{"github.com/go-json-experiment/json"}},
+	{dir: standalone, imports: []string{simulator, simSecurity, simWeb}, tests: []string{simServer}, only: []string{"github.com/go-json-experiment/json"}},
 	{dir: simTest, imports: []string{simulator, simServer, simFault}, stdOnly: true},
 	// The attacks read HTTP's specifications, not our code, for the same reason;
 	// raw HTTP/2 and HTTP/3 need libraries that Caddy has anyway.

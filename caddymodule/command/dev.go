@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -128,7 +129,7 @@ func runDev(ctx context.Context, cfg devConfig, out io.Writer) (err error) {
 		Attacked: "http://" + cfg.attacked, Echo: echo,
 	})
 	sim, err := simserver.Start(ctx, wechatsim.Config{
-		Apps:    append([]wechatsim.App{wechatsim.DefaultApp, secondApp}, wechatsim.Siblings()...),
+		Apps:    slices.Concat([]wechatsim.App{wechatsim.DefaultApp, secondApp}, wechatsim.Siblings(), wechatsim.WebApps()),
 		APIAddr: cfg.simulator, ManagementAddr: cfg.management,
 		Observe: func(api http.Handler) http.Handler { return page.Observe(playground.WeChat, api) },
 	})

@@ -39,7 +39,7 @@ The API may listen on an address that other machines reach, over plain HTTP. The
 management address must be a loopback address, because a client of it can log in as
 any user.`,
 	CobraFunc: func(cmd *cobra.Command) {
-		file := cmd.Flags().StringP("config", "c", "", "JSON file with apps and users; default: two mini programs, one on each other platform, and three users")
+		file := cmd.Flags().StringP("config", "c", "", "JSON file with apps and users; default: two mini programs, an official account, a website, one app on each other platform, and three users")
 		api := cmd.Flags().String("api", "127.0.0.1:9911", "Address of the API")
 		management := cmd.Flags().String("management", "127.0.0.1:9912", "Loopback address of the controls")
 		cmd.Args = cobra.NoArgs

@@ -45,6 +45,7 @@ func TestSimPage(t *testing.T) {
 	strangeTexts(p, api)
 	armFault(p, api)
 	pushText(p)
+	webLogins(p, api)
 	p.accessible(axe)
 	simLooks(p, axe)
 	sim.interrupt()
@@ -120,6 +121,26 @@ func pushText(p *page) {
 	p.shows("#last-result", `"status":200`)
 	p.clickOn("#push button")
 	p.shows("#pushed summary", "bad_reply (1)")
+}
+
+// webLogins makes codes of an official account, and shows the code of a mini program.
+func webLogins(p *page, api string) {
+	p.t.Helper()
+	official := wechatsim.WebApps()[0].ID
+	do(p, chromedp.Evaluate[chromedp.Void](`const app = document.getElementById("app"); app.value = `+quote(official)+`; app.dispatchEvent(new Event("change"))`))
+	p.wait(`[...document.querySelectorAll("#users li:not([hidden])")].some(card => card.textContent.includes("爱丽丝"))`)
+	p.press("alice", "Code of a snapshot user")
+	p.shows("#last-curl pre", `"snapshot":true`)
+	p.press("alice", "Web login code")
+	p.shows("#last-name", "alice Web login code: The call succeeded.")
+
+	made := bash(p.t, `token=$(curl -sS '`+api+`/cgi-bin/token?grant_type=client_credential&appid=`+wechatsim.DefaultApp.ID+`&secret=`+wechatsim.DefaultApp.Secret+`' | cut -d '"' -f 4)
+curl -sS -o /dev/null -w '%{content_type}' "`+api+`/wxa/getwxacodeunlimit?access_token=$token" -d '{"scene": "a=1"}'`)
+	if made != "image/png" {
+		p.t.Errorf("getwxacodeunlimit returns %s", made)
+	}
+	p.shows("#codes", "first page")
+	p.shows("#codes", "scene=a=1")
 }
 
 // simLooks shows the page in both languages, both themes and three widths.

@@ -14,7 +14,7 @@ import (
 // then on. The error is [apisecurity.ErrBadKeys].
 func (s *Sim) Secure(app string, keys apisecurity.Keys) (apisecurity.Console, error) {
 	if !s.isMiniProgram(app) {
-		return apisecurity.Console{}, fmt.Errorf("%w: %q is not an app on wechat", apisecurity.ErrBadKeys, app)
+		return apisecurity.Console{}, fmt.Errorf("%w: %q is not a mini program on wechat", apisecurity.ErrBadKeys, app)
 	}
 	secured, err := apisecurity.New(app, keys, s.Now())
 	if err != nil {

@@ -78,9 +78,7 @@ func inJSON(r protocol.Response) protocol.Response {
 // the page. The default app is the first official account. The errors are [ErrUnknownApp] and
 // [simweb.ErrBadLogin].
 func (s *Sim) MintWebCode(u User, l simweb.Login) (Code, error) {
-	if at := slices.IndexFunc(s.apps, func(a App) bool { return a.Kind == Official }); u.App == "" && at >= 0 {
-		u.App = s.apps[at].ID
-	}
+	u.App = s.webApp(u.App)
 	key, err := s.resolve(u)
 	if err != nil {
 		return Code{}, err
@@ -95,14 +93,24 @@ func (s *Sim) MintWebCode(u User, l simweb.Login) (Code, error) {
 	return Code{Code: made.Code, App: key.app, OpenID: made.OpenID, ExpiresAt: made.Expires}, err
 }
 
+// webApp returns an appid, or that of the first official account if it is empty.
+func (s *Sim) webApp(id string) string {
+	at := slices.IndexFunc(s.apps, func(a App) bool { return a.Kind == Official })
+	if id == "" && at >= 0 {
+		return s.apps[at].ID
+	}
+	return id
+}
+
 // SetUserInfoOnly makes /sns/oauth2/access_token return no unionid for an app, as for older
-// accounts, so that only /sns/userinfo returns it; or again both. The error is [ErrUnknownApp].
+// accounts, so that only /sns/userinfo returns it; or again both. The default app and the errors are
+// those of MintWebCode.
 func (s *Sim) SetUserInfoOnly(app string, only bool) error {
-	if _, err := s.resolve(User{App: app}); err != nil {
+	key, err := s.resolve(User{App: s.webApp(app)})
+	if err != nil {
 		return err
 	}
-	s.web.SetUserInfoOnly(app, only)
-	return nil
+	return s.web.SetUserInfoOnly(key.app, only)
 }
 
 // ProgramCodes returns the latest codes that getwxacodeunlimit made, oldest first.

@@ -6,6 +6,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 	"github.com/wxgate/wxgate/internal/wechatsim/simpush"
+	"github.com/wxgate/wxgate/internal/wechatsim/simweb"
 )
 
 // wireAbout is what a client needs to know to make the other calls.
@@ -25,6 +26,7 @@ type wireApp struct {
 	AppID       string             `json:"appid"`
 	Secret      string             `json:"secret"`
 	Platform    wechatsim.Platform `json:"platform"`
+	Kind        simweb.Kind        `json:"kind,omitempty"`
 	MiniProgram string             `json:"miniprogram"`
 	API         string             `json:"api"`
 }
@@ -32,7 +34,7 @@ type wireApp struct {
 func apps(s *wechatsim.Sim, api string) []wireApp {
 	list := []wireApp{}
 	for _, a := range s.Apps() {
-		list = append(list, wireApp{AppID: a.ID, Secret: a.Secret, Platform: a.Platform, MiniProgram: a.MiniProgram, API: api + a.Platform.Prefix()})
+		list = append(list, wireApp{AppID: a.ID, Secret: a.Secret, Platform: a.Platform, Kind: a.Kind, MiniProgram: a.MiniProgram, API: api + a.Platform.Prefix()})
 	}
 	return list
 }
@@ -41,6 +43,7 @@ func apps(s *wechatsim.Sim, api string) []wireApp {
 type wireState struct {
 	wireUser
 	wirePhone
+	NickName   string `json:"nickname"`
 	UnionID    string `json:"unionid"`
 	CorpID     string `json:"corpid"`
 	SessionKey string `json:"session_key"`
@@ -54,6 +57,7 @@ func users(s *wechatsim.Sim, _ *http.Request) (any, error) {
 		list = append(list, wireState{
 			wireUser:   wireUser(u.User),
 			wirePhone:  wirePhone{Phone: u.Phone.Number, Country: u.Phone.Country},
+			NickName:   u.NickName,
 			UnionID:    u.UnionID,
 			CorpID:     u.CorpID,
 			SessionKey: u.SessionKey,

@@ -30,6 +30,10 @@ GET    /phone-code           a phone code, as text       phone, country
 POST   /phone-codes          the same, as JSON
 GET    /plugin-code          a plugin's code, as text    host (the appid of the mini program)
 POST   /plugin-codes         the same, as JSON
+GET    /web-code             a code of a web login, as text  appid (default: the first official account), scope
+POST   /web-codes            the same, as JSON        snapshot (true: the virtual user of a snapshot)
+POST   /userinfo-only        the unionid of a web login only from userinfo  appid, userinfo_only (default true)
+GET    /wxacodes             what getwxacodeunlimit made: {"appid","page","scene",...}, for a phone to scan
 GET    /encrypted-phone      {"encrypted_data","iv"}     phone, country, session_key, iv, watermark_appid, watermark_timestamp
 GET    /encrypted-profile    {"encrypted_data","iv","raw_data","signature"}
 POST   /encrypt              {"encryptedData","iv",...}  kind: phone | profile | json; profile, json, exact
@@ -96,6 +100,10 @@ func calls(api string, pusher *simpush.Console) map[string]call {
 		"POST /phone-codes":              phoneCode,
 		"GET /plugin-code":               pluginCodeText,
 		"POST /plugin-codes":             pluginCode,
+		"GET /web-code":                  webCodeText,
+		"POST /web-codes":                webCode,
+		"POST /userinfo-only":            userInfoOnly,
+		"GET /wxacodes":                  programCodes,
 		"GET /encrypted-phone":           encryptedPhone,
 		"GET /encrypted-profile":         encryptedProfile,
 		"POST /encrypt":                  encrypt,

@@ -46,11 +46,11 @@ type Minted struct {
 // Mint logs a user of an app in, without a page, and returns the code. The error is
 // [ErrBadLogin].
 func (w *Web) Mint(appid string, who Person, l Login) (Minted, error) {
-	app, known := w.accounts.App(appid)
-	allowed := scopes[app.Kind]
-	if !known || len(allowed) == 0 {
-		return Minted{}, fmt.Errorf("%w: app %q is not of kind %s or %s", ErrBadLogin, appid, Official, Website)
+	app, err := w.webApp(appid)
+	if err != nil {
+		return Minted{}, err
 	}
+	allowed := scopes[app.Kind]
 	l.Scope = cmp.Or(l.Scope, allowed[len(allowed)-1])
 	switch {
 	case !slices.Contains(allowed, l.Scope):

@@ -8,6 +8,7 @@
 package simweb
 
 import (
+	"fmt"
 	"net/url"
 	"sync"
 	"time"
@@ -24,6 +25,9 @@ const (
 	Official    Kind = "official" // 公众号, a service account
 	Website     Kind = "website"  // 网站应用 of the Open Platform
 )
+
+// Kinds returns the kinds of apps that log users in on web pages.
+func Kinds() []Kind { return []Kind{Official, Website} }
 
 // The paths of the web logins.
 const (
@@ -105,11 +109,25 @@ func New(accounts Accounts) *Web {
 }
 
 // SetUserInfoOnly makes access_token return no unionid for an app, as for accounts that are
-// older than that member, so that only userinfo returns it; or again both.
-func (w *Web) SetUserInfoOnly(app string, only bool) {
+// older than that member, so that only userinfo returns it; or again both. The error is
+// [ErrBadLogin].
+func (w *Web) SetUserInfoOnly(app string, only bool) error {
+	if _, err := w.webApp(app); err != nil {
+		return err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.late[app] = only
+	return nil
+}
+
+// webApp returns an app that web pages log in with. The error is [ErrBadLogin].
+func (w *Web) webApp(id string) (App, error) {
+	app, known := w.accounts.App(id)
+	if !known || app.Kind == MiniProgram {
+		return App{}, fmt.Errorf("%w: app %q is not of kind %s or %s", ErrBadLogin, id, Official, Website)
+	}
+	return app, nil
 }
 
 // ExpireTokens makes every access_token of a web login expire.

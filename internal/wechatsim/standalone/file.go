@@ -8,12 +8,14 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json"
 	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/apisecurity"
+	"github.com/wxgate/wxgate/internal/wechatsim/simweb"
 )
 
 // maxFile is the longest file that is read, in bytes: some thousand users.
@@ -35,6 +37,8 @@ type fileApp struct {
 	AppID       string             `json:"appid"`
 	Secret      string             `json:"secret"`
 	Platform    wechatsim.Platform `json:"platform"`
+	Kind        simweb.Kind        `json:"kind"` // of wechat; default: a mini program
+	Callbacks   []string           `json:"callback_domains"`
 	MiniProgram string             `json:"miniprogram"`  // of wecom: the appid in the watermark
 	APISecurity *apisecurity.Keys  `json:"api_security"` // default: none
 	Push        wechatsim.Push     `json:"push"`         // of wechat; default: no messages are pushed
@@ -49,6 +53,7 @@ type fileComponent struct {
 // A fileUser is a person, in one app or in all of them.
 type fileUser struct {
 	User    string `json:"user"`
+	Nick    string `json:"nickname"`
 	AppID   string `json:"appid"`  // default: all apps
 	OpenID  string `json:"openid"` // requires appid; default: made from user and appid
 	UnionID string `json:"unionid"`
@@ -124,7 +129,9 @@ func (f file) setup() (Setup, error) {
 		if err != nil {
 			return Setup{}, fmt.Errorf("apps[%d]: app %q: %w", i, app.AppID, err)
 		}
-		out.Apps = append(out.Apps, wechatsim.App{ID: app.AppID, Secret: app.Secret, Platform: app.Platform, MiniProgram: app.MiniProgram, Push: push})
+		out.Apps = append(out.Apps, wechatsim.App{
+			ID: app.AppID, Secret: app.Secret, Platform: app.Platform, Kind: app.Kind, Callbacks: app.Callbacks, MiniProgram: app.MiniProgram, Push: push,
+		})
 		if app.APISecurity != nil {
 			out.secured[app.AppID] = *app.APISecurity
 		}
@@ -163,6 +170,14 @@ func (a fileApp) check(others []wechatsim.App) error {
 		return fmt.Errorf("app %q: unrecognized platform %q; expected one of: %v", a.AppID, a.Platform, wechatsim.Platforms())
 	case a.MiniProgram != "" && a.Platform != wechatsim.WeCom:
 		return fmt.Errorf("app %q: miniprogram is only for platform wecom", a.AppID)
+	case a.Kind != "" && a.Platform != "" && a.Platform != wechatsim.WeChat:
+		return fmt.Errorf("app %q: kind is only for platform wechat", a.AppID)
+	case a.Kind != "" && !slices.Contains(simweb.Kinds(), a.Kind):
+		return fmt.Errorf("app %q: unrecognized kind %q; expected one of: %v", a.AppID, a.Kind, simweb.Kinds())
+	case a.Callbacks != nil && a.Kind == "":
+		return fmt.Errorf("app %q: callback_domains is only for the kinds %v", a.AppID, simweb.Kinds())
+	case slices.ContainsFunc(a.Callbacks, func(host string) bool { return host == "" || strings.ContainsAny(host, "/:*") }):
+		return fmt.Errorf("app %q: callback_domains: expected host names without scheme, port and path, such as \"www.example.com\"", a.AppID)
 	case slices.ContainsFunc(others, func(o wechatsim.App) bool { return o.ID == a.AppID }):
 		return fmt.Errorf("duplicate app %q", a.AppID)
 	}

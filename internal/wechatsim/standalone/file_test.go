@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-json-experiment/json"
 
+	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/apisecurity"
 )
 
@@ -37,7 +38,7 @@ func TestDefault(t *testing.T) {
 			openids[u.OpenID] = true
 		}
 	}
-	if apps := len(sim.Apps()); len(openids) != apps || apps != 7 || len(unionids) != 2 || !unionids[""] {
+	if apps := len(sim.Apps()); len(openids) != apps || apps != 9 || len(unionids) != 2 || !unionids[""] {
 		t.Errorf("alice has %d openids in %d apps, and the unionids %v", len(openids), apps, unionids)
 	}
 }
@@ -62,6 +63,29 @@ func TestLoad(t *testing.T) {
 	}
 	if _, err := sim.ComponentToken("wxc"); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestLoadKinds has the kinds and the callback domains, and a nickname.
+func TestLoadKinds(t *testing.T) {
+	t.Parallel()
+	setup, err := load(t, `{"apps": [{"appid": "wxa", "secret": "s"}, {"appid": "wxo", "secret": "s", "kind": "official"},
+		{"appid": "wxw", "secret": "s", "platform": "wechat", "kind": "website", "callback_domains": ["www.example.com"]}],
+		"users": [{"user": "alice", "unionid": "u", "nickname": "爱丽丝"}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sim, err := setup.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if apps := sim.Apps(); apps[0].Kind != "" || apps[1].Kind != wechatsim.Official || apps[2].Kind != wechatsim.Website || apps[2].Callbacks[0] != "www.example.com" {
+		t.Errorf("%+v", apps)
+	}
+	for _, u := range sim.Users() {
+		if u.NickName != "爱丽丝" || u.UnionID != "u" {
+			t.Errorf("%+v", u)
+		}
 	}
 }
 
@@ -98,13 +122,18 @@ func TestLoadRefuses(t *testing.T) {
 		`{"apps": []}`:                "apps is empty",
 		`{"apps": [{"secret": "s"}]}`: "apps[0]: appid is required",
 		`{"apps": [{"appid": "a"}]}`:  "secret is required",
-		`{"apps": [{"appid": "a", "secret": "s", "miniprogram": "b"}]}`:                             "miniprogram is only for platform wecom",
-		`{"apps": [{"appid": "a", "secret": "s"}, {"appid": "a", "secret": "s"}]}`:                  `apps[1]: duplicate app "a"`,
-		`{"apps": [{"appid": "a", "secret": "s", "api_security": {}}]}`:                             `app "a": api_security: bad API security keys: encrypt`,
-		`{"apps": [{"appid": "a", "secret": "s", "platform": "qq", "api_security": {}}]}`:           "not an app on wechat",
-		`{"apps": [{"appid": "a", "secret": "s", "push": {"token": "t"}}]}`:                         `app "a": bad push configuration: the URL`,
-		`{"apps": [{"appid": "a", "secret": "s", "platform": "qq", "push": {"url": "http://x/"}}]}`: "push is only for platform wechat",
-		`{"apps": [{"appid": "a", "secret": "s", "push": {"url": "http://x/", "tokens": "t"}}]}`:    "unrecognized member /apps/0/push/tokens",
+		`{"apps": [{"appid": "a", "secret": "s", "miniprogram": "b"}]}`:                                           "miniprogram is only for platform wecom",
+		`{"apps": [{"appid": "a", "secret": "s"}, {"appid": "a", "secret": "s"}]}`:                                `apps[1]: duplicate app "a"`,
+		`{"apps": [{"appid": "a", "secret": "s", "api_security": {}}]}`:                                           `app "a": api_security: bad API security keys: encrypt`,
+		`{"apps": [{"appid": "a", "secret": "s", "platform": "qq", "api_security": {}}]}`:                         "not a mini program on wechat",
+		`{"apps": [{"appid": "a", "secret": "s", "push": {"token": "t"}}]}`:                                       `app "a": bad push configuration: the URL`,
+		`{"apps": [{"appid": "a", "secret": "s", "kind": "miniprogram"}]}`:                                        `app "a": unrecognized kind "miniprogram"; expected one of: [official website]`,
+		`{"apps": [{"appid": "a", "secret": "s", "kind": "official", "platform": "qq"}]}`:                         "kind is only for platform wechat",
+		`{"apps": [{"appid": "a", "secret": "s", "callback_domains": ["a.example"]}]}`:                            "callback_domains is only for the kinds [official website]",
+		`{"apps": [{"appid": "a", "secret": "s", "kind": "website", "callback_domains": ["https://a.example"]}]}`: "expected host names without scheme",
+		`{"apps": [{"appid": "a", "secret": "s", "kind": "website", "api_security": {}}]}`:                        "not a mini program on wechat",
+		`{"apps": [{"appid": "a", "secret": "s", "platform": "qq", "push": {"url": "http://x/"}}]}`:               "push is only for platform wechat",
+		`{"apps": [{"appid": "a", "secret": "s", "push": {"url": "http://x/", "tokens": "t"}}]}`:                  "unrecognized member /apps/0/push/tokens",
 		`{"components": [{}]}`:                               "components[0]: appid is required",
 		`{"components": [{"appid": "c"}, {"appid": "c"}]}`:   `duplicate component "c"`,
 		`{"components": [{"appid": "c", "apps": ["none"]}]}`: `unknown app "none"`,

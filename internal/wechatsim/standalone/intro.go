@@ -1,6 +1,7 @@
 package standalone
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -55,9 +56,9 @@ type login struct {
 func (i Intro) Print(out io.Writer) error {
 	var apps strings.Builder
 	table := tabwriter.NewWriter(&apps, 0, 0, 2, ' ', 0) //nolint:mnd // two columns of space
-	_, _ = fmt.Fprintln(table, "PLATFORM\tAPPID\tSECRET\tAPI")
+	_, _ = fmt.Fprintln(table, "PLATFORM\tKIND\tAPPID\tSECRET\tAPI")
 	for _, app := range i.Setup.Apps {
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", platformOf(app), app.ID, app.Secret, i.API+app.Platform.Prefix())
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", platformOf(app), cmp.Or(string(app.Kind), "miniprogram"), app.ID, app.Secret, i.API+app.Platform.Prefix())
 	}
 	_ = table.Flush() // a Builder takes all
 	return introText.Execute(out, map[string]any{
@@ -91,7 +92,7 @@ func (s Setup) names() []string {
 func (s Setup) first() *login {
 	for _, u := range s.users {
 		for _, app := range s.Apps {
-			if platformOf(app) == wechatsim.WeChat && (u.AppID == "" || u.AppID == app.ID) {
+			if platformOf(app) == wechatsim.WeChat && app.Kind == wechatsim.MiniProgram && (u.AppID == "" || u.AppID == app.ID) {
 				return &login{App: app, User: u.User}
 			}
 		}

@@ -2,6 +2,7 @@ package standalone
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/apisecurity"
@@ -20,15 +21,15 @@ type Setup struct {
 // is the one in the watermark of WeCom's.
 var secondApp = wechatsim.App{ID: "wx0000000000000003", Secret: "00000000000000000000000000000003"}
 
-// defaultNames are the users of every default app.
-var defaultNames = []string{"alice", "bob", "carol"}
+// defaultUsers are the users of every default app, with their nicknames.
+var defaultUsers = [][2]string{{"alice", "爱丽丝"}, {"bob", "小波 Bob"}, {"carol", "Carol"}}
 
-// Default returns two mini programs on WeChat and one on each other platform, with the same
-// three users. A user has one unionid in both apps on WeChat.
+// Default returns two mini programs on WeChat and one on each other platform, an official account
+// and a website, with the same three users. A user has one unionid in the apps on WeChat.
 func Default() Setup {
-	out := Setup{secured: map[string]apisecurity.Keys{}, Apps: append([]wechatsim.App{wechatsim.DefaultApp, secondApp}, wechatsim.Siblings()...)}
-	for _, name := range defaultNames {
-		out.users = append(out.users, fileUser{User: name, UnionID: wechatsim.OpenIDFor("unionid", name)})
+	out := Setup{secured: map[string]apisecurity.Keys{}, Apps: slices.Concat([]wechatsim.App{wechatsim.DefaultApp, secondApp}, wechatsim.Siblings(), wechatsim.WebApps())}
+	for _, user := range defaultUsers {
+		out.users = append(out.users, fileUser{User: user[0], Nick: user[1], UnionID: wechatsim.OpenIDFor("unionid", user[0])})
 	}
 	return out
 }
@@ -48,7 +49,7 @@ func (s Setup) New() (*wechatsim.Sim, error) {
 			if u.AppID != "" && u.AppID != app.ID {
 				continue
 			}
-			details := wechatsim.Details{CorpID: u.CorpID, Phone: wechatsim.PhoneNumber{Number: u.Phone, Country: u.Country}, RiskRank: u.RiskRank}
+			details := wechatsim.Details{CorpID: u.CorpID, Phone: wechatsim.PhoneNumber{Number: u.Phone, Country: u.Country}, RiskRank: u.RiskRank, NickName: u.Nick}
 			if u.AppID != "" || app.Platform == wechatsim.WeChat {
 				details.UnionID = u.UnionID
 			}

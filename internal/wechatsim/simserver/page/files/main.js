@@ -1,5 +1,6 @@
 // The page of the simulator's controls. Everything it does is a call that curl can make.
 import { askJSON, byID, element } from './call.js'
+import { showCodes } from './codes.js'
 import { listFaults, showClock, showFaults, startFaults } from './faults.js'
 import { listPushes, showPushes, startPushes } from './pushes.js'
 import { paused, showRequests, startRequests } from './requests.js'
@@ -14,7 +15,7 @@ function showApps(apps) {
   byID('api').textContent = about.api
   byID('apps').replaceChildren(...apps.map((app) => {
     const cells = [app.appid, app.secret, app.api].map((value) => element('td', { className: 'mono', textContent: value }))
-    return element('tr', {}, element('th', { scope: 'row', textContent: app.platform }), ...cells)
+    return element('tr', {}, element('th', { scope: 'row', textContent: `${app.platform} ${app.kind ?? ''}` }), ...cells)
   }))
 }
 
@@ -26,6 +27,7 @@ async function refresh() {
     showUsers(users)
     showFaults(faults)
     showClock(clock.now)
+    showCodes(await askJSON('/wxacodes'))
     showPushes(await askJSON('/pushes'), await askJSON('/push-targets'))
     if (!paused()) showRequests(await askJSON(`/requests?limit=${newest}`), about.api)
     byID('lost').hidden = true

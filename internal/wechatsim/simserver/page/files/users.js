@@ -3,7 +3,7 @@ import { byID, element, named, show } from './call.js'
 import { text } from './text.js'
 
 const cards = new Map()
-let platforms = new Map() // by appid
+let known = new Map() // the apps, by appid
 
 const query = (user) => new URLSearchParams({ appid: user.appid, openid: user.openid })
 const label = (user) => user.user || user.openid
@@ -17,7 +17,26 @@ function button(user, name, call) {
   return made
 }
 
+// webCard is a user of an official account or a website, who has no phone number and no key there.
+function webCard(user, kind) {
+  const target = { appid: user.appid, openid: user.openid }
+  const fields = { nickname: element('dd'), openid: element('dd'), unionid: element('dd') }
+  for (const field of [fields.openid, fields.unionid]) field.className = 'mono'
+  const buttons = [button(user, 'webCode', () => ['GET', `/web-code?${query(user)}`])]
+  if (kind === 'official') buttons.push(button(user, 'snapshotCode', () => ['POST', '/web-codes', { ...target, snapshot: true }]))
+  const card = element('li', {},
+    element('h3', { id: `name-${cards.size}`, textContent: label(user) }),
+    element('dl', {},
+      named('dt', 'nickname'), fields.nickname,
+      element('dt', { textContent: 'openid' }), fields.openid,
+      element('dt', { textContent: 'unionid' }), fields.unionid),
+    element('div', { className: 'line' }, ...buttons))
+  return { card, fields }
+}
+
 function cardOf(user) {
+  const { platform, kind } = known.get(user.appid)
+  if (kind) return webCard(user, kind)
   const target = { appid: user.appid, openid: user.openid }
   const fields = { openid: element('dd'), unionid: element('dd'), phone: element('dd'), key: element('dd'), rank: element('dd') }
   for (const field of Object.values(fields)) field.className = 'mono'
@@ -26,7 +45,7 @@ function cardOf(user) {
   const encrypted = button(user, 'encrypted', () => ['GET', `/encrypted-phone?${query(user)}`])
   const drop = button(user, 'drop', () => ['DELETE', `/session-key?${query(user)}`])
   const buttons = [button(user, 'loginCode', () => ['GET', `/code?${query(user)}`])]
-  const onWeChat = platforms.get(user.appid) === 'wechat'
+  const onWeChat = platform === 'wechat'
   if (onWeChat) buttons.push(button(user, 'phoneCode', () => ['GET', `/phone-code?${query(user)}`]))
   buttons.push(encrypted, button(user, 'rotate', () => ['POST', '/session-key/rotate', target]), drop, risk)
   if (onWeChat) buttons.push(rank)
@@ -47,6 +66,10 @@ function update({ card, fields, risk, rank, ofKey }, user, appid) {
   card.hidden = user.appid !== appid
   fields.openid.textContent = user.openid
   fields.unionid.textContent = user.unionid || '–'
+  if (fields.nickname) {
+    fields.nickname.textContent = user.nickname || '–'
+    return
+  }
   fields.phone.textContent = `+${user.country} ${user.phone}`
   fields.key.textContent = user.session_key || text('noKey')
   for (const button of ofKey) button.disabled = !user.session_key
@@ -56,8 +79,8 @@ function update({ card, fields, risk, rank, ofKey }, user, appid) {
 
 // listApps fills the choice of apps.
 export function listApps(apps) {
-  platforms = new Map(apps.map((app) => [app.appid, app.platform]))
-  byID('app').replaceChildren(...apps.map((app) => element('option', { value: app.appid, textContent: `${app.platform} ${app.appid}` })))
+  known = new Map(apps.map((app) => [app.appid, app]))
+  byID('app').replaceChildren(...apps.map((app) => element('option', { value: app.appid, textContent: `${app.platform} ${app.kind ?? ''} ${app.appid}` })))
 }
 
 // showUsers shows the users of the chosen app.
@@ -81,6 +104,7 @@ export function startUsers(refresh) {
     const members = new URLSearchParams({ appid: byID('app').value })
     const name = byID('new-user').value.trim()
     if (name) members.set('user', name)
-    show(name || 'alice', 'loginCode', 'GET', `/code?${members}`)
+    const web = known.get(byID('app').value).kind
+    show(name || 'alice', web ? 'webCode' : 'loginCode', 'GET', `${web ? '/web-code' : '/code'}?${members}`)
   })
 }
