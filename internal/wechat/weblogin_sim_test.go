@@ -1,0 +1,109 @@
+package wechat_test
+
+import (
+	"bytes"
+	"errors"
+	"image/png"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/wxgate/wxgate/internal/auth"
+	"github.com/wxgate/wxgate/internal/wechat"
+	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
+	"github.com/wxgate/wxgate/internal/wechatsim/simweb"
+)
+
+// pick opens the page of a login as a browser does, as a user, and returns the code that the
+// page returns to the callback.
+func pick(t *testing.T, page string) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, page, http.NoBody)
+	wantErr(t, err, nil)
+	response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request)
+	wantErr(t, err, nil)
+	defer response.Body.Close()
+	back, err := response.Location()
+	if err != nil || back.Path != "/callback" || back.Query().Get("state") != "s" {
+		t.Fatalf("status %d to %v, %v", response.StatusCode, back, err)
+	}
+	return back.Query().Get("code")
+}
+
+// TestWebLoginWithSimulator logs a user in at both kinds of apps: what the client asks for is what
+// the simulator, which was written from the same pages, accepts.
+func TestWebLoginWithSimulator(t *testing.T) {
+	t.Parallel()
+	server, err := simserver.Start(t.Context(), wechatsim.Config{})
+	wantErr(t, err, nil)
+	t.Cleanup(func() { _ = server.Close() })
+	_, err = server.Sim.MintCode(wechatsim.User{Name: "alice"}, wechatsim.Login{UnionID: "union-alice"})
+	wantErr(t, err, nil)
+	apps := wechatsim.WebApps()
+	for _, test := range []struct {
+		name    string
+		app     wechatsim.App
+		scope   string
+		more    string // of the page
+		late    bool   // only userinfo has the unionid
+		unionid auth.UnionID
+		err     error
+	}{
+		{"official", apps[0], simweb.ScopeUserInfo, "", false, "union-alice", nil},
+		{"official, older", apps[0], simweb.ScopeUserInfo, "", true, "union-alice", nil},
+		{"official, base", apps[0], simweb.ScopeBase, "", true, "", nil},
+		{"official, snapshot", apps[0], simweb.ScopeUserInfo, "&snapshot=1", false, "", auth.ErrSnapshotUser},
+		{"website", apps[1], simweb.ScopeLogin, "", false, "union-alice", nil},
+		{"website, older", apps[1], simweb.ScopeLogin, "", true, "union-alice", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			client, err := wechat.New(wechat.Config{AppID: auth.AppID(test.app.ID), Secret: test.app.Secret, Kind: wechat.Kind(test.app.Kind), API: server.URL})
+			wantErr(t, err, nil)
+			t.Cleanup(client.Close)
+			wantErr(t, server.Sim.SetUserInfoOnly(test.app.ID, test.late), nil)
+			page := simweb.As(client.AuthorizeURL("http://127.0.0.1/callback", test.scope, "s"), "alice")
+			code := pick(t, strings.Replace(page, "&user=", test.more+"&user=", 1))
+			got, err := client.Exchange(t.Context(), code)
+			if !errors.Is(err, test.err) || got.UnionID != test.unionid {
+				t.Fatalf("%+v, %v", got, err)
+			}
+			if err == nil && string(got.OpenID) != wechatsim.OpenIDFor(test.app.ID, "alice") {
+				t.Errorf("openid %q", got.OpenID)
+			}
+			if _, err := client.Exchange(t.Context(), code); !errors.Is(err, auth.ErrCodeUsed) {
+				t.Errorf("a used code: %v", err)
+			}
+		})
+	}
+}
+
+// TestMiniProgramCodeWithSimulator makes a picture in the clear and by an encrypted call.
+func TestMiniProgramCodeWithSimulator(t *testing.T) {
+	t.Parallel()
+	s := newSecured(t)
+	image, kind, err := s.client.MiniProgramCode(t.Context(), "encrypted", "pages/scan/scan")
+	wantErr(t, err, nil)
+	if _, err := png.Decode(bytes.NewReader(image)); err != nil || kind != "image/png" {
+		t.Errorf("%s of %d bytes: %v", kind, len(image), err)
+	}
+	if got := s.outcomes(); got != "verified" {
+		t.Errorf("outcomes: %s", got)
+	}
+	server, err := simserver.Start(t.Context(), wechatsim.Config{})
+	wantErr(t, err, nil)
+	t.Cleanup(func() { _ = server.Close() })
+	client, err := wechat.New(wechat.Config{AppID: auth.AppID(wechatsim.DefaultApp.ID), Secret: wechatsim.DefaultApp.Secret, API: server.URL})
+	wantErr(t, err, nil)
+	t.Cleanup(client.Close)
+	plain, kind, err := client.MiniProgramCode(t.Context(), "plain", "")
+	wantErr(t, err, nil)
+	if _, err := png.Decode(bytes.NewReader(plain)); err != nil || kind != "image/png" {
+		t.Errorf("%s of %d bytes: %v", kind, len(plain), err)
+	}
+	for sim, want := range map[*wechatsim.Sim]string{s.sim: "encrypted", server.Sim: "plain"} {
+		if made := sim.ProgramCodes(); len(made) != 1 || made[0].Scene != want {
+			t.Errorf("%+v", made)
+		}
+	}
+}
