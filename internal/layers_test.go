@@ -282,7 +282,7 @@ var layers = []layer{
 	{dir: simPrefetch, imports: []string{simulator}, tests: []string{simServer}, stdOnly: true},
 	{dir: simWeb, imports: []string{simProtocol, simExpiring}, tests: []string{simTest}, only: []string{"github.com/boombuler/barcode", "github.com/makiuchi-d/gozxing"}},
 	{dir: simExpiring, stdOnly: true},
-	{dir: simPhone, stdOnly: true},
+	{dir: simPhone, imports: []string{simProtocol}, stdOnly: true},
 	{dir: simTarget, stdOnly: true},
 	{dir: simSealing, stdOnly: true},
 	{dir: simSecurity, stdOnly: true},

@@ -22,6 +22,12 @@
 // and codes. An [App] says where it lives; [Siblings] has one on each. What a page
 // of theirs does not say is said at the code that had to choose.
 //
+// # Web logins
+//
+// Package simweb has the logins of official accounts and websites, whose pages WeChat serves on
+// open.weixin.qq.com and the simulator on the API port, to this machine alone; and the codes
+// that open a mini program. [WebApps] has one app of each kind.
+//
 // # Strictness
 //
 // The simulator refuses what WeChat refuses and is never kinder: a code works
@@ -36,13 +42,14 @@
 // # What it does not simulate
 //
 // Phone codes, session checks and pushes of the siblings, TLS, IP allow-lists,
-// per-user call frequencies, the expiry of a session_key (which WeChat does not
+// per-user call frequencies, the refresh of a web login, the expiry of a session_key (which WeChat does not
 // publish), paid phone quotas, and every path that is not listed in routes. All
 // state is in memory and gone at the end.
 //
 // # Guard rails
 //
-// The management side serves loopback peers only, and simserver refuses to listen on
-// another address: a client of the management side can log in as any user, so other
-// machines must not reach it even if a simulator is left in a production configuration.
+// The management side and the pages of web logins serve loopback peers only, and simserver
+// refuses to listen for management on another address: a client of either can log in as any
+// user, so other machines must not reach them even if a simulator is left in a production
+// configuration.
 package wechatsim

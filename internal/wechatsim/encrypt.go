@@ -137,9 +137,9 @@ func (s *Sim) EncryptJSON(u User, data []byte, how Sealing) (Encrypted, error) {
 }
 
 // watermark is the mark of now and key's app, or what how has instead.
-func (s *Sim) watermark(key userKey, how Sealing) watermark {
+func (s *Sim) watermark(key userKey, how Sealing) protocol.Watermark {
 	app, _ := s.app(key.app) // resolved before
-	mark := watermark{Timestamp: s.Now().Unix(), AppID: app.MiniProgram}
+	mark := protocol.Watermark{Timestamp: s.Now().Unix(), AppID: app.MiniProgram}
 	if how.AppID != "" {
 		mark.AppID = how.AppID
 	}

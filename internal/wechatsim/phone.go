@@ -27,25 +27,6 @@ func (s *Sim) phoneOf(key userKey, p PhoneNumber) (PhoneNumber, error) {
 	return p.Normal(key.openid)
 }
 
-// phoneInfo is a phone number as it stands in an answer and in a ciphertext.
-type phoneInfo struct {
-	PhoneNumber     string    `json:"phoneNumber"`
-	PurePhoneNumber string    `json:"purePhoneNumber"`
-	CountryCode     string    `json:"countryCode"`
-	Watermark       watermark `json:"watermark"`
-}
-
-// A watermark says for which app, and when, WeChat gave out the data.
-type watermark struct {
-	Timestamp int64  `json:"timestamp"`
-	AppID     string `json:"appid"`
-}
-
-// infoOf is p with its watermark.
-func infoOf(p PhoneNumber, mark watermark) phoneInfo {
-	return phoneInfo{PhoneNumber: p.Full(), PurePhoneNumber: p.Number, CountryCode: p.Country, Watermark: mark}
-}
-
 // userPhoneNumber is POST /wxa/business/getuserphonenumber (获取手机号).
 // https://developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/user-info/phone-number/getPhoneNumber.html
 //
@@ -77,10 +58,10 @@ func (s *Sim) userPhoneNumber(c call) protocol.Response {
 	}
 	ticket.used = true
 	return protocol.Success(struct {
-		ErrCode   int       `json:"errcode"`
-		ErrMsg    string    `json:"errmsg"`
-		PhoneInfo phoneInfo `json:"phone_info"`
-	}{0, "ok", infoOf(ticket.phone, watermark{Timestamp: s.Now().Unix(), AppID: app})})
+		ErrCode   int              `json:"errcode"`
+		ErrMsg    string           `json:"errmsg"`
+		PhoneInfo phonenumber.Info `json:"phone_info"`
+	}{0, "ok", ticket.phone.Info(protocol.Watermark{Timestamp: s.Now().Unix(), AppID: app})})
 }
 
 // A Profile is a user's profile. The zero value is what WeChat returns today: a name and a
@@ -99,8 +80,8 @@ type Profile struct {
 type profileData struct {
 	OpenID string `json:"openId"`
 	Profile
-	UnionID   string    `json:"unionId,omitempty"`
-	Watermark watermark `json:"watermark"`
+	UnionID   string             `json:"unionId,omitempty"`
+	Watermark protocol.Watermark `json:"watermark"`
 }
 
 // normal sets the default name and picture.
@@ -135,11 +116,11 @@ func (s *Sim) phoneData(key userKey, p PhoneNumber, how Sealing) any {
 		}{p.Full(), p.Number, p.Country}
 	case WeCom:
 		return struct {
-			Mobile    string    `json:"mobile"`
-			Watermark watermark `json:"watermark"`
+			Mobile    string             `json:"mobile"`
+			Watermark protocol.Watermark `json:"watermark"`
 		}{p.Full(), s.watermark(key, how)}
 	default:
-		return infoOf(p, s.watermark(key, how))
+		return p.Info(s.watermark(key, how))
 	}
 }
 
@@ -156,11 +137,11 @@ func (s *Sim) profileData(key userKey, p Profile, unionid string, how Sealing) a
 		}{key.openid, p}
 	case WeCom:
 		return struct {
-			CorpID    string    `json:"corpid"`
-			UserID    string    `json:"userid"`
-			Name      string    `json:"name"`
-			Gender    int       `json:"gender"`
-			Watermark watermark `json:"watermark"`
+			CorpID    string             `json:"corpid"`
+			UserID    string             `json:"userid"`
+			Name      string             `json:"name"`
+			Gender    int                `json:"gender"`
+			Watermark protocol.Watermark `json:"watermark"`
 		}{key.app, key.openid, p.NickName, p.Gender, data.Watermark}
 	default:
 		return data

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
 )
 
 // ErrBad means that a phone number cannot be split into country and rest.
@@ -62,6 +64,19 @@ func (p Number) Full() string {
 		return p.Number
 	}
 	return "+" + p.Country + p.Number
+}
+
+// Info is a phone number in a response and in encrypted data.
+type Info struct {
+	PhoneNumber     string             `json:"phoneNumber"`
+	PurePhoneNumber string             `json:"purePhoneNumber"`
+	CountryCode     string             `json:"countryCode"`
+	Watermark       protocol.Watermark `json:"watermark"`
+}
+
+// Info returns p with its watermark.
+func (p Number) Info(mark protocol.Watermark) Info {
+	return Info{PhoneNumber: p.Full(), PurePhoneNumber: p.Number, CountryCode: p.Country, Watermark: mark}
 }
 
 // VirtualAccounts are WeChat's virtual accounts (多账号调试), by the names that stand for them

@@ -42,6 +42,12 @@ func Success(v any) Response {
 	return Response{Status: http.StatusOK, ContentType: ContentType, Body: slashed(v), Class: OK}
 }
 
+// A Watermark says for which app, and when, WeChat gave out the data.
+type Watermark struct {
+	Timestamp int64  `json:"timestamp"`
+	AppID     string `json:"appid"`
+}
+
 // Host is how a platform refuses a request.
 type Host struct {
 	// Busy says that the system is busy. Daily and Minute say that a quota is used
