@@ -210,6 +210,7 @@ func (f *fixture) useEverything() {
 		f.t.Fatal(err)
 	}
 	f.do("POST", pub+"/callback?"+push.Query.Encode(), string(push.Body)).want(f.t, http.StatusOK, "")
+	f.pushMessage(officialApp, customerText("oReader", "1", "JSON")).want(f.t, http.StatusOK, "")
 	f.do("GET", bootURL("code", f.code("alice")), "").want(f.t, http.StatusOK, "")
 	services := *f
 	services.url = "http://" + f.plain
@@ -227,7 +228,8 @@ func (f *fixture) useEverything() {
 func TestDashboard(t *testing.T) {
 	setPushEnv(t)
 	service, _ := replier(t)
-	apps := strings.Replace(securedApp, "MORE\n\t\t\t}", "}\n\t\t\t"+forwarding(service+" reply")+"\n\t\t\traw_session_key insecure\n\t\t\trisk marketing\n\t\t\tphone_budget 1000/366d", 1)
+	apps := strings.Replace(securedApp, "MORE\n\t\t\t}", "}\n\t\t\t"+forwarding(service)+"\n\t\t\traw_session_key insecure\n\t\t\trisk marketing\n\t\t\tphone_budget 1000/366d", 1)
+	apps += "\n\t\tapp " + officialApp + " {env.WXGATE_TEST_SECRET} {\n\t\t\tapi {{.API}}\n\t\t\t" + forwarding(service+" reply") + "\n\t\t}"
 	receiver := newUpstream(t)
 	f := newStoppedFixture(t, simConfig(), siteWith{global: "metrics", apps: apps, sites: scrapedSites}.String())
 	f.secure()

@@ -235,7 +235,7 @@ func TestPlatformRefusals(t *testing.T) {
 		},
 		"openapi, no app": {
 			siteWith{apps: qq, routes: "route /out/* {\n\t\twxgate_openapi\n\t}"}.String(),
-			"no app is on platform wechat",
+			"no mini program is on platform wechat",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

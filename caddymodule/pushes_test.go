@@ -58,7 +58,11 @@ func (s *service) await(n int) []pushed {
 
 // forwarding are options of an app that forwards to services; each line is a forward.
 func forwarding(lines ...string) string {
-	return "callback {env.WXGATE_TEST_PUSH} {env.WXGATE_TEST_PUSH_KEY} {\n\t\t\t\tforward " + strings.Join(lines, "\n\t\t\t\tforward ") + "\n\t\t\t}"
+	kind := ""
+	if strings.HasSuffix(lines[0], " reply") {
+		kind = "kind official\n\t\t\t"
+	}
+	return kind + "callback {env.WXGATE_TEST_PUSH} {env.WXGATE_TEST_PUSH_KEY} {\n\t\t\t\tforward " + strings.Join(lines, "\n\t\t\t\tforward ") + "\n\t\t\t}"
 }
 
 func setPushEnv(t *testing.T) {
@@ -82,10 +86,10 @@ func customerText(openid, id, content string) string {
 	return fmt.Sprintf(`{"ToUserName":"gh_919b00572d95","FromUserName":%q,"CreateTime":1651049934,"MsgType":"text","Content":%q,"MsgId":%s}`, openid, content, id)
 }
 
-// pushMessage has WeChat push a message.
-func (f *fixture) pushMessage(text string) answer {
+// pushMessage has WeChat push a message to an app.
+func (f *fixture) pushMessage(app, text string) answer {
 	f.t.Helper()
-	r, err := simpush.Message(f.sim.Sim, text, simpush.Target{Token: pushToken, EncodingAESKey: pushKey, Receiver: pushedApp})
+	r, err := simpush.Message(f.sim.Sim, text, simpush.Target{Token: pushToken, EncodingAESKey: pushKey, Receiver: app})
 	if err != nil {
 		f.t.Fatal(err)
 	}
@@ -95,7 +99,7 @@ func (f *fixture) pushMessage(text string) answer {
 // wantPushed has WeChat push a message, which the gateway must acknowledge.
 func (f *fixture) wantPushed(text string) {
 	f.t.Helper()
-	a := f.pushMessage(text)
+	a := f.pushMessage(pushedApp, text)
 	if a.want(f.t, http.StatusOK, ""); a.body != "success" {
 		f.t.Errorf("WeChat got %q", a.body)
 	}
@@ -287,7 +291,7 @@ func TestPushesOfTwoMachines(t *testing.T) {
 		return len(ids) == n
 	})
 	redis.kill()
-	here.pushMessage(customerText("o1", "99", "hi")).want(t, http.StatusServiceUnavailable, "store_unavailable")
+	here.pushMessage(pushedApp, customerText("o1", "99", "hi")).want(t, http.StatusServiceUnavailable, "store_unavailable")
 }
 
 // TestPushConfiguration: what cannot work, or is unsafe, is refused at load.

@@ -21,6 +21,7 @@ func init() {
 //	wxgate {
 //	    app <appid> [<secret>] {
 //	        platform  wechat|qq|douyin|kuaishou|xiaohongshu|wecom [<mini program's appid>]
+//	        kind      official|website
 //	        secret    <value>
 //	        component <appid> <token-url>
 //	        callback  <token> [<encoding-aes-key>] {

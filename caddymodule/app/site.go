@@ -17,15 +17,29 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat/callback"
 )
 
-// Admitted returns the set of the named apps, or of all if none is named.
+// Admitted returns the set of the named mini programs, or of all if none is named. Users of
+// other kinds of apps have no access tokens: no call of the login API may serve them.
 func (a *App) Admitted(names []string) (map[auth.AppID]struct{}, error) {
-	configured := make(map[auth.AppID]struct{}, len(a.MiniPrograms))
-	for _, app := range a.MiniPrograms {
-		configured[app.ID()] = struct{}{}
+	if len(names) > 0 {
+		named, err := a.Named(names)
+		for id := range named {
+			if kind := a.Kind(id); kind != "" {
+				return nil, fmt.Errorf("app %s is of kind %s, whose users log in on web pages; only web admits them", id, kind)
+			}
+		}
+		return named, err
 	}
-	if len(names) == 0 {
-		return configured, nil
+	all := make(map[auth.AppID]struct{}, len(a.MiniPrograms))
+	for _, m := range a.MiniPrograms {
+		if m.ResolvedKind() == "" {
+			all[m.ID()] = struct{}{}
+		}
 	}
+	return all, nil
+}
+
+// Named returns the set of the named apps, of all kinds.
+func (a *App) Named(names []string) (map[auth.AppID]struct{}, error) {
 	repl := caddy.NewReplacer()
 	named := make(map[auth.AppID]struct{}, len(names))
 	for _, name := range names {
@@ -33,7 +47,7 @@ func (a *App) Admitted(names []string) (map[auth.AppID]struct{}, error) {
 		if err != nil {
 			return nil, err
 		}
-		if _, ok := configured[id]; !ok {
+		if a.find(id) == nil {
 			return nil, fmt.Errorf("app %s is not configured: add it to the global wxgate block", id)
 		}
 		named[id] = struct{}{}
@@ -41,9 +55,50 @@ func (a *App) Admitted(names []string) (map[auth.AppID]struct{}, error) {
 	return named, nil
 }
 
-// WeChatOnly removes from apps those that are not on WeChat, for what only WeChat has. If
+// find returns a configured app, or nil.
+func (a *App) find(id auth.AppID) *miniprogram.Config {
+	for _, m := range a.MiniPrograms {
+		if m.ID() == id {
+			return m
+		}
+	}
+	return nil
+}
+
+// Kind returns the kind of a configured app; "" for a mini program.
+func (a *App) Kind(id auth.AppID) wechat.Kind {
+	if m := a.find(id); m != nil {
+		return m.ResolvedKind()
+	}
+	return ""
+}
+
+// OpenAPI returns the apps whose API wxgate_openapi serves: those that are named, or all mini
+// programs on WeChat. A service that reaches it can act for the app, so that an official
+// account must be named.
+func (a *App) OpenAPI(names []string) (map[auth.AppID]struct{}, error) {
+	if len(names) == 0 {
+		apps, err := a.Admitted(nil)
+		if err != nil {
+			return nil, err
+		}
+		return apps, a.weChatOnly(apps, false)
+	}
+	apps, err := a.Named(names)
+	if err != nil {
+		return nil, err
+	}
+	for id := range apps {
+		if a.Kind(id) == wechat.Website {
+			return nil, fmt.Errorf("app %s is of kind website, which has no server API", id)
+		}
+	}
+	return apps, a.weChatOnly(apps, true)
+}
+
+// weChatOnly removes from apps those that are not on WeChat, for what only WeChat has. If
 // the operator named them, it returns an error instead.
-func (a *App) WeChatOnly(apps map[auth.AppID]struct{}, named bool) error {
+func (a *App) weChatOnly(apps map[auth.AppID]struct{}, named bool) error {
 	for _, m := range a.MiniPrograms {
 		if _, ok := apps[m.ID()]; !ok || m.ResolvedPlatform() == wechat.WeChat {
 			continue
@@ -54,7 +109,7 @@ func (a *App) WeChatOnly(apps map[auth.AppID]struct{}, named bool) error {
 		delete(apps, m.ID())
 	}
 	if len(apps) == 0 {
-		return errors.New("no app is on platform wechat, whose API is the one that is served here")
+		return errors.New("no mini program is on platform wechat, whose API is the one that is served here; an official account must be named with app")
 	}
 	return nil
 }
@@ -87,11 +142,13 @@ func (a *App) FirstGuard(server *caddyhttp.Server) bool {
 	return true
 }
 
-// Callbacks returns the callbacks of those of the apps that have one.
+// Callbacks returns the callbacks of those of the apps that have one, and of all official
+// accounts. No site admits the users of those by its apps, and a callback serves no user: its
+// caller proves that it knows the account's token.
 func (a *App) Callbacks(apps map[auth.AppID]struct{}) []*callback.Receiver {
 	var callbacks []*callback.Receiver
 	for _, m := range a.MiniPrograms {
-		if _, ok := apps[m.ID()]; ok && m.Receiver() != nil {
+		if _, ok := apps[m.ID()]; (ok || m.ResolvedKind() == wechat.Official) && m.Receiver() != nil {
 			callbacks = append(callbacks, m.Receiver())
 		}
 	}

@@ -147,6 +147,10 @@ func (e *examination) platforms(ctx context.Context, examined *offline.Examined)
 			seen = append(seen, mini.API)
 			e.report(doctor.API(ctx, transport, mini.API, time.Now)...)
 		}
+		if mini.Website {
+			e.report(doctor.WebsiteCredentials(string(mini.ID)))
+			continue
+		}
 		e.report(doctor.Credentials(ctx, string(mini.ID), mini.Client.CheckCredentials))
 	}
 }

@@ -34,7 +34,8 @@ type Handler struct {
 	// Path prefix of the login API. Default `/v1.0/pub`.
 	Prefix string `json:"prefix,omitempty"`
 
-	// The appids whose users are admitted. Default: all configured apps.
+	// The mini programs whose users are admitted, by appid. Default: all configured mini
+	// programs.
 	Apps []string `json:"apps,omitempty"`
 
 	// Paths that require no token: exact, or prefixes that end in `/*`. Identity

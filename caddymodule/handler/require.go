@@ -128,7 +128,7 @@ func (r *Requirement) compile(a *app.App, admitted map[auth.AppID]struct{}) (gat
 	case out.What == gateway.AttributeApp && len(r.Apps) == 0:
 		return out, errors.New("name the appids")
 	case out.What == gateway.AttributeApp:
-		out.Apps, err = a.Admitted(r.Apps)
+		out.Apps, err = a.Named(r.Apps) // it admits no one whom the site does not
 	case out.What == gateway.AttributeFresh && out.MaxAge < time.Second:
 		return out, errors.New("the maximum age of a login is at least 1s")
 	case out.What == gateway.AttributeRisk:

@@ -22,7 +22,8 @@ func init() {
 //
 // It decides as [Handler] does, with the same options, and sets the same placeholders.
 type Verify struct {
-	// The appids whose users are admitted. Default: all configured apps.
+	// The mini programs whose users are admitted, by appid. Default: all configured mini
+	// programs.
 	Apps []string `json:"apps,omitempty"`
 
 	// Paths that require no token: exact, or prefixes that end in `/*`. Default: none.

@@ -16,6 +16,7 @@ import (
 func (m *Config) UnmarshalOptions(d *caddyfile.Dispenser) error {
 	options := map[string]func() error{
 		"platform":        func() error { return m.parsePlatform(d) },
+		"kind":            func() error { return m.parseKind(d) },
 		"secret":          func() error { return m.parseSecret(d) },
 		"component":       func() error { return m.parseComponent(d) },
 		"api_security":    func() error { return m.parseAPISecurity(d) },
@@ -40,7 +41,13 @@ func (m *Config) UnmarshalOptions(d *caddyfile.Dispenser) error {
 			return nil
 		}
 	}
-	return directive.Block{Dispenser: d, Options: options, Repeatable: map[string]bool{"test_phone": true}}.Parse()
+	if err := (directive.Block{Dispenser: d, Options: options, Repeatable: map[string]bool{"test_phone": true}}).Parse(); err != nil {
+		return err
+	}
+	if m.checkReply() != nil {
+		return m.replyLine
+	}
+	return nil
 }
 
 func (m *Config) parsePlatform(d *caddyfile.Dispenser) error {
@@ -99,6 +106,9 @@ func (m *Config) parseCallback(d *caddyfile.Dispenser) error {
 			}
 			if m.Callback.EncodingAESKey == "" {
 				return d.WrapErr(errForwardKey)
+			}
+			if m.replyLine == nil && pushes.Replies(m.Callback.Forward) {
+				m.replyLine = d.WrapErr(errReplyKind) // kind may be below
 			}
 			return nil
 		},

@@ -16,7 +16,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat/testphone"
 )
 
-// Config is one mini program whose users the gateway admits.
+// Config is one mini program whose users the gateway admits, or a service account or website
+// of the same operator.
 type Config struct {
 	// The mini program's appid, such as `wx4f4bc4dec97d474b`, or a placeholder; on
 	// wecom the company's corpid. On wechat it must be wx and 16 hexadecimal digits.
@@ -27,6 +28,14 @@ type Config struct {
 	// `xiaohongshu` or `wecom`. Default `wechat`. The others do not
 	// support Component, RawSessionKey, Callback, phone codes and `wxgate_openapi`.
 	Platform string `json:"platform,omitempty"`
+
+	// `official` for a service account (公众号), or `website` for a website app of the WeChat
+	// Open Platform (网站应用). Their users log in on web pages, on sites whose `web` names the
+	// app. No other site admits them, and the login API does not serve them. Only on wechat,
+	// with a secret. Not supported are the options about risk, phone numbers and encrypted
+	// data. A website has neither Callback nor APISecurity. `wxgate_openapi` serves an official
+	// account if it names it. Default: a mini program.
+	Kind string `json:"kind,omitempty"`
 
 	// With platform wecom, the appid of the mini program, or a placeholder: WeCom's
 	// open data contains it. Default: open data is refused as another app's.
@@ -43,7 +52,8 @@ type Config struct {
 	Component *ComponentConfig `json:"component,omitempty"`
 
 	// The URL of the platform's API, for a forward proxy, a sandbox, the simulator, or a
-	// container with WeChat's login. Calls go below its path. With a path, and a host that
+	// container with WeChat's login. Calls go below its path. If its host is not WeChat's,
+	// browsers that log in to an app with a Kind are also sent to WeChat's pages below it. With a path, and a host that
 	// is not WeChat's, the formats of the appid and the secret are not checked.
 	// An http URL with a public address is refused. Default: the platform's host, on
 	// wechat `https://api.weixin.qq.com`.
@@ -115,6 +125,7 @@ type Config struct {
 	budget      *budget.Rate // nil without PhoneBudget
 	testPhones  testphone.Numbers
 	risk        *wechat.RiskConfig
+	replyLine   error // the first reply, while the Caddyfile is read
 }
 
 // ID returns the resolved appid.

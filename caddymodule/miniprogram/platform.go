@@ -47,6 +47,9 @@ func (m *Config) checkPlatform() error {
 	if err != nil {
 		return err
 	}
+	if err := m.checkKind(platform); err != nil {
+		return err
+	}
 	checked := m.EncryptedPhone == phoneChecked
 	if platform == wechat.WeChat {
 		switch {
@@ -87,6 +90,9 @@ func (m *Config) checkPlatform() error {
 
 func (m *Config) provisionPlatform(repl *caddy.Replacer) error {
 	if err := m.checkPlatform(); err != nil {
+		return err
+	}
+	if err := m.checkReply(); err != nil {
 		return err
 	}
 	var err error
@@ -152,6 +158,7 @@ type Key struct {
 	App         auth.AppID
 	api         string
 	platform    wechat.Platform
+	kind        string
 	miniProgram auth.AppID
 	secret      [sha256.Size]byte
 	component   wechat.Component // TokenURL hashed
@@ -166,7 +173,7 @@ type Key struct {
 // Key returns the key of the mini program's client.
 func (m *Config) Key() Key {
 	key := Key{
-		App: m.id, api: m.api, platform: m.platform, miniProgram: m.miniProgram,
+		App: m.id, api: m.api, platform: m.platform, kind: m.Kind, miniProgram: m.miniProgram,
 		secret: sha256.Sum256([]byte(m.secret)), watermark: time.Duration(*m.Watermark), phone: m.EncryptedPhone, testPhones: m.testPhones,
 		security: m.securityKey,
 	}
@@ -191,6 +198,7 @@ func (k Key) TokenIdentity() [sha256.Size]byte {
 func (m *Config) NewClient(share wechat.TokenShare) (*wechat.Client, error) {
 	return wechat.New(wechat.Config{
 		Platform:    m.platform,
+		Kind:        m.ResolvedKind(),
 		AppID:       m.id,
 		MiniProgram: m.miniProgram,
 		Secret:      m.secret,

@@ -36,11 +36,12 @@ type Examined struct {
 	opening *redisstore.Opening
 }
 
-// ExaminedApp is one mini program.
+// ExaminedApp is one mini program, service account or website.
 type ExaminedApp struct {
-	ID     auth.AppID
-	API    string         // the URL of the platform's API
-	Client *wechat.Client // the caller closes it
+	ID      auth.AppID
+	API     string         // the URL of the platform's API
+	Client  *wechat.Client // the caller closes it
+	Website bool           // it has no access token to check its secret with
 }
 
 // Examine reads the configuration, in JSON, that `wxgate run` would start with.
@@ -71,7 +72,7 @@ func Examine(text []byte) (*Examined, error) {
 			e.Close()
 			return nil, err
 		}
-		e.Apps = append(e.Apps, ExaminedApp{m.ID(), client.API(), client})
+		e.Apps = append(e.Apps, ExaminedApp{m.ID(), client.API(), client, client.Kind() == wechat.Website})
 	}
 	return e, nil
 }

@@ -36,8 +36,8 @@ func init() {
 // The request header `X-WX-APPID` names the app, and is removed. It may be missing if
 // only one app is served.
 type OpenAPI struct {
-	// The appids that calls are made for. They must be on platform wechat. Default: all
-	// configured apps on wechat.
+	// The appids that calls are made for. They must be on platform wechat. An official account
+	// is only served if it is named here. Default: all configured mini programs on wechat.
 	Apps []string `json:"apps,omitempty"`
 
 	// The paths that may be called: exact, or prefixes that end in `/*`. Default:
@@ -78,10 +78,7 @@ func (o *OpenAPI) Provision(ctx caddy.Context) error {
 	if err := openapi.CheckAllowed(o.Allow); err != nil {
 		return err
 	}
-	if o.admitted, err = o.app.Admitted(o.Apps); err != nil {
-		return err
-	}
-	if err := o.app.WeChatOnly(o.admitted, len(o.Apps) > 0); err != nil {
+	if o.admitted, err = o.app.OpenAPI(o.Apps); err != nil {
 		return err
 	}
 	if o.ExposeInsecure {

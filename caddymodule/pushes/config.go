@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
@@ -24,8 +25,8 @@ type Forward struct {
 	// other messages, such as `text`. Default: every message that no other forward names.
 	Events []string `json:"events,omitempty"`
 
-	// For service accounts (公众号): the service's response is a passive reply to the user. It
-	// is encrypted and signed, and returned to WeChat if it comes within four seconds. Default:
+	// For service accounts (公众号), of kind official: the service's response is a passive reply
+	// to the user. It is encrypted and signed, and returned to WeChat if it comes within four seconds. Default:
 	// WeChat gets `success` at once.
 	Reply bool `json:"reply,omitempty"`
 
@@ -60,6 +61,11 @@ func Parse(d *caddyfile.Dispenser, into *[]*Forward) error {
 
 // replyOption is the last argument of a forward whose service replies. No event has this name.
 const replyOption = "reply"
+
+// Replies reports whether a service of the forwards replies.
+func Replies(forwards []*Forward) bool {
+	return slices.ContainsFunc(forwards, func(f *Forward) bool { return f.Reply })
+}
 
 // name is what WeChat names events and types of messages.
 var name = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)

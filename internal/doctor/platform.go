@@ -65,6 +65,12 @@ var credentialAdvice = map[int]string{
 	89507: "An administrator refused this machine's address. Ask again in an hour.",
 }
 
+// WebsiteCredentials says that nothing is checked: a website has no call but the login of a
+// user, with a code.
+func WebsiteCredentials(app string) Finding {
+	return Finding{Check: CheckCredentials, About: app, Status: NotChecked, Detail: "WeChat checks the AppSecret of a website only when a user logs in"}
+}
+
 // Credentials has the platform check an app's appid, AppSecret and, at WeChat, the IP
 // allow-list: call fetches an access token, which invalidates none.
 func Credentials(ctx context.Context, app string, call func(context.Context) error) Finding {

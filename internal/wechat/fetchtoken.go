@@ -2,8 +2,10 @@ package wechat
 
 import (
 	"context"
+	"fmt"
 	"time"
 
+	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/wechat/guard"
 	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
@@ -33,8 +35,12 @@ func (c *Client) fetchToken(ctx context.Context) (got fetched, err error) {
 
 // CheckCredentials has the platform check the appid and the secret and, at WeChat, the IP
 // allow-list: it fetches an access token, or the component's, and keeps none. Errors are
-// those of a login, such as [auth.ErrAppMisconfigured].
+// those of a login, such as [auth.ErrAppMisconfigured], and [auth.ErrUnsupported] for a
+// [Website].
 func (c *Client) CheckCredentials(ctx context.Context) error {
+	if c.cfg.Kind == Website {
+		return fmt.Errorf("%w: app %q is of kind %s, which has no access token", auth.ErrUnsupported, c.cfg.AppID, Website)
+	}
 	fetch := c.fetchToken
 	if c.component != nil {
 		fetch = c.fetchComponentToken

@@ -277,10 +277,12 @@ func TestKindsLackCalls(t *testing.T) {
 		resp, err := client.Forward(t.Context(), wechat.Outgoing{Method: http.MethodGet, Path: "/cgi-bin/x"})
 		if kind == wechat.Website {
 			wantErr(t, err, auth.ErrAppMisconfigured)
+			wantErr(t, client.CheckCredentials(t.Context()), auth.ErrUnsupported)
 			wantCalls(t, p, tokenPath, 0)
 			continue
 		}
 		wantErr(t, err, nil)
+		wantErr(t, client.CheckCredentials(t.Context()), nil)
 		_ = resp.Body.Close()
 	}
 }
