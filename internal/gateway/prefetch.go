@@ -101,8 +101,10 @@ func (g *Gateway) decidePrefetch(r *http.Request, in received, p *prefetch.Detac
 	}
 	d := decision{runtime: rt}
 	client, ok := rt.Platforms[p.App]
-	if !ok || !g.admits(p.App) || client.Platform() != wechat.WeChat {
-		return d, fmt.Errorf("%w: a prefetch of an app that this site does not admit, or not of WeChat", auth.ErrUnknownApp)
+	// WeChat fetches data for mini programs only. A code of a web page, which its URL may leak,
+	// would otherwise name a user here without the browser that began the login.
+	if !ok || !g.admits(p.App) || client.Platform() != wechat.WeChat || client.Kind() != "" {
+		return d, fmt.Errorf("%w: a prefetch of an app that this site does not admit, or that is no mini program of WeChat", auth.ErrUnknownApp)
 	}
 	if p.Token != "" {
 		d.id, err = rt.Service.PrefetchByToken(r.Context(), p.App, p.Token)

@@ -18,6 +18,7 @@ import (
 	"github.com/wxgate/wxgate/internal/edge"
 	"github.com/wxgate/wxgate/internal/gateway/limit"
 	"github.com/wxgate/wxgate/internal/gateway/prefetch"
+	"github.com/wxgate/wxgate/internal/wechat"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
@@ -461,4 +462,19 @@ func TestPrefetchPath(t *testing.T) {
 			t.Errorf("%q is a path", path)
 		}
 	}
+}
+
+// TestPrefetchOfOtherKinds: a code of a web page does not name a user here, although the site
+// admits users of the app.
+func TestPrefetchOfOtherKinds(t *testing.T) {
+	t.Parallel()
+	s := newPrefetchSite(t, nil)
+	client, err := wechat.New(wechat.Config{Kind: wechat.Official, AppID: auth.AppID(second.ID), Secret: second.Secret, API: s.api})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	s.prefetch("appid", second.ID, "code", "made-up").want(http.StatusUnauthorized, "invalid_code")
+	s.runtime.Platforms[auth.AppID(second.ID)] = client
+	s.prefetch("appid", second.ID, "code", "made-up").want(http.StatusBadRequest, "unknown_app")
 }
