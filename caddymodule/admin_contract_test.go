@@ -3,6 +3,7 @@ package caddymodule_test
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,7 +23,8 @@ func (f *fixture) adminRequest(t *testing.T, c *contract, method, path string) s
 	if example, ok := adminExamples[method+" "+path]; ok || operation.RequestBody == nil {
 		return example
 	}
-	login := f.login("alice")
+	const person = "ocMvos6NjeKLIBqg5Mr9QjxrP1FA"
+	login := f.loginAs(wechatsim.DefaultApp.ID, "alice", person)
 	known := map[string]string{
 		"app": wechatsim.DefaultApp.ID, "openid": login.str(t, "openId"), "key": f.keyIn("signing"),
 		"token":   login.str(t, "access_token"),
@@ -34,6 +36,9 @@ func (f *fixture) adminRequest(t *testing.T, c *contract, method, path string) s
 		if value, ok := known[name]; ok {
 			request[name] = value
 		}
+	}
+	if slices.Contains(schema.Required, "unionid") { // and not in place of an openid
+		request["unionid"] = person
 	}
 	for _, name := range schema.Required {
 		if request[name] == "" {

@@ -73,6 +73,7 @@ func TestPersonLogout(t *testing.T) {
 	test := func(t *testing.T, here, there *fixture) {
 		ended := []answer{here.loginAs(firstApp, "alice", person), here.loginAs(firstApp, "alice", person), here.loginAs(secondApp, "alice", person)}
 		kept := []answer{here.loginAs(elsewhereApp, "alice", person), here.loginAs(firstApp, "bob", other), here.loginAs(secondApp, "carol", "")}
+		there.showsPerson(person, ended)
 		if out := there.operate("user", "logout", "--app", secondApp, "--unionid", person); !strings.Contains(out, "3 sessions ended") {
 			t.Errorf("the command said %q", out)
 		}
@@ -84,6 +85,7 @@ func TestPersonLogout(t *testing.T) {
 			here.wantCall(login.str(t, "access_token"), http.StatusOK, "")
 		}
 		there.refusesPersons("logout", person)
+		there.refusesPersons("show", person)
 		again := here.loginAs(firstApp, "alice", person)
 		here.wantCall(again.str(t, "access_token"), http.StatusOK, "")
 		if out := there.operate("user", "logout", "--app", firstApp, "--unionid", person); !strings.Contains(out, "1 session ended") {
@@ -91,6 +93,40 @@ func TestPersonLogout(t *testing.T) {
 		}
 	}
 	onBothPersonStores(t, test)
+}
+
+// showsPerson checks what `user show` has of a person with these logins, of which the last is in
+// another app: as JSON, and as text.
+func (f *fixture) showsPerson(person string, logins []answer) {
+	f.t.Helper()
+	type shown struct {
+		UnionID string `json:"unionid"`
+		Users   []struct {
+			App      string `json:"app"`
+			OpenID   string `json:"openid"`
+			UserID   string `json:"user_id"`
+			Sessions []struct {
+				Door string `json:"door"`
+			} `json:"sessions"`
+		} `json:"users"`
+	}
+	got := asked[shown](f, "user", "show", "--app", secondApp, "--unionid", person)
+	if got.UnionID != person || len(got.Users) != 2 || len(got.Users[0].Sessions) != 2 || len(got.Users[1].Sessions) != 1 {
+		f.t.Fatalf("the person is %+v", got)
+	}
+	out := f.operate("user", "show", "--app", firstApp, "--unionid", person)
+	for i, login := range []answer{logins[0], logins[len(logins)-1]} {
+		u := got.Users[i]
+		if u.App != login.str(f.t, "appId") || u.OpenID != login.str(f.t, "openId") || u.Sessions[0].Door != "miniprogram" {
+			f.t.Errorf("the person has the user %+v", u)
+		}
+		if want := u.OpenID + "  " + u.UserID + "  "; !strings.Contains(out, want) {
+			f.t.Errorf("%q is missing in\n%s", want, out)
+		}
+	}
+	if !strings.Contains(out, "sessions           3\n") || !strings.Contains(out, "DOORS") || strings.Contains(out, "PARENT") {
+		f.t.Errorf("the person is\n%s", out)
+	}
 }
 
 type eraseReceipt struct {

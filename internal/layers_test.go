@@ -212,7 +212,7 @@ var layers = []layer{
 	{dir: "internal/traces", imports: []string{"internal/metrics", weChat}, tests: []string{platform, "internal/auth"}},
 	{dir: "internal/storecopy", imports: []string{"internal/table", kit, keyring, "internal/auth", "internal/seal"}, tests: []string{kit + "/memory"}},
 	// The calls of operators, which know no server; and the tables of their commands.
-	{dir: adminAPI, imports: []string{"internal/gateway", "internal/audit", "internal/metrics", "internal/version", keyring, signing, "internal/problem", queues, "internal/auth"}, tests: []string{weChat}},
+	{dir: adminAPI, imports: []string{"internal/gateway", "internal/audit", "internal/metrics", "internal/version", keyring, signing, "internal/problem", queues, "internal/auth"}, tests: []string{weChat, tokens, tokenTest, kit, kit + "/memory", "internal/seal"}},
 	{dir: "internal/table"},
 	{dir: "internal/demo", alone: true, stdOnly: true},
 	{dir: demoPage, imports: []string{attack, corpus, wire}, only: []string{"github.com/coder/websocket", "go.uber.org/goleak"}},

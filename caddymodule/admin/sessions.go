@@ -3,6 +3,7 @@ package admin
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -73,16 +74,26 @@ func printSessionPage(out io.Writer, page adminapi.SessionPage) error {
 	return err
 }
 
+// printSessions prints sessions. Those of browsers may have parents, which have a column then.
 func printSessions(out io.Writer, sessions []adminapi.Session) error {
+	header := []string{"SESSION", "APP", "OPENID", "LOGIN", "LAST SEEN", "EXPIRES", "DEVICE", "DOOR", "PHONE VERIFIED"}
+	parents := slices.ContainsFunc(sessions, func(s adminapi.Session) bool { return s.Parent != "" })
+	if parents {
+		header = append(header, "PARENT")
+	}
 	var rows [][]string
 	for _, s := range sessions {
 		phone := "no"
 		if s.PhoneVerified {
 			phone = "yes"
 		}
-		rows = append(rows, []string{
+		row := []string{
 			string(s.ID), string(s.App), string(s.OpenID), formatTime(s.Login), formatTime(s.LastSeen), formatTime(s.Expires), s.Device, s.Door, phone,
-		})
+		}
+		if parents {
+			row = append(row, orDash(string(s.Parent)))
+		}
+		rows = append(rows, row)
 	}
-	return table.Write(out, []string{"SESSION", "APP", "OPENID", "LOGIN", "LAST SEEN", "EXPIRES", "DEVICE", "DOOR", "PHONE VERIFIED"}, rows)
+	return table.Write(out, header, rows)
 }

@@ -16,9 +16,7 @@ import (
 func userCommand(cmd *cobra.Command) {
 	t := group(cmd)
 	cmd.AddCommand(
-		userCommandOf("show", "Shows the user's sessions and what else is stored about the user", func(cmd *cobra.Command, user adminapi.UserRequest) error {
-			return run(cmd, t, adminapi.ShowUser, user, printUser)
-		}),
+		showUserCommand(t),
 		userIDCommand(t),
 		logoutCommand(t),
 		userCommandOf("export", "Prints everything that is stored about the user as JSON, the phone number included", func(cmd *cobra.Command, user adminapi.UserRequest) error {

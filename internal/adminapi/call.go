@@ -109,6 +109,7 @@ func Routes() []Route {
 		ShowSession.route(),
 		EndSession.route(),
 		ShowUser.route(),
+		ShowPerson.route(),
 		FindUser.route(),
 		LogoutUser.route(),
 		ExportUser.route(),

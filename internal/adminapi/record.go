@@ -79,11 +79,15 @@ func showUser(ctx context.Context, rt *gateway.Runtime, in UserRequest) (User, e
 	if err != nil {
 		return User{}, err
 	}
+	return userOf(rt, user, record), nil
+}
+
+func userOf(rt *gateway.Runtime, user auth.User, record *auth.UserRecord) User {
 	return User{
 		App: user.App, OpenID: user.OpenID, UserID: rt.Tokens.Pseudonym(user),
 		Sessions: sessionsOf(rt, record.Sessions), SessionKeys: len(record.KeysAt),
 		FailedToday: record.Attempts.Failed, EndedUntil: record.EndedUntil,
-	}, nil
+	}
 }
 
 func exportUser(ctx context.Context, rt *gateway.Runtime, in UserRequest) (UserExport, error) {

@@ -36,7 +36,8 @@ type Session struct {
 	LastSeen      time.Time      `json:"last_seen"` // the login or the last refresh
 	Expires       time.Time      `json:"expires"`   // if it is not refreshed
 	Device        string         `json:"device"`    // what the client says it is
-	Door          string         `json:"door"`
+	Door          string         `json:"door" jsonschema:"how it began: miniprogram, minted, official, website, webview or scan"`
+	Parent        auth.SessionID `json:"parent,omitzero" jsonschema:"of a webview: the session whose ticket began it, with which it ends"`
 	PhoneVerified bool           `json:"phone_verified"`
 	RiskRank      *int           `json:"risk_rank,omitzero"` // of the login at WeChat, 0 to 4; missing if it is not known
 }
@@ -127,7 +128,7 @@ func sessionOf(rt *gateway.Runtime, s *auth.Session) Session {
 	out := Session{
 		ID: s.ID, App: s.User.App, OpenID: s.User.OpenID, UnionID: s.UnionID, UserID: rt.Tokens.Pseudonym(s.User),
 		Login: s.CreatedAt, LastSeen: s.LastSeen(), Expires: s.End(),
-		Device: s.Device.String(), Door: s.Door.String(), PhoneVerified: s.Phone != "",
+		Device: s.Device.String(), Door: s.Door.String(), Parent: s.Parent, PhoneVerified: s.Phone != "",
 	}
 	if rank, known := s.Risk.Rank(); known {
 		out.RiskRank = &rank

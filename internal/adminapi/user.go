@@ -1,11 +1,9 @@
 package adminapi
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"go.uber.org/zap"
 
@@ -69,9 +67,7 @@ func (r UsersRequest) Subject(rt *gateway.Runtime) []zap.Field {
 	if r.check(rt) != nil {
 		return nil
 	}
-	// No app has an empty appid: it is the name of no user.
-	person := rt.Tokens.Pseudonym(auth.User{OpenID: auth.OpenID(r.UnionID)})
-	return []zap.Field{zap.String("app", string(r.App)), zap.String("person_id", person)}
+	return []zap.Field{zap.String("app", string(r.App)), zap.String("person_id", personID(rt, r.UnionID))}
 }
 
 // check checks a request with a unionid.
@@ -120,12 +116,7 @@ func (r UsersRequest) unknown(ctx context.Context, rt *gateway.Runtime) bool {
 // users returns whom the request is about.
 func (r UsersRequest) users(ctx context.Context, rt *gateway.Runtime) ([]auth.User, error) {
 	if r.UnionID != "" {
-		if err := r.check(rt); err != nil {
-			return nil, err
-		}
-		users, err := rt.Service.UsersOf(ctx, r.App, r.UnionID)
-		slices.SortFunc(users, func(a, b auth.User) int { return cmp.Or(cmp.Compare(a.App, b.App), cmp.Compare(a.OpenID, b.OpenID)) })
-		return users, err
+		return usersOf(ctx, rt, r)
 	}
 	user, err := UserRequest{r.App, r.OpenID}.user(rt)
 	return []auth.User{user}, err
