@@ -206,6 +206,39 @@ func TestEraseOfAPart(t *testing.T) {
 	}
 }
 
+// TestPersonPrints: the command prints a person's users with their doors, and the parents of
+// pages.
+func TestPersonPrints(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost || r.URL.Path != "/wxgate/person/show" {
+			t.Errorf("%s %s", r.Method, r.URL)
+		}
+		at := `"login":"2026-11-28T21:33:04Z","last_seen":"2026-11-28T21:33:04Z","expires":"2026-11-29T21:33:04Z","device":"ios","phone_verified":false`
+		_, _ = io.WriteString(w, `{"unionid":"u","person_id":"p","users":[
+			{"app":"wx1","openid":"a","user_id":"i","session_keys":1,"failed_today":0,"sessions":[
+				{"session":"page","app":"wx1","openid":"a","user_id":"i","door":"webview","parent":"phone",`+at+`},
+				{"session":"pc","app":"wx1","openid":"a","user_id":"i","door":"scan",`+at+`},
+				{"session":"phone","app":"wx1","openid":"a","user_id":"i","door":"miniprogram",`+at+`}]},
+			{"app":"wx2","openid":"b","user_id":"j","session_keys":0,"failed_today":0,"sessions":[
+				{"session":"official","app":"wx2","openid":"b","user_id":"j","door":"official",`+at+`}]}]}`)
+	}))
+	t.Cleanup(server.Close)
+	f := &fixture{t: t}
+	out, err := f.command("user", "show", "--app", "wx1", "--unionid", "u", "--address", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"users              2\n", "sessions           4\n",
+		"wx1  a       i        3         miniprogram, scan, webview\n", "wx2  b       j        1         official\n",
+		"  webview      no              phone\n", "  scan         no              -\n", "  official     no              -\n",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is missing in\n%s", want, out)
+		}
+	}
+}
+
 // refusesPersons checks what a command refuses that is for a person who is logged in no more.
 func (f *fixture) refusesPersons(command, person string) {
 	f.t.Helper()
