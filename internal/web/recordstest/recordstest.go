@@ -146,6 +146,14 @@ func values(t *testing.T, s Store) {
 	Want(t, "swap", r.Swap(t.Context(), id, []byte{0}, next), nil)
 	next[0] = 'N'
 	WantValue(t, r, id, "next")
+
+	until := s.Now().Add(time.Minute)
+	Want(t, "add of an empty value", r.Add(t.Context(), ID("empty"), nil, until), nil)
+	WantValue(t, r, ID("empty"), "")
+	Want(t, "second add", r.Add(t.Context(), ID("empty"), nil, until), web.ErrRecordExists)
+	Want(t, "swap from it", r.Swap(t.Context(), ID("empty"), nil, []byte("next")), nil)
+	Want(t, "swap to it", r.Swap(t.Context(), ID("empty"), []byte("next"), []byte{}), nil)
+	WantValue(t, r, ID("empty"), "")
 }
 
 const atOnce = 16
