@@ -152,7 +152,7 @@ var layers = []layer{
 	}},
 	{dir: rooms + "/handler", caddy: true, imports: []string{
 		rooms + "/app", rooms + "/proxylog", rooms + "/request", rooms + "/directive", rooms + "/secret",
-		"internal/gateway", "internal/gateway/cors", "internal/gateway/envelope", "internal/gateway/limit", "internal/gateway/metadata", "internal/gateway/prefetch", "internal/gateway/wafer", "internal/edge", "internal/auth",
+		"internal/gateway", browserSite, browserPage, "internal/gateway/cors", "internal/gateway/envelope", "internal/gateway/limit", "internal/gateway/metadata", "internal/gateway/prefetch", "internal/gateway/wafer", "internal/edge", weChat, "internal/auth",
 	}},
 	{dir: rooms + "/openapi", caddy: true, imports: []string{
 		rooms + "/app", rooms + "/request", rooms + "/directive",

@@ -75,6 +75,8 @@ type App struct {
 
 	guarded map[*caddyhttp.Server]struct{} // the servers with a wxgate handler
 
+	browsers bool // a site serves browsers
+
 	runtime  atomic.Pointer[gateway.Runtime] // nil before it was opened
 	failures failures.Log                    // in the log
 	started  started

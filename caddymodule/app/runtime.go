@@ -72,7 +72,7 @@ func (o *opener) open(ctx context.Context) error {
 		}
 	}
 	o.openService()
-	return nil
+	return o.openBrowsers(ctx)
 }
 
 func (o *opener) openService() {
@@ -130,7 +130,7 @@ func (o *opener) openStore(ctx context.Context) error {
 	if len(o.app.secrets) == 0 && opened.redis != nil && errors.Is(err, session.ErrOtherSecret) {
 		return fmt.Errorf("%w: this machine has its own root secret; copy the first machine's, %s in its Caddy storage, and configure it on all machines: secret {file./path/to/it}", err, storage.SecretName)
 	}
-	rt.Revocations, rt.Ready, rt.Records = opened.revocations, opened.ready, opened.records
+	rt.Revocations, rt.Ready = opened.revocations, opened.ready
 	rt.StoreKind, rt.Counts = configured.Kind, opened.counts
 	if opened.redis != nil {
 		o.redis, rt.Stale, rt.Take = opened.redis, opened.redis.Stale, opened.redis.Take

@@ -52,6 +52,17 @@ func init() {
 //	    }
 //	    metadata
 //	    prefetch <path>
+//	    web {
+//	        url      <origin>
+//	        official <appid> [userinfo|base]
+//	        website  <appid>
+//	        scan     <appid> [page <path>] [place <placeholder>]
+//	        ticket
+//	        cookie   <name>
+//	        return   <origin>...
+//	        theme    <accent> [<background>]
+//	        pages    <folder>
+//	    }
 //	}
 func parseHandler(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
 	handler := new(Handler)
@@ -92,6 +103,7 @@ func (h *Handler) options(d *caddyfile.Dispenser) map[string]func() error {
 		"compat":            func() error { return h.parseCompat(d) },
 		"envelope":          func() error { return h.parseEnvelope(d) },
 		"metadata":          directive.Flag(d, &h.Metadata),
+		"web":               func() error { return h.parseWeb(d) },
 		"prefetch":          directive.Checked(d, &h.Prefetch, checkPrefetch),
 	}
 }

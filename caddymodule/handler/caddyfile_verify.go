@@ -24,6 +24,7 @@ func init() {
 //	    token_from header [<name>] | query <name> | cookie <name>
 //	    headers   { ... }
 //	    on_stale  allow <duration> | deny
+//	    web       { ... }
 //	    path_from forwarded|original|request
 //	}
 func parseVerify(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
@@ -40,14 +41,14 @@ func (v *Verify) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 		all := h.options(d)
 		options := map[string]func() error{"path_from": v.parsePathFrom(d)}
-		for _, option := range []string{"app", "public", "optional", "require", "token_from", "headers", "on_stale"} {
+		for _, option := range []string{"app", "public", "optional", "require", "token_from", "headers", "on_stale", "web"} {
 			options[option] = all[option]
 		}
 		if err := (directive.Block{Dispenser: d, Repeatable: repeatable, Options: options}).Parse(); err != nil {
 			return err
 		}
 	}
-	v.Apps, v.Public, v.Optional, v.Require, v.TokenFrom, v.Headers, v.OnStale = h.Apps, h.Public, h.Optional, h.Require, h.TokenFrom, h.Headers, h.OnStale
+	v.Apps, v.Public, v.Optional, v.Require, v.TokenFrom, v.Headers, v.OnStale, v.Web = h.Apps, h.Public, h.Optional, h.Require, h.TokenFrom, h.Headers, h.OnStale, h.Web
 	return nil
 }
 

@@ -22,6 +22,7 @@ type guardConfig struct {
 	TokenFrom TokenSource
 	Headers   HeaderNames
 	OnStale   *OnStale
+	Web       *Web
 
 	// Of a handler alone.
 	Pass         []string // headers that trusted proxies set
@@ -45,6 +46,9 @@ func newGuard(ctx caddy.Context, a *app.App, config guardConfig) (*gateway.Guard
 		return nil, fmt.Errorf("optional: %w", err)
 	}
 	if g.Admitted, err = a.Admitted(config.Apps); err != nil {
+		return nil, err
+	}
+	if g.Browser, err = config.Web.open(ctx, a, config.Prefix, g.Admitted); err != nil {
 		return nil, err
 	}
 	if g.Require, err = newRequirements(config.Require, a, g.Admitted); err != nil {

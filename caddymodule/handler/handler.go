@@ -96,6 +96,10 @@ type Handler struct {
 	// KB. Default: none; the path is as any other.
 	Prefetch string `json:"prefetch,omitempty"`
 
+	// Serve browsers: pages inside WeChat, on a PC, and in a web-view of the mini program.
+	// Default: they are not served.
+	Web *Web `json:"web,omitempty"`
+
 	gateway  *gateway.Gateway
 	releases []func() error
 }
@@ -117,7 +121,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	config := gateway.Config{Prefix: h.Prefix, ForwardToken: h.ForwardToken, Access: a.Access()}
 	config.Guard, err = newGuard(ctx, a, guardConfig{
 		Apps: h.Apps, Public: h.Public, Optional: h.Optional, Require: h.Require, TokenFrom: h.TokenFrom, Headers: h.Headers, OnStale: h.OnStale,
-		Prefix: strings.TrimSuffix(h.Prefix, "/"), ForwardToken: h.ForwardToken, Wafer: h.Wafer != nil, Pass: h.PassFromTrusted, Prefetch: h.Prefetch,
+		Prefix: strings.TrimSuffix(h.Prefix, "/"), ForwardToken: h.ForwardToken, Wafer: h.Wafer != nil, Web: h.Web, Pass: h.PassFromTrusted, Prefetch: h.Prefetch,
 	})
 	if err != nil {
 		return err

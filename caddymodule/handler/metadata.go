@@ -36,18 +36,28 @@ func newMetadata(ctx caddy.Context, a *app.App, prefix string) (*metadata.Metada
 // order, and a route has no JSON of its handlers any more once they are loaded.
 func servesHost(ctx caddy.Context, host string) bool {
 	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	if !ok {
+	sets := siteMatchers(ctx)
+	if !ok || len(sets) == 0 {
 		return true
 	}
 	r := &http.Request{Method: http.MethodGet, URL: new(url.URL), Host: host, Header: http.Header{}}
 	r = caddyhttp.PrepareRequest(r.WithContext(ctx), caddy.NewReplacer(), nil, server)
-	for _, route := range server.Routes {
-		if route.HandlersRaw == nil {
-			continue
-		}
-		return len(route.MatcherSets) == 0 || acceptsHost(route.MatcherSets, r)
+	return acceptsHost(sets, r)
+}
+
+// siteMatchers returns the matchers of the site that is being provisioned: of the first route
+// whose handlers are not loaded yet.
+func siteMatchers(ctx caddy.Context) caddyhttp.MatcherSets {
+	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if !ok {
+		return nil
 	}
-	return true
+	for _, route := range server.Routes {
+		if route.HandlersRaw != nil {
+			return route.MatcherSets
+		}
+	}
+	return nil
 }
 
 // acceptsHost reports whether the host matchers of some set accept the host of r. Other

@@ -46,6 +46,11 @@ type Verify struct {
 	// received. Default: tokens are accepted for another 30s, then the response is 503.
 	OnStale *OnStale `json:"on_stale,omitempty"`
 
+	// Admit the cookies of browser sessions that a site with the same option began. The
+	// proxy must be one of `trusted_proxies` and send the client's method, as
+	// X-Forwarded-Method or X-Original-Method. Default: cookies are not looked at.
+	Web *Web `json:"web,omitempty"`
+
 	// Where the original path is: `forwarded` is the header X-Forwarded-Uri, which
 	// Caddy and Traefik send; `original` is the header X-Original-URI, which nginx is
 	// configured to send; `request` is the path of the request itself, as with Envoy.
@@ -76,7 +81,7 @@ func (v *Verify) Provision(ctx caddy.Context) error {
 	}
 	guard, err := newGuard(ctx, a, guardConfig{
 		Apps: v.Apps, Public: v.Public, Optional: v.Optional, Require: v.Require, TokenFrom: v.TokenFrom, Headers: v.Headers, OnStale: v.OnStale,
-		Asked: true,
+		Web: v.Web, Asked: true,
 	})
 	if err != nil {
 		return err

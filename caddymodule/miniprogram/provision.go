@@ -74,6 +74,9 @@ func (m *Config) provisionAPI(repl *caddy.Replacer) (err error) {
 	return secret.RefuseCleartext(u)
 }
 
+// ResolvedAPI returns the URL of the platform's API; "" for the platform's own.
+func (m *Config) ResolvedAPI() string { return strings.TrimSuffix(m.api, "/") }
+
 // defaultWatermark is the default of [Config.Watermark].
 const defaultWatermark = time.Hour
 

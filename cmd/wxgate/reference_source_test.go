@@ -52,6 +52,7 @@ var configTypes = []struct{ dir, name, title string }{
 	{"handler", "OnStale", "`on_stale`"},
 	{"handler", "WaferCompat", "`wafer`"},
 	{"handler", "Envelope", "`envelope`"},
+	{"handler", "Web", "`web`"},
 	{"handler", "Verify", "The handler `wxgate_verify`"},
 	{"openapi", "OpenAPI", "The handler `wxgate_openapi`"},
 }

@@ -28,7 +28,6 @@ type Runtime struct {
 	Web         *web.Service // of browsers
 	Ring        *keyring.Ring
 	Store       auth.Store
-	Records     web.Records // of the sign-in of browsers, in the store
 	Revocations *session.Set
 	Platforms   map[auth.AppID]*wechat.Client
 	Events      *queue.Queue // of what ended; nothing is sent without events_to

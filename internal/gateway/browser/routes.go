@@ -55,6 +55,6 @@ func (s *Site) Folder(path string) string {
 func (s *Site) ShowProblem(c *Call, p *problem.Problem) error {
 	p = p.For(c.R)
 	return s.config.Pages.Error(c.W, c.R, page.Error{
-		Status: p.Status, Code: p.Code, Title: http.StatusText(p.Status), Detail: p.Text(), RequestID: c.Host.RequestID, Retry: s.Retry(c),
+		Status: p.Status, Code: p.Code, Detail: p.Text(), RequestID: c.Host.RequestID, Retry: s.Retry(c),
 	})
 }
