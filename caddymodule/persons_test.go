@@ -12,19 +12,32 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// elsewhereApp is called at another API host.
-const elsewhereApp = "wx0000000000000003"
+// The apps of newPersonFixture beside the first two. The last ones are called at another API
+// host, which may say of any user that it is the one with a unionid.
+const (
+	personOfficial    = "wx0000000000000004" // a service account
+	elsewhereApp      = "wx0000000000000003"
+	elsewhereOfficial = "wx0000000000000005"
+)
 
-// newPersonFixture is a stopped gateway of three apps, of which the last is at another API
-// host.
+// newPersonFixture is a stopped gateway of three mini programs and two service accounts, of which
+// the last of each is at another API host.
 func newPersonFixture(t *testing.T, config string) *fixture {
 	t.Helper()
 	apps := []wechatsim.App{{ID: firstApp, Secret: wechatsim.DefaultApp.Secret}}
 	const first = "\t\tapp wx0000000000000001 {env.WXGATE_TEST_SECRET} {\n\t\t\tapi {{.API}}\n\t\t}\n"
 	more := first
-	for _, app := range []string{secondApp, elsewhereApp} {
-		apps = append(apps, wechatsim.App{ID: app, Secret: wechatsim.DefaultApp.Secret})
-		more += strings.ReplaceAll(first, firstApp, app)
+	for _, app := range []string{secondApp, elsewhereApp, personOfficial, elsewhereOfficial} {
+		block := strings.ReplaceAll(first, firstApp, app)
+		if app == personOfficial || app == elsewhereOfficial {
+			block = strings.Replace(block, "{\n", "{\n\t\t\tkind official\n", 1)
+		} else {
+			apps = append(apps, wechatsim.App{ID: app, Secret: wechatsim.DefaultApp.Secret})
+		}
+		if app == elsewhereApp || app == elsewhereOfficial {
+			block = strings.Replace(block, "{{.API}}", "{{elsewhere}}", 1)
+		}
+		more += block
 	}
 	dir, err := os.MkdirTemp("", "wx") //nolint:usetesting // a socket's path has 100 bytes at most
 	if err != nil {
@@ -34,8 +47,7 @@ func newPersonFixture(t *testing.T, config string) *fixture {
 	f := newStoppedFixture(t, wechatsim.Config{Apps: apps}, "")
 	f.dir = dir
 	elsewhere := strings.Replace(f.sim.URL, "127.0.0.1", "localhost", 1)
-	at := strings.LastIndex(more, "{{.API}}")
-	f.config = strings.Replace(config, first, more[:at]+elsewhere+more[at+len("{{.API}}"):], 1)
+	f.config = strings.Replace(config, first, strings.ReplaceAll(more, "{{elsewhere}}", elsewhere), 1)
 	return f
 }
 
@@ -74,7 +86,10 @@ func TestPersonLogout(t *testing.T) {
 		ended := []answer{here.loginAs(firstApp, "alice", person), here.loginAs(firstApp, "alice", person), here.loginAs(secondApp, "alice", person)}
 		kept := []answer{here.loginAs(elsewhereApp, "alice", person), here.loginAs(firstApp, "bob", other), here.loginAs(secondApp, "carol", "")}
 		there.showsPerson(person, ended)
-		if out := there.operate("user", "logout", "--app", secondApp, "--unionid", person); !strings.Contains(out, "3 sessions ended") {
+		for _, command := range []string{"show", "logout", "erase"} {
+			there.refusedTo([]string{"user", command, "--app", elsewhereOfficial, "--unionid", other, "--address=unix/" + there.socket()}, "404", "no user with this unionid")
+		}
+		if out := there.operate("user", "logout", "--app", personOfficial, "--unionid", person); !strings.Contains(out, "3 sessions ended") {
 			t.Errorf("the command said %q", out)
 		}
 		for _, login := range ended {
