@@ -85,6 +85,7 @@ func (o *opener) openService() {
 	config := auth.Config{
 		Apps:        apps,
 		Scopes:      scopes,
+		Browsers:    o.app.browsers,
 		DevMode:     o.app.DevMode != "",
 		Tokens:      rt.Tokens,
 		Store:       rt.Store,
