@@ -54,27 +54,8 @@ func (p Path) Detach(r *http.Request) *http.Request {
 	}
 	d := new(Detached)
 	d.Query, d.Err = Parse(r.URL.RawQuery)
-	dropRepeated(r.Header, credentials(r.URL.RawQuery))
+	edge.DropRepeated(r.Header, credentials(r.URL.RawQuery))
 	return r.WithContext(context.WithValue(r.Context(), detachedKey{}, d))
-}
-
-// minRepeated is the length of the shortest credential that is searched for in headers.
-// WeChat's codes have 32 characters. A client could otherwise have any header removed with
-// "token=1".
-const minRepeated = 16
-
-// dropRepeated removes the headers that repeat a credential, which Caddy logs: the Referer,
-// and the X-Forwarded-Uri or X-Original-URI of a proxy.
-func dropRepeated(header http.Header, credentials []string) {
-	delete(header, "Referer")
-	for name, values := range header {
-		text := strings.Join(values, " ")
-		for _, credential := range credentials {
-			if len(credential) >= minRepeated && strings.Contains(text, credential) {
-				delete(header, name)
-			}
-		}
-	}
 }
 
 // Of returns the prefetch that a request is, or nil. It removes a credential that a rewrite
