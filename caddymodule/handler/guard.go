@@ -107,6 +107,9 @@ func openEdge(g *gateway.Guard, a *app.App, config guardConfig) error {
 	if source := credentials.Source(); source.Kind == edge.SourceHeader && headers.Managed(source.Name) {
 		return fmt.Errorf("token_from header %s: the gateway reserves this header and removes it from every request", source.Name)
 	}
+	if source := credentials.Source(); source.Kind == edge.SourceCookie && g.Browser != nil && g.Browser.Owns(source.Name) {
+		return fmt.Errorf("token_from cookie %s: browser sessions have this cookie; use another name, or set cookie in web", source.Name)
+	}
 	g.Edge = edge.Edge{
 		Headers:       headers,
 		Credentials:   credentials,

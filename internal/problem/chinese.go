@@ -51,6 +51,7 @@ var chinese = map[string]string{
 	detailInternal:    "网关内部出错，原因见其日志。请联系运维人员。",
 
 	// What is wrong with a request of a browser.
+	"WeChat refused this login: it took too long, or was used before. Log in again.":                 "微信拒绝了这次登录：耗时过长，或已用过。请重新登录。",
 	"Open this page from the mini program: it has no login of its own.":                              "请从小程序打开此页面：它没有自己的登录。",
 	"door must be official, website or scan, and the site must have it.":                             "door 须为 official、website 或 scan，且站点已配置该入口。",
 	"The login was declined in WeChat. Log in again when you want to go on.":                         "您在微信中拒绝了登录。需要继续时，请重新登录。",

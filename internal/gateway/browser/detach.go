@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/wxgate/wxgate/internal/edge"
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
@@ -37,15 +38,17 @@ func (s *Site) Detach(r *http.Request) *http.Request {
 		return nil
 	}
 	kept := url.Values{}
+	var values []string
 	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") {
 		if name, value, ok := credential(pair); ok {
 			kept[name] = append(kept[name], value)
+			values = append(values, value)
 		}
 	}
 	if len(kept) == 0 {
 		return nil
 	}
-	delete(r.Header, "Referer") // which may be this URL
+	edge.DropRepeated(r.Header, values)
 	return r.WithContext(context.WithValue(r.Context(), detachedKey{}, kept))
 }
 

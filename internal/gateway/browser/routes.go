@@ -1,9 +1,13 @@
 package browser
 
 import (
+	"errors"
+	"math"
 	"net/http"
+	"strconv"
 	"strings"
 
+	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway/browser/page"
 	"github.com/wxgate/wxgate/internal/problem"
 )
@@ -51,10 +55,20 @@ func (s *Site) Folder(path string) string {
 	return ""
 }
 
+// errCode is what a user can do about a code that WeChat refused. The details of the login API
+// are for developers of mini programs.
+var errCode = problem.Forbidden("WeChat refused this login: it took too long, or was used before. Log in again.")
+
 // ShowProblem shows a problem as a page.
 func (s *Site) ShowProblem(c *Call, p *problem.Problem) error {
-	p = p.For(c.R)
+	shown := p
+	if errors.Is(p, auth.ErrInvalidCode) || errors.Is(p, auth.ErrCodeUsed) {
+		shown = errCode
+	}
+	if p.RetryAfter > 0 {
+		c.W.Header().Set("Retry-After", strconv.FormatInt(int64(math.Ceil(p.RetryAfter.Seconds())), 10))
+	}
 	return s.config.Pages.Error(c.W, c.R, page.Error{
-		Status: p.Status, Code: p.Code, Detail: p.Text(), RequestID: c.Host.RequestID, Retry: s.Retry(c),
+		Status: p.Status, Code: p.Code, Detail: shown.For(c.R).Text(), RequestID: c.Host.RequestID, Retry: s.Retry(c),
 	})
 }

@@ -93,6 +93,11 @@ func New(config Config) (*Site, error) {
 	return s, nil
 }
 
+// Owns reports whether a name is that of one of the site's cookies.
+func (s *Site) Owns(cookie string) bool {
+	return cookie == s.cookies.session || cookie == s.cookies.scan || strings.HasPrefix(cookie, s.cookies.login)
+}
+
 // ParseOrigin returns an origin as browsers write it: https, or http on loopback.
 func ParseOrigin(text string) (origin string, secure bool, err error) {
 	u, err := url.Parse(text)
