@@ -12,6 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
+	"github.com/wxgate/wxgate/internal/wechatsim/simweb"
 )
 
 // outcome is what a call comes to while a fault lasts, and when it strikes once,
@@ -33,6 +34,7 @@ func retried(err error) outcome { return outcome{err, 2, nil, 2} }
 
 type faultRow struct {
 	errcode int // of FaultErrCode
+	slow    bool
 
 	login, phone, token, check, reset, openapi outcome
 }
@@ -84,8 +86,16 @@ var faultTable = map[fault.Kind]faultRow{
 	fault.Huge:     unreadable(fine),
 	// A short answer that breaks off is noticed before any of it is passed on.
 	fault.Truncated: unreadable(single(auth.ErrWeChatUnreadable)),
-	fault.Slow:      {login: fine, phone: fine, token: fine, check: fine, reset: fine, openapi: fine},
+	fault.Slow:      {slow: true, login: fine, phone: fine, token: fine, check: fine, reset: fine, openapi: fine},
 	fault.Control:   {login: fine, phone: fine, token: fine, check: fine, reset: fine, openapi: fine},
+}
+
+// image is what a call for an image comes to. What bends JSON replaces an image.
+func (r faultRow) image() outcome {
+	if r.check == fine && !r.slow {
+		return retried(auth.ErrWeChatUnreadable)
+	}
+	return r.check
 }
 
 func unreadable(openapi outcome) faultRow {
@@ -99,6 +109,7 @@ func unreadable(openapi outcome) faultRow {
 type faulted struct {
 	t      *testing.T
 	app    string
+	web    bool // app's users log in on web pages
 	sim    *wechatsim.Sim
 	client *wechat.Client
 	key    auth.SessionKey
@@ -122,13 +133,13 @@ func newFaultedOn(t *testing.T, app wechatsim.App) *faulted {
 	client, err := wechat.New(wechat.Config{
 		Platform: wechat.Platform(app.Platform), AppID: auth.AppID(app.ID), Secret: app.Secret,
 		API: server.URL + app.Platform.Prefix(), Transport: transport, MiniProgram: auth.AppID(app.MiniProgram),
-		CheckPhone: true, Risk: riskOn(wechat.Platform(app.Platform)),
+		CheckPhone: app.Kind == "", Risk: riskOn(wechat.Platform(app.Platform), wechat.Kind(app.Kind)), Kind: wechat.Kind(app.Kind),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	f := &faulted{t: t, app: app.ID, sim: server.Sim, client: client}
+	f := &faulted{t: t, app: app.ID, web: app.Kind != "", sim: server.Sim, client: client}
 	who, err := client.Exchange(t.Context(), f.code())
 	if err != nil {
 		t.Fatal(err)
@@ -137,9 +148,9 @@ func newFaultedOn(t *testing.T, app wechatsim.App) *faulted {
 	return f
 }
 
-// riskOn returns an option that only WeChat has.
-func riskOn(platform wechat.Platform) *wechat.RiskConfig {
-	if platform != "" && platform != wechat.WeChat {
+// riskOn returns an option that only mini programs of WeChat have.
+func riskOn(platform wechat.Platform, kind wechat.Kind) *wechat.RiskConfig {
+	if platform != "" && platform != wechat.WeChat || kind != "" {
 		return nil
 	}
 	return &wechat.RiskConfig{Scene: wechat.RiskUGC}
@@ -152,6 +163,13 @@ func (f *faulted) risk() error {
 
 func (f *faulted) code() string {
 	f.t.Helper()
+	if f.web {
+		code, err := f.sim.MintWebCode(wechatsim.User{App: f.app}, simweb.Login{})
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		return code.Code
+	}
 	code, err := f.sim.MintCode(wechatsim.User{App: f.app}, wechatsim.Login{SessionKey: "tiihtNczf5v6AKRyjwEUhQ=="})
 	if err != nil {
 		f.t.Fatal(err)
@@ -180,6 +198,11 @@ func (f *faulted) checkPhone() error {
 		f.t.Fatal(err)
 	}
 	return f.client.CheckPhone(f.t.Context(), auth.OpenData{EncryptedData: sealed.EncryptedData, IV: sealed.IV})
+}
+
+func (f *faulted) miniProgramCode() error {
+	_, _, err := f.client.MiniProgramCode(f.t.Context(), scene, "")
+	return err
 }
 
 func (f *faulted) openapi() error {
@@ -216,6 +239,7 @@ func TestFaultTable(t *testing.T) {
 			{"check phone", knownPath, row.check, (*faulted).checkPhone},
 			{"risk", riskPath, row.check, (*faulted).risk},
 			{"addresses", addressesPath, row.check, func(f *faulted) error { _, err := f.client.CallbackAddresses(f.t.Context()); return err }},
+			{"mini program code", codePath, row.image(), (*faulted).miniProgramCode},
 			{"reset", resetPath, row.reset, func(f *faulted) error { _, err := f.client.ResetSessionKey(f.t.Context(), alice, f.key); return err }},
 			{"openapi", checkPath, row.openapi, (*faulted).openapi},
 		} {

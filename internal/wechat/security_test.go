@@ -82,7 +82,7 @@ func newSecured(t *testing.T) *secured {
 func (s *secured) connect(security *apisecurity.Security) {
 	s.t.Helper()
 	client, err := wechat.New(wechat.Config{
-		AppID: auth.AppID(wechatsim.DefaultApp.ID), Secret: wechatsim.DefaultApp.Secret, API: s.url, CheckPhone: true, Security: security, Risk: riskOn(wechat.WeChat),
+		AppID: auth.AppID(wechatsim.DefaultApp.ID), Secret: wechatsim.DefaultApp.Secret, API: s.url, CheckPhone: true, Security: security, Risk: riskOn(wechat.WeChat, ""),
 		ObserveSecurity: func(c wechat.SecurityCheck) {
 			s.mu.Lock()
 			defer s.mu.Unlock()

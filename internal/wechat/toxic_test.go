@@ -86,6 +86,7 @@ type toxicCall struct {
 	// a key, and not what upstreams ask for, of which nobody knows what it does.
 	repeats   bool
 	component bool
+	official  bool // a service account's
 	secured   bool // WeChat requires encrypted and signed calls
 	within    time.Duration
 	make      func(*toxicNet) error
@@ -108,6 +109,8 @@ var toxicCalls = []toxicCall{
 		_, err := n.client.CallbackAddresses(n.t.Context())
 		return err
 	}},
+	{name: platform.CallWebLogin, path: webLoginPath, within: callDeadline, official: true, make: (*toxicNet).login},
+	{name: platform.CallMiniProgramCode, path: codePath, within: callDeadline, repeats: true, make: func(n *toxicNet) error { return n.miniProgramCode() }},
 	{name: platform.CallReset, path: resetPath, within: callDeadline, make: func(n *toxicNet) error {
 		_, err := n.client.ResetSessionKey(n.t.Context(), alice, n.key)
 		return err
@@ -175,6 +178,9 @@ func testToxic(t *testing.T, network badNetwork, call toxicCall, kept bool) {
 	if call.secured {
 		n.secure()
 	}
+	if call.official {
+		n.useOfficial()
+	}
 	n.prepare(call)
 	n.poison(network.toxics)
 	made, seen := network.expect(call)
@@ -204,6 +210,9 @@ func TestConnectionRefused(t *testing.T) {
 		t.Run(call.title(), func(t *testing.T) {
 			t.Parallel()
 			n := newToxicNet(t, false, call.component)
+			if call.official {
+				n.useOfficial()
+			}
 			n.client = n.newClient("http://127.0.0.1:1", call.component)
 			n.key = auth.SessionKey{Key: "tiihtNczf5v6AKRyjwEUhQ=="}
 			started := time.Now()

@@ -46,6 +46,7 @@ const componentID = "wxcomponent"
 type toxicNet struct {
 	*faulted
 
+	kind   wechat.Kind
 	server *httptest.Server
 	proxy  *toxiproxy.Proxy
 	keys   *apisecurity.Security // nil if no call is encrypted
@@ -78,14 +79,17 @@ func newToxicNet(t *testing.T, kept, component bool) *toxicNet {
 func (n *toxicNet) newClient(url string, component bool) *wechat.Client {
 	n.t.Helper()
 	cfg := wechat.Config{
-		AppID: auth.AppID(wechatsim.DefaultApp.ID), Secret: wechatsim.DefaultApp.Secret, API: url, CheckPhone: true, Security: n.keys,
+		AppID: auth.AppID(wechatsim.DefaultApp.ID), Secret: wechatsim.DefaultApp.Secret, API: url, CheckPhone: n.kind == "", Security: n.keys,
 		Observe: func(_ context.Context, c wechat.Call) {
 			if c.Sent && c.Name == n.call {
 				n.made.Add(1)
 			}
 		},
 	}
-	cfg.Risk = riskOn(wechat.WeChat)
+	cfg.Risk = riskOn(wechat.WeChat, n.kind)
+	if n.web {
+		cfg.AppID, cfg.Secret, cfg.Kind = auth.AppID(n.app), wechatsim.WebApps()[0].Secret, n.kind
+	}
 	if component {
 		service := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			token, err := n.sim.ComponentToken(componentID)
@@ -169,6 +173,13 @@ func (n *toxicNet) headerBytes() (length int) {
 func (n *toxicNet) login() error {
 	_, err := n.client.Exchange(n.t.Context(), n.code())
 	return err
+}
+
+// useOfficial replaces the client by one of a service account.
+func (n *toxicNet) useOfficial() {
+	n.t.Helper()
+	n.web, n.app, n.kind = true, wechatsim.WebApps()[0].ID, wechat.Official
+	n.client = n.newClient("http://"+n.proxy.Listen, false)
 }
 
 // secure has WeChat require encrypted calls, and the client make them.

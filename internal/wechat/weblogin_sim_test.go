@@ -3,14 +3,17 @@ package wechat_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"image/png"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/wechat"
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 	"github.com/wxgate/wxgate/internal/wechatsim/simweb"
 )
@@ -105,5 +108,56 @@ func TestMiniProgramCodeWithSimulator(t *testing.T) {
 		if made := sim.ProgramCodes(); len(made) != 1 || made[0].Scene != want {
 			t.Errorf("%+v", made)
 		}
+	}
+}
+
+// TestWebFaultTable is TestFaultTable for logins on web pages, with every fault at each of their
+// calls: nothing spends a code twice, and the profile, which is only read, is read twice at most.
+func TestWebFaultTable(t *testing.T) {
+	t.Parallel()
+	for kind, row := range faultTable {
+		user := row.token
+		if row.errcode == 40001 { // it is about the user's token, not the secret
+			user = single(auth.ErrWeChatBusy)
+		}
+		for path, want := range map[string]outcome{webLoginPath: row.login, webUserPath: user} {
+			for times, outcome := range map[int]error{0: want.lasting, 1: want.once} {
+				armed := fault.Fault{Kind: kind, ErrCode: row.errcode, Path: path, Times: times}
+				if row.errcode != 0 {
+					armed.Kind = fault.ErrCode
+				}
+				if kind == fault.Slow {
+					armed.Delay = 100 * time.Millisecond
+				}
+				calls := want.calls
+				if times == 1 {
+					calls = want.again
+				}
+				t.Run(fmt.Sprint(kind, " ", path, " ", times), func(t *testing.T) {
+					t.Parallel()
+					testWebFault(t, armed, outcome, calls)
+				})
+			}
+		}
+	}
+}
+
+func testWebFault(t *testing.T, armed fault.Fault, want error, calls int) {
+	app := wechatsim.WebApps()[0] // a website makes the same calls
+	f := newFaultedOn(t, app)
+	wantErr(t, f.sim.SetUserInfoOnly(app.ID, true), nil)
+	_, err := f.sim.MintCode(wechatsim.User{}, wechatsim.Login{UnionID: "u1"}) // of the same user
+	wantErr(t, err, nil)
+	f.sim.ClearRequests()
+	wantErr(t, f.sim.Arm(armed), nil)
+	who, err := f.client.Exchange(t.Context(), f.code())
+	if wantErr(t, err, want); (who.UnionID != "") != (err == nil) || (who.OpenID != "") != (err == nil) {
+		t.Errorf("%+v beside %v", who, err)
+	}
+	if got := f.sim.Count(armed.Path); got != calls {
+		t.Errorf("WeChat was called %d times, want %d", got, calls)
+	}
+	if got := f.sim.Count(webLoginPath); armed.Path == webUserPath && got != 1 {
+		t.Errorf("the code was sent %d times", got)
 	}
 }
