@@ -53,6 +53,7 @@ type Event struct {
 	All     bool       // the whole user is concerned, not one session
 	Key     auth.KeyID // with the actions of keys
 	Phone   Phone      // with [Decode] that succeeded
+	Door    string     // with [Login] of a browser: how it logged in
 	Risk    string     // with [Login] that asked for it: the rank as a digit, or unknown
 	Address string     // of the client
 	Request string     // the ID of the request, as in the access log; not of the admin API
@@ -80,7 +81,7 @@ type field struct{ name, value string }
 func (e Event) fields() []field {
 	return []field{
 		{"by", string(e.By)}, {"app", string(e.App)}, {"user_id", e.UserID}, {"session", string(e.Session)},
-		{"key", string(e.Key)}, {"phone", string(e.Phone)}, {"risk", e.Risk}, {"cause", e.Cause}, {"client", e.Address}, {"uuid", e.Request},
+		{"key", string(e.Key)}, {"phone", string(e.Phone)}, {"door", e.Door}, {"risk", e.Risk}, {"cause", e.Cause}, {"client", e.Address}, {"uuid", e.Request},
 	}
 }
 

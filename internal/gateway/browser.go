@@ -62,7 +62,7 @@ func (g *Gateway) browserCall(c *call) *browser.Call {
 			Present:    func() *auth.Identity { return g.present(c) },
 			AdmitLogin: func() (leave func(), err error) { return g.admit(c, g.config.Limits.AdmitLogin) },
 			AdmitScan:  func() (leave func(), err error) { return g.admit(c, g.config.Limits.AdmitScan) },
-			Began:      func(app auth.AppID, opened *web.Opened, err error) { g.began(c, app, opened, err) },
+			Began:      func(app auth.AppID, door auth.Door, opened *web.Opened, err error) { g.began(c, app, door, opened, err) },
 			End:        func(id *auth.Identity) error { return g.end(c, id) },
 			OfApp:      c.runtime.OfApp,
 			Leaving:    func() bool { return g.Server.ShuttingDown(c.r) },
@@ -101,9 +101,9 @@ func (g *Gateway) admit(c *call, take limit.OfNetwork) (leave func(), err error)
 }
 
 // began records a login of a browser.
-func (g *Gateway) began(c *call, app auth.AppID, opened *web.Opened, err error) {
+func (g *Gateway) began(c *call, app auth.AppID, door auth.Door, opened *web.Opened, err error) {
 	metrics.ObserveLogin(app, err)
-	act := audit.Event{Action: audit.Login, App: app}
+	act := audit.Event{Action: audit.Login, App: app, Door: door.String()}
 	if err != nil {
 		g.record(c, act, nil, err)
 		return

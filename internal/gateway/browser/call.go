@@ -35,7 +35,7 @@ type Host struct {
 	// AdmitScan takes a scan off the limits. The caller leaves.
 	AdmitScan func() (leave func(), err error)
 	// Began records a login.
-	Began func(app auth.AppID, opened *web.Opened, err error)
+	Began func(app auth.AppID, door auth.Door, opened *web.Opened, err error)
 	// End ends a session, and records it.
 	End func(id *auth.Identity) error
 	// Leaving reports whether the process is about to exit.

@@ -135,7 +135,7 @@ func (s *Site) exchange(c *Call, state string, login web.State, code string) (*w
 		return nil, err
 	}
 	opened, err := c.Web.Login(c.R.Context(), login.Door, login.App, code, c.client().Device)
-	c.Host.Began(login.App, opened, err)
+	c.Host.Began(login.App, login.Door, opened, err)
 	return opened, c.Host.OfApp(login.App, err)
 }
 

@@ -3,6 +3,7 @@ package browser
 import (
 	"net/http"
 
+	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway/browser/page"
 	"github.com/wxgate/wxgate/internal/web"
 )
@@ -76,7 +77,7 @@ func (s *Site) enterAsked(c *Call) error {
 
 func (s *Site) enter(c *Call, ticket *web.Ticket, back string) error {
 	opened, err := c.Web.Enter(c.R.Context(), ticket, c.client().Device)
-	c.Host.Began(ticket.User.App, opened, err)
+	c.Host.Began(ticket.User.App, auth.DoorWebView, opened, err)
 	if err != nil {
 		return err
 	}
