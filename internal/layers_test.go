@@ -265,10 +265,10 @@ var layers = []layer{
 	{dir: budgets + "/redisbudget", imports: []string{budgets, kit, redisConnection}, tests: []string{budgetTest, redisStore, suite, "internal/auth"}},
 	{dir: budgetTest, imports: []string{budgets}},
 	// The sign-in of browsers. Its short-lived records are in the file of sessions and in Redis.
-	{dir: browsers, alone: true, imports: []string{"internal/auth", "internal/seal"}, tests: []string{recordsTest}},
+	{dir: browsers, alone: true, imports: []string{"internal/auth", "internal/seal"}, tests: []string{recordsTest, kit, kit + "/memory"}},
 	{dir: browsers + "/boltrecords", imports: []string{browsers}, tests: []string{recordsTest, kit, kit + "/bolt", suite, "internal/auth"}},
 	{dir: browsers + "/redisrecords", imports: []string{browsers, kit, redisConnection}, tests: []string{recordsTest, redisStore, suite, "internal/auth"}},
-	{dir: recordsTest, imports: []string{browsers}},
+	{dir: recordsTest, imports: []string{browsers, "internal/auth", "internal/seal"}},
 	{dir: webhook, imports: []string{queues}},
 	{dir: secEvents, imports: []string{queues, webhook, tokens, "internal/auth"}, tests: []string{tokenTest, keyring, signing}},
 	{dir: pushing, imports: []string{queues, webhook, tokens, callback, "internal/auth", "internal/seal"}, tests: []string{queues + "/boltqueue", kit, kit + "/bolt", tokenTest, keyring, signing}},

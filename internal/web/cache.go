@@ -76,9 +76,10 @@ func (c *cache) get(cookie digest) *auth.Identity {
 	return e.id
 }
 
-// put keeps the identity of a cookie that was read at now.
+// put keeps the identity of a cookie that was read at now. It leaves a time before the end of
+// the identity, in which the next look at the store can move that.
 func (c *cache) put(cookie digest, id *auth.Identity, now time.Time) {
-	life := min(cacheLife, id.Expires.Sub(now))
+	life := min(cacheLife, id.Expires.Sub(now)/2)
 	if life < minCacheLife {
 		return
 	}

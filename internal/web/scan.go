@@ -47,6 +47,9 @@ const (
 	ScanExpired   ScanState = "expired"
 )
 
+// Final reports whether a browser has nothing to wait for any more.
+func (s ScanState) Final() bool { return s != ScanWaiting && s != ScanScanned }
+
 // Scan is a browser that waits for a phone.
 type Scan struct {
 	App     auth.AppID     `json:"a"` // whose code is shown, and whose users confirm

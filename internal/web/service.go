@@ -125,8 +125,8 @@ func (s *Service) Authenticate(ctx context.Context, value string) (*auth.Identit
 	return id, nil
 }
 
-// load reads the session of a cookie. It moves the ends of the session before they pass, at
-// most once an hour.
+// load reads the session of a cookie. It moves the ends of the session before they pass: once
+// an hour, and more often only for sessions that may be idle for about that long.
 func (s *Service) load(ctx context.Context, cookie Cookie) (*auth.Identity, error) {
 	session, err := s.cfg.Sessions.Live(ctx, cookie.Session)
 	if err != nil {
@@ -136,37 +136,40 @@ func (s *Service) load(ctx context.Context, cookie Cookie) (*auth.Identity, erro
 		return nil, fmt.Errorf("%w: not the cookie of session %s", auth.ErrInvalidToken, cookie.Session)
 	}
 	now := s.cfg.Now()
-	if session.AccessEnd.Before(now.Add(cacheLife)) {
+	if session.AccessEnd.Before(now.Add(cacheLife)) || session.IdleEnd.Before(now.Add(identityLife)) {
 		if session, err = s.cfg.Sessions.Extend(ctx, session.ID, now.Add(identityLife), true); err != nil {
 			return nil, err
 		}
 	}
-	minted, err := s.holdParent(ctx, session)
-	if err != nil {
-		return nil, err
-	}
-	expires := session.AccessEnd
-	if end := session.End(); end.Before(expires) {
-		expires = end
-	}
-	return &auth.Identity{
+	id := &auth.Identity{
 		User: session.User, UnionID: session.UnionID, Session: session.ID, Parent: session.Parent, Browser: true, Phone: session.Phone, Risk: session.Risk,
-		Dev: minted, Pseudonym: s.cfg.Pseudonym(session.User), IssuedAt: session.CreatedAt, Expires: expires,
-	}, nil
+		Pseudonym: s.cfg.Pseudonym(session.User), IssuedAt: session.CreatedAt, Expires: earlier(session.AccessEnd, session.End()),
+	}
+	return id, s.holdParent(ctx, id, session.AccessEnd)
 }
 
-// holdParent refuses a child whose parent has ended. While the child is in use, a revocation
-// of the parent is remembered. It reports whether the parent was minted.
-func (s *Service) holdParent(ctx context.Context, child *auth.Session) (minted bool, err error) {
+// holdParent refuses a child whose parent has ended, and has it end with the parent. As long as
+// the child is in use, a revocation of the parent is remembered.
+func (s *Service) holdParent(ctx context.Context, child *auth.Identity, accessEnd time.Time) error {
 	if child.Parent == "" {
-		return false, nil
+		return nil
 	}
 	parent, err := s.cfg.Sessions.Live(ctx, child.Parent)
 	if err != nil {
-		return false, err
+		return err
 	}
-	if parent.AccessEnd.Before(child.AccessEnd) {
-		_, err = s.cfg.Sessions.Extend(ctx, parent.ID, child.AccessEnd, false)
+	if parent.AccessEnd.Before(accessEnd) {
+		if parent, err = s.cfg.Sessions.Extend(ctx, parent.ID, accessEnd, false); err != nil {
+			return err
+		}
 	}
-	return parent.Door == auth.DoorMinted, err
+	child.Dev, child.Expires = parent.Door == auth.DoorMinted, earlier(child.Expires, parent.End())
+	return nil
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
