@@ -16,6 +16,13 @@ func TestLocalRecords(t *testing.T) {
 	recordstest.Conform(t, recordstest.Store{Open: func(testing.TB) web.Records { return records }, Now: clock.Now, Pass: clock.Pass})
 }
 
+func TestModelScans(t *testing.T) {
+	t.Parallel()
+	clock := new(recordstest.Clock)
+	records := web.NewLocalRecords(clock.Now)
+	recordstest.ModelScans(t, recordstest.Store{Open: func(testing.TB) web.Records { return records }, Now: clock.Now, Pass: clock.Pass}, 20_000, false)
+}
+
 // TestLocalRecordsAreSwept: memory does not grow with the number of records that there were.
 func TestLocalRecordsAreSwept(t *testing.T) {
 	t.Parallel()

@@ -45,6 +45,14 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+func TestModelScans(t *testing.T) {
+	t.Parallel()
+	clock, file := new(recordstest.Clock), newFile(t)
+	recordstest.ModelScans(t, recordstest.Store{
+		Open: func(testing.TB) web.Records { return boltrecords.New(file, clock.Now) }, Now: clock.Now, Pass: clock.Pass,
+	}, 3000, false)
+}
+
 // TestReopen: records are there after a restart, and after a compaction, until they expire.
 func TestReopen(t *testing.T) {
 	t.Parallel()

@@ -54,6 +54,18 @@ func TestConformance(t *testing.T) {
 	})
 }
 
+func TestModelScans(t *testing.T) {
+	t.Parallel()
+	cfg := shared(t)
+	recordstest.ModelScans(t, recordstest.Store{
+		Open: func(t testing.TB) web.Records {
+			conn, prefix := connect(t, cfg)
+			return redisrecords.New(conn, prefix, time.Now)
+		},
+		Now: time.Now,
+	}, 3000, true)
+}
+
 // TestExpiry: every record expires in Redis, also one that was swapped, and no later than it
 // was added for. The machine's clock may be wrong.
 func TestExpiry(t *testing.T) {
