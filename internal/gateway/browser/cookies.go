@@ -22,8 +22,9 @@ const (
 	maxLogins = 8
 	// loginNameChars is how much of a state names its cookie.
 	loginNameChars = 8
-	// maxLoginBytes bounds the cookie of a login: the longest return, sealed and in base64.
-	maxLoginBytes = 4096
+	// maxLoginBytes bounds the cookie of a login: browsers drop one that has more than 4096
+	// bytes with its name.
+	maxLoginBytes = 3840
 )
 
 // names are the names of the cookies.
@@ -74,7 +75,9 @@ func (s *Site) Take(header http.Header) (taken Cookies) {
 	found := false
 	for _, line := range header["Cookie"] {
 		for pair := range strings.SplitSeq(line, ";") {
-			pair = strings.TrimSpace(pair)
+			// Spaces of Unicode stay: a sibling host can set a cookie whose name is one of them
+			// and then ours, which is not a __Host- name to a browser (cookie tossing).
+			pair = strings.Trim(pair, " \t")
 			if name, value, _ := strings.Cut(pair, "="); strings.HasPrefix(name, s.cookies.session) && s.take(&taken, name, value) {
 				found = true
 			} else if pair != "" {
