@@ -144,7 +144,7 @@ func (s *Site) poll(c *Call, name string) error {
 		if err != nil {
 			return err
 		}
-		if string(state) != known || c.Host.Leaving() {
+		if string(state) != known || state.Final() || c.Host.Leaving() {
 			return c.respond(stateResponse{state})
 		}
 		select {

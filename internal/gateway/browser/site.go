@@ -3,7 +3,6 @@ package browser
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -122,11 +121,8 @@ func loopback(host string) bool {
 	if host == "localhost" {
 		return true
 	}
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return addr.IsLoopback()
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
 }
 
 // Apps returns the apps whose users the site admits because of its doors.

@@ -3,6 +3,7 @@ package browser
 import (
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 
 	"github.com/wxgate/wxgate/internal/problem"
@@ -55,7 +56,8 @@ func (s *Site) checkTarget(text string) error {
 	if err != nil || u.User != nil {
 		return errReturn
 	}
-	if strings.HasPrefix(text, s.origin+"/") && (u.Path == s.calls || strings.HasPrefix(u.Path, s.calls+"/")) {
+	cleaned := path.Clean(u.Path) // browsers resolve dots, also encoded ones
+	if strings.HasPrefix(text, s.origin+"/") && (cleaned == s.calls || strings.HasPrefix(cleaned, s.calls+"/")) {
 		return errReturn
 	}
 	return nil
