@@ -59,7 +59,7 @@ func (g *Gateway) browserCall(c *call) *browser.Call {
 		W: c.w, R: c.r, Web: c.runtime.Web, Apps: c.runtime.Platforms, Cookies: c.bearer.cookies, Address: g.Server.ClientIP(c.r),
 		Host: browser.Host{
 			Bearer:     func() (*auth.Identity, error) { return g.bearerOnly(c) },
-			Present:    func() *auth.Identity { return g.present(c) },
+			Present:    func() (*auth.Identity, error) { return g.present(c) },
 			AdmitLogin: func() (leave func(), err error) { return g.admit(c, g.config.Limits.AdmitLogin) },
 			AdmitScan:  func() (leave func(), err error) { return g.admit(c, g.config.Limits.AdmitScan) },
 			Began:      func(app auth.AppID, door auth.Door, opened *web.Opened, err error) { g.began(c, app, door, opened, err) },
@@ -80,16 +80,23 @@ func (g *Gateway) bearerOnly(c *call) (*auth.Identity, error) {
 	return g.identity(c)
 }
 
-// present returns the identity of the session cookie, or nil if it is not valid here.
-func (g *Gateway) present(c *call) *auth.Identity {
+// present returns the identity of the session cookie, or nil if it is not valid here. The error
+// says that the store does not know.
+func (g *Gateway) present(c *call) (*auth.Identity, error) {
 	if c.bearer.cookies.Session == "" || c.bearer.cookies.Err != nil {
-		return nil
+		return nil, nil //nolint:nilerr,nilnil // it is not valid
 	}
 	id, err := c.runtime.Web.Authenticate(c.r.Context(), c.bearer.cookies.Session)
-	if err != nil || g.enters(c.runtime, id) != nil {
-		return nil
+	if err == nil {
+		err = g.enters(c.runtime, id)
 	}
-	return id
+	switch {
+	case err == nil:
+		return id, nil
+	case errors.Is(err, auth.ErrStoreUnavailable):
+		return nil, err
+	}
+	return nil, nil //nolint:nilnil // it is not valid
 }
 
 // admit takes one off a limit of the client's network, and one of the places at WeChat.

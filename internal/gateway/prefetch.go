@@ -24,7 +24,7 @@ type prefetchTokenResponse struct {
 }
 
 func (g *Gateway) servePrefetchToken(c *call) error {
-	id, err := g.identity(c)
+	id, err := g.bearerOnly(c)
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func (v *Verifier) decide(r *http.Request) (decision, error) {
 		return decision{}, err
 	}
 	if in.bearer.cookies.Sent() && !named {
-		return decision{}, problem.Forbidden("The gateway cannot determine the original method, which a browser session requires.")
+		in.bearer.origin = problem.Forbidden("The gateway cannot determine the original method, which a browser session requires.")
 	}
 	return v.Guard.decide(r.Context(), in)
 }

@@ -28,8 +28,9 @@ type Call struct {
 type Host struct {
 	// Bearer returns the identity of the request's access token. A cookie is none.
 	Bearer func() (*auth.Identity, error)
-	// Present returns the identity of the session cookie, or nil.
-	Present func() *auth.Identity
+	// Present returns the identity of the session cookie, or nil if it is not valid. The
+	// error says that the store does not know.
+	Present func() (*auth.Identity, error)
 	// AdmitLogin takes a login off the limits. The caller leaves.
 	AdmitLogin func() (leave func(), err error)
 	// AdmitScan takes a scan off the limits. The caller leaves.
@@ -86,10 +87,10 @@ func (c *Call) done() error {
 // begin gives the browser the cookie of a session, in place of the one that it had. The
 // session of that one ends, since only a copy could use it any more.
 func (s *Site) begin(c *Call, opened *web.Opened) {
-	before := c.Host.Present()
+	before, _ := c.Host.Present() // the new session is none the worse for one that cannot be ended
 	s.set(c.W, s.cookies.session, opened.Cookie.Value(), opened.Life())
 	if before != nil {
-		_ = c.Host.End(before) // recorded there; the new session is none the worse for it
+		_ = c.Host.End(before) // recorded there
 	}
 }
 

@@ -48,7 +48,11 @@ func (s *Site) Enter(c *Call) error {
 	if err != nil {
 		return err
 	}
-	if !ticket.Fits(c.client(), c.Host.Present()) {
+	present, err := c.Host.Present()
+	if err != nil {
+		return err
+	}
+	if !ticket.Fits(c.client(), present) {
 		return s.config.Pages.Continue(c.W, c.R, page.Continue{Action: s.calls + pathEnter, Ticket: text, Return: back, Name: nameOf(ticket)})
 	}
 	return s.enter(c, ticket, back)
@@ -100,10 +104,12 @@ func (s *Site) Logout(c *Call) error {
 	if err := s.sameOrigin(c.R.Header); err != nil {
 		return err
 	}
-	if id := c.Host.Present(); id != nil {
-		if err := c.Host.End(id); err != nil {
-			return err
-		}
+	id, err := c.Host.Present()
+	if id != nil {
+		err = c.Host.End(id)
+	}
+	if err != nil { // the session may live on: the user must not believe that it ended
+		return err
 	}
 	s.Forget(c.W)
 	return c.done()
