@@ -126,7 +126,7 @@ http://127.0.0.1:${port} {
 		wxgate {
 			require phone on /pay
 			require fresh 4s on /fresh
-			${site}
+			${site.replace('{port}', port)}
 		}
 		reverse_proxy 127.0.0.1:${service.port}
 	}

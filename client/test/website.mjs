@@ -1,4 +1,5 @@
-// A small gateway with browser sign-in: logins, tickets, and a scan with the number 0421.
+// A small gateway with browser sign-in: logins, tickets, and a scan with the number 0421. It shows
+// what the client sends, and breaks; browser.test.mjs has the same calls with the real gateway.
 
 import { once } from 'node:events'
 import http from 'node:http'
