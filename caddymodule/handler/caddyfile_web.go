@@ -15,7 +15,7 @@ func (h *Handler) parseWeb(d *caddyfile.Dispenser) error {
 	}
 	w := new(Web)
 	h.Web = w
-	return directive.Block{Dispenser: d, Options: map[string]func() error{
+	err := directive.Block{Dispenser: d, Options: map[string]func() error{
 		"url":      directive.Checked(d, &w.URL, checkOrigin),
 		"official": func() error { return w.parseOfficial(d) },
 		"website":  directive.One(d, &w.Website),
@@ -26,6 +26,13 @@ func (h *Handler) parseWeb(d *caddyfile.Dispenser) error {
 		"theme":    func() error { return w.parseTheme(d) },
 		"pages":    directive.One(d, &w.Pages),
 	}}.Parse()
+	if err != nil {
+		return err
+	}
+	if err := w.check(); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
 }
 
 func checkOrigin(origin string) error {
@@ -45,7 +52,7 @@ func (w *Web) parseOfficial(d *caddyfile.Dispenser) error {
 	if len(args) == 2 {
 		w.Scope = args[1]
 	}
-	if _, err := w.isBase(); err != nil {
+	if err := w.checkScope(); err != nil {
 		return d.WrapErr(err)
 	}
 	return nil

@@ -98,15 +98,27 @@ func (w *Web) open(ctx caddy.Context, a *app.App, prefix string, admitted map[au
 	return site, nil
 }
 
+// check checks what needs no other part of the configuration.
+func (w *Web) check() error {
+	if w.Official == "" && w.Website == "" && w.Scan == "" && !w.Ticket {
+		return errors.New("web has no door; set official, website, scan or ticket")
+	}
+	if err := w.checkScope(); err != nil {
+		return err
+	}
+	return browser.CheckCookie(w.Cookie, w.URL)
+}
+
 func (w *Web) resolve(ctx caddy.Context, a *app.App, admitted map[auth.AppID]struct{}) (config browser.Config, err error) {
+	if err := w.check(); err != nil {
+		return config, err
+	}
 	config = browser.Config{Cookie: w.Cookie, Ticket: w.Ticket, Return: w.Return}
 	config.Scan.Page, config.Scan.Place = w.ScanPage, w.ScanPlace
 	if config.URL, err = w.url(ctx); err != nil {
 		return config, err
 	}
-	if config.Official.Base, err = w.isBase(); err != nil {
-		return config, err
-	}
+	config.Official.Base = w.Scope == scopeBase
 	for _, door := range []struct {
 		name, app string
 		kind      wechat.Kind
@@ -139,16 +151,16 @@ func (w *Web) checkApps(a *app.App, config browser.Config, admitted map[auth.App
 	return nil
 }
 
-func (w *Web) isBase() (bool, error) {
+func (w *Web) checkScope() error {
 	switch {
 	case w.Scope == "":
-		return false, nil
+		return nil
 	case w.Official == "":
-		return false, errors.New("scope is of an official account, and none is set")
+		return errors.New("scope is of an official account, and none is set")
 	case w.Scope != scopeUserInfo && w.Scope != scopeBase:
-		return false, fmt.Errorf("official: unrecognized scope %q; expected userinfo or base", w.Scope)
+		return fmt.Errorf("official: unrecognized scope %q; expected userinfo or base", w.Scope)
 	}
-	return w.Scope == scopeBase, nil
+	return nil
 }
 
 // url returns the configured origin, or that of the site's only host.

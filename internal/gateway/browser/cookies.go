@@ -34,6 +34,20 @@ type names struct {
 	login   string // the beginning of those of logins that are under way
 }
 
+// CheckCookie refuses a name of the session cookie that the site of an origin cannot have; ""
+// is the default of both.
+func CheckCookie(name, origin string) error {
+	secure := true
+	if origin != "" {
+		var err error
+		if _, secure, err = ParseOrigin(origin); err != nil {
+			return err
+		}
+	}
+	_, err := newNames(name, secure)
+	return err
+}
+
 // newNames returns the names of a site's cookies. A name without hostPrefix is refused where
 // browsers support it: a sibling host could set the cookie, and so log a victim in as the
 // attacker (cookie tossing).

@@ -80,7 +80,7 @@ var imageTypes = map[string]string{
 
 // list finds the templates and reads the images of the folder.
 func (l *loader) list() error {
-	entries, err := fs.ReadDir(l.files, ".")
+	entries, err := os.ReadDir(l.folder) // whose error names the folder
 	if err != nil {
 		return err
 	}
