@@ -60,6 +60,16 @@ func newCache() (*cache, error) {
 	return &cache{inner: inner}, nil
 }
 
+// digestOf returns the digest of a cookie. The copy makes no garbage.
+func digestOf(cookie string) digest {
+	var text [cookieChars]byte
+	if len(cookie) != cookieChars {
+		return digest{} // of no cookie
+	}
+	copy(text[:], cookie)
+	return sha256.Sum256(text[:])
+}
+
 func (d digest) key() uint64 { return binary.BigEndian.Uint64(d[:]) }
 
 // get returns the identity of a cookie; nil if the cache does not have it.

@@ -17,6 +17,7 @@ const (
 	// cookieSecretBytes is the part of a cookie that only its browser knows.
 	cookieSecretBytes = 32
 	sessionIDBytes    = 16 // see auth.SessionID
+	cookieChars       = len(cookiePrefix) + (sessionIDBytes+cookieSecretBytes)*4/3
 
 	// cookieDomain keeps the digest of a cookie from being that of a refresh token.
 	cookieDomain = "wxgate browser session\x00"

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -103,7 +102,7 @@ func opened(cookie Cookie, session *auth.Session, ended []auth.SessionID, err er
 // [auth.ErrInvalidToken], [auth.ErrSessionRevoked] or [auth.ErrSessionReplaced] when it does
 // not. It reads the store if it has not done so for a while.
 func (s *Service) Authenticate(ctx context.Context, value string) (*auth.Identity, error) {
-	key := digest(sha256.Sum256([]byte(value)))
+	key := digestOf(value)
 	id := s.cache.get(key)
 	if id == nil {
 		cookie, err := ParseCookie(value)
