@@ -1,0 +1,301 @@
+package doors_test
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"html"
+	"io"
+	"log"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/coder/websocket"
+
+	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
+)
+
+// pub is where the calls of clients are.
+const pub = "/v1.0/pub"
+
+// world is a site with all that belongs to it.
+type world struct {
+	t        *testing.T
+	sim      *simserver.Server
+	upstream *upstream
+	origin   string // of the site
+	machines []*machine
+
+	mu      sync.Mutex
+	secrets map[string]string // codes, tickets, states and cookies, and what they are
+}
+
+// newWorld starts a site of one machine with a file, without TLS.
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := startWorld(t)
+	addr := freeAddr(t)
+	w.origin = "http://" + addr
+	dir := tempDir(t)
+	w.machines = []*machine{startMachine(w, dir, addr, "bolt "+filepath.Join(dir, "wxgate.db"))}
+	w.machines[0].await()
+	t.Cleanup(w.checkLeaks)
+	return w
+}
+
+// newFleet starts a site of two machines that share a Redis, behind a proxy that terminates
+// TLS and gives the requests to each in turn.
+func newFleet(t *testing.T) *world {
+	t.Helper()
+	needRedis(t)
+	w := startWorld(t)
+	redis := startRedis(t)
+	addrs := []string{freeAddr(t), freeAddr(t)}
+	w.origin = startFront(t, addrs)
+	for _, addr := range addrs {
+		w.machines = append(w.machines, startMachine(w, tempDir(t), addr, "redis redis://"+redis))
+	}
+	for _, m := range w.machines {
+		m.await()
+	}
+	t.Cleanup(w.checkLeaks)
+	return w
+}
+
+func startWorld(t *testing.T) *world {
+	t.Helper()
+	needChromium(t)
+	sim, err := simserver.Start(context.Background(), wechatsim.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sim.Close() }) // a browser may still have a request
+	w := &world{t: t, sim: sim, upstream: startUpstream(t), secrets: make(map[string]string)}
+	return w
+}
+
+// note remembers what nothing behind the gateway and no log may have.
+func (w *world) note(kind, secret string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if secret != "" {
+		w.secrets[secret] = kind
+	}
+}
+
+// noteURL notes the credentials of a URL, wherever a browser met it.
+func (w *world) noteURL(address string) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return
+	}
+	for _, name := range []string{"code", "state", "ticket"} {
+		w.note(name, u.Query().Get(name))
+	}
+}
+
+// checkLeaks checks that neither the upstream nor a log got a credential, in a URL, a
+// Referer or anything else.
+func (w *world) checkLeaks() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.secrets) == 0 {
+		w.t.Error("no credential was noted: nothing was checked")
+	}
+	texts := map[string]string{"the upstream": strings.Join(w.upstream.all(), "\n")}
+	for _, m := range w.machines {
+		access, err := os.ReadFile(filepath.Join(m.dir, "access.log"))
+		if err != nil || len(access) == 0 {
+			w.t.Errorf("no access log: %v", err)
+		}
+		texts["the access log of "+m.addr] = locations.ReplaceAllString(string(access), "")
+		texts["the log of "+m.addr] = m.output()
+	}
+	for where, text := range texts {
+		for secret, kind := range w.secrets {
+			if strings.Contains(text, secret) {
+				w.t.Errorf("%s has a %s: %s", where, kind, secret)
+			}
+		}
+	}
+}
+
+// locations are where responses send browsers, in access logs. That of a login has its state,
+// as WeChat needs it: without the cookie that came with it, it is good for nothing.
+var locations = regexp.MustCompile(`"Location":\["[^"]*"\]`)
+
+// insecure is the configuration of clients and servers of TLS that no authority signs for.
+var insecure = &tls.Config{InsecureSkipVerify: true}
+
+// A front is a proxy that terminates TLS before several machines.
+type front struct {
+	machines []*httputil.ReverseProxy
+	next     atomic.Int64
+}
+
+// turns are calls that go to one machine, so that each door uses both.
+var turns = []struct {
+	method, prefix string
+	machine        int
+}{
+	{http.MethodGet, pub + "/web/login", 0},
+	{http.MethodGet, pub + "/web/callback", 1}, // the login began on the other
+	{http.MethodPost, pub + "/web/ticket", 0},
+	{http.MethodGet, pub + "/web/enter", 1}, // the ticket is of the other
+	{http.MethodPost, pub + "/web/enter", 0},
+}
+
+// startFront starts a front. Its host has siblings, which are other hosts of the same site.
+func startFront(t *testing.T, addrs []string) (origin string) {
+	t.Helper()
+	f := &front{}
+	for _, addr := range addrs {
+		to := &url.URL{Scheme: "http", Host: addr}
+		f.machines = append(f.machines, &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(to) // and its Host: the gateway must know its own origin
+			r.SetXForwarded()
+		}, ErrorLog: log.New(io.Discard, "", 0)}) // streams end without their last chunk
+	}
+	server := httptest.NewTLSServer(f)
+	t.Cleanup(server.Close)
+	_, port, _ := strings.Cut(server.Listener.Addr().String(), ":")
+	return "https://shop.wxgate.localhost:" + port
+}
+
+// ServeHTTP gives a request to its machine, or to the next one in turn.
+func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.machines[f.machine(r)].ServeHTTP(w, r)
+}
+
+func (f *front) machine(r *http.Request) int {
+	if rest, ok := strings.CutPrefix(r.URL.Path, pub+"/web/scan"); ok {
+		// One machine shows a code and begins the session, the other has the phone.
+		if rest == "" || strings.HasSuffix(rest, "/finish") {
+			return 0
+		}
+		if r.Header.Get("Authorization") != "" {
+			return 1
+		}
+	}
+	for _, turn := range turns {
+		if r.Method == turn.method && strings.HasPrefix(r.URL.Path, turn.prefix) {
+			return turn.machine
+		}
+	}
+	return int(f.next.Add(1)) % len(f.machines)
+}
+
+// upstream shows who is logged in, and remembers what it gets.
+type upstream struct {
+	addr string
+
+	mu       sync.Mutex
+	requests []upstreamRequest
+}
+
+// upstreamRequest is a request as the upstream got it.
+type upstreamRequest struct {
+	method, uri, body string
+	header            http.Header
+}
+
+func startUpstream(t *testing.T) *upstream {
+	t.Helper()
+	u := &upstream{}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", u.page)
+	mux.HandleFunc("GET /events", u.events)
+	mux.HandleFunc("GET /socket", u.socket)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		u.note(r)
+		mux.ServeHTTP(w, r)
+	}))
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	u.addr = server.Listener.Addr().String()
+	return u
+}
+
+func (u *upstream) note(r *http.Request) {
+	var body []byte
+	if r.Header.Get("Upgrade") == "" {
+		body, _ = io.ReadAll(r.Body) // a request that ends early is noted too
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.requests = append(u.requests, upstreamRequest{r.Method, r.RequestURI, string(body), r.Header.Clone()})
+}
+
+// got returns the requests so far to a path, with their query.
+func (u *upstream) got(uri string) (found []upstreamRequest) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, r := range u.requests {
+		if r.uri == uri {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+// all returns the requests as texts.
+func (u *upstream) all() (texts []string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, r := range u.requests {
+		texts = append(texts, fmt.Sprintf("%s %s %v %s", r.method, r.uri, r.header, r.body))
+	}
+	return texts
+}
+
+// shown are the identity headers that the page shows, by their elements.
+var shown = map[string]string{"openid": "X-Wx-Openid", "unionid": "X-Wx-Unionid", "appid": "X-Wx-Appid", "source": "X-Wx-Source"}
+
+// page shows the identity. The browser may keep it, as pages of careless upstreams are kept.
+func (u *upstream) page(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if r.URL.Query().Has("keep") {
+		w.Header().Set("Cache-Control", "max-age=600")
+	}
+	_, _ = io.WriteString(w, `<!doctype html><html lang="en"><meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><title>Orders</title><h1>Orders</h1>`)
+	for _, id := range slices.Sorted(maps.Keys(shown)) {
+		_, _ = fmt.Fprintf(w, `<p id="%s">%s</p>`, id, html.EscapeString(r.Header.Get(shown[id])))
+	}
+}
+
+// events is a stream of events that ends with the request.
+func (u *upstream) events(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	_, _ = io.WriteString(w, "data: hello\n\n")
+	_ = http.NewResponseController(w).Flush() // a client that has gone is noticed below
+	<-r.Context().Done()
+}
+
+// socket is a WebSocket that echoes.
+func (u *upstream) socket(w http.ResponseWriter, r *http.Request) {
+	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // careless: the gateway checks the origin
+	if err != nil {
+		return
+	}
+	defer func() { _ = c.CloseNow() }()
+	for {
+		kind, message, err := c.Read(r.Context())
+		if err != nil || c.Write(r.Context(), kind, message) != nil {
+			return
+		}
+	}
+}
