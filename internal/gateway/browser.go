@@ -62,12 +62,14 @@ func (g *Gateway) browserCall(c *call) *browser.Call {
 			Present:    func() (*auth.Identity, error) { return g.present(c) },
 			AdmitLogin: func() (leave func(), err error) { return g.admit(c, g.config.Limits.AdmitLogin) },
 			AdmitScan:  func() (leave func(), err error) { return g.admit(c, g.config.Limits.AdmitScan) },
-			Began:      func(app auth.AppID, door auth.Door, opened *web.Opened, err error) { g.began(c, app, door, opened, err) },
-			End:        func(id *auth.Identity) error { return g.end(c, id) },
-			OfApp:      c.runtime.OfApp,
-			Leaving:    func() bool { return g.Server.ShuttingDown(c.r) },
-			Expand:     func(text string) string { return g.Server.Expand(c.r, text) },
-			RequestID:  g.Server.RequestID(c.r),
+			Began: func(app auth.AppID, door auth.Door, opened *web.Opened, err error) {
+				g.began(c, app, door, opened, err)
+			},
+			End:       func(id *auth.Identity) error { return g.end(c, id) },
+			OfApp:     c.runtime.OfApp,
+			Leaving:   func() bool { return g.Server.ShuttingDown(c.r) },
+			Expand:    func(text string) string { return g.Server.Expand(c.r, text) },
+			RequestID: g.Server.RequestID(c.r),
 		},
 	}
 }
