@@ -50,8 +50,14 @@ func checkDocument(r *http.Request) error {
 	if dest := r.Header.Get("Sec-Fetch-Dest"); dest != "" && dest != "document" {
 		return fmt.Errorf("%w: its destination is %q, not a document", auth.ErrCrossSite, dest)
 	}
-	if r.Header["Sec-Purpose"] != nil || r.Header["Purpose"] != nil {
-		return fmt.Errorf("%w: it fetches a page that the user has not visited", auth.ErrCrossSite)
+	for _, mark := range prefetchMarks {
+		if r.Header[mark] != nil {
+			return fmt.Errorf("%w: it fetches a page that the user has not visited", auth.ErrCrossSite)
+		}
 	}
 	return nil
 }
+
+// prefetchMarks are headers of requests for a page that the user may visit: of today's browsers,
+// and of older ones.
+var prefetchMarks = []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"}

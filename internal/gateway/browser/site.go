@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strings"
 
 	"github.com/wxgate/wxgate/internal/auth"
@@ -93,10 +94,13 @@ func (s *Site) Owns(cookie string) bool {
 	return cookie == s.cookies.session || cookie == s.cookies.scan || strings.HasPrefix(cookie, s.cookies.login)
 }
 
+// originHost matches hosts that browsers write as they are: other letters must be in Punycode.
+var originHost = regexp.MustCompile(`^([a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]+)?$`)
+
 // ParseOrigin returns an origin as browsers write it: https, or http on loopback.
 func ParseOrigin(text string) (origin string, secure bool, err error) {
 	u, err := url.Parse(text)
-	if err != nil || u.Host == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" || strings.ContainsAny(u.Host, "*{}") {
+	if err != nil || u.Host == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" || !originHost.MatchString(u.Host) {
 		return "", false, fmt.Errorf("%q is not an origin; write it as https://shop.example.com", text)
 	}
 	scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Host)
