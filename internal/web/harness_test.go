@@ -3,6 +3,7 @@ package web_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -60,7 +61,7 @@ func newSite(t testing.TB, o options) *site {
 		Limits: map[auth.AppID]auth.SessionLimit{official: o.limit, miniProgram: o.limit},
 		Access: time.Hour, Refresh: testLife, Idle: o.idle,
 	})
-	box, err := seal.New(bytes.Repeat([]byte("secret"), 8))
+	box, err := seal.New([]byte(rand.Text() + rand.Text())) // each process of a fuzz test has its own
 	s.must(err)
 	s.config = web.Config{
 		Sessions: s.sessions, Revocations: s.set, Records: web.NewLocalRecords(time.Now), Box: box,
