@@ -45,7 +45,7 @@ func guideCaddyfile(t *testing.T, page, heading string) string {
 
 // TestGuidesAdapt has every Caddyfile of these guides adapt as it is printed.
 func TestGuidesAdapt(t *testing.T) {
-	for _, guide := range []string{"caddyfile.md", "events.md", "migration.md", "observability.md", "openapi.md", "platforms.md", "recipes.md", "verify.md", "wechat.md"} {
+	for _, guide := range []string{"caddyfile.md", "events.md", "migration.md", "observability.md", "openapi.md", "platforms.md", "recipes.md", "verify.md", "web.md", "wechat.md"} {
 		text, err := os.ReadFile(filepath.Join("..", "docs", guide))
 		if err != nil {
 			t.Fatal(err)
