@@ -132,6 +132,9 @@ func (s *Service) scanOf(ctx context.Context, name string, browser BrowserKey) (
 func (s *Service) OpenScan(ctx context.Context, name string, phone *auth.Identity) (scan Scan, err error) {
 	err = s.scanned(ctx, name, phone, func(found *Scan) (bool, error) {
 		scan = *found
+		if found.State == ScanRefused {
+			return false, fmt.Errorf("%w: it is refused", ErrScan)
+		}
 		if found.State != ScanWaiting {
 			return false, nil
 		}

@@ -18,6 +18,9 @@ const (
 	pollTime = 25 * time.Second
 	// pollStep is how often the store is asked meanwhile.
 	pollStep = 500 * time.Millisecond
+	// maxPolls is how many browsers of a site may wait: each of them reads the store twice a
+	// second. One more gets the state at once, and its page asks again in a second.
+	maxPolls = 1000
 
 	paramKnown = "known"
 )
@@ -135,7 +138,12 @@ func (s *Site) poll(c *Call, name string) error {
 	if known == "" {
 		known = string(web.ScanWaiting)
 	}
-	ctx, cancel := context.WithTimeout(c.R.Context(), pollTime)
+	wait := pollTime
+	if s.polls.Add(1) > maxPolls {
+		wait = 0
+	}
+	defer s.polls.Add(-1)
+	ctx, cancel := context.WithTimeout(c.R.Context(), wait)
 	defer cancel()
 	ticks := time.NewTicker(pollStep)
 	defer ticks.Stop()

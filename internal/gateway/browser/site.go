@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync/atomic"
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/gateway/browser/page"
@@ -67,6 +68,7 @@ type Site struct {
 	secure  bool
 	cookies names
 	returns []string
+	polls   atomic.Int64 // under way
 }
 
 // New checks the configuration.

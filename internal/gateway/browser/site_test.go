@@ -44,7 +44,6 @@ func TestNew(t *testing.T) {
 		"no url":         {func(c *Config) { c.URL = "" }, "url: "},
 		"a return":       {func(c *Config) { c.Return = []string{"https://m.example.com/a"} }, "return: "},
 		"a cookie":       {func(c *Config) { c.Cookie = "shop" }, "cookie: "},
-		"no door":        {func(c *Config) { c.Official, c.Website, c.Scan, c.Ticket = Official{}, "", Scan{}, false }, "no door: "},
 		"tickets, alone": {func(c *Config) { c.Official, c.Website, c.Scan = Official{}, "", Scan{} }, ""},
 	} {
 		config := newSite(t, nil).config

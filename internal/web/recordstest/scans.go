@@ -196,7 +196,7 @@ func (m *scanModel) opens(s *modelScan, phone int) bool {
 func (m *scanModel) open(s *modelScan) bool {
 	phone := m.random.IntN(modelPhones)
 	scan, err := m.any().OpenScan(m.t.Context(), s.name, m.phones[phone])
-	if !m.opens(s, phone) {
+	if !m.opens(s, phone) || s.state == web.ScanRefused {
 		return m.note(s, err, web.ErrScan, "open with phone %d", phone)
 	}
 	if scan.Agent != "Chrome" {
