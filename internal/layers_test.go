@@ -195,7 +195,7 @@ var layers = []layer{
 	{dir: "internal/gateway", alone: true, imports: []string{
 		"internal/gateway/cors", "internal/gateway/envelope", "internal/gateway/failures", "internal/gateway/limit", "internal/gateway/metadata", "internal/gateway/prefetch", "internal/gateway/wafer", "internal/gateway/writer", "internal/audit", "internal/metrics", "internal/edge", "internal/problem",
 		weChat, callback, openData, tokens, keyring, kit, queues, pushing, browsers, browserSite, "internal/auth",
-	}, tests: []string{kit + "/memory", "internal/seal", tokenTest}},
+	}, tests: []string{kit + "/memory", "internal/seal", tokenTest, browserPage}},
 	{dir: "internal/gateway/cors", imports: []string{"internal/gateway/writer", "internal/edge"}},
 	{dir: "internal/gateway/failures", imports: []string{weChat, "internal/problem", "internal/auth"}},
 	{dir: "internal/gateway/envelope", imports: []string{"internal/problem", "internal/auth"}},

@@ -55,8 +55,12 @@ func serveBrowser(serve func(*browser.Site, *browser.Call) error) func(*Gateway,
 
 // browserCall returns what a call of a browser needs.
 func (g *Gateway) browserCall(c *call) *browser.Call {
+	rt := c.runtime
+	if rt == nil { // the call is refused before it needs one, and its error is shown
+		rt = new(Runtime)
+	}
 	return &browser.Call{
-		W: c.w, R: c.r, Web: c.runtime.Web, Apps: c.runtime.Platforms, Cookies: c.bearer.cookies, Address: g.Server.ClientIP(c.r),
+		W: c.w, R: c.r, Web: rt.Web, Apps: rt.Platforms, Cookies: c.bearer.cookies, Address: g.Server.ClientIP(c.r),
 		Host: browser.Host{
 			Bearer:     func() (*auth.Identity, error) { return g.bearerOnly(c) },
 			Present:    func() (*auth.Identity, error) { return g.present(c) },
@@ -66,7 +70,7 @@ func (g *Gateway) browserCall(c *call) *browser.Call {
 				g.began(c, app, door, opened, err)
 			},
 			End:       func(id *auth.Identity) error { return g.end(c, id) },
-			OfApp:     c.runtime.OfApp,
+			OfApp:     rt.OfApp,
 			Leaving:   func() bool { return g.Server.ShuttingDown(c.r) },
 			Expand:    func(text string) string { return g.Server.Expand(c.r, text) },
 			RequestID: g.Server.RequestID(c.r),

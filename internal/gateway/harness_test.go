@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -86,8 +87,12 @@ func newSite(t testing.TB, change func(*site, *Config)) *site {
 // server records what the gateway says of a request.
 func (s *site) server() Server {
 	return Server{
-		RequestID:    func(*http.Request) string { return "request-1" },
-		ClientIP:     func(*http.Request) string { return "192.0.2.1" },
+		RequestID:   func(*http.Request) string { return "request-1" },
+		ClientIP:    func(r *http.Request) string { return cmp.Or(r.Header.Get("X-Test-Address"), "192.0.2.1") },
+		OriginalURI: func(r *http.Request) string { return r.URL.RequestURI() },
+		Expand: func(r *http.Request, text string) string {
+			return strings.ReplaceAll(text, "{city}", r.Header.Get("X-Test-City"))
+		},
 		ShuttingDown: func(r *http.Request) bool { return r.Header.Get("X-Test-Shutting-Down") != "" },
 		SetIdentity: func(_ *http.Request, id *auth.Identity) {
 			if s.shown["openid"] = ""; id != nil {
@@ -109,7 +114,7 @@ func (s *site) server() Server {
 // newRuntime opens a memory store, a key ring and clients of the simulator.
 func newRuntime(t testing.TB, s *site) *Runtime {
 	t.Helper()
-	sim, err := simserver.Start(t.Context(), wechatsim.Config{Apps: []wechatsim.App{first, second}})
+	sim, err := simserver.Start(t.Context(), wechatsim.Config{Apps: append([]wechatsim.App{first, second}, wechatsim.WebApps()...)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 type Call struct {
 	W       http.ResponseWriter
 	R       *http.Request
-	Web     *web.Service
+	Web     *web.Service // nil for a call that is refused before it needs one
 	Apps    map[auth.AppID]*wechat.Client
 	Cookies Cookies
 	Address string // of the client

@@ -149,7 +149,7 @@ func (s *Site) Retry(c *Call) string {
 	if err != nil {
 		back = s.origin + "/"
 	}
-	if state, err := parameter(c.R, paramState); err == nil {
+	if state, err := parameter(c.R, paramState); err == nil && c.Web != nil {
 		if login, err := c.Web.OpenState(state, s.login(&c.Cookies, state)); err == nil {
 			back = login.Return
 		}
