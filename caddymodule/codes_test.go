@@ -68,6 +68,7 @@ func TestDocumentedCodes(t *testing.T) {
 	t.Run("replaced", func(t *testing.T) { replacedSession(t, page) })
 	t.Run("budget", func(t *testing.T) { exhaustedBudget(t, page) })
 	t.Run("store", func(t *testing.T) { storeFails(t, page) })
+	t.Run("web", func(t *testing.T) { webRefusals(t, page) })
 	page.complete(t)
 }
 

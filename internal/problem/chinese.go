@@ -46,7 +46,7 @@ var chinese = map[string]string{
 	"This login began in another browser, took longer than 10 minutes, or is over. Log in again.":                                                                              "这次登录是在其他浏览器中发起的，或已超过 10 分钟，或已结束。请重新登录。",
 	"The ticket is expired or was used, or its session has ended. Open the page again from the mini program.":                                                                  "票据已过期或已用过，或者其会话已结束。请从小程序重新打开该页面。",
 	"The code is expired, used or refused, or of another browser, phone or mini program. Show a new code.":                                                                     "小程序码已过期、已使用或已被拒绝，或属于其他浏览器、手机或小程序。请显示新的小程序码。",
-	"This is not the number that the browser shows. After three wrong numbers the code is refused.":                                                                            "这不是浏览器上显示的数字。输错三次后，小程序码作废。",
+	"This is not the number that the browser shows. Ask the user to read the number again. The third wrong number refuses the scan.":                                           "这不是浏览器上显示的数字。请让用户重新看一遍数字。输错三次后，这次扫码作废。",
 	detailUnsupported: "该小程序所在的平台没有这个接口。那里的手机号以 encrypted_data 和 iv 返回。",
 	detailInternal:    "网关内部出错，原因见其日志。请联系运维人员。",
 

@@ -85,7 +85,7 @@ var classes = []class{
 	{auth.ErrLoginState, http.StatusBadRequest, "login_state_invalid", "", "This login began in another browser, took longer than 10 minutes, or is over. Log in again."},
 	{auth.ErrTicketInvalid, http.StatusBadRequest, "ticket_invalid", "", "The ticket is expired or was used, or its session has ended. Open the page again from the mini program."},
 	{auth.ErrScanNotFound, http.StatusNotFound, "scan_not_found", "", "The code is expired, used or refused, or of another browser, phone or mini program. Show a new code."},
-	{auth.ErrWrongNumber, http.StatusBadRequest, "wrong_number", "", "This is not the number that the browser shows. After three wrong numbers the code is refused."},
+	{auth.ErrWrongNumber, http.StatusBadRequest, "wrong_number", "", "This is not the number that the browser shows. Ask the user to read the number again. The third wrong number refuses the scan."},
 	{auth.ErrStoreUnavailable, http.StatusServiceUnavailable, "store_unavailable", "", "The gateway cannot reach its session store. Keep both tokens, wait as Retry-After says, then repeat the request."},
 	{auth.ErrResponseTooLarge, http.StatusBadGateway, "response_too_large", "", "The response to the prefetch is larger than the 256 KB that WeChat keeps. Fix the service."},
 	{auth.ErrInvalidRequest, http.StatusBadRequest, "invalid_request", "", "The request is not valid for this call."},
