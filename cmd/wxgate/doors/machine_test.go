@@ -51,6 +51,8 @@ type machine struct {
 	dir  string
 	addr string
 
+	process *exec.Cmd
+
 	mu  sync.Mutex
 	out bytes.Buffer
 }
@@ -107,19 +109,29 @@ func startMachine(w *world, dir, addr, store string) *machine {
 	if err := os.WriteFile(filepath.Join(dir, "Caddyfile"), config.Bytes(), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
-	process := m.command("run", "--config", "Caddyfile")
-	process.Stdout, process.Stderr = m, m
-	if err := process.Start(); err != nil {
-		w.t.Fatal(err)
-	}
+	m.start()
 	w.t.Cleanup(func() {
-		_ = process.Process.Kill()
-		_ = process.Wait() // it was killed
+		m.kill()
 		if w.t.Failed() {
 			w.t.Logf("wxgate wrote:\n%s", m.output())
 		}
 	})
 	return m
+}
+
+func (m *machine) start() {
+	m.t.Helper()
+	m.process = m.command("run", "--config", "Caddyfile")
+	m.process.Stdout, m.process.Stderr = m, m
+	if err := m.process.Start(); err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+// kill ends the process as `kill -9` does.
+func (m *machine) kill() {
+	_ = m.process.Process.Kill()
+	_ = m.process.Wait() // it was killed
 }
 
 func (m *machine) command(args ...string) *exec.Cmd {
