@@ -77,10 +77,12 @@ func (s *Service) Enter(ctx context.Context, t *Ticket, device auth.Device) (*Op
 
 // gone adds a class to an error that says that something ended.
 func gone(class, err error) error {
-	for _, end := range []error{ErrNoRecord, ErrRecordChanged, auth.ErrSessionRevoked, auth.ErrSessionReplaced} {
-		if errors.Is(err, end) {
-			return fmt.Errorf("%w: %w", class, err)
-		}
+	switch {
+	case errors.Is(err, ErrNoRecord), errors.Is(err, ErrRecordChanged):
+		return fmt.Errorf("%w: %w", class, err)
+	case errors.Is(err, auth.ErrSessionRevoked), errors.Is(err, auth.ErrSessionReplaced):
+		// The class of err would say that the session of the request has ended.
+		return fmt.Errorf("%w: %v", class, err) //nolint:errorlint // see above
 	}
 	return err
 }

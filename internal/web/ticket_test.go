@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"errors"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -65,6 +66,9 @@ func TestTickets(t *testing.T) {
 			s.must(s.sessions.Logout(t.Context(), phone, all))
 			_, err = s.enter(text)
 			s.want(name, err, web.ErrTicket)
+			if errors.Is(err, auth.ErrSessionRevoked) {
+				t.Errorf("%s: %v is of two classes", name, err)
+			}
 		}
 	})
 }
