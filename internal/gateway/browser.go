@@ -160,7 +160,7 @@ var overErrors = []error{auth.ErrInvalidToken, auth.ErrTokenExpired, auth.ErrSes
 // passesWithout reports whether a request passes as anonymous although its session cookie was
 // refused: on an optional path, where a browser cannot be told to leave the cookie out.
 func (g *Guard) passesWithout(in received, err error) bool {
-	if in.bearer.sent() || !in.bearer.cookies.Sent() || g.requires(in.Path) || !g.Optional.Match(in.Path.Plain) {
+	if !in.bearer.cookies.Sent() || g.requires(in.Path) || !g.Optional.Match(in.Path.Plain) {
 		return false
 	}
 	for _, over := range overErrors {
