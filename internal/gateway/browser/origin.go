@@ -61,3 +61,14 @@ func checkDocument(r *http.Request) error {
 // prefetchMarks are headers of requests for a page that the user may visit: of today's browsers,
 // and of older ones.
 var prefetchMarks = []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"}
+
+// sentByPage reports whether a page of another origin sent the browser to a document. A web-view
+// opens its first page without one. This stops a page that sends its visitors, who may be in the
+// attacker's network and have the same phone, to the link of the attacker's ticket.
+func sentByPage(header http.Header) bool {
+	switch header.Get("Sec-Fetch-Site") {
+	case "", "none", "same-origin":
+		return false
+	}
+	return true
+}

@@ -113,3 +113,24 @@ func TestCheckDocument(t *testing.T) {
 		}
 	}
 }
+
+// TestSentByPage: a ticket in a link of another page is asked about.
+func TestSentByPage(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		headers []string
+		want    bool
+	}{
+		"a web-view":      {[]string{"Sec-Fetch-Site", "none"}, false},
+		"an old browser":  {nil, false},
+		"the site":        {[]string{"Sec-Fetch-Site", "same-origin"}, false},
+		"a sibling host":  {[]string{"Sec-Fetch-Site", "same-site"}, true},
+		"another site":    {[]string{"Sec-Fetch-Site", "cross-site"}, true},
+		"unknown":         {[]string{"Sec-Fetch-Site", "friendly-site"}, true},
+		"two, other last": {[]string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Site", "none"}, true},
+	} {
+		if got := sentByPage(request("GET", "/", test.headers...).Header); got != test.want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}

@@ -52,7 +52,7 @@ func (s *Site) Enter(c *Call) error {
 	if err != nil {
 		return err
 	}
-	if !ticket.Fits(c.client(), present) {
+	if !ticket.Fits(c.client(), present) || sentByPage(c.R.Header) {
 		return s.config.Pages.Continue(c.W, c.R, page.Continue{Action: s.calls + pathEnter, Ticket: text, Return: back, Name: nameOf(ticket)})
 	}
 	return s.enter(c, ticket, back)
