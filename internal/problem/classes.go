@@ -62,7 +62,7 @@ var classes = []class{
 	{auth.ErrInvalidPhoneCode, http.StatusBadRequest, "invalid_code", "", "WeChat refused the phone code: it is wrong, used, older than 5 minutes, another user's, or a login code. Ask the user to press the button again."},
 	{auth.ErrCodeUsed, http.StatusUnauthorized, "code_used", "", "Each login code works once. Call wx.login for a new code."},
 	{auth.ErrRiskBlocked, http.StatusForbidden, "risk_blocked", "", "WeChat considers this user a high risk and refuses the login. Tell the user; do not retry."},
-	{auth.ErrSnapshotUser, http.StatusForbidden, "snapshot_user", "", "WeChat shows this page in preview mode and names no real user. Ask the user to open the whole page in WeChat, then log in again."},
+	{auth.ErrSnapshotUser, http.StatusForbidden, "snapshot_user", "", "WeChat shows this page in preview mode and names no real user. Open the whole page in WeChat, then log in again."},
 	{auth.ErrPhoneRequired, http.StatusForbidden, "phone_required", bearerInsufficientScope, "This path requires a verified phone number. Ask for the phone number with getPhoneNumber, call decode, and repeat the request with the access token that decode returns."},
 	{auth.ErrUnionIDRequired, http.StatusForbidden, "unionid_required", bearerInsufficientScope, "This path requires a unionid, and this user has none. Do not retry: bind the mini program to a WeChat Open Platform account, then log in again with wx.login."},
 	{auth.ErrAppNotAdmitted, http.StatusForbidden, "app_not_admitted", bearerInsufficientScope, "This site or path does not admit the mini program that the token is of. Do not retry: use a site or path that admits the mini program."},
