@@ -93,7 +93,9 @@ func needChromium(t *testing.T) {
 // needRedis is the same for Redis.
 func needRedis(t *testing.T) {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Skip("no redis-server: install Debian's redis-server")
+	for _, command := range []string{"redis-server", "redis-cli"} {
+		if _, err := exec.LookPath(command); err != nil {
+			t.Skipf("no %s: install Debian's redis-server", command)
+		}
 	}
 }

@@ -41,7 +41,9 @@ func TestOnePerson(t *testing.T) {
 	})
 	t.Run("two machines", func(t *testing.T) {
 		t.Parallel()
-		newFleet(t).onePerson()
+		w := newFleet(t)
+		w.expires()
+		w.onePerson()
 	})
 }
 
@@ -50,7 +52,7 @@ func (w *world) onePerson() {
 	doors := w.openDoors()
 	w.showsOnePerson()
 	for i, d := range doors[1:] {
-		d.browser.watches([]string{"events", "socket"}[i%2])
+		d.browser.watches([]string{"events", "socket"}[i%2], "?own")
 	}
 	w.closes(doors)
 	for _, d := range doors[1:] {
@@ -169,15 +171,15 @@ func (m *machine) refusesPerson() {
 }
 
 // watches opens a stream of events or a WebSocket, as pages do, and notes when it ends.
-func (b *tab) watches(stream string) {
+func (b *tab) watches(stream, query string) {
 	b.w.t.Helper()
 	b.run(`window.began = window.ended = 0;
 	if (` + quote(stream) + ` === "events") {
-		const source = new EventSource("/events");
+		const source = new EventSource("/events" + ` + quote(query) + `);
 		source.onmessage = () => window.began = Date.now();
 		source.onerror = () => { window.ended = Date.now(); source.close(); };
 	} else {
-		const socket = new WebSocket(location.origin.replace("http", "ws") + "/socket");
+		const socket = new WebSocket(location.origin.replace("http", "ws") + "/socket" + ` + quote(query) + `);
 		socket.onopen = () => socket.send("hello");
 		socket.onmessage = () => window.began = Date.now();
 		socket.onclose = () => window.ended = Date.now();

@@ -143,3 +143,7 @@ func (p *phone) confirm(scan string, b *tab) {
 	number := strings.ReplaceAll(value[string](b, `document.getElementById("wxgate-number").textContent`), " ", "")
 	p.call(http.MethodPost, "/web/scan/"+scan, map[string]any{"confirm": true, "number": number}, http.StatusOK, nil)
 }
+func (p *phone) refuse(scan string) {
+	p.w.t.Helper()
+	p.call(http.MethodPost, "/web/scan/"+scan, map[string]any{"confirm": false}, http.StatusOK, nil)
+}

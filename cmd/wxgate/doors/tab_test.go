@@ -24,7 +24,8 @@ type kind struct {
 	width, height int64
 }
 
-// The browsers of users: on a PC, inside WeChat, and the web-view of a mini program.
+// The browsers of users: on a PC, inside WeChat, the web-view of a mini program, and another
+// phone without WeChat.
 var (
 	onPC = kind{
 		"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36", 1440, 900,
@@ -33,6 +34,7 @@ var (
 		"Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.50(0x18003233) NetType/WIFI Language/zh_CN", 360, 780,
 	}
 	inWebView = kind{onPhone.agent + " miniProgram/" + program.ID, 360, 780}
+	onAndroid = kind{"Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Mobile Safari/537.36", 360, 780}
 )
 
 // tab is a tab of a real browser.
@@ -43,13 +45,14 @@ type tab struct {
 
 	mu    sync.Mutex
 	wrong []string
+	sent  map[string]int // requests, by method and URL without the query
 }
 
 // browser opens a browser that knows no other. What its console reports as an error fails the
 // test, violations of policies too.
 func (w *world) browser(k kind, language string) *tab {
 	w.t.Helper()
-	b := &tab{w: w, cookie: "wxgate"}
+	b := &tab{w: w, cookie: "wxgate", sent: make(map[string]int)}
 	if strings.HasPrefix(w.origin, "https:") {
 		b.cookie = "__Host-wxgate"
 	}
@@ -125,7 +128,36 @@ func (b *tab) observe(event any) {
 		}
 	case *network.EventRequestWillBeSent:
 		b.w.noteURL(e.Request.URL)
+		address, _, _ := strings.Cut(e.Request.URL, "?")
+		b.sent[e.Request.Method+" "+address]++
 	}
+}
+
+// sentTo returns how many requests the tab sent to a path of the site.
+func (b *tab) sentTo(method, path string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.sent[method+" "+b.w.origin+path]
+}
+
+// forgive forgets errors with a text, and returns how many there are: at least one. The page of
+// an attacker gets them when it is stopped.
+func (b *tab) forgive(text string) (n int) {
+	b.w.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	rest := b.wrong[:0]
+	for _, what := range b.wrong {
+		if !strings.Contains(what, text) {
+			rest = append(rest, what)
+		}
+	}
+	n = len(b.wrong) - len(rest)
+	if n == 0 {
+		b.w.t.Errorf("the browser did not report %q, but %q", text, b.wrong)
+	}
+	b.wrong = rest
+	return n
 }
 
 // wait waits until a JavaScript expression is true.
@@ -221,6 +253,11 @@ func (b *tab) looks(name, language string) {
 }
 
 func quote(s string) string {
+	text, _ := json.Marshal(s)
+	return string(text)
+}
+
+func quoteAll(s []string) string {
 	text, _ := json.Marshal(s)
 	return string(text)
 }

@@ -37,9 +37,15 @@ type world struct {
 	upstream *upstream
 	origin   string // of the site
 	machines []*machine
+	redis    string // its address, if the machines share one
 
-	mu      sync.Mutex
-	secrets map[string]string // codes, tickets, states and cookies, and what they are
+	noted *secrets
+}
+
+// secrets are codes, tickets, states and cookies that browsers met.
+type secrets struct {
+	mu    sync.Mutex
+	kinds map[string]string // by value
 }
 
 // newWorld starts a site of one machine with a file, without TLS.
@@ -55,17 +61,29 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
+// newTLSWorld starts a site of one machine with a file, behind a proxy that terminates TLS.
+func newTLSWorld(t *testing.T) *world {
+	t.Helper()
+	w := startWorld(t)
+	addr, dir := freeAddr(t), tempDir(t)
+	w.origin = startFront(t, []string{addr})
+	w.machines = []*machine{startMachine(w, dir, addr, "bolt "+filepath.Join(dir, "wxgate.db"))}
+	w.machines[0].await()
+	t.Cleanup(w.checkLeaks)
+	return w
+}
+
 // newFleet starts a site of two machines that share a Redis, behind a proxy that terminates
 // TLS and gives the requests to each in turn.
 func newFleet(t *testing.T) *world {
 	t.Helper()
 	needRedis(t)
 	w := startWorld(t)
-	redis := startRedis(t)
+	w.redis = startRedis(t)
 	addrs := []string{freeAddr(t), freeAddr(t)}
 	w.origin = startFront(t, addrs)
 	for _, addr := range addrs {
-		w.machines = append(w.machines, startMachine(w, tempDir(t), addr, "redis redis://"+redis))
+		w.machines = append(w.machines, startMachine(w, tempDir(t), addr, "redis redis://"+w.redis))
 	}
 	for _, m := range w.machines {
 		m.await()
@@ -82,16 +100,16 @@ func startWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = sim.Close() }) // a browser may still have a request
-	w := &world{t: t, sim: sim, upstream: startUpstream(t), secrets: make(map[string]string)}
+	w := &world{t: t, sim: sim, upstream: startUpstream(t), noted: &secrets{kinds: make(map[string]string)}}
 	return w
 }
 
 // note remembers what nothing behind the gateway and no log may have.
 func (w *world) note(kind, secret string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.noted.mu.Lock()
+	defer w.noted.mu.Unlock()
 	if secret != "" {
-		w.secrets[secret] = kind
+		w.noted.kinds[secret] = kind
 	}
 }
 
@@ -109,9 +127,9 @@ func (w *world) noteURL(address string) {
 // checkLeaks checks that neither the upstream nor a log got a credential, in a URL, a
 // Referer or anything else.
 func (w *world) checkLeaks() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if len(w.secrets) == 0 {
+	w.noted.mu.Lock()
+	defer w.noted.mu.Unlock()
+	if len(w.noted.kinds) == 0 {
 		w.t.Error("no credential was noted: nothing was checked")
 	}
 	texts := map[string]string{"the upstream": strings.Join(w.upstream.all(), "\n")}
@@ -124,7 +142,7 @@ func (w *world) checkLeaks() {
 		texts["the log of "+m.addr] = m.output()
 	}
 	for where, text := range texts {
-		for secret, kind := range w.secrets {
+		for secret, kind := range w.noted.kinds {
 			if strings.Contains(text, secret) {
 				w.t.Errorf("%s has a %s: %s", where, kind, secret)
 			}
@@ -176,7 +194,7 @@ func startFront(t *testing.T, addrs []string) (origin string) {
 
 // ServeHTTP gives a request to its machine, or to the next one in turn.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f.machines[f.machine(r)].ServeHTTP(w, r)
+	f.machines[f.machine(r)%len(f.machines)].ServeHTTP(w, r)
 }
 
 func (f *front) machine(r *http.Request) int {
@@ -194,7 +212,7 @@ func (f *front) machine(r *http.Request) int {
 			return turn.machine
 		}
 	}
-	return int(f.next.Add(1)) % len(f.machines)
+	return int(f.next.Add(1))
 }
 
 // upstream shows who is logged in, and remembers what it gets.

@@ -1,0 +1,71 @@
+package doors_test
+
+import "testing"
+
+// TestHistory goes back and forward after a login: nothing is sent again, and no session begins or
+// ends.
+func TestHistory(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+
+	b := w.victim(onPhone)
+	before := b.session()
+	b.run(`history.back()`)
+	b.wait(`location.pathname === "/connect/oauth2/authorize"`)
+	b.run(`history.forward()`)
+	b.arrives(w.origin + "/orders?victim")
+	if n := b.sentTo("GET", pub+"/web/callback"); n != 1 {
+		t.Errorf("the callback was called %d times", n)
+	}
+	b.run(`history.back()`)
+	b.picks(alice) // with a state that was used
+	b.says("dd", "login_state_invalid")
+	if b.session() != before {
+		t.Error("a second use of a state changed the session")
+	}
+
+	p := w.phoneLogin(alice, unionid)
+	b = w.browser(onPC, "en")
+	b.visit(p.ticket("/orders?asked"))
+	b.click("form button")
+	b.arrives(w.origin + "/orders?asked")
+	before = b.session()
+	b.run(`history.back()`)
+	b.says("dd", "ticket_invalid")
+	b.run(`history.forward()`)
+	b.arrives(w.origin + "/orders?asked")
+	if n := b.sentTo("POST", pub+"/web/enter"); n != 1 || b.session() != before {
+		t.Errorf("the ticket was sent %d times", n)
+	}
+}
+
+// TestLogoutForgets logs out in the browser: no page of before is shown again.
+func TestLogoutForgets(t *testing.T) {
+	t.Parallel()
+	w := newTLSWorld(t)
+	b := w.victim(onPhone)
+	for _, path := range []string{"/orders?first", "/orders?keep", "/orders?last"} {
+		b.open(path)
+		b.arrives(w.origin + path)
+	}
+	b.run(`window.left = 0; fetch(` + quote(pub+"/web/logout") + `, {method: "POST"}).then(r => window.left = r.status)`)
+	b.wait(`window.left === 204`)
+	if b.session() != "" {
+		t.Error("the browser still has the cookie")
+	}
+	b.run(`history.go(-1)`)
+	b.wait(`document.readyState === "complete" && document.body.innerText !== "" && !location.href.endsWith("last")`)
+	b.isLoggedOut("back")
+	for _, path := range []string{"/orders?first", "/orders?keep"} {
+		b.open(path)
+		b.isLoggedOut(path)
+	}
+}
+
+// isLoggedOut checks that the browser shows a login, and not the pages of before.
+func (b *tab) isLoggedOut(after string) {
+	b.w.t.Helper()
+	if got := b.who()["openid"]; got != "" {
+		b.w.t.Errorf("%s: the browser shows the page of %q", after, got)
+	}
+}
