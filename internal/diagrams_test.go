@@ -131,6 +131,7 @@ func (s step) draw(b *bytes.Buffer, y int, chinese bool) {
 	}
 	line, label := "a", ""
 	switch s.kind {
+	case request, note:
 	case response:
 		line = "a d"
 	case login:
