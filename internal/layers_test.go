@@ -125,6 +125,9 @@ var storeImports = []string{kit, "internal/auth", "internal/seal"}
 // demoPage is the playground of `wxgate dev`. It calls the others over HTTP.
 const demoPage = "internal/demo/playground"
 
+// demoDescribe says what the playground shows of a request.
+const demoDescribe = "internal/demo/playground/describe"
+
 // browserPage has the pages that browsers see while a user signs in.
 const browserPage = browserSite + "/page"
 
@@ -215,7 +218,8 @@ var layers = []layer{
 	{dir: adminAPI, imports: []string{"internal/gateway", "internal/audit", "internal/metrics", "internal/version", keyring, signing, "internal/problem", queues, "internal/auth"}, tests: []string{weChat, tokens, tokenTest, kit, kit + "/memory", "internal/seal"}},
 	{dir: "internal/table"},
 	{dir: "internal/demo", alone: true, stdOnly: true},
-	{dir: demoPage, imports: []string{attack, corpus, wire}, only: []string{"github.com/coder/websocket", "go.uber.org/goleak"}},
+	{dir: demoDescribe, alone: true, stdOnly: true},
+	{dir: demoPage, imports: []string{demoDescribe, attack, corpus, wire}, only: []string{"github.com/coder/websocket", "go.uber.org/goleak"}},
 	{dir: "internal/garbage", stdOnly: true},
 	{dir: "internal/doctor", imports: []string{"internal/auth"}},
 	{dir: "internal/version", stdOnly: true},

@@ -38,9 +38,9 @@ var devSpec = caddycmd.Command{
 	Long: `
 Starts a WeChat simulator, a demo upstream that shows what it received, and the
 gateway between them, all on this machine, with no WeChat account and no network.
-It prints the address of the playground, a page with a phone to tap and each
-request that it causes, and short curl lines for the same in a terminal. It runs
-until Ctrl-C.
+It prints the address of the playground, a page with a phone to tap, browsers to
+log in with and each request that they cause, and short curl lines for the same
+in a terminal. It runs until Ctrl-C.
 
 Everything listens on loopback only. If a port is in use, a free one is chosen and
 printed, unless the port was set with --port.
@@ -125,14 +125,12 @@ func runDev(ctx context.Context, cfg devConfig, out io.Writer) (err error) {
 	defer func() { err = errors.Join(err, echo.Close()) }()
 	page := playground.New(playground.Config{
 		Gateway: "http://" + cfg.gateway, Management: "http://" + cfg.management, Admin: adminSocket(dir), Caddyfile: cfg.caddyfile(),
+		WeChat:   "http://" + cfg.simulator,
 		Apps:     []playground.App{{ID: wechatsim.DefaultApp.ID}, {ID: secondApp.ID, Suffix: "-2"}},
+		WebApps:  []playground.App{{ID: officialApp.ID, Suffix: "-official"}, {ID: websiteApp.ID, Suffix: "-website"}},
 		Attacked: "http://" + cfg.attacked, Echo: echo,
 	})
-	sim, err := simserver.Start(ctx, wechatsim.Config{
-		Apps:    slices.Concat([]wechatsim.App{wechatsim.DefaultApp, secondApp}, wechatsim.Siblings(), wechatsim.WebApps()),
-		APIAddr: cfg.simulator, ManagementAddr: cfg.management,
-		Observe: func(api http.Handler) http.Handler { return page.Observe(playground.WeChat, api) },
-	})
+	sim, err := startDevSimulator(ctx, cfg, page)
 	if err != nil {
 		return fmt.Errorf("starting the simulator: %w", err)
 	}
@@ -169,8 +167,30 @@ func runDev(ctx context.Context, cfg devConfig, out io.Writer) (err error) {
 	return nil
 }
 
+// startDevSimulator starts a simulator with the users of the page.
+func startDevSimulator(ctx context.Context, cfg devConfig, page *playground.Playground) (*simserver.Server, error) {
+	sim, err := simserver.Start(ctx, wechatsim.Config{
+		Apps:    slices.Concat([]wechatsim.App{wechatsim.DefaultApp, secondApp}, wechatsim.Siblings(), wechatsim.WebApps()),
+		APIAddr: cfg.simulator, ManagementAddr: cfg.management,
+		Observe: func(api http.Handler) http.Handler { return page.Observe(playground.WeChat, api) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, user := range page.Users() {
+		err := sim.Sim.AddUser(wechatsim.User{App: user.App, OpenID: user.OpenID, Name: user.Name}, wechatsim.Details{UnionID: user.UnionID})
+		if err != nil {
+			return nil, errors.Join(err, sim.Close())
+		}
+	}
+	return sim, nil
+}
+
 // secondApp is the second mini program of the playground's phone.
 var secondApp = wechatsim.App{ID: "wx0000000000000002", Secret: "00000000000000000000000000000002"}
+
+// The official account and the website of the gateway's browsers.
+var officialApp, websiteApp = wechatsim.WebApps()[0], wechatsim.WebApps()[1]
 
 // adminSocket is where the admin API listens: no web page reaches a Unix socket.
 func adminSocket(dir string) string { return filepath.Join(dir, "admin.sock") }
@@ -208,15 +228,19 @@ func portOf(addr string) string { return addr[strings.LastIndex(addr, ":")+1:] }
 // data in dir.
 func loadDevGateway(dir string, cfg devConfig) error {
 	for name, value := range map[string]string{
-		"WX_APPID":      wechatsim.DefaultApp.ID,
-		"WX_SECRET":     wechatsim.DefaultApp.Secret,
-		"WX_APPID_2":    secondApp.ID,
-		"WX_SECRET_2":   secondApp.Secret,
-		"WX_API":        "http://" + cfg.simulator,
-		"PORT":          portOf(cfg.gateway),
-		"UPSTREAM":      cfg.upstream,
-		"WXGATE_ADMIN":  adminSocket(dir),
-		"XDG_DATA_HOME": dir, // the session store
+		"WX_APPID":           wechatsim.DefaultApp.ID,
+		"WX_SECRET":          wechatsim.DefaultApp.Secret,
+		"WX_APPID_2":         secondApp.ID,
+		"WX_SECRET_2":        secondApp.Secret,
+		"WX_APPID_OFFICIAL":  officialApp.ID,
+		"WX_SECRET_OFFICIAL": officialApp.Secret,
+		"WX_APPID_WEBSITE":   websiteApp.ID,
+		"WX_SECRET_WEBSITE":  websiteApp.Secret,
+		"WX_API":             "http://" + cfg.simulator,
+		"PORT":               portOf(cfg.gateway),
+		"UPSTREAM":           cfg.upstream,
+		"WXGATE_ADMIN":       adminSocket(dir),
+		"XDG_DATA_HOME":      dir, // the session store
 	} {
 		if err := os.Setenv(name, value); err != nil {
 			return fmt.Errorf("setting %s: %w", name, err)

@@ -39,6 +39,7 @@ curl -d user=alice {{.Playground}}/sh/refresh
 curl -d user=alice {{.Playground}}/sh/logout
 curl -d path=/api/orders {{.Playground}}/sh/call
 
+web login   http://{{.Gateway}}/api/orders
 gateway     http://{{.Gateway}}
 upstream    http://{{.Upstream}}
 simulator   http://{{.Simulator}}

@@ -24,8 +24,10 @@ type command struct {
 	Kind    string `json:"kind,omitempty"`    // of a stream: websocket or events
 	Session string `json:"session,omitempty"` // to end
 	Fault   string `json:"fault,omitempty"`
-	On      bool   `json:"on,omitempty"` // arm the fault
+	On      bool   `json:"on,omitempty"` // arm the fault, confirm the login
 	Attack  string `json:"attack,omitempty"`
+	Door    string `json:"door,omitempty"`   // of a browser
+	Number  string `json:"number,omitempty"` // that the user types on the phone
 }
 
 // errBadCommand is an action that the page cannot have sent.
@@ -40,6 +42,13 @@ var actions = map[string]func(*Playground, context.Context, *action, command) er
 	"logout":      (*Playground).logout,
 	"open":        (*Playground).open,
 	"hangup":      (*Playground).hangUp,
+	"visit":       (*Playground).visit,
+	"allow":       (*Playground).allow,
+	"go-on":       (*Playground).goOn,
+	"leave":       (*Playground).leave,
+	"scan":        (*Playground).scanCode,
+	"decide":      (*Playground).decide,
+	"end-person":  (*Playground).endPerson,
 	"end-session": (*Playground).endSession,
 	"rotate-key":  (*Playground).rotateKey,
 	"fault":       (*Playground).setFault,

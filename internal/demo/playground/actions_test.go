@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/wxgate/wxgate/internal/demo/playground/describe"
 )
 
 // TestLogin: the arrows are in the order in which the requests were sent, the token is
@@ -47,11 +49,11 @@ func TestForgedHeader(t *testing.T) {
 	if got, want := arrows(messages), "phone>gateway gateway>upstream upstream>gateway gateway>phone"; got != want {
 		t.Fatalf("the arrows are %s, want %s", got, want)
 	}
-	if !slices.ContainsFunc(messages[0].Headers, func(h header) bool { return h == header{Name: "X-WX-OPENID", Value: "mallory"} }) {
+	if !slices.ContainsFunc(messages[0].Headers, func(h describe.Header) bool { return h == describe.Header{Name: "X-WX-OPENID", Value: "mallory"} }) {
 		t.Errorf("the phone sent %v", messages[0].Headers)
 	}
-	for _, want := range []header{
-		{"X-WX-OPENID", "mallory", "removed"}, {"X-Wx-Openid", "alice", "replaced"}, {"Authorization", "Bearer " + tokenFor, "removed"},
+	for _, want := range []describe.Header{
+		{Name: "X-WX-OPENID", Value: "mallory", Mark: "removed"}, {Name: "X-Wx-Openid", Value: "alice", Mark: "replaced"}, {Name: "Authorization", Value: "Bearer " + tokenFor, Mark: "removed"},
 	} {
 		if !slices.Contains(messages[1].Headers, want) {
 			t.Errorf("no %v in %v", want, messages[1].Headers)

@@ -9,6 +9,7 @@ import (
 	"github.com/wxgate/wxgate/internal/attack"
 	"github.com/wxgate/wxgate/internal/attack/corpus"
 	"github.com/wxgate/wxgate/internal/attack/wire"
+	"github.com/wxgate/wxgate/internal/demo/playground/describe"
 )
 
 // AttackSite returns the site of a Caddyfile that has the routes of the corpus, at a port of
@@ -75,16 +76,16 @@ func (p *Playground) fire(ctx context.Context, a *action, c command) error {
 	f := &findings[0]
 	result := attackResult{Verdict: f.Verdict, Reason: f.Reason}
 	if e := f.Evidence; e != nil {
-		result.Sent, result.Response = shown([]byte(e.Sent)), "the gateway closed the connection"
+		result.Sent, result.Response = describe.Shown([]byte(e.Sent)), "the gateway closed the connection"
 		a.Curl = curlBytes(p.config.Attacked, e.Sent)
 		if e.Response != nil {
 			result.Response = responseText(e.Response)
-			a.Status, a.Code = e.Response.Status, codeOf(e.Response.Body)
+			a.Status, a.Code = e.Response.Status, describe.CodeOf(e.Response.Body)
 		}
 		for _, seen := range e.Seen {
 			result.Reached += fmt.Sprintf("%s %s %s\n%s\n", seen.Method, seen.Target, seen.Proto, strings.Join(seen.Lines, "\n"))
 		}
-		result.Reached = shown([]byte(result.Reached))
+		result.Reached = describe.Shown([]byte(result.Reached))
 	}
 	a.Result = result
 	return nil
@@ -97,7 +98,7 @@ func responseText(r *wire.Response) string {
 	for _, h := range r.Header {
 		fmt.Fprintf(&b, "%s: %s\n", h.Name, h.Value)
 	}
-	return b.String() + "\n" + shown([]byte(r.Body))
+	return b.String() + "\n" + describe.Shown([]byte(r.Body))
 }
 
 // curlBytes returns the command that sends these bytes: curl would correct the request of an

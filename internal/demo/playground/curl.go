@@ -57,5 +57,39 @@ func curlBody(c call, body string) string {
 	return b.String()
 }
 
+// jar is where the commands of a browser keep its cookies. The commands of one shell share it.
+const jar = `: "${jar:=$(mktemp)}"` + "\n"
+
+// curlBrowser begins a command that has the cookies of a browser and keeps what it gets.
+const curlBrowser = `curl -sS -i -b "$jar" -c "$jar" `
+
+// agentOf is the option that makes curl the browser of a door: the gateway picks the login by
+// it.
+func agentOf(w *window) string { return " \\\n  -A " + quoted(agents[w.Door]) }
+
+// curlVisit returns the command that opens a page and follows redirects as a browser does.
+func curlVisit(w *window, page string) string {
+	return jar + curlBrowser + "-L " + quoted(page) + agentOf(w) + " \\\n  -H 'Sec-Fetch-Mode: navigate'"
+}
+
+// curlAllow returns the commands that get to WeChat's page and allow the login there.
+func (p *Playground) curlAllow(w *window) string {
+	login := `page=$(curl -sS -o /dev/null -w '%{redirect_url}' -b "$jar" -c "$jar" ` + quoted(p.loginURL(w.Door)) + ")\n"
+	return jar + login + curlBrowser + `-L "${page%#*}&user=` + w.User + `"`
+}
+
+// curlTicket returns the commands that get a ticket and log in with it.
+func curlTicket(c call) string {
+	command := strings.TrimPrefix(curl(c), "curl -sS -i ")
+	return jar + "url=$(curl -sS " + command + " |\n  sed 's/.*\"url\":\"\\([^\"]*\\).*/\\1/')\n" +
+		curlBrowser + `-L "$url&return=` + webPage + `"`
+}
+
+// curlPage returns the command that sends a request of a page of the gateway.
+func curlPage(c call) string {
+	c.header = http.Header{"Origin": c.header["Origin"]}
+	return jar + strings.Replace(curl(c), "curl -sS -i ", curlBrowser, 1)
+}
+
 // quoted quotes a word for a POSIX shell.
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

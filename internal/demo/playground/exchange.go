@@ -2,6 +2,7 @@ package playground
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/wxgate/wxgate/internal/demo/playground/describe"
 )
 
 // actionTimeout bounds an action: longer than the gateway waits for a WeChat that does not
@@ -21,12 +24,14 @@ const actionTimeout = 30 * time.Second
 // reply is a response that was read.
 type reply struct {
 	status int
+	header http.Header
 	body   string
 }
 
 // call is a request to send and to record.
 type call struct {
 	from   Party
+	to     Party // default Gateway
 	client *http.Client
 	method string
 	url    string
@@ -74,10 +79,10 @@ func (p *Playground) exchange(ctx context.Context, a *action, c call) (reply, er
 		return reply{}, hop.failed(err)
 	}
 	hop.answered(response, body)
-	return reply{response.StatusCode, string(body)}, nil
+	return reply{response.StatusCode, response.Header, string(body)}, nil
 }
 
-// hop is a request of the phone or of the operator that is under way.
+// hop is a request of the phone, of a browser or of the operator that is under way.
 type hop struct {
 	playground *Playground
 	action     *action
@@ -91,6 +96,7 @@ type hop struct {
 
 func (p *Playground) startHop(a *action, c call) *hop {
 	number, _ := p.recorder.hop()
+	c.to = cmp.Or(c.to, Gateway)
 	return &hop{playground: p, action: a, call: c, began: time.Now(), number: number, sent: http.Header{}}
 }
 
@@ -113,13 +119,15 @@ func (h *hop) leave() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		recorder := h.playground.recorder
-		if h.call.from == Phone {
-			recorder.phoneSent(h.sent.Clone())
+		sent := describe.WithoutCookies(h.sent)
+		if h.call.from != Operator {
+			recorder.clientSent(sent)
 		}
-		_, path, _ := strings.Cut(strings.TrimPrefix(h.call.url, "http://"), "/")
+		address, _, _ := strings.Cut(h.call.url, "#") // no request has the rest
+		_, path, _ := strings.Cut(strings.TrimPrefix(address, "http://"), "/")
 		recorder.message(message{
-			Action: h.action.ID, Hop: h.number, From: h.call.from, To: Gateway, Line: h.call.method + " /" + path,
-			Headers: listed(h.sent), Body: shown([]byte(h.call.body)), Token: bearer(h.sent),
+			Action: h.action.ID, Hop: h.number, From: h.call.from, To: h.call.to, Line: h.call.method + " /" + path,
+			Headers: describe.Listed(sent), Body: describe.Shown([]byte(h.call.body)), Token: describe.Bearer(h.sent),
 		})
 	})
 }
@@ -137,15 +145,16 @@ func refusal(response *http.Response) []byte {
 func (h *hop) answered(response *http.Response, body []byte) {
 	code := ""
 	if response.StatusCode >= http.StatusBadRequest {
-		code = codeOf(string(body))
+		code = describe.CodeOf(string(body))
 	}
 	elapsed := millis(time.Since(h.began))
 	h.action.Status, h.action.Code, h.action.Millis = response.StatusCode, code, elapsed
 	h.playground.recorder.message(message{
-		Action: h.action.ID, Hop: h.number, From: Gateway, To: h.call.from, Reply: true, Line: statusLine(response.StatusCode, code),
-		Status: response.StatusCode, Code: code, Millis: elapsed, Headers: listed(response.Header), Body: shown(body), Token: issued(string(body)),
+		Action: h.action.ID, Hop: h.number, From: h.call.to, To: h.call.from, Reply: true, Line: describe.StatusLine(response.StatusCode, code),
+		Status: response.StatusCode, Code: code, Millis: elapsed, Headers: describe.Listed(describe.WithoutCookies(response.Header)),
+		Body: describe.Readable(response.Header, body), Token: describe.Issued(string(body)),
 	})
-	if h.call.from == Phone {
+	if h.call.from != Operator && h.call.to == Gateway {
 		h.playground.sample(h.action)
 	}
 }
@@ -154,9 +163,9 @@ func (h *hop) answered(response *http.Response, body []byte) {
 func (h *hop) failed(err error) error {
 	h.leave()
 	h.playground.recorder.message(message{
-		Action: h.action.ID, Hop: h.number, From: Gateway, To: h.call.from, Reply: true, Line: "no response", Millis: millis(time.Since(h.began)), Headers: []header{},
+		Action: h.action.ID, Hop: h.number, From: h.call.to, To: h.call.from, Reply: true, Line: "no response", Millis: millis(time.Since(h.began)), Headers: []describe.Header{},
 	})
-	return fmt.Errorf("calling the gateway: %w", err)
+	return fmt.Errorf("calling %s: %w", h.call.to, err)
 }
 
 // errRefused is an action that the simulator or the admin API refused.

@@ -48,10 +48,12 @@ func newFixture(t *testing.T) *fixture {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { f.Observe(WeChat, api).ServeHTTP(w, r) })
 	})
 	f.Playground = New(Config{
+		WeChat: sim.URL, WebApps: []App{{ID: wechatsim.WebApps()[0].ID, Suffix: "-official"}, {ID: wechatsim.WebApps()[1].ID, Suffix: "-website"}},
 		Gateway: gateway.URL, Management: sim.ManagementURL, Admin: socket, Caddyfile: ":8080 {\n}\n",
 		Apps:     []App{{ID: wechatsim.DefaultApp.ID}, {ID: secondApp, Suffix: "-2"}},
 		Attacked: gateway.URL, Echo: newEcho(t),
 	})
+	addUsers(t, sim.Sim, f.Users())
 	upstream := serve(t, f.Observe(Upstream, Streams(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "served") }))))
 	gateway.Config.Handler = fakeGateway(sim.URL, upstream.URL)
 	go func() { _ = (&http.Server{Handler: http.HandlerFunc(f.serveAdmin)}).Serve(listener) }()
@@ -84,7 +86,7 @@ func serve(t *testing.T, h http.Handler) *httptest.Server {
 func startSimulator(t *testing.T, observe func(http.Handler) http.Handler) *simserver.Server {
 	t.Helper()
 	sim, err := simserver.Start(context.WithoutCancel(t.Context()), wechatsim.Config{
-		Apps: []wechatsim.App{wechatsim.DefaultApp, {ID: secondApp, Secret: "s"}}, Observe: observe,
+		Apps: append([]wechatsim.App{wechatsim.DefaultApp, {ID: secondApp, Secret: "s"}}, wechatsim.WebApps()...), Observe: observe,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -95,6 +97,15 @@ func startSimulator(t *testing.T, observe func(http.Handler) http.Handler) *sims
 		}
 	})
 	return sim
+}
+
+func addUsers(t *testing.T, sim *wechatsim.Sim, users []User) {
+	t.Helper()
+	for _, u := range users {
+		if err := sim.AddUser(wechatsim.User{App: u.App, OpenID: u.OpenID, Name: u.Name}, wechatsim.Details{UnionID: u.UnionID}); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func unixListener(t *testing.T) (net.Listener, string) {
@@ -128,6 +139,7 @@ func fakeGateway(weChat, upstream string) http.Handler {
 	proxy := &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
 		r.SetURL(target)
 		r.Out.Header.Del("Authorization")
+		r.Out.Header.Del("Cookie")
 		r.Out.Header.Set("X-Wx-Openid", "alice")
 	}}
 	mux := http.NewServeMux()
@@ -151,7 +163,16 @@ func fakeGateway(weChat, upstream string) http.Handler {
 		})
 	}
 	mux.HandleFunc("POST "+logoutPath, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	addWeb(mux, weChat)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Sec-Fetch-Mode") == "navigate" {
+			if cookie(r, sessionCookie) == "" {
+				http.Redirect(w, r, webLoginPath+"?return="+webPage, http.StatusSeeOther)
+				return
+			}
+			proxy.ServeHTTP(w, r)
+			return
+		}
 		if r.Header.Get("Authorization") != "Bearer "+tokenFor {
 			w.WriteHeader(http.StatusUnauthorized)
 			_, _ = io.WriteString(w, `{"code":"missing_token"}`)

@@ -8,15 +8,24 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/wxgate/wxgate/internal/demo/playground/describe"
 )
 
 // maxBody is the longest body that is read, 1 MiB: the simulator's own limit.
 const maxBody = 1 << 20
 
+// weChatPages are the paths of the pages that browsers open, and the gateway does not.
+const weChatPages = "/connect/"
+
 // Observe records the requests that the gateway sends to WeChat or to the upstream, whose
 // handler next is.
 func (p *Playground) Observe(party Party, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if party == WeChat && strings.HasPrefix(r.URL.Path, weChatPages) {
+			next.ServeHTTP(w, r) // of a browser, which records it itself, or of a real one
+			return
+		}
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 		if err != nil {
 			http.Error(w, "request body unreadable or too large", http.StatusRequestEntityTooLarge)
@@ -25,13 +34,13 @@ func (p *Playground) Observe(party Party, next http.Handler) http.Handler {
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		o := &observed{ResponseWriter: w, recorder: p.recorder, party: party, began: time.Now()}
 		o.hop, o.action = p.recorder.hop()
-		m := message{Action: o.action, Hop: o.hop, From: Gateway, To: party, Line: r.Method + " " + r.URL.RequestURI(), Body: shown(body)}
+		m := message{Action: o.action, Hop: o.hop, From: Gateway, To: party, Line: r.Method + " " + r.URL.RequestURI(), Body: describe.Shown(body)}
 		if party == WeChat {
-			m.Line, m.Body, m.Headers = r.Method+" "+masked(r.URL.RequestURI()), masked(m.Body), listed(r.Header)
+			m.Line, m.Body, m.Headers = r.Method+" "+describe.Masked(r.URL.RequestURI()), describe.Masked(m.Body), describe.Listed(r.Header)
 		} else {
 			got := r.Header.Clone()
 			got.Set("Host", r.Host)
-			m.Headers = compared(p.recorder.lastSent(), got)
+			m.Headers = describe.Compared(p.recorder.lastSent(), got)
 		}
 		p.recorder.message(m)
 		defer o.finish()
@@ -60,7 +69,7 @@ func (o *observed) Unwrap() http.ResponseWriter { return o.ResponseWriter }
 func (o *observed) WriteHeader(status int) {
 	o.status = status
 	if o.streams = status == http.StatusSwitchingProtocols || strings.HasPrefix(o.Header().Get("Content-Type"), "text/event-stream"); o.streams {
-		o.reply(statusLine(status, ""))
+		o.reply(describe.StatusLine(status, ""))
 	}
 	o.ResponseWriter.WriteHeader(status)
 }
@@ -70,7 +79,7 @@ func (o *observed) Write(b []byte) (int, error) {
 	if o.status == 0 {
 		o.WriteHeader(http.StatusOK)
 	}
-	if room := maxShown + 1 - o.body.Len(); room > 0 && !o.streams {
+	if room := describe.MaxShown + 1 - o.body.Len(); room > 0 && !o.streams {
 		o.body.Write(b[:min(room, len(b))])
 	}
 	return o.ResponseWriter.Write(b)
@@ -96,17 +105,17 @@ func (o *observed) finish() {
 		if o.status == 0 {
 			o.status = http.StatusOK // what net/http sends when a handler wrote nothing
 		}
-		o.reply(statusLine(o.status, codeOf(o.body.String())))
+		o.reply(describe.StatusLine(o.status, describe.CodeOf(o.body.String())))
 	}
 }
 
 func (o *observed) reply(line string) {
 	m := message{
 		Action: o.action, Hop: o.hop, From: o.party, To: Gateway, Reply: true, Line: line, Status: o.status,
-		Code: codeOf(o.body.String()), Millis: millis(time.Since(o.began)), Headers: listed(o.Header()), Body: shown(o.body.Bytes()),
+		Code: describe.CodeOf(o.body.String()), Millis: millis(time.Since(o.began)), Headers: describe.Listed(o.Header()), Body: describe.Readable(o.Header(), o.body.Bytes()),
 	}
 	if o.party == WeChat {
-		m.Body = masked(m.Body)
+		m.Body = describe.Masked(m.Body)
 	}
 	o.recorder.message(m)
 }

@@ -91,7 +91,7 @@ func (p *Playground) login(ctx context.Context, a *action, c command) error {
 	if err != nil {
 		return err
 	}
-	path := "/code?" + account.person(url.Values{"unionid": {"union-" + account.User}})
+	path := "/code?" + account.person(url.Values{"unionid": {unionOf(account.User)}})
 	code, err := p.control(ctx, http.MethodGet, path, "")
 	if err != nil {
 		return err
@@ -219,7 +219,9 @@ func (p *Playground) logout(ctx context.Context, a *action, c command) error {
 	if _, err = p.exchange(ctx, a, request); err != nil {
 		return err
 	}
-	p.update(func() { account.access, account.refresh, account.handle, account.Number = "", "", "", "" })
+	p.update(func() {
+		account.access, account.refresh, account.handle, account.Number, account.Asked = "", "", "", "", nil
+	})
 	return nil
 }
 

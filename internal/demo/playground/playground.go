@@ -1,8 +1,8 @@
-// Package playground is the page of `wxgate dev`: a phone to tap, and what happens then
-// between phone, gateway, WeChat and upstream, as a sequence diagram.
+// Package playground is the page of `wxgate dev`: a phone to tap, browsers to log in with, and
+// what happens then between them, gateway, WeChat and upstream, as a sequence diagram.
 //
-// The server plays the phone: it calls the gateway over HTTP, so that it can show each
-// request as it was sent. [Playground.Observe] records what the gateway sends to the
+// The server plays the phone and the browsers: it calls the gateway over HTTP, so that it can
+// show each request as it was sent. [Playground.Observe] records what the gateway sends to the
 // simulator and to the upstream. One action runs at a time, so every hop belongs to one.
 //
 // The page can log in as anyone, end sessions and rotate keys. It is for this machine only:
@@ -15,17 +15,17 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/wxgate/wxgate/internal/attack/wire"
 )
 
-// App is a mini program that the phone has.
+// App is a mini program that the phone has, or an app of a web page.
 type App struct {
 	ID string `json:"id"` // appid
-	// Suffix distinguishes the openids of its users: a user has another one in each mini
-	// program.
+	// Suffix distinguishes the openids of its users: a user has another one in each app.
 	Suffix string `json:"-"`
 }
 
@@ -34,7 +34,9 @@ type Config struct {
 	Gateway    string
 	Management string // the controls of the simulator
 	Admin      string // path of the Unix socket of the admin API
+	WeChat     string // the API of the simulator, which has WeChat's pages too
 	Apps       []App  // at least one
+	WebApps    []App  // the official account and the website
 	Caddyfile  string // what the gateway runs, to show
 	Attacked   string // the site of [AttackSite]
 	Echo       *wire.Echo
@@ -43,17 +45,36 @@ type Config struct {
 // users are who may hold the phone.
 var users = []string{"alice", "bob", "carol"}
 
+// unionOf returns the unionid of a user.
+func unionOf(user string) string { return "union-" + user }
+
+// User is a user of an app, as the simulator must know it.
+type User struct{ App, OpenID, Name, UnionID string }
+
+// Users returns the users of all apps. The simulator must know them before the first login, so
+// that a user is the same person at every door.
+func (p *Playground) Users() (all []User) {
+	for _, app := range slices.Concat(p.config.Apps, p.config.WebApps) {
+		for _, user := range users {
+			all = append(all, User{app.ID, user + app.Suffix, user, unionOf(user)})
+		}
+	}
+	return all
+}
+
 // Playground is the page's server. Close it.
 type Playground struct {
 	config   Config
 	recorder *recorder
 	phone    *http.Client
+	browser  *http.Client
 	operator *http.Client
 	turn     chan struct{} // the action that runs has it
 	sending  sync.Mutex    // no page gets an older state after a newer one
 
 	mu       sync.Mutex // guards all below
 	accounts map[accountKey]*account
+	windows  map[windowKey]*window
 	streams  map[string]*stream // by kind
 	faults   map[string]bool    // by name
 	samples  []sample
@@ -71,6 +92,7 @@ type account struct {
 	OpenID string `json:"openid"`
 	Number string `json:"phone,omitempty"`
 	In     bool   `json:"logged_in"` // it has tokens, valid or not
+	Asked  *asked `json:"asked,omitempty"`
 
 	access, refresh, handle string
 }
@@ -93,14 +115,16 @@ const (
 
 // state is all that the page shows beside the diagram and the tables.
 type state struct {
-	Gateway   string          `json:"gateway"`
-	Users     []string        `json:"users"`
-	Apps      []App           `json:"apps"`
-	Accounts  []account       `json:"accounts"`
-	Streams   []stream        `json:"streams"`
-	Faults    map[string]bool `json:"faults"`
-	Samples   []sample        `json:"samples"`
-	Caddyfile string          `json:"caddyfile"`
+	Gateway   string            `json:"gateway"`
+	Users     []string          `json:"users"`
+	Apps      []App             `json:"apps"`
+	Accounts  []account         `json:"accounts"`
+	Unionids  map[string]string `json:"unionids"` // by user
+	Windows   []window          `json:"windows"`
+	Streams   []stream          `json:"streams"`
+	Faults    map[string]bool   `json:"faults"`
+	Samples   []sample          `json:"samples"`
+	Caddyfile string            `json:"caddyfile"`
 }
 
 // New returns a playground. It calls nothing until the page asks.
@@ -113,13 +137,18 @@ func New(cfg Config) *Playground {
 		config:   cfg,
 		recorder: newRecorder(),
 		phone:    &http.Client{Transport: &http.Transport{DisableCompression: true}},
+		browser:  &http.Client{Transport: &http.Transport{DisableCompression: true}, CheckRedirect: showRedirect},
 		operator: &http.Client{Transport: &http.Transport{DisableCompression: true, DialContext: dial}},
 		turn:     make(chan struct{}, 1),
 		accounts: map[accountKey]*account{},
+		windows:  map[windowKey]*window{},
 		streams:  map[string]*stream{},
 		faults:   map[string]bool{},
 	}
 }
+
+// showRedirect has a browser show each step of a redirect.
+func showRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // Close ends the streams of the phone and of the pages, and waits for those of the phone.
 func (p *Playground) Close() {
@@ -132,6 +161,7 @@ func (p *Playground) Close() {
 	p.running.Wait()
 	p.recorder.close()
 	p.phone.CloseIdleConnections()
+	p.browser.CloseIdleConnections()
 	p.operator.CloseIdleConnections()
 }
 
@@ -141,7 +171,11 @@ func (p *Playground) state() state {
 	defer p.mu.Unlock()
 	s := state{
 		Gateway: p.config.Gateway, Users: users, Apps: p.config.Apps, Caddyfile: p.config.Caddyfile,
-		Accounts: []account{}, Streams: []stream{}, Faults: maps.Clone(p.faults), Samples: p.recent(),
+		Accounts: []account{}, Unionids: map[string]string{}, Windows: p.shownWindows(),
+		Streams: []stream{}, Faults: maps.Clone(p.faults), Samples: p.recent(),
+	}
+	for _, user := range users {
+		s.Unionids[user] = unionOf(user)
 	}
 	for _, app := range p.config.Apps {
 		for _, user := range users {

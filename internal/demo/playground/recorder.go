@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/wxgate/wxgate/internal/demo/playground/describe"
 )
 
 // Party is a lifeline of the sequence diagram.
@@ -13,6 +15,7 @@ type Party string
 // The parties. The operator calls the admin API.
 const (
 	Phone    Party = "phone"
+	Browser  Party = "browser"
 	Operator Party = "operator"
 	Gateway  Party = "gateway"
 	WeChat   Party = "wechat"
@@ -29,26 +32,19 @@ const (
 
 // message is one arrow of the diagram: a request or a response.
 type message struct {
-	Action  int64    `json:"action"` // 0: none of the page's, such as a token renewed ahead of time
-	Hop     int64    `json:"hop"`    // the same for a request and its response
-	From    Party    `json:"from"`
-	To      Party    `json:"to"`
-	Reply   bool     `json:"reply"`
-	At      int64    `json:"at"` // ms since 1970
-	Line    string   `json:"line"`
-	Status  int      `json:"status,omitempty"` // of a response; 0 if there was none
-	Code    string   `json:"code,omitempty"`   // of a refusal: the gateway's code, or WeChat's errcode
-	Millis  float64  `json:"ms,omitempty"`     // of a response: since the request
-	Headers []header `json:"headers"`
-	Body    string   `json:"body,omitempty"`
-	Token   *claims  `json:"token,omitempty"` // the access token in it, decoded
-}
-
-// header is one header line, and what the gateway did with it.
-type header struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
-	Mark  string `json:"mark,omitempty"` // added, replaced or removed; else it is as the phone sent it
+	Action  int64             `json:"action"` // 0: none of the page's, such as a token renewed ahead of time
+	Hop     int64             `json:"hop"`    // the same for a request and its response
+	From    Party             `json:"from"`
+	To      Party             `json:"to"`
+	Reply   bool              `json:"reply"`
+	At      int64             `json:"at"` // ms since 1970
+	Line    string            `json:"line"`
+	Status  int               `json:"status,omitempty"` // of a response; 0 if there was none
+	Code    string            `json:"code,omitempty"`   // of a refusal: the gateway's code, or WeChat's errcode
+	Millis  float64           `json:"ms,omitempty"`     // of a response: since the request
+	Headers []describe.Header `json:"headers"`
+	Body    string            `json:"body,omitempty"`
+	Token   *describe.Claims  `json:"token,omitempty"` // the access token in it, decoded
 }
 
 // action is what the page asked for: a group of arrows.
@@ -58,7 +54,7 @@ type action struct {
 	Args   command `json:"args"`
 	At     int64   `json:"at"` // ms since 1970
 	Done   bool    `json:"done"`
-	Status int     `json:"status,omitempty"` // of the last response to the phone or the operator
+	Status int     `json:"status,omitempty"` // of the last response to the phone, the browser or the operator
 	Code   string  `json:"code,omitempty"`
 	Curl   string  `json:"curl,omitempty"`  // what does the same in a shell
 	Error  string  `json:"error,omitempty"` // why it could not be carried out
@@ -79,7 +75,7 @@ type recorder struct {
 	actions int64
 	hops    int64
 	current int64       // the action that runs; 0 if none
-	sent    http.Header // what the phone sent in it
+	sent    http.Header // what the phone or the browser sent last in it
 	history []event
 	pages   map[chan event]struct{}
 	closed  bool
@@ -143,14 +139,15 @@ func (c *recorder) messages(action int64) (found []message) {
 	return found
 }
 
-// phoneSent notes what the phone sent, to compare with what the upstream gets.
-func (c *recorder) phoneSent(h http.Header) {
+// clientSent notes what the phone or a browser sent, to compare with what the upstream gets.
+func (c *recorder) clientSent(h http.Header) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sent = h
 }
 
-// lastSent returns what the phone sent in the current action, nil if it sent nothing.
+// lastSent returns what the phone or a browser sent last in the current action, nil if that is
+// nothing.
 func (c *recorder) lastSent() http.Header {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -13,7 +13,7 @@ var web embed.FS
 
 // policy lets the page load what this server serves, and nothing else: an injected script
 // could otherwise send the tokens on the page to another host.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 
 // Handler serves the page, its events and its actions.

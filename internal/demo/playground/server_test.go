@@ -2,7 +2,6 @@ package playground
 
 import (
 	"bufio"
-	"encoding/json"
 	"io/fs"
 	"net/http"
 	"os/exec"
@@ -190,18 +189,5 @@ func TestQuoted(t *testing.T) {
 		if err != nil || string(out) != word {
 			t.Errorf("%q became %q (%v)", word, out, err)
 		}
-	}
-}
-
-// TestDecodeToken: only a JWT is decoded.
-func TestDecodeToken(t *testing.T) {
-	for _, token := range []string{"", "a.b", "a.b.c.d", "!.!.!", "e30.W.c"} {
-		if c := decodeToken(token); c != nil {
-			t.Errorf("%q: %v", token, c)
-		}
-	}
-	c := decodeToken(tokenFor)
-	if c == nil || !json.Valid(c.Header) || string(c.Payload) != `{"sub":"alice"}` {
-		t.Errorf("%v", c)
 	}
 }

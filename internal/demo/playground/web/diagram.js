@@ -5,7 +5,7 @@ import { $, h, kind, verdicts } from './dom.js';
 import { t } from './i18n.js';
 import { titleOf } from './phone.js';
 
-const lanes = ['phone', 'gateway', 'wechat', 'upstream'];
+const lanes = ['phone', 'browser', 'gateway', 'wechat', 'upstream'];
 const maxActions = 40;
 
 let groups = new Map(); // action ID -> { action, item, heading, steps, messages }
@@ -13,7 +13,7 @@ let select = () => {};
 let current; // the arrow whose details are shown
 
 // center is where the lane of a party is, in percent. The operator is left of the phone.
-const center = (party) => (party === 'operator' ? 2 : 12.5 + 25 * lanes.indexOf(party));
+const center = (party) => (party === 'operator' ? 2 : 10 + 20 * lanes.indexOf(party));
 export const name = (party) => (party === 'gateway' ? 'wxgate' : t(party));
 
 function groupOf(action) {
@@ -63,7 +63,7 @@ export function message(m) {
   if (!group) return; // no action of the page's, or one that was cleared
   m.button = stepOf(group, m);
   const last = group.messages.at(-1);
-  const late = m.reply && m.status && m.from !== 'gateway' && last?.to === 'phone'; // it was sent before
+  const late = m.reply && m.status && m.from !== 'gateway' && ['phone', 'browser'].includes(last?.to); // it was sent before
   group.messages.splice(late ? -1 : group.messages.length, 0, m);
   group.steps.hidden = false;
   group.steps.insertBefore(h('li', {}, m.button), late ? group.steps.lastChild : null);
@@ -78,10 +78,10 @@ function stepOf(group, m) {
     type: 'button',
     class: `step ${m.reply ? 'reply' : ''} ${to > from ? 'right' : 'left'} ${style === 'warn' ? 'bad' : style}`,
     onclick: () => choose(group, m),
-  }, h('span', { class: 'hidden' }, t('arrow', { from: name(m.from), to: name(m.to) })), h('span', { class: 'label' }, m.to === 'wechat' ? m.line.split('?')[0] : m.line), h('span', { class: 'arrow' }));
+  }, h('span', { class: 'hidden' }, t('arrow', { from: name(m.from), to: name(m.to) })), h('span', { class: 'at' }, h('span', { class: 'label' }, m.to === 'wechat' ? m.line.split('?')[0] : m.line)), h('span', { class: 'arrow' }));
   button.style.setProperty('--from', `${Math.min(from, to)}%`);
   button.style.setProperty('--span', `${Math.abs(to - from)}%`);
-  const changed = m.headers.filter((header) => header.mark && /^(x-wx-|authorization)/i.test(header.name));
+  const changed = m.headers.filter((header) => header.mark && /^(x-wx-|authorization|cookie)/i.test(header.name));
   changed.sort((a, b) => (b.mark === 'removed') - (a.mark === 'removed'));
   if (m.to === 'upstream' && changed.length) button.append(h('span', { class: 'chips' }, ...changed.map(chip)));
   return button;

@@ -9,6 +9,7 @@ import * as inspector from './inspector.js';
 import * as plots from './plots.js';
 import * as operator from './operator.js';
 import * as attacks from './attacks.js';
+import * as browsers from './browsers.js';
 
 let state;
 let waiting; // for the tables
@@ -18,6 +19,7 @@ function showState() {
   $('gateway').textContent = state.gateway;
   $('caddyfile').textContent = state.caddyfile;
   phone.show(state);
+  browsers.show(state);
   plots.show(state.samples);
   operator.showFaults(state.faults);
 }
@@ -27,13 +29,16 @@ function showTables() {
   clearTimeout(waiting);
   waiting = setTimeout(async () => {
     try {
-      operator.showTables(await tables());
+      const read = await tables();
+      operator.showTables(read);
+      browsers.showTables(read);
     } catch { /* the event stream says that the server is away */ }
   }, 80);
 }
 
 startPreferences();
-phone.start();
+browsers.start();
+phone.start(showState);
 diagram.start(inspector.show);
 inspector.start();
 operator.start();

@@ -7,15 +7,19 @@ import { t, known } from './i18n.js';
 let state;
 let user;
 let app;
+let changed; // called when the user or the mini program is another
 const kinds = ['websocket', 'events'];
 
-const appName = (id) => t(`app${(state?.apps ?? []).findIndex((known) => known.id === id) + 1}`);
+export const appName = (id) => t(`app${(state?.apps ?? []).findIndex((known) => known.id === id) + 1}`);
+
+// current is who has the phone, and the mini program that is open on it.
+export const current = () => ({ user, app });
 
 // titleOf names an action, as a heading.
 export function titleOf(action) {
   const { args } = action;
-  return t(`do.${action.name}${args.way ? `.${args.way}` : ''}${args.kind ? `.${args.kind}` : ''}${action.name === 'fault' ? (args.on ? '.on' : '.off') : ''}`, {
-    ...args, app: args.app && appName(args.app), fault: args.fault && t(`fault.${args.fault}`),
+  return t(`do.${action.name}${args.way ? `.${args.way}` : ''}${args.kind ? `.${args.kind}` : ''}${['fault', 'decide'].includes(action.name) ? (args.on ? '.on' : '.off') : ''}`, {
+    ...args, app: args.app && appName(args.app), fault: args.fault && t(`fault.${args.fault}`), door: args.door && t(`door.${args.door}`),
   });
 }
 
@@ -40,7 +44,7 @@ function toast(text, style) {
 
 // outcome shows how an action of the phone ended.
 export function outcome(action) {
-  if (!action.args.app) return;
+  if (!action.args.app || (action.args.door && action.args.door !== 'webview')) return;
   if (action.error) return toast(known(`error.${action.error}`) ? t(`error.${action.error}`) : action.error, 'bad');
   if (!action.status) return toast('', '');
   const style = kind(action.status) === 'good' ? 'good' : 'bad';
@@ -64,8 +68,8 @@ export function show(next) {
   state = next;
   user ??= state.users[0];
   app ??= state.apps[0].id;
-  radios('users', state.users, (name) => name, user, (value) => { user = value; show(state); });
-  radios('apps', state.apps.map((known) => known.id), appName, app, (value) => { app = value; show(state); });
+  radios('users', state.users, (name) => name, user, (value) => { user = value; changed(); });
+  radios('apps', state.apps.map((known) => known.id), appName, app, (value) => { app = value; changed(); });
   const account = state.accounts.find((known) => known.app === app && known.user === user);
   const inside = Boolean(account?.logged_in);
   $('app-name').textContent = appName(app);
@@ -79,6 +83,16 @@ export function show(next) {
   $('login').lastElementChild.hidden = inside;
   $('login').classList.toggle('primary', !inside);
   for (const kind of kinds) showStream(kind, state.streams.find((open) => open.kind === kind));
+  const asked = account?.asked;
+  $('asked').hidden = !asked;
+  if (asked) $('asker').textContent = t('asker', asked);
+}
+
+// scanCode points the phone at the code that was shown last. The user then types its number.
+export async function scanCode(button) {
+  await run('scan', {}, button);
+  $('number').value = '';
+  $('number').focus(); // if a browser asks
 }
 
 function showStream(kind, stream) {
@@ -92,7 +106,14 @@ function showStream(kind, stream) {
 }
 
 // start connects the buttons.
-export function start() {
+export function start(whenChanged) {
+  changed = whenChanged;
+  $('scan').addEventListener('click', () => scanCode($('scan')));
+  $('refuse').addEventListener('click', () => run('decide', {}, $('refuse')));
+  $('asked').addEventListener('submit', (event) => {
+    event.preventDefault();
+    run('decide', { on: true, number: $('number').value }, $('confirm'));
+  });
   for (const button of document.querySelectorAll('[data-do]')) {
     const { do: name, way, path } = button.dataset;
     button.addEventListener('click', () => run(name, { way, path }, button));
