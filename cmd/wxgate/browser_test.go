@@ -112,7 +112,7 @@ func (p *page) observe(event any) {
 			p.wrong = append(p.wrong, "log: "+e.Entry.Text+" "+e.Entry.URL)
 		}
 	case *network.EventRequestWillBeSent:
-		if !strings.HasPrefix(e.Request.URL, p.url) {
+		if !strings.HasPrefix(e.Request.URL, p.url) && !strings.HasPrefix(e.Request.URL, "data:") {
 			p.wrong = append(p.wrong, "request to another host: "+e.Request.URL)
 		}
 	}

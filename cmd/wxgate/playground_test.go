@@ -46,6 +46,7 @@ func TestPlayground(t *testing.T) {
 	forgedHeader(p)
 	revocation(p)
 	armedFault(p)
+	doorsOf(p)
 	attackOf(p)
 	keyboard(p)
 	p.accessible(axe)
