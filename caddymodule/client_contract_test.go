@@ -23,7 +23,7 @@ func clientContract(t *testing.T) *contract {
 // TestClientContract makes every call of docs/client-api.yaml against a running gateway, and
 // compares the requests and the responses with it. TestDocumentedCodes compares the errors.
 func TestClientContract(t *testing.T) {
-	f := newFixture(t, directiveSite("prefetch /boot", ""))
+	f := newFixture(t, directiveSite("prefetch /boot\nweb {\nurl http://{{.Addr}}\nscan wx0000000000000001\nticket\n}", ""))
 	c := clientContract(t)
 	call := func(want int, method, path, body string, header ...string) answer {
 		t.Helper()
@@ -57,6 +57,12 @@ func TestClientContract(t *testing.T) {
 	call(200, "POST", pub+"/userInfo", fmt.Sprintf(`{"encrypted_data":%q,"iv":%q}`, profile.EncryptedData, profile.IV), bearer...)
 	call(200, "GET", pub+"/session", "", bearer...)
 	call(200, "POST", pub+"/prefetch-token", "", bearer...)
+	call(200, "POST", pub+"/web/ticket", "", bearer...)
+	scan := f.do("POST", pub+"/web/scan", "", "Origin", f.url)
+	scan.want(t, 200, "")
+	scanned := pub + "/web/scan/" + scan.str(t, "scan")
+	call(200, "GET", scanned+"/request", "", bearer...)
+	call(200, "POST", scanned, fmt.Sprintf(`{"confirm":true,"number":%q}`, scan.str(t, "number")), bearer...)
 	call(200, "POST", pub+"/refresh", fmt.Sprintf(`{"refresh_token":%q}`, login.str(t, "refresh_token")))
 	call(204, "POST", pub+"/logout", `{"all":true}`, "Authorization", "Bearer "+f.token("alice"))
 	call(200, "POST", pub+"/revoke", `{"token":"nothing"}`)
