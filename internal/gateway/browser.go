@@ -63,6 +63,7 @@ func (g *Gateway) browserCall(c *call) *browser.Call {
 		W: c.w, R: c.r, Web: rt.Web, Apps: rt.Platforms, Cookies: c.bearer.cookies, Address: g.Server.ClientIP(c.r),
 		Host: browser.Host{
 			Bearer:     func() (*auth.Identity, error) { return g.bearerOnly(c) },
+			Admits:     g.admits,
 			Present:    func() (*auth.Identity, error) { return g.present(c) },
 			AdmitLogin: func() (leave func(), err error) { return g.admit(c, g.config.Limits.AdmitLogin) },
 			AdmitScan:  func() (leave func(), err error) { return g.admit(c, g.config.Limits.AdmitScan) },

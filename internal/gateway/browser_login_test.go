@@ -177,6 +177,9 @@ func TestForeignCodes(t *testing.T) {
 			status = http.StatusForbidden
 		}
 		v.wantPage("a code "+name, r, status, test.want)
+		if strings.Contains(r.body, "wx.login") {
+			t.Errorf("a code %s: the page is for developers", name)
+		}
 		v.wantUser("a code "+name, "")
 	}
 	for name, app := range map[string]wechatsim.App{"official": officialApp, "website": websiteApp} {
@@ -251,6 +254,7 @@ func TestPageMethods(t *testing.T) {
 		}
 		v.wantNoSession(method, r)
 	}
+	v.wantPage("early data", v.visit(link, "Early-Data", "1"), http.StatusTooEarly, "invalid_request")
 	v.wantSession("GET", v.visit(link), shop+"/")
 	for _, path := range []string{"/web/login", "/web/enter?ticket=wxt_a", "/web/callback?state=a"} {
 		v.wantPage(path, v.send(http.MethodHead, pub+path, ""), http.StatusMethodNotAllowed, "invalid_request")

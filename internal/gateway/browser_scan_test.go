@@ -2,9 +2,11 @@ package gateway
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
@@ -247,4 +249,35 @@ func TestScanLimit(t *testing.T) {
 	r.want(http.StatusTooManyRequests, "rate_limited")
 	pc.address = "198.51.100.7"
 	pc.newScan()
+}
+
+// TestPolls: a poll returns when the state changes, and at once when the process is about to exit.
+func TestPolls(t *testing.T) {
+	t.Parallel()
+	s := newWebSite(t, nil)
+	pc, phone := s.visitor(chromeAgent), s.onPhone(first, "alice")
+	c := pc.newScan()
+	began := time.Now()
+	r := pc.send(http.MethodGet, c.path("?known=waiting"), "", "X-Test-Shutting-Down", "1")
+	if r.get("state") != "waiting" || time.Since(began) > 5*time.Second {
+		t.Errorf("while the process exits: %s after %v", r.body, time.Since(began))
+	}
+	poll := httptest.NewRequest(http.MethodGet, c.path("?known=waiting"), nil)
+	poll.Header.Set("Cookie", cookie+"-scan="+pc.jar[cookie+"-scan"])
+	out := httptest.NewRecorder()
+	done := make(chan error)
+	go func() { done <- s.gateway.ServeHTTP(out, poll, nil) }()
+	id, err := s.runtime.Service.Authenticate(strings.TrimPrefix(phone[1], "Bearer "))
+	if err == nil {
+		_, err = s.runtime.Web.OpenScan(t.Context(), c.name, id)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil || out.Body.String() != `{"state":"scanned"}` {
+		t.Errorf("the poll returned %s, %v", out.Body, err)
+	}
+	if took := time.Since(began); took > 15*time.Second {
+		t.Errorf("the poll took %v", took)
+	}
 }

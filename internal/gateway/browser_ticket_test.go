@@ -2,10 +2,12 @@ package gateway
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
 
+	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
@@ -111,6 +113,15 @@ func TestTicketAttacks(t *testing.T) {
 	v = s.visitor(wechatAgent)
 	v.wantPage("after a logout", v.visit(path), http.StatusBadRequest, "ticket_invalid")
 
+	foreign := s.ticket(s.onPhone(second, "mallory"))
+	delete(s.gateway.Admitted, auth.AppID(second.ID)) // as on another site with the same store
+	v = s.visitor(wechatAgent)
+	v.enterOfficial("alice")
+	v.wantPage("of another site", v.visit(foreign), http.StatusBadRequest, "ticket_invalid")
+	_, text, _ := strings.Cut(foreign, "=")
+	v.wantPage("of another site, submitted", v.submit(url.Values{"ticket": {text}}, "Origin", shop), http.StatusBadRequest, "ticket_invalid")
+	v.wantUser("afterwards", openIDOf(officialApp, "alice"))
+
 	for name, headers := range map[string][]string{"no token": nil, "a refresh token": {"Authorization", "Bearer wxr_" + strings.Repeat("A", 64)}} {
 		r := s.do(http.MethodPost, pub+"/web/ticket", "", headers...)
 		if r.status != http.StatusUnauthorized {
@@ -166,4 +177,31 @@ func TestTicketAsLink(t *testing.T) {
 	v := s.visitor(wechatAgent)
 	v.wantSession("first", v.visit(s.ticket(phone)), shop+"/")
 	v.wantSession("second", v.visit(s.ticket(phone)), shop+"/")
+}
+
+// TestWebViewStreams: a stream of a web-view ends with the session of its mini program.
+func TestWebViewStreams(t *testing.T) {
+	t.Parallel()
+	s := newWebSite(t, nil)
+	phone := s.onPhone(first, "alice")
+	v := s.visitor(wechatAgent)
+	v.wantSession("a web-view", v.visit(s.ticket(phone)), shop+"/")
+	begun, ended := make(chan struct{}), make(chan bool)
+	r := httptest.NewRequest(http.MethodGet, "/events", nil)
+	r.Header.Set("Cookie", cookie+"="+v.jar[cookie])
+	go func() {
+		defer func() { ended <- recover() == http.ErrAbortHandler }() //nolint:errorlint // a panic
+		_ = s.gateway.ServeHTTP(httptest.NewRecorder(), r, nextFunc(func(w http.ResponseWriter, r *http.Request) error {
+			w.Header().Set("Content-Type", "text/event-stream")
+			w.WriteHeader(http.StatusOK)
+			close(begun)
+			<-r.Context().Done()
+			return nil
+		}))
+	}()
+	<-begun
+	s.do(http.MethodPost, pub+"/logout", "{}", phone...).want(http.StatusNoContent, "")
+	if !<-ended {
+		t.Error("the stream was not broken off")
+	}
 }

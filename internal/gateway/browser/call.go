@@ -31,6 +31,8 @@ type Host struct {
 	// Present returns the identity of the session cookie, or nil if it is not valid. The
 	// error says that the store does not know.
 	Present func() (*auth.Identity, error)
+	// Admits reports whether the site admits an app's users.
+	Admits func(auth.AppID) bool
 	// AdmitLogin takes a login off the limits. The caller leaves.
 	AdmitLogin func() (leave func(), err error)
 	// AdmitScan takes a scan off the limits. The caller leaves.

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/wxgate/wxgate/internal/auth"
@@ -44,7 +45,7 @@ func (s *Site) Enter(c *Call) error {
 	if err != nil {
 		return err
 	}
-	ticket, err := c.Web.Ticket(c.R.Context(), text)
+	ticket, err := readTicket(c, text)
 	if err != nil {
 		return err
 	}
@@ -72,11 +73,21 @@ func (s *Site) enterAsked(c *Call) error {
 	if err != nil {
 		return err
 	}
-	ticket, err := c.Web.Ticket(c.R.Context(), form.Get(paramTicket))
+	ticket, err := readTicket(c, form.Get(paramTicket))
 	if err != nil {
 		return err
 	}
 	return s.enter(c, ticket, back)
+}
+
+// readTicket refuses a ticket of an app that this site does not admit: one of another site, which
+// would end the session that the browser has here.
+func readTicket(c *Call, text string) (*web.Ticket, error) {
+	ticket, err := c.Web.Ticket(c.R.Context(), text)
+	if err == nil && !c.Host.Admits(ticket.User.App) {
+		err = fmt.Errorf("%w: it is of app %s, which this site does not admit", auth.ErrTicketInvalid, ticket.User.App)
+	}
+	return ticket, err
 }
 
 func (s *Site) enter(c *Call, ticket *web.Ticket, back string) error {
