@@ -75,6 +75,7 @@ type Cookies struct {
 	Session string // "" for none
 	Err     error  // why the session cookie cannot be read: there are two of them
 
+	named  bool // a session cookie was there, also an empty one
 	scan   web.BrowserKey
 	logins map[string]string // by the name
 }
@@ -113,10 +114,10 @@ func (s *Site) Take(header http.Header) (taken Cookies) {
 func (s *Site) take(into *Cookies, name, value string) bool {
 	switch {
 	case name == s.cookies.session:
-		if into.Sent() {
+		if into.named {
 			into.Err = edge.ErrTwoTokens
 		}
-		into.Session = value
+		into.Session, into.named = value, true
 	case name == s.cookies.scan:
 		into.scan = web.BrowserKey(value)
 	case strings.HasPrefix(name, s.cookies.login):

@@ -39,6 +39,8 @@ func TestTake(t *testing.T) {
 		"twice":                     {[]string{ours + "=wxc_a; " + ours + "=wxc_b"}, "wxc_b", true, nil},
 		"twice the same":            {[]string{ours + "=wxc_a; " + ours + "=wxc_a"}, "wxc_a", true, nil},
 		"twice, in two lines":       {[]string{ours + "=wxc_a", "a=1", ours + "=wxc_b"}, "wxc_b", true, []string{"a=1"}},
+		"twice, the first empty":    {[]string{ours + "=; " + ours + "=wxc_a"}, "wxc_a", true, nil},
+		"twice, one without value":  {[]string{ours + "; " + ours + "=wxc_a"}, "wxc_a", true, nil},
 		"twice, one empty":          {[]string{ours + "=wxc_a; " + ours + "="}, "", true, nil},
 		"three":                     {[]string{ours + "=; " + ours + "=a; " + ours + "=b"}, "b", true, nil},
 		"all of ours":               {[]string{ours + "=wxc_a; " + ours + "-scan=k; " + ours + "-login-01234567=x; a=1; " + ours + "-login-89abcdef=y"}, "wxc_a", false, []string{"a=1"}},
