@@ -24,10 +24,11 @@ const simulator = "internal/wechatsim"
 
 // The packages of the attacks.
 const (
-	attack   = "internal/attack"
-	corpus   = attack + "/corpus"
-	upstream = attack + "/upstream"
-	wire     = attack + "/wire"
+	attack     = "internal/attack"
+	corpus     = attack + "/corpus"
+	onBrowsers = attack + "/browsers"
+	upstream   = attack + "/upstream"
+	wire       = attack + "/wire"
 )
 
 // The packages of the simulator: what its responses look like, and its listeners.
@@ -299,7 +300,8 @@ var layers = []layer{
 	{dir: simTest, imports: []string{simulator, simServer, simFault}, stdOnly: true},
 	// The attacks read HTTP's specifications, not our code, for the same reason;
 	// raw HTTP/2 and HTTP/3 need libraries that Caddy has anyway.
-	{dir: attack, alone: true, imports: []string{corpus, wire}, stdOnly: true},
+	{dir: attack, alone: true, imports: []string{corpus, onBrowsers, wire}, stdOnly: true},
+	{dir: onBrowsers, imports: []string{corpus, upstream, wire}, tests: []string{attack}, stdOnly: true},
 	{dir: corpus, imports: []string{upstream, wire}, stdOnly: true},
 	{dir: upstream, stdOnly: true},
 	{dir: wire, only: []string{"golang.org/x/net/", "github.com/quic-go/"}},

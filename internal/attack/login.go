@@ -9,15 +9,16 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/wxgate/wxgate/internal/attack/browsers"
 	"github.com/wxgate/wxgate/internal/attack/corpus"
 	"github.com/wxgate/wxgate/internal/attack/wire"
 )
 
 // obtain returns the secrets of the attack user, who logs in unless the target has a
-// token.
+// token. With a cookie, the token is needed for a few attacks only.
 func obtain(ctx context.Context, c *wire.Client, t *corpus.Target, echo string) (*corpus.Secrets, error) {
 	s := corpus.NewSecrets(t, echo)
-	if t.Token == "" {
+	if t.Token == "" && (t.Cookie == "" || t.Code != "" || t.CodeURL != "") {
 		if err := login(ctx, c, t, s); err != nil {
 			return nil, err
 		}
@@ -86,4 +87,25 @@ func mint(ctx context.Context, t *corpus.Target) (string, error) {
 		return "", fmt.Errorf("asking for a login code: status %d: %w", response.StatusCode, err)
 	}
 	return string(bytes.TrimSpace(body)), nil
+}
+
+// ticket returns a new ticket for a login of the attack user's browser.
+func (r *run) ticket(ctx context.Context) (string, error) {
+	if r.secrets.Token == "" {
+		return "", fmt.Errorf("%w: no access token, which tickets are for: give --token or --code-url", corpus.ErrNotApplicable)
+	}
+	response, err := r.client.Send(ctx, wire.H1, browsers.TicketRequest(r.target, r.secrets.Token))
+	if err != nil {
+		return "", fmt.Errorf("asking for a ticket: %w", err)
+	}
+	var granted struct {
+		Ticket string `json:"ticket"`
+	}
+	switch {
+	case response.Status == http.StatusTooManyRequests:
+		return "", errLimited
+	case json.Unmarshal([]byte(response.Body), &granted) != nil || granted.Ticket == "":
+		return "", fmt.Errorf("%w: no ticket at %s: status %d", corpus.ErrNotApplicable, r.target.Browsers, response.Status)
+	}
+	return granted.Ticket, nil
 }

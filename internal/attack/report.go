@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
-
-	"github.com/wxgate/wxgate/internal/attack/corpus"
 )
 
 // maxCell is the width of a request in the table; the other reports have all of it.
@@ -29,12 +27,15 @@ func WriteTable(w io.Writer, findings []Finding) error {
 		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", first.ID, few(first.Advisories), cell(first.Request), verdicts(group))
 	}
 	_, _ = fmt.Fprintln(table, "\nMECHANISM\tBLOCKED\tSUCCEEDED\tNOT APPLICABLE\tINCONCLUSIVE")
-	for _, m := range corpus.Mechanisms() {
+	for _, m := range Mechanisms() {
 		count := map[Verdict]int{}
 		for _, f := range findings {
 			if f.Mechanism == m.Name {
 				count[f.Verdict]++
 			}
+		}
+		if len(count) == 0 {
+			continue
 		}
 		_, _ = fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\n", m.Title, count[Blocked], count[Succeeded], count[NotApplicable], count[Inconclusive])
 	}
@@ -162,7 +163,7 @@ type (
 // WriteJUnit writes the findings as test cases, one suite for each mechanism.
 func WriteJUnit(w io.Writer, findings []Finding) error {
 	var report junitSuites
-	for _, m := range corpus.Mechanisms() {
+	for _, m := range Mechanisms() {
 		suite := junitSuite{Name: m.Name}
 		for _, f := range findings {
 			if f.Mechanism == m.Name {

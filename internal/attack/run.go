@@ -47,6 +47,7 @@ type run struct {
 	secrets  *corpus.Secrets
 	count    int // of requests, for markers
 	admitted map[wire.Protocol]*wire.Seen
+	tests    map[corpus.Control]corpus.Test
 	controls map[controlKey]error
 }
 
@@ -68,7 +69,10 @@ func Run(ctx context.Context, cfg Config) ([]Finding, error) {
 	}
 	c := wire.NewClient(host, secure, target.Insecure)
 	cfg.Echo.Publish(corpus.AttackerJWKS())
-	r := &run{client: c, target: &target, echo: cfg.Echo, admitted: map[wire.Protocol]*wire.Seen{}, controls: map[controlKey]error{}}
+	r := &run{
+		client: c, target: &target, echo: cfg.Echo, admitted: map[wire.Protocol]*wire.Seen{},
+		tests: controls(&target), controls: map[controlKey]error{},
+	}
 	if r.secrets, err = obtain(ctx, c, &target, cfg.Echo.Addr); err != nil {
 		return nil, fmt.Errorf("getting the attack user's token: %w", err)
 	}
@@ -77,7 +81,7 @@ func Run(ctx context.Context, cfg Config) ([]Finding, error) {
 		protocols = []wire.Protocol{wire.H1, wire.H2, wire.H3}
 	}
 	var findings []Finding
-	attacks := corpus.Corpus(&target)
+	attacks := Corpus(&target)
 	for _, p := range protocols {
 		for i := range attacks {
 			a := &attacks[i]
@@ -117,6 +121,9 @@ func (r *run) finding(ctx context.Context, a *corpus.Attack, p wire.Protocol) Fi
 // attack returns why the attack succeeded, "" if it did not, and an error if the result
 // is unknown. It sets the finding's evidence.
 func (r *run) attack(ctx context.Context, a *corpus.Attack, f *Finding) (string, error) {
+	if a.Inapplicable != "" {
+		return "", fmt.Errorf("%w: %s", corpus.ErrNotApplicable, a.Inapplicable)
+	}
 	p := f.Protocol
 	needs := a.Needs
 	if !slices.Contains(needs, corpus.Admitted) {
@@ -136,6 +143,9 @@ func (r *run) attack(ctx context.Context, a *corpus.Attack, f *Finding) (string,
 		return "", errLimited
 	}
 	reason := a.Judge(e)
+	if reason == "" {
+		reason = corpus.Exposed(e)
+	}
 	if reason == "" && e.Response == nil && !a.Request.Early {
 		// The gateway closed the connection: it refused the attack, or it is down.
 		delete(r.controls, controlKey{corpus.Admitted, p})
@@ -152,7 +162,7 @@ func (r *run) control(ctx context.Context, name corpus.Control, p wire.Protocol)
 	if err, done := r.controls[key]; done {
 		return err
 	}
-	c := r.target.Controls()[name]
+	c := r.tests[name]
 	e, err := r.evidence(ctx, p, &corpus.Attack{Before: c.Before, Request: c.Request, Forge: c.Forge})
 	if err == nil {
 		err = c.Check(e)
@@ -221,7 +231,12 @@ func notSent(err error) bool {
 
 // words replaces the words in braces in an attack's requests.
 func (r *run) words(ctx context.Context, marker string, a *corpus.Attack) (*strings.Replacer, error) {
+	if r.secrets.Token == "" && a.Mentions("{token}") {
+		return nil, fmt.Errorf("%w: no access token beside the cookie: give --token or --code-url", corpus.ErrNotApplicable)
+	}
+	name, value := r.target.SessionCookie()
 	pairs := []string{
+		"{cookie}", r.target.Cookie, "{cookie-name}", name, "{cookie-value}", value, "{origin}", r.target.Origin,
 		"{token}", r.secrets.Token, "{victim}", corpus.Victim, "{host}", r.client.Host, "{upstream}", r.echo.Addr,
 		"{marker}", marker, "{smuggled}", wire.SmuggledPath + marker,
 	}
@@ -237,6 +252,13 @@ func (r *run) words(ctx context.Context, marker string, a *corpus.Attack) (*stri
 			return nil, fmt.Errorf("%w: no session handle: log in with --code-url", corpus.ErrNotApplicable)
 		}
 		pairs = append(pairs, "{handle}", r.secrets.Handle)
+	}
+	if a.Mentions("{ticket}") {
+		ticket, err := r.ticket(ctx)
+		if err != nil {
+			return nil, err
+		}
+		pairs = append(pairs, "{ticket}", ticket)
 	}
 	if a.Mentions("{code}") {
 		code, err := mint(ctx, r.target)

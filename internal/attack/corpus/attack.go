@@ -30,6 +30,8 @@ type Attack struct {
 	Forge func(*Secrets) (string, error)
 	// LimitBlocks says that a 429 blocks the attack. Otherwise it is inconclusive.
 	LimitBlocks bool
+	// Inapplicable is why the attack is not sent with the target's credential; "" if it is.
+	Inapplicable string
 	// Judge says why the attack succeeded; "" if it did not.
 	Judge func(*Evidence) string
 }
@@ -60,7 +62,7 @@ type Evidence struct {
 	After *wire.Response
 	// Seen are the requests of the attack that reached the upstream.
 	Seen []*wire.Seen
-	// Admitted is an honest request with the same token as it reached the upstream.
+	// Admitted is an honest request with the same credential as it reached the upstream.
 	Admitted *wire.Seen
 	// Fetched says that keys were fetched from the attacker's URL.
 	Fetched bool
@@ -69,7 +71,8 @@ type Evidence struct {
 // Mentions reports whether one of the attack's requests contains a word.
 func (a *Attack) Mentions(word string) bool {
 	for _, request := range append(slices.Clone(a.Before), a.Request) {
-		if strings.Contains(request.Path+request.Body+request.Raw, word) {
+		if strings.Contains(request.Path+request.Body+request.Raw, word) ||
+			slices.ContainsFunc(request.Header, func(f wire.Field) bool { return strings.Contains(f.Value, word) }) {
 			return true
 		}
 	}

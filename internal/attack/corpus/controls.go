@@ -46,7 +46,7 @@ func (t *Target) Controls() map[Control]Test {
 	stream := wire.Request{Method: "POST", Path: path(t.Guarded), Header: []wire.Field{bearer("{token}")}, Body: streamBody, Chunked: true}
 	decodeToken := decodeRequest(t, "")
 	decodeToken.Header = append(decodeToken.Header, bearer("{token}"))
-	return map[Control]Test{
+	controls := map[Control]Test{
 		Admitted:  {Request: get(path(t.Guarded)), Check: showsIdentity},
 		guarded:   {Request: anonymous(path(t.Guarded)), Check: isClosed},
 		public:    {Request: anonymous(path(t.Public)), Check: needed(t.Public)},
@@ -61,6 +61,11 @@ func (t *Target) Controls() map[Control]Test {
 		resigned:  {Request: forged(path(t.Guarded)), Forge: wellSigned(nil, nil), Check: comesThrough},
 		earlyData: {Before: ticket, Request: wire.Request{Path: path(t.Public), Early: true}, Check: needed("early data")},
 	}
+	for name, test := range controls {
+		test.Request, test.Before = t.withCookie(test.Request), t.allWithCookie(test.Before)
+		controls[name] = test
+	}
+	return controls
 }
 
 const streamBody = "hello"

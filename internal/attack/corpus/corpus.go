@@ -45,11 +45,16 @@ func Corpus(t *Target) []Attack {
 		tokenAttacks(t), tokenSpellingAttacks(t), wellSignedAttacks(t), severalAttacks(t),
 		loginAttacks(t), refreshAttacks(t), oracleAttacks(t), smuggleAttacks(t), smuggleFrameAttacks(t),
 	)
-	slices.SortFunc(corpus, func(a, b Attack) int {
-		byMechanism := slices.Index(everyMechanism, a.Mechanism) - slices.Index(everyMechanism, b.Mechanism)
+	return t.WithCookies(Sorted(corpus, everyMechanism))
+}
+
+// Sorted sorts attacks by mechanism and name.
+func Sorted(attacks []Attack, mechanisms []*Mechanism) []Attack {
+	slices.SortFunc(attacks, func(a, b Attack) int {
+		byMechanism := slices.Index(mechanisms, a.Mechanism) - slices.Index(mechanisms, b.Mechanism)
 		return cmp.Or(byMechanism, strings.Compare(a.ID, b.ID))
 	})
-	return corpus
+	return attacks
 }
 
 // spelling is one way to write a header's name.

@@ -27,6 +27,12 @@ func NewSecrets(t *Target, echo string) *Secrets {
 	return &Secrets{Token: t.Token, target: t, echo: echo}
 }
 
+// Cookie returns the value of the attack user's session cookie; "" for none.
+func (s *Secrets) Cookie() string {
+	_, value := s.target.SessionCookie()
+	return value
+}
+
 // ReadKeys reads the gateway's key set.
 func (s *Secrets) ReadKeys(set string) { s.Keys = parseKeys(set) }
 

@@ -39,10 +39,15 @@ type Target struct {
 	Refresh  string // path of the refresh
 	Decode   string // path of the decryption
 	KeySet   string // path of the public keys
+	Browsers string // path below which the calls of browsers are
 
 	Token   string // of the attack user, or
 	Code    string // a login code, or
 	CodeURL string // URL whose GET returns a new one
+	// Cookie is the session cookie of the attack user's browser, as name=value. Honest
+	// requests have it in place of the token.
+	Cookie string
+	Origin string // of the site's pages; default URL
 	// Signer is the gateway's signing key, for attacks with well-signed tokens that have
 	// invalid content.
 	Signer crypto.Signer
@@ -57,7 +62,7 @@ func (t *Target) Defaults() {
 		{&t.Identity, "X-WX-OPENID"}, {&t.Absent, "X-WX-UNIONID"}, {&t.Reserved, "X-WX-"},
 		{&t.Guarded, "/guarded/"}, {&t.Public, "/public/"}, {&t.Optional, "/optional/"},
 		{&t.Phone, "/phone/"}, {&t.Broken, "/broken/"},
-		{&t.Login, "/v1.0/pub/openId"}, {&t.Refresh, "/v1.0/pub/refresh"}, {&t.Decode, "/v1.0/pub/decode"}, {&t.KeySet, "/.well-known/jwks.json"},
+		{&t.Login, "/v1.0/pub/openId"}, {&t.Refresh, "/v1.0/pub/refresh"}, {&t.Decode, "/v1.0/pub/decode"}, {&t.KeySet, "/.well-known/jwks.json"}, {&t.Browsers, "/v1.0/pub/web"}, {&t.Origin, t.URL},
 	} {
 		if *d.field == "" {
 			*d.field = d.value
