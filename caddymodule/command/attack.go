@@ -21,7 +21,7 @@ import (
 // attackSpec is `wxgate attack`.
 var attackSpec = caddycmd.Command{
 	Name:      "attack",
-	Usage:     "<url> [--token <token> | --code-url <url> | --code <code>]",
+	Usage:     "<url> [--token <token> | --code-url <url> | --code <code>] [--cookie <name=value>]",
 	Short:     "Tests a gateway against known attacks",
 	Long:      attackHelp,
 	CobraFunc: attackCommand,
@@ -72,6 +72,8 @@ func (f *attackFlags) bind(cmd *cobra.Command) {
 	flags.StringVar(&t.Token, "token", "", "Access token of the attack user, who has neither unionid nor phone number")
 	flags.StringVar(&t.CodeURL, "code-url", "", "URL that returns a new login code, such as the simulator's http://127.0.0.1:9902/code?openid=mallory")
 	flags.StringVar(&t.Code, "code", "", "Login code to exchange for the token")
+	flags.StringVar(&t.Cookie, "cookie", "", "Session cookie of the attack user's browser, as name=value: honest requests have it in place of the token, and browser sessions are attacked too")
+	flags.StringVar(&t.Origin, "origin", "", "Origin of the site's pages, which requests with the cookie have (default the URL of the gateway)")
 	flags.StringSliceVar(&f.protocols, "protocols", []string{"h1", "h2", "h3"}, "HTTP versions to attack over")
 	flags.StringSliceVar(&f.mechanisms, "mechanisms", nil, "Only these mechanisms, such as identity,removal")
 	flags.BoolVar(&t.Insecure, "insecure", false, "Do not verify the gateway's certificate")
@@ -95,6 +97,7 @@ func (f *attackFlags) bind(cmd *cobra.Command) {
 		{&t.Refresh, "refresh", "Path of the refresh call", defaults.Refresh},
 		{&t.Decode, "decode", "Path of the decode call", defaults.Decode},
 		{&t.KeySet, "jwks", "Path of the public keys", defaults.KeySet},
+		{&t.Browsers, "browsers", "Path below which the calls of browsers are", defaults.Browsers},
 	} {
 		flags.StringVar(name.into, name.flag, name.value, name.usage)
 	}
@@ -105,11 +108,14 @@ var errAttacked = errors.New("attacks succeeded or were inconclusive")
 
 func (f *attackFlags) run(ctx context.Context, out io.Writer) (err error) {
 	cfg := attack.Config{Target: f.target}
-	if cfg.Protocols, cfg.Only, err = f.selection(); err != nil {
+	if cfg.Protocols, err = attack.ParseProtocols(f.protocols); err != nil {
 		return err
 	}
-	if f.target.Token == "" && f.target.Code == "" && f.target.CodeURL == "" {
-		return errors.New("a token is required: set --token, --code-url or --code")
+	if cfg.Only, err = attack.OfMechanisms(&f.target, f.mechanisms); err != nil {
+		return err
+	}
+	if err := attack.CheckCredential(&f.target); err != nil {
+		return err
 	}
 	if f.signingKey != "" {
 		text, err := os.ReadFile(f.signingKey)
@@ -145,30 +151,6 @@ func judged(findings []attack.Finding) error {
 		return errors.New("no attack was applicable")
 	}
 	return nil
-}
-
-// selection reads the flags that choose among the attacks.
-func (f *attackFlags) selection() ([]wire.Protocol, func(*corpus.Attack) bool, error) {
-	var protocols []wire.Protocol
-	for _, name := range f.protocols {
-		switch p := wire.Protocol(name); p {
-		case wire.H1, wire.H2, wire.H3:
-			protocols = append(protocols, p)
-		default:
-			return nil, nil, fmt.Errorf("--protocols: unrecognized %q; expected one of: h1, h2, h3", name)
-		}
-	}
-	wanted := make(map[string]bool)
-	for _, m := range corpus.Mechanisms() {
-		wanted[m.Name] = len(f.mechanisms) == 0
-	}
-	for _, name := range f.mechanisms {
-		if _, known := wanted[name]; !known {
-			return nil, nil, fmt.Errorf("--mechanisms: unrecognized %q; docs/attacks.md lists them", name)
-		}
-		wanted[name] = true
-	}
-	return protocols, func(a *corpus.Attack) bool { return wanted[a.Mechanism.Name] }, nil
 }
 
 func (f *attackFlags) report(out io.Writer, findings []attack.Finding) error {
