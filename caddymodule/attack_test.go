@@ -86,21 +86,7 @@ type attacked struct {
 // the global block.
 func newAttacked(t *testing.T, runtime, servers string) *attacked {
 	t.Helper()
-	a := &attacked{fixture: newStoppedFixture(t, wechatsim.Config{}, "")}
-	_, port, err := net.SplitHostPort(a.plain)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a.config = strings.NewReplacer("<runtime>", runtime, "<servers>", servers, "<port>", port).Replace(attackGlobal)
-	if a.echo, err = wire.NewEcho("127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := a.echo.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			t.Error(err)
-		}
-	})
-	a.upstream.addr = a.echo.Addr
+	a := newStoppedAttacked(t, attackGlobal, runtime, servers)
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -115,10 +101,29 @@ func newAttacked(t *testing.T, runtime, servers string) *attacked {
 	}
 	a.load()
 	waitForTLS(t, a.plain, "localhost")
-	a.target = corpus.Target{
-		URL: "https://localhost:" + port, Insecure: true, Signer: key,
-		CodeURL: a.sim.ManagementURL + "/code?openid=mallory",
+	a.target.Signer = key
+	return a
+}
+
+// newStoppedAttacked is all but a running gateway.
+func newStoppedAttacked(t *testing.T, config, runtime, servers string) *attacked {
+	t.Helper()
+	a := &attacked{fixture: newStoppedFixture(t, wechatsim.Config{}, "")}
+	_, port, err := net.SplitHostPort(a.plain)
+	if err != nil {
+		t.Fatal(err)
 	}
+	a.target = corpus.Target{URL: "https://localhost:" + port, Insecure: true, CodeURL: a.sim.ManagementURL + "/code?openid=mallory"}
+	a.config = strings.NewReplacer("<runtime>", runtime, "<servers>", servers, "<port>", port).Replace(config)
+	if a.echo, err = wire.NewEcho("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.echo.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	})
+	a.upstream.addr = a.echo.Addr
 	return a
 }
 
