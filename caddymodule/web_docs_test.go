@@ -7,6 +7,9 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os"
+	"os/exec"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -120,6 +123,23 @@ func TestWebGuideTicket(t *testing.T) {
 	f.do("POST", pub+"/logout", "", "Authorization", bearer).want(t, http.StatusNoContent, "")
 	if r := browser.send(t, "GET", f.url+"/account"); r.StatusCode != http.StatusUnauthorized {
 		t.Errorf("after the logout of the mini program: %d", r.StatusCode)
+	}
+}
+
+// TestWebGuideCommands runs the commands of docs/web.md, with the addresses of the test.
+func TestWebGuideCommands(t *testing.T) {
+	f := webGuide(t)
+	const heading = "### Try it with curl"
+	commands := strings.Replace(guideBlock(t, "web.md", heading, "sh"), "http://127.0.0.1:8080", f.url, 1)
+	sh := exec.CommandContext(t.Context(), "sh", "-eu", "-c", commands)
+	sh.Dir, sh.Env = t.TempDir(), append(os.Environ(), "NO_PROXY=*")
+	printed, err := sh.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, printed)
+	}
+	want := strings.NewReplacer("http://127.0.0.1:8080", f.url, "wx4444444444444444", "wx0000000000000004").Replace(guideBlock(t, "web.md", heading, "text"))
+	if !regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(want), "…", `[\w-]+`) + "$").Match(printed) {
+		t.Errorf("the commands print\n%s\nwant\n%s", printed, want)
 	}
 }
 
