@@ -199,6 +199,17 @@ func TestCSRF(t *testing.T) {
 			}
 		}
 	}
+	for origin, want := range map[string]int{shop: http.StatusOK, "https://evil.example": http.StatusForbidden, h5: http.StatusForbidden, "": http.StatusForbidden} {
+		r := httptest.NewRequest(http.MethodConnect, "/orders", nil) // a WebSocket over HTTP/2
+		r.ProtoMajor = 2
+		r.Header = http.Header{":protocol": {"websocket"}, "Cookie": {cookie + "=" + v.jar[cookie]}}
+		if origin != "" {
+			r.Header.Set("Origin", origin)
+		}
+		if got := s.serve(r); got.status != want {
+			t.Errorf("a WebSocket over HTTP/2 of %q: status %d, want %d: %s", origin, got.status, want, got.body)
+		}
+	}
 	// A token is no cookie: no browser attaches it by itself.
 	bearer := s.bearer()
 	s.do(http.MethodPost, "/orders", "", append([]string{"Origin", h5}, bearer...)...).want(http.StatusOK, "")
