@@ -54,9 +54,10 @@ func TestWebLogin(t *testing.T) {
 		if who.get("openId") != openIDOf(test.app, "alice") {
 			t.Errorf("the session is %s", who.body)
 		}
-		v.post(pub+"/web/logout", "").want(http.StatusNoContent, "")
-		if v.jar[cookie] != "" {
-			t.Error("the browser keeps the cookie")
+		out := v.post(pub+"/web/logout", "")
+		out.want(http.StatusNoContent, "")
+		if v.jar[cookie] != "" || out.header.Get("Clear-Site-Data") != `"cache"` || out.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("the browser keeps the cookie or pages: %v", out.header)
 		}
 		v.wantUser("after the logout", "")
 		var acts []string

@@ -173,6 +173,11 @@ func TestTicketAsLink(t *testing.T) {
 			old.wantUser(name+", with the cookie from before", "")
 		}
 	}
+	for _, from := range []string{"cross-site", "same-site"} {
+		path, v := s.ticket(phone), s.visitor(wechatAgent)
+		form := v.wantContinue("a link, "+from, v.send(http.MethodGet, path, "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", from))
+		v.wantSession("a link, "+from+", after a click", v.submit(form, "Origin", shop), shop+"/")
+	}
 	// The user of the ticket is not asked in a second web-view.
 	v := s.visitor(wechatAgent)
 	v.wantSession("first", v.visit(s.ticket(phone)), shop+"/")
