@@ -129,6 +129,9 @@ const demoPage = "internal/demo/playground"
 // demoDescribe says what the playground shows of a request.
 const demoDescribe = "internal/demo/playground/describe"
 
+// browser opens pages in a real browser, for tests.
+const browser = "internal/chromium"
+
 // browserPage has the pages that browsers see while a user signs in.
 const browserPage = browserSite + "/page"
 
@@ -147,7 +150,7 @@ const rooms = "caddymodule"
 // docs/architecture.md.
 var layers = []layer{
 	{dir: "cmd", imports: []string{rooms, rooms + "/configfile", rooms + "/command", rooms + "/usage", "internal/garbage", "internal/version"}, caddy: true, tests: []string{
-		"internal/freeport", "internal/auth", "internal/seal", tokens, keyring, kit, kit + "/bolt", // to verify the tokens of earlier versions
+		browser, "internal/freeport", "internal/auth", "internal/seal", tokens, keyring, kit, kit + "/bolt", // to verify the tokens of earlier versions
 	}},
 	{dir: rooms, alone: true, caddy: true, imports: []string{
 		rooms + "/handler", rooms + "/openapi", rooms + "/admin", rooms + "/command", rooms + "/app", rooms + "/proxylog",
@@ -204,7 +207,7 @@ var layers = []layer{
 	{dir: "internal/gateway/failures", imports: []string{weChat, "internal/problem", "internal/auth"}},
 	{dir: "internal/gateway/envelope", imports: []string{"internal/problem", "internal/auth"}},
 	{dir: browserSite, alone: true, imports: []string{browserPage, "internal/edge", "internal/problem", browsers, weChat, "internal/auth"}},
-	{dir: browserPage, imports: []string{"internal/problem"}},
+	{dir: browserPage, imports: []string{"internal/problem"}, tests: []string{browser}},
 	{dir: "internal/gateway/writer", imports: []string{"internal/edge", kit, "internal/auth"}},
 	{dir: "internal/gateway/limit", imports: []string{"internal/metrics", "internal/problem", "internal/auth"}},
 	{dir: "internal/gateway/metadata", imports: []string{"internal/edge"}},
@@ -225,6 +228,7 @@ var layers = []layer{
 	{dir: "internal/doctor", imports: []string{"internal/auth"}},
 	{dir: "internal/version", stdOnly: true},
 	{dir: "internal/freeport", stdOnly: true},
+	{dir: browser, only: []string{"github.com/chromedp/"}},
 	{dir: "internal/transport", only: []string{"golang.org/x/net/http/httpguts", "go.uber.org/goleak"}},
 	{dir: "internal/edge", imports: []string{"internal/problem", "internal/auth"}, tests: []string{upstream}},
 	{dir: "internal/problem", imports: []string{"internal/auth"}},
