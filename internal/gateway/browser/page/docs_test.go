@@ -65,11 +65,11 @@ func TestDocumentedTemplate(t *testing.T) {
 	g := newGateway(t, page.Theme{}, folder)
 	b := openTab(t, g.url, "/login")
 	b.says(waiting)
-	if over := b.resize(360); over > 0 {
+	if over := b.Resize(360); over > 0 {
 		t.Errorf("the page is %d pixels too wide", over)
 	}
-	b.theme("light")
-	b.picture("documented")
+	b.Theme("light")
+	b.Picture("documented")
 	g.becomes("expired")
 	b.says("The code has expired.")
 	b.click("#wxgate-again")

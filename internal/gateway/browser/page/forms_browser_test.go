@@ -1,15 +1,17 @@
 package page_test
 
 import (
-	"context"
 	"fmt"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
 
+	"github.com/wxgate/wxgate/internal/chromium"
 	"github.com/wxgate/wxgate/internal/gateway/browser/page"
 )
 
@@ -23,12 +25,11 @@ func TestContinue(t *testing.T) {
 			t.Parallel()
 			g := newGateway(t, page.Theme{}, "")
 			g.asked.Return = target
-			b := openTab(t, g.url, "/enter?ticket=a-ticket")
-			b.other = other.url
-			b.wait(`document.querySelector("h1").textContent === "Continue as Alice?"`)
-			do(b, chromedp.KeyEvent("\t"))
-			b.wait(`document.activeElement.matches("button") && getComputedStyle(document.activeElement).outlineStyle === "solid"`)
-			do(b, chromedp.KeyEvent("\r"))
+			b := openTab(t, g.url, "/enter?ticket=a-ticket", other.url)
+			b.Wait(`document.querySelector("h1").textContent === "Continue as Alice?"`)
+			b.press("\t")
+			b.Wait(`document.activeElement.matches("button") && getComputedStyle(document.activeElement).outlineStyle === "solid"`)
+			b.press("\r")
 			b.arrives(target)
 			want := []string{"POST /enter " + g.url + " " + g.url + "/"}
 			if calls, _ := g.noted(); !slices.Equal(calls, want) {
@@ -50,7 +51,7 @@ func TestRetry(t *testing.T) {
 // TestLooks shows every page in both languages, both themes and each width.
 func TestLooks(t *testing.T) {
 	t.Parallel()
-	axe := axeSource(t)
+	axe := chromium.Axe(t, os.Getenv("WXGATE_AXE_TOOLS"))
 	g := newGateway(t, page.Theme{}, "")
 	b := openTab(t, g.url, "/error")
 	for _, language := range []string{"en", "zh-CN"} {
@@ -59,14 +60,14 @@ func TestLooks(t *testing.T) {
 			b.look(axe, name+"-"+language)
 		}
 		b.open("/login?in=" + language)
-		b.wait(`document.getElementById("wxgate-image").naturalWidth > 0`)
+		b.Wait(`document.getElementById("wxgate-image").naturalWidth > 0`)
 		for _, state := range []string{"waiting", "scanned", "expired", "refused"} {
 			if state == "refused" {
 				b.click("#wxgate-again")
-				b.wait(`document.getElementById("wxgate").dataset.state === "waiting"`)
+				b.Wait(`document.getElementById("wxgate").dataset.state === "waiting"`)
 			}
 			g.becomes(state)
-			b.wait(`document.getElementById("wxgate").dataset.state === ` + quote(state))
+			b.Wait(`document.getElementById("wxgate").dataset.state === ` + strconv.Quote(state))
 			b.look(axe, "scan-"+state+"-"+language)
 		}
 	}
@@ -75,16 +76,16 @@ func TestLooks(t *testing.T) {
 // TestThemedLooks: an accent of any lightness can be read.
 func TestThemedLooks(t *testing.T) {
 	t.Parallel()
-	axe := axeSource(t)
+	axe := chromium.Axe(t, os.Getenv("WXGATE_AXE_TOOLS"))
 	for _, accent := range []string{"#07c160", "#ffff00", "#000080", "#767676"} {
 		g := newGateway(t, page.Theme{Accent: accent, Background: accent}, "")
 		b := openTab(t, g.url, "/error")
 		for _, theme := range []string{"light", "dark"} {
-			b.theme(theme)
-			b.accessible(axe, accent+" "+theme)
-			b.picture("theme-" + accent[1:] + "-" + theme)
+			b.Theme(theme)
+			b.Accessible(axe, accent+" "+theme)
+			b.Picture("theme-" + accent[1:] + "-" + theme)
 		}
-		if got := value[string](b, `getComputedStyle(document.documentElement).getPropertyValue("--wxgate-accent")`); got != accent {
+		if got := chromium.Value[string](b.Tab, `getComputedStyle(document.documentElement).getPropertyValue("--wxgate-accent")`); got != accent {
 			t.Errorf("the accent is %q, want %s", got, accent)
 		}
 	}
@@ -92,18 +93,18 @@ func TestThemedLooks(t *testing.T) {
 
 // look checks the page as it is in both themes and each width.
 func (b *tab) look(axe, name string) {
-	b.t.Helper()
+	b.T.Helper()
 	for _, theme := range []string{"light", "dark"} {
-		b.theme(theme)
+		b.Theme(theme)
 		for _, width := range []int64{320, 360, 768, 1440, 1600} {
-			if over := b.resize(width); over > 0 {
-				b.t.Errorf("%s, %s: the page is %d pixels too wide for %d", name, theme, over, width)
+			if over := b.Resize(width); over > 0 {
+				b.T.Errorf("%s, %s: the page is %d pixels too wide for %d", name, theme, over, width)
 			}
 			if width != 320 && width != 1600 {
-				b.picture(fmt.Sprintf("%s-%s-%d", name, theme, width))
+				b.Picture(fmt.Sprintf("%s-%s-%d", name, theme, width))
 			}
 			if width == 360 || width == 1440 {
-				b.accessible(axe, fmt.Sprintf("%s, %s, %d", name, theme, width))
+				b.Accessible(axe, fmt.Sprintf("%s, %s, %d", name, theme, width))
 			}
 		}
 	}
@@ -111,34 +112,20 @@ func (b *tab) look(axe, name string) {
 
 // until waits until the gateway has seen something.
 func (b *tab) until(happened func() bool) {
-	b.t.Helper()
+	b.T.Helper()
 	for deadline := time.Now().Add(patience); !happened(); {
 		if time.Now().After(deadline) {
-			b.t.Fatal("it did not happen in time")
+			b.T.Fatal("it did not happen in time")
 		}
 		b.settle()
 	}
 }
 
-// arrives waits until the tab is at an address that ends with a text.
-func (b *tab) arrives(suffix string) {
-	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
-	defer cancel()
-	for at := ""; !strings.HasSuffix(at, suffix); {
-		if ctx.Err() != nil {
-			b.t.Fatalf("the tab is at %q, not at %s", at, suffix)
-		}
-		// It fails while the page goes away.
-		at, _ = chromedp.Run(ctx, chromedp.Evaluate[string](`document.readyState === "complete" ? location.href : ""`))
-	}
-}
-
 // settle lets the page do what it has to do now.
 func (b *tab) settle() {
-	b.t.Helper()
+	b.T.Helper()
 	const milliseconds = 50
-	do(b, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`new Promise(done => setTimeout(done, %d))`, milliseconds), chromedp.EvalAwaitPromise))
+	chromium.Do(b.Tab, chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`new Promise(done => setTimeout(done, %d))`, milliseconds), chromedp.EvalAwaitPromise))
 }
 
 func containsAll(text string, parts ...string) bool {

@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/chromedp"
 
+	"github.com/wxgate/wxgate/internal/chromium"
 	"github.com/wxgate/wxgate/internal/gateway/browser/page"
 )
 
@@ -29,19 +29,19 @@ func openScan(t *testing.T) (*gateway, *tab) {
 func TestScan(t *testing.T) {
 	t.Parallel()
 	g, b := openScan(t)
-	b.wait(`document.getElementById("wxgate-image").naturalWidth > 0`)
-	if got := value[string](b, `document.getElementById("wxgate-number").textContent`); got != "4 8 2 1 " {
+	b.Wait(`document.getElementById("wxgate-image").naturalWidth > 0`)
+	if got := chromium.Value[string](b.Tab, `document.getElementById("wxgate-number").textContent`); got != "4 8 2 1 " {
 		t.Errorf("the number is %q, want each digit as a word", got)
 	}
-	if value[bool](b, `document.getElementById("wxgate-again").checkVisibility()`) {
+	if chromium.Value[bool](b.Tab, `document.getElementById("wxgate-again").checkVisibility()`) {
 		t.Error("the button is visible")
 	}
-	entries := value[int](b, `history.length`)
+	entries := chromium.Value[int](b.Tab, `history.length`)
 	g.becomes("scanned")
 	b.says(scanned)
 	g.becomes("confirmed")
 	b.arrives("/after?x=1")
-	if got := value[int](b, `history.length`); got != entries {
+	if got := chromium.Value[int](b.Tab, `history.length`); got != entries {
 		t.Errorf("the history has %d entries, want %d", got, entries)
 	}
 	// The origin is what the gateway checks; the address of the page is never sent.
@@ -62,12 +62,12 @@ func TestScanEnds(t *testing.T) {
 	} {
 		g.becomes(state)
 		b.says(text)
-		b.run(`document.body.tabIndex = -1; document.body.focus()`)
-		do(b, chromedp.KeyEvent("\t"))
-		b.wait(`document.activeElement.id === "wxgate-again" && getComputedStyle(document.activeElement).outlineStyle === "solid"`)
-		do(b, chromedp.KeyEvent("\r"))
+		b.Run(`document.body.tabIndex = -1; document.body.focus()`)
+		b.press("\t")
+		b.Wait(`document.activeElement.id === "wxgate-again" && getComputedStyle(document.activeElement).outlineStyle === "solid"`)
+		b.press("\r")
 		b.says(waiting)
-		b.wait(`document.activeElement.id === "wxgate-status"`) // the button is gone
+		b.Wait(`document.activeElement.id === "wxgate-status"`) // the button is gone
 	}
 	g.fail(status(404, ""))
 	g.becomes("scanned") // ends the poll; the next one fails
@@ -91,7 +91,7 @@ func TestScanIsRefusedAtOnce(t *testing.T) {
 	g.fail(status(404, ""))
 	g.becomes("confirmed")
 	b.says("The sign-in failed.")
-	if value[string](b, `location.pathname`) != "/login" {
+	if chromium.Value[string](b.Tab, `location.pathname`) != "/login" {
 		t.Error("the page went away")
 	}
 }
@@ -128,17 +128,17 @@ func TestScanHidden(t *testing.T) {
 	g, b := openScan(t)
 	polls := func(want int) { b.until(func() bool { _, polls := g.noted(); return polls == want }) }
 	polls(1)
-	b.run(`window.hide = hidden => {
+	b.Run(`window.hide = hidden => {
 		Object.defineProperty(document, "hidden", {configurable: true, get: () => hidden});
 		document.dispatchEvent(new Event("visibilitychange"));
 	}; hide(true)`)
 	polls(0)
 	g.becomes("scanned")
 	b.settle()
-	if got := value[string](b, `document.getElementById("wxgate-status").textContent`); got != waiting {
+	if got := chromium.Value[string](b.Tab, `document.getElementById("wxgate-status").textContent`); got != waiting {
 		t.Errorf("the hidden page says %q", got)
 	}
-	b.run(`hide(false)`)
+	b.Run(`hide(false)`)
 	b.says(scanned)
 	polls(1)
 }
@@ -147,13 +147,13 @@ func TestScanHidden(t *testing.T) {
 func TestScanBackForward(t *testing.T) {
 	t.Parallel()
 	g, b := openScan(t)
-	b.run(`dispatchEvent(new PageTransitionEvent("pagehide", {persisted: true}))`)
+	b.Run(`dispatchEvent(new PageTransitionEvent("pagehide", {persisted: true}))`)
 	b.until(func() bool { _, polls := g.noted(); return polls == 0 })
 	g.becomes("refused")
 	b.settle()
-	b.run(`dispatchEvent(new PageTransitionEvent("pageshow", {persisted: false}))`)
+	b.Run(`dispatchEvent(new PageTransitionEvent("pageshow", {persisted: false}))`)
 	b.says(waiting)
-	b.run(`dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true}))`)
+	b.Run(`dispatchEvent(new PageTransitionEvent("pageshow", {persisted: true}))`)
 	b.until(func() bool { calls, polls := g.noted(); return len(calls) == 2 && polls == 1 })
 	b.says(waiting)
 	g.becomes("scanned")
@@ -165,9 +165,9 @@ func TestScanWithoutScript(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, page.Theme{}, "")
 	b := openTab(t, g.url, "/error")
-	send(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	chromium.Send(b.Tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	b.open("/login")
-	if text := value[string](b, `document.querySelector("main").innerText`); !containsAll(text, "needs JavaScript") || containsAll(text, "Scan this code") {
+	if text := chromium.Value[string](b.Tab, `document.querySelector("main").innerText`); !containsAll(text, "needs JavaScript") || containsAll(text, "Scan this code") {
 		t.Errorf("the page says %q", text)
 	}
 }
@@ -182,7 +182,7 @@ func TestOwnScan(t *testing.T) {
 	g := newGateway(t, page.Theme{}, folder)
 	b := openTab(t, g.url, "/login")
 	b.says("Own waiting")
-	b.wait(`document.getElementById("logo").naturalWidth === 16`)
+	b.Wait(`document.getElementById("logo").naturalWidth === 16`)
 	g.becomes("confirmed")
 	b.arrives("/after?x=1")
 }
