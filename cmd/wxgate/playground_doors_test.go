@@ -3,11 +3,13 @@ package main
 import (
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"github.com/wxgate/wxgate/internal/chromium"
 )
 
 // doorsOf logs one person in at all four doors of the web, and out everywhere.
 func doorsOf(p *page) {
-	p.t.Helper()
+	p.T.Helper()
 	for _, door := range []string{"official", "website"} {
 		p.click("go-" + door)
 		p.shows("#pill-"+door, "asks the user")
@@ -21,12 +23,12 @@ func doorsOf(p *page) {
 	p.shows("#pill-webview", "logged in")
 	p.shows(".step .label", "/v1.0/pub/web/enter?ticket=")
 	scanOf(p)
-	p.wait(`new Set([...document.querySelectorAll("#person-doors li")].map(e => e.dataset.door)).size === 5`)
-	p.wait(`!document.body.textContent.includes("wxc_")`)
-	p.picture("doors")
+	p.Wait(`new Set([...document.querySelectorAll("#person-doors li")].map(e => e.dataset.door)).size === 5`)
+	p.Wait(`!document.body.textContent.includes("wxc_")`)
+	p.Picture("doors")
 	p.click("end-person")
 	p.shows("#person-none", "Not logged in anywhere.")
-	p.wait(`document.getElementById("end-person").disabled && !document.getElementById("person-none").hidden`)
+	p.Wait(`document.getElementById("end-person").disabled && !document.getElementById("person-none").hidden`)
 	for _, door := range []string{"official", "website", "webview", "scan"} {
 		p.shows("#pill-"+door, "session ended")
 	}
@@ -50,18 +52,18 @@ func doorsOf(p *page) {
 // scanOf has the phone scan the code of a PC, and types its number with the keyboard: a wrong
 // one first.
 func scanOf(p *page) {
-	p.t.Helper()
+	p.T.Helper()
 	p.click("go-scan")
 	p.shows("#pill-scan", "waits for a phone")
-	p.wait(`document.querySelector("#view-scan img").naturalWidth > 0`)
-	number := value[string](p, `document.querySelector("#view-scan strong").textContent`)
+	p.Wait(`document.querySelector("#view-scan img").naturalWidth > 0`)
+	number := chromium.Value[string](p.Tab, `document.querySelector("#view-scan strong").textContent`)
 	p.click("go-scan")
 	p.shows("#pill-scan", "scanned")
-	p.wait(`document.activeElement.id === "number"`)
-	do(p, chromedp.KeyEvent("wxyz"+kb.Enter))
+	p.Wait(`document.activeElement.id === "number"`)
+	chromium.Do(p.Tab, chromedp.KeyEvent("wxyz"+kb.Enter))
 	p.shows("#toast", "400 wrong_number")
-	do(p, chromedp.Evaluate[chromedp.Void](`document.getElementById("number").select()`))
-	do(p, chromedp.KeyEvent(number+kb.Enter))
+	p.Run(`document.getElementById("number").select()`)
+	chromium.Do(p.Tab, chromedp.KeyEvent(number+kb.Enter))
 	p.shows("#pill-scan", "logged in")
 	p.shows("#view-scan .fields", "X-Wx-Openid: alice")
 }

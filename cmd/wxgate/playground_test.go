@@ -17,19 +17,16 @@ import (
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
-)
 
-// screenshots is where TestPlayground writes pictures of the page, to look at:
-//
-//	go test ./cmd/wxgate -run TestPlayground -screenshots /tmp/pictures
-var screenshots = flag.String("screenshots", "", "folder for pictures of the playground")
+	"github.com/wxgate/wxgate/internal/chromium"
+)
 
 // updatePicture writes the picture of the documentation anew.
 var updatePicture = flag.Bool("update-playground", false, "write docs/playground.png")
 
 // TestPlayground clicks through the page of `wxgate dev` in a real browser.
 func TestPlayground(t *testing.T) {
-	axe := axeSource(t)
+	axe := axeScript(t)
 	dev := startProcess(t, "", []string{"TMPDIR=" + shortDir(t)}, "wxgate", "dev", "--port", "0")
 	dev.waitFor("\ncontrols ")
 	first, _, _ := strings.Cut(dev.output(), "\n")
@@ -38,10 +35,10 @@ func TestPlayground(t *testing.T) {
 		t.Fatalf("the first line is %q", first)
 	}
 	p := openPage(t, address)
-	p.resize(1600)
+	p.Resize(1600)
 	p.shows("#person-note", "Not logged in")
-	p.accessible(axe)
-	p.picture("empty")
+	p.Accessible(axe, "at first")
+	p.Picture("empty")
 	phoneOf(p)
 	forgedHeader(p)
 	revocation(p)
@@ -49,15 +46,15 @@ func TestPlayground(t *testing.T) {
 	doorsOf(p)
 	attackOf(p)
 	keyboard(p)
-	p.accessible(axe)
+	p.Accessible(axe, "at last")
 	looks(p, axe)
-	p.close()
+	p.Close()
 	dev.interrupt()
 }
 
 // phoneOf logs in, shares the phone number both ways, and is refused before that.
 func phoneOf(p *page) {
-	p.t.Helper()
+	p.T.Helper()
 	p.click("orders")
 	p.shows("#toast", "401 missing_token")
 	p.click("phone-data")
@@ -71,7 +68,7 @@ func phoneOf(p *page) {
 	p.shows("#toast", "403 phone_required")
 	pasted(p, "403 ")
 	p.click("phone-data")
-	p.wait(`/alice · 100\d{8}/.test(document.getElementById("person-note").textContent)`)
+	p.Wait(`/alice · 100\d{8}/.test(document.getElementById("person-note").textContent)`)
 	p.click("phone-code")
 	p.shows(".step .label", "/wxa/business/getuserphonenumber")
 	p.click("vip")
@@ -80,26 +77,26 @@ func phoneOf(p *page) {
 
 // forgedHeader sends another identity, which the upstream does not get.
 func forgedHeader(p *page) {
-	p.t.Helper()
+	p.T.Helper()
 	p.click("forge")
 	p.click("orders")
 	p.shows(".chip.removed", "X-WX-OPENID: mallory")
 	p.shows("#detail .removed", "mallory")
 	p.shows("#detail .replaced", "alice")
 	pasted(p, "200 ")
-	p.picture("forged")
+	p.Picture("forged")
 	if *updatePicture {
-		p.resize(1280)
-		do(p, chromedp.Evaluate[chromedp.Void](`scrollTo({top: 0, behavior: "instant"})`))
+		p.Resize(1280)
+		p.Run(`scrollTo({top: 0, behavior: "instant"})`)
 		writePicture(p, filepath.Join(moduleRoot, "docs", "playground.png"))
-		p.resize(1600)
+		p.Resize(1600)
 	}
 	p.click("forge")
 }
 
 // revocation ends the session of an open WebSocket in the table.
 func revocation(p *page) {
-	p.t.Helper()
+	p.T.Helper()
 	p.click("websocket")
 	p.click("events")
 	p.shows("#websocket-note", "messages")
@@ -112,12 +109,12 @@ func revocation(p *page) {
 	p.click("orders")
 	p.shows("#toast", "401 session_revoked")
 	p.click("rotate")
-	p.wait(`document.querySelectorAll("#keys li").length === 2`)
+	p.Wait(`document.querySelectorAll("#keys li").length === 2`)
 }
 
 // armedFault has WeChat fail.
 func armedFault(p *page) {
-	p.t.Helper()
+	p.T.Helper()
 	p.click("fault-busy")
 	p.shows(".act h3", "WeChat goes wrong: Busy")
 	p.click("login")
@@ -131,31 +128,31 @@ func armedFault(p *page) {
 
 // pasted runs the command that the page shows; the gateway's response begins with a status.
 func pasted(p *page, status string) {
-	p.t.Helper()
-	shell := exec.CommandContext(p.t.Context(), "bash", "-c", value[string](p, `document.getElementById("curl").textContent`))
+	p.T.Helper()
+	shell := exec.CommandContext(p.T.Context(), "bash", "-c", chromium.Value[string](p.Tab, `document.getElementById("curl").textContent`))
 	shell.Env = append(os.Environ(), "NO_PROXY=*")
 	if said, err := shell.CombinedOutput(); err != nil || !strings.HasPrefix(string(said), "HTTP/1.1 "+status) {
-		p.t.Errorf("%s\nprinted (%v)\n%s", shell.Args[2], err, said)
+		p.T.Errorf("%s\nprinted (%v)\n%s", shell.Args[2], err, said)
 	}
 }
 
 // keyboard chooses an arrow with the keyboard alone.
 func keyboard(p *page) {
-	p.t.Helper()
-	do(p, chromedp.Evaluate[chromedp.Void](`document.getElementById("scroll").focus()`))
-	do(p, chromedp.KeyEvent(kb.Tab+kb.Enter))
-	p.wait(`document.activeElement.matches(".step[aria-current]") && document.activeElement === document.querySelector(".step")`)
+	p.T.Helper()
+	p.Run(`document.getElementById("scroll").focus()`)
+	chromium.Do(p.Tab, chromedp.KeyEvent(kb.Tab+kb.Enter))
+	p.Wait(`document.activeElement.matches(".step[aria-current]") && document.activeElement === document.querySelector(".step")`)
 }
 
 // attackOf fires attacks of two kinds.
 func attackOf(p *page) {
-	p.t.Helper()
+	p.T.Helper()
 	p.shows("#corpus strong", "upper")
 	p.clickOn(`#corpus [data-attack="identity/upper"]`)
 	p.shows("#attack .pill", "blocked")
 	p.shows("#attack pre", "X-WX-OPENID")
-	p.wait(`(document.getElementById("mechanism").value = "token", document.getElementById("mechanism").dispatchEvent(new Event("change")), true)`)
-	p.wait(`document.querySelector("#corpus button")?.dataset.attack.startsWith("token/")`)
+	p.Wait(`(document.getElementById("mechanism").value = "token", document.getElementById("mechanism").dispatchEvent(new Event("change")), true)`)
+	p.Wait(`document.querySelector("#corpus button")?.dataset.attack.startsWith("token/")`)
 	p.clickOn(`#corpus button`)
 	p.shows("#attack pre", "401 Unauthorized")
 	p.shows("#attack pre", "Nothing.")
@@ -165,30 +162,30 @@ func attackOf(p *page) {
 
 // looks shows the page in both languages, both themes and three widths.
 func looks(p *page, axe string) {
-	p.t.Helper()
+	p.T.Helper()
 	p.looks(axe, "", 900, func(string) {})
-	p.theme("light")
+	p.Theme("light")
 	p.click("theme")
-	p.wait(`getComputedStyle(document.body).backgroundColor === "rgb(14, 17, 21)"`)
-	do(p, chromedp.Reload())
-	p.wait(`document.documentElement.dataset.theme === "dark" && document.documentElement.lang === "en"`)
+	p.Wait(`getComputedStyle(document.body).backgroundColor === "rgb(14, 17, 21)"`)
+	chromium.Do(p.Tab, chromedp.Reload())
+	p.Wait(`document.documentElement.dataset.theme === "dark" && document.documentElement.lang === "en"`)
 }
 
 // writePicture writes the visible part of the page with 256 colors, as small as PNG can be.
 func writePicture(p *page, file string) {
-	p.t.Helper()
-	shown, err := png.Decode(bytes.NewReader(do(p, chromedp.CaptureScreenshot())))
+	p.T.Helper()
+	shown, err := png.Decode(bytes.NewReader(chromium.Do(p.Tab, chromedp.CaptureScreenshot())))
 	if err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	small := image.NewPaletted(shown.Bounds(), commonColors(shown))
 	draw.Draw(small, small.Bounds(), shown, shown.Bounds().Min, draw.Src)
 	var text bytes.Buffer
 	if err := (&png.Encoder{CompressionLevel: png.BestCompression}).Encode(&text, small); err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	if err := os.WriteFile(file, text.Bytes(), 0o600); err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 }
 
