@@ -271,3 +271,37 @@ func (w *world) malloryCookie() string {
 	b.arrives(w.origin + "/orders?mallory")
 	return b.session()
 }
+
+// returns are spellings of another site that some reader takes for a path of this one.
+var returns = []string{
+	"//evil.localhost", "///evil.localhost", "////evil.localhost", `/\evil.localhost`, `\\evil.localhost`, `/\/evil.localhost`, "/\t/evil.localhost", "/\n/evil.localhost", "\t//evil.localhost",
+	"/%09/evil.localhost", "/%5Cevil.localhost", "/%2Fevil.localhost", "/.//evil.localhost", "/..//evil.localhost", "/a/..//evil.localhost", "/%2e%2e//evil.localhost", "/;@evil.localhost", "/@evil.localhost",
+	"http:evil.localhost", "https:/evil.localhost", "http:///evil.localhost", "HTTP://evil.localhost", "javascript:alert(1)", "data:text/html,evil", " //evil.localhost", "evil.localhost", ".evil.localhost", "@evil.localhost", ":@evil.localhost",
+	"<site>@evil.localhost", "<site>.evil.localhost", "<site>:evil.localhost", `<site>\@evil.localhost`, "<site>/@evil.localhost", "<site>//evil.localhost", "<site>#@evil.localhost", "<site>?@evil.localhost", "<site>%2f@evil.localhost", "<site>/\\evil.localhost",
+	"/／evil.localhost", "//evil。localhost", "/\u2028/evil.localhost", "/\x00/evil.localhost",
+}
+
+// TestOpenRedirect has Chromium follow each spelling after a login: it stays on the site.
+func TestOpenRedirect(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	p := w.phoneLogin(alice, unionid)
+	b := w.browser(inWebView, "en")
+	stayed, refused := 0, 0
+	for _, text := range returns {
+		b.visit(p.ticket(strings.ReplaceAll(text, "<site>", w.origin)))
+		switch at := value[string](b, `location.origin`); {
+		case at != w.origin:
+			t.Errorf("%q: the browser is at %s", text, at)
+		case value[string](b, `location.pathname`) == pub+"/web/enter":
+			b.says("dd", "invalid_request")
+			refused++
+		default:
+			stayed++ // at a page of the site, or at one that it refuses
+		}
+	}
+	if stayed == 0 || refused == 0 {
+		t.Errorf("%d spellings are paths, and %d were refused", stayed, refused)
+	}
+	t.Logf("%d spellings are paths, and %d were refused", stayed, refused)
+}
