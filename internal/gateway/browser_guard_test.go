@@ -347,6 +347,8 @@ func TestVerifyCookies(t *testing.T) {
 		{"POST of another site", proxy, "/orders", PathFromForwarded, with(post, evil), 403, "cross_site", false},
 		{"POST of no page", proxy, "/orders", PathFromForwarded, post, 403, "cross_site", false},
 		{"a WebSocket of another site", proxy, "/orders", PathFromForwarded, with(get, evil, []string{"Upgrade", "websocket"}), 403, "cross_site", false},
+		{"a WebSocket of another site, without Upgrade", proxy, "/orders", PathFromForwarded, with(get, evil, []string{"Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="}), 403, "cross_site", false},
+		{"a WebSocket of the site, without Upgrade", proxy, "/orders", PathFromForwarded, with(get, ours, []string{"Sec-WebSocket-Version", "13"}), 200, "", true},
 		{"a WebSocket of the site", proxy, "/orders", PathFromForwarded, with(get, ours, []string{"Upgrade", "websocket"}), 200, "", true},
 		{"no method", proxy, "/orders", PathFromForwarded, nil, 403, "forbidden", false},
 		{"no method, of the site", proxy, "/orders", PathFromForwarded, ours, 403, "forbidden", false},

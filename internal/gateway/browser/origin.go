@@ -12,12 +12,15 @@ import (
 // act for the user (CSRF, cross-site WebSocket hijacking). SameSite=Lax does not stop pages of
 // sibling hosts, and some browsers relax it for two minutes after a login.
 //
+// A proxy that asks with wxgate_verify may leave Upgrade out, which is of its own connection, and
+// not what else a browser sends to open a WebSocket (RFC 6455 section 4.1).
+//
 // Browsers send Origin with each such request, old ones too. Requests of a list of CORS are no
 // exception: the list is for tokens, which no browser attaches by itself.
 func (s *Site) CheckOrigin(r *http.Request) error {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		if r.Header["Upgrade"] == nil {
+		if r.Header["Upgrade"] == nil && r.Header["Sec-Websocket-Version"] == nil {
 			return nil
 		}
 	}

@@ -56,7 +56,7 @@ func TestCheckOrigin(t *testing.T) {
 	}
 	safe := map[string]bool{"GET": true, "HEAD": true, "OPTIONS": true}
 	for _, method := range []string{"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "TRACE", "PROPFIND", "get", "Post", ""} {
-		for _, upgrade := range [][]string{nil, {"Upgrade", "websocket"}, {"Upgrade", ""}, {"Upgrade", "h2c", "Connection", "Upgrade"}} {
+		for _, upgrade := range [][]string{nil, {"Upgrade", "websocket"}, {"Upgrade", ""}, {"Upgrade", "h2c", "Connection", "Upgrade"}, {"Sec-Websocket-Version", "13"}} {
 			for _, sender := range senders {
 				r := request(http.MethodGet, "/orders", append(upgrade, sender.headers...)...)
 				r.Method = method
