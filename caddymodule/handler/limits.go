@@ -103,6 +103,7 @@ func (l Limits) open(prefix string, admitted map[auth.AppID]struct{}, releases *
 		share(&limits.Wide, config.Site, limit.NameWide, releases),
 		share(&limits.Phone, config.Site, limit.NamePhone, releases),
 		share(&limits.Decode, config.Site, limit.NameDecode, releases),
+		share(&limits.Ticket, config.Site, limit.NameTicket, releases),
 		share(&limits.Scan, config.Site, limit.NameScan, releases),
 	)
 }

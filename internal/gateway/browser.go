@@ -67,6 +67,9 @@ func (g *Gateway) browserCall(c *call) *browser.Call {
 			Present:    func() (*auth.Identity, error) { return g.present(c) },
 			AdmitLogin: func() (leave func(), err error) { return g.admit(c, g.config.Limits.AdmitLogin) },
 			AdmitScan:  func() (leave func(), err error) { return g.admit(c, g.config.Limits.AdmitScan) },
+			AdmitTicket: func(user auth.User) error {
+				return g.config.Limits.AdmitTicket(c.r.Context(), rt.Take, user)
+			},
 			Began: func(app auth.AppID, door auth.Door, opened *web.Opened, err error) {
 				g.began(c, app, door, opened, err)
 			},

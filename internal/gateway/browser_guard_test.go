@@ -226,6 +226,21 @@ func TestCSRF(t *testing.T) {
 	}
 }
 
+// TestLogoutOfTheAPI: the login API's logout deletes the cookie of a browser too.
+func TestLogoutOfTheAPI(t *testing.T) {
+	t.Parallel()
+	s := newWebSite(t, nil)
+	v, other := s.visitor(chromeAgent), s.visitor(chromeAgent)
+	v.enterOfficial("alice")
+	other.enterOfficial("alice")
+	r := v.post(pub+"/logout", `{"all": true}`)
+	r.want(http.StatusNoContent, "")
+	if r.header.Get("Clear-Site-Data") != `"cache"` || v.jar[cookie] != "" {
+		t.Errorf("headers %v, cookie %q", r.header, v.jar[cookie])
+	}
+	other.wantUser("the other browser", "")
+}
+
 // TestLogoutWithoutStore: the user is not made to believe that the session ended.
 func TestLogoutWithoutStore(t *testing.T) {
 	t.Parallel()

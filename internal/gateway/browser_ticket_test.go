@@ -82,6 +82,18 @@ func TestTicket(t *testing.T) {
 	s.do(http.MethodPost, pub+"/web/ticket", "", phone...).want(http.StatusUnauthorized, "session_revoked")
 }
 
+// TestTicketLimit: a user has so many tickets a minute; another user has their own.
+func TestTicketLimit(t *testing.T) {
+	t.Parallel()
+	s := newWebSite(t, nil)
+	phone := s.onPhone(first, "alice")
+	for range 60 {
+		s.ticket(phone)
+	}
+	s.do(http.MethodPost, pub+"/web/ticket", "", phone...).want(http.StatusTooManyRequests, "rate_limited")
+	s.ticket(s.onPhone(first, "bob"))
+}
+
 // TestTicketAttacks: each ends without a session, and the ticket is still good for its own
 // web-view unless its session has ended.
 func TestTicketAttacks(t *testing.T) {

@@ -26,6 +26,9 @@ func (g *Gateway) serveLogout(c *call) error {
 	if err != nil {
 		return err
 	}
+	if id.Browser {
+		g.Browser.Forget(c.w)
+	}
 	if c.envelope != nil {
 		return c.respondBytes(nil)
 	}

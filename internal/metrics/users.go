@@ -32,7 +32,7 @@ var (
 
 	limited = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "wxgate_limit_refused_total",
-		Help: "Requests that a limit refused, by limit: login, login48 (an IPv6 /48), phone, decode or inflight.",
+		Help: "Requests that a limit refused, by limit: login, login48 (an IPv6 /48), scan, ticket, phone, decode or inflight.",
 	}, []string{"limit"})
 )
 

@@ -32,6 +32,14 @@ func (p *Problem) WriteBody(w http.ResponseWriter, contentType string, body []by
 	if p.inChinese {
 		h.Set("Content-Language", "zh-CN")
 	}
+	p.Advise(h)
+	w.WriteHeader(p.Status)
+	_, err := w.Write(body)
+	return err
+}
+
+// Advise sets the headers that say what to do: the challenge and when to retry.
+func (p *Problem) Advise(h http.Header) {
 	if challenge := p.challenge(); challenge != "" {
 		h.Set("WWW-Authenticate", challenge)
 	}
@@ -39,9 +47,6 @@ func (p *Problem) WriteBody(w http.ResponseWriter, contentType string, body []by
 		seconds := int64((p.RetryAfter + time.Second - 1) / time.Second)
 		h.Set("Retry-After", strconv.FormatInt(seconds, 10))
 	}
-	w.WriteHeader(p.Status)
-	_, err := w.Write(body)
-	return err
 }
 
 // document is a problem as clients read it.

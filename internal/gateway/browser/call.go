@@ -35,6 +35,8 @@ type Host struct {
 	Admits func(auth.AppID) bool
 	// AdmitLogin takes a login off the limits. The caller leaves.
 	AdmitLogin func() (leave func(), err error)
+	// AdmitTicket takes a ticket off the limit of a user.
+	AdmitTicket func(auth.User) error
 	// AdmitScan takes a scan off the limits. The caller leaves.
 	AdmitScan func() (leave func(), err error)
 	// Began records a login.

@@ -169,5 +169,11 @@ func (s *Site) set(w http.ResponseWriter, name, value string, life time.Duration
 	http.SetCookie(w, cookie)
 }
 
-// Forget deletes the session cookie.
-func (s *Site) Forget(w http.ResponseWriter) { s.set(w, s.cookies.session, "", -1) }
+// Forget deletes the session cookie after a logout.
+//
+// The pages of before may be in the browser's cache, or ready to be shown when the user goes
+// back. This stops the next user of a shared computer who does.
+func (s *Site) Forget(w http.ResponseWriter) {
+	w.Header().Set("Clear-Site-Data", `"cache"`)
+	s.set(w, s.cookies.session, "", -1)
+}

@@ -2,9 +2,7 @@ package browser
 
 import (
 	"errors"
-	"math"
 	"net/http"
-	"strconv"
 	"strings"
 
 	"github.com/wxgate/wxgate/internal/auth"
@@ -65,9 +63,7 @@ func (s *Site) ShowProblem(c *Call, p *problem.Problem) error {
 	if errors.Is(p, auth.ErrInvalidCode) || errors.Is(p, auth.ErrCodeUsed) {
 		shown = errCode
 	}
-	if p.RetryAfter > 0 {
-		c.W.Header().Set("Retry-After", strconv.FormatInt(int64(math.Ceil(p.RetryAfter.Seconds())), 10))
-	}
+	p.Advise(c.W.Header())
 	return s.config.Pages.Error(c.W, c.R, page.Error{
 		Status: p.Status, Code: p.Code, Detail: shown.For(c.R).Text(), RequestID: c.Host.RequestID, Retry: s.Retry(c),
 	})

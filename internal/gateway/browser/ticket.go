@@ -21,6 +21,9 @@ func (s *Site) Ticket(c *Call) error {
 	if err != nil {
 		return err
 	}
+	if err := c.Host.AdmitTicket(id.User); err != nil {
+		return err
+	}
 	ticket, err := c.Web.NewTicket(c.R.Context(), id, c.client())
 	if err != nil {
 		return err
@@ -122,9 +125,6 @@ func (s *Site) Logout(c *Call) error {
 	if err != nil { // the session may live on: the user must not believe that it ended
 		return err
 	}
-	// The pages of before may be in the browser's cache, or ready to be shown when the user goes
-	// back. This stops the next user of a shared computer who does.
-	c.W.Header().Set("Clear-Site-Data", `"cache"`)
 	s.Forget(c.W)
 	return c.done()
 }

@@ -46,11 +46,16 @@ const (
 	inflightRetryAfter = time.Second
 )
 
+// tickets is how many tickets one user gets: one for each web-view that opens. Each is a write
+// to the store.
+var tickets = Rate{N: 60, Per: time.Minute}
+
 // The names of the limits, in Redis and in metrics.
 const (
 	NameLogin  = "login"
 	NameWide   = "login48"
 	NameScan   = "scan"
+	NameTicket = "ticket"
 	NamePhone  = "phone"
 	NameDecode = "decode"
 
@@ -62,6 +67,7 @@ type Limits struct {
 	Login  *Limiter[netip.Prefix] // nil for no limit
 	Wide   *Limiter[netip.Prefix] // of one IPv6 /48; nil with Login
 	Scan   *Limiter[netip.Prefix]
+	Ticket *Limiter[auth.User]
 	Phone  *Limiter[auth.User]
 	Decode *Limiter[auth.User]
 
@@ -73,6 +79,7 @@ type Limits struct {
 func New(c Config) *Limits {
 	l := &Limits{
 		Scan:     NewLimiter[netip.Prefix](c.Scan),
+		Ticket:   NewLimiter[auth.User](tickets),
 		Phone:    NewLimiter[auth.User](c.Phone),
 		Decode:   NewLimiter[auth.User](c.Decode),
 		site:     c.Site,
@@ -111,6 +118,11 @@ type OfNetwork func(ctx context.Context, shared Shared, client netip.Prefix) err
 // AdmitScan takes one code to scan off the allowance of a client's network.
 func (l *Limits) AdmitScan(ctx context.Context, shared Shared, client netip.Prefix) error {
 	return admit(ctx, shared, l.site, NameScan, l.Scan, client, client.String())
+}
+
+// AdmitTicket takes one ticket off a user's allowance.
+func (l *Limits) AdmitTicket(ctx context.Context, shared Shared, u auth.User) error {
+	return admit(ctx, shared, l.site, NameTicket, l.Ticket, u, userText(u))
 }
 
 // AdmitPhone takes one phone code off a user's allowance.
