@@ -87,7 +87,7 @@ func TestTicketLimit(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
 	phone := s.onPhone(first, "alice")
-	for range 60 {
+	for range 600 {
 		s.ticket(phone)
 	}
 	s.do(http.MethodPost, pub+"/web/ticket", "", phone...).want(http.StatusTooManyRequests, "rate_limited")

@@ -46,9 +46,9 @@ const (
 	inflightRetryAfter = time.Second
 )
 
-// tickets is how many tickets one user gets: one for each web-view that opens. Each is a write
-// to the store.
-var tickets = Rate{N: 60, Per: time.Minute}
+// tickets is how many tickets one user gets. A web-view that opens needs one; a loop must not
+// fill the store, which each of them is a write to.
+var tickets = Rate{N: 600, Per: time.Minute}
 
 // The names of the limits, in Redis and in metrics.
 const (
