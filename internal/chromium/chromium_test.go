@@ -19,6 +19,10 @@ type recorder struct {
 	errors []string
 }
 
+func (r *recorder) Errorf(format string, args ...any) {
+	r.errors = append(r.errors, fmt.Sprintf(format, args...))
+}
+
 func (r *recorder) Error(args ...any) { r.errors = append(r.errors, fmt.Sprint(args...)) }
 
 // serve serves pages, by their paths.
@@ -83,11 +87,27 @@ func TestReports(t *testing.T) {
 	}
 }
 
+// TestForgive: a test may expect an error, which must occur.
+func TestForgive(t *testing.T) {
+	r := &recorder{TB: t}
+	b := Open(r, Options{})
+	b.Run(`console.error("expected"); console.error("expected too"); console.error("another")`)
+	b.Wait(`true`) // the events came before
+	if n := b.Forgive("expected"); n != 2 {
+		t.Errorf("%d errors are forgiven, want 2", n)
+	}
+	b.Forgive("none such")
+	b.Close()
+	if len(r.errors) != 2 || !strings.Contains(r.errors[0], "none such") || !strings.Contains(r.errors[1], "another") {
+		t.Errorf("errors %q", r.errors)
+	}
+}
+
 // TestOpen: tabs share one Chromium, which ends with the last, and no cookies.
 func TestOpen(t *testing.T) {
 	origin := serve(t, map[string]string{"/": "<h1>Hello</h1>"})
 	var urls []string
-	first := Open(t, Options{OnRequest: func(url string) { urls = append(urls, url) }})
+	first := Open(t, Options{OnRequest: func(method, url string) { urls = append(urls, method+" "+url) }})
 	browser := shared.ctx
 	second := Open(t, Options{})
 	for _, b := range []*Tab{first, second} {
@@ -112,7 +132,7 @@ func TestOpen(t *testing.T) {
 	if shared.ctx != nil || browser.Err() == nil {
 		t.Error("Chromium runs without tabs")
 	}
-	if want := []string{origin + "/"}; !slices.Equal(urls, want) {
+	if want := []string{"GET " + origin + "/"}; !slices.Equal(urls, want) {
 		t.Errorf("requests %q, want %q", urls, want)
 	}
 }

@@ -2,9 +2,6 @@ package chromium
 
 import (
 	"context"
-	"encoding/json"
-	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -12,7 +9,6 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
 
@@ -27,8 +23,8 @@ type Options struct {
 	// Origins are where requests may go; a request to another origin fails the test. Without
 	// them, requests may go anywhere.
 	Origins []string
-	// OnRequest is called with the URL of each request, if it is not nil.
-	OnRequest func(url string)
+	// OnRequest is called with the method and the URL of each request, if it is not nil.
+	OnRequest func(method, url string)
 	// Statuses has each response with an error status fail the test, and each request without
 	// a response.
 	Statuses bool
@@ -148,38 +144,4 @@ func (b *Tab) text() string {
 		return err.Error()
 	}
 	return text
-}
-
-// observe notes what goes wrong in the page.
-func (b *Tab) observe(event any) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch e := event.(type) {
-	case *runtime.EventConsoleAPICalled:
-		if e.Type == runtime.ConsoleAPICalledTypeError || e.Type == runtime.ConsoleAPICalledTypeWarning {
-			text, _ := json.Marshal(e.Args)
-			b.wrong = append(b.wrong, "console: "+string(text))
-		}
-	case *runtime.EventExceptionThrown:
-		b.wrong = append(b.wrong, "exception: "+e.ExceptionDetails.Text+" "+e.ExceptionDetails.Exception.Description)
-	case *log.EventEntryAdded:
-		isStatus := e.Entry.Source == log.EntrySourceNetwork && strings.HasPrefix(e.Entry.Text, "Failed to load resource:")
-		if (e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning) && (b.options.Statuses || !isStatus) {
-			b.wrong = append(b.wrong, "log: "+e.Entry.Text+" "+e.Entry.URL)
-		}
-	case *network.EventRequestWillBeSent:
-		b.requested(e.Request.URL)
-	}
-}
-
-func (b *Tab) requested(url string) {
-	if b.options.OnRequest != nil {
-		b.options.OnRequest(url)
-	}
-	if len(b.options.Origins) == 0 || strings.HasPrefix(url, "data:") {
-		return
-	}
-	if !slices.ContainsFunc(b.options.Origins, func(origin string) bool { return strings.HasPrefix(url, origin+"/") }) {
-		b.wrong = append(b.wrong, "request to another origin: "+url)
-	}
 }
