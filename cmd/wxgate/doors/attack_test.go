@@ -3,9 +3,11 @@ package doors_test
 import (
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/wxgate/wxgate/internal/chromium"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/simweb"
 )
@@ -45,8 +47,8 @@ func (w *world) forges(a attacker, b *tab) {
 	w.t.Helper()
 	at := "/orders?by=" + url.QueryEscape(w.t.Name())
 	// The page of the site may do all of this.
-	b.run(`window.status_ = 0; fetch(` + quote(at+"&own") + `, {method: "POST"}).then(r => window.status_ = r.status)`)
-	b.wait(`window.status_ === 200`)
+	b.Run(`window.status_ = 0; fetch(` + strconv.Quote(at+"&own") + `, {method: "POST"}).then(r => window.status_ = r.status)`)
+	b.Wait(`window.status_ === 200`)
 	socket := "/socket?by=" + url.QueryEscape(w.t.Name())
 	b.watches("socket", strings.TrimPrefix(socket, "/socket"))
 
@@ -55,12 +57,12 @@ func (w *world) forges(a attacker, b *tab) {
 	}
 	for _, path := range []string{at + "&form", pub + "/web/logout", pub + "/web/scan"} {
 		b.visit(a.page(a.host, form(w.origin+path)))
-		b.wait(`location.origin === ` + quote(w.origin) + ` && document.readyState === "complete"`)
+		b.Wait(`location.origin === ` + strconv.Quote(w.origin) + ` && document.readyState === "complete"`)
 		want := a.status
 		if path != at+"&form" {
 			want = "cross_site" // these calls check the origin with no cookie too
 		}
-		if text := value[string](b, `document.body.innerText`); !strings.Contains(text, want) {
+		if text := chromium.Value[string](b.Tab, `document.body.innerText`); !strings.Contains(text, want) {
 			w.t.Errorf("%s: the form got %s, want %s", path, text, want)
 		}
 	}
@@ -68,19 +70,19 @@ func (w *world) forges(a attacker, b *tab) {
 	b.visit(a.page(a.host, `<script>
 		window.done = [];
 		const note = name => value => window.done.push(name + " " + value);
-		const send = (name, options) => fetch(`+quote(w.origin+at)+` + "&" + name, {credentials: "include", ...options})
+		const send = (name, options) => fetch(`+strconv.Quote(w.origin+at)+` + "&" + name, {credentials: "include", ...options})
 			.then(r => r.type === "opaque" ? "opaque" : r.text()).catch(() => "failed").then(note(name));
 		send("read", {});
 		send("post", {method: "POST", mode: "no-cors", body: "a=b"});
 		send("json", {method: "POST", body: "{}", headers: {"Content-Type": "application/json"}});
 		send("delete", {method: "DELETE"});
-		const socket = new WebSocket(`+quote(strings.Replace(w.origin, "http", "ws", 1)+socket)+`);
+		const socket = new WebSocket(`+strconv.Quote(strings.Replace(w.origin, "http", "ws", 1)+socket)+`);
 		socket.onopen = () => note("socket")("opened");
 		socket.onerror = () => note("socket")("failed");
 	</script>`))
-	b.wait(`window.done.length === 5`)
+	b.Wait(`window.done.length === 5`)
 	want := "delete failed,json failed,post opaque,read failed,socket failed"
-	if got := value[string](b, `window.done.sort().join()`); got != want {
+	if got := chromium.Value[string](b.Tab, `window.done.sort().join()`); got != want {
 		w.t.Errorf("the attacker's page got %q, want %q", got, want)
 	}
 	for _, kind := range []string{"form", "post", "json", "delete"} {
@@ -94,8 +96,8 @@ func (w *world) forges(a attacker, b *tab) {
 	if got := w.upstream.got(socket); len(got) != 1 {
 		w.t.Errorf("the upstream got %d WebSockets, want that of the site", len(got))
 	}
-	b.forgive("has been blocked by CORS policy")
-	b.forgive("WebSocket connection to")
+	b.Forgive("has been blocked by CORS policy")
+	b.Forgive("WebSocket connection to")
 }
 
 // frames has a page show the pages of the login in frames, which could take clicks of the
@@ -105,7 +107,7 @@ func (w *world) frames(a attacker, b *tab, mallory *phone) {
 	before := b.session()
 	ticket := mallory.ticket("/orders?framed")
 	b.visit(a.page(a.host, `<script>
-		const scan = `+quote(w.origin+pub+"/web/login?door=scan")+`, enter = `+quote(ticket)+`;
+		const scan = `+strconv.Quote(w.origin+pub+"/web/login?door=scan")+`, enter = `+strconv.Quote(ticket)+`;
 		window.loaded = 0;
 		for (const src of [scan, enter]) {
 			const frame = document.createElement("iframe");
@@ -123,8 +125,8 @@ func (w *world) frames(a attacker, b *tab, mallory *phone) {
 		document.head.append(style);
 		fetch(enter, {credentials: "include", mode: "no-cors"}).catch(() => window.loaded++); // its policy is same-origin
 	</script>`))
-	b.wait(`window.loaded === 5`)
-	if n := b.forgive("frame-ancestors"); n != 2 {
+	b.Wait(`window.loaded === 5`)
+	if n := b.Forgive("frame-ancestors"); n != 2 {
 		w.t.Errorf("the browser refused %d frames, want 2", n)
 	}
 	if got := b.session(); got != before {
@@ -142,8 +144,8 @@ func (w *world) sendsTicket(a attacker, b *tab, mallory *phone) {
 	before := b.session()
 	visits := func(b *tab) {
 		w.t.Helper()
-		b.visit(a.page(a.host, `<script>location = `+quote(mallory.ticket("/orders?sent"))+`</script>`))
-		b.wait(`document.querySelector("h1")?.textContent.startsWith("Continue as …")`)
+		b.visit(a.page(a.host, `<script>location = `+strconv.Quote(mallory.ticket("/orders?sent"))+`</script>`))
+		b.Wait(`document.querySelector("h1")?.textContent.startsWith("Continue as …")`)
 	}
 	visits(b)
 	if got := b.session(); got != before {
@@ -168,9 +170,9 @@ func (w *world) sendsCallback(a attacker, b *tab) {
 	for name, victim := range map[string]*tab{"logged in": b, "not logged in": w.browser(onPC, "en"), "about to log in": w.browser(onPhone, "en")} {
 		if name == "about to log in" {
 			victim.open("/orders?own")
-			victim.wait(`location.pathname === "/connect/oauth2/authorize"`)
+			victim.Wait(`location.pathname === "/connect/oauth2/authorize"`)
 		}
-		victim.visit(a.page(a.host, `<script>location = `+quote(w.callback())+`</script>`))
+		victim.visit(a.page(a.host, `<script>location = `+strconv.Quote(w.callback())+`</script>`))
 		victim.says("dd", "login_state_invalid")
 		if got := victim.session(); got != "" && victim != b || got != before && victim == b {
 			w.t.Errorf("%s: the session has changed", name)
@@ -255,7 +257,7 @@ func TestCookieOfPort(t *testing.T) {
 	b := w.victim(onPhone)
 	b.visit(e.page("127.0.0.1", "", "wxgate="+w.malloryCookie()+"; Path=/orders"))
 	b.open("/orders?tossed")
-	if text := value[string](b, `document.body.innerText`); !strings.Contains(text, "Send one access token, in one place.") {
+	if text := chromium.Value[string](b.Tab, `document.body.innerText`); !strings.Contains(text, "Send one access token, in one place.") {
 		t.Errorf("the victim gets %s", text)
 	}
 	if got := w.upstream.got("/orders?tossed"); len(got) != 0 {
@@ -290,10 +292,10 @@ func TestOpenRedirect(t *testing.T) {
 	stayed, refused := 0, 0
 	for _, text := range returns {
 		b.visit(p.ticket(strings.ReplaceAll(text, "<site>", w.origin)))
-		switch at := value[string](b, `location.origin`); {
+		switch at := chromium.Value[string](b.Tab, `location.origin`); {
 		case at != w.origin:
 			t.Errorf("%q: the browser is at %s", text, at)
-		case value[string](b, `location.pathname`) == pub+"/web/enter":
+		case chromium.Value[string](b.Tab, `location.pathname`) == pub+"/web/enter":
 			b.says("dd", "invalid_request")
 			refused++
 		default:

@@ -1,6 +1,9 @@
 package doors_test
 
-import "testing"
+import (
+	"strconv"
+	"testing"
+)
 
 // TestHistory goes back and forward after a login: nothing is sent again, and no session begins or
 // ends.
@@ -10,14 +13,14 @@ func TestHistory(t *testing.T) {
 
 	b := w.victim(onPhone)
 	before := b.session()
-	b.run(`history.back()`)
-	b.wait(`location.pathname === "/connect/oauth2/authorize"`)
-	b.run(`history.forward()`)
+	b.Run(`history.back()`)
+	b.Wait(`location.pathname === "/connect/oauth2/authorize"`)
+	b.Run(`history.forward()`)
 	b.arrives(w.origin + "/orders?victim")
 	if n := b.sentTo("GET", pub+"/web/callback"); n != 1 {
 		t.Errorf("the callback was called %d times", n)
 	}
-	b.run(`history.back()`)
+	b.Run(`history.back()`)
 	b.picks(alice) // with a state that was used
 	b.says("dd", "login_state_invalid")
 	if b.session() != before {
@@ -30,9 +33,9 @@ func TestHistory(t *testing.T) {
 	b.click("form button")
 	b.arrives(w.origin + "/orders?asked")
 	before = b.session()
-	b.run(`history.back()`)
+	b.Run(`history.back()`)
 	b.says("dd", "ticket_invalid")
-	b.run(`history.forward()`)
+	b.Run(`history.forward()`)
 	b.arrives(w.origin + "/orders?asked")
 	if n := b.sentTo("POST", pub+"/web/enter"); n != 1 || b.session() != before {
 		t.Errorf("the ticket was sent %d times", n)
@@ -48,13 +51,13 @@ func TestLogoutForgets(t *testing.T) {
 		b.open(path)
 		b.arrives(w.origin + path)
 	}
-	b.run(`window.left = 0; fetch(` + quote(pub+"/web/logout") + `, {method: "POST"}).then(r => window.left = r.status)`)
-	b.wait(`window.left === 204`)
+	b.Run(`window.left = 0; fetch(` + strconv.Quote(pub+"/web/logout") + `, {method: "POST"}).then(r => window.left = r.status)`)
+	b.Wait(`window.left === 204`)
 	if b.session() != "" {
 		t.Error("the browser still has the cookie")
 	}
-	b.run(`history.go(-1)`)
-	b.wait(`document.readyState === "complete" && document.body.innerText !== "" && !location.href.endsWith("last")`)
+	b.Run(`history.go(-1)`)
+	b.Wait(`document.readyState === "complete" && document.body.innerText !== "" && !location.href.endsWith("last")`)
 	b.isLoggedOut("back")
 	for _, path := range []string{"/orders?first", "/orders?keep"} {
 		b.open(path)

@@ -7,9 +7,11 @@ import (
 	"net/http"
 	"net/url"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/wxgate/wxgate/internal/chromium"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
@@ -62,7 +64,7 @@ func (p *phone) in(w *world) *phone { return &phone{w, p.agent, p.token} }
 // says waits until an element has a text.
 func (b *tab) says(selector, text string) {
 	b.w.t.Helper()
-	b.wait(`[...document.querySelectorAll(` + quote(selector) + `)].some(e => e.textContent.includes(` + quote(text) + `))`)
+	b.Wait(`[...document.querySelectorAll(` + strconv.Quote(selector) + `)].some(e => e.textContent.includes(` + strconv.Quote(text) + `))`)
 }
 
 // showsScan has the phone refuse one code and confirm the next.
@@ -117,17 +119,17 @@ func (w *world) showsErrors(r reader, k kind) {
 
 	// A snapshot has a virtual user.
 	b.open(pub + "/web/login?door=official&return=/orders%3Fafter%3Dretry")
-	b.wait(`document.readyState === "complete" && location.pathname === "/connect/oauth2/authorize"`)
-	b.run(`document.querySelector('a[href*="snapshot=1"]').click()`)
+	b.Wait(`document.readyState === "complete" && location.pathname === "/connect/oauth2/authorize"`)
+	b.Run(`document.querySelector('a[href*="snapshot=1"]').click()`)
 	shows("snapshot_user")
 
 	// The user declined.
 	b.open(pub + "/web/login?door=official&return=/orders%3Fafter%3Dretry")
-	b.wait(`document.readyState === "complete" && location.pathname === "/connect/oauth2/authorize"`)
-	state := value[string](b, `new URL(location).searchParams.get("state")`)
+	b.Wait(`document.readyState === "complete" && location.pathname === "/connect/oauth2/authorize"`)
+	state := chromium.Value[string](b.Tab, `new URL(location).searchParams.get("state")`)
 	b.open(pub + "/web/callback?state=" + state)
 	shows("forbidden")
-	if got := value[string](b, `document.querySelector("a.button").href`); !strings.Contains(got, url.QueryEscape("/orders?after=retry")) {
+	if got := chromium.Value[string](b.Tab, `document.querySelector("a.button").href`); !strings.Contains(got, url.QueryEscape("/orders?after=retry")) {
 		w.t.Errorf("the page would go on to %s", got)
 	}
 }
@@ -166,7 +168,7 @@ func (w *world) showsContinue(p *phone, r reader, k kind) {
 	bob := w.phoneLogin("bob-"+strings.ToLower(w.t.Name()[len(w.t.Name())-5:]), "")
 	b.is(inWebView, r.language)
 	b.visit(bob.ticket("/orders?bob"))
-	b.wait(`document.querySelector("h1").textContent.includes("…")`)
+	b.Wait(`document.querySelector("h1").textContent.includes("…")`)
 	b.click("form button")
 	b.arrives(w.origin + "/orders?bob")
 	if got := b.who()["openid"]; got == openid || got == "" {

@@ -5,11 +5,13 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/wxgate/wxgate/internal/chromium"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
@@ -56,7 +58,7 @@ func (w *world) onePerson() {
 	}
 	w.closes(doors)
 	for _, d := range doors[1:] {
-		if d.browser.open("/orders"); value[string](d.browser, `location.origin + location.pathname`) == w.origin+"/orders" {
+		if d.browser.open("/orders"); chromium.Value[string](d.browser.Tab, `location.origin + location.pathname`) == w.origin+"/orders" {
 			w.t.Errorf("%s: the browser is still logged in", d.name)
 		}
 	}
@@ -96,7 +98,7 @@ func (w *world) openDoors() []door {
 	if a := p.asker(scan); a.Browser != "Chrome on Windows" || a.Address != "127.0.0.*" {
 		w.t.Errorf("the phone shows %+v", a)
 	}
-	b.wait(`document.getElementById("wxgate").dataset.state === "scanned"`)
+	b.Wait(`document.getElementById("wxgate").dataset.state === "scanned"`)
 	p.confirm(scan, b)
 	enter("scan", program, b)
 	return doors
@@ -173,19 +175,19 @@ func (m *machine) refusesPerson() {
 // watches opens a stream of events or a WebSocket, as pages do, and notes when it ends.
 func (b *tab) watches(stream, query string) {
 	b.w.t.Helper()
-	b.run(`window.began = window.ended = 0;
-	if (` + quote(stream) + ` === "events") {
-		const source = new EventSource("/events" + ` + quote(query) + `);
+	b.Run(`window.began = window.ended = 0;
+	if (` + strconv.Quote(stream) + ` === "events") {
+		const source = new EventSource("/events" + ` + strconv.Quote(query) + `);
 		source.onmessage = () => window.began = Date.now();
 		source.onerror = () => { window.ended = Date.now(); source.close(); };
 	} else {
-		const socket = new WebSocket(location.origin.replace("http", "ws") + "/socket" + ` + quote(query) + `);
+		const socket = new WebSocket(location.origin.replace("http", "ws") + "/socket" + ` + strconv.Quote(query) + `);
 		socket.onopen = () => socket.send("hello");
 		socket.onmessage = () => window.began = Date.now();
 		socket.onclose = () => window.ended = Date.now();
 	}`)
-	b.wait(`window.began > 0`)
-	if value[int64](b, `window.ended`) != 0 {
+	b.Wait(`window.began > 0`)
+	if chromium.Value[int64](b.Tab, `window.ended`) != 0 {
 		b.w.t.Errorf("the %s ended before the logout", stream)
 	}
 }
@@ -226,8 +228,8 @@ func (w *world) closes(doors []door) {
 		judge(r.door.name+" at "+r.machine.addr, r.at)
 	}
 	for _, d := range doors[1:] {
-		d.browser.wait(`window.ended > 0`)
-		judge("what is open of "+d.name, time.UnixMilli(value[int64](d.browser, `window.ended`)))
+		d.browser.Wait(`window.ended > 0`)
+		judge("what is open of "+d.name, time.UnixMilli(chromium.Value[int64](d.browser.Tab, `window.ended`)))
 	}
 	w.t.Log(figures)
 }

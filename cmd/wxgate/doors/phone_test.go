@@ -13,6 +13,7 @@ import (
 	"github.com/makiuchi-d/gozxing"
 	"github.com/makiuchi-d/gozxing/qrcode"
 
+	"github.com/wxgate/wxgate/internal/chromium"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
@@ -86,8 +87,8 @@ func (p *phone) ticket(back string) string {
 // the scan.
 func (p *phone) scan(b *tab) (scan string) {
 	p.w.t.Helper()
-	b.wait(`document.getElementById("wxgate-image")?.naturalWidth > 0 && document.getElementById("wxgate").dataset.state === "waiting"`)
-	picture, ok := strings.CutPrefix(value[string](b, `document.getElementById("wxgate-image").src`), "data:image/png;base64,")
+	b.Wait(`document.getElementById("wxgate-image")?.naturalWidth > 0 && document.getElementById("wxgate").dataset.state === "waiting"`)
+	picture, ok := strings.CutPrefix(chromium.Value[string](b.Tab, `document.getElementById("wxgate-image").src`), "data:image/png;base64,")
 	if !ok {
 		p.w.t.Fatal("the code is not a PNG")
 	}
@@ -140,7 +141,7 @@ func (p *phone) asker(scan string) (a asker) {
 // confirm types the number that a browser shows.
 func (p *phone) confirm(scan string, b *tab) {
 	p.w.t.Helper()
-	number := strings.ReplaceAll(value[string](b, `document.getElementById("wxgate-number").textContent`), " ", "")
+	number := strings.ReplaceAll(chromium.Value[string](b.Tab, `document.getElementById("wxgate-number").textContent`), " ", "")
 	p.call(http.MethodPost, "/web/scan/"+scan, map[string]any{"confirm": true, "number": number}, http.StatusOK, nil)
 }
 func (p *phone) refuse(scan string) {

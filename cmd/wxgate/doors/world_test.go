@@ -23,6 +23,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/wxgate/wxgate/internal/chromium"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
@@ -94,7 +95,7 @@ func newFleet(t *testing.T) *world {
 
 func startWorld(t *testing.T) *world {
 	t.Helper()
-	needChromium(t)
+	chromium.Need(t)
 	sim, err := simserver.Start(context.Background(), wechatsim.Config{})
 	if err != nil {
 		t.Fatal(err)
