@@ -121,7 +121,7 @@ func (g *Gateway) runEndpoint(c *call, e endpoint) error {
 		c.w.Header().Set("Allow", methods)
 		return problem.MethodNotAllowed("Use %s.", methods)
 	}
-	if (c.r.Method == http.MethodPost || e.page) && edge.TooEarly(c.r) {
+	if (e.method == http.MethodPost || c.r.Method == http.MethodPost || e.page) && edge.TooEarly(c.r) {
 		return tooEarly()
 	}
 	if e.stateless {
