@@ -162,7 +162,7 @@ func (g *Guard) authenticateBrowser(ctx context.Context, rt *Runtime, b bearer) 
 var overErrors = []error{auth.ErrInvalidToken, auth.ErrTokenExpired, auth.ErrSessionRevoked, auth.ErrSessionReplaced}
 
 // passesWithout reports whether a request passes as anonymous although its session cookie was
-// refused: on an optional path, where a browser cannot be told to leave the cookie out.
+// refused: on an optional path, since a browser cannot leave the cookie out.
 func (g *Guard) passesWithout(in received, err error) bool {
 	if !in.bearer.cookies.Sent() || g.requires(in.Path) || !g.Optional.Match(in.Path.Plain) {
 		return false

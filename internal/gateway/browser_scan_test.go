@@ -75,7 +75,7 @@ func TestScanLogin(t *testing.T) {
 	asked := s.asked(c, phone)
 	asked.want(http.StatusOK, "")
 	if asked.get("browser") != "Chrome on Windows" || asked.get("address") != "203.0.113.*" || asked.get("place") != "深圳" || strings.Contains(asked.body, c.number) || asked.header.Get("Cache-Control") != "no-store" {
-		t.Errorf("the phone is told %s", asked.body)
+		t.Errorf("the phone gets %s", asked.body)
 	}
 	if got := pc.state(c, "waiting"); got != "scanned" {
 		t.Errorf("the state is %q", got)

@@ -196,7 +196,7 @@ func (v *visitor) wantSession(what string, r response, to string) {
 	wantPrivate(v.t, what, r)
 }
 
-// wantUser checks who the upstream is told that a browser is; "" for no one.
+// wantUser checks which user of a browser the upstream gets; "" for none.
 func (v *visitor) wantUser(what, openid string) {
 	v.t.Helper()
 	r := v.send(http.MethodGet, "/orders", "")

@@ -17,7 +17,7 @@ const (
 	// user may have to find a phone. WeChat's code is valid for 5 minutes.
 	StateLife = 10 * time.Minute
 	// stateBytes is the length of a state. WeChat returns at most 128 letters and digits, so
-	// a state is random, and what it stands for is in a cookie.
+	// a state is random, and its login is in a cookie.
 	stateBytes = 16
 	stateChars = 2 * stateBytes
 )

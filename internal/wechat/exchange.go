@@ -81,11 +81,11 @@ func (c *Client) login(ctx context.Context, code string) (who auth.LoginResult, 
 }
 
 // exchange makes the call that returns the user of a code, and decodes the response into
-// answer.
-func (c *Client) exchange(ctx context.Context, r platform.Request, answer platform.LoginResponse) (auth.LoginResult, error) {
+// response.
+func (c *Client) exchange(ctx context.Context, r platform.Request, response platform.LoginResponse) (auth.LoginResult, error) {
 	var who auth.LoginResult
 	check := func() (err error) {
-		if who, err = answer.Result(c.app); err != nil {
+		if who, err = response.Result(c.app); err != nil {
 			return err
 		}
 		switch {
@@ -98,7 +98,7 @@ func (c *Client) exchange(ctx context.Context, r platform.Request, answer platfo
 		}
 		return nil
 	}
-	if err := c.peer.do(ctx, r, c.decode(r.Name, answer, check)); err != nil {
+	if err := c.peer.do(ctx, r, c.decode(r.Name, response, check)); err != nil {
 		return auth.LoginResult{}, err
 	}
 	return who, nil

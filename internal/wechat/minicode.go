@@ -43,11 +43,11 @@ func (c *Client) MiniProgramCode(ctx context.Context, scene, page string) (image
 }
 
 func (c *Client) miniProgramCode(ctx context.Context, token, scene, page string) (image []byte, mediaType string, err error) {
-	var answer struct {
+	var response struct {
 		Buffer []byte `json:"buffer"` // the image, in a response that was encrypted
 	}
-	decode := c.decode(platform.CallMiniProgramCode, &answer, func() error {
-		image, mediaType = answer.Buffer, imageType(answer.Buffer)
+	decode := c.decode(platform.CallMiniProgramCode, &response, func() error {
+		image, mediaType = response.Buffer, imageType(response.Buffer)
 		if mediaType == "" {
 			return platform.Incomplete(platform.CallMiniProgramCode, "image")
 		}

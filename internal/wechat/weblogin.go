@@ -96,15 +96,15 @@ func (c *Client) miniProgramOnly(name platform.CallName) error {
 // cannot be read fails: without the unionid the user would be another person, for one session.
 // The user's tokens are not kept.
 func (c *Client) webLogin(ctx context.Context, code string) (auth.LoginResult, error) {
-	answer := new(platform.WebLogin)
-	who, err := c.exchange(ctx, c.dialect.LoginRequest(c.app, code, ""), answer)
-	if err != nil || who.UnionID != "" || answer.Scope == platform.ScopeBase {
+	response := new(platform.WebLogin)
+	who, err := c.exchange(ctx, c.dialect.LoginRequest(c.app, code, ""), response)
+	if err != nil || who.UnionID != "" || response.Scope == platform.ScopeBase {
 		return who, err
 	}
-	if !visibleASCII(answer.Token, maxTokenBytes) {
+	if !visibleASCII(response.Token, maxTokenBytes) {
 		return auth.LoginResult{}, platform.Incomplete(platform.CallWebLogin, "access_token")
 	}
-	r := platform.WebUserRequest(answer.Token, who.OpenID)
+	r := platform.WebUserRequest(response.Token, who.OpenID)
 	// The code is not sent again, and the profile is only read, so it may be read twice.
 	err = guard.RetryOnce(ctx, c.dialect, func() (err error) {
 		who.UnionID, err = c.webUnionID(ctx, r, who.OpenID)
@@ -118,12 +118,12 @@ func (c *Client) webLogin(ctx context.Context, code string) (auth.LoginResult, e
 
 // webUnionID returns the user's unionid; "" if the app is bound to no Open Platform account.
 func (c *Client) webUnionID(ctx context.Context, r platform.Request, openid auth.OpenID) (auth.UnionID, error) {
-	var answer platform.WebUser
-	err := c.peer.do(ctx, r, c.decode(r.Name, &answer, func() error {
+	var response platform.WebUser
+	err := c.peer.do(ctx, r, c.decode(r.Name, &response, func() error {
 		switch {
-		case answer.OpenID != openid:
+		case response.OpenID != openid:
 			return platform.Incomplete(r.Name, "openid")
-		case answer.UnionID != "" && !auth.ValidID(answer.UnionID):
+		case response.UnionID != "" && !auth.ValidID(response.UnionID):
 			return platform.Incomplete(r.Name, "unionid")
 		}
 		return nil
@@ -131,5 +131,5 @@ func (c *Client) webUnionID(ctx context.Context, r platform.Request, openid auth
 	if err != nil {
 		return "", err
 	}
-	return answer.UnionID, nil
+	return response.UnionID, nil
 }

@@ -51,8 +51,8 @@ func (c *client) do(method, address string, status int, out any) (location strin
 	return response.Header.Get("Location")
 }
 
-// TestKill: what was answered 200 before the process was killed holds after it started again:
-// a session, a ticket, a confirmed scan, a login that is at WeChat, and a logout.
+// TestKill: each step that succeeded before the process was killed holds after it started again:
+// a ticket, a confirmed scan, a login that is at WeChat, and a logout.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

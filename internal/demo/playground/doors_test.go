@@ -172,7 +172,7 @@ func TestScan(t *testing.T) {
 	f.secretless()
 }
 
-// TestScanRefused: the browser is told, and gets no session.
+// TestScanRefused: the browser shows it, and gets no session.
 func TestScanRefused(t *testing.T) {
 	f := newFixture(t)
 	f.do("login", alice(command{}))

@@ -139,7 +139,7 @@ func TestCookieNames(t *testing.T) {
 	}
 }
 
-// TestSet: what a browser is told of each cookie.
+// TestSet: the attributes of each cookie.
 func TestSet(t *testing.T) {
 	t.Parallel()
 	local := newSite(t, func(c *Config) { c.URL = "http://127.0.0.1:8080" })

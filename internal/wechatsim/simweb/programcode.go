@@ -35,7 +35,7 @@ const (
 	quiet = 4
 )
 
-// Wanted are the parameters of getwxacodeunlimit. Colours are accepted and not drawn; whether a
+// Wanted are the parameters of getwxacodeunlimit. Colors are accepted and not drawn; whether a
 // page exists is not checked, because the simulator knows no mini program's pages.
 type Wanted struct {
 	Scene      string `json:"scene"`
