@@ -145,7 +145,7 @@ func (s *Service) OpenScan(ctx context.Context, name string, phone *auth.Identit
 }
 
 // ConfirmScan confirms a scan that the phone has opened: [ErrWrongNumber], and [ErrScan] after
-// the last of [MaxWrongNumbers]. A confirmation that is repeated is none twice.
+// the last of [MaxWrongNumbers]. A phone may repeat a confirmation.
 func (s *Service) ConfirmScan(ctx context.Context, name, number string, phone *auth.Identity) error {
 	return s.scanned(ctx, name, phone, func(scan *Scan) (bool, error) {
 		switch {
