@@ -205,7 +205,7 @@ func TestAttackCorpusOfBrowsersOnTwoMachines(t *testing.T) {
 			target := a.target
 			target.URL = other.url
 			target.Cookie = a.throughDoor(t, door, proxiedOrigin)
-			findings, err := attack.Run(t.Context(), attack.Config{Target: target, Echo: a.echo, Protocols: []wire.Protocol{wire.H1}, Only: quick(oneIn(8, i))})
+			findings, err := attack.Run(t.Context(), attack.Config{Target: target, Echo: a.echo, Protocols: []wire.Protocol{wire.H1}, Only: quick(oneIn(16, i))})
 			if err != nil {
 				t.Fatal(err)
 			}

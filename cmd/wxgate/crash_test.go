@@ -25,8 +25,8 @@ import (
 //	go test -race -v -timeout 1h -run TestProcess/crash ./cmd/wxgate -wxgate.crashes=200
 //	go test -race -v -timeout 1h -run TestProcess/soak  ./cmd/wxgate -wxgate.soak=10m
 var (
-	crashes = flag.Int("wxgate.crashes", 15, "how often TestProcess/crash kills the gateway at work")
-	soak    = flag.Duration("wxgate.soak", 8*time.Second, "how long TestProcess/soak runs")
+	crashes = flag.Int("wxgate.crashes", 8, "how often TestProcess/crash kills the gateway at work")
+	soak    = flag.Duration("wxgate.soak", 4*time.Second, "how long TestProcess/soak runs")
 )
 
 // users of one run. Each does one or two things at a time.
@@ -230,7 +230,7 @@ func testCrash(w *world) {
 	for i := range *crashes {
 		w.start()
 		w.storm(20*time.Millisecond + rand.N(700*time.Millisecond))
-		if i%5 == 4 {
+		if i%4 == 3 {
 			w.gateway.checkStore()
 		}
 		if w.t.Failed() {
