@@ -49,7 +49,7 @@ func (o *opener) openBrowsers(context.Context) (err error) {
 	}
 	rt := o.runtime
 	rt.Web, err = web.New(web.Config{
-		Sessions: rt.Service, Revocations: rt.Revocations, Records: o.store.records, Box: o.box, Pseudonym: rt.Tokens.Pseudonym,
+		Sessions: rt.Service, Records: o.store.records, Box: o.box, Pseudonym: rt.Tokens.Pseudonym,
 	})
 	if err != nil {
 		return err

@@ -11,8 +11,8 @@ func (s *Service) Authenticate(raw string) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.cfg.Revocations.Revoked(id) {
-		return nil, fmt.Errorf("%w: %s", s.revokedAs(id.Session), id.Session)
+	if err := s.Revoked(id); err != nil {
+		return nil, err
 	}
 	if id.Dev {
 		if err := s.admitDoor(DoorMinted); err != nil {
@@ -20,6 +20,15 @@ func (s *Service) Authenticate(raw string) (*Identity, error) {
 		}
 	}
 	return id, nil
+}
+
+// Revoked returns an error if an identity was ended before its time: [ErrSessionRevoked],
+// [ErrSessionReplaced]. It never leaves the process.
+func (s *Service) Revoked(id *Identity) error {
+	if s.cfg.Revocations.Revoked(id) {
+		return fmt.Errorf("%w: %s", s.revokedAs(id.Session), id.Session)
+	}
+	return nil
 }
 
 // revokedAs is the class of a session's revocation. A client that logged in again silently

@@ -53,8 +53,8 @@ func (s *Service) Live(ctx context.Context, id SessionID) (*Session, error) {
 	if err := s.admitDoor(session.Door); err != nil {
 		return nil, err
 	}
-	if s.cfg.Revocations.Revoked(&Identity{User: session.User, Session: session.ID, Parent: session.Parent}) {
-		return nil, fmt.Errorf("%w: %s", s.revokedAs(id), id)
+	if err := s.Revoked(&Identity{User: session.User, Session: session.ID, Parent: session.Parent}); err != nil {
+		return nil, err
 	}
 	return session, nil
 }

@@ -38,10 +38,10 @@ func (s *Service) PrefetchByToken(ctx context.Context, app AppID, token string) 
 // PrefetchEnded returns an error if the session of a prefetch was revoked. A prefetch with
 // a code has none.
 func (s *Service) PrefetchEnded(id *Identity) error {
-	if id.Session != "" && s.cfg.Revocations.Revoked(id) {
-		return fmt.Errorf("%w: %s", s.revokedAs(id.Session), id.Session)
+	if id.Session == "" {
+		return nil
 	}
-	return nil
+	return s.Revoked(id)
 }
 
 // PrefetchByCode returns the user of a prefetch with a login code. It begins no session. The

@@ -89,7 +89,7 @@ func openWeb(t testing.TB, s *site) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rt.Web, err = web.New(web.Config{Sessions: rt.Service, Revocations: rt.Revocations, Records: web.NewLocalRecords(time.Now), Box: box, Pseudonym: rt.Tokens.Pseudonym})
+	rt.Web, err = web.New(web.Config{Sessions: rt.Service, Records: web.NewLocalRecords(time.Now), Box: box, Pseudonym: rt.Tokens.Pseudonym})
 	if err != nil {
 		t.Fatal(err)
 	}

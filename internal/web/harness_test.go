@@ -64,7 +64,7 @@ func newSite(t testing.TB, o options) *site {
 	box, err := seal.New([]byte(rand.Text() + rand.Text())) // each process of a fuzz test has its own
 	s.must(err)
 	s.config = web.Config{
-		Sessions: s.sessions, Revocations: s.set, Records: web.NewLocalRecords(time.Now), Box: box,
+		Sessions: s.sessions, Records: web.NewLocalRecords(time.Now), Box: box,
 		Pseudonym: func(u auth.User) string { return "u_" + string(u.OpenID) },
 	}
 	s.web = s.machine()

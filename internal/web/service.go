@@ -16,11 +16,10 @@ const identityLife = time.Hour + cacheLife
 
 // Config configures a [Service]. Every field except Now is required.
 type Config struct {
-	Sessions    *auth.Service
-	Revocations auth.Revocations
-	Records     Records
-	Box         *seal.Box
-	Pseudonym   func(auth.User) string // of a user in logs
+	Sessions  *auth.Service
+	Records   Records
+	Box       *seal.Box
+	Pseudonym func(auth.User) string // of a user in logs
 
 	Now func() time.Time // default time.Now
 }
@@ -114,12 +113,8 @@ func (s *Service) Authenticate(ctx context.Context, value string) (*auth.Identit
 		}
 		s.cache.put(key, id, s.cfg.Now())
 	}
-	if s.cfg.Revocations.Revoked(id) {
-		class := auth.ErrSessionRevoked
-		if s.cfg.Revocations.Replaced(id.Session) {
-			class = auth.ErrSessionReplaced
-		}
-		return nil, fmt.Errorf("%w: %s", class, id.Session)
+	if err := s.cfg.Sessions.Revoked(id); err != nil {
+		return nil, err
 	}
 	return id, nil
 }

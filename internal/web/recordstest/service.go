@@ -96,7 +96,7 @@ func NewService(t testing.TB, records web.Records, sessions *Sessions) *web.Serv
 		Sessions: auth.NewService(auth.Config{
 			Store: sessions, Revocations: noRevocations{}, Access: time.Hour, Refresh: 24 * time.Hour, Idle: 24 * time.Hour, Now: sessions.now,
 		}),
-		Revocations: noRevocations{}, Records: records, Box: box, Pseudonym: func(auth.User) string { return "" }, Now: sessions.now,
+		Records: records, Box: box, Pseudonym: func(auth.User) string { return "" }, Now: sessions.now,
 	})
 	Want(t, "new service", err, nil)
 	t.Cleanup(service.Close)
