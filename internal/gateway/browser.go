@@ -11,7 +11,6 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/edge"
 	"github.com/wxgate/wxgate/internal/gateway/browser"
-	"github.com/wxgate/wxgate/internal/gateway/limit"
 	"github.com/wxgate/wxgate/internal/metrics"
 	"github.com/wxgate/wxgate/internal/problem"
 	"github.com/wxgate/wxgate/internal/web"
@@ -73,8 +72,9 @@ func (g *Gateway) browserCall(c *call) *browser.Call {
 			Began: func(app auth.AppID, door auth.Door, opened *web.Opened, err error) {
 				g.began(c, app, door, opened, err)
 			},
-			End:       func(id *auth.Identity) error { return g.end(c, id) },
+			End:       func(id *auth.Identity) error { return g.end(c, id, false) },
 			OfApp:     rt.OfApp,
+			Respond:   c.respond,
 			Leaving:   func() bool { return g.Server.ShuttingDown(c.r) },
 			Expand:    func(text string) string { return g.Server.Expand(c.r, text) },
 			RequestID: g.Server.RequestID(c.r),
@@ -109,14 +109,6 @@ func (g *Gateway) present(c *call) (*auth.Identity, error) {
 	return nil, nil //nolint:nilnil // it is not valid
 }
 
-// admit takes one off a limit of the client's network, and one of the places at WeChat.
-func (g *Gateway) admit(c *call, take limit.OfNetwork) (leave func(), err error) {
-	if err := take(c.r.Context(), c.runtime.Take, limit.Network(g.Server.ClientIP(c.r))); err != nil {
-		return nil, err
-	}
-	return g.config.Limits.Enter()
-}
-
 // began records a login of a browser.
 func (g *Gateway) began(c *call, app auth.AppID, door auth.Door, opened *web.Opened, err error) {
 	metrics.ObserveLogin(app, err)
@@ -128,13 +120,6 @@ func (g *Gateway) began(c *call, app auth.AppID, door auth.Door, opened *web.Ope
 	id := opened.Identity()
 	g.record(c, act, id, nil)
 	c.runtime.RecordEnded(&auth.Grant{Identity: *id, Ended: opened.Ended})
-}
-
-// end ends a browser's session.
-func (g *Gateway) end(c *call, id *auth.Identity) error {
-	err := c.runtime.Service.Logout(c.r.Context(), id, false)
-	g.record(c, audit.Event{Action: audit.Logout}, id, err)
-	return err
 }
 
 // showProblem shows an error to the user of a browser.

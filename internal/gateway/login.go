@@ -93,16 +93,21 @@ func (g *Gateway) login(c *call, appid, code string, spend exchange) (*auth.Gran
 
 // exchange exchanges a code of an app that the site admits.
 func (g *Gateway) exchange(c *call, app auth.AppID, code string, spend exchange) (*auth.Grant, error) {
-	if err := g.config.Limits.AdmitLogin(c.r.Context(), c.runtime.Take, limit.Network(g.Server.ClientIP(c.r))); err != nil {
-		return nil, err
-	}
-	leave, err := g.config.Limits.Enter()
+	leave, err := g.admit(c, g.config.Limits.AdmitLogin)
 	if err != nil {
 		return nil, err
 	}
 	defer leave()
 	grant, err := spend(c.r.Context(), app, code, auth.Client{Device: edge.DeviceOf(c.r.Header), Address: g.Server.ClientIP(c.r)})
 	return grant, c.runtime.OfApp(app, err)
+}
+
+// admit takes one off a limit of the client's network, and one of the places at WeChat.
+func (g *Gateway) admit(c *call, take limit.OfNetwork) (leave func(), err error) {
+	if err := take(c.r.Context(), c.runtime.Take, limit.Network(g.Server.ClientIP(c.r))); err != nil {
+		return nil, err
+	}
+	return g.config.Limits.Enter()
 }
 
 // loginApp returns the mini program that a code belongs to: the body's appid, or the

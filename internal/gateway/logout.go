@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/wxgate/wxgate/internal/audit"
+	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
@@ -21,9 +22,7 @@ func (g *Gateway) serveLogout(c *call) error {
 	if err := problem.ReadJSON(c.w, c.r, &in); err != nil {
 		return err
 	}
-	err = c.runtime.Service.Logout(c.r.Context(), id, in.All)
-	g.record(c, audit.Event{Action: audit.Logout, All: in.All}, id, err)
-	if err != nil {
+	if err := g.end(c, id, in.All); err != nil {
 		return err
 	}
 	if id.Browser {
@@ -35,4 +34,11 @@ func (g *Gateway) serveLogout(c *call) error {
 	c.w.Header().Set("Cache-Control", "no-store")
 	c.w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// end ends a session, or all of its user's, and records it.
+func (g *Gateway) end(c *call, id *auth.Identity, all bool) error {
+	err := c.runtime.Service.Logout(c.r.Context(), id, all)
+	g.record(c, audit.Event{Action: audit.Logout, All: all}, id, err)
+	return err
 }

@@ -4,8 +4,6 @@ import (
 	"net/http"
 	"net/url"
 
-	"github.com/go-json-experiment/json"
-
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/edge"
 	"github.com/wxgate/wxgate/internal/problem"
@@ -45,6 +43,8 @@ type Host struct {
 	End func(id *auth.Identity) error
 	// Leaving reports whether the process is about to exit.
 	Leaving func() bool
+	// Respond responds with v in JSON, which no cache keeps.
+	Respond func(v any) error
 	// Expand replaces the placeholders in a text.
 	Expand func(text string) string
 	// OfApp adds to a failure which app it is of.
@@ -64,21 +64,6 @@ func (c *Call) platform(app auth.AppID) (*wechat.Client, error) {
 		return nil, auth.ErrUnknownApp
 	}
 	return client, nil
-}
-
-// respond responds with v in JSON.
-func (c *Call) respond(v any) error {
-	body, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	h := c.W.Header()
-	h.Set("Content-Type", "application/json; charset=utf-8")
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cache-Control", "no-store")
-	c.W.WriteHeader(http.StatusOK)
-	_, err = c.W.Write(body)
-	return err
 }
 
 // done responds with nothing.

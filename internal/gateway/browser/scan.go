@@ -66,7 +66,7 @@ func (s *Site) NewScan(c *Call) error {
 		return c.Host.OfApp(s.config.Scan.App, err)
 	}
 	s.set(c.W, s.cookies.scan, string(browser), scanCookieLife)
-	return c.respond(scanResponse{name, "data:" + mediaType + ";base64," + base64.StdEncoding.EncodeToString(image), number, int64(web.ScanLife.Seconds())})
+	return c.Host.Respond(scanResponse{name, "data:" + mediaType + ";base64," + base64.StdEncoding.EncodeToString(image), number, int64(web.ScanLife.Seconds())})
 }
 
 // maxPlaceBytes bounds what a phone shows of a place.
@@ -153,11 +153,11 @@ func (s *Site) poll(c *Call, name string) error {
 			return err
 		}
 		if string(state) != known || state.Final() || c.Host.Leaving() {
-			return c.respond(stateResponse{state})
+			return c.Host.Respond(stateResponse{state})
 		}
 		select {
 		case <-ctx.Done():
-			return c.respond(stateResponse{state})
+			return c.Host.Respond(stateResponse{state})
 		case <-ticks.C:
 		}
 	}
@@ -195,7 +195,7 @@ func (s *Site) openScan(c *Call, name string) error {
 	if err != nil {
 		return err
 	}
-	return c.respond(requestResponse{scan.Agent, scan.Address, scan.Place, max(0, int64(time.Until(scan.Until).Seconds()))})
+	return c.Host.Respond(requestResponse{scan.Agent, scan.Address, scan.Place, max(0, int64(time.Until(scan.Until).Seconds()))})
 }
 
 type decision struct {
@@ -220,10 +220,10 @@ func (s *Site) decideScan(c *Call, name string) error {
 		if err := c.Web.ConfirmScan(c.R.Context(), name, in.Number, phone); err != nil {
 			return err
 		}
-		return c.respond(stateResponse{web.ScanConfirmed})
+		return c.Host.Respond(stateResponse{web.ScanConfirmed})
 	}
 	if err := c.Web.RefuseScan(c.R.Context(), name, phone); err != nil {
 		return err
 	}
-	return c.respond(stateResponse{web.ScanRefused})
+	return c.Host.Respond(stateResponse{web.ScanRefused})
 }

@@ -28,7 +28,7 @@ func (s *Site) Ticket(c *Call) error {
 	if err != nil {
 		return err
 	}
-	return c.respond(ticketResponse{ticket, s.origin + s.calls + pathEnter + "?" + paramTicket + "=" + ticket, int64(web.TicketLife.Seconds())})
+	return c.Host.Respond(ticketResponse{ticket, s.origin + s.calls + pathEnter + "?" + paramTicket + "=" + ticket, int64(web.TicketLife.Seconds())})
 }
 
 // Enter is GET and POST {prefix}/web/enter: a web-view spends a ticket. If the browser may not
