@@ -75,6 +75,7 @@ const (
 	redisStep       = redisStore + "/step"
 	redisStream     = redisStore + "/stream"
 	redisUserData   = redisStore + "/userdata"
+	redisTest       = redisStore + "/redistest" // what tests beside the store share
 )
 
 // The durable queue, and the events that are sent by it.
@@ -255,6 +256,7 @@ var layers = []layer{
 	{dir: redisStore, alone: true, imports: append([]string{redisConnection, redisLayout, redisScan, redisStep, redisStream, redisUserData}, storeImports...), tests: []string{suite, suiteLimits, suiteCounts}},
 	{dir: redisConnection},
 	{dir: redisStep, imports: []string{redisConnection, redisLayout}},
+	{dir: redisTest, imports: []string{redisStore, redisConnection, kit, suite}},
 	{dir: redisUserData, imports: []string{redisLayout, redisStep, kit, "internal/auth"}},
 	{dir: redisStream, imports: []string{kit, "internal/auth"}},
 	{dir: redisScan, imports: []string{"internal/auth"}},
@@ -266,17 +268,17 @@ var layers = []layer{
 	// A queue, its stores in the file of sessions and in Redis, and what is sent by it.
 	{dir: queues, alone: true, imports: []string{"internal/seal"}, tests: []string{queueTest}},
 	{dir: queues + "/boltqueue", imports: []string{queues}, tests: []string{queueTest, kit, kit + "/bolt", suite}},
-	{dir: queues + "/redisqueue", imports: []string{queues, redisConnection}, tests: []string{queueTest, kit, redisStore, suite, "internal/seal"}},
+	{dir: queues + "/redisqueue", imports: []string{queues, redisConnection}, tests: []string{queueTest, kit, redisStore, redisTest, suite, "internal/seal"}},
 	{dir: queueTest, imports: []string{queues}},
 	// The counts of paid calls, and their stores in the file of sessions and in Redis.
 	{dir: budgets, alone: true, imports: []string{"internal/auth"}, tests: []string{budgetTest}},
 	{dir: budgets + "/boltbudget", imports: []string{budgets}, tests: []string{budgetTest, kit, kit + "/bolt", suite}},
-	{dir: budgets + "/redisbudget", imports: []string{budgets, kit, redisConnection}, tests: []string{budgetTest, redisStore, suite, "internal/auth"}},
+	{dir: budgets + "/redisbudget", imports: []string{budgets, kit, redisConnection}, tests: []string{budgetTest, redisStore, redisTest, suite, "internal/auth"}},
 	{dir: budgetTest, imports: []string{budgets}},
 	// The sign-in of browsers. Its short-lived records are in the file of sessions and in Redis.
 	{dir: browsers, alone: true, imports: []string{"internal/auth", "internal/seal"}, tests: []string{recordsTest, kit, kit + "/memory"}},
 	{dir: browsers + "/boltrecords", imports: []string{browsers}, tests: []string{recordsTest, kit, kit + "/bolt", suite, "internal/auth"}},
-	{dir: browsers + "/redisrecords", imports: []string{browsers, kit, redisConnection}, tests: []string{recordsTest, redisStore, suite, "internal/auth"}},
+	{dir: browsers + "/redisrecords", imports: []string{browsers, kit, redisConnection}, tests: []string{recordsTest, redisStore, redisTest, suite, "internal/auth"}},
 	{dir: recordsTest, imports: []string{browsers, "internal/auth", "internal/seal"}},
 	{dir: webhook, imports: []string{queues}},
 	{dir: secEvents, imports: []string{queues, webhook, tokens, "internal/auth"}, tests: []string{tokenTest, keyring, signing}},

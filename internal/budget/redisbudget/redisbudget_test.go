@@ -2,49 +2,25 @@ package redisbudget_test
 
 import (
 	"errors"
-	"os"
 	"strconv"
 	"testing"
 	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/wxgate/wxgate/internal/auth"
 	"github.com/wxgate/wxgate/internal/budget"
 	"github.com/wxgate/wxgate/internal/budget/budgettest"
 	"github.com/wxgate/wxgate/internal/budget/redisbudget"
-	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/redis"
-	"github.com/wxgate/wxgate/internal/session/redis/connection"
+	"github.com/wxgate/wxgate/internal/session/redis/redistest"
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		sessiontest.StopSharedRedis()
-		os.Exit(code)
-	}))
-}
-
-// connect connects one machine, until the test ends.
-func connect(t testing.TB, cfg redis.Config) (*connection.Connection, string) {
-	t.Helper()
-	client, err := redis.Open(t.Context(), cfg, session.Options{OnError: func(err error) { t.Log(err) }})
-	sessiontest.Must(t, err)
-	t.Cleanup(func() { sessiontest.Must(t, client.Close()) })
-	return client.Connection()
-}
-
-func shared(t testing.TB) redis.Config {
-	t.Helper()
-	addr, n := sessiontest.SharedRedis(t)
-	return redis.Config{Addresses: []string{addr}, Database: n}
-}
+func TestMain(m *testing.M) { redistest.Main(m) }
 
 func TestConformance(t *testing.T) {
-	cfg := shared(t)
+	cfg := redistest.Database(t)
 	budgettest.Conform(t, func(t testing.TB) budget.Store {
-		conn, prefix := connect(t, cfg)
+		conn, prefix := redistest.Connect(t, cfg)
 		return redisbudget.New(conn, prefix)
 	})
 }
@@ -52,7 +28,7 @@ func TestConformance(t *testing.T) {
 // TestWindows: a count of an earlier window, or of one that a wrong clock began, is forgotten,
 // and one of the next window goes on. Every count expires.
 func TestWindows(t *testing.T) {
-	conn, prefix := connect(t, shared(t))
+	conn, prefix := redistest.Connect(t, redistest.Database(t))
 	s, per := redisbudget.New(conn, prefix), budgettest.Rate.Per
 	begin := budgettest.Reserve(t, s, "a", true).Begin
 	key := prefix + ":{b-a}"
@@ -80,7 +56,7 @@ func TestWindows(t *testing.T) {
 // TestDown: a Redis that is down, or has no memory left, is an unavailable store.
 func TestDown(t *testing.T) {
 	server := sessiontest.StartRedis(t)
-	conn, prefix := connect(t, redis.Config{Addresses: []string{server.Addr}})
+	conn, prefix := redistest.Connect(t, redis.Config{Addresses: []string{server.Addr}})
 	s := redisbudget.New(conn, prefix)
 	begin := budgettest.Reserve(t, s, "a", true).Begin
 	sessiontest.Must(t, conn.Do(t.Context(), conn.B().ConfigSet().ParameterValue().ParameterValue("maxmemory", "1").Build()).Error())

@@ -4,70 +4,46 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
 	"github.com/wxgate/wxgate/internal/queue"
 	"github.com/wxgate/wxgate/internal/queue/queuetest"
 	"github.com/wxgate/wxgate/internal/queue/redisqueue"
 	"github.com/wxgate/wxgate/internal/seal"
-	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/redis"
-	"github.com/wxgate/wxgate/internal/session/redis/connection"
+	"github.com/wxgate/wxgate/internal/session/redis/redistest"
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		sessiontest.StopSharedRedis()
-		os.Exit(code)
-	}))
-}
+func TestMain(m *testing.M) { redistest.Main(m) }
 
 var limits = queue.Limits{Entries: 1000, Bytes: 1 << 20, Dead: 10}
 
-// database returns an unused database of the shared server.
-func database(t testing.TB) redis.Config {
-	t.Helper()
-	addr, n := sessiontest.SharedRedis(t)
-	return redis.Config{Addresses: []string{addr}, Database: n}
-}
-
-// connect connects one machine, until the test ends.
-func connect(t testing.TB, cfg redis.Config) (*connection.Connection, string) {
-	t.Helper()
-	client, err := redis.Open(t.Context(), cfg, session.Options{OnError: func(err error) { t.Log(err) }})
-	sessiontest.Must(t, err)
-	t.Cleanup(func() { sessiontest.Must(t, client.Close()) })
-	return client.Connection()
-}
-
 func open(t testing.TB, cfg redis.Config, limits queue.Limits) queue.Store {
 	t.Helper()
-	conn, prefix := connect(t, cfg)
+	conn, prefix := redistest.Connect(t, cfg)
 	return redisqueue.New(conn, prefix, "event", limits)
 }
 
 func TestConformance(t *testing.T) {
-	queuetest.Conform(t, func(t testing.TB, limits queue.Limits) queue.Store { return open(t, database(t), limits) })
+	queuetest.Conform(t, func(t testing.TB, limits queue.Limits) queue.Store { return open(t, redistest.Database(t), limits) })
 }
 
 func TestSurvive(t *testing.T) {
 	queuetest.Survive(t, func(t testing.TB, limits queue.Limits) (queue.Store, func() queue.Store) {
-		cfg := database(t)
+		cfg := redistest.Database(t)
 		return open(t, cfg, limits), func() queue.Store { return open(t, cfg, limits) }
 	})
 }
 
 // TestKinds: two queues in one Redis know nothing of each other, and everything expires.
 func TestKinds(t *testing.T) {
-	conn, prefix := connect(t, database(t))
+	conn, prefix := redistest.Connect(t, redistest.Database(t))
 	for _, kind := range []string{"event", "push"} {
 		s := redisqueue.New(conn, prefix, kind, limits)
 		if n, err := s.Append(t.Context(), []*queue.Entry{{ID: kind, Order: "a", Enqueued: time.Now()}}); err != nil || n != 1 {
@@ -123,7 +99,7 @@ func start(t testing.TB, cfg redis.Config, send func(context.Context, queue.Mess
 // user at once, each user's messages come in order, and all are delivered once.
 func TestMachines(t *testing.T) {
 	const users, each, machines = 10, 15, 3
-	cfg := database(t)
+	cfg := redistest.Database(t)
 	var d queuetest.Deliveries
 	send := func(_ context.Context, m queue.Message) error {
 		var user, n int
@@ -155,7 +131,7 @@ func TestMachines(t *testing.T) {
 // TestOtherMachineDelivers: what one machine queued before it ended is delivered by
 // another.
 func TestOtherMachineDelivers(t *testing.T) {
-	cfg := database(t)
+	cfg := redistest.Database(t)
 	first := start(t, cfg, func(ctx context.Context, _ queue.Message) error {
 		<-ctx.Done() // its receiver is silent
 		return ctx.Err()
@@ -209,7 +185,7 @@ func TestRedisDown(t *testing.T) {
 // it has.
 func TestFullMemory(t *testing.T) {
 	server := sessiontest.StartRedis(t)
-	conn, prefix := connect(t, redis.Config{Addresses: []string{server.Addr}})
+	conn, prefix := redistest.Connect(t, redis.Config{Addresses: []string{server.Addr}})
 	s := redisqueue.New(conn, prefix, "event", limits)
 	entry := func(id string) *queue.Entry {
 		return &queue.Entry{ID: id, Order: id, Payload: []byte("x"), Enqueued: time.Now()}

@@ -3,50 +3,26 @@ package redisrecords_test
 import (
 	"encoding/base64"
 	"errors"
-	"os"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/wxgate/wxgate/internal/auth"
-	"github.com/wxgate/wxgate/internal/session"
 	"github.com/wxgate/wxgate/internal/session/redis"
-	"github.com/wxgate/wxgate/internal/session/redis/connection"
+	"github.com/wxgate/wxgate/internal/session/redis/redistest"
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 	"github.com/wxgate/wxgate/internal/web"
 	"github.com/wxgate/wxgate/internal/web/recordstest"
 	"github.com/wxgate/wxgate/internal/web/redisrecords"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
-		sessiontest.StopSharedRedis()
-		os.Exit(code)
-	}))
-}
-
-// connect connects one machine, until the test ends.
-func connect(t testing.TB, cfg redis.Config) (*connection.Connection, string) {
-	t.Helper()
-	client, err := redis.Open(t.Context(), cfg, session.Options{OnError: func(err error) { t.Log(err) }})
-	sessiontest.Must(t, err)
-	t.Cleanup(func() { sessiontest.Must(t, client.Close()) })
-	return client.Connection()
-}
-
-func shared(t testing.TB) redis.Config {
-	t.Helper()
-	addr, n := sessiontest.SharedRedis(t)
-	return redis.Config{Addresses: []string{addr}, Database: n}
-}
+func TestMain(m *testing.M) { redistest.Main(m) }
 
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	cfg := shared(t)
+	cfg := redistest.Database(t)
 	recordstest.Conform(t, recordstest.Store{
 		Open: func(t testing.TB) web.Records {
-			conn, prefix := connect(t, cfg)
+			conn, prefix := redistest.Connect(t, cfg)
 			return redisrecords.New(conn, prefix, time.Now)
 		},
 		// Redis expires keys by a clock of its own, and says nothing when it does.
@@ -56,10 +32,10 @@ func TestConformance(t *testing.T) {
 
 func TestModelScans(t *testing.T) {
 	t.Parallel()
-	cfg := shared(t)
+	cfg := redistest.Database(t)
 	recordstest.ModelScans(t, recordstest.Store{
 		Open: func(t testing.TB) web.Records {
-			conn, prefix := connect(t, cfg)
+			conn, prefix := redistest.Connect(t, cfg)
 			return redisrecords.New(conn, prefix, time.Now)
 		},
 		Now: time.Now,
@@ -70,7 +46,7 @@ func TestModelScans(t *testing.T) {
 // was added for. The machine's clock may be wrong.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
-	conn, prefix := connect(t, shared(t))
+	conn, prefix := redistest.Connect(t, redistest.Database(t))
 	clock := new(recordstest.Clock) // of another year
 	records := redisrecords.New(conn, prefix, clock.Now)
 	id := recordstest.Store{Now: clock.Now}.Add(t, records, "a", "value", time.Minute)
@@ -89,7 +65,7 @@ func TestExpiry(t *testing.T) {
 func TestDown(t *testing.T) {
 	t.Parallel()
 	server := sessiontest.StartRedis(t)
-	conn, prefix := connect(t, redis.Config{Addresses: []string{server.Addr}})
+	conn, prefix := redistest.Connect(t, redis.Config{Addresses: []string{server.Addr}})
 	records := redisrecords.New(conn, prefix, time.Now)
 	id := recordstest.Store{Now: time.Now}.Add(t, records, "a", "value", time.Hour)
 	sessiontest.Must(t, conn.Do(t.Context(), conn.B().ConfigSet().ParameterValue().ParameterValue("maxmemory", "1").Build()).Error())
