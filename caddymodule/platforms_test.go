@@ -203,7 +203,7 @@ func TestPlatformsAreNamed(t *testing.T) {
 			t.Errorf("%s: %s", app.Platform, detail)
 		}
 		log, err := os.ReadFile(filepath.Join(f.dir, "log"))
-		if cause := fmt.Sprintf(`"cause":"app %s on %s: platform answer unreadable`, app.ID, app.Platform); err != nil || !strings.Contains(string(log), cause) {
+		if cause := fmt.Sprintf(`"cause":"app %s on %s: platform response unreadable`, app.ID, app.Platform); err != nil || !strings.Contains(string(log), cause) {
 			t.Errorf("no %s in %s, %v", cause, log, err)
 		}
 	}

@@ -127,16 +127,16 @@ func explainCall(err error, address string) error {
 	if cause, ok := strings.CutPrefix(err.Error(), "performing request: "); ok {
 		return fmt.Errorf("%w at %s: %s; check that wxgate is running, and set its admin address with --address or --config", errNoResponse, address, cause)
 	}
-	answer, ok := strings.CutPrefix(err.Error(), "caddy responded with error: HTTP ")
+	refused, ok := strings.CutPrefix(err.Error(), "caddy responded with error: HTTP ")
 	if !ok {
 		return err
 	}
 	var problem struct {
 		Error string `json:"error"`
 	}
-	status, body, _ := strings.Cut(answer, ": ")
+	status, body, _ := strings.Cut(refused, ": ")
 	if json.Unmarshal([]byte(body), &problem) != nil || problem.Error == "" {
-		return fmt.Errorf("the admin API at %s responded with HTTP %s", address, answer)
+		return fmt.Errorf("the admin API at %s responded with HTTP %s", address, refused)
 	}
 	return fmt.Errorf("%s (HTTP %s)", problem.Error, status)
 }

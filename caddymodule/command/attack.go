@@ -34,7 +34,7 @@ echo upstream at --upstream, to which the gateway must proxy, and judges by what
 reaches it. Benign control requests show that what is attacked works at all.
 
 It exits with an error when an attack succeeds, or when a control fails, so that
-nothing can be told. docs/attacks.md lists the mechanisms and shows how to point
+there is no verdict. docs/attacks.md lists the mechanisms and shows how to point
 it at another gateway. The routes that it needs, as a Caddyfile:
 ` + corpus.Caddyfile + `
 Attack only what is yours: without --i-own-this-gateway, only loopback is.`

@@ -80,8 +80,8 @@ const (
 	// defaultStale is how long tokens are accepted while Redis is unreachable:
 	// a Sentinel fails over, and a Redis restarts, in less.
 	defaultStale = 30 * time.Second
-	// overdue is when a heartbeat of the store is overdue: it has four in that time,
-	// so that one slow response refuses nobody.
+	// overdue is when a heartbeat of the store is overdue. The store sends four in that
+	// time, so that one slow response does not refuse any request.
 	overdue = 2 * time.Second
 )
 
@@ -102,7 +102,7 @@ func streamGrace(configured caddy.Duration) (time.Duration, error) {
 // WaferCompat serves mini programs built on the client SDKs of Tencent Wafer,
 // `wafer-client-sdk` and `wafer2-client-sdk`, whose own server is abandoned.
 //
-// Their login has a path of its own, and their access token, which they call a
+// Their login has a separate path, and their access token, which they call a
 // skey, comes as X-WX-Skey on every guarded path. No X-WX header of a client
 // reaches the upstream, these included.
 type WaferCompat struct {

@@ -63,7 +63,7 @@ func checkSocket(ctx context.Context, listen string) error {
 	conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, "unix", path)
 	if err == nil {
 		_ = conn.Close()
-		return fmt.Errorf("another process answers on the admin socket %s: stop it, or give this gateway an admin socket of its own", path)
+		return fmt.Errorf("another process listens on the admin socket %s: stop it, or give this gateway another admin socket", path)
 	}
 	if _, err := os.Stat(filepath.Dir(path)); errors.Is(err, fs.ErrNotExist) && !strings.HasPrefix(path, "@") {
 		return fmt.Errorf("the folder of the admin socket %s does not exist: create it, or change admin in the global options", path)

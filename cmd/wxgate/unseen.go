@@ -11,7 +11,7 @@ import (
 )
 
 // printUnseen has Cobra print the error of one of Caddy's commands, which Caddy writes only to
-// its log, if that log is not on standard error. It may be a file that nobody looks at when a
+// its log, if that log is not on standard error. Users do not look into a log file when a
 // command prints nothing.
 func printUnseen(run func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {

@@ -75,7 +75,7 @@ func (r SessionRequest) Subject(*gateway.Runtime) []zap.Field {
 }
 
 // query checks the request. A misspelled appid is an error: the operator must not believe
-// that nobody is logged in.
+// that no user is logged in.
 func (r SessionsRequest) query(rt *gateway.Runtime) (q auth.Query, err error) {
 	q = auth.Query{App: r.App, Limit: r.Limit, Cursor: r.Cursor}
 	if r.OpenID != "" {

@@ -23,9 +23,9 @@ func obtain(ctx context.Context, c *wire.Client, t *corpus.Target, echo string) 
 			return nil, err
 		}
 	}
-	answer, err := c.Send(ctx, wire.H1, &wire.Request{Path: t.KeySet})
-	if err == nil && answer.Status == http.StatusOK {
-		s.ReadKeys(answer.Body)
+	response, err := c.Send(ctx, wire.H1, &wire.Request{Path: t.KeySet})
+	if err == nil && response.Status == http.StatusOK {
+		s.ReadKeys(response.Body)
 	}
 	return s, nil
 }
@@ -36,7 +36,7 @@ func login(ctx context.Context, c *wire.Client, t *corpus.Target, s *corpus.Secr
 	if err != nil {
 		return err
 	}
-	answer, err := c.Send(ctx, wire.H1, corpus.LoginRequest(t, code))
+	response, err := c.Send(ctx, wire.H1, corpus.LoginRequest(t, code))
 	if err != nil {
 		return fmt.Errorf("logging in: %w", err)
 	}
@@ -45,8 +45,8 @@ func login(ctx context.Context, c *wire.Client, t *corpus.Target, s *corpus.Secr
 		Refresh string `json:"refresh_token"`
 		Handle  string `json:"session_key"`
 	}
-	if json.Unmarshal([]byte(answer.Body), &granted) != nil || granted.Access == "" {
-		return fmt.Errorf("logging in: the response with status %d has no access_token", answer.Status)
+	if json.Unmarshal([]byte(response.Body), &granted) != nil || granted.Access == "" {
+		return fmt.Errorf("logging in: the response with status %d has no access_token", response.Status)
 	}
 	s.Token, s.Refresh, s.Handle = granted.Access, granted.Refresh, granted.Handle
 	return nil

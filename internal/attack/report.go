@@ -48,15 +48,15 @@ func WriteTable(w io.Writer, findings []Finding) error {
 // writeReasons writes each reason of the findings that were not blocked once.
 func writeReasons(w io.Writer, findings []Finding) error {
 	var b strings.Builder
-	told := map[string]bool{}
+	printed := map[string]bool{}
 	for _, f := range findings {
 		line := fmt.Sprintf("%s over %s: %s\n\t%s\n", f.ID, f.Protocol, f.Reason, f.Request)
 		if f.Verdict == NotApplicable || f.Verdict == Inconclusive {
 			line = fmt.Sprintf("%s over %s: %s\n", f.Mechanism, f.Protocol, f.Reason)
 		}
 		line = string(f.Verdict) + ": " + line
-		if f.Verdict != Blocked && !told[line] {
-			told[line] = true
+		if f.Verdict != Blocked && !printed[line] {
+			printed[line] = true
 			b.WriteString(line)
 		}
 	}

@@ -32,7 +32,7 @@ func (s *Service) Revoked(id *Identity) error {
 }
 
 // revokedAs is the class of a session's revocation. A client that logged in again silently
-// after it was replaced would replace the other one, and so on for ever.
+// after it was replaced would replace the other one, and so on forever.
 func (s *Service) revokedAs(id SessionID) error {
 	if s.cfg.Revocations.Replaced(id) {
 		return ErrSessionReplaced

@@ -59,9 +59,9 @@ func (s *Service) Profile(ctx context.Context, id *Identity, data OpenData, admi
 }
 
 // OpenUnverified decrypts data with a session key that the client brought, for
-// clients that are being moved. Whoever has the key can write the data, so what
-// it says is the client's word: the service keeps nothing of it and grants
-// nothing for it. Data that names another user than id's, if there is one, is
+// clients that are being moved. Any client that has the key can write the data, so
+// its content is only a claim of the client: the service stores nothing of it and
+// grants nothing for it. Data that names another user than id's, if there is one, is
 // refused.
 func (s *Service) OpenUnverified(app AppID, id *Identity, key string, data OpenData, admitted Apps) (Opened, error) {
 	platform, err := s.platform(app, admitted)

@@ -13,10 +13,10 @@ const (
 	erasedHashBytes = sha256.Size
 )
 
-// ErasedUser stands for a user who was erased: the key of a keyed hash (32 bytes), the
+// ErasedUser identifies a user who was erased: the key of a keyed hash (32 bytes), the
 // hash of the user (32 bytes) and [User.Shard]. It has its key with it, so that it means
 // the same in another store. Only a caller who knows the openid, or tries all of them,
-// finds the user; without the store's sealed records, which have the key, nobody can.
+// finds the user, and only with the store's sealed records, which have the key.
 type ErasedUser string
 
 // NewErasedUser returns u under a key of 32 bytes.
@@ -66,7 +66,7 @@ func (e ErasedUser) Hash() string { return string(e[erasedKeyBytes:][:erasedHash
 // Shard is [User.Shard] of the user. e must be valid.
 func (e ErasedUser) Shard() byte { return e[len(e)-1] }
 
-// Names reports whether e stands for u. e must be valid.
+// Names reports whether e identifies u. e must be valid.
 func (e ErasedUser) Names(u User) bool { return HashErased(e.Key(), u) == e.Hash() }
 
 // Erased is what [Store.Erase] deleted, and what it kept under a keyed hash.

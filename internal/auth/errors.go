@@ -21,7 +21,7 @@ var (
 	ErrUnknownApp        = errors.New("unknown app")
 	ErrWeChatBusy        = errors.New("platform busy")
 	ErrWeChatUnreachable = errors.New("platform unreachable")
-	ErrWeChatUnreadable  = errors.New("platform answer unreadable")
+	ErrWeChatUnreadable  = errors.New("platform response unreadable")
 	ErrWeChatTimeout     = errors.New("platform timeout")
 	ErrMissingToken      = errors.New("missing token")
 	ErrInvalidToken      = errors.New("invalid token")

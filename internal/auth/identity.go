@@ -33,7 +33,7 @@ type User struct {
 }
 
 // Shard spreads users evenly over 256 places: the first byte of the SHA-256 of
-// the app, NUL and the openid. It is one of 256 and so reveals nobody.
+// the app, NUL and the openid. It is one of 256, and so does not reveal the user.
 func (u User) Shard() byte {
 	h := sha256.New()
 	h.Write([]byte(u.App))
@@ -43,7 +43,7 @@ func (u User) Shard() byte {
 }
 
 // Identity is who a request comes from, as an access token says it.
-// It is shared between requests: nobody changes one after it was made.
+// It is shared between requests, and must not be changed after it was made.
 type Identity struct {
 	User
 	UnionID UnionID
@@ -122,8 +122,8 @@ func (s SessionID) Began() time.Time {
 }
 
 // Shard is [User.Shard] of the session's user, for an ID that [NewSessionID]
-// made; 0 for a string that is not a session ID. Whoever sends an ID chooses it:
-// it says where to look, and nothing of who the user is.
+// made; 0 for a string that is not a session ID. The client that sends an ID chooses it:
+// the shard says where to look, not who the user is.
 func (s SessionID) Shard() byte {
 	b, err := decodeSessionID(string(s))
 	if err != nil {

@@ -85,7 +85,7 @@ type Scope struct {
 	API      string // the host, with its port if it has one
 }
 
-// ErrNoPerson is what [Service.UsersOf] returns if nobody with the unionid is logged in.
+// ErrNoPerson is what [Service.UsersOf] returns if no user with the unionid is logged in.
 var ErrNoPerson = errors.New("no user with this unionid is logged in")
 
 // UsersOf returns the users with a session who have a unionid in the scope of an app: one

@@ -23,7 +23,7 @@ type Outcome string
 const (
 	Spent     Outcome = "spent"     // it cost something, or may have
 	Returned  Outcome = "returned"  // it certainly cost nothing
-	Kept      Outcome = "kept"      // it cost nothing, and the store could not be told
+	Kept      Outcome = "kept"      // it cost nothing, and the store could not record that
 	Exhausted Outcome = "exhausted" // it was refused until the window ends
 	Busy      Outcome = "busy"      // it was refused while others were under way
 	Failed    Outcome = "failed"    // it was refused because the store is down

@@ -68,8 +68,8 @@ const cgiPrograms = "/CGI-BIN/"
 // cutScript cuts a folded path behind the name of what may be a program, which serves
 // the rest: to Symfony, Laravel, ThinkPHP and others, /index.php/pay/1 is /pay/1,
 // whether or not links are written so. To a separate program, /pay.php/1 is /pay.php.
-// Any segment with an extension may be a program's name, /x.wsgi as well as whatever a
-// server is told to run.
+// Any segment with an extension may be a program's name, /x.wsgi as well as any that a
+// server is configured to run.
 func cutScript(path string) (name, rest string, ok bool) {
 	// The first, or what lies between two would not be looked at.
 	cut := min(endOfProgram(path), endBelow(path, nextData), endBelow(path, cgiPrograms))

@@ -7,7 +7,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// The environments that WeChat's Referer tells apart.
+// The environments that WeChat's Referer distinguishes.
 const (
 	EnvRelease  = "release"  // a released version
 	EnvTrial    = "trial"    // a development, trial or review version

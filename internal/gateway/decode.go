@@ -216,10 +216,10 @@ func (g *Gateway) writeDecoded(c *call, d *auth.Decoded) error {
 	if d.Opened.Unverified {
 		return c.respond(unverifiedPhone{phoneResponse: newPhoneResponse(phone)})
 	}
-	answer := newPhoneResponse(phone)
+	response := newPhoneResponse(phone)
 	if d.Grant != nil {
 		access := newAccessToken(d.Grant)
-		answer.accessToken = &access
+		response.accessToken = &access
 	}
-	return c.respond(answer)
+	return c.respond(response)
 }

@@ -92,8 +92,8 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) e
 	if err != nil {
 		return g.refuse(w, r, nil, err)
 	}
-	w, answered := g.config.CORS.Handle(w, r)
-	if answered {
+	w, responded := g.config.CORS.Handle(w, r)
+	if responded {
 		return nil
 	}
 	if e, ok := g.endpoint(r.URL.Path); ok && edge.CanonicalRequestPath(r) {

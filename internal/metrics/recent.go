@@ -14,7 +14,7 @@ const (
 	// recentMinutes is the time that [Recent] covers: long enough for a rate, and short
 	// enough that an operator sees what a change did.
 	recentMinutes = 5
-	// guarded is the call of [Rate] that stands for guarded requests.
+	// guarded is the call of [Rate] that counts guarded requests.
 	guarded = "request"
 )
 

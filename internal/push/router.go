@@ -94,7 +94,7 @@ const (
 var errSlow = fmt.Errorf("%w: a push was not stored within %v", auth.ErrStoreUnavailable, storeWithin)
 
 // Store puts a message into the queue of its service. Once it returns without an error, the
-// message is as durable as the store is, and WeChat may be told so. Errors wrap
+// message is as durable as the store is, and WeChat may get `success`. Errors wrap
 // [auth.ErrStoreUnavailable].
 func (r *Router) Store(ctx context.Context, p *callback.Push) (Outcome, error) {
 	f := r.find(p)

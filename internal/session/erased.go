@@ -12,7 +12,7 @@ import (
 
 // erasedUsers are the revocations of users who were erased, by the key of their hashes and
 // the hash. All users that a store erased have one key; a copy of another store brings the
-// key of that one. So a look for a user takes one hash usually, and none while nobody was
+// key of that one. So a search for a user usually takes one hash, and none while no user was
 // erased within the life of an access token.
 type erasedUsers map[string]*erasedKey
 

@@ -48,7 +48,7 @@ func RevokeSession(id auth.SessionID, accessEnd, now time.Time) (rev auth.Revoca
 // LimitSession is the revocation of a session that its user's next one ends; ok says that
 // there is something to revoke. A replaced session is remembered until its end, after its
 // last access token too: if a refresh were only revoked, its client would log in silently,
-// and two devices would end each other's sessions for ever. Nothing is replaced by the
+// and two devices would end each other's sessions forever. Nothing is replaced by the
 // default limit, where a client may log in again: a loop has filled it.
 func LimitSession(id auth.SessionID, end, accessEnd, now time.Time, limit auth.SessionLimit) (rev auth.Revocation, ok bool) {
 	if limit.Sessions == 0 {
@@ -134,7 +134,7 @@ func MergeRevocations(a, b auth.Revocation) auth.Revocation {
 	return a
 }
 
-// Covers reports whether a user's revocation holds a session by its ID. IDs tell
+// Covers reports whether a user's revocation covers a session, by its ID. IDs have
 // milliseconds, so milliseconds are compared.
 func Covers(notAfter time.Time, id auth.SessionID) bool {
 	return id.Began().UnixMilli() <= notAfter.UnixMilli()

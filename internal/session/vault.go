@@ -98,7 +98,7 @@ func (v Vault) HashUser(u auth.User) []byte {
 	return mac.Sum(nil)
 }
 
-// HashErased returns what stands for a user who was erased. Its key is derived, so that
+// HashErased returns what identifies a user who was erased. Its key is derived, so that
 // the hash is not the one which the user's keys had.
 func (v Vault) HashErased(u auth.User) auth.ErasedUser {
 	mac := hmac.New(sha256.New, v.IndexKey)

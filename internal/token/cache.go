@@ -65,7 +65,7 @@ func newCache(bytes int64, hash func(key uint64) (uint64, uint64)) (*cache, erro
 }
 
 // cacheHash returns the hash by which ristretto finds an entry. Two tokens with one hash
-// are told apart by [cache.get], so ristretto compares nothing, which is what the second
+// are distinguished by [cache.get], so ristretto compares nothing, which is what the second
 // hash, 0, says.
 func cacheHash(key uint64) (hash, conflict uint64) { return key, 0 }
 

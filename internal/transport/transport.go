@@ -3,7 +3,7 @@
 //
 // It exists because of what net/http's Transport costs a proxy. That one has two
 // goroutines for each connection: a request is handed to the first, its response comes
-// from the second, and the caller waits for both with a context of its own. These
+// from the second, and the caller waits for both with a separate context. These
 // hand-offs cost CPU time, the more so the less busy the machine is. A request without a
 // body needs none of them: the caller writes it, then reads the response.
 // docs/performance.md has the figures.
@@ -26,7 +26,7 @@ import (
 	"time"
 )
 
-// Transport is an http.RoundTripper with a pool of connections of its own.
+// Transport is an http.RoundTripper with its own pool of connections.
 type Transport struct {
 	settings *http.Transport
 	fallback http.RoundTripper
@@ -106,7 +106,7 @@ func (t *Transport) connection(out *outgoing) (*conn, error) {
 	if c == nil {
 		dialed, err := t.settings.DialContext(ctx, "tcp", address)
 		if err != nil {
-			// A caller that has gone is told apart from an upstream that is down.
+			// A caller that has gone is distinguished from an upstream that is down.
 			if cause := context.Cause(ctx); cause != nil {
 				err = cause
 			}

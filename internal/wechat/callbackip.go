@@ -52,7 +52,7 @@ func (c *Client) callbackAddresses(ctx context.Context) (list []netip.Prefix, er
 }
 
 func (c *Client) listAddresses(ctx context.Context, token string) (list []netip.Prefix, err error) {
-	var answer struct {
+	var response struct {
 		List []string `json:"ip_list"`
 	}
 	err = c.peer.do(ctx, platform.Request{
@@ -60,9 +60,9 @@ func (c *Client) listAddresses(ctx context.Context, token string) (list []netip.
 		Path:    "/cgi-bin/getcallbackip",
 		Query:   url.Values{"access_token": {token}},
 		Secrets: []string{token},
-	}, c.decode(platform.CallAddresses, &answer, func() error {
+	}, c.decode(platform.CallAddresses, &response, func() error {
 		var ok bool
-		if list, ok = addresses.Parse(answer.List); !ok {
+		if list, ok = addresses.Parse(response.List); !ok {
 			return platform.Incomplete(platform.CallAddresses, "ip_list")
 		}
 		return nil

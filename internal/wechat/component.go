@@ -73,19 +73,19 @@ func (c *Client) componentLogin(ctx context.Context, code string) (who auth.Logi
 func (c *Client) fetchComponentToken(ctx context.Context) (fetched, error) {
 	var got fetched
 	err := guard.RetryOnce(ctx, c.dialect, func() error {
-		var answer struct {
+		var response struct {
 			Token   string `json:"component_access_token"`
 			Seconds int64  `json:"expires_in"`
 		}
 		check := func() (err error) {
-			got, err = newFetched(platform.CallComponentToken, "component_access_token", answer.Token, answer.Seconds)
+			got, err = newFetched(platform.CallComponentToken, "component_access_token", response.Token, response.Seconds)
 			return err
 		}
 		return c.component.service.do(ctx, platform.Request{
 			Name:    platform.CallComponentToken,
 			Target:  c.component.target,
 			Secrets: slices.Concat(slices.Collect(maps.Values(c.component.target.Query()))...),
-		}, c.decode(platform.CallComponentToken, &answer, check))
+		}, c.decode(platform.CallComponentToken, &response, check))
 	})
 	return got, err
 }

@@ -23,9 +23,9 @@ const (
 // invalidate the previous one at once, so the call may be retried.
 func (c *Client) fetchToken(ctx context.Context) (got fetched, err error) {
 	err = guard.RetryOnce(ctx, c.dialect, func() error {
-		r, answer := c.dialect.TokenRequest(c.app), c.dialect.TokenResponse()
-		return c.peer.do(ctx, r, c.decode(r.Name, answer, func() (err error) {
-			token, seconds := answer.Result()
+		r, response := c.dialect.TokenRequest(c.app), c.dialect.TokenResponse()
+		return c.peer.do(ctx, r, c.decode(r.Name, response, func() (err error) {
+			token, seconds := response.Result()
 			got, err = newFetched(r.Name, "access_token", token, seconds)
 			return err
 		}))

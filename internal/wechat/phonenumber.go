@@ -51,11 +51,11 @@ func (c *Client) checkPhoneCode(code string, openid auth.OpenID) error {
 // mini program gets a phone code, once for each; a code that it refuses is none of those.
 // https://developers.weixin.qq.com/miniprogram/dev/framework/open-ability/getPhoneNumber.html
 func (c *Client) phoneNumber(ctx context.Context, token, code string, openid auth.OpenID) (phone auth.Phone, charged bool, err error) {
-	var answer struct {
+	var response struct {
 		Info opendata.PhoneInfo `json:"phone_info"`
 	}
 	check := func() error {
-		number, missing, ok := answer.Info.Phone()
+		number, missing, ok := response.Info.Phone()
 		if !ok {
 			return platform.Incomplete(platform.CallPhone, missing)
 		}
@@ -75,7 +75,7 @@ func (c *Client) phoneNumber(ctx context.Context, token, code string, openid aut
 			OpenID auth.OpenID `json:"openid"` // WeChat then refuses the code of another user
 		}{code, openid},
 		Secrets: []string{token, code, string(openid)},
-	}, c.decode(platform.CallPhone, &answer, check))
+	}, c.decode(platform.CallPhone, &response, check))
 	return phone, err == nil || !unsent() && !c.dialect.IsRefused(err), err
 }
 
@@ -111,7 +111,7 @@ func (c *Client) CheckPhone(ctx context.Context, data auth.OpenData) error {
 }
 
 func (c *Client) checkPhone(ctx context.Context, token, hash string) error {
-	var answer struct {
+	var response struct {
 		Valid *bool `json:"vaild"` // WeChat's spelling
 	}
 	return c.peer.do(ctx, platform.Request{
@@ -122,11 +122,11 @@ func (c *Client) checkPhone(ctx context.Context, token, hash string) error {
 			Hash string `json:"encrypted_msg_hash"`
 		}{hash},
 		Secrets: []string{token, hash},
-	}, c.decode(platform.CallCheckPhone, &answer, func() error {
+	}, c.decode(platform.CallCheckPhone, &response, func() error {
 		switch {
-		case answer.Valid == nil:
+		case response.Valid == nil:
 			return platform.Incomplete(platform.CallCheckPhone, "vaild")
-		case !*answer.Valid:
+		case !*response.Valid:
 			return fmt.Errorf("%w: WeChat did not encrypt this phone number", auth.ErrDecryptFailed)
 		}
 		return nil

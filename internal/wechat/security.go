@@ -104,7 +104,7 @@ func (c *Client) sendSealed(ctx context.Context, out Outgoing, body *replayable,
 	}
 	started, sent := time.Now(), false
 	var header http.Header
-	var answer []byte
+	var sealed []byte
 	err = c.forwards.Protect(func() error {
 		sent = true
 		resp, err := c.peer.http.RoundTrip(req) //nolint:bodyclose // readSealed closes it
@@ -112,12 +112,12 @@ func (c *Client) sendSealed(ctx context.Context, out Outgoing, body *replayable,
 			return forwardError(ctx, body, err, auth.ErrWeChatUnreachable)
 		}
 		header = resp.Header
-		answer, err = readSealed(ctx, body, resp)
+		sealed, err = readSealed(ctx, body, resp)
 		return err
 	})
 	var opened apisecurity.Opened
 	if err == nil {
-		opened, err = c.peer.security.open(req.URL, header, answer)
+		opened, err = c.peer.security.open(req.URL, header, sealed)
 	}
 	if err == nil {
 		stale = c.dialect.RefusesToken(opened.Body)
@@ -142,20 +142,20 @@ func (c *Client) sealedRequest(ctx context.Context, out Outgoing, body *replayab
 // readSealed reads an encrypted response completely and closes it.
 func readSealed(ctx context.Context, body *replayable, resp *http.Response) ([]byte, error) {
 	defer func() { _ = resp.Body.Close() }() // it was read, or an error is returned
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxSealedBytes+1))
+	sealed, err := io.ReadAll(io.LimitReader(resp.Body, maxSealedBytes+1))
 	switch {
 	case err != nil:
 		return nil, forwardError(ctx, body, err, auth.ErrWeChatUnreadable)
-	case len(answer) > maxSealedBytes:
+	case len(sealed) > maxSealedBytes:
 		return nil, fmt.Errorf("%w: more than %d bytes", auth.ErrWeChatUnreadable, maxSealedBytes)
 	}
-	return answer, nil
+	return sealed, nil
 }
 
 // misconfigured returns WeChat's error if it is about the encryption or the signature: the
 // upstream, which sent neither, cannot do anything about it.
-func (c *Client) misconfigured(answer []byte) error {
-	err := c.dialect.Decode(platform.CallForward, http.StatusOK, answer, new(struct{}), c.cfg.Now())
+func (c *Client) misconfigured(body []byte) error {
+	err := c.dialect.Decode(platform.CallForward, http.StatusOK, body, new(struct{}), c.cfg.Now())
 	if refusal, ok := errors.AsType[*auth.PlatformError](err); ok {
 		if _, ok := apisecurity.Advice(refusal.Code); ok {
 			return err

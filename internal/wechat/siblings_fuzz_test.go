@@ -31,10 +31,10 @@ var siblingAnswers = []string{
 	`{"errcode":0,"corpid":"wx0123456789abcdef","userid":"a.b@c","session_key":"k"}`, `{}`, `[]`, `null`, ``, `<html>`, "{\"errmsg\":\"\x01\xff\"}",
 }
 
-// FuzzLoginAnswer: whatever a platform answers, a login names a user whose name
+// FuzzLoginResponse: whatever a platform returns, a login names a user whose name
 // can be a header and a key, or fails as one of the classes; nothing panics, and
 // no call is repeated for it but one whose token was refused.
-func FuzzLoginAnswer(f *testing.F) {
+func FuzzLoginResponse(f *testing.F) {
 	for _, body := range siblingAnswers {
 		f.Add(body)
 	}
@@ -61,9 +61,9 @@ func FuzzLoginAnswer(f *testing.F) {
 	})
 }
 
-// FuzzTokenAnswer is the same for access tokens. The clock is a fake one: the wait
+// FuzzTokenResponse is the same for access tokens. The clock is a fake one: the wait
 // before a retry would be most of the time.
-func FuzzTokenAnswer(f *testing.F) {
+func FuzzTokenResponse(f *testing.F) {
 	for _, body := range siblingAnswers {
 		f.Add(body)
 	}

@@ -93,11 +93,11 @@ func (p *peer) do(ctx context.Context, r platform.Request, read func(reply) erro
 	started, sent := time.Now(), false
 	err := p.guard.Run(func() error {
 		sent = true
-		answer, err := p.send(ctx, r)
+		resp, err := p.send(ctx, r)
 		if err != nil {
 			return err
 		}
-		return read(answer)
+		return read(resp)
 	})
 	err = advise(redact.Message(err, r.Secrets))
 	p.report(ctx, r.Name, sent, started, err)

@@ -121,7 +121,7 @@ func (c *Client) rank(ctx context.Context, openid auth.OpenID, ip netip.Addr) (a
 }
 
 func (c *Client) userRisk(ctx context.Context, token string, openid auth.OpenID, ip netip.Addr) (auth.Risk, error) {
-	var answer struct {
+	var response struct {
 		Rank *int `json:"risk_rank"`
 	}
 	var risk auth.Risk
@@ -136,10 +136,10 @@ func (c *Client) userRisk(ctx context.Context, token string, openid auth.OpenID,
 			IP     netip.Addr  `json:"client_ip"`
 		}{c.cfg.AppID, openid, c.risks.config.Scene, ip},
 		Secrets: []string{token, string(openid)},
-	}, c.decode(platform.CallRisk, &answer, func() error {
-		ok := answer.Rank != nil
+	}, c.decode(platform.CallRisk, &response, func() error {
+		ok := response.Rank != nil
 		if ok {
-			risk, ok = auth.RiskOf(*answer.Rank)
+			risk, ok = auth.RiskOf(*response.Rank)
 		}
 		if !ok {
 			return platform.Incomplete(platform.CallRisk, "risk_rank")

@@ -31,11 +31,11 @@ func (c *Client) CheckSession(ctx context.Context, openid auth.OpenID, key auth.
 }
 
 func (c *Client) checkSession(ctx context.Context, r platform.Request) error {
-	var answer struct {
+	var response struct {
 		Code *jsontext.Value `json:"errcode"`
 	}
-	return c.peer.do(ctx, r, c.decode(platform.CallCheck, &answer, func() error {
-		if answer.Code == nil { // an empty object does not say that the key is valid
+	return c.peer.do(ctx, r, c.decode(platform.CallCheck, &response, func() error {
+		if response.Code == nil { // an empty object does not say that the key is valid
 			return platform.Incomplete(platform.CallCheck, "errcode")
 		}
 		return nil
@@ -49,15 +49,15 @@ func (c *Client) ResetSessionKey(ctx context.Context, openid auth.OpenID, key au
 	if err := c.miniProgramOnly(platform.CallReset); err != nil {
 		return auth.SessionKey{}, err
 	}
-	var answer struct {
+	var response struct {
 		OpenID     auth.OpenID `json:"openid"`
 		SessionKey string      `json:"session_key"`
 	}
 	check := func() error {
 		switch {
-		case answer.OpenID != openid:
+		case response.OpenID != openid:
 			return platform.Incomplete(platform.CallReset, "openid")
-		case !validSessionKey(answer.SessionKey):
+		case !validSessionKey(response.SessionKey):
 			return platform.Incomplete(platform.CallReset, "session_key")
 		}
 		return nil
@@ -67,12 +67,12 @@ func (c *Client) ResetSessionKey(ctx context.Context, openid auth.OpenID, key au
 		if err != nil {
 			return err
 		}
-		return c.peer.do(ctx, r, c.decode(platform.CallReset, &answer, check))
+		return c.peer.do(ctx, r, c.decode(platform.CallReset, &response, check))
 	})
 	if err != nil {
 		return auth.SessionKey{}, err
 	}
-	return auth.SessionKey{Key: answer.SessionKey, ObtainedAt: c.cfg.Now()}, nil
+	return auth.SessionKey{Key: response.SessionKey, ObtainedAt: c.cfg.Now()}, nil
 }
 
 func sessionRequest(name platform.CallName, path, token string, openid auth.OpenID, key auth.SessionKey) (platform.Request, error) {

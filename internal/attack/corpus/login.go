@@ -91,5 +91,5 @@ func cacheable(e *Evidence) string {
 	if e.Response == nil || e.Response.Status != http.StatusOK || strings.Contains(e.Response.Get("Cache-Control"), "no-store") {
 		return ""
 	}
-	return "the answer with the token may be cached: Cache-Control is " + e.Response.Get("Cache-Control")
+	return "the response with the token may be cached: Cache-Control is " + e.Response.Get("Cache-Control")
 }

@@ -20,7 +20,7 @@ func (c *Client) sendH1(ctx context.Context, r *Request) (*Response, error) {
 		_, err := conn.Write(r.Bytes(c.Host))
 		written <- err
 	}()
-	answer, err := readH1(bufio.NewReader(conn), r.method())
+	response, err := readH1(bufio.NewReader(conn), r.method())
 	if err != nil {
 		_ = conn.Close()
 		if writeErr := <-written; writeErr != nil {
@@ -28,28 +28,28 @@ func (c *Client) sendH1(ctx context.Context, r *Request) (*Response, error) {
 		}
 		return nil, err
 	}
-	return answer, nil
+	return response, nil
 }
 
 func readH1(in *bufio.Reader, method string) (*Response, error) {
-	response, err := http.ReadResponse(in, &http.Request{Method: method})
+	raw, err := http.ReadResponse(in, &http.Request{Method: method})
 	if err != nil {
 		return nil, fmt.Errorf("reading the response: %w", err)
 	}
-	defer func() { _ = response.Body.Close() }()
-	answer := &Response{Status: response.StatusCode}
-	for name, values := range response.Header {
+	defer func() { _ = raw.Body.Close() }()
+	response := &Response{Status: raw.StatusCode}
+	for name, values := range raw.Header {
 		for _, value := range values {
-			answer.Header = append(answer.Header, Field{name, value})
+			response.Header = append(response.Header, Field{name, value})
 		}
 	}
-	if response.StatusCode == http.StatusSwitchingProtocols || method == http.MethodConnect {
-		return answer, nil // a tunnel has no end
+	if raw.StatusCode == http.StatusSwitchingProtocols || method == http.MethodConnect {
+		return response, nil // a tunnel has no end
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxResponse))
-	answer.Body = string(body)
+	body, err := io.ReadAll(io.LimitReader(raw.Body, maxResponse))
+	response.Body = string(body)
 	if err != nil {
-		return answer, fmt.Errorf("reading the response's body: %w", err)
+		return response, fmt.Errorf("reading the response's body: %w", err)
 	}
-	return answer, nil
+	return response, nil
 }

@@ -42,9 +42,9 @@ func (c *Client) sendH2(ctx context.Context, r *Request) (*Response, error) {
 	// Read the response even after an error: the gateway may have refused the headers
 	// already.
 	sendErr := writeH2(framer, r, c.Host)
-	answer, err := readH2(framer, r.Protocol != "")
-	if answer != nil {
-		return answer, err
+	response, err := readH2(framer, r.Protocol != "")
+	if response != nil {
+		return response, err
 	}
 	return nil, errors.Join(err, sendErr)
 }
@@ -95,32 +95,32 @@ func writeH2Block(framer *http2.Framer, fields []Field, end bool) error {
 // connection ends. With headOnly, for tunnels, it reads only the headers.
 func readH2(framer *http2.Framer, headOnly bool) (*Response, error) {
 	framer.ReadMetaHeaders = hpack.NewDecoder(h2TableBytes, nil)
-	var answer *Response
+	var response *Response
 	for {
 		frame, err := framer.ReadFrame()
 		if err != nil {
-			return answer, fmt.Errorf("reading the response: %w", err)
+			return response, fmt.Errorf("reading the response: %w", err)
 		}
 		switch f := frame.(type) {
 		case *http2.MetaHeadersFrame:
 			head := headOf(f)
 			if head == nil { // trailers
-				return answer, nil
+				return response, nil
 			}
-			if answer = head; f.StreamEnded() || headOnly {
-				return answer, nil
+			if response = head; f.StreamEnded() || headOnly {
+				return response, nil
 			}
 		case *http2.DataFrame:
-			if answer != nil && len(answer.Body) < maxResponse {
-				answer.Body += string(f.Data())
+			if response != nil && len(response.Body) < maxResponse {
+				response.Body += string(f.Data())
 			}
 			if f.StreamEnded() {
-				return answer, nil
+				return response, nil
 			}
 		case *http2.RSTStreamFrame:
-			return answer, fmt.Errorf("the stream was reset: %v", f.ErrCode)
+			return response, fmt.Errorf("the stream was reset: %v", f.ErrCode)
 		case *http2.GoAwayFrame:
-			return answer, fmt.Errorf("the connection was closed: %v", f.ErrCode)
+			return response, fmt.Errorf("the connection was closed: %v", f.ErrCode)
 		case *http2.SettingsFrame:
 			acknowledge(framer, f)
 		}
@@ -140,9 +140,9 @@ func headOf(f *http2.MetaHeadersFrame) *Response {
 	if err != nil {
 		return nil
 	}
-	answer := &Response{Status: status}
+	response := &Response{Status: status}
 	for _, field := range f.RegularFields() {
-		answer.Header = append(answer.Header, Field{field.Name, field.Value})
+		response.Header = append(response.Header, Field{field.Name, field.Value})
 	}
-	return answer
+	return response
 }

@@ -115,50 +115,50 @@ func prefixed(b []byte, first byte, bits uint, n uint64) []byte {
 // readH3 reads the frames of a response up to the end of the stream. With headOnly, for
 // tunnels, it reads only the headers.
 func readH3(in *bufio.Reader, headOnly bool) (*Response, error) {
-	var answer *Response
+	var response *Response
 	for {
 		kind, err := quicvarint.Read(in)
-		if errors.Is(err, io.EOF) && answer != nil {
-			return answer, nil
+		if errors.Is(err, io.EOF) && response != nil {
+			return response, nil
 		}
 		if err != nil {
-			return answer, fmt.Errorf("reading the response: %w", err)
+			return response, fmt.Errorf("reading the response: %w", err)
 		}
 		length, err := quicvarint.Read(in)
 		if err != nil || length > maxResponse {
-			return answer, fmt.Errorf("reading a frame of the response: %d bytes: %w", length, err)
+			return response, fmt.Errorf("reading a frame of the response: %d bytes: %w", length, err)
 		}
 		payload := make([]byte, length)
 		if _, err := io.ReadFull(in, payload); err != nil {
-			return answer, fmt.Errorf("reading a frame of the response: %w", err)
+			return response, fmt.Errorf("reading a frame of the response: %w", err)
 		}
 		switch {
-		case kind == h3Headers && answer == nil:
-			if answer, err = decodeH3(payload); err != nil || headOnly {
-				return answer, err
+		case kind == h3Headers && response == nil:
+			if response, err = decodeH3(payload); err != nil || headOnly {
+				return response, err
 			}
-		case kind == h3Data && answer != nil && len(answer.Body) < maxResponse:
-			answer.Body += string(payload)
+		case kind == h3Data && response != nil && len(response.Body) < maxResponse:
+			response.Body += string(payload)
 		}
 	}
 }
 
 func decodeH3(block []byte) (*Response, error) {
-	answer := &Response{}
+	response := &Response{}
 	next := qpack.NewDecoder().Decode(block)
 	for {
 		f, err := next()
 		if errors.Is(err, io.EOF) {
-			return answer, nil
+			return response, nil
 		}
 		if err != nil {
 			return nil, fmt.Errorf("decoding the response's header: %w", err)
 		}
 		if f.Name != ":status" {
-			answer.Header = append(answer.Header, Field{f.Name, f.Value})
+			response.Header = append(response.Header, Field{f.Name, f.Value})
 			continue
 		}
-		if answer.Status, err = strconv.Atoi(f.Value); err != nil {
+		if response.Status, err = strconv.Atoi(f.Value); err != nil {
 			return nil, fmt.Errorf("reading the response's status: %w", err)
 		}
 	}

@@ -86,7 +86,7 @@ func (l *Limiter[K]) drop() {
 	}
 }
 
-// Destruct implements Caddy's Destructor. It forgets nothing: requests of an old
+// Destruct implements Caddy's Destructor. It keeps the counts: requests of an old
 // configuration may still be counted.
 func (*Limiter[K]) Destruct() error { return nil }
 

@@ -93,7 +93,7 @@ func (h *Headers) Join(token string, err error, query string) (string, error) {
 }
 
 // Check refuses a skey that comes with the ID of another session. wafer-client-sdk keeps
-// both, and a mixture of two logins identifies nobody.
+// both, and a mixture of two logins does not identify a user.
 func (h *Headers) Check(id *auth.Identity) error {
 	if h != nil && h.Skey != "" && h.ID != "" && h.ID != string(id.Session) {
 		return fmt.Errorf("%w: X-WX-Id names another session than X-WX-Skey", auth.ErrInvalidToken)

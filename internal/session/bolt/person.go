@@ -72,7 +72,7 @@ func (c *change) usersOf(person []byte) map[recent.User]bool {
 // person is the name of a person in the indexes; zeros without a unionid.
 func (c *change) person(u auth.UnionID) []byte {
 	if u == "" {
-		return layout.Nobody
+		return layout.NoPerson
 	}
 	return c.vault.HashPerson(u)[:layout.PersonBytes]
 }
@@ -92,7 +92,7 @@ func listPerson(tx *bbolt.Tx, person, user, id []byte) error {
 	return nil
 }
 
-// has reports whether a bucket has a key: Get does not tell an empty value from none.
+// has reports whether a bucket has a key: Get does not distinguish an empty value from none.
 func has(bucket *bbolt.Bucket, key []byte) bool {
 	k, _ := bucket.Cursor().Seek(key)
 	return bytes.Equal(k, key)

@@ -107,37 +107,37 @@ func (c *change) makeRoom(sessions []indexed, next *auth.Session, limit auth.Ses
 // Session implements [auth.Store].
 func (s *Store) Session(ctx context.Context, id auth.SessionID) (*auth.Session, error) {
 	var sess *auth.Session
-	var answer error
+	var outcome error
 	err := s.read(ctx, func(c *change) error {
-		sess, answer = c.session(id)
+		sess, outcome = c.session(id)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
-	return sess, answer
+	return sess, outcome
 }
 
 // Update implements [auth.Store]. decide runs within the write, with everybody
 // else's writes waiting: it must not use the store, and not take long.
 func (s *Store) Update(ctx context.Context, id auth.SessionID, decide func(*auth.Session) (auth.Verdict, error)) error {
-	var answer error
+	var outcome error
 	err := s.write(ctx, func(c *change) error {
 		var before *auth.Session
-		before, answer = c.session(id)
-		if answer != nil {
+		before, outcome = c.session(id)
+		if outcome != nil {
 			return nil //nolint:nilerr // it is the caller's result; the transaction did not fail
 		}
 		after := session.CloneSession(before)
 		var verdict auth.Verdict
-		verdict, answer = decide(after)
+		verdict, outcome = decide(after)
 		session.KeepIdentity(after, before)
 		return c.carryOut(verdict, before, after)
 	})
 	if err != nil {
 		return err
 	}
-	return answer
+	return outcome
 }
 
 func (c *change) carryOut(verdict auth.Verdict, before, after *auth.Session) error {

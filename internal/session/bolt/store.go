@@ -19,7 +19,7 @@ import (
 //
 // Writes that come in together are committed together. A context is looked at on
 // the way in; a write that has begun is not cut off, since its caller could not
-// be told whether it happened. It takes as long as the disk takes to sync.
+// learn whether it happened. It takes as long as the disk takes to sync.
 type Store struct {
 	file  *File
 	now   func() time.Time

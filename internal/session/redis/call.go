@@ -118,7 +118,7 @@ func (r *Client) settle(ctx context.Context, shard byte, key string, try func() 
 // noteRefusal stores that Redis responded but refused a write, for [Client.Ready]: health
 // checks then fail before users notice.
 func (r *Client) noteRefusal(err error) {
-	if _, answered := rueidis.IsRedisErr(err); answered || errors.Is(err, connection.ErrFewAcks) {
+	if _, responded := rueidis.IsRedisErr(err); responded || errors.Is(err, connection.ErrFewAcks) {
 		r.refused.Store(&err)
 	}
 }

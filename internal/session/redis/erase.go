@@ -142,8 +142,8 @@ func (r *Client) deleteLate(ctx context.Context, stream string, entries []namedE
 // import brought. Only the sessions themselves name their user.
 func (s *Store) ofErased(ctx context.Context, rev auth.Revocation) (covered []auth.SessionID, err error) {
 	err = s.redis.eachSession(ctx, func(id auth.SessionID) error {
-		held, answer, err := s.readSession(ctx, id)
-		if err != nil || answer != nil {
+		held, outcome, err := s.readSession(ctx, id)
+		if err != nil || outcome != nil {
 			return err
 		}
 		if session.Covers(rev.NotAfter, id) && rev.Erased.Names(held.User) {

@@ -18,7 +18,7 @@ func (s *Store) List(ctx context.Context, q auth.Query) (page auth.Page, err err
 	if err != nil {
 		return auth.Page{}, err
 	}
-	var answer error
+	var outcome error
 	err = s.redis.observed(ctx, opList, q.User.Shard(), func() (err error) {
 		if q.User != (auth.User{}) {
 			page, position, err = s.userPage(ctx, q, position)
@@ -26,7 +26,7 @@ func (s *Store) List(ctx context.Context, q auth.Query) (page auth.Page, err err
 			page, position, err = s.redis.servers().Page(ctx, q, position, s.readSessions)
 		}
 		if errors.Is(err, auth.ErrInvalidCursor) {
-			answer = err
+			outcome = err
 			return nil
 		}
 		if err != nil {
@@ -34,7 +34,7 @@ func (s *Store) List(ctx context.Context, q auth.Query) (page auth.Page, err err
 		}
 		return nil
 	})
-	if err = cmp.Or(err, answer); err != nil || position == nil {
+	if err = cmp.Or(err, outcome); err != nil || position == nil {
 		return page, err
 	}
 	page.Next, err = s.redis.vault.Load().SealCursor(q, position)

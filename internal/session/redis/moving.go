@@ -58,11 +58,11 @@ func (r *Client) eachSession(ctx context.Context, do func(auth.SessionID) error)
 // exportSession exports a session and, with the first of a user, the user's keys and
 // attempts.
 func (s *Store) exportSession(ctx context.Context, do func(session.Entry) error, id auth.SessionID) error {
-	held, answer, err := s.readSession(ctx, id)
-	if end, ok := layout.ParseReplaced(held.sealed); ok && errors.Is(answer, auth.ErrSessionReplaced) {
+	held, outcome, err := s.readSession(ctx, id)
+	if end, ok := layout.ParseReplaced(held.sealed); ok && errors.Is(outcome, auth.ErrSessionReplaced) {
 		return session.EmitEntry(ctx, do, session.Entry{Revocation: &auth.Revocation{Session: id, Until: end, Replaced: true}})
 	}
-	if err != nil || answer != nil {
+	if err != nil || outcome != nil {
 		return err // a session that has ended is not an error
 	}
 	if err := session.EmitEntry(ctx, do, session.Entry{Session: held.Session}); err != nil {

@@ -20,7 +20,7 @@ func (s *Store) Create(ctx context.Context, sess *auth.Session, key auth.Session
 	if sess.ID.Shard() != shard {
 		return nil, session.Unavailable(errOtherShard)
 	}
-	var answer error
+	var outcome error
 	err = s.redis.observed(ctx, opCreate, shard, func() error {
 		lock := layout.UserName(s.redis.vault.Load(), sess.User)
 		return s.redis.settle(ctx, shard, lock, func() (bool, error) {
@@ -28,7 +28,7 @@ func (s *Store) Create(ctx context.Context, sess *auth.Session, key auth.Session
 			if err != nil {
 				return false, err
 			}
-			if answer = s.tooEarly(user, sess); answer != nil {
+			if outcome = s.tooEarly(user, sess); outcome != nil {
 				return true, nil //nolint:nilerr // it is the result of the operation; Redis did not fail
 			}
 			var settled bool
@@ -37,7 +37,7 @@ func (s *Store) Create(ctx context.Context, sess *auth.Session, key auth.Session
 		})
 	})
 	if err == nil {
-		err = answer
+		err = outcome
 	}
 	if err != nil {
 		return nil, err
@@ -114,16 +114,16 @@ func (s *Store) Session(ctx context.Context, id auth.SessionID) (*auth.Session, 
 		return nil, fmt.Errorf("%w: %w", auth.ErrNoSession, err)
 	}
 	var held heldSession
-	var answer error
+	var outcome error
 	err := s.redis.observed(ctx, opSession, id.Shard(), func() (err error) {
-		held, answer, err = s.readSession(ctx, id)
+		held, outcome, err = s.readSession(ctx, id)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if answer != nil {
-		return nil, answer
+	if outcome != nil {
+		return nil, outcome
 	}
 	return held.Session, nil
 }
@@ -134,17 +134,17 @@ func (s *Store) Update(ctx context.Context, id auth.SessionID, decide func(*auth
 	if _, err := auth.ParseSessionID(string(id)); err != nil {
 		return fmt.Errorf("%w: %w", auth.ErrNoSession, err)
 	}
-	var answer error
+	var outcome error
 	err := s.redis.observed(ctx, opUpdate, id.Shard(), func() error {
 		return s.redis.settle(ctx, id.Shard(), string(id), func() (settled bool, err error) {
 			var held heldSession
-			held, answer, err = s.readSession(ctx, id)
-			if err != nil || answer != nil {
+			held, outcome, err = s.readSession(ctx, id)
+			if err != nil || outcome != nil {
 				return true, err
 			}
 			after := session.CloneSession(held.Session)
 			var verdict auth.Verdict
-			verdict, answer = decide(after)
+			verdict, outcome = decide(after)
 			session.KeepIdentity(after, held.Session)
 			return s.carryOut(ctx, verdict, held, after)
 		})
@@ -152,7 +152,7 @@ func (s *Store) Update(ctx context.Context, id auth.SessionID, decide func(*auth
 	if err != nil {
 		return err
 	}
-	return answer
+	return outcome
 }
 
 func (s *Store) carryOut(ctx context.Context, verdict auth.Verdict, held heldSession, after *auth.Session) (settled bool, err error) {

@@ -108,14 +108,14 @@ type heldSession struct {
 
 // readSession reads a session that has not ended. A session that cannot be decoded counts as
 // ended: its client then logs in again silently, and any other error would lock it out.
-// answer is [auth.ErrNoSession] or nil; err is an error of Redis.
-func (s *Store) readSession(ctx context.Context, id auth.SessionID) (held heldSession, answer, err error) {
+// outcome is [auth.ErrNoSession] or nil; err is an error of Redis.
+func (s *Store) readSession(ctx context.Context, id auth.SessionID) (held heldSession, outcome, err error) {
 	r := s.redis
 	return s.openSession(id, r.client.Send(ctx, r.client.B().Get().Key(r.sessionKey(id)).Build()))
 }
 
 // openSession is readSession with the response of Redis.
-func (s *Store) openSession(id auth.SessionID, response rueidis.RedisResult) (held heldSession, answer, err error) {
+func (s *Store) openSession(id auth.SessionID, response rueidis.RedisResult) (held heldSession, outcome, err error) {
 	r := s.redis
 	held.key = r.sessionKey(id)
 	held.sealed, err = response.ToString()

@@ -51,7 +51,7 @@ func (v *Value) load(ctx context.Context) ([]byte, error) {
 // returns nil, an error or the old value, nothing is written. Its error is returned
 // unchanged.
 func (v *Value) Update(ctx context.Context, change func(old []byte) ([]byte, error)) error {
-	var answer error
+	var outcome error
 	err := v.redis.observed(ctx, opSwap, 0, func() error {
 		return v.redis.settle(ctx, 0, v.key, func() (settled bool, err error) {
 			old, err := v.load(ctx)
@@ -59,7 +59,7 @@ func (v *Value) Update(ctx context.Context, change func(old []byte) ([]byte, err
 				return false, err
 			}
 			var changed []byte
-			if changed, answer = change(old); answer != nil || changed == nil || string(changed) == string(old) {
+			if changed, outcome = change(old); outcome != nil || changed == nil || string(changed) == string(old) {
 				return true, nil //nolint:nilerr // it is the result of change; Redis did not fail
 			}
 			return v.redis.write(ctx, step.ScriptSwap, []string{v.key}, []string{string(old), string(changed)})
@@ -68,7 +68,7 @@ func (v *Value) Update(ctx context.Context, change func(old []byte) ([]byte, err
 	if err != nil {
 		return err
 	}
-	return answer
+	return outcome
 }
 
 // Put sets the value until ttl has passed.

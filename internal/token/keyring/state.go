@@ -147,7 +147,7 @@ func (s *state) check() error {
 }
 
 // text returns the state as JSON, which is then sealed. It alone limits the size of
-// the state, so that neither rotations nor changed settings let it grow for ever.
+// the state, so that neither rotations nor changed settings let it grow without a limit.
 func (s *state) text() ([]byte, error) {
 	if len(s.Keys) > maxKeys {
 		return nil, fmt.Errorf("%w: %d, at most %d are kept; retire some, or rotate less often", ErrFull, len(s.Keys), maxKeys)

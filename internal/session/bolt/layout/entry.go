@@ -52,8 +52,8 @@ func DecodeEntry(value []byte) (e Entry, ok bool) {
 // EndKey is the key of a session in the index of ends.
 func EndKey(end time.Time, id []byte) []byte { return append(append(TimeKey(end), TagEnd), id...) }
 
-// Nobody is the person of a session without one.
-var Nobody = make([]byte, PersonBytes)
+// NoPerson is the person of a session without a unionid.
+var NoPerson = make([]byte, PersonBytes)
 
 // KeyPlace is the name of the place that session keys are sealed into, beside the user's
 // hash: that of the bucket which had them in schema 1.

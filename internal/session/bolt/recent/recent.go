@@ -58,7 +58,7 @@ type (
 	// Session is the key of a session.
 	Session [16]byte
 	// Person is the first bytes of the hash of a unionid; zero for a session without one. A
-	// person whom two unionids share is told apart by the sessions, which have them.
+	// person whom two unionids share is distinguished by the sessions, which have the unionids.
 	Person [8]byte
 )
 
@@ -298,7 +298,7 @@ func (r *Index) Merge(tx *bbolt.Tx, lists Lists) error {
 func (r *Index) Begin() { r.added, r.merged, r.removed = 0, 0, nil }
 
 // Committed is called after each commit that succeeded. What a failed one added stays in
-// the index: when a sync fails, nobody knows what is on the disk.
+// the index: when a sync fails, it is unknown what is on the disk.
 func (r *Index) Committed() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -129,7 +129,7 @@ func upgradeSecond(to *steps.Writer, from *bbolt.Tx) error {
 			if len(v) < at {
 				return fmt.Errorf("%w: an entry of %d bytes in %s", session.ErrCorrupt, len(v), bucket)
 			}
-			return to.Put([]byte(bucket), k, slices.Concat(v[:at], layout.Nobody, v[at:]))
+			return to.Put([]byte(bucket), k, slices.Concat(v[:at], layout.NoPerson, v[at:]))
 		})
 		if err != nil {
 			return err
@@ -175,7 +175,7 @@ func upgradeSession(to *steps.Writer, from *bbolt.Tx, key, user []byte) error {
 	if len(user) < layout.UserBytes || sealed == nil {
 		return fmt.Errorf("%w: the index of ends lists a session that is missing", session.ErrCorrupt)
 	}
-	e := layout.Entry{End: end, Listed: end, User: user[:layout.UserBytes], Person: layout.Nobody, Session: sealed}
+	e := layout.Entry{End: end, Listed: end, User: user[:layout.UserBytes], Person: layout.NoPerson, Session: sealed}
 	newest := slices.Concat(user, id)
 	cursor := from.Bucket(layout.Users).Cursor()
 	for k, _ := cursor.Seek(newest); k != nil && bytes.HasPrefix(k, user); k, _ = cursor.Next() {
