@@ -7,6 +7,7 @@ import (
 	"crypto/cipher"
 	"encoding/base64"
 	"errors"
+	"flag"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -20,9 +21,19 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
-// Toxiproxy leaves goroutines behind where a connection ended while it held data
-// back; they are its own.
+// parallelTests is how many tests run at once. Most of them wait for a deadline and use no CPU,
+// so that as many as there are CPUs, the default of -parallel, take minutes.
+const parallelTests = "32"
+
+// TestMain ignores goroutines that toxiproxy leaves behind when a connection ends while it
+// delays data.
 func TestMain(m *testing.M) {
+	flag.Parse()
+	if flag.Lookup("test.fuzz").Value.String() == "" { // else it is the number of fuzzing processes
+		if err := flag.Set("test.parallel", parallelTests); err != nil {
+			panic(err)
+		}
+	}
 	goleak.VerifyTestMain(m,
 		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2/toxics.(*ToxicStub).Run"),
 		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"))
