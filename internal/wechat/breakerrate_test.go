@@ -23,8 +23,8 @@ func failing(bad int) http.HandlerFunc {
 	}
 }
 
-// A platform that answers now and then never fails ten times in a row; one that
-// fails now and then must go on serving.
+// TestBreakerByRate: a platform that sometimes succeeds never fails ten times in a row, and the
+// breaker must open all the same. A platform that sometimes fails must not open it.
 func TestBreakerByRate(t *testing.T) {
 	t.Parallel()
 	for bad, opens := range map[int]bool{2: false, 5: false, 6: false, 8: true} {

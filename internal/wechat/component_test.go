@@ -37,10 +37,10 @@ func componentToken(token string) http.HandlerFunc {
 func TestComponentLogin(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
-		answers []http.HandlerFunc
-		want    error
-		logins  int
-		tokens  int
+		responses []http.HandlerFunc
+		want      error
+		logins    int
+		tokens    int
 	}{
 		"good":                {[]http.HandlerFunc{says(goodLogin)}, nil, 1, 1},
 		"40001":               {[]http.HandlerFunc{says(`{"errcode":40001}`), says(goodLogin)}, nil, 2, 2},
@@ -55,7 +55,7 @@ func TestComponentLogin(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlatform().on(servicePath, componentToken("SECRETtoken-1"), componentToken("SECRETtoken-2")).on(componentLogin, row.answers...)
+			p := newPlatform().on(servicePath, componentToken("SECRETtoken-1"), componentToken("SECRETtoken-2")).on(componentLogin, row.responses...)
 			who, err := componentClient(t, p).Exchange(t.Context(), code)
 			wantErr(t, err, row.want)
 			if err == nil && who.OpenID != openid {
@@ -92,12 +92,12 @@ func TestComponentSends(t *testing.T) {
 	wantErr(t, err, auth.ErrAppMisconfigured)
 }
 
-// What a token service may answer instead of a token. No login is tried then.
+// What a token service may return instead of a token. The gateway then sends no login.
 func TestComponentTokenService(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
-		answer http.HandlerFunc
-		want   error
+		response http.HandlerFunc
+		want     error
 	}{
 		"empty":         {says(``), auth.ErrWeChatUnreadable},
 		"another field": {says(`{"access_token":"x","expires_in":7200}`), auth.ErrWeChatUnreadable},
@@ -111,7 +111,7 @@ func TestComponentTokenService(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlatform().on(servicePath, row.answer)
+			p := newPlatform().on(servicePath, row.response)
 			_, err := componentClient(t, p).Exchange(t.Context(), code)
 			wantErr(t, err, row.want)
 			wantCalls(t, p, componentLogin, 0)

@@ -17,7 +17,7 @@ const (
 	documentedHash = "657edd868c9715a9bebe42b833269a557a48498785397a796f1568c29a200b2c"
 )
 
-// hashed answers when the request is what WeChat documents.
+// hashed responds when the request is what WeChat documents.
 func hashed(t *testing.T, body string) http.HandlerFunc {
 	t.Helper()
 	return func(w http.ResponseWriter, r *http.Request) {

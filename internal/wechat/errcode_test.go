@@ -11,7 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
-// TestErrcodes is wechat-api.md section 1.12, as each call answers it.
+// TestErrcodes checks the errcodes of wechat-api.md section 1.12, for each call.
 func TestErrcodes(t *testing.T) {
 	t.Parallel()
 	// 23:59:30 in Beijing, where WeChat's day has half a minute left.
@@ -84,7 +84,7 @@ func TestErrmsgIsBounded(t *testing.T) {
 	}
 }
 
-// TestErrmsgIsCutAfterItsSecrets: one that stands where the errmsg is cut does not
+// TestErrmsgIsCutAfterItsSecrets: a secret where the errmsg is cut does not
 // leave its beginning behind.
 func TestErrmsgIsCutAfterItsSecrets(t *testing.T) {
 	t.Parallel()

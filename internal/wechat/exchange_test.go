@@ -20,55 +20,55 @@ func TestExchangeAnswers(t *testing.T) {
 	bare := auth.LoginResult{OpenID: openid, SessionKey: sampleKey}
 	const start = `{"openid":"oABCDEFGHIJKLMNOPQRSTUVWXYZ0","session_key":`
 	for name, row := range map[string]struct {
-		answer http.HandlerFunc
-		want   auth.LoginResult
-		err    error
+		response http.HandlerFunc
+		want     auth.LoginResult
+		err      error
 	}{
-		"documented":            {answer: says(goodLogin), want: whole},
-		"as HTML":               {answer: saysAs(200, "text/html; charset=gbk", goodLogin), want: whole},
-		"no unionid":            {answer: says(start + `"` + sampleKey + `"}`), want: bare},
-		"errcode 0":             {answer: says(start + `"` + sampleKey + `","errcode":0,"errmsg":"ok"}`), want: bare},
-		"errcode string 0":      {answer: says(start + `"` + sampleKey + `","errcode":"0"}`), want: bare},
-		"errcode null":          {answer: says(start + `"` + sampleKey + `","errcode":null}`), want: bare},
-		"expires_in":            {answer: says(start + `"` + sampleKey + `","expires_in":7200}`), want: bare},
-		"control characters":    {answer: says(start + `"` + sampleKey + `","errmsg":"a` + "\x01\n" + `b"}`), want: bare},
-		"empty":                 {answer: says(""), err: auth.ErrWeChatUnreadable},
-		"empty gbk HTML":        {answer: saysAs(200, "text/html; charset=gbk", ""), err: auth.ErrWeChatUnreadable},
-		"HTML":                  {answer: says("<html><body>secret=SECRET</body></html>"), err: auth.ErrWeChatUnreadable},
-		"truncated":             {answer: says(goodLogin[:40]), err: auth.ErrWeChatUnreadable},
-		"array":                 {answer: says(`[]`), err: auth.ErrWeChatUnreadable},
-		"null":                  {answer: says(`null`), err: auth.ErrWeChatUnreadable},
-		"two objects":           {answer: says(goodLogin + goodLogin), err: auth.ErrWeChatUnreadable},
-		"two openids":           {answer: says(`{"openid":"a",` + goodLogin[1:]), err: auth.ErrWeChatUnreadable},
-		"openid missing":        {answer: says(`{"session_key":"` + sampleKey + `"}`), err: auth.ErrWeChatUnreadable},
-		"openid empty":          {answer: says(`{"openid":"","session_key":"` + sampleKey + `"}`), err: auth.ErrWeChatUnreadable},
-		"openid a number":       {answer: says(`{"openid":1,"session_key":"` + sampleKey + `"}`), err: auth.ErrWeChatUnreadable},
-		"openid with a newline": {answer: says(`{"openid":"a\nb","session_key":"` + sampleKey + `"}`), err: auth.ErrWeChatUnreadable},
-		"unionid odd":           {answer: says(start + `"` + sampleKey + `","unionid":"a b"}`), err: auth.ErrWeChatUnreadable},
-		"session_key missing":   {answer: says(start + `""}`), err: auth.ErrWeChatUnreadable},
-		"session_key too long":  {answer: says(start + `"` + strings.Repeat("A", 129) + `"}`), err: auth.ErrWeChatUnreadable},
-		"session_key wrapped":   {answer: says(start + `"tiihtNczf5v6\nAKRyjwEUhQ=="}`), err: auth.ErrWeChatUnreadable},
-		"too long":              {answer: says(goodLogin + strings.Repeat(" ", 64<<10)), err: auth.ErrWeChatUnreadable},
-		"404 HTML":              {answer: saysAs(404, "text/html", "<html>"), err: auth.ErrWeChatUnreadable},
-		"500 with a login":      {answer: saysAs(500, "application/json", goodLogin), err: auth.ErrWeChatUnreadable},
-		"500 with errcode":      {answer: saysAs(500, "application/json", `{"errcode":40029}`), err: auth.ErrInvalidCode},
-		"bad code":              {answer: says(`{"errcode":40029,"errmsg":"invalid code"}`), err: auth.ErrInvalidCode},
-		"bad code, string":      {answer: says(`{"errcode":"40029","errmsg":"invalid code"}`), err: auth.ErrInvalidCode},
-		"bad code, GBK":         {answer: says(`{"errcode":40029,"errmsg":"` + "\xce\xde\xd0\xa7" + `"}`), err: auth.ErrInvalidCode},
+		"documented":            {response: says(goodLogin), want: whole},
+		"as HTML":               {response: saysAs(200, "text/html; charset=gbk", goodLogin), want: whole},
+		"no unionid":            {response: says(start + `"` + sampleKey + `"}`), want: bare},
+		"errcode 0":             {response: says(start + `"` + sampleKey + `","errcode":0,"errmsg":"ok"}`), want: bare},
+		"errcode string 0":      {response: says(start + `"` + sampleKey + `","errcode":"0"}`), want: bare},
+		"errcode null":          {response: says(start + `"` + sampleKey + `","errcode":null}`), want: bare},
+		"expires_in":            {response: says(start + `"` + sampleKey + `","expires_in":7200}`), want: bare},
+		"control characters":    {response: says(start + `"` + sampleKey + `","errmsg":"a` + "\x01\n" + `b"}`), want: bare},
+		"empty":                 {response: says(""), err: auth.ErrWeChatUnreadable},
+		"empty gbk HTML":        {response: saysAs(200, "text/html; charset=gbk", ""), err: auth.ErrWeChatUnreadable},
+		"HTML":                  {response: says("<html><body>secret=SECRET</body></html>"), err: auth.ErrWeChatUnreadable},
+		"truncated":             {response: says(goodLogin[:40]), err: auth.ErrWeChatUnreadable},
+		"array":                 {response: says(`[]`), err: auth.ErrWeChatUnreadable},
+		"null":                  {response: says(`null`), err: auth.ErrWeChatUnreadable},
+		"two objects":           {response: says(goodLogin + goodLogin), err: auth.ErrWeChatUnreadable},
+		"two openids":           {response: says(`{"openid":"a",` + goodLogin[1:]), err: auth.ErrWeChatUnreadable},
+		"openid missing":        {response: says(`{"session_key":"` + sampleKey + `"}`), err: auth.ErrWeChatUnreadable},
+		"openid empty":          {response: says(`{"openid":"","session_key":"` + sampleKey + `"}`), err: auth.ErrWeChatUnreadable},
+		"openid a number":       {response: says(`{"openid":1,"session_key":"` + sampleKey + `"}`), err: auth.ErrWeChatUnreadable},
+		"openid with a newline": {response: says(`{"openid":"a\nb","session_key":"` + sampleKey + `"}`), err: auth.ErrWeChatUnreadable},
+		"unionid odd":           {response: says(start + `"` + sampleKey + `","unionid":"a b"}`), err: auth.ErrWeChatUnreadable},
+		"session_key missing":   {response: says(start + `""}`), err: auth.ErrWeChatUnreadable},
+		"session_key too long":  {response: says(start + `"` + strings.Repeat("A", 129) + `"}`), err: auth.ErrWeChatUnreadable},
+		"session_key wrapped":   {response: says(start + `"tiihtNczf5v6\nAKRyjwEUhQ=="}`), err: auth.ErrWeChatUnreadable},
+		"too long":              {response: says(goodLogin + strings.Repeat(" ", 64<<10)), err: auth.ErrWeChatUnreadable},
+		"404 HTML":              {response: saysAs(404, "text/html", "<html>"), err: auth.ErrWeChatUnreadable},
+		"500 with a login":      {response: saysAs(500, "application/json", goodLogin), err: auth.ErrWeChatUnreadable},
+		"500 with errcode":      {response: saysAs(500, "application/json", `{"errcode":40029}`), err: auth.ErrInvalidCode},
+		"bad code":              {response: says(`{"errcode":40029,"errmsg":"invalid code"}`), err: auth.ErrInvalidCode},
+		"bad code, string":      {response: says(`{"errcode":"40029","errmsg":"invalid code"}`), err: auth.ErrInvalidCode},
+		"bad code, GBK":         {response: says(`{"errcode":40029,"errmsg":"` + "\xce\xde\xd0\xa7" + `"}`), err: auth.ErrInvalidCode},
 		"echo": {
-			answer: says(`{"errcode":40029,"errmsg":"js_code SECRETcode&0001 SECRETcode%260001 SECRET+app/secret= SECRET%2Bapp%2Fsecret%3D"}`),
-			err:    auth.ErrInvalidCode,
+			response: says(`{"errcode":40029,"errmsg":"js_code SECRETcode&0001 SECRETcode%260001 SECRET+app/secret= SECRET%2Bapp%2Fsecret%3D"}`),
+			err:      auth.ErrInvalidCode,
 		},
-		"errcode a word": {answer: says(`{"errcode":"bad"}`), err: auth.ErrWeChatUnreadable},
-		"errcode 1.5":    {answer: says(`{"errcode":1.5}`), err: auth.ErrWeChatUnreadable},
-		"redirect": {answer: func(w http.ResponseWriter, _ *http.Request) {
+		"errcode a word": {response: says(`{"errcode":"bad"}`), err: auth.ErrWeChatUnreadable},
+		"errcode 1.5":    {response: says(`{"errcode":1.5}`), err: auth.ErrWeChatUnreadable},
+		"redirect": {response: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", loginPath)
 			w.WriteHeader(http.StatusFound)
 		}, err: auth.ErrWeChatUnreadable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlatform().on(loginPath, row.answer)
+			p := newPlatform().on(loginPath, row.response)
 			got, err := dial(t, p).Exchange(t.Context(), code)
 			wantErr(t, err, row.err)
 			if got != row.want {
@@ -162,7 +162,7 @@ func TestExchangeIsShared(t *testing.T) {
 			go func() {
 				who, err := client.Exchange(ctx, code)
 				if err == nil && who.OpenID != openid {
-					err = errors.New("another user's answer")
+					err = errors.New("another user's response")
 				}
 				failures <- err
 			}()

@@ -42,7 +42,7 @@ type faultRow struct {
 // faultTable has every fault of the simulator against every call. A login spends
 // a code, a phone code money, and a reset a key: no fault has them made twice, but
 // a stale token, which WeChat looks at before anything else. What an upstream
-// calls is its own affair: it gets what WeChat answered, if it answered.
+// calls is its own decision: it gets WeChat's response, if there was one.
 var faultTable = map[fault.Kind]faultRow{
 	fault.Busy: {
 		login: single(auth.ErrWeChatBusy), phone: single(auth.ErrWeChatBusy), token: retried(auth.ErrWeChatBusy),
@@ -84,7 +84,7 @@ var faultTable = map[fault.Kind]faultRow{
 	fault.Empty:    unreadable(fine),
 	fault.Redirect: unreadable(fine),
 	fault.Huge:     unreadable(fine),
-	// A short answer that breaks off is noticed before any of it is passed on.
+	// A short response that ends early is detected before any of it is forwarded.
 	fault.Truncated: unreadable(single(auth.ErrWeChatUnreadable)),
 	fault.Slow:      {slow: true, login: fine, phone: fine, token: fine, check: fine, reset: fine, openapi: fine},
 	fault.Control:   {login: fine, phone: fine, token: fine, check: fine, reset: fine, openapi: fine},
@@ -215,7 +215,7 @@ func (f *faulted) openapi() error {
 	return err
 }
 
-// TestFaultTable: expected answer, expected number of calls to WeChat.
+// TestFaultTable checks the error and the number of calls to WeChat for each fault.
 func TestFaultTable(t *testing.T) {
 	t.Parallel()
 	alice := auth.OpenID(wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, "alice"))

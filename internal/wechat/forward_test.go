@@ -41,14 +41,14 @@ func forward(t testing.TB, client *wechat.Client, out wechat.Outgoing) (*http.Re
 
 func content(s string) (io.Reader, int64) { return strings.NewReader(s), int64(len(s)) }
 
-// endless has a body of n bytes that says nothing of its length.
+// endless returns a body of n bytes whose length is unknown.
 func endless(n int64) io.Reader { return io.LimitReader(zeroes{}, n) }
 
 type zeroes struct{}
 
 func (zeroes) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// echoes answers with what arrived.
+// echoes responds with what it received.
 func echoes(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	w.Header().Set("X-Length", fmt.Sprint(r.ContentLength))
@@ -111,17 +111,17 @@ func TestForwardRetriesAStaleTokenOnce(t *testing.T) {
 func TestForwardLeavesOtherAnswersAlone(t *testing.T) {
 	t.Parallel()
 	long := `{"errcode":40001,"padding":"` + strings.Repeat("x", 2<<10) + `"}`
-	for name, answer := range map[string]string{
+	for name, response := range map[string]string{
 		"empty": "", "HTML": "<html>40001", "another errcode": `{"errcode":40029}`, "half": `{"errcode":40001`,
 		"nested": `{"data":{"errcode":40001}}`, "long": long, "picture": "\x89PNG\x00{\"errcode\":40001}", "text": "40001",
 		"no number": `{"errcode":"many"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlatform().on(tokenPath, says(goodToken)).on(checkPicture, saysAs(http.StatusTeapot, "x/y", answer))
+			p := newPlatform().on(tokenPath, says(goodToken)).on(checkPicture, saysAs(http.StatusTeapot, "x/y", response))
 			resp, got, err := forward(t, dial(t, p), wechat.Outgoing{})
 			wantErr(t, err, nil)
-			if got != answer || resp.StatusCode != http.StatusTeapot || resp.Header.Get("Content-Type") != "x/y" {
+			if got != response || resp.StatusCode != http.StatusTeapot || resp.Header.Get("Content-Type") != "x/y" {
 				t.Fatalf("got %d %q", resp.StatusCode, got)
 			}
 			wantCalls(t, p, checkPicture, 1)
@@ -244,13 +244,13 @@ func TestForwardFailures(t *testing.T) {
 		wantErr(t, err, auth.ErrAppMisconfigured)
 		wantCalls(t, p, checkPicture, 0)
 	})
-	t.Run("a short answer that breaks off", func(t *testing.T) {
+	t.Run("a short response that ends early", func(t *testing.T) {
 		t.Parallel()
 		p := newPlatform().on(tokenPath, says(goodToken)).on(checkPicture, truncated)
 		_, _, err := forward(t, dial(t, p), wechat.Outgoing{})
 		wantErr(t, err, auth.ErrWeChatUnreadable)
 	})
-	t.Run("nobody there", func(t *testing.T) {
+	t.Run("connection refused", func(t *testing.T) {
 		t.Parallel()
 		server := httptest.NewServer(newPlatform().on(tokenPath, says(goodToken)))
 		client := mustClient(t, wechat.Config{API: server.URL})
@@ -271,7 +271,7 @@ func TestForwardFailures(t *testing.T) {
 	})
 }
 
-// TestForwardTimes: the wait for an answer is bounded, and so is the answer.
+// TestForwardTimes: the wait for a response is bounded, and so is the response.
 func TestForwardTimes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -290,8 +290,8 @@ func TestForwardTimes(t *testing.T) {
 	})
 }
 
-// TestForwardIgnoresCallersWhoLeave: one who has no more time says no more of
-// WeChat than one who hangs up.
+// TestForwardIgnoresCallersWhoLeave: a caller whose deadline expires, or who hangs up, is not
+// counted as a failure of WeChat.
 func TestForwardIgnoresCallersWhoLeave(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -318,7 +318,7 @@ func TestForwardIsBounded(t *testing.T) {
 	}
 	p := newPlatform().on(tokenPath, says(goodToken)).on(checkPicture, slow).on(loginPath, says(goodLogin))
 	client := dial(t, p)
-	var answers []*http.Response
+	var responses []*http.Response
 	var mu sync.Mutex
 	var group sync.WaitGroup
 	for range 64 {
@@ -330,16 +330,16 @@ func TestForwardIsBounded(t *testing.T) {
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			answers = append(answers, resp)
+			responses = append(responses, resp)
 		})
 	}
 	group.Wait()
-	_, _, err := forward(t, client, wechat.Outgoing{}) // the answers are not read yet
+	_, _, err := forward(t, client, wechat.Outgoing{}) // the responses are not read yet
 	wantErr(t, err, auth.ErrWeChatBusy)
 	_, err = client.Exchange(t.Context(), code) // logins do not notice
 	wantErr(t, err, nil)
 	close(release)
-	for _, resp := range answers {
+	for _, resp := range responses {
 		_, _ = io.Copy(io.Discard, resp.Body)
 		_ = resp.Body.Close()
 		_ = resp.Body.Close()

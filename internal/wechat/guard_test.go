@@ -18,9 +18,9 @@ import (
 func TestBreaker(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
-		answer http.HandlerFunc
-		class  error
-		opens  bool
+		response http.HandlerFunc
+		class    error
+		opens    bool
 	}{
 		"busy":          {says(`{"errcode":-1}`), auth.ErrWeChatBusy, true},
 		"HTML":          {says(`<html>`), auth.ErrWeChatUnreadable, true},
@@ -35,7 +35,7 @@ func TestBreaker(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				p := newPlatform().on(loginPath, row.answer)
+				p := newPlatform().on(loginPath, row.response)
 				client := direct(t, p)
 				for i := range 10 {
 					_, err := client.Exchange(t.Context(), fmt.Sprint(i))

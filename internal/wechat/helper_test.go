@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 		goleak.IgnoreAnyFunction("github.com/Shopify/toxiproxy/v2.(*ToxicLink).read"))
 }
 
-// What the tests' requests hold, and no error may.
+// The values in the tests' requests. No error may contain a secret, a code or a token.
 const (
 	app    auth.AppID  = "wx0123456789abcdef"
 	secret             = "SECRET+app/secret="
@@ -69,7 +69,7 @@ const (
 		`"countryCode":"86","watermark":{"timestamp":1637744274,"appid":"wx0123456789abcdef"}}}`
 )
 
-// fakePlatform is a WeChat whose answers a test writes by hand.
+// fakePlatform is a WeChat with the responses of a test.
 type fakePlatform struct {
 	mu    sync.Mutex
 	plays map[string][]http.HandlerFunc // by path; the last one stays
@@ -120,7 +120,7 @@ func (p *fakePlatform) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// says answers as WeChat does: 200 and text/plain, whatever it says.
+// says responds as WeChat does, with 200 and text/plain for any body.
 func says(body string) http.HandlerFunc { return saysAs(http.StatusOK, "text/plain", body) }
 
 func saysAs(status int, contentType, body string) http.HandlerFunc {
@@ -168,7 +168,7 @@ func wantErr(t testing.TB, got, want error) {
 		t.Fatalf("got %v, want %v", got, want)
 	}
 	if got != nil && bytes.Contains([]byte(got.Error()), []byte("SECRET")) {
-		t.Fatalf("the error tells a secret: %v", got)
+		t.Fatalf("the error contains a secret: %v", got)
 	}
 }
 

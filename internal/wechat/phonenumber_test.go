@@ -112,7 +112,7 @@ func TestPhoneNumberWithAStaleToken(t *testing.T) {
 			wantCalls(t, p, phonePath, 2)
 		})
 	}
-	t.Run("for ever", func(t *testing.T) {
+	t.Run("lasting", func(t *testing.T) {
 		t.Parallel()
 		p := newPlatform().on(tokenPath, says(goodToken)).on(phonePath, says(`{"errcode":40001}`))
 		_, err := dial(t, p).PhoneNumber(t.Context(), code, openid)

@@ -12,10 +12,10 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
-// closing answers the first request of each connection and then, having read the
+// closing responds to the first request of each connection and then, having read the
 // second, closes: what a front end does whose keep-alive time is over, or that
 // crashed with the request in hand.
-func closing(t *testing.T, answer string, reset bool) (url string, requests *atomic.Int32) {
+func closing(t *testing.T, response string, reset bool) (url string, requests *atomic.Int32) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -31,7 +31,7 @@ func closing(t *testing.T, answer string, reset bool) (url string, requests *ato
 			if err != nil {
 				return
 			}
-			serveOneAndClose(conn, answer, requests)
+			serveOneAndClose(conn, response, requests)
 			if reset {
 				_ = conn.(*net.TCPConn).SetLinger(0)
 			}
@@ -41,7 +41,7 @@ func closing(t *testing.T, answer string, reset bool) (url string, requests *ato
 	return "http://" + listener.Addr().String(), requests
 }
 
-func serveOneAndClose(conn net.Conn, answer string, requests *atomic.Int32) {
+func serveOneAndClose(conn net.Conn, response string, requests *atomic.Int32) {
 	reader := bufio.NewReader(conn)
 	for i := range 2 {
 		request, err := http.ReadRequest(reader)
@@ -51,13 +51,13 @@ func serveOneAndClose(conn net.Conn, answer string, requests *atomic.Int32) {
 		_, _ = reader.Discard(int(max(request.ContentLength, 0)))
 		requests.Add(1)
 		if i == 0 {
-			_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(answer), answer)
+			_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(response), response)
 		}
 	}
 }
 
 // A code that was written to a connection is not written to another: net/http
-// would, and the second answer would be "code already used". The control shows
+// would, and the second response would be "code already used". The control shows
 // that the server provokes it.
 func TestExchangeIsNeverReplayed(t *testing.T) {
 	t.Parallel()

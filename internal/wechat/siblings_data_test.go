@@ -55,7 +55,7 @@ func TestSiblingPhones(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if app.Platform == wechatsim.WeCom { // whose mobile is handed on, and believed by nobody here
+			if app.Platform == wechatsim.WeCom { // whose mobile number is returned, and verifies nothing
 				if opened.Phone != nil || !strings.Contains(string(opened.JSON), `"mobile":"10012345678"`) {
 					t.Errorf("got %s, %+v", opened.JSON, opened.Phone)
 				}
@@ -122,21 +122,21 @@ func TestSiblingMarks(t *testing.T) {
 			plain string
 			want  error
 		}{
-			"good":                  {phone + mark(own, time.Now()) + `}`, nil},
-			"another app's":         {phone + mark("wx9", time.Now()) + `}`, auth.ErrWatermarkMismatch},
-			"stale":                 {phone + mark(own, time.Now().Add(-2*time.Hour)) + `}`, auth.ErrWatermarkStale},
-			"of tomorrow":           {phone + mark(own, time.Now().Add(24*time.Hour)) + `}`, auth.ErrWatermarkStale},
-			"half a mark":           {phone + `,"watermark":{"appid":"` + own + `"}}`, auth.ErrDecryptFailed},
-			"unmarked":              {phone + `}`, unmarked},
-			"unmarked and bare":     {`{"countryCode":"86","phoneNumber":"10012345678"}`, bare},
-			"country code twice":    {`{"countryCode":"86","phoneNumber":"8610012345678"}`, auth.ErrDecryptFailed},
-			"no country":            {`{"phoneNumber":"10012345678"}`, auth.ErrDecryptFailed},
-			"unmarked, of nobody":   {`{"steps":1}`, auth.ErrDecryptFailed},
-			"unmarked, no ID":       {`{"openId":"a/b"}`, auth.ErrDecryptFailed},
-			"two numbers":           {`{"countryCode":"86","phoneNumber":"10012345678","phoneNumber":"10087654321"}`, auth.ErrDecryptFailed},
-			"a garbled block":       {"{\"countryCode\":\"86\",\"phoneNumber\":\"10012345678\",\"x\":\"\xff\"}", auth.ErrDecryptFailed},
-			"no object":             {`"10012345678"`, auth.ErrDecryptFailed},
-			"letters in the number": {`{"countryCode":"86","phoneNumber":"1001234567a"}`, auth.ErrDecryptFailed},
+			"good":                     {phone + mark(own, time.Now()) + `}`, nil},
+			"another app's":            {phone + mark("wx9", time.Now()) + `}`, auth.ErrWatermarkMismatch},
+			"stale":                    {phone + mark(own, time.Now().Add(-2*time.Hour)) + `}`, auth.ErrWatermarkStale},
+			"of tomorrow":              {phone + mark(own, time.Now().Add(24*time.Hour)) + `}`, auth.ErrWatermarkStale},
+			"half a mark":              {phone + `,"watermark":{"appid":"` + own + `"}}`, auth.ErrDecryptFailed},
+			"unmarked":                 {phone + `}`, unmarked},
+			"unmarked and bare":        {`{"countryCode":"86","phoneNumber":"10012345678"}`, bare},
+			"country code twice":       {`{"countryCode":"86","phoneNumber":"8610012345678"}`, auth.ErrDecryptFailed},
+			"no country":               {`{"phoneNumber":"10012345678"}`, auth.ErrDecryptFailed},
+			"unmarked, without a user": {`{"steps":1}`, auth.ErrDecryptFailed},
+			"unmarked, no ID":          {`{"openId":"a/b"}`, auth.ErrDecryptFailed},
+			"two numbers":              {`{"countryCode":"86","phoneNumber":"10012345678","phoneNumber":"10087654321"}`, auth.ErrDecryptFailed},
+			"a garbled block":          {"{\"countryCode\":\"86\",\"phoneNumber\":\"10012345678\",\"x\":\"\xff\"}", auth.ErrDecryptFailed},
+			"no object":                {`"10012345678"`, auth.ErrDecryptFailed},
+			"letters in the number":    {`{"countryCode":"86","phoneNumber":"1001234567a"}`, auth.ErrDecryptFailed},
 		} {
 			t.Run(string(app.Platform)+" "+name, func(t *testing.T) {
 				t.Parallel()
@@ -153,7 +153,7 @@ func TestSiblingMarks(t *testing.T) {
 	}
 }
 
-// TestWeComOwner: data that names a user of another company is nobody's here, and
+// TestWeComOwner: data that names a user of another company belongs to no user here, and
 // without the mini program's appid no data of WeCom's is of the app.
 func TestWeComOwner(t *testing.T) {
 	t.Parallel()
@@ -167,7 +167,7 @@ func TestWeComOwner(t *testing.T) {
 		`{"corpid":"` + app.ID + `","userid":"b b"}`:   auth.ErrDecryptFailed,
 		`{"corpid":"` + app.ID + `","userid":7}`:       auth.ErrDecryptFailed,
 		`{"email":"bob@example.com"}`:                  nil,
-		`{"corpid":"` + app.ID + `","openId":"bob-1"}`: nil, // which names nobody on WeCom
+		`{"corpid":"` + app.ID + `","openId":"bob-1"}`: nil, // which names no user on WeCom
 	} {
 		sealed, err := sim.EncryptJSON(user, []byte(plain), wechatsim.Sealing{})
 		if err != nil {

@@ -14,7 +14,7 @@ import (
 // made again.
 var siblingCalls = map[wechatsim.Platform]struct {
 	login, token string
-	quota        error // what a spent quota is; without a code of its own it is busy
+	quota        error // what an exhausted quota is; without a separate code it is busy
 	stale        []int // codes that refuse a token at the login
 	secret       int   // the code for a wrong secret
 }{
@@ -84,7 +84,7 @@ func siblingFaults(p wechatsim.Platform) []siblingFault {
 	return rows
 }
 
-// TestSiblingFaultTable is TestFaultTable for the other platforms: expected answer,
+// TestSiblingFaultTable is TestFaultTable for the other platforms: expected error,
 // expected number of calls.
 func TestSiblingFaultTable(t *testing.T) {
 	t.Parallel()
@@ -100,7 +100,7 @@ func TestSiblingFaultTable(t *testing.T) {
 				{"token", facts.token, row.token, func(f *faulted) error { _, err := f.client.AccessTokens().Token(f.t.Context()); return err }},
 			} {
 				checkSiblingFault(t, app, row.Fault, c.path, "lasting", c.name, c.want.lasting, c.want.calls, c.call)
-				if c.want.calls > 1 { // otherwise once is as good as for ever
+				if c.want.calls > 1 { // otherwise one fault has the effect of a lasting one
 					once := row.Fault
 					once.Times = 1
 					checkSiblingFault(t, app, once, c.path, "once", c.name, c.want.once, c.want.again, c.call)

@@ -19,8 +19,8 @@ var siblingPaths = map[wechat.Platform][2]string{
 	wechat.WeCom:       {"/cgi-bin/miniprogram/jscode2session", "/cgi-bin/gettoken"},
 }
 
-// siblingAnswers are seeds: each platform's good answers and its refusals.
-var siblingAnswers = []string{
+// siblingResponses are seeds: the successful responses and the errors of each platform.
+var siblingResponses = []string{
 	goodLogin, goodToken, `{"errcode":-1}`, `{"errcode":"40029","errmsg":"x"}`, `{"errcode":40014}`,
 	`{"err_no":0,"err_tips":"success","data":{"session_key":"k","openid":"o1","unionid":"u1","anonymous_openid":""}}`,
 	`{"err_no":0,"data":{"access_token":"t","expires_in":7200}}`, `{"err_no":40018,"err_tips":"bad code","data":null}`,
@@ -35,12 +35,12 @@ var siblingAnswers = []string{
 // can be a header and a key, or fails as one of the classes; nothing panics, and
 // no call is repeated for it but one whose token was refused.
 func FuzzLoginResponse(f *testing.F) {
-	for _, body := range siblingAnswers {
+	for _, body := range siblingResponses {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
 		for platform, paths := range siblingPaths {
-			p := newPlatform().on(paths[0], says(body)).on("/api/rmp/token", says(siblingAnswers[14])).on("/cgi-bin/gettoken", says(goodToken))
+			p := newPlatform().on(paths[0], says(body)).on("/api/rmp/token", says(siblingResponses[14])).on("/cgi-bin/gettoken", says(goodToken))
 			client := mustClient(t, wechat.Config{Platform: platform, API: "http://platform.invalid", Transport: p})
 			who, err := client.Exchange(t.Context(), code)
 			if err == nil && (!auth.ValidID(who.OpenID) || who.SessionKey == "" || who.UnionID != "" && !auth.ValidID(who.UnionID)) {
@@ -64,7 +64,7 @@ func FuzzLoginResponse(f *testing.F) {
 // FuzzTokenResponse is the same for access tokens. The clock is a fake one: the wait
 // before a retry would be most of the time.
 func FuzzTokenResponse(f *testing.F) {
-	for _, body := range siblingAnswers {
+	for _, body := range siblingResponses {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
@@ -81,7 +81,7 @@ func FuzzTokenResponse(f *testing.F) {
 	})
 }
 
-// classified reports whether an error tells a caller what to do.
+// classified reports whether an error has a class by which a caller acts.
 func classified(err error) bool {
 	for _, class := range []error{
 		auth.ErrInvalidRequest, auth.ErrInvalidCode, auth.ErrCodeUsed, auth.ErrRiskBlocked, auth.ErrRateLimited, auth.ErrAppMisconfigured,

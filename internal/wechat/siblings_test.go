@@ -96,7 +96,7 @@ func TestSiblingWrongSecret(t *testing.T) {
 	}
 }
 
-// TestSiblingCodes is each platform's table of codes, as a login answers them.
+// TestSiblingCodes checks each platform's table of codes, in responses to a login.
 func TestSiblingCodes(t *testing.T) {
 	t.Parallel()
 	const weixin, douyin = `{"errcode":%d,"errmsg":"SECRET+app/secret= SECRETcode&0001"}`, `{"err_no":%d,"err_tips":"SECRET+app/secret= SECRETcode&0001"}`
@@ -141,8 +141,8 @@ func TestSiblingCodes(t *testing.T) {
 	}
 }
 
-// TestSiblingAnswers: what is no answer of the platform's is not taken for a login.
-func TestSiblingAnswers(t *testing.T) {
+// TestSiblingResponses: what is not a response of the platform is not accepted as a login.
+func TestSiblingResponses(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		platform wechat.Platform
@@ -241,7 +241,7 @@ func TestPlatformConfig(t *testing.T) {
 		"unknown":                   {Platform: "baidu", AppID: app, Secret: secret},
 		"another spelling":          {Platform: "QQ", AppID: app, Secret: secret},
 		"component":                 {Platform: wechat.QQ, AppID: app, Component: component},
-		"mini program of its own":   {Platform: wechat.Douyin, AppID: app, Secret: secret, MiniProgram: "tt2"},
+		"separate mini program":     {Platform: wechat.Douyin, AppID: app, Secret: secret, MiniProgram: "tt2"},
 		"mini program, not an ID":   {Platform: wechat.WeCom, AppID: app, Secret: secret, MiniProgram: "a/b"},
 		"mini program, on WeChat's": {AppID: app, Secret: secret, MiniProgram: "wx2"},
 	} {
@@ -286,7 +286,7 @@ func TestSiblingBreaker(t *testing.T) {
 	} {
 		for body, want := range map[string]string{row.busy: "open", row.refused: "closed"} {
 			p := newPlatform().on(siblingPaths[platform][0], says(body)).
-				on("/api/rmp/token", says(siblingAnswers[14])).on("/cgi-bin/gettoken", says(goodToken))
+				on("/api/rmp/token", says(siblingResponses[14])).on("/cgi-bin/gettoken", says(goodToken))
 			client := mustClient(t, wechat.Config{Platform: platform, API: "http://platform.invalid", Transport: p})
 			for i := range 10 {
 				if _, err := client.Exchange(t.Context(), fmt.Sprint(i)); err == nil {

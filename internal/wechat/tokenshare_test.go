@@ -90,7 +90,7 @@ func TestTokenIsFetchedOnceForAll(t *testing.T) {
 		wantCalls(t, weChat, tokenPath, 1)
 
 		time.Sleep(7200*time.Second - 4*time.Minute) // due for renewal
-		askAll(t, all, "token-1")                    // which nobody waits for
+		askAll(t, all, "token-1")                    // which no caller waits for
 		time.Sleep(5 * time.Second)
 		askAll(t, all, "token-2")
 		wantCalls(t, weChat, tokenPath, 2)

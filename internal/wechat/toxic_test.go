@@ -22,9 +22,9 @@ const (
 	upstreamPatience = 2 * time.Second
 	// slack is for a machine that has much else to do.
 	slack = 4 * time.Second
-	// intoBody is 10 bytes into an answer's body: where that begins is found out.
+	// intoBody is 10 bytes into a response's body: where that begins is found out.
 	intoBody = -10
-	// inBody is the network that ends in an answer's body.
+	// inBody is the network that ends in a response's body.
 	inBody = "closed in the middle of the body"
 	// toxicAtOnce is how many networks are bad at once: most of them only wait.
 	toxicAtOnce = 32
@@ -49,10 +49,10 @@ var badNetworks = map[string]badNetwork{
 		{"bandwidth", upstream, attributes{"rate": 1}},
 		{"bandwidth", downstream, attributes{"rate": 1}},
 	}},
-	"an answer in small pieces": {arrives: true, toxics: []toxic{
+	"a response in small pieces": {arrives: true, toxics: []toxic{
 		{"slicer", downstream, attributes{"average_size": 4, "delay": 100}},
 	}},
-	"an answer that trickles": {want: auth.ErrWeChatTimeout, arrives: true, waits: true, toxics: []toxic{
+	"a response that trickles": {want: auth.ErrWeChatTimeout, arrives: true, waits: true, toxics: []toxic{
 		{"slicer", downstream, attributes{"average_size": 1, "delay": 100_000}},
 	}},
 	"a request that trickles": {want: auth.ErrWeChatTimeout, waits: true, toxics: []toxic{
@@ -61,7 +61,7 @@ var badNetworks = map[string]badNetwork{
 	"reset before the request arrives": {want: auth.ErrWeChatUnreachable, toxics: []toxic{
 		{"reset_peer", upstream, attributes{"timeout": 0}},
 	}},
-	"reset before the answer arrives": {want: auth.ErrWeChatUnreachable, arrives: true, toxics: []toxic{
+	"reset before the response arrives": {want: auth.ErrWeChatUnreachable, arrives: true, toxics: []toxic{
 		{"reset_peer", downstream, attributes{"timeout": 0}},
 	}},
 	"closed in the middle of the headers": {want: auth.ErrWeChatUnreachable, arrives: true, toxics: []toxic{
@@ -73,7 +73,7 @@ var badNetworks = map[string]badNetwork{
 	"the peer gone before the request, without a FIN": {want: auth.ErrWeChatTimeout, waits: true, toxics: []toxic{
 		{"timeout", upstream, attributes{"timeout": 0}},
 	}},
-	"the peer gone before the answer, without a FIN": {want: auth.ErrWeChatTimeout, arrives: true, waits: true, toxics: []toxic{
+	"the peer gone before the response, without a FIN": {want: auth.ErrWeChatTimeout, arrives: true, waits: true, toxics: []toxic{
 		{"timeout", downstream, attributes{"timeout": 0}},
 	}},
 }
@@ -82,8 +82,8 @@ var badNetworks = map[string]badNetwork{
 type toxicCall struct {
 	name platform.CallName
 	path string
-	// repeats says that it may be made once more: not what spends a code, money or
-	// a key, and not what upstreams ask for, of which nobody knows what it does.
+	// repeats reports whether the client may retry the call: not one that uses up a code, money
+	// or a key, and not a call of an upstream, whose effects are unknown.
 	repeats   bool
 	component bool
 	official  bool // a service account's

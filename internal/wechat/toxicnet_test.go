@@ -24,7 +24,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// Directions of a toxic: that of the request, and that of the answer.
+// Directions of a toxic: that of the request, and that of the response.
 const (
 	upstream   = "upstream"
 	downstream = "downstream"
@@ -146,7 +146,7 @@ func (n *toxicNet) poison(toxics []toxic) {
 	}
 }
 
-// headerBytes is how long the headers of WeChat's answers are, give or take a
+// headerBytes is how long the headers of WeChat's responses are, give or take a
 // digit of Content-Length.
 func (n *toxicNet) headerBytes() (length int) {
 	n.t.Helper()
@@ -204,7 +204,7 @@ func (n *toxicNet) forward(ctx context.Context, out wechat.Outgoing) error {
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		return fmt.Errorf("reading the answer: %w", err)
+		return fmt.Errorf("reading the response: %w", err)
 	}
 	return nil
 }

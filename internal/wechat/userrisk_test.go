@@ -152,7 +152,7 @@ func TestRiskCache(t *testing.T) {
 }
 
 // TestRiskIsShared: simultaneous logins of a user share a call, which goes on if the first
-// of them leaves. Another user's login has a call of its own.
+// of them leaves. Another user's login makes a separate call.
 func TestRiskIsShared(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

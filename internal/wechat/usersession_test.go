@@ -16,7 +16,7 @@ const (
 	goodReset           = `{"errcode":0,"errmsg":"ok","openid":"oABCDEFGHIJKLMNOPQRSTUVWXYZ0","session_key":"` + newKey + `"}`
 )
 
-// signed answers when the request is what WeChat documents.
+// signed responds when the request is what WeChat documents.
 func signed(t *testing.T, body string) http.HandlerFunc {
 	t.Helper()
 	return func(w http.ResponseWriter, r *http.Request) {

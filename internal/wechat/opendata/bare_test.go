@@ -48,7 +48,7 @@ func FuzzUnmarkedData(f *testing.F) {
 		case opened.OpenID != "" && !auth.ValidID(opened.OpenID):
 			t.Errorf("%q names %q", plain, opened.OpenID)
 		case opened.Phone == nil && opened.OpenID == "" && members["watermark"] == nil:
-			t.Errorf("%q is nobody's", plain)
+			t.Errorf("%q belongs to no user", plain)
 		case opened.Phone != nil && strings.Trim(opened.Phone.E164(), "0123456789") != "+":
 			t.Errorf("%q has the number %q", plain, opened.Phone.E164())
 		}
