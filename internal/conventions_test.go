@@ -20,7 +20,7 @@ func TestFilesAreShort(t *testing.T) {
 	}
 }
 
-// A note to oneself is an issue that nobody sees.
+// A note to oneself is an issue that is not in the tracker.
 var noteToSelf = regexp.MustCompile(`\b(TODO|FIXME|XXX|HACK)\b`)
 
 func TestNoNotesToSelf(t *testing.T) {
@@ -111,7 +111,7 @@ func undocumentedSpecs(decl *ast.GenDecl) []string {
 	return names
 }
 
-// explainsItself is true of methods that nobody can call by name: those of
+// explainsItself is true of methods that no code calls by name: those of
 // unexported types, and those that only make a type an error or a Stringer.
 func explainsItself(decl *ast.FuncDecl) bool {
 	if decl.Recv == nil {

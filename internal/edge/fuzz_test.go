@@ -116,7 +116,7 @@ func checkPath(t *testing.T, target string) bool {
 	for _, reading := range upstream.Readings(u.RequestURI()) {
 		decoded, err := url.PathUnescape(reading)
 		if err != nil || decoded != u.Path {
-			t.Errorf("%q is canonical, but somebody serves %q for %q", target, reading, u.Path)
+			t.Errorf("%q is canonical, but a server may serve %q for %q", target, reading, u.Path)
 		}
 	}
 	open, err := NewPathSet([]string{"/public/*", "/health"})

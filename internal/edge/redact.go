@@ -17,7 +17,7 @@ var redacted = []string{"REDACTED"}
 // Redact changes a request so that a log may have it: it names neither the user nor the
 // token, in any header, for header_up may have written {wxgate.openid} anywhere. The
 // appid stays, to tell the failures of one mini program from those of another. It
-// replaces the header map and does not change it: someone else may be reading it.
+// replaces the header map and does not change it: another goroutine may be reading it.
 //
 // original returns the request as it came in, or nil: what is sent may have a forwarded
 // token in another place.

@@ -13,7 +13,7 @@ import (
 func nothing(*http.Request) *http.Request { return nil }
 
 // TestRedact: no value that tells who is calling is left in what Caddy may log,
-// wherever in a header or the URI it stands.
+// wherever in a header or the URI it is.
 func TestRedact(t *testing.T) {
 	t.Parallel()
 	who := &auth.Identity{

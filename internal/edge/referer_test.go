@@ -69,7 +69,7 @@ var referers = map[string]struct {
 	"a line break":          {[]string{pageFrame("12\r\nX-Wx-Openid: victim")}, AppVersion{}},
 }
 
-// TestAppVersionOf reads Referers as WeChat sends them, and as nobody but a forger does.
+// TestAppVersionOf reads Referers as WeChat sends them, and forged ones.
 func TestAppVersionOf(t *testing.T) {
 	t.Parallel()
 	for name, test := range referers {

@@ -44,7 +44,7 @@ type site struct {
 
 	next   nextFunc          // the handler behind; nil responds with 200
 	passed *http.Request     // the last request that reached it
-	shown  map[string]string // what the server was told of the last request
+	shown  map[string]string // what the handler set of the last request
 }
 
 // newSite serves both mini programs under /v1.0/pub. change edits the configuration.

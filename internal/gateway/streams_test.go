@@ -148,8 +148,8 @@ func TestResponsesEndWhenStale(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			w := newWatchTest()
-			heard := time.Now()
-			w.runtime.Stale = func() time.Duration { return time.Since(heard) }
+			received := time.Now()
+			w.runtime.Stale = func() time.Duration { return time.Since(received) }
 			if took, _, _ := w.serve(w.id("one"), begin(contentType)); took < want || took > want+2*time.Second {
 				t.Errorf("%s ended after %v, want %v", contentType, took, want)
 			}

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestDocumentedErrors holds the table of docs/api.md to the one that answers:
+// TestDocumentedErrors compares the table of docs/api.md with the table of the code:
 // each code with its status, in both directions, and the advice for a bug of ours,
 // which no request can bring about. TestDocumentedCodes drives all the others.
 func TestDocumentedErrors(t *testing.T) {
@@ -18,7 +18,7 @@ func TestDocumentedErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var documented, answered []string
+	var documented, mapped []string
 	for _, row := range regexp.MustCompile("(?m)^\\| (?:<a id=\"[^\"]*\"></a>)?`([a-z_]+)` \\| (\\d{3}) \\|").FindAllStringSubmatch(string(text), -1) {
 		documented = append(documented, row[2]+" "+row[1])
 	}
@@ -29,17 +29,17 @@ func TestDocumentedErrors(t *testing.T) {
 		}
 	}
 	for _, c := range classes {
-		answered = append(answered, fmt.Sprintf("%d %s", c.status, c.code))
+		mapped = append(mapped, fmt.Sprintf("%d %s", c.status, c.code))
 	}
 	unknown := Of(os.ErrInvalid) // of no class
-	answered = append(answered, fmt.Sprintf("%d %s", unknown.Status, unknown.Code))
+	mapped = append(mapped, fmt.Sprintf("%d %s", unknown.Status, unknown.Code))
 	if !regexp.MustCompile("`internal` \\| 500 \\|[^|]*\\| Contact its operator. \\|").Match(text) || !strings.HasSuffix(unknown.Detail, " Contact its operator.") {
 		t.Errorf("docs/api.md and the detail %q give other advice", unknown.Detail)
 	}
 	slices.Sort(documented)
-	slices.Sort(answered)
-	if !slices.Equal(documented, answered) {
-		t.Errorf("docs/api.md has\n%q\nthe gateway answers\n%q", documented, answered)
+	slices.Sort(mapped)
+	if !slices.Equal(documented, mapped) {
+		t.Errorf("docs/api.md has\n%q\nthe gateway answers\n%q", documented, mapped)
 	}
 }
 

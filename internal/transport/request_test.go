@@ -175,7 +175,7 @@ func (c brokenConn) Write(p []byte) (int, error) {
 }
 
 // TestRepeated: a request is sent again only if nothing of it was sent, and only if the
-// connection was an old one: an upstream that is down is not asked for ever.
+// connection was an old one: an upstream that is down is not called without end.
 func TestRepeated(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -218,7 +218,7 @@ func TestRepeated(t *testing.T) {
 	}
 }
 
-// breakable breaks once, when it is told to.
+// breakable is a connection that a test can break, once.
 type breakable struct {
 	*net.TCPConn
 	broken *bool

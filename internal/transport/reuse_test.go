@@ -59,7 +59,7 @@ func TestReuse(t *testing.T) {
 	}
 }
 
-// TestUnreadBodyEndsConnection: what nobody reads is not read to its end.
+// TestUnreadBodyEndsConnection: a body that the caller does not read is not read to its end.
 func TestUnreadBodyEndsConnection(t *testing.T) {
 	t.Parallel()
 	both(t, nil, func(t *testing.T, s sender) {

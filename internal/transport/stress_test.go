@@ -30,7 +30,7 @@ func TestOwnResponses(t *testing.T) {
 			switch n % 7 {
 			case 3:
 				_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(path), path)
-			case 5: // with the beginning of a response that nobody asked for
+			case 5: // with the beginning of an unsolicited response
 				_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%sHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison", len(path), path)
 			case 6: // and leaves
 				_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(path), path)

@@ -28,7 +28,7 @@ func TestReadings(t *testing.T) {
 			found = found || reading == want
 		}
 		if !found {
-			t.Errorf("%s: nobody reads %s: %q", target, want, upstream.Readings(target))
+			t.Errorf("%s: no reading is %s: %q", target, want, upstream.Readings(target))
 		}
 	}
 }

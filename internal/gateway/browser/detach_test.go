@@ -59,7 +59,7 @@ func TestDetach(t *testing.T) {
 				t.Errorf("%q: kept %v, want %v; headers %v", query, kept, test.kept, detached.Header)
 			}
 			if s.Detach(detached) != nil {
-				t.Errorf("%q: detached twice: it would be served for ever", query)
+				t.Errorf("%q: detached twice: it would be served without end", query)
 			}
 		}
 	}

@@ -154,7 +154,7 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-// TestShared: with a shared store, its answer counts; while it is down, this machine's own
+// TestShared: with a shared store, its result counts; while it is down, this machine's own
 // allowance does. Each limit has a name and a key of its own.
 func TestShared(t *testing.T) {
 	t.Parallel()
