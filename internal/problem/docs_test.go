@@ -43,6 +43,27 @@ func TestDocumentedErrors(t *testing.T) {
 	}
 }
 
+// TestPlaygroundExplainsCodes: the playground explains error codes that exist, the same in
+// both languages.
+func TestPlaygroundExplainsCodes(t *testing.T) {
+	explained := map[string][]string{}
+	for _, language := range []string{"en", "zh"} {
+		text, err := os.ReadFile("../demo/playground/web/" + language + ".js")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`'code\.([a-z_]+)':`).FindAllStringSubmatch(string(text), -1) {
+			explained[language] = append(explained[language], m[1])
+			if !slices.ContainsFunc(classes, func(c class) bool { return c.code == m[1] }) {
+				t.Errorf("%s.js explains %s, which no response has", language, m[1])
+			}
+		}
+	}
+	if len(explained["en"]) < 10 || !slices.Equal(explained["en"], explained["zh"]) {
+		t.Errorf("the playground explains\n%q\n%q", explained["en"], explained["zh"])
+	}
+}
+
 // TestChallengesAreValid: a description in WWW-Authenticate is ASCII without quotes and
 // backslashes (RFC 6750 section 3), and a 401 always has a challenge.
 func TestChallengesAreValid(t *testing.T) {
