@@ -67,7 +67,7 @@ var (
 		ErrorTitle: "The sign-in failed",
 		Retry:      "Try again",
 		Code:       "Error",
-		Request:    "Request",
+		Request:    "Request ID",
 	}
 	inChinese = Text{
 		ScanTitle:  "微信登录",
@@ -91,13 +91,13 @@ var (
 
 		ContinueTitle:  "继续登录？",
 		ContinueAs:     "以“%s”的身份继续？",
-		ContinueWhy:    "此次登录由另一台设备或另一个网络上的小程序发起，或者此处已登录其他用户。",
+		ContinueWhy:    "此次登录由另一台设备或另一个网络上的小程序发起，或者此浏览器已登录其他用户。",
 		ContinueButton: "继续",
 		ContinueElse:   "只有您本人从小程序打开此页面时才继续。否则请关闭页面，一切保持不变。",
 
 		ErrorTitle: "登录失败",
 		Retry:      "重试",
-		Code:       "错误",
-		Request:    "请求",
+		Code:       "错误码",
+		Request:    "请求 ID",
 	}
 )
