@@ -28,8 +28,8 @@ type Web struct {
 	// an app of `kind official`. Default: none.
 	Official string `json:"official,omitempty"`
 
-	// What the official account asks for: `userinfo`, or `base`, which shows no question and
-	// returns no unionid, so that the user is a person apart from those of the other doors.
+	// What the official account asks for: `userinfo`, or `base`, which asks the user nothing
+	// and returns no unionid, so that users of other doors never count as the same person.
 	// Default `userinfo`.
 	Scope string `json:"scope,omitempty"`
 

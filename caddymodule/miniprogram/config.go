@@ -75,9 +75,9 @@ type Config struct {
 	// How many phone codes of this app may be exchanged in a window, over all machines that
 	// share a store, such as `1000/1d`. Windows of whole days begin at midnight in Beijing.
 	// Beyond it, decode responds 429 `budget_exhausted` until the window ends. A code that
-	// WeChat refuses is not counted; one whose fate is not known is. While the store is down,
-	// decode responds 503. Not supported with Component or on other platforms, which have no
-	// phone codes. Default: no limit but `limit phone` of each user.
+	// WeChat refuses is not counted; a code whose outcome is not known is counted. While the
+	// store is down, decode responds 503. Not supported with Component or on other platforms,
+	// which have no phone codes. Default: no limit but `limit phone` of each user.
 	PhoneBudget string `json:"phone_budget,omitempty"`
 
 	// Phone numbers that replace those of WeChat's virtual accounts, `12066600001` to
