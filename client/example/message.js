@@ -5,7 +5,7 @@ module.exports = function message(failure) {
   }
   switch (failure.code) {
     case 'logged_out': return '请先登录'
-    case 'phone_required': return '请先在「我的」里绑定手机号'
+    case 'phone_required': return '请先在“我的”里绑定手机号'
     case 'scan_not_found': return '登录码无效或已过期，请在电脑上刷新后重新扫码'
     case 'wrong_number': return '数字不对，请核对电脑屏幕上的数字'
     case 'risk_blocked': return '微信判定当前账号存在风险，无法登录'

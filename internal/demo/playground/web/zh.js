@@ -12,7 +12,7 @@ export default {
   forge: '伪造身份', forgeNote: '手机额外发送这个请求头，上游服务不应看到它。',
   diagram: '时序图', flow: '发生了什么', clear: '清空', flowEmpty: '点一下手机上的按钮，由此产生的每个请求都会出现在这里。',
   arrow: '{from} → {to}', failed: '未发送',
-  detail: '详情', detailEmpty: '在时序图里选一个箭头，查看请求头、正文和令牌。', attackBelow: '发送的内容和结果见下方的「攻击」。', noArrow: '没有向网关发送请求。',
+  detail: '详情', detailEmpty: '在时序图里选一个箭头，查看请求头、正文和令牌。', attackBelow: '发送的内容和结果见下方的“攻击”。', noArrow: '没有向网关发送请求。',
   headers: 'HTTP 头', token: '访问令牌（已解码）', body: '正文', marks: '与客户端发送的内容相比：',
   added: '新增', replaced: '由 wxgate 设置', removed: '已剥离',
   shell: '用命令行做同样的事', copy: '复制', copied: '已复制',
@@ -68,7 +68,7 @@ export default {
   'code.app_misconfigured': '微信拒绝了网关的 AppSecret。', 'code.refresh_reused': '刷新令牌已使用过。',
   'code.wrong_number': '与电脑上显示的数字不同。', 'code.scan_not_found': '这个码属于另一个小程序，或已被拒绝、已使用、已过期。', 'code.login_state_invalid': '这次登录属于另一个浏览器，或已使用、已过期。',
   'code.ticket_invalid': '票据已使用或已过期。', 'code.cross_site': '请求不是由本站的网页发出的。', 'code.rate_limited': '请求太多，请稍等一分钟。',
-  'error.no PC shows a code; open one first': '请先在电脑上打开网页：见下方的「浏览器」。',
+  'error.no PC shows a code; open one first': '请先在电脑上打开网页：见下方的“浏览器”。',
   'error.scan a code first': '请先扫码。',
   'error.this user is not logged in here; log in first': '请先在手机上登录。',
 };
