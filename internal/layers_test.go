@@ -130,6 +130,9 @@ const demoPage = "internal/demo/playground"
 // demoDescribe says what the playground shows of a request.
 const demoDescribe = "internal/demo/playground/describe"
 
+// demoService is what is behind the gateway of `wxgate dev`.
+const demoService = "internal/demo/service"
+
 // browser opens pages in a real browser, for tests.
 const browser = "internal/chromium"
 
@@ -168,7 +171,7 @@ var layers = []layer{
 	}},
 	{dir: rooms + "/admin", caddy: true, imports: []string{rooms + "/app", rooms + "/configfile", rooms + "/usage", adminAPI, "internal/table", "internal/gateway", keyring, "internal/auth"}},
 	{dir: rooms + "/command", caddy: true, imports: []string{
-		rooms + "/app", rooms + "/offline", rooms + "/configfile", rooms + "/admin", rooms + "/usage", "internal/demo", demoPage, "internal/table", "internal/doctor", attack, corpus, wire, benchmark, benchLoad, benchReport,
+		rooms + "/app", rooms + "/offline", rooms + "/configfile", rooms + "/admin", rooms + "/usage", "internal/demo", demoPage, demoService, "internal/table", "internal/doctor", attack, corpus, wire, benchmark, benchLoad, benchReport,
 		"internal/gateway", kit + "/bolt", simulator, simServer, standalone, adminAPI, "internal/version",
 	}},
 	{dir: rooms + "/app", caddy: true, imports: []string{
@@ -224,7 +227,8 @@ var layers = []layer{
 	{dir: "internal/table"},
 	{dir: "internal/demo", alone: true, stdOnly: true},
 	{dir: demoDescribe, alone: true, stdOnly: true},
-	{dir: demoPage, imports: []string{demoDescribe, attack, corpus, wire}, only: []string{"github.com/coder/websocket", "go.uber.org/goleak"}},
+	{dir: demoService, alone: true, only: []string{"github.com/coder/websocket"}},
+	{dir: demoPage, imports: []string{demoDescribe, demoService, attack, corpus, wire}, only: []string{"github.com/coder/websocket", "go.uber.org/goleak"}},
 	{dir: "internal/garbage", stdOnly: true},
 	{dir: "internal/doctor", imports: []string{"internal/auth"}},
 	{dir: "internal/version", stdOnly: true},

@@ -25,6 +25,7 @@ import (
 	"github.com/wxgate/wxgate/internal/attack/wire"
 	"github.com/wxgate/wxgate/internal/demo"
 	"github.com/wxgate/wxgate/internal/demo/playground"
+	"github.com/wxgate/wxgate/internal/demo/service"
 	"github.com/wxgate/wxgate/internal/gateway"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
@@ -33,7 +34,7 @@ import (
 // devSpec is `wxgate dev`.
 var devSpec = caddycmd.Command{
 	Name:  "dev",
-	Usage: "[--port <port>]",
+	Usage: "[--port <port>] [--upstream <host:port>]",
 	Short: "Runs a demo offline: simulator, upstream and gateway",
 	Long: `
 Starts a WeChat simulator, a demo upstream that shows what it received, and the
@@ -42,17 +43,26 @@ It prints the address of the playground, a page with a phone to tap, browsers to
 log in with and each request that they cause, and short curl lines for the same
 in a terminal. It runs until Ctrl-C.
 
+With --upstream, your own service is behind the gateway instead of the demo. It
+receives the requests of the page, each with the openid of the user in X-WX-OPENID,
+and the page shows what it received and responded. It may be started later.
+
 Everything listens on loopback only. If a port is in use, a free one is chosen and
 printed, unless the port was set with --port.
 
 Everything it keeps goes into a temporary directory, which it deletes.`,
 	CobraFunc: func(cmd *cobra.Command) {
 		port := cmd.Flags().Uint16("port", defaultDevPort, "Port of the gateway; 0 chooses a free one")
+		upstream := cmd.Flags().String("upstream", "", "Address of your own service, such as 127.0.0.1:3000; default: a demo")
 		cmd.Args = cobra.NoArgs
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+			own, err := ownService(*upstream, cmd.Flags().Changed("upstream"))
+			if err != nil {
+				return err
+			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			cfg := devConfig{gateway: loopback(*port), simulator: "127.0.0.1:9901", management: "127.0.0.1:9902", upstream: "127.0.0.1:9000", playground: "127.0.0.1:8089", attacked: "127.0.0.1:8087", echo: "127.0.0.1:9001"}
+			cfg := devConfig{gateway: loopback(*port), simulator: "127.0.0.1:9901", management: "127.0.0.1:9902", upstream: "127.0.0.1:9000", playground: "127.0.0.1:8089", attacked: "127.0.0.1:8087", echo: "127.0.0.1:9001", own: own}
 			if err := cfg.choosePorts(cmd.Flags().Changed("port")); err != nil {
 				return err
 			}
@@ -74,6 +84,16 @@ const (
 // devConfig has the addresses of the parts of `wxgate dev`.
 type devConfig struct {
 	gateway, simulator, management, upstream, playground, attacked, echo string
+
+	own *service.Own // instead of the demo upstream; nil if none
+}
+
+// ownService reads --upstream.
+func ownService(address string, asked bool) (*service.Own, error) {
+	if !asked {
+		return nil, nil //nolint:nilnil // there is none
+	}
+	return service.Parse(address)
 }
 
 func loopback(port uint16) string { return fmt.Sprintf("127.0.0.1:%d", port) }
@@ -85,12 +105,15 @@ func loopback(port uint16) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 // same port would start and get every other connection of the first:
 // https://github.com/caddyserver/caddy/issues/6515.
 func (c *devConfig) choosePorts(asked bool) error {
+	if asked && c.own != nil && c.own.Has(c.gateway) {
+		return fmt.Errorf("port %s is that of your service; choose another with --port", portOf(c.gateway))
+	}
 	if _, err := listenable(c.gateway); asked && err != nil {
 		return fmt.Errorf("the port is in use; choose another with --port: %w", err)
 	}
 	for _, addr := range []*string{&c.gateway, &c.simulator, &c.management, &c.upstream, &c.playground, &c.attacked, &c.echo} {
 		chosen, err := listenable(*addr)
-		if err != nil {
+		if err != nil || c.own != nil && c.own.Has(chosen) { // the service may start later
 			chosen, err = listenable(loopback(0))
 		}
 		if err != nil {
@@ -128,7 +151,7 @@ func runDev(ctx context.Context, cfg devConfig, out io.Writer) (err error) {
 		WeChat:   "http://" + cfg.simulator,
 		Apps:     []playground.App{{ID: wechatsim.DefaultApp.ID}, {ID: secondApp.ID, Suffix: "-2"}},
 		WebApps:  []playground.App{{ID: officialApp.ID, Suffix: "-official"}, {ID: websiteApp.ID, Suffix: "-website"}},
-		Attacked: "http://" + cfg.attacked, Echo: echo,
+		Attacked: "http://" + cfg.attacked, Echo: echo, Service: cfg.own.URL(),
 	})
 	sim, err := startDevSimulator(ctx, cfg, page)
 	if err != nil {
@@ -136,10 +159,9 @@ func runDev(ctx context.Context, cfg devConfig, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, sim.Close()) }()
 
-	upstream := page.Observe(playground.Upstream, playground.Streams(http.HandlerFunc(demo.Upstream)))
-	stopUpstream, err := serveDev(cfg.upstream, upstream)
+	stopUpstream, err := serveDev(cfg.upstream, page.Observe(playground.Upstream, cfg.behind()))
 	if err != nil {
-		return fmt.Errorf("starting the demo upstream: %w", err)
+		return fmt.Errorf("starting the upstream: %w", err)
 	}
 	defer stopUpstream()
 	if err := loadDevGateway(dir, cfg); err != nil {
@@ -154,6 +176,9 @@ func runDev(ctx context.Context, cfg devConfig, out io.Writer) (err error) {
 	defer page.Close() // first: its pages and streams would be waited for
 
 	walk := demo.Walkthrough{Playground: cfg.playground, Gateway: cfg.gateway, Simulator: cfg.simulator, Management: cfg.management, Upstream: cfg.upstream}
+	if cfg.own != nil {
+		walk.Upstream, walk.Own, walk.Down = cfg.own.Address, true, !cfg.own.Reachable(ctx)
+	}
 	if err := waitReady(ctx, "http://"+cfg.gateway); err != nil {
 		if ctx.Err() != nil {
 			return nil // Ctrl-C came first
@@ -165,6 +190,14 @@ func runDev(ctx context.Context, cfg devConfig, out io.Writer) (err error) {
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// behind returns what is behind the gateway: the user's service, or the demo.
+func (c *devConfig) behind() http.Handler {
+	if c.own != nil {
+		return c.own.Handler()
+	}
+	return service.Streams(http.HandlerFunc(demo.Upstream))
 }
 
 // startDevSimulator starts a simulator with the users of the page.

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
@@ -128,4 +131,32 @@ func devChecks() []func(*testing.T, string) {
 		prints("gateway  → phone     204 No Content"),
 		prints("gateway  → phone     401 Unauthorized missing_token"),
 	}
+}
+
+// TestDevUpstream has a service of one's own behind the gateway, which then goes down.
+func TestDevUpstream(t *testing.T) {
+	own := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, "hello "+strings.Join(r.Header.Values("X-Wx-Openid"), " and "))
+	}))
+	t.Cleanup(own.Close)
+	p := startProcess(t, "", []string{"TMPDIR=" + shortDir(t)}, "wxgate", "dev", "--port", "0", "--upstream", own.URL)
+	p.waitFor("\ncontrols ")
+	if want := "\nyour service " + own.URL + "/\n"; !strings.Contains(p.output(), want) {
+		t.Fatalf("it said\n%s", p.output())
+	}
+	printed := lines(p.output(), "curl ")
+	paste := func(line, want string) {
+		t.Helper()
+		shell := exec.CommandContext(t.Context(), "bash", "-c", line)
+		shell.Env = append(os.Environ(), "NO_PROXY=*")
+		if said, err := shell.Output(); err != nil || !strings.Contains(string(said), want) {
+			t.Errorf("%s (%v) printed\n%s", line, err, said)
+		}
+	}
+	paste(printed[0], `"openId": "alice"`)
+	paste(printed[2], "\n    hello alice\n")
+	own.CloseClientConnections()
+	own.Close()
+	paste(printed[1], "502 Bad Gateway upstream_down")
+	p.interrupt()
 }

@@ -31,7 +31,7 @@ type command struct {
 }
 
 // errBadCommand is an action that the page cannot have sent.
-var errBadCommand = errors.New("bad action")
+var errBadCommand = errors.New("invalid request")
 
 // actions are what the page can do, by name.
 var actions = map[string]func(*Playground, context.Context, *action, command) error{

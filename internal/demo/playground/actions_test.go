@@ -164,7 +164,7 @@ func TestFaults(t *testing.T) {
 func TestBadActions(t *testing.T) {
 	f := newFixture(t)
 	for name, c := range map[string]command{
-		"login": {App: "wx9", User: "alice"}, "phone": {App: secondApp, User: "dave"}, "call": alice(command{Path: "/v1.0/pub/openId"}),
+		"login": {App: "wx9", User: "alice"}, "phone": {App: secondApp, User: "dave"}, "call": alice(command{Path: "orders"}),
 		"open": alice(command{Kind: "carrier pigeon"}), "fault": {},
 	} {
 		a := f.do(name, c)

@@ -45,11 +45,17 @@ const (
 const (
 	// sessionCookie is the gateway's cookie of a session on loopback.
 	sessionCookie = "wxgate"
-	// webPage is what the browsers open.
-	webPage = "/api/orders"
 	// maxRedirects is more than any login needs.
 	maxRedirects = 8
 )
+
+// webPage is what the browsers open.
+func (p *Playground) webPage() string {
+	if p.config.Service != "" {
+		return "/" // which any service has
+	}
+	return ordersPath
+}
 
 // What a browser shows.
 const (

@@ -79,10 +79,10 @@ func (p *Playground) curlAllow(w *window) string {
 }
 
 // curlTicket returns the commands that get a ticket and log in with it.
-func curlTicket(c call) string {
+func curlTicket(page string, c call) string {
 	command := strings.TrimPrefix(curl(c), "curl -sS -i ")
 	return jar + "url=$(curl -sS " + command + " |\n  sed 's/.*\"url\":\"\\([^\"]*\\).*/\\1/')\n" +
-		curlBrowser + `-L "$url&return=` + webPage + `"`
+		curlBrowser + `-L "$url&return=` + page + `"`
 }
 
 // curlPage returns the command that sends a request of a page of the gateway.

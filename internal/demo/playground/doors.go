@@ -22,8 +22,8 @@ func (p *Playground) visit(ctx context.Context, a *action, c command) error {
 	case w.Door == website && !w.Cookie:
 		return p.logIn(ctx, a, w)
 	}
-	a.Curl = curlVisit(w, p.config.Gateway+webPage)
-	if err := p.show(ctx, a, w, p.browse(w, http.MethodGet, p.config.Gateway+webPage, "").navigation()); err != nil {
+	a.Curl = curlVisit(w, p.config.Gateway+p.webPage())
+	if err := p.show(ctx, a, w, p.browse(w, http.MethodGet, p.config.Gateway+p.webPage(), "").navigation()); err != nil {
 		return err
 	}
 	if !strings.HasPrefix(w.URL, p.config.Gateway+webLoginPath) || w.Shows != showsPage {
@@ -37,7 +37,7 @@ func (p *Playground) visit(ctx context.Context, a *action, c command) error {
 
 // loginURL is the login of a door, which returns to the page.
 func (p *Playground) loginURL(door string) string {
-	return p.config.Gateway + webLoginPath + "?" + url.Values{"door": {door}, "return": {webPage}}.Encode()
+	return p.config.Gateway + webLoginPath + "?" + url.Values{"door": {door}, "return": {p.webPage()}}.Encode()
 }
 
 // logIn opens the login with WeChat's own code.
@@ -71,7 +71,7 @@ func (p *Playground) carry(ctx context.Context, a *action, w *window, c command)
 		return errNoAccount
 	}
 	request := p.request(account, http.MethodPost, webTicketPath, "").authorize(account.access)
-	a.Curl = curlTicket(request)
+	a.Curl = curlTicket(p.webPage(), request)
 	response, err := p.exchange(ctx, a, request)
 	if err != nil || response.status != http.StatusOK {
 		return err
@@ -82,7 +82,7 @@ func (p *Playground) carry(ctx context.Context, a *action, w *window, c command)
 	if err := json.Unmarshal([]byte(response.body), &ticket); err != nil {
 		return fmt.Errorf("reading the ticket: %w", err)
 	}
-	address := ticket.URL + "&" + url.Values{"return": {webPage}}.Encode()
+	address := ticket.URL + "&" + url.Values{"return": {p.webPage()}}.Encode()
 	return p.show(ctx, a, w, p.browse(w, http.MethodGet, address, "").navigation())
 }
 
@@ -95,7 +95,7 @@ func (p *Playground) goOn(ctx context.Context, a *action, c command) error {
 	if w.Shows != showsQuestion {
 		return errNoQuestion
 	}
-	form := url.Values{"ticket": {w.ticket}, "return": {webPage}}.Encode()
+	form := url.Values{"ticket": {w.ticket}, "return": {p.webPage()}}.Encode()
 	request := p.browse(w, http.MethodPost, p.config.Gateway+webEnterPath, form).navigation().fromPage(p.config.Gateway)
 	request.header["Content-Type"] = []string{"application/x-www-form-urlencoded"}
 	a.Curl = curlPage(request)

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/wxgate/wxgate/internal/attack/wire"
+	"github.com/wxgate/wxgate/internal/demo/service"
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
@@ -39,6 +40,12 @@ const tokenFor = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbGljZSJ9.c2ln"
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
+	return newFixtureOf(t, service.Streams(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "served") })))
+}
+
+// newFixtureOf has a service behind the gateway.
+func newFixtureOf(t *testing.T, behind http.Handler) *fixture {
+	t.Helper()
 	f := &fixture{t: t}
 	listener, socket := unixListener(t)
 	gateway := httptest.NewUnstartedServer(nil)
@@ -54,7 +61,7 @@ func newFixture(t *testing.T) *fixture {
 		Attacked: gateway.URL, Echo: newEcho(t),
 	})
 	addUsers(t, sim.Sim, f.Users())
-	upstream := serve(t, f.Observe(Upstream, Streams(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "served") }))))
+	upstream := serve(t, f.Observe(Upstream, behind))
 	gateway.Config.Handler = fakeGateway(sim.URL, upstream.URL)
 	go func() { _ = (&http.Server{Handler: http.HandlerFunc(f.serveAdmin)}).Serve(listener) }()
 	f.page = serve(t, f.Handler())

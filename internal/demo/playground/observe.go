@@ -32,7 +32,7 @@ func (p *Playground) Observe(party Party, next http.Handler) http.Handler {
 			return
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
-		o := &observed{ResponseWriter: w, recorder: p.recorder, party: party, began: time.Now()}
+		o := &observed{ResponseWriter: w, recorder: p.recorder, party: party, upgrade: r.Header.Get("Upgrade") != "", began: time.Now()}
 		o.hop, o.action = p.recorder.hop()
 		m := message{Action: o.action, Hop: o.hop, From: Gateway, To: party, Line: r.Method + " " + r.URL.RequestURI(), Body: describe.Shown(body)}
 		if party == WeChat {
@@ -58,6 +58,7 @@ type observed struct {
 	hop, action int64
 	status      int
 	streams     bool
+	upgrade     bool // the request asks for another protocol
 	hijacked    bool
 	body        bytes.Buffer
 }
@@ -87,7 +88,11 @@ func (o *observed) Write(b []byte) (int, error) {
 
 // Hijack records that there is no response, before the client can notice.
 func (o *observed) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if o.status == 0 {
+	switch {
+	case o.status == 0 && o.upgrade: // a proxy of WebSockets writes the response itself
+		o.status, o.streams = http.StatusSwitchingProtocols, true
+		o.reply(describe.StatusLine(o.status, ""))
+	case o.status == 0:
 		o.reply("connection closed without a response")
 		o.hijacked = true
 	}

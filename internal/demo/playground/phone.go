@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // What the phone of WeChat sends with each request.
@@ -171,8 +172,8 @@ func (p *Playground) encryptedNumber(ctx context.Context, a *action, account *ac
 	return nil
 }
 
-// paths are the business calls that the phone has buttons for.
-var paths = []string{"/api/orders", "/vip/orders", "/public/menu"}
+// ordersPath is what terminals call and browsers open, by default.
+const ordersPath = "/api/orders"
 
 // business calls the upstream.
 func (p *Playground) business(ctx context.Context, a *action, c command) error {
@@ -180,8 +181,8 @@ func (p *Playground) business(ctx context.Context, a *action, c command) error {
 	if err != nil {
 		return err
 	}
-	if err := oneOf("path", c.Path, paths); err != nil {
-		return err
+	if _, err := url.ParseRequestURI(c.Path); err != nil || !strings.HasPrefix(c.Path, "/") {
+		return fmt.Errorf("%w: invalid path %q; expected one that begins with a slash, such as %s", errBadCommand, c.Path, ordersPath)
 	}
 	request := p.request(account, http.MethodGet, c.Path, "").forge(c.Forge).authorize(account.access)
 	a.Curl = curl(request)

@@ -38,6 +38,7 @@ type Config struct {
 	Apps       []App  // at least one
 	WebApps    []App  // the official account and the website
 	Caddyfile  string // what the gateway runs, to show
+	Service    string // URL of the service of the user's that is behind the gateway; "" for the demo's
 	Attacked   string // the site of [AttackSite]
 	Echo       *wire.Echo
 }
@@ -116,6 +117,7 @@ const (
 // state is all that the page shows beside the diagram and the tables.
 type state struct {
 	Gateway   string            `json:"gateway"`
+	Service   string            `json:"service,omitempty"`
 	Users     []string          `json:"users"`
 	Apps      []App             `json:"apps"`
 	Accounts  []account         `json:"accounts"`
@@ -170,7 +172,7 @@ func (p *Playground) state() state {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := state{
-		Gateway: p.config.Gateway, Users: users, Apps: p.config.Apps, Caddyfile: p.config.Caddyfile,
+		Gateway: p.config.Gateway, Service: p.config.Service, Users: users, Apps: p.config.Apps, Caddyfile: p.config.Caddyfile,
 		Accounts: []account{}, Unionids: map[string]string{}, Windows: p.shownWindows(),
 		Streams: []stream{}, Faults: maps.Clone(p.faults), Samples: p.recent(),
 	}
@@ -230,6 +232,9 @@ var (
 
 // account returns the account of a command, and makes it when it is first used.
 func (p *Playground) account(c command) (*account, error) {
+	if err := oneOf("user", c.User, users); err != nil {
+		return nil, err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	key := accountKey{c.App, c.User}
@@ -237,11 +242,9 @@ func (p *Playground) account(c command) (*account, error) {
 		return a, nil
 	}
 	for _, app := range p.config.Apps {
-		for _, user := range users {
-			if app.ID == c.App && user == c.User {
-				p.accounts[key] = &account{App: c.App, User: c.User, OpenID: user + app.Suffix}
-				return p.accounts[key], nil
-			}
+		if app.ID == c.App {
+			p.accounts[key] = &account{App: c.App, User: c.User, OpenID: c.User + app.Suffix}
+			return p.accounts[key], nil
 		}
 	}
 	return nil, errUnknownUser

@@ -147,7 +147,7 @@ func (p *Playground) poll(ctx context.Context, a *action, scan string) error {
 	if response, err = p.send(ctx, a, w, finish); err != nil || response.status != http.StatusNoContent {
 		return err
 	}
-	return p.show(ctx, a, w, p.browse(w, http.MethodGet, p.config.Gateway+webPage, "").navigation())
+	return p.show(ctx, a, w, p.browse(w, http.MethodGet, p.config.Gateway+p.webPage(), "").navigation())
 }
 
 // scanner returns the browser that shows a code; nil for none.

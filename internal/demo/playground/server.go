@@ -28,6 +28,7 @@ func (p *Playground) Handler() http.Handler {
 	mux.HandleFunc("GET /tables", p.serveTables)
 	mux.HandleFunc("GET /attacks/{mechanism}", p.serveAttacks)
 	mux.HandleFunc("POST /do/{action}", p.serveAction)
+	mux.HandleFunc("GET /sh/{action}", p.serveTerminal) // says that it must be a POST
 	mux.HandleFunc("POST /sh/{action}", p.serveTerminal)
 	return guard(mux)
 }

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/wxgate/wxgate/internal/demo/service"
 )
 
 // until returns once the state is as wanted. Each change of it is an event.
@@ -62,6 +64,38 @@ func TestStreams(t *testing.T) {
 				t.Errorf("%+v", s)
 			}
 		})
+	}
+}
+
+// TestOwnService: the requests to a service of the user's are shown like those to the demo,
+// and a service that is down is named.
+func TestOwnService(t *testing.T) {
+	var got http.Header
+	theirs := serve(t, service.Streams(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = r.Header
+		http.Error(w, "no such order", http.StatusNotFound)
+	})))
+	own, err := service.Parse(theirs.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := newFixtureOf(t, own.Handler())
+	f.do("login", alice(command{}))
+	const there = "phone>gateway gateway>upstream upstream>gateway"
+	a := f.do("call", alice(command{Path: "/orders/7?full=1"}))
+	if shown := arrows(f.messages(a.ID)); a.Status != http.StatusNotFound || shown != there+" gateway>phone" || got.Get("X-Wx-Openid") != "alice" {
+		t.Errorf("%+v: %s, it got %v", a, shown, got)
+	}
+	a = f.do("open", alice(command{Kind: webSocket}))
+	if shown := f.messages(a.ID); a.Status != http.StatusSwitchingProtocols || !strings.HasPrefix(arrows(shown), there) || shown[2].Status != http.StatusSwitchingProtocols {
+		t.Errorf("%+v: %+v", a, shown)
+	}
+	f.do("hangup", alice(command{Kind: webSocket}))
+	f.until(func(s state) bool { return !s.Streams[0].Open })
+	theirs.CloseClientConnections()
+	theirs.Close()
+	if a := f.do("call", alice(command{Path: "/"})); a.Status != http.StatusBadGateway || a.Code != service.CodeDown {
+		t.Errorf("%+v", a)
 	}
 }
 

@@ -8,6 +8,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/wxgate/wxgate/internal/demo/playground/describe"
+	"github.com/wxgate/wxgate/internal/demo/service"
 )
 
 const (
@@ -15,6 +18,8 @@ const (
 	columns = 80
 	// indent is before what belongs to a hop.
 	indent = "    "
+	// detail is the member of a refusal that says what to do. It is wrapped, not cut.
+	detail = `  "detail": "`
 )
 
 // serveTerminal is POST /sh/{action}: an action for a terminal. The form has the fields of
@@ -22,8 +27,12 @@ const (
 // happened, hop by hop. The page shows it too.
 func (p *Playground) serveTerminal(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("action")
-	if !slices.Contains(terminalActions, name) {
-		http.NotFound(w, r)
+	switch {
+	case !slices.Contains(terminalActions, name):
+		http.Error(w, fmt.Sprintf("unrecognized action %q; expected one of: %s", name, strings.Join(terminalActions, ", ")), http.StatusNotFound)
+		return
+	case r.Method != http.MethodPost:
+		http.Error(w, "send a POST, for example with curl -d user=alice", http.StatusMethodNotAllowed)
 		return
 	}
 	r.Body = http.MaxBytesReader(w, r.Body, maxCommand)
@@ -31,7 +40,7 @@ func (p *Playground) serveTerminal(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the body must be a form, as curl -d sends it", http.StatusBadRequest)
 		return
 	}
-	c := command{App: p.config.Apps[0].ID, User: users[0], Path: paths[0]}
+	c := command{App: p.config.Apps[0].ID, User: users[0], Path: ordersPath}
 	for field, values := range r.PostForm {
 		switch value := values[0]; field {
 		case "user":
@@ -60,12 +69,24 @@ func (p *Playground) serveTerminal(w http.ResponseWriter, r *http.Request) {
 	for _, m := range p.recorder.messages(a.ID) {
 		m.print(w)
 	}
-	switch {
-	case name == "login":
-		line(w, "\nNotice: session_key is a handle. WeChat's session_key stays in the gateway.")
-	case c.Forge:
-		line(w, "\nNotice: the phone sent %s: %s. The upstream did not get it.", forgedName, forgedValue)
+	if notice := a.notice(r.Host); notice != "" {
+		line(w, "\nNotice: %s", notice)
 	}
+}
+
+// notice is the one thing to see in what an action printed.
+func (a *action) notice(host string) string {
+	switch {
+	case a.Code == "missing_token":
+		return fmt.Sprintf("log in first: curl -d user=%s %s/sh/login", a.Args.User, host)
+	case a.Code == service.CodeDown:
+		return "the upstream is your service. Start it, then call again."
+	case a.Name == "login" && a.Status == http.StatusOK:
+		return "session_key is a handle. WeChat's session_key stays in the gateway."
+	case a.Args.Forge:
+		return fmt.Sprintf("the phone sent %s: %s. The upstream did not get it.", forgedName, forgedValue)
+	}
+	return ""
 }
 
 // terminalActions are the actions of the phone that need no page.
@@ -83,7 +104,13 @@ func (m message) print(w io.Writer) {
 	}
 	if m.From == Phone || m.To == Phone {
 		for text := range strings.Lines(pretty(m.Body)) {
-			line(w, indent+"%s", strings.TrimRight(text, "\r\n"))
+			text = strings.TrimRight(text, "\r\n")
+			if strings.HasPrefix(text, detail) {
+				text = describe.Wrapped(text, columns-len(indent))
+			}
+			for part := range strings.SplitSeq(text, "\n") {
+				line(w, indent+"%s", part)
+			}
 		}
 	}
 }

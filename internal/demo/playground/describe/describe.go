@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Header is one header line, and what the gateway did with it.
@@ -195,4 +196,22 @@ func Shown(body []byte) string {
 		return string(body[:MaxShown]) + "…"
 	}
 	return string(body)
+}
+
+// Wrapped breaks a text at its spaces, so that no line is longer than width unless a word is.
+// The lines after the first are indented by two more than the first.
+func Wrapped(text string, width int) string {
+	words := strings.Split(strings.TrimLeft(text, " "), " ")
+	indent := strings.Repeat(" ", len(text)-len(strings.Join(words, " ")))
+	line := indent + words[0]
+	var b strings.Builder
+	for _, word := range words[1:] {
+		if utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width {
+			b.WriteString(line + "\n")
+			line = indent + "  " + word
+			continue
+		}
+		line += " " + word
+	}
+	return b.String() + line
 }

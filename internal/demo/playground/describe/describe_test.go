@@ -63,3 +63,14 @@ func TestMasked(t *testing.T) {
 		}
 	}
 }
+
+// TestWrapped: no line is longer than asked for, and a word that is longer stays whole.
+func TestWrapped(t *testing.T) {
+	for text, want := range map[string]string{
+		"  one two three": "  one two\n    three", "short": "short", "  ": "  ", "averylongword": "averylongword", "一二三 四五六 七八": "一二三 四五六\n  七八",
+	} {
+		if got := Wrapped(text, 9); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}

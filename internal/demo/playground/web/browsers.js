@@ -6,7 +6,6 @@ import { known, t } from './i18n.js';
 import { appName, current, explain, scanCode } from './phone.js';
 
 const doors = ['official', 'website', 'webview', 'scan'];
-const page = '/api/orders';
 let state;
 let sessions = [];
 const wrong = new Map(); // why the last button of a door did nothing
@@ -65,9 +64,10 @@ function content(shown) {
     case 'code': return [h('div', { class: 'code' },
       h('img', { src: shown.image, alt: t('codeOf'), width: 116, height: 116 }),
       h('p', {}, t('numberShown'), h('strong', {}, shown.number)))];
-    case 'refusal': return [h('p', {}, explain(shown.code) || t('refusedPage'))];
+    case 'refusal': return [h('p', {}, explain(shown.code) || t(shown.code ? 'refusedPage' : 'byUpstream'))];
     default: {
       const lines = shown.text?.split('\n').filter((line) => /^x-wx-/i.test(line)) ?? [];
+      if (!lines.length) return [h('pre', { tabindex: '0', role: 'region', 'aria-label': t('upstream') }, shown.text ?? '')]; // of a service of the user's
       return [h('p', { class: 'small muted' }, t('received')), h('ul', { class: 'fields' }, ...lines.map((line) => {
         const [name, ...rest] = line.split(': ');
         return h('li', {}, h('b', {}, name), `: ${rest.join(': ')}`);
@@ -93,7 +93,7 @@ function showWindow(door) {
   const own = $(`own-${door}`);
   if (own) {
     own.textContent = t('ownBrowser');
-    own.href = `${state.gateway}/v1.0/pub/web/login?return=${page}&door=${door}`;
+    own.href = `${state.gateway}/v1.0/pub/web/login?return=${state.service ? '/' : '/api/orders'}&door=${door}`;
   }
 }
 

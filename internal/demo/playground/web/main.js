@@ -17,6 +17,9 @@ let waiting; // for the tables
 function showState() {
   if (!state) return;
   $('gateway').textContent = state.gateway;
+  $('hint').hidden = Boolean(state.service);
+  $('own').hidden = !state.service;
+  $('service').textContent = state.service ?? '';
   $('caddyfile').textContent = state.caddyfile;
   phone.show(state);
   browsers.show(state);

@@ -49,7 +49,7 @@ export function outcome(action) {
   if (!action.status) return toast('', '');
   const style = kind(action.status) === 'good' ? 'good' : 'bad';
   const reason = [action.code, explain(action.code)].filter(Boolean).join(' · ');
-  toast(`${action.status} ${reason || t('ok')}`, style);
+  toast(`${action.status} ${reason || t(style === 'good' ? 'ok' : 'byUpstream')}`, style);
 }
 
 function radios(name, values, label, chosen, choose) {
@@ -118,6 +118,10 @@ export function start(whenChanged) {
     const { do: name, way, path } = button.dataset;
     button.addEventListener('click', () => run(name, { way, path }, button));
   }
+  $('any').addEventListener('submit', (event) => {
+    event.preventDefault();
+    run('call', { path: $('path').value }, $('call'));
+  });
   for (const kind of kinds) {
     $(kind).addEventListener('click', () => {
       const open = $(kind).getAttribute('aria-pressed') === 'true';
