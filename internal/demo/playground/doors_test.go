@@ -75,7 +75,7 @@ func TestDoorsOfWeChat(t *testing.T) {
 			if text := messages[4].Body; !strings.Contains(text, `"access_token":"•••"`) || !strings.Contains(text, `"refresh_token":"•••"`) {
 				t.Errorf("a token of WeChat's is shown: %s", text)
 			}
-			if w := f.browser(door); w.Shows != showsPage || !w.Cookie || w.Text != "served" || w.URL != f.config.Gateway+webPage {
+			if w := f.browser(door); w.Shows != showsPage || !w.Cookie || w.Text != "served" || w.URL != f.config.Gateway+ordersPath {
 				t.Errorf("it shows %+v", w)
 			}
 			f.secretless()

@@ -174,7 +174,7 @@ func fakeGateway(weChat, upstream string) http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Sec-Fetch-Mode") == "navigate" {
 			if cookie(r, sessionCookie) == "" {
-				http.Redirect(w, r, webLoginPath+"?return="+webPage, http.StatusSeeOther)
+				http.Redirect(w, r, webLoginPath+"?return="+ordersPath, http.StatusSeeOther)
 				return
 			}
 			proxy.ServeHTTP(w, r)

@@ -163,7 +163,7 @@ func (f *fakeWeb) decide(w http.ResponseWriter, r *http.Request) {
 func begin(w http.ResponseWriter, r *http.Request, status int) {
 	set(w, sessionCookie, fakeSecret)
 	if status == http.StatusSeeOther {
-		w.Header().Set("Location", "http://"+r.Host+webPage)
+		w.Header().Set("Location", "http://"+r.Host+ordersPath)
 	}
 	w.WriteHeader(status)
 }
