@@ -92,6 +92,10 @@ func forgedHeader(p *page) {
 		p.Resize(1600)
 	}
 	p.click("forge")
+	p.Run(`document.getElementById("path").value = "/orders/7"`)
+	p.click("call")
+	p.shows(".act h3", "alice calls /orders/7")
+	p.shows("#toast", "200")
 }
 
 // revocation ends the session of an open WebSocket in the table.
