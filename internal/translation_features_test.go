@@ -175,12 +175,13 @@ var (
 	hashComment  = regexp.MustCompile(`(^|\s+)#(\s.*)?$`)
 	slashComment = regexp.MustCompile(`(^|\s+)//(\s.*)?$`)
 	placeholder  = regexp.MustCompile(`<[^<>]*>`)
+	shownText    = regexp.MustCompile(`'[^'/]*[ \p{Han}][^'/]*'`)
 	treeLabel    = regexp.MustCompile(`\s{2,}[\p{L}(（\x60].*$`)
 	diagramLabel = regexp.MustCompile(`"[^"]*"|\|[^|]*\||: .*$| as .*$`)
 )
 
-// codeLines are the lines of a block without what a translation may change: comments, the
-// placeholders of http, the labels of mermaid, and what follows the first folder in a line of a
+// codeLines are the lines of a block without what a translation may change: comments, what
+// JavaScript shows to users, the placeholders of http, the labels of mermaid, and what follows the first folder in a line of a
 // tree. first is the number of the first line.
 func codeLines(language, block string, first int) []located {
 	var changeable *regexp.Regexp
@@ -203,6 +204,9 @@ func codeLines(language, block string, first int) []located {
 		if changeable != nil {
 			code = changeable.ReplaceAllString(line, replacement)
 		}
+		if language == "js" {
+			code = shownText.ReplaceAllString(code, "''")
+		}
 		if code != "" || line == "" { // not a line with nothing but a comment
 			lines = append(lines, located{code, first + i})
 		}
@@ -220,6 +224,19 @@ func TestCodeLinesOfTree(t *testing.T) {
 		"a              甲\n    +-- b  c   `乙`\n    |          （丙）\n":        false,
 	} {
 		if got := slices.Equal(codeLines("tree", english, 1), codeLines("tree", chinese, 1)); got != same {
+			t.Errorf("%q: equal is %v", chinese, got)
+		}
+	}
+}
+
+// TestCodeLinesOfJavaScript: what users read may differ, the code may not.
+func TestCodeLinesOfJavaScript(t *testing.T) {
+	const english = "toast({ title: 'Signed in', icon: 'none' }) // done\n"
+	for chinese, same := range map[string]bool{
+		"toast({ title: '已登录', icon: 'none' }) // 完成\n": true,
+		"toast({ title: '已登录', icon: 'left' })\n":       false,
+	} {
+		if got := slices.Equal(codeLines("js", english, 1), codeLines("js", chinese, 1)); got != same {
 			t.Errorf("%q: equal is %v", chinese, got)
 		}
 	}

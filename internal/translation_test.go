@@ -30,7 +30,7 @@ func englishName(name string) (english string, isChinese bool) {
 	return name, false
 }
 
-// TestChinesePages compares README.md and each page in docs with its Chinese page: headings,
+// TestChinesePages compares README.md, client/README.md and each page in docs with its Chinese page: headings,
 // code, tables, code in the text and links are the same, only the words differ. There is no
 // other Chinese page.
 func TestChinesePages(t *testing.T) {
@@ -39,7 +39,7 @@ func TestChinesePages(t *testing.T) {
 		t.Fatalf("no page in docs (%v)", err)
 	}
 	wanted := map[string]string{} // the English page, by Chinese page
-	for _, name := range append(english, "README.md") {
+	for _, name := range append(english, "README.md", "client/README.md") {
 		wanted[chineseName(name)] = name
 	}
 	for _, p := range pages(t) {
