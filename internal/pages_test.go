@@ -26,7 +26,7 @@ func pages(t *testing.T) []page {
 	t.Helper()
 	root := os.DirFS(moduleRoot)
 	names := []string{
-		"AGENTS.md", "CHANGELOG.md", "README.md", "README.zh-CN.md", "SECURITY.md", "SKILL.md", "docs/llms.txt",
+		"AGENTS.md", "CHANGELOG.md", "README.md", "README.zh-CN.md", "SECURITY.md", "SECURITY.zh-CN.md", "SKILL.md", "docs/llms.txt",
 		"client/README.md", "client/README.zh-CN.md", "internal/mutants.md",
 	}
 	for _, folder := range []string{"docs", "deploy"} {

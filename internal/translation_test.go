@@ -13,10 +13,10 @@ import (
 
 // chineseName is the name of the Chinese page of an English one.
 func chineseName(english string) string {
-	if dir, ok := strings.CutSuffix(english, "README.md"); ok {
-		return dir + "README.zh-CN.md"
+	if name, ok := strings.CutPrefix(english, "docs/"); ok {
+		return "docs/zh/" + name
 	}
-	return "docs/zh/" + strings.TrimPrefix(english, "docs/")
+	return strings.TrimSuffix(english, ".md") + ".zh-CN.md"
 }
 
 // englishName is the English page of a page, and whether the page is a Chinese one.
@@ -24,22 +24,22 @@ func englishName(name string) (english string, isChinese bool) {
 	if rest, ok := strings.CutPrefix(name, "docs/zh/"); ok {
 		return "docs/" + rest, true
 	}
-	if dir, ok := strings.CutSuffix(name, "README.zh-CN.md"); ok {
-		return dir + "README.md", true
+	if rest, ok := strings.CutSuffix(name, ".zh-CN.md"); ok {
+		return rest + ".md", true
 	}
 	return name, false
 }
 
-// TestChinesePages compares README.md, client/README.md and each page in docs with its Chinese page: headings,
-// code, tables, code in the text and links are the same, only the words differ. There is no
-// other Chinese page.
+// TestChinesePages compares README.md, SECURITY.md, client/README.md and each page in docs with
+// its Chinese page: headings, code, tables, code in the text and links are the same, only
+// the words differ. There is no other Chinese page.
 func TestChinesePages(t *testing.T) {
 	english, err := fs.Glob(os.DirFS(moduleRoot), "docs/*.md")
 	if err != nil || len(english) == 0 {
 		t.Fatalf("no page in docs (%v)", err)
 	}
 	wanted := map[string]string{} // the English page, by Chinese page
-	for _, name := range append(english, "README.md", "client/README.md") {
+	for _, name := range append(english, "README.md", "SECURITY.md", "client/README.md") {
 		wanted[chineseName(name)] = name
 	}
 	for _, p := range pages(t) {

@@ -50,7 +50,7 @@ func checkArchive(t *testing.T, name string, archive []byte) {
 			files[strings.TrimPrefix(file.header.Name, name+"/")] = file
 		}
 	}
-	for _, want := range []string{"LICENSE", "README.md", "CHANGELOG.md", "docs/install.md", "docs/upgrade.md", "README.zh-CN.md", "docs/zh/install.md", "Caddyfile.example", "deploy/systemd/wxgate.service"} {
+	for _, want := range []string{"LICENSE", "README.md", "CHANGELOG.md", "docs/install.md", "docs/upgrade.md", "README.zh-CN.md", "SECURITY.zh-CN.md", "docs/zh/install.md", "Caddyfile.example", "deploy/systemd/wxgate.service"} {
 		if len(files[want].content) == 0 {
 			t.Errorf("the archive has no %s", want)
 		}
