@@ -30,17 +30,19 @@ func englishName(name string) (english string, isChinese bool) {
 	return name, false
 }
 
-// TestChinesePages compares README.md, SECURITY.md, client/README.md and each page in docs with
-// its Chinese page: headings, code, tables, code in the text and links are the same, only
-// the words differ. There is no other Chinese page.
+// TestChinesePages compares README.md, SECURITY.md, the pages of the client and of deploy, and each
+// page in docs with its Chinese page: headings, code, tables, code in the text and links are the
+// same, only the words differ. docs has no other Chinese page.
 func TestChinesePages(t *testing.T) {
-	english, err := fs.Glob(os.DirFS(moduleRoot), "docs/*.md")
-	if err != nil || len(english) == 0 {
-		t.Fatalf("no page in docs (%v)", err)
-	}
 	wanted := map[string]string{} // the English page, by Chinese page
-	for _, name := range append(english, "README.md", "SECURITY.md", "client/README.md") {
-		wanted[chineseName(name)] = name
+	for _, pattern := range []string{"docs/*.md", "README.md", "SECURITY.md", "client/README.md", "deploy/*/README.md"} {
+		english, err := fs.Glob(os.DirFS(moduleRoot), pattern)
+		if err != nil || len(english) == 0 {
+			t.Fatalf("no page %s (%v)", pattern, err)
+		}
+		for _, name := range english {
+			wanted[chineseName(name)] = name
+		}
 	}
 	for _, p := range pages(t) {
 		if _, isChinese := englishName(p.name); isChinese && strings.HasPrefix(p.name, "docs/") && wanted[p.name] == "" {
