@@ -13,7 +13,7 @@ function extended(object, more) {
 }
 function callHost(host, name, options, started) {
   return new Promise((resolve, reject) => {
-    if (typeof host[name] !== "function") throw new HostError(name + ":fail the host has no " + name);
+    if (typeof host[name] !== "function") throw new HostError({ errMsg: name + ":fail not supported" });
     const task = host[name](extended(options, {
       success: resolve,
       fail: (failure) => reject(new HostError(failure)),
@@ -30,7 +30,10 @@ function defaultHost() {
 }
 var language = "";
 function readLanguage(host) {
-  if (host.getAppBaseInfo) language = host.getAppBaseInfo().language;
+  try {
+    language = host.getAppBaseInfo().language;
+  } catch (missing) {
+  }
 }
 function say(english, chinese) {
   return /^zh/.test(language) ? chinese : english;
@@ -40,22 +43,21 @@ function ignore() {
 
 // src/problem.ts
 var GateError = class extends Error {
-  constructor(statusCode, code, detail, more = {}) {
+  constructor(statusCode, code, detail, more) {
     super(code + ": " + detail);
-    const { errcode, requestId, retryAfter } = more;
-    Object.assign(this, { name: "GateError", statusCode, code, detail, errcode, requestId, retryAfter });
+    Object.assign(this, more, { name: "GateError", statusCode, code, detail });
   }
 };
 function refusal(response) {
   if (response.statusCode < 400) return null;
   const problem = parsed(response.data);
-  if (!problem || typeof problem.code !== "string") return null;
-  if (String(problem.type).split("#")[1] !== "code-" + problem.code) return null;
-  const seconds = Number(retryAfterOf(response));
+  if (!problem || String(problem.type).split("#")[1] !== "code-" + problem.code) return null;
+  const header = response.header || {};
+  const name = Object.keys(header).find((name2) => /^retry-after$/i.test(name2));
   return new GateError(response.statusCode, problem.code, problem.detail || "", {
     errcode: problem.errcode,
     requestId: problem.instance,
-    retryAfter: seconds > 0 ? seconds : void 0
+    retryAfter: Number(name && header[name]) || void 0
   });
 }
 function isRefusal(failure, codes) {
@@ -72,9 +74,10 @@ function unexpected(response) {
   );
 }
 function parsed(data) {
-  if (data && typeof data === "object" && !(data instanceof ArrayBuffer)) return data;
+  const bytes = data && data.byteLength >= 0;
+  if (data && typeof data === "object" && !bytes) return data;
   try {
-    return JSON.parse(data instanceof ArrayBuffer ? utf8(data) : data);
+    return JSON.parse(bytes ? utf8(data) : data);
   } catch (notJSON) {
     return null;
   }
@@ -85,12 +88,6 @@ function utf8(data) {
     escaped += "%" + (byte + 256).toString(16).slice(1);
   });
   return decodeURIComponent(escaped);
-}
-function retryAfterOf(response) {
-  for (const name of Object.keys(response.header || {})) {
-    if (/^retry-after$/i.test(name)) return response.header[name];
-  }
-  return void 0;
 }
 
 // src/retry.ts
@@ -112,15 +109,15 @@ async function repeating(call, repeatable) {
     }
   }
 }
-var repeatSame = (failure) => failure instanceof HostError || isRefusal(failure, /^unexpected_response$/) || failure instanceof GateError && failure.statusCode >= 500;
+var repeatSame = (failure) => !(failure instanceof GateError) || failure.code === "unexpected_response" || failure.statusCode >= 500;
 var repeatLogin = (failure) => failure instanceof HostError ? failure.errMsg.indexOf("login:") !== 0 : isRefusal(failure, /^(invalid_code|code_used|rate_limited|store_unavailable|wechat_.*|unexpected_response)$/);
 var repeatRequest = (failure) => isRefusal(failure, /^(store_unavailable|rate_limited)$/);
 var repeatPhoneCode = (failure) => isRefusal(failure, /^store_unavailable$/);
 
 // src/call.ts
 var renewals = {
-  token_expired: "refresh",
-  invalid_token: "refresh",
+  token_expired: "access",
+  invalid_token: "access",
   session_revoked: "login",
   refresh_reused: "login",
   session_replaced: "login",
@@ -135,10 +132,10 @@ async function callWithTokens(session, call) {
     const refused = await call.read(response, tokens);
     if (!refused) return { response, tokens };
     if (refused.code === "session_replaced") await session.replaced(tokens, refused);
-    const how = renewals[refused.code];
-    if (how && !renewed[how]) {
-      renewed[how] = true;
-      tokens = await session.renew(tokens, how);
+    const what = renewals[refused.code];
+    if (what && !renewed[what]) {
+      renewed[what] = true;
+      tokens = await session.renew(tokens, what);
       continue;
     }
     await waitAfter(refused, attempt++, call.repeatable || repeatRequest);
@@ -173,7 +170,7 @@ function createEvents() {
 // src/urls.ts
 function createURLs(baseURL, prefix) {
   const base = baseURL.replace(/\/+$/, "");
-  if (!/^https?:\/\/[^/?#]/.test(base)) throw new TypeError("baseURL must be an http or https URL");
+  if (!/^https?:\/\/[^/?#][^?#]*$/.test(base)) throw new TypeError("baseURL must be an http or https URL");
   if (prefix[0] !== "/") throw new TypeError("prefix must begin with /");
   const below = (start, url) => {
     if (url[0] === "/") return start + url;
@@ -207,7 +204,7 @@ function createGateway(host, urls, appid) {
   };
   return {
     async login() {
-      const { code } = await callHost(host, "login", {});
+      const { code } = await callHost(host, "login", { timeout: 2 * timeout });
       const response = await post("openId", { code, appid });
       const { openId, unionId, appId, session_key: sessionKey } = response.data;
       return { identity: { openId, unionId, appId, sessionKey }, pair: pairOf(response) };
@@ -236,8 +233,13 @@ function createSession(gateway, store, emit) {
     return done;
   };
   const keep = ({ identity, login }, pair) => store.save({ tokens: extended(pair, { receivedAt: Date.now(), login, identity }) });
-  const logIn = async () => {
+  const ofLogin = ({ login }) => {
+    const { tokens } = store.state;
+    return tokens && tokens.login === login && tokens;
+  };
+  const logIn = async (silent) => {
     const { identity, pair } = await repeating(gateway.login, repeatLogin);
+    if (await store.reload() && silent) return;
     await keep({ identity, login: Math.random() }, pair);
     emit("login", identity);
     return identity;
@@ -245,6 +247,8 @@ function createSession(gateway, store, emit) {
   const refresh = async (tokens) => {
     try {
       const pair = await repeating(() => gateway.refresh(tokens), repeatSame);
+      await store.reload();
+      if (!ofLogin(tokens)) return;
       await keep(tokens, pair);
       emit("refresh", { expiresIn: pair.expiresIn });
     } catch (failure) {
@@ -253,7 +257,7 @@ function createSession(gateway, store, emit) {
     }
   };
   const logInUnlessDone = async () => {
-    if (!await store.reload()) return logIn();
+    if (!await store.reload()) return logIn(true);
   };
   const refreshUnlessDone = async (tokens) => {
     if (await store.reload()) return;
@@ -263,19 +267,21 @@ function createSession(gateway, store, emit) {
     else await session.replaced(tokens, refused);
   };
   const logOut = async (all) => {
-    let tokens = store.state.tokens;
-    for (let again = false; tokens; again = true, tokens = store.state.tokens) {
-      const used = tokens;
+    await store.reload();
+    if (store.state.loggedOut) return;
+    for (let again = false, used; used = store.state.tokens; again = true) {
+      const tokens = used;
       try {
-        await repeating(() => gateway.logout(used, all), repeatSame);
+        await repeating(() => gateway.logout(tokens, all), repeatSame);
         break;
       } catch (failure) {
         if (again || !isUnauthorized(failure)) throw failure;
-        if (isRefusal(failure, /^(token_expired|invalid_token)$/) && !await refresh(used)) continue;
+        if (isRefusal(failure, /^(token_expired|invalid_token)$/) && !await refresh(tokens)) continue;
         if (!all) break;
         await logIn();
       }
     }
+    await store.reload();
     await store.save({ loggedOut: true });
     emit("logout", { reason: "logout" });
   };
@@ -300,48 +306,48 @@ function createSession(gateway, store, emit) {
       if (!tokens || change && change.kind === "logout") return session.renew(void 0, "login");
       if (!expiresSoon(tokens)) return tokens;
       try {
-        return await session.renew(tokens, "refresh");
+        return await session.renew(tokens, "access");
       } catch (failure) {
         if (store.state.tokens !== tokens) throw failure;
         return tokens;
       }
     },
-    async renew(used, how) {
+    async renew(used, what) {
       for (; ; ) {
         if (change && change.kind === "logout") {
           await change.done.catch(ignore);
           continue;
         }
         const { tokens, loggedOut } = store.state;
-        if (loggedOut) throw loggedOutError();
-        if (tokens && isNewer(tokens, used, how)) return tokens;
+        if (loggedOut && !change) {
+          if (await store.reload()) continue;
+          throw loggedOutError();
+        }
+        if (tokens && (!used || tokens[what] !== used[what])) return tokens;
         if (change) await change.done;
-        else if (tokens && how === "refresh") await begin(how, () => refreshUnlessDone(tokens));
+        else if (tokens && what === "access") await begin(what, () => refreshUnlessDone(tokens));
         else await begin("login", logInUnlessDone);
       }
     },
     async replaced(used, refused) {
-      const tokens = store.state.tokens;
-      if (!tokens || tokens.login !== used.login) return;
+      if (change && change.kind === "login") await change.done.catch(ignore);
+      await store.reload();
+      if (!ofLogin(used)) return;
       await store.save({ loggedOut: true });
       emit("logout", { reason: "session_replaced" });
       throw loggedOutError(refused);
     },
     async adopt(used, access, expiresIn) {
       if (change) await change.done.catch(ignore);
-      const tokens = store.state.tokens;
-      if (!tokens || tokens.login !== used.login) return;
-      await keep(tokens, { access, refresh: tokens.refresh, expiresIn });
+      await store.reload();
+      const tokens = ofLogin(used);
+      if (tokens) await keep(tokens, { access, refresh: tokens.refresh, expiresIn });
     }
   };
   return session;
 }
 function isUnauthorized(failure) {
   return failure instanceof GateError && failure.statusCode === 401;
-}
-function isNewer(tokens, used, how) {
-  if (!used) return true;
-  return how === "login" ? tokens.login !== used.login : tokens.access !== used.access;
 }
 function expiresSoon({ receivedAt, expiresIn }) {
   return Date.now() - receivedAt >= (expiresIn - Math.min(30, expiresIn / 10)) * 1e3;
@@ -421,13 +427,11 @@ function withTask(work) {
 }
 function withCallbacks(promise, options) {
   const { success, fail, complete } = options;
-  if (success || fail || complete) {
-    const settled = (callback) => (result) => {
-      if (callback) callback(result);
-      if (complete) complete(result);
-    };
-    promise.then(settled(success), settled(fail));
-  }
+  const settled = (callback) => (result) => {
+    if (callback) callback(result);
+    if (complete) complete(result);
+  };
+  promise.then(settled(success), settled(fail));
   return promise;
 }
 
@@ -477,8 +481,11 @@ function createClient(options) {
     return promise;
   };
   const readAny = async (response, tokens) => {
-    const readable = response.statusCode !== 401 || isReadable(response);
-    return refusal(readable ? response : await gateway.send("request", { url: urls.call("session"), timeout }, tokens));
+    if (response.statusCode === 401 && !isReadable(response)) {
+      response = await gateway.send("request", { url: urls.call("session"), timeout }, tokens);
+      if (response.statusCode !== 401) return null;
+    }
+    return refusal(response);
   };
   const transfer = (name) => (options2) => {
     const work = withTask(async (started) => {
@@ -492,33 +499,35 @@ function createClient(options) {
     return withCallbacks(reported(work), options2);
   };
   const ask = async (name, sent) => {
-    const { response, tokens } = await callWithTokens(session, {
-      send: (tokens2) => gateway.send("request", { url: urls.call(name), method: sent ? "POST" : "GET", data: sent, timeout }, tokens2),
-      read: refusal,
-      repeatable: sent && sent.code && repeatPhoneCode
-    });
-    if (response.statusCode >= 300 || !isReadable(response)) throw unexpected(response);
-    return { data: response.data, tokens };
-  };
-  const dataOf = ({ data }) => data;
-  const decode = async (name, sent) => {
+    let used;
     try {
-      return await ask(name, sent);
+      const { response, tokens } = await callWithTokens(session, {
+        send: (tokens2) => gateway.send("request", { url: urls.call(name), method: sent ? "POST" : "GET", data: sent, timeout }, used = tokens2),
+        read: refusal,
+        repeatable: sent && sent.code && repeatPhoneCode
+      });
+      if (response.statusCode >= 300 || !isReadable(response)) throw unexpected(response);
+      return { data: response.data, tokens };
     } catch (failure) {
-      if (isRefusal(failure, /^(session_stale|decrypt_failed)$/)) await session.login().catch(ignore);
+      if (isRefusal(failure, /^(session_stale|decrypt_failed)$/)) await session.renew(used, "login").catch(ignore);
       throw failure;
     }
   };
+  const dataOf = ({ data }) => data;
   const phone = async ({ code, encryptedData, iv, errMsg }) => {
     if (!code && !encryptedData) throw new HostError({ errMsg: errMsg || "getPhoneNumber:fail no code" });
-    const { data, tokens } = await decode("decode", code ? { code } : { encryptedData, iv });
+    const byData = () => ask("decode", { encryptedData, iv });
+    const byCode = () => ask("decode", { code }).catch((failure) => {
+      if (encryptedData && isRefusal(failure, /^invalid_request$/)) return byData();
+      throw failure;
+    });
+    const { data, tokens } = await (code ? byCode() : byData());
     const { access_token: access, expires_in: expiresIn } = data;
     if (access) await session.adopt(tokens, access, expiresIn);
-    const number = extended(data);
-    delete number.access_token;
-    delete number.token_type;
-    delete number.expires_in;
-    return number;
+    delete data.access_token;
+    delete data.token_type;
+    delete data.expires_in;
+    return data;
   };
   const connectSocket = async (options2) => {
     const url = urls.socket(options2.url);
@@ -544,7 +553,7 @@ function createClient(options) {
     downloadFile: transfer("downloadFile"),
     connectSocket: (socket) => reported(connectSocket(socket)),
     phone: (detail) => reported(phone(detail)),
-    userInfo: ({ encryptedData, iv, rawData, signature }) => reported(decode("userInfo", { encryptedData, iv, rawData, signature }).then(dataOf)),
+    userInfo: (detail) => reported(ask("userInfo", detail).then(dataOf)),
     session: () => reported(ask("session").then(dataOf)),
     openWebView: (url) => reported(openWebView(ask, url)),
     confirmScan: (scene) => reported(confirmScan(ask, reported, scene))

@@ -2,8 +2,8 @@ import { Emit, Identity } from './events';
 import { Gateway } from './gateway';
 import { GateError } from './problem';
 import { Store, Tokens } from './state';
-/** How a caller wants its tokens to be replaced. */
-export type Renewal = 'refresh' | 'login';
+/** What of its tokens a caller needs anew: the access token, which a refresh gives, or the login. */
+export type Renewal = 'access' | 'login';
 /** The session of the user. It logs in, refreshes and logs out, one at a time. */
 export interface Session {
     /** Logs in. Callers at the same time share one login. */
@@ -16,7 +16,7 @@ export interface Session {
      * Returns tokens newer than `used`: those that another call got meanwhile, or new ones. All
      * calls that need them at the same time share one refresh or login, and its failure.
      */
-    renew(used: Tokens | undefined, how: Renewal): Promise<Tokens>;
+    renew(used: Tokens | undefined, what: Renewal): Promise<Tokens>;
     /**
      * Ends in `logged_out`: another device took the session's place, and logging in again would
      * take it back, and so on. Returns if the user has logged in again since.

@@ -4,10 +4,10 @@ import { Repeatable, repeatRequest, waitAfter } from './retry'
 import { Renewal, Session } from './session'
 import { Tokens } from './state'
 
-/** What to do when a request is refused, so that it may succeed when it is repeated. */
+/** What must be new, after a refusal, for the request to succeed when it is repeated. */
 const renewals: { [code: string]: Renewal | undefined } = {
-  token_expired: 'refresh',
-  invalid_token: 'refresh',
+  token_expired: 'access',
+  invalid_token: 'access',
   session_revoked: 'login',
   refresh_reused: 'login',
   session_replaced: 'login', // if the user has logged in again since
@@ -29,17 +29,17 @@ export interface Call {
  * and with the tokens that were accepted.
  */
 export async function callWithTokens(session: Session, call: Call): Promise<{ response: Response, tokens: Tokens }> {
-  const renewed: { [how: string]: boolean } = {}
+  const renewed: { [what: string]: boolean } = {}
   let tokens = await session.current()
   for (let attempt = 1; ;) {
     const response = await call.send(tokens)
     const refused = await call.read(response, tokens)
     if (!refused) return { response, tokens }
     if (refused.code === 'session_replaced') await session.replaced(tokens, refused)
-    const how = renewals[refused.code]
-    if (how && !renewed[how]) {
-      renewed[how] = true
-      tokens = await session.renew(tokens, how)
+    const what = renewals[refused.code]
+    if (what && !renewed[what]) {
+      renewed[what] = true
+      tokens = await session.renew(tokens, what)
       continue
     }
     await waitAfter(refused, attempt++, call.repeatable || repeatRequest)

@@ -39,8 +39,11 @@ export function createClient(options: ClientOptions): Client {
    * HEAD has none, and some proxies replace it. The call `session` says what the token lacks.
    */
   const readAny: Call['read'] = async (response, tokens) => {
-    const readable = response.statusCode !== 401 || isReadable(response)
-    return refusal(readable ? response : await gateway.send('request', { url: urls.call('session'), timeout }, tokens))
+    if (response.statusCode === 401 && !isReadable(response)) {
+      response = await gateway.send('request', { url: urls.call('session'), timeout }, tokens)
+      if (response.statusCode !== 401) return null // then the 401 is the service's, and the request was received
+    }
+    return refusal(response)
   }
 
   /** Sends a request, an upload or a download to the service. */
@@ -58,36 +61,38 @@ export function createClient(options: ClientOptions): Client {
 
   /** A call of the gateway that needs a token: POST if it has data. */
   const ask = async (name: string, sent?: any): Promise<Result> => {
-    const { response, tokens } = await callWithTokens(session, {
-      send: (tokens) => gateway.send('request', { url: urls.call(name), method: sent ? 'POST' : 'GET', data: sent, timeout }, tokens),
-      read: refusal,
-      repeatable: sent && sent.code && repeatPhoneCode,
-    })
-    if (response.statusCode >= 300 || !isReadable(response)) throw unexpected(response)
-    return { data: response.data, tokens }
-  }
-  const dataOf = ({ data }: Result) => data
-
-  /** Asks the gateway to decrypt. After these refusals only a login helps, and then the user. */
-  const decode = async (name: string, sent: any) => {
+    let used: Tokens
     try {
-      return await ask(name, sent)
+      const { response, tokens } = await callWithTokens(session, {
+        send: (tokens) => gateway.send('request', { url: urls.call(name), method: sent ? 'POST' : 'GET', data: sent, timeout }, used = tokens),
+        read: refusal,
+        repeatable: sent && sent.code && repeatPhoneCode,
+      })
+      if (response.statusCode >= 300 || !isReadable(response)) throw unexpected(response)
+      return { data: response.data, tokens }
     } catch (failure) {
-      if (isRefusal(failure, /^(session_stale|decrypt_failed)$/)) await session.login().catch(ignore)
+      // Nothing can be decrypted: only a login helps, and then the user.
+      if (isRefusal(failure, /^(session_stale|decrypt_failed)$/)) await session.renew(used!, 'login').catch(ignore)
       throw failure
     }
   }
+  const dataOf = ({ data }: Result) => data
 
   const phone = async ({ code, encryptedData, iv, errMsg }: PhoneDetail): Promise<PhoneNumber> => {
     if (!code && !encryptedData) throw new HostError({ errMsg: errMsg || 'getPhoneNumber:fail no code' })
-    const { data, tokens } = await decode('decode', code ? { code } : { encryptedData, iv })
+    const byData = () => ask('decode', { encryptedData, iv })
+    // Douyin gives a code too, but the gateway has phone codes of WeChat only.
+    const byCode = () => ask('decode', { code }).catch((failure) => {
+      if (encryptedData && isRefusal(failure, /^invalid_request$/)) return byData()
+      throw failure
+    })
+    const { data, tokens } = await (code ? byCode() : byData())
     const { access_token: access, expires_in: expiresIn } = data
     if (access) await session.adopt(tokens, access, expiresIn)
-    const number = extended(data)
-    delete number.access_token
-    delete number.token_type
-    delete number.expires_in
-    return number
+    delete data.access_token
+    delete data.token_type
+    delete data.expires_in
+    return data
   }
 
   /**
@@ -119,8 +124,7 @@ export function createClient(options: ClientOptions): Client {
     downloadFile: transfer('downloadFile'),
     connectSocket: (socket) => reported(connectSocket(socket)),
     phone: (detail) => reported(phone(detail)),
-    userInfo: ({ encryptedData, iv, rawData, signature }) =>
-      reported(decode('userInfo', { encryptedData, iv, rawData, signature }).then(dataOf)),
+    userInfo: (detail) => reported(ask('userInfo', detail).then(dataOf)),
     session: () => reported(ask('session').then(dataOf)),
     openWebView: (url) => reported(openWebView(ask, url)),
     confirmScan: (scene) => reported(confirmScan(ask, reported, scene)),

@@ -38,7 +38,7 @@ export function createGateway(host: Host, urls: URLs, appid?: string): Gateway {
   }
   return {
     async login() {
-      const { code } = await callHost(host, 'login', {})
+      const { code } = await callHost(host, 'login', { timeout: 2 * timeout })
       const response = await post('openId', { code, appid })
       const { openId, unionId, appId, session_key: sessionKey } = response.data
       return { identity: { openId, unionId, appId, sessionKey }, pair: pairOf(response) }

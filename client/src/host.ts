@@ -48,7 +48,7 @@ export function extended<A extends object, B extends object>(object: A, more?: B
  */
 export function callHost(host: any, name: string, options: object, started?: (task: any) => void): Promise<any> {
   return new Promise((resolve, reject) => {
-    if (typeof host[name] !== 'function') throw new HostError(name + ':fail the host has no ' + name)
+    if (typeof host[name] !== 'function') throw new HostError({ errMsg: name + ':fail not supported' })
     const task = host[name](extended(options, {
       success: resolve,
       fail: (failure: any) => reject(new HostError(failure)),
@@ -71,7 +71,9 @@ let language = ''
 
 /** Reads the language of the host, which is one for the whole program: `zh_CN`, `en`. */
 export function readLanguage(host: Host): void {
-  if (host.getAppBaseInfo) language = host.getAppBaseInfo().language
+  try {
+    language = host.getAppBaseInfo!().language
+  } catch (missing) {} // then it is English
 }
 
 /** Returns a text for developers in the language of the host. */

@@ -19,10 +19,9 @@ export class GateError extends Error {
   /** After how many seconds to try again, if the gateway says so. */
   readonly retryAfter?: number
 
-  constructor(statusCode: number, code: string, detail: string, more: { errcode?: number, requestId?: string, retryAfter?: number } = {}) {
+  constructor(statusCode: number, code: string, detail: string, more?: { errcode?: number, requestId?: string, retryAfter?: number }) {
     super(code + ': ' + detail)
-    const { errcode, requestId, retryAfter } = more
-    Object.assign(this, { name: 'GateError', statusCode, code, detail, errcode, requestId, retryAfter })
+    Object.assign(this, more, { name: 'GateError', statusCode, code, detail })
   }
 }
 
@@ -34,13 +33,13 @@ export class GateError extends Error {
 export function refusal(response: Response): GateError | null {
   if (response.statusCode < 400) return null
   const problem = parsed(response.data)
-  if (!problem || typeof problem.code !== 'string') return null
-  if (String(problem.type).split('#')[1] !== 'code-' + problem.code) return null
-  const seconds = Number(retryAfterOf(response))
+  if (!problem || String(problem.type).split('#')[1] !== 'code-' + problem.code) return null
+  const header = response.header || {}
+  const name = Object.keys(header).find((name) => /^retry-after$/i.test(name))
   return new GateError(response.statusCode, problem.code, problem.detail || '', {
     errcode: problem.errcode,
     requestId: problem.instance,
-    retryAfter: seconds > 0 ? seconds : undefined,
+    retryAfter: Number(name && header[name]) || undefined,
   })
 }
 
@@ -62,9 +61,10 @@ export function unexpected(response: Response): GateError {
 
 /** Hosts leave JSON unparsed in uploads, and with other values of dataType and responseType. */
 function parsed(data: any): any {
-  if (data && typeof data === 'object' && !(data instanceof ArrayBuffer)) return data
+  const bytes = data && data.byteLength >= 0 // an ArrayBuffer, perhaps of another realm, as in WeChat's developer tools
+  if (data && typeof data === 'object' && !bytes) return data
   try {
-    return JSON.parse(data instanceof ArrayBuffer ? utf8(data) : data)
+    return JSON.parse(bytes ? utf8(data) : data)
   } catch (notJSON) {
     return null
   }
@@ -75,11 +75,4 @@ function utf8(data: ArrayBuffer): string {
   let escaped = ''
   new Uint8Array(data).forEach((byte) => { escaped += '%' + (byte + 256).toString(16).slice(1) })
   return decodeURIComponent(escaped)
-}
-
-function retryAfterOf(response: Response): string | undefined {
-  for (const name of Object.keys(response.header || {})) {
-    if (/^retry-after$/i.test(name)) return response.header[name]
-  }
-  return undefined
 }

@@ -36,7 +36,7 @@ export async function repeating<T>(call: () => Promise<T>, repeatable: Repeatabl
 
 /** A refresh or a logout may be sent again, with the same token, if there is no response of the gateway or a 5xx. */
 export const repeatSame: Repeatable = (failure) =>
-  failure instanceof HostError || isRefusal(failure, /^unexpected_response$/) || (failure instanceof GateError && failure.statusCode >= 500)
+  !(failure instanceof GateError) || failure.code === 'unexpected_response' || failure.statusCode >= 500
 
 /** A login may succeed with a new code, unless the host gives none. */
 export const repeatLogin: Repeatable = (failure) =>

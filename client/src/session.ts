@@ -5,8 +5,8 @@ import { GateError, isRefusal } from './problem'
 import { repeating, repeatLogin, repeatSame } from './retry'
 import { Store, Tokens } from './state'
 
-/** How a caller wants its tokens to be replaced. */
-export type Renewal = 'refresh' | 'login'
+/** What of its tokens a caller needs anew: the access token, which a refresh gives, or the login. */
+export type Renewal = 'access' | 'login'
 
 /** The session of the user. It logs in, refreshes and logs out, one at a time. */
 export interface Session {
@@ -20,7 +20,7 @@ export interface Session {
    * Returns tokens newer than `used`: those that another call got meanwhile, or new ones. All
    * calls that need them at the same time share one refresh or login, and its failure.
    */
-  renew(used: Tokens | undefined, how: Renewal): Promise<Tokens>
+  renew(used: Tokens | undefined, what: Renewal): Promise<Tokens>
   /**
    * Ends in `logged_out`: another device took the session's place, and logging in again would
    * take it back, and so on. Returns if the user has logged in again since.
@@ -45,8 +45,15 @@ export function createSession(gateway: Gateway, store: Store, emit: Emit): Sessi
   const keep = ({ identity, login }: { identity: Identity, login: number }, pair: Pair) =>
     store.save({ tokens: extended(pair, { receivedAt: Date.now(), login, identity }) })
 
-  const logIn = async (): Promise<Identity> => {
+  /** The tokens that there are, if they come from the same login. */
+  const ofLogin = ({ login }: Tokens) => {
+    const { tokens } = store.state
+    return tokens && tokens.login === login && tokens
+  }
+
+  const logIn = async (silent?: boolean): Promise<Identity | void> => {
     const { identity, pair } = await repeating(gateway.login, repeatLogin)
+    if ((await store.reload()) && silent) return
     await keep({ identity, login: Math.random() }, pair)
     emit('login', identity)
     return identity
@@ -58,6 +65,8 @@ export function createSession(gateway: Gateway, store: Store, emit: Emit): Sessi
       // Without a response, the same token is sent again: the gateway may have replaced it, and
       // returns the same pair.
       const pair = await repeating(() => gateway.refresh(tokens), repeatSame)
+      await store.reload()
+      if (!ofLogin(tokens)) return
       await keep(tokens, pair)
       emit('refresh', { expiresIn: pair.expiresIn })
     } catch (failure) {
@@ -69,7 +78,7 @@ export function createSession(gateway: Gateway, store: Store, emit: Emit): Sessi
   // Another client with this storage may have renewed the tokens: its refresh token is the
   // current one, and the gateway would take ours for stolen.
   const logInUnlessDone = async () => {
-    if (!(await store.reload())) return logIn()
+    if (!(await store.reload())) return logIn(true)
   }
   const refreshUnlessDone = async (tokens: Tokens) => {
     if (await store.reload()) return
@@ -80,19 +89,21 @@ export function createSession(gateway: Gateway, store: Store, emit: Emit): Sessi
   }
 
   const logOut = async (all: boolean) => {
-    let tokens = store.state.tokens
-    for (let again = false; tokens; again = true, tokens = store.state.tokens) {
-      const used = tokens
+    await store.reload()
+    if (store.state.loggedOut) return
+    for (let again = false, used: Tokens | undefined; (used = store.state.tokens); again = true) {
+      const tokens = used
       try {
-        await repeating(() => gateway.logout(used, all), repeatSame)
+        await repeating(() => gateway.logout(tokens, all), repeatSame)
         break
       } catch (failure) {
         if (again || !isUnauthorized(failure)) throw failure
-        if (isRefusal(failure, /^(token_expired|invalid_token)$/) && !(await refresh(used))) continue
+        if (isRefusal(failure, /^(token_expired|invalid_token)$/) && !(await refresh(tokens))) continue
         if (!all) break // the session has ended already
         await logIn() // so that the user's other sessions end
       }
     }
+    await store.reload()
     await store.save({ loggedOut: true })
     emit('logout', { reason: 'logout' })
   }
@@ -105,7 +116,7 @@ export function createSession(gateway: Gateway, store: Store, emit: Emit): Sessi
         const identity = await (kind === 'login' ? done : done.catch(ignore))
         if (identity) return identity
       }
-      return begin('login', logIn)
+      return begin('login', logIn) as Promise<Identity>
     },
 
     async logout(all) {
@@ -120,31 +131,36 @@ export function createSession(gateway: Gateway, store: Store, emit: Emit): Sessi
       if (!tokens || (change && change.kind === 'logout')) return session.renew(undefined, 'login')
       if (!expiresSoon(tokens)) return tokens
       try {
-        return await session.renew(tokens, 'refresh')
+        return await session.renew(tokens, 'access')
       } catch (failure) {
         if (store.state.tokens !== tokens) throw failure
         return tokens // the gateway may accept it still
       }
     },
 
-    async renew(used, how) {
+    async renew(used, what) {
       for (;;) {
         if (change && change.kind === 'logout') {
           await change.done.catch(ignore)
           continue
         }
         const { tokens, loggedOut } = store.state
-        if (loggedOut) throw loggedOutError()
-        if (tokens && isNewer(tokens, used, how)) return tokens
+        if (loggedOut && !change) {
+          if (await store.reload()) continue
+          throw loggedOutError()
+        }
+        if (tokens && (!used || tokens[what] !== used[what])) return tokens
         if (change) await change.done
-        else if (tokens && how === 'refresh') await begin(how, () => refreshUnlessDone(tokens))
+        else if (tokens && what === 'access') await begin(what, () => refreshUnlessDone(tokens))
         else await begin('login', logInUnlessDone)
       }
     },
 
     async replaced(used, refused) {
-      const tokens = store.state.tokens
-      if (!tokens || tokens.login !== used.login) return
+      // With a limit of one session, a login of this phone replaces its own session.
+      if (change && change.kind === 'login') await change.done.catch(ignore)
+      await store.reload()
+      if (!ofLogin(used)) return
       await store.save({ loggedOut: true })
       emit('logout', { reason: 'session_replaced' })
       throw loggedOutError(refused)
@@ -152,9 +168,9 @@ export function createSession(gateway: Gateway, store: Store, emit: Emit): Sessi
 
     async adopt(used, access, expiresIn) {
       if (change) await change.done.catch(ignore) // a refresh that began before has no number
-      const tokens = store.state.tokens
-      if (!tokens || tokens.login !== used.login) return
-      await keep(tokens, { access, refresh: tokens.refresh, expiresIn })
+      await store.reload()
+      const tokens = ofLogin(used)
+      if (tokens) await keep(tokens, { access, refresh: tokens.refresh, expiresIn })
     },
   }
   return session
@@ -162,11 +178,6 @@ export function createSession(gateway: Gateway, store: Store, emit: Emit): Sessi
 
 function isUnauthorized(failure: unknown): failure is GateError {
   return failure instanceof GateError && failure.statusCode === 401
-}
-
-function isNewer(tokens: Tokens, used: Tokens | undefined, how: Renewal): boolean {
-  if (!used) return true
-  return how === 'login' ? tokens.login !== used.login : tokens.access !== used.access
 }
 
 /**

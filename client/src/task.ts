@@ -37,12 +37,10 @@ export function withTask<T>(work: (started: (task: any) => void) => Promise<T>):
 /** Reports a promise to callbacks of the host's style too, if there are any. */
 export function withCallbacks<P extends Promise<any>>(promise: P, options: any): P {
   const { success, fail, complete } = options
-  if (success || fail || complete) {
-    const settled = (callback: any) => (result: any) => {
-      if (callback) callback(result)
-      if (complete) complete(result)
-    }
-    promise.then(settled(success), settled(fail))
+  const settled = (callback: any) => (result: any) => {
+    if (callback) callback(result)
+    if (complete) complete(result)
   }
+  promise.then(settled(success), settled(fail))
   return promise
 }

@@ -12,7 +12,7 @@ export interface URLs {
 
 export function createURLs(baseURL: string, prefix: string): URLs {
   const base = baseURL.replace(/\/+$/, '')
-  if (!/^https?:\/\/[^/?#]/.test(base)) throw new TypeError('baseURL must be an http or https URL')
+  if (!/^https?:\/\/[^/?#][^?#]*$/.test(base)) throw new TypeError('baseURL must be an http or https URL')
   if (prefix[0] !== '/') throw new TypeError('prefix must begin with /')
   const below = (start: string, url: string) => {
     if (url[0] === '/') return start + url

@@ -89,13 +89,29 @@ test('data that no session_key decrypts is refused after a login, so that the ne
   assert.match((await phone.gate.phone(await encryptedPhone(phone))).purePhoneNumber, /^\d+$/)
 })
 
+test('data that cannot be decrypted does not log in again after a logout', async () => {
+  const phone = newPhone(gateway)
+  await phone.orders()
+  await simulator('POST', '/session-key/rotate', { user: phone.user })
+  let release
+  const held = holdResponse(phone, '/decode', new Promise((resolve) => { release = resolve }))
+  const number = assert.rejects(phone.gate.phone(await encryptedPhone(phone)), { code: 'decrypt_failed' })
+  await held
+  await phone.gate.logout()
+  release()
+  await number
+  await assert.rejects(phone.orders(), { code: 'logged_out' })
+  assert.equal(phone.wx.codes, 1)
+})
+
 test('userInfo returns the profile, and session the identity', async () => {
   const phone = newPhone(gateway)
   const { openId } = await phone.gate.login()
   const profile = JSON.parse(await simulator('GET', '/encrypted-profile?user=' + phone.user))
-  const info = await phone.gate.userInfo({ encryptedData: profile.encrypted_data, iv: profile.iv, rawData: profile.raw_data, signature: profile.signature })
+  const detail = { errMsg: 'getUserProfile:ok', cloudID: 'x', userInfo: { nickName: '小明' }, encryptedData: profile.encrypted_data, iv: profile.iv, rawData: profile.raw_data, signature: profile.signature }
+  const info = await phone.gate.userInfo(detail)
   assert.equal(info.openId, openId)
-  await assert.rejects(phone.gate.userInfo({ encryptedData: profile.encrypted_data, iv: profile.iv, rawData: '{}', signature: profile.signature }), { name: 'GateError' })
+  await assert.rejects(phone.gate.userInfo({ ...detail, rawData: '{}' }), { name: 'GateError' })
   const session = await phone.gate.session()
   assert.equal(session.openId, openId)
   assert.equal(session.phone_verified, false)

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 
-import { atOnce, newPhone, pub } from './phone.mjs'
+import { atOnce, holdResponse, newPhone, pub } from './phone.mjs'
 import { retireKeys, startGateway } from './servers.mjs'
 
 const gateway = await startGateway({ after }, { app: 'session_limit 1' })
@@ -46,4 +46,20 @@ test('a refresh of the ended session does not log in again either', async () => 
   await assert.rejects(phone.orders(), loggedOut)
   assert.equal((await tablet.orders()).statusCode, 200)
   assert.deepEqual([phone.wx.codes, tablet.wx.codes], [1, 1])
+})
+
+test('a login replaces the session of this phone, and no request of it is logged out', async () => {
+  const phone = newPhone(gateway)
+  await phone.orders()
+  let release
+  const held = holdResponse(phone, '/openId', new Promise((resolve) => { release = resolve }))
+  const login = phone.gate.login()
+  await held // the gateway has replaced the session, and the phone does not know the new one yet
+  gateway.proxy.reset()
+  const orders = atOnce(3, phone.orders)
+  while (gateway.proxy.statuses[401] !== 3) await new Promise(setImmediate)
+  setImmediate(() => setImmediate(release))
+  assert.ok((await orders).every(({ statusCode }) => statusCode === 200))
+  await login
+  assert.deepEqual([phone.wx.codes, phone.count('logout')], [2, 0])
 })

@@ -140,6 +140,25 @@ test('a login and a logout at the same moment happen one after the other', async
   assert.equal((await phone.orders()).statusCode, 200)
 })
 
+test('a request that meets a login after a logout waits for it', async () => {
+  const phone = newPhone(gateway)
+  await phone.orders()
+  await phone.gate.logout()
+  const login = phone.gate.login()
+  assert.equal((await phone.orders()).statusCode, 200)
+  await login
+  assert.equal(phone.wx.codes, 2)
+})
+
+test('a logout button that is pressed twice is one logout', async () => {
+  const phone = newPhone(gateway)
+  await phone.orders()
+  gateway.proxy.reset()
+  await atOnce(2, () => phone.gate.logout())
+  assert.equal(gateway.proxy.count(pub('logout')), 1)
+  assert.equal(phone.count('logout'), 1)
+})
+
 test('a session that another device replaced is not taken back', async () => {
   const phone = newPhone(gateway)
   await phone.orders()

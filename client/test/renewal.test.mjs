@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { ask } from './http.mjs'
 import { atOnce, newPhone, problem, pub, setClock, skipPauses } from './phone.mjs'
-import { retireKeys, startGateway } from './servers.mjs'
+import { retireKeys, simulator, startGateway } from './servers.mjs'
 
 const gateway = await startGateway({ after })
 const short = await startGateway({ after }, { token: '5s' })
@@ -258,6 +258,26 @@ test('two clients of one mini program share their tokens', async () => {
   assert.equal(gateway.proxy.count(pub('refresh')), 1)
   await phone.gate.logout()
   await assert.rejects(other.orders(), { code: 'logged_out' })
+})
+
+test('two clients of one mini program see each other\'s logins and logouts', async () => {
+  const phone = newPhone(gateway)
+  await phone.orders()
+  const other = phone.restart()
+  const phoneNumber = { code: await simulator('GET', '/phone-code?user=' + phone.user) }
+  await other.gate.phone(phoneNumber) // now the other's state is newer
+  await phone.gate.logout()
+  await assert.rejects(other.orders(), { code: 'logged_out' })
+  await other.gate.login()
+  assert.equal((await phone.orders()).statusCode, 200)
+  assert.deepEqual([phone.wx.codes, other.wx.codes], [1, 1])
+})
+
+test('two clients that start at once end with one session', async () => {
+  const phone = newPhone(gateway)
+  const other = phone.restart()
+  await Promise.all([phone.orders(), other.orders()])
+  assert.equal(await sessionOf(phone), await sessionOf(other))
 })
 
 test('a path that needs a recent login makes one login for ten requests', async () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
+import { runInNewContext } from 'node:vm'
 
-import { newPhone, problem, pub } from './phone.mjs'
+import { newPhone, problem, pub, skipPauses } from './phone.mjs'
 import { retireKeys, startGateway } from './servers.mjs'
 
 const gateway = await startGateway({ after })
@@ -48,6 +49,17 @@ test('a 401 of the service on a download is returned', async () => {
   assert.equal(phone.count('refresh'), 0)
 })
 
+test('a request that the service refused without a body is not repeated when the gateway cannot say whose refusal it is', async (t) => {
+  const pauses = skipPauses(t)
+  const phone = newPhone(gateway)
+  await phone.orders()
+  gateway.service.seen.length = 0
+  gateway.proxy.next(pub('session'), problem(503, 'store_unavailable', { 'retry-after': '1' }))
+  assert.equal((await phone.gate.request({ url: '/status/401', method: 'HEAD' })).statusCode, 401)
+  assert.equal(gateway.service.seen.length, 1)
+  assert.deepEqual(pauses, [])
+})
+
 test('a HEAD, whose refusal has no body, is repeated', async () => {
   const phone = newPhone(gateway)
   await phone.orders()
@@ -56,9 +68,20 @@ test('a HEAD, whose refusal has no body, is repeated', async () => {
   assert.equal(phone.count('refresh'), 1)
 })
 
+/** Passes bytes as WeChat's developer tools do: their ArrayBuffer is not the one of the page. */
+function passForeignBuffers(wx) {
+  const { request } = wx
+  const copy = runInNewContext('(bytes) => Uint8Array.from(bytes).buffer')
+  wx.request = (options) => request({
+    ...options,
+    success: (response) => options.success({ ...response, data: response.data instanceof ArrayBuffer ? copy([...new Uint8Array(response.data)]) : response.data }),
+  })
+}
+
 test('refusals are read whatever form of data the caller asks for', async () => {
-  for (const form of [{ responseType: 'arraybuffer' }, { dataType: 'text' }]) {
+  for (const form of [{ responseType: 'arraybuffer' }, { responseType: 'arraybuffer', foreign: true }, { dataType: 'text' }]) {
     const phone = newPhone(gateway)
+    if (form.foreign) passForeignBuffers(phone.wx)
     await phone.orders()
     await retireKeys(gateway)
     const { data } = await phone.gate.request({ url: '/orders', ...form })
