@@ -123,7 +123,7 @@ func TestSessionsCommands(t *testing.T) {
 		there.refusedTo([]string{"sessions", "list", "--openid", openid, address}, "--app")
 		there.refusedTo([]string{"sessions", "list", "--app", "wx9", address}, "404", "app is not configured")
 		there.refusedTo([]string{"sessions", "list", "--limit", "501", address}, "400", "limit must be 1 to 500")
-		there.refusedTo([]string{"sessions", "list", "--cursor", "x", address}, "400", "the cursor is not one of this list")
+		there.refusedTo([]string{"sessions", "list", "--cursor", "x", address}, "400", "the cursor does not belong to this list")
 	})
 }
 

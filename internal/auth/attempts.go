@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// AES-CBC has no MAC. A client that may send any ciphertext and sees which ones
-// decrypt to acceptable JSON can learn what a chosen block decrypts to, and run
-// that backwards to encrypt a phone number of its choice. A success takes some
-// 400,000 attempts on WeChat's data and 85,000 requests in all on data without a
-// watermark, so a few failures a day leave no way to get there.
+// AES-CBC has no MAC. A client that may send any ciphertext and sees which ones decrypt to
+// acceptable JSON can learn what a chosen block decrypts to, and use that in reverse to
+// encrypt a phone number of its choice. A success takes some 400,000 attempts on WeChat's
+// data and 85,000 requests in all on data without a watermark, so a limit of a few failures
+// a day makes the attack impossible.
 const (
-	// maxKeyFailures is how many attempts on one session_key may fail before the
-	// key is locked: more than an honest client sends in a day, whose stale data
-	// fails once for each press of a button.
+	// maxKeyFailures is how many attempts on one session_key may fail before the key is
+	// locked. It is more than an honest client causes in a day: its stale data fails once
+	// for each press of a button.
 	maxKeyFailures = 16
 	// maxDayFailures is how many attempts of one user may fail in a day, over all
 	// session keys: four locked keys, so that logging in again does not reset the
@@ -26,11 +26,11 @@ const (
 	// keyLockout is how long a locked session_key stays locked, and how long
 	// failures of a key that is not locked are remembered.
 	keyLockout = 24 * time.Hour
-	// busyRetryAfter is when attempts that are still under way have ended.
+	// busyRetryAfter is the time after which attempts in progress should have ended.
 	busyRetryAfter = time.Second
 )
 
-// beijing is where the day of [maxDayFailures] ends at midnight. China has had no
+// beijing is the time zone in which the day of [maxDayFailures] ends. China has had no
 // daylight saving time since 1991.
 var beijing = time.FixedZone("Asia/Shanghai", 8*60*60)
 
@@ -116,9 +116,8 @@ func (a *Attempts) reserve(u User, keys []SessionKey, now time.Time) ([]SessionK
 	return usable, nil
 }
 
-// settle ends an attempt on keys. A success takes back its own reservation and
-// nothing else: an attacker can always produce successes. It returns the keys that
-// the attempt locked.
+// settle ends an attempt on keys. A success removes only its own reservation, because an
+// attacker can always produce successes. settle returns the keys that the attempt locked.
 func (a *Attempts) settle(u User, keys []SessionKey, failed bool, now time.Time) (locked []SessionKey) {
 	a.forget(now)
 	a.Pending = max(0, a.Pending-1)
@@ -128,7 +127,7 @@ func (a *Attempts) settle(u User, keys []SessionKey, failed bool, now time.Time)
 	for _, key := range keys {
 		k := a.find(u, key)
 		if k == nil {
-			continue // forgotten while the attempt was under way
+			continue // forgotten while the attempt was in progress
 		}
 		k.Pending = max(0, k.Pending-1)
 		if !failed {
@@ -143,7 +142,7 @@ func (a *Attempts) settle(u User, keys []SessionKey, failed bool, now time.Time)
 	return locked
 }
 
-// forget drops what no longer counts.
+// forget drops the records that no longer count.
 func (a *Attempts) forget(now time.Time) {
 	if !a.DayEnds.After(now) {
 		a.Pending, a.Failed = 0, 0
@@ -166,7 +165,7 @@ func (a *Attempts) find(u User, key SessionKey) *KeyAttempts {
 	return nil
 }
 
-// attemptKey names a user's session_key without telling it. WeChat may return the
+// attemptKey identifies a user's session_key without revealing it. WeChat may return the
 // same session_key at a later login: its failures still count then.
 func attemptKey(u User, key SessionKey) []byte {
 	mac := hmac.New(sha256.New, []byte(key.Key))

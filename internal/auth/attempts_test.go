@@ -14,7 +14,7 @@ func TestSessionKeyLocks(t *testing.T) {
 	t.Parallel()
 	d := newTries(t, "k1")
 	d.want("forged", auth.ErrDecryptFailed, 15)
-	d.want("k1", nil, 3) // a success takes nothing back
+	d.want("k1", nil, 3) // a success does not reset the count
 	d.want("malformed", auth.ErrInvalidRequest, 30)
 	d.want("forged", auth.ErrDecryptFailed, 1)
 	d.want("k1", auth.ErrSessionStale, 2)
@@ -27,7 +27,7 @@ func TestSessionKeyLocks(t *testing.T) {
 	d.want("k1", nil, 1)
 }
 
-// A key that the platform returns again is locked still; another one is not.
+// A key that the platform returns again is still locked; a different key is not.
 func TestSessionKeyLockFollowsTheKey(t *testing.T) {
 	t.Parallel()
 	d := newTries(t, "k1")
@@ -39,22 +39,22 @@ func TestSessionKeyLockFollowsTheKey(t *testing.T) {
 	d.want("k1", auth.ErrSessionStale, 1)
 }
 
-// Where the platform can replace the key, the user goes on with the new one.
+// If the platform can replace the key, the user continues with the new key.
 func TestLockedKeyIsReplaced(t *testing.T) {
 	t.Parallel()
 	d := newTries(t, "k1")
 	d.platform.fresh = "k2"
 	d.want("forged", auth.ErrDecryptFailed, 16)
 	if len(d.locked) != 1 || d.locked[0] != nil {
-		t.Fatalf("the warnings are %v", d.locked)
+		t.Fatalf("got warnings %v", d.locked)
 	}
 	d.want("k2", nil, 1)
 	d.want("k1", auth.ErrDecryptFailed, 1)
 }
 
-// While one of two keys is locked, the other one opens data; data that it does not
-// open may be the locked key's, which is why the user has to log in again. Data that
-// no key opens, of none locked, is no reason for that.
+// While one of two keys is locked, the other key still opens data. Data that it does not
+// open may belong to the locked key, so the user has to log in again. If no key is locked,
+// data that no key opens is no reason for a new login.
 func TestOneOfTwoKeysIsLocked(t *testing.T) {
 	t.Parallel()
 	d := newTries(t, "k1")
@@ -68,8 +68,8 @@ func TestOneOfTwoKeysIsLocked(t *testing.T) {
 	d.want("k1", auth.ErrSessionStale, 1)
 }
 
-// TestAttemptLimits: attempts under way count as failures until they end, and the
-// user waits for them.
+// TestAttemptLimits: attempts in progress count as failures until they end, and the user
+// has to wait for them.
 func TestAttemptLimits(t *testing.T) {
 	t.Parallel()
 	const aSecond = time.Second
@@ -81,12 +81,12 @@ func TestAttemptLimits(t *testing.T) {
 	}{
 		"one day failure left":        {failed: 63},
 		"no day failure left":         {failed: 64, want: auth.ErrRateLimited, wait: time.Hour},
-		"one left with those pending": {failed: 60, pending: 3},
+		"one left besides pending":    {failed: 60, pending: 3},
 		"all left are pending":        {failed: 60, pending: 4, want: auth.ErrRateLimited, wait: aSecond},
 		"one failure of the key left": {keyFailed: 15},
 		"the key is locked":           {keyFailed: 16, want: auth.ErrSessionStale},
-		"one of the key's left":       {keyFailed: 12, keyPending: 3},
-		"the key's are pending":       {keyFailed: 12, keyPending: 4, want: auth.ErrRateLimited, wait: aSecond},
+		"one left, rest pending":      {keyFailed: 12, keyPending: 3},
+		"all of the key pending":      {keyFailed: 12, keyPending: 4, want: auth.ErrRateLimited, wait: aSecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -101,14 +101,14 @@ func TestAttemptLimits(t *testing.T) {
 				t.Errorf("got %v, want %v and a wait of %v", err, row.want, row.wait)
 			}
 			if err == nil && (a.Pending != row.pending || a.Keys[0].Pending != row.keyPending) {
-				t.Errorf("%d and %d attempts are pending, want those of before", a.Pending, a.Keys[0].Pending)
+				t.Errorf("%d and %d attempts are pending, want them unchanged", a.Pending, a.Keys[0].Pending)
 			}
 		})
 	}
 }
 
-// TestAttemptsAreForgotten: a store drops what is empty, and keeps the rest until the
-// last of it has ended.
+// TestAttemptsAreForgotten: a store drops an empty record, and keeps any other record until
+// its last attempt has expired.
 func TestAttemptsAreForgotten(t *testing.T) {
 	t.Parallel()
 	day := beforeMidnight
@@ -131,8 +131,8 @@ func TestAttemptsAreForgotten(t *testing.T) {
 	}
 }
 
-// New session keys do not make more than 64 failures a day, which ends at midnight
-// in Beijing.
+// New session keys do not allow more than 64 failures a day. The day ends at midnight in
+// Beijing.
 func TestFailuresOfADay(t *testing.T) {
 	t.Parallel()
 	d := newTries(t)
@@ -160,7 +160,7 @@ func TestStaleDataNowAndThen(t *testing.T) {
 	}
 }
 
-// Attempts at the same time do not exceed the limit together.
+// Simultaneous attempts do not exceed the limit together.
 func TestAttemptsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -192,7 +192,7 @@ func TestAttemptsAtOnce(t *testing.T) {
 	})
 }
 
-// Without the store nothing is decrypted.
+// If the store is down, nothing is decrypted.
 func TestAttemptsWithoutStore(t *testing.T) {
 	t.Parallel()
 	d := newTries(t, "k1")
@@ -203,9 +203,9 @@ func TestAttemptsWithoutStore(t *testing.T) {
 	}
 }
 
-// TestPhonesThatThePlatformDidNotMake: a number that opens and that the platform does not
-// know is a failed attempt, as the last step of a forgery is. A platform that cannot be
-// asked locks no key, and no number passes meanwhile.
+// TestPhonesThatThePlatformDidNotMake: a number that decrypts, but that the platform does not
+// know, is a failed attempt, like the last step of a forgery. If the platform cannot be
+// asked, no key is locked and no number passes.
 func TestPhonesThatThePlatformDidNotMake(t *testing.T) {
 	t.Parallel()
 	forged := newTries(t, "k1")
@@ -216,6 +216,6 @@ func TestPhonesThatThePlatformDidNotMake(t *testing.T) {
 	down := newTries(t, "k1")
 	down.platform.phone, down.platform.checked = &thePhone, auth.ErrWeChatBusy
 	down.want("k1", auth.ErrWeChatBusy, 32)
-	down.platform.phone = nil // data of another kind is not asked about
+	down.platform.phone = nil // data of another kind is not checked
 	down.want("k1", nil, 1)
 }

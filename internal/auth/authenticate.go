@@ -4,8 +4,7 @@ import "fmt"
 
 // Authenticate decides whether an access token admits its bearer now:
 // [ErrInvalidToken], [ErrTokenExpired], [ErrSessionRevoked] or [ErrSessionReplaced] when it
-// does not.
-// It never leaves the process.
+// does not. It reads memory only.
 func (s *Service) Authenticate(raw string) (*Identity, error) {
 	id, err := s.cfg.Tokens.Verify(raw)
 	if err != nil {
@@ -23,7 +22,7 @@ func (s *Service) Authenticate(raw string) (*Identity, error) {
 }
 
 // Revoked returns an error if an identity was ended before its time: [ErrSessionRevoked],
-// [ErrSessionReplaced]. It never leaves the process.
+// [ErrSessionReplaced]. It reads memory only.
 func (s *Service) Revoked(id *Identity) error {
 	if s.cfg.Revocations.Revoked(id) {
 		return fmt.Errorf("%w: %s", s.revokedAs(id.Session), id.Session)
@@ -31,8 +30,8 @@ func (s *Service) Revoked(id *Identity) error {
 	return nil
 }
 
-// revokedAs is the class of a session's revocation. A client that logged in again silently
-// after it was replaced would replace the other one, and so on forever.
+// revokedAs returns the class of a session's revocation. A replaced client must not log in
+// again silently: it would replace the newer session, whose client would do the same, forever.
 func (s *Service) revokedAs(id SessionID) error {
 	if s.cfg.Revocations.Replaced(id) {
 		return ErrSessionReplaced

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// LoginBrowser exchanges the code of a web sign-in and begins a session of a browser. first
-// is the session without what the code says of its user, without its ID, its start and its
-// ends. It returns the sessions of the user that the new one ended.
+// LoginBrowser exchanges the code of a web sign-in and begins a browser session. first is the
+// session without the user, whom the code identifies, and without ID, start and ends.
+// It returns the sessions of the user that the new session ended.
 func (s *Service) LoginBrowser(ctx context.Context, first Session, code string) (session *Session, ended []SessionID, err error) {
 	who, err := s.exchange(ctx, first.User.App, code)
 	if err != nil {
@@ -23,12 +23,12 @@ func (s *Service) LoginBrowser(ctx context.Context, first Session, code string) 
 	return session, ended, err
 }
 
-// DeriveBrowser begins a session of a browser for the user of a session that has not ended:
-// [ErrSessionRevoked], [ErrSessionReplaced]. first is as in [Service.LoginBrowser].
+// DeriveBrowser begins a browser session for the user of another session, which must not have
+// ended: [ErrSessionRevoked], [ErrSessionReplaced]. first is as in [Service.LoginBrowser].
 //
-// The new session begins before the other one is read. If the user is logged out everywhere
-// in between, the store refuses it: a logout would otherwise not end a session that was about
-// to begin.
+// The new session is dated before the other session is read. If the user logs out everywhere
+// in between, the store refuses the new session: a logout must also end a session that is
+// about to begin.
 func (s *Service) DeriveBrowser(ctx context.Context, from SessionID, first Session) (session *Session, ended []SessionID, err error) {
 	began := s.cfg.Now()
 	source, err := s.Live(ctx, from)
@@ -59,9 +59,9 @@ func (s *Service) Live(ctx context.Context, id SessionID) (*Session, error) {
 	return session, nil
 }
 
-// Extend moves the ends of a session that has not ended, and returns it: the sessions of
-// browsers do not refresh. Until accessEnd its identity may be in use; used says that its own
-// user was there. The errors are those of [Service.Live].
+// Extend extends a session that has not ended, and returns it: browser sessions do not
+// refresh. Its identity may be in use until accessEnd. used reports whether the user was
+// active, which also extends IdleEnd. The errors are those of [Service.Live].
 func (s *Service) Extend(ctx context.Context, id SessionID, accessEnd time.Time, used bool) (extended *Session, err error) {
 	err = s.cfg.Store.Update(ctx, id, func(session *Session) (Verdict, error) {
 		if session.AccessEnd.Before(accessEnd) {

@@ -15,16 +15,16 @@ func TestDoors(t *testing.T) {
 		browser bool
 	}{{"miniprogram", false}, {"minted", false}, {"official", true}, {"website", true}, {"webview", true}, {"scan", true}, {"other", false}} {
 		if door := auth.Door(number); door.String() != want.name || door.Browser() != want.browser {
-			t.Errorf("door %d is %q, of a browser: %t; want %q, %t", number, door, door.Browser(), want.name, want.browser)
+			t.Errorf("door %d is %q, browser %t; want %q, %t", number, door, door.Browser(), want.name, want.browser)
 		}
 	}
 	if newest := auth.Door(255); newest.String() != "other" || newest.Browser() {
-		t.Errorf("a door of a newer wxgate is %q, of a browser: %t", newest, newest.Browser())
+		t.Errorf("a door of a newer wxgate is %q, browser %t", newest, newest.Browser())
 	}
 }
 
-// TestBrowserSessionsHaveNoTokens presents tokens that the store would accept, had they been
-// issued for a session with tokens. They neither open nor end a browser session.
+// TestBrowserSessionsHaveNoTokens presents tokens that the store would accept for a session
+// with tokens. They neither open nor end a browser session.
 func TestBrowserSessionsHaveNoTokens(t *testing.T) {
 	t.Parallel()
 	for _, door := range []auth.Door{auth.DoorOfficial, auth.DoorWebsite, auth.DoorWebView, auth.DoorScan} {

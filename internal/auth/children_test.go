@@ -11,15 +11,15 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// familyStore has the session of a phone and pages of the same user. Its lists have one
-// session a page.
+// familyStore has the session of a phone and sessions of web pages of the same user. It lists
+// one session per page.
 type familyStore struct {
 	*onlyStore // the phone
 	pages      []*auth.Session
 	ended      []auth.SessionID
 	lists      int
 	listErr    error
-	evicts     bool // the next login ends the phone
+	evicts     bool // the next login ends the phone's session
 }
 
 func (s *familyStore) Create(ctx context.Context, session *auth.Session, key auth.SessionKey, limit auth.SessionLimit) (ended []auth.SessionID, err error) {
@@ -56,8 +56,9 @@ func (s *familyStore) Update(ctx context.Context, id auth.SessionID, decide func
 	return err
 }
 
-// TestChildrenEnd: whatever ends the session of a phone ends the pages that it opened by
-// tickets, and no others. If they cannot be ended, the phone's session has ended all the same.
+// TestChildrenEnd: when the session of a phone ends, for any reason, the web pages that it
+// opened by tickets end too, and no others. If they cannot be ended, the phone's session has
+// ended nevertheless.
 func TestChildrenEnd(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
@@ -142,7 +143,7 @@ func TestChildrenEnd(t *testing.T) {
 	}
 }
 
-// TestChildrenEndWithoutClient: the pages end although the client of the phone has gone.
+// TestChildrenEndWithoutClient: the web pages end although the phone's client disconnected.
 func TestChildrenEndWithoutClient(t *testing.T) {
 	t.Parallel()
 	store := &familyStore{onlyStore: &onlyStore{}}
@@ -168,7 +169,7 @@ func TestChildrenEndWithoutClient(t *testing.T) {
 	}
 }
 
-// hangingUp is a store whose client goes as soon as its session has ended.
+// hangingUp is a store whose client disconnects as soon as its session has ended.
 type hangingUp struct {
 	*familyStore
 	hangUp func()

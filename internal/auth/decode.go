@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// Caller is on whose behalf open data is decoded: the bearer of an access token,
-// the holder of a handle, or both when they are the same session's user.
+// Caller is the client for which open data is decoded: the bearer of an access token, the
+// holder of a handle, or both if the token and the handle belong to the same user.
 type Caller struct {
 	Identity *Identity // from an access token; nil without one
 	Handle   string    // from an old client's session_key field
@@ -21,8 +21,8 @@ type Caller struct {
 type Decoded struct {
 	Opened Opened
 	Grant  *Grant
-	// NotRemembered is why the session could not be updated with the number. The
-	// response has it nevertheless: the code is spent, and the operator has paid for it.
+	// NotRemembered is why the session could not be updated with the number. The response
+	// contains the number nevertheless: the code is spent, and the operator has paid for it.
 	NotRemembered error
 }
 
@@ -46,10 +46,9 @@ func (s *Service) Decode(ctx context.Context, who Caller, data OpenData, admitte
 	return s.remember(ctx, opened, session, who.Identity != nil), nil
 }
 
-// Profile decrypts what a user shows of themselves, and remembers nothing of it:
-// the client may read its own profile, but no token learns a phone number or a
-// unionid from what came along with a login. Data that is not a profile, and
-// does not name the user, is [ErrDecryptFailed].
+// Profile decrypts a user's profile, and stores nothing: the client may read its own profile,
+// but no token gets a phone number or a unionid from data that came with a login.
+// Data that is not a profile, or does not name the user, is [ErrDecryptFailed].
 func (s *Service) Profile(ctx context.Context, id *Identity, data OpenData, admitted Apps) ([]byte, error) {
 	opened, err := s.open(ctx, id.User, data, admitted, isProfile)
 	if err != nil {
@@ -58,11 +57,10 @@ func (s *Service) Profile(ctx context.Context, id *Identity, data OpenData, admi
 	return opened.JSON, nil
 }
 
-// OpenUnverified decrypts data with a session key that the client brought, for
-// clients that are being moved. Any client that has the key can write the data, so
-// its content is only a claim of the client: the service stores nothing of it and
-// grants nothing for it. Data that names another user than id's, if there is one, is
-// refused.
+// OpenUnverified decrypts data with a session key that the client sent, for clients that are
+// being migrated. Any client that has the key can write the data, so its content is only a
+// claim of the client: the service stores nothing of it and grants nothing for it. If id is
+// not nil, data that names another user is refused.
 func (s *Service) OpenUnverified(app AppID, id *Identity, key string, data OpenData, admitted Apps) (Opened, error) {
 	platform, err := s.platform(app, admitted)
 	if err != nil {
@@ -80,8 +78,8 @@ func (s *Service) OpenUnverified(app AppID, id *Identity, key string, data OpenD
 	return opened, nil
 }
 
-// DecodePhoneCode spends a phone code for the bearer of an access token. The
-// openid goes along, so that WeChat refuses the code of another user.
+// DecodePhoneCode spends a phone code for the bearer of an access token. The openid is sent
+// with it, so that WeChat refuses the code of another user.
 func (s *Service) DecodePhoneCode(ctx context.Context, id *Identity, code string, admitted Apps) (*Decoded, error) {
 	platform, err := s.platform(id.App, admitted)
 	if err != nil {
@@ -94,8 +92,8 @@ func (s *Service) DecodePhoneCode(ctx context.Context, id *Identity, code string
 	return s.remember(ctx, Opened{Phone: &phone}, id.Session, true), nil
 }
 
-// spendPhoneCode spends a phone code within the budget of the app. If it is not known whether
-// the code cost something, it counts.
+// spendPhoneCode spends a phone code within the budget of the app. The code counts unless it
+// certainly cost nothing.
 func (s *Service) spendPhoneCode(ctx context.Context, platform Platform, u User, code string) (phone Phone, err error) {
 	budget, limited := s.cfg.PhoneBudgets[u.App]
 	if !limited {
@@ -117,7 +115,7 @@ func (s *Service) spendPhoneCode(ctx context.Context, platform Platform, u User,
 	return phone, err
 }
 
-// caller finds the user and the session that a decode is for.
+// caller returns the user and the session for which open data is decoded.
 func (s *Service) caller(ctx context.Context, who Caller) (User, SessionID, error) {
 	if who.Handle == "" {
 		if who.Identity == nil {
@@ -164,8 +162,8 @@ func (s *Service) platform(app AppID, admitted Apps) (Platform, error) {
 	return platform, nil
 }
 
-// remember writes a phone number that is verified on the session. A bearer gets an access token
-// that carries it; the holder of a mere handle does not: a handle opens data and
+// remember writes a verified phone number to the session. A bearer gets an access token that
+// carries the number. A caller with only a handle gets no token: a handle opens data and
 // nothing else.
 func (s *Service) remember(ctx context.Context, opened Opened, id SessionID, bearer bool) *Decoded {
 	if opened.Phone == nil || opened.Unverified {

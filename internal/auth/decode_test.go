@@ -26,7 +26,7 @@ func (keyStore) UpdateAttempts(_ context.Context, _ auth.User, change func(*auth
 	return nil
 }
 
-// dataPlatform opens the same data in whatever it is given, or fails.
+// dataPlatform returns the same content for any data, or fails.
 type dataPlatform struct {
 	onlyPlatform
 	opened auth.Opened
@@ -49,8 +49,8 @@ var (
 	thePhone = auth.Phone{PurePhoneNumber: "10012345678", CountryCode: "86"}
 )
 
-// TestDecodeRemembers: the number is written on the session, whoever proved it. An
-// access token is made for its bearer alone, and only what was made is noted.
+// TestDecodeRemembers: a number proved by a bearer or by a handle is written to the session.
+// Only a bearer gets an access token, and only then AccessEnd changes.
 func TestDecodeRemembers(t *testing.T) {
 	t.Parallel()
 	for name, bearer := range map[string]bool{"bearer": true, "handle": false} {
@@ -85,8 +85,8 @@ func TestDecodeRemembers(t *testing.T) {
 	}
 }
 
-// sharedStore has a session of theUser under every ID, or fails, and notes which one
-// Update is for.
+// sharedStore has a session of theUser under every ID, or fails, and records the ID that
+// Update was called with.
 type sharedStore struct {
 	keyStore
 	err     error
@@ -102,8 +102,8 @@ func (s *sharedStore) Update(_ context.Context, id auth.SessionID, _ func(*auth.
 	return nil
 }
 
-// TestDecodeCaller: open data is that of the token's user or of the handle's, who must
-// be the same, and is remembered on that session alone.
+// TestDecodeCaller: open data belongs to the user of the token or of the handle, which must
+// be the same user, and is remembered on that session alone.
 func TestDecodeCaller(t *testing.T) {
 	t.Parallel()
 	handle := string(auth.NewSessionID(time.UnixMilli(1), theUser))
@@ -127,7 +127,7 @@ func TestDecodeCaller(t *testing.T) {
 		"neither":           {want: auth.ErrMissingToken},
 		"of two users":      {who: auth.Caller{Identity: &auth.Identity{User: auth.User{App: theApp, OpenID: "o2"}}, Handle: handle}, want: auth.ErrInvalidRequest},
 		"of two apps":       {who: auth.Caller{Identity: &auth.Identity{User: auth.User{App: "wx2", OpenID: "o1"}}, Handle: handle}, want: auth.ErrInvalidRequest},
-		"no handle":         {who: auth.Caller{Identity: token, Handle: "x"}, want: auth.ErrSessionStale},
+		"invalid handle":    {who: auth.Caller{Identity: token, Handle: "x"}, want: auth.ErrSessionStale},
 		"session has ended": {who: auth.Caller{Handle: handle}, store: auth.ErrNoSession, want: auth.ErrSessionStale},
 		"store is down":     {who: auth.Caller{Handle: handle}, store: auth.ErrStoreUnavailable, want: auth.ErrStoreUnavailable},
 		"not admitted user": {who: auth.Caller{Handle: handle, Admit: refuse}, want: auth.ErrForbidden},
@@ -158,7 +158,7 @@ func newDecoder(store auth.Store, platform auth.Platform) *auth.Service {
 	})
 }
 
-// TestOwnData: each call accepts the data that it is for, of its own user.
+// TestOwnData: each call accepts only its own kind of data, of its own user.
 func TestOwnData(t *testing.T) {
 	t.Parallel()
 	own, other := auth.Opened{OpenID: "o1", JSON: []byte("{}")}, auth.Opened{OpenID: "o2"}
@@ -181,7 +181,7 @@ func TestOwnData(t *testing.T) {
 			"Decode":          {second(service.Decode(t.Context(), auth.Caller{Identity: id}, auth.OpenData{}, anyApp)), row.decode},
 			"Profile":         {second(service.Profile(t.Context(), id, auth.OpenData{}, anyApp)), row.profile},
 			"OpenUnverified":  {second(service.OpenUnverified(theApp, id, "k", auth.OpenData{}, anyApp)), row.unverified},
-			"of no token":     {second(service.OpenUnverified(theApp, nil, "k", auth.OpenData{}, anyApp)), row.err},
+			"without token":   {second(service.OpenUnverified(theApp, nil, "k", auth.OpenData{}, anyApp)), row.err},
 			"not admitted":    {second(service.OpenUnverified(theApp, nil, "k", auth.OpenData{}, noApp)), auth.ErrAppNotAdmitted},
 			"DecodePhoneCode": {second(service.DecodePhoneCode(t.Context(), id, "code", anyApp)), row.byCode},
 			"no such app":     {second(service.DecodePhoneCode(t.Context(), id, "code", noApp)), auth.ErrAppNotAdmitted},
@@ -196,7 +196,7 @@ func TestOwnData(t *testing.T) {
 func second[T any](_ T, err error) error { return err }
 
 // TestNotRemembered: a number that cannot be written, or that is unverified, is returned
-// and grants nothing.
+// but grants nothing.
 func TestNotRemembered(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {

@@ -42,36 +42,36 @@ var (
 	ErrStoreUnavailable  = errors.New("store unavailable")
 	ErrNotFound          = errors.New("not found")
 	ErrResponseTooLarge  = errors.New("response too large")
-	ErrCrossSite         = errors.New("request of another site")
+	ErrCrossSite         = errors.New("request from another site")
 	ErrLoginState        = errors.New("login state invalid")
 	ErrTicketInvalid     = errors.New("ticket invalid")
 	ErrScanNotFound      = errors.New("scan not found")
 	ErrWrongNumber       = errors.New("wrong number")
 )
 
-// ErrInvalidCursor is an [ErrInvalidRequest]: the cursor is of another list, or of none.
-var ErrInvalidCursor = fmt.Errorf("%w: the cursor is not one of this list; start from the first page", ErrInvalidRequest)
+// ErrInvalidCursor is an [ErrInvalidRequest]: the cursor does not belong to this list.
+var ErrInvalidCursor = fmt.Errorf("%w: the cursor does not belong to this list; start from the first page", ErrInvalidRequest)
 
 // ErrDevModeOff is an [ErrForbidden] of [Service.Mint]. Its text is for operators.
 var ErrDevModeOff = fmt.Errorf("%w: token mint requires the option dev_mode in the global wxgate block", ErrForbidden)
 
-// ErrUnsupported is what a [Platform] returns for a call that it does not have. It
-// is an [ErrInvalidRequest], whose sender cannot know what every platform has.
-var ErrUnsupported = fmt.Errorf("%w: the app's platform has no such call", ErrInvalidRequest)
+// ErrUnsupported is what a [Platform] returns for a call that it does not support. It is
+// an [ErrInvalidRequest], because a client cannot know which calls each platform supports.
+var ErrUnsupported = fmt.Errorf("%w: the app's platform does not support this call", ErrInvalidRequest)
 
-// ErrNoSession is what a [Store] returns for a session that it does not have: never
-// created, ended, or swept. It is not a class of its own for clients, because a
-// client must not learn which of the three it was.
+// ErrNoSession is what a [Store] returns for a session that does not exist: never created,
+// ended, or swept. Clients get no separate error code for it, because a client must not
+// learn which of the three it was.
 var ErrNoSession = errors.New("no such session")
 
 // ErrNotCharged is what [Platform.PhoneNumber] adds to an error of a call that certainly cost
 // nothing: it was not sent, or the platform refused the code.
 var ErrNotCharged = errors.New("not charged")
 
-// BudgetError is an [ErrBudgetExhausted] that ends with the window of the budget.
+// BudgetError is an [ErrBudgetExhausted] that lasts until the budget's window ends.
 type BudgetError struct {
 	RetryAfter time.Duration
-	First      bool // the first of the window, on any machine
+	First      bool // the first refusal in the window, on any machine
 }
 
 func (e *BudgetError) Error() string { return ErrBudgetExhausted.Error() }
@@ -95,8 +95,8 @@ func (e *PlatformError) Error() string {
 
 func (e *PlatformError) Unwrap() error { return e.Class }
 
-// SessionError is a refusal that concerns a session of the store. It has the session for
-// the log; clients learn the class of Err.
+// SessionError is a refusal that concerns a stored session. It names the session for the
+// log; clients learn only the class of Err.
 type SessionError struct {
 	User    User
 	Session SessionID
@@ -107,7 +107,7 @@ func (e *SessionError) Error() string { return e.Err.Error() }
 
 func (e *SessionError) Unwrap() error { return e.Err }
 
-// LoginTooOldError is an [ErrLoginTooOld] of a request that needs a login not older than
+// LoginTooOldError is an [ErrLoginTooOld] of a request that requires a login no older than
 // MaxAge.
 type LoginTooOldError struct {
 	MaxAge time.Duration
@@ -119,9 +119,9 @@ func (e *LoginTooOldError) Error() string {
 
 func (e *LoginTooOldError) Unwrap() error { return ErrLoginTooOld }
 
-// CreatedTooEarlyError is what [Store.Create] returns for a session whose ID says that it
-// began no later than the user's last "log out everywhere". It would be revoked from the
-// start; the caller creates one that begins after NotAfter.
+// CreatedTooEarlyError is what [Store.Create] returns for a session whose ID is dated no
+// later than the user's last "log out everywhere". Such a session would be revoked from the
+// start; the caller creates another session that begins after NotAfter.
 type CreatedTooEarlyError struct {
 	NotAfter time.Time
 }

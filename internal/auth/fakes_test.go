@@ -15,7 +15,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// onlyStore holds one session. Methods that these tests do not need are those of
+// onlyStore has one session. Methods that these tests do not need are those of
 // the nil interface.
 type onlyStore struct {
 	auth.Store
@@ -63,7 +63,7 @@ func (s *onlyStore) Update(ctx context.Context, id auth.SessionID, decide func(*
 	return err
 }
 
-// look returns what the store holds.
+// look returns the content of the store.
 func (s *onlyStore) look() (session *auth.Session, updates int, ended bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,7 +117,7 @@ func (p plainTokens) TaggedRefresh(token, tag []byte) bool {
 	return bytes.Equal(tag, p.TagRefresh(token))
 }
 
-// onlyPlatform knows one user, whatever the code.
+// onlyPlatform returns the same user for every code.
 type onlyPlatform struct{ auth.Platform }
 
 func (onlyPlatform) CheckPhone(context.Context, auth.OpenData) error { return nil }
@@ -142,7 +142,7 @@ func login(t testing.TB, store *onlyStore) (*auth.Service, string) {
 	return loginOver(t, store, nil)
 }
 
-// loginOver is login with a store that is cut off at times.
+// loginOver is login with a store that is unreachable at times.
 func loginOver(t testing.TB, store *onlyStore, outage func() time.Duration) (*auth.Service, string) {
 	t.Helper()
 	service := auth.NewService(auth.Config{

@@ -14,14 +14,14 @@ const (
 	// Stores respond in milliseconds; a mini program's request times out after 60 s.
 	refreshTimeout = 5 * time.Second
 
-	// replayGather is how long a replayed refresh waits for others of the same token. A
+	// replayGather is how long a replayed refresh waits for others with the same token. A
 	// page that resumes sends its requests within tens of milliseconds of each other, and
 	// they count as one replay. Only replays wait: a client that refreshes once never
 	// does.
 	replayGather = 100 * time.Millisecond
 )
 
-// flightKey names the presented token by its digest: a map of secrets would be
+// flightKey identifies the presented token by its digest: a map of secrets would be
 // one more place to read them from.
 type flightKey struct {
 	session SessionID
@@ -31,19 +31,19 @@ type flightKey struct {
 func (t RefreshToken) flightKey() flightKey { return flightKey{session: t.Session, token: t.digest()} }
 
 // refreshed is the result of a refresh. Simultaneous refreshes with one refresh token share
-// one. Without that, the seventh of a hundred would look like a stolen token, because
-// [MaxRefreshReplays] has to be small. A refresh after the result was returned is a replay and
-// is counted: a thief looks like that.
+// it. Otherwise the seventh of a hundred would look like a stolen token, because
+// [MaxRefreshReplays] has to be small. A refresh after the result was returned is counted as
+// a replay, because a thief's refresh looks the same.
 type refreshed struct {
 	grant *Grant
 	err   error
 }
 
-// errUnfinished is the result of a leader that panics.
+// errUnfinished is the result if the leader panics.
 var errUnfinished = fmt.Errorf("%w: the refresh did not finish", ErrStoreUnavailable)
 
-// lead refreshes for everybody aboard. The leader's own cancellation must not
-// cancel the rest, so it stays until the end.
+// lead refreshes for all callers of the flight. The leader's own cancellation must not
+// cancel the others, so the leader finishes the refresh in any case.
 func (s *Service) lead(ctx context.Context, fl *flight.Flight[refreshed], presented RefreshToken, admitted Apps) (*Grant, error) {
 	defer s.refreshes.Land(presented.flightKey())
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshTimeout)
@@ -57,9 +57,8 @@ func (s *Service) lead(ctx context.Context, fl *flight.Flight[refreshed], presen
 	return result.share()
 }
 
-// follow waits for the result of another refresh of the same token.
-// again says that the leader came through a site that does not admit the app,
-// which says nothing about this one.
+// follow waits for the result of another refresh of the same token. again is true if the
+// leader came through a site that does not admit the app: this site may admit it.
 func follow(ctx context.Context, fl *flight.Flight[refreshed], admitted Apps) (grant *Grant, again bool, err error) {
 	result, err := fl.Wait(ctx)
 	switch {
@@ -74,7 +73,7 @@ func follow(ctx context.Context, fl *flight.Flight[refreshed], admitted Apps) (g
 	return grant, false, err
 }
 
-// share gives each caller a grant of its own.
+// share returns a separate grant for each caller.
 func (r refreshed) share() (*Grant, error) {
 	if r.err != nil {
 		return nil, r.err

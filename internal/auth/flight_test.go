@@ -13,14 +13,14 @@ import (
 
 const simultaneous = 100
 
-// refreshMany presents one token from many callers and returns the answers.
+// refreshMany presents one token from many callers and returns the grants.
 func refreshMany(t *testing.T, service *auth.Service, token string, between time.Duration) []*auth.Grant {
 	t.Helper()
 	grants := make([]*auth.Grant, simultaneous)
 	var wg sync.WaitGroup
 	for i := range grants {
 		wg.Go(func() {
-			<-time.After(time.Duration(i) * between) // the time of the bubble
+			<-time.After(time.Duration(i) * between) // synctest's fake time
 			grant, err := service.Refresh(t.Context(), token, anyApp)
 			if err != nil {
 				t.Errorf("refresh %d: %v", i, err)
@@ -54,7 +54,7 @@ func TestSimultaneousRefreshesShareOneRotation(t *testing.T) {
 				seen := map[*auth.Grant]bool{}
 				for _, grant := range grants {
 					if grant == nil || grant.RefreshToken != grants[0].RefreshToken || seen[grant] {
-						t.Fatalf("grant %v: want one successor, each caller with a grant of its own", grant)
+						t.Fatalf("grant %v: want one successor, and a separate grant for each caller", grant)
 					}
 					seen[grant] = true
 				}
@@ -70,7 +70,7 @@ func TestSimultaneousRefreshesShareOneRotation(t *testing.T) {
 	}
 }
 
-// Whoever comes after an answer was given is counted, to the last one.
+// Every refresh after the result was returned counts as a replay, up to the last one.
 func TestReplaysOneAfterAnotherAreCounted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -85,23 +85,23 @@ func TestReplaysOneAfterAnotherAreCounted(t *testing.T) {
 			t.Fatalf("got %v, want ErrRefreshReused", err)
 		}
 		if _, _, ended := store.look(); !ended {
-			t.Fatal("the session lives on")
+			t.Fatal("the session has not ended")
 		}
 	})
 }
 
-// A refresh rotates the token, and the store is cut off before the answer is out.
-// When it is reachable again the client comes back with the token it still has; that
-// is no theft, however long the store was away.
+// A refresh rotates the token, and the store becomes unreachable before the response is sent.
+// When it is reachable again, the client retries with the token it still has. That is not
+// theft, however long the store was unreachable.
 func TestOutageOfTheStoreDoesNotCount(t *testing.T) {
 	t.Parallel()
-	const away = time.Minute
+	const down = time.Minute
 	for name, test := range map[string]struct {
 		outage, later time.Duration
 		want          error
 	}{
-		"within the outage and the grace": {outage: away, later: away + auth.RefreshGrace},
-		"after both":                      {outage: away, later: away + auth.RefreshGrace + 1, want: auth.ErrRefreshReused},
+		"within the outage and the grace": {outage: down, later: down + auth.RefreshGrace},
+		"after both":                      {outage: down, later: down + auth.RefreshGrace + 1, want: auth.ErrRefreshReused},
 		"no outage":                       {later: auth.RefreshGrace},
 		"no outage, after the grace":      {later: auth.RefreshGrace + 1, want: auth.ErrRefreshReused},
 	} {
@@ -119,14 +119,14 @@ func TestOutageOfTheStoreDoesNotCount(t *testing.T) {
 					t.Fatalf("got %v, want %v", err, test.want)
 				}
 				if err == nil && again.RefreshToken != first.RefreshToken {
-					t.Fatal("the token got a second successor")
+					t.Fatal("the token has two successors")
 				}
 			})
 		})
 	}
 }
 
-func TestOneCallersCancellationIsItsOwn(t *testing.T) {
+func TestCancellationDoesNotAffectOtherCallers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -157,7 +157,7 @@ func TestOneCallersCancellationIsItsOwn(t *testing.T) {
 		wg.Wait()
 		for range 2 {
 			if err := <-errs; err != nil {
-				t.Fatalf("a cancelled caller took another along: %v", err)
+				t.Fatalf("a cancelled caller cancelled another one: %v", err)
 			}
 		}
 		if _, err := service.Refresh(leaving, token, anyApp); !errors.Is(err, context.Canceled) {
@@ -169,8 +169,8 @@ func TestOneCallersCancellationIsItsOwn(t *testing.T) {
 	})
 }
 
-// A token must not enter, or be kept out of, a site because the same token is
-// being refreshed through another one.
+// A token must not be admitted to a site, or refused by it, because the same token is being
+// refreshed through another site.
 func TestSharedRefreshKeepsSitesApart(t *testing.T) {
 	t.Parallel()
 	for name, sites := range map[string][2]auth.Apps{

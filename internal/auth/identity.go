@@ -42,7 +42,7 @@ func (u User) Shard() byte {
 	return h.Sum(nil)[0]
 }
 
-// Identity is who a request comes from, as an access token says it.
+// Identity is who sent a request, as stated by an access token.
 // It is shared between requests, and must not be changed after it was made.
 type Identity struct {
 	User
@@ -51,8 +51,8 @@ type Identity struct {
 	Phone   string // E.164; empty when unknown
 	Risk    Risk   // of the login
 	Dev     bool   // the session was minted: no platform vouched for the user
-	// Browser says that the credential of the request is the cookie of a browser session,
-	// and Parent is [Session.Parent]. No token carries them.
+	// Browser is true if the credential of the request is the cookie of a browser session;
+	// Parent is then [Session.Parent]. Tokens contain neither.
 	Browser bool
 	Parent  SessionID
 	// Pseudonym names the user in logs: a keyed hash of the app and the openid.
@@ -121,9 +121,9 @@ func (s SessionID) Began() time.Time {
 	return time.UnixMilli(int64(binary.BigEndian.Uint64(ms[:]))) //nolint:gosec // G115: six bytes cannot overflow
 }
 
-// Shard is [User.Shard] of the session's user, for an ID that [NewSessionID]
-// made; 0 for a string that is not a session ID. The client that sends an ID chooses it:
-// the shard says where to look, not who the user is.
+// Shard is [User.Shard] of the session's user, for an ID made by [NewSessionID]; 0 for a
+// string that is not a session ID. The client chooses the ID that it sends: the shard says
+// where to look, not who the user is.
 func (s SessionID) Shard() byte {
 	b, err := decodeSessionID(string(s))
 	if err != nil {
@@ -148,7 +148,7 @@ func decodeSessionID(s string) ([sessionIDBytes]byte, error) {
 	if len(s) != base64.RawURLEncoding.EncodedLen(sessionIDBytes) {
 		return b, fmt.Errorf("%w: session id of %d characters", ErrInvalidToken, len(s))
 	}
-	// Into the array itself: Began is asked on the way of every request.
+	// Decode into the array to avoid an allocation: every request calls Began.
 	n, err := strictBase64.Decode(b[:], []byte(s))
 	if err != nil || n != sessionIDBytes {
 		return [sessionIDBytes]byte{}, fmt.Errorf("%w: session id is not base64url", ErrInvalidToken)
@@ -157,5 +157,5 @@ func decodeSessionID(s string) ([sessionIDBytes]byte, error) {
 }
 
 // strictBase64 refuses unused trailing bits, so that one value has one spelling.
-// Decoding skips line breaks, so callers check the length of what comes out too.
+// Decoding skips line breaks, so callers must also check the length of the result.
 var strictBase64 = base64.RawURLEncoding.Strict()

@@ -21,7 +21,7 @@ func TestSessionIDHasOneSpelling(t *testing.T) {
 		t.Fatalf("began %v, want %v", id.Began(), began)
 	}
 	if id.Shard() != u.Shard() {
-		t.Fatalf("shard %d, its user's is %d", id.Shard(), u.Shard())
+		t.Fatalf("shard %d, want %d as for its user", id.Shard(), u.Shard())
 	}
 	for name, s := range map[string]string{
 		"empty":          "",

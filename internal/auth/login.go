@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// maxCreateAttempts bounds the login's race with "log out everywhere": each attempt
-// begins after the last revocation seen, so a second failure needs a second revocation
+// maxCreateAttempts bounds the race of a login with "log out everywhere": each attempt
+// begins after the last known revocation, so a second failure needs a second revocation
 // in between.
 const maxCreateAttempts = 3
 
-// Client is what a login knows of the client that sent it.
+// Client describes the client that sent a login.
 type Client struct {
 	Device  Device
 	Address string // its IP address, for [Platform.Risk]
@@ -24,8 +24,8 @@ func (s *Service) Login(ctx context.Context, app AppID, code string, from Client
 }
 
 // LoginOnce is Login for a client that cannot keep a refresh token: the grant has none,
-// and the session ends with its access token. Otherwise the store would keep it for
-// the days in which a refresh could still arrive.
+// and the session ends with its access token. Otherwise the store would keep the session
+// for days, waiting for a refresh that never comes.
 func (s *Service) LoginOnce(ctx context.Context, app AppID, code string, from Client) (*Grant, error) {
 	grant, err := s.login(ctx, app, code, from, min(s.cfg.Access, s.cfg.Idle))
 	if err != nil {
@@ -40,7 +40,7 @@ func (s *Service) login(ctx context.Context, app AppID, code string, from Client
 	if err != nil {
 		return nil, err
 	}
-	// A login without a rank is a login: what it may not do, the site's requirements say.
+	// A login without a rank succeeds: the site's requirements decide what it may do.
 	risk, unranked := s.cfg.Apps[app].Risk(ctx, who.OpenID, from.Address)
 	first := Session{User: User{App: app, OpenID: who.OpenID}, UnionID: who.UnionID, Risk: risk, Device: from.Device, Door: DoorMiniProgram}
 	grant, err := s.start(ctx, first, who.SessionKey, idle)
@@ -88,7 +88,7 @@ func (s *Service) Mint(ctx context.Context, user User) (*Grant, error) {
 }
 
 // admitDoor refuses a minted session without DevMode. Otherwise the tokens of a test gateway
-// would be admitted by a gateway that has its store or its keys, or that was one before.
+// would be admitted by a gateway that shares its store or its keys, or that once was one.
 func (s *Service) admitDoor(d Door) error {
 	if d == DoorMinted && !s.cfg.DevMode {
 		return fmt.Errorf("%w: it was minted, and dev_mode is off", ErrSessionRevoked)
@@ -96,7 +96,7 @@ func (s *Service) admitDoor(d Door) error {
 	return nil
 }
 
-// start begins a session with tokens after all revocations of its user.
+// start begins a session with tokens, dated after all revocations of its user.
 func (s *Service) start(ctx context.Context, first Session, key string, idle time.Duration) (grant *Grant, err error) {
 	err = s.afterRevocations(func(began time.Time) (err error) {
 		grant, err = s.begin(ctx, first, key, began, idle)
@@ -105,8 +105,8 @@ func (s *Service) start(ctx context.Context, first Session, key string, idle tim
 	return grant, err
 }
 
-// afterRevocations has begin create a session, with a later time if the user was revoked
-// meanwhile.
+// afterRevocations calls begin to create a session, and calls it again with a later time if
+// the user was revoked in between.
 func (s *Service) afterRevocations(begin func(began time.Time) error) error {
 	began := s.cfg.Now()
 	for range maxCreateAttempts {
@@ -120,9 +120,9 @@ func (s *Service) afterRevocations(begin func(began time.Time) error) error {
 	return fmt.Errorf("%w: the user was revoked repeatedly during login", ErrStoreUnavailable)
 }
 
-// begin writes the session before anything is handed out, so that a crash in
-// between costs the client a silent login and never a token without a session. first is
-// the session without its ID and its times.
+// begin writes the session before it returns any token, so that a crash in between costs
+// the client a silent login, and never leaves a token without a session. first is the
+// session without its ID and its times.
 func (s *Service) begin(ctx context.Context, first Session, key string, began time.Time, idle time.Duration) (*Grant, error) {
 	now, session := s.cfg.Now(), &first
 	s.date(session, began, now, idle)
@@ -143,7 +143,7 @@ func (s *Service) begin(ctx context.Context, first Session, key string, began ti
 	return grant, nil
 }
 
-// date gives a session its ID and its times.
+// date sets the ID and the times of a session.
 func (s *Service) date(session *Session, began, now time.Time, idle time.Duration) {
 	session.ID = NewSessionID(began, session.User)
 	session.CreatedAt = now
@@ -151,7 +151,7 @@ func (s *Service) date(session *Session, began, now time.Time, idle time.Duratio
 	session.IdleEnd = now.Add(idle)
 }
 
-// create writes a session, and returns those that it ended.
+// create writes a session, and returns the sessions that it ended.
 func (s *Service) create(ctx context.Context, session *Session, key SessionKey) (ended []SessionID, err error) {
 	ended, err = s.cfg.Store.Create(ctx, session, key, s.cfg.Limits[session.User.App])
 	if err != nil {
@@ -161,8 +161,8 @@ func (s *Service) create(ctx context.Context, session *Session, key SessionKey) 
 	return ended, nil
 }
 
-// grant issues an access token for a session and notes on the session how long
-// it lives, so that a revocation is remembered exactly that long.
+// grant issues an access token for a session and records in the session when the token
+// expires, so that a revocation is remembered exactly that long.
 func (s *Service) grant(session *Session, now time.Time) (*Grant, error) {
 	expires := now.Add(s.cfg.Access)
 	if end := session.End(); expires.After(end) {

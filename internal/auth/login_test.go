@@ -10,7 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// A session that nobody can refresh ends with its access token.
+// A session without a refresh token ends with its access token.
 func TestLoginOnce(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
@@ -45,7 +45,7 @@ func TestLoginOnce(t *testing.T) {
 	}
 }
 
-// idPlatform gives a user these IDs.
+// idPlatform returns these IDs for every code.
 type idPlatform struct {
 	onlyPlatform
 	openid  auth.OpenID
@@ -137,7 +137,7 @@ func (p spentPlatform) Exchange(context.Context, string) (auth.LoginResult, erro
 	return auth.LoginResult{OpenID: "o1"}, nil
 }
 
-// While the store is known to be down, a login keeps its code.
+// While the store is known to be down, a login does not spend its code.
 func TestLoginKeepsTheCodeWhileTheStoreIsDown(t *testing.T) {
 	t.Parallel()
 	down := fmt.Errorf("%w: unplugged", auth.ErrStoreUnavailable)
@@ -152,7 +152,7 @@ func TestLoginKeepsTheCodeWhileTheStoreIsDown(t *testing.T) {
 	}
 }
 
-// riskyPlatform returns a risk, and records the address that it was asked with.
+// riskyPlatform returns a risk, and records the address that it was called with.
 type riskyPlatform struct {
 	onlyPlatform
 	risk    auth.Risk

@@ -8,7 +8,7 @@ import (
 )
 
 // Logout ends the bearer's session or, with all, every session of the user.
-// Access tokens of what it ended are refused from the next request on.
+// Access tokens of the ended sessions are refused from the next request on.
 func (s *Service) Logout(ctx context.Context, id *Identity, all bool) error {
 	var err error
 	if all {
@@ -18,10 +18,10 @@ func (s *Service) Logout(ctx context.Context, id *Identity, all bool) error {
 	}
 	if errors.Is(err, ErrNoSession) {
 		if s.cfg.Revocations.Revoked(id) {
-			return nil // ended meanwhile, which is what the caller asked for
+			return nil // already ended, as the caller asked
 		}
-		// Another replica ended it a moment ago, or the store has lost it, as one in
-		// memory does at a restart. Its tokens are still valid, some for a whole life.
+		// Another replica ended it a moment ago, or the store has lost it, as a store in
+		// memory does at a restart. Its tokens are still valid, some for their full lifetime.
 		err = s.cfg.Store.RevokeSession(ctx, id.Session, s.lastToken(id.Expires))
 	}
 	switch {
@@ -35,8 +35,8 @@ func (s *Service) Logout(ctx context.Context, id *Identity, all bool) error {
 	return nil
 }
 
-// lastToken is when the last token that was issued until now expires, of which one
-// expires at known: an earlier configuration may have given it a longer life.
+// lastToken is the latest time at which an access token issued until now expires. known is
+// the expiry of one such token: an earlier configuration may have given it a longer life.
 func (s *Service) lastToken(known time.Time) time.Time {
 	if last := s.cfg.Now().Add(s.cfg.Access); last.After(known) {
 		return last
@@ -54,7 +54,7 @@ func (s *Service) RevokeRefresh(ctx context.Context, raw string, admitted Apps) 
 		return Session{}, nil //nolint:nilerr // RFC 7009 section 2.2: invalid tokens do not cause an error response
 	}
 	err = s.cfg.Store.Update(ctx, presented.Session, func(session *Session) (Verdict, error) {
-		ended = Session{} // it may run again
+		ended = Session{} // the store may call this function again
 		if !admitted(session.User.App) || session.Door.Browser() || !session.Refresh.Knows(presented) {
 			return Keep, nil
 		}
@@ -73,9 +73,9 @@ func (s *Service) RevokeRefresh(ctx context.Context, raw string, admitted Apps) 
 	return ended, nil
 }
 
-// EndUser ends every session of a user and forgets the user's session keys, for
-// an operator, and as WeChat requires when the user withdraws an authorization or
-// closes the account. It returns the number of sessions that it ended.
+// EndUser ends every session of a user and forgets the user's session keys: for an operator,
+// and as WeChat requires when the user withdraws an authorization or closes the account. It
+// returns the number of sessions that it ended.
 func (s *Service) EndUser(ctx context.Context, u User, cause Cause) (ended int, err error) {
 	ended, err = s.cfg.Store.EndUser(ctx, u, s.cfg.Now(), s.lastToken(time.Time{}))
 	if err == nil {
@@ -100,8 +100,8 @@ func (s *Service) ForgetKeys(ctx context.Context, u User) error {
 	return nil
 }
 
-// Erase is EndUser, and deletes what is stored of the user: see [Store.Erase]. A user who is
-// unknown, or erased already, is no error.
+// Erase does what EndUser does, and deletes what is stored about the user: see [Store.Erase].
+// A user who is unknown or already erased is not an error.
 func (s *Service) Erase(ctx context.Context, u User) (Erased, error) {
 	erased, err := s.cfg.Store.Erase(ctx, u, s.cfg.Now(), s.lastToken(time.Time{}))
 	if err == nil {
@@ -110,39 +110,39 @@ func (s *Service) Erase(ctx context.Context, u User) (Erased, error) {
 	return erased, err
 }
 
-// Ended is the end of a session, or of all sessions of a user, before their time.
+// Ended reports that a session, or every session of a user, was ended before its time.
 type Ended struct {
 	User    User
-	Session SessionID // empty for all of the user's
+	Session SessionID // empty for all sessions of the user
 	Cause   Cause
 	At      time.Time
 }
 
-// Cause is why something ended.
+// Cause is why a session or a user was ended.
 type Cause string
 
 // The causes.
 const (
-	CauseLogout    Cause = "logout"                  // the user's
+	CauseLogout    Cause = "logout"                  // by the user
 	CauseRevoked   Cause = "token_revoked"           // by a client that has the token (RFC 7009)
 	CauseReused    Cause = "refresh_token_reused"    // a refresh token was used twice
-	CauseWithdrawn Cause = "authorization_withdrawn" // WeChat says so
+	CauseWithdrawn Cause = "authorization_withdrawn" // reported by WeChat
 	CauseOperator  Cause = "operator"
-	CauseLimit     Cause = "session_limit" // the user has begun another and had too many
+	CauseLimit     Cause = "session_limit" // the user began another session and had too many
 	CauseErased    Cause = "erased"        // an operator erased what is stored about the user
 	CauseParent    Cause = "parent_ended"  // the session whose ticket began it has ended
 )
 
-// ended reports what ended now.
+// ended reports the end of a session or a user.
 func (s *Service) ended(u User, session SessionID, cause Cause) {
 	if s.cfg.Ended != nil {
 		s.cfg.Ended(Ended{User: u, Session: session, Cause: cause, At: s.cfg.Now()})
 	}
 }
 
-// endedSessions reports sessions of a user that ended now, and ends their children. A child of
-// a session that has ended is refused in any case, so a failure to end it is no failure of the
-// caller, who has ended the parent: without one it only leaves the lists of sessions earlier.
+// endedSessions reports sessions of a user that ended now, and ends their children. A child
+// of an ended session is refused in any case, so a failure to end the children is not an
+// error: they only remain longer in the lists of sessions. The parent itself has ended.
 func (s *Service) endedSessions(ctx context.Context, u User, cause Cause, sessions ...SessionID) {
 	for _, id := range sessions {
 		s.ended(u, id, cause)
@@ -150,7 +150,7 @@ func (s *Service) endedSessions(ctx context.Context, u User, cause Cause, sessio
 	if !s.cfg.Browsers || len(sessions) == 0 {
 		return
 	}
-	ctx = context.WithoutCancel(ctx) // the client of the parent may have gone
+	ctx = context.WithoutCancel(ctx) // the parent's client may have disconnected
 	all, err := s.sessionsOf(ctx, u)
 	if err != nil {
 		return

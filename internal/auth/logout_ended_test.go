@@ -11,7 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// endingStore is an onlyStore that ends users, too, or fails.
+// endingStore is an onlyStore that also ends users, or fails.
 type endingStore struct{ *onlyStore }
 
 func (s endingStore) EndUser(context.Context, auth.User, time.Time, time.Time) (int, error) {
@@ -25,7 +25,7 @@ func (s endingStore) Erase(context.Context, auth.User, time.Time, time.Time) (au
 func (s endingStore) RevokeSession(context.Context, auth.SessionID, time.Time) error { return s.err }
 
 // TestEnded: whatever ends a session or a user is reported once, after the store has ended
-// it. What the store did not end is not reported.
+// it. Nothing is reported if the store ended nothing.
 func TestEnded(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)

@@ -10,7 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// lostStore is an onlyStore that notes until when a session was revoked.
+// lostStore is an onlyStore that records until when a session was revoked.
 type lostStore struct {
 	*onlyStore
 	revoked auth.SessionID
@@ -23,7 +23,7 @@ func (s *lostStore) RevokeSession(_ context.Context, id auth.SessionID, until ti
 	return s.err
 }
 
-// revoked answers for every identity alike.
+// revoked returns the same for every identity.
 type revoked bool
 
 func (r revoked) Revoked(*auth.Identity) bool { return bool(r) }
@@ -32,9 +32,9 @@ func (revoked) Replaced(auth.SessionID) bool { return false }
 
 func (revoked) NotAfter(auth.User) time.Time { return time.Time{} }
 
-// TestLogoutOfALostSession: a store that was emptied has no session to end, and
-// its access tokens live on. They are refused, or the logout fails, and so is the
-// newest of them, whichever it comes with. The user's other sessions go on.
+// TestLogoutOfALostSession: a store that lost its data has no session to end, but the
+// session's access tokens are still valid. The logout revokes all of them, even if it comes
+// with an old one, or fails. The user's other sessions continue.
 func TestLogoutOfALostSession(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -43,16 +43,16 @@ func TestLogoutOfALostSession(t *testing.T) {
 		lost    bool
 		revoked revoked
 		err     error
-		life    time.Duration // of the token that it comes with
-		want    time.Duration // until when the session is revoked; 0 for not
+		life    time.Duration // of the token that the logout comes with
+		want    time.Duration // until when the session is revoked; 0 if it is not
 	}{
-		"there":                          {life: time.Hour},
+		"stored":                         {life: time.Hour},
 		"lost":                           {lost: true, life: time.Hour, want: time.Hour},
 		"lost, with an old token":        {lost: true, life: time.Minute, want: time.Hour},
 		"lost, when tokens lived longer": {lost: true, life: 2 * time.Hour, want: 2 * time.Hour},
 		"lost, store down":               {lost: true, err: down, life: time.Hour, want: time.Hour},
-		"ended by somebody":              {lost: true, revoked: true, life: time.Hour},
-		"there, and revoked":             {revoked: true, life: time.Hour},
+		"already ended":                  {lost: true, revoked: true, life: time.Hour},
+		"stored, and revoked":            {revoked: true, life: time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -142,7 +142,7 @@ func TestRevokeRefresh(t *testing.T) {
 	}
 }
 
-// userStore notes what EndUser was told.
+// userStore records the arguments of EndUser.
 type userStore struct {
 	auth.Store
 	ended endedUser
@@ -163,8 +163,8 @@ func (s *userStore) Erase(_ context.Context, u auth.User, at, until time.Time) (
 	return auth.Erased{}, nil
 }
 
-// TestEndingAUserIsRemembered for as long as any token may live, whether the store
-// knows of it or not.
+// TestEndingAUserIsRemembered: the end of a user is remembered as long as any token may
+// live, whether or not the store knows the token.
 func TestEndingAUserIsRemembered(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)

@@ -40,9 +40,9 @@ func TestMintRefuses(t *testing.T) {
 	}
 }
 
-// TestMinted: the tokens of a minted session say so as long as it lives. A service without
-// dev_mode, over the same store, admits none of them, and a copied refresh token still ends
-// the session there.
+// TestMinted: the tokens of a minted session are dev tokens as long as the session lives. A
+// service without dev_mode over the same store admits none of them. There too, a copied
+// refresh token ends the session.
 func TestMinted(t *testing.T) {
 	t.Parallel()
 	store := keyStore{&onlyStore{}}
@@ -90,7 +90,7 @@ func TestMinted(t *testing.T) {
 	}
 }
 
-// TestMintedDecode: a token that carries a phone number of a minted session is a dev token.
+// TestMintedDecode: a token with the phone number of a minted session is a dev token.
 func TestMintedDecode(t *testing.T) {
 	t.Parallel()
 	store := keyStore{&onlyStore{}}

@@ -6,10 +6,10 @@ import (
 	"fmt"
 )
 
-// open decrypts data that belongs to user and that check accepts.
+// open decrypts data that belongs to user, and calls check to accept it.
 //
-// Each attempt is counted before it is made, and every refusal of what was
-// decrypted is a failure, whatever its reason: each tells the client something
+// Each attempt is counted before it is made, and every refusal of decrypted data is a
+// failure, whatever its reason: each refusal tells the client something
 // about the plaintext. Otherwise a user could forge any phone number with the
 // gateway as a decryption oracle (Vaudenay, "Security Flaws Induced by CBC
 // Padding", section 3.5: from decrypting to encrypting).
@@ -53,9 +53,8 @@ func (s *Service) open(ctx context.Context, user User, data OpenData, admitted A
 }
 
 // splitCheck separates a forged phone number, which is a failed attempt, from a platform that
-// cannot be asked. The latter is no failure of the user, whose session_key would be locked
-// otherwise, but the number is refused all the same: an outage must not let a forged number
-// pass.
+// cannot be reached. That is not the user's failure, and must not lock the session_key. But
+// the number is refused as well: an outage must not let a forged number pass.
 func splitCheck(err error) (forged, unchecked error) {
 	if errors.Is(err, ErrDecryptFailed) {
 		return err, nil
@@ -63,8 +62,8 @@ func splitCheck(err error) (forged, unchecked error) {
 	return nil, err
 }
 
-// ownedBy refuses data that names another user: a user could otherwise present the data
-// of another.
+// ownedBy refuses data that names another user. This stops a user from presenting the data of
+// another.
 func ownedBy(openid OpenID, opened Opened) error {
 	if opened.OpenID != "" && opened.OpenID != openid {
 		return fmt.Errorf("%w: the data belongs to another user", ErrDecryptFailed)
@@ -79,11 +78,11 @@ func isProfile(opened Opened) error {
 	return nil
 }
 
-// anything accepts whatever was decrypted.
+// anything accepts all data.
 func anything(Opened) error { return nil }
 
-// reserve counts an attempt to decrypt a user's data and returns the keys that may
-// be tried. It is written before the attempt: without the store there is none.
+// reserve counts an attempt to decrypt a user's data and returns the keys that may be tried.
+// The attempt is written first: if the store is down, nothing is decrypted.
 func (s *Service) reserve(ctx context.Context, user User, keys []SessionKey) (usable []SessionKey, err error) {
 	var refused error
 	err = s.cfg.Store.UpdateAttempts(ctx, user, func(a *Attempts) {
@@ -95,13 +94,12 @@ func (s *Service) reserve(ctx context.Context, user User, keys []SessionKey) (us
 	return usable, refused
 }
 
-// settle ends an attempt on keys, of which outcome is the error. It returns
-// outcome, or why the end could not be written: the attempt then counts as one
-// that has not ended.
+// settle ends an attempt on keys; outcome is the attempt's error. It returns outcome, or why
+// the end could not be written: the attempt then counts as pending.
 func (s *Service) settle(ctx context.Context, platform Platform, user User, keys []SessionKey, outcome error) error {
 	// Data in the wrong form is refused before anything is decrypted.
 	failed := outcome != nil && !errors.Is(outcome, ErrInvalidRequest)
-	ctx = context.WithoutCancel(ctx) // a client that leaves must not keep its attempt open
+	ctx = context.WithoutCancel(ctx) // a client that disconnects must not leave its attempt pending
 	var locked []SessionKey
 	err := s.cfg.Store.UpdateAttempts(ctx, user, func(a *Attempts) {
 		locked = a.settle(user, keys, failed, s.cfg.Now())
@@ -115,9 +113,9 @@ func (s *Service) settle(ctx context.Context, platform Platform, user User, keys
 	return outcome
 }
 
-// locked has the platform replace a locked session_key, where it can, so that the
-// user is not locked out for as long as the platform returns the same key. Its
-// failure changes nothing: the key stays locked.
+// locked has the platform replace a locked session_key, if it can, so that the user is not
+// locked out for as long as the platform returns the same key. A failure changes nothing: the
+// key stays locked.
 func (s *Service) locked(ctx context.Context, platform Platform, user User, key SessionKey) {
 	err := s.resetKey(ctx, platform, user, key)
 	if s.cfg.KeyLocked != nil {

@@ -24,7 +24,7 @@ type Phone struct {
 // E164 is the number in one spelling: + country code, number.
 func (p Phone) E164() string { return "+" + p.CountryCode + p.PurePhoneNumber }
 
-// Watermark says for which app and when the platform made the data.
+// Watermark names the app for which the platform made the data, and the time.
 type Watermark struct {
 	AppID     AppID
 	Timestamp int64 // Unix seconds
@@ -38,16 +38,16 @@ type OpenData struct {
 	Signature     string // hex(sha1(RawData + session_key)); not checked when empty
 }
 
-// Opened is open data that was decrypted and whose watermark was right.
+// Opened is decrypted open data whose watermark was checked.
 type Opened struct {
 	JSON   []byte // the whole object, as the platform wrote it
 	OpenID OpenID // empty when the data names no user
 	Phone  *Phone // nil when the data is not a phone number
-	// Unverified says that the number is the client's word and no proof: it is
-	// returned to the client and kept nowhere.
+	// Unverified is true if the number is only a claim of the client, without proof: it
+	// is returned to the client and not stored.
 	Unverified bool
-	// Unknown is how many members a phone number had that WeChat's documentation
-	// does not name: WeChat may add some, and forged data may contain some.
+	// Unknown counts the members of a phone number that WeChat's documentation does not
+	// list: WeChat may add some, and forged data may contain some.
 	Unknown int
 }
 
@@ -63,17 +63,17 @@ type Platform interface {
 	// [ErrNotCharged] as well if the call certainly cost nothing.
 	PhoneNumber(ctx context.Context, code string, openid OpenID) (Phone, error)
 	// Open decrypts data with the first key that opens it. Errors:
-	// [ErrInvalidRequest] for fields that are not what a client sends,
+	// [ErrInvalidRequest] for malformed fields,
 	// [ErrDecryptFailed] when no key opens it, [ErrWatermarkMismatch],
 	// [ErrWatermarkStale].
 	Open(keys []SessionKey, data OpenData) (Opened, error)
-	// CheckPhone asks the platform whether it made the encrypted phone number;
-	// [ErrDecryptFailed] if it did not, or too long ago. It is nil if the operator does
-	// not want the platform to be asked.
+	// CheckPhone asks the platform whether it made the encrypted phone number recently;
+	// [ErrDecryptFailed] if it did not, or too long ago. It returns nil if the operator
+	// disabled this check.
 	CheckPhone(ctx context.Context, data OpenData) error
 	// Risk asks the platform how risky it considers a user who logs in from an IP
-	// address. The risk is unknown, without an error, if the operator does not want the
-	// platform to be asked.
+	// address. It returns an unknown risk, without an error, if the operator disabled
+	// this check.
 	Risk(ctx context.Context, openid OpenID, address string) (Risk, error)
 	// CheckSession asks the platform whether key is still the user's session
 	// key; [ErrSessionStale] when it is not.
@@ -82,10 +82,9 @@ type Platform interface {
 	ResetSessionKey(ctx context.Context, openid OpenID, key SessionKey) (SessionKey, error)
 }
 
-// Tokens issues and verifies what clients hold.
+// Tokens issues and verifies the credentials of clients.
 type Tokens interface {
-	// Issue signs an access token that says what id says. It sets TokenID and
-	// Key itself.
+	// Issue signs an access token with the content of id. It sets TokenID and Key itself.
 	Issue(id Identity) (string, error)
 	// Verify checks all of a token but its revocation: [ErrInvalidToken],
 	// [ErrTokenExpired].
@@ -93,25 +92,25 @@ type Tokens interface {
 	// SealHandle makes the opaque string that old clients keep in place of
 	// WeChat's session_key.
 	SealHandle(SessionID) (string, error)
-	// OpenHandle is its inverse; [ErrSessionStale] for anything else.
+	// OpenHandle is the inverse of SealHandle; [ErrSessionStale] for anything else.
 	OpenHandle(handle string) (SessionID, error)
 	// SealPrefetch makes the opaque token of a session that WeChat's servers send with a
 	// prefetch.
 	SealPrefetch(SessionID) (string, error)
-	// OpenPrefetch is its inverse; [ErrInvalidToken] for anything else.
+	// OpenPrefetch is the inverse of SealPrefetch; [ErrInvalidToken] for anything else.
 	OpenPrefetch(token string) (SessionID, error)
-	// TagRefresh is the keyed hash, [RefreshTagBytes] long, that shows that a
-	// refresh token was issued.
+	// TagRefresh returns the keyed hash of a refresh token, [RefreshTagBytes] long, which
+	// proves that the token was issued.
 	TagRefresh(token []byte) []byte
-	// TaggedRefresh reports whether tag is TagRefresh's of token, with any of the
-	// configured root secrets.
+	// TaggedRefresh reports whether tag is the result of TagRefresh for token, with any of
+	// the configured root secrets.
 	TaggedRefresh(token, tag []byte) bool
 }
 
-// Verdict is what becomes of a session after it was looked at.
+// Verdict is what [Store.Update] does with a session after its callback returned.
 type Verdict int
 
-// What [Store.Update]'s callback may decide.
+// The verdicts.
 const (
 	Keep Verdict = iota // leave the record as it was
 	Save                // write the changed record
@@ -123,71 +122,72 @@ const (
 // that a method makes is in effect on this replica when it returns. Failures of
 // the store itself wrap [ErrStoreUnavailable].
 type Store interface {
-	// Create adds a session and, when key is not empty, makes it the newest of
-	// the user's session keys. It ends the user's oldest sessions that have not expired, so
-	// that with the new one there are no more than the limit, and returns their IDs. With
-	// a configured limit they are replaced, which [Revocations.Replaced] or the error of a
-	// later [Store.Update] says until they would have ended by themselves. It returns a
-	// [*CreatedTooEarlyError] if the user was revoked at or after the time in the session's
-	// ID.
+	// Create adds a session and, when key is not empty, makes it the newest of the user's
+	// session keys. If the user then has more sessions than limit allows, Create ends the
+	// oldest ones that have not expired, and returns their IDs. If the limit is a
+	// configured one, these sessions count as replaced: until they would have expired,
+	// [Revocations.Replaced] or the error of a later [Store.Update] reports it. Create
+	// returns a [*CreatedTooEarlyError] if the user was revoked at or after the time in the
+	// session's ID.
 	Create(ctx context.Context, s *Session, key SessionKey, limit SessionLimit) (ended []SessionID, err error)
-	// Session reads one; [ErrNoSession] if it does not exist or has ended, and then also
-	// [ErrSessionReplaced] where only the store knows that.
+	// Session returns a session; [ErrNoSession] if it does not exist or has ended, together
+	// with [ErrSessionReplaced] where only the store knows that it was replaced.
 	Session(ctx context.Context, id SessionID) (*Session, error)
-	// Update reads a session, has decide change it, and carries out the verdict.
-	// Two updates of one session happen one after the other: decide may be
-	// called again, with a fresh copy, when another came between. An error from
-	// decide is returned as it is, after the verdict was carried out.
+	// Update reads a session, calls decide to change it, and carries out the verdict.
+	// Updates of one session happen one after the other: decide may be called again, with
+	// a fresh copy, if another update came between. An error from decide is returned
+	// unchanged, after the verdict was carried out.
 	Update(ctx context.Context, id SessionID, decide func(*Session) (Verdict, error)) error
-	// EndUser ends every session that the user has, revokes whatever began at or
-	// before at, or before the newest of those sessions if that is later, and
-	// forgets the user's session keys. The revocation is kept until the last token
-	// of those sessions has expired, and not before until: there may be tokens
-	// whose session the store has lost. It returns how many of the sessions that it
-	// ended had not expired.
+	// EndUser ends every session of a user and forgets the user's session keys. It revokes
+	// every session that began at or before at, or at or before the newest of the ended
+	// sessions if that is later. The revocation is kept until the last token of those
+	// sessions has expired, and at least until the time until: there may be tokens whose
+	// session the store has lost. EndUser returns how many of the ended sessions had not
+	// expired.
 	EndUser(ctx context.Context, u User, at, until time.Time) (ended int, err error)
 	// List returns a page of the sessions that have not ended, in steps of a bounded
-	// size. Whatever happens meanwhile, a session that is there from the first page to
+	// size. Whatever happens meanwhile, a session that exists from the first page to
 	// the last is in exactly one of them. [ErrInvalidCursor].
 	List(ctx context.Context, q Query) (Page, error)
-	// Erase is EndUser, and leaves no record, key or index entry of the user, also where
-	// the store keeps deleted records until it needs their space. The revocation is kept
-	// under a keyed hash, as an [ErasedUser]; so are the user's attempts, which would
-	// otherwise start again at 0. A second call does no harm, and wipes again what the
-	// first one could not when it failed.
+	// Erase does what EndUser does, and leaves no record, key or index entry of the user,
+	// not even where the store keeps deleted records until it needs their space. The
+	// revocation is kept under a keyed hash, as an [ErasedUser]; so are the user's
+	// attempts, which would otherwise start again at 0. Erase may be repeated: after a
+	// failure, the second call also wipes what the first call could not.
 	Erase(ctx context.Context, u User, at, until time.Time) (Erased, error)
 	// UsersOf returns the users who have a session with this unionid that has not ended, in
-	// any order. They may be of several persons: see [Scope].
+	// any order. They may be different persons: see [Scope].
 	UsersOf(ctx context.Context, u UnionID) ([]User, error)
-	// SessionKeys are the user's, newest first, at most [MaxSessionKeys]; none
-	// once the user's last session has ended.
+	// SessionKeys returns the user's session keys, newest first, at most
+	// [MaxSessionKeys]; none once the user's last session has ended.
 	SessionKeys(ctx context.Context, u User) ([]SessionKey, error)
 	// PutSessionKey makes key the newest of the user's session keys.
 	PutSessionKey(ctx context.Context, u User, key SessionKey) error
 	// DropSessionKey forgets one of the user's session keys.
 	DropSessionKey(ctx context.Context, u User, key SessionKey) error
-	// UpdateAttempts has change edit the user's attempts to decrypt open data, those
-	// of the zero value when none are kept, and keeps the result until
-	// [Attempts.Until]. Two updates of one user happen one after the other: change
-	// may be called again, with a fresh copy, when another came between. They
-	// outlive the user's sessions, or logging out would reset them.
+	// UpdateAttempts calls change with the user's attempts to decrypt open data, or with
+	// the zero value if none are stored, and keeps the result until [Attempts.Until].
+	// Updates of one user happen one after the other: change may be called again, with a
+	// fresh copy, if another update came between. Attempts outlive the user's sessions;
+	// otherwise logging out would reset them.
 	UpdateAttempts(ctx context.Context, u User, change func(*Attempts)) error
-	// Attempts are the user's attempts to decrypt open data.
+	// Attempts returns the user's attempts to decrypt open data.
 	Attempts(ctx context.Context, u User) (*Attempts, error)
-	// RevokeSession refuses every token of a session, until until, whether or not
-	// the store has that session. It ends nothing.
+	// RevokeSession refuses every token of a session until the time until, whether or not
+	// the store has that session. It does not end the session.
 	RevokeSession(ctx context.Context, id SessionID, until time.Time) error
-	// RevokeKey refuses every token that a signing key signed, until until.
+	// RevokeKey refuses every token that a signing key signed, until the time until.
 	RevokeKey(ctx context.Context, key KeyID, until time.Time) error
 }
 
-// Revocations is asked on every request, and reads memory only.
+// Revocations is consulted on every request, and reads memory only.
 type Revocations interface {
 	// Revoked reports whether id was ended before its token expires.
 	Revoked(id *Identity) bool
 	// Replaced reports whether a revoked session ended because its user began another.
 	Replaced(id SessionID) bool
-	// NotAfter is until when a user's sessions began that were ended together; the zero
-	// time if none were, or so long ago that no token of them is left.
+	// NotAfter returns the time of the user's last "log out everywhere": sessions that
+	// began at or before it are revoked. It is the zero time if there was none, or if
+	// every token of those sessions has expired.
 	NotAfter(u User) time.Time
 }

@@ -5,16 +5,16 @@ import (
 	"fmt"
 )
 
-// PrefetchToken returns a token of the bearer's session that WeChat's servers send with a
-// prefetch, and that is good for nothing else. It is not stored, and ends with the session.
+// PrefetchToken returns a token of the bearer's session for WeChat's servers, which send it
+// with a prefetch. It is valid for prefetches only, is not stored, and ends with the session.
 func (s *Service) PrefetchToken(id *Identity) (string, error) {
 	return s.cfg.Tokens.SealPrefetch(id.Session)
 }
 
 // PrefetchByToken returns the user of a prefetch with a token of [Service.PrefetchToken].
-// [ErrInvalidToken] for a token of another kind or another app. The store is asked, since
-// the token lives as long as its session, and a revocation is forgotten once the session's
-// last access token has expired.
+// [ErrInvalidToken] for a token of another kind or another app. It reads the store: the token
+// lives as long as its session, but a revocation is forgotten once the session's last access
+// token has expired.
 func (s *Service) PrefetchByToken(ctx context.Context, app AppID, token string) (*Identity, error) {
 	id, err := s.cfg.Tokens.OpenPrefetch(token)
 	if err != nil {
@@ -36,7 +36,7 @@ func (s *Service) PrefetchByToken(ctx context.Context, app AppID, token string) 
 }
 
 // PrefetchEnded returns an error if the session of a prefetch was revoked. A prefetch with
-// a code has none.
+// a code has no session.
 func (s *Service) PrefetchEnded(id *Identity) error {
 	if id.Session == "" {
 		return nil
@@ -45,9 +45,9 @@ func (s *Service) PrefetchEnded(id *Identity) error {
 }
 
 // PrefetchByCode returns the user of a prefetch with a login code. It begins no session. The
-// session key that comes with the code is kept beside those of the user's sessions: WeChat
-// may have replaced the user's key, and the mini program goes on with its session and
-// encrypts with the new one.
+// session key that comes with the code is stored with those of the user's sessions: WeChat
+// may have replaced the user's key, and the mini program continues its session and encrypts
+// with the new key.
 func (s *Service) PrefetchByCode(ctx context.Context, app AppID, code string) (*Identity, error) {
 	who, err := s.exchange(ctx, app, code)
 	if err != nil {

@@ -7,10 +7,9 @@ import (
 	"time"
 )
 
-// Refresh spends a refresh token and returns a new pair. A token that was issued
-// and replaced long ago ends the session it names: [ErrRefreshReused]. A copy of
-// a token is then worthless. A token that was never issued ends nothing:
-// [ErrInvalidToken].
+// Refresh spends a refresh token and returns a new pair. An issued token that was replaced
+// long ago ends its session, with [ErrRefreshReused]: a copy of a token is then worthless.
+// A token that was never issued ends nothing: [ErrInvalidToken].
 //
 // Simultaneous presentations of one token share one result; see [refreshed].
 func (s *Service) Refresh(ctx context.Context, raw string, admitted Apps) (*Grant, error) {
@@ -32,8 +31,8 @@ func (s *Service) Refresh(ctx context.Context, raw string, admitted Apps) (*Gran
 	}
 }
 
-// rotate presents the token to the store; replayed says that it was the one
-// before the current.
+// rotate presents the token to the store. replayed reports whether it was the token before
+// the current one.
 func (s *Service) rotate(ctx context.Context, presented RefreshToken, admitted Apps) (grant *Grant, replayed bool, err error) {
 	next := NewRefreshToken(presented.Session)
 	var user User
@@ -63,7 +62,7 @@ func (s *Service) rotate(ctx context.Context, presented RefreshToken, admitted A
 	return grant, replayed, nil
 }
 
-// judge rotates a session's refresh token, or returns what becomes of the session instead.
+// judge rotates a session's refresh token, or returns why not and the session's verdict.
 func (s *Service) judge(session *Session, presented, next RefreshToken, now time.Time, admitted Apps) (Verdict, RefreshToken, error) {
 	if !admitted(session.User.App) {
 		return Keep, RefreshToken{}, fmt.Errorf("%w: session of app %q", ErrAppNotAdmitted, session.User.App)
@@ -84,23 +83,23 @@ func (s *Service) judge(session *Session, presented, next RefreshToken, now time
 	return Keep, successor, err
 }
 
-// tagged is a refresh token as it is issued.
+// tagged returns a refresh token with its tag, as clients receive it.
 func (s *Service) tagged(t RefreshToken) RefreshToken {
 	copy(t.tag[:], s.cfg.Tokens.TagRefresh(t.untagged()))
 	return t
 }
 
-// issued reports whether the token's tag proves that a gateway with one of the
-// root secrets issued it. Tokens without a tag prove nothing: those issued before
-// there were tags are accepted while the session knows them, and otherwise end
-// nothing. This stops a client that only knows a session ID from ending the session.
+// issued reports whether the token's tag proves that a gateway with one of the root secrets
+// issued it. A token without a tag proves nothing: a token issued before tags existed is
+// accepted while the session knows it, and otherwise ends nothing. This stops a client that
+// only knows a session ID from ending the session.
 func (s *Service) issued(t RefreshToken) bool {
 	return s.cfg.Tokens.TaggedRefresh(t.untagged(), t.tag[:])
 }
 
-// grace is how long the token before the current one returns its successor. It is longer
-// after an outage of the store: a client that got no response, although the store had
-// rotated the token, retries with the old one once the store is back.
+// grace is how long the previous token returns its successor. It is longer after an outage
+// of the store: a client that got no response, although the store had rotated the token,
+// retries with the old token once the store is back.
 func (s *Service) grace() time.Duration {
 	if s.cfg.Outage == nil {
 		return RefreshGrace
@@ -108,9 +107,9 @@ func (s *Service) grace() time.Duration {
 	return RefreshGrace + s.cfg.Outage()
 }
 
-// over maps "no such session" to what the client may learn: the session is over, and
-// whether another one replaced it. The client cannot tell otherwise whether it never existed,
-// ended, or was swept.
+// over maps "no such session" to what the client may learn: that the session is over, and
+// whether another session replaced it. The client must not learn whether the session never
+// existed, ended, or was swept.
 func (s *Service) over(id SessionID, err error) error {
 	switch {
 	case errors.Is(err, ErrSessionReplaced):

@@ -37,7 +37,7 @@ const (
 type RefreshToken struct {
 	Session SessionID
 	secret  [refreshSecretBytes]byte
-	tag     [RefreshTagBytes]byte // zero in tokens issued before there were tags
+	tag     [RefreshTagBytes]byte // zero in tokens issued before tags existed
 }
 
 // NewRefreshToken makes a fresh token for a session.
@@ -69,7 +69,7 @@ func ParseRefreshToken(s string) (RefreshToken, error) {
 	return t, nil
 }
 
-// String is the token as a client holds it. Do not log it.
+// String returns the token as the client receives it. Do not log it.
 func (t RefreshToken) String() string {
 	raw := t.untagged()
 	if raw == nil {
@@ -81,7 +81,7 @@ func (t RefreshToken) String() string {
 	return refreshPrefix + base64.RawURLEncoding.EncodeToString(raw)
 }
 
-// untagged is what the tag is a hash of; nil when the session ID is invalid.
+// untagged returns the bytes that the tag is a hash of; nil when the session ID is invalid.
 func (t RefreshToken) untagged() []byte {
 	id, err := decodeSessionID(string(t.Session))
 	if err != nil {
@@ -90,7 +90,7 @@ func (t RefreshToken) untagged() []byte {
 	return append(id[:], t.secret[:]...)
 }
 
-// Format keeps a token out of logs, whatever verb prints it.
+// Format keeps a token out of logs, whichever verb prints it.
 func (t RefreshToken) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[refresh token]")) }
 
 // Digest identifies a refresh token's secret without revealing it.
@@ -109,19 +109,19 @@ type RefreshState struct {
 	Successor []byte
 }
 
-// StartRefresh is the state of a session whose first refresh token is t.
+// StartRefresh returns the state of a session whose first refresh token is t.
 func StartRefresh(t RefreshToken) RefreshState { return RefreshState{Current: t.digest()} }
 
-// Rotate presents a refresh token to the state and returns the one for the response.
+// Rotate presents a refresh token to the state and returns the token for the response.
 //
-// The current token is spent and replaced by next. The one before it, within grace of its
-// rotation and at most [MaxRefreshReplays] times, returns the same successor again: a
+// The current token is spent and replaced by next. The previous token returns the same
+// successor again, within grace of its rotation and at most [MaxRefreshReplays] times: a
 // client that lost the response, or refreshed twice at once, ends up with one token. A
 // replay does not extend the window.
 //
-// The previous token later or more often is a copy: [ErrRefreshReused], and the
-// caller must end the session. Any other token is [ErrInvalidToken]: the state
-// cannot tell an older token from a forged one. The state is then unchanged.
+// A previous token that comes later or more often is a copy: [ErrRefreshReused], and the
+// caller must end the session. Any other token is [ErrInvalidToken]: the state cannot
+// distinguish an older token from a forged one. The state is then unchanged.
 func (r *RefreshState) Rotate(presented, next RefreshToken, now time.Time, grace time.Duration) (RefreshToken, error) {
 	digest := presented.digest()
 	isCurrent := subtle.ConstantTimeCompare(digest[:], r.Current[:]) == 1
@@ -143,13 +143,13 @@ func (r *RefreshState) Rotate(presented, next RefreshToken, now time.Time, grace
 		r.Replays++
 		return again, nil
 	case isPrevious:
-		return RefreshToken{}, fmt.Errorf("%w: the token before the current one, too late or too often", ErrRefreshReused)
+		return RefreshToken{}, fmt.Errorf("%w: the previous refresh token was presented too late or too often", ErrRefreshReused)
 	default:
 		return RefreshToken{}, fmt.Errorf("%w: neither the current refresh token nor the previous one", ErrInvalidToken)
 	}
 }
 
-// Knows reports whether t is the current token or the one before it: whether its
+// Knows reports whether t is the current or the previous token, and therefore whether its
 // holder may end the session (RFC 7009).
 func (r *RefreshState) Knows(t RefreshToken) bool {
 	digest := t.digest()
@@ -158,7 +158,7 @@ func (r *RefreshState) Knows(t RefreshToken) bool {
 	return current == 1 || previous == 1 && !r.RotatedAt.IsZero()
 }
 
-// openSuccessor returns the token that took the place of a spent one.
+// openSuccessor returns the token that replaced a spent one.
 func openSuccessor(spent RefreshToken, sealed []byte) (RefreshToken, error) {
 	secret, err := successor.Open(spent.secret[:], sealed, string(spent.Session))
 	if err != nil || len(secret) != refreshSecretBytes {

@@ -9,7 +9,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// untagged is a refresh token as it was issued before there were tags.
+// untagged returns a refresh token as it was issued before tags existed.
 func untagged(t *testing.T, token string) string {
 	t.Helper()
 	raw, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(token, "wxr_"))
@@ -19,8 +19,8 @@ func untagged(t *testing.T, token string) string {
 	return "wxr_" + base64.RawURLEncoding.EncodeToString(raw[:len(raw)-auth.RefreshTagBytes])
 }
 
-// TestForgedRefresh presents tokens that were never issued and name a session that
-// exists. None ends it, neither by refresh nor by revoke.
+// TestForgedRefresh presents tokens that were never issued but name a session that exists.
+// None of them ends the session, neither by refresh nor by revoke.
 func TestForgedRefresh(t *testing.T) {
 	t.Parallel()
 	store := &onlyStore{}
@@ -44,8 +44,8 @@ func TestForgedRefresh(t *testing.T) {
 	}
 }
 
-// TestReplacedRefresh presents a token that was replaced twice: an issued one ends
-// the session; one from before there were tags cannot be told from a forged one.
+// TestReplacedRefresh presents a token that was replaced twice. An issued token ends the
+// session. A token from before tags existed cannot be distinguished from a forged one.
 func TestReplacedRefresh(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {

@@ -22,49 +22,50 @@ type Config struct {
 	Refresh time.Duration // life of a session, from its login
 	Idle    time.Duration // life of a session, from its last refresh
 
-	// Browsers says that a site has browser sessions, of which some end with another session.
+	// Browsers reports whether the site has browser sessions. Some of them end together with
+	// another session.
 	Browsers bool
 
 	// DevMode allows [Service.Mint] and admits the sessions that it began. Default: both
 	// are refused.
 	DevMode bool
 
-	// Outage is how long the store was recently unreachable, and 0 once that is so
-	// long ago that every client that waited has come back. That time does not count
-	// against [RefreshGrace]. Default: the store is never unreachable.
+	// Outage returns how long the store was recently unreachable. It returns 0 once every
+	// client that waited has had time to retry. That time does not count against
+	// [RefreshGrace]. Default: the store is never unreachable.
 	Outage func() time.Duration
 
-	// Available is called before a code is spent, and fails when the store is known
-	// to be down: a wasted code costs the user another silent login, and WeChat's
-	// quota another call. Default: the store is tried after the code was spent.
+	// Available is called before a code is spent. It fails when the store is known to be
+	// down: a wasted code costs the user another silent login, and the app another call
+	// of its WeChat quota. Default: the code is spent without this check.
 	Available func(ctx context.Context) error
 
-	// PhoneBudgets count phone codes before they are sent to the platform. Default: those of
-	// other apps are not counted.
+	// PhoneBudgets count phone codes before they are sent to the platform. Default: phone
+	// codes of an app without a budget are not counted.
 	PhoneBudgets map[AppID]PhoneBudget
 
-	// KeyLocked is called when a user's session_key was locked because decrypting
-	// with it failed too often. reset is why the platform did not replace the key,
+	// KeyLocked is called when a user's session_key is locked because decryption with it
+	// failed too often. reset is the reason why the platform did not replace the key,
 	// or nil if it did. Default: nothing is called.
 	KeyLocked func(u User, reset error)
 
 	// Ended is called after the store has ended a session or a user before their time. It
-	// must not wait: what a user asked for is done, whatever becomes of the message.
+	// must not block: the session has ended, even if the report is lost.
 	// Default: nothing is called.
 	Ended func(Ended)
 
 	Now func() time.Time // default time.Now
 }
 
-// PhoneBudget counts a phone code, or refuses it with [ErrBudgetExhausted]. settle is called
-// once, with whether the code cost something or may have.
+// PhoneBudget counts a phone code, or refuses it with [ErrBudgetExhausted]. The caller must
+// call settle once, and report whether the code was charged or may have been charged.
 type PhoneBudget func(ctx context.Context) (settle func(charged bool), err error)
 
 // Service implements the gateway's rules. It keeps no state between requests, so any
 // number of services may share one store.
 type Service struct {
 	cfg       Config
-	refreshes flight.Group[flightKey, refreshed] // under way now
+	refreshes flight.Group[flightKey, refreshed] // in progress
 }
 
 // NewService returns a service with a complete configuration.
@@ -83,8 +84,8 @@ type Grant struct {
 	AccessExpires  time.Time
 	RefreshToken   string
 	RefreshExpires time.Time
-	Ended          []SessionID // with a login: the sessions that it ended, see SessionLimit
-	Unranked       error       // with a login: why the platform did not return a risk that it was asked for
+	Ended          []SessionID // after a login: the sessions that it ended; see SessionLimit
+	Unranked       error       // after a login: why the platform did not return the requested risk
 }
 
 // Apps reports whether a site admits an app's users.

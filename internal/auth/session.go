@@ -13,8 +13,8 @@ type Session struct {
 	UnionID UnionID
 
 	CreatedAt   time.Time
-	AbsoluteEnd time.Time // never moves
-	IdleEnd     time.Time // moves with every refresh; past AbsoluteEnd it means nothing
+	AbsoluteEnd time.Time // never changes
+	IdleEnd     time.Time // extended by every refresh; has no effect after AbsoluteEnd
 	AccessEnd   time.Time // when the last access token that was issued for it expires
 
 	Refresh RefreshState
@@ -51,7 +51,7 @@ func (s *Session) End() time.Time {
 	return s.AbsoluteEnd
 }
 
-// Ended reports whether the session's time is over.
+// Ended reports whether the session has expired.
 func (s *Session) Ended(now time.Time) bool { return !now.Before(s.End()) }
 
 // SessionKey is WeChat's session_key for one user, as WeChat spelled it: base64
@@ -63,46 +63,45 @@ type SessionKey struct {
 }
 
 // MaxSessionKeys is how many session keys a store keeps for a user: the current
-// one and four before it. Two or three logins race at the start of a page; data
-// encrypted under an older key than that has left its watermark's age.
+// key and four before it. Two or three logins race at the start of a page; data
+// encrypted under an older key is too old by its watermark.
 const MaxSessionKeys = 5
 
-// SessionLimit is how many sessions a user has at most. The next login ends the oldest. The
-// zero value is [MaxUserSessions], and what that ends is revoked rather than replaced.
-// Browser sessions (see [Door.Browser]) are counted apart from the others, and the limit is
-// that of each kind: a page that the phone opens never logs out the phone, nor the reverse.
+// SessionLimit is how many sessions a user may have. The next login ends the oldest session.
+// The zero value is [MaxUserSessions], and sessions that it ends count as revoked, not as
+// replaced. Browser sessions (see [Door.Browser]) are counted separately, and the limit
+// applies to each kind: a page that the phone opens never logs out the phone, nor the reverse.
 type SessionLimit struct {
 	Sessions  int  // default, and at most, [MaxUserSessions]
-	PerDevice bool // of each class of devices; [MaxUserSessions] in all
+	PerDevice bool // the limit applies to each class of devices; [MaxUserSessions] in all
 }
 
-// MaxUserSessions is how many sessions of a kind one user has at most; the next login
-// ends the oldest. Old clients log in at every launch and never log out: a
-// hundred launches lie within the week after which an idle session ends by
-// itself. What is beyond that is a loop, and must not fill the store.
+// MaxUserSessions is how many sessions of a kind a user may have; the next login ends the
+// oldest session. Old clients log in at every launch and never log out: a hundred launches
+// fit in the week after which an idle session expires. More sessions than that are a loop,
+// and must not fill the store.
 const MaxUserSessions = 100
 
-// Revocation ends access tokens before they expire. Exactly one of Session, User,
-// Erased and Key is set. It is forgotten after Until, when nothing that it could match
-// is still valid.
+// Revocation ends access tokens before they expire. Exactly one of Session, User, Erased and
+// Key is set. It is forgotten after Until, when every token that it matches has expired.
 type Revocation struct {
 	Session  SessionID
 	User     User       // every session that began at or before NotAfter
-	Erased   ErasedUser // the same of a user who was erased
+	Erased   ErasedUser // the same, for an erased user
 	Key      KeyID      // every token that this key signed
 	NotAfter time.Time  // with User and Erased, to the millisecond
 	Until    time.Time
-	// Replaced says that the session ended because its user has too many.
+	// Replaced is true if the session ended because its user had too many.
 	Replaced bool
 }
 
-// Device is a class of devices, as a login's User-Agent says it. It is for operators
-// and for limits, and no proof of anything: a client can send what it likes.
+// Device is a class of devices, as named by the User-Agent of a login. It is for operators
+// and for limits, and proves nothing: a client can send any User-Agent.
 type Device uint8
 
-// The classes of devices. Stored records have the numbers: never change one.
+// The classes of devices. Stored records contain the numbers: never change one.
 const (
-	DeviceOther Device = iota // unrecognized, or of a session that an older wxgate began
+	DeviceOther Device = iota // unrecognized, or a session begun by an older wxgate
 	DeviceIOS
 	DeviceAndroid
 	DeviceHarmony // HarmonyOS without Android
@@ -114,8 +113,8 @@ const (
 
 var deviceNames = [...]string{"other", "ios", "android", "harmony", "windows", "mac", "linux", "devtools"}
 
-// String returns the name of the class, such as "ios"; "other" for a class that a newer
-// wxgate wrote.
+// String returns the name of the class, such as "ios"; "other" for a class written by a newer
+// wxgate.
 func (d Device) String() string {
 	if int(d) >= len(deviceNames) {
 		return deviceNames[DeviceOther]
@@ -123,22 +122,22 @@ func (d Device) String() string {
 	return deviceNames[d]
 }
 
-// Door is how a session was begun.
+// Door is how a session began.
 type Door uint8
 
-// The doors. Stored records have the numbers: never change one.
+// The doors. Stored records contain the numbers: never change one.
 const (
 	DoorMiniProgram Door = iota // a login with a code of wx.login
 	DoorMinted                  // an operator began it with [Service.Mint]
 	DoorOfficial                // a page inside WeChat, by OAuth of an official account
 	DoorWebsite                 // a page on a PC, by WeChat's QR code
 	DoorWebView                 // a page in the mini program's web-view, by a ticket
-	DoorScan                    // a page on a PC, by the mini program's code, which the phone confirmed
+	DoorScan                    // a page on a PC, by a mini program code that the phone confirmed
 )
 
 var doorNames = [...]string{"miniprogram", "minted", "official", "website", "webview", "scan"}
 
-// String returns the name of the door; "other" for one that a newer wxgate wrote.
+// String returns the name of the door; "other" for a door written by a newer wxgate.
 func (d Door) String() string {
 	if int(d) >= len(doorNames) {
 		return "other"
@@ -151,7 +150,7 @@ func (d Door) String() string {
 func (d Door) Browser() bool { return d >= DoorOfficial && d <= DoorScan }
 
 // Risk is how risky a platform considers a user: a rank from 0, no risk, to [MaxRiskRank].
-// The zero value is an unknown risk. Stored records have the numbers: never change one.
+// The zero value is an unknown risk. Stored records contain the numbers: never change one.
 type Risk uint8
 
 // MaxRiskRank is the highest rank of WeChat's getuserriskrank.
@@ -168,7 +167,7 @@ func RiskOf(rank int) (Risk, bool) {
 // Rank returns the rank; false if the risk is unknown.
 func (r Risk) Rank() (rank int, known bool) { return int(r) - 1, r != 0 }
 
-// Digit returns the rank as a digit; "" if the risk is unknown, since programs that convert
+// Digit returns the rank as a digit; "" if the risk is unknown, since a program that converts
 // a word to a number may read 0, the lowest rank.
 func (r Risk) Digit() string {
 	rank, known := r.Rank()

@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// CheckSessionKey asks the platform whether the user's newest session key still
-// holds. One that does not is forgotten: [ErrSessionStale].
+// CheckSessionKey asks the platform whether the user's newest session key is still valid. An
+// invalid key is forgotten: [ErrSessionStale].
 func (s *Service) CheckSessionKey(ctx context.Context, u User) error {
 	platform, key, err := s.newestKey(ctx, u)
 	if err != nil {
@@ -32,8 +32,8 @@ func (s *Service) resetKey(ctx context.Context, platform Platform, u User, key S
 	if err != nil {
 		return s.dropStale(ctx, u, key, err)
 	}
-	// The new key is written before the old one goes: a crash in between leaves
-	// one key too many, not one too few.
+	// The new key is written before the old key is dropped: a crash in between leaves one
+	// key too many, not one too few.
 	if err := s.cfg.Store.PutSessionKey(ctx, u, fresh); err != nil {
 		return err
 	}
@@ -55,7 +55,7 @@ func (s *Service) newestKey(ctx context.Context, u User) (Platform, SessionKey, 
 	return platform, keys[0], nil
 }
 
-// dropStale forgets a key of which the platform says that it is over.
+// dropStale forgets a key that the platform reported as stale.
 func (s *Service) dropStale(ctx context.Context, u User, key SessionKey, err error) error {
 	if !errors.Is(err, ErrSessionStale) {
 		return err

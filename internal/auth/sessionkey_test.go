@@ -8,8 +8,8 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// TestSessionKeys: only the newest key is checked or replaced, and only one that the
-// platform calls stale is forgotten.
+// TestSessionKeys: only the newest key is checked or replaced, and only a key that the
+// platform reports as stale is forgotten.
 func TestSessionKeys(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {

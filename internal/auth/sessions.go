@@ -9,30 +9,30 @@ import (
 )
 
 const (
-	// DefaultPageSize is how many sessions a page has if a query has no limit: about what
-	// a terminal shows.
+	// DefaultPageSize is the size of a page if a query sets no limit: about what a
+	// terminal shows.
 	DefaultPageSize = 50
-	// MaxPageSize is the largest limit: some 200 KB in JSON, and a few milliseconds of a
-	// store.
+	// MaxPageSize is the largest limit: about 200 KB of JSON, and a few milliseconds of
+	// work for a store.
 	MaxPageSize = 500
 )
 
 // Query selects sessions.
 type Query struct {
-	// User selects those of one user, newest first. The zero value selects those of all
-	// users, in the order of the store.
+	// User selects the sessions of one user, newest first. The zero value selects those of
+	// all users, in the order of the store.
 	User User
-	// App selects those of one app if User is zero; empty: those of all apps.
+	// App selects the sessions of one app if User is zero. Default: all apps.
 	App AppID
-	// Limit is how many a page has at most.
+	// Limit is the maximum number of sessions in a page.
 	Limit int
-	// Cursor is [Page.Next] of the page before, for the same User and App; empty: the
+	// Cursor is [Page.Next] of the previous page, for the same User and App. Default: the
 	// first page.
 	Cursor string
 }
 
-// Page is a part of a list. It may have fewer sessions than the limit, or none, although
-// there are more.
+// Page is a part of a list. It may have fewer sessions than the limit, even none, although
+// more pages follow.
 type Page struct {
 	Sessions []*Session
 	Next     string // the cursor of the next page; empty after the last
@@ -78,8 +78,8 @@ func (s *Service) EndSession(ctx context.Context, id string) (ended *Session, er
 	return ended, nil
 }
 
-// Scope is where a unionid names one person: unionids of another platform, or of another API
-// host, which may be a test system, are other people's.
+// Scope is where a unionid names one person. On another platform, or at another API host
+// (which may be a test system), the same unionid may name another person.
 type Scope struct {
 	Platform string // such as wechat
 	API      string // the host, with its port if it has one
@@ -88,8 +88,8 @@ type Scope struct {
 // ErrNoPerson is what [Service.UsersOf] returns if no user with the unionid is logged in.
 var ErrNoPerson = errors.New("no user with this unionid is logged in")
 
-// UsersOf returns the users with a session who have a unionid in the scope of an app: one
-// person's, in all apps. [ErrUnknownApp], [ErrNoPerson].
+// UsersOf returns the users who have a session and this unionid, in the scope of an app: the
+// users of one person, in all apps. [ErrUnknownApp], [ErrNoPerson].
 func (s *Service) UsersOf(ctx context.Context, app AppID, u UnionID) ([]User, error) {
 	if _, ok := s.cfg.Apps[app]; !ok {
 		return nil, fmt.Errorf("%w: %q is not configured", ErrUnknownApp, app)
@@ -108,14 +108,15 @@ func (s *Service) UsersOf(ctx context.Context, app AppID, u UnionID) ([]User, er
 	return users, nil
 }
 
-// UserRecord is what a store has about a user. Session keys themselves are not in it: anyone
-// who has one can forge data of the user.
+// UserRecord is what a store has about a user. It does not contain the session keys: anyone
+// who has a session key can forge data of the user.
 type UserRecord struct {
 	Sessions []*Session  // that have not ended, newest first
 	KeysAt   []time.Time // when each session key was obtained, newest first
 	Attempts *Attempts   // to decrypt open data
-	// EndedUntil is until when sessions of the user began that were ended together; the
-	// zero time if none were, or so long ago that it is forgotten.
+	// EndedUntil is the time of the user's last "log out everywhere", which ended the sessions
+	// that began at or before it. It is the zero time if there was none, or if the store has
+	// forgotten it.
 	EndedUntil time.Time
 }
 

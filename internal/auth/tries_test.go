@@ -12,7 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// triedStore is a store whose user has session keys, and whose attempts it counts.
+// triedStore has the session keys of one user and the user's attempts.
 type triedStore struct {
 	*onlyStore
 
@@ -73,7 +73,7 @@ type keyedPlatform struct {
 	opened  chan struct{} // when not nil, Open waits for it
 	fresh   string        // the key that a reset returns; "" refuses it
 	fails   error         // of CheckSession and ResetSessionKey
-	phone   *auth.Phone   // what data that opens is
+	phone   *auth.Phone   // the phone number in data that opens
 	checked error         // of CheckPhone
 
 	mu            sync.Mutex
@@ -130,7 +130,7 @@ type tries struct {
 	platform *keyedPlatform
 	service  *auth.Service
 	now      time.Time
-	locked   []error // why the platform did not replace a locked key, one each
+	locked   []error // for each locked key: why the platform did not replace it
 }
 
 // beforeMidnight is 23:00 in Beijing.

@@ -1,4 +1,4 @@
-// Package flight lets calls with the same key that are made at once share one result.
+// Package flight lets simultaneous calls with the same key share one result.
 package flight
 
 import (
@@ -6,7 +6,7 @@ import (
 	"sync"
 )
 
-// Group has the flights that are under way. Its zero value has none.
+// Group has the flights in progress. Its zero value is ready to use.
 type Group[K comparable, R any] struct {
 	mu   sync.Mutex
 	open map[K]*Flight[R]
@@ -15,11 +15,11 @@ type Group[K comparable, R any] struct {
 // Flight is one shared call.
 type Flight[R any] struct {
 	landed chan struct{}
-	result R // written by the leader alone, before landed is closed, and read by the others after
+	result R // written by the leader before landed is closed; read by the others afterwards
 }
 
-// Join boards the flight of a key; leads says that the caller must fly it and land it.
-// Result is that of a leader who panics.
+// Join joins the flight of a key. leads reports whether the caller is the leader, which must
+// call Set and Land. If the leader panics before Set, the flight's result is result.
 func (g *Group[K, R]) Join(key K, result R) (f *Flight[R], leads bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -9,7 +9,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth/flight"
 )
 
-// TestFlight: the others get the leader's result once it lands, and a later call does not.
+// TestFlight: the other callers get the leader's result once it lands; a later call does not.
 func TestFlight(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -52,8 +52,8 @@ func TestFlight(t *testing.T) {
 	})
 }
 
-// TestWaitEnds: a caller that leaves does not wait, and a leader that panics leaves the result
-// that it joined with.
+// TestWaitEnds: a canceled caller stops waiting. If the leader panics, the others get the
+// result that it joined with.
 func TestWaitEnds(t *testing.T) {
 	t.Parallel()
 	var g flight.Group[string, int]

@@ -1,5 +1,5 @@
-// Package successor seals the secret that takes the place of a spent one, so that only the
-// holder of the spent secret can read it, and not the store alone.
+// Package successor seals the secret that replaces a spent one, so that only the
+// holder of the spent secret can read it. The store alone cannot.
 package successor
 
 import (

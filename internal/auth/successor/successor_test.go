@@ -36,7 +36,7 @@ func TestSuccessor(t *testing.T) {
 	}
 }
 
-// TestStoredSuccessor opens one that an earlier wxgate sealed: sessions outlive an upgrade.
+// TestStoredSuccessor opens a secret sealed by an earlier wxgate: sessions outlive an upgrade.
 func TestStoredSuccessor(t *testing.T) {
 	t.Parallel()
 	sealed, err := hex.DecodeString("43d5e31cbc48e5ab805d0c82f244dc29aaae47d8d1ad7d010201c684c6f1787264c3b36ff1372ae9fbb5d100367ad006")
