@@ -9,7 +9,7 @@ import (
 
 const attemptsVersion = 1
 
-// placeAttempts is what a user's attempts are sealed into, beside the user.
+// placeAttempts is the place that a user's attempts are sealed into, beside the user.
 var placeAttempts = []byte("attempts")
 
 func encodeAttempts(a *auth.Attempts) ([]byte, error) {
@@ -27,7 +27,7 @@ func encodeAttempts(a *auth.Attempts) ([]byte, error) {
 	return w.done()
 }
 
-// decodeAttempts copies all it keeps, so that record may be a page of a file.
+// decodeAttempts copies everything, so record may be a page of a file.
 func decodeAttempts(record []byte) (*auth.Attempts, error) {
 	r := newReader(record, attemptsVersion)
 	a := &auth.Attempts{DayEnds: r.time(), Pending: r.count(), Failed: r.count()}
@@ -42,8 +42,8 @@ func decodeAttempts(record []byte) (*auth.Attempts, error) {
 	return a, nil
 }
 
-// OpenAttempts reads a sealed record. One that cannot be read counts as none: an
-// error would lock the user out, and no client can damage a record.
+// OpenAttempts reads a sealed record. An unreadable record counts as no attempts: an error
+// would lock the user out, and no client can damage a record.
 func (v Vault) OpenAttempts(user, sealed []byte) *auth.Attempts {
 	if len(sealed) == 0 {
 		return new(auth.Attempts)

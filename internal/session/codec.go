@@ -11,11 +11,11 @@ import (
 // longest that wxgate writes are openids (64) and sealed successors (48).
 const maxField = 1024
 
-// Records are a version byte and then fields in a fixed order, each of fixed
-// size or with its length before it. There is one encoding of one value, so that
-// what is read and written again is the same bytes.
+// A record is a version byte followed by fields in a fixed order. Each field has a fixed
+// size or its length before it. Each value has exactly one encoding, so that decoding a
+// record and encoding it again yields the same bytes.
 //
-// writer builds a record; the first failure sticks.
+// writer builds a record and keeps the first error.
 type writer struct {
 	b   []byte
 	err error
@@ -38,7 +38,7 @@ func (w *writer) bytes(b []byte) {
 
 func (w *writer) text(s string) { w.bytes([]byte(s)) }
 
-// time writes microseconds since 1970, which the zero time fits in.
+// time writes microseconds since 1970, a range that includes the zero time.
 func (w *writer) time(t time.Time) {
 	w.b = binary.BigEndian.AppendUint64(w.b, uint64(t.UnixMicro()))
 }
@@ -55,16 +55,15 @@ func (w *writer) byte(b byte) { w.b = append(w.b, b) }
 
 func (w *writer) done() ([]byte, error) { return w.b, w.err }
 
-// reader takes a record apart; the first failure sticks, and what is read after
-// it is zero.
+// reader decodes a record and keeps the first error; later reads return zero values.
 type reader struct {
 	b       []byte
 	version byte
 	err     error
 }
 
-// newReader checks the version. A record of a newer one was written by another wxgate, and
-// guessing at it would be worse than a login.
+// newReader checks the version. A record with a newer version was written by another wxgate,
+// and a guess at its content would be worse than a new login.
 func newReader(record []byte, newest byte) *reader {
 	r := &reader{b: record}
 	r.version = r.byte()
@@ -103,7 +102,7 @@ func (r *reader) time() time.Time {
 	if r.err != nil {
 		return time.Time{}
 	}
-	return time.UnixMicro(int64(binary.BigEndian.Uint64(b))) //nolint:gosec // G115: what a time was written as
+	return time.UnixMicro(int64(binary.BigEndian.Uint64(b))) //nolint:gosec // G115: the inverse of writer.time
 }
 
 func (r *reader) count() int {
@@ -122,7 +121,7 @@ func (r *reader) byte() byte {
 	return b[0]
 }
 
-// done is the error of the whole: nothing may be left over.
+// done returns the first error; unread bytes at the end are an error too.
 func (r *reader) done() error {
 	if r.err == nil && len(r.b) > 0 {
 		r.err = fmt.Errorf("%w: %d unexpected bytes at the end", ErrBadRecord, len(r.b))

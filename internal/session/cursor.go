@@ -7,12 +7,12 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// cursorPurpose keeps cursors apart from all else that is sealed.
+// cursorPurpose separates cursors from everything else that is sealed.
 const cursorPurpose = "session/cursor"
 
 // SealCursor returns the cursor of the next page of a query, which begins after position.
-// It shows nothing, and is valid for no other query: a client that changes it learns no
-// session of another user.
+// The cursor is encrypted, and is valid for no other query: a client that changes it learns
+// no session of another user.
 func (v Vault) SealCursor(q auth.Query, position []byte) (string, error) {
 	sealed, err := v.Box.Seal(cursorPurpose, position, cursorPlace(q))
 	if err != nil {
@@ -38,7 +38,7 @@ func (v Vault) OpenCursor(q auth.Query) ([]byte, error) {
 	return position, nil
 }
 
-// cursorPlace names a query. IDs have no NUL.
+// cursorPlace identifies a query. IDs have no NUL.
 func cursorPlace(q auth.Query) []byte {
 	return []byte(string(q.User.App) + "\x00" + string(q.User.OpenID) + "\x00" + string(q.App))
 }

@@ -10,10 +10,10 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// erasedUsers are the revocations of users who were erased, by the key of their hashes and
-// the hash. All users that a store erased have one key; a copy of another store brings the
-// key of that one. So a search for a user usually takes one hash, and none while no user was
-// erased within the life of an access token.
+// erasedUsers are the revocations of erased users, by the key of their hashes and the hash.
+// All users that one store erased have the same key; a copy from another store adds that
+// store's key. So a search for a user usually takes one hash, and none if no user was erased
+// within the life of an access token.
 type erasedUsers map[string]*erasedKey
 
 type erasedKey struct {
@@ -26,7 +26,7 @@ type erasedEntry struct {
 	user auth.ErasedUser
 }
 
-// find looks for a user by name.
+// find finds the entry of a user by name.
 func (e erasedUsers) find(u auth.User) (entry erasedEntry, ok bool) {
 	for _, key := range e {
 		var buffer [sha256.Size]byte
@@ -37,7 +37,7 @@ func (e erasedUsers) find(u auth.User) (entry erasedEntry, ok bool) {
 	return erasedEntry{}, false
 }
 
-// entry looks for an erased user.
+// entry finds the entry of an erased user by hash.
 func (e erasedUsers) entry(u auth.ErasedUser) (entry userEntry, ok bool) {
 	key, ok := e[u.Key()]
 	if !ok {
@@ -57,8 +57,8 @@ func (e erasedUsers) put(u auth.ErasedUser, rev auth.Revocation) {
 	key.entries[u.Hash()] = erasedEntry{key.entries[u.Hash()].merge(rev), u}
 }
 
-// extend reports whether an erasure covers the revocation of a user by name, which then
-// need not be kept. The erased user is revoked as long as that says.
+// extend reports whether an erasure covers the revocation of a user by name, which then need
+// not be kept. The erased user stays revoked at least until the end of rev.
 func (e erasedUsers) extend(rev auth.Revocation) bool {
 	entry, ok := e.find(rev.User)
 	if !ok || rev.NotAfter.After(entry.notAfter) {
@@ -87,9 +87,9 @@ func (e erasedUsers) len() (n int) {
 	return n
 }
 
-// addErased adds the revocation of an erased user and forgets what names the user. The
-// hash says nothing of the name, so the users that are known are hashed, while requests go
-// on; those who come afterwards find the entry.
+// addErased adds the revocation of an erased user and removes entries that name the user. A
+// hash does not reveal the name, so addErased hashes every known user, while requests
+// continue; users that are added afterwards find the entry.
 func (s *Set) addErased(rev auth.Revocation) {
 	s.mu.Lock()
 	s.erased.put(rev.Erased, rev)
@@ -118,7 +118,7 @@ func (s *Set) forget(u auth.User, rev auth.Revocation) []*watch {
 	return s.watches.claim(auth.Revocation{User: u, NotAfter: rev.NotAfter})
 }
 
-// IsErased reports whether rev names a user who was erased since.
+// IsErased reports whether rev names a user who was erased later.
 func (s *Set) IsErased(rev auth.Revocation) bool {
 	if s.size.Load() == 0 || rev.User == (auth.User{}) {
 		return false
@@ -129,7 +129,7 @@ func (s *Set) IsErased(rev auth.Revocation) bool {
 	return ok && !rev.NotAfter.After(entry.notAfter)
 }
 
-// sweepErased is called with s.mu held.
+// sweepErased must be called with s.mu held.
 func (s *Set) sweepErased(now time.Time) (forgotten int) {
 	for name, key := range s.erased {
 		forgotten += sweepEntries(s, key.entries, func(entry erasedEntry) bool { return !entry.until.After(now) })

@@ -7,23 +7,23 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// What an operator can act on. Each message says how.
+// Errors that an operator can act on. Each message says how.
 var (
-	// ErrLocked is a file that another process has open.
+	// ErrLocked means that another process has the file open.
 	ErrLocked = errors.New("the session store is in use")
-	// ErrCorrupt is a file that is not a session store, or was damaged.
+	// ErrCorrupt means that a file is not a session store, or is damaged.
 	ErrCorrupt = errors.New("the session store is damaged")
-	// ErrNewerSchema is a store that a newer version of wxgate wrote.
+	// ErrNewerSchema means that a newer version of wxgate wrote the store.
 	ErrNewerSchema = errors.New("the session store was written by a newer version of wxgate")
-	// ErrOtherSecret is a file, or a record, that was sealed with a root secret
-	// that is not configured.
+	// ErrOtherSecret means that a file or a record was sealed with a root secret that is
+	// not configured.
 	ErrOtherSecret = errors.New("the session store was sealed with another root secret")
-	// ErrBadRecord is a record that was opened and does not say what a record
-	// of its kind says.
+	// ErrBadRecord means that a record was decrypted, but its content is not valid for a
+	// record of its kind.
 	ErrBadRecord = errors.New("unreadable record")
 )
 
-// Unavailable puts an error into the class that clients learn.
+// Unavailable wraps an error with the class that clients see.
 func Unavailable(err error) error {
 	if err == nil || errors.Is(err, auth.ErrStoreUnavailable) {
 		return err

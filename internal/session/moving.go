@@ -11,27 +11,26 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// Entry is one thing that a store exports and another imports. Exactly one of
-// Session, Keys, Attempts and Revocation is set.
+// Entry is a unit that one store exports and another store imports. Exactly one of Session,
+// Keys, Attempts and Revocation is set.
 //
-// Neither side of a copy may change meanwhile, or it must be repeated: an import keeps
-// the newer of two records and deletes nothing. What is over is left out.
+// Neither store may change during a copy; otherwise repeat the copy: an import keeps the
+// newer of two records and deletes nothing. Expired records are not copied.
 type Entry struct {
 	Session    *auth.Session
 	User       auth.User         // whose Keys or Attempts they are
 	Keys       []auth.SessionKey // newest first
-	Attempts   *auth.Attempts    // of a user who has a session: stores name users by hashes of their own
+	Attempts   *auth.Attempts    // of a user who has a session: each store has its own hashes of users
 	Revocation *auth.Revocation
 }
 
-// ErrOldSessionID is a session that cannot be moved to Redis: its ID is of a
-// wxgate that did not yet write in it where its user is. Its client logs in again
-// silently (wx.login).
+// ErrOldSessionID means that a session cannot be moved to Redis: its ID was made by a wxgate
+// that did not yet include the user's shard. Its client logs in again silently (wx.login).
 var ErrOldSessionID = errors.New("session ID: written by an older wxgate")
 
 var errBadEntry = errors.New("an entry is one session, one user's keys or attempts, or one revocation")
 
-// Check refuses an entry that is none of the four, or several.
+// Check refuses an entry that has none of the four, or several.
 func (e Entry) Check() error {
 	kinds := 0
 	for _, is := range []bool{e.Session != nil, e.Keys != nil, e.Attempts != nil, e.Revocation != nil} {
@@ -45,13 +44,13 @@ func (e Entry) Check() error {
 	return nil
 }
 
-// IsNewer reports whether a session's record was written after another of it:
-// rotations and access tokens only ever come later.
+// IsNewer reports whether a is a later record of the same session than b: rotations and
+// access tokens only move forward.
 func IsNewer(a, b *auth.Session) bool {
 	return cmp.Or(a.Refresh.RotatedAt.Compare(b.Refresh.RotatedAt), a.Refresh.Replays-b.Refresh.Replays, a.AccessEnd.Compare(b.AccessEnd)) > 0
 }
 
-// MergeKeys joins a user's session keys of two stores, newest first.
+// MergeKeys merges a user's session keys from two stores, newest first.
 func MergeKeys(a, b []auth.SessionKey) []auth.SessionKey {
 	all := slices.Concat(a, b)
 	slices.SortStableFunc(all, func(x, y auth.SessionKey) int { return y.ObtainedAt.Compare(x.ObtainedAt) })
@@ -65,8 +64,8 @@ func MergeKeys(a, b []auth.SessionKey) []auth.SessionKey {
 	return merged
 }
 
-// MergeAttempts joins into a what another store counted. The larger count of the two
-// counts: a sum would grow with each repeated copy, and the smaller would give an
+// MergeAttempts merges the attempts counted by another store into a. It keeps the larger of
+// two counts: a sum would grow with each repeated copy, and the smaller count would give an
 // attacker more attempts.
 func MergeAttempts(a, b *auth.Attempts) {
 	switch a.DayEnds.Compare(b.DayEnds) {
@@ -89,7 +88,7 @@ func MergeAttempts(a, b *auth.Attempts) {
 	}
 }
 
-// AttemptsActive reports whether any of the attempts is not over.
+// AttemptsActive reports whether any of the attempts has not expired.
 func AttemptsActive(a *auth.Attempts, now time.Time) bool { return !a.Empty() && a.Until().After(now) }
 
 // EmitEntry passes one entry to do, unless ctx is done.

@@ -8,24 +8,24 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// The versions of the records, each counted on its own. Raise one with any
-// change of its fields, and have its reader read the ones before it.
+// The versions of the records, one for each kind. Increase a version with any change of its
+// fields, and make its reader accept the previous versions.
 const (
 	sessionVersion = 2
-	// rankedVersion has the user's risk in addition. Sessions of an unknown risk keep the
-	// version that older replicas can read.
+	// rankedVersion adds the user's risk. Sessions of an unknown risk keep the version that
+	// older replicas can read.
 	rankedVersion = 3
-	// childVersion has the fields of rankedVersion, of which the risk may be unknown, and
-	// the session's parent. Sessions without one keep the versions above.
+	// childVersion adds the session's parent to rankedVersion, and its risk may be unknown.
+	// Sessions without a parent keep the versions above.
 	childVersion      = 4
 	keysVersion       = 1
 	revocationVersion = 1
-	// erasedVersion has the hash of an erased user in addition. Replicas that do not know
-	// it yet refuse tokens rather than miss an erasure, so other revocations keep the
-	// version that they can read.
+	// erasedVersion adds the hash of an erased user. Replicas that do not know this version
+	// refuse tokens rather than miss an erasure, so other revocations keep the version that
+	// they can read.
 	erasedVersion = 2
-	// replacedVersion has the fields of the first version, and says that the session was
-	// replaced. As above, other revocations keep the version that older replicas can read.
+	// replacedVersion has the fields of the first version, for a session that was replaced.
+	// As above, other revocations keep the version that older replicas can read.
 	replacedVersion = 3
 )
 
@@ -64,7 +64,7 @@ func EncodeSession(s *auth.Session) ([]byte, error) {
 	return w.done()
 }
 
-// DecodeSession copies all it keeps, so that record may be a page of a file.
+// DecodeSession copies everything, so record may be a page of a file.
 func DecodeSession(record []byte) (*auth.Session, error) {
 	r := newReader(record, childVersion)
 	s := &auth.Session{
@@ -84,7 +84,7 @@ func DecodeSession(record []byte) (*auth.Session, error) {
 		s.Refresh.Successor = bytes.Clone(successor)
 	}
 	s.Phone = r.text()
-	if r.version > 1 { // the first version had neither
+	if r.version > 1 { // the first version has neither
 		s.Device, s.Door = auth.Device(r.byte()), auth.Door(r.byte())
 	}
 	if r.version >= rankedVersion {
@@ -194,7 +194,7 @@ func DecodeRevocation(record []byte) (auth.Revocation, error) {
 	return rev, nil
 }
 
-// CloneSession is a copy that shares nothing that anybody changes.
+// CloneSession returns a copy that shares no mutable memory with s.
 func CloneSession(s *auth.Session) *auth.Session {
 	c := *s
 	c.Refresh.Successor = slices.Clone(s.Refresh.Successor)

@@ -10,18 +10,18 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// Set is the [auth.Revocations] of a store: exact, in memory, asked on every
-// request. It also knows the open streams; see [Set.Watch]. The zero value is
-// not ready: use [NewSet]. It is safe for concurrent use.
+// Set is the [auth.Revocations] of a store: exact, in memory, consulted on every request. It
+// also knows the open responses; see [Set.Watch]. Create it with [NewSet]. It is safe for
+// concurrent use.
 type Set struct {
-	// size counts the entries of every kind, so that an empty set, the usual
-	// one, costs a request no lock.
+	// size counts the entries of every kind, so that a request takes no lock if the set is
+	// empty, as it usually is.
 	size atomic.Int64
 
 	mu sync.RWMutex
 	// sessions has an entry for each logout of the last hour, a million of them on a busy
-	// day: neither a key nor a value has a pointer, so that they are small and the garbage
-	// collector does not look at them.
+	// day. Neither keys nor values have pointers, so the entries are small and the garbage
+	// collector does not scan them.
 	sessions map[[sessionIDBytes]byte]sessionEntry
 	users    map[auth.User]userEntry
 	erased   erasedUsers
@@ -33,8 +33,8 @@ type Set struct {
 
 const sessionIDBytes = 16
 
-// sessionEntry is until when a session is revoked, in microseconds since 1970 and times 2,
-// plus 1 if another session replaced it.
+// sessionEntry is the time until which a session is revoked, in microseconds since 1970 and
+// times 2, plus 1 if another session replaced it.
 type sessionEntry int64
 
 // sessionEntryOf rounds up: a revocation may last longer than a token, but not shorter.
@@ -48,20 +48,20 @@ func sessionEntryOf(rev auth.Revocation) sessionEntry {
 
 func (e sessionEntry) until() time.Time { return time.UnixMicro(int64(e >> 1)) }
 
-// merge returns the entry of both: the later time, and replaced if either is. A later
-// logout does not hide the reason.
+// merge returns the later time, and is replaced if either entry is: a later logout does not
+// hide the reason.
 func (e sessionEntry) merge(other sessionEntry) sessionEntry { return max(e, other) | (e|other)&1 }
 
 func (e sessionEntry) replaced() bool { return e&1 == 1 }
 
 type userEntry struct{ notAfter, until time.Time }
 
-// merge returns the entry that also holds what a revocation holds.
+// merge returns the entry extended by a revocation.
 func (e userEntry) merge(rev auth.Revocation) userEntry {
 	return userEntry{notAfter: Later(e.notAfter, rev.NotAfter), until: Later(e.until, rev.Until)}
 }
 
-// RevocationKey names an entry, of whichever kind.
+// RevocationKey identifies an entry of any kind.
 type RevocationKey struct {
 	session auth.SessionID
 	user    auth.User
@@ -74,8 +74,8 @@ func RevocationKeyOf(rev auth.Revocation) RevocationKey {
 	return RevocationKey{session: rev.Session, user: rev.User, erased: rev.Erased, key: rev.Key}
 }
 
-// sweepStep is how many entries one sweep of the set looks at before it lets
-// waiting requests by: a few thousand map operations take under a millisecond.
+// sweepStep is how many entries a sweep of the set visits before it lets waiting requests
+// proceed: a few thousand map operations take under a millisecond.
 const sweepStep = 1000
 
 // NewSet makes an empty set.
@@ -120,7 +120,7 @@ func (s *Set) matches(id *auth.Identity) bool {
 		return true
 	}
 	user, ok := s.users[id.User]
-	// A forged session ID began at the zero time: covered.
+	// A forged session ID began at the zero time, so it is covered.
 	if ok && Covers(user.notAfter, id.Session) {
 		return true
 	}
@@ -137,17 +137,17 @@ func (s *Set) has(id auth.SessionID) bool {
 	return ok
 }
 
-// Add puts a revocation into effect: when it returns, [Set.Revoked] knows it. Adding it
-// twice is adding it once; of two for one session, user or key the later times count.
+// Add puts a revocation into effect before it returns. Adding a revocation twice has no
+// further effect; of two revocations for one session, user or key, the later times count.
 //
-// Watches that it matches are called in this goroutine, after the set is unlocked.
+// Matching watches are called in this goroutine, after the set is unlocked.
 func (s *Set) Add(rev auth.Revocation) {
 	if rev.Erased != "" {
 		s.addErased(rev)
 		return
 	}
 	s.mu.Lock()
-	if session, ok := rev.Session.Bytes(); ok { // any other ID is in no token
+	if session, ok := rev.Session.Bytes(); ok { // no token has any other ID
 		s.sessions[session] = s.sessions[session].merge(sessionEntryOf(rev))
 	}
 	if rev.User != (auth.User{}) && !s.erased.extend(rev) {
@@ -192,12 +192,12 @@ func (s *Set) Contains(rev auth.Revocation) bool {
 	}
 }
 
-// NotAfter is until when a user's sessions began that are revoked; the zero time
-// when the user is not.
+// NotAfter returns the time until which a user's sessions are revoked by their start; the
+// zero time if the user is not revoked.
 func (s *Set) NotAfter(u auth.User) time.Time { return s.OfUser(u).NotAfter }
 
-// OfUser returns the revocation of a user, by name, that holds what is known of the user's
-// revocations, erasures included; the times are zero without any.
+// OfUser returns a revocation with everything known about the user's revocations, including
+// erasures, under the user's name. Without any, its times are zero.
 func (s *Set) OfUser(u auth.User) auth.Revocation {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
@@ -226,8 +226,8 @@ func (s *Set) Active(now time.Time) []auth.Revocation {
 	return slices.DeleteFunc(revs, func(rev auth.Revocation) bool { return !rev.Until.After(now) })
 }
 
-// Sweep forgets what no valid token can match any more, and says how much. It looks at
-// every entry: a timeline of them would take as much memory as they do.
+// Sweep forgets revocations that no valid token can match, and returns their number. It
+// visits every entry: a timeline would take as much memory as the entries do.
 func (s *Set) Sweep(now time.Time) (forgotten int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -246,7 +246,7 @@ func sweepEntries[K comparable, V any](s *Set, entries map[K]V, over func(V) boo
 			forgotten++
 		}
 		if looked++; looked%sweepStep == 0 {
-			s.mu.Unlock() // requests that wait go first
+			s.mu.Unlock() // let waiting requests proceed
 			s.mu.Lock()
 		}
 	}

@@ -5,25 +5,26 @@ import (
 	"time"
 )
 
-// aheadFor is how long the wall clock must be ahead before it is believed: longer
-// than access tokens live, so that a revocation outlives its tokens by the monotonic
-// clock as well. Nothing but space depends on it.
+// aheadFor is how long the wall clock must be ahead before it is trusted: longer than access
+// tokens live, so that a revocation outlives its tokens by the monotonic clock too. Only
+// space depends on it.
 const aheadFor = 24 * time.Hour
 
-// steadyClock is the wall clock for what forgets: it does not run ahead of the
-// monotonic clock. A wall clock that was ahead for one sweep, until NTP corrected it,
-// would have revocations forgotten whose tokens are then valid again, and sessions
-// that are still alive. A clock that is set back is followed at once.
+// steadyClock is a wall clock for code that forgets expired entries: it does not run ahead of
+// the monotonic clock. If the wall clock were ahead for one sweep, until NTP corrected it,
+// the sweep would forget revocations whose tokens then become valid again, and sessions that
+// have not expired. A clock that is set back is followed at once.
 //
-// It knows nothing of the time before the process: a clock that is ahead when the
+// It has no information about the time before the process: a clock that is already ahead when
+// the process starts is trusted.
 // process starts is believed.
 type steadyClock struct {
 	wall      func() time.Time
-	monotonic func() time.Duration // since some time
+	monotonic func() time.Duration // since an arbitrary time
 
 	mu    sync.Mutex
-	at    time.Duration // when the clocks were compared, by the monotonic one
-	base  time.Time     // what the wall clock said then
+	at    time.Duration // when the clocks were compared, by the monotonic clock
+	base  time.Time     // the wall clock's time at that moment
 	ahead time.Duration // since when the wall clock is ahead; 0 while it is not
 }
 
@@ -36,10 +37,10 @@ func newSteadyClock() *steadyClock {
 	}
 }
 
-// tolerance is how far the clocks may drift apart between two looks.
+// tolerance is how far the clocks may drift apart between two readings.
 const tolerance = time.Second
 
-// Now is the wall clock's time, or what it would be had it not been set ahead.
+// Now returns the wall clock's time, or its time had it not been set ahead.
 func (c *steadyClock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// sweepEvery is how often a store is swept. What has expired is refused at
-	// once; sweeping gives back its space.
+	// sweepEvery is how often a store is swept. Expired entries are refused at once;
+	// sweeping frees their space.
 	sweepEvery = time.Minute
 
 	// SweepLimit is how many entries one transaction removes: a login that comes
@@ -20,8 +20,8 @@ const (
 type Options struct {
 	Now        func() time.Time // default time.Now; the clock of sweeps
 	SweepEvery time.Duration    // default one minute
-	// OnError is called with the error of a sweep that failed; the next sweep tries
-	// again. Default: the error is dropped.
+	// OnError is called with the error of a failed sweep; the next sweep tries again.
+	// Default: the error is dropped.
 	OnError func(error)
 	// Observe is called after every operation of a store that has a disk or a network:
 	// op is its name, such as "create", and began when it was called. It must not block.
@@ -53,8 +53,8 @@ func (o Options) WithDefaults() Options {
 // SweepNow returns the time that a sweep uses. The options must have their defaults.
 func (o Options) SweepNow() time.Time { return o.sweepClock() }
 
-// Sweeper owns the one goroutine of a store. It starts at most once and does
-// not start again after it was stopped.
+// Sweeper owns the single goroutine of a store. It starts at most once, and cannot be started
+// again after it was stopped.
 type Sweeper struct {
 	mu      sync.Mutex
 	cancel  context.CancelFunc // nil before start
@@ -62,7 +62,7 @@ type Sweeper struct {
 	stopped bool
 }
 
-// Start calls sweep every so often, in a goroutine, until Stop.
+// Start calls sweep at the given interval, in a goroutine, until Stop.
 func (s *Sweeper) Start(every time.Duration, sweep func(context.Context)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// Timeline orders things by when they are due. A thing is added once and not updated:
-// a caller that takes a due thing checks whether it was prolonged since, and then adds
-// it again.
+// Timeline orders things by when they are due. A thing is added once and not updated: after
+// taking a thing, the caller checks whether it was extended meanwhile, and then adds it
+// again.
 type Timeline[T any] struct{ h dueHeap[T] }
 
 type due[T any] struct {
@@ -26,7 +26,7 @@ func (t *Timeline[T]) Take(now time.Time) (thing T, ok bool) {
 	return t.TakeFirst()
 }
 
-// First is when the first thing is due.
+// First returns when the first thing is due.
 func (t *Timeline[T]) First() (at time.Time, ok bool) {
 	if len(t.h) == 0 {
 		return time.Time{}, false
@@ -59,7 +59,7 @@ func (h *dueHeap[T]) Push(x any) {
 func (h *dueHeap[T]) Pop() any {
 	old := *h
 	last := old[len(old)-1]
-	old[len(old)-1] = due[T]{} // let go of what it holds
+	old[len(old)-1] = due[T]{} // release what it references
 	*h = old[:len(old)-1]
 	return last
 }

@@ -12,22 +12,22 @@ import (
 )
 
 const (
-	// sealPurpose keeps stored records apart from all else that the root secret
-	// seals.
+	// sealPurpose separates stored records from everything else that is sealed with the
+	// root secret.
 	sealPurpose = "session/record"
 
-	// indexKeyBytes is the key of user hashes: as long as the hash (RFC 2104
+	// indexKeyBytes is the length of the key of user hashes: that of the hash (RFC 2104
 	// section 3).
 	indexKeyBytes = sha256.Size
 )
 
-// Vault seals records into their places and hides users' names. It knows no
+// Vault seals records into their places and hides users' names. It does not depend on a
 // database: a place is a bucket (or a key prefix) and a key.
 type Vault struct {
 	Box *seal.Box
-	// IndexKey keys the hashes of users. It is random, created once for a store and
-	// stored sealed in it: a hash under the root secret itself would
-	// change when that is rotated, and every user's sessions would be lost.
+	// IndexKey keys the hashes of users. It is random, created once for a store, and stored
+	// sealed in it. A hash under the root secret would change when the secret is rotated,
+	// and every user's sessions would be lost.
 	IndexKey []byte
 }
 
@@ -38,7 +38,7 @@ func NewIndexKey() []byte {
 	return key
 }
 
-// Seal encrypts a record for one place: copied to another, it does not open.
+// Seal encrypts a record for one place: copied to another place, it cannot be opened.
 func (v Vault) Seal(bucket, key, record []byte) ([]byte, error) {
 	sealed, err := v.Box.Seal(sealPurpose, record, place(bucket, key))
 	if err != nil {
@@ -71,8 +71,8 @@ func (v Vault) SealKeys(bucket, user []byte, keys []auth.SessionKey) ([]byte, er
 	return v.Seal(bucket, user, record)
 }
 
-// OpenKeys decrypts a user's session keys from their place. Keys that cannot be read are
-// none: the next login writes a new one, and an error would lock the user out.
+// OpenKeys decrypts a user's session keys from their place. Unreadable keys count as none: the
+// next login writes a new key, and an error would lock the user out.
 func (v Vault) OpenKeys(bucket, user, sealed []byte) []auth.SessionKey {
 	if len(sealed) == 0 {
 		return nil
@@ -88,8 +88,8 @@ func (v Vault) OpenKeys(bucket, user, sealed []byte) []auth.SessionKey {
 	return keys
 }
 
-// HashUser returns the hash of a user that keys have. IDs have no NUL, so no two users
-// have the same input.
+// HashUser returns the hash of a user for use in keys. IDs have no NUL, so no two users have
+// the same input.
 func (v Vault) HashUser(u auth.User) []byte {
 	mac := hmac.New(sha256.New, v.IndexKey)
 	mac.Write([]byte(u.App))
@@ -98,16 +98,16 @@ func (v Vault) HashUser(u auth.User) []byte {
 	return mac.Sum(nil)
 }
 
-// HashErased returns what identifies a user who was erased. Its key is derived, so that
-// the hash is not the one which the user's keys had.
+// HashErased returns the identification of an erased user. Its key is derived, so that the
+// hash differs from the one in the user's former keys.
 func (v Vault) HashErased(u auth.User) auth.ErasedUser {
 	mac := hmac.New(sha256.New, v.IndexKey)
 	mac.Write([]byte("wxgate erased users"))
 	return auth.NewErasedUser(mac.Sum(nil), u)
 }
 
-// HashPerson returns the hash of a unionid that keys have. No user has its input: an app
-// has a name.
+// HashPerson returns the hash of a unionid for use in keys. No user has the same input: an
+// app's name is never empty.
 func (v Vault) HashPerson(u auth.UnionID) []byte {
 	mac := hmac.New(sha256.New, v.IndexKey)
 	mac.Write([]byte{0})

@@ -2,8 +2,8 @@ package session
 
 import "github.com/wxgate/wxgate/internal/auth"
 
-// watch is one open response (a WebSocket, server-sent events) and how to end
-// it. It is in the registry until it is claimed or stopped.
+// watch is one open response (a WebSocket, server-sent events) and how to end it. It stays in
+// the registry until it is claimed or stopped.
 type watch struct {
 	id        *auth.Identity
 	onRevoked func()
@@ -11,8 +11,8 @@ type watch struct {
 
 type watchSet map[*watch]struct{}
 
-// watches finds open streams by what a revocation names. It is guarded by the
-// lock of the [Set] it belongs to.
+// watches finds open responses by what a revocation names. It is guarded by the lock of its
+// [Set].
 type watches struct {
 	bySession map[auth.SessionID]watchSet
 	byUser    map[auth.User]watchSet
@@ -28,14 +28,13 @@ func newWatches() watches {
 	}
 }
 
-// Watch has onRevoked called when a revocation is added that matches id: at most
-// once, and at once when id is revoked already. No revocation falls between the
-// look and the watch.
+// Watch calls onRevoked when a revocation that matches id is added: at most once, and at once
+// if id is already revoked. No revocation is missed between the check and the watch.
 //
-// It is called in the goroutine that revokes, with no lock held, so it may
-// use the set; it must not block, or a logout waits for a slow client: cancel a
-// context and return. stop ends the watch and may be called any number of times;
-// a call that is under way meanwhile is not waited for.
+// onRevoked runs in the goroutine that revokes, with no lock held, so it may use the set. It
+// must not block, or a logout waits for a slow client: cancel a context and return. stop ends
+// the watch and may be called any number of times; it does not wait for a call of onRevoked
+// in progress.
 func (s *Set) Watch(id *auth.Identity, onRevoked func()) (stop func()) {
 	w := &watch{id: id, onRevoked: onRevoked}
 	s.mu.Lock()
@@ -55,9 +54,9 @@ func (s *Set) Watch(id *auth.Identity, onRevoked func()) (stop func()) {
 	}
 }
 
-// WatchKeys has onRevoked called whenever a signing key is revoked, in the
-// goroutine that revokes it or receives the revocation, with no lock held; it must not
-// block. stop ends the watch.
+// WatchKeys calls onRevoked whenever a signing key is revoked, in the goroutine that revokes
+// it or receives the revocation, with no lock held. onRevoked must not block. stop ends the
+// watch.
 func (s *Set) WatchKeys(onRevoked func()) (stop func()) {
 	w := &keyWatch{onRevoked}
 	s.mu.Lock()
@@ -83,7 +82,7 @@ func (s *watches) add(w *watch) {
 	s.open++
 }
 
-// remove reports whether the watch was still there: the caller that removes it ends the
+// remove reports whether the watch was still present: the caller that removes it ends the
 // response.
 func (s *watches) remove(w *watch) bool {
 	if _, ok := s.bySession[w.id.Session][w]; !ok {

@@ -33,7 +33,7 @@ func (s *Store) Attempts(ctx context.Context, u auth.User) (*auth.Attempts, erro
 }
 
 func (c *change) updateAttempts(u auth.User, edit func(*auth.Attempts)) error {
-	// A file of an older wxgate does not have the bucket.
+	// A file written by an older wxgate does not have the bucket.
 	if _, err := c.tx.CreateBucketIfNotExists(layout.Attempts); err != nil {
 		return fmt.Errorf("creating bucket %s: %w", layout.Attempts, err)
 	}
@@ -42,7 +42,7 @@ func (c *change) updateAttempts(u auth.User, edit func(*auth.Attempts)) error {
 	if err != nil {
 		return err
 	}
-	if attempts.Empty() { // perhaps the user was erased, and came back
+	if attempts.Empty() { // the user may have been erased, and logged in again
 		if attempts, err = c.takeAttempts([]byte(c.vault.HashErased(u).Hash())); err != nil {
 			return err
 		}
@@ -76,8 +76,8 @@ func (c *change) attempts(user []byte) *auth.Attempts {
 	return c.vault.OpenAttempts(user, value[layout.TimeBytes:])
 }
 
-// putAttempts writes a record behind the time when it ends, which a sweep reads
-// without a root secret.
+// putAttempts writes a record with its end in front, which a sweep reads without a root
+// secret.
 func (c *change) putAttempts(user []byte, a *auth.Attempts) error {
 	sealed, err := c.vault.SealAttempts(user, a)
 	if err != nil {

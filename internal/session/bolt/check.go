@@ -14,22 +14,22 @@ import (
 	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 )
 
-// maxProblems bounds a report, in lines: one broken page yields thousands, and
+// maxProblems bounds a report, in lines: one broken page yields thousands of problems, and
 // the operator's next step is the same after the first.
 const maxProblems = 100
 
-// Report is what [Check] found.
+// Report is the result of [Check].
 type Report struct {
 	Schema                             int
 	Sessions, Users, Keys, Revocations int
 	Bytes                              int64 // of the file
-	// Problems are empty when the file is sound.
+	// Problems is empty if the file is sound.
 	Problems []string
 }
 
-// Check reads the whole file at path, without changing it and without a root
-// secret: its pages, and that every record is where its indexes say. The error
-// is why it could not be read at all: [session.ErrLocked] while a gateway runs on it,
+// Check reads the whole file at path, without changing it and without a root secret: its
+// pages, and whether every record is listed in the indexes. It returns an error if the file
+// cannot be read at all: [session.ErrLocked] while a gateway uses it,
 // [session.ErrCorrupt], [session.ErrNewerSchema].
 func Check(path string) (*Report, error) {
 	info, err := os.Stat(path)
@@ -48,18 +48,18 @@ func Check(path string) (*Report, error) {
 	return report, nil
 }
 
-// read fills the report. The pages were followed when the file was opened, so
-// that bbolt can check the rest (order of keys, lost pages) without falling.
+// read fills the report. The pages were checked when the file was opened, so bbolt can check
+// the rest (order of keys, lost pages) without a panic.
 func (r *Report) read(tx *bbolt.Tx) (err error) {
 	if r.Schema, err = layout.SchemaOf(tx); err != nil {
 		return err
 	}
-	for problem := range tx.Check() { // to its end: it holds a goroutine
+	for problem := range tx.Check() { // to its end, or a goroutine leaks
 		r.problem("%v", problem)
 	}
 	if r.Schema < layout.Version {
 		r.Sessions, r.Revocations = count(tx, layout.Sessions), count(tx, layout.Revocations)
-		return nil // its records are checked by the start that rewrites it
+		return nil // the start that rewrites the file checks its records
 	}
 	counts, err := walk(tx)
 	if err != nil {
@@ -78,7 +78,7 @@ func (r *Report) read(tx *bbolt.Tx) (err error) {
 	return nil
 }
 
-// checkSessions looks that sessions are in the indexes.
+// checkSessions checks that sessions are in the indexes.
 func (r *Report) checkSessions(tx *bbolt.Tx) {
 	users, ends := tx.Bucket(layout.Users), tx.Bucket(layout.Ends)
 	recentA, recentB := tx.Bucket(layout.RecentA), tx.Bucket(layout.RecentB)
@@ -91,7 +91,7 @@ func (r *Report) checkSessions(tx *bbolt.Tx) {
 		if !recent && !has(users, indexed{user: e.User, id: id}.userKey()) {
 			r.problem("session %s is not listed for its user", layout.SessionID(id))
 		}
-		if !recent && !isNobody(e.Person) && !has(persons, slices.Concat(e.Person, e.User)) {
+		if !recent && !isNoPerson(e.Person) && !has(persons, slices.Concat(e.Person, e.User)) {
 			r.problem("session %s is not listed for its person", layout.SessionID(id))
 		}
 		if e.Listed.After(e.End) || !has(ends, layout.EndKey(e.Listed, id)) {
@@ -100,7 +100,7 @@ func (r *Report) checkSessions(tx *bbolt.Tx) {
 	}
 }
 
-// checkUsers looks that users have the sessions that they are said to have.
+// checkUsers checks that users have the sessions that the index lists.
 func (r *Report) checkUsers(tx *bbolt.Tx) {
 	sessions := tx.Bucket(layout.Sessions)
 	cursor := tx.Bucket(layout.Users).Cursor()
@@ -116,7 +116,7 @@ func (r *Report) checkUsers(tx *bbolt.Tx) {
 	}
 }
 
-// checkPersons looks that persons have the users that they are said to have.
+// checkPersons checks that persons have the users that the index lists.
 func (r *Report) checkPersons(tx *bbolt.Tx) {
 	of := make(map[string]bool)
 	cursor := tx.Bucket(layout.Sessions).Cursor()
@@ -132,7 +132,7 @@ func (r *Report) checkPersons(tx *bbolt.Tx) {
 	}
 }
 
-// checkEnds looks that what is to be swept is there.
+// checkEnds checks that the entries that the index of ends lists exist.
 func (r *Report) checkEnds(tx *bbolt.Tx) {
 	revocations, sessions := tx.Bucket(layout.Revocations), tx.Bucket(layout.Sessions)
 	cursor := tx.Bucket(layout.Ends).Cursor()

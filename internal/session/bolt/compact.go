@@ -13,18 +13,18 @@ import (
 )
 
 const (
-	// compactStep is how much one transaction of a compaction copies, in bytes:
-	// enough to be quick, little enough for any machine's memory.
+	// compactStep is how much one transaction of a compaction copies, in bytes: enough
+	// to be fast, and little enough for any machine's memory.
 	compactStep = 1 << 20 // 1 MiB
 
-	// compactSuffix names the copy. A compaction that was cut off leaves it
-	// behind, and the next one overwrites it.
+	// compactSuffix names the copy. An interrupted compaction leaves it behind, and the
+	// next one overwrites it.
 	compactSuffix = ".compact"
 )
 
-// Compact rewrites the file at path without its free pages, and says how many
-// bytes it had and has. The gateway must not run on it: [session.ErrLocked]. A crash at
-// any point leaves the old file or the new one, whole.
+// Compact rewrites the file at path without its free pages, and returns its size in bytes
+// before and after. The gateway must not be running on it: [session.ErrLocked]. A crash at
+// any point leaves the complete old file or the complete new file.
 func Compact(path string) (before, after int64, err error) {
 	if _, err := os.Stat(path); err != nil {
 		return 0, 0, session.Unavailable(fmt.Errorf("finding the session store: %w", err))
@@ -48,7 +48,7 @@ func Compact(path string) (before, after int64, err error) {
 	return before, after, database.Replace(path, temp)
 }
 
-// copyTo writes all of src to a new file and to the disk.
+// copyTo writes all of src to a new file and syncs it.
 func copyTo(path string, src *bbolt.DB) error {
 	if err := database.Remove(path); err != nil {
 		return err

@@ -23,11 +23,11 @@ func (c *change) openSession(id []byte, e layout.Entry) (*auth.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.ID = layout.SessionID(id) // sealed in this place, it is of no other
+	s.ID = layout.SessionID(id) // it was sealed for this place and no other
 	return s, nil
 }
 
-// keysOf reads a user's session keys; none if all of the user's sessions have ended.
+// keysOf reads a user's session keys; none if all sessions of the user have ended.
 func (c *change) keysOf(user []byte, sessions []indexed) []auth.SessionKey {
 	if !c.live(sessions) {
 		return nil

@@ -17,8 +17,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/bolt/upgrade"
 )
 
-// Erase implements [auth.Store]. A crash before it returns leaves a mark in the file, and
-// the next sweep wipes it.
+// Erase implements [auth.Store]. A crash before it returns leaves a mark in the file, and the
+// next sweep wipes the file.
 func (s *Store) Erase(ctx context.Context, u auth.User, at, until time.Time) (erased auth.Erased, err error) {
 	err = s.write(ctx, func(c *change) (err error) {
 		erased, err = c.erase(u, at, until)
@@ -59,8 +59,7 @@ func (c *change) erase(u auth.User, at, until time.Time) (erased auth.Erased, er
 	return erased, c.put(layout.Meta, layout.MetaWipe, mark)
 }
 
-// unnameRevocation deletes the revocation of a user by name, and returns rev with what it
-// held.
+// unnameRevocation deletes the revocation of a user by name, and returns rev extended by it.
 func (c *change) unnameRevocation(user []byte, rev auth.Revocation) (auth.Revocation, error) {
 	key := append([]byte{layout.TagUser}, user...)
 	old, known, err := c.revocation(key)
@@ -89,8 +88,8 @@ func (c *change) unnameAttempts(user, erased []byte) (kept bool, err error) {
 	return true, c.putAttempts(erased, attempts)
 }
 
-// revokedUntil is until when sessions of a user began that are revoked; the zero time
-// without any.
+// revokedUntil returns the time of a user's last revocation, which covers the sessions that
+// began until then; the zero time without any.
 func (c *change) revokedUntil(u auth.User) (notAfter time.Time, err error) {
 	for _, key := range [][]byte{append([]byte{layout.TagUser}, c.vault.HashUser(u)...), erasedKey(c.vault.HashErased(u))} {
 		rev, known, err := c.revocation(key)
@@ -107,7 +106,7 @@ func (c *change) revokedUntil(u auth.User) (notAfter time.Time, err error) {
 func erasedKey(u auth.ErasedUser) []byte { return append([]byte{layout.TagErased}, u.Hash()...) }
 
 // endErased ends the sessions of a user who was erased in another store, which an earlier
-// import brought. Only the sessions themselves name their user.
+// import added. Only the sessions themselves name their user.
 func (c *change) endErased(rev auth.Revocation) error {
 	var ended [][]byte
 	cursor := c.tx.Bucket(layout.Sessions).Cursor()
@@ -128,8 +127,8 @@ func (c *change) endErased(rev auth.Revocation) error {
 	return nil
 }
 
-// wipe overwrites what the file has of deleted records, and then deletes the mark of the
-// last erasure that had been committed when it began.
+// wipe overwrites deleted records in the file, and then deletes the mark of the last erasure
+// that was committed before the wipe began.
 func (f *File) wipe(ctx context.Context) error {
 	f.wiping.Lock()
 	defer f.wiping.Unlock()
@@ -137,7 +136,7 @@ func (f *File) wipe(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// What a compaction or an upgrade left behind that was cut off is a copy of the file.
+	// An interrupted compaction or upgrade may have left a copy of the file.
 	for _, suffix := range []string{compactSuffix, upgrade.Suffix} {
 		if err := database.Remove(f.path + suffix); err != nil {
 			return err
@@ -155,7 +154,7 @@ func (f *File) wipe(ctx context.Context) error {
 	})
 }
 
-// finishWipe wipes the file if an erasure was cut off.
+// finishWipe wipes the file if an erasure was interrupted.
 func (f *File) finishWipe(ctx context.Context) error {
 	mark, err := f.wipeMark()
 	if err != nil || mark == nil {
@@ -167,7 +166,7 @@ func (f *File) finishWipe(ctx context.Context) error {
 	return nil
 }
 
-// wipeMark returns the mark of an erasure whose wipe has not finished; nil without any.
+// wipeMark returns the mark of an erasure whose wipe has not finished; nil without one.
 func (f *File) wipeMark() (mark []byte, err error) {
 	err = database.Guard(auth.ErrStoreUnavailable, func() error {
 		return f.db.View(func(tx *bbolt.Tx) error {

@@ -23,9 +23,8 @@ import (
 // recentLimit is a variable for tests.
 var recentLimit = recent.Limit
 
-// File is the open session store of one process, which outlives a reload. Any number
-// of [Store] use one, and share its revocations. It is safe for
-// concurrent use.
+// File is the open session store of one process. It outlives configuration reloads. Any
+// number of [Store] values use it, and share its revocations. It is safe for concurrent use.
 type File struct {
 	path    string
 	opts    session.Options
@@ -37,29 +36,29 @@ type File struct {
 	counter *counts.Counter
 	sweeper session.Sweeper
 
-	opening   sync.Mutex // one call of Store at a time, so that one makes the index key
+	opening   sync.Mutex // one call of Store at a time, so that only one creates the index key
 	wiping    sync.Mutex // one wipe at a time
 	reporting sync.WaitGroup
 }
 
-// openWait is how long opening waits for the check of all pages: a file of some
-// 100,000 sessions is refused if it is damaged, and a larger one delays no start.
+// openWait is how long opening waits for the check of all pages. A damaged file of up to some
+// 100,000 sessions is refused at once, and a larger file does not delay the start.
 const openWait = 200 * time.Millisecond
 
 // manyRevocations is how many revocations leave so much garbage when they are loaded that
-// it is returned to the operating system at once. A process that collects garbage seldom
-// would keep several times what a million of them take.
+// it is returned to the operating system at once. Otherwise a process that rarely collects
+// garbage would keep several times the memory of a million revocations.
 const manyRevocations = 50_000
 
-// Open opens the store at path, or creates it, readable by its owner alone. Errors:
-// [session.ErrLocked], [session.ErrCorrupt], [session.ErrNewerSchema]; each says what to
-// do.
+// Open opens the store at path, or creates it, readable only by its owner. Errors:
+// [session.ErrLocked], [session.ErrCorrupt], [session.ErrNewerSchema]; each message says what
+// to do.
 //
-// The pages of a large file are checked after it has returned. Until then, whatever
-// uses sessions waits. If the file is damaged, that is reported to opts, and every call
-// returns [session.ErrCorrupt].
+// The pages of a large file are checked after Open has returned. Until the check has finished,
+// everything that uses sessions waits. If the file is damaged, opts.OnError is called, and
+// every call returns [session.ErrCorrupt].
 //
-// Revocations are known once [File.Store] was called: they are sealed.
+// Revocations are known after the first call of [File.Store], because they are sealed.
 func Open(path string, opts session.Options) (*File, error) { return openFile(path, opts, openWait) }
 
 func openFile(path string, opts session.Options, wait time.Duration) (*File, error) {
@@ -88,7 +87,7 @@ func openFile(path string, opts session.Options, wait time.Duration) (*File, err
 	return f, nil
 }
 
-// sound waits for the check of all pages, and returns what it found.
+// sound waits for the check of all pages and returns its result.
 func (f *File) sound(ctx context.Context) error {
 	err := f.pages.wait(ctx)
 	if errors.Is(err, session.ErrCorrupt) {
@@ -97,8 +96,8 @@ func (f *File) sound(ctx context.Context) error {
 	return session.Unavailable(err)
 }
 
-// prepare creates the buckets of a new file, checks the schema of an old one and reads
-// its recent sessions. It reads no other.
+// prepare creates the buckets of a new file. In an existing file, it checks the schema and
+// reads the recent sessions, and no others.
 func (f *File) prepare() error {
 	return database.Guard(session.ErrCorrupt, func() error {
 		if err := f.db.Update(layout.Create); err != nil && !errors.Is(err, database.ErrUnchanged) {
@@ -118,8 +117,8 @@ func (f *File) prepare() error {
 	})
 }
 
-// newCommitter has each commit merge some recent sessions into the indexes of users and
-// persons.
+// newCommitter returns a committer whose commits also merge some recent sessions into the
+// indexes of users and persons.
 func (f *File) newCommitter() *database.Committer {
 	return &database.Committer{
 		DB: f.db.DB,
@@ -143,8 +142,8 @@ func (f *File) newCommitter() *database.Committer {
 	}
 }
 
-// Counts counts the sessions in the file and their users, with the sessions whose time is
-// over and that the next sweep removes. They are not known before all pages were checked.
+// Counts returns the numbers of sessions and users in the file, including expired sessions
+// that were not swept yet. They are not known until all pages are checked.
 func (f *File) Counts(context.Context) (n session.Counts, known bool) {
 	if !f.pages.finished() || f.pages.err != nil {
 		return session.Counts{}, false
@@ -152,10 +151,10 @@ func (f *File) Counts(context.Context) (n session.Counts, known bool) {
 	return f.counter.Total(), true
 }
 
-// Store is an [auth.Store] over the file for one configuration; now is the clock
-// that decides what has ended. It loads the revocations, if only to see that box
-// opens them. The error wraps [session.ErrOtherSecret] when box has not the root secret
-// that the file needs.
+// Store is an [auth.Store] over the file for one configuration; now is the clock that decides
+// what has expired. It loads the revocations, which also checks that box can open them. The
+// error wraps [session.ErrOtherSecret] if box does not have the root secret that the file
+// needs.
 func (f *File) Store(box *seal.Box, now func() time.Time) (*Store, error) {
 	f.opening.Lock()
 	defer f.opening.Unlock()
@@ -185,8 +184,8 @@ func (f *File) Start() {
 	})
 }
 
-// Close stops sweeping, waits for calls under way and closes the file. Later calls
-// return [auth.ErrStoreUnavailable].
+// Close stops sweeping, waits for calls in progress and closes the file. Later calls return
+// [auth.ErrStoreUnavailable].
 func (f *File) Close() error {
 	f.sweeper.Stop()
 	f.pages.stop()
@@ -197,8 +196,8 @@ func (f *File) Close() error {
 	return nil
 }
 
-// Ready reports whether the store can be read and, when a write has failed,
-// whether a login can be written again: a full disk is found here, not by users.
+// Ready reports whether the store can be read and, after a failed write, whether a login can
+// be written again: this finds a full disk before users do.
 func (f *File) Ready(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return session.Unavailable(err)
@@ -228,7 +227,7 @@ func (f *File) apply(revoked []auth.Revocation) {
 	}
 }
 
-// View has fn read buckets of other packages that share the file, such as queues.
+// View calls fn to read buckets of other packages that share the file, such as queues.
 func (f *File) View(ctx context.Context, fn func(*bbolt.Tx) error) error {
 	if err := f.sound(ctx); err != nil {
 		return err
@@ -236,8 +235,8 @@ func (f *File) View(ctx context.Context, fn func(*bbolt.Tx) error) error {
 	return session.Unavailable(database.Guard(auth.ErrStoreUnavailable, func() error { return f.db.View(fn) }))
 }
 
-// Update has fn change such buckets, in a separate transaction: a session is written
-// whether or not they can be.
+// Update calls fn to change buckets of other packages, in a separate transaction: sessions
+// are written even if these changes fail.
 func (f *File) Update(ctx context.Context, fn func(*bbolt.Tx) error) error {
 	if err := f.sound(ctx); err != nil {
 		return err

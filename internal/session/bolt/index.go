@@ -14,7 +14,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session/bolt/recent"
 )
 
-// indexed is a session as the index of its user knows it, without its entry.
+// indexed is a session as listed in the index of its user, without its entry.
 type indexed struct {
 	user []byte // the first bytes of the user's hash
 	id   []byte
@@ -22,8 +22,8 @@ type indexed struct {
 
 func (i indexed) userKey() []byte { return slices.Concat(i.user, i.id) }
 
-// sessionsOf lists a user's sessions, the first begun first, including those
-// whose time is over and that were not swept yet.
+// sessionsOf lists a user's sessions, oldest first, including expired sessions that were not
+// swept yet.
 func (c *change) sessionsOf(user []byte) []indexed {
 	user = user[:layout.UserBytes]
 	var sessions []indexed
@@ -32,7 +32,7 @@ func (c *change) sessionsOf(user []byte) []indexed {
 		sessions = append(sessions, indexed{user: user, id: bytes.Clone(k[len(user):])})
 	}
 	for _, id := range c.recent.SessionsOf(recent.User(user)) {
-		// It may have ended since, or its login was undone.
+		// The session may have ended since, or its login was undone.
 		if c.tx.Bucket(layout.Sessions).Get(id[:]) != nil {
 			sessions = append(sessions, indexed{user: user, id: bytes.Clone(id[:])})
 		}
@@ -44,7 +44,7 @@ func (c *change) sessionsOf(user []byte) []indexed {
 // listUser writes a recent session to the index of users.
 func listUser(tx *bbolt.Tx, user, id []byte) error {
 	if tx.Bucket(layout.Sessions).Get(id) == nil {
-		return nil // it ended
+		return nil // the session has ended
 	}
 	if err := tx.Bucket(layout.Users).Put(indexed{user: user, id: id}.userKey(), nil); err != nil {
 		return fmt.Errorf("writing to %s: %w", layout.Users, err)
@@ -52,8 +52,7 @@ func listUser(tx *bbolt.Tx, user, id []byte) error {
 	return nil
 }
 
-// live reports whether one of a user's sessions is not over. Usually the newest is
-// not.
+// live reports whether one of a user's sessions has not expired. The newest usually has not.
 func (c *change) live(sessions []indexed) bool {
 	for _, s := range slices.Backward(sessions) {
 		if at, ok := c.entry(s.id); ok && at.End.After(c.now) {
@@ -63,8 +62,8 @@ func (c *change) live(sessions []indexed) bool {
 	return false
 }
 
-// addSession writes a session that was not there, and its places in the indexes. others are
-// the user's other sessions.
+// addSession writes a new session and its entries in the indexes. others are the user's other
+// sessions.
 func (c *change) addSession(at indexed, s *auth.Session, sealedKeys []byte, others []indexed) error {
 	e := layout.Entry{End: s.End(), Listed: s.End(), User: at.user, Person: c.person(s.UnionID), Keys: sealedKeys}
 	if err := c.putSession(at.id, s, e); err != nil {
@@ -95,8 +94,8 @@ func (c *change) putSession(id []byte, s *auth.Session, e layout.Entry) error {
 	return c.put(layout.Sessions, id, e.Encode())
 }
 
-// saveSession writes a session that was there. An end that moved back is written to the
-// index of ends by the sweep that finds the old one, so that a refresh writes one entry.
+// saveSession writes an existing session. If its end moved back, the sweep that finds the old
+// end updates the index of ends, so that a refresh writes only one entry.
 func (c *change) saveSession(id []byte, s *auth.Session) error {
 	e, ok := c.entry(id)
 	if !ok {
@@ -120,8 +119,8 @@ func (c *change) list(id []byte, e *layout.Entry, end time.Time) error {
 	return c.put(layout.Ends, layout.EndKey(end, id), nil)
 }
 
-// endSession removes a session from everywhere. If it was the newest of its user, the
-// session keys pass to the one before it.
+// endSession removes a session and its index entries. If it was the newest of its user, the
+// session keys pass to the previous session.
 func (c *change) endSession(id []byte) error {
 	e, left, err := c.deleteSession(id)
 	if err != nil || len(left) == 0 || bytes.Compare(left[len(left)-1].id, id) > 0 {
@@ -130,8 +129,8 @@ func (c *change) endSession(id []byte) error {
 	return c.putKeys(left, e.Keys)
 }
 
-// deleteSession removes a session from everywhere, and its user's keys if it has them. It
-// returns the entry of the session, and the sessions that its user has left.
+// deleteSession removes a session and its index entries, and its user's keys if it has them.
+// It returns the entry of the session, and the user's remaining sessions.
 func (c *change) deleteSession(id []byte) (e layout.Entry, left []indexed, err error) {
 	e, ok := c.entry(id)
 	if !ok {
@@ -155,8 +154,8 @@ func (c *change) deleteSession(id []byte) (e layout.Entry, left []indexed, err e
 	return e, left, c.unlistPerson(e, left)
 }
 
-// accessEnd is when the last access token of a session expires. No token
-// outlives its session, so the end of one that cannot be read will do.
+// accessEnd returns when the last access token of a session expires. No token outlives its
+// session, so the session's end is used if the session cannot be read.
 func (c *change) accessEnd(s indexed) time.Time {
 	e, _ := c.entry(s.id)
 	sess, err := c.openSession(s.id, e)

@@ -14,11 +14,11 @@ import (
 	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 )
 
-// indexKey opens the key of user hashes with the root secrets of box, and makes
-// one for a file that has none.
+// indexKey opens the key of user hashes with the root secrets of box, and creates the key for a
+// file that has none.
 //
-// It writes nothing to a file that has one, because the configuration may still fail.
-// The first write of a [Store] seals again what an older root secret sealed.
+// It writes nothing to a file that has a key, because the configuration may still fail. The
+// first write of a [Store] seals again what was sealed with an older root secret.
 func (f *File) indexKey(box *seal.Box) ([]byte, error) {
 	var sealed []byte
 	err := database.Guard(auth.ErrStoreUnavailable, func() error {
@@ -43,7 +43,7 @@ func (f *File) indexKey(box *seal.Box) ([]byte, error) {
 	case emptyErr != nil:
 		return nil, emptyErr
 	case empty:
-		return f.newIndexKey(box) // nothing in the file needs the old one
+		return f.newIndexKey(box) // nothing in the file needs the old key
 	case errors.Is(err, session.ErrOtherSecret):
 		return nil, fmt.Errorf("%w: %s: %s", session.ErrOtherSecret, f.path, database.AdviseSecret)
 	}
@@ -81,11 +81,10 @@ func (f *File) isEmpty() (empty bool, err error) {
 	return empty, session.Unavailable(err)
 }
 
-// reseal makes the file readable with the newest root secret alone, as far as it
-// must be: the index key, without which nothing is found, and the revocations,
-// none of which may be lost. Sessions are sealed anew when they are next written;
-// one that is not, before its old secret is dropped from the configuration, is
-// over.
+// reseal makes the file readable with the newest root secret alone, as far as necessary: the
+// index key, without which nothing is found, and the revocations, none of which may be lost.
+// A session is sealed with the new secret when it is next written. A session that was not
+// written before its old secret is removed from the configuration has ended.
 func (c *change) reseal() error {
 	if string(c.get(layout.Meta, layout.MetaSecret)) == c.vault.Box.ID() {
 		return nil

@@ -15,11 +15,11 @@ const (
 	// listStep is how many sessions one transaction of a list reads: a few milliseconds.
 	// While a transaction is open, the file cannot use the pages that logins free.
 	listStep = 1000
-	// listSteps bounds one page, of which most sessions may be of other apps.
+	// listSteps bounds the work for one page: most sessions may be of other apps.
 	listSteps = 20
 )
 
-// List implements [auth.Store]. The order of all sessions is that of their beginning.
+// List implements [auth.Store]. All sessions are listed in the order of their start.
 func (s *Store) List(ctx context.Context, q auth.Query) (auth.Page, error) {
 	after, err := s.vault.OpenCursor(q)
 	if err != nil {
@@ -45,19 +45,19 @@ func (s *Store) List(ctx context.Context, q auth.Query) (auth.Page, error) {
 // lister collects a page.
 type lister struct {
 	query auth.Query
-	after []byte // the last session that was looked at; nil before the first
-	until []byte // the last session to look at; nil for that of the file
-	done  bool   // there is none after it
+	after []byte // the last session read; nil before the first
+	until []byte // the last session to read; nil for the last of the file
+	done  bool   // there is no session after it
 	page  auth.Page
 }
 
 func (l *lister) full() bool { return len(l.page.Sessions) >= l.query.Limit }
 
-// more reports whether the page needs a step with this number.
+// more reports whether the page needs another step; step counts them.
 func (l *lister) more(step int) bool { return !l.done && !l.full() && step < listSteps }
 
-// add adds a session to the page unless it has ended or is of another app. One that cannot
-// be read counts as ended.
+// add adds a session to the page unless it has ended or is of another app. An unreadable
+// session counts as ended.
 func (l *lister) add(c *change, id []byte, e layout.Entry) {
 	if !e.End.After(c.now) {
 		return
@@ -95,7 +95,7 @@ func (l *lister) read(c *change) error {
 }
 
 // userPage reads a page of a user's sessions, of which there are at most
-// [auth.MaxUserSessions] and those that were not swept yet.
+// [auth.MaxUserSessions], plus expired ones that were not swept yet.
 func (l *lister) userPage(c *change) error {
 	for _, at := range slices.Backward(c.sessionsOf(c.vault.HashUser(l.query.User))) {
 		if l.after != nil && bytes.Compare(at.id, l.after) >= 0 {

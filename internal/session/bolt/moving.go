@@ -9,9 +9,9 @@ import (
 	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 )
 
-// Export has do see everything that is not over: revocations first, so that an
-// import never has a revoked session without its revocation. It reads one state
-// of the file, whatever is written meanwhile; the file grows until it is done.
+// Export calls do with everything that has not expired: revocations first, so that an import
+// never has a revoked session without its revocation. It reads one state of the file,
+// whatever is written meanwhile; the file grows until Export has finished.
 func (s *Store) Export(ctx context.Context, do func(session.Entry) error) error {
 	return s.read(ctx, func(c *change) error {
 		err := c.eachRevocation(func(_ []byte, rev auth.Revocation) error {
@@ -34,12 +34,12 @@ func (s *Store) Export(ctx context.Context, do func(session.Entry) error) error 
 	})
 }
 
-// exportSession also exports what is kept for the session's user, with the newest session,
-// so that the user has one where it is imported.
+// exportSession also exports the records of the session's user, with the user's newest
+// session, so that the user has a session where the records are imported.
 func (c *change) exportSession(ctx context.Context, do func(session.Entry) error, id []byte, e layout.Entry) error {
 	sess, err := c.openSession(id, e)
 	if err != nil {
-		return nil //nolint:nilerr // the client of one that cannot be read logs in again
+		return nil //nolint:nilerr // the client of an unreadable session logs in again
 	}
 	if !sess.Ended(c.now) {
 		if err := session.EmitEntry(ctx, do, session.Entry{Session: sess}); err != nil {
@@ -62,12 +62,12 @@ func (c *change) exportSession(ctx context.Context, do func(session.Entry) error
 	return nil
 }
 
-// Import takes what another store exported.
+// Import imports an entry that another store exported.
 func (s *Store) Import(ctx context.Context, e session.Entry) error {
 	return s.ImportAll(ctx, []session.Entry{e})
 }
 
-// ImportAll is Import of many entries in one commit, and so with one sync of the disk.
+// ImportAll is Import of many entries in one commit, with one sync of the disk.
 func (s *Store) ImportAll(ctx context.Context, entries []session.Entry) error {
 	for _, e := range entries {
 		if err := e.Check(); err != nil {
@@ -129,7 +129,7 @@ func (c *change) importSession(s *auth.Session) error {
 	return c.saveSession(id, s)
 }
 
-// importRevocation also ends what it revokes, which an earlier import brought.
+// importRevocation also ends the revoked sessions that an earlier import added.
 func (c *change) importRevocation(rev auth.Revocation) error {
 	if !rev.Until.After(c.now) {
 		return nil
@@ -142,7 +142,7 @@ func (c *change) importRevocation(rev auth.Revocation) error {
 	case rev.Session != "":
 		s, err := c.session(rev.Session)
 		if err != nil {
-			return nil //nolint:nilerr // it is not here
+			return nil //nolint:nilerr // the session is not in this store
 		}
 		owner = s.User
 	case rev.User != (auth.User{}):

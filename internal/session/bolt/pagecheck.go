@@ -11,15 +11,15 @@ import (
 	"github.com/wxgate/wxgate/internal/session/bolt/pages"
 )
 
-// pageCheck reads every page of an open file once, in the background. Nothing is
-// written to the file until it has finished.
+// pageCheck reads every page of an open file once, in the background. Nothing is written to
+// the file until the check has finished.
 type pageCheck struct {
 	cancel context.CancelFunc
 	done   chan struct{}
 	err    error // once done is closed
 }
 
-// startPageCheck also has the counter see what the file has.
+// startPageCheck starts the check, which also passes every key to the counter.
 func startPageCheck(db *database.DB, counter *counts.Counter) *pageCheck {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &pageCheck{cancel: cancel, done: make(chan struct{})}

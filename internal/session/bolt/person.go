@@ -20,8 +20,8 @@ func (s *Store) UsersOf(ctx context.Context, u auth.UnionID) ([]auth.User, error
 	if err := s.read(ctx, func(c *change) error { c.findUsers(u, found); return nil }); err != nil {
 		return nil, err
 	}
-	// Sessions that began before the file had persons are looked at one by one, until the
-	// last of them has ended.
+	// Sessions that began before the file had persons are read one by one, until the last
+	// of them has ended.
 	list := lister{query: auth.Query{Limit: listStep}}
 	err := s.read(ctx, func(c *change) error {
 		list.until = c.get(layout.Meta, layout.MetaUnlisted)
@@ -56,7 +56,7 @@ func (c *change) findUsers(u auth.UnionID, found map[auth.User]bool) {
 	}
 }
 
-// usersOf returns the users that are listed for a person, or were.
+// usersOf returns the users that are, or were, listed for a person.
 func (c *change) usersOf(person []byte) map[recent.User]bool {
 	users := make(map[recent.User]bool)
 	cursor := c.tx.Bucket(layout.Persons).Cursor()
@@ -69,7 +69,7 @@ func (c *change) usersOf(person []byte) map[recent.User]bool {
 	return users
 }
 
-// person is the name of a person in the indexes; zeros without a unionid.
+// person returns the key of a person in the indexes; zeros without a unionid.
 func (c *change) person(u auth.UnionID) []byte {
 	if u == "" {
 		return layout.NoPerson
@@ -77,10 +77,10 @@ func (c *change) person(u auth.UnionID) []byte {
 	return c.vault.HashPerson(u)[:layout.PersonBytes]
 }
 
-func isNobody(person []byte) bool { return recent.Person(person) == recent.Person{} }
+func isNoPerson(person []byte) bool { return recent.Person(person) == recent.Person{} }
 
-// listPerson writes a recent session to the index of persons. Most users are listed
-// already, by an earlier session.
+// listPerson writes a recent session to the index of persons. Most users are already listed by
+// an earlier session.
 func listPerson(tx *bbolt.Tx, person, user, id []byte) error {
 	persons, key := tx.Bucket(layout.Persons), slices.Concat(person, user)
 	if tx.Bucket(layout.Sessions).Get(id) == nil || has(persons, key) {
@@ -92,16 +92,17 @@ func listPerson(tx *bbolt.Tx, person, user, id []byte) error {
 	return nil
 }
 
-// has reports whether a bucket has a key: Get does not distinguish an empty value from none.
+// has reports whether a bucket has a key: Get cannot distinguish an empty value from a missing
+// key.
 func has(bucket *bbolt.Bucket, key []byte) bool {
 	k, _ := bucket.Cursor().Seek(key)
 	return bytes.Equal(k, key)
 }
 
-// unlistPerson removes the user of a session that was deleted from the index of persons,
-// unless another session, of those that the user has left, is of the same person.
+// unlistPerson removes the user of a deleted session from the index of persons, unless one of
+// the user's remaining sessions is of the same person.
 func (c *change) unlistPerson(deleted layout.Entry, left []indexed) error {
-	if isNobody(deleted.Person) {
+	if isNoPerson(deleted.Person) {
 		return nil
 	}
 	for _, at := range left {

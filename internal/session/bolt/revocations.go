@@ -26,7 +26,7 @@ func (s *Store) RevokeKey(ctx context.Context, key auth.KeyID, until time.Time) 
 func (s *Store) revoke(ctx context.Context, rev auth.Revocation) error {
 	return s.write(ctx, func(c *change) error {
 		if !rev.Until.After(c.now) {
-			return nil // none of its tokens is still valid
+			return nil // all of its tokens have expired
 		}
 		return c.revoke(rev)
 	})
@@ -43,7 +43,7 @@ func (s *Store) loadRevocations() error {
 	})
 }
 
-// revoke stores a revocation, merged with one that is stored already, and puts it into
+// revoke stores a revocation, merged with a stored one if there is one, and puts it into
 // effect after the commit.
 func (c *change) revoke(rev auth.Revocation) error {
 	key, err := c.revocationKey(rev)
@@ -70,7 +70,7 @@ func (c *change) revoke(rev auth.Revocation) error {
 	return nil
 }
 
-// revocation reads one by its key.
+// revocation reads a revocation by its key.
 func (c *change) revocation(key []byte) (rev auth.Revocation, known bool, err error) {
 	record, err := c.getSealed(layout.Revocations, key)
 	if err != nil || record == nil {
@@ -103,8 +103,8 @@ func (c *change) revocationKey(rev auth.Revocation) ([]byte, error) {
 }
 
 // eachRevocation visits the revocations that are in effect; visit must not write to their
-// bucket. One that cannot be read is an error: without it, a stolen token would be
-// accepted again.
+// bucket. An unreadable revocation is an error: without it, a stolen token would be accepted
+// again.
 func (c *change) eachRevocation(visit func(key []byte, rev auth.Revocation) error) error {
 	cursor := c.tx.Bucket(layout.Revocations).Cursor()
 	for key, _ := cursor.First(); key != nil; key, _ = cursor.Next() {
@@ -125,8 +125,8 @@ func (c *change) eachRevocation(visit func(key []byte, rev auth.Revocation) erro
 	return nil
 }
 
-// unreadable returns the error of a revocation that cannot be read, and nil when it
-// has expired. Only the index of ends shows when that was, so all of it is read.
+// unreadable returns the error for an unreadable revocation, and nil if it has expired. Only
+// the index of ends shows when it ends, so the whole index is read.
 func (c *change) unreadable(key []byte, cause error) error {
 	cursor := c.tx.Bucket(layout.Ends).Cursor()
 	for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {

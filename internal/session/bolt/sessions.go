@@ -65,8 +65,8 @@ func (c *change) create(user []byte, s *auth.Session, key auth.SessionKey, limit
 	return ended, c.putKeys(before, sealed)
 }
 
-// makeRoom ends a user's oldest sessions so that the limit allows another one, and returns
-// those that are left. Expired ones, which were not swept yet, take no place.
+// makeRoom ends a user's oldest sessions so that the limit allows another one, and returns the
+// remaining ones. Expired sessions that were not swept yet do not count.
 func (c *change) makeRoom(sessions []indexed, next *auth.Session, limit auth.SessionLimit) (left []indexed, ended []auth.SessionID, err error) {
 	if session.Fits(len(sessions), limit) {
 		return sessions, nil, nil // most logins: no entry is read
@@ -118,15 +118,15 @@ func (s *Store) Session(ctx context.Context, id auth.SessionID) (*auth.Session, 
 	return sess, outcome
 }
 
-// Update implements [auth.Store]. decide runs within the write, with everybody
-// else's writes waiting: it must not use the store, and not take long.
+// Update implements [auth.Store]. decide runs within the write, while all other writes wait:
+// it must not use the store, and not take long.
 func (s *Store) Update(ctx context.Context, id auth.SessionID, decide func(*auth.Session) (auth.Verdict, error)) error {
 	var outcome error
 	err := s.write(ctx, func(c *change) error {
 		var before *auth.Session
 		before, outcome = c.session(id)
 		if outcome != nil {
-			return nil //nolint:nilerr // it is the caller's result; the transaction did not fail
+			return nil //nolint:nilerr // the outcome is returned to the caller; the transaction did not fail
 		}
 		after := session.CloneSession(before)
 		var verdict auth.Verdict
@@ -160,8 +160,8 @@ func (c *change) carryOut(verdict auth.Verdict, before, after *auth.Session) err
 	return nil
 }
 
-// session reads one whose time is not over. One that cannot be read is over: its client
-// logs in again silently, and any other error would lock it out.
+// session reads a session that has not expired. An unreadable session counts as ended: its
+// client logs in again silently, and any other error would lock it out.
 func (c *change) session(id auth.SessionID) (*auth.Session, error) {
 	key, err := layout.SessionKey(id)
 	if err != nil {

@@ -15,21 +15,22 @@ import (
 	"github.com/wxgate/wxgate/internal/session/bolt/recent"
 )
 
-// Store is an [auth.Store] over a [File]. What returned nil is on the disk.
+// Store is an [auth.Store] over a [File]. When a method returns nil, its changes are on the
+// disk.
 //
-// Writes that come in together are committed together. A context is looked at on
-// the way in; a write that has begun is not cut off, since its caller could not
-// learn whether it happened. It takes as long as the disk takes to sync.
+// Concurrent writes are committed together. A context is checked before a call begins; a
+// write in progress is not canceled, since its caller could not learn whether it happened. It
+// takes as long as the disk takes to sync.
 type Store struct {
 	file  *File
 	now   func() time.Time
 	vault session.Vault
-	// resealed is whether the file is known to be readable with the newest root
-	// secret alone.
+	// resealed is true once the file is known to be readable with the newest root secret
+	// alone.
 	resealed atomic.Bool
 }
 
-// change is one write transaction as the methods of a store see it.
+// change is a write transaction as the methods of a store see it.
 type change struct {
 	tx     *bbolt.Tx
 	file   *File
@@ -37,12 +38,12 @@ type change struct {
 	vault  session.Vault
 	now    time.Time
 	wrote  bool
-	// revoked are put into effect after the commit.
+	// revoked are the revocations to put into effect after the commit.
 	revoked []auth.Revocation
 }
 
-// write has fn change the file. fn may run again, on a fresh change, and so must
-// set its results from the start each time.
+// write calls fn to change the file. fn may be called again, with a fresh change, and must
+// then set all its results again.
 func (s *Store) write(ctx context.Context, fn func(*change) error) (err error) {
 	began := time.Now()
 	defer func() { s.file.opts.Observe(ctx, "write", began, err) }()
@@ -77,7 +78,7 @@ func (s *Store) write(ctx context.Context, fn func(*change) error) (err error) {
 	return nil
 }
 
-// read has fn read the file.
+// read calls fn to read the file.
 func (s *Store) read(ctx context.Context, fn func(*change) error) (err error) {
 	began := time.Now()
 	defer func() { s.file.opts.Observe(ctx, "read", began, err) }()
@@ -90,7 +91,7 @@ func (s *Store) read(ctx context.Context, fn func(*change) error) (err error) {
 	return s.view(fn)
 }
 
-// view has fn read buckets that were checked when the file was opened.
+// view calls fn to read buckets that were checked when the file was opened.
 func (s *Store) view(fn func(*change) error) error {
 	return session.Unavailable(database.Guard(auth.ErrStoreUnavailable, func() error {
 		view := s.file.recent.View() // before the transaction
@@ -100,7 +101,7 @@ func (s *Store) view(fn func(*change) error) error {
 	}))
 }
 
-// get copies a value: what bbolt returns lives as long as the transaction only.
+// get copies a value: the result of bbolt is valid only during the transaction.
 func (c *change) get(bucket, key []byte) []byte { return bytes.Clone(c.tx.Bucket(bucket).Get(key)) }
 
 func (c *change) put(bucket, key, value []byte) error {
@@ -119,7 +120,7 @@ func (c *change) delete(bucket, key []byte) error {
 	return nil
 }
 
-// getSealed opens a record; nil without one.
+// getSealed opens a record; nil if it does not exist.
 func (c *change) getSealed(bucket, key []byte) ([]byte, error) {
 	sealed := c.tx.Bucket(bucket).Get(key)
 	if sealed == nil {

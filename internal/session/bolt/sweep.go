@@ -12,9 +12,9 @@ import (
 	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 )
 
-// Sweep removes what is over at now, at most limit entries in one transaction,
-// and says how many there were. It follows the index of ends and so costs nothing
-// for what is not over; it needs no root secret. It also repeats a wipe that was cut off.
+// Sweep removes entries that have expired at now, at most limit in one transaction, and
+// returns their number. It follows the index of ends, so entries that have not expired cost
+// nothing; it needs no root secret. It also repeats an interrupted wipe.
 func (f *File) Sweep(ctx context.Context, now time.Time, limit int) (removed int, err error) {
 	if err := f.sound(ctx); err != nil {
 		return 0, err
@@ -50,8 +50,8 @@ func (f *File) Sweep(ctx context.Context, now time.Time, limit int) (removed int
 	}
 }
 
-// due lists the first keys of the index of ends whose time has come. They are collected
-// before any is deleted: a cursor loses its place otherwise.
+// due returns the first keys of the index of ends that have expired. They are collected before
+// any is deleted, because a deletion would make a cursor lose its place.
 func (c *change) due(limit int) (keys [][]byte) {
 	until := layout.TimeKey(c.now)
 	cursor := c.tx.Bucket(layout.Ends).Cursor()
@@ -64,8 +64,8 @@ func (c *change) due(limit int) (keys [][]byte) {
 	return keys
 }
 
-// sweep removes what an entry of the index of ends names. It reports false if that ends
-// later: a refresh does not move its session in the index.
+// sweep removes what an entry of the index of ends names. It returns false if that ends later:
+// a refresh does not move its session in the index.
 func (c *change) sweep(key []byte) (ended bool, err error) {
 	if len(key) <= layout.TimeBytes {
 		return true, c.delete(layout.Ends, key)
@@ -86,7 +86,7 @@ func (c *change) sweep(key []byte) (ended bool, err error) {
 func (c *change) sweepSession(key, id []byte) (ended bool, err error) {
 	e, ok := c.entry(id)
 	switch {
-	case !ok || !bytes.Equal(layout.EndKey(e.Listed, id), key): // of a damaged file
+	case !ok || !bytes.Equal(layout.EndKey(e.Listed, id), key): // the file is damaged
 		return true, c.delete(layout.Ends, key)
 	case !e.End.After(c.now):
 		return true, c.endSession(id)

@@ -11,15 +11,14 @@ import (
 	"github.com/wxgate/wxgate/internal/session/bolt/recent"
 )
 
-// contents is what one walk over a file counted.
+// contents are the counts of one walk over a file.
 type contents struct {
 	Schema                             int
 	Sessions, Users, Keys, Revocations int
 	attempts, ends                     int
 }
 
-// walk counts every entry. It is quick: a gigabyte in the page cache takes about
-// a second.
+// walk counts every entry. It is fast: a gigabyte in the page cache takes about a second.
 func walk(tx *bbolt.Tx) (contents, error) {
 	counts := contents{Schema: layout.Version}
 	if err := layout.Check(tx); err != nil {
@@ -47,8 +46,8 @@ func walk(tx *bbolt.Tx) (contents, error) {
 	return counts, nil
 }
 
-// count counts the entries of a bucket; none if there is no such bucket, as attempts in a
-// file that never had any.
+// count counts the entries of a bucket; zero if the bucket does not exist, such as attempts in
+// a file that never had any.
 func count(tx *bbolt.Tx, name []byte) (n int) {
 	bucket := tx.Bucket(name)
 	if bucket == nil {

@@ -38,7 +38,7 @@ func (m *Store) Attempts(ctx context.Context, u auth.User) (*auth.Attempts, erro
 	return &attempts, err
 }
 
-// sweepAttempts looks at every user whose open data failed to decrypt lately: few.
+// sweepAttempts visits every user whose open data recently failed to decrypt: only a few.
 func (m *Store) sweepAttempts(now time.Time) {
 	for u, a := range m.attempts {
 		if !a.Until().After(now) {

@@ -28,7 +28,7 @@ func (m *Store) Erase(ctx context.Context, u auth.User, at, until time.Time) (er
 	return erased, err
 }
 
-// hash is the key of what outlives a user's erasure.
+// hash returns the key of the records that outlive a user's erasure.
 func (m *Store) hash(u auth.User) auth.ErasedUser { return auth.NewErasedUser(m.hashKey, u) }
 
 // removeUser forgets a user's sessions and session keys, and returns the sessions.

@@ -10,7 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 )
 
-// List implements [auth.Store]. The order of all sessions is that of their beginning.
+// List implements [auth.Store]. All sessions are listed in the order of their start.
 func (m *Store) List(ctx context.Context, q auth.Query) (auth.Page, error) {
 	after, err := m.vault.OpenCursor(q)
 	if err != nil {
@@ -43,8 +43,8 @@ func (m *Store) List(ctx context.Context, q auth.Query) (auth.Page, error) {
 	return page, err
 }
 
-// find returns the sessions of a query that have not ended, in any order. It looks at all
-// of them if the query is not of one user: in memory there are at most maxSessions.
+// find returns the sessions of a query that have not ended, in any order. If the query is not
+// for one user, it visits all sessions: in memory there are at most maxSessions.
 func (m *Store) find(q auth.Query, now time.Time) (found []*storedSession) {
 	sessions := m.sessions
 	if q.User != (auth.User{}) {

@@ -9,7 +9,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// UsersOf implements [auth.Store]. It looks at all sessions: see find.
+// UsersOf implements [auth.Store]. It visits all sessions: see find.
 func (m *Store) UsersOf(ctx context.Context, u auth.UnionID) ([]auth.User, error) {
 	users := make(map[auth.User]bool)
 	err := m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {

@@ -11,20 +11,20 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 )
 
-// maxSessions bounds a [Store]: about 1 KiB each with all that hangs on
-// it, so 100 MiB. When it is full, a login ends the session that would end first
-// by itself, whose user logs in again silently.
+// maxSessions bounds a [Store]: about 1 KiB for each session with its related data, so
+// 100 MiB. When the store is full, a login ends the session that would expire first; its user
+// logs in again silently.
 const maxSessions = 100_000
 
-// Store is an [auth.Store] that a restart empties, for trials and tests. It is
-// safe for concurrent use and never waits for anything but its lock, so contexts
-// are looked at on the way in only.
+// Store is an [auth.Store] that loses everything at a restart, for trials and tests. It is
+// safe for concurrent use and waits only for its lock, so contexts are checked only before a
+// call begins.
 type Store struct {
 	now  func() time.Time
 	opts session.Options
 	max  int
 	set  *session.Set
-	// vault seals cursors, with a key that ends with the store.
+	// vault seals cursors, with a key that is lost with the store.
 	vault session.Vault
 
 	sweeper session.Sweeper
@@ -32,18 +32,18 @@ type Store struct {
 	mu       sync.Mutex
 	sessions map[auth.SessionID]*storedSession
 	users    map[auth.User]*storedUser
-	// revoked is looked at by Create under mu; revocations are added to the set
-	// after mu is unlocked, because the set calls the watches.
-	// Like attempts, it outlives the user's erasure, so its keys are hashes.
+	// revoked is read by Create under mu. Revocations are added to the set after mu is
+	// unlocked, because the set calls the watches.
+	// Like attempts, revoked outlives the user's erasure, so its keys are hashes.
 	revoked map[auth.ErasedUser]auth.Revocation
 	ends    session.Timeline[auth.SessionID]
-	// attempts hold users without a session, too.
+	// attempts has users without a session, too.
 	attempts map[auth.ErasedUser]auth.Attempts
 	hashKey  []byte // of the hashes
 }
 
-// storedSession is never changed: an update puts another in its place, which is
-// how it notices that another update came between.
+// storedSession is never changed: an update replaces it, and thereby notices that another
+// update came between.
 type storedSession struct{ *auth.Session }
 
 type storedUser struct {
@@ -51,7 +51,7 @@ type storedUser struct {
 	keys     []auth.SessionKey // a new slice with every change
 }
 
-// New makes an empty store; now is the clock that decides what has ended.
+// New returns an empty store; now is the clock that decides what has expired.
 func New(now func() time.Time, opts session.Options) *Store {
 	box, _ := seal.New(session.NewIndexKey()) // a key of that length is always valid
 	return &Store{
@@ -71,8 +71,8 @@ func New(now func() time.Time, opts session.Options) *Store {
 // Revocations returns the set of the store's revocations that are in effect.
 func (m *Store) Revocations() *session.Set { return m.set }
 
-// Counts counts the sessions and their users, with the sessions whose time is over and that
-// the next sweep removes. They are always known.
+// Counts returns the numbers of sessions and users, including expired sessions that were not
+// swept yet. They are always known.
 func (m *Store) Counts(context.Context) (n session.Counts, known bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -106,27 +106,27 @@ func (m *Store) Create(ctx context.Context, s *auth.Session, key auth.SessionKey
 
 // Session implements [auth.Store].
 func (m *Store) Session(ctx context.Context, id auth.SessionID) (*auth.Session, error) {
-	held, err := m.look(ctx, id)
+	stored, err := m.look(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return session.CloneSession(held.Session), nil
+	return session.CloneSession(stored.Session), nil
 }
 
-// Update implements [auth.Store]. decide runs with no lock held, and again when
-// another update of the session came between.
+// Update implements [auth.Store]. decide runs with no lock held, and again if another update
+// of the session came between.
 func (m *Store) Update(ctx context.Context, id auth.SessionID, decide func(*auth.Session) (auth.Verdict, error)) error {
 	for {
-		held, err := m.look(ctx, id)
+		stored, err := m.look(ctx, id)
 		if err != nil {
 			return err
 		}
-		s := session.CloneSession(held.Session)
+		s := session.CloneSession(stored.Session)
 		verdict, decideErr := decide(s)
-		session.KeepIdentity(s, held.Session)
+		session.KeepIdentity(s, stored.Session)
 		settled := false
 		err = m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
-			if settled = m.sessions[id] == held; !settled {
+			if settled = m.sessions[id] == stored; !settled {
 				return nil, nil
 			}
 			return m.carryOut(verdict, s, now), nil
@@ -182,13 +182,13 @@ func (m *Store) RevokeKey(ctx context.Context, key auth.KeyID, until time.Time) 
 func (m *Store) revoke(ctx context.Context, rev auth.Revocation) error {
 	return m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
 		if !rev.Until.After(now) {
-			return nil, nil // none of its tokens is still valid
+			return nil, nil // all of its tokens have expired
 		}
 		return []auth.Revocation{rev}, nil
 	})
 }
 
-// step is one atomic step. The revocations that it made are in effect when it returns.
+// step is one atomic step. The revocations that it creates are in effect when it returns.
 func (m *Store) step(ctx context.Context, do func(now time.Time) ([]auth.Revocation, error)) error {
 	if err := ctx.Err(); err != nil {
 		return session.Unavailable(err)

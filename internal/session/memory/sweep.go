@@ -17,7 +17,7 @@ func (m *Store) Start() {
 	})
 }
 
-// Close ends sweeping. What is kept goes with the last reference to the store.
+// Close stops sweeping. The sessions are freed with the last reference to the store.
 func (m *Store) Close() error {
 	m.sweeper.Stop()
 	return nil
@@ -26,8 +26,8 @@ func (m *Store) Close() error {
 // Ready reports whether the store can be used: always.
 func (m *Store) Ready(context.Context) error { return nil }
 
-// Sweep removes what is over at now, at most limit entries under one lock, and
-// says how many there were.
+// Sweep removes entries that have expired at now, at most limit under one lock, and returns
+// their number.
 func (m *Store) Sweep(ctx context.Context, now time.Time, limit int) (removed int, err error) {
 	for more := true; more; {
 		err := m.step(ctx, func(time.Time) ([]auth.Revocation, error) {
@@ -51,20 +51,20 @@ func (m *Store) sweepSome(now time.Time, limit int) (removed int, more bool) {
 			m.sweepAttempts(now)
 			return removed, false
 		}
-		s, held := m.sessions[id]
+		s, ok := m.sessions[id]
 		switch {
-		case !held: // ended before its time
+		case !ok: // ended before its time
 		case s.Ended(now):
 			m.remove(s, now)
 			removed++
 		default:
-			m.ends.Add(s.End(), id) // was prolonged
+			m.ends.Add(s.End(), id) // was extended
 		}
 	}
 	return removed, true
 }
 
-// sweepRevoked looks at every user who logged out everywhere lately: few.
+// sweepRevoked visits every user who recently logged out everywhere: only a few.
 func (m *Store) sweepRevoked(now time.Time) {
 	for u, rev := range m.revoked {
 		if !rev.Until.After(now) {

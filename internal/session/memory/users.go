@@ -44,19 +44,19 @@ func (m *Store) DropSessionKey(ctx context.Context, u auth.User, key auth.Sessio
 	})
 }
 
-// look finds a session whose time is not over.
-func (m *Store) look(ctx context.Context, id auth.SessionID) (held *storedSession, err error) {
+// look returns a session that has not expired.
+func (m *Store) look(ctx context.Context, id auth.SessionID) (stored *storedSession, err error) {
 	err = m.step(ctx, func(now time.Time) ([]auth.Revocation, error) {
-		held = m.sessions[id]
-		if held == nil || held.Ended(now) {
+		stored = m.sessions[id]
+		if stored == nil || stored.Ended(now) {
 			return nil, fmt.Errorf("%w: %s", auth.ErrNoSession, id)
 		}
 		return nil, nil
 	})
-	return held, err
+	return stored, err
 }
 
-// live reports whether the user has a session whose time is not over.
+// live reports whether the user has a session that has not expired.
 func (m *Store) live(u auth.User, now time.Time) bool {
 	user := m.users[u]
 	if user == nil {
@@ -70,7 +70,7 @@ func (m *Store) live(u auth.User, now time.Time) bool {
 	return false
 }
 
-// put keeps a session, in place of the one with its ID if there is one.
+// put stores a session, and replaces the session with the same ID.
 func (m *Store) put(s *storedSession) {
 	m.sessions[s.ID] = s
 	user := m.users[s.User]
@@ -81,7 +81,7 @@ func (m *Store) put(s *storedSession) {
 	user.sessions[s.ID] = s
 }
 
-// remove forgets a session and, with the last live one, the user's keys.
+// remove deletes a session and, with the last live session, the user's keys.
 func (m *Store) remove(s *storedSession, now time.Time) {
 	m.drop(s)
 	if user := m.users[s.User]; user != nil && len(user.sessions) == 0 {
@@ -102,11 +102,11 @@ func (m *Store) forgetKeys(u auth.User) {
 	}
 }
 
-// makeRoom ends what has to go before a session begins.
+// makeRoom ends the sessions that must end before another one begins.
 func (m *Store) makeRoom(next *auth.Session, limit auth.SessionLimit, now time.Time) (ended []auth.SessionID, revs []auth.Revocation) {
 	live := m.liveSessions(next.User, now)
 	for _, i := range session.Excess(len(live), func(i int) session.Class { return session.ClassOf(live[i].Session) }, session.ClassOf(next), limit) {
-		m.drop(live[i]) // the user's keys stay for the session that takes its place
+		m.drop(live[i]) // the user's keys stay for the session that replaces it
 		ended = append(ended, live[i].ID)
 		if rev, ok := session.LimitSession(live[i].ID, live[i].End(), live[i].AccessEnd, now, limit); ok {
 			revs = append(revs, rev)
@@ -125,19 +125,19 @@ func (m *Store) makeRoom(next *auth.Session, limit auth.SessionLimit, now time.T
 	return ended, revs
 }
 
-// endsFirst takes the session that will end first by itself off the timeline.
+// endsFirst removes the session that will expire first from the timeline.
 func (m *Store) endsFirst() *storedSession {
 	for {
 		id, ok := m.ends.TakeFirst()
 		if !ok {
 			return nil
 		}
-		s, held := m.sessions[id]
-		if !held {
+		s, ok := m.sessions[id]
+		if !ok {
 			continue // ended before its time
 		}
 		if next, more := m.ends.First(); more && s.End().After(next) {
-			m.ends.Add(s.End(), id) // was prolonged: another may end first
+			m.ends.Add(s.End(), id) // was extended: another may end first
 			continue
 		}
 		return s

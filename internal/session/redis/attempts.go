@@ -47,9 +47,9 @@ func (s *Store) editAttempts(ctx context.Context, u auth.User, edit func(*auth.A
 		return true, nil
 	}
 	st := step.New()
-	st.Holds(kept.key, kept.record)
-	if kept.erasedRecord != "" { // the user came back
-		st.Holds(kept.erasedKey, kept.erasedRecord)
+	st.Expect(kept.key, kept.record)
+	if kept.erasedRecord != "" { // the user was erased, and logged in again
+		st.Expect(kept.erasedKey, kept.erasedRecord)
 		st.Delete(kept.erasedKey)
 	}
 	if attempts.Empty() {
@@ -62,8 +62,8 @@ func (s *Store) editAttempts(ctx context.Context, u auth.User, edit func(*auth.A
 	return s.commit(ctx, st)
 }
 
-// storedAttempts are a user's attempts as they are in Redis: records, "" without any. Only
-// one of them counts: that of a user who was erased, until the user tries again.
+// storedAttempts are the records of a user's attempts in Redis; "" if there is none. Only one
+// of them counts: that of the erased user, until the user tries again.
 type storedAttempts struct {
 	user, key, record               string
 	erased, erasedKey, erasedRecord string

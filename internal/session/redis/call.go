@@ -87,9 +87,9 @@ func (r *Client) write(ctx context.Context, s connection.Script, keys, args []st
 	return n == 1, nil
 }
 
-// settle calls try, which reads, decides and writes, until no other replica changed what
-// it had read. key names what is changed. If Redis stopped responding while the caller
-// waited for its turn, or a write was not acknowledged, settle fails at once.
+// settle calls try, which reads, decides and writes, until no other replica has changed what
+// try read. key names what is changed. settle fails at once if Redis stopped responding
+// while the caller waited for its turn, or if a write was not acknowledged.
 func (r *Client) settle(ctx context.Context, shard byte, key string, try func() (settled bool, err error)) error {
 	before := r.refused.Load()
 	unlock, err := r.locks.Lock(ctx, key)
@@ -98,7 +98,7 @@ func (r *Client) settle(ctx context.Context, shard byte, key string, try func() 
 	}
 	defer unlock()
 	if refused := r.refused.Load(); refused != nil && refused != before && errors.Is(*refused, connection.ErrFewAcks) {
-		return r.failed(*refused) // the write would wait as long and fail too
+		return r.failed(*refused) // another write would wait as long and fail too
 	}
 	for n := range maxAttempts {
 		if err := r.followerOf(shard).healthy(); err != nil {
@@ -115,7 +115,7 @@ func (r *Client) settle(ctx context.Context, shard byte, key string, try func() 
 	return session.Unavailable(errContended)
 }
 
-// noteRefusal stores that Redis responded but refused a write, for [Client.Ready]: health
+// noteRefusal records that Redis responded but refused a write, for [Client.Ready]: health
 // checks then fail before users notice.
 func (r *Client) noteRefusal(err error) {
 	if _, responded := rueidis.IsRedisErr(err); responded || errors.Is(err, connection.ErrFewAcks) {

@@ -90,7 +90,7 @@ type Client struct {
 	cfg     Config
 	opts    session.Options
 	client  *connection.Connection
-	opened  time.Time // the start of the followers' times
+	opened  time.Time // the zero of the followers' times
 	replica string    // names this process in the streams
 	set     *session.Set
 	recent  stream.Recent

@@ -7,7 +7,7 @@
 // changed (package step). All keys of one user are in one slot of a Cluster, which
 // the shard in a session ID determines (package layout).
 //
-// A revocation is appended to a stream in the step that makes it. A follower (follow.go,
+// A revocation is appended to a stream in the step that creates it. A follower (follow.go,
 // stream.go) reads the streams in a loop and enforces the revocations of other replicas;
 // [Client.Stale] returns how long ago it had read all entries. If a failover of Redis loses
 // revocations, the replicas that know them append them again (repair.go). While the

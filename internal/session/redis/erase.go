@@ -12,8 +12,8 @@ import (
 )
 
 // Erase implements [auth.Store]. It first deletes and revokes in one step, and then deletes
-// the entries of the stream that name the user: other replicas delete those that a replica
-// appends meanwhile, which does not know of the erasure yet.
+// the entries of the stream that name the user. A replica that does not know of the erasure
+// yet may append further entries; other replicas delete them.
 func (s *Store) Erase(ctx context.Context, u auth.User, at, until time.Time) (erased auth.Erased, err error) {
 	err = s.redis.observed(ctx, opErase, u.Shard(), func() error {
 		err := s.redis.settle(ctx, u.Shard(), layout.UserName(s.redis.vault.Load(), u), func() (settled bool, err error) {
@@ -44,8 +44,8 @@ func (s *Store) erase(ctx context.Context, u auth.User, at, until time.Time) (er
 	erased.Sessions = len(user.Sessions)
 	st := step.New()
 	st.Ends = true
-	user.Holds(st)
-	user.HoldsRevoked(st)
+	user.ExpectSessions(st)
+	user.ExpectRevocations(st)
 	for _, sess := range user.Sessions {
 		session.ExtendRevocation(&rev, sess.ID, sess.AccessEnd)
 		st.Delete(s.redis.sessionKey(sess.ID))
@@ -65,14 +65,14 @@ func (s *Store) erase(ctx context.Context, u auth.User, at, until time.Time) (er
 	return erased, settled, err
 }
 
-// unnameAttempts moves a user's attempts to the name of the erased user, and reports
-// whether any are kept: see [auth.Erased].
+// unnameAttempts moves a user's attempts to the name of the erased user, and reports whether
+// any are kept: see [auth.Erased].
 func (s *Store) unnameAttempts(ctx context.Context, st *step.Step, u auth.User) (kept bool, err error) {
 	stored, err := s.readAttempts(ctx, u)
 	if err != nil {
 		return false, err
 	}
-	st.Holds(stored.key, stored.record)
+	st.Expect(stored.key, stored.record)
 	if stored.record == "" {
 		return stored.erasedRecord != "", nil
 	}
@@ -90,7 +90,7 @@ func (r *Client) eraseEntries(ctx context.Context, u auth.User) error {
 		}
 		var naming []namedEntry
 		for _, entry := range page {
-			// One that cannot be opened is of another store, whose key this one never had.
+			// An entry that cannot be opened is of another store, whose key this store never had.
 			record, err := r.vault.Load().Open(layout.PlaceRevocations, nil, []byte(entry.FieldValues["b"]))
 			if err != nil {
 				continue
@@ -109,7 +109,7 @@ func (r *Client) eraseEntries(ctx context.Context, u auth.User) error {
 	}
 }
 
-// namedEntry is a revocation in a stream that names a user who was erased since.
+// namedEntry is a revocation in a stream that names a user who was erased later.
 type namedEntry struct {
 	id  string
 	rev auth.Revocation
@@ -130,8 +130,8 @@ func (r *Client) deleteEntries(ctx context.Context, stream string, entries []nam
 	return err
 }
 
-// deleteLate deletes entries that a replica appended which did not know of the erasure. They
-// end by themselves, so an error must not keep this replica from what it follows.
+// deleteLate deletes entries appended by a replica that did not know of the erasure. The
+// entries also expire by themselves, so an error must not stop this replica from following.
 func (r *Client) deleteLate(ctx context.Context, stream string, entries []namedEntry) {
 	if err := r.deleteEntries(ctx, stream, entries); err != nil {
 		r.opts.OnError(fmt.Errorf("deleting revocations by name of users who were erased: %w", err))
@@ -139,14 +139,14 @@ func (r *Client) deleteLate(ctx context.Context, stream string, entries []namedE
 }
 
 // ofErased returns the sessions of a user who was erased in another store, which an earlier
-// import brought. Only the sessions themselves name their user.
+// import added. Only the sessions themselves name their user.
 func (s *Store) ofErased(ctx context.Context, rev auth.Revocation) (covered []auth.SessionID, err error) {
 	err = s.redis.eachSession(ctx, func(id auth.SessionID) error {
-		held, outcome, err := s.readSession(ctx, id)
+		stored, outcome, err := s.readSession(ctx, id)
 		if err != nil || outcome != nil {
 			return err
 		}
-		if session.Covers(rev.NotAfter, id) && rev.Erased.Names(held.User) {
+		if session.Covers(rev.NotAfter, id) && rev.Erased.Names(stored.User) {
 			covered = append(covered, id)
 		}
 		return nil

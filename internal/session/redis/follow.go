@@ -13,19 +13,19 @@ import (
 )
 
 const (
-	// heartbeat is how long a read of the streams waits for new entries, and so how often
+	// heartbeat is how long a read of the streams waits for new entries, and thus how often
 	// Redis responds if there are none.
 	heartbeat = 500 * time.Millisecond
-	// failFastAfter is how long after the last response operations fail at once, if a read
-	// failed. A lost connection is restored within it, even though up to a heartbeat has
-	// passed by then.
+	// failFastAfter is how long after the last response operations start to fail at once, if a
+	// read failed. A lost connection is restored within this time, even though up to a
+	// heartbeat has passed by then.
 	failFastAfter = time.Second
 	// retryFirst and retryMost bound the wait between the attempts of a follower.
 	retryFirst = 20 * time.Millisecond
 	retryMost  = 500 * time.Millisecond
 
-	// replicaNameLength is 30 bits: if two replicas had the same name, only a histogram
-	// would lack each other's revocations.
+	// replicaNameLength is 30 bits. If two replicas had the same name, the only effect would
+	// be that a histogram lacks each other's revocations.
 	replicaNameLength = 6
 )
 
@@ -43,13 +43,13 @@ type follower struct {
 	outage     atomic.Pointer[outage]  // the last outage that ended; nil before the first
 
 	// Only the goroutine uses the rest.
-	server    string     // that was read last
-	looked    time.Time  // when the server was checked last
+	server    string     // the server that was read last
+	looked    time.Time  // when the server was last checked
 	unsure    bool       // whether the server must be checked
 	repairing *repairJob // nil unless entries may have been lost
 }
 
-// failure is why a follower gets no response, and since when.
+// failure is why a follower gets no response, and since when it gets none.
 type failure struct {
 	since time.Time
 	err   error
@@ -170,7 +170,7 @@ func (f *follower) round(ctx context.Context, wait time.Duration) error {
 	return nil
 }
 
-// fail stores since when and why the follower gets no response.
+// fail records since when and why the follower gets no response.
 func (f *follower) fail(err error) {
 	f.unsure = true
 	since := f.redis.opened.Add(max(0, time.Duration(f.received.Load())))
@@ -182,7 +182,7 @@ func (f *follower) fail(err error) {
 	f.failure.Store(&failure{since: since, err: err})
 }
 
-// recover ends a failure and stores its duration. sent is when the read that found all
+// recover ends a failure and records its duration. sent is when the read that found all
 // entries was sent.
 func (f *follower) recover(sent time.Duration) {
 	if f.failure.Load() == nil {
@@ -208,8 +208,8 @@ func (f *follower) isCaughtUp() bool { return f.received.Load() >= 0 }
 // outage is a period without a response, in times since Redis was opened.
 type outage struct{ began, ended time.Duration }
 
-// chained returns the beginning of an outage: that of the one before, if little time was
-// between them, since clients may have waited through both.
+// chained returns the beginning of an outage. If little time passed since the previous outage,
+// that is the beginning of the previous one, since clients may have waited through both.
 func (f *follower) chained(began time.Duration) time.Duration {
 	if last := f.outage.Load(); last != nil && began-last.ended <= auth.RefreshGrace {
 		return last.began
@@ -217,7 +217,7 @@ func (f *follower) chained(began time.Duration) time.Duration {
 	return began
 }
 
-// Outage returns how long the last outage was, and 0 if it ended more than
+// Outage returns the duration of the last outage, and 0 if it ended more than
 // [auth.RefreshGrace] ago: see [auth.Config].
 func (r *Client) Outage() time.Duration {
 	var longest time.Duration

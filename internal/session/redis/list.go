@@ -67,8 +67,8 @@ func idBytes(id auth.SessionID) []byte {
 	return b[:]
 }
 
-// readSessions reads sessions in one round trip for each server. Those that have ended are
-// left out.
+// readSessions reads sessions in one round trip for each server. It skips sessions that have
+// ended.
 func (s *Store) readSessions(ctx context.Context, ids []auth.SessionID) ([]*auth.Session, error) {
 	r := s.redis
 	var commands []rueidis.Completed
@@ -79,12 +79,12 @@ func (s *Store) readSessions(ctx context.Context, ids []auth.SessionID) ([]*auth
 	defer cancel()
 	var sessions []*auth.Session
 	for i, response := range r.client.DoMulti(ctx, commands...) {
-		held, ended, err := s.openSession(ids[i], response)
+		stored, ended, err := s.openSession(ids[i], response)
 		if err != nil {
 			return nil, err
 		}
 		if ended == nil {
-			sessions = append(sessions, held.Session)
+			sessions = append(sessions, stored.Session)
 		}
 	}
 	return sessions, nil

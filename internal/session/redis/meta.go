@@ -17,15 +17,15 @@ const adviseSecret = "configure the same root secret on every replica (`secret {
 // storeMeta is the metadata of a store in Redis.
 type storeMeta struct {
 	vault  *session.Vault
-	secret string // names the root secret that opens it
+	secret string // identifies the root secret that opens the index key
 }
 
-// errRaced says that another replica wrote first.
+// errRaced means that another replica wrote first.
 var errRaced = errors.New("another replica wrote first")
 
-// newSharedVault returns the vault of a store that replicas share. Records are sealed with
-// its index key, which the root secret seals. So, while the root secret is rotated, replicas
-// with the new one and replicas with the old one can read each other's records.
+// newSharedVault returns the vault of a store that replicas share. Records are sealed with its
+// index key, which is sealed with the root secret. So, during a rotation of the root secret,
+// replicas with the new secret and replicas with the old one can read each other's records.
 func newSharedVault(index []byte) (*session.Vault, error) {
 	box, err := seal.New(index)
 	if err != nil {
@@ -91,7 +91,7 @@ func (r *Client) writeMeta(ctx context.Context, box *seal.Box, index []byte, was
 	}
 	key := r.metaKey()
 	st := step.New()
-	st.HoldsField(key, layout.MetaIndex, was)
+	st.ExpectField(key, layout.MetaIndex, was)
 	st.SetField(key, layout.MetaIndex, string(sealed))
 	st.SetField(key, layout.MetaSecret, box.ID())
 	st.SetField(key, layout.MetaSchema, strconv.Itoa(layout.Version))

@@ -58,17 +58,17 @@ func (r *Client) eachSession(ctx context.Context, do func(auth.SessionID) error)
 // exportSession exports a session and, with the first of a user, the user's keys and
 // attempts.
 func (s *Store) exportSession(ctx context.Context, do func(session.Entry) error, id auth.SessionID) error {
-	held, outcome, err := s.readSession(ctx, id)
-	if end, ok := layout.ParseReplaced(held.sealed); ok && errors.Is(outcome, auth.ErrSessionReplaced) {
+	stored, outcome, err := s.readSession(ctx, id)
+	if end, ok := layout.ParseReplaced(stored.sealed); ok && errors.Is(outcome, auth.ErrSessionReplaced) {
 		return session.EmitEntry(ctx, do, session.Entry{Revocation: &auth.Revocation{Session: id, Until: end, Replaced: true}})
 	}
 	if err != nil || outcome != nil {
-		return err // a session that has ended is not an error
+		return err // an ended session is not an error
 	}
-	if err := session.EmitEntry(ctx, do, session.Entry{Session: held.Session}); err != nil {
+	if err := session.EmitEntry(ctx, do, session.Entry{Session: stored.Session}); err != nil {
 		return err
 	}
-	user, err := s.readUser(ctx, held.User)
+	user, err := s.readUser(ctx, stored.User)
 	if err != nil {
 		return err
 	}
@@ -77,11 +77,11 @@ func (s *Store) exportSession(ctx context.Context, do func(session.Entry) error,
 		return nil
 	}
 	if keys := user.SessionKeys(s.redis.vault.Load(), now); len(keys) > 0 {
-		if err := session.EmitEntry(ctx, do, session.Entry{User: held.User, Keys: keys}); err != nil {
+		if err := session.EmitEntry(ctx, do, session.Entry{User: stored.User, Keys: keys}); err != nil {
 			return err
 		}
 	}
-	kept, err := s.readAttempts(ctx, held.User)
+	kept, err := s.readAttempts(ctx, stored.User)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (s *Store) exportSession(ctx context.Context, do func(session.Entry) error,
 	if !session.AttemptsActive(attempts, now) {
 		return nil
 	}
-	return session.EmitEntry(ctx, do, session.Entry{User: held.User, Attempts: attempts})
+	return session.EmitEntry(ctx, do, session.Entry{User: stored.User, Attempts: attempts})
 }
 
 // Import writes an entry that another store exported. It returns
@@ -124,19 +124,19 @@ func (s *Store) importSession(ctx context.Context, sess *auth.Session) error {
 			if s.isOver(user, sess) {
 				return true, nil
 			}
-			held, missing, err := s.readSession(ctx, sess.ID)
+			stored, missing, err := s.readSession(ctx, sess.ID)
 			switch {
 			case err != nil:
 				return false, err
 			case errors.Is(missing, auth.ErrSessionReplaced):
 				return true, nil
 			case missing != nil:
-				settled, _, err := s.create(ctx, user, held.sealed, sess, auth.SessionKey{}, auth.SessionLimit{})
+				settled, _, err := s.create(ctx, user, stored.sealed, sess, auth.SessionKey{}, auth.SessionLimit{})
 				return settled, err
-			case session.IsNewer(sess, held.Session):
-				return s.carryOut(ctx, auth.Save, held, sess)
+			case session.IsNewer(sess, stored.Session):
+				return s.carryOut(ctx, auth.Save, stored, sess)
 			}
-			return s.carryOut(ctx, auth.Keep, held, sess)
+			return s.carryOut(ctx, auth.Keep, stored, sess)
 		})
 	})
 }

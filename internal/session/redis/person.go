@@ -11,8 +11,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/redis/scan"
 )
 
-// UsersOf implements [auth.Store]. A session that an older wxgate wrote is found once it was
-// refreshed.
+// UsersOf implements [auth.Store]. A session written by an older wxgate is found only after
+// its next refresh.
 func (s *Store) UsersOf(ctx context.Context, u auth.UnionID) ([]auth.User, error) {
 	users := make(map[auth.User]bool)
 	err := s.redis.observed(ctx, opUsersOf, 0, func() error {

@@ -14,24 +14,24 @@ import (
 )
 
 const (
-	// repairWithin is how long after a failover replicas append lost revocations again,
-	// each after a random time, so that most find them appended already.
+	// repairWithin is how long after a failover replicas append lost revocations again. Each
+	// replica waits a random time, so that most find the revocations already appended.
 	repairWithin = 2 * time.Second
 	// repairBatch is how many revocations, some 30 KiB, are appended before the streams
 	// are read again.
 	repairBatch = 100
 	// recentFor is how long a replica remembers new revocations. A failover may lose them
-	// although no stream ends earlier than expected.
+	// even if no stream ends earlier than expected.
 	recentFor = 2 * overlap
 )
 
 // repairJob is the state of a follower that searches for lost entries and appends them
 // again.
 type repairJob struct {
-	// all says that the whole streams are read again, not only the last entries. If a
+	// all is true if the whole streams are read again, not only the last entries. If a
 	// thousand replicas did so after each restart, Redis would be overloaded.
 	all  bool
-	seen map[session.RevocationKey]auth.Revocation // what the streams have
+	seen map[session.RevocationKey]auth.Revocation // the revocations in the streams
 	due  time.Time                                 // when to append missing revocations; zero while reading
 }
 
@@ -44,7 +44,7 @@ func (f *follower) startRepair(ctx context.Context, all bool) error {
 		return err
 	}
 	r.vault.Store(meta.vault)
-	all = all || f.repairing != nil && f.repairing.all // a repair that has started
+	all = all || f.repairing != nil && f.repairing.all // a repair in progress
 	f.repairing = &repairJob{all: all, seen: make(map[session.RevocationKey]auth.Revocation)}
 	for i := range f.streams {
 		if all {
@@ -56,11 +56,11 @@ func (f *follower) startRepair(ctx context.Context, all bool) error {
 	return nil
 }
 
-// reloadIndexKey handles an entry that is sealed with another key than this replica's.
-// Either the store was flushed, and created again by a replica that had just started: then
-// all entries are read again with its key. Or this replica's key is the current one, and the
-// entry is from a replica that has not noticed the flush: that replica will append all of
-// its revocations again.
+// reloadIndexKey handles an entry that is sealed with a different key than this replica's.
+// There are two cases. If the store was flushed, and created again by a replica that had just
+// started, all entries are read again with the new key. If this replica's key is the current
+// one, the entry is from a replica that has not noticed the flush; that replica will append
+// all of its revocations again.
 func (f *follower) reloadIndexKey(ctx context.Context) (again bool, err error) {
 	r := f.redis
 	meta, err := r.readMeta(ctx, r.box.Load())
@@ -70,9 +70,9 @@ func (f *follower) reloadIndexKey(ctx context.Context) (again bool, err error) {
 	return true, f.startRepair(ctx, true)
 }
 
-// repair appends some of the revocations that the streams lack, once they were read and the
-// repair is due. After an error it reports it and retries later, while the follower
-// continues to read.
+// repair appends some of the revocations that the streams lack, once the streams were read and
+// the repair is due. It reports an error and retries later, while the follower continues to
+// read.
 func (f *follower) repair(ctx context.Context) {
 	m := f.repairing
 	if m == nil || m.due.IsZero() || time.Until(m.due) > 0 {

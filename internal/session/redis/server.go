@@ -25,8 +25,8 @@ var (
 	errOldServer = errors.New("the server is too old; Redis 7.0 or Valkey 7.2 is required")
 )
 
-// checkServer returns an error if the server is too old for the scripts, and reports a
-// server that may evict revocations.
+// checkServer returns an error if the server is too old for the scripts, and reports a server
+// that may evict revocations.
 func (r *Client) checkServer(ctx context.Context) error {
 	info, err := r.info(ctx, "server", "memory")
 	if err != nil {
@@ -42,7 +42,7 @@ func (r *Client) checkServer(ctx context.Context) error {
 	return nil
 }
 
-// info returns sections of what the server reports of itself.
+// info returns sections of the server's response to INFO.
 func (r *Client) info(ctx context.Context, sections ...string) (map[string]string, error) {
 	info, err := r.client.Info(ctx, sections...)
 	if err != nil {
@@ -51,8 +51,8 @@ func (r *Client) info(ctx context.Context, sections ...string) (map[string]strin
 	return info, nil
 }
 
-// Bytes returns the memory that the server uses for all its data. It fails at once if
-// Redis does not respond, and for a Cluster, which has no one server.
+// Bytes returns the memory that the server uses for all its data. It fails at once if Redis
+// does not respond, and for a Cluster, which has several servers.
 func (r *Client) Bytes(ctx context.Context) (int64, error) {
 	if r.cfg.Cluster {
 		return 0, fmt.Errorf("the memory of a Cluster: %w", errors.ErrUnsupported)
@@ -67,10 +67,10 @@ func (r *Client) Bytes(ctx context.Context) (int64, error) {
 	return strconv.ParseInt(info["used_memory"], 10, 64)
 }
 
-// Counts counts the sessions that have not expired, and their users, of all machines. It
-// reads the sizes of 32 sorted sets, in one round trip for each server. They are not known
-// while Redis does not respond. A session that an older wxgate began counts from its next
-// refresh on, and its user with it.
+// Counts counts the sessions that have not expired, and their users, of all machines. It reads
+// the sizes of 32 sorted sets, in one round trip for each server. The counts are not known
+// while Redis does not respond. A session begun by an older wxgate, and its user, count only
+// after its next refresh.
 func (r *Client) Counts(ctx context.Context) (n session.Counts, known bool) {
 	if r.admit(ctx, 0) != nil {
 		return n, false
@@ -98,9 +98,9 @@ func (r *Client) Counts(ctx context.Context) (n session.Counts, known bool) {
 	return n, true
 }
 
-// Persistence returns what the server, or one master of a Cluster, reports about how it keeps
-// data: INFO's sections server, memory and persistence, and the configuration save, which
-// managed servers often hide.
+// Persistence returns what the server, or one master of a Cluster, reports about how it stores
+// data: the sections server, memory and persistence of INFO, and the configuration save,
+// which managed servers often hide.
 func (r *Client) Persistence(ctx context.Context) (map[string]string, error) {
 	info, err := r.info(ctx, "server", "memory", "persistence")
 	if err != nil {

@@ -54,7 +54,7 @@ func (s *Store) changeKeys(ctx context.Context, op string, u auth.User, change f
 				return true, nil
 			}
 			st := step.New()
-			user.Holds(st)
+			user.ExpectSessions(st)
 			st.SetField(user.Index, layout.FieldVersion, layout.NewVersion())
 			keys := change(user.SessionKeys(v, now))
 			if err := user.PutKeys(st, v, keys, layout.LastEnd(live).Sub(now)); err != nil {
@@ -78,7 +78,7 @@ func (s *Store) RevokeKey(ctx context.Context, key auth.KeyID, until time.Time) 
 func (s *Store) revoke(ctx context.Context, op string, rev auth.Revocation) error {
 	return s.redis.observed(ctx, op, shardOf(rev), func() error {
 		if !rev.Until.After(s.now()) {
-			return nil // none of its tokens is still valid
+			return nil // all of its tokens have expired
 		}
 		st := step.New()
 		st.Ends = true

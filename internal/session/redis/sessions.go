@@ -13,8 +13,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/redis/userdata"
 )
 
-// Create implements [auth.Store]. The session's ID must be of its user's shard,
-// as [auth.NewSessionID] makes it.
+// Create implements [auth.Store]. The session's ID must contain its user's shard, as one made
+// by [auth.NewSessionID] does.
 func (s *Store) Create(ctx context.Context, sess *auth.Session, key auth.SessionKey, limit auth.SessionLimit) (ended []auth.SessionID, err error) {
 	shard := sess.User.Shard()
 	if sess.ID.Shard() != shard {
@@ -29,7 +29,7 @@ func (s *Store) Create(ctx context.Context, sess *auth.Session, key auth.Session
 				return false, err
 			}
 			if outcome = s.tooEarly(user, sess); outcome != nil {
-				return true, nil //nolint:nilerr // it is the result of the operation; Redis did not fail
+				return true, nil //nolint:nilerr // the outcome is returned to the caller; Redis did not fail
 			}
 			var settled bool
 			settled, ended, err = s.create(ctx, user, "", sess, key, limit)
@@ -45,8 +45,8 @@ func (s *Store) Create(ctx context.Context, sess *auth.Session, key auth.Session
 	return ended, nil
 }
 
-// tooEarly checks the revocations of the user in Redis and in this replica, which may know
-// one that a failover of Redis lost.
+// tooEarly checks the revocations of the user in Redis and in this replica, which may know a
+// revocation that a failover of Redis lost.
 func (s *Store) tooEarly(user *userdata.User, sess *auth.Session) error {
 	notAfter := session.Later(s.redis.set.NotAfter(sess.User), user.RevokedUntil())
 	if notAfter.IsZero() || !session.Covers(notAfter, sess.ID) {
@@ -55,13 +55,13 @@ func (s *Store) tooEarly(user *userdata.User, sess *auth.Session) error {
 	return &auth.CreatedTooEarlyError{NotAfter: notAfter}
 }
 
-// create writes a session. It replaces a session that has ended or cannot be read, if any.
+// create writes a session. It may replace a session that has ended or cannot be read.
 func (s *Store) create(ctx context.Context, user *userdata.User, was string, sess *auth.Session, key auth.SessionKey, limit auth.SessionLimit) (settled bool, ended []auth.SessionID, err error) {
 	now, v := s.now(), s.redis.vault.Load()
 	st := step.New()
-	user.Holds(st)
-	user.HoldsRevoked(st)
-	st.Holds(s.redis.sessionKey(sess.ID), was)
+	user.ExpectSessions(st)
+	user.ExpectRevocations(st)
+	st.Expect(s.redis.sessionKey(sess.ID), was)
 	keys := user.SessionKeys(v, now)
 	live, over := user.Split(now)
 	for _, old := range over {
@@ -97,8 +97,8 @@ func (s *Store) makeRoom(st *step.Step, user *userdata.User, live []layout.Index
 			st.Delete(s.redis.sessionKey(old.ID))
 		}
 		st.DeleteField(user.Index, string(old.ID))
-		// The key of a replaced session says so after its last access token, so the
-		// revocation need not.
+		// The key of a replaced session says so even after its last access token, so the
+		// revocation need not be kept that long.
 		if old.AccessEnd.After(now) {
 			rev, _ := session.LimitSession(old.ID, old.AccessEnd, old.AccessEnd, now, limit)
 			revs = append(revs, rev)
@@ -113,10 +113,10 @@ func (s *Store) Session(ctx context.Context, id auth.SessionID) (*auth.Session, 
 	if _, err := auth.ParseSessionID(string(id)); err != nil {
 		return nil, fmt.Errorf("%w: %w", auth.ErrNoSession, err)
 	}
-	var held heldSession
+	var stored storedSession
 	var outcome error
 	err := s.redis.observed(ctx, opSession, id.Shard(), func() (err error) {
-		held, outcome, err = s.readSession(ctx, id)
+		stored, outcome, err = s.readSession(ctx, id)
 		return err
 	})
 	if err != nil {
@@ -125,7 +125,7 @@ func (s *Store) Session(ctx context.Context, id auth.SessionID) (*auth.Session, 
 	if outcome != nil {
 		return nil, outcome
 	}
-	return held.Session, nil
+	return stored.Session, nil
 }
 
 // Update implements [auth.Store]. decide may be called more than once, and never at the same
@@ -137,16 +137,16 @@ func (s *Store) Update(ctx context.Context, id auth.SessionID, decide func(*auth
 	var outcome error
 	err := s.redis.observed(ctx, opUpdate, id.Shard(), func() error {
 		return s.redis.settle(ctx, id.Shard(), string(id), func() (settled bool, err error) {
-			var held heldSession
-			held, outcome, err = s.readSession(ctx, id)
+			var stored storedSession
+			stored, outcome, err = s.readSession(ctx, id)
 			if err != nil || outcome != nil {
 				return true, err
 			}
-			after := session.CloneSession(held.Session)
+			after := session.CloneSession(stored.Session)
 			var verdict auth.Verdict
 			verdict, outcome = decide(after)
-			session.KeepIdentity(after, held.Session)
-			return s.carryOut(ctx, verdict, held, after)
+			session.KeepIdentity(after, stored.Session)
+			return s.carryOut(ctx, verdict, stored, after)
 		})
 	})
 	if err != nil {
@@ -155,9 +155,9 @@ func (s *Store) Update(ctx context.Context, id auth.SessionID, decide func(*auth
 	return outcome
 }
 
-func (s *Store) carryOut(ctx context.Context, verdict auth.Verdict, held heldSession, after *auth.Session) (settled bool, err error) {
+func (s *Store) carryOut(ctx context.Context, verdict auth.Verdict, stored storedSession, after *auth.Session) (settled bool, err error) {
 	st := step.New()
-	st.Holds(held.key, held.sealed)
+	st.Expect(stored.key, stored.sealed)
 	switch verdict {
 	case auth.Save:
 		user := layout.UserName(s.redis.vault.Load(), after.User)
@@ -166,22 +166,22 @@ func (s *Store) carryOut(ctx context.Context, verdict auth.Verdict, held heldSes
 		}
 		return s.commit(ctx, st)
 	case auth.End:
-		return s.end(ctx, st, held, after)
+		return s.end(ctx, st, stored, after)
 	default:
 		return true, nil
 	}
 }
 
 // end deletes a session and, if it is the last of its user, the session keys.
-func (s *Store) end(ctx context.Context, st *step.Step, held heldSession, after *auth.Session) (settled bool, err error) {
+func (s *Store) end(ctx context.Context, st *step.Step, stored storedSession, after *auth.Session) (settled bool, err error) {
 	now := s.now()
 	user, err := s.readUser(ctx, after.User)
 	if err != nil {
 		return false, err
 	}
 	st.Ends = true
-	user.Holds(st)
-	st.Delete(held.key)
+	user.ExpectSessions(st)
+	st.Delete(stored.key)
 	live, over := user.Split(now)
 	live = slices.DeleteFunc(live, func(other layout.IndexedSession) bool { return other.ID == after.ID })
 	user.Uncount(st, []auth.SessionID{after.ID}, live)
@@ -215,7 +215,7 @@ func (s *Store) EndUser(ctx context.Context, u auth.User, at, until time.Time) (
 			ended = len(live)
 			st := step.New()
 			st.Ends = true
-			user.Holds(st)
+			user.ExpectSessions(st)
 			for _, sess := range user.Sessions {
 				session.ExtendRevocation(&rev, sess.ID, sess.AccessEnd)
 				st.Delete(s.redis.sessionKey(sess.ID))

@@ -16,8 +16,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/redis/step"
 )
 
-// errOtherShard is returned for a session ID with the shard of another user, or from a
-// version of wxgate that did not write the shard into session IDs.
+// errOtherShard is returned for a session ID with the shard of another user, or from a version
+// of wxgate that did not include the shard in session IDs.
 var errOtherShard = errors.New("session ID: wrong shard for the user")
 
 // Store is an [auth.Store] over a [Client].
@@ -30,7 +30,7 @@ type Store struct {
 	redis *Client
 	now   func() time.Time
 	box   *seal.Box // seals the store's key
-	// resealed reports that the store's key is sealed with the newest root secret.
+	// resealed is true once the store's key is sealed with the newest root secret.
 	resealed atomic.Bool
 }
 
@@ -85,7 +85,8 @@ func (r *Client) revoke(st *step.Step, rev auth.Revocation, now time.Time) error
 	return nil
 }
 
-// shardOf returns the shard of a revocation. Those of signing keys are all in one shard.
+// shardOf returns the shard of a revocation. The revocations of signing keys are all in one
+// shard.
 func shardOf(rev auth.Revocation) byte {
 	switch {
 	case rev.Session != "":
@@ -99,8 +100,8 @@ func shardOf(rev auth.Revocation) byte {
 	}
 }
 
-// heldSession is a session that was read.
-type heldSession struct {
+// storedSession is a session that was read from Redis.
+type storedSession struct {
 	*auth.Session
 	key    string
 	sealed string
@@ -109,41 +110,41 @@ type heldSession struct {
 // readSession reads a session that has not ended. A session that cannot be decoded counts as
 // ended: its client then logs in again silently, and any other error would lock it out.
 // outcome is [auth.ErrNoSession] or nil; err is an error of Redis.
-func (s *Store) readSession(ctx context.Context, id auth.SessionID) (held heldSession, outcome, err error) {
+func (s *Store) readSession(ctx context.Context, id auth.SessionID) (stored storedSession, outcome, err error) {
 	r := s.redis
 	return s.openSession(id, r.client.Send(ctx, r.client.B().Get().Key(r.sessionKey(id)).Build()))
 }
 
 // openSession is readSession with the response of Redis.
-func (s *Store) openSession(id auth.SessionID, response rueidis.RedisResult) (held heldSession, outcome, err error) {
+func (s *Store) openSession(id auth.SessionID, response rueidis.RedisResult) (stored storedSession, outcome, err error) {
 	r := s.redis
-	held.key = r.sessionKey(id)
-	held.sealed, err = response.ToString()
+	stored.key = r.sessionKey(id)
+	stored.sealed, err = response.ToString()
 	if rueidis.IsRedisNil(err) {
-		return held, fmt.Errorf("%w: %s", auth.ErrNoSession, id), nil
+		return stored, fmt.Errorf("%w: %s", auth.ErrNoSession, id), nil
 	}
 	if err != nil {
-		return held, nil, r.failed(err)
+		return stored, nil, r.failed(err)
 	}
-	if end, ok := layout.ParseReplaced(held.sealed); ok && end.After(s.now()) {
-		return held, fmt.Errorf("%w: %w: %s", auth.ErrNoSession, auth.ErrSessionReplaced, id), nil
+	if end, ok := layout.ParseReplaced(stored.sealed); ok && end.After(s.now()) {
+		return stored, fmt.Errorf("%w: %w: %s", auth.ErrNoSession, auth.ErrSessionReplaced, id), nil
 	}
-	record, err := r.vault.Load().Open(layout.PlaceSessions, []byte(id), []byte(held.sealed))
+	record, err := r.vault.Load().Open(layout.PlaceSessions, []byte(id), []byte(stored.sealed))
 	if err != nil {
-		return held, fmt.Errorf("%w: %s cannot be read: %w", auth.ErrNoSession, id, err), nil
+		return stored, fmt.Errorf("%w: %s cannot be read: %w", auth.ErrNoSession, id, err), nil
 	}
-	if held.Session, err = session.DecodeSession(record); err != nil {
-		return held, fmt.Errorf("%w: %s: %w", auth.ErrNoSession, id, err), nil
+	if stored.Session, err = session.DecodeSession(record); err != nil {
+		return stored, fmt.Errorf("%w: %s: %w", auth.ErrNoSession, id, err), nil
 	}
-	if held.Ended(s.now()) {
-		return held, fmt.Errorf("%w: %s ended at %v", auth.ErrNoSession, id, held.End().UTC()), nil
+	if stored.Ended(s.now()) {
+		return stored, fmt.Errorf("%w: %s ended at %v", auth.ErrNoSession, id, stored.End().UTC()), nil
 	}
 	// A failover of Redis may restore a session that was ended just before. Its tokens are
 	// refused, and a refresh must not return new ones.
-	if r.set.Revoked(&auth.Identity{User: held.User, Session: id}) {
-		return held, fmt.Errorf("%w: %s was revoked", auth.ErrNoSession, id), nil
+	if r.set.Revoked(&auth.Identity{User: stored.User, Session: id}) {
+		return stored, fmt.Errorf("%w: %s was revoked", auth.ErrNoSession, id), nil
 	}
-	return held, nil, nil
+	return stored, nil, nil
 }
 
 // putSession adds to a step the record of a session, and its line in the user's index.

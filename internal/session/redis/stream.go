@@ -22,7 +22,8 @@ const (
 	// closing the connection, such as after FLUSHALL.
 	lookEvery = 5 * time.Second
 	// overlap is how far back entries are read again after an error. Entry IDs are times of
-	// Redis's clock: the IDs of a new master whose clock is behind by less are within it.
+	// Redis's clock: if a new master's clock is behind by less than overlap, its entries are
+	// still read.
 	overlap = 10 * time.Second
 )
 
@@ -75,8 +76,8 @@ func (f *follower) look(ctx context.Context) error {
 	return nil
 }
 
-// read reads and enforces new entries of the streams; more says that there may be further
-// ones.
+// read reads and enforces new entries of the streams; more reports that there may be further
+// entries.
 func (f *follower) read(ctx context.Context, wait time.Duration) (more bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, wait+f.redis.cfg.Timeout)
 	defer cancel()
@@ -125,9 +126,9 @@ func (f *follower) xread(wait time.Duration) rueidis.Completed {
 	return count.Block(wait.Milliseconds()).Streams().Key(keys...).Id(ids...).Build()
 }
 
-// take enforces one entry. An entry that cannot be read is an error, and this replica is not
-// up to date until the entry is trimmed: skipping it would let an attacker use a stolen
-// token again. One that names a user who was erased is added to naming.
+// take enforces one entry. An unreadable entry is an error, and this replica is not up to date
+// until the entry is trimmed: skipping it would let an attacker use a stolen token again. An
+// entry that names an erased user is added to naming.
 func (f *follower) take(entry rueidis.XRangeEntry, naming *[]namedEntry) error {
 	r, fields := f.redis, entry.FieldValues
 	record, err := r.vault.Load().Open(layout.PlaceRevocations, nil, []byte(fields["b"]))

@@ -14,14 +14,14 @@ import (
 	"github.com/wxgate/wxgate/internal/session/redis/step"
 )
 
-// Value is a small value that replicas share, such as the signing keys. It is stored as it
-// is: a caller must seal secrets.
+// Value is a small value that replicas share, such as the signing keys. It is stored
+// unencrypted: a caller must seal secrets.
 type Value struct {
 	redis *Client
 	key   string
 }
 
-// Value returns the value with a name. Names are constants.
+// Value returns the value with the given name. Names are constants.
 func (r *Client) Value(name string) *Value {
 	return &Value{redis: r, key: r.key(0, "v", name)}
 }
@@ -60,7 +60,7 @@ func (v *Value) Update(ctx context.Context, change func(old []byte) ([]byte, err
 			}
 			var changed []byte
 			if changed, outcome = change(old); outcome != nil || changed == nil || string(changed) == string(old) {
-				return true, nil //nolint:nilerr // it is the result of change; Redis did not fail
+				return true, nil //nolint:nilerr // the outcome is returned to the caller; Redis did not fail
 			}
 			return v.redis.write(ctx, step.ScriptSwap, []string{v.key}, []string{string(old), string(changed)})
 		})
@@ -84,7 +84,7 @@ func (v *Value) Put(ctx context.Context, value []byte, ttl time.Duration) error 
 }
 
 // Lease returns held if this replica is the one that may renew the value, until it calls
-// release or, since it may crash, until ttl has passed. If another replica has the lease,
+// release or, in case it crashes, until ttl has passed. If another replica holds the lease,
 // held is false; release may still be called.
 func (v *Value) Lease(ctx context.Context, ttl time.Duration) (release func(), held bool, err error) {
 	name, key := rand.Text(), v.key+":lease"
@@ -112,8 +112,8 @@ func (v *Value) Lease(ctx context.Context, ttl time.Duration) (release func(), h
 
 var errBadLimit = errors.New("invalid limit: it must allow at least one request, and at most one per microsecond")
 
-// Take uses one of key's allowance of a limit, which is n, refilled evenly over per. wait is
-// zero if one was used, and otherwise the time until one is available. It uses the clock of
+// Take takes one unit of key's allowance, which is n units, refilled evenly over per. wait is
+// zero if a unit was taken, and otherwise the time until one is available. It uses the clock of
 // Redis, which is the same for all replicas.
 func (r *Client) Take(ctx context.Context, limit string, key []byte, n int, per time.Duration) (wait time.Duration, err error) {
 	if n < 1 || per/time.Duration(n) < time.Microsecond {

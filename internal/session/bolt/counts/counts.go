@@ -1,8 +1,8 @@
-// Package counts counts the sessions of a file of bbolt, and the users who have one.
+// Package counts counts the sessions in a bbolt file, and the users who have a session.
 //
 // The file itself has no counters: they would be wrong once a version of wxgate that does not
-// know them had written to it. The check of all pages, which follows each start, reads every
-// key anyway, and counts; then each commit adds what it changed.
+// know them had written to it. The check of all pages after each start reads every key
+// anyway, and counts; then each commit adds its changes.
 package counts
 
 import (
@@ -14,7 +14,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session/bolt/recent"
 )
 
-// Counter counts what one open file has.
+// Counter counts the content of one open file.
 type Counter struct {
 	opened session.Counts // what the file had when it was opened
 	// While the pages are checked, by one goroutine:
@@ -22,7 +22,7 @@ type Counter struct {
 	unlisted map[recent.User]bool           // the users of those that are stored
 	last     recent.User                    // the last in the index of users
 
-	// commit is what the commit under way adds; below zero if it ends more than it begins.
+	// commit is what the current commit adds; negative if it ends more than it begins.
 	commit session.Counts
 
 	mu    sync.Mutex
@@ -34,8 +34,8 @@ func New(index recent.View) *Counter {
 	return &Counter{recent: index.Users(), unlisted: make(map[recent.User]bool)}
 }
 
-// See counts an entry of the file as it was opened. Entries come in the order of their
-// keys, and buckets in that of their names: sessions before users.
+// See counts an entry of the file as it was opened. Entries come in the order of their keys,
+// and buckets in the order of their names: sessions before users.
 func (c *Counter) See(bucket, key []byte) {
 	switch {
 	case bytes.Equal(bucket, layout.Sessions):
@@ -55,7 +55,7 @@ func (c *Counter) See(bucket, key []byte) {
 	}
 }
 
-// Seen is called when See saw every entry.
+// Seen is called after See was called for every entry.
 func (c *Counter) Seen() {
 	c.opened.Users += len(c.unlisted)
 	c.recent, c.unlisted = nil, nil
@@ -64,7 +64,7 @@ func (c *Counter) Seen() {
 // Begin is called before each commit.
 func (c *Counter) Begin() { c.commit = session.Counts{} }
 
-// Add adds to the commit under way.
+// Add adds to the current commit.
 func (c *Counter) Add(d session.Counts) { c.commit = c.commit.Plus(d) }
 
 // Committed is called after each commit that succeeded.
@@ -74,7 +74,7 @@ func (c *Counter) Committed() {
 	c.since = c.since.Plus(c.commit)
 }
 
-// Total returns what the file has now. Seen must have returned.
+// Total returns the current counts. Seen must have returned.
 func (c *Counter) Total() session.Counts {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -11,17 +11,17 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 )
 
-// maxGroup is how many writes one commit carries at most: with more, the first
-// of them would wait longer than its own fsync.
+// maxGroup is how many writes one commit contains at most: with more, the first write would
+// wait longer than its own fsync.
 const maxGroup = 256
 
-// Committer commits concurrent writes together, so that a hundred logins at once
-// cost a few fsyncs and a single one waits for its own alone.
+// Committer commits concurrent writes together, so that a hundred logins at once cost a few
+// fsyncs, and a single write waits only for its own.
 //
-// bbolt's Batch does the same with a timer: every write waits for it, and when
-// commits take longer than the timer the batches queue up one behind the other.
-// Here a caller that finds no commit under way leads one, and includes whatever
-// gathered during the last.
+// bbolt's Batch does the same with a timer: every write waits for the timer, and when commits
+// take longer than the timer, the batches queue up behind each other. Here a caller that
+// finds no commit in progress leads one, and includes all writes that gathered during the
+// previous commit.
 type Committer struct {
 	DB *bbolt.DB
 	// Begin is called before the writes of each transaction, and Finish after them if
@@ -29,12 +29,12 @@ type Committer struct {
 	Begin     func(*bbolt.Tx)
 	Finish    func(*bbolt.Tx) error
 	Committed func()
-	// Failed is whether a commit failed since a caller last reset it: the disk is full,
-	// or worse. A logout that still fits says nothing of that.
+	// Failed is set when a commit failed, until a caller resets it: the disk is full, or
+	// worse. A logout that still fits does not reset it.
 	Failed atomic.Bool
 
-	// writing is held by the commit under way: one whose group failed is written
-	// again beside those that follow.
+	// writing is locked by the commit in progress: a write whose group failed is written
+	// again, concurrently with those that follow.
 	writing sync.Mutex
 
 	mu      sync.Mutex
@@ -42,16 +42,16 @@ type Committer struct {
 	busy    bool
 }
 
-// write is one caller's part of a commit. fn may be run more than once, each time
-// on the state without its earlier run; wrote says whether there is anything to
-// commit. An error of fn undoes it and means that the store failed.
+// write is one caller's part of a commit. fn may run more than once, each time on the state
+// without its earlier run; wrote reports whether there is anything to commit. An error of fn
+// undoes the write and means that the store failed.
 type write struct {
 	fn      func(tx *bbolt.Tx) (wrote bool, err error)
-	outcome chan outcome // buffered: no sender waits
+	outcome chan outcome // buffered: senders do not wait
 }
 
-// outcome tells a waiting caller that its write was committed or failed, or what
-// it has to do itself.
+// outcome reports to a waiting caller that its write was committed or failed, or what the
+// caller has to do itself.
 type outcome struct {
 	next next
 	err  error
@@ -61,15 +61,15 @@ type next int
 
 const (
 	finished next = iota
-	lead          // lead the next commit, which holds your write
+	lead          // lead the next commit, which contains your write
 	alone         // another write of the group failed: write again, alone
 )
 
 // errGroup undoes a group in which one write failed.
 var errGroup = errors.New("a write of the group failed")
 
-// Do runs fn and returns once what it wrote is on the disk. It does not end
-// before: there is no way to tell a caller that left whether it happened.
+// Do runs fn and returns once its changes are on the disk. It does not return earlier when the
+// caller's context ends: that caller could not learn whether the write happened.
 func (c *Committer) Do(fn func(tx *bbolt.Tx) (wrote bool, err error)) error {
 	w := &write{fn: fn, outcome: make(chan outcome, 1)}
 	c.mu.Lock()
@@ -90,8 +90,8 @@ func (c *Committer) Do(fn func(tx *bbolt.Tx) (wrote bool, err error)) error {
 	}
 }
 
-// lead commits the group at the head of the line, which own is the first of, and
-// passes the lead to the first write after it.
+// lead commits the group at the head of the queue, of which own is the first, and passes the
+// lead to the first write after the group.
 func (c *Committer) lead(own *write) error {
 	c.mu.Lock()
 	n := min(len(c.waiting), maxGroup)
@@ -123,15 +123,15 @@ func (c *Committer) lead(own *write) error {
 	return err
 }
 
-// ErrUnchanged rolls back a transaction that wrote nothing: no fsync for a forged
-// token.
+// ErrUnchanged rolls back a transaction that wrote nothing, so that a forged token costs no
+// fsync.
 var ErrUnchanged = errors.New("nothing to commit")
 
 // commit runs a group in one transaction.
 func (c *Committer) commit(group []*write) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
-	reached := false // all of the group ran, so that a failure is the commit's
+	reached := false // the whole group ran, so a failure is that of the commit
 	err := Guard(auth.ErrStoreUnavailable, func() error {
 		return c.DB.Update(func(tx *bbolt.Tx) error {
 			c.Begin(tx)

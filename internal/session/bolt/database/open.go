@@ -1,5 +1,5 @@
-// Package database opens a file of bbolt without the panics of bbolt, and commits
-// concurrent writes to it together.
+// Package database opens a bbolt file and turns panics of bbolt into errors, and commits
+// concurrent writes together.
 package database
 
 import (
@@ -26,20 +26,20 @@ const (
 	fileMode      = 0o600 // the content is sealed; no other user needs even that
 	directoryMode = 0o700
 
-	// lockTimeout is how long opening waits for another process to let go of the
-	// file: a restart overlaps by less.
+	// lockTimeout is how long opening waits for another process to release the file: the
+	// two processes of a restart overlap for less time.
 	lockTimeout = time.Second
 
 	// MaxBytes bounds the file: room for some ten million sessions. A flood
 	// of logins must not fill the disk that Caddy keeps its certificates on.
 	MaxBytes = 16 << 30 // 16 GiB
 
-	// openAttempts is how often a file is opened that was replaced (by a
-	// compaction) while its lock was waited for.
+	// openAttempts is how often opening is tried if the file was replaced (by a compaction)
+	// while opening waited for its lock.
 	openAttempts = 3
 )
 
-// What an operator can do about a store that does not open. Losing one is no disaster,
+// Advice for operators about a store that does not open. Losing a store is not a disaster,
 // and the advice says so.
 const (
 	AdviseLocked = "another wxgate or `wxgate store` has it open; stop that one, or configure a separate path"
@@ -56,14 +56,14 @@ type DB struct {
 	*bbolt.DB
 
 	File *os.File // closed with the database
-	// readers admits read transactions, and a wipe while there is none.
+	// readers admits read transactions, or a wipe while there are none.
 	readers *semaphore.Weighted
 }
 
-// maxReaders is more read transactions than there ever are at once.
+// maxReaders is more than the number of concurrent read transactions.
 const maxReaders = 1 << 30
 
-// View is that of bbolt. It waits for a step of [DB.Wipe].
+// View is View of bbolt. It waits for a step of [DB.Wipe].
 func (db *DB) View(fn func(*bbolt.Tx) error) error {
 	if err := db.readers.Acquire(context.Background(), 1); err != nil {
 		return fmt.Errorf("reading: %w", err)
@@ -75,8 +75,8 @@ func (db *DB) View(fn func(*bbolt.Tx) error) error {
 // EveryBucket skips no bucket.
 func EveryBucket([]byte) bool { return false }
 
-// Open opens the database at path, after a check of its pages. The pages of the
-// buckets to skip are not checked.
+// Open checks the pages of the database at path and opens it. The pages of buckets that skip
+// selects are not checked.
 func Open(path string, readOnly bool, skip func(name []byte) bool) (*DB, error) {
 	for range openAttempts {
 		db, replaced, err := tryOpen(path, readOnly, skip)
@@ -90,8 +90,8 @@ func Open(path string, readOnly bool, skip func(name []byte) bool) (*DB, error) 
 	return nil, fmt.Errorf("%w: %s is being replaced: %s", session.ErrLocked, path, AdviseLocked)
 }
 
-// tryOpen opens the file once. replaced reports that the lock was won on a file that
-// is no longer the one at path: writing to that one would lose everything.
+// tryOpen opens the file once. replaced reports that the locked file is no longer the file at
+// path: whatever is written to it would be lost.
 func tryOpen(path string, readOnly bool, skip func(name []byte) bool) (db *DB, replaced bool, err error) {
 	if err := inspect(path, skip); err != nil {
 		return nil, false, err
@@ -115,9 +115,9 @@ func tryOpen(path string, readOnly bool, skip func(name []byte) bool) (db *DB, r
 	return nil, true, db.Close()
 }
 
-// inspect checks a file before bbolt reads its pages: bbolt that panics while it
-// opens a file keeps the file locked until the process ends. A file that does not
-// exist or is empty passes.
+// inspect checks a file before bbolt reads its pages: if bbolt panics while it opens a file,
+// the file stays locked until the process ends. A file that does not exist or is empty
+// passes.
 func inspect(path string, skip func(name []byte) bool) error {
 	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
 		return nil //nolint:nilerr // opening reports why it cannot
@@ -151,7 +151,7 @@ func open(path string, options *bbolt.Options) (*DB, error) {
 	return db, err
 }
 
-// Explain adds to an error of bbolt what an operator can do.
+// Explain adds advice for the operator to an error of bbolt.
 func Explain(path string, err error) error {
 	var inPath *fs.PathError
 	var errno syscall.Errno
@@ -167,10 +167,9 @@ func Explain(path string, err error) error {
 	}
 }
 
-// Guard runs fn and returns a panic as an error of a class. bbolt panics on
-// impossible pages, and faults on missing ones
-// (https://github.com/etcd-io/bbolt/issues/446): one damaged page must not end the process
-// with all its sites.
+// Guard runs fn and returns a panic as an error of the given class. bbolt panics on impossible
+// pages, and faults on missing pages (https://github.com/etcd-io/bbolt/issues/446): one
+// damaged page must not end the process with all its sites.
 func Guard(class error, fn func() error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -181,8 +180,8 @@ func Guard(class error, fn func() error) (err error) {
 	return fn()
 }
 
-// MakeDirectory makes the directory of a file and, if the file is to be made in
-// it, has the directory remember it across a power loss.
+// MakeDirectory creates the directory of a file. If the file does not exist yet, it also
+// syncs the directory, so that the new name survives a power loss.
 func MakeDirectory(path string) error {
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, directoryMode); err != nil {
@@ -201,8 +200,8 @@ func MakeDirectory(path string) error {
 	return SyncDirectory(dir)
 }
 
-// SyncDirectory makes new and renamed files durable. Windows has no such call and
-// no such need: its file system keeps a journal of names.
+// SyncDirectory makes new and renamed files durable. Windows has no such call and needs none:
+// its file system keeps a journal of names.
 func SyncDirectory(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
@@ -217,7 +216,7 @@ func SyncDirectory(dir string) error {
 	return nil
 }
 
-// Replace gives a complete new file the name of the session store.
+// Replace renames a complete new file to the path of the session store.
 func Replace(path, by string) error {
 	if err := os.Rename(by, path); err != nil {
 		return session.Unavailable(fmt.Errorf("replacing the session store: %w", err))
@@ -225,7 +224,7 @@ func Replace(path, by string) error {
 	return SyncDirectory(filepath.Dir(path))
 }
 
-// Remove removes a file, if there is one.
+// Remove removes a file if it exists.
 func Remove(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return session.Unavailable(fmt.Errorf("removing %s: %w", path, err))

@@ -8,14 +8,14 @@ import (
 )
 
 const (
-	// probeEntries and probeBytes make a probe write as many pages as a login
-	// among millions of sessions, at most five in each of four buckets. Less than
-	// a login found room in a full file where no login did.
+	// probeEntries and probeBytes make a probe write as many pages as a login among
+	// millions of sessions: at most five in each of four buckets. A smaller probe could
+	// succeed in a full file where no login could.
 	probeEntries = 64
 	probeBytes   = 1 << 10 // for an entry, so that two or three fill a page
 )
 
-// Probe writes what takes as much room as a login, to see whether that works. The keys begin
+// Probe writes as much as a login, to check whether a login can be written. The keys begin
 // with prefix.
 func Probe(bucket *bbolt.Bucket, prefix []byte) error {
 	for i := range byte(probeEntries) {

@@ -16,29 +16,28 @@ import (
 )
 
 const (
-	// wipeStep is how many pages one step of a wipe looks at. A step takes a few
-	// milliseconds, for which logins wait.
+	// wipeStep is how many pages one step of a wipe visits. Logins wait during a step, which
+	// takes a few milliseconds.
 	wipeStep = 1024
-	// wipeRun is how many pages are read and written at once: 1 MiB of most machines.
+	// wipeRun is how many pages are read and written at once: 1 MiB on most machines.
 	wipeRun = 256
-	// readersWait is how long a step waits for the read transactions under way, while it
-	// keeps further ones waiting. They take milliseconds, except for an export of the
-	// whole file.
+	// readersWait is how long a step waits for read transactions in progress, while it
+	// blocks new ones. They take milliseconds, except for an export of the whole file.
 	readersWait = 100 * time.Millisecond
-	// wipeRetry is how long a wipe waits before it tries again to find no reader.
+	// wipeRetry is how long a wipe waits before it tries again to find no readers.
 	wipeRetry = 250 * time.Millisecond
 )
 
 // errReading is why a step of a wipe was not possible.
 var errReading = errors.New("a long read of the file is under way")
 
-// Wipe overwrites with zeros what the file has outside of the pages in use, and returns
-// once that is on the disk: free pages keep deleted records until bbolt needs them, and
-// pages after the last one may be of a commit that a crash cut off. Records that were
-// deleted before the call are then in no part of the file, unless a read transaction
-// is open that sees them: Wipe waits for it until ctx ends.
+// Wipe overwrites with zeros everything in the file outside of the pages in use, and returns
+// once that is on the disk. Free pages keep deleted records until bbolt reuses them, and
+// pages after the last one may come from a commit that a crash interrupted. Afterwards no
+// part of the file contains records that were deleted before the call, except for those that
+// an open read transaction can see: Wipe waits for it until ctx ends.
 //
-// A crash at any point leaves a valid file. Writes and reads go on between the steps.
+// A crash at any point leaves a valid file. Writes and reads continue between the steps.
 func (db *DB) Wipe(ctx context.Context) error {
 	w := &wipe{db: db}
 	for !w.done {
@@ -58,11 +57,11 @@ func (db *DB) Wipe(ctx context.Context) error {
 // wipe is one run of [DB.Wipe].
 type wipe struct {
 	db *DB
-	// free are the pages that were free when the wipe began, and not looked at yet.
-	// Pages that are freed later had no deleted record: they were in use, or bbolt has
-	// written them since.
+	// free are the pages that were free when the wipe began and that are still to be
+	// visited. Pages that are freed later contain no deleted record: they were in use, or
+	// bbolt has written them since.
 	free []uint64
-	// tail is up to where in the file the rest behind the last page was overwritten.
+	// tail is the position up to which the rest of the file, after the last page, is wiped.
 	tail int64
 	done bool
 
@@ -71,8 +70,9 @@ type wipe struct {
 }
 
 // exclusive runs fn in a write transaction that is rolled back, while there is no read
-// transaction. As it begins, bbolt moves every page that waited for readers to the free
-// pages; so none of those is seen by a reader, and without a commit none is used again.
+// transaction. When a write transaction begins, bbolt moves every page that waited for
+// readers to the free pages. So no reader sees a free page, and bbolt reuses none of them
+// without a commit.
 func (w *wipe) exclusive(ctx context.Context, fn func(*bbolt.Tx) error) error {
 	for {
 		short, cancel := context.WithTimeout(ctx, readersWait)
@@ -123,8 +123,7 @@ func (w *wipe) step(tx *bbolt.Tx) (err error) {
 	return nil
 }
 
-// freeRun counts the pages at the beginning of some that follow one another and are still
-// free.
+// freeRun counts the pages at the beginning of some that are consecutive and still free.
 func freeRun(tx *bbolt.Tx, some []uint64) (n int, err error) {
 	for n < min(len(some), wipeRun) && some[n] == some[0]+uint64(n) {
 		page, err := tx.Page(int(some[n])) //nolint:gosec // G115: below the size of the file
@@ -139,7 +138,7 @@ func freeRun(tx *bbolt.Tx, some []uint64) (n int, err error) {
 	return n, nil
 }
 
-// wipeTail overwrites some of the file behind the last page in use.
+// wipeTail overwrites a part of the file after the last page in use.
 func (w *wipe) wipeTail(tx *bbolt.Tx) error {
 	info, err := w.db.File.Stat()
 	if err != nil {
@@ -160,7 +159,7 @@ func (w *wipe) wipeTail(tx *bbolt.Tx) error {
 	return nil
 }
 
-// overwrite writes zeros unless there are none but zeros: a file that was wiped before is
+// overwrite writes zeros unless everything is zero already: a file that was wiped before is
 // only read.
 func (w *wipe) overwrite(at, n int64) error {
 	if _, err := w.db.File.ReadAt(w.buffer[:n], at); err != nil {

@@ -6,18 +6,19 @@ import (
 	"time"
 )
 
-// Entry is the value of a session. What a sweep needs is in front of what is sealed: a
-// sweep has no root secret.
+// Entry is the value of a session. The part that a sweep needs is in front of the sealed
+// part: a sweep has no root secret.
 //
 //	end (8) | listed (8) | first bytes of the user's hash (16) | first bytes of the hash of
 //	the unionid (8) | size of keys (2) | keys (sealed) | session (sealed)
 //
-// The newest session of a user has the user's session keys, which are then written with
-// it. Older ones keep those that they had, and nothing reads them. A sweep that removes
-// the newest passes its keys on, so they are sealed for the user and not for the session.
+// The newest session of a user has the user's session keys, which are then written with it.
+// Older sessions keep their earlier copies, which are never read. A sweep that removes the
+// newest session passes its keys on, so the keys are sealed for the user and not for the
+// session.
 type Entry struct {
 	End    time.Time
-	Listed time.Time // where the index of ends has it: at its end, or earlier
+	Listed time.Time // its time in the index of ends: at its end, or earlier
 	User   []byte
 	Person []byte // zeros without a unionid
 	Keys   []byte // empty without any
@@ -33,7 +34,7 @@ func (e Entry) Encode() []byte {
 	return slices.Concat(TimeKey(e.End), TimeKey(e.Listed), e.User, e.Person, size, e.Keys, e.Session)
 }
 
-// DecodeEntry copies nothing: what it returns lives as long as value.
+// DecodeEntry copies nothing: its result is valid as long as value.
 func DecodeEntry(value []byte) (e Entry, ok bool) {
 	if len(value) < entryHead {
 		return Entry{}, false
@@ -49,12 +50,12 @@ func DecodeEntry(value []byte) (e Entry, ok bool) {
 	}, true
 }
 
-// EndKey is the key of a session in the index of ends.
+// EndKey returns the key of a session in the index of ends.
 func EndKey(end time.Time, id []byte) []byte { return append(append(TimeKey(end), TagEnd), id...) }
 
 // NoPerson is the person of a session without a unionid.
 var NoPerson = make([]byte, PersonBytes)
 
-// KeyPlace is the name of the place that session keys are sealed into, beside the user's
-// hash: that of the bucket which had them in schema 1.
+// KeyPlace names the place that session keys are sealed into, beside the user's hash: the
+// bucket which had the keys in schema 1.
 var KeyPlace = []byte("keys")

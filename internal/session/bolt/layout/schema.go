@@ -19,8 +19,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/bolt/database"
 )
 
-// Version is the layout below. Raise it when an older wxgate would misread
-// the file, and have [upgrade] rewrite older files.
+// Version is the version of the layout below. Increase it when an older wxgate would misread
+// the file, and let package upgrade rewrite older files.
 //
 //	meta         schema, secret, index (sealed), unlisted, probe + number, wipe
 //	sessions     session -> entry: its end, its user, the user's session keys (sealed)
@@ -42,9 +42,9 @@ import (
 // erased user is a hash of 32 bytes under another key; a person is the first 8 bytes of a
 // keyed hash of the unionid; a time is 8 bytes of Unix microseconds, big endian.
 //
-// Only users and persons have keys in random order, and a login writes none of them: a
-// random key costs a page of its own in each commit. Any further index of sessions goes
-// the same way: into recent first.
+// Only users and persons have keys in random order, and a login writes neither: each random
+// key costs a separate page in each commit. Put any further index of sessions into recent
+// first, too.
 const Version = 3
 
 // The buckets.
@@ -56,11 +56,11 @@ var (
 	RecentA     = []byte("recent-a")
 	RecentB     = []byte("recent-b")
 	Revocations = []byte("revocations")
-	Attempts    = []byte("attempts") // made when it is first needed
+	Attempts    = []byte("attempts") // created when first needed
 	Ends        = []byte("ends")
 
-	// Others are of packages boltqueue, boltbudget and boltrecords, which make them when they
-	// are first needed.
+	// Others are the buckets of packages boltqueue, boltbudget and boltrecords, which create
+	// them when first needed.
 	Others = [][]byte{[]byte("queue"), []byte("queue-dead"), []byte("queue-seen"), []byte("budgets"), []byte("web-records"), []byte("web-ends")}
 
 	buckets = [][]byte{Meta, Sessions, Users, Persons, RecentA, RecentB, Revocations, Ends}
@@ -69,27 +69,27 @@ var (
 // The keys of the bucket Meta.
 var (
 	MetaSchema = []byte("schema")
-	MetaSecret = []byte("secret") // names the root secret that index is sealed with
+	MetaSecret = []byte("secret") // identifies the root secret that index is sealed with
 	MetaIndex  = []byte("index")
-	// MetaUnlisted is the last session that began before the file had persons: these
-	// sessions are in users only.
+	// MetaUnlisted is the last session that began before the file had persons. Sessions up
+	// to that one are in users only.
 	MetaUnlisted = []byte("unlisted")
-	MetaProbe    = []byte("probe") // written to see whether writing works; see [database.Probe]
-	MetaWipe     = []byte("wipe")  // there while free pages may have records of an erased user
+	MetaProbe    = []byte("probe") // written to check that writing works; see [database.Probe]
+	MetaWipe     = []byte("wipe")  // present while free pages may have records of an erased user
 )
 
 // The sizes of keys and of their parts.
 const (
 	SessionBytes = 16
-	UserBytes    = 16 // of the 32 of a user's hash: no two users share them
+	UserBytes    = 16 // of the 32 of a user's hash: enough to be unique
 	TimeBytes    = 8
 
-	// PersonBytes is enough to find a person by: the sessions themselves have the
-	// whole unionid.
+	// PersonBytes is enough to find a person: the sessions themselves have the whole
+	// unionid.
 	PersonBytes = 8
 )
 
-// What a key of the bucket Ends or Revocations is of.
+// The kinds of keys in the buckets Ends and Revocations.
 const (
 	TagEnd      = 'e'
 	TagSession  = 's'
@@ -99,8 +99,8 @@ const (
 	TagAttempts = 'a'
 )
 
-// Create makes the buckets of a new file and leaves an old one as it is. It
-// refuses a database of another program.
+// Create creates the buckets of a new file and leaves an existing file as it is. It refuses a
+// database of another program.
 func Create(tx *bbolt.Tx) error {
 	if tx.Bucket(Meta) != nil {
 		if err := Check(tx); err != nil {
@@ -119,7 +119,7 @@ func Create(tx *bbolt.Tx) error {
 	return tx.Bucket(Meta).Put(MetaSchema, []byte(strconv.Itoa(Version)))
 }
 
-// Check refuses what this wxgate would misread.
+// Check refuses a file that this wxgate would misread.
 func Check(tx *bbolt.Tx) error {
 	version, err := SchemaOf(tx)
 	switch {
@@ -151,12 +151,12 @@ func SchemaOf(tx *bbolt.Tx) (int, error) {
 	return version, nil
 }
 
-// sessionIDs is how session IDs are spelled; see [auth.NewSessionID].
+// sessionIDs is the encoding of session IDs; see [auth.NewSessionID].
 var sessionIDs = base64.RawURLEncoding
 
 var errBadSessionID = errors.New("not a session ID")
 
-// SessionKey is the 16 bytes of a session ID.
+// SessionKey returns the 16 bytes of a session ID.
 func SessionKey(id auth.SessionID) ([]byte, error) {
 	if _, err := auth.ParseSessionID(string(id)); err != nil {
 		return nil, fmt.Errorf("%w: %w", errBadSessionID, err)
@@ -167,7 +167,7 @@ func SessionKey(id auth.SessionID) ([]byte, error) {
 // SessionID is the inverse of SessionKey.
 func SessionID(key []byte) auth.SessionID { return auth.SessionID(sessionIDs.EncodeToString(key)) }
 
-// TimeKey sorts by time. Times before 1970 are all the same to a sweep: over.
+// TimeKey returns a key that sorts by time. A sweep treats all times before 1970 as expired.
 func TimeKey(t time.Time) []byte {
 	return binary.BigEndian.AppendUint64(nil, uint64(max(t.UnixMicro(), 0)))
 }
@@ -177,7 +177,7 @@ func KeyTime(key []byte) time.Time {
 	if len(key) < TimeBytes {
 		return time.Time{}
 	}
-	return time.UnixMicro(int64(binary.BigEndian.Uint64(key))) //nolint:gosec // G115: what a time was written as
+	return time.UnixMicro(int64(binary.BigEndian.Uint64(key))) //nolint:gosec // G115: the inverse of TimeKey
 }
 
 // NeededAtOnce skips the buckets that opening a file does not read.
@@ -187,13 +187,13 @@ func NeededAtOnce(name []byte) bool {
 	})
 }
 
-// appendFill is how full bbolt leaves the pages of buckets whose keys grow with time,
-// where it leaves half of each page free by default. In a page of 4 KiB that is nine
-// sessions, of 404 bytes with a unionid, and room for the 48 that their first refresh adds
-// to each: a page that must be split later leaves two pages half empty.
+// appendFill is how full bbolt leaves the pages of buckets whose keys grow with time. Its
+// default leaves half of each page free. A page of 4 KiB then has nine sessions, of 404 bytes
+// with a unionid, and room for the 48 bytes that the first refresh adds to each: a page that
+// must be split later leaves two pages half empty.
 const appendFill = 0.90
 
-// FillPages has a transaction fill the pages of the buckets whose keys grow with time.
+// FillPages makes a transaction fill the pages of the buckets whose keys grow with time.
 func FillPages(tx *bbolt.Tx) {
 	for _, name := range [][]byte{Sessions, Ends, RecentA, RecentB} {
 		if bucket := tx.Bucket(name); bucket != nil {

@@ -7,7 +7,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 )
 
-// branch checks an element that leads to another page.
+// branch checks an element that points to another page.
 func (p *tree) branch(id uint64, page []byte, at int) error {
 	position, key := word(page, at), word(page, at+4)
 	if at+position+key > len(page) {
@@ -16,7 +16,7 @@ func (p *tree) branch(id uint64, page []byte, at int) error {
 	return p.follow(binary.NativeEndian.Uint64(page[at+8:]))
 }
 
-// leaf checks an entry, and the bucket that it may be.
+// leaf checks an entry, which may be a bucket.
 func (p *tree) leaf(id uint64, page []byte, at int) error {
 	flags, position, key, value := word(page, at), word(page, at+4), word(page, at+8), word(page, at+12)
 	if at+position+key+value > len(page) {
@@ -40,8 +40,8 @@ func (p *tree) leaf(id uint64, page []byte, at int) error {
 	return p.inline(id, bucket[bucketHead:])
 }
 
-// inline checks the page of a small bucket, which lies within another page and
-// holds no buckets itself.
+// inline checks the page of a small bucket, which lies within another page and contains no
+// buckets.
 func (p *tree) inline(id uint64, page []byte) error {
 	if len(page) < pageHead || binary.NativeEndian.Uint16(page[8:]) != leafFlag {
 		return damaged(id, "a bucket without a page")
@@ -60,8 +60,8 @@ func (p *tree) inline(id uint64, page []byte) error {
 	return nil
 }
 
-// word reads 4 bytes. Sums of three do not overflow an int of 64 bits, and the
-// file does not fit a machine with less.
+// word reads 4 bytes. Sums of three words do not overflow an int of 64 bits, and the file does
+// not fit on a 32-bit machine.
 func word(page []byte, at int) int { return int(binary.NativeEndian.Uint32(page[at:])) }
 
 func damaged(page uint64, format string, args ...any) error {

@@ -1,4 +1,4 @@
-// Package pages checks the pages of a file of bbolt before bbolt uses them.
+// Package pages checks the pages of a bbolt file before bbolt uses them.
 package pages
 
 import (
@@ -15,12 +15,12 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 )
 
-// bbolt trusts its pages: one whose header is damaged can make it read past the
-// mapping, follow a circle, or count to four billion, in goroutines of its own
-// where no recover can catch it (https://github.com/etcd-io/bbolt/issues/105). A write to a
-// damaged leaf allocates what its sizes say: 14 GB in a test. So every page is checked
-// before bbolt uses it: those that opening needs at once, all others in the background.
-// bbolt has checked the checksums of the metadata pages by then.
+// bbolt trusts its pages: a page with a damaged header can make it read past the mapping,
+// follow a cycle, or count to four billion, in separate goroutines where recover cannot
+// catch a panic (https://github.com/etcd-io/bbolt/issues/105). A write to a damaged leaf
+// allocates as much as its sizes claim: 14 GB in a test. So every page is checked before
+// bbolt uses it: those that opening needs at once, all others in the background. bbolt has
+// checked the checksums of the metadata pages by then.
 //
 // The layout is bbolt's, file format 2, in the byte order of the machine:
 //
@@ -43,7 +43,7 @@ const (
 	metaBytes    = 80
 	metaFree     = 48
 	metaID       = 64
-	noFreePage   = math.MaxUint64 // the free pages were not written down
+	noFreePage   = math.MaxUint64 // the list of free pages was not written
 	manyFree     = 0xffff
 	freeIDBytes  = 8
 	metadataSize = 2 // pages
@@ -55,20 +55,20 @@ type tree struct {
 	stop   func() error           // returns why to stop, or nil
 	skip   func(name []byte) bool // buckets whose pages are not read
 	see    func(bucket, key []byte)
-	bucket []byte // the one that is read
+	bucket []byte // the bucket being read
 	size   int64  // of a page, in bytes
-	n      uint64 // how many are in use
+	n      uint64 // number of pages in use
 	seen   []bool
 
-	// buffers has a page for each level of the tree: a page is read while those above
-	// it are in use. A page for each read would be as much garbage as the file has bytes.
+	// buffers has a page for each level of the tree: a page is read while the pages above it
+	// are in use. A new page for each read would produce as much garbage as the file has bytes.
 	buffers [][]byte
 	depth   int
 }
 
-// Check reads every page that tx can reach, once, except those of the buckets to
-// skip, and the list of free pages. It calls see, unless that is nil, with each key in its
-// order; the key is valid during the call only. It returns early if ctx ends.
+// Check reads every page that tx can reach, once, and the list of free pages. It does not read
+// the buckets that skip selects. If see is not nil, Check calls it with each key in order; the
+// key is valid only during the call. It returns early if ctx ends.
 func Check(ctx context.Context, tx *bbolt.Tx, file *os.File, skip func(name []byte) bool, see func(bucket, key []byte)) error {
 	p, err := newTree(ctx, tx, file)
 	if err != nil {
@@ -98,8 +98,8 @@ func newTree(ctx context.Context, tx *bbolt.Tx, file *os.File) (*tree, error) {
 	return p, nil
 }
 
-// Free returns the numbers of the pages that are free in the state which the last commit
-// left. No other commit may end meanwhile.
+// Free returns the numbers of the pages that were free after the last commit. No other commit
+// may end during the call.
 func Free(ctx context.Context, tx *bbolt.Tx, file *os.File) ([]uint64, error) {
 	p, err := newTree(ctx, tx, file)
 	if err != nil {
@@ -116,17 +116,17 @@ func Free(ctx context.Context, tx *bbolt.Tx, file *os.File) ([]uint64, error) {
 	return ids, nil
 }
 
-// lastCommit is the transaction whose metadata is the newest.
+// lastCommit returns the transaction with the newest metadata.
 func lastCommit(tx *bbolt.Tx) uint64 {
 	id := uint64(tx.ID()) //nolint:gosec // G115: not negative
 	if tx.Writable() {
-		id-- // its own is not written yet
+		id-- // the metadata of tx is not written yet
 	}
 	return id
 }
 
-// free checks the list of free pages, of the metadata that a transaction has: a
-// page that is in use and free would be overwritten.
+// free checks the list of free pages in a transaction's metadata: a page that is both in use
+// and free would be overwritten.
 func (p *tree) free(transaction uint64) error {
 	ids, err := p.freeIDs(transaction)
 	if err != nil {
@@ -170,8 +170,8 @@ func (p *tree) freeIDs(transaction uint64) ([]byte, error) {
 	return ids[:count*freeIDBytes], nil
 }
 
-// mark records that a page is referenced, and refuses a second reference: a tree has
-// no circles.
+// mark records that a page is referenced, and refuses a second reference: a tree has no
+// cycles.
 func (p *tree) mark(id uint64) error {
 	if id < metadataSize || id >= p.n {
 		return damaged(id, "the file has only %d pages", p.n)
@@ -212,7 +212,7 @@ func (p *tree) follow(id uint64) error {
 	return nil
 }
 
-// buffer returns the page of the level.
+// buffer returns the buffer of the current level.
 func (p *tree) buffer() []byte {
 	for len(p.buffers) <= p.depth {
 		p.buffers = append(p.buffers, make([]byte, p.size))
@@ -220,8 +220,8 @@ func (p *tree) buffer() []byte {
 	return p.buffers[p.depth]
 }
 
-// read reads a page with its overflow. It is valid until the next page of the same level
-// is read.
+// read reads a page with its overflow pages. The result is valid until the next page of the
+// same level is read.
 func (p *tree) read(id uint64) ([]byte, error) {
 	if err := p.stop(); err != nil {
 		return nil, err

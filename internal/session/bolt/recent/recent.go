@@ -1,10 +1,9 @@
-// Package recent is the index of the users and persons of recent sessions in a file of
-// bbolt.
+// Package recent is the index of the users and persons of recent sessions in a bbolt file.
 //
 // A user's hash is a random key: written with the login, it would cost each login a leaf
-// and a branch of the index of users, and a person's hash as much again. Instead they are
-// appended to a bucket in the order of time, with an index in memory; a whole bucket is then
-// merged into the index of users and then into that of persons, each in the order of its
+// and a branch of the index of users, and a person's hash as much again. Instead, each login
+// appends both to a bucket in the order of time, with an index in memory. A full bucket is
+// then merged into the index of users and then into that of persons, each in the order of its
 // keys, a few with each later commit, so that they share pages.
 package recent
 
@@ -20,17 +19,17 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 )
 
-// Limit is how many sessions are kept out of the index of users until they are merged
-// into it. Among a million sessions that leaves two to each page of the index that a
-// merge writes, and takes some 3 MB of memory twice.
+// Limit is how many sessions are kept out of the index of users until they are merged into it.
+// Among a million sessions, that is two for each page of the index that a merge writes. It
+// takes about 3 MB of memory, twice.
 const Limit = 1 << 15
 
-// mergeFactor is how many entries are merged for each session that is added. A session has
-// one or two, so with more than two, a merge is over before the next one is due.
+// mergeFactor is how many entries are merged for each session that is added. A session has one
+// or two entries, so with more than two, a merge ends before the next one is due.
 const mergeFactor = 4
 
-// Index is safe for concurrent use by readers and one commit at a time. What it returns
-// may have ended, or may never have been committed: the caller looks for the session.
+// Index is safe for concurrent use by readers and one commit at a time. A session that it
+// returns may have ended, or may never have been committed: the caller must look it up.
 type Index struct {
 	// Limit is how many sessions are gathered before they are merged; set before use.
 	Limit int
@@ -38,14 +37,14 @@ type Index struct {
 	mu      sync.RWMutex
 	current *generation
 	merging *generation // nil if there is none
-	spare   []byte      // the bucket that is empty, if none is merged
+	spare   []byte      // the empty bucket, if no bucket is being merged
 
-	// Of the commit under way.
+	// Of the current commit.
 	added, merged int
 	removed       []removal
 }
 
-// removal is what a commit deletes of a user.
+// removal is what a commit deletes for a user.
 type removal struct {
 	generation *generation
 	user       User
@@ -57,14 +56,14 @@ type (
 	User [16]byte
 	// Session is the key of a session.
 	Session [16]byte
-	// Person is the first bytes of the hash of a unionid; zero for a session without one. A
-	// person whom two unionids share is distinguished by the sessions, which have the unionids.
+	// Person is the first bytes of the hash of a unionid; zero for a session without one.
+	// Two unionids may share a Person: the sessions have the unionids to distinguish them.
 	Person [8]byte
 )
 
 const userBytes = len(User{})
 
-// value is what a session has in a bucket.
+// value returns the value of a session in a bucket.
 func value(user User, person Person) []byte { return slices.Concat(user[:], person[:]) }
 
 // generation is one bucket of recent sessions.
@@ -72,16 +71,16 @@ type generation struct {
 	bucket   []byte
 	sessions []entry
 	newest   map[User]int // of sessions
-	// While it is merged:
+	// During a merge:
 	order []int // of sessions, by user, and then of those with a person, by person
-	next  int   // the first of order that is not merged yet
+	next  int   // the first in order that is not merged yet
 }
 
 type entry struct {
 	user   User
 	person Person
 	id     Session
-	// before is the user's session before this one in the generation, or -1.
+	// before is the user's previous session in the generation, or -1.
 	before int
 }
 
@@ -98,7 +97,7 @@ func (g *generation) add(user User, person Person, id Session) {
 	g.sessions = append(g.sessions, entry{user: user, person: person, id: id, before: before})
 }
 
-// of lists a user's sessions.
+// of returns a user's sessions.
 func (g *generation) of(user User) (ids []Session) {
 	at, ok := g.newest[user]
 	for ; ok && at >= 0; at = g.sessions[at].before {
@@ -109,7 +108,7 @@ func (g *generation) of(user User) (ids []Session) {
 
 // forget removes sessions of a user.
 func (g *generation) forget(user User, ids []Session) {
-	later := -1 // the user's session after this one that stays
+	later := -1 // the user's next session that is kept
 	for at, ok := g.newest[user]; ok && at >= 0; {
 		before := g.sessions[at].before
 		switch {
@@ -129,7 +128,7 @@ func (g *generation) forget(user User, ids []Session) {
 	}
 }
 
-// sort begins a merge.
+// sort prepares a merge.
 func (g *generation) sort() {
 	g.order = make([]int, len(g.sessions))
 	for i := range g.order {
@@ -145,8 +144,8 @@ func (g *generation) sort() {
 	g.order = append(g.order, persons...)
 }
 
-// Load reads the recent sessions of a file, which are in two buckets. Which of them was
-// being merged does not matter: merging a session again changes nothing.
+// Load reads the recent sessions of a file, which are in two buckets. It does not matter which
+// bucket was being merged: merging a session again changes nothing.
 func Load(tx *bbolt.Tx, buckets [2][]byte) (*Index, error) {
 	generations := make([]*generation, 0, 2)
 	for _, bucket := range buckets {
@@ -169,15 +168,14 @@ func Load(tx *bbolt.Tx, buckets [2][]byte) (*Index, error) {
 	return r, nil
 }
 
-// View is the index as one transaction sees it. It is taken before the transaction
-// begins, so that a session which is merged meanwhile is in it.
+// View is the index as seen by one transaction. Take it before the transaction begins, so that
+// it includes a session that is merged meanwhile.
 type View struct {
 	index       *Index
 	generations []*generation
 }
 
-// View returns the index for a transaction that begins afterwards, or for the commit
-// under way.
+// View returns the index for a transaction that begins afterwards, or for the current commit.
 func (r *Index) View() View {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
@@ -188,7 +186,7 @@ func (r *Index) View() View {
 	return v
 }
 
-// SessionsOf lists the recent sessions of a user.
+// SessionsOf returns the recent sessions of a user.
 func (v View) SessionsOf(user User) (ids []Session) {
 	v.index.mu.RLock()
 	defer v.index.mu.RUnlock()
@@ -211,8 +209,8 @@ func (v View) Users() map[Session]User {
 	return users
 }
 
-// UsersOf lists the users of the recent sessions of a person, some of them twice. It looks
-// at all recent sessions, which takes less than a millisecond.
+// UsersOf returns the users of the recent sessions of a person, possibly with duplicates. It
+// visits all recent sessions, which takes less than a millisecond.
 func (v View) UsersOf(person Person) (users []User) {
 	v.index.mu.RLock()
 	defer v.index.mu.RUnlock()
@@ -226,7 +224,7 @@ func (v View) UsersOf(person Person) (users []User) {
 	return users
 }
 
-// Add indexes a session, in a commit.
+// Add indexes a session within a commit.
 func (r *Index) Add(tx *bbolt.Tx, user User, person Person, id Session) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -264,7 +262,7 @@ type Lists struct {
 	Person func(Person, User, Session) error
 }
 
-// Merge lists some sessions of the older bucket, at the end of a commit that adds others.
+// Merge merges some sessions of the older bucket, at the end of a commit that adds others.
 func (r *Index) Merge(tx *bbolt.Tx, lists Lists) error {
 	g := r.merging
 	if g == nil || r.added == 0 {
@@ -297,8 +295,8 @@ func (r *Index) Merge(tx *bbolt.Tx, lists Lists) error {
 // Begin is called before each commit.
 func (r *Index) Begin() { r.added, r.merged, r.removed = 0, 0, nil }
 
-// Committed is called after each commit that succeeded. What a failed one added stays in
-// the index: when a sync fails, it is unknown what is on the disk.
+// Committed is called after each successful commit. Additions of a failed commit stay in the
+// index: when a sync fails, it is unknown what is on the disk.
 func (r *Index) Committed() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -1,4 +1,4 @@
-// Package steps writes much to a database of bbolt in transactions of a bounded size.
+// Package steps writes large amounts to a bbolt database in transactions of a bounded size.
 package steps
 
 import (
@@ -7,13 +7,13 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Writer has a transaction open between two of its commits.
+// Writer writes entries, and keeps a transaction open between two commits.
 type Writer struct {
 	DB    *bbolt.DB
 	Each  int             // how many entries one transaction writes
 	Begun func(*bbolt.Tx) // called with each transaction
 
-	tx *bbolt.Tx // nil between two
+	tx *bbolt.Tx // nil between two transactions
 	n  int
 }
 
@@ -38,7 +38,7 @@ func (w *Writer) Put(bucket, key, value []byte) (err error) {
 	return nil
 }
 
-// Copy copies a bucket of another database, if that has one.
+// Copy copies a bucket of another database if it exists.
 func (w *Writer) Copy(from *bbolt.Tx, bucket []byte) error {
 	b := from.Bucket(bucket)
 	if b == nil {
@@ -47,7 +47,7 @@ func (w *Writer) Copy(from *bbolt.Tx, bucket []byte) error {
 	return b.ForEach(func(k, v []byte) error { return w.Put(bucket, k, v) })
 }
 
-// Commit commits what is not committed yet.
+// Commit commits the entries that are not committed yet.
 func (w *Writer) Commit() error {
 	if w.tx == nil {
 		return nil
@@ -60,9 +60,9 @@ func (w *Writer) Commit() error {
 	return nil
 }
 
-// Rollback ends what was not committed: an open transaction would block closing.
+// Rollback discards uncommitted entries: an open transaction would block closing.
 func (w *Writer) Rollback() {
 	if w.tx != nil {
-		_ = w.tx.Rollback() // there is an error already
+		_ = w.tx.Rollback() // an earlier error is already returned
 	}
 }

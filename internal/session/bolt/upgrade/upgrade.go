@@ -1,4 +1,4 @@
-// Package upgrade rewrites files that an older wxgate wrote.
+// Package upgrade rewrites files that were written by an older wxgate.
 package upgrade
 
 import (
@@ -20,17 +20,17 @@ import (
 
 const oldUserBytes = 32 // of a user in schema 1
 
-// Step is how many entries one transaction of an upgrade writes. It bounds the
-// memory of an upgrade.
+// Step is how many entries one transaction of an upgrade writes. It bounds the upgrade's
+// memory.
 var Step = 20_000
 
-// Suffix names the new file until it is complete. An upgrade that was cut off
-// leaves it behind, and the next one overwrites it.
+// Suffix names the new file until it is complete. An interrupted upgrade leaves it behind, and
+// the next one overwrites it.
 const Suffix = ".upgrade"
 
-// Open opens the database at path for writing. It first rewrites a file of an older
-// schema, which takes some ten seconds for a million sessions, and as much room again. A crash
-// at any point leaves the old file or the new one, whole.
+// Open opens the database at path for writing. It first rewrites a file of an older schema,
+// which takes about ten seconds for a million sessions, and as much disk space again. A crash
+// at any point leaves the complete old file or the complete new file.
 func Open(path string, skip func(name []byte) bool) (*database.DB, error) {
 	db, err := database.Open(path, false, skip)
 	if err != nil {
@@ -55,8 +55,8 @@ func Open(path string, skip func(name []byte) bool) (*database.DB, error) {
 	return database.Open(path, false, skip)
 }
 
-// upgrade writes a new file and gives it the old one's name. The old one is open, and so
-// locked, until then.
+// upgrade writes a new file and renames it to the path of the old one. Until then, the old
+// file is open, and so locked.
 func upgrade(path string, old *database.DB, version int) error {
 	temp := path + Suffix
 	if err := database.Remove(temp); err != nil {
@@ -84,8 +84,8 @@ func upgrade(path string, old *database.DB, version int) error {
 	return database.Replace(path, temp)
 }
 
-// upgradeTo copies a file of an older schema. Without the root secret no unionid can be
-// read: the sessions have no person.
+// upgradeTo copies a file of an older schema. Without the root secret no unionid can be read,
+// so the sessions have no person.
 func upgradeTo(target *database.DB, from *bbolt.Tx, version int) error {
 	if err := target.Update(layout.Create); err != nil {
 		return err
@@ -115,8 +115,8 @@ func upgradeTo(target *database.DB, from *bbolt.Tx, version int) error {
 	return to.Commit()
 }
 
-// upgradeSecond copies from a file of schema 2 the buckets that differ, and those that
-// refer to them. Its sessions and recent sessions have no person.
+// upgradeSecond copies from a file of schema 2 the buckets that differ, and those that refer
+// to them. The sessions and recent sessions have no person.
 func upgradeSecond(to *steps.Writer, from *bbolt.Tx) error {
 	for _, copied := range [][]byte{layout.Users, layout.Ends} {
 		if err := to.Copy(from, copied); err != nil {
@@ -156,7 +156,7 @@ func upgradeFirst(to *steps.Writer, from *bbolt.Tx) error {
 			}
 		}
 	}
-	cursor = from.Bucket(layout.Users).Cursor() // in its order, so that pages are written once
+	cursor = from.Bucket(layout.Users).Cursor() // in key order, so that pages are written once
 	for k, _ := cursor.First(); k != nil; k, _ = cursor.Next() {
 		if len(k) != oldUserBytes+layout.SessionBytes {
 			return fmt.Errorf("%w: a key of %d bytes in %s", session.ErrCorrupt, len(k), layout.Users)

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Explain adds to an error what an operator can do about it.
+// Explain adds advice for the operator to an error.
 func (s *Settings) Explain(err error) error {
 	advice := "check that it is running and reachable, and that the port expects redis:// or rediss:// (TLS, with a client certificate if it requires one) as configured"
 	for _, known := range adviceByText {

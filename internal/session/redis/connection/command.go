@@ -11,7 +11,7 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// ErrFewAcks says that a write was not acknowledged by enough replicas.
+// ErrFewAcks means that not enough replicas acknowledged a write.
 var ErrFewAcks = errors.New("too few Redis replicas acknowledged the write")
 
 // Send sends one command, with a deadline.
@@ -30,8 +30,8 @@ func (c *Connection) Run(ctx context.Context, s Script, keys, args []string) rue
 	return result
 }
 
-// RunAcked runs a script that writes. If [Settings.Acks] is set, it waits until that
-// many replicas have what the script wrote.
+// RunAcked runs a script that writes. If [Settings.Acks] is set, it waits until that many
+// replicas have the script's writes.
 func (c *Connection) RunAcked(ctx context.Context, s Script, keys, args []string) (int64, error) {
 	result, err := c.runAcked(ctx, s, keys, args)
 	if err != nil {
@@ -89,7 +89,7 @@ func IsTryAgain(err error) bool { return strings.Contains(err.Error(), "TRYAGAIN
 // after a restart, a failover or SCRIPT FLUSH, its source is sent.
 type Script struct{ source, sha string }
 
-// NewScript returns the script with a source.
+// NewScript returns a script with the given source.
 func NewScript(source string) Script {
 	sum := sha1.Sum([]byte(source)) //nolint:gosec // G401: Redis names scripts by their SHA-1
 	return Script{source: source, sha: hex.EncodeToString(sum[:])}

@@ -1,5 +1,5 @@
-// Package connection is the connection to a Redis: it finds the master, sends commands
-// and scripts with deadlines, and tells an operator what to do about an error.
+// Package connection is the connection to a Redis: it finds the master, sends commands and
+// scripts with deadlines, and adds advice for the operator to errors.
 package connection
 
 import (
@@ -13,8 +13,8 @@ var errNoCluster = errors.New("not a Cluster")
 
 // The errors of a server that is not the master, or may not be.
 var (
-	// errIsolated is a server that lost all replicas that its configuration requires.
-	// Another server may be the master meanwhile, with revocations that this one does
+	// errIsolated means that a server lost all replicas that its configuration requires.
+	// Another server may have become the master, with revocations that this server does
 	// not have.
 	errIsolated = errors.New("NOREPLICAS: the server has no replica left; another server may be the master")
 	errDemoted  = errors.New("READONLY: the server is a replica")
@@ -27,7 +27,7 @@ type Connection struct {
 	rueidis.Client
 	*Settings
 
-	sentinels *sentinels   // nil without Sentinel
+	sentinels *sentinels   // nil without Sentinels
 	masters   *masterConns // unused with a Cluster
 }
 
@@ -37,7 +37,7 @@ func Open(settings Settings) (*Connection, error) {
 	option := settings.clientOption()
 	option.ForceSingleClient = !settings.Cluster
 	switch {
-	case settings.Cluster: // its nodes tell clients who is the master
+	case settings.Cluster: // its nodes redirect clients to the master
 		option.ClusterOption.ShardsRefreshInterval = topologyEvery
 	case settings.Sentinel != "":
 		c.sentinels = newSentinels(&settings, c.masters)
@@ -69,8 +69,8 @@ func newClient(settings *Settings, option rueidis.ClientOption) (rueidis.Client,
 	return client, err
 }
 
-// CheckMaster returns an error if the server is not the master, or may not be. role and
-// goodReplicas are what the server reports; goodReplicas is empty if it requires none.
+// CheckMaster returns an error if the server is not the master, or may not be. The server
+// reports role and goodReplicas; goodReplicas is empty if its configuration requires none.
 func (c *Connection) CheckMaster(ctx context.Context, role, goodReplicas string) error {
 	if role != "master" {
 		c.masters.closeAllBut("")

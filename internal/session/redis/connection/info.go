@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Info returns sections of what the server reports of itself (INFO), by name.
+// Info returns sections of the response to INFO, by field name.
 func (c *Connection) Info(ctx context.Context, sections ...string) (map[string]string, error) {
 	text, err := c.Send(ctx, c.B().Info().Section(sections...).Build()).ToString()
 	if err != nil {
@@ -20,7 +20,7 @@ func (c *Connection) Info(ctx context.Context, sections ...string) (map[string]s
 	return info, nil
 }
 
-// Configured returns a parameter of the server's configuration, if the server shows it.
+// Configured returns a parameter of the server's configuration, if the server reveals it.
 func (c *Connection) Configured(ctx context.Context, parameter string) (value string, ok bool) {
 	values, err := c.Send(ctx, c.B().ConfigGet().Parameter(parameter).Build()).AsStrMap()
 	if err != nil {

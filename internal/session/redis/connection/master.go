@@ -7,9 +7,9 @@ import (
 	"sync"
 )
 
-// masterConns are the open connections to the master. When it is no longer the master they
-// are closed, which Redis itself does not do. New connections go to the address that the
-// Sentinels return, or that the name in the address then has.
+// masterConns are the open connections to the master. When that server is no longer the
+// master, they are closed, which Redis itself does not do. New connections go to the address
+// that the Sentinels return, or to the current address of the configured host name.
 type masterConns struct {
 	mu   sync.Mutex
 	open map[*masterConn]struct{}
@@ -51,8 +51,7 @@ func (c *masterConn) Close() error {
 	return c.Conn.Close()
 }
 
-// closeAllBut closes every connection to another address, and reports whether there was
-// one.
+// closeAllBut closes every connection to another address, and reports whether there was any.
 func (m *masterConns) closeAllBut(addr string) bool {
 	m.mu.Lock()
 	var old []*masterConn

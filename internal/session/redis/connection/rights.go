@@ -10,8 +10,8 @@ var needed = []string{
 	"incr", "incrby", "decrby", "hexists", "hlen", "hincrby", "zadd", "zcard", "zcount", "zrange", "zrem", "zscore", "zpopmin", "time",
 }
 
-// scriptRights returns which of the commands ARGV the ACL user may not run on the key. Asking so
-// needs no right but that to run scripts.
+// scriptRights returns which of the commands ARGV the ACL user may not run on the key. The script
+// itself needs only the right to run scripts.
 var scriptRights = NewScript(`#!lua flags=no-writes
 local refused = {}
 for _, command in ipairs(ARGV) do

@@ -56,8 +56,8 @@ func (s *sentinels) dial(ctx context.Context, _ string, dialer *net.Dialer, tlsC
 }
 
 // follow closes the connections to a server that is no longer the master according to the
-// Sentinels; moved reports whether there were any. The server itself may not know: it may
-// be cut off from the Sentinels and from the new master.
+// Sentinels; moved reports whether there were any. The server itself may not know that: it may
+// be disconnected from the Sentinels and from the new master.
 func (s *sentinels) follow(ctx context.Context) (moved bool, err error) {
 	addr, err := s.find(ctx)
 	if err != nil {
@@ -78,7 +78,7 @@ type located struct {
 func (s *sentinels) find(ctx context.Context) (addr string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	found := make(chan located, len(s.each)) // buffered: no sender waits
+	found := make(chan located, len(s.each)) // buffered: senders do not wait
 	for _, one := range s.each {
 		s.asking.Go(func() { found <- one.ask(ctx, s.settings) })
 	}

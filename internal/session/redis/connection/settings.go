@@ -9,7 +9,7 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// The limits of connections. rueidis's defaults are for a process that does nothing
+// The limits of connections. The defaults of rueidis are for a process that does nothing
 // else: half a megabyte of buffers for each connection.
 const (
 	dialTimeout = time.Second
@@ -29,7 +29,7 @@ const (
 	topologyEvery = 5 * time.Second
 )
 
-// Settings says where a Redis is, and how commands are sent.
+// Settings are the location of a Redis, and how commands are sent to it.
 type Settings struct {
 	// Addresses are host:port of the server, of all Sentinels, or of some nodes of a
 	// Cluster.
@@ -76,11 +76,11 @@ func (s *Settings) clientOption() rueidis.ClientOption {
 		TLSConfig:   s.TLS,
 		ClientName:  "wxgate",
 
-		// rueidis must not send a write twice, and no caller waits for a second read.
+		// rueidis must not send a write twice, and callers do not wait for a repeated read.
 		DisableRetry:  true,
 		DisableCache:  true,
 		ClientSetInfo: rueidis.DisableClientSetInfo,
-		// With this a command ends when its context does.
+		// With AlwaysPipelining, a command ends when its context does.
 		AlwaysPipelining: true,
 
 		PipelineMultiplex:   -1, // one connection for all commands that do not wait

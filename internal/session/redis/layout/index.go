@@ -22,7 +22,7 @@ type IndexedSession struct {
 // [auth.DeviceOther].
 const browser = ":b"
 
-// IndexLine is the inverse of ParseIndexLine.
+// IndexLine returns the value of a session in a user's index. See ParseIndexLine.
 func IndexLine(s *auth.Session) string {
 	line := MillisUp(s.End()) + ":" + MillisUp(s.AccessEnd) + ":" + strconv.Itoa(int(s.Device))
 	if s.Door.Browser() {
@@ -45,7 +45,7 @@ func ParseIndexLine(id, line string) IndexedSession {
 	return IndexedSession{ID: auth.SessionID(id), End: ParseMillis(end), AccessEnd: ParseMillis(accessEnd), Class: class}
 }
 
-// Compare orders sessions by their beginning.
+// Compare orders sessions by their start.
 func (s IndexedSession) Compare(other IndexedSession) int {
 	return cmp.Or(s.ID.Began().Compare(other.ID.Began()), cmp.Compare(s.ID, other.ID))
 }
@@ -61,8 +61,9 @@ func LastEnd(sessions []IndexedSession) time.Time {
 
 const replaced = "replaced:"
 
-// Replaced is the value of the key of a session that was replaced, until the session would
-// have ended: a refresh must learn that long after the revocation is forgotten.
+// Replaced returns the value of a replaced session's key, which is kept until the session
+// would have ended: a refresh must learn of the replacement even after the revocation is
+// forgotten.
 func Replaced(end time.Time) string { return replaced + MillisUp(end) }
 
 // ParseReplaced is the inverse of Replaced; ok is false for the record of a session.

@@ -11,7 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 )
 
-// Version is the version of this layout. Raise it if older versions of wxgate would
+// Version is the version of this layout. Increase it if older versions of wxgate would
 // misread the data in Redis.
 //
 //	<prefix>:{t}:s:<session ID>  sealed session; replaced:<end> once session_limit ended it
@@ -41,35 +41,35 @@ const Version = 1
 
 const (
 	// HashTags is how many hash tags users are distributed to: enough for the masters of
-	// a large Cluster, and few enough that one connection follows all streams.
+	// a large Cluster, and few enough for one connection to follow all streams.
 	HashTags = 16
 	// nameBytes is how many bytes of a keyed hash name a user or a client: the
 	// probability that two of 2^32 have the same name is one in 2^65.
 	nameBytes = 16
 
-	versionLength = 12 // 60 bits: a version is compared with one that was read less than a second before
+	versionLength = 12 // 60 bits: it is compared only with a version read less than a second before
 )
 
-// The names of the sorted sets that count. They also have a few members that have ended.
+// The names of the sorted sets for counting. They also have a few expired members.
 const (
 	CountedSessions = "sessions"
 	CountedUsers    = "users"
 )
 
-// The fields of a user's hash that are no session.
+// The fields of a user's hash that are not sessions.
 const (
 	FieldVersion = "v"
-	FieldPerson  = "p:" // and the person
+	FieldPerson  = "p:" // followed by the person
 )
 
 // The fields of the meta key.
 const (
 	MetaSchema = "schema"
-	MetaSecret = "secret" // names the root secret that index is sealed with
+	MetaSecret = "secret" // identifies the root secret that index is sealed with
 	MetaIndex  = "index"
 )
 
-// Where records are sealed to, in addition to their keys.
+// The places that records are sealed into, in addition to their keys.
 var (
 	PlaceSessions    = []byte("sessions")
 	PlaceKeys        = []byte("keys")

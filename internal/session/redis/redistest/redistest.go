@@ -1,4 +1,4 @@
-// Package redistest connects the tests of what is kept in Redis beside the sessions.
+// Package redistest connects the tests of other packages that store data in Redis.
 package redistest
 
 import (
@@ -29,7 +29,8 @@ func Database(t testing.TB) redis.Config {
 	return redis.Config{Addresses: []string{addr}, Database: n}
 }
 
-// Connect connects one machine, until the test ends, and returns the prefix of its keys.
+// Connect opens a connection, like that of one machine, until the test ends, and returns the
+// prefix of its keys.
 func Connect(t testing.TB, cfg redis.Config) (*connection.Connection, string) {
 	t.Helper()
 	client, err := redis.Open(t.Context(), cfg, session.Options{OnError: func(err error) { t.Log(err) }})

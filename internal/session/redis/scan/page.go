@@ -19,7 +19,8 @@ const (
 	listLeast = 10
 )
 
-// errRestarted is a cursor of a server that no longer runs: SCAN has another order there.
+// errRestarted is returned for a cursor of a server that no longer runs: a restarted server
+// scans in a different order.
 var errRestarted = fmt.Errorf("%w: Redis restarted or failed over meanwhile", auth.ErrInvalidCursor)
 
 // pager collects one page.
@@ -37,19 +38,19 @@ type pager struct {
 
 // position is where a page begins.
 type position struct {
-	order  [8]byte          // a hash of all servers: those of another order are other ones
-	server uint16           // the one that is read, by its number
+	order  [8]byte          // a hash of all servers and their runs
+	server uint16           // the number of the server being read
 	cursor uint64           // of SCAN
 	left   []auth.SessionID // read, but not yet on a page
 }
 
-// Read reads sessions by their IDs. Those that have ended are left out.
+// Read reads sessions by their IDs. It skips sessions that have ended.
 type Read func(ctx context.Context, ids []auth.SessionID) ([]*auth.Session, error)
 
-// Page returns a page of all sessions and, if there are more, where the next begins. A
-// session appears twice only if Redis makes the table of its keys smaller meanwhile. A
-// position is invalid once a server restarted or failed over, where the order is another
-// one: [auth.ErrInvalidCursor].
+// Page returns a page of all sessions and, if there are more, the position of the next page. A
+// session appears twice only if Redis shrinks the table of its keys meanwhile. A position is
+// invalid after a server restarted or failed over, because its order is then different:
+// [auth.ErrInvalidCursor].
 func (s Servers) Page(ctx context.Context, q auth.Query, begin []byte, read Read) (page auth.Page, next []byte, err error) {
 	masters, err := s.Masters(ctx)
 	if err != nil {
@@ -86,7 +87,7 @@ func (s Servers) Page(ctx context.Context, q auth.Query, begin []byte, read Read
 // done reports whether every session was on a page.
 func (p *pager) done() bool { return len(p.left) == 0 && int(p.server) == len(p.masters) }
 
-// room is for how many sessions the page has room.
+// room returns how many more sessions fit on the page.
 func (p *pager) room() int { return p.query.Limit - len(p.page.Sessions) }
 
 // scan reads more session IDs.
@@ -99,7 +100,7 @@ func (p *pager) scan(ctx context.Context) (err error) {
 	return err
 }
 
-// take adds sessions whose IDs were read to the page.
+// take adds to the page the sessions whose IDs were read.
 func (p *pager) take(ctx context.Context) error {
 	ids := p.left[:min(len(p.left), p.room())]
 	sessions, err := p.read(ctx, ids)
@@ -139,7 +140,7 @@ func (p *position) encode() []byte {
 	return b
 }
 
-// decode reads what encode wrote. The seal of a cursor guarantees that it did.
+// decode reads what encode wrote. Cursors are sealed, so b comes from encode.
 func decode(b []byte) (p position, err error) {
 	if len(b) < headSize || (len(b)-headSize)%idSize != 0 {
 		return p, auth.ErrInvalidCursor

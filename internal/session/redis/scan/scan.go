@@ -28,12 +28,12 @@ type Servers struct {
 // Master is a server that has keys.
 type Master struct {
 	address string
-	run     string // changes with each start of the server
+	run     string // the run ID, which changes with each start of the server
 	node    rueidis.Client
 }
 
-// Masters returns the servers that have keys, in the order of their addresses. A replica
-// is not among them: its master has the same keys.
+// Masters returns the servers that have keys, in the order of their addresses. Replicas are
+// not included: their masters have the same keys.
 func (s Servers) Masters(ctx context.Context) ([]Master, error) {
 	var masters []Master
 	for address, node := range s.Nodes {
@@ -59,7 +59,7 @@ func infoField(info, name string) string {
 	return ""
 }
 
-// Sessions reads about count keys of a master from a cursor of SCAN on, and returns the
+// Sessions reads about count keys of a master, beginning at a cursor of SCAN. It returns the
 // session IDs among them and the next cursor, which is 0 after the last key.
 func (s Servers) Sessions(ctx context.Context, m Master, cursor uint64, count int64) (ids []auth.SessionID, next uint64, err error) {
 	pattern := escapeGlob(s.Prefix) + ":{?}:s:*"

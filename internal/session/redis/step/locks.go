@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// Locks serializes the steps of one process that change the same key. Of simultaneous
-// steps Redis accepts one, and the others must read again; between processes that still
-// happens.
+// Locks serializes the steps of one process that change the same key. Otherwise Redis would
+// accept one of several simultaneous steps, and the others would have to read again, as still
+// happens between processes.
 type Locks struct {
 	mu   sync.Mutex
 	held map[string]*keyLock

@@ -1,5 +1,5 @@
-// Package step has the steps that change a store in Redis: each is one script, which first
-// checks that what was read has not changed. Steps of one process take turns.
+// Package step has the steps that change a store in Redis. Each step is one script, which first
+// checks that the values that were read have not changed. Steps of one process take turns.
 package step
 
 import (
@@ -13,9 +13,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/redis/layout"
 )
 
-// Slack is how much longer than needed a key is kept. This process decides by its
-// clock what has ended, so a difference between its clock and that of Redis must not delete
-// keys early.
+// Slack is how much longer than needed a key is kept. This process decides by its own clock
+// what has ended; a difference from the clock of Redis must not delete keys early.
 const Slack = time.Minute
 
 // sealedPrefix is how many bytes of a sealed record are compared to detect a change. They
@@ -28,7 +27,7 @@ type Step struct {
 	checks  int
 	checked []string
 	changes []string
-	Ends    bool // it ends a session
+	Ends    bool // the step ends a session
 }
 
 // New returns a step that does nothing yet.
@@ -48,15 +47,15 @@ func (s *Step) key(key string) string {
 	return strconv.Itoa(i + 1)
 }
 
-// Holds checks that the beginning of a string has not changed; if was is empty, that there
+// Expect checks that the beginning of a string has not changed; if was is empty, that there
 // is no string.
-func (s *Step) Holds(key, was string) {
+func (s *Step) Expect(key, was string) {
 	s.checks++
 	s.checked = append(s.checked, s.key(key), "", was[:min(len(was), sealedPrefix)])
 }
 
-// HoldsField checks that a field of a hash has not changed.
-func (s *Step) HoldsField(key, field, was string) {
+// ExpectField checks that a field of a hash has not changed.
+func (s *Step) ExpectField(key, field, was string) {
 	s.checks++
 	s.checked = append(s.checked, s.key(key), field, was)
 }
@@ -95,14 +94,14 @@ func (s *Step) ListPerson(key, user string, life time.Duration) {
 	s.Change("person", key, user, Millis(life+Slack))
 }
 
-// Count lists a session in a sorted set until it ends, and its user in another at least as
-// long. A new session removes a few members that have ended at now.
+// Count lists a session in a sorted set until it ends, and its user in another set at least as
+// long. A new session also removes a few members that have ended at now.
 func (s *Step) Count(sessions, users, id, user string, end, now time.Time) {
 	s.Change("count", sessions, s.key(users), id, user, layout.MillisUp(end), Millis(end.Sub(now)+Slack), layout.Millis(now))
 }
 
-// Recount lists a user in a sorted set, if listed there, until the last of the sessions that
-// are left ends.
+// Recount changes until when a user is listed in a sorted set, if listed there: until the last
+// of the user's remaining sessions ends.
 func (s *Step) Recount(users, user string, end time.Time) {
 	s.Change("recount", users, user, layout.MillisUp(end))
 }
@@ -114,14 +113,14 @@ func (s *Step) Uncount(key, member string) { s.Change("uncount", key, member) }
 // only a few of them.
 func (s *Step) ForgetEnded(key string, now time.Time) { s.Change("forget", key, layout.Millis(now)) }
 
-// Millis returns a duration in milliseconds, at least one: Redis refuses others.
+// Millis returns a duration in milliseconds, at least one: Redis refuses a smaller number.
 func Millis(d time.Duration) string {
 	return strconv.FormatInt(max(1, int64((d+time.Millisecond-1)/time.Millisecond)), 10)
 }
 
-// The scripts run in Redis, each as one atomic step. Because of their first line, Redis
-// checks before it runs a script whether it may write: a server that is full or a replica
-// refuses all of it.
+// The scripts run in Redis, each as one atomic step. Because of their first line, Redis checks
+// whether a script may write before it runs the script: a full server or a replica refuses
+// the whole script.
 var (
 	//go:embed lua/step.lua
 	stepSource string

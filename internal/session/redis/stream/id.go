@@ -1,4 +1,4 @@
-// Package stream has what a replica knows of the streams of revocations in Redis.
+// Package stream has what a replica knows about the streams of revocations in Redis.
 package stream
 
 import (
@@ -15,7 +15,7 @@ import (
 // millisecond.
 type ID struct{ ms, seq uint64 }
 
-// ParseID returns [session.ErrCorrupt] for anything else.
+// ParseID parses an entry ID; [session.ErrCorrupt] for anything else.
 func ParseID(s string) (ID, error) {
 	left, right, ok := strings.Cut(s, "-")
 	ms, err := strconv.ParseUint(left, 10, 64)
@@ -31,7 +31,7 @@ func (id ID) String() string {
 	return strconv.FormatUint(id.ms, 10) + "-" + strconv.FormatUint(id.seq, 10)
 }
 
-// Compare is -1, 0 or 1, like [cmp.Compare].
+// Compare returns -1, 0 or 1, like [cmp.Compare].
 func (id ID) Compare(other ID) int {
 	return cmp.Or(cmp.Compare(id.ms, other.ms), cmp.Compare(id.seq, other.seq))
 }

@@ -24,7 +24,7 @@ func (l *Recent) Add(rev auth.Revocation, keep time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.forget(keep)
-	if rev.Erased != "" { // what names the user must not be appended again
+	if rev.Erased != "" { // entries that name the user must not be appended again
 		l.revs = slices.DeleteFunc(l.revs, func(one learned) bool {
 			return one.rev.User != (auth.User{}) && !one.rev.NotAfter.After(rev.NotAfter) && rev.Erased.Names(one.rev.User)
 		})
@@ -32,7 +32,7 @@ func (l *Recent) Add(rev auth.Revocation, keep time.Duration) {
 	l.revs = append(l.revs, learned{time.Now(), rev})
 }
 
-// forget removes what is no longer recent. It is called with l.mu held.
+// forget removes revocations that are no longer recent. It must be called with l.mu held.
 func (l *Recent) forget(keep time.Duration) {
 	old := 0
 	for old < len(l.revs) && time.Since(l.revs[old].at) > keep {

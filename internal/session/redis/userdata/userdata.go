@@ -1,5 +1,5 @@
-// Package userdata reads what the store in Redis has of one user, apart from the records of
-// the user's sessions, and adds changes of it to a step.
+// Package userdata reads the data of one user in Redis, apart from the records of the user's
+// sessions, and adds changes of this data to a step.
 package userdata
 
 import (
@@ -23,14 +23,14 @@ type User struct {
 	// Keys in Redis.
 	Index, Keys, Revoked, RevokedErased string
 
-	Sessions []layout.IndexedSession // sorted by their beginning; some may have ended
+	Sessions []layout.IndexedSession // sorted by their start; some may have ended
 
 	key        func(parts ...string) string // a key in the slot of the user
 	version    string
 	persons    []string // names
 	sealedKeys string
 	notAfter   string // Unix milliseconds; empty if there is no revocation
-	// notAfterErased is the same of a user who was erased.
+	// notAfterErased is the same for the user as an erased user.
 	notAfterErased string
 }
 
@@ -68,17 +68,18 @@ func Read(ctx context.Context, client rueidis.Client, v *session.Vault, u auth.U
 	return user, nil
 }
 
-// Holds checks that no other step has changed the user's sessions or session keys since.
-func (u *User) Holds(st *step.Step) { st.HoldsField(u.Index, layout.FieldVersion, u.version) }
+// ExpectSessions checks that no other step has changed the user's sessions or session keys
+// since they were read.
+func (u *User) ExpectSessions(st *step.Step) { st.ExpectField(u.Index, layout.FieldVersion, u.version) }
 
-// HoldsRevoked checks that the user was not revoked since.
-func (u *User) HoldsRevoked(st *step.Step) {
-	st.Holds(u.Revoked, u.notAfter)
-	st.Holds(u.RevokedErased, u.notAfterErased)
+// ExpectRevocations checks that the user was not revoked since then.
+func (u *User) ExpectRevocations(st *step.Step) {
+	st.Expect(u.Revoked, u.notAfter)
+	st.Expect(u.RevokedErased, u.notAfterErased)
 }
 
-// RevokedUntil is until when sessions of the user began that are revoked in Redis; the zero
-// time without any.
+// RevokedUntil returns until when the user is revoked in Redis, which covers the sessions that
+// began until then; the zero time without a revocation.
 func (u *User) RevokedUntil() (notAfter time.Time) {
 	for _, ms := range []string{u.notAfter, u.notAfterErased} {
 		if ms != "" {
@@ -132,7 +133,7 @@ func (u *User) DeleteIndex(st *step.Step) {
 }
 
 // Uncount stops counting sessions that a step ends. The user counts until the last of the
-// sessions that are left ends.
+// remaining sessions ends.
 func (u *User) Uncount(st *step.Step, ended []auth.SessionID, left []layout.IndexedSession) {
 	for _, id := range ended {
 		st.Uncount(u.key(layout.CountedSessions), string(id))

@@ -1,5 +1,5 @@
 #!lua
--- Delete a lease if the caller still has it.
+-- Delete a lease if the caller still holds it.
 if redis.call('GET', KEYS[1]) == ARGV[1] then
 	redis.call('DEL', KEYS[1])
 end

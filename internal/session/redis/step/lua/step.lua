@@ -38,8 +38,8 @@ local function keep(k, ms)
 	end
 end
 
--- trim deletes a few of the oldest entries of a stream whose revocations no token can
--- match any more.
+-- trim deletes a few of the oldest entries of a stream whose revocations no valid token can
+-- match.
 local function trim(k, now)
 	for _, entry in ipairs(redis.call('XRANGE', k, '-', '+', 'COUNT', 16)) do
 		local fields = entry[2]
@@ -51,16 +51,16 @@ local function trim(k, now)
 	end
 end
 
--- keepSet is keep for a set of which each login would extend the life: it extends it by an
--- hour more, and so not each time.
+-- keepSet is keep for a set whose life each login would extend. It extends the life by one
+-- hour more than needed, so that most logins need not extend it.
 local function keepSet(k, ms)
 	if redis.call('PTTL', k) < tonumber(ms) then
 		redis.call('PEXPIRE', k, ms + 3600000)
 	end
 end
 
--- prune removes at most that many members of a sorted set that have ended, and returns how
--- many there were.
+-- prune removes at most that many ended members of a sorted set, and returns the number of
+-- removed members.
 local function prune(k, now, most)
 	local ended = redis.call('ZRANGE', k, '-inf', now, 'BYSCORE', 'LIMIT', 0, most)
 	if #ended > 0 then
@@ -90,8 +90,8 @@ local changes = {
 		end
 		keep(k, ms)
 	end,
-	-- person lists a user under a unionid for at least ms milliseconds, and forgets users
-	-- whose time is over.
+	-- person lists a user under a unionid for at least ms milliseconds, and removes expired
+	-- users.
 	person = function(k)
 		local user, ms = arg(), arg()
 		local time = redis.call('TIME')
@@ -110,7 +110,7 @@ local changes = {
 		keep(k, ms)
 	end,
 	-- count lists a session until it ends, and its user at least as long. A new session
-	-- removes a few that have ended.
+	-- also removes a few ended members.
 	count = function(sessions)
 		local users = key()
 		local id, user, ends, ms, now = arg(), arg(), arg(), arg(), arg()

@@ -1,7 +1,7 @@
 #!lua
 -- The generic cell rate algorithm: the value of the key is when the allowance is complete
--- again, in microseconds of this server's clock. It returns how many microseconds to wait;
--- 0 if one was taken.
+-- again, in microseconds of this server's clock. It returns how many microseconds to wait,
+-- or 0 if one unit was taken.
 local each, burst = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = time[1] * 1000000 + time[2]
