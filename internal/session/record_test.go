@@ -17,7 +17,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// recode reads a record and writes it again, for each kind of record.
+// recode decodes a record and encodes it again, for each kind of record.
 var recode = map[string]func([]byte) ([]byte, error){
 	"session": recodeSession,
 	"ranked":  recodeSession,
@@ -64,7 +64,7 @@ func encodeFirst(s *auth.Session) ([]byte, error) {
 	return record, nil
 }
 
-// records are one good record of each kind.
+// records are one valid record of each kind.
 func records(t testing.TB) map[string][]byte {
 	t.Helper()
 	c := sessiontest.NewClock()
@@ -98,11 +98,11 @@ func TestRecordsAreStrict(t *testing.T) {
 	t.Parallel()
 	for kind, good := range records(t) {
 		if again, err := recode[kind](good); err != nil || !bytes.Equal(again, good) {
-			t.Errorf("%s: written again as %x, %v", kind, again, err)
+			t.Errorf("%s: encoded again as %x, %v", kind, again, err)
 		}
 		newer := bytes.Clone(good)
 		newer[0] = 9
-		bad := map[string][]byte{"empty": {}, "newer": newer, "one byte more": append(bytes.Clone(good), 0)}
+		bad := map[string][]byte{"empty": {}, "newer": newer, "trailing byte": append(bytes.Clone(good), 0)}
 		for n := range good {
 			bad["cut at "+strconv.Itoa(n)] = good[:n]
 		}
@@ -112,12 +112,12 @@ func TestRecordsAreStrict(t *testing.T) {
 			}
 		}
 		if _, err := recode[kind](newer); !strings.Contains(err.Error(), "version 9, this wxgate supports ") {
-			t.Errorf("%s: %v does not say which version it is", kind, err)
+			t.Errorf("%s: %v does not name the version", kind, err)
 		}
 	}
 }
 
-// TestFirstSessionRecord reads a session that wxgate wrote before it knew devices.
+// TestFirstSessionRecord reads a session from a wxgate that did not yet store devices.
 func TestFirstSessionRecord(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("testdata/session1.hex")
@@ -137,8 +137,8 @@ func TestFirstSessionRecord(t *testing.T) {
 	}
 }
 
-// TestChildSessionRecord reads a session with a parent as the first wxgate that had parents
-// wrote it.
+// TestChildSessionRecord reads a session with a parent, written by the first wxgate that
+// stored parents.
 func TestChildSessionRecord(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("testdata/session4.hex")
@@ -155,8 +155,8 @@ func TestChildSessionRecord(t *testing.T) {
 	}
 }
 
-// TestRevocationVersions: each kind of revocation has the lowest version that says it. A
-// wxgate of before session_limit, which supports 2, reads all but those of replaced sessions.
+// TestRevocationVersions: each kind of revocation has the lowest version that can express it.
+// A wxgate from before session_limit, which supports 2, reads all but those of replaced sessions.
 func TestRevocationVersions(t *testing.T) {
 	t.Parallel()
 	all := records(t)
@@ -173,8 +173,8 @@ func TestRevocationVersions(t *testing.T) {
 	}
 }
 
-// TestSessionVersions: a session without a risk has a record that an older wxgate reads, and
-// so has one without a parent.
+// TestSessionVersions: a session without a risk has a record that an older wxgate can read, and
+// so has a session without a parent.
 func TestSessionVersions(t *testing.T) {
 	t.Parallel()
 	all := records(t)
@@ -243,7 +243,7 @@ func TestZeroTimesSurvive(t *testing.T) {
 	}
 }
 
-// FuzzRecord: whatever is accepted is the one encoding of what it says.
+// FuzzRecord: an accepted record is the only encoding of its content.
 func FuzzRecord(f *testing.F) {
 	seeds, err := filepath.Glob("testdata/fuzz/FuzzRecord/*")
 	if err != nil || len(seeds) == 0 {
@@ -257,7 +257,7 @@ func FuzzRecord(f *testing.F) {
 			got, err := again(bytes.Clone(record))
 			switch {
 			case err == nil && !bytes.Equal(got, record):
-				t.Errorf("%s: %x is also written %x", kind, record, got)
+				t.Errorf("%s: %x is also encoded as %x", kind, record, got)
 			case err != nil && !errors.Is(err, session.ErrBadRecord):
 				t.Errorf("%s: %v, want ErrBadRecord", kind, err)
 			}

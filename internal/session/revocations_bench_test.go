@@ -11,7 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// filled is a set as a gateway has it after an hour of many logouts.
+// filled returns a set like that of a gateway after an hour of many logouts.
 func filled(c *sessiontest.Clock) *session.Set {
 	set := session.NewSet()
 	for range 20_000 {
@@ -58,8 +58,8 @@ func BenchmarkRevoked(b *testing.B) {
 	}
 }
 
-// BenchmarkRevokedErased is a request while the tokens of an erased user live: "miss", and
-// one keyed hash.
+// BenchmarkRevokedErased measures a request while the tokens of an erased user are valid: the
+// case "miss" plus one keyed hash.
 func BenchmarkRevokedErased(b *testing.B) {
 	c := sessiontest.NewClock()
 	set, id := filled(c), identity(c, sessiontest.Alice)
@@ -76,7 +76,7 @@ func BenchmarkRevokedErased(b *testing.B) {
 var revocations = flag.Int("wxgate.revocations", 100_000, "revocations in the set of TestRevocationsAreSmall")
 
 // TestRevocationsAreSmall bounds the memory of a revocation: docs/scale.md sizes machines
-// with it. A map that has just grown is half empty, and 57 bytes an entry then.
+// with it. A map that has just grown is half empty, and then takes 57 bytes an entry.
 func TestRevocationsAreSmall(t *testing.T) {
 	c := sessiontest.NewClock()
 	until := c.Now().Add(time.Hour)

@@ -43,7 +43,7 @@ func TestSetMatchesExactly(t *testing.T) {
 			set.Add(test.rev)
 			set.Add(test.rev)
 			if got := set.Revoked(id); got != test.want {
-				t.Fatalf("Revoked answers %v", got)
+				t.Fatalf("Revoked returned %v", got)
 			}
 			set.Sweep(until.Add(-time.Microsecond))
 			if got := set.Revoked(id); got != test.want {
@@ -56,7 +56,7 @@ func TestSetMatchesExactly(t *testing.T) {
 	}
 }
 
-// A token whose session ID nobody made could have begun at any time: refused.
+// A session ID that wxgate did not create could have begun at any time: it is refused.
 func TestSetRefusesForgedSessionID(t *testing.T) {
 	t.Parallel()
 	set := session.NewSet()
@@ -92,7 +92,7 @@ func TestSetKeepsTheLaterTimes(t *testing.T) {
 }
 
 // TestSetKeepsTheReason adds a replaced session's revocation before and after a plain one,
-// which lasts longer or less long.
+// which lasts longer or shorter.
 func TestSetKeepsTheReason(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -140,7 +140,7 @@ func TestWatch(t *testing.T) {
 	set.Add(auth.Revocation{Session: auth.NewSessionID(c.Now(), sessiontest.Alice), Until: c.Now().Add(time.Hour)})
 	set.Add(auth.Revocation{User: sessiontest.Alice, NotAfter: c.Now().Add(-time.Second), Until: c.Now().Add(time.Hour)})
 	if ended.Load() != 0 || set.Watches() != 2 {
-		t.Fatalf("ended by what does not match; %d are watched", set.Watches())
+		t.Fatalf("ended by a revocation that does not match; %d are watched", set.Watches())
 	}
 	set.Add(auth.Revocation{Session: mine.Session, Until: c.Now().Add(time.Hour)})
 	set.Add(auth.Revocation{User: sessiontest.Alice, NotAfter: c.Now(), Until: c.Now().Add(time.Hour)})
@@ -158,7 +158,7 @@ func TestWatch(t *testing.T) {
 	late := 0
 	set.Watch(his, func() { late++ })()
 	if late != 1 || set.Watches() != 0 {
-		t.Fatalf("watching what is revoked: called %d times; %d are watched", late, set.Watches())
+		t.Fatalf("watching a revoked session: called %d times; %d are watched", late, set.Watches())
 	}
 }
 
@@ -168,15 +168,15 @@ func TestWatchKeys(t *testing.T) {
 	set := session.NewSet()
 	until := c.Now().Add(time.Hour)
 	called := 0
-	stop := set.WatchKeys(func() { called++; set.Len() }) // no lock is held
+	stop := set.WatchKeys(func() { called++; set.Len() }) // the set is not locked
 	set.Add(auth.Revocation{User: sessiontest.Alice, NotAfter: c.Now(), Until: until})
 	set.Add(auth.Revocation{Session: auth.NewSessionID(c.Now(), sessiontest.Alice), Until: until})
 	if called != 0 {
-		t.Fatal("called of revocations of no key")
+		t.Fatal("called for revocations that are not of a key")
 	}
 	set.Add(auth.Revocation{Key: "key1", Until: until})
 	if called != 1 {
-		t.Fatalf("called %d, want the one key that is in force by then", called)
+		t.Fatalf("called %d, want 1, after the key's revocation is in effect", called)
 	}
 	stop()
 	set.Add(auth.Revocation{Key: "key2", Until: until})
@@ -185,7 +185,7 @@ func TestWatchKeys(t *testing.T) {
 	}
 }
 
-// onRevoked may use the set: whoever ends a stream also stops its watch.
+// onRevoked may use the set: it usually stops its own watch.
 func TestWatchDoesNotDeadlock(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -200,11 +200,11 @@ func TestWatchDoesNotDeadlock(t *testing.T) {
 	})
 	set.Add(auth.Revocation{Key: id.Key, Until: c.Now().Add(time.Hour)})
 	if !called {
-		t.Fatal("not called, or before the revocation was in force")
+		t.Fatal("not called, or called before the revocation was in effect")
 	}
 }
 
-// However streams open while revocations come in, each is ended exactly once.
+// Streams that open while revocations are added are each ended exactly once.
 func TestWatchRace(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()

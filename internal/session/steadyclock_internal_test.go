@@ -7,7 +7,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// A wall clock that a test sets, beside a monotonic one.
+// twoClocks are a wall clock that a test sets, and a monotonic clock.
 type twoClocks struct {
 	wall      time.Time
 	monotonic time.Duration

@@ -8,8 +8,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// BenchmarkCreate is a login's write, alone and a hundred at once: the fsync is
-// shared.
+// BenchmarkCreate measures the write of a login, alone and a hundred at once, which share an
+// fsync.
 func BenchmarkCreate(b *testing.B) {
 	for name, parallel := range map[string]int{"alone": 0, "100 at once": 50} {
 		b.Run(name, func(b *testing.B) {

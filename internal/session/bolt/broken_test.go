@@ -14,7 +14,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// closedFile is a store with sessions, keys and revocations, closed.
+// closedFile creates a store with sessions, keys and revocations, and closes it.
 func closedFile(t testing.TB, c *sessiontest.Clock) string {
 	t.Helper()
 	path := tempFile(t)
@@ -31,8 +31,8 @@ func closedFile(t testing.TB, c *sessiontest.Clock) string {
 	return path
 }
 
-// wantRefused opens and checks the file, and wants one class of error from both,
-// with advice.
+// wantRefused opens and checks the file, and expects the same class of error from both, with
+// advice.
 func wantRefused(t *testing.T, path string, want error, advice string) {
 	t.Helper()
 	_, openErr := bolt.Open(path, session.Options{})
@@ -71,13 +71,13 @@ func TestCorrupt(t *testing.T) {
 			sessiontest.Must(t, err)
 			sessiontest.Must(t, os.Truncate(path, info.Size()/2))
 		},
-		"all but the head zero": func(t *testing.T, path string) {
+		"zero after the head": func(t *testing.T, path string) {
 			info, err := os.Stat(path)
 			sessiontest.Must(t, err)
 			sessiontest.Must(t, os.Truncate(path, 2*4096))
 			sessiontest.Must(t, os.Truncate(path, info.Size()))
 		},
-		"schema of nobody": func(t *testing.T, path string) {
+		"unknown schema": func(t *testing.T, path string) {
 			edit(t, path, func(b buckets) { b.put("meta", "schema", []byte("one")) })
 		},
 		"bucket missing": func(t *testing.T, path string) {
@@ -112,14 +112,14 @@ func TestCheck(t *testing.T) {
 	}
 	for bucket, drop := range map[string]func(buckets, string){
 		"sessions": buckets.drop, "users": buckets.drop, "ends": buckets.drop, "revocations": buckets.drop,
-		"recent-b": buckets.dropAll, // which also has sessions that ended
+		"recent-b": buckets.dropAll, // which also has ended sessions
 	} {
 		path := closedFile(t, c)
 		edit(t, path, func(b buckets) { drop(b, bucket) })
 		report, err := bolt.Check(path)
 		sessiontest.Must(t, err)
 		if len(report.Problems) == 0 {
-			t.Errorf("an entry of %s is missing and nobody noticed", bucket)
+			t.Errorf("a missing entry of %s was not reported", bucket)
 		}
 	}
 	if _, err := bolt.Check(path + ".not"); !errors.Is(err, os.ErrNotExist) {
@@ -162,8 +162,8 @@ func TestCompact(t *testing.T) {
 	}
 }
 
-// A gateway that starts while a compaction ends wins the lock on the old file,
-// which nobody will ever open again. It must take the new one.
+// A gateway that starts while a compaction ends may lock the old file, which will never be
+// opened again. It must then open the new file.
 func TestOpenFollowsAReplacedFile(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()

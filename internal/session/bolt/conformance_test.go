@@ -21,8 +21,8 @@ func TestFileCounts(t *testing.T) { counts.Conform(t, openStore) }
 
 func TestFileLimits(t *testing.T) { limits.Conform(t, openStore) }
 
-// The same with a file that crashes: it is closed without notice, or copied at a
-// commit's end and the copy goes on.
+// TestModelFile crashes the file: it is closed without notice, or copied at the end of a commit,
+// and the copy is used from then on.
 func TestModelFile(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -39,7 +39,7 @@ func TestModelFile(t *testing.T) {
 		r := sessiontest.NewModelRun(t, c, store, nil)
 		r.Crash = func() sessiontest.Store {
 			old, from := file, path
-			if r.Rand.IntN(2) == 0 { // power loss: what is on the disk now is all
+			if r.Rand.IntN(2) == 0 { // power loss: only the current content of the disk remains
 				generation++
 				path = filepath.Join(dir, fmt.Sprintf("%d.db", generation))
 				sessiontest.CopyFile(t, from, path)
@@ -59,9 +59,9 @@ func TestModelFile(t *testing.T) {
 	})
 }
 
-// wantSound checks a copy: a read-only lock stays until a child that another test
-// is starting has closed its descriptors, and a bubble's clock does not wait for
-// that when the file is opened again.
+// wantSound checks a copy of the file. Another test may be starting a child, which keeps a
+// read-only lock until it has closed its descriptors; when the file is opened again, the clock
+// of a bubble does not wait for that.
 func wantSound(t testing.TB, path string) {
 	t.Helper()
 	checked := path + ".checked"

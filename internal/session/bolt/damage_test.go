@@ -14,8 +14,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// Whatever bytes of a file are damaged, it opens or says why not; and what opens
-// answers or says why not. Nothing takes the process down.
+// Whichever bytes of a file are damaged, opening the file succeeds or returns an error, and so
+// does each call afterwards. The process never ends.
 func TestDamageIsAnError(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -27,12 +27,12 @@ func TestDamageIsAnError(t *testing.T) {
 	const rounds = 400
 	for range rounds {
 		bad := append([]byte(nil), good...)
-		if rng.IntN(4) == 0 { // a page that was never written, or written elsewhere
+		if rng.IntN(4) == 0 { // a page that was not written, or written elsewhere
 			page := rng.IntN(len(bad)/4096) * 4096
 			from := rng.IntN(len(bad)/4096) * 4096
 			copy(bad[page:page+4096], good[from:from+4096])
 		}
-		for range 1 + rng.IntN(20) { // page heads are where damage hurts
+		for range 1 + rng.IntN(20) { // damage in page heads matters most
 			at := rng.IntN(len(bad)/4096)*4096 + rng.IntN(128)
 			bad[at] = byte(rng.Uint32())
 		}

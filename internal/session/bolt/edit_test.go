@@ -9,7 +9,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// buckets is a closed store's file in the hands of somebody with an editor.
+// buckets is the file of a closed store that a test edits directly.
 type buckets struct {
 	testing.TB
 	tx *bbolt.Tx

@@ -17,7 +17,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// crowd is a file with the sessions of many users, whose pages were written many times.
+// crowd is a file with sessions of many users, whose pages were rewritten many times.
 type crowd struct {
 	testing.TB
 	path  string
@@ -25,9 +25,9 @@ type crowd struct {
 	store *bolt.Store
 	c     *sessiontest.Clock
 	users []auth.User
-	// traces are what the file had of each user at any time.
+	// traces are the keys and values that the file had of each user at any time.
 	traces map[auth.User]map[string][]byte
-	// ended are the keys of sessions that were ended by themselves.
+	// ended are the keys of sessions that were ended individually.
 	ended map[string]bool
 }
 
@@ -46,7 +46,7 @@ func newCrowd(t testing.TB, users int) *crowd {
 	return in
 }
 
-// live has every user log in, refresh, fail to decrypt and log out, all mixed.
+// live makes every user log in, refresh, fail to decrypt and log out, in random order.
 func (in *crowd) live(rounds int) {
 	in.Helper()
 	for range rounds {
@@ -67,7 +67,7 @@ func (in *crowd) live(rounds int) {
 			}
 			in.note(u)
 			switch i % 4 {
-			case 1: // its ID outlives the user in the revocation, which is of a session by its ID
+			case 1: // its ID outlives the user in the session's revocation
 				sessiontest.End(in, in.store, two.ID)
 				key, _ := two.ID.Bytes()
 				in.ended[string(key[:])] = true
@@ -90,7 +90,7 @@ func (in *crowd) note(u auth.User) {
 	}
 }
 
-// found lists the traces of a user of which there is any part in the file.
+// found lists the traces of a user of which any part is in the file.
 func (in *crowd) found(u auth.User) (names []string) {
 	in.Helper()
 	file, err := os.ReadFile(in.path)
@@ -109,9 +109,9 @@ func (in *crowd) found(u auth.User) (names []string) {
 	return names
 }
 
-// parts are the beginning of a trace and its last bytes: a sealed value ends with its
-// ciphertext, and begins with a salt that it shares with others. The head of a session's
-// entry has two times, and then the user. Fewer than 16 bytes name nobody.
+// parts returns the beginning of a trace and its last bytes. A sealed value begins with a salt
+// that it shares with others, and ends with its ciphertext. The head of a session's entry has
+// two times before the user. Fewer than 16 bytes do not identify a user.
 func parts(trace []byte) [][]byte {
 	const n = 16
 	switch {
@@ -130,8 +130,8 @@ func (in *crowd) wantErased(u auth.User) {
 	}
 }
 
-// After an erasure, the file has no key and no sealed byte that it ever had of the user,
-// free pages and the rest behind the last page included. The other users are as before.
+// After an erasure, the file contains no key and no sealed byte of the user, even in free
+// pages and after the last page. The other users are unchanged.
 func TestEraseLeavesNoByte(t *testing.T) {
 	t.Parallel()
 	in := newCrowd(t, 60)
@@ -141,7 +141,7 @@ func TestEraseLeavesNoByte(t *testing.T) {
 	for i := 2; i < len(in.users); i += 7 {
 		u := in.users[i]
 		if n := len(in.found(u)); n < 10 {
-			t.Errorf("%d traces of %s before the erasure: nothing is tested", n, u.OpenID)
+			t.Errorf("%d traces of %s before the erasure: the test would prove nothing", n, u.OpenID)
 		}
 		_, err := in.store.Erase(t.Context(), u, in.c.Now(), in.c.Now().Add(sessiontest.Access))
 		sessiontest.Must(t, err)
@@ -154,24 +154,24 @@ func TestEraseLeavesNoByte(t *testing.T) {
 	wantSound(t, in.path)
 }
 
-// A user whose sessions all ended is in free pages only, and goes from there.
+// A user whose sessions have all ended is in free pages only, and is erased there.
 func TestEraseOfAUserWhoLoggedOut(t *testing.T) {
 	t.Parallel()
 	in := newCrowd(t, 40)
 	in.live(2)
 	u := in.users[2] // ended by EndUser
 	if len(in.found(u)) == 0 {
-		t.Fatal("nothing is tested")
+		t.Fatal("the test would prove nothing")
 	}
 	got, err := in.store.Erase(t.Context(), u, in.c.Now(), in.c.Now())
 	sessiontest.Must(t, err)
 	if got.Sessions != 0 {
-		t.Errorf("the receipt says %+v", got)
+		t.Errorf("Erase returned %+v", got)
 	}
 	in.wantErased(u)
 }
 
-// A crash after the commit leaves a mark: the next start's first sweep wipes the file.
+// A crash after the commit leaves a mark: the first sweep after the next start wipes the file.
 func TestWipeIsRepeatedAfterACrash(t *testing.T) {
 	t.Parallel()
 	in := newCrowd(t, 40)
@@ -193,7 +193,7 @@ func TestWipeIsRepeatedAfterACrash(t *testing.T) {
 	wantSound(t, crashed)
 }
 
-// A read transaction that began before the erasure sees the user to its end. The erasure is
+// A read transaction that began before the erasure sees the user until it ends. The erasure is
 // not acknowledged, and succeeds when it is repeated.
 func TestEraseWaitsForReaders(t *testing.T) {
 	t.Parallel()
@@ -231,20 +231,20 @@ func TestEraseWaitsForReaders(t *testing.T) {
 	in.wantErased(u)
 }
 
-// After the users of a person were erased, the file has no byte of any of them. Users who have
-// logged out are not found by the unionid: once they are erased too, nothing names the person.
-// Other persons are as before.
+// After the users of a person are erased, the file has no byte of any of them. A unionid does
+// not find users who have logged out: once they are erased too, nothing names the person.
+// Other persons are unchanged.
 func TestErasePersonLeavesNoByte(t *testing.T) {
 	t.Parallel()
 	in := newCrowd(t, 24)
-	in.live(2) // all of them are one person, some of whose users have logged out
+	in.live(2) // all users are one person; some have logged out
 	other := sessiontest.NewSession(sessiontest.Bob, in.c)
 	other.UnionID = "other"
 	sessiontest.Must(t, sessiontest.ErrOf(in.store.Create(t.Context(), other, auth.SessionKey{Key: "k"}, auth.SessionLimit{})))
 	person, err := in.store.Person("union")
 	sessiontest.Must(t, err)
 	if n := in.count(person); n == 0 {
-		t.Fatal("the file does not name the person: nothing is tested")
+		t.Fatal("the file does not name the person: the test would prove nothing")
 	}
 	users, err := in.store.UsersOf(t.Context(), "union")
 	sessiontest.Must(t, err)
@@ -275,7 +275,7 @@ func TestErasePersonLeavesNoByte(t *testing.T) {
 	wantSound(t, in.path)
 }
 
-// count returns how often the file has some bytes.
+// count returns how often the file contains part.
 func (in *crowd) count(part []byte) int {
 	in.Helper()
 	file, err := os.ReadFile(in.path)

@@ -13,11 +13,11 @@ import (
 	"github.com/wxgate/wxgate/internal/session/bolt/upgrade"
 )
 
-// SmallSteps has files merge the index of users every few logins, and upgrade in many
-// transactions. It is not safe for concurrent use with files.
+// SmallSteps makes files merge the index of users every few logins, and upgrade in many
+// transactions. It must not be called while files are in use.
 func SmallSteps() { recentLimit, upgrade.Step = 16, 7 }
 
-// Count counts what the file keeps, by a walk over it.
+// Count counts the records of the file by a walk over it.
 func (f *File) Count() session.Counts {
 	var counts contents
 	err := f.db.View(func(tx *bbolt.Tx) (err error) {
@@ -31,7 +31,7 @@ func (f *File) Count() session.Counts {
 }
 
 // Traces returns the keys and values of every bucket that name a user or one of the user's
-// sessions, by where they are.
+// sessions, by their location.
 func (s *Store) Traces(u auth.User) (traces map[string][]byte, err error) {
 	traces = make(map[string][]byte)
 	user := s.vault.HashUser(u)
@@ -56,7 +56,7 @@ func (s *Store) Traces(u auth.User) (traces map[string][]byte, err error) {
 	return traces, err
 }
 
-// EraseWithoutWipe is the first half of [Store.Erase]: what a crash leaves.
+// EraseWithoutWipe is the first half of [Store.Erase], as a crash leaves it.
 func (s *Store) EraseWithoutWipe(ctx context.Context, u auth.User) error {
 	return s.write(ctx, func(c *change) error {
 		_, err := c.erase(u, c.now, c.now)
@@ -64,7 +64,7 @@ func (s *Store) EraseWithoutWipe(ctx context.Context, u auth.User) error {
 	})
 }
 
-// Person is what the indexes have of a unionid.
+// Person returns the key of a unionid in the indexes.
 func (s *Store) Person(u auth.UnionID) (person []byte, err error) {
 	err = s.view(func(c *change) error {
 		person = bytes.Clone(c.person(u))

@@ -16,7 +16,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// Everything that returned nil is there after the file was closed and opened.
+// Everything that was acknowledged is present after the file was closed and opened again.
 func TestReopen(t *testing.T) {
 	t.Parallel()
 	c, path, box := sessiontest.NewClock(), tempFile(t), sessiontest.MustBox(t, sessiontest.SecretOne)
@@ -65,7 +65,7 @@ func TestFileIsForItsOwnerAlone(t *testing.T) {
 	}
 }
 
-// Whoever copies the file learns nothing of anybody, at whatever moment.
+// A copy of the file, taken at any moment, reveals nothing about any user.
 func TestNothingReadableAtRest(t *testing.T) {
 	t.Parallel()
 	c, path := sessiontest.NewClock(), tempFile(t)
@@ -101,8 +101,8 @@ func TestNothingReadableAtRest(t *testing.T) {
 	look("after the end")
 }
 
-// A record that was copied to another session's place does not open there: one
-// user must not get another's session.
+// A record that is copied to another session's place cannot be opened there: one user must not
+// get another's session.
 func TestRecordsDoNotMove(t *testing.T) {
 	t.Parallel()
 	c, path, box := sessiontest.NewClock(), tempFile(t), sessiontest.MustBox(t, sessiontest.SecretOne)
@@ -120,7 +120,7 @@ func TestRecordsDoNotMove(t *testing.T) {
 		if keys := sessiontest.KeysOf(t, store, s.User); len(keys) != 0 {
 			t.Errorf("%v got %v", s.User, keys)
 		}
-		sessiontest.Must(t, sessiontest.ErrOf(store.Create(t.Context(), sessiontest.NewSession(s.User, c), auth.SessionKey{Key: "k3"}, auth.SessionLimit{}))) // nobody is locked out
+		sessiontest.Must(t, sessiontest.ErrOf(store.Create(t.Context(), sessiontest.NewSession(s.User, c), auth.SessionKey{Key: "k3"}, auth.SessionLimit{}))) // no user is locked out
 		sessiontest.Must(t, sessiontest.ErrOf(store.EndUser(t.Context(), s.User, c.Now(), time.Time{})))
 		if !store.Set.Revoked(sessiontest.Bearer(s)) {
 			t.Error("a session that cannot be read cannot be ended either")

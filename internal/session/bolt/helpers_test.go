@@ -15,7 +15,7 @@ func openStore(t testing.TB, c *sessiontest.Clock) sessiontest.Store {
 	return openAt(t, filepath.Join(t.TempDir(), "sessions.db"), c, sessiontest.MustBox(t, sessiontest.SecretOne))
 }
 
-// openAt opens a file that the test closes, at its end or earlier.
+// openAt opens a file that is closed by the test or at its end.
 func openAt(t testing.TB, path string, c *sessiontest.Clock, box *seal.Box) sessiontest.Store {
 	t.Helper()
 	file := openFile(t, path, c)
@@ -43,7 +43,7 @@ func storeOn(t testing.TB, file *bolt.File, c *sessiontest.Clock, box *seal.Box)
 	}}
 }
 
-// tempFile is the path of a store that is not there yet, nor is its directory.
+// tempFile returns the path of a store that does not exist yet, nor does its directory.
 func tempFile(t testing.TB) string {
 	t.Helper()
 	return filepath.Join(t.TempDir(), "data", "sessions.db")

@@ -13,9 +13,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// The root secret is rotated on a running gateway: <one>, then <two> <one>, then
-// <two> alone. Nobody is logged out while both are there, and no revocation is
-// ever lost.
+// The root secret is rotated on a running gateway: <one>, then <two> <one>, then <two> alone.
+// No user is logged out while both are configured, and no revocation is ever lost.
 func TestRootSecretRotation(t *testing.T) {
 	t.Parallel()
 	c, path := sessiontest.NewClock(), tempFile(t)
@@ -31,12 +30,12 @@ func TestRootSecretRotation(t *testing.T) {
 		t.Fatalf("after the rotation: %v, %v", err, sessiontest.KeysOf(t, newConfig, sessiontest.Alice))
 	}
 	touch(t, newConfig, old.ID)
-	untouched := sessiontest.Begin(t, oldConfig, sessiontest.OtherAlice, c, "k3") // a request that was under way
+	untouched := sessiontest.Begin(t, oldConfig, sessiontest.OtherAlice, c, "k3") // a request in progress
 
 	sessiontest.Must(t, file.Close())
 	store := openAt(t, path, c, sessiontest.MustBox(t, sessiontest.SecretTwo))
 	if _, err := store.Session(t.Context(), old.ID); err != nil {
-		t.Errorf("a session that was written since the rotation: %v", err)
+		t.Errorf("a session written since the rotation: %v", err)
 	}
 	if !store.Set.Revoked(sessiontest.Bearer(ended)) || sessiontest.ErrOf(store.Create(t.Context(), sessiontest.NewSession(sessiontest.Bob, c), auth.SessionKey{}, auth.SessionLimit{})) == nil {
 		t.Error("revocations were lost with the old secret")
@@ -64,15 +63,15 @@ func TestOtherSecret(t *testing.T) {
 	sessiontest.Begin(t, store, sessiontest.Alice, c, "k1")
 	_, err := file.Store(sessiontest.MustBox(t, sessiontest.SecretTwo), c.Now)
 	if !errors.Is(err, session.ErrOtherSecret) || !strings.Contains(err.Error(), "secret <new> <old>") || !strings.Contains(err.Error(), path) {
-		t.Fatalf("got %v, want ErrOtherSecret that says what to do", err)
+		t.Fatalf("got %v, want ErrOtherSecret with advice", err)
 	}
 	if _, err := store.SessionKeys(t.Context(), sessiontest.Alice); err != nil {
-		t.Fatalf("the configuration that runs was hurt: %v", err)
+		t.Fatalf("the running configuration was affected: %v", err)
 	}
 }
 
-// A file that holds nothing is nobody's: a first start that failed with one
-// secret must not be in the way of the next with another.
+// An empty file belongs to no secret: a first start that failed with one secret must not
+// prevent the next start with another.
 func TestOtherSecretOfAnEmptyFile(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -81,8 +80,8 @@ func TestOtherSecretOfAnEmptyFile(t *testing.T) {
 	sessiontest.Begin(t, storeOn(t, file, c, sessiontest.MustBox(t, sessiontest.SecretTwo)), sessiontest.Alice, c, "k1")
 }
 
-// Looking at a file with a new secret, as a configuration does that fails later,
-// must not turn it away from the old one.
+// Opening a file with a new secret, for a configuration that fails later, must not make the
+// file unusable with the old secret.
 func TestOpeningWritesNothing(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -92,7 +91,7 @@ func TestOpeningWritesNothing(t *testing.T) {
 	storeOn(t, file, c, sessiontest.MustBox(t, sessiontest.SecretOne))
 }
 
-// A revocation that cannot be read may be of a stolen token.
+// A revocation that cannot be read may be that of a stolen token.
 func TestUnreadableRevocationIsNotIgnored(t *testing.T) {
 	t.Parallel()
 	c, path, box := sessiontest.NewClock(), tempFile(t), sessiontest.MustBox(t, sessiontest.SecretOne)
@@ -108,6 +107,6 @@ func TestUnreadableRevocationIsNotIgnored(t *testing.T) {
 	if _, err := file.Store(box, c.Now); !errors.Is(err, session.ErrCorrupt) {
 		t.Fatalf("got %v, want ErrCorrupt", err)
 	}
-	c.Advance(sessiontest.Life) // until nothing that it could match is valid
+	c.Advance(sessiontest.Life) // until every token that it could match has expired
 	storeOn(t, file, c, box)
 }

@@ -15,18 +15,17 @@ import (
 )
 
 const (
-	// killEnv tells the test binary that it is the process to be killed, and
-	// where its file is.
+	// killEnv marks the test binary as the process to be killed, and has the path of its
+	// file.
 	killEnv = "WXGATE_KILL_FILE"
-	// killMark begins the lines of the process's book: the testing package
-	// writes to standard output too.
+	// killMark begins the lines of the process's journal: the testing package writes to
+	// standard output too.
 	killMark = "wxgate-kill: "
 	// killWorkers log in and out at the same time, so that commits are shared.
 	killWorkers = 4
 )
 
-// TestKillChild is the process that TestKill kills. Run by itself it has nothing
-// to do.
+// TestKillChild is the process that TestKill kills. When run directly, it does nothing.
 func TestKillChild(t *testing.T) {
 	path := os.Getenv(killEnv)
 	if path == "" {
@@ -50,7 +49,7 @@ func TestKillChild(t *testing.T) {
 	wg.Wait()
 }
 
-// worker is one user, whose operations come one after the other.
+// worker is one user, whose operations run one after the other.
 type worker struct {
 	testing.TB
 	service *auth.Service
@@ -59,18 +58,18 @@ type worker struct {
 	grants  []*auth.Grant
 }
 
-// say writes one line of the book. A line that was written survives the kill.
+// say writes a line of the journal. A written line survives the kill.
 func (w *worker) say(format string, args ...any) {
 	if _, err := fmt.Fprintf(os.Stdout, "\n"+killMark+format+"\n", args...); err != nil {
 		w.Error(err)
 	}
 }
 
-// must ends the process by itself, which the parent takes for a failure.
+// must ends the process on an error, which the parent reports as a failure.
 func (w *worker) must(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1) //nolint:revive // it is a process of its own
+		os.Exit(1) //nolint:revive // this is a separate process
 	}
 }
 

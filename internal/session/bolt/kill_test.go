@@ -23,48 +23,48 @@ import (
 // killRounds is how often the process is killed.
 const killRounds = 30
 
-// acked is what a killed process had answered.
-type acked struct {
+// journal is what a killed process had acknowledged.
+type journal struct {
 	logins   map[auth.SessionID]auth.User
-	refresh  map[auth.SessionID]string // the last token that was handed out
+	refresh  map[auth.SessionID]string // the last issued token
 	ended    map[auth.SessionID]bool
-	maybe    map[auth.SessionID]bool // an end or a rotation was under way
+	maybe    map[auth.SessionID]bool // an end or a rotation was in progress
 	allEnded map[auth.User]auth.SessionID
 	keys     map[auth.KeyID]bool
 	// erased are the sessions of users who were erased, or may be.
 	erased map[auth.SessionID]bool
-	// single were ended by themselves, or may be: the revocation has the ID.
+	// single were ended individually, or may be: the revocation has the ID.
 	single map[auth.SessionID]bool
 }
 
-// TestKill kills a real process with SIGKILL at any moment of logins, refreshes,
-// logouts and key revocations, and looks that nothing it had answered is undone.
+// TestKill kills a real process with SIGKILL at any moment of logins, refreshes, logouts and
+// key revocations, and checks that nothing it had acknowledged is undone.
 func TestKill(t *testing.T) {
-	// Not in parallel: between fork and exec a child holds the files that other
-	// tests have open, and with them bbolt's locks. The model's clock is a fake
-	// one, on which the wait for a lock is over at once.
+	// Not in parallel: between fork and exec a child inherits the files that other tests
+	// have open, and with them bbolt's locks. The fake clock of the model test would end
+	// the wait for a lock at once.
 	path := filepath.Join(t.TempDir(), "sessions.db")
 	total := 0
-	book := newBook()
+	j := newJournal()
 	for round := range killRounds {
 		lines := killOne(t, path, round)
 		total += len(lines)
 		for _, line := range lines {
-			book.enter(t, line)
+			j.enter(t, line)
 		}
-		book.check(t, path)
+		j.check(t, path)
 		if t.Failed() {
 			t.Fatalf("after round %d", round)
 		}
 	}
 	if total < killRounds {
-		t.Fatalf("%d answers in %d rounds: nothing was tested", total, killRounds)
+		t.Fatalf("%d acknowledgements in %d rounds: too few", total, killRounds)
 	}
-	t.Logf("%d answers in %d rounds, none undone", total, killRounds)
+	t.Logf("%d acknowledgements in %d rounds, none undone", total, killRounds)
 }
 
-// killOne runs the process until it has answered a number of times that differs
-// with each round, kills it within the next operation, and returns what it said.
+// killOne runs the process until it has acknowledged a number of operations that differs with
+// each round, kills it within the next operation, and returns its journal.
 func killOne(t *testing.T, path string, round int) []string {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestKillChild$")
@@ -97,8 +97,8 @@ func killOne(t *testing.T, path string, round int) []string {
 	return lines
 }
 
-func newBook() *acked {
-	return &acked{
+func newJournal() *journal {
+	return &journal{
 		logins: map[auth.SessionID]auth.User{}, refresh: map[auth.SessionID]string{},
 		ended: map[auth.SessionID]bool{}, maybe: map[auth.SessionID]bool{},
 		allEnded: map[auth.User]auth.SessionID{}, keys: map[auth.KeyID]bool{},
@@ -106,50 +106,50 @@ func newBook() *acked {
 	}
 }
 
-// enter books one line: what will be done ("try") or what was ("did").
-func (a *acked) enter(t *testing.T, line string) {
+// enter adds a line of the journal: an operation that begins ("try") or has finished ("did").
+func (j *journal) enter(t *testing.T, line string) {
 	t.Helper()
 	var when, what, id, arg string
 	if n, err := fmt.Sscan(line, &when, &what, &id, &arg); err != nil || n != 4 {
-		return // cut off by the kill
+		return // truncated by the kill
 	}
 	sid := auth.SessionID(id)
 	switch when + " " + what {
 	case "try end", "try refresh":
-		a.maybe[sid] = true
-		a.single[sid] = a.single[sid] || what == "end"
+		j.maybe[sid] = true
+		j.single[sid] = j.single[sid] || what == "end"
 	case "did login":
 		u := auth.User{App: "wx1", OpenID: auth.OpenID(arg)}
-		a.logins[sid] = u
+		j.logins[sid] = u
 	case "did token", "did refresh":
-		a.refresh[sid] = arg
-		delete(a.maybe, sid)
+		j.refresh[sid] = arg
+		delete(j.maybe, sid)
 	case "did end":
-		a.ended[sid] = true
-		delete(a.maybe, sid)
+		j.ended[sid] = true
+		delete(j.maybe, sid)
 	case "try endall":
-		for s, u := range a.logins {
-			a.maybe[s] = a.maybe[s] || u.OpenID == auth.OpenID(arg)
+		for s, u := range j.logins {
+			j.maybe[s] = j.maybe[s] || u.OpenID == auth.OpenID(arg)
 		}
 	case "try erase":
-		for s, u := range a.logins {
-			if u.OpenID == auth.OpenID(arg) && !a.ended[s] {
-				a.maybe[s], a.erased[s] = true, true
+		for s, u := range j.logins {
+			if u.OpenID == auth.OpenID(arg) && !j.ended[s] {
+				j.maybe[s], j.erased[s] = true, true
 			}
 		}
 	case "did endall", "did erase":
-		for s, u := range a.logins {
+		for s, u := range j.logins {
 			if u.OpenID == auth.OpenID(arg) {
-				a.ended[s] = true
+				j.ended[s] = true
 			}
 		}
 	case "did key":
-		a.keys[auth.KeyID(arg)] = true
+		j.keys[auth.KeyID(arg)] = true
 	}
 }
 
-// check opens the file that the killed process left and holds it to the book.
-func (a *acked) check(t *testing.T, path string) {
+// check opens the file that the killed process left and compares it with the journal.
+func (j *journal) check(t *testing.T, path string) {
 	t.Helper()
 	wantSound(t, path)
 	file, err := bolt.Open(path, session.Options{})
@@ -157,41 +157,41 @@ func (a *acked) check(t *testing.T, path string) {
 	defer func() { sessiontest.Must(t, file.Close()) }()
 	store, err := file.Store(sessiontest.MustBox(t, sessiontest.SecretOne), time.Now)
 	sessiontest.Must(t, err)
-	for key := range a.keys {
+	for key := range j.keys {
 		if !file.Revocations().Revoked(&auth.Identity{Key: key}) {
 			t.Errorf("signing key %s is no longer revoked", key)
 		}
 	}
-	for id, user := range a.logins {
+	for id, user := range j.logins {
 		s, err := store.Session(t.Context(), id)
 		revoked := file.Revocations().Revoked(&auth.Identity{User: user, Session: id})
 		switch {
-		case a.ended[id] && (!errors.Is(err, auth.ErrNoSession) || !revoked):
+		case j.ended[id] && (!errors.Is(err, auth.ErrNoSession) || !revoked):
 			t.Errorf("session %s was ended: %v, revoked %v", id, err, revoked)
 		case (err == nil) == revoked:
 			t.Errorf("session %s: %v and revoked %v", id, err, revoked)
-		case !a.ended[id] && !a.maybe[id] && err != nil:
-			t.Errorf("session %s was answered and is gone: %v", id, err)
-		case err == nil && !a.maybe[id] && !knows(t, s, a.refresh[id]):
-			t.Errorf("session %s does not know the refresh token that was handed out", id)
+		case !j.ended[id] && !j.maybe[id] && err != nil:
+			t.Errorf("session %s was acknowledged and is gone: %v", id, err)
+		case err == nil && !j.maybe[id] && !knows(t, s, j.refresh[id]):
+			t.Errorf("session %s does not know the refresh token that was issued", id)
 		}
 	}
-	a.checkErased(t, path, file, store)
+	j.checkErased(t, path, file, store)
 }
 
-// checkErased looks that sessions which ended with an erasure are in no byte of the file,
-// once the first sweep has finished what the kill cut off.
-func (a *acked) checkErased(t *testing.T, path string, file *bolt.File, store auth.Store) {
+// checkErased checks that sessions which ended with an erasure are in no byte of the file, once
+// the first sweep has finished the interrupted wipe.
+func (j *journal) checkErased(t *testing.T, path string, file *bolt.File, store auth.Store) {
 	t.Helper()
 	_, err := file.Sweep(t.Context(), time.Now(), session.SweepLimit)
 	sessiontest.Must(t, err)
 	all, err := os.ReadFile(path)
 	sessiontest.Must(t, err)
-	for id := range a.erased {
+	for id := range j.erased {
 		key, _ := id.Bytes()
 		_, err := store.Session(t.Context(), id)
-		if errors.Is(err, auth.ErrNoSession) && !a.single[id] && bytes.Contains(all, key[:]) {
-			t.Errorf("session %s was erased with its user, and is in the file", id)
+		if errors.Is(err, auth.ErrNoSession) && !j.single[id] && bytes.Contains(all, key[:]) {
+			t.Errorf("session %s was erased with its user, but is in the file", id)
 		}
 	}
 }

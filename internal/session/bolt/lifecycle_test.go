@@ -12,7 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// After Close, every call says that the store is unavailable, and none hangs.
+// After Close, every call returns ErrStoreUnavailable, and none blocks.
 func TestClosed(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -38,7 +38,7 @@ func TestClosed(t *testing.T) {
 	}
 }
 
-// The sweeper sweeps by its ticker, reports what failed, and ends with the store.
+// TestSweeperFile: the sweeper sweeps at each tick, reports failures, and ends with the store.
 func TestSweeperFile(t *testing.T) {
 	t.Parallel()
 	path := tempFile(t)

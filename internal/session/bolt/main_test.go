@@ -9,8 +9,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/bolt"
 )
 
-// TestMain fails when a goroutine outlives the tests. They see more merges than a
-// gateway does; benchmarks do not.
+// TestMain fails when a goroutine outlives the tests. Tests merge more often than a gateway;
+// benchmarks do not.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if flag.Lookup("test.bench").Value.String() == "" {

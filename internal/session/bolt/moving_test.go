@@ -10,7 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// ImportAll imports all entries, of every kind, or none.
+// TestImportAll: ImportAll imports all entries, of every kind, or none.
 func TestImportAll(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -24,7 +24,7 @@ func TestImportAll(t *testing.T) {
 		t.Errorf("with an empty entry: %v, want ErrStoreUnavailable", err)
 	}
 	if _, err := store.Session(t.Context(), a.ID); !errors.Is(err, auth.ErrNoSession) {
-		t.Errorf("a part was imported: %v, want ErrNoSession", err)
+		t.Errorf("some entries were imported: %v, want ErrNoSession", err)
 	}
 	sessiontest.Must(t, store.ImportAll(t.Context(), entries))
 	_, err := store.Session(t.Context(), a.ID)

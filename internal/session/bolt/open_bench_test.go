@@ -17,8 +17,8 @@ import (
 
 var benchSessions = flag.Int("wxgate.sessions", 10_000, "sessions in the file of BenchmarkOpen")
 
-// BenchmarkOpen opens a file of many sessions, each of another user, as a start of
-// the gateway does.
+// BenchmarkOpen opens a file of many sessions, each of a different user, as a gateway does when
+// it starts.
 func BenchmarkOpen(b *testing.B) {
 	box, err := seal.New(bytes.Repeat([]byte("1"), seal.MinSecretBytes))
 	if err != nil {

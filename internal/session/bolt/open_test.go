@@ -12,9 +12,9 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// A branch that leads to itself is found by opening: bbolt would follow it until the
-// process has no memory left, and takes every site of the process with it.
-func TestOpenRefusesACircle(t *testing.T) {
+// Opening finds a branch page that points to itself: bbolt would follow it until the process
+// has no memory left, and every site of the process would go down.
+func TestOpenRefusesACycle(t *testing.T) {
 	t.Parallel()
 	const pageSize, branchFlag = 4096, 1
 	good, err := os.ReadFile(closedFile(t, sessiontest.NewClock()))
@@ -27,7 +27,7 @@ func TestOpenRefusesACircle(t *testing.T) {
 		if binary.NativeEndian.Uint64(page) != uint64(id) || binary.NativeEndian.Uint16(page[8:]) != branchFlag {
 			continue
 		}
-		binary.NativeEndian.PutUint64(page[16+8:], uint64(id)) // where the first element leads
+		binary.NativeEndian.PutUint64(page[16+8:], uint64(id)) // where the first element points
 		sessiontest.Must(t, os.WriteFile(path, bad, 0o600))
 		if _, err := bolt.Check(path); err == nil {
 			continue // a free page
@@ -38,7 +38,7 @@ func TestOpenRefusesACircle(t *testing.T) {
 			sessiontest.Must(t, file.Close())
 		}
 		if !errors.Is(err, session.ErrCorrupt) {
-			t.Errorf("page %d leads to itself: %v, want ErrCorrupt", id, err)
+			t.Errorf("page %d points to itself: %v, want ErrCorrupt", id, err)
 		}
 	}
 	if branches == 0 {

@@ -20,13 +20,13 @@ import (
 	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 )
 
-// Of the layout of bbolt: see package pages.
+// Constants of the layout of bbolt: see package pages.
 const (
 	pageHead   = 16
 	branchFlag = 0x01
 )
 
-// damagedFile has many sessions, and a leaf of them whose sizes are impossible.
+// damagedFile creates a file with many sessions and one leaf page with impossible sizes.
 func damagedFile(t *testing.T, box *seal.Box) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "sessions.db")
@@ -57,8 +57,8 @@ func damagedFile(t *testing.T, box *seal.Box) string {
 	return path
 }
 
-// TestDamageIsFoundAfterOpening: a large file opens before all of its pages were read.
-// Damage that is found later is reported once, and nothing is written.
+// TestDamageIsFoundAfterOpening: a large file opens before all of its pages are read. Damage
+// that is found later is reported once, and nothing is written.
 func TestDamageIsFoundAfterOpening(t *testing.T) {
 	t.Parallel()
 	box, err := seal.New(bytes.Repeat([]byte("1"), seal.MinSecretBytes))

@@ -15,9 +15,9 @@ import (
 	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 )
 
-// TestPagesOfACommit counts the pages that logins and refreshes write among many sessions:
-// a random key would cost each of them a leaf and a branch, and each page costs its copy,
-// its write and its part of a sync.
+// TestPagesOfACommit counts the pages that logins and refreshes write among many sessions. A
+// random key would cost each of them a leaf and a branch, and each page must be copied, written
+// and synced.
 func TestPagesOfACommit(t *testing.T) {
 	t.Parallel()
 	box, err := seal.New(bytes.Repeat([]byte("1"), seal.MinSecretBytes))

@@ -14,9 +14,9 @@ import (
 	"github.com/wxgate/wxgate/internal/session/bolt/layout"
 )
 
-var errOwn = errors.New("its own fault")
+var errOwn = errors.New("failed write")
 
-// After a write failed, being ready means that writing works again.
+// After a failed write, Ready reports whether writing works again.
 func TestReadyTriesToWriteAfterAFailure(t *testing.T) {
 	t.Parallel()
 	f, err := Open(filepath.Join(t.TempDir(), "r.db"), session.Options{})
@@ -32,8 +32,8 @@ func TestReadyTriesToWriteAfterAFailure(t *testing.T) {
 	}
 }
 
-// A file that cannot grow has room for a small write where it has none for a
-// login. It is not ready, however often it is asked.
+// A file that cannot grow may have room for a small write but not for a login. Then it is not
+// ready, however often Ready is called.
 func TestNotReadyWhereNoLoginFits(t *testing.T) {
 	t.Parallel()
 	f, err := Open(filepath.Join(t.TempDir(), "full.db"), session.Options{})
@@ -41,7 +41,7 @@ func TestNotReadyWhereNoLoginFits(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = f.Close() }()
-	f.db.MaxSize = 256 << 10 // stands for a full disk
+	f.db.MaxSize = 256 << 10 // simulates a full disk
 	login := func() error {
 		return f.commits.Do(func(tx *bbolt.Tx) (bool, error) {
 			for _, bucket := range [][]byte{layout.Sessions, layout.Users, layout.RecentA, layout.Ends} {
@@ -62,10 +62,10 @@ func TestNotReadyWhereNoLoginFits(t *testing.T) {
 	}
 	for i := range 3 {
 		if err := f.Ready(t.Context()); !errors.Is(err, auth.ErrStoreUnavailable) {
-			t.Fatalf("ready says %v after %d logouts, a login %v", err, i, login())
+			t.Fatalf("Ready returned %v after %d logouts, a login %v", err, i, login())
 		}
 		if err := logout(); err != nil {
-			t.Fatalf("the room of a logout is what this is about: %v", err)
+			t.Fatalf("there must be room for a logout: %v", err)
 		}
 	}
 	f.db.MaxSize = database.MaxBytes

@@ -16,9 +16,9 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// oldFile is a file that an older wxgate wrote, and what is in it: testdata/schema1.txt or
-// schema2.txt has a line for each session ("live" or "ended", session, app,
-// openid, refresh token) and for the session keys of each user, and the time.
+// oldFile is a file written by an older wxgate, with its content: testdata/schema1.txt or
+// schema2.txt has a line for each session ("live" or "ended", session, app, openid,
+// refresh token), for the session keys of each user, and for the time.
 type oldFile struct {
 	path     string
 	now      time.Time
@@ -62,7 +62,7 @@ func openOldFile(t *testing.T, schema int) oldFile {
 	return old
 }
 
-// Everything in a file of an older schema is there after the first start on it.
+// Everything in a file of an older schema is present after the first start with it.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	for _, schema := range []int{1, 2} {
@@ -88,7 +88,7 @@ func upgraded(t *testing.T, schema int) {
 	for _, s := range old.sessions {
 		got, err := store.Session(t.Context(), s.id)
 		revoked := store.Set.Revoked(&auth.Identity{Session: s.id, User: s.user})
-		if !s.live || s.user == sessiontest.Bob { // all of Bob's were ended last
+		if !s.live || s.user == sessiontest.Bob { // all sessions of Bob were ended last
 			if !errors.Is(err, auth.ErrNoSession) || !revoked {
 				t.Errorf("session %s had ended: %v, revoked %v", s.id, err, revoked)
 			}
@@ -104,7 +104,7 @@ func upgraded(t *testing.T, schema int) {
 			t.Errorf("%v has the keys %v, want %v", user, got, want)
 		}
 	}
-	wantUsersOf := func(want ...auth.User) { // besides carol, who is another person in one of the files
+	wantUsersOf := func(want ...auth.User) { // carol, too, is another person in one of the files
 		t.Helper()
 		got, err := store.UsersOf(t.Context(), "union")
 		sessiontest.Must(t, err)
@@ -132,7 +132,7 @@ func upgraded(t *testing.T, schema int) {
 		}
 	}))
 	if n, err := store.EndUser(t.Context(), sessiontest.Alice, c.Now(), time.Time{}); err != nil || n == 0 || store.Count().Sessions != lives-n {
-		t.Errorf("EndUser: %d, %v; %+v left of %d", n, err, store.Count(), lives)
+		t.Errorf("EndUser: %d, %v; %+v remain of %d", n, err, store.Count(), lives)
 	}
 	c.Advance(sessiontest.Life)
 	if _, err := store.Sweep(t.Context(), c.Now(), 5); err != nil || store.Count() != (session.Counts{}) {

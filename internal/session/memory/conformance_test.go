@@ -20,7 +20,7 @@ func TestMemoryLimits(t *testing.T) { limits.Conform(t, openMemory) }
 
 func TestModelMemory(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) { // the gathering of replays takes no time
+	synctest.Test(t, func(t *testing.T) { // in a bubble, waiting for replays takes no time
 		c := sessiontest.NewClock()
 		sessiontest.NewModelRun(t, c, openMemory(t, c), nil).Run(*sessiontest.ModelOperations)
 	})

@@ -12,8 +12,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// A full memory store ends the session that would end first by itself, and takes
-// the new one: a flood of logins must neither fill the machine nor stop logins.
+// TestMemoryIsBounded: a full memory store ends the session that would expire first, and
+// accepts the new one. A flood of logins must neither fill the memory nor stop logins.
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -31,10 +31,10 @@ func TestMemoryIsBounded(t *testing.T) {
 	c.Advance(time.Minute)
 	sessiontest.Begin(t, store, sessiontest.Alice, c, "k4")
 	if _, err := store.Session(t.Context(), second.ID); !errors.Is(err, auth.ErrNoSession) || !store.Revocations().Revoked(sessiontest.Bearer(second)) {
-		t.Errorf("the one that ends first: %v", err)
+		t.Errorf("the session that expires first: %v", err)
 	}
 	if _, err := store.Session(t.Context(), first.ID); err != nil {
-		t.Errorf("the one that was refreshed: %v", err)
+		t.Errorf("the refreshed session: %v", err)
 	}
 	if keys := sessiontest.KeysOf(t, store, sessiontest.Bob); len(keys) != 0 || store.Count().Sessions != 3 {
 		t.Errorf("bob's keys %v, %+v", keys, store.Count())
@@ -42,7 +42,7 @@ func TestMemoryIsBounded(t *testing.T) {
 	sessiontest.Must(t, store.Ready(t.Context()))
 }
 
-// The sweeper sweeps by its ticker, reports what failed, and ends with the store.
+// TestSweeperMemory: the sweeper sweeps at each tick, reports failures, and ends with the store.
 func TestSweeperMemory(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -63,8 +63,8 @@ func TestSweeperMemory(t *testing.T) {
 	})
 }
 
-// TestSweeperOutlivesAClockAhead: the sweeper goes by the clock of sweeps. While the wall
-// clock is a year ahead, it removes neither a revocation nor a live session.
+// TestSweeperOutlivesAClockAhead: the sweeper uses the steady clock. While the wall clock is a
+// year ahead, it removes neither a revocation nor a live session.
 func TestSweeperOutlivesAClockAhead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := sessiontest.NewClock()
@@ -76,7 +76,7 @@ func TestSweeperOutlivesAClockAhead(t *testing.T) {
 		const year = 365 * 24 * time.Hour
 		c.Advance(year)
 		store.Start()
-		time.Sleep(5 * time.Minute) // of sweeps, one each minute
+		time.Sleep(5 * time.Minute) // one sweep per minute
 		sessiontest.Must(t, store.Close())
 		c.Advance(-year)
 		if !store.Revocations().Revoked(sessiontest.Bearer(ended)) {

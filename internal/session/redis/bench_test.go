@@ -15,27 +15,27 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// The figures of docs/scale.md. Each is counted by Redis itself.
+// The benchmarks measure the figures of docs/scale.md. Redis itself counts them.
 
-// stranger is a user that nobody has seen, with an openid as long as WeChat's.
-func stranger() auth.User {
+// newUser returns a user that has never logged in, with an openid as long as WeChat's.
+func newUser() auth.User {
 	return auth.User{App: "wx4f4bc4dec97d474b", OpenID: auth.OpenID("o" + rand.Text() + "x")}
 }
 
-// benchServer is a redis-server for one benchmark, so that what it counts is that
-// benchmark's.
+// benchServer starts a redis-server for one benchmark, so that its counters belong to that
+// benchmark.
 func benchServer(b *testing.B) (*clientUnderTest, sessiontest.Store, *sessiontest.Clock) {
 	b.Helper()
 	c := sessiontest.NewClock()
 	server := sessiontest.StartRedis(b)
 	r, _ := openWith(b, c, redis.Config{Addresses: []string{server.Addr}})
 	store := storeOn(b, r, c)
-	sessiontest.Begin(b, store, stranger(), c, "warm") // loads the script, seals the store's key
+	sessiontest.Begin(b, store, newUser(), c, "warm") // loads the script, seals the store's key
 	return r, store, c
 }
 
-// traffic is what Redis was asked: the commands that the store sends, not those
-// that the scripts run or the followers send.
+// traffic is what the store's commands cost Redis, without the commands that the scripts run
+// or that the followers send.
 type traffic struct{ commands, micros, in, out float64 }
 
 func (r *clientUnderTest) traffic() traffic {
@@ -77,10 +77,10 @@ func cost(b *testing.B, r *clientUnderTest, operate func()) {
 func BenchmarkRedis(b *testing.B) {
 	operations := map[string]func(b *testing.B, store sessiontest.Store, c *sessiontest.Clock) func(){
 		"login": func(b *testing.B, store sessiontest.Store, c *sessiontest.Clock) func() {
-			return func() { sessiontest.Begin(b, store, stranger(), c, "tiihtNczf5v6AKRyjwEUhQ==") }
+			return func() { sessiontest.Begin(b, store, newUser(), c, "tiihtNczf5v6AKRyjwEUhQ==") }
 		},
 		"refresh": func(b *testing.B, store sessiontest.Store, c *sessiontest.Clock) func() {
-			s := sessiontest.NewSession(stranger(), c)
+			s := sessiontest.NewSession(newUser(), c)
 			current := auth.NewRefreshToken(s.ID)
 			s.Refresh = auth.StartRefresh(current)
 			sessiontest.Must(b, sessiontest.ErrOf(store.Create(b.Context(), s, auth.SessionKey{}, auth.SessionLimit{})))
@@ -94,11 +94,11 @@ func BenchmarkRedis(b *testing.B) {
 		},
 		"login and logout": func(b *testing.B, store sessiontest.Store, c *sessiontest.Clock) func() {
 			return func() {
-				sessiontest.End(b, store, sessiontest.Begin(b, store, stranger(), c, "tiihtNczf5v6AKRyjwEUhQ==").ID)
+				sessiontest.End(b, store, sessiontest.Begin(b, store, newUser(), c, "tiihtNczf5v6AKRyjwEUhQ==").ID)
 			}
 		},
 		"authenticated request": func(b *testing.B, store sessiontest.Store, c *sessiontest.Clock) func() {
-			id := sessiontest.Bearer(sessiontest.Begin(b, store, stranger(), c, "k"))
+			id := sessiontest.Bearer(sessiontest.Begin(b, store, newUser(), c, "k"))
 			return func() {
 				if store.Set.Revoked(id) {
 					b.Fatal("revoked")
@@ -114,8 +114,8 @@ func BenchmarkRedis(b *testing.B) {
 	}
 }
 
-// BenchmarkRedisMemory is what Redis holds for live sessions, and a gateway for
-// revocations, per 100,000 of either.
+// BenchmarkRedisMemory measures the memory that Redis uses for live sessions and a gateway
+// uses for revocations, per 100,000 of either.
 func BenchmarkRedisMemory(b *testing.B) {
 	const each = 100_000
 	b.Run("sessions in Redis", func(b *testing.B) {
@@ -123,7 +123,7 @@ func BenchmarkRedisMemory(b *testing.B) {
 		b.ResetTimer()
 		before := r.usedMemory()
 		for range b.N {
-			fill(each, func() { sessiontest.Begin(b, store, stranger(), c, "tiihtNczf5v6AKRyjwEUhQ==") })
+			fill(each, func() { sessiontest.Begin(b, store, newUser(), c, "tiihtNczf5v6AKRyjwEUhQ==") })
 		}
 		b.ReportMetric(float64(r.usedMemory()-before)/float64(b.N)/(1<<20), "MiB/100k")
 	})
@@ -132,7 +132,7 @@ func BenchmarkRedisMemory(b *testing.B) {
 		b.ResetTimer()
 		before := r.usedMemory()
 		for range b.N {
-			fill(each, func() { sessiontest.End(b, store, sessiontest.Begin(b, store, stranger(), c, "k").ID) })
+			fill(each, func() { sessiontest.End(b, store, sessiontest.Begin(b, store, newUser(), c, "k").ID) })
 		}
 		b.ReportMetric(float64(r.usedMemory()-before)/float64(b.N)/(1<<20), "MiB/100k")
 	})
@@ -150,7 +150,7 @@ func BenchmarkRedisMemory(b *testing.B) {
 	})
 }
 
-// fill does a thing n times, some at once.
+// fill calls do n times, some calls at once.
 func fill(n int, do func()) {
 	const workers = 16
 	var wg sync.WaitGroup
@@ -174,7 +174,7 @@ func (r *clientUnderTest) usedMemory() int64 {
 			return n
 		}
 	}
-	r.Fatal("Redis does not say how much memory it uses")
+	r.Fatal("Redis does not report its memory")
 	return 0
 }
 

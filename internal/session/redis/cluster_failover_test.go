@@ -13,8 +13,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// follow starts a replica of a master of a Cluster and waits until it has all and
-// may take over.
+// follow starts a replica of a master of a Cluster and waits until it has all data and may take
+// over.
 func follow(t testing.TB, nodes []node, of int) *sessiontest.RedisServer {
 	t.Helper()
 	bus := sessiontest.PortOf(sessiontest.FreeAddress(t))
@@ -36,12 +36,12 @@ func follow(t testing.TB, nodes []node, of int) *sessiontest.RedisServer {
 	return replica
 }
 
-// inCluster is a Cluster of three masters, some with a replica, a gateway on it
-// twice, and two users who are with different masters; at is alice's.
+// inCluster is a Cluster of three masters, some with a replica, two gateways that use it, and
+// two users on different masters; at is the index of alice's master.
 type inCluster struct {
 	nodes      []node
 	at         int
-	young      *sessiontest.RedisServer // the replica of alice's master
+	newMaster  *sessiontest.RedisServer // the replica of alice's master
 	one, other *redis.Client
 	store      sessiontest.Store
 	otherStore sessiontest.Store
@@ -65,7 +65,7 @@ func startInCluster(t testing.TB, c *sessiontest.Clock, acks int) *inCluster {
 	}
 	for i := range in.nodes {
 		if i == in.at {
-			in.young = follow(t, in.nodes, i)
+			in.newMaster = follow(t, in.nodes, i)
 		} else if acks > 0 {
 			follow(t, in.nodes, i)
 		}
@@ -82,9 +82,9 @@ func (in *inCluster) awaitFailover(t testing.TB) {
 	eventually(t, "ready again", func() bool { return in.one.Ready(t.Context()) == nil && in.other.Ready(t.Context()) == nil })
 }
 
-// A master of a Cluster that dies, where writes want an acknowledgement: nothing
-// that was answered is lost, and the users of the other masters notice nothing.
-// Until the new master has a replica, its users' writes are refused.
+// A master of a Cluster dies while writes require an acknowledgement: no acknowledged write is
+// lost, and users of the other masters are not affected. Until the new master has a replica,
+// writes of its users are refused.
 func TestClusterFailoverKeepsAcknowledged(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -104,17 +104,17 @@ func TestClusterFailoverKeepsAcknowledged(t *testing.T) {
 	}
 	eventually(t, "ready again", func() bool { return in.one.Ready(t.Context()) == nil && in.other.Ready(t.Context()) == nil })
 	if _, err := in.otherStore.Session(t.Context(), kept.ID); err != nil {
-		t.Errorf("a session that was acknowledged: %v", err)
+		t.Errorf("an acknowledged session: %v", err)
 	}
 	sessiontest.WantNoSession(t, in.otherStore, "acknowledged to be ended", ended.ID)
-	wantAdvice(t, "a login that no replica of Redis holds", create(sessiontest.Alice), "0 of 1", "its replicas are down")
-	in.nodes[in.at].Start(t) // which finds out that it is a replica now
+	wantAdvice(t, "a login without a replica of Redis", create(sessiontest.Alice), "0 of 1", "its replicas are down")
+	in.nodes[in.at].Start(t) // it becomes a replica
 	eventually(t, "logins work again", func() bool { return create(sessiontest.Alice) == nil })
 	eventually(t, "ready again", func() bool { return in.one.Ready(t.Context()) == nil })
 }
 
-// Without acknowledgements a failover loses what the replica had not yet. The
-// gateways put back the revocations that they know.
+// Without acknowledgements a failover loses the writes that the replica had not received. The
+// gateways append the revocations that they know again.
 func TestClusterFailoverLosesNoRevocation(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -122,26 +122,26 @@ func TestClusterFailoverLosesNoRevocation(t *testing.T) {
 	before, lost := sessiontest.Begin(t, in.store, sessiontest.Alice, c, "k1"), sessiontest.Begin(t, in.store, sessiontest.Alice, c, "k2")
 	sessiontest.End(t, in.store, before.ID)
 	eventually(t, "replicated", func() bool {
-		// A replica answers for its master to whoever says READONLY.
-		client := plainAdmin(t, in.young.Addr)
+		// READONLY makes a replica respond for its master.
+		client := plainAdmin(t, in.newMaster.Addr)
 		n, err := do(t, client, "DBSIZE").AsInt64()
 		masters, err2 := do(t, in.nodes[in.at].admin, "DBSIZE").AsInt64()
 		return err == nil && err2 == nil && n == masters
 	})
-	pid := processID(t, in.young)
+	pid := processID(t, in.newMaster)
 	sessiontest.Must(t, syscall.Kill(pid, syscall.SIGSTOP))
 	sessiontest.End(t, in.store, lost.ID)
-	eventually(t, "received by the other", func() bool { return in.otherStore.Set.Revoked(sessiontest.Bearer(lost)) })
+	eventually(t, "received by the other gateway", func() bool { return in.otherStore.Set.Revoked(sessiontest.Bearer(lost)) })
 	in.nodes[in.at].Stop()
 	sessiontest.Must(t, syscall.Kill(pid, syscall.SIGCONT))
 	in.awaitFailover(t)
 	for _, store := range []sessiontest.Store{in.store, in.otherStore} {
 		if _, err := store.Session(t.Context(), lost.ID); !errors.Is(err, auth.ErrNoSession) {
-			t.Errorf("ended, and back by the failover: got %v, want ErrNoSession", err)
+			t.Errorf("ended, and restored by the failover: got %v, want ErrNoSession", err)
 		}
 	}
-	eventually(t, "a gateway that starts now knows", func() bool {
-		late, lateStore := openPlainly(t, c, redis.Config{Addresses: []string{in.young.Addr}, Cluster: true})
+	eventually(t, "a gateway that starts now knows the revocations", func() bool {
+		late, lateStore := openPlainly(t, c, redis.Config{Addresses: []string{in.newMaster.Addr}, Cluster: true})
 		defer func() { sessiontest.Must(t, late.Close()) }()
 		return lateStore.Set.Revoked(sessiontest.Bearer(lost)) && lateStore.Set.Revoked(sessiontest.Bearer(before))
 	})

@@ -42,7 +42,7 @@ func startCluster(t testing.TB, n int) []node {
 		}
 	}
 	for _, one := range nodes {
-		eventually(t, "the Cluster is whole", func() bool {
+		eventually(t, "the Cluster is complete", func() bool {
 			info, err := do(t, one.admin, "CLUSTER", "INFO").ToString()
 			return err == nil && strings.Contains(info, "cluster_state:ok") && strings.Contains(info, fmt.Sprintf("cluster_known_nodes:%d", n))
 		})
@@ -50,7 +50,7 @@ func startCluster(t testing.TB, n int) []node {
 	return nodes
 }
 
-// owner is the master that has a key's slot.
+// owner returns the master that has a key's slot.
 func owner(t testing.TB, nodes []node, key string) (at int, slot int64) {
 	t.Helper()
 	slot, err := do(t, nodes[0].admin, "CLUSTER", "KEYSLOT", key).AsInt64()
@@ -84,8 +84,8 @@ func move(t testing.TB, nodes []node, slot int64, from, to int) {
 	}
 }
 
-// Three masters: the store works over them, and goes on while a slot with live
-// users moves from one to another.
+// TestRedisCluster: the store works with three masters, and continues to work while a slot with
+// live users moves from one master to another.
 func TestRedisCluster(t *testing.T) {
 	t.Parallel()
 	nodes := startCluster(t, 3)
@@ -137,14 +137,14 @@ func TestRedisCluster(t *testing.T) {
 			}
 		}
 		if n, known := r.Counts(t.Context()); !known || n.Sessions != listed || n.Users == 0 {
-			t.Errorf("it counts %+v, known %v; %d sessions are listed", n, known, listed)
+			t.Errorf("Counts returned %+v, known %v; %d sessions are listed", n, known, listed)
 		}
 		if listed != len(sessions) {
 			t.Errorf("%d sessions are listed, %d were exported", listed, len(sessions))
 		}
 		sessiontest.Must(t, r.Ready(t.Context()))
 	})
-	t.Run("single, without the word", func(t *testing.T) {
+	t.Run("single, without option cluster", func(t *testing.T) {
 		t.Parallel()
 		wantAdvice(t, "opening", openFully(t, redis.Config{Addresses: []string{nodes[0].Addr}, Prefix: "elsewhere"}), "MOVED", "add the option cluster")
 	})
@@ -179,14 +179,14 @@ func TestRedisCluster(t *testing.T) {
 			before := updates.Load()
 			move(t, nodes, slot, at, (at+1)%len(nodes))
 			at = (at + 1) % len(nodes)
-			eventually(t, "it goes on", func() bool { return updates.Load() > before+10 })
+			eventually(t, "updates continue", func() bool { return updates.Load() > before+10 })
 		}
 		stop()
 		<-done
 		got, err := otherStore.Session(t.Context(), spent.ID)
 		sessiontest.Must(t, err)
 		if n := int(updates.Load()); got.Refresh.Replays != n && got.Refresh.Replays != n+1 {
-			t.Errorf("%d updates of %d are left", got.Refresh.Replays, n)
+			t.Errorf("%d updates of %d were kept", got.Refresh.Replays, n)
 		}
 		t.Logf("%d updates, %d failed", updates.Load(), failed.Load())
 		sessiontest.End(t, store, kept.ID)

@@ -13,8 +13,8 @@ func TestRedis(t *testing.T) { sessiontest.Conform(t, openStore) }
 
 func TestRedisLimits(t *testing.T) { limits.Conform(t, openStore) }
 
-// The same with Redis, which a crash of the gateway leaves alone: another begins
-// where it stood. Replays wait in real time, so there are fewer operations.
+// TestModelRedis: after a crash of the gateway, another gateway continues with the data in
+// Redis. Replays wait in real time, so there are fewer operations.
 func TestModelRedis(t *testing.T) {
 	t.Parallel()
 	const share = 8 // of the operations

@@ -13,7 +13,7 @@ import (
 
 func TestRedisCounts(t *testing.T) { counts.Conform(t, openStore) }
 
-// Two machines, of which either logs in and out, say the same.
+// Two machines that both log users in and out have the same counts.
 func TestRedisCountsOfReplicas(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -22,7 +22,7 @@ func TestRedisCountsOfReplicas(t *testing.T) {
 	counts.Random(t, c, two[0].store, two[1].store)
 }
 
-// counted returns the members of the sets that count, ended or not.
+// counted returns the members of the sorted sets for counting, expired or not.
 func (r *clientUnderTest) counted() (members []string) {
 	r.Helper()
 	for _, pattern := range []string{"*:sessions", "*:users"} {
@@ -37,8 +37,8 @@ func (r *clientUnderTest) counted() (members []string) {
 	return members
 }
 
-// Sessions of a wxgate that did not count are counted once they are refreshed, and no
-// earlier: their end takes nothing off.
+// Sessions of a wxgate that did not count are counted after their next refresh, and not
+// earlier: their end must not lower the counts.
 func TestRedisCountsOlderSessions(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -57,7 +57,7 @@ func TestRedisCountsOlderSessions(t *testing.T) {
 	want := func(n int) {
 		t.Helper()
 		if got, known := r.Counts(t.Context()); !known || got != (session.Counts{Sessions: n, Users: n}) {
-			t.Errorf("the store says %+v, known %v; want %d of each", got, known, n)
+			t.Errorf("Counts returned %+v, known %v; want %d of each", got, known, n)
 		}
 	}
 	want(0)
@@ -68,8 +68,8 @@ func TestRedisCountsOlderSessions(t *testing.T) {
 	want(1)
 }
 
-// What has expired is removed from the sets that count by later logins, some at a time, and
-// all of a user's by an erasure.
+// Expired members are removed from the sorted sets for counting by later logins, a few at a
+// time, and all members of a user by an erasure.
 func TestRedisForgetsExpired(t *testing.T) {
 	t.Parallel()
 	const begun = 40
@@ -81,14 +81,14 @@ func TestRedisForgetsExpired(t *testing.T) {
 		c.Advance(time.Millisecond)
 	}
 	c.Advance(sessiontest.Idle)
-	// Another session keeps the sets, which expire with their last member.
+	// Another session keeps the sets alive: they expire with their last member.
 	sessiontest.Begin(t, store, sessiontest.Alice, c, "k2")
 	left := len(r.counted())
 	if left >= begun {
 		t.Errorf("%d members are left after a login, of %d sessions", left, begun)
 	}
 	if got, known := r.Counts(t.Context()); !known || got != (session.Counts{Sessions: 1, Users: 1}) {
-		t.Errorf("the store says %+v, known %v", got, known)
+		t.Errorf("Counts returned %+v, known %v", got, known)
 	}
 	sessiontest.Must(t, sessiontest.ErrOf(store.Erase(t.Context(), sessiontest.Alice, c.Now(), time.Time{})))
 	if members := r.counted(); len(members) != 0 {

@@ -11,8 +11,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// pieces are all keys, fields and values of a database. Sealed values are not cut: all of a
-// process begin with the same bytes.
+// pieces returns all keys, fields and values of a database. Sealed values are not split: all
+// values of a process begin with the same bytes.
 func (r *clientUnderTest) pieces() map[string]bool {
 	r.Helper()
 	pieces := make(map[string]bool)
@@ -25,13 +25,13 @@ func (r *clientUnderTest) pieces() map[string]bool {
 	return pieces
 }
 
-// traces are what operations added to Redis, and is not as common as a number.
+// traces returns what operations added to Redis, except for common values such as numbers.
 func traces(before, after map[string]bool) (traces []string) {
 	for piece := range after {
 		least := 16 // bytes; names of users have 22 characters
 		if !utf8.ValidString(piece) {
-			// Sealed values of one process begin with the same 21 bytes. A line break in
-			// one may cut off just those, which other users' values have too.
+			// Sealed values of one process begin with the same 21 bytes. A line break in a value
+			// may cut off just these bytes, which other users' values have too.
 			least = 32
 		}
 		if len(piece) >= least && !before[piece] && !strings.HasSuffix(piece, ":revoked") {
@@ -41,9 +41,9 @@ func traces(before, after map[string]bool) (traces []string) {
 	return traces
 }
 
-// After an erasure no live key of Redis has a key, a field or a value that the user's
-// operations ever wrote, on any replica's way: neither the first revocation of the user by
-// name, nor a copy that another replica appends again.
+// After an erasure, Redis has no live key, field or value that the user's operations ever wrote
+// on any replica: neither the first revocation of the user by name, nor a copy that another
+// replica appends again.
 func TestEraseLeavesNothingInRedis(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -71,9 +71,9 @@ func TestEraseLeavesNothingInRedis(t *testing.T) {
 	var second *auth.Session
 	note(func() { second = sessiontest.Begin(t, other.store, alice, c, "k2") })
 	if len(all) < 12 {
-		t.Fatalf("%d traces: nothing is tested", len(all))
+		t.Fatalf("%d traces: the test would prove nothing", len(all))
 	}
-	eventually(t, "the other replica knows", func() bool { return other.store.Set.Revoked(sessiontest.Bearer(first)) })
+	eventually(t, "the other replica knows the revocation", func() bool { return other.store.Set.Revoked(sessiontest.Bearer(first)) })
 	_, err := one.store.Erase(t.Context(), alice, c.Now(), c.Now().Add(sessiontest.Access))
 	sessiontest.Must(t, err)
 	wantNoTrace := func(when string) {
@@ -91,7 +91,7 @@ func TestEraseLeavesNothingInRedis(t *testing.T) {
 			return one.store.Set.Revoked(sessiontest.Bearer(s)) && other.store.Set.Revoked(sessiontest.Bearer(s))
 		})
 	}
-	// Neither replica knows the name any more, so neither repairs it.
+	// Both replicas have forgotten the name, so neither repairs it.
 	for _, r := range two {
 		for _, rev := range r.store.Set.Active(c.Now()) {
 			if rev.User != (auth.User{}) {
@@ -110,7 +110,7 @@ func TestEraseLeavesNothingInRedis(t *testing.T) {
 	wantNoTrace("after a repair")
 }
 
-// An entry by name that a replica appends which does not know of the erasure yet goes too.
+// An entry by name, appended by a replica that does not know of the erasure yet, is deleted too.
 func TestErasedUserIsNotNamedAgain(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -143,8 +143,8 @@ func TestErasedUserIsNotNamedAgain(t *testing.T) {
 	}
 }
 
-// After the users of a person were erased, no live key of Redis has a key, a field or a value
-// that their sessions wrote, the index of the person included.
+// After the users of a person are erased, Redis has no live key, field or value that their
+// sessions wrote, including the index of the person.
 func TestErasePersonLeavesNothingInRedis(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -169,7 +169,7 @@ func TestErasePersonLeavesNothingInRedis(t *testing.T) {
 		}
 	}
 	if persons == 0 || len(all) < 12 {
-		t.Fatalf("%d traces, %d of the person: nothing is tested", len(all), persons)
+		t.Fatalf("%d traces, %d of the person: the test would prove nothing", len(all), persons)
 	}
 	users, err := other.store.UsersOf(t.Context(), "union")
 	sessiontest.Must(t, err)

@@ -7,22 +7,22 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// How long Redis was away, for those who have waited since it went.
+// TestOutageArithmetic: Outage returns how long clients may have waited for Redis.
 func TestOutageArithmetic(t *testing.T) {
 	t.Parallel()
 	const grace = auth.RefreshGrace
 	for name, test := range map[string]struct {
-		last  *outage       // over before this one
-		began time.Duration // this one, which is over at an hour
-		since time.Duration // how long it is over
+		last  *outage       // which ended before this one
+		began time.Duration // of this outage, which ends after an hour
+		since time.Duration // the time since its end
 		want  time.Duration
 	}{
-		"just over":                 {nil, time.Hour - time.Minute, 0, time.Minute},
-		"over for the grace":        {nil, time.Hour - time.Minute, grace - time.Second, time.Minute},
-		"long over":                 {nil, time.Hour - time.Minute, grace + time.Second, 0},
-		"close upon another":        {&outage{time.Minute, time.Hour - time.Minute - grace}, time.Hour - time.Minute, 0, time.Hour - time.Minute},
-		"long after another":        {&outage{time.Minute, time.Hour - time.Minute - grace - 1}, time.Hour - time.Minute, 0, time.Minute},
-		"close upon a long one ago": {&outage{0, time.Hour - time.Second}, time.Hour - time.Second, grace + time.Second, 0},
+		"just ended":                   {nil, time.Hour - time.Minute, 0, time.Minute},
+		"ended within the grace":       {nil, time.Hour - time.Minute, grace - time.Second, time.Minute},
+		"ended long ago":               {nil, time.Hour - time.Minute, grace + time.Second, 0},
+		"soon after another":           {&outage{time.Minute, time.Hour - time.Minute - grace}, time.Hour - time.Minute, 0, time.Hour - time.Minute},
+		"long after another":           {&outage{time.Minute, time.Hour - time.Minute - grace - 1}, time.Hour - time.Minute, 0, time.Minute},
+		"soon after another, long ago": {&outage{0, time.Hour - time.Second}, time.Hour - time.Second, grace + time.Second, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -36,7 +36,7 @@ func TestOutageArithmetic(t *testing.T) {
 			f.failure.Store(&failure{})
 			f.recover(time.Hour)
 			if f.failure.Load() != nil {
-				t.Error("still in trouble")
+				t.Error("the failure has not ended")
 			}
 			if got := r.Outage(); got != test.want {
 				t.Errorf("got %v, want %v", got, test.want)
@@ -45,8 +45,8 @@ func TestOutageArithmetic(t *testing.T) {
 	}
 }
 
-// A virtual machine that was suspended for an hour: its monotonic clock stood still,
-// and its wall clock is right again. One whose clock was set back is as before.
+// TestStaleByEitherClock: the monotonic clock of a virtual machine stops while the machine is
+// suspended, and its wall clock is right afterwards. A wall clock that is set back changes nothing.
 func TestStaleByEitherClock(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct{ monotonic, wall, want time.Duration }{

@@ -23,7 +23,7 @@ var followerCount = flag.Int("wxgate.followers", 10, "gateways of BenchmarkFollo
 // for the busiest second of ten million users.
 const followPace = time.Second / 58
 
-// BenchmarkFollowers has many gateways follow the revocations of one Redis, as
+// BenchmarkFollowers measures many gateways that follow the revocations of one Redis;
 // docs/scale.md extrapolates to a thousand.
 func BenchmarkFollowers(b *testing.B) {
 	server := sessiontest.StartRedis(b)
@@ -72,7 +72,7 @@ func BenchmarkFollowers(b *testing.B) {
 	b.ReportMetric((after.cpu-before.cpu)/took*100, "%-of-a-core")
 }
 
-// openGateway opens Redis as a gateway does, with the clock of the machine.
+// openGateway opens Redis as a gateway does, with the machine's clock.
 func openGateway(b *testing.B, cfg redis.Config) *redis.Store {
 	b.Helper()
 	r, err := redis.Open(b.Context(), cfg, session.Options{})
@@ -83,7 +83,7 @@ func openGateway(b *testing.B, cfg redis.Config) *redis.Store {
 	return store
 }
 
-// serverUse is what Redis has used since it started, in seconds and bytes.
+// serverUse is what Redis has used since its start, in seconds and bytes.
 type serverUse struct{ cpu, out float64 }
 
 func (r *clientUnderTest) serverUse() (u serverUse) {

@@ -15,7 +15,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// processID is the process of a server.
+// processID returns the process ID of a server.
 func processID(t testing.TB, s *sessiontest.RedisServer) int {
 	t.Helper()
 	text, err := do(t, plainAdmin(t, s.Addr), "INFO", "server").ToString()
@@ -27,13 +27,13 @@ func processID(t testing.TB, s *sessiontest.RedisServer) int {
 			return id
 		}
 	}
-	t.Fatal("the server does not say which process it is")
+	t.Fatal("the server does not report its process ID")
 	return 0
 }
 
-// A server that takes connections and answers nothing, as behind a network that
-// loses every packet: however many operations come, none hangs, and soon each
-// fails at once. When it answers again, so does the store.
+// TestRedisFrozen: a server accepts connections but sends no responses, as behind a network
+// that loses every packet. No operation blocks, however many there are, and soon each fails at
+// once. When the server responds again, the store works again.
 func TestRedisFrozen(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -49,7 +49,7 @@ func TestRedisFrozen(t *testing.T) {
 			thaw()
 		}
 	}()
-	const most = 4 * time.Second // to find out; then nothing waits
+	const most = 4 * time.Second // to detect the failure; afterwards nothing waits
 	frozen := time.Now()
 	sessiontest.Together(2000, func(int) {
 		began := time.Now()
@@ -77,7 +77,7 @@ func TestRedisFrozen(t *testing.T) {
 		t.Errorf("stale for %v", stale)
 	}
 	thaw()
-	eventually(t, "well again", func() bool {
+	eventually(t, "working again", func() bool {
 		_, err := store.Session(t.Context(), s.ID)
 		return err == nil && r.Ready(t.Context()) == nil && r.Stale() < time.Second
 	})

@@ -10,8 +10,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// TestListAfterARestart: SCAN has another order on a server that started again, where the
-// next page could miss sessions. The operator starts again.
+// TestListAfterARestart: after a restart, SCAN returns keys in a different order, so the next
+// page could miss sessions. The operator must start from the first page.
 func TestListAfterARestart(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -19,7 +19,7 @@ func TestListAfterARestart(t *testing.T) {
 	r, _ := openWith(t, c, redis.Config{Addresses: []string{server.Addr}})
 	store := storeOn(t, r, c)
 	for range 30 {
-		sessiontest.Begin(t, store, stranger(), c, "k")
+		sessiontest.Begin(t, store, newUser(), c, "k")
 	}
 	q := auth.Query{Limit: 10}
 	page, err := store.List(t.Context(), q)
@@ -32,7 +32,7 @@ func TestListAfterARestart(t *testing.T) {
 		return !errors.Is(err, auth.ErrStoreUnavailable)
 	})
 	if !errors.Is(err, auth.ErrInvalidCursor) || !strings.Contains(err.Error(), "restarted") {
-		t.Errorf("got %v, want ErrInvalidCursor that says why", err)
+		t.Errorf("got %v, want ErrInvalidCursor with the reason", err)
 	}
 	q.Cursor = ""
 	if _, err := store.List(t.Context(), q); err != nil {

@@ -13,9 +13,9 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// While Redis is down every operation fails at once; when it is back, so is the
-// store, by itself, and what this replica knows is in the streams again although
-// Redis had kept nothing.
+// TestRedisOutage: while Redis is down, every operation fails at once. When Redis is back, the
+// store recovers by itself, and appends the revocations that this replica knows to the streams
+// again, although Redis lost everything.
 func TestRedisOutage(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -26,7 +26,7 @@ func TestRedisOutage(t *testing.T) {
 	sessiontest.End(t, one.store, ended.ID)
 	sessiontest.Must(t, sessiontest.ErrOf(other.store.EndUser(t.Context(), sessiontest.Bob, c.Now(), time.Time{})))
 	sessiontest.Must(t, one.Ready(t.Context()))
-	eventually(t, "each knows the other's", func() bool {
+	eventually(t, "each replica knows the other's revocation", func() bool {
 		return one.store.Set.Revoked(sessiontest.Bearer(byUser)) && other.store.Set.Revoked(sessiontest.Bearer(ended))
 	})
 
@@ -43,13 +43,13 @@ func TestRedisOutage(t *testing.T) {
 		}
 	}
 	if n, known := one.Counts(t.Context()); known {
-		t.Errorf("it counts %+v without Redis", n)
+		t.Errorf("Counts returned %+v without Redis", n)
 	}
 	if took := time.Since(began); took > time.Second {
 		t.Errorf("the failures took %v", took)
 	}
 	if !one.store.Set.Revoked(sessiontest.Bearer(ended)) {
-		t.Error("forgotten with Redis")
+		t.Error("the revocation was forgotten without Redis")
 	}
 	if one.Stale() <= 0 {
 		t.Errorf("stale for %v", one.Stale())
@@ -57,17 +57,17 @@ func TestRedisOutage(t *testing.T) {
 
 	server.Start(t)
 	eventually(t, "ready again", func() bool { return one.Ready(t.Context()) == nil && other.Ready(t.Context()) == nil })
-	if away, most := one.Outage(), time.Since(cut)+time.Second; away <= 0 || away > most {
-		t.Errorf("it says that it was away for %v, of at most %v", away, most)
+	if outage, most := one.Outage(), time.Since(cut)+time.Second; outage <= 0 || outage > most {
+		t.Errorf("got an outage of %v, want at most %v", outage, most)
 	}
 	sessiontest.Begin(t, one.store, sessiontest.Alice, c, "k4")
 	if n, known := other.Counts(t.Context()); !known || n != (session.Counts{Sessions: 1, Users: 1}) {
-		t.Errorf("it counts %+v, known %v, with Redis back", n, known)
+		t.Errorf("Counts returned %+v, known %v, with Redis back", n, known)
 	}
 	late, _ := openWith(t, c, one.cfg)
 	store := storeOn(t, late, c)
 	for name, id := range map[string]*auth.Identity{"session": sessiontest.Bearer(ended), "user": sessiontest.Bearer(byUser)} {
-		eventually(t, "a replica that started later knows of the "+name, func() bool { return store.Set.Revoked(id) })
+		eventually(t, "a replica that started later knows the revocation of the "+name, func() bool { return store.Set.Revoked(id) })
 	}
 	var early *auth.CreatedTooEarlyError
 	if err := sessiontest.ErrOf(store.Create(t.Context(), byUser, auth.SessionKey{}, auth.SessionLimit{})); !errors.As(err, &early) {
@@ -75,34 +75,34 @@ func TestRedisOutage(t *testing.T) {
 	}
 }
 
-// Two servers behind one name change places, and nothing hangs up: the gateway
-// leaves the one that is a replica now, and finds the other.
+// TestDemotedMasterIsLeft: two servers behind one name change roles, and no connection is
+// closed. The gateway leaves the server that is now a replica, and finds the other.
 func TestDemotedMasterIsLeft(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
 	old := sessiontest.StartRedis(t, fastSync, "0")
-	young := startReplica(t, old, fastSync, "0")
-	front := newSwitch(t, old.Addr)
-	r, store := openPlainly(t, c, redis.Config{Addresses: []string{front.addr}})
+	newMaster := startReplica(t, old, fastSync, "0")
+	proxy := newSwitchProxy(t, old.Addr)
+	r, store := openPlainly(t, c, redis.Config{Addresses: []string{proxy.addr}})
 	s := sessiontest.Begin(t, store, sessiontest.Alice, c, "k1")
 	eventually(t, "replicated", func() bool {
-		n, err := do(t, plainAdmin(t, young.Addr), "EXISTS", "wxgate:"+tagOf(sessiontest.Alice)+":s:"+string(s.ID)).AsInt64()
+		n, err := do(t, plainAdmin(t, newMaster.Addr), "EXISTS", "wxgate:"+tagOf(sessiontest.Alice)+":s:"+string(s.ID)).AsInt64()
 		return err == nil && n == 1
 	})
-	front.lead(young.Addr)
-	do(t, plainAdmin(t, young.Addr), "REPLICAOF", "NO", "ONE")
-	do(t, plainAdmin(t, old.Addr), "REPLICAOF", "127.0.0.1", sessiontest.PortOf(young.Addr))
-	eventually(t, "logins work on the other", func() bool {
+	proxy.redirect(newMaster.Addr)
+	do(t, plainAdmin(t, newMaster.Addr), "REPLICAOF", "NO", "ONE")
+	do(t, plainAdmin(t, old.Addr), "REPLICAOF", "127.0.0.1", sessiontest.PortOf(newMaster.Addr))
+	eventually(t, "logins work on the other server", func() bool {
 		return sessiontest.ErrOf(store.Create(t.Context(), sessiontest.NewSession(sessiontest.Alice, c), auth.SessionKey{Key: "k2"}, auth.SessionLimit{})) == nil
 	})
 	eventually(t, "ready", func() bool { return r.Ready(t.Context()) == nil })
 	if _, err := store.Session(t.Context(), s.ID); err != nil {
-		t.Errorf("a session of before: %v", err)
+		t.Errorf("an earlier session: %v", err)
 	}
 }
 
-// A failover brings back a session that was ended just before it: the write had
-// not reached the server that took over. Whoever knows of the end goes by it.
+// TestRevokedSessionStaysOver: a failover restores a session that ended just before, because the
+// write had not reached the new master. A replica that knows of the end refuses the session.
 func TestRevokedSessionStaysOver(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -120,12 +120,13 @@ func TestRevokedSessionStaysOver(t *testing.T) {
 		}
 	}
 	if _, err := one.store.Session(t.Context(), kept.ID); err != nil {
-		t.Errorf("one that nobody ended: %v", err)
+		t.Errorf("a session that was not ended: %v", err)
 	}
 }
 
-// A master whose replicas are gone takes each write, waits for them in vain and
-// fails it. Those that wait for their turn meanwhile do not wait as long again.
+// TestMissingAcksAreWaitedForOnce: a master without replicas accepts each write, waits for
+// acknowledgements in vain, and the write fails. Writes that wait for their turn do not wait
+// as long again.
 func TestMissingAcksAreWaitedForOnce(t *testing.T) {
 	t.Parallel()
 	const writers, ackTimeout = 10, 300 * time.Millisecond
@@ -153,7 +154,7 @@ func TestMissingAcksAreWaitedForOnce(t *testing.T) {
 
 	attempts := 0
 	err := store.Update(t.Context(), s.ID, func(*auth.Session) (auth.Verdict, error) {
-		attempts++ // and another replica comes between
+		attempts++ // as if another replica's write came between
 		sessiontest.Must(t, alone.store.Update(t.Context(), s.ID, func(*auth.Session) (auth.Verdict, error) { return auth.Save, nil }))
 		return auth.Save, nil
 	})
@@ -162,7 +163,7 @@ func TestMissingAcksAreWaitedForOnce(t *testing.T) {
 	}
 }
 
-// failures are the errors of every operation.
+// failures returns the error of every operation.
 func failures(ctx context.Context, r *redis.Client, store auth.Store, s *auth.Session, c *sessiontest.Clock) map[string]error {
 	_, sessionErr := store.Session(ctx, s.ID)
 	_, keysErr := store.SessionKeys(ctx, s.User)
@@ -183,8 +184,8 @@ func failures(ctx context.Context, r *redis.Client, store auth.Store, s *auth.Se
 	}
 }
 
-// FLUSHALL under running replicas: nothing hangs up, and yet they find out, found
-// the store again with the key they have, and put back what they know.
+// TestRedisFlushed: FLUSHALL closes no connection. The replicas notice it nevertheless, create
+// the store again with their key, and append the revocations that they know.
 func TestRedisFlushed(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -194,24 +195,24 @@ func TestRedisFlushed(t *testing.T) {
 	ended := sessiontest.Begin(t, one.store, sessiontest.Alice, c, "k1")
 	sessiontest.End(t, one.store, ended.ID)
 	do(t, one.admin, "FLUSHALL")
-	s := sessiontest.Begin(t, one.store, sessiontest.Bob, c, "k2") // before anybody noticed
+	s := sessiontest.Begin(t, one.store, sessiontest.Bob, c, "k2") // before any replica notices
 	late := func() sessiontest.Store {
 		r, _ := openWith(t, c, one.cfg)
 		return storeOn(t, r, c)
 	}
 	first := late()
 	for _, store := range []sessiontest.Store{one.store, other.store, first} {
-		eventually(t, "in force everywhere again", func() bool { return store.Set.Revoked(sessiontest.Bearer(ended)) })
+		eventually(t, "in effect everywhere again", func() bool { return store.Set.Revoked(sessiontest.Bearer(ended)) })
 	}
 	eventually(t, "in the stream again", func() bool {
 		n, err := do(t, one.admin, "XLEN", "wxgate:"+tagOf(sessiontest.Alice)+":revoked").AsInt64()
 		return err == nil && n > 0
 	})
 	if !late().Set.Revoked(sessiontest.Bearer(ended)) {
-		t.Error("lost with the flush")
+		t.Error("lost by the flush")
 	}
-	// A session that was written meanwhile can be read, or its client logs in
-	// again; nobody is answered with an error.
+	// A session that was written meanwhile can be read, or its client logs in again; no
+	// client gets an error.
 	for _, store := range []sessiontest.Store{one.store, other.store, first} {
 		if _, err := store.Session(t.Context(), s.ID); err != nil && !errors.Is(err, auth.ErrNoSession) {
 			t.Error(err)
@@ -222,7 +223,7 @@ func TestRedisFlushed(t *testing.T) {
 	}
 }
 
-// SCRIPT FLUSH, a restart and a failover make Redis forget the scripts.
+// TestRedisForgetsScripts: SCRIPT FLUSH, a restart and a failover make Redis forget the scripts.
 func TestRedisForgetsScripts(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -239,7 +240,7 @@ func TestRedisForgetsScripts(t *testing.T) {
 	}
 }
 
-// After Close, every call says that the store is closed, and none hangs.
+// TestRedisClosed: after Close, every call returns ErrStoreUnavailable, and none blocks.
 func TestRedisClosed(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()

@@ -17,7 +17,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// monitor hears every command that a server is sent.
+// monitor records every command that a server receives.
 type monitor struct {
 	mu   sync.Mutex
 	b    bytes.Buffer
@@ -33,13 +33,13 @@ func startMonitor(t testing.TB, addr string) *monitor {
 	m := &monitor{done: make(chan struct{})}
 	go func() {
 		defer close(m.done)
-		_, _ = io.Copy(m, conn) // to the end of the connection
+		_, _ = io.Copy(m, conn) // until the connection is closed
 	}()
 	t.Cleanup(func() {
 		sessiontest.Must(t, conn.Close())
 		<-m.done
 	})
-	eventually(t, "monitored", func() bool { return m.heard("OK") })
+	eventually(t, "monitored", func() bool { return m.has("OK") })
 	return m
 }
 
@@ -49,13 +49,13 @@ func (m *monitor) Write(p []byte) (int, error) {
 	return m.b.Write(p)
 }
 
-func (m *monitor) heard(text string) bool {
+func (m *monitor) has(text string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return strings.Contains(m.b.String(), text)
 }
 
-// everything is each key of a database and all that is in it.
+// everything returns each key of a database with its content.
 func (r *clientUnderTest) everything() string {
 	r.Helper()
 	var all strings.Builder
@@ -65,7 +65,7 @@ func (r *clientUnderTest) everything() string {
 	return all.String()
 }
 
-// entries are all keys, values of strings, and members of sets, and fields of hashes and streams with their values.
+// entries returns all keys with their values: strings, members of sets, and fields of hashes and streams.
 func (r *clientUnderTest) entries() (entries [][]string) {
 	r.Helper()
 	keys, err := do(r, r.admin, "KEYS", "*").AsStrSlice()
@@ -101,19 +101,19 @@ func (r *clientUnderTest) entries() (entries [][]string) {
 				add(entry.FieldValues)
 			}
 		default:
-			r.Errorf("%s is a %s, which this test does not look into", key, kind)
+			r.Errorf("%s is a %s, which this test cannot read", key, kind)
 		}
 	}
 	return entries
 }
 
-// Whoever reads all of Redis, or hears all that it is sent, learns nothing of
-// anybody, at whatever moment.
+// TestNothingReadableInRedis: neither the content of Redis nor the commands sent to it reveal
+// anything about any user, at any moment.
 func TestNothingReadableInRedis(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
 	server := sessiontest.StartRedis(t)
-	heard := startMonitor(t, server.Addr)
+	received := startMonitor(t, server.Addr)
 	r, _ := openWith(t, c, redis.Config{Addresses: []string{server.Addr}})
 	store := storeOn(t, r, c)
 	user := auth.User{App: "wxMarkedApp", OpenID: "oMarkedOpenid"}
@@ -138,8 +138,8 @@ func TestNothingReadableInRedis(t *testing.T) {
 			if strings.Contains(all, mark) {
 				t.Errorf("%s: the %s is readable in Redis", when, name)
 			}
-			if heard.heard(mark) || heard.heard(strings.Trim(strconv.Quote(mark), `"`)) {
-				t.Errorf("%s: the %s was sent in clear", when, name)
+			if received.has(mark) || received.has(strings.Trim(strconv.Quote(mark), `"`)) {
+				t.Errorf("%s: the %s was sent unencrypted", when, name)
 			}
 		}
 	}
@@ -153,13 +153,13 @@ func TestNothingReadableInRedis(t *testing.T) {
 	look("limited", err)
 	look("key revoked", store.RevokeKey(t.Context(), "MarkedKeyID", c.Now().Add(sessiontest.Access)))
 	look("user ended", sessiontest.ErrOf(store.EndUser(t.Context(), user, c.Now(), time.Time{})))
-	if !heard.heard("XADD") {
-		t.Error("the monitor does not hear what is sent")
+	if !received.has("XADD") {
+		t.Error("the monitor does not record the commands")
 	}
 }
 
-// Whatever is written ends by itself, but for the key of the store and what is
-// to be kept without end.
+// TestEverythingInRedisEnds: all keys expire, except for the key of the store and values that
+// are kept forever.
 func TestEverythingInRedisEnds(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -187,13 +187,13 @@ func TestEverythingInRedisEnds(t *testing.T) {
 	for _, key := range keys {
 		most := sessiontest.Idle + redis.ExpirySlack
 		if strings.HasSuffix(key, ":sessions") || strings.HasSuffix(key, ":users") {
-			most += time.Hour // so that not each login extends it
+			most += time.Hour // so that most logins need not extend it
 		}
 		if left := ends(key); (left < 0) != forever[key] || left > most {
 			t.Errorf("%s has %v to live", key, left)
 		}
 	}
-	// A refresh prolongs all that the session needs.
+	// A refresh extends the life of every key that the session needs.
 	c.Advance(time.Hour)
 	sessiontest.Must(t, store.Update(t.Context(), kept.ID, func(s *auth.Session) (auth.Verdict, error) {
 		s.IdleEnd = c.Now().Add(2 * sessiontest.Idle)
@@ -206,8 +206,8 @@ func TestEverythingInRedisEnds(t *testing.T) {
 	}
 }
 
-// Entries of the streams go when nothing can match them any more, some with each
-// that comes.
+// TestRedisTrimsStreams: entries are deleted when no token can match them, a few with each new
+// entry.
 func TestRedisTrimsStreams(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -229,7 +229,7 @@ func TestRedisTrimsStreams(t *testing.T) {
 	for range over {
 		do(t, r.admin, "XADD", stream, "*", "b", old["b"], "u", "1", "t", old["t"], "r", old["r"])
 	}
-	const each = 16 // entries that go with one that comes
+	const each = 16 // entries deleted with each new one
 	for i := range int64(over/each + 1) {
 		revoke()
 		if want := max(over-each*(i+1), 0) + i + 1; length() != want {
@@ -238,7 +238,7 @@ func TestRedisTrimsStreams(t *testing.T) {
 	}
 }
 
-// A replica forgets what is over, by itself.
+// TestRedisSweeps: a replica forgets expired revocations by itself.
 func TestRedisSweeps(t *testing.T) {
 	t.Parallel()
 	addr, database := sessiontest.SharedRedis(t)

@@ -18,7 +18,7 @@ import (
 
 const redisPassword = "MarkedPassword"
 
-// wantAdvice wants a failure of the store that says what to do, and no password.
+// wantAdvice expects an error of the store that contains the parts, and no password.
 func wantAdvice(t testing.TB, what string, err error, parts ...string) {
 	t.Helper()
 	if !errors.Is(err, auth.ErrStoreUnavailable) {
@@ -27,7 +27,7 @@ func wantAdvice(t testing.TB, what string, err error, parts ...string) {
 	}
 	for _, part := range parts {
 		if !strings.Contains(err.Error(), part) {
-			t.Errorf("%s: %q does not say %q", what, err, part)
+			t.Errorf("%s: %q does not contain %q", what, err, part)
 		}
 	}
 	if strings.Contains(err.Error(), redisPassword) {
@@ -48,7 +48,7 @@ func openFully(t testing.TB, cfg redis.Config) error {
 	return err
 }
 
-// keepBusy has a server run a script that does not end.
+// keepBusy makes a server run a script that does not end.
 func keepBusy(t testing.TB, s *sessiontest.RedisServer) {
 	t.Helper()
 	client := plainAdmin(t, s.Addr)
@@ -63,8 +63,8 @@ func keepBusy(t testing.TB, s *sessiontest.RedisServer) {
 	})
 }
 
-// What stands in the way of opening, and what the operator is told.
-func TestOpenRedisSaysWhatIsWrong(t *testing.T) {
+// TestOpenRedisSaysWhatIsWrong: each failure to open Redis has advice for the operator.
+func TestOpenRedisAdvice(t *testing.T) {
 	t.Parallel()
 	server := sessiontest.StartRedis(t, "--requirepass", redisPassword, "--user", "few", "on", ">"+redisPassword, "~*", "-@all", "+info", "+hello")
 	web := httptest.NewServer(http.NotFoundHandler())
@@ -73,16 +73,16 @@ func TestOpenRedisSaysWhatIsWrong(t *testing.T) {
 	keepBusy(t, busy)
 	do(t, plainAdmin(t, crowded.Addr), "CONFIG", "SET", "maxclients", "1")
 	for name, test := range map[string]struct {
-		cfg  redis.Config
-		says []string
+		cfg    redis.Config
+		advice []string
 	}{
 		"busy":                 {redis.Config{Addresses: []string{busy.Addr}}, []string{"BUSY", "SCRIPT KILL"}},
 		"too many connections": {redis.Config{Addresses: []string{crowded.Addr}}, []string{"max number of clients", "raise maxclients"}},
 		"no address":           {redis.Config{}, []string{"address is required"}},
-		"nobody there":         {redis.Config{Addresses: []string{sessiontest.FreeAddress(t)}}, []string{"refused", "check that it is running"}},
+		"no server":            {redis.Config{Addresses: []string{sessiontest.FreeAddress(t)}}, []string{"refused", "check that it is running"}},
 		"no password":          {redis.Config{Addresses: []string{server.Addr}}, []string{"NOAUTH", "set username and password"}},
 		"wrong password":       {redis.Config{Addresses: []string{server.Addr}, Password: redisPassword + "?"}, []string{"WRONGPASS", "check username and password"}},
-		"wrong user":           {redis.Config{Addresses: []string{server.Addr}, Username: "nobody", Password: redisPassword}, []string{"WRONGPASS", "check username and password"}},
+		"wrong user":           {redis.Config{Addresses: []string{server.Addr}, Username: "unknown", Password: redisPassword}, []string{"WRONGPASS", "check username and password"}},
 		"too few rights":       {redis.Config{Addresses: []string{server.Addr}, Username: "few", Password: redisPassword}, []string{"NOPERM", "permissions"}},
 		"no such database":     {redis.Config{Addresses: []string{server.Addr}, Password: redisPassword, Database: 99}, []string{"DB index is out of range"}},
 		"not a Cluster":        {redis.Config{Addresses: []string{server.Addr}, Password: redisPassword, Cluster: true}, []string{"not a Cluster", "remove the option cluster"}},
@@ -92,7 +92,7 @@ func TestOpenRedisSaysWhatIsWrong(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			began := time.Now()
-			wantAdvice(t, "opening", openFully(t, test.cfg), test.says...)
+			wantAdvice(t, "opening", openFully(t, test.cfg), test.advice...)
 			if took := time.Since(began); took > 5*time.Second {
 				t.Errorf("it took %v", took)
 			}
@@ -100,14 +100,14 @@ func TestOpenRedisSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// A server that answers and does not do what it is asked: logins fail with what
-// to do, the gateway is not ready, and is again when the server is well.
+// TestRedisRefuses: a server responds but refuses writes. Logins fail with advice, and the
+// gateway is not ready until the server accepts writes again.
 func TestRedisRefuses(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
-		refuse, relent []string // commands
-		says           []string
-		endsGoThrough  bool
+		refuse, restore []string // commands
+		advice          []string
+		endsGoThrough   bool
 	}{
 		"full":        {[]string{"CONFIG", "SET", "maxmemory", "1"}, []string{"CONFIG", "SET", "maxmemory", "0"}, []string{"OOM", "maxmemory"}, true},
 		"replica":     {[]string{"REPLICAOF", "127.0.0.1", "1"}, []string{"REPLICAOF", "NO", "ONE"}, []string{"READONLY", "is a replica"}, false},
@@ -124,21 +124,21 @@ func TestRedisRefuses(t *testing.T) {
 			create := func() error {
 				return sessiontest.ErrOf(store.Create(t.Context(), sessiontest.NewSession(sessiontest.Alice, c), auth.SessionKey{Key: "k2"}, auth.SessionLimit{}))
 			}
-			wantAdvice(t, "a login", create(), append(test.says, server.Addr)...)
-			wantAdvice(t, "ready", r.Ready(t.Context()), test.says...)
+			wantAdvice(t, "a login", create(), append(test.advice, server.Addr)...)
+			wantAdvice(t, "ready", r.Ready(t.Context()), test.advice...)
 			err := store.Update(t.Context(), s.ID, func(*auth.Session) (auth.Verdict, error) { return auth.End, nil })
 			if test.endsGoThrough != (err == nil) {
 				t.Errorf("a logout: %v", err)
 			}
-			do(t, r.admin, test.relent...)
+			do(t, r.admin, test.restore...)
 			eventually(t, "ready again", func() bool { return r.Ready(t.Context()) == nil })
 			eventually(t, "logins work again", func() bool { return create() == nil })
 		})
 	}
 }
 
-// A server that evicts what it likes when it is full is reported: revocations
-// would be among it.
+// TestRedisThatEvictsIsReported: a server that evicts any key when it is full is reported,
+// because it would evict revocations too.
 func TestRedisThatEvictsIsReported(t *testing.T) {
 	t.Parallel()
 	for policy, want := range map[string]bool{"noeviction": false, "allkeys-lru": true} {
@@ -154,7 +154,7 @@ func TestRedisThatEvictsIsReported(t *testing.T) {
 	}
 }
 
-// A server that reads its data from the disk says so, and is waited for.
+// TestRedisLoads: a server that still loads its data from disk is reported, and waited for.
 func TestRedisLoads(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()

@@ -19,7 +19,7 @@ type replica struct {
 	store sessiontest.Store
 }
 
-// replicas opens one Redis n times, as so many processes do.
+// replicas opens one Redis n times, like n processes.
 func replicas(t testing.TB, c *sessiontest.Clock, n int, cfg redis.Config) []replica {
 	t.Helper()
 	all := make([]replica, n)
@@ -31,22 +31,22 @@ func replicas(t testing.TB, c *sessiontest.Clock, n int, cfg redis.Config) []rep
 	return all
 }
 
-// eventually waits for what another replica has to hear first.
-func eventually(t testing.TB, what string, is func() bool) {
+// eventually waits for a condition, such as the receipt of another replica's revocation.
+func eventually(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	// A Cluster on a busy machine may need several elections, of four seconds each.
-	const patience = 30 * time.Second
-	deadline := time.Now().Add(patience)
-	for !is() {
+	const timeout = 30 * time.Second
+	deadline := time.Now().Add(timeout)
+	for !condition() {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within %v: %s", patience, what)
+			t.Fatalf("not within %v: %s", timeout, what)
 		}
 		<-time.After(5 * time.Millisecond)
 	}
 }
 
-// What one replica ends is refused by the other, whether it ran at the time or
-// started later.
+// TestRevocationReachesEveryReplica: what one replica revokes is refused by the other replicas,
+// whether they ran at the time or started later.
 func TestRevocationReachesEveryReplica(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -71,7 +71,7 @@ func TestRevocationReachesEveryReplica(t *testing.T) {
 	ended := map[string]*auth.Identity{"session": sessiontest.Bearer(byID), "lost session": sessiontest.Bearer(lost), "user": sessiontest.Bearer(byUser), "key": byKey}
 	for name, id := range ended {
 		if !one.store.Set.Revoked(id) {
-			t.Errorf("by %s: not in force when the call returned", name)
+			t.Errorf("by %s: not in effect when the call returned", name)
 		}
 		eventually(t, "revoked by "+name, func() bool { return other.store.Set.Revoked(id) })
 	}
@@ -79,11 +79,11 @@ func TestRevocationReachesEveryReplica(t *testing.T) {
 	store := storeOn(t, late, c)
 	for name, id := range ended {
 		if !store.Set.Revoked(id) {
-			t.Errorf("by %s: not in force on a replica that started later", name)
+			t.Errorf("by %s: not in effect on a replica that started later", name)
 		}
 	}
 	if store.Set.Revoked(sessiontest.Bearer(kept)) || other.store.Set.Revoked(sessiontest.Bearer(kept)) {
-		t.Error("what nobody ended is revoked")
+		t.Error("a session that was not ended is revoked")
 	}
 	mu.Lock()
 	defer mu.Unlock()
@@ -92,7 +92,7 @@ func TestRevocationReachesEveryReplica(t *testing.T) {
 	}
 }
 
-// Two replicas that change one session, or one user, at once lose nothing.
+// TestReplicasRace: two replicas that change one session, or one user, at once lose no change.
 func TestReplicasRace(t *testing.T) {
 	t.Parallel()
 	t.Run("updates of one session", func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestReplicasRace(t *testing.T) {
 		got, err := two[1].store.Session(t.Context(), s.ID)
 		sessiontest.Must(t, err)
 		if got.Refresh.Replays != sessiontest.AtOnce {
-			t.Fatalf("%d updates of %d are left", got.Refresh.Replays, sessiontest.AtOnce)
+			t.Fatalf("%d updates of %d were kept", got.Refresh.Replays, sessiontest.AtOnce)
 		}
 	})
 	t.Run("one refresh token", func(t *testing.T) {
@@ -167,7 +167,7 @@ func TestReplicasRace(t *testing.T) {
 			}
 			_, err := two[0].store.Session(t.Context(), s.ID)
 			for _, r := range two {
-				eventually(t, "there and not revoked, or ended and revoked", func() bool {
+				eventually(t, "stored and not revoked, or ended and revoked", func() bool {
 					return (err != nil) == r.store.Set.Revoked(sessiontest.Bearer(s))
 				})
 			}

@@ -10,8 +10,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// tripCounter passes connections on to a server and counts the round trips on them: a
-// request after a response. Commands that are sent together are one.
+// tripCounter forwards connections to a server and counts the round trips on them: each request
+// after a response. Commands that are sent together count once.
 type tripCounter struct {
 	listener net.Listener
 	server   string
@@ -67,7 +67,7 @@ func (p *tripCounter) accept() {
 	}
 }
 
-// pass copies until either side closes, and calls note before each piece.
+// pass copies data until either side closes, and calls note before each piece.
 func (p *tripCounter) pass(from, to net.Conn, note func()) {
 	defer func() { _, _ = from.Close(), to.Close() }()
 	buffer := make([]byte, 64<<10)
@@ -85,8 +85,8 @@ func (p *tripCounter) pass(from, to net.Conn, note func()) {
 	}
 }
 
-// fewest runs an operation some times and returns the fewest round trips that one took:
-// followers make some of their own meanwhile.
+// fewest runs an operation several times and returns the fewest round trips of one run: the
+// followers add some of their own.
 func (p *tripCounter) fewest(operate func()) int {
 	fewest := 1 << 10
 	for range 20 {
@@ -101,8 +101,8 @@ func (p *tripCounter) fewest(operate func()) int {
 	return fewest
 }
 
-// TestRoundTrips counts on the wire what docs/scale.md says: the time of a round trip is
-// most of what an operation takes in a network.
+// TestRoundTrips counts the round trips that docs/scale.md states: in a network, they take most
+// of the time of an operation.
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -110,7 +110,7 @@ func TestRoundTrips(t *testing.T) {
 	wire := newTripCounter(t, addr)
 	r, _ := openWith(t, c, redis.Config{Addresses: []string{wire.listener.Addr().String()}, Database: database})
 	store := storeOn(t, r, c)
-	user := stranger()
+	user := newUser()
 	s := sessiontest.NewSession(user, c)
 	current := auth.NewRefreshToken(s.ID)
 	s.Refresh = auth.StartRefresh(current)
@@ -119,10 +119,10 @@ func TestRoundTrips(t *testing.T) {
 		want int
 		do   func()
 	}{
-		"login of a new user":  {2, func() { sessiontest.Begin(t, store, stranger(), c, "k") }},
-		"login of a user":      {2, func() { sessiontest.Begin(t, store, user, c, "k") }},
-		"session keys":         {1, func() { sessiontest.KeysOf(t, store, user) }},
-		"an authenticated one": {0, func() { store.Set.Revoked(sessiontest.Bearer(s)) }},
+		"login of a new user":   {2, func() { sessiontest.Begin(t, store, newUser(), c, "k") }},
+		"login of a user":       {2, func() { sessiontest.Begin(t, store, user, c, "k") }},
+		"session keys":          {1, func() { sessiontest.KeysOf(t, store, user) }},
+		"authenticated request": {0, func() { store.Set.Revoked(sessiontest.Bearer(s)) }},
 		"refresh": {2, func() {
 			sessiontest.Must(t, store.Update(t.Context(), s.ID, func(s *auth.Session) (auth.Verdict, error) {
 				next, err := s.Refresh.Rotate(current, auth.NewRefreshToken(s.ID), c.Now(), auth.RefreshGrace)

@@ -13,7 +13,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// storeOver is a configuration of a replica with its own root secrets.
+// storeOver opens a configuration of a replica with its own root secrets.
 func storeOver(t testing.TB, r *clientUnderTest, c *sessiontest.Clock, secrets ...[]byte) sessiontest.Store {
 	t.Helper()
 	store, err := r.Store(t.Context(), sessiontest.MustBox(t, secrets...), c.Now)
@@ -21,9 +21,9 @@ func storeOver(t testing.TB, r *clientUnderTest, c *sessiontest.Clock, secrets .
 	return sessiontest.Store{Store: store, Set: r.Revocations(), Sweep: r.sweep, Count: r.count, Gauge: r.Counts}
 }
 
-// The root secret is rotated on one replica after the other, while all run. They
-// read each other's records all the time; in the end the old secret is gone and
-// nothing is lost.
+// TestRedisRootSecretRotation rotates the root secret on one replica after the other, while all
+// of them run. They can always read each other's records; in the end the old secret is removed
+// and nothing is lost.
 func TestRedisRootSecretRotation(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -35,7 +35,7 @@ func TestRedisRootSecretRotation(t *testing.T) {
 	sessiontest.Must(t, sessiontest.ErrOf(oldConfig.EndUser(t.Context(), sessiontest.Bob, c.Now(), time.Time{})))
 
 	rotated := storeOver(t, one, c, sessiontest.SecretTwo, sessiontest.SecretOne)
-	storeOver(t, one, c, sessiontest.SecretOne) // looking at the store does not turn it away
+	storeOver(t, one, c, sessiontest.SecretOne) // opening the store must not exclude the new secret
 	fresh := sessiontest.Begin(t, rotated, sessiontest.OtherAlice, c, "k3")
 	for name, store := range map[string]sessiontest.Store{"rotated": rotated, "not yet": notYet} {
 		for _, id := range []auth.SessionID{old.ID, fresh.ID} {
@@ -68,8 +68,8 @@ func TestRedisRootSecretRotation(t *testing.T) {
 	}
 }
 
-// Two replicas that each made a secret of their own are told, and the first one
-// goes on.
+// TestRedisOtherSecret: two replicas that each created their own secret get an error, and the
+// first one continues.
 func TestRedisOtherSecret(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -78,18 +78,18 @@ func TestRedisOtherSecret(t *testing.T) {
 	other, _ := openWith(t, c, cfg)
 	_, err := other.Store(t.Context(), sessiontest.MustBox(t, sessiontest.SecretTwo), c.Now)
 	if !errors.Is(err, session.ErrOtherSecret) || !strings.Contains(err.Error(), "secret <new> <old>") || !strings.Contains(err.Error(), cfg.Addresses[0]) {
-		t.Fatalf("got %v, want ErrOtherSecret that says what to do", err)
+		t.Fatalf("got %v, want ErrOtherSecret with advice", err)
 	}
 	sessiontest.Begin(t, store, sessiontest.Alice, c, "k1")
 	cfg.Prefix = "another"
 	third, _ := openWith(t, c, cfg)
 	if _, err := storeOver(t, third, c, sessiontest.SecretTwo).SessionKeys(t.Context(), sessiontest.Alice); err != nil {
-		t.Fatalf("with a prefix of its own: %v", err)
+		t.Fatalf("with a separate prefix: %v", err)
 	}
 }
 
-// A revocation that cannot be read may be of a stolen token: a replica neither
-// starts over it nor counts as up to date.
+// TestRedisUnreadableRevocation: a revocation that cannot be read may be that of a stolen token.
+// A replica does not start with it, and is not ready.
 func TestRedisUnreadableRevocation(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()

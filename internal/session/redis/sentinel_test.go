@@ -16,13 +16,13 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// plainAdmin is a connection to one server.
+// plainAdmin connects to one server.
 func plainAdmin(t testing.TB, addr string) rueidis.Client {
 	t.Helper()
 	return admin(t, rueidis.ClientOption{InitAddress: []string{addr}, ForceSingleClient: true})
 }
 
-// startReplica starts a replica of a server and waits until it has all.
+// startReplica starts a replica of a server and waits until it has all data.
 func startReplica(t testing.TB, of *sessiontest.RedisServer, args ...string) *sessiontest.RedisServer {
 	t.Helper()
 	replica := sessiontest.StartRedis(t, append(args, "--replicaof", "127.0.0.1", sessiontest.PortOf(of.Addr))...)
@@ -33,7 +33,7 @@ func startReplica(t testing.TB, of *sessiontest.RedisServer, args ...string) *se
 func awaitReplica(t testing.TB, replica *sessiontest.RedisServer) {
 	t.Helper()
 	client := plainAdmin(t, replica.Addr)
-	eventually(t, "the replica has all", func() bool {
+	eventually(t, "the replica has all data", func() bool {
 		info, err := client.Do(t.Context(), client.B().Info().Section("replication").Build()).ToString()
 		return err == nil && strings.Contains(info, "master_link_status:up")
 	})
@@ -56,8 +56,8 @@ func startSentinel(t testing.TB, master *sessiontest.RedisServer) *sessiontest.R
 
 const fastSync = "--repl-diskless-sync-delay"
 
-// A master that dies: another takes over, and the replicas of the gateway go on
-// by themselves with all that was acknowledged.
+// TestRedisSentinel: a master dies and a replica takes over. The gateways continue by themselves
+// with everything that was acknowledged.
 func TestRedisSentinel(t *testing.T) {
 	t.Parallel()
 	master := sessiontest.StartRedis(t, fastSync, "0", "--databases", "64")
@@ -69,7 +69,7 @@ func TestRedisSentinel(t *testing.T) {
 		return err == nil && len(all) == 1
 	})
 	cfg := redis.Config{Addresses: []string{sentinel.Addr}, Sentinel: "mymaster", AckTimeout: 2 * time.Second}
-	t.Run("before", func(t *testing.T) { // ends when what runs in it at once has
+	t.Run("before", func(t *testing.T) { // ends when its parallel subtests have ended
 		databases := make(chan int, 64)
 		for i := range cap(databases) {
 			databases <- i
@@ -86,7 +86,7 @@ func TestRedisSentinel(t *testing.T) {
 	t.Run("unknown master", func(t *testing.T) {
 		t.Parallel()
 		own := cfg
-		own.Sentinel = "nobody"
+		own.Sentinel = "unknown"
 		wantAdvice(t, "opening", openFully(t, own), "No such master", "check the name")
 	})
 	t.Run("failover", func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestRedisSentinel(t *testing.T) {
 		kept, ended := sessiontest.Begin(t, store, sessiontest.Alice, c, "k1"), sessiontest.Begin(t, store, sessiontest.Alice, c, "k2")
 		sessiontest.End(t, store, ended.ID)
 		master.Stop()
-		// A failover may be quicker than the store is found to be down.
+		// The failover may happen before the store is found to be down.
 		eventually(t, "an acknowledged session is read from the new master", func() bool {
 			_, err := otherStore.Session(t.Context(), kept.ID)
 			return err == nil && one.Ready(t.Context()) == nil && other.Ready(t.Context()) == nil
@@ -107,7 +107,7 @@ func TestRedisSentinel(t *testing.T) {
 		create := func() error {
 			return sessiontest.ErrOf(store.Create(t.Context(), sessiontest.NewSession(sessiontest.Bob, c), auth.SessionKey{Key: "k3"}, auth.SessionLimit{}))
 		}
-		wantAdvice(t, "a login that no replica of Redis holds", create(), "0 of 1", "its replicas are down")
+		wantAdvice(t, "a login without a replica of Redis", create(), "0 of 1", "its replicas are down")
 		wantAdvice(t, "ready", one.Ready(t.Context()), "0 of 1", "its replicas are down")
 		startReplica(t, replica, "--databases", "64")
 		eventually(t, "logins work again", func() bool { return create() == nil })
@@ -115,42 +115,42 @@ func TestRedisSentinel(t *testing.T) {
 	})
 }
 
-// A failover loses what was not yet on the server that took over. The replicas
-// that know it notice, and put it back.
+// TestFailoverLosesNoRevocation: a failover loses writes that the new master had not received.
+// The gateways that know the lost revocations notice that, and append them again.
 func TestFailoverLosesNoRevocation(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
 	old := sessiontest.StartRedis(t, fastSync, "0")
-	young := startReplica(t, old)
-	front := newSwitch(t, old.Addr)
-	cfg := redis.Config{Addresses: []string{front.addr}}
+	newMaster := startReplica(t, old)
+	proxy := newSwitchProxy(t, old.Addr)
+	cfg := redis.Config{Addresses: []string{proxy.addr}}
 	one, store := openPlainly(t, c, cfg)
 	other, otherStore := openPlainly(t, c, cfg)
 	kept, before := sessiontest.Begin(t, store, sessiontest.Alice, c, "k1"), sessiontest.Begin(t, store, sessiontest.Bob, c, "k2")
 	sessiontest.End(t, store, before.ID)
 	lost, byUser := sessiontest.Begin(t, store, sessiontest.Alice, c, "k3"), sessiontest.Begin(t, store, sessiontest.OtherAlice, c, "k4")
 	eventually(t, "replicated", func() bool {
-		n, err := do(t, plainAdmin(t, young.Addr), "EXISTS", "wxgate:"+tagOf(sessiontest.Alice)+":s:"+string(lost.ID)).AsInt64()
+		n, err := do(t, plainAdmin(t, newMaster.Addr), "EXISTS", "wxgate:"+tagOf(sessiontest.Alice)+":s:"+string(lost.ID)).AsInt64()
 		return err == nil && n == 1
 	})
-	do(t, plainAdmin(t, young.Addr), "REPLICAOF", "NO", "ONE")
+	do(t, plainAdmin(t, newMaster.Addr), "REPLICAOF", "NO", "ONE")
 	sessiontest.End(t, store, lost.ID)
 	sessiontest.Must(t, sessiontest.ErrOf(store.EndUser(t.Context(), sessiontest.OtherAlice, c.Now(), time.Time{})))
-	eventually(t, "received by the other", func() bool {
+	eventually(t, "received by the other gateway", func() bool {
 		return otherStore.Set.Revoked(sessiontest.Bearer(lost)) && otherStore.Set.Revoked(sessiontest.Bearer(byUser))
 	})
-	sessiontest.Must(t, one.Close()) // it made them, and is gone
+	sessiontest.Must(t, one.Close()) // it created the revocations, and is closed
 
-	front.turn(young.Addr)
+	proxy.failOver(newMaster.Addr)
 	eventually(t, "noticed", func() bool { return other.Outage() > 0 })
-	sessiontest.WantNoSession(t, otherStore, "ended, and back by the failover", lost.ID)
-	eventually(t, "a replica that starts now knows", func() bool {
+	sessiontest.WantNoSession(t, otherStore, "ended, and restored by the failover", lost.ID)
+	eventually(t, "a gateway that starts now knows the revocations", func() bool {
 		late, lateStore := openPlainly(t, c, cfg)
 		defer func() { sessiontest.Must(t, late.Close()) }()
 		return lateStore.Set.Revoked(sessiontest.Bearer(lost)) && lateStore.Set.Revoked(sessiontest.Bearer(byUser)) && lateStore.Set.Revoked(sessiontest.Bearer(before))
 	})
 	if _, err := otherStore.Session(t.Context(), kept.ID); err != nil || otherStore.Set.Revoked(sessiontest.Bearer(kept)) {
-		t.Errorf("what nobody ended: %v", err)
+		t.Errorf("a session that was not ended: %v", err)
 	}
 	_, lateStore := openPlainly(t, c, cfg)
 	var early *auth.CreatedTooEarlyError
@@ -159,9 +159,8 @@ func TestFailoverLosesNoRevocation(t *testing.T) {
 	}
 }
 
-// A master that lost its replicas may be master no more: a replica of the gateway
-// that hears it alone does not count as up to date, where Redis itself is told to
-// want replicas.
+// TestIsolatedMasterIsNotHeard: a master that lost its replicas may no longer be the master. If
+// Redis is configured to require replicas, a gateway that reaches only this master is not ready.
 func TestIsolatedMasterIsNotHeard(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()

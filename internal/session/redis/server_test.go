@@ -15,7 +15,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// admin is a plain connection of the tests, which sees all of a database.
+// admin is a plain connection for tests, which can access the whole database.
 func admin(t testing.TB, option rueidis.ClientOption) rueidis.Client {
 	t.Helper()
 	option.DisableCache = true
@@ -35,9 +35,9 @@ func do(t testing.TB, client rueidis.Client, args ...string) rueidis.RedisResult
 	return res
 }
 
-// age has Redis's deadlines come nearer, as the clock of the test moves, and says
-// how many sessions ended by it. What is kept beyond its end has gone too when
-// less than slack is left.
+// age moves the deadlines of all keys closer, as the clock of the test advances, and returns how
+// many sessions ended. Keys that are kept beyond their end are deleted when less than slack is
+// left.
 const age = `
 local over = 0
 for _, k in ipairs(redis.call('KEYS', '*')) do
@@ -53,7 +53,7 @@ for _, k in ipairs(redis.call('KEYS', '*')) do
 end
 return over`
 
-// clientUnderTest is Redis as a test sees it from outside.
+// clientUnderTest is a Redis client with access to the database from outside.
 type clientUnderTest struct {
 	testing.TB
 	*redis.Client
@@ -76,10 +76,10 @@ func (r *clientUnderTest) keys(kind string) []string {
 	return keys
 }
 
-// tagOf is the hash tag of a user's keys.
+// tagOf returns the hash tag of a user's keys.
 func tagOf(u auth.User) string { return fmt.Sprintf("{%x}", u.Shard()%16) }
 
-// sweep does what Redis does by itself when time passes.
+// sweep does what Redis itself does as time passes.
 func (r *clientUnderTest) sweep(ctx context.Context, now time.Time, _ int) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, fmt.Errorf("%w: %w", auth.ErrStoreUnavailable, err)
@@ -87,8 +87,8 @@ func (r *clientUnderTest) sweep(ctx context.Context, now time.Time, _ int) (int,
 	return r.age(0, redis.ExpirySlack) + r.Revocations().Sweep(now), nil
 }
 
-// count counts what the users' indexes say is not over, and looks whether the
-// records are there.
+// count counts the live sessions in the users' indexes, and checks that their records
+// exist.
 func (r *clientUnderTest) count() session.Counts {
 	r.Helper()
 	var counts session.Counts
@@ -124,14 +124,14 @@ func (r *clientUnderTest) count() session.Counts {
 		left, err := do(r, r.admin, "PTTL", key).AsInt64()
 		sessiontest.Must(r, err)
 		if left > redis.ExpirySlack.Milliseconds() {
-			r.Errorf("no index has %s, which is not over", id)
+			r.Errorf("no index has %s, which has not ended", id)
 		}
 	}
 	return counts
 }
 
-// openStore opens a database of its own of the shared server. Its deadlines
-// follow the test's clock.
+// openStore opens a separate database of the shared server. Its deadlines follow the test's
+// clock.
 func openStore(t testing.TB, c *sessiontest.Clock) sessiontest.Store {
 	t.Helper()
 	r, _ := openWith(t, c, redis.Config{})

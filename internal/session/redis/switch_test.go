@@ -9,9 +9,9 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// turnout is an address behind which one server stands and, after a turn, another:
-// a failover as a client sees it.
-type turnout struct {
+// switchProxy is an address that forwards to one server and, after a switch, to another: a
+// failover as a client sees it.
+type switchProxy struct {
 	addr string
 
 	mu    sync.Mutex
@@ -20,11 +20,11 @@ type turnout struct {
 	wait  sync.WaitGroup
 }
 
-func newSwitch(t testing.TB, to string) *turnout {
+func newSwitchProxy(t testing.TB, to string) *switchProxy {
 	t.Helper()
 	listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	sessiontest.Must(t, err)
-	s := &turnout{addr: listener.Addr().String(), to: to, conns: map[net.Conn]struct{}{}}
+	s := &switchProxy{addr: listener.Addr().String(), to: to, conns: map[net.Conn]struct{}{}}
 	s.wait.Go(func() {
 		for {
 			conn, err := listener.Accept()
@@ -36,22 +36,22 @@ func newSwitch(t testing.TB, to string) *turnout {
 	})
 	t.Cleanup(func() {
 		sessiontest.Must(t, listener.Close())
-		s.turn("")
+		s.failOver("")
 		s.wait.Wait()
 	})
 	return s
 }
 
-// lead leads new connections elsewhere, as a name does that is changed.
-func (s *turnout) lead(to string) {
+// redirect sends new connections to another server, like a changed DNS name.
+func (s *switchProxy) redirect(to string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.to = to
 }
 
-// turn cuts every connection and leads new ones elsewhere.
-func (s *turnout) turn(to string) {
-	s.lead(to)
+// failOver closes every connection and sends new ones to another server.
+func (s *switchProxy) failOver(to string) {
+	s.redirect(to)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for conn := range s.conns {
@@ -60,7 +60,7 @@ func (s *turnout) turn(to string) {
 	clear(s.conns)
 }
 
-func (s *turnout) serve(conn net.Conn) {
+func (s *switchProxy) serve(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
 	s.mu.Lock()
 	to := s.to

@@ -35,7 +35,7 @@ func newAuthority(t testing.TB) *authority {
 	return a
 }
 
-// sign makes a certificate and writes it and its key as name.crt and name.key.
+// sign creates a certificate and writes it and its key as name.crt and name.key.
 func (a *authority) sign(t testing.TB, name string) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -66,7 +66,7 @@ func (a *authority) sign(t testing.TB, name string) (*x509.Certificate, *ecdsa.P
 
 func (a *authority) file(name string) string { return filepath.Join(a.dir, name) }
 
-// client is what a gateway that trusts the authority connects with.
+// client returns the TLS configuration of a gateway that trusts the authority.
 func (a *authority) client(t testing.TB, certificate string) *tls.Config {
 	t.Helper()
 	pool := x509.NewCertPool()
@@ -80,7 +80,7 @@ func (a *authority) client(t testing.TB, certificate string) *tls.Config {
 	return cfg
 }
 
-// minimalRights are all that the ACL user of a gateway needs.
+// minimalRights are the only rights that the ACL user of a gateway needs.
 var minimalRights = []string{
 	"~wxgate:*", "-@all", "+hello", "+ping", "+info", "+select", "+role", "+wait", "+time",
 	"+eval", "+evalsha", "+get", "+set", "+getrange", "+del", "+pttl", "+pexpire",
@@ -88,8 +88,8 @@ var minimalRights = []string{
 	"+zadd", "+zrange", "+zrem", "+zcount", "+scan",
 }
 
-// TLS with certificates on both sides, and a user with no more rights than it
-// needs.
+// TestRedisTLSAndACL connects with certificates on both sides, as a user with only the needed
+// rights.
 func TestRedisTLSAndACL(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
@@ -133,8 +133,8 @@ func TestRedisTLSAndACL(t *testing.T) {
 
 	other := newAuthority(t)
 	for name, test := range map[string]struct {
-		tls  *tls.Config
-		says []string
+		tls    *tls.Config
+		advice []string
 	}{
 		"no certificate":    {ca.client(t, ""), []string{"certificate"}},
 		"another authority": {other.client(t, ""), []string{"x509", "server_name"}},
@@ -144,7 +144,7 @@ func TestRedisTLSAndACL(t *testing.T) {
 			t.Parallel()
 			own := cfg
 			own.TLS = test.tls
-			wantAdvice(t, "opening", openFully(t, own), test.says...)
+			wantAdvice(t, "opening", openFully(t, own), test.advice...)
 		})
 	}
 	t.Run("TLS to a plain port", func(t *testing.T) {
@@ -156,7 +156,7 @@ func TestRedisTLSAndACL(t *testing.T) {
 	})
 }
 
-// openPlainly opens Redis without looking into it from outside.
+// openPlainly opens Redis without access to the database from outside.
 func openPlainly(t testing.TB, c *sessiontest.Clock, cfg redis.Config) (*redis.Client, sessiontest.Store) {
 	t.Helper()
 	r, err := redis.Open(t.Context(), cfg, session.Options{Now: c.Now, OnError: func(err error) { t.Log("reported:", err) }})
@@ -168,8 +168,8 @@ func openPlainly(t testing.TB, c *sessiontest.Clock, cfg redis.Config) (*redis.C
 	return r, sessiontest.Store{Store: store, Set: r.Revocations(), Sweep: sweep, Gauge: r.Counts}
 }
 
-// core is what a store is held to over each way to reach Redis.
+// core are the cases that a store must pass over each kind of connection.
 var core = []string{
-	"a session comes back whole", "keep, save, end", "end revokes while tokens live", "end user", "created too early",
+	"a session is stored completely", "keep, save, end", "end revokes while tokens live", "end user", "created too early",
 	"revoke key", "keys: with the last session", "race: end and update", "race: one refresh token", "service: a session's life",
 }

@@ -23,7 +23,7 @@ func TestRedisValue(t *testing.T) {
 		return string(value)
 	}
 	if value, err := one.Load(t.Context()); err != nil || value != nil {
-		t.Fatalf("got %q, %v of nothing", value, err)
+		t.Fatalf("got %q, %v before the first write", value, err)
 	}
 	sessiontest.Must(t, one.Update(t.Context(), func([]byte) ([]byte, error) { return nil, nil }))
 	failure := errors.New("no change")
@@ -43,7 +43,7 @@ func TestRedisValue(t *testing.T) {
 		}
 	})
 	if got := load(one); got != strconv.Itoa(sessiontest.AtOnce) || load(other) != got {
-		t.Fatalf("%s updates of %d are left", got, sessiontest.AtOnce)
+		t.Fatalf("%s updates of %d were kept", got, sessiontest.AtOnce)
 	}
 	raw := []byte{0, 255, '\r', '\n', 128}
 	sessiontest.Must(t, one.Put(t.Context(), raw, time.Minute))
@@ -51,7 +51,7 @@ func TestRedisValue(t *testing.T) {
 		t.Fatalf("got %q, %v", got, err)
 	}
 	sessiontest.Must(t, one.Put(t.Context(), raw, time.Millisecond))
-	eventually(t, "over", func() bool { return load(other) == "" })
+	eventually(t, "expired", func() bool { return load(other) == "" })
 }
 
 func TestRedisLease(t *testing.T) {
@@ -67,11 +67,11 @@ func TestRedisLease(t *testing.T) {
 		return release
 	}
 	release := lease(one, time.Minute, true)
-	lease(other, time.Minute, false)() // releases nothing of the holder's
+	lease(other, time.Minute, false)() // does not release the holder's lease
 	lease(other, time.Minute, false)
 	release()
 	late := lease(other, time.Millisecond, true)
-	eventually(t, "the lease of a holder that died is over", func() bool {
+	eventually(t, "the lease of a dead holder expires", func() bool {
 		_, held, err := one.Lease(t.Context(), time.Minute)
 		return err == nil && held
 	})
@@ -79,7 +79,7 @@ func TestRedisLease(t *testing.T) {
 	lease(other, time.Minute, false)
 }
 
-// A limit is one for all replicas: n at once, then one each per/n.
+// TestRedisTake: all replicas share a limit: n at once, then one each per/n.
 func TestRedisTake(t *testing.T) {
 	t.Parallel()
 	two := replicas(t, sessiontest.NewClock(), 2, redis.Config{})
@@ -120,6 +120,6 @@ func TestRedisTake(t *testing.T) {
 		t.Fatalf("%d taken in %v, want 4 to %d", taken, time.Since(began), limit)
 	}
 	if _, err := two[0].Take(t.Context(), "login", nil, 0, time.Hour); err == nil {
-		t.Fatal("a limit of none was taken")
+		t.Fatal("a limit of zero allowed a request")
 	}
 }

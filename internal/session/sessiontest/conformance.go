@@ -12,8 +12,8 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// Conform holds a store to every sentence of auth.Store, or to those that are
-// named.
+// Conform tests every rule in the documentation of auth.Store, or only the named ones, on a
+// store.
 func Conform(t *testing.T, open func(testing.TB, *Clock) Store, only ...string) {
 	t.Parallel()
 	cases := conformance()
@@ -23,10 +23,10 @@ func Conform(t *testing.T, open func(testing.TB, *Clock) Store, only ...string) 
 	Run(t, open, cases)
 }
 
-// Case is what one sentence of auth.Store says.
+// Case tests one rule in the documentation of auth.Store.
 type Case = func(*testing.T, Store, *Clock)
 
-// Run runs each case on a store of its own.
+// Run runs each case on a separate store.
 func Run(t *testing.T, open func(testing.TB, *Clock) Store, cases map[string]Case) {
 	t.Helper()
 	for name, test := range cases {
@@ -40,18 +40,18 @@ func Run(t *testing.T, open func(testing.TB, *Clock) Store, cases map[string]Cas
 
 func conformance() map[string]Case {
 	return map[string]Case{
-		"a session comes back whole":          sessionComesBackWhole,
-		"what is returned is a copy":          returnsCopies,
-		"no session":                          noSession,
-		"time over":                           timeOver,
+		"a session is stored completely":      storesSession,
+		"returned values are copies":          returnsCopies,
+		"missing session":                     missingSession,
+		"expired session":                     expiredSession,
 		"keep, save, end":                     verdicts,
 		"decide's error":                      decidesError,
-		"an update does not change hands":     updateKeepsIdentity,
+		"an update does not change its user":  updateKeepsIdentity,
 		"end revokes while tokens live":       endRevokes,
 		"end user":                            endUser,
 		"end user reaches the newest session": endUserReaches,
 		"end user counts":                     endUserCounts,
-		"end user of nobody":                  endUserOfNobody,
+		"end user without sessions":           endUserWithoutSessions,
 		"end user of lost sessions":           endUserOfLostSessions,
 		"erase":                               erase,
 		"erase of an unknown user":            eraseUnknown,
@@ -64,16 +64,16 @@ func conformance() map[string]Case {
 		"revoke key":                          revokeKey,
 		"keys: order, cap, drop":              keyOrder,
 		"keys: with the last session":         keysEndWithSession,
-		"keys: when time is over":             keysEndWithTime,
+		"keys: with the last expiry":          keysEndWithTime,
 		"sweep":                               sweeps,
 		"sweep follows a moved end":           sweepFollows,
-		"cancelled before it begins":          cancelled,
+		"context is cancelled":                cancelled,
 		"list: a user's, newest first":        listUser,
 		"list: all, page by page":             listAll,
 		"list: cursors":                       listCursors,
 		"race: list and logins":               raceList,
 		"person: its users":                   usersOfPerson,
-		"person: a unionid is learned":        unionIDLearned,
+		"person: a new unionid":               newUnionID,
 		"person: while a session lives":       personOutlives,
 		"service: the users of a person":      servicePerson,
 		"attempts are kept":                   attemptsKept,
@@ -87,11 +87,11 @@ func conformance() map[string]Case {
 		"race: one refresh token":             raceRefresh,
 		"service: a session's life":           serviceLife,
 		"service: sessions for operators":     serviceSessions,
-		"service: what is stored of a user":   serviceUser,
+		"service: the record of a user":       serviceUser,
 	}
 }
 
-func sessionComesBackWhole(t *testing.T, store Store, c *Clock) {
+func storesSession(t *testing.T, store Store, c *Clock) {
 	want := NewSession(Alice, c)
 	first := auth.NewRefreshToken(want.ID)
 	want.Refresh = auth.StartRefresh(first)
@@ -117,7 +117,7 @@ func returnsCopies(t *testing.T, store Store, c *Clock) {
 		got, err := store.Session(t.Context(), s.ID)
 		Must(t, err)
 		if got.Phone != "" || string(got.Refresh.Successor) != "successor" {
-			t.Fatalf("the store shares what it keeps: %+v", got)
+			t.Fatalf("the store shares memory with the caller: %+v", got)
 		}
 		spoil(got)
 	}
@@ -131,15 +131,15 @@ func returnsCopies(t *testing.T, store Store, c *Clock) {
 	got, err := store.Session(t.Context(), s.ID)
 	Must(t, err)
 	if got.Phone != "" || string(got.Refresh.Successor) != "successor" || KeysOf(t, store, Alice)[0] != "k1" {
-		t.Fatalf("the store shares what it keeps: %+v", got)
+		t.Fatalf("the store shares memory with the caller: %+v", got)
 	}
 }
 
-func noSession(t *testing.T, store Store, c *Clock) {
+func missingSession(t *testing.T, store Store, c *Clock) {
 	ended := Begin(t, store, Alice, c, "k1")
 	End(t, store, ended.ID)
 	for name, id := range map[string]auth.SessionID{
-		"never there": auth.NewSessionID(c.Now(), Alice), "ended": ended.ID, "no ID": "?", "empty": "",
+		"never created": auth.NewSessionID(c.Now(), Alice), "ended": ended.ID, "invalid ID": "?", "empty": "",
 	} {
 		WantNoSession(t, store, name, id)
 	}
@@ -149,18 +149,18 @@ func noSession(t *testing.T, store Store, c *Clock) {
 func WantNoSession(t *testing.T, store Store, name string, id auth.SessionID) {
 	t.Helper()
 	if s, err := store.Session(t.Context(), id); !errors.Is(err, auth.ErrNoSession) || s != nil {
-		t.Errorf("%s: Session answers %v, %v; want ErrNoSession", name, s, err)
+		t.Errorf("%s: Session returned %v, %v; want ErrNoSession", name, s, err)
 	}
 	err := store.Update(t.Context(), id, func(*auth.Session) (auth.Verdict, error) {
-		t.Errorf("%s: decide is asked", name)
+		t.Errorf("%s: decide is called", name)
 		return auth.Keep, nil
 	})
 	if !errors.Is(err, auth.ErrNoSession) {
-		t.Errorf("%s: Update answers %v, want ErrNoSession", name, err)
+		t.Errorf("%s: Update returned %v, want ErrNoSession", name, err)
 	}
 }
 
-func timeOver(t *testing.T, store Store, c *Clock) {
+func expiredSession(t *testing.T, store Store, c *Clock) {
 	s := Begin(t, store, Alice, c, "k1")
 	c.Advance(Idle - time.Microsecond)
 	if _, err := store.Session(t.Context(), s.ID); err != nil {
@@ -181,7 +181,7 @@ func cancelled(t *testing.T, store Store, c *Clock) {
 		"Create":  ErrOf(store.Create(ctx, NewSession(Bob, c), auth.SessionKey{}, auth.SessionLimit{})),
 		"Session": sessionErr,
 		"Update": store.Update(ctx, s.ID, func(*auth.Session) (auth.Verdict, error) {
-			t.Error("decide is asked")
+			t.Error("decide is called")
 			return auth.End, nil
 		}),
 		"EndUser":        ErrOf(store.EndUser(ctx, Alice, c.Now(), time.Time{})),

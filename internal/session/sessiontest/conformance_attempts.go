@@ -10,7 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// AttemptsOf reads what a store keeps of a user's attempts.
+// AttemptsOf returns the attempts that a store has of a user.
 func AttemptsOf(t *testing.T, store Store, u auth.User) (kept auth.Attempts) {
 	t.Helper()
 	Must(t, store.UpdateAttempts(t.Context(), u, func(a *auth.Attempts) {
@@ -41,7 +41,7 @@ func attemptsKept(t *testing.T, store Store, c *Clock) {
 	}
 	c.Advance(2 * time.Hour)
 	if read, err := store.Attempts(t.Context(), Alice); err != nil || !read.Empty() {
-		t.Errorf("attempts that are over: %+v, %v", read, err)
+		t.Errorf("expired attempts: %+v, %v", read, err)
 	}
 	if other := AttemptsOf(t, store, OtherAlice); !other.Empty() {
 		t.Errorf("another app's user has %+v", other)
@@ -63,13 +63,13 @@ func attemptsSwept(t *testing.T, store Store, c *Clock) {
 	_, err := store.Sweep(t.Context(), c.Now(), 10)
 	Must(t, err)
 	if got := AttemptsOf(t, store, Alice); got.Failed != 1 {
-		t.Errorf("a second before the end there is %+v", got)
+		t.Errorf("a second before the end: %+v", got)
 	}
 	c.Advance(2 * time.Minute)
 	_, err = store.Sweep(t.Context(), c.Now(), 10)
 	Must(t, err)
 	if got := AttemptsOf(t, store, Alice); !got.Empty() {
-		t.Errorf("after the end there is %+v", got)
+		t.Errorf("after the end: %+v", got)
 	}
 }
 
@@ -81,6 +81,6 @@ func raceAttempts(t *testing.T, store Store, c *Clock) {
 		}
 	})
 	if got := AttemptsOf(t, store, Alice); got.Failed != AtOnce {
-		t.Errorf("%d updates of %d are left", got.Failed, AtOnce)
+		t.Errorf("%d updates of %d were kept", got.Failed, AtOnce)
 	}
 }

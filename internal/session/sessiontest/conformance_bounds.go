@@ -19,7 +19,7 @@ func sweeps(t *testing.T, store Store, c *Clock) {
 	Must(t, ErrOf(store.EndUser(t.Context(), OtherAlice, c.Now(), time.Time{})))
 	Must(t, store.RevokeKey(t.Context(), "key9", c.Now().Add(Access)))
 	if n, err := store.Sweep(t.Context(), c.Now(), 3); err != nil || n != 0 {
-		t.Fatalf("swept %d of what is not over, %v", n, err)
+		t.Fatalf("swept %d entries that have not expired, %v", n, err)
 	}
 	if got := store.Set.Len(); got != 3 { // a session, a user and a key
 		t.Fatalf("%d revocations", got)
@@ -36,7 +36,7 @@ func sweeps(t *testing.T, store Store, c *Clock) {
 	}
 }
 
-// A session that was refreshed ends later, and is swept then and not before.
+// A refreshed session ends later, and is swept then and not before.
 func sweepFollows(t *testing.T, store Store, c *Clock) {
 	s := Begin(t, store, Alice, c, "k1")
 	c.Advance(Idle / 2)
@@ -46,7 +46,7 @@ func sweepFollows(t *testing.T, store Store, c *Clock) {
 	}))
 	c.Advance(Idle / 2)
 	if n, err := store.Sweep(t.Context(), c.Now(), 10); err != nil || n != 0 {
-		t.Fatalf("swept %d, %v: the old end counts no more", n, err)
+		t.Fatalf("swept %d, %v: the old end must not count", n, err)
 	}
 	if _, err := store.Session(t.Context(), s.ID); err != nil || len(KeysOf(t, store, Alice)) != 1 {
 		t.Fatalf("the session is gone: %v", err)

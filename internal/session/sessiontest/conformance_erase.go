@@ -9,7 +9,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// Erase is EndUser, with a receipt.
+// Erase is EndUser that also returns what it deleted.
 func erase(t *testing.T, store Store, c *Clock) {
 	one := Begin(t, store, Alice, c, "k1")
 	c.Advance(time.Minute)
@@ -18,7 +18,7 @@ func erase(t *testing.T, store Store, c *Clock) {
 	got, err := store.Erase(t.Context(), Alice, c.Now(), time.Time{})
 	Must(t, err)
 	if got.Sessions != 2 || got.SessionKeys != 2 || got.Attempts || got.RevokedUntil.Before(two.AccessEnd) {
-		t.Errorf("the receipt says %+v", got)
+		t.Errorf("Erase returned %+v", got)
 	}
 	for _, s := range []*auth.Session{one, two} {
 		WantNoSession(t, store, "erased with the user", s.ID)
@@ -48,8 +48,8 @@ func erase(t *testing.T, store Store, c *Clock) {
 	}
 }
 
-// A user who is unknown, or erased already, is erased without an error. Tokens whose session
-// the store has lost are refused nevertheless.
+// Erasing a user who is unknown or already erased is not an error. It still revokes tokens
+// whose session the store has lost.
 func eraseUnknown(t *testing.T, store Store, c *Clock) {
 	lost := NewSession(Alice, c)
 	c.Advance(time.Second)
@@ -57,10 +57,10 @@ func eraseUnknown(t *testing.T, store Store, c *Clock) {
 		got, err := store.Erase(t.Context(), Alice, c.Now(), lost.AccessEnd)
 		Must(t, err)
 		if got.Sessions != 0 || got.SessionKeys != 0 || got.Attempts || got.RevokedUntil.Before(lost.AccessEnd) {
-			t.Errorf("the receipt says %+v", got)
+			t.Errorf("Erase returned %+v", got)
 		}
 	}
-	Must(t, ErrOf(store.EndUser(t.Context(), Alice, c.Now(), time.Time{}))) // who knows less takes nothing back
+	Must(t, ErrOf(store.EndUser(t.Context(), Alice, c.Now(), time.Time{}))) // an earlier until does not shorten the revocation
 	c.Advance(lost.AccessEnd.Sub(c.Now()) - time.Second)
 	_, err := store.Sweep(t.Context(), c.Now(), 10)
 	Must(t, err)
@@ -75,21 +75,21 @@ func eraseUnknown(t *testing.T, store Store, c *Clock) {
 	}
 }
 
-// An erasure holds what an earlier revocation of the user held, and a later one is one of
-// the user by name, who came back.
+// An erasure extends an earlier revocation of the user. A later revocation is of the user by
+// name, who logged in again.
 func eraseRevoked(t *testing.T, store Store, c *Clock) {
 	lost := NewSession(Alice, c)
 	Must(t, ErrOf(store.EndUser(t.Context(), Alice, c.Now(), lost.AccessEnd)))
 	got, err := store.Erase(t.Context(), Alice, c.Now().Add(-time.Minute), time.Time{})
 	Must(t, err)
 	if !store.Set.Revoked(Bearer(lost)) || got.RevokedUntil.Before(lost.AccessEnd) || store.Set.Len() != 1 {
-		t.Errorf("the receipt says %+v, and there are %d revocations", got, store.Set.Len())
+		t.Errorf("Erase returned %+v, and there are %d revocations", got, store.Set.Len())
 	}
 	c.Advance(time.Minute)
 	again := Begin(t, store, Alice, c, "k1")
 	Must(t, ErrOf(store.EndUser(t.Context(), Alice, c.Now(), time.Time{})))
 	if !store.Set.Revoked(Bearer(again)) || !store.Set.Revoked(Bearer(lost)) {
-		t.Error("a session of the user who came back is not revoked")
+		t.Error("a session of the user who logged in again is not revoked")
 	}
 	Must(t, eraseOf(store.Erase(t.Context(), Alice, c.Now(), time.Time{})))
 	if !store.Set.Revoked(Bearer(again)) || store.Set.Len() != 1 {
@@ -97,7 +97,7 @@ func eraseRevoked(t *testing.T, store Store, c *Clock) {
 	}
 }
 
-// Being erased does not reset the attempts to decrypt open data.
+// An erasure does not reset the attempts to decrypt open data.
 func eraseKeepsAttempts(t *testing.T, store Store, c *Clock) {
 	count := func(a *auth.Attempts) { a.DayEnds, a.Failed = c.Now().Add(time.Hour), a.Failed+1 }
 	Begin(t, store, Alice, c, "k1")
@@ -105,7 +105,7 @@ func eraseKeepsAttempts(t *testing.T, store Store, c *Clock) {
 		Must(t, store.UpdateAttempts(t.Context(), Alice, count))
 		for range 2 {
 			if got, err := store.Erase(t.Context(), Alice, c.Now(), time.Time{}); err != nil || !got.Attempts {
-				t.Errorf("the receipt says %+v, %v", got, err)
+				t.Errorf("Erase returned %+v, %v", got, err)
 			}
 		}
 		if got := AttemptsOf(t, store, Alice); got.Failed != want {
@@ -120,11 +120,11 @@ func eraseKeepsAttempts(t *testing.T, store Store, c *Clock) {
 	_, err := store.Sweep(t.Context(), c.Now(), 10)
 	Must(t, err)
 	if got := AttemptsOf(t, store, Alice); !got.Empty() {
-		t.Errorf("after their end there is %+v", got)
+		t.Errorf("after their end: %+v", got)
 	}
 }
 
-// Open responses of an erased user end, those that began later do not.
+// Open responses of an erased user end; later ones do not.
 func eraseEndsStreams(t *testing.T, store Store, c *Clock) {
 	s, other := Begin(t, store, Alice, c, "k1"), Begin(t, store, Bob, c, "k2")
 	ended := map[auth.User]int{}

@@ -12,7 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// listPages reads a list to its end, and calls between, if there is one, after each page.
+// listPages reads a list to its end. If between is not nil, it is called after each page.
 func listPages(t *testing.T, store auth.Store, q auth.Query, between func()) (ids []auth.SessionID) {
 	t.Helper()
 	for range 1000 {
@@ -40,7 +40,7 @@ func listUser(t *testing.T, store Store, c *Clock) {
 		t.Errorf("a user who never logged in has %v", ids)
 	}
 	Begin(t, store, Alice, c, "k1")
-	c.Advance(Idle) // it is over, and not swept
+	c.Advance(Idle) // expired, but not swept
 	var want []auth.SessionID
 	for i := range 7 {
 		c.Advance(time.Second)
@@ -61,7 +61,7 @@ func listUser(t *testing.T, store Store, c *Clock) {
 	page, err := store.List(t.Context(), auth.Query{User: Alice, Limit: 1})
 	Must(t, err)
 	if s, err := store.Session(t.Context(), want[0]); err != nil || fmt.Sprint(*s) != fmt.Sprint(*page.Sessions[0]) {
-		t.Errorf("listed as %+v, is %+v, %v", page.Sessions[0], s, err)
+		t.Errorf("listed as %+v, read as %+v, %v", page.Sessions[0], s, err)
 	}
 }
 
@@ -96,11 +96,11 @@ func wantSame(t *testing.T, name string, got, want []auth.SessionID) {
 	t.Helper()
 	got, want = slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))
 	if !slices.Equal(got, want) {
-		t.Errorf("%s: got %d sessions, want %d, or one is another", name, len(got), len(want))
+		t.Errorf("%s: got %d sessions, want %d, or they differ", name, len(got), len(want))
 	}
 }
 
-// A cursor is of one query, and nobody can make one.
+// A cursor is valid for one query only, and a client cannot create one.
 func listCursors(t *testing.T, store Store, c *Clock) {
 	for range 40 {
 		c.Advance(time.Second)
@@ -118,29 +118,29 @@ func listCursors(t *testing.T, store Store, c *Clock) {
 	ofAlice, ofAll, ofApp := auth.Query{User: Alice, Limit: 2}, auth.Query{Limit: 2}, auth.Query{App: "wx1", Limit: 2}
 	good := next(ofAlice)
 	if strings.Contains(good, string(Alice.OpenID)) {
-		t.Errorf("the cursor %s shows the openid", good)
+		t.Errorf("the cursor %s reveals the openid", good)
 	}
 	flipped := []byte(good)
 	flipped[len(flipped)/2] ^= 1
 	for name, q := range map[string]auth.Query{
-		"garbage":            {User: Alice, Cursor: "garbage"},
-		"not base64url":      {User: Alice, Cursor: "?"},
-		"changed":            {User: Alice, Cursor: string(flipped)},
-		"cut":                {User: Alice, Cursor: good[:len(good)-4]},
-		"of another user":    {User: Bob, Cursor: good},
-		"of a user, for all": {Cursor: good},
-		"of all, for a user": {User: Alice, Cursor: next(ofAll)},
-		"of all, for an app": {App: "wx1", Cursor: next(ofAll)},
-		"of another app":     {App: "wx2", Cursor: next(ofApp)},
+		"garbage":                   {User: Alice, Cursor: "garbage"},
+		"not base64url":             {User: Alice, Cursor: "?"},
+		"changed":                   {User: Alice, Cursor: string(flipped)},
+		"cut":                       {User: Alice, Cursor: good[:len(good)-4]},
+		"of another user":           {User: Bob, Cursor: good},
+		"of one user, used for all": {Cursor: good},
+		"of all, used for a user":   {User: Alice, Cursor: next(ofAll)},
+		"of all, used for an app":   {App: "wx1", Cursor: next(ofAll)},
+		"of another app":            {App: "wx2", Cursor: next(ofApp)},
 	} {
 		q.Limit = 2
 		if _, err := store.List(t.Context(), q); !errors.Is(err, auth.ErrInvalidCursor) || errors.Is(err, auth.ErrStoreUnavailable) {
-			t.Errorf("a cursor that is %s: %v, want ErrInvalidCursor", name, err)
+			t.Errorf("a cursor %s: %v, want ErrInvalidCursor", name, err)
 		}
 	}
 }
 
-// A list that is read while users log in and out has each session that stays exactly once.
+// A list that is read while users log in and out has each remaining session exactly once.
 func raceList(t *testing.T, store Store, c *Clock) {
 	var stay, leave []auth.SessionID
 	for i := range 100 {

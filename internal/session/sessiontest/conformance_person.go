@@ -39,7 +39,7 @@ func usersOfPerson(t *testing.T, store Store, c *Clock) {
 	beginAs(t, store, OtherAlice, "p1", c)
 	beginAs(t, store, Bob, "p2", c)
 	beginAs(t, store, auth.User{App: "wx1", OpenID: "carol"}, "", c)
-	for i := range 40 { // more than a file keeps out of its indexes
+	for i := range 40 { // more than a file collects before it updates its indexes
 		beginAs(t, store, auth.User{App: "wx1", OpenID: auth.OpenID(fmt.Sprint("o", i))}, auth.UnionID(fmt.Sprint("u", i/2)), c)
 	}
 	wantUsersOf(t, store, "p1", Alice, OtherAlice)
@@ -55,14 +55,14 @@ func usersOfPerson(t *testing.T, store Store, c *Clock) {
 	wantUsersOf(t, store, "p1", OtherAlice)
 	c.Advance(Idle)
 	for _, person := range []auth.UnionID{"p1", "p2", "u7"} {
-		wantUsersOf(t, store, person) // expired, and not swept
+		wantUsersOf(t, store, person) // expired, but not swept
 	}
 	Must(t, ErrOf(store.Sweep(t.Context(), c.Now(), 7)))
 	wantUsersOf(t, store, "p1")
 }
 
-// A login may be the first that returns a unionid, or return another one.
-func unionIDLearned(t *testing.T, store Store, c *Clock) {
+// A login may be the first one that returns a unionid, or return a different one.
+func newUnionID(t *testing.T, store Store, c *Clock) {
 	early := beginAs(t, store, Alice, "", c)
 	wantUsersOf(t, store, "p1")
 	late := beginAs(t, store, Alice, "p1", c)
@@ -93,7 +93,7 @@ func personOutlives(t *testing.T, store Store, c *Clock) {
 	wantUsersOf(t, store, "p1")
 }
 
-// servicePerson finds a person, and nobody else: the same unionid at another platform or
+// servicePerson finds only the users of one person: the same unionid at another platform or
 // another API host names another person.
 func servicePerson(t *testing.T, store Store, c *Clock) {
 	service := ServiceOver(store, c.Now, KeyOne)
@@ -114,7 +114,7 @@ func servicePerson(t *testing.T, store Store, c *Clock) {
 		}
 	}
 	if _, err := service.UsersOf(t.Context(), "wx1", "other"); !errors.Is(err, auth.ErrNoPerson) {
-		t.Errorf("nobody: %v, want ErrNoPerson", err)
+		t.Errorf("unknown unionid: %v, want ErrNoPerson", err)
 	}
 	if _, err := service.UsersOf(t.Context(), "wx9", "union"); !errors.Is(err, auth.ErrUnknownApp) {
 		t.Errorf("an app that is not configured: %v", err)

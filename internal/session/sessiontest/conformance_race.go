@@ -13,7 +13,7 @@ import (
 // AtOnce is how many callers a race has.
 const AtOnce = 100
 
-// Together calls do from many goroutines that start at one moment.
+// Together calls do from n goroutines that start at the same time.
 func Together(n int, do func(i int)) {
 	var wg sync.WaitGroup
 	start := make(chan struct{})
@@ -42,12 +42,12 @@ func raceUpdates(t *testing.T, store Store, c *Clock) {
 	got, err := store.Session(t.Context(), s.ID)
 	Must(t, err)
 	if got.Refresh.Replays != AtOnce {
-		t.Fatalf("%d updates of %d are left", got.Refresh.Replays, AtOnce)
+		t.Fatalf("%d updates of %d were kept", got.Refresh.Replays, AtOnce)
 	}
 }
 
-// Whoever wins, an ended session stays ended and its tokens revoked, to the last
-// that an update issued.
+// Whichever call is first, an ended session stays ended. Its tokens are revoked, including the
+// last one that an update issued.
 func raceEndUpdate(t *testing.T, store Store, c *Clock) {
 	s := Begin(t, store, Alice, c, "k1")
 	var saved, ends atomic.Int32
@@ -85,8 +85,8 @@ func raceEndUpdate(t *testing.T, store Store, c *Clock) {
 	}
 }
 
-// A login that races with "log out everywhere" is refused or lives; it is never
-// answered with a session that is there and revoked, or ended and not revoked.
+// A login that races with "log out everywhere" is refused or succeeds. Its session is never
+// stored and revoked, or ended and not revoked.
 func raceEndUserCreate(t *testing.T, store Store, c *Clock) {
 	sessions := make([]*auth.Session, AtOnce)
 	Together(AtOnce, func(i int) {
@@ -115,7 +115,7 @@ func raceEndUserCreate(t *testing.T, store Store, c *Clock) {
 		}
 		_, err := store.Session(t.Context(), s.ID)
 		if there := err == nil; there == store.Set.Revoked(Bearer(s)) {
-			t.Errorf("there %v, revoked %v", there, !there)
+			t.Errorf("stored %v, revoked %v", there, !there)
 		}
 		if err == nil {
 			live++

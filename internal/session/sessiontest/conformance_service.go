@@ -8,8 +8,8 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// A hundred simultaneous refreshes of one token end with one live successor and
-// nobody logged out.
+// A hundred simultaneous refreshes of one token yield one live successor, and the session does
+// not end.
 func raceRefresh(t *testing.T, store Store, c *Clock) {
 	service := ServiceOver(store, c.Now, KeyOne)
 	login, err := service.Login(t.Context(), "wx1", "alice k1", auth.Client{Device: auth.DeviceOther})
@@ -28,7 +28,7 @@ func raceRefresh(t *testing.T, store Store, c *Clock) {
 		}
 		for i, grant := range grants {
 			if grant.RefreshToken != grants[0].RefreshToken {
-				t.Fatalf("refresh %d got another successor", i)
+				t.Fatalf("refresh %d got a different successor", i)
 			}
 			if _, err := service.Authenticate(grant.AccessToken); err != nil {
 				t.Fatalf("refresh %d: its access token: %v", i, err)
@@ -46,7 +46,7 @@ func serviceLife(t *testing.T, store Store, c *Clock) {
 	again, err := service.Login(t.Context(), "wx1", "alice k2", auth.Client{Device: auth.DeviceOther})
 	Must(t, err)
 
-	// Data of the first login opens after the second; the phone is remembered.
+	// Data encrypted at the first login opens after the second; the phone is remembered.
 	caller := auth.Caller{Identity: &again.Identity, Handle: login.Handle}
 	decoded, err := service.Decode(t.Context(), caller, auth.OpenData{EncryptedData: "k1", IV: "138"}, AnyApp)
 	Must(t, err)
@@ -78,7 +78,7 @@ func serviceLife(t *testing.T, store Store, c *Clock) {
 	must2(service.Authenticate(third.AccessToken))(t)
 }
 
-// must2 is must for calls that answer with a value too.
+// must2 is Must for calls that return a value too.
 func must2(_ any, err error) func(testing.TB) {
 	return func(t testing.TB) {
 		t.Helper()

@@ -37,7 +37,7 @@ func verdicts(t *testing.T, store Store, c *Clock) {
 
 var errDecided = errors.New("decided")
 
-// The error is decide's own, and the verdict is carried out all the same: a
+// An error of decide is returned unchanged, and the verdict is carried out nevertheless: a
 // reused refresh token ends the session with an error.
 func decidesError(t *testing.T, store Store, c *Clock) {
 	s := Begin(t, store, Alice, c, "k1")
@@ -46,8 +46,8 @@ func decidesError(t *testing.T, store Store, c *Clock) {
 			s.Phone = "+861"
 			return verdict, errDecided
 		})
-		if err != errDecided { //nolint:errorlint // as it is, says the contract
-			t.Fatalf("verdict %d: got %v, want decide's error as it is", verdict, err)
+		if err != errDecided { //nolint:errorlint // the contract requires the same error
+			t.Fatalf("verdict %d: got %v, want decide's error unchanged", verdict, err)
 		}
 		got, err := store.Session(t.Context(), s.ID)
 		if saved := err == nil && got.Phone == "+861"; saved != (verdict == auth.Save) {
@@ -69,7 +69,7 @@ func updateKeepsIdentity(t *testing.T, store Store, c *Clock) {
 	got, err := store.Session(t.Context(), s.ID)
 	Must(t, err)
 	if got.ID != s.ID || got.User != Alice || !got.AccessEnd.Equal(s.AccessEnd) {
-		t.Fatalf("the session changed hands: %+v", got)
+		t.Fatalf("the session changed its user: %+v", got)
 	}
 	if keys := KeysOf(t, store, Bob); len(keys) != 0 {
 		t.Fatalf("bob got %v", keys)
@@ -83,30 +83,30 @@ func endRevokes(t *testing.T, store Store, c *Clock) {
 	}
 	End(t, store, early.ID)
 	if !store.Set.Revoked(Bearer(early)) || store.Set.Revoked(Bearer(late)) {
-		t.Fatal("want the ended session revoked when the call returns, and no other")
+		t.Fatal("want only the ended session revoked when the call returns")
 	}
 	c.Advance(Access)
 	End(t, store, late.ID)
 	if store.Set.Revoked(Bearer(late)) {
-		t.Fatal("remembered although no token of the session is valid")
+		t.Fatal("revocation kept although every token of the session has expired")
 	}
 	if _, err := store.Sweep(t.Context(), c.Now(), 10); err != nil || store.Set.Len() != 0 {
-		t.Fatalf("%v, %d: want nothing left of revocations that match nothing", err, store.Set.Len())
+		t.Fatalf("%v, %d: want no revocations that match nothing", err, store.Set.Len())
 	}
 }
 
-// revokeLostSession: the tokens of a session that is not there are refused, those
-// of the user's others are not, and nothing is remembered for nothing.
+// revokeLostSession: the tokens of a session that is not stored are refused, and those of the
+// user's other sessions are not. A revocation that matches no valid token is not kept.
 func revokeLostSession(t *testing.T, store Store, c *Clock) {
 	lost, kept := NewSession(Alice, c), Begin(t, store, Alice, c, "k1")
 	Must(t, store.RevokeSession(t.Context(), lost.ID, c.Now()))
 	if store.Set.Len() != 0 {
-		t.Fatal("remembers a session none of whose tokens is valid")
+		t.Fatal("the revocation of a session without valid tokens is kept")
 	}
 	for range 2 {
 		Must(t, store.RevokeSession(t.Context(), lost.ID, c.Now().Add(Access)))
 		if !store.Set.Revoked(Bearer(lost)) || store.Set.Revoked(Bearer(kept)) || store.Set.Len() != 1 {
-			t.Fatal("want every token of the session refused, and of no other")
+			t.Fatal("want the tokens of only this session refused")
 		}
 	}
 	if _, err := store.Session(t.Context(), kept.ID); err != nil {
@@ -114,7 +114,7 @@ func revokeLostSession(t *testing.T, store Store, c *Clock) {
 	}
 	c.Advance(Access)
 	if _, err := store.Sweep(t.Context(), c.Now(), 10); err != nil || store.Set.Len() != 0 {
-		t.Fatalf("%v, %d: want nothing left of revocations that match nothing", err, store.Set.Len())
+		t.Fatalf("%v, %d: want no revocations that match nothing", err, store.Set.Len())
 	}
 }
 
@@ -123,13 +123,13 @@ func revokeKey(t *testing.T, store Store, c *Clock) {
 	id := Bearer(s)
 	Must(t, store.RevokeKey(t.Context(), "over", c.Now()))
 	if store.Set.Len() != 0 {
-		t.Fatal("remembers a key that signed nothing that is valid")
+		t.Fatal("the revocation of a key without valid tokens is kept")
 	}
 	Must(t, store.RevokeKey(t.Context(), id.Key, c.Now().Add(Access)))
 	other := *id
 	other.Key = "key2"
 	if !store.Set.Revoked(id) || store.Set.Revoked(&other) {
-		t.Fatal("want every token of the key refused, and of no other")
+		t.Fatal("want the tokens of only this key refused")
 	}
 	Must(t, store.RevokeKey(t.Context(), id.Key, c.Now().Add(time.Minute)))
 	c.Advance(Access - time.Second)
@@ -142,6 +142,6 @@ func revokeKey(t *testing.T, store Store, c *Clock) {
 	_, err = store.Sweep(t.Context(), c.Now(), 10)
 	Must(t, err)
 	if store.Set.Revoked(id) {
-		t.Fatal("remembered after its end")
+		t.Fatal("the revocation is kept after its end")
 	}
 }

@@ -32,11 +32,11 @@ func endUser(t *testing.T, store Store, c *Clock) {
 	c.Advance(time.Millisecond)
 	again := Begin(t, store, Alice, c, "k5")
 	if store.Set.Revoked(Bearer(again)) || !slices.Equal(KeysOf(t, store, Alice), []string{"k5"}) {
-		t.Error("the next session is born revoked, or old keys are back")
+		t.Error("the next session is revoked, or old keys are back")
 	}
 }
 
-// A session of a replica whose clock is ahead began after "now", and must end too.
+// A session created by a replica whose clock is ahead began after "now", and must end too.
 func endUserReaches(t *testing.T, store Store, c *Clock) {
 	at := c.Now()
 	c.Advance(2 * time.Second)
@@ -54,8 +54,8 @@ func endUserReaches(t *testing.T, store Store, c *Clock) {
 	}
 }
 
-// EndUser returns how many sessions it ended. Expired sessions, which nobody swept
-// yet, do not count, nor do those of other users.
+// EndUser returns how many sessions it ended. Expired sessions that were not swept yet do not
+// count, nor do those of other users.
 func endUserCounts(t *testing.T, store Store, c *Clock) {
 	expired := Begin(t, store, Alice, c, "k1")
 	c.Advance(expired.End().Sub(c.Now()))
@@ -69,9 +69,9 @@ func endUserCounts(t *testing.T, store Store, c *Clock) {
 	}
 }
 
-// Nobody knows all sessions in a world of replicas: the revocation counts for a
-// user without one as well.
-func endUserOfNobody(t *testing.T, store Store, c *Clock) {
+// With several replicas, a store may not know all sessions of a user: a user without a session
+// is revoked as well.
+func endUserWithoutSessions(t *testing.T, store Store, c *Clock) {
 	early := NewSession(Alice, c)
 	c.Advance(time.Second)
 	Must(t, ErrOf(store.EndUser(t.Context(), Alice, c.Now(), time.Time{})))
@@ -84,12 +84,12 @@ func endUserOfNobody(t *testing.T, store Store, c *Clock) {
 	}
 }
 
-// A store that was emptied does not know when the user's tokens expire: the caller says.
+// A store that lost its data does not know when the user's tokens expire: the caller does.
 func endUserOfLostSessions(t *testing.T, store Store, c *Clock) {
 	lost := NewSession(Alice, c)
 	c.Advance(time.Second)
 	Must(t, ErrOf(store.EndUser(t.Context(), Alice, c.Now(), lost.AccessEnd)))
-	Must(t, ErrOf(store.EndUser(t.Context(), Alice, c.Now(), time.Time{}))) // who knows less takes nothing back
+	Must(t, ErrOf(store.EndUser(t.Context(), Alice, c.Now(), time.Time{}))) // an earlier until does not shorten the revocation
 	c.Advance(lost.AccessEnd.Sub(c.Now()) - time.Second)
 	_, err := store.Sweep(t.Context(), c.Now(), 10)
 	Must(t, err)
@@ -113,12 +113,12 @@ func createdTooEarly(t *testing.T, store Store, c *Clock) {
 		WantNoSession(t, store, name, s.ID)
 	}
 	if keys := KeysOf(t, store, Alice); len(keys) != 0 {
-		t.Errorf("keys %v of sessions that were refused", keys)
+		t.Errorf("keys %v of refused sessions", keys)
 	}
 	Must(t, ErrOf(store.Create(t.Context(), NewSession(Bob, c), auth.SessionKey{}, auth.SessionLimit{})))
 	c.Advance(time.Millisecond)
 	Must(t, ErrOf(store.Create(t.Context(), NewSession(Alice, c), auth.SessionKey{}, auth.SessionLimit{})))
-	c.Advance(4 * time.Minute) // a replica whose clock is as far behind as that
+	c.Advance(4 * time.Minute) // a replica's clock may be that far behind
 	_, err := store.Sweep(t.Context(), c.Now(), 10)
 	Must(t, err)
 	if err := ErrOf(store.Create(t.Context(), before, auth.SessionKey{}, auth.SessionLimit{})); err == nil {
@@ -131,9 +131,9 @@ func revocationsGrow(t *testing.T, store Store, c *Clock) {
 	c.Advance(time.Second)
 	s := NewSession(Alice, c)
 	Must(t, ErrOf(store.EndUser(t.Context(), Alice, c.Now(), time.Time{})))
-	Must(t, ErrOf(store.EndUser(t.Context(), Alice, old, time.Time{}))) // came late
+	Must(t, ErrOf(store.EndUser(t.Context(), Alice, old, time.Time{}))) // arrived late
 	if !store.Set.Revoked(Bearer(s)) || ErrOf(store.Create(t.Context(), s, auth.SessionKey{}, auth.SessionLimit{})) == nil {
-		t.Fatal("an older revocation took the place of a newer one")
+		t.Fatal("an older revocation replaced a newer one")
 	}
 }
 
@@ -149,7 +149,7 @@ func keyOrder(t *testing.T, store Store, c *Clock) {
 			t.Fatalf("got %v, want %v", got, names)
 		}
 	}
-	put("nobody's") // no session: nothing to open with it
+	put("unused") // without a session, the key could open no data
 	want()
 	Begin(t, store, Alice, c, "k1")
 	Begin(t, store, Alice, c, "") // a platform without keys, or a web page
@@ -164,7 +164,7 @@ func keyOrder(t *testing.T, store Store, c *Clock) {
 	put("n4")
 	want("n4", "n3", "n2", "n1", "n0")
 	Must(t, store.DropSessionKey(t.Context(), Alice, auth.SessionKey{Key: "n2"}))
-	Must(t, store.DropSessionKey(t.Context(), Alice, auth.SessionKey{Key: "never there"}))
+	Must(t, store.DropSessionKey(t.Context(), Alice, auth.SessionKey{Key: "never stored"}))
 	Must(t, store.DropSessionKey(t.Context(), Bob, auth.SessionKey{Key: "n1"}))
 	want("n4", "n3", "n1", "n0")
 	keys, err := store.SessionKeys(t.Context(), Alice)
@@ -186,20 +186,20 @@ func keysEndWithSession(t *testing.T, store Store, c *Clock) {
 	}
 	Begin(t, store, Alice, c, "k3")
 	if got := KeysOf(t, store, Alice); !slices.Equal(got, []string{"k3"}) {
-		t.Fatalf("got %v: keys that were forgotten are back", got)
+		t.Fatalf("got %v: forgotten keys are back", got)
 	}
 }
 
-// Swept or not, a user whose sessions are over has no keys.
+// Swept or not, a user whose sessions have expired has no keys.
 func keysEndWithTime(t *testing.T, store Store, c *Clock) {
 	Begin(t, store, Alice, c, "k1")
 	c.Advance(Idle)
 	Must(t, store.PutSessionKey(t.Context(), Alice, auth.SessionKey{Key: "k2"}))
 	if got := KeysOf(t, store, Alice); len(got) != 0 {
-		t.Fatalf("got %v after the last session's time", got)
+		t.Fatalf("got %v after the last session expired", got)
 	}
 	Begin(t, store, Alice, c, "k3")
 	if got := KeysOf(t, store, Alice); !slices.Equal(got, []string{"k3"}) {
-		t.Fatalf("got %v: keys that were forgotten are back", got)
+		t.Fatalf("got %v: forgotten keys are back", got)
 	}
 }

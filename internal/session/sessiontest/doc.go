@@ -1,4 +1,3 @@
-// Package sessiontest tests stores of sessions. Each store's own tests call
-// [Conform] with a function that opens it, and compare it with a model by
-// [NewModelRun].
+// Package sessiontest tests stores of sessions. The tests of each store call [Conform] with
+// a function that opens the store, and compare the store with a model by [NewModelRun].
 package sessiontest

@@ -11,7 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// fakeTokens writes access tokens as JSON and lets its clock expire them.
+// fakeTokens writes access tokens as JSON. They expire by its clock.
 type fakeTokens struct {
 	auth.Tokens
 
@@ -55,8 +55,8 @@ func (fakeTokens) OpenHandle(handle string) (auth.SessionID, error) {
 	return id, nil
 }
 
-// fakePlatform takes "openid key" for a login code, and opens data that says
-// which key it is encrypted with.
+// fakePlatform accepts "openid key" as a login code, and opens data that names the key with
+// which it is encrypted.
 type fakePlatform struct{ auth.Platform }
 
 func (fakePlatform) Exchange(_ context.Context, code string) (auth.LoginResult, error) {
@@ -73,7 +73,7 @@ func (fakePlatform) Open(keys []auth.SessionKey, data auth.OpenData) (auth.Opene
 			return auth.Opened{Phone: &auth.Phone{PurePhoneNumber: data.IV, CountryCode: "86"}}, nil
 		}
 	}
-	return auth.Opened{}, fmt.Errorf("%w: none of %d keys", auth.ErrDecryptFailed, len(keys))
+	return auth.Opened{}, fmt.Errorf("%w: %d keys do not match", auth.ErrDecryptFailed, len(keys))
 }
 
 func (fakePlatform) CheckPhone(context.Context, auth.OpenData) error { return nil }
@@ -83,7 +83,7 @@ func (fakePlatform) Risk(context.Context, auth.OpenID, string) (auth.Risk, error
 // AnyApp admits every mini program.
 func AnyApp(auth.AppID) bool { return true }
 
-// ServiceOver is the gateway's rules over a store.
+// ServiceOver returns the gateway's rules over a store.
 func ServiceOver(store Store, now func() time.Time, key func() auth.KeyID) *auth.Service {
 	return auth.NewService(auth.Config{
 		Apps:        map[auth.AppID]auth.Platform{"wx1": fakePlatform{}, "wx2": fakePlatform{}, "qq1": fakePlatform{}},

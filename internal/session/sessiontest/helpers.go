@@ -12,10 +12,10 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 )
 
-// Clock is time that stands still until a test moves it.
+// Clock is a clock that a test advances.
 type Clock struct {
 	Micros atomic.Int64
-	Moved  func(time.Duration) // told of each move; may be nil
+	Moved  func(time.Duration) // called with each advance; may be nil
 }
 
 // NewClock returns a clock at a fixed time.
@@ -25,10 +25,10 @@ func NewClock() *Clock {
 	return c
 }
 
-// Now returns the time of the clock.
+// Now returns the clock's time.
 func (c *Clock) Now() time.Time { return time.UnixMicro(c.Micros.Load()) }
 
-// Advance moves the clock forward.
+// Advance advances the clock.
 func (c *Clock) Advance(d time.Duration) {
 	c.Micros.Add(d.Microseconds())
 	if c.Moved != nil {
@@ -36,13 +36,13 @@ func (c *Clock) Advance(d time.Duration) {
 	}
 }
 
-// Store is a store under test, whatever it keeps things in.
+// Store is a store under test.
 type Store struct {
 	auth.Store
 	Set   *session.Set
 	Sweep func(ctx context.Context, now time.Time, limit int) (int, error)
-	// Count counts what the store keeps, expired or not, one by one. Gauge is what the
-	// store itself says.
+	// Count counts the stored sessions one by one, including expired ones. Gauge returns
+	// the store's own counts.
 	Count func() session.Counts
 	Gauge func(context.Context) (n session.Counts, known bool)
 }
@@ -86,10 +86,10 @@ func Must(t testing.TB, err error) {
 	}
 }
 
-// ErrOf is the error of a call whose other result does not matter.
+// ErrOf returns the error of a call whose other result does not matter.
 func ErrOf[T any](_ T, err error) error { return err }
 
-// NewSession is a session that begins now.
+// NewSession returns a session that begins now.
 func NewSession(u auth.User, c *Clock) *auth.Session {
 	now := c.Now()
 	id := auth.NewSessionID(now, u)
@@ -114,7 +114,7 @@ func End(t testing.TB, store auth.Store, id auth.SessionID) {
 	Must(t, store.Update(t.Context(), id, func(*auth.Session) (auth.Verdict, error) { return auth.End, nil }))
 }
 
-// Bearer is who an access token of a session says it is.
+// Bearer returns the identity in an access token of a session.
 func Bearer(s *auth.Session) *auth.Identity {
 	return &auth.Identity{User: s.User, Session: s.ID, Key: "key1", Expires: s.AccessEnd}
 }

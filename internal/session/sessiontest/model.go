@@ -7,13 +7,13 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// model says what the gateway must answer, written from the issue and not from
-// the stores: plain lists, no expiry of anything, nothing sealed.
+// model predicts the gateway's responses. It is written from the requirements and not from the
+// stores: plain lists, nothing expires, nothing is sealed.
 type model struct {
 	sessions []*modelSession
 	keys     map[auth.User][]string // newest first
 	badKeys  map[auth.KeyID]bool    // signing keys that were revoked
-	frees    bool                   // what is over takes no place, swept or not
+	frees    bool                   // expired sessions free their place before a sweep
 }
 
 type modelSession struct {
@@ -25,11 +25,11 @@ type modelSession struct {
 	idleEnd  time.Time
 	absEnd   time.Time
 	phone    string
-	endedBy  string // who ended it before its time
-	occupies bool   // still takes a place in the store
+	endedBy  string // what ended it before its time
+	occupies bool   // still occupies a place in the store
 }
 
-// modelToken is an access token that somebody holds.
+// modelToken is an access token that a client has.
 type modelToken struct {
 	raw     string
 	session *modelSession
@@ -49,7 +49,7 @@ func (s *modelSession) end() time.Time {
 	return s.idleEnd
 }
 
-func (s *modelSession) over(now time.Time) bool { return s.endedBy != "" || !now.Before(s.end()) }
+func (s *modelSession) ended(now time.Time) bool { return s.endedBy != "" || !now.Before(s.end()) }
 
 func (m *model) stop(s *modelSession, by string) {
 	if s.endedBy == "" {
@@ -58,9 +58,9 @@ func (m *model) stop(s *modelSession, by string) {
 	s.occupies = false
 }
 
-// login adds a session; whoever has too many loses the oldest.
+// login adds a session; a user with too many sessions loses the oldest.
 func (m *model) login(s *modelSession, key string, now time.Time) {
-	places := slices.DeleteFunc(m.places(s.user), func(s *modelSession) bool { return s.over(now) })
+	places := slices.DeleteFunc(m.places(s.user), func(s *modelSession) bool { return s.ended(now) })
 	if len(places) >= auth.MaxUserSessions {
 		m.stop(slices.MinFunc(places, func(a, b *modelSession) int { return a.id.Began().Compare(b.id.Began()) }), "the cap")
 	}
@@ -79,13 +79,12 @@ func (m *model) places(u auth.User) []*modelSession {
 	return places
 }
 
-// settle lets time take its effect: a user whose last session is over has no
-// session keys any more.
+// settle applies the effect of time: a user whose last session has expired has no session keys.
 func (m *model) settle(now time.Time) {
 	alive := map[auth.User]bool{}
 	for _, s := range m.sessions {
-		alive[s.user] = alive[s.user] || !s.over(now)
-		s.occupies = s.occupies && !(m.frees && s.over(now))
+		alive[s.user] = alive[s.user] || !s.ended(now)
+		s.occupies = s.occupies && !(m.frees && s.ended(now))
 	}
 	for u := range m.keys {
 		if !alive[u] {
@@ -94,14 +93,14 @@ func (m *model) settle(now time.Time) {
 	}
 }
 
-// present is a refresh with a token of the session, or one that never was.
+// present refreshes with a token of the session, or with a forged one.
 func (m *model) present(s *modelSession, token string, now time.Time) (successor string, want error) {
 	last := len(s.refresh) - 1
 	switch {
-	case s.over(now):
+	case s.ended(now):
 		return "", auth.ErrSessionRevoked
 	case token == s.refresh[last]:
-		return "", nil // a new one
+		return "", nil // a new token
 	case last > 0 && token == s.refresh[last-1] && now.Sub(s.rotated) <= 20*time.Second && s.replays < 5:
 		s.replays++
 		return s.refresh[last], nil
@@ -118,9 +117,9 @@ func (m *model) rotated(s *modelSession, successor string, now time.Time) {
 	s.rotated, s.replays, s.idleEnd = now, 0, now.Add(Idle)
 }
 
-// revokeRefresh is RFC 7009: the current token and the one before end a session.
+// revokeRefresh is RFC 7009: the current token and the previous one end a session.
 func (m *model) revokeRefresh(s *modelSession, token string, now time.Time) {
-	if i := slices.Index(s.refresh, token); !s.over(now) && i >= 0 && i >= len(s.refresh)-2 {
+	if i := slices.Index(s.refresh, token); !s.ended(now) && i >= 0 && i >= len(s.refresh)-2 {
 		m.stop(s, "RFC 7009")
 	}
 }
@@ -155,18 +154,18 @@ func (m *model) dropKey(u auth.User, key string) {
 	m.keys[u] = slices.DeleteFunc(slices.Clone(m.keys[u]), func(k string) bool { return k == key })
 }
 
-// sweep frees the places of what is over, and forgets what no operation of the
-// test will come back to.
+// sweep frees the places of ended sessions, and forgets sessions that no operation of the test
+// uses any more.
 func (m *model) sweep(now time.Time) {
 	for _, s := range m.sessions {
-		if s.over(now) {
+		if s.ended(now) {
 			s.occupies = false
 		}
 	}
 	if over := len(m.sessions) - 500; over > 0 {
 		kept := m.sessions[:0:0]
 		for i, s := range m.sessions {
-			if i >= over || !s.over(now) {
+			if i >= over || !s.ended(now) {
 				kept = append(kept, s)
 			}
 		}
@@ -174,7 +173,7 @@ func (m *model) sweep(now time.Time) {
 	}
 }
 
-// stored counts the sessions and users that a store must say it holds.
+// stored returns the counts of sessions and users that the store must report.
 func (m *model) stored() (sessions, users int) {
 	seen := map[auth.User]bool{}
 	for _, s := range m.sessions {

@@ -9,8 +9,7 @@ import (
 
 func (r *ModelRun) someKey() string { return fmt.Sprintf("k%d", r.Rand.IntN(8)) }
 
-// decode opens data with the handle of a session, half of the time as a bearer
-// too.
+// decode opens data with the handle of a session, half of the time with an access token too.
 func (r *ModelRun) decode() {
 	s := r.session()
 	if s == nil {
@@ -30,7 +29,7 @@ func (r *ModelRun) decode() {
 	decoded, err := r.service.Decode(r.Context(), caller, auth.OpenData{EncryptedData: key, IV: number}, AnyApp)
 	var want error
 	switch {
-	case s.over(now) || len(r.model.keys[s.user]) == 0:
+	case s.ended(now) || len(r.model.keys[s.user]) == 0:
 		want = auth.ErrSessionStale
 	case !slices.Contains(r.model.keys[s.user], key):
 		want = auth.ErrDecryptFailed
@@ -59,7 +58,7 @@ func (r *ModelRun) putKey() {
 	u, key := r.user(), r.someKey()
 	r.wantErr("put key", r.store.PutSessionKey(r.Context(), u, auth.SessionKey{Key: key, ObtainedAt: r.c.Now()}), nil)
 	r.model.putKey(u, key)
-	r.model.settle(r.c.Now()) // a user without a session keeps none
+	r.model.settle(r.c.Now()) // a user without a session has no keys
 }
 
 func (r *ModelRun) dropKey() {
@@ -68,8 +67,8 @@ func (r *ModelRun) dropKey() {
 	r.model.dropKey(u, key)
 }
 
-// revokeSigningKey is a leaked signing key: what it signed is refused, and the
-// next one signs.
+// revokeSigningKey simulates a leaked signing key: its tokens are refused, and the next key
+// signs.
 func (r *ModelRun) revokeSigningKey() {
 	key := auth.KeyID(fmt.Sprintf("key%d", r.signing))
 	r.wantErr("revoke key", r.store.RevokeKey(r.Context(), key, r.c.Now().Add(Access)), nil)

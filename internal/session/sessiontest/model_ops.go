@@ -8,7 +8,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// kind is one operation and how often it comes.
+// kind is an operation and how often it is chosen.
 type kind struct {
 	name   string
 	weight int
@@ -51,7 +51,7 @@ func (r *ModelRun) wantErr(what string, got, want error) bool {
 
 func (r *ModelRun) user() auth.User { return r.users[r.Rand.IntN(len(r.users))] }
 
-// session picks one, mostly of the latest.
+// session picks a session, mostly one of the latest.
 func (r *ModelRun) session() *modelSession {
 	n := len(r.model.sessions)
 	if n == 0 {
@@ -89,7 +89,7 @@ func (r *ModelRun) loginLoop() {
 	}
 }
 
-// keep remembers an access token that was handed out.
+// keep stores an issued access token for later operations.
 func (r *ModelRun) keep(grant *auth.Grant, s *modelSession) {
 	want := r.c.Now().Add(Access)
 	if want.After(s.end()) {
@@ -100,26 +100,26 @@ func (r *ModelRun) keep(grant *auth.Grant, s *modelSession) {
 	}
 	key := auth.KeyID(fmt.Sprintf("key%d", r.signing))
 	r.tokens = append(r.tokens, modelToken{grant.AccessToken, s, key, want, s.phone})
-	const held = 400
-	r.tokens = r.tokens[max(0, len(r.tokens)-held):]
+	const most = 400
+	r.tokens = r.tokens[max(0, len(r.tokens)-most):]
 }
 
 func (r *ModelRun) authenticate() { r.bearer() }
 
-// bearer presents an access token that somebody holds.
+// bearer presents an access token that a client has.
 func (r *ModelRun) bearer() (*auth.Identity, *modelSession) {
 	if len(r.tokens) == 0 {
 		return nil, nil
 	}
-	held := r.tokens[r.Rand.IntN(len(r.tokens))]
-	id, err := r.service.Authenticate(held.raw)
-	if !r.wantErr("authenticate", err, r.model.admits(held, r.c.Now())) {
+	token := r.tokens[r.Rand.IntN(len(r.tokens))]
+	id, err := r.service.Authenticate(token.raw)
+	if !r.wantErr("authenticate", err, r.model.admits(token, r.c.Now())) {
 		return nil, nil
 	}
-	if id.Session != held.session.id || id.User != held.session.user || id.Phone != held.phone {
-		r.Errorf("admitted %+v, want %+v", id, held)
+	if id.Session != token.session.id || id.User != token.session.user || id.Phone != token.phone {
+		r.Errorf("admitted %+v, want %+v", id, token)
 	}
-	return id, held.session
+	return id, token.session
 }
 
 func (r *ModelRun) logout(all bool) {

@@ -7,7 +7,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// refresh presents the token that is back places behind the current one.
+// refresh presents the refresh token that was issued back rotations before the current one.
 func (r *ModelRun) refresh(back int) {
 	s := r.session()
 	if s == nil || back >= len(s.refresh) {
@@ -19,17 +19,17 @@ func (r *ModelRun) refresh(back int) {
 // replayOften presents one token until it ends its session.
 func (r *ModelRun) replayOften() {
 	if s := r.session(); s != nil && len(s.refresh) > 1 {
-		for token := s.refresh[len(s.refresh)-2]; !s.over(r.c.Now()); {
+		for token := s.refresh[len(s.refresh)-2]; !s.ended(r.c.Now()); {
 			r.present(s, token)
 			r.c.Advance(time.Millisecond)
 		}
 	}
 }
 
-// replayLate presents the token before, around the end of its grace.
+// replayLate presents the previous token, around the end of its grace.
 func (r *ModelRun) replayLate() {
 	s := r.session()
-	if s == nil || s.over(r.c.Now()) {
+	if s == nil || s.ended(r.c.Now()) {
 		return
 	}
 	spent := s.refresh[len(s.refresh)-1]
@@ -62,9 +62,9 @@ func (r *ModelRun) present(s *modelSession, token string) {
 	}
 	switch {
 	case successor != "" && grant.RefreshToken != successor:
-		r.Error("a replay got another successor")
+		r.Error("a replay got a different successor")
 	case successor == "" && slices.Contains(s.refresh, grant.RefreshToken):
-		r.Error("a rotation got a token that was there before")
+		r.Error("a rotation returned an earlier token")
 	case successor == "":
 		r.model.rotated(s, grant.RefreshToken, now)
 	}

@@ -19,7 +19,7 @@ var ModelOperations = flag.Int("wxgate.ops", 3000, "random operations of the mod
 
 var modelSeed = flag.Uint64("wxgate.seed", 1, "seed of the model test")
 
-// ModelRun is a gateway and a model of it that are told the same things.
+// ModelRun applies the same operations to a gateway and to a model of it.
 type ModelRun struct {
 	testing.TB
 	Rand    *rand.Rand
@@ -27,8 +27,8 @@ type ModelRun struct {
 	model   *model
 	store   Store
 	service *auth.Service
-	// Crash loses all that is not durable. It is nil for stores that a crash
-	// empties.
+	// Crash loses all data that is not durable. It is nil for stores that lose everything
+	// in a crash.
 	Crash func() Store
 
 	users   []auth.User
@@ -80,7 +80,7 @@ func (r *ModelRun) Run(n int) {
 			r.Fatalf("the last operations (seed %d):\n%s", *modelSeed, strings.Join(r.log, "\n"))
 		}
 	}
-	r.Logf("%d operations without a difference (%v of fake time waited): %v", n, time.Since(start), r.counts)
+	r.Logf("%d operations without a difference (in %v of fake time): %v", n, time.Since(start), r.counts)
 }
 
 func (r *ModelRun) compareCounts() {
@@ -91,11 +91,11 @@ func (r *ModelRun) compareCounts() {
 		r.Errorf("the store has %+v, the model %+v", got, want)
 	}
 	if got, known := r.store.Gauge(r.Context()); !known || got != want {
-		r.Errorf("the store says %+v, known %v; the model %+v", got, known, want)
+		r.Errorf("the store counts %+v, known %v; the model %+v", got, known, want)
 	}
 }
 
-// FreesExpired is for a store in which an expired session takes no place before a sweep.
+// FreesExpired is for a store in which an expired session frees its place before a sweep.
 func (r *ModelRun) FreesExpired() { r.model.frees = true }
 
 // note keeps the last operations, for the report of a difference.
@@ -105,7 +105,7 @@ func (r *ModelRun) note(format string, args ...any) {
 	r.log = r.log[max(0, len(r.log)-kept):]
 }
 
-// CopyFile copies a file to a path where there is none.
+// CopyFile copies a file to a path that does not exist.
 func CopyFile(t testing.TB, from, to string) {
 	t.Helper()
 	src, err := os.Open(from)

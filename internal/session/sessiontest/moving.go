@@ -28,7 +28,7 @@ func Export(t testing.TB, store Store) []session.Entry {
 	return all
 }
 
-// CopyStore imports into a store what another exports.
+// CopyStore imports into a store everything that another store exports.
 func CopyStore(t testing.TB, from, to Store) {
 	t.Helper()
 	for _, e := range Export(t, from) {
@@ -36,7 +36,7 @@ func CopyStore(t testing.TB, from, to Store) {
 	}
 }
 
-// Content is what a store exports, in one order.
+// Content returns the exported entries of a store as text, in a fixed order.
 func Content(t testing.TB, store Store) []string {
 	t.Helper()
 	var lines []string

@@ -15,8 +15,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// A store copied to Redis and from there to a file says what the first says, and
-// so it does when any of it is copied again.
+// TestCopyBothWays: a store copied to Redis, and from there to a file, has the same content as
+// the first store, also when any of it is copied again.
 func TestCopyBothWays(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -58,26 +58,26 @@ func TestCopyBothWays(t *testing.T) {
 			}
 		}
 	}
-	// A client goes on with the token it has, on either.
+	// A client continues with its token on either store.
 	for _, store := range []sessiontest.Store{via, to} {
 		if _, err := sessiontest.ServiceOver(store, c.Now, sessiontest.KeyOne).Refresh(t.Context(), spent.RefreshToken, sessiontest.AnyApp); err != nil {
 			t.Error(err)
 		}
 		if !store.Set.Revoked(&login.Identity) {
-			t.Error("a revocation was not in force when the import returned")
+			t.Error("a revocation was not in effect when the import returned")
 		}
 	}
-	// And the older record does not come back over the newer one.
+	// The older record does not replace the newer one.
 	sessiontest.CopyStore(t, from, via)
 	for _, store := range []sessiontest.Store{via, to} {
 		if got := sessiontest.Content(t, store); len(got) != len(want) || reflect.DeepEqual(got, want) {
-			t.Error("an import took a refresh back")
+			t.Error("an import undid a refresh")
 		}
 	}
 }
 
-// What was logged out at the source between two copies is logged out at the
-// target by the second.
+// A session that ended at the source between two copies is ended at the target by the second
+// copy.
 func TestCopyEndsWhatWasEnded(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func(testing.TB, *sessiontest.Clock) sessiontest.Store{"file": openFileStore, "redis": openRedisStore} {
@@ -108,7 +108,7 @@ func TestCopyEndsWhatWasEnded(t *testing.T) {
 			if sessions != 1 {
 				t.Errorf("%d sessions", sessions)
 			}
-			// Nor does a session come back that the target knows to be revoked.
+			// A session that the target knows as revoked is not imported.
 			sessiontest.Must(t, to.Store.(sessiontest.Mover).Import(t.Context(), session.Entry{Session: byUser}))
 			sessiontest.Must(t, to.Store.(sessiontest.Mover).Import(t.Context(), session.Entry{Session: ended}))
 			sessiontest.WantNoSession(t, to, "imported again", byUser.ID)
@@ -117,7 +117,7 @@ func TestCopyEndsWhatWasEnded(t *testing.T) {
 	}
 }
 
-// A copy carries which sessions were replaced, also after their last access tokens.
+// A copy keeps the replaced sessions, even after their last access tokens.
 func TestCopyCarriesReplaced(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -146,8 +146,8 @@ func TestCopyCarriesReplaced(t *testing.T) {
 	}
 }
 
-// A copy carries failed attempts to decrypt, or each copy would give a user a new
-// allowance of them. One that is repeated does not count them twice.
+// A copy keeps failed attempts to decrypt; otherwise each copy would give a user new attempts.
+// A repeated copy does not count them twice.
 func TestCopyCarriesAttempts(t *testing.T) {
 	t.Parallel()
 	for name, ends := range map[string][2]func(testing.TB, *sessiontest.Clock) sessiontest.Store{"to Redis": {openFileStore, openRedisStore}, "to a file": {openRedisStore, openFileStore}, "file to file": {openFileStore, openFileStore}} {
@@ -170,7 +170,7 @@ func TestCopyCarriesAttempts(t *testing.T) {
 					t.Fatalf("copied %+v, want %+v", got, want)
 				}
 			}
-			// What the target counted itself stays.
+			// Attempts that the target counted itself are kept.
 			more := auth.KeyAttempts{Key: key(2), Failed: 9, Until: until.Add(2 * time.Minute)}
 			other := auth.KeyAttempts{Key: key(3), Failed: 1, Until: until}
 			attempts(to, 30, more, other)
@@ -179,13 +179,13 @@ func TestCopyCarriesAttempts(t *testing.T) {
 				t.Errorf("merged %+v", got)
 			}
 			if got := sessiontest.AttemptsOf(t, to, sessiontest.Bob); !got.Empty() {
-				t.Errorf("bob, who failed at nothing, has %+v", got)
+				t.Errorf("bob, who has no failures, has %+v", got)
 			}
 			c.Advance(2 * time.Hour)
 			fresh := ends[1](t, c)
 			sessiontest.CopyStore(t, from, fresh)
 			if got := sessiontest.AttemptsOf(t, fresh, sessiontest.Alice); !got.Empty() {
-				t.Errorf("what is over was copied: %+v", got)
+				t.Errorf("expired attempts were copied: %+v", got)
 			}
 		})
 	}

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// RedisServer is a redis-server of the tests. It dies with the test process, however
-// that ends: its keeper waits for the end of its standard input.
+// RedisServer is a redis-server for tests. It ends with the test process, however that
+// ends: its keeper waits for the end of its standard input.
 type RedisServer struct {
 	Addr  string
 	Dir   string
@@ -25,14 +25,14 @@ type RedisServer struct {
 	leash io.Closer
 }
 
-// StartRedis starts one on a free port of loopback, with more arguments.
+// StartRedis starts a server on a free port of loopback, with additional arguments.
 func StartRedis(t testing.TB, args ...string) *RedisServer {
 	t.Helper()
 	addr := FreeAddress(t)
 	return StartProcess(t, addr, slices.Concat(RedisArgs(addr), args)...)
 }
 
-// RedisArgs are for a plain server that keeps nothing on the disk.
+// RedisArgs returns arguments for a plain server that stores nothing on disk.
 func RedisArgs(addr string) []string {
 	return []string{"--port", PortOf(addr), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"}
 }
@@ -67,7 +67,7 @@ func (s *RedisServer) Start(t testing.TB) {
 	}
 	const keeper = `"$@" >>log 2>&1 & pid=$!; cat >/dev/null; kill -9 $pid; wait $pid`
 	args := append([]string{"-c", keeper, "keeper", binary}, s.Args...)
-	s.keep = exec.CommandContext(context.Background(), "sh", args...) //nolint:gosec // G204: the arguments are the tests'
+	s.keep = exec.CommandContext(context.Background(), "sh", args...) //nolint:gosec // G204: the arguments come from tests
 	s.keep.Dir = s.Dir
 	s.leash, err = s.keep.StdinPipe()
 	Must(t, err)
@@ -75,7 +75,7 @@ func (s *RedisServer) Start(t testing.TB) {
 	s.Await(t)
 }
 
-// Await returns once the server answers, if only that it wants a password.
+// Await returns once the server responds, even if it only requires a password.
 func (s *RedisServer) Await(t testing.TB) {
 	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)
@@ -94,7 +94,7 @@ func (s *RedisServer) Await(t testing.TB) {
 	}
 }
 
-// Stop kills it, as a crash does.
+// Stop kills the server, as a crash does.
 func (s *RedisServer) Stop() {
 	if s.keep == nil {
 		return
@@ -104,7 +104,7 @@ func (s *RedisServer) Stop() {
 	s.keep = nil
 }
 
-// shared is the server of all tests that do no harm to it: each has a database.
+// shared is the server of all tests that do not disturb it: each test has a database.
 var (
 	sharedServer *RedisServer
 	sharedNext   int

@@ -28,7 +28,7 @@ func newCommitter(t *testing.T) *Committer {
 	return &Committer{DB: db.DB, Begin: func(*bbolt.Tx) {}, Finish: func(*bbolt.Tx) error { return nil }, Committed: func() {}}
 }
 
-// A hundred writes that come in during one commit are the next commit.
+// A hundred writes that arrive during one commit form the next commit.
 func TestCommitsAreShared(t *testing.T) {
 	t.Parallel()
 	c := newCommitter(t)
@@ -66,10 +66,10 @@ func TestCommitsAreShared(t *testing.T) {
 	})
 }
 
-var errOwn = errors.New("its own fault")
+var errOwn = errors.New("failed write")
 
-// A write that fails takes nobody along, and leaves nothing of itself.
-func TestOneFailureIsItsOwn(t *testing.T) {
+// A failed write does not make other writes fail, and leaves no changes.
+func TestFailedWriteDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	c := newCommitter(t)
 	synctest.Test(t, func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestOneFailureIsItsOwn(t *testing.T) {
 			func(tx *bbolt.Tx) error {
 				return errors.Join(tx.Bucket(bucket).Put([]byte("undone"), nil), errOwn)
 			},
-			func(*bbolt.Tx) error { panic("out of nothing") },
+			func(*bbolt.Tx) error { panic("test panic") },
 		} {
 			wg.Go(func() { errs[i] = c.Do(func(tx *bbolt.Tx) (bool, error) { return true, do(tx) }) })
 			synctest.Wait()
@@ -93,9 +93,9 @@ func TestOneFailureIsItsOwn(t *testing.T) {
 			t.Errorf("others failed: %v, %v", errs[0], errs[1])
 		}
 		if !errors.Is(errs[2], errOwn) || !errors.Is(errs[2], auth.ErrStoreUnavailable) {
-			t.Errorf("got %v, want its own error as ErrStoreUnavailable", errs[2])
+			t.Errorf("got %v, want errOwn wrapped with ErrStoreUnavailable", errs[2])
 		}
-		if !errors.Is(errs[3], auth.ErrStoreUnavailable) || !strings.Contains(errs[3].Error(), "out of nothing") {
+		if !errors.Is(errs[3], auth.ErrStoreUnavailable) || !strings.Contains(errs[3].Error(), "test panic") {
 			t.Errorf("got %v, want the panic as an error", errs[3])
 		}
 		_ = c.DB.View(func(tx *bbolt.Tx) error {
@@ -107,7 +107,7 @@ func TestOneFailureIsItsOwn(t *testing.T) {
 	})
 }
 
-// What wrote nothing costs no commit: forged tokens must not wear the disk.
+// A transaction that wrote nothing is not committed: forged tokens must not wear out the disk.
 func TestNothingWrittenIsNotCommitted(t *testing.T) {
 	t.Parallel()
 	c := newCommitter(t)

@@ -19,7 +19,7 @@ import (
 
 const entries = 400
 
-// valueOf is a value that says which key it is of, over more than a page for some.
+// valueOf returns a value that identifies its key; some values span more than a page.
 func valueOf(key, version uint64) []byte {
 	return bytes.Repeat(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, key), version), 4+int(key%5)*100)
 }
@@ -70,15 +70,15 @@ func check(t *testing.T, db *DB) {
 	})
 }
 
-// A wipe leaves no byte of what was overwritten or deleted, nor of what a commit wrote
-// behind the last page before a crash.
+// A wipe leaves no byte of overwritten or deleted values, nor of what a commit wrote after the
+// last page before a crash.
 func TestWipe(t *testing.T) {
 	t.Parallel()
 	db := openTemp(t)
 	for version := range uint64(6) {
 		putAll(t, db, version)
 	}
-	mark := []byte("what a commit left behind the last page")
+	mark := []byte("left by a commit after the last page")
 	_ = db.View(func(tx *bbolt.Tx) error {
 		if _, err := db.File.WriteAt(mark, tx.Size()+5000); err != nil {
 			t.Error(err)
@@ -98,7 +98,7 @@ func TestWipe(t *testing.T) {
 		return versions, bytes.Contains(file, mark)
 	}
 	if versions, tail := found(); len(versions) < 2 || !tail {
-		t.Fatalf("versions %v before, tail %v: nothing is tested", versions, tail)
+		t.Fatalf("versions %v before, tail %v: the test would prove nothing", versions, tail)
 	}
 	for range 2 {
 		if err := db.Wipe(t.Context()); err != nil {
@@ -113,7 +113,7 @@ func TestWipe(t *testing.T) {
 	check(t, db)
 }
 
-// Readers and writers go on during a wipe, and no page that any of them uses is touched.
+// Readers and writers continue during a wipe, and no page in use is changed.
 func TestWipeAmongReadersAndWriters(t *testing.T) {
 	t.Parallel()
 	db := openTemp(t)
@@ -146,11 +146,11 @@ func TestWipeAmongReadersAndWriters(t *testing.T) {
 	check(t, db)
 }
 
-// A read transaction that goes on keeps a wipe waiting, and no other reader for long.
+// A long read transaction makes a wipe wait, but not other readers.
 func TestWipeWaitsForALongRead(t *testing.T) {
 	t.Parallel()
 	db := openTemp(t)
-	for version := range uint64(6) { // a file that grows waits for readers
+	for version := range uint64(6) { // growing the file waits for readers
 		putAll(t, db, version)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*readersWait)
@@ -173,7 +173,7 @@ func TestWipeWaitsForALongRead(t *testing.T) {
 	check(t, db)
 }
 
-// A file that was closed is an error and no panic.
+// Wiping a closed file returns an error and does not panic.
 func TestWipeOfAClosedFile(t *testing.T) {
 	t.Parallel()
 	db := openTemp(t)
@@ -185,8 +185,8 @@ func TestWipeOfAClosedFile(t *testing.T) {
 	}
 }
 
-// BenchmarkWipe wipes a file of 1 GiB of which 3 of 4 pages are free, for the first time
-// and again, and reports the longest commit meanwhile.
+// BenchmarkWipe wipes a file of 1 GiB with 3 of 4 pages free, for the first time and again,
+// and reports the longest commit during the wipe.
 func BenchmarkWipe(b *testing.B) {
 	db, err := Open(b.TempDir()+"/w.db", false, EveryBucket)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestNeededIsDocumented: the ACL user of SECURITY.md has the rights that are checked, and those
-// that the check itself uses, and no others.
+// TestNeededIsDocumented: SECURITY.md gives the ACL user exactly the rights that are checked, and
+// those that the check itself needs.
 func TestNeededIsDocumented(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile(filepath.Join("..", "..", "..", "..", "SECURITY.md"))

@@ -11,8 +11,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// TestIndexLines: the line of a session with tokens is that of an older wxgate, and lines
-// without a class are those of one before.
+// TestIndexLines: the line of a session with tokens has the format of an older wxgate. Lines
+// without a class of devices come from an even older one.
 func TestIndexLines(t *testing.T) {
 	t.Parallel()
 	s := sessiontest.NewSession(sessiontest.Alice, sessiontest.NewClock())

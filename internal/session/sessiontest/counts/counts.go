@@ -1,4 +1,4 @@
-// Package counts has the tests of every store that count its sessions and their users.
+// Package counts has the tests of the counts of sessions and users, for every store.
 package counts
 
 import (
@@ -15,29 +15,29 @@ import (
 func Conform(t *testing.T, open func(testing.TB, *sessiontest.Clock) sessiontest.Store) {
 	t.Parallel()
 	sessiontest.Run(t, open, map[string]sessiontest.Case{
-		"a user counts once":     countsOnce,
-		"until the last logout":  untilLastLogout,
-		"until the last expires": untilLastExpires,
-		"a refresh counts on":    refreshCountsOn,
-		"a short session":        shortSession,
-		"a replaced session":     replaced,
-		"log out everywhere":     endedUser,
-		"erased":                 erased,
-		"random operations":      func(t *testing.T, s sessiontest.Store, c *sessiontest.Clock) { Random(t, c, s) },
-		"logins at once":         concurrently,
+		"a user counts once":       countsOnce,
+		"until the last logout":    untilLastLogout,
+		"until the last expiry":    untilLastExpires,
+		"a refresh keeps counting": refreshCountsOn,
+		"a short session":          shortSession,
+		"a replaced session":       replaced,
+		"log out everywhere":       endedUser,
+		"erased":                   erased,
+		"random operations":        func(t *testing.T, s sessiontest.Store, c *sessiontest.Clock) { Random(t, c, s) },
+		"logins at once":           concurrently,
 	})
 }
 
-// want compares what a store says with what it must say.
+// want compares the counts of a store with the expected ones.
 func want(t testing.TB, store sessiontest.Store, sessions, users int) {
 	t.Helper()
 	want := session.Counts{Sessions: sessions, Users: users}
 	if got, known := store.Gauge(t.Context()); !known || got != want {
-		t.Fatalf("the store says %+v, known %v; want %+v", got, known, want)
+		t.Fatalf("the store counts %+v, known %v; want %+v", got, known, want)
 	}
 }
 
-// sweep removes what has expired, which a store may count until then.
+// sweep removes expired sessions, which a store may count until then.
 func sweep(t testing.TB, store sessiontest.Store, c *sessiontest.Clock) {
 	t.Helper()
 	sessiontest.Must(t, sessiontest.ErrOf(store.Sweep(t.Context(), c.Now(), 100)))
@@ -67,8 +67,8 @@ func untilLastLogout(t *testing.T, store sessiontest.Store, c *sessiontest.Clock
 	want(t, store, 1, 1)
 }
 
-// untilLastExpires ends the session that would have been the last: its user counts until
-// the other expires, and no longer.
+// untilLastExpires ends the session that would have expired last: its user counts until the
+// other session expires, and no longer.
 func untilLastExpires(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
 	sessiontest.Begin(t, store, sessiontest.Alice, c, "k1")
 	c.Advance(sessiontest.Idle / 2)
@@ -93,8 +93,8 @@ func refreshCountsOn(t *testing.T, store sessiontest.Store, c *sessiontest.Clock
 	want(t, store, 1, 1)
 }
 
-// shortSession refreshes a session that ends before another of the user: the user counts
-// until the other ends.
+// shortSession refreshes a session that ends before another one of the user: the user counts
+// until the other one ends.
 func shortSession(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
 	sessiontest.Begin(t, store, sessiontest.Alice, c, "k1")
 	short := sessiontest.NewSession(sessiontest.Alice, c)
@@ -116,8 +116,8 @@ func refresh(t testing.TB, store sessiontest.Store, c *sessiontest.Clock, id aut
 	}))
 }
 
-// replaced logs in until each login ends the session before it: by a limit of one, by one
-// for each class of devices, and by that of all stores.
+// replaced logs in until each login ends the previous session: with a limit of one, with one
+// for each class of devices, and with the default limit.
 func replaced(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
 	login := func(device auth.Device, limit auth.SessionLimit) {
 		s := sessiontest.NewSession(sessiontest.Alice, c)
@@ -144,7 +144,7 @@ func endedUser(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
 	sessiontest.Begin(t, store, sessiontest.Alice, c, "k1")
 	sessiontest.Begin(t, store, sessiontest.Alice, c, "k2")
 	sessiontest.Begin(t, store, sessiontest.Bob, c, "k3")
-	for range 2 { // the second time ends nothing
+	for range 2 { // the second call ends nothing
 		sessiontest.Must(t, sessiontest.ErrOf(store.EndUser(t.Context(), sessiontest.Alice, c.Now(), time.Time{})))
 		want(t, store, 1, 1)
 	}

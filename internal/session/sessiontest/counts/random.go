@@ -12,7 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// operations is how many random operations a test does; each is some milliseconds in a file.
+// operations is how many random operations a test performs; each takes milliseconds in a file.
 const operations = 300
 
 // random does random operations on a store.
@@ -24,9 +24,9 @@ type random struct {
 	begun []auth.SessionID
 }
 
-// Random logs users in and out at random by several stores of the same data, such as those
-// of two machines. After each operation it compares what each of them says with a list of
-// all sessions.
+// Random logs users in and out at random through several stores of the same data, such as those
+// of two machines. After each operation it compares the counts of each store with a list of all
+// sessions.
 func Random(t *testing.T, c *sessiontest.Clock, stores ...sessiontest.Store) {
 	t.Helper()
 	r := &random{TB: t, c: c, rand: rand.New(rand.NewPCG(1, 2))} //nolint:gosec // G404: the same in each run
@@ -51,7 +51,7 @@ func (r *random) user() auth.User { return r.users[r.rand.IntN(len(r.users))] }
 func (r *random) login(store sessiontest.Store) {
 	s := sessiontest.NewSession(r.user(), r.c)
 	s.Device = []auth.Device{auth.DeviceOther, auth.DeviceIOS}[r.rand.IntN(2)]
-	s.AbsoluteEnd = r.c.Now().Add(time.Duration(1+r.rand.IntN(24)) * time.Hour) // some end before an older one
+	s.AbsoluteEnd = r.c.Now().Add(time.Duration(1+r.rand.IntN(24)) * time.Hour) // some end before an older session
 	limit := auth.SessionLimit{Sessions: r.rand.IntN(4), PerDevice: r.rand.IntN(2) == 0}
 	sessiontest.Must(r, sessiontest.ErrOf(store.Create(r.Context(), s, auth.SessionKey{Key: "k"}, limit)))
 	r.begun = append(r.begun, s.ID)
@@ -92,7 +92,7 @@ func (r *random) erase(store sessiontest.Store) {
 	sessiontest.Must(r, sessiontest.ErrOf(store.Erase(r.Context(), r.user(), r.c.Now(), time.Time{})))
 }
 
-// compare compares what each store says with a list of all sessions.
+// compare compares the counts of each store with a list of all sessions.
 func compare(t testing.TB, c *sessiontest.Clock, stores ...sessiontest.Store) {
 	t.Helper()
 	sweep(t, stores[0], c)

@@ -1,4 +1,4 @@
-// Package limits has the tests of every store that limit the sessions of a user.
+// Package limits has the tests of the limits of sessions, for every store.
 package limits
 
 import (
@@ -17,18 +17,18 @@ import (
 func Conform(t *testing.T, open func(testing.TB, *sessiontest.Clock) sessiontest.Store) {
 	t.Parallel()
 	sessiontest.Run(t, open, map[string]sessiontest.Case{
-		"at most so many sessions of a user": sessionCap,
-		"session limit":                      limited,
-		"per device":                         limitedPerDevice,
-		"per device, and in all":             limitedInAll,
-		"a child comes back whole":           childWhole,
-		"children end with their parent":     childrenEnd,
-		"browser sessions apart":             browsersApart,
-		"browser sessions per device":        browsersPerDevice,
-		"at most so many of each kind":       browserCap,
-		"a limit that was lowered":           lowered,
-		"expired sessions":                   expiredTakeNoPlace,
-		"logins at once":                     raceLogins,
+		"default limit":                         sessionCap,
+		"session limit":                         limited,
+		"limit per device":                      limitedPerDevice,
+		"limit per device and in all":           limitedInAll,
+		"a child is stored completely":          storesChild,
+		"children end with their parent":        childrenEnd,
+		"browser sessions have their own limit": browsersApart,
+		"browser sessions per device":           browsersPerDevice,
+		"default limit of each kind":            browserCap,
+		"a limit that was lowered":              lowered,
+		"expired sessions do not count":         expiredDoNotCount,
+		"logins at once":                        raceLogins,
 	})
 }
 
@@ -52,7 +52,7 @@ func sessionCap(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
 	}
 }
 
-// Login begins a session under a limit and returns it and what it ended.
+// Login begins a session under a limit and returns it with the sessions that it ended.
 func Login(t testing.TB, store auth.Store, c *sessiontest.Clock, device auth.Device, limit auth.SessionLimit) (*auth.Session, []auth.SessionID) {
 	t.Helper()
 	s := sessiontest.NewSession(sessiontest.Alice, c)
@@ -84,7 +84,7 @@ func limited(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
 	if store.Count().Sessions != 2 {
 		t.Fatalf("%+v", store.Count())
 	}
-	// Its client comes back when the last access token has expired.
+	// Its client retries when the last access token has expired.
 	c.Advance(sessiontest.Access + time.Minute)
 	sessiontest.Must(t, sessiontest.ErrOf(store.Sweep(t.Context(), c.Now(), 100)))
 	_, err := store.Session(t.Context(), first.ID)
@@ -106,8 +106,8 @@ func limitedPerDevice(t *testing.T, store sessiontest.Store, c *sessiontest.Cloc
 	sessiontest.Must(t, sessiontest.ErrOf(store.Session(t.Context(), desktop.ID)))
 }
 
-// limitedInAll begins more sessions than a user may have, on several classes of devices that
-// each may have all of them.
+// limitedInAll begins more sessions than a user may have, on several classes of devices. The
+// limit of each class would allow all of them.
 func limitedInAll(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
 	limit := auth.SessionLimit{Sessions: auth.MaxUserSessions, PerDevice: true}
 	first, _ := Login(t, store, c, auth.DeviceIOS, limit)
@@ -121,7 +121,7 @@ func limitedInAll(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
 	}
 }
 
-// browse begins a browser session under a limit and returns it and what it ended.
+// browse begins a browser session under a limit and returns it with the sessions that it ended.
 func browse(t testing.TB, store auth.Store, c *sessiontest.Clock, door auth.Door, limit auth.SessionLimit) (*auth.Session, []auth.SessionID) {
 	t.Helper()
 	s := sessiontest.NewSession(sessiontest.Alice, c)
@@ -132,7 +132,7 @@ func browse(t testing.TB, store auth.Store, c *sessiontest.Clock, door auth.Door
 	return s, replaced
 }
 
-func childWhole(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
+func storesChild(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
 	child := sessiontest.NewSession(sessiontest.Alice, c)
 	child.Door, child.Parent, child.Device = auth.DoorWebView, auth.NewSessionID(c.Now(), sessiontest.Alice), auth.DeviceIOS
 	child.Refresh.RotatedAt = c.Now()
@@ -176,8 +176,8 @@ func childrenEnd(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
 	}
 }
 
-// browsersApart opens pages with a phone that may have one session: the phone stays logged
-// in, and so do its pages when it logs in again. Each kind has the limit.
+// browsersApart opens pages from a phone that may have one session: the phone stays logged in,
+// and its pages stay logged in when the phone logs in again. The limit applies to each kind.
 func browsersApart(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
 	limit := auth.SessionLimit{Sessions: 1}
 	phone, _ := Login(t, store, c, auth.DeviceOther, limit)
@@ -187,11 +187,11 @@ func browsersApart(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) 
 	}
 	second, replaced := browse(t, store, c, auth.DoorScan, limit)
 	if !slices.Equal(replaced, []auth.SessionID{page.ID}) || !store.Set.Replaced(page.ID) {
-		t.Fatalf("%v ended, want the page before, %s", replaced, page.ID)
+		t.Fatalf("%v ended, want the previous page, %s", replaced, page.ID)
 	}
 	sessiontest.Must(t, sessiontest.ErrOf(store.Session(t.Context(), phone.ID)))
 	if _, replaced = Login(t, store, c, auth.DeviceOther, limit); !slices.Equal(replaced, []auth.SessionID{phone.ID}) {
-		t.Fatalf("%v ended, want the phone's session before, %s", replaced, phone.ID)
+		t.Fatalf("%v ended, want the phone's previous session, %s", replaced, phone.ID)
 	}
 	sessiontest.Must(t, sessiontest.ErrOf(store.Session(t.Context(), second.ID)))
 	if got := store.Count().Sessions; got != 2 {
@@ -207,12 +207,12 @@ func browsersPerDevice(t *testing.T, store sessiontest.Store, c *sessiontest.Clo
 		t.Fatalf("a page on the same class of devices ended %v", replaced)
 	}
 	if _, replaced = browse(t, store, c, auth.DoorWebView, limit); !slices.Equal(replaced, []auth.SessionID{page.ID}) {
-		t.Fatalf("%v ended, want the page before, %s", replaced, page.ID)
+		t.Fatalf("%v ended, want the previous page, %s", replaced, page.ID)
 	}
 	sessiontest.Must(t, sessiontest.ErrOf(store.Session(t.Context(), phone.ID)))
 }
 
-// browserCap fills each kind: the default limit is that of each.
+// browserCap fills each kind: the default limit applies to each.
 func browserCap(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
 	phone, _ := Login(t, store, c, auth.DeviceOther, auth.SessionLimit{})
 	var first *auth.Session
@@ -231,7 +231,7 @@ func browserCap(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
 	sessiontest.Must(t, sessiontest.ErrOf(store.Session(t.Context(), phone.ID)))
 }
 
-// lowered has more sessions than a new configuration allows: the next login ends them.
+// lowered has more sessions than a new configuration allows: the next login ends the excess.
 func lowered(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
 	var before []auth.SessionID
 	for range 4 {
@@ -248,7 +248,7 @@ func lowered(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
 	sessiontest.Must(t, sessiontest.ErrOf(store.Session(t.Context(), last.ID)))
 }
 
-func expiredTakeNoPlace(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
+func expiredDoNotCount(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
 	limit := auth.SessionLimit{Sessions: 1}
 	Login(t, store, c, auth.DeviceOther, limit)
 	c.Advance(sessiontest.Idle)
@@ -265,8 +265,8 @@ func raceLogins(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
 	}
 }
 
-// Race logs in at the same time through several stores of the same data. Each
-// session is either alive afterwards or was reported as replaced once.
+// Race logs in at the same time through several stores of the same data. Afterwards each session
+// is either alive or was reported as replaced exactly once.
 func Race(t *testing.T, c *sessiontest.Clock, logins, most int, stores ...auth.Store) {
 	t.Helper()
 	var mu sync.Mutex
