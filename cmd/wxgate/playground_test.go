@@ -37,6 +37,7 @@ func TestPlayground(t *testing.T) {
 	p := openPage(t, address)
 	p.Resize(1600)
 	p.shows("#person-note", "Not logged in")
+	p.shows("#tour-step", "Step 1 of 8:")
 	p.Accessible(axe, "at first")
 	p.Picture("empty")
 	phoneOf(p)
@@ -46,6 +47,9 @@ func TestPlayground(t *testing.T) {
 	doorsOf(p)
 	attackOf(p)
 	keyboard(p)
+	p.shows("#tour-text", "You have tried all the steps.")
+	p.click("tour-end")
+	p.Wait(`document.getElementById("tour").hidden && document.activeElement.id === "h-phone"`)
 	p.Accessible(axe, "at last")
 	looks(p, axe)
 	p.Close()
@@ -120,11 +124,15 @@ func revocation(p *page) {
 func armedFault(p *page) {
 	p.T.Helper()
 	p.click("fault-busy")
-	p.shows(".act h3", "WeChat goes wrong: Busy")
+	p.click("fault-reset")
+	p.shows(".act h3", "WeChat goes wrong: Connection reset")
+	p.shows("#armed:not([hidden]) #armed-text", "Busy, Connection reset")
 	p.click("login")
-	p.shows("#toast", "503 wechat_busy")
-	p.click("fault-busy")
-	p.shows(".act h3", "WeChat is right again: Busy")
+	p.shows("#toast", "503 wechat_")
+	p.Picture("armed")
+	p.click("disarm")
+	p.shows(".act h3", "WeChat is right again: Connection reset")
+	p.Wait(`document.getElementById("armed").hidden && !document.querySelector("#faults :checked")`)
 	p.click("login")
 	p.shows("#toast", "200")
 	pasted(p, "200 ")
@@ -140,12 +148,18 @@ func pasted(p *page, status string) {
 	}
 }
 
-// keyboard chooses an arrow with the keyboard alone.
+// keyboard chooses an arrow with the keyboard alone: the Tab key stops at the one that was
+// chosen last, and the arrow keys lead to the others.
 func keyboard(p *page) {
 	p.T.Helper()
+	p.Wait(`document.querySelectorAll('.step[tabindex="0"]').length === 1`)
 	p.Run(`document.getElementById("scroll").focus()`)
-	chromium.Do(p.Tab, chromedp.KeyEvent(kb.Tab+kb.Enter))
+	chromium.Do(p.Tab, chromedp.KeyEvent(kb.Tab))
+	p.Wait(`document.activeElement.matches(".step") && document.activeElement !== document.querySelector(".step")`)
+	chromium.Do(p.Tab, chromedp.KeyEvent(kb.ArrowUp+kb.Home+kb.Enter))
 	p.Wait(`document.activeElement.matches(".step[aria-current]") && document.activeElement === document.querySelector(".step")`)
+	chromium.Do(p.Tab, chromedp.KeyEvent(kb.Tab))
+	p.Wait(`document.activeElement.closest("#detail, #shell") !== null`)
 }
 
 // attackOf fires attacks of two kinds.
@@ -153,7 +167,7 @@ func attackOf(p *page) {
 	p.T.Helper()
 	p.shows("#corpus strong", "upper")
 	p.clickOn(`#corpus [data-attack="identity/upper"]`)
-	p.shows("#attack .pill", "blocked")
+	p.shows("#verdict .pill", "blocked")
 	p.shows("#attack pre", "X-WX-OPENID")
 	p.Wait(`(document.getElementById("mechanism").value = "token", document.getElementById("mechanism").dispatchEvent(new Event("change")), true)`)
 	p.Wait(`document.querySelector("#corpus button")?.dataset.attack.startsWith("token/")`)
@@ -172,7 +186,7 @@ func looks(p *page, axe string) {
 	p.click("theme")
 	p.Wait(`getComputedStyle(document.body).backgroundColor === "rgb(14, 17, 21)"`)
 	chromium.Do(p.Tab, chromedp.Reload())
-	p.Wait(`document.documentElement.dataset.theme === "dark" && document.documentElement.lang === "en"`)
+	p.Wait(`document.documentElement.dataset.theme === "dark" && document.documentElement.lang === "en" && document.getElementById("tour").hidden`)
 }
 
 // writePicture writes the visible part of the page with 256 colors, as small as PNG can be.

@@ -1,8 +1,11 @@
 package playground
 
 import (
+	"context"
 	"embed"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/http"
@@ -80,30 +83,33 @@ func localName(host string) bool {
 // server-sent events.
 func (p *Playground) serveEvents(w http.ResponseWriter, r *http.Request) {
 	history, next, leave := p.recorder.subscribe()
-	defer leave()
+	context.AfterFunc(r.Context(), leave) // which ends the loop
 	w.Header().Set("Content-Type", "text/event-stream")
 	control := http.NewResponseController(w)
-	send := func(e event) bool {
-		_, err := fmt.Fprintf(w, "event: %s\ndata: %s\n\n", e.name, e.data)
-		return err == nil
+	_, err := io.WriteString(w, "retry: 1000\n\n") // ms until a page connects again
+	send := func(e event) {
+		if e.name != "" && err == nil {
+			_, err = fmt.Fprintf(w, "event: %s\ndata: %s\n\n", e.name, e.data)
+		}
 	}
 	for _, e := range history {
-		if !send(e) {
-			return
-		}
+		send(e)
 	}
 	p.changed() // the page gets it as the first of what is next
-	for {
-		if control.Flush() != nil {
-			return
+	var state event
+	for e := range next {
+		if e.name == "state" {
+			state = e // a page that is behind gets the newest only: it is the longest event
+		} else {
+			send(e)
 		}
-		select {
-		case <-r.Context().Done():
+		if len(next) > 0 {
+			continue
+		}
+		send(state)
+		state = event{}
+		if errors.Join(err, control.Flush()) != nil {
 			return
-		case e, ok := <-next:
-			if !ok || !send(e) {
-				return
-			}
 		}
 	}
 }

@@ -1,42 +1,45 @@
 // The attacks of the corpus: choose a kind, fire one, and see what came of it.
 
 import { act, attacks } from './api.js';
-import { $, h, verdicts } from './dom.js';
-import { t } from './i18n.js';
+import { $, h, tabStop, verdicts, withArrows } from './dom.js';
+import { problem, t } from './i18n.js';
 
 const mechanisms = ['identity', 'removal', 'upgrade', 'early', 'path', 'policy', 'token', 'several', 'login', 'smuggle', 'errors', 'oracle'];
 
+let listed; // the kind whose attacks are listed
 let shown; // the attack whose result is shown
 
-async function list() {
+// list lists the attacks of the chosen kind.
+export async function list() {
+  const kind = $('mechanism').value;
+  if (kind === listed) return;
   try {
-    const found = await attacks($('mechanism').value);
+    const found = await attacks(kind);
+    if (kind !== $('mechanism').value) return; // another was chosen meanwhile
+    listed = kind;
     $('corpus').replaceChildren(...found.map(item));
+    tabStop($('corpus'), $('corpus').querySelector('button'));
     $('corpus-scroll').scrollTop = 0;
   } catch { /* the event stream says that the server is away */ }
 }
 
 function item(attack) {
-  return h('li', {}, h('button', { type: 'button', 'data-attack': attack.id, onclick: () => fire(attack) },
+  return h('li', {}, h('button', { type: 'button', tabindex: '-1', 'data-attack': attack.id, onclick: () => fire(attack) },
     h('span', { class: 'line' }, h('strong', {}, attack.id.split('/').slice(1).join('/')), h('span', { class: 'muted small' }, attack.advisories.slice(0, 2).join(', '))),
     h('code', {}, attack.request)));
 }
 
 async function fire(attack) {
   for (const button of $('corpus').querySelectorAll('button')) button.setAttribute('aria-pressed', String(button.dataset.attack === attack.id));
-  try {
-    const action = await act('attack', { attack: attack.id });
-    shown = { attack, action };
-  } catch (error) {
-    shown = { attack, action: { error: error.message } };
-  }
+  shown = { attack, action: await act('attack', { attack: attack.id }) };
   show();
 }
 
 function show() {
   const { attack, action } = shown;
-  const result = action.result ?? { verdict: 'inconclusive', reason: action.error };
-  const parts = [h('p', {}, h('span', { class: `pill ${verdicts[result.verdict]}` }, t(`verdict.${result.verdict}`)), ' ', h('strong', {}, attack.id))];
+  const result = action.result ?? { verdict: 'inconclusive', reason: problem(action.error) };
+  $('verdict').replaceChildren(h('span', { class: `pill ${verdicts[result.verdict]}` }, t(`verdict.${result.verdict}`)), ' ', h('strong', {}, attack.id));
+  const parts = [];
   if (result.reason) parts.push(h('p', {}, result.reason));
   const texts = { sent: result.sent, response: result.response, reached: result.reached || (result.sent && t('reachedNothing')), shell: action.curl };
   for (const [name, text] of Object.entries(texts)) {
@@ -53,9 +56,9 @@ export function translate() {
   if (shown) show();
 }
 
-// start lists the first kind.
+// start connects the choice of a kind.
 export function start() {
   translate();
+  withArrows($('corpus'));
   $('mechanism').addEventListener('change', list);
-  list();
 }

@@ -1,8 +1,9 @@
 // The browsers: one for each door, and the person who is logged in through them.
 
 import { act } from './api.js';
-import { $, h, clock } from './dom.js';
-import { known, t } from './i18n.js';
+import { $, h, clock, setText } from './dom.js';
+import { problem, t } from './i18n.js';
+import { operate } from './operator.js';
 import { appName, current, explain, scanCode } from './phone.js';
 
 const doors = ['official', 'website', 'webview', 'scan'];
@@ -16,21 +17,12 @@ const theirs = () => sessions.filter((session) => session.unionid && session.uni
 const waits = (shown) => ['waiting', 'scanned'].includes(shown.scan);
 
 async function run(name, door, button) {
-  button.setAttribute('aria-busy', 'true');
+  button.ariaBusy = 'true';
   wrong.delete(door);
-  try {
-    const action = await act(name, { ...current(), door });
-    if (action.error) note(door, action.error);
-  } catch (error) {
-    note(door, error.message);
-  }
-  button.removeAttribute('aria-busy');
-}
-
-// note shows why a button did nothing, until the next one.
-function note(door, error) {
-  wrong.set(door, error);
+  const { error } = await act(name, { ...current(), door });
+  if (error) wrong.set(door, error);
   showWindow(door);
+  button.ariaBusy = null;
 }
 
 // step is the next thing to do in a browser: the text of its button, and what that does.
@@ -56,7 +48,7 @@ function status(shown) {
 
 function content(shown) {
   const error = wrong.get(shown.door);
-  if (error) return [h('p', { class: 'wrong' }, known(`error.${error}`) ? t(`error.${error}`) : error)];
+  if (error) return [h('p', { class: 'wrong', role: 'alert' }, problem(error))];
   switch (shown.shows) {
     case '': return [h('p', { class: 'muted' }, t(`door.${shown.door}.note`))];
     case 'wechat': return [h('p', { class: 'asks' }, t('wechatAsks', current()))];
@@ -81,7 +73,7 @@ function showWindow(door) {
   const [style, text] = status(shown);
   $(`name-${door}`).textContent = t(`door.${door}`);
   $(`pill-${door}`).className = `pill ${style}`;
-  if ($(`pill-${door}`).textContent !== text) $(`pill-${door}`).textContent = text;
+  setText($(`pill-${door}`), text);
   $(`address-${door}`).textContent = shown.url ? shown.url.replace(/^http:\/\//, '') : t('noPage');
   $(`view-${door}`).replaceChildren(...content(shown));
   const [label, go] = step(shown);
@@ -138,7 +130,6 @@ export function start() {
       h('button', { type: 'button', id: `leave-${door}`, hidden: '', onclick: (event) => run('leave', door, event.currentTarget) }),
       door !== 'webview' && h('a', { id: `own-${door}`, class: 'small', target: '_blank', rel: 'noopener' })))));
   $('end-person').addEventListener('click', async () => {
-    await act('end-person', current());
-    $('h-browsers').focus(); // the button is disabled now
+    if (await operate('end-person', current())) $('h-browsers').focus(); // the button is disabled now
   });
 }

@@ -1,8 +1,8 @@
 // The sequence diagram: a list of actions, each a list of arrows, which are buttons.
 
-import { act } from './api.js';
-import { $, h, kind, verdicts } from './dom.js';
-import { t } from './i18n.js';
+import { $, duration, h, kind, tabStop, verdicts, withArrows } from './dom.js';
+import { known, t } from './i18n.js';
+import { operate } from './operator.js';
 import { titleOf } from './phone.js';
 
 const lanes = ['phone', 'browser', 'gateway', 'wechat', 'upstream'];
@@ -11,10 +11,16 @@ const maxActions = 40;
 let groups = new Map(); // action ID -> { action, item, heading, steps, messages }
 let select = () => {};
 let current; // the arrow whose details are shown
+let following = true; // the newest arrow is kept in view: the user has not scrolled back
+let scrolling = false; // it will be
 
 // center is where the lane of a party is, in percent. The operator is left of the phone.
 const center = (party) => (party === 'operator' ? 2 : 10 + 20 * lanes.indexOf(party));
 export const name = (party) => (party === 'gateway' ? 'wxgate' : t(party));
+
+// lineOf is what an arrow says. What is no request and no status follows the language.
+export const lineOf = (m) => (known(`line.${m.line}`) ? t(`line.${m.line}`) : m.line);
+const labelOf = (m) => (m.to === 'wechat' ? m.line.split('?')[0] : lineOf(m));
 
 function groupOf(action) {
   let group = groups.get(action.id);
@@ -40,12 +46,13 @@ function showHeading(group) {
   if (action.error) parts.push(h('span', { class: 'pill bad' }, t('failed')));
   else if (action.result) parts.push(h('span', { class: `pill ${verdicts[action.result.verdict]}` }, t(`verdict.${action.result.verdict}`)));
   else if (action.status) parts.push(h('span', { class: `pill ${kind(action.status)}` }, `${action.status} ${action.code ?? ''}`.trim()));
-  if (action.ms) parts.push(h('span', { class: 'muted small' }, `${action.ms.toFixed(1)} ms`));
+  if (action.ms) parts.push(h('span', { class: 'muted small' }, duration(action.ms)));
   group.heading.replaceChildren(...parts);
 }
 
 // action shows an action that begins or ends.
 export function action(next) {
+  if (!groups.has(next.id)) following = true;
   const group = groupOf(next);
   group.action = next;
   showHeading(group);
@@ -73,12 +80,13 @@ export function message(m) {
 function stepOf(group, m) {
   const from = center(m.from);
   const to = center(m.to);
-  const style = m.reply && m.line !== 'stream closed' ? kind(m.status === 101 ? 200 : m.status) : '';
+  const style = m.reply && m.line !== 'stream closed' ? kind(m.status === 101 ? 200 : m.status, m.code) : '';
   const button = h('button', {
     type: 'button',
-    class: `step ${m.reply ? 'reply' : ''} ${to > from ? 'right' : 'left'} ${style === 'warn' ? 'bad' : style}`,
+    tabindex: '-1',
+    class: `step ${m.reply ? 'reply' : ''} ${to > from ? 'right' : 'left'} ${style}`,
     onclick: () => choose(group, m),
-  }, h('span', { class: 'hidden' }, t('arrow', { from: name(m.from), to: name(m.to) })), h('span', { class: 'at' }, h('span', { class: 'label' }, m.to === 'wechat' ? m.line.split('?')[0] : m.line)), h('span', { class: 'arrow' }));
+  }, h('span', { class: 'hidden' }, t('arrow', { from: name(m.from), to: name(m.to) })), h('span', { class: 'at' }, h('span', { class: 'label' }, labelOf(m))), h('span', { class: 'arrow' }));
   button.style.setProperty('--from', `${Math.min(from, to)}%`);
   button.style.setProperty('--span', `${Math.abs(to - from)}%`);
   const changed = m.headers.filter((header) => header.mark && /^(x-wx-|authorization|cookie)/i.test(header.name));
@@ -89,27 +97,38 @@ function stepOf(group, m) {
 
 function chip(header) {
   const value = /^authorization/i.test(header.name) ? '' : `: ${header.value}`;
-  return h('span', { class: `chip ${header.mark}` },
-    h('span', { class: 'hidden' }, `${t(header.mark)} `), `${header.mark === 'removed' ? '−' : '+'} ${header.name}${value}`);
+  return h('span', { class: `chip ${header.mark}`, 'data-mark': header.mark },
+    h('span', { class: 'hidden' }, t(header.mark)), h('span', { 'aria-hidden': 'true' }, header.mark === 'removed' ? '−' : '+'),
+    ' ', h('span', { class: 'line' }, `${header.name}${value}`));
 }
 
 function choose(group, m) {
   current?.removeAttribute('aria-current');
   current = m?.button;
   current?.setAttribute('aria-current', 'true');
+  if (current) tabStop($('diagram'), current);
   select(group.action, m);
 }
 
 // follow keeps the newest arrow in view.
 function follow() {
-  $('scroll').scrollTop = $('scroll').scrollHeight;
+  if (scrolling || !following) return;
+  scrolling = true;
+  requestAnimationFrame(() => {
+    scrolling = false;
+    $('scroll').scrollTop = $('scroll').scrollHeight;
+  });
 }
 
 // translate shows everything in the current language.
 export function translate() {
   for (const group of groups.values()) {
     showHeading(group);
-    for (const m of group.messages) m.button.firstElementChild.textContent = t('arrow', { from: name(m.from), to: name(m.to) });
+    for (const m of group.messages) {
+      m.button.firstElementChild.textContent = t('arrow', { from: name(m.from), to: name(m.to) });
+      m.button.querySelector('.label').textContent = labelOf(m);
+      for (const mark of m.button.querySelectorAll('.chip')) mark.firstElementChild.textContent = t(mark.dataset.mark);
+    }
   }
 }
 
@@ -123,5 +142,9 @@ export function empty() {
 // start connects the diagram to what shows details.
 export function start(show) {
   select = show;
-  $('clear').addEventListener('click', () => act('clear'));
+  withArrows($('diagram'));
+  $('scroll').addEventListener('scroll', ({ currentTarget: box }) => {
+    if (!scrolling) following = box.scrollHeight - box.scrollTop - box.clientHeight < 40;
+  });
+  $('clear').addEventListener('click', () => operate('clear'));
 }

@@ -7,7 +7,7 @@ const languages = { en, zh };
 const listeners = [];
 
 // stored reads and writes a preference. Without storage the page forgets it.
-function stored(key, value) {
+export function stored(key, value) {
   try {
     if (value === undefined) return localStorage.getItem(key);
     localStorage.setItem(key, value);
@@ -29,6 +29,9 @@ export function t(key, values = {}) {
 
 // known says whether there is a text.
 export const known = (key) => key in en;
+
+// problem is why an action was not carried out.
+export const problem = (error) => (known(`error.${error}`) ? t(`error.${error}`) : error);
 
 // onLanguage calls a function when the language changes.
 export const onLanguage = (listener) => listeners.push(listener);

@@ -1,7 +1,7 @@
 // The page: it connects its parts to the events of the server.
 
 import { listen, tables } from './api.js';
-import { $ } from './dom.js';
+import { $, paced } from './dom.js';
 import { startPreferences, onLanguage } from './i18n.js';
 import * as phone from './phone.js';
 import * as diagram from './diagram.js';
@@ -10,9 +10,9 @@ import * as plots from './plots.js';
 import * as operator from './operator.js';
 import * as attacks from './attacks.js';
 import * as browsers from './browsers.js';
+import * as tour from './tour.js';
 
 let state;
-let waiting; // for the tables
 
 function showState() {
   if (!state) return;
@@ -23,21 +23,20 @@ function showState() {
   $('caddyfile').textContent = state.caddyfile;
   phone.show(state);
   browsers.show(state);
-  plots.show(state.samples);
   operator.showFaults(state.faults);
+  showPlots();
 }
 
-// showTables reads the tables once what happens has happened.
-function showTables() {
-  clearTimeout(waiting);
-  waiting = setTimeout(async () => {
-    try {
-      const read = await tables();
-      operator.showTables(read);
-      browsers.showTables(read);
-    } catch { /* the event stream says that the server is away */ }
-  }, 80);
-}
+// A script can cause hundreds of events a second, of which the page shows the newest.
+const showStateSoon = paced(showState, 30);
+const showPlots = paced(() => state && plots.show(state.samples), 300);
+const showTables = paced(async () => {
+  try {
+    const read = await tables();
+    operator.showTables(read);
+    browsers.showTables(read);
+  } catch { /* the event stream says that the server is away */ }
+}, 80);
 
 startPreferences();
 browsers.start();
@@ -46,18 +45,23 @@ diagram.start(inspector.show);
 inspector.start();
 operator.start();
 attacks.start();
+tour.start();
 onLanguage(() => {
   showState();
   diagram.translate();
   inspector.translate();
   operator.translate();
   attacks.translate();
+  tour.translate();
 });
 
 listen({
   opened() {
     $('offline').hidden = true;
+    $('problem').hidden = true;
     diagram.empty();
+    inspector.empty();
+    attacks.list();
     showTables();
   },
   lost() {
@@ -65,7 +69,7 @@ listen({
   },
   state(next) {
     state = next;
-    showState();
+    showStateSoon();
   },
   action(action) {
     if (action.name === 'clear') {
@@ -76,10 +80,11 @@ listen({
     diagram.action(action);
     if (action.done) {
       phone.outcome(action);
+      tour.outcome(action);
       showTables();
     }
   },
   message: diagram.message,
 });
-setInterval(() => state && plots.show(state.samples), 5000);
-addEventListener('resize', () => state && plots.show(state.samples));
+setInterval(showPlots, 5000);
+addEventListener('resize', showPlots);

@@ -2,7 +2,7 @@
 
 import { act } from './api.js';
 import { $, h, clock } from './dom.js';
-import { t } from './i18n.js';
+import { problem, t } from './i18n.js';
 
 const faults = ['busy', 'quota', 'slow', 'timeout', 'reset', 'html', 'http500', 'secret'];
 let last; // the tables shown
@@ -26,9 +26,30 @@ function row(session) {
     h('td', {}, h('button', { type: 'button', class: 'danger', 'aria-label': t('endOf', { name }), onclick: () => end(session.session) }, t('end'))));
 }
 
+// operate carries out an action, or says at the top why not. It returns whether it did.
+export async function operate(name, args) {
+  const { error } = await act(name, args);
+  $('problem').hidden = !error;
+  $('problem').textContent = problem(error ?? '');
+  return !error;
+}
+
 async function end(session) {
-  await act('end-session', { session });
-  $('h-sessions').focus(); // the button is gone
+  if (await operate('end-session', { session })) $('h-sessions').focus(); // the button is gone
+}
+
+async function turn(fault, on) {
+  const turned = await operate('fault', { fault, on });
+  if (!turned) showFaults(armed); // the switch is as it was
+  return turned;
+}
+
+// disarm turns all faults off.
+async function disarm() {
+  for (const fault of faults.filter((name) => armed[name])) {
+    if (!await turn(fault, false)) return;
+  }
+  $('h-phone').focus({ preventScroll: true }); // the button is gone
 }
 
 function keyItem(key) {
@@ -36,13 +57,13 @@ function keyItem(key) {
     h('span', { class: 'muted small' }, `${key.alg} · ${clock(key.created_at)}`));
 }
 
-// showFaults shows which switches are on.
+// showFaults shows which switches are on, at the top too: logins fail until they are off.
 export function showFaults(next) {
   armed = next;
-  for (const name of faults) {
-    const input = $(`fault-${name}`);
-    if (input) input.checked = Boolean(armed[name]);
-  }
+  for (const name of faults) $(`fault-${name}`).checked = Boolean(armed[name]);
+  const on = faults.filter((name) => armed[name]);
+  $('armed').hidden = !on.length;
+  $('armed-text').textContent = t('armed', { faults: on.map((name) => t(`fault.${name}`)).join(t('comma')) });
 }
 
 // translate shows everything in the current language.
@@ -51,6 +72,7 @@ export function translate() {
     $(`fault-${name}-name`).textContent = t(`fault.${name}`);
     $(`fault-${name}-note`).textContent = t(`fault.${name}.note`);
   }
+  showFaults(armed);
   if (!last) return;
   $('sessions').hidden = !last.sessions.length;
   $('sessions-empty').hidden = Boolean(last.sessions.length);
@@ -61,8 +83,9 @@ export function translate() {
 // start makes the switches.
 export function start() {
   $('faults').replaceChildren(...faults.map((fault) => h('label', { class: 'switch' },
-    h('input', { type: 'checkbox', role: 'switch', id: `fault-${fault}`, onchange: (event) => act('fault', { fault, on: event.target.checked }) }),
+    h('input', { type: 'checkbox', role: 'switch', id: `fault-${fault}`, onchange: (event) => turn(fault, event.target.checked) }),
     h('span', {}, h('span', { id: `fault-${fault}-name` }), h('br'), h('span', { class: 'muted small', id: `fault-${fault}-note` })))));
-  $('rotate').addEventListener('click', () => act('rotate-key'));
+  $('rotate').addEventListener('click', () => operate('rotate-key'));
+  $('disarm').addEventListener('click', disarm);
   translate();
 }

@@ -1,12 +1,13 @@
 // The phone: buttons that act, and what the mini program knows.
 
 import { act } from './api.js';
-import { $, h, kind } from './dom.js';
-import { t, known } from './i18n.js';
+import { $, h, kind, setText } from './dom.js';
+import { t, known, problem } from './i18n.js';
 
 let state;
 let user;
 let app;
+let scanned; // a code, whose number the user types next
 let changed; // called when the user or the mini program is another
 const kinds = ['websocket', 'events'];
 
@@ -27,14 +28,12 @@ export function titleOf(action) {
 export const explain = (code) => (known(`code.${code}`) ? t(`code.${code}`) : '');
 
 async function run(name, args, button) {
-  button.setAttribute('aria-busy', 'true');
+  button.ariaBusy = 'true';
   toast(t('busy'), '');
-  try {
-    await act(name, { app, user, forge: $('forge').checked, ...args });
-  } catch (error) {
-    toast(String(error.message), 'bad');
-  }
-  button.removeAttribute('aria-busy');
+  const action = await act(name, { app, user, forge: $('forge').checked, ...args });
+  if (!action.id) toast(problem(action.error), 'bad'); // else there is an event
+  button.ariaBusy = null;
+  return action;
 }
 
 function toast(text, style) {
@@ -42,14 +41,20 @@ function toast(text, style) {
   $('toast').className = `toast ${style}`;
 }
 
-// outcome shows how an action of the phone ended.
-export function outcome(action) {
-  if (!action.args.app || (action.args.door && action.args.door !== 'webview')) return;
-  if (action.error) return toast(known(`error.${action.error}`) ? t(`error.${action.error}`) : action.error, 'bad');
-  if (!action.status) return toast('', '');
-  const style = kind(action.status) === 'good' ? 'good' : 'bad';
-  const reason = [action.code, explain(action.code)].filter(Boolean).join(' · ');
-  toast(`${action.status} ${reason || t(style === 'good' ? 'ok' : 'byUpstream')}`, style);
+// outcome shows how an action of this phone ended. Another page may have another user's.
+export function outcome({ args, error, status, code }) {
+  if (args.app !== app || args.user !== user || (args.door && args.door !== 'webview')) return;
+  if (error) return toast(problem(error), 'bad');
+  if (!status) return toast('', '');
+  const reason = [code, explain(code)].filter(Boolean).join(' · ');
+  toast(`${status} ${reason || t(kind(status) === 'good' ? 'ok' : 'byUpstream')}`, kind(status));
+}
+
+// choose gives the phone to another user, or opens another mini program.
+function choose(nextUser, nextApp) {
+  [user, app] = [nextUser, nextApp];
+  toast('', '');
+  changed();
 }
 
 function radios(name, values, label, chosen, choose) {
@@ -68,8 +73,8 @@ export function show(next) {
   state = next;
   user ??= state.users[0];
   app ??= state.apps[0].id;
-  radios('users', state.users, (name) => name, user, (value) => { user = value; changed(); });
-  radios('apps', state.apps.map((known) => known.id), appName, app, (value) => { app = value; changed(); });
+  radios('users', state.users, (name) => name, user, (value) => choose(value, app));
+  radios('apps', state.apps.map((known) => known.id), appName, app, (value) => choose(user, value));
   const account = state.accounts.find((known) => known.app === app && known.user === user);
   const inside = Boolean(account?.logged_in);
   $('app-name').textContent = appName(app);
@@ -85,24 +90,31 @@ export function show(next) {
   for (const kind of kinds) showStream(kind, state.streams.find((open) => open.kind === kind));
   const asked = account?.asked;
   $('asked').hidden = !asked;
-  if (asked) $('asker').textContent = t('asker', asked);
+  if (!asked) return;
+  $('asker').textContent = t('asker', asked);
+  if (scanned) {
+    scanned = false;
+    $('number').value = '';
+    $('number').focus();
+  }
 }
 
 // scanCode points the phone at the code that was shown last. The user then types its number.
 export async function scanCode(button) {
-  await run('scan', {}, button);
-  $('number').value = '';
-  $('number').focus(); // if a browser asks
+  const action = await run('scan', {}, button);
+  scanned = action.status === 200 && !action.error;
+  show(state);
 }
 
 function showStream(kind, stream) {
   const open = Boolean(stream?.open);
+  const own = stream?.user === user && stream.app === app;
   $(kind).setAttribute('aria-pressed', String(open));
   let note = t('closed');
-  if (open) note = t('messages', { n: stream.messages });
-  else if (stream?.hung_up) note = t('closedByPhone');
-  else if (stream) note = t('closedByGateway');
-  if ($(`${kind}-note`).textContent !== note) $(`${kind}-note`).textContent = note;
+  if (open) note = `${own ? '' : `${stream.user}: `}${t('messages', { n: stream.messages })}`;
+  else if (own && stream.hung_up) note = t('closedByPhone');
+  else if (own) note = t('closedByGateway');
+  setText($(`${kind}-note`), note);
 }
 
 // start connects the buttons.
