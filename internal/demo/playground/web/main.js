@@ -24,6 +24,7 @@ function showState() {
   phone.show(state);
   browsers.show(state);
   operator.showFaults(state.faults);
+  tour.show(state);
   showPlots();
 }
 

@@ -17,6 +17,7 @@ const steps = [
 ];
 const sections = { 5: 'h-sessions', 6: 'h-faults', 7: 'h-browsers', 8: 'h-attacks' }; // below the phone
 const done = new Set();
+let service; // of the user's, which may have none of the paths
 
 // outcome notes what an action did.
 export function outcome(action) {
@@ -29,11 +30,17 @@ export function outcome(action) {
 // translate shows the next step.
 export function translate() {
   const next = steps.findIndex((_, i) => !done.has(i + 1)) + 1; // 0 at the end
-  $('tour').hidden = stored('tour') === 'off';
+  $('tour').hidden = Boolean(service) || stored('tour') === 'off';
   $('tour-step').textContent = next ? t('tourStep', { n: next, all: steps.length }) : '';
   $('tour-text').textContent = t(`tour.${next}`);
   $('tour-link').hidden = !sections[next];
   $('tour-link').href = `#${sections[next]}`;
+}
+
+// show hides the steps in front of a service of the user's.
+export function show(state) {
+  service = state.service;
+  translate();
 }
 
 // start connects the button that hides the steps for good.
