@@ -103,7 +103,9 @@ func Find(ctx caddy.Context, who string) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	return app.(*App), nil
+	found := app.(*App)
+	found.started.use()
+	return found, nil
 }
 
 // Provision resolves and checks the configuration. It opens no file and creates

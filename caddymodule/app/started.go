@@ -22,8 +22,15 @@ const (
 // started is what the line at the start says.
 type started struct {
 	mu    sync.Mutex
+	used  bool // a handler of some site asked for the app
 	sites []string
 	made  []string
+}
+
+func (s *started) use() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used = true
 }
 
 func (s *started) addSite(server *caddyhttp.Server, call string) {
@@ -61,6 +68,9 @@ func (a *App) logStart(signer auth.KeyID) {
 		zap.Strings("made", a.started.made),
 	)
 	a.started.made = nil
+	if !a.started.used {
+		a.logger.Warn("no site uses wxgate, so no request is checked; write the directive wxgate in the site, beside reverse_proxy")
+	}
 }
 
 // where names the store without its credentials.

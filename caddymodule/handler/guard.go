@@ -63,6 +63,9 @@ func newGuard(ctx caddy.Context, a *app.App, config guardConfig) (*gateway.Guard
 	if err := openEdge(g, a, config); err != nil {
 		return nil, err
 	}
+	if err := reached(ctx); err != nil {
+		return nil, err
+	}
 	warnOfAccessLogs(ctx, g)
 	warnOfTrust(ctx)
 	warnOfMetrics(ctx)
