@@ -20,21 +20,26 @@ type reader struct {
 	tmp    string   // where the binary goes, so that nothing is left in the tree
 	binary string   // what stands for ./wxgate
 	env    []string // what the reader exported
+
+	whole   *testing.T // of all commands: the gateway runs for the ones after it
+	running *surroundings
 }
 
 // readmeCommands are the commands that README.md may hold. A command that is not
 // here fails the test: nobody would know whether it works.
 var readmeCommands = map[string]func(*reader, *testing.T, string){
-	"go run -v ./cmd/wxgate dev":                                                                   (*reader).dev,
-	"go test -race -timeout 15m ./...":                                                             (*reader).allTests,
-	"go -C deploy/manifests test ./...":                                                            (*reader).allTests,
-	"go -C internal/wechatsim/sdktest test ./...":                                                  (*reader).allTests,
-	"export WX_APPID=wx0000000000000001 WX_SECRET=00000000000000000000000000000001":                (*reader).export,
-	"export WX_API=http://127.0.0.1:9901 WXGATE_ADMIN=${XDG_RUNTIME_DIR:-$HOME}/wxgate-admin.sock": (*reader).exportAPI,
-	"go build -o wxgate ./cmd/wxgate":                                                              (*reader).build,
-	"./wxgate validate --config Caddyfile.example":                                                 (*reader).validate,
-	"./wxgate run --config Caddyfile.example":                                                      (*reader).run,
-	"xcaddy build --with github.com/wxgate/wxgate/caddymodule":                                     (*reader).xcaddy,
+	"go run -v ./cmd/wxgate dev":                                                                                 (*reader).dev,
+	"go run ./cmd/wxgate dev --upstream 127.0.0.1:3000":                                                          (*reader).devUpstream,
+	"go test -race -timeout 15m ./...":                                                                           (*reader).allTests,
+	"go -C deploy/manifests test ./...":                                                                          (*reader).allTests,
+	"go -C internal/wechatsim/sdktest test ./...":                                                                (*reader).allTests,
+	"export WX_APPID=wx0000000000000001 WX_SECRET=00000000000000000000000000000001":                              (*reader).export,
+	"export WX_API=http://127.0.0.1:9901 WXGATE_ADMIN=${XDG_RUNTIME_DIR:-$HOME}/wxgate-admin.sock":               (*reader).exportAPI,
+	"go build -o wxgate ./cmd/wxgate":                                                                            (*reader).build,
+	"./wxgate validate --config Caddyfile.example":                                                               (*reader).validate,
+	"./wxgate run --config Caddyfile.example":                                                                    (*reader).run,
+	`curl -sS http://127.0.0.1:8080/v1.0/pub/openId -d "{\"code\": \"$(curl -sS http://127.0.0.1:9902/code)\"}"`: (*reader).login,
+	"xcaddy build --with github.com/wxgate/wxgate/caddymodule":                                                   (*reader).xcaddy,
 }
 
 // TestReadmeCommands runs every command of README.md as it stands there.
@@ -44,7 +49,7 @@ func TestReadmeCommands(t *testing.T) {
 		t.Fatal(err)
 	}
 	tmp := shortDir(t)
-	r := &reader{tmp: tmp, binary: filepath.Join(tmp, "wxgate")}
+	r := &reader{tmp: tmp, binary: filepath.Join(tmp, "wxgate"), whole: t}
 	seen := map[string]bool{}
 	for _, block := range fencedBlocks(string(text), "sh") {
 		for line := range strings.Lines(block.text) {
@@ -80,6 +85,31 @@ func (r *reader) shell(t *testing.T, line string) string {
 
 func (r *reader) dev(t *testing.T, line string) {
 	walkDev(t, moduleRoot, "bash", "-c", "exec "+line)
+}
+
+// devUpstream is what TestDevUpstream tries. Here it is the service of README.md, in Node, at
+// another port, and a command that is built already.
+func (r *reader) devUpstream(t *testing.T, line string) {
+	arguments, ok := strings.CutPrefix(line, "go run ./cmd/wxgate ")
+	if !ok {
+		t.Fatal(line)
+	}
+	text, err := os.ReadFile(filepath.Join(moduleRoot, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := port(t)
+	code := strings.NewReplacer("3000, '127.0.0.1')", other+", '127.0.0.1', () => console.log('listens'))").Replace(fencedBlocks(string(text), "js")[0].text)
+	service := startProcess(t, "", nil, "node", "-e", code)
+	service.waitFor("listens")
+	p := startProcess(t, "", []string{"TMPDIR=" + shortDir(t)}, "wxgate", strings.Fields(strings.Replace(arguments, "3000", other, 1))...)
+	p.waitFor("\ncontrols ")
+	for i, want := range []string{`"openId": "alice"`, "\n    hello alice\n"} {
+		if said := r.shell(t, lines(p.output(), "curl ")[i]); !strings.Contains(said, want) {
+			t.Errorf("no %q in\n%s", want, said)
+		}
+	}
+	p.interrupt()
 }
 
 // allTests does not run all tests from within one of them. It asserts that CI
@@ -133,8 +163,9 @@ func (r *reader) run(t *testing.T, line string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.close)
-	p := startProcess(t, moduleRoot, append(withoutApp(s.env), r.env...), "bash", "-c", "exec "+strings.Replace(line, "./wxgate", r.binary, 1))
+	r.running = s
+	r.whole.Cleanup(s.close)
+	p := startProcess(r.whole, moduleRoot, append(withoutApp(s.env), r.env...), "bash", "-c", "exec "+strings.Replace(line, "./wxgate", r.binary, 1))
 	if err := waitReady(s.url); err != nil {
 		t.Fatal(err)
 	}
@@ -146,7 +177,18 @@ func (r *reader) run(t *testing.T, line string) {
 	if err != nil || orders.body != "openid="+login.member("openId") {
 		t.Errorf("the upstream answered %d %q %v", orders.status, orders.body, err)
 	}
-	p.interrupt()
+	r.whole.Cleanup(p.interrupt)
+}
+
+// login is of the gateway that runs, and of its simulator.
+func (r *reader) login(t *testing.T, line string) {
+	if r.running == nil {
+		t.Fatal("no gateway runs")
+	}
+	line = strings.NewReplacer("http://127.0.0.1:8080", r.running.url, "http://127.0.0.1:9902", r.running.sim.ManagementURL).Replace(line)
+	if said := r.shell(t, line); !strings.Contains(said, `"access_token":"`) {
+		t.Errorf("it said %s", said)
+	}
 }
 
 // withoutApp leaves the appid and the secret to what the reader exported.
