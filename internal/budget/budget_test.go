@@ -12,7 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/budget"
 )
 
-// brokenStore fails as the test says.
+// brokenStore fails on demand.
 type brokenStore struct {
 	budget.Store
 	reserve, giveBack, report error
@@ -39,7 +39,7 @@ func (s *brokenStore) Report(ctx context.Context, name string, rate budget.Rate,
 	return s.Store.Report(ctx, name, rate, begin)
 }
 
-// newBudget returns a budget of two calls over a store, and what it observed.
+// newBudget returns a budget of two calls over a store, and a function that returns the outcomes.
 func newBudget(store budget.Store) (b *budget.Budget, observed func() []budget.Outcome) {
 	var mu sync.Mutex
 	var all []budget.Outcome
@@ -71,7 +71,7 @@ func wantLeft(t *testing.T, b *budget.Budget, want int) {
 	}
 }
 
-// exhausted reserves a call that must be refused until the window ends.
+// exhausted reserves a call, which must be refused until the window ends.
 func exhausted(t *testing.T, b *budget.Budget, first bool) {
 	t.Helper()
 	_, err := b.Reserve(t.Context())
@@ -81,8 +81,8 @@ func exhausted(t *testing.T, b *budget.Budget, first bool) {
 	}
 }
 
-// TestBudget: calls that cost nothing are returned, and while calls are under way that may be,
-// others are refused for a moment and not until the window ends.
+// TestBudget: calls that cost nothing are returned. While calls are in progress that may be
+// returned, others are refused for a moment and not until the window ends.
 func TestBudget(t *testing.T) {
 	t.Parallel()
 	b, observed := newBudget(budget.NewLocal(nil, time.Now))
@@ -90,7 +90,7 @@ func TestBudget(t *testing.T) {
 	wantLeft(t, b, 0)
 	_, err := b.Reserve(t.Context())
 	if busy, ok := errors.AsType[*auth.LimitError](err); !ok || busy.RetryAfter != time.Second || errors.Is(err, auth.ErrBudgetExhausted) {
-		t.Errorf("while two are under way: %v", err)
+		t.Errorf("while two are in progress: %v", err)
 	}
 	one(false)
 	wantLeft(t, b, 1)
@@ -106,7 +106,7 @@ func TestBudget(t *testing.T) {
 	}
 }
 
-// TestFirst: of all machines one reports that a window is exhausted, and a machine that started
+// TestFirst: only one machine reports that a window is exhausted, and a machine that started
 // later does not report it again.
 func TestFirst(t *testing.T) {
 	t.Parallel()
@@ -119,8 +119,8 @@ func TestFirst(t *testing.T) {
 	exhausted(t, b, false)
 }
 
-// TestStoreDown: a store that fails refuses the call; one that fails later does not give a call
-// back.
+// TestStoreDown: if the store fails, the call is refused; if it fails later, the call is not
+// returned.
 func TestStoreDown(t *testing.T) {
 	t.Parallel()
 	store := &brokenStore{Store: budget.NewLocal(nil, time.Now), reserve: auth.ErrStoreUnavailable}
@@ -138,7 +138,7 @@ func TestStoreDown(t *testing.T) {
 	}
 }
 
-// TestClientGone: a call is returned although its client is gone.
+// TestClientGone: a call is returned even if its client has disconnected.
 func TestClientGone(t *testing.T) {
 	t.Parallel()
 	b, _ := newBudget(budget.NewLocal(nil, time.Now))

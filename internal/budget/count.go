@@ -2,16 +2,16 @@ package budget
 
 import "time"
 
-// Count is how many calls were made in one window. The zero value is a window long ago.
+// Count is the number of calls in one window. The zero value is a window long ago.
 type Count struct {
 	Begin    time.Time `json:"begin"` // of the window
 	Used     int       `json:"used"`
-	Reported bool      `json:"reported,omitempty"` // that the window has no call left
+	Reported bool      `json:"reported,omitempty"` // the refusal of a call was reported
 }
 
-// at returns the count of the window at a time: the same one, or a new one without calls.
-// If a clock was set back, the window that has begun goes on until its end: otherwise its
-// calls would be allowed twice. A window further ahead is of a clock that was wrong.
+// at returns the count of the window that contains a time: the same one, or a new one without
+// calls. If a clock was set back, the current window continues until its end: otherwise its
+// calls would be allowed twice. A window further in the future comes from a wrong clock.
 func (c Count) at(now time.Time, rate Rate) Count {
 	begin := rate.Begin(now)
 	if c.Begin.Before(begin) || c.Begin.After(begin.Add(rate.Per)) {
@@ -32,7 +32,7 @@ type Reserved struct {
 	OK bool // whether the call may be made
 }
 
-// reserve counts one call, unless all are used.
+// reserve counts one call, unless all calls are used.
 func (c *Count) reserve(rate Rate) Reserved {
 	ok := c.Used < rate.Calls
 	if ok {

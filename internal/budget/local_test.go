@@ -8,15 +8,15 @@ import (
 	"github.com/wxgate/wxgate/internal/budget/budgettest"
 )
 
-// TestMemory: the machines of a store that ends with its process are that process.
+// TestMemory: for a store in memory, all machines are the same process.
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	store := budget.NewLocal(nil, time.Now)
 	budgettest.Conform(t, func(testing.TB) budget.Store { return store })
 }
 
-// TestWindows: windows of whole days begin at midnight in Beijing, others at the multiples of
-// their length.
+// TestWindows: windows of whole days begin at midnight in Beijing, others at multiples of their
+// length.
 func TestWindows(t *testing.T) {
 	t.Parallel()
 	utc := func(s string) time.Time {
@@ -45,8 +45,8 @@ func TestWindows(t *testing.T) {
 	}
 }
 
-// TestClock: a new window has all calls again; a clock that is set back does not make one, and
-// one that was far ahead does not close the budget.
+// TestClock: a new window has all calls again. A clock that is set back does not start a new
+// window, and a clock that was far ahead does not exhaust the budget.
 func TestClock(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 29, 10, 59, 0, 0, time.UTC)

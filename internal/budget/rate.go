@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	// MinPer is the shortest window. Shorter ones would bound no cost.
+	// MinPer is the shortest window. A shorter window would not bound the cost.
 	MinPer = time.Second
 	// MaxPer is the longest window: a year.
 	MaxPer = 366 * 24 * time.Hour
@@ -17,16 +17,16 @@ const (
 	beijing = 8 * time.Hour
 )
 
-// Rate is how many calls each window may have. Windows follow each other without a gap:
-// those of whole days begin at midnight in Beijing, where WeChat's quotas are renewed, and
-// others at the multiples of their length since 1970-01-01 in UTC.
+// Rate is how many calls each window allows. Windows follow each other without a gap: windows of
+// whole days begin at midnight in Beijing, when WeChat's quotas are reset, and others at
+// multiples of their length since 1970-01-01 in UTC.
 type Rate struct {
 	Calls int
 	Per   time.Duration // in whole seconds
 }
 
-// Check returns an error unless the rate has at least one call and its window is of whole
-// seconds, from [MinPer] to [MaxPer].
+// Check returns an error unless the rate has at least one call and a window of whole seconds,
+// from [MinPer] to [MaxPer].
 func (r Rate) Check() error {
 	if r.Calls < 1 {
 		return fmt.Errorf("%d calls: expected at least 1", r.Calls)
@@ -37,7 +37,7 @@ func (r Rate) Check() error {
 	return nil
 }
 
-// Offset is how long before a multiple of Per since 1970-01-01 in UTC windows begin.
+// Offset is how long before a multiple of Per, since 1970-01-01 in UTC, a window begins.
 func (r Rate) Offset() time.Duration {
 	if r.Per%day == 0 {
 		return beijing
@@ -45,7 +45,7 @@ func (r Rate) Offset() time.Duration {
 	return 0
 }
 
-// Begin returns when the window of a time began.
+// Begin returns when the window that contains a time began.
 func (r Rate) Begin(at time.Time) time.Time {
 	ms := at.UnixMilli() + r.Offset().Milliseconds()
 	return time.UnixMilli(ms - ms%r.Per.Milliseconds() - r.Offset().Milliseconds())

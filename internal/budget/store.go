@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// Store keeps counts, each with a name. Every method is one atomic step over all machines, and
-// durable when it returns nil. Failures wrap [auth.ErrStoreUnavailable].
+// Store keeps counts by name. Every method is one atomic step over all machines, and durable
+// when it returns nil. Failures wrap [auth.ErrStoreUnavailable].
 type Store interface {
-	// Reserve counts one call in the current window, unless the window has all that the rate
-	// allows.
+	// Reserve counts one call in the current window, unless the window already has as many as
+	// the rate allows.
 	Reserve(ctx context.Context, name string, rate Rate) (Reserved, error)
-	// Return takes one call off the window that began at begin, if it is still the current one.
+	// Return uncounts one call of the window that began at begin, if it is still the current one.
 	Return(ctx context.Context, name string, rate Rate, begin time.Time) error
-	// Report returns true once for the window that began at begin, and false if it is no longer
-	// the current one.
+	// Report returns true once for the window that began at begin, and false if it is not the
+	// current one.
 	Report(ctx context.Context, name string, rate Rate, begin time.Time) (first bool, err error)
 	// Current returns the current window.
 	Current(ctx context.Context, name string, rate Rate) (Window, error)
@@ -25,7 +25,7 @@ type Store interface {
 type Journal interface {
 	// Read returns the count with a name; the zero value if there is none.
 	Read(ctx context.Context, name string) (Count, error)
-	// Update has change edit the count with a name. Two updates happen one after the other.
+	// Update calls change to edit the count with a name. Updates happen one after the other.
 	Update(ctx context.Context, name string, change func(*Count)) error
 }
 
@@ -35,7 +35,7 @@ type Local struct {
 	now     func() time.Time
 }
 
-// NewLocal returns a store over a journal; with nil the counts end with the process.
+// NewLocal returns a store over a journal; if it is nil, the counts end with the process.
 func NewLocal(journal Journal, now func() time.Time) *Local {
 	if journal == nil {
 		journal = &memory{counts: make(map[string]Count)}
@@ -49,7 +49,7 @@ func (l *Local) Reserve(ctx context.Context, name string, rate Rate) (r Reserved
 	return r, err
 }
 
-// update has change edit the count of the current window.
+// update calls change to edit the count of the current window.
 func (l *Local) update(ctx context.Context, name string, rate Rate, change func(*Count)) error {
 	return l.journal.Update(ctx, name, func(c *Count) {
 		*c = c.at(l.now(), rate)

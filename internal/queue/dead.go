@@ -47,7 +47,7 @@ func (l *Local) Resend(ctx context.Context, ids ...string) (resent int, err erro
 	return len(fresh), nil
 }
 
-// Reborn is a dead letter as it is put into the queue again.
+// Reborn returns a dead letter as a new entry for the queue.
 func (e *Entry) Reborn() *Entry {
 	return &Entry{ID: e.ID, Order: e.Order, Payload: e.Payload, Enqueued: e.Enqueued}
 }
@@ -86,8 +86,8 @@ func (l *Local) Purge(ctx context.Context, until time.Time) error {
 	if l.journal == nil {
 		return nil
 	}
-	// What the other queues of a journal have had for so long, they deleted within the last
-	// hour, if they run.
+	// If the other queues of the journal still run, they deleted entries of this age within
+	// the last hour.
 	return l.journal.PurgeRest(ctx, until.Add(-purgeEvery))
 }
 
@@ -106,7 +106,7 @@ func (l *Local) Status(ctx context.Context) (Status, error) {
 	return s, nil
 }
 
-// dueOrders is a heap, first due first.
+// dueOrders is a heap of orders, by when they are due.
 type dueOrders []*order
 
 func (d dueOrders) Len() int { return len(d) }

@@ -11,21 +11,21 @@ import (
 )
 
 const (
-	// workers is how many messages are delivered at once. A receiver that takes a second
-	// for each gets them from one machine at a rate of eight a second.
+	// workers is how many messages are delivered at once. One machine sends eight messages a
+	// second to a receiver that takes a second for each.
 	workers = 8
 
-	// callTime bounds one attempt, and lease how long its entry belongs to it: the attempt
-	// and the step that settles it have ended by then, so that no two machines deliver a
-	// message at once.
+	// callTime bounds one attempt. lease is how long the entry belongs to the attempt: the
+	// attempt and the step that settles it have ended by then, so that no two machines
+	// deliver a message at once.
 	callTime = 10 * time.Second
 	lease    = callTime + 2*storeTime
 )
 
-// ErrNoRoute is a message that no configuration sends.
+// ErrNoRoute means that no configuration sends these messages.
 var ErrNoRoute = errors.New("no configuration sends these messages")
 
-// runDelivery delivers what is due, until ctx ends.
+// runDelivery delivers messages that are due, until ctx ends.
 func (q *Queue) runDelivery(ctx context.Context) {
 	var running sync.WaitGroup
 	defer running.Wait()
@@ -52,7 +52,7 @@ func (q *Queue) runDelivery(ctx context.Context) {
 		running.Go(func() {
 			q.attempt(ctx, e)
 			<-free
-			q.notify() // the next of the order is due
+			q.notify() // the next entry of the order is due
 		})
 	}
 }
@@ -71,8 +71,8 @@ func (q *Queue) claim(ctx context.Context) (e *Entry, wait time.Duration, err er
 	return e, wait, nil
 }
 
-// attempt delivers an entry and settles what becomes of it. If settling fails, the entry
-// is delivered again once its lease has ended.
+// attempt delivers an entry and settles it. If settling fails, the entry is delivered again
+// once its lease has ended.
 func (q *Queue) attempt(ctx context.Context, e *Entry) {
 	began := time.Now()
 	if e.Started.IsZero() {
@@ -100,8 +100,8 @@ func (q *Queue) send(ctx context.Context, e *Entry) error {
 	return route.Send(ctx, Message{ID: e.ID, Payload: payload, Enqueued: e.Enqueued})
 }
 
-// settle carries out the policy after an attempt. stopped says that the attempt was cut
-// off because the queue ends.
+// settle applies the policy after an attempt. stopped reports that the attempt was interrupted
+// because the queue ends.
 func (q *Queue) settle(ctx context.Context, e *Entry, failure error, stopped bool) error {
 	now := time.Now()
 	if failure == nil {
@@ -131,7 +131,7 @@ func (q *Queue) settle(ctx context.Context, e *Entry, failure error, stopped boo
 	return q.cfg.Store.Retry(ctx, e, order)
 }
 
-// failed logs the first of the attempts that fail.
+// failed logs the first failed attempt of a series.
 func (q *Queue) failed(e *Entry) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -141,7 +141,7 @@ func (q *Queue) failed(e *Entry) {
 	q.failing = true
 }
 
-// recovered logs the first delivery after attempts that failed.
+// recovered logs the first delivery after failed attempts.
 func (q *Queue) recovered(e *Entry) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

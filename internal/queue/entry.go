@@ -8,37 +8,37 @@ import (
 
 // Entry is one message in a [Store].
 type Entry struct {
-	// ID names the message at each attempt, so that receivers can drop duplicates: 26
+	// ID identifies the message at each attempt, so that receivers can drop duplicates: 26
 	// letters and digits.
 	ID string `json:"id"`
 	// Seq is the place in the queue. The store assigns it.
 	Seq uint64 `json:"-"`
-	// Order is what must be delivered one after another: the keyed hash of a user.
+	// Order groups entries that must be delivered one after another: the keyed hash of a user.
 	Order string `json:"order"`
 	// Payload is sealed.
 	Payload []byte `json:"payload"`
 	// Enqueued is when the message was put into the queue.
 	Enqueued time.Time `json:"enqueued"`
-	// Attempts is how often delivery was begun, this attempt included.
+	// Attempts is how often a delivery was begun, including this attempt.
 	Attempts int `json:"attempts,omitzero"`
-	// Started is when the first attempt began; zero before. A resent message begins again.
+	// Started is when the first attempt began; zero before. It is reset for a resent message.
 	Started time.Time `json:"started,omitzero"`
-	// Next is when the next attempt is due; zero for at once.
+	// Next is when the next attempt is due; zero if it is due at once.
 	Next time.Time `json:"next,omitzero"`
-	// Reason is why the last attempt failed, in a few words that name no user.
+	// Reason is why the last attempt failed, in a few words that do not name a user.
 	Reason string `json:"reason,omitempty"`
 }
 
-// entryOverhead is what an entry takes beside its payload, in bytes: JSON and indexes.
+// entryOverhead is the size of an entry without its payload, in bytes: JSON and indexes.
 const entryOverhead = 512
 
-// Size is what the entry counts against [Limits], in bytes.
+// Size is the size of the entry as counted by [Limits], in bytes.
 func (e *Entry) Size() int64 { return int64(len(e.Payload)) + entryOverhead }
 
-// orderLost is the order of the messages that take the place of lost ones.
+// orderLost is the order of messages that replace lost ones.
 const orderLost = "lost"
 
-// aside is the order of an entry that others of its order may overtake.
+// aside returns the order of an entry that others of its order may overtake.
 func (e *Entry) aside() string {
 	if own := "/" + e.ID; !strings.HasSuffix(e.Order, own) {
 		return e.Order + own
@@ -46,10 +46,10 @@ func (e *Entry) aside() string {
 	return e.Order
 }
 
-// Limits bound what a store keeps of one kind.
+// Limits bound what a store keeps of one kind of messages.
 type Limits struct {
-	Entries int   // that wait for their delivery
-	Bytes   int64 // of those
+	Entries int   // that wait for delivery
+	Bytes   int64 // of these entries
 	Dead    int   // dead letters; a new one replaces the oldest
 	Seen    int   // IDs that AppendOnce remembers; a new one replaces the oldest
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/wxgate/wxgate/internal/queue"
 )
 
-// TestFull: what finds no room is dropped and counted, and one message says so. Nothing
-// that was queued is lost.
+// TestFull: messages that find no room are dropped and counted, and one message reports them.
+// Nothing that was queued is lost.
 func TestFull(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -39,7 +39,7 @@ func TestFull(t *testing.T) {
 		time.Sleep(6 * time.Minute)
 		got := l.accepted()
 		if n := len(got); n != 12 || !slices.Contains(got, "lost") {
-			t.Errorf("accepted %d messages: %v", n, got) // 10, and two "lost": one was attempted before the late loss
+			t.Errorf("accepted %d messages: %v", n, got) // 10, and two "lost": one was attempted before the late message was lost
 		}
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -49,7 +49,7 @@ func TestFull(t *testing.T) {
 	})
 }
 
-// stuckStore does not respond until it is told to.
+// stuckStore does not respond until the test allows it.
 type stuckStore struct {
 	queue.Store
 	free chan struct{}
@@ -64,9 +64,9 @@ func (s *stuckStore) Append(ctx context.Context, entries []*queue.Entry) (int, e
 	}
 }
 
-// TestPutNeverWaits: with a store that does not respond, putting takes no time, even
-// beyond what memory has room for. Once the store responds, everything that had room is
-// delivered, and one message stands for the rest.
+// TestPutNeverWaits: if the store does not respond, Put returns at once, even when memory has no
+// more room. Once the store responds, every message that had room is delivered, and one message
+// reports the others.
 func TestPutNeverWaits(t *testing.T) {
 	t.Parallel()
 	const many = 10_000
@@ -93,7 +93,7 @@ func TestPutNeverWaits(t *testing.T) {
 	})
 }
 
-// brokenStore fails to store until it is repaired.
+// brokenStore cannot store messages until it is repaired.
 type brokenStore struct {
 	queue.Store
 	repaired atomic.Bool
@@ -123,7 +123,7 @@ func TestStoreFails(t *testing.T) {
 	})
 }
 
-// TestStop: what was put in before the end is stored, and the next process delivers it.
+// TestStop: messages that were put before the end are stored, and the next process delivers them.
 func TestStop(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -140,7 +140,7 @@ func TestStop(t *testing.T) {
 	})
 }
 
-// TestStopAfterALoss: the message that says that others were lost is stored at the end too.
+// TestStopAfterALoss: the message that reports lost messages is stored at the end too.
 func TestStopAfterALoss(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -154,15 +154,15 @@ func TestStopAfterALoss(t *testing.T) {
 		defer second.stop()
 		time.Sleep(time.Minute)
 		got := second.accepted()
-		slices.Sort(got) // both are due at once, and of different orders: either may be first
+		slices.Sort(got) // both are due at once, in different orders: either may come first
 		if !slices.Equal(got, []string{"1-1", "lost"}) {
 			t.Errorf("accepted %v", got)
 		}
 	})
 }
 
-// TestStopDuringACall: a call that is under way when the process ends is cut off, and
-// repeated by the next one.
+// TestStopDuringACall: a call in progress when the process ends is interrupted, and the next
+// process repeats it.
 func TestStopDuringACall(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -211,8 +211,8 @@ func TestCallIsBounded(t *testing.T) {
 	})
 }
 
-// TestUse: of several configurations the last counts, and one that is gone no more. One
-// that sends nothing queues nothing.
+// TestUse: of several configurations the last one counts, until it is released. A configuration
+// without Send queues nothing.
 func TestUse(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, l *line) {

@@ -21,12 +21,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var limits = queue.Limits{Entries: 1000, Bytes: 1 << 20, Dead: 100}
 
-// receiver notes what it accepts, and fails as a test wants.
+// receiver records the messages that it accepts, and fails as the test requires.
 type receiver struct {
 	mu       sync.Mutex
 	fail     func(m queue.Message, attempt int) error // nil: accepts everything
 	attempts map[string]int
-	got      []string // payloads, as they were accepted
+	got      []string // payloads, in the order of acceptance
 	at       map[string]time.Time
 }
 
@@ -54,7 +54,7 @@ func (r *receiver) accepted() []string {
 	return append([]string(nil), r.got...)
 }
 
-// line is a queue that runs in a bubble, with its receiver.
+// line is a queue that runs in a synctest bubble, with its receiver.
 type line struct {
 	*queue.Queue
 	*receiver
@@ -73,7 +73,7 @@ func box(t testing.TB) *seal.Box {
 	return b
 }
 
-// run starts a queue over a store. It ends with the test.
+// run starts a queue over a store. The queue ends with the test.
 func run(t testing.TB, s queue.Store) *line {
 	t.Helper()
 	l := &line{receiver: new(receiver), counts: make(map[queue.Outcome]int)}
@@ -87,7 +87,7 @@ func run(t testing.TB, s queue.Store) *line {
 	var running sync.WaitGroup
 	running.Go(func() { l.Run(ctx) })
 	l.stop = sync.OnceFunc(func() {
-		release() // first, as a configuration that ends does
+		release() // first, as when a configuration ends
 		cancel()
 		running.Wait()
 	})
@@ -102,7 +102,7 @@ func (l *line) route(t testing.TB) *queue.Route {
 
 func (l *line) put(user, text string) { l.Put([]byte(user), []byte(text)) }
 
-// wantCounts checks what was observed, once nothing moves.
+// wantCounts checks the observed outcomes, once nothing is in progress.
 func (l *line) wantCounts(t testing.TB, want map[queue.Outcome]int) {
 	t.Helper()
 	synctest.Wait()
@@ -115,7 +115,7 @@ func (l *line) wantCounts(t testing.TB, want map[queue.Outcome]int) {
 
 func status(code int) error { return &queue.StatusError{Status: code} }
 
-// bubble runs a test of a queue on a fake clock.
+// bubble runs a test of a queue with a fake clock.
 func bubble(t *testing.T, test func(t *testing.T, l *line)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -125,7 +125,7 @@ func bubble(t *testing.T, test func(t *testing.T, l *line)) {
 	})
 }
 
-// users puts n messages of each of many users, "3-1" being the first of the third.
+// users puts n messages for each of many users; "3-1" is the first message of user 3.
 func (l *line) users(users, n int) (texts int) {
 	for i := range n {
 		for u := range users {
@@ -135,7 +135,7 @@ func (l *line) users(users, n int) (texts int) {
 	return users * n
 }
 
-// wantOrder checks that every message was accepted once, and each user's in order.
+// wantOrder checks that every message was accepted once, and each user's messages in order.
 func wantOrder(t testing.TB, got []string, n int) {
 	t.Helper()
 	last := make(map[int]int)

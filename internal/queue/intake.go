@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// intakeEntries and intakeBytes bound what waits in memory to be stored: what a
-	// store that does not respond for a while leaves behind.
+	// intakeEntries and intakeBytes bound the messages that wait in memory to be stored, if a
+	// store does not respond for a while.
 	intakeEntries = 4096
 	intakeBytes   = 4 << 20 // 4 MiB
 
-	// batch is how many messages are stored in one step. It bounds how long a login
-	// waits for the disk because of it.
+	// batch is how many messages are stored in one step. It bounds how long a login waits for
+	// the disk because of a batch.
 	batch = 256
 
 	// storeTime bounds one call of the store.
@@ -26,33 +26,33 @@ const (
 	// storeRetry is how long to wait after the store failed.
 	storeRetry = time.Second
 
-	// orderPurpose and payloadPurpose are the uses of the root secret.
+	// orderPurpose and payloadPurpose are the purposes for which the root secret is used.
 	orderPurpose   = "queue/order"
 	payloadPurpose = "queue/payload"
-	orderBytes     = 16 // of the hash: no two users have the same
+	orderBytes     = 16 // of the hash: enough to be unique for each user
 )
 
-// incoming is a message that was put in and is not stored yet. It is stored with the route
-// that it was put in with, since that may be released by then.
+// incoming is a message that is not stored yet. It is stored with the route that it was put
+// with, since that route may be released by then.
 type incoming struct {
 	*Entry // with a plain payload
 	route  *Route
 }
 
-// intake has what was put in and not stored yet.
+// intake has the messages that are not stored yet.
 type intake struct {
 	wake chan struct{}
 
 	mu      sync.Mutex
 	waiting []incoming
 	bytes   int64
-	lost    *incoming // the first that was lost since the last mark was stored; nil for none
+	lost    *incoming // the first message lost since the last mark was stored; nil if there is none
 }
 
 func newIntake() intake { return intake{wake: make(chan struct{}, 1)} }
 
-// Put puts a message into the queue. Messages with the same key, a user, are delivered in
-// order. It never waits. If there is no room, the message is dropped and counted, and
+// Put puts a message into the queue. Messages with the same key, such as a user, are delivered
+// in order. Put never waits. If there is no room, the message is dropped and counted, and
 // receivers get the message of [Route.Lost].
 func (q *Queue) Put(key, payload []byte) {
 	route := q.route()
@@ -88,7 +88,7 @@ func (in *intake) head() []incoming {
 	return in.waiting[:n:n]
 }
 
-// drop forgets messages of the head that were stored or lost.
+// drop removes messages from the head that were stored or lost.
 func (in *intake) drop(entries []incoming, lost bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -103,7 +103,7 @@ func (in *intake) drop(entries []incoming, lost bool) {
 	}
 }
 
-// takeLost returns the first message that was lost, and forgets it; nil without any.
+// takeLost returns the first lost message, and forgets it; nil if there is none.
 func (in *intake) takeLost() *incoming {
 	in.mu.Lock()
 	defer in.mu.Unlock()
@@ -118,7 +118,7 @@ func (in *intake) returnLost(lost *incoming) {
 	in.lost = lost
 }
 
-// runIntake stores what is put in, until ctx ends.
+// runIntake stores incoming messages until ctx ends.
 func (q *Queue) runIntake(ctx context.Context) {
 	failed := false
 	for running := true; running; {
@@ -147,7 +147,7 @@ func waitFor(ctx context.Context, wake <-chan struct{}) bool {
 	return ctx.Err() == nil
 }
 
-// store stores everything that waits.
+// store stores all waiting messages.
 func (q *Queue) store(ctx context.Context) error {
 	for {
 		head := q.intake.head()
@@ -181,7 +181,7 @@ func (q *Queue) append(ctx context.Context, entries []incoming) (added int, err 
 	return q.cfg.Store.Append(ctx, sealed)
 }
 
-// storeLost stores the message that takes the place of lost ones.
+// storeLost stores the message that replaces lost ones.
 func (q *Queue) storeLost(ctx context.Context) error {
 	lost := q.intake.takeLost()
 	if lost == nil {
@@ -204,7 +204,7 @@ func (q *Queue) storeLost(ctx context.Context) error {
 	return nil
 }
 
-// sealed returns the entry as it is stored.
+// sealed returns the entry with its payload sealed.
 func (q *Queue) sealed(e incoming) (*Entry, error) {
 	kept := *e.Entry
 	var err error
@@ -217,5 +217,5 @@ func (q *Queue) open(box *seal.Box, e *Entry) ([]byte, error) {
 	return box.Open(payloadPurpose, e.Payload, q.bound(e))
 }
 
-// bound is what a payload is sealed to: it does not open in another entry.
+// bound returns what a payload is bound to: it cannot be opened in another entry.
 func (q *Queue) bound(e *Entry) []byte { return []byte(q.cfg.Name + "\x00" + e.ID) }

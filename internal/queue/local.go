@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// Local is a [Store] of one process. It has everything in memory, and writes each change
-// to a journal first, if it has one. Without a journal it ends with its process.
+// Local is a [Store] of one process. It keeps everything in memory, and first writes each
+// change to a journal, if it has one. Without a journal it ends with the process.
 type Local struct {
 	limits  Limits
-	journal Journal // nil for none
+	journal Journal // nil without one
 
 	loading sync.Mutex // guards loaded
 	loaded  bool
@@ -29,42 +29,42 @@ type Local struct {
 	seen   seen
 }
 
-// Journal keeps on the disk what a [Local] has in memory.
+// Journal stores durably what a [Local] has in memory.
 type Journal interface {
-	// Load returns what an earlier process left.
+	// Load returns what an earlier process has stored.
 	Load(ctx context.Context) (Kept, error)
 	// Write makes changes durable, all or none.
 	Write(ctx context.Context, changes []Change) error
-	// PurgeRest deletes what other queues have in the same place and was put into them until
-	// a time: of a queue that is no longer configured, nothing else deletes it.
+	// PurgeRest deletes the entries of other queues in the same place that were put until a
+	// given time. Otherwise the entries of a queue that is no longer configured would stay.
 	PurgeRest(ctx context.Context, until time.Time) error
 }
 
-// Kept is what a [Journal] has: entries and dead letters in the order of their places, and
-// the IDs that [Store.AppendOnce] remembers, oldest first.
+// Kept is the content of a [Journal]: entries and dead letters in the order of their places,
+// and the IDs that [Store.AppendOnce] remembers, oldest first.
 type Kept struct {
 	Live, Dead []*Entry
 	Seen       []Seen
 }
 
-// Change is what a queue has from now on: at one place, or among the IDs that it remembers.
+// Change is a new state of a queue, at one place or among the remembered IDs.
 type Change struct {
 	Seq   uint64
-	Entry *Entry // nil for none
+	Entry *Entry // nil if the place is empty
 	Dead  bool   // Entry is a dead letter
 
-	Remember, Forget *Seen // instead of a place
+	Remember, Forget *Seen // in place of a change at a place
 }
 
-// order is the entries of one order, first to last; never empty.
+// order has the entries of one order, first to last; it is never empty.
 type order struct {
 	name    string
 	entries []*Entry
 	due     time.Time // when the first entry is due, or its claim ends
-	at      int       // in the heap
+	at      int       // index in the heap
 }
 
-// NewLocal returns a store with what is in the journal, which may be nil.
+// NewLocal returns a store with the content of the journal, which may be nil.
 func NewLocal(limits Limits, journal Journal) *Local {
 	return &Local{
 		limits: limits, journal: journal, loaded: journal == nil,
@@ -73,8 +73,8 @@ func NewLocal(limits Limits, journal Journal) *Local {
 	}
 }
 
-// lock loads the journal, the first time, and locks the store. The caller unlocks l.mu
-// unless there is an error.
+// lock loads the journal on the first call, and locks the store. The caller unlocks l.mu unless
+// lock returned an error.
 func (l *Local) lock(ctx context.Context) error {
 	if err := l.load(ctx); err != nil {
 		return err
@@ -83,8 +83,8 @@ func (l *Local) lock(ctx context.Context) error {
 	return nil
 }
 
-// load loads the journal once. Opening a store does not wait for it: the file may still be
-// checked.
+// load loads the journal once. Opening a store does not wait for the load, because the file may
+// still be checked.
 func (l *Local) load(ctx context.Context) error {
 	l.loading.Lock()
 	defer l.loading.Unlock()
@@ -111,7 +111,7 @@ func (l *Local) load(ctx context.Context) error {
 	return nil
 }
 
-// write has the journal keep changes.
+// write writes changes to the journal.
 func (l *Local) write(ctx context.Context, changes ...Change) error {
 	if l.journal == nil || len(changes) == 0 {
 		return nil
@@ -139,8 +139,8 @@ func (l *Local) Append(ctx context.Context, entries []*Entry) (added int, err er
 	return added, nil
 }
 
-// place returns copies, with their places in the queue, of the entries that fit and are
-// new, and how many entries fit.
+// place returns copies, with their places in the queue, of the entries that fit and are new. It
+// also returns how many entries fit.
 func (l *Local) place(entries []*Entry) (fresh []*Entry, fit int) {
 	room, bytes := l.limits.Entries-len(l.byID), l.limits.Bytes-l.bytes
 	for _, e := range entries {
@@ -156,7 +156,7 @@ func (l *Local) place(entries []*Entry) (fresh []*Entry, fit int) {
 	return fresh, fit
 }
 
-// placed is a copy for the place behind all entries and n others.
+// placed returns a copy for the place behind all entries and n others.
 func (l *Local) placed(e *Entry, n int) *Entry {
 	kept := *e
 	kept.Seq = l.seq + 1 + uint64(n) //nolint:gosec // G115: a length
@@ -177,7 +177,7 @@ func (l *Local) insert(e *Entry) {
 	heap.Push(&l.due, o)
 }
 
-// remove takes an entry out of the queue; the next of its order is due at once.
+// remove removes an entry from the queue; the next entry of its order is due at once.
 func (l *Local) remove(e *Entry) {
 	delete(l.byID, e.ID)
 	l.bytes -= e.Size()
@@ -209,10 +209,10 @@ func (l *Local) Mark(ctx context.Context, e *Entry) error {
 	return nil
 }
 
-// idle is the wait of an empty store. Its process alone adds entries.
+// idle is the wait of an empty store. Only its own process adds entries.
 const idle = time.Hour
 
-// Claim implements [Store]. Claims end with the process, and so are in no journal.
+// Claim implements [Store]. Claims end with the process, so the journal does not have them.
 func (l *Local) Claim(ctx context.Context, lease time.Duration) (e *Entry, wait time.Duration, err error) {
 	if err := l.lock(ctx); err != nil {
 		return nil, 0, err
@@ -232,11 +232,11 @@ func (l *Local) Claim(ctx context.Context, lease time.Duration) (e *Entry, wait 
 	return &claimed, 0, nil
 }
 
-// settle takes a claimed entry out of the queue once changes are written. It reports false
-// if another has claimed the entry since.
+// settle removes a claimed entry from the queue after the changes are written. It returns false
+// if the entry was claimed again since.
 func (l *Local) settle(ctx context.Context, e *Entry, changes ...Change) (settled bool, err error) {
 	kept := l.byID[e.ID]
-	// Each claim has another number, so that a claim that has ended settles nothing.
+	// Each claim has a different number, so that an expired claim settles nothing.
 	if kept == nil || kept.Attempts != e.Attempts {
 		return false, nil
 	}
@@ -272,7 +272,7 @@ func (l *Local) Retry(ctx context.Context, e *Entry, name string) error {
 	return err
 }
 
-// restore inserts an entry that was tried where it was, before those behind it.
+// restore inserts an entry that was attempted at its former place, before later entries.
 func (l *Local) restore(e *Entry) {
 	l.insert(e)
 	o := l.orders[e.Order]

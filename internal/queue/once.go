@@ -9,23 +9,23 @@ import (
 )
 
 const (
-	// rememberFor is how long a message is recognized when its sender repeats it.
+	// rememberFor is how long a repeated message is recognized.
 	rememberFor = 24 * time.Hour
 
-	// identityPurpose is a use of the root secret. An ID is in logs and on the way to the
-	// receiver, and must not say what a message is about.
+	// identityPurpose is a purpose of the root secret. An ID appears in logs and at the
+	// receiver, and must not reveal what a message is about.
 	identityPurpose = "queue/identity"
 	idChars         = 26 // as those of newID
 )
 
-// ErrFull is a message that finds no room in the queue.
+// ErrFull means that the queue has no room for a message.
 var ErrFull = errors.New("the queue is full")
 
 // Add puts a message into the queue, and returns once it is stored as durably as the store
-// can. A message with the same identity, a name that its sender gave it, is added once within
-// 24 hours: added is false for a repetition. Messages with the same key, a user, are delivered
-// in order. After an error the message may be stored or not: repeat it. Errors: [ErrFull],
-// [ErrNoRoute], those of the store.
+// can. identity is a name given by the sender: messages with the same identity are added once
+// within 24 hours, and added is false for a repetition. Messages with the same key, such as a
+// user, are delivered in order. After an error the message may or may not be stored: repeat it.
+// Errors: [ErrFull], [ErrNoRoute], those of the store.
 func (q *Queue) Add(ctx context.Context, key, identity, payload []byte) (added bool, err error) {
 	route := q.route()
 	if route == nil {
@@ -49,7 +49,7 @@ func (q *Queue) Add(ctx context.Context, key, identity, payload []byte) (added b
 }
 
 // ID returns the ID of a message that [Queue.Add] added with an identity, as long as the root
-// secret is the same; "" if no route is used.
+// secret is the same; "" if there is no route.
 func (q *Queue) ID(identity []byte) string {
 	route := q.route()
 	if route == nil {
@@ -65,7 +65,7 @@ func (q *Queue) identified(route *Route, identity []byte) string {
 
 // entry returns a new entry, with a plain payload, for a route.
 func (q *Queue) entry(route *Route, key, payload []byte) *Entry {
-	// After a change of the root secret a user has another order.
+	// After a change of the root secret, a user has a different order.
 	order := hex.EncodeToString(route.Box.MAC(orderPurpose, key)[:orderBytes])
 	return &Entry{ID: newID(), Order: order, Payload: payload, Enqueued: time.Now()}
 }
@@ -99,29 +99,29 @@ func (l *Local) AppendOnce(ctx context.Context, e *Entry, within time.Duration) 
 	return true, nil
 }
 
-// Seen is an ID that [Store.AppendOnce] remembers, and since when.
+// Seen is an ID that [Store.AppendOnce] remembers, with the time of its addition.
 type Seen struct {
 	ID string
 	At time.Time
 }
 
-// seen has the remembered IDs, oldest first.
+// seen are the remembered IDs, oldest first.
 type seen struct {
 	ids []Seen
-	at  map[string]time.Time // of each ID, the youngest
+	at  map[string]time.Time // for each ID the newest
 }
 
-// forgetAtOnce bounds how many IDs one entry has the store forget: with two for each that is
-// added, none stays for long.
+// forgetAtOnce bounds how many IDs the store forgets with one entry. More IDs are forgotten than
+// added, so no ID stays for long.
 const forgetAtOnce = 16
 
-// has reports whether the ID was remembered after a time.
+// has reports whether the ID was remembered after a given time.
 func (s *seen) has(id string, after time.Time) bool {
 	at, ok := s.at[id]
 	return ok && at.After(after)
 }
 
-// until returns the IDs that were remembered until a time.
+// until returns the IDs that were remembered until a given time.
 func (s *seen) until(until time.Time) []Seen {
 	n := 0
 	for n < len(s.ids) && !s.ids[n].At.After(until) {
@@ -130,8 +130,8 @@ func (s *seen) until(until time.Time) []Seen {
 	return s.ids[:n:n]
 }
 
-// surplus returns the IDs to forget before one more is remembered: some of those until a time,
-// and those beyond most.
+// surplus returns the IDs to forget before one more is remembered: some that were remembered
+// until a given time, and those that exceed most.
 func (s *seen) surplus(until time.Time, most int) []Seen {
 	n := min(len(s.until(until)), forgetAtOnce)
 	n = max(n, min(len(s.ids), len(s.ids)+1-most))

@@ -14,18 +14,18 @@ import (
 
 const (
 	// waitOrder is how long a message that cannot be delivered delays the next one of its
-	// order. Later, a receiver is better served out of order than not at all.
+	// order. After that, out of order is better for a receiver than not at all.
 	waitOrder = time.Hour
-	// tryFor is how long delivery is tried, from the first attempt: an outage of a
-	// receiver over night is survived.
+	// tryFor is how long delivery is attempted, from the first attempt: long enough for a
+	// receiver that is down over night.
 	tryFor = 24 * time.Hour
-	// keepFor is how long a message is kept at all, so that nothing about an erased user
-	// stays for longer.
+	// keepFor is the longest time for which a message is kept, so that nothing about an
+	// erased user stays longer.
 	keepFor = 7 * 24 * time.Hour
 
-	// backoffFirst and backoffMost bound the wait between two attempts, which doubles each
-	// time: a restart of the receiver delays a message by seconds, and a receiver that was
-	// down for hours gets everything within minutes.
+	// backoffFirst and backoffMost bound the wait between two attempts, which doubles with
+	// each attempt: a restart of the receiver delays a message by seconds, and a receiver
+	// that was down for hours gets everything within minutes.
 	backoffFirst = time.Second
 	backoffMost  = 5 * time.Minute
 	// retryAfterMost bounds a Retry-After of the receiver.
@@ -35,8 +35,8 @@ const (
 // StatusError is a response that is not a success.
 type StatusError struct {
 	Status     int           // HTTP
-	Code       string        // the error that the receiver named; empty for none
-	RetryAfter time.Duration // 0 for none
+	Code       string        // the error code of the receiver; empty if it sent none
+	RetryAfter time.Duration // 0 if the receiver sent none
 }
 
 // Error returns the status and the code.
@@ -47,8 +47,8 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("status %d %s", e.Status, e.Code)
 }
 
-// What is kept of errors of the network: a closed set of texts. The errors themselves may contain
-// an address with a credential.
+// The reasons that are stored for network errors: a closed set of texts. The errors themselves
+// may contain an address with a credential.
 const (
 	noResponse       = "no response"
 	noResponseInTime = "no response in time"
@@ -60,10 +60,10 @@ const (
 	noTLS            = "the TLS handshake failed"
 )
 
-// ErrRefused is a message that no attempt can deliver.
+// ErrRefused means that no attempt can deliver a message.
 var ErrRefused = errors.New("the message cannot be sent")
 
-// reason says in a few words why an attempt failed.
+// reason describes in a few words why an attempt failed.
 func reason(err error) string {
 	var status *StatusError
 	switch {
@@ -75,7 +75,7 @@ func reason(err error) string {
 	return networkReason(err)
 }
 
-// networkReason says why there was no response.
+// networkReason describes why there was no response.
 func networkReason(err error) string {
 	var lookup *net.DNSError
 	var certificate *tls.CertificateVerificationError
@@ -113,9 +113,9 @@ func final(err error) bool {
 		status.Status != http.StatusRequestTimeout && status.Status != http.StatusTooManyRequests
 }
 
-// backoff is how long to wait after an attempt that failed: between half of what the
-// number of attempts gives and all of it, and no less than the receiver asks for. Messages
-// that failed together do not all come back together.
+// backoff returns the wait after a failed attempt: a random time between half and all of the
+// wait for this number of attempts, and at least the time that the receiver asks for. So
+// messages that failed together are not retried together.
 func backoff(attempts int, err error) time.Duration {
 	const doublings = 9 // beyond backoffMost
 	wait := min(backoffFirst<<min(max(attempts-1, 0), doublings), backoffMost)

@@ -13,13 +13,13 @@ import (
 	"time"
 )
 
-// TestReasonOfNetwork has calls fail in each way, and compares what is kept of the error.
+// TestReasonOfNetwork makes calls fail in each way, and checks the reason that is stored.
 func TestReasonOfNetwork(t *testing.T) {
 	t.Parallel()
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()
 	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
-	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshake that the client ends
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // for the handshake that the client aborts
 	secure.StartTLS()
 	defer secure.Close()
 	closed := httptest.NewServer(http.NotFoundHandler())
@@ -64,7 +64,7 @@ func TestReasonOfNetwork(t *testing.T) {
 	}
 }
 
-// failing is a dialer that fails, as [net.Dialer] wraps it.
+// failing returns a dialer that fails with cause, wrapped as by [net.Dialer].
 func failing(cause error) func(context.Context, string, string) (net.Conn, error) {
 	return func(_ context.Context, network, _ string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: cause}

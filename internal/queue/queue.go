@@ -11,29 +11,29 @@ import (
 	"github.com/wxgate/wxgate/internal/seal"
 )
 
-// Message is what a [Route] sends.
+// Message is a message that a [Route] sends.
 type Message struct {
 	ID       string // the same at each attempt
 	Payload  []byte
 	Enqueued time.Time
 }
 
-// Route is how one configuration sends the messages of a kind.
+// Route is how one configuration sends messages of a kind.
 type Route struct {
-	// Box seals what is stored.
+	// Box seals the stored messages.
 	Box *seal.Box
 	// Send delivers a message. The context has a deadline. A response that is not a
 	// success is a [*StatusError]; a message that cannot be sent at all is [ErrRefused].
-	// Nil for a configuration that sends nothing: the queue rests.
+	// It is nil for a configuration that sends nothing: then nothing is queued or delivered.
 	Send func(ctx context.Context, m Message) error
-	// Lost returns the message that takes the place of messages that found no room, the
-	// first of them at since.
+	// Lost returns the message that replaces messages for which there was no room. The first
+	// of them was lost at since.
 	Lost func(since time.Time) []byte
-	// To names the receiver for operators. It has no credential.
+	// To identifies the receiver for operators. It contains no credential.
 	To string
 }
 
-// Outcome is what became of a message or of an attempt.
+// Outcome is the outcome of a message or of an attempt.
 type Outcome string
 
 // The outcomes that [Config.Observe] is called with.
@@ -47,8 +47,8 @@ const (
 
 // Config configures a [Queue]. Kind, Store and Logger are required.
 type Config struct {
-	Kind    string // names the messages in logs
-	Name    string // of the queue, which what is sealed is bound to; default Kind
+	Kind    string // of the messages, for logs
+	Name    string // of the queue; sealed payloads are bound to it; default Kind
 	Store   Store
 	Logger  *zap.Logger
 	Observe func(o Outcome, n int) // default: nothing
@@ -61,7 +61,7 @@ type Queue struct {
 	wake   chan struct{} // something may be due
 
 	mu      sync.Mutex
-	routes  []*Route // of the configurations that use the queue; the last one sends
+	routes  []*Route // of the configurations that use the queue; the last route sends
 	failing bool     // the last attempt failed
 
 	sampled atomic.Pointer[Status] // nil if the store could not be read
@@ -78,8 +78,8 @@ func New(cfg Config) *Queue {
 	return &Queue{cfg: cfg, intake: newIntake(), wake: make(chan struct{}, 1)}
 }
 
-// Use has the queue send by a route until release is called; of several routes, the last
-// one counts. A reload so takes effect for what is queued, and a reload that fails has no
+// Use makes the queue send by a route until release is called; of several routes, the last one
+// counts. A reload therefore takes effect for queued messages too, and a failed reload has no
 // effect.
 func (q *Queue) Use(r *Route) (release func()) {
 	q.mu.Lock()
@@ -111,7 +111,7 @@ func (q *Queue) route() *Route {
 // Kind returns the kind of the messages.
 func (q *Queue) Kind() string { return q.cfg.Kind }
 
-// To names the receiver; empty if nothing is sent.
+// To identifies the receiver; empty if nothing is sent.
 func (q *Queue) To() string {
 	if r := q.route(); r != nil {
 		return r.To
@@ -122,14 +122,14 @@ func (q *Queue) To() string {
 // Dead returns the dead letters, oldest first. Their payloads are sealed.
 func (q *Queue) Dead(ctx context.Context) ([]*Entry, error) { return q.cfg.Store.Dead(ctx) }
 
-// Resend delivers dead letters again: those with the IDs, or all without any. It returns
-// how many; there may be no room for all.
+// Resend delivers dead letters again: those with the given IDs, or all if there are none. It
+// returns how many; there may not be room for all.
 func (q *Queue) Resend(ctx context.Context, ids ...string) (resent int, err error) {
 	defer q.notify()
 	return q.cfg.Store.Resend(ctx, ids...)
 }
 
-// notify has the delivery look for what is due.
+// notify makes the delivery check for entries that are due.
 func (q *Queue) notify() {
 	select {
 	case q.wake <- struct{}{}:
@@ -137,8 +137,8 @@ func (q *Queue) notify() {
 	}
 }
 
-// Run stores and delivers messages until ctx ends. What was put in before is stored then,
-// if the store allows it within a few seconds, and delivered by a later process.
+// Run stores and delivers messages until ctx ends. It then stores the messages that were put
+// before, if the store allows it within a few seconds; a later process delivers them.
 func (q *Queue) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { q.runIntake(ctx) })
@@ -168,7 +168,7 @@ func (q *Queue) purge(ctx context.Context) error {
 	return q.cfg.Store.Purge(ctx, time.Now().Add(purgeEvery-keepFor))
 }
 
-// log returns the logger with the kind.
+// log returns the logger with the kind of the queue.
 func (q *Queue) log() *zap.Logger { return q.cfg.Logger.With(zap.String("queue", q.cfg.Kind)) }
 
 // sleep waits for d or until wake. It returns false if ctx has ended.

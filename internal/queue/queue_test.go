@@ -25,8 +25,7 @@ func TestDelivery(t *testing.T) {
 	})
 }
 
-// TestOutage: a receiver that is down for an hour gets everything within minutes of its
-// return, in order.
+// TestOutage: after an outage of an hour, the receiver gets everything within minutes, in order.
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, l *line) {
@@ -47,7 +46,7 @@ func TestOutage(t *testing.T) {
 	})
 }
 
-// TestOutageOverTheHour: after an hour, order is given up, and nothing is lost.
+// TestOutageOverTheHour: after an hour, the order is given up, but nothing is lost.
 func TestOutageOverTheHour(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, l *line) {
@@ -68,8 +67,8 @@ func TestOutageOverTheHour(t *testing.T) {
 	})
 }
 
-// TestStubborn: a message that never gets through delays the user's next one for an hour,
-// other users' not at all, and is a dead letter after a day.
+// TestStubborn: a message that is never accepted delays the user's next one for an hour, does
+// not delay those of other users, and becomes a dead letter after a day.
 func TestStubborn(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, l *line) {
@@ -102,8 +101,8 @@ func TestStubborn(t *testing.T) {
 	})
 }
 
-// TestRefusals: a 4xx is final, except those that ask for another attempt. Anything else
-// is tried again.
+// TestRefusals: a 4xx is final, except for those that ask for another attempt. After any other
+// error, delivery is attempted again.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -148,7 +147,7 @@ func TestRefusals(t *testing.T) {
 				if row.dead && dead[0].Reason != row.reason {
 					t.Errorf("reason %q, want %q", dead[0].Reason, row.reason)
 				}
-				time.Sleep(2 * time.Second) // second fails once too
+				time.Sleep(2 * time.Second) // the second message fails once too
 				if got := l.accepted(); !slices.Equal(got, want) {
 					t.Errorf("accepted %v, want %v", got, want)
 				}
@@ -157,8 +156,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestBackoff: the wait doubles from a second to five minutes, with jitter, and a
-// Retry-After counts up to an hour.
+// TestBackoff: the wait doubles from a second to five minutes, with jitter; a Retry-After of up
+// to an hour is obeyed.
 func TestBackoff(t *testing.T) {
 	t.Parallel()
 	attemptsAt := func(t *testing.T, err error, n int) (waits []time.Duration) {
@@ -192,7 +191,7 @@ func TestBackoff(t *testing.T) {
 	}
 }
 
-// TestResendAfterRepair: what became a dead letter is delivered once an operator resends it.
+// TestResendAfterRepair: a dead letter is delivered once an operator resends it.
 func TestResendAfterRepair(t *testing.T) {
 	t.Parallel()
 	bubble(t, func(t *testing.T, l *line) {
@@ -227,8 +226,8 @@ func TestExpiry(t *testing.T) {
 	})
 }
 
-// TestOtherSecret: a message that was sealed with a root secret that is gone is a dead
-// letter, and can be delivered once the secret is configured again.
+// TestOtherSecret: a message sealed with a root secret that is no longer configured becomes a
+// dead letter, and can be delivered once the secret is configured again.
 func TestOtherSecret(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

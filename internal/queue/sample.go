@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// sampleEvery is how old a sample may be. Each costs one call of the store.
+// sampleEvery is the maximum age of a sample. Each sample costs one call of the store.
 const sampleEvery = 5 * time.Second
 
 // Status returns what the store keeps.
@@ -18,8 +18,8 @@ func (q *Queue) Status(ctx context.Context) (Status, error) {
 	return s, nil
 }
 
-// Sampled returns what the store kept a few seconds ago, without asking it: metrics wait for
-// no disk and no network. It is not known before [Queue.Run] and while the store fails.
+// Sampled returns the status of a few seconds ago, without a call of the store: metrics must not
+// wait for a disk or a network. It is not known before [Queue.Run] and while the store fails.
 func (q *Queue) Sampled() (s Status, known bool) {
 	if sample := q.sampled.Load(); sample != nil {
 		return *sample, true
@@ -27,7 +27,7 @@ func (q *Queue) Sampled() (s Status, known bool) {
 	return Status{}, false
 }
 
-// runSampling keeps the sample young until ctx ends.
+// runSampling refreshes the sample until ctx ends.
 func (q *Queue) runSampling(ctx context.Context) {
 	for {
 		q.sample(ctx)
@@ -37,8 +37,7 @@ func (q *Queue) runSampling(ctx context.Context) {
 	}
 }
 
-// sample reads the store. That it fails is seen by the sample that is missing, and in the log
-// of the delivery.
+// sample reads the store. After a failure there is no sample; the delivery logs the error.
 func (q *Queue) sample(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, storeTime)
 	defer cancel()

@@ -7,26 +7,26 @@ import (
 )
 
 const (
-	// maxUses is how many values one key seals. Two of 2^20 random nonces of 96 bits are
-	// the same once in 2^57 keys.
+	// maxUses is how many values one key seals. The probability that two of 2^20 random
+	// nonces of 96 bits are equal is 2^-57 for each key.
 	maxUses = 1 << 20
 
-	// maxKept is how many keys are kept for opening, some 700 bytes each. A store has one
+	// maxKept is how many keys are kept for opening, some 700 bytes each. A store has one key
 	// for each start of a gateway, or for a million of its values.
 	maxKept = 1024
 )
 
 type salt [saltBytes]byte
 
-// keyName names a derived key.
+// keyName identifies a derived key.
 type keyName struct {
 	secret  [idBytes]byte
 	purpose string
 	salt    salt
 }
 
-// keys has derived keys: deriving one takes several times as long as sealing with it.
-// The zero value is ready to use.
+// keys caches derived keys: the derivation takes several times as long as sealing a value. The
+// zero value is ready to use.
 type keys struct {
 	mu   sync.RWMutex
 	kept map[keyName]cipher.AEAD
@@ -41,7 +41,7 @@ type sealingKey struct {
 	uses int
 }
 
-// forSealing returns a key that has not sealed too much, and counts one use.
+// forSealing returns a key that has not reached maxUses, and counts one use.
 func (k *keys) forSealing(s secret, purpose string) (salt, cipher.AEAD, error) {
 	k.sealMu.Lock()
 	defer k.sealMu.Unlock()
@@ -73,9 +73,9 @@ func (k *keys) forOpening(s secret, name keyName) (cipher.AEAD, error) {
 	return s.aead(name.purpose, name.salt)
 }
 
-// keep keeps a key that opened a value, in place of any other if there are too many. One
-// that opened nothing is not kept: a client chooses the salt of what it sends, and would
-// empty the cache.
+// keep keeps a key that opened a value, and drops an arbitrary other key if there are too many.
+// A key that opened nothing is not kept: a client chooses the salt of the values it sends, and
+// could flush the cache.
 func (k *keys) keep(name keyName, aead cipher.AEAD) {
 	k.mu.RLock()
 	_, ok := k.kept[name]

@@ -24,13 +24,13 @@ func sealOf(t testing.TB, box *Box) []byte {
 	return sealed
 }
 
-// A key seals a bounded number of values, each with another nonce.
+// A key seals a bounded number of values, each with a different nonce.
 func TestKeysAreUsedUp(t *testing.T) {
 	t.Parallel()
 	box := boxOf(t)
 	first := sealOf(t, box)
 	if again := sealOf(t, box); saltOf(again) != saltOf(first) || bytes.Equal(again, first) {
-		t.Errorf("the second value has the salt %x, the first %x; or both have one nonce", saltOf(again), saltOf(first))
+		t.Errorf("the second value has the salt %x, the first %x; or both have the same nonce", saltOf(again), saltOf(first))
 	}
 	box.keys.sealing["p"].uses = maxUses
 	later := sealOf(t, box)
@@ -38,7 +38,7 @@ func TestKeysAreUsedUp(t *testing.T) {
 		t.Errorf("a key sealed more than %d values", maxUses)
 	}
 	if other, err := box.Seal("q", nil, nil); err != nil || saltOf(other) == saltOf(later) {
-		t.Errorf("two purposes have one salt, or %v", err)
+		t.Errorf("two purposes have the same salt, or %v", err)
 	}
 	for _, sealed := range [][]byte{first, later} {
 		if got, err := box.Open("p", sealed, nil); err != nil || string(got) != "text" {
@@ -47,14 +47,14 @@ func TestKeysAreUsedUp(t *testing.T) {
 	}
 }
 
-// The number of kept keys is bounded, and only those that opened something are kept.
+// The number of kept keys is bounded, and only keys that opened something are kept.
 func TestKeptKeys(t *testing.T) {
 	t.Parallel()
 	box := boxOf(t)
 	forged := sealOf(t, box)
 	forged[1+idBytes]++ // another salt
 	if _, err := box.Open("p", forged, nil); !errors.Is(err, ErrUnreadable) || len(box.keys.kept) != 0 {
-		t.Fatalf("%v; %d keys are kept of a forged value", err, len(box.keys.kept))
+		t.Fatalf("%v; %d keys are kept after a forged value", err, len(box.keys.kept))
 	}
 	for range maxKept + 10 {
 		box.keys.sealing["p"].uses = maxUses

@@ -1,9 +1,8 @@
-// Package seal encrypts what wxgate writes down or hands out: session keys at
-// rest, handles in clients' hands, signing keys in storage. All of it hangs on
-// the root secret.
+// Package seal encrypts what wxgate stores or gives to clients: stored session keys and signing
+// keys, and the handles of clients. The security of all of them depends on the root secret.
 //
-// A sealed value names the secret that sealed it, so that the root secret can be
-// rotated: the newest seals, all open.
+// A sealed value names the secret that sealed it, so that the root secret can be rotated: the
+// newest secret seals, and every configured secret opens.
 package seal
 
 import (
@@ -27,9 +26,9 @@ const MinSecretBytes = 32
 //
 //	version (1) | id of the root secret (4) | salt (16) | nonce (12) | AES-256-GCM
 //
-// The key of a value is derived from the root secret, the purpose and the salt. One key
-// seals at most [maxUses] values of one process: random 96-bit nonces limit a key to 2^32
-// of them (NIST SP 800-38D section 8.3), which a busy gateway seals in a year.
+// The key of a value is derived from the root secret, the purpose and the salt. One key seals
+// at most [maxUses] values of one process: random 96-bit nonces limit a key to 2^32 values
+// (NIST SP 800-38D section 8.3), which a busy gateway seals in a year.
 const (
 	version     = 1
 	idBytes     = 4
@@ -43,17 +42,16 @@ const (
 )
 
 var (
-	// ErrShortSecret is a root secret under [MinSecretBytes].
+	// ErrShortSecret means that a root secret is shorter than [MinSecretBytes].
 	ErrShortSecret = errors.New("the root secret is too short")
-	// ErrUnknownSecret is a value sealed with a root secret that is not configured.
+	// ErrUnknownSecret means that a value was sealed with a root secret that is not configured.
 	ErrUnknownSecret = errors.New("sealed with another root secret")
-	// ErrUnreadable is a value that was not sealed here, for this purpose and
-	// these associated data, or was changed since.
+	// ErrUnreadable means that a value was not sealed here, for this purpose and these
+	// associated data, or was changed later.
 	ErrUnreadable = errors.New("not a sealed value")
 )
 
-// Box seals and opens with the root secrets it was made from.
-// It is safe for concurrent use.
+// Box seals and opens with its root secrets. It is safe for concurrent use.
 type Box struct {
 	secrets []secret // newest first
 	keys    keys
@@ -62,11 +60,11 @@ type Box struct {
 type secret struct {
 	id      [idBytes]byte
 	value   []byte
-	macKeys *sync.Map // of each purpose, which are constants of this program
+	macKeys *sync.Map // by purpose; purposes are constants of this program
 }
 
-// New makes a box from root secrets, newest first. The error wraps
-// [ErrShortSecret] when there is none or one is too short.
+// New returns a box with the given root secrets, newest first. The error wraps
+// [ErrShortSecret] if there is none or one is too short.
 func New(secrets ...[]byte) (*Box, error) {
 	if len(secrets) == 0 {
 		return nil, fmt.Errorf("%w: none given", ErrShortSecret)
@@ -83,12 +81,12 @@ func New(secrets ...[]byte) (*Box, error) {
 	return b, nil
 }
 
-// ID names the newest root secret without revealing it, so that replicas can
-// tell whether they share one.
+// ID identifies the newest root secret without revealing it, so that replicas can check whether
+// they share it.
 func (b *Box) ID() string { return hex.EncodeToString(b.secrets[0].id[:]) }
 
-// Seal encrypts plaintext for a purpose. The same purpose and associated data
-// are needed to open it: a value moved to another place does not open there.
+// Seal encrypts plaintext for a purpose. Opening requires the same purpose and associated data:
+// a value that is moved to another place cannot be opened there.
 func (b *Box) Seal(purpose string, plaintext, associated []byte) ([]byte, error) {
 	salt, aead, err := b.keys.forSealing(b.secrets[0], purpose)
 	if err != nil {
@@ -127,14 +125,14 @@ func (b *Box) Open(purpose string, sealed, associated []byte) ([]byte, error) {
 	return nil, ErrUnknownSecret
 }
 
-// MAC is a keyed hash of data for a purpose, 32 bytes, stable as long as the
-// newest root secret is: it names a thing in logs without revealing it.
+// MAC returns a keyed hash of data for a purpose, 32 bytes. It does not change as long as the
+// newest root secret does not. It can identify something in logs without revealing it.
 func (b *Box) MAC(purpose string, data []byte) []byte {
 	return b.secrets[0].mac(purpose, data)
 }
 
-// ValidMAC reports whether mac is [Box.MAC] of data for a purpose, with any of the
-// box's root secrets.
+// ValidMAC reports whether mac is the result of [Box.MAC] for data and a purpose, with any of
+// the box's root secrets.
 func (b *Box) ValidMAC(purpose string, data, mac []byte) bool {
 	for _, s := range b.secrets {
 		if hmac.Equal(mac, s.mac(purpose, data)) {
@@ -156,8 +154,8 @@ func (s secret) mac(purpose string, data []byte) []byte {
 
 func saltOf(sealed []byte) salt { return salt(sealed[1+idBytes:]) }
 
-// aead is the cipher of one salt (HKDF, RFC 5869). Purposes are constants of
-// this program, so no two uses share a key.
+// aead returns the cipher of one salt (HKDF, RFC 5869). Purposes are constants of this program,
+// so no two uses share a key.
 func (s secret) aead(purpose string, salt salt) (cipher.AEAD, error) {
 	key, err := hkdf.Key(sha256.New, s.value, salt[:], "wxgate/v1/seal/"+purpose, keyBytes)
 	if err != nil {
@@ -170,7 +168,7 @@ func (s secret) aead(purpose string, salt salt) (cipher.AEAD, error) {
 	return cipher.NewGCM(block)
 }
 
-// label derives what is not a cipher's key: an HMAC of the use under the root.
+// label derives a value that is not a cipher's key: an HMAC of the use under the root.
 func label(root []byte, use string) []byte {
 	mac := hmac.New(sha256.New, root)
 	mac.Write([]byte("wxgate/v1/" + use))

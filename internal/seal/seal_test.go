@@ -47,7 +47,7 @@ func TestNewRefusesShortSecrets(t *testing.T) {
 	}
 }
 
-// An empty text seals to the shortest value that opens.
+// An empty text is sealed to the shortest valid value.
 func TestEmptyText(t *testing.T) {
 	t.Parallel()
 	box := mustBox(t, newSecret)
@@ -114,10 +114,10 @@ func TestSealedValuesDiffer(t *testing.T) {
 	box := mustBox(t, newSecret)
 	a, b := mustSeal(t, box, nil), mustSeal(t, box, nil)
 	if bytes.Equal(a, b) {
-		t.Fatal("one plaintext was sealed to one value twice")
+		t.Fatal("the same plaintext was twice sealed to the same value")
 	}
 	if len(a) != len("text")+seal.Overhead {
-		t.Fatalf("sealed %d bytes to %d, Overhead says %d", len("text"), len(a), seal.Overhead)
+		t.Fatalf("sealed %d bytes to %d, Overhead is %d", len("text"), len(a), seal.Overhead)
 	}
 }
 
@@ -137,7 +137,7 @@ func TestMACAndID(t *testing.T) {
 		}
 	}
 	if one.ID() == other.ID() {
-		t.Error("two secrets have one ID")
+		t.Error("two secrets have the same ID")
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/wxgate/wxgate/internal/token/keyring"
 )
 
-// End is an opened store, on either side.
+// End is one end of a copy: an opened store.
 type End struct {
 	Name  string // without a password
 	Store Store
@@ -22,7 +22,7 @@ type End struct {
 	Close func() error
 }
 
-// Store is what a store of sessions has for copies.
+// Store is the part of a session store that a copy needs.
 type Store interface {
 	Export(ctx context.Context, do func(session.Entry) error) error
 	Import(ctx context.Context, e session.Entry) error
@@ -49,8 +49,8 @@ func (n Copied) String() string {
 	return text
 }
 
-// Run copies everything that a store has, and then the signing keys, which box seals. If
-// it is interrupted, nothing is lost, and it can be repeated.
+// Run copies everything that a store has, and then the signing keys, which box seals. If it is
+// interrupted, nothing is lost, and it can be repeated.
 func Run(ctx context.Context, box *seal.Box, source, target *End) (Copied, error) {
 	var n Copied
 	retired := make(map[auth.KeyID]bool)
@@ -67,7 +67,7 @@ func Run(ctx context.Context, box *seal.Box, source, target *End) (Copied, error
 	return n, err
 }
 
-// put imports one entry. A session that cannot be moved does not stop the copy.
+// put imports one entry. A session that cannot be moved is counted, and the copy continues.
 func (n *Copied) put(ctx context.Context, target *End, e session.Entry) error {
 	err := target.Store.Import(ctx, e)
 	switch {

@@ -12,12 +12,11 @@ import (
 // in its logs must be worthless to an attacker.
 const AssertionLife = time.Minute
 
-// IssueAssertion signs the identity of a request for one upstream, which can verify
-// that the request came through the gateway. An assertion has another typ and another
-// audience than an access token, so that neither is accepted as the other even if one
-// of the two is not checked. [ErrAssertion] if the key is an HS256 secret, which the
-// upstream would need and could then sign with, or if access tokens that are still
-// valid have that audience.
+// IssueAssertion signs the identity of a request for one upstream, which can verify that the
+// request came through the gateway. An assertion has a different typ and a different audience
+// than an access token, so that neither is accepted as the other even if only one of the two
+// is checked. [ErrAssertion] if the key is an HS256 secret, which the upstream would need and
+// could then sign with, or if valid access tokens have the same audience.
 func (t *Tokens) IssueAssertion(id *auth.Identity, audience string) (string, error) {
 	key, err := t.asserter(audience)
 	if err != nil {
@@ -41,7 +40,7 @@ func (t *Tokens) IssueAssertion(id *auth.Identity, audience string) (string, err
 	})
 }
 
-// asserter returns the key that signs an assertion for an audience.
+// asserter returns the key that signs assertions for an audience.
 func (t *Tokens) asserter(audience string) (*keyring.Key, error) {
 	key, err := t.ring.Signer(t.now())
 	if err != nil {

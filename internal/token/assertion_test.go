@@ -15,7 +15,7 @@ import (
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-// readAssertion verifies an assertion as an upstream does, with the key set only.
+// readAssertion verifies an assertion as an upstream does, with only the key set.
 func readAssertion(t *testing.T, g *gateway, alg signing.Alg, raw string) (jwt.Claims, string) {
 	t.Helper()
 	parsed, err := jwt.ParseSigned(raw, []jose.SignatureAlgorithm{jose.SignatureAlgorithm(alg)})
@@ -59,7 +59,7 @@ func TestAssertion(t *testing.T) {
 		g.mustRefuse(t, raw, token.RuleType) // it is not an access token
 		claims, typ = readAssertion(t, g, alg, access)
 		if err := claims.ValidateWithLeeway(want, 0); err == nil || typ == "wx-assertion+jwt" {
-			t.Errorf("%s: an access token passes for an assertion", alg)
+			t.Errorf("%s: an access token is accepted as an assertion", alg)
 		}
 	}
 }
@@ -84,7 +84,7 @@ func TestAssertionRefused(t *testing.T) {
 	for name, row := range map[string]struct {
 		change   func(*keyring.Config)
 		audience string
-		says     string
+		message  string
 	}{
 		"HS256":                     {func(c *keyring.Config) { c.Alg = signing.HS256 }, "orders", "every verifier of HS256 can also sign"},
 		"no audience":               {nil, "", "an audience of 1 to 128 bytes is needed"},
@@ -94,8 +94,8 @@ func TestAssertionRefused(t *testing.T) {
 	} {
 		g := newGateway(t, row.change)
 		id := g.MustVerify(t, g.MustIssue(t, g.User(time.Hour)))
-		if raw, err := g.IssueAssertion(id, row.audience); !errors.Is(err, token.ErrAssertion) || !strings.Contains(err.Error(), row.says) || raw != "" {
-			t.Errorf("%s: got %v, want ErrAssertion: %s", name, err, row.says)
+		if raw, err := g.IssueAssertion(id, row.audience); !errors.Is(err, token.ErrAssertion) || !strings.Contains(err.Error(), row.message) || raw != "" {
+			t.Errorf("%s: got %v, want ErrAssertion: %s", name, err, row.message)
 		}
 	}
 	g := newGateway(t, nil)

@@ -11,17 +11,17 @@ import (
 )
 
 const (
-	// DefaultCacheBytes is how much memory the cache of verified tokens may take: that
-	// of some 60,000 tokens.
+	// DefaultCacheBytes is how much memory the cache of verified tokens may use: enough
+	// for some 60,000 tokens.
 	DefaultCacheBytes = 64 << 20 // 64 MiB
 	// MinCacheBytes is the smallest cache.
 	MinCacheBytes = 1 << 20 // 1 MiB
 
-	// usualEntryBytes is what a token of a WeChat user costs. The number of counters
-	// depends on it.
+	// usualEntryBytes is the cost of a WeChat user's token. The number of counters depends
+	// on it.
 	usualEntryBytes = 1024
-	// countersPerEntry and getBuffer are what ristretto's authors recommend. A counter
-	// has 4 bits.
+	// countersPerEntry and getBuffer are the values that ristretto's authors recommend. A
+	// counter has 4 bits.
 	countersPerEntry = 10
 	getBuffer        = 64
 	// minCacheLife is the shortest remaining lifetime of a token that is cached. It
@@ -49,7 +49,7 @@ type cacheEntry struct {
 	verified
 }
 
-// newCache makes a cache. hash is [cacheHash]; a test makes all tokens collide.
+// newCache returns a cache. hash is [cacheHash]; a test makes all tokens collide.
 func newCache(bytes int64, hash func(key uint64) (uint64, uint64)) (*cache, error) {
 	inner, err := ristretto.NewCache(&ristretto.Config[uint64, *cacheEntry]{
 		NumCounters:        bytes / usualEntryBytes * countersPerEntry,
@@ -64,17 +64,16 @@ func newCache(bytes int64, hash func(key uint64) (uint64, uint64)) (*cache, erro
 	return &cache{seed: maphash.MakeSeed(), inner: inner}, nil
 }
 
-// cacheHash returns the hash by which ristretto finds an entry. Two tokens with one hash
-// are distinguished by [cache.get], so ristretto compares nothing, which is what the second
-// hash, 0, says.
+// cacheHash returns the hash by which ristretto finds an entry. [cache.get] distinguishes
+// tokens with the same hash, so the second hash is 0: ristretto need not compare anything.
 func cacheHash(key uint64) (hash, conflict uint64) { return key, 0 }
 
 // key returns the hash of a token.
 func (c *cache) key(raw string) uint64 { return maphash.String(c.seed, raw) }
 
-// get returns what was verified of a token; nil if the cache does not have it. The time
-// that the comparison takes says nothing about another token: only one with the same
-// hash is compared, and a client cannot know which has.
+// get returns the verified token, or nil if the cache does not have it. The time of the
+// comparison reveals nothing about other tokens: only a token with the same hash is compared,
+// and a client cannot know which token has it.
 func (c *cache) get(key uint64, raw string) *verified {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
@@ -97,12 +96,12 @@ func (c *cache) put(key uint64, raw string, v *verified, now time.Time) {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if !c.closed {
-		e := &cacheEntry{strings.Clone(raw), *v} // a part of a request would keep all of it
+		e := &cacheEntry{strings.Clone(raw), *v} // a substring would keep the whole request in memory
 		c.inner.SetWithTTL(key, e, e.cost(), life)
 	}
 }
 
-// entryBytes is what an entry takes beside its texts: the entry, the identity, and its
+// entryBytes is the size of an entry without its strings: the entry, the identity, and its
 // places in ristretto's maps.
 const entryBytes = 480
 

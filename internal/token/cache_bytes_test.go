@@ -11,8 +11,8 @@ import (
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-// TestCacheBytes fills caches with more tokens than they have room for: the heap grows by
-// what was configured, for short tokens and for long ones. It runs alone: allocations of
+// TestCacheBytes fills caches with more tokens than they have room for: the heap grows by the
+// configured size, for short and for long tokens. It is not parallel, because allocations of
 // other tests would count.
 func TestCacheBytes(t *testing.T) {
 	const configured = 16 << 20
@@ -34,7 +34,7 @@ func TestCacheBytes(t *testing.T) {
 				t.Fatal(err)
 			}
 			if i%1000 == 0 {
-				c.inner.Wait() // or sets are lost
+				c.inner.Wait() // otherwise entries are lost
 			}
 		}
 		c.inner.Wait()
@@ -50,7 +50,7 @@ func TestCacheBytes(t *testing.T) {
 func heapBytes() int64 {
 	var stats runtime.MemStats
 	runtime.GC()
-	runtime.GC() // what the first one's finalizers kept
+	runtime.GC() // the first run's finalizers may have kept objects
 	runtime.ReadMemStats(&stats)
 	return int64(stats.HeapAlloc)
 }
@@ -60,8 +60,8 @@ func entries(c *cache) (n int) {
 	return n
 }
 
-// TestCacheKeepsAll: as many tokens in turn as a busy site has, all of them hits from the
-// second time on.
+// TestCacheKeepsAll uses the tokens of a busy site in turn: from the second use on, each of
+// them is a cache hit.
 func TestCacheKeepsAll(t *testing.T) {
 	t.Parallel()
 	const users = 10_000

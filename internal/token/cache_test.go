@@ -26,7 +26,7 @@ func (m *memory) Update(_ context.Context, change func([]byte) ([]byte, error)) 
 	return err
 }
 
-// newServing makes tokens over a new ring, with a hash of the test's choice.
+// newServing returns tokens over a new ring, with the given hash.
 func newServing(tb testing.TB, alg signing.Alg, now func() time.Time, hash func(uint64) (uint64, uint64)) *Tokens {
 	tb.Helper()
 	c, err := newCache(MinCacheBytes, hash)
@@ -75,9 +75,9 @@ func mustIssue(tb testing.TB, t *Tokens, id auth.Identity) string {
 	return raw
 }
 
-// TestCollision makes every token hash to one place, as an attacker would who
-// could compute ristretto's hashes: each still gets its own identity, and a
-// forgery gets none. A cache that trusts hashes returns another user's.
+// TestCollision gives all tokens the same hash, like an attacker who can compute ristretto's
+// hashes. Each token still gets its own identity, and a forgery gets none. A cache that trusts
+// hashes returns another user's identity.
 func TestCollision(t *testing.T) {
 	t.Parallel()
 	for name, hash := range map[string]func(uint64) (uint64, uint64){
@@ -106,7 +106,7 @@ func TestCollision(t *testing.T) {
 	}
 }
 
-// TestKeyIsRandom: no client can compute where a token is in the cache.
+// TestKeyIsRandom: a client cannot compute the place of a token in the cache.
 func TestKeyIsRandom(t *testing.T) {
 	t.Parallel()
 	a, b := newServing(t, signing.HS256, time.Now, cacheHash), newServing(t, signing.HS256, time.Now, cacheHash)
@@ -118,7 +118,7 @@ func TestKeyIsRandom(t *testing.T) {
 	}
 }
 
-// TestHitRechecks: what a cached token passed once, it must pass at every use.
+// TestHitRechecks: a cached token is checked again at every use.
 func TestHitRechecks(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -145,12 +145,12 @@ func TestHitRechecks(t *testing.T) {
 		at   time.Time
 		want bool
 	}{
-		"unchanged":                    {tokens.ring, now, true},
-		"when it expires":              {tokens.ring, hit.identity.Expires, false},
-		"by a clock that is behind":    {tokens.ring, time.Unix(now.Unix(), 0).Add(-keyring.MaxSkew), true},
-		"by a clock that was set back": {tokens.ring, now.Add(-time.Minute), false},
-		"without its key":              {otherKey, now, false},
-		"without its issuer":           {otherIssuer, now, false},
+		"unchanged":          {tokens.ring, now, true},
+		"when it expires":    {tokens.ring, hit.identity.Expires, false},
+		"clock is behind":    {tokens.ring, time.Unix(now.Unix(), 0).Add(-keyring.MaxSkew), true},
+		"clock was set back": {tokens.ring, now.Add(-time.Minute), false},
+		"without its key":    {otherKey, now, false},
+		"without its issuer": {otherIssuer, now, false},
 	} {
 		if got := hit.valid(row.ring, row.at); got != row.want {
 			t.Errorf("%s: valid is %v, want %v", name, got, row.want)
@@ -162,7 +162,7 @@ func TestHitRechecks(t *testing.T) {
 	}
 }
 
-// TestShortLivesAreNotCached: ristretto takes a lifetime of zero as unlimited.
+// TestShortLivesAreNotCached: ristretto treats a lifetime of zero as unlimited.
 func TestShortLivesAreNotCached(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(time.Now().Unix(), 0)
@@ -185,8 +185,8 @@ func TestShortLivesAreNotCached(t *testing.T) {
 	}
 }
 
-// TestCloseInUse closes under load, as a reload does: no panic, no race, and requests
-// that still use the old Tokens succeed.
+// TestCloseInUse closes the cache under load, as a reload does: there is no panic and no race,
+// and requests that still use the old Tokens succeed.
 func TestCloseInUse(t *testing.T) {
 	t.Parallel()
 	tokens := newServing(t, signing.HS256, time.Now, cacheHash)

@@ -30,7 +30,7 @@ type claims struct {
 	// identity whose risk is known. Only the gateway can open them.
 	Phone  string `json:"phn,omitzero"`
 	Ranked string `json:"rnk,omitzero"`
-	// Dev says that the session was minted with dev_mode: no platform vouched for the user.
+	// Dev is true if the session was minted with dev_mode: no platform vouched for the user.
 	Dev bool `json:"dev,omitzero"`
 
 	// Unknown has claims that a newer wxgate may add. Their values are ignored, but
@@ -62,8 +62,8 @@ func parseClaims(payload []byte) (*claims, error) {
 	return &c, c.check()
 }
 
-// check refuses claims that are missing or out of range. Claims that must have a
-// certain value are compared elsewhere.
+// check refuses claims that are missing or out of range. Claims that must have a certain
+// value are compared elsewhere.
 func (c *claims) check() error {
 	for _, t := range [...]int64{c.Expires, c.IssuedAt, c.NotBefore} {
 		if t <= 0 || t > maxUnixTime {

@@ -1,7 +1,7 @@
 // Package token issues and verifies access tokens (JWTs), session handles and the
 // short-lived assertions that upstreams verify.
 //
-// [New] makes the [Tokens] of a configuration over the signing keys of a
+// [New] returns the [Tokens] of a configuration over the signing keys of a
 // keyring.Ring.
 //
 // # Rules

@@ -8,7 +8,7 @@ import (
 )
 
 // The errors of [Tokens.Issue], [Tokens.IssueAssertion], [Tokens.IssueEvent] and
-// [Tokens.IssuePush]. Each is wrapped with what was found and what to do.
+// [Tokens.IssuePush]. Each is wrapped with the cause and with advice.
 var (
 	// ErrIdentity reports an identity that must not be put into a token.
 	ErrIdentity = errors.New("identity unfit for a token")
@@ -16,8 +16,8 @@ var (
 	ErrAssertion = errors.New("assertion refused")
 )
 
-// The rules of [Tokens.Verify], in the order in which it applies them. The errors
-// are made once, so that refusing stays cheap under a flood of forged tokens.
+// The rules of [Tokens.Verify], in the order in which it applies them. The errors are created
+// once, so that refusals stay cheap under a flood of forged tokens.
 var (
 	errTooLong   = refuse("too long")
 	errForm      = refuse("not three parts of base64url")

@@ -2,16 +2,16 @@ package token
 
 import "fmt"
 
-// Event is a Security Event Token (RFC 8417) that is to be signed.
+// Event is a Security Event Token (RFC 8417) to be signed.
 type Event struct {
 	ID       string         // jti: the same each time that the event is sent
 	Audience string         // the receiver
 	Subject  any            // sub_id (RFC 9493), encoded as JSON
-	Events   map[string]any // URI of its type -> claims, encoded as JSON
+	Events   map[string]any // URI of the event type -> claims, encoded as JSON
 }
 
-// eventClaims are the claims of a Security Event Token. It has no sub and no exp, so that
-// it is no token of any other kind (RFC 8417 section 4.6).
+// eventClaims are the claims of a Security Event Token. It has neither sub nor exp, so that it
+// cannot be mistaken for a token of another kind (RFC 8417 section 4.6).
 type eventClaims struct {
 	Issuer   string         `json:"iss"`
 	Audience string         `json:"aud"`

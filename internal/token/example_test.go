@@ -13,7 +13,7 @@ import (
 	"github.com/wxgate/wxgate/internal/token/tokentest"
 )
 
-// A ring that makes its own key, and a token that is issued and verified.
+// A ring creates its own key; a token is issued and verified.
 func Example() {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()

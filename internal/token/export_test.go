@@ -1,7 +1,7 @@
 package token
 
-// The rules, so that the tests of forgeries can check which one refused a token: a
-// row that fails for another reason proves nothing.
+// The rules, so that the tests of forgeries can check which rule refused a token: a refusal for
+// another reason proves nothing.
 var (
 	RuleTooLong   = errTooLong
 	RuleForm      = errForm
@@ -21,7 +21,7 @@ var (
 	RuleRanked    = errRanked
 )
 
-// Flush waits until what was put into the cache can be found there.
+// Flush waits until entries that were put into the cache can be found.
 func (t *Tokens) Flush() { t.cache.inner.Wait() }
 
 // Cached reports whether the cache has a token.

@@ -15,7 +15,7 @@ import (
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-// otherSignature is the same ES256 token with (r, n-s) for (r, s).
+// otherSignature returns the same ES256 token with (r, n-s) in place of (r, s).
 func otherSignature(t *testing.T, raw string) string {
 	t.Helper()
 	dot := strings.LastIndexByte(raw, '.')
@@ -28,7 +28,8 @@ func otherSignature(t *testing.T, raw string) string {
 	return raw[:dot+1] + base64.RawURLEncoding.EncodeToString(signature)
 }
 
-// TestClaimsLeftOut removes each claim, and makes it null, empty and of wrong types.
+// TestClaimsLeftOut removes each claim, and replaces it by null, by an empty value and by values
+// of wrong types.
 func TestClaimsLeftOut(t *testing.T) {
 	t.Parallel()
 	f := newForger(t, signing.EdDSA)
@@ -59,8 +60,8 @@ func TestClaimsLeftOut(t *testing.T) {
 	}
 }
 
-// TestForgedClaims signs other claims with the real key: among them those that one
-// parser reads differently than another.
+// TestForgedClaims signs other claims with the real key, including claims that parsers read
+// differently.
 func TestForgedClaims(t *testing.T) {
 	t.Parallel()
 	f := newForger(t, signing.EdDSA)
@@ -69,63 +70,63 @@ func TestForgedClaims(t *testing.T) {
 		payload string
 		want    error
 	}{
-		"sub twice":             {payload("sub", `"me","sub":"admin"`), token.RuleClaims},
-		"sub twice, escaped":    {payload("sub", `"me","\u0073ub":"admin"`), token.RuleClaims},
-		"another claim twice":   {payload("x", `1,"x":2`), token.RuleClaims},
-		"SUB":                   {payload("SUB", `"admin"`), token.RuleVariant},
-		"Exp":                   {payload("Exp", `9999999999`), token.RuleVariant},
-		"long s":                {payload("ſub", `"admin"`), token.RuleVariant},
-		"clientId":              {payload("clientId", `"wx"`), token.RuleVariant},
-		"client-id":             {payload("client-id", `"wx"`), token.RuleVariant},
-		"Unionid":               {payload("Unionid", `"u"`), token.RuleVariant},
-		"phoneNumberVerified":   {payload("phoneNumberVerified", `true`), token.RuleVariant},
-		"Dev":                   {payload("Dev", `true`), token.RuleVariant},
-		"dev of wrong type":     {payload("dev", `"true"`), token.RuleClaims},
-		"trailing data":         {payload("", "") + "{}", token.RuleClaims},
-		"array":                 {"[" + payload("", "") + "]", token.RuleClaims},
-		"invalid UTF-8":         {payload("x", "\"\xff\""), token.RuleClaims},
-		"lone surrogate":        {payload("x", `"\ud800"`), token.RuleClaims},
-		"byte order mark":       {"\ufeff" + payload("", ""), token.RuleClaims},
-		"not JSON":              {"iss=wxgate", token.RuleClaims},
-		"null":                  {"null", token.RuleMissing},
-		"sub with dot":          {payload("sub", `"a.b"`), token.RuleMissing},
-		"sub header injection":  {payload("sub", `"a\r\nX-Admin: 1"`), token.RuleMissing},
-		"sub of 65":             {payload("sub", `"`+strings.Repeat("a", 65)+`"`), token.RuleMissing},
-		"sub placeholder":       {payload("sub", `"{env.SECRET}"`), token.RuleMissing},
-		"client_id with slash":  {payload("client_id", `"../x"`), token.RuleMissing},
-		"unionid with space":    {payload("unionid", `"a b"`), token.RuleMissing},
-		"jti long":              {payload("jti", `"`+strings.Repeat("j", 65)+`"`), token.RuleMissing},
-		"sid short":             {payload("sid", `"AAAA"`), token.RuleMissing},
-		"sid trailing bits":     {payload("sid", `"AAAAAAAAAAAAAAAAAAAAAB"`), token.RuleMissing},
-		"aud empty":             {payload("aud", `""`), token.RuleProfile},
-		"aud none":              {payload("aud", `[]`), token.RuleMissing},
-		"aud numbers":           {payload("aud", `[1]`), token.RuleClaims},
-		"aud another":           {payload("aud", `"other"`), token.RuleProfile},
-		"aud in other case":     {payload("aud", `"WXGATE"`), token.RuleProfile},
-		"aud contains the name": {payload("aud", `"wxgate.evil.example"`), token.RuleProfile},
-		"iss another":           {payload("iss", `"other"`), token.RuleProfile},
-		"iss in other case":     {payload("iss", `"Wxgate"`), token.RuleProfile},
-		"phone verified, none":  {payload("phone_number_verified", `true`), token.RuleMissing},
-		"phone not verified":    {payload("phn", `"AAAA"`), token.RuleMissing},
-		"phone unencrypted":     {payload("phn", `"+8610000138000","phone_number_verified":true`), token.RulePhone},
-		"phone sealed by none":  {payload("phn", `"`+strings.Repeat("A", 84)+`","phone_number_verified":true`), token.RulePhone},
-		"risk unencrypted":      {payload("rnk", `"4"`), token.RuleRanked},
-		"risk sealed by none":   {payload("rnk", `"`+strings.Repeat("A", 84)+`"`), token.RuleRanked},
-		"risk beside phone":     {payload("rnk", `"AAAA","phn":"AAAA","phone_number_verified":true`), token.RuleMissing},
-		"Rnk":                   {payload("Rnk", `"AAAA"`), token.RuleVariant},
-		"lifetime too long":     {payload("exp", fmt.Sprint(now+3602)), token.RuleLifetime},
-		"lifetime unlimited":    {payload("exp", "253402300799"), token.RuleLifetime},
-		"ends before it begins": {payload("exp", fmt.Sprint(now-1)), token.RuleLifetime},
-		"issued in the future":  {payload("iat", fmt.Sprint(now+31)), token.RuleNotYet},
-		"not yet":               {payload("nbf", fmt.Sprint(now+31)), token.RuleNotYet},
-		"expired now":           {payload("exp", fmt.Sprint(now)), auth.ErrTokenExpired},
+		"duplicate sub":          {payload("sub", `"me","sub":"admin"`), token.RuleClaims},
+		"duplicate sub, escaped": {payload("sub", `"me","\u0073ub":"admin"`), token.RuleClaims},
+		"duplicate other claim":  {payload("x", `1,"x":2`), token.RuleClaims},
+		"SUB":                    {payload("SUB", `"admin"`), token.RuleVariant},
+		"Exp":                    {payload("Exp", `9999999999`), token.RuleVariant},
+		"long s":                 {payload("ſub", `"admin"`), token.RuleVariant},
+		"clientId":               {payload("clientId", `"wx"`), token.RuleVariant},
+		"client-id":              {payload("client-id", `"wx"`), token.RuleVariant},
+		"Unionid":                {payload("Unionid", `"u"`), token.RuleVariant},
+		"phoneNumberVerified":    {payload("phoneNumberVerified", `true`), token.RuleVariant},
+		"Dev":                    {payload("Dev", `true`), token.RuleVariant},
+		"dev of wrong type":      {payload("dev", `"true"`), token.RuleClaims},
+		"trailing data":          {payload("", "") + "{}", token.RuleClaims},
+		"array":                  {"[" + payload("", "") + "]", token.RuleClaims},
+		"invalid UTF-8":          {payload("x", "\"\xff\""), token.RuleClaims},
+		"lone surrogate":         {payload("x", `"\ud800"`), token.RuleClaims},
+		"byte order mark":        {"\ufeff" + payload("", ""), token.RuleClaims},
+		"not JSON":               {"iss=wxgate", token.RuleClaims},
+		"null":                   {"null", token.RuleMissing},
+		"sub with dot":           {payload("sub", `"a.b"`), token.RuleMissing},
+		"sub header injection":   {payload("sub", `"a\r\nX-Admin: 1"`), token.RuleMissing},
+		"sub of 65":              {payload("sub", `"`+strings.Repeat("a", 65)+`"`), token.RuleMissing},
+		"sub placeholder":        {payload("sub", `"{env.SECRET}"`), token.RuleMissing},
+		"client_id with slash":   {payload("client_id", `"../x"`), token.RuleMissing},
+		"unionid with space":     {payload("unionid", `"a b"`), token.RuleMissing},
+		"jti long":               {payload("jti", `"`+strings.Repeat("j", 65)+`"`), token.RuleMissing},
+		"sid short":              {payload("sid", `"AAAA"`), token.RuleMissing},
+		"sid trailing bits":      {payload("sid", `"AAAAAAAAAAAAAAAAAAAAAB"`), token.RuleMissing},
+		"aud empty":              {payload("aud", `""`), token.RuleProfile},
+		"aud none":               {payload("aud", `[]`), token.RuleMissing},
+		"aud numbers":            {payload("aud", `[1]`), token.RuleClaims},
+		"aud another":            {payload("aud", `"other"`), token.RuleProfile},
+		"aud in other case":      {payload("aud", `"WXGATE"`), token.RuleProfile},
+		"aud contains the name":  {payload("aud", `"wxgate.evil.example"`), token.RuleProfile},
+		"iss another":            {payload("iss", `"other"`), token.RuleProfile},
+		"iss in other case":      {payload("iss", `"Wxgate"`), token.RuleProfile},
+		"phone verified, none":   {payload("phone_number_verified", `true`), token.RuleMissing},
+		"phone not verified":     {payload("phn", `"AAAA"`), token.RuleMissing},
+		"phone unencrypted":      {payload("phn", `"+8610000138000","phone_number_verified":true`), token.RulePhone},
+		"phone not sealed here":  {payload("phn", `"`+strings.Repeat("A", 84)+`","phone_number_verified":true`), token.RulePhone},
+		"risk unencrypted":       {payload("rnk", `"4"`), token.RuleRanked},
+		"risk not sealed here":   {payload("rnk", `"`+strings.Repeat("A", 84)+`"`), token.RuleRanked},
+		"risk beside phone":      {payload("rnk", `"AAAA","phn":"AAAA","phone_number_verified":true`), token.RuleMissing},
+		"Rnk":                    {payload("Rnk", `"AAAA"`), token.RuleVariant},
+		"lifetime too long":      {payload("exp", fmt.Sprint(now+3602)), token.RuleLifetime},
+		"lifetime unlimited":     {payload("exp", "253402300799"), token.RuleLifetime},
+		"ends before it begins":  {payload("exp", fmt.Sprint(now-1)), token.RuleLifetime},
+		"issued in the future":   {payload("iat", fmt.Sprint(now+31)), token.RuleNotYet},
+		"not yet":                {payload("nbf", fmt.Sprint(now+31)), token.RuleNotYet},
+		"expired now":            {payload("exp", fmt.Sprint(now)), auth.ErrTokenExpired},
 	} {
 		t.Run(name, func(t *testing.T) { f.mustRefuse(t, f.sign(f.header(""), row.payload), row.want) })
 	}
 }
 
-// TestSkew: clocks of replicas differ, and iat and nbf may be a little ahead.
-// Expiry has no such leeway.
+// TestSkew: clocks of replicas differ, so iat and nbf may be slightly in the future. Expiry has
+// no such tolerance.
 func TestSkew(t *testing.T) {
 	t.Parallel()
 	f := newForger(t, signing.EdDSA)
@@ -136,8 +137,8 @@ func TestSkew(t *testing.T) {
 	f.MustVerify(t, f.sign(f.header(""), payload("exp", rounded)))
 }
 
-// TestExpiredOnlyWhenGood: a client must not learn from "expired" that its forged token
-// is right otherwise.
+// TestExpiredOnlyWhenGood: a client must not learn from "expired" that its forged token is
+// valid otherwise.
 func TestExpiredOnlyWhenGood(t *testing.T) {
 	t.Parallel()
 	f := newForger(t, signing.EdDSA)
@@ -148,8 +149,8 @@ func TestExpiredOnlyWhenGood(t *testing.T) {
 	f.mustRefuse(t, f.sign(f.header(""), payload("aud", `"other"`)), auth.ErrInvalidToken)
 }
 
-// TestStolenClaims puts what is sealed in one token into another session's, or under
-// another name.
+// TestStolenClaims puts a sealed claim of one token into another session's token, or under a
+// different name.
 func TestStolenClaims(t *testing.T) {
 	t.Parallel()
 	f := newForger(t, signing.EdDSA)
@@ -165,12 +166,12 @@ func TestStolenClaims(t *testing.T) {
 		verified bool
 		want     error
 	}{
-		"another's phone number": {"", "phn", phn, true, token.RulePhone},
-		"another's risk":         {"", "rnk", rnk, true, token.RuleRanked},
-		"phone as risk":          {phone.Session, "rnk", phn, true, token.RuleRanked},
-		"risk as phone":          {risky.Session, "phn", rnk, true, token.RulePhone},
-		"no phone, verified":     {risky.Session, "rnk", rankAlone, true, token.RuleRanked},
-		"phone, not verified":    {risky.Session, "rnk", rnk, false, token.RuleRanked},
+		"another user's phone": {"", "phn", phn, true, token.RulePhone},
+		"another user's risk":  {"", "rnk", rnk, true, token.RuleRanked},
+		"phone as risk":        {phone.Session, "rnk", phn, true, token.RuleRanked},
+		"risk as phone":        {risky.Session, "phn", rnk, true, token.RulePhone},
+		"no phone, verified":   {risky.Session, "rnk", rankAlone, true, token.RuleRanked},
+		"phone, not verified":  {risky.Session, "rnk", rnk, false, token.RuleRanked},
 	} {
 		t.Run(name, func(t *testing.T) {
 			value := `"` + row.sealed + `"`

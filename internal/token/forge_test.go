@@ -12,7 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-// TestForgerIsGood: what the tables below change is accepted unchanged.
+// TestForgerIsGood: the tokens that the tables below modify are accepted unmodified.
 func TestForgerIsGood(t *testing.T) {
 	t.Parallel()
 	for _, alg := range allAlgs {
@@ -54,7 +54,7 @@ func TestForgedForm(t *testing.T) {
 		"CR in the signature":    {raw[:len(raw)-4] + "\r" + raw[len(raw)-4:], token.RuleForm},
 		"LF in the payload":      {part[0] + "." + part[1][:8] + "\n" + part[1][8:] + "." + part[2], token.RuleForm},
 		"space before":           {" " + raw, token.RuleForm},
-		"Bearer left on":         {"Bearer " + raw, token.RuleForm},
+		"with Bearer prefix":     {"Bearer " + raw, token.RuleForm},
 		"two tokens":             {raw + "," + raw, token.RuleForm},
 		"padding":                {raw + "==", token.RuleForm},
 		"standard base64":        {part[0] + "." + part[1] + "." + strings.Repeat("+/", 43), token.RuleForm},
@@ -76,8 +76,8 @@ func TestForgedForm(t *testing.T) {
 	f.mustRefuse(t, variant, token.RuleForm) // also with the original in the cache
 }
 
-// TestForgedHeader signs other headers with the real key. Each was accepted by some
-// JWT library.
+// TestForgedHeader signs other headers with the real key. Some JWT library accepted each of
+// them.
 func TestForgedHeader(t *testing.T) {
 	t.Parallel()
 	f := newForger(t, signing.EdDSA)
@@ -86,57 +86,57 @@ func TestForgedHeader(t *testing.T) {
 		header string
 		want   error
 	}{
-		"crit":              {f.header(`,"crit":["exp"]`), token.RuleHeader},
-		"crit empty":        {f.header(`,"crit":[]`), token.RuleHeader},
-		"b64":               {f.header(`,"b64":false`), token.RuleHeader},
-		"b64 true":          {f.header(`,"b64":true`), token.RuleHeader},
-		"b64 in crit":       {f.header(`,"b64":false,"crit":["b64"]`), token.RuleHeader},
-		"jku":               {f.header(`,"jku":"https://evil.example/jwks.json"`), token.RuleHeader},
-		"jwk":               {f.header(`,"jwk":{"kty":"OKP","crv":"Ed25519","x":"AA"}`), token.RuleHeader},
-		"x5u":               {f.header(`,"x5u":"https://evil.example/c.pem"`), token.RuleHeader},
-		"x5c":               {f.header(`,"x5c":["AA"]`), token.RuleHeader},
-		"x5t":               {f.header(`,"x5t":"AA"`), token.RuleHeader},
-		"x5t#S256":          {f.header(`,"x5t#S256":"AA"`), token.RuleHeader},
-		"zip":               {f.header(`,"zip":"DEF"`), token.RuleHeader},
-		"cty":               {f.header(`,"cty":"JWT"`), token.RuleHeader},
-		"enc":               {f.header(`,"enc":"A256GCM"`), token.RuleHeader},
-		"null member":       {f.header(`,"jku":null`), token.RuleHeader},
-		"case variant":      {f.header(`,"Alg":"none"`), token.RuleHeader},
-		"KID":               {f.header(`,"KID":"x"`), token.RuleHeader},
-		"alg twice":         {f.header(`,"alg":"EdDSA"`), token.RuleHeader},
-		"alg escaped twice": {f.header(`,"\u0061lg":"none"`), token.RuleHeader},
-		"kid twice":         {f.header(`,"kid":"x"`), token.RuleHeader},
-		"trailing data":     {f.header("") + "{}", token.RuleHeader},
-		"comment":           {f.header("") + "//", token.RuleHeader},
-		"invalid UTF-8":     {`{"alg":"EdDSA","typ":"at+jwt","kid":"` + k + "\xff\"}", token.RuleHeader},
-		"array":             {`[]`, token.RuleHeader},
-		"text":              {`"x"`, token.RuleHeader},
-		"deep":              {f.header(`,"a":` + strings.Repeat("[", 2000)), token.RuleHeader},
-		"kid a number":      {`{"alg":"EdDSA","typ":"at+jwt","kid":1}`, token.RuleHeader},
-		"alg an array":      {`{"alg":["EdDSA"],"typ":"at+jwt","kid":"` + k + `"}`, token.RuleHeader},
-		"nothing":           {`null`, token.RuleType},
-		"no typ":            {`{"alg":"EdDSA","kid":"` + k + `"}`, token.RuleType},
-		"typ JWT":           {`{"alg":"EdDSA","typ":"JWT","kid":"` + k + `"}`, token.RuleType},
-		"typ upper case":    {`{"alg":"EdDSA","typ":"AT+JWT","kid":"` + k + `"}`, token.RuleType},
-		"typ in full":       {`{"alg":"EdDSA","typ":"application/at+jwt","kid":"` + k + `"}`, token.RuleType},
-		"typ assertion":     {`{"alg":"EdDSA","typ":"wx-assertion+jwt","kid":"` + k + `"}`, token.RuleType},
-		"no kid":            {`{"alg":"EdDSA","typ":"at+jwt"}`, token.RuleKeyID},
-		"kid a path":        {`{"alg":"EdDSA","typ":"at+jwt","kid":"../../../dev/null"}`, token.RuleKeyID},
-		"kid SQL":           {`{"alg":"EdDSA","typ":"at+jwt","kid":"x' OR '1'='1"}`, token.RuleKeyID},
-		"kid a line":        {`{"alg":"EdDSA","typ":"at+jwt","kid":"` + k + `\n"}`, token.RuleKeyID},
-		"kid long":          {`{"alg":"EdDSA","typ":"at+jwt","kid":"` + strings.Repeat("k", 65) + `"}`, token.RuleKeyID},
-		"kid unknown":       {`{"alg":"EdDSA","typ":"at+jwt","kid":"` + strings.Repeat("k", 43) + `"}`, token.RuleNoKey},
-		"kid of 64 bytes":   {`{"alg":"EdDSA","typ":"at+jwt","kid":"` + strings.Repeat("k", 64) + `"}`, token.RuleNoKey},
-		"kid in lower case": {`{"alg":"EdDSA","typ":"at+jwt","kid":"` + strings.ToLower(k) + `"}`, token.RuleNoKey},
-		"no alg":            {`{"typ":"at+jwt","kid":"` + k + `"}`, token.RuleAlgorithm},
-		"alg in lower case": {`{"alg":"eddsa","typ":"at+jwt","kid":"` + k + `"}`, token.RuleAlgorithm},
-		"alg Ed25519":       {`{"alg":"Ed25519","typ":"at+jwt","kid":"` + k + `"}`, token.RuleAlgorithm},
+		"crit":                   {f.header(`,"crit":["exp"]`), token.RuleHeader},
+		"crit empty":             {f.header(`,"crit":[]`), token.RuleHeader},
+		"b64":                    {f.header(`,"b64":false`), token.RuleHeader},
+		"b64 true":               {f.header(`,"b64":true`), token.RuleHeader},
+		"b64 in crit":            {f.header(`,"b64":false,"crit":["b64"]`), token.RuleHeader},
+		"jku":                    {f.header(`,"jku":"https://evil.example/jwks.json"`), token.RuleHeader},
+		"jwk":                    {f.header(`,"jwk":{"kty":"OKP","crv":"Ed25519","x":"AA"}`), token.RuleHeader},
+		"x5u":                    {f.header(`,"x5u":"https://evil.example/c.pem"`), token.RuleHeader},
+		"x5c":                    {f.header(`,"x5c":["AA"]`), token.RuleHeader},
+		"x5t":                    {f.header(`,"x5t":"AA"`), token.RuleHeader},
+		"x5t#S256":               {f.header(`,"x5t#S256":"AA"`), token.RuleHeader},
+		"zip":                    {f.header(`,"zip":"DEF"`), token.RuleHeader},
+		"cty":                    {f.header(`,"cty":"JWT"`), token.RuleHeader},
+		"enc":                    {f.header(`,"enc":"A256GCM"`), token.RuleHeader},
+		"null member":            {f.header(`,"jku":null`), token.RuleHeader},
+		"case variant":           {f.header(`,"Alg":"none"`), token.RuleHeader},
+		"KID":                    {f.header(`,"KID":"x"`), token.RuleHeader},
+		"duplicate alg":          {f.header(`,"alg":"EdDSA"`), token.RuleHeader},
+		"duplicate alg, escaped": {f.header(`,"\u0061lg":"none"`), token.RuleHeader},
+		"duplicate kid":          {f.header(`,"kid":"x"`), token.RuleHeader},
+		"trailing data":          {f.header("") + "{}", token.RuleHeader},
+		"comment":                {f.header("") + "//", token.RuleHeader},
+		"invalid UTF-8":          {`{"alg":"EdDSA","typ":"at+jwt","kid":"` + k + "\xff\"}", token.RuleHeader},
+		"array":                  {`[]`, token.RuleHeader},
+		"text":                   {`"x"`, token.RuleHeader},
+		"deep":                   {f.header(`,"a":` + strings.Repeat("[", 2000)), token.RuleHeader},
+		"kid a number":           {`{"alg":"EdDSA","typ":"at+jwt","kid":1}`, token.RuleHeader},
+		"alg an array":           {`{"alg":["EdDSA"],"typ":"at+jwt","kid":"` + k + `"}`, token.RuleHeader},
+		"nothing":                {`null`, token.RuleType},
+		"no typ":                 {`{"alg":"EdDSA","kid":"` + k + `"}`, token.RuleType},
+		"typ JWT":                {`{"alg":"EdDSA","typ":"JWT","kid":"` + k + `"}`, token.RuleType},
+		"typ upper case":         {`{"alg":"EdDSA","typ":"AT+JWT","kid":"` + k + `"}`, token.RuleType},
+		"typ in full":            {`{"alg":"EdDSA","typ":"application/at+jwt","kid":"` + k + `"}`, token.RuleType},
+		"typ assertion":          {`{"alg":"EdDSA","typ":"wx-assertion+jwt","kid":"` + k + `"}`, token.RuleType},
+		"no kid":                 {`{"alg":"EdDSA","typ":"at+jwt"}`, token.RuleKeyID},
+		"kid a path":             {`{"alg":"EdDSA","typ":"at+jwt","kid":"../../../dev/null"}`, token.RuleKeyID},
+		"kid SQL":                {`{"alg":"EdDSA","typ":"at+jwt","kid":"x' OR '1'='1"}`, token.RuleKeyID},
+		"kid a line":             {`{"alg":"EdDSA","typ":"at+jwt","kid":"` + k + `\n"}`, token.RuleKeyID},
+		"kid long":               {`{"alg":"EdDSA","typ":"at+jwt","kid":"` + strings.Repeat("k", 65) + `"}`, token.RuleKeyID},
+		"kid unknown":            {`{"alg":"EdDSA","typ":"at+jwt","kid":"` + strings.Repeat("k", 43) + `"}`, token.RuleNoKey},
+		"kid of 64 bytes":        {`{"alg":"EdDSA","typ":"at+jwt","kid":"` + strings.Repeat("k", 64) + `"}`, token.RuleNoKey},
+		"kid in lower case":      {`{"alg":"EdDSA","typ":"at+jwt","kid":"` + strings.ToLower(k) + `"}`, token.RuleNoKey},
+		"no alg":                 {`{"typ":"at+jwt","kid":"` + k + `"}`, token.RuleAlgorithm},
+		"alg in lower case":      {`{"alg":"eddsa","typ":"at+jwt","kid":"` + k + `"}`, token.RuleAlgorithm},
+		"alg Ed25519":            {`{"alg":"Ed25519","typ":"at+jwt","kid":"` + k + `"}`, token.RuleAlgorithm},
 	} {
 		t.Run(name, func(t *testing.T) { f.mustRefuse(t, f.sign(row.header, payload("", "")), row.want) })
 	}
 }
 
-// TestNone is the oldest attack: no signature, and the alg "none".
+// TestNone is the oldest attack: no signature, and alg "none".
 func TestNone(t *testing.T) {
 	t.Parallel()
 	for _, alg := range allAlgs {
@@ -150,8 +150,8 @@ func TestNone(t *testing.T) {
 	}
 }
 
-// TestAlgorithmConfusion signs with the public key as the secret of an HMAC. APISIX
-// accepted such tokens as late as 2026.
+// TestAlgorithmConfusion signs with the public key as an HMAC secret. APISIX accepted such
+// tokens as late as 2026.
 func TestAlgorithmConfusion(t *testing.T) {
 	t.Parallel()
 	for _, alg := range []signing.Alg{signing.EdDSA, signing.ES256, signing.RS256} {

@@ -21,8 +21,8 @@ import (
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-// forger is a gateway with its private key: what it signs is refused for its content
-// and not for its signature.
+// forger is a gateway with access to its private key: its tokens are refused for their content
+// and not for their signature.
 type forger struct {
 	*gateway
 	alg     signing.Alg
@@ -33,7 +33,7 @@ type forger struct {
 
 func methodOf(alg string) jwt.SigningMethod { return jwt.GetSigningMethod(alg) }
 
-// newForger makes a gateway with a key that the test has.
+// newForger returns a gateway with a key that the test knows.
 func newForger(tb testing.TB, alg signing.Alg) *forger {
 	tb.Helper()
 	f := &forger{alg: alg}

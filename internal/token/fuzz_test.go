@@ -12,11 +12,11 @@ import (
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-// minSeeds is how many inputs are committed for each fuzz target. If there are fewer,
-// they were moved, and the targets would test nothing.
+// minSeeds is how many inputs are committed for each fuzz target. If there are fewer, the seeds
+// were moved, and the targets would test nothing.
 const minSeeds = 10
 
-func TestSeedsAreThere(t *testing.T) {
+func TestSeedsExist(t *testing.T) {
 	t.Parallel()
 	for _, target := range []string{"FuzzVerify", "FuzzClaims", "FuzzOpenHandle"} {
 		seeds, err := filepath.Glob(filepath.Join("testdata", "fuzz", target, "*"))
@@ -32,7 +32,7 @@ func TestSeedsAreThere(t *testing.T) {
 	}
 }
 
-// FuzzVerify: every input is refused with one of two errors, or it is exactly the token
+// FuzzVerify: every input is refused with one of two errors, unless it is exactly the token
 // that the key signed.
 func FuzzVerify(f *testing.F) {
 	forger := newForger(f, signing.EdDSA)
@@ -49,8 +49,8 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// FuzzClaims signs any header and payload, to reach the code after the signature check.
-// What is accepted names a user that is safe in a header.
+// FuzzClaims signs any header and payload, to reach the code after the signature check. An
+// accepted token names a user that is safe in a header.
 func FuzzClaims(f *testing.F) {
 	forger := newForger(f, signing.EdDSA)
 	f.Add(forger.header(""), payload("", ""))
@@ -69,7 +69,7 @@ func FuzzClaims(f *testing.F) {
 	})
 }
 
-// FuzzOpenHandle: only the one session that was sealed is returned.
+// FuzzOpenHandle: only the session that was sealed is returned.
 func FuzzOpenHandle(f *testing.F) {
 	g := newGateway(f, nil)
 	handle, err := g.SealHandle(session)

@@ -19,8 +19,7 @@ const (
 )
 
 // SealHandle returns the opaque string that an old client keeps in place of WeChat's
-// session_key. It discloses nothing, and only data of its own user can be decrypted
-// with it.
+// session_key. It reveals nothing, and can be used only to decrypt data of its own user.
 func (t *Tokens) SealHandle(id auth.SessionID) (string, error) {
 	return t.sealSession(handlePurpose, id)
 }
@@ -32,8 +31,8 @@ func (t *Tokens) OpenHandle(handle string) (auth.SessionID, error) {
 	return t.openSession(handlePurpose, handle, auth.ErrSessionStale)
 }
 
-// SealPrefetch returns the opaque token that WeChat's servers send with a prefetch of a
-// session's user.
+// SealPrefetch returns the opaque token of a session for WeChat's servers, which send it with
+// a prefetch of the session's user.
 func (t *Tokens) SealPrefetch(id auth.SessionID) (string, error) {
 	sealed, err := t.sealSession(prefetchPurpose, id)
 	return prefetchPrefix + sealed, err
@@ -61,8 +60,8 @@ func (t *Tokens) sealSession(purpose string, id auth.SessionID) (string, error) 
 	return base64.RawURLEncoding.EncodeToString(sealed), nil
 }
 
-// openSession returns an error of a class for anything that sealSession did not return for
-// the purpose.
+// openSession returns the given class of error for anything that sealSession did not return
+// for the same purpose.
 func (t *Tokens) openSession(purpose, text string, class error) (auth.SessionID, error) {
 	if want := base64.RawURLEncoding.EncodedLen(sessionBytes + seal.Overhead); len(text) != want {
 		return "", fmt.Errorf("%w: a %s has %d characters, this has %d", class, purpose, want, len(text))

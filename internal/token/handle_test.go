@@ -22,7 +22,7 @@ func TestHandle(t *testing.T) {
 		t.Fatalf("got %q, %v", got, err)
 	}
 	if _, err := g.SealHandle("not an id"); !errors.Is(err, auth.ErrInvalidToken) {
-		t.Errorf("sealed what is no session id: %v", err)
+		t.Errorf("sealed an invalid session ID: %v", err)
 	}
 	other := newGateway(t, func(c *keyring.Config) { c.Box = tokentest.MustBox(t, newSecret) })
 	foreign, err := other.SealHandle(id)
@@ -49,8 +49,8 @@ func TestHandle(t *testing.T) {
 	}
 }
 
-// TestPrefetchToken opens the token on another machine with the same root secret, and
-// nothing else.
+// TestPrefetchToken opens the token on another machine with the same root secret, and refuses
+// everything else.
 func TestPrefetchToken(t *testing.T) {
 	t.Parallel()
 	secret := func(c *keyring.Config) { c.Box = tokentest.MustBox(t, newSecret) }
@@ -66,10 +66,10 @@ func TestPrefetchToken(t *testing.T) {
 		}
 	}
 	if _, err := g.SealPrefetch("not an id"); !errors.Is(err, auth.ErrInvalidToken) {
-		t.Errorf("sealed what is no session id: %v", err)
+		t.Errorf("sealed an invalid session ID: %v", err)
 	}
 	if _, err := g.OpenHandle(strings.TrimPrefix(token, "wxp_")); !errors.Is(err, auth.ErrSessionStale) {
-		t.Errorf("it is a handle: %v", err)
+		t.Errorf("accepted as a handle: %v", err)
 	}
 	handle, err := g.SealHandle(id)
 	if err != nil {

@@ -23,7 +23,7 @@ var (
 	newSecret = bytes.Repeat([]byte("n"), seal.MinSecretBytes)
 )
 
-// gateway adds what the tests of this package need.
+// gateway adds helpers for the tests of this package.
 type gateway struct{ *tokentest.Gateway }
 
 func newGateway(tb testing.TB, change func(*keyring.Config)) *gateway {
@@ -31,7 +31,7 @@ func newGateway(tb testing.TB, change func(*keyring.Config)) *gateway {
 	return &gateway{tokentest.New(tb, change)}
 }
 
-// mustRefuse checks the error of a refusal, and that it does not contain the token.
+// mustRefuse checks the error of a refusal, and that the error does not contain the token.
 func (g *gateway) mustRefuse(tb testing.TB, raw string, want error) {
 	tb.Helper()
 	id, err := g.Verify(raw)

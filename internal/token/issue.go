@@ -12,11 +12,11 @@ import (
 	"github.com/wxgate/wxgate/internal/token/keyring"
 )
 
-// tokenIDBytes is the length of a jti, so that none is guessed or repeated.
+// tokenIDBytes is the length of a jti: enough that no jti is guessed or repeated.
 const tokenIDBytes = 16 // 128 bits
 
-// Issue signs an access token with the identity and the key that signs now. Errors
-// wrap [ErrIdentity] or keyring.ErrNoSigner.
+// Issue signs an access token for the identity with the current signing key. Errors wrap
+// [ErrIdentity] or keyring.ErrNoSigner.
 func (t *Tokens) Issue(id auth.Identity) (string, error) {
 	key, err := t.ring.Signer(t.now())
 	if err != nil {
@@ -45,8 +45,8 @@ func (t *Tokens) Issue(id auth.Identity) (string, error) {
 	return signClaims(key, typAccess, &c)
 }
 
-// checkIdentity refuses what Verify would refuse: the error must reach the login and
-// not every later request.
+// checkIdentity refuses an identity whose token Verify would refuse: the error must reach the
+// login and not every later request.
 func checkIdentity(id *auth.Identity, longest time.Duration) error {
 	if !auth.ValidID(id.OpenID) || !auth.ValidID(id.App) || id.UnionID != "" && !auth.ValidID(id.UnionID) {
 		return fmt.Errorf("%w: openid, appid or unionid outside [A-Za-z0-9_-]{1,64}", ErrIdentity)

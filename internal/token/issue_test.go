@@ -42,7 +42,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// TestAnotherLibrary has go-jose verify our tokens with nothing but the key set.
+// TestAnotherLibrary verifies tokens with go-jose and only the key set.
 func TestAnotherLibrary(t *testing.T) {
 	t.Parallel()
 	for _, alg := range []signing.Alg{signing.EdDSA, signing.ES256, signing.RS256} {
@@ -80,7 +80,7 @@ func TestAnotherLibrary(t *testing.T) {
 	}
 }
 
-// TestClaims reads a token as an upstream does, and finds no phone number in it.
+// TestClaims reads a token as an upstream does, and checks that it contains no phone number.
 func TestClaims(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
@@ -136,8 +136,8 @@ func TestIssueRefuses(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
 	for name, row := range map[string]struct {
-		change func(*auth.Identity)
-		says   string
+		change  func(*auth.Identity)
+		message string
 	}{
 		"no openid":       {func(id *auth.Identity) { id.OpenID = "" }, "openid, appid or unionid"},
 		"openid with dot": {func(id *auth.Identity) { id.OpenID = "a.b" }, "openid, appid or unionid"},
@@ -156,13 +156,13 @@ func TestIssueRefuses(t *testing.T) {
 	} {
 		id := g.User(time.Hour)
 		row.change(&id)
-		if raw, err := g.Issue(id); !errors.Is(err, token.ErrIdentity) || !strings.Contains(err.Error(), row.says) || raw != "" {
-			t.Errorf("%s: got %v, want ErrIdentity: %s", name, err, row.says)
+		if raw, err := g.Issue(id); !errors.Is(err, token.ErrIdentity) || !strings.Contains(err.Error(), row.message) || raw != "" {
+			t.Errorf("%s: got %v, want ErrIdentity: %s", name, err, row.message)
 		}
 	}
 }
 
-// TestIssueAccepts: the extreme identities for which a token is issued.
+// TestIssueAccepts: a token is issued for each extreme identity.
 func TestIssueAccepts(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
@@ -183,8 +183,8 @@ func TestIssueAccepts(t *testing.T) {
 	}
 }
 
-// TestRisk: a token carries the risk, with or without a phone number. A reader finds neither
-// in it, nor in its length, and no name of a claim says more than that there is a risk.
+// TestRisk: a token carries the risk, with or without a phone number. Neither its content nor its
+// length reveals them to a reader; the names of its claims reveal only that there is a risk.
 func TestRisk(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
@@ -222,8 +222,8 @@ func TestRisk(t *testing.T) {
 	}
 }
 
-// TestDevClaim: the tokens of a minted session say so, and so do its assertions, for the
-// upstreams that verify them. No other token has the claim.
+// TestDevClaim: the tokens of a minted session have the claim dev, and so do its assertions, for
+// the upstreams that verify them. No other token has the claim.
 func TestDevClaim(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)

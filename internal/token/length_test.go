@@ -12,8 +12,8 @@ import (
 	"github.com/wxgate/wxgate/internal/token/tokentest"
 )
 
-// TestLongestNames: under the longest names that keyring accepts, the token of a
-// WeChat user is not longer than MaxTokenBytes, and under longer names it is.
+// TestLongestNames: with the longest names that keyring accepts, the token of a WeChat user is
+// not longer than MaxTokenBytes; with longer names it is.
 func TestLongestNames(t *testing.T) {
 	t.Parallel()
 	for _, alg := range allAlgs {
@@ -42,10 +42,10 @@ func TestLongestNames(t *testing.T) {
 			id := g.User(time.Hour)
 			id.UnionID = auth.UnionID(strings.Repeat("u", 29))
 			got := len(g.MustIssue(t, id))
-			// An issuer and an audience of one byte more each make it three bytes longer.
+			// One more byte in the issuer and in an audience makes the token three bytes longer.
 			shortest := keyring.MaxTokenBytes - 2
 			if len(longest.Issuer) == keyring.MaxNameBytes {
-				shortest = 0 // the length of names limits it
+				shortest = 0 // the limit is the length of names
 			}
 			if got > keyring.MaxTokenBytes || got < shortest {
 				t.Errorf("%s, %s: %d bytes under names of %d", alg, name, got, len(longest.Issuer))

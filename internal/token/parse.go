@@ -10,30 +10,30 @@ import (
 )
 
 const (
-	// maxInputBytes is the longest token that is parsed: four times what we usually
-	// issue, for the longest IDs and the largest RSA keys.
+	// maxInputBytes is the longest token that is parsed: four times the usual length, for
+	// the longest IDs and the largest RSA keys.
 	maxInputBytes = 4 << 10 // 4 KiB
 	// maxKeyIDBytes is the longest kid. Ours have 43 bytes.
 	maxKeyIDBytes = 64
 
 	typAccess    = "at+jwt"           // RFC 9068
-	typAssertion = "wx-assertion+jwt" // ours
+	typAssertion = "wx-assertion+jwt" // of wxgate
 	typEvent     = "secevent+jwt"     // RFC 8417
-	typPush      = "wx-push+jwt"      // ours
+	typPush      = "wx-push+jwt"      // of wxgate
 )
 
 // strictBase64 refuses nonzero trailing bits, so that a signature has exactly one
 // encoding. The decoder skips line breaks; [findDots] refuses them before.
 var strictBase64 = base64.RawURLEncoding.Strict()
 
-// header is the header of our tokens. It has no other members.
+// header is the header of wxgate's tokens. It has no other members.
 type header struct {
 	Alg signing.Alg `json:"alg"`
 	Typ string      `json:"typ"`
 	Kid string      `json:"kid"`
 }
 
-// compact is a token split into its parts. Nothing of it is verified yet.
+// compact is a token split into its parts. It is not verified yet.
 type compact struct {
 	header    header
 	signed    string // the first two parts, with the dot between
@@ -41,8 +41,8 @@ type compact struct {
 	signature []byte
 }
 
-// parseCompact parses a compact JWS (RFC 7515 section 7.1) with the given typ. Of
-// the payload it checks only the alphabet.
+// parseCompact parses a compact JWS (RFC 7515 section 7.1) with the given typ. It checks only
+// the alphabet of the payload.
 func parseCompact(raw, typ string) (*compact, error) {
 	first, second, ok := findDots(raw)
 	if !ok {

@@ -16,9 +16,9 @@ const (
 	maxPhoneBytes = 32
 )
 
-// sealPrivate adds what the user must not read: the phone number, or the rank as a digit
-// in place of the number's +, which makes the token no longer. Tokens without a rank are
-// those of older versions.
+// sealPrivate adds the data that the user must not read: the phone number, or the rank as a
+// digit in place of the number's +, so that the token does not become longer. Tokens without a
+// rank have the format of older versions.
 func (t *Tokens) sealPrivate(c *claims, id *auth.Identity) (err error) {
 	c.PhoneVerified = id.Phone != ""
 	rank, ranked := id.Risk.Rank()
@@ -59,8 +59,8 @@ func (t *Tokens) openPrivate(c *claims, id *auth.Identity) error {
 	return nil
 }
 
-// seal seals a text for one session. Otherwise a client could put another user's sealed
-// number or rank into a token.
+// seal seals a text for one session. Otherwise a client could put another user's sealed number
+// or rank into a token.
 func (t *Tokens) seal(purpose, text string, session auth.SessionID) (string, error) {
 	sealed, err := t.box.Seal(purpose, []byte(text), []byte(session))
 	if err != nil {

@@ -7,17 +7,17 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// Push is a message of WeChat's, for whose delivery an assertion is to be signed.
+// Push is a message from WeChat for whose delivery an assertion is signed.
 type Push struct {
 	ID       string // jti: the same at each attempt
-	Audience string // the service that gets it
+	Audience string // the receiving service
 	App      auth.AppID
 	OpenID   auth.OpenID // empty for a message without a user
 	Body     []byte      // of the request
 }
 
 // pushClaims are the claims of the assertion of a push. It covers the body, so that an attacker
-// who reads one cannot send another message with it.
+// who reads an assertion cannot send another message with it.
 type pushClaims struct {
 	Issuer   string      `json:"iss"`
 	Audience string      `json:"aud"`
@@ -29,10 +29,10 @@ type pushClaims struct {
 	Body     string      `json:"body_sha256"` // base64url, without padding
 }
 
-// IssuePush signs that a request is a message that WeChat pushed. It has another typ and
-// another audience than the assertion of a client's request, so that a user who sends the same
-// body through the gateway cannot pass for WeChat. Errors are those of
-// [Tokens.IssueAssertion].
+// IssuePush signs that the request contains a message that WeChat pushed. The assertion has a
+// different typ and a different audience than the assertion of a client's request, so that a
+// user who sends the same body through the gateway cannot impersonate WeChat. Errors are those
+// of [Tokens.IssueAssertion].
 func (t *Tokens) IssuePush(p *Push) (string, error) {
 	key, err := t.asserter(p.Audience)
 	if err != nil {

@@ -20,8 +20,8 @@ import (
 
 var aPush = token.Push{ID: "LXMF2QNB5GWUAHX7TUOQWN2E4A", Audience: "https://orders.example.com/push", App: "wx4f4bc4dec97d474b", OpenID: "o1", Body: []byte(`{"MsgType":"text"}`)}
 
-// TestPush: a service verifies the assertion of a push with the published keys; it is no
-// access token and no assertion of a client.
+// TestPush: a service verifies the assertion of a push with the published keys. The assertion is
+// neither an access token nor an assertion of a client.
 func TestPush(t *testing.T) {
 	t.Parallel()
 	for _, alg := range []signing.Alg{signing.EdDSA, signing.ES256, signing.RS256} {
@@ -55,7 +55,7 @@ func TestPush(t *testing.T) {
 	}
 }
 
-// TestPushRefused: no assertion is signed that a service could sign itself, or that has the
+// TestPushRefused: an assertion is refused if the service could sign it itself, or if it has the
 // audience of access tokens.
 func TestPushRefused(t *testing.T) {
 	t.Parallel()

@@ -16,8 +16,8 @@ import (
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-// vectorKey is a JWK of the vectors. wxgate does not read JWKs; the test converts it to
-// what package signing stores, which then checks it like any key.
+// vectorKey is a JWK of the vectors. wxgate does not read JWKs; the test converts it to the
+// stored form of package signing, which then checks it like any other key.
 type vectorKey struct {
 	Kty, Crv, Alg, Use, Kid string
 	K, N, E, X, Y           string
@@ -25,7 +25,7 @@ type vectorKey struct {
 	Keys                    []vectorKey // of a set
 }
 
-// errNotForSigning is about members of a JWK that wxgate does not have.
+// errNotForSigning is returned for a JWK that is not for signing; wxgate has no such keys.
 var errNotForSigning = errors.New("the JWK is not for signing")
 
 func (v vectorKey) key() (*signing.Key, error) {
@@ -64,8 +64,8 @@ func publicKey(alg string, public any) (*signing.Key, error) {
 	return signing.FromMaterial(signing.Alg(alg), der, true)
 }
 
-// TestRFC7797 verifies the examples of the unencoded payload option. Their headers make
-// the signature cover other bytes than those between the dots.
+// TestRFC7797 verifies the examples of the unencoded payload option. Their headers make the
+// signature cover different bytes than those between the dots.
 func TestRFC7797(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"rfc7797-hmac-sha2_b64_false.json", "rfc7797-4.2.hmac-sha2_b64_false.json"} {

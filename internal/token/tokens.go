@@ -13,7 +13,7 @@ import (
 type Config struct {
 	Ring *keyring.Ring
 	Box  *seal.Box
-	// CacheBytes is how much memory the cache of verified tokens may take, at least
+	// CacheBytes is how much memory the cache of verified tokens may use, at least
 	// [MinCacheBytes]; default [DefaultCacheBytes].
 	CacheBytes int64
 	Now        func() time.Time // default time.Now
@@ -29,8 +29,8 @@ type Tokens struct {
 	now   func() time.Time
 }
 
-// New makes Tokens over a ring. If the root secret changes, make new Tokens over the
-// same ring: the cache of the old ones has phone numbers that the old secret opened.
+// New returns Tokens over a ring. If the root secret changes, create new Tokens over the same
+// ring: the cache of the old Tokens has phone numbers that were decrypted with the old secret.
 func New(cfg Config) (*Tokens, error) {
 	if cfg.Ring == nil || cfg.Box == nil || cfg.CacheBytes != 0 && cfg.CacheBytes < MinCacheBytes {
 		return nil, fmt.Errorf("%w: tokens need a ring, a root secret and a cache of 1 MiB or more", keyring.ErrConfig)

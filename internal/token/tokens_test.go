@@ -24,8 +24,8 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// TestNewDefaults: with no more than a ring and a root secret, tokens are verified by
-// the real clock and cached.
+// TestNewDefaults: with only a ring and a root secret, tokens are verified by the real clock
+// and cached.
 func TestNewDefaults(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *keyring.Config) { c.Now = time.Now })
@@ -54,7 +54,7 @@ func TestRetiredWhileCached(t *testing.T) {
 	leaked := g.MustVerify(t, raw).Key
 	g.Flush()
 	if !g.Cached(raw) {
-		t.Fatal("not cached, so this proves nothing")
+		t.Fatal("not cached: the test would prove nothing")
 	}
 	if _, err := g.Ring.Retire(t.Context(), leaked); err != nil {
 		t.Fatal(err)

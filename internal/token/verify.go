@@ -13,8 +13,7 @@ import (
 // longer.
 const timeUnit = time.Second
 
-// verified is a token that was verified, with what is checked again on every hit of
-// the cache.
+// verified is a verified token, with the data that is checked again on every cache hit.
 type verified struct {
 	identity  *auth.Identity
 	notBefore time.Time
@@ -83,8 +82,8 @@ func (t *Tokens) verify(raw string, now time.Time) (*verified, error) {
 	return &verified{identity: id, notBefore: time.Unix(c.NotBefore, 0), issuer: c.Issuer, audiences: c.Audience}, nil
 }
 
-// openPayload verifies the signature with the key's algorithm, and decodes the
-// payload only then.
+// openPayload verifies the signature with the key's algorithm, and only then decodes the
+// payload.
 func openPayload(key *signing.Key, token *compact) ([]byte, error) {
 	if token.header.Alg != key.Alg() {
 		return nil, errAlgorithm // the key decides: otherwise RS256's public key could verify HS256
@@ -99,9 +98,9 @@ func openPayload(key *signing.Key, token *compact) ([]byte, error) {
 	return payload, nil
 }
 
-// checkClaims compares the claims with the key's profiles and with the clock. Another
-// replica's clock may be ahead, so iat and nbf may be in the future by MaxSkew; exp has
-// no tolerance. Expiry comes last: a token is expired only if it is valid otherwise.
+// checkClaims compares the claims with the key's profiles and with the clock. Another replica's
+// clock may be ahead, so iat and nbf may be up to MaxSkew in the future; exp has no tolerance.
+// Expiry comes last: a token counts as expired only if it is valid otherwise.
 func checkClaims(key *keyring.Key, c *claims, now time.Time) error {
 	p := key.ProfileFor(c.Issuer, c.Audience, now)
 	if p == nil {
@@ -133,11 +132,11 @@ func (c *claims) identity(key auth.KeyID) *auth.Identity {
 	}
 }
 
-// pseudonymBytes is long enough that no two users of an app have the same pseudonym.
+// pseudonymBytes is enough that no two users of an app have the same pseudonym.
 const pseudonymBytes = 12
 
-// Pseudonym returns a user's name for logs, the same for every request. The hash is
-// keyed, so that a reader of the logs cannot find out the openid.
+// Pseudonym returns a user's name for logs, the same for every request. The hash is keyed, so
+// that a reader of the logs cannot determine the openid.
 func (t *Tokens) Pseudonym(u auth.User) string {
 	mac := t.box.MAC("log/user", []byte(string(u.App)+"\x00"+string(u.OpenID)))
 	return base64.RawURLEncoding.EncodeToString(mac[:pseudonymBytes])

@@ -13,7 +13,7 @@ import (
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-// vectors are a file of C2SP's Wycheproof.
+// vectors is a file of C2SP's Wycheproof.
 type vectors struct {
 	Groups []struct {
 		Comment string          `json:"comment"`
@@ -32,8 +32,8 @@ type vector struct {
 
 func (v vector) valid() bool { return v.Result == "valid" }
 
-// readVectors reads a file of vectors; the README beside them says where they are. In
-// CI a missing file fails the test, so that it is never skipped there.
+// readVectors reads a file of vectors; the README beside them explains their origin. In CI a
+// missing file fails the test, so that the test is never skipped there.
 func readVectors(t *testing.T, name string, into any) {
 	t.Helper()
 	dir := os.Getenv("WYCHEPROOF_DIR")
@@ -52,7 +52,7 @@ func readVectors(t *testing.T, name string, into any) {
 	}
 }
 
-// wantVerdict fails if the verdict on a vector is not the published one.
+// wantVerdict fails if the verdict on a vector differs from the published one.
 func wantVerdict(t *testing.T, v vector, err error) {
 	t.Helper()
 	if v.valid() != (err == nil) || err != nil && !errors.Is(err, auth.ErrInvalidToken) {
@@ -60,7 +60,7 @@ func wantVerdict(t *testing.T, v vector, err error) {
 	}
 }
 
-// wantCount fails if the loader found fewer vectors than there are.
+// wantCount fails if fewer vectors were read than expected.
 func wantCount(t *testing.T, got, want int) {
 	t.Helper()
 	if got < want {
@@ -68,11 +68,11 @@ func wantCount(t *testing.T, got, want int) {
 	}
 }
 
-// vectorKeys are the vectors' keys by their own IDs, in place of a ring.
+// vectorKeys are the vectors' keys by their IDs, in place of a ring.
 type vectorKeys map[string]*signing.Key
 
-// open does what Verify does before it reads the claims. The vectors have no typ:
-// open expects none in place of at+jwt.
+// open does what Verify does before it reads the claims. The vectors have no typ: open expects
+// an empty typ in place of at+jwt.
 func (keys vectorKeys) open(raw string) error {
 	token, err := parseCompact(raw, "")
 	if err != nil {
@@ -131,9 +131,9 @@ func TestWycheproofJWS(t *testing.T) {
 		}
 	}
 	wantCount(t, n, 401)
-	t.Logf("%d opened; valid in general, refused by our rules: %v", opened, byRule)
+	t.Logf("%d opened; valid in general, refused by wxgate's rules: %v", opened, byRule)
 	if opened < 10 {
-		t.Errorf("only %d vectors opened: the rest proves little", opened)
+		t.Errorf("only %d vectors opened: too few to prove anything", opened)
 	}
 }
 
@@ -148,14 +148,14 @@ func ruleOf(t *testing.T, v vector, keyErr, err error) string {
 	case errors.Is(err, errForm) && v.Comment == "emptyPayload":
 		return "no empty part"
 	case errors.Is(err, errForm) && strings.HasPrefix(v.Comment, "InvalidCharacterInserted"):
-		return "base64url and nothing between" // the vectors allow a decoder to skip what it does not know
+		return "base64url and nothing between" // the vectors allow a decoder to skip unknown characters
 	}
 	t.Errorf("%d %s: valid, got %v (key: %v)", v.ID, v.Comment, err, keyErr)
 	return "unexplained"
 }
 
-// TestWycheproofJWK has package signing check the vectors' keys. Two are about ambiguous
-// sets; wxgate makes its key IDs itself, so that its sets are never ambiguous.
+// TestWycheproofJWK checks the vectors' keys with package signing. Two vectors are about
+// ambiguous sets; wxgate creates its key IDs itself, so that its sets are never ambiguous.
 func TestWycheproofJWK(t *testing.T) {
 	t.Parallel()
 	var file vectors
@@ -185,7 +185,7 @@ func TestWycheproofJWK(t *testing.T) {
 			err := keys.open(v.JWS)
 			switch {
 			case names[set.Keys[0].Kid] > 1 || len(kinds) > 1:
-				// Two keys of one name, or a secret beside a public key: a thumbprint names
+				// Two keys with one name, or a secret beside a public key: a thumbprint identifies
 				// one key, and the key names the algorithm, so neither is ambiguous here.
 			case v.valid() && errors.Is(err, errNoKey) && (set.Keys[0].Alg == "HS384" || set.Keys[0].Alg == "HS512"):
 				// Rule: four algorithms only.
@@ -199,6 +199,6 @@ func TestWycheproofJWK(t *testing.T) {
 	}
 	wantCount(t, n, 26)
 	if opened < 3 {
-		t.Errorf("only %d vectors opened: the rest proves little", opened)
+		t.Errorf("only %d vectors opened: too few to prove anything", opened)
 	}
 }

@@ -2,8 +2,8 @@ package web_test
 
 import "testing"
 
-// BenchmarkAuthenticate is what a request with a cookie costs while its identity is cached. It
-// reads no store: see TestReads.
+// BenchmarkAuthenticate measures a request with a cookie whose identity is cached. It does not
+// read the store: see TestReads.
 func BenchmarkAuthenticate(b *testing.B) {
 	s := newSite(b, options{})
 	cookie := s.login("alice").Cookie.Value()

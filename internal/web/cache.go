@@ -13,27 +13,27 @@ import (
 )
 
 const (
-	// cacheLife is how long the identity of a cookie is kept without a look at the store.
-	// A session that ends in this time is revoked, so that its cookie is refused at once.
+	// cacheLife is how long the identity of a cookie is used without reading the store. A
+	// session that ends in this time is revoked, so that its cookie is refused at once.
 	cacheLife = 5 * time.Minute
-	// cacheBytes is how much memory the cache may take: that of some 25,000 browsers, each
-	// of which costs one read of the store when it was pushed out.
+	// cacheBytes is how much memory the cache may use: enough for some 25,000 browsers. A
+	// browser whose entry was evicted costs one read of the store.
 	cacheBytes = 16 << 20 // 16 MiB
-	// usualEntryBytes is what the identity of a WeChat user costs.
+	// usualEntryBytes is the cost of a WeChat user's identity.
 	usualEntryBytes = 640
-	// countersPerEntry and getBuffer are what ristretto's authors recommend.
+	// countersPerEntry and getBuffer are the values that ristretto's authors recommend.
 	countersPerEntry = 10
 	getBuffer        = 64
-	// minCacheLife is the shortest time that an entry is kept for. It also keeps the time
-	// from being rounded to zero, which ristretto takes as unlimited.
+	// minCacheLife is the shortest time for which an entry is kept. It also keeps the time
+	// from being rounded to zero, which ristretto treats as unlimited.
 	minCacheLife = time.Second
 )
 
 // digest identifies a cookie without revealing it.
 type digest [sha256.Size]byte
 
-// cache keeps the identities of cookies. ristretto finds an entry by a part of the digest;
-// get compares all of it.
+// cache keeps the identities of cookies. ristretto finds an entry by a part of the digest; get
+// compares the whole digest.
 type cache struct {
 	mu     sync.RWMutex // ristretto must not be used while or after it is closed
 	closed bool
@@ -60,11 +60,11 @@ func newCache() (*cache, error) {
 	return &cache{inner: inner}, nil
 }
 
-// digestOf returns the digest of a cookie. The copy makes no garbage.
+// digestOf returns the digest of a cookie. It does not allocate.
 func digestOf(cookie string) digest {
 	var text [cookieChars]byte
 	if len(cookie) != cookieChars {
-		return digest{} // of no cookie
+		return digest{} // not a cookie
 	}
 	copy(text[:], cookie)
 	return sha256.Sum256(text[:])
@@ -86,8 +86,8 @@ func (c *cache) get(cookie digest) *auth.Identity {
 	return e.id
 }
 
-// put keeps the identity of a cookie that was read at now. It leaves a time before the end of
-// the identity, in which the next look at the store can move that.
+// put keeps the identity of a cookie that was read at now. It expires some time before the
+// identity ends, so that the next read of the store can extend the identity.
 func (c *cache) put(cookie digest, id *auth.Identity, now time.Time) {
 	life := min(cacheLife, id.Expires.Sub(now)/2)
 	if life < minCacheLife {

@@ -8,8 +8,8 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// TestChild: a web-view has the user of the mini program, and ends with its session. What ends the
-// web-view does not end the mini program.
+// TestChild: a web-view has the user of the mini program, and ends with the mini program's
+// session. Ending the web-view does not end the mini program's session.
 func TestChild(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, options{})
@@ -27,8 +27,8 @@ func TestChild(t *testing.T) {
 	})
 }
 
-// TestParentEnds: also if the parent's last access token has expired, so that its revocation
-// would not be remembered for its own sake.
+// TestParentEnds: a child ends with its parent, even if the parent's last access token has
+// expired, so that the parent's revocation would otherwise be forgotten.
 func TestParentEnds(t *testing.T) {
 	for name, end := range map[string]func(*site, *auth.Identity) error{
 		"logout":        func(s *site, id *auth.Identity) error { return s.sessions.Logout(s.t.Context(), id, false) },
@@ -50,7 +50,7 @@ func TestParentEnds(t *testing.T) {
 				s := newSite(t, options{limit: auth.SessionLimit{Sessions: 1}})
 				phone := s.phone("alice")
 				child := s.child(&phone.Identity)
-				for range 2 { // its identity is in the cache, from before and from just now
+				for range 2 { // its identity may be in the cache, from before or from the first call
 					s.want("before", s.authenticate(child), nil)
 					settle()
 					time.Sleep(idle)
@@ -87,14 +87,14 @@ func TestParentIsIdle(t *testing.T) {
 		time.Sleep(testIdle - 10*time.Minute)
 		id, err := s.web.Authenticate(t.Context(), child.Cookie.Value())
 		s.must(err)
-		if !id.Expires.Equal(phone.RefreshExpires) { // open streams of the child end then
+		if !id.Expires.Equal(phone.RefreshExpires) { // open responses of the child end then
 			t.Errorf("the identity expires at %v, and its parent at %v", id.Expires, phone.RefreshExpires)
 		}
 	})
 }
 
-// TestMintedParent: the upstream learns that no platform vouched for the user, and without
-// dev_mode neither session is admitted.
+// TestMintedParent: the upstream learns that no platform vouched for the user. Without dev_mode
+// neither session is admitted.
 func TestMintedParent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, options{devMode: true})
@@ -118,7 +118,7 @@ func TestMintedParent(t *testing.T) {
 	})
 }
 
-// scanWith has a phone open a scan of its app.
+// scanWith opens a scan of its app with a phone.
 func (s *site) scanWith(phone *auth.Identity) error {
 	s.t.Helper()
 	name, _ := s.newScan()

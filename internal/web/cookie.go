@@ -19,7 +19,7 @@ const (
 	sessionIDBytes    = 16 // see auth.SessionID
 	cookieChars       = len(cookiePrefix) + (sessionIDBytes+cookieSecretBytes)*4/3
 
-	// cookieDomain keeps the digest of a cookie from being that of a refresh token.
+	// cookieDomain makes the digest of a cookie different from that of a refresh token.
 	cookieDomain = "wxgate browser session\x00"
 )
 
@@ -27,7 +27,7 @@ const (
 var strictBase64 = base64.RawURLEncoding.Strict()
 
 // Cookie is the credential of a browser session: it names the session and proves that its
-// browser began it. Only its digest is stored. It changes with a login only.
+// browser began the session. Only its digest is stored. It changes only with a login.
 type Cookie struct {
 	Session auth.SessionID
 	secret  [cookieSecretBytes]byte
@@ -57,7 +57,7 @@ func ParseCookie(value string) (Cookie, error) {
 	return c, nil
 }
 
-// Value returns the cookie as a browser holds it. Do not log it.
+// Value returns the cookie as the browser receives it. Do not log it.
 func (c Cookie) Value() string {
 	id, ok := c.Session.Bytes()
 	if !ok {
@@ -66,14 +66,14 @@ func (c Cookie) Value() string {
 	return cookiePrefix + base64.RawURLEncoding.EncodeToString(append(id[:], c.secret[:]...))
 }
 
-// Format keeps a cookie out of logs, whatever verb prints it.
+// Format keeps a cookie out of logs, whichever verb prints it.
 func (c Cookie) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte("[session cookie]")) }
 
 func (c Cookie) digest() auth.Digest {
 	return sha256.Sum256(append([]byte(cookieDomain), c.secret[:]...))
 }
 
-// opens reports whether the cookie is the one that the session began with.
+// opens reports whether the cookie is the one with which the session began.
 func (c Cookie) opens(s *auth.Session) bool {
 	digest := c.digest()
 	return s.Door.Browser() && subtle.ConstantTimeCompare(digest[:], s.Refresh.Current[:]) == 1

@@ -11,7 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/web"
 )
 
-// plainCookie is a value with the form of a cookie.
+// plainCookie returns a value with the form of a cookie.
 func plainCookie(fill byte) string {
 	return "wxc_" + base64.RawURLEncoding.EncodeToString([]byte(strings.Repeat(string(rune(fill)), 48)))
 }
@@ -36,7 +36,7 @@ func TestParseCookie(t *testing.T) {
 	}
 }
 
-// TestCookieIsNotPrinted has every verb print a cookie, alone and inside of what has one.
+// TestCookieIsNotPrinted prints a cookie with every verb, alone and inside other values.
 func TestCookieIsNotPrinted(t *testing.T) {
 	t.Parallel()
 	cookie, err := web.ParseCookie(plainCookie('s'))

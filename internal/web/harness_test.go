@@ -30,7 +30,7 @@ const (
 	testIdle = 7 * 24 * time.Hour
 )
 
-// site is a service over a memory store, which counts.
+// site is a service over a memory store that counts its calls.
 type site struct {
 	t        testing.TB
 	web      *web.Service
@@ -40,7 +40,7 @@ type site struct {
 	config   web.Config
 }
 
-// options are what differs between tests.
+// options are the settings that differ between tests.
 type options struct {
 	idle    time.Duration // default testIdle
 	limit   auth.SessionLimit
@@ -61,7 +61,7 @@ func newSite(t testing.TB, o options) *site {
 		Limits: map[auth.AppID]auth.SessionLimit{official: o.limit, miniProgram: o.limit},
 		Access: time.Hour, Refresh: testLife, Idle: o.idle,
 	})
-	box, err := seal.New([]byte(rand.Text() + rand.Text())) // each process of a fuzz test has its own
+	box, err := seal.New([]byte(rand.Text() + rand.Text())) // different in each process of a fuzz test
 	s.must(err)
 	s.config = web.Config{
 		Sessions: s.sessions, Records: web.NewLocalRecords(time.Now), Box: box,
@@ -71,7 +71,7 @@ func newSite(t testing.TB, o options) *site {
 	return s
 }
 
-// machine returns another service over the same stores, with a cache of its own.
+// machine returns another service over the same stores, with a separate cache.
 func (s *site) machine() *web.Service {
 	s.t.Helper()
 	service, err := web.New(s.config)
@@ -87,7 +87,7 @@ func (s *site) must(err error) {
 	}
 }
 
-// want fails the test unless err is the outcome; nil for success.
+// want fails the test unless err is the expected outcome; nil for success.
 func (s *site) want(what string, err, want error) {
 	s.t.Helper()
 	if !errors.Is(err, want) {
@@ -111,7 +111,7 @@ func (s *site) phone(openid string) *auth.Grant {
 	return grant
 }
 
-// onPhone is where the mini program and its web-view are.
+// onPhone is the client of the mini program and its web-view.
 var onPhone = web.Client{Device: auth.DeviceIOS, Address: "192.0.2.1"}
 
 // child opens a web-view of a session of the mini program.
@@ -132,14 +132,14 @@ func (s *site) enter(text string) (*web.Opened, error) {
 	return s.web.Enter(s.t.Context(), ticket, onPhone.Device)
 }
 
-// authenticate returns the error of a cookie.
+// authenticate returns the error for the cookie of a session.
 func (s *site) authenticate(opened *web.Opened) error {
 	s.t.Helper()
 	_, err := s.web.Authenticate(s.t.Context(), opened.Cookie.Value())
 	return err
 }
 
-// countedStore counts the calls that a cookie may cost.
+// countedStore counts the calls for cookies.
 type countedStore struct {
 	auth.Store
 
@@ -147,7 +147,7 @@ type countedStore struct {
 	failing       atomic.Bool
 }
 
-// take returns what was counted since the last call.
+// take returns the counts since the last call.
 func (s *countedStore) take() (reads, writes int64) { return s.reads.Swap(0), s.writes.Swap(0) }
 
 func (s *countedStore) Session(ctx context.Context, id auth.SessionID) (*auth.Session, error) {
@@ -166,7 +166,7 @@ func (s *countedStore) Update(ctx context.Context, id auth.SessionID, decide fun
 	return s.Store.Update(ctx, id, decide)
 }
 
-// platform takes the openid of the user as the code.
+// platform uses the code as the user's openid.
 type platform struct{ auth.Platform }
 
 func (platform) Exchange(_ context.Context, code string) (auth.LoginResult, error) {
@@ -178,7 +178,7 @@ func (platform) Exchange(_ context.Context, code string) (auth.LoginResult, erro
 
 func (platform) Risk(context.Context, auth.OpenID, string) (auth.Risk, error) { return 3, nil }
 
-// tokens issues nothing that these tests read.
+// tokens issues tokens that these tests do not read.
 type tokens struct{ auth.Tokens }
 
 func (tokens) Issue(id auth.Identity) (string, error) { return fmt.Sprintf("%+v", id), nil }

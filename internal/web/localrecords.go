@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// sweptWithAdd is how many expired records an Add forgets: more than it adds, so that the
-// number of expired ones falls.
+// sweptWithAdd is how many expired records an Add forgets: more than it adds, so that their
+// number falls.
 const sweptWithAdd = 4
 
-// LocalRecords is [Records] in memory, which end with the process.
+// LocalRecords are [Records] in memory, which end with the process.
 type LocalRecords struct {
 	now func() time.Time
 
@@ -21,14 +21,14 @@ type LocalRecords struct {
 	ends    recordEnds
 }
 
-// localRecord is in the heap of ends until it expires, also after it was deleted.
+// localRecord stays in the heap of ends until it expires, even if it was deleted.
 type localRecord struct {
 	id    RecordID
 	value []byte
 	until time.Time
 }
 
-// NewLocalRecords returns records without any; now is the clock that they expire by.
+// NewLocalRecords returns an empty store; now is the clock by which records expire.
 func NewLocalRecords(now func() time.Time) *LocalRecords {
 	return &LocalRecords{now: now, records: make(map[RecordID]*localRecord)}
 }
@@ -93,13 +93,13 @@ func (l *LocalRecords) sweep() {
 			return
 		}
 		r := heap.Pop(&l.ends).(*localRecord) //nolint:forcetypeassert // the heap has nothing else
-		if l.records[r.id] == r {             // and not another one that was added after it
+		if l.records[r.id] == r {             // not a record that was added later with the same ID
 			delete(l.records, r.id)
 		}
 	}
 }
 
-// recordEnds is a heap of records, of which the first expires first.
+// recordEnds is a heap of records, the first to expire first.
 type recordEnds []*localRecord
 
 func (e recordEnds) Len() int           { return len(e) }

@@ -23,7 +23,7 @@ func TestModelScans(t *testing.T) {
 	recordstest.ModelScans(t, recordstest.Store{Open: func(testing.TB) web.Records { return records }, Now: clock.Now, Pass: clock.Pass}, 20_000, false)
 }
 
-// TestLocalRecordsAreSwept: memory does not grow with the number of records that there were.
+// TestLocalRecordsAreSwept: memory does not grow with the number of expired records.
 func TestLocalRecordsAreSwept(t *testing.T) {
 	t.Parallel()
 	clock := new(recordstest.Clock)

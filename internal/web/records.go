@@ -9,10 +9,10 @@ import (
 // RecordID is the key of a short-lived record: a SHA-256.
 type RecordID [32]byte
 
-// MaxRecordBytes is how long the value of a record may be.
+// MaxRecordBytes is the maximum length of a record's value.
 const MaxRecordBytes = 1 << 10
 
-// The outcomes of [Records] that are no failure of the store.
+// The outcomes of [Records] that are not failures of the store.
 var (
 	ErrRecordExists  = errors.New("a record with this ID exists")
 	ErrNoRecord      = errors.New("no such record")
@@ -28,7 +28,7 @@ type Records interface {
 	// Get returns the value of a record. [ErrNoRecord].
 	Get(ctx context.Context, id RecordID) ([]byte, error)
 	// Swap replaces the value of a record if it is old, or deletes the record if next is nil.
-	// Of several calls with the same old value, one succeeds. The record expires when it
-	// would have expired. [ErrNoRecord], [ErrRecordChanged].
+	// Of several calls with the same old value, one succeeds. The expiry of the record does
+	// not change. [ErrNoRecord], [ErrRecordChanged].
 	Swap(ctx context.Context, id RecordID, old, next []byte) error
 }

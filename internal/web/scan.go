@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	// ScanLife is how long a code can be scanned and confirmed: the time in which a user
-	// finds a phone and types a number.
+	// ScanLife is how long a code can be scanned and confirmed: long enough for a user to
+	// find a phone and type a number.
 	ScanLife = 2 * time.Minute
-	// MaxWrongNumbers is how often a phone may send another number than the browser shows.
+	// MaxWrongNumbers is how often a phone may send a different number than the browser shows.
 	MaxWrongNumbers = 3
 
 	scanBytes       = 16
@@ -29,25 +29,25 @@ const (
 	browserKeyChars = 43
 )
 
-// Scans are refused with these.
+// The errors of refused scans.
 var (
 	ErrScan        = auth.ErrScanNotFound
 	ErrWrongNumber = auth.ErrWrongNumber
 )
 
-// ScanState is what has become of a scan.
+// ScanState is the state of a scan.
 type ScanState string
 
-// The states. A scan that is not there is expired, finished or never was.
+// The states. A scan that does not exist is expired, is finished or was never created.
 const (
 	ScanWaiting   ScanState = "waiting"
 	ScanScanned   ScanState = "scanned"   // a phone has opened it
-	ScanConfirmed ScanState = "confirmed" // its user confirmed, with the number
-	ScanRefused   ScanState = "refused"   // or refused, or sent wrong numbers
+	ScanConfirmed ScanState = "confirmed" // its user confirmed it with the number
+	ScanRefused   ScanState = "refused"   // its user refused it, or sent wrong numbers
 	ScanExpired   ScanState = "expired"
 )
 
-// Final reports whether a browser has nothing to wait for any more.
+// Final reports whether the browser has nothing more to wait for.
 func (s ScanState) Final() bool { return s != ScanWaiting && s != ScanScanned }
 
 // Scan is a browser that waits for a phone.
@@ -63,21 +63,21 @@ type Scan struct {
 	Asker
 }
 
-// Asker is what the phone's user sees of the browser.
+// Asker describes the browser to the phone's user.
 type Asker struct {
 	Agent   string `json:"g"`           // such as Chrome on Windows
 	Address string `json:"d"`           // masked
-	Place   string `json:"l,omitempty"` // as the operator's proxy says
+	Place   string `json:"l,omitempty"` // as stated by the operator's proxy
 }
 
 // BrowserKey is a random text that a browser keeps in a cookie. It binds a scan to the browser:
-// another one cannot poll or finish it.
+// a different browser can neither poll nor finish it.
 type BrowserKey string
 
-// NewBrowserKey returns a fresh one.
+// NewBrowserKey returns a new random key.
 func NewBrowserKey() BrowserKey { return BrowserKey(randomText(browserKeyBytes)) }
 
-// Valid reports whether the key has the form of one.
+// Valid reports whether the key has the form of a browser key.
 func (k BrowserKey) Valid() bool {
 	raw, err := strictBase64.DecodeString(string(k))
 	return err == nil && len(k) == browserKeyChars && len(raw) == browserKeyBytes
@@ -88,7 +88,7 @@ func (k BrowserKey) hash() string {
 	return base64.RawURLEncoding.EncodeToString(h[:])
 }
 
-// NewScan returns the name and the number of a scan for a browser.
+// NewScan creates a scan for a browser and returns its name and its number.
 func (s *Service) NewScan(ctx context.Context, app auth.AppID, browser BrowserKey, asker Asker) (name, number string, err error) {
 	n, err := rand.Int(rand.Reader, big.NewInt(numbers))
 	if err != nil {
@@ -100,8 +100,8 @@ func (s *Service) NewScan(ctx context.Context, app auth.AppID, browser BrowserKe
 	return name, number, s.add(ctx, purposeScan, name, &scan, until)
 }
 
-// ScanState returns the state of a browser's scan. One that is not there is expired, for every
-// browser alike: [ErrScan] for the scan of another browser.
+// ScanState returns the state of a browser's scan. A scan that does not exist is expired, for
+// every browser. [ErrScan] for the scan of another browser.
 func (s *Service) ScanState(ctx context.Context, name string, browser BrowserKey) (ScanState, error) {
 	scan, _, err := s.scanOf(ctx, name, browser)
 	switch {
@@ -113,7 +113,7 @@ func (s *Service) ScanState(ctx context.Context, name string, browser BrowserKey
 	return scan.State, nil
 }
 
-// scanOf returns a browser's scan: [ErrScan].
+// scanOf returns a browser's scan; [ErrScan] for any other scan.
 func (s *Service) scanOf(ctx context.Context, name string, browser BrowserKey) (scan Scan, stored []byte, err error) {
 	if !validScan(name) || !browser.Valid() {
 		return scan, nil, fmt.Errorf("%w: not a scan of this browser", ErrScan)
@@ -128,7 +128,7 @@ func (s *Service) scanOf(ctx context.Context, name string, browser BrowserKey) (
 }
 
 // OpenScan returns what the phone's user must know before confirming. It binds the scan to the
-// session of the phone: [ErrScan] for the user of another app, and for a second phone.
+// session of the phone: [ErrScan] for a user of another app, and for a second phone.
 func (s *Service) OpenScan(ctx context.Context, name string, phone *auth.Identity) (scan Scan, err error) {
 	err = s.scanned(ctx, name, phone, func(found *Scan) (bool, error) {
 		scan = *found
@@ -176,7 +176,7 @@ func (s *Service) RefuseScan(ctx context.Context, name string, phone *auth.Ident
 	})
 }
 
-// scanned has change edit the scan that a phone opens or has opened.
+// scanned calls change to edit the scan that a phone opens or has opened.
 func (s *Service) scanned(ctx context.Context, name string, phone *auth.Identity, change func(*Scan) (bool, error)) error {
 	if !validScan(name) {
 		return fmt.Errorf("%w: not the name of a scan", ErrScan)
@@ -193,7 +193,7 @@ func (s *Service) scanned(ctx context.Context, name string, phone *auth.Identity
 	return gone(ErrScan, err)
 }
 
-// Finish ends a scan that was confirmed, and begins a session for the phone's user: [ErrScan].
+// Finish ends a confirmed scan, and begins a session for the phone's user: [ErrScan].
 func (s *Service) Finish(ctx context.Context, name string, browser BrowserKey, device auth.Device) (*Opened, error) {
 	scan, stored, err := s.scanOf(ctx, name, browser)
 	if err != nil {
@@ -214,5 +214,5 @@ func validScan(name string) bool {
 	return err == nil && len(name) == scanChars && len(raw) == scanBytes
 }
 
-// equal compares secrets in a time that does not depend on them.
+// equal compares secrets in constant time.
 func equal(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }

@@ -11,7 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/web"
 )
 
-// browserKey is that of the browser of most tests.
+// browserKey is the key of the browser in most tests.
 var browserKey = web.NewBrowserKey()
 
 func (s *site) newScan() (name, number string) {
@@ -25,7 +25,7 @@ func (s *site) finish(name string, browser web.BrowserKey) (*web.Opened, error) 
 	return s.web.Finish(s.t.Context(), name, browser, auth.DeviceWindows)
 }
 
-// TestScan follows a scan to its session. The model of the scans has the rest: ModelScans.
+// TestScan follows a scan to its session. ModelScans tests the other cases.
 func TestScan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, options{})
@@ -56,7 +56,7 @@ func TestScan(t *testing.T) {
 	})
 }
 
-// TestScanOfPhones: what no phone of the scan's app sends.
+// TestScanOfPhones: credentials that are not of a phone with the scan's app are refused.
 func TestScanOfPhones(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, options{})
@@ -77,8 +77,8 @@ func TestScanOfPhones(t *testing.T) {
 	})
 }
 
-// TestPhoneLogsOut: a scan that was confirmed begins no session for a user who has logged out
-// since.
+// TestPhoneLogsOut: a confirmed scan begins no session for a user who has logged out in the
+// meantime.
 func TestPhoneLogsOut(t *testing.T) {
 	for name, all := range map[string]bool{"logout": false, "logout of all": true} {
 		synctest.Test(t, func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestPhoneLogsOut(t *testing.T) {
 	}
 }
 
-// TestScanEnds: at its end, however late it was confirmed.
+// TestScanEnds: a scan ends at its time, however late it was confirmed.
 func TestScanEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, options{})
@@ -117,7 +117,7 @@ func TestScanEnds(t *testing.T) {
 	})
 }
 
-// TestNumbers: numbers are spread evenly, and have leading zeros.
+// TestNumbers: numbers are distributed evenly, and have leading zeros.
 func TestNumbers(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, options{})
@@ -145,7 +145,7 @@ func TestBrowserKey(t *testing.T) {
 	}
 }
 
-// FuzzScanNames: no text but the name of a scan has one, in any call.
+// FuzzScanNames: every call refuses a text that is not the name of a scan.
 func FuzzScanNames(f *testing.F) {
 	s := newSite(f, options{})
 	phone := s.phone("alice")

@@ -13,15 +13,15 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// What is sealed, and the kinds of records.
+// The purposes of sealed data, which are also the kinds of records.
 const (
 	purposeState  = "web state"
 	purposeTicket = "web ticket"
 	purposeScan   = "web scan"
 )
 
-// maxSwaps bounds the changes of one record that others change at the same time. A browser
-// and one phone do.
+// maxSwaps bounds the attempts to change a record that others change at the same time: a
+// browser and one phone.
 const maxSwaps = 10
 
 // randomText returns n random bytes in base64url.
@@ -31,7 +31,7 @@ func randomText(n int) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// recordID returns the ID of the record of a text, which is not stored.
+// recordID returns the ID of the record of a text. The text itself is not stored.
 func recordID(purpose, text string) RecordID {
 	return sha256.Sum256([]byte(purpose + "\x00" + text))
 }
@@ -71,16 +71,16 @@ func (s *Service) read(ctx context.Context, purpose, text string, record any) (s
 	return stored, nil
 }
 
-// remove deletes a record that was read as stored. Of all callers one succeeds; the others
-// get [ErrNoRecord] or [ErrRecordChanged].
+// remove deletes a record that was read as stored. Of all callers one succeeds; the others get
+// [ErrNoRecord] or [ErrRecordChanged].
 func (s *Service) remove(ctx context.Context, purpose, text string, stored []byte) error {
 	return s.cfg.Records.Swap(ctx, recordID(purpose, text), stored, nil)
 }
 
-// errSwapped is a record that others change again and again.
+// errSwapped means that other requests changed a record again and again.
 var errSwapped = fmt.Errorf("%w: a record is changed by too many requests at once", auth.ErrStoreUnavailable)
 
-// update has change edit a record, and stores it if change returns true, also with an error.
+// update calls change to edit a record, and stores it if change returns true, even with an error.
 func update[R any](ctx context.Context, s *Service, purpose, text string, change func(*R) (bool, error)) error {
 	id := recordID(purpose, text)
 	for range maxSwaps {

@@ -9,9 +9,9 @@ import (
 	"github.com/wxgate/wxgate/internal/seal"
 )
 
-// identityLife is how long after the last look at the store a session's identity may be
-// used at most, as an access token may: open streams end then. The write that moves it also
-// moves the sliding end of the session, so there is one an hour.
+// identityLife is how long a session's identity may be used after the last read of the store,
+// like an access token: open responses end then. The write that extends it also extends the
+// idle end of the session, so there is one write an hour.
 const identityLife = time.Hour + cacheLife
 
 // Config configures a [Service]. Every field except Now is required.
@@ -30,7 +30,7 @@ type Service struct {
 	cache *cache
 }
 
-// New returns a service, which the caller closes.
+// New returns a service, which the caller must close.
 func New(cfg Config) (*Service, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -45,7 +45,7 @@ func New(cfg Config) (*Service, error) {
 // Close stops the service's goroutines.
 func (s *Service) Close() { s.cache.close() }
 
-// Client is what is known of the browser or phone that sent a request.
+// Client describes the browser or phone that sent a request.
 type Client struct {
 	Device  auth.Device
 	Address string // its IP address
@@ -55,10 +55,10 @@ type Client struct {
 type Opened struct {
 	Session *auth.Session
 	Cookie  Cookie
-	Ended   []auth.SessionID // the user's sessions that it ended
+	Ended   []auth.SessionID // the user's sessions that the new session ended
 }
 
-// Life is how long the browser keeps the cookie.
+// Life returns how long the browser keeps the cookie.
 func (o *Opened) Life() time.Duration { return o.Session.AbsoluteEnd.Sub(o.Session.CreatedAt) }
 
 // Identity returns the identity of the session.
@@ -84,7 +84,7 @@ func (s *Service) derive(ctx context.Context, from, parent auth.SessionID, door 
 	return opened(cookie, session, ended, err)
 }
 
-// first is a session that begins with a cookie.
+// first returns a session that begins with a cookie.
 func (s *Service) first(cookie Cookie, door auth.Door, device auth.Device) auth.Session {
 	return auth.Session{Door: door, Device: device, AccessEnd: s.cfg.Now().Add(identityLife), Refresh: auth.RefreshState{Current: cookie.digest()}}
 }
@@ -99,7 +99,7 @@ func opened(cookie Cookie, session *auth.Session, ended []auth.SessionID, err er
 
 // Authenticate decides whether a session cookie admits its browser now:
 // [auth.ErrInvalidToken], [auth.ErrSessionRevoked] or [auth.ErrSessionReplaced] when it does
-// not. It reads the store if it has not done so for a while.
+// not. It reads the store if it has not read the session for a while.
 func (s *Service) Authenticate(ctx context.Context, value string) (*auth.Identity, error) {
 	key := digestOf(value)
 	id := s.cache.get(key)
@@ -119,8 +119,8 @@ func (s *Service) Authenticate(ctx context.Context, value string) (*auth.Identit
 	return id, nil
 }
 
-// load reads the session of a cookie. It moves the ends of the session before they pass: once
-// an hour, and more often only for sessions that may be idle for about that long.
+// load reads the session of a cookie. It extends the session before it ends: once an hour, and
+// more often only for sessions whose idle time is about that long.
 func (s *Service) load(ctx context.Context, cookie Cookie) (*auth.Identity, error) {
 	session, err := s.cfg.Sessions.Live(ctx, cookie.Session)
 	if err != nil {
@@ -139,12 +139,12 @@ func (s *Service) load(ctx context.Context, cookie Cookie) (*auth.Identity, erro
 		User: session.User, UnionID: session.UnionID, Session: session.ID, Parent: session.Parent, Browser: true, Phone: session.Phone, Risk: session.Risk,
 		Pseudonym: s.cfg.Pseudonym(session.User), IssuedAt: session.CreatedAt, Expires: earlier(session.AccessEnd, session.End()),
 	}
-	return id, s.holdParent(ctx, id, session.AccessEnd)
+	return id, s.limitToParent(ctx, id, session.AccessEnd)
 }
 
-// holdParent refuses a child whose parent has ended, and has it end with the parent. As long as
-// the child is in use, a revocation of the parent is remembered.
-func (s *Service) holdParent(ctx context.Context, child *auth.Identity, accessEnd time.Time) error {
+// limitToParent refuses a child whose parent has ended, and limits the child's identity to the
+// parent's end. While the child is in use, it keeps a revocation of the parent remembered.
+func (s *Service) limitToParent(ctx context.Context, child *auth.Identity, accessEnd time.Time) error {
 	if child.Parent == "" {
 		return nil
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/web"
 )
 
-// settle has the cache keep what it was given.
+// settle waits until the cache has stored its entries.
 func settle() { synctest.Wait() }
 
 func TestLogin(t *testing.T) {
@@ -31,18 +31,18 @@ func TestLogin(t *testing.T) {
 		}
 		again := s.login("alice")
 		if again.Cookie.Value() == opened.Cookie.Value() || again.Session.ID == opened.Session.ID {
-			t.Error("a login has the cookie or the session of another one (session fixation)")
+			t.Error("a login has the cookie or the session of an earlier login (session fixation)")
 		}
 		_, err = s.web.Login(t.Context(), auth.DoorOfficial, official, "snapshot", auth.DeviceIOS)
 		s.want("a snapshot user", err, auth.ErrSnapshotUser)
 		_, err = s.web.Login(t.Context(), auth.DoorOfficial, "wx9", "alice", auth.DeviceIOS)
-		s.want("an app that is not there", err, auth.ErrUnknownApp)
+		s.want("an unknown app", err, auth.ErrUnknownApp)
 		_, err = s.web.Login(t.Context(), auth.DoorOfficial, official, "a\r\nX: b", auth.DeviceIOS)
 		s.want("an openid that no platform issues", err, auth.ErrWeChatUnreadable)
 	})
 }
 
-// withSecretOf is a cookie that names one session and has the secret of another.
+// withSecretOf returns a cookie that names one session and has the secret of another.
 func withSecretOf(t *testing.T, session, secret *web.Opened) string {
 	t.Helper()
 	raw, err := base64.RawURLEncoding.DecodeString(secret.Cookie.Value()[4:])
@@ -53,8 +53,8 @@ func withSecretOf(t *testing.T, session, secret *web.Opened) string {
 	return "wxc_" + base64.RawURLEncoding.EncodeToString(append(id[:], raw[16:]...))
 }
 
-// TestForeignCredentials: no credential of another kind, and no cookie with another secret, opens
-// a browser session, and no cookie opens another.
+// TestForeignCredentials: a credential of another kind, or a cookie with another secret, does not
+// open a browser session, and a cookie opens no other session.
 func TestForeignCredentials(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, options{})
@@ -69,7 +69,7 @@ func TestForeignCredentials(t *testing.T) {
 		}{
 			"the secret of another session": {withSecretOf(t, alice, mallory), auth.ErrInvalidToken},
 			"a session of a mini program":   {withSecretOf(t, &ofPhone, alice), auth.ErrInvalidToken},
-			"a session that never was":      {withSecretOf(t, &gone, alice), auth.ErrSessionRevoked},
+			"a session that never existed":  {withSecretOf(t, &gone, alice), auth.ErrSessionRevoked},
 			"a refresh token":               {phone.RefreshToken, auth.ErrInvalidToken},
 			"an access token":               {phone.AccessToken, auth.ErrInvalidToken},
 			"zeros":                         {"wxc_" + base64.RawURLEncoding.EncodeToString(make([]byte, 48)), auth.ErrSessionRevoked},
@@ -95,7 +95,8 @@ func TestForeignCredentials(t *testing.T) {
 	})
 }
 
-// TestReads: a cookie costs one read on a cache miss and none on a hit. Each machine has a cache.
+// TestReads: a cookie costs one read on a cache miss and none on a hit. Each machine has its own
+// cache.
 func TestReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, options{})
@@ -125,7 +126,7 @@ func TestReads(t *testing.T) {
 			s.want("junk", err, auth.ErrInvalidToken)
 		}
 		wantCalls("junk", 0, 0)
-		// A refusal is not kept: a login that another machine just wrote is seen.
+		// A refusal is not cached: a login that another machine just wrote is found.
 		s.store.failing.Store(true)
 		other := s.login("bob")
 		s.want("while the store is down", s.authenticate(other), auth.ErrStoreUnavailable)
@@ -135,7 +136,7 @@ func TestReads(t *testing.T) {
 	})
 }
 
-// TestSlidingEnd has a browser send a request every minute for a week, and then leaves it alone.
+// TestSlidingEnd sends a request every minute for a week, and then none.
 func TestSlidingEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, options{})
@@ -151,14 +152,14 @@ func TestSlidingEnd(t *testing.T) {
 		if reads, writes := s.store.take(); writes < 120 || writes > 7*24 || reads > 7*24*30 {
 			t.Errorf("a week of use cost %d writes, want one an hour, and %d reads", writes, reads)
 		}
-		time.Sleep(testIdle - 2*time.Hour) // the end was moved up to an hour ago, and the last use was just now
+		time.Sleep(testIdle - 2*time.Hour) // the end was extended up to an hour ago, and the last use was just now
 		s.want("before the idle end", s.authenticate(opened), nil)
 		time.Sleep(testIdle)
 		s.want("after the idle end", s.authenticate(opened), auth.ErrSessionRevoked)
 	})
 }
 
-// TestShortIdle: sessions that may be idle for less than an hour live on while they are used.
+// TestShortIdle: sessions whose idle time is less than an hour stay alive while they are used.
 func TestShortIdle(t *testing.T) {
 	for _, idle := range []time.Duration{4 * time.Minute, 20 * time.Minute, time.Hour, 70 * time.Minute} {
 		synctest.Test(t, func(t *testing.T) {
@@ -176,7 +177,7 @@ func TestShortIdle(t *testing.T) {
 	}
 }
 
-// TestAbsoluteEnd: use does not move it, and a cached identity ends with it.
+// TestAbsoluteEnd: use does not change the absolute end, and a cached identity ends with it.
 func TestAbsoluteEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, options{})
@@ -193,8 +194,8 @@ func TestAbsoluteEnd(t *testing.T) {
 	})
 }
 
-// TestRevocations: whatever ends a session ends its cached cookie at once, on every machine, however
-// long the browser was idle before.
+// TestRevocations: however a session ends, its cached cookie is refused at once, on every machine,
+// however long the browser was idle before.
 func TestRevocations(t *testing.T) {
 	ends := map[string]struct {
 		end  func(*site, *auth.Identity) error
@@ -232,7 +233,7 @@ func TestRevocations(t *testing.T) {
 				}
 				settle()
 				s.must(test.end(s, id))
-				for range 20 { // for as long as it could be in a cache, and after
+				for range 20 { // as long as it could be in a cache, and longer
 					for _, machine := range machines {
 						_, err := machine.Authenticate(t.Context(), opened.Cookie.Value())
 						s.want(name, err, test.want)
@@ -245,7 +246,7 @@ func TestRevocations(t *testing.T) {
 	}
 }
 
-// TestOtherUsersStay: a logout of all ends the user's sessions of this app alone.
+// TestOtherUsersStay: a logout of all ends only the user's sessions of this app.
 func TestOtherUsersStay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, options{})
@@ -261,7 +262,7 @@ func TestOtherUsersStay(t *testing.T) {
 	})
 }
 
-// TestStreamsEnd: an open response of a browser ends when its session is revoked, or the parent.
+// TestStreamsEnd: an open response of a browser ends when its session or the parent is revoked.
 func TestStreamsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, options{})

@@ -17,12 +17,12 @@ const (
 	// user may have to find a phone. WeChat's code is valid for 5 minutes.
 	StateLife = 10 * time.Minute
 	// stateBytes is the length of a state. WeChat returns at most 128 letters and digits, so
-	// a state is random, and its login is in a cookie.
+	// a state is random, and its login is stored in a cookie.
 	stateBytes = 16
 	stateChars = 2 * stateBytes
 )
 
-// State is a login at WeChat that is under way.
+// State is a login at WeChat that is in progress.
 type State struct {
 	App    auth.AppID `json:"a"`
 	Door   auth.Door  `json:"d"`
@@ -30,8 +30,9 @@ type State struct {
 	Until  time.Time  `json:"u"`
 }
 
-// ErrState is a state that this browser did not begin a login with, or that is expired or
-// used. This stops login CSRF: an attacker who sends a victim the last URL of their own login.
+// ErrState means that this browser did not begin a login with the state, or that the state is
+// expired or used. This stops login CSRF: an attacker who sends a victim the last URL of their
+// own login.
 var ErrState = auth.ErrLoginState
 
 // ValidState reports whether a text has the form of a state.
@@ -40,8 +41,8 @@ func ValidState(state string) bool {
 	return err == nil && len(raw) == stateBytes && len(state) == stateChars
 }
 
-// NewState returns a state for the URL of WeChat's sign-in, and the sealed login for a cookie
-// of the browser, which binds the state to it.
+// NewState returns a state for the URL of WeChat's sign-in, and the sealed login for a cookie of
+// the browser, which binds the state to the browser.
 func (s *Service) NewState(login State) (state, sealed string, err error) {
 	raw := make([]byte, stateBytes)
 	_, _ = rand.Read(raw) // never fails: crypto/rand.Read
@@ -55,7 +56,7 @@ func (s *Service) NewState(login State) (state, sealed string, err error) {
 	return state, strictBase64.EncodeToString(box), err
 }
 
-// OpenState returns the login of a state and of the cookie that came with it: [ErrState].
+// OpenState returns the login of a state and of the cookie that was sent with it: [ErrState].
 func (s *Service) OpenState(state, sealed string) (State, error) {
 	if !ValidState(state) {
 		return State{}, fmt.Errorf("%w: it is malformed", ErrState)
@@ -78,8 +79,8 @@ func (s *Service) OpenState(state, sealed string) (State, error) {
 	return login, nil
 }
 
-// SpendState marks a state as used, before its code is exchanged: [ErrState] if it is. A
-// browser that deletes the cookie does so too late for a request that was sent twice.
+// SpendState marks a state as used, before its code is exchanged: [ErrState] if it is used. The
+// browser also deletes the cookie, but too late for a request that was sent twice.
 func (s *Service) SpendState(ctx context.Context, state string, login State) error {
 	err := s.cfg.Records.Add(ctx, recordID(purposeState, state), nil, login.Until)
 	if errors.Is(err, ErrRecordExists) {

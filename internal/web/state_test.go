@@ -27,7 +27,7 @@ func (s *site) openState(state, sealed string) error {
 	return err
 }
 
-// TestStates: a state is accepted with the cookie of its own login alone.
+// TestStates: a state is accepted only with the cookie of its own login.
 func TestStates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, options{})
@@ -58,7 +58,7 @@ func TestStates(t *testing.T) {
 	})
 }
 
-// TestStateIsNotATicket: what is sealed for one purpose is not read as another.
+// TestStateIsNotATicket: data sealed for one purpose cannot be used for another.
 func TestStateIsNotATicket(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, options{})
@@ -70,8 +70,8 @@ func TestStateIsNotATicket(t *testing.T) {
 	})
 }
 
-// TestStateIsSpentOnce: of several requests with one state and one cookie, on two machines,
-// one gets to exchange its code.
+// TestStateIsSpentOnce: of several requests with one state and one cookie, on two machines, one
+// can exchange its code.
 func TestStateIsSpentOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, options{})
@@ -96,7 +96,7 @@ func TestStateIsSpentOnce(t *testing.T) {
 		if spent.Load() != 1 {
 			t.Errorf("the state was spent %d times", spent.Load())
 		}
-		// The record of its use is there as long as the state could be used.
+		// The record of the use exists as long as the state could be used.
 		time.Sleep(web.StateLife - time.Second)
 		login, err := s.web.OpenState(state, sealed)
 		s.must(err)
@@ -104,7 +104,7 @@ func TestStateIsSpentOnce(t *testing.T) {
 	})
 }
 
-// FuzzOpenState: nothing but a pair that NewState returned is a login.
+// FuzzOpenState: only a pair that NewState returned is a login.
 func FuzzOpenState(f *testing.F) {
 	s := newSite(f, options{})
 	state, sealed := s.newState()

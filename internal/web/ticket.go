@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// TicketLife is how long a ticket is valid: the time in which a web-view opens.
+	// TicketLife is how long a ticket is valid: long enough for a web-view to open.
 	TicketLife = time.Minute
 	// ticketPrefix lets secret scanners find a leaked ticket.
 	ticketPrefix = "wxt_"
@@ -19,10 +19,11 @@ const (
 	ticketChars  = 43 // of ticketBytes in base64url
 )
 
-// ErrTicket is a ticket that does not exist, is expired, was used, or whose session has ended.
+// ErrTicket means that a ticket does not exist, is expired or was used, or that its session has
+// ended.
 var ErrTicket = auth.ErrTicketInvalid
 
-// Ticket carries the login of a mini program into a web-view.
+// Ticket transfers the login of a mini program to a web-view.
 type Ticket struct {
 	Session auth.SessionID `json:"s"` // of the mini program
 	User    auth.User      `json:"u"`
@@ -33,8 +34,8 @@ type Ticket struct {
 	stored []byte
 }
 
-// NewTicket returns a ticket for the bearer of a mini program's token, which is good for one
-// session of a browser within [TicketLife].
+// NewTicket returns a ticket for the bearer of a mini program's token. It is valid for one
+// browser session, within [TicketLife].
 func (s *Service) NewTicket(ctx context.Context, id *auth.Identity, from Client) (string, error) {
 	if id.Browser {
 		return "", fmt.Errorf("%w: a ticket of a browser session", auth.ErrForbidden)
@@ -58,14 +59,14 @@ func (s *Service) Ticket(ctx context.Context, text string) (*Ticket, error) {
 	return ticket, nil
 }
 
-// Fits reports whether a browser may spend the ticket without a question: it seems to be on
-// the phone that the ticket is of, and no other user is logged in. This stops an attacker who
-// sends a victim the link of their own ticket, so that the victim uses the attacker's account.
+// Fits reports whether a browser may spend the ticket without asking the user: it seems to be on
+// the ticket's phone, and no other user is logged in. This stops an attacker who sends a victim
+// the link of their own ticket, so that the victim uses the attacker's account.
 func (t *Ticket) Fits(from Client, present *auth.Identity) bool {
 	return t.From == from && (present == nil || present.User == t.User)
 }
 
-// Enter spends a ticket and begins a session, which ends with that of the mini program:
+// Enter spends a ticket and begins a session, which ends with the mini program's session:
 // [ErrTicket].
 func (s *Service) Enter(ctx context.Context, t *Ticket, device auth.Device) (*Opened, error) {
 	if err := s.remove(ctx, purposeTicket, t.text, t.stored); err != nil {
@@ -75,13 +76,13 @@ func (s *Service) Enter(ctx context.Context, t *Ticket, device auth.Device) (*Op
 	return opened, gone(ErrTicket, err)
 }
 
-// gone adds a class to an error that says that something ended.
+// gone adds a class to an error which means that something has ended.
 func gone(class, err error) error {
 	switch {
 	case errors.Is(err, ErrNoRecord), errors.Is(err, ErrRecordChanged):
 		return fmt.Errorf("%w: %w", class, err)
 	case errors.Is(err, auth.ErrSessionRevoked), errors.Is(err, auth.ErrSessionReplaced):
-		// The class of err would say that the session of the request has ended.
+		// Wrapping err would report that the session of the request has ended.
 		return fmt.Errorf("%w: %v", class, err) //nolint:errorlint // see above
 	}
 	return err

@@ -37,11 +37,11 @@ func TestTickets(t *testing.T) {
 			t.Errorf("the ticket is %+v", ticket)
 		}
 		_, err = s.enter(text)
-		s.want("a look does not spend it", err, nil)
+		s.want("reading does not spend it", err, nil)
 		_, err = s.enter(text)
-		s.want("a second time", err, web.ErrTicket)
+		s.want("spent again", err, web.ErrTicket)
 		_, err = s.web.Enter(t.Context(), ticket, auth.DeviceIOS)
-		s.want("a second time, looked at before", err, web.ErrTicket)
+		s.want("spent again, read before", err, web.ErrTicket)
 
 		late := newTicket()
 		time.Sleep(web.TicketLife - time.Second)
@@ -67,13 +67,13 @@ func TestTickets(t *testing.T) {
 			_, err = s.enter(text)
 			s.want(name, err, web.ErrTicket)
 			if errors.Is(err, auth.ErrSessionRevoked) {
-				t.Errorf("%s: %v is of two classes", name, err)
+				t.Errorf("%s: %v has two classes", name, err)
 			}
 		}
 	})
 }
 
-// TestTicketIsSpentOnce: by one of several browsers, on two machines.
+// TestTicketIsSpentOnce: of several browsers, on two machines, one can spend a ticket.
 func TestTicketIsSpentOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSite(t, options{})
@@ -112,13 +112,13 @@ func TestTicketFits(t *testing.T) {
 		present *auth.Identity
 		want    bool
 	}{
-		"the phone of the ticket":          {onPhone, nil, true},
-		"and its user":                     {onPhone, &auth.Identity{User: mallory}, true},
-		"another user":                     {onPhone, &auth.Identity{User: alice}, false},
-		"a user of that name, another app": {onPhone, &auth.Identity{User: auth.User{App: official, OpenID: "mallory"}}, false},
-		"another address":                  {web.Client{Device: onPhone.Device, Address: "192.0.2.2"}, nil, false},
-		"another device":                   {web.Client{Device: auth.DeviceAndroid, Address: onPhone.Address}, nil, false},
-		"nothing known":                    {web.Client{}, nil, false},
+		"the ticket's phone":          {onPhone, nil, true},
+		"the ticket's phone and user": {onPhone, &auth.Identity{User: mallory}, true},
+		"another user":                {onPhone, &auth.Identity{User: alice}, false},
+		"same openid, another app":    {onPhone, &auth.Identity{User: auth.User{App: official, OpenID: "mallory"}}, false},
+		"another address":             {web.Client{Device: onPhone.Device, Address: "192.0.2.2"}, nil, false},
+		"another device":              {web.Client{Device: auth.DeviceAndroid, Address: onPhone.Address}, nil, false},
+		"nothing known":               {web.Client{}, nil, false},
 	} {
 		if got := ticket.Fits(test.from, test.present); got != test.want {
 			t.Errorf("%s: %t", name, got)

@@ -1,5 +1,5 @@
 // Package boltbudget keeps the counts of budgets in the bbolt file of the session store, which
-// one process has open.
+// a single process has open.
 package boltbudget
 
 import (
@@ -13,13 +13,13 @@ import (
 	"github.com/wxgate/wxgate/internal/budget"
 )
 
-// bucket has name -> count in JSON. It is made when it is first needed.
+// bucket has name -> count in JSON. It is created when first needed.
 var bucket = []byte("budgets")
 
-// File is what counts need of the session store's file.
+// File is the part of the session store's file that counts need.
 type File interface {
 	View(ctx context.Context, fn func(*bbolt.Tx) error) error
-	// Update has fn change the file in a transaction that is on the disk when it returns nil.
+	// Update calls fn to change the file in a transaction that is on the disk when it returns nil.
 	Update(ctx context.Context, fn func(*bbolt.Tx) error) error
 }
 

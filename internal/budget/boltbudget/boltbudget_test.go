@@ -30,7 +30,7 @@ func TestConformance(t *testing.T) {
 	budgettest.Conform(t, func(testing.TB) budget.Store { return boltbudget.New(file) })
 }
 
-// TestReopen: a process counts on where the one before it ended, after a compaction too.
+// TestReopen: a process continues the count of the previous one, also after a compaction.
 func TestReopen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "wxgate.db")
 	file := openFile(t, path)
@@ -45,7 +45,7 @@ func TestReopen(t *testing.T) {
 	budgettest.Reserve(t, boltbudget.New(file), "a", false)
 }
 
-// TestUpgrade: counts are there after a file of an older schema was rewritten.
+// TestUpgrade: counts are present after a file of an older schema was rewritten.
 func TestUpgrade(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "older.db")
 	sessiontest.CopyFile(t, "../../session/bolt/testdata/schema2.db", path)
@@ -58,7 +58,7 @@ func TestUpgrade(t *testing.T) {
 	budgettest.Want(t, boltbudget.New(file), "a", 1)
 }
 
-// TestDamaged: a count that cannot be read refuses the call.
+// TestDamaged: if a count cannot be read, the call is refused.
 func TestDamaged(t *testing.T) {
 	file := openFile(t, filepath.Join(t.TempDir(), "wxgate.db"))
 	defer func() { sessiontest.Must(t, file.Close()) }()

@@ -1,4 +1,4 @@
-// Package budgettest has the tests of every store of budgets.
+// Package budgettest has the tests that every store of budgets must pass.
 package budgettest
 
 import (
@@ -10,10 +10,10 @@ import (
 	"github.com/wxgate/wxgate/internal/budget"
 )
 
-// Rate has a window that does not end during a test, but on one day of 2027.
+// Rate has a window that does not end during a test, except on one day of 2027.
 var Rate = budget.Rate{Calls: 3, Per: budget.MaxPer}
 
-// Conform tests a store. open returns a new machine of one store, which is empty at first.
+// Conform tests a store. open opens the same store, initially empty, on another machine.
 func Conform(t *testing.T, open func(t testing.TB) budget.Store) {
 	t.Helper()
 	t.Run("count", func(t *testing.T) { count(t, open(t)) })
@@ -22,7 +22,7 @@ func Conform(t *testing.T, open func(t testing.TB) budget.Store) {
 	t.Run("race", func(t *testing.T) { race(t, open(t), open(t)) })
 }
 
-// Want fails the test unless the window of a name has so many calls, and returns it.
+// Want fails the test unless the window of a name has the given number of calls, and returns it.
 func Want(t testing.TB, s budget.Store, name string, used int) budget.Window {
 	t.Helper()
 	w, err := s.Current(t.Context(), name, Rate)
@@ -35,7 +35,7 @@ func Want(t testing.TB, s budget.Store, name string, used int) budget.Window {
 	return w
 }
 
-// Reserve reserves one call, which must be admitted or refused.
+// Reserve reserves one call, which must be admitted if ok, and refused otherwise.
 func Reserve(t testing.TB, s budget.Store, name string, ok bool) budget.Reserved {
 	t.Helper()
 	r, err := s.Reserve(t.Context(), name, Rate)
@@ -52,8 +52,8 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// count: as many calls are admitted as the rate has, and one more for each that is returned to
-// the window that it is of.
+// count: as many calls are admitted as the rate allows, and one more for each call that is
+// returned to its own window.
 func count(t *testing.T, s budget.Store) {
 	t.Helper()
 	w := Want(t, s, "count", 0)
@@ -64,7 +64,7 @@ func count(t *testing.T, s budget.Store) {
 	}
 	Reserve(t, s, "count", false)
 	Want(t, s, "count", 3)
-	must(t, s.Return(t.Context(), "count", Rate, w.Begin.Add(-Rate.Per))) // of the last window
+	must(t, s.Return(t.Context(), "count", Rate, w.Begin.Add(-Rate.Per))) // of the previous window
 	Reserve(t, s, "count", false)
 	must(t, s.Return(t.Context(), "count", Rate, w.Begin))
 	Want(t, s, "count", 2)
@@ -76,7 +76,7 @@ func count(t *testing.T, s budget.Store) {
 	Want(t, s, "count", 0)
 }
 
-// names: each name has a count, and a count of another rate is compared with that rate.
+// names: each name has its own count, and a count is compared with the current rate.
 func names(t *testing.T, s budget.Store) {
 	t.Helper()
 	for range Rate.Calls {
@@ -92,7 +92,7 @@ func names(t *testing.T, s budget.Store) {
 	Reserve(t, s, "one", false)
 }
 
-// report: of all machines one is the first, also when calls are made and returned between.
+// report: only one machine is the first, even if calls are made and returned in between.
 func report(t *testing.T, s, other budget.Store) {
 	t.Helper()
 	w := Reserve(t, s, "report", true)
@@ -105,13 +105,13 @@ func report(t *testing.T, s, other budget.Store) {
 		Reserve(t, other, "report", true)
 	}
 	if first, err := s.Report(t.Context(), "report", Rate, w.Begin.Add(-Rate.Per)); err != nil || first {
-		t.Errorf("the last window: %t, %v", first, err)
+		t.Errorf("the previous window: %t, %v", first, err)
 	}
 	Want(t, s, "report", 1)
 }
 
 // race: two machines that reserve and return at once are admitted exactly as often as the rate
-// says.
+// allows.
 func race(t *testing.T, machines ...budget.Store) {
 	t.Helper()
 	const each, rounds = 4, 5

@@ -1,5 +1,5 @@
 // Package redisbudget keeps the counts of budgets in Redis, for any number of machines. Each
-// step is one script, which uses the clock of Redis: machines need not agree on theirs.
+// step is one script, which uses the clock of Redis: the clocks of machines may differ.
 package redisbudget
 
 import (
@@ -14,8 +14,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/redis/connection"
 )
 
-// The scripts. They use only commands that the session store uses, so that an ACL user needs no
-// further right.
+// The scripts. They use only commands that the session store uses, so that the ACL user needs no
+// additional right.
 var (
 	//go:embed lua/common.lua
 	common string
@@ -45,7 +45,7 @@ func New(redis *connection.Connection, prefix string) *Store {
 	return &Store{redis: redis, prefix: prefix}
 }
 
-// call is the key of a count, and the arguments that all scripts begin with.
+// call returns the key of a count, and the arguments that all scripts begin with.
 func (s *Store) call(name string, rate budget.Rate, more ...int64) (keys, args []string) {
 	for _, n := range append([]int64{rate.Per.Milliseconds(), rate.Offset().Milliseconds()}, more...) {
 		args = append(args, strconv.FormatInt(n, 10))
@@ -68,14 +68,14 @@ func (s *Store) Reserve(ctx context.Context, name string, rate budget.Rate) (bud
 	return budget.Reserved{Window: window(rate, reply), OK: reply[2] == 1}, nil
 }
 
-// window reads when a window began, in ms, and how many calls it has.
+// window converts when a window began, in ms, and how many calls it has.
 func window(rate budget.Rate, reply []int64) budget.Window {
 	begin := time.UnixMilli(reply[0])
 	return budget.Window{Count: budget.Count{Begin: begin, Used: int(reply[1])}, End: begin.Add(rate.Per)}
 }
 
-// Return implements [budget.Store]. It does not wait for replicas: a call that a failover counts
-// again is one too many, and not one too few.
+// Return implements [budget.Store]. It does not wait for replicas: if a failover loses the
+// return, one call too many is counted, and not one too few.
 func (s *Store) Return(ctx context.Context, name string, rate budget.Rate, begin time.Time) error {
 	keys, args := s.call(name, rate, begin.UnixMilli())
 	if err := s.redis.Run(ctx, scriptReturn, keys, args).Error(); err != nil {

@@ -25,8 +25,8 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// TestWindows: a count of an earlier window, or of one that a wrong clock began, is forgotten,
-// and one of the next window goes on. Every count expires.
+// TestWindows: a count of an earlier window, or of a wrong clock, is forgotten, and the count of
+// the next window continues. Every count expires.
 func TestWindows(t *testing.T) {
 	conn, prefix := redistest.Connect(t, redistest.Database(t))
 	s, per := redisbudget.New(conn, prefix), budgettest.Rate.Per
@@ -53,7 +53,7 @@ func TestWindows(t *testing.T) {
 	}
 }
 
-// TestDown: a Redis that is down, or has no memory left, is an unavailable store.
+// TestDown: if Redis is down, or has no free memory, the store is unavailable.
 func TestDown(t *testing.T) {
 	server := sessiontest.StartRedis(t)
 	conn, prefix := redistest.Connect(t, redis.Config{Addresses: []string{server.Addr}})

@@ -1,5 +1,5 @@
-// Package boltqueue keeps queues in the bbolt file of the session store, which one process
-// has open.
+// Package boltqueue keeps queues in the bbolt file of the session store, which a single
+// process has open.
 package boltqueue
 
 import (
@@ -13,13 +13,13 @@ import (
 	"github.com/wxgate/wxgate/internal/queue"
 )
 
-// The buckets, which are made when they are first needed:
+// The buckets, which are created when first needed:
 //
 //	queue       kind, NUL, place -> entry in JSON, with its payload sealed
-//	queue-dead  the same of dead letters
+//	queue-dead  the same for dead letters
 //	queue-seen  kind, NUL, time, ID -> nothing, for each ID that is remembered
 //
-// A place is 8 bytes, big endian; a time is as many, of Unix nanoseconds.
+// A place is 8 bytes, big endian; a time is 8 bytes of Unix nanoseconds.
 var (
 	bucketLive = []byte("queue")
 	bucketDead = []byte("queue-dead")
@@ -31,11 +31,11 @@ const (
 	timeBytes  = 8
 )
 
-// File is what a queue needs of the session store's file.
+// File is the part of the session store's file that a queue needs.
 type File interface {
 	View(ctx context.Context, fn func(*bbolt.Tx) error) error
-	// Update has fn change the file in a transaction that no session's write is part of:
-	// a queue that cannot be written must not have a logout fail.
+	// Update calls fn to change the file in a transaction without writes of sessions: a
+	// queue that cannot be written must not make a logout fail.
 	Update(ctx context.Context, fn func(*bbolt.Tx) error) error
 }
 
@@ -50,7 +50,7 @@ type journal struct {
 	kind []byte // with NUL
 }
 
-// Load implements [queue.Journal]. It skips what a newer version of wxgate may have written.
+// Load implements [queue.Journal]. It skips entries that only a newer version of wxgate can read.
 func (j journal) Load(ctx context.Context) (kept queue.Kept, err error) {
 	err = j.file.View(ctx, func(tx *bbolt.Tx) error {
 		kept = queue.Kept{Live: j.entries(tx.Bucket(bucketLive)), Dead: j.entries(tx.Bucket(bucketDead)), Seen: j.seen(tx.Bucket(bucketSeen))}
@@ -59,7 +59,7 @@ func (j journal) Load(ctx context.Context) (kept queue.Kept, err error) {
 	return kept, err
 }
 
-// entries reads the entries of the kind; none if there is no such bucket.
+// entries reads the entries of the kind; none if the bucket does not exist.
 func (j journal) entries(bucket *bbolt.Bucket) (entries []*queue.Entry) {
 	if bucket == nil {
 		return nil

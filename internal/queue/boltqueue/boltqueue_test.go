@@ -41,7 +41,7 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// TestReopen: what a process left is there for the next one, after a compaction too.
+// TestReopen: the next process finds what the previous one left, also after a compaction.
 func TestReopen(t *testing.T) {
 	queuetest.Survive(t, func(t testing.TB, limits queue.Limits) (queue.Store, func() queue.Store) {
 		path := filepath.Join(t.TempDir(), "wxgate.db")
@@ -61,7 +61,7 @@ func TestReopen(t *testing.T) {
 	})
 }
 
-// TestUpgrade: what waits in a file of an older schema, and its dead letters, are there after
+// TestUpgrade: the entries and dead letters of a file with an older schema are present after
 // the file was rewritten.
 func TestUpgrade(t *testing.T) {
 	for _, schema := range []string{"schema1", "schema2"} {
@@ -104,7 +104,7 @@ func moveQueues(t testing.TB, from, to string) {
 	sessiontest.Must(t, target.Close())
 }
 
-// TestKinds: two queues in one file know nothing of each other.
+// TestKinds: two queues in one file do not affect each other.
 func TestKinds(t *testing.T) {
 	file := openFile(t, filepath.Join(t.TempDir(), "wxgate.db"))
 	defer closeFile(t, file)

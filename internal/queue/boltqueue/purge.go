@@ -39,7 +39,7 @@ func (j journal) PurgeRest(ctx context.Context, until time.Time) error {
 	})
 }
 
-// old returns the keys of other kinds whose time is until a time.
+// old returns the keys of other kinds whose time is not after until.
 func (j journal) old(bucket *bbolt.Bucket, seen bool, until time.Time) (keys [][]byte) {
 	cursor := bucket.Cursor()
 	for k, v := cursor.First(); k != nil; k, v = cursor.Next() {
@@ -52,11 +52,11 @@ func (j journal) old(bucket *bbolt.Bucket, seen bool, until time.Time) (keys [][
 	return keys
 }
 
-// timeOf returns the time of an entry, or of an ID that is remembered; the zero time of what
-// cannot be read.
+// timeOf returns the time of an entry, or of a remembered ID; the zero time if it cannot be
+// read.
 func timeOf(rest, value []byte, seen bool) (at time.Time) {
 	if seen && len(rest) > timeBytes {
-		return time.Unix(0, int64(binary.BigEndian.Uint64(rest))) //nolint:gosec // G115: a time of ours
+		return time.Unix(0, int64(binary.BigEndian.Uint64(rest))) //nolint:gosec // G115: the inverse of seenKey
 	}
 	e := new(queue.Entry)
 	if !seen && json.Unmarshal(value, e) == nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// TestPurgeRest: what a queue that is no longer configured has left is deleted by another one
-// when it is old, and nothing that is younger.
+// TestPurgeRest: old entries of a queue that is no longer configured are deleted by another
+// queue; newer ones are not.
 func TestPurgeRest(t *testing.T) {
 	file := openFile(t, filepath.Join(t.TempDir(), "wxgate.db"))
 	defer closeFile(t, file)

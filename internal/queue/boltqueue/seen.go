@@ -11,7 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/queue"
 )
 
-// seen reads the IDs that the kind remembers, oldest first; none if there is no such bucket.
+// seen reads the remembered IDs of the kind, oldest first; none if the bucket does not exist.
 func (j journal) seen(bucket *bbolt.Bucket) (ids []queue.Seen) {
 	if bucket == nil {
 		return nil
@@ -19,7 +19,7 @@ func (j journal) seen(bucket *bbolt.Bucket) (ids []queue.Seen) {
 	cursor := bucket.Cursor()
 	for k, _ := cursor.Seek(j.kind); bytes.HasPrefix(k, j.kind) && len(k) > len(j.kind)+timeBytes; k, _ = cursor.Next() {
 		at, id := k[len(j.kind):len(j.kind)+timeBytes], k[len(j.kind)+timeBytes:]
-		ids = append(ids, queue.Seen{ID: string(id), At: time.Unix(0, int64(binary.BigEndian.Uint64(at)))}) //nolint:gosec // G115: a time of ours
+		ids = append(ids, queue.Seen{ID: string(id), At: time.Unix(0, int64(binary.BigEndian.Uint64(at)))}) //nolint:gosec // G115: the inverse of seenKey
 	}
 	return ids
 }

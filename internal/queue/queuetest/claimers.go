@@ -24,7 +24,7 @@ func (d *Deliveries) Reached(n int) bool {
 	return d.count >= n
 }
 
-// Begin notes that the delivery of the nth entry of an order begins.
+// Begin records that the delivery of the nth entry of an order begins.
 func (d *Deliveries) Begin(t testing.TB, order string, n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -40,7 +40,7 @@ func (d *Deliveries) Begin(t testing.TB, order string, n int) {
 	d.under[order], d.last[order] = true, n
 }
 
-// End notes that a delivery has ended. It must be called before the store knows.
+// End records that a delivery has ended. It must be called before the store is updated.
 func (d *Deliveries) End(order string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -48,7 +48,7 @@ func (d *Deliveries) End(order string) {
 	d.count++
 }
 
-// testClaimers: many claim at once, and each order is delivered by one at a time.
+// testClaimers: many claim at once, but each order is delivered by one claimer at a time.
 func testClaimers(t *testing.T, open Open) {
 	const orders, each, claimers = 5, 20, 8
 	s := open(t, roomy)
@@ -75,7 +75,7 @@ func deliverAll(t testing.TB, s queue.Store, d *Deliveries, n int) {
 			return
 		}
 		if e == nil {
-			continue // the others have all orders
+			continue // other claimers have all orders
 		}
 		var o, place int
 		if _, err := fmt.Sscanf(e.ID, "%d-%d", &o, &place); err != nil {

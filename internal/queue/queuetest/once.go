@@ -18,8 +18,7 @@ func once(t testing.TB, s queue.Store, e *queue.Entry, within time.Duration) (ad
 	return added
 }
 
-// testOnce: an entry is added once: while it waits, after it was delivered, and as a dead
-// letter.
+// testOnce: an entry is added once, whether it waits, was delivered, or is a dead letter.
 func testOnce(t *testing.T, open Open) {
 	s := open(t, roomy)
 	if !once(t, s, entry("a", "a1"), time.Hour) || once(t, s, entry("a", "a1"), time.Hour) {
@@ -40,7 +39,7 @@ func testOnce(t *testing.T, open Open) {
 	wantDead(t, s, "b1")
 }
 
-// testOnceExpires: an ID is forgotten after its time, and then the entry is added again.
+// testOnceExpires: an ID is forgotten after its time, and then the entry can be added again.
 func testOnceExpires(t *testing.T, open Open) {
 	s := open(t, roomy)
 	for range 3 {
@@ -52,7 +51,7 @@ func testOnceExpires(t *testing.T, open Open) {
 	}
 }
 
-// testOnceFull: what does not fit is not remembered.
+// testOnceFull: an entry that does not fit is not remembered.
 func testOnceFull(t *testing.T, open Open) {
 	s := open(t, queue.Limits{Entries: 1, Bytes: 1 << 20, Dead: 1, Seen: 100})
 	once(t, s, entry("a", "a1"), time.Hour)
@@ -63,11 +62,11 @@ func testOnceFull(t *testing.T, open Open) {
 	}
 	must(t, s.Done(t.Context(), claim(t, s, "a1")))
 	if !once(t, s, entry("a", "a2"), time.Hour) {
-		t.Error("what did not fit before is not added where there is room")
+		t.Error("an entry that did not fit before is not added although there is room")
 	}
 }
 
-// testOnceLimit: beyond their number, the oldest ID is forgotten.
+// testOnceLimit: beyond the maximum number, the oldest ID is forgotten.
 func testOnceLimit(t *testing.T, open Open) {
 	limits := roomy
 	limits.Seen = 3
@@ -89,11 +88,11 @@ func testOnceLimit(t *testing.T, open Open) {
 		}
 	}
 	if !add("a1") {
-		t.Error("the oldest was not forgotten")
+		t.Error("the oldest ID was not forgotten")
 	}
 }
 
-// testOnceTogether: of many that add one entry at once, one does.
+// testOnceTogether: of many callers that add one entry at once, one succeeds.
 func testOnceTogether(t *testing.T, open Open) {
 	s := open(t, roomy)
 	var added atomic.Int32

@@ -41,18 +41,18 @@ func Conform(t *testing.T, open Open) {
 	}
 }
 
-// roomy are limits that no test reaches by accident.
+// roomy are limits that the tests do not reach.
 var roomy = queue.Limits{Entries: 1000, Bytes: 1 << 20, Dead: 10, Seen: 100}
 
 // longLease does not end within a test.
 const longLease = time.Minute
 
-// entry is an entry of an order; its ID is unique in the test.
+// entry returns an entry of an order; its ID is unique in the test.
 func entry(order, id string) *queue.Entry {
 	return &queue.Entry{ID: id, Order: order, Payload: []byte("sealed " + id), Enqueued: now()}
 }
 
-// now is a time that survives being stored.
+// now returns a time that does not change when it is stored.
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 func appendAll(t testing.TB, s queue.Store, entries ...*queue.Entry) {
@@ -63,7 +63,7 @@ func appendAll(t testing.TB, s queue.Store, entries ...*queue.Entry) {
 	}
 }
 
-// claim returns the entry that is due, which must be the one with an ID.
+// claim claims the entry that is due, which must be the one with the given ID.
 func claim(t testing.TB, s queue.Store, id string) *queue.Entry {
 	t.Helper()
 	e, _, err := s.Claim(t.Context(), longLease)
@@ -117,7 +117,7 @@ func eventually(t testing.TB, what string, done func() bool) {
 	}
 }
 
-// testOrder: entries of one order come one after another, and others between them.
+// testOrder: entries of one order are delivered one after another; other orders may come between.
 func testOrder(t *testing.T, open Open) {
 	s := open(t, roomy)
 	if wait := claimNothing(t, s); wait <= 0 {
@@ -140,7 +140,7 @@ func testOrder(t *testing.T, open Open) {
 	wantStatus(t, s, 0, 0)
 }
 
-// testTwice: an entry whose storing was repeated is in the queue once.
+// testTwice: an entry that is appended again is in the queue once.
 func testTwice(t *testing.T, open Open) {
 	s := open(t, roomy)
 	appendAll(t, s, entry("a", "a1"))
@@ -150,7 +150,7 @@ func testTwice(t *testing.T, open Open) {
 	claim(t, s, "a2")
 }
 
-// testLimits: what does not fit is not added, and there is room again once an entry was
+// testLimits: an entry that does not fit is not added; there is room again after an entry was
 // delivered.
 func testLimits(t *testing.T, open Open) {
 	size := entry("a", "00").Size()
@@ -172,7 +172,7 @@ func testLimits(t *testing.T, open Open) {
 			}
 			must(t, s.Done(t.Context(), claim(t, s, "00")))
 			if added, err := s.Append(t.Context(), entries[3:]); err != nil || added != 1 {
-				t.Fatalf("added %d where one was delivered, %v", added, err)
+				t.Fatalf("added %d after one was delivered, %v", added, err)
 			}
 			if status := wantStatus(t, s, 3, 0); status.Bytes != 3*size {
 				t.Errorf("%d bytes, want %d", status.Bytes, 3*size)
@@ -181,8 +181,8 @@ func testLimits(t *testing.T, open Open) {
 	}
 }
 
-// testMark: one entry takes the place of what was lost until it is attempted, and the next
-// loss has another.
+// testMark: one entry replaces lost entries until it is attempted; the next loss gets another
+// entry.
 func testMark(t *testing.T, open Open) {
 	s := open(t, queue.Limits{Entries: 1, Bytes: 1 << 20, Dead: 1})
 	appendAll(t, s, entry("a", "a1"))

@@ -8,8 +8,8 @@ import (
 	"github.com/wxgate/wxgate/internal/queue"
 )
 
-// testRetry: an entry comes again when it is due, with what is known of it, and before
-// those behind it.
+// testRetry: an entry is claimed again when it is due, with its recorded attempts, and before
+// later entries of its order.
 func testRetry(t *testing.T, open Open) {
 	s := open(t, roomy)
 	appendAll(t, s, entry("a", "a1"), entry("a", "a2"))
@@ -17,9 +17,9 @@ func testRetry(t *testing.T, open Open) {
 	a1.Started, a1.Next, a1.Reason = now(), now().Add(time.Hour), "status 503"
 	must(t, s.Retry(t.Context(), a1, a1.Order))
 	if wait := claimNothing(t, s); wait <= 0 || wait > time.Hour {
-		t.Errorf("ask again in %v; it is due in an hour", wait)
+		t.Errorf("wait %v, want an hour", wait)
 	}
-	must(t, s.Done(t.Context(), a1)) // the claim's number is still the last
+	must(t, s.Done(t.Context(), a1)) // the claim's number is still current
 	a2 := claim(t, s, "a2")
 	started := now()
 	a2.Started, a2.Reason = started, "status 503"
@@ -30,7 +30,7 @@ func testRetry(t *testing.T, open Open) {
 	}
 }
 
-// testAside: an entry in another order no longer delays those that were behind it.
+// testAside: an entry that moved to another order no longer delays later entries.
 func testAside(t *testing.T, open Open) {
 	s := open(t, roomy)
 	appendAll(t, s, entry("a", "a1"), entry("a", "a2"))
@@ -53,7 +53,7 @@ func bury(t testing.TB, s queue.Store, id, reason string) {
 	must(t, s.Bury(t.Context(), e))
 }
 
-// testDead: a dead letter is listed, does not count as waiting, and delays no other.
+// testDead: a dead letter is listed, does not count as waiting, and delays no other entry.
 func testDead(t *testing.T, open Open) {
 	s := open(t, roomy)
 	appendAll(t, s, entry("a", "a1"), entry("a", "a2"))
@@ -93,7 +93,7 @@ func wantDead(t testing.TB, s queue.Store, want ...string) {
 	}
 }
 
-// testResend: dead letters begin again, with their IDs, behind all others.
+// testResend: resent dead letters are new entries with the same IDs, behind all others.
 func testResend(t *testing.T, open Open) {
 	s := open(t, roomy)
 	appendAll(t, s, entry("a", "a1"), entry("b", "b1"), entry("c", "c1"))
@@ -121,7 +121,7 @@ func wantResent(t testing.TB, s queue.Store, want int, ids ...string) {
 	}
 }
 
-// testResendFull: what does not fit stays a dead letter.
+// testResendFull: a letter that does not fit stays a dead letter.
 func testResendFull(t *testing.T, open Open) {
 	s := open(t, queue.Limits{Entries: 2, Bytes: 1 << 20, Dead: 5})
 	appendAll(t, s, entry("a", "a1"), entry("b", "b1"))
@@ -132,8 +132,8 @@ func testResendFull(t *testing.T, open Open) {
 	wantDead(t, s, "b1")
 }
 
-// testLease: an entry whose claim has ended is delivered again, and the claim settles
-// nothing any more.
+// testLease: an entry whose claim has expired is delivered again, and the old claim settles
+// nothing.
 func testLease(t *testing.T, open Open) {
 	s := open(t, roomy)
 	appendAll(t, s, entry("a", "a1"), entry("a", "a2"))
@@ -160,8 +160,7 @@ func testLease(t *testing.T, open Open) {
 	claim(t, s, "a2")
 }
 
-// testPurge: what is old is deleted, dead letters and claimed entries too, and nothing
-// else.
+// testPurge: only old entries are deleted, including dead letters and claimed entries.
 func testPurge(t *testing.T, open Open) {
 	s := open(t, roomy)
 	old := func(order, id string) *queue.Entry {
@@ -181,7 +180,7 @@ func testPurge(t *testing.T, open Open) {
 	claimAll(t, s, "b2", "d1")
 }
 
-// testStatus: the oldest entry is the one that was put in first, wherever it is.
+// testStatus: the oldest entry is the one that was put first, wherever it is.
 func testStatus(t *testing.T, open Open) {
 	s := open(t, roomy)
 	wantStatus(t, s, 0, 0)

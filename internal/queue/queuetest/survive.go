@@ -9,7 +9,7 @@ import (
 	"github.com/wxgate/wxgate/internal/queue"
 )
 
-// OpenDurable returns an empty store, and what opens it again as the next process does.
+// OpenDurable returns an empty store, and a function that opens it again as the next process does.
 type OpenDurable func(t testing.TB, limits queue.Limits) (s queue.Store, reopen func() queue.Store)
 
 // Survive tests that a store outlives its process.
@@ -41,18 +41,18 @@ func Survive(t *testing.T, open OpenDurable) {
 		t.Errorf("status %+v, was %+v", after, before)
 	}
 	wantDead(t, s, "d1")
-	third := claimAll(t, s, "c1", "e1", "l1") // a1 is due in an hour
+	third := claimAll(t, s, "c1", "e1", "l1") // a1 is not due for an hour
 	if e := third["e1"]; string(e.Payload) != "sealed e1" || e.Attempts != 3 {
 		t.Errorf("claimed %+v", e)
 	}
 	if once(t, s, entry("g", "g1"), time.Hour) {
-		t.Error("what was delivered before is added again")
+		t.Error("an entry that was delivered before is added again")
 	}
 	appendAll(t, s, entry("f", "f1"))
 	claim(t, s, "f1")
 }
 
-// claimAll claims everything that is due, which must be the entries with these IDs, in any
+// claimAll claims all entries that are due, which must be those with the given IDs, in any
 // order.
 func claimAll(t testing.TB, s queue.Store, ids ...string) map[string]*queue.Entry {
 	t.Helper()

@@ -1,11 +1,11 @@
 // Package redisqueue keeps queues in Redis, where any number of machines add to them and
 // deliver them.
 //
-// A queue is a sorted set of orders by when they are due. A machine that claims an order
-// moves its time to the end of the lease: no other machine delivers the order meanwhile, and
-// another does if the machine has died. A stream with a consumer group would not keep the
-// order: it gives the second message of a user to another machine while the first one is
-// tried again.
+// A queue is a sorted set of orders by when they are due. A machine that claims an order moves
+// its due time to the end of the lease: until then no other machine delivers the order, and
+// afterwards another one does if the machine has died. A stream with a consumer group would not
+// preserve the order: it gives a user's second message to another machine while the first one
+// is retried.
 package redisqueue
 
 import (
@@ -22,11 +22,11 @@ import (
 )
 
 const (
-	// pollEvery is how often a machine asks for messages that others have added. A machine
-	// delivers its own at once.
+	// pollEvery is how often a machine polls for messages that other machines added. A
+	// machine delivers its own messages at once.
 	pollEvery = time.Second
 
-	// keepFor is how long everything is kept if no machine is left that would delete it.
+	// keepFor is when all keys expire, in case no machine is left to delete them.
 	keepFor = 7 * 24 * time.Hour
 )
 
@@ -37,7 +37,7 @@ type Store struct {
 	keys   []string
 }
 
-// keyNames are the parts of a queue, as lua/common.lua names them. All are in one slot of a
+// keyNames are the keys of a queue, with their names in lua/common.lua. All are in one slot of a
 // Cluster.
 var keyNames = []string{"seq", "index", "due", "entries", "attempts", "times", "places", "bytes", "dead", "deadtimes", "seen"}
 
@@ -50,7 +50,7 @@ func New(redis *connection.Connection, prefix, kind string, limits queue.Limits)
 	return s
 }
 
-// The scripts. Those that settle run although memory is full: they free more than they need.
+// The scripts. Those that settle also run if memory is full: they free more than they need.
 var (
 	//go:embed lua/common.lua
 	common string
@@ -93,7 +93,7 @@ func (s *Store) write(ctx context.Context, script connection.Script, args []stri
 	return int(n), nil
 }
 
-// added is an entry as append.lua takes it.
+// added returns an entry as arguments for append.lua.
 func added(e *queue.Entry) ([]string, error) {
 	value, err := json.Marshal(e)
 	if err != nil {
@@ -169,7 +169,7 @@ func (s *Store) Claim(ctx context.Context, lease time.Duration) (e *queue.Entry,
 	return e, 0, err
 }
 
-// decode returns an entry with its place.
+// decode decodes an entry with its place.
 func decode(value, seq string) (*queue.Entry, error) {
 	e := new(queue.Entry)
 	if err := json.Unmarshal([]byte(value), e); err != nil {

@@ -41,7 +41,7 @@ func TestSurvive(t *testing.T) {
 	})
 }
 
-// TestKinds: two queues in one Redis know nothing of each other, and everything expires.
+// TestKinds: two queues in one Redis do not affect each other, and all keys expire.
 func TestKinds(t *testing.T) {
 	conn, prefix := redistest.Connect(t, redistest.Database(t))
 	for _, kind := range []string{"event", "push"} {
@@ -70,13 +70,13 @@ func TestKinds(t *testing.T) {
 	}
 }
 
-// machine is a queue of one machine, which delivers to a shared receiver.
+// machine is the queue of one machine, which delivers to a shared receiver.
 type machine struct {
 	*queue.Queue
 	stop func()
 }
 
-// start runs a machine. It ends with the test.
+// start runs a machine until the test ends.
 func start(t testing.TB, cfg redis.Config, send func(context.Context, queue.Message) error) *machine {
 	t.Helper()
 	box, err := seal.New(bytes.Repeat([]byte("k"), seal.MinSecretBytes))
@@ -95,8 +95,8 @@ func start(t testing.TB, cfg redis.Config, send func(context.Context, queue.Mess
 	return m
 }
 
-// TestMachines: several machines put in and deliver at once. No two deliver a message of a
-// user at once, each user's messages come in order, and all are delivered once.
+// TestMachines: several machines put and deliver messages at once. No two messages of a user are
+// delivered at once, each user's messages come in order, and each is delivered once.
 func TestMachines(t *testing.T) {
 	const users, each, machines = 10, 15, 3
 	cfg := redistest.Database(t)
@@ -128,12 +128,12 @@ func TestMachines(t *testing.T) {
 	})
 }
 
-// TestOtherMachineDelivers: what one machine queued before it ended is delivered by
-// another.
+// TestOtherMachineDelivers: messages that one machine queued before it ended are delivered by
+// another machine.
 func TestOtherMachineDelivers(t *testing.T) {
 	cfg := redistest.Database(t)
 	first := start(t, cfg, func(ctx context.Context, _ queue.Message) error {
-		<-ctx.Done() // its receiver is silent
+		<-ctx.Done() // its receiver does not respond
 		return ctx.Err()
 	})
 	for i := range 20 {
@@ -160,8 +160,8 @@ func TestOtherMachineDelivers(t *testing.T) {
 	})
 }
 
-// TestRedisDown: putting in waits for nothing while Redis is down, and everything is
-// delivered once it is back.
+// TestRedisDown: Put does not wait while Redis is down, and everything is delivered once Redis
+// is up again.
 func TestRedisDown(t *testing.T) {
 	server := sessiontest.StartRedis(t)
 	var d queuetest.Deliveries
@@ -181,7 +181,7 @@ func TestRedisDown(t *testing.T) {
 	eventually(t, "all are delivered", func() bool { return d.Reached(50) })
 }
 
-// TestFullMemory: a Redis without memory takes no message, and still gives out those that
+// TestFullMemory: a Redis without free memory accepts no message, but still returns those that
 // it has.
 func TestFullMemory(t *testing.T) {
 	server := sessiontest.StartRedis(t)

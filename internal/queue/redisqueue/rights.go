@@ -12,10 +12,10 @@ import (
 	"github.com/wxgate/wxgate/internal/session/redis/connection"
 )
 
-// ErrRights is an ACL user that may not run a command of the queue: no message would be stored.
+// ErrRights means that the ACL user may not run a command of the queue: no message could be stored.
 var ErrRights = errors.New("the ACL user may not run commands of the queue")
 
-// called is a command in a script.
+// called matches a command in a script.
 var called = regexp.MustCompile(`redis\.call\('(\w+)'`)
 
 // commands returns the commands of the scripts, and that of [Store.Dead].
@@ -30,8 +30,8 @@ func commands() []string {
 	return slices.Compact(all)
 }
 
-// CheckRights returns [ErrRights], with the commands, if the ACL user lacks a right of a queue
-// whose keys begin with prefix. Any other error says that this is not known.
+// CheckRights returns [ErrRights], with the commands, if the ACL user lacks a right for a queue
+// whose keys begin with prefix. Any other error means that the check itself failed.
 func CheckRights(ctx context.Context, redis *connection.Connection, prefix, kind string) error {
 	refused, err := redis.Refused(ctx, New(redis, prefix, kind, queue.Limits{}).keys[0], commands())
 	if err != nil {

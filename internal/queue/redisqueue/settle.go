@@ -31,8 +31,8 @@ func (s *Store) Retry(ctx context.Context, e *queue.Entry, order string) error {
 	return s.settle(ctx, e, "retry", order, string(value), strconv.FormatInt(wait.Milliseconds(), 10))
 }
 
-// settle runs settle.lua. It does not wait for replicas: what a failover loses of it is
-// delivered again.
+// settle runs settle.lua. It does not wait for replicas: if a failover loses the step, the
+// message is delivered again.
 func (s *Store) settle(ctx context.Context, e *queue.Entry, verdict string, args ...string) error {
 	args = append([]string{verdict, e.ID, strconv.Itoa(e.Attempts)}, args...)
 	if err := s.redis.Run(ctx, scriptSettle, s.keys, args).Error(); err != nil {

@@ -15,13 +15,13 @@ import (
 )
 
 const (
-	// dialTime and handshakeTime bound connecting, within the ten seconds of an attempt.
+	// dialTime and handshakeTime bound the connection setup, within the ten seconds of an attempt.
 	dialTime      = 3 * time.Second
 	handshakeTime = 3 * time.Second
 	// idleTime is how long an unused connection stays open, well under the minute after
 	// which common servers close it.
 	idleTime = 20 * time.Second
-	// idleConns is as many as there are attempts at once.
+	// idleConns is the number of simultaneous attempts.
 	idleConns      = 8
 	maxHeaderBytes = 16 << 10
 )
@@ -50,20 +50,20 @@ type Request struct {
 	URL    string
 	Header http.Header
 	Body   []byte
-	// MaxReply bounds what is read of the response's body, in bytes.
+	// MaxReply limits how much of the response's body is read, in bytes.
 	MaxReply int64
 }
 
-// Response is what a service responded.
+// Response is the response of a service.
 type Response struct {
 	Status int
 	Header http.Header
-	Body   []byte // at most MaxReply bytes, and less if the connection was cut
+	Body   []byte // at most MaxReply bytes, or fewer if the connection was closed
 }
 
-// Post sends a request. Any response is no error. Post uses RoundTrip: [http.Client] would
-// follow a redirect and carry the message, which names a user, to a host that the operator did
-// not choose. The error may contain the URL.
+// Post sends a request. It returns an error only if there is no response. Post uses RoundTrip:
+// [http.Client] would follow a redirect and send the message, which names a user, to a host that
+// the operator did not choose. The error may contain the URL.
 func (s *Sender) Post(ctx context.Context, r Request) (*Response, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.URL, bytes.NewReader(r.Body))
 	if err != nil {
@@ -76,12 +76,12 @@ func (s *Sender) Post(ctx context.Context, r Request) (*Response, error) {
 		return nil, err
 	}
 	defer func() { _ = response.Body.Close() }()
-	body, _ := io.ReadAll(io.LimitReader(response.Body, r.MaxReply)) // the status says whether it was delivered
+	body, _ := io.ReadAll(io.LimitReader(response.Body, r.MaxReply)) // the status determines whether it was delivered
 	return &Response{Status: response.StatusCode, Header: response.Header, Body: body}, nil
 }
 
-// Err returns nil for 2xx, and otherwise a [*queue.StatusError] with the code that the
-// service named.
+// Err returns nil for 2xx, and otherwise a [*queue.StatusError] with the error code of the
+// service.
 func (r *Response) Err(code string) error {
 	if r.Status >= http.StatusOK && r.Status < http.StatusMultipleChoices {
 		return nil
@@ -89,7 +89,7 @@ func (r *Response) Err(code string) error {
 	return &queue.StatusError{Status: r.Status, Code: code, RetryAfter: r.retryAfter()}
 }
 
-// retryAfter returns how long the service asks to wait (RFC 9110 section 10.2.3).
+// retryAfter returns the wait that the service asks for (RFC 9110 section 10.2.3).
 func (r *Response) retryAfter() time.Duration {
 	value := r.Header.Get("Retry-After")
 	if seconds, err := strconv.Atoi(value); err == nil && seconds > 0 {
@@ -101,5 +101,5 @@ func (r *Response) retryAfter() time.Duration {
 	return 0
 }
 
-// tooLong is more than the queue waits for, and no overflow.
+// tooLong is longer than the queue waits, and does not overflow.
 const tooLong = 30 * 24 * time.Hour

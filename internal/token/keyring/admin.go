@@ -9,7 +9,7 @@ import (
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-// KeyState is what a key is used for now.
+// KeyState is the current use of a key.
 type KeyState string
 
 // The states of a key, in the order in which it goes through them.
@@ -65,11 +65,11 @@ func (r *Ring) Keys() []KeyInfo {
 	return keys
 }
 
-// Rotate makes the next key before it is due and returns its ID. The key starts to
-// sign once it has been published for twice [JWKSMaxAge]. With immediate it starts
-// at once, and clients that cached the key set refuse its tokens until they fetch
-// the set again. If a next key exists already, Rotate makes no other one and
-// returns made as false. [ErrKeyGiven] if the configuration names the key.
+// Rotate creates the next key before it is due and returns its ID. The key starts to sign once
+// it has been published for twice [JWKSMaxAge]. With immediate it starts at once, and clients
+// that cached the key set refuse its tokens until they fetch the set again. If a next key
+// already exists, Rotate creates no other key, and made is false. [ErrKeyGiven] if the key
+// comes from the configuration.
 func (r *Ring) Rotate(ctx context.Context, immediate bool) (next auth.KeyID, made bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

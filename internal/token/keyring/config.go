@@ -32,9 +32,9 @@ const (
 // Storage stores one small value, the sealed ring. It is safe for concurrent use by
 // all replicas. The context has the deadline.
 type Storage interface {
-	// Load returns the value that was last written; nil if there is none.
+	// Load returns the last written value; nil if there is none.
 	Load(ctx context.Context) ([]byte, error)
-	// Update replaces the value by what change returns. It is atomic: no Update of any
+	// Update replaces the value by the result of change. It is atomic: no Update of any
 	// replica runs in between, and a crash leaves either the old value or the new one.
 	// If change returns nil or an error, Update writes nothing; it returns the error,
 	// wrapped or not. It may call change again with a newer value.
@@ -46,23 +46,23 @@ type Storage interface {
 type Config struct {
 	Storage Storage
 	Box     *seal.Box
-	// Inherit returns the ring of the storage that was used before, nil for none. A
+	// Inherit returns the ring of the storage that was used before; nil if there is none. A
 	// Storage that never had a ring starts with it. Default: no ring.
 	Inherit func(ctx context.Context) ([]byte, error)
 
 	Alg       signing.Alg // default EdDSA
 	Issuer    string      // iss
 	Audiences []string    // aud; default the issuer
-	// Key signs in place of generated keys and is never rotated. Only its public half
-	// is stored, or for HS256 the secret. Default: keys are generated.
+	// Key signs in place of generated keys and is never rotated. Only its public half is
+	// stored, except for HS256, where it is the secret. Default: keys are generated.
 	Key *signing.Key
 
 	Access time.Duration // the longest lifetime of an access token
 	Rotate time.Duration // how long a generated key signs; default [DefaultRotate]
 
 	Now func() time.Time // default time.Now
-	// Changed is called after this replica made keys, the first one included, or took a
-	// configured one, and after it retired keys. It must not use the ring. Default:
+	// Changed is called after this replica created keys (including the first one) or started
+	// to use a configured key, and after it retired keys. It must not use the ring. Default:
 	// nothing is called.
 	Changed func(made, retired []auth.KeyID)
 	// Report is called with the errors of [Ring.Run], which tries again later. Default:

@@ -13,7 +13,7 @@ import (
 	"github.com/wxgate/wxgate/internal/token/tokentest"
 )
 
-// names are an issuer and audiences of given lengths.
+// names sets an issuer and audiences of the given lengths.
 func names(issuer int, audiences ...int) func(*keyring.Config) {
 	return func(c *keyring.Config) {
 		c.Issuer, c.Audiences = strings.Repeat("i", issuer), nil
@@ -33,9 +33,9 @@ func TestConfigRefused(t *testing.T) {
 	public := must(signing.FromMaterial(signing.EdDSA, must(givenKey(t, 1).Material(true)), true))
 	tooLong := "a token has 1025 bytes, at most 1024 are allowed"
 	for name, row := range map[string]struct {
-		change func(*keyring.Config)
-		want   error
-		says   string
+		change  func(*keyring.Config)
+		want    error
+		message string
 	}{
 		"no storage":       {func(c *keyring.Config) { c.Storage = nil }, keyring.ErrConfig, "a ring needs a storage"},
 		"no box":           {func(c *keyring.Config) { c.Box = nil }, keyring.ErrConfig, "and a root secret"},
@@ -65,8 +65,8 @@ func TestConfigRefused(t *testing.T) {
 		g := newGateway(t, nil)
 		cfg := g.Config
 		row.change(&cfg)
-		if ring, err := keyring.Open(t.Context(), cfg); !errors.Is(err, row.want) || !strings.Contains(err.Error(), row.says) || ring != nil {
-			t.Errorf("%s: got %v, want %v: %s", name, err, row.want, row.says)
+		if ring, err := keyring.Open(t.Context(), cfg); !errors.Is(err, row.want) || !strings.Contains(err.Error(), row.message) || ring != nil {
+			t.Errorf("%s: got %v, want %v: %s", name, err, row.want, row.message)
 		}
 		if err := g.Ring.Reconfigure(t.Context(), cfg); !errors.Is(err, row.want) {
 			t.Errorf("%s: reconfigured with %v, want %v", name, err, row.want)
@@ -75,7 +75,7 @@ func TestConfigRefused(t *testing.T) {
 	}
 }
 
-// TestConfigLimits: the largest and smallest settings that are accepted.
+// TestConfigLimits: the largest and smallest settings are accepted.
 func TestConfigLimits(t *testing.T) {
 	t.Parallel()
 	rsa := must(signing.Generate(signing.RS256))
@@ -103,7 +103,7 @@ func TestConfigLimits(t *testing.T) {
 	}
 }
 
-// TestConfigDefaults opens a ring with nothing but what is required.
+// TestConfigDefaults opens a ring with only the required settings.
 func TestConfigDefaults(t *testing.T) {
 	t.Parallel()
 	before := time.Now()
@@ -151,6 +151,6 @@ func TestSecretsAreNotPublished(t *testing.T) {
 		t.Errorf("got %s", both)
 	}
 	if etag == other {
-		t.Error("another key set has the same entity tag")
+		t.Error("a different key set has the same entity tag")
 	}
 }

@@ -21,7 +21,7 @@ var (
 	newSecret = bytes.Repeat([]byte("n"), seal.MinSecretBytes)
 )
 
-// gateway adds what the tests of this package need.
+// gateway adds helpers for the tests of this package.
 type gateway struct{ *tokentest.Gateway }
 
 func newGateway(tb testing.TB, change func(*keyring.Config)) *gateway {

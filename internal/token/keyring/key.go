@@ -16,7 +16,7 @@ type Key struct {
 	profiles []profileSpan
 }
 
-// profileSpan is a profile and when its last token expires.
+// profileSpan is a profile with the expiry of its last token.
 type profileSpan struct {
 	Profile
 	until time.Time // zero while the key signs under it

@@ -23,12 +23,12 @@ const (
 	claimBytes  = 362
 )
 
-// signatureBytes is the length of a signature. That of RS256 is the one of a
-// generated key; a larger RSA key is the operator's choice and makes longer tokens.
+// signatureBytes is the length of a signature. For RS256 it is that of a generated key; a
+// larger RSA key is the operator's choice and makes longer tokens.
 var signatureBytes = map[signing.Alg]int{signing.EdDSA: 64, signing.ES256: 64, signing.HS256: 32, signing.RS256: 256}
 
-// tokenBytes is the length of a user's access token under the issuer and the
-// audiences of a configuration.
+// tokenBytes returns the length of a user's access token with the issuer and the audiences of
+// a configuration.
 func tokenBytes(cfg *Config) (int, error) {
 	issuer, err := json.Marshal(cfg.Issuer)
 	if err != nil {

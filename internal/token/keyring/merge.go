@@ -11,7 +11,7 @@ import (
 // Merge adds the keys of the stored ring from to the stored ring into, when sessions
 // move from one store to another: the tokens of both rings stay valid. The key with
 // the latest start signs. refused reports the keys that were retired and must not
-// return. merged is into itself if into has all of from already; added is the number
+// return. merged is into itself if into already has all keys of from; added is the number
 // of keys that were new to into. Errors: [ErrOtherSecret], [ErrUnreadable], [ErrFull].
 func Merge(box *seal.Box, into, from []byte, refused func(auth.KeyID) bool, now time.Time) (merged []byte, added int, err error) {
 	other, err := parseState(box, from)
@@ -60,8 +60,8 @@ func (s *state) merge(other *state, refused func(auth.KeyID) bool, now time.Time
 	return added
 }
 
-// mergeProfiles adds the profiles under which another store's gateway signed with
-// the same key.
+// mergeProfiles adds the profiles under which the gateway of another store signed with the
+// same key.
 func (r *record) mergeProfiles(other *record, now time.Time) {
 	for _, p := range other.Profiles {
 		i := slices.IndexFunc(r.Profiles, func(known Profile) bool { return known.same(p.Issuer, p.Audiences) })

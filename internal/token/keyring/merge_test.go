@@ -38,14 +38,14 @@ func (g *gateway) merge(t *testing.T, from *gateway, refused func(auth.KeyID) bo
 	return added
 }
 
-// TestMergeRings moves the users of one gateway to another: tokens of both stay valid
+// TestMergeRings moves the users of one gateway to another: tokens of both gateways stay valid
 // until they expire, the newest key signs, and a second merge changes nothing.
 func TestMergeRings(t *testing.T) {
 	t.Parallel()
 	there := newGateway(t, func(c *keyring.Config) { c.Issuer = "there" })
 	here := newGateway(t, nil)
 	here.Clock.Add(time.Minute)
-	here.reconfigure(t, func(c *keyring.Config) { c.Alg = signing.ES256 }) // its key is the youngest
+	here.reconfigure(t, func(c *keyring.Config) { c.Alg = signing.ES256 }) // its key is the newest
 	theirs, ours := there.MustIssue(t, there.User(time.Hour)), here.MustIssue(t, here.User(time.Hour))
 	for i, want := range []int{1, 0} {
 		if added := here.merge(t, there, nothing); added != want {
@@ -63,7 +63,7 @@ func TestMergeRings(t *testing.T) {
 	here.Clock.Add(time.Hour)
 	here.mustTick(t)
 	if n := len(here.Ring.Keys()); n != 1 {
-		t.Errorf("%d keys are left when the last token of the others has ended", n)
+		t.Errorf("%d keys are left after the last token of the other keys has expired", n)
 	}
 }
 
@@ -82,7 +82,7 @@ func TestMergeRingsOfOneKey(t *testing.T) {
 	here.MustVerify(t, here.MustIssue(t, here.User(time.Hour)))
 }
 
-// TestMergeRingsRefused does not merge keys that were retired in either ring.
+// TestMergeRingsRefused: keys that were retired in either ring are not merged.
 func TestMergeRingsRefused(t *testing.T) {
 	t.Parallel()
 	there := newGateway(t, nil)
@@ -103,7 +103,7 @@ func TestMergeRingsRefused(t *testing.T) {
 	given.MustVerify(t, given.MustIssue(t, given.User(time.Hour)))
 }
 
-// TestMergeRingsErrors returns no ring if one of the two cannot be read.
+// TestMergeRingsErrors: no ring is returned if one of the two cannot be read.
 func TestMergeRingsErrors(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
@@ -122,13 +122,13 @@ func TestMergeRingsErrors(t *testing.T) {
 	}
 }
 
-// TestInherit starts a storage with the ring of the storage before it, once, and with
-// new keys if that ring cannot be read.
+// TestInherit starts a storage with the ring of the previous storage, once, and with new keys
+// if that ring cannot be read.
 func TestInherit(t *testing.T) {
 	t.Parallel()
 	before := newGateway(t, nil)
 	raw := before.MustIssue(t, before.User(time.Hour))
-	down := errors.New("disk on fire")
+	down := errors.New("disk failed")
 	for name, test := range map[string]struct {
 		inherit  func(context.Context) ([]byte, error)
 		inherits bool
@@ -159,7 +159,7 @@ func TestInherit(t *testing.T) {
 				return
 			}
 			g.MustVerify(t, raw)
-			// From here on the ring is its own: if the storage loses it, it is restored.
+			// From here on the ring belongs to the new storage: if the storage loses it, it is restored.
 			if _, _, err := ring.Rotate(t.Context(), true); err != nil {
 				t.Fatal(err)
 			}

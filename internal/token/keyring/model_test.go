@@ -17,22 +17,21 @@ type replicas struct {
 	t     *testing.T
 	rand  *rand.Rand
 	clock *tokentest.Clock
-	skew  time.Duration // of the second one's clock
+	skew  time.Duration // of the second replica's clock
 	both  [2]*gateway
 	keys  []*signing.Key
 	valid []issuedToken
 }
 
-// issuedToken is a token and when it expires, by the clock that is ahead.
+// issuedToken is a token and its expiry by the clock that is ahead.
 type issuedToken struct {
 	raw   string
 	until time.Time
 }
 
-// TestRingModel has two replicas change their configuration, rotate their keys, restart
-// and run, in any order. A token that one of them issues is valid at once there, and on
-// both as soon as each has read the ring, until it expires. Their clocks differ by up to
-// MaxSkew.
+// TestRingModel makes two replicas change their configuration, rotate their keys, restart and
+// run, in random order. A token is valid at once on the replica that issued it, and on both as
+// soon as each has read the ring, until it expires. Their clocks differ by up to MaxSkew.
 func TestRingModel(t *testing.T) {
 	t.Parallel()
 	const seeds, steps = 4, 25
@@ -65,7 +64,7 @@ func newReplicas(t *testing.T, from *rand.Rand) *replicas {
 	return r
 }
 
-// configure changes everything that may differ between two replicas.
+// configure changes every setting that may differ between two replicas.
 func (r *replicas) configure(c *keyring.Config) {
 	c.Issuer = pick(r.rand, "a", "b")
 	c.Audiences = pick(r.rand, []string{"x"}, []string{"x", "y"}, []string{"y"}, []string{"y", "x"}, []string{"x", "z"})
@@ -78,7 +77,7 @@ func (r *replicas) configure(c *keyring.Config) {
 
 func pick[T any](from *rand.Rand, of ...T) T { return of[from.IntN(len(of))] }
 
-// step does one random thing.
+// step performs one random operation.
 func (r *replicas) step() {
 	g := r.both[r.rand.IntN(len(r.both))]
 	switch r.rand.IntN(10) {
@@ -109,7 +108,7 @@ func (r *replicas) restart(g *gateway) {
 	g.Tokens = tokentest.NewTokens(r.t, g.Ring, g.Config)
 }
 
-// issue has each replica issue a token with its configured lifetime.
+// issue makes each replica issue a token with its configured lifetime.
 func (r *replicas) issue() {
 	for i, g := range r.both {
 		now := g.Config.Now()
@@ -127,7 +126,7 @@ func (r *replicas) issue() {
 	}
 }
 
-// tick has each replica read the ring and verify all tokens that have not expired.
+// tick makes each replica read the ring and verify all tokens that have not expired.
 func (r *replicas) tick() {
 	r.t.Helper()
 	order := r.rand.IntN(2)

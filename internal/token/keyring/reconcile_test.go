@@ -47,8 +47,8 @@ func TestUse(t *testing.T) {
 	}
 }
 
-// TestReconcile makes a state match configurations that ask for another key, for one
-// of the ring, or for the one that signs.
+// TestReconcile applies configurations that require a new key, a key of the ring, or the key
+// that signs.
 func TestReconcile(t *testing.T) {
 	t.Parallel()
 	es256 := func(c *Config) { c.Alg = signing.ES256 }
@@ -84,7 +84,7 @@ func TestReconcile(t *testing.T) {
 	}
 }
 
-// TestReconcileAccess: what signs has the longest lifetime of both configurations.
+// TestReconcileAccess: the profile that signs has the longest lifetime of both configurations.
 func TestReconcileAccess(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {

@@ -72,8 +72,8 @@ func TestChangesLogNoUserOut(t *testing.T) {
 	}
 }
 
-// mustAcceptUntilExpiry verifies an earlier token for its whole hour, in this process
-// and in one that starts now.
+// mustAcceptUntilExpiry verifies an earlier token for its whole hour, in this process and in a
+// process that starts now.
 func (g *gateway) mustAcceptUntilExpiry(t *testing.T, old string) {
 	t.Helper()
 	again, err := keyring.Open(t.Context(), g.Config)
@@ -93,7 +93,7 @@ func (g *gateway) mustAcceptUntilExpiry(t *testing.T, old string) {
 	}
 	for _, g := range []*gateway{g, restarted} {
 		if _, err := g.Verify(old); err == nil {
-			t.Error("it outlived its expiry")
+			t.Error("the token is valid after its expiry")
 		}
 	}
 	g.Clock.Add(time.Hour)
@@ -103,8 +103,8 @@ func (g *gateway) mustAcceptUntilExpiry(t *testing.T, old string) {
 	}
 }
 
-// TestOldIssuerEnds: the tokens of a replaced issuer are accepted until the last of
-// them has expired and not a second longer, although its key still signs.
+// TestOldIssuerEnds: the tokens of a replaced issuer are accepted until the last of them has
+// expired and not a second longer, although the issuer's key still signs.
 func TestOldIssuerEnds(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *keyring.Config) { c.Key = givenKey(t, 1) })
@@ -133,8 +133,8 @@ func TestOldIssuerEnds(t *testing.T) {
 	}
 }
 
-// TestReplacedKeyEnds: a replaced key is not accepted once its last token has
-// expired, also if no call of Tick has removed it yet.
+// TestReplacedKeyEnds: a replaced key is not accepted after its last token has expired, even if
+// no call of Tick has removed the key yet.
 func TestReplacedKeyEnds(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
@@ -154,9 +154,9 @@ func TestReplacedKeyEnds(t *testing.T) {
 	}
 }
 
-// TestRequestsUnderWay: a request that started under the previous configuration still
-// issues tokens with its lifetime, whatever else the new configuration changes.
-func TestRequestsUnderWay(t *testing.T) {
+// TestRequestsInProgress: a request that started under the previous configuration still issues
+// tokens with its lifetime, whatever else the new configuration changes.
+func TestRequestsInProgress(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(*keyring.Config){
 		"access":   func(*keyring.Config) {},
@@ -177,8 +177,8 @@ func TestRequestsUnderWay(t *testing.T) {
 	}
 }
 
-// TestOneAudienceMore: if the old and the new profile have an audience in common, the
-// longer lifetime of the two is the limit.
+// TestOneAudienceMore: if the old and the new profile have an audience in common, the longer of
+// the two lifetimes is the limit.
 func TestOneAudienceMore(t *testing.T) {
 	t.Parallel()
 	for name, audiences := range map[string][2][]string{
@@ -201,8 +201,7 @@ func TestOneAudienceMore(t *testing.T) {
 	}
 }
 
-// TestReconfigureRotate: a setting that changes nothing in the stored ring still takes
-// effect.
+// TestReconfigureRotate: a setting takes effect even if it changes nothing in the stored ring.
 func TestReconfigureRotate(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
@@ -225,6 +224,6 @@ func TestTickWithoutChange(t *testing.T) {
 	before, _ := g.Ring.JWKS()
 	g.mustTick(t)
 	if after, _ := g.Ring.JWKS(); &before[0] != &after[0] || g.Storage.Writes != 1 {
-		t.Errorf("the key set was made again; %d writes", g.Storage.Writes)
+		t.Errorf("the key set was created again; %d writes", g.Storage.Writes)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// rotate makes the next key before it is due. The key signs once every client of
-// the key set can know it; with immediate, at once.
+// rotate creates the next key before it is due. The key signs once every client of the key set
+// can know it; with immediate, it signs at once.
 func (s *state) rotate(cfg *Config, immediate bool, now time.Time) (*record, error) {
 	signer := s.signer(now)
 	if signer == nil {
@@ -62,8 +62,8 @@ func (s *state) retire(id auth.KeyID, now time.Time) (time.Time, error) {
 	return until, nil
 }
 
-// replace has next sign from now on in place of a key that was removed, or a new
-// key if next is nil.
+// replace makes next sign from now on in place of a key that was removed, or a new key if next
+// is nil.
 func (s *state) replace(gone, next *record, now time.Time) error {
 	if next != nil {
 		s.succeed(next, now)
@@ -82,7 +82,7 @@ func (s *state) refuse(id auth.KeyID) {
 	s.Refused = s.Refused[max(0, len(s.Refused)-maxRefused):]
 }
 
-// list keeps a retired key for operators to see.
+// list keeps a retired key in the list for operators.
 func (s *state) list(gone retired) {
 	s.Retired = slices.DeleteFunc(s.Retired, func(r retired) bool { return r.ID == gone.ID })
 	s.Retired = append(s.Retired, gone)

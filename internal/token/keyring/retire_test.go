@@ -69,8 +69,8 @@ func TestRetireOthers(t *testing.T) {
 	}
 }
 
-// TestRetireGiven: a retired key of the configuration is refused at once, and after a
-// restart until the configuration names another key.
+// TestRetireGiven: a retired key of the configuration is refused at once, and also after a
+// restart, until the configuration names a different key.
 func TestRetireGiven(t *testing.T) {
 	t.Parallel()
 	f := newGateway(t, func(c *keyring.Config) { c.Key = givenKey(t, 1) })
@@ -148,7 +148,7 @@ func TestRetiredIsListed(t *testing.T) {
 	}
 	g.Clock.Add(until.Sub(g.Clock.Now()))
 	if keys := g.Ring.Keys(); len(keys) != 1 || keys[0].ID == leaked {
-		t.Errorf("after its time: %+v", keys)
+		t.Errorf("after its end: %+v", keys)
 	}
 	g.mustTick(t)
 	if keys := g.Ring.Keys(); len(keys) != 1 || keys[0].ID == leaked {

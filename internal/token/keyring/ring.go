@@ -21,11 +21,11 @@ type Ring struct {
 
 	mu   sync.Mutex // one writer at a time; guards the fields below
 	cfg  *Config
-	blob []byte // the stored ring that the snapshot was made from
+	blob []byte // the stored ring of the snapshot
 }
 
-// Open loads the stored keys, makes the first key if there is none, and makes the
-// keys match the configuration. Errors wrap [ErrConfig], an error of package signing,
+// Open loads the stored keys, creates the first key if there is none, and applies the
+// configuration to the keys. Errors wrap [ErrConfig], an error of package signing,
 // [ErrOtherSecret], [ErrUnreadable], [ErrKeyRefused] or auth.ErrStoreUnavailable.
 func Open(ctx context.Context, cfg Config) (*Ring, error) {
 	r := &Ring{unknown: make(chan struct{}, 1), changed: make(chan struct{}, 1)}
@@ -35,10 +35,10 @@ func Open(ctx context.Context, cfg Config) (*Ring, error) {
 	return r, nil
 }
 
-// Reconfigure makes the ring match another configuration. Tokens of a replaced key,
-// issuer or audience stay valid until the last of them expires. If the configurations
-// of replicas differ, the ring matches the one that was loaded last. After an error
-// the ring is unchanged.
+// Reconfigure applies another configuration to the ring. Tokens of a replaced key, issuer or
+// audience stay valid until the last of them expires. If replicas have different
+// configurations, the ring has the one that was loaded last. After an error the ring is
+// unchanged.
 func (r *Ring) Reconfigure(ctx context.Context, config Config) error {
 	cfg, err := config.complete()
 	if err != nil {
@@ -55,9 +55,9 @@ func (r *Ring) Reconfigure(ctx context.Context, config Config) error {
 	})
 }
 
-// Tick reads the stored keys, which another replica may have changed. Then it does
-// what is due: it makes the next key, and drops keys whose last token has expired. It
-// writes only if that changes something.
+// Tick reads the stored keys, which another replica may have changed. Then it creates the next
+// key if it is due, and drops keys whose last token has expired. It writes only if that
+// changes something.
 func (r *Ring) Tick(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -87,14 +87,13 @@ func (r *Ring) JWKS() (body []byte, etag string) {
 	return s.jwks, s.etag
 }
 
-// Signer returns the key that signs at now: the last one in the order of succession
-// that has started to sign and whose private half this process has. [ErrNoSigner]
-// if there is none.
+// Signer returns the key that signs at now: the last key in the order of succession that has
+// started to sign and whose private half this process has. [ErrNoSigner] if there is none.
 func (r *Ring) Signer(now time.Time) (*Key, error) { return r.snapshot().signer(now) }
 
-// Accepted returns the key with that exact ID; nil if the ring does not have it or
-// its last token has expired. After an unknown ID, [Ring.Run] soon reads the stored
-// keys: another replica may have made the key a moment ago.
+// Accepted returns the key with exactly this ID; nil if the ring does not have the key or its
+// last token has expired. After an unknown ID, [Ring.Run] soon reads the stored keys: another
+// replica may just have created the key.
 func (r *Ring) Accepted(id string, now time.Time) *Key {
 	k := r.snapshot().accepted(id, now)
 	if k == nil {
@@ -151,11 +150,10 @@ func (r *Ring) update(ctx context.Context, cfg *Config, change func(*state) erro
 	return r.publish(cfg, s, blob)
 }
 
-// restored returns the ring that a storage without a ring starts with. If the storage
-// lost its ring, as a Redis without a disk does, that is the ring as this replica last
-// read it. Otherwise the next replica to start would make other keys, and replicas
-// would refuse each other's tokens. If there never was a ring, it is the inherited
-// one, if that can be read.
+// restored returns the ring for a storage that has none. If the storage lost its ring, as a
+// Redis without persistence does, that is the ring that this replica read last. Otherwise the
+// next replica to start would create different keys, and replicas would refuse each other's
+// tokens. If there never was a ring, restored returns the inherited ring, if it is readable.
 func (r *Ring) restored(ctx context.Context, cfg *Config) ([]byte, error) {
 	if r.blob != nil || cfg.Inherit == nil {
 		return r.blob, nil
@@ -171,7 +169,7 @@ func (r *Ring) restored(ctx context.Context, cfg *Config) ([]byte, error) {
 	return inherited, nil
 }
 
-// publish makes a stored ring the one that requests read.
+// publish makes a stored ring available to requests.
 func (r *Ring) publish(cfg *Config, s *state, blob []byte) error {
 	if r.cfg == cfg && bytes.Equal(blob, r.blob) {
 		return nil

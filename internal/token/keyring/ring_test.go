@@ -32,7 +32,7 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// TestConcurrentRings starts ten replicas at once: all have the same key.
+// TestConcurrentRings starts ten replicas at once: all of them have the same key.
 func TestConcurrentRings(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
@@ -61,7 +61,7 @@ func TestConcurrentRings(t *testing.T) {
 	}
 }
 
-// TestReplicaFollows: a replica accepts a key that another one made once it has read it.
+// TestReplicaFollows: a replica accepts another replica's new key once it has read the key.
 func TestReplicaFollows(t *testing.T) {
 	t.Parallel()
 	a := newGateway(t, nil)
@@ -88,7 +88,7 @@ func TestRootSecretRotation(t *testing.T) {
 	wrong := g.Config
 	wrong.Box = tokentest.MustBox(t, newSecret)
 	if _, err := keyring.Open(t.Context(), wrong); !errors.Is(err, keyring.ErrOtherSecret) || !strings.Contains(err.Error(), "secret <new> <old>") {
-		t.Errorf("got %v, want ErrOtherSecret and what to do", err)
+		t.Errorf("got %v, want ErrOtherSecret with advice", err)
 	}
 	both := g.Config
 	both.Box = tokentest.MustBox(t, newSecret, secret)
@@ -100,7 +100,7 @@ func TestRootSecretRotation(t *testing.T) {
 		t.Error(err)
 	}
 	if _, err := keyring.Open(t.Context(), wrong); err != nil {
-		t.Errorf("the keys were not sealed anew: %v", err)
+		t.Errorf("the keys were not sealed again: %v", err)
 	}
 	if err := g.Ring.Tick(t.Context()); !errors.Is(err, keyring.ErrOtherSecret) {
 		t.Errorf("got %v, want ErrOtherSecret", err)
@@ -109,7 +109,7 @@ func TestRootSecretRotation(t *testing.T) {
 	g.MustVerify(t, g.MustIssue(t, g.User(time.Hour)))
 }
 
-// TestStoredRing reads what is stored, with the root secret and without.
+// TestStoredRing reads the stored ring, with the root secret and without.
 func TestStoredRing(t *testing.T) {
 	t.Parallel()
 	f := newGateway(t, func(c *keyring.Config) { c.Key = givenKey(t, 1) })
@@ -148,11 +148,11 @@ func TestUnreadableRing(t *testing.T) {
 	}
 }
 
-// TestStorageDown: without its storage a gateway does not start, but it continues to run.
+// TestStorageDown: without its storage a gateway does not start, but a running one continues.
 func TestStorageDown(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
-	down := errors.New("disk on fire")
+	down := errors.New("disk failed")
 	g.Storage.Set(func(s *tokentest.Storage) { s.Broken = down })
 	rotate := func(ctx context.Context) error { _, _, err := g.Ring.Rotate(ctx, false); return err }
 	open := func(ctx context.Context) error { _, err := keyring.Open(ctx, g.Config); return err }
@@ -166,8 +166,8 @@ func TestStorageDown(t *testing.T) {
 	g.MustVerify(t, g.MustIssue(t, g.User(time.Hour)))
 }
 
-// TestStorageLosesTheKeys: the next call restores them, so that the next replica to
-// start signs with them and accepts their tokens.
+// TestStorageLosesTheKeys: the next call restores the keys, so that the next replica to start
+// signs with them and accepts their tokens.
 func TestStorageLosesTheKeys(t *testing.T) {
 	t.Parallel()
 	for name, call := range map[string]func(*keyring.Ring, context.Context) error{

@@ -11,8 +11,8 @@ import (
 	"github.com/wxgate/wxgate/internal/token/tokentest"
 )
 
-// TestToAndFro: a configuration that changes every minute does not fill the ring and logs
-// no user out.
+// TestToAndFro: a configuration that changes every minute does not fill the ring and logs no
+// user out.
 func TestToAndFro(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, nil)
@@ -31,8 +31,8 @@ func TestToAndFro(t *testing.T) {
 	}
 }
 
-// TestRollout replaces a configured key on one replica after the other. Until the second
-// is reconfigured, it signs with the old key, and the first accepts its tokens.
+// TestRollout replaces a configured key on one replica after the other. Until the second replica
+// is reconfigured, it signs with the old key, and the first replica accepts its tokens.
 func TestRollout(t *testing.T) {
 	t.Parallel()
 	a := newGateway(t, func(c *keyring.Config) { c.Key = givenKey(t, 1) })
@@ -64,8 +64,8 @@ func TestRollout(t *testing.T) {
 	}
 }
 
-// TestThereAndBack: if an issuer returns with a shorter lifetime, its earlier tokens with
-// a longer one stay valid.
+// TestThereAndBack: if an issuer returns with a shorter lifetime, its earlier tokens with a
+// longer lifetime stay valid.
 func TestThereAndBack(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *keyring.Config) { c.Access = 2 * time.Hour })
@@ -77,8 +77,8 @@ func TestThereAndBack(t *testing.T) {
 	g.MustVerify(t, long)
 }
 
-// TestLongerLivesElsewhere: a replica whose tokens have a longer lifetime than in the
-// configuration that was loaded last still issues them, once it has read the ring.
+// TestLongerLivesElsewhere: a replica's tokens may have a longer lifetime than in the
+// configuration that was loaded last. Once it has read the ring, it still issues them.
 func TestLongerLivesElsewhere(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *keyring.Config) { c.Access = 2 * time.Hour })
@@ -93,7 +93,7 @@ func TestLongerLivesElsewhere(t *testing.T) {
 	}
 }
 
-// TestLongerLivesThroughRotations: the same if the key is rotated, by either replica.
+// TestLongerLivesThroughRotations is the same test with rotations by either replica.
 func TestLongerLivesThroughRotations(t *testing.T) {
 	t.Parallel()
 	long := newGateway(t, func(c *keyring.Config) { c.Access, c.Rotate = 2*time.Hour, 30*time.Minute })

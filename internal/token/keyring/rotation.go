@@ -27,9 +27,9 @@ const (
 // ahead returns publishAhead, or half of the rotation interval if that is shorter.
 func ahead(rotate time.Duration) time.Duration { return min(publishAhead, rotate/2) }
 
-// signer returns the record that signs at now: the last one that has started to
-// sign. If none has started, it returns the first: a replica whose clock is behind
-// must not replace the keys of the others. It returns nil if there are no keys.
+// signer returns the record that signs at now: the last record that has started to sign. If
+// none has started, it returns the first: a replica whose clock is behind must not replace the
+// keys of the others. It returns nil if there are no keys.
 func (s *state) signer(now time.Time) *record {
 	for _, r := range slices.Backward(s.Keys) {
 		if !r.SignsFrom.After(now) {
@@ -42,7 +42,7 @@ func (s *state) signer(now time.Time) *record {
 	return nil
 }
 
-// next returns the record that is published and does not sign yet; nil without one.
+// next returns the record that is published but does not sign yet; nil if there is none.
 func (s *state) next(now time.Time) *record {
 	if len(s.Keys) == 0 {
 		return nil
@@ -58,7 +58,7 @@ func (s *state) next(now time.Time) *record {
 // ahead.
 func (r *record) started(now time.Time) bool { return !r.SignsFrom.After(now.Add(MaxSkew)) }
 
-// find returns the record of a key; nil without one.
+// find returns the record of a key; nil if there is none.
 func (s *state) find(id auth.KeyID) *record {
 	for _, r := range s.Keys {
 		if r.ID == id {
@@ -73,8 +73,8 @@ func (s *state) remove(gone *record) {
 	s.Keys = slices.DeleteFunc(s.Keys, func(r *record) bool { return r == gone })
 }
 
-// reconcile makes the state match a configuration. Replaced keys and profiles keep
-// verifying their tokens, so that a changed setting logs no user out.
+// reconcile applies a configuration to the state. Replaced keys and profiles keep verifying
+// their tokens, so that a changed setting logs no user out.
 func (s *state) reconcile(cfg *Config, now time.Time) error {
 	if cfg.Key != nil && slices.Contains(s.Refused, cfg.Key.ID()) {
 		return fmt.Errorf("%w: %s must not sign again; configure another key, or none to have one generated", ErrKeyRefused, cfg.Key.ID())
@@ -103,7 +103,7 @@ func (s *state) reconcile(cfg *Config, now time.Time) error {
 	return nil
 }
 
-// wants reports whether a key is the one that a configuration asks for.
+// wants reports whether a key is the one that a configuration requires.
 func (cfg *Config) wants(r *record) bool {
 	if cfg.Key != nil {
 		return r.ID == cfg.Key.ID()
@@ -111,9 +111,9 @@ func (cfg *Config) wants(r *record) bool {
 	return !r.Given && r.Alg == cfg.Alg
 }
 
-// successor returns the key that a changed configuration asks for. It reuses a key
-// that is still in the ring and not due for rotation, so that a setting that is
-// changed back and forth does not fill the ring. Otherwise it makes a new key.
+// successor returns the key that a changed configuration requires. It reuses a key that is
+// still in the ring and not due for rotation, so that switching a setting back and forth does
+// not fill the ring. Otherwise it creates a key.
 func (s *state) successor(cfg *Config, now time.Time) (*record, error) {
 	for _, r := range slices.Backward(s.Keys) {
 		if cfg.wants(r) && (r.Given || now.Before(r.SignsFrom.Add(cfg.Rotate))) {
@@ -141,8 +141,8 @@ func newRecord(key *signing.Key, given bool, p Profile, now time.Time) (*record,
 	}, nil
 }
 
-// succeed makes r the last record, which signs from a time on. It retires the key
-// that signs until then, and removes a key that was to sign next.
+// succeed makes r the last record, which signs from the time at. It retires the key that signs
+// until then, and removes a key that was to sign next.
 func (s *state) succeed(r *record, at time.Time) {
 	s.remove(r)
 	if next := s.next(at); next != nil && !next.started(at) {
@@ -160,7 +160,7 @@ func (s *state) succeed(r *record, at time.Time) {
 	s.Keys = append(s.Keys, r)
 }
 
-// use makes a key that signs, or signs next, use the configuration's profile.
+// use sets the configuration's profile for a key that signs, or signs next.
 func (r *record) use(cfg *Config, now time.Time) {
 	if !r.started(now) {
 		r.Profiles = []Profile{cfg.profile()} // it has signed no token yet

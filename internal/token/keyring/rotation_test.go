@@ -44,9 +44,9 @@ func (g *gateway) states() map[keyring.KeyState]int {
 	return n
 }
 
-// TestRotationByTime runs half a day minute by minute. Every minute it issues a token,
-// the oldest token that has not expired is valid, and the key that signed was published
-// longer than clients cache the key set.
+// TestRotationByTime simulates half a day. Every minute it issues a token, checks that the
+// oldest token that has not expired is valid, and that the key that signed was published longer
+// than clients cache the key set.
 func TestRotationByTime(t *testing.T) {
 	t.Parallel()
 	const rotate, access = 2 * time.Hour, 30 * time.Minute
@@ -74,7 +74,7 @@ func TestRotationByTime(t *testing.T) {
 		if len(valid) > int(access/time.Minute) {
 			valid = valid[1:]
 		}
-		g.MustVerify(t, valid[0]) // the oldest that has not expired
+		g.MustVerify(t, valid[0]) // the oldest token that has not expired
 		if n := len(ids); n > 3 {
 			t.Fatalf("%s: %d keys are kept", now, n)
 		}
@@ -93,7 +93,7 @@ func TestRotationByTime(t *testing.T) {
 	}
 }
 
-// TestTinyRotation: with a short rotation interval, a key is published for half of it
+// TestTinyRotation: with a short rotation interval, a key is published for half of the interval
 // before it signs.
 func TestTinyRotation(t *testing.T) {
 	t.Parallel()
@@ -156,8 +156,8 @@ func TestRotateHurried(t *testing.T) {
 	}
 }
 
-// TestShorterLives: a configuration with a shorter lifetime and more frequent rotations
-// keeps no more keys than the shorter lifetime requires.
+// TestShorterLives: with a shorter lifetime and more frequent rotations, a configuration keeps
+// no more keys than the shorter lifetime requires.
 func TestShorterLives(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, func(c *keyring.Config) { c.Access = keyring.MaxAccess })

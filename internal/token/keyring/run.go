@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	// reloadEvery is how often a replica reads the keys that other replicas made. It
+	// reloadEvery is how often a replica reads the keys that other replicas created. It
 	// is far below publishAhead, so that every replica has a key before it signs.
 	reloadEvery = time.Minute
 	// hintGap is the shortest time between two reloads after unknown key IDs. Clients
@@ -17,10 +17,10 @@ const (
 	storageTimeout = 20 * time.Second
 )
 
-// Run keeps the ring up to date until ctx ends. It reads the stored keys every
-// minute, at once after [Ring.Changed], and soon after a token named an unknown key,
-// which another replica may just have made. Requests never wait for it. It reports
-// errors and tries again; until then the current keys stay in use.
+// Run keeps the ring up to date until ctx ends. It reads the stored keys every minute, at once
+// after [Ring.Changed], and soon after a token named an unknown key, which another replica may
+// just have created. Requests never wait for Run. It reports errors and tries again; until
+// then the current keys stay in use.
 func (r *Ring) Run(ctx context.Context) {
 	ticker := time.NewTicker(reloadEvery)
 	defer ticker.Stop()
@@ -46,7 +46,7 @@ func (r *Ring) Run(ctx context.Context) {
 // never waits.
 func (r *Ring) Changed() { notify(r.changed) }
 
-// notify sends to a channel with a buffer of one, unless a value is waiting there.
+// notify sends to a channel with a buffer of one, unless the buffer is full.
 func notify(c chan<- struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -35,7 +35,7 @@ func runGateway(t *testing.T, change func(*keyring.Config)) (g *gateway, stop fu
 	}
 }
 
-// login issues a token at the time of the bubble.
+// login issues a token at the fake time.
 func (g *gateway) login(t *testing.T) string {
 	t.Helper()
 	id := g.User(time.Hour)
@@ -54,11 +54,11 @@ func TestRunRotates(t *testing.T) {
 		}
 		raw := g.login(t)
 		if g.MustVerify(t, raw).Key != old {
-			t.Error("it signs before its time")
+			t.Error("the next key signs too early")
 		}
 		time.Sleep(keyring.PublishAhead)
 		if g.MustVerify(t, g.login(t)).Key == old {
-			t.Error("it does not sign in time")
+			t.Error("the next key does not sign in time")
 		}
 		time.Sleep(49 * time.Minute)
 		g.MustVerify(t, raw)
@@ -69,8 +69,8 @@ func TestRunRotates(t *testing.T) {
 	})
 }
 
-// TestRunReloadsAfterUnknownKeys: a token of a key that another replica has
-// just made is accepted seconds later, but a flood of forged IDs causes one read at most.
+// TestRunReloadsAfterUnknownKeys: a token of a key that another replica has just created is
+// accepted seconds later, but a flood of forged IDs causes one read at most.
 func TestRunReloadsAfterUnknownKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		counting := &counter{Storage: &tokentest.Storage{}}
@@ -105,8 +105,8 @@ func TestRunReloadsAfterUnknownKeys(t *testing.T) {
 	})
 }
 
-// TestRunReloadsAfterChanged: after a call of Changed, a replica no longer signs with a
-// key that another one retired.
+// TestRunReloadsAfterChanged: after a call of Changed, a replica stops signing with a key that
+// another replica retired.
 func TestRunReloadsAfterChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, stop := runGateway(t, nil)
@@ -121,7 +121,7 @@ func TestRunReloadsAfterChanged(t *testing.T) {
 		}
 		raw := g.login(t)
 		if g.MustVerify(t, raw).Key != leaked {
-			t.Fatal("it reloaded before the call of Changed")
+			t.Fatal("the ring was reloaded before the call of Changed")
 		}
 		g.Ring.Changed()
 		synctest.Wait()
@@ -144,7 +144,7 @@ func (c *counter) Load(ctx context.Context) ([]byte, error) {
 
 func TestRunReports(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		down := errors.New("disk on fire")
+		down := errors.New("disk failed")
 		var reported atomic.Value
 		g, stop := runGateway(t, func(c *keyring.Config) { c.Report = func(err error) { reported.Store(err) } })
 		g.Storage.Set(func(s *tokentest.Storage) { s.Broken = down })
@@ -165,7 +165,7 @@ func canceled(t *testing.T) context.Context {
 	return ctx
 }
 
-// stuck is a storage that does not respond once it is set to.
+// stuck is a storage that stops responding on demand.
 type stuck struct {
 	*tokentest.Storage
 	on atomic.Bool
@@ -179,7 +179,7 @@ func (s *stuck) Load(ctx context.Context) ([]byte, error) {
 	return s.Storage.Load(ctx)
 }
 
-// TestRunTimesOut: Run gives up on a storage that does not respond after 20 seconds.
+// TestRunTimesOut: Run gives up after 20 seconds on a storage that does not respond.
 func TestRunTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &stuck{Storage: &tokentest.Storage{}}

@@ -21,9 +21,9 @@ type snapshot struct {
 	now  func() time.Time
 }
 
-// newSnapshot makes the keys of records. It takes the configured key from the
-// configuration, since its record has no private half. It takes the other keys from
-// before, if that has them, to not parse them again; before may be nil.
+// newSnapshot returns the keys of records. It takes the configured key from the configuration,
+// since its record has no private half. It takes the other keys from before if possible, to
+// avoid parsing them again; before may be nil.
 func newSnapshot(s *state, cfg *Config, before *snapshot) (*snapshot, error) {
 	snap := &snapshot{byID: make(map[string]*Key, len(s.Keys)), now: cfg.Now}
 	keys := make([]*signing.Key, 0, len(s.Keys))
@@ -51,8 +51,8 @@ func newSnapshot(s *state, cfg *Config, before *snapshot) (*snapshot, error) {
 	return snap, err
 }
 
-// key returns the key of a record. It never takes a given key from before: if the
-// configuration no longer names the key, its private half must no longer sign.
+// key returns the key of a record. It never takes a configured key from before: if the
+// configuration no longer names the key, its private half must not sign any more.
 func (r *record) key(given *signing.Key, before *snapshot) (*signing.Key, error) {
 	if given != nil && given.ID() == r.ID {
 		return given, nil
@@ -70,9 +70,9 @@ func (r *record) key(given *signing.Key, before *snapshot) (*signing.Key, error)
 	return key, nil
 }
 
-// signer returns the key that signs at now: the last one in the order of succession
-// that has started to sign and whose private half this process has. If no such key
-// has started, the clock is behind, and signer returns the first: see state.signer.
+// signer returns the key that signs at now: the last key in the order of succession that has
+// started to sign and whose private half this process has. If no such key has started, the
+// clock is behind, and signer returns the first: see state.signer.
 func (s *snapshot) signer(now time.Time) (*Key, error) {
 	var first *Key
 	for _, k := range slices.Backward(s.order) {
@@ -89,7 +89,7 @@ func (s *snapshot) signer(now time.Time) (*Key, error) {
 	return first, nil
 }
 
-// accepted returns the key with that exact ID; nil if its last token has expired.
+// accepted returns the key with exactly this ID; nil if its last token has expired.
 func (s *snapshot) accepted(id string, now time.Time) *Key {
 	k := s.byID[id]
 	if k == nil || !k.until.IsZero() && !now.Before(k.until) {

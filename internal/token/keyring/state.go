@@ -38,7 +38,7 @@ type state struct {
 	// keys are not in Keys.
 	Retired []retired `json:"retired,omitempty"`
 
-	// What the last change of [amend] made and retired; not stored.
+	// The keys that the last call of [amend] made and retired; not stored.
 	made, gone []auth.KeyID
 }
 
@@ -65,7 +65,7 @@ type record struct {
 	SignsFrom time.Time   `json:"signs_from"`
 	// RetiredAt is when its successor starts to sign; zero for the newest key.
 	RetiredAt time.Time `json:"retired_at,omitzero"`
-	// Profiles are those that it signed under. The last is the current one.
+	// Profiles are the profiles that the key signed under. The last is the current one.
 	Profiles []Profile `json:"profiles"`
 }
 
@@ -146,8 +146,8 @@ func (s *state) check() error {
 	return nil
 }
 
-// text returns the state as JSON, which is then sealed. It alone limits the size of
-// the state, so that neither rotations nor changed settings let it grow without a limit.
+// text returns the state as JSON, to be sealed. Only text limits the size of the state, so that
+// neither rotations nor changed settings let it grow without limit.
 func (s *state) text() ([]byte, error) {
 	if len(s.Keys) > maxKeys {
 		return nil, fmt.Errorf("%w: %d, at most %d are kept; retire some, or rotate less often", ErrFull, len(s.Keys), maxKeys)
@@ -165,9 +165,9 @@ func (s *state) text() ([]byte, error) {
 	return text, nil
 }
 
-// amend opens a stored ring, calls change with it and seals the result. sealed is
-// nil if nothing must be written: change changed nothing, and the ring was sealed
-// with the newest root secret.
+// amend opens a stored ring, calls change with it and seals the result. sealed is nil if
+// nothing must be written: change changed nothing, and the ring is already sealed with the
+// newest root secret.
 func amend(box *seal.Box, blob []byte, change func(*state) error) (s *state, sealed []byte, err error) {
 	if s, err = parseState(box, blob); err != nil {
 		return nil, nil, err
@@ -204,7 +204,7 @@ func (s *state) retiredIDs() (ids []auth.KeyID) {
 	return ids
 }
 
-// added returns what only the second list has.
+// added returns the IDs that only the second list has.
 func added(before, after []auth.KeyID) []auth.KeyID {
 	return slices.DeleteFunc(after, func(id auth.KeyID) bool { return slices.Contains(before, id) })
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-// at is a time in minutes. No time is at(0).
+// at returns a time in minutes; at(0) is the zero time.
 func at(minutes int) time.Time {
 	if minutes == 0 {
 		return time.Time{}
@@ -28,7 +28,7 @@ func minutes(t time.Time) int {
 	return int(t.Sub(time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)) / time.Minute)
 }
 
-// rec is a record that signs from a time and is retired at another.
+// rec returns a record that signs from one time and is retired at another.
 func rec(id string, from, until int) *record {
 	return &record{
 		ID: auth.KeyID(id), Alg: signing.EdDSA, SignsFrom: at(from), RetiredAt: at(until),
@@ -36,7 +36,7 @@ func rec(id string, from, until int) *record {
 	}
 }
 
-// keysOf writes a state as "id:from-until", in the order of succession.
+// keysOf formats a state as "id:from-until", in the order of succession.
 func keysOf(s *state) string {
 	var keys []string
 	for _, r := range s.Keys {
@@ -104,8 +104,8 @@ func TestSucceed(t *testing.T) {
 	}
 }
 
-// TestSucceedBeforeTheClock: a next key that another replica, whose clock is ahead, may
-// sign with already is not removed.
+// TestSucceedBeforeTheClock: a next key is not removed if another replica, whose clock is ahead,
+// may already sign with it.
 func TestSucceedBeforeTheClock(t *testing.T) {
 	t.Parallel()
 	for ahead, want := range map[time.Duration]bool{MaxSkew: true, MaxSkew + 1: false} {
@@ -137,7 +137,7 @@ func TestForget(t *testing.T) {
 			t.Errorf("%s: got %s and %d retired, want %s", name, got, len(s.Retired), row.want)
 		}
 	}
-	// A replaced profile is dropped; the current one is not, even with its key retired.
+	// A replaced profile is dropped; the current profile is not, even if its key is retired.
 	r := rec("a", 10, 0)
 	r.Profiles = append([]Profile{{Issuer: "old", Access: time.Minute, EndedAt: at(20)}}, r.Profiles...)
 	s := &state{Keys: []*record{r}}
@@ -151,7 +151,7 @@ func TestForget(t *testing.T) {
 	}
 }
 
-// TestVerifyUntil: the last of all profiles decides, and a key that signs has no end.
+// TestVerifyUntil: the last of all profiles decides, and a key that still signs has no end.
 func TestVerifyUntil(t *testing.T) {
 	t.Parallel()
 	r := rec("a", 10, 40)
@@ -234,7 +234,7 @@ func TestMergeProfiles(t *testing.T) {
 	}
 }
 
-// TestStateLimits: what is stored has a limit, which is not an error one below.
+// TestStateLimits: each limit is an error when exceeded, and not before.
 func TestStateLimits(t *testing.T) {
 	t.Parallel()
 	s := &state{}

@@ -8,9 +8,9 @@ import (
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-// maintain does what is due: it drops expired keys, makes the next key, and raises
-// the lifetime of profiles to what this replica gives its tokens. It changes nothing
-// if another replica has done all that.
+// maintain does what is due: it drops expired keys, creates the next key, and raises the
+// lifetime of profiles to the lifetime of this replica's tokens. It changes nothing if another
+// replica has already done all that.
 func (s *state) maintain(cfg *Config, now time.Time) error {
 	s.forget(now)
 	here := s.signsHere(cfg, now)
@@ -39,9 +39,9 @@ func (s *state) maintain(cfg *Config, now time.Time) error {
 	return nil
 }
 
-// signsHere returns the record that this replica signs with, as snapshot.signer
-// does. During a rollout it is older than state.signer: the newest key is in another
-// replica's configuration only, and its private half is not stored.
+// signsHere returns the record that this replica signs with, as snapshot.signer does. During a
+// rollout it is older than state.signer: the newest key is only in the configuration of another
+// replica, and its private half is not stored.
 func (s *state) signsHere(cfg *Config, now time.Time) *record {
 	var first *record
 	for _, r := range slices.Backward(s.Keys) {
@@ -71,9 +71,9 @@ func (s *state) forget(now time.Time) {
 	}
 }
 
-// follow makes the key that signs after r, from a time on, with the algorithm and
-// the profile of r. It keeps the profile's lifetime: other replicas may still give
-// their tokens that lifetime.
+// follow creates the key that signs after r, from a given time, with the algorithm and the
+// profile of r. It keeps the profile's lifetime: other replicas may still issue tokens with
+// that lifetime.
 func (s *state) follow(r *record, now, from time.Time) (*record, error) {
 	key, err := signing.Generate(r.Alg)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/wxgate/wxgate/internal/token/signing"
 )
 
-// settings is a configuration for the tests of a state.
+// settings returns a configuration for the tests of a state.
 func settings(change func(*Config)) *Config {
 	cfg := &Config{Alg: signing.EdDSA, Issuer: "i", Audiences: []string{"a"}, Access: 10 * time.Minute, Rotate: time.Hour}
 	if change != nil {
@@ -18,13 +18,13 @@ func settings(change func(*Config)) *Config {
 	return cfg
 }
 
-// given makes a record one of a configured key.
+// given makes a record that of a configured key.
 func given(r *record) *record {
 	r.Given = true
 	return r
 }
 
-// TestMaintainNext: a next key is made so long before it signs that clients know it,
+// TestMaintainNext: a next key is created early enough that clients know it before it signs,
 // and never for a configured key.
 func TestMaintainNext(t *testing.T) {
 	t.Parallel()
@@ -59,8 +59,8 @@ func TestMaintainNext(t *testing.T) {
 	}
 }
 
-// TestMaintainAccess raises the lifetime of what signs here, signs and is next, and
-// lowers none; a key that it makes starts with its own lifetime.
+// TestMaintainAccess raises the lifetime of the key that signs here, of the state's signer and
+// of the next key, and lowers none; a new key starts with the configured lifetime.
 func TestMaintainAccess(t *testing.T) {
 	t.Parallel()
 	for access, want := range map[time.Duration]time.Duration{
@@ -83,8 +83,8 @@ func TestMaintainAccess(t *testing.T) {
 	}
 }
 
-// TestMaintainHere: a replaced key isn't retired as long as a replica signs with it,
-// because only the other replica has the private half of its successor.
+// TestMaintainHere: a replaced key is not retired as long as a replica signs with it, because
+// only the other replica has the private half of its successor.
 func TestMaintainHere(t *testing.T) {
 	t.Parallel()
 	key, err := signing.Generate(signing.EdDSA)
@@ -131,7 +131,7 @@ func TestSignsHere(t *testing.T) {
 	}
 }
 
-// TestFollow: the key that follows has the algorithm and the profile of the one before.
+// TestFollow: the following key has the algorithm and the profile of the previous one.
 func TestFollow(t *testing.T) {
 	t.Parallel()
 	a := rec("a", 10, 0)

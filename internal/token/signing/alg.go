@@ -16,7 +16,7 @@ const (
 	RS256 Alg = "RS256" // RSA PKCS#1 v1.5, 2048 bits or more
 	HS256 Alg = "HS256" // HMAC: every verifier can also sign
 
-	// DefaultAlg has short signatures, is fast and has no parameters.
+	// DefaultAlg is fast, has short signatures and needs no parameters.
 	DefaultAlg = EdDSA
 )
 
@@ -29,12 +29,12 @@ func ParseAlg(s string) (Alg, error) {
 	return a, nil
 }
 
-// Public reports whether others can verify with a key that they cannot sign with.
-// Only such keys are published, and only such keys sign assertions.
+// Public reports whether others can verify with a key without being able to sign. Only such
+// keys are published, and only such keys sign assertions.
 func (a Alg) Public() bool { return a != HS256 && a.method() != nil }
 
-// method returns the implementation in the JWT library; nil for anything but the
-// four algorithms, so that "none", in any spelling, never has an implementation.
+// method returns the implementation in the JWT library; nil for anything but the four
+// algorithms, so that "none", in any spelling, never has an implementation.
 func (a Alg) method() jwt.SigningMethod {
 	switch a {
 	case EdDSA:

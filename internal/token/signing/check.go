@@ -30,9 +30,8 @@ func checkEd25519(alg Alg, k ed25519.PublicKey) error {
 	return nil
 }
 
-// checkECDSA returns the coordinates of the public point. It refuses a point that
-// is not on the curve: computing with one leaks bits of the private key (invalid
-// curve attack).
+// checkECDSA returns the coordinates of the public point. It refuses a point that is not on the
+// curve: computations with such a point leak bits of the private key (invalid curve attack).
 func checkECDSA(alg Alg, k *ecdsa.PublicKey) ([]byte, error) {
 	if alg != ES256 || k.Curve != elliptic.P256() {
 		return nil, fmt.Errorf("%w: an ECDSA key on %s cannot sign %s; ES256 needs P-256", ErrAlg, k.Params().Name, alg)

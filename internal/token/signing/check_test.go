@@ -11,14 +11,14 @@ import (
 	"testing"
 )
 
-// modulus returns an odd number of a given length.
+// modulus returns an odd number with the given number of bits.
 func modulus(bits uint) *big.Int {
 	n := new(big.Int).Lsh(big.NewInt(1), bits-1)
 	return n.Add(n, big.NewInt(12345))
 }
 
-// rocaModulus returns a number that is a power of 65537 modulo each of rocaPrimes. A
-// difference changes it modulo 11 only.
+// rocaModulus returns a number that is a power of 65537 modulo each of rocaPrimes. difference
+// changes it only modulo 11.
 func rocaModulus(exponent, difference int64) *big.Int {
 	product := big.NewInt(1)
 	for _, p := range rocaPrimes {
@@ -29,15 +29,15 @@ func rocaModulus(exponent, difference int64) *big.Int {
 	return n.Add(n, new(big.Int).Mul(big.NewInt(difference), new(big.Int).Div(product, big.NewInt(11))))
 }
 
-// TestCheck checks keys that no parser of Go returns.
+// TestCheck checks keys that Go's parsers do not return.
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	offCurve := &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)} //nolint:staticcheck // no other way to a point off the curve
 	for name, row := range map[string]struct {
-		alg    Alg
-		public any
-		want   error
-		says   string
+		alg     Alg
+		public  any
+		want    error
+		message string
 	}{
 		"RSA, smallest":         {RS256, &rsa.PublicKey{N: modulus(2048), E: 65537}, nil, ""},
 		"RSA, one bit less":     {RS256, &rsa.PublicKey{N: modulus(2047), E: 65537}, ErrWeakKey, "the RSA key has 2047 bits, at least 2048 are needed"},
@@ -59,8 +59,8 @@ func TestCheck(t *testing.T) {
 		if !errors.Is(err, row.want) || (key != nil) != (row.want == nil) {
 			t.Errorf("%s: got %v, %v, want %v", name, key, err, row.want)
 		}
-		if err != nil && !strings.Contains(err.Error(), row.says) {
-			t.Errorf("%s: got %v, want %s", name, err, row.says)
+		if err != nil && !strings.Contains(err.Error(), row.message) {
+			t.Errorf("%s: got %v, want %s", name, err, row.message)
 		}
 		if key != nil && key.CanSign() {
 			t.Errorf("%s: signs without a private half", name)
@@ -68,7 +68,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// notAPower returns a difference that makes [rocaModulus] no power modulo 11 alone.
+// notAPower returns a difference with which [rocaModulus] is not a power modulo 11 only.
 func notAPower(t *testing.T) int64 {
 	t.Helper()
 	for d := range int64(11) {

@@ -2,7 +2,7 @@ package signing
 
 import "errors"
 
-// The errors about keys. Each is wrapped with what was found and what to do.
+// The errors about keys. Each is wrapped with the cause and with advice.
 var (
 	// ErrAlg reports an unsupported algorithm, or a key that is not for its algorithm.
 	ErrAlg = errors.New("signing algorithm")

@@ -64,8 +64,8 @@ func newJWK(alg Alg, public any) (jwk, error) {
 
 func encode(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
-// thumbprint is the key's ID (RFC 7638). It depends on nothing but the key: two
-// gateways with one key have the same ID for it, and no ID ever means another key.
+// thumbprint returns the key's ID (RFC 7638). It depends only on the key: two gateways with the
+// same key have the same ID for it, and no ID ever means a different key.
 func (k jwk) thumbprint() (auth.KeyID, error) {
 	text, err := json.Marshal(k)
 	if err != nil {

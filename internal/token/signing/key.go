@@ -20,16 +20,16 @@ const newRSABits = 2048
 type Key struct {
 	alg     Alg
 	id      auth.KeyID
-	private any // what the JWT library signs with; nil if only the public half is known
-	public  any // what the JWT library verifies with; for HS256 the secret itself
+	private any // for signing with the JWT library; nil if only the public half is known
+	public  any // for verifying with the JWT library; for HS256 the secret itself
 	jwk     jwk
 }
 
 // Alg returns the one algorithm that the key is used with.
 func (k *Key) Alg() Alg { return k.alg }
 
-// ID returns the key's RFC 7638 thumbprint. That of an HS256 secret is a SHA-256 of
-// at least 256 unknown bits, which says no more about the secret than a token does.
+// ID returns the key's RFC 7638 thumbprint. For an HS256 secret it is a SHA-256 of at least 256
+// unknown bits, which reveals no more about the secret than a token does.
 func (k *Key) ID() auth.KeyID { return k.id }
 
 // String keeps keys out of logs.
@@ -38,8 +38,8 @@ func (k *Key) String() string { return fmt.Sprintf("%s key %s", k.alg, k.id) }
 // Format keeps keys out of logs, for every verb of package fmt.
 func (k *Key) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(k.String())) }
 
-// newKey checks a key and makes a [Key] of it. Every key is made here. private is
-// nil for a key that only verifies.
+// newKey checks a key and returns it as a [Key]. Every Key is created here. private is nil for
+// a key that can only verify.
 func newKey(alg Alg, private, public any) (*Key, error) {
 	j, err := newJWK(alg, public)
 	if err != nil {
@@ -88,9 +88,9 @@ func (k *Key) Sign(text string) ([]byte, error) {
 	return signature, nil
 }
 
-// Verify reports whether signature is the key's signature of text. The key's
-// algorithm is used and not that of the token's header: otherwise a client could
-// sign with the public key as an HMAC secret (algorithm confusion).
+// Verify reports whether signature is the key's signature of text. It uses the key's algorithm
+// and not that of the token's header: otherwise a client could sign with the public key as an
+// HMAC secret (algorithm confusion).
 func (k *Key) Verify(text string, signature []byte) bool {
 	return k.alg.method().Verify(text, signature, k.public) == nil
 }

@@ -38,7 +38,7 @@ func block(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
 
-// weakRSA generates a key that Go's generator refuses to make.
+// weakRSA generates a key that Go's generator refuses to generate.
 func weakRSA(bits int, exponent int64) *rsa.PrivateKey {
 	one, e := big.NewInt(1), big.NewInt(exponent)
 	for {
@@ -100,10 +100,10 @@ func TestParseKeyRefuses(t *testing.T) {
 	r := must(rsa.GenerateKey(rand.Reader, 2048))
 	x25519 := must(ecdh.X25519().GenerateKey(rand.Reader))
 	for name, row := range map[string]struct {
-		alg  signing.Alg
-		text []byte
-		want error
-		says string
+		alg     signing.Alg
+		text    []byte
+		want    error
+		message string
 	}{
 		"unknown alg":        {"ES512", privatePEM(p256), signing.ErrAlg, `unrecognized "ES512"`},
 		"alg none":           {"none", nil, signing.ErrAlg, `unrecognized "none"; expected one of: EdDSA, ES256, RS256, HS256`},
@@ -133,8 +133,8 @@ func TestParseKeyRefuses(t *testing.T) {
 		"too long":           {signing.HS256, make([]byte, 16<<10+1), signing.ErrKey, "it has 16385 bytes, at most 16384"},
 	} {
 		key, err := signing.ParseKey(row.alg, row.text)
-		if key != nil || !errors.Is(err, row.want) || !strings.Contains(err.Error(), row.says) {
-			t.Errorf("%s: got %v, %v, want %v: %s", name, key, err, row.want, row.says)
+		if key != nil || !errors.Is(err, row.want) || !strings.Contains(err.Error(), row.message) {
+			t.Errorf("%s: got %v, %v, want %v: %s", name, key, err, row.want, row.message)
 		}
 		if err != nil && strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: the error contains the key: %v", name, err)

@@ -8,7 +8,7 @@ import (
 	"fmt"
 )
 
-// maxKeyBytes limits what is parsed as a key: an 8192-bit RSA key in PEM has 6.5 KB.
+// maxKeyBytes limits the size of a key: an 8192-bit RSA key in PEM has 6.5 KB.
 const maxKeyBytes = 16384
 
 // ParseKey parses a configured key: a PEM private key (PKCS#8, SEC 1 or PKCS#1), or
@@ -47,8 +47,8 @@ func parseSecret(text []byte) (*Key, error) {
 	return newKey(HS256, secret, secret)
 }
 
-// privateBlock finds the one private key in PEM text. It skips the curve's
-// parameters, which OpenSSL writes before a key and which the key repeats.
+// privateBlock finds the single private key in PEM text. It skips the curve's parameters,
+// which OpenSSL writes before a key and which the key repeats.
 func privateBlock(text []byte) (*pem.Block, error) {
 	var private *pem.Block
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
@@ -86,7 +86,7 @@ func parsePrivate(block *pem.Block) (private any, err error) {
 	return private, nil
 }
 
-// newSigner makes a [Key] of a private key.
+// newSigner returns the [Key] of a private key.
 func newSigner(alg Alg, private any) (*Key, error) {
 	signer, ok := private.(crypto.Signer)
 	if !ok {
@@ -95,8 +95,8 @@ func newSigner(alg Alg, private any) (*Key, error) {
 	return newKey(alg, signer, signer.Public())
 }
 
-// Material returns the key in the form in which it is stored. With publicOnly it
-// returns what verifying needs: the public half, or the secret of an HS256 key.
+// Material returns the key in its stored form. With publicOnly it returns only what is needed
+// to verify: the public half, or the secret of an HS256 key.
 func (k *Key) Material(publicOnly bool) ([]byte, error) {
 	if secret, ok := k.public.([]byte); ok {
 		return secret, nil

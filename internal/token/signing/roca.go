@@ -10,10 +10,9 @@ var rocaPrimes = [...]int64{
 	101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
 }
 
-// factorable reports whether an RSA modulus is one of that library, which smart
-// cards and TPMs used from 2012 to 2017. An attacker can compute the private key of
-// such a modulus (CVE-2017-15361). The chance that another modulus is refused by
-// mistake is 2^-154.
+// factorable reports whether an RSA modulus comes from that library, which smart cards and TPMs
+// used from 2012 to 2017. An attacker can compute the private key of such a modulus
+// (CVE-2017-15361). The probability of refusing another modulus by mistake is 2^-154.
 func factorable(n *big.Int) bool {
 	for _, p := range rocaPrimes {
 		if !isPowerOf65537(new(big.Int).Mod(n, big.NewInt(p)).Int64(), p) {

@@ -15,8 +15,7 @@ import (
 
 var allAlgs = []signing.Alg{signing.EdDSA, signing.ES256, signing.RS256, signing.HS256}
 
-// TestGenerate signs with a new key of each algorithm, and verifies with what is
-// stored of it.
+// TestGenerate signs with a new key of each algorithm, and verifies with its stored form.
 func TestGenerate(t *testing.T) {
 	t.Parallel()
 	for _, alg := range allAlgs {
@@ -51,7 +50,7 @@ func TestGenerate(t *testing.T) {
 	}
 }
 
-// TestFromMaterialRefuses parses what Material does not return.
+// TestFromMaterialRefuses parses material that Material does not return.
 func TestFromMaterialRefuses(t *testing.T) {
 	t.Parallel()
 	ed := must(signing.Generate(signing.EdDSA))
@@ -77,7 +76,7 @@ func TestFromMaterialRefuses(t *testing.T) {
 	}
 }
 
-// TestJWKS has another library read the key set: public keys under their
+// TestJWKS reads the key set with a different library: it has the public keys under their
 // thumbprints, and no secret.
 func TestJWKS(t *testing.T) {
 	t.Parallel()
@@ -113,7 +112,7 @@ func TestJWKS(t *testing.T) {
 	}
 }
 
-// TestPublic: a key is public if others can verify with it and not sign.
+// TestPublic: a key is public if others can verify with it but not sign.
 func TestPublic(t *testing.T) {
 	t.Parallel()
 	for alg, want := range map[signing.Alg]bool{
@@ -125,13 +124,13 @@ func TestPublic(t *testing.T) {
 	}
 }
 
-// TestParsedKeySigns: the key that ParseKey returns is the one in the text.
+// TestParsedKeySigns: ParseKey returns the key in the text.
 func TestParsedKeySigns(t *testing.T) {
 	t.Parallel()
 	private := ed25519.NewKeyFromSeed(make([]byte, 32))
 	key := must(signing.ParseKey(signing.EdDSA, privatePEM(private)))
 	signature := must(key.Sign("text"))
 	if !ed25519.Verify(private.Public().(ed25519.PublicKey), []byte("text"), signature) {
-		t.Error("the signature is not the key's")
+		t.Error("the signature is not from this key")
 	}
 }

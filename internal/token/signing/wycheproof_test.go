@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// vectors are a file of C2SP's Wycheproof.
+// vectors is a file of C2SP's Wycheproof.
 type vectors struct {
 	Groups []struct {
 		TagSize   int      `json:"tagSize"` // bits
@@ -36,8 +36,8 @@ type vector struct {
 	Result  string `json:"result"`
 }
 
-// readVectors reads a file of vectors; the README beside them says where they are. In
-// CI a missing file fails the test, so that it is never skipped there.
+// readVectors reads a file of vectors; the README beside them explains their origin. In CI a
+// missing file fails the test, so that the test is never skipped there.
 func readVectors(t *testing.T, name string) (file vectors) {
 	t.Helper()
 	dir := os.Getenv("WYCHEPROOF_DIR")
@@ -66,7 +66,7 @@ func unhex(t *testing.T, s string) []byte {
 	return b
 }
 
-// wantVerdict fails if the verdict on a vector is not the published one.
+// wantVerdict fails if the verdict on a vector differs from the published one.
 func wantVerdict(t *testing.T, v vector, verified bool) {
 	t.Helper()
 	if verified != (v.Result == "valid") {
@@ -141,7 +141,7 @@ func TestWycheproofHS256(t *testing.T) {
 	wantCount(t, n, 174)
 }
 
-// wantCount fails if the loader found fewer vectors than there are.
+// wantCount fails if fewer vectors were read than expected.
 func wantCount(t *testing.T, got, want int) {
 	t.Helper()
 	if got < want {

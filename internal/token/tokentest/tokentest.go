@@ -1,5 +1,5 @@
-// Package tokentest has what the tests of tokens and of their keys share: a gateway's ring
-// and tokens, over a storage in memory and a clock that a test moves.
+// Package tokentest is shared by the tests of tokens and of their keys: it has a gateway's ring
+// and tokens, over a storage in memory and a clock that a test advances.
 package tokentest
 
 import (
@@ -19,7 +19,7 @@ import (
 )
 
 var (
-	// Start is the time that the clock begins with.
+	// Start is the initial time of the clock.
 	Start = time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
 	// Secret is the root secret.
 	Secret = bytes.Repeat([]byte("s"), seal.MinSecretBytes)
@@ -29,7 +29,7 @@ var (
 type Storage struct {
 	mu     sync.Mutex
 	Blob   []byte
-	Writes int   // how often it was written
+	Writes int   // number of writes
 	Broken error // if set, every call returns it
 }
 
@@ -56,14 +56,14 @@ func (s *Storage) Update(_ context.Context, change func([]byte) ([]byte, error))
 	return nil
 }
 
-// Set changes the storage while nothing reads it.
+// Set changes the storage under its lock.
 func (s *Storage) Set(change func(*Storage)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	change(s)
 }
 
-// Clock shows the same time until a test moves it.
+// Clock is a clock that a test advances.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time
@@ -79,7 +79,7 @@ func (c *Clock) Now() time.Time {
 	return c.now
 }
 
-// Add moves the clock.
+// Add advances the clock.
 func (c *Clock) Add(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -105,7 +105,7 @@ func MustBox(tb testing.TB, secrets ...[]byte) *seal.Box {
 	return box
 }
 
-// New makes a gateway with a separate storage and clock. change may be nil.
+// New returns a gateway with a separate storage and clock. change may be nil.
 func New(tb testing.TB, change func(*keyring.Config)) *Gateway {
 	tb.Helper()
 	g := &Gateway{Clock: NewClock(), Storage: &Storage{}}
@@ -134,7 +134,7 @@ func NewTokens(tb testing.TB, ring *keyring.Ring, cfg keyring.Config) *token.Tok
 	return tokens
 }
 
-// User returns the identity of a user who logs in now, with a lifetime.
+// User returns the identity of a user who logs in now, with the given lifetime.
 func (g *Gateway) User(life time.Duration) auth.Identity {
 	u := auth.User{App: "wx4f4bc4dec97d474b", OpenID: "oGZUI0egBJY1zhBYw2KhdUfwVJJE"}
 	return auth.Identity{
@@ -167,8 +167,8 @@ func (g *Gateway) MustVerify(tb testing.TB, raw string) *auth.Identity {
 	return id
 }
 
-// Claims verifies a token as a receiver does, with the published keys only and another library,
-// and returns its type and claims.
+// Claims verifies a token as a receiver does, with only the published keys and a different
+// library, and returns its type and claims.
 func (g *Gateway) Claims(t testing.TB, raw string) (typ string, claims map[string]any) {
 	t.Helper()
 	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.EdDSA, jose.ES256, jose.RS256})

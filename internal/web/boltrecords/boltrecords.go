@@ -1,5 +1,5 @@
 // Package boltrecords keeps the short-lived records of browser sessions in the bbolt file of
-// the session store, which one process has open.
+// the session store, which a single process has open.
 package boltrecords
 
 import (
@@ -16,8 +16,8 @@ import (
 	"github.com/wxgate/wxgate/internal/web"
 )
 
-// The buckets, which are made when they are first needed. A time is 8 bytes of Unix
-// microseconds, big endian.
+// The buckets, which are created when first needed. A time is 8 bytes of Unix microseconds, big
+// endian.
 //
 //	web-records  ID -> when it expires + value
 //	web-ends     when it expires + ID -> nothing
@@ -29,17 +29,17 @@ var (
 const (
 	timeBytes = 8
 	// sweptWithAdd is how many expired records an Add deletes: more than it adds, so that
-	// the number of expired ones falls, and few enough for one commit.
+	// their number falls, and few enough for one commit.
 	sweptWithAdd = 16
 )
 
-// errDamaged says that the value of a record has no time.
+// errDamaged means that the value of a record has no time.
 var errDamaged = errors.New("a damaged record in web-records")
 
-// File is what records need of the session store's file.
+// File is the part of the session store's file that records need.
 type File interface {
 	View(ctx context.Context, fn func(*bbolt.Tx) error) error
-	// Update has fn change the file in a transaction that is on the disk when it returns nil.
+	// Update calls fn to change the file in a transaction that is on the disk when it returns nil.
 	Update(ctx context.Context, fn func(*bbolt.Tx) error) error
 }
 
@@ -49,8 +49,8 @@ type Records struct {
 	now  func() time.Time
 }
 
-// New returns the records of a file, which must outlive them; now is the clock that they
-// expire by.
+// New returns the records of a file, which must outlive them; now is the clock by which they
+// expire.
 func New(file File, now func() time.Time) *Records { return &Records{file, now} }
 
 // Add implements [web.Records].
@@ -129,8 +129,8 @@ func (r *Records) Swap(ctx context.Context, id web.RecordID, old, next []byte) e
 	})
 }
 
-// update has change edit the file. An outcome that it returns rolls the transaction back:
-// there is no fsync for a forged ticket.
+// update calls change to edit the file. If change returns an outcome, the transaction is rolled
+// back, so that a forged ticket costs no fsync.
 func (r *Records) update(ctx context.Context, change func(tx *bbolt.Tx, now time.Time) error) error {
 	var outcome error
 	err := r.file.Update(ctx, func(tx *bbolt.Tx) error {
@@ -145,7 +145,7 @@ func (r *Records) update(ctx context.Context, change func(tx *bbolt.Tx, now time
 	return err
 }
 
-// live returns the value of what is stored of a record, if it has not expired.
+// live returns the value of a stored record, if the record has not expired.
 func live(stored []byte, now time.Time) (value []byte, err error) {
 	switch {
 	case stored == nil:
@@ -176,7 +176,7 @@ func sweep(records, ends *bbolt.Bucket, now time.Time) error {
 	return nil
 }
 
-// timeKey sorts by time. A record lives until the microsecond of its end.
+// timeKey returns a key that sorts by time. A record lives until the microsecond of its end.
 func timeKey(t time.Time) []byte {
 	return binary.BigEndian.AppendUint64(nil, uint64(max(t.UnixMicro(), 0)))
 }

@@ -29,7 +29,7 @@ func openFile(t testing.TB, path string) *bolt.File {
 	return file
 }
 
-// newFile is a file that is closed with the test.
+// newFile opens a file that is closed with the test.
 func newFile(t testing.TB) *bolt.File {
 	t.Helper()
 	file := openFile(t, filepath.Join(t.TempDir(), "wxgate.db"))
@@ -53,7 +53,7 @@ func TestModelScans(t *testing.T) {
 	}, 3000, false)
 }
 
-// TestReopen: records are there after a restart, and after a compaction, until they expire.
+// TestReopen: records are present after a restart, and after a compaction, until they expire.
 func TestReopen(t *testing.T) {
 	t.Parallel()
 	clock := new(recordstest.Clock)
@@ -81,7 +81,7 @@ type plainFile struct{ db *bbolt.DB }
 func (f plainFile) View(_ context.Context, fn func(*bbolt.Tx) error) error   { return f.db.View(fn) }
 func (f plainFile) Update(_ context.Context, fn func(*bbolt.Tx) error) error { return f.db.Update(fn) }
 
-// TestUpgrade: records are there after a file of an older schema was rewritten, with the
+// TestUpgrade: records are present after a file of an older schema was rewritten, and so is the
 // index by which they are swept.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
@@ -104,7 +104,7 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-// count counts what the buckets have.
+// count counts the entries of the buckets.
 func count(t testing.TB, file *bolt.File) (records, ends int) {
 	t.Helper()
 	sessiontest.Must(t, file.View(t.Context(), func(tx *bbolt.Tx) error {
@@ -158,7 +158,7 @@ func TestDamaged(t *testing.T) {
 	s.Add(t, records, "b", "value", time.Minute)
 }
 
-// TestClosed: a file that is closed is an unavailable store.
+// TestClosed: if the file is closed, the store is unavailable.
 func TestClosed(t *testing.T) {
 	t.Parallel()
 	clock := new(recordstest.Clock)

@@ -1,4 +1,4 @@
-// Package recordstest has the tests of every store of short-lived records.
+// Package recordstest has the tests that every store of short-lived records must pass.
 package recordstest
 
 import (
@@ -16,12 +16,12 @@ import (
 
 // Store is a store under test.
 type Store struct {
-	Open func(t testing.TB) web.Records // of another machine with the same records
+	Open func(t testing.TB) web.Records // opens the same records on another machine
 	Now  func() time.Time
-	Pass func(time.Duration) // has time pass
+	Pass func(time.Duration) // lets time pass
 }
 
-// Clock is time that a test moves.
+// Clock is a clock that a test advances.
 type Clock struct{ passed atomic.Int64 }
 
 // Now returns the time of the clock.
@@ -29,10 +29,10 @@ func (c *Clock) Now() time.Time {
 	return time.UnixMicro(1_800_000_000_000_000).Add(time.Duration(c.passed.Load()))
 }
 
-// Pass moves the clock forward.
+// Pass advances the clock.
 func (c *Clock) Pass(d time.Duration) { c.passed.Add(int64(d)) }
 
-// Conform tests a store, which has no records at first.
+// Conform tests a store, which must be empty at first.
 func Conform(t *testing.T, s Store) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, Store){
@@ -42,7 +42,7 @@ func Conform(t *testing.T, s Store) {
 	}
 }
 
-// ID is the ID of a record with a name.
+// ID returns the ID of a record with a name.
 func ID(name string) web.RecordID { return sha256.Sum256([]byte(name)) }
 
 // Want fails the test unless err is the outcome.
@@ -61,7 +61,7 @@ func WantValue(t testing.TB, r web.Records, id web.RecordID, want string) {
 	}
 }
 
-// Add adds a record for a time.
+// Add adds a record with the given lifetime.
 func (s Store) Add(t testing.TB, r web.Records, name, value string, life time.Duration) web.RecordID {
 	t.Helper()
 	id := ID(name)
@@ -84,7 +84,7 @@ func life(t *testing.T, s Store) {
 
 func errOf(_ []byte, err error) error { return err }
 
-// outcomes has what no store may do: each changes nothing.
+// outcomes are the calls that must fail: each changes nothing.
 func outcomes(t *testing.T, s Store) {
 	r := s.Open(t)
 	for _, next := range [][]byte{[]byte("x"), nil} {
@@ -103,7 +103,7 @@ func outcomes(t *testing.T, s Store) {
 	WantValue(t, r, id, "value")
 }
 
-// expiry: an expired record does not exist, and a swap does not prolong one.
+// expiry: an expired record does not exist, and a swap does not extend the life of a record.
 func expiry(t *testing.T, s Store) {
 	const short = 2 * time.Second
 	r := s.Open(t)
@@ -122,14 +122,14 @@ func expiry(t *testing.T, s Store) {
 	s.Add(t, r, "short", "again", time.Hour)
 	WantValue(t, r, id, "again")
 	s.Pass(time.Millisecond)
-	s.Add(t, r, "another", "value", time.Hour) // sweeps, and not the record that was added again
+	s.Add(t, r, "another", "value", time.Hour) // sweeps expired records, but not the one that was added again
 	WantValue(t, r, id, "again")
 	Want(t, "add of an expired record", r.Add(t.Context(), ID("past"), []byte("value"), s.Now().Add(-time.Hour)), nil)
 	s.Pass(2 * time.Millisecond)
 	Want(t, "get of it", errOf(r.Get(t.Context(), ID("past"))), web.ErrNoRecord)
 }
 
-// values: any bytes are stored, and what is returned is a copy.
+// values: any bytes can be stored, and the returned value is a copy.
 func values(t *testing.T, s Store) {
 	r := s.Open(t)
 	value := bytes.Repeat([]byte{0, 255, '\r', '\n', 128, '%', 'a', 0}, web.MaxRecordBytes/8)
@@ -158,8 +158,8 @@ func values(t *testing.T, s Store) {
 
 const atOnce = 16
 
-// together calls each from several goroutines, with two machines, and counts the successes.
-// The other outcomes must be others.
+// together makes each call from several goroutines, on two machines, and counts the successes.
+// The other calls must return other.
 func together(t *testing.T, s Store, other error, each func(r web.Records, i int) error) {
 	t.Helper()
 	machines := []web.Records{s.Open(t), s.Open(t)}
@@ -181,7 +181,7 @@ func together(t *testing.T, s Store, other error, each func(r web.Records, i int
 	}
 }
 
-// raceAdds: a state is used once.
+// raceAdds: a state can be used once.
 func raceAdds(t *testing.T, s Store) {
 	until := s.Now().Add(time.Minute)
 	together(t, s, web.ErrRecordExists, func(r web.Records, i int) error {
@@ -189,7 +189,7 @@ func raceAdds(t *testing.T, s Store) {
 	})
 }
 
-// raceSwaps: of several that spend a ticket or confirm a scan, one does.
+// raceSwaps: of several calls that spend a ticket or confirm a scan, one succeeds.
 func raceSwaps(t *testing.T, s Store) {
 	id := s.Add(t, s.Open(t), "swap", "old", time.Minute)
 	together(t, s, web.ErrRecordChanged, func(r web.Records, i int) error {

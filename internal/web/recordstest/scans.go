@@ -21,39 +21,39 @@ const (
 	modelFinishes = 3 // at once
 )
 
-// modelScan is what must have become of a scan.
+// modelScan is the expected state of a scan.
 type modelScan struct {
 	name, number string
 	browser      int
 	until        time.Time
-	state        web.ScanState // expired for a scan that is not there
-	phone        int           // -1 before one opened it
+	state        web.ScanState // expired for a scan that does not exist
+	phone        int           // -1 before a phone opened it
 	session      auth.SessionID
 	wrong        int
 }
 
-// scanModel runs random operations of browsers and phones, and compares each outcome with what
-// the contract says.
+// scanModel runs random operations of browsers and phones, and compares each outcome with the
+// contract.
 type scanModel struct {
 	t        testing.TB
 	store    Store
 	timeless bool
 	random   *rand.Rand
-	service  []*web.Service // one a machine
+	service  []*web.Service // one for each machine
 	sessions *Sessions
 	browsers [modelBrowsers]web.BrowserKey
 	phones   [modelPhones]*auth.Identity
 	scans    []*modelScan
-	logins   map[auth.User]int // that succeeded
+	logins   map[auth.User]int // successful ones
 	trace    []string
 }
 
-// ModelScans runs operations on scans in a store. No time passes if timeless, for a store
-// with a clock of its own.
+// ModelScans runs operations on scans in a store. With timeless no time passes, for a store with
+// its own clock.
 func ModelScans(t *testing.T, s Store, operations int, timeless bool) {
 	t.Helper()
-	seed := rand.Uint64()                    //nolint:gosec // G404: which operations a test runs
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // G404: the same
+	seed := rand.Uint64()                    //nolint:gosec // G404: not a secret
+	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // G404: not a secret
 	m := &scanModel{t: t, store: s, timeless: timeless, random: random, logins: map[auth.User]int{}}
 	m.sessions = NewSessions(s.Now)
 	for range 2 {
@@ -84,7 +84,7 @@ func ModelScans(t *testing.T, s Store, operations int, timeless bool) {
 	}
 }
 
-// begin gives a phone a new session.
+// begin begins a new session for a phone.
 func (m *scanModel) begin(i int) {
 	user := auth.User{App: ScanApp, OpenID: "alice"}
 	switch i {
@@ -96,7 +96,7 @@ func (m *scanModel) begin(i int) {
 	m.phones[i] = m.sessions.Begin(user)
 }
 
-// operation is what an actor does. It reports whether it succeeded.
+// operation is an action of a browser or a phone. It reports whether it succeeded.
 type operation struct {
 	name   string
 	weight int
@@ -167,7 +167,7 @@ func (m *scanModel) wait() bool {
 	return true
 }
 
-// logOut ends the session of a phone, which begins another.
+// logOut ends the session of a phone, and begins another one.
 func (m *scanModel) logOut() bool {
 	i := m.random.IntN(modelPhones)
 	m.sessions.End(m.phones[i].Session)
@@ -242,7 +242,7 @@ func (m *scanModel) refuse(s *modelScan) bool {
 	return ok
 }
 
-// finish has a browser finish a scan on several machines at once.
+// finish finishes a scan of a browser on several machines at once.
 func (m *scanModel) finish(s *modelScan) bool {
 	browser := m.random.IntN(modelBrowsers)
 	var running sync.WaitGroup
@@ -263,7 +263,7 @@ func (m *scanModel) finish(s *modelScan) bool {
 	running.Wait()
 	confirmed := s.state == web.ScanConfirmed && browser == s.browser
 	if confirmed {
-		s.state = web.ScanExpired // also if the session of the phone has ended: a scan is used once
+		s.state = web.ScanExpired // even if the phone's session has ended: a scan is used once
 	}
 	_, ended := m.sessions.Session(m.t.Context(), s.session)
 	want := int64(0)

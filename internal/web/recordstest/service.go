@@ -13,13 +13,14 @@ import (
 	"github.com/wxgate/wxgate/internal/web"
 )
 
-// The apps of the tests: codes of one are shown, and the other is another one.
+// The apps of the tests: the code of the first app is shown; the other app is a different one.
 const (
 	ScanApp  auth.AppID = "wx1"
 	OtherApp auth.AppID = "wx2"
 )
 
-// Sessions are sessions in memory, as far as a scan needs them. It is safe for concurrent use.
+// Sessions are sessions in memory, with the methods that a scan needs. They are safe for
+// concurrent use.
 type Sessions struct {
 	auth.Store // nil
 
@@ -63,7 +64,7 @@ func (s *Sessions) Session(_ context.Context, id auth.SessionID) (*auth.Session,
 	return nil, auth.ErrNoSession
 }
 
-// Of returns the sessions of a user that began at a door.
+// Of returns the sessions of a user with the given door.
 func (s *Sessions) Of(user auth.User, door auth.Door) (found []*auth.Session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,19 +76,19 @@ func (s *Sessions) Of(user auth.User, door auth.Door) (found []*auth.Session) {
 	return slices.Clip(found)
 }
 
-// noRevocations are those of sessions that end in the store alone.
+// noRevocations revokes nothing: the sessions of the tests end only in the store.
 type noRevocations struct{ auth.Revocations }
 
 func (noRevocations) Revoked(*auth.Identity) bool  { return false }
 func (noRevocations) Replaced(auth.SessionID) bool { return false }
 
-// NewSessions returns sessions without any.
+// NewSessions returns an empty store of sessions.
 func NewSessions(now func() time.Time) *Sessions {
 	return &Sessions{now: now, all: make(map[auth.SessionID]*auth.Session)}
 }
 
 // NewService returns the rules of one machine, over a store of records and sessions in memory.
-// It is closed with the test.
+// It is closed when the test ends.
 func NewService(t testing.TB, records web.Records, sessions *Sessions) *web.Service {
 	t.Helper()
 	box, err := seal.New(bytes.Repeat([]byte("secret"), 8))

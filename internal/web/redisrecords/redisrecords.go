@@ -17,8 +17,8 @@ import (
 	"github.com/wxgate/wxgate/internal/web"
 )
 
-// The scripts. They use only commands that the session store uses, so that an ACL user needs
-// no further right.
+// The scripts. They use only commands that the session store uses, so that the ACL user needs no
+// additional right.
 var (
 	//go:embed lua/add.lua
 	addSource string
@@ -36,14 +36,14 @@ type Records struct {
 	now    func() time.Time
 }
 
-// New returns the records of a Redis. Keys begin with prefix; the connection must outlive
-// them. The time that is left to a record is counted from now on the clock of this machine,
-// and then on that of Redis: the clocks need not agree.
+// New returns the records of a Redis. Keys begin with prefix; the connection must outlive them.
+// The remaining life of a new record is computed with this machine's clock, and then measured
+// by Redis: the clocks may differ.
 func New(redis *connection.Connection, prefix string, now func() time.Time) *Records {
 	return &Records{redis, prefix, now}
 }
 
-// key is the key of a record, in a slot of its own.
+// key returns the key of a record, in a separate slot.
 func (r *Records) key(id web.RecordID) string {
 	return r.prefix + ":{w-" + base64.RawURLEncoding.EncodeToString(id[:]) + "}"
 }
@@ -53,8 +53,8 @@ func (r *Records) failed(err error) error {
 	return session.Unavailable(fmt.Errorf("records of browser sessions: %w", r.redis.Explain(err)))
 }
 
-// Add implements [web.Records]. It waits for replicas: a failover that forgot a used state
-// or ticket would admit it again.
+// Add implements [web.Records]. It waits for replicas: if a failover lost a used state or ticket,
+// it would be admitted again.
 func (r *Records) Add(ctx context.Context, id web.RecordID, value []byte, until time.Time) error {
 	left := max(until.Sub(r.now()), time.Millisecond) // Redis refuses a life of 0
 	ms := strconv.FormatInt(left.Milliseconds(), 10)

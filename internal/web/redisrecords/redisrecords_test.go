@@ -25,7 +25,7 @@ func TestConformance(t *testing.T) {
 			conn, prefix := redistest.Connect(t, cfg)
 			return redisrecords.New(conn, prefix, time.Now)
 		},
-		// Redis expires keys by a clock of its own, and says nothing when it does.
+		// Redis expires keys by its own clock, without a notice.
 		Now: time.Now, Pass: func(d time.Duration) { <-time.After(d) },
 	})
 }
@@ -42,8 +42,8 @@ func TestModelScans(t *testing.T) {
 	}, 3000, true)
 }
 
-// TestExpiry: every record expires in Redis, also one that was swapped, and no later than it
-// was added for. The machine's clock may be wrong.
+// TestExpiry: every record expires in Redis, even after a swap, and not later than requested.
+// The machine's clock may be wrong.
 func TestExpiry(t *testing.T) {
 	t.Parallel()
 	conn, prefix := redistest.Connect(t, redistest.Database(t))
@@ -61,7 +61,7 @@ func TestExpiry(t *testing.T) {
 	}
 }
 
-// TestDown: a Redis that is down, or has no memory left, is an unavailable store.
+// TestDown: if Redis is down, or has no free memory, the store is unavailable.
 func TestDown(t *testing.T) {
 	t.Parallel()
 	server := sessiontest.StartRedis(t)

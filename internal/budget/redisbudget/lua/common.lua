@@ -1,4 +1,4 @@
--- What all scripts share. ARGV begins with the length of a window and its offset, in ms.
+-- The part shared by all scripts. ARGV begins with the length of a window and its offset, in ms.
 local key, per, offset = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2])
 
 local function now()
@@ -9,8 +9,8 @@ end
 local time = now()
 
 -- current returns when the current window began, and how many calls it has. If a clock was set
--- back, the window that has begun goes on: otherwise its calls would be allowed twice. A window
--- further ahead is of a clock that was wrong.
+-- back, the current window continues: otherwise its calls would be allowed twice. A window
+-- further in the future comes from a wrong clock.
 local function current()
 	local begin = math.floor((time + offset) / per) * per - offset
 	local stored = tonumber(redis.call('HGET', key, 'begin') or 0)
@@ -20,7 +20,7 @@ local function current()
 	return stored, tonumber(redis.call('HGET', key, 'used'))
 end
 
--- save writes the count of a window, which is kept for two more: a clock may be set back.
+-- save writes the count of a window, and keeps it for two more windows: a clock may be set back.
 local function save(begin, used)
 	if tonumber(redis.call('HGET', key, 'begin') or 0) ~= begin then
 		redis.call('HDEL', key, 'reported')

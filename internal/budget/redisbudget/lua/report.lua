@@ -1,4 +1,4 @@
--- Return 1 once for the window that began at ARGV[3], and 0 if it is no longer the current one.
+-- Return 1 once for the window that began at ARGV[3], and 0 if it is not the current window.
 local begin, used = current()
 if begin ~= tonumber(ARGV[3]) then
 	return 0

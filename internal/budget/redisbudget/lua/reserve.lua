@@ -1,5 +1,5 @@
--- Count one call, unless the window has ARGV[3] of them. Return when the window began, how many
--- calls it has, and whether this one was counted.
+-- Count one call, unless the window already has ARGV[3] calls. Return when the window began, how
+-- many calls it has, and whether this call was counted.
 local begin, used = current()
 if used >= tonumber(ARGV[3]) then
 	return {begin, used, 0}

@@ -1,5 +1,5 @@
--- Add entries until one does not fit; return how many. ARGV: how long to keep, the limits,
--- and for each entry its ID, order, value, size and time.
+-- Add entries until one does not fit; return how many were added. ARGV: how long to keep them,
+-- the limits, and for each entry its ID, order, value, size and time.
 local most, mostBytes, added = tonumber(ARGV[2]), tonumber(ARGV[3]), 0
 for i = 4, #ARGV, 5 do
 	if redis.call('HEXISTS', entries, ARGV[i]) == 0 then

@@ -1,6 +1,6 @@
--- Claim the first entry of the first order that is due. ARGV: for how long. Return the
--- entry's ID, seq, value and number of attempts, or how long to wait; nothing if there is no
--- entry.
+-- Claim the first entry of the first order that is due. ARGV: the duration of the lease. Return
+-- the entry's ID, seq, value and number of attempts, or how long to wait; nothing if there is
+-- no entry.
 local time = now()
 local head = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
 if #head == 0 then

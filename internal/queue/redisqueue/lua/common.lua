@@ -1,16 +1,16 @@
--- What all scripts of a queue share. A place in the index is order:seq:id, and seq is 16
+-- The part shared by all scripts of a queue. A place in the index is order:seq:id, and seq is 16
 -- hexadecimal digits, so that the places of an order sort from first to last.
 local seqs, index, due, entries, attempts = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local times, places, bytes, dead, deadtimes = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
 local seen = KEYS[11]
 
--- now is the time of this server in milliseconds, so that machines need not agree on theirs.
+-- now returns this server's time in milliseconds, so that the clocks of machines may differ.
 local function now()
 	local time = redis.call('TIME')
 	return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- keep has everything expire if no machine is left that would delete it.
+-- keep makes all keys expire, in case no machine is left to delete them.
 local function keep(ms)
 	for _, key in ipairs(KEYS) do
 		redis.call('PEXPIRE', key, ms)
@@ -25,8 +25,8 @@ local function parse(place)
 	return string.match(place, '^(.*):(%x+):([^:]+)$')
 end
 
--- schedule sets when an order is due. Of orders that are due in the same millisecond, the
--- one with the older entry comes first.
+-- schedule sets when an order is due. If several orders are due in the same millisecond, the
+-- order with the older entry comes first.
 local function schedule(order, seq, ms)
 	local fraction = (tonumber(string.sub(seq, -4), 16) % 1024) / 1024
 	redis.call('ZADD', due, string.format('%.17g', ms + fraction), order)
@@ -42,7 +42,7 @@ local function place(order, seq, id, ms)
 	return at
 end
 
--- leave takes an entry out of the index; the next one of its order has been due since it was
+-- leave removes an entry from the index; the next entry of its order has been due since it was
 -- put into the queue.
 local function leave(at)
 	local order = parse(at)

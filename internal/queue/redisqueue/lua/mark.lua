@@ -1,5 +1,5 @@
--- Add an entry unless one of its order was not attempted yet. ARGV: how long to keep, and
--- the entry's ID, order, value, size and time.
+-- Add an entry, unless its order has an entry that was not attempted yet. ARGV: how long to
+-- keep it, and the entry's ID, order, value, size and time.
 local order = ARGV[3]
 for _, at in ipairs(redis.call('ZRANGE', index, '[' .. order .. ':', '(' .. order .. ';', 'BYLEX')) do
 	local _, _, id = parse(at)

@@ -1,6 +1,6 @@
--- Add an entry and remember its ID, unless the ID is known. ARGV: how long to keep everything,
+-- Add an entry and remember its ID, unless the ID is known. ARGV: how long to keep all keys,
 -- the limits, how many IDs to remember, for how long, and the entry's ID, order, value, size
--- and time. Return 1 if it was added, 0 if it is known, -1 if it does not fit.
+-- and time. Return 1 if the entry was added, 0 if its ID is known, -1 if it does not fit.
 keep(ARGV[1]) -- a write in any case, so that WAIT also waits for what an earlier attempt wrote
 local id, time = ARGV[6], now()
 local known = tonumber(redis.call('ZSCORE', seen, id) or -1)

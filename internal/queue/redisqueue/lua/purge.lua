@@ -1,5 +1,5 @@
--- Delete what was put into the queue until a time, at most 1000 of each; return how many.
--- ARGV: the time.
+-- Delete entries and dead letters that were put until a given time, at most 1000 of each;
+-- return how many. ARGV: the time.
 local live = redis.call('ZRANGE', times, '-inf', ARGV[1], 'BYSCORE', 'LIMIT', 0, 1000)
 for _, id in ipairs(live) do
 	remove(id)

@@ -1,7 +1,7 @@
--- Settle an entry, unless another has claimed it since. ARGV: done, retry or bury, the
--- entry's ID and number of attempts. For retry: its order and value, and in how many
--- milliseconds. For bury: its value, seq and time, how many dead letters are kept, and for
--- how long.
+-- Settle an entry, unless it was claimed again since. ARGV: done, retry or bury, the entry's ID
+-- and number of attempts. For retry: its order and value, and the delay in milliseconds. For
+-- bury: its value, seq and time, the maximum number of dead letters, and how long to keep
+-- them.
 local verdict, id = ARGV[1], ARGV[2]
 if redis.call('HGET', attempts, id) ~= ARGV[3] or redis.call('HEXISTS', entries, id) == 0 then
 	return 0

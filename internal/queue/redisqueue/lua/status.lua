@@ -1,4 +1,4 @@
--- Return how many entries there are, their bytes, the time of the oldest, and how many dead
--- letters there are.
+-- Return the number of entries, their bytes, the time of the oldest, and the number of dead
+-- letters.
 local oldest = redis.call('ZRANGE', times, 0, 0, 'WITHSCORES')[2] or '0'
 return {redis.call('HLEN', entries), tonumber(redis.call('GET', bytes) or 0), tonumber(oldest), redis.call('HLEN', dead)}

@@ -1,5 +1,5 @@
--- Replace the value of the record KEYS[1], which must be ARGV[1], by ARGV[2], or delete it
--- without ARGV[2]. Return 0 if there is no such record, and 2 if it has another value.
+-- Replace the value of the record KEYS[1], which must be ARGV[1], by ARGV[2], or delete the
+-- record without ARGV[2]. Return 0 if there is no such record, and 2 if its value differs.
 local value = redis.call('GET', KEYS[1])
 if not value then
 	return 0
