@@ -2,6 +2,7 @@ package wechatsim
 
 import (
 	"crypto/rand"
+	"math"
 	"strings"
 	"time"
 
@@ -65,9 +66,10 @@ func (s *Sim) newToken(app string) *accessToken {
 	return t
 }
 
-// grantOf returns t as the response of a token call, with its remaining life.
+// grantOf returns t as the response of a token call, with its remaining life. A new token has
+// 7200 seconds, although some microseconds are gone.
 func (s *Sim) grantOf(t *accessToken) grant {
-	return grant{AccessToken: t.value, ExpiresIn: int(t.expires.Sub(s.Now()) / time.Second)}
+	return grant{AccessToken: t.value, ExpiresIn: int(math.Ceil(t.expires.Sub(s.Now()).Seconds()))}
 }
 
 // checkToken returns the app of an access_token, or the errcode with which WeChat refuses it.

@@ -99,16 +99,12 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request) {
 
 // answer does what was asked for and makes the right answer.
 //
-// A path that is not in routes gets 404 and a body without an errcode: what
-// WeChat itself says to one is not documented, and this much is no JSON that
-// a client could take for one of its answers.
+// A path that is not in routes is an invalid URL, 40066: https://github.com/wechatpy/wechatpy/issues/289.
+// What WeChat's siblings respond to one is not documented; here it is 404 without JSON.
 func (s *Sim) answer(c call) protocol.Response {
 	found, ok := routes[c.path]
 	if !ok {
-		return protocol.Response{
-			Status: http.StatusNotFound, ContentType: protocol.ContentType,
-			Body: []byte("404 page not found\n"), Class: protocol.NotFound,
-		}
+		return hosts[platformOf(c.path)].Unknown(c.path)
 	}
 	if c.method != found.method {
 		return failure(c.path, found.wrong)

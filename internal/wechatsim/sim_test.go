@@ -36,7 +36,11 @@ func TestUnknownPath(t *testing.T) {
 	t.Parallel()
 	srv := simtest.Start(t)
 	resp, body := simtest.Send(t, http.MethodGet, srv.URL+"/wxa/nothing", "")
+	if resp.StatusCode != http.StatusOK || !strings.Contains(body, `{"errcode":40066,"errmsg":"invalid url rid: `) {
+		t.Errorf("= %d %q, want 40066", resp.StatusCode, body)
+	}
+	resp, body = simtest.Send(t, http.MethodGet, srv.URL+"/qq/nothing", "")
 	if resp.StatusCode != http.StatusNotFound || strings.Contains(body, "errcode") {
-		t.Errorf("= %d %q, want 404 without errcode", resp.StatusCode, body)
+		t.Errorf("on QQ = %d %q, want 404 without errcode", resp.StatusCode, body)
 	}
 }

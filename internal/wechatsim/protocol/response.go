@@ -54,6 +54,7 @@ type Host struct {
 	// up; they are 0 if the documentation has no such code.
 	Busy, Daily, Minute int
 
+	unknown  int // says that no call has the path; 0: a response without JSON
 	messages map[int]string
 	refusal  func(code json.RawMessage, message, path string) any
 }
@@ -67,6 +68,16 @@ func (h *Host) Refuse(path string, code int) Response {
 // RefuseAsString does so with the number as a string, as WeChat sometimes writes it.
 func (h *Host) RefuseAsString(path string, code int) Response {
 	return h.refuse(path, code, strconv.Quote(strconv.Itoa(code)))
+}
+
+// Unknown returns the response to a path that is not simulated.
+func (h *Host) Unknown(path string) Response {
+	if h.unknown == 0 {
+		return Response{Status: http.StatusNotFound, ContentType: ContentType, Body: []byte("404 page not found\n"), Class: NotFound}
+	}
+	r := h.Refuse(path, h.unknown)
+	r.Class = NotFound
+	return r
 }
 
 func (h *Host) refuse(path string, code int, raw string) Response {

@@ -3,6 +3,7 @@ package protocol
 import (
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"strings"
 )
 
@@ -22,6 +23,8 @@ const (
 	ErrInvalidCode      = 40029
 	ErrSecret           = 40125
 	ErrScene            = 40129
+	ErrURL              = 40066
+	ErrRefreshToken     = 40030
 	ErrCodeUsed         = 40163
 	ErrSceneLength      = 40169 // of getwxacodeunlimit, as ErrPage and ErrScanCodeTime
 	ErrHighRisk         = 40226
@@ -69,6 +72,8 @@ var messages = map[int]string{
 	ErrInvalidCode:      "invalid code",
 	ErrSecret:           "invalid appsecret",
 	ErrScene:            "invalid scene",
+	ErrURL:              "invalid url",
+	ErrRefreshToken:     "invalid refresh_token",
 	ErrCodeUsed:         "code been used",
 	ErrSceneLength:      "invalid length for scene, or the data is not json string",
 	ErrHighRisk:         "code blocked",
@@ -119,13 +124,14 @@ func weixinRefusal(code json.RawMessage, message, path string) any {
 }
 
 // WeChat refuses as WeChat does.
-var WeChat = &Host{Busy: ErrBusy, Daily: ErrDailyQuota, Minute: ErrMinuteQuota, messages: messages, refusal: weixinRefusal}
+var WeChat = &Host{Busy: ErrBusy, Daily: ErrDailyQuota, Minute: ErrMinuteQuota, unknown: ErrURL, messages: messages, refusal: weixinRefusal}
 
 // requestID is the end of an errmsg; WeChat has two forms of it.
 func requestID(path string) string {
-	id := rand.Text()
+	var id [12]byte
+	_, _ = rand.Read(id[:]) // never fails: see crypto/rand
 	if strings.HasPrefix(path, "/sns/") {
-		return ", hints: [ req_id: " + id[:16] + " ]"
+		return fmt.Sprintf(", hints: [ req_id: %x ]", id[:8])
 	}
-	return " rid: " + id[:8] + "-" + id[8:16] + "-" + id[16:24]
+	return fmt.Sprintf(" rid: %x-%x-%x", id[:4], id[4:8], id[8:])
 }
