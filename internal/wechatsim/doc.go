@@ -41,8 +41,8 @@
 //
 // # What it does not simulate
 //
-// Phone codes, session checks and pushes of the siblings, TLS, IP allow-lists,
-// per-user call frequencies, the refresh of a web login, the expiry of a session_key (which WeChat does not
+// Phone codes, session checks and pushes of the siblings, IP allow-lists,
+// per-user call frequencies, the expiry of a session_key (which WeChat does not
 // publish), paid phone quotas, and every path that is not listed in routes. All
 // state is in memory and gone at the end.
 //

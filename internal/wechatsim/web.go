@@ -34,6 +34,8 @@ var webRoutes = map[string]route{
 	simweb.OfficialPath:      {http.MethodGet, protocol.ErrRequireGet, onWeb((*simweb.Web).Official)},
 	simweb.WebsitePath:       {http.MethodGet, protocol.ErrRequireGet, onWeb((*simweb.Web).Website)},
 	simweb.AccessTokenPath:   {http.MethodGet, protocol.ErrRequireGet, onWeb((*simweb.Web).AccessToken)},
+	simweb.RefreshPath:       {http.MethodGet, protocol.ErrRequireGet, onWeb((*simweb.Web).Refresh)},
+	simweb.AuthPath:          {http.MethodGet, protocol.ErrRequireGet, onWeb((*simweb.Web).Auth)},
 	simweb.UserInfoPath:      {http.MethodGet, protocol.ErrRequireGet, onWeb((*simweb.Web).UserInfo)},
 	"/wxa/getwxacodeunlimit": {http.MethodPost, protocol.ErrRequirePost, (*Sim).programCode},
 }

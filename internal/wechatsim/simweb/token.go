@@ -53,10 +53,7 @@ func (w *Web) AccessToken(r Request) protocol.Response {
 	if errcode != 0 {
 		return protocol.WeChat.Refuse(r.Path, errcode)
 	}
-	out := grant{
-		AccessToken: w.newToken(spent), ExpiresIn: int(tokenLifetime / time.Second), RefreshToken: newToken(),
-		OpenID: spent.openid, Scope: spent.scope,
-	}
+	out := w.grant(spent)
 	if spent.virtual != nil {
 		out.Snapshot = 1
 	}
@@ -102,13 +99,29 @@ func (w *Web) spend(appid, value string) (code, int) {
 	return *c, 0
 }
 
-func (w *Web) newToken(of code) string {
+// grant makes the tokens of a code.
+func (w *Web) grant(of code) grant {
 	now := w.accounts.Now()
-	value, t := newToken(), &token{code: of, expires: now.Add(tokenLifetime)}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.tokens.Put(value, t, now, t.expires.Add(tokenMemory))
-	return value
+	r := &refresh{code: of, expires: now.Add(refreshLifetime)}
+	value := newToken()
+	w.fresh.Put(value, r, now, r.expires)
+	return w.grantOf(value, r, now)
+}
+
+// grantOf returns the tokens of a refresh_token, with a new access_token if the last one expired.
+// It is called with w.mu held.
+func (w *Web) grantOf(value string, r *refresh, now time.Time) grant {
+	t, ok := w.tokens.Get(r.access)
+	if !ok || !now.Before(t.expires) {
+		r.access, t = newToken(), &token{code: r.code}
+		w.tokens.Put(r.access, t, now, now.Add(tokenLifetime+tokenMemory))
+	}
+	t.expires = now.Add(tokenLifetime)
+	return grant{
+		AccessToken: r.access, ExpiresIn: int(tokenLifetime / time.Second), RefreshToken: value, OpenID: r.openid, Scope: r.scope,
+	}
 }
 
 // newToken returns a value in the form of WeChat's tokens.

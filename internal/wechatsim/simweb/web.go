@@ -34,6 +34,8 @@ const (
 	OfficialPath    = "/connect/oauth2/authorize"
 	WebsitePath     = "/connect/qrconnect"
 	AccessTokenPath = "/sns/oauth2/access_token"
+	RefreshPath     = "/sns/oauth2/refresh_token"
+	AuthPath        = "/sns/auth"
 	UserInfoPath    = "/sns/userinfo"
 )
 
@@ -95,15 +97,16 @@ type Web struct {
 	mu     sync.Mutex // guards what follows; it is not held while accounts is called
 	codes  expiring.Map[*code]
 	tokens expiring.Map[*token]
-	late   map[string]bool    // by appid: access_token returns no unionid
-	quotas map[string]*minute // by appid
-	made   []ProgramCode      // the latest, oldest first
+	fresh  expiring.Map[*refresh] // by refresh_token
+	late   map[string]bool        // by appid: access_token returns no unionid
+	quotas map[string]*minute     // by appid
+	made   []ProgramCode          // the latest, oldest first
 }
 
 // New returns the logins of apps and users.
 func New(accounts Accounts) *Web {
 	return &Web{
-		accounts: accounts, codes: expiring.New[*code](), tokens: expiring.New[*token](),
+		accounts: accounts, codes: expiring.New[*code](), tokens: expiring.New[*token](), fresh: expiring.New[*refresh](),
 		late: make(map[string]bool), quotas: make(map[string]*minute),
 	}
 }
