@@ -47,7 +47,8 @@ const (
 	simPrefetch = simulator + "/simprefetch"
 	simPhone    = simulator + "/phonenumber"
 	simTarget   = simulator + "/pushtarget"
-	simWeb      = simulator + "/simweb" // web logins, and codes that open a mini program
+	simProxy    = simulator + "/simproxy" // for SDKs whose URLs are fixed
+	simWeb      = simulator + "/simweb"   // web logins, and codes that open a mini program
 )
 
 // simulated are what every test may use, beside the simulator itself.
@@ -172,7 +173,7 @@ var layers = []layer{
 	{dir: rooms + "/admin", caddy: true, imports: []string{rooms + "/app", rooms + "/configfile", rooms + "/usage", adminAPI, "internal/table", "internal/gateway", keyring, "internal/auth"}},
 	{dir: rooms + "/command", caddy: true, imports: []string{
 		rooms + "/app", rooms + "/offline", rooms + "/configfile", rooms + "/admin", rooms + "/usage", "internal/demo", demoPage, demoService, "internal/table", "internal/doctor", attack, corpus, wire, benchmark, benchLoad, benchReport,
-		"internal/gateway", kit + "/bolt", simulator, simServer, standalone, adminAPI, "internal/version",
+		"internal/gateway", kit + "/bolt", simulator, simServer, simProxy, standalone, adminAPI, "internal/version",
 	}},
 	{dir: rooms + "/app", caddy: true, imports: []string{
 		rooms + "/directive", rooms + "/events", rooms + "/miniprogram", rooms + "/pushes", rooms + "/queues", rooms + "/secret", rooms + "/redisstore", rooms + "/storage",
@@ -306,6 +307,7 @@ var layers = []layer{
 	{dir: simPush, imports: []string{simulator, simProtocol, simSealing}, stdOnly: true},
 	{dir: simServer, alone: true, imports: []string{simulator, simPrefetch, simProtocol, simSecurity, simFault, simPush, simPage, simWeb}, tests: []string{simTest}, stdOnly: true},
 	{dir: simPage, stdOnly: true},
+	{dir: simProxy, imports: []string{simulator}, tests: []string{simFault}, stdOnly: true},
 	{dir: standalone, imports: []string{simulator, simSecurity, simWeb}, tests: []string{simServer}, only: []string{"github.com/go-json-experiment/json"}},
 	{dir: simTest, imports: []string{simulator, simServer, simFault}, stdOnly: true},
 	// The attacks read HTTP's specifications, not our code, for the same reason;

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/wxgate/wxgate/caddymodule/usage"
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/simproxy"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 	"github.com/wxgate/wxgate/internal/wechatsim/standalone"
 )
@@ -21,7 +23,7 @@ import (
 // simSpec is `wxgate sim`.
 var simSpec = caddycmd.Command{
 	Name:  "sim",
-	Usage: "[--config <file>] [--api <address>] [--management <address>]",
+	Usage: "[--config <file>] [--api <address>] [--management <address>] [--proxy <address> --ca <file>]",
 	Short: "Runs the simulator of WeChat alone, for any SDK",
 	Long: `
 Starts a simulator of WeChat's API, and of QQ's, Douyin's, Kuaishou's, Xiaohongshu's
@@ -35,27 +37,45 @@ with curl lists the same as calls.
 --config names a JSON file with the apps, the third-party platforms and the users; see
 docs/sim.md.
 
-The API may listen on an address that other machines reach, over plain HTTP. The
+An SDK whose URLs cannot be changed calls the API by way of --proxy: as its HTTP proxy
+(HTTPS_PROXY), or in place of https://api.weixin.qq.com if its host name is resolved to
+that address. The certificate is signed by a CA that is made at each start; the SDK must
+trust the file of --ca. Only the hosts of WeChat and its siblings are simulated, and
+nothing is forwarded to any other host.
+
+The API and the proxy may listen on an address that other machines reach. The
 management address must be a loopback address, because a client of it can log in as
 any user.`,
 	CobraFunc: func(cmd *cobra.Command) {
 		file := cmd.Flags().StringP("config", "c", "", "JSON file with apps and users; default: two mini programs, an official account, a website, one app on each other platform, and three users")
 		api := cmd.Flags().String("api", "127.0.0.1:9911", "Address of the API")
 		management := cmd.Flags().String("management", "127.0.0.1:9912", "Loopback address of the controls")
+		proxy := cmd.Flags().String("proxy", "", "Address of a proxy for SDKs whose URLs cannot be changed; default: none. Requires --ca")
+		ca := cmd.Flags().String("ca", "", "File that the certificate of the proxy's CA is written to, in PEM")
 		cmd.Args = cobra.NoArgs
 		cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+			if (*proxy == "") != (*ca == "") {
+				return usage.Errorf("--proxy and --ca require each other: set both, such as --proxy 127.0.0.1:9913 --ca sim-ca.pem")
+			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
 			defer stop()
-			return runSim(ctx, *file, *api, *management, cmd.OutOrStdout())
+			return simRun{file: *file, api: *api, management: *management, proxy: *proxy, ca: *ca, out: cmd.OutOrStdout()}.run(ctx)
 		}
 	},
 }
 
-// runSim serves the simulator until ctx ends.
-func runSim(ctx context.Context, file, api, management string, out io.Writer) (err error) {
+// A simRun is what `wxgate sim` was started with.
+type simRun struct {
+	file                       string
+	api, management, proxy, ca string
+	out                        io.Writer
+}
+
+// run serves the simulator until ctx ends.
+func (s simRun) run(ctx context.Context) (err error) {
 	setup := standalone.Default()
-	if file != "" {
-		if setup, err = standalone.Load(file); err != nil {
+	if s.file != "" {
+		if setup, err = standalone.Load(s.file); err != nil {
 			return err
 		}
 	}
@@ -63,20 +83,42 @@ func runSim(ctx context.Context, file, api, management string, out io.Writer) (e
 	if err != nil {
 		return err
 	}
-	server, err := simserver.Serve(ctx, sim, wechatsim.Config{APIAddr: api, ManagementAddr: management})
-	switch {
-	case errors.Is(err, simserver.ErrNotLoopback):
-		return usage.Errorf("--management: %w; a client of it can log in as any user", err)
-	case errors.Is(err, syscall.EADDRINUSE):
-		return fmt.Errorf("the port is in use; choose another with --api or --management: %w", err)
-	case err != nil:
-		return err
+	notices := standalone.NewNotices(s.out)
+	api := notices.Unknown(sim.API())
+	server, err := simserver.Serve(ctx, sim, wechatsim.Config{
+		APIAddr: s.api, ManagementAddr: s.management, Observe: func(http.Handler) http.Handler { return api },
+	})
+	if err != nil {
+		return explainListen(err)
 	}
 	defer func() { err = errors.Join(err, server.Close()) }()
 	intro := standalone.Intro{API: server.URL, Controls: server.ManagementURL, Public: server.Public, Setup: setup}
-	if err := intro.Print(out); err != nil {
+	if s.proxy != "" {
+		proxy, err := simproxy.Serve(ctx, simproxy.Config{Addr: s.proxy, CAFile: s.ca, API: api, Notice: notices.Print})
+		if err != nil {
+			return explainListen(err)
+		}
+		defer func() {
+			sim.Close() // ends responses that a fault delays
+			err = errors.Join(err, proxy.Close())
+		}()
+		intro.Proxy, intro.CA = proxy.URL, s.ca
+	}
+	if err := intro.Print(s.out); err != nil {
 		return fmt.Errorf("printing the addresses: %w", err)
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// explainListen names the flag to change after an address could not be listened on.
+func explainListen(err error) error {
+	switch {
+	case errors.Is(err, simserver.ErrNotLoopback):
+		return usage.Errorf("--management: %w; a client of it can log in as any user", err)
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("the port is in use; choose another with --api, --management or --proxy: %w", err)
+	default:
+		return err
+	}
 }

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"net"
+	"crypto/tls"
 	"net/http"
 	"strconv"
 	"time"
@@ -156,7 +156,10 @@ func drop(w http.ResponseWriter) {
 		w.WriteHeader(http.StatusBadGateway)
 		return
 	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
+	if secure, ok := conn.(*tls.Conn); ok {
+		conn = secure.NetConn()
+	}
+	if tcp, ok := conn.(interface{ SetLinger(seconds int) error }); ok { // [net.TCPConn], or package simproxy's
 		_ = tcp.SetLinger(0) // discards unsent data and sends RST
 	}
 	_ = conn.Close()

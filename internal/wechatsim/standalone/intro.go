@@ -15,6 +15,7 @@ import (
 type Intro struct {
 	API, Controls string // URLs without a slash at the end
 	Public        bool   // other machines reach the API
+	Proxy, CA     string // URL of the proxy and file of its CA; empty: no proxy
 	Setup         Setup
 }
 
@@ -23,6 +24,10 @@ wxgate sim runs. Ctrl-C ends it. Nothing is kept.
 
 api       {{.API}}
 controls  {{.Controls}}/
+{{- if .Proxy}}
+proxy     {{.Proxy}}
+ca        {{.CA}}
+{{- end}}
 {{- if .Public}}
 
 Other machines reach the API, over plain HTTP. Use no real secret with it.
@@ -37,7 +42,13 @@ curl -sS {{.Controls}}/
 
 An SDK calls https://api.weixin.qq.com. Set its base URL to
 {{.API}}
-docs/sim.md has the option of each SDK, and what to do where there is none.
+docs/sim.md has the option of each SDK. If an SDK has none, use --proxy.
+{{- if .Proxy}}
+
+Or leave its URLs as they are. A service in Go:
+HTTPS_PROXY={{.Proxy}} SSL_CERT_FILE={{.CA}} go run .
+docs/sim.md has the lines for Node, Python, PHP and Java.
+{{- end}}
 {{- with .First}}
 
 A login of {{.User}}, in two lines:
@@ -62,7 +73,7 @@ func (i Intro) Print(out io.Writer) error {
 	}
 	_ = table.Flush() // a Builder takes all
 	return introText.Execute(out, map[string]any{
-		"API": i.API, "Controls": i.Controls, "Public": i.Public, "Apps": apps.String(),
+		"API": i.API, "Proxy": i.Proxy, "CA": i.CA, "Controls": i.Controls, "Public": i.Public, "Apps": apps.String(),
 		"Users": strings.Join(i.Setup.names(), ", "), "First": i.Setup.first(),
 	})
 }
