@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -32,7 +33,7 @@ func nodeModules(t *testing.T) string {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	npm := exec.CommandContext(ctx, "npm", "ci", "--silent", "--no-audit", "--no-fund")
-	npm.Dir = dir
+	npm.Dir, npm.Env = dir, environment
 	if err := npm.Run(); err != nil { // what npm said would name its registry
 		t.Skipf("needs a registry that npm reaches: npm ci: %v", err)
 	}
@@ -47,7 +48,7 @@ func runNode(t *testing.T, modules, script string, given map[string]any, value a
 		t.Fatal(err)
 	}
 	node := exec.CommandContext(background(t), "node", append(flags, filepath.Join("testdata", script), string(argument))...)
-	node.Env = append(os.Environ(), "NODE_PATH="+modules, "NODE_NO_WARNINGS=1", "WECHAT_API="+simulator.api)
+	node.Env = append(slices.Clone(environment), "NODE_PATH="+modules, "NODE_NO_WARNINGS=1", "WECHAT_PROXY="+simulator.proxy, "WECHAT_CA="+simulator.ca)
 	node.Stderr = os.Stderr
 	said, err := node.Output()
 	if err != nil {
@@ -130,6 +131,38 @@ func TestWaferNodeSDK(t *testing.T) {
 	want := personOf(t, "alice").OpenID
 	if got.Login.Userinfo.Userinfo.OpenID != want || got.Session.Userinfo.OpenID != want || got.Login.Userinfo.Skey == "" {
 		t.Errorf("login and session = %+v, want %s", got, want)
+	}
+}
+
+// TestCoWeChat uses two SDKs whose URLs are fixed, with the script of docs/sim.md: co-wechat-api
+// for the access token and what it is for, co-wechat-oauth for the web login of an official
+// account.
+func TestCoWeChat(t *testing.T) {
+	modules := nodeModules(t)
+	var got struct {
+		Token     string
+		Addresses struct {
+			List []string `json:"ip_list"`
+		}
+		Login, Profile, Refreshed struct{ OpenID, UnionID, Nickname string }
+		Valid                     struct{ ErrCode int }
+		Again, Unknown            string
+	}
+	runNode(t, modules, "cowechat.js", map[string]any{
+		"appid": officialID, "secret": officialSecret, "code": get(t, "/web-code", "alice"), "code2": get(t, "/web-code", "alice"),
+	}, &got, "--require", redirection(t))
+	want := personOf(t, "alice")
+	if len(got.Token) < 100 || len(got.Addresses.List) == 0 {
+		t.Errorf("token %q, addresses %v", got.Token, got.Addresses)
+	}
+	if got.Login.OpenID == want.OpenID || got.Login.UnionID != want.UnionID || got.Profile.UnionID != want.UnionID || got.Profile.Nickname != "爱丽丝" {
+		t.Errorf("login %+v, profile %+v, want %+v", got.Login, got.Profile, want)
+	}
+	if got.Refreshed.OpenID != got.Login.OpenID || got.Valid.ErrCode != 0 {
+		t.Errorf("refreshed %+v, valid %+v", got.Refreshed, got.Valid)
+	}
+	if !strings.Contains(got.Again, "code been used") || !strings.Contains(got.Unknown, "invalid url") {
+		t.Errorf("the second time %q, of an unknown path %q", got.Again, got.Unknown)
 	}
 }
 

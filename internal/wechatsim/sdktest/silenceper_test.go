@@ -45,6 +45,19 @@ func TestSilenceperLogin(t *testing.T) {
 	wantErrcode(t, err, "40029")
 }
 
+// TestSilenceperProxy uses silenceper/wechat with its own URLs, by way of the proxy.
+func TestSilenceperProxy(t *testing.T) {
+	mini := silenceper(true)
+	util.SetURIModifier(nil)
+	got, err := mini.GetAuth().GetPhoneNumber(get(t, "/phone-code", "alice"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := personOf(t, "alice").Phone; got.PhoneInfo.PurePhoneNumber != want {
+		t.Errorf("phone_info = %+v, want %s", got.PhoneInfo, want)
+	}
+}
+
 func TestSilenceperPhone(t *testing.T) {
 	for name, stable := range map[string]bool{"token": false, "stable_token": true} {
 		t.Run(name, func(t *testing.T) {
