@@ -187,6 +187,7 @@ func looks(p *page, axe string) {
 	p.Wait(`getComputedStyle(document.body).backgroundColor === "rgb(14, 17, 21)"`)
 	chromium.Do(p.Tab, chromedp.Reload())
 	p.Wait(`document.documentElement.dataset.theme === "dark" && document.documentElement.lang === "en" && document.getElementById("tour").hidden`)
+	p.Wait(`/ (to|of) (Tea|Book)/.test(diagram.textContent) && !diagram.textContent.includes("app0")`)
 }
 
 // writePicture writes the visible part of the page with 256 colors, as small as PNG can be.

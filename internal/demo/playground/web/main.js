@@ -69,8 +69,14 @@ listen({
     $('offline').hidden = false;
   },
   state(next) {
+    const isFirst = !state;
     state = next;
-    showStateSoon();
+    if (!isFirst) {
+      showStateSoon();
+      return;
+    }
+    showState();
+    diagram.translate(); // the history came before the names of the mini programs
   },
   action(action) {
     if (action.name === 'clear') {
