@@ -3,6 +3,7 @@ package playground
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -175,14 +176,16 @@ func (p *Playground) encryptedNumber(ctx context.Context, a *action, account *ac
 // ordersPath is what terminals call and browsers open, by default.
 const ordersPath = "/api/orders"
 
+var errBadPath = errors.New("invalid path; expected one that begins with a slash and has no spaces, such as " + ordersPath)
+
 // business calls the upstream.
 func (p *Playground) business(ctx context.Context, a *action, c command) error {
 	account, err := p.account(c)
 	if err != nil {
 		return err
 	}
-	if _, err := url.ParseRequestURI(c.Path); err != nil || !strings.HasPrefix(c.Path, "/") {
-		return fmt.Errorf("%w: invalid path %q; expected one that begins with a slash, such as %s", errBadCommand, c.Path, ordersPath)
+	if _, err := url.ParseRequestURI(c.Path); err != nil || !strings.HasPrefix(c.Path, "/") || strings.Contains(c.Path, " ") {
+		return errBadPath
 	}
 	request := p.request(account, http.MethodGet, c.Path, "").forge(c.Forge).authorize(account.access)
 	a.Curl = curl(request)

@@ -2,10 +2,14 @@ package playground
 
 import (
 	"bufio"
+	"errors"
 	"io/fs"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -188,6 +192,65 @@ func TestQuoted(t *testing.T) {
 		out, err := exec.CommandContext(t.Context(), "sh", "-c", "printf %s "+quoted(word)).Output()
 		if err != nil || string(out) != word {
 			t.Errorf("%q became %q (%v)", word, out, err)
+		}
+	}
+}
+
+// slowPage does not read until it is told to.
+type slowPage struct {
+	*httptest.ResponseRecorder
+	reads, read chan struct{}
+}
+
+func (s *slowPage) Write(b []byte) (int, error) {
+	select {
+	case s.reads <- struct{}{}:
+	default:
+	}
+	<-s.read
+	return s.ResponseRecorder.Write(b)
+}
+
+// TestPageBehind: a page that is behind gets each arrow, and the newest state only.
+func TestPageBehind(t *testing.T) {
+	p := New(Config{})
+	page := &slowPage{httptest.NewRecorder(), make(chan struct{}, 1), make(chan struct{})}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		p.serveEvents(page, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/events", nil))
+	}()
+	<-page.reads // the state at first
+	for _, state := range []string{"first", "second", "third"} {
+		p.recorder.state(state)
+		p.recorder.message(message{Line: state})
+	}
+	p.Close()
+	close(page.read)
+	<-done
+	said := page.Body.String()
+	if !strings.HasPrefix(said, "retry: ") || strings.Count(said, "event: message\n") != 3 || strings.Count(said, "event: state\n") != 2 || !strings.HasSuffix(said, "data: \"third\"\n\n") {
+		t.Errorf("the page got\n%s", said)
+	}
+}
+
+// TestTextsOfErrors: the page explains codes and errors that exist.
+func TestTextsOfErrors(t *testing.T) {
+	reference, err := os.ReadFile("../../../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := fs.ReadFile(web, "web/en.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	errs := []error{errNoAccount, errStreamOpen, errNoLogin, errNoQuestion, errNoCode, errNoAsker, errBadPath, errors.New("no response"), errors.New("another action is running")}
+	for _, match := range regexp.MustCompile(`'(code|error)\.([^']+)'`).FindAllStringSubmatch(string(text), -1) {
+		switch kind, name := match[1], match[2]; {
+		case kind == "code" && name != "upstream_down" && !strings.Contains(string(reference), `<a id="code-`+name+`">`):
+			t.Errorf("docs/api.md has no code %s", name)
+		case kind == "error" && !slices.ContainsFunc(errs, func(err error) bool { return err.Error() == name }):
+			t.Errorf("nothing fails with %q", name)
 		}
 	}
 }

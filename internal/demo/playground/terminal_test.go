@@ -24,7 +24,7 @@ func TestTerminal(t *testing.T) {
 		{"rotate-key", "", http.StatusNotFound, "unrecognized action \"rotate-key\"; expected one of: login, call, phone, refresh, logout\n"},
 		{"call", "", http.StatusOK, "phone    → gateway   GET /api/orders\ngateway  → phone     401 Unauthorized missing_token\n"},
 		{"login", "", http.StatusOK, "phone    → gateway   POST /v1.0/pub/openId\n    {\n      \"appid\": \""},
-		{"call", "path=other", http.StatusConflict, "invalid request: invalid path \"other\"; expected one that begins with a slash"},
+		{"call", "path=other", http.StatusConflict, "invalid path; expected one that begins with a slash"},
 		{"call", "path=/other", http.StatusOK, "phone    → gateway   GET /other\ngateway  → upstream  GET /other\n"},
 		{"call", "forge=yes", http.StatusOK, "phone    → gateway   GET /api/orders\n              X-WX-OPENID: mallory\n"},
 	} {

@@ -85,6 +85,7 @@ export default {
   'error.no response': 'wxgate dev does not respond.', 'error.another action is running': 'Another action is running. Try again.',
   'error.this stream is open already; close it first': 'This stream is open already.',
   'error.this browser shows no login of WeChat': 'This browser shows no login page of WeChat. Open the page again.', 'error.this browser asks nothing': 'This browser shows no question. Open the page again.',
+  'error.invalid path; expected one that begins with a slash and has no spaces, such as /api/orders': 'A path begins with a slash and has no spaces.',
   'error.no PC shows a code; open one first': 'Open the page on the PC first: Browsers, below.',
   'error.scan a code first': 'Scan a code first.',
   'error.this user is not logged in here; log in first': 'Log in first, on the phone.',

@@ -85,6 +85,7 @@ export default {
   'error.no response': 'wxgate dev 没有响应。', 'error.another action is running': '另一个操作正在进行，请重试。',
   'error.this stream is open already; close it first': '这个长连接已经打开。',
   'error.this browser shows no login of WeChat': '此浏览器没有显示微信的登录页，请重新打开网页。', 'error.this browser asks nothing': '此浏览器没有在询问，请重新打开网页。',
+  'error.invalid path; expected one that begins with a slash and has no spaces, such as /api/orders': '路径须以斜杠开头，且不含空格。',
   'error.no PC shows a code; open one first': '请先在电脑上打开网页：见下方的“浏览器”。',
   'error.scan a code first': '请先扫码。',
   'error.this user is not logged in here; log in first': '请先在手机上登录。',
