@@ -52,8 +52,25 @@ func TestPlayground(t *testing.T) {
 	p.Wait(`document.getElementById("tour").hidden && document.activeElement.id === "h-phone"`)
 	p.Accessible(axe, "at last")
 	looks(p, axe)
-	p.Close()
+	p.shows("#person", "alice")
+	p.Wait(`document.querySelector("#corpus button") !== null`)
 	dev.interrupt()
+	stopped(p)
+	p.Close()
+}
+
+// stopped says that wxgate dev is away, and what a button could not do.
+func stopped(p *page) {
+	p.T.Helper()
+	p.shows("#offline:not([hidden])", "wxgate dev does not respond. Start it again")
+	p.click("orders")
+	p.shows("#toast", "wxgate dev does not respond.")
+	p.click("fault-busy")
+	p.shows("#problem", "wxgate dev does not respond.")
+	p.Wait(`!document.getElementById("fault-busy").checked`)
+	p.clickOn(`#corpus button`)
+	p.shows("#verdict", "inconclusive")
+	p.Forgive("ERR_CONNECTION_REFUSED")
 }
 
 // phoneOf logs in, shares the phone number both ways, and is refused before that.

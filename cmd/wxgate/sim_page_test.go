@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -50,8 +51,28 @@ func TestSimPage(t *testing.T) {
 	webLogins(p, api)
 	p.Accessible(axe, "at last")
 	simLooks(p, axe)
-	p.Close()
 	sim.interrupt()
+	restarted(t, p, api, controls)
+	p.Close()
+}
+
+// restarted says that the simulator is away, and shows the users of the next one.
+func restarted(t *testing.T, p *page, api, controls string) {
+	t.Helper()
+	p.shows("#lost:not([hidden])", "Start it again with: wxgate sim")
+	p.press("alice", "Login code")
+	p.shows("#last-result", "The simulator does not respond.")
+	file := filepath.Join(t.TempDir(), "sim.json")
+	const apps = `{"apps": [{"appid": "wx00000000000000aa", "secret": "00000000000000000000000000000001"}], "users": [{"user": "zed"}]}`
+	if err := os.WriteFile(file, []byte(apps), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	next := startProcess(t, "", nil, "wxgate", "sim", "--config", file, "--api", strings.TrimPrefix(api, "http://"), "--management", strings.TrimPrefix(controls, "http://"))
+	next.waitFor("grant_type=authorization_code")
+	p.Wait(`document.getElementById("lost").hidden && [...document.querySelectorAll("#users h3")].map(e => e.textContent).join() === "zed"`)
+	p.shows("#apps", "wx00000000000000aa")
+	p.Forgive("ERR_CONNECTION_REFUSED")
+	next.interrupt()
 }
 
 // loginOf makes a login code of alice, logs in with it as an SDK does, and returns the code. The
@@ -124,6 +145,14 @@ func pushText(p *page) {
 	p.shows("#last-result", `"status":200`)
 	p.clickOn("#push button")
 	p.shows("#pushed summary", "bad_reply (1)")
+	p.Run(`document.querySelector("#pushed summary").focus()`)
+	p.clickOn("#push button")
+	p.Run(`document.querySelector("#pushed summary").focus()`)
+	p.Wait(`document.querySelectorAll("#pushed summary").length === 2`)
+	// The page looks at the simulator each second, and the focus stays.
+	before := chromium.Value[string](p.Tab, `document.getElementById("now").dateTime`)
+	p.Wait(`document.getElementById("now").dateTime !== ` + strconv.Quote(before))
+	p.Wait(`document.activeElement.matches("#pushed summary")`)
 }
 
 // webLogins makes codes of an official account, and shows the code of a mini program.

@@ -30,6 +30,23 @@ export function curl(method, url, body) {
   return parts.join(' ')
 }
 
+// setText changes a text only if it is another: the user may be selecting it, and screen readers
+// repeat an alert that is set again.
+export function setText(shown, words) {
+  if (shown.textContent !== words) shown.textContent = words
+}
+
+// showList shows a list of what the simulator knows, if that changed: what is selected or has the
+// focus stays so. make makes the item of a value.
+export function showList(list, values, make) {
+  const version = JSON.stringify([document.documentElement.lang, values])
+  if (list.dataset.version === version) return
+  list.dataset.version = version
+  const focused = list.contains(document.activeElement) && document.activeElement.parentElement.dataset.id
+  list.replaceChildren(...values.map(make))
+  if (focused) list.querySelector(`[data-id="${focused}"] summary`)?.focus()
+}
+
 // ask makes a call and returns its text. It throws the refusal, or a TypeError without a response.
 export async function ask(method, path, members) {
   const body = members === undefined ? undefined : JSON.stringify(members)
@@ -46,14 +63,15 @@ export const askJSON = async (path) => JSON.parse(await ask('GET', path))
 export async function show(about, name, method, path, members) {
   const line = curl(method, location.origin + path, members === undefined ? undefined : JSON.stringify(members))
   let said = ''
-  let failed = false
+  let outcome = 'done'
   try {
     said = await ask(method, path, members)
+    if (/"problem":"/.test(said)) outcome = 'problem'
   } catch (error) {
-    failed = true
-    said = error.message
+    outcome = 'failed'
+    said = error instanceof TypeError ? text('lost') : error.message
   }
-  byID('last-name').replaceChildren(about, ' ', named('b', name), ': ', named('span', failed ? 'failed' : 'done', { className: failed ? 'bad' : '' }))
+  byID('last-name').replaceChildren(about, ' ', named('b', name), ': ', named('span', outcome, { className: outcome === 'done' ? '' : 'bad' }))
   delete byID('last-name').dataset.text
   byID('last-result').textContent = said
   byID('last-result').hidden = said === ''
@@ -66,8 +84,12 @@ export async function show(about, name, method, path, members) {
 export function copyable(line) {
   const button = named('button', 'copy', { type: 'button' })
   button.addEventListener('click', async () => {
-    await navigator.clipboard.writeText(line)
-    button.textContent = text('copied')
+    try {
+      await navigator.clipboard.writeText(line)
+      button.textContent = text('copied')
+    } catch { // the browser does not allow it
+      getSelection().selectAllChildren(shown)
+    }
   })
   const shown = element('pre', { textContent: line, tabIndex: 0 })
   shown.setAttribute('role', 'group')

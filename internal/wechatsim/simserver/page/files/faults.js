@@ -1,5 +1,5 @@
 // The faults and the clock.
-import { byID, element, show } from './call.js'
+import { byID, element, setText, show, showList } from './call.js'
 import { text } from './text.js'
 
 const option = (value) => element('option', { value, textContent: value })
@@ -14,16 +14,16 @@ export function listFaults(about) {
 
 // showFaults shows what is armed.
 export function showFaults(faults) {
-  byID('armed').replaceChildren(...faults.map((fault) => {
+  showList(byID('armed'), faults, (fault) => {
     const details = [fault.kind, fault.path, fault.errcode, fault.delay].filter((part) => part !== undefined)
     return element('li', { className: 'mono', textContent: `${details.join(' ')} (${fault.times ? `${text('left')} ${fault.times}` : text('forever')})` })
-  }))
+  })
   byID('no-faults').hidden = faults.length > 0
 }
 
 // showClock shows the simulation's time.
 export function showClock(now) {
-  byID('now').textContent = now.replace(/\.\d+/, '')
+  setText(byID('now'), now.replace(/\.\d+/, ''))
   byID('now').dateTime = now
 }
 

@@ -1,5 +1,5 @@
 // The page of the simulator's controls. Everything it does is a call that curl can make.
-import { askJSON, byID, element } from './call.js'
+import { askJSON, byID, element, setText } from './call.js'
 import { showCodes } from './codes.js'
 import { listFaults, showClock, showFaults, startFaults } from './faults.js'
 import { listPushes, showPushes, startPushes } from './pushes.js'
@@ -32,7 +32,8 @@ async function refresh() {
     if (!paused()) showRequests(await askJSON(`/requests?limit=${newest}`), about.api)
     byID('lost').hidden = true
   } catch (error) {
-    byID('lost').textContent = error instanceof TypeError ? text('lost') : error.message
+    if (error instanceof TypeError) about = undefined // the next simulator may have other apps
+    setText(byID('lost'), error instanceof TypeError ? text('lost') : error.message)
     byID('lost').hidden = false
   }
 }

@@ -1,5 +1,5 @@
 // What WeChat pushes to the server of an app: where to, what, and what came of it.
-import { byID, element, show } from './call.js'
+import { byID, element, show, showList } from './call.js'
 
 const option = (value) => element('option', { value, textContent: value })
 let targets = []
@@ -24,7 +24,7 @@ export function showPushes(pushes, configured) {
     fill()
   }
   const open = new Set([...byID('pushed').querySelectorAll('[open]')].map((details) => details.dataset.id))
-  byID('pushed').replaceChildren(...pushes.toReversed().map((push) => {
+  showList(byID('pushed'), pushes.toReversed(), (push) => {
     const failed = push.outcome !== 'success' && push.outcome !== 'reply'
     const details = element('details', { open: open.has(String(push.id)) },
       element('summary', {},
@@ -35,7 +35,7 @@ export function showPushes(pushes, configured) {
       element('pre', { textContent: push.reply || push.problem || push.attempts.map((attempt) => attempt.problem || attempt.status).join('\n') }))
     details.dataset.id = push.id
     return element('li', {}, details)
-  }))
+  })
   byID('no-pushes').hidden = pushes.length > 0
 }
 

@@ -4,6 +4,7 @@ import { text } from './text.js'
 
 const cards = new Map()
 let known = new Map() // the apps, by appid
+let number = 0 // of the card that was made last
 
 const query = (user) => new URLSearchParams({ appid: user.appid, openid: user.openid })
 const label = (user) => user.user || user.openid
@@ -12,7 +13,7 @@ const label = (user) => user.user || user.openid
 // method, the path and the members of the call.
 function button(user, name, call) {
   const made = named('button', name, { type: 'button' })
-  made.setAttribute('aria-describedby', `name-${cards.size}`)
+  made.setAttribute('aria-describedby', `name-${number}`)
   made.addEventListener('click', () => show(label(user), name, ...call()))
   return made
 }
@@ -25,7 +26,7 @@ function webCard(user, kind) {
   const buttons = [button(user, 'webCode', () => ['GET', `/web-code?${query(user)}`])]
   if (kind === 'official') buttons.push(button(user, 'snapshotCode', () => ['POST', '/web-codes', { ...target, snapshot: true }]))
   const card = element('li', {},
-    element('h3', { id: `name-${cards.size}`, textContent: label(user) }),
+    element('h3', { id: `name-${number}`, textContent: label(user) }),
     element('dl', {},
       named('dt', 'nickname'), fields.nickname,
       element('dt', { textContent: 'openid' }), fields.openid,
@@ -50,7 +51,7 @@ function cardOf(user) {
   buttons.push(encrypted, button(user, 'rotate', () => ['POST', '/session-key/rotate', target]), drop, risk)
   if (onWeChat) buttons.push(rank)
   const card = element('li', {},
-    element('h3', { id: `name-${cards.size}`, textContent: label(user) }),
+    element('h3', { id: `name-${number}`, textContent: label(user) }),
     element('dl', {},
       element('dt', { textContent: 'openid' }), fields.openid,
       element('dt', { textContent: 'unionid' }), fields.unionid,
@@ -80,15 +81,26 @@ function update({ card, fields, risk, rank, ofKey }, user, appid) {
 // listApps fills the choice of apps.
 export function listApps(apps) {
   known = new Map(apps.map((app) => [app.appid, app]))
-  byID('app').replaceChildren(...apps.map((app) => element('option', { value: app.appid, textContent: `${app.platform} ${app.kind ?? ''} ${app.appid}` })))
+  const chosen = byID('app').value
+  byID('app').replaceChildren(...apps.map((app) => element('option', { value: app.appid, textContent: `${app.platform} ${app.kind ?? ''} ${app.appid}`, selected: app.appid === chosen })))
 }
 
-// showUsers shows the users of the chosen app.
+const keyOf = (user) => `${user.appid} ${user.openid}`
+
+// showUsers shows the users of the chosen app. Another simulator may have other users.
 export function showUsers(users) {
   const appid = byID('app').value
+  const keys = new Set(users.map(keyOf))
+  for (const [key, { card }] of cards) {
+    if (!keys.has(key)) {
+      card.remove()
+      cards.delete(key)
+    }
+  }
   for (const user of users) {
-    const key = `${user.appid} ${user.openid}`
+    const key = keyOf(user)
     if (!cards.has(key)) {
+      number += 1
       const made = cardOf(user)
       cards.set(key, made)
       byID('users').append(made.card)
