@@ -27,7 +27,8 @@ func TestSessionKeyLocks(t *testing.T) {
 	d.want("k1", nil, 1)
 }
 
-// A key that the platform returns again is still locked; a different key is not.
+// TestSessionKeyLockFollowsTheKey: a key that the platform returns again is still locked; a
+// different key is not.
 func TestSessionKeyLockFollowsTheKey(t *testing.T) {
 	t.Parallel()
 	d := newTries(t, "k1")
@@ -39,7 +40,8 @@ func TestSessionKeyLockFollowsTheKey(t *testing.T) {
 	d.want("k1", auth.ErrSessionStale, 1)
 }
 
-// If the platform can replace the key, the user continues with the new key.
+// TestLockedKeyIsReplaced: if the platform can replace the key, the user continues with the new
+// key.
 func TestLockedKeyIsReplaced(t *testing.T) {
 	t.Parallel()
 	d := newTries(t, "k1")
@@ -52,9 +54,9 @@ func TestLockedKeyIsReplaced(t *testing.T) {
 	d.want("k1", auth.ErrDecryptFailed, 1)
 }
 
-// While one of two keys is locked, the other key still opens data. Data that it does not
-// open may belong to the locked key, so the user has to log in again. If no key is locked,
-// data that no key opens is no reason for a new login.
+// TestOneOfTwoKeysIsLocked: while one of two keys is locked, the other key still opens data. Data
+// that it does not open may belong to the locked key, so the user has to log in again. If no key
+// is locked, data that no key opens is no reason for a new login.
 func TestOneOfTwoKeysIsLocked(t *testing.T) {
 	t.Parallel()
 	d := newTries(t, "k1")
@@ -131,8 +133,8 @@ func TestAttemptsAreForgotten(t *testing.T) {
 	}
 }
 
-// New session keys do not allow more than 64 failures a day. The day ends at midnight in
-// Beijing.
+// TestFailuresOfADay: new session keys do not allow more than 64 failures a day. The day ends at
+// midnight in Beijing.
 func TestFailuresOfADay(t *testing.T) {
 	t.Parallel()
 	d := newTries(t)
@@ -149,7 +151,7 @@ func TestFailuresOfADay(t *testing.T) {
 	d.want("k9", nil, 1)
 }
 
-// An honest user whose data is stale now and then is never locked out.
+// TestStaleDataNowAndThen: an honest user whose data is stale now and then is never locked out.
 func TestStaleDataNowAndThen(t *testing.T) {
 	t.Parallel()
 	d := newTries(t, "k1")
@@ -160,7 +162,7 @@ func TestStaleDataNowAndThen(t *testing.T) {
 	}
 }
 
-// Simultaneous attempts do not exceed the limit together.
+// TestAttemptsAtOnce: simultaneous attempts do not exceed the limit together.
 func TestAttemptsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -192,7 +194,7 @@ func TestAttemptsAtOnce(t *testing.T) {
 	})
 }
 
-// If the store is down, nothing is decrypted.
+// TestAttemptsWithoutStore: if the store is down, nothing is decrypted.
 func TestAttemptsWithoutStore(t *testing.T) {
 	t.Parallel()
 	d := newTries(t, "k1")

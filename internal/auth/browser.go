@@ -48,7 +48,7 @@ func (s *Service) DeriveBrowser(ctx context.Context, from SessionID, first Sessi
 func (s *Service) Live(ctx context.Context, id SessionID) (*Session, error) {
 	session, err := s.cfg.Store.Session(ctx, id)
 	if err != nil {
-		return nil, s.over(id, err)
+		return nil, s.endedError(id, err)
 	}
 	if err := s.admitDoor(session.Door); err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func (s *Service) Extend(ctx context.Context, id SessionID, accessEnd time.Time,
 		extended = session
 		return Save, nil
 	})
-	return extended, s.over(id, err)
+	return extended, s.endedError(id, err)
 }
 
 func (s *Service) beginBrowser(ctx context.Context, first Session, began time.Time) (*Session, []SessionID, error) {

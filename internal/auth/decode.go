@@ -129,7 +129,7 @@ func (s *Service) caller(ctx context.Context, who Caller) (User, SessionID, erro
 	}
 	session, err := s.cfg.Store.Session(ctx, id)
 	if errors.Is(err, ErrNoSession) {
-		if err := s.over(id, err); errors.Is(err, ErrSessionReplaced) {
+		if err := s.endedError(id, err); errors.Is(err, ErrSessionReplaced) {
 			return User{}, "", err
 		}
 		return User{}, "", fmt.Errorf("%w: the handle's session has ended", ErrSessionStale)

@@ -33,8 +33,9 @@ func refreshMany(t *testing.T, service *auth.Service, token string, between time
 	return grants
 }
 
-// One hundred refreshes of one token get one successor, whether the store is
-// slow (they all wait for the rotation) or faster than the next one can start.
+// TestSimultaneousRefreshesShareOneRotation: one hundred refreshes of one token get one successor,
+// whether the store is slow (they all wait for the rotation) or faster than the next one can
+// start.
 func TestSimultaneousRefreshesShareOneRotation(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -70,7 +71,8 @@ func TestSimultaneousRefreshesShareOneRotation(t *testing.T) {
 	}
 }
 
-// Every refresh after the result was returned counts as a replay, up to the last one.
+// TestReplaysOneAfterAnotherAreCounted: every refresh after the result was returned counts as a
+// replay, up to the last one.
 func TestReplaysOneAfterAnotherAreCounted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -90,9 +92,9 @@ func TestReplaysOneAfterAnotherAreCounted(t *testing.T) {
 	})
 }
 
-// A refresh rotates the token, and the store becomes unreachable before the response is sent.
-// When it is reachable again, the client retries with the token it still has. That is not
-// theft, however long the store was unreachable.
+// TestOutageOfTheStoreDoesNotCount: a refresh rotates the token, and the store becomes unreachable
+// before the response is sent. When it is reachable again, the client retries with the token it
+// still has. That is not theft, however long the store was unreachable.
 func TestOutageOfTheStoreDoesNotCount(t *testing.T) {
 	t.Parallel()
 	const down = time.Minute
@@ -169,8 +171,8 @@ func TestCancellationDoesNotAffectOtherCallers(t *testing.T) {
 	})
 }
 
-// A token must not be admitted to a site, or refused by it, because the same token is being
-// refreshed through another site.
+// TestSharedRefreshKeepsSitesApart: a token must not be admitted to a site, or refused by it,
+// because the same token is being refreshed through another site.
 func TestSharedRefreshKeepsSitesApart(t *testing.T) {
 	t.Parallel()
 	for name, sites := range map[string][2]auth.Apps{

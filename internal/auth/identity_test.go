@@ -59,7 +59,7 @@ func TestValidID(t *testing.T) {
 	}
 }
 
-// The shard is where replicas and later versions look for what was written: it
+// TestShardIsFixed: the shard is where replicas and later versions look for what was written: it
 // must never change.
 func TestShardIsFixed(t *testing.T) {
 	t.Parallel()

@@ -10,7 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// A session without a refresh token ends with its access token.
+// TestLoginOnce: a session without a refresh token ends with its access token.
 func TestLoginOnce(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
@@ -137,7 +137,8 @@ func (p spentPlatform) Exchange(context.Context, string) (auth.LoginResult, erro
 	return auth.LoginResult{OpenID: "o1"}, nil
 }
 
-// While the store is known to be down, a login does not spend its code.
+// TestLoginKeepsTheCodeWhileTheStoreIsDown: while the store is known to be down, a login does not
+// spend its code.
 func TestLoginKeepsTheCodeWhileTheStoreIsDown(t *testing.T) {
 	t.Parallel()
 	down := fmt.Errorf("%w: unplugged", auth.ErrStoreUnavailable)

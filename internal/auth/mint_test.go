@@ -57,7 +57,7 @@ func TestMinted(t *testing.T) {
 	wantDev := func(access string) {
 		t.Helper()
 		if id, err := on.Authenticate(access); err != nil || !id.Dev || id.User != theUser {
-			t.Errorf("%+v, %v", id, err)
+			t.Errorf("got %+v, %v", id, err)
 		}
 		if id, err := off.Authenticate(access); !errors.Is(err, auth.ErrSessionRevoked) || id != nil {
 			t.Errorf("without dev_mode: %+v, %v", id, err)
@@ -108,6 +108,6 @@ func TestMintedDecode(t *testing.T) {
 		t.Fatal(err)
 	}
 	if id := decoded.Grant.Identity; !id.Dev || id.Phone != thePhone.E164() {
-		t.Errorf("%+v", id)
+		t.Errorf("got %+v", id)
 	}
 }

@@ -52,7 +52,7 @@ func TestPrefetchByCode(t *testing.T) {
 	})
 	id, err := s.PrefetchByCode(t.Context(), "wx1", "c1")
 	if err != nil || id.User != (auth.User{App: "wx1", OpenID: "alice"}) || id.UnionID != "u1" || id.Session != "" || !id.Expires.Equal(now.Add(time.Hour)) || s.PrefetchEnded(id) != nil {
-		t.Errorf("%+v, %v", id, err)
+		t.Errorf("got %+v, %v", id, err)
 	}
 	if len(store.keys) != 1 || store.keys[0] != (auth.SessionKey{Key: "key", ObtainedAt: now}) {
 		t.Errorf("kept %v", store.keys)
@@ -98,7 +98,7 @@ func TestPrefetchByToken(t *testing.T) {
 	}
 	id, err := s.PrefetchByToken(t.Context(), "wx1", token)
 	if err != nil || id.User != alice || id.UnionID != "u1" || id.Session != session.ID || id.Phone != session.Phone || id.Risk != session.Risk || id.Dev || !id.Expires.Equal(session.IdleEnd) {
-		t.Errorf("%+v, %v", id, err)
+		t.Errorf("got %+v, %v", id, err)
 	}
 	refused := func(name string, app auth.AppID, token string, want error) {
 		t.Helper()

@@ -57,7 +57,7 @@ func (s *Service) rotate(ctx context.Context, presented RefreshToken, admitted A
 		s.endedSessions(ctx, user, CauseReused, presented.Session)
 	}
 	if err != nil {
-		return nil, false, s.over(presented.Session, err)
+		return nil, false, s.endedError(presented.Session, err)
 	}
 	return grant, replayed, nil
 }
@@ -107,10 +107,10 @@ func (s *Service) grace() time.Duration {
 	return RefreshGrace + s.cfg.Outage()
 }
 
-// over maps "no such session" to what the client may learn: that the session is over, and
+// endedError maps "no such session" to what the client may learn: that the session is over, and
 // whether another session replaced it. The client must not learn whether the session never
 // existed, ended, or was swept.
-func (s *Service) over(id SessionID, err error) error {
+func (s *Service) endedError(id SessionID, err error) error {
 	switch {
 	case errors.Is(err, ErrSessionReplaced):
 		return err

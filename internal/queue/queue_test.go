@@ -217,11 +217,11 @@ func TestExpiry(t *testing.T) {
 		l.users(5, 2)
 		time.Sleep((7*24 - 2) * time.Hour)
 		if s, err := l.Status(t.Context()); err != nil || s.Dead != 10 {
-			t.Fatalf("%+v, %v", s, err)
+			t.Fatalf("got %+v, %v", s, err)
 		}
 		time.Sleep(2 * time.Hour)
 		if s, err := l.Status(t.Context()); err != nil || s.Dead != 0 {
-			t.Errorf("%+v, %v", s, err)
+			t.Errorf("got %+v, %v", s, err)
 		}
 	})
 }

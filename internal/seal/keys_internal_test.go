@@ -24,7 +24,7 @@ func sealOf(t testing.TB, box *Box) []byte {
 	return sealed
 }
 
-// A key seals a bounded number of values, each with a different nonce.
+// TestKeysAreUsedUp: a key seals a bounded number of values, each with a different nonce.
 func TestKeysAreUsedUp(t *testing.T) {
 	t.Parallel()
 	box := boxOf(t)
@@ -47,7 +47,7 @@ func TestKeysAreUsedUp(t *testing.T) {
 	}
 }
 
-// The number of kept keys is bounded, and only keys that opened something are kept.
+// TestKeptKeys: the number of kept keys is bounded, and only keys that opened something are kept.
 func TestKeptKeys(t *testing.T) {
 	t.Parallel()
 	box := boxOf(t)

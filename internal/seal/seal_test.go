@@ -47,7 +47,7 @@ func TestNewRefusesShortSecrets(t *testing.T) {
 	}
 }
 
-// An empty text is sealed to the shortest valid value.
+// TestEmptyText: an empty text is sealed to the shortest valid value.
 func TestEmptyText(t *testing.T) {
 	t.Parallel()
 	box := mustBox(t, newSecret)

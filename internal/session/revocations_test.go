@@ -56,7 +56,8 @@ func TestSetMatchesExactly(t *testing.T) {
 	}
 }
 
-// A session ID that wxgate did not create could have begun at any time: it is refused.
+// TestSetRefusesForgedSessionID: a session ID that wxgate did not create could have begun at any
+// time, and is refused.
 func TestSetRefusesForgedSessionID(t *testing.T) {
 	t.Parallel()
 	set := session.NewSet()
@@ -185,7 +186,7 @@ func TestWatchKeys(t *testing.T) {
 	}
 }
 
-// onRevoked may use the set: it usually stops its own watch.
+// TestWatchDoesNotDeadlock: onRevoked may use the set: it usually stops its own watch.
 func TestWatchDoesNotDeadlock(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -204,7 +205,7 @@ func TestWatchDoesNotDeadlock(t *testing.T) {
 	}
 }
 
-// Streams that open while revocations are added are each ended exactly once.
+// TestWatchRace: streams that open while revocations are added are each ended exactly once.
 func TestWatchRace(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()

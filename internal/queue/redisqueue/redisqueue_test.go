@@ -215,7 +215,7 @@ func TestFullMemory(t *testing.T) {
 	}
 	sessiontest.Must(t, s.Purge(t.Context(), time.Now()))
 	if status, err := s.Status(t.Context()); err != nil || status.Entries != 0 || status.Dead != 0 {
-		t.Errorf("%+v, %v", status, err)
+		t.Errorf("got %+v, %v", status, err)
 	}
 }
 

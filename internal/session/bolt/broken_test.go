@@ -108,7 +108,7 @@ func TestCheck(t *testing.T) {
 	sessiontest.Must(t, err)
 	if len(report.Problems) != 0 || report.Sessions != 60 || report.Users != 2 || report.Keys != 2 ||
 		report.Revocations != 31 || report.Schema != 3 || report.Bytes == 0 {
-		t.Fatalf("%+v", report)
+		t.Fatalf("got %+v", report)
 	}
 	for bucket, drop := range map[string]func(buckets, string){
 		"sessions": buckets.drop, "users": buckets.drop, "ends": buckets.drop, "revocations": buckets.drop,
@@ -155,15 +155,15 @@ func TestCompact(t *testing.T) {
 	}
 	report, err := bolt.Check(path)
 	if err != nil || len(report.Problems) != 0 {
-		t.Fatalf("%+v, %v", report, err)
+		t.Fatalf("got %+v, %v", report, err)
 	}
 	if _, err := openAt(t, path, c, box).Session(t.Context(), kept.ID); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// A gateway that starts while a compaction ends may lock the old file, which will never be
-// opened again. It must then open the new file.
+// TestOpenFollowsAReplacedFile: a gateway that starts while a compaction ends may lock the old
+// file, which will never be opened again. It must then open the new file.
 func TestOpenFollowsAReplacedFile(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -185,6 +185,6 @@ func TestOpenFollowsAReplacedFile(t *testing.T) {
 	sessiontest.Must(t, old.Close())
 	sessiontest.Must(t, <-done)
 	if report, err := bolt.Check(path); err != nil || len(report.Problems) > 0 {
-		t.Fatalf("%+v, %v", report, err)
+		t.Fatalf("got %+v, %v", report, err)
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// Whichever bytes of a file are damaged, opening the file succeeds or returns an error, and so
-// does each call afterwards. The process never ends.
+// TestDamageIsAnError: whichever bytes of a file are damaged, opening the file succeeds or returns
+// an error, and so does each call afterwards. The process never ends.
 func TestDamageIsAnError(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()

@@ -130,8 +130,8 @@ func (in *crowd) wantErased(u auth.User) {
 	}
 }
 
-// After an erasure, the file contains no key and no sealed byte of the user, even in free
-// pages and after the last page. The other users are unchanged.
+// TestEraseLeavesNoByte: after an erasure, the file contains no key and no sealed byte of the
+// user, even in free pages and after the last page. The other users are unchanged.
 func TestEraseLeavesNoByte(t *testing.T) {
 	t.Parallel()
 	in := newCrowd(t, 60)
@@ -154,7 +154,8 @@ func TestEraseLeavesNoByte(t *testing.T) {
 	wantSound(t, in.path)
 }
 
-// A user whose sessions have all ended is in free pages only, and is erased there.
+// TestEraseOfAUserWhoLoggedOut: a user whose sessions have all ended is in free pages only, and is
+// erased there.
 func TestEraseOfAUserWhoLoggedOut(t *testing.T) {
 	t.Parallel()
 	in := newCrowd(t, 40)
@@ -171,7 +172,8 @@ func TestEraseOfAUserWhoLoggedOut(t *testing.T) {
 	in.wantErased(u)
 }
 
-// A crash after the commit leaves a mark: the first sweep after the next start wipes the file.
+// TestWipeIsRepeatedAfterACrash: a crash after the commit leaves a mark, and the first sweep after
+// the next start wipes the file.
 func TestWipeIsRepeatedAfterACrash(t *testing.T) {
 	t.Parallel()
 	in := newCrowd(t, 40)
@@ -193,8 +195,8 @@ func TestWipeIsRepeatedAfterACrash(t *testing.T) {
 	wantSound(t, crashed)
 }
 
-// A read transaction that began before the erasure sees the user until it ends. The erasure is
-// not acknowledged, and succeeds when it is repeated.
+// TestEraseWaitsForReaders: a read transaction that began before the erasure sees the user until
+// it ends. The erasure is not acknowledged, and succeeds when it is repeated.
 func TestEraseWaitsForReaders(t *testing.T) {
 	t.Parallel()
 	in := newCrowd(t, 40)
@@ -231,9 +233,9 @@ func TestEraseWaitsForReaders(t *testing.T) {
 	in.wantErased(u)
 }
 
-// After the users of a person are erased, the file has no byte of any of them. A unionid does
-// not find users who have logged out: once they are erased too, nothing names the person.
-// Other persons are unchanged.
+// TestErasePersonLeavesNoByte: after the users of a person are erased, the file has no byte of any
+// of them. A unionid does not find users who have logged out; once they are erased too, nothing
+// names the person. Other persons are unchanged.
 func TestErasePersonLeavesNoByte(t *testing.T) {
 	t.Parallel()
 	in := newCrowd(t, 24)

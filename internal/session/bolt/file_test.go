@@ -16,7 +16,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// Everything that was acknowledged is present after the file was closed and opened again.
+// TestReopen: everything that was acknowledged is present after the file was closed and opened
+// again.
 func TestReopen(t *testing.T) {
 	t.Parallel()
 	c, path, box := sessiontest.NewClock(), tempFile(t), sessiontest.MustBox(t, sessiontest.SecretOne)
@@ -65,7 +66,8 @@ func TestFileIsForItsOwnerAlone(t *testing.T) {
 	}
 }
 
-// A copy of the file, taken at any moment, reveals nothing about any user.
+// TestNothingReadableAtRest: a copy of the file, taken at any moment, reveals nothing about any
+// user.
 func TestNothingReadableAtRest(t *testing.T) {
 	t.Parallel()
 	c, path := sessiontest.NewClock(), tempFile(t)
@@ -101,8 +103,8 @@ func TestNothingReadableAtRest(t *testing.T) {
 	look("after the end")
 }
 
-// A record that is copied to another session's place cannot be opened there: one user must not
-// get another's session.
+// TestRecordsDoNotMove: a record that is copied to another session's place cannot be opened there.
+// One user must not get another's session.
 func TestRecordsDoNotMove(t *testing.T) {
 	t.Parallel()
 	c, path, box := sessiontest.NewClock(), tempFile(t), sessiontest.MustBox(t, sessiontest.SecretOne)

@@ -13,8 +13,9 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// The root secret is rotated on a running gateway: <one>, then <two> <one>, then <two> alone.
-// No user is logged out while both are configured, and no revocation is ever lost.
+// TestRootSecretRotation: the root secret is rotated on a running gateway: <one>, then <two>
+// <one>, then <two> alone. No user is logged out while both are configured, and no revocation is
+// ever lost.
 func TestRootSecretRotation(t *testing.T) {
 	t.Parallel()
 	c, path := sessiontest.NewClock(), tempFile(t)
@@ -70,8 +71,8 @@ func TestOtherSecret(t *testing.T) {
 	}
 }
 
-// An empty file belongs to no secret: a first start that failed with one secret must not
-// prevent the next start with another.
+// TestOtherSecretOfAnEmptyFile: an empty file belongs to no secret. A first start that failed with
+// one secret must not prevent the next start with another.
 func TestOtherSecretOfAnEmptyFile(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -80,8 +81,8 @@ func TestOtherSecretOfAnEmptyFile(t *testing.T) {
 	sessiontest.Begin(t, storeOn(t, file, c, sessiontest.MustBox(t, sessiontest.SecretTwo)), sessiontest.Alice, c, "k1")
 }
 
-// Opening a file with a new secret, for a configuration that fails later, must not make the
-// file unusable with the old secret.
+// TestOpeningWritesNothing: opening a file with a new secret, for a configuration that fails
+// later, must not make the file unusable with the old secret.
 func TestOpeningWritesNothing(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -91,7 +92,8 @@ func TestOpeningWritesNothing(t *testing.T) {
 	storeOn(t, file, c, sessiontest.MustBox(t, sessiontest.SecretOne))
 }
 
-// A revocation that cannot be read may be that of a stolen token.
+// TestUnreadableRevocationIsNotIgnored: a revocation that cannot be read may be that of a stolen
+// token.
 func TestUnreadableRevocationIsNotIgnored(t *testing.T) {
 	t.Parallel()
 	c, path, box := sessiontest.NewClock(), tempFile(t), sessiontest.MustBox(t, sessiontest.SecretOne)

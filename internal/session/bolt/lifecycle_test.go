@@ -12,7 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// After Close, every call returns ErrStoreUnavailable, and none blocks.
+// TestClosed: after Close, every call returns ErrStoreUnavailable, and none blocks.
 func TestClosed(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()

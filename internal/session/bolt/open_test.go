@@ -12,8 +12,8 @@ import (
 	"github.com/wxgate/wxgate/internal/session/sessiontest"
 )
 
-// Opening finds a branch page that points to itself: bbolt would follow it until the process
-// has no memory left, and every site of the process would go down.
+// TestOpenRefusesACycle: opening finds a branch page that points to itself. bbolt would follow it
+// until the process has no memory left, and every site of the process would go down.
 func TestOpenRefusesACycle(t *testing.T) {
 	t.Parallel()
 	const pageSize, branchFlag = 4096, 1

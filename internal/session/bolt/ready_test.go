@@ -16,7 +16,8 @@ import (
 
 var errOwn = errors.New("failed write")
 
-// After a failed write, Ready reports whether writing works again.
+// TestReadyTriesToWriteAfterAFailure: after a failed write, Ready reports whether writing works
+// again.
 func TestReadyTriesToWriteAfterAFailure(t *testing.T) {
 	t.Parallel()
 	f, err := Open(filepath.Join(t.TempDir(), "r.db"), session.Options{})
@@ -32,8 +33,8 @@ func TestReadyTriesToWriteAfterAFailure(t *testing.T) {
 	}
 }
 
-// A file that cannot grow may have room for a small write but not for a login. Then it is not
-// ready, however often Ready is called.
+// TestNotReadyWhereNoLoginFits: a file that cannot grow may have room for a small write but not
+// for a login. Then it is not ready, however often Ready is called.
 func TestNotReadyWhereNoLoginFits(t *testing.T) {
 	t.Parallel()
 	f, err := Open(filepath.Join(t.TempDir(), "full.db"), session.Options{})

@@ -62,7 +62,7 @@ func openOldFile(t *testing.T, schema int) oldFile {
 	return old
 }
 
-// Everything in a file of an older schema is present after the first start with it.
+// TestUpgrade: everything in a file of an older schema is present after the first start with it.
 func TestUpgrade(t *testing.T) {
 	t.Parallel()
 	for _, schema := range []int{1, 2} {
@@ -145,7 +145,7 @@ func upgraded(t *testing.T, schema int) {
 	}
 }
 
-// An upgrade that fails leaves the old file as it was.
+// TestUpgradeFails: an upgrade that fails leaves the old file as it was.
 func TestUpgradeFails(t *testing.T) {
 	t.Parallel()
 	old := openOldFile(t, 1)
@@ -163,7 +163,7 @@ func TestUpgradeFails(t *testing.T) {
 		t.Errorf("Open: %v, want ErrCorrupt with advice", err)
 	}
 	if report, err := bolt.Check(old.path); err != nil || report.Schema != 1 {
-		t.Errorf("%+v, %v", report, err)
+		t.Errorf("got %+v, %v", report, err)
 	}
 	if _, err := os.Stat(blocked); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the new file is left: %v", err)

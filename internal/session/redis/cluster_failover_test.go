@@ -82,9 +82,9 @@ func (in *inCluster) awaitFailover(t testing.TB) {
 	eventually(t, "ready again", func() bool { return in.one.Ready(t.Context()) == nil && in.other.Ready(t.Context()) == nil })
 }
 
-// A master of a Cluster dies while writes require an acknowledgement: no acknowledged write is
-// lost, and users of the other masters are not affected. Until the new master has a replica,
-// writes of its users are refused.
+// TestClusterFailoverKeepsAcknowledged: a master of a Cluster dies while writes require an
+// acknowledgement. No acknowledged write is lost, and users of the other masters are not affected.
+// Until the new master has a replica, writes of its users are refused.
 func TestClusterFailoverKeepsAcknowledged(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -113,8 +113,8 @@ func TestClusterFailoverKeepsAcknowledged(t *testing.T) {
 	eventually(t, "ready again", func() bool { return in.one.Ready(t.Context()) == nil })
 }
 
-// Without acknowledgements a failover loses the writes that the replica had not received. The
-// gateways append the revocations that they know again.
+// TestClusterFailoverLosesNoRevocation: without acknowledgements a failover loses the writes that
+// the replica had not received. The gateways append the revocations that they know again.
 func TestClusterFailoverLosesNoRevocation(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()

@@ -13,7 +13,7 @@ import (
 
 func TestRedisCounts(t *testing.T) { counts.Conform(t, openStore) }
 
-// Two machines that both log users in and out have the same counts.
+// TestRedisCountsOfReplicas: two machines that both log users in and out have the same counts.
 func TestRedisCountsOfReplicas(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -37,8 +37,8 @@ func (r *clientUnderTest) counted() (members []string) {
 	return members
 }
 
-// Sessions of a wxgate that did not count are counted after their next refresh, and not
-// earlier: their end must not lower the counts.
+// TestRedisCountsOlderSessions: sessions of a wxgate that did not count are counted after their
+// next refresh, and not earlier. Their end must not lower the counts.
 func TestRedisCountsOlderSessions(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -68,8 +68,8 @@ func TestRedisCountsOlderSessions(t *testing.T) {
 	want(1)
 }
 
-// Expired members are removed from the sorted sets for counting by later logins, a few at a
-// time, and all members of a user by an erasure.
+// TestRedisForgetsExpired: expired members are removed from the sorted sets for counting by later
+// logins, a few at a time, and all members of a user by an erasure.
 func TestRedisForgetsExpired(t *testing.T) {
 	t.Parallel()
 	const begun = 40

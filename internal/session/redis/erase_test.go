@@ -41,9 +41,9 @@ func traces(before, after map[string]bool) (traces []string) {
 	return traces
 }
 
-// After an erasure, Redis has no live key, field or value that the user's operations ever wrote
-// on any replica: neither the first revocation of the user by name, nor a copy that another
-// replica appends again.
+// TestEraseLeavesNothingInRedis: after an erasure, Redis has no live key, field or value that the
+// user's operations ever wrote on any replica. That includes the first revocation of the user by
+// name, and a copy that another replica appends again.
 func TestEraseLeavesNothingInRedis(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -110,7 +110,8 @@ func TestEraseLeavesNothingInRedis(t *testing.T) {
 	wantNoTrace("after a repair")
 }
 
-// An entry by name, appended by a replica that does not know of the erasure yet, is deleted too.
+// TestErasedUserIsNotNamedAgain: an entry by name, appended by a replica that does not know of the
+// erasure yet, is deleted too.
 func TestErasedUserIsNotNamedAgain(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()
@@ -143,8 +144,8 @@ func TestErasedUserIsNotNamedAgain(t *testing.T) {
 	}
 }
 
-// After the users of a person are erased, Redis has no live key, field or value that their
-// sessions wrote, including the index of the person.
+// TestErasePersonLeavesNothingInRedis: after the users of a person are erased, Redis has no live
+// key, field or value that their sessions wrote, including the index of the person.
 func TestErasePersonLeavesNothingInRedis(t *testing.T) {
 	t.Parallel()
 	c := sessiontest.NewClock()

@@ -225,14 +225,14 @@ func TestRedisTrimsStreams(t *testing.T) {
 	sessiontest.Must(t, err)
 	old := entries[0].FieldValues
 	do(t, r.admin, "DEL", stream)
-	const over = 100
-	for range over {
+	const expired = 100
+	for range expired {
 		do(t, r.admin, "XADD", stream, "*", "b", old["b"], "u", "1", "t", old["t"], "r", old["r"])
 	}
 	const each = 16 // entries deleted with each new one
-	for i := range int64(over/each + 1) {
+	for i := range int64(expired/each + 1) {
 		revoke()
-		if want := max(over-each*(i+1), 0) + i + 1; length() != want {
+		if want := max(expired-each*(i+1), 0) + i + 1; length() != want {
 			t.Fatalf("%d entries after %d revocations, want %d", length(), i+1, want)
 		}
 	}

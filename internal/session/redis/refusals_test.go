@@ -63,7 +63,7 @@ func keepBusy(t testing.TB, s *sessiontest.RedisServer) {
 	})
 }
 
-// TestOpenRedisSaysWhatIsWrong: each failure to open Redis has advice for the operator.
+// TestOpenRedisAdvice: each failure to open Redis has advice for the operator.
 func TestOpenRedisAdvice(t *testing.T) {
 	t.Parallel()
 	server := sessiontest.StartRedis(t, "--requirepass", redisPassword, "--user", "few", "on", ">"+redisPassword, "~*", "-@all", "+info", "+hello")

@@ -39,7 +39,7 @@ func do(t testing.TB, client rueidis.Client, args ...string) rueidis.RedisResult
 // many sessions ended. Keys that are kept beyond their end are deleted when less than slack is
 // left.
 const age = `
-local over = 0
+local ended = 0
 for _, k in ipairs(redis.call('KEYS', '*')) do
 	local left = redis.call('PTTL', k) - ARGV[1]
 	if left >= -ARGV[1] then
@@ -47,11 +47,11 @@ for _, k in ipairs(redis.call('KEYS', '*')) do
 			redis.call('PEXPIRE', k, left)
 		else
 			redis.call('DEL', k)
-			if string.find(k, ':s:', 1, true) then over = over + 1 end
+			if string.find(k, ':s:', 1, true) then ended = ended + 1 end
 		end
 	end
 end
-return over`
+return ended`
 
 // clientUnderTest is a Redis client with access to the database from outside.
 type clientUnderTest struct {

@@ -63,8 +63,8 @@ func (s *Store) create(ctx context.Context, user *userdata.User, was string, ses
 	user.ExpectRevocations(st)
 	st.Expect(s.redis.sessionKey(sess.ID), was)
 	keys := user.SessionKeys(v, now)
-	live, over := user.Split(now)
-	for _, old := range over {
+	live, expired := user.Split(now)
+	for _, old := range expired {
 		st.DeleteField(user.Index, string(old.ID))
 	}
 	live, ended, revs := s.makeRoom(st, user, live, sess, limit)
@@ -182,7 +182,7 @@ func (s *Store) end(ctx context.Context, st *step.Step, stored storedSession, af
 	st.Ends = true
 	user.ExpectSessions(st)
 	st.Delete(stored.key)
-	live, over := user.Split(now)
+	live, expired := user.Split(now)
 	live = slices.DeleteFunc(live, func(other layout.IndexedSession) bool { return other.ID == after.ID })
 	user.Uncount(st, []auth.SessionID{after.ID}, live)
 	if len(live) == 0 {
@@ -191,7 +191,7 @@ func (s *Store) end(ctx context.Context, st *step.Step, stored storedSession, af
 	} else {
 		st.SetField(user.Index, layout.FieldVersion, layout.NewVersion())
 		st.DeleteField(user.Index, string(after.ID))
-		for _, old := range over {
+		for _, old := range expired {
 			st.DeleteField(user.Index, string(old.ID))
 		}
 	}

@@ -36,7 +36,7 @@ func sweeps(t *testing.T, store Store, c *Clock) {
 	}
 }
 
-// A refreshed session ends later, and is swept then and not before.
+// sweepFollows: a refreshed session ends later, and is swept then and not before.
 func sweepFollows(t *testing.T, store Store, c *Clock) {
 	s := Begin(t, store, Alice, c, "k1")
 	c.Advance(Idle / 2)

@@ -9,7 +9,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// Erase is EndUser that also returns what it deleted.
+// erase: Erase ends the user, and returns what it deleted.
 func erase(t *testing.T, store Store, c *Clock) {
 	one := Begin(t, store, Alice, c, "k1")
 	c.Advance(time.Minute)
@@ -48,8 +48,8 @@ func erase(t *testing.T, store Store, c *Clock) {
 	}
 }
 
-// Erasing a user who is unknown or already erased is not an error. It still revokes tokens
-// whose session the store has lost.
+// eraseUnknown: erasing a user who is unknown or already erased is not an error. It still revokes
+// tokens whose session the store has lost.
 func eraseUnknown(t *testing.T, store Store, c *Clock) {
 	lost := NewSession(Alice, c)
 	c.Advance(time.Second)
@@ -75,8 +75,8 @@ func eraseUnknown(t *testing.T, store Store, c *Clock) {
 	}
 }
 
-// An erasure extends an earlier revocation of the user. A later revocation is of the user by
-// name, who logged in again.
+// eraseRevoked: an erasure extends an earlier revocation of the user. A later revocation is of the
+// user by name, who logged in again.
 func eraseRevoked(t *testing.T, store Store, c *Clock) {
 	lost := NewSession(Alice, c)
 	Must(t, ErrOf(store.EndUser(t.Context(), Alice, c.Now(), lost.AccessEnd)))
@@ -97,7 +97,7 @@ func eraseRevoked(t *testing.T, store Store, c *Clock) {
 	}
 }
 
-// An erasure does not reset the attempts to decrypt open data.
+// eraseKeepsAttempts: an erasure does not reset the attempts to decrypt open data.
 func eraseKeepsAttempts(t *testing.T, store Store, c *Clock) {
 	count := func(a *auth.Attempts) { a.DayEnds, a.Failed = c.Now().Add(time.Hour), a.Failed+1 }
 	Begin(t, store, Alice, c, "k1")
@@ -124,7 +124,7 @@ func eraseKeepsAttempts(t *testing.T, store Store, c *Clock) {
 	}
 }
 
-// Open responses of an erased user end; later ones do not.
+// eraseEndsStreams: open responses of an erased user end; later ones do not.
 func eraseEndsStreams(t *testing.T, store Store, c *Clock) {
 	s, other := Begin(t, store, Alice, c, "k1"), Begin(t, store, Bob, c, "k2")
 	ended := map[auth.User]int{}

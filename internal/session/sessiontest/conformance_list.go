@@ -100,7 +100,7 @@ func wantSame(t *testing.T, name string, got, want []auth.SessionID) {
 	}
 }
 
-// A cursor is valid for one query only, and a client cannot create one.
+// listCursors: a cursor is valid for one query only, and a client cannot create one.
 func listCursors(t *testing.T, store Store, c *Clock) {
 	for range 40 {
 		c.Advance(time.Second)
@@ -140,7 +140,8 @@ func listCursors(t *testing.T, store Store, c *Clock) {
 	}
 }
 
-// A list that is read while users log in and out has each remaining session exactly once.
+// raceList: a list that is read while users log in and out has each remaining session exactly
+// once.
 func raceList(t *testing.T, store Store, c *Clock) {
 	var stay, leave []auth.SessionID
 	for i := range 100 {
@@ -199,7 +200,7 @@ func serviceSessions(t *testing.T, store Store, c *Clock) {
 	}
 	id := string(login.Identity.Session)
 	if s, err := service.Session(t.Context(), id); err != nil || s.User != Bob || s.Device != auth.DeviceMac || !s.LastSeen().Equal(c.Now()) {
-		t.Errorf("%+v, %v", s, err)
+		t.Errorf("got %+v, %v", s, err)
 	}
 	c.Advance(time.Minute)
 	must2(service.Refresh(t.Context(), login.RefreshToken, AnyApp))(t)
@@ -207,7 +208,7 @@ func serviceSessions(t *testing.T, store Store, c *Clock) {
 		t.Errorf("after a refresh: %+v, %v", s, err)
 	}
 	if s, err := service.EndSession(t.Context(), id); err != nil || s.User != Bob {
-		t.Errorf("%+v, %v", s, err)
+		t.Errorf("got %+v, %v", s, err)
 	}
 	if _, err := service.Authenticate(login.AccessToken); !errors.Is(err, auth.ErrSessionRevoked) {
 		t.Errorf("the token of a session that an operator ended: %v", err)
@@ -239,7 +240,7 @@ func serviceUser(t *testing.T, store Store, c *Clock) {
 	Must(t, store.UpdateAttempts(t.Context(), Alice, func(a *auth.Attempts) { a.DayEnds, a.Failed = c.Now().Add(time.Hour), 3 }))
 	r := record()
 	if len(r.Sessions) != 2 || r.Sessions[0].ID != last.Identity.Session || r.Attempts.Failed != 3 || !r.EndedUntil.IsZero() || r.IsEmpty() {
-		t.Errorf("%+v", r)
+		t.Errorf("got %+v", r)
 	}
 	if len(r.KeysAt) != 2 || !r.KeysAt[0].Equal(c.Now()) || !r.KeysAt[1].Equal(c.Now().Add(-time.Second)) {
 		t.Errorf("session keys were obtained at %v", r.KeysAt)

@@ -61,7 +61,7 @@ func usersOfPerson(t *testing.T, store Store, c *Clock) {
 	wantUsersOf(t, store, "p1")
 }
 
-// A login may be the first one that returns a unionid, or return a different one.
+// newUnionID: a login may be the first one that returns a unionid, or return a different one.
 func newUnionID(t *testing.T, store Store, c *Clock) {
 	early := beginAs(t, store, Alice, "", c)
 	wantUsersOf(t, store, "p1")
@@ -77,7 +77,7 @@ func newUnionID(t *testing.T, store Store, c *Clock) {
 	wantUsersOf(t, store, "p2")
 }
 
-// A refreshed session is found as long as it lives.
+// personOutlives: a refreshed session is found as long as it lives.
 func personOutlives(t *testing.T, store Store, c *Clock) {
 	s := beginAs(t, store, Alice, "p1", c)
 	for range 3 { // within Life

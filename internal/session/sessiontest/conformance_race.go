@@ -27,7 +27,7 @@ func Together(n int, do func(i int)) {
 	wg.Wait()
 }
 
-// Two updates of one session happen one after the other: none is lost.
+// raceUpdates: two updates of one session happen one after the other, and none is lost.
 func raceUpdates(t *testing.T, store Store, c *Clock) {
 	s := Begin(t, store, Alice, c, "k1")
 	Together(AtOnce, func(int) {
@@ -46,8 +46,8 @@ func raceUpdates(t *testing.T, store Store, c *Clock) {
 	}
 }
 
-// Whichever call is first, an ended session stays ended. Its tokens are revoked, including the
-// last one that an update issued.
+// raceEndUpdate: whichever call is first, an ended session stays ended. Its tokens are revoked,
+// including the last one that an update issued.
 func raceEndUpdate(t *testing.T, store Store, c *Clock) {
 	s := Begin(t, store, Alice, c, "k1")
 	var saved, ends atomic.Int32
@@ -85,8 +85,8 @@ func raceEndUpdate(t *testing.T, store Store, c *Clock) {
 	}
 }
 
-// A login that races with "log out everywhere" is refused or succeeds. Its session is never
-// stored and revoked, or ended and not revoked.
+// raceEndUserCreate: a login that races with "log out everywhere" is refused or succeeds. Its
+// session is never stored and revoked, or ended and not revoked.
 func raceEndUserCreate(t *testing.T, store Store, c *Clock) {
 	sessions := make([]*auth.Session, AtOnce)
 	Together(AtOnce, func(i int) {

@@ -8,8 +8,8 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// A hundred simultaneous refreshes of one token yield one live successor, and the session does
-// not end.
+// raceRefresh: a hundred simultaneous refreshes of one token yield one live successor, and the
+// session does not end.
 func raceRefresh(t *testing.T, store Store, c *Clock) {
 	service := ServiceOver(store, c.Now, KeyOne)
 	login, err := service.Login(t.Context(), "wx1", "alice k1", auth.Client{Device: auth.DeviceOther})
@@ -51,7 +51,7 @@ func serviceLife(t *testing.T, store Store, c *Clock) {
 	decoded, err := service.Decode(t.Context(), caller, auth.OpenData{EncryptedData: "k1", IV: "138"}, AnyApp)
 	Must(t, err)
 	if decoded.Grant == nil || decoded.Grant.Identity.Phone != "+86138" || decoded.Grant.Identity.Risk != 3 || decoded.NotRemembered != nil {
-		t.Fatalf("%+v", decoded)
+		t.Fatalf("got %+v", decoded)
 	}
 
 	spent, err := service.Refresh(t.Context(), again.RefreshToken, AnyApp)

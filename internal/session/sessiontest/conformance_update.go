@@ -37,8 +37,8 @@ func verdicts(t *testing.T, store Store, c *Clock) {
 
 var errDecided = errors.New("decided")
 
-// An error of decide is returned unchanged, and the verdict is carried out nevertheless: a
-// reused refresh token ends the session with an error.
+// decidesError: an error of decide is returned unchanged, and the verdict is carried out
+// nevertheless. A reused refresh token ends the session with an error.
 func decidesError(t *testing.T, store Store, c *Clock) {
 	s := Begin(t, store, Alice, c, "k1")
 	for _, verdict := range []auth.Verdict{auth.Keep, auth.Save, auth.End} {

@@ -36,7 +36,8 @@ func endUser(t *testing.T, store Store, c *Clock) {
 	}
 }
 
-// A session created by a replica whose clock is ahead began after "now", and must end too.
+// endUserReaches: a session created by a replica whose clock is ahead began after "now", and must
+// end too.
 func endUserReaches(t *testing.T, store Store, c *Clock) {
 	at := c.Now()
 	c.Advance(2 * time.Second)
@@ -54,8 +55,8 @@ func endUserReaches(t *testing.T, store Store, c *Clock) {
 	}
 }
 
-// EndUser returns how many sessions it ended. Expired sessions that were not swept yet do not
-// count, nor do those of other users.
+// endUserCounts: EndUser returns how many sessions it ended. Expired sessions that were not swept
+// yet do not count, nor do those of other users.
 func endUserCounts(t *testing.T, store Store, c *Clock) {
 	expired := Begin(t, store, Alice, c, "k1")
 	c.Advance(expired.End().Sub(c.Now()))
@@ -69,8 +70,8 @@ func endUserCounts(t *testing.T, store Store, c *Clock) {
 	}
 }
 
-// With several replicas, a store may not know all sessions of a user: a user without a session
-// is revoked as well.
+// endUserWithoutSessions: with several replicas, a store may not know all sessions of a user. A
+// user without a session is revoked as well.
 func endUserWithoutSessions(t *testing.T, store Store, c *Clock) {
 	early := NewSession(Alice, c)
 	c.Advance(time.Second)
@@ -84,7 +85,8 @@ func endUserWithoutSessions(t *testing.T, store Store, c *Clock) {
 	}
 }
 
-// A store that lost its data does not know when the user's tokens expire: the caller does.
+// endUserOfLostSessions: a store that lost its data does not know when the user's tokens expire:
+// the caller does.
 func endUserOfLostSessions(t *testing.T, store Store, c *Clock) {
 	lost := NewSession(Alice, c)
 	c.Advance(time.Second)
@@ -190,7 +192,7 @@ func keysEndWithSession(t *testing.T, store Store, c *Clock) {
 	}
 }
 
-// Swept or not, a user whose sessions have expired has no keys.
+// keysEndWithTime: swept or not, a user whose sessions have expired has no keys.
 func keysEndWithTime(t *testing.T, store Store, c *Clock) {
 	Begin(t, store, Alice, c, "k1")
 	c.Advance(Idle)

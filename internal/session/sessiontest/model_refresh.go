@@ -45,8 +45,8 @@ func (r *ModelRun) refreshForged() {
 		return
 	}
 	if r.Rand.IntN(2) == 0 {
-		stranger := auth.NewRefreshToken(auth.NewSessionID(r.c.Now(), s.user))
-		_, err := r.service.Refresh(r.Context(), stranger.String(), AnyApp)
+		unknown := auth.NewRefreshToken(auth.NewSessionID(r.c.Now(), s.user))
+		_, err := r.service.Refresh(r.Context(), unknown.String(), AnyApp)
 		r.wantErr("refresh of no session", err, auth.ErrSessionRevoked)
 		return
 	}

@@ -35,9 +35,9 @@ func TestCopyBothWays(t *testing.T) {
 	sessiontest.Must(t, service.Logout(t.Context(), &login.Identity, false))
 	sessiontest.Must(t, sessiontest.ErrOf(from.EndUser(t.Context(), sessiontest.Bob, c.Now(), time.Time{})))
 	sessiontest.Must(t, from.RevokeKey(t.Context(), "key9", c.Now().Add(sessiontest.Access)))
-	over := sessiontest.NewSession(auth.User{App: "wx1", OpenID: "carol"}, c)
-	over.IdleEnd = c.Now().Add(time.Minute)
-	sessiontest.Must(t, sessiontest.ErrOf(from.Create(t.Context(), over, auth.SessionKey{Key: "k5"}, auth.SessionLimit{})))
+	expired := sessiontest.NewSession(auth.User{App: "wx1", OpenID: "carol"}, c)
+	expired.IdleEnd = c.Now().Add(time.Minute)
+	sessiontest.Must(t, sessiontest.ErrOf(from.Create(t.Context(), expired, auth.SessionKey{Key: "k5"}, auth.SessionLimit{})))
 	c.Advance(2 * time.Minute)
 	want := sessiontest.Content(t, from)
 	if len(want) != 2+2+3 { // sessions, keys, revocations
@@ -76,8 +76,8 @@ func TestCopyBothWays(t *testing.T) {
 	}
 }
 
-// A session that ended at the source between two copies is ended at the target by the second
-// copy.
+// TestCopyEndsWhatWasEnded: a session that ended at the source between two copies is ended at the
+// target by the second copy.
 func TestCopyEndsWhatWasEnded(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func(testing.TB, *sessiontest.Clock) sessiontest.Store{"file": openFileStore, "redis": openRedisStore} {
@@ -117,7 +117,8 @@ func TestCopyEndsWhatWasEnded(t *testing.T) {
 	}
 }
 
-// A copy keeps the replaced sessions, even after their last access tokens.
+// TestCopyCarriesReplaced: a copy keeps the replaced sessions, even after their last access
+// tokens.
 func TestCopyCarriesReplaced(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -132,7 +133,7 @@ func TestCopyCarriesReplaced(t *testing.T) {
 			second := sessiontest.NewSession(sessiontest.Alice, c)
 			ended, err := from.Create(t.Context(), second, auth.SessionKey{}, auth.SessionLimit{Sessions: 1})
 			if err != nil || len(ended) != 1 {
-				t.Fatalf("%v, %v", ended, err)
+				t.Fatalf("got %v, %v", ended, err)
 			}
 			c.Advance(sessiontest.Access + time.Minute)
 			sessiontest.CopyStore(t, from, to)
@@ -146,8 +147,8 @@ func TestCopyCarriesReplaced(t *testing.T) {
 	}
 }
 
-// A copy keeps failed attempts to decrypt; otherwise each copy would give a user new attempts.
-// A repeated copy does not count them twice.
+// TestCopyCarriesAttempts: a copy keeps failed attempts to decrypt; otherwise each copy would give
+// a user new attempts. A repeated copy does not count them twice.
 func TestCopyCarriesAttempts(t *testing.T) {
 	t.Parallel()
 	for name, ends := range map[string][2]func(testing.TB, *sessiontest.Clock) sessiontest.Store{"to Redis": {openFileStore, openRedisStore}, "to a file": {openRedisStore, openFileStore}, "file to file": {openFileStore, openFileStore}} {

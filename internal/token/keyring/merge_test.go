@@ -163,13 +163,13 @@ func TestInherit(t *testing.T) {
 			if _, _, err := ring.Rotate(t.Context(), true); err != nil {
 				t.Fatal(err)
 			}
-			young := g.MustIssue(t, g.User(time.Hour))
+			newer := g.MustIssue(t, g.User(time.Hour))
 			kept.Set(func(s *tokentest.Storage) { s.Blob = nil })
 			g.mustTick(t)
 			if late, err := keyring.Open(t.Context(), cfg); err != nil || len(late.Keys()) != 2 {
 				t.Fatalf("after the storage lost its ring: %v", err)
 			}
-			g.MustVerify(t, young)
+			g.MustVerify(t, newer)
 		})
 	}
 }

@@ -34,42 +34,42 @@ func (s *state) rotate(cfg *Config, immediate bool, now time.Time) (*record, err
 // retire removes a key at once and returns when its last token would have expired.
 // If the key signs, a successor signs from now on.
 func (s *state) retire(id auth.KeyID, now time.Time) (time.Time, error) {
-	gone := s.find(id)
-	if gone == nil {
+	removed := s.find(id)
+	if removed == nil {
 		return time.Time{}, fmt.Errorf("%w: %q", ErrUnknownKey, id)
 	}
 	signer, next := s.signer(now), s.next(now)
-	s.remove(gone)
-	if gone.Given {
+	s.remove(removed)
+	if removed.Given {
 		s.refuse(id) // a configuration that still names it must not bring it back
 	}
-	if gone == next {
+	if removed == next {
 		signer.RetiredAt = time.Time{}
 	}
-	if gone == signer {
-		if err := s.replace(gone, next, now); err != nil {
+	if removed == signer {
+		if err := s.replace(removed, next, now); err != nil {
 			return time.Time{}, err
 		}
 	}
-	if gone.RetiredAt.IsZero() || gone.RetiredAt.After(now) {
-		gone.RetiredAt = now
+	if removed.RetiredAt.IsZero() || removed.RetiredAt.After(now) {
+		removed.RetiredAt = now
 	}
-	until, p := gone.verifyUntil(), gone.current()
+	until, p := removed.verifyUntil(), removed.current()
 	s.list(retired{
-		ID: gone.ID, Alg: gone.Alg, Given: gone.Given, CreatedAt: gone.CreatedAt, SignsFrom: gone.SignsFrom,
-		RetiredAt: gone.RetiredAt, Until: until, Issuer: p.Issuer, Audiences: p.Audiences,
+		ID: removed.ID, Alg: removed.Alg, Given: removed.Given, CreatedAt: removed.CreatedAt, SignsFrom: removed.SignsFrom,
+		RetiredAt: removed.RetiredAt, Until: until, Issuer: p.Issuer, Audiences: p.Audiences,
 	})
 	return until, nil
 }
 
 // replace makes next sign from now on in place of a key that was removed, or a new key if next
 // is nil.
-func (s *state) replace(gone, next *record, now time.Time) error {
+func (s *state) replace(removed, next *record, now time.Time) error {
 	if next != nil {
 		s.succeed(next, now)
 		return nil
 	}
-	_, err := s.follow(gone, now, now)
+	_, err := s.follow(removed, now, now)
 	return err
 }
 
@@ -83,8 +83,8 @@ func (s *state) refuse(id auth.KeyID) {
 }
 
 // list keeps a retired key in the list for operators.
-func (s *state) list(gone retired) {
-	s.Retired = slices.DeleteFunc(s.Retired, func(r retired) bool { return r.ID == gone.ID })
-	s.Retired = append(s.Retired, gone)
+func (s *state) list(removed retired) {
+	s.Retired = slices.DeleteFunc(s.Retired, func(r retired) bool { return r.ID == removed.ID })
+	s.Retired = append(s.Retired, removed)
 	s.Retired = s.Retired[max(0, len(s.Retired)-maxRetired):]
 }

@@ -139,7 +139,7 @@ func TestRetiredIsListed(t *testing.T) {
 		keys := ring.Keys()
 		last := keys[len(keys)-1]
 		if len(keys) != 2 || last.ID != leaked || last.State != keyring.KeyRetired || !last.VerifyUntil.Equal(until) || last.RetiredAt.IsZero() {
-			t.Errorf("%s: %+v", name, keys)
+			t.Errorf("%s: got %+v", name, keys)
 		}
 	}
 	g.mustRefuse(t, raw, ruleNoKey)

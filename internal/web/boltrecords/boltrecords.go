@@ -160,12 +160,12 @@ func live(stored []byte, now time.Time) (value []byte, err error) {
 
 // sweep deletes expired records, the oldest first.
 func sweep(records, ends *bbolt.Bucket, now time.Time) error {
-	var over [][]byte
+	var expired [][]byte
 	limit, cursor := timeKey(now), ends.Cursor()
-	for k, _ := cursor.First(); k != nil && len(over) < sweptWithAdd && bytes.Compare(k[:min(len(k), timeBytes)], limit) <= 0; k, _ = cursor.Next() {
-		over = append(over, bytes.Clone(k))
+	for k, _ := cursor.First(); k != nil && len(expired) < sweptWithAdd && bytes.Compare(k[:min(len(k), timeBytes)], limit) <= 0; k, _ = cursor.Next() {
+		expired = append(expired, bytes.Clone(k))
 	}
-	for _, k := range over {
+	for _, k := range expired {
 		if err := ends.Delete(k); err != nil {
 			return fmt.Errorf("deleting from %s: %w", bucketEnds, err)
 		}

@@ -112,10 +112,10 @@ func expiry(t *testing.T, s Store) {
 	Want(t, "swap", r.Swap(t.Context(), swapped, []byte("value"), []byte("next")), nil)
 	WantValue(t, r, id, "value")
 	s.Pass(short)
-	for _, over := range []web.RecordID{id, swapped} {
-		Want(t, "get of an expired record", errOf(r.Get(t.Context(), over)), web.ErrNoRecord)
+	for _, expired := range []web.RecordID{id, swapped} {
+		Want(t, "get of an expired record", errOf(r.Get(t.Context(), expired)), web.ErrNoRecord)
 		for _, old := range []string{"value", "next"} {
-			Want(t, "swap of an expired record", r.Swap(t.Context(), over, []byte(old), []byte("x")), web.ErrNoRecord)
+			Want(t, "swap of an expired record", r.Swap(t.Context(), expired, []byte(old), []byte("x")), web.ErrNoRecord)
 		}
 	}
 	WantValue(t, r, long, "value")

@@ -28,7 +28,7 @@ func newCommitter(t *testing.T) *Committer {
 	return &Committer{DB: db.DB, Begin: func(*bbolt.Tx) {}, Finish: func(*bbolt.Tx) error { return nil }, Committed: func() {}}
 }
 
-// A hundred writes that arrive during one commit form the next commit.
+// TestCommitsAreShared: a hundred writes that arrive during one commit form the next commit.
 func TestCommitsAreShared(t *testing.T) {
 	t.Parallel()
 	c := newCommitter(t)
@@ -36,12 +36,12 @@ func TestCommitsAreShared(t *testing.T) {
 		var wg sync.WaitGroup
 		var mu sync.Mutex
 		transactions := map[int]bool{}
-		hold := make(chan struct{})
+		release := make(chan struct{})
 		write := func(wait bool) {
 			wg.Go(func() {
 				err := c.Do(func(tx *bbolt.Tx) (bool, error) {
 					if wait {
-						<-hold
+						<-release
 					}
 					mu.Lock()
 					defer mu.Unlock()
@@ -58,7 +58,7 @@ func TestCommitsAreShared(t *testing.T) {
 		for range 100 {
 			write(false)
 		}
-		close(hold)
+		close(release)
 		wg.Wait()
 		if len(transactions) != 2 {
 			t.Fatalf("101 writes took %d commits, want 2", len(transactions))
@@ -68,16 +68,17 @@ func TestCommitsAreShared(t *testing.T) {
 
 var errOwn = errors.New("failed write")
 
-// A failed write does not make other writes fail, and leaves no changes.
+// TestFailedWriteDoesNotAffectOthers: a failed write does not make other writes fail, and leaves
+// no changes.
 func TestFailedWriteDoesNotAffectOthers(t *testing.T) {
 	t.Parallel()
 	c := newCommitter(t)
 	synctest.Test(t, func(t *testing.T) {
 		var wg sync.WaitGroup
-		hold := make(chan struct{})
+		release := make(chan struct{})
 		errs := make([]error, 4)
 		for i, do := range []func(tx *bbolt.Tx) error{
-			func(*bbolt.Tx) error { <-hold; return nil },
+			func(*bbolt.Tx) error { <-release; return nil },
 			func(tx *bbolt.Tx) error { return tx.Bucket(bucket).Put([]byte("kept"), nil) },
 			func(tx *bbolt.Tx) error {
 				return errors.Join(tx.Bucket(bucket).Put([]byte("undone"), nil), errOwn)
@@ -87,7 +88,7 @@ func TestFailedWriteDoesNotAffectOthers(t *testing.T) {
 			wg.Go(func() { errs[i] = c.Do(func(tx *bbolt.Tx) (bool, error) { return true, do(tx) }) })
 			synctest.Wait()
 		}
-		close(hold)
+		close(release)
 		wg.Wait()
 		if errs[0] != nil || errs[1] != nil {
 			t.Errorf("others failed: %v, %v", errs[0], errs[1])
@@ -107,7 +108,8 @@ func TestFailedWriteDoesNotAffectOthers(t *testing.T) {
 	})
 }
 
-// A transaction that wrote nothing is not committed: forged tokens must not wear out the disk.
+// TestNothingWrittenIsNotCommitted: a transaction that wrote nothing is not committed. Forged
+// tokens must not wear out the disk.
 func TestNothingWrittenIsNotCommitted(t *testing.T) {
 	t.Parallel()
 	c := newCommitter(t)

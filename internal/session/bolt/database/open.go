@@ -107,9 +107,9 @@ func tryOpen(path string, readOnly bool, skip func(name []byte) bool) (db *DB, r
 	if err != nil {
 		return nil, false, err
 	}
-	held, heldErr := db.File.Stat()
+	locked, lockedErr := db.File.Stat()
 	named, namedErr := os.Stat(path)
-	if heldErr == nil && namedErr == nil && os.SameFile(held, named) {
+	if lockedErr == nil && namedErr == nil && os.SameFile(locked, named) {
 		return db, false, nil
 	}
 	return nil, true, db.Close()

@@ -70,8 +70,8 @@ func check(t *testing.T, db *DB) {
 	})
 }
 
-// A wipe leaves no byte of overwritten or deleted values, nor of what a commit wrote after the
-// last page before a crash.
+// TestWipe: a wipe leaves no byte of overwritten or deleted values, nor of what a commit wrote
+// after the last page before a crash.
 func TestWipe(t *testing.T) {
 	t.Parallel()
 	db := openTemp(t)
@@ -113,7 +113,8 @@ func TestWipe(t *testing.T) {
 	check(t, db)
 }
 
-// Readers and writers continue during a wipe, and no page in use is changed.
+// TestWipeAmongReadersAndWriters: readers and writers continue during a wipe, and no page in use
+// is changed.
 func TestWipeAmongReadersAndWriters(t *testing.T) {
 	t.Parallel()
 	db := openTemp(t)
@@ -146,7 +147,7 @@ func TestWipeAmongReadersAndWriters(t *testing.T) {
 	check(t, db)
 }
 
-// A long read transaction makes a wipe wait, but not other readers.
+// TestWipeWaitsForALongRead: a long read transaction makes a wipe wait, but not other readers.
 func TestWipeWaitsForALongRead(t *testing.T) {
 	t.Parallel()
 	db := openTemp(t)
@@ -173,7 +174,7 @@ func TestWipeWaitsForALongRead(t *testing.T) {
 	check(t, db)
 }
 
-// Wiping a closed file returns an error and does not panic.
+// TestWipeOfAClosedFile: wiping a closed file returns an error and does not panic.
 func TestWipeOfAClosedFile(t *testing.T) {
 	t.Parallel()
 	db := openTemp(t)

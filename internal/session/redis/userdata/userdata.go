@@ -90,15 +90,15 @@ func (u *User) RevokedUntil() (notAfter time.Time) {
 }
 
 // Split returns the sessions that have not ended, and those that have.
-func (u *User) Split(now time.Time) (live, over []layout.IndexedSession) {
+func (u *User) Split(now time.Time) (live, expired []layout.IndexedSession) {
 	for _, s := range u.Sessions {
 		if s.End.After(now) {
 			live = append(live, s)
 		} else {
-			over = append(over, s)
+			expired = append(expired, s)
 		}
 	}
-	return live, over
+	return live, expired
 }
 
 // SessionKeys returns a user's session keys; none if all of the user's sessions have ended.

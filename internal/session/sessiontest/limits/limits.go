@@ -48,7 +48,7 @@ func sessionCap(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
 		t.Fatal("the default limit replaces a session")
 	}
 	if got := store.Count(); got.Sessions != auth.MaxUserSessions || got.Users != 1 {
-		t.Fatalf("%+v", got)
+		t.Fatalf("got %+v", got)
 	}
 }
 
@@ -82,7 +82,7 @@ func limited(t *testing.T, store sessiontest.Store, c *sessiontest.Clock) {
 		t.Fatal("a session that was logged out counts as replaced")
 	}
 	if store.Count().Sessions != 2 {
-		t.Fatalf("%+v", store.Count())
+		t.Fatalf("got %+v", store.Count())
 	}
 	// Its client retries when the last access token has expired.
 	c.Advance(sessiontest.Access + time.Minute)

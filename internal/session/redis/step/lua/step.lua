@@ -96,17 +96,17 @@ local changes = {
 		local user, ms = arg(), arg()
 		local time = redis.call('TIME')
 		local now = time[1] * 1000 + math.floor(time[2] / 1000)
-		local over = now + tonumber(ms)
+		local expiry = now + tonumber(ms)
 		local fields = redis.call('HGETALL', k)
 		for i = 1, #fields, 2 do
 			local ends = tonumber(fields[i + 1])
 			if fields[i] == user then
-				over = math.max(over, ends)
+				expiry = math.max(expiry, ends)
 			elseif ends <= now then
 				redis.call('HDEL', k, fields[i])
 			end
 		end
-		redis.call('HSET', k, user, string.format('%.0f', over))
+		redis.call('HSET', k, user, string.format('%.0f', expiry))
 		keep(k, ms)
 	end,
 	-- count lists a session until it ends, and its user at least as long. A new session
@@ -138,8 +138,8 @@ local changes = {
 		local time = redis.call('TIME')
 		local now = time[1] * 1000 + math.floor(time[2] / 1000)
 		local blob, ms, made, replica = arg(), arg(), arg(), arg()
-		local over = string.format('%.0f', now + tonumber(ms))
-		redis.call('XADD', k, '*', 'b', blob, 'u', over, 't', made, 'r', replica)
+		local expiry = string.format('%.0f', now + tonumber(ms))
+		redis.call('XADD', k, '*', 'b', blob, 'u', expiry, 't', made, 'r', replica)
 		trim(k, now)
 		keep(k, ms)
 	end,
