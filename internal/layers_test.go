@@ -47,6 +47,7 @@ const (
 	simPrefetch = simulator + "/simprefetch"
 	simPhone    = simulator + "/phonenumber"
 	simTarget   = simulator + "/pushtarget"
+	simCalls    = simulator + "/simcalls" // further calls with an access token
 	simProxy    = simulator + "/simproxy" // for SDKs whose URLs are fixed
 	simWeb      = simulator + "/simweb"   // web logins, and codes that open a mini program
 )
@@ -293,7 +294,7 @@ var layers = []layer{
 	{dir: "internal/seal", stdOnly: true},
 	// The simulator reads WeChat's documentation, not our code: one misreading
 	// cannot then pass on both sides.
-	{dir: simulator, alone: true, imports: []string{simProtocol, simExpiring, simSealing, simSecurity, simFault, simLog, simPhone, simTarget, simWeb}, tests: []string{simServer, simTest}, stdOnly: true},
+	{dir: simulator, alone: true, imports: []string{simProtocol, simExpiring, simSealing, simSecurity, simFault, simLog, simPhone, simTarget, simWeb, simCalls}, tests: []string{simServer, simTest}, stdOnly: true},
 	{dir: simProtocol, stdOnly: true},
 	{dir: simPrefetch, imports: []string{simulator}, tests: []string{simServer}, stdOnly: true},
 	{dir: simWeb, imports: []string{simProtocol, simExpiring}, tests: []string{simTest}, only: []string{"github.com/boombuler/barcode", "github.com/makiuchi-d/gozxing"}},
@@ -307,6 +308,7 @@ var layers = []layer{
 	{dir: simPush, imports: []string{simulator, simProtocol, simSealing}, stdOnly: true},
 	{dir: simServer, alone: true, imports: []string{simulator, simPrefetch, simProtocol, simSecurity, simFault, simPush, simPage, simWeb}, tests: []string{simTest}, stdOnly: true},
 	{dir: simPage, stdOnly: true},
+	{dir: simCalls, imports: []string{simProtocol}, tests: []string{simulator, simServer, simTest}, stdOnly: true},
 	{dir: simProxy, imports: []string{simulator}, tests: []string{simFault}, stdOnly: true},
 	{dir: standalone, imports: []string{simulator, simSecurity, simWeb}, tests: []string{simServer}, only: []string{"github.com/go-json-experiment/json"}},
 	{dir: simTest, imports: []string{simulator, simServer, simFault}, stdOnly: true},

@@ -112,9 +112,6 @@ const (
 	forceInterval = 30 * time.Second
 )
 
-// beijing is the time zone of WeChat's days.
-var beijing = time.FixedZone("CST", 8*60*60)
-
 // stableState is the state of one app's stable token.
 type stableState struct {
 	current  *accessToken
@@ -136,7 +133,7 @@ type stableInput struct {
 // https://developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/mp-access-token/getStableAccessToken.html
 func (s *Sim) stableToken(c call) protocol.Response {
 	var in stableInput
-	if code := c.decode(&in); code != 0 {
+	if code := protocol.Decode(c.body, &in); code != 0 {
 		return failure(c.path, code)
 	}
 	if code := s.checkSecret(in.AppID, in.Secret, MiniProgram, Official); code != 0 {
@@ -171,7 +168,7 @@ func (s *Sim) stableToken(c call) protocol.Response {
 // on a day, 45011 within 30 seconds of the last. The documentation has both codes but does
 // not say which is for what.
 func (st *stableState) force(now time.Time) int {
-	day := now.In(beijing).Format(time.DateOnly)
+	day := now.In(protocol.Beijing).Format(time.DateOnly)
 	if day != st.forcedOn {
 		st.forcedOn, st.count = day, 0
 	}

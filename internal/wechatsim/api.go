@@ -1,17 +1,15 @@
 package wechatsim
 
 import (
-	"bytes"
-	"encoding/json"
 	"io"
 	"maps"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
 	"github.com/wxgate/wxgate/internal/wechatsim/requestlog"
+	"github.com/wxgate/wxgate/internal/wechatsim/simcalls"
 )
 
 // maxBody is the largest request body read, 1 MiB: more than any call here
@@ -39,7 +37,7 @@ type route struct {
 }
 
 // routes are the paths that are known, of all platforms.
-var routes = allRoutes(weixinRoutes, webRoutes, qqRoutes, douyinRoutes, kuaishouRoutes, xiaohongshuRoutes, wecomRoutes)
+var routes = allRoutes(weixinRoutes, webRoutes, tokenRoutes(), qqRoutes, douyinRoutes, kuaishouRoutes, xiaohongshuRoutes, wecomRoutes)
 
 func allRoutes(parts ...map[string]route) map[string]route {
 	all := make(map[string]route)
@@ -112,25 +110,35 @@ func (s *Sim) answer(c call) protocol.Response {
 	return found.answer(s, c)
 }
 
-// decode reads the JSON body into v and returns 0, or the errcode with which
-// WeChat refuses it: a form, a wrong type, anything after the object.
-func (c call) decode(v any) int {
-	if len(bytes.TrimSpace(c.body)) == 0 {
-		return protocol.ErrEmptyBody
+// tokenRoutes are the calls of package simcalls.
+func tokenRoutes() map[string]route {
+	out := make(map[string]route)
+	for path, known := range simcalls.Calls() {
+		out[path] = route{known.Method, map[string]int{http.MethodGet: protocol.ErrRequireGet, http.MethodPost: protocol.ErrRequirePost}[known.Method], (*Sim).tokenCall}
 	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(c.body, &members); err != nil || members == nil {
-		return protocol.ErrDataFormat
+	return out
+}
+
+// tokenCall makes a call of package simcalls.
+func (s *Sim) tokenCall(c call) protocol.Response {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	app, errcode := s.checkToken(c.query.Get("access_token"))
+	if errcode != 0 {
+		return failure(c.path, errcode)
 	}
-	for name := range members {
-		if name != strings.ToLower(name) {
-			// encoding/json reads Code as code (https://github.com/golang/go/issues/14750);
-			// WeChat does not.
-			delete(members, name)
-		}
-	}
-	if err := json.Unmarshal(protocol.JSON(members), v); err != nil {
-		return protocol.ErrDataFormat
-	}
-	return 0
+	return s.calls.Do(simcalls.Request{
+		Path: c.path, App: app, Query: c.query, Body: c.body, Now: s.Now(),
+		User: func(openid string) (simcalls.User, bool) {
+			who, ok := s.users[userKey{app, openid}]
+			if !ok {
+				return simcalls.User{}, false
+			}
+			return simcalls.User{UnionID: who.unionid, Visited: who.visited}, true
+		},
+		Signed: func() (string, int) {
+			_, errcode := s.signedUser(c)
+			return c.query.Get("openid"), errcode
+		},
+	})
 }

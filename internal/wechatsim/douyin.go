@@ -35,7 +35,7 @@ func (s *Sim) douyinSession(c call) protocol.Response {
 		Code      string `json:"code"`
 		Anonymous string `json:"anonymous_code"`
 	}
-	if c.decode(&in) != 0 || in.AppID == "" || in.Secret == "" || in.Code == "" && in.Anonymous == "" {
+	if protocol.Decode(c.body, &in) != 0 || in.AppID == "" || in.Secret == "" || in.Code == "" && in.Anonymous == "" {
 		return failure(c.path, protocol.ErrDouyinMissing)
 	}
 	if errcode := s.douyinApp(in.AppID, in.Secret); errcode != 0 {
@@ -66,7 +66,7 @@ func (s *Sim) douyinToken(c call) protocol.Response {
 		Secret    string `json:"secret"`
 		GrantType string `json:"grant_type"`
 	}
-	if c.decode(&in) != 0 {
+	if protocol.Decode(c.body, &in) != 0 {
 		return failure(c.path, protocol.ErrDouyinMissing)
 	}
 	if errcode := s.douyinApp(in.AppID, in.Secret); errcode != 0 {

@@ -77,7 +77,7 @@ func (s *Sim) checkEncryptedMessage(c call) protocol.Response {
 	var in struct {
 		Hash string `json:"encrypted_msg_hash"`
 	}
-	if code := c.decode(&in); code != 0 {
+	if code := protocol.Decode(c.body, &in); code != 0 {
 		return failure(c.path, code)
 	}
 	if raw, err := hex.DecodeString(in.Hash); err != nil || len(raw) != sha256.Size {

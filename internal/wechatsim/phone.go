@@ -44,7 +44,7 @@ func (s *Sim) userPhoneNumber(c call) protocol.Response {
 		Code   string `json:"code"`
 		OpenID string `json:"openid"`
 	}
-	if code := c.decode(&in); code != 0 {
+	if code := protocol.Decode(c.body, &in); code != 0 {
 		return failure(c.path, code)
 	}
 	ticket, errcode := s.usable(in.Code, phoneCode)

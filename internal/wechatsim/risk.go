@@ -55,7 +55,7 @@ func (s *Sim) userRiskRank(c call) protocol.Response {
 		Scene  *int       `json:"scene"`
 		IP     netip.Addr `json:"client_ip"`
 	}
-	if code := c.decode(&in); code != 0 {
+	if code := protocol.Decode(c.body, &in); code != 0 {
 		return failure(c.path, code)
 	}
 	who, known := s.users[userKey{app, in.OpenID}]

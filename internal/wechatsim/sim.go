@@ -11,6 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/expiring"
 	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 	"github.com/wxgate/wxgate/internal/wechatsim/requestlog"
+	"github.com/wxgate/wxgate/internal/wechatsim/simcalls"
 	"github.com/wxgate/wxgate/internal/wechatsim/simweb"
 )
 
@@ -75,6 +76,7 @@ type Sim struct {
 	faults *fault.List
 	seen   requestlog.Log
 	web    *simweb.Web
+	calls  *simcalls.State
 
 	mu        sync.Mutex // guards what follows
 	users     map[userKey]*user
@@ -121,6 +123,7 @@ func New(cfg Config) *Sim {
 		secure:     make(map[string]*apisecurity.App),
 		phones:     expiring.New[time.Time](),
 		addresses:  defaultAddresses,
+		calls:      simcalls.New(),
 	}
 	s.web = simweb.New(accounts{s})
 	return s

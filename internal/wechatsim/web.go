@@ -61,7 +61,7 @@ func (s *Sim) programCode(c call) protocol.Response {
 		return failure(c.path, protocol.ErrNoPermission)
 	}
 	var in simweb.Wanted
-	if errcode := c.decode(&in); errcode != 0 {
+	if errcode := protocol.Decode(c.body, &in); errcode != 0 {
 		return failure(c.path, errcode)
 	}
 	return s.web.ProgramCode(c.path, app, in)

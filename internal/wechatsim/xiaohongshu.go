@@ -39,7 +39,7 @@ func (s *Sim) xiaohongshuToken(c call) protocol.Response {
 		AppID  string `json:"appid"`
 		Secret string `json:"secret"`
 	}
-	if c.decode(&in) != 0 {
+	if protocol.Decode(c.body, &in) != 0 {
 		return failure(c.path, protocol.ErrXiaohongshuParameter)
 	}
 	if app, ok := s.appOn(Xiaohongshu, in.AppID); !ok || in.Secret != app.Secret {

@@ -32,9 +32,9 @@ const (
 const window = 300 * time.Second
 
 // supported are the calls whose pages say that they support encrypted requests, of those
-// that the simulator has.
+// that the simulator has. That of getuserencryptkey does too, but not how a GET is encrypted.
 var supported = []string{
-	"/wxa/business/checkencryptedmsg", "/wxa/business/getuserphonenumber", "/wxa/getuserriskrank", "/wxa/getwxacodeunlimit",
+	"/cgi-bin/clear_quota", "/wxa/business/checkencryptedmsg", "/wxa/business/getuserphonenumber", "/wxa/msg_sec_check", "/wxa/getuserriskrank", "/wxa/getwxacodeunlimit",
 }
 
 // Supports reports whether the call of a path may be encrypted.

@@ -25,6 +25,7 @@ const (
 	ErrScene            = 40129
 	ErrURL              = 40066
 	ErrRefreshToken     = 40030
+	ErrTemplate         = 40037
 	ErrCodeUsed         = 40163
 	ErrSceneLength      = 40169 // of getwxacodeunlimit, as ErrPage and ErrScanCodeTime
 	ErrHighRisk         = 40226
@@ -43,7 +44,9 @@ const (
 	ErrDailyQuota       = 45009
 	ErrMinuteQuota      = 45011
 	ErrDataFormat       = 47001
+	ErrMessageData      = 47003
 	ErrNoPermission     = 48001
+	ErrClearLimit       = 48006
 	ErrNotAuthorized    = 61003
 	ErrNoComponentRight = 61007
 	ErrNotVisited       = 61010 // of getuserriskrank, as the next three
@@ -54,6 +57,8 @@ const (
 	ErrSessionKeyAbsent = 87007
 	ErrSigMethod        = 87008
 	ErrSignature        = 87009
+	ErrNoOpenPlatform   = 89002
+	ErrTrade            = 89300
 )
 
 // messages are WeChat's messages for its codes, without the request ID.
@@ -74,7 +79,12 @@ var messages = map[int]string{
 	ErrScene:            "invalid scene",
 	ErrURL:              "invalid url",
 	ErrRefreshToken:     "invalid refresh_token",
+	ErrTemplate:         "invalid template_id",
 	ErrCodeUsed:         "code been used",
+	ErrMessageData:      "argument invalid!",
+	ErrClearLimit:       "forbid to clear quota because of reaching the limit",
+	ErrNoOpenPlatform:   "open not exists",
+	ErrTrade:            "invalid trade",
 	ErrSceneLength:      "invalid length for scene, or the data is not json string",
 	ErrHighRisk:         "code blocked",
 	ErrTokenMissing:     "access_token missing",
@@ -135,3 +145,6 @@ func requestID(path string) string {
 	}
 	return fmt.Sprintf(" rid: %x-%x-%x", id[:4], id[4:8], id[8:])
 }
+
+// TraceID returns an ID of one request.
+func TraceID() string { return requestID("")[len(" rid: "):] }

@@ -140,8 +140,8 @@ func TestWaferNodeSDK(t *testing.T) {
 func TestCoWeChat(t *testing.T) {
 	modules := nodeModules(t)
 	var got struct {
-		Token     string
-		Addresses struct {
+		Token, Ticket string
+		Addresses     struct {
 			List []string `json:"ip_list"`
 		}
 		Login, Profile, Refreshed struct{ OpenID, UnionID, Nickname string }
@@ -152,8 +152,8 @@ func TestCoWeChat(t *testing.T) {
 		"appid": officialID, "secret": officialSecret, "code": get(t, "/web-code", "alice"), "code2": get(t, "/web-code", "alice"),
 	}, &got, "--require", redirection(t))
 	want := personOf(t, "alice")
-	if len(got.Token) < 100 || len(got.Addresses.List) == 0 {
-		t.Errorf("token %q, addresses %v", got.Token, got.Addresses)
+	if len(got.Token) < 100 || len(got.Ticket) < 80 || len(got.Addresses.List) == 0 {
+		t.Errorf("token %q, ticket %q, addresses %v", got.Token, got.Ticket, got.Addresses)
 	}
 	if got.Login.OpenID == want.OpenID || got.Login.UnionID != want.UnionID || got.Profile.UnionID != want.UnionID || got.Profile.Nickname != "爱丽丝" {
 		t.Errorf("login %+v, profile %+v, want %+v", got.Login, got.Profile, want)

@@ -9,6 +9,7 @@ const fails = (promise) => promise.then(() => 'no error', (error) => error.messa
 async function run() {
 	const api = new API(given.appid, given.secret)
 	const { accessToken: token } = await api.getAccessToken()
+	const { ticket } = await api.getTicket()
 	const addresses = await api.getIp()
 	const unknown = await fails(api.getMenu())
 	const oauth = new OAuth(given.appid, given.secret)
@@ -17,7 +18,7 @@ async function run() {
 	const profile = await oauth.getUserByCode(given.code2)
 	const { data: refreshed } = await oauth.refreshAccessToken(login.refresh_token)
 	const valid = await oauth.verifyToken(login.openid, login.access_token)
-	return { token, addresses, unknown, login, again, profile, refreshed, valid }
+	return { token, ticket, addresses, unknown, login, again, profile, refreshed, valid }
 }
 
 run().then((value) => console.log(JSON.stringify({ value })), (error) => console.log(JSON.stringify({ error: error.message })))
