@@ -54,6 +54,12 @@ func (p *page) shows(selector, text string) {
 	p.Wait(`[...document.querySelectorAll(` + strconv.Quote(selector) + `)].some(e => e.textContent.includes(` + strconv.Quote(text) + `))`)
 }
 
+// leave ends what the page does: it would connect again and again.
+func (p *page) leave() {
+	p.T.Helper()
+	chromium.Do(p.Tab, chromedp.Navigate("about:blank"))
+}
+
 // axeScript returns the script of axe, by the lock file of a folder.
 func axeScript(t *testing.T) string {
 	t.Helper()

@@ -59,7 +59,7 @@ func TestPlayground(t *testing.T) {
 	p.Close()
 }
 
-// stopped says that wxgate dev is away, and what a button could not do.
+// stopped: the page says that wxgate dev is down, also if a button is clicked.
 func stopped(p *page) {
 	p.T.Helper()
 	p.shows("#offline:not([hidden])", "wxgate dev does not respond. Start it again")
@@ -70,6 +70,7 @@ func stopped(p *page) {
 	p.Wait(`!document.getElementById("fault-busy").checked`)
 	p.clickOn(`#corpus button`)
 	p.shows("#verdict", "inconclusive")
+	p.leave()
 	p.Forgive("ERR_CONNECTION_REFUSED")
 }
 

@@ -56,7 +56,7 @@ func TestSimPage(t *testing.T) {
 	p.Close()
 }
 
-// restarted says that the simulator is away, and shows the users of the next one.
+// restarted: the page says that the simulator is down, and shows the users of the next one.
 func restarted(t *testing.T, p *page, api, controls string) {
 	t.Helper()
 	p.shows("#lost:not([hidden])", "Start it again with: wxgate sim")
@@ -71,6 +71,7 @@ func restarted(t *testing.T, p *page, api, controls string) {
 	next.waitFor("grant_type=authorization_code")
 	p.Wait(`document.getElementById("lost").hidden && [...document.querySelectorAll("#users h3")].map(e => e.textContent).join() === "zed"`)
 	p.shows("#apps", "wx00000000000000aa")
+	p.leave()
 	p.Forgive("ERR_CONNECTION_REFUSED")
 	next.interrupt()
 }

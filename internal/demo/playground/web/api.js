@@ -29,7 +29,7 @@ export const attacks = (mechanism) => read(`attacks/${mechanism}`);
 
 // listen calls a function of handlers for each event. The browser connects again by itself;
 // the server then sends the history again, so that opened must empty what is shown. A page
-// that was too slow is disconnected, so only a second failure means that the server is away.
+// that was too slow is disconnected, so only a second failure means that the server is down.
 export function listen(handlers) {
   let failed = true;
   const source = new EventSource('events');

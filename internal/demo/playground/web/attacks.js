@@ -20,7 +20,7 @@ export async function list() {
     $('corpus').replaceChildren(...found.map(item));
     tabStop($('corpus'), $('corpus').querySelector('button'));
     $('corpus-scroll').scrollTop = 0;
-  } catch { /* the event stream says that the server is away */ }
+  } catch { /* the event stream says that the server is down */ }
 }
 
 function item(attack) {

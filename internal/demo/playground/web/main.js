@@ -36,7 +36,7 @@ const showTables = paced(async () => {
     const read = await tables();
     operator.showTables(read);
     browsers.showTables(read);
-  } catch { /* the event stream says that the server is away */ }
+  } catch { /* the event stream says that the server is down */ }
 }, 80);
 
 startPreferences();
