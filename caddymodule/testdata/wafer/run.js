@@ -6,11 +6,15 @@
 //
 // node run.js <sdk> <management URL> <login URL> <user> <Referer>
 
+const http = require('http');
 const readline = require('readline');
 
 const newWx = require('./wx.js');
 
 const [sdk, management, loginUrl, user, referer] = process.argv.slice(2);
+
+// A request on a connection that the old servers are about to close after a reload would fail.
+http.globalAgent = new http.Agent({ keepAlive: false });
 
 global.wx = newWx({ management, user, referer });
 console.error = () => {}; // wafer2-client-sdk tells of failures there too
