@@ -113,6 +113,8 @@ func TestUpstream(t *testing.T) {
 		text   string
 	}{
 		"127.0.0.1:9000":    {doctor.OK, "loopback only"},
+		":9000":             {doctor.OK, "loopback only"},
+		"3000:80":           {doctor.Failed, "taken for a host name"},
 		"localhost:9001":    {doctor.Failed, "also listens on 0.0.0.0"},
 		"127.0.0.1:9002":    {doctor.Failed, "also listens on 192.168.0.10"},
 		"127.0.0.1:9003":    {doctor.Warning, "no process listens there"},

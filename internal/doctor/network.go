@@ -65,7 +65,10 @@ func Upstream(proc fs.FS, dial string) Finding {
 	if err := errors.Join(err, portErr); err != nil {
 		return Finding{Check: CheckUpstream, About: dial, Status: NotChecked, Detail: "it is not an address with a port"}
 	}
-	if !loopback(host) {
+	if number, err := strconv.ParseUint(host, 10, 16); err == nil {
+		return Finding{CheckUpstream, dial, Failed, "the port is taken for a host name", fmt.Sprintf("Write 127.0.0.1:%d.", number)}
+	}
+	if host != "" && !loopback(host) { // :9000 is on this machine
 		return Finding{CheckUpstream, dial, NotChecked, "it is on another machine",
 			"Make sure that only the gateway can connect to it: a firewall, a NetworkPolicy, or a private network."}
 	}
