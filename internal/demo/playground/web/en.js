@@ -12,7 +12,7 @@ export default {
   'tour.6': 'switch on a fault of WeChat, then tap Log in. The phone receives an error code that says whether to try again.',
   'tour.7': 'switch the fault off. Then log in with a browser: open its page and allow the login.',
   'tour.8': 'choose an attack. The page shows what was sent, and what the upstream received.',
-  'tour.0': 'You have tried all the steps. Details has the command for each action.',
+  'tour.0': 'You have tried all the steps. Next, put your own service behind this page: wxgate dev --upstream 127.0.0.1:3000',
   phone: 'Phone', browser: 'Browser', operator: 'Operator', wechat: 'WeChat', upstream: 'Upstream',
   user: 'User', app: 'Mini program', app1: 'Tea House', app2: 'Book Club',
   login: 'Log in', loginAgain: 'Log in again', logout: 'Log out', refresh: 'Refresh token', loggedOut: 'Not logged in',
