@@ -22,7 +22,7 @@ import (
 )
 
 // updatePicture writes the picture of the documentation anew.
-var updatePicture = flag.Bool("update-playground", false, "write docs/playground.png")
+var updatePicture = flag.Bool("update-playground", false, "write docs/playground.png and docs/zh/playground.png")
 
 // TestPlayground clicks through the page of `wxgate dev` in a real browser.
 func TestPlayground(t *testing.T) {
@@ -108,10 +108,7 @@ func forgedHeader(p *page) {
 	pasted(p, "200 ")
 	p.Picture("forged")
 	if *updatePicture {
-		p.Resize(1280)
-		p.Run(`scrollTo({top: 0, behavior: "instant"})`)
-		writePicture(p, filepath.Join(moduleRoot, "docs", "playground.png"))
-		p.Resize(1600)
+		writePictures(p)
 	}
 	p.click("forge")
 	p.Run(`document.getElementById("path").value = "/orders/7"`)
@@ -206,6 +203,28 @@ func looks(p *page, axe string) {
 	chromium.Do(p.Tab, chromedp.Reload())
 	p.Wait(`document.documentElement.dataset.theme === "dark" && document.documentElement.lang === "en" && document.getElementById("tour").hidden`)
 	p.Wait(`/ (to|of) (Tea|Book)/.test(diagram.textContent) && !diagram.textContent.includes("app0")`)
+}
+
+// writePictures writes the pictures of the docs: a login and a forged call, in both languages.
+func writePictures(p *page) {
+	p.T.Helper()
+	p.click("logout")
+	p.shows("#person-note", "Not logged in")
+	p.click("clear")
+	p.click("login")
+	p.shows(".act h3", "logs in")
+	p.click("orders")
+	p.shows(".chip.removed", "X-WX-OPENID: mallory")
+	p.shows("#detail .replaced", "alice")
+	p.Resize(1280)
+	p.Run(`document.activeElement.blur(), scrollTo({top: 0, behavior: "instant"})`)
+	writePicture(p, filepath.Join(moduleRoot, "docs", "playground.png"))
+	p.click("language")
+	p.shows("#h-phone", "手机")
+	p.Run(`document.activeElement.blur()`)
+	writePicture(p, filepath.Join(moduleRoot, "docs", "zh", "playground.png"))
+	p.click("language")
+	p.Resize(1600)
 }
 
 // writePicture writes the visible part of the page with 256 colors, as small as PNG can be.
