@@ -126,6 +126,16 @@ var plainFolders = []string{
 	"internal/auth", "internal/edge", "internal/problem", "internal/seal", "internal/session/redis", "internal/session/redis/connection", "internal/token", "internal/token/keyring", "internal/token/signing", "internal/wechat",
 	"internal/wechat/callback", "internal/wechat/opendata", "internal/wechat/platform", "internal/wechatsim",
 	"internal/wechatsim/protocol", "internal/wechatsim/simserver", "internal/wechatsim/simtest",
+	"internal/auth/flight", "internal/auth/successor",
+	"internal/budget", "internal/budget/boltbudget", "internal/budget/budgettest", "internal/budget/redisbudget",
+	"internal/queue", "internal/queue/boltqueue", "internal/queue/queuetest", "internal/queue/redisqueue", "internal/queue/webhook",
+	"internal/session", "internal/session/bolt", "internal/session/bolt/counts", "internal/session/bolt/database",
+	"internal/session/bolt/layout", "internal/session/bolt/pages", "internal/session/bolt/recent", "internal/session/bolt/steps",
+	"internal/session/bolt/upgrade", "internal/session/memory", "internal/session/redis/layout", "internal/session/redis/redistest",
+	"internal/session/redis/scan", "internal/session/redis/step", "internal/session/redis/stream", "internal/session/redis/userdata",
+	"internal/session/sessiontest", "internal/session/sessiontest/counts", "internal/session/sessiontest/limits",
+	"internal/token/tokentest",
+	"internal/web", "internal/web/boltrecords", "internal/web/recordstest", "internal/web/redisrecords",
 }
 
 // TestPagesSayItPlainly keeps old phrases out of the pages and plainFolders.
