@@ -42,8 +42,8 @@ func (u User) Shard() byte {
 	return h.Sum(nil)[0]
 }
 
-// Identity is who sent a request, as stated by an access token.
-// It is shared between requests, and must not be changed after it was made.
+// Identity is who sent a request, as stated by an access token. It is shared between requests,
+// and must not be changed after it was created.
 type Identity struct {
 	User
 	UnionID UnionID

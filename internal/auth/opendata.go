@@ -9,8 +9,8 @@ import (
 // open decrypts data that belongs to user, and calls check to accept it.
 //
 // Each attempt is counted before it is made, and every refusal of decrypted data is a
-// failure, whatever its reason: each refusal tells the client something
-// about the plaintext. Otherwise a user could forge any phone number with the
+// failure, whatever its reason, because each refusal reveals something about the
+// plaintext. Otherwise a user could forge any phone number with the
 // gateway as a decryption oracle (Vaudenay, "Security Flaws Induced by CBC
 // Padding", section 3.5: from decrypting to encrypting).
 func (s *Service) open(ctx context.Context, user User, data OpenData, admitted Apps, check func(Opened) error) (Opened, error) {

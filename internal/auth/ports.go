@@ -63,9 +63,8 @@ type Platform interface {
 	// [ErrNotCharged] as well if the call certainly cost nothing.
 	PhoneNumber(ctx context.Context, code string, openid OpenID) (Phone, error)
 	// Open decrypts data with the first key that opens it. Errors:
-	// [ErrInvalidRequest] for malformed fields,
-	// [ErrDecryptFailed] when no key opens it, [ErrWatermarkMismatch],
-	// [ErrWatermarkStale].
+	// [ErrInvalidRequest] for malformed fields, [ErrDecryptFailed] when no key opens it,
+	// [ErrWatermarkMismatch], [ErrWatermarkStale].
 	Open(keys []SessionKey, data OpenData) (Opened, error)
 	// CheckPhone asks the platform whether it made the encrypted phone number recently;
 	// [ErrDecryptFailed] if it did not, or too long ago. It returns nil if the operator

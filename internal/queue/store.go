@@ -48,6 +48,6 @@ type Store interface {
 type Status struct {
 	Entries int
 	Bytes   int64
-	Oldest  time.Time // when the oldest entry was put into the queue; zero without any
+	Oldest  time.Time // when the oldest entry was put into the queue; zero if there is none
 	Dead    int
 }

@@ -59,7 +59,7 @@ func (v Vault) Open(bucket, key, sealed []byte) ([]byte, error) {
 	return record, nil
 }
 
-// SealKeys encrypts a user's session keys for one place; nil without any.
+// SealKeys encrypts a user's session keys for one place; nil if there are none.
 func (v Vault) SealKeys(bucket, user []byte, keys []auth.SessionKey) ([]byte, error) {
 	if len(keys) == 0 {
 		return nil, nil

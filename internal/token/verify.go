@@ -21,9 +21,9 @@ type verified struct {
 	audiences []string
 }
 
-// Verify returns the identity of a valid access token. It does
-// not check revocation. Errors wrap auth.ErrTokenExpired if the token is valid but
-// expired, otherwise auth.ErrInvalidToken; they name the rule and never the token.
+// Verify returns the identity of a valid access token. It does not check revocation. Errors
+// wrap auth.ErrTokenExpired if the token is valid but expired, otherwise auth.ErrInvalidToken;
+// they name the rule and never the token.
 //
 // Requests share the identity; callers must not change it.
 func (t *Tokens) Verify(raw string) (*auth.Identity, error) {

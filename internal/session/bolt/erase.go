@@ -89,7 +89,7 @@ func (c *change) unnameAttempts(user, erased []byte) (kept bool, err error) {
 }
 
 // revokedUntil returns the time of a user's last revocation, which covers the sessions that
-// began until then; the zero time without any.
+// began until then; the zero time if there is none.
 func (c *change) revokedUntil(u auth.User) (notAfter time.Time, err error) {
 	for _, key := range [][]byte{append([]byte{layout.TagUser}, c.vault.HashUser(u)...), erasedKey(c.vault.HashErased(u))} {
 		rev, known, err := c.revocation(key)

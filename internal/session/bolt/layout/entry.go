@@ -21,7 +21,7 @@ type Entry struct {
 	Listed time.Time // its time in the index of ends: at its end, or earlier
 	User   []byte
 	Person []byte // zeros without a unionid
-	Keys   []byte // empty without any
+	Keys   []byte // empty if there are none
 	// Session is the sealed session.
 	Session []byte
 }
