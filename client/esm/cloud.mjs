@@ -14,6 +14,19 @@ var __objRest = (source, exclude) => {
   return target;
 };
 
+// src/task.ts
+var methods = ["abort"];
+for (const event of ["HeadersReceived", "ProgressUpdate", "ChunkReceived"]) methods.push("on" + event, "off" + event);
+function withCallbacks(promise, options) {
+  const { success, fail, complete } = options;
+  const settled = (callback) => (result) => {
+    if (callback) callback(result);
+    if (complete) complete(result);
+  };
+  promise.then(settled(success), settled(fail));
+  return promise;
+}
+
 // src/cloud.ts
 function createCloud(client) {
   const cloud = {
@@ -23,10 +36,11 @@ function createCloud(client) {
       var _b = _a, { config, path } = _b, options = __objRest(_b, ["config", "path"]);
       return client.request(Object.assign(options, { url: pathOf(path) }));
     },
-    async connectContainer(_c) {
-      var _d = _c, { config, path, service } = _d, options = __objRest(_d, ["config", "path", "service"]);
+    connectContainer(_c) {
+      var _d = _c, { config, path, service, success, fail, complete } = _d, options = __objRest(_d, ["config", "path", "service", "success", "fail", "complete"]);
       const header = service ? Object.assign({ "X-WX-SERVICE": service }, options.header) : options.header;
-      return { socketTask: await client.connectSocket(Object.assign(options, { url: pathOf(path), header })) };
+      const socket = client.connectSocket(Object.assign(options, { url: pathOf(path), header }));
+      return withCallbacks(socket.then((socketTask) => ({ socketTask })), { success, fail, complete });
     }
   };
   cloud.Cloud = function() {

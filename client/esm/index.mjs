@@ -512,8 +512,8 @@ function createClient(options) {
     }
   };
   const dataOf = ({ data }) => data;
-  const phone = async ({ code, encryptedData, iv, errMsg }) => {
-    if (!code && !encryptedData) throw new HostError({ errMsg: errMsg || "getPhoneNumber:fail no code" });
+  const phone = async ({ code, encryptedData, iv, errMsg, errno }) => {
+    if (!code && !encryptedData) throw new HostError({ errMsg: errMsg || "getPhoneNumber:fail no code", errno });
     const byData = () => ask("decode", { encryptedData, iv });
     const byCode = () => ask("decode", { code }).catch((failure) => {
       if (encryptedData && isRefusal(failure, /^invalid_request$/)) return byData();

@@ -78,8 +78,8 @@ export function createClient(options: ClientOptions): Client {
   }
   const dataOf = ({ data }: Result) => data
 
-  const phone = async ({ code, encryptedData, iv, errMsg }: PhoneDetail): Promise<PhoneNumber> => {
-    if (!code && !encryptedData) throw new HostError({ errMsg: errMsg || 'getPhoneNumber:fail no code' })
+  const phone = async ({ code, encryptedData, iv, errMsg, errno }: PhoneDetail): Promise<PhoneNumber> => {
+    if (!code && !encryptedData) throw new HostError({ errMsg: errMsg || 'getPhoneNumber:fail no code', errno })
     const byData = () => ask('decode', { encryptedData, iv })
     // Douyin gives a code too, but the gateway has phone codes of WeChat only.
     const byCode = () => ask('decode', { code }).catch((failure) => {

@@ -2,6 +2,7 @@
 // and wx.cloud.connectContainer, over a client of wxgate.
 
 import type { Client } from './index'
+import { withCallbacks } from './task'
 
 /** The options of `wx.cloud.callContainer`. */
 export interface ContainerOptions {
@@ -40,9 +41,10 @@ export function createCloud(client: Client): Cloud {
       return client.request(Object.assign(options, { url: pathOf(path) }))
     },
 
-    async connectContainer({ config, path, service, ...options }: any) {
+    connectContainer({ config, path, service, success, fail, complete, ...options }: any) {
       const header = service ? Object.assign({ 'X-WX-SERVICE': service }, options.header) : options.header
-      return { socketTask: await client.connectSocket(Object.assign(options, { url: pathOf(path), header })) }
+      const socket = client.connectSocket(Object.assign(options, { url: pathOf(path), header }))
+      return withCallbacks(socket.then((socketTask) => ({ socketTask })), { success, fail, complete })
     },
   }
   cloud.Cloud = function () { return cloud }

@@ -5,7 +5,7 @@ import type { Task } from './task'
 
 /** The options of createClient. */
 export interface ClientOptions {
-  /** The gateway's public URL, for example `https://api.example.com`. Tokens are sent nowhere else. */
+  /** The gateway's public URL, for example `https://api.example.com`. The client sends tokens nowhere else. */
   baseURL: string
   /** The appid of this mini program. Required if the site admits several and the platform is not WeChat. */
   appid?: string
@@ -51,6 +51,7 @@ export interface PhoneDetail {
   encryptedData?: string
   iv?: string
   errMsg?: string
+  errno?: number
 }
 
 /** A phone number. */

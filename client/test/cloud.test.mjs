@@ -60,4 +60,13 @@ test('connectContainer opens a WebSocket', async () => {
   const message = await new Promise((resolve) => { socketTask.onMessage(resolve) })
   assert.equal(message.data, 'hello ' + openId)
   socketTask.close({})
+
+  const cloud = createCloud(phone.gate)
+  const opened = await new Promise((success, fail) => { cloud.connectContainer({ service: 'ws', path: '/socket', success, fail }) })
+  await new Promise((resolve) => { opened.socketTask.onOpen(resolve) })
+  opened.socketTask.close({})
+  phone.wx.connectSocket = ({ fail }) => { fail({ errMsg: 'connectSocket:fail max 5' }) }
+  const calls = []
+  await new Promise((complete) => { cloud.connectContainer({ path: '/socket', fail: ({ errMsg }) => calls.push(errMsg), complete }) })
+  assert.deepEqual(calls, ['connectSocket:fail max 5'])
 })

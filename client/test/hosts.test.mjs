@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { after, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 
 import * as esm from 'wxgate-client'
 
@@ -17,6 +19,13 @@ test('the CommonJS and the ES module have the same names', () => {
   assert.deepEqual(Object.keys(require('wxgate-client')).sort(), names)
   assert.deepEqual(Object.keys(esm).sort(), names)
   assert.deepEqual(Object.keys(require('wxgate-client/cloud')), ['createCloud'])
+})
+
+test('tools that do not read exports find wxgate-client/cloud too', () => {
+  const folder = new URL('../cloud/', import.meta.url)
+  const { main, module, types } = JSON.parse(readFileSync(new URL('package.json', folder)))
+  assert.equal(typeof createRequire(import.meta.url)(fileURLToPath(new URL(main, folder))).createCloud, 'function')
+  for (const file of [module, types]) assert.ok(existsSync(new URL(file, folder)), file)
 })
 
 test('the CommonJS module, which mini programs load, works', async () => {

@@ -65,7 +65,7 @@ test('a refresh that began before the number was known does not undo it', async 
 test('a user who does not share the number is no request', async () => {
   const phone = newPhone(gateway)
   gateway.proxy.reset()
-  await assert.rejects(phone.gate.phone({ errMsg: 'getPhoneNumber:fail user deny' }), { name: 'HostError', errMsg: 'getPhoneNumber:fail user deny' })
+  await assert.rejects(phone.gate.phone({ errMsg: 'getPhoneNumber:fail user deny', errno: 103 }), { name: 'HostError', errMsg: 'getPhoneNumber:fail user deny', errno: 103 })
   assert.deepEqual(gateway.proxy.counts, {})
 })
 

@@ -8,7 +8,7 @@ import { GateError, HostError } from 'wxgate-client'
 
 import { newClock, newDevice, newGateway, newRandom } from './world.mjs'
 
-const { SEED = '1', RUNS = '300' } = process.env
+const { SEED = '1', RUNS = '150' } = process.env
 
 const operations = [
   'request', 'request', 'requests', 'phone', 'undecryptable', 'session', 'login', 'logout', 'logout all',

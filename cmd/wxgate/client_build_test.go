@@ -111,7 +111,7 @@ func TestClientPackageFiles(t *testing.T) {
 		t.Errorf("npm packs %s %s, wxgate is %s", packed[0].Name, packed[0].Version, version.Number)
 	}
 	want := []string{"LICENSE", "README.md", "README.zh-CN.md", "package.json"}
-	for _, folder := range []string{"dist", "esm"} {
+	for _, folder := range []string{"dist", "esm", "cloud"} {
 		for name := range filesBelow(t, filepath.Join(clientFolder, folder)) {
 			want = append(want, folder+"/"+name)
 		}
