@@ -195,3 +195,17 @@ func TestBrokenLinks(t *testing.T) {
 		t.Errorf("broken links:\n%s, want\n%s", got, want)
 	}
 }
+
+// TestPagesAreListed: assistants find a page of docs through llms.txt only.
+func TestPagesAreListed(t *testing.T) {
+	list, err := readFromRoot("docs/llms.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range pages(t) {
+		folder, file := path.Split(p.name)
+		if folder == "docs/" && path.Ext(file) == ".md" && !strings.Contains(list, "]("+file+")") {
+			t.Errorf("docs/llms.txt does not list %s", p.name)
+		}
+	}
+}
