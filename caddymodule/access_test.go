@@ -10,15 +10,15 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// directiveSite is [site] with words in the directive, and more behind it.
-func directiveSite(words, behind string) string {
-	return siteWith{handler: words, routes: behind}.String()
+// directiveSite is [site] with options in the directive wxgate, and routes after it.
+func directiveSite(options, routes string) string {
+	return siteWith{handler: options, routes: routes}.String()
 }
 
-// identityNames are the headers that an upstream reads by default.
+// identityNames are the identity headers by default.
 var identityNames = []string{"X-Wx-Openid", "X-Wx-Unionid", "X-Wx-Appid", "X-Wx-Source", "X-Wx-Session"}
 
-// phoneToken is an access token that carries a verified phone number.
+// phoneToken returns an access token with a verified phone number.
 func (f *fixture) phoneToken(name string) string {
 	f.t.Helper()
 	token := f.token(name)
@@ -31,7 +31,8 @@ func (f *fixture) phoneToken(name string) string {
 	return a.str(f.t, "access_token")
 }
 
-// TestPaths says who gets where, and as whom.
+// TestPaths sends each kind of token to each kind of path, and checks the identity that the
+// upstream gets.
 func TestPaths(t *testing.T) {
 	f := newFixture(t, directiveSite(`
 		public /public /static/*
@@ -53,7 +54,7 @@ func TestPaths(t *testing.T) {
 		identified  bool
 	}{
 		{"/public", "", 200, "", false},
-		{"/public", "plain", 200, "", false}, // identity headers are stripped all the same
+		{"/public", "plain", 200, "", false}, // identity headers are removed even so
 		{"/public", "bad", 200, "", false},
 		{"/public/", "", 401, "missing_token", false},
 		{"/publicity", "", 401, "missing_token", false},
@@ -76,7 +77,7 @@ func TestPaths(t *testing.T) {
 		{"/pay/1", "phone", 200, "", true},
 		{"/phone", "plain", 403, "phone_required", false},
 		{"/phone", "phone", 200, "", true},
-		{"/pay", "plain", 403, "phone_required", false}, // many routers take it for /pay/
+		{"/pay", "plain", 403, "phone_required", false}, // many routers treat it as /pay/
 		{"/union", "plain", 403, "unionid_required", false},
 		{"/union", "union", 200, "", true},
 		{"/mine", "plain", 200, "", true},
@@ -109,14 +110,14 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// TestTokenFrom finds the token where it was configured to be, takes it out of
-// what the upstream gets, or leaves it there when told to.
+// TestTokenFrom: the token is read from the configured place, and removed from the request
+// unless forward_token is set.
 func TestTokenFrom(t *testing.T) {
 	for _, tc := range []struct {
-		words        string
+		options      string
 		path, header string // of the request; TOKEN is replaced
 		twice        string // a header or query with two tokens
-		uri, rest    string // what the upstream must see of them
+		uri, rest    string // the URI and the header that the upstream must get
 	}{
 		{"token_from header", "/a?x=1", "Authorization: bearer TOKEN", "Authorization: Bearer TOKEN, Bearer TOKEN", "/a?x=1", ""},
 		{"token_from header\n\t\tforward_token", "/a", "Authorization: Bearer TOKEN", "", "/a", "Bearer TOKEN"},
@@ -127,13 +128,13 @@ func TestTokenFrom(t *testing.T) {
 		{"token_from query token\n\t\tforward_token", "/a?x=1&token=TOKEN", "", "", "/a?x=1&token=TOKEN", ""},
 		{"token_from cookie session", "/a", "Cookie: a=1; session=TOKEN; b=2", "Cookie: session=TOKEN; session=TOKEN", "/a", "a=1; b=2"},
 		{"token_from cookie session", "/a", "Cookie: session=TOKEN", "", "/a", ""},
-		{"token_from header X-Session-Token", "/a", "X-Session-Token: TOKEN", "X~Session~Token: TOKEN", "/a", ""}, // PHP's, too
+		{"token_from header X-Session-Token", "/a", "X-Session-Token: TOKEN", "X~Session~Token: TOKEN", "/a", ""}, // PHP reads both as one header
 		{"token_from query token", "/a?tokens=&token=TOKEN", "", "?token=TOKEN&Token[]=x", "/a?tokens=", ""},
 		{"token_from cookie session_id", "/a", "Cookie: session_id=TOKEN; sessionid=1", "Cookie: session_id=TOKEN; session.id=x", "/a", "sessionid=1"},
 		{"token_from cookie session\n\t\tforward_token", "/a", "Cookie: session=TOKEN", "", "/a", "session=TOKEN"},
 	} {
-		t.Run(tc.words+" "+tc.path+" "+tc.header, func(t *testing.T) {
-			f := newFixture(t, directiveSite("\t\t"+tc.words, ""))
+		t.Run(tc.options+" "+tc.path+" "+tc.header, func(t *testing.T) {
+			f := newFixture(t, directiveSite("\t\t"+tc.options, ""))
 			token := f.token("alice")
 			fill := func(s string) string { return strings.ReplaceAll(s, "TOKEN", token) }
 			pair := func(line string) []string {
@@ -146,11 +147,11 @@ func TestTokenFrom(t *testing.T) {
 			f.do("GET", fill(tc.path), "", pair(tc.header)...).want(t, http.StatusOK, "")
 			r := f.upstream.last(t)
 			if r.RequestURI != fill(tc.uri) {
-				t.Errorf("the upstream saw %s, want %s", r.RequestURI, fill(tc.uri))
+				t.Errorf("the upstream got %s, want %s", r.RequestURI, fill(tc.uri))
 			}
 			name, _, _ := strings.Cut(tc.header, ": ")
 			if got := r.Header.Get(name); got != fill(tc.rest) {
-				t.Errorf("the upstream saw %s: %q, want %q", name, got, fill(tc.rest))
+				t.Errorf("the upstream got %s: %q, want %q", name, got, fill(tc.rest))
 			}
 			if r.Header.Get("X-Wx-Openid") == "" {
 				t.Error("no identity")
@@ -173,7 +174,8 @@ func TestTokenFrom(t *testing.T) {
 	}
 }
 
-// TestHeaderNames renames every header; the old names and the new are stripped.
+// TestHeaderNames renames every identity header. Clients can send neither the default names nor
+// the new ones.
 func TestHeaderNames(t *testing.T) {
 	f := newFixture(t, directiveSite(`
 		headers {
@@ -211,12 +213,12 @@ func TestHeaderNames(t *testing.T) {
 		}
 	}
 	if strings.Contains(fmt.Sprint(r.Header), "mallory") {
-		t.Errorf("what the client wrote reached the upstream: %v", r.Header)
+		t.Errorf("a header of the client reached the upstream: %v", r.Header)
 	}
 }
 
-// TestPlaceholders uses every placeholder in a header and in an answer, with an
-// identity and without: an unset one would come out as its own name.
+// TestPlaceholders uses every placeholder in a header and in a response, with an identity
+// and without: an unset placeholder would be sent as its own name.
 func TestPlaceholders(t *testing.T) {
 	const all = "[{wxgate.openid}][{wxgate.unionid}][{wxgate.appid}][{wxgate.source}][{wxgate.phone}][{wxgate.app_version}][{wxgate.app_env}]"
 	const referer = "https://servicewechat.com/wx0000000000000001/12/page-frame.html"
@@ -239,7 +241,7 @@ func TestPlaceholders(t *testing.T) {
 		t.Errorf("the user ID for logs is %q", user)
 	}
 	if got := f.do("GET", "/who", "", "Authorization", bearer, "Referer", referer).body; !strings.HasPrefix(got, known) || !strings.HasSuffix(got, user) {
-		t.Errorf("in an answer: %q", got)
+		t.Errorf("in a response: %q", got)
 	}
 	if got := f.do("GET", "/orders", "", "Authorization", bearer, "Referer", strings.Replace(referer, "/12/", "/0/", 1)).body; got != "of the trial version" {
 		t.Errorf("routed by the environment: %q", got)
@@ -249,10 +251,10 @@ func TestPlaceholders(t *testing.T) {
 		t.Errorf("without an identity: %q %q %q", r.Header["X-Seen"], r.Header["X-User"], r.Header["X-App-Env"])
 	}
 	if got := f.do("GET", "/who", "").body; got != "[][][][][][][][][]" {
-		t.Errorf("in an answer without an identity: %q", got)
+		t.Errorf("in a response without an identity: %q", got)
 	}
 
-	// One user has one ID, whatever the session, and no two have the same.
+	// A user has the same ID in all sessions, and no two users have the same ID.
 	f.do("GET", "/orders", "", "Authorization", "Bearer "+f.token("alice")).want(t, http.StatusOK, "")
 	if got := f.upstream.last(t).Header.Get("X-User"); got != user {
 		t.Errorf("a second session of one user is %q, was %q", got, user)
@@ -263,8 +265,8 @@ func TestPlaceholders(t *testing.T) {
 	}
 }
 
-// TestOriginalURIHasNoToken: Caddy keeps the URI as it arrived; where the token was
-// in its query, no placeholder brings it to the upstream.
+// TestOriginalURIHasNoToken: Caddy keeps the original URI. If the token was in its query, no
+// placeholder forwards it to the upstream.
 func TestOriginalURIHasNoToken(t *testing.T) {
 	config := strings.Replace(directiveSite("\t\ttoken_from query ticket", ""), "reverse_proxy {{.Upstream}}",
 		"reverse_proxy {{.Upstream}} {\n\t\theader_up X-Uri {http.request.orig_uri}\n\t\theader_up X-Query {http.request.orig_uri.query}\n\t\theader_up X-Prefixed {http.request.orig_uri.prefixed_query}\n\t}", 1)
@@ -279,8 +281,8 @@ func TestOriginalURIHasNoToken(t *testing.T) {
 	}
 }
 
-// TestNothingUnderThePrefixIsForwarded: a misspelt call is 404 with a hint, with a
-// token and without, and reaches no upstream.
+// TestNothingUnderThePrefixIsForwarded: the response to a misspelled call is 404 with a hint,
+// with a token and without, and no upstream gets the request.
 func TestNothingUnderThePrefixIsForwarded(t *testing.T) {
 	f := newFixture(t, directiveSite("\t\tpublic /v1.0/*", ""))
 	token := f.token("alice")
@@ -298,15 +300,15 @@ func TestNothingUnderThePrefixIsForwarded(t *testing.T) {
 	f.do("GET", "/v1.0/public", "").want(t, http.StatusOK, "")
 }
 
-// TestNoTokenBesideTheToken: where the token comes in a cookie, the query or another
-// header, an upstream would take a Bearer credential in Authorization for one that
-// the gateway has verified. Other schemes are the upstream's business.
+// TestNoTokenBesideTheToken: if the token is in a cookie, in the query or in another header,
+// an upstream could believe that the gateway has verified a Bearer credential in
+// Authorization. Credentials of other schemes are forwarded.
 func TestNoTokenBesideTheToken(t *testing.T) {
-	for words, with := range map[string]string{
+	for options, with := range map[string]string{
 		"token_from cookie session": "Cookie: session=TOKEN", "token_from query ticket": "?ticket=TOKEN", "token_from header X-Ticket": "X-Ticket: TOKEN",
 	} {
-		t.Run(words, func(t *testing.T) {
-			f := newFixture(t, directiveSite("\t\toptional /feed\n\t\t"+words, ""))
+		t.Run(options, func(t *testing.T) {
+			f := newFixture(t, directiveSite("\t\toptional /feed\n\t\t"+options, ""))
 			with = strings.ReplaceAll(with, "TOKEN", f.token("alice"))
 			var own []string
 			path := "/orders"
@@ -333,34 +335,34 @@ func TestNoTokenBesideTheToken(t *testing.T) {
 	}
 }
 
-// TestPublicPathsForwardNoToken: a public path has no identity. A token there reaches
-// no upstream, whose framework would take it for one that was verified.
+// TestPublicPathsForwardNoToken: a public path has no identity. A token sent there reaches
+// no upstream, whose framework could believe that the gateway has verified it.
 func TestPublicPathsForwardNoToken(t *testing.T) {
-	for _, words := range []string{"", "token_from cookie session", "token_from query ticket", "token_from query access_token"} {
-		f := newFixture(t, strings.Replace(directiveSite("\t\tpublic /public/*\n\t\t"+words, ""), "reverse_proxy {{.Upstream}}",
+	for _, options := range []string{"", "token_from cookie session", "token_from query ticket", "token_from query access_token"} {
+		f := newFixture(t, strings.Replace(directiveSite("\t\tpublic /public/*\n\t\t"+options, ""), "reverse_proxy {{.Upstream}}",
 			"reverse_proxy {{.Upstream}} {\n\t\theader_up X-Uri {http.request.orig_uri}\n\t}", 1))
 		for _, query := range []string{"access_token=forged", "access%5Ftoken=forged", "Access_Token=forged", "access.token=forged", "access_token[]=forged", "x;access_token=forged"} {
 			f.do("GET", "/public/x?a=1&"+query+"&b=%20", "").want(t, http.StatusOK, "")
 			r := f.upstream.last(t)
 			if r.RequestURI != "/public/x?a=1&b=%20" || strings.Contains(r.Header.Get("X-Uri"), "forged") {
-				t.Errorf("%q: %s reached the upstream as %s, X-Uri %q", words, query, r.RequestURI, r.Header.Get("X-Uri"))
+				t.Errorf("%q: %s reached the upstream as %s, X-Uri %q", options, query, r.RequestURI, r.Header.Get("X-Uri"))
 			}
 		}
 		for _, value := range []string{"Bearer forged", "Basic x Bearer forged", "!Bearer\u00a0forged"} {
 			f.do("GET", "/public/x?a=1", "", "Authorization", value).want(t, http.StatusOK, "")
 			if got := f.upstream.last(t).Header["Authorization"]; got != nil {
-				t.Errorf("%q: the upstream got Authorization %q for %q", words, got, value)
+				t.Errorf("%q: the upstream got Authorization %q for %q", options, got, value)
 			}
 		}
 		f.do("GET", "/public/x?token=a&accessToken=b", "", "Authorization", "Basic YTpi").want(t, http.StatusOK, "")
 		if r := f.upstream.last(t); r.RequestURI != "/public/x?token=a&accessToken=b" || r.Header.Get("Authorization") != "Basic YTpi" {
-			t.Errorf("%q: the upstream got %s, Authorization %q", words, r.RequestURI, r.Header["Authorization"])
+			t.Errorf("%q: the upstream got %s, Authorization %q", options, r.RequestURI, r.Header["Authorization"])
 		}
 	}
 }
 
-// TestNoSpellingOfThePrefixIsForwarded: what a server would clean up to a path under
-// the prefix is no way around, on a site that looks at no paths otherwise.
+// TestNoSpellingOfThePrefixIsForwarded: a path that an upstream would normalize to one under
+// the prefix does not bypass the gateway, even on a site without path rules.
 func TestNoSpellingOfThePrefixIsForwarded(t *testing.T) {
 	f := newFixture(t, site)
 	bearer := []string{"Authorization", "Bearer " + f.token("alice")}
@@ -381,7 +383,7 @@ func TestNoSpellingOfThePrefixIsForwarded(t *testing.T) {
 	}
 }
 
-// TestForwardedPrefix: a trusted proxy tells the upstream where it is mounted.
+// TestForwardedPrefix: X-Forwarded-Prefix is forwarded from trusted proxies only.
 func TestForwardedPrefix(t *testing.T) {
 	for trusted, want := range map[string]string{"": "", "servers {\n\t\ttrusted_proxies static 127.0.0.0/8\n\t}\n\t": "/shop"} {
 		f := newFixture(t, strings.Replace(directiveSite("\t\tpublic /public/*", ""), "admin off", trusted+"admin off", 1))
@@ -392,12 +394,12 @@ func TestForwardedPrefix(t *testing.T) {
 	}
 }
 
-// TestFreshLogin: a path may require a login that is recent. A refresh does not count as
-// one, and the client learns how recent a login must be.
+// TestFreshLogin: a path may require a recent login. A refresh does not count as a login, and
+// the response contains the maximum age.
 func TestFreshLogin(t *testing.T) {
 	f := newFixture(t, directiveSite("require fresh 1s on /transfer", ""))
 	login := f.login("alice")
-	call := func(login answer) answer {
+	call := func(login response) response {
 		return f.do("GET", "/transfer", "", "Authorization", "Bearer "+login.str(t, "access_token"))
 	}
 	eventually(t, "the login is too old", func() bool { return call(login).status == http.StatusUnauthorized })

@@ -18,18 +18,18 @@ var updateGoldens = flag.Bool("update", false, "rewrite what the golden files ex
 
 const (
 	goldenFiles = "testdata/adapt/*.caddyfiletest"
-	// goldenCut stands between a Caddyfile and what it adapts to.
+	// goldenCut separates a Caddyfile from the JSON that it adapts to.
 	goldenCut = "\n----------\n"
-	// goldenMark ends the line that an error must name, so that nobody has to
-	// count lines to see whether a golden file is right.
+	// goldenMark ends the line that an error must name, so that a reader of a golden file
+	// need not count lines.
 	goldenMark = "# here"
 )
 
-// lineOfError finds where an error says that it is.
+// lineOfError matches the line that an error names.
 var lineOfError = regexp.MustCompile(`\bCaddyfile:(\d+)`)
 
-// adaptCaddyfile is `wxgate adapt`: JSON with tabs, or an error. A warning, which
-// is what an unformatted file gets, is a failure.
+// adaptCaddyfile is `wxgate adapt`: it returns JSON indented with tabs, or an error. A
+// warning, as for an unformatted file, fails the test.
 func adaptCaddyfile(t *testing.T, caddyfile string) (string, error) {
 	t.Helper()
 	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(caddyfile), map[string]any{"filename": "Caddyfile"})
@@ -46,16 +46,16 @@ func adaptCaddyfile(t *testing.T, caddyfile string) (string, error) {
 	return b.String(), nil
 }
 
-// TestAdapt holds every word of the Caddyfile, and every error about one, to its
-// golden file: a Caddyfile, a line of dashes, the JSON or the error.
-// -update rewrites what is below the line.
+// TestAdapt compares every option of the Caddyfile, and every error about an option, with a
+// golden file: a Caddyfile, a line of dashes, and the JSON or the error.
+// -update rewrites the part below the dashes.
 func TestAdapt(t *testing.T) {
 	files, err := filepath.Glob(filepath.FromSlash(goldenFiles))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(files) == 0 {
-		t.Fatalf("no %s: nothing would be tested", goldenFiles)
+		t.Fatalf("no file matches %s", goldenFiles)
 	}
 	errors := 0
 	for _, file := range files {
@@ -86,12 +86,12 @@ func TestAdapt(t *testing.T) {
 		})
 	}
 	if errors == 0 || errors == len(files) {
-		t.Errorf("%d of %d golden files are errors: both kinds are wanted", errors, len(files))
+		t.Errorf("%d of %d golden files are errors; expected files of both kinds", errors, len(files))
 	}
 }
 
-// checkMark sees to it that an error names the line that is marked, and that
-// only files with a mark have an error.
+// checkMark fails the test unless an error names the marked line, and only files with a
+// mark have errors.
 func checkMark(t *testing.T, caddyfile, got string, failed bool) {
 	t.Helper()
 	marked := 0

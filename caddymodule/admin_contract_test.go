@@ -10,13 +10,13 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// adminExamples are requests that succeed, of calls whose members adminRequest does not know.
+// adminExamples are requests that succeed, for calls that adminRequest cannot construct.
 var adminExamples = map[string]string{
 	"POST /wxgate/events/resend": `{"all":true}`,
 }
 
-// adminRequest is a request of a call that succeeds: it names a user who is logged in, the
-// user's session, and the signing key.
+// adminRequest returns a request that succeeds: it names a user who is logged in, the user's
+// session, and the signing key.
 func (f *fixture) adminRequest(t *testing.T, c *contract, method, path string) string {
 	t.Helper()
 	operation := c.doc.Paths.Value(path).GetOperation(method)
@@ -37,7 +37,7 @@ func (f *fixture) adminRequest(t *testing.T, c *contract, method, path string) s
 			request[name] = value
 		}
 	}
-	if slices.Contains(schema.Required, "unionid") { // and not in place of an openid
+	if slices.Contains(schema.Required, "unionid") { // otherwise unionid is an alternative to openid
 		request["unionid"] = person
 	}
 	for _, name := range schema.Required {
@@ -52,8 +52,8 @@ func (f *fixture) adminRequest(t *testing.T, c *contract, method, path string) s
 	return string(text)
 }
 
-// TestAdminContract makes every call that the OpenAPI document of the running gateway has,
-// and compares requests and responses, errors too, with it.
+// TestAdminContract makes every call in the OpenAPI document of the running gateway, and
+// compares requests and responses, including errors, with the document.
 func TestAdminContract(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.config = operated("dev_mode", "issuer wxgate")

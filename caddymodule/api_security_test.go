@@ -13,8 +13,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
-// securedApp is theApp with API security; MORE is a placeholder in its block. The keys are in files that
-// [fixture.secure] writes.
+// securedApp is theApp with API security; MORE is replaced by further options. The keys are in
+// files that [fixture.secure] writes.
 const securedApp = `app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
 			api {{.API}}
 			api_security {
@@ -25,7 +25,7 @@ const securedApp = `app wx0000000000000001 {env.WXGATE_TEST_SECRET} {
 			}
 		}`
 
-// securedSites are a login API and, beside it, the way out.
+// securedSites has a login API, metrics and wxgate_openapi.
 const securedSites = `http://{{.Addr}} {
 	handle /v1.0/* {
 		wxgate
@@ -42,8 +42,8 @@ func securedSite(more string) string {
 	return strings.Replace(siteWith{global: "metrics\n\t" + logTo("DEBUG"), apps: securedApp, sites: securedSites}.String(), "MORE", more, 1)
 }
 
-// secure has the simulator require signed calls, with keys that WeChat's documentation
-// publishes, and writes the keys.
+// secure makes the simulator require signed calls, with keys from WeChat's documentation, and
+// writes the files of the keys.
 func (f *fixture) secure() {
 	f.t.Helper()
 	private, err := os.ReadFile("../internal/wechat/apisecurity/testdata/private.pem")
@@ -70,13 +70,13 @@ func (f *fixture) writeKey(name, text string) {
 	}
 }
 
-// checkMessage makes a service's call of checkencryptedmsg.
-func (f *fixture) checkMessage() answer {
+// checkMessage calls checkencryptedmsg as a service does.
+func (f *fixture) checkMessage() response {
 	f.t.Helper()
 	return f.do("POST", "/wxa/business/checkencryptedmsg", `{"encrypted_msg_hash":"`+strings.Repeat("0", 64)+`"}`)
 }
 
-// wantCount waits for a counter of responses to encrypted calls.
+// wantCount fails the test unless the counter of an outcome of encrypted calls grew by n.
 func (f *secured) wantCount(outcome string, n int) {
 	f.t.Helper()
 	want := fmt.Sprintf("\nwxgate_wechat_api_security_total{app=%q,outcome=%q} ", wechatsim.DefaultApp.ID, outcome)
@@ -92,8 +92,8 @@ func (f *secured) wantCount(outcome string, n int) {
 	f.counted[outcome] = now
 }
 
-// TestAPISecurity logs in, decodes a phone number and makes a service's call with API security,
-// and changes WeChat's certificate without a restart.
+// TestAPISecurity logs in, decodes a phone number and makes a service's call with API security.
+// Then WeChat changes its certificate, and the gateway gets the new one without a restart.
 func TestAPISecurity(t *testing.T) {
 	f := &secured{fixture: newStoppedFixture(t, simConfig(), securedSite("")), counted: map[string]int{}}
 	f.secure()
@@ -102,11 +102,11 @@ func TestAPISecurity(t *testing.T) {
 	a := f.checkMessage()
 	a.want(t, http.StatusOK, "")
 	if !strings.HasPrefix(a.body, `{"errcode":1,`) || strings.Contains(a.body, "_appid") {
-		t.Errorf("the service gets %s", a.body)
+		t.Errorf("the service got %s", a.body)
 	}
 	f.wantCount("verified", 2)
 
-	// WeChat begins to sign with another certificate.
+	// WeChat begins to sign with the next certificate.
 	next := apisecurity.Key{Serial: "0000000000000000000000000000000b", Value: f.read("wx_sign.pem")}
 	during, err := f.sim.Sim.ChangeCertificate(wechatsim.DefaultApp.ID, next)
 	if err != nil {
@@ -125,7 +125,7 @@ func TestAPISecurity(t *testing.T) {
 	f.checkMessage().want(t, http.StatusOK, "")
 	f.wantCount("verified", 1)
 
-	// The old certificate alone is of no use any more.
+	// The old certificate alone no longer verifies responses.
 	f.config = securedSite("")
 	f.load()
 	f.checkMessage().want(t, http.StatusBadGateway, "wechat_unreadable")
@@ -143,7 +143,8 @@ func TestAPISecurity(t *testing.T) {
 	}
 }
 
-// secured is a fixture that knows what was counted before: the counters are the process's.
+// secured is a fixture with the last values of the counters, which the tests of this process
+// share.
 type secured struct {
 	*fixture
 
@@ -167,12 +168,12 @@ func TestDocumentedAPISecurity(t *testing.T) {
 	f.load()
 	f.phoneToken("alice")
 	if got := f.sim.Sim.Requests("/wxa/business/getuserphonenumber"); len(got) != 1 || !strings.HasPrefix(got[0].Body, `{"iv":`) {
-		t.Errorf("WeChat saw %+v", got)
+		t.Errorf("WeChat received %+v", got)
 	}
 }
 
-// TestAPISecurityFaults has every response that WeChat did not make: neither a client nor a
-// service gets it, and both learn no more than the class.
+// TestAPISecurityFaults forges responses of WeChat in every way. Neither clients nor services get
+// them, and the error does not reveal what was wrong.
 func TestAPISecurityFaults(t *testing.T) {
 	f := newStoppedFixture(t, simConfig(), securedSite(""))
 	f.secure()
@@ -185,7 +186,7 @@ func TestAPISecurityFaults(t *testing.T) {
 		}
 		own := f.decodeCode(f.phoneCode("alice"), token)
 		service := f.do("POST", "/wxa/business/getuserphonenumber", fmt.Sprintf(`{"code":%q}`, f.phoneCode("alice")))
-		for _, a := range []answer{own, service} {
+		for _, a := range []response{own, service} {
 			a.want(t, http.StatusBadGateway, "wechat_unreadable")
 			if strings.Contains(a.body, "phone_info") || strings.Contains(a.body, string(spoil)) {
 				t.Errorf("%s: %s", spoil, a.body)
@@ -200,7 +201,8 @@ func TestAPISecurityFaults(t *testing.T) {
 	}
 }
 
-// TestAPISecurityMistakes: what a load refuses, with the option and without the key.
+// TestAPISecurityMistakes: invalid keys are refused at load. The error names the option, and does
+// not contain the key.
 func TestAPISecurityMistakes(t *testing.T) {
 	for name, test := range map[string]struct{ file, text, want string }{
 		"no file":        {"wx_verify.pem", "", "the key of verify is empty"},

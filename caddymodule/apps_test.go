@@ -8,7 +8,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// Two mini programs in one process. Under /one only the first one's users enter.
+// Two mini programs in one process. Below /one only users of the first are admitted.
 const (
 	firstApp  = "wx0000000000000001"
 	secondApp = "wx0000000000000002"
@@ -66,15 +66,15 @@ func (f *fixture) codeOf(app string) string {
 	return c.Code
 }
 
-func (f *fixture) loginTo(app string) answer {
+func (f *fixture) loginTo(app string) response {
 	f.t.Helper()
 	a := f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q,"appid":%q}`, f.codeOf(app), app))
 	a.want(f.t, http.StatusOK, "")
 	return a
 }
 
-// TestWhichApp is design.md section 3: the body's appid, else the Referer that
-// WeChat sets, else the only app there is; anything unclear is a 400.
+// TestWhichApp: the app of a login is the one in the body, else the one in WeChat's Referer,
+// else the only one of the site; otherwise the status is 400 (design.md section 3).
 func TestWhichApp(t *testing.T) {
 	f := newTwoApps(t)
 	const refererOf = "https://servicewechat.com/"
@@ -89,17 +89,17 @@ func TestWhichApp(t *testing.T) {
 		{"body in snake_case", pub, secondApp, `"app_id":"` + secondApp + `"`, "", 200, "", secondApp},
 		{"Referer names the first", pub, firstApp, "", refererOf + firstApp + "/12/page-frame.html", 200, "", firstApp},
 		{"Referer names the second", pub, secondApp, "", refererOf + secondApp + "/devtools/page-frame.html", 200, "", secondApp},
-		{"body beats Referer", pub, secondApp, `"appid":"` + secondApp + `"`, refererOf + firstApp + "/1/", 200, "", secondApp},
-		{"nothing names it", pub, firstApp, "", "", 400, "invalid_request", ""},
+		{"body and Referer differ", pub, secondApp, `"appid":"` + secondApp + `"`, refererOf + firstApp + "/1/", 200, "", secondApp},
+		{"neither body nor Referer", pub, firstApp, "", "", 400, "invalid_request", ""},
 		{"another site's Referer", pub, firstApp, "", "https://servicewechat.com.evil.example/" + firstApp + "/1/", 400, "invalid_request", ""},
 		{"Referer over http", pub, firstApp, "", "http://servicewechat.com/" + firstApp + "/1/", 400, "invalid_request", ""},
 		{"Referer without a version", pub, firstApp, "", refererOf + firstApp, 400, "invalid_request", ""},
 		{"Referer with a bad appid", pub, firstApp, "", refererOf + "wx%30/1/", 400, "invalid_request", ""},
-		{"body names an unknown one", pub, firstApp, `"appid":"wx0000000000000003"`, "", 400, "unknown_app", ""},
-		{"Referer names an unknown one", pub, firstApp, "", refererOf + "wx0000000000000003/1/", 400, "unknown_app", ""},
+		{"body names an unknown app", pub, firstApp, `"appid":"wx0000000000000003"`, "", 400, "unknown_app", ""},
+		{"Referer names an unknown app", pub, firstApp, "", refererOf + "wx0000000000000003/1/", 400, "unknown_app", ""},
 		{"body names nonsense", pub, firstApp, `"appid":"../x"`, "", 400, "unknown_app", ""},
-		{"the code is the other's", pub, firstApp, `"appid":"` + secondApp + `"`, "", 401, "invalid_code", ""},
-		{"the only one of this site", "/one/pub", firstApp, "", "", 200, "", firstApp},
+		{"code of the other app", pub, firstApp, `"appid":"` + secondApp + `"`, "", 401, "invalid_code", ""},
+		{"the only app of this site", "/one/pub", firstApp, "", "", 200, "", firstApp},
 		{"configured, but not for this site", "/one/pub", secondApp, `"appid":"` + secondApp + `"`, "", 400, "unknown_app", ""},
 		{"by Referer, but not for this site", "/one/pub", secondApp, "", refererOf + secondApp + "/1/", 400, "unknown_app", ""},
 	} {
@@ -127,8 +127,8 @@ func TestWhichApp(t *testing.T) {
 	}
 }
 
-// TestTokenOfAnotherApp has everything that a user of the second app holds
-// refused where only the first is admitted; none of it is spent by that.
+// TestTokenOfAnotherApp: where only the first app is admitted, all tokens and handles of a user
+// of the second app are refused, and remain valid elsewhere.
 func TestTokenOfAnotherApp(t *testing.T) {
 	f := newTwoApps(t)
 	first, second := f.loginTo(firstApp), f.loginTo(secondApp)
@@ -163,7 +163,7 @@ func TestTokenOfAnotherApp(t *testing.T) {
 			f.do(tc.method, tc.path, tc.body, header...).want(t, http.StatusForbidden, "app_not_admitted")
 		})
 	}
-	// Revocation tells a stranger nothing, and ends nothing of another app's.
+	// Revoke responds with 200 in any case, and ends no session of another app.
 	for _, member := range []string{"refresh_token", "access_token"} {
 		f.do("POST", "/one/pub/revoke", fmt.Sprintf(`{"token":%q}`, second.str(t, member))).want(t, http.StatusOK, "")
 	}
@@ -181,6 +181,6 @@ func TestTokenOfAnotherApp(t *testing.T) {
 	bearer = "Bearer " + first.str(t, "access_token")
 	f.do("GET", "/one/orders", "", "Authorization", bearer).want(t, http.StatusOK, "")
 	f.do("GET", "/second/orders", "", "Authorization", bearer).want(t, http.StatusForbidden, "app_not_admitted")
-	// One user's handle beside another's token proves nothing.
+	// A handle of one user is refused with the token of another.
 	f.do("POST", pub+"/decode", handle, "Authorization", bearer).want(t, http.StatusBadRequest, "invalid_request")
 }

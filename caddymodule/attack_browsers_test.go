@@ -26,8 +26,8 @@ const doorApps = `
 		}
 		store `
 
-// doorGate is attackGate with every door; <url> is the origin of the site. What opens it for
-// tokens opens nothing for cookies: the attacker's origin is on the list of CORS.
+// doorGate is attackGate with every door; <url> is the origin of the site. The attacker's origin
+// is on the CORS list, which admits its pages with tokens but not with cookies.
 var doorGate = strings.Replace(attackGate, "headers {", `
 		forward_token
 		compat wafer
@@ -45,10 +45,10 @@ var doorGate = strings.Replace(attackGate, "headers {", `
 		}
 		headers {`, 1)
 
-// behindProxy is a machine behind a proxy that ends TLS: the site's URL appears nowhere in
-// what it listens on.
+// behindProxy is a site behind a proxy that terminates TLS: it does not listen at the origin of
+// the site.
 const (
-	proxiedOrigin = "https://localhost:7443" // the simulator returns to loopback
+	proxiedOrigin = "https://localhost:7443" // the simulator redirects to loopback only
 	behindProxy   = `
 http://{{.Addr}} {
 	import site
@@ -56,8 +56,8 @@ http://{{.Addr}} {
 `
 )
 
-// newDoors starts a gateway with every door and a store; sites replaces the sites of
-// attackGlobal, unless it is empty.
+// newDoors starts a gateway with every door and a store. If sites is not empty, it replaces the
+// sites of attackGlobal.
 func newDoors(t *testing.T, store, sites, origin string) *attacked {
 	t.Helper()
 	t.Setenv("WXGATE_TEST_OFFICIAL", "00000000000000000000000000000004")
@@ -81,8 +81,8 @@ func newDoors(t *testing.T, store, sites, origin string) *attacked {
 	return a
 }
 
-// cookieOf returns the cookies of a response, as a browser returns them, whose names begin so.
-func cookieOf(t *testing.T, a answer, name string) string {
+// cookieOf returns the first cookie of a response whose name begins with name, as name=value.
+func cookieOf(t *testing.T, a response, name string) string {
 	t.Helper()
 	response := http.Response{Header: a.header}
 	for _, c := range response.Cookies() {
@@ -111,7 +111,7 @@ func (f *fixture) throughDoor(t *testing.T, door, origin string) string {
 		_ = response.Body.Close()
 		back, err := url.Parse(response.Header.Get("Location"))
 		if err != nil || back.Scheme+"://"+back.Host != origin {
-			t.Fatalf("WeChat returns to %q: %v", response.Header.Get("Location"), err)
+			t.Fatalf("WeChat redirects to %q: %v", response.Header.Get("Location"), err)
 		}
 		return cookieOf(t, f.do("GET", back.RequestURI(), "", "Cookie", login), doorCookie)
 	case "webview":
@@ -128,8 +128,8 @@ func (f *fixture) throughDoor(t *testing.T, door, origin string) string {
 	return cookieOf(t, finished, doorCookie)
 }
 
-// expectBlockedAtDoor wants every finding blocked, but for attacks that have nothing to attack
-// for a reason that is known; and the session alive after all of them.
+// expectBlockedAtDoor fails the test unless every attack was blocked, or was not applicable for a
+// reason in absent, and the session is still valid.
 func expectBlockedAtDoor(t *testing.T, f *fixture, cookie string, findings []attack.Finding, absent ...string) {
 	t.Helper()
 	absent = append(absent, "it is about access tokens")
@@ -141,26 +141,26 @@ func expectBlockedAtDoor(t *testing.T, f *fixture, cookie string, findings []att
 			t.Errorf("%s over %s: %s: %s\n\t%s", finding.ID, finding.Protocol, finding.Verdict, finding.Reason, finding.Request)
 		}
 		if e := finding.Evidence; e != nil && e.Admitted.First("X-WX-SOURCE") != "web" {
-			t.Fatalf("an honest request has X-WX-SOURCE %q", e.Admitted.First("X-WX-SOURCE"))
+			t.Fatalf("a benign request has X-WX-SOURCE %q", e.Admitted.First("X-WX-SOURCE"))
 		}
 	}
 	if counts[attack.Blocked] == 0 {
-		t.Error("nothing was attacked")
+		t.Error("no attack was blocked")
 	}
 	f.do("GET", "/guarded/alive", "", "Cookie", cookie).want(t, http.StatusOK, "")
 	t.Logf("%v", counts)
 }
 
-// coreMechanisms attack what a session gives to requests, in which one door could differ from
-// another. The others are of requests without a session: TestAttackCorpus sends them.
+// coreMechanisms attack requests with a session, for which the doors could differ. The other
+// mechanisms need no session: TestAttackCorpus runs them.
 var coreMechanisms = []string{"identity", "removal", "upgrade", "policy", "smuggle", "errors", "cookie", "csrf"}
 
-// noTunnel is why an attack by extended CONNECT has nothing to attack: Go's HTTP/2 server
-// accepts none unless GODEBUG has http2xconnect=1.
+// noTunnel is the reason why attacks with extended CONNECT are not applicable: Go's HTTP/2 server
+// accepts it only with GODEBUG=http2xconnect=1.
 const noTunnel = "the gateway passes no such WebSocket"
 
-// TestAttackCorpusOfBrowsers: with the cookie of each door, no attack succeeds, neither of the
-// corpus nor on browser sessions.
+// TestAttackCorpusOfBrowsers: with the cookie of each door, no attack of the corpus succeeds,
+// including attacks on browser sessions.
 func TestAttackCorpusOfBrowsers(t *testing.T) {
 	a := newDoors(t, "bolt {{.Dir}}/wxgate.db", "", "")
 	waitForTLS(t, a.plain, "localhost")
@@ -195,8 +195,8 @@ func TestAttackCorpusOfBrowsers(t *testing.T) {
 	}
 }
 
-// TestAttackCorpusOfBrowsersOnTwoMachines: neither does one on another machine than that of
-// the login, with store redis and behind a proxy.
+// TestAttackCorpusOfBrowsersOnTwoMachines: no attack succeeds on a second machine either, with
+// store redis and behind a proxy, after a login on the first.
 func TestAttackCorpusOfBrowsersOnTwoMachines(t *testing.T) {
 	a := newDoors(t, "redis redis://"+startRedis(t).addr, behindProxy, proxiedOrigin)
 	other := a.replica()
@@ -219,13 +219,12 @@ func TestAttackCorpusOfBrowsersOnTwoMachines(t *testing.T) {
 	}
 }
 
-// quick leaves out an attack that waits for seconds; TestAttackCorpus has it.
+// quick leaves out an attack that takes seconds; TestAttackCorpus runs it.
 func quick(which func(*corpus.Attack) bool) func(*corpus.Attack) bool {
 	return func(a *corpus.Attack) bool { return a.ID != "smuggle/cl-octal" && which(a) }
 }
 
-// oneIn returns a selection of each n-th attack of a mechanism, beginning with another one for
-// each i.
+// oneIn selects every n-th attack of each mechanism, starting at i.
 func oneIn(n, i int) func(*corpus.Attack) bool {
 	count := map[string]int{}
 	return func(a *corpus.Attack) bool {

@@ -25,8 +25,8 @@ func attackCommand(t *testing.T, args ...string) (string, error) {
 	return out.String(), err
 }
 
-// commandFlags are what the command needs to know of a gateway whose echo it
-// starts itself.
+// commandFlags returns the arguments for attacking the gateway. It stops the echo of the
+// test, because the command starts its own.
 func (a *attacked) commandFlags(more ...string) []string {
 	a.t.Helper()
 	if err := a.echo.Close(); err != nil {
@@ -35,7 +35,7 @@ func (a *attacked) commandFlags(more ...string) []string {
 	return append([]string{a.target.URL, "--insecure", "--upstream", a.echo.Addr}, more...)
 }
 
-// TestAttackCommand: against wxgate it passes, and its reports say so.
+// TestAttackCommand: no attack on wxgate succeeds, and the reports show it.
 func TestAttackCommand(t *testing.T) {
 	a := newAttacked(t, attackGate, "")
 	jsonFile, junitFile := filepath.Join(t.TempDir(), "a.json"), filepath.Join(t.TempDir(), "a.xml")
@@ -88,7 +88,7 @@ func readJUnit(t *testing.T, file string) []junitSuite {
 	return report.Suites
 }
 
-// TestAttackCommandFails: it fails when an attack succeeds, and says which.
+// TestAttackCommandFails: the command fails if an attack succeeds, and names the attack.
 func TestAttackCommandFails(t *testing.T) {
 	a := newAttacked(t, weakGate("several"), "")
 	a.weaken()
@@ -102,7 +102,8 @@ func TestAttackCommandFails(t *testing.T) {
 	}
 }
 
-// TestAttackCommandRefuses: what it cannot tell, or must not attack, is an error.
+// TestAttackCommandRefuses: wrong arguments, targets that must not be attacked and inconclusive
+// runs are errors.
 func TestAttackCommandRefuses(t *testing.T) {
 	dead, upstream := "http://"+freeAddr(t), freeAddr(t)
 	for name, test := range map[string]struct {
@@ -121,7 +122,7 @@ func TestAttackCommandRefuses(t *testing.T) {
 		"unknown protocol":   {[]string{dead, "--token", "x", "--protocols", "h4"}, "expected one of: h1, h2, h3"},
 		"unknown mechanism":  {[]string{dead, "--token", "x", "--mechanisms", "magic"}, `unrecognized "magic"`},
 		"no signing key":     {[]string{dead, "--token", "x", "--signing-key", "/nonexistent"}, "reading the signing key"},
-		"nobody there":       {[]string{dead, "--token", "x"}, "inconclusive"},
+		"no gateway":         {[]string{dead, "--token", "x"}, "inconclusive"},
 		"nothing applicable": {[]string{dead, "--token", "x", "--protocols", "h2"}, "no attack was applicable"},
 	} {
 		t.Run(name, func(t *testing.T) {

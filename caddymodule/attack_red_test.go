@@ -13,19 +13,19 @@ import (
 	"github.com/wxgate/wxgate/internal/attack/wire"
 )
 
-// What the weakened gateways know: the attack user's token, and the echo.
+// The attack user's token and the address of the echo, for the weakened gateways.
 var weakToken, weakUpstream atomic.Value
 
-// honestHeader marks a login that a weakened login API must let pass.
+// honestHeader marks a login that a weakened login API must not tamper with.
 const honestHeader = "X-Honest"
 
-// weakGate is wxgate with one defence undone.
+// weakGate is wxgate with one defence disabled.
 func weakGate(mechanism string) string {
 	return "weak_before " + mechanism + "\n" + attackGate + "\nweak_after " + mechanism + "\n"
 }
 
-// expectMarks has Caddy let names with underscores and dots through, which it
-// drops by default. Its rule is that their namesakes with hyphens go instead.
+// expectMarks makes Caddy accept header names with underscores and dots, which it drops
+// by default. Caddy then drops the same names with hyphens instead.
 const expectMarks = `
 	servers {
 		expected_underscore_headers x_wx* x__wx* _x* X-WX_* X-WX-OPENID_ X-WX-UNIONID_ X-WX-ANYTHING-NEW_ X_WX.OPENID X_WX.UNIONID X_WX.ANYTHING.NEW
@@ -33,10 +33,10 @@ const expectMarks = `
 	}
 `
 
-// TestAttackCorpusIsRed: on a wxgate with one defence undone, the attacks on that
-// defence succeed, and nothing about them is inconclusive. What Caddy's parsers
-// refuse before any defence of ours succeeds on a gateway that has no parser. So
-// no check of the corpus passes because it cannot fail.
+// TestAttackCorpusIsRed proves that every check of the corpus can fail: on a wxgate with
+// one defence disabled, the attacks on that defence succeed, and none is inconclusive.
+// Attacks that Caddy's parsers refuse before wxgate sees them succeed on a naive gateway
+// without a parser.
 func TestAttackCorpusIsRed(t *testing.T) {
 	red := map[string]bool{}
 	for _, m := range corpus.Mechanisms() {
@@ -46,7 +46,7 @@ func TestAttackCorpusIsRed(t *testing.T) {
 		t.Run(m.Name, func(t *testing.T) {
 			a := newAttacked(t, weakGate(m.Name), "")
 			if a.weaken(); m.Name == "token" || m.Name == "oracle" {
-				a.target.Token = "" // log in: a refresh token and a handle are wanted too
+				a.target.Token = "" // log in: these attacks also need a refresh token and a handle
 			}
 			a.expectRed(red, only(m.Name))
 		})
@@ -70,7 +70,7 @@ func TestAttackCorpusIsRed(t *testing.T) {
 	target.Defaults()
 	for _, x := range corpus.Corpus(&target) {
 		if !red[x.ID] {
-			t.Errorf("no weakened gateway is fooled by %s: %s", x.ID, x.Request.String())
+			t.Errorf("%s succeeds on no weakened gateway: %s", x.ID, x.Request.String())
 		}
 	}
 }
@@ -81,8 +81,7 @@ func only(mechanisms ...string) func(*corpus.Attack) bool {
 	}
 }
 
-// expectRed runs attacks and notes which succeeded; some must, and none may be
-// inconclusive.
+// expectRed runs attacks, and records in red which succeeded. None may be inconclusive.
 func (a *attacked) expectRed(red map[string]bool, which func(*corpus.Attack) bool, protocols ...wire.Protocol) {
 	a.t.Helper()
 	verdicts := map[attack.Verdict]int{}
@@ -96,7 +95,7 @@ func (a *attacked) expectRed(red map[string]bool, which func(*corpus.Attack) boo
 	a.t.Logf("%v", verdicts)
 }
 
-// weaken tells the weakened gateway what it needs to know.
+// weaken passes the attack user's token and the address of the echo to the weakened gateway.
 func (a *attacked) weaken() {
 	a.t.Helper()
 	a.target.Token = a.honestToken()
@@ -104,15 +103,15 @@ func (a *attacked) weaken() {
 	weakUpstream.Store(a.echo.Addr)
 }
 
-// honestToken logs the attack user in, past a weakened login.
+// honestToken logs the attack user in through a weakened login API.
 func (a *attacked) honestToken() string {
 	a.t.Helper()
-	answer := a.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, a.code("mallory")), honestHeader, "1")
+	login := a.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, a.code("mallory")), honestHeader, "1")
 	var granted struct {
 		Token string `json:"access_token"`
 	}
-	if err := json.Unmarshal([]byte(answer.body), &granted); err != nil || strings.Count(granted.Token, ".") != 2 {
-		a.t.Fatalf("no token: %s", answer.body)
+	if err := json.Unmarshal([]byte(login.body), &granted); err != nil || strings.Count(granted.Token, ".") != 2 {
+		a.t.Fatalf("no token: %s", login.body)
 	}
 	return granted.Token
 }

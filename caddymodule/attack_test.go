@@ -21,8 +21,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// attackGlobal is the global block of every attacked gateway. The signing key is
-// a file, so that the corpus can sign what a gateway's token must not say.
+// attackGlobal is the configuration of every attacked gateway. The signing key is in a
+// file, so that the corpus can sign tokens with wrong claims.
 const attackGlobal = `
 {
 	admin off
@@ -82,8 +82,8 @@ type attacked struct {
 	target corpus.Target // over TLS
 }
 
-// newAttacked starts a gateway; runtime is what guards the site, servers goes into
-// the global block.
+// newAttacked starts a gateway; runtime has the directives of the site, and servers has
+// options for the global block.
 func newAttacked(t *testing.T, runtime, servers string) *attacked {
 	t.Helper()
 	a := newStoppedAttacked(t, attackGlobal, runtime, servers)
@@ -105,7 +105,7 @@ func newAttacked(t *testing.T, runtime, servers string) *attacked {
 	return a
 }
 
-// newStoppedAttacked is all but a running gateway.
+// newStoppedAttacked starts everything except the gateway.
 func newStoppedAttacked(t *testing.T, config, runtime, servers string) *attacked {
 	t.Helper()
 	a := &attacked{fixture: newStoppedFixture(t, wechatsim.Config{}, "")}
@@ -127,7 +127,7 @@ func newStoppedAttacked(t *testing.T, config, runtime, servers string) *attacked
 	return a
 }
 
-// waitForTLS waits for the local CA, which issues in the background.
+// waitForTLS waits for the certificate, which the local CA issues in the background.
 func waitForTLS(t *testing.T, addr, host string) {
 	t.Helper()
 	const wait, poll = 20 * time.Second, 20 * time.Millisecond
@@ -144,7 +144,7 @@ func waitForTLS(t *testing.T, addr, host string) {
 	}
 }
 
-// run runs the corpus, or what only admits of it.
+// run runs the attacks of the corpus that only selects, or all if only is nil.
 func (a *attacked) run(only func(*corpus.Attack) bool, protocols ...wire.Protocol) []attack.Finding {
 	a.t.Helper()
 	findings, err := attack.Run(context.Background(), attack.Config{Target: a.target, Echo: a.echo, Protocols: protocols, Only: only})
@@ -154,8 +154,8 @@ func (a *attacked) run(only func(*corpus.Attack) bool, protocols ...wire.Protoco
 	return findings
 }
 
-// TestAttackCorpus: no attack of the corpus succeeds, over any protocol, and each
-// has its subject here.
+// TestAttackCorpus: no attack of the corpus succeeds over any protocol, and every attack is
+// applicable.
 func TestAttackCorpus(t *testing.T) {
 	a := newAttacked(t, attackGate, "")
 	findings := a.run(nil)
@@ -173,9 +173,9 @@ func TestAttackCorpus(t *testing.T) {
 	}
 }
 
-// TestAttackCorpusWithEverythingOn: neither does one when the words that open a
-// gateway a little are written, and the operator has Caddy let names with
-// underscores and dots through, so that only wxgate's own fold is left.
+// TestAttackCorpusWithEverythingOn: no attack succeeds either if the options that relax the
+// gateway are set, and if Caddy accepts header names with underscores and dots, so that
+// only wxgate removes them.
 func TestAttackCorpusWithEverythingOn(t *testing.T) {
 	runtime := strings.Replace(attackGate, "headers {", `
 		forward_token

@@ -10,8 +10,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// TestAdminAudit: every call that changes something or names a user is one line of the logger
-// wxgate.audit, whether it succeeded or not, and no line has an openid.
+// TestAdminAudit: the logger wxgate.audit logs one line for every call that changes something or
+// names a user, whether it succeeds or not, and no line has an openid.
 func TestAdminAudit(t *testing.T) {
 	f := newOperatedFixture(t)
 	file := filepath.Join(f.dir, "audit.log")

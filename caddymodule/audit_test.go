@@ -16,8 +16,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/simpush"
 )
 
-// auditLog is a global option: the audit lines are in the file audit.log, and a sampler
-// would drop all but the first line of each message.
+// auditLog is a global option that writes the audit lines to the file audit.log, through a
+// sampler that drops all but the first line with each message.
 const auditLog = `log audit {
 		output file {{.Dir}}/audit.log
 		include wxgate.audit
@@ -28,7 +28,7 @@ const auditLog = `log audit {
 		}
 	}`
 
-// newAuditFixture has an admin API, a callback and an audit log.
+// newAuditFixture starts a gateway with an admin API, a callback and an audit log.
 func newAuditFixture(t *testing.T) *fixture {
 	t.Helper()
 	t.Setenv("WXGATE_TEST_PUSH", pushToken)
@@ -40,7 +40,7 @@ func newAuditFixture(t *testing.T) *fixture {
 	return f
 }
 
-// auditLines reads the audit log: every field of every line but its time.
+// auditLines reads the audit log: every field of every line except the time.
 func (f *fixture) auditLines() []map[string]any {
 	f.t.Helper()
 	text, err := os.ReadFile(filepath.Join(f.dir, "audit.log"))
@@ -59,13 +59,13 @@ func (f *fixture) auditLines() []map[string]any {
 	return lines
 }
 
-// auditRun does every act that is audited.
+// auditRun causes every event that is audited.
 type auditRun struct {
 	*fixture
 
 	want    []string // the lines, without level and logger, in the order of names of fields
-	secrets []string // what no line may have
-	refused string   // the instance of a response
+	secrets []string // strings that must not be in any line
+	refused string   // the member instance of a refusal
 }
 
 // expect adds a line: its message, its outcome and its other fields.
@@ -75,8 +75,8 @@ func (r *auditRun) expect(action audit.Action, outcome, fields string) {
 
 const auditedApp = "app=wx0000000000000001"
 
-// session logs alice in and expects the line.
-func (r *auditRun) session() (a answer, fields string) {
+// session logs alice in, expects the line, and returns its fields.
+func (r *auditRun) session() (a response, fields string) {
 	r.t.Helper()
 	code := r.code("alice")
 	a = r.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, code))
@@ -94,7 +94,7 @@ func (r *auditRun) refreshes() {
 	token := first
 	for range 2 {
 		a := r.do("POST", pub+"/refresh", fmt.Sprintf(`{"refresh_token":%q}`, token))
-		a.want(r.t, http.StatusOK, "") // which is not audited
+		a.want(r.t, http.StatusOK, "") // a refresh is not audited
 		token = a.str(r.t, "refresh_token")
 		r.secrets = append(r.secrets, token)
 	}
@@ -130,7 +130,7 @@ func (r *auditRun) decodes() {
 	r.secrets = append(r.secrets, number, code.Code, "made-up-code", sealed.EncryptedData, sealed.IV)
 }
 
-// budget comes after decodes, which left one phone code of the budget.
+// budget must be called after decodes, which leaves one phone code of the budget.
 func (r *auditRun) budget() {
 	alice, fields := r.session()
 	token := alice.str(r.t, "access_token")
@@ -159,7 +159,7 @@ func (r *auditRun) logouts() {
 		r.do("POST", pub+"/revoke", fmt.Sprintf(`{"token":%q}`, a.str(r.t, token))).want(r.t, http.StatusOK, "")
 		r.expect(audit.Logout, "ok", fields)
 	}
-	r.do("POST", pub+"/revoke", `{"token":"wxr_made-up"}`).want(r.t, http.StatusOK, "") // which ends nothing
+	r.do("POST", pub+"/revoke", `{"token":"wxr_made-up"}`).want(r.t, http.StatusOK, "") // ends no session
 }
 
 func (r *auditRun) mints() {
@@ -179,7 +179,7 @@ func (r *auditRun) mints() {
 
 func (r *auditRun) revocations() {
 	r.session()
-	for _, withdrawn := range []string{"6", "1", "8"} { // profile, of which there are keys; number plate; phone number
+	for _, withdrawn := range []string{"6", "1", "8"} { // profile, for which keys are stored; number plate; phone number
 		push, err := simpush.Withdraw(r.sim.Sim, wechatsim.User{App: "wx0000000000000001", Name: "alice"}, "user_authorization_revoke", withdrawn, simpush.Target{Token: pushToken})
 		if err != nil {
 			r.t.Fatal(err)
@@ -213,13 +213,13 @@ func (r *auditRun) keys(first string) {
 	r.expect("admin call", "ok", "call=keys/retire key="+first+" remote=@")
 }
 
-// TestAudit drives every act that is audited and compares the lines field by field. No line
-// is sampled away, and none has a secret, a code, a token, an openid or a phone number.
+// TestAudit causes every event that is audited, and compares the lines field by field. The
+// sampler drops no line, and none has a secret, a code, a token, an openid or a phone number.
 func TestAudit(t *testing.T) {
 	f := newAuditFixture(t)
 	started := f.auditLines()
 	if len(started) != 1 || started[0]["msg"] != string(audit.KeyRotated) {
-		t.Fatalf("at the first start: %v, want one line of a key", started)
+		t.Fatalf("at the first start: %v, want one line about the signing key", started)
 	}
 	first, _ := started[0]["key"].(string)
 	r := &auditRun{fixture: f, secrets: []string{wechatsim.DefaultApp.Secret, pushToken}}
@@ -235,7 +235,7 @@ func TestAudit(t *testing.T) {
 	lines := f.auditLines()
 	seen := map[audit.Action]bool{}
 	var got []string
-	requests, byRequest := map[string]string{}, 0 // the acts, by request ID
+	requests, byRequest := map[string]string{}, 0 // the events, by request ID
 	alice := lines[1]["user_id"]
 	for _, line := range lines {
 		if line["logger"] != "wxgate.audit" || line["level"] != "info" {

@@ -45,7 +45,7 @@ func (*instantTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// proxySite has two sites with an upstream that responds at once: behind wxgate, and not.
+// proxySite has two sites with an instant upstream: one behind wxgate, one without it.
 var proxySite = siteWith{sites: `
 http://{{.Addr}} {
 	wxgate
@@ -77,8 +77,8 @@ func BenchmarkProxied(b *testing.B) {
 	}
 }
 
-// server returns a function that has Caddy's server of an address serve a request of a
-// mini program, as net/http would.
+// server returns a function in which Caddy's server at an address serves a request of a mini
+// program.
 func (f *fixture) server(tb testing.TB, addr string) func(bearer []string) *httptest.ResponseRecorder {
 	tb.Helper()
 	loaded, err := caddy.ActiveContext().App("http")

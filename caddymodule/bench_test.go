@@ -44,8 +44,8 @@ func BenchmarkThroughCaddy(b *testing.B) {
 	b.ReportMetric(float64(plain.Nanoseconds())/float64(b.N), "plain-ns/op")
 }
 
-// BenchmarkGuard measures the handler alone: strip, verify from the cache, look
-// for a revocation, write the headers. With store redis it also looks how long ago
+// BenchmarkGuard measures the handler alone: it removes headers, verifies the token from the
+// cache, checks for a revocation, and writes headers. With store redis it also checks when
 // Redis last responded.
 func BenchmarkGuard(b *testing.B) {
 	b.Run("bolt", func(b *testing.B) { benchmarkGuard(b, benchSite) })
@@ -65,7 +65,7 @@ func benchmarkGuard(b *testing.B, config string) {
 	b.ReportAllocs()
 	for n := 0; b.Loop(); n++ {
 		if n%len(requests) == 0 {
-			b.StopTimer() // Caddy makes the requests
+			b.StopTimer() // in production Caddy makes the requests
 			for i := range requests {
 				requests[i] = benchRequest(bearer)
 			}
@@ -80,19 +80,19 @@ func benchmarkGuard(b *testing.B, config string) {
 	}
 }
 
-// benchRequest is a request of a mini program, as Caddy hands it to handlers.
+// benchRequest returns a request of a mini program, as Caddy passes it to handlers.
 func benchRequest(bearer []string) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, "/orders", nil)
 	r.Header = miniProgramHeader(bearer)
 	repl := caddy.NewReplacer()
-	repl.Map(func(string) (any, bool) { return nil, false }) // Caddy has one for requests
+	repl.Map(func(string) (any, bool) { return nil, false }) // Caddy maps placeholders of requests
 	ctx := context.WithValue(r.Context(), caddy.ReplacerCtxKey, repl)
 	vars := map[string]any{caddyhttp.ClientIPVarKey: "127.0.0.1", caddyhttp.TrustedProxyVarKey: false}
 	return r.WithContext(context.WithValue(ctx, caddyhttp.VarsCtxKey, vars))
 }
 
-// miniProgramHeader is the header of a request of WeChat on iOS. net/http makes room for
-// as many headers as lines: with those of the gateway, the map does not grow.
+// miniProgramHeader returns the header of a request of WeChat on iOS. The map has as much room
+// as net/http gives it, and does not grow when the gateway adds headers.
 func miniProgramHeader(bearer []string) http.Header {
 	const lines = 9 // with Host
 	header := make(http.Header, lines)

@@ -4,12 +4,12 @@
 //
 //	import _ "github.com/wxgate/wxgate/caddymodule"
 //
-// The packages below it register the modules. docs/architecture.md lists the files that a
-// request passes, in their order.
+// Its subpackages register the modules. docs/architecture.md lists the files that a request
+// passes through, in order.
 package caddymodule
 
 import (
-	// Each registers its modules and commands.
+	// Each package registers its modules and commands.
 	_ "github.com/wxgate/wxgate/caddymodule/admin"
 	_ "github.com/wxgate/wxgate/caddymodule/app"
 	_ "github.com/wxgate/wxgate/caddymodule/command"

@@ -18,8 +18,8 @@ const (
 	pushKey        = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
 )
 
-// callbackSite has three apps: the first gets messages in the clear, the second
-// encrypted ones, the third none. All three share one site.
+// callbackSite has three apps on one site: the first gets plain messages, the second
+// encrypted messages, the third none.
 const callbackSite = `
 {
 	admin off
@@ -70,7 +70,7 @@ func newCallbackFixture(t *testing.T) *fixture {
 	return f
 }
 
-func (f *fixture) loginOf(app, name string) answer {
+func (f *fixture) loginOf(app, name string) response {
 	f.t.Helper()
 	code, err := f.sim.Sim.MintCode(wechatsim.User{App: app, Name: name}, wechatsim.Login{})
 	if err != nil {
@@ -81,8 +81,8 @@ func (f *fixture) loginOf(app, name string) answer {
 	return a
 }
 
-// TestCallbackEndsSessions is what WeChat demands: the user who withdrew is out,
-// on every device, and nobody else is.
+// TestCallbackEndsSessions: as WeChat requires, all sessions of a user who withdraws the
+// authorization end, and no sessions of other users.
 func TestCallbackEndsSessions(t *testing.T) {
 	f := newCallbackFixture(t)
 	plain := simpush.Target{Token: pushToken}
@@ -106,20 +106,20 @@ func TestCallbackEndsSessions(t *testing.T) {
 			}
 			a := f.do("POST", pub+"/callback?"+push.Query.Encode(), string(push.Body))
 			if a.want(t, http.StatusOK, ""); a.body != "success" {
-				t.Errorf("answered %q", a.body)
+				t.Errorf("response %q", a.body)
 			}
-			for _, login := range []answer{phone, tablet} {
+			for _, login := range []response{phone, tablet} {
 				f.do("GET", pub+"/session", "", "Authorization", "Bearer "+login.str(t, "access_token")).want(t, http.StatusUnauthorized, "session_revoked")
 				f.do("POST", pub+"/refresh", fmt.Sprintf(`{"refresh_token":%q}`, login.str(t, "refresh_token"))).want(t, http.StatusUnauthorized, "")
 			}
-			// The session keys are gone: the handle opens nothing any more.
+			// The session keys were deleted: the handle decrypts no data any more.
 			data, err := f.sim.Sim.EncryptPhone(user, wechatsim.PhoneNumber{}, wechatsim.Sealing{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			f.do("POST", pub+"/decode", fmt.Sprintf(`{"encrypted_data":%q,"iv":%q,"session_key":%q}`, data.EncryptedData, data.IV, tablet.str(t, "session_key"))).
 				want(t, http.StatusUnauthorized, "session_stale")
-			for _, other := range []answer{bob, namesake, f.loginOf(tc.app, "alice")} {
+			for _, other := range []response{bob, namesake, f.loginOf(tc.app, "alice")} {
 				f.do("GET", pub+"/session", "", "Authorization", "Bearer "+other.str(t, "access_token")).want(t, http.StatusOK, "")
 			}
 		}
@@ -127,8 +127,8 @@ func TestCallbackEndsSessions(t *testing.T) {
 	f.wantNoSecretsInLog(pushToken, otherPushToken, pushKey, wechatsim.OpenIDFor("wx0000000000000001", "alice"))
 }
 
-// TestCallbackReplayed: a recorded push ends no session that its user has begun
-// since. WeChat's next push does.
+// TestCallbackReplayed: a replayed push does not end a session that began after the push.
+// WeChat's next push does.
 func TestCallbackReplayed(t *testing.T) {
 	f := newCallbackFixture(t)
 	user := wechatsim.User{App: "wx0000000000000002", Name: "alice"}
@@ -163,33 +163,34 @@ func (f *fixture) wantNoSecretsInLog(secrets ...string) {
 		f.t.Fatal(err)
 	}
 	if !strings.Contains(string(log), "as WeChat requires") {
-		f.t.Error("the log says nothing of it")
+		f.t.Error("the log does not report the push")
 	}
 	for _, secret := range secrets {
 		if strings.Contains(string(log), secret) {
-			f.t.Errorf("the log holds %s", secret)
+			f.t.Errorf("the log contains %s", secret)
 		}
 	}
 }
 
-// TestCallbackAddress is what the console does when the address is entered.
+// TestCallbackAddress sends the check that WeChat's console sends when an operator enters the
+// address.
 func TestCallbackAddress(t *testing.T) {
 	f := newCallbackFixture(t)
 	for _, token := range []string{pushToken, otherPushToken} {
 		check := simpush.Check(f.sim.Sim, simpush.Target{Token: token})
 		a := f.do("GET", pub+"/callback?"+check.Query.Encode(), "")
 		if a.want(t, http.StatusOK, ""); a.body != check.Query.Get("echostr") || !strings.HasPrefix(a.header.Get("Content-Type"), "text/plain") {
-			t.Errorf("answered %q as %s", a.body, a.header.Get("Content-Type"))
+			t.Errorf("response %q of type %s", a.body, a.header.Get("Content-Type"))
 		}
 	}
 	foreign := simpush.Check(f.sim.Sim, simpush.Target{Token: "anothertoken"})
 	a := f.do("GET", pub+"/callback?"+foreign.Query.Encode(), "")
 	if a.want(t, http.StatusForbidden, "forbidden"); a.header.Get("WWW-Authenticate") != "" {
-		t.Errorf("a challenge where no token helps: %v", a.header)
+		t.Errorf("a challenge, although no token is accepted here: %v", a.header)
 	}
 	f.do("GET", pub+"/callback", "").want(t, http.StatusBadRequest, "invalid_request")
 	f.do("PUT", pub+"/callback", "").want(t, http.StatusMethodNotAllowed, "invalid_request")
-	// A site none of whose apps has a callback has no such call.
+	// A site whose apps have no callback does not serve this call.
 	f.url = "http://" + f.plain
 	f.do("GET", pub+"/callback", "").want(t, http.StatusNotFound, "not_found")
 }
@@ -223,14 +224,14 @@ func TestCallbackRefusals(t *testing.T) {
 		status int
 		code   string
 	}{
-		{"a foreign's", foreign, 403, "forbidden"},
-		{"of another app", crossed, 403, "forbidden"},
-		{"in the clear", inClear, 403, "forbidden"},
-		{"wrong key", wrongKey, 400, "decrypt_failed"},
-		{"no key", noKey, 500, "app_misconfigured"},
+		{"signed with an unknown token", foreign, 403, "forbidden"},
+		{"signed with the token of another app", crossed, 403, "forbidden"},
+		{"not encrypted", inClear, 403, "forbidden"},
+		{"encrypted with a wrong key", wrongKey, 400, "decrypt_failed"},
+		{"encrypted, without a configured key", noKey, 500, "app_misconfigured"},
 		{"an hour old", old, 403, "forbidden"},
 		{"too long", huge, 413, "invalid_request"},
-		{"nothing", simpush.Request{}, 400, "invalid_request"},
+		{"empty", simpush.Request{}, 400, "invalid_request"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f.do("POST", pub+"/callback?"+tc.push.Query.Encode(), string(tc.push.Body)).want(t, tc.status, tc.code)

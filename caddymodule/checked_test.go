@@ -11,14 +11,15 @@ import (
 
 const checkPhonePath = "/wxa/business/checkencryptedmsg"
 
-// newCheckedFixture has encrypted_phone set, and a path that needs a phone number.
+// newCheckedFixture starts a gateway with encrypted_phone, and a path that requires a phone
+// number.
 func newCheckedFixture(t *testing.T, value string) *fixture {
 	t.Helper()
 	return newFixture(t, strings.Replace(siteWith{handler: "require phone on /pay"}.String(), "api {{.API}}", "api {{.API}}\n\t\t\tencrypted_phone "+value, 1))
 }
 
-// forgePhone is a number that a user with a decryption oracle encrypts: all of it is right,
-// and WeChat did not make it.
+// forgePhone returns a phone number that a user with a decryption oracle has encrypted. It is
+// valid, but WeChat did not encrypt it.
 func (f *fixture) forgePhone() wechatsim.Encrypted {
 	f.t.Helper()
 	forged, err := f.sim.Sim.EncryptJSON(wechatsim.User{Name: "mallory"},
@@ -29,9 +30,9 @@ func (f *fixture) forgePhone() wechatsim.Encrypted {
 	return forged
 }
 
-// pays sends encrypted data, and returns both responses: of decode, and of the path that
-// needs a number.
-func (f *fixture) pays(data wechatsim.Encrypted, bearer string) (decoded, paid answer) {
+// pays decodes encrypted data, and returns the responses of decode and of the path that
+// requires a phone number.
+func (f *fixture) pays(data wechatsim.Encrypted, bearer string) (decoded, paid response) {
 	f.t.Helper()
 	body := `{"encrypted_data":"` + data.EncryptedData + `","iv":"` + data.IV + `"}`
 	decoded = f.do("POST", pub+"/decode", body, "Authorization", "Bearer "+bearer)
@@ -41,8 +42,8 @@ func (f *fixture) pays(data wechatsim.Encrypted, bearer string) (decoded, paid a
 	return decoded, f.do("GET", "/pay", "", "Authorization", "Bearer "+bearer)
 }
 
-// TestEncryptedPhoneChecked: WeChat is asked, and a forged number is refused. Without the
-// option it passes, so the test could fail.
+// TestEncryptedPhoneChecked: with checked, WeChat is asked, and a forged number is refused.
+// With verified, the same number is accepted.
 func TestEncryptedPhoneChecked(t *testing.T) {
 	t.Run("verified", func(t *testing.T) {
 		f := newCheckedFixture(t, "verified")

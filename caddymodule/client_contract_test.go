@@ -20,15 +20,15 @@ func clientContract(t *testing.T) *contract {
 	return newContract(t, text)
 }
 
-// TestClientContract makes every call of docs/client-api.yaml against a running gateway, and
-// compares the requests and the responses with it. TestDocumentedCodes compares the errors.
+// TestClientContract makes every call of docs/client-api.yaml to a running gateway, and compares
+// requests and responses with the document. TestDocumentedCodes compares the errors.
 func TestClientContract(t *testing.T) {
 	f := newFixture(t, directiveSite("prefetch /boot\nweb {\nurl http://{{.Addr}}\nscan wx0000000000000001\nticket\n}", ""))
 	c := clientContract(t)
-	call := func(want int, method, path, body string, header ...string) answer {
+	call := func(want int, method, path, body string, header ...string) response {
 		t.Helper()
 		a := f.do(method, path, body, header...)
-		c.checkAnswer(t, method, path, body, a, header...)
+		c.checkResponse(t, method, path, body, a, header...)
 		if a.status != want {
 			t.Errorf("%s %s: %d %s", method, path, a.status, a.body)
 		}
@@ -72,8 +72,8 @@ func TestClientContract(t *testing.T) {
 	c.complete(t)
 }
 
-// checkAnswer is check for a request of a client.
-func (c *contract) checkAnswer(t *testing.T, method, path, body string, a answer, header ...string) {
+// checkResponse is check for a response of the client API.
+func (c *contract) checkResponse(t *testing.T, method, path, body string, a response, header ...string) {
 	t.Helper()
 	sent := http.Header{}
 	if body != "" {

@@ -10,11 +10,11 @@ import (
 	"testing"
 )
 
-// codesPage is what docs/api.md says of errors.
+// codesPage is the error codes that docs/api.md documents.
 type codesPage struct {
 	advice map[string]string          // by status and code, such as "401 invalid_code"
-	calls  map[string]map[string]bool // what each call's "Errors:" lists, by heading
-	seen   map[string]map[string]bool // what each call responded in the test
+	calls  map[string]map[string]bool // the codes that "Errors:" of each call lists, by heading
+	seen   map[string]map[string]bool // the codes that each call returned in the test
 }
 
 var (
@@ -52,7 +52,7 @@ func readCodes(t *testing.T) *codesPage {
 	}
 	own := weChatsOwn.FindStringSubmatch(text)
 	if own == nil || len(page.advice) < 25 {
-		t.Fatalf("docs/api.md is not written as this test reads it: %d rows", len(page.advice))
+		t.Fatalf("docs/api.md does not have the format that this test expects: %d rows", len(page.advice))
 	}
 	heads := callSection.FindAllStringSubmatchIndex(text, -1)
 	for i, head := range heads {
@@ -72,7 +72,7 @@ func readCodes(t *testing.T) *codesPage {
 			case len(statuses[code[1]]) == 1:
 				listed[statuses[code[1]][0]+" "+code[1]] = true
 			default:
-				t.Errorf("docs/api.md, %s: %s has %d statuses in the table; write the one that is meant behind it", name, code[1], len(statuses[code[1]]))
+				t.Errorf("docs/api.md, %s: %s has %d statuses in the table; add the status in parentheses", name, code[1], len(statuses[code[1]]))
 			}
 		}
 		page.calls[name] = listed
@@ -80,9 +80,9 @@ func readCodes(t *testing.T) *codesPage {
 	return page
 }
 
-// saw holds a response to the page: its code, status and advice, and the headers
-// that the page promises.
-func (p *codesPage) saw(t *testing.T, call string, a answer) {
+// saw compares a response with the page: its code, status and advice, and the documented
+// headers.
+func (p *codesPage) saw(t *testing.T, call string, a response) {
 	t.Helper()
 	key := rowOf(t, a)
 	if p.seen[call] == nil {
@@ -98,13 +98,13 @@ func (p *codesPage) saw(t *testing.T, call string, a answer) {
 		t.Errorf("%s has Retry-After %q", key, a.header.Get("Retry-After"))
 	}
 	if !p.calls[call][key] {
-		t.Errorf("%s responded %s, which its list in docs/api.md does not have", call, key)
+		t.Errorf("%s returned %s, which its list in docs/api.md does not have", call, key)
 	}
 }
 
-// rowOf is the row of the page that an answer belongs to. invalid_request has one
-// row for all its statuses.
-func rowOf(t *testing.T, a answer) string {
+// rowOf returns the row of the page for a response. invalid_request has one row for all its
+// statuses.
+func rowOf(t *testing.T, a response) string {
 	t.Helper()
 	code, status := a.str(t, "code"), a.status
 	if code == "invalid_request" {
@@ -119,15 +119,15 @@ func checkAdvice(t *testing.T, key, detail, advice string) {
 	t.Helper()
 	if strings.Contains(advice, "detail says") {
 		if !strings.HasSuffix(detail, ".") {
-			t.Errorf("%s: the detail %q is to say what to do", key, detail)
+			t.Errorf("%s: the detail %q is not a sentence", key, detail)
 		}
 	} else if advice == "" || !strings.HasSuffix(detail, " "+advice) && detail != advice {
 		t.Errorf("%s: the detail %q does not end with the page's advice %q", key, detail, advice)
 	}
 }
 
-// complete fails the test unless every listed code was seen at its call, and every
-// row somewhere. The code internal is a bug's: no request makes it.
+// complete fails the test unless every listed code was returned by its call, and every row
+// is listed by a call. The code internal means a bug: no request causes it.
 func (p *codesPage) complete(t *testing.T) {
 	t.Helper()
 	rows := maps.Clone(p.advice)
@@ -135,7 +135,7 @@ func (p *codesPage) complete(t *testing.T) {
 	for call, listed := range p.calls {
 		for key := range listed {
 			if !p.seen[call][key] {
-				t.Errorf("docs/api.md lists %s for %s, and nothing here made it respond so", key, call)
+				t.Errorf("docs/api.md lists %s for %s, but no request of this test caused it", key, call)
 			}
 			delete(rows, key)
 		}
@@ -160,7 +160,7 @@ func TestSessionsPageAgrees(t *testing.T) {
 		for i, code := range codes {
 			key := statuses[min(i, len(statuses)-1)] + " " + code[1]
 			if page.advice[key] != advice {
-				t.Errorf("%s: docs/sessions.md says %q, docs/api.md %q", key, advice, page.advice[key])
+				t.Errorf("%s: docs/sessions.md has %q, docs/api.md has %q", key, advice, page.advice[key])
 			}
 			delete(rest, key)
 		}

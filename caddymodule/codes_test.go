@@ -10,13 +10,13 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
-// otherPaths is docs/api.md's heading for what is no call.
+// otherPaths is the heading of docs/api.md for requests that are not calls of the login API.
 const otherPaths = "Every other path"
 
-// prefetches is its heading for WeChat's own requests.
+// prefetches is the heading for requests of WeChat's servers.
 const prefetches = "Prefetches"
 
-// refusal is a request that a call refuses, and the row of docs/api.md that says so.
+// refusal is a request that a call refuses, and the row of docs/api.md with its code.
 type refusal struct {
 	call         string // the page's heading
 	want         string // status and code
@@ -40,16 +40,16 @@ func (f *fixture) refused(t *testing.T, page *codesPage, cases []refusal) {
 			}
 			page.saw(t, tc.call, a)
 			if tc.call != otherPaths && tc.call != prefetches && a.status != http.StatusMethodNotAllowed {
-				path := strings.Replace(tc.path, "/one/pub", pub, 1) // another prefix, the same calls
-				document.checkAnswer(t, tc.method, path, tc.body, a, header...)
+				path := strings.Replace(tc.path, "/one/pub", pub, 1) // the document has one prefix
+				document.checkResponse(t, tc.method, path, tc.body, a, header...)
 			}
 		})
 	}
 }
 
-// TestDocumentedCodes drives every call into every error that docs/api.md lists for
-// it, and holds status, code and advice to the page; what is not listed, or listed
-// and never seen, fails.
+// TestDocumentedCodes causes every error that docs/api.md lists for each call, and compares
+// status, code and advice. Errors that are not listed fail the test, and so do listed errors
+// that do not occur.
 func TestDocumentedCodes(t *testing.T) {
 	page := readCodes(t)
 	f := newCodesFixture(t)
@@ -72,8 +72,8 @@ func TestDocumentedCodes(t *testing.T) {
 	page.complete(t)
 }
 
-// newCodesFixture has two mini programs of WeChat and one of WeCom. Under /one only
-// the first is admitted, and its old clients may bring WeChat's own session key.
+// newCodesFixture starts a gateway with two mini programs on WeChat and one on WeCom. Below
+// /one only the first is admitted, and its old clients may send WeChat's session_key.
 func newCodesFixture(t *testing.T) *fixture {
 	t.Helper()
 	t.Setenv("WXGATE_TEST_OTHER_SECRET", "00000000000000000000000000000002")
@@ -83,9 +83,9 @@ func newCodesFixture(t *testing.T) *fixture {
 		weCom(),
 	}}
 	app := weCom()
-	words := fmt.Sprintf("app %s %s {\nplatform wecom %s\napi {{.API}}%s\n}\nstore bolt", app.ID, app.Secret, app.MiniProgram, app.Platform.Prefix())
+	options := fmt.Sprintf("app %s %s {\nplatform wecom %s\napi {{.API}}%s\n}\nstore bolt", app.ID, app.Secret, app.MiniProgram, app.Platform.Prefix())
 	f := newStoppedFixture(t, config, strings.NewReplacer(
-		"store bolt", words, "prefix /one/pub", "prefix /one/pub\nprefetch /one/boot", "require app", "prefetch /boot\nrequire phone on /pay/*\nrequire unionid on /union\nrequire fresh 1s on /transfer\nrequire risk 3 on /coupon\nrequire app",
+		"store bolt", options, "prefix /one/pub", "prefix /one/pub\nprefetch /one/boot", "require app", "prefetch /boot\nrequire phone on /pay/*\nrequire unionid on /union\nrequire fresh 1s on /transfer\nrequire risk 3 on /coupon\nrequire app",
 		"raw_session_key insecure", "raw_session_key insecure\nrisk marketing",
 	).Replace(rawKeySite))
 	if err := f.sim.Sim.SetRiskRank(wechatsim.User{App: firstApp, Name: "alice"}, 4); err != nil {
@@ -101,10 +101,10 @@ func weCom() wechatsim.App {
 			return app
 		}
 	}
-	panic("the simulator has no WeCom")
+	panic("the simulator has no app on WeCom")
 }
 
-// sealedPhone is what alice's phone encrypts, as members of a body.
+// sealedPhone returns alice's encrypted phone number as members of a body.
 func (f *fixture) sealedPhone(t *testing.T, how wechatsim.Sealing) string {
 	t.Helper()
 	sealed, err := f.sim.Sim.EncryptPhone(wechatsim.User{App: firstApp, Name: "alice"}, wechatsim.PhoneNumber{}, how)
@@ -114,12 +114,12 @@ func (f *fixture) sealedPhone(t *testing.T, how wechatsim.Sealing) string {
 	return fmt.Sprintf(`"encrypted_data":%q,"iv":%q`, sealed.EncryptedData, sealed.IV)
 }
 
-// wrongRequests are of clients that have a mistake, or codes that are no good.
-func (f *fixture) wrongRequests(t *testing.T, login answer, sealed string) []refusal {
+// wrongRequests returns invalid requests, and requests with invalid codes.
+func (f *fixture) wrongRequests(t *testing.T, login response, sealed string) []refusal {
 	t.Helper()
 	used := fmt.Sprintf(`{"code":%q,"appid":%q}`, f.codeOf(firstApp), firstApp)
 	f.do("POST", pub+"/openId", used).want(t, http.StatusOK, "")
-	risky, stranger := wechatsim.User{App: firstApp, Name: "mallory"}, wechatsim.Login{CorpID: "ww9999999999999999"}
+	risky, otherCompany := wechatsim.User{App: firstApp, Name: "mallory"}, wechatsim.Login{CorpID: "ww9999999999999999"}
 	if err := f.sim.Sim.SetHighRisk(risky, true); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func (f *fixture) wrongRequests(t *testing.T, login answer, sealed string) []ref
 	if err != nil {
 		t.Fatal(err)
 	}
-	company, err := f.sim.Sim.MintCode(platformUser(weCom()), stranger)
+	company, err := f.sim.Sim.MintCode(platformUser(weCom()), otherCompany)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,13 +161,13 @@ func (f *fixture) wrongRequests(t *testing.T, login answer, sealed string) []ref
 	}
 }
 
-// wrongTokens sends no token, nonsense, one of an ended session and one of an app
-// that is not admitted, to every call that takes one.
+// wrongTokens returns requests to every call that requires a token: without a token, with an
+// invalid one, one of an ended session and one of an app that is not admitted.
 func (f *fixture) wrongTokens(t *testing.T, sealed string) []refusal {
 	t.Helper()
 	ended, other, twice := f.loginTo(firstApp), f.loginTo(secondApp), f.loginTo(firstApp)
 	f.do("POST", pub+"/logout", "", "Authorization", "Bearer "+ended.str(t, "access_token")).want(t, http.StatusNoContent, "")
-	refresh := func(login answer) string { return fmt.Sprintf(`{"refresh_token":%q}`, login.str(t, "refresh_token")) }
+	refresh := func(login response) string { return fmt.Sprintf(`{"refresh_token":%q}`, login.str(t, "refresh_token")) }
 	old := refresh(twice)
 	f.do("POST", pub+"/refresh", refresh(f.refresh(twice.str(t, "refresh_token")))).want(t, http.StatusOK, "")
 	cases := []refusal{
@@ -191,7 +191,7 @@ func (f *fixture) wrongTokens(t *testing.T, sealed string) []refusal {
 	return cases
 }
 
-// bearerCalls are the calls that take a token, and a path of the site.
+// bearerCalls returns requests to the calls that require a token, and to a path of the site.
 func bearerCalls(sealed string) []refusal {
 	return []refusal{
 		{call: "decode", method: "POST", path: pub + "/decode", body: "{" + sealed + "}"},
@@ -203,8 +203,8 @@ func bearerCalls(sealed string) []refusal {
 	}
 }
 
-// wrongData is data that cannot be decrypted, or says that it is not for us.
-func (f *fixture) wrongData(t *testing.T, login answer) []refusal {
+// wrongData returns requests with data that cannot be decrypted, or whose watermark is wrong.
+func (f *fixture) wrongData(t *testing.T, login response) []refusal {
 	t.Helper()
 	var cases []refusal
 	for want, body := range map[string]string{
@@ -220,8 +220,8 @@ func (f *fixture) wrongData(t *testing.T, login answer) []refusal {
 	return cases
 }
 
-// wrongPrefetches are WeChat's GETs that are refused, and one whose response is too large.
-func (f *fixture) wrongPrefetches(t *testing.T, login answer) []refusal {
+// wrongPrefetches returns prefetches that are refused, and one whose response is too large.
+func (f *fixture) wrongPrefetches(t *testing.T, login response) []refusal {
 	t.Helper()
 	token := f.do("POST", pub+"/prefetch-token", "", "Authorization", "Bearer "+login.str(t, "access_token")).str(t, "prefetch_token")
 	ended := f.loginTo(firstApp)
@@ -230,8 +230,8 @@ func (f *fixture) wrongPrefetches(t *testing.T, login answer) []refusal {
 	f.do("POST", pub+"/logout", "", bearer...).want(t, http.StatusNoContent, "")
 	used := f.codeOf(firstApp)
 	f.do("GET", bootURL("code", used), "").want(t, http.StatusOK, "")
-	f.upstream.answerWith(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 300<<10)) })
-	t.Cleanup(func() { f.upstream.answerWith(nil) })
+	f.upstream.respondWith(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 300<<10)) })
+	t.Cleanup(func() { f.upstream.respondWith(nil) })
 	cases := []refusal{}
 	for want, target := range map[string]string{
 		"400 invalid_request": bootURL("neither", ""), "400 unknown_app": strings.Replace(bootURL("token", token), firstApp, "wxffffffffffffffff", 1),
@@ -243,7 +243,7 @@ func (f *fixture) wrongPrefetches(t *testing.T, login answer) []refusal {
 	return cases
 }
 
-// weChatFails has WeChat fail in every way, at a login and at a phone code.
+// weChatFails makes WeChat fail in every way, for a login and for a phone code.
 func (f *fixture) weChatFails(t *testing.T, page *codesPage, token string) {
 	t.Helper()
 	for want, armed := range map[string]fault.Fault{
@@ -273,7 +273,7 @@ func (f *fixture) weChatFails(t *testing.T, page *codesPage, token string) {
 	}
 }
 
-// limitedUser decrypts more often than the site allows.
+// limitedUser decodes data more often than the site allows.
 func limitedUser(t *testing.T, page *codesPage) {
 	f := newFixture(t, limitedSite("limit decode 1/1h"))
 	token := f.token("alice")
@@ -285,7 +285,7 @@ func limitedUser(t *testing.T, page *codesPage) {
 	})
 }
 
-// exhaustedBudget has exchanged all phone codes of the window.
+// exhaustedBudget exchanges more phone codes than the budget allows.
 func exhaustedBudget(t *testing.T, page *codesPage) {
 	f := newFixture(t, budgeted(1))
 	token := f.token("alice")
@@ -293,7 +293,7 @@ func exhaustedBudget(t *testing.T, page *codesPage) {
 	f.refused(t, page, []refusal{{"decode", "429 budget_exhausted", "POST", pub + "/decode", fmt.Sprintf(`{"code":%q}`, f.phoneCode("alice")), token}})
 }
 
-// replacedSession is one of a user who has logged in again since.
+// replacedSession uses a session that a later login of the user has replaced.
 func replacedSession(t *testing.T, page *codesPage) {
 	f := newFixture(t, withPrefetch(limitedTo("session_limit 1")))
 	login := f.login("alice")
@@ -307,7 +307,7 @@ func replacedSession(t *testing.T, page *codesPage) {
 	f.refused(t, page, cases)
 }
 
-// expiredTokens waits for an access token to expire, which takes two seconds.
+// expiredTokens waits until an access token expires, which takes two seconds.
 func expiredTokens(t *testing.T, page *codesPage) {
 	f := newFixture(t, withPrefetch(shortTokens))
 	token := f.token("alice")
@@ -322,7 +322,7 @@ func expiredTokens(t *testing.T, page *codesPage) {
 	f.refused(t, page, cases)
 }
 
-// storeFails kills the Redis that has the sessions, until no token is admitted.
+// storeFails kills the Redis with the sessions, and waits until no token is admitted.
 func storeFails(t *testing.T, page *codesPage) {
 	redis := startRedis(t)
 	f := newSharedFixture(t, redis, "prefetch /boot\non_stale deny")

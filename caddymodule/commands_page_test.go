@@ -13,13 +13,13 @@ import (
 	"github.com/wxgate/wxgate/caddymodule/command"
 )
 
-// commandRow is a row of a table of docs/commands.md about a command, and pageFlag a flag.
+// commandRow matches a table row of docs/commands.md about a command, and pageFlag a flag.
 var (
 	commandRow = regexp.MustCompile("(?m)^\\| `(wxgate [^`]*)`")
 	pageFlag   = regexp.MustCompile(`--[a-z][a-z-]*`)
 )
 
-// commandsPage is docs/commands.md, section by section.
+// commandsPage returns docs/commands.md, split into its head and its sections.
 func commandsPage(t *testing.T) (head string, sections []string) {
 	t.Helper()
 	text, err := os.ReadFile("../docs/commands.md")
@@ -30,7 +30,8 @@ func commandsPage(t *testing.T) (head string, sections []string) {
 	return sections[0], sections[1:]
 }
 
-// leafCommands are wxgate's commands that do something, by what is typed for them.
+// leafCommands returns wxgate's commands without subcommands, by their names, such as
+// "wxgate keys list".
 func leafCommands() map[string]*cobra.Command {
 	leaves := map[string]*cobra.Command{}
 	var walk func(name string, cmd *cobra.Command)
@@ -50,7 +51,7 @@ func leafCommands() map[string]*cobra.Command {
 	return leaves
 }
 
-// flagsOf are the flags of a command that users see, those of its group included.
+// flagsOf returns the visible flags of a command, including those of its group.
 func flagsOf(cmd *cobra.Command) []string {
 	var names []string
 	add := func(f *pflag.Flag) {
@@ -63,7 +64,7 @@ func flagsOf(cmd *cobra.Command) []string {
 	return names
 }
 
-// TestCommandsPage: docs/commands.md has every command with every flag, and no other ones.
+// TestCommandsPage: docs/commands.md has exactly the existing commands with their flags.
 func TestCommandsPage(t *testing.T) {
 	leaves := leafCommands()
 	head, sections := commandsPage(t)
@@ -73,14 +74,14 @@ func TestCommandsPage(t *testing.T) {
 			name, rest := splitCommand(leaves, row[1])
 			cmd := leaves[name]
 			if cmd == nil {
-				t.Errorf("docs/commands.md has %q, which is no command", row[1])
+				t.Errorf("docs/commands.md has %q, which is not a command", row[1])
 				continue
 			}
 			documented[name] = true
 			flags := flagsOf(cmd)
 			for _, flag := range pageFlag.FindAllString(rest, -1) {
 				if !slices.Contains(flags, flag) {
-					t.Errorf("docs/commands.md has %s of %s, which is no flag", flag, name)
+					t.Errorf("docs/commands.md has %s for %s, which is not a flag", flag, name)
 				}
 			}
 			for _, flag := range flags {
@@ -92,12 +93,12 @@ func TestCommandsPage(t *testing.T) {
 	}
 	for name := range leaves {
 		if !documented[name] {
-			t.Errorf("docs/commands.md has no row of %s", name)
+			t.Errorf("docs/commands.md has no row for %s", name)
 		}
 	}
 }
 
-// splitCommand returns the command that a row begins with, and what follows it.
+// splitCommand returns the command at the beginning of a row, and the rest of the row.
 func splitCommand(leaves map[string]*cobra.Command, row string) (name, rest string) {
 	words := strings.Fields(row)
 	for n := len(words); n > 0; n-- {

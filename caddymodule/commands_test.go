@@ -13,8 +13,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// TestUserLogoutReports is finding A5: the command says how many sessions ended,
-// and an app that is not configured, or an openid of which nothing is stored, is an error.
+// TestUserLogoutReports: the command prints how many sessions ended. An app that is not
+// configured is an error, and so is an openid about which nothing is stored (finding A5).
 func TestUserLogoutReports(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.load()
@@ -23,25 +23,25 @@ func TestUserLogoutReports(t *testing.T) {
 	name := []string{"user", "logout", "--app", wechatsim.DefaultApp.ID, "--openid"}
 	for _, want := range []string{"2 sessions ended", "no session of this user"} {
 		if out := f.operate(append(name, alice)...); !strings.Contains(out, want) {
-			t.Errorf("the command said %q, want %q", out, want)
+			t.Errorf("the command printed %q, want %q", out, want)
 		}
 	}
 	f.login("alice")
 	if out := f.operate(append(name, alice)...); out != "1 session ended\n" {
-		t.Errorf("the command said %q", out)
+		t.Errorf("the command printed %q", out)
 	}
-	f.refusedTo(append(name, "nobody", "--address", "unix/"+f.socket()), "nothing is stored about this user: check the openid", "404")
+	f.refusedTo(append(name, "unknown-openid", "--address", "unix/"+f.socket()), "nothing is stored about this user: check the openid", "404")
 	for _, args := range [][]string{{"user", "logout"}, {"session-key", "check"}, {"session-key", "reset"}} {
 		unknown := append(args, "--app", "wx7777777777777777", "--openid", alice, "--address", "unix/"+f.socket())
 		f.refusedTo(unknown, "app is not configured: wx7777777777777777", "404")
 	}
 }
 
-// TestUnknownSubcommands is finding A6: a misspelled subcommand, or none, is an
-// error that says what was meant.
+// TestUnknownSubcommands: the error for a misspelled or missing subcommand suggests one
+// (finding A6).
 func TestUnknownSubcommands(t *testing.T) {
-	f := newOperatedFixture(t) // not started: none of these may ask it
-	for words, want := range map[string]string{
+	f := newOperatedFixture(t) // not started: none of these commands may call the gateway
+	for args, want := range map[string]string{
 		"keys lst":            `keys: unknown subcommand "lst"; did you mean "list"?`,
 		"keys retier ID":      `did you mean "retire"?`,
 		"keys":                "missing subcommand; expected one of: ",
@@ -67,39 +67,39 @@ func TestUnknownSubcommands(t *testing.T) {
 		"store compact a b":   "accepts at most 1 arg(s)",
 		"session-key reset x": "unknown command",
 	} {
-		f.refusedTo(strings.Fields(words), want)
+		f.refusedTo(strings.Fields(args), want)
 	}
 }
 
-// TestAdminErrors is finding A11: only where nothing answered does an error ask
-// whether wxgate runs.
+// TestAdminErrors: the advice to check that wxgate is running is only in the error for a call
+// without a response (finding A11).
 func TestAdminErrors(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.load()
 	const hint = "check that wxgate is running"
-	for _, words := range [][]string{
+	for _, args := range [][]string{
 		{"keys", "retire", "nosuch"}, {"user", "logout", "--app", "wx7777777777777777", "--openid", "o1"},
 	} {
-		_, err := f.command(append(words, "--address", "unix/"+f.socket())...)
+		_, err := f.command(append(args, "--address", "unix/"+f.socket())...)
 		if err == nil || strings.Contains(err.Error(), hint) || strings.ContainsAny(err.Error(), "{}\n") {
-			t.Errorf("wxgate %v: %v", words, err)
+			t.Errorf("wxgate %v: %v", args, err)
 		}
 	}
 	f.refusedTo([]string{"keys", "list", "--address", "unix/" + f.socket() + ".not"}, hint, f.socket()+".not")
 	f.refusedTo([]string{"keys", "list", "--config", f.dir + "/none"}, "no such file")
 }
 
-// TestKeysReport is finding A20: a rotation says which key signs and from when,
-// also when it changed nothing, and a retired key stays listed.
+// TestKeysReport: a rotation prints which key signs and from when, even if it changed nothing,
+// and a retired key remains in the list (finding A20).
 func TestKeysReport(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.load()
 	old := f.token("alice")
-	want := func(out string, words ...string) {
+	want := func(out string, texts ...string) {
 		t.Helper()
-		for _, w := range words {
-			if !strings.Contains(strings.Split(out, "\n")[0], w) {
-				t.Errorf("the command said\n%swant %q in its first line", out, w)
+		for _, text := range texts {
+			if !strings.Contains(strings.Split(out, "\n")[0], text) {
+				t.Errorf("the command printed\n%swant %q in its first line", out, text)
 			}
 		}
 	}
@@ -125,7 +125,7 @@ func TestKeysReport(t *testing.T) {
 	}
 }
 
-// newCommand returns a command of wxgate's by its name.
+// newCommand returns the command of wxgate with this name.
 func newCommand(t testing.TB, name string) *cobra.Command {
 	t.Helper()
 	for _, c := range command.Commands() {
@@ -139,8 +139,8 @@ func newCommand(t testing.TB, name string) *cobra.Command {
 	return nil
 }
 
-// TestOneCommandForCaddy: importing wxgate into another Caddy adds one command, which has
-// all of wxgate's below it.
+// TestOneCommandForCaddy: importing wxgate into another Caddy adds one command, which has all
+// commands of wxgate as subcommands.
 func TestOneCommandForCaddy(t *testing.T) {
 	t.Parallel()
 	var ours []string
@@ -165,7 +165,7 @@ func TestOneCommandForCaddy(t *testing.T) {
 	}
 }
 
-// caddysCommands are those of Caddy and its standard modules.
+// caddysCommands are the commands of Caddy and its standard modules.
 var caddysCommands = []string{
 	"adapt", "add-package", "build-info", "completion", "environ", "file-server", "fmt", "hash-password", "help", "list-modules", "manpage",
 	"reload", "remove-package", "respond", "reverse-proxy", "run", "start", "stop", "storage", "trust", "untrust", "upgrade", "validate", "version",

@@ -9,8 +9,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// componentSite has its users logged in by a third-party platform, whose token
-// service is played by the simulator's other side.
+// componentSite logs users in through a third-party platform, whose token service is on the
+// management address of the simulator.
 var componentSite = siteWith{apps: `app wx0000000000000001 {
 			component wx00000000000000c1 {env.WXGATE_TEST_SERVICE}
 			api {{.API}}
@@ -29,14 +29,14 @@ func TestComponent(t *testing.T) {
 	}
 	f.sim.Sim.ExpireTokens()
 	token := f.token("alice")
-	if got := f.sim.Sim.Count(path); got != 4 { // two, one that found the token expired, one again
+	if got := f.sim.Sim.Count(path); got != 4 { // two logins, one with an expired token, one retry
 		t.Errorf("WeChat was asked %d times, want 4", got)
 	}
 	used := f.code("alice")
 	for _, want := range []int{http.StatusOK, http.StatusUnauthorized} {
 		f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, used)).want(t, want, "")
 	}
-	// Data that the phone encrypted needs no token; a phone code does.
+	// Encrypted data needs no access token of the app; a phone code does.
 	sealed, err := f.sim.Sim.EncryptPhone(wechatsim.User{Name: "alice"}, wechatsim.PhoneNumber{}, wechatsim.Sealing{})
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +44,7 @@ func TestComponent(t *testing.T) {
 	f.do("POST", pub+"/decode", fmt.Sprintf(`{"encrypted_data":%q,"iv":%q}`, sealed.EncryptedData, sealed.IV), "Authorization", "Bearer "+token).want(t, http.StatusOK, "")
 	f.do("POST", pub+"/decode", `{"code":"x"}`, "Authorization", "Bearer "+token).want(t, http.StatusInternalServerError, "app_misconfigured")
 	if got := f.sim.Sim.Count(); got != f.sim.Sim.Count(path) {
-		t.Errorf("WeChat was asked for more than logins: %d", got)
+		t.Errorf("WeChat received other calls than logins: %d calls in all", got)
 	}
 }
 

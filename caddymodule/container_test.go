@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// newContainer is a server with the login call of TCMPP, as Tencent Cloud's page has it.
+// newContainer starts a server with the login call of TCMPP, as Tencent Cloud documents it.
 // https://www.tencentcloud.com/document/product/1219/67646
 func newContainer(t *testing.T) *httptest.Server {
 	t.Helper()
@@ -25,8 +25,9 @@ func newContainer(t *testing.T) *httptest.Server {
 	return server
 }
 
-// TestContainer: an api with a path serves a container with WeChat's login: its appids and
-// secrets have other formats, its errors the same numbers. Without a path they are refused.
+// TestContainer: an api with a path is a container with WeChat's login. Its appids and secrets
+// may have other formats, and its errcodes are WeChat's. Without a path, these formats are
+// refused.
 func TestContainer(t *testing.T) {
 	container := newContainer(t)
 	app := "app mp0000000000000a made-up-secret-of-a-container {\n\t\t\tapi " + container.URL + "/openserver\n\t\t}"
@@ -37,7 +38,7 @@ func TestContainer(t *testing.T) {
 	f.do("GET", "/orders", "", "Authorization", "Bearer "+login.str(t, "access_token")).want(t, http.StatusOK, "")
 	got := f.upstream.last(t).Header
 	if got.Get("X-WX-OPENID") != "tcmpp-user" || got.Get("X-WX-UNIONID") != "tcmpp-union" || got.Get("X-WX-APPID") != "mp0000000000000a" {
-		t.Errorf("the upstream gets %v", got)
+		t.Errorf("the upstream got %v", got)
 	}
 	for _, api := range []string{container.URL, container.URL + "/", "https://api.weixin.qq.com/openserver"} {
 		f.config = strings.Replace(siteWith{apps: app}.String(), container.URL+"/openserver", api, 1)

@@ -13,11 +13,11 @@ import (
 	"github.com/getkin/kin-openapi/routers/gorillamux"
 )
 
-// contract is an OpenAPI document to which responses are compared.
+// contract is an OpenAPI document with which requests and responses are compared.
 type contract struct {
 	doc    *openapi3.T
 	router routers.Router
-	called map[string]bool // "GET /path", and with " 200" what was responded
+	called map[string]bool // the calls that were made, such as "GET /path"
 }
 
 func newContract(t *testing.T, text []byte) *contract {
@@ -39,8 +39,8 @@ func newContract(t *testing.T, text []byte) *contract {
 	return &contract{doc, router, map[string]bool{}}
 }
 
-// check compares a response with the document; a request that succeeded, too.
-func (c *contract) check(t *testing.T, method, path, body string, sent http.Header, status int, header http.Header, response []byte) {
+// check compares a response with the document, and also the request if it succeeded.
+func (c *contract) check(t *testing.T, method, path, body string, sent http.Header, status int, header http.Header, text []byte) {
 	t.Helper()
 	r, err := http.NewRequest(method, path, strings.NewReader(body))
 	if err != nil {
@@ -56,17 +56,17 @@ func (c *contract) check(t *testing.T, method, path, body string, sent http.Head
 	request := &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route, Options: options}
 	if status < http.StatusBadRequest {
 		if err := openapi3filter.ValidateRequest(context.Background(), request); err != nil {
-			t.Errorf("%s %s was accepted and is not as documented: %v", method, path, err)
+			t.Errorf("%s %s was accepted, but differs from the document: %v", method, path, err)
 		}
 	}
-	answer := (&openapi3filter.ResponseValidationInput{RequestValidationInput: request, Status: status, Header: header, Options: options}).SetBodyBytes(response)
-	if err := openapi3filter.ValidateResponse(context.Background(), answer); err != nil {
-		t.Errorf("%s %s responded %d %s, which is not as documented: %v", method, path, status, response, err)
+	input := (&openapi3filter.ResponseValidationInput{RequestValidationInput: request, Status: status, Header: header, Options: options}).SetBodyBytes(text)
+	if err := openapi3filter.ValidateResponse(context.Background(), input); err != nil {
+		t.Errorf("%s %s returned %d %s, which differs from the document: %v", method, path, status, text, err)
 	}
 	c.called[method+" "+route.Path] = true
 }
 
-// operations are all documented calls, as "GET /path".
+// operations returns all documented calls, as "GET /path".
 func (c *contract) operations() []string {
 	var all []string
 	for path, item := range c.doc.Paths.Map() {
@@ -78,7 +78,7 @@ func (c *contract) operations() []string {
 	return all
 }
 
-// complete fails for documented calls that were not made.
+// complete fails the test for documented calls that were not made.
 func (c *contract) complete(t *testing.T) {
 	t.Helper()
 	for _, name := range c.operations() {
@@ -88,7 +88,7 @@ func (c *contract) complete(t *testing.T) {
 	}
 }
 
-// TestContractFails: what a contract does not have, it refuses.
+// TestContractFails checks that a contract reports every difference from its document.
 func TestContractFails(t *testing.T) {
 	const text = `{"openapi":"3.1.0","info":{"title":"t","version":"1"},"paths":{"/a":{"get":{"responses":{"200":{"description":"d","content":{
 		"application/json":{"schema":{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"],"additionalProperties":false}}}}}}}}}`

@@ -35,8 +35,8 @@ func readFile(t *testing.T, name string) string {
 	return string(text)
 }
 
-// TestRules runs the alerts with promtool, and checks that each has a case that fires and
-// one that does not.
+// TestRules tests the alerts with promtool, and checks that each has a case in which it fires
+// and one in which it does not.
 func TestRules(t *testing.T) {
 	for _, args := range [][]string{{"check", "rules", "rules.yml"}, {"check", "config", "prometheus.yml"}, {"test", "rules", "rules_test.yml"}} {
 		command := exec.CommandContext(t.Context(), "promtool", args...)
@@ -50,7 +50,7 @@ func TestRules(t *testing.T) {
 	for _, alert := range alerts {
 		for _, end := range []string{"\n        exp_alerts:\n          - exp_labels:", "\n        exp_alerts: []\n"} {
 			if !strings.Contains(cases, "\n        alertname: "+alert[1]+end) {
-				t.Errorf("rules_test.yml has no case of %s that ends with %q", alert[1], end)
+				t.Errorf("rules_test.yml has no case of %s with %q", alert[1], end)
 			}
 		}
 	}
@@ -59,8 +59,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// queries returns the queries of the dashboard and of the alerts. Of an alert, that is what
-// it compares: while nothing is wrong, the comparison itself returns nothing.
+// queries returns the queries of the dashboard and of the alerts. For an alert, it returns the
+// left side of the comparison: while nothing is wrong, the comparison itself returns nothing.
 func queries(t *testing.T) (found []string) {
 	t.Helper()
 	var board struct {
@@ -88,8 +88,8 @@ func queries(t *testing.T) (found []string) {
 	if fromBoard < 20 || len(found)-fromBoard != strings.Count(rules, "- alert: ") {
 		t.Fatalf("%d queries of the dashboard, %d of the alerts", fromBoard, len(found)-fromBoard)
 	}
-	// In a test nothing is wrong: whatever counts failures has no series then. Any outcome
-	// shows that the labels exist.
+	// In a test nothing fails, so counters of failures have no series. Accept any outcome, to
+	// check that the labels exist.
 	failures := regexp.MustCompile(`outcome(!=|=~?)"(ok|app_misconfigured|wechat_\.\*\|store_unavailable|refresh_reused|failed)"`)
 	for i, query := range found {
 		found[i] = failures.ReplaceAllString(query, `outcome!="none"`)
@@ -167,7 +167,7 @@ func (p *prometheus) has(query string) bool {
 	return len(response.Data.Result) > 0
 }
 
-// scrapedSites are a site for users, and one for Prometheus and for services.
+// scrapedSites has a site for users, and one for Prometheus and for services.
 const scrapedSites = `http://{{.Addr}} {
 	wxgate {
 		limit phone 1/1h
@@ -187,7 +187,7 @@ http://{{.Plain}} {
 }
 `
 
-// useEverything makes each metric count something.
+// useEverything makes requests that change each metric.
 func (f *fixture) useEverything() {
 	f.t.Helper()
 	login := f.login("alice")
@@ -223,8 +223,8 @@ func (f *fixture) useEverything() {
 }
 
 // TestDashboard runs each query of the dashboard and of the alerts in a Prometheus that
-// scrapes a gateway under load, with store bolt and then with store redis. It also finds
-// every documented series among what was scraped.
+// scrapes a gateway under load, with store bolt and then with store redis. It also checks that
+// every documented metric was scraped.
 func TestDashboard(t *testing.T) {
 	setPushEnv(t)
 	service, _ := replier(t)
@@ -235,10 +235,10 @@ func TestDashboard(t *testing.T) {
 	f.secure()
 	f.load()
 	p := startPrometheus(t, f.plain)
-	unanswered, scraped := queries(t), ""
+	empty, scraped := queries(t), ""
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("nothing is returned by\n%s", strings.Join(unanswered, "\n"))
+			t.Logf("queries without a result:\n%s", strings.Join(empty, "\n"))
 		}
 	})
 	redis := startRedis(t)
@@ -247,8 +247,8 @@ func TestDashboard(t *testing.T) {
 		f.load()
 		eventually(t, "the queries return something with store "+store, func() bool {
 			f.useEverything()
-			unanswered = slices.DeleteFunc(unanswered, p.has)
-			return len(unanswered) == 0 || strings.HasPrefix(store, "bolt") && !slices.ContainsFunc(unanswered, func(query string) bool { return !strings.Contains(query, "_stale_") })
+			empty = slices.DeleteFunc(empty, p.has)
+			return len(empty) == 0 || strings.HasPrefix(store, "bolt") && !slices.ContainsFunc(empty, func(query string) bool { return !strings.Contains(query, "_stale_") })
 		})
 		_, body := (&prometheus{t, "http://" + f.plain}).get("/metrics")
 		scraped += string(body)

@@ -40,7 +40,7 @@ func unhealthy(found []doctor.Finding) []doctor.Finding {
 	return bad
 }
 
-// TestDoctor has each check fail for its own reason, and no other check.
+// TestDoctor makes each check fail, and expects no other check to fail.
 func TestDoctor(t *testing.T) {
 	for name, test := range map[string]struct {
 		config  siteWith
@@ -54,7 +54,7 @@ func TestDoctor(t *testing.T) {
 			check:  doctor.CheckConfiguration, text: "prefix",
 		},
 		"API": {
-			prepare: func(f *fixture) { _ = f.sim.Close() }, // its test closes it again
+			prepare: func(f *fixture) { _ = f.sim.Close() }, // the fixture closes it again
 			check:   doctor.CheckAPI, text: "connection refused",
 		},
 		"AppSecret": {
@@ -134,7 +134,7 @@ func TestDoctor(t *testing.T) {
 	}
 }
 
-// follows reports whether a finding fails whenever another check does.
+// follows reports whether the check of a finding also fails whenever another check fails.
 func follows(f doctor.Finding, check string) bool {
 	switch check {
 	case doctor.CheckAPI:
@@ -202,11 +202,12 @@ func publicPort(t *testing.T, config string) string {
 	return strings.ReplaceAll(config, "{{.Public}}", port)
 }
 
-// TestDoctorRedis has a server that evicts and keeps nothing, one that does neither, and none.
+// TestDoctorRedis checks a durable server, one that keeps nothing on disk, one that evicts keys,
+// and servers that are down.
 func TestDoctorRedis(t *testing.T) {
 	for name, test := range map[string]struct {
 		args []string
-		text string // of what fails; empty if nothing does
+		text string // of the failed finding; empty if all checks pass
 	}{
 		"durable":       {[]string{"--appendonly", "yes"}, ""},
 		"keeps nothing": {nil, "keeps nothing on disk"},
@@ -246,7 +247,7 @@ func TestDoctorPrints(t *testing.T) {
 	}
 }
 
-// versionsOf returns the finding of the versions.
+// versionsOf returns the finding of the check of versions.
 func (f *fixture) versionsOf() doctor.Finding {
 	f.t.Helper()
 	found, err := f.examine()
@@ -255,12 +256,12 @@ func (f *fixture) versionsOf() doctor.Finding {
 			return v
 		}
 	}
-	f.t.Fatalf("no finding of the versions: %v %v", found, err)
+	f.t.Fatalf("no finding about versions: %v %v", found, err)
 	return doctor.Finding{}
 }
 
-// TestDoctorVersions compares this binary with gateways at a socket and at a port: the one that
-// runs, one of another version, and none.
+// TestDoctorVersions compares this binary with gateways at a socket and at a port: with the
+// running gateway, with one of another version, and with none.
 func TestDoctorVersions(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.load()

@@ -19,15 +19,16 @@ func init() {
 	caddy.RegisterModule(eventHandler{})
 }
 
-// eventHandler is a handler of events that keeps them, and behaves badly.
+// eventHandler is an event handler that records the events and aborts them. It may also block or
+// panic.
 type eventHandler struct{}
 
-// kept has the events of the test that runs, and how its handler behaves.
+// kept has the recorded events of the running test, and how its handler behaves.
 var kept struct {
 	sync.Mutex
 	events  []caddy.Event
 	panics  bool
-	blocked chan struct{} // nil, or handlers wait for it
+	blocked chan struct{} // handlers wait until it is closed, unless it is nil
 }
 
 // CaddyModule returns the module's ID and constructor.
@@ -38,7 +39,7 @@ func (eventHandler) CaddyModule() caddy.ModuleInfo {
 // UnmarshalCaddyfile implements caddyfile.Unmarshaler.
 func (*eventHandler) UnmarshalCaddyfile(*caddyfile.Dispenser) error { return nil }
 
-// Handle keeps an event and aborts it.
+// Handle records an event and aborts it.
 func (*eventHandler) Handle(_ context.Context, e caddy.Event) error {
 	kept.Lock()
 	kept.events = append(kept.events, e)
@@ -80,8 +81,8 @@ func keptEvents() map[string][]map[string]any {
 	return byName
 }
 
-// TestCaddyEvents has a handler for each event, which aborts it. All acts succeed, and each
-// event arrives with its data.
+// TestCaddyEvents: although a handler aborts every event, all requests succeed, and the handler
+// gets each event with its data.
 func TestCaddyEvents(t *testing.T) {
 	f := newEventFixture(t)
 	first, _ := f.auditLines()[0]["key"].(string)
@@ -93,7 +94,7 @@ func TestCaddyEvents(t *testing.T) {
 	r.revocations()
 	r.keys(first)
 	want := map[string]int{}
-	for _, line := range r.want { // the acts of this run, which TestAudit compares
+	for _, line := range r.want { // the audit lines of this run, which TestAudit compares
 		action, rest, _ := strings.Cut(line, " ")
 		outcome, _, _ := strings.Cut(rest, " ")
 		if name := (audit.Event{Action: audit.Action(action), Outcome: outcome}).Name(); name != "" {
@@ -102,7 +103,7 @@ func TestCaddyEvents(t *testing.T) {
 	}
 	for _, name := range audit.EventNames() {
 		if want[name] == 0 {
-			t.Errorf("no act causes %s", name)
+			t.Errorf("no request causes %s", name)
 		}
 		eventually(t, name+" arrived", func() bool { return len(keptEvents()[name]) == want[name] })
 	}
@@ -124,8 +125,7 @@ func TestCaddyEvents(t *testing.T) {
 	}
 }
 
-// TestBadEventHandlers: a handler that panics or never returns stops neither logins nor the
-// process.
+// TestBadEventHandlers: a handler that blocks or panics stops neither logins nor the process.
 func TestBadEventHandlers(t *testing.T) {
 	f := newEventFixture(t)
 	blocked := make(chan struct{})
@@ -135,10 +135,10 @@ func TestBadEventHandlers(t *testing.T) {
 	for range 3 {
 		f.login("alice")
 	}
-	eventually(t, "the handler waits with the first event", func() bool { return len(keptEvents()[audit.EventLogin]) == 1 })
+	eventually(t, "the handler blocks on the first event", func() bool { return len(keptEvents()[audit.EventLogin]) == 1 })
 	f.do("POST", pub+"/openId", `{"code":"made-up-code"}`).want(t, http.StatusUnauthorized, "invalid_code")
 	close(blocked)
-	eventually(t, "the others follow", func() bool {
+	eventually(t, "the other events arrive", func() bool {
 		return len(keptEvents()[audit.EventLogin]) == 3 && len(keptEvents()[audit.EventLoginFailed]) == 1
 	})
 }

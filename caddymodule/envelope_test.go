@@ -9,8 +9,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// result returns what a response of docs/migration.md's envelope has in result.
-func result(t *testing.T, a answer, errno any) answer {
+// result returns the member result of a response in the envelope of docs/migration.md.
+func result(t *testing.T, a response, errno any) response {
 	t.Helper()
 	var e struct {
 		Errno  any
@@ -23,11 +23,11 @@ func result(t *testing.T, a answer, errno any) answer {
 	if a.status != http.StatusOK || e.Errno != errno || e.Errmsg == "" || a.header.Get("Cache-Control") != "no-store" {
 		t.Fatalf("want 200 with errno %v: %d %v %s", errno, a.status, a.header, a.body)
 	}
-	return answer{a.status, a.header, string(e.Result)}
+	return response{a.status, a.header, string(e.Result)}
 }
 
-// TestDocumentedEnvelope runs the Caddyfile of docs/migration.md: an old client, which
-// reads no status, logs in, is refused, decodes and logs out.
+// TestDocumentedEnvelope uses the Caddyfile of docs/migration.md: an old client that ignores
+// the HTTP status logs in, is refused, decodes data and logs out.
 func TestDocumentedEnvelope(t *testing.T) {
 	f := newFixture(t, guideCaddyfile(t, "migration.md", "## Clients that expect an envelope"))
 	const ok = 200.0
@@ -48,7 +48,7 @@ func TestDocumentedEnvelope(t *testing.T) {
 		t.Errorf("the logout returned %s", out.body)
 	}
 	result(t, f.do("GET", pub+"/session", "", bearer...), "session_revoked")
-	// The guard is as always: the service's clients read the status.
+	// Responses of guarded paths are not wrapped.
 	f.do("GET", "/orders", "", bearer...).want(t, http.StatusUnauthorized, "session_revoked")
 	if live := f.do("GET", pub+"/live", ""); live.body != `{"status":"live"}` {
 		t.Errorf("live: %s", live.body)

@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// output is what a process prints, while it prints.
+// output collects the output of a running process.
 type output struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -42,10 +42,10 @@ func startProgram(t *testing.T, command, env []string) *output {
 		t.Skipf("needs %s: %v", command[0], err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	said := new(output)
+	out := new(output)
 	program := exec.CommandContext(ctx, command[0], command[1:]...)
 	program.Env = append(os.Environ(), env...)
-	program.Stdout, program.Stderr = said, said
+	program.Stdout, program.Stderr = out, out
 	if err := program.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -53,13 +53,13 @@ func startProgram(t *testing.T, command, env []string) *output {
 		cancel()
 		_ = program.Wait() // it was killed
 		if t.Failed() {
-			t.Logf("%s said: %s", command[0], said)
+			t.Logf("%s printed: %s", command[0], out)
 		}
 	})
-	return said
+	return out
 }
 
-// recorder forwards to a receiver what it gets, and keeps it.
+// recorder records events and forwards them to a receiver.
 type recorder struct {
 	mu  sync.Mutex
 	raw []string
@@ -81,7 +81,7 @@ func newRecorder(t *testing.T, target string) (r *recorder, url string) {
 	return r, server.URL + "/events"
 }
 
-// postEvent sends a token to a receiver with the bearer that it expects.
+// postEvent sends a token to a receiver with the bearer token that it expects.
 func postEvent(t *testing.T, url, token string) (status int, body string) {
 	t.Helper()
 	return postEventAs(t, "Bearer "+eventsBearer, url, token)
@@ -106,14 +106,14 @@ func postEventAs(t *testing.T, authorization, url, token string) (status int, bo
 	return response.StatusCode, string(text)
 }
 
-// TestEventReceivers runs the receivers of docs/events.md behind the page's configuration.
-// They accept each event once, and refuse everything that is not one for them.
+// TestEventReceivers runs the receivers of docs/events.md with the configuration on that page.
+// They process each event once, and refuse everything that is not an event for them.
 func TestEventReceivers(t *testing.T) {
 	eachReceiver(t, "events.md", testEventReceiver)
 }
 
 // eachReceiver builds the receivers of a page, in Go and for Node, and tests each with every
-// algorithm of tokens.
+// public-key algorithm of tokens.
 func eachReceiver(t *testing.T, page string, test func(t *testing.T, alg string, command []string)) {
 	t.Helper()
 	dir := t.TempDir()
@@ -125,8 +125,8 @@ func eachReceiver(t *testing.T, page string, test func(t *testing.T, alg string,
 		return file
 	}
 	binary := filepath.Join(dir, "receiver")
-	if said, err := exec.Command("go", "build", "-o", binary, write("### Go", "go", "main.go")).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, said)
+	if out, err := exec.Command("go", "build", "-o", binary, write("### Go", "go", "main.go")).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
 	}
 	for name, command := range map[string][]string{"Go": {binary}, "Node": {"node", write("### Node", "js", "receiver.js")}} {
 		for _, alg := range []string{"EdDSA", "ES256", "RS256"} {
@@ -138,7 +138,7 @@ func eachReceiver(t *testing.T, page string, test func(t *testing.T, alg string,
 // startReceiver starts a receiver and waits until it listens.
 func startReceiver(t *testing.T, command []string, listen string, env ...string) *output {
 	t.Helper()
-	said := startProgram(t, command, append(slices.Clip(env), "LISTEN="+listen))
+	out := startProgram(t, command, append(slices.Clip(env), "LISTEN="+listen))
 	eventually(t, "the receiver listens", func() bool {
 		conn, err := net.Dial("tcp", listen)
 		if err == nil {
@@ -146,7 +146,7 @@ func startReceiver(t *testing.T, command []string, listen string, env ...string)
 		}
 		return err == nil
 	})
-	return said
+	return out
 }
 
 func testEventReceiver(t *testing.T, alg string, command []string) {
@@ -159,22 +159,22 @@ func testEventReceiver(t *testing.T, alg string, command []string) {
 	f.config = strings.Replace(config, "admin off", "admin unix/{{.Dir}}/admin.sock", 1)
 	f.load()
 	const issuer = "https://api.example.com"
-	said := startReceiver(t, command, listen, "ISSUER="+issuer, "AUDIENCE="+url, "JWKS="+f.url+"/.well-known/jwks.json", "BEARER="+eventsBearer)
+	out := startReceiver(t, command, listen, "ISSUER="+issuer, "AUDIENCE="+url, "JWKS="+f.url+"/.well-known/jwks.json", "BEARER="+eventsBearer)
 	login := f.login("alice")
 	line := "ended: user " + login.str(t, "openId") + ", session \""
 	f.logout(login)
-	eventually(t, "the receiver prints the end of the session", func() bool { return strings.Contains(said.String(), line) })
+	eventually(t, "the receiver prints the end of the session", func() bool { return strings.Contains(out.String(), line) })
 	all := f.login("alice")
 	f.do("POST", pub+"/logout", `{"all":true}`, "Authorization", "Bearer "+all.str(t, "access_token")).want(t, http.StatusNoContent, "")
-	eventually(t, "the receiver prints the end of all sessions", func() bool { return strings.Contains(said.String(), line+`"`) })
+	eventually(t, "the receiver prints the end of all sessions", func() bool { return strings.Contains(out.String(), line+`"`) })
 
 	f.operate("user", "erase", "--app", "wx0000000000000001", "--openid", login.str(t, "openId"))
-	eventually(t, "the receiver prints the erasure", func() bool { return strings.Contains(said.String(), "erased: user "+login.str(t, "openId")) })
+	eventually(t, "the receiver prints the erasure", func() bool { return strings.Contains(out.String(), "erased: user "+login.str(t, "openId")) })
 
 	r.mu.Lock()
 	event := r.raw[0]
 	r.mu.Unlock()
-	before := strings.Count(said.String(), line)
+	before := strings.Count(out.String(), line)
 	if status, body := postEvent(t, "http://"+listen+"/events", event); status != http.StatusAccepted {
 		t.Errorf("a duplicate: %d %s", status, body)
 	}
@@ -201,8 +201,8 @@ func testEventReceiver(t *testing.T, alg string, command []string) {
 			t.Errorf("Authorization %q: %d %s", authorization, status, body)
 		}
 	}
-	if n := strings.Count(said.String(), line); n != before {
-		t.Errorf("a duplicate or a forged event was processed: %s", said)
+	if n := strings.Count(out.String(), line); n != before {
+		t.Errorf("a duplicate or a forged event was processed: %s", out)
 	}
 	for what, env := range map[string]string{"invalid_audience": "AUDIENCE=https://elsewhere.example.com", "invalid_issuer": "ISSUER=https://elsewhere.example.com"} {
 		other := freeAddr(t)

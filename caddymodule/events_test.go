@@ -121,7 +121,7 @@ func newEventsFixture(t *testing.T, r *receiver, store string) *fixture {
 	return f
 }
 
-func (f *fixture) logout(login answer) {
+func (f *fixture) logout(login response) {
 	f.t.Helper()
 	f.do("POST", pub+"/logout", "", "Authorization", "Bearer "+login.str(f.t, "access_token")).want(f.t, http.StatusNoContent, "")
 }
@@ -136,7 +136,7 @@ func TestEvents(t *testing.T) {
 			login := f.login("alice")
 			f.refresh(login.str(t, "refresh_token")).want(t, http.StatusOK, "")
 			n := 0
-			want := func(reason string, of answer, session bool) {
+			want := func(reason string, of response, session bool) {
 				t.Helper()
 				n++
 				e := r.await(n)[n-1]

@@ -67,7 +67,7 @@ func TestPhoneCode(t *testing.T) {
 	f := newFixture(t, site)
 	token := f.token("alice")
 	const path = "/wxa/business/getuserphonenumber"
-	phone := func() answer {
+	phone := func() response {
 		code, err := f.sim.Sim.MintPhoneCode(wechatsim.User{Name: "alice"}, wechatsim.PhoneNumber{Number: "10012345678"})
 		if err != nil {
 			t.Fatal(err)

@@ -26,22 +26,22 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
-// fixture is a real Caddy with wxgate, the simulator and an upstream, all over
-// TCP on loopback. Caddy runs one configuration in a process, so tests that use
-// a fixture do not run in parallel.
+// fixture is a real Caddy with wxgate, the simulator and an upstream, which communicate
+// over TCP on loopback. Caddy runs one configuration in a process, so tests that use a
+// fixture do not run in parallel.
 type fixture struct {
 	t        testing.TB
 	sim      *simserver.Server
 	upstream *upstream
 	dir      string // Caddy's storage and the session store
 	addr     string // the gateway's host:port
-	plain    string // another, for a site without wxgate
+	plain    string // another host:port, for a site without wxgate
 	url      string
 	config   string // the Caddyfile's template
 	client   *http.Client
 }
 
-// newFixture starts everything; config is a template like [site].
+// newFixture starts everything; config is a template such as [site].
 func newFixture(t testing.TB, config string) *fixture {
 	t.Helper()
 	f := newStoppedFixture(t, simConfig(), config)
@@ -49,7 +49,7 @@ func newFixture(t testing.TB, config string) *fixture {
 	return f
 }
 
-// newStoppedFixture starts all but the gateway.
+// newStoppedFixture starts everything except the gateway.
 func newStoppedFixture(t testing.TB, simConfig wechatsim.Config, config string) *fixture {
 	t.Helper()
 	t.Setenv("WXGATE_TEST_SECRET", wechatsim.DefaultApp.Secret)
@@ -68,10 +68,10 @@ func newStoppedFixture(t testing.TB, simConfig wechatsim.Config, config string) 
 	return f
 }
 
-// ports are those of the servers of these tests.
+// ports are the ports of the servers in these tests.
 var ports = freeport.Range{First: 20000, Count: 6000}
 
-// freeAddr is a loopback address that nothing listens on.
+// freeAddr returns a loopback address on which no process listens.
 func freeAddr(t testing.TB) string {
 	t.Helper()
 	port, err := ports.Take()
@@ -81,7 +81,7 @@ func freeAddr(t testing.TB) string {
 	return freeport.Addr(port)
 }
 
-// caddyfile fills the template in.
+// caddyfile executes the template of the configuration.
 func (f *fixture) caddyfile() []byte {
 	f.t.Helper()
 	var b bytes.Buffer
@@ -108,7 +108,7 @@ func (f *fixture) load() {
 		f.t.Fatalf("loading: %v", err)
 	}
 	// A POST on a connection that the old servers are about to close would fail:
-	// net/http repeats a GET then, and nothing else.
+	// net/http only retries GETs.
 	f.client.CloseIdleConnections()
 }
 
@@ -121,54 +121,54 @@ func (f *fixture) stop() {
 
 func (f *fixture) databasePath() string { return filepath.Join(f.dir, "wxgate.db") }
 
-// answer is a response with its whole body.
-type answer struct {
+// response is an HTTP response with its whole body.
+type response struct {
 	status int
 	header http.Header
 	body   string
 }
 
-func (a answer) json(t testing.TB) map[string]any {
+func (r response) json(t testing.TB) map[string]any {
 	t.Helper()
 	var v map[string]any
-	if err := json.Unmarshal([]byte(a.body), &v); err != nil {
-		t.Fatalf("not JSON: %v: %q", err, a.body)
+	if err := json.Unmarshal([]byte(r.body), &v); err != nil {
+		t.Fatalf("not JSON: %v: %q", err, r.body)
 	}
 	return v
 }
 
-func (a answer) str(t testing.TB, member string) string {
+func (r response) str(t testing.TB, member string) string {
 	t.Helper()
-	s, ok := a.json(t)[member].(string)
+	s, ok := r.json(t)[member].(string)
 	if !ok {
-		t.Fatalf("no string %s in %s", member, a.body)
+		t.Fatalf("no string %s in %s", member, r.body)
 	}
 	return s
 }
 
-// want fails the test unless the answer has this status and, for a problem, this
-// word.
-func (a answer) want(t testing.TB, status int, code string) {
+// want fails the test unless the response has this status and, if code is not empty, this
+// error code.
+func (r response) want(t testing.TB, status int, code string) {
 	t.Helper()
-	if a.status != status {
-		t.Fatalf("status %d, want %d: %s", a.status, status, a.body)
+	if r.status != status {
+		t.Fatalf("status %d, want %d: %s", r.status, status, r.body)
 	}
 	if code == "" {
 		return
 	}
-	if got := a.str(t, "code"); got != code {
-		t.Fatalf("code %q, want %q: %s", got, code, a.body)
+	if got := r.str(t, "code"); got != code {
+		t.Fatalf("code %q, want %q: %s", got, code, r.body)
 	}
-	if got := a.header.Get("Content-Type"); got != "application/problem+json" {
-		t.Errorf("a problem of type %q", got)
+	if got := r.header.Get("Content-Type"); got != "application/problem+json" {
+		t.Errorf("a problem with Content-Type %q", got)
 	}
-	if status == http.StatusUnauthorized && !strings.HasPrefix(a.header.Get("WWW-Authenticate"), "Bearer ") {
-		t.Errorf("a 401 without a Bearer challenge: %v", a.header)
+	if status == http.StatusUnauthorized && !strings.HasPrefix(r.header.Get("WWW-Authenticate"), "Bearer ") {
+		t.Errorf("a 401 without a Bearer challenge: %v", r.header)
 	}
 }
 
 // do sends a request; header is a list of names and values.
-func (f *fixture) do(method, path, body string, header ...string) answer {
+func (f *fixture) do(method, path, body string, header ...string) response {
 	f.t.Helper()
 	a, err := f.persist(method, path, func() string { return body }, header...)
 	if err != nil {
@@ -177,30 +177,30 @@ func (f *fixture) do(method, path, body string, header ...string) answer {
 	return a
 }
 
-// try is do for goroutines, and for when no answer is an outcome.
-func (f *fixture) try(method, path, body string, header ...string) (answer, error) {
+// try sends a request once and returns the error. Goroutines use it, and tests in which a
+// request may get no response.
+func (f *fixture) try(method, path, body string, header ...string) (response, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, method, f.url+path, strings.NewReader(body))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Add(header[i], header[i+1])
 	}
-	response, err := f.client.Do(r)
+	received, err := f.client.Do(r)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
-	return answer{response.StatusCode, response.Header, string(text)}, err
+	defer func() { _ = received.Body.Close() }()
+	text, err := io.ReadAll(received.Body)
+	return response{received.StatusCode, received.Header, string(text)}, err
 }
 
-// persist sends a request until it is answered. Go's server, and so Caddy with or
-// without wxgate, closes connections on which a request crosses with a reload,
-// before it looks at it; what counts is that every answer is right.
-func (f *fixture) persist(method, path string, body func() string, header ...string) (answer, error) {
+// persist repeats a request until there is a response. Go's server, and so Caddy with or
+// without wxgate, closes a connection unread if a request arrives on it during a reload.
+func (f *fixture) persist(method, path string, body func() string, header ...string) (response, error) {
 	const attempts = 50
 	for range attempts - 1 {
 		if a, err := f.try(method, path, body(), header...); err == nil {
@@ -229,7 +229,7 @@ func (f *fixture) code(name string) string {
 }
 
 // login logs a user of the default app in.
-func (f *fixture) login(name string) answer {
+func (f *fixture) login(name string) response {
 	f.t.Helper()
 	a := f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, f.code(name)))
 	a.want(f.t, http.StatusOK, "")
@@ -241,12 +241,12 @@ func (f *fixture) token(name string) string {
 	return f.login(name).str(f.t, "access_token")
 }
 
-// upstream is a business service that remembers what it was sent.
+// upstream is a business service that records the requests it receives.
 type upstream struct {
 	addr string
 	mu   sync.Mutex
 	seen []*http.Request
-	// serve, when set, answers in place of "ok".
+	// serve, if set, responds instead of "ok".
 	serve http.HandlerFunc
 }
 
@@ -273,13 +273,13 @@ func newUpstream(t testing.TB) *upstream {
 	return u
 }
 
-// last is the last request that arrived, and forgets all.
+// last returns the last request, and clears the record.
 func (u *upstream) last(t testing.TB) *http.Request {
 	t.Helper()
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if len(u.seen) == 0 {
-		t.Fatal("nothing reached the upstream")
+		t.Fatal("no request reached the upstream")
 	}
 	r := u.seen[len(u.seen)-1]
 	u.seen = nil
@@ -292,16 +292,16 @@ func (u *upstream) count() int {
 	return len(u.seen)
 }
 
-func (u *upstream) answerWith(h http.HandlerFunc) {
+func (u *upstream) respondWith(h http.HandlerFunc) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.serve = h
 }
 
-// rawTimeout bounds one raw exchange.
+// rawTimeout bounds the time of one raw connection.
 const rawTimeout = 10 * time.Second
 
-// sendRaw sends bytes over a connection of its own, which ends with the test.
+// sendRaw sends bytes over a new connection, which is closed when the test ends.
 func sendRaw(t testing.TB, addr, message string) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
@@ -318,7 +318,7 @@ func sendRaw(t testing.TB, addr, message string) net.Conn {
 	return conn
 }
 
-// eventually waits until what another goroutine does has come about.
+// eventually waits until done returns true.
 func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	const patience, interval = 30 * time.Second, 10 * time.Millisecond // longer than the lease of an event
@@ -329,5 +329,5 @@ func eventually(t testing.TB, what string, done func() bool) {
 	}
 }
 
-// simConfig is the simulator that most tests need.
+// simConfig returns the configuration of the simulator for most tests.
 func simConfig() wechatsim.Config { return wechatsim.Config{} }

@@ -64,7 +64,7 @@ func TestJWKS(t *testing.T) {
 }
 
 // wantVerified verifies an answer's access token with what is published.
-func (f *fixture) wantVerified(a answer, alg, kty, secret string) {
+func (f *fixture) wantVerified(a response, alg, kty, secret string) {
 	t := f.t.(*testing.T)
 	t.Helper()
 	published := f.do("GET", "/.well-known/jwks.json", "")

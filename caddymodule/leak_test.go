@@ -156,7 +156,7 @@ func excerpt(text, form string) string {
 }
 
 // keep remembers the secrets of a login's answer.
-func (l *leaks) keep(t *testing.T, a answer) {
+func (l *leaks) keep(t *testing.T, a response) {
 	t.Helper()
 	for _, member := range []string{"access_token", "refresh_token", "session_key"} {
 		if value, ok := a.json(t)[member].(string); ok {
@@ -209,7 +209,7 @@ func (l *leaks) goodFlows(t *testing.T) {
 // fail in the ways whose errors hold a URL.
 func (l *leaks) badFlows(t *testing.T) {
 	f := l.f
-	note := func(name string, a answer) {
+	note := func(name string, a response) {
 		if a.status < http.StatusBadRequest {
 			t.Errorf("%s was not refused: %d", name, a.status)
 		}

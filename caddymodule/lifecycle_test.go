@@ -18,7 +18,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-func (f *fixture) refresh(token string) answer {
+func (f *fixture) refresh(token string) response {
 	f.t.Helper()
 	return f.do("POST", pub+"/refresh", fmt.Sprintf(`{"refresh_token":%q}`, token))
 }
@@ -52,7 +52,7 @@ func TestRefresh(t *testing.T) {
 func TestHundredRefreshes(t *testing.T) {
 	f := newFixture(t, site)
 	token := f.login("alice").str(t, "refresh_token")
-	answers := make([]answer, 100)
+	answers := make([]response, 100)
 	var group sync.WaitGroup
 	for i := range answers {
 		group.Go(func() {
@@ -82,8 +82,8 @@ func TestHundredRefreshes(t *testing.T) {
 func TestLogout(t *testing.T) {
 	f := newFixture(t, site)
 	one, two, bob := f.login("alice"), f.login("alice"), f.login("bob")
-	bearer := func(a answer) string { return "Bearer " + a.str(t, "access_token") }
-	for _, a := range []answer{one, two, bob} {
+	bearer := func(a response) string { return "Bearer " + a.str(t, "access_token") }
+	for _, a := range []response{one, two, bob} {
 		f.do("GET", "/x", "", "Authorization", bearer(a)).want(t, http.StatusOK, "")
 	}
 	f.do("POST", pub+"/logout", "", "Authorization", bearer(one)).want(t, http.StatusNoContent, "")
@@ -93,7 +93,7 @@ func TestLogout(t *testing.T) {
 
 	three := f.login("alice")
 	f.do("POST", pub+"/logout", `{"all":true}`, "Authorization", bearer(two)).want(t, http.StatusNoContent, "")
-	for _, a := range []answer{two, three} {
+	for _, a := range []response{two, three} {
 		f.do("GET", "/x", "", "Authorization", bearer(a)).want(t, http.StatusUnauthorized, "session_revoked")
 	}
 	f.do("GET", "/x", "", "Authorization", bearer(bob)).want(t, http.StatusOK, "")
@@ -118,14 +118,14 @@ func TestLogoutAfterTheStoreForgot(t *testing.T) {
 func TestRevoke(t *testing.T) {
 	f := newFixture(t, site)
 	form := []string{"Content-Type", "application/x-www-form-urlencoded"}
-	for name, revoke := range map[string]func(login answer) answer{
-		"refresh token, form": func(a answer) answer {
+	for name, revoke := range map[string]func(login response) response{
+		"refresh token, form": func(a response) response {
 			return f.do("POST", pub+"/revoke", "token="+a.str(t, "refresh_token")+"&token_type_hint=refresh_token", form...)
 		},
-		"refresh token, JSON": func(a answer) answer {
+		"refresh token, JSON": func(a response) response {
 			return f.do("POST", pub+"/revoke", fmt.Sprintf(`{"token":%q}`, a.str(t, "refresh_token")))
 		},
-		"access token": func(a answer) answer {
+		"access token": func(a response) response {
 			return f.do("POST", pub+"/revoke", "token="+a.str(t, "access_token"), form...)
 		},
 	} {
@@ -150,7 +150,7 @@ func TestTwoLoginsThenDecode(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := f.login("alice")
-	for _, login := range []answer{first, second} {
+	for _, login := range []response{first, second} {
 		body := fmt.Sprintf(`{"encrypted_data":%q,"iv":%q,"session_key":%q}`, sealed.EncryptedData, sealed.IV, login.str(t, "session_key"))
 		f.do("POST", pub+"/decode", body).want(t, http.StatusOK, "")
 	}
@@ -162,7 +162,7 @@ const streamEndsWithin = time.Second
 // TestStreamsEnd opens a WebSocket and an event stream and ends their session.
 func TestStreamsEnd(t *testing.T) {
 	f := newFixture(t, site)
-	f.upstream.answerWith(streamUpstream)
+	f.upstream.respondWith(streamUpstream)
 	for name, open := range map[string]func(t *testing.T, bearer string) (ended <-chan time.Time){
 		"websocket":    f.openWebSocket,
 		"event stream": f.openEventStream,
@@ -200,7 +200,7 @@ http://{{.Addr}} {
 // TestStreamsExpire has streams end with their tokens.
 func TestStreamsExpire(t *testing.T) {
 	f := newFixture(t, shortTokens)
-	f.upstream.answerWith(streamUpstream)
+	f.upstream.respondWith(streamUpstream)
 	bearer := "Bearer " + f.token("alice")
 	expires := time.Now().Add(2 * time.Second)
 	for name, ended := range map[string]<-chan time.Time{

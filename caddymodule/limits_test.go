@@ -58,7 +58,7 @@ func TestLimitOutlivesReload(t *testing.T) {
 func TestPhoneLimit(t *testing.T) {
 	f := newFixture(t, limitedSite("limit phone 1/1h"))
 	alice, bob := "Bearer "+f.token("alice"), "Bearer "+f.token("bob")
-	decode := func(name, bearer string) answer {
+	decode := func(name, bearer string) response {
 		code, err := f.sim.Sim.MintPhoneCode(wechatsim.User{Name: name}, wechatsim.PhoneNumber{})
 		if err != nil {
 			t.Fatal(err)
@@ -76,7 +76,7 @@ func TestInflightLimit(t *testing.T) {
 	if err := f.sim.Sim.Arm(fault.Fault{Path: "/sns/jscode2session", Kind: fault.Timeout, Times: 1}); err != nil {
 		t.Fatal(err)
 	}
-	first := make(chan answer, 1)
+	first := make(chan response, 1)
 	code := f.code("alice")
 	go func() {
 		a, err := f.try("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, code))

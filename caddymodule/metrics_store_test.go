@@ -28,7 +28,7 @@ func TestStreamsAreCounted(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.load()
 	end := make(chan struct{})
-	f.upstream.answerWith(func(w http.ResponseWriter, r *http.Request) {
+	f.upstream.respondWith(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		_, _ = io.WriteString(w, "data: 1\n\n")
 		_ = http.NewResponseController(w).Flush()

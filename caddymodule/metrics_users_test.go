@@ -37,7 +37,7 @@ func TestUserMetrics(t *testing.T) {
 	alice := f.login("alice")
 	f.do("POST", pub+"/openId", `{"code":"made-up-code"}`).want(t, http.StatusUnauthorized, "invalid_code")
 	f.do("POST", pub+"/openId", `{"code":"x","appid":"wx-of-a-client"}`).want(t, http.StatusBadRequest, "unknown_app")
-	refresh := func(token string) answer {
+	refresh := func(token string) response {
 		return f.do("POST", pub+"/refresh", fmt.Sprintf(`{"refresh_token":%q}`, token))
 	}
 	pair := refresh(alice.str(t, "refresh_token"))

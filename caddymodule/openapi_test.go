@@ -92,7 +92,7 @@ func newWeChat(t *testing.T, more, bind string) *wechat {
 // TestOpenAPI makes a call of the simulator's that needs a token.
 func TestOpenAPI(t *testing.T) {
 	f := newWeChat(t, "", "127.0.0.1")
-	phone := func() answer {
+	phone := func() response {
 		code, err := f.sim.Sim.MintPhoneCode(wechatsim.User{}, wechatsim.PhoneNumber{Number: "10012345678"})
 		if err != nil {
 			t.Fatal(err)

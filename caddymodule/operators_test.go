@@ -27,7 +27,7 @@ func TestUserLogout(t *testing.T) {
 	if out := f.operate("user", "logout", "--app", wechatsim.DefaultApp.ID, "--openid", alice); !strings.Contains(out, "ended") {
 		t.Errorf("the command said %q", out)
 	}
-	for _, login := range []answer{one, two} {
+	for _, login := range []response{one, two} {
 		f.wantCall(login.str(t, "access_token"), http.StatusUnauthorized, "session_revoked")
 		f.refresh(login.str(t, "refresh_token")).want(t, http.StatusUnauthorized, "session_revoked")
 	}
@@ -51,7 +51,7 @@ func TestUserErase(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, out)
 		}
 	}
-	for _, login := range []answer{one, two} {
+	for _, login := range []response{one, two} {
 		f.wantCall(login.str(t, "access_token"), http.StatusUnauthorized, "session_revoked")
 		f.refresh(login.str(t, "refresh_token")).want(t, http.StatusUnauthorized, "session_revoked")
 	}
@@ -78,7 +78,7 @@ func TestSessionKeyCommands(t *testing.T) {
 	user := wechatsim.User{Name: "alice"}
 	login := f.login("alice")
 	name := []string{"--app", wechatsim.DefaultApp.ID, "--openid", login.str(t, "openId")}
-	decode := func() answer {
+	decode := func() response {
 		sealed, err := f.sim.Sim.EncryptPhone(user, wechatsim.PhoneNumber{}, wechatsim.Sealing{})
 		if err != nil {
 			t.Fatal(err)

@@ -137,7 +137,7 @@ func (f *fixture) refuseOracle(user wechatsim.User, stages map[int]oracleStage, 
 }
 
 // beginSession logs a user of any app in.
-func (f *fixture) beginSession(user wechatsim.User) answer {
+func (f *fixture) beginSession(user wechatsim.User) response {
 	f.t.Helper()
 	code, err := f.sim.Sim.MintCode(user, wechatsim.Login{})
 	if err != nil {
@@ -172,7 +172,7 @@ func (f *fixture) encryptedPhone(u wechatsim.User, how wechatsim.Sealing) wechat
 	return sealed
 }
 
-func (f *fixture) decode(sealed wechatsim.Encrypted, handle string) answer {
+func (f *fixture) decode(sealed wechatsim.Encrypted, handle string) response {
 	f.t.Helper()
 	return f.do("POST", pub+"/decode", fmt.Sprintf(`{"encrypted_data":%q,"iv":%q,"session_key":%q}`, sealed.EncryptedData, sealed.IV, handle))
 }

@@ -14,10 +14,10 @@ func TestPagesEndWithPhone(t *testing.T) {
 	f.config = strings.Replace(config, "admin off", "admin unix/{{.Dir}}/admin.sock", 1)
 	f.load()
 	phone, tablet := f.login("alice"), f.login("alice")
-	bearer := func(login answer) []string {
+	bearer := func(login response) []string {
 		return []string{"Authorization", "Bearer " + login.str(t, "access_token")}
 	}
-	open := func(login answer) (cookie string) {
+	open := func(login response) (cookie string) {
 		ticket := f.do("POST", pub+"/web/ticket", "{}", bearer(login)...)
 		ticket.want(t, http.StatusOK, "")
 		entered := f.do("GET", pub+"/web/enter?return=/orders&ticket="+ticket.str(t, "ticket"), "")

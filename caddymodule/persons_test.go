@@ -52,7 +52,7 @@ func newPersonFixture(t *testing.T, config string) *fixture {
 }
 
 // loginAs logs a user of an app in, whom WeChat gives a unionid.
-func (f *fixture) loginAs(app, name, unionid string) answer {
+func (f *fixture) loginAs(app, name, unionid string) response {
 	f.t.Helper()
 	code, err := f.sim.Sim.MintCode(wechatsim.User{App: app, Name: name}, wechatsim.Login{UnionID: unionid})
 	if err != nil {
@@ -83,8 +83,8 @@ func onBothPersonStores(t *testing.T, test func(t *testing.T, here, there *fixtu
 func TestPersonLogout(t *testing.T) {
 	const person, other = "ocMvos6NjeKLIBqg5Mr9QjxrP1FA", "ocMvos6NjeKLIBqg5Mr9QjxrP1FB"
 	test := func(t *testing.T, here, there *fixture) {
-		ended := []answer{here.loginAs(firstApp, "alice", person), here.loginAs(firstApp, "alice", person), here.loginAs(secondApp, "alice", person)}
-		kept := []answer{here.loginAs(elsewhereApp, "alice", person), here.loginAs(firstApp, "bob", other), here.loginAs(secondApp, "carol", "")}
+		ended := []response{here.loginAs(firstApp, "alice", person), here.loginAs(firstApp, "alice", person), here.loginAs(secondApp, "alice", person)}
+		kept := []response{here.loginAs(elsewhereApp, "alice", person), here.loginAs(firstApp, "bob", other), here.loginAs(secondApp, "carol", "")}
 		there.showsPerson(person, ended)
 		for _, command := range []string{"show", "logout", "erase"} {
 			there.refusedTo([]string{"user", command, "--app", elsewhereOfficial, "--unionid", other, "--address=unix/" + there.socket()}, "404", "no user with this unionid")
@@ -112,7 +112,7 @@ func TestPersonLogout(t *testing.T) {
 
 // showsPerson checks what `user show` has of a person with these logins, of which the last is in
 // another app: as JSON, and as text.
-func (f *fixture) showsPerson(person string, logins []answer) {
+func (f *fixture) showsPerson(person string, logins []response) {
 	f.t.Helper()
 	type shown struct {
 		UnionID string `json:"unionid"`
@@ -130,7 +130,7 @@ func (f *fixture) showsPerson(person string, logins []answer) {
 		f.t.Fatalf("the person is %+v", got)
 	}
 	out := f.operate("user", "show", "--app", firstApp, "--unionid", person)
-	for i, login := range []answer{logins[0], logins[len(logins)-1]} {
+	for i, login := range []response{logins[0], logins[len(logins)-1]} {
 		u := got.Users[i]
 		if u.App != login.str(f.t, "appId") || u.OpenID != login.str(f.t, "openId") || u.Sessions[0].Door != "miniprogram" {
 			f.t.Errorf("the person has the user %+v", u)
@@ -162,14 +162,14 @@ type eraseReceipt struct {
 func TestPersonErase(t *testing.T) {
 	const person, other = "ocMvos6NjeKLIBqg5Mr9QjxrP1FA", "ocMvos6NjeKLIBqg5Mr9QjxrP1FB"
 	onBothPersonStores(t, func(t *testing.T, here, there *fixture) {
-		gone := []answer{here.loginAs(firstApp, "alice", person), here.loginAs(firstApp, "alice", person), here.loginAs(secondApp, "alice", person)}
-		kept := []answer{here.loginAs(elsewhereApp, "alice", person), here.loginAs(firstApp, "bob", other), here.loginAs(secondApp, "carol", "")}
+		gone := []response{here.loginAs(firstApp, "alice", person), here.loginAs(firstApp, "alice", person), here.loginAs(secondApp, "alice", person)}
+		kept := []response{here.loginAs(elsewhereApp, "alice", person), here.loginAs(firstApp, "bob", other), here.loginAs(secondApp, "carol", "")}
 		receipt := asked[eraseReceipt](there, "user", "erase", "--app", secondApp, "--unionid", person)
 		if !receipt.Found || receipt.Sessions != 3 || receipt.SessionKeys != 3 || len(receipt.Users) != 2 || len(receipt.NotCovered) != 8 {
 			t.Fatalf("the receipt says %+v", receipt)
 		}
 		for i, want := range []struct {
-			login    answer
+			login    response
 			sessions int
 		}{{gone[0], 2}, {gone[2], 1}} {
 			if u := receipt.Users[i]; u.OpenID != want.login.str(t, "openId") || u.App != want.login.str(t, "appId") || u.Sessions != want.sessions || u.Problem != "" {

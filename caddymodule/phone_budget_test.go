@@ -41,7 +41,7 @@ func (f *fixture) phoneCode(name string) string {
 }
 
 // decodeCode sends a phone code.
-func (f *fixture) decodeCode(code, token string) answer {
+func (f *fixture) decodeCode(code, token string) response {
 	f.t.Helper()
 	return f.do("POST", pub+"/decode", fmt.Sprintf(`{"code":%q}`, code), "Authorization", "Bearer "+token)
 }

@@ -75,7 +75,7 @@ func TestUnhappyLogin(t *testing.T) {
 	}
 }
 
-func (u unhappy) check(t *testing.T, a answer) {
+func (u unhappy) check(t *testing.T, a response) {
 	t.Helper()
 	a.want(t, u.status, u.code)
 	got := a.header.Get("Retry-After")
@@ -169,7 +169,7 @@ func TestMethods(t *testing.T) {
 // TestCORS lets the named origins call everything, and no other anything.
 func TestCORS(t *testing.T) {
 	f := newFixture(t, directiveSite("\t\tcors {\n\t\t\torigins https://h5.example.com\n\t\t\tmax_age 5m\n\t\t}", ""))
-	preflight := func(origin, path string) answer {
+	preflight := func(origin, path string) response {
 		return f.do("OPTIONS", path, "", "Origin", origin, "Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization")
 	}
 	for _, path := range []string{"/orders", pub + "/openId"} {
@@ -221,7 +221,7 @@ func TestCORS(t *testing.T) {
 // the named origins away nor lets others in, and a WebSocket opens as ever.
 func TestCORSOfUpstream(t *testing.T) {
 	f := newFixture(t, directiveSite("\t\tcors {\n\t\t\torigins https://h5.example.com\n\t\t}", ""))
-	f.upstream.answerWith(func(w http.ResponseWriter, r *http.Request) {
+	f.upstream.respondWith(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Access-Control-Allow-Origin", "*")
 		h.Set("Access-Control-Allow-Credentials", "true")

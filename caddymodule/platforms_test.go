@@ -37,7 +37,7 @@ func platformUser(app wechatsim.App) wechatsim.User {
 	return user
 }
 
-func (f *fixture) platformLogin(app wechatsim.App) answer {
+func (f *fixture) platformLogin(app wechatsim.App) response {
 	f.t.Helper()
 	code, err := f.sim.Sim.MintCode(platformUser(app), wechatsim.Login{})
 	if err != nil {
@@ -104,7 +104,7 @@ func (f *fixture) platformPhone(app wechatsim.App, handle, bearer string) {
 		}
 		return
 	}
-	for _, a := range []answer{byHandle, byToken} {
+	for _, a := range []response{byHandle, byToken} {
 		if a.str(f.t, "purePhoneNumber") != "10012345678" || a.str(f.t, "countryCode") != "86" {
 			f.t.Errorf("got %s", a.body)
 		}
@@ -114,7 +114,7 @@ func (f *fixture) platformPhone(app wechatsim.App, handle, bearer string) {
 		f.t.Errorf("watermark %v in %s", ok, byToken.body)
 	}
 	if !marked { // such a number verifies nothing: see encrypted_phone
-		for _, a := range []answer{byHandle, byToken} {
+		for _, a := range []response{byHandle, byToken} {
 			if verified, told := a.json(f.t)["verified"].(bool); !told || verified || a.json(f.t)["access_token"] != nil {
 				f.t.Errorf("got %s", a.body)
 			}

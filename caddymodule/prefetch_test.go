@@ -115,7 +115,7 @@ func TestPrefetchIsNotLogged(t *testing.T) {
 	expect(bootURL("token", "wxp_invalid-token"), "wxp_invalid-token", 401, "invalid_token")
 	expect(bootURL("code", "first-code-of-two&code=twice"), "first-code-of-two", 400, "invalid_request")
 	expect(bootURL("%74oken", "misspelled-token"), "misspelled-token", 400, "invalid_request")
-	f.upstream.answerWith(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, strings.Repeat("x", 300<<10)) })
+	f.upstream.respondWith(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, strings.Repeat("x", 300<<10)) })
 	expect(bootURL("token", token), token, 502, "response_too_large")
 	f.config = strings.Replace(f.config, "{{.Upstream}}", freeAddr(t), 1)
 	f.load()

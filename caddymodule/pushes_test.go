@@ -87,7 +87,7 @@ func customerText(openid, id, content string) string {
 }
 
 // pushMessage has WeChat push a message to an app.
-func (f *fixture) pushMessage(app, text string) answer {
+func (f *fixture) pushMessage(app, text string) response {
 	f.t.Helper()
 	r, err := simpush.Message(f.sim.Sim, text, simpush.Target{Token: pushToken, EncodingAESKey: pushKey, Receiver: app})
 	if err != nil {

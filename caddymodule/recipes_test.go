@@ -39,7 +39,7 @@ func identifies(r *http.Request, openid string) bool {
 func TestRecipeNDJSON(t *testing.T) {
 	f := newFixture(t, guideCaddyfile(t, recipesPage, "## NDJSON and other streams"))
 	next := make(chan struct{})
-	f.upstream.answerWith(func(w http.ResponseWriter, r *http.Request) {
+	f.upstream.respondWith(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/x-ndjson")
 		for {
 			if _, err := io.WriteString(w, "{}\n"); err != nil || http.NewResponseController(w).Flush() != nil {

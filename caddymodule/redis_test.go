@@ -38,7 +38,7 @@ func TestReplicasAreOne(t *testing.T) {
 	if here.published() != there.published() {
 		t.Fatal("two machines publish different keys")
 	}
-	here.upstream.answerWith(func(w http.ResponseWriter, r *http.Request) {
+	here.upstream.respondWith(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") != "" {
 			streamUpstream(w, r)
 		}
@@ -182,7 +182,7 @@ func TestReplicasShareWideLimit(t *testing.T) {
 	here.config = strings.Replace(here.config, "\tmetrics\n", "\tservers {\n\t\ttrusted_proxies static 127.0.0.0/8\n\t}\n\tmetrics\n", 1)
 	here.load()
 	there := here.replica()
-	login := func(f *fixture, ip string) answer {
+	login := func(f *fixture, ip string) response {
 		return f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, f.code("alice")), "X-Forwarded-For", ip)
 	}
 	const allowance = 256 // of a /48, for each login that a /64 has

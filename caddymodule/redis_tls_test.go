@@ -99,7 +99,7 @@ func TestRedisTLS(t *testing.T) {
 		"another authority":     {[]string{"ca " + other.dir + "/ca.pem", cert, key}, []string{"check the certificate"}},
 		"no certificate":        {[]string{ca}, []string{"certificate"}},
 		"no such file":          {[]string{"ca " + dir + "/none.pem"}, []string{"store redis: tls: ca", "no such file"}},
-		"not a certificate":     {[]string{"ca " + dir + "/client.key"}, []string{"holds no certificate"}},
+		"not a certificate":     {[]string{"ca " + dir + "/client.key"}, []string{"contains no certificate"}},
 		"the key of another":    {[]string{ca, cert, "key " + dir + "/server.key"}, []string{"not a certificate and its private key"}},
 		"an empty variable":     {[]string{"ca {env.WXGATE_TEST_NONE}"}, []string{"the file's name is empty"}},
 	} {

@@ -107,7 +107,7 @@ func TestRefusalsAreLogged(t *testing.T) {
 
 // wantInstance fails the test unless the problem has this request ID, and as its
 // type the documentation of its code.
-func (a answer) wantInstance(t *testing.T, id string) {
+func (a response) wantInstance(t *testing.T, id string) {
 	t.Helper()
 	if id == "" {
 		t.Error("the access log has no request ID")
@@ -149,7 +149,7 @@ func TestFailedUpstreamsUserIsLogged(t *testing.T) {
 	f := newFixture(t, loggedSite("require phone on /pay/*"))
 	bearer := "Bearer " + f.token("alice")
 	f.do("GET", "/ok", "", "Authorization", bearer).want(t, http.StatusOK, "")
-	f.upstream.answerWith(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	f.upstream.respondWith(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	f.do("GET", "/broken", "", "Authorization", bearer).want(t, http.StatusBadGateway, "")
 	if got, want := f.accessLine("/broken").UserID, f.accessLine("/ok").UserID; got != want || want == "" {
 		t.Errorf("user_id %q, want %q", got, want)

@@ -43,7 +43,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	configure(0)
 	f.load()
 
-	f.upstream.answerWith(func(w http.ResponseWriter, r *http.Request) {
+	f.upstream.respondWith(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") != "" {
 			streamUpstream(w, r)
 		}

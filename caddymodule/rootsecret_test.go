@@ -12,7 +12,7 @@ import (
 )
 
 // phoneData is a decode by handle of what alice's phone encrypts now.
-func (f *fixture) phoneData(handle string) answer {
+func (f *fixture) phoneData(handle string) response {
 	f.t.Helper()
 	sealed, err := f.sim.Sim.EncryptPhone(wechatsim.User{Name: "alice"}, wechatsim.PhoneNumber{}, wechatsim.Sealing{})
 	if err != nil {

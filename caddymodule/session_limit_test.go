@@ -21,7 +21,7 @@ func withLimit(config, limit string) string {
 func limitedTo(limit string) string { return withLimit(site, limit) }
 
 // loginFrom logs alice in from a device.
-func (f *fixture) loginFrom(agent string) answer {
+func (f *fixture) loginFrom(agent string) response {
 	f.t.Helper()
 	a := f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, f.code("alice")), "User-Agent", agent)
 	a.want(f.t, http.StatusOK, "")
@@ -29,7 +29,7 @@ func (f *fixture) loginFrom(agent string) answer {
 }
 
 // wantReplaced presents everything that a client has of a replaced session.
-func (f *fixture) wantReplaced(login answer) {
+func (f *fixture) wantReplaced(login response) {
 	f.t.Helper()
 	bearer := "Bearer " + login.str(f.t, "access_token")
 	f.wantCall(login.str(f.t, "access_token"), http.StatusUnauthorized, "session_replaced")
@@ -57,7 +57,7 @@ func TestSessionLimit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			here, there := open(t)
-			here.upstream.answerWith(func(w http.ResponseWriter, r *http.Request) {
+			here.upstream.respondWith(func(w http.ResponseWriter, r *http.Request) {
 				if r.Header.Get("Upgrade") != "" || r.URL.Path == "/events" {
 					streamUpstream(w, r)
 				}

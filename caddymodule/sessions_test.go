@@ -128,7 +128,7 @@ func TestSessionsCommands(t *testing.T) {
 }
 
 // verifyPhone has a session of alice's get a phone number.
-func (f *fixture) verifyPhone(t *testing.T, login answer) {
+func (f *fixture) verifyPhone(t *testing.T, login response) {
 	t.Helper()
 	sealed, err := f.sim.Sim.EncryptPhone(wechatsim.User{Name: "alice"}, wechatsim.PhoneNumber{}, wechatsim.Sealing{})
 	if err != nil {

@@ -203,7 +203,7 @@ func TestKeysRotate(t *testing.T) {
 func TestKeysRetire(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.load()
-	f.upstream.answerWith(func(w http.ResponseWriter, r *http.Request) {
+	f.upstream.respondWith(func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Upgrade") != "" {
 			streamUpstream(w, r)
 		}

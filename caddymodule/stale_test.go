@@ -32,7 +32,7 @@ func TestOnStale(t *testing.T) {
 		t.Run(words, func(t *testing.T) {
 			redis := startRedis(t)
 			f := newSharedFixture(t, redis, words)
-			f.upstream.answerWith(func(w http.ResponseWriter, r *http.Request) {
+			f.upstream.respondWith(func(w http.ResponseWriter, r *http.Request) {
 				if strings.HasPrefix(r.URL.Path, "/events") || r.Header.Get("Upgrade") != "" {
 					streamUpstream(w, r)
 				}

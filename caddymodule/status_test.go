@@ -83,7 +83,7 @@ func TestStatusOfABreaker(t *testing.T) {
 	if err := f.sim.Sim.Arm(fault.Fault{Path: "/sns/jscode2session", Kind: fault.HTTP500}); err != nil {
 		t.Fatal(err)
 	}
-	login := func() answer { return f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, f.code("alice"))) }
+	login := func() response { return f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, f.code("alice"))) }
 	const failuresInARow = 10 // that open a breaker
 	for range failuresInARow {
 		want("closed")

@@ -275,7 +275,7 @@ func TestReplicasEndResponses(t *testing.T) {
 	here.load()
 	there := here.replica()
 	u := new(openUpstream)
-	here.upstream.answerWith(u.ServeHTTP)
+	here.upstream.respondWith(u.ServeHTTP)
 	bearer := "Bearer " + here.token("alice")
 	ended := make(chan outcome, 2)
 	for _, kind := range []string{"ndjson", "poll"} {

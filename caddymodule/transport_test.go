@@ -91,7 +91,7 @@ func TestUpstreamsThatBreakOffLeakNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, strings.Replace(loggingSite, "ROUTES", routes, 1))
 			login := f.login("alice")
-			f.upstream.answerWith(func(w http.ResponseWriter, r *http.Request) {
+			f.upstream.respondWith(func(w http.ResponseWriter, r *http.Request) {
 				if r.URL.Path != "/health" {
 					breakOff(w, r)
 				}
@@ -203,7 +203,7 @@ func TestFastCGILeaksNothing(t *testing.T) {
 func TestClientsWhoLeaveLeakNothing(t *testing.T) {
 	f := newFixture(t, strings.Replace(loggingSite, "ROUTES", "wxgate\nreverse_proxy {{.Upstream}}", 1))
 	free := make(chan struct{}, 2)
-	f.upstream.answerWith(func(w http.ResponseWriter, r *http.Request) {
+	f.upstream.respondWith(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		_, _ = io.WriteString(w, "data: 1\n\n")
 		_ = http.NewResponseController(w).Flush()
@@ -273,7 +273,7 @@ func TestTransportOption(t *testing.T) {
 		t.Run(option, func(t *testing.T) {
 			f := newFixture(t, siteWith{wxgate: option, store: "memory"}.String())
 			var orders atomic.Int64
-			f.upstream.answerWith(func(_ http.ResponseWriter, r *http.Request) {
+			f.upstream.respondWith(func(_ http.ResponseWriter, r *http.Request) {
 				if r.URL.Path == "/order" && orders.Add(1) == 1 {
 					panic(http.ErrAbortHandler)
 				}
@@ -303,7 +303,7 @@ http://{{.Addr}} {
 	}
 }`}.String())
 	var sent atomic.Int64
-	f.upstream.answerWith(func(w http.ResponseWriter, _ *http.Request) {
+	f.upstream.respondWith(func(w http.ResponseWriter, _ *http.Request) {
 		if sent.Add(1) < 3 {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}

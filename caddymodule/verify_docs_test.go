@@ -114,7 +114,7 @@ func TestProxySnippetsLimitLogin(t *testing.T) {
 	for name, start := range realProxies {
 		t.Run(name, func(t *testing.T) {
 			f := start(t)
-			login := func(f *fixture, header ...string) answer {
+			login := func(f *fixture, header ...string) response {
 				return f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, f.code("alice")), header...)
 			}
 			for i := range 5 {
@@ -237,7 +237,7 @@ func TestProxySnippetsKeepProblems(t *testing.T) {
 				t.Errorf("%d refused requests reached the upstream", n)
 			}
 			f.do("POST", "/static/1", "", "Authorization", bearer).want(t, http.StatusOK, "")
-			f.upstream.answerWith(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "the service's own", http.StatusForbidden) })
+			f.upstream.respondWith(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "the service's own", http.StatusForbidden) })
 			if a := f.do("GET", "/orders", "", "Authorization", bearer); a.status != http.StatusForbidden || a.body != "the service's own\n" {
 				t.Errorf("the service's own 403 is %d %q", a.status, a.body)
 			}
@@ -250,7 +250,7 @@ func TestProxySnippetsKeepProblems(t *testing.T) {
 func TestNginxWithoutGateway(t *testing.T) {
 	const document = `{"status":503,"title":"Service Unavailable","code":"store_unavailable","detail":"x"}`
 	gateway, service := newUpstream(t), newUpstream(t)
-	gateway.answerWith(func(w http.ResponseWriter, _ *http.Request) {
+	gateway.respondWith(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Wxgate-Problem", document)
 		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusServiceUnavailable)

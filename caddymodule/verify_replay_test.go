@@ -46,7 +46,7 @@ func TestProxyRequests(t *testing.T) {
 			f := newFixture(t, verifyPage(t, tc.section))
 			login := f.through(f.plain).login("alice")
 			token := "Authorization: Bearer " + login.str(t, "access_token") + "\r\n"
-			ask := func(method, uri, token string) answer {
+			ask := func(method, uri, token string) response {
 				return f.replay(strings.NewReplacer("METHOD", method, "URI", uri, "TOKEN", token).Replace(tc.request))
 			}
 			for _, uri := range []string{"/users?apikey=9a342114-ba8a-11ec-b1bf-00163e1250b5", "/orders"} {

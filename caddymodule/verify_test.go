@@ -108,7 +108,7 @@ func TestVerifyWithForwardAuth(t *testing.T) {
 }
 
 // ask sends a request to wxgate_verify itself, byte for byte.
-func (f *fixture) ask(target string, header ...string) answer {
+func (f *fixture) ask(target string, header ...string) response {
 	f.t.Helper()
 	request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", target, f.plain)
 	for i := 0; i < len(header); i += 2 {
@@ -118,20 +118,20 @@ func (f *fixture) ask(target string, header ...string) answer {
 }
 
 // replay sends a whole request to wxgate_verify.
-func (f *fixture) replay(request string) answer {
+func (f *fixture) replay(request string) response {
 	f.t.Helper()
 	conn := sendRaw(f.t, f.plain, request)
 	defer conn.Close()
-	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	received, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
+	defer received.Body.Close()
+	body, err := io.ReadAll(received.Body)
 	if err != nil {
 		f.t.Fatal(err)
 	}
-	return answer{response.StatusCode, response.Header, string(body)}
+	return response{received.StatusCode, received.Header, string(body)}
 }
 
 // TestVerifyPath: which header names the path, and when it is believed.

@@ -77,7 +77,7 @@ func TestWaferSDKs(t *testing.T) {
 }
 
 // waferLoginOf logs in as the SDKs do; header is more of what they may send.
-func (f *fixture) waferLoginOf(name string, header ...string) answer {
+func (f *fixture) waferLoginOf(name string, header ...string) response {
 	f.t.Helper()
 	return f.do("GET", waferLogin, "", append([]string{"X-WX-Code", f.code(name)}, header...)...)
 }
@@ -176,7 +176,7 @@ func TestWaferProfile(t *testing.T) {
 	const key = "tiihtNczf5v6AKRyjwEUhQ=="
 	openid := wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, "alice")
 	profile := func(data string) string { return fmt.Sprintf(data, openid) }
-	login := func(plain string, how wechatsim.Sealing) answer {
+	login := func(plain string, how wechatsim.Sealing) response {
 		t.Helper()
 		code, err := f.sim.Sim.MintCode(alice, wechatsim.Login{SessionKey: key})
 		if err != nil {

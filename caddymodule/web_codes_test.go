@@ -52,7 +52,7 @@ func webRefusals(t *testing.T, page *codesPage) {
 	}
 	refused(webCalls, "400 wrong_number", "POST", calls, `{"confirm":true,"number":"`+number+`"}`, bearer...)
 	refused(webCalls, "404 scan_not_found", "GET", pub+"/web/scan/"+strings.Repeat("A", 22)+"/request", "", bearer...)
-	var limited answer
+	var limited response
 	for limited = scan; limited.status == http.StatusOK; {
 		limited = f.do("POST", pub+"/web/scan", "", origin...)
 	}

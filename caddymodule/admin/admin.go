@@ -1,5 +1,5 @@
 // Package admin adds wxgate's calls for operators to Caddy's admin API, and has the commands
-// that call them. What the calls do is in internal/adminapi, which says how a new one is added.
+// that make these calls. internal/adminapi implements the calls, and describes how to add one.
 package admin
 
 import (
@@ -31,7 +31,7 @@ func (adminAPI) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "admin.api.wxgate", New: func() caddy.Module { return new(adminAPI) }}
 }
 
-// server serves the calls with what runs now.
+// server serves the calls with the runtime of the running configuration.
 var server = adminapi.Server{Acquire: acquireRunning}
 
 // Routes implements caddy.AdminRouter.
@@ -61,7 +61,7 @@ func list(w http.ResponseWriter, r *http.Request) error {
 
 func document(w http.ResponseWriter, _ *http.Request) error { return adminapi.WriteDocument(w) }
 
-// apiError is an error as Caddy's admin API responds with it.
+// apiError converts an error to one with a status, for the response of Caddy's admin API.
 func apiError(err error) error {
 	if failed, ok := errors.AsType[*adminapi.Error](err); ok {
 		return caddy.APIError{HTTPStatus: failed.Status, Err: failed.Err}
@@ -81,9 +81,9 @@ func acquireRunning() (*gateway.Runtime, *zap.Logger, error) {
 }
 
 const (
-	// startWait is how long a call waits for the configuration. At a start Caddy serves
-	// requests before it says which configuration is active: a script that calls as soon as
-	// {prefix}/ready responds would fail.
+	// startWait is how long a call waits for the configuration. During a start, Caddy serves
+	// requests before it sets the active configuration: a script that makes a call as soon
+	// as {prefix}/ready responds would fail.
 	startWait = 2 * time.Second
 	startPoll = 20 * time.Millisecond
 )

@@ -27,7 +27,7 @@ func eraseCommand(t *target) *cobra.Command {
 	})
 }
 
-// notErased fails if a user was not erased.
+// notErased returns an error if a user was not erased.
 func notErased(receipt adminapi.EraseReceipt) error {
 	failed := 0
 	for _, user := range receipt.Users {

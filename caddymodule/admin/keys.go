@@ -54,8 +54,8 @@ func retireCommand(t *target) *cobra.Command {
 	return cmd
 }
 
-// errKeyArgument is for an ID that was parsed as a flag: of 64 IDs, one begins with a
-// hyphen.
+// errKeyArgument explains how to write an ID that begins with a hyphen, as one of 64 does:
+// it is parsed as a flag.
 var errKeyArgument = usage.Errorf("expected one key ID; if it begins with a hyphen, write: wxgate keys retire -- <id>")
 
 func exactlyOneKey(_ *cobra.Command, args []string) error {
@@ -65,8 +65,8 @@ func exactlyOneKey(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-// rotateReport describes the result of a rotation. While a new key waits to sign, a
-// rotation creates no other one.
+// rotateReport describes the result of a rotation. If the next key is already waiting to
+// sign, a rotation creates no key.
 func rotateReport(keys []adminapi.Key) string {
 	verb := "exists already and"
 	for _, key := range keys {
@@ -99,7 +99,7 @@ func printKeys(out io.Writer, keys []adminapi.Key) error {
 	return table.Write(out, []string{"ID", "ALG", "STATE", "SIGNS FROM", "VERIFIES UNTIL", "ISSUER"}, rows)
 }
 
-// formatTime formats a time of a table; "-" is one that is unknown.
+// formatTime formats a time for a table; an unknown time is "-".
 func formatTime(t time.Time) string {
 	if t.IsZero() {
 		return "-"

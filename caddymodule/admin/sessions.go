@@ -44,7 +44,7 @@ func listSessionsCommand(t *target) *cobra.Command {
 	return cmd
 }
 
-// sessionCommand is a command about one session.
+// sessionCommand returns a command about one session.
 func sessionCommand(use, short string, run func(*cobra.Command, adminapi.SessionRequest) error) *cobra.Command {
 	return &cobra.Command{Use: use + " <session>", Short: short, Args: exactlyOneSession, RunE: func(cmd *cobra.Command, args []string) error {
 		return run(cmd, adminapi.SessionRequest{Session: args[0]})
@@ -58,7 +58,7 @@ func exactlyOneSession(_ *cobra.Command, args []string) error {
 	return nil
 }
 
-// printSessionPage prints a page and how to get the next.
+// printSessionPage prints a page, and the flag that gets the next page.
 func printSessionPage(out io.Writer, page adminapi.SessionPage) error {
 	if len(page.Sessions) > 0 {
 		if err := printSessions(out, page.Sessions); err != nil {
@@ -74,7 +74,8 @@ func printSessionPage(out io.Writer, page adminapi.SessionPage) error {
 	return err
 }
 
-// printSessions prints sessions. Those of browsers may have parents, which have a column then.
+// printSessions prints sessions. It adds a column for the parent if any session has one, as
+// sessions of browsers may.
 func printSessions(out io.Writer, sessions []adminapi.Session) error {
 	header := []string{"SESSION", "APP", "OPENID", "LOGIN", "LAST SEEN", "EXPIRES", "DEVICE", "DOOR", "PHONE VERIFIED"}
 	parents := slices.ContainsFunc(sessions, func(s adminapi.Session) bool { return s.Parent != "" })

@@ -72,7 +72,7 @@ func queueText(q adminapi.QueueStatus) string {
 	return fmt.Sprintf("%d waiting since %s, %d dead", q.Entries, formatTime(q.Oldest), q.Dead)
 }
 
-// pushText is a line for each service that gets what WeChat pushes.
+// pushText returns a line for each service that gets messages that WeChat pushes.
 func pushText(pushes []adminapi.PushQueue) string {
 	var text strings.Builder
 	for _, p := range pushes {

@@ -22,14 +22,14 @@ import (
 // stored about one user.
 const maxResponseBytes = 16 << 20
 
-// target is where the running process listens, as for `wxgate reload`, and how a command
-// prints what it responds.
+// target has the flags that find the running process, as those of `wxgate reload` do, and
+// the flag that selects how a command prints the response.
 type target struct {
 	address, config, adapter string
 	json                     bool
 }
 
-// group makes a command that only groups others, which share its flags.
+// group makes cmd a command that only groups subcommands, and adds the flags that they share.
 func group(cmd *cobra.Command) *target {
 	t := new(target)
 	t.bind(cmd)
@@ -37,7 +37,7 @@ func group(cmd *cobra.Command) *target {
 	return t
 }
 
-// bind adds the flags to a command and to those below it.
+// bind adds the flags to a command and its subcommands.
 func (t *target) bind(cmd *cobra.Command) {
 	flags := cmd.PersistentFlags()
 	flags.StringVar(&t.address, "address", "", "Address of the admin API, such as unix//run/wxgate.sock")
@@ -67,7 +67,7 @@ func show[Out any](cmd *cobra.Command, t *target, response []byte, out Out, text
 	return text(cmd.OutOrStdout(), out)
 }
 
-// runDone is run for a call that only says what it did.
+// runDone is [run] for a call whose response only describes what was done.
 func runDone[In any](cmd *cobra.Command, t *target, c adminapi.Call[In, adminapi.Done], in In) error {
 	return run(cmd, t, c, in, func(out io.Writer, done adminapi.Done) error {
 		_, err := fmt.Fprintln(out, done.Done)
@@ -107,7 +107,7 @@ func (t *target) send(method, path string, in any) ([]byte, error) {
 	if err != nil {
 		return nil, explainCall(err, address)
 	}
-	defer func() { _ = response.Body.Close() }() // the body was read or is not wanted
+	defer func() { _ = response.Body.Close() }() // the body was read, or reading it failed
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxResponseBytes+1))
 	if err != nil {
 		return nil, fmt.Errorf("reading the response: %w", err)
@@ -118,11 +118,11 @@ func (t *target) send(method, path string, in any) ([]byte, error) {
 	return text, nil
 }
 
-// errNoResponse is a call that no process received.
+// errNoResponse means that no process received the call.
 var errNoResponse = errors.New("no response from the admin API")
 
 // explainCall distinguishes a request without a response from one that wxgate refused.
-// Caddy's errors wrap nothing, so only their texts show which it is.
+// Caddy's errors wrap nothing, so only their texts tell the two apart.
 func explainCall(err error, address string) error {
 	if cause, ok := strings.CutPrefix(err.Error(), "performing request: "); ok {
 		return fmt.Errorf("%w at %s: %s; check that wxgate is running, and set its admin address with --address or --config", errNoResponse, address, cause)

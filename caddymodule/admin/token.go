@@ -17,7 +17,7 @@ import (
 	"github.com/wxgate/wxgate/internal/table"
 )
 
-// maxTokenInput bounds what is read of a token: the gateway refuses more than 1 KiB.
+// maxTokenInput bounds the token that is read: the gateway refuses tokens above 1 KiB.
 const maxTokenInput = 8 << 10
 
 func tokenCommand(cmd *cobra.Command) {
@@ -113,7 +113,7 @@ func sortedKeys(members map[string]jsontext.Value) []string {
 	return names
 }
 
-// claimText is a claim as people read it.
+// claimText formats a claim for people: strings without quotes, times as dates.
 func claimText(name string, value jsontext.Value) string {
 	var text string
 	if json.Unmarshal(value, &text) == nil {

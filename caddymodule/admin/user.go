@@ -20,7 +20,7 @@ func userCommand(cmd *cobra.Command) {
 		userIDCommand(t),
 		logoutCommand(t),
 		userCommandOf("export", "Prints everything that is stored about the user as JSON, the phone number included", func(cmd *cobra.Command, user adminapi.UserRequest) error {
-			t.json = true // there is no other form
+			t.json = true // an export has no text form
 			return run(cmd, t, adminapi.ExportUser, user, nil)
 		}),
 		eraseCommand(t),
@@ -33,7 +33,7 @@ func logoutCommand(t *target) *cobra.Command {
 	})
 }
 
-// usersCommandOf is a command about one user, or about every user of a person.
+// usersCommandOf returns a command about one user, or about every user of a person.
 func usersCommandOf(use, short string, run func(*cobra.Command, adminapi.UsersRequest) error) *cobra.Command {
 	var app, openid, unionid string
 	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs}
@@ -76,14 +76,14 @@ func sessionKeyCommand(cmd *cobra.Command) {
 	)
 }
 
-// userDone is a command that does something to one user.
+// userDone returns a command that changes something for one user.
 func userDone(t *target, use, short string, c adminapi.Call[adminapi.UserRequest, adminapi.Done]) *cobra.Command {
 	return userCommandOf(use, short, func(cmd *cobra.Command, user adminapi.UserRequest) error {
 		return runDone(cmd, t, c, user)
 	})
 }
 
-// userCommandOf is a command about one user, whom --app and --openid name.
+// userCommandOf returns a command about one user, whom --app and --openid name.
 func userCommandOf(use, short string, run func(*cobra.Command, adminapi.UserRequest) error) *cobra.Command {
 	var app, openid string
 	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {

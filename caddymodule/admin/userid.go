@@ -12,7 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/table"
 )
 
-// userIDCommand is `wxgate user id`.
+// userIDCommand returns the command `wxgate user id`.
 func userIDCommand(t *target) *cobra.Command {
 	var app, openid string
 	var in adminapi.FindUserRequest

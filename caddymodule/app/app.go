@@ -69,7 +69,7 @@ type App struct {
 	logger  *zap.Logger
 	audit   *zap.Logger
 	emitter *emitter
-	secrets [][]byte // the configured root secrets; none when it is generated
+	secrets [][]byte // the configured root secrets; empty if the root secret is generated
 	key     *signing.Key
 	alg     signing.Alg
 
@@ -78,10 +78,10 @@ type App struct {
 	browsers bool // a site serves browsers
 
 	runtime  atomic.Pointer[gateway.Runtime] // nil before it was opened
-	failures failures.Log                    // in the log
+	failures failures.Log                    // limits the log lines about failed requests
 	started  started
 
-	mu      sync.Mutex // guards the opening, and all below
+	mu      sync.Mutex // guards the opening of the runtime, and the fields below
 	openErr error      // why the last attempt failed
 	retryAt time.Time
 	cleaned bool
@@ -92,9 +92,9 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "wxgate", New: func() caddy.Module { return new(App) }}
 }
 
-// Find returns the app of a handler's configuration; who names the handler. Caddy
-// provisions an app when it is first asked for, so the error may be about anything in
-// the global block.
+// Find returns the app of a handler's configuration; who is the name of the handler, for
+// the error. Caddy provisions an app when a handler first asks for it, so the error may be
+// about anything in the global block.
 func Find(ctx caddy.Context, who string) (*App, error) {
 	app, err := ctx.AppIfConfigured(Name)
 	if errors.Is(err, caddy.ErrNotConfigured) {
@@ -139,7 +139,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 }
 
 // provisionApps fills in defaults, and resolves and checks the mini programs;
-// lines says where they are in the Caddyfile, if that is known.
+// lines are their lines in the Caddyfile, if known.
 func (a *App) provisionApps(repl *caddy.Replacer, lines map[string]string) error {
 	if err := a.complete(); err != nil {
 		return at(lines, "", err)
@@ -161,7 +161,7 @@ func (a *App) provisionApps(repl *caddy.Replacer, lines map[string]string) error
 // operator wants.
 func (a *App) AuditLogger() *zap.Logger { return a.audit }
 
-// record writes a line of an act, and emits its event.
+// record writes the audit line of an event, and emits the event.
 func (a *App) record(e audit.Event) {
 	audit.Write(a.audit, e)
 	a.emitter.add(e)
@@ -229,8 +229,8 @@ const (
 	reopenInterval = time.Second
 )
 
-// Cleanup releases the configuration's hold on the runtime. The last request that uses it
-// closes it, with everything that no other configuration shares.
+// Cleanup releases the configuration's reference to the runtime. The last request that uses
+// the runtime closes it, with everything that no other configuration shares.
 func (a *App) Cleanup() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -247,7 +247,7 @@ func (a *App) Cleanup() error {
 
 var errNoApps = errors.New("no mini program is configured; add wxgate { app <appid> {env.WX_SECRET} } to the global options")
 
-// complete fills in defaults and refuses what cannot work.
+// complete fills in defaults and refuses a configuration that cannot work.
 func (a *App) complete() error {
 	if len(a.MiniPrograms) == 0 {
 		return errNoApps

@@ -12,11 +12,11 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
-// AddBrowsers says that a site serves browsers.
+// AddBrowsers records that a site serves browsers.
 func (a *App) AddBrowsers() { a.browsers = true }
 
-// OfKind returns the appid of a name, of an app of a kind; "" for no name. The kind "" is a mini
-// program of WeChat's.
+// OfKind returns the appid of the app with this name, which must be of this kind; it returns ""
+// for an empty name. The kind "" is a mini program on WeChat.
 func (a *App) OfKind(name string, kind wechat.Kind) (auth.AppID, error) {
 	if name == "" {
 		return "", nil

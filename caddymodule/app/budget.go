@@ -12,8 +12,8 @@ import (
 	"github.com/wxgate/wxgate/internal/metrics"
 )
 
-// budgets has the budgets of phone codes, budgetKey → *pooledBudget, with the calls that are
-// under way. They outlive a reload.
+// budgets has the budgets of phone codes, budgetKey → *pooledBudget, with the calls in
+// progress. They outlive a reload.
 var budgets = caddy.NewUsagePool()
 
 type budgetKey struct {

@@ -51,7 +51,8 @@ func (a *App) checkDevMode(lines map[string]string) error {
 	return nil
 }
 
-// loopbackURL reports whether a URL is on this machine, whatever a resolver says.
+// loopbackURL reports whether the host of a URL is localhost or a loopback address. It
+// resolves no other names.
 func loopbackURL(raw string) bool {
 	u, err := url.Parse(raw)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 const maxWaitingEvents = 1024
 
 // emitter emits events through Caddy's app "events". Caddy calls the handlers of an event
-// one after the other, so that they run in a separate goroutine: an event never delays a
-// request, and no handler can refuse one.
+// one after the other, so the emitter runs them in a separate goroutine: a handler can
+// neither delay a request nor refuse it.
 type emitter struct {
 	events  *caddyevents.App
 	ctx     caddy.Context

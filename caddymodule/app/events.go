@@ -24,7 +24,7 @@ func (a *App) parseEventsTo(d *caddyfile.Dispenser) error {
 	return a.EventsTo.Parse(d)
 }
 
-// provisionEvents comes after the token's options.
+// provisionEvents must be called after provisionKey: it checks the algorithm.
 func (a *App) provisionEvents(repl *caddy.Replacer) error {
 	if a.EventsTo == nil {
 		return nil
@@ -45,15 +45,15 @@ func (o *opener) openEvents(ctx context.Context) error {
 	}
 	rt.Events = q
 	o.releases = append(o.releases, release)
-	if !a.cleaned { // a late request of a configuration that is gone must not send by it
+	if !a.cleaned { // a late request of a replaced configuration must not send with its options
 		o.releases = append(o.releases, a.EventsTo.Use(q, o.box, rt.Tokens, a.Token.Issuer))
 	}
 	return nil
 }
 
-// checkQueue returns an error if something is to be sent and Redis refuses commands of the queue:
-// events would wait in memory, and be lost with the process; no push would be stored. If Redis
-// cannot say so now, the queue reports what fails.
+// checkQueue returns an error if events or pushes are configured and Redis refuses commands of the
+// queue: events would wait in memory, and be lost with the process; no push would be stored. If
+// Redis cannot be asked now, the queue reports commands that fail later.
 func (o *opener) checkQueue(ctx context.Context) error {
 	option := "events_to"
 	if o.app.EventsTo == nil {
@@ -70,7 +70,7 @@ func (o *opener) checkQueue(ctx context.Context) error {
 }
 
 // sessionEnded puts an event into the queue. A session that ended with its parent is audited
-// here: the request or call that ended the parent knows only that one.
+// here: the request or call that ended the parent knows only the parent.
 func (o *opener) sessionEnded(e auth.Ended) {
 	if e.Cause == auth.CauseParent {
 		o.runtime.Record(audit.Event{Action: audit.Revocation, By: audit.Gateway, Session: e.Session, Cause: string(e.Cause), Ended: 1}, e.User, nil)

@@ -16,11 +16,11 @@ import (
 	"github.com/wxgate/wxgate/internal/version"
 )
 
-// sizeTimeout bounds the questions for the size of a store, for its sessions and for what is left
-// of budgets. Prometheus waits ten seconds for a scrape.
+// sizeTimeout bounds the queries for the size of a store, for the number of its sessions and for
+// the rest of budgets. Prometheus waits ten seconds for a scrape.
 const sizeTimeout = 500 * time.Millisecond
 
-// readState reads what the pools have open.
+// readState reads the state of everything that is open in the pools.
 func readState() (state metrics.State) {
 	platforms.Range(func(key, value any) bool {
 		if id, ok := key.(platformKey); ok {
@@ -75,7 +75,7 @@ func registerMetrics(ctx caddy.Context) error {
 	return RegisterMetrics(ctx, append(metrics.Collectors(), metrics.StateCollector(readState), info)...)
 }
 
-// RegisterMetrics adds collectors to a configuration's registry, unless they are there.
+// RegisterMetrics adds collectors to a configuration's registry, unless they are registered.
 func RegisterMetrics(ctx caddy.Context, collectors ...prometheus.Collector) error {
 	registry := ctx.GetMetricsRegistry()
 	if registry == nil {

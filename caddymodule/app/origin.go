@@ -7,11 +7,11 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// origins has the lines of the global block and its apps in the Caddyfile, from the
-// adapter until the next Provision in this process, which is that of the same load
-// with `wxgate validate` and `wxgate run`. They are not in the JSON, where a line that
-// moved would be a change of the configuration. Another process adapts a reload, so its
-// errors name no line.
+// origins has the lines of the global block and its apps in the Caddyfile. The adapter
+// writes them, and the next Provision in this process takes them: with `wxgate validate`
+// and `wxgate run` it belongs to the same load. They are not in the JSON, where a line that
+// moved would be a change of the configuration. A reload is adapted by another process, so
+// its errors name no line.
 var origins originMap
 
 type originMap struct {
@@ -29,7 +29,7 @@ func (o *originMap) note(name string, d *caddyfile.Dispenser) {
 	o.lines[name] = fmt.Sprintf("%s:%d", d.File(), d.Line())
 }
 
-// take returns the lines and forgets them: the next configuration may be another.
+// take returns the lines and forgets them: the next configuration may be from another file.
 func (o *originMap) take() map[string]string {
 	o.mu.Lock()
 	defer o.mu.Unlock()

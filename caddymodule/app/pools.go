@@ -29,21 +29,22 @@ var (
 
 type (
 	ringKey struct {
-		storage string   // Caddy's
-		store   storeKey // in place of it, when the keys are shared there
+		storage string   // Caddy's storage
+		store   storeKey // replaces storage if the keys are shared in a store
 	}
 	platformKey struct {
 		client miniprogram.Key
-		shared tokenPlace // where access tokens are shared; none without store redis
+		shared tokenPlace // where access tokens are shared; zero without store redis
 	}
 	tokenPlace struct {
 		store storeKey
-		box   string // the root secret that seals them, by its ID
+		box   string // ID of the root secret that seals the tokens
 	}
 )
 
-// Acquire takes a value from a pool, constructs it if it is not there, and appends the
-// function that releases it. UsagePool counts: call each of them once.
+// Acquire returns a value from a pool, constructs it if the pool does not have it, and
+// appends the function that releases it. The pool counts references: call each release
+// function once.
 func Acquire[T caddy.Destructor](pool *caddy.UsagePool, key any, releases *[]func() error, construct func() (T, error)) (T, error) {
 	value, _, err := pool.LoadOrNew(key, func() (caddy.Destructor, error) { return construct() })
 	if err != nil {
@@ -65,8 +66,8 @@ type pooledRing struct {
 	unwatch func()
 }
 
-// newPooledRing opens a ring; revocations notify it when another machine retired a
-// key.
+// newPooledRing opens a ring, which revocations notifies when another machine has retired
+// a key.
 func newPooledRing(ctx context.Context, cfg keyring.Config, revocations *session.Set) (*pooledRing, error) {
 	ring, err := keyring.Open(ctx, cfg)
 	if err != nil {
@@ -101,14 +102,14 @@ func (o *pooledClient) Destruct() error {
 	return nil
 }
 
-// tokenPurpose seals WeChat's access tokens, as seal.Box has it.
+// tokenPurpose is the purpose under which a [seal.Box] seals WeChat's access tokens.
 const tokenPurpose = "wechat-access-token"
 
 // redisTokens is the [wechat.TokenShare] of one app's client, sealed in Redis.
 type redisTokens struct {
 	value *redis.Value
 	box   *seal.Box
-	name  string // bound to what is sealed: a token moved to another app does not open
+	name  string // associated data of the seal: a token moved to another app does not open
 }
 
 // tokenShare returns where clients with this key share their token, or nil without store
@@ -122,7 +123,7 @@ func (o *opener) tokenShare(key platformKey) wechat.TokenShare {
 	return redisTokens{o.redis.Value(name), o.box, name}
 }
 
-// keptToken is a [wechat.SharedToken] as it is sealed.
+// keptToken is the JSON form of a [wechat.SharedToken], which is sealed.
 type keptToken struct {
 	Token   string    `json:"token"`
 	Fetched time.Time `json:"fetched"`

@@ -59,11 +59,11 @@ func (s *StoreConfig) complete() error {
 	if err != nil {
 		return fmt.Errorf("store bolt %s: %w", s.Path, err)
 	}
-	s.Path = path // one file has one name, so that a reload finds it open
+	s.Path = path // an absolute path is one key of the pool, so that a reload finds the file open
 	return checkBoltPath(path)
 }
 
-// BoltPath returns the file of store bolt as an absolute path; empty is the default one.
+// BoltPath returns the file of store bolt as an absolute path; an empty path is the default.
 func BoltPath(path string) (string, error) {
 	cfg := StoreConfig{Kind: StoreBolt, Path: path}
 	err := cfg.complete()
@@ -140,7 +140,7 @@ func (a *App) provisionSecrets(repl *caddy.Replacer) error {
 	return err
 }
 
-// provisionStore resolves what is needed to open Redis, and opens nothing.
+// provisionStore resolves the settings of Redis, and opens nothing.
 func (a *App) provisionStore(repl *caddy.Replacer) (err error) {
 	a.Store.opening = nil
 	if a.Store.Kind == StoreRedis {
@@ -172,8 +172,8 @@ func (a *App) provisionKey(repl *caddy.Replacer) error {
 	return nil
 }
 
-// warnOfDebug warns that handlers log requests with their headers at DEBUG. Whether a
-// filter deletes the identity cannot be determined here.
+// warnOfDebug warns that handlers log requests with their headers at DEBUG. It cannot find
+// out whether a filter deletes the identity.
 func warnOfDebug(ctx caddy.Context, logger *zap.Logger) {
 	if ctx.Logger(new(rewrite.Rewrite)).Core().Enabled(zapcore.DebugLevel) {
 		logger.Warn("at level DEBUG handlers behind wxgate, rewrite and php_fastcgi among them, log identity headers, unless a filter deletes request>headers>X-Wx-Openid and its like: see SECURITY.md")

@@ -12,7 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/push/redisreplies"
 )
 
-// provisionForwards comes after the token's options.
+// provisionForwards must be called after provisionKey: it checks the algorithm.
 func (a *App) provisionForwards(lines map[string]string) error {
 	for _, m := range a.MiniPrograms {
 		if err := pushes.CheckSigning(m.Forwards(), a.alg, a.Token.Audience); err != nil {
@@ -32,7 +32,7 @@ func (o *opener) openPushes(context.Context) error {
 	a, rt := o.app, o.runtime
 	opening := &pushes.Opening{
 		Store: a.Store.key(), Open: o.store.queue, Box: o.box, Tokens: rt.Tokens, Logger: caddy.Log().Named(Name),
-		Send: !a.cleaned, // a late request of a configuration that is gone must not send by it
+		Send: !a.cleaned, // a late request of a replaced configuration must not send with its options
 	}
 	if o.store.redis != nil {
 		opening.Shared = redisreplies.New(o.store.redis.Connection())

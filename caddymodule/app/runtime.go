@@ -36,8 +36,9 @@ type opener struct {
 	releases []func() error // in the order of acquisition
 }
 
-// openRuntime opens everything that an app's configuration names, for one user.
-// If it fails, what it acquired before is released.
+// openRuntime opens everything that an app's configuration names. The caller holds the
+// first reference to the runtime. If opening fails, everything that was acquired before is
+// released.
 func openRuntime(ctx context.Context, a *App) (*gateway.Runtime, error) {
 	o := &opener{app: a, storage: a.ctx.Storage(), runtime: &gateway.Runtime{Audit: a.record}}
 	if err := o.open(ctx); err != nil {
@@ -106,7 +107,7 @@ func (o *opener) openService() {
 	rt.Service = auth.NewService(config)
 }
 
-// sessionLimits are the configured limits; the other apps have the default.
+// sessionLimits returns the configured limits; apps without one have the default.
 func (a *App) sessionLimits() map[auth.AppID]auth.SessionLimit {
 	limits := make(map[auth.AppID]auth.SessionLimit)
 	for _, m := range a.MiniPrograms {
@@ -159,7 +160,7 @@ func (o *opener) openTokens(ctx context.Context) error {
 	}
 	if o.redis != nil {
 		// Machines share their keys where they share their sessions, and begin with
-		// those of the first: the step from one machine to many ends no token.
+		// the keys of the first machine: adding machines invalidates no token.
 		key = ringKey{store: a.Store.key()}
 		config.Storage, config.Inherit = o.redis.Value(storage.KeysValue), local.Load
 	}
@@ -170,7 +171,7 @@ func (o *opener) openTokens(ctx context.Context) error {
 		return err
 	}
 	// A ring that an earlier configuration opened gets this configuration. A late
-	// request of a configuration that is gone must not change it back.
+	// request of a replaced configuration must not change it back.
 	if !a.cleaned {
 		if err := opened.ring.Reconfigure(ctx, config); err != nil {
 			return err

@@ -17,8 +17,9 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat/callback"
 )
 
-// Admitted returns the set of the named mini programs, or of all if none is named. Users of
-// other kinds of apps have no access tokens: no call of the login API may serve them.
+// Admitted returns the set of the named mini programs, or of all mini programs if names is
+// empty. Users of other kinds of apps have no access tokens, so no call of the login API may
+// serve them.
 func (a *App) Admitted(names []string) (map[auth.AppID]struct{}, error) {
 	if len(names) > 0 {
 		named, err := a.Named(names)
@@ -73,9 +74,9 @@ func (a *App) Kind(id auth.AppID) wechat.Kind {
 	return ""
 }
 
-// OpenAPI returns the apps whose API wxgate_openapi serves: those that are named, or all mini
-// programs on WeChat. A service that reaches it can act for the app, so that an official
-// account must be named.
+// OpenAPI returns the apps whose API wxgate_openapi serves: the named apps, or all mini
+// programs on WeChat. A service that reaches wxgate_openapi can act for these apps, so an
+// official account must be named.
 func (a *App) OpenAPI(names []string) (map[auth.AppID]struct{}, error) {
 	if len(names) == 0 {
 		apps, err := a.Admitted(nil)
@@ -96,8 +97,8 @@ func (a *App) OpenAPI(names []string) (map[auth.AppID]struct{}, error) {
 	return apps, a.weChatOnly(apps, true)
 }
 
-// weChatOnly removes from apps those that are not on WeChat, for what only WeChat has. If
-// the operator named them, it returns an error instead.
+// weChatOnly removes the apps that are not on WeChat, for features that only WeChat has. If
+// the operator named such an app, it returns an error instead.
 func (a *App) weChatOnly(apps map[auth.AppID]struct{}, named bool) error {
 	for _, m := range a.MiniPrograms {
 		if _, ok := apps[m.ID()]; !ok || m.ResolvedPlatform() == wechat.WeChat {
@@ -120,8 +121,8 @@ func (a *App) Failures() *failures.Log { return &a.failures }
 // Access returns the lifetime of an access token.
 func (a *App) Access() time.Duration { return time.Duration(a.Token.Access) }
 
-// PublicIssuer returns the issuer of tokens, for a site that publishes it. HS256 has no
-// public key, so no one could verify with what is published.
+// PublicIssuer returns the issuer of tokens, for a site that publishes its metadata. It is
+// an error with HS256, which has no public key: no verifier could use the metadata.
 func (a *App) PublicIssuer() (string, error) {
 	if !a.alg.Public() {
 		return "", fmt.Errorf("metadata requires a public-key algorithm, not %s; set token alg to EdDSA, ES256 or RS256", a.alg)
@@ -129,8 +130,8 @@ func (a *App) PublicIssuer() (string, error) {
 	return a.Token.Issuer, nil
 }
 
-// FirstGuard reports whether no handler of this configuration has asked for this server
-// before. Caddy provisions handlers one after the other.
+// FirstGuard reports whether this is its first call for this server in this configuration.
+// Caddy provisions handlers one after the other, so it needs no lock.
 func (a *App) FirstGuard(server *caddyhttp.Server) bool {
 	if _, ok := a.guarded[server]; ok {
 		return false
@@ -142,9 +143,9 @@ func (a *App) FirstGuard(server *caddyhttp.Server) bool {
 	return true
 }
 
-// Callbacks returns the callbacks of those of the apps that have one, and of all official
-// accounts. No site admits the users of those by its apps, and a callback serves no user: its
-// caller proves that it knows the account's token.
+// Callbacks returns the callbacks of the given apps, and of all official accounts: no site
+// lists these among its apps. A callback serves no user; its caller proves that it knows the
+// account's token.
 func (a *App) Callbacks(apps map[auth.AppID]struct{}) []*callback.Receiver {
 	var callbacks []*callback.Receiver
 	for _, m := range a.MiniPrograms {
@@ -155,7 +156,7 @@ func (a *App) Callbacks(apps map[auth.AppID]struct{}) []*callback.Receiver {
 	return callbacks
 }
 
-// RawKeys returns those of the apps whose old clients may send WeChat's session_key.
+// RawKeys returns the apps, of those given, whose old clients may send WeChat's session_key.
 func (a *App) RawKeys(apps map[auth.AppID]struct{}) map[auth.AppID]struct{} {
 	accepting := make(map[auth.AppID]struct{})
 	for _, m := range a.MiniPrograms {
@@ -174,8 +175,8 @@ func (a *App) AdmitsWeChat(apps map[auth.AppID]struct{}) bool {
 	})
 }
 
-// CheckAssertion refuses an assertion that cannot be signed, so that the error is found
-// at load and not by the first request.
+// CheckAssertion returns an error if no assertion with this audience can be signed, so that
+// the configuration fails to load and not the first request.
 func (a *App) CheckAssertion(audience string) error {
 	switch {
 	case audience == "":
@@ -190,8 +191,8 @@ func (a *App) CheckAssertion(audience string) error {
 	return nil
 }
 
-// Ranked returns those of the apps whose logins ask for a risk rank, and those of them whose
-// users need none.
+// Ranked returns the apps, of those given, whose logins ask for a risk rank. Users of the
+// unranked apps among them pass `require risk` without a rank.
 func (a *App) Ranked(apps map[auth.AppID]struct{}) (ranked, unranked map[auth.AppID]struct{}) {
 	ranked, unranked = make(map[auth.AppID]struct{}), make(map[auth.AppID]struct{})
 	for _, m := range a.MiniPrograms {

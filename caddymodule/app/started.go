@@ -13,13 +13,13 @@ import (
 	"github.com/wxgate/wxgate/internal/version"
 )
 
-// What the line at the start says of something that was just made.
+// What the start line reports about something that was just created.
 const (
 	madeSecret = "the root secret, " + storage.SecretName + " in Caddy's storage: back it up; without it the sessions and signing keys cannot be read"
 	madeKey    = "a signing key, in Caddy's storage or in Redis"
 )
 
-// started is what the line at the start says.
+// started collects the content of the start line, the log line "wxgate started".
 type started struct {
 	mu    sync.Mutex
 	used  bool // a handler of some site asked for the app
@@ -45,12 +45,12 @@ func (s *started) addMade(what string) {
 	s.made = append(s.made, what)
 }
 
-// AddSite adds a handler of a server to the line at the start: the prefix of its login API,
-// or the name of the handler if it has none.
+// AddSite adds a handler of a server to the start line: the prefix of its login API, or the
+// name of the handler if it has no login API.
 func (a *App) AddSite(server *caddyhttp.Server, prefix string) { a.started.addSite(server, prefix) }
 
-// logStart says in one line what runs, so that an operator sees a wrong file, a wrong store
-// or a missing site at once, and what must be kept.
+// logStart logs in one line what runs and what must be backed up, so that an operator notices
+// a wrong file, a wrong store or a missing site at once.
 func (a *App) logStart(signer auth.KeyID) {
 	apps := make([]string, 0, len(a.MiniPrograms))
 	for _, m := range a.MiniPrograms {

@@ -36,7 +36,7 @@ var stores = caddy.NewUsagePool()
 // storeKey identifies a store.
 type storeKey struct {
 	kind, path string
-	redis      [sha256.Size]byte // differs between connections that must not be shared
+	redis      [sha256.Size]byte // hash of the settings; zero without redis
 }
 
 // pooledStore is a store that any number of configurations share, each with its
@@ -49,10 +49,10 @@ type pooledStore struct {
 	budgets     budget.Store
 	records     web.Records // of the sign-in of browsers
 	close       func() error
-	redis       *redis.Client // nil for a store of this process alone
-	// counts are the numbers of sessions and users, unless they are not known.
+	redis       *redis.Client // nil for a store that no other process shares
+	// counts returns the numbers of sessions and users, if they are known.
 	counts func(ctx context.Context) (n session.Counts, known bool)
-	// bytes is the size of the file, or the memory of the Redis server; nil with memory.
+	// bytes returns the size of the file, or the memory of the Redis server; nil with memory.
 	bytes func(ctx context.Context) (int64, error)
 }
 

@@ -8,8 +8,8 @@ import (
 	"github.com/wxgate/wxgate/caddymodule/redisstore"
 )
 
-// Resolve does for a command that starts nothing what Provision does: it fills in defaults, and
-// resolves the root secrets and the settings of the store.
+// Resolve is Provision for a command that starts no gateway: it fills in defaults, and resolves
+// the root secrets and the settings of the store.
 func (a *App) Resolve() error {
 	a.logger = caddy.Log()
 	repl := caddy.NewReplacer()
@@ -19,7 +19,7 @@ func (a *App) Resolve() error {
 // ResolveApps resolves the mini programs, after [App.Resolve].
 func (a *App) ResolveApps() error { return a.provisionApps(caddy.NewReplacer(), nil) }
 
-// RootSecrets returns the configured root secrets, resolved; none if it is generated.
+// RootSecrets returns the configured root secrets, resolved; nil if the root secret is generated.
 func (a *App) RootSecrets() [][]byte { return a.secrets }
 
 // Opening returns how to connect to Redis; nil for another store.

@@ -18,7 +18,7 @@ import (
 	"github.com/wxgate/wxgate/internal/attack/wire"
 )
 
-// attackSpec is `wxgate attack`.
+// attackSpec is the command `wxgate attack`.
 var attackSpec = caddycmd.Command{
 	Name:      "attack",
 	Usage:     "<url> [--token <token> | --code-url <url> | --code <code>] [--cookie <name=value>]",
@@ -39,7 +39,7 @@ it at another gateway. The routes that it needs, as a Caddyfile:
 ` + corpus.Caddyfile + `
 Attack only what is yours: without --i-own-this-gateway, only loopback is.`
 
-// attackFlags are the command's.
+// attackFlags are the flags of the command.
 type attackFlags struct {
 	target              corpus.Target
 	upstream            string
@@ -131,14 +131,15 @@ func (f *attackFlags) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, cfg.Echo.Close()) }()
 	findings, err := attack.Run(ctx, cfg)
-	// The findings of a run that was interrupted are reported too.
+	// Report the findings of an interrupted run too.
 	if err := errors.Join(err, f.report(out, findings)); err != nil {
 		return err
 	}
 	return judged(findings)
 }
 
-// judged returns an error unless the gateway blocked every attack, and at least one.
+// judged returns an error if an attack succeeded or was inconclusive, or if the gateway
+// blocked none.
 func judged(findings []attack.Finding) error {
 	blocked := false
 	for i := range findings {

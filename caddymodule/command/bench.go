@@ -21,7 +21,7 @@ import (
 	"github.com/wxgate/wxgate/internal/bench/report"
 )
 
-// benchSpec is `wxgate bench`.
+// benchSpec is the command `wxgate bench`.
 var benchSpec = caddycmd.Command{
 	Name:      "bench",
 	Usage:     "[--scenario <name>] [--caddy <path>] [--peer <name>=<url>]",
@@ -53,11 +53,11 @@ could not be measured, and 2 if the arguments are wrong.`)
 	return b.String()
 }
 
-// benchFlags are the command's.
+// benchFlags are the flags of the command.
 type benchFlags struct {
 	config                     bench.Config
 	jsonFile, csvFile, svgFile string
-	serveUpstream              string // hidden: be the upstream of another process
+	serveUpstream              string // hidden: serve as the upstream of another `wxgate bench`
 }
 
 func benchCommand(cmd *cobra.Command) {
@@ -105,7 +105,7 @@ func (f *benchFlags) bind(cmd *cobra.Command) {
 	_ = flags.MarkHidden("serve-upstream") // the flag exists
 }
 
-// run measures, and writes what was asked for.
+// run measures, and writes the table and the reports.
 func (f *benchFlags) run(ctx context.Context, cmd *cobra.Command) (err error) {
 	outputs, err := f.create()
 	defer func() {
@@ -127,15 +127,15 @@ func (f *benchFlags) run(ctx context.Context, cmd *cobra.Command) (err error) {
 	return errors.Join(errs...)
 }
 
-// output is a report that was asked for.
+// output is a report that a flag asks for.
 type output struct {
 	path  string
 	write func(*report.Run, io.Writer) error
 	file  *os.File
 }
 
-// create creates the files of the reports, before minutes of measurement: a path that cannot
-// be written is reported at once.
+// create creates the files of the reports before the measurement, which takes minutes: a path
+// that cannot be written is reported at once.
 func (f *benchFlags) create() ([]output, error) {
 	var outputs []output
 	for _, o := range []output{

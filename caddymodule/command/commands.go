@@ -1,5 +1,5 @@
-// Package command has wxgate's commands: dev, sim, attack, bench, doctor and store here, those over the admin
-// API in caddymodule/admin.
+// Package command has wxgate's commands dev, sim, attack, bench, doctor and store. Those that call
+// the admin API are in caddymodule/admin.
 package command
 
 import (
@@ -34,8 +34,8 @@ func init() {
 	})
 }
 
-// Commands returns wxgate's commands, each with its CobraFunc. The binary wxgate has
-// them at its root.
+// Commands returns wxgate's commands, each with its CobraFunc. The binary wxgate adds them to
+// its root command.
 func Commands() []caddycmd.Command {
 	return slices.Concat(admin.Commands, []caddycmd.Command{attackSpec, benchSpec, devSpec, doctorSpec, simSpec, storeSpec})
 }

@@ -31,7 +31,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
-// devSpec is `wxgate dev`.
+// devSpec is the command `wxgate dev`.
 var devSpec = caddycmd.Command{
 	Name:  "dev",
 	Usage: "[--port <port>] [--upstream <host:port>]",
@@ -98,8 +98,8 @@ func ownService(address string, asked bool) (*service.Own, error) {
 
 func loopback(port uint16) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
-// choosePorts replaces addresses that are in use; asked reports that the gateway's must
-// not be replaced.
+// choosePorts replaces addresses that are in use. If asked is true, the user chose the port
+// of the gateway, and it is not replaced.
 //
 // Caddy shares its ports with other processes (SO_REUSEPORT), so a second gateway on the
 // same port would start and get every other connection of the first:
@@ -124,7 +124,8 @@ func (c *devConfig) choosePorts(asked bool) error {
 	return nil
 }
 
-// listenable tries an address and returns it, with the chosen port if that was 0.
+// listenable checks that a process can listen on an address. It returns the address; if its
+// port is 0, with the port that the system chose.
 func listenable(addr string) (string, error) {
 	listener, err := net.Listen("tcp", addr) //nolint:noctx // a loopback listener opens at once or not at all
 	if err != nil {
@@ -173,7 +174,7 @@ func runDev(ctx context.Context, cfg devConfig, out io.Writer) (err error) {
 		return fmt.Errorf("starting the playground: %w", err)
 	}
 	defer stopPage()
-	defer page.Close() // first: its pages and streams would be waited for
+	defer page.Close() // before stopPage, which waits for open pages and streams
 
 	walk := demo.Walkthrough{Playground: cfg.playground, Gateway: cfg.gateway, Simulator: cfg.simulator, Management: cfg.management, Upstream: cfg.upstream}
 	if cfg.own != nil {
@@ -222,13 +223,13 @@ func startDevSimulator(ctx context.Context, cfg devConfig, page *playground.Play
 // secondApp is the second mini program of the playground's phone.
 var secondApp = wechatsim.App{ID: "wx0000000000000002", Secret: "00000000000000000000000000000002"}
 
-// The official account and the website of the gateway's browsers.
+// The official account and the website that browsers of the gateway log in with.
 var officialApp, websiteApp = wechatsim.WebApps()[0], wechatsim.WebApps()[1]
 
 // adminSocket is where the admin API listens: no web page reaches a Unix socket.
 func adminSocket(dir string) string { return filepath.Join(dir, "admin.sock") }
 
-// serveDev serves a handler at an address until the function that it returns is called.
+// serveDev serves a handler at an address, and returns the function that stops it.
 func serveDev(addr string, handler http.Handler) (func(), error) {
 	listener, err := net.Listen("tcp", addr) //nolint:noctx // a loopback listener opens at once or not at all
 	if err != nil {
@@ -306,7 +307,7 @@ func waitReady(ctx context.Context, address string) error {
 		}
 		response, err := client.Do(request)
 		if err == nil {
-			_ = response.Body.Close() // nothing of it was read
+			_ = response.Body.Close() // only the status is needed
 			if response.StatusCode == http.StatusOK {
 				return nil
 			}

@@ -8,8 +8,8 @@ import (
 	"github.com/wxgate/wxgate/internal/demo/service"
 )
 
-// TestDevPort is finding A12: Caddyfile.example runs beside wxgate dev by default. On
-// one port both would start, and each would get a part of the requests.
+// TestDevPort: Caddyfile.example and wxgate dev have different default ports. On the same port
+// both would start, and each would get a part of the requests (finding A12).
 func TestDevPort(t *testing.T) {
 	text, err := os.ReadFile("../../Caddyfile.example")
 	if err != nil {

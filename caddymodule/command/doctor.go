@@ -21,7 +21,7 @@ import (
 	"github.com/wxgate/wxgate/internal/doctor"
 )
 
-// doctorSpec is `wxgate doctor`.
+// doctorSpec is the command `wxgate doctor`.
 var doctorSpec = caddycmd.Command{
 	Name:  "doctor",
 	Usage: "[--config <file>] [--json]",
@@ -60,7 +60,7 @@ type examination struct {
 	findings      []doctor.Finding
 }
 
-// all runs every check. A configuration that does not load leaves out those that need it.
+// all runs every check. If the configuration does not load, the checks that need it are left out.
 func (e *examination) all(ctx context.Context) error {
 	file, err := configfile.Find(e.file)
 	var text []byte
@@ -159,7 +159,7 @@ func (e *examination) platforms(ctx context.Context, examined *offline.Examined)
 func (e *examination) upstreams(text []byte) {
 	var config any
 	if json.Unmarshal(text, &config) != nil {
-		return // it was validated
+		return // not reached: the configuration was validated
 	}
 	dials := dialed(config)
 	slices.Sort(dials)
@@ -188,7 +188,7 @@ func dialed(value any) []string {
 	return found
 }
 
-// report prints findings as they come: a call of WeChat may take seconds.
+// report prints findings at once, because the next check may call WeChat and take seconds.
 func (e *examination) report(findings ...doctor.Finding) {
 	e.findings = append(e.findings, findings...)
 	if e.json {
@@ -203,7 +203,7 @@ func (e *examination) report(findings ...doctor.Finding) {
 	}
 }
 
-// sentence joins what was found and what to do.
+// sentence joins the detail of a finding and its advice.
 func sentence(detail, advice string) string {
 	if advice == "" {
 		return detail
@@ -211,7 +211,7 @@ func sentence(detail, advice string) string {
 	return detail + ". " + advice
 }
 
-// finish prints JSON if asked to, and fails if a check did.
+// finish prints JSON with --json, and returns an error if a check failed.
 func (e *examination) finish() error {
 	if e.json {
 		text, err := json.MarshalIndent(e.findings, "", "  ")

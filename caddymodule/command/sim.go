@@ -20,7 +20,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/standalone"
 )
 
-// simSpec is `wxgate sim`.
+// simSpec is the command `wxgate sim`.
 var simSpec = caddycmd.Command{
 	Name:  "sim",
 	Usage: "[--config <file>] [--api <address>] [--management <address>] [--proxy <address> --ca <file>]",

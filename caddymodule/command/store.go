@@ -16,7 +16,7 @@ import (
 	"github.com/wxgate/wxgate/internal/table"
 )
 
-// storeSpec is `wxgate store`.
+// storeSpec is the command `wxgate store`.
 var storeSpec = caddycmd.Command{
 	Name:  "store",
 	Usage: "check|compact [<file>], copy <from> <to>",
@@ -37,7 +37,7 @@ process. copy moves from a file to Redis and back.`,
 	},
 }
 
-// storePath returns the file that is named, or the default one.
+// storePath returns the file that the arguments name, or the default file.
 func storePath(args []string) (string, error) {
 	if len(args) == 0 {
 		return app.BoltPath("")
@@ -79,7 +79,7 @@ func compactStore(out io.Writer, args []string) error {
 	return err
 }
 
-// copyCommand is `wxgate store copy`.
+// copyCommand returns the command `wxgate store copy`.
 func copyCommand() *cobra.Command {
 	var config, adapter string
 	cmd := &cobra.Command{

@@ -1,5 +1,5 @@
 // Package configfile reads a configuration for commands that do not load it. Caddy's own
-// reading logs lines, among which the line of the command would be lost.
+// functions log lines, which would hide the output of the command.
 package configfile
 
 import (
@@ -19,7 +19,7 @@ import (
 // Default is the file of the working directory that Caddy's commands read if none is named.
 const Default = "Caddyfile"
 
-// ErrNone is a command without a file, in a folder without a Caddyfile.
+// ErrNone means that the command names no file, and that the folder has no Caddyfile.
 var ErrNone = errors.New("there is no Caddyfile in this folder; name the configuration with --config")
 
 // Find returns the name of the configuration: file, or the Caddyfile of the working directory.
@@ -37,8 +37,8 @@ func Find(file string) (string, error) {
 	return Default, nil
 }
 
-// Read returns a configuration as JSON. Like Caddy it takes Caddyfile, Caddyfile.* and
-// *.caddyfile for Caddyfiles if no adapter is named.
+// Read returns a configuration as JSON. If adapter is empty, files named Caddyfile, Caddyfile.*
+// and *.caddyfile are read as Caddyfiles, as Caddy does.
 func Read(file, adapter string) ([]byte, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -59,12 +59,12 @@ func Read(file, adapter string) ([]byte, error) {
 	return config, err
 }
 
-// ErrNoSocket is an admin address that is a unix socket without a path.
+// ErrNoSocket means that the admin address is a unix socket without a path.
 var ErrNoSocket = errors.New("the address of the admin API is a unix socket without a path")
 
 // AdminAddress returns the address of the admin API that a configuration names, or Caddy's
-// default. The configuration is in JSON, and file is what it was read from. The error is
-// [ErrNoSocket] for an address whose variable is not set.
+// default. config is JSON that was read from file. The error is [ErrNoSocket] for an address
+// whose variable is not set.
 func AdminAddress(config []byte, file string) (string, error) {
 	address, err := caddycmd.DetermineAdminAPIAddress("", config, file, "")
 	if err != nil {
@@ -81,8 +81,8 @@ func AdminAddress(config []byte, file string) (string, error) {
 }
 
 // FindAdmin returns the address of the admin API of the running process, for a command with
-// the flags --address, --config and --adapter: address, or what the configuration names. Without
-// either it is Caddy's default.
+// the flags --address, --config and --adapter: address, or the one that the configuration
+// names, or else Caddy's default.
 func FindAdmin(address, file, adapter string) (string, error) {
 	if address != "" {
 		return address, nil
@@ -101,7 +101,7 @@ func FindAdmin(address, file, adapter string) (string, error) {
 	return AdminAddress(config, file)
 }
 
-// adminVariable is the variable in the option admin of a Caddyfile.
+// adminVariable matches the option admin of a Caddyfile, and captures the name of its variable.
 var adminVariable = regexp.MustCompile(`(?m)^\s*admin\s+\S*\{(?:\$|env\.)(\w+)`)
 
 // socketAdvice names the variable of the address, if the file has one.

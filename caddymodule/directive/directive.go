@@ -16,11 +16,11 @@ import (
 )
 
 // Block parses one block of the Caddyfile strictly: an unrecognized or duplicate option
-// is an error that names the file, the line and what is expected. To ignore a typo would
-// disable what the operator meant to configure.
+// is an error that names the file, the line and the expected options. If typos were ignored,
+// an option that the operator meant to set would have no effect.
 type Block struct {
 	Dispenser *caddyfile.Dispenser
-	Options   map[string]func() error // the parser of each
+	Options   map[string]func() error // the parser of each option
 	// Repeatable options may appear more than once.
 	Repeatable map[string]bool
 }
@@ -62,7 +62,7 @@ func One(d *caddyfile.Dispenser, into *string) func() error {
 	}
 }
 
-// Checked is [One] with a check of the argument while its line is known.
+// Checked is [One] with a check of the argument, whose error names the line.
 func Checked(d *caddyfile.Dispenser, into *string, check func(string) error) func() error {
 	return func() error {
 		if err := One(d, into)(); err != nil {
@@ -98,7 +98,7 @@ func Many(d *caddyfile.Dispenser, into *[]string) func() error {
 	}
 }
 
-// RefuseEmpty refuses an empty argument, which {$X} leaves if X is not set.
+// RefuseEmpty returns an error for an empty argument, as {$X} is if X is not set.
 func RefuseEmpty(d *caddyfile.Dispenser, args []string) error {
 	if slices.Contains(args, "") {
 		return d.Err("the argument is empty")
@@ -155,7 +155,7 @@ func Size(d *caddyfile.Dispenser, into *int64) func() error {
 	}
 }
 
-// Paths returns a parser of path patterns that refuses a bad one with its line.
+// Paths returns a parser of path patterns. The error for an invalid pattern names its line.
 func Paths(d *caddyfile.Dispenser, into *[]string) func() error {
 	return func() error {
 		if err := Many(d, into)(); err != nil {

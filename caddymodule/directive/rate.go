@@ -9,7 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// ParseRate parses a number above zero in a duration above zero, such as 20/1m.
+// ParseRate parses a rate such as 20/1m: a number and a duration, both above zero.
 func ParseRate(s string) (n int, per time.Duration, err error) {
 	count, duration, ok := strings.Cut(s, "/")
 	if ok {

@@ -22,7 +22,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
-// Config is a service that gets an event for each session that has ended.
+// Config configures a service that gets an event for each session that has ended.
 type Config struct {
 	// The URL that Security Event Tokens are sent to (RFC 8935). It is also their `aud`.
 	// https, or http on loopback and private addresses; a placeholder such as `{env.X}` is
@@ -58,12 +58,12 @@ var (
 	errBearer = errors.New("has characters that no bearer token has")
 )
 
-// bearerToken is what RFC 6750 section 2.1 allows. Anything else could end the header and
-// begin another.
+// bearerToken is the syntax of RFC 6750 section 2.1. Other characters could end the header
+// and begin another.
 var bearerToken = regexp.MustCompile(`^[A-Za-z0-9._~+/-]+=*$`)
 
-// Provision resolves and checks the option. alg signs tokens, and audiences are those of
-// access tokens.
+// Provision resolves and checks the option. alg is the algorithm that signs tokens, and
+// audiences are the audiences of access tokens.
 func (c *Config) Provision(repl *caddy.Replacer, logger *zap.Logger, alg signing.Alg, audiences []string) error {
 	if !alg.Public() {
 		return errSecret
@@ -107,14 +107,14 @@ func (c *Config) resolve(repl *caddy.Replacer, logger *zap.Logger) error {
 // Kind is the kind of the queue of events, and its name in a store.
 const Kind = "event"
 
-// Limits bound the events that wait: some 8 MiB of a store.
+// Limits bound the events that wait in the queue; a full one takes some 8 MiB of a store.
 var Limits = queue.Limits{Entries: 10_000, Bytes: 16 << 20, Dead: 1000}
 
-// Spec returns what the queue of events is.
+// Spec describes the queue of events.
 func Spec() queues.Spec { return queues.Spec{Kind: Kind, Name: Kind, Limits: Limits} }
 
-// Use has a queue send as the option says, until release is called. With no option, which
-// is nil, the queue rests.
+// Use makes a queue send to the configured URL until release is called. If c is nil, the
+// queue sends nothing.
 func (c *Config) Use(q *queue.Queue, box *seal.Box, tokens *token.Tokens, issuer string) (release func() error) {
 	if c == nil {
 		stop := q.Use(new(queue.Route))

@@ -84,7 +84,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 var repeatable = map[string]bool{"public": true, "optional": true, "require": true, "limit": true}
 
-// options are the options of the directive; wxgate_verify has some of them.
+// options returns the parsers of the options; wxgate_verify has a subset of them.
 func (h *Handler) options(d *caddyfile.Dispenser) map[string]func() error {
 	return map[string]func() error{
 		"prefix":            h.parsePrefix(d),
@@ -150,7 +150,7 @@ func (h *Handler) parsePass(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// parseCompat reads which other SDKs the site serves.
+// parseCompat reads compat wafer [<login path>].
 func (h *Handler) parseCompat(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) == 0 || len(args) > 2 {
@@ -259,7 +259,7 @@ func (h *Handler) parseCORS(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// parse reads one limit.
+// parse reads one option limit.
 func (l *Limits) parse(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) != 2 {

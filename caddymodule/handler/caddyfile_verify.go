@@ -13,8 +13,8 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("wxgate_verify", httpcaddyfile.Before, "reverse_proxy")
 }
 
-// parseVerify reads the site directive. All options but path_from are those of wxgate, above
-// parseHandler:
+// parseVerify reads the site directive. All options except path_from are options of wxgate too,
+// whose grammar is above parseHandler:
 //
 //	wxgate_verify [<matcher>] {
 //	    app       <appid>...

@@ -49,7 +49,7 @@ type TokenSource struct {
 	Name string `json:"name,omitempty"`
 }
 
-// OnStale says what a site does when revocations of other machines are not being received.
+// OnStale configures what a site does while revocations of other machines are not received.
 type OnStale struct {
 	// How long tokens are accepted after Redis last responded.
 	// Default 30s, at least 2s.
@@ -59,7 +59,7 @@ type OnStale struct {
 	Deny bool `json:"deny,omitempty"`
 }
 
-// allowance is how stale the revocations may be; nil is the default.
+// allowance returns how stale the revocations may be; for nil, the default.
 func (o *OnStale) allowance() (time.Duration, error) {
 	switch {
 	case o == nil:
@@ -80,15 +80,15 @@ const (
 	// defaultStale is how long tokens are accepted while Redis is unreachable:
 	// a Sentinel fails over, and a Redis restarts, in less.
 	defaultStale = 30 * time.Second
-	// overdue is when a heartbeat of the store is overdue. The store sends four in that
-	// time, so that one slow response does not refuse any request.
+	// overdue is the time after which a heartbeat of the store is overdue. The store sends
+	// four in that time, so that one slow response causes no refusal.
 	overdue = 2 * time.Second
 )
 
 // defaultStreamGrace is how long a response may continue after its session ended.
 const defaultStreamGrace = 10 * time.Second
 
-// streamGrace is the configured or default grace.
+// streamGrace returns the configured or default grace period.
 func streamGrace(configured caddy.Duration) (time.Duration, error) {
 	switch {
 	case configured < 0:

@@ -24,14 +24,14 @@ type Envelope struct {
 	// The member with the response, or with the problem document of an error. Default
 	// `data`.
 	Data string `json:"data,omitempty"`
-	// The code of a success: a number or a string. The code of an error is its word.
-	// Default 0.
+	// The code of a success: a number or a string. The code of an error is its error code, a
+	// string. Default 0.
 	OK json.RawMessage `json:"ok,omitempty"`
 	// 200 gives every response this status. Default: errors keep their status.
 	Status int `json:"status,omitempty"`
 }
 
-// resolve checks the envelope. The nil *Envelope is none.
+// resolve checks the envelope. It returns nil for nil: responses are not wrapped.
 func (e *Envelope) resolve() (*envelope.Envelope, error) {
 	if e == nil {
 		return nil, nil //nolint:nilnil // no envelope is a configuration
@@ -81,8 +81,8 @@ func (h *Handler) parseEnvelope(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// parseOK reads the code of a success: what JSON reads as a number is one, unless it is
-// in quotes, and anything else is a string.
+// parseOK reads the code of a success: a JSON number without quotes is a number, and
+// anything else is a string.
 func (e *Envelope) parseOK(d *caddyfile.Dispenser) error {
 	var text string
 	if err := directive.One(d, &text)(); err != nil {

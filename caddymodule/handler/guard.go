@@ -13,7 +13,7 @@ import (
 	"github.com/wxgate/wxgate/internal/gateway"
 )
 
-// guardConfig is what [Handler] and [Verify] are both configured with.
+// guardConfig is the configuration that [Handler] and [Verify] share.
 type guardConfig struct {
 	Apps      []string
 	Public    []string
@@ -24,14 +24,14 @@ type guardConfig struct {
 	OnStale   *OnStale
 	Web       *Web
 
-	// Of a handler alone.
+	// Only for Handler.
 	Pass         []string // headers that trusted proxies set
 	Prefix       string   // of the login API; "" if there is none
 	ForwardToken bool     // leave the token in the request
 	Wafer        bool     // read the tokens of the Wafer SDKs
 	Prefetch     string   // the path of prefetches; "" for none
 
-	// Of Verify alone: the request only asks about another, and goes nowhere.
+	// Only for Verify: the request asks about another request, and is not passed on.
 	Asked bool
 }
 
@@ -80,7 +80,7 @@ func newGuard(ctx caddy.Context, a *app.App, config guardConfig) (*gateway.Guard
 	return g, nil
 }
 
-// siteName names a site in the line at the start.
+// siteName returns the name of a site in the start line of the log.
 func siteName(config guardConfig) string {
 	switch {
 	case config.Asked:
@@ -91,7 +91,7 @@ func siteName(config guardConfig) string {
 	return config.Prefix
 }
 
-// openEdge sets how the site reads requests.
+// openEdge configures how the site reads requests.
 func openEdge(g *gateway.Guard, a *app.App, config guardConfig) error {
 	headers, err := edge.NewHeaders(edge.Names(config.Headers))
 	if err != nil {

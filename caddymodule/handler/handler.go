@@ -1,5 +1,5 @@
-// Package handler has the handlers `wxgate` and `wxgate_verify`: their configuration, over
-// the gateway of internal/gateway.
+// Package handler has the handlers `wxgate` and `wxgate_verify`: their configuration. What they
+// do is in internal/gateway.
 package handler
 
 import (
@@ -93,7 +93,7 @@ type Handler struct {
 	// Path of the GET with which WeChat's servers fetch data while a mini program starts
 	// (数据预拉取). Its `token`, which the call prefetch-token returns, or its `code` names the
 	// user; neither reaches the upstream or a log. The response must not be larger than 256
-	// KB. Default: none; the path is as any other.
+	// KB. Default: none; the path is treated as any other path.
 	Prefetch string `json:"prefetch,omitempty"`
 
 	// Serve browsers: pages inside WeChat, on a PC, and in a web-view of the mini program.
@@ -163,7 +163,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	return err
 }
 
-// resolvePrefetch returns the path of prefetches of these apps, "" for none.
+// resolvePrefetch returns the path of prefetches, or "" if none is configured. One of the
+// admitted apps must be on WeChat.
 func (h *Handler) resolvePrefetch(a *app.App, admitted map[auth.AppID]struct{}) (prefetch.Path, error) {
 	if h.Prefetch == "" {
 		return "", nil

@@ -54,7 +54,7 @@ const (
 // limiters has the limiters, limiterKey → *limit.Limiter, which outlive a reload.
 var limiters = caddy.NewUsagePool()
 
-// limiterKey is one limit of the sites that share it.
+// limiterKey identifies one limit of the sites that share it.
 type limiterKey struct {
 	site  [sha256.Size]byte
 	limit string
@@ -85,8 +85,8 @@ func (limitState) Collect(collected chan<- prometheus.Metric) {
 	}
 }
 
-// open returns the limits of a site, with the allowances of other sites and of earlier
-// configurations that share them.
+// open returns the limits of a site. Other sites and earlier configurations with the same
+// limits share its counters.
 func (l Limits) open(prefix string, admitted map[auth.AppID]struct{}, releases *[]func() error) (*limit.Limits, error) {
 	config, err := l.resolve()
 	if err != nil {
@@ -108,7 +108,8 @@ func (l Limits) open(prefix string, admitted map[auth.AppID]struct{}, releases *
 	)
 }
 
-// share replaces a limiter by the one that others of the same site and rate have.
+// share replaces a limiter with the one in the pool for the same site and rate, or adds it
+// to the pool.
 func share[K comparable](limiter **limit.Limiter[K], site [sha256.Size]byte, name string, releases *[]func() error) (err error) {
 	if *limiter == nil {
 		return nil
@@ -147,11 +148,11 @@ func (l Limits) resolve() (limit.Config, error) {
 	return config, nil
 }
 
-// parseRate reads "20/1m".
+// parseRate reads a rate such as "20/1m".
 func parseRate(s string) (limit.Rate, error) {
 	n, per, err := directive.ParseRate(s)
 	if err == nil && per < time.Duration(n) {
-		// Under a nanosecond for each would be no limit at all.
+		// Less than a nanosecond for each request would be no limit.
 		err = fmt.Errorf("%q: write <n>/<duration>, such as 20/1m", s)
 	}
 	return limit.Rate{N: n, Per: per}, err

@@ -14,8 +14,8 @@ import (
 	"github.com/wxgate/wxgate/internal/gateway/metadata"
 )
 
-// newMetadata returns the metadata of the issuer, whose host must be the site's: a
-// verifier asks there.
+// newMetadata returns the metadata of the issuer. The site must serve the issuer's host:
+// verifiers request the metadata there.
 func newMetadata(ctx caddy.Context, a *app.App, prefix string) (*metadata.Metadata, error) {
 	issuer, err := a.PublicIssuer()
 	if err != nil {
@@ -32,8 +32,7 @@ func newMetadata(ctx caddy.Context, a *app.App, prefix string) (*metadata.Metada
 }
 
 // servesHost reports whether the route of the server that is being provisioned accepts a
-// host. A site without a host name accepts every host. Caddy provisions routes in their
-// order, and a route has no JSON of its handlers any more once they are loaded.
+// host. A site without a host name accepts every host.
 func servesHost(ctx caddy.Context, host string) bool {
 	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	sets := siteMatchers(ctx)
@@ -45,8 +44,9 @@ func servesHost(ctx caddy.Context, host string) bool {
 	return acceptsHost(sets, r)
 }
 
-// siteMatchers returns the matchers of the site that is being provisioned: of the first route
-// whose handlers are not loaded yet.
+// siteMatchers returns the matchers of the site that is being provisioned. Caddy provisions
+// routes in order and then drops the JSON of their handlers: it is the first route that still
+// has it.
 func siteMatchers(ctx caddy.Context) caddyhttp.MatcherSets {
 	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok {
@@ -60,8 +60,8 @@ func siteMatchers(ctx caddy.Context) caddyhttp.MatcherSets {
 	return nil
 }
 
-// acceptsHost reports whether the host matchers of some set accept the host of r. Other
-// matchers, such as of a path, do not count.
+// acceptsHost reports whether the host matchers of one of the sets accept the host of r. It
+// ignores other matchers, such as those of paths.
 func acceptsHost(sets caddyhttp.MatcherSets, r *http.Request) bool {
 	for _, set := range sets {
 		accepted := true

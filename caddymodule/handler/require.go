@@ -18,8 +18,8 @@ import (
 	"github.com/wxgate/wxgate/internal/gateway"
 )
 
-// Requirement refuses identities that lack something: with 401 a login that is too old,
-// and everything else with 403.
+// Requirement refuses identities that lack an attribute: with 401 if the login is too old,
+// otherwise with 403.
 type Requirement struct {
 	// `phone`: a verified phone number. `unionid`: a unionid. `app`: a token of one of
 	// Apps. `fresh`: a login that is not older than MaxAge. `risk`: a risk rank of at most
@@ -37,7 +37,7 @@ type Requirement struct {
 	Paths []string `json:"paths"`
 }
 
-// attributes are what a path can require.
+// attributes are the attributes that a path can require.
 var attributes = []gateway.Attribute{gateway.AttributePhone, gateway.AttributeUnionID, gateway.AttributeApp, gateway.AttributeFresh, gateway.AttributeRisk}
 
 func unrecognizedRequirement(what string) error {
@@ -77,8 +77,8 @@ func (h *Handler) parseRequire(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// parseArgs reads what is between the attribute and "on". It returns false for a wrong number
-// of arguments.
+// parseArgs reads the arguments between the attribute and "on". It returns false if their number
+// is wrong.
 func (r *Requirement) parseArgs(d *caddyfile.Dispenser, args []string) (complete bool, err error) {
 	switch what := gateway.Attribute(r.What); {
 	case what == gateway.AttributeApp:
@@ -100,7 +100,7 @@ func (r *Requirement) parseArgs(d *caddyfile.Dispenser, args []string) (complete
 
 var errRank = fmt.Errorf("the highest admitted rank is a number from 0 to %d", auth.MaxRiskRank)
 
-// newRequirements compiles what the paths require of users of the admitted apps.
+// newRequirements compiles the requirements of a site that admits these apps.
 func newRequirements(configured []Requirement, a *app.App, admitted map[auth.AppID]struct{}) ([]gateway.Requirement, error) {
 	var compiled []gateway.Requirement
 	for _, c := range configured {
@@ -128,7 +128,7 @@ func (r *Requirement) compile(a *app.App, admitted map[auth.AppID]struct{}) (gat
 	case out.What == gateway.AttributeApp && len(r.Apps) == 0:
 		return out, errors.New("name the appids")
 	case out.What == gateway.AttributeApp:
-		out.Apps, err = a.Named(r.Apps) // it admits no one whom the site does not
+		out.Apps, err = a.Named(r.Apps) // the site's own list of apps still applies
 	case out.What == gateway.AttributeFresh && out.MaxAge < time.Second:
 		return out, errors.New("the maximum age of a login is at least 1s")
 	case out.What == gateway.AttributeRisk:

@@ -8,12 +8,12 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// warnOfMetrics reports at load that a `metrics` handler runs behind this handler:
+// warnOfMetrics warns at load if a `metrics` handler runs behind this handler:
 // Prometheus has no access token and gets 401, and every user who is logged in can
 // read the operator's metrics.
 //
-// It looks at the handlers beside this one. Those are still JSON if they come
-// later, because Caddy provisions handlers in their order.
+// It reads the JSON of the handlers in the same block. Handlers after this one still
+// have it, because Caddy provisions handlers in order.
 func warnOfMetrics(ctx caddy.Context) {
 	for _, route := range siblingRoutes(ctx) {
 		for _, raw := range route.HandlersRaw {
@@ -26,7 +26,7 @@ func warnOfMetrics(ctx caddy.Context) {
 	}
 }
 
-// siblingRoutes are the routes of the innermost site, handle or route block around
+// siblingRoutes returns the routes of the innermost site, handle or route block around
 // the handler that is being provisioned.
 func siblingRoutes(ctx caddy.Context) caddyhttp.RouteList {
 	for _, module := range slices.Backward(ctx.Modules()) {

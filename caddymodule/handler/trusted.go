@@ -10,8 +10,8 @@ import (
 
 // reservedAddresses are addresses that no proxy can have (RFC 1122 section 3.2.1.3,
 // RFC 1112 section 4, and an IPv6 block that no registry assigns), one in each
-// half of the IPv4 address space. A trusted_proxies that contains one of them is
-// a list of everyone.
+// half of the IPv4 address space. If trusted_proxies contains one of them, it trusts
+// at least half of the address space.
 var reservedAddresses = [...]string{"0.0.0.1:1", "240.0.0.1:1", "[2000::1]:1"}
 
 // trustsEveryone reports whether the trusted_proxies of the handler's server
@@ -33,8 +33,8 @@ func trustsEveryone(ctx caddy.Context) bool {
 	return false
 }
 
-// warnOfTrust reports at load that clients can choose the address that limits and
-// access logs attribute their requests to.
+// warnOfTrust warns at load if clients can choose the address that limits and access
+// logs attribute their requests to.
 func warnOfTrust(ctx caddy.Context) {
 	if trustsEveryone(ctx) {
 		ctx.Logger().Warn("trusted_proxies contains every address: any client can forge its own address with X-Forwarded-For and escape limit login; list only the addresses of your proxies")

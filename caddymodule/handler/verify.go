@@ -16,7 +16,7 @@ func init() {
 }
 
 // Verify decides for another proxy whether a request may pass: for nginx's auth_request,
-// Traefik's ForwardAuth, Envoy's ext_authz over HTTP, Caddy's forward_auth. It returns
+// Traefik's ForwardAuth, Envoy's ext_authz over HTTP, or Caddy's forward_auth. It returns
 // 200 with the identity in the response headers, 200 without an identity for an
 // anonymous request, or 401 or 403.
 //
@@ -87,8 +87,8 @@ func (v *Verify) Provision(ctx caddy.Context) error {
 		return err
 	}
 	v.verifier = &gateway.Verifier{Guard: guard, PathFrom: gateway.PathFrom(v.PathFrom)}
-	// A client that is taken for a trusted proxy could name a public path in the header
-	// and enter everywhere.
+	// If the gateway trusted every address, any client could send a public path in the
+	// header and reach every path.
 	if header := v.verifier.PathFrom.Header(); header != "" && v.verifier.NeedsURI() && trustsEveryone(ctx) {
 		return fmt.Errorf("wxgate_verify with public, optional, require or token_from query: trusted_proxies contains every address, so any client could send %s; list only the addresses of your proxies", header)
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // Web serves browsers beside mini programs: they log in through one or several doors, and
-// their sessions have a cookie in place of tokens. It needs one door at least.
+// their sessions have a cookie instead of tokens. At least one door is required.
 type Web struct {
 	// The public origin of the site, such as `https://shop.example.com`. Redirects and the
 	// checks of origins use it, and never the header Host. `http` is allowed on loopback
@@ -45,7 +45,7 @@ type Web struct {
 	// its first page.
 	ScanPage string `json:"scan_page,omitempty"`
 
-	// Where the PC seems to be, as the phone shows it: a text with placeholders, such as
+	// The location of the PC, which the phone shows: a text with placeholders, such as
 	// `{http.request.header.X-Geo-City}`, a header that your proxy sets. Default: not shown.
 	ScanPlace string `json:"scan_place,omitempty"`
 
@@ -63,7 +63,8 @@ type Web struct {
 	// The color of the buttons of the pages, such as `#07c160`. Default: WeChat's green.
 	Accent string `json:"accent,omitempty"`
 
-	// The color around the text of the pages. Default: one for light and one for dark.
+	// The background color of the pages. Default: one color for the light theme, another for
+	// the dark theme.
 	Background string `json:"background,omitempty"`
 
 	// A folder with the operator's own pages: `scan.html`, `continue.html` and `error.html`.
@@ -76,8 +77,8 @@ const (
 	scopeBase     = "base"
 )
 
-// open returns the site for browsers, nil for none, and adds the apps of its doors to those
-// that are admitted.
+// open returns the site for browsers, or nil if w is nil, and adds the apps of its doors to
+// the admitted apps.
 func (w *Web) open(ctx caddy.Context, a *app.App, prefix string, admitted map[auth.AppID]struct{}) (*browser.Site, error) {
 	if w == nil {
 		return nil, nil //nolint:nilnil // no site is no error
@@ -98,7 +99,7 @@ func (w *Web) open(ctx caddy.Context, a *app.App, prefix string, admitted map[au
 	return site, nil
 }
 
-// check checks what needs no other part of the configuration.
+// check checks the options that depend on no other part of the configuration.
 func (w *Web) check() error {
 	if w.Official == "" && w.Website == "" && w.Scan == "" && !w.Ticket {
 		return errors.New("web has no door; set official, website, scan or ticket")
@@ -139,8 +140,8 @@ func (w *Web) resolve(ctx caddy.Context, a *app.App, admitted map[auth.AppID]str
 	return config, err
 }
 
-// checkApps refuses what would let one app's WeChat learn the codes of another, and a scan that
-// no phone could confirm.
+// checkApps refuses apps with different APIs, because the login code of one app could be sent to
+// the API of the other (mix-up), and a scan that no phone could confirm.
 func (w *Web) checkApps(a *app.App, config browser.Config, admitted map[auth.AppID]struct{}) error {
 	if official, website := config.Official.App, config.Website; official != "" && website != "" && !a.SameAPI(official, website) {
 		return fmt.Errorf("official %s and website %s have different values of api; a code of one would be sent to the other (mix-up)", official, website)
@@ -163,7 +164,7 @@ func (w *Web) checkScope() error {
 	return nil
 }
 
-// url returns the configured origin, or that of the site's only host.
+// url returns the configured origin, or the origin of the site's only host.
 func (w *Web) url(ctx caddy.Context) (string, error) {
 	if w.URL != "" {
 		return w.URL, nil
@@ -187,7 +188,7 @@ func siteHosts(ctx caddy.Context) (hosts []string) {
 	return hosts
 }
 
-// servesHTTPS reports whether the server listens on the port of https alone.
+// servesHTTPS reports whether the server listens on port 443 only.
 func servesHTTPS(ctx caddy.Context) bool {
 	server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	if !ok {

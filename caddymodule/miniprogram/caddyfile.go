@@ -30,7 +30,7 @@ func (m *Config) UnmarshalOptions(d *caddyfile.Dispenser) error {
 		"phone_budget":    directive.Checked(d, &m.PhoneBudget, checkBudget),
 		"test_phone":      func() error { return m.parseTestPhone(d) },
 	}
-	for option, parse := range options { // so that the error names the line that does not fit
+	for option, parse := range options { // check after each option, so that the error names its line
 		options[option] = func() error {
 			if err := parse(); err != nil {
 				return err

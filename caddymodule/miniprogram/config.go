@@ -121,11 +121,11 @@ type Config struct {
 	securityKey [sha256.Size]byte     // a hash of APISecurity, resolved
 	callback    *callback.Receiver
 	api         string
-	container   bool         // api is another operator's, with WeChat's calls below a path
+	container   bool         // API is a container's: its URL has a path, and its host is not WeChat's
 	budget      *budget.Rate // nil without PhoneBudget
 	testPhones  testphone.Numbers
 	risk        *wechat.RiskConfig
-	replyLine   error // the first reply, while the Caddyfile is read
+	replyLine   error // the error for the line of the first reply in the Caddyfile
 }
 
 // ID returns the resolved appid.
@@ -137,10 +137,10 @@ func (m *Config) ResolvedPlatform() wechat.Platform { return m.platform }
 // APIURL returns the resolved URL of the platform's API; "" for the platform's host.
 func (m *Config) APIURL() string { return m.api }
 
-// Receiver returns what receives WeChat's messages; nil without a callback.
+// Receiver returns the receiver of WeChat's messages, or nil without a callback.
 func (m *Config) Receiver() *callback.Receiver { return m.callback }
 
-// Budget returns how many phone codes may be exchanged; nil for any number.
+// Budget returns how many phone codes may be exchanged, or nil if there is no limit.
 func (m *Config) Budget() *budget.Rate { return m.budget }
 
 // Forwards returns the services that get WeChat's messages.
@@ -154,13 +154,13 @@ func (m *Config) Forwards() []*pushes.Forward {
 // TakesRawKeys reports whether old clients may send WeChat's session_key.
 func (m *Config) TakesRawKeys() bool { return m.RawSessionKey == rawKeyInsecure }
 
-// SessionLimitConfig is how many sessions a user may have.
+// SessionLimitConfig limits the number of sessions of a user.
 type SessionLimitConfig struct {
 	// The number of sessions, from 1 to 100. Required.
 	Sessions int `json:"sessions"`
 
-	// Whether each class of devices has a separate limit, such as iOS, Android and
-	// Windows, as the login's User-Agent says it. A user has at most 100 sessions in all.
+	// Whether each class of devices, such as iOS, Android or Windows, has a separate limit.
+	// The User-Agent of the login names the class. A user has at most 100 sessions in all.
 	// Default: the limit is for all devices together.
 	PerDevice bool `json:"per_device,omitempty"`
 }
@@ -176,18 +176,18 @@ type ComponentConfig struct {
 	TokenURL string `json:"token_url"`
 }
 
-// CallbackConfig is a mini program's message push settings (消息推送配置), as its console
-// on mp.weixin.qq.com has them.
+// CallbackConfig has the message push settings (消息推送配置) of a mini program, from its
+// console on mp.weixin.qq.com.
 type CallbackConfig struct {
 	// The Token, 3 to 32 letters and digits, as a placeholder such as `{env.X}`.
 	Token string `json:"token"`
 
 	// The EncodingAESKey, 43 letters and digits, as a placeholder. With it, only
 	// encrypted messages are accepted (安全模式). Default: messages are not encrypted, and
-	// anyone who records one can change its content for five minutes.
+	// anyone who records a message can change its content and send it for five minutes.
 	EncodingAESKey string `json:"encoding_aes_key,omitempty"`
 
-	// Services that get the messages, after wxgate acted on them. They need an
-	// EncodingAESKey. At most 16. Default: messages are acknowledged and dropped.
+	// Services that get the messages, after wxgate has processed them. An EncodingAESKey is
+	// required. At most 16. Default: messages are acknowledged and dropped.
 	Forward []*pushes.Forward `json:"forward,omitempty"`
 }

@@ -26,8 +26,8 @@ func checkKindName(name string) error {
 	return nil
 }
 
-// checkKind refuses options that only mini programs have, so that no operator relies on an
-// option without effect.
+// checkKind refuses options that have no effect on apps of a kind, so that no operator relies
+// on them.
 func (m *Config) checkKind(platform wechat.Platform) error {
 	if m.Kind == "" {
 		return nil
@@ -62,10 +62,10 @@ func (m *Config) checkKind(platform wechat.Platform) error {
 	return nil
 }
 
-// errReplyKind is a reply that no user would see.
+// errReplyKind refuses a reply that no user would see.
 var errReplyKind = errors.New("reply requires kind official: WeChat shows passive replies of service accounts only, not of mini programs")
 
-// checkReply refuses a reply of another app than a service account.
+// checkReply refuses the option reply of apps other than service accounts.
 func (m *Config) checkReply() error {
 	if m.ResolvedKind() != wechat.Official && pushes.Replies(m.Forwards()) {
 		return errReplyKind

@@ -12,13 +12,13 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat/apisecurity"
 )
 
-// How often a log line about the responses to encrypted calls may repeat, for one outcome.
+// The minimum intervals between log lines with one outcome of encrypted calls.
 const (
 	refusalEvery    = time.Minute
 	deprecatedEvery = time.Hour
 )
 
-// securityObserver counts and logs what became of the responses to encrypted calls.
+// securityObserver counts and logs the outcomes of encrypted calls.
 type securityObserver struct {
 	mu     sync.Mutex
 	logged map[apisecurity.Outcome]time.Time

@@ -13,7 +13,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat/testphone"
 )
 
-// parseBudget reads "1000/1d".
+// parseBudget reads a budget such as "1000/1d".
 func parseBudget(value string) (rate budget.Rate, err error) {
 	if rate.Calls, rate.Per, err = directive.ParseRate(value); err == nil {
 		err = rate.Check()
@@ -29,7 +29,7 @@ func checkBudget(value string) error {
 	return err
 }
 
-// parseTestPhone reads a pair of test_phone, which may appear once for each virtual number.
+// parseTestPhone reads test_phone, which may appear once for each virtual number.
 func (m *Config) parseTestPhone(d *caddyfile.Dispenser) error {
 	args := d.RemainingArgs()
 	if len(args) != 2 {
@@ -48,8 +48,8 @@ func (m *Config) parseTestPhone(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// provisionPhones resolves the budget and the test numbers. It warns of the latter at every
-// load, so that they do not outlive the tests unnoticed.
+// provisionPhones resolves the budget and the test numbers. It warns of test numbers at every
+// load, so that an operator does not forget them after the tests.
 func (m *Config) provisionPhones(logger *zap.Logger) error {
 	m.budget, m.testPhones = nil, testphone.Numbers{}
 	if m.PhoneBudget != "" {

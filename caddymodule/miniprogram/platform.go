@@ -40,7 +40,7 @@ func (m *Config) parsedPlatform() (wechat.Platform, error) {
 	return platform, nil
 }
 
-// checkPlatform refuses options that the platform does not have, so that no operator
+// checkPlatform refuses options that the platform does not support, so that no operator
 // relies on an option without effect.
 func (m *Config) checkPlatform() error {
 	platform, err := m.parsedPlatform()
@@ -104,7 +104,7 @@ func (m *Config) provisionPlatform(repl *caddy.Replacer) error {
 }
 
 // WeChat's formats are known: an appid is wx and 16 hexadecimal digits, an AppSecret
-// 32 hexadecimal digits. Those of the other platforms were observed, not documented.
+// 32 hexadecimal digits. The formats of the other platforms are observed, not documented.
 var (
 	weixinAppID  = regexp.MustCompile(`^wx[0-9a-f]{16}$`)
 	weixinSecret = regexp.MustCompile(`^[0-9a-fA-F]{32}$`)
@@ -124,9 +124,10 @@ var (
 // shortSecret is the length below which a secret of another platform is suspicious.
 const shortSecret = 16
 
-// checkFormats refuses an appid and a secret that WeChat cannot have issued, so that a
-// typing error is found before the first login. For other platforms, and for containers with
-// WeChat's API, whose formats are not documented, it only warns. It never reports the secret.
+// checkFormats refuses an appid and a secret that WeChat cannot have issued, so that a typo
+// is reported at load and not by the first login. For other platforms, and for containers
+// with WeChat's API, whose formats are not documented, it only warns. Its errors and warnings
+// never contain the secret.
 func (m *Config) checkFormats(logger *zap.Logger) error {
 	if m.platform == wechat.WeChat && !m.container {
 		switch {
@@ -152,8 +153,8 @@ func warnOfFormat(logger *zap.Logger, message string, app auth.AppID, platform w
 	logger.Warn(message, zap.String("app", string(app)), zap.String("platform", string(platform)))
 }
 
-// Key is what a client of the platform is opened with. Mini programs with equal keys share a
-// client. It has no secret in clear.
+// Key identifies a client of the platform by the settings that it was opened with. Mini programs
+// with equal keys share a client. Secrets in it are hashed.
 type Key struct {
 	App         auth.AppID
 	api         string
@@ -165,7 +166,7 @@ type Key struct {
 	watermark   time.Duration
 	phone       string // encrypted_phone
 	testPhones  testphone.Numbers
-	ranks       bool // whether logins ask for a risk, as risk says
+	ranks       bool // whether logins ask for a risk rank, with the settings in risk
 	risk        wechat.RiskConfig
 	security    [sha256.Size]byte
 }
@@ -187,14 +188,14 @@ func (m *Config) Key() Key {
 	return key
 }
 
-// TokenIdentity returns a hash of what decides on the access token that clients with this key
-// get. The watermark, for one, does not.
+// TokenIdentity returns a hash of the settings that determine the access token of clients with
+// this key. The watermark, for example, is not among them.
 func (k Key) TokenIdentity() [sha256.Size]byte {
 	return secret.Hash(string(k.platform), string(k.App), k.api, string(k.secret[:]), string(k.component.AppID), k.component.TokenURL)
 }
 
-// NewClient returns a client of the platform's API, which keeps its access token in share; nil
-// for memory. The caller closes it.
+// NewClient returns a client of the platform's API. It keeps its access token in share, or in
+// memory if share is nil. The caller closes it.
 func (m *Config) NewClient(share wechat.TokenShare) (*wechat.Client, error) {
 	return wechat.New(wechat.Config{
 		Platform:    m.platform,

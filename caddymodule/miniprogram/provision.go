@@ -74,7 +74,8 @@ func (m *Config) provisionAPI(repl *caddy.Replacer) (err error) {
 	return secret.RefuseCleartext(u)
 }
 
-// ResolvedAPI returns the URL of the platform's API; "" for the platform's own.
+// ResolvedAPI returns the URL of the platform's API without a trailing slash; "" for the
+// platform's host.
 func (m *Config) ResolvedAPI() string { return strings.TrimSuffix(m.api, "/") }
 
 // defaultWatermark is the default of [Config.Watermark].
@@ -103,8 +104,8 @@ func (l *SessionLimitConfig) check() error {
 	return nil
 }
 
-// provisionSecret resolves what authenticates the gateway to the platform: the app's
-// secret or a component's token.
+// provisionSecret resolves the credential of the gateway at the platform: the app's secret
+// or a component's token.
 func (m *Config) provisionSecret(repl *caddy.Replacer, logger *zap.Logger) error {
 	var err error
 	configured := m.Secret
@@ -176,7 +177,7 @@ func ResolveID(repl *caddy.Replacer, configured string) (auth.AppID, error) {
 	return auth.AppID(value), nil
 }
 
-// provision resolves the values; component is empty but for an app that has one.
+// provision resolves the values; component is empty for an app without a component.
 func (c *CallbackConfig) provision(repl *caddy.Replacer, app, component auth.AppID) (*callback.Receiver, error) {
 	config := callback.Config{AppID: app, Component: component}
 	var err error
@@ -197,7 +198,8 @@ func (c *CallbackConfig) provision(repl *caddy.Replacer, app, component auth.App
 	return callback.New(config)
 }
 
-// errForwardKey is a forward of messages that anyone who has seen one could write.
+// errForwardKey refuses to forward unencrypted messages: anyone who has seen one could forge
+// others.
 var errForwardKey = errors.New("forward requires an EncodingAESKey: write callback <token> <encoding-aes-key>")
 
 // The values of `encrypted_phone`.
@@ -214,11 +216,11 @@ func checkEncryptedPhone(value string) error {
 	return nil
 }
 
-// rawKeyInsecure is the only value of `raw_session_key`: the operator writes down what it
-// is.
+// rawKeyInsecure is the only value of `raw_session_key`, so that the configuration states
+// the danger.
 const rawKeyInsecure = "insecure"
 
-// checkRawKey checks the value as an operator wrote it.
+// checkRawKey checks the configured value of `raw_session_key`.
 func checkRawKey(value string) error {
 	if value != rawKeyInsecure {
 		return fmt.Errorf("raw_session_key %q: write raw_session_key insecure, and only while old clients are being moved", value)
@@ -226,8 +228,8 @@ func checkRawKey(value string) error {
 	return nil
 }
 
-// warnOfRawKeys warns at every load, so that the option does not outlive the migration
-// unnoticed.
+// warnOfRawKeys warns at every load, so that an operator does not forget the option after
+// the migration.
 func (m *Config) warnOfRawKeys(logger *zap.Logger) {
 	if m.RawSessionKey != "" {
 		logger.Warn("INSECURE: raw_session_key lets clients choose the key that their data is decrypted with, so that a client can forge any phone number; remove it once wxgate_raw_session_keys_total stops growing",

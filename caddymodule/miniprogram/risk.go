@@ -12,39 +12,39 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
-// RiskConfig is how logins ask WeChat for the user's risk rank (getuserriskrank).
+// RiskConfig configures how logins ask WeChat for the user's risk rank (getuserriskrank).
 type RiskConfig struct {
 	// What WeChat ranks the user for: `registration` (or `0`), `marketing` (`1`), such as
 	// fraud with coupons, or `ugc` (`2`), content of users. Required.
 	Scene string `json:"scene"`
 
-	// How long a rank is used for further logins of the user, at most 24h; 0: each login
-	// asks. It is kept in memory. Default 10m.
+	// How long a rank is cached in memory for further logins of the user, at most 24h. With 0,
+	// each login asks. Default 10m.
 	Cache *caddy.Duration `json:"cache,omitempty"`
 
 	// Whether `require risk` admits a login of this app that has no rank: `allow` or `deny`.
-	// A login has none if WeChat is down, out of quota or slow, and if it was before the app
-	// had this option. Default `deny`.
+	// A login has no rank if WeChat is down, out of quota or slow, or if the login is older
+	// than this option. Default `deny`.
 	OnError string `json:"on_error,omitempty"`
 }
 
 const (
 	defaultRiskCache = 10 * time.Minute
-	// maxRiskCache bounds how long a user who became a risk is not noticed.
+	// maxRiskCache bounds how long a changed rank goes unnoticed.
 	maxRiskCache = 24 * time.Hour
 
 	riskAllow = "allow"
 	riskDeny  = "deny"
 )
 
-// riskScenes are the scenes by the names and numbers that a configuration has.
+// riskScenes maps the names and numbers of scenes in a configuration.
 var riskScenes = map[string]wechat.RiskScene{
 	"registration": wechat.RiskRegistration, "0": wechat.RiskRegistration,
 	"marketing": wechat.RiskMarketing, "1": wechat.RiskMarketing,
 	"ugc": wechat.RiskUGC, "2": wechat.RiskUGC,
 }
 
-// resolve returns what the client is configured with.
+// resolve checks the options and fills in defaults.
 func (c *RiskConfig) resolve() (*wechat.RiskConfig, error) {
 	scene, ok := riskScenes[c.Scene]
 	if !ok {

@@ -16,8 +16,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat/apisecurity"
 )
 
-// APISecurityConfig are the keys of a mini program's API security (API 安全), as its console
-// on mp.weixin.qq.com has them.
+// APISecurityConfig has the keys of a mini program's API security (API 安全), from its console
+// on mp.weixin.qq.com.
 type APISecurityConfig struct {
 	// The symmetric key (API 对称密钥), an AES-256 key in base64. Required.
 	Encrypt *SecurityKeyConfig `json:"encrypt,omitempty"`
@@ -34,7 +34,7 @@ type APISecurityConfig struct {
 	Plain []string `json:"plain,omitempty"`
 }
 
-// SecurityKeyConfig is a key with its number.
+// SecurityKeyConfig is a key with its serial number.
 type SecurityKeyConfig struct {
 	// The number that WeChat's console shows beside the key (密钥编号, 证书编号), which is
 	// not the serial number inside a certificate. Required.
@@ -85,7 +85,7 @@ func parseSecurityKey(d *caddyfile.Dispenser) (*SecurityKeyConfig, error) {
 	return &SecurityKeyConfig{Serial: args[0], Value: args[1]}, directive.RefuseEmpty(d, args)
 }
 
-// parseCalls refuses a path with its line.
+// parseCalls reads paths of calls. The error for an invalid path names its line.
 func parseCalls(d *caddyfile.Dispenser, into *[]string, c *APISecurityConfig) func() error {
 	return func() error {
 		if err := directive.Many(d, into)(); err != nil {
@@ -98,7 +98,7 @@ func parseCalls(d *caddyfile.Dispenser, into *[]string, c *APISecurityConfig) fu
 	}
 }
 
-// check refuses what is missing.
+// check returns an error if a required key is missing.
 func (c *APISecurityConfig) check() error {
 	if c.Encrypt == nil || c.Sign == nil || len(c.Verify) == 0 {
 		return errors.New("api_security requires encrypt, sign and verify, each with the serial and the key of WeChat's console")
@@ -106,8 +106,8 @@ func (c *APISecurityConfig) check() error {
 	return nil
 }
 
-// expiryNotice is how long before the end of a certificate a load warns of it. WeChat signs
-// with the next one, too, during the change.
+// expiryNotice is how long before a certificate expires a load warns. During the change, WeChat
+// also signs with the next certificate.
 const expiryNotice = 30 * 24 * time.Hour
 
 func (m *Config) provisionSecurity(repl *caddy.Replacer, logger *zap.Logger) error {

@@ -1,5 +1,5 @@
-// Package offline has what commands do with a configuration whose gateway they do not start: copy
-// its store, and look at what it names.
+// Package offline is for commands that use the configuration of a gateway without starting it: it
+// copies the store, and lists what the configuration names.
 package offline
 
 import (
@@ -59,14 +59,14 @@ func CopyStore(ctx context.Context, out io.Writer, config, adapter, from, to str
 	return err
 }
 
-// copier has what both stores need to be opened.
+// copier has what is needed to open both stores.
 type copier struct {
 	app     *app.App
 	box     *seal.Box
 	storage certmagic.Storage
 }
 
-// copyConfig is the parts of a configuration that a copy needs.
+// copyConfig has the parts of a configuration that a copy needs.
 type copyConfig struct {
 	StorageRaw json.RawMessage            `caddy:"namespace=caddy.storage inline_key=module" json:"storage"`
 	Apps       map[string]json.RawMessage `json:"apps"`

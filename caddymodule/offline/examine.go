@@ -22,16 +22,15 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
-// Examined is what `wxgate doctor` looks at: the resolved configuration, of which nothing was
-// opened.
+// Examined is the resolved configuration that `wxgate doctor` checks. No store is open.
 type Examined struct {
 	Apps    []ExaminedApp
 	Store   string   // the file of store bolt, or empty
 	Redis   string   // the addresses of store redis, without credentials, or empty
-	Storage string   // the folder of Caddy's storage, or empty if it is no folder
-	Files   []string // that have secrets or sessions, and that a gateway writes
-	Named   []string // that placeholders of the configuration name, as {file.X}
-	Literal []string // the secrets that the configuration has literally, by name
+	Storage string   // the folder of Caddy's storage, or empty if the storage is not a folder
+	Files   []string // the files with secrets or sessions that a gateway writes
+	Named   []string // the files that placeholders of the configuration name, as {file.X}
+	Literal []string // the names of the secrets that the configuration has as literals
 
 	opening *redisstore.Opening
 }
@@ -41,7 +40,7 @@ type ExaminedApp struct {
 	ID      auth.AppID
 	API     string         // the URL of the platform's API
 	Client  *wechat.Client // the caller closes it
-	Website bool           // it has no access token to check its secret with
+	Website bool           // a website has no access token, so its secret cannot be checked
 }
 
 // Examine reads the configuration, in JSON, that `wxgate run` would start with.
@@ -101,8 +100,8 @@ func (e *Examined) RedisServer(ctx context.Context) (map[string]string, error) {
 	return info, errors.Join(err, client.Close())
 }
 
-// storageFolder returns the folder of Caddy's storage, or nothing if the configuration has a
-// storage that is none.
+// storageFolder returns the folder of Caddy's storage, or "" if the configured storage is not a
+// folder.
 func storageFolder(raw json.RawMessage) string {
 	var folder struct{ Module, Root string }
 	if len(raw) > 0 && (json.Unmarshal(raw, &folder) != nil || folder.Module != "file_system") {
@@ -117,15 +116,15 @@ func storageFolder(raw json.RawMessage) string {
 // filePlaceholder is a placeholder that Caddy replaces with the content of a file.
 var filePlaceholder = regexp.MustCompile(`\{file\.([^{}]+)\}`)
 
-// namedFiles returns the files with secrets that the app's configuration names. Everything that
-// it reads by a placeholder is treated as a secret: a URL may contain one.
+// namedFiles returns the files with secrets that the app's configuration names. Every file that
+// a placeholder reads counts as a secret: a URL may contain one.
 func namedFiles(a *app.App, raw []byte) []string {
 	var files []string
 	tokens := json.NewDecoder(bytes.NewReader(raw))
 	for {
 		token, err := tokens.Token()
 		if err != nil {
-			break // the end: it was decoded before
+			break // io.EOF; the JSON was decoded before
 		}
 		text, _ := token.(string)
 		for _, found := range filePlaceholder.FindAllStringSubmatch(text, -1) {
@@ -139,7 +138,7 @@ func namedFiles(a *app.App, raw []byte) []string {
 	return slices.Compact(files)
 }
 
-// literals returns the names of the secrets that are in the configuration itself.
+// literals returns the names of the secrets that the configuration has as literals.
 func literals(a *app.App) []string {
 	var names []string
 	add := func(name string, values ...string) {

@@ -54,7 +54,7 @@ type OpenAPI struct {
 	logger   *zap.Logger
 	allow    edge.PathSet
 	admitted map[auth.AppID]struct{}
-	exposed  sync.Once // logs the first call from outside
+	exposed  sync.Once // logs the first call that is not on loopback
 }
 
 // CaddyModule returns the module's ID and constructor.
@@ -141,7 +141,7 @@ func (o *OpenAPI) serve(w http.ResponseWriter, r *http.Request) error {
 	return rt.OfApp(id, openapi.Forward(w, r, client))
 }
 
-// takeApp returns the app in whose name the call is made.
+// takeApp returns the app that the call is made for, and removes the header that names it.
 func (o *OpenAPI) takeApp(r *http.Request) (auth.AppID, error) {
 	named := r.Header["X-Wx-Appid"]
 	delete(r.Header, "X-Wx-Appid")

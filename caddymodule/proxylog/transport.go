@@ -1,5 +1,5 @@
-// Package proxylog is between reverse_proxy and its upstreams: it keeps identities and
-// tokens out of what reverse_proxy logs, and sends plain requests for less CPU time.
+// Package proxylog has a transport for reverse_proxy, which keeps identities and tokens out
+// of the log of reverse_proxy, and sends plain requests with less CPU time.
 package proxylog
 
 import (
@@ -26,10 +26,10 @@ func init() {
 // transportName is the transport's name in Caddy's JSON.
 const transportName = "wxgate"
 
-// Transport is a transport of reverse_proxy that keeps identities out of its log. Once a
-// request was sent, every line that reverse_proxy logs has its headers: at DEBUG, and as
-// a warning if a response ends early. The upstream gets the request as it is, and
-// reverse_proxy is left with a copy without the identity.
+// Transport is a transport of reverse_proxy that keeps identities out of its log. After a
+// request was sent, reverse_proxy logs its headers in every line: at DEBUG, and as a warning
+// if a response ends early. The transport sends the whole request to the upstream, and
+// leaves reverse_proxy a request without the identity.
 //
 // It also sends requests without a body to plain HTTP/1.1 upstreams itself, which takes
 // less CPU time, with the settings of the `http` transport. Request bodies, upgrades, TLS,
@@ -42,13 +42,13 @@ type Transport struct {
 	// The transport that sends the requests. Default `http`, as in reverse_proxy.
 	TransportRaw json.RawMessage `json:"transport,omitempty" caddy:"namespace=http.reverse_proxy.transport inline_key=protocol"`
 
-	// Whether that transport sends all requests. Default: plain requests are sent by
-	// this one. `transport standard` in the global `wxgate` block sets it.
+	// Whether the transport above sends all requests. `transport standard` in the global
+	// `wxgate` block sets it. Default: this transport sends plain requests itself.
 	Standard bool `json:"standard,omitempty"`
 
-	// Whether what reverse_proxy logs has all headers of a request but the identity.
-	// wxgate sets it for a reverse_proxy with `lb_retry_match`, which may read them.
-	// Default: if a log has the level DEBUG; otherwise the lines have few headers.
+	// Whether reverse_proxy keeps all headers of a request except the identity. wxgate
+	// sets it for a reverse_proxy with `lb_retry_match`, which may read them. Default: true
+	// if a log has the level DEBUG; otherwise log lines have only few headers.
 	AllHeaders bool `json:"all_headers,omitempty"`
 
 	inner   http.RoundTripper
@@ -75,7 +75,7 @@ func (t *Transport) Provision(ctx caddy.Context) error {
 		t.inner = module.(http.RoundTripper)
 		warnOfFastCGI(ctx, t.inner)
 	}
-	// Any log's level counts: a line goes to all that take it.
+	// One log at DEBUG is enough: a line is written to every log that accepts its level.
 	t.logsAll = t.AllHeaders || ctx.Logger(new(reverseproxy.Handler)).Core().Enabled(zapcore.DebugLevel)
 	if !t.Standard {
 		t.plain = newPlainTransport(t.inner)
@@ -90,7 +90,7 @@ type plainTransport struct {
 }
 
 // newPlainTransport returns nil for a transport that it cannot replace. With the PROXY
-// protocol, every client has connections of its own.
+// protocol, every client needs separate connections.
 func newPlainTransport(inner http.RoundTripper) *plainTransport {
 	caddys, ok := inner.(*reverseproxy.HTTPTransport)
 	if !ok || caddys.ProxyProtocol != "" {
@@ -111,9 +111,8 @@ func (t *plainTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 const idleConnsPerUpstream = 512
 
 // provisionDefault creates the transport as reverse_proxy does, except for the number of
-// idle connections. Caddy has nothing to clean up for it: after a reload its idle
-// connections time out. Closing them would break requests of the old configuration that
-// have just taken one.
+// idle connections. Caddy does not clean it up: after a reload its idle connections time
+// out. Closing them would break requests of the old configuration that are about to use one.
 func (t *Transport) provisionDefault(ctx caddy.Context) error {
 	caddys := &reverseproxy.HTTPTransport{KeepAlive: &reverseproxy.KeepAlive{MaxIdleConnsPerHost: idleConnsPerUpstream}}
 	if err := caddys.Provision(ctx); err != nil {
@@ -123,15 +122,15 @@ func (t *Transport) provisionDefault(ctx caddy.Context) error {
 	return nil
 }
 
-// RoundTrip sends the request, and leaves reverse_proxy one that may be logged: a copy
-// that reverse_proxy made for this one attempt.
+// RoundTrip sends a shallow copy of the request, and removes the identity from r, which
+// reverse_proxy logs. reverse_proxy made r for this one attempt.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	redactor, ok := edge.RedactorOf(r)
 	if !ok {
 		return t.send(r)
 	}
 	sent := *r
-	sent.Trailer = nil // as Strip has it; reverse_proxy fills it in while the request is sent
+	sent.Trailer = nil // Strip removed it; reverse_proxy fills it in again while the request is sent
 	if r.Body != nil && r.Body != http.NoBody {
 		sent.Body = edge.NewSentBody(r.Body)
 	}
@@ -146,18 +145,18 @@ func (t *Transport) send(r *http.Request) (*http.Response, error) {
 	return t.inner.RoundTrip(r)
 }
 
-// warnOfFastCGI warns that a log line with what PHP writes to its standard error has
-// PHP's whole environment, and so the identity headers.
+// warnOfFastCGI warns that a log line with PHP's standard error also has PHP's whole
+// environment, which includes the identity headers.
 func warnOfFastCGI(ctx caddy.Context, inner http.RoundTripper) {
 	if t, ok := inner.(*fastcgi.Transport); ok && t.CaptureStderr {
 		ctx.Logger().Warn("capture_stderr logs identity headers with what PHP writes to its standard error, unless a filter deletes env>HTTP_X_WX_OPENID, request>headers>X-Wx-Openid and their like: see SECURITY.md")
 	}
 }
 
-// The methods that reverse_proxy looks for in a transport. For a transport without one of
-// them, the result here means the same.
+// The methods below are optional interfaces of reverse_proxy. If the inner transport does not
+// implement one, the method returns what reverse_proxy would use then.
 
-// RequestHeaderOps are what the transport does to the headers of requests.
+// RequestHeaderOps returns what the transport does to the headers of requests.
 func (t *Transport) RequestHeaderOps() *headers.HeaderOps {
 	if inner, ok := t.inner.(reverseproxy.RequestHeaderOpsTransport); ok {
 		return inner.RequestHeaderOps()
@@ -165,7 +164,7 @@ func (t *Transport) RequestHeaderOps() *headers.HeaderOps {
 	return nil
 }
 
-// DefaultBufferSizes are how many bytes of requests and responses are buffered.
+// DefaultBufferSizes returns how many bytes of requests and responses are buffered.
 func (t *Transport) DefaultBufferSizes() (requestBytes, responseBytes int64) {
 	if inner, ok := t.inner.(reverseproxy.BufferedTransport); ok {
 		return inner.DefaultBufferSizes()
@@ -179,7 +178,7 @@ func (t *Transport) RequiresContentLength() bool {
 	return ok && inner.RequiresContentLength()
 }
 
-// ProxyProtocolEnabled reports whether connections are of one client each.
+// ProxyProtocolEnabled reports whether each connection belongs to one client.
 func (t *Transport) ProxyProtocolEnabled() bool {
 	inner, ok := t.inner.(reverseproxy.ProxyProtocolTransport)
 	return ok && inner.ProxyProtocolEnabled()

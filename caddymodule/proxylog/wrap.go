@@ -12,12 +12,12 @@ import (
 )
 
 // Wrap adds [Transport] to every reverse_proxy to which a handler of this server may pass
-// a request. Those come after the handler, and Caddy provisions handlers in their order:
+// a request. These proxies come after the handler, and Caddy provisions handlers in order:
 // they are still JSON when the server's first handler of wxgate is provisioned. With
 // standard, net/http sends all requests.
 //
-// It does not find a proxy inside another module's own configuration, or one that was
-// provisioned before. Those log what Caddy logs.
+// It does not find a proxy inside another module's configuration, or one that was
+// provisioned before. Such a proxy logs identities as Caddy without wxgate does.
 func Wrap(ctx caddy.Context, server *caddyhttp.Server, standard bool) error {
 	for _, routes := range pendingRoutes(ctx, server) {
 		for _, route := range routes {
@@ -29,8 +29,8 @@ func Wrap(ctx caddy.Context, server *caddyhttp.Server, standard bool) error {
 	return nil
 }
 
-// pendingRoutes returns the server's routes, and those around the handler that is being
-// provisioned, which the server only has as the JSON that they were read from.
+// pendingRoutes returns the server's routes, and the routes around the handler that is being
+// provisioned: the server itself has those only as JSON, which was already decoded.
 func pendingRoutes(ctx caddy.Context, server *caddyhttp.Server) []caddyhttp.RouteList {
 	pending := []caddyhttp.RouteList{server.Routes}
 	if server.Errors != nil {
@@ -115,8 +115,8 @@ func wrapProxies(config any, standard bool) (found bool) {
 	return found
 }
 
-// retriesByMatch reports whether a reverse_proxy matches the request that it sent, to decide
-// whether to send it again.
+// retriesByMatch reports whether a reverse_proxy matches the sent request to decide whether
+// to retry it.
 func retriesByMatch(proxy map[string]any) bool {
 	balancing, _ := proxy["load_balancing"].(map[string]any)
 	return balancing["retry_match"] != nil

@@ -1,5 +1,4 @@
-// Package pushes has the option forward of a callback, and the queues of the messages that it
-// forwards.
+// Package pushes has the option forward of a callback, and the queues of the forwarded messages.
 package pushes
 
 import (
@@ -14,7 +13,7 @@ import (
 	"github.com/wxgate/wxgate/internal/token/keyring"
 )
 
-// Forward is a service that gets messages that WeChat pushes.
+// Forward configures a service that gets messages that WeChat pushes.
 type Forward struct {
 	// The URL that messages are sent to as JSON, by POST. It is also the `aud` of their
 	// assertion. https, or http on loopback and private addresses; a placeholder such as
@@ -26,15 +25,15 @@ type Forward struct {
 	Events []string `json:"events,omitempty"`
 
 	// For service accounts (公众号), of kind official: the service's response is a passive reply
-	// to the user. It is encrypted and signed, and returned to WeChat if it comes within four seconds. Default:
-	// WeChat gets `success` at once.
+	// to the user. It is encrypted, signed and returned to WeChat if the service responds within
+	// four seconds. Default: WeChat gets `success` at once.
 	Reply bool `json:"reply,omitempty"`
 
 	url string // resolved
 	to  string // scheme and host of url
 }
 
-// maxForwards bounds the services of an app: each has a queue, with goroutines of its own.
+// maxForwards bounds the services of an app: each has a queue and goroutines.
 const maxForwards = 16
 
 // Parse reads the arguments of one forward:
@@ -59,7 +58,8 @@ func Parse(d *caddyfile.Dispenser, into *[]*Forward) error {
 	return nil
 }
 
-// replyOption is the last argument of a forward whose service replies. No event has this name.
+// replyOption is the last argument of a forward whose service replies. WeChat has no event with
+// this name.
 const replyOption = "reply"
 
 // Replies reports whether a service of the forwards replies.
@@ -67,7 +67,7 @@ func Replies(forwards []*Forward) bool {
 	return slices.ContainsFunc(forwards, func(f *Forward) bool { return f.Reply })
 }
 
-// name is what WeChat names events and types of messages.
+// name matches names of WeChat's events and message types.
 var name = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]*$`)
 
 var (
@@ -79,7 +79,7 @@ var (
 	errSecret   = errors.New("forward needs signatures that the service can check: alg HS256 is a shared secret, with which it could also sign; set alg to EdDSA or ES256")
 )
 
-// check refuses a message that two services would get, and one that no event has as a name.
+// check refuses events that two forwards name, and names that no event can have.
 func check(forwards []*Forward) error {
 	if len(forwards) > maxForwards {
 		return errMany

@@ -52,8 +52,9 @@ func (f *Forward) resolve(repl *caddy.Replacer) error {
 	return secret.RefuseCleartext(u)
 }
 
-// CheckSigning refuses forwards whose assertions a service could not check, or could take for
-// another token; alg signs tokens, and audiences are those of other tokens.
+// CheckSigning refuses forwards whose assertions a service could not verify, or could mistake
+// for access tokens. alg is the algorithm that signs tokens, and audiences are the audiences of
+// access tokens.
 func CheckSigning(forwards []*Forward, alg signing.Alg, audiences []string) error {
 	for _, f := range forwards {
 		if !alg.Public() {
@@ -66,37 +67,36 @@ func CheckSigning(forwards []*Forward, alg signing.Alg, audiences []string) erro
 	return nil
 }
 
-// HasURL reports whether one of the forwards has a URL, which is the audience of its
+// HasURL reports whether one of the forwards sends to a URL, which is also the audience of its
 // assertions.
 func HasURL(forwards []*Forward, url string) bool {
 	return slices.ContainsFunc(forwards, func(f *Forward) bool { return f.url == url })
 }
 
-// Kind is the kind of the queues of messages that are forwarded.
+// Kind is the kind of the queues of forwarded messages.
 const Kind = "push"
 
-// Limits bound the messages of one forward. WeChat repeats a message within 15 s, and what it
-// signed more than five minutes ago is refused: the IDs of a busy day need not all be
-// remembered.
+// Limits bound the messages of one forward. WeChat repeats a message within 15 s, and a message
+// that was signed more than five minutes ago is refused, so only recent IDs are remembered.
 var Limits = queue.Limits{Entries: 10_000, Bytes: 64 << 20, Dead: 1000, Seen: 100_000}
 
-// queueName names the queue of a forward: by what it gets, so that a change of the URL also
-// applies to the messages that wait.
+// queueName returns the name of the queue of a forward. It is derived from the app and the events
+// and not from the URL, so that a new URL also applies to the messages that wait.
 func (f *Forward) queueName(app auth.AppID) string {
 	parts := append([]string{string(app)}, slices.Sorted(slices.Values(f.Events))...)
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	return Kind + "-" + hex.EncodeToString(sum[:8])
 }
 
-// Opening is what the queues of a configuration are opened with.
+// Opening has what the queues of a configuration need to be opened.
 type Opening struct {
-	Store  any // its key
+	Store  any // the key of the store
 	Open   queues.Opener
 	Box    *seal.Box
 	Tokens *token.Tokens
 	Logger *zap.Logger
-	Shared push.Shared // keeps replies for all machines; nil if only this one delivers
-	Send   bool        // false for a configuration that is gone
+	Shared push.Shared // keeps replies for all machines; nil if only this machine delivers
+	Send   bool        // false for a configuration that was replaced
 }
 
 // Acquire opens the forward of an app and appends the functions that release it.

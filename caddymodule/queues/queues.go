@@ -11,10 +11,10 @@ import (
 	"github.com/wxgate/wxgate/internal/queue"
 )
 
-// Spec is what a queue is for.
+// Spec describes a queue.
 type Spec struct {
-	Kind   string // of its messages, in metrics and logs
-	Name   string // of the queue in its store
+	Kind   string // the kind of the messages, in metrics and logs
+	Name   string // the name of the queue in its store
 	Limits queue.Limits
 }
 
@@ -24,7 +24,7 @@ type Opener func(name string, limits queue.Limits) queue.Store
 // pool has the running queues, poolKey → *running.
 var pool = caddy.NewUsagePool()
 
-// poolKey names a queue: the store that it is in, and its name there.
+// poolKey identifies a queue by its store and its name there.
 type poolKey struct {
 	store any
 	name  string

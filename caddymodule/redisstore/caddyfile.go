@@ -8,8 +8,8 @@ import (
 	"github.com/wxgate/wxgate/caddymodule/directive"
 )
 
-// Parse reads the block of store redis. Errors quote no argument of an option
-// that may contain a password, so it has parsers of its own.
+// Parse reads the block of store redis. It has separate parsers for options that may contain
+// a password: their errors must not quote an argument.
 func (c *Config) Parse(d *caddyfile.Dispenser) error {
 	if err := c.checkLine(d); err != nil {
 		return err

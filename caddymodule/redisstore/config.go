@@ -13,8 +13,8 @@ import (
 	"github.com/wxgate/wxgate/caddymodule/secret"
 )
 
-// Config is a Redis 7.0 or newer, or a Valkey 7.2 or newer, that the
-// machines of one gateway share. They need one root secret as well.
+// Config configures a Redis 7.0 or newer, or a Valkey 7.2 or newer, that the
+// machines of one gateway share. The machines must also have the same root secret.
 type Config struct {
 	// Where it is: `redis://[user[:password]@]host[:port][/database]`, or
 	// `rediss://…` for TLS. One URL names one server; several need Sentinel or
@@ -50,10 +50,10 @@ type Config struct {
 	// `wxgate`.
 	Prefix string `json:"prefix,omitempty"`
 
-	// How many replicas of Redis must acknowledge a write before the response. With 0, a
+	// How many replicas of Redis must acknowledge a write before wxgate responds. With 0, a
 	// failover can lose writes. Default: 1 with Sentinel, otherwise 0.
 	Acks *int `json:"acks,omitempty"`
-	// How long to wait for acknowledgments; after it, the response is 503 and the client
+	// How long to wait for acknowledgments. After that the response is 503, and the client
 	// retries. Default 500ms.
 	AckTimeout caddy.Duration `json:"ack_timeout,omitempty"`
 
@@ -97,8 +97,8 @@ const maxAcks = 16
 
 var validPrefix = regexp.MustCompile(`^[A-Za-z0-9._-]{1,64}$`)
 
-// Check refuses what cannot work. It parses only the URLs without a placeholder;
-// [Config.Resolve] parses all.
+// Check refuses settings that cannot work. It parses only URLs without placeholders;
+// [Config.Resolve] parses all URLs.
 func (c *Config) Check() error {
 	switch {
 	case len(c.URLs) == 0 || slices.Contains(c.URLs, ""):
@@ -158,7 +158,7 @@ func (c *Config) checkURLs(urls []string) error {
 
 func hasPlaceholder(s string) bool { return strings.Contains(s, "{") }
 
-// literalPassword reports whether the configuration contains a password itself.
+// literalPassword reports whether the configuration contains a password as a literal.
 func (c *Config) literalPassword() bool {
 	for _, password := range []string{c.Password, c.SentinelPassword} {
 		if password != "" && secret.IsLiteral(password) {

@@ -23,7 +23,7 @@ import (
 const (
 	defaultPort         = "6379"
 	defaultSentinelPort = "26379"
-	// maxFileBytes bounds a TLS file: a bundle of every public authority has
+	// maxFileBytes bounds a TLS file: a bundle of all public authorities has
 	// a quarter of a megabyte.
 	maxFileBytes = 1 << 20
 )
@@ -39,10 +39,10 @@ type target struct {
 // Opening is a [Config] whose placeholders are resolved and whose files are read.
 type Opening struct {
 	Config redis.Config
-	Key    [sha256.Size]byte // differs between connections that must not be shared
+	Key    [sha256.Size]byte // a hash of all settings: equal keys may share a connection
 }
 
-// parseURLs reads URLs. Its errors quote none of them: each may hold a
+// parseURLs parses URLs. Its errors quote no URL, because a URL may contain a
 // password.
 func parseURLs(urls []string) ([]target, error) {
 	targets := make([]target, 0, len(urls))
@@ -94,7 +94,7 @@ func (c *Config) merge(targets []target) (target, error) {
 	return merged, nil
 }
 
-// Resolve expands the placeholders and reads the files. It touches no network.
+// Resolve expands the placeholders and reads the files. It opens no connection.
 func (c *Config) Resolve(repl *caddy.Replacer, logger *zap.Logger) (*Opening, error) {
 	resolved := *c
 	resolved.URLs = nil
@@ -128,8 +128,8 @@ func (c *Config) Resolve(repl *caddy.Replacer, logger *zap.Logger) (*Opening, er
 	return opening, nil
 }
 
-// warnOfCleartext warns of a Redis without TLS on a public address: anyone on the way
-// can read the password, and then revoke and forge sessions.
+// warnOfCleartext warns of a Redis without TLS on a public address: an attacker on the
+// network can read the password, and then revoke and forge sessions.
 func warnOfCleartext(opening *Opening, logger *zap.Logger) {
 	if opening.Config.TLS != nil {
 		return
@@ -141,7 +141,8 @@ func warnOfCleartext(opening *Opening, logger *zap.Logger) {
 	}
 }
 
-// opening is called with every placeholder resolved but those of file names.
+// opening returns the resolved settings. Every placeholder of c is expanded, except those in
+// file names.
 func (c *Config) opening(repl *caddy.Replacer) (*Opening, error) {
 	targets, err := parseURLs(c.URLs)
 	if err != nil {
@@ -200,7 +201,7 @@ func shapeOf(config redis.Config, files [][]byte) [sha256.Size]byte {
 	return secret.Hash(parts...)
 }
 
-// load reads the files; nil is TLS with its defaults.
+// load reads the files; if t is nil, it returns the default TLS settings.
 func (t *TLS) load(repl *caddy.Replacer) (*tls.Config, [][]byte, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}
 	if t == nil {
@@ -215,7 +216,7 @@ func (t *TLS) load(repl *caddy.Replacer) (*tls.Config, [][]byte, error) {
 		}
 		config.RootCAs = x509.NewCertPool()
 		if !config.RootCAs.AppendCertsFromPEM(bundle) {
-			return nil, nil, errors.New("ca: the file holds no certificate in PEM")
+			return nil, nil, errors.New("ca: the file contains no certificate in PEM")
 		}
 		files = append(files, bundle)
 	}

@@ -17,7 +17,7 @@ const (
 	identityVar = "wxgate.identity"
 )
 
-// placeholders are the documented ones.
+// placeholders are the documented placeholders.
 var placeholders = []string{"wxgate.openid", "wxgate.unionid", "wxgate.appid", "wxgate.source", "wxgate.session", "wxgate.phone", "wxgate.risk",
 	"wxgate.app_version", "wxgate.app_env", userIDPlaceholder}
 
@@ -48,13 +48,13 @@ func placeholder(name string, header http.Header, id *auth.Identity) (string, bo
 	return "", false
 }
 
-// setIdentity sets every placeholder; without an identity they are empty, because an
-// unset one would reach the upstream as the literal text {wxgate.openid}. Caddy does not
-// expand the values, so one that looks like a placeholder, such as {env.X}, stays as it
-// is.
+// setIdentity sets every placeholder. Without an identity they are empty, because an unset
+// placeholder would reach the upstream as the literal text {wxgate.openid}. Caddy does not
+// expand the values, so a value that looks like a placeholder, such as {env.X}, is sent
+// unchanged.
 //
-// The first identity of a request, nearly always its only one, is looked up when a
-// placeholder is read: few are.
+// The values of the first identity of a request, usually the only one, are computed when a
+// placeholder is read, because most requests read none.
 func setIdentity(r *http.Request, id *auth.Identity) {
 	repl, ok := replacer(r)
 	if !ok {
@@ -70,7 +70,7 @@ func setIdentity(r *http.Request, id *auth.Identity) {
 		repl.Map(func(name string) (any, bool) { return placeholder(name, header, id) })
 		return
 	}
-	// Caddy reads what is set here before what is mapped above.
+	// Values that are set take precedence over the mapped ones above.
 	for _, name := range placeholders {
 		value := ""
 		if id != nil {

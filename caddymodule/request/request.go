@@ -1,5 +1,5 @@
-// Package request is what Caddy keeps of a request: its ID, its client, its original URI,
-// its placeholders, and the extra fields of its line in the access log.
+// Package request reads and writes what Caddy stores about a request: its ID, its client, its
+// original URI, its placeholders, and the extra fields of its access log line.
 package request
 
 import (
@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// idPlaceholder is Caddy's ID of a request. Caddy makes it when it is first read and
+	// idPlaceholder is Caddy's ID of a request. Caddy generates it when it is first read, and
 	// then writes it to the access log, so only refused requests pay for it.
 	idPlaceholder = "http.request.uuid"
 
@@ -23,7 +23,7 @@ const (
 	codeField = "wxgate_code"
 )
 
-// Server returns what the gateway needs of Caddy.
+// Server returns the functions of Caddy that the gateway needs.
 func Server() gateway.Server {
 	return gateway.Server{
 		RequestID: ID, ClientIP: clientIP, ShuttingDown: shuttingDown,
@@ -31,7 +31,7 @@ func Server() gateway.Server {
 	}
 }
 
-// ID returns the ID of a request, or "" when no Caddy server runs it.
+// ID returns the ID of a request, or "" if the request is not served by Caddy.
 func ID(r *http.Request) string {
 	repl, ok := replacer(r)
 	if !ok {
@@ -41,7 +41,7 @@ func ID(r *http.Request) string {
 	return id
 }
 
-// WriteProblem responds with a problem, whose code the access log gets.
+// WriteProblem responds with a problem, and adds its code to the access log.
 func WriteProblem(w http.ResponseWriter, r *http.Request, p *problem.Problem) error {
 	logCode(r, p.Code)
 	return p.For(r).Write(w, ID(r))
@@ -60,15 +60,15 @@ func Trusted(r *http.Request) bool {
 	return trusted
 }
 
-// clientIP returns Caddy's `{client_ip}`, which believes X-Forwarded-For from trusted
+// clientIP returns Caddy's `{client_ip}`, which accepts X-Forwarded-For from trusted
 // proxies only.
 func clientIP(r *http.Request) string {
 	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	return ip
 }
 
-// Original returns the request as it came in, which Caddy keeps, or nil if no Caddy
-// server runs the request.
+// Original returns the request as it was received, which Caddy keeps, or nil if the request
+// is not served by Caddy.
 func Original(r *http.Request) *http.Request {
 	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
 		return &original
@@ -92,9 +92,9 @@ func expand(r *http.Request, text string) string {
 	return repl.ReplaceAll(text, "")
 }
 
-// EditOriginal edits the query that a request came with: Caddy makes PHP's REQUEST_URI of
-// it, and {http.request.orig_uri}, which header_up would send upstream. Caddy keeps that
-// text apart from the URL.
+// EditOriginal edits the query of the request as it was received. Caddy sets PHP's REQUEST_URI
+// from it, and {http.request.orig_uri}, which header_up may send upstream and which Caddy
+// stores separately from the URL.
 func EditOriginal(r *http.Request, edit func(query string) string) {
 	original := Original(r)
 	if original == nil {
@@ -106,10 +106,10 @@ func EditOriginal(r *http.Request, edit func(query string) string) {
 	}
 }
 
-// serveAgain has Caddy's server serve a request from its beginning, with another query. Caddy
+// serveAgain has Caddy's server serve a request from the start, with an edited query. Caddy
 // copies the request for its access log and its error log before any handler runs: only a
-// second request has lines without what the query had. The first one has no line in the
-// access log, and returns no error.
+// second request has log lines without the original query. The first request has no line in
+// the access log, and returns no error.
 func serveAgain(w http.ResponseWriter, r *http.Request, edit func(query string) string) error {
 	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	original := Original(r)
@@ -127,7 +127,7 @@ func serveAgain(w http.ResponseWriter, r *http.Request, edit func(query string) 
 
 // shuttingDown reports whether the process is exiting, or a reload closes the
 // listener of this request. In both cases Caddy waits for shutdown_delay before it
-// refuses connections, and load balancers should stop sending requests meanwhile.
+// refuses connections, so that load balancers can stop sending requests.
 func shuttingDown(r *http.Request) bool {
 	if caddy.Exiting() {
 		return true

@@ -1,4 +1,4 @@
-// Package secret expands and checks configured secrets, and the URLs that they are sent to.
+// Package secret expands and checks configured secrets, and checks the URLs that they are sent to.
 package secret
 
 import (
@@ -13,12 +13,12 @@ import (
 	"go.uber.org/zap"
 )
 
-// ErrEmpty is a value that is empty once its placeholders are expanded. As a secret, it
-// would be accepted from anyone.
+// ErrEmpty means that a value is empty after its placeholders were expanded. Anyone could
+// present an empty secret.
 var ErrEmpty = errors.New("is empty")
 
-// emptyError returns [ErrEmpty] with how to set the value. It names a value that is one
-// placeholder, and no other: text beside a placeholder may be part of a secret.
+// emptyError returns [ErrEmpty] and how to set the value. It quotes the value only if it is a
+// single placeholder: text beside a placeholder may be part of a secret.
 func emptyError(configured string) error {
 	if configured == "" {
 		return fmt.Errorf("%w; set it to a placeholder such as {env.X} or {file.X}", ErrEmpty)
@@ -37,8 +37,8 @@ func emptyError(configured string) error {
 	}
 }
 
-// Resolve expands the placeholders of a configured value, once. The error has neither
-// the expanded value nor Caddy's own error, which quotes what could not be expanded.
+// Resolve expands the placeholders of a configured value, once. The error contains neither
+// the expanded value nor Caddy's own error, which quotes the configured value.
 func Resolve(repl *caddy.Replacer, configured string) (string, error) {
 	value, err := repl.ReplaceOrErr(configured, true, true)
 	value = strings.TrimRight(value, "\r\n") // editors end files with a line break
@@ -48,24 +48,24 @@ func Resolve(repl *caddy.Replacer, configured string) (string, error) {
 	return value, nil
 }
 
-// IsLiteral reports whether the configuration has a value itself and not a placeholder.
+// IsLiteral reports whether a configured value is a literal and not a placeholder.
 func IsLiteral(configured string) bool {
 	return !strings.HasPrefix(configured, "{") || !strings.HasSuffix(configured, "}")
 }
 
-// WarnOfLiteral reports a secret that is in the configuration itself.
+// WarnOfLiteral warns of a secret that the configuration has as a literal.
 func WarnOfLiteral(logger *zap.Logger, name, configured string, fields ...zap.Field) {
 	if configured != "" && IsLiteral(configured) {
 		logger.Warn(name+" is written in the configuration, where Caddy's admin API shows it; use {env.X} or {file.X}", fields...)
 	}
 }
 
-// errCleartext is a URL that would send a secret unencrypted over public networks.
+// errCleartext refuses a URL to which secrets would be sent unencrypted over public networks.
 var errCleartext = errors.New("would send secrets unencrypted: http is only accepted for loopback and private addresses, and for names without a domain; use https")
 
 // RefuseCleartext refuses an http URL to a public host. Requests to it carry the
-// AppSecret, login codes or access tokens, which anyone on the way could read and
-// use: CWE-319.
+// AppSecret, login codes or access tokens, which an attacker on the network could read
+// and use: CWE-319.
 func RefuseCleartext(u *url.URL) error {
 	if u.Scheme == "http" && !PrivateHost(u.Hostname()) {
 		return errCleartext
@@ -73,9 +73,9 @@ func RefuseCleartext(u *url.URL) error {
 	return nil
 }
 
-// PrivateHost reports whether a host is on this machine or on a private network, as
-// far as its name says. Names are not looked up: a name without a dot, as containers
-// have, is in no public zone.
+// PrivateHost reports whether a host is on this machine or on a private network, judged
+// by its name or address. It resolves no names: a name without a dot, such as that of a
+// container, is in no public zone.
 func PrivateHost(host string) bool {
 	if addr, err := netip.ParseAddr(host); err == nil {
 		addr = addr.Unmap()

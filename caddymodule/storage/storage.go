@@ -1,5 +1,5 @@
-// Package storage has what wxgate keeps in Caddy's storage: the generated root secret, and the
-// signing keys of a store that is not shared.
+// Package storage reads and writes what wxgate keeps in Caddy's storage: the generated root
+// secret, and the signing keys unless a shared store has them.
 package storage
 
 import (
@@ -12,13 +12,13 @@ import (
 	"github.com/caddyserver/certmagic"
 )
 
-// The names of what is stored.
+// The names of the values in Caddy's storage.
 const (
 	KeysName   = "wxgate/keys"        // the signing keys, sealed
 	SecretName = "wxgate/root_secret" // the generated root secret
 )
 
-// KeysValue is where the signing keys are in a shared store.
+// KeysValue is the name of the signing keys in a shared store.
 const KeysValue = "keys"
 
 // Item is one value in Caddy's storage, which may be a directory or a storage that
@@ -43,9 +43,9 @@ func (i Item) Load(ctx context.Context) ([]byte, error) {
 // Update changes the value under the storage's lock. A change that fails, or that changes
 // nothing, writes nothing.
 //
-// Usually, at every start and reload, nothing changes. That is found out without the
-// lock: a process that was killed while it held the lock leaves it locked, and others
-// wait ten seconds until it counts as stale.
+// At most starts and reloads nothing changes. Update finds that out without the lock,
+// because a process that was killed while it held the lock leaves it locked, and others
+// wait ten seconds until the lock counts as stale.
 func (i Item) Update(ctx context.Context, change func(old []byte) ([]byte, error)) error {
 	if changed, err := i.try(ctx, change); err != nil || changed == nil {
 		return err
@@ -55,7 +55,7 @@ func (i Item) Update(ctx context.Context, change func(old []byte) ([]byte, error
 
 func (i Item) updateLocked(ctx context.Context, change func(old []byte) ([]byte, error)) (err error) {
 	if err := i.Storage.Lock(ctx, i.Name); err != nil {
-		// The lock's error for a directory that it cannot create says that it is missing.
+		// If the lock cannot create its directory, its error only says that it does not exist.
 		return fmt.Errorf("locking %s in Caddy's storage, which must be writable (storage in the global options, or XDG_DATA_HOME, says where it is): %w", i.Name, err)
 	}
 	defer func() {
@@ -85,9 +85,9 @@ func (i Item) try(ctx context.Context, change func(old []byte) ([]byte, error)) 
 	return changed, nil
 }
 
-// RootSecret returns the generated root secret, and generates it at the first start; made
-// reports that. It is a line of text, so that a configuration can name its file ({file.X}) when the
-// operator replaces it by another secret.
+// RootSecret returns the generated root secret. At the first start it generates it, and made is
+// true. The secret is a line of text, so that a configuration can name its file ({file.X}) as the
+// old secret when the operator rotates it.
 func RootSecret(ctx context.Context, storage certmagic.Storage) (root []byte, made bool, err error) {
 	i := Item{storage, SecretName}
 	if root, err = i.Load(ctx); err != nil || root != nil {

@@ -1,5 +1,5 @@
-// Package usage has commands refuse what they do not understand: exit code 2, and a suggestion
-// for what is misspelled.
+// Package usage makes commands refuse unknown flags and wrong arguments with exit code 2, and
+// suggest a name for a misspelled one.
 package usage
 
 import (
@@ -13,11 +13,11 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// suggestionDistance is how many letters a misspelled name may differ by and still be
-// recognized, as for Cobra's own suggestions.
+// suggestionDistance is the maximum edit distance between a misspelled name and a suggestion,
+// as for Cobra's own suggestions.
 const suggestionDistance = 2
 
-// Error is wrong usage: an unknown flag, command or subcommand, or a missing argument.
+// Error is a usage error: an unknown flag, command or subcommand, or a missing argument.
 type Error struct{ error }
 
 // Unwrap returns the cause.
@@ -29,7 +29,7 @@ func (Error) ExitCode() int {
 	return usual
 }
 
-// Wrap makes an error one of usage. It returns nil for nil.
+// Wrap makes an error a usage error. It returns nil for nil.
 func Wrap(err error) error {
 	if err == nil {
 		return nil
@@ -40,10 +40,10 @@ func Wrap(err error) error {
 	return Error{err}
 }
 
-// Errorf is [fmt.Errorf] for wrong usage.
+// Errorf is [fmt.Errorf] for usage errors.
 func Errorf(format string, args ...any) error { return Error{fmt.Errorf(format, args...)} }
 
-// Strict has a command and all below it return an [Error] for unknown flags and wrong
+// Strict makes a command and its subcommands return an [Error] for unknown flags and wrong
 // arguments, with a suggestion for a misspelled flag.
 func Strict(cmd *cobra.Command) {
 	explain := cmd.FlagErrorFunc()
@@ -56,7 +56,7 @@ func Strict(cmd *cobra.Command) {
 	}
 }
 
-// suggestFlag adds to the error of an unknown flag which one was meant.
+// suggestFlag adds a suggestion to the error for an unknown flag.
 func suggestFlag(cmd *cobra.Command, err error) error {
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)
 	if !ok || unknown.GetSpecifiedShortnames() != "" || strings.Contains(err.Error(), "did you mean") {
@@ -110,9 +110,9 @@ func unknownCommand(cmd *cobra.Command, name, kind, expected string) error {
 	return Errorf("%s: unknown %s %q; %s", cmd.CommandPath(), kind, name, expected)
 }
 
-// nearest returns the subcommand of cmd that a misspelled name most likely means, or "". Of names
-// that differ by as many letters it is the shortest: Cobra also suggests all those that begin with
-// what was written, so for `session` session-key before sessions.
+// nearest returns the subcommand of cmd that a misspelled name most likely means, or "". Of the
+// names at the same distance it returns the shortest: Cobra also suggests every name that begins
+// with the given one, and for `session` would list session-key before sessions.
 func nearest(cmd *cobra.Command, name string) string {
 	for cmd.SuggestionsMinimumDistance = 1; cmd.SuggestionsMinimumDistance <= suggestionDistance; cmd.SuggestionsMinimumDistance++ {
 		if similar := cmd.SuggestionsFor(name); len(similar) > 0 {

@@ -25,7 +25,7 @@ func main() {
 	}
 }
 
-// exitCode is that of the error, or 1.
+// exitCode returns the exit code of the error, or 1.
 func exitCode(err error) int {
 	if coded, ok := errors.AsType[interface {
 		error

@@ -19,9 +19,9 @@ import (
 // maxConfigBytes bounds what reload reads of the running configuration.
 const maxConfigBytes = 64 << 20
 
-// reload is Caddy's command of that name, and reports what came of it: Caddy ignores
-// a configuration that is the running one, so that a changed certificate or secret
-// file is not read, and says nothing.
+// reload is Caddy's command reload, and prints whether anything was reloaded. Caddy
+// silently ignores a configuration that equals the running one, and then does not read
+// changed certificates and secret files.
 func reload(flags caddycmd.Flags) (int, error) {
 	if err := load(flags); err != nil {
 		return caddy.ExitCodeFailedStartup, err
@@ -61,8 +61,8 @@ func load(flags caddycmd.Flags) error {
 	return err
 }
 
-// running reports whether the running configuration is this one. One that cannot be
-// read counts as another one: loading reports what is wrong.
+// running reports whether the running configuration equals config. If it cannot be read,
+// running returns false, and loading reports the error.
 func running(address string, config []byte) bool {
 	response, err := caddycmd.AdminAPIRequest(address, http.MethodGet, "/config/", nil, nil)
 	if err != nil {

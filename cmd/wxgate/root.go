@@ -35,8 +35,8 @@ const examples = `  $ wxgate dev
   $ wxgate keys list --config Caddyfile
   $ wxgate user logout --app wx0000000000000001 --openid <openid> --config Caddyfile`
 
-// newRoot is `wxgate` with Caddy's commands and wxgate's. Caddy's own root command
-// cannot be changed from outside, and its help, version and upgrade are Caddy's.
+// newRoot returns the command `wxgate` with Caddy's commands and wxgate's. Caddy's own root
+// command has Caddy's help, version and upgrade, and cannot be changed from outside.
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:          "wxgate",
@@ -65,7 +65,7 @@ func newRoot() *cobra.Command {
 	return root
 }
 
-// subcommand is one of Caddy's commands, or of wxgate's, with what wxgate changes.
+// subcommand returns one of Caddy's or wxgate's commands, with wxgate's changes.
 func subcommand(c caddycmd.Command) *cobra.Command {
 	cmd := &cobra.Command{Use: c.Name + " " + c.Usage, Short: c.Short, Long: c.Long}
 	if c.CobraFunc != nil {
@@ -105,7 +105,7 @@ func subcommand(c caddycmd.Command) *cobra.Command {
 	return cmd
 }
 
-// takeNoArguments are Caddy's commands that would ignore arguments.
+// takeNoArguments lists Caddy's commands that ignore arguments.
 var takeNoArguments = []string{"run", "start", "stop", "reload", "validate", "adapt", "environ", "version", "build-info", "list-modules"}
 
 // refuseReplacing replaces a command that downloads a Caddy over this binary. Caddy's download server does not know wxgate.

@@ -21,10 +21,10 @@ import (
 // dialTimeout is how long a process that listens on a socket may take to accept.
 const dialTimeout = 2 * time.Second
 
-// checkStart refuses to start without a configuration, with which Caddy would serve nothing and
-// open an admin API for every local user, and if another process listens on the admin socket. Caddy
-// deletes a socket before it listens there: a second gateway, which then fails on
-// the store's lock, would leave the first one without its admin API.
+// checkStart refuses to start without a configuration: Caddy would serve nothing, and open an
+// admin API for every local user. It also refuses if another process listens on the admin socket.
+// Caddy deletes a socket before it listens there: a second gateway, which then fails on the
+// store's lock, would leave the first gateway without its admin API.
 //
 // A configuration that cannot be read here is left to the command itself, which
 // reports what is wrong with it.
@@ -71,8 +71,8 @@ func checkSocket(ctx context.Context, listen string) error {
 	return nil
 }
 
-// readConfig is the configuration that the command is about to load, as JSON, and the file
-// that it is in, without Caddy's log lines, which the command itself writes. It is empty for
+// readConfig returns the configuration that the command is about to load, as JSON, and its
+// file. It writes no log lines; the command itself does. The configuration is empty for
 // standard input, which can be read only once. The error is [configfile.ErrNone] if the
 // command would load no configuration.
 func readConfig(flags caddycmd.Flags) (config []byte, file string, err error) {
@@ -92,8 +92,8 @@ func readConfig(flags caddycmd.Flags) (config []byte, file string, err error) {
 	return config, file, err
 }
 
-// withEnvFiles sets the variables of --envfile, as Caddy does in a moment, until
-// restore is called: the admin socket's path may be in one.
+// withEnvFiles sets the variables of --envfile until restore is called, because the path of
+// the admin socket may be in one. Caddy sets them later.
 func withEnvFiles(cmd *cobra.Command) (restore func(), err error) {
 	var set []string
 	restore = func() {

@@ -9,8 +9,8 @@ import (
 	"github.com/wxgate/wxgate/caddymodule/configfile"
 )
 
-// findRunning has `wxgate stop` look for the admin API as every other command does: at --address,
-// or at what --config or the Caddyfile of this folder names. Caddy's own command ignores that
+// findRunning makes `wxgate stop` find the admin API as all other commands do: at --address, or at
+// the address in --config or in the Caddyfile of this folder. Caddy's own command ignores that
 // Caddyfile, and might stop another server on Caddy's default address.
 func findRunning(cmd *cobra.Command, _ []string) error {
 	flags := caddycmd.Flags{FlagSet: cmd.Flags()}

@@ -10,9 +10,8 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// printUnseen has Cobra print the error of one of Caddy's commands, which Caddy writes only to
-// its log, if that log is not on standard error. Users do not look into a log file when a
-// command prints nothing.
+// printUnseen makes Cobra print the error of one of Caddy's commands if Caddy logs it elsewhere
+// than on standard error. Users do not look into a log file when a command prints nothing.
 func printUnseen(run func(*cobra.Command, []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		first := caddy.Log()

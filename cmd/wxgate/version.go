@@ -6,7 +6,7 @@ import (
 	"github.com/wxgate/wxgate/internal/version"
 )
 
-// versions is wxgate's version and, on a second line, Caddy's.
+// versions returns wxgate's version and, on a second line, Caddy's.
 func versions() string {
 	_, full := caddy.Version()
 	return "wxgate " + version.String() + "\nCaddy " + full

@@ -1,15 +1,15 @@
-// Package adminapi has the calls that operators make: what each is for, its request and its
-// response. It knows no HTTP server: caddymodule/admin serves it on Caddy's admin API, and has
-// the commands that call it.
+// Package adminapi has the calls that operators make: the purpose of each, its request and its
+// response. It contains no server: caddymodule/admin serves the calls on Caddy's admin API, and
+// has the commands that make them.
 //
 // To add a call:
 //
-//   - Write its request and its response as structs with JSON tags, and jsonschema tags for
-//     what a name does not say, which describe the field in the OpenAPI document; and a [Call] made by
-//     get or post in a file named after its noun (user.go). What changes something or names
-//     a user is Audited, and its request implements Subject, so that the audit log says whom
-//     it is about.
-//   - Add it to [Routes]. `GET /wxgate/` and the OpenAPI document have it from then on.
+//   - Write its request and its response as structs with JSON tags. Fields whose names are not
+//     clear also have jsonschema tags, which describe them in the OpenAPI document.
+//   - Write a [Call] with get or post, in a file named after its noun (user.go). A call that
+//     changes something or names a user is Audited, and its request implements [Subject], so that
+//     the audit log names the user.
+//   - Add it to [Routes]. `GET /wxgate/` and the OpenAPI document then list it.
 //   - Add its command in a file of caddymodule/admin: run or runDone sends the call, and
 //     prints the response as text or, with --json, as it is.
 //   - TestAdminContract makes the call from its document. If it cannot, add a request to
@@ -31,10 +31,10 @@ import (
 	"github.com/wxgate/wxgate/internal/gateway"
 )
 
-// Prefix is the path below which all calls are.
+// Prefix is the path prefix of all calls.
 const Prefix = "/wxgate/"
 
-// None is the request of a call without one.
+// None is the request of a call that needs none.
 type None struct{}
 
 // Call is one call: In is its request, Out its response, both as JSON.
@@ -47,8 +47,8 @@ type Call[In, Out any] struct {
 	run func(context.Context, *gateway.Runtime, In) (Out, error)
 }
 
-// Subject is a request that is about something that the audit log names. It returns no openid
-// and no unionid: `user_id` is [token.Tokens.Pseudonym]'s.
+// Subject is implemented by requests whose user, session or key the audit log names. The fields
+// contain no openid and no unionid: `user_id` is from [token.Tokens.Pseudonym].
 type Subject interface {
 	Subject(*gateway.Runtime) []zap.Field
 }
@@ -58,7 +58,7 @@ const (
 	unaudited = false
 )
 
-// get is a call that reads, and names no user.
+// get returns a call that reads, and names no user.
 func get[Out any](path, purpose string, run func(context.Context, *gateway.Runtime) (Out, error)) Call[None, Out] {
 	return Call[None, Out]{
 		Method: http.MethodGet, Path: Prefix + path, Purpose: purpose,
@@ -66,7 +66,7 @@ func get[Out any](path, purpose string, run func(context.Context, *gateway.Runti
 	}
 }
 
-// post is a call that changes something, or names what it is about.
+// post returns a call that changes something, or that has a request.
 func post[In, Out any](path, purpose string, audit bool, run func(context.Context, *gateway.Runtime, In) (Out, error)) Call[In, Out] {
 	return Call[In, Out]{Method: http.MethodPost, Path: Prefix + path, Purpose: purpose, Audited: audit, run: run}
 }
@@ -75,7 +75,7 @@ func post[In, Out any](path, purpose string, audit bool, run func(context.Contex
 type Route struct {
 	Method, Path, Purpose string
 	Audited               bool
-	Request, Response     reflect.Type // Request is that of None without one
+	Request, Response     reflect.Type // Request is that of None if the call needs none
 
 	serve func(context.Context, *gateway.Runtime, []byte) (any, Subject, error)
 }

@@ -67,7 +67,7 @@ var (
 	}
 )
 
-// schemaTypes are the types that marshal as something else than their Go kind.
+// schemaTypes has the schemas of types whose JSON form differs from their Go kind.
 var schemaTypes = map[reflect.Type]*jsonschema.Schema{
 	reflect.TypeFor[time.Time]():      {Type: "string", Format: "date-time"},
 	reflect.TypeFor[jsontext.Value](): {},

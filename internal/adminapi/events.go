@@ -14,8 +14,8 @@ import (
 	"github.com/wxgate/wxgate/internal/queue"
 )
 
-// EventList is the queue of events for events_to, and those of what WeChat pushes. It names no
-// user.
+// EventList has the queue of events for events_to, and the queues of WeChat's pushes. It names
+// no user.
 type EventList struct {
 	To      string       `json:"to,omitzero" jsonschema:"scheme and host of the receiver; missing without events_to, while nothing is sent"`
 	Waiting QueueStatus  `json:"waiting"`
@@ -23,7 +23,7 @@ type EventList struct {
 	Dead    []DeadLetter `json:"dead" jsonschema:"of all queues, the oldest of each first"`
 }
 
-// PushQueue is the queue of a service that gets what WeChat pushes.
+// PushQueue is the queue of a service that gets WeChat's pushes.
 type PushQueue struct {
 	App     auth.AppID  `json:"app"`
 	To      string      `json:"to" jsonschema:"scheme and host of the service"`
@@ -65,18 +65,18 @@ var (
 	ErrQueueFull = errors.New("the queue is full")
 )
 
-// letterID is what the queue gives a message as ID.
+// letterID matches the IDs that a queue gives to messages.
 var letterID = regexp.MustCompile(`^[A-Z2-7]{26}$`)
 
 // Subject implements [Subject].
 func (r ResendRequest) Subject(*gateway.Runtime) []zap.Field {
 	if !letterID.MatchString(r.ID) {
-		return nil // it may be anything, such as a token
+		return nil // it may be anything, even a token
 	}
 	return []zap.Field{zap.String("id", r.ID)}
 }
 
-// queuesOf returns the queues: that of events, and those of pushes.
+// queuesOf returns the queue of events and the queues of pushes.
 func queuesOf(rt *gateway.Runtime) []*queue.Queue {
 	all := []*queue.Queue{rt.Events}
 	for _, f := range rt.Pushes.Forwards() {
@@ -127,7 +127,7 @@ func resendEvents(ctx context.Context, rt *gateway.Runtime, in ResendRequest) (R
 		}
 		ids := idsOf(dead, in.ID)
 		if len(ids) == 0 {
-			continue // without IDs the queue would take all, also those that are new
+			continue // without IDs the queue would resend all, also letters that died meanwhile
 		}
 		n, err := q.Resend(ctx, ids...)
 		resent, letters = resent+n, letters+len(ids)
@@ -144,7 +144,7 @@ func resendEvents(ctx context.Context, rt *gateway.Runtime, in ResendRequest) (R
 	return Resent{resent}, nil
 }
 
-// idsOf returns the IDs of the dead letters: of all, or of the one with an ID.
+// idsOf returns the IDs of the dead letters: of all, or only id if it is not empty.
 func idsOf(letters []*queue.Entry, id string) (ids []string) {
 	for _, e := range letters {
 		if id == "" || e.ID == id {

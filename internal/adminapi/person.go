@@ -17,8 +17,8 @@ type PersonRequest struct {
 	UnionID auth.UnionID `json:"unionid"`
 }
 
-// Person is what is stored about the users of a person who are logged in: one in each app, by
-// whichever door.
+// Person is what is stored about the users of a person who are logged in: one user in each app,
+// through any door.
 type Person struct {
 	UnionID  auth.UnionID `json:"unionid"`
 	PersonID string       `json:"person_id" jsonschema:"the person in the audit log"`
@@ -33,7 +33,8 @@ func (r PersonRequest) users() UsersRequest { return UsersRequest{App: r.App, Un
 // Subject implements [Subject].
 func (r PersonRequest) Subject(rt *gateway.Runtime) []zap.Field { return r.users().Subject(rt) }
 
-// personID names a person in the audit log. No app has an empty appid: it is the name of no user.
+// personID returns the name of a person in the audit log. It is a pseudonym with an empty appid,
+// which no app has, so that it differs from those of all users.
 func personID(rt *gateway.Runtime, u auth.UnionID) string {
 	return rt.Tokens.Pseudonym(auth.User{OpenID: auth.OpenID(u)})
 }

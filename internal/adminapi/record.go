@@ -23,8 +23,8 @@ type User struct {
 	EndedUntil  time.Time   `json:"ended_until,omitzero"` // sessions that began until then were ended together
 }
 
-// UserExport is everything that is stored about a user. Of what would let its reader log in
-// as the user or forge the user's data, it has only that it is there.
+// UserExport is everything that is stored about a user. Of secrets that would let its reader log
+// in as the user or forge the user's data, it has only the metadata.
 type UserExport struct {
 	App         auth.AppID        `json:"app"`
 	OpenID      auth.OpenID       `json:"openid"`

@@ -65,9 +65,9 @@ func (s *Server) Serve(route Route, w http.ResponseWriter, r *http.Request) erro
 	return gateway.WriteJSON(w, http.StatusOK, result)
 }
 
-// Partial is a response of a call that did a part of what was asked for, and says which.
+// Partial is a response of a call that may have completed only a part of the request.
 type Partial interface {
-	Incomplete() error // why the rest was not done; nil if all was
+	Incomplete() error // why the rest was not done; nil if everything was done
 }
 
 func incomplete(response any) error {
@@ -77,7 +77,8 @@ func incomplete(response any) error {
 	return nil
 }
 
-// auditCall logs one act of an operator: what, whom it is about, from where, and its outcome.
+// auditCall logs one call of an operator: its name, its subject, the remote address and the
+// outcome.
 func auditCall(log *zap.Logger, route Route, r *http.Request, about []zap.Field, err error) {
 	log.Info("admin call", append([]zap.Field{
 		zap.String("call", route.Path[len(Prefix):]),
@@ -107,8 +108,9 @@ func outcome(err error) string {
 	return problem.Of(err).Code
 }
 
-// badBody explains a body that is not a request of the call. It quotes no value of it, because
-// Caddy logs the error: an openid with a typo before it would be in the log.
+// badBody explains why a body is not a request of the call. It quotes no value of the body,
+// because Caddy logs the error: a syntax error beside an openid would put the openid into the
+// log.
 func badBody(err error) error {
 	semantic, ok := errors.AsType[*json.SemanticError](err)
 	switch {
@@ -132,7 +134,7 @@ func statusOf(err error) int {
 	}
 }
 
-// line is a call in the list of them.
+// line is a call in the list of calls.
 type line struct {
 	Method  string `json:"method"`
 	Path    string `json:"path"`

@@ -15,7 +15,7 @@ import (
 	"github.com/wxgate/wxgate/internal/version"
 )
 
-// started is when the process started, but for its initialization.
+// started is when the process started, almost: packages are initialized a little later.
 var started = time.Now()
 
 // Status is the state of the gateway.
@@ -34,7 +34,7 @@ type Status struct {
 	Outcomes Outcomes    `json:"outcomes"`
 }
 
-// AppStatus is an app, and how the calls to its platform are.
+// AppStatus is the state of an app and of the calls to its platform.
 type AppStatus struct {
 	App      auth.AppID `json:"app"`
 	Platform string     `json:"platform"`
@@ -54,7 +54,7 @@ type StoreStatus struct {
 	Staleness   *int   `json:"staleness,omitzero" jsonschema:"milliseconds since all revocations of other machines were known; missing without redis"`
 }
 
-// QueueStatus is a queue: that of events for events_to, or that of a forward.
+// QueueStatus is the state of a queue: of the events for events_to, or of a forward.
 type QueueStatus struct {
 	Entries int       `json:"entries" jsonschema:"that wait"`
 	Bytes   int64     `json:"bytes"`
@@ -63,7 +63,7 @@ type QueueStatus struct {
 	Problem string    `json:"problem,omitzero" jsonschema:"why the queue cannot be read: an error code"`
 }
 
-// KeyStatus is the signing keys.
+// KeyStatus is the state of the signing keys.
 type KeyStatus struct {
 	Signing   auth.KeyID `json:"signing" jsonschema:"the key that signs; empty for none"`
 	SignsFrom time.Time  `json:"signs_from,omitzero"`

@@ -20,7 +20,7 @@ type TokenRequest struct {
 	Token string `json:"token" jsonschema:"an access token, without Bearer"`
 }
 
-// TokenReport is what an access token says, and whether the gateway admits it.
+// TokenReport is a decoded access token, and whether the gateway admits it.
 type TokenReport struct {
 	Header   jsontext.Value `json:"header"`
 	Claims   jsontext.Value `json:"claims"`
@@ -30,13 +30,14 @@ type TokenReport struct {
 	Cause    string         `json:"cause,omitzero" jsonschema:"the same, in words"`
 }
 
-// ErrNotAToken is a string that is not a JWT.
+// ErrNotAToken means that a string is not a JWT.
 var ErrNotAToken = errors.New("not an access token: expected three parts of base64url with a JSON header and claims")
 
-// InspectToken says whether the gateway admits a token, and why not.
+// InspectToken reports whether the gateway admits a token, and why not.
 var InspectToken = post("token/inspect", "decode an access token, and say whether the gateway admits it; token", audited, inspectToken)
 
-// Subject implements [Subject]. A token that is not valid may say anything.
+// Subject implements [Subject]. It returns nothing for an invalid token, whose claims are not
+// trusted.
 func (r TokenRequest) Subject(rt *gateway.Runtime) []zap.Field {
 	id, err := rt.Tokens.Verify(r.Token)
 	if err != nil {
@@ -59,7 +60,7 @@ func inspectToken(_ context.Context, rt *gateway.Runtime, in TokenRequest) (Toke
 	return report, nil
 }
 
-// DecodeToken decodes a token and checks nothing of it.
+// DecodeToken decodes a token without verifying it.
 func DecodeToken(raw string) (TokenReport, error) {
 	parts := strings.Split(raw, ".")
 	if len(parts) != 3 {

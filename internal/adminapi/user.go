@@ -35,13 +35,13 @@ var (
 func (u UserRequest) Subject(rt *gateway.Runtime) []zap.Field {
 	user, err := u.user(rt)
 	if err != nil {
-		return nil // whatever was sent is not the name of a user
+		return nil // the request names no user
 	}
 	return []zap.Field{zap.String("app", string(user.App)), zap.String("user_id", rt.Tokens.Pseudonym(user))}
 }
 
-// user checks the user that a call is about. A misspelled appid is an error: the
-// operator must not believe that the user's sessions have ended.
+// user checks and returns the user that a call is about. A misspelled appid is an error:
+// the operator must not believe that the user's sessions have ended.
 func (u UserRequest) user(rt *gateway.Runtime) (auth.User, error) {
 	if !auth.ValidID(u.App) || !auth.ValidID(u.OpenID) {
 		return auth.User{}, fmt.Errorf("%w: app and openid are required", auth.ErrInvalidRequest)
@@ -52,7 +52,7 @@ func (u UserRequest) user(rt *gateway.Runtime) (auth.User, error) {
 	return auth.User{App: u.App, OpenID: u.OpenID}, nil
 }
 
-// UsersRequest names a user, or the person whose users a call is about.
+// UsersRequest names a user, or a person, whose users the call is about.
 type UsersRequest struct {
 	App     auth.AppID   `json:"app"`
 	OpenID  auth.OpenID  `json:"openid,omitzero"`  // the user
@@ -103,8 +103,8 @@ func logoutUser(ctx context.Context, rt *gateway.Runtime, in UsersRequest) (Done
 }
 
 // unknown reports whether nothing is stored about the user, so that the openid may be misspelled.
-// The user is logged out nevertheless: access tokens outlive what a store has lost. If the store
-// fails now, logging out reports it.
+// The user is logged out nevertheless: access tokens remain valid after a store lost its sessions.
+// If the store fails now, unknown returns false, and the logout reports the error.
 func (r UsersRequest) unknown(ctx context.Context, rt *gateway.Runtime) bool {
 	if r.UnionID != "" {
 		return false // only users with something stored are found
@@ -113,7 +113,7 @@ func (r UsersRequest) unknown(ctx context.Context, rt *gateway.Runtime) bool {
 	return errors.Is(err, ErrNothingStored)
 }
 
-// users returns whom the request is about.
+// users returns the users that the request is about.
 func (r UsersRequest) users(ctx context.Context, rt *gateway.Runtime) ([]auth.User, error) {
 	if r.UnionID != "" {
 		return usersOf(ctx, rt, r)

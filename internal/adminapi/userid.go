@@ -10,11 +10,11 @@ import (
 	"github.com/wxgate/wxgate/internal/gateway"
 )
 
-// searchPages is how many pages of sessions one [FindUser] reads: at most 10,000 sessions, so
-// that a call over millions of sessions returns in a second or so, with where to go on.
+// searchPages is how many pages of sessions one [FindUser] reads: at most 10,000 sessions. With
+// millions of sessions, a call returns after about a second, with the cursor of the next call.
 const searchPages = 20
 
-// FindUserRequest has a user's openid, or the user_id of log lines.
+// FindUserRequest names a user by the openid, or by the user_id of log lines.
 type FindUserRequest struct {
 	App    auth.AppID  `json:"app,omitzero" jsonschema:"the appid; required with openid"`
 	OpenID auth.OpenID `json:"openid,omitzero"`
@@ -22,7 +22,7 @@ type FindUserRequest struct {
 	Cursor string      `json:"cursor,omitzero" jsonschema:"next of the response before, for the same app and user_id"`
 }
 
-// FoundUser is both names of a user, or where the search goes on.
+// FoundUser has the openid and the user_id of a user, or the cursor of the next request.
 type FoundUser struct {
 	App    auth.AppID  `json:"app,omitzero"`
 	OpenID auth.OpenID `json:"openid,omitzero"`
@@ -30,8 +30,8 @@ type FoundUser struct {
 	Next   string      `json:"next,omitzero" jsonschema:"cursor of the next request, if the user was not found yet"`
 }
 
-// FindUser finds the openid of a user_id of the log, or the other way round. A user_id is a
-// keyed hash, so that the way back is a search among the users who are logged in.
+// FindUser finds the openid of a user_id of the log, or the user_id of an openid. A user_id is a
+// keyed hash, so the openid is searched among the users who are logged in.
 var FindUser = post("user/id", "show the user_id of an openid (app, openid), or search the openid of a user_id among live sessions (user_id, app, cursor)", audited, findUser)
 
 // Subject implements [Subject].

@@ -1,5 +1,5 @@
-// Package audit has the acts that wxgate records: what users, WeChat, operators and wxgate
-// itself did to sessions and keys. It knows neither HTTP nor Caddy.
+// Package audit has the events that wxgate records: what users, WeChat, operators and wxgate
+// itself did to sessions and keys. It depends on neither HTTP nor Caddy.
 package audit
 
 import (
@@ -17,9 +17,9 @@ const (
 	Mint           Action = "mint"                 // a session was begun without a login code, with dev_mode
 	RefreshRefused Action = "refresh_refused"      // a refresh token was presented and refused
 	Logout         Action = "logout"               // a client ended a session, or all of its user
-	Decode         Action = "decode"               // a phone number was asked for
-	Revocation     Action = "revocation"           // a session, or all of a user, was ended, not by the user
-	KeysForgotten  Action = "session_keys_deleted" // WeChat says that the user withdrew what they decrypt
+	Decode         Action = "decode"               // a phone number was requested
+	Revocation     Action = "revocation"           // a session, or all sessions of a user, were ended, not by the user
+	KeysForgotten  Action = "session_keys_deleted" // the user withdrew consent for the data that the session keys decrypt
 	KeyRotated     Action = "key_rotated"          // a signing key was made: the first or the next
 	KeyRetired     Action = "key_retired"          // a signing key was removed, with all its tokens
 
@@ -42,16 +42,16 @@ const (
 	Gateway  By = "gateway"  // wxgate itself
 )
 
-// Event is one act. Fields that are empty do not apply, or are not known. None is a
-// secret, and none is an openid or a phone number.
+// Event is one recorded event. Empty fields do not apply, or are not known. No field
+// contains a secret, an openid or a phone number.
 type Event struct {
 	Action  Action
 	By      By
 	App     auth.AppID // configured
 	UserID  string     // the user's pseudonym, as in all logs
 	Session auth.SessionID
-	All     bool       // the whole user is concerned, not one session
-	Key     auth.KeyID // with the actions of keys
+	All     bool       // the event is about all sessions of the user, not one
+	Key     auth.KeyID // with [KeyRotated] and [KeyRetired]
 	Phone   Phone      // with [Decode] that succeeded
 	Door    string     // with [Login] of a browser: how it logged in
 	Risk    string     // with [Login] that asked for it: the rank as a digit, or unknown
@@ -69,15 +69,15 @@ type Phone string
 const (
 	Verified   Phone = "verified"
 	Unverified Phone = "unverified" // the client's claim
-	Test       Phone = "test"       // verified, and replaced as test_phone says
+	Test       Phone = "test"       // verified, and replaced because of test_phone
 )
 
-// OK is the outcome of an act that was done.
+// OK is the outcome of an action that succeeded.
 const OK = "ok"
 
 type field struct{ name, value string }
 
-// fields returns the fields that are texts, with the empty ones.
+// fields returns the fields with strings, empty ones included.
 func (e Event) fields() []field {
 	return []field{
 		{"by", string(e.By)}, {"app", string(e.App)}, {"user_id", e.UserID}, {"session", string(e.Session)},

@@ -20,7 +20,7 @@ func EventNames() []string {
 // reused is the outcome of a refresh that ended its session.
 const reused = "refresh_reused"
 
-// Name returns the name of the act's event, or "" if it is none.
+// Name returns the name of the event in Caddy's app "events", or "" if it is not emitted there.
 func (e Event) Name() string {
 	done := e.Outcome == OK
 	switch {

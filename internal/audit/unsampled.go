@@ -9,8 +9,8 @@ import (
 // entry of such a level on.
 const unsampledLevel = zapcore.FatalLevel + 1
 
-// Unsampled returns a logger whose lines no sampling drops. Otherwise an attacker could
-// hide an act in a flood of acts of the same kind.
+// Unsampled returns a logger whose lines no sampler drops. Otherwise an attacker could
+// hide an event in a flood of events of the same kind.
 //
 // A line that is at an enabled level of one of the logs behind the logger is written to
 // all logs that accept the logger's name, whatever their level.
@@ -18,8 +18,8 @@ func Unsampled(logger *zap.Logger) *zap.Logger {
 	return logger.WithOptions(zap.WrapCore(func(core zapcore.Core) zapcore.Core { return unsampledCore{core} }))
 }
 
-// unsampledCore asks the cores behind it at a level that they do not sample, and writes at
-// the real one.
+// unsampledCore checks entries with the inner cores at a level that they do not sample, and
+// writes them at the real level.
 type unsampledCore struct{ zapcore.Core }
 
 // With implements zapcore.Core.

@@ -1,6 +1,6 @@
-// Package doctor has the checks of `wxgate doctor`. Each looks at one thing that an operator
-// gets wrong, changes nothing, and says what to do. It knows no server: caddymodule/command
-// reads the configuration and says what to look at.
+// Package doctor has the checks of `wxgate doctor`. Each checks one thing that operators get
+// wrong, changes nothing, and returns advice. It depends on no server: caddymodule/command reads
+// the configuration and calls the checks.
 package doctor
 
 import "time"
@@ -11,7 +11,7 @@ type Status string
 // The results. Only Failed makes the command fail.
 const (
 	OK         Status = "ok"
-	Warning    Status = "warning"     // it works, but is not what wxgate's documentation advises
+	Warning    Status = "warning"     // it works, but the documentation of wxgate advises against it
 	Failed     Status = "failed"      // logins, requests or restarts fail, or the identity is not safe
 	NotChecked Status = "not checked" // this machine cannot see it
 )
@@ -19,7 +19,7 @@ const (
 // Finding is the result of one check.
 type Finding struct {
 	Check  string `json:"check"`            // such as credentials
-	About  string `json:"about,omitempty"`  // what it is about: an appid, a file, an address
+	About  string `json:"about,omitempty"`  // what was checked: an appid, a file, an address
 	Status Status `json:"status"`           // one of the constants
 	Detail string `json:"detail"`           // what was found
 	Advice string `json:"advice,omitempty"` // what to do; empty if the status is ok
@@ -40,8 +40,8 @@ const (
 	CheckVersions      = "versions"
 )
 
-// callTimeout bounds every call that a check makes: longer than the gateway waits for WeChat,
-// and short enough for an operator who waits for all of them.
+// callTimeout bounds every call that a check makes. It is longer than the gateway waits for
+// WeChat, and short enough for an operator who waits for all checks.
 const callTimeout = 10 * time.Second
 
 // Failures returns how many findings failed.
@@ -55,7 +55,7 @@ func Failures(findings []Finding) int {
 	return n
 }
 
-// Configuration reports whether the configuration loads: err is why not.
+// Configuration reports whether the configuration loads; err is the reason if it does not.
 func Configuration(file string, err error) Finding {
 	if err != nil {
 		return Finding{CheckConfiguration, file, Failed, err.Error(), "Fix the configuration. The checks that need it were left out."}
@@ -63,7 +63,7 @@ func Configuration(file string, err error) Finding {
 	return Finding{Check: CheckConfiguration, About: file, Status: OK, Detail: "it loads"}
 }
 
-// Secrets reports which secrets the configuration has literally, by name.
+// Secrets reports the secrets that the configuration has as literals, by name.
 func Secrets(literal []string) []Finding {
 	if len(literal) == 0 {
 		return []Finding{{Check: CheckSecrets, Status: OK, Detail: "none is in the configuration itself"}}

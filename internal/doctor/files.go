@@ -13,12 +13,12 @@ const (
 	othersRead  fs.FileMode = 0o077 // the group and everyone else, with any access
 	othersWrite fs.FileMode = 0o022
 
-	// notOfGroup is what a secret of the operator's must not allow: the group may read it, as a
-	// gateway that is not the owner does on Kubernetes.
+	// notOfGroup is what a secret file of the operator must not allow. The group may read it:
+	// on Kubernetes the gateway reads secrets that it does not own.
 	notOfGroup fs.FileMode = 0o027
 
-	// minFreeBytes is how much a disk must have free: some hundred thousand sessions, and
-	// the copy of a small file that compaction makes.
+	// minFreeBytes is the minimum free space of a disk: enough for some hundred thousand
+	// sessions, and for the copy of a small file during compaction.
 	minFreeBytes = 256 << 20
 )
 
@@ -77,7 +77,7 @@ func Folder(check, folder string) Finding {
 	return space(check, folder, free, err)
 }
 
-// space judges the free space of a folder that can be written.
+// space checks the free space of a folder that can be written.
 func space(check, folder string, free uint64, err error) Finding {
 	switch {
 	case err != nil:
@@ -89,8 +89,8 @@ func space(check, folder string, free uint64, err error) Finding {
 	return Finding{Check: check, About: folder, Status: OK, Detail: fmt.Sprintf("it can be written; %d MiB are free", free>>20)}
 }
 
-// File reports whether the file of store bolt can be opened. It does not read it: `wxgate store
-// check` does, while no gateway runs.
+// File reports whether the file of store bolt can be opened. It does not read the file, as
+// `wxgate store check` does while no gateway runs.
 func File(path string) Finding {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {

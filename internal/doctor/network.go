@@ -13,14 +13,14 @@ import (
 	"strings"
 )
 
-// AdminOff is the address of an admin API that is off.
+// AdminOff stands for the address of an admin API that is off.
 const AdminOff = "off"
 
-// adminSocket is what this check advises.
+// adminSocket is the advice of AdminAddress.
 const adminSocket = "`admin unix//run/wxgate/admin.sock|0600` in the global options"
 
-// AdminAddress reports who can reach Caddy's admin API, which can read every secret and
-// replace the configuration. listen is as in the configuration; empty is Caddy's default.
+// AdminAddress reports who can reach Caddy's admin API, whose clients can read every secret and
+// replace the configuration. listen is the configured address; empty is Caddy's default.
 func AdminAddress(listen string) Finding {
 	switch listen {
 	case AdminOff:
@@ -57,7 +57,7 @@ func loopback(host string) bool {
 // listening is the state of a socket that accepts connections, in /proc/net/tcp: proc(5).
 const listening = "0A"
 
-// Upstream reports whether a client could reach an upstream without the gateway, and so send
+// Upstream reports whether a client could bypass the gateway, connect to an upstream and send
 // identity headers itself. proc is /proc/net; dial is the upstream's host:port.
 func Upstream(proc fs.FS, dial string) Finding {
 	host, text, err := net.SplitHostPort(dial)
@@ -86,7 +86,7 @@ func Upstream(proc fs.FS, dial string) Finding {
 	return Finding{Check: CheckUpstream, About: dial, Status: OK, Detail: "it listens on loopback only"}
 }
 
-// listeners are the local addresses at which a process accepts connections to a port.
+// listeners returns the local addresses at which a process accepts connections to a port.
 func listeners(proc fs.FS, port uint16) ([]netip.Addr, error) {
 	var found []netip.Addr
 	for _, name := range []string{"tcp", "tcp6"} {
@@ -115,8 +115,8 @@ func listeners(proc fs.FS, port uint16) ([]netip.Addr, error) {
 	return found, nil
 }
 
-// parseSocket reads 0100007F:2328: words of four bytes in the order of the machine, of which
-// all that wxgate is built for are little endian, and the port.
+// parseSocket parses an address and port such as 0100007F:2328. The address is in words of four
+// bytes, in the byte order of the machine: wxgate is built for little-endian machines only.
 func parseSocket(text string) (netip.Addr, uint16, bool) {
 	address, port, _ := strings.Cut(text, ":")
 	raw, err := hex.DecodeString(address)

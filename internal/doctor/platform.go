@@ -10,12 +10,12 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// maxClockOffset is how far this machine's clock may be from the platform's. Beyond it the
-// watermark of open data seems too old or from the future, services that verify tokens refuse
-// new ones, and WeChat refuses signed calls. The header Date has whole seconds.
+// maxClockOffset is the maximum difference between the clocks of this machine and the platform.
+// With a larger one, watermarks of open data seem too old or in the future, services that verify
+// tokens refuse new ones, and WeChat refuses signed calls. The header Date has whole seconds.
 const maxClockOffset = 30 * time.Second
 
-// API calls the platform's API without a secret, and compares the clocks. now is the time of
+// API calls the platform's API without a secret, and compares the clocks. now is the clock of
 // this machine.
 func API(ctx context.Context, transport http.RoundTripper, url string, now func() time.Time) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
@@ -65,14 +65,14 @@ var credentialAdvice = map[int]string{
 	89507: "An administrator refused this machine's address. Ask again in an hour.",
 }
 
-// WebsiteCredentials says that nothing is checked: a website has no call but the login of a
-// user, with a code.
+// WebsiteCredentials reports that the secret of a website cannot be checked: its only call is
+// the login of a user, which needs a code.
 func WebsiteCredentials(app string) Finding {
 	return Finding{Check: CheckCredentials, About: app, Status: NotChecked, Detail: "WeChat checks the AppSecret of a website only when a user logs in"}
 }
 
 // Credentials has the platform check an app's appid, AppSecret and, at WeChat, the IP
-// allow-list: call fetches an access token, which invalidates none.
+// allow-list. call fetches an access token without invalidating the current one.
 func Credentials(ctx context.Context, app string, call func(context.Context) error) Finding {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

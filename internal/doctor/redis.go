@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// Redis reports whether a server keeps what it has acknowledged, and lets the gateway work. read connects to it and returns
-// what it reports: the sections server, memory and persistence of INFO
-// (https://redis.io/docs/latest/commands/info/), the configuration save if the server shows it, and
-// refused_commands, those that the ACL user may not run.
+// Redis reports whether a server keeps acknowledged writes, and allows the commands of the
+// gateway. read connects to the server and returns the sections server, memory and persistence of
+// INFO (https://redis.io/docs/latest/commands/info/), the setting save if the server shows it,
+// and as refused_commands the commands that the ACL user may not run.
 func Redis(ctx context.Context, address string, read func(context.Context) (map[string]string, error)) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
@@ -37,8 +37,8 @@ func Redis(ctx context.Context, address string, read func(context.Context) (map[
 	return found
 }
 
-// snapshots reports whether the server writes snapshots or, if it hides its configuration,
-// whether it has written one since it started.
+// snapshots reports whether the server writes snapshots. If the server hides its configuration,
+// it reports whether a snapshot was written since the start.
 func snapshots(info map[string]string) bool {
 	if save, ok := info["save"]; ok {
 		return save != ""

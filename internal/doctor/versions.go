@@ -11,7 +11,7 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Build is what a binary was built from.
+// Build has the versions that a binary was built from.
 type Build struct {
 	Wxgate string `json:"version"`
 	Caddy  string `json:"caddy"`
@@ -23,7 +23,7 @@ func (b Build) String() string {
 	return fmt.Sprintf("wxgate %s, Caddy %s, %s", b.Wxgate, cmp.Or(b.Caddy, "unknown"), b.Go)
 }
 
-// maxStatusBytes bounds what is read of a gateway's status, which has some 100 bytes an app.
+// maxStatusBytes bounds the status of a gateway, which has about 100 bytes for each app.
 const maxStatusBytes = 1 << 20 // 1 MiB
 
 // NoGateway reports the versions of this binary if there is no gateway to compare them with.
