@@ -13,7 +13,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// newOperatedEvents is a gateway that sends events and has an admin socket.
+// newOperatedEvents starts a gateway that sends events and has an admin socket.
 func newOperatedEvents(t *testing.T, r *receiver) *fixture {
 	t.Helper()
 	t.Setenv("WXGATE_TEST_BEARER", eventsBearer)
@@ -34,14 +34,14 @@ type listedEvents struct {
 	}
 }
 
-// queueGauge returns a gauge of the queue that is an integer.
+// queueGauge returns the value of an integer gauge of the queue of events.
 func (f *fixture) queueGauge(name string) int {
 	f.t.Helper()
 	return f.gauge("wxgate_queue_" + name + `\{kind="event"\}`)
 }
 
-// TestEventsCommands: operators see what waits and the dead letters, and have them delivered
-// again with the IDs of before. Nothing that they see names a user.
+// TestEventsCommands: operators can list the queue and the dead letters, and resend dead letters,
+// which keep their IDs. The output names no user.
 func TestEventsCommands(t *testing.T) {
 	r := newReceiver(t)
 	r.respond(http.StatusForbidden) // refused: a dead letter at once
@@ -68,7 +68,7 @@ func TestEventsCommands(t *testing.T) {
 		}
 	}
 	if dead, depth := f.queueGauge("dead"), f.queueGauge("depth"); dead != 3 || depth != 0 {
-		t.Errorf("the gauges say %d dead and %d waiting", dead, depth)
+		t.Errorf("the gauges are %d dead and %d waiting", dead, depth)
 	}
 	for _, openid := range openids {
 		if text := shown + fmt.Sprint(list); strings.Contains(text, openid) {
@@ -83,20 +83,20 @@ func TestEventsCommands(t *testing.T) {
 
 	r.respond(http.StatusAccepted)
 	if out := f.operate("events", "resend", list.Dead[1].ID); !strings.Contains(out, "delivery again: 1") {
-		t.Errorf("resend said %q", out)
+		t.Errorf("resend printed %q", out)
 	}
 	if e := r.await(1)[0]; e.ID != list.Dead[1].ID {
 		t.Errorf("%s was sent again, want %s", e.ID, list.Dead[1].ID)
 	}
 	if out := f.operate("events", "resend", "--all"); !strings.Contains(out, "delivery again: 2") {
-		t.Errorf("resend said %q", out)
+		t.Errorf("resend printed %q", out)
 	}
 	r.await(3)
 	if list = asked[listedEvents](f, "events", "list"); len(list.Dead) != 0 {
 		t.Errorf("still dead: %+v", list.Dead)
 	}
 	if out := f.operate("events", "resend", "--all"); !strings.Contains(out, "delivery again: 0") {
-		t.Errorf("resend of none said %q", out)
+		t.Errorf("resend without dead letters printed %q", out)
 	}
 	f.wantResendsAudited()
 }
@@ -118,9 +118,9 @@ func (f *fixture) wantResendsAudited() {
 	}
 }
 
-// TestEventsFull: while the queue is full and the receiver dead, users are logged out and
-// erased as always, and dead letters that find no room stay. One event tells the receiver of
-// those that were lost.
+// TestEventsFull: while the queue is full and the receiver is down, logout and erase work as
+// usual, and dead letters for which the queue has no room are kept. Later, one event reports the
+// lost events to the receiver.
 func TestEventsFull(t *testing.T) {
 	before := events.Limits
 	t.Cleanup(func() { events.Limits = before })
@@ -136,14 +136,14 @@ func TestEventsFull(t *testing.T) {
 	}
 	eventually(t, "a full queue", func() bool { return asked[listedEvents](f, "events", "list").Waiting.Entries == 2 })
 	if depth, bytes := f.queueGauge("depth"), f.queueGauge("bytes"); depth != 2 || bytes < 1024 {
-		t.Errorf("the gauges say %d waiting with %d bytes", depth, bytes)
+		t.Errorf("the gauges are %d waiting with %d bytes", depth, bytes)
 	}
 	if body := f.do("GET", "/metrics", "").body; !regexp.MustCompile(`(?m)^wxgate_queue_oldest_seconds\{kind="event"\} [0-9.e-]*[1-9]`).MatchString(body) {
-		t.Error("no gauge says for how long the oldest has waited")
+		t.Error("no gauge has the age of the oldest event")
 	}
 	f.refusedTo([]string{"events", "resend", "--all", "--address=unix/" + f.socket()}, "409", "the queue is full: 0 of 1")
 	if list := asked[listedEvents](f, "events", "list"); len(list.Dead) != 1 {
-		t.Errorf("the dead letter has gone: %+v", list)
+		t.Errorf("the dead letter is gone: %+v", list)
 	}
 
 	alice, bob := f.login("alice"), f.login("bob")
@@ -151,7 +151,7 @@ func TestEventsFull(t *testing.T) {
 	f.wantCall(alice.str(t, "access_token"), http.StatusUnauthorized, "session_revoked")
 	out := f.operate("user", "erase", "--app", wechatsim.DefaultApp.ID, "--openid", bob.str(t, "openId"))
 	if !strings.HasPrefix(out, "erased\n") {
-		t.Errorf("user erase said %s", out)
+		t.Errorf("user erase printed %s", out)
 	}
 	f.wantCall(bob.str(t, "access_token"), http.StatusUnauthorized, "session_revoked")
 	f.refresh(bob.str(t, "refresh_token")).want(t, http.StatusUnauthorized, "session_revoked")
@@ -167,6 +167,6 @@ func TestEventsFull(t *testing.T) {
 		}
 	}
 	if lost == 0 {
-		t.Error("no event says that events were lost")
+		t.Error("no event reports the lost events")
 	}
 }

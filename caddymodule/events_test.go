@@ -16,8 +16,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/simpush"
 )
 
-// receiver is a service that events_to names. It verifies what it gets with the gateway's
-// published keys.
+// receiver is a service that events_to names. It verifies events with the gateway's published
+// keys.
 type receiver struct {
 	webhook
 
@@ -51,7 +51,7 @@ func newReceiver(t *testing.T) *receiver {
 	return r
 }
 
-// ServeHTTP notes what is accepted.
+// ServeHTTP records all events in raw, and the accepted ones in events.
 func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	body, _ := io.ReadAll(request.Body)
 	r.mu.Lock()
@@ -73,7 +73,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	w.WriteHeader(status)
 }
 
-// verify reads an event with the published keys only.
+// verify decodes an event, and verifies it with the published keys only.
 func (r *receiver) verify(raw, jwks string) (e receivedEvent) {
 	signed, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.EdDSA, jose.ES256})
 	var set jose.JSONWebKeySet
@@ -89,12 +89,12 @@ func (r *receiver) verify(raw, jwks string) (e receivedEvent) {
 		err = json.Unmarshal(payload, &e)
 	}
 	if err != nil || e.Audience != r.url || e.Issuer != "wxgate" {
-		r.t.Errorf("an event of %q for %q: %v", e.Issuer, e.Audience, err)
+		r.t.Errorf("an event with the issuer %q and the audience %q: %v", e.Issuer, e.Audience, err)
 	}
 	return e
 }
 
-// await waits for n accepted events and returns all.
+// await waits for n accepted events and returns all accepted events.
 func (r *receiver) await(n int) []receivedEvent {
 	r.t.Helper()
 	return awaitAll(&r.webhook, n, &r.events)
@@ -102,12 +102,12 @@ func (r *receiver) await(n int) []receivedEvent {
 
 const eventsBearer = "bearer.of-the_receiver~0123456789=="
 
-// eventsTo is the option that names a receiver.
+// eventsTo returns the option events_to for a receiver.
 func eventsTo(url string) string {
 	return "events_to " + url + " {\n\t\t\tbearer {env.WXGATE_TEST_BEARER}\n\t\t}"
 }
 
-// newEventsFixture is a gateway that sends events, with a store.
+// newEventsFixture starts a gateway that sends events.
 func newEventsFixture(t *testing.T, r *receiver, store string) *fixture {
 	t.Helper()
 	t.Setenv("WXGATE_TEST_BEARER", eventsBearer)
@@ -126,8 +126,8 @@ func (f *fixture) logout(login response) {
 	f.do("POST", pub+"/logout", "", "Authorization", "Bearer "+login.str(f.t, "access_token")).want(f.t, http.StatusNoContent, "")
 }
 
-// TestEvents: whatever ends a session or a user sends one event, which the published keys
-// verify; logging in and refreshing sends none.
+// TestEvents: everything that ends one or all sessions of a user sends one event, whose signature
+// the published keys verify. Logins and refreshes send none.
 func TestEvents(t *testing.T) {
 	for _, store := range []string{"memory", "bolt {{.Dir}}/wxgate.db", "redis redis://" + startRedis(t).addr} {
 		t.Run(strings.Fields(store)[0], func(t *testing.T) {
@@ -183,9 +183,9 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestEventsOfADeadReceiver: logging out works as always while the receiver fails. The
-// events outlive the gateway, unreadable in the file, and are delivered once the receiver
-// accepts them, with the IDs of the first attempts and new signatures.
+// TestEventsOfADeadReceiver: a logout works as usual while the receiver fails. The events
+// survive a restart of the gateway, encrypted in the file, and each is delivered once when
+// the receiver accepts events again.
 func TestEventsOfADeadReceiver(t *testing.T) {
 	const users = 20
 	r := newReceiver(t)
@@ -198,7 +198,7 @@ func TestEventsOfADeadReceiver(t *testing.T) {
 		f.logout(login)
 		f.do("GET", "/x", "", "Authorization", "Bearer "+login.str(t, "access_token")).want(t, http.StatusUnauthorized, "session_revoked")
 	}
-	eventually(t, "an attempt of each", func() bool { return r.attempts() >= users })
+	eventually(t, "an attempt for each event", func() bool { return r.attempts() >= users })
 	f.stop()
 	file, err := os.ReadFile(f.databasePath())
 	if err != nil {
@@ -213,7 +213,7 @@ func TestEventsOfADeadReceiver(t *testing.T) {
 	f.load()
 	for _, e := range r.await(users) {
 		if !openids[e.Subject.User.Sub] {
-			t.Errorf("an event of %q, or a second one", e.Subject.User.Sub)
+			t.Errorf("an unexpected or duplicate event of %q", e.Subject.User.Sub)
 		}
 		delete(openids, e.Subject.User.Sub)
 	}
@@ -223,7 +223,7 @@ func TestEventsOfADeadReceiver(t *testing.T) {
 // delays no logout and no reload.
 func TestEventsOfASilentReceiver(t *testing.T) {
 	r := newReceiver(t)
-	r.mu.Lock() // it reads, and then waits
+	r.mu.Lock() // the receiver reads a request, and then blocks
 	f := newEventsFixture(t, r, "")
 	for i := range 20 {
 		f.logout(f.login(fmt.Sprintf("user%d", i)))
@@ -237,8 +237,8 @@ func TestEventsOfASilentReceiver(t *testing.T) {
 }
 
 // TestEventsOfTwoMachines: machines that share a Redis share the queue. Events of both wait
-// while the receiver is down; one machine is killed then, and the other delivers what both
-// have put in, with signatures that its keys verify.
+// while the receiver is down. Then one machine is killed, and the other delivers the events of
+// both, with valid signatures.
 func TestEventsOfTwoMachines(t *testing.T) {
 	const users = 6
 	r := newReceiver(t)
@@ -257,9 +257,9 @@ func TestEventsOfTwoMachines(t *testing.T) {
 			machine.logout(login)
 		}
 	}
-	// An event that is under way while its machine is killed waits for the end of its lease:
-	// most are not, once each was tried.
-	eventually(t, "all events are in the queue and were tried", func() bool {
+	// An event that is being sent when its machine is killed waits until its lease ends. After
+	// one attempt for each event, few are being sent.
+	eventually(t, "all events are in the queue after an attempt", func() bool {
 		return r.attempts() >= 2*users && asked[listedEvents](here, "events", "list").Waiting.Entries == 2*users
 	})
 	kill()
@@ -289,8 +289,8 @@ func (r *receiver) awaitAtLeast(n int) {
 	})
 }
 
-// TestEventsReload: events that wait go to the new URL; without the option they rest, and
-// nothing is added. A reload that fails changes nothing.
+// TestEventsReload: after a reload, waiting events are sent to the new URL. Without the option,
+// they remain in the queue, and no event is added. A failed reload changes nothing.
 func TestEventsReload(t *testing.T) {
 	first, second := newReceiver(t), newReceiver(t)
 	first.respond(http.StatusServiceUnavailable)
@@ -302,7 +302,7 @@ func TestEventsReload(t *testing.T) {
 
 	f.config = strings.Replace(with, eventsTo(first.url), "", 1)
 	f.load()
-	f.logout(f.login("unnoticed"))
+	f.logout(f.login("not-queued"))
 
 	f.config = strings.Replace(with, first.url, second.url, 1) + "\nhttp://{{.Plain}} {\n\tbind 203.0.113.1\n}\n"
 	if err := f.tryLoad(); err == nil {
@@ -317,7 +317,7 @@ func TestEventsReload(t *testing.T) {
 	second.await(2)
 }
 
-// TestEventsConfiguration: what cannot work, or is unsafe, is refused at load.
+// TestEventsConfiguration: options that cannot work or are unsafe are refused at load.
 func TestEventsConfiguration(t *testing.T) {
 	l := newLoadTest(t)
 	t.Setenv("WXGATE_TEST_URL", "https://orders.example.com/events")

@@ -10,8 +10,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// TestOldMiniProgram is design.md section 1: a client that knows two calls logs
-// in and reads purePhoneNumber, and WeChat's session_key is nowhere to be found.
+// TestOldMiniProgram: an old client, which only makes the calls openId and decode, gets the
+// phone number, and WeChat's session_key is never exposed (design.md section 1).
 func TestOldMiniProgram(t *testing.T) {
 	f := newFixture(t, site)
 	alice := wechatsim.User{Name: "alice"}
@@ -25,7 +25,7 @@ func TestOldMiniProgram(t *testing.T) {
 		t.Errorf("openId %q, want %q", got, want)
 	}
 	if login.header.Get("Cache-Control") != "no-store" {
-		t.Errorf("an answer with a token may be cached: %v", login.header)
+		t.Errorf("a response with a token may be cached: %v", login.header)
 	}
 
 	sealed, err := f.sim.Sim.EncryptPhone(alice, wechatsim.PhoneNumber{Number: "10012345678"}, wechatsim.Sealing{})
@@ -38,7 +38,7 @@ func TestOldMiniProgram(t *testing.T) {
 		t.Errorf("purePhoneNumber %q", got)
 	}
 	if strings.Contains(decode.body, "access_token") {
-		t.Error("a mere handle yielded an access token")
+		t.Error("decode with a handle returned an access token")
 	}
 
 	key, err := f.sim.Sim.SessionKey(alice)
@@ -61,8 +61,8 @@ func (f *fixture) readDatabase() string {
 	return string(b)
 }
 
-// TestPhoneCode is the new phone flow: the openid goes along, the access token
-// of WeChat is fetched once and again when WeChat says that it is stale.
+// TestPhoneCode exchanges phone codes: the request has the openid, and WeChat's access token is
+// fetched once, and again after WeChat reports that it has expired.
 func TestPhoneCode(t *testing.T) {
 	f := newFixture(t, site)
 	token := f.token("alice")
@@ -91,13 +91,13 @@ func TestPhoneCode(t *testing.T) {
 	requests := f.sim.Sim.Requests(path)
 	openid := wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, "alice")
 	if body := requests[len(requests)-1].Body; !strings.Contains(body, openid) {
-		t.Errorf("the openid did not go along: %s", body)
+		t.Errorf("the request does not have the openid: %s", body)
 	}
 
 	session := f.do("GET", pub+"/session", "", "Authorization", "Bearer "+first.str(t, "access_token"))
 	session.want(t, http.StatusOK, "")
 	if verified, _ := session.json(t)["phone_verified"].(bool); !verified {
-		t.Errorf("the new token does not say that the phone is verified: %s", session.body)
+		t.Errorf("the session of the new token has no verified phone: %s", session.body)
 	}
 	f.do("POST", pub+"/decode", `{"code":"x"}`).want(t, http.StatusUnauthorized, "missing_token")
 	f.do("POST", pub+"/decode", `{"code":"x"}`, "Authorization", "Bearer "+token).want(t, http.StatusBadRequest, "invalid_code")
@@ -132,7 +132,7 @@ http://{{.Addr}} {
 }
 `
 
-// TestPublishedSample sends WeChat's own sample through the running gateway.
+// TestPublishedSample decrypts WeChat's published sample in the running gateway.
 func TestPublishedSample(t *testing.T) {
 	app := wechatsim.App{ID: sampleApp, Secret: wechatsim.DefaultApp.Secret}
 	f := newStoppedFixture(t, wechatsim.Config{Apps: []wechatsim.App{app}}, sampleSite)
@@ -150,7 +150,7 @@ func TestPublishedSample(t *testing.T) {
 	info := f.do("POST", pub+"/userInfo", body, "Authorization", bearer)
 	info.want(t, http.StatusOK, "")
 	if info.body != samplePlain {
-		t.Errorf("the sample came out as\n%s\nwant\n%s", info.body, samplePlain)
+		t.Errorf("the decrypted sample is\n%s\nwant\n%s", info.body, samplePlain)
 	}
 
 	raw := `{"nickName":"Band"}`
@@ -160,7 +160,7 @@ func TestPublishedSample(t *testing.T) {
 	f.do("POST", pub+"/userInfo", forged, "Authorization", bearer).want(t, http.StatusBadRequest, "decrypt_failed")
 }
 
-// TestGuard says what an upstream sees, and when it sees nothing.
+// TestGuard checks the headers that an upstream gets, and that it gets no request that is refused.
 func TestGuard(t *testing.T) {
 	f := newFixture(t, site)
 	code, err := f.sim.Sim.MintCode(wechatsim.User{Name: "alice"}, wechatsim.Login{UnionID: "union-of-alice"})
@@ -194,7 +194,7 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// TestErrors has each bad input answered clearly: never a 500, never a guess.
+// TestErrors checks the status and the error code of each invalid input.
 func TestErrors(t *testing.T) {
 	f := newFixture(t, site)
 	login := f.login("alice")
@@ -219,9 +219,9 @@ func TestErrors(t *testing.T) {
 		status                   int
 		code                     string
 	}{
-		{"over the cap", "POST", "/openId", `{"code":"` + strings.Repeat("x", 9<<10) + `"}`, 413, "invalid_request"},
+		{"too long", "POST", "/openId", `{"code":"` + strings.Repeat("x", 9<<10) + `"}`, 413, "invalid_request"},
 		{"bad JSON", "POST", "/openId", `{"code":`, 400, "invalid_request"},
-		{"two members", "POST", "/openId", `{"code":"a","code":"b"}`, 400, "invalid_request"},
+		{"duplicate member", "POST", "/openId", `{"code":"a","code":"b"}`, 400, "invalid_request"},
 		{"wrong type", "POST", "/openId", `{"code":1}`, 400, "invalid_request"},
 		{"an array", "POST", "/openId", `[]`, 400, "invalid_request"},
 		{"trailing data", "POST", "/openId", `{"code":"a"}{}`, 400, "invalid_request"},
@@ -241,10 +241,10 @@ func TestErrors(t *testing.T) {
 		{"old data", "POST", "/decode", decode(old.EncryptedData, old.IV), 400, "watermark_stale"},
 		{"no iv", "POST", "/decode", decode("AAAA", ""), 400, "invalid_request"},
 		{"raw session key", "POST", "/decode", fmt.Sprintf(`{"encrypted_data":%q,"iv":%q,"session_key":"tiihtNczf5v6AKRyjwEUhQ=="}`, old.EncryptedData, old.IV), 401, "session_stale"},
-		{"nobody", "POST", "/decode", `{"encrypted_data":"AAAA","iv":"AAAA"}`, 401, "missing_token"},
+		{"no token", "POST", "/decode", `{"encrypted_data":"AAAA","iv":"AAAA"}`, 401, "missing_token"},
 		{"bad refresh token", "POST", "/refresh", `{"refresh_token":"x"}`, 401, "invalid_token"},
 		{"no refresh token", "POST", "/refresh", `{}`, 400, "invalid_request"},
-		{"logout of nobody", "POST", "/logout", ``, 401, "missing_token"},
+		{"logout without a token", "POST", "/logout", ``, 401, "missing_token"},
 		{"unknown call", "POST", "/unknown", `{}`, 404, "not_found"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -21,8 +21,7 @@ import (
 	"github.com/wxgate/wxgate/caddymodule/handler"
 )
 
-// TestFuzzSeeds sees to it that the fuzz targets have something to begin with:
-// in a plain `go test`, which fuzzes nothing, their seeds are all they run.
+// TestFuzzSeeds checks that the fuzz targets have seeds: a plain `go test` runs only these.
 func TestFuzzSeeds(t *testing.T) {
 	for _, target := range []string{"FuzzLoginBody", "FuzzCaddyfile"} {
 		seeds, err := filepath.Glob(filepath.Join("testdata", "fuzz", target, "*"))
@@ -31,14 +30,15 @@ func TestFuzzSeeds(t *testing.T) {
 		}
 	}
 	if n := len(caddyfileSeeds(t)); n < 100 {
-		t.Errorf("the golden files hold %d wxgate blocks", n)
+		t.Errorf("the golden files have only %d wxgate blocks", n)
 	}
 }
 
-// fuzzCalls are the calls that read a body, and what strangers may be told.
+// fuzzCalls are the calls that read a body, and the error codes that an unauthenticated client
+// may get.
 var fuzzCalls = []struct {
 	path  string
-	words []string
+	codes []string
 }{
 	{"/openId", []string{"invalid_request", "invalid_code", "unknown_app"}},
 	{"/decode", []string{"invalid_request", "missing_token", "session_stale"}},
@@ -48,17 +48,17 @@ var fuzzCalls = []struct {
 	{"/revoke", []string{"invalid_request", ""}},
 }
 
-// FuzzLoginBody sends any body to any call, through the running handler and the
-// simulator: each is refused in a word of its own, none with a 500, none with a
-// panic, and what is no JSON is never taken for some.
+// FuzzLoginBody sends any body to any call of a running gateway with the simulator. Each body
+// is refused with an expected error code, without a 500 or a panic, and invalid JSON is never
+// accepted.
 func FuzzLoginBody(f *testing.F) {
 	fx := newFixture(f, site)
 	h := new(handler.Handler)
 	if err := h.Provision(caddy.ActiveContext()); err != nil {
 		f.Fatal(err)
 	}
-	nobody := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
-		f.Error("a call of the login API was handed on")
+	next := caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
+		f.Error("a call of the login API was passed to the next handler")
 		return nil
 	})
 	_ = fx
@@ -67,7 +67,7 @@ func FuzzLoginBody(f *testing.F) {
 		r := httptest.NewRequest(http.MethodPost, pub+c.path, bytes.NewReader(body))
 		r.Header["Content-Type"], r.Header["Referer"] = []string{contentType}, []string{referer}
 		w := httptest.NewRecorder()
-		if err := h.ServeHTTP(w, r, nobody); err != nil {
+		if err := h.ServeHTTP(w, r, next); err != nil {
 			t.Fatalf("%s: %v", c.path, err)
 		}
 		var problem struct {
@@ -76,26 +76,26 @@ func FuzzLoginBody(f *testing.F) {
 		}
 		if w.Body.Len() > 0 {
 			if err := json.Unmarshal(w.Body.Bytes(), &problem); err != nil {
-				t.Fatalf("the answer is not JSON: %q", w.Body)
+				t.Fatalf("the response is not JSON: %q", w.Body)
 			}
 		}
-		if !slices.Contains(c.words, problem.Code) || problem.Code != "" && problem.Status != w.Code || w.Code >= http.StatusInternalServerError {
+		if !slices.Contains(c.codes, problem.Code) || problem.Code != "" && problem.Status != w.Code || w.Code >= http.StatusInternalServerError {
 			t.Errorf("%s: %d %s", c.path, w.Code, w.Body)
 		}
 		if c.path == "/openId" && len(body) > 0 && !json.Valid(body) && problem.Code != "invalid_request" {
-			t.Errorf("%q is no JSON and was answered %s", body, w.Body)
+			t.Errorf("%q is not valid JSON; the response is %s", body, w.Body)
 		}
 	})
 }
 
-// caddyfileSeeds are the wxgate blocks of the golden files.
+// caddyfileSeeds returns the wxgate blocks of the golden files.
 func caddyfileSeeds(t testing.TB) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.FromSlash(goldenFiles))
 	if err != nil {
 		t.Fatal(err)
 	}
-	word := regexp.MustCompile(`(?ms)^\twxgate\b.*?^\t?\}`)
+	block := regexp.MustCompile(`(?ms)^\twxgate\b.*?^\t?\}`)
 	var seeds []string
 	for _, file := range files {
 		b, err := os.ReadFile(file)
@@ -103,18 +103,18 @@ func caddyfileSeeds(t testing.TB) []string {
 			t.Fatal(err)
 		}
 		text, _, _ := strings.Cut(string(b), goldenCut)
-		if block := word.FindString(text); block != "" {
-			seeds = append(seeds, block)
+		if seed := block.FindString(text); seed != "" {
+			seeds = append(seeds, seed)
 		}
 	}
 	return seeds
 }
 
-// lineOfFuzz is where an error about a fuzzed block says that it is.
+// lineOfFuzz matches the line in an error about a fuzzed block.
 var lineOfFuzz = regexp.MustCompile(`\bCaddyfile:\d+\b`)
 
-// FuzzCaddyfile reads any text as the global block and as the directive: either
-// an error that names a line, or a configuration whose JSON loads back as it was.
+// FuzzCaddyfile parses any text as the global block and as the directive. The result is an error
+// that names a line, or a configuration that can be written to JSON and read back.
 func FuzzCaddyfile(f *testing.F) {
 	for _, seed := range caddyfileSeeds(f) {
 		f.Add(seed)

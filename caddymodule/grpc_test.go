@@ -27,11 +27,11 @@ func openid(ctx context.Context) string {
 	return values[0]
 }
 
-// grpcService responds to unary calls and in streams with the user that it reads.
+// grpcService responds to unary calls and in streams with the user of the call.
 type grpcService struct {
 	testgrpc.UnimplementedTestServiceServer
 
-	ended chan error // of each stream
+	ended chan error // the error of the context of each stream that has ended
 }
 
 func (*grpcService) UnaryCall(ctx context.Context, _ *testgrpc.SimpleRequest) (*testgrpc.SimpleResponse, error) {
@@ -84,7 +84,7 @@ func newGRPCFixture(t *testing.T) (*fixture, *grpcService, *grpc.ClientConn) {
 	return f, service, conn
 }
 
-// asUser adds an access token to a call, and what a forger sends beside it.
+// asUser adds an access token and forged identity headers to a call.
 func asUser(ctx context.Context, token string) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token, "x-wx-openid", "victim", "x_wx_openid", "victim", "x-wx-source", "victim")
 }
@@ -93,7 +93,7 @@ func asUser(ctx context.Context, token string) context.Context {
 // of docs/recipes.md, with the real client and server.
 func TestRecipeGRPC(t *testing.T) {
 	if code := guideBlock(t, recipesPage, "## gRPC", "go"); !strings.Contains(readSource(t, "grpc_test.go"), code) {
-		t.Errorf("docs/recipes.md has other code than is tested here:\n%s", code)
+		t.Errorf("the code in docs/recipes.md differs from the tested code:\n%s", code)
 	}
 	f, service, conn := newGRPCFixture(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
@@ -116,7 +116,7 @@ func TestRecipeGRPC(t *testing.T) {
 			_, err := healthgrpc.NewHealthClient(conn).Check(ctx, new(healthgrpc.HealthCheckRequest))
 			return err
 		}, codes.OK},
-		"a call that the service has not": {func() error { _, err := client.CacheableUnaryCall(alice, new(testgrpc.SimpleRequest)); return err }, codes.Unimplemented},
+		"an unimplemented call": {func() error { _, err := client.CacheableUnaryCall(alice, new(testgrpc.SimpleRequest)); return err }, codes.Unimplemented},
 	} {
 		if err := test.call(); status.Code(err) != test.want {
 			t.Errorf("%s: %v, want %s", name, err, test.want)

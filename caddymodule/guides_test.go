@@ -9,7 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 )
 
-// guideBlock is the first block of a language below a heading of a page in docs.
+// guideBlock returns the first code block of a language below a heading of a page in docs.
 func guideBlock(t *testing.T, page, heading, language string) string {
 	t.Helper()
 	_, section, ok := strings.Cut(readDocument(t, page), "\n"+heading+"\n")
@@ -25,8 +25,8 @@ func guideBlock(t *testing.T, page, heading, language string) string {
 	return block
 }
 
-// guideCaddyfile turns the Caddyfile below a heading into a fixture's: the addresses and
-// the app's API change, and what the fixture keeps is in its folder.
+// guideCaddyfile returns the Caddyfile below a heading as a template for a fixture: with the
+// addresses of the fixture, the app of the simulator, and the store in the fixture's folder.
 func guideCaddyfile(t *testing.T, page, heading string) string {
 	t.Helper()
 	block := guideBlock(t, page, heading, "caddyfile")
@@ -43,7 +43,7 @@ func guideCaddyfile(t *testing.T, page, heading string) string {
 	).Replace(block[len("{\n"):])
 }
 
-// TestGuidesAdapt has every Caddyfile of these guides adapt as it is printed.
+// TestGuidesAdapt: every Caddyfile of these guides adapts unchanged.
 func TestGuidesAdapt(t *testing.T) {
 	for _, guide := range []string{"caddyfile.md", "events.md", "migration.md", "observability.md", "openapi.md", "platforms.md", "recipes.md", "verify.md", "web.md", "wechat.md"} {
 		text, err := os.ReadFile(filepath.Join("..", "docs", guide))
@@ -52,7 +52,7 @@ func TestGuidesAdapt(t *testing.T) {
 		}
 		blocks := strings.Split(string(text), "```caddyfile\n")[1:]
 		if len(blocks) == 0 {
-			t.Errorf("%s shows no Caddyfile", guide)
+			t.Errorf("%s has no Caddyfile", guide)
 		}
 		for _, block := range blocks {
 			caddyfile, _, _ := strings.Cut(block, "```")

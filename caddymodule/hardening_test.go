@@ -10,9 +10,9 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// Each test below sends, over a raw socket, the smallest request that broke a
-// gateway of this kind, and looks at what reached the upstream. The corpus of
-// internal/attack has every variant; these are to be read.
+// Each test below sends, over a raw socket, the smallest request that broke a gateway of this
+// kind, and checks what reaches the upstream. The corpus of internal/attack has every variant;
+// these tests are short so that people can read them.
 
 var hardSite = siteWith{global: `	servers {
 		expected_underscore_headers x_wx*
@@ -49,8 +49,8 @@ func newHard(t *testing.T) *hard {
 	return h
 }
 
-// raw sends lines, each of which gets its CRLF, and returns the status of the
-// answer; 0 when the gateway hung up.
+// raw sends lines, each with a CRLF, and returns the status of the response, or 0 if the
+// gateway closed the connection.
 func (h *hard) raw(lines ...string) int {
 	h.t.Helper()
 	return h.bytes(strings.Join(lines, "\r\n") + "\r\n\r\n")
@@ -68,8 +68,8 @@ func (h *hard) bytes(message string) int {
 	return response.StatusCode
 }
 
-// refused fails the test unless the answer has this status and nothing reached
-// the upstream.
+// refused fails the test unless the response has this status and no request reached the
+// upstream.
 func (h *hard) refused(status int, lines ...string) {
 	h.t.Helper()
 	if got := h.raw(lines...); got != status {
@@ -81,7 +81,7 @@ func (h *hard) refused(status int, lines ...string) {
 	}
 }
 
-// passed fails the test unless the request came through, and returns it.
+// passed fails the test unless the request reached the upstream, and returns it.
 func (h *hard) passed(lines ...string) *http.Request {
 	h.t.Helper()
 	if got := h.raw(lines...); got != http.StatusOK && got != http.StatusSwitchingProtocols {
@@ -90,7 +90,7 @@ func (h *hard) passed(lines ...string) *http.Request {
 	return h.upstream.last(h.t)
 }
 
-// TestHardeningSpoofing: a client sends the gateway's headers itself.
+// TestHardeningSpoofing: a client sends identity headers itself.
 //
 //	GET /api/me HTTP/1.1
 //	Authorization: Bearer <a token without unionid>
@@ -113,7 +113,7 @@ func TestHardeningSpoofing(t *testing.T) {
 		{"GET /public/x HTTP/1.1", h.bearer},
 		{"GET /optional/x HTTP/1.1"},
 		{"GET /optional/x HTTP/1.1", h.bearer},
-		{"GET /broken/x HTTP/1.1", h.bearer}, // by way of handle_errors
+		{"GET /broken/x HTTP/1.1", h.bearer}, // through handle_errors
 	} {
 		h.raw(append(append(request, "Host: "+h.addr), spoofs...)...)
 		r := h.upstream.last(t)
@@ -122,15 +122,15 @@ func TestHardeningSpoofing(t *testing.T) {
 		}
 		wantIdentity := len(request) > 1 && !strings.Contains(request[0], "/broken/") && !strings.Contains(request[0], "/public/")
 		if got := r.Header["X-Wx-Openid"]; wantIdentity != (len(got) == 1 && got[0] == h.openid) {
-			t.Errorf("%q: openid %q upstream", request, got)
+			t.Errorf("%q: the upstream got the openid %q", request, got)
 		}
 	}
 	h.refused(http.StatusForbidden, append([]string{"OPTIONS /api/me HTTP/1.1", "Host: " + h.addr, "Origin: https://a", "Access-Control-Request-Method: GET"}, spoofs...)...)
 	h.refused(http.StatusUnauthorized, append([]string{"GET /api/me HTTP/1.1", "Host: " + h.addr}, spoofs...)...)
 }
 
-// TestHardeningTrailer: the identity comes after the body, declared or not; some
-// servers merge trailers into the headers.
+// TestHardeningTrailer: identity headers are in the trailer, declared or not. Some servers
+// merge trailers into the headers.
 //
 //	POST /api/me HTTP/1.1
 //	Transfer-Encoding: chunked
@@ -147,14 +147,14 @@ func TestHardeningTrailer(t *testing.T) {
 			t.Fatalf("status %d", status)
 		}
 		if r := h.upstream.last(t); len(r.Trailer) > 0 || r.Header.Get("X-Wx-Openid") != h.openid {
-			t.Errorf("declared %q: upstream got the trailer %v and %v", declared, r.Trailer, r.Header)
+			t.Errorf("declared %q: the upstream got the trailer %v and the header %v", declared, r.Trailer, r.Header)
 		}
 	}
 }
 
-// TestHardeningRemoval: a hop-by-hop header names what the gateway sets, and the
-// proxy behind it removes that. The upstream then serves an authenticated route
-// to nobody.
+// TestHardeningRemoval: the header Connection names identity headers, so that the proxy
+// removes them after the gateway has set them. The upstream then serves an authenticated
+// route without an identity.
 //
 //	GET /api/me HTTP/1.1
 //	Connection: close, x-wx-openid
@@ -180,8 +180,9 @@ func TestHardeningRemoval(t *testing.T) {
 	}
 }
 
-// TestHardeningTunnel: an upstream that answers 101 makes a tunnel, in which no
-// rule holds: over h2c, further requests with any header.
+// TestHardeningTunnel: if an upstream responds with 101, the connection becomes a tunnel in
+// which the gateway enforces nothing. Over h2c, it could carry further requests with any
+// header.
 //
 //	GET /public/ping HTTP/1.1
 //	Connection: Upgrade
@@ -211,8 +212,8 @@ func TestHardeningTunnel(t *testing.T) {
 	}
 }
 
-// TestHardeningPublicPath: nobody asks for a guarded path in words that look
-// public, or says in a header that it is.
+// TestHardeningPublicPath: a client requests a guarded path in a spelling that looks public, or
+// claims another path in a header.
 //
 //	GET /public/..;/admin HTTP/1.1          Tomcat
 //	GET /public/%2e%2e/admin HTTP/1.1
@@ -246,12 +247,12 @@ func TestHardeningPublicPath(t *testing.T) {
 	h.refused(http.StatusUnauthorized, "OPTIONS /admin HTTP/1.1", "Host: "+h.addr, "Access-Control-Request-Method: GET")
 	r := h.passed("GET /public/x HTTP/1.1", "Host: "+h.addr, "X-Original-URL: /admin", "x_rewrite_url: /admin", "X-Rewrite-URL: /admin")
 	if text := fmt.Sprint(r.Header); strings.Contains(text, "/admin") {
-		t.Errorf("the upstream was told of another path: %s", text)
+		t.Errorf("the upstream got headers with another path: %s", text)
 	}
 	for _, name := range pathHeaders() {
 		r := h.passed("GET /public/admin/users HTTP/1.1", "Host: "+h.addr, name+": /public", strings.ReplaceAll(name, "-", "_")+": /public")
 		if text := fmt.Sprint(r.Header); strings.Contains(text, "/public") {
-			t.Errorf("%s moves the route: %s", name, text)
+			t.Errorf("%s reached the upstream: %s", name, text)
 		}
 	}
 	for _, name := range []string{"X-Callback-Url", "X-Original-Host", "X-Forwarded-Client-Cert", "X-Image-Path", "X-Request-Id", "X-Proxy-User", "X-Database"} {
@@ -266,8 +267,8 @@ func TestHardeningPublicPath(t *testing.T) {
 	}
 }
 
-// pathHeaders move the route of an upstream behind common middleware, such as the
-// WSGI middleware that takes SCRIPT_NAME from X-Script-Name.
+// pathHeaders returns headers from which common middleware takes the path of a request, such
+// as WSGI middleware that sets SCRIPT_NAME from X-Script-Name.
 func pathHeaders() []string {
 	return []string{
 		"X-Script-Name", "Script-Name", "Path-Info", "X-Path-Info", "X-Forwarded-Prefix", "X-Forwarded-Path", "X-Forwarded-Url", "X-Override-URL",
@@ -278,16 +279,16 @@ func pathHeaders() []string {
 	}
 }
 
-// TestHardeningPolicyPath: what is closed at /phone/* is closed at whatever some
-// upstream serves for it, and a public word does not open it.
+// TestHardeningPolicyPath: a requirement on /phone/* also applies to every path that some
+// upstream treats as one below /phone, and public does not cancel it.
 //
 //	GET /PHONE/secret HTTP/1.1    Express and ASP.NET ignore case
-//	GET /phone.json HTTP/1.1      Rails, and Spring before 5.3, take it for /phone
+//	GET /phone.json HTTP/1.1      Rails, and Spring before 5.3, treat it as /phone
 //	GET /closed/x HTTP/1.1        public /closed/* and require phone on /closed/*
-//	GET /index.php/phone/secret HTTP/1.1    Laravel, Symfony, ThinkPHP take it for /phone/secret
-//	GET /phone.php/x.css HTTP/1.1           PHP has /phone.php serve it
-//	GET /ｐｈｏｎｅ/secret HTTP/1.1         so does who normalises
-//	GET /phone::$INDEX_ALLOCATION/secret HTTP/1.1    and NTFS
+//	GET /index.php/phone/secret HTTP/1.1    Laravel, Symfony, ThinkPHP treat it as /phone/secret
+//	GET /phone.php/x.css HTTP/1.1           PHP runs /phone.php
+//	GET /ｐｈｏｎｅ/secret HTTP/1.1         Unicode normalization
+//	GET /phone::$INDEX_ALLOCATION/secret HTTP/1.1    NTFS
 func TestHardeningPolicyPath(t *testing.T) {
 	h := newHard(t)
 	for target, status := range map[string]int{
@@ -296,7 +297,7 @@ func TestHardeningPolicyPath(t *testing.T) {
 		"/index.php/phone/secret": 403, "/x/Index.PHP/PHONE": 403, "/a.php/b.php/phone.json": 403, "/%EF%BD%90hone/secret": 403, "/ｐｈｏｎｅ/secret": 403,
 		"/x.cgi/phone/secret": 403, "/x.php5/phone": 403, "/x.phtml/phone/1": 403, "/x.aspx/PHONE/1": 403, "/x.cfm/phone/1": 403, "/x.do/phone/1": 403,
 		"/x.wsgi/phone/1": 403, "/x.axd/phone/1": 403, "/x.jsf/PHONE/1": 403, "/cgi-bin/run/phone/1": 403, "/CGI-BIN/run/phone": 403,
-		"/" + strings.Repeat("%EF%B7%BA", 200): 400, // comes to 6,600 bytes once folded
+		"/" + strings.Repeat("%EF%B7%BA", 200): 400, // has 6,600 bytes after case folding
 		"/_next/data/b1/phone/1.json":          403, "/(S(abc))/phone/1": 400, "/x/(A(1)F(2))/phone": 400, "/PHONE~1/x": 400, "/" + strings.Repeat("x", 2<<10): 400,
 		"/docs/_next/data/b1/phone/1.json": 403, "/docs/_next/data/b1/pay/1.json": 403, "/a/cgi-bin/run/phone/1": 403, "/a/b/_Next/Data/x.y/phone": 403,
 		"/x.y/phone/cgi-bin/run/1": 403, "/a/cgi-bin/run/x.php/phone": 403, "/cgi-bin/run/docs/_next/data/b1/phone/1.json": 403, "/docs/_next/data/b1/pay.json": 403,
@@ -317,15 +318,14 @@ func TestHardeningPolicyPath(t *testing.T) {
 	h.passed("GET /v2.0/x HTTP/1.1", "Host: "+h.addr, h.bearer)
 }
 
-// TestHardeningTokens: a token that nobody here signed, or two of them, of which
-// the gateway checks one and the upstream may believe the other.
+// TestHardeningTokens: a token that the gateway did not sign, or two tokens, of which the
+// gateway verifies one and the upstream uses the other.
 //
 //	Authorization: Bearer eyJhbGciOiJub25lIn0.<claims>.
 //	Authorization: Bearer a, Bearer b
 //	GET /api/me?access_token=b + Authorization: Bearer a
 //
-// CVE-2015-9235, RFC 6750 section 2. Every rule of the profile is tested in
-// internal/token; this is the way there.
+// CVE-2015-9235, RFC 6750 section 2. The tests of internal/token have every rule for tokens.
 func TestHardeningTokens(t *testing.T) {
 	h := newHard(t)
 	_, payload, _ := strings.Cut(h.bearer, ".")
@@ -351,14 +351,14 @@ func TestHardeningTokens(t *testing.T) {
 	h.passed("GET /api/me?token=x&accessToken=y HTTP/1.1", "Host: "+h.addr, h.bearer)
 }
 
-// TestHardeningOptionalToken: where a token is optional, one that the gateway takes
-// for none comes through unverified, to an upstream that splits at a tab.
+// TestHardeningOptionalToken: where a token is optional, the gateway must not treat a malformed
+// credential as no token and forward it: an upstream that splits at a tab would use it.
 //
 //	GET /optional/x HTTP/1.1
 //	Authorization: Bearer<tab>e30.e30.e30
 //	Authorization: Basic YTpi, Bearer e30.e30.e30
 //
-// RFC 6750 section 2.1 has one space there, and RFC 9110 one credential.
+// RFC 6750 section 2.1 allows one space, and RFC 9110 one credential.
 func TestHardeningOptionalToken(t *testing.T) {
 	h := newHard(t)
 	for value, status := range map[string]int{
@@ -383,9 +383,8 @@ func TestHardeningOptionalToken(t *testing.T) {
 	}
 }
 
-// TestHardeningErrorRoute: the proxy fails, and an error route asks another
-// server, which must see neither identity nor token, although the upstream may
-// see both here (forward_token).
+// TestHardeningErrorRoute: the proxy fails, and an error route calls another server. It must
+// get neither identity nor token, although the upstream gets both (forward_token).
 //
 //	handle_errors { reverse_proxy <error service> }
 //
@@ -404,11 +403,11 @@ func TestHardeningErrorRoute(t *testing.T) {
 	}
 }
 
-// TestHardeningEarlyData: a proxy in front says that a login came to it in early
-// data, which anybody on the way may send again.
+// TestHardeningEarlyData: a proxy in front reports that a login was sent in early data, which an
+// attacker on the network can replay.
 //
 //	POST /v1.0/pub/openId HTTP/1.1
-//	Early-Data: 0    <- of the client; whatever it says is read as 1
+//	Early-Data: 0    <- from the client; any value counts as 1
 //	Early-Data: 1
 //
 // CVE-2024-39321, RFC 8470. The corpus sends the packets themselves.
@@ -425,8 +424,8 @@ func TestHardeningEarlyData(t *testing.T) {
 	h.do("POST", pub+"/openId", body).want(t, http.StatusOK, "")
 }
 
-// TestHardeningSmuggling: bytes that one server takes for a body and the next for
-// a request of its own, with whatever headers it likes.
+// TestHardeningSmuggling: one server reads bytes as a body, and the next reads them as a
+// separate request, which can have any header.
 //
 //	POST /api/me HTTP/1.1
 //	Content-Length: 70

@@ -14,7 +14,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// tokenClaims are an access token's, as a service without our code reads them.
+// tokenClaims are the claims of an access token, as a service reads them with a JWT library.
 type tokenClaims struct {
 	jwt.Claims
 
@@ -27,29 +27,28 @@ type tokenClaims struct {
 const hmacSecret = "an-hs256-secret-that-has-enough-bytes"
 
 // keySite is [site] with a token block.
-func keySite(words string) string {
-	return siteWith{wxgate: block("token", words)}.String()
+func keySite(options string) string {
+	return siteWith{wxgate: block("token", options)}.String()
 }
 
-// TestJWKS has tokens of every algorithm, under generated and configured keys,
-// verified by a JWT library that is not ours, with the keys that the gateway
-// publishes; also after a restart.
+// TestJWKS verifies tokens of every algorithm, with generated and configured keys, also after a
+// restart. It uses a third-party JWT library and the keys that the gateway publishes.
 func TestJWKS(t *testing.T) {
 	for _, tc := range []struct {
-		name, words, alg, key, kty string
+		name, options, alg, key, kty string
 	}{
 		{"default", "access 1h", "EdDSA", "", "OKP"},
-		{"EdDSA given", "key {env.WXGATE_TEST_KEY}", "EdDSA", pemKey(t, "EdDSA"), "OKP"},
+		{"EdDSA configured", "key {env.WXGATE_TEST_KEY}", "EdDSA", pemKey(t, "EdDSA"), "OKP"},
 		{"ES256", "alg ES256", "ES256", "", "EC"},
-		{"ES256 given", "alg ES256\n\t\t\tkey {env.WXGATE_TEST_KEY}", "ES256", pemKey(t, "ES256"), "EC"},
+		{"ES256 configured", "alg ES256\n\t\t\tkey {env.WXGATE_TEST_KEY}", "ES256", pemKey(t, "ES256"), "EC"},
 		{"RS256", "alg RS256", "RS256", "", "RSA"},
-		{"RS256 given", "alg RS256\n\t\t\tkey {env.WXGATE_TEST_KEY}", "RS256", pemKey(t, "RS256"), "RSA"},
+		{"RS256 configured", "alg RS256\n\t\t\tkey {env.WXGATE_TEST_KEY}", "RS256", pemKey(t, "RS256"), "RSA"},
 		{"HS256", "alg HS256", "HS256", "", ""},
-		{"HS256 given", "alg HS256\n\t\t\tkey {env.WXGATE_TEST_KEY}", "HS256", hmacSecret, ""},
+		{"HS256 configured", "alg HS256\n\t\t\tkey {env.WXGATE_TEST_KEY}", "HS256", hmacSecret, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Setenv("WXGATE_TEST_KEY", tc.key)
-			f := newFixture(t, keySite(tc.words+"\n\t\t\tissuer https://login.example.com\n\t\t\taudience orders invoices"))
+			f := newFixture(t, keySite(tc.options+"\n\t\t\tissuer https://login.example.com\n\t\t\taudience orders invoices"))
 			before := f.login("alice")
 			f.wantVerified(before, tc.alg, tc.kty, tc.key)
 			f.stop()
@@ -63,7 +62,7 @@ func TestJWKS(t *testing.T) {
 	}
 }
 
-// wantVerified verifies an answer's access token with what is published.
+// wantVerified verifies the access token of a response with the published keys.
 func (f *fixture) wantVerified(a response, alg, kty, secret string) {
 	t := f.t.(*testing.T)
 	t.Helper()
@@ -92,7 +91,7 @@ func (f *fixture) wantVerified(a response, alg, kty, secret string) {
 		t.Errorf("typ %v", header.ExtraHeaders[jose.HeaderType])
 	}
 	var key any = []byte(secret)
-	if kty == "" { // whoever verifies could also sign, so nothing is published
+	if kty == "" { // HS256 keys are not published: they could also sign
 		if len(set.Keys) != 0 {
 			t.Errorf("keys are published: %s", published.body)
 		}
@@ -104,7 +103,7 @@ func (f *fixture) wantVerified(a response, alg, kty, secret string) {
 		key = keys[0]
 	}
 	var claims tokenClaims
-	if secret == "" && kty == "" { // a generated secret, which nobody but the gateway has
+	if secret == "" && kty == "" { // a generated secret, which only the gateway has
 		if err := token.UnsafeClaimsWithoutVerification(&claims); err != nil {
 			t.Fatal(err)
 		}
@@ -122,8 +121,8 @@ func (f *fixture) wantVerified(a response, alg, kty, secret string) {
 	}
 }
 
-// TestAlgChange changes the algorithm by a reload: tokens of before are valid,
-// new ones are of the new algorithm, and both keys are published.
+// TestAlgChange changes the algorithm with a reload: old tokens remain valid, new tokens use
+// the new algorithm, and both keys are published.
 func TestAlgChange(t *testing.T) {
 	f := newFixture(t, keySite("alg EdDSA"))
 	old := f.token("alice")
@@ -145,8 +144,8 @@ func TestAlgChange(t *testing.T) {
 	}
 }
 
-// TestAssertion is what an upstream does with the header that proves the
-// identity to it: it verifies it with the published keys, for itself alone.
+// TestAssertion: an upstream can verify the assertion header with the published keys. Its
+// audience is the upstream only.
 func TestAssertion(t *testing.T) {
 	f := newFixture(t, directiveSite("\t\theaders {\n\t\t\tassertion X-Proof orders\n\t\t}", ""))
 	login := f.login("alice")
@@ -168,8 +167,8 @@ func TestAssertion(t *testing.T) {
 		t.Error(err)
 	}
 	if life := claims.Expiry.Time().Sub(claims.IssuedAt.Time()); life > time.Minute {
-		t.Errorf("it lives %s", life)
+		t.Errorf("the assertion is valid for %s", life)
 	}
-	// It is no access token, although one key signs both.
+	// An assertion is not accepted as an access token, although the same key signs both.
 	f.do("GET", "/orders", "", "Authorization", "Bearer "+proof).want(t, http.StatusUnauthorized, "invalid_token")
 }

@@ -13,14 +13,14 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// A service account and a website of the operator of the mini program.
+// A service account and a website, beside the mini program of the same operator.
 const (
 	officialApp = "wx00000000000000aa"
 	websiteApp  = "wx00000000000000bb"
 )
 
-// kindsSite is operatedSite with them, and with the calls of services on Plain: those below
-// /wxa without a named app, the others for the service account. SITE and OPENAPI are further
+// kindsSite is operatedSite with these apps, and with wxgate_openapi on Plain: below /wxa without
+// a named app, otherwise for the service account. SITE and OPENAPI are replaced by further
 // options.
 var kindsSite = strings.NewReplacer(
 	"store bolt", `app `+officialApp+` {env.WXGATE_TEST_SECRET} {
@@ -58,12 +58,12 @@ func newKinds(t *testing.T, site, openapi string) *fixture {
 	secret := wechatsim.DefaultApp.Secret
 	apps := wechatsim.Config{Apps: []wechatsim.App{wechatsim.DefaultApp, {ID: officialApp, Secret: secret}, {ID: websiteApp, Secret: secret}}}
 	stopped := newStoppedFixture(t, apps, strings.NewReplacer("SITE", site, "OPENAPI", openapi).Replace(kindsSite))
-	stopped.dir = f.dir // which is short
+	stopped.dir = f.dir // short enough for the path of a socket
 	return stopped
 }
 
-// TestKindsOpenNothing: a service account and a website in the global block open no call to
-// their users, and change none of the mini program.
+// TestKindsOpenNothing: a service account and a website in the global block give their users
+// access to no call and no path, and change nothing for the mini program.
 func TestKindsOpenNothing(t *testing.T) {
 	f := newKinds(t, "", "")
 	f.load()
@@ -88,7 +88,7 @@ func TestKindsOpenNothing(t *testing.T) {
 	if n := f.upstream.count(); n != 0 {
 		t.Errorf("%d requests reached the upstream", n)
 	}
-	alice := f.login("alice") // without an appid, since there is one mini program
+	alice := f.login("alice") // needs no appid, because there is one mini program
 	f.wantCall(alice.str(t, "access_token"), http.StatusOK, "")
 	f.do("GET", "/h5/x", "", "Authorization", "Bearer "+alice.str(t, "access_token")).want(t, http.StatusForbidden, "app_not_admitted")
 	// A callback serves no user.
@@ -107,16 +107,16 @@ func TestKindsOpenAPI(t *testing.T) {
 	if n := f.sim.Sim.Count("/cgi-bin/stable_token"); n != 0 {
 		t.Errorf("%d tokens were fetched", n)
 	}
-	services.do("GET", "/wxa/checksession", "").want(t, http.StatusOK, "") // of the only mini program
+	services.do("GET", "/wxa/checksession", "").want(t, http.StatusOK, "") // for the only mini program
 	services.do("GET", "/cgi-bin/getcallbackip", "").want(t, http.StatusOK, "")
 	services.do("GET", "/cgi-bin/getcallbackip", "", "X-WX-APPID", firstApp).want(t, http.StatusBadRequest, "unknown_app")
 	tokens := f.sim.Sim.Requests("/cgi-bin/stable_token")
 	if len(tokens) != 2 || !strings.Contains(tokens[0].Body, firstApp) || !strings.Contains(tokens[1].Body, officialApp) {
-		t.Errorf("tokens of %v", tokens)
+		t.Errorf("access tokens were fetched with %v", tokens)
 	}
 }
 
-// TestKindsRefused: what cannot work is refused at load.
+// TestKindsRefused: options that cannot work are refused at load.
 func TestKindsRefused(t *testing.T) {
 	for name, row := range map[string]struct{ site, openapi, want string }{
 		"site":    {"app " + officialApp, "", "app " + officialApp + " is of kind official, whose users log in on web pages; only web admits them"},
@@ -133,7 +133,7 @@ func TestKindsRefused(t *testing.T) {
 	}
 }
 
-// TestKindsInJSON: the rules of the Caddyfile hold for JSON, too.
+// TestKindsInJSON: the rules of the Caddyfile are enforced for JSON too.
 func TestKindsInJSON(t *testing.T) {
 	setPushEnv(t)
 	t.Setenv("WXGATE_TEST_SECRET", wechatsim.DefaultApp.Secret)
@@ -158,8 +158,8 @@ func TestKindsInJSON(t *testing.T) {
 	}
 }
 
-// TestKindsDoctor: a service account is checked as a mini program is; a website has nothing to
-// check with.
+// TestKindsDoctor: doctor checks the credentials of a service account as those of a mini program.
+// It cannot check those of a website.
 func TestKindsDoctor(t *testing.T) {
 	f := newKinds(t, "", "")
 	f.load()

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestDetailsInChinese: the login API, the guard, the envelope and the Wafer SDKs get the
-// detail in Chinese if the request prefers it, with the terms of the app's platform.
+// TestDetailsInChinese: the details of the login API, the guard, the envelope and the Wafer SDKs
+// are in Chinese if the request prefers it, with the terms of the app's platform.
 func TestDetailsInChinese(t *testing.T) {
 	const douyin = "app tt0000000000000001 00000000000000000000000000000002 {\n\t\t\tplatform douyin\n\t\t\tapi {{.API}}/douyin\n\t\t}"
 	f := newFixture(t, siteWith{apps: theApp + "\n\t\t" + douyin, sites: `http://{{.Addr}} {

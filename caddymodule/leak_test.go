@@ -18,9 +18,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
-// leakSite is a gateway that logs all it can and shows all it may: DEBUG to a
-// file, access logs, the admin API on a socket, metrics on the admin API and on
-// a path of the site.
+// leakSite logs and exposes as much as possible: a log at DEBUG in a file, access logs, the admin
+// API on a socket, and metrics on the admin API and on a path of the site.
 const leakSite = `
 {
 	admin unix/{{.Dir}}/admin.sock
@@ -61,16 +60,15 @@ const (
 	markedPhone     = "10087654321"
 )
 
-// leaks gathers what must stay secret, and what others get to see.
+// leaks collects secrets, and the output in which none of them may be.
 type leaks struct {
-	f        *fixture
-	secrets  map[string]string // by what it is
-	answered map[string]string // what clients were answered, tokens of their own aside
+	f         *fixture
+	secrets   map[string]string // by description
+	responses map[string]string // the responses to refused requests, by description
 }
 
-// TestNothingLeaks runs every flow, refused ones included, and looks for every
-// secret in everything: logs, the admin API, metrics, problems, what the
-// upstream got, and the files on disk.
+// TestNothingLeaks runs every flow, including refused requests, and searches for every secret
+// in all output: logs, the admin API, metrics, problems, and the files on disk.
 func TestNothingLeaks(t *testing.T) {
 	dir, err := os.MkdirTemp("", "wx") //nolint:usetesting // a socket's path has 100 bytes at most
 	if err != nil {
@@ -87,7 +85,7 @@ func TestNothingLeaks(t *testing.T) {
 	}
 	f.load()
 
-	l := &leaks{f: f, answered: map[string]string{}, secrets: map[string]string{
+	l := &leaks{f: f, responses: map[string]string{}, secrets: map[string]string{
 		"the AppSecret":   markedAppSecret,
 		"the root secret": markedRoot,
 		"the signing key": strings.Split(key, "\n")[1],
@@ -107,12 +105,12 @@ func TestNothingLeaks(t *testing.T) {
 	seen := l.everything(t)
 	for _, what := range []string{"log", "admin /config/", "admin /metrics", "site /metrics", "wxgate.db"} {
 		if len(seen[what]) < 100 {
-			t.Errorf("%s has only %d bytes: nothing would be found there", what, len(seen[what]))
+			t.Errorf("%s has only %d bytes, too few for this test", what, len(seen[what]))
 		}
 	}
 	for _, want := range []string{`"user_id":"`, "request refused", "handled request", "upstream roundtrip"} {
 		if !strings.Contains(seen["log"], want) {
-			t.Errorf("the log has no %q line: it is not as chatty as it can be", want)
+			t.Errorf("the log has no line %q: some log is not at DEBUG", want)
 		}
 	}
 	for what, secret := range l.secrets {
@@ -128,8 +126,8 @@ func TestNothingLeaks(t *testing.T) {
 	}
 }
 
-// allowed says where a secret may be. The root secret is in its own file, and
-// the store knows users by their openid.
+// allowed reports whether a secret may be in a place. The root secret is in its own file, and
+// the store has openids.
 func allowed(what, where string) bool {
 	switch what {
 	case "the root secret":
@@ -140,7 +138,7 @@ func allowed(what, where string) bool {
 	return false
 }
 
-// spellings of a secret that a log or a file could have it in.
+// spellings returns the encodings in which a log or a file could have a secret.
 func spellings(secret string) []string {
 	forms := []string{secret, url.QueryEscape(secret), base64.StdEncoding.EncodeToString([]byte(secret)), base64.RawURLEncoding.EncodeToString([]byte(secret))}
 	if raw, err := base64.StdEncoding.DecodeString(secret); err == nil && len(raw) >= 16 {
@@ -155,7 +153,7 @@ func excerpt(text, form string) string {
 	return text[max(0, at-around):min(len(text), at+len(form)+around)]
 }
 
-// keep remembers the secrets of a login's answer.
+// keep records the secrets in the response to a login.
 func (l *leaks) keep(t *testing.T, a response) {
 	t.Helper()
 	for _, member := range []string{"access_token", "refresh_token", "session_key"} {
@@ -205,15 +203,15 @@ func (l *leaks) goodFlows(t *testing.T) {
 	f.do("POST", pub+"/logout", `{"all":true}`, "Authorization", "Bearer "+refreshed.str(t, "access_token")).want(t, http.StatusNoContent, "")
 }
 
-// badFlows repeats every secret in a request that is refused, and makes WeChat
-// fail in the ways whose errors hold a URL.
+// badFlows sends every secret in requests that are refused, and makes WeChat fail in ways whose
+// errors contain a URL.
 func (l *leaks) badFlows(t *testing.T) {
 	f := l.f
 	note := func(name string, a response) {
 		if a.status < http.StatusBadRequest {
 			t.Errorf("%s was not refused: %d", name, a.status)
 		}
-		l.answered["the answer to "+name] = fmt.Sprint(a.header) + a.body
+		l.responses["the response to "+name] = fmt.Sprint(a.header) + a.body
 	}
 	for what, secret := range l.secrets {
 		body := fmt.Sprintf(`{"code":%[1]q,"refresh_token":%[1]q,"session_key":%[1]q,"encrypted_data":%[1]q,"iv":%[1]q,"appid":""}`, secret)
@@ -221,7 +219,7 @@ func (l *leaks) badFlows(t *testing.T) {
 		note("decode with "+what, f.do("POST", pub+"/decode", body))
 		note("userInfo with "+what, f.do("POST", pub+"/userInfo", body))
 		note("logout with "+what, f.do("POST", pub+"/logout", body, "Authorization", "Bearer "+secret))
-		if !strings.HasPrefix(what, "the refresh_token") { // those were spent by an end of session
+		if !strings.HasPrefix(what, "the refresh_token") { // the sessions of the refresh tokens have ended
 			note("refresh with "+what, f.do("POST", pub+"/refresh", body))
 		}
 	}
@@ -245,10 +243,10 @@ func (l *leaks) badFlows(t *testing.T) {
 	note("a phone code while the secret is wrong", f.do("POST", pub+"/decode", fmt.Sprintf(`{"code":%q}`, code.Code), "Authorization", bearer))
 }
 
-// everything that anybody but the caller gets to see, by where it is.
+// everything returns all output in which no secret may be, by its place.
 func (l *leaks) everything(t *testing.T) map[string]string {
 	t.Helper()
-	seen := l.answered
+	seen := l.responses
 	for _, path := range []string{"/config/", "/metrics", "/reverse_proxy/upstreams", "/debug/vars"} {
 		seen["admin "+path] = adminGet(t, filepath.Join(l.f.dir, "admin.sock"), path)
 	}
@@ -267,7 +265,7 @@ func (l *leaks) everything(t *testing.T) map[string]string {
 	return seen
 }
 
-// adminGet asks the admin API on its socket.
+// adminGet sends a GET to the admin API on its socket.
 func adminGet(t *testing.T, socket, path string) string {
 	t.Helper()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

@@ -23,8 +23,8 @@ func (f *fixture) refresh(token string) response {
 	return f.do("POST", pub+"/refresh", fmt.Sprintf(`{"refresh_token":%q}`, token))
 }
 
-// TestRefresh walks through the life of refresh tokens: a rotation, a lost
-// answer, a copy that somebody kept.
+// TestRefresh uses refresh tokens in every way: a rotation, a retry after a lost response, and
+// the reuse of an old token.
 func TestRefresh(t *testing.T) {
 	f := newFixture(t, site)
 	login := f.login("alice")
@@ -32,7 +32,7 @@ func TestRefresh(t *testing.T) {
 
 	second := f.refresh(first)
 	second.want(t, http.StatusOK, "")
-	again := f.refresh(first) // the answer was lost
+	again := f.refresh(first) // as after a lost response
 	again.want(t, http.StatusOK, "")
 	if second.str(t, "refresh_token") != again.str(t, "refresh_token") {
 		t.Fatal("a repeated refresh got another successor")
@@ -47,24 +47,24 @@ func TestRefresh(t *testing.T) {
 	f.do("GET", "/x", "", "Authorization", access).want(t, http.StatusUnauthorized, "session_revoked")
 }
 
-// TestHundredRefreshes has a hundred clients refresh one token at once: one
-// successor lives, and nobody is logged out.
+// TestHundredRefreshes sends a hundred concurrent requests with the same refresh token: all get
+// the same successor, and the session does not end.
 func TestHundredRefreshes(t *testing.T) {
 	f := newFixture(t, site)
 	token := f.login("alice").str(t, "refresh_token")
-	answers := make([]response, 100)
+	responses := make([]response, 100)
 	var group sync.WaitGroup
-	for i := range answers {
+	for i := range responses {
 		group.Go(func() {
 			var err error
-			if answers[i], err = f.try("POST", pub+"/refresh", fmt.Sprintf(`{"refresh_token":%q}`, token)); err != nil {
+			if responses[i], err = f.try("POST", pub+"/refresh", fmt.Sprintf(`{"refresh_token":%q}`, token)); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	group.Wait()
 	successors := make(map[string]bool)
-	for _, a := range answers {
+	for _, a := range responses {
 		a.want(t, http.StatusOK, "")
 		successors[a.str(t, "refresh_token")] = true
 		f.do("GET", "/x", "", "Authorization", "Bearer "+a.str(t, "access_token")).want(t, http.StatusOK, "")
@@ -77,8 +77,8 @@ func TestHundredRefreshes(t *testing.T) {
 	}
 }
 
-// TestLogout ends one session, then all of a user's; the access tokens are
-// refused from the next request on, cached or not.
+// TestLogout ends one session, then all sessions of a user. Their access tokens are refused at
+// once, cached or not.
 func TestLogout(t *testing.T) {
 	f := newFixture(t, site)
 	one, two, bob := f.login("alice"), f.login("alice"), f.login("bob")
@@ -101,8 +101,8 @@ func TestLogout(t *testing.T) {
 }
 
 // TestRevoke is RFC 7009: 200 whatever the token was, and it is over.
-// TestLogoutAfterTheStoreForgot: sessions in memory end with the process, the keys
-// that signed their tokens do not. A logout that is answered holds all the same.
+// TestLogoutAfterTheStoreForgot: sessions in memory are lost with the process, but their access
+// tokens remain valid. A logout still revokes them.
 func TestLogoutAfterTheStoreForgot(t *testing.T) {
 	f := newFixture(t, siteWith{store: "memory"}.String())
 	bearer, other := "Bearer "+f.token("alice"), "Bearer "+f.token("bob")
@@ -140,8 +140,8 @@ func TestRevoke(t *testing.T) {
 	f.do("POST", pub+"/revoke", "", form...).want(t, http.StatusBadRequest, "invalid_request")
 }
 
-// TestTwoLoginsThenDecode encrypts under the first login's session_key after a
-// second login replaced it: the commonest failure of every hand-made backend.
+// TestTwoLoginsThenDecode decodes data that was encrypted with the session_key of the first
+// login, after a second login has replaced it: self-written backends often fail here.
 func TestTwoLoginsThenDecode(t *testing.T) {
 	f := newFixture(t, site)
 	first := f.login("alice")
@@ -156,10 +156,10 @@ func TestTwoLoginsThenDecode(t *testing.T) {
 	}
 }
 
-// streamEndsWithin is how soon a stream must be closed after its session ended.
+// streamEndsWithin is how soon a stream must end after its session.
 const streamEndsWithin = time.Second
 
-// TestStreamsEnd opens a WebSocket and an event stream and ends their session.
+// TestStreamsEnd: a WebSocket and an event stream end with their session.
 func TestStreamsEnd(t *testing.T) {
 	f := newFixture(t, site)
 	f.upstream.respondWith(streamUpstream)
@@ -197,7 +197,7 @@ http://{{.Addr}} {
 	reverse_proxy {{.Upstream}}
 }`}.String()
 
-// TestStreamsExpire has streams end with their tokens.
+// TestStreamsExpire: streams end when their tokens expire.
 func TestStreamsExpire(t *testing.T) {
 	f := newFixture(t, shortTokens)
 	f.upstream.respondWith(streamUpstream)
@@ -218,8 +218,8 @@ func TestStreamsExpire(t *testing.T) {
 	}
 }
 
-// streamUpstream answers WebSockets and, to anything else, an event stream, and
-// keeps both open.
+// streamUpstream serves WebSockets, and an event stream to other requests, and keeps both
+// open.
 func streamUpstream(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get("Upgrade") == "" {
 		w.Header().Set("Content-Type", "text/event-stream")
@@ -238,7 +238,8 @@ func streamUpstream(w http.ResponseWriter, r *http.Request) {
 	<-ctx.Done()
 }
 
-// openWebSocket opens one, reads its greeting, and tells when it ended.
+// openWebSocket opens a WebSocket and reads its greeting. The channel receives the time when
+// the WebSocket ends.
 func (f *fixture) openWebSocket(t *testing.T, bearer string) <-chan time.Time {
 	t.Helper()
 	conn, _, err := websocket.Dial(t.Context(), "ws://"+f.addr+"/socket", &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {bearer}}})
@@ -288,8 +289,8 @@ func (f *fixture) openEventStream(t *testing.T, bearer string) <-chan time.Time 
 	return ended
 }
 
-// TestForgedRefresh knows the session ID, as every upstream does, and presents a
-// refresh token made from it. The session goes on.
+// TestForgedRefresh forges a refresh token from the session ID, which every upstream knows. The
+// forged token is refused, and the session does not end.
 func TestForgedRefresh(t *testing.T) {
 	f := newFixture(t, site)
 	token := f.login("alice").str(t, "refresh_token")

@@ -11,13 +11,13 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
-// limited is [site] with limits.
-func limitedSite(words string) string {
-	return siteWith{handler: words}.String()
+// limitedSite is [site] with limits.
+func limitedSite(options string) string {
+	return siteWith{handler: options}.String()
 }
 
-// TestLoginLimit counts logins by the address of the connection: a header that
-// anybody can write does not buy a second allowance.
+// TestLoginLimit: logins are counted by the address of the connection, not by a header that any
+// client can send.
 func TestLoginLimit(t *testing.T) {
 	f := newFixture(t, limitedSite("limit login 2/1m"))
 	for range 2 {
@@ -26,15 +26,14 @@ func TestLoginLimit(t *testing.T) {
 	a := f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, f.code("alice")), "X-Forwarded-For", "192.0.2.7")
 	a.want(t, http.StatusTooManyRequests, "rate_limited")
 	if a.header.Get("Retry-After") == "" {
-		t.Error("a refusal that does not say when to come back")
+		t.Error("the refusal has no Retry-After")
 	}
 	if got := f.sim.Sim.Count("/sns/jscode2session"); got != 2 {
-		t.Errorf("WeChat was asked %d times", got)
+		t.Errorf("WeChat got %d logins", got)
 	}
 }
 
-// TestLimitOutlivesReload has a reload give nobody a second allowance, unless it
-// changes the limit.
+// TestLimitOutlivesReload: a reload does not reset the counters, unless it changes the limit.
 func TestLimitOutlivesReload(t *testing.T) {
 	f := newFixture(t, limitedSite("limit login 2/1h"))
 	refused := func() {
@@ -54,7 +53,7 @@ func TestLimitOutlivesReload(t *testing.T) {
 	refused()
 }
 
-// TestPhoneLimit counts phone codes by user: each may cost money.
+// TestPhoneLimit: phone codes, which may cost money, are counted by user.
 func TestPhoneLimit(t *testing.T) {
 	f := newFixture(t, limitedSite("limit phone 1/1h"))
 	alice, bob := "Bearer "+f.token("alice"), "Bearer "+f.token("bob")
@@ -70,7 +69,7 @@ func TestPhoneLimit(t *testing.T) {
 	decode("bob", bob).want(t, http.StatusOK, "")
 }
 
-// TestInflightLimit has WeChat hang: what is beyond the bound is refused at once.
+// TestInflightLimit: while WeChat does not respond, logins beyond the limit are refused at once.
 func TestInflightLimit(t *testing.T) {
 	f := newFixture(t, limitedSite("limit inflight 1"))
 	if err := f.sim.Sim.Arm(fault.Fault{Path: "/sns/jscode2session", Kind: fault.Timeout, Times: 1}); err != nil {
@@ -92,8 +91,8 @@ func TestInflightLimit(t *testing.T) {
 	f.login("bob")
 }
 
-// TestDecodeLimit counts attempts to decrypt by user, good or bad, with a token or
-// a handle.
+// TestDecodeLimit: attempts to decrypt are counted by user, whether they succeed or not, with a
+// token or a handle.
 func TestDecodeLimit(t *testing.T) {
 	f := newFixture(t, limitedSite("limit decode 2/1h"))
 	alice, bob := f.login("alice"), f.login("bob")
@@ -107,8 +106,8 @@ func TestDecodeLimit(t *testing.T) {
 	f.decode(sealed, bob.str(t, "session_key")).want(t, http.StatusBadRequest, "decrypt_failed")
 }
 
-// TestLockedSessionKey: the client of a locked session_key learns to log in again,
-// and after too many failures in a day, to wait.
+// TestLockedSessionKey: after too many failures to decrypt in a day, the user must wait, even
+// after a login.
 func TestLockedSessionKey(t *testing.T) {
 	f := newFixture(t, limitedSite("limit decode 1000/1m"))
 	alice := wechatsim.User{Name: "alice"}
@@ -130,8 +129,8 @@ func TestLockedSessionKey(t *testing.T) {
 	}
 }
 
-// TestEncryptedPhoneUnverified: the number is returned, marked, and reaches no
-// session, token or header; a phone code verifies all the same.
+// TestEncryptedPhoneUnverified: an unverified number is returned as such, and is in no session,
+// token or header. A number from a phone code is verified even so.
 func TestEncryptedPhoneUnverified(t *testing.T) {
 	f := newFixture(t, strings.Replace(limitedSite("headers {\n\t\t\tphone X-WX-PHONE\n\t\t}"), "api {{.API}}", "api {{.API}}\n\t\t\tencrypted_phone unverified", 1))
 	alice := wechatsim.User{Name: "alice"}

@@ -19,11 +19,11 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 )
 
-// A secret that tests write where none belongs, to see that no error or log
-// line repeats it.
+// literalSecret is a secret that tests put into a configuration as a literal, to check that no
+// error or log line contains it.
 const literalSecret = "c0ffee00c0ffee11c0ffee22c0ffee33"
 
-// loadTest is a configuration that is validated, as `wxgate validate` does it.
+// loadTest validates configurations as `wxgate validate` does.
 type loadTest struct {
 	t   *testing.T
 	dir string
@@ -94,8 +94,8 @@ func (l *loadTest) validateJSON(config []byte) (log string, err error) {
 
 const goodApp = "app wx1111111111111111 {env.WXGATE_TEST_SECRET}"
 
-// Each configuration that cannot work is refused when it is loaded, and the
-// error says what to change.
+// TestLoadRefuses: each configuration that cannot work is refused at load, with an error that
+// helps to fix it.
 func TestLoadRefuses(t *testing.T) {
 	l := newLoadTest(t)
 	l.file("empty", "\n")
@@ -116,15 +116,15 @@ func TestLoadRefuses(t *testing.T) {
 		{"secret of an unknown placeholder", "app wx1111111111111111 {vault.wx}", "", []string{"secret is empty; fix the placeholder {vault.wx}"}},
 		{"secret of two placeholders", "app wx1111111111111111 {env.WXGATE_TEST_UNSET}hunter2{env.WXGATE_TEST_UNSET}", "", []string{"app wx1111111111111111: secret is empty, at"}},
 		{"appid of an unset variable", "app {env.WXGATE_TEST_UNSET} {env.WXGATE_TEST_SECRET}", "", []string{`app "{env.WXGATE_TEST_UNSET}": the appid is empty`}},
-		{"appid that is none", "app wx/1 {env.WXGATE_TEST_SECRET}", "", []string{"invalid appid", "letters, digits, underscores and hyphens"}},
-		{"one appid by two names", goodApp + "\n\t\tapp {env.WXGATE_TEST_APPID} {env.WXGATE_TEST_SECRET}", "", []string{"duplicate app wx1111111111111111"}},
+		{"invalid appid", "app wx/1 {env.WXGATE_TEST_SECRET}", "", []string{"invalid appid", "letters, digits, underscores and hyphens"}},
+		{"duplicate appid, from a variable", goodApp + "\n\t\tapp {env.WXGATE_TEST_APPID} {env.WXGATE_TEST_SECRET}", "", []string{"duplicate app wx1111111111111111"}},
 		{"api without a scheme", goodApp + " {\n\t\t\tapi api.weixin.qq.com\n\t\t}", "", []string{"app wx1111111111111111: api must be a URL such as https://"}},
 		{"api with a user", goodApp + " {\n\t\t\tapi http://user:" + literalSecret + "@127.0.0.1\n\t\t}", "", []string{"api must be a URL such as https://"}},
 		{"root secret of an unset variable", goodApp + "\n\t\tsecret {env.WXGATE_TEST_UNSET}", "", []string{"the root secret is empty; "}},
 		{"root secret too short", goodApp + "\n\t\tsecret {env.WXGATE_TEST_SHORT}", "", []string{"the root secret is too short", "has 31 bytes, at least 32 are needed"}},
 		{"old root secret too short", goodApp + "\n\t\tsecret {env.WXGATE_TEST_ROOT} {file.$DIR/short}", "", []string{"secret 2 has 31 bytes, at least 32 are needed"}},
 		{"key of a missing file", tokenBlock("key {file.$DIR/none}"), "", []string{"token: key is empty; "}},
-		{"key that is none", tokenBlock("key {env.WXGATE_TEST_LITERAL}"), "", []string{"token: key: signing key unreadable: not PEM"}},
+		{"invalid key", tokenBlock("key {env.WXGATE_TEST_LITERAL}"), "", []string{"token: key: signing key unreadable: not PEM"}},
 		{"public key", tokenBlock("key {file." + public + "}"), "", []string{`the PEM block is a "PUBLIC KEY", a private key is needed`}},
 		{"EC key for EdDSA", tokenBlock("key {file." + ec + "}"), "", []string{"an ECDSA key on P-256 cannot sign EdDSA"}},
 		{"Ed25519 key for ES256", tokenBlock("alg ES256", "key {file."+ed+"}"), "", []string{"an Ed25519 key cannot sign ES256"}},
@@ -133,7 +133,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"small RSA key", tokenBlock("alg RS256", "key {file."+weak+"}"), "", []string{"the RSA key has 1024 bits, at least 2048 are needed"}},
 		{"PEM as HS256 secret", tokenBlock("alg HS256", "key {file."+public+"}"), "", []string{"HS256 was given a PEM key", "set alg to the key's algorithm"}},
 		{"short HS256 secret", tokenBlock("alg HS256", "key {env.WXGATE_TEST_SHORT}"), "", []string{"the HS256 secret has 31 bytes, at least 32 are needed"}},
-		{"life under a second", tokenBlock("access 10ms"), "", []string{"10ms is too short; the minimum is 1s"}},
+		{"lifetime under a second", tokenBlock("access 10ms"), "", []string{"10ms is too short; the minimum is 1s"}},
 		{"cache under a mebibyte", tokenBlock("cache 512KiB"), "", []string{"a cache of 524288 bytes is too small; the minimum is 1MiB"}},
 		{"unconfigured app", goodApp, "app wx2222222222222222", []string{"app wx2222222222222222 is not configured: add it to the global wxgate block"}},
 		{"require an unconfigured app", goodApp, "require app wx2222222222222222 on /admin", []string{"app wx2222222222222222 is not configured"}},
@@ -141,10 +141,10 @@ func TestLoadRefuses(t *testing.T) {
 		{"token in an identity header", goodApp, "token_from header X-WX-OPENID", []string{"token_from header X-Wx-Openid", "the gateway reserves this header"}},
 		{"token in a renamed identity header", goodApp, "token_from header X_User\n\t\theaders {\n\t\t\topenid X-User\n\t\t}", []string{"token_from header X_user", "the gateway reserves this header"}},
 		{"assertion under HS256", tokenBlock("alg HS256"), "headers {\n\t\t\tassertion X-Assertion orders\n\t\t}", []string{"HS256", "set token alg to EdDSA, ES256 or RS256"}},
-		{"assertion that passes for a token", tokenBlock("audience orders"), "headers {\n\t\t\tassertion X-Assertion orders\n\t\t}", []string{`audience "orders" is also the audience of access tokens`}},
-		{"prefetch at a call", goodApp, "prefetch /v1.0/pub/boot", []string{`path "/v1.0/pub/boot" belongs to the login API; use another`}},
+		{"assertion that could be used as an access token", tokenBlock("audience orders"), "headers {\n\t\t\tassertion X-Assertion orders\n\t\t}", []string{`audience "orders" is also the audience of access tokens`}},
+		{"prefetch at a path of the login API", goodApp, "prefetch /v1.0/pub/boot", []string{`path "/v1.0/pub/boot" belongs to the login API; use another`}},
 		{"prefetch without WeChat", "app 1100000001 {env.WXGATE_TEST_SECRET} {\n platform qq\n}", "prefetch /boot", []string{"the site admits no app of platform wechat"}},
-		{"prefetch and tokens in a parameter of its", goodApp, "prefetch /boot\n\t\ttoken_from query token", []string{"token_from query token is a parameter of prefetches; use another name"}},
+		{"token_from a parameter of prefetches", goodApp, "prefetch /boot\n\t\ttoken_from query token", []string{"token_from query token is a parameter of prefetches; use another name"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Setenv("WXGATE_TEST_APPID", "wx1111111111111111")
@@ -154,23 +154,24 @@ func TestLoadRefuses(t *testing.T) {
 			}
 			for _, want := range tc.want {
 				if !strings.Contains(err.Error(), want) {
-					t.Errorf("the error does not say %q: %v", want, err)
+					t.Errorf("the error does not contain %q: %v", want, err)
 				}
 			}
 			if strings.Contains(err.Error()+log, literalSecret) {
-				t.Errorf("a secret is repeated: %v\n%s", err, log)
+				t.Errorf("the error or the log contains a secret: %v\n%s", err, log)
 			}
 		})
 	}
 	l.wantFiles("ec.pem", "ed.pem", "empty", "log", "p384.pem", "public.pem", "short", "weak.pem")
 }
 
-// tokenBlock is a global block with a good app and these words about tokens.
-func tokenBlock(words ...string) string {
-	return goodApp + "\n\t\ttoken {\n\t\t\t" + strings.Join(words, "\n\t\t\t") + "\n\t\t}"
+// tokenBlock is a global block with a valid app and options of token.
+func tokenBlock(options ...string) string {
+	return goodApp + "\n\t\ttoken {\n\t\t\t" + strings.Join(options, "\n\t\t\t") + "\n\t\t}"
 }
 
-// A handler without the app is refused with the block to write.
+// TestLoadRefusesWithoutApp: the error for a handler without the global block contains an example
+// of the block.
 func TestLoadRefusesWithoutApp(t *testing.T) {
 	l := newLoadTest(t)
 	for name, config := range map[string]string{
@@ -184,7 +185,7 @@ func TestLoadRefusesWithoutApp(t *testing.T) {
 	}
 }
 
-// JSON, which no Caddyfile parser has looked at, is checked as strictly.
+// TestLoadRefusesJSON: JSON is checked as strictly as a Caddyfile.
 func TestLoadRefusesJSON(t *testing.T) {
 	l := newLoadTest(t)
 	for _, tc := range []struct{ name, app, handler, want string }{
@@ -192,13 +193,13 @@ func TestLoadRefusesJSON(t *testing.T) {
 		{"headers that collide when folded", ``, `"headers":{"phone":"X-User","session":"x-user"}`, `header name "X-User" is used twice`},
 		{"a header with a line break", ``, `"headers":{"phone":"X-A\r\nX-B"}`, "use letters, digits and hyphens"},
 		{"the host header", ``, `"headers":{"openid":"Host"}`, `header name "Host" cannot carry an identity`},
-		{"an assertion for nobody", ``, `"headers":{"assertion":"X-A"}`, "needs a name and an audience"},
-		{"an audience for nothing", ``, `"headers":{"assertion_audience":"a"}`, "needs a name and an audience"},
+		{"an assertion without an audience", ``, `"headers":{"assertion":"X-A"}`, "needs a name and an audience"},
+		{"an audience without an assertion", ``, `"headers":{"assertion_audience":"a"}`, "needs a name and an audience"},
 		{"a relative path", ``, `"public":["health"]`, `public: path "health" must begin with a slash`},
 		{"a path with dots", ``, `"optional":["/a/.."]`, `optional: path "/a/.." is not canonical`},
-		{"a requirement nowhere", ``, `"require":[{"what":"phone","paths":[]}]`, "require phone: name the paths"},
+		{"a requirement without paths", ``, `"require":[{"what":"phone","paths":[]}]`, "require phone: name the paths"},
 		{"an unknown requirement", ``, `"require":[{"what":"age","paths":["/a"]}]`, `unrecognized requirement "age"; expected one of: phone, unionid, app`},
-		{"a requirement of no app", ``, `"require":[{"what":"app","paths":["/a"]}]`, "require app: name the appids"},
+		{"a requirement without apps", ``, `"require":[{"what":"app","paths":["/a"]}]`, "require app: name the appids"},
 		{"a bad prefix", ``, `"prefix":"login"`, `prefix "login" must be a plain path`},
 		{"an unknown token source", ``, `"token_from":{"kind":"body"}`, `unrecognized token_from "body"; expected one of: header, query, cookie`},
 		{"a nameless cookie", ``, `"token_from":{"kind":"cookie"}`, `token_from cookie: "" is not a name`},
@@ -227,8 +228,8 @@ func TestLoadRefusesJSON(t *testing.T) {
 	}
 }
 
-// What may be written in more than one way works in each, makes no file, and
-// warns of a secret that stands in the configuration itself.
+// TestLoadAccepts: every way of writing a secret or another value is accepted. Validation creates
+// no file, and warns of literal secrets.
 func TestLoadAccepts(t *testing.T) {
 	const warning = "is written in the configuration, where Caddy's admin API shows it; use {env.X} or {file.X}"
 	for _, tc := range []struct {
@@ -245,7 +246,7 @@ func TestLoadAccepts(t *testing.T) {
 		{"ES256 key", tokenBlock("alg ES256", "key {file.$DIR/ES256}"), "", false},
 		{"RS256 key", tokenBlock("alg RS256", "key {file.$DIR/RS256}"), "", false},
 		{"HS256 secret", tokenBlock("alg HS256", "key {env.WXGATE_TEST_ROOT}"), "", false},
-		{"idle past the end", tokenBlock("refresh 1h idle 2h"), "", false},
+		{"idle longer than refresh", tokenBlock("refresh 1h idle 2h"), "", false},
 		{"app by a variable", goodApp, "app {env.WXGATE_TEST_APPID}", false},
 		{"literal secret", "app wx1111111111111111 {$WXGATE_TEST_LITERAL}", "", true},
 		{"literal root secret", goodApp + "\n\t\tsecret {$WXGATE_TEST_LITERAL}", "", true},
@@ -270,14 +271,14 @@ func TestLoadAccepts(t *testing.T) {
 				t.Errorf("warned = %v, want %v:\n%s", warned, tc.warns, log)
 			}
 			if strings.Contains(log, literalSecret) {
-				t.Errorf("the log repeats a secret:\n%s", log)
+				t.Errorf("the log contains a secret:\n%s", log)
 			}
 			l.wantFiles(files...)
 		})
 	}
 }
 
-// wantFiles fails the test when validating left anything behind.
+// wantFiles fails the test unless the directory has exactly these files.
 func (l *loadTest) wantFiles(want ...string) {
 	l.t.Helper()
 	var got []string
@@ -291,11 +292,12 @@ func (l *loadTest) wantFiles(want ...string) {
 		l.t.Fatal(err)
 	}
 	if fmt.Sprint(got) != fmt.Sprint(want) {
-		l.t.Errorf("the directory holds %v, want %v", got, want)
+		l.t.Errorf("the directory has %v, want %v", got, want)
 	}
 }
 
-// pemKey makes a key; kind is an alg, or the name of a key that suits none.
+// pemKey generates a key in PEM; kind is an algorithm, or the name of a key that no algorithm
+// accepts.
 func pemKey(t *testing.T, kind string) string {
 	t.Helper()
 	var key any

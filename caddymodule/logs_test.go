@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestLoadWarnsOfLogs: what other modules' logs would show is said at load, and
-// only where there is such a log.
+// TestLoadWarnsOfLogs: a load warns if logs of other modules would contain identities or tokens,
+// and only then.
 func TestLoadWarnsOfLogs(t *testing.T) {
 	const debug, query, header, wafer = "at level DEBUG handlers behind wxgate", `request>uri query { replace ticket REDACTED }`,
 		`request>headers>X-Ticket delete`, "access logs show the tokens of Wafer clients"
@@ -15,7 +15,7 @@ func TestLoadWarnsOfLogs(t *testing.T) {
 		level, access, site string
 		want                []string
 	}{
-		"as it is":                     {"INFO", "", "token_from query ticket", nil},
+		"no access log":                {"INFO", "", "token_from query ticket", nil},
 		"an access log":                {"INFO", "log", "", nil},
 		"DEBUG":                        {"DEBUG", "", "", []string{debug}},
 		"a token in the query":         {"INFO", "log", "token_from query ticket", []string{query}},
@@ -24,7 +24,7 @@ func TestLoadWarnsOfLogs(t *testing.T) {
 		"a token in a cookie":          {"INFO", "log", "token_from cookie ticket", nil},
 		"Wafer":                        {"INFO", "log", "compat wafer", []string{wafer}},
 		"PHP":                          {"INFO", "", "}\nreverse_proxy /php 127.0.0.1:1 {\ntransport fastcgi", nil},
-		"what PHP says":                {"INFO", "", "}\nreverse_proxy /php 127.0.0.1:1 {\ntransport fastcgi {\ncapture_stderr\n}", []string{php}},
+		"PHP's standard error":         {"INFO", "", "}\nreverse_proxy /php 127.0.0.1:1 {\ntransport fastcgi {\ncapture_stderr\n}", []string{php}},
 		"everything, and all at DEBUG": {"DEBUG", "log", "compat wafer\ntoken_from query ticket", []string{debug, query, wafer}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -39,7 +39,7 @@ func TestLoadWarnsOfLogs(t *testing.T) {
 					}
 				}
 				if got := strings.Count(log, warning); got != want {
-					t.Errorf("%q stands there %d times, want %d:\n%s", warning, got, want, log)
+					t.Errorf("the log has %q %d times, want %d:\n%s", warning, got, want, log)
 				}
 			}
 		})

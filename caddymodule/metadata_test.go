@@ -45,14 +45,14 @@ func verifyToken(ctx context.Context, verifier *op.AccessTokenVerifier, token, a
 // documentedIssuer is the host of the issuer in docs/verify.md.
 const documentedIssuer = "login.example.com"
 
-// newIssuerFixture runs the Caddyfile of docs/verify.md with a certificate of Caddy's own,
-// and has clients find the issuer's host.
+// newIssuerFixture runs the Caddyfile of docs/verify.md with a certificate of Caddy's local CA.
+// Its client connects to the gateway for every host.
 func newIssuerFixture(t *testing.T) *fixture {
 	t.Helper()
 	page := verifySnippet(t, "Verifiers that start from the issuer", "caddyfile")
 	const app, site = "app {env.WX_APPID} {env.WX_SECRET}", "\n" + documentedIssuer + " {"
 	if strings.Count(page, app) != 1 || strings.Count(page, site) != 1 || !strings.HasPrefix(page, "{\n") {
-		t.Fatalf("the Caddyfile of docs/verify.md is not as this test reads it:\n%s", page)
+		t.Fatalf("the Caddyfile of docs/verify.md does not have the format that this test expects:\n%s", page)
 	}
 	config := "{\n\tadmin off\n\tpersist_config off\n\tskip_install_trust\n\tauto_https disable_redirects\n\tstorage file_system {{.Dir}}/caddy\n" + strings.NewReplacer(
 		app, "app "+wechatsim.DefaultApp.ID+" {env.WXGATE_TEST_SECRET} {\n\t\t\tapi {{.API}}\n\t\t}\n\t\tstore memory",
@@ -60,7 +60,7 @@ func newIssuerFixture(t *testing.T) *fixture {
 	).Replace(page[len("{\n"):])
 	f := newStoppedFixture(t, simConfig(), config)
 	transport := &http.Transport{
-		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // Caddy's own CA
+		TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, // Caddy's local CA
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, f.addr)
 		},
@@ -72,12 +72,12 @@ func newIssuerFixture(t *testing.T) *fixture {
 	return f
 }
 
-// TestDocumentedVerifier: a verifier that knows only the issuer finds the keys, with the Go
-// code of docs/verify.md and a library of the field.
+// TestDocumentedVerifier: a verifier that knows only the issuer finds the keys, with the Go code
+// of docs/verify.md and a common OpenID Connect library.
 func TestDocumentedVerifier(t *testing.T) {
 	code := verifySnippet(t, "Verifiers that start from the issuer", "go")
 	if source := readSource(t, "metadata_test.go"); !strings.Contains(source, strings.TrimSuffix(code, "\n")) {
-		t.Errorf("docs/verify.md has other code than is tested here:\n%s", code)
+		t.Errorf("the code in docs/verify.md differs from the tested code:\n%s", code)
 	}
 	f := newIssuerFixture(t)
 	a := f.do("GET", "/.well-known/oauth-authorization-server", "")
@@ -96,7 +96,7 @@ func TestDocumentedVerifier(t *testing.T) {
 		t.Errorf("got %q, %v", openid, err)
 	}
 	if _, err := verifyToken(t.Context(), verifier, token, "invoices"); err == nil {
-		t.Error("a token for orders is one for invoices")
+		t.Error("a token for orders was accepted for invoices")
 	}
 	forged := token[:strings.LastIndex(token, ".")+1] + strings.Repeat("A", 86)
 	if _, err := verifyToken(t.Context(), verifier, forged, "orders"); !errors.Is(err, oidc.ErrSignatureInvalid) {
@@ -111,8 +111,8 @@ func TestDocumentedVerifier(t *testing.T) {
 	f.do("GET", pub+"/session", "", "Authorization", "Bearer "+token).want(t, http.StatusUnauthorized, "session_revoked")
 }
 
-// TestMetadataRefusesIssuers: a site cannot publish the metadata of an issuer that is
-// found elsewhere.
+// TestMetadataRefusesIssuers: a site can publish the metadata only of an issuer whose host it
+// serves.
 func TestMetadataRefusesIssuers(t *testing.T) {
 	l := newLoadTest(t)
 	config := func(site, token string) string {
@@ -146,7 +146,7 @@ func TestMetadataRefusesIssuers(t *testing.T) {
 	}
 }
 
-// readSource is the text of a file beside this one.
+// readSource returns the text of a file in the folder of this test.
 func readSource(t *testing.T, name string) string {
 	t.Helper()
 	b, err := os.ReadFile(name)

@@ -10,8 +10,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
-// TestPlatformMetrics: the breaker and the token's age are there for each app,
-// once, also while a reload changes the app's settings.
+// TestPlatformMetrics: the breakers and the age of the token are reported once for each app, also
+// after a reload that changes the settings of the app.
 func TestPlatformMetrics(t *testing.T) {
 	config := siteWith{global: "metrics", handler: "public /metrics", routes: "metrics /metrics"}.String()
 	f := newFixture(t, config)
@@ -27,12 +27,12 @@ func TestPlatformMetrics(t *testing.T) {
 		`wxgate_wechat_breaker{app="wx0000000000000001",calls="openapi"} 0`,
 	} {
 		if strings.Count(body, want+"\n") != 1 {
-			t.Errorf("no %s once in\n%s", want, body)
+			t.Errorf("want %s exactly once in\n%s", want, body)
 		}
 	}
 	age := regexp.MustCompile(`wxgate_wechat_token_age_seconds\{app="wx0000000000000001"\} [0-9.e+-]+\n`)
 	if age.MatchString(body) {
-		t.Error("the age of a token that nobody fetched")
+		t.Error("a token has an age before it was fetched")
 	}
 	token := f.token("alice")
 	f.do("POST", pub+"/decode", `{"code":"x"}`, "Authorization", "Bearer "+token).want(t, http.StatusBadRequest, "invalid_code")
@@ -51,6 +51,6 @@ func TestPlatformMetrics(t *testing.T) {
 	f.config = strings.Replace(f.config, "api {{.API}}", "api {{.API}}\n\t\t\twatermark 2h", 1)
 	f.load()
 	if got := strings.Count(scrape(), `wxgate_wechat_breaker{app="wx0000000000000001",calls="gateway"}`); got != 1 {
-		t.Errorf("the breaker stands there %d times", got)
+		t.Errorf("the breaker appears %d times", got)
 	}
 }

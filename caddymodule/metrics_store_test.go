@@ -10,7 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// A logout everywhere is one revocation in effect, which operators see.
+// TestRevocationsAreCounted: a logout of all sessions adds one revocation to the gauge.
 func TestRevocationsAreCounted(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.load()
@@ -23,7 +23,7 @@ func TestRevocationsAreCounted(t *testing.T) {
 	}
 }
 
-// TestStreamsAreCounted: an event stream counts from its first byte to its end.
+// TestStreamsAreCounted: the gauge counts an event stream from its first byte to its end.
 func TestStreamsAreCounted(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.load()
@@ -39,7 +39,7 @@ func TestStreamsAreCounted(t *testing.T) {
 	})
 	token := f.token("alice")
 	if n := f.gauge("wxgate_streams"); n != 0 {
-		t.Fatalf("%d before any", n)
+		t.Fatalf("%d streams before the first", n)
 	}
 	done := make(chan struct{})
 	go func() {

@@ -10,7 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// scrape reads all samples, by series with labels.
+// scrape returns all samples by series, which includes the labels.
 func (f *fixture) scrape() map[string]float64 {
 	f.t.Helper()
 	a := f.do("GET", "/metrics", "")
@@ -26,8 +26,8 @@ func (f *fixture) scrape() map[string]float64 {
 	return samples
 }
 
-// TestUserMetrics: each act of a user is counted once, with its app and its outcome, and no
-// label has what a client sent.
+// TestUserMetrics: each action of a user is counted once, with its app and its outcome. No label
+// contains a value that a client sent.
 func TestUserMetrics(t *testing.T) {
 	f := newFixture(t, siteWith{
 		global: "metrics", routes: "metrics /metrics",
@@ -83,7 +83,7 @@ func TestUserMetrics(t *testing.T) {
 	}
 	for series := range after {
 		if strings.Contains(series, "of-a-client") {
-			t.Errorf("a label has what a client sent: %s", series)
+			t.Errorf("a label has a value that a client sent: %s", series)
 		}
 		if strings.HasPrefix(series, "wxgate_build_info{") && (!strings.Contains(series, `go="go1.`) || !strings.Contains(series, `caddy="`)) {
 			t.Errorf("build info %s", series)

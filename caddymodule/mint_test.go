@@ -19,10 +19,10 @@ type mintedToken struct {
 	RefreshToken string `json:"refresh_token"`
 }
 
-// mintFor are the words of a command that mints a token of the default app's user o-dev.
+// mintFor is the command that mints a token for the user o-dev of the default app.
 var mintFor = []string{"token", "mint", "--app", wechatsim.DefaultApp.ID, "--openid", "o-dev"}
 
-// devLine is a line of `wxgate token inspect`.
+// devLine matches the line of the claim dev in the output of `wxgate token inspect`.
 var devLine = regexp.MustCompile(`(?m)^claims +dev +true$`)
 
 // claimed reports whether a claim is true.
@@ -31,8 +31,8 @@ func claimed(claims map[string]any, name string) bool {
 	return claim
 }
 
-// TestMint takes a minted session through its life: a request, a refresh, a phone number, a
-// logout, on another machine where there is one.
+// TestMint uses a minted session for a request, a refresh, a phone number and a logout. With
+// store redis, another machine mints it.
 func TestMint(t *testing.T) {
 	onBothStoresWith(t, "dev_mode", func(t *testing.T, here, there *fixture) {
 		alice := here.login("alice")
@@ -52,7 +52,7 @@ func TestMint(t *testing.T) {
 			}
 			out, err := here.inspect(access, "--address=unix/"+here.socket())
 			if err != nil || !devLine.MatchString(out) || !strings.HasSuffix(out, "admitted\n") {
-				t.Errorf("inspected: %v\n%s", err, out)
+				t.Errorf("token inspect: %v\n%s", err, out)
 			}
 		}
 		wantDev(minted.AccessToken)
@@ -86,8 +86,8 @@ func TestMint(t *testing.T) {
 	})
 }
 
-// TestMintRefused: without dev_mode the call is refused, and so are sessions that were minted
-// before it was removed.
+// TestMintRefused: without dev_mode the command is refused, and so are sessions that were minted
+// before dev_mode was removed.
 func TestMintRefused(t *testing.T) {
 	f := newOperatedFixture(t)
 	address := "--address=unix/" + f.socket()
@@ -143,8 +143,8 @@ func TestMintPrints(t *testing.T) {
 	}
 }
 
-// TestDevModeLoads: dev_mode is refused beside an API that is not on loopback, with the app's
-// line. With insecure it is allowed. Either way one line warns of it.
+// TestDevModeLoads: dev_mode is refused if an API is not on loopback, with an error that names the
+// app's line, but allowed with insecure. A load with dev_mode logs one warning.
 func TestDevModeLoads(t *testing.T) {
 	api := func(url string) string { return goodApp + " {\n api " + url + "\n}\ndev_mode" }
 	const refused = "app wx1111111111111111: dev_mode requires an api on loopback, such as api http://127.0.0.1:9901; remove dev_mode, or allow minted tokens beside real users with dev_mode insecure, at Caddyfile:12"

@@ -7,11 +7,11 @@ import (
 	"testing"
 )
 
-// mistake is a configuration that was accepted, or refused with a wrong reason.
+// mistake is a configuration that wxgate once accepted, or refused with a wrong error.
 type mistake struct {
 	name, global string
-	want         string // in the error; "" when the configuration is valid
-	warns        string // in the log
+	want         string // part of the error; "" if the configuration is valid
+	warns        string // part of the log
 }
 
 func (l *loadTest) wantMistakes(mistakes []mistake) {
@@ -25,14 +25,14 @@ func (l *loadTest) wantMistakes(mistakes []mistake) {
 			case m.want != "" && (err == nil || !strings.Contains(err.Error(), m.want)):
 				t.Errorf("want %q, got: %v", m.want, err)
 			case !strings.Contains(log, m.warns):
-				t.Errorf("the log does not say %q: %s", m.warns, log)
+				t.Errorf("the log does not contain %q: %s", m.warns, log)
 			}
 		})
 	}
 }
 
-// TestFormats is finding A14: what WeChat cannot have given out is refused, and what
-// looks strange on another platform is only warned of.
+// TestFormats: appids and secrets that WeChat cannot have issued are refused. Unusual ones of
+// another platform cause a warning only (finding A14).
 func TestFormats(t *testing.T) {
 	l := newLoadTest(t)
 	t.Setenv("WXGATE_TEST_SECRET", "0123456789abcdef0123456789ABCDEF")
@@ -52,7 +52,8 @@ func TestFormats(t *testing.T) {
 	})
 }
 
-// TestCleartext is finding D13: secrets do not go unencrypted over public networks.
+// TestCleartext: URLs to which secrets would be sent unencrypted over public networks are refused
+// (finding D13).
 func TestCleartext(t *testing.T) {
 	l := newLoadTest(t)
 	api := func(url string) string { return goodApp + " {\n api " + url + "\n}" }
@@ -73,8 +74,8 @@ func TestCleartext(t *testing.T) {
 	l.wantMistakes(mistakes)
 }
 
-// TestProvisionErrors is finding A10: an error names the cause and its line, and the
-// global block only where it is missing.
+// TestProvisionErrors: an error names the cause and its line. It mentions the global block only
+// if the block is missing (finding A10).
 func TestProvisionErrors(t *testing.T) {
 	l := newLoadTest(t)
 	const missing = "needs the global wxgate block"
@@ -88,7 +89,7 @@ func TestProvisionErrors(t *testing.T) {
 			t.Errorf("want %q, got: %v", want, err)
 		}
 	}
-	// JSON has no lines, and those of the Caddyfile before are not remembered.
+	// JSON has no lines, and the lines of the previous Caddyfile are forgotten.
 	const handler = `{"admin":{"disabled":true},"apps":{%s"http":{"servers":{"s":{"listen":["127.0.0.1:0"],"routes":[{"handle":[{"handler":"wxgate"}]}]}}}}}`
 	_, err := l.validateJSON([]byte(strings.Replace(handler, "%s", "", 1)))
 	if err == nil || !strings.Contains(err.Error(), "the wxgate handler "+missing) {
@@ -100,8 +101,8 @@ func TestProvisionErrors(t *testing.T) {
 	}
 }
 
-// TestBoltPath is finding A13: a directory in place of the file, and a folder that
-// does not exist, are named; nothing is made.
+// TestBoltPath: a path of store bolt that is a directory, or in a folder that does not exist, is
+// an error that names it. Nothing is created (finding A13).
 func TestBoltPath(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.refusedTo([]string{"store", "check", f.dir}, f.dir+" is a directory: name a file in it, such as "+filepath.Join(f.dir, "wxgate.db"))
@@ -111,7 +112,7 @@ func TestBoltPath(t *testing.T) {
 	f.config = strings.Replace(good, "wxgate.db", "volume/wxgate.db", 1)
 	f.wantLoadError("the folder " + missing + " does not exist: create it, or fix the path")
 	if _, err := os.Stat(missing); !os.IsNotExist(err) {
-		t.Errorf("the folder was made: %v", err)
+		t.Errorf("the folder was created: %v", err)
 	}
 	f.config = strings.Replace(good, "/wxgate.db", "", 1)
 	f.wantLoadError("is a directory: name a file in it")

@@ -21,7 +21,7 @@ import (
 	"golang.org/x/net/http2/hpack"
 )
 
-// serveFrames is the naive gateway for HTTP/2 and HTTP/3, on one port.
+// serveFrames serves the naive gateway over HTTP/2 and HTTP/3, on one port.
 func (n *naive) serveFrames(t *testing.T) string {
 	t.Helper()
 	config := naiveTLS(t)

@@ -11,18 +11,17 @@ import (
 	"time"
 )
 
-// naive is a gateway that handles bytes where others parse: what it cannot
-// refuse shows that the attacks which Caddy's own parsers refuse are attacks. It
-// looks for the token anywhere in the head of a connection's first request, adds
-// its headers on top, and from then on only copies.
+// naive is a gateway without an HTTP parser. Attacks that Caddy's parsers refuse succeed on it,
+// which shows that they are attacks. It searches the head of the first request on a connection
+// for the token, adds its headers after the first line, and copies all other bytes.
 type naive struct {
 	token, echo string
 }
 
-// naiveTimeout bounds a connection: the corpus waits no longer.
+// naiveTimeout bounds the time of a connection. The corpus does not wait longer.
 const naiveTimeout = 3 * time.Second
 
-// serve is the gateway for HTTP/1.1.
+// serve serves the naive gateway over HTTP/1.1.
 func (n *naive) serve(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -56,7 +55,7 @@ func (n *naive) connection(c net.Conn) {
 	_, _ = io.Copy(c, upstream)
 }
 
-// readNaiveHead reads up to what looks like a head's end.
+// readNaiveHead reads until the bytes look like the end of a head.
 func readNaiveHead(in *bufio.Reader) string {
 	var head strings.Builder
 	for {
@@ -71,15 +70,15 @@ func readNaiveHead(in *bufio.Reader) string {
 	}
 }
 
-// open lets a head in and returns a connection on which it was sent, or the
-// status of its refusal.
+// open sends a head to the upstream and returns the connection, or returns the status of the
+// refusal.
 func (n *naive) open(head string) (upstream net.Conn, refusal string) {
 	target := head
 	if parts := strings.SplitN(head, " ", 3); len(parts) == 3 {
 		target = parts[1]
 	}
 	known := strings.Contains(head, n.token)
-	// A list of what is closed, where a list of what is open belongs.
+	// It lists guarded paths, although a gateway should list public ones.
 	switch {
 	case !known && strings.HasPrefix(target, "/guarded/control"):
 		return nil, "401"
@@ -104,7 +103,7 @@ func (n *naive) open(head string) (upstream net.Conn, refusal string) {
 
 var hopByHop = regexp.MustCompile(`(?im)^(connection|keep-alive|proxy-connection|te|trailer):((?:.|\n[ \t])*)`)
 
-// namedHopByHop obeys every header that might name others.
+// namedHopByHop reports whether a hop-by-hop header names another header.
 func namedHopByHop(head, name string) bool {
 	for _, match := range hopByHop.FindAllStringSubmatch(head, -1) {
 		if strings.Contains(strings.ToLower(strings.ReplaceAll(match[2], "_", "-")), strings.ToLower(name)) {
@@ -114,11 +113,10 @@ func namedHopByHop(head, name string) bool {
 	return false
 }
 
-// naiveField is one header as a frame spelled it.
+// naiveField is one header, spelled as in the frame.
 type naiveField struct{ name, value string }
 
-// translate writes a request of HTTP/2 or HTTP/3 as HTTP/1.1 and looks at
-// nothing in it.
+// translate writes an HTTP/2 or HTTP/3 request as HTTP/1.1, without checking it.
 func translate(fields []naiveField, body []byte, trailer []naiveField) string {
 	pseudo := map[string]string{}
 	var lines, end strings.Builder
@@ -155,7 +153,7 @@ func translate(fields []naiveField, body []byte, trailer []naiveField) string {
 	return head + "transfer-encoding: chunked\r\n\r\n" + string(size) + "\r\n" + string(body) + "\r\n0\r\n" + end.String() + "\r\n"
 }
 
-// exchange sends a translated request and returns the status of the answer.
+// exchange sends a translated request and returns the status of the response.
 func (n *naive) exchange(fields []naiveField, body []byte, trailer []naiveField) string {
 	text := translate(fields, body, trailer)
 	in := bufio.NewReader(strings.NewReader(text))
@@ -164,7 +162,7 @@ func (n *naive) exchange(fields []naiveField, body []byte, trailer []naiveField)
 		return refusal
 	}
 	defer func() { _ = upstream.Close() }()
-	_, _ = io.Copy(upstream, in) // all of it, before the answer to its beginning ends this
+	_, _ = io.Copy(upstream, in) // send everything before reading the response to the first part
 	first, err := bufio.NewReader(upstream).ReadBytes('\n')
 	if parts := bytes.Fields(first); err == nil && len(parts) > 1 {
 		if status := string(parts[1]); status != "101" {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// nginxConfig is what surrounds the page's own text. nginx stays one process in
-// the foreground and writes below its own directory only.
+// nginxConfig is the configuration around a snippet of the page. nginx is one process in the
+// foreground, and writes only below its directory.
 const nginxConfig = `
 daemon off;
 master_process off;
@@ -34,9 +34,8 @@ http {
 }
 `
 
-// startNginx runs the real nginx in front of a fixture, with the locations of a
-// snippet. It ends with the test process, however that ends: a shell kills it when
-// its standard input closes.
+// startNginx starts nginx in front of a fixture, with the locations of a snippet. It always
+// ends with the test process: a shell kills it when the shell's standard input is closed.
 func startNginx(t *testing.T, snippet string) (addr string) {
 	t.Helper()
 	dir, addr := t.TempDir(), freeAddr(t)
@@ -59,7 +58,7 @@ func startNginx(t *testing.T, snippet string) (addr string) {
 		_ = keeper.Wait() // it was killed
 		if t.Failed() {
 			log, _ := os.ReadFile(filepath.Join(dir, "log"))
-			t.Logf("nginx says\n%s", log)
+			t.Logf("the log of nginx:\n%s", log)
 		}
 	})
 	eventually(t, "nginx listens", func() bool {

@@ -20,8 +20,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// openAPISite has two mini programs, and beside the way out for both (on Addr)
-// one for a few paths of the first on a Unix socket. MORE stands in its block.
+// openAPISite has two mini programs, and wxgate_openapi for both on Addr, and for a few paths of
+// the first on a Unix socket. MORE is replaced by options of the former.
 const openAPISite = `
 {
 	admin off
@@ -57,7 +57,7 @@ http://localhost {
 }
 `
 
-// wechat is the simulator with two apps, and more endpoints.
+// wechat is a fixture whose simulator has two apps and additional endpoints.
 type wechat struct {
 	*fixture
 	mux *http.ServeMux
@@ -89,7 +89,7 @@ func newWeChat(t *testing.T, more, bind string) *wechat {
 	return w
 }
 
-// TestOpenAPI makes a call of the simulator's that needs a token.
+// TestOpenAPI makes a call that needs WeChat's access token.
 func TestOpenAPI(t *testing.T) {
 	f := newWeChat(t, "", "127.0.0.1")
 	phone := func() response {
@@ -121,7 +121,7 @@ func TestOpenAPI(t *testing.T) {
 			t.Errorf("force_refresh was sent: %s", r.Body)
 		}
 	}
-	// WeChat's refusals are its own affair.
+	// Errors of WeChat are returned unchanged.
 	a := f.do("POST", "/wxa/business/getuserphonenumber", `{"code":"x"}`, "X-WX-APPID", firstApp)
 	if a.want(t, http.StatusOK, ""); !strings.Contains(a.body, "40029") {
 		t.Errorf("got %s", a.body)
@@ -132,13 +132,13 @@ func TestOpenAPI(t *testing.T) {
 	}
 	for _, r := range f.sim.Sim.Requests("/wxa/business/getuserphonenumber") {
 		if token := r.Query.Get("access_token"); len(token) < 100 || bytes.Contains(log, []byte(token)) {
-			t.Errorf("the log holds the access token %q", token)
+			t.Errorf("the log contains the access token %q", token)
 		}
 	}
 }
 
-// TestOpenAPIPassesOn: WeChat gets what it has a use for and the caller gets all
-// that WeChat said.
+// TestOpenAPIPassesOn: WeChat gets only the headers that it needs, and the caller gets the whole
+// response.
 func TestOpenAPIPassesOn(t *testing.T) {
 	f := newWeChat(t, "", "127.0.0.1")
 	a := f.do("POST", "/wxa/echo?x=%2F&y=1", "body", "X-WX-APPID", "wx0000000000000002", "Content-Type", "a/b",
@@ -149,12 +149,12 @@ func TestOpenAPIPassesOn(t *testing.T) {
 	}
 	for _, want := range []string{"POST /wxa/echo?access_token=", "&x=%2F&y=1\n", "Content-Type:[a/b]", "Wechatmp-Signature:[s]", "\n4 body"} {
 		if !strings.Contains(a.body, want) {
-			t.Errorf("no %q in what WeChat got:\n%s", want, a.body)
+			t.Errorf("no %q in the request to WeChat:\n%s", want, a.body)
 		}
 	}
 	for _, not := range []string{"Cookie", "X-Wx", "Traceparent", "Accept-Encoding", "X-Forwarded"} {
 		if strings.Contains(a.body, not) {
-			t.Errorf("%q in what WeChat got:\n%s", not, a.body)
+			t.Errorf("%q in the request to WeChat:\n%s", not, a.body)
 		}
 	}
 	if got := f.sim.Sim.Requests("/cgi-bin/stable_token"); len(got) != 1 || !strings.Contains(got[0].Body, "wx0000000000000002") {
@@ -188,9 +188,9 @@ func TestOpenAPIRefuses(t *testing.T) {
 		{"Authorization", "POST", "/wxa/echo", append(app, "Authorization", "Bearer x"), 400, "invalid_request"},
 		{"Proxy-Authorization", "POST", "/wxa/echo", append(app, "Proxy-Authorization", "Basic x"), 400, "invalid_request"},
 		{"login", "GET", "/sns/jscode2session", app, 403, "forbidden"},
-		{"token maker", "GET", "/cgi-bin/token", app, 403, "forbidden"},
-		{"token maker in capitals", "GET", "/cgi-bin/Token", app, 403, "forbidden"},
-		{"token maker with a slash", "GET", "/cgi-bin/token/", app, 403, "forbidden"},
+		{"call that returns a token", "GET", "/cgi-bin/token", app, 403, "forbidden"},
+		{"call that returns a token, in capitals", "GET", "/cgi-bin/Token", app, 403, "forbidden"},
+		{"call that returns a token, with a slash", "GET", "/cgi-bin/token/", app, 403, "forbidden"},
 		{"stable token", "POST", "/cgi-bin/stable_token", app, 403, "forbidden"},
 		{"component", "POST", "/cgi-bin/component/api_component_token", app, 403, "forbidden"},
 		{"session key", "GET", "/wxa/resetusersessionkey", app, 403, "forbidden"},
@@ -211,17 +211,17 @@ func TestOpenAPIRefuses(t *testing.T) {
 			a := f.do(tc.method, tc.path, "", tc.header...)
 			a.want(t, tc.status, tc.code)
 			if a.header.Get("WWW-Authenticate") != "" {
-				t.Errorf("a challenge where no token helps: %v", a.header)
+				t.Errorf("a challenge, although no token is accepted here: %v", a.header)
 			}
 		})
 	}
 	if got := f.sim.Sim.Count(); got != 0 {
-		t.Errorf("WeChat was asked %d times", got)
+		t.Errorf("WeChat got %d requests", got)
 	}
 }
 
-// TestOpenAPIForms: a body that frameworks read like a query may hold no
-// credential either, and any other passes as it is.
+// TestOpenAPIForms: a form, which frameworks read like a query, may not contain a credential
+// either. Any other body is sent unchanged.
 func TestOpenAPIForms(t *testing.T) {
 	f := newWeChat(t, "app "+firstApp, "127.0.0.1")
 	const form = "application/x-www-form-urlencoded"
@@ -229,8 +229,8 @@ func TestOpenAPIForms(t *testing.T) {
 		{"a token", form, "a=1&access_token=x", "invalid_request"},
 		{"a token, escaped", "Application/X-WWW-Form-Urlencoded ; charset=utf-8", "%61ccess%5Ftoken=x", "invalid_request"},
 		{"a secret behind a semicolon", form, "a=1;secret=x", "invalid_request"},
-		{"too long to look through", form, "a=" + strings.Repeat("x", 1<<20), "invalid_request"},
-		{"JSON that curl calls a form", form, `{"content":"x=1; access_token"}`, ""},
+		{"a form that is too long", form, "a=" + strings.Repeat("x", 1<<20), "invalid_request"},
+		{"JSON with curl's default Content-Type", form, `{"content":"x=1; access_token"}`, ""},
 		{"JSON", "application/json", `{"content":"&access_token=x"}`, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -247,7 +247,8 @@ func TestOpenAPIForms(t *testing.T) {
 	}
 }
 
-// TestOpenAPIOnASocket is a site of its own words, and has but one app.
+// TestOpenAPIOnASocket calls the site on a Unix socket, which has one app and its own list of
+// paths.
 func TestOpenAPIOnASocket(t *testing.T) {
 	f := newWeChat(t, "", "127.0.0.1")
 	socket := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -261,8 +262,8 @@ func TestOpenAPIOnASocket(t *testing.T) {
 	f.do("GET", "/wxa/echo", "", "X-WX-APPID", "wx0000000000000002").want(t, http.StatusBadRequest, "unknown_app")
 }
 
-// TestOpenAPIAsAProxy has an upstream that was written for Cloud Hosting: it
-// calls http://api.weixin.qq.com and has http_proxy set.
+// TestOpenAPIAsAProxy: an upstream that was written for Cloud Hosting calls
+// http://api.weixin.qq.com, with http_proxy set to wxgate_openapi.
 func TestOpenAPIAsAProxy(t *testing.T) {
 	f := newWeChat(t, "app "+firstApp, "127.0.0.1")
 	conn := sendRaw(t, f.addr, "GET http://api.weixin.qq.com/wxa/echo?a=1 HTTP/1.1\r\nHost: api.weixin.qq.com\r\nConnection: close\r\n\r\n")
@@ -272,8 +273,8 @@ func TestOpenAPIAsAProxy(t *testing.T) {
 	}
 }
 
-// TestOpenAPIRebinding: a page's owner has his name lead to loopback, and the page
-// asks, as if of its own site, with a GET that says nothing of where it comes from.
+// TestOpenAPIRebinding: DNS rebinding. The name of a malicious web site resolves to loopback, and
+// its page sends a same-origin GET, which has no header Origin.
 //
 //	GET /cgi-bin/get_api_domain_ip HTTP/1.1
 //	Host: rebound.evil.example:8081
@@ -298,7 +299,7 @@ func TestOpenAPIRebinding(t *testing.T) {
 	}
 }
 
-// outside is an address of this machine that is not loopback.
+// outside returns an address of this machine that is not loopback, or "".
 func outside(t *testing.T) string {
 	t.Helper()
 	addrs, err := net.InterfaceAddrs()
@@ -313,9 +314,9 @@ func outside(t *testing.T) string {
 	return ""
 }
 
-// TestOpenAPIBeyondLoopback: a site that listens on every address serves those
-// who come by loopback, unless it is told otherwise. Where a machine has no other
-// address, 127.0.0.1 shows at least that expose takes nothing away.
+// TestOpenAPIBeyondLoopback: a site that listens on every address serves connections to loopback
+// only, unless it has expose insecure. On a machine without another address, only loopback is
+// tested.
 func TestOpenAPIBeyondLoopback(t *testing.T) {
 	ip := outside(t)
 	for name, tc := range map[string]struct {
@@ -323,8 +324,8 @@ func TestOpenAPIBeyondLoopback(t *testing.T) {
 		status int
 		code   string
 	}{
-		"as it is": {"", http.StatusForbidden, "forbidden"},
-		"exposed":  {"expose insecure", http.StatusAccepted, ""},
+		"default": {"", http.StatusForbidden, "forbidden"},
+		"exposed": {"expose insecure", http.StatusAccepted, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newWeChat(t, tc.more, "0.0.0.0")
@@ -344,8 +345,8 @@ func TestOpenAPIBeyondLoopback(t *testing.T) {
 	}
 }
 
-// TestOpenAPIStreams sends 20 MB each way, and sees the first of an answer
-// before the last is written.
+// TestOpenAPIStreams sends 20 MB in both directions, and reads the first half of a response before
+// the second is written.
 func TestOpenAPIStreams(t *testing.T) {
 	f := newWeChat(t, "", "127.0.0.1")
 	const size = 20 << 20
@@ -382,12 +383,12 @@ func TestOpenAPIStreams(t *testing.T) {
 	}
 	close(more)
 	if _, err := io.ReadFull(response.Body, got[size/2:]); err != nil || !bytes.Equal(got, data) {
-		t.Errorf("the answer is not what WeChat sent: %v", err)
+		t.Errorf("the response differs from what WeChat sent: %v", err)
 	}
 }
 
-// TestOpenAPIBrokenAnswer: half an answer never looks like a whole one.
-func TestOpenAPIBrokenAnswer(t *testing.T) {
+// TestOpenAPIBrokenResponse: a truncated response of WeChat is an error for the caller.
+func TestOpenAPIBrokenResponse(t *testing.T) {
 	f := newWeChat(t, "", "127.0.0.1")
 	f.mux.HandleFunc("/wxa/half", func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Query().Has("length") {
@@ -405,14 +406,15 @@ func TestOpenAPIBrokenAnswer(t *testing.T) {
 	for _, path := range []string{"/wxa/half?length", "/wxa/half"} {
 		a, err := f.try("GET", path, "", "X-WX-APPID", firstApp)
 		if err == nil {
-			t.Errorf("%s: half an answer, %d bytes of %v, came as a whole one", path, len(a.body), a.header)
+			t.Errorf("%s: a truncated response looks complete: %d bytes, %v", path, len(a.body), a.header)
 		}
 	}
 	a := f.do("POST", "/wxa/echo", strings.Repeat("x", 2<<20), "X-WX-APPID", firstApp, "Expect", "100-continue")
 	a.want(t, http.StatusAccepted, "")
 }
 
-// TestOpenAPILength: WeChat wants to be told how long a body is.
+// TestOpenAPILength: WeChat requires Content-Length, which a short body without one gets. A long
+// body without one is refused.
 func TestOpenAPILength(t *testing.T) {
 	f := newWeChat(t, "", "127.0.0.1")
 	for size, want := range map[int]int{1000: http.StatusAccepted, 1<<20 + 1: http.StatusLengthRequired} {

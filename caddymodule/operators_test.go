@@ -18,14 +18,14 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// TestUserLogout ends every session of one user from the command line.
+// TestUserLogout ends every session of one user with the command.
 func TestUserLogout(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.load()
 	one, two, bob := f.login("alice"), f.login("alice"), f.token("bob")
 	alice := one.str(t, "openId")
 	if out := f.operate("user", "logout", "--app", wechatsim.DefaultApp.ID, "--openid", alice); !strings.Contains(out, "ended") {
-		t.Errorf("the command said %q", out)
+		t.Errorf("the command printed %q", out)
 	}
 	for _, login := range []response{one, two} {
 		f.wantCall(login.str(t, "access_token"), http.StatusUnauthorized, "session_revoked")
@@ -39,7 +39,7 @@ func TestUserLogout(t *testing.T) {
 	f.refusedTo([]string{"user", "logout", "--app", "a b", "--openid", alice, "--address", address}, "400", "app and openid")
 }
 
-// TestUserErase erases one user from the command line, and says what it did.
+// TestUserErase erases one user with the command, which prints a receipt.
 func TestUserErase(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.load()
@@ -70,8 +70,8 @@ func TestUserErase(t *testing.T) {
 	f.refusedTo([]string{"user", "erase", "--app", "wx0123456789abcdef", "--openid", "o", "--address", "unix/" + f.socket()}, "404", "not configured")
 }
 
-// TestSessionKeyCommands checks and replaces WeChat's session_key of a user, and
-// forgets one that WeChat does not know any more.
+// TestSessionKeyCommands checks and replaces WeChat's session_key of a user. The check deletes a
+// key that WeChat no longer accepts.
 func TestSessionKeyCommands(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.load()
@@ -105,15 +105,15 @@ func TestSessionKeyCommands(t *testing.T) {
 	}
 	stale := append([]string{"session-key", "check", "--address", "unix/" + f.socket()}, name...)
 	f.refusedTo(stale, "401", "session key stale")
-	f.refusedTo(stale, "401", "no session key is kept") // it was forgotten
+	f.refusedTo(stale, "401", "no session key is kept") // the first check deleted it
 	body := fmt.Sprintf(`{"encrypted_data":%q,"iv":%q,"session_key":%q}`, sealed.EncryptedData, sealed.IV, login.str(t, "session_key"))
 	f.do("POST", pub+"/decode", body).want(t, http.StatusUnauthorized, "session_stale")
-	f.wantCall(login.str(t, "access_token"), http.StatusOK, "") // the session itself goes on
+	f.wantCall(login.str(t, "access_token"), http.StatusOK, "") // the session has not ended
 	login = f.login("alice")
 	decode().want(t, http.StatusOK, "")
 }
 
-// TestAdminRoutes lists what the admin API can do, and refuses the rest by name.
+// TestAdminRoutes: the admin API lists its calls, and refuses other paths and methods.
 func TestAdminRoutes(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.load()
@@ -171,8 +171,8 @@ func (f *fixture) admin(method, path, body string) (*http.Response, []byte) {
 	return response, text
 }
 
-// TestStoreCommands checks and compacts the file of a stopped gateway; while one
-// runs, and when the file is damaged, the error says what to do.
+// TestStoreCommands checks and compacts the file of a stopped gateway. If a gateway runs or the
+// file is damaged, the error contains advice.
 func TestStoreCommands(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.load()
@@ -204,8 +204,7 @@ func TestStoreCommands(t *testing.T) {
 	f.refusedTo([]string{"store", "check", f.databasePath() + ".not"}, "no such file")
 }
 
-// damage overwrites the file's pages behind the first two, which bbolt looks at
-// by itself.
+// damage overwrites the pages of the file, except the first two, which bbolt itself checks.
 func (f *fixture) damage() {
 	f.t.Helper()
 	text, err := os.ReadFile(f.databasePath())
@@ -219,8 +218,8 @@ func (f *fixture) damage() {
 	}
 }
 
-// TestStartErrors has a start fail on a file that it cannot use, with an error
-// that says what to do, and leaves the configuration that runs alone.
+// TestStartErrors: a start with a file that cannot be used fails, with an error that contains
+// advice, and does not affect the running configuration.
 func TestStartErrors(t *testing.T) {
 	f := newOperatedFixture(t)
 	other, err := bolt.Open(f.databasePath(), session.Options{})
@@ -245,7 +244,7 @@ func TestStartErrors(t *testing.T) {
 	f.load()
 	token := f.token("alice")
 
-	// A reload onto a damaged file fails, and the gateway goes on as it was.
+	// A reload with a damaged file fails, and the running configuration remains.
 	good := f.config
 	f.config = strings.Replace(good, "wxgate.db", "wxgate.db.damaged", 1)
 	f.wantLoadError("damaged", "wxgate.db.damaged")
@@ -253,26 +252,27 @@ func TestStartErrors(t *testing.T) {
 	f.config = good
 }
 
-// wantLoadError loads; it must fail and say all of want.
+// wantLoadError fails the test unless loading fails with an error that contains each of want.
 func (f *fixture) wantLoadError(want ...string) {
 	f.t.Helper()
 	err := f.tryLoad()
 	if err == nil {
-		f.t.Fatal("it was loaded")
+		f.t.Fatal("the configuration was loaded")
 	}
 	for _, w := range want {
 		if !strings.Contains(err.Error(), w) {
-			f.t.Errorf("%q does not say %q", err, w)
+			f.t.Errorf("%q does not contain %q", err, w)
 		}
 	}
-	words := strings.Split(err.Error(), ": ")
-	if len(slices.Compact(slices.Clone(words))) != len(words) {
+	parts := strings.Split(err.Error(), ": ")
+	if len(slices.Compact(slices.Clone(parts))) != len(parts) {
 		f.t.Errorf("the error repeats itself: %v", err)
 	}
 }
 
-// TestMetricsGoOn counts over reloads, which give Caddy a new registry each time.
-func TestMetricsGoOn(t *testing.T) {
+// TestCountersSurviveReloads: counters do not restart after a reload, although each configuration
+// has a new registry.
+func TestCountersSurviveReloads(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.load()
 	token := f.token("alice")

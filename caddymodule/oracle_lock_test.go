@@ -12,8 +12,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
-// oracleSite lets attempts through as fast as the attacker likes: what stops the
-// attack is the limit on failures alone.
+// oracleSite does not limit the rate of attempts, so that only the limit on failures can stop the
+// attack.
 const oracleSite = "limit decode 100000/1m\n\t\theaders {\n\t\t\tphone X-WX-PHONE\n\t\t}"
 
 func kuaishouApp() wechatsim.App {
@@ -40,8 +40,8 @@ var oracleAttacks = map[string]struct {
 	"kuaishou": {wechatsim.User{App: kuaishouApp().ID, Name: "mallory"}, kuaishouStages},
 }
 
-// TestOracleAttackIsReal: without a limit on failures the attack forges a number,
-// past every check of the data itself.
+// TestOracleAttackIsReal: without the limit on failures, the attack forges a number that passes
+// every check of the data.
 func TestOracleAttackIsReal(t *testing.T) {
 	t.Parallel()
 	for name, row := range oracleAttacks {
@@ -76,15 +76,15 @@ func TestOracleAttackIsReal(t *testing.T) {
 				return string(opened.JSON)
 			})
 			if !attack.forge(row.stages) {
-				t.Errorf("no number was forged in %d attempts: the attack proves nothing", attack.sent)
+				t.Errorf("the attack forged no number in %d attempts, so that it tests nothing", attack.sent)
 			}
 			t.Logf("forged a number in %d attempts", attack.sent)
 		})
 	}
 }
 
-// TestOracleForgesNoPhoneNumber carries out the attack on one machine and on two: a
-// user has the gateway decrypt chosen blocks until he can encrypt another number.
+// TestOracleForgesNoPhoneNumber attacks one machine and two machines: a user makes the gateway
+// decrypt chosen blocks in order to encrypt another number.
 func TestOracleForgesNoPhoneNumber(t *testing.T) {
 	for name, row := range oracleAttacks {
 		t.Run(name+" on bolt", func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestOracleForgesNoPhoneNumber(t *testing.T) {
 // maxKeyFailures is how many attempts on one session_key may fail.
 const maxKeyFailures = 16
 
-// refuseOracle attacks machines in turn and wants the attack to end at the limit.
+// refuseOracle attacks machines in turn, and fails the test unless the limit stops the attack.
 func (f *fixture) refuseOracle(user wechatsim.User, stages map[int]oracleStage, machines ...*fixture) {
 	f.t.Helper()
 	login := f.beginSession(user)
@@ -122,16 +122,16 @@ func (f *fixture) refuseOracle(user wechatsim.User, stages map[int]oracleStage, 
 		f.t.Fatalf("a phone number was forged in %d attempts", attack.sent)
 	}
 	if failed < maxKeyFailures {
-		f.t.Fatalf("the attack ended after %d failures: it was stopped by something else", failed)
+		f.t.Fatalf("the attack ended after %d failures, before the limit", failed)
 	}
-	// The session_key that was attacked opens nothing any more, on no machine.
+	// No machine decrypts data with the attacked session_key any more.
 	for _, machine := range machines {
 		a := machine.decode(f.encryptedPhone(user, wechatsim.Sealing{SessionKey: attack.key}), login.str(f.t, "session_key"))
 		if a.status == http.StatusOK {
-			f.t.Errorf("a locked session_key opened data: %s", a.body)
+			f.t.Errorf("a locked session_key decrypted data: %s", a.body)
 		}
 	}
-	// The user is not locked out: another session_key opens data again.
+	// The user is not locked out: another session_key decrypts data.
 	handle := f.beginSession(user).str(f.t, "session_key")
 	f.decode(f.encryptedPhone(user, wechatsim.Sealing{}), handle).want(f.t, http.StatusOK, "")
 }
@@ -148,9 +148,9 @@ func (f *fixture) beginSession(user wechatsim.User) response {
 	return a
 }
 
-// TestStaleDataLocksNobodyOut: an honest client that now and then sends data of an
-// earlier session_key is served as before.
-func TestStaleDataLocksNobodyOut(t *testing.T) {
+// TestStaleDataLocksNoKey: a client that sometimes sends data of an earlier session_key does not
+// lock the key.
+func TestStaleDataLocksNoKey(t *testing.T) {
 	f := newFixture(t, site)
 	login := f.login("alice")
 	alice := wechatsim.User{Name: "alice"}

@@ -19,37 +19,37 @@ const (
 	ownNumber    = "10011112222" // the attacker's
 	forgedNumber = "10099998888"
 
-	// oracleTries is how many ciphertexts the attacker sends for each block that
-	// must be decrypted. With a key that is not chosen, some 400,000 are needed.
+	// oracleTries is how many ciphertexts the attacker sends for each block that must be
+	// decrypted. The test makes the last one succeed; a real attack needs about 400,000.
 	oracleTries = 12
 )
 
-// oracleStage is how the attacker has block i of the forged plaintext shown: which
-// member of his own profile the unknown block falls into, and whether the rest of
-// the forged data would be refused, so that the rest of a profile follows instead.
+// oracleStage describes how the attacker decrypts block i of the forged plaintext: whether the
+// unknown block is in the name of a member of the attacker's profile or in its value, and whether
+// the rest of a profile follows, because the rest of the forged data would be refused.
 type oracleStage struct{ inName, profileFollows bool }
 
-// oracleAttack forges a phone number with the gateway as a decryption oracle.
-// Everything that it sends is made of ciphertexts of the attacker's own data, whose
-// plaintext he knows, and of what the gateway showed.
+// oracleAttack forges a phone number with the gateway as a decryption oracle. Everything that
+// it sends is derived from ciphertexts of the attacker's data, whose plaintext the attacker
+// knows, and from responses of the gateway.
 //
-// Only the luck is made: the last of oracleTries profiles is encrypted with an IV
-// for which the attempt succeeds. WeChat chooses IVs at random, and the attacker
-// waits for such a one.
+// Only the luck is simulated: the last of oracleTries profiles is encrypted with an IV for
+// which the attempt succeeds. WeChat chooses IVs at random, so a real attacker must wait for
+// such an IV.
 type oracleAttack struct {
 	t       testing.TB
 	sim     *wechatsim.Sim
 	user    wechatsim.User
 	key     string
-	aes     cipher.Block // for the luck alone
+	aes     cipher.Block // only to simulate luck
 	profile []byte       // plaintext
-	at      time.Time    // of the watermarks
+	at      time.Time    // the time of the watermarks
 	sent    int
-	// ask has one ciphertext decrypted; a refusal is "".
+	// ask makes the gateway decrypt a ciphertext. It returns "" if the gateway refuses.
 	ask func(data auth.OpenData) string
 }
 
-// newOracleAttack is an attack by a user who has logged in.
+// newOracleAttack returns an attack by a user who has logged in.
 func newOracleAttack(t testing.TB, sim *wechatsim.Sim, user wechatsim.User, ask func(auth.OpenData) string) *oracleAttack {
 	t.Helper()
 	key, err := sim.SessionKey(user)
@@ -68,14 +68,14 @@ func newOracleAttack(t testing.TB, sim *wechatsim.Sim, user wechatsim.User, ask 
 	return a
 }
 
-// plaintext is what the attacker knows of his own data: the gateway shows it.
+// plaintext decrypts the attacker's data. The attacker knows the result from the gateway.
 func (a *oracleAttack) plaintext(iv []byte, blocks [][]byte) []byte {
 	plain := bytes.Join(blocks, nil)
 	cipher.NewCBCDecrypter(a.aes, iv).CryptBlocks(plain, plain)
 	return plain
 }
 
-// encryptProfile is the attacker's own profile as WeChat encrypts it.
+// encryptProfile returns the attacker's profile as WeChat encrypts it.
 func (a *oracleAttack) encryptProfile(iv string) ([]byte, [][]byte) {
 	sealed, err := a.sim.EncryptProfile(a.user, wechatsim.Profile{NickName: "mallory-mallory-mallory"}, wechatsim.Sealing{SessionKey: a.key, IV: iv, Timestamp: a.at})
 	if err != nil {
@@ -99,7 +99,7 @@ func parseSealed(t testing.TB, sealed wechatsim.Encrypted) (iv []byte, blocks []
 	return iv, blocks
 }
 
-// lucky is a profile whose ciphertext block i is want.
+// lucky returns an encrypted profile whose ciphertext block i is want.
 func (a *oracleAttack) lucky(i int, want []byte) ([]byte, [][]byte) {
 	for ; i >= 0; i-- {
 		plain := make([]byte, aes.BlockSize)
@@ -109,11 +109,12 @@ func (a *oracleAttack) lucky(i int, want []byte) ([]byte, [][]byte) {
 	return a.encryptProfile(base64.StdEncoding.EncodeToString(want))
 }
 
-// learn has the gateway show D(x), where known follows x; false when it does not.
+// learn makes the gateway show D(x), the decrypted block x, which known follows. It returns false
+// if the gateway refuses.
 func (a *oracleAttack) learn(x, known []byte, rest [][]byte, stage oracleStage) ([]byte, bool) {
-	at := 3 // the profile's block whose end is inside the value of nickName
+	at := 3 // the block of the profile that ends inside the value of nickName
 	if stage.inName {
-		at = 2 // and the one whose end is inside the name nickName
+		at = 2 // the block that ends inside the name nickName
 	}
 	if stage.profileFollows {
 		filler := bytes.Repeat([]byte("b"), aes.BlockSize)
@@ -143,8 +144,8 @@ func (a *oracleAttack) send(iv []byte, blocks [][]byte) string {
 	})
 }
 
-// forge changes the attacker's encrypted number and reports whether it is shown as
-// a phone number. Stage i shows what decrypts to block i-1 of the forged data.
+// forge changes the attacker's encrypted number, and reports whether the gateway accepts the
+// forged number. Stage i yields block i-1 of the forged ciphertext.
 func (a *oracleAttack) forge(stages map[int]oracleStage) bool {
 	sealed, err := a.sim.EncryptPhone(a.user, wechatsim.PhoneNumber{Number: ownNumber}, wechatsim.Sealing{SessionKey: a.key, Timestamp: a.at})
 	if err != nil {
@@ -154,7 +155,7 @@ func (a *oracleAttack) forge(stages map[int]oracleStage) bool {
 	plain := a.plaintext(iv, blocks)
 	forged := bytes.ReplaceAll(plain, []byte(ownNumber), []byte(forgedNumber))
 	last := len(stages)
-	shown := xor(plain[last*aes.BlockSize:], blocks[last-1]) // D of the last block that changes
+	shown := xor(plain[last*aes.BlockSize:], blocks[last-1]) // D() of the last block that changes
 	for i := last; i > 0; i-- {
 		blocks[i-1] = xor(shown, forged[i*aes.BlockSize:])
 		var ok bool
@@ -171,8 +172,7 @@ func xor(a, b []byte) []byte {
 	return out
 }
 
-// The stages of the attack, for each way in which a platform writes a number; the
-// bars are between the blocks.
+// The stages of the attack, for each format of phone data. Bars separate blocks.
 var (
 	// {"phoneNumber":"|10011112222","pu|rePhoneNumber":"|10011112222","co|untryCode": ...
 	weixinStages = map[int]oracleStage{3: {}, 2: {inName: true}, 1: {profileFollows: true}}

@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// TestPagesEndWithPhone: the page of a web-view is listed with the session that opened it. It
-// ends with that session, not with another of the user, and has an audit line of its own.
+// TestPagesEndWithPhone: the session of a web-view is listed with its parent, the session that
+// opened it. It ends with the parent and not with other sessions of the user, and its end has a
+// separate audit line.
 func TestPagesEndWithPhone(t *testing.T) {
 	f := newOperatedFixture(t)
 	config := siteWith{global: auditLog, handler: "web {\n\t\t\turl http://{{.Addr}}\n\t\t\tticket\n\t\t}"}.String()
@@ -45,7 +46,7 @@ func TestPagesEndWithPhone(t *testing.T) {
 		of := asked[listed](f, "sessions", "list", "--app", firstApp, "--openid", phone.str(t, "openId"))
 		for _, s := range of.Sessions {
 			if (s.Door == "webview") != (s.Parent != "") {
-				t.Errorf("listed as %+v", s)
+				t.Errorf("a session is listed as %+v", s)
 			}
 			pages[s.Parent] = s.Session
 		}

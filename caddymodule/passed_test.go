@@ -20,8 +20,8 @@ const (
 	otherPeer    = "127.0.0.3"
 )
 
-// passingSites are two sites with the same options, one of them with TLS.
-// TestAttackCorpusWithEverythingOn has Caddy let names with underscores and dots through.
+// passingSites are two sites with the same options, one of them with TLS. Caddy drops header
+// names with underscores and dots here; in TestAttackCorpusWithEverythingOn it accepts them.
 const passingSites = `
 (site) {
 	bind 127.0.0.1
@@ -50,11 +50,11 @@ func newPassingFixture(t *testing.T) *fixture {
 	return f
 }
 
-// clientsFrom are clients of each protocol whose address is peer.
+// clientsFrom returns a client for each protocol, whose address is peer.
 func clientsFrom(t *testing.T, peer string) map[string]*http.Client {
 	t.Helper()
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(peer)}}
-	insecure := &tls.Config{InsecureSkipVerify: true} // Caddy's own CA
+	insecure := &tls.Config{InsecureSkipVerify: true} // Caddy's local CA
 	h1 := &http.Transport{DialContext: dialer.DialContext}
 	h2 := &http.Transport{DialContext: dialer.DialContext, TLSClientConfig: insecure, ForceAttemptHTTP2: true}
 	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(peer)})
@@ -79,7 +79,7 @@ func clientsFrom(t *testing.T, peer string) map[string]*http.Client {
 	return map[string]*http.Client{"HTTP/1.1": {Transport: h1}, "HTTP/2.0": {Transport: h2}, "HTTP/3.0": {Transport: h3}}
 }
 
-// arrived returns what the upstream got under any name like the passed header's.
+// arrived returns the headers of a request whose names are the passed ones in any spelling.
 func arrived(r *http.Request) []string {
 	var got []string
 	for name, values := range r.Header {
@@ -91,8 +91,8 @@ func arrived(r *http.Request) []string {
 	return got
 }
 
-// TestPassFromTrusted sends the header over every protocol from a trusted proxy and from
-// another address, in every form.
+// TestPassFromTrusted sends the header over every protocol, in every form, from a trusted proxy
+// and from another address.
 func TestPassFromTrusted(t *testing.T) {
 	f := newPassingFixture(t)
 	token := f.token("alice")
@@ -104,12 +104,12 @@ func TestPassFromTrusted(t *testing.T) {
 		{"trusted", trustedPeer, http.Header{passedHeader: {"3"}}, []string{passedHeader + "=3"}},
 		{"two names", trustedPeer, http.Header{passedHeader: {"3"}, "X-Wx-Platform": {"ios"}}, []string{"X-Wx-Platform=ios", passedHeader + "=3"}},
 		{"untrusted", otherPeer, http.Header{passedHeader: {"3"}}, nil},
-		{"untrusted behind an invented proxy", otherPeer, http.Header{passedHeader: {"3"}, "X-Forwarded-For": {trustedPeer}, "Forwarded": {"for=" + trustedPeer}}, nil},
+		{"untrusted, with forged forwarding headers", otherPeer, http.Header{passedHeader: {"3"}, "X-Forwarded-For": {trustedPeer}, "Forwarded": {"for=" + trustedPeer}}, nil},
 		{"twice", trustedPeer, http.Header{passedHeader: {"0", "3"}}, nil},
 		{"twice in one line", trustedPeer, http.Header{passedHeader: {"0,3"}}, nil},
 		{"underscores", trustedPeer, http.Header{"X_WX_RISK_RANK": {"0"}}, nil},
 		{"dots", trustedPeer, http.Header{"X.WX.RISK.RANK": {"0"}}, nil},
-		{"a client's spelling beside the proxy's", trustedPeer, http.Header{passedHeader: {"3"}, "X_WX_RISK_RANK": {"0"}, "X-WX-RISK_RANK": {"0"}, "X-WX--RISK-RANK": {"0"}}, []string{passedHeader + "=3"}},
+		{"a client's spellings beside the proxy's", trustedPeer, http.Header{passedHeader: {"3"}, "X_WX_RISK_RANK": {"0"}, "X-WX-RISK_RANK": {"0"}, "X-WX--RISK-RANK": {"0"}}, []string{passedHeader + "=3"}},
 		{"another header", trustedPeer, http.Header{"X-Wx-Client-Ip": {"198.51.100.1"}, "X-Wx-Openid": {"victim"}}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -144,8 +144,8 @@ func TestPassFromTrusted(t *testing.T) {
 	}
 }
 
-// TestPassFromNginx: nginx sets the header, and what its client sent under any name does
-// not reach the upstream.
+// TestPassFromNginx: nginx sets the header. The same header from a client of nginx, in any
+// spelling, does not reach the upstream.
 func TestPassFromNginx(t *testing.T) {
 	f := newFixture(t, siteWith{handler: "pass_from_trusted X-WX-RISK-RANK", global: "servers {\n\t\ttrusted_proxies static 127.0.0.1\n\t}"}.String())
 	token := f.token("alice")
@@ -156,8 +156,8 @@ func TestPassFromNginx(t *testing.T) {
 	}
 }
 
-// TestVerifyPassesNothing: wxgate_verify responds to a trusted proxy with the identity
-// alone, so a client's header cannot come back as if it were the gateway's.
+// TestVerifyPassesNothing: the response of wxgate_verify has only the identity headers. It never
+// returns a client's header as if it were the gateway's.
 func TestVerifyPassesNothing(t *testing.T) {
 	f := newFixture(t, verifyPage(t, "nginx"))
 	f.addr, f.url = f.plain, "http://"+f.plain
@@ -169,17 +169,18 @@ func TestVerifyPassesNothing(t *testing.T) {
 	}
 }
 
-// TestPassFromEveryone: with a list of everyone, any client could send the header.
+// TestPassFromEveryone: pass_from_trusted is refused if trusted_proxies contains every address,
+// because any client could then send the header.
 func TestPassFromEveryone(t *testing.T) {
 	f := newStoppedFixture(t, simConfig(), siteWith{handler: "pass_from_trusted X-WX-RISK-RANK", global: "servers {\n\t\ttrusted_proxies static 0.0.0.0/0\n\t}"}.String())
 	f.wantLoadError("pass_from_trusted: trusted_proxies contains every address, so any client could send X-WX-RISK-RANK")
 }
 
-// gatewayHeaders are what WeChat Gateway (微信网关) sets.
+// gatewayHeaders are headers that WeChat Gateway (微信网关) sets.
 var gatewayHeaders = []string{"X-WX-RISK-RANK", "X-WX-DEVICE-RISK-RANK", "X-WX-DEVICE-UV-1D", "X-WX-DEVICE-SECURITY-STATUS", "X-WX-PLATFORM", "X-WX-CLIENT-IP"}
 
-// TestWeChatGatewayHeaders forges them all. They are believed from the gateway's address only,
-// and only if the site names them.
+// TestWeChatGatewayHeaders: headers of WeChat Gateway are passed only if the site names them, and
+// only from the gateway's address.
 func TestWeChatGatewayHeaders(t *testing.T) {
 	trust := "servers {\n\t\ttrusted_proxies static " + trustedPeer + "\n\t}"
 	for name, row := range map[string]struct {
@@ -199,7 +200,7 @@ func TestWeChatGatewayHeaders(t *testing.T) {
 			r.Header.Set("Authorization", "Bearer "+f.token("alice"))
 			for _, header := range gatewayHeaders {
 				r.Header.Set(header, "4")
-				r.Header[strings.ReplaceAll(header, "-", "_")] = []string{"0"} // as a client of the gateway spells it
+				r.Header[strings.ReplaceAll(header, "-", "_")] = []string{"0"} // a client's spelling
 			}
 			response, err := clientsFrom(t, row.peer)["HTTP/1.1"].Do(r)
 			if err != nil {

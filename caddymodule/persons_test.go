@@ -12,16 +12,16 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// The apps of newPersonFixture beside the first two. The last ones are called at another API
-// host, which may say of any user that it is the one with a unionid.
+// The apps of newPersonFixture beside the first two. The last two have another API host, which
+// could return any unionid for its users.
 const (
 	personOfficial    = "wx0000000000000004" // a service account
 	elsewhereApp      = "wx0000000000000003"
 	elsewhereOfficial = "wx0000000000000005"
 )
 
-// newPersonFixture is a stopped gateway of three mini programs and two service accounts, of which
-// the last of each is at another API host.
+// newPersonFixture returns a stopped gateway with three mini programs and two service accounts.
+// The last of each has another API host.
 func newPersonFixture(t *testing.T, config string) *fixture {
 	t.Helper()
 	apps := []wechatsim.App{{ID: firstApp, Secret: wechatsim.DefaultApp.Secret}}
@@ -51,7 +51,7 @@ func newPersonFixture(t *testing.T, config string) *fixture {
 	return f
 }
 
-// loginAs logs a user of an app in, whom WeChat gives a unionid.
+// loginAs logs in a user of an app, for whom WeChat returns a unionid.
 func (f *fixture) loginAs(app, name, unionid string) response {
 	f.t.Helper()
 	code, err := f.sim.Sim.MintCode(wechatsim.User{App: app, Name: name}, wechatsim.Login{UnionID: unionid})
@@ -78,8 +78,8 @@ func onBothPersonStores(t *testing.T, test func(t *testing.T, here, there *fixtu
 	})
 }
 
-// TestPersonLogout ends a person's sessions in all apps of the platform and API host, and
-// nobody else's.
+// TestPersonLogout ends a person's sessions in all apps of the platform and API host, and no
+// sessions of other persons.
 func TestPersonLogout(t *testing.T) {
 	const person, other = "ocMvos6NjeKLIBqg5Mr9QjxrP1FA", "ocMvos6NjeKLIBqg5Mr9QjxrP1FB"
 	test := func(t *testing.T, here, there *fixture) {
@@ -90,7 +90,7 @@ func TestPersonLogout(t *testing.T) {
 			there.refusedTo([]string{"user", command, "--app", elsewhereOfficial, "--unionid", other, "--address=unix/" + there.socket()}, "404", "no user with this unionid")
 		}
 		if out := there.operate("user", "logout", "--app", personOfficial, "--unionid", person); !strings.Contains(out, "3 sessions ended") {
-			t.Errorf("the command said %q", out)
+			t.Errorf("the command printed %q", out)
 		}
 		for _, login := range ended {
 			here.refusedSoon("Bearer "+login.str(t, "access_token"), "session_revoked")
@@ -104,14 +104,14 @@ func TestPersonLogout(t *testing.T) {
 		again := here.loginAs(firstApp, "alice", person)
 		here.wantCall(again.str(t, "access_token"), http.StatusOK, "")
 		if out := there.operate("user", "logout", "--app", firstApp, "--unionid", person); !strings.Contains(out, "1 session ended") {
-			t.Errorf("the command said %q", out)
+			t.Errorf("the command printed %q", out)
 		}
 	}
 	onBothPersonStores(t, test)
 }
 
-// showsPerson checks what `user show` has of a person with these logins, of which the last is in
-// another app: as JSON, and as text.
+// showsPerson checks the output of `user show` for a person with these logins, as JSON and as
+// text. The last login is in another app.
 func (f *fixture) showsPerson(person string, logins []response) {
 	f.t.Helper()
 	type shown struct {
@@ -157,8 +157,8 @@ type eraseReceipt struct {
 	NotCovered []string `json:"not_covered"`
 }
 
-// TestPersonErase erases a person's users in all apps of the platform and API host, from another
-// machine where there is one, and nobody else's. The receipt has each user.
+// TestPersonErase erases a person's users in all apps of the platform and API host, and no users
+// of other persons. With store redis, another machine does it. The receipt has each user.
 func TestPersonErase(t *testing.T) {
 	const person, other = "ocMvos6NjeKLIBqg5Mr9QjxrP1FA", "ocMvos6NjeKLIBqg5Mr9QjxrP1FB"
 	onBothPersonStores(t, func(t *testing.T, here, there *fixture) {
@@ -166,7 +166,7 @@ func TestPersonErase(t *testing.T) {
 		kept := []response{here.loginAs(elsewhereApp, "alice", person), here.loginAs(firstApp, "bob", other), here.loginAs(secondApp, "carol", "")}
 		receipt := asked[eraseReceipt](there, "user", "erase", "--app", secondApp, "--unionid", person)
 		if !receipt.Found || receipt.Sessions != 3 || receipt.SessionKeys != 3 || len(receipt.Users) != 2 || len(receipt.NotCovered) != 8 {
-			t.Fatalf("the receipt says %+v", receipt)
+			t.Fatalf("the receipt is %+v", receipt)
 		}
 		for i, want := range []struct {
 			login    response
@@ -200,7 +200,7 @@ func TestPersonErase(t *testing.T) {
 	})
 }
 
-// TestEraseOfAPart: the command fails if a user of the person was not erased, and shows which.
+// TestEraseOfAPart: the command fails if a user of the person was not erased, and prints which.
 func TestEraseOfAPart(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"found":true,"sessions":1,"session_keys":1,"attempts_kept":false,"tokens_refused_until":"2026-11-28T21:33:04Z","users":[
@@ -208,21 +208,21 @@ func TestEraseOfAPart(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	f := &fixture{t: t}
-	words := []string{"user", "erase", "--app", "wx1", "--unionid", "u", "--address", server.Listener.Addr().String()}
-	out, err := f.command(words...)
+	args := []string{"user", "erase", "--app", "wx1", "--unionid", "u", "--address", server.Listener.Addr().String()}
+	out, err := f.command(args...)
 	if err == nil || err.Error() != "1 of 2 users not erased; repeat the command with the openid of each that has a problem" {
 		t.Errorf("the command returned %v", err)
 	}
 	if !strings.HasPrefix(out, "not everything was erased\n") || !strings.Contains(out, "wx2  b       0         0             store_unavailable\n") {
 		t.Errorf("it printed\n%s", out)
 	}
-	if out, err := f.command(append(words, "--json")...); err == nil || !strings.Contains(out, `"problem": "store_unavailable"`) {
+	if out, err := f.command(append(args, "--json")...); err == nil || !strings.Contains(out, `"problem": "store_unavailable"`) {
 		t.Errorf("with --json: %v\n%s", err, out)
 	}
 }
 
 // TestPersonPrints: the command prints a person's users with their doors, and the parents of
-// pages.
+// web-view sessions.
 func TestPersonPrints(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost || r.URL.Path != "/wxgate/person/show" {
@@ -254,7 +254,8 @@ func TestPersonPrints(t *testing.T) {
 	}
 }
 
-// refusesPersons checks what a command refuses that is for a person who is logged in no more.
+// refusesPersons checks the errors of a command about a person who is no longer logged in, and of
+// invalid arguments.
 func (f *fixture) refusesPersons(command, person string) {
 	f.t.Helper()
 	address := "--address=unix/" + f.socket()

@@ -23,14 +23,14 @@ func withAppOption(config, lines string) string {
 	return strings.Replace(config, "api {{.API}}", "api {{.API}}\n\t\t\t"+lines, 1)
 }
 
-// budgeted is a site whose app has a budget. Its windows do not end during a test, but on one
-// day of 2027.
+// budgeted is a site whose app has a budget with windows of 366 days, so that no window ends
+// during a test, except on one day in 2027.
 func budgeted(calls int) string {
 	site := siteWith{global: "metrics", handler: "limit phone 100/1m\n\t\tpublic /metrics", routes: "metrics /metrics"}.String()
 	return withAppOption(site, fmt.Sprintf("phone_budget %d/366d", calls))
 }
 
-// phoneCode mints a phone code of a user.
+// phoneCode mints a phone code for a user.
 func (f *fixture) phoneCode(name string) string {
 	f.t.Helper()
 	code, err := f.sim.Sim.MintPhoneCode(wechatsim.User{Name: name}, wechatsim.PhoneNumber{})
@@ -40,13 +40,13 @@ func (f *fixture) phoneCode(name string) string {
 	return code.Code
 }
 
-// decodeCode sends a phone code.
+// decodeCode sends a phone code to decode.
 func (f *fixture) decodeCode(code, token string) response {
 	f.t.Helper()
 	return f.do("POST", pub+"/decode", fmt.Sprintf(`{"code":%q}`, code), "Authorization", "Bearer "+token)
 }
 
-// wantExhausted sends a good phone code, which must not reach WeChat.
+// wantExhausted sends a valid phone code, which must be refused without reaching WeChat.
 func (f *fixture) wantExhausted(name, token string) {
 	f.t.Helper()
 	before := f.sim.Sim.Count(phonePath)
@@ -60,8 +60,8 @@ func (f *fixture) wantExhausted(name, token string) {
 	}
 }
 
-// TestPhoneBudget: invalid codes of one user do not use the budget up, a timeout does, and it
-// outlives a reload and a restart.
+// TestPhoneBudget: invalid codes do not count, a code whose response is lost does. The count
+// survives a reload and a restart.
 func TestPhoneBudget(t *testing.T) {
 	f := newFixture(t, budgeted(3))
 	mallory, bob := f.token("mallory"), f.token("bob")
@@ -98,7 +98,7 @@ func (f *fixture) series(name string) string {
 	return ""
 }
 
-// gate is a WeChat that holds phone codes until it is opened.
+// gate returns the URL of a WeChat that does not respond to phone codes until open is called.
 func (f *fixture) gate() (url string, open func()) {
 	f.t.Helper()
 	target, err := neturl.Parse(f.sim.URL)
@@ -119,9 +119,9 @@ func (f *fixture) gate() (url string, open func()) {
 	return server.URL, open
 }
 
-// TestPhoneBudgetUnderWay: a user who has many invalid codes under way holds up others for a
-// second at a time, and not until the window ends.
-func TestPhoneBudgetUnderWay(t *testing.T) {
+// TestPhoneBudgetInProgress: while many invalid codes of a user are being exchanged, others are
+// told to retry after a second, and not when the window ends.
+func TestPhoneBudgetInProgress(t *testing.T) {
 	f := newStoppedFixture(t, simConfig(), "")
 	url, open := f.gate()
 	f.config = strings.Replace(budgeted(2), "{{.API}}", url, 1)
@@ -136,7 +136,7 @@ func TestPhoneBudgetUnderWay(t *testing.T) {
 			}
 		})
 	}
-	eventually(t, "both codes are under way", func() bool { return f.series(left) == "0" })
+	eventually(t, "both codes are being exchanged", func() bool { return f.series(left) == "0" })
 	a := f.decodeCode(f.phoneCode("bob"), bob)
 	a.want(t, http.StatusTooManyRequests, "rate_limited")
 	if a.header.Get("Retry-After") != "1" {
@@ -157,8 +157,8 @@ func TestPhoneBudgetUnderWay(t *testing.T) {
 	}
 }
 
-// TestPhoneBudgetOverMachines: two machines at the limit send exactly as many codes as it has;
-// without Redis they send none.
+// TestPhoneBudgetOverMachines: two machines together send exactly as many codes to WeChat as the
+// budget allows. While Redis is down, they send none.
 func TestPhoneBudgetOverMachines(t *testing.T) {
 	const calls, each = 7, 8
 	redis := startRedis(t)
@@ -199,8 +199,9 @@ func TestPhoneBudgetOverMachines(t *testing.T) {
 	}
 }
 
-// TestTestPhone: the number of a virtual account becomes another one in the response, in the
-// header and for require phone, in both ways. It is logged as such, without the number.
+// TestTestPhone: the number of a virtual account is replaced in the response and in the header,
+// and satisfies require phone, with encrypted data and with a phone code. The audit log marks it
+// as a test number, and does not contain it.
 func TestTestPhone(t *testing.T) {
 	const virtual, number = "12066600003", "10000000003"
 	site := siteWith{global: auditLog, handler: "require phone on /pay\n\t\theaders {\n\t\t\tphone X-WX-PHONE\n\t\t}"}.String()
@@ -225,13 +226,13 @@ func TestTestPhone(t *testing.T) {
 		}
 		f.do("GET", "/pay", "", "Authorization", "Bearer "+a.str(t, "access_token")).want(t, http.StatusOK, "")
 		if got := f.upstream.last(t).Header.Get("X-WX-PHONE"); got != "+86"+number {
-			t.Errorf("%s: the upstream gets %q", way, got)
+			t.Errorf("%s: the upstream got %q", way, got)
 		}
 	}
 	lines := f.auditLines()
 	for _, line := range lines[len(lines)-2:] {
 		if line["msg"] != "decode" || line["phone"] != "test" || strings.Contains(fmt.Sprint(line), number) {
-			t.Errorf("audited %v", line)
+			t.Errorf("the audit line is %v", line)
 		}
 	}
 }

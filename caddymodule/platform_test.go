@@ -12,10 +12,10 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
-// until is a Retry-After that depends on the hour: more than nothing.
+// until stands for a Retry-After that depends on the time of day.
 const until = "until midnight"
 
-// unhappy is a way in which WeChat fails, and what a client is told.
+// unhappy is a failure of WeChat, and the response that a client gets.
 type unhappy struct {
 	name       string
 	fault      fault.Fault
@@ -31,7 +31,7 @@ func errcode(n int) fault.Fault {
 
 func failing(kind fault.Kind) fault.Fault { return fault.Fault{Kind: kind} }
 
-// TestUnhappyLogin is wechat-api.md section 1.12 for a login.
+// TestUnhappyLogin makes WeChat fail during a login, in the ways of wechat-api.md section 1.12.
 func TestUnhappyLogin(t *testing.T) {
 	for _, tc := range []unhappy{
 		{"busy", failing(fault.Busy), 503, "wechat_busy", "1", -1},
@@ -50,7 +50,7 @@ func TestUnhappyLogin(t *testing.T) {
 		{"minute quota", failing(fault.MinuteQuota), 429, "rate_limited", "60", 45011},
 		{"day quota", failing(fault.Quota), 503, "wechat_busy", until, 45009},
 		{"unknown errcode", errcode(99999), 502, "wechat_unreadable", "", 99999},
-		{"no answer", failing(fault.Timeout), 504, "wechat_timeout", "", 0},
+		{"no response", failing(fault.Timeout), 504, "wechat_timeout", "", 0},
 		{"reset", failing(fault.Reset), 503, "wechat_unreachable", "1", 0},
 		{"HTML", failing(fault.HTML), 502, "wechat_unreadable", "", 0},
 		{"HTML with 502", failing(fault.HTTP500), 502, "wechat_unreadable", "", 0},
@@ -67,10 +67,10 @@ func TestUnhappyLogin(t *testing.T) {
 			}
 			tc.check(t, f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, f.code("alice"))))
 			if n := f.sim.Sim.Count("/sns/jscode2session"); n != 1 {
-				t.Errorf("the code was sent %d times: it may have been spent by the first", n)
+				t.Errorf("the code was sent %d times, although the first request may have used it", n)
 			}
 			f.sim.Sim.ClearFaults()
-			f.login("alice") // one failure does not shut anybody out
+			f.login("alice") // a single failure does not open the breaker
 		})
 	}
 }
@@ -87,13 +87,13 @@ func (u unhappy) check(t *testing.T, a response) {
 	}
 	for _, theirs := range []string{"errmsg", "rid", "hints", "<html"} {
 		if strings.Contains(a.body, theirs) {
-			t.Errorf("WeChat's own text is passed on: %s", a.body)
+			t.Errorf("the response contains text of WeChat: %s", a.body)
 		}
 	}
 }
 
-// TestUnhappyPhone is the same for a phone code, where some numbers mean
-// something else, and for the access token that it needs.
+// TestUnhappyPhone makes WeChat fail for a phone code, for which some errcodes have another
+// meaning, and for the access token that a phone code needs.
 func TestUnhappyPhone(t *testing.T) {
 	const phonePath, tokenPath = "/wxa/business/getuserphonenumber", "/cgi-bin/stable_token"
 	for _, tc := range []struct {
@@ -106,7 +106,7 @@ func TestUnhappyPhone(t *testing.T) {
 		{phonePath, unhappy{"busy", failing(fault.Busy), 503, "wechat_busy", "1", -1}},
 		{phonePath, unhappy{"minute quota", failing(fault.MinuteQuota), 429, "rate_limited", "60", 45011}},
 		{phonePath, unhappy{"no right to the API", errcode(48001), 500, "app_misconfigured", "", 48001}},
-		{phonePath, unhappy{"token stale for ever", errcode(42001), 503, "wechat_busy", "1", 42001}},
+		{phonePath, unhappy{"every token expired", errcode(42001), 503, "wechat_busy", "1", 42001}},
 		{phonePath, unhappy{"HTML", failing(fault.HTML), 502, "wechat_unreadable", "", 0}},
 		{tokenPath, unhappy{"wrong secret", errcode(40125), 500, "app_misconfigured", "", 40125}},
 		{tokenPath, unhappy{"address not allowed", errcode(40164), 500, "app_misconfigured", "", 40164}},
@@ -125,29 +125,29 @@ func TestUnhappyPhone(t *testing.T) {
 				t.Fatal(err)
 			}
 			tc.check(t, f.do("POST", pub+"/decode", fmt.Sprintf(`{"code":%q}`, code.Code), "Authorization", bearer))
-			// Whatever WeChat does, who is in stays in.
+			// Requests with a token do not depend on WeChat.
 			f.do("GET", "/orders", "", "Authorization", bearer).want(t, http.StatusOK, "")
 		})
 	}
 }
 
-// TestMethods has each call refuse the methods that it does not take, and say
-// which it takes. HEAD is a GET without a body.
+// TestMethods: each call refuses other methods with 405 and the header Allow. HEAD is treated as
+// GET without a body.
 func TestMethods(t *testing.T) {
 	f := newFixture(t, site)
 	token := f.token("alice")
-	for path, takes := range map[string]string{
+	for path, allowed := range map[string]string{
 		pub + "/openId": "POST", pub + "/decode": "POST", pub + "/userInfo": "POST", pub + "/refresh": "POST", pub + "/logout": "POST", pub + "/revoke": "POST",
 		pub + "/session": "GET", pub + "/live": "GET", pub + "/ready": "GET", "/.well-known/jwks.json": "GET",
 	} {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"} {
 			a := f.do(method, path, "", "Authorization", "Bearer "+token)
 			switch {
-			case method == "HEAD" && takes == "GET":
+			case method == "HEAD" && allowed == "GET":
 				if a.status != http.StatusOK || a.body != "" {
 					t.Errorf("HEAD %s: %d %q", path, a.status, a.body)
 				}
-			case method == takes:
+			case method == allowed:
 				if a.status == http.StatusMethodNotAllowed {
 					t.Errorf("%s %s: %d", method, path, a.status)
 				}
@@ -155,8 +155,8 @@ func TestMethods(t *testing.T) {
 					token = f.token("alice")
 				}
 			default:
-				if a.status != http.StatusMethodNotAllowed || a.header.Get("Allow") != takes {
-					t.Errorf("%s %s: %d, Allow %q, want 405 and %s", method, path, a.status, a.header.Get("Allow"), takes)
+				if a.status != http.StatusMethodNotAllowed || a.header.Get("Allow") != allowed {
+					t.Errorf("%s %s: %d, Allow %q, want 405 and %s", method, path, a.status, a.header.Get("Allow"), allowed)
 				}
 			}
 		}
@@ -166,7 +166,7 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// TestCORS lets the named origins call everything, and no other anything.
+// TestCORS: pages of the configured origins can make every request, pages of other origins none.
 func TestCORS(t *testing.T) {
 	f := newFixture(t, directiveSite("\t\tcors {\n\t\t\torigins https://h5.example.com\n\t\t\tmax_age 5m\n\t\t}", ""))
 	preflight := func(origin, path string) response {
@@ -198,12 +198,12 @@ func TestCORS(t *testing.T) {
 	refused := f.do("GET", "/orders", "", "Origin", "https://h5.example.com")
 	refused.want(t, http.StatusUnauthorized, "missing_token")
 	if refused.header.Get("Access-Control-Allow-Origin") == "" || !strings.Contains(refused.header.Get("Access-Control-Expose-Headers"), "WWW-Authenticate") {
-		t.Errorf("a page cannot read why it was refused: %v", refused.header)
+		t.Errorf("a page cannot read the refusal: %v", refused.header)
 	}
 	if plain := f.do("GET", "/orders", ""); plain.header.Get("Vary") != "Origin" {
-		t.Errorf("a cache may hand an answer that was for no page to one: Vary %q", plain.header.Get("Vary"))
+		t.Errorf("a cache may use this response for requests of pages: Vary %q", plain.header.Get("Vary"))
 	}
-	f.do("OPTIONS", "/orders", "").want(t, http.StatusUnauthorized, "missing_token") // no preflight: no way around the token
+	f.do("OPTIONS", "/orders", "").want(t, http.StatusUnauthorized, "missing_token") // not a preflight, so it needs a token
 	f.do("OPTIONS", "/orders", "", "Origin", "https://h5.example.com").want(t, http.StatusUnauthorized, "missing_token")
 	if n := f.upstream.count(); n != 0 {
 		t.Fatalf("%d preflights or refused requests reached the upstream", n)
@@ -217,8 +217,8 @@ func TestCORS(t *testing.T) {
 	}
 }
 
-// TestCORSOfUpstream: a backend that has CORS of its own neither takes the pages of
-// the named origins away nor lets others in, and a WebSocket opens as ever.
+// TestCORSOfUpstream: CORS headers of an upstream neither exclude pages of the configured origins
+// nor admit others, and WebSockets still open.
 func TestCORSOfUpstream(t *testing.T) {
 	f := newFixture(t, directiveSite("\t\tcors {\n\t\t\torigins https://h5.example.com\n\t\t}", ""))
 	f.upstream.respondWith(func(w http.ResponseWriter, r *http.Request) {
@@ -246,7 +246,7 @@ func TestCORSOfUpstream(t *testing.T) {
 			t.Errorf("from %s: %v", origin, a.header)
 		}
 		if exposed := strings.Join(a.header["Access-Control-Expose-Headers"], ", "); !strings.Contains(exposed, "X-Total") {
-			t.Errorf("from %s: a page may read %q of the answer", origin, exposed)
+			t.Errorf("from %s: the response exposes the headers %q", origin, exposed)
 		}
 		socket := f.do("GET", "/orders", "", "Origin", origin, "Authorization", bearer, "Connection", "Upgrade", "Upgrade", "websocket")
 		if socket.status != http.StatusSwitchingProtocols || !slices.Equal(socket.header["Access-Control-Allow-Origin"], want) {

@@ -15,7 +15,7 @@ import (
 // platformsSite serves a mini program on WeChat and one on each other platform.
 func platformsSite() string { return siteWith{wxgate: siblingApps()}.String() }
 
-// siblingApps configures a mini program on each platform but WeChat.
+// siblingApps configures a mini program on each platform except WeChat.
 func siblingApps() string {
 	var apps strings.Builder
 	for _, app := range wechatsim.Siblings() {
@@ -28,7 +28,7 @@ func siblingApps() string {
 	return apps.String()
 }
 
-// platformUser is bob, under a name that the app's platform gives.
+// platformUser returns bob, with an openid in the format of the app's platform.
 func platformUser(app wechatsim.App) wechatsim.User {
 	user := wechatsim.User{App: app.ID, Name: "bob"}
 	if app.Platform == wechatsim.WeCom {
@@ -55,8 +55,8 @@ func (f *fixture) platformLogin(app wechatsim.App) response {
 	return a
 }
 
-// TestPlatforms is a whole life on each platform: login, an authenticated request,
-// a phone number, a refresh and a logout, beside each other in one process.
+// TestPlatforms uses each platform, all in one process: a login, an authenticated request, a
+// phone number, a profile, a refresh and a logout.
 func TestPlatforms(t *testing.T) {
 	f := newFixture(t, platformsSite())
 	f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q,"appid":%q}`, f.code("alice"), wechatsim.DefaultApp.ID)).want(t, http.StatusOK, "")
@@ -84,8 +84,8 @@ func TestPlatforms(t *testing.T) {
 	}
 }
 
-// platformPhone opens a phone number with the handle, and again with the token,
-// which then carries it. WeCom has a mobile that is nobody's word.
+// platformPhone decodes a phone number with the handle, and again with the token, which returns a
+// new token with the number. WeCom has a member mobile instead, which is not verified.
 func (f *fixture) platformPhone(app wechatsim.App, handle, bearer string) {
 	f.t.Helper()
 	user := platformUser(app)
@@ -113,9 +113,9 @@ func (f *fixture) platformPhone(app wechatsim.App, handle, bearer string) {
 	if _, ok := byToken.json(f.t)["watermark"]; ok != marked {
 		f.t.Errorf("watermark %v in %s", ok, byToken.body)
 	}
-	if !marked { // such a number verifies nothing: see encrypted_phone
+	if !marked { // a number without a watermark is not verified by default: see encrypted_phone
 		for _, a := range []response{byHandle, byToken} {
-			if verified, told := a.json(f.t)["verified"].(bool); !told || verified || a.json(f.t)["access_token"] != nil {
+			if verified, ok := a.json(f.t)["verified"].(bool); !ok || verified || a.json(f.t)["access_token"] != nil {
 				f.t.Errorf("got %s", a.body)
 			}
 		}
@@ -127,7 +127,7 @@ func (f *fixture) platformPhone(app wechatsim.App, handle, bearer string) {
 	}
 }
 
-// platformProfile opens the user's own profile, and nobody else's.
+// platformProfile decodes the user's own profile, and checks that another user's is refused.
 func (f *fixture) platformProfile(app wechatsim.App, bearer string) {
 	f.t.Helper()
 	user := platformUser(app)
@@ -137,7 +137,6 @@ func (f *fixture) platformProfile(app wechatsim.App, bearer string) {
 	}
 	f.do("POST", pub+"/userInfo", fmt.Sprintf(`{"encrypted_data":%q,"iv":%q,"raw_data":%q,"signature":%q}`,
 		profile.EncryptedData, profile.IV, profile.RawData, profile.Signature), "Authorization", bearer).want(f.t, http.StatusOK, "")
-	// Another user's profile is nobody's here.
 	other := user
 	other.OpenID = "mallory"
 	stolen, err := f.sim.Sim.EncryptProfile(other, wechatsim.Profile{}, wechatsim.Sealing{SessionKey: f.sessionKey(user)})
@@ -157,8 +156,7 @@ func (f *fixture) sessionKey(user wechatsim.User) string {
 	return key
 }
 
-// TestPlatformsApart: a code, a token and data of one app are nothing to another,
-// whatever the platforms.
+// TestPlatformsApart: a login code of one platform's app is refused for an app of another platform.
 func TestPlatformsApart(t *testing.T) {
 	f := newFixture(t, platformsSite())
 	apps := wechatsim.Siblings()
@@ -175,8 +173,8 @@ func TestPlatformsApart(t *testing.T) {
 	}
 }
 
-// TestPlatformsAreNamed: a login that fails tells the client which platform has
-// failed, and what its own clients are to call; the log, of which app it was.
+// TestPlatformsAreNamed: the error of a failed login names the platform and its login function,
+// and the log names the app.
 func TestPlatformsAreNamed(t *testing.T) {
 	names := map[wechatsim.Platform][2]string{
 		wechatsim.QQ: {"QQ", "qq.login"}, wechatsim.Douyin: {"Douyin", "tt.login"}, wechatsim.Kuaishou: {"Kuaishou", "ks.login"},
@@ -185,8 +183,8 @@ func TestPlatformsAreNamed(t *testing.T) {
 	f := newFixture(t, siteWith{global: logTo("INFO"), wxgate: siblingApps()}.String())
 	for _, app := range wechatsim.Siblings() {
 		name := names[app.Platform]
-		body := fmt.Sprintf(`{"code":"nobody's","appid":%q}`, app.ID)
-		if app.Platform != wechatsim.Xiaohongshu { // whose code for that is not published
+		body := fmt.Sprintf(`{"code":"made-up","appid":%q}`, app.ID)
+		if app.Platform != wechatsim.Xiaohongshu { // its errcode for an invalid code is not published
 			refused := f.do("POST", pub+"/openId", body)
 			refused.want(t, http.StatusUnauthorized, "invalid_code")
 			if detail := refused.str(t, "detail"); !strings.HasPrefix(detail, name[0]+" refused") || !strings.Contains(detail, "Call "+name[1]) {
@@ -209,7 +207,7 @@ func TestPlatformsAreNamed(t *testing.T) {
 	}
 }
 
-// A person of another company has no identity here, whatever the userid.
+// TestWeComOtherCompany: members of another company cannot log in.
 func TestWeComOtherCompany(t *testing.T) {
 	f := newFixture(t, platformsSite())
 	for _, app := range wechatsim.Siblings() {
@@ -224,8 +222,7 @@ func TestWeComOtherCompany(t *testing.T) {
 	}
 }
 
-// TestPlatformRefusals: what only WeChat has is refused when the configuration is
-// loaded, as JSON that no Caddyfile made too.
+// TestPlatformRefusals: features that only WeChat has are refused at load for other platforms.
 func TestPlatformRefusals(t *testing.T) {
 	const qq = "app 1100000001 secret {\n\t\t\tplatform qq\n\t\t}"
 	for name, row := range map[string]struct{ site, want string }{

@@ -13,12 +13,12 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/simprefetch"
 )
 
-// bootURL is the path and the query of a prefetch of the default app.
+// bootURL returns the path and the query of a prefetch of the default app.
 func bootURL(name, credential string) string {
 	return "/boot?appid=" + wechatsim.DefaultApp.ID + "&" + name + "=" + credential + "&timestamp=1700000000000&path=pages%2Findex&scene=1001"
 }
 
-// withPrefetch has the site of a Caddyfile take prefetches.
+// withPrefetch adds the option prefetch to the site of a Caddyfile.
 func withPrefetch(config string) string {
 	return strings.Replace(config, "\twxgate\n", "\twxgate {\n\t\tprefetch /boot\n\t}\n", 1)
 }
@@ -56,8 +56,9 @@ type accessLine struct {
 	} `json:"request"`
 }
 
-// TestPrefetchIsNotLogged: with every log at DEBUG, with traces, and with headers and error
-// routes that repeat the URI, the token and the code are nowhere but at WeChat.
+// TestPrefetchIsNotLogged: the token and the code of a prefetch are sent to WeChat only. They are
+// in no log, trace or response, with every log at DEBUG, and with headers and error routes that
+// contain the URI.
 func TestPrefetchIsNotLogged(t *testing.T) {
 	received := startOTLP(t)
 	f := newStoppedFixture(t, simConfig(), siteWith{
@@ -121,12 +122,12 @@ func TestPrefetchIsNotLogged(t *testing.T) {
 	f.load()
 	failed := f.do("GET", bootURL("token", token), "")
 	if failed.status != 502 || failed.body != "the service is down" || strings.Contains(failed.header.Get("X-Failed"), token) || !strings.Contains(failed.header.Get("X-Failed"), "pages") {
-		t.Errorf("of an upstream that is down: %d %v %s", failed.status, failed.header, failed.body)
+		t.Errorf("while the upstream is down: %d %v %s", failed.status, failed.header, failed.body)
 	}
 	if n := len(f.accessLines()) - before; n != 8 {
 		t.Errorf("%d lines in the access log, want one for each of 8 requests", n)
 	}
-	f.stop() // which exports the spans
+	f.stop() // exports the spans
 	received.mu.Lock()
 	defer received.mu.Unlock()
 	spans := strings.Join(received.raw, "")
@@ -144,12 +145,12 @@ func TestPrefetchIsNotLogged(t *testing.T) {
 		}
 	}
 	if !strings.Contains(f.log(), "WeChat keeps at most 262144 bytes") {
-		t.Error("the log does not say that the response is too large")
+		t.Error("the log does not report that the response is too large")
 	}
 }
 
-// TestPrefetch starts a mini program as WeChat does: with a token and with a code, over a
-// path that is stripped, a rewrite and a restart of the gateway.
+// TestPrefetch sends prefetches as WeChat does when a mini program starts, with a token and with a
+// code, through handle_path and a rewrite, and after a restart of the gateway.
 func TestPrefetch(t *testing.T) {
 	f := newFixture(t, siteWith{sites: `http://{{.Addr}} {
 	handle_path /api/* {

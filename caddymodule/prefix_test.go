@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// prefixApps serve /admin/users and /phone/pay, and take a part of the path from
-// headers as common middleware does.
+// prefixApps respond with the path that they serve, and take a part of it from headers, as common
+// middleware does.
 var prefixApps = map[string]struct {
 	file, text string
 	command    func(dir, addr string) *exec.Cmd
@@ -59,8 +59,8 @@ app.listen(Number(process.argv[2]), "127.0.0.1")
 	}},
 }
 
-// TestPrefixMiddleware: a header must not move the route of a real framework from
-// the path that was decided on.
+// TestPrefixMiddleware: no header of a client makes a real framework serve another path than the
+// one that the gateway checked.
 func TestPrefixMiddleware(t *testing.T) {
 	for name, app := range prefixApps {
 		t.Run(name, func(t *testing.T) {
@@ -83,11 +83,11 @@ func TestPrefixMiddleware(t *testing.T) {
 			for _, header := range []string{"X-Script-Name", "X-Forwarded-Prefix", "X-SCRIPT-NAME"} {
 				a := f.do("GET", "/public/admin/users", "", header, "/public")
 				if a.want(t, http.StatusOK, ""); a.body != "served /public/admin/users" {
-					t.Errorf("%s: the upstream %q", header, a.body)
+					t.Errorf("%s: the upstream responded %q", header, a.body)
 				}
 				a = f.do("GET", "/any/phone/pay", "", append(bearer, header, "/any")...)
 				if a.want(t, http.StatusOK, ""); a.body != "served /any/phone/pay" {
-					t.Errorf("%s: the upstream %q", header, a.body)
+					t.Errorf("%s: the upstream responded %q", header, a.body)
 				}
 			}
 		})

@@ -16,7 +16,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// tap passes requests on to a service, and keeps them.
+// tap forwards requests to a service, and records them.
 type tap struct {
 	t      *testing.T
 	target string
@@ -56,7 +56,7 @@ func (m pushed) post(t *testing.T, url string) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	maps.Copy(r.Header, m.header) // in this spelling
+	maps.Copy(r.Header, m.header) // keeps the spelling of names
 	response, err := client.Do(r)
 	if err != nil {
 		return http.StatusBadGateway
@@ -65,17 +65,17 @@ func (m pushed) post(t *testing.T, url string) int {
 	return response.StatusCode
 }
 
-// TestPushReceivers runs the receivers of docs/verify.md behind the configuration of
-// docs/wechat.md. They accept what WeChat pushed, once, and nothing else: a user who sends the
-// same JSON to the same path through the site does not pass for WeChat.
+// TestPushReceivers runs the receivers of docs/verify.md with the configuration of docs/wechat.md.
+// They process each of WeChat's pushes once, and nothing else: a user who sends the same JSON to
+// the same path through the site cannot impersonate WeChat.
 func TestPushReceivers(t *testing.T) {
 	eachReceiver(t, "verify.md", testPushReceiver)
 }
 
 const pushIssuer = "https://api.example.com"
 
-// receiverSite is the configuration of docs/wechat.md for a service behind a tap, which
-// clients reach through the site too, with assertions for another audience.
+// receiverSite returns the configuration of docs/wechat.md for a service behind a tap. Clients
+// reach the service through the site too, with assertions for another audience.
 func receiverSite(t *testing.T, alg, service string) string {
 	t.Helper()
 	t.Setenv("WX_PUSH_TOKEN", pushToken)
@@ -88,7 +88,7 @@ func receiverSite(t *testing.T, alg, service string) string {
 		{"\twxgate\n", "\twxgate {\n\t\theaders {\n\t\t\tassertion X-WX-ASSERTION orders\n\t\t}\n\t}\n"},
 	} {
 		if strings.Count(config, part.old) != 1 {
-			t.Fatalf("the configuration has not one %q:\n%s", part.old, config)
+			t.Fatalf("want %q exactly once in the configuration:\n%s", part.old, config)
 		}
 		config = strings.Replace(config, part.old, part.replacement, 1)
 	}
@@ -130,7 +130,7 @@ func testPushReceiver(t *testing.T, alg string, command []string) {
 		t.Errorf("%d messages were processed: %s", n, said)
 	}
 	if alg != "EdDSA" {
-		return // what follows starts more processes
+		return // the rest starts more processes; one algorithm is enough
 	}
 	for _, other := range []string{"AUDIENCE=https://elsewhere.example.com", "ISSUER=https://elsewhere.example.com"} {
 		elsewhere := freeAddr(t)
@@ -139,8 +139,8 @@ func testPushReceiver(t *testing.T, alg string, command []string) {
 	}
 }
 
-// wantImpostorsRefused has a user who is logged in send the JSON of a push through the site,
-// with the headers of the push in many spellings.
+// wantImpostorsRefused sends the JSON of a push through the site as a user who is logged in, with
+// the headers of the push in many spellings.
 func wantImpostorsRefused(t *testing.T, f *fixture, tapped *tap, genuine pushed, access string) {
 	t.Helper()
 	assertion := genuine.header.Get("X-WX-ASSERTION")

@@ -19,7 +19,7 @@ const (
 	replyXML  = `<xml><ToUserName><![CDATA[%s]]></ToUserName><FromUserName><![CDATA[%s]]></FromUserName><CreateTime>1648014186</CreateTime><MsgType><![CDATA[text]]></MsgType><Content><![CDATA[you wrote %s]]></Content></xml>`
 )
 
-// replier is the service of a service account: it replies as the Content says.
+// replier starts the service of a service account. The Content of a message selects the reply.
 func replier(t *testing.T) (url string, deliveries *atomic.Int64) {
 	t.Helper()
 	deliveries = new(atomic.Int64)
@@ -42,8 +42,9 @@ func replier(t *testing.T) (url string, deliveries *atomic.Int64) {
 	return server.URL + "/wechat", deliveries
 }
 
-// TestReplies: WeChat gets the reply of a service account's service, encrypted and signed, in the
-// format of the account; the simulator verifies it. Anything else is a plain success.
+// TestReplies: the reply of a service account's service is returned to WeChat, encrypted and
+// signed, in the format of the account; the simulator verifies it. If the service does not return
+// a valid reply, WeChat gets a plain success.
 func TestReplies(t *testing.T) {
 	url, deliveries := replier(t)
 	f := newPushFixture(t, url+" reply")
@@ -67,7 +68,7 @@ func TestReplies(t *testing.T) {
 			}
 		}
 	}
-	// WeChat repeats a message, encrypted and signed afresh.
+	// WeChat repeats a message, with a new encryption and signature.
 	var first string
 	for range 3 {
 		text := customerText(alice, "9", "JSON")
@@ -89,12 +90,12 @@ func TestReplies(t *testing.T) {
 	body := f.do("GET", "/metrics", "").body
 	for _, outcome := range []string{"sent", "empty", "invalid"} {
 		if !strings.Contains(body, "\nwxgate_push_replies_total{outcome=\""+outcome+"\"} ") {
-			t.Errorf("no metric of %s", outcome)
+			t.Errorf("no metric with the outcome %s", outcome)
 		}
 	}
 }
 
-// textOf is a text of alice in the format of the account.
+// textOf returns a text message from alice in the format of the account.
 func textOf(content, format, alice string, id int) string {
 	if format == "xml" {
 		return fmt.Sprintf("<xml><ToUserName><![CDATA[gh_870882ca4b1]]></ToUserName><FromUserName><![CDATA[%s]]></FromUserName><CreateTime>1</CreateTime><MsgType><![CDATA[text]]></MsgType><Content><![CDATA[%s]]></Content><MsgId>10%d</MsgId></xml>", alice, content, id)
@@ -102,8 +103,8 @@ func textOf(content, format, alice string, id int) string {
 	return fmt.Sprintf(`{"ToUserName":"gh_870882ca4b1","FromUserName":%q,"CreateTime":1,"MsgType":"text","Content":%q,"MsgId":10%d}`, alice, content, id)
 }
 
-// TestRepliesOfTwoMachines: a repeat that reaches another machine gets the same reply, and any
-// machine may have delivered the message.
+// TestRepliesOfTwoMachines: WeChat gets the same reply if it repeats a message to another machine,
+// whichever machine delivers the message.
 func TestRepliesOfTwoMachines(t *testing.T) {
 	url, deliveries := replier(t)
 	setPushEnv(t)

@@ -15,15 +15,15 @@ import (
 
 const pushedApp = "wx0000000000000001"
 
-// service is what a forward names. It has no code of WeChat's.
+// service is a service that a forward names. It needs no SDK of WeChat.
 type service struct {
 	webhook
 
-	before func() // is called with each request, before it is accepted
+	before func() // called for each request before it is accepted
 	got    []pushed
 }
 
-// pushed is a message as a service gets it.
+// pushed is a message that a service received.
 type pushed struct {
 	header http.Header
 	body   string
@@ -50,13 +50,13 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(s.status)
 }
 
-// await waits for n messages, and returns them.
+// await waits for n messages, and returns all messages.
 func (s *service) await(n int) []pushed {
 	s.t.Helper()
 	return awaitAll(&s.webhook, n, &s.got)
 }
 
-// forwarding are options of an app that forwards to services; each line is a forward.
+// forwarding returns the options of an app that forwards to services; each line is a forward.
 func forwarding(lines ...string) string {
 	kind := ""
 	if strings.HasSuffix(lines[0], " reply") {
@@ -71,7 +71,7 @@ func setPushEnv(t *testing.T) {
 	t.Setenv("WXGATE_TEST_PUSH_KEY", pushKey)
 }
 
-// newPushFixture is a gateway that forwards; it has an admin socket.
+// newPushFixture starts a gateway that forwards messages and has an admin socket.
 func newPushFixture(t *testing.T, lines ...string) *fixture {
 	t.Helper()
 	setPushEnv(t)
@@ -81,12 +81,12 @@ func newPushFixture(t *testing.T, lines ...string) *fixture {
 	return f
 }
 
-// customerText is what WeChat pushes when a user writes to customer service.
+// customerText returns the message that WeChat pushes when a user writes to customer service.
 func customerText(openid, id, content string) string {
 	return fmt.Sprintf(`{"ToUserName":"gh_919b00572d95","FromUserName":%q,"CreateTime":1651049934,"MsgType":"text","Content":%q,"MsgId":%s}`, openid, content, id)
 }
 
-// pushMessage has WeChat push a message to an app.
+// pushMessage pushes a message to an app, as WeChat does.
 func (f *fixture) pushMessage(app, text string) response {
 	f.t.Helper()
 	r, err := simpush.Message(f.sim.Sim, text, simpush.Target{Token: pushToken, EncodingAESKey: pushKey, Receiver: app})
@@ -96,7 +96,7 @@ func (f *fixture) pushMessage(app, text string) response {
 	return f.do("POST", pub+"/callback?"+r.Query.Encode(), string(r.Body))
 }
 
-// wantPushed has WeChat push a message, which the gateway must acknowledge.
+// wantPushed pushes a message, which the gateway must acknowledge.
 func (f *fixture) wantPushed(text string) {
 	f.t.Helper()
 	a := f.pushMessage(pushedApp, text)
@@ -105,14 +105,14 @@ func (f *fixture) wantPushed(text string) {
 	}
 }
 
-// TestPushes: services get what WeChat pushes, once each, in Cloud Hosting's shape, and after
-// the gateway acted on it.
+// TestPushes: services get each of WeChat's pushes once, in the format of Cloud Hosting, after the
+// gateway has processed it.
 func TestPushes(t *testing.T) {
 	all, orders := newService(t), newService(t)
 	f := newPushFixture(t, all.url, orders.url+" subscribe")
 	alice := wechatsim.OpenIDFor(pushedApp, "alice")
 	const secret = "a secret that the user wrote"
-	for range 3 { // WeChat repeats it, encrypted and signed afresh
+	for range 3 { // WeChat repeats it, with a new encryption and signature
 		f.wantPushed(customerText(alice, "23637352235060880", secret))
 	}
 	got := all.await(1)[0]
@@ -127,7 +127,7 @@ func TestPushes(t *testing.T) {
 	f.wantPushed(fmt.Sprintf(`{"FromUserName":%q,"CreateTime":1,"MsgType":"event","Event":"subscribe"}`, alice))
 	orders.await(1)
 
-	// A service learns that a user withdrew once the sessions have ended.
+	// A service learns that a user withdrew only after the sessions have ended.
 	login := f.login("alice")
 	status := 0
 	all.mu.Lock()
@@ -139,7 +139,7 @@ func TestPushes(t *testing.T) {
 	all.mu.Unlock()
 	f.wantPushed(fmt.Sprintf(`{"FromUserName":"gh_1","CreateTime":2,"MsgType":"event","Event":"user_authorization_revoke"," OpenID":%q," AppID":%q}`, alice, pushedApp))
 	if revoked := all.await(2)[1]; revoked.header.Get("X-WX-OPENID") != alice || status != http.StatusUnauthorized {
-		t.Errorf("the service was told of %q while the session gave %d", revoked.header.Get("X-WX-OPENID"), status)
+		t.Errorf("the service got the withdrawal of %q while the status of the session was %d", revoked.header.Get("X-WX-OPENID"), status)
 	}
 
 	body := f.do("GET", "/metrics", "").body
@@ -176,8 +176,8 @@ type listedPushes struct {
 	Dead []struct{ ID, Kind, To, Reason string }
 }
 
-// TestPushCommands: operators see what waits for each service, and have dead letters delivered
-// again. Nothing that they see names a user.
+// TestPushCommands: operators can list the queue of each service and resend dead letters. The
+// output names no user.
 func TestPushCommands(t *testing.T) {
 	refusing, down := newService(t), newService(t)
 	refusing.respond(http.StatusForbidden)
@@ -212,18 +212,18 @@ func TestPushCommands(t *testing.T) {
 	}
 	refusing.respond(http.StatusOK)
 	if out := f.operate("events", "resend", list.Dead[1].ID); !strings.Contains(out, "delivery again: 1") {
-		t.Errorf("resend said %q", out)
+		t.Errorf("resend printed %q", out)
 	}
 	refusing.await(1)
-	f.wantPushed(customerText(alice, "2", "two")) // a duplicate still
+	f.wantPushed(customerText(alice, "2", "two")) // still a duplicate
 	if out := f.operate("events", "resend", "--all"); !strings.Contains(out, "delivery again: 1") {
-		t.Errorf("resend said %q", out)
+		t.Errorf("resend printed %q", out)
 	}
 	refusing.await(2)
 }
 
-// TestPushReload: a change of the URL also applies to the messages that wait, and a reload
-// that changes a forward leaves the others alone.
+// TestPushReload: a new URL also applies to waiting messages, and a reload that changes one
+// forward does not affect the others.
 func TestPushReload(t *testing.T) {
 	first, second, other := newService(t), newService(t), newService(t)
 	first.respond(http.StatusServiceUnavailable)
@@ -232,11 +232,11 @@ func TestPushReload(t *testing.T) {
 	alice := wechatsim.OpenIDFor(pushedApp, "alice")
 	f.wantPushed(customerText(alice, "1", "one"))
 	f.wantPushed(fmt.Sprintf(`{"FromUserName":%q,"CreateTime":1,"MsgType":"event","Event":"subscribe"}`, alice))
-	eventually(t, "an attempt of each", func() bool { return first.attempts() > 0 && other.attempts() > 0 })
+	eventually(t, "an attempt for each message", func() bool { return first.attempts() > 0 && other.attempts() > 0 })
 	f.config = strings.Replace(f.config, first.url, second.url, 1)
 	f.load()
 	second.await(1)
-	f.wantPushed(customerText(alice, "1", "one")) // a duplicate still
+	f.wantPushed(customerText(alice, "1", "one")) // still a duplicate
 	f.wantPushed(customerText(alice, "2", "two"))
 	second.await(2)
 	other.respond(http.StatusOK)
@@ -246,9 +246,9 @@ func TestPushReload(t *testing.T) {
 	}
 }
 
-// TestPushesOfTwoMachines: machines that share a Redis share the queue and what they remember.
-// One takes a message and is killed; the other acknowledges its repetition and delivers it.
-// While Redis is down, WeChat is not told that a message was stored.
+// TestPushesOfTwoMachines: machines that share a Redis share the queue and the IDs of messages.
+// One machine accepts messages and is killed; the other acknowledges their repetitions and
+// delivers them. While Redis is down, no message is acknowledged.
 func TestPushesOfTwoMachines(t *testing.T) {
 	s := newService(t)
 	s.respond(http.StatusServiceUnavailable)
@@ -266,7 +266,7 @@ func TestPushesOfTwoMachines(t *testing.T) {
 		}
 		machine.wantPushed(customerText(wechatsim.OpenIDFor(pushedApp, fmt.Sprint("user", i)), fmt.Sprint(i), "hi"))
 	}
-	eventually(t, "all are in the queue and were tried", func() bool {
+	eventually(t, "all messages are in the queue after an attempt", func() bool {
 		queues := asked[listedPushes](here, "status").Pushes
 		return s.attempts() >= n && len(queues) == 1 && queues[0].Waiting.Entries == n
 	})
@@ -276,7 +276,7 @@ func TestPushesOfTwoMachines(t *testing.T) {
 	}
 	s.respond(http.StatusOK)
 	ids := make(map[string]bool)
-	eventually(t, "all were delivered", func() bool {
+	eventually(t, "all messages were delivered", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for _, m := range s.got {
@@ -294,7 +294,7 @@ func TestPushesOfTwoMachines(t *testing.T) {
 	here.pushMessage(pushedApp, customerText("o1", "99", "hi")).want(t, http.StatusServiceUnavailable, "store_unavailable")
 }
 
-// TestPushConfiguration: what cannot work, or is unsafe, is refused at load.
+// TestPushConfiguration: options that cannot work or are unsafe are refused at load.
 func TestPushConfiguration(t *testing.T) {
 	l := newLoadTest(t)
 	setPushEnv(t)

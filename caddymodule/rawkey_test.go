@@ -11,7 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// rawKeySite accepts raw keys of the first app, and not of the second.
+// rawKeySite accepts raw session keys for the first app, and not for the second.
 var rawKeySite = strings.Replace(twoAppsSite, "api {{.API}}\n\t\t}\n\t\tapp", "api {{.API}}\n\t\t\traw_session_key insecure\n\t\t}\n\t\tapp", 1)
 
 const rawKey = "tiihtNczf5v6AKRyjwEUhQ=="
@@ -27,7 +27,7 @@ func newRawKeyFixture(t *testing.T) *fixture {
 	return f
 }
 
-// rawBody is what an old client posts that holds WeChat's own key.
+// rawBody returns the body that an old client posts, which has WeChat's session_key.
 func (f *fixture) rawBody(app, plain, key, more string) string {
 	f.t.Helper()
 	sealed, err := f.sim.Sim.EncryptJSON(wechatsim.User{App: app, Name: "alice"}, []byte(plain), wechatsim.Sealing{SessionKey: rawKey})
@@ -39,8 +39,8 @@ func (f *fixture) rawBody(app, plain, key, more string) string {
 
 const rawPhone = `{"phoneNumber":"10012345678","purePhoneNumber":"10012345678","countryCode":"86"}`
 
-// TestRawSessionKey: an old client that holds WeChat's key gets its answer, and
-// that is all it gets.
+// TestRawSessionKey: an old client that has WeChat's session_key gets the decrypted data, but no
+// token, session or header gets the phone number.
 func TestRawSessionKey(t *testing.T) {
 	f := newRawKeyFixture(t)
 	first := fmt.Sprintf(`,"appid":%q`, firstApp)
@@ -65,13 +65,12 @@ func TestRawSessionKey(t *testing.T) {
 		}
 		session := f.do("GET", pub+"/session", "", "Authorization", token)
 		if verified, _ := session.json(t)["phone_verified"].(bool); verified {
-			t.Errorf("it became verified: %s", session.body)
+			t.Errorf("the session has a verified phone: %s", session.body)
 		}
 	}
 }
 
-// TestRawSessionKeyUserInfo: what the client wrote itself cannot say that it was
-// verified.
+// TestRawSessionKeyUserInfo: data that a client encrypted itself cannot claim to be verified.
 func TestRawSessionKeyUserInfo(t *testing.T) {
 	f := newRawKeyFixture(t)
 	first := fmt.Sprintf(`,"appid":%q`, firstApp)
@@ -90,10 +89,10 @@ func TestRawSessionKeyUserInfo(t *testing.T) {
 				t.Errorf("userInfo: %v %s", err, a.body)
 			}
 			if verified, ok := got["verified"].(bool); verified || !ok {
-				t.Errorf("not marked: %s", a.body)
+				t.Errorf("want verified false: %s", a.body)
 			}
 			if n := strings.Count(strings.ToLower(a.body), `"verified"`); n != 1 {
-				t.Errorf("marked %d times: %s", n, a.body)
+				t.Errorf("%d members verified: %s", n, a.body)
 			}
 		})
 	}
@@ -120,19 +119,19 @@ func TestRawSessionKeyRefused(t *testing.T) {
 		{"by Referer", pub, f.rawBody(firstApp, rawPhone, rawKey, ""), referer, 200, ""},
 		{"the only app of the site", "/one/pub", f.rawBody(firstApp, rawPhone, rawKey, ""), nil, 200, ""},
 		{"unpadded", "/one/pub", f.rawBody(firstApp, rawPhone, strings.TrimRight(rawKey, "="), ""), nil, 200, ""},
-		{"the token's app, whatever the body says", pub, f.rawBody(firstApp, rawPhone, rawKey, second), []string{"Authorization", one}, 200, ""},
-		{"which app?", pub, f.rawBody(firstApp, rawPhone, rawKey, ""), nil, 400, "invalid_request"},
+		{"the token and the body name different apps", pub, f.rawBody(firstApp, rawPhone, rawKey, second), []string{"Authorization", one}, 200, ""},
+		{"no app", pub, f.rawBody(firstApp, rawPhone, rawKey, ""), nil, 400, "invalid_request"},
 		{"two apps", pub, f.rawBody(firstApp, rawPhone, rawKey, first+second), nil, 400, "invalid_request"},
 		{"an app that is a number", pub, f.rawBody(firstApp, rawPhone, rawKey, `,"appid":7`), nil, 400, "invalid_request"},
 		{"an app that is a number, with a token", pub, f.rawBody(firstApp, rawPhone, rawKey, `,"appid":7`), []string{"Authorization", one}, 200, ""},
 		{"unknown app", pub, f.rawBody(firstApp, rawPhone, rawKey, `,"appid":"wxffffffffffffffff"`), nil, 400, "unknown_app"},
-		{"an app without the word", pub, f.rawBody(secondApp, rawPhone, rawKey, second), nil, 401, "session_stale"},
-		{"a token of an app without the word", pub, f.rawBody(secondApp, rawPhone, rawKey, first), []string{"Authorization", two}, 401, "session_stale"},
+		{"an app without the option", pub, f.rawBody(secondApp, rawPhone, rawKey, second), nil, 401, "session_stale"},
+		{"a token of an app without the option", pub, f.rawBody(secondApp, rawPhone, rawKey, first), []string{"Authorization", two}, 401, "session_stale"},
 		{"a bad token", pub, f.rawBody(firstApp, rawPhone, rawKey, first), []string{"Authorization", "Bearer x"}, 401, "invalid_token"},
-		{"another user's than the token's", pub, f.rawBody(firstApp, `{"openId":"o-somebody-else-000000000000"}`, rawKey, ""), []string{"Authorization", one}, 400, "decrypt_failed"},
-		{"the token's user's", pub, f.rawBody(firstApp, of(firstApp), rawKey, ""), []string{"Authorization", one}, 200, ""},
+		{"data of another user than the token's", pub, f.rawBody(firstApp, `{"openId":"o-another-user-0000000000000"}`, rawKey, ""), []string{"Authorization", one}, 400, "decrypt_failed"},
+		{"data of the token's user", pub, f.rawBody(firstApp, of(firstApp), rawKey, ""), []string{"Authorization", one}, 200, ""},
 		{"another key", pub, f.rawBody(firstApp, rawPhone, "AAAAAAAAAAAAAAAAAAAAAA==", first), nil, 400, "decrypt_failed"},
-		{"another key, of plus signs", pub, f.rawBody(firstApp, rawPhone, spaces, first), nil, 401, "session_stale"},
+		{"a key of spaces, as plus signs in a form", pub, f.rawBody(firstApp, rawPhone, spaces, first), nil, 401, "session_stale"},
 		{"a key of 15 bytes", pub, f.rawBody(firstApp, rawPhone, "AAAAAAAAAAAAAAAAAAAA", first), nil, 401, "session_stale"},
 		{"a key of 24 bytes", pub, f.rawBody(firstApp, rawPhone, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", first), nil, 401, "session_stale"},
 	} {
@@ -151,23 +150,22 @@ func TestRawSessionKeyRefused(t *testing.T) {
 	a.want(t, http.StatusUnauthorized, "session_stale")
 }
 
-// TestRawSessionKeyIsLoud: whoever writes the word hears of it at every load, and
-// can see when nobody needs it any more.
-func TestRawSessionKeyIsLoud(t *testing.T) {
+// TestRawSessionKeyWarns: every load with the option logs a warning.
+func TestRawSessionKeyWarns(t *testing.T) {
 	const warning = "INSECURE: raw_session_key"
-	for word, want := range map[string]bool{"": false, "raw_session_key insecure": true} {
-		log, err := newLoadTest(t).validate(goodApp+" {\n\t\t\twatermark 1h\n\t\t\t"+word+"\n\t\t}", "")
+	for option, want := range map[string]bool{"": false, "raw_session_key insecure": true} {
+		log, err := newLoadTest(t).validate(goodApp+" {\n\t\t\twatermark 1h\n\t\t\t"+option+"\n\t\t}", "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		if warned := strings.Contains(log, warning); warned != want {
-			t.Errorf("%q: warned = %v:\n%s", word, warned, log)
+			t.Errorf("%q: warned = %v:\n%s", option, warned, log)
 		}
 	}
 	_, err := newLoadTest(t).validateJSON([]byte(`{"admin":{"disabled":true},"apps":{
 		"wxgate":{"apps":[{"appid":"wx1111111111111111","secret":"{env.WXGATE_TEST_SECRET}","raw_session_key":"yes"}]}}}`))
 	if err == nil || !strings.Contains(err.Error(), `app wx1111111111111111: raw_session_key "yes": write raw_session_key insecure`) {
-		t.Errorf("loading JSON with another word: %v", err)
+		t.Errorf("loading JSON with another value: %v", err)
 	}
 }
 
@@ -194,6 +192,6 @@ func TestRawSessionKeyMetric(t *testing.T) {
 	f.do("POST", pub+"/decode", f.rawBody(firstApp, rawPhone, rawKey, first)).want(t, http.StatusOK, "")
 	f.do("POST", pub+"/decode", f.rawBody(firstApp, rawPhone, "AAAAAAAAAAAAAAAAAAAAAA==", first)).want(t, http.StatusBadRequest, "decrypt_failed")
 	if g, b := count("ok")-good, count("decrypt_failed")-bad; g != 1 || b != 1 {
-		t.Errorf("one of each was counted as %v and %v", g, b)
+		t.Errorf("counted %v ok and %v decrypt_failed, want 1 each", g, b)
 	}
 }

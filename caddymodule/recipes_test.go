@@ -12,7 +12,7 @@ import (
 
 const recipesPage = "recipes.md"
 
-// TestRecipeH2C: an HTTP/1.1 client reaches an upstream that gets HTTP/2.
+// TestRecipeH2C: a request over HTTP/1.1 is sent to the upstream over HTTP/2.
 func TestRecipeH2C(t *testing.T) {
 	f := newFixture(t, guideCaddyfile(t, recipesPage, "## An upstream with HTTP/2 but without TLS"))
 	login := f.login("alice")
@@ -24,7 +24,8 @@ func TestRecipeH2C(t *testing.T) {
 	f.do("GET", "/orders", "", "Authorization", bearer, "Upgrade", "h2c", "Connection", "Upgrade").want(t, http.StatusBadRequest, "invalid_request")
 }
 
-// identifies reports whether a request names this user, once and under no other spelling.
+// identifies reports whether a request has the identity header once, in any spelling, with this
+// openid.
 func identifies(r *http.Request, openid string) bool {
 	var found []string
 	for name, values := range r.Header {
@@ -35,7 +36,8 @@ func identifies(r *http.Request, openid string) bool {
 	return len(found) == 1 && found[0] == openid
 }
 
-// TestRecipeNDJSON: lines arrive as they are written, and stop with the session.
+// TestRecipeNDJSON: the client gets each line when it is written, and the stream ends with the
+// session.
 func TestRecipeNDJSON(t *testing.T) {
 	f := newFixture(t, guideCaddyfile(t, recipesPage, "## NDJSON and other streams"))
 	next := make(chan struct{})
@@ -67,7 +69,7 @@ func TestRecipeNDJSON(t *testing.T) {
 	defer func() { _ = response.Body.Close() }()
 	lines := bufio.NewReader(response.Body)
 	for i := range 3 {
-		if line, err := lines.ReadString('\n'); err != nil || line != "{}\n" { // before the next is written
+		if line, err := lines.ReadString('\n'); err != nil || line != "{}\n" { // before the next line is written
 			t.Fatalf("line %d: %q, %v", i, line, err)
 		}
 		next <- struct{}{}
@@ -77,12 +79,12 @@ func TestRecipeNDJSON(t *testing.T) {
 	}
 	f.do("POST", pub+"/logout", "", "Authorization", bearer).want(t, http.StatusNoContent, "")
 	if _, err := io.Copy(io.Discard, lines); err == nil {
-		t.Error("the stream ended as if it were complete")
+		t.Error("the stream ended without an error")
 	}
 }
 
-// TestRecipeUpload: an upload reaches the service while it is sent, a body over the limit
-// is refused, and a client without a token sends nothing to the service.
+// TestRecipeUpload: an upload reaches the service while the client sends it, a body over the limit
+// is refused, and no body of a client without a token reaches the service.
 func TestRecipeUpload(t *testing.T) {
 	const limit = "max_size 1GB"
 	config := guideCaddyfile(t, recipesPage, "## Large uploads")
@@ -118,7 +120,7 @@ func TestRecipeUpload(t *testing.T) {
 			t.Fatal(err)
 		}
 		select {
-		case <-service.parts: // the service has read it, and the client has not sent all
+		case <-service.parts: // the service has read the part before the client sends the rest
 		case got := <-status:
 			t.Fatalf("the upload ended with status %d", got)
 		}
@@ -137,14 +139,14 @@ func TestRecipeUpload(t *testing.T) {
 	if a := f.do("POST", "/upload", tooLarge, "Authorization", bearer); a.status != http.StatusRequestEntityTooLarge {
 		t.Errorf("a body over the limit: %d %s", a.status, a.body)
 	}
-	began := len(service.requests) // the gateway learns the size while it sends
+	began := len(service.requests) // the request that was too large may have begun
 	f.do("POST", "/upload", "x").want(t, http.StatusUnauthorized, "missing_token")
 	if len(service.requests) != began {
 		t.Error("a request without a token reached the service")
 	}
 }
 
-// uploads is a service that reports what it reads.
+// uploads is a service that reports each part of a body that it has read.
 type uploads struct {
 	parts    chan struct{} // one for each MiB
 	requests chan *http.Request

@@ -13,10 +13,10 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// redisPassword would be found wherever it is shown.
+// redisPassword is unusual text, so that a search finds it in any output.
 const redisPassword = "marked-redis-password-hunter2"
 
-// documentedUser gives a server one of the ACL users of SECURITY.md.
+// documentedUser creates an ACL user of SECURITY.md on the server.
 func (s *redisServer) documentedUser(name string) {
 	s.t.Helper()
 	text, err := os.ReadFile("../SECURITY.md")
@@ -30,24 +30,23 @@ func (s *redisServer) documentedUser(name string) {
 	s.do(strings.Fields(strings.Replace(string(line[1]), "<password>", redisPassword, 1))...)
 }
 
-// TestRedisShowsNothing lives through everything that is kept, under the ACL user
-// of SECURITY.md: nothing that is secret can be read in Redis, and no log, metric
-// or answer shows how to log in there.
+// TestRedisShowsNothing stores every kind of data with the ACL user of SECURITY.md. No secret can
+// be read in Redis, and no log, metric or response has the password of Redis.
 func TestRedisShowsNothing(t *testing.T) {
 	redis := startRedis(t)
 	redis.documentedUser("wxgate")
 	t.Setenv("WXGATE_TEST_REDIS", redisPassword)
 	for name, store := range map[string]string{
-		"placeholder in a word":  "redis redis://" + redis.addr + " {\n\t\t\tusername wxgate\n\t\t\tpassword {env.WXGATE_TEST_REDIS}\n\t\t}",
-		"placeholder in the URL": "redis redis://wxgate:{env.WXGATE_TEST_REDIS}@" + redis.addr,
-		"the URL":                "redis redis://wxgate:" + redisPassword + "@" + redis.addr,
+		"placeholder in an option": "redis redis://" + redis.addr + " {\n\t\t\tusername wxgate\n\t\t\tpassword {env.WXGATE_TEST_REDIS}\n\t\t}",
+		"placeholder in the URL":   "redis redis://wxgate:{env.WXGATE_TEST_REDIS}@" + redis.addr,
+		"the URL":                  "redis redis://wxgate:" + redisPassword + "@" + redis.addr,
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newSharedFixture(t, redis, "limit login 100/1m")
 			f.config = strings.Replace(shared(store, "limit login 100/1m"), "\tadmin unix", "\tlog {\n\t\toutput file {{.Dir}}/log\n\t\tlevel DEBUG\n\t}\n\tadmin unix", 1)
 			r := newReceiver(t)
 			r.gateway = f
-			r.respond(http.StatusServiceUnavailable) // so that events stay
+			r.respond(http.StatusServiceUnavailable) // events remain in the queue
 			t.Setenv("WXGATE_TEST_BEARER", eventsBearer)
 			f.config = strings.Replace(f.config, "\t\tsecret {env.WXGATE_TEST_ROOT}", "\t\t"+eventsTo(r.url)+"\n\t\tsecret {env.WXGATE_TEST_ROOT}", 1)
 			f.load()
@@ -76,8 +75,8 @@ func TestRedisShowsNothing(t *testing.T) {
 	}
 }
 
-// TestRedisRights takes commands from the ACL user of SECURITY.md, which has each right that doctor
-// checks. doctor names them, and a gateway with events_to does not start.
+// TestRedisRights: the ACL user of SECURITY.md has all rights that doctor checks. If rights are
+// removed, doctor names them, and a gateway with events_to does not start.
 func TestRedisRights(t *testing.T) {
 	redis := startRedis(t, "--appendonly", "yes")
 	redis.documentedUser("wxgate")
@@ -108,12 +107,11 @@ func TestRedisRights(t *testing.T) {
 func (s *redisServer) refusedNothing(t *testing.T) {
 	t.Helper()
 	if refused, err := s.do("ACL", "LOG").ToAny(); err != nil || len(refused.([]any)) > 0 {
-		t.Errorf("Redis refused something: %v, %v", refused, err)
+		t.Errorf("Redis refused commands: %v, %v", refused, err)
 	}
 }
 
-// TestRedisSentinel finds the master by a Sentinel, under the ACL users of
-// SECURITY.md on both.
+// TestRedisSentinel finds the master through a Sentinel, with the ACL users of SECURITY.md on both.
 func TestRedisSentinel(t *testing.T) {
 	redis := startRedis(t)
 	redis.documentedUser("wxgate")
@@ -121,21 +119,20 @@ func TestRedisSentinel(t *testing.T) {
 	sentinel.documentedUser("watcher")
 	t.Setenv("WXGATE_TEST_REDIS", redisPassword)
 	f := newSharedFixture(t, redis, "")
-	words := []string{"sentinel mymaster", "username wxgate", "password {env.WXGATE_TEST_REDIS}", "sentinel_username watcher", "sentinel_password {env.WXGATE_TEST_REDIS}", "acks 0"}
-	configure := func(words ...string) {
-		f.config = shared("redis redis://"+sentinel.addr+" {\n\t\t\t"+strings.Join(words, "\n\t\t\t")+"\n\t\t}", "")
+	options := []string{"sentinel mymaster", "username wxgate", "password {env.WXGATE_TEST_REDIS}", "sentinel_username watcher", "sentinel_password {env.WXGATE_TEST_REDIS}", "acks 0"}
+	configure := func(options ...string) {
+		f.config = shared("redis redis://"+sentinel.addr+" {\n\t\t\t"+strings.Join(options, "\n\t\t\t")+"\n\t\t}", "")
 	}
-	configure(append([]string{"sentinel another"}, words[1:]...)...)
+	configure(append([]string{"sentinel another"}, options[1:]...)...)
 	f.wantLoadError("store unavailable", sentinel.addr)
-	configure(words...)
+	configure(options...)
 	f.load()
 	f.liveWithRedis()
 	redis.refusedNothing(t)
 	sentinel.refusedNothing(t)
 }
 
-// liveWithRedis leaves something of every kind in Redis, and says what of it is
-// secret, by what it is.
+// liveWithRedis stores data of every kind in Redis, and returns the secrets in it by description.
 func (f *fixture) liveWithRedis() map[string]string {
 	f.t.Helper()
 	login := f.login("alice")
@@ -159,7 +156,7 @@ func (f *fixture) liveWithRedis() map[string]string {
 	}
 }
 
-// reveals looks for secrets in all that Redis keeps.
+// reveals searches all data in Redis for secrets.
 func (s *redisServer) reveals(t *testing.T, secrets map[string]string) {
 	t.Helper()
 	keys, err := s.do("KEYS", "*").AsStrSlice()
@@ -168,7 +165,7 @@ func (s *redisServer) reveals(t *testing.T, secrets map[string]string) {
 	}
 	for _, key := range keys {
 		if !strings.HasPrefix(key, "wxgate:") {
-			t.Errorf("a key of no prefix: %s", key)
+			t.Errorf("a key without the prefix: %s", key)
 		}
 		dump := key + s.text("DUMP", key)
 		switch s.text("TYPE", key) {

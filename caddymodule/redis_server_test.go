@@ -14,19 +14,19 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// redisServer is a real redis-server on loopback. It ends with the test process,
-// however that ends: a shell kills it when its standard input closes.
+// redisServer is a real redis-server on loopback. It always ends with the test process: a shell
+// kills it when the shell's standard input is closed.
 type redisServer struct {
 	t      testing.TB
 	addr   string
 	dir    string
 	args   []string
-	client rueidis.Client // the test's own view
+	client rueidis.Client // for commands of the test
 	keeper *exec.Cmd
 	leash  io.Closer
 }
 
-// startRedis starts one that keeps nothing on disk unless args say so.
+// startRedis starts a server. It keeps nothing on disk by default.
 func startRedis(t testing.TB, args ...string) *redisServer {
 	t.Helper()
 	s := &redisServer{t: t, addr: freeAddr(t), dir: t.TempDir(), args: append([]string{"--save", "", "--appendonly", "no"}, args...)}
@@ -67,7 +67,7 @@ func (s *redisServer) start() {
 	defer func() {
 		if s.t.Failed() {
 			log, _ := os.ReadFile(filepath.Join(s.dir, "log"))
-			s.t.Logf("redis-server says\n%s", log)
+			s.t.Logf("the log of redis-server:\n%s", log)
 		}
 	}()
 	eventually(s.t, "redis-server listens", func() bool {
@@ -79,7 +79,7 @@ func (s *redisServer) start() {
 	})
 }
 
-// kill ends it as a crash does.
+// kill kills the server, as a crash does.
 func (s *redisServer) kill() {
 	if s.client != nil {
 		s.client.Close()
@@ -93,7 +93,7 @@ func (s *redisServer) kill() {
 	s.keeper = nil
 }
 
-// do runs a command as an operator with a shell would.
+// do runs a command as an operator would with redis-cli.
 func (s *redisServer) do(args ...string) rueidis.RedisResult {
 	s.t.Helper()
 	if s.client == nil {
@@ -119,7 +119,7 @@ func (s *redisServer) text(args ...string) string {
 	return text
 }
 
-// commands counts what the server was asked since it started, by command.
+// commands returns how often each command was called since the server started.
 func (s *redisServer) commands() map[string]string {
 	s.t.Helper()
 	counts := make(map[string]string)

@@ -24,7 +24,7 @@ type authority struct {
 	key  *ecdsa.PrivateKey
 }
 
-// newAuthority writes its certificate to ca.pem in dir.
+// newAuthority creates an authority, and writes its certificate to ca.pem in dir.
 func newAuthority(t *testing.T, dir string) *authority {
 	t.Helper()
 	a := &authority{t: t, dir: dir}
@@ -35,7 +35,7 @@ func newAuthority(t *testing.T, dir string) *authority {
 	return a
 }
 
-// issue signs a certificate, or itself, and writes name.pem and name.key.
+// issue signs a certificate, or the authority's own, and writes name.pem and name.key.
 func (a *authority) issue(name string, template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
 	a.t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -68,8 +68,8 @@ func (a *authority) issue(name string, template *x509.Certificate) (*x509.Certif
 	return cert, key
 }
 
-// TestRedisTLS serves over TLS with certificates on both sides; where one of them
-// is missing or wrong, the start fails and says what to look at.
+// TestRedisTLS connects to Redis over TLS with certificates on both sides. If one is missing or
+// wrong, the start fails with an error that names the cause.
 func TestRedisTLS(t *testing.T) {
 	dir := t.TempDir()
 	a := newAuthority(t, dir)
@@ -84,16 +84,16 @@ func TestRedisTLS(t *testing.T) {
 	startRedis(t, "--tls-port", port, "--tls-cert-file", dir+"/server.pem", "--tls-key-file", dir+"/server.key", "--tls-ca-cert-file", dir+"/ca.pem")
 	t.Setenv("WXGATE_TEST_ROOT", sharedRoot)
 	f := newOperatedFixture(t)
-	store := func(words ...string) {
-		f.config = shared("redis rediss://"+tlsAddr+" {\n\t\t\ttls {\n\t\t\t\t"+strings.Join(words, "\n\t\t\t\t")+"\n\t\t\t}\n\t\t}", "")
+	store := func(options ...string) {
+		f.config = shared("redis rediss://"+tlsAddr+" {\n\t\t\ttls {\n\t\t\t\t"+strings.Join(options, "\n\t\t\t\t")+"\n\t\t\t}\n\t\t}", "")
 	}
 	ca, cert, key := "ca "+dir+"/ca.pem", "cert "+dir+"/client.pem", "key "+dir+"/client.key"
 	for name, test := range map[string]struct {
-		words []string
-		want  []string // of the error; none where it works
+		options []string
+		want    []string // parts of the error; nil if the connection succeeds
 	}{
 		"both":                  {[]string{ca, cert, key}, nil},
-		"by another name":       {[]string{ca, cert, key, "server_name redis.internal"}, nil},
+		"with server_name":      {[]string{ca, cert, key, "server_name redis.internal"}, nil},
 		"a file by placeholder": {[]string{"ca {env.WXGATE_TEST_CA}", cert, key}, nil},
 		"the wrong name":        {[]string{ca, cert, key, "server_name elsewhere.internal"}, []string{"server_name", tlsAddr}},
 		"another authority":     {[]string{"ca " + other.dir + "/ca.pem", cert, key}, []string{"check the certificate"}},
@@ -105,7 +105,7 @@ func TestRedisTLS(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv("WXGATE_TEST_CA", dir+"/ca.pem")
-			store(test.words...)
+			store(test.options...)
 			if test.want != nil {
 				f.wantLoadError(test.want...)
 				return

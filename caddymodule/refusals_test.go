@@ -12,11 +12,11 @@ import (
 )
 
 // loggedSite is [site] with an access log and wxgate's own log in the file "log".
-func loggedSite(words string) string {
-	return siteWith{global: logTo("DEBUG"), handler: words, routes: "log"}.String()
+func loggedSite(options string) string {
+	return siteWith{global: logTo("DEBUG"), handler: options, routes: "log"}.String()
 }
 
-// logLine is what these tests read of a line of the log.
+// logLine has the fields of a log line that these tests compare.
 type logLine struct {
 	Logger  string `json:"logger"`
 	Message string `json:"msg"`
@@ -29,8 +29,7 @@ type logLine struct {
 	} `json:"request"`
 }
 
-// accessLine waits for the access log's line about a URI, which Caddy writes after
-// the response.
+// accessLine waits for the line of the access log about a URI. Caddy writes it after the response.
 func (f *fixture) accessLine(uri string) logLine {
 	f.t.Helper()
 	return f.logLine("the access log has "+uri, func(l logLine) bool {
@@ -54,8 +53,8 @@ func (f *fixture) logLine(what string, wanted func(logLine) bool) logLine {
 	return found
 }
 
-// TestRefusalsAreLogged has each refusal name its code, its request and, after a
-// valid token, its user: in the problem, in the access log and in wxgate's log.
+// TestRefusalsAreLogged: for each refusal, the problem document, the access log and wxgate's log
+// have the error code and the request ID. If the token was valid, the access log has the user.
 func TestRefusalsAreLogged(t *testing.T) {
 	f := newFixture(t, loggedSite("require phone on /pay/*\nrequire unionid on /union"))
 	bearer := []string{"Authorization", "Bearer " + f.token("alice")}
@@ -75,7 +74,7 @@ func TestRefusalsAreLogged(t *testing.T) {
 		{"GET", "/union", "", bearer, 403, "unionid_required", true},
 		{"GET", "/orders", "", nil, 401, "missing_token", false},
 		{"GET", "/orders/1", "", []string{"Authorization", "Bearer nonsense"}, 401, "invalid_token", false},
-		{"GET", "/pay/../x", "", bearer, 400, "invalid_request", false}, // before the token is looked at
+		{"GET", "/pay/../x", "", bearer, 400, "invalid_request", false}, // refused before the token is verified
 		{"POST", pub + "/logout", "[", bearer, 400, "invalid_request", true},
 		{"POST", pub + "/decode", `{"code":"0000"}`, bearer, 400, "invalid_code", true},
 		{"POST", pub + "/openId?wrong", `{"code":"0000"}`, nil, 401, "invalid_code", false},
@@ -99,29 +98,30 @@ func TestRefusalsAreLogged(t *testing.T) {
 				return l.Message == "request refused" && l.UUID == line.UUID
 			})
 			if own.Path == "" {
-				t.Errorf("wxgate logs %+v", own)
+				t.Errorf("wxgate logged %+v", own)
 			}
 		})
 	}
 }
 
-// wantInstance fails the test unless the problem has this request ID, and as its
-// type the documentation of its code.
-func (a response) wantInstance(t *testing.T, id string) {
+// wantInstance fails the test unless the problem has this request ID, and its type links to the
+// documentation of its code.
+func (r response) wantInstance(t *testing.T, id string) {
 	t.Helper()
 	if id == "" {
 		t.Error("the access log has no request ID")
 	}
-	if got, _ := a.json(t)["instance"].(string); got != id {
+	if got, _ := r.json(t)["instance"].(string); got != id {
 		t.Errorf("instance %q, want the access log's uuid %q", got, id)
 	}
-	want := "https://github.com/wxgate/wxgate/blob/main/docs/api.md#code-" + a.str(t, "code")
-	if got, _ := a.json(t)["type"].(string); got != want {
+	want := "https://github.com/wxgate/wxgate/blob/main/docs/api.md#code-" + r.str(t, "code")
+	if got, _ := r.json(t)["type"].(string); got != want {
 		t.Errorf("type %q, want %q", got, want)
 	}
 }
 
-// TestOtherAppsUserIsLogged: the user of an app that the path does not admit.
+// TestOtherAppsUserIsLogged: the access log has the user of a request that was refused because the
+// path does not admit the app.
 func TestOtherAppsUserIsLogged(t *testing.T) {
 	f := newTwoApps(t)
 	f.config = strings.NewReplacer(
@@ -143,8 +143,8 @@ func TestOtherAppsUserIsLogged(t *testing.T) {
 	}
 }
 
-// TestFailedUpstreamsUserIsLogged: a request that was admitted and that its
-// upstream did not answer.
+// TestFailedUpstreamsUserIsLogged: the access log has the user of a request to which the upstream
+// did not respond.
 func TestFailedUpstreamsUserIsLogged(t *testing.T) {
 	f := newFixture(t, loggedSite("require phone on /pay/*"))
 	bearer := "Bearer " + f.token("alice")
@@ -156,8 +156,8 @@ func TestFailedUpstreamsUserIsLogged(t *testing.T) {
 	}
 }
 
-// TestVerifyRefusalsAreLogged: the same of wxgate_verify, which says 403 and 401
-// alone.
+// TestVerifyRefusalsAreLogged is TestRefusalsAreLogged for wxgate_verify, which only returns 403
+// and 401.
 func TestVerifyRefusalsAreLogged(t *testing.T) {
 	f := newVerify(t, loopback, "require phone on /pay/*\nrequire unionid on /union\nrequire app wx0000000000000001 on /mine")
 	f.config = strings.NewReplacer(
@@ -192,8 +192,8 @@ func TestVerifyRefusalsAreLogged(t *testing.T) {
 	}
 }
 
-// TestBodyErrorsNameTheMember: a client learns which member is wrong, and nothing
-// that it wrote comes back.
+// TestBodyErrorsNameTheMember: the error for an invalid body names the wrong member, and repeats no
+// other text of the client.
 func TestBodyErrorsNameTheMember(t *testing.T) {
 	f := newFixture(t, site)
 	bearer := []string{"Authorization", "Bearer " + f.token("alice")}
@@ -230,6 +230,6 @@ func TestBodyErrorsNameTheMember(t *testing.T) {
 	}
 	text, err := io.ReadAll(conn)
 	if err != nil || !strings.Contains(string(text), `"detail":"The request body was incomplete."`) {
-		t.Errorf("a body that was cut off: %s, %v", text, err)
+		t.Errorf("an incomplete body: %s, %v", text, err)
 	}
 }

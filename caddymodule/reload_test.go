@@ -29,13 +29,12 @@ http://{{.Addr}} {
 
 func noBody() string { return "" }
 
-// reloads is how often the test below reloads; what leaks once per reload is
-// plain to see after so many.
+// reloads is how often the test below reloads: often enough to notice a leak in each reload.
 const reloads = 100
 
-// TestReloadUnderLoad reloads a hundred times, alg, issuer and access changing, while
-// clients call, log in, refresh and hold a WebSocket. No request fails, nobody is
-// logged out, what was revoked stays revoked, and nothing leaks.
+// TestReloadUnderLoad reloads a hundred times with changes of alg, issuer and access, while clients
+// send requests, log in, refresh and have a WebSocket open. No request fails, no session ends,
+// revoked tokens remain revoked, and nothing leaks.
 func TestReloadUnderLoad(t *testing.T) {
 	f := newStoppedFixture(t, simConfig(), "")
 	settings := []string{"alg EdDSA", "alg ES256\n\t\t\taccess 10m", "issuer elsewhere", "alg EdDSA\n\t\t\taudience a b\n\t\t\taccess 20m", "alg HS256"}
@@ -54,7 +53,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	f.do("POST", pub+"/logout", "", "Authorization", revoked).want(t, http.StatusNoContent, "")
 	socket := f.openWebSocket(t, earlyBearer)
 	configure(1)
-	f.load() // what a first reload allocates is no leak
+	f.load() // allocations of the first reload are not leaks
 	before := resources(t)
 
 	stop := make(chan struct{})
@@ -91,7 +90,7 @@ func TestReloadUnderLoad(t *testing.T) {
 	before.wantNoMore(t)
 }
 
-// hammer calls until stop, and logs a new user in every so often.
+// hammer sends requests until stop, and sometimes a login.
 func (f *fixture) hammer(t *testing.T, stop <-chan struct{}, calls *atomic.Int64, bearer string) {
 	for i := 0; ; i++ {
 		select {
@@ -115,7 +114,7 @@ func (f *fixture) hammer(t *testing.T, stop <-chan struct{}, calls *atomic.Int64
 	}
 }
 
-// refreshAlong refreshes one session until stop, and uses each token it gets.
+// refreshAlong refreshes one session until stop, and uses each new access token.
 func (f *fixture) refreshAlong(t *testing.T, stop <-chan struct{}, token string) {
 	for {
 		select {
@@ -144,7 +143,7 @@ func (f *fixture) refreshAlong(t *testing.T, stop <-chan struct{}, token string)
 	}
 }
 
-// usage is what a leak would raise.
+// usage counts resources that a leak would increase.
 type usage struct{ goroutines, files int }
 
 func resources(t *testing.T) usage {
@@ -157,11 +156,11 @@ func resources(t *testing.T) usage {
 	return usage{runtime.NumGoroutine(), len(files)}
 }
 
-// wantNoMore waits until the process is back at about what it used: keep-alive
-// connections and Caddy's own workers come and go, a leak only grows.
+// wantNoMore waits until the process uses about as many resources as before. Keep-alive connections
+// and Caddy's goroutines vary; a leak only grows.
 func (u usage) wantNoMore(t *testing.T) {
 	t.Helper()
-	const slack = 50 // under one for each two reloads
+	const slack = 50 // less than one for every second reload
 	var now usage
 	t.Cleanup(func() {
 		t.Logf("goroutines %d, then %d; file handles %d, then %d", u.goroutines, now.goroutines, u.files, now.files)
@@ -170,13 +169,13 @@ func (u usage) wantNoMore(t *testing.T) {
 			t.Log(commonest(string(stacks[:runtime.Stack(stacks, true)])))
 		}
 	})
-	eventually(t, "goroutines and file handles are back where they were", func() bool {
+	eventually(t, "the numbers of goroutines and file handles are as before", func() bool {
 		now = resources(t)
 		return now.goroutines <= u.goroutines+slack && now.files <= u.files+slack
 	})
 }
 
-// commonest lists the functions that most goroutines began in.
+// commonest counts goroutines by the function that created them.
 func commonest(stacks string) string {
 	counts := make(map[string]int)
 	for stack := range strings.SplitSeq(stacks, "\n\n") {

@@ -17,9 +17,9 @@ import (
 // sharedRoot is the root secret of all replicas.
 const sharedRoot = "the-root-secret-of-all-replicas-0123456789"
 
-// sharedSite is a machine's configuration: a storage of its own, the admin API on
-// a socket, and everything else in Redis. STORE are the words after store, GLOBAL
-// further lines of the global block, SITE of the directive.
+// sharedSite is the configuration of a machine: it has a separate Caddy storage, the admin API on a
+// socket, and everything else in Redis. STORE is replaced by the arguments of store, SITE by
+// options of the directive.
 const sharedSite = `
 {
 	admin unix/{{.Dir}}/admin.sock
@@ -48,7 +48,7 @@ func shared(store, site string) string {
 	return strings.NewReplacer("STORE", store, "SITE", site).Replace(sharedSite)
 }
 
-// newSharedFixture is a stopped machine with store redis.
+// newSharedFixture returns a stopped machine with store redis.
 func newSharedFixture(t *testing.T, redis *redisServer, site string) *fixture {
 	t.Helper()
 	t.Setenv("WXGATE_TEST_ROOT", sharedRoot)
@@ -57,14 +57,14 @@ func newSharedFixture(t *testing.T, redis *redisServer, site string) *fixture {
 	return f
 }
 
-// replicaEnv names the Caddyfile of a test process that is to be a replica.
+// replicaEnv is the variable with the Caddyfile of a test process that runs as a replica.
 const replicaEnv = "WXGATE_TEST_REPLICA"
 
-// replicaReady is what such a process says once it serves.
+// replicaReady is the line that a replica prints when it serves.
 const replicaReady = "the replica serves"
 
-// TestReplicaProcess is another machine's gateway when it is started as one: Caddy
-// runs one configuration in a process. It ends when its standard input does.
+// TestReplicaProcess is the gateway of another machine if replicaEnv is set: Caddy runs one
+// configuration in a process. It stops when its standard input is closed.
 func TestReplicaProcess(t *testing.T) {
 	path := os.Getenv(replicaEnv)
 	if path == "" {
@@ -88,15 +88,16 @@ func TestReplicaProcess(t *testing.T) {
 	}
 }
 
-// replica starts another machine with the same configuration, the same WeChat and
-// the same upstream; all else is its own.
+// replica starts another machine with the same configuration, WeChat and upstream, and with a
+// separate folder and address.
 func (f *fixture) replica() *fixture {
 	f.t.Helper()
 	other, _ := f.mortalReplica()
 	return other
 }
 
-// mortalReplica is a replica that a test can kill, as a machine that loses its power.
+// mortalReplica is [fixture.replica] that returns a function which kills the machine, as a power
+// failure does.
 func (f *fixture) mortalReplica() (machine *fixture, kill func()) {
 	f.t.Helper()
 	dir, err := os.MkdirTemp("", "wx")
@@ -125,14 +126,14 @@ func (f *fixture) mortalReplica() (machine *fixture, kill func()) {
 	if err := cmd.Start(); err != nil {
 		f.t.Fatal(err)
 	}
-	said := bufio.NewReader(out)
+	printed := bufio.NewReader(out)
 	f.t.Cleanup(func() {
 		_ = leash.Close()
-		_, _ = io.Copy(io.Discard, said)
-		_ = cmd.Wait() // its own test says what went wrong
+		_, _ = io.Copy(io.Discard, printed)
+		_ = cmd.Wait() // the test in the process reports errors
 	})
 	for {
-		line, err := said.ReadString('\n')
+		line, err := printed.ReadString('\n')
 		if strings.TrimSpace(line) == replicaReady {
 			return &other, func() { _ = cmd.Process.Kill() }
 		}

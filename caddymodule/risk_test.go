@@ -12,7 +12,7 @@ import (
 
 const rankPath = "/wxa/getuserriskrank"
 
-// riskSite asks for a rank at each login, and requires one of at most 2 on a path.
+// riskSite asks WeChat for a rank at each login, and requires a rank of at most 2 on a path.
 var riskSite = withRisk(siteWith{
 	handler: "require risk 2 on /coupon\n\t\theaders {\n\t\t\trisk X-WX-RISK-RANK\n\t\t}",
 	global:  "servers {\n\t\ttrusted_proxies static 127.0.0.1\n\t}",
@@ -30,8 +30,8 @@ func (f *fixture) rank(name string, rank int) {
 	}
 }
 
-// TestRisk logs users of different ranks in. The service without any code of WeChat's gets the
-// rank, and a path is closed to high ones.
+// TestRisk logs in users with different ranks. The upstream gets the rank in a header, and a path
+// refuses users with high ranks.
 func TestRisk(t *testing.T) {
 	f := newFixture(t, riskSite)
 	for rank, status := range map[int]int{0: 200, 2: 200, 3: 403, 4: 403} {
@@ -49,16 +49,16 @@ func TestRisk(t *testing.T) {
 		}
 	}
 	if n := f.sim.Sim.Count(rankPath); n != 4 {
-		t.Errorf("WeChat was asked %d times for 4 logins", n)
+		t.Errorf("WeChat was asked for %d ranks for 4 logins", n)
 	}
 }
 
-// TestRiskAddress: WeChat gets the address of the client, which a client cannot choose.
+// TestRiskAddress: WeChat gets the address of the client, which a client cannot forge.
 func TestRiskAddress(t *testing.T) {
 	f := newFixture(t, riskSite)
 	for name, row := range map[string]struct{ peer, want string }{
 		"behind a trusted proxy": {"127.0.0.1", "198.51.100.7"},
-		"an invented proxy":      {"127.0.0.3", "127.0.0.3"},
+		"a forged header":        {"127.0.0.3", "127.0.0.3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f.sim.Sim.ClearRequests()
@@ -80,8 +80,8 @@ func TestRiskAddress(t *testing.T) {
 	}
 }
 
-// TestRiskFails: while WeChat returns no ranks, users log in, and on_error decides what they
-// may do. It is the current configuration that decides, not that of the login.
+// TestRiskFails: while WeChat returns no ranks, users can log in, and on_error decides whether they
+// pass require risk. The current configuration decides, not the one at the login.
 func TestRiskFails(t *testing.T) {
 	f := newFixture(t, riskSite)
 	for name, armed := range map[string]fault.Fault{
@@ -111,10 +111,10 @@ func TestRiskFails(t *testing.T) {
 	}
 }
 
-// TestVerifyRisk: another proxy that asks gets the rank, and the same refusals.
+// TestVerifyRisk: wxgate_verify returns the rank to another proxy, and refuses the same requests.
 func TestVerifyRisk(t *testing.T) {
-	words := "require risk 2 on /pay/*\n\t\theaders {\n\t\t\trisk X-WX-RISK-RANK\n\t\t}"
-	f := newFixture(t, withRisk(strings.NewReplacer("TRUSTED", loopback, "WORDS", words, "X-WX-PHONE", "X-WX-RISK-RANK").Replace(verifySite), "risk ugc cache 0"))
+	options := "require risk 2 on /pay/*\n\t\theaders {\n\t\t\trisk X-WX-RISK-RANK\n\t\t}"
+	f := newFixture(t, withRisk(strings.NewReplacer("TRUSTED", loopback, "WORDS", options, "X-WX-PHONE", "X-WX-RISK-RANK").Replace(verifySite), "risk ugc cache 0"))
 	for rank, status := range map[int]int{2: 200, 3: 403} {
 		f.rank("alice", rank)
 		bearer := "Bearer " + f.token("alice")
@@ -130,8 +130,8 @@ func TestVerifyRisk(t *testing.T) {
 	}
 }
 
-// TestRiskLoadErrors: a requirement that no user can meet, and a header that is never sent,
-// are mistakes.
+// TestRiskLoadErrors: a requirement that no user can meet and a header that is never sent are
+// refused at load.
 func TestRiskLoadErrors(t *testing.T) {
 	const missing = "no app of this site has the option risk"
 	for handler, want := range map[string]string{
@@ -145,7 +145,7 @@ func TestRiskLoadErrors(t *testing.T) {
 		wantLoadError(`pass_from_trusted: header "X-WX-RISK-RANK" is part of the identity`)
 }
 
-// TestRiskIsExported: operators see the rank of a session, with all that is stored of a user.
+// TestRiskIsExported: the commands for operators show the rank of a session.
 func TestRiskIsExported(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.config = withRisk(f.config, "risk registration")

@@ -11,7 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// phoneData is a decode by handle of what alice's phone encrypts now.
+// phoneData decodes alice's phone number with a handle.
 func (f *fixture) phoneData(handle string) response {
 	f.t.Helper()
 	sealed, err := f.sim.Sim.EncryptPhone(wechatsim.User{Name: "alice"}, wechatsim.PhoneNumber{}, wechatsim.Sealing{})
@@ -21,9 +21,9 @@ func (f *fixture) phoneData(handle string) response {
 	return f.do("POST", pub+"/decode", fmt.Sprintf(`{"encrypted_data":%q,"iv":%q,"session_key":%q}`, sealed.EncryptedData, sealed.IV, handle))
 }
 
-// TestRootSecretRotation walks through the procedure of docs/sessions.md: with
-// `secret <new> <old>` nothing ends; what was written since outlives the old
-// secret, and the rest ends as the page says.
+// TestRootSecretRotation follows the procedure of docs/sessions.md. With `secret <new> <old>`,
+// everything remains valid. When the old secret is removed, data that was written since then
+// remains, and other data is lost as the page describes.
 func TestRootSecretRotation(t *testing.T) {
 	f := newOperatedFixture(t)
 	t.Setenv("WXGATE_TEST_OLD", strings.Repeat("old!", 8))
@@ -37,7 +37,7 @@ func TestRootSecretRotation(t *testing.T) {
 	alice := f.login("alice")
 	signing := f.keyIn("signing")
 
-	// Straight to the new one: refused, with the way out; nothing is harmed.
+	// With only the new secret, the start fails with advice, and nothing is lost.
 	configure("{env.WXGATE_TEST_NEW}")
 	f.stop()
 	f.wantLoadError("sealed with another root secret", "secret <new> <old>")

@@ -75,7 +75,7 @@ func TestSessionLimit(t *testing.T) {
 			for name, ended := range streams {
 				select {
 				case <-ended:
-				case <-time.After(heardWithin):
+				case <-time.After(receivedWithin):
 					t.Errorf("the %s outlived its session", name)
 				}
 			}

@@ -74,7 +74,7 @@ func TestOnStale(t *testing.T) {
 			for name, ended := range map[string]<-chan time.Time{"WebSocket": socket, "event stream": events} {
 				select {
 				case <-ended:
-				case <-time.After(heardWithin):
+				case <-time.After(receivedWithin):
 					t.Errorf("a %s continued while no revocations were received", name)
 				}
 			}

@@ -289,7 +289,7 @@ func TestReplicasEndResponses(t *testing.T) {
 			if out.err == nil && out.status != http.StatusUnauthorized {
 				t.Errorf("%s ended as if it was complete: %d", out.name, out.status)
 			}
-		case <-time.After(heardWithin + 5*time.Second):
+		case <-time.After(receivedWithin + 5*time.Second):
 			t.Fatal("a response outlived its session on the other machine")
 		}
 	}

@@ -34,7 +34,7 @@ func TestWrapHandlers(t *testing.T) {
 			`{"handler":"subroute","routes":[{"handle":[{"handler":"vars","a":1.50},{"handler":"reverse_proxy"}]}]}`,
 			`{"handler":"subroute","routes":[{"handle":[{"a":1.50,"handler":"vars"},{"handler":"reverse_proxy","transport":{"protocol":"wxgate"}}]}]}`,
 		},
-		"one for the answer of another": {
+		"in handle_response of another": {
 			`{"handle_response":[{"routes":[{"handle":[{"handler":"reverse_proxy"}]}]}],"handler":"reverse_proxy"}`,
 			`{"handle_response":[{"routes":[{"handle":[{"handler":"reverse_proxy","transport":{"protocol":"wxgate"}}]}]}],"handler":"reverse_proxy","transport":{"protocol":"wxgate"}}`,
 		},
@@ -46,7 +46,7 @@ func TestWrapHandlers(t *testing.T) {
 			}
 			want := tc.want
 			if want == "" {
-				want = tc.config // to the letter
+				want = tc.config // unchanged
 			}
 			if got := string(handlers[0]); got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
@@ -55,7 +55,7 @@ func TestWrapHandlers(t *testing.T) {
 	}
 }
 
-// TestWrapStandard: `transport standard` reaches every reverse_proxy.
+// TestWrapStandard: with standard, the transport of every reverse_proxy gets this option.
 func TestWrapStandard(t *testing.T) {
 	handlers := []json.RawMessage{json.RawMessage(`{"handler":"reverse_proxy"}`)}
 	if err := wrapHandlers(handlers, true); err != nil {
@@ -66,8 +66,8 @@ func TestWrapStandard(t *testing.T) {
 	}
 }
 
-// TestReplacedTransports: Caddy's transport is replaced for plain requests, unless its
-// connections are of one client each or it is another one.
+// TestReplacedTransports: Caddy's http transport is replaced for plain requests, unless it uses
+// the PROXY protocol. Other transports are not replaced.
 func TestReplacedTransports(t *testing.T) {
 	for name, tc := range map[string]struct {
 		config string
@@ -89,7 +89,7 @@ func TestReplacedTransports(t *testing.T) {
 	}
 }
 
-// provision returns a transport of a configuration, and a function that ends it.
+// provision returns a transport, and the function that ends its configuration.
 func provision(t *testing.T, text string) (transport *Transport, end func()) {
 	t.Helper()
 	config, end := caddy.NewContext(caddy.Context{Context: t.Context()})
@@ -121,7 +121,7 @@ func get(ctx context.Context, t *testing.T, transport *Transport, address string
 	_ = response.Body.Close()
 }
 
-// talkative is a transport that has a say in everything.
+// talkative is a transport that implements all optional interfaces of reverse_proxy.
 type talkative struct{ http.RoundTripper }
 
 func (talkative) RequestHeaderOps() *headers.HeaderOps { return new(headers.HeaderOps) }
@@ -132,11 +132,11 @@ func (talkative) OverrideHealthCheckScheme(base *url.URL, port string) {
 	base.Scheme = "of port " + port
 }
 
-func TestTransportPassesQuestionsOn(t *testing.T) {
+func TestTransportDelegates(t *testing.T) {
 	for name, tc := range map[string]struct {
 		inner http.RoundTripper
 		has   bool
-	}{"to one that answers": {talkative{}, true}, "to one that does not": {new(http.Transport), false}} {
+	}{"with the interfaces": {talkative{}, true}, "without them": {new(http.Transport), false}} {
 		t.Run(name, func(t *testing.T) {
 			transport := &Transport{inner: tc.inner}
 			if got := transport.RequestHeaderOps() != nil; got != tc.has {
@@ -160,8 +160,8 @@ func TestTransportPassesQuestionsOn(t *testing.T) {
 	}
 }
 
-// TestDefaultTransportOutlivesItsConfiguration: a request of an old configuration
-// may have taken a connection when a reload cleans up. To close that would be a 502.
+// TestDefaultTransportOutlivesItsConfiguration: after a reload, a request of the old
+// configuration may still use a connection. If cleanup closed it, the response would be 502.
 func TestDefaultTransportOutlivesItsConfiguration(t *testing.T) {
 	upstream := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer upstream.Close()
@@ -177,15 +177,15 @@ func TestDefaultTransportOutlivesItsConfiguration(t *testing.T) {
 	}
 }
 
-// TestDefaultTransportKeepsConnections: as many requests as before, all at once again,
-// open no new connection.
+// TestDefaultTransportKeepsConnections: a second batch of concurrent requests opens no new
+// connection.
 func TestDefaultTransportKeepsConnections(t *testing.T) {
 	const atOnce = 100
 	var opened atomic.Int64
 	all := make(chan struct{}, atOnce)
 	upstream := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 		all <- struct{}{}
-		for len(all) < atOnce { // all of them are here
+		for len(all) < atOnce { // until all requests are here
 			runtime.Gosched()
 		}
 	}))

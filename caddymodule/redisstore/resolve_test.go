@@ -15,7 +15,7 @@ import (
 	"github.com/wxgate/wxgate/caddymodule/secret"
 )
 
-// TestRedisResolve is what comes of URLs and words together.
+// TestRedisResolve combines URLs and options.
 func TestRedisResolve(t *testing.T) {
 	t.Setenv("WXGATE_TEST_URL", "redis://env:secret@10.0.0.9:7000/4")
 	t.Setenv("WXGATE_TEST_EMPTY", "")
@@ -28,25 +28,25 @@ func TestRedisResolve(t *testing.T) {
 		acks      int
 		err       error
 	}{
-		"a host":            {config: Config{URLs: []string{"redis://cache"}}, addresses: []string{"cache:6379"}},
-		"IPv6":              {config: Config{URLs: []string{"redis://[::1]:7000"}}, addresses: []string{"[::1]:7000"}},
-		"all in the URL":    {config: Config{URLs: []string{"{env.WXGATE_TEST_URL}"}}, addresses: []string{"10.0.0.9:7000"}, user: "env", password: "secret", database: 4},
-		"percent-encoded":   {config: Config{URLs: []string{"redis://:a%40b%2Fc@cache"}}, addresses: []string{"cache:6379"}, password: "a@b/c"},
-		"words":             {config: Config{URLs: []string{"redis://cache"}, Username: "u", Password: "p", Database: 3}, addresses: []string{"cache:6379"}, user: "u", password: "p", database: 3},
-		"Sentinels":         {config: Config{URLs: []string{"redis://a", "redis://b:1"}, Sentinel: "m"}, addresses: []string{"a:26379", "b:1"}},
-		"a Cluster":         {config: Config{URLs: []string{"redis://u:p@a", "redis://u:p@b"}, Cluster: true}, addresses: []string{"a:6379", "b:6379"}, user: "u", password: "p"},
-		"no acks":           {config: Config{URLs: []string{"redis://a"}, Acks: new(0)}, addresses: []string{"a:6379"}, acks: -1},
-		"acks":              {config: Config{URLs: []string{"redis://a"}, Acks: new(2)}, addresses: []string{"a:6379"}, acks: 2},
-		"an empty variable": {config: Config{URLs: []string{"redis://a"}, Password: "{env.WXGATE_TEST_EMPTY}"}, err: secret.ErrEmpty},
-		"a variable unset":  {config: Config{URLs: []string{"{env.WXGATE_TEST_UNSET}"}}, err: secret.ErrEmpty},
-		"not a URL":         {config: Config{URLs: []string{"http://a"}}, err: errURL},
-		"user twice":        {config: Config{URLs: []string{"{env.WXGATE_TEST_URL}"}, Username: "u", Password: "p"}, err: errUserTwice},
-		"users differ":      {config: Config{URLs: []string{"redis://u:p@a", "redis://v:p@b"}, Cluster: true}, err: errUserTwice},
-		"in a Sentinel's":   {config: Config{URLs: []string{"{env.WXGATE_TEST_URL}"}, Sentinel: "m"}, err: errInURL},
-		"a Cluster's 4":     {config: Config{URLs: []string{"{env.WXGATE_TEST_URL}"}, Cluster: true}, err: errDatabase},
-		"databases differ":  {config: Config{URLs: []string{"redis://a/1"}, Database: 2}, err: errDatabase},
-		"tls without TLS":   {config: Config{URLs: []string{"redis://a"}, TLS: new(TLS)}, err: errTLS},
-		"schemes differ":    {config: Config{URLs: []string{"redis://a", "rediss://b"}, Cluster: true}, err: errSchemes},
+		"a host":                   {config: Config{URLs: []string{"redis://cache"}}, addresses: []string{"cache:6379"}},
+		"IPv6":                     {config: Config{URLs: []string{"redis://[::1]:7000"}}, addresses: []string{"[::1]:7000"}},
+		"all in the URL":           {config: Config{URLs: []string{"{env.WXGATE_TEST_URL}"}}, addresses: []string{"10.0.0.9:7000"}, user: "env", password: "secret", database: 4},
+		"percent-encoded":          {config: Config{URLs: []string{"redis://:a%40b%2Fc@cache"}}, addresses: []string{"cache:6379"}, password: "a@b/c"},
+		"options":                  {config: Config{URLs: []string{"redis://cache"}, Username: "u", Password: "p", Database: 3}, addresses: []string{"cache:6379"}, user: "u", password: "p", database: 3},
+		"Sentinels":                {config: Config{URLs: []string{"redis://a", "redis://b:1"}, Sentinel: "m"}, addresses: []string{"a:26379", "b:1"}},
+		"a Cluster":                {config: Config{URLs: []string{"redis://u:p@a", "redis://u:p@b"}, Cluster: true}, addresses: []string{"a:6379", "b:6379"}, user: "u", password: "p"},
+		"no acks":                  {config: Config{URLs: []string{"redis://a"}, Acks: new(0)}, addresses: []string{"a:6379"}, acks: -1},
+		"acks":                     {config: Config{URLs: []string{"redis://a"}, Acks: new(2)}, addresses: []string{"a:6379"}, acks: 2},
+		"an empty variable":        {config: Config{URLs: []string{"redis://a"}, Password: "{env.WXGATE_TEST_EMPTY}"}, err: secret.ErrEmpty},
+		"a variable unset":         {config: Config{URLs: []string{"{env.WXGATE_TEST_UNSET}"}}, err: secret.ErrEmpty},
+		"not a URL":                {config: Config{URLs: []string{"http://a"}}, err: errURL},
+		"user twice":               {config: Config{URLs: []string{"{env.WXGATE_TEST_URL}"}, Username: "u", Password: "p"}, err: errUserTwice},
+		"users differ":             {config: Config{URLs: []string{"redis://u:p@a", "redis://v:p@b"}, Cluster: true}, err: errUserTwice},
+		"user in a Sentinel's URL": {config: Config{URLs: []string{"{env.WXGATE_TEST_URL}"}, Sentinel: "m"}, err: errInURL},
+		"database of a Cluster":    {config: Config{URLs: []string{"{env.WXGATE_TEST_URL}"}, Cluster: true}, err: errDatabase},
+		"databases differ":         {config: Config{URLs: []string{"redis://a/1"}, Database: 2}, err: errDatabase},
+		"tls without TLS":          {config: Config{URLs: []string{"redis://a"}, TLS: new(TLS)}, err: errTLS},
+		"schemes differ":           {config: Config{URLs: []string{"redis://a", "rediss://b"}, Cluster: true}, err: errSchemes},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := test.config.Resolve(caddy.NewReplacer(), zap.NewNop())
@@ -64,8 +64,8 @@ func TestRedisResolve(t *testing.T) {
 	}
 }
 
-// TestRedisShape tells connections apart by all that shapes them, and by nothing
-// else: a reload that changes none of it keeps the connection.
+// TestRedisShape: every setting of a connection changes its key, so that a reload opens another
+// connection. Equal settings have equal keys.
 func TestRedisShape(t *testing.T) {
 	t.Parallel()
 	change := map[string]func(*Config){
@@ -96,14 +96,14 @@ func TestRedisShape(t *testing.T) {
 			keys[i] = got.Key
 		}
 		if other, ok := seen[keys[0]]; ok || keys[0] != keys[1] {
-			t.Errorf("a connection with another %s is taken for one with another %s", name, other)
+			t.Errorf("the key for another %s is wrong, or equals that for another %s", name, other)
 		}
 		seen[keys[0]] = name
 	}
 }
 
-// TestRedisCleartextWarning: a Redis without TLS is warned of where its address is not
-// private, for each such address. The line has no password.
+// TestRedisCleartextWarning: each public address of a Redis without TLS causes a warning. The
+// warning does not contain the password.
 func TestRedisCleartextWarning(t *testing.T) {
 	const warning = "unencrypted to an address that is not private"
 	for name, test := range map[string]struct {

@@ -19,25 +19,25 @@ var (
 	bob   = &auth.Identity{User: auth.User{App: "wx2", OpenID: "{env.HOME}"}, Session: "s2", Pseudonym: "p2"}
 )
 
-// TestPlaceholders sets identities one after the other: the last one counts, whether the
-// one before was looked up or set.
+// TestPlaceholders sets identities one after the other: the last one counts, whether the values of
+// the one before were mapped or set.
 func TestPlaceholders(t *testing.T) {
 	t.Parallel()
 	const ofAlice, ofBob, none = "alice|u1|wx1|wx_client|s1|+861|0|12|release|p1", "{env.HOME}||wx2|wx_client|s2|||||p2", "|||||||||"
 	for name, test := range map[string]struct {
 		ids  []*auth.Identity
-		name *auth.Identity // of a refused request
+		name *auth.Identity // the user of a refused request
 		want string
 	}{
-		"one":                  {[]*auth.Identity{alice}, nil, ofAlice},
-		"not expanded":         {[]*auth.Identity{bob}, nil, ofBob},
-		"none":                 {[]*auth.Identity{nil}, nil, none},
-		"another":              {[]*auth.Identity{alice, bob}, nil, ofBob},
-		"removed":              {[]*auth.Identity{alice, nil}, nil, none},
-		"removed, then again":  {[]*auth.Identity{alice, nil, alice}, nil, ofAlice},
-		"none, then one":       {[]*auth.Identity{nil, alice}, nil, ofAlice},
-		"refused":              {[]*auth.Identity{nil}, alice, "|||||||||p1"},
-		"passed, then refused": {[]*auth.Identity{alice, nil}, bob, "|||||||||p2"},
+		"one identity":           {[]*auth.Identity{alice}, nil, ofAlice},
+		"not expanded":           {[]*auth.Identity{bob}, nil, ofBob},
+		"no identity":            {[]*auth.Identity{nil}, nil, none},
+		"replaced":               {[]*auth.Identity{alice, bob}, nil, ofBob},
+		"removed":                {[]*auth.Identity{alice, nil}, nil, none},
+		"removed, then again":    {[]*auth.Identity{alice, nil, alice}, nil, ofAlice},
+		"none, then an identity": {[]*auth.Identity{nil, alice}, nil, ofAlice},
+		"refused":                {[]*auth.Identity{nil}, alice, "|||||||||p1"},
+		"passed, then refused":   {[]*auth.Identity{alice, nil}, bob, "|||||||||p2"},
 	} {
 		for _, vars := range []map[string]any{nil, {}} {
 			t.Run(name, func(t *testing.T) {
