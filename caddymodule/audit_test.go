@@ -164,7 +164,7 @@ func (r *auditRun) logouts() {
 
 func (r *auditRun) mints() {
 	a, fields := r.session()
-	minted := asked[mintedToken](r.fixture, "token", "mint", "--app", "wx0000000000000001", "--openid", a.str(r.t, "openId"))
+	minted := queried[mintedToken](r.fixture, "token", "mint", "--app", "wx0000000000000001", "--openid", a.str(r.t, "openId"))
 	r.secrets = append(r.secrets, minted.AccessToken, minted.RefreshToken)
 	r.expect(audit.Mint, "ok", auditedApp+" by=operator session="+minted.Session+" user_id=ALICE")
 	r.expect("admin call", "ok", auditedApp+" call=token/mint remote=@ user_id=ALICE")

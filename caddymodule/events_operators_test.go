@@ -55,7 +55,7 @@ func TestEventsCommands(t *testing.T) {
 	}
 	var list listedEvents
 	eventually(t, "three dead letters", func() bool {
-		list = asked[listedEvents](f, "events", "list")
+		list = queried[listedEvents](f, "events", "list")
 		return len(list.Dead) == 3
 	})
 	if list.To+"/events" != r.url || list.Waiting.Entries != 0 || list.Waiting.Dead != 3 {
@@ -92,7 +92,7 @@ func TestEventsCommands(t *testing.T) {
 		t.Errorf("resend printed %q", out)
 	}
 	r.await(3)
-	if list = asked[listedEvents](f, "events", "list"); len(list.Dead) != 0 {
+	if list = queried[listedEvents](f, "events", "list"); len(list.Dead) != 0 {
 		t.Errorf("still dead: %+v", list.Dead)
 	}
 	if out := f.operate("events", "resend", "--all"); !strings.Contains(out, "delivery again: 0") {
@@ -129,12 +129,12 @@ func TestEventsFull(t *testing.T) {
 	r.respond(http.StatusForbidden)
 	f := newOperatedEvents(t, r)
 	f.logout(f.login("dead"))
-	eventually(t, "a dead letter", func() bool { return len(asked[listedEvents](f, "events", "list").Dead) == 1 })
+	eventually(t, "a dead letter", func() bool { return len(queried[listedEvents](f, "events", "list").Dead) == 1 })
 	r.respond(http.StatusServiceUnavailable)
 	for i := range 2 {
 		f.logout(f.login(fmt.Sprint("first", i)))
 	}
-	eventually(t, "a full queue", func() bool { return asked[listedEvents](f, "events", "list").Waiting.Entries == 2 })
+	eventually(t, "a full queue", func() bool { return queried[listedEvents](f, "events", "list").Waiting.Entries == 2 })
 	if depth, bytes := f.queueGauge("depth"), f.queueGauge("bytes"); depth != 2 || bytes < 1024 {
 		t.Errorf("the gauges are %d waiting with %d bytes", depth, bytes)
 	}
@@ -142,7 +142,7 @@ func TestEventsFull(t *testing.T) {
 		t.Error("no gauge has the age of the oldest event")
 	}
 	f.refusedTo([]string{"events", "resend", "--all", "--address=unix/" + f.socket()}, "409", "the queue is full: 0 of 1")
-	if list := asked[listedEvents](f, "events", "list"); len(list.Dead) != 1 {
+	if list := queried[listedEvents](f, "events", "list"); len(list.Dead) != 1 {
 		t.Errorf("the dead letter is gone: %+v", list)
 	}
 

@@ -260,7 +260,7 @@ func TestEventsOfTwoMachines(t *testing.T) {
 	// An event that is being sent when its machine is killed waits until its lease ends. After
 	// one attempt for each event, few are being sent.
 	eventually(t, "all events are in the queue after an attempt", func() bool {
-		return r.attempts() >= 2*users && asked[listedEvents](here, "events", "list").Waiting.Entries == 2*users
+		return r.attempts() >= 2*users && queried[listedEvents](here, "events", "list").Waiting.Entries == 2*users
 	})
 	kill()
 	r.respond(http.StatusAccepted)

@@ -77,7 +77,7 @@ func TestKindsOpenNothing(t *testing.T) {
 			t.Errorf("%s: %d codes were spent", app, n)
 		}
 
-		minted := asked[mintedToken](f, "token", "mint", "--app", app, "--openid", "o-reader")
+		minted := queried[mintedToken](f, "token", "mint", "--app", app, "--openid", "o-reader")
 		bearer := []string{"Authorization", "Bearer " + minted.AccessToken}
 		for _, call := range []string{"GET /orders", "GET /h5/x", "POST " + pub + "/decode", "GET " + pub + "/session", "POST " + pub + "/prefetch-token"} {
 			method, path, _ := strings.Cut(call, " ")

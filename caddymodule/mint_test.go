@@ -37,7 +37,7 @@ func TestMint(t *testing.T) {
 	onBothStoresWith(t, "dev_mode", func(t *testing.T, here, there *fixture) {
 		alice := here.login("alice")
 		openid := alice.str(t, "openId")
-		minted := asked[mintedToken](there, "token", "mint", "--app", wechatsim.DefaultApp.ID, "--openid", openid)
+		minted := queried[mintedToken](there, "token", "mint", "--app", wechatsim.DefaultApp.ID, "--openid", openid)
 		if minted.App != wechatsim.DefaultApp.ID || minted.OpenID != openid {
 			t.Errorf("%+v", minted)
 		}
@@ -102,7 +102,7 @@ func TestMintRefused(t *testing.T) {
 	f.refusedTo([]string{"token", "mint", "--app", "wx7777777777777777", "--openid", "o-dev", address}, "404", "app is not configured")
 	f.refusedTo([]string{"token", "mint", "--app", wechatsim.DefaultApp.ID, "--openid", "a b", address}, "400", "app and openid are required")
 	f.refusedTo([]string{"token", "mint", "--openid", "o-dev", address}, "--app <appid> and --openid <openid> are required")
-	minted := asked[mintedToken](f, mintFor...)
+	minted := queried[mintedToken](f, mintFor...)
 	f.wantCall(minted.AccessToken, http.StatusOK, "")
 
 	f.config = plain

@@ -43,7 +43,7 @@ func TestPagesEndWithPhone(t *testing.T) {
 	}
 	list := func() (pages map[string]string, all int) {
 		pages = map[string]string{}
-		of := asked[listed](f, "sessions", "list", "--app", firstApp, "--openid", phone.str(t, "openId"))
+		of := queried[listed](f, "sessions", "list", "--app", firstApp, "--openid", phone.str(t, "openId"))
 		for _, s := range of.Sessions {
 			if (s.Door == "webview") != (s.Parent != "") {
 				t.Errorf("a session is listed as %+v", s)

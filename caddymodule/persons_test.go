@@ -125,7 +125,7 @@ func (f *fixture) showsPerson(person string, logins []response) {
 			} `json:"sessions"`
 		} `json:"users"`
 	}
-	got := asked[shown](f, "user", "show", "--app", secondApp, "--unionid", person)
+	got := queried[shown](f, "user", "show", "--app", secondApp, "--unionid", person)
 	if got.UnionID != person || len(got.Users) != 2 || len(got.Users[0].Sessions) != 2 || len(got.Users[1].Sessions) != 1 {
 		f.t.Fatalf("the person is %+v", got)
 	}
@@ -164,7 +164,7 @@ func TestPersonErase(t *testing.T) {
 	onBothPersonStores(t, func(t *testing.T, here, there *fixture) {
 		gone := []response{here.loginAs(firstApp, "alice", person), here.loginAs(firstApp, "alice", person), here.loginAs(secondApp, "alice", person)}
 		kept := []response{here.loginAs(elsewhereApp, "alice", person), here.loginAs(firstApp, "bob", other), here.loginAs(secondApp, "carol", "")}
-		receipt := asked[eraseReceipt](there, "user", "erase", "--app", secondApp, "--unionid", person)
+		receipt := queried[eraseReceipt](there, "user", "erase", "--app", secondApp, "--unionid", person)
 		if !receipt.Found || receipt.Sessions != 3 || receipt.SessionKeys != 3 || len(receipt.Users) != 2 || len(receipt.NotCovered) != 8 {
 			t.Fatalf("the receipt is %+v", receipt)
 		}
@@ -179,7 +179,7 @@ func TestPersonErase(t *testing.T) {
 		for _, login := range gone {
 			here.refusedSoon("Bearer "+login.str(t, "access_token"), "session_revoked")
 			here.refresh(login.str(t, "refresh_token")).want(t, http.StatusUnauthorized, "session_revoked")
-			of := asked[listedPage](there, "sessions", "list", "--app", login.str(t, "appId"), "--openid", login.str(t, "openId"))
+			of := queried[listedPage](there, "sessions", "list", "--app", login.str(t, "appId"), "--openid", login.str(t, "openId"))
 			if len(of.Sessions) != 0 {
 				t.Errorf("sessions %+v are left", of.Sessions)
 			}

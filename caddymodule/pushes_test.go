@@ -149,7 +149,7 @@ func TestPushes(t *testing.T) {
 		}
 	}
 	eventually(t, "no message is left", func() bool {
-		for _, q := range asked[listedPushes](f, "status").Pushes {
+		for _, q := range queried[listedPushes](f, "status").Pushes {
 			if q.Waiting.Entries > 0 {
 				return false
 			}
@@ -189,7 +189,7 @@ func TestPushCommands(t *testing.T) {
 	f.wantPushed(fmt.Sprintf(`{"FromUserName":%q,"CreateTime":1,"MsgType":"event","Event":"subscribe"}`, alice))
 	var list listedPushes
 	eventually(t, "two dead letters", func() bool {
-		list = asked[listedPushes](f, "events", "list")
+		list = queried[listedPushes](f, "events", "list")
 		return len(list.Dead) == 2 && down.attempts() > 0
 	})
 	for _, e := range list.Dead {
@@ -267,7 +267,7 @@ func TestPushesOfTwoMachines(t *testing.T) {
 		machine.wantPushed(customerText(wechatsim.OpenIDFor(pushedApp, fmt.Sprint("user", i)), fmt.Sprint(i), "hi"))
 	}
 	eventually(t, "all messages are in the queue after an attempt", func() bool {
-		queues := asked[listedPushes](here, "status").Pushes
+		queues := queried[listedPushes](here, "status").Pushes
 		return s.attempts() >= n && len(queues) == 1 && queues[0].Waiting.Entries == n
 	})
 	kill()

@@ -114,7 +114,7 @@ func TestRiskFails(t *testing.T) {
 // TestVerifyRisk: wxgate_verify returns the rank to another proxy, and refuses the same requests.
 func TestVerifyRisk(t *testing.T) {
 	options := "require risk 2 on /pay/*\n\t\theaders {\n\t\t\trisk X-WX-RISK-RANK\n\t\t}"
-	f := newFixture(t, withRisk(strings.NewReplacer("TRUSTED", loopback, "WORDS", options, "X-WX-PHONE", "X-WX-RISK-RANK").Replace(verifySite), "risk ugc cache 0"))
+	f := newFixture(t, withRisk(strings.NewReplacer("TRUSTED", loopback, "OPTIONS", options, "X-WX-PHONE", "X-WX-RISK-RANK").Replace(verifySite), "risk ugc cache 0"))
 	for rank, status := range map[int]int{2: 200, 3: 403} {
 		f.rank("alice", rank)
 		bearer := "Bearer " + f.token("alice")
@@ -160,7 +160,7 @@ func TestRiskIsExported(t *testing.T) {
 		} `json:"sessions"`
 	}
 	for _, command := range [][]string{{"sessions", "list"}, {"user", "show"}, {"user", "export"}} {
-		got := asked[ranked](f, append(command, "--app", app, "--openid", openid)...)
+		got := queried[ranked](f, append(command, "--app", app, "--openid", openid)...)
 		if len(got.Sessions) != 1 || got.Sessions[0].Rank == nil || *got.Sessions[0].Rank != 3 {
 			t.Errorf("%v: %+v", command, got)
 		}

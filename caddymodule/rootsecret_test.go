@@ -66,15 +66,15 @@ func TestRootSecretRotation(t *testing.T) {
 	f.wantCall(out, http.StatusUnauthorized, "session_revoked")
 	f.refresh(fresh.str(t, "refresh_token")).want(t, http.StatusOK, "")
 	f.refresh(young.str(t, "refresh_token")).want(t, http.StatusOK, "")
-	// What nobody wrote meanwhile is over: the client logs in again.
+	// Data that was not written in between is lost: the client logs in again.
 	f.refresh(idle.str(t, "refresh_token")).want(t, http.StatusUnauthorized, "session_revoked")
 	f.phoneData(alice.str(t, "session_key")).want(t, http.StatusUnauthorized, "session_stale")
 	f.phoneData(f.login("alice").str(t, "session_key")).want(t, http.StatusOK, "")
 	f.login("idle")
 }
 
-// TestGeneratedSecretRotation starts from the secret that the gateway made for
-// itself: its file can be named in a configuration, as the old one.
+// TestGeneratedSecretRotation rotates a secret that the gateway generated: a configuration
+// can name its file as the old secret.
 func TestGeneratedSecretRotation(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.load()
@@ -86,7 +86,7 @@ func TestGeneratedSecretRotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	if strings.TrimSpace(string(text)) != string(text) || strings.ContainsFunc(string(text), func(r rune) bool { return r < '!' || r > '~' }) {
-		t.Fatal("the generated secret is not a line of text, so a configuration cannot name it")
+		t.Fatal("the generated secret is not one line of printable text, so a configuration cannot name its file")
 	}
 	t.Setenv("WXGATE_TEST_NEW", strings.Repeat("new!", 8))
 	f.config = operated("secret {env.WXGATE_TEST_NEW} {file."+generated+"}", "issuer wxgate")

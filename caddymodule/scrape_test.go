@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestLoadWarnsOfMetrics: a metrics handler that wxgate guards is no use to
-// Prometheus, and every user can read it.
+// TestLoadWarnsOfMetrics: if wxgate guards a metrics handler, Prometheus cannot read the
+// metrics, and every user can.
 func TestLoadWarnsOfMetrics(t *testing.T) {
 	const warning = "metrics is inside a site that wxgate guards"
 	for name, tc := range map[string]struct {
@@ -51,12 +51,12 @@ func TestDocumentedScrape(t *testing.T) {
 	a := f.do("GET", "/metrics", "")
 	a.want(t, http.StatusOK, "")
 	if !strings.Contains(a.body, "wxgate_") {
-		t.Error("the metrics have nothing of wxgate")
+		t.Error("the response has no metrics of wxgate")
 	}
 }
 
-// TestDocumentedIssuer: the defaults of iss and aud are those that docs/api.md
-// warns of, and the issuer that it recommends changes both.
+// TestDocumentedIssuer: docs/api.md warns of the defaults of iss and aud, and the issuer that
+// the page recommends changes both.
 func TestDocumentedIssuer(t *testing.T) {
 	_, page, _ := strings.Cut(readDocument(t, "api.md"), "\n## Public keys\n")
 	page, _, _ = strings.Cut(page, "\n## ")

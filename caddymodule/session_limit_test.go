@@ -28,7 +28,7 @@ func (f *fixture) loginFrom(agent string) response {
 	return a
 }
 
-// wantReplaced presents everything that a client has of a replaced session.
+// wantReplaced presents all credentials of a replaced session.
 func (f *fixture) wantReplaced(login response) {
 	f.t.Helper()
 	bearer := "Bearer " + login.str(f.t, "access_token")
@@ -40,8 +40,8 @@ func (f *fixture) wantReplaced(login response) {
 	f.do("POST", pub+"/revoke", "token="+login.str(f.t, "refresh_token"), "Content-Type", "application/x-www-form-urlencoded").want(f.t, http.StatusOK, "")
 }
 
-// TestSessionLimit logs in a second time, on another machine where there is one. The first
-// session ends everywhere, its streams too, and a restart does not forget why.
+// TestSessionLimit logs in again, with Redis on another machine. The first session and its
+// streams end on both machines, and the cause is still known after a restart.
 func TestSessionLimit(t *testing.T) {
 	for name, open := range map[string]func(t *testing.T) (here, there *fixture){
 		"bolt": func(t *testing.T) (here, there *fixture) {
@@ -90,8 +90,8 @@ func TestSessionLimit(t *testing.T) {
 
 const windowsPC = "Mozilla/5.0 (Windows NT 10.0; WOW64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/132.0.0.0 Safari/537.36 MicroMessenger/7.0.20.1781(0x6700143B) WindowsWechat(0x63090a13)"
 
-// TestSessionLimitPerDevice: a phone and a PC each keep a session. Loaded again without
-// "per device", the next login ends both.
+// TestSessionLimitPerDevice: a phone and a PC each keep a session. After a reload without
+// "per device", the next login ends both sessions.
 func TestSessionLimitPerDevice(t *testing.T) {
 	f := newFixture(t, limitedTo("session_limit 1 per device"))
 	phone, desktop := f.loginFrom(iPhone), f.loginFrom(windowsPC)
@@ -110,8 +110,8 @@ func TestSessionLimitPerDevice(t *testing.T) {
 	f.wantCall(other.str(t, "access_token"), http.StatusOK, "")
 }
 
-// TestDefaultSessionLimit: without the option, the client of the session that the 101st
-// login ends logs in again silently.
+// TestDefaultSessionLimit: without the option, the 101st login ends the first session with
+// session_revoked, after which a client logs in again silently.
 func TestDefaultSessionLimit(t *testing.T) {
 	f := newFixture(t, site)
 	first := f.login("alice")
@@ -123,8 +123,8 @@ func TestDefaultSessionLimit(t *testing.T) {
 	f.refresh(first.str(t, "refresh_token")).want(t, http.StatusUnauthorized, "session_revoked")
 }
 
-// TestSessionLimitIsReported: the login that ends a session has an audit line, an event of
-// Caddy and an event of events_to about that session.
+// TestSessionLimitIsReported: when a login ends another session, an audit line, an event of
+// Caddy and an event of events_to report that session.
 func TestSessionLimitIsReported(t *testing.T) {
 	r := newReceiver(t)
 	t.Setenv("WXGATE_TEST_BEARER", eventsBearer)

@@ -13,7 +13,8 @@ import (
 
 const iPhone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148 MicroMessenger/8.0.60(0x18003c32)"
 
-// onBothStores runs a test on a file and on Redis, where there is another machine than here.
+// onBothStores runs a test with a bolt store and with Redis. With bolt, here and there are the
+// same gateway; with Redis, there is another replica.
 func onBothStores(t *testing.T, do func(t *testing.T, here, there *fixture)) {
 	onBothStoresWith(t, "", do)
 }
@@ -37,10 +38,10 @@ func onBothStoresWith(t *testing.T, option string, do func(t *testing.T, here, t
 	})
 }
 
-// asked runs a command with --json and returns its response.
-func asked[T any](f *fixture, words ...string) (out T) {
+// queried runs a command with --json and returns its output.
+func queried[T any](f *fixture, args ...string) (out T) {
 	f.t.Helper()
-	text := f.operate(append(words, "--json")...)
+	text := f.operate(append(args, "--json")...)
 	if err := json.Unmarshal([]byte(text), &out); err != nil {
 		f.t.Fatalf("%s: %v", text, err)
 	}
@@ -62,8 +63,8 @@ type listedPage struct {
 	Next     string          `json:"next"`
 }
 
-// TestSessionsCommands lists who is logged in, shows a session and ends it, from another
-// machine where there is one.
+// TestSessionsCommands lists the sessions, shows a session and ends it, with Redis on another
+// machine.
 func TestSessionsCommands(t *testing.T) {
 	onBothStores(t, func(t *testing.T, here, there *fixture) {
 		app := wechatsim.DefaultApp.ID
@@ -78,7 +79,7 @@ func TestSessionsCommands(t *testing.T) {
 		}
 		openid := alice.str(t, "openId")
 
-		of := asked[listedPage](there, "sessions", "list", "--app", app, "--openid", openid)
+		of := queried[listedPage](there, "sessions", "list", "--app", app, "--openid", openid)
 		if len(of.Sessions) != 1 || of.Next != "" {
 			t.Fatalf("alice has %+v", of)
 		}
@@ -86,11 +87,11 @@ func TestSessionsCommands(t *testing.T) {
 			t.Errorf("listed as %+v", s)
 		}
 		seen := map[string]bool{}
-		words := []string{"sessions", "list", "--limit", "2"}
-		for page := asked[listedPage](there, words...); ; page = asked[listedPage](there, append(words, "--cursor", page.Next)...) {
+		list := []string{"sessions", "list", "--limit", "2"}
+		for page := queried[listedPage](there, list...); ; page = queried[listedPage](there, append(list, "--cursor", page.Next)...) {
 			for _, s := range page.Sessions {
 				if seen[s.Session] || s.OpenID != openid && !bobs[s.OpenID] {
-					t.Errorf("%+v is listed twice, or is nobody's", s)
+					t.Errorf("%+v is listed twice or belongs to neither user", s)
 				}
 				seen[s.Session] = true
 			}
@@ -104,11 +105,11 @@ func TestSessionsCommands(t *testing.T) {
 
 		id := of.Sessions[0].Session
 		here.verifyPhone(t, alice)
-		if shown := asked[listedSession](there, "sessions", "show", id); !shown.PhoneVerified || shown.Session != id {
+		if shown := queried[listedSession](there, "sessions", "show", id); !shown.PhoneVerified || shown.Session != id {
 			t.Errorf("shown as %+v", shown)
 		}
 		if out := there.operate("sessions", "end", id); !strings.Contains(out, "session "+id+" of user ") || strings.Contains(out, openid) {
-			t.Errorf("the command said %q", out)
+			t.Errorf("the command printed %q", out)
 		}
 		here.refusedSoon("Bearer "+alice.str(t, "access_token"), "session_revoked")
 		here.refresh(alice.str(t, "refresh_token")).want(t, http.StatusUnauthorized, "session_revoked")
@@ -127,7 +128,7 @@ func TestSessionsCommands(t *testing.T) {
 	})
 }
 
-// verifyPhone has a session of alice's get a phone number.
+// verifyPhone decodes a phone number in a session of alice.
 func (f *fixture) verifyPhone(t *testing.T, login response) {
 	t.Helper()
 	sealed, err := f.sim.Sim.EncryptPhone(wechatsim.User{Name: "alice"}, wechatsim.PhoneNumber{}, wechatsim.Sealing{})
@@ -150,8 +151,8 @@ type userExport struct {
 	} `json:"session_keys"`
 }
 
-// TestUserShowAndExport shows what is stored about a user, and exports all of it but what
-// would let its reader log in or forge data.
+// TestUserShowAndExport shows and exports what is stored about a user. The export has no
+// secret with which its reader could log in or forge data.
 func TestUserShowAndExport(t *testing.T) {
 	onBothStores(t, func(t *testing.T, here, there *fixture) {
 		app := wechatsim.DefaultApp.ID
@@ -184,7 +185,7 @@ func TestUserShowAndExport(t *testing.T) {
 			t.Errorf("%s", text)
 		}
 		here.operate(append([]string{"user", "logout"}, name...)...)
-		if out := asked[userExport](there, append([]string{"user", "export"}, name...)...); len(out.Sessions)+len(out.SessionKeys) != 0 {
+		if out := queried[userExport](there, append([]string{"user", "export"}, name...)...); len(out.Sessions)+len(out.SessionKeys) != 0 {
 			t.Errorf("after a logout: %+v", out)
 		}
 		unknown := []string{"--app", app, "--openid", "unknown", "--address=unix/" + there.socket()}

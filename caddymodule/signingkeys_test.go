@@ -16,8 +16,8 @@ import (
 	"github.com/caddyserver/certmagic"
 )
 
-// operatedSite has the admin API on a socket, where operators' commands find it.
-// GLOBAL and TOKEN are further lines of the global block and of its token block.
+// operatedSite has the admin API on a socket, for operators' commands. GLOBAL and TOKEN stand
+// for further lines of the global block and of its token block.
 const operatedSite = `
 {
 	admin unix/{{.Dir}}/admin.sock
@@ -45,13 +45,13 @@ http://{{.Addr}} {
 }
 `
 
-// operated fills in operatedSite's further lines.
+// operated is operatedSite with lines for GLOBAL and TOKEN.
 func operated(global, token string) string {
 	return strings.NewReplacer("GLOBAL", global, "\t\t\tissuer wxgate\n\t\t\tTOKEN", "\t\t\t"+token).Replace(operatedSite)
 }
 
-// newOperatedFixture lives in a short directory: a socket's path has 100 bytes
-// at most.
+// newOperatedFixture uses a directory with a short path, because the path of a socket may have
+// only about 100 bytes.
 func newOperatedFixture(t *testing.T) *fixture {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "wx") //nolint:usetesting // see above
@@ -66,44 +66,44 @@ func newOperatedFixture(t *testing.T) *fixture {
 
 func (f *fixture) socket() string { return filepath.Join(f.dir, "admin.sock") }
 
-// command runs a command of wxgate's; words are its name and what follows.
-func (f *fixture) command(words ...string) (string, error) {
+// command runs a command of wxgate: args are its name and its arguments.
+func (f *fixture) command(args ...string) (string, error) {
 	f.t.Helper()
-	cmd := newCommand(f.t, words[0])
+	cmd := newCommand(f.t, args[0])
 	var out bytes.Buffer
 	cmd.SetOut(&out)
 	cmd.SetErr(&out)
-	cmd.SetArgs(words[1:])
+	cmd.SetArgs(args[1:])
 	err := cmd.Execute()
 	return out.String(), err
 }
 
 // operate runs a command against the running gateway; it must succeed.
-func (f *fixture) operate(words ...string) string {
+func (f *fixture) operate(args ...string) string {
 	f.t.Helper()
-	out, err := f.command(slices.Insert(words, 1, "--address=unix/"+f.socket())...)
+	out, err := f.command(slices.Insert(args, 1, "--address=unix/"+f.socket())...)
 	if err != nil {
-		f.t.Fatalf("wxgate %s: %v", strings.Join(words, " "), err)
+		f.t.Fatalf("wxgate %s: %v", strings.Join(args, " "), err)
 	}
 	return out
 }
 
-// refusedTo runs a command that must fail with an error that says all of want.
-func (f *fixture) refusedTo(words []string, want ...string) {
+// refusedTo runs a command that must fail with an error that contains each text of want.
+func (f *fixture) refusedTo(args []string, want ...string) {
 	f.t.Helper()
-	_, err := f.command(words...)
+	_, err := f.command(args...)
 	if err == nil {
-		f.t.Errorf("wxgate %s succeeded", strings.Join(words, " "))
+		f.t.Errorf("wxgate %s succeeded", strings.Join(args, " "))
 		return
 	}
 	for _, w := range want {
 		if !strings.Contains(err.Error(), w) {
-			f.t.Errorf("wxgate %s: %q does not say %q", strings.Join(words, " "), err, w)
+			f.t.Errorf("wxgate %s: error %q does not contain %q", strings.Join(args, " "), err, w)
 		}
 	}
 }
 
-// keys is `wxgate keys list`, the state by the ID.
+// keys runs `wxgate keys list` and returns the state of each key by its ID.
 func (f *fixture) keys() map[string]string {
 	f.t.Helper()
 	states := make(map[string]string)
@@ -115,7 +115,7 @@ func (f *fixture) keys() map[string]string {
 	return states
 }
 
-// keyIn is the one key that is in this state.
+// keyIn returns the ID of the only key in this state.
 func (f *fixture) keyIn(state string) string {
 	f.t.Helper()
 	found := ""
@@ -130,10 +130,10 @@ func (f *fixture) keyIn(state string) string {
 	return found
 }
 
-// published are the IDs in the key set.
+// published returns the published key set.
 func (f *fixture) published() string { return f.do("GET", "/.well-known/jwks.json", "").body }
 
-// signedBy is the kid of a token.
+// signedBy returns the kid of a token.
 func signedBy(t *testing.T, token string) string {
 	t.Helper()
 	head, _, _ := strings.Cut(token, ".")
@@ -155,8 +155,8 @@ func (f *fixture) wantCall(token string, status int, code string) {
 	f.do("GET", "/x", "", "Authorization", "Bearer "+token).want(f.t, status, code)
 }
 
-// TestKeysRotate publishes the next key before it signs, and with --immediate
-// has it sign at once; the tokens of the old one go on, also after a restart.
+// TestKeysRotate publishes the next key before it signs, and with --immediate makes it sign at
+// once. Tokens of the old key remain valid, also after a restart.
 func TestKeysRotate(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.load()
@@ -172,7 +172,7 @@ func TestKeysRotate(t *testing.T) {
 		t.Error("the next key is not published")
 	}
 	if by := signedBy(t, f.token("alice")); by != first {
-		t.Errorf("%s signs, which nobody has had time to fetch", by)
+		t.Errorf("%s signs already, although verifiers have had no time to fetch it", by)
 	}
 	if f.operate("keys", "rotate"); f.keyIn("next") != next {
 		t.Error("a second rotation made a third key")
@@ -197,9 +197,9 @@ func TestKeysRotate(t *testing.T) {
 	}
 }
 
-// TestKeysRetire refuses all that a leaked key signed: at once, although the
-// token was in the cache, on an open stream too, and after a restart. Its users
-// are not logged out: they refresh.
+// TestKeysRetire refuses every token that a leaked key signed: at once, although the token is
+// cached, also on an open stream and after a restart. The users are not logged out: their
+// clients refresh.
 func TestKeysRetire(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.load()
@@ -210,7 +210,7 @@ func TestKeysRetire(t *testing.T) {
 	})
 	login := f.login("alice")
 	token := login.str(t, "access_token")
-	f.wantCall(token, http.StatusOK, "") // and now it is in the cache
+	f.wantCall(token, http.StatusOK, "") // which caches it
 	socket := f.openWebSocket(t, "Bearer "+token)
 	leaked := f.keyIn("signing")
 
@@ -238,8 +238,8 @@ func TestKeysRetire(t *testing.T) {
 	f.refusedTo([]string{"keys", "list", "--address", "unix/" + f.socket() + ".not"}, "check that wxgate is running")
 }
 
-// TestKeysConfigured has a key of the operator's: it is not rotated by command,
-// and once retired no configuration brings it back.
+// TestKeysConfigured uses a key that the operator configured: the command does not rotate it,
+// and once it is retired, a configuration with it is refused.
 func TestKeysConfigured(t *testing.T) {
 	f := newOperatedFixture(t)
 	t.Setenv("WXGATE_TEST_KEY", pemKey(t, "EdDSA"))
@@ -259,42 +259,41 @@ func TestKeysConfigured(t *testing.T) {
 	f.refresh(login.str(t, "refresh_token")).want(t, http.StatusOK, "")
 }
 
-// TestReconfigureLogsNobodyOut changes what tokens look like, one thing after
-// the other, by reload and by restart: every token from before is good.
-func TestReconfigureLogsNobodyOut(t *testing.T) {
+// TestReconfigureKeepsSessions changes the options of tokens one after the other, by reload
+// and by restart: every earlier token remains valid.
+func TestReconfigureKeepsSessions(t *testing.T) {
 	f := newOperatedFixture(t)
 	t.Setenv("WXGATE_TEST_KEY", pemKey(t, "EdDSA"))
 	t.Setenv("WXGATE_TEST_OTHER_KEY", pemKey(t, "ES256"))
 	t.Setenv("WXGATE_TEST_HMAC", strings.Repeat("k", 32))
 	f.load()
-	type held struct{ under, access, refresh string }
-	var all []held
-	for _, token := range []string{
+	type issued struct{ option, access, refresh string }
+	var all []issued
+	for _, option := range []string{
 		"issuer wxgate", "issuer elsewhere", "audience a b", "alg ES256", "alg RS256", "alg HS256", "key {env.WXGATE_TEST_KEY}",
 		"alg ES256\n\t\t\tkey {env.WXGATE_TEST_OTHER_KEY}", "alg HS256\n\t\t\tkey {env.WXGATE_TEST_HMAC}", "access 5m", "issuer wxgate",
 	} {
-		f.config = operated("", token)
+		f.config = operated("", option)
 		if len(all)%3 == 2 {
 			f.stop()
 		}
 		f.load()
 		login := f.login("alice")
-		all = append(all, held{token, login.str(t, "access_token"), login.str(t, "refresh_token")})
-		for i, h := range all {
-			if a := f.do("GET", "/x", "", "Authorization", "Bearer "+h.access); a.status != http.StatusOK {
-				t.Errorf("under %q, a token from under %q: %d %s", token, h.under, a.status, a.body)
+		all = append(all, issued{option, login.str(t, "access_token"), login.str(t, "refresh_token")})
+		for i, earlier := range all {
+			if a := f.do("GET", "/x", "", "Authorization", "Bearer "+earlier.access); a.status != http.StatusOK {
+				t.Errorf("with %q, a token issued with %q: %d %s", option, earlier.option, a.status, a.body)
 			}
-			fresh := f.refresh(h.refresh)
+			fresh := f.refresh(earlier.refresh)
 			fresh.want(t, http.StatusOK, "")
 			all[i].refresh = fresh.str(t, "refresh_token")
 		}
 	}
 }
 
-// TestStartsPastALock finds the lock that a process left which was killed while
-// it wrote the signing keys: the next start writes nothing and need not wait
-// until the lock counts as stale.
-func TestStartsPastALock(t *testing.T) {
+// TestStartIgnoresStaleLock: a process that was killed while it wrote the signing keys left its
+// lock. The next start writes no keys, so it need not wait until the lock is stale.
+func TestStartIgnoresStaleLock(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.load()
 	token := f.token("alice")

@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// siteWith is the Caddyfile of most tests, with more in some of its places. Its text is a
-// template, whose variables are those of [fixture.caddyfile].
+// siteWith is the Caddyfile of most tests, with additions. Its text is a template with the
+// variables of [fixture.caddyfile].
 type siteWith struct {
 	global  string // global options
 	wxgate  string // options of the global wxgate block
-	apps    string // in place of the app
+	apps    string // replaces the app
 	store   string // default: bolt, in a file
 	handler string // options of the site's wxgate
 	routes  string // directives of the site, before reverse_proxy
-	sites   string // in place of the site
+	sites   string // replaces the site
 }
 
-// site is the Caddyfile without anything more.
+// site is the Caddyfile without additions.
 var site = siteWith{}.String()
 
 // theApp is the app of most tests.
@@ -46,7 +46,7 @@ func (s siteWith) String() string {
 ` + strings.TrimPrefix(sites, "\n") + "\n"
 }
 
-// block is a directive with options, if there are any.
+// block is a directive with its options, in a block if there are any.
 func block(directive, options string) string {
 	if options == "" {
 		return directive
@@ -54,7 +54,7 @@ func block(directive, options string) string {
 	return directive + " {\n\t\t" + options + "\n\t}"
 }
 
-// logTo is a global option: everything from a level on is logged in the file "log".
+// logTo is a global option that logs to the file "log" from a level on.
 func logTo(level string) string {
 	return "log {\n\t\toutput file {{.Dir}}/log\n\t\tlevel " + level + "\n\t}"
 }

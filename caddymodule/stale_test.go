@@ -11,7 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 )
 
-// adapted is the fixture's configuration as Caddy takes it.
+// adapted is the fixture's configuration in JSON.
 func (f *fixture) adapted() []byte {
 	f.t.Helper()
 	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(f.caddyfile(), map[string]any{"filename": "Caddyfile"})
@@ -21,17 +21,17 @@ func (f *fixture) adapted() []byte {
 	return config
 }
 
-// TestOnStale stops Redis: tokens go on admitting for the time that the site
-// allows, then every call that needs one is a 503, open streams end, and all is
-// well again when Redis is back.
+// TestOnStale stops Redis: tokens are admitted for the time that the site allows. Then every
+// call that needs a token is refused with 503, and open streams end. When Redis is back, all
+// calls succeed again.
 func TestOnStale(t *testing.T) {
-	for words, test := range map[string]struct{ allowed, refused time.Duration }{
+	for option, test := range map[string]struct{ allowed, refused time.Duration }{
 		"on_stale allow 5s": {3 * time.Second, 8 * time.Second},
 		"on_stale deny":     {0, 5 * time.Second},
 	} {
-		t.Run(words, func(t *testing.T) {
+		t.Run(option, func(t *testing.T) {
 			redis := startRedis(t)
-			f := newSharedFixture(t, redis, words)
+			f := newSharedFixture(t, redis, option)
 			f.upstream.respondWith(func(w http.ResponseWriter, r *http.Request) {
 				if strings.HasPrefix(r.URL.Path, "/events") || r.Header.Get("Upgrade") != "" {
 					streamUpstream(w, r)
@@ -45,18 +45,18 @@ func TestOnStale(t *testing.T) {
 
 			redis.kill()
 			gone := time.Now()
-			answer503 := func(method, path, body string) {
+			want503 := func(method, path, body string) {
 				t.Helper()
 				a := f.do(method, path, body, "Authorization", "Bearer "+token)
 				a.want(t, http.StatusServiceUnavailable, "store_unavailable")
 				if a.header.Get("Retry-After") == "" {
-					t.Errorf("%s: a 503 that does not say when to come back", path)
+					t.Errorf("%s: a 503 without Retry-After", path)
 				}
 			}
 			eventually(t, "logins fail at once", func() bool {
 				return f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, f.code("bob"))).status == http.StatusServiceUnavailable
 			})
-			eventually(t, "it says that it is degraded", func() bool {
+			eventually(t, "the gateway is degraded", func() bool {
 				a := f.do("GET", pub+"/ready", "")
 				return a.status == http.StatusOK && a.str(t, "status") == "degraded" && strings.Contains(a.body, "store_unavailable")
 			})
@@ -78,12 +78,12 @@ func TestOnStale(t *testing.T) {
 					t.Errorf("a %s continued while no revocations were received", name)
 				}
 			}
-			answer503("GET", pub+"/session", "")
-			answer503("POST", pub+"/logout", "")
-			answer503("POST", pub+"/revoke", fmt.Sprintf(`{"token":%q}`, token))
-			answer503("POST", pub+"/refresh", fmt.Sprintf(`{"refresh_token":%q}`, login.str(t, "refresh_token")))
+			want503("GET", pub+"/session", "")
+			want503("POST", pub+"/logout", "")
+			want503("POST", pub+"/revoke", fmt.Sprintf(`{"token":%q}`, token))
+			want503("POST", pub+"/refresh", fmt.Sprintf(`{"refresh_token":%q}`, login.str(t, "refresh_token")))
 			began := time.Now()
-			answer503("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, f.code("bob")))
+			want503("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, f.code("bob")))
 			if took := time.Since(began); took > time.Second {
 				t.Errorf("a login waited %v for Redis", took)
 			}
@@ -97,14 +97,13 @@ func TestOnStale(t *testing.T) {
 			eventually(t, "the token is admitted again", func() bool {
 				return f.do("GET", "/x", "", "Authorization", "Bearer "+token).status == http.StatusOK
 			})
-			eventually(t, "all is well", func() bool { return f.do("GET", pub+"/ready", "").str(t, "status") == "ready" })
+			eventually(t, "the gateway is ready", func() bool { return f.do("GET", pub+"/ready", "").str(t, "status") == "ready" })
 			f.login("carol")
 		})
 	}
 }
 
-// TestVerifyOnStale has the asked gateway refuse as a site does: with 503, which
-// is no denial.
+// TestVerifyOnStale: wxgate_verify refuses as a site does, with 503, which is no denial.
 func TestVerifyOnStale(t *testing.T) {
 	redis := startRedis(t)
 	f := newSharedFixture(t, redis, "")
@@ -115,14 +114,14 @@ func TestVerifyOnStale(t *testing.T) {
 	verify.url = "http://" + f.plain
 	verify.wantCall(token, http.StatusOK, "")
 	redis.kill()
-	eventually(t, "it cannot say", func() bool {
+	eventually(t, "wxgate_verify responds 503", func() bool {
 		return verify.do("GET", "/x", "", "Authorization", "Bearer "+token).status == http.StatusServiceUnavailable
 	})
-	f.wantLoadError("redis at " + redis.addr) // and what runs goes on
+	f.wantLoadError("redis at " + redis.addr) // and the old configuration continues
 	f.wantCall(token, http.StatusOK, "")      // the other site allows 30 s
 }
 
-// TestRedisStartErrors says what to do where a machine cannot join the others.
+// TestRedisStartErrors: when a machine cannot join the others, the error says what to do.
 func TestRedisStartErrors(t *testing.T) {
 	redis := startRedis(t)
 	f := newSharedFixture(t, redis, "")
@@ -152,8 +151,8 @@ func TestRedisStartErrors(t *testing.T) {
 	}
 }
 
-// TestRedisReloads reloads a hundred times over one connection to Redis: it is
-// kept, nothing leaks, and what was revoked stays so.
+// TestRedisReloads reloads a hundred times: the connections to Redis are kept, nothing leaks,
+// and a revoked session remains revoked.
 func TestRedisReloads(t *testing.T) {
 	redis := startRedis(t)
 	f := newSharedFixture(t, redis, "limit login 3/1h")
@@ -175,7 +174,7 @@ func TestRedisReloads(t *testing.T) {
 		f.do("GET", "/x", "", "Authorization", bearer).want(t, http.StatusOK, "")
 		f.do("GET", "/x", "", "Authorization", revoked).want(t, http.StatusUnauthorized, "session_revoked")
 	}
-	if now := connections(); now > opened+1 { // one more may wait for something
+	if now := connections(); now > opened+1 { // one more may serve a blocking command
 		t.Errorf("%d connections to Redis, then %d", opened, now)
 	}
 	f.token("alice")
@@ -183,8 +182,8 @@ func TestRedisReloads(t *testing.T) {
 	before.wantNoMore(t)
 }
 
-// TestOneMachineToMany moves a machine from its own file to Redis: access tokens
-// from before stay good, on the machines that join it too.
+// TestOneMachineToMany moves a machine from its own file to Redis: earlier access tokens
+// remain valid, also on the machines that join it.
 func TestOneMachineToMany(t *testing.T) {
 	redis := startRedis(t)
 	f := newSharedFixture(t, redis, "")

@@ -26,8 +26,8 @@ func (f *fixture) startLines() (lines []startLine) {
 	return lines
 }
 
-// TestStartLine: one line at the start says what runs and what was just generated; a reload
-// writes another, when nothing was.
+// TestStartLine: a start logs one line with what runs and what was generated. A reload logs
+// another line, with nothing generated.
 func TestStartLine(t *testing.T) {
 	f := newFixture(t, siteWith{global: logTo("INFO"), handler: "prefix /login"}.String()+`http://{{.Plain}} {
 	wxgate_verify

@@ -12,8 +12,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
-// TestStatus: the state has the apps, the store, the signing key, and what happened lately,
-// but nothing of a user.
+// TestStatus: the status has the apps, the store, the signing key and the latest outcomes, and
+// names no user.
 func TestStatus(t *testing.T) {
 	onBothStores(t, func(t *testing.T, here, there *fixture) {
 		alice := here.login("alice")
@@ -37,12 +37,12 @@ func TestStatus(t *testing.T) {
 			t.Errorf("no staleness in\n%s", text)
 		}
 		if text += there.operate("status", "--json"); strings.Contains(text, openid) {
-			t.Errorf("the state names a user:\n%s", text)
+			t.Errorf("the status names a user:\n%s", text)
 		}
 	})
 }
 
-// loginCount is how many logins of the last minutes succeeded.
+// loginCount returns how many logins of the last minutes succeeded.
 func loginCount(f *fixture) int {
 	type status struct {
 		Outcomes struct {
@@ -52,7 +52,7 @@ func loginCount(f *fixture) int {
 			}
 		}
 	}
-	for _, c := range asked[status](f, "status").Outcomes.Calls {
+	for _, c := range queried[status](f, "status").Outcomes.Calls {
 		if c.Call == "login" && c.Outcome == "ok" {
 			return c.Count
 		}
@@ -84,7 +84,7 @@ func TestStatusOfABreaker(t *testing.T) {
 		t.Fatal(err)
 	}
 	login := func() response { return f.do("POST", pub+"/openId", fmt.Sprintf(`{"code":%q}`, f.code("alice"))) }
-	const failuresInARow = 10 // that open a breaker
+	const failuresInARow = 10 // the breaker opens after them
 	for range failuresInARow {
 		want("closed")
 		login().want(t, http.StatusBadGateway, "wechat_unreadable")
@@ -122,11 +122,11 @@ func TestUserID(t *testing.T) {
 		app := wechatsim.DefaultApp.ID
 		alice := here.login("alice").str(t, "openId")
 		here.login("bob")
-		id := asked[names](there, "user", "id", "--app", app, "--openid", alice)
+		id := queried[names](there, "user", "id", "--app", app, "--openid", alice)
 		if id.UserID == "" || id.OpenID != alice {
 			t.Fatalf("%+v", id)
 		}
-		if found := asked[names](there, "user", "id", "--log-id", id.UserID); found != id {
+		if found := queried[names](there, "user", "id", "--log-id", id.UserID); found != id {
 			t.Errorf("found %+v, want %+v", found, id)
 		}
 		if out := there.operate("user", "id", "--log-id", id.UserID, "--app", app); !strings.Contains(out, alice) {
@@ -155,14 +155,14 @@ func (f *fixture) inspect(token string, flags ...string) (string, error) {
 	return out.String(), err
 }
 
-// TestTokenInspect: the command shows what a token says, and what the gateway would do.
+// TestTokenInspect: the command shows the claims of a token and whether the gateway admits it.
 func TestTokenInspect(t *testing.T) {
 	f := newOperatedFixture(t)
 	f.load()
 	address := "--address=unix/" + f.socket()
 	login := f.login("alice")
 	token := login.str(t, "access_token")
-	want := func(raw, end string, words ...string) {
+	want := func(raw, end string, texts ...string) {
 		t.Helper()
 		out, err := f.inspect(raw, address)
 		if err != nil {
@@ -172,9 +172,9 @@ func TestTokenInspect(t *testing.T) {
 		if last := lines[len(lines)-1]; !strings.HasPrefix(last, end) {
 			t.Errorf("the last line is %q, want %q", last, end)
 		}
-		for _, word := range words {
-			if !strings.Contains(out, word) {
-				t.Errorf("no %q in\n%s", word, out)
+		for _, text := range texts {
+			if !strings.Contains(out, text) {
+				t.Errorf("no %q in\n%s", text, out)
 			}
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// copyConfig writes the fixture's configuration to where --config finds it.
+// copyConfig writes the fixture's configuration to a file for --config.
 func (f *fixture) copyConfig() string {
 	f.t.Helper()
 	path := filepath.Join(f.dir, "Caddyfile")
@@ -26,14 +26,14 @@ func (f *fixture) copyStore(from, to string, want ...string) {
 	}
 	for _, w := range want {
 		if !strings.Contains(out, w) {
-			f.t.Errorf("%q does not say %q", out, w)
+			f.t.Errorf("the output %q does not contain %q", out, w)
 		}
 	}
 }
 
-// TestStoreCopy moves a gateway with a generated root secret from its file to
-// Redis and back: whoever was logged in stays so, whoever was not does not come
-// back, and what a client keeps is good all the way.
+// TestStoreCopy moves a gateway with a generated root secret from its file to Redis and back:
+// sessions remain valid, revoked sessions remain revoked, and the clients' tokens and handles
+// remain valid throughout.
 func TestStoreCopy(t *testing.T) {
 	redis := startRedis(t)
 	f := newSharedFixture(t, redis, "")
@@ -47,7 +47,7 @@ func TestStoreCopy(t *testing.T) {
 	f.refusedTo([]string{"store", "copy", "--config", f.copyConfig(), "bolt:" + f.databasePath(), "redis://" + redis.addr}, "in use", "stop that one")
 	f.stop()
 
-	// Once more than is needed: a copy can be repeated.
+	// A copy can be repeated.
 	f.copyStore("bolt:", "redis:redis://"+redis.addr, "2 sessions", "2 users", "1 revocation", "1 new signing key", redis.addr)
 	f.copyStore("bolt:"+f.databasePath(), "redis://"+redis.addr, "2 sessions", "0 new signing keys", "the queues of events_to and of pushes are not copied")
 
@@ -65,16 +65,16 @@ func TestStoreCopy(t *testing.T) {
 	signing := f.keyIn("signing")
 	f.stop()
 
-	// And back, over the file of before.
+	// And back, over the old file.
 	f.copyStore("redis:", "bolt:"+f.databasePath(), "2 sessions", "1 new signing key")
 	f.config = one
 	f.load()
 	if now := f.keyIn("signing"); now != signing {
-		t.Errorf("signed by %s, in Redis it was %s: %v", now, signing, f.keys())
+		t.Errorf("%s signs, with Redis it was %s: %v", now, signing, f.keys())
 	}
 	for id, state := range f.keys() {
 		if id != signing && state != "retired" {
-			t.Errorf("key %s of before is %s", id, state)
+			t.Errorf("the earlier key %s is %s", id, state)
 		}
 	}
 	f.wantCall(carol.str(t, "access_token"), http.StatusOK, "")
@@ -86,7 +86,7 @@ func TestStoreCopy(t *testing.T) {
 	f.phoneData(carol.str(t, "session_key")).want(t, http.StatusBadRequest, "decrypt_failed") // alice's data
 }
 
-// TestStoreCopyErrors says what is missing, and shows no password.
+// TestStoreCopyErrors: the error says what is missing, and shows no password.
 func TestStoreCopyErrors(t *testing.T) {
 	redis := startRedis(t)
 	f := newSharedFixture(t, redis, "")
@@ -99,7 +99,7 @@ func TestStoreCopyErrors(t *testing.T) {
 		"another kind":      {append(config, "memory:", "redis:"), "bolt:[<path>]"},
 		"no such file":      {append(config, "bolt:"+f.databasePath(), "redis:"), "no such file"},
 		"not a URL":         {append(config, "redis:", "redis:http://localhost"), "invalid URL; expected redis://"},
-		"nobody listens":    {append(config, "redis:redis://wxgate:hunter2hunter2@"+freeAddr(t), "bolt:"), "check that it is running"},
+		"no server":         {append(config, "redis:redis://wxgate:hunter2hunter2@"+freeAddr(t), "bolt:"), "check that it is running"},
 		"one argument":      {append(config, "bolt:"), "accepts 2 arg(s)"},
 		"unknown directory": {append(config, "redis:", "bolt:/dev/null/wxgate.db"), "not a directory"},
 	} {

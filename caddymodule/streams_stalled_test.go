@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// TestStalledResponsesEnd has clients that read nothing of what they are sent, or
-// send nothing more of a body: their requests are over once the session is.
+// TestStalledResponsesEnd has clients that read nothing of the response, or do not send the
+// rest of the request's body: their requests end with the session.
 func TestStalledResponsesEnd(t *testing.T) {
 	f, u, url, clients := openFixture(t)
-	const huge = 1 << 32 // more than all buffers hold; the file has no blocks
+	const huge = 1 << 32 // more than the size of all buffers; the file has no blocks
 	file := filepath.Join(f.dir, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -49,7 +49,7 @@ func TestStalledResponsesEnd(t *testing.T) {
 	eventually(t, "the upstream's requests ended", func() bool { return u.ended.Load() == u.began.Load() })
 }
 
-// send sends a request and leaves the body of the response alone.
+// send sends a request and does not read the body of the response.
 func send(t *testing.T, c *http.Client, method, url string, body io.Reader, bearer string) *http.Response {
 	t.Helper()
 	response, err := fetch(t.Context(), c, method, url, body, bearer)
@@ -69,7 +69,7 @@ func fetch(ctx context.Context, c *http.Client, method, url string, body io.Read
 	return c.Do(r)
 }
 
-// TestUploadOutlivesItsToken sends a body for longer than its token lives.
+// TestUploadOutlivesItsToken sends a body for longer than the token is valid.
 func TestUploadOutlivesItsToken(t *testing.T) {
 	f := newStoppedFixture(t, simConfig(), shortTokens)
 	received := make(chan string, 1)
@@ -87,12 +87,12 @@ func TestUploadOutlivesItsToken(t *testing.T) {
 	body, writer := io.Pipe()
 	go func() {
 		_, _ = writer.Write([]byte("before "))
-		<-time.After(3 * time.Second) // a token lives for 2 s
+		<-time.After(3 * time.Second) // a token is valid for 2 s
 		_, _ = writer.Write([]byte("after"))
 		_ = writer.Close()
 	}()
 	if response := send(t, client, http.MethodPost, f.url+"/upload", body, bearer); response.StatusCode != http.StatusOK {
-		t.Errorf("the upload was answered %s", response.Status)
+		t.Errorf("the response to the upload is %s", response.Status)
 	}
 	if got := <-received; got != "before after" {
 		t.Errorf("the upstream received %q", got)

@@ -72,7 +72,7 @@ https://localhost:<port> {
 }
 `
 
-// openUpstream serves responses that last until the gateway ends them.
+// openUpstream serves responses that continue until the gateway ends them.
 type openUpstream struct{ began, ended atomic.Int32 }
 
 func (u *openUpstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -116,7 +116,7 @@ func (u *openUpstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// trickle is a request body without end.
+// trickle is a request body that never ends.
 type trickle struct {
 	stopped chan struct{}
 	once    sync.Once // transports close a body more than once
@@ -204,7 +204,7 @@ func openFixture(t *testing.T) (f *fixture, u *openUpstream, url string, clients
 	h1 := &http.Transport{TLSClientConfig: insecure(), Protocols: new(http.Protocols)}
 	h1.Protocols.SetHTTP1(true)
 	h2 := &http.Transport{TLSClientConfig: insecure(), ForceAttemptHTTP2: true}
-	// Responses that nobody reads must not keep others from beginning.
+	// Responses that are not read must not keep others from beginning.
 	h3 := &http3.Transport{TLSClientConfig: insecure(), QUICConfig: &quic.Config{InitialConnectionReceiveWindow: 1 << 24}}
 	t.Cleanup(h1.CloseIdleConnections)
 	t.Cleanup(h2.CloseIdleConnections)
@@ -212,9 +212,9 @@ func openFixture(t *testing.T) (f *fixture, u *openUpstream, url string, clients
 	return f, u, "https://localhost:" + port, map[string]*http.Client{"h1": {Transport: h1}, "h2": {Transport: h2}, "h3": {Transport: h3}}
 }
 
-// TestEveryResponseEnds opens every kind of response over every protocol on both
-// sides, and logs out: each is cut after the grace, as a failure that the client
-// sees, and so is its request to the upstream.
+// TestEveryResponseEnds opens every kind of response over every protocol on both sides, and
+// logs out: after the grace period each response ends in an error that the client sees, and
+// its request to the upstream ends too.
 func TestEveryResponseEnds(t *testing.T) {
 	const grace, slack = 2 * time.Second, 10 * time.Second
 	f, u, url, clients := openFixture(t)
@@ -252,10 +252,10 @@ func TestEveryResponseEnds(t *testing.T) {
 			}
 			refused := out.status == http.StatusUnauthorized && strings.Contains(out.body, "session_revoked")
 			if !refused && (out.err == nil || errors.Is(out.err, io.EOF) && out.status == http.StatusOK) {
-				t.Errorf("%s ended as if it was complete: %d %q %v", out.name, out.status, out.body, out.err)
+				t.Errorf("%s ended as if it were complete: %d %q %v", out.name, out.status, out.body, out.err)
 			}
 		case <-giveUp:
-			t.Fatalf("%d of %d requests of the upstream ended; not for their clients: %v", u.ended.Load(), opened, slices.Sorted(maps.Keys(pending)))
+			t.Fatalf("%d of %d requests ended at the upstream; clients still wait for %v", u.ended.Load(), opened, slices.Sorted(maps.Keys(pending)))
 		}
 	}
 	eventually(t, "the upstream's requests ended", func() bool { return u.ended.Load() == opened })
@@ -268,7 +268,7 @@ func TestEveryResponseEnds(t *testing.T) {
 	<-stays
 }
 
-// TestReplicasEndResponses logs out on one machine what is open on the other.
+// TestReplicasEndResponses: a logout on one machine ends the session's responses on the other.
 func TestReplicasEndResponses(t *testing.T) {
 	redis := startRedis(t)
 	here := newSharedFixture(t, redis, "stream_grace 1s")
@@ -287,7 +287,7 @@ func TestReplicasEndResponses(t *testing.T) {
 		select {
 		case out := <-ended:
 			if out.err == nil && out.status != http.StatusUnauthorized {
-				t.Errorf("%s ended as if it was complete: %d", out.name, out.status)
+				t.Errorf("%s ended as if it were complete: %d", out.name, out.status)
 			}
 		case <-time.After(receivedWithin + 5*time.Second):
 			t.Fatal("a response outlived its session on the other machine")

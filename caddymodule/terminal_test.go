@@ -35,7 +35,7 @@ func openTerminal(t *testing.T) (terminal *os.File, screen func() string) {
 	written := make(chan string, 1)
 	go func() {
 		var all bytes.Buffer
-		_, _ = all.ReadFrom(master) // it ends with an error when the terminal is closed: EIO
+		_, _ = all.ReadFrom(master) // fails with EIO when the terminal is closed
 		written <- all.String()
 	}()
 	return terminal, func() string {

@@ -18,14 +18,14 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// otlpReceiver keeps what Caddy exports.
+// otlpReceiver records the spans that Caddy exports.
 type otlpReceiver struct {
 	mu    sync.Mutex
 	raw   []string
 	spans []*trace.Span
 }
 
-// startOTLP receives traces over HTTP, and has Caddy export to it.
+// startOTLP starts a receiver of traces over HTTP and makes Caddy export to it.
 func startOTLP(t *testing.T) *otlpReceiver {
 	t.Helper()
 	o := new(otlpReceiver)
@@ -57,7 +57,8 @@ const (
 	traceparent = "00-" + clientTrace + "-" + clientSpan + "-01"
 )
 
-// watchedAPI is the simulator behind a proxy that reports headers of traces.
+// watchedAPI starts a proxy to the simulator that fails the test if a request has headers of
+// traces, and returns its URL.
 func (f *fixture) watchedAPI() string {
 	f.t.Helper()
 	target, err := url.Parse(f.sim.URL)
@@ -68,7 +69,7 @@ func (f *fixture) watchedAPI() string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, name := range []string{"Traceparent", "Tracestate", "Baggage"} {
 			if r.Header.Get(name) != "" {
-				f.t.Errorf("WeChat got the header %s", name)
+				f.t.Errorf("WeChat received the header %s", name)
 			}
 		}
 		proxy.ServeHTTP(w, r)
@@ -77,8 +78,8 @@ func (f *fixture) watchedAPI() string {
 	return server.URL
 }
 
-// lifeOfASession logs in, calls the upstream, refreshes, decodes and logs out, and returns
-// what no span may have.
+// lifeOfASession logs in, calls the upstream, decodes a phone number, refreshes and logs out. It
+// returns the secrets that no span may contain.
 func (f *fixture) lifeOfASession(t *testing.T) (secrets []string) {
 	t.Helper()
 	code, traced := f.code("alice"), []string{"Traceparent", traceparent, "Tracestate", "vendor=1"}
@@ -88,10 +89,10 @@ func (f *fixture) lifeOfASession(t *testing.T) (secrets []string) {
 	f.do("GET", "/orders?private=query-of-alice", "", bearer...).want(t, http.StatusOK, "")
 	sent := f.upstream.last(t).Header
 	if got := sent.Get("Traceparent"); !strings.HasPrefix(got, "00-"+clientTrace+"-") || strings.Contains(got, clientSpan) || len(sent.Values("Traceparent")) != 1 {
-		t.Errorf("the upstream got the traceparent %q", sent.Values("Traceparent"))
+		t.Errorf("the upstream received the traceparent %q", sent.Values("Traceparent"))
 	}
 	if got := sent.Get("Tracestate"); got != "vendor=1" {
-		t.Errorf("the upstream got the tracestate %q", got)
+		t.Errorf("the upstream received the tracestate %q", got)
 	}
 	phone, err := f.sim.Sim.MintPhoneCode(wechatsim.User{Name: "alice"}, wechatsim.PhoneNumber{Number: "10012345678"})
 	if err != nil {
@@ -168,7 +169,7 @@ func TestTraces(t *testing.T) {
 			f.config = strings.ReplaceAll(f.config, "{{.API}}", f.watchedAPI())
 			f.load()
 			secrets := f.lifeOfASession(t)
-			f.stop() // which exports what waits
+			f.stop() // exports the waiting spans
 			received.check(t, secrets, bolt...)
 		})
 	}

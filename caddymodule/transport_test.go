@@ -21,8 +21,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// loggingSite is a gateway whose log is as Caddy has it by default, in a file.
-// ROUTES is what the site does; another answers to forward_auth and its like.
+// loggingSite is a gateway with Caddy's default log, in a file. ROUTES stands for the routes
+// of the site; another site responds to the requests of forward_auth.
 var loggingSite = siteWith{global: `	log {
 		output file {{.Dir}}/log
 	}
@@ -39,7 +39,7 @@ http://{{.Plain}} {
 	respond 204
 }`}.String()
 
-// log is what the gateway wrote into the file "log".
+// log returns the content of the file "log".
 func (f *fixture) log() string {
 	f.t.Helper()
 	text, err := os.ReadFile(filepath.Join(f.dir, "log"))
@@ -51,7 +51,7 @@ func (f *fixture) log() string {
 
 const incomplete = "aborting with incomplete response"
 
-// breakOff answers, and fails in the middle of the answer.
+// breakOff responds, and breaks the connection in the middle of the response.
 func breakOff(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Length", "1000")
 	_, _ = w.Write(make([]byte, 100))
@@ -59,33 +59,33 @@ func breakOff(w http.ResponseWriter, _ *http.Request) {
 	panic(http.ErrAbortHandler)
 }
 
-// Where a site may have its reverse_proxy.
+// Sites with a reverse_proxy in different places.
 var proxies = map[string]string{
-	"behind wxgate":                          "wxgate\nreverse_proxy {{.Upstream}}",
-	"with options":                           "wxgate\nreverse_proxy {{.Upstream}} {\nlb_try_duration 1s\nheader_down -X-A\ntransport http {\ndial_timeout 3s\nversions 1.1\n}\n}",
-	"HTTP/2 to the upstream":                 "wxgate\nreverse_proxy h2c://{{.Upstream}}",
-	"in a handle":                            "wxgate\nhandle /o* {\nreverse_proxy {{.Upstream}}\n}",
-	"in a handle in a route":                 "route {\nwxgate\nhandle_path /o* {\nroute {\nreverse_proxy {{.Upstream}}\n}\n}\n}",
-	"in a named route":                       "wxgate\ninvoke api",
-	"under another handler's names":          "@no path /no\nhandle @no {\nwxgate\nreverse_proxy 127.0.0.1:1\n}\nhandle {\nwxgate {\nheaders {\nopenid X-User\nsession X-Sid\n}\n}\nreverse_proxy {{.Upstream}}\n}",
-	"after an answer":                        "wxgate\nreverse_proxy {{.Plain}} {\n@any status 2xx\nhandle_response @any {\nreverse_proxy {{.Upstream}}\n}\n}",
-	"behind forward_auth":                    "route {\nforward_auth {{.Plain}} {\nuri /\n}\nwxgate\nreverse_proxy {{.Upstream}}\n}",
-	"with a header of its own":               "wxgate\nreverse_proxy {{.Upstream}} {\nheader_up X-User {wxgate.openid}\nheader_up X-Sid {wxgate.session}\n}",
-	"with the openid inside a value":         "wxgate\nreverse_proxy {{.Upstream}} {\nheader_up X-Caller \"{wxgate.appid}/{wxgate.openid}\"\nheader_up X-Log sid={wxgate.session}\n}",
-	"with the openid in the URI":             "wxgate\nreverse_proxy {{.Upstream}} {\nrewrite /users/{wxgate.openid}/orders?sid={wxgate.session}\n}",
-	"with the token":                         "wxgate {\ntoken_from header X-Ticket\nforward_token\n}\nreverse_proxy {{.Upstream}}",
-	"with the token, which nobody looked at": "wxgate {\npublic /orders\ntoken_from header X-Ticket\nforward_token\n}\nreverse_proxy {{.Upstream}}",
-	"with the token in another header":       "wxgate {\ntoken_from query ticket\nforward_token\n}\nreverse_proxy {{.Upstream}} {\nheader_up X-Uri {uri}\n}",
-	"with the token in a path":               "wxgate {\ntoken_from query ticket\nforward_token\n}\nreverse_proxy {{.Upstream}} {\nrewrite /as/{http.request.uri.query.ticket}\n}",
-	"with the token in the query":            "wxgate {\ntoken_from query ticket\nforward_token\n}\nreverse_proxy {{.Upstream}}",
-	"with a health check":                    "wxgate\nreverse_proxy {{.Upstream}} {\nhealth_uri /health\nhealth_interval 50ms\n}",
-	"with retries":                           "wxgate\nreverse_proxy {{.Upstream}} {\nlb_retry_match {\nheader X-Retry yes\n}\n}",
-	"with an assertion":                      "wxgate {\nheaders {\nassertion X-WX-ASSERTION orders\n}\n}\nreverse_proxy {{.Upstream}}",
+	"behind wxgate":                    "wxgate\nreverse_proxy {{.Upstream}}",
+	"with options":                     "wxgate\nreverse_proxy {{.Upstream}} {\nlb_try_duration 1s\nheader_down -X-A\ntransport http {\ndial_timeout 3s\nversions 1.1\n}\n}",
+	"HTTP/2 to the upstream":           "wxgate\nreverse_proxy h2c://{{.Upstream}}",
+	"in a handle":                      "wxgate\nhandle /o* {\nreverse_proxy {{.Upstream}}\n}",
+	"in a handle in a route":           "route {\nwxgate\nhandle_path /o* {\nroute {\nreverse_proxy {{.Upstream}}\n}\n}\n}",
+	"in a named route":                 "wxgate\ninvoke api",
+	"under another handler's names":    "@no path /no\nhandle @no {\nwxgate\nreverse_proxy 127.0.0.1:1\n}\nhandle {\nwxgate {\nheaders {\nopenid X-User\nsession X-Sid\n}\n}\nreverse_proxy {{.Upstream}}\n}",
+	"in handle_response":               "wxgate\nreverse_proxy {{.Plain}} {\n@any status 2xx\nhandle_response @any {\nreverse_proxy {{.Upstream}}\n}\n}",
+	"behind forward_auth":              "route {\nforward_auth {{.Plain}} {\nuri /\n}\nwxgate\nreverse_proxy {{.Upstream}}\n}",
+	"with header_up":                   "wxgate\nreverse_proxy {{.Upstream}} {\nheader_up X-User {wxgate.openid}\nheader_up X-Sid {wxgate.session}\n}",
+	"with the openid inside a value":   "wxgate\nreverse_proxy {{.Upstream}} {\nheader_up X-Caller \"{wxgate.appid}/{wxgate.openid}\"\nheader_up X-Log sid={wxgate.session}\n}",
+	"with the openid in the URI":       "wxgate\nreverse_proxy {{.Upstream}} {\nrewrite /users/{wxgate.openid}/orders?sid={wxgate.session}\n}",
+	"with the token":                   "wxgate {\ntoken_from header X-Ticket\nforward_token\n}\nreverse_proxy {{.Upstream}}",
+	"with the token, unverified":       "wxgate {\npublic /orders\ntoken_from header X-Ticket\nforward_token\n}\nreverse_proxy {{.Upstream}}",
+	"with the token in another header": "wxgate {\ntoken_from query ticket\nforward_token\n}\nreverse_proxy {{.Upstream}} {\nheader_up X-Uri {uri}\n}",
+	"with the token in a path":         "wxgate {\ntoken_from query ticket\nforward_token\n}\nreverse_proxy {{.Upstream}} {\nrewrite /as/{http.request.uri.query.ticket}\n}",
+	"with the token in the query":      "wxgate {\ntoken_from query ticket\nforward_token\n}\nreverse_proxy {{.Upstream}}",
+	"with a health check":              "wxgate\nreverse_proxy {{.Upstream}} {\nhealth_uri /health\nhealth_interval 50ms\n}",
+	"with retries":                     "wxgate\nreverse_proxy {{.Upstream}} {\nlb_retry_match {\nheader X-Retry yes\n}\n}",
+	"with an assertion":                "wxgate {\nheaders {\nassertion X-WX-ASSERTION orders\n}\n}\nreverse_proxy {{.Upstream}}",
 }
 
-// TestUpstreamsThatBreakOffLeakNothing: reverse_proxy warns of an answer that it
-// cannot finish, and writes the request that it sent into the line. Who reads the
-// log of any gateway whose upstream crashed would know the openids of its users.
+// TestUpstreamsThatBreakOffLeakNothing: reverse_proxy warns of an incomplete response, and the
+// log line contains the request that it sent. Without redaction, anyone who reads the log of a
+// gateway whose upstream crashed would know the openids of its users.
 func TestUpstreamsThatBreakOffLeakNothing(t *testing.T) {
 	for name, routes := range proxies {
 		t.Run(name, func(t *testing.T) {
@@ -108,32 +108,32 @@ func TestUpstreamsThatBreakOffLeakNothing(t *testing.T) {
 			}
 			a, err := f.try("GET", path, "", header...)
 			if err == nil {
-				t.Fatalf("the answer did not break off: %+v", a)
+				t.Fatalf("the response did not break off: %+v", a)
 			}
 			eventually(t, "the warning", func() bool { return strings.Contains(f.log(), incomplete) })
 			r := f.upstream.last(t)
 			line := withoutAudit(f.log())
 			for _, secret := range []string{wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, "alice"), token, r.Header.Get("X-Wx-Session"), r.Header.Get("X-Sid"), r.Header.Get("X-Wx-Assertion")} {
 				if secret != "" && strings.Contains(line, secret) {
-					t.Errorf("the log tells %q:\n%s", secret, line)
+					t.Errorf("the log contains %q:\n%s", secret, line)
 				}
 			}
-			all := strings.Contains(routes, "lb_retry_match") // which reads them
+			all := strings.Contains(routes, "lb_retry_match") // which reads all headers
 			for text, want := range map[string]bool{`"X-Request-Id":["shown"]`: true, `"X-Other":["shown"]`: all, `["REDACTED"]`: all} {
 				if strings.Contains(line, text) != want {
-					t.Errorf("%s in the log, which an operator would look for: want %t\n%s", text, want, line)
+					t.Errorf("%s in the log: want %t\n%s", text, want, line)
 				}
 			}
 		})
 	}
 }
 
-// php is a FastCGI server that tells what it was asked, and breaks off in the
-// middle of its answer.
+// php is a FastCGI server that reports the requests that it received, and breaks the
+// connection in the middle of its response.
 type php struct {
 	net.Listener
 
-	asked chan *http.Request
+	received chan *http.Request
 
 	mu   sync.Mutex
 	conn net.Conn
@@ -145,7 +145,7 @@ func newPHP(t *testing.T) *php {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &php{Listener: listener, asked: make(chan *http.Request, 1)}
+	p := &php{Listener: listener, received: make(chan *http.Request, 1)}
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
@@ -164,7 +164,7 @@ func (p *php) Accept() (net.Conn, error) {
 }
 
 func (p *php) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p.asked <- r
+	p.received <- r
 	w.Header().Set("Content-Length", "1000")
 	_, _ = w.Write(make([]byte, 100))
 	_ = http.NewResponseController(w).Flush()
@@ -173,8 +173,8 @@ func (p *php) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = p.conn.Close()
 }
 
-// TestFastCGILeaksNothing is the same for php_fastcgi, which besides tells PHP what
-// URI the client had sent: not its token.
+// TestFastCGILeaksNothing is the same test for php_fastcgi, which also sends PHP the client's
+// original URI: without the token.
 func TestFastCGILeaksNothing(t *testing.T) {
 	p := newPHP(t)
 	f := newFixture(t, strings.Replace(loggingSite, "ROUTES", "root {{.Dir}}\nwxgate {\ntoken_from query ticket\n}\nphp_fastcgi "+p.Addr().String()+" {\ntry_files index.php\n}", 1))
@@ -182,24 +182,23 @@ func TestFastCGILeaksNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	if a, err := f.try("GET", "/orders?a=1&ticket="+f.token("alice")+"&b=2", ""); err == nil {
-		t.Fatalf("the answer did not break off: %+v", a)
+		t.Fatalf("the response did not break off: %+v", a)
 	}
-	r, openid := <-p.asked, wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, "alice")
+	r, openid := <-p.received, wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, "alice")
 	if got := r.Header.Get("X-Wx-Openid"); got != openid {
-		t.Errorf("PHP was told the openid %q", got)
+		t.Errorf("PHP received the openid %q", got)
 	}
 	if got := r.URL.RequestURI(); got != "/orders?a=1&b=2" {
-		t.Errorf("PHP was told the URI %q", got)
+		t.Errorf("PHP received the URI %q", got)
 	}
 	eventually(t, "the warning", func() bool { return strings.Contains(f.log(), incomplete) })
 	if log := f.log(); strings.Contains(log, openid) {
-		t.Errorf("the log tells the openid:\n%s", log)
+		t.Errorf("the log contains the openid:\n%s", log)
 	}
 }
 
-// TestClientsWhoLeaveLeakNothing: a client that goes away in the middle of an
-// answer, and a session that is revoked while its stream is open, end in the same
-// warning.
+// TestClientsWhoLeaveLeakNothing: a client that closes its connection in the middle of a
+// response, and a session that is revoked while its stream is open, cause the same warning.
 func TestClientsWhoLeaveLeakNothing(t *testing.T) {
 	f := newFixture(t, strings.Replace(loggingSite, "ROUTES", "wxgate\nreverse_proxy {{.Upstream}}", 1))
 	free := make(chan struct{}, 2)
@@ -217,17 +216,17 @@ func TestClientsWhoLeaveLeakNothing(t *testing.T) {
 		},
 	} {
 		f.stream(f.token(name), leave)
-		<-free // the upstream's connection is not held
+		<-free // the upstream's connection is released
 	}
 	eventually(t, "two warnings", func() bool { return strings.Count(f.log(), incomplete) == 2 })
 	for _, user := range []string{"alice", "bob"} {
 		if log := f.log(); strings.Contains(log, wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, user)) {
-			t.Errorf("the log tells %s's openid:\n%s", user, log)
+			t.Errorf("the log contains %s's openid:\n%s", user, log)
 		}
 	}
 }
 
-// stream opens a stream, has it end, and reads what is left of it.
+// stream opens a stream, ends it, and reads the rest.
 func (f *fixture) stream(token string, end func(token string, cancel context.CancelFunc)) {
 	f.t.Helper()
 	ctx, cancel := context.WithCancel(f.t.Context())
@@ -248,26 +247,25 @@ func (f *fixture) stream(token string, end func(token string, cancel context.Can
 	}
 }
 
-// TestTransportAnswersForTheOther: reverse_proxy asks its transport by methods
-// that it may or may not have. One that Caddy adds and the wrapper lacks would
-// change how requests are sent.
-func TestTransportAnswersForTheOther(t *testing.T) {
+// TestTransportHasOptionalMethods: reverse_proxy calls methods that a transport may or may not
+// have. A method that Caddy adds and the wrapper lacks would change how requests are sent.
+func TestTransportHasOptionalMethods(t *testing.T) {
 	wrapper := reflect.TypeFor[*proxylog.Transport]()
-	own := map[string]bool{ // of the transport's own life, or of the Caddyfile's adapter
+	own := map[string]bool{ // for the transport's life cycle or the Caddyfile adapter
 		"CaddyModule": true, "Cleanup": true, "NewTransport": true, "SetScheme": true,
 		"EnableH2C": true, "EnableTLS": true, "TLSEnabled": true, "UnmarshalCaddyfile": true,
 	}
 	for _, transport := range []reflect.Type{reflect.TypeFor[*reverseproxy.HTTPTransport](), reflect.TypeFor[*fastcgi.Transport]()} {
 		for method := range transport.Methods() {
 			if _, ok := wrapper.MethodByName(method.Name); !ok && !own[method.Name] {
-				t.Errorf("%s has the method %s, and the wrapper has not", transport, method.Name)
+				t.Errorf("%s has the method %s, and the wrapper does not", transport, method.Name)
 			}
 		}
 	}
 }
 
 // TestTransportOption: by default wxgate sends plain requests itself, and never twice.
-// Caddy's transport repeats a GET whose connection breaks, so that it can be told apart.
+// Caddy's transport repeats a GET whose connection breaks, which shows that it is in use.
 func TestTransportOption(t *testing.T) {
 	for option, want := range map[string]int{"": 1, "transport wxgate": 1, "transport standard": 2} {
 		t.Run(option, func(t *testing.T) {
@@ -282,14 +280,14 @@ func TestTransportOption(t *testing.T) {
 			f.do(http.MethodGet, "/first", "", bearer...)
 			f.do(http.MethodGet, "/order", "", bearer...)
 			if n := int(orders.Load()); n != want {
-				t.Errorf("the upstream got the request %d times, want %d", n, want)
+				t.Errorf("the upstream received the request %d times, want %d", n, want)
 			}
 		})
 	}
 }
 
-// TestRetryMatchReadsHeaders: reverse_proxy decides by the request that it sent whether to
-// send it again, and so has all of its headers.
+// TestRetryMatchReadsHeaders: lb_retry_match matches the request that reverse_proxy sent, and
+// sees all of its headers.
 func TestRetryMatchReadsHeaders(t *testing.T) {
 	f := newFixture(t, siteWith{store: "memory", sites: `
 http://{{.Addr}} {

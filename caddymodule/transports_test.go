@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// transportSite has what a transport block may set, in small.
+// transportSite sets the options of a transport block to small values.
 var transportSite = siteWith{store: "memory", sites: `
 http://{{.Addr}} {
 	wxgate
@@ -38,7 +38,7 @@ http://{{.Addr}} {
 	}
 }`}
 
-// rawUpstream responds to each path as a server that keeps to no rules.
+// rawUpstream sends a response for each path, some of them invalid.
 func rawUpstream(conn net.Conn) {
 	defer conn.Close()
 	requests := bufio.NewReader(conn)
@@ -60,7 +60,7 @@ func rawUpstream(conn net.Conn) {
 	}
 }
 
-// What follows a response on its connection.
+// following is what the upstream does with the connection after a response.
 type following int
 
 const (
@@ -142,7 +142,7 @@ func serveRaw(t *testing.T, network, address string) string {
 
 var dates = regexp.MustCompile(`(?m)^Date: .*\r\n`)
 
-// rawCall sends a request over a connection of its own and returns all that comes back.
+// rawCall sends a request over a new connection and returns all that it receives.
 func rawCall(t *testing.T, addr, request, token string) string {
 	t.Helper()
 	head, body, _ := strings.Cut(request, "\n\n")
@@ -161,8 +161,8 @@ func rawCall(t *testing.T, addr, request, token string) string {
 	return dates.ReplaceAllString(string(response), "")
 }
 
-// TestTransportsAgree: a client cannot tell whether wxgate or Caddy's transport sends its
-// request, with all the options of the transport that have to hold.
+// TestTransportsAgree: whether wxgate or Caddy's transport sends a request, the client receives
+// the same response, with all options of the transport that wxgate must respect.
 func TestTransportsAgree(t *testing.T) {
 	requests := map[string]string{
 		"a GET":                "GET /echo",
@@ -204,7 +204,7 @@ func TestTransportsAgree(t *testing.T) {
 		f.stop()
 	}
 	if echo := got["wxgate"]["a GET"]; !strings.HasSuffix(echo, "GET "+openid+" ") {
-		t.Errorf("the upstream did not get the request: %q", echo)
+		t.Errorf("the upstream did not receive the request: %q", echo)
 	}
 	for name, want := range got["standard"] {
 		if own := got["wxgate"][name]; own != want {

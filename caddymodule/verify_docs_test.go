@@ -15,8 +15,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// verifySnippet is the first block of a language in a section of docs/verify.md;
-// "" is what comes before the first section.
+// verifySnippet returns the first block of a language in a section of docs/verify.md. The
+// section "" is the text before the first heading.
 func verifySnippet(t *testing.T, section, language string) string {
 	t.Helper()
 	page := readDocument(t, "verify.md")
@@ -37,8 +37,8 @@ func verifySnippet(t *testing.T, section, language string) string {
 	return block
 }
 
-// verifyPage turns a Caddyfile of docs/verify.md into a fixture's: the addresses,
-// the limit and the platform's API change, and nothing else.
+// verifyPage turns a Caddyfile of docs/verify.md into the configuration of a fixture. Only the
+// addresses, the limit and the platform's API change.
 func verifyPage(t *testing.T, section string) string {
 	t.Helper()
 	page := verifySnippet(t, section, "caddyfile")
@@ -56,27 +56,26 @@ func verifyPage(t *testing.T, section string) string {
 	return page
 }
 
-// through has the fixture's clients reach it through another proxy.
+// through sends the fixture's requests through another proxy.
 func (f *fixture) through(addr string) *fixture {
 	f.url = "http://" + addr
 	return f
 }
 
-// newBehindNginx starts the real nginx with the page's locations before the page's
-// Caddyfile.
+// newBehindNginx starts nginx with the page's locations in front of the page's Caddyfile.
 func newBehindNginx(t *testing.T) *fixture {
 	t.Helper()
 	return newBehindNginxWith(t, "")
 }
 
-// newBehindUpgradingNginx has nginx pass upgrades on to the service, as operators
-// with WebSockets write it.
+// newBehindUpgradingNginx makes nginx forward upgrades to the service, as operators with
+// WebSockets configure it.
 func newBehindUpgradingNginx(t *testing.T) *fixture {
 	t.Helper()
 	return newBehindNginxWith(t, "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade; ")
 }
 
-// newBehindNginxWith adds lines to the page's location of the service.
+// newBehindNginxWith adds lines to the page's location for the service.
 func newBehindNginxWith(t *testing.T, lines string) *fixture {
 	t.Helper()
 	f := newFixture(t, verifyPage(t, "nginx"))
@@ -85,7 +84,7 @@ func newBehindNginxWith(t *testing.T, lines string) *fixture {
 	return f.through(startNginx(t, strings.NewReplacer("127.0.0.1:8082", f.plain, "127.0.0.1:9000", f.upstream.addr).Replace(snippet)))
 }
 
-// newBehindCaddy has the page's own site for Caddy before the page's Caddyfile.
+// newBehindCaddy has the page's site for Caddy in front of the page's Caddyfile.
 func newBehindCaddy(t *testing.T) *fixture {
 	t.Helper()
 	front := strings.NewReplacer("example.com {", "http://{{.Addr}} {", "127.0.0.1:8082", "{{.Plain}}", "127.0.0.1:9000", "{{.Upstream}}").
@@ -93,10 +92,10 @@ func newBehindCaddy(t *testing.T) *fixture {
 	return newFixture(t, verifyPage(t, "")+front)
 }
 
-// realProxies run the page's snippets in the proxies themselves.
+// realProxies run the page's snippets in the real proxies.
 var realProxies = map[string]func(*testing.T) *fixture{"nginx": newBehindNginx, "Caddy": newBehindCaddy}
 
-// from has the fixture's requests come from an address of the loopback network.
+// from sends the fixture's requests from an address of the loopback network.
 func (f *fixture) from(address string) *fixture {
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
 	transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -131,15 +130,15 @@ func TestProxySnippetsLimitLogin(t *testing.T) {
 	}
 }
 
-// forgedHeaders are all that wxgate can set, what programs written for Cloud
-// Hosting read besides, and what moves a route in some frameworks.
+// forgedHeaders are all headers that wxgate can set, those that programs written for Cloud
+// Hosting also read, and those from which some frameworks take the path.
 var forgedHeaders = append([]string{
 	"X-WX-OPENID", "X-WX-APPID", "X-WX-UNIONID", "X-WX-SOURCE", "X-WX-SESSION", "X-WX-PHONE", "X-WX-ASSERTION",
 	"X-WX-FROM-OPENID", "X-WX-FROM-APPID", "X-WX-FROM-UNIONID", "X_WX_OPENID",
 }, slices.Concat(edge.PathOverrides, []string{edge.PrefixOverride})...)
 
-// TestProxySnippetsNameOverrides: the snippet of each proxy removes every header that
-// the handler removes because some framework takes the path from it.
+// TestProxySnippetsNameOverrides: the snippet of each proxy removes every header from which
+// some framework takes the path, as the handler does.
 func TestProxySnippetsNameOverrides(t *testing.T) {
 	for section, language := range map[string]string{
 		"Caddy": "caddyfile", "nginx": "nginx", "Traefik": "yaml", "Envoy": "yaml", "Higress": "yaml", "APISIX": "json",
@@ -276,8 +275,8 @@ func TestNginxWithoutGateway(t *testing.T) {
 	}
 }
 
-// TestProxySnippetsRefuseTunnels: behind the proxies too, no request reaches the
-// upstream that asks for a tunnel, or to have its credentials sent back.
+// TestProxySnippetsRefuseTunnels: behind the proxies too, no request reaches the upstream that
+// opens a tunnel (Upgrade) or makes the upstream send back the credentials (TRACE).
 func TestProxySnippetsRefuseTunnels(t *testing.T) {
 	proxies := maps.Clone(realProxies)
 	proxies["nginx with upgrades"] = newBehindUpgradingNginx

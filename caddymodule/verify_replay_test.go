@@ -9,31 +9,31 @@ import (
 	"testing"
 )
 
-// The proxies that are not run here. Each request is what the proxy's own
-// documentation says that it sends; METHOD, URI and TOKEN are the client's.
+// The requests of proxies that the tests do not run, as the documentation of each proxy
+// describes them. METHOD, URI and TOKEN stand for those of the client.
 const (
-	// traefikAsk is ForwardAuth's: it copies the client's headers besides.
+	// traefikAsk is from ForwardAuth, which also copies the client's headers.
 	traefikAsk = "GET /ask HTTP/1.1\r\nHost: 127.0.0.1:8082\r\nUser-Agent: curl/8.5.0\r\nAccept-Encoding: gzip\r\nTOKEN" +
 		"X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Host: api.example.com\r\nX-Forwarded-Method: METHOD\r\n" +
 		"X-Forwarded-Port: 443\r\nX-Forwarded-Proto: https\r\nX-Forwarded-Server: traefik\r\nX-Forwarded-Uri: URI\r\n\r\n"
-	// envoyAsk is ext_authz's over HTTP: Host, method and path are the client's.
+	// envoyAsk is from ext_authz over HTTP: Host, method and path are the client's.
 	envoyAsk = "METHOD URI HTTP/1.1\r\nhost: api.example.com\r\ncontent-length: 0\r\nTOKEN" +
 		"x-envoy-internal: true\r\nx-forwarded-for: 203.0.113.7\r\nx-envoy-expected-rq-timeout-ms: 1000\r\n\r\n"
-	// higressAsk is ext-auth's in forward_auth mode. The first four lines are those
-	// that its README prints, with its POST; the code sends X-Original-… as well.
+	// higressAsk is from ext-auth in forward_auth mode. Its README shows the first four lines,
+	// with POST; the code also sends X-Original-….
 	higressAsk = "POST /auth HTTP/1.1\r\nHost: ext-auth.backend.svc.cluster.local\r\nTOKEN" +
 		"X-Forwarded-Proto: HTTP\r\nX-Forwarded-Host: foo.bar.com\r\nX-Forwarded-Uri: URI\r\nX-Forwarded-Method: METHOD\r\n" +
 		"X-Original-Method: METHOD\r\nX-Original-Uri: URI\r\nContent-Length: 0\r\n\r\n"
-	// higressPageAsk is the same as the page configures it, without those.
+	// higressPageAsk is from ext-auth as docs/verify.md configures it, without X-Original-….
 	higressPageAsk = "GET /ask HTTP/1.1\r\nHost: wxgate.default.svc.cluster.local\r\nTOKEN" +
 		"X-Forwarded-Proto: HTTP\r\nX-Forwarded-Host: foo.bar.com\r\nX-Forwarded-Uri: URI\r\nX-Forwarded-Method: METHOD\r\nContent-Length: 0\r\n\r\n"
-	// apisixAsk is forward-auth's.
+	// apisixAsk is from forward-auth.
 	apisixAsk = "GET /ask HTTP/1.1\r\nHost: 127.0.0.1:8082\r\nUser-Agent: lua-resty-http/0.17.1 (Lua) ngx_lua/10026\r\nTOKEN" +
 		"X-Forwarded-Proto: http\r\nX-Forwarded-Method: METHOD\r\nX-Forwarded-Host: 127.0.0.1\r\nX-Forwarded-Uri: URI\r\nX-Forwarded-For: 203.0.113.7\r\n\r\n"
 )
 
-// TestProxyRequests replays what the other proxies send against the Caddyfile
-// that docs/verify.md has for them.
+// TestProxyRequests replays the requests of the other proxies against the Caddyfile that
+// docs/verify.md has for them.
 func TestProxyRequests(t *testing.T) {
 	for name, tc := range map[string]struct{ section, request string }{
 		"Traefik":                 {"", traefikAsk},
@@ -72,8 +72,8 @@ func TestProxyRequests(t *testing.T) {
 	}
 }
 
-// TestProxySnippetsNameHeaders: each snippet removes or sets every name that a
-// client must not choose, in the proxies that are not run here too.
+// TestProxySnippetsNameHeaders: each snippet removes or sets every header that a client must
+// not choose, also for proxies that the tests do not run.
 func TestProxySnippetsNameHeaders(t *testing.T) {
 	var names []string
 	for _, name := range forgedHeaders {

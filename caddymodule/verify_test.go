@@ -11,8 +11,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// verifySite logs in on Addr and asks, by Caddy's own forward_auth, the site on
-// Plain whether a request may pass. WORDS stand in wxgate_verify's block.
+// verifySite logs in on Addr, where Caddy's forward_auth asks the site on Plain whether to
+// admit a request. OPTIONS stands for the options of wxgate_verify.
 var verifySite = siteWith{global: `	servers {
 		trusted_proxies static TRUSTED
 	}`, store: "memory", sites: `
@@ -35,13 +35,13 @@ http://{{.Addr}} {
 }
 http://{{.Plain}} {
 	wxgate_verify {
-		WORDS
+		OPTIONS
 	}
 }`}.String()
 
-func newVerify(t *testing.T, trusted, words string) *fixture {
+func newVerify(t *testing.T, trusted, options string) *fixture {
 	t.Helper()
-	return newFixture(t, strings.NewReplacer("TRUSTED", trusted, "WORDS", words).Replace(verifySite))
+	return newFixture(t, strings.NewReplacer("TRUSTED", trusted, "OPTIONS", options).Replace(verifySite))
 }
 
 const (
@@ -53,7 +53,7 @@ const verifyRules = `public /free /static/*
 		optional /maybe
 		require phone on /pay/*`
 
-// TestVerifyWithForwardAuth says what an upstream sees behind forward_auth.
+// TestVerifyWithForwardAuth checks the requests that an upstream receives behind forward_auth.
 func TestVerifyWithForwardAuth(t *testing.T) {
 	f := newVerify(t, loopback, verifyRules)
 	login := f.login("alice")
@@ -69,7 +69,7 @@ func TestVerifyWithForwardAuth(t *testing.T) {
 			t.Errorf("%s: %q, want %q once", name, r.Header[name], want)
 		}
 	}
-	// Caddy would drop what Connection names after forward_auth has set it.
+	// Caddy would remove the headers that Connection names after forward_auth set them.
 	f.do("GET", "/orders", "", "Authorization", bearer, "Connection", "close, X-Wx-Openid").want(t, http.StatusBadRequest, "")
 	for _, path := range []string{"/free", "/static/a.css", "/maybe"} {
 		f.do("GET", path, "", spoofs...).want(t, http.StatusOK, "")
@@ -107,7 +107,7 @@ func TestVerifyWithForwardAuth(t *testing.T) {
 	f.do("GET", "/orders", "", "Authorization", bearer).want(t, http.StatusUnauthorized, "session_revoked")
 }
 
-// ask sends a request to wxgate_verify itself, byte for byte.
+// ask sends a request directly to wxgate_verify, byte for byte.
 func (f *fixture) ask(target string, header ...string) response {
 	f.t.Helper()
 	request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n", target, f.plain)
@@ -134,14 +134,14 @@ func (f *fixture) replay(request string) response {
 	return response{received.StatusCode, received.Header, string(body)}
 }
 
-// TestVerifyPath: which header names the path, and when it is believed.
+// TestVerifyPath: which header names the path, and when it is trusted.
 func TestVerifyPath(t *testing.T) {
 	for _, tc := range []struct {
-		name, trusted, words string
-		target               string
-		header               []string
-		status               int
-		code                 string
+		name, trusted, options string
+		target                 string
+		header                 []string
+		status                 int
+		code                   string
 	}{
 		{"Traefik", loopback, verifyRules, "/ask", []string{"X-Forwarded-Uri", "/free"}, 200, ""},
 		{"Traefik, query", loopback, verifyRules, "/ask", []string{"X-Forwarded-Uri", "/free?x=1"}, 200, ""},
@@ -150,7 +150,7 @@ func TestVerifyPath(t *testing.T) {
 		{"another header alone", loopback, verifyRules, "/free", []string{"X-Original-URI", "/free"}, 403, "forbidden"},
 		{"not trusted", nobody, verifyRules, "/free", []string{"X-Forwarded-Uri", "/free"}, 403, "forbidden"},
 		{"twice", loopback, verifyRules, "/ask", []string{"X-Forwarded-Uri", "/free", "X-Forwarded-Uri", "/free"}, 403, "invalid_request"},
-		{"two stories", loopback, verifyRules, "/ask", []string{"X-Forwarded-Uri", "/free", "X-Original-URI", "/orders"}, 403, "invalid_request"},
+		{"two URIs", loopback, verifyRules, "/ask", []string{"X-Forwarded-Uri", "/free", "X-Original-URI", "/orders"}, 403, "invalid_request"},
 		{"a URL", loopback, verifyRules, "/ask", []string{"X-Forwarded-Uri", "http://evil/free"}, 403, "invalid_request"},
 		{"two slashes", loopback, verifyRules, "/ask", []string{"X-Forwarded-Uri", "//evil/free"}, 403, "invalid_request"},
 		{"relative", loopback, verifyRules, "/ask", []string{"X-Forwarded-Uri", "free"}, 403, "invalid_request"},
@@ -167,14 +167,14 @@ func TestVerifyPath(t *testing.T) {
 		{"a token in the query", loopback, "token_from query t", "/ask", []string{"X-Forwarded-Uri", "/x?t=x"}, 401, "invalid_token"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			f := newVerify(t, tc.trusted, tc.words)
+			f := newVerify(t, tc.trusted, tc.options)
 			f.ask(tc.target, tc.header...).want(t, tc.status, tc.code)
 		})
 	}
 }
 
-// TestVerifyAnswers: what a proxy that asks without any path rule gets.
-func TestVerifyAnswers(t *testing.T) {
+// TestVerifyResponses: the responses to a proxy when wxgate_verify has no path rules.
+func TestVerifyResponses(t *testing.T) {
 	f := newVerify(t, nobody, "headers {\nphone X-WX-PHONE\n}")
 	login := f.login("alice")
 	a := f.ask("/ask", "Authorization", "Bearer "+login.str(t, "access_token"), "X-WX-OPENID", "victim", "X-WX-PHONE", "victim")
@@ -196,7 +196,7 @@ func TestVerifyAnswers(t *testing.T) {
 
 // TestVerifyLogsUnknownURI: the log names both remedies, once.
 func TestVerifyLogsUnknownURI(t *testing.T) {
-	f := newFixture(t, strings.NewReplacer("TRUSTED", loopback, "WORDS", verifyRules,
+	f := newFixture(t, strings.NewReplacer("TRUSTED", loopback, "OPTIONS", verifyRules,
 		"persist_config off", "persist_config off\n\tlog {\n\t\toutput file {{.Dir}}/log\n\t}").Replace(verifySite))
 	for range 3 {
 		f.ask("/ask", "X-Original-URI", "/free").want(t, http.StatusForbidden, "forbidden")
@@ -207,8 +207,8 @@ func TestVerifyLogsUnknownURI(t *testing.T) {
 	}
 }
 
-// TestVerifyProblemHeader: refusals carry the problem document in a header for
-// nginx, and for nobody else.
+// TestVerifyProblemHeader: refusals carry the problem document in a header for nginx, and for
+// no other proxy.
 func TestVerifyProblemHeader(t *testing.T) {
 	for _, pathFrom := range []string{"original", "forwarded", "request"} {
 		t.Run(pathFrom, func(t *testing.T) {
@@ -231,13 +231,13 @@ func TestVerifyProblemHeader(t *testing.T) {
 	}
 }
 
-// TestTrustedEveryone: where clients pass for trusted proxies, wxgate_verify
-// refuses to believe a path, and wxgate warns.
+// TestTrustedEveryone: if every client counts as a trusted proxy, a wxgate_verify that would
+// trust the path fails to load, and wxgate warns.
 func TestTrustedEveryone(t *testing.T) {
 	const refusal, warning = "trusted_proxies contains every address, so any client could send ", "trusted_proxies contains every address: any client can forge its own address"
 	for _, tc := range []struct {
-		trusted, words string
-		refused, warns bool
+		trusted, options string
+		refused, warns   bool
 	}{
 		{"0.0.0.0/0", "public /free", true, true},
 		{"::/0", "require phone on /pay", true, true},
@@ -249,8 +249,8 @@ func TestTrustedEveryone(t *testing.T) {
 		{"private_ranges", "public /free", false, false},
 		{"192.0.2.0/24 2001:db8::/32", "public /free", false, false},
 	} {
-		t.Run(tc.trusted+" "+tc.words, func(t *testing.T) {
-			f := newStoppedFixture(t, simConfig(), strings.NewReplacer("TRUSTED", tc.trusted, "WORDS", tc.words,
+		t.Run(tc.trusted+" "+tc.options, func(t *testing.T) {
+			f := newStoppedFixture(t, simConfig(), strings.NewReplacer("TRUSTED", tc.trusted, "OPTIONS", tc.options,
 				"persist_config off", "persist_config off\n\tlog {\n\t\toutput file {{.Dir}}/log\n\t}").Replace(verifySite))
 			err := f.tryLoad()
 			if refused := err != nil && strings.Contains(err.Error(), refusal); refused != tc.refused || err != nil && !refused {
