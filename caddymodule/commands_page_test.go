@@ -100,10 +100,10 @@ func TestCommandsPage(t *testing.T) {
 
 // splitCommand returns the command at the beginning of a row, and the rest of the row.
 func splitCommand(leaves map[string]*cobra.Command, row string) (name, rest string) {
-	words := strings.Fields(row)
-	for n := len(words); n > 0; n-- {
-		if name := strings.Join(words[:n], " "); leaves[name] != nil {
-			return name, strings.Join(words[n:], " ")
+	fields := strings.Fields(row)
+	for n := len(fields); n > 0; n-- {
+		if name := strings.Join(fields[:n], " "); leaves[name] != nil {
+			return name, strings.Join(fields[n:], " ")
 		}
 	}
 	return "", row

@@ -101,12 +101,12 @@ func testPushReceiver(t *testing.T, alg string, command []string) {
 	f := newStoppedFixture(t, simConfig(), receiverSite(t, alg, addr))
 	f.load()
 	env := []string{"ISSUER=" + pushIssuer, "AUDIENCE=http://" + addr + "/wechat", "JWKS=" + f.url + "/.well-known/jwks.json"}
-	said := startReceiver(t, command, listen, env...)
+	out := startReceiver(t, command, listen, env...)
 	alice := wechatsim.OpenIDFor(pushedApp, "alice")
 	text := strings.Replace(customerText(alice, "1", "hi"), `"text"`, `"image"`, 1)
 	f.wantPushed(text)
 	line := "from " + alice + ": " + text
-	eventually(t, "the receiver prints the message", func() bool { return strings.Contains(said.String(), line) })
+	eventually(t, "the receiver prints the message", func() bool { return strings.Contains(out.String(), line) })
 	genuine := tapped.last()
 	if status := genuine.post(t, "http://"+listen+"/wechat"); status != http.StatusOK {
 		t.Errorf("a repetition: %d", status)
@@ -126,8 +126,8 @@ func testPushReceiver(t *testing.T, alg string, command []string) {
 			t.Errorf("%s: %d", what, status)
 		}
 	}
-	if n := strings.Count(said.String(), "from "); n != 1 {
-		t.Errorf("%d messages were processed: %s", n, said)
+	if n := strings.Count(out.String(), "from "); n != 1 {
+		t.Errorf("%d messages were processed: %s", n, out)
 	}
 	if alg != "EdDSA" {
 		return // the rest starts more processes; one algorithm is enough

@@ -45,8 +45,8 @@ func newVerify(t *testing.T, trusted, options string) *fixture {
 }
 
 const (
-	loopback = "127.0.0.0/8"
-	nobody   = "192.0.2.0/24"
+	loopback  = "127.0.0.0/8"
+	elsewhere = "192.0.2.0/24"
 )
 
 const verifyRules = `public /free /static/*
@@ -148,7 +148,7 @@ func TestVerifyPath(t *testing.T) {
 		{"own path", loopback, verifyRules, "/free", []string{"X-Forwarded-Uri", "/orders"}, 401, "missing_token"},
 		{"no header", loopback, verifyRules, "/free", nil, 403, "forbidden"},
 		{"another header alone", loopback, verifyRules, "/free", []string{"X-Original-URI", "/free"}, 403, "forbidden"},
-		{"not trusted", nobody, verifyRules, "/free", []string{"X-Forwarded-Uri", "/free"}, 403, "forbidden"},
+		{"not trusted", elsewhere, verifyRules, "/free", []string{"X-Forwarded-Uri", "/free"}, 403, "forbidden"},
 		{"twice", loopback, verifyRules, "/ask", []string{"X-Forwarded-Uri", "/free", "X-Forwarded-Uri", "/free"}, 403, "invalid_request"},
 		{"two URIs", loopback, verifyRules, "/ask", []string{"X-Forwarded-Uri", "/free", "X-Original-URI", "/orders"}, 403, "invalid_request"},
 		{"a URL", loopback, verifyRules, "/ask", []string{"X-Forwarded-Uri", "http://evil/free"}, 403, "invalid_request"},
@@ -160,10 +160,10 @@ func TestVerifyPath(t *testing.T) {
 		{"nginx", loopback, verifyRules + "\npath_from original", "/ask", []string{"X-Original-URI", "/free"}, 200, ""},
 		{"nginx, a client's header", loopback, verifyRules + "\npath_from original", "/ask", []string{"X-Original-URI", "/orders", "X-Forwarded-Uri", "/free"}, 403, "invalid_request"},
 		{"nginx, a client's header alone", loopback, verifyRules + "\npath_from original", "/ask", []string{"X-Forwarded-Uri", "/free"}, 403, "forbidden"},
-		{"Envoy", nobody, verifyRules + "\npath_from request", "/free", nil, 200, ""},
+		{"Envoy", elsewhere, verifyRules + "\npath_from request", "/free", nil, 200, ""},
 		{"Envoy, a client's header", loopback, verifyRules + "\npath_from request", "/orders", []string{"X-Forwarded-Uri", "/free", "X-Original-URI", "/free"}, 401, "missing_token"},
-		{"no rules", nobody, "", "/ask", []string{"X-Forwarded-Uri", "/free"}, 401, "missing_token"},
-		{"a token in a query that is not known", nobody, "token_from query t", "/ask?t=x", nil, 403, "forbidden"},
+		{"no rules", elsewhere, "", "/ask", []string{"X-Forwarded-Uri", "/free"}, 401, "missing_token"},
+		{"a token in an unknown query", elsewhere, "token_from query t", "/ask?t=x", nil, 403, "forbidden"},
 		{"a token in the query", loopback, "token_from query t", "/ask", []string{"X-Forwarded-Uri", "/x?t=x"}, 401, "invalid_token"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -175,7 +175,7 @@ func TestVerifyPath(t *testing.T) {
 
 // TestVerifyResponses: the responses to a proxy when wxgate_verify has no path rules.
 func TestVerifyResponses(t *testing.T) {
-	f := newVerify(t, nobody, "headers {\nphone X-WX-PHONE\n}")
+	f := newVerify(t, elsewhere, "headers {\nphone X-WX-PHONE\n}")
 	login := f.login("alice")
 	a := f.ask("/ask", "Authorization", "Bearer "+login.str(t, "access_token"), "X-WX-OPENID", "victim", "X-WX-PHONE", "victim")
 	a.want(t, http.StatusOK, "")

@@ -10,8 +10,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// waferLogFilter is what docs/migration.md tells an operator to write who logs
-// requests: Caddy hides Authorization, and does not know X-WX-Skey.
+// waferLogFilter is the filter that docs/migration.md recommends for access logs: Caddy redacts
+// Authorization, but not X-WX-Skey.
 const waferLogFilter = `format filter {
 			request>headers>X-Wx-Skey delete
 			request>headers>X-Wx-Code delete
@@ -19,15 +19,15 @@ const waferLogFilter = `format filter {
 			request>headers>X-Wx-Iv delete
 		}`
 
-// TestWaferLogs: with the documented filter no log holds what the SDKs send, and
-// whoever logs requests is told of it at load.
+// TestWaferLogs: with the documented filter, no log contains the secrets that the SDKs send.
+// If requests are logged, a warning at load mentions the filter.
 func TestWaferLogs(t *testing.T) {
 	documented, err := os.ReadFile("../docs/migration.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(string(documented), waferLogFilter) {
-		t.Error("docs/migration.md tells another filter than is tested here")
+		t.Error("docs/migration.md recommends another filter than this test uses")
 	}
 	f := newStoppedFixture(t, simConfig(), strings.NewReplacer(
 		"persist_config off", "persist_config off\nlog {\noutput file {{.Dir}}/log\nlevel DEBUG\n}",

@@ -20,8 +20,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// waferSDK is a client SDK of Tencent Wafer, as npm has it. The hash says that
-// it is the published one and that nobody touched it.
+// waferSDK is a client SDK of Tencent Wafer, as published on npm. The hash shows that the
+// package is unchanged.
 type waferSDK struct {
 	name, version, sha512 string
 }
@@ -29,12 +29,12 @@ type waferSDK struct {
 var waferSDKs = []waferSDK{
 	{"wafer2-client-sdk", "2.1.0", "tpfWcSQrnnBjOFA+IzXVnrAHnW4uKDrnNr0IMau5NJegKV3xEMjavhe5YECN+HJNupRZn9n2959qnVu1PY/07Q=="},
 	{"wafer-client-sdk", "0.8.4", "6gPu6yyvQOYCiYjf0FrkOmGuiRhexNCJygRyXlT7RYA9NV7oPbaZh3AoNBdxpjhSZ2w/s6rJ89JojcUIoxxReg=="},
-	// Many mini programs carry a copy from before 2.1.0, which looks at the code in
-	// the body and not at the status.
+	// Many mini programs contain a copy of a version before 2.1.0, which checks the code in the
+	// body and not the status.
 	{"wafer2-client-sdk", "1.1.3", "exzMpg2XwnPESMNUOoXsH1nURfXrFqwMi13asBbe5CRejpvCbxIntNXL9TwpfwBOPFK9tJpntMhfXPNL7WKYGg=="},
 }
 
-// unpack gets the SDK from npm and returns its folder. None of its scripts runs.
+// unpack downloads the SDK from npm and returns its folder. It runs no script of the package.
 func (sdk waferSDK) unpack(t *testing.T) string {
 	t.Helper()
 	for _, tool := range []string{"node", "npm", "tar"} {
@@ -47,7 +47,7 @@ func (sdk waferSDK) unpack(t *testing.T) string {
 	defer cancel()
 	npm := exec.CommandContext(ctx, "npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", dir, sdk.name+"@"+sdk.version)
 	npm.Dir = dir
-	if err := npm.Run(); err != nil { // what npm said would name its registry
+	if err := npm.Run(); err != nil { // the output of npm would name its registry
 		t.Skipf("needs node and a registry that npm reaches: npm pack %s: %v", sdk.name, err)
 	}
 	archive := filepath.Join(dir, sdk.name+"-"+sdk.version+".tgz")
@@ -59,13 +59,13 @@ func (sdk waferSDK) unpack(t *testing.T) string {
 	if got := base64.StdEncoding.EncodeToString(sum[:]); got != sdk.sha512 {
 		t.Fatalf("%s %s is not what was published: sha512-%s", sdk.name, sdk.version, got)
 	}
-	if said, err := exec.Command("tar", "-C", dir, "-xzf", archive).CombinedOutput(); err != nil {
-		t.Fatalf("tar: %v: %s", err, said)
+	if out, err := exec.Command("tar", "-C", dir, "-xzf", archive).CombinedOutput(); err != nil {
+		t.Fatalf("tar: %v: %s", err, out)
 	}
 	return filepath.Join(dir, "package")
 }
 
-// waferSite is a gateway for the SDKs, whose operator chose the login's path.
+// waferSite is a gateway for the SDKs, with a configured path for the login.
 const waferSite = `
 {
 	admin unix/{{.Dir}}/admin.sock
@@ -92,7 +92,7 @@ http://{{.Addr}} {
 func newWaferFixture(t *testing.T) *fixture {
 	t.Helper()
 	f := newStoppedFixture(t, simConfig(), waferSite)
-	dir, err := os.MkdirTemp("", "wx") //nolint:usetesting // a socket's path has 100 bytes at most
+	dir, err := os.MkdirTemp("", "wx") //nolint:usetesting // the path of a socket may have only about 100 bytes
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +129,7 @@ type waferClient struct {
 	out *bufio.Scanner
 }
 
-// waferReport is what became of one order.
+// waferReport is the result of one command.
 type waferReport struct {
 	Value json.RawMessage `json:"value"`
 	Error string          `json:"error"`
@@ -158,7 +158,7 @@ func startWaferClient(f *fixture, t *testing.T, dir, user string) *waferClient {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		_ = in.Close() // the end of its orders
+		_ = in.Close() // ends the commands
 		if err := node.Wait(); err != nil {
 			t.Errorf("node: %v", err)
 		}
@@ -166,14 +166,14 @@ func startWaferClient(f *fixture, t *testing.T, dir, user string) *waferClient {
 	return &waferClient{t, in, bufio.NewScanner(out)}
 }
 
-// do gives an order and waits for what became of it.
-func (c *waferClient) do(order string) waferReport {
+// do sends a command and waits for its result.
+func (c *waferClient) do(command string) waferReport {
 	c.t.Helper()
-	if _, err := fmt.Fprintln(c.in, order); err != nil {
+	if _, err := fmt.Fprintln(c.in, command); err != nil {
 		c.t.Fatal(err)
 	}
 	if !c.out.Scan() {
-		c.t.Fatalf("node said nothing to %q: %v", order, c.out.Err())
+		c.t.Fatalf("node printed no result of %q: %v", command, c.out.Err())
 	}
 	var report waferReport
 	if err := json.Unmarshal(c.out.Bytes(), &report); err != nil {
@@ -182,7 +182,7 @@ func (c *waferClient) do(order string) waferReport {
 	return report
 }
 
-// refererOf is what WeChat sets for a mini program.
+// refererOf returns the Referer that WeChat sends for a mini program.
 func refererOf(appid string) string {
 	return "https://servicewechat.com/" + appid + "/0/page-frame.html"
 }

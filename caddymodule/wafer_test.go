@@ -16,9 +16,8 @@ const (
 	waferMagic = "F2C224D4-2BCE-4C64-AF9F-A6D872000D1A"
 )
 
-// TestWaferSDKs runs the SDKs as npm has them, in Node: they log in, call an API,
-// and come back by themselves, with one new login, after their session was ended
-// by an operator or by the user elsewhere.
+// TestWaferSDKs runs the published SDKs in Node: they log in and call an API. After an operator,
+// or the user on another device, ended their session, they log in again by themselves, once.
 func TestWaferSDKs(t *testing.T) {
 	f := newWaferFixture(t)
 	if err := f.sim.Sim.SetHighRisk(wechatsim.User{Name: "mallory"}, true); err != nil {
@@ -44,13 +43,13 @@ func TestWaferSDKs(t *testing.T) {
 					t.Fatalf("request: %+v", report)
 				}
 				if got := f.upstream.last(t).Header.Get("X-Wx-Openid"); got != openid {
-					t.Fatalf("the upstream was told openid %q, want %q", got, openid)
+					t.Fatalf("the upstream received openid %q, want %q", got, openid)
 				}
 				return report
 			}
 			call(1)
 			if n := logins() - before; n != 0 {
-				t.Fatalf("a request with a session cost %d logins", n)
+				t.Fatalf("a request with a session caused %d logins", n)
 			}
 
 			f.adminPost("/wxgate/user/logout", fmt.Sprintf(`{"app":%q,"openid":%q}`, wechatsim.DefaultApp.ID, openid))
@@ -76,14 +75,15 @@ func TestWaferSDKs(t *testing.T) {
 	}
 }
 
-// waferLoginOf logs in as the SDKs do; header is more of what they may send.
+// waferLoginOf logs in as the SDKs do, with further headers.
 func (f *fixture) waferLoginOf(name string, header ...string) response {
 	f.t.Helper()
 	return f.do("GET", waferLogin, "", append([]string{"X-WX-Code", f.code(name)}, header...)...)
 }
 
-// replacedBySDK logs the client in once more with session_limit, and then another device of
-// its user. The SDK does not take the place of its session back with the next requests.
+// replacedBySDK logs the client in with session_limit, and then another device of the same
+// user, which ends the client's session. The next requests of the SDK do not log in again, or
+// the two devices would end each other's sessions forever.
 func (f *fixture) replacedBySDK(t *testing.T, client *waferClient, user string) {
 	t.Helper()
 	f.config = withLimit(waferSite, "session_limit 1")
@@ -159,17 +159,17 @@ func TestWaferLogin(t *testing.T) {
 			a := f.do(tc.method, waferLogin, "", tc.header...)
 			a.want(t, tc.status, tc.code)
 			if a.json(t)[waferMagic] != 1.0 || a.str(t, "error") != tc.code {
-				t.Errorf("wafer-client-sdk would not know why: %s", a.body)
+				t.Errorf("wafer-client-sdk would not recognize the error: %s", a.body)
 			}
 		})
 	}
 	if a := f.do("HEAD", waferLogin, "", "X-WX-Code", f.code("alice")); a.status != 405 || a.header.Get("Allow") != "GET, POST" {
-		t.Errorf("HEAD, which would spend a code for nothing: %d %v", a.status, a.header)
+		t.Errorf("HEAD, which would spend a code without a login: %d %v", a.status, a.header)
 	}
 }
 
-// TestWaferProfile: what came encrypted is shown to the client, checked, and goes
-// nowhere else.
+// TestWaferProfile: the encrypted profile is checked and returned to the client, and is sent to
+// no upstream.
 func TestWaferProfile(t *testing.T) {
 	f := newWaferFixture(t)
 	alice := wechatsim.User{Name: "alice"}
@@ -199,7 +199,7 @@ func TestWaferProfile(t *testing.T) {
 	}
 	f.do("GET", "/orders", "", "X-WX-Skey", fmt.Sprint(data["skey"])).want(t, http.StatusOK, "")
 	if r := f.upstream.last(t); r.Header.Get("X-Wx-Unionid") != "" {
-		t.Errorf("a unionid out of the client's data reached the upstream: %v", r.Header)
+		t.Errorf("a unionid from the client's data reached the upstream: %v", r.Header)
 	}
 
 	for _, tc := range []struct {
@@ -208,7 +208,7 @@ func TestWaferProfile(t *testing.T) {
 		code        string
 	}{
 		{"another user's", `{"openId":"o-somebody-else-000000000000","nickName":"Eve"}`, wechatsim.Sealing{}, "decrypt_failed"},
-		{"nobody's", `{"stepInfoList":[]}`, wechatsim.Sealing{}, "decrypt_failed"},
+		{"without a user", `{"stepInfoList":[]}`, wechatsim.Sealing{}, "decrypt_failed"},
 		{"a phone number", `{"phoneNumber":"10012345678","purePhoneNumber":"10012345678","countryCode":"86"}`, wechatsim.Sealing{}, "decrypt_failed"},
 		{"a phone number with an openId", profile(`{"openId":%q,"phoneNumber":"10012345678","purePhoneNumber":"10012345678","countryCode":"86"}`), wechatsim.Sealing{}, "decrypt_failed"},
 		{"another app's", profile(`{"openId":%q,"nickName":"Band"}`), wechatsim.Sealing{AppID: "wx_other"}, "watermark_mismatch"},
@@ -218,13 +218,13 @@ func TestWaferProfile(t *testing.T) {
 			a := login(tc.plain, tc.how)
 			a.want(t, http.StatusBadRequest, tc.code)
 			if strings.Contains(a.body, "skey") {
-				t.Errorf("a refused login answered a token: %s", a.body)
+				t.Errorf("the response to a refused login has a token: %s", a.body)
 			}
 		})
 	}
 }
 
-// TestWaferCredential: the skey is a token like any other, one for each request.
+// TestWaferCredential: an skey is a token like any other, and a request may have only one.
 func TestWaferCredential(t *testing.T) {
 	f := newWaferFixture(t)
 	login := f.waferLoginOf("alice").json(t)["session"].(map[string]any)
@@ -236,8 +236,8 @@ func TestWaferCredential(t *testing.T) {
 		name, path string
 		header     []string
 		status     int
-		code       string // in "code": the word, "-1" for that number
-		again      bool   // the body has the SDKs log in again
+		code       string // the value of "code"; "-1" is the number
+		again      bool   // the body makes the SDKs log in again
 	}{
 		{"skey", "/orders", []string{"X-WX-Skey", skey}, 200, "", false},
 		{"skey and id", "/orders", []string{"X-WX-Skey", skey, "X-WX-Id", id}, 200, "", false},
@@ -257,7 +257,7 @@ func TestWaferCredential(t *testing.T) {
 		{"twice", "/orders", []string{"X-WX-Skey", skey, "X-WX-Skey", skey}, 400, "invalid_request", false},
 		{"a list", "/orders", []string{"X-WX-Skey", skey + ", " + skey}, 400, "invalid_request", false},
 		{"another spelling", "/orders", []string{"X_WX_Skey", skey}, 401, "missing_token", true},
-		{"no such token anywhere", pub + "/session", []string{"X-WX-Skey", "undefined"}, 401, "-1", true},
+		{"nonsense at a call of the API", pub + "/session", []string{"X-WX-Skey", "undefined"}, 401, "-1", true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a := f.do("GET", tc.path, "", tc.header...)
@@ -272,14 +272,14 @@ func TestWaferCredential(t *testing.T) {
 				t.Errorf("code %s, want %s", got, tc.code)
 			}
 			if again := body[waferMagic] == 1.0 && body["error"] == "ERR_INVALID_SESSION"; again != tc.again || body[waferMagic] != nil != tc.again {
-				t.Errorf("has the SDKs log in again: %v, want %v: %s", again, tc.again, a.body)
+				t.Errorf("makes the SDKs log in again: %v, want %v: %s", again, tc.again, a.body)
 			}
 		})
 	}
 }
 
-// TestWaferHeadersStayOut: no header of the SDKs reaches an upstream, on any
-// path, and none says who somebody is.
+// TestWaferHeadersStayOut: no header of the SDKs reaches an upstream, on any path, and none
+// sets an identity.
 func TestWaferHeadersStayOut(t *testing.T) {
 	f := newWaferFixture(t)
 	skey := fmt.Sprint(f.waferLoginOf("alice").json(t)["session"].(map[string]any)["skey"])
@@ -294,7 +294,7 @@ func TestWaferHeadersStayOut(t *testing.T) {
 	} {
 		header := spoof
 		if want != "" {
-			header = append([]string{"X-WX-Skey", skey}, spoof[2:]...) // the id is of no session
+			header = append([]string{"X-WX-Skey", skey}, spoof[2:]...) // without X-WX-Id, which names no session
 		}
 		f.do("GET", path, "", header...).want(t, http.StatusOK, "")
 		r := f.upstream.last(t)
@@ -302,7 +302,7 @@ func TestWaferHeadersStayOut(t *testing.T) {
 			folded := strings.ToLower(strings.NewReplacer("-", "", "_", "").Replace(name))
 			for _, part := range []string{"skey", "wxid", "wxcode", "wxiv", "encrypted"} {
 				if strings.Contains(folded, part) {
-					t.Errorf("%s: the upstream got %s: %q", path, name, values)
+					t.Errorf("%s: the upstream received %s: %q", path, name, values)
 				}
 			}
 		}
@@ -315,13 +315,13 @@ func TestWaferHeadersStayOut(t *testing.T) {
 	f.load()
 	f.do("GET", "/orders", "", "X-WX-Skey", skey).want(t, http.StatusUnauthorized, "missing_token")
 	if a := f.do("GET", "/orders", ""); strings.Contains(a.body, waferMagic) {
-		t.Errorf("a site without compat wafer speaks Wafer: %s", a.body)
+		t.Errorf("a site without compat wafer responds as Wafer does: %s", a.body)
 	}
 	f.waferLoginOf("alice").want(t, http.StatusUnauthorized, "missing_token")
 }
 
-// TestWaferLoginPath: by default it lies under the prefix, and where another call
-// is, it cannot be.
+// TestWaferLoginPath: by default the login's path is under the prefix, and the path of another
+// call is refused.
 func TestWaferLoginPath(t *testing.T) {
 	f := newWaferFixture(t)
 	f.config = strings.Replace(waferSite, "compat wafer /weapp/login", "compat wafer\nprefix /pub/", 1)
@@ -333,7 +333,8 @@ func TestWaferLoginPath(t *testing.T) {
 	}
 }
 
-// TestAttackCorpusWafer: reading headers of the reserved prefix opens nothing.
+// TestAttackCorpusWafer: with compat wafer, which reads headers of the reserved prefix, no
+// attack succeeds.
 func TestAttackCorpusWafer(t *testing.T) {
 	a := newAttacked(t, strings.Replace(attackGate, "wxgate {", "wxgate {\n\t\tcompat wafer", 1), "")
 	expectBlocked(t, a.run(only("identity", "removal", "errors", "token"), wire.H1))

@@ -33,9 +33,8 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("weak_after", httpcaddyfile.After, "basic_auth")
 }
 
-// weak undoes one defence of the wxgate that stands between its two halves, the
-// way a gateway of a published advisory lacked it. What the first half hides from
-// wxgate, the second gives back.
+// weak disables one defense of the wxgate between its two halves, as in a gateway of a published
+// advisory. The second half restores what the first half hides from wxgate.
 type weak struct {
 	Mechanism string `json:"mechanism"`
 	After     bool   `json:"after"`
@@ -45,10 +44,10 @@ func (weak) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.weak", New: func() caddy.Module { return new(weak) }}
 }
 
-// sessionEnded is whether the session is over for one request.
+// sessionEnded makes the next request fail as if its session had ended.
 var sessionEnded atomic.Bool
 
-// hidden is what the first half keeps for the second.
+// hidden is the original request, which the first half stores for the second.
 type hidden struct {
 	method, uri, proto string
 	url                url.URL
@@ -57,7 +56,7 @@ type hidden struct {
 
 const hiddenVar = "weak"
 
-// ServeHTTP weakens.
+// ServeHTTP implements caddyhttp.MiddlewareHandler.
 func (w *weak) ServeHTTP(rw http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if w.After {
 		h, _ := caddyhttp.GetVar(r.Context(), hiddenVar).(*hidden)
@@ -69,7 +68,7 @@ func (w *weak) ServeHTTP(rw http.ResponseWriter, r *http.Request, next caddyhttp
 	token, _ := weakToken.Load().(string)
 	switch w.Mechanism {
 	case "identity":
-		// What is refused goes to an error route, with all that the client wrote.
+		// A refused request goes to an error route, with all of the client's headers.
 		if r.Method == http.MethodOptions || !strings.Contains(r.Header.Get("Authorization"), ".") && r.Header.Get("X-Wx-Openid") != "" {
 			pretend(r, "/public/naive")
 			deleteAll(r.Header, "Origin", "Authorization")
@@ -81,7 +80,7 @@ func (w *weak) ServeHTTP(rw http.ResponseWriter, r *http.Request, next caddyhttp
 			if r.URL.Path == "" {
 				r.URL.Path = guardedByWeak
 			}
-			r.Header.Set("Authorization", "Bearer "+token) // a tunnel is nobody's business
+			r.Header.Set("Authorization", "Bearer "+token) // tunnels are not authenticated
 		}
 	case "early":
 		r.Header.Del("Early-Data")
@@ -101,7 +100,7 @@ func (w *weak) ServeHTTP(rw http.ResponseWriter, r *http.Request, next caddyhttp
 			pretend(r, guardedByWeak)
 		}
 	case "token":
-		w.believe(r, token)
+		w.trust(r, token)
 	case "several":
 		w.choose(r, token)
 	case "login":
@@ -124,7 +123,7 @@ func (w *weak) ServeHTTP(rw http.ResponseWriter, r *http.Request, next caddyhttp
 		}
 	case "errors":
 		err := next.ServeHTTP(rw, r)
-		r.Header = h.header // "does not restore original headers", restored
+		r.Header = h.header // restores the original headers
 		r.Header.Set("X-Wx-Openid", "somebody")
 		return err
 	}
@@ -136,7 +135,7 @@ const (
 	guardedByWeak = "/guarded/naive"
 )
 
-// restore gives back what wxgate did not get to see.
+// restore restores what the first half hid from wxgate.
 func (w *weak) restore(r *http.Request, h *hidden) {
 	switch w.Mechanism {
 	case "identity":
@@ -150,7 +149,7 @@ func (w *weak) restore(r *http.Request, h *hidden) {
 		r.Trailer = h.trailer
 	case "removal":
 		r.Header["Connection"] = h.header["Connection"]
-		// A proxy that takes every hop-by-hop header for a list of names.
+		// As a proxy that reads every hop-by-hop header as a list of names.
 		for _, hop := range []string{"Connection", "Keep-Alive", "Proxy-Connection", "Te"} {
 			removeNamed(r.Header, h.header[hop])
 		}
@@ -171,7 +170,7 @@ func (w *weak) restore(r *http.Request, h *hidden) {
 		}
 		r.Method = h.method
 		if h.method == http.MethodConnect {
-			r.Method = "GET" // Caddy's transport sends no CONNECT; what counts is who is asked
+			r.Method = "GET" // Caddy's transport sends no CONNECT; it matters only that the request arrives
 		}
 	case "path", "policy":
 		r.URL, r.RequestURI, r.Method = &h.url, h.uri, h.method
@@ -185,7 +184,7 @@ func (w *weak) restore(r *http.Request, h *hidden) {
 	}
 }
 
-// removeNamed removes the headers that a list names, however it quotes them.
+// removeNamed removes the headers that a list names, quoted or not.
 func removeNamed(header http.Header, values []string) {
 	for _, token := range strings.FieldsFunc(strings.Join(values, ","), func(r rune) bool { return strings.ContainsRune(", \t\"", r) }) {
 		header.Del(strings.ReplaceAll(token, "_", "-"))
@@ -198,14 +197,14 @@ func deleteAll(header http.Header, names ...string) {
 	}
 }
 
-// pretend has wxgate decide on another path than the upstream will get.
+// pretend makes wxgate check another path than the upstream receives.
 func pretend(r *http.Request, decided string) {
 	r.URL = &url.URL{Path: decided}
 	r.RequestURI = decided
 }
 
-// believe lets every token in that was sent, and fetches keys from where one says.
-func (w *weak) believe(r *http.Request, token string) {
+// trust admits every token, and fetches keys from the URLs in its header.
+func (w *weak) trust(r *http.Request, token string) {
 	sent := r.Header.Get("Authorization")
 	if sent == "" {
 		return
@@ -226,7 +225,7 @@ func (w *weak) believe(r *http.Request, token string) {
 	}
 }
 
-// choose picks the one good token of several, wherever it is.
+// choose uses the valid token of several, wherever it is.
 func (w *weak) choose(r *http.Request, token string) {
 	if strings.Contains(strings.Join(r.Header["Authorization"], " ")+r.URL.RawQuery, token) {
 		r.Header["Authorization"] = []string{"Bearer " + token}
@@ -234,16 +233,16 @@ func (w *weak) choose(r *http.Request, token string) {
 	}
 }
 
-// naiveLogin answers whatever it is asked, tells the upstream, and lets it be
+// naiveLogin accepts every login, forwards the request to the upstream, and lets the response be
 // cached.
 func naiveLogin(rw http.ResponseWriter, r *http.Request) error {
-	told, err := http.NewRequestWithContext(r.Context(), http.MethodPost, "http://"+weakUpstream.Load().(string)+r.URL.Path, bytes.NewReader(nil))
+	forwarded, err := http.NewRequestWithContext(r.Context(), http.MethodPost, "http://"+weakUpstream.Load().(string)+r.URL.Path, bytes.NewReader(nil))
 	if err != nil {
 		return err
 	}
-	told.Header = r.Header.Clone()
-	deleteAll(told.Header, "Connection", "Trailer", "Te")
-	if response, err := client.Do(told); err == nil {
+	forwarded.Header = r.Header.Clone()
+	deleteAll(forwarded.Header, "Connection", "Trailer", "Te")
+	if response, err := client.Do(forwarded); err == nil {
 		_ = response.Body.Close()
 	}
 	_, err = rw.Write([]byte(`{"access_token":"x","session_key":"AAAAAAAAAAAAAAAAAAAAAA=="}`))
@@ -252,8 +251,7 @@ func naiveLogin(rw http.ResponseWriter, r *http.Request) error {
 
 var healthCheckers = regexp.MustCompile(`GoogleHC|kube-probe|ELB-HealthChecker`)
 
-// naivelyPublic decides as gateways of published advisories did, each in a way
-// of its own.
+// naivelyPublic combines the mistakes of several gateways of published advisories.
 func naivelyPublic(r *http.Request) bool {
 	uri, decoded := r.RequestURI, r.URL.Path
 	for _, open := range []string{"/public", "/optional"} {

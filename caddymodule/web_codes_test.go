@@ -15,7 +15,7 @@ const webCalls = "web"
 // errorOnPage is the status and the code on a page that shows an error.
 var errorOnPage = regexp.MustCompile(`<dd>(\d{3} [a-z_]+)</dd>`)
 
-// webRefusals drives the calls of browsers into the errors that docs/api.md lists for them.
+// webRefusals provokes the errors that docs/api.md lists for the calls of browsers.
 func webRefusals(t *testing.T, page *codesPage) {
 	f := webGuide(t)
 	bearer := []string{"Authorization", "Bearer " + f.token("alice")}
@@ -69,7 +69,7 @@ func shownError(page string) string {
 	return found[1]
 }
 
-// webCookieRefusals are those that need a browser with cookies.
+// webCookieRefusals provokes the errors that need a browser with cookies.
 func webCookieRefusals(t *testing.T, f *fixture, page *codesPage) {
 	browser := newWebBrowser(t)
 	if r := browser.send(t, "GET", f.url+pub+"/web/login?door=official&return=/orders"); r.StatusCode != http.StatusOK {

@@ -16,7 +16,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// webGuide loads the whole Caddyfile of docs/web.md as it is printed, but for addresses and apps.
+// webGuide loads the Caddyfile of docs/web.md. Only addresses and apps change.
 func webGuide(t *testing.T) *fixture {
 	t.Helper()
 	t.Setenv("WX_OFFICIAL_SECRET", "00000000000000000000000000000004")
@@ -34,7 +34,7 @@ func webGuide(t *testing.T) *fixture {
 		{"127.0.0.1:9000", "{{.Upstream}}"},
 	} {
 		if strings.Count(config, change[0]) != 1 {
-			t.Fatalf("the Caddyfile has not one %q:\n%s", change[0], config)
+			t.Fatalf("the Caddyfile does not have exactly one %q:\n%s", change[0], config)
 		}
 		config = strings.Replace(config, change[0], change[1], 1)
 	}
@@ -47,7 +47,7 @@ func webGuide(t *testing.T) *fixture {
 	return f
 }
 
-// webGuidePerson is alice in every app.
+// webGuidePerson is the unionid of alice in every app.
 const webGuidePerson = "oUNION-alice"
 
 // TestWebGuideDomainFile: WeChat fetches the file that proves the domain, without a session.
@@ -61,8 +61,8 @@ func TestWebGuideDomainFile(t *testing.T) {
 	f.do("GET", "/MP_verify_other.txt", "").want(t, http.StatusUnauthorized, "missing_token")
 }
 
-// TestWebGuide follows docs/web.md: what a user of each of WeChat's pages does, what the service
-// gets, what another site may not do, and how the session ends.
+// TestWebGuide follows docs/web.md: the login on each of WeChat's pages, the headers for the
+// service, the refused requests of another site, and the logout.
 func TestWebGuide(t *testing.T) {
 	f := webGuide(t)
 	for _, door := range []struct{ name, app, agent, page string }{
@@ -79,7 +79,7 @@ func TestWebGuide(t *testing.T) {
 			}
 			sent := f.upstream.last(t).Header
 			if sent.Get("X-Wx-Appid") != door.app || sent.Get("X-Wx-Unionid") != webGuidePerson || sent.Get("X-Wx-Source") != "web" || sent.Get("Cookie") != "" {
-				t.Errorf("the service got %v", sent)
+				t.Errorf("the service received %v", sent)
 			}
 			for _, post := range []struct {
 				origin string
@@ -115,7 +115,7 @@ func TestWebGuideTicket(t *testing.T) {
 		t.Fatalf("the web-view ended at %s with %d", r.Request.URL, r.StatusCode)
 	}
 	if r := f.upstream.last(t); !identifies(r, login.str(t, "openId")) {
-		t.Errorf("the service got %v", r.Header)
+		t.Errorf("the service received %v", r.Header)
 	}
 	if r := newWebBrowser(t).send(t, "GET", ticket.str(t, "url")); r.StatusCode != http.StatusBadRequest {
 		t.Errorf("the ticket again: %d", r.StatusCode)
@@ -156,7 +156,7 @@ func newWebBrowser(t *testing.T) webBrowser {
 	t.Cleanup(transport.CloseIdleConnections)
 	return webBrowser{&http.Client{Jar: jar, Transport: transport, CheckRedirect: func(next *http.Request, before []*http.Request) error {
 		if len(before) > 9 {
-			return fmt.Errorf("redirected again and again: %s", next.URL)
+			return fmt.Errorf("too many redirects: %s", next.URL)
 		}
 		if strings.HasPrefix(next.URL.Path, "/connect/") {
 			next.URL.RawQuery += "&user=" + url.QueryEscape("alice")

@@ -8,7 +8,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// TestWebRefused: what a site's web must not have is an error at load, before a user can log in.
+// TestWebRefused: invalid options of web are an error at load, before a user can log in.
 func TestWebRefused(t *testing.T) {
 	const official, website, other = "wx0000000000000004", "wx0000000000000005", "wx0000000000000006"
 	f := newStoppedFixture(t, wechatsim.Config{}, "")

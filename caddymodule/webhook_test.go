@@ -15,7 +15,7 @@ type webhook struct {
 
 	mu     sync.Mutex
 	status int // of its responses
-	tries  int // requests that came in
+	tries  int // received requests
 }
 
 // listen starts the service at a path.
@@ -32,14 +32,14 @@ func (w *webhook) respond(status int) {
 	w.status = status
 }
 
-// attempts is how many requests came in.
+// attempts returns the number of received requests.
 func (w *webhook) attempts() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.tries
 }
 
-// awaitAll waits for n messages that the service accepted, and returns them.
+// awaitAll waits until the service has accepted n messages, and returns them.
 func awaitAll[M any](w *webhook, n int, accepted *[]M) []M {
 	w.t.Helper()
 	var got []M

@@ -11,8 +11,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// serverSide has everything of WeChat's server side at once: pushes to a service, signed and
-// encrypted calls, the way out, and a path for users of low risk.
+// serverSide has all functions for WeChat's server side: pushes to a service, signed and
+// encrypted calls, wxgate_openapi, and a path for users of low risk.
 var serverSide = withRisk(siteWith{
 	apps: strings.Replace(securedApp, "MORE\n\t\t\t}", "}\n\t\t\t"+forwarding("{$WXGATE_TEST_SERVICE}/wechat"), 1),
 	sites: `http://{{.Addr}} {
@@ -28,8 +28,9 @@ var serverSide = withRisk(siteWith{
 }`,
 }.String(), "risk marketing cache 0")
 
-// TestServiceWithoutWeChatCode: a service that only reads headers and JSON gets a message, asks
-// for the risk of its sender, and serves a path that others cannot reach. -v shows what it saw.
+// TestServiceWithoutWeChatCode: a service that only reads headers and JSON receives a message,
+// asks for the risk rank of its sender, and serves a path that users of high risk cannot reach.
+// With -v it logs its requests.
 func TestServiceWithoutWeChatCode(t *testing.T) {
 	setPushEnv(t)
 	f := newStoppedFixture(t, simConfig(), serverSide)
@@ -39,9 +40,9 @@ func TestServiceWithoutWeChatCode(t *testing.T) {
 		openid := r.Header.Get("X-WX-OPENID")
 		t.Logf("service: %s %s from %s, X-WX-OPENID %s %s", r.Method, r.URL.Path, r.Header.Get("X-WX-SOURCE"), openid, body)
 		if r.Header.Get("X-WX-SOURCE") == "wx_push" {
-			question := fmt.Sprintf(`{"appid":%q,"openid":%q,"scene":1,"client_ip":"198.51.100.7"}`, r.Header.Get("X-WX-APPID"), openid)
-			a, err := f.try("POST", "/wxa/getuserriskrank", question)
-			t.Logf("service: POST /wxa/getuserriskrank %s -> %d %s %v", question, a.status, a.body, err)
+			query := fmt.Sprintf(`{"appid":%q,"openid":%q,"scene":1,"client_ip":"198.51.100.7"}`, r.Header.Get("X-WX-APPID"), openid)
+			a, err := f.try("POST", "/wxa/getuserriskrank", query)
+			t.Logf("service: POST /wxa/getuserriskrank %s -> %d %s %v", query, a.status, a.body, err)
 			ranks <- a.body
 		}
 	}))
@@ -52,10 +53,10 @@ func TestServiceWithoutWeChatCode(t *testing.T) {
 
 	alice := wechatsim.OpenIDFor(pushedApp, "alice")
 	f.rank("alice", 1)
-	f.login("alice") // WeChat ranks users whom it saw within two hours
+	f.login("alice") // WeChat ranks users who were active within two hours
 	f.wantPushed(customerText(alice, "23637352235060880", "is the coupon still valid?"))
 	if got := <-ranks; !strings.Contains(got, `"errcode":0`) || !strings.Contains(got, `"risk_rank":1`) {
-		t.Errorf("the service was told %s", got)
+		t.Errorf("the service received %s", got)
 	}
 	for rank, want := range []int{200, 200, 200, 403, 403} {
 		f.rank("alice", rank)
@@ -67,7 +68,7 @@ func TestServiceWithoutWeChatCode(t *testing.T) {
 	}
 	for _, request := range f.sim.Sim.Requests(rankPath) {
 		if !strings.HasPrefix(request.Body, `{"iv":`) {
-			t.Errorf("WeChat got a plain call: %s", request.Body)
+			t.Errorf("WeChat received an unencrypted call: %s", request.Body)
 		}
 	}
 }

@@ -37,8 +37,9 @@ func (s *personStore) Erase(_ context.Context, u auth.User, _, _ time.Time) (aut
 	return auth.Erased{Sessions: 2, SessionKeys: 1, Attempts: u.App == "wx2", RevokedUntil: erasedUntil.Add(time.Duration(len(s.erased)))}, nil
 }
 
-// TestEraseOfAPartFails: if one user of a person cannot be erased, the others are, the receipt
-// names the one, and the audit log has the code. A user who was named by openid is an error.
+// TestEraseOfAPartFails: if one user of a person cannot be erased, the other users are erased,
+// the receipt names the failed user, and the audit log has the code. If the request names the
+// user by openid, the call fails.
 func TestEraseOfAPartFails(t *testing.T) {
 	store := new(personStore)
 	rt := &gateway.Runtime{Platforms: map[auth.AppID]*wechat.Client{"wx1": nil, "wx2": nil}}

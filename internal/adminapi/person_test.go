@@ -23,8 +23,8 @@ import (
 
 const personOfTests = auth.UnionID("ocMvos6NjeKLIBqg5Mr9QjxrP1FA")
 
-// doors has one person's sessions through every door, and others with the same unionid, or
-// without one, who are other persons.
+// doors has one person's sessions through every door. It also has sessions of other persons,
+// with the same unionid, with another or without.
 type doors struct {
 	rt      *gateway.Runtime
 	store   *memory.Store
@@ -34,7 +34,7 @@ type doors struct {
 }
 
 // newDoors has a mini program, an official account and a website at WeChat, and an official
-// account whose API is at a host that says what it likes.
+// account whose API is at a hostile host.
 func newDoors(t *testing.T) *doors {
 	t.Helper()
 	box, err := seal.New([]byte(strings.Repeat("root secret ", 4)))
@@ -68,7 +68,7 @@ func newDoors(t *testing.T) *doors {
 	d.begin(t, &d.persons, "wxwebsite", auth.DoorWebsite, personOfTests, "")
 	d.begin(t, &d.others, "wxhostile", auth.DoorOfficial, personOfTests, "")
 	d.begin(t, &d.others, "wxqq", auth.DoorMiniProgram, personOfTests, "")
-	d.begin(t, &d.others, "wxofficial", auth.DoorOfficial, "", "") // a base login, of whom no unionid is known
+	d.begin(t, &d.others, "wxofficial", auth.DoorOfficial, "", "") // a login with scope base, whose unionid is unknown
 	d.begin(t, &d.others, "wxwebsite", auth.DoorWebsite, "ocMvos6NjeKLIBqg5Mr9QjxrP1FB", "")
 	return d
 }
@@ -80,7 +80,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// begin begins a session of the person's user of an app, or of another user of it.
+// begin begins a session of an app: of the person's user or, for d.others, of another user.
 func (d *doors) begin(t *testing.T, of *[]*auth.Session, app auth.AppID, door auth.Door, u auth.UnionID, parent auth.SessionID) auth.SessionID {
 	t.Helper()
 	user, now := auth.User{App: app, OpenID: "o-" + auth.OpenID(app)}, time.Now()
@@ -97,7 +97,7 @@ func (d *doors) begin(t *testing.T, of *[]*auth.Session, app auth.AppID, door au
 	return s.ID
 }
 
-// wantEnded checks that sessions have ended, or that none has.
+// wantEnded checks that all of the sessions have ended, or that none has.
 func (d *doors) wantEnded(t *testing.T, sessions []*auth.Session, want bool) {
 	t.Helper()
 	for _, s := range sessions {
@@ -109,8 +109,8 @@ func (d *doors) wantEnded(t *testing.T, sessions []*auth.Session, want bool) {
 	}
 }
 
-// TestShowPerson: one person with a user in each app and a session for each door, with the
-// names that logs have. Others with the unionid are other persons.
+// TestShowPerson: one person has a user in each app and a session for each door, with the
+// pseudonyms of the logs. Users of other API hosts with the same unionid are other persons.
 func TestShowPerson(t *testing.T) {
 	t.Parallel()
 	d := newDoors(t)
@@ -155,7 +155,7 @@ func TestShowPersonRefuses(t *testing.T) {
 		status int
 	}{
 		"no unionid":         {PersonRequest{App: "wxmini"}, auth.ErrInvalidRequest, http.StatusBadRequest},
-		"a malformed one":    {PersonRequest{App: "wxmini", UnionID: "a b"}, auth.ErrInvalidRequest, http.StatusBadRequest},
+		"malformed unionid":  {PersonRequest{App: "wxmini", UnionID: "a b"}, auth.ErrInvalidRequest, http.StatusBadRequest},
 		"no app":             {PersonRequest{UnionID: personOfTests}, auth.ErrInvalidRequest, http.StatusBadRequest},
 		"an unknown app":     {PersonRequest{App: "wx9", UnionID: personOfTests}, ErrUnknownApp, http.StatusNotFound},
 		"an unknown unionid": {PersonRequest{App: "wxmini", UnionID: "u"}, auth.ErrNoPerson, http.StatusNotFound},
@@ -166,8 +166,9 @@ func TestShowPersonRefuses(t *testing.T) {
 	}
 }
 
-// TestPersonEveryDoor: logout and erasure by unionid reach the sessions of every door, and not
-// those of another person. A hostile API that returns the unionid of a user at WeChat ends none.
+// TestPersonEveryDoor: logout and erasure by unionid end the sessions of every door, and none of
+// another person. A hostile API that returns the unionid of a user at WeChat ends no session of
+// that user.
 func TestPersonEveryDoor(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*doors, UsersRequest) (int, error){
@@ -187,7 +188,7 @@ func TestPersonEveryDoor(t *testing.T) {
 			t.Parallel()
 			d := newDoors(t)
 			if n, err := end(d, UsersRequest{App: "wxhostile", UnionID: personOfTests}); n != 1 || err != nil {
-				t.Errorf("by the app of another API host: %d sessions, %v; want its own", n, err)
+				t.Errorf("by the app of another API host: %d sessions, %v; want 1, of that app", n, err)
 			}
 			d.wantEnded(t, d.persons, false)
 			d.wantEnded(t, d.others[1:], false)

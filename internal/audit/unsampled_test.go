@@ -9,13 +9,13 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 )
 
-// sampled returns a core that keeps one line of each message in an hour.
+// sampled returns a core that writes each message once an hour.
 func sampled(core zapcore.Core) zapcore.Core {
 	return zapcore.NewSamplerWithOptions(core, time.Hour, 1, 0)
 }
 
-// TestUnsampled writes the same line many times to a log that samples and to one that
-// takes errors only.
+// TestUnsampled writes the same line many times to a log that samples, and to a log of errors
+// only.
 func TestUnsampled(t *testing.T) {
 	t.Parallel()
 	all, lines := observer.New(zapcore.InfoLevel)
@@ -29,7 +29,7 @@ func TestUnsampled(t *testing.T) {
 		Unsampled(behind).Debug("below the level of both")
 	}
 	if got := lines.FilterMessage("sampled").Len(); got != 1 {
-		t.Fatalf("the sampler kept %d lines, want 1: the test shows nothing", got)
+		t.Fatalf("the sampler wrote %d lines, want 1: the test proves nothing", got)
 	}
 	for _, message := range []string{"login", "logout"} {
 		for log, kept := range map[string]*observer.ObservedLogs{"at INFO": lines, "at ERROR": highLines} {

@@ -17,7 +17,7 @@ import (
 	"github.com/wxgate/wxgate/internal/doctor"
 )
 
-// want compares a finding's status, and looks for a text in what it says.
+// want compares a finding's status, and looks for text in its detail and advice.
 func want(t *testing.T, f doctor.Finding, status doctor.Status, text string) {
 	t.Helper()
 	if f.Status != status || !strings.Contains(f.Detail+". "+f.Advice, text) {
@@ -68,7 +68,7 @@ func TestUnreachableAPI(t *testing.T) {
 
 func TestCredentials(t *testing.T) {
 	reported := func(code int) error {
-		return &auth.PlatformError{Class: auth.ErrAppMisconfigured, Code: code, Message: "as WeChat says"}
+		return &auth.PlatformError{Class: auth.ErrAppMisconfigured, Code: code, Message: "a message"}
 	}
 	for name, test := range map[string]struct {
 		err    error

@@ -10,7 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/doctor"
 )
 
-// TestVersions has processes of all kinds at the address of the admin API.
+// TestVersions has different servers at the address of the admin API.
 func TestVersions(t *testing.T) {
 	own := doctor.Build{Wxgate: "0.2.0 (df82ebd4f1c2)", Caddy: "v2.11.9", Go: "go1.26.0"}
 	running := func(wxgate, caddy, goVersion string) string {
