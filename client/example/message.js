@@ -1,7 +1,10 @@
 // 把错误转成给用户看的一句话。
 module.exports = function message(failure) {
   if (failure.name === 'HostError') {
-    return /deny|cancel/.test(failure.errMsg) ? '已取消' : '网络不可用，请检查网络后重试'
+    const { errMsg } = failure
+    if (/deny|cancel/.test(errMsg)) return '已取消'
+    if (/domain/.test(errMsg)) return '网关域名不在小程序后台的服务器域名里'
+    return /^(request|uploadFile):/.test(errMsg) ? '网络不可用，请检查网络后重试' : '调用失败：' + errMsg
   }
   switch (failure.code) {
     case 'logged_out': return '请先登录'

@@ -50,7 +50,9 @@ test('the pages log in, show the user, bind a phone number, upload, log out, and
   assert.equal(wx.codes, 1)
 
   await me.onPhone({ detail: { errMsg: 'getPhoneNumber:fail user deny' } })
-  assert.deepEqual(shown.splice(0), ['已取消'])
+  const undeclared = 'getPhoneNumber:fail api scope is not declared in the privacy agreement'
+  await me.onPhone({ detail: { errMsg: undeclared, errno: 112 } })
+  assert.deepEqual(shown.splice(0), ['已取消', '调用失败：' + undeclared])
   await me.onPhone({ detail: { code: await simulator('GET', '/phone-code?user=example') } })
   assert.match(me.data.phone, /^\d+$/)
   assert.equal(me.data.session.phone_verified, true)
