@@ -223,6 +223,8 @@ test('the client that docs/sessions.md shows works, and 20 calls make one refres
   gateway.proxy.reset()
   const responses = await atOnce(20, () => call('/orders', { item: 1 }))
   assert.ok(responses.every(({ statusCode, data }) => statusCode === 200 && data.openid === login))
+  assert.equal((await call('/status/401/mine', { item: 1 })).statusCode, 401) // of the service, which is sent once
+  assert.equal(gateway.proxy.count('/status/401/mine'), 1)
   assert.equal(gateway.proxy.count(pub('refresh')), 1)
   assert.equal(wx.codes, 1)
 })

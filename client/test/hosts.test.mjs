@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 
 import * as esm from 'wxgate-client'
 
-import { newPhone, pub } from './phone.mjs'
+import { newPhone, pub, skipPauses } from './phone.mjs'
 import { retireKeys, SIM_MANAGEMENT, simulator, startGateway, TT_APPID, WX_APPID_2 } from './servers.mjs'
 import { newWx } from './wx.mjs'
 
@@ -62,7 +62,8 @@ test('the host is found by its global name', async (t) => {
   }
 })
 
-test('the messages of the client are in the language of the host', async () => {
+test('the messages of the client are in the language of the host', async (t) => {
+  skipPauses(t)
   const wrong = async (language) => {
     const wx = Object.assign(newWx({ management: SIM_MANAGEMENT, user: 'language' }), { getAppBaseInfo: () => ({ language }) })
     const gate = createClient({ baseURL: SIM_MANAGEMENT, host: wx })
