@@ -91,7 +91,9 @@ func TestClientIsBuilt(t *testing.T) {
 			}
 		}
 	}
-	runIn(t, clientFolder, nil, filepath.Join(tools, "node_modules", ".bin", "tsc"), "-p", "test")
+	typescript := filepath.Join(tools, "node_modules", ".bin", "tsc")
+	runIn(t, clientFolder, nil, typescript, "-p", "test")
+	runIn(t, clientFolder, nil, typescript, "-p", "test", "--module", "esnext", "--moduleResolution", "bundler")
 }
 
 // TestClientPackageFiles: npm publishes what users need and nothing else, under the version of
