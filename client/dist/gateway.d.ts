@@ -1,5 +1,5 @@
 import { Identity } from './events';
-import { Host, Response } from './host';
+import { Host, Response, Started } from './host';
 import { Tokens } from './state';
 import { URLs } from './urls';
 /**
@@ -24,6 +24,6 @@ export interface Gateway {
     refresh(tokens: Tokens): Promise<Pair>;
     logout(tokens: Tokens, all: boolean): Promise<unknown>;
     /** Calls `request`, `uploadFile` or `downloadFile` of the host with a token. */
-    send(name: string, options: any, tokens: Tokens, started?: (task: any) => void): Promise<Response>;
+    send(name: string, options: any, tokens: Tokens, started?: Started): Promise<Response>;
 }
 export declare function createGateway(host: Host, urls: URLs, appid?: string): Gateway;

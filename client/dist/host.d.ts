@@ -29,10 +29,12 @@ export declare class HostError extends Error {
 /** Returns a copy of an object with more members. */
 export declare function extended<A extends object, B extends object>(object: A, more?: B): A & B;
 /**
- * Calls a function of the host that reports to `success` and `fail`. `started` receives what
- * the function returns: the task of a request or of an upload.
+ * Receives what a function of the host returns: the task of a request or of an upload. It is
+ * called without a task before, and returns whether the task was aborted.
  */
-export declare function callHost(host: any, name: string, options: object, started?: (task: any) => void): Promise<any>;
+export type Started = (task?: any) => boolean;
+/** Calls a function of the host that reports to `success` and `fail`. */
+export declare function callHost(host: any, name: string, options: object, started?: Started): Promise<any>;
 /** The host of the program that the client runs in. The wx of a web page has no request. */
 export declare function defaultHost(): Host;
 /** Reads the language of the host, which is one for the whole program: `zh_CN`, `en`. */

@@ -11,7 +11,8 @@ function extended(object, more) {
 }
 function callHost(host, name, options, started) {
   return new Promise((resolve, reject) => {
-    if (typeof host[name] !== "function") throw new HostError({ errMsg: name + ":fail not supported" });
+    const reason = typeof host[name] !== "function" ? "not supported" : started && started() && "abort";
+    if (reason) throw new HostError({ errMsg: name + ":fail " + reason });
     const task = host[name](extended(options, {
       success: resolve,
       fail: (failure) => reject(new HostError(failure)),
@@ -59,7 +60,7 @@ function refusal(response) {
   });
 }
 function isRefusal(failure, codes) {
-  return failure instanceof GateError && codes.test(failure.code);
+  return codes.test(failure.code);
 }
 function isReadable(response) {
   return !!parsed(response.data);
@@ -92,7 +93,7 @@ function utf8(data) {
 var attempts = 3;
 var longestWait = 5;
 async function waitAfter(failure, attempt, repeatable) {
-  const asked = failure instanceof GateError && failure.retryAfter || 0;
+  const asked = failure.retryAfter || 0;
   if (attempt >= attempts || asked > longestWait || !repeatable(failure)) throw failure;
   await new Promise((done) => {
     setTimeout(done, Math.max(asked, attempt) * 1e3);
@@ -345,7 +346,7 @@ function createSession(gateway, store, emit) {
   return session;
 }
 function isUnauthorized(failure) {
-  return failure instanceof GateError && failure.statusCode === 401;
+  return failure.statusCode === 401;
 }
 function expiresSoon({ receivedAt, expiresIn }) {
   return Date.now() - receivedAt >= (expiresIn - Math.min(30, expiresIn / 10)) * 1e3;
@@ -408,9 +409,11 @@ for (const event of ["HeadersReceived", "ProgressUpdate", "ChunkReceived"]) meth
 function withTask(work) {
   const calls = [];
   let current;
+  let aborted = false;
   const promise = work((task) => {
     current = task;
     for (const call of calls) call(task);
+    return aborted;
   });
   for (const name of methods) {
     promise[name] = (...args) => {
@@ -419,6 +422,7 @@ function withTask(work) {
       };
       calls.push(call);
       call(current);
+      aborted = aborted || name === "abort";
     };
   }
   return promise;

@@ -1,5 +1,5 @@
 import { Identity } from './events'
-import { callHost, extended, Host, Response } from './host'
+import { callHost, extended, Host, Response, Started } from './host'
 import { refusal, unexpected } from './problem'
 import { Tokens } from './state'
 import { URLs, withToken } from './urls'
@@ -25,7 +25,7 @@ export interface Gateway {
   refresh(tokens: Tokens): Promise<Pair>
   logout(tokens: Tokens, all: boolean): Promise<unknown>
   /** Calls `request`, `uploadFile` or `downloadFile` of the host with a token. */
-  send(name: string, options: any, tokens: Tokens, started?: (task: any) => void): Promise<Response>
+  send(name: string, options: any, tokens: Tokens, started?: Started): Promise<Response>
 }
 
 export function createGateway(host: Host, urls: URLs, appid?: string): Gateway {

@@ -43,12 +43,16 @@ export function extended<A extends object, B extends object>(object: A, more?: B
 }
 
 /**
- * Calls a function of the host that reports to `success` and `fail`. `started` receives what
- * the function returns: the task of a request or of an upload.
+ * Receives what a function of the host returns: the task of a request or of an upload. It is
+ * called without a task before, and returns whether the task was aborted.
  */
-export function callHost(host: any, name: string, options: object, started?: (task: any) => void): Promise<any> {
+export type Started = (task?: any) => boolean
+
+/** Calls a function of the host that reports to `success` and `fail`. */
+export function callHost(host: any, name: string, options: object, started?: Started): Promise<any> {
   return new Promise((resolve, reject) => {
-    if (typeof host[name] !== 'function') throw new HostError({ errMsg: name + ':fail not supported' })
+    const reason = typeof host[name] !== 'function' ? 'not supported' : started && started() && 'abort'
+    if (reason) throw new HostError({ errMsg: name + ':fail ' + reason })
     const task = host[name](extended(options, {
       success: resolve,
       fail: (failure: any) => reject(new HostError(failure)),

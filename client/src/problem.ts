@@ -45,7 +45,7 @@ export function refusal(response: Response): GateError | null {
 
 /** Reports whether a call failed because the gateway refused it with one of these error codes. */
 export function isRefusal(failure: unknown, codes: RegExp): failure is GateError {
-  return failure instanceof GateError && codes.test(failure.code)
+  return codes.test((failure as GateError).code)
 }
 
 /** Reports whether a response has a JSON object, as every refusal of the gateway. */

@@ -18,7 +18,7 @@ export type Repeatable = (failure: unknown) => boolean
  * throws the failure if the call failed too often, cannot succeed, or the wait is too long.
  */
 export async function waitAfter(failure: unknown, attempt: number, repeatable: Repeatable): Promise<void> {
-  const asked = (failure instanceof GateError && failure.retryAfter) || 0
+  const asked = (failure as GateError).retryAfter || 0
   if (attempt >= attempts || asked > longestWait || !repeatable(failure)) throw failure
   await new Promise<void>((done) => { setTimeout(done, Math.max(asked, attempt) * 1000) })
 }

@@ -177,7 +177,7 @@ export function createSession(gateway: Gateway, store: Store, emit: Emit): Sessi
 }
 
 function isUnauthorized(failure: unknown): failure is GateError {
-  return failure instanceof GateError && failure.statusCode === 401
+  return (failure as GateError).statusCode === 401
 }
 
 /**

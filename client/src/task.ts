@@ -1,3 +1,5 @@
+import { Started } from './host'
+
 /** What a request, an upload or a download can do while it is under way. */
 export interface Task {
   abort(): void
@@ -15,20 +17,23 @@ for (const event of ['HeadersReceived', 'ProgressUpdate', 'ChunkReceived']) meth
 /**
  * Runs work that starts tasks of the host, and returns its promise with the methods of a task.
  * The host's task does not exist yet while the client logs in, and there are two if a request
- * is repeated: what was called is called on each.
+ * is repeated: what was called is called on each. After `abort` none starts any more.
  */
-export function withTask<T>(work: (started: (task: any) => void) => Promise<T>): Promise<T> & Task {
+export function withTask<T>(work: (started: Started) => Promise<T>): Promise<T> & Task {
   const calls: Array<(task: any) => void> = []
   let current: any
+  let aborted = false
   const promise: any = work((task) => {
     current = task
     for (const call of calls) call(task)
+    return aborted
   })
   for (const name of methods) {
     promise[name] = (...args: any[]) => {
       const call = (task: any) => { if (task && task[name]) task[name](...args) }
       calls.push(call)
       call(current)
+      aborted = aborted || name === 'abort'
     }
   }
   return promise

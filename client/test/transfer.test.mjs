@@ -93,11 +93,25 @@ test('refusals are read whatever form of data the caller asks for', async () => 
   }
 })
 
-test('a request that is aborted rejects, also while the client logs in', async () => {
-  const phone = newPhone(gateway)
+test('a request that is aborted rejects, and is not sent if the client still logs in or refreshes', async () => {
+  const phone = newPhone(gateway, { files: photo() })
+  const started = { request: 0, uploadFile: 0 }
+  for (const name of Object.keys(started)) {
+    const start = phone.wx[name]
+    phone.wx[name] = (options) => {
+      if (/orders|photos/.test(options.url)) started[name]++
+      return start(options)
+    }
+  }
   const early = phone.orders()
   early.abort()
   await assert.rejects(early, { errMsg: 'request:fail abort' })
+  await retireKeys(gateway)
+  const refreshed = phone.gate.uploadFile(upload)
+  const refresh = new Promise((resolve) => { phone.gate.on('refresh', resolve) })
+  refresh.then(() => refreshed.abort())
+  await assert.rejects(refreshed, { errMsg: 'uploadFile:fail abort' })
+  assert.deepEqual(started, { request: 0, uploadFile: 1 })
   const late = phone.orders()
   late.onHeadersReceived(() => {})
   setImmediate(() => late.abort())
