@@ -37,9 +37,10 @@ export function translate() {
   $('tour-link').href = `#${sections[next]}`;
 }
 
-// show hides the steps in front of a service of the user's.
+// show hides the steps in front of a service of the user's. A login may be older than the history.
 export function show(state) {
   service = state.service;
+  if (state.accounts.some((account) => account.logged_in)) done.add(1);
   translate();
 }
 
