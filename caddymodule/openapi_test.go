@@ -285,6 +285,7 @@ func TestOpenAPIRebinding(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.config = strings.Replace(f.config, "http://{{.Addr}}, http://api.weixin.qq.com:"+port, "http://:"+port, 1)
+	f.stop() // at a reload, the old server may accept a connection and close it
 	f.load()
 	for host, want := range map[string]int{
 		"rebound.evil.example:" + port: 403, "evil.example": 403, "127.0.0.1.evil.example": 403, "localhost.evil.example": 403, "evil.example.": 403, "weixin.qq.com.evil.example": 403, "evilweixin.qq.com": 403,
