@@ -16,6 +16,7 @@ let state;
 
 function showState() {
   if (!state) return;
+  $('main').inert = false; // its buttons need the users and the mini programs
   $('gateway').textContent = state.gateway;
   $('hint').hidden = Boolean(state.service);
   $('own').hidden = !state.service;
