@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// TestBenchStops interrupts a long run: every process that it started ends with it, and its
-// files are deleted.
+// TestBenchStops interrupts a long run: every process that it started ends, and its files are
+// deleted.
 func TestBenchStops(t *testing.T) {
 	dir := shortDir(t)
 	csv := filepath.Join(dir, "rounds.csv")
@@ -25,8 +25,8 @@ func TestBenchStops(t *testing.T) {
 	if exit, ok := errors.AsType[*exec.ExitError](p.err); !ok || exit.ExitCode() != 1 {
 		t.Errorf("%v, want exit code 1", p.err)
 	}
-	if said := p.output(); !strings.Contains(said, "interrupted; everything was stopped") {
-		t.Errorf("it wrote: %s", said)
+	if out := p.output(); !strings.Contains(out, "interrupted; everything was stopped") {
+		t.Errorf("it wrote: %s", out)
 	}
 	if left := commandsOf(t, dir); len(left) > 0 {
 		t.Errorf("still running: %q", left)
@@ -36,7 +36,7 @@ func TestBenchStops(t *testing.T) {
 	}
 }
 
-// TestBenchExitCodes: 2 is for arguments that must be changed.
+// TestBenchExitCodes: invalid arguments have exit code 2.
 func TestBenchExitCodes(t *testing.T) {
 	for _, args := range [][]string{{"--scenario", "speed"}, {"--rounds", "many"}, {"--no-such-flag"}, {"argument"}, {"--caddy", "/nonexistent/caddy"}} {
 		p := startProcess(t, t.TempDir(), nil, "wxgate", append([]string{"bench"}, args...)...)
@@ -79,5 +79,5 @@ func awaitCommands(t *testing.T, dir string, parts []string) {
 			return
 		}
 	}
-	t.Fatalf("%q do not run; there are %q", parts, commandsOf(t, dir))
+	t.Fatalf("not all of %q run; there are %q", parts, commandsOf(t, dir))
 }

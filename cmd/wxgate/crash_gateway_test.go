@@ -26,11 +26,11 @@ import (
 type gateway struct {
 	t        *testing.T
 	binary   string
-	dir      string // all it writes, and its configuration
+	dir      string // its files and its configuration
 	addr     string
 	api      string // the simulator's
 	upstream string
-	store    string // the rest of the store's line, with its block if it has one
+	store    string // the arguments of store, with its block if it has one
 	settings string // lines of the token block
 	root     string // the root secret; empty: the gateway generates one
 	app      string // lines of the app's block
@@ -38,8 +38,8 @@ type gateway struct {
 	global   string // lines of the global options
 
 	process *exec.Cmd
-	exited  chan error // what Wait said, once
-	output  *os.File   // of all the processes, one after the other
+	exited  chan error // the result of Wait
+	output  *os.File   // of all processes, one after the other
 }
 
 const gatewaySite = `
@@ -69,15 +69,15 @@ http://{{.Addr}} {
 `
 
 const (
-	// readyWithin is how long a start may take. A process that was killed while it
-	// wrote the signing keys leaves a lock behind, which the next one believes for
-	// ten seconds; the rest is for a busy machine.
+	// readyWithin is how long a start may take. A process that was killed while it wrote the
+	// signing keys leaves a lock, for which the next process waits ten seconds. The rest is
+	// for a busy machine.
 	readyWithin = 60 * time.Second
-	// answerWithin is how long the gateway may take over one request.
-	answerWithin = 30 * time.Second
-	pollEvery    = 20 * time.Millisecond
+	// respondWithin is how long the gateway may take for one request.
+	respondWithin = 30 * time.Second
+	pollEvery     = 20 * time.Millisecond
 
-	// rootSecret is that of every gateway here, so that any may be another's replica.
+	// rootSecret is the root secret of every gateway, so that each can be a replica of another.
 	rootSecret = "0123456789abcdef0123456789abcdef"
 )
 
@@ -96,7 +96,7 @@ func buildGateway(t *testing.T) (binary string) {
 	return binary
 }
 
-// newGateway is a gateway with empty files, not started.
+// newGateway returns a gateway without data, not started.
 func newGateway(t *testing.T, binary, api, upstream string) *gateway {
 	t.Helper()
 	g := &gateway{t: t, binary: binary, dir: tempDir(t), addr: freeAddr(t), api: api, upstream: upstream, settings: "alg EdDSA", root: "{env.WXGATE_TEST_ROOT}"}
@@ -112,10 +112,10 @@ func newGateway(t *testing.T, binary, api, upstream string) *gateway {
 	return g
 }
 
-// tempDir is a temporary folder for a socket, whose path has 100 bytes at most.
+// tempDir returns a temporary folder for a socket, whose path may have only about 100 bytes.
 func tempDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "wx") //nolint:usetesting // names the test, which makes it long
+	dir, err := os.MkdirTemp("", "wx") //nolint:usetesting // its path has the name of the test, which is long
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,8 +195,8 @@ func (g *gateway) launch() {
 	go func(process *exec.Cmd, exited chan<- error) { exited <- process.Wait() }(g.process, g.exited)
 }
 
-// start launches the process and waits until it is ready, which means that the
-// files of the one before it opened.
+// start launches the process and waits until it is ready: it has opened the files of the
+// process before it.
 func (g *gateway) start() (took time.Duration) {
 	g.t.Helper()
 	g.launch()
@@ -222,7 +222,7 @@ func (g *gateway) await() (took time.Duration) {
 	return 0
 }
 
-// kill is kill -9. A process that had ended by itself is a failure.
+// kill kills the process with SIGKILL. If the process had ended by itself, the test fails.
 func (g *gateway) kill() {
 	if g.process == nil {
 		return
@@ -233,13 +233,13 @@ func (g *gateway) kill() {
 	default:
 		_ = g.process.Process.Kill()
 		if err := <-g.exited; err == nil {
-			g.t.Errorf("the gateway ended in peace before it was killed\n%s", g.tail())
+			g.t.Errorf("the gateway ended with exit code 0 before it was killed\n%s", g.tail())
 		}
 	}
 	g.process = nil
 }
 
-// stop ends the process as an operator does.
+// stop ends the process with SIGTERM, as an operator does.
 func (g *gateway) stop() {
 	g.t.Helper()
 	if err := g.process.Process.Signal(syscall.SIGTERM); err != nil {
@@ -251,12 +251,12 @@ func (g *gateway) stop() {
 			g.t.Errorf("stopping: %v\n%s", err, g.tail())
 		}
 		g.process = nil
-	case <-time.After(answerWithin):
+	case <-time.After(respondWithin):
 		g.t.Errorf("the gateway did not stop\n%s", g.tail())
 	}
 }
 
-// checkStore has `wxgate store check` read the file that was left.
+// checkStore checks the file of the store with `wxgate store check`.
 func (g *gateway) checkStore() {
 	g.t.Helper()
 	if out, err := g.command("store", "check", filepath.Join(g.dir, "wxgate.db")).CombinedOutput(); err != nil {
@@ -264,7 +264,7 @@ func (g *gateway) checkStore() {
 	}
 }
 
-// tail is the end of what the processes wrote.
+// tail returns the end of the processes' output.
 func (g *gateway) tail() string {
 	const most = 4 << 10
 	text, err := os.ReadFile(g.output.Name())
@@ -274,55 +274,56 @@ func (g *gateway) tail() string {
 	return string(text[max(0, len(text)-most):])
 }
 
-// complaints are lines that no process may have written, whatever happened to it.
-func (g *gateway) complaints() []string {
+// errorLines returns lines that no process may write, even if it was killed.
+func (g *gateway) errorLines() []string {
 	return g.wrote(func(line string) bool { return crash(line) || strings.Contains(line, `"level":"error"`) })
 }
 
-// crash reports whether a line is the first of a race or a panic.
+// crash reports whether a line is the first line of a data race or a panic.
 func crash(line string) bool {
 	return strings.Contains(line, "DATA RACE") || strings.HasPrefix(line, "panic:")
 }
 
-// wrote is what the processes wrote, of lines that are like this.
-func (g *gateway) wrote(like func(line string) bool) []string {
+// wrote returns the lines of the processes' output that match.
+func (g *gateway) wrote(match func(line string) bool) []string {
 	text, err := os.ReadFile(g.output.Name())
 	if err != nil {
 		return []string{err.Error()}
 	}
 	var found []string
 	for line := range strings.Lines(string(text)) {
-		if like(line) {
+		if match(line) {
 			found = append(found, line)
 		}
 	}
 	return found
 }
 
-// reply is an answer, or why there was none.
+// reply is a response, or the error if there was none.
 type reply struct {
 	status int
 	header http.Header
 	body   string
 	err    error
-	from   *gateway  // whom it was asked of
+	from   *gateway
 	sent   time.Time // before the first byte
 	came   time.Time
 }
 
-// answered is false when nobody can tell whether the request was carried out.
-func (r reply) answered() bool { return r.err == nil }
+// received reports whether a response was received. If not, the request may have been carried
+// out or not.
+func (r reply) received() bool { return r.err == nil }
 
-// unsent is true when the request certainly was not.
+// unsent reports whether the request was certainly not carried out.
 func (r reply) unsent() bool { return errors.Is(r.err, syscall.ECONNREFUSED) }
 
 var (
-	clients    = &http.Client{Timeout: answerWithin, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
-	errNoTime  = errors.New("no answer in time, and no closed connection either")
-	errNoStore = errors.New("the store was not to be had")
+	clients    = &http.Client{Timeout: respondWithin, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	errTimeout = errors.New("neither a response nor a closed connection in time")
+	errNoStore = errors.New("the store was unavailable")
 )
 
-// send asks the gateway, through its public address.
+// send sends a request to the gateway's public address.
 func (g *gateway) send(method, path, body, token string) reply {
 	r, err := http.NewRequest(method, "http://"+g.addr+path, strings.NewReader(body))
 	if err != nil {
@@ -336,7 +337,7 @@ func (g *gateway) send(method, path, body, token string) reply {
 	return out
 }
 
-// operate asks the admin API, on its socket.
+// operate sends a request to the admin API, on its socket.
 func (g *gateway) operate(method, path, contentType string, body []byte) reply {
 	socket := filepath.Join(g.dir, "admin.sock")
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -347,10 +348,10 @@ func (g *gateway) operate(method, path, contentType string, body []byte) reply {
 		return reply{err: err}
 	}
 	r.Header.Set("Content-Type", contentType)
-	// The admin API wants to be asked under the name of its socket, or none.
+	// The admin API accepts only the name of its socket as Host, or none.
 	r.Host = ""
 	r.URL.Host = "127.0.0.1"
-	return exchange(&http.Client{Timeout: answerWithin, Transport: transport}, r)
+	return exchange(&http.Client{Timeout: respondWithin, Transport: transport}, r)
 }
 
 func exchange(client *http.Client, r *http.Request) reply {
@@ -364,7 +365,7 @@ func exchange(client *http.Client, r *http.Request) reply {
 	}
 	out.came, out.err = time.Now(), err
 	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
-		out.err = fmt.Errorf("%w: %w", errNoTime, err)
+		out.err = fmt.Errorf("%w: %w", errTimeout, err)
 	}
 	return out
 }

@@ -9,29 +9,28 @@ import (
 	"time"
 )
 
-// What follows is the model: what one client may expect, told from the answers it
-// got and from nothing else. It knows no store and no code of ours. A request
-// that was not answered may have happened or not; the first answer after it
-// tells which, and from then on it stays so.
+// This file is the model: what a client may expect, derived only from the responses that it
+// received. It uses no code of wxgate. A request without a response may have been carried out
+// or not. The first response after it shows which, and later responses must agree.
 
-// fate is what is known of a session's life.
+// fate is what the client knows about the end of a session.
 type fate int
 
 const (
 	alive  fate = iota
-	unsure      // its end was asked for and not answered
+	unsure      // a request to end it had no response
 	ended
 )
 
 const (
 	grace      = 20 * time.Second // the token before the current one yields its successor
 	maxReplays = 5
-	maxRetry   = 4 * time.Second // a client's longest wait before it asks again
-	keptAccess = 4               // access tokens that the model remembers of a session
+	maxRetry   = 4 * time.Second // a client's longest wait before a retry
+	keptAccess = 4               // access tokens of a session that the model keeps
 )
 
-// everywhere is one unanswered "log out everywhere". It happened to all of the
-// user's sessions or to none.
+// everywhere is one "log out everywhere" without a response. It ended all of the user's
+// sessions or none.
 type everywhere struct{ spared, hit bool }
 
 func (e *everywhere) saw(f fate) error {
@@ -41,7 +40,7 @@ func (e *everywhere) saw(f fate) error {
 	e.spared = e.spared || f == alive
 	e.hit = e.hit || f == ended
 	if e.spared && e.hit {
-		return errors.New("half a logout: of a user's sessions some ended and some did not")
+		return errors.New("half a logout: some of the user's sessions ended and some did not")
 	}
 	return nil
 }
@@ -49,29 +48,29 @@ func (e *everywhere) saw(f fate) error {
 // session is one login as its client knows it.
 type session struct {
 	fate  fate
-	doubt *everywhere // why it is unsure, when it shares that with others
-	over  time.Time   // since when it is known to have ended
-	why   string      // how it is known
+	doubt *everywhere // the logout that made it unsure, if it concerns other sessions too
+	over  time.Time   // when it was known to have ended
+	why   string      // the response that showed it
 
-	// late says until when a replica may admit the tokens of a session that was over
-	// at a time. It is nil where there is one gateway, which may not: a session of
-	// replicas has clients that do as docs/sessions.md says, and never lose it.
+	// late returns until when a replica may admit the tokens of a session that ended at over.
+	// It is nil with one gateway, which must refuse them at once. With replicas, the clients
+	// follow docs/sessions.md and must never lose a session.
 	late func(replica *gateway, over time.Time) time.Time
 
-	refresh    string    // the last that was answered
-	spent      time.Time // since when it may have been spent by a request without an answer; zero: it was not
-	unanswered int       // how many such requests there were
-	again      time.Time // when its client tries the next time
+	refresh    string    // the last refresh token that was received
+	spent      time.Time // when a request without a response may have spent it; zero: none did
+	unanswered int       // the number of such requests
+	again      time.Time // when the client tries again
 
 	previous string    // the refresh token before it
-	rotated  time.Time // the earliest time at which it may have been spent
-	replays  int       // at most so many times was it presented again
+	rotated  time.Time // the earliest time at which previous may have been spent
+	replays  int       // how often previous may have been presented again
 
 	access []string
-	phone  bool // the gateway said that it knows a verified phone number
+	phone  bool // the gateway responded that a phone number is verified
 }
 
-// pair is what a login and a refresh answer.
+// pair is the response to a login or a refresh.
 type pair struct {
 	Access  string `json:"access_token"`
 	Refresh string `json:"refresh_token"`
@@ -80,7 +79,7 @@ type pair struct {
 func (r reply) pair() (pair, error) {
 	var p pair
 	if err := json.Unmarshal([]byte(r.body), &p); err != nil {
-		return p, fmt.Errorf("unreadable answer %q: %w", r.body, err)
+		return p, fmt.Errorf("unreadable response %q: %w", r.body, err)
 	}
 	if p.Access == "" || p.Refresh == "" {
 		return p, fmt.Errorf("no pair in %q", r.body)
@@ -88,8 +87,8 @@ func (r reply) pair() (pair, error) {
 	return p, nil
 }
 
-// word is the code of a problem.
-func (r reply) word() string {
+// code returns the code of a problem.
+func (r reply) code() string {
 	var p struct {
 		Code string `json:"code"`
 	}
@@ -97,13 +96,13 @@ func (r reply) word() string {
 	return p.Code
 }
 
-func (r reply) unexpected() error { return fmt.Errorf("unexpected answer %d %s", r.status, r.body) }
+func (r reply) unexpected() error { return fmt.Errorf("unexpected response %d %s", r.status, r.body) }
 
-// lives takes note that the session was seen alive.
+// lives records that the session is alive.
 func (s *session) lives() error {
 	switch s.fate {
 	case ended:
-		return fmt.Errorf("a session lives that was over: %s", s.why)
+		return fmt.Errorf("a session is alive that had ended: %s", s.why)
 	case unsure:
 		doubt := s.doubt
 		s.fate, s.doubt = alive, nil
@@ -113,54 +112,54 @@ func (s *session) lives() error {
 	}
 }
 
-// toldWithin is for an end that no client was promised: a logout that returned 503,
-// which one replica received and a failover lost. A replica that knows of the end writes
-// it to Redis again, within two seconds of noticing that it is missing.
-const toldWithin = 3 * time.Second
+// repairWithin is for an end that was not confirmed to a client: a logout returned 503, one
+// replica received the revocation, and a failover lost it. The replica writes it to Redis
+// again, within two seconds after it noticed that the revocation is missing.
+const repairWithin = 3 * time.Second
 
-// isOver takes note that the gateway says that the session is over.
+// isOver records that the gateway responded that the session has ended.
 func (s *session) isOver(r reply) error {
 	switch s.fate {
 	case alive:
-		return errors.New("a session is over that nobody ended")
+		return errors.New("a session has ended, but no request ended it")
 	case unsure:
 		doubt := s.doubt
 		s.end(r)
-		s.over = s.over.Add(toldWithin)
+		s.over = s.over.Add(repairWithin)
 		return doubt.saw(ended)
 	default:
 		return nil
 	}
 }
 
-// admitted takes note that an access token of the session was accepted. Of several
-// replicas one may not have received yet that it is over, so that an acceptance says
-// nothing unless it came too late.
+// admitted records that an access token of the session was admitted. With several replicas,
+// this is an error only if it is too late, because a replica may not have received the
+// revocation yet.
 func (s *session) admitted(r reply) error {
 	if s.late == nil {
 		return s.lives()
 	}
 	if late := r.sent.Sub(s.late(r.from, s.over)); s.fate == ended && late > 0 {
-		return fmt.Errorf("a token was admitted %v after its session was over by %s, %v later than it may", r.sent.Sub(s.over), s.why, late)
+		return fmt.Errorf("a token was admitted %v after its session had ended (%s), %v later than allowed", r.sent.Sub(s.over), s.why, late)
 	}
 	return nil
 }
 
-// end takes note of an answer that ended the session, or told that it had.
+// end records a response that shows that the session has ended.
 func (s *session) end(r reply) {
 	if s.fate != ended {
 		s.fate, s.doubt, s.over = ended, nil, r.came
-		s.why = fmt.Sprintf("answer %d %s", r.status, r.word())
+		s.why = fmt.Sprintf("response %d %s", r.status, r.code())
 	}
 }
 
-// mayEnd takes note of a logout without an answer.
+// mayEnd records a logout without a response.
 func (s *session) mayEnd(with *everywhere) {
 	switch s.fate {
 	case alive:
 		s.fate, s.doubt = unsure, with
 	case unsure:
-		s.doubt = nil // two logouts, and no telling which
+		s.doubt = nil // two logouts: either may have ended it
 	case ended:
 	}
 }
@@ -170,12 +169,12 @@ func (s *session) keep(access string) {
 	s.access = slices.Clone(s.access[max(0, len(s.access)-keptAccess):])
 }
 
-// refreshed judges the answer to the current refresh token.
+// refreshed checks the response to the current refresh token.
 func (s *session) refreshed(r reply) error {
 	switch {
 	case r.unsent():
 		return nil
-	case !r.answered():
+	case !r.received():
 		if s.spent.IsZero() {
 			s.spent = r.sent
 		}
@@ -184,9 +183,9 @@ func (s *session) refreshed(r reply) error {
 		return nil
 	case r.status == http.StatusOK:
 		return s.rotate(r)
-	case r.status == http.StatusUnauthorized && r.word() == "session_revoked":
+	case r.status == http.StatusUnauthorized && r.code() == "session_revoked":
 		return s.isOver(r)
-	case r.status == http.StatusUnauthorized && r.word() == "refresh_reused":
+	case r.status == http.StatusUnauthorized && r.code() == "refresh_reused":
 		if s.mayLose() && !s.spent.IsZero() && (r.came.Sub(s.spent) > grace || s.unanswered > maxReplays) {
 			s.end(r)
 			return nil
@@ -214,38 +213,38 @@ func (s *session) rotate(r reply) error {
 	return s.lives()
 }
 
-// mayLose reports whether being refused with a token that may have been spent can be
-// right at all. Time in which a shared store is cut off does not count, and its
-// clients wait before they ask again.
+// mayLose reports whether a token that may have been spent can be refused. With a shared store
+// it cannot: the time in which the store is unreachable does not count, and the clients wait
+// before they retry.
 func (s *session) mayLose() bool { return s.late == nil && s.fate != ended }
 
-// mayRefresh reports whether the session's client asks now: those of replicas wait
-// longer and longer for an answer that does not come.
+// mayRefresh reports whether the session's client may refresh now: with replicas, clients wait
+// longer after each request without a response.
 func (s *session) mayRefresh(now time.Time) bool {
 	return s.late == nil || s.spent.IsZero() || now.After(s.again)
 }
 
-// rest waits until the session's client asks again.
+// rest waits until the session's client may refresh.
 func (s *session) rest() {
 	if s.late != nil {
 		<-time.After(time.Until(s.again))
 	}
 }
 
-// mayReplay reports whether the token before the current one surely yields the
-// current one, answer and network included.
+// mayReplay reports whether the token before the current one certainly yields the current one,
+// even if the request takes long.
 func (s *session) mayReplay(now time.Time) bool {
 	return s.previous != "" && s.spent.IsZero() && s.replays < maxReplays && now.Sub(s.rotated) < grace/2
 }
 
-// replayed judges the answer to the refresh token before the current one.
+// replayed checks the response to the refresh token before the current one.
 func (s *session) replayed(r reply) error {
 	if r.unsent() {
 		return nil
 	}
 	s.replays++
 	switch {
-	case !r.answered():
+	case !r.received():
 		return nil
 	case r.status == http.StatusOK:
 		again, err := r.pair()
@@ -257,9 +256,9 @@ func (s *session) replayed(r reply) error {
 		}
 		s.keep(again.Access)
 		return s.lives()
-	case r.status == http.StatusUnauthorized && r.word() == "session_revoked":
+	case r.status == http.StatusUnauthorized && r.code() == "session_revoked":
 		return s.isOver(r)
-	case r.status == http.StatusUnauthorized && r.word() == "refresh_reused":
+	case r.status == http.StatusUnauthorized && r.code() == "refresh_reused":
 		if s.mayLose() && (r.came.Sub(s.rotated) > grace || s.replays > maxReplays) {
 			s.end(r)
 			return nil
@@ -270,17 +269,17 @@ func (s *session) replayed(r reply) error {
 	}
 }
 
-// loggedOut judges the answer to a logout of this session by an access token
-// whose key was in that state.
+// loggedOut checks the response to a logout of this session, with an access token whose key had
+// the states of key.
 func (s *session) loggedOut(r reply, key lifetime) error {
 	switch {
 	case r.unsent():
 		return nil
-	case !r.answered():
+	case !r.received():
 		s.mayEnd(nil)
 		return nil
 	case r.status == http.StatusNoContent:
-		err := s.admitted(r) // the token was good until now
+		err := s.admitted(r) // the token was valid until now
 		s.end(r)
 		return err
 	default:
@@ -288,10 +287,10 @@ func (s *session) loggedOut(r reply, key lifetime) error {
 	}
 }
 
-// called judges the answer to a request with one of the session's access tokens.
+// called checks the response to a request with one of the session's access tokens.
 func (s *session) called(r reply, key lifetime) error {
 	switch {
-	case !r.answered():
+	case !r.received():
 		return nil
 	case r.status == http.StatusOK && key.before == retired:
 		return errors.New("a token of a retired key was admitted")
@@ -302,15 +301,15 @@ func (s *session) called(r reply, key lifetime) error {
 	}
 }
 
-// refused judges a 401.
+// refused checks a 401.
 func (s *session) refused(r reply, key lifetime) error {
-	word := r.word()
+	code := r.code()
 	switch {
-	case r.status != http.StatusUnauthorized || word != "session_revoked" && word != "invalid_token":
+	case r.status != http.StatusUnauthorized || code != "session_revoked" && code != "invalid_token":
 		return r.unexpected()
 	case !key.certain():
 		return nil // the key may have been retired meanwhile
-	case word == "session_revoked":
+	case code == "session_revoked":
 		return s.isOver(r)
 	default:
 		return errors.New("an access token was refused whose key signs or verifies")

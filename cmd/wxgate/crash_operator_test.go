@@ -13,23 +13,23 @@ import (
 	"time"
 )
 
-// keyState is what is known of a signing key.
+// keyState is what the operator knows about a signing key.
 type keyState int
 
 const (
-	held     keyState = iota // or unknown: a key that a token names exists
-	waiting                  // held, and has not signed yet: a changed alg may do away with it
-	doubtful                 // its end was asked for and not answered yet
+	active   keyState = iota // or not listed yet: a key that a token names exists
+	waiting                  // has not signed yet: a changed alg may remove it
+	doubtful                 // its retirement has no response yet
 	retired
 )
 
 // lifetime is a key's state before and after a request that depended on it.
 type lifetime struct{ before, after keyState }
 
-// certain reports whether the key was good all the time.
+// certain reports whether the key was valid all the time.
 func (l lifetime) certain() bool {
-	good := func(s keyState) bool { return s == held || s == waiting }
-	return good(l.before) && good(l.after)
+	valid := func(s keyState) bool { return s == active || s == waiting }
+	return valid(l.before) && valid(l.after)
 }
 
 // keyring is the model of the signing keys.
@@ -44,15 +44,15 @@ func (k *keyring) state(token string) keyState {
 	return k.keys[keyOf(token)]
 }
 
-// during runs a request and says what became of a token's key meanwhile.
-func (k *keyring) during(token string, request func() reply) (reply, lifetime) {
+// during sends a request and returns the state of the token's key before and after it.
+func (k *keyring) during(token string, send func() reply) (reply, lifetime) {
 	l := lifetime{before: k.state(token)}
-	r := request()
+	r := send()
 	l.after = k.state(token)
 	return r, l
 }
 
-// keyOf is the kid in a JWT's header.
+// keyOf returns the kid in the header of a JWT.
 func keyOf(token string) string {
 	head, _, _ := strings.Cut(token, ".")
 	text, _ := base64.RawURLEncoding.DecodeString(head)
@@ -69,7 +69,7 @@ func (k *keyring) set(id string, s keyState) {
 	k.keys[id] = s
 }
 
-// reconfigured takes note that keys which do not sign yet may go.
+// reconfigured records that keys which have not signed yet may be removed.
 func (k *keyring) reconfigured() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -87,7 +87,7 @@ type listedKey struct {
 	State string `json:"state"`
 }
 
-// listed judges the whole ring.
+// listed checks a list of all keys.
 func (k *keyring) listed(list []listedKey) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -95,8 +95,8 @@ func (k *keyring) listed(list []listedKey) error {
 	signing := 0
 	for _, key := range list {
 		if key.State == "retired" { // listed until its last token would have ended
-			if s := k.keys[key.ID]; s == held || s == waiting {
-				return fmt.Errorf("the key %s is retired, and nobody did that", key.ID)
+			if s := k.keys[key.ID]; s == active || s == waiting {
+				return fmt.Errorf("the key %s is retired, but no request retired it", key.ID)
 			}
 			continue
 		}
@@ -107,7 +107,7 @@ func (k *keyring) listed(list []listedKey) error {
 		if k.keys[key.ID] == retired {
 			return fmt.Errorf("the retired key %s is back", key.ID)
 		}
-		k.keys[key.ID] = held
+		k.keys[key.ID] = active
 		if key.State == "next" {
 			k.keys[key.ID] = waiting
 		}
@@ -119,7 +119,7 @@ func (k *keyring) listed(list []listedKey) error {
 		if there[id] {
 			continue
 		}
-		if s == held || s == waiting {
+		if s == active || s == waiting {
 			return fmt.Errorf("the key %s is gone", id)
 		}
 		k.keys[id] = retired
@@ -127,15 +127,15 @@ func (k *keyring) listed(list []listedKey) error {
 	return nil
 }
 
-// operator rotates and retires keys and, if told to, reloads the configuration.
-// There is one, and it does one thing at a time.
+// operator rotates and retires keys, one call at a time. If reloads is set, it also reloads the
+// configuration.
 type operator struct {
 	w       *world
 	reloads bool
-	list    []listedKey // the last that was answered
+	list    []listedKey // the last list that was received
 }
 
-// pause keeps the disk and the operator's hands free for a moment.
+// pause waits for a random time, at most most.
 func pause(ctx context.Context, most time.Duration) {
 	select {
 	case <-ctx.Done():
@@ -164,9 +164,9 @@ func (o *operator) look() {
 	o.judge("listing the keys", r)
 }
 
-// judge reads the list of keys that every call about keys answers.
+// judge checks the list of keys, which is the response to every call about keys.
 func (o *operator) judge(what string, r reply) {
-	if !o.w.answered(r) {
+	if !o.w.received(r) {
 		return
 	}
 	if r.status != http.StatusOK {
@@ -184,7 +184,7 @@ func (o *operator) judge(what string, r reply) {
 	}
 }
 
-func (o *operator) change(path string, in map[string]any, figure string) (answered bool) {
+func (o *operator) change(path string, in map[string]any, figure string) (received bool) {
 	body, err := json.Marshal(in)
 	if err != nil {
 		o.w.wrong(path, err)
@@ -193,11 +193,10 @@ func (o *operator) change(path string, in map[string]any, figure string) (answer
 	o.w.count(figure)
 	r := o.w.gateway.operate(http.MethodPost, path, "application/json", body)
 	o.judge(path, r)
-	return r.answered()
+	return r.received()
 }
 
-// retire takes a key out that is not the newest, most of the time, and keeps the
-// ring small: it holds 64.
+// retire retires a key, mostly an old one, and keeps the ring small: its limit is 64 keys.
 func (o *operator) retire() {
 	const many = 10
 	if len(o.list) < 3 {
@@ -212,11 +211,11 @@ func (o *operator) retire() {
 	if o.change("/wxgate/keys/retire", map[string]any{"key": id}, "retired keys") {
 		o.w.keys.set(id, retired)
 	} else {
-		o.list = nil // look before acting again
+		o.list = nil // list the keys before the next call
 	}
 }
 
-// tokenSettings are what reloads go through: none of them may log anybody out.
+// tokenSettings are the settings that reloads switch between. None of them may end a session.
 var tokenSettings = []string{"alg EdDSA", "alg ES256", "issuer elsewhere", "alg EdDSA\n\t\t\taudience a b", "alg HS256"}
 
 func (o *operator) reload() {
@@ -225,18 +224,18 @@ func (o *operator) reload() {
 	config := o.w.gateway.configure()
 	o.w.count("reloads")
 	r := o.w.gateway.operate(http.MethodPost, "/load", "text/caddyfile", config)
-	if o.w.answered(r) && r.status != http.StatusOK {
+	if o.w.received(r) && r.status != http.StatusOK {
 		o.w.wrong("reloading", r.unexpected())
 	}
 	o.list = nil
 }
 
-// audit looks at the ring, and at what is published of it.
+// audit checks the list of keys, and that the keys are published.
 func (o *operator) audit() {
 	o.list = nil
 	o.look()
 	r := o.w.gateway.send(http.MethodGet, "/.well-known/jwks.json", "", "")
-	if !o.w.answered(r) {
+	if !o.w.received(r) {
 		return
 	}
 	var set struct {

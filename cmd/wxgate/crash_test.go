@@ -20,7 +20,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
-// Run the long ones from the module's root:
+// The long runs, from the module's root:
 //
 //	go test -race -v -timeout 1h -run TestProcess/crash ./cmd/wxgate -wxgate.crashes=200
 //	go test -race -v -timeout 1h -run TestProcess/soak  ./cmd/wxgate -wxgate.soak=10m
@@ -29,37 +29,37 @@ var (
 	soak    = flag.Duration("wxgate.soak", 4*time.Second, "how long TestProcess/soak runs")
 )
 
-// users of one run. Each does one or two things at a time.
+// users is the number of users of one run.
 const users = 8
 
-// world is a gateway process, WeChat, a business service, users and an operator.
-// A [fleet] is one with replicas of the gateway.
+// world is a gateway process, WeChat, a business service, users and an operator. A [fleet] has
+// replicas of the gateway.
 type world struct {
 	t        *testing.T
-	gateway  *gateway   // the operator's
-	replicas []*gateway // all of them, if there are others
+	gateway  *gateway   // to which the operator sends requests
+	replicas []*gateway // all gateways, if there are several
 	sim      *simserver.Server
 	business string // its address
 	keys     *keyring
 	users    []*user
 	op       *operator
 
-	tempo  time.Duration // the most that a user rests between two things
+	tempo  time.Duration // a user's longest pause between two requests
 	late   func(replica *gateway, over time.Time) time.Time
-	absent func(r reply) error // judges a 503 of the store, which may be away; nil: it may not
+	absent func(r reply) error // checks a 503 of an unavailable store; nil: it must be available
 
 	mu      sync.Mutex
 	figures map[string]int
-	slowest time.Duration // start
+	slowest time.Duration // of all starts
 }
 
-// unlimited lets users who never rest have their phone numbers: what is tested is not
-// the limits.
+// unlimited raises the limits for users who send requests all the time. The limits are not
+// tested here.
 const unlimited = "limit phone 100000/1m\n\t\tlimit decode 100000/1m"
 
 func newWorld(t *testing.T, binary string, reloads bool) *world {
 	t.Helper()
-	w := newSurrounded(t)
+	w := newEmptyWorld(t)
 	w.gateway = newGateway(t, binary, w.sim.URL, w.business)
 	w.gateway.site = unlimited
 	w.op = &operator{w: w, reloads: reloads}
@@ -68,8 +68,8 @@ func newWorld(t *testing.T, binary string, reloads bool) *world {
 	return w
 }
 
-// newSurrounded is a world without gateways and users.
-func newSurrounded(t *testing.T) *world {
+// newEmptyWorld returns a world without gateways and users.
+func newEmptyWorld(t *testing.T) *world {
 	t.Helper()
 	sim, err := simserver.Start(context.Background(), wechatsim.Config{})
 	if err != nil {
@@ -92,7 +92,7 @@ func (w *world) populate(n int) {
 	}
 }
 
-// ask sends a request to the gateway, or to whichever replica.
+// ask sends a request to the gateway, or to a random replica.
 func (w *world) ask(method, path, body, token string) reply {
 	gateway := w.gateway
 	if len(w.replicas) > 0 {
@@ -101,14 +101,14 @@ func (w *world) ask(method, path, body, token string) reply {
 	return w.askOf(gateway, method, path, body, token)
 }
 
-// askOf sends it to one. That the store was not to be had is an answer without a
-// meaning: the request may have been carried out or not, as if nothing had come back.
+// askOf sends a request to a gateway. A response of an unavailable store counts as no response:
+// the request may have been carried out or not.
 func (w *world) askOf(gateway *gateway, method, path, body, token string) reply {
 	r := gateway.send(method, path, body, token)
-	if w.absent == nil || !r.answered() || r.status != http.StatusServiceUnavailable || r.word() != "store_unavailable" {
+	if w.absent == nil || !r.received() || r.status != http.StatusServiceUnavailable || r.code() != "store_unavailable" {
 		return r
 	}
-	w.count("answers that the store was away")
+	w.count("responses store_unavailable")
 	if err := w.absent(r); err != nil {
 		w.wrong(path, err)
 	}
@@ -122,35 +122,34 @@ func (w *world) count(figure string) {
 	w.figures[figure]++
 }
 
-// answered counts a request that was not, and fails the test for one that was
-// left hanging: a gateway answers, or it closes the connection.
-func (w *world) answered(r reply) bool {
-	if r.answered() {
+// received reports whether a response was received. It counts requests without a response, and
+// fails the test if a request timed out: a gateway must respond or close the connection.
+func (w *world) received(r reply) bool {
+	if r.received() {
 		return true
 	}
 	if !r.unsent() && !errors.Is(r.err, errNoStore) {
 		w.count("unanswered")
 	}
-	if errors.Is(r.err, errNoTime) {
+	if errors.Is(r.err, errTimeout) {
 		w.wrong("waiting", r.err)
 	}
 	return false
 }
 
-// wrong is an answer that contradicts one that was given.
+// wrong reports a response that contradicts an earlier one.
 func (w *world) wrong(what string, err error) {
 	w.t.Helper()
 	if err == nil {
 		return
 	}
-	w.count("wrong answers")
+	w.count("wrong responses")
 	w.t.Errorf("%s: %v", what, err)
 }
 
-// start brings the gateway up on the files that it finds, and asks about every
-// answer that it ever gave.
+// start starts the gateway on its files, and checks every response that it ever sent.
 func (w *world) start() {
-	if rand.IntN(4) == 0 { // dies on the way up
+	if rand.IntN(4) == 0 { // kill it during the start
 		w.gateway.launch()
 		<-time.After(rand.N(time.Second))
 		w.gateway.kill()
@@ -158,7 +157,7 @@ func (w *world) start() {
 	}
 	w.slowest = max(w.slowest, w.gateway.start())
 	if w.op.reloads {
-		w.keys.reconfigured() // a reload that was cut off comes into force now
+		w.keys.reconfigured() // an interrupted reload takes effect now
 	}
 	var group sync.WaitGroup
 	group.Go(w.op.audit)
@@ -168,7 +167,7 @@ func (w *world) start() {
 	group.Wait()
 }
 
-// storm has everybody do this and that, and kills the gateway in the middle.
+// storm makes the users and the operator send random requests, and kills the gateway meanwhile.
 func (w *world) storm(lasting time.Duration) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -182,31 +181,31 @@ func (w *world) storm(lasting time.Duration) {
 	group.Wait()
 }
 
-// work has every user do this and that until ctx ends.
+// work makes every user send random requests until ctx ends.
 func (w *world) work(ctx context.Context, group *sync.WaitGroup) {
 	for _, u := range w.users {
 		group.Go(func() { u.run(ctx) })
 	}
 }
 
-// finish asks everything a last time, stops the gateway in peace and looks at
-// the file and at what the processes wrote.
+// finish checks every response a last time, stops the gateway with SIGTERM, and checks the file
+// and the output of the processes.
 func (w *world) finish() {
 	w.start()
 	w.gateway.stop()
 	w.gateway.checkStore()
-	for _, line := range w.gateway.complaints() {
+	for _, line := range w.gateway.errorLines() {
 		w.wrong("a process wrote", errors.New(line))
 	}
 	w.report("logins", "refreshes", "logouts", "calls", "kills")
-	w.t.Logf("%8d wrong answers; slowest start %v", w.figures["wrong answers"], w.slowest.Round(time.Millisecond))
+	w.t.Logf("%8d wrong responses; slowest start %v", w.figures["wrong responses"], w.slowest.Round(time.Millisecond))
 }
 
-// report prints the figures; those that are named must not be 0.
+// report prints the figures. The figures in needed must not be 0.
 func (w *world) report(needed ...string) {
 	for _, figure := range needed {
 		if w.figures[figure] == 0 {
-			w.t.Errorf("no %s: the test tested less than it says", figure)
+			w.t.Errorf("no %s: the test covers less than it should", figure)
 		}
 	}
 	for _, figure := range slices.Sorted(maps.Keys(w.figures)) {
@@ -222,10 +221,10 @@ func TestProcess(t *testing.T) {
 	t.Run("load", func(t *testing.T) { testLoad(newWorld(t, binary, false)) })
 }
 
-// testCrash kills a real gateway at random moments of logins, refreshes, logouts
-// and key rotations, starts it again on the same files, and asks about every
-// answer that it gave: what was answered holds, what was not answered happened
-// or did not, and the files open.
+// testCrash kills a real gateway at random moments of logins, refreshes, logouts and key
+// rotations, starts it again on the same files, and checks every response that it sent: a
+// confirmed request was carried out, a request without a response was carried out or not, and
+// the files open.
 func testCrash(w *world) {
 	for i := range *crashes {
 		w.start()
@@ -234,17 +233,17 @@ func testCrash(w *world) {
 			w.gateway.checkStore()
 		}
 		if w.t.Failed() {
-			break // the figures tell where
+			break // the figures show where
 		}
 	}
 	w.finish()
 }
 
-// testSoak is the same with reloads that change the algorithm, the issuer and
-// the audience in the middle of it, for as long as the flag says.
+// testSoak is the same test with reloads that change the algorithm, the issuer and the
+// audience, for the time of the flag.
 //
-// Go's server closes a connection on which a request crosses with a reload,
-// before it reads it: that request was not answered, and nothing is lost.
+// If a request arrives during a reload, Go's server may close the connection before it reads
+// the request: that request has no response, and nothing is lost.
 func testSoak(w *world) {
 	for end := time.Now().Add(*soak); time.Now().Before(end); {
 		w.start()

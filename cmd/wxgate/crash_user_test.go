@@ -16,15 +16,15 @@ import (
 const (
 	pub = "/v1.0/pub"
 
-	maxSessions = 6  // that a user holds; beyond them it does something else than log in
-	maxLogins   = 90 // between two logouts of all: the gateway ends a user's oldest session at 100
-	// auditedEnded bounds what an audit asks about sessions of earlier rounds that
-	// are over; those of the last round are all asked about.
+	maxSessions = 6  // of a user; with so many, the user does not log in
+	maxLogins   = 90 // between two logouts of all: at 100, the gateway ends a user's oldest session
+	// auditedEnded limits how many ended sessions of earlier rounds an audit checks. It checks
+	// all that ended in the last round.
 	auditedEnded = 10
 )
 
-// user is one WeChat user with a phone that does one thing after the other, or
-// two at once; nobody else logs in as this user.
+// user is one WeChat user with one phone, which sends one request after the other, or two at
+// once. No other phone logs in as this user.
 type user struct {
 	w      *world
 	name   string
@@ -40,7 +40,7 @@ func newUser(w *world, name string) *user {
 	return &user{w: w, name: name, openid: wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, name)}
 }
 
-// run does this and that until the gateway dies.
+// run sends random requests until ctx ends.
 func (u *user) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		u.act()
@@ -84,7 +84,7 @@ func (u *user) act() {
 	}
 }
 
-// sort puts away what ended.
+// sort moves the ended sessions to over.
 func (u *user) sort() {
 	var live []*session
 	for _, s := range u.live {
@@ -111,35 +111,35 @@ func (u *user) login() {
 	u.w.count("logins")
 	r := u.w.ask(http.MethodPost, pub+"/openId", fmt.Sprintf(`{"code":%q}`, code.Code), "")
 	switch {
-	case !u.w.answered(r):
+	case !u.w.received(r):
 	case r.status == http.StatusOK:
 		p, err := r.pair()
 		u.wrong("login", err)
 		s := &session{refresh: p.Refresh, late: u.w.late}
 		s.keep(p.Access)
 		u.live = append(u.live, s)
-	case r.status >= http.StatusInternalServerError && r.word() != "store_unavailable":
-		u.w.count("logins that the simulator was too slow for")
+	case r.status >= http.StatusInternalServerError && r.code() != "store_unavailable":
+		u.w.count("logins that the simulator delayed too long")
 	default:
 		u.wrong("login", r.unexpected())
 	}
 }
 
-// call asks the business service behind the gateway, which answers who asked.
+// call calls the business service behind the gateway, which responds with the user's openid.
 func (u *user) call(s *session, token string) {
 	u.w.count("calls")
 	r, key := u.w.keys.during(token, func() reply { return u.w.ask(http.MethodGet, "/orders", "", token) })
-	u.w.answered(r)
+	u.w.received(r)
 	u.wrong("call", s.called(r, key))
-	if r.answered() && r.status == http.StatusOK && r.body != u.openid {
-		u.wrong("call", fmt.Errorf("it arrived as one of %q", r.body))
+	if r.received() && r.status == http.StatusOK && r.body != u.openid {
+		u.wrong("call", fmt.Errorf("the service received the openid %q", r.body))
 	}
 }
 
 func (u *user) present(token string) reply {
 	u.w.count("refreshes")
 	r := u.w.ask(http.MethodPost, pub+"/refresh", fmt.Sprintf(`{"refresh_token":%q}`, token), "")
-	u.w.answered(r)
+	u.w.received(r)
 	return r
 }
 
@@ -155,8 +155,7 @@ func (u *user) replay(s *session) {
 	}
 }
 
-// refreshAtOnce presents one refresh token n times at once: all that are
-// answered are answered alike.
+// refreshAtOnce presents one refresh token n times at once: all responses are the same.
 func (u *user) refreshAtOnce(s *session, n int) {
 	if s.unanswered+n > maxReplays || !s.mayRefresh(time.Now()) {
 		return
@@ -167,15 +166,15 @@ func (u *user) refreshAtOnce(s *session, n int) {
 		group.Go(func() { replies[i] = u.present(s.refresh) })
 	}
 	group.Wait()
-	var answers []reply
+	var responses []reply
 	for _, r := range replies {
-		if r.answered() {
-			answers = append(answers, r)
+		if r.received() {
+			responses = append(responses, r)
 		} else {
 			u.wrong("refresh", s.refreshed(r))
 		}
 	}
-	for i, r := range answers {
+	for i, r := range responses {
 		if i == 0 {
 			u.wrong("simultaneous refresh", s.refreshed(r))
 		} else {
@@ -184,7 +183,7 @@ func (u *user) refreshAtOnce(s *session, n int) {
 	}
 }
 
-// token is an access token that should be good, the newest.
+// token returns the newest access token, which should be valid.
 func (s *session) token() string { return s.access[len(s.access)-1] }
 
 func (u *user) endSession(s *session, body string) (reply, lifetime) {
@@ -192,7 +191,7 @@ func (u *user) endSession(s *session, body string) (reply, lifetime) {
 	r, key := u.w.keys.during(s.token(), func() reply {
 		return u.w.ask(http.MethodPost, pub+"/logout", body, s.token())
 	})
-	u.w.answered(r)
+	u.w.received(r)
 	return r, key
 }
 
@@ -201,13 +200,14 @@ func (u *user) logout(s *session) {
 	u.wrong("logout", s.loggedOut(r, key))
 }
 
-// revoke is RFC 7009 with the current refresh token: 200, and it is over.
+// revoke revokes the current refresh token (RFC 7009): the response is 200, and the session has
+// ended.
 func (u *user) revoke(s *session) {
 	u.w.count("logouts")
 	r := u.w.ask(http.MethodPost, pub+"/revoke", fmt.Sprintf(`{"token":%q}`, s.refresh), "")
 	switch {
 	case r.unsent():
-	case !u.w.answered(r):
+	case !u.w.received(r):
 		s.mayEnd(nil)
 	case r.status == http.StatusOK:
 		s.end(r)
@@ -216,8 +216,8 @@ func (u *user) revoke(s *session) {
 	}
 }
 
-// logoutDuringRefresh does both at once. Whatever the refresh yields is over if
-// the logout was answered.
+// logoutDuringRefresh logs out and refreshes at once. If the logout had a response, the tokens
+// of the refresh are invalid.
 func (u *user) logoutDuringRefresh(s *session) {
 	if !s.mayRefresh(time.Now()) {
 		return
@@ -232,19 +232,19 @@ func (u *user) logoutDuringRefresh(s *session) {
 	s.mayEnd(nil)
 	u.wrong("refresh during a logout", s.refreshed(refreshed))
 	switch {
-	case loggedOut.answered() && loggedOut.status == http.StatusNoContent:
+	case loggedOut.received() && loggedOut.status == http.StatusNoContent:
 		s.end(loggedOut)
-	case !loggedOut.answered():
+	case !loggedOut.received():
 		s.mayEnd(nil)
 	case was == alive && s.fate == unsure:
-		s.fate = alive // the logout was refused: see below whether rightly
+		s.fate = alive // the logout was refused; the next line checks why
 		u.wrong("logout during a refresh", s.refused(loggedOut, key))
 	default:
 		u.wrong("logout during a refresh", s.refused(loggedOut, key))
 	}
 }
 
-// logoutAll ends every session of the user, unanswered logins included.
+// logoutAll ends every session of the user, including those of logins without a response.
 func (u *user) logoutAll() {
 	if len(u.live) == 0 {
 		u.login() // to have a token to log out with
@@ -254,7 +254,7 @@ func (u *user) logoutAll() {
 	r, key := u.endSession(s, `{"all":true}`)
 	switch {
 	case r.unsent():
-	case !r.answered():
+	case !r.received():
 		all := new(everywhere)
 		for _, s := range u.live {
 			s.mayEnd(all)
@@ -267,11 +267,11 @@ func (u *user) logoutAll() {
 		u.logins = 0
 	default:
 		u.wrong("logout of all", s.refused(r, key))
-		u.refresh(s) // its key was retired; or this tells that it is over
+		u.refresh(s) // its key was retired, or the session has ended
 	}
 }
 
-// decode has the gateway remember a phone number; see [user.known].
+// decode makes the gateway store a verified phone number; see [user.known].
 func (u *user) decode(s *session) {
 	code, err := u.w.sim.Sim.MintPhoneCode(wechatsim.User{Name: u.name}, wechatsim.PhoneNumber{})
 	if err != nil {
@@ -283,7 +283,7 @@ func (u *user) decode(s *session) {
 	r, key := u.w.keys.during(token, func() reply {
 		return u.w.ask(http.MethodPost, pub+"/decode", fmt.Sprintf(`{"code":%q}`, code.Code), token)
 	})
-	if !u.w.answered(r) || r.status >= http.StatusInternalServerError {
+	if !u.w.received(r) || r.status >= http.StatusInternalServerError {
 		return
 	}
 	u.wrong("decode", s.called(r, key))
@@ -296,7 +296,7 @@ func (u *user) decode(s *session) {
 	}
 }
 
-// disturb asks again about a session that is over.
+// disturb presents the tokens of an ended session again.
 func (u *user) disturb(s *session) {
 	for _, token := range s.access {
 		u.call(s, token)
@@ -304,7 +304,7 @@ func (u *user) disturb(s *session) {
 	u.refresh(s)
 }
 
-// audit asks about every answer that was given before the gateway died.
+// audit checks every response that the user received before the gateway was killed.
 func (u *user) audit() {
 	for range len(u.past) - auditedEnded {
 		i := rand.IntN(len(u.past))
@@ -320,15 +320,15 @@ func (u *user) audit() {
 			u.call(s, token)
 		}
 		s.rest()
-		u.refresh(s) // spent without an answer or not: it yields a pair
+		u.refresh(s) // yields a pair, even if the token was spent without a response
 		u.replay(s)
 		u.known(s)
 	}
 	u.sort()
 }
 
-// known asks whether a phone number that was answered is still known. The access
-// token is the one that the audit's refresh just yielded.
+// known checks that a verified phone number is still known. The access token is from the
+// refresh of the audit.
 func (u *user) known(s *session) {
 	if !s.phone || s.fate != alive {
 		return
@@ -340,8 +340,8 @@ func (u *user) known(s *session) {
 	var who struct {
 		Phone bool `json:"phone_verified"`
 	}
-	if u.w.answered(r) && r.status == http.StatusOK && json.Unmarshal([]byte(r.body), &who) == nil && !who.Phone {
-		u.wrong("session", errors.New("a verified phone number was forgotten"))
+	if u.w.received(r) && r.status == http.StatusOK && json.Unmarshal([]byte(r.body), &who) == nil && !who.Phone {
+		u.wrong("session", errors.New("a verified phone number was lost"))
 	}
 	u.wrong("session", s.called(r, key))
 }

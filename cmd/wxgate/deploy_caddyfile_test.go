@@ -10,15 +10,15 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// secretFile matches a placeholder of a file in a Caddyfile, and secretFolder what is replaced
-// of it. A folder in CREDENTIALS_DIRECTORY is not replaced but set.
+// secretFile matches a placeholder of a file in a Caddyfile, and secretFolder the part of it
+// that the test replaces. For a folder in CREDENTIALS_DIRECTORY, the test sets the variable.
 var (
 	secretFile   = regexp.MustCompile(`\{file\.(?:/run/[^}]+|\{\$CREDENTIALS_DIRECTORY:/run/[^}]+\})/([^}/]+)\}`)
 	secretFolder = regexp.MustCompile(`\{file\./run/[^}]+/`)
 )
 
-// TestDeployedCaddyfiles validates every Caddyfile below deploy: `wxgate validate` finds
-// everything that a start would, except what is wrong with the store.
+// TestDeployedCaddyfiles validates every Caddyfile below deploy: `wxgate validate` finds every
+// error that a start would find, except those of the store.
 func TestDeployedCaddyfiles(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(deployFolder, "*", "*", "Caddyfile"))
 	if err != nil {

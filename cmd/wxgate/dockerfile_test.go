@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// agreesWithDockerfile compares the last stage of the Dockerfile, which is not run here, with
-// the image that deploy/image makes.
+// agreesWithDockerfile compares the last stage of the Dockerfile, which the tests do not build,
+// with the image that deploy/image makes.
 func agreesWithDockerfile(t *testing.T, image imageLayout) {
 	t.Helper()
 	config := image.config.Config
@@ -35,9 +35,9 @@ func agreesWithDockerfile(t *testing.T, image imageLayout) {
 		case "EXPOSE":
 			equal(t, "EXPOSE", strings.Fields(strings.ReplaceAll(in.rest+" ", " ", "/tcp ")), slices.Sorted(maps.Keys(config.ExposedPorts)))
 		case "ENTRYPOINT":
-			equal(t, "ENTRYPOINT", words(t, in.rest), config.Entrypoint)
+			equal(t, "ENTRYPOINT", stringList(t, in.rest), config.Entrypoint)
 		case "CMD":
-			equal(t, "CMD", words(t, in.rest), config.Cmd)
+			equal(t, "CMD", stringList(t, in.rest), config.Cmd)
 		case "ENV":
 			env = append(env, strings.Fields(in.rest)...)
 		case "LABEL":
@@ -92,13 +92,13 @@ func lastStage(t *testing.T, dockerfile string) []instruction {
 	return stage
 }
 
-func words(t *testing.T, list string) []string {
+func stringList(t *testing.T, list string) []string {
 	t.Helper()
-	var words []string
-	if err := json.Unmarshal([]byte(list), &words); err != nil {
-		t.Errorf("%s is not a list of words: %v", list, err)
+	var items []string
+	if err := json.Unmarshal([]byte(list), &items); err != nil {
+		t.Errorf("%s is not a list of strings: %v", list, err)
 	}
-	return words
+	return items
 }
 
 func equal(t *testing.T, what string, dockerfile, archive any) {
@@ -108,7 +108,7 @@ func equal(t *testing.T, what string, dockerfile, archive any) {
 	}
 }
 
-// copied compares a COPY with the file of that name, and removes it.
+// copied compares a COPY with the file of that name, and removes the file from files.
 func copied(t *testing.T, rest string, files map[string]layerFile) {
 	t.Helper()
 	fields := strings.Fields(rest)
@@ -133,6 +133,6 @@ func copied(t *testing.T, rest string, files map[string]layerFile) {
 		equal(t, "mode of "+target, mode, fmt.Sprintf("%o", file.header.Mode))
 	}
 	if isFolder := strings.HasSuffix(fields[len(fields)-2], "/empty"); isFolder != (file.header.Typeflag == tar.TypeDir) {
-		t.Errorf("%s is a folder in one of the two", target)
+		t.Errorf("%s is a folder in only one of the two", target)
 	}
 }

@@ -17,7 +17,7 @@ type block struct {
 	text string
 }
 
-// fencedBlocks are those of a language.
+// fencedBlocks returns the fenced blocks of a language.
 func fencedBlocks(markdown, language string) []block {
 	var found []block
 	var open *block
@@ -39,8 +39,8 @@ func fencedBlocks(markdown, language string) []block {
 	return found
 }
 
-// documents are README.md, SKILL.md and the pages in client and docs, by name from the
-// module's root.
+// documents returns README.md, SKILL.md and the pages in client and docs, by their paths from
+// the module's root.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	texts := map[string]string{}
@@ -64,8 +64,8 @@ func documents(t *testing.T) map[string]string {
 	return texts
 }
 
-// TestDocumentedCaddyfiles adapts every Caddyfile of the documents, without a
-// warning, as it stands there.
+// TestDocumentedCaddyfiles adapts every Caddyfile of the documents without changes: there is no
+// error and no warning.
 func TestDocumentedCaddyfiles(t *testing.T) {
 	n := 0
 	for name, text := range documents(t) {
@@ -82,9 +82,8 @@ func TestDocumentedCaddyfiles(t *testing.T) {
 	}
 }
 
-// TestDocumentedJSON parses every JSON of the documents: blocks of json, and the
-// bodies in blocks of http, where a request stands above an empty line and the
-// status and body of its answer below.
+// TestDocumentedJSON parses every JSON of the documents: blocks of json, and the bodies in
+// blocks of http, which have a request, an empty line, and the status and body of the response.
 func TestDocumentedJSON(t *testing.T) {
 	n := 0
 	body := regexp.MustCompile(`(?s)(?:^|\n)(?:\d{3} )?(\{.*)$`)

@@ -16,7 +16,7 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// Run the long form from the module's root:
+// The long run, from the module's root:
 //
 //	go test -race -v -timeout 30m -run TestFaults ./cmd/wxgate -wxgate.fault=20s -wxgate.logouts=1000
 var (
@@ -24,11 +24,10 @@ var (
 	logouts    = flag.Int("wxgate.logouts", 40, "how many logouts TestFaults measures the propagation of")
 )
 
-// TestFaults has three gateways share a Redis under a running load, and breaks
-// what can break: Redis, the network, the master, the slots' owners, a gateway.
-// During and after each no token is admitted later than promised, no refresh token
-// has two successors, nobody loses a session, every answer of success holds, and
-// the histories are those of one machine.
+// TestFaults runs three gateways that share a Redis under load, and breaks Redis, the network,
+// the master, the owners of slots and a gateway. During and after each fault, no token is
+// admitted longer than documented, no refresh token has two successors, no session is lost,
+// every confirmed request was carried out, and the histories are linearizable.
 func TestFaults(t *testing.T) {
 	needRedis(t)
 	t.Run("single", func(t *testing.T) { t.Parallel(); testSingle(t) })
@@ -37,7 +36,7 @@ func TestFaults(t *testing.T) {
 	t.Run("judge", func(t *testing.T) { t.Parallel(); testJudge(t) })
 }
 
-// networked is a fleet on one Redis, with a network of its own for each replica.
+// networked returns a fleet on one Redis, with a separate network for each replica.
 func networked(t *testing.T, redis *redisServer, allow time.Duration) (*fleet, []*network) {
 	t.Helper()
 	var networks []*network
@@ -52,7 +51,7 @@ func testSingle(t *testing.T) {
 	f, networks := networked(t, redis, *faultLasts/2)
 	f.propagate(*logouts)
 
-	f.during(func() { // Redis dies and comes back, once for long and once for a moment
+	f.during(func() { // Redis is killed and started again, after a long and after a short time
 		for _, lasts := range []time.Duration{*faultLasts, 0} {
 			whole := f.broken(f.replicas...)
 			redis.kill()
@@ -63,7 +62,7 @@ func testSingle(t *testing.T) {
 			whole()
 		}
 	})
-	f.during(func() { // each replica is cut off in another way, one after the other
+	f.during(func() { // the network of each replica fails in a different way, one after the other
 		var group sync.WaitGroup
 		for i, how := range []breakage{vanish, deafen, stall} {
 			group.Go(func() { f.cutOff(f.replicas[i], networks[i], how) })
@@ -71,7 +70,7 @@ func testSingle(t *testing.T) {
 		}
 		group.Wait()
 	})
-	f.during(func() { // one is cut off, one is slow, one dies
+	f.during(func() { // one replica is cut off, one is slow, one is killed
 		const latency = 150 * time.Millisecond
 		var group sync.WaitGroup
 		group.Go(func() { f.cutOff(f.replicas[0], networks[0], cut) })
@@ -85,7 +84,7 @@ func testSingle(t *testing.T) {
 		whole()
 		group.Wait()
 	})
-	f.during(func() { // all of them send and receive nothing, and then are received too late
+	f.during(func() { // no replica receives a reply of Redis; later, Redis receives requests too late
 		for _, how := range []breakage{deafen, stall} {
 			whole := f.broken(f.replicas...)
 			var repairs []func()
@@ -100,12 +99,12 @@ func testSingle(t *testing.T) {
 			whole()
 		}
 	})
-	f.finish("kills of Redis", "kills of a gateway", "answers that the store was away", "refused for want of news")
+	f.finish("kills of Redis", "kills of a gateway", "responses store_unavailable", "refused as stale")
 }
 
-// cutOff breaks one replica's network for a while, in which a client of this
-// replica alone asks again and again. It is served without waiting for Redis until
-// the allowance ends, then told to come back later, and served again by itself.
+// cutOff breaks one replica's network for a while, in which a client sends requests to this
+// replica only. They are served without waiting for Redis until the time of on_stale ends. Then
+// the response is 503 with Retry-After. After the repair they are served again.
 func (f *fleet) cutOff(g *gateway, n *network, how breakage) {
 	const often = 100 * time.Millisecond
 	p, _, err := f.loginAt(g)
@@ -134,25 +133,25 @@ func (f *fleet) cutOff(g *gateway, n *network, how breakage) {
 	}
 }
 
-// served judges an answer of a replica that is cut off since a time, to a client
-// whose session lives.
+// served checks a response of a replica that is cut off since a time, to a client with a valid
+// session.
 func (f *fleet) served(r reply, since time.Time) error {
 	// A request with a valid token never waits for Redis. On a busy machine it waits
 	// for a processor.
-	const patient = time.Second
+	const atMost = time.Second
 	switch {
-	case !r.answered():
+	case !r.received():
 		return r.err
-	case r.came.Sub(r.sent) > patient:
+	case r.came.Sub(r.sent) > atMost:
 		return fmt.Errorf("a request with a valid token took %v", r.came.Sub(r.sent))
 	case r.status == http.StatusOK && r.sent.Sub(since) > f.allow+heartbeat:
-		return fmt.Errorf("admitted %v after Redis last responded; allowed are %v", r.sent.Sub(since), f.allow)
+		return fmt.Errorf("admitted %v after the last response of Redis; on_stale allows %v", r.sent.Sub(since), f.allow)
 	case r.status == http.StatusOK:
 		return nil
 	case r.status == http.StatusServiceUnavailable && r.header.Get("Retry-After") == "":
 		return errors.New("503 without Retry-After")
 	case r.status == http.StatusServiceUnavailable && r.came.Sub(since) >= f.allow-2*heartbeat:
-		f.count("refused for want of news")
+		f.count("refused as stale")
 		return nil
 	default:
 		return fmt.Errorf("after %v: %w", r.came.Sub(since), r.unexpected())
@@ -167,8 +166,8 @@ func testSentinel(t *testing.T) {
 	}
 	store := fmt.Sprintf("redis %s {\n\t\t\tsentinel %s\n\t\t}", strings.Join(urls, " "), masterName)
 	f := newFleet(t, *faultLasts/2, func(int) string { return store })
-	f.atOnce += 500 * time.Millisecond // a write waits so long for a Redis replica
-	f.during(func() {                  // the master dies, and comes back as a replica
+	f.atOnce += 500 * time.Millisecond // how long a write waits for a Redis replica
+	f.during(func() {                  // the master is killed and started again as a replica
 		master, replica := pair.master()
 		whole := f.broken(f.replicas...)
 		master.kill()
@@ -180,7 +179,7 @@ func testSentinel(t *testing.T) {
 		f.awaitReady()
 		whole()
 	})
-	f.during(func() { // an operator has the two change places
+	f.during(func() { // an operator starts a failover
 		_, replica := pair.master()
 		whole := f.broken(f.replicas...)
 		pair.sentinels[0].await("OK", "sentinel", "failover", masterName)
@@ -190,7 +189,7 @@ func testSentinel(t *testing.T) {
 		f.awaitReady()
 		whole()
 	})
-	f.during(func() { // the master stands still, and comes back believing that it is the master
+	f.during(func() { // the master is stopped, and continues as a second master
 		master, replica := pair.master()
 		whole := f.broken(f.replicas...)
 		master.signal(syscall.SIGSTOP)
@@ -201,14 +200,14 @@ func testSentinel(t *testing.T) {
 		f.awaitReady()
 		whole()
 	})
-	// More than the test made explain a revocation that came late: see docs/scale.md.
+	// A failover that the test did not cause explains a late revocation: see docs/scale.md.
 	log, _ := os.ReadFile(filepath.Join(pair.sentinels[0].dir, "log"))
-	t.Logf("%d changes of the master by a Sentinel's log", strings.Count(string(log), "+switch-master"))
-	f.finish("failovers", "answers that the store was away")
+	t.Logf("%d failovers in a Sentinel's log", strings.Count(string(log), "+switch-master"))
+	f.finish("failovers", "responses store_unavailable")
 }
 
-// testCluster moves every slot that holds users from one master to the next, and
-// on to the one after. Nobody notices: there is no outage to write down.
+// testCluster moves every slot with users from one master to the next, twice. No request fails:
+// no outage is recorded.
 func testCluster(t *testing.T) {
 	cluster := newRedisCluster(t)
 	var urls []string
@@ -220,15 +219,15 @@ func testCluster(t *testing.T) {
 	f.during(func() {
 		for _, tag := range clusterTags + clusterTags {
 			if cluster.move(fmt.Sprintf("{%c}", tag)) > 0 {
-				f.count("moved slots that held users")
+				f.count("moved slots with users")
 			}
 		}
 	})
-	f.finish("moved slots that held users")
+	f.finish("moved slots with users")
 }
 
-// testJudge removes the safety: a replica that is cut off goes on for an hour, and
-// the judges believe that it may for two seconds. Both find out.
+// testJudge tests the checks of this file: a replica that is cut off admits tokens for an hour,
+// while the checks allow two seconds. Both checks must detect it.
 func testJudge(t *testing.T) {
 	f, networks := networked(t, newRedis(t), time.Hour)
 	f.allow = 2 * time.Second
@@ -238,29 +237,29 @@ func testJudge(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &session{refresh: p.Refresh, access: []string{p.Access}, late: f.late}
-	f.history.record(0, asked{op: opLogin, session: 1, replica: here}, begun, f.history.token(p.Refresh))
+	f.history.record(0, request{op: opLogin, session: 1, replica: here}, begun, f.history.token(p.Refresh))
 
 	f.broken(f.replicas[elsewhere])
-	cut(networks[elsewhere]) // for good
+	cut(networks[elsewhere]) // until the test ends
 	ended := f.replicas[here].send(http.MethodPost, pub+"/logout", "", p.Access)
 	if err := s.loggedOut(ended, lifetime{}); err != nil {
 		t.Fatal(err)
 	}
-	f.history.record(0, asked{op: opLogout, session: 1, replica: here}, ended, 0)
+	f.history.record(0, request{op: opLogout, session: 1, replica: here}, ended, 0)
 	<-time.After(time.Until(f.late(f.replicas[elsewhere], ended.came)) + pollEvery)
 	late := f.replicas[elsewhere].send(http.MethodGet, "/orders", "", p.Access)
 	if late.status != http.StatusOK {
-		t.Fatalf("the safety is still there: %d %s", late.status, late.body)
+		t.Fatalf("the replica refuses the token: %d %s", late.status, late.body)
 	}
-	f.history.record(0, asked{op: opCheck, session: 1, replica: elsewhere}, late, 0)
+	f.history.record(0, request{op: opCheck, session: 1, replica: elsewhere}, late, 0)
 	if s.called(late, lifetime{}) == nil {
-		t.Error("the users' judge believes it")
+		t.Error("the model of the users accepts it")
 	}
 	if porcupine.CheckOperations(f.history.model(), f.history.ops[0]) {
-		t.Error("the specification believes it")
+		t.Error("the specification accepts it")
 	}
 	f.allow = time.Hour
 	if !porcupine.CheckOperations(f.history.model(), f.history.ops[0]) {
-		t.Error("the specification does not believe what on_stale allows")
+		t.Error("the specification refuses what on_stale allows")
 	}
 }

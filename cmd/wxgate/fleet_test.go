@@ -15,8 +15,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// fleet is a world with three gateways that share a Redis: what they promise is
-// the same whichever is asked, and whatever becomes of Redis and the way to it.
+// fleet is a world with three gateways that share a Redis. All of them give the same
+// guarantees, even if Redis or the network fails.
 type fleet struct {
 	*world
 	allow   time.Duration
@@ -24,42 +24,43 @@ type fleet struct {
 
 	mu      sync.Mutex
 	outages []outage
-	waits   []time.Duration // what a 503 of the store took, once it was known to be away
-	atOnce  time.Duration   // what half of them take at most
+	waits   []time.Duration // how long each 503 took once a replica knew that Redis was down
+	atOnce  time.Duration   // the upper limit of their median
 }
 
-// outage is a time in which a replica may not have reached Redis. It is written down
-// before it begins and ends when the test made everything whole again.
+// outage is a time in which a replica may not have reached Redis. It is recorded before the
+// fault, and ends after the repair.
 type outage struct {
 	replica  *gateway
-	from, to time.Time // to is zero while it lasts
+	from, to time.Time // to is zero during the outage
 }
 
 const (
 	replicas = 3
-	// heardWithin is the promise: so soon after the answer to a logout every replica
-	// that hears Redis refuses the session's tokens.
-	heardWithin = time.Second
-	// heartbeat is how often a replica that has nothing to hear learns that Redis is
-	// still there: so much older than the allowance may be what it last received.
+	// receivedWithin is the documented time after the response to a logout in which every
+	// replica that reaches Redis refuses the session's tokens.
+	receivedWithin = time.Second
+	// heartbeat is how often a replica that receives no revocations checks that Redis
+	// responds. Its last check may be so much older than the time of on_stale.
 	heartbeat = 500 * time.Millisecond
-	// caughtUpWithin is how soon after everything is whole again a replica has received
-	// what it missed.
+	// caughtUpWithin is how soon after a repair a replica has received the revocations that
+	// it missed.
 	caughtUpWithin = 3 * time.Second
-	// refusedWithin bounds an answer that says that the store is down: a refresh takes
-	// five seconds at most, and a busy machine one more. Once a replica knows, it
-	// answers at once; see [fleet.judgeWaits].
+	// refusedWithin limits the time of a 503 of the store: a refresh takes at most five
+	// seconds, and one more on a busy machine. Once a replica knows that Redis is down, it
+	// responds at once; see [fleet.judgeWaits].
 	refusedWithin = 6 * time.Second
-	// knownWithin is when a replica knows that Redis is down: a command's time after
-	// the last that was answered, a moment's patience, and as long again.
+	// knownWithin is how soon a replica knows that Redis is down: the timeout of a command
+	// after the last reply, a short wait, and the same time again.
 	knownWithin = 3 * time.Second
-	// Of the users each knows what it may expect, of the historians the checker does.
+	// Each user checks its responses itself. Those of the historians are checked by
+	// porcupine.
 	fleetUsers = 8
 	historians = 4
 )
 
-// newFleet starts three gateways. storeOf is the store's line of each, on_stale
-// how long they go on without Redis.
+// newFleet starts three gateways. storeOf returns the arguments of store of each, and allow is
+// how long they admit tokens without Redis (on_stale).
 func newFleet(t *testing.T, allow time.Duration, storeOf func(replica int) string) *fleet {
 	t.Helper()
 	needRedis(t)
@@ -67,7 +68,7 @@ func newFleet(t *testing.T, allow time.Duration, storeOf func(replica int) strin
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := &fleet{world: newSurrounded(t), allow: allow, atOnce: 250 * time.Millisecond}
+	f := &fleet{world: newEmptyWorld(t), allow: allow, atOnce: 250 * time.Millisecond}
 	f.tempo = 150 * time.Millisecond
 	f.late, f.absent = f.lateFor, f.judgeAbsence
 	for i := range replicas {
@@ -86,13 +87,13 @@ func newFleet(t *testing.T, allow time.Duration, storeOf func(replica int) strin
 	return f
 }
 
-// lateFor is until when a replica may admit tokens of a session whose end was
-// answered at over. A replica that reaches Redis has received it by then; one that
-// was cut off before stops admitting anything when the allowance ends.
+// lateFor returns until when a replica may admit tokens of a session whose end was confirmed at
+// over. A replica that reaches Redis has received the revocation by then. A replica that was
+// cut off before stops admitting tokens when the time of on_stale ends.
 func (f *fleet) lateFor(replica *gateway, over time.Time) time.Time {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	late := over.Add(heardWithin)
+	late := over.Add(receivedWithin)
 	for _, o := range f.outages {
 		if o.replica != replica || o.from.After(late) || !o.to.IsZero() && o.to.Add(caughtUpWithin).Before(over) {
 			continue
@@ -108,8 +109,8 @@ func (f *fleet) lateFor(replica *gateway, over time.Time) time.Time {
 	return late
 }
 
-// judgeAbsence judges an answer that says that the store is down: it says when to
-// come again, it comes soon, and it comes when there is a reason for it.
+// judgeAbsence checks a response of an unavailable store: it has Retry-After, it was sent soon,
+// and there is an outage.
 func (f *fleet) judgeAbsence(r reply) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -118,7 +119,7 @@ func (f *fleet) judgeAbsence(r reply) error {
 	}
 	f.slowest = max(f.slowest, r.came.Sub(r.sent))
 	if took := r.came.Sub(r.sent); took > refusedWithin {
-		return fmt.Errorf("it took %v to say that the store is down", took)
+		return fmt.Errorf("a 503 of the store took %v", took)
 	}
 	for _, o := range f.outages {
 		if o.replica != r.from || r.came.Before(o.from) || !o.to.IsZero() && r.sent.After(o.to.Add(caughtUpWithin)) {
@@ -129,11 +130,10 @@ func (f *fleet) judgeAbsence(r reply) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("unexpected answer %d %s: Redis was there all the time", r.status, r.body)
+	return fmt.Errorf("unexpected response %d %s: Redis was available all the time", r.status, r.body)
 }
 
-// broken writes down that replicas are cut off, and returns how to write down
-// that they are not any more.
+// broken records that replicas are cut off. The caller calls whole when they are not any more.
 func (f *fleet) broken(which ...*gateway) (whole func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -150,8 +150,8 @@ func (f *fleet) broken(which ...*gateway) (whole func()) {
 	}
 }
 
-// during has everybody do this and that while fault happens, and for a while
-// before and after it, and then asks about every answer that was given.
+// during makes the users send random requests during a fault, and for a while before and after
+// it. Then it checks every response that they received.
 func (f *fleet) during(fault func()) {
 	f.t.Helper()
 	const calm = 1500 * time.Millisecond
@@ -168,7 +168,7 @@ func (f *fleet) during(fault func()) {
 	f.audit()
 }
 
-// awaitReady waits until every replica says that it serves.
+// awaitReady waits until every replica is ready.
 func (f *fleet) awaitReady() {
 	f.t.Helper()
 	for i, g := range f.replicas {
@@ -184,8 +184,8 @@ func (f *fleet) awaitReady() {
 	}
 }
 
-// audit asks about every answer that was given, and this time all is whole: every
-// session that nobody ended yields a pair, and every one that is over is refused.
+// audit checks every response that the users received, without a fault: every session that was
+// not ended yields a pair, and every ended session is refused.
 func (f *fleet) audit() {
 	f.t.Helper()
 	var group sync.WaitGroup
@@ -196,16 +196,16 @@ func (f *fleet) audit() {
 	for _, u := range f.users {
 		for _, s := range u.live {
 			if s.fate == unsure {
-				continue // an "ended everywhere" that nobody can tell
+				continue // a "log out everywhere" may have ended it
 			}
 			if !s.spent.IsZero() {
-				f.wrong(u.name+": audit", errors.New("Redis is back and a session does not refresh"))
+				f.wrong(u.name+": audit", errors.New("Redis is back, but a session does not refresh"))
 			}
 		}
 	}
 }
 
-// finish judges the whole history and what the processes wrote.
+// finish checks the whole history and the output of the processes.
 func (f *fleet) finish(needed ...string) {
 	f.t.Helper()
 	f.judgeWaits()
@@ -219,26 +219,26 @@ func (f *fleet) finish(needed ...string) {
 	f.report(append([]string{"logins", "refreshes", "logouts", "calls"}, needed...)...)
 }
 
-// judgeLogs has an outage fill no disk: there are far fewer lines than refusals. The audit
-// log is not sampled: it has a line for each login.
+// judgeLogs checks that an outage does not fill the disk: there are far fewer log lines than
+// refusals. The audit log is not sampled: it has a line for each login.
 func (f *fleet) judgeLogs() {
 	f.t.Helper()
-	const ofOutages, refusalsPerLine = 60, 10 // all that begin, go on or end; below that many refusals it does not matter
+	const ofOutages, refusalsPerLine = 60, 10 // for the beginning, the course and the end of outages
 	lines := 0
 	for _, g := range f.replicas {
 		lines += len(g.wrote(func(line string) bool {
 			return strings.Contains(line, "store_unavailable") && !strings.Contains(line, "wxgate.audit")
 		}))
 	}
-	refused := f.figures["answers that the store was away"]
-	f.t.Logf("%8d lines about %d answers that the store was away", lines, refused)
+	refused := f.figures["responses store_unavailable"]
+	f.t.Logf("%8d lines about %d responses store_unavailable", lines, refused)
 	if lines > ofOutages+refused/refusalsPerLine {
-		f.t.Errorf("%d refusals made %d lines", refused, lines)
+		f.t.Errorf("%d refusals caused %d lines", refused, lines)
 	}
 }
 
-// judgeWaits is what "at once" means for a 503 of a replica that knows that Redis
-// is down: it does not wait for a timeout.
+// judgeWaits checks that a replica that knows that Redis is down responds 503 at once: it does
+// not wait for a timeout.
 func (f *fleet) judgeWaits() {
 	f.t.Helper()
 	if len(f.waits) == 0 {
@@ -247,22 +247,22 @@ func (f *fleet) judgeWaits() {
 	slices.Sort(f.waits)
 	at := func(percent int) time.Duration { return f.waits[(len(f.waits)-1)*percent/100].Round(time.Millisecond) }
 	median := at(50)
-	f.t.Logf("%8d answers of replicas that knew that the store was away: p50 %v, p99 %v, max %v; of all that came during a fault: max %v",
+	f.t.Logf("%8d responses of replicas that knew that the store was down: p50 %v, p99 %v, max %v; all responses during a fault: max %v",
 		len(f.waits), median, at(99), at(100), f.slowest.Round(time.Millisecond))
 	if median > f.atOnce {
-		f.t.Errorf("half of them took longer than %v", f.atOnce)
+		f.t.Errorf("the median is longer than %v", f.atOnce)
 	}
 }
 
-// login logs a user in at a replica. There is no pair and no error where the store
-// or the simulator were not to be had.
+// login logs a user in at a replica. If the store or the simulator is unavailable, it returns
+// neither a pair nor an error.
 func (f *fleet) login(g *gateway, name string) (pair, reply, error) {
 	code, err := f.sim.Sim.MintCode(wechatsim.User{Name: name}, wechatsim.Login{})
 	if err != nil {
 		return pair{}, reply{}, err
 	}
 	r := f.askOf(g, http.MethodPost, pub+"/openId", fmt.Sprintf(`{"code":%q}`, code.Code), "")
-	if !r.answered() || r.status >= http.StatusInternalServerError {
+	if !r.received() || r.status >= http.StatusInternalServerError {
 		return pair{}, r, nil
 	}
 	p, err := r.pair()
@@ -272,7 +272,7 @@ func (f *fleet) login(g *gateway, name string) (pair, reply, error) {
 	return p, r, err
 }
 
-// loginAt logs a user in who does nothing else.
+// loginAt logs in a user who sends no other requests.
 func (f *fleet) loginAt(g *gateway) (pair, reply, error) {
 	p, r, err := f.login(g, fmt.Sprintf("visitor%d", f.history.number()))
 	if err == nil && p == (pair{}) {

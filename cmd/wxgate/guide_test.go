@@ -23,7 +23,7 @@ func TestGuide(t *testing.T) {
 	followPage(t, "guide.md", "")
 }
 
-// TestRecipeOfTests follows the recipe for a service that is tested without a mini program.
+// TestRecipeOfTests follows the recipe for testing a service without a mini program.
 func TestRecipeOfTests(t *testing.T) {
 	followPage(t, "recipes.md", "## Test a service without a mini program\n")
 }
@@ -47,7 +47,7 @@ func followPage(t *testing.T, name, heading string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.close)
-	// The page's addresses are those of `wxgate dev` and of its Caddyfile; the test's are free ones.
+	// The page uses the addresses of `wxgate dev` and of its Caddyfile. The test replaces them.
 	addresses := strings.NewReplacer(
 		"http://127.0.0.1:9901", s.sim.URL, "http://127.0.0.1:9902", s.sim.ManagementURL,
 		"127.0.0.1:9000", strings.TrimPrefix(s.upstream.URL, "http://"),
@@ -72,7 +72,7 @@ func followPage(t *testing.T, name, heading string) {
 	}
 }
 
-// writeReceiver saves the receiver of docs/events.md, as docs/guide.md says.
+// writeReceiver saves the receiver of docs/events.md, as docs/guide.md describes.
 func writeReceiver(t *testing.T, dir string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(moduleRoot, "docs", "events.md"))
@@ -85,7 +85,7 @@ func writeReceiver(t *testing.T, dir string) {
 	}
 }
 
-// port is one that no process uses.
+// port returns a free port.
 func port(t *testing.T) string {
 	t.Helper()
 	n, err := ports.Take()
@@ -95,12 +95,12 @@ func port(t *testing.T) string {
 	return strconv.Itoa(n)
 }
 
-// guideStep is a file to write, or commands with what they print.
+// guideStep is a file to write, or commands with their output.
 type guideStep struct {
 	line   int
 	file   string // empty for commands
 	text   string
-	prints string // not compared when empty
+	prints string // the expected output; not compared if empty
 }
 
 // guideSteps reads the fenced blocks of a page. A file is a block whose first line is a
@@ -132,8 +132,8 @@ func guideSteps(page string) []guideStep {
 	return steps
 }
 
-// guidePattern is what matches a block of text: … in it is anything on one line, and a line
-// of … alone is any number of lines. Columns may be wider or narrower than on the page.
+// guidePattern returns a pattern for a block of text: … matches any text of a line, and a line
+// with only … matches any number of lines. Columns may be wider or narrower than on the page.
 func guidePattern(text string) *regexp.Regexp {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
@@ -149,15 +149,16 @@ func guidePattern(text string) *regexp.Regexp {
 	return regexp.MustCompile(`(?:^|\n)` + b.String())
 }
 
-// shell is one bash for all blocks, so that a variable that one sets is known to the next.
+// shell is one bash for all blocks, so that the variables of one block are set in the next.
 type shell struct {
 	t   *testing.T
 	in  io.Writer
 	out *bufio.Reader
 }
 
-// What a shell prints when a block has ended, and when a command failed, which ends the
-// shell. A gateway that it started keeps the output open, so that its end is not seen there.
+// The shell prints blockDone after a block, and blockFailed when a command failed, which ends
+// the shell. The end of its output does not show this, because a gateway that it started keeps
+// the output open.
 const (
 	blockDone   = "\x1edone\n"
 	blockFailed = "\x1efailed\n"

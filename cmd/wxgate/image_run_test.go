@@ -15,9 +15,10 @@ import (
 // containerUser is the user of the image.
 const containerUser = 65532
 
-// asRoot does what a container runtime does: it makes the image's files read-only, mounts
-// what may be written, and starts the process as another user, without capabilities. Its
-// arguments are the folder of the files, the folder of the volume, and the command.
+// asRoot prepares what a container runtime does: it makes the image's files read-only, and
+// mounts the writable folders. [sandbox] then starts the process as another user, without
+// capabilities. The arguments are the folder of the files, the folder of the volume, and the
+// command.
 const asRoot = `set -e
 root=$1 state=$2; shift 2
 mount --bind "$root" "$root"
@@ -40,8 +41,8 @@ func sandbox(root, state string, command []string) []string {
 	return append(append(start, "sh", "-c", script, "sh", root, state), command...)
 }
 
-// runImage unpacks the image and runs it as a container runtime would, as a user
-// without rights and with a read-only file system. A login works, and its session is in
+// runImage unpacks the image and runs it as a container runtime would: as a user without
+// privileges and with a read-only file system. A login succeeds, and its session is stored in
 // the volume.
 func runImage(t *testing.T, image imageLayout) {
 	needCommand(t, "unshare", "util-linux")
@@ -109,8 +110,8 @@ func runImage(t *testing.T, image imageLayout) {
 	}
 }
 
-// checkConfined asserts that a process has a read-only root, no capability and, as far as
-// this user may see, the image's user.
+// checkConfined checks that a process has a read-only root, no capabilities and, as far as this
+// user can see, the image's user.
 func checkConfined(t *testing.T, pid int) {
 	t.Helper()
 	mounts := readProc(t, pid, "mountinfo")

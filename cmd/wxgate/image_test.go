@@ -22,7 +22,7 @@ type imageLayout struct {
 	layer  []layerFile
 }
 
-// imageConfig is the configuration of an image: what the test reads of it.
+// imageConfig is the part of the configuration of an image that the test reads.
 type imageConfig struct {
 	Architecture, OS string
 	Config           struct {
@@ -56,7 +56,7 @@ func readLayout(t *testing.T, archive []byte) imageLayout {
 		content := blobs["blobs/"+algorithm+"/"+digest]
 		sum := sha256.Sum256(content)
 		if algorithm != "sha256" || hex.EncodeToString(sum[:]) != digest || int64(len(content)) != d.Size {
-			t.Fatalf("the blob %s of %d bytes is not what its descriptor says", d.Digest, d.Size)
+			t.Fatalf("the blob %s of %d bytes does not match its descriptor", d.Digest, d.Size)
 		}
 		return content
 	}
@@ -114,7 +114,7 @@ func untar(t *testing.T, r io.Reader) []layerFile {
 	}
 }
 
-// unpack writes the layer to a folder. Root also gives files their owner.
+// unpack writes the layer to a folder. If the test runs as root, it also sets the owners.
 func (image imageLayout) unpack(t *testing.T, root string) {
 	t.Helper()
 	for _, file := range image.layer {

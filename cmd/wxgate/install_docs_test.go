@@ -7,18 +7,18 @@ import (
 	"testing"
 )
 
-// TestInstallCommands reads the commands of the pages about installing and upgrading, most
-// of which require root or a cluster: the files of deploy that they name exist, and wxgate
+// TestInstallCommands checks the commands of the pages about installing and upgrading without
+// running them, because most require root or a cluster: the files of deploy exist, and wxgate
 // has the subcommands and flags.
 func TestInstallCommands(t *testing.T) {
 	files, commands := 0, 0
 	for name, text := range installPages(t) {
 		for _, b := range fencedBlocks(text, "sh") {
 			for line := range strings.Lines(strings.ReplaceAll(b.text, "\\\n", "")) {
-				for word := range strings.FieldsSeq(line) {
-					if strings.HasPrefix(word, "deploy/") {
+				for field := range strings.FieldsSeq(line) {
+					if strings.HasPrefix(field, "deploy/") {
 						files++
-						if _, err := os.Stat(filepath.Join(moduleRoot, word)); err != nil {
+						if _, err := os.Stat(filepath.Join(moduleRoot, field)); err != nil {
 							t.Errorf("%s: %s: %v", name, line, err)
 						}
 					}
@@ -41,7 +41,7 @@ func TestInstallCommands(t *testing.T) {
 	}
 }
 
-// installPages are the pages whose commands are read, by name.
+// installPages returns the pages whose commands are checked, by name.
 func installPages(t *testing.T) map[string]string {
 	t.Helper()
 	texts := map[string]string{}
@@ -61,15 +61,15 @@ func installPages(t *testing.T) map[string]string {
 	return texts
 }
 
-// ownArguments returns what follows wxgate in a command line; nil if it runs another command.
+// ownArguments returns the arguments of wxgate in a command line, or nil for another command.
 func ownArguments(line string) []string {
 	line, _, _ = strings.Cut(line, " #")
-	words := strings.Fields(line)
-	for i, word := range words {
+	fields := strings.Fields(line)
+	for i, field := range fields {
 		switch {
-		case word == "./wxgate" || word == "wxgate":
-			return words[i+1:]
-		case word == "sudo" || word == "-u" || i > 0 && words[i-1] == "-u":
+		case field == "./wxgate" || field == "wxgate":
+			return fields[i+1:]
+		case field == "sudo" || field == "-u" || i > 0 && fields[i-1] == "-u":
 		default:
 			return nil
 		}

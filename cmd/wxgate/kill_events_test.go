@@ -16,14 +16,13 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// TestKillLosesNoEvent: events that the queue has written are delivered after kill -9, all of
-// them.
+// TestKillLosesNoEvent: all events that the queue has written are delivered after kill -9.
 func TestKillLosesNoEvent(t *testing.T) {
 	const users = 8
 	var (
 		mu        sync.Mutex
 		accepting bool
-		accepted  = map[string]bool{} // by jti: an event may come twice
+		accepted  = map[string]bool{} // by jti: an event may be delivered twice
 	)
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -49,7 +48,7 @@ func TestKillLosesNoEvent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newSurrounded(t)
+	w := newEmptyWorld(t)
 	g := newGateway(t, binary, w.sim.URL, w.business)
 	g.store += "\n\t\tevents_to " + receiver.URL + "/events"
 	g.start()

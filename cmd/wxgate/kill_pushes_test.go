@@ -22,13 +22,13 @@ const (
 	pushKey   = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
 )
 
-// pushed is a service that gets pushes, and has the gateway killed at a step of a delivery.
+// pushed is a service that receives pushes. It can kill the gateway at a step of a delivery.
 type pushed struct {
 	t      *testing.T
 	mu     sync.Mutex
 	status int                        // of its responses
-	step   func()                     // is called before the next response; nil for nothing
-	ids    map[string]map[string]bool // of each accepted message, by MsgId: the jti of its assertions
+	step   func()                     // called before the next response, or nil
+	ids    map[string]map[string]bool // by MsgId of each accepted message: the jti of its assertions
 }
 
 func (p *pushed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -63,23 +63,24 @@ func (p *pushed) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(p.status)
 }
 
-// set changes what the service does.
+// set sets the status of the responses and the next step.
 func (p *pushed) set(status int, step func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.status, p.step = status, step
 }
 
-// accepted is how many messages were accepted.
+// accepted returns the number of accepted messages.
 func (p *pushed) accepted() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.ids)
 }
 
-// TestKillLosesNoPush: the process is killed with kill -9 while it stores messages, once they
-// are acknowledged, while the service has a request, and once the service has accepted it.
-// WeChat repeats what was not acknowledged. Every message is delivered, each with one ID.
+// TestKillLosesNoPush: the process is killed with kill -9 while it stores messages, after they
+// were acknowledged, while the service handles a request, and after the service accepted it.
+// WeChat sends messages without acknowledgment again. Every message is delivered, each with one
+// ID.
 func TestKillLosesNoPush(t *testing.T) {
 	binary, err := exec.LookPath("wxgate") // this test binary; see TestMain
 	if err != nil {
@@ -88,7 +89,7 @@ func TestKillLosesNoPush(t *testing.T) {
 	service := &pushed{t: t, ids: make(map[string]map[string]bool)}
 	server := httptest.NewServer(service)
 	t.Cleanup(server.Close)
-	w := newSurrounded(t)
+	w := newEmptyWorld(t)
 	g := newGateway(t, binary, w.sim.URL, w.business)
 	g.app = "callback " + pushToken + " " + pushKey + " {\n\t\t\t\tforward " + server.URL + "/wechat\n\t\t\t}"
 	send := func(id int) bool {
@@ -145,7 +146,7 @@ func TestKillLosesNoPush(t *testing.T) {
 	}
 	for id, ids := range service.ids {
 		if len(ids) != 1 {
-			t.Errorf("message %s came with the IDs %v", id, ids)
+			t.Errorf("message %s was delivered with the IDs %v", id, ids)
 		}
 	}
 }

@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// killRounds is how often the gateway dies; each round has three deaths.
+// killRounds is the number of rounds; each kills the gateway three times.
 const killRounds = 4
 
-// TestKillLosesNothing is issue 2, point 8: whatever was answered with success
-// is there after kill -9, however soon that came.
+// TestKillLosesNothing is issue 2, point 8: the effect of every successful response is stored,
+// even if kill -9 follows immediately.
 func TestKillLosesNothing(t *testing.T) {
 	dir := shortDir(t)
 	s, err := newSurroundings(dir)
@@ -50,7 +50,7 @@ func TestKillLosesNothing(t *testing.T) {
 			return out, err
 		})
 		if len(logins) == 0 || len(refreshes) == 0 || len(logouts) == 0 {
-			t.Fatalf("%d logins, %d refreshes, %d logouts were answered: nothing would be tested", len(logins), len(refreshes), len(logouts))
+			t.Fatalf("%d logins, %d refreshes, %d logouts succeeded: the test would prove nothing", len(logins), len(refreshes), len(logouts))
 		}
 		gateway = start()
 		ended.Range(func(_, a any) bool {
@@ -61,26 +61,26 @@ func TestKillLosesNothing(t *testing.T) {
 	}
 }
 
-// during makes calls, several at a time, and kills the gateway as soon as
-// round+1 of them were answered with success. It returns all that were.
+// during makes calls, several at a time, and kills the gateway as soon as round+1 of them
+// succeeded. It returns all successful responses.
 func (s *surroundings) during(gateway *process, round int, call func(i int) (answer, error)) []answer {
 	const callers = 6
 	var (
-		mu       sync.Mutex
-		answered []answer
-		killed   = make(chan struct{})
-		once     sync.Once
-		running  sync.WaitGroup
+		mu        sync.Mutex
+		succeeded []answer
+		killed    = make(chan struct{})
+		once      sync.Once
+		running   sync.WaitGroup
 	)
 	for i := range callers {
 		running.Go(func() {
 			a, err := call(i)
 			if err != nil || a.status >= http.StatusMultipleChoices {
-				return // the gateway was killed before it answered
+				return // the gateway was killed before it responded
 			}
 			mu.Lock()
-			answered = append(answered, a)
-			enough := len(answered) > round
+			succeeded = append(succeeded, a)
+			enough := len(succeeded) > round
 			mu.Unlock()
 			if enough {
 				once.Do(func() { gateway.kill(); close(killed) })
@@ -90,7 +90,7 @@ func (s *surroundings) during(gateway *process, round int, call func(i int) (ans
 	running.Wait()
 	once.Do(func() { gateway.kill(); close(killed) })
 	<-killed
-	return answered
+	return succeeded
 }
 
 func (s *surroundings) login(user string) (answer, error) {
@@ -105,7 +105,7 @@ func (s *surroundings) refresh(a answer) (answer, error) {
 	return ask(http.MethodPost, s.url+"/v1.0/pub/refresh", fmt.Sprintf(`{"refresh_token":%q}`, a.member("refresh_token")))
 }
 
-// wantSession asks who the bearer of an answer's access token is.
+// wantSession calls session with the access token of a response.
 func (s *surroundings) wantSession(t *testing.T, a answer, status int) {
 	t.Helper()
 	got, err := ask(http.MethodGet, s.url+"/v1.0/pub/session", "", "Authorization: Bearer "+a.member("access_token"))

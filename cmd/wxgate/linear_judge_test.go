@@ -6,10 +6,10 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// Histories made by hand: the specification accepts what replicas may do and
-// refuses what one machine would not have done.
+// Handmade histories: the specification accepts what replicas may do and refuses what a single
+// machine would not have done.
 
-// lag is how long after an answer another replica may admit, in these histories.
+// lag is how long after a response another replica may admit tokens in these histories.
 const lag = 100
 
 func lagging(_ int, over int64) int64 {
@@ -19,35 +19,35 @@ func lagging(_ int, over int64) int64 {
 	return over + lag
 }
 
-// at is an operation from call to ret on session 1, at replica 0.
+// at returns an operation from call to ret on session 1, at replica 0.
 func at(call, ret int64, op operation, out outcome) porcupine.Operation {
 	return porcupine.Operation{
-		Input: asked{op: op, session: 1, call: call}, Call: call,
-		Output: told{outcome: out, ret: ret}, Return: ret,
+		Input: request{op: op, session: 1, call: call}, Call: call,
+		Output: result{outcome: out, ret: ret}, Return: ret,
 	}
 }
 
 // on moves an operation to another replica or session.
 func on(o porcupine.Operation, replica, session int) porcupine.Operation {
-	in := o.Input.(asked)
+	in := o.Input.(request)
 	in.replica, in.session = replica, session
 	o.Input = in
 	return o
 }
 
-// spent is a refresh of one token that yielded another.
+// spent returns a refresh with one token that yielded another.
 func spent(call, ret int64, token int, out outcome, yielded int) porcupine.Operation {
 	o := at(call, ret, opRefresh, out)
-	in := o.Input.(asked)
+	in := o.Input.(request)
 	in.token = token
-	o.Input, o.Output = in, told{outcome: out, token: yielded, ret: ret}
+	o.Input, o.Output = in, result{outcome: out, token: yielded, ret: ret}
 	return o
 }
 
-// begun is a login that yielded a refresh token.
+// begun returns a login that yielded a refresh token.
 func begun(call, ret int64, session, yielded int) porcupine.Operation {
 	o := on(at(call, ret, opLogin, done), 0, session)
-	o.Output = told{outcome: done, token: yielded, ret: ret}
+	o.Output = result{outcome: done, token: yielded, ret: ret}
 	return o
 }
 
@@ -71,7 +71,7 @@ var possible = map[string][]porcupine.Operation{
 	"two logouts at once":              {login, at(3, 6, opLogout, done), at(4, 5, opLogout, done)},
 	"a lost logout that happens later": {login, at(3, never, opLogout, unknown), spent(5, 6, 10, done, 11), spent(7, 8, 11, revoked, 0)},
 	"a logout of all":                  {login, second, at(3, 4, opLogoutAll, done), on(spent(5, 6, 20, revoked, 0), 1, 2)},
-	"a twin of a refresh that was answered after a logout": {
+	"a twin of a refresh whose response followed a logout": {
 		login, spent(3, 9, 10, done, 11), on(at(4, 5, opLogout, done), 1, 1), spent(6, 9, 10, done, 11),
 	},
 	"a twin of a repeated refresh, when the next token was spent too": {
@@ -79,7 +79,7 @@ var possible = map[string][]porcupine.Operation{
 	},
 }
 
-// impossible are histories of which the last operation gives them away.
+// impossible are histories whose last operation is impossible.
 var impossible = map[string][]porcupine.Operation{
 	"two successors":                           {login, spent(3, 6, 10, done, 11), on(spent(4, 5, 10, done, 12), 1, 1)},
 	"a refresh that was undone":                {login, spent(3, 4, 10, done, 11), spent(5, 6, 11, reused, 0)},
@@ -94,10 +94,10 @@ var impossible = map[string][]porcupine.Operation{
 	},
 	"a lost logout that was undone": {login, at(3, never, opLogout, unknown), spent(5, 6, 10, revoked, 0), spent(7, 8, 10, done, 11)},
 	"half of a logout of all":       {login, second, at(3, 4, opLogoutAll, done), on(spent(5, 6, 20, done, 21), 1, 2)},
-	"a session nobody began":        {login, on(spent(3, 4, 20, done, 21), 0, 2)},
+	"a session without a login":     {login, on(spent(3, 4, 20, done, 21), 0, 2)},
 }
 
-// TestLinearModel holds the specification against both.
+// TestLinearModel checks both with the specification.
 func TestLinearModel(t *testing.T) {
 	model := linearModel(lagging)
 	for name, history := range possible {
@@ -108,10 +108,10 @@ func TestLinearModel(t *testing.T) {
 	for name, history := range impossible {
 		last := len(history) - 1
 		if !porcupine.CheckOperations(model, history[:last]) {
-			t.Errorf("%s: was refused before it went wrong", name)
+			t.Errorf("%s: was refused before the last operation", name)
 		}
 		if porcupine.CheckOperations(model, history) {
-			t.Errorf("%s: was believed", name)
+			t.Errorf("%s: was accepted", name)
 		}
 	}
 }

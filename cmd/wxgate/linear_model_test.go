@@ -10,16 +10,15 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// What follows is the sessions of one user as one machine would have them: the
-// sequential specification that porcupine holds a concurrent history against.
-// Logins, refreshes and logouts are linearizable whichever replica carries them
-// out. What is not is the knowledge of an end: a replica may admit a session's
-// access tokens for a while after, and that, too, is stated here and not left out.
+// This file is the sequential specification: the sessions of one user on a single machine.
+// porcupine checks a concurrent history against it. Logins, refreshes and logouts are
+// linearizable on any replica. The revocation of a session is not: a replica may admit its
+// access tokens for a while after the end, which the specification includes.
 //
-// Tokens and sessions are numbers that the recorder gave them; times are
-// nanoseconds since the recording began.
+// Tokens and sessions have numbers from the recorder. Times are nanoseconds since the
+// recording began.
 
-// operation is what a client asks for.
+// operation is the kind of a request.
 type operation int
 
 const (
@@ -30,41 +29,41 @@ const (
 	opLogoutAll
 )
 
-// asked is the input of one operation.
-type asked struct {
+// request is the input of an operation.
+type request struct {
 	op      operation
 	user    int
 	replica int
-	session int // that the presented token is of; for a login the one that it began
+	session int // the session of the presented token, or that a login began
 	token   int // the refresh token that a refresh presents
 	call    int64
 }
 
-// outcome is what became of it.
+// outcome is the outcome of an operation.
 type outcome int
 
 const (
-	unknown outcome = iota // no answer: it happened, or will, or never
+	unknown outcome = iota // no response: it was carried out, will be, or never will
 	done
 	revoked // 401 session_revoked
 	reused  // 401 refresh_reused
 )
 
-// told is the output of one operation.
-type told struct {
+// result is the output of an operation.
+type result struct {
 	outcome outcome
 	token   int // the refresh token that a login or a refresh yielded
 	ret     int64
 }
 
 const (
-	never   = int64(math.MaxInt64) // when what is not answered returns
-	nobodys = -1                   // the token that an unanswered refresh yielded
+	never        = int64(math.MaxInt64) // when an operation without a response returns
+	unknownToken = -1                   // the token that a refresh without a response yielded
 )
 
-// twin is a refresh that a replica has carried out: whoever presents the same token
-// to the same replica before that was answered shares the answer, whatever became of
-// the session meanwhile.
+// twin is a refresh that a replica has carried out. A request that presents the same token to
+// the same replica before the response shares that response, even if the session has ended
+// meanwhile.
 type twin struct {
 	token, successor int
 	ret              int64
@@ -73,18 +72,18 @@ type twin struct {
 // sessionState is one session. It is comparable.
 type sessionState struct {
 	id                int
-	current, previous int // refresh tokens; 0: there is none before the first
+	current, previous int // refresh tokens; 0 before the first
 	ended             bool
-	endedBy           int64                      // when what ended it was answered
-	reused            int                        // the token whose reuse ended it; 0: none did
+	endedBy           int64                      // when the operation that ended it had its response
+	reused            int                        // the token whose reuse ended it, or 0
 	admits            [replicas]int64            // until when each replica may admit it
-	twins             [replicas][phonesEach]twin // there are no more under way at once
+	twins             [replicas][phonesEach]twin // no more are in progress at once
 }
 
 // userState is the sessions of a user, by their number.
 type userState []sessionState
 
-// lateness says until when a replica may admit a session whose end was answered.
+// lateness returns until when a replica may admit a session whose end was confirmed at over.
 type lateness func(replica int, over int64) int64
 
 // linearModel is the specification.
@@ -94,7 +93,7 @@ func linearModel(late lateness) porcupine.Model {
 		Partition: partitionByUser,
 		Init:      func() any { return userState(nil) },
 		Step: func(state, input, output any) (bool, any) {
-			return state.(userState).step(input.(asked), output.(told), late)
+			return state.(userState).step(input.(request), output.(result), late)
 		},
 		Equal: func(a, b any) bool { return slices.Equal(a.(userState), b.(userState)) },
 		Hash: func(state any) (sum uint64) {
@@ -111,7 +110,7 @@ func linearModel(late lateness) porcupine.Model {
 func partitionByUser(history []porcupine.Operation) [][]porcupine.Operation {
 	parts := make(map[int][]porcupine.Operation)
 	for _, op := range history {
-		user := op.Input.(asked).user
+		user := op.Input.(request).user
 		parts[user] = append(parts[user], op)
 	}
 	var out [][]porcupine.Operation
@@ -122,21 +121,21 @@ func partitionByUser(history []porcupine.Operation) [][]porcupine.Operation {
 }
 
 func describe(input, output any) string {
-	in, out := input.(asked), output.(told)
+	in, out := input.(request), output.(result)
 	what := [...]string{"login", "refresh", "check", "logout", "logout of all"}[in.op]
 	became := [...]string{"?", "ok", "revoked", "reused"}[out.outcome]
 	return fmt.Sprintf("%s of session %d with token %d at replica %d: %s %d", what, in.session, in.token, in.replica, became, out.token)
 }
 
-// step says whether an operation may have had that outcome in this state, and
-// what comes of it. It changes nothing: states are shared.
-func (u userState) step(in asked, out told, late lateness) (bool, userState) {
-	if in.op == opLogin { // one without an answer begins a session that nobody knows
+// step reports whether an operation may have that outcome in this state, and returns the next
+// state. It does not change u, because states are shared.
+func (u userState) step(in request, out result, late lateness) (bool, userState) {
+	if in.op == opLogin { // without a response, no client knows the session
 		return true, append(slices.Clone(u), sessionState{id: in.session, current: out.token}).sorted()
 	}
 	i := slices.IndexFunc(u, func(s sessionState) bool { return s.id == in.session })
 	if i < 0 {
-		return false, u // nobody can have its token yet
+		return false, u // no client has its token yet
 	}
 	next := slices.Clone(u)
 	s := &next[i]
@@ -157,11 +156,11 @@ func (u userState) sorted() userState {
 	return u
 }
 
-// refresh is the life of a refresh token: the current one is spent, the one before
-// yields its successor again for a while, and any other ends the session.
-func (s *sessionState) refresh(in asked, out told, late lateness) bool {
+// refresh specifies a refresh: the current token is spent, the token before it yields its
+// successor again for a while, and any other token ends the session.
+func (s *sessionState) refresh(in request, out result, late lateness) bool {
 	switch {
-	case out.outcome == done && s.sharesAnswer(in, out):
+	case out.outcome == done && s.sharesResponse(in, out):
 		return true
 	case s.ended:
 		sameReuse := s.reused == in.token && in.call <= s.endedBy
@@ -179,7 +178,7 @@ func (s *sessionState) refresh(in asked, out told, late lateness) bool {
 	}
 }
 
-func (s *sessionState) rotate(in asked, out told) bool {
+func (s *sessionState) rotate(in request, out result) bool {
 	switch out.outcome {
 	case done:
 		if out.token == s.current || out.token == s.previous {
@@ -187,7 +186,7 @@ func (s *sessionState) rotate(in asked, out told) bool {
 		}
 		s.current = out.token
 	case unknown:
-		s.current = nobodys
+		s.current = unknownToken
 	default:
 		return false
 	}
@@ -196,14 +195,14 @@ func (s *sessionState) rotate(in asked, out told) bool {
 	return true
 }
 
-// replay is the token before the current one, presented within its grace and not
-// too often; see [phone.refresh].
-func (s *sessionState) replay(in asked, out told) bool {
+// replay specifies a refresh with the token before the current one, within its grace period and
+// not too often; see [historian.pick].
+func (s *sessionState) replay(in request, out result) bool {
 	switch out.outcome {
 	case unknown:
 		return true
 	case done:
-		if s.current != out.token && s.current != nobodys {
+		if s.current != out.token && s.current != unknownToken {
 			return false // a second successor
 		}
 		s.current = out.token
@@ -214,8 +213,8 @@ func (s *sessionState) replay(in asked, out told) bool {
 	}
 }
 
-// fly remembers a refresh, in place of the one that was answered first.
-func (s *sessionState) fly(in asked, out told) {
+// fly stores a refresh in place of the one with the earliest response.
+func (s *sessionState) fly(in request, out result) {
 	oldest := &s.twins[in.replica][0]
 	for i := range s.twins[in.replica] {
 		if t := &s.twins[in.replica][i]; t.ret < oldest.ret {
@@ -225,25 +224,25 @@ func (s *sessionState) fly(in asked, out told) {
 	*oldest = twin{token: in.token, successor: s.current, ret: out.ret}
 }
 
-func (s *sessionState) sharesAnswer(in asked, out told) bool {
+func (s *sessionState) sharesResponse(in request, out result) bool {
 	return slices.ContainsFunc(s.twins[in.replica][:], func(t twin) bool {
-		return t.token == in.token && in.call <= t.ret && (t.successor == out.token || t.successor == nobodys)
+		return t.token == in.token && in.call <= t.ret && (t.successor == out.token || t.successor == unknownToken)
 	})
 }
 
-// end has replicas learn of it until late.
-func (s *sessionState) end(answered int64, late lateness) {
-	s.ended, s.endedBy = true, answered
+// end ends the session; each replica may admit it until late.
+func (s *sessionState) end(over int64, late lateness) {
+	s.ended, s.endedBy = true, over
 	for r := range s.admits {
-		s.admits[r] = late(r, answered)
+		s.admits[r] = late(r, over)
 	}
 }
 
 // admitted reports whether a token of the session may have been accepted.
-func (s *sessionState) admitted(in asked) bool { return !s.ended || in.call <= s.admits[in.replica] }
+func (s *sessionState) admitted(in request) bool { return !s.ended || in.call <= s.admits[in.replica] }
 
-// refuses takes note that a replica knows of the end from ret on: it never
-// forgets.
+// refuses records that a replica knows of the end from ret on, and reports whether the session
+// has ended.
 func (s *sessionState) refuses(replica int, ret int64) bool {
 	if s.ended {
 		s.admits[replica] = min(s.admits[replica], ret)
@@ -251,7 +250,7 @@ func (s *sessionState) refuses(replica int, ret int64) bool {
 	return s.ended
 }
 
-func (s *sessionState) check(in asked, out told) bool {
+func (s *sessionState) check(in request, out result) bool {
 	switch out.outcome {
 	case done:
 		return s.admitted(in)
@@ -264,7 +263,7 @@ func (s *sessionState) check(in asked, out told) bool {
 
 // logout ends one session or all, if the access token that asks for it is
 // admitted. The replica that did it knows of it with its answer.
-func (u userState) logout(s *sessionState, in asked, out told, late lateness) bool {
+func (u userState) logout(s *sessionState, in request, out result, late lateness) bool {
 	switch {
 	case out.outcome == revoked:
 		return s.refuses(in.replica, out.ret)
@@ -287,13 +286,13 @@ func outcomeOf(op operation, r reply) (out outcome, ok bool) {
 		yes = http.StatusNoContent
 	}
 	switch {
-	case !r.answered():
+	case !r.received():
 		return unknown, true
 	case r.status == yes:
 		return done, true
-	case r.status == http.StatusUnauthorized && r.word() == "session_revoked":
+	case r.status == http.StatusUnauthorized && r.code() == "session_revoked":
 		return revoked, true
-	case r.status == http.StatusUnauthorized && r.word() == "refresh_reused":
+	case r.status == http.StatusUnauthorized && r.code() == "refresh_reused":
 		return reused, true
 	default:
 		return unknown, false

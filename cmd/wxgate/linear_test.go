@@ -12,8 +12,8 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// history records what clients asked of the replicas, what they were told and
-// when, to be held against [linearModel].
+// history records the clients' requests, the responses of the replicas and their times, for a
+// check against [linearModel].
 type history struct {
 	f     *fleet
 	began time.Time
@@ -25,16 +25,15 @@ type history struct {
 }
 
 const (
-	phonesEach = 3 // that a user holds and uses at once
-	// A user makes room for another after so many operations, or so many without
-	// an answer: each of those may have happened at any time since, and doubles
-	// what the checker has to look at.
+	phonesEach = 3 // of each user, used at once
+	// The next user begins after so many operations, or so many without a response: each of
+	// those may have been carried out at any time since, and doubles the work of the checker.
 	maxOperations = 120
 	maxUnanswered = 6
-	// presentations of one refresh token that are certainly within its allowance
-	// of repetitions, the rotation included.
+	// presentations is how often one refresh token is presented: certainly not too often,
+	// including the rotation.
 	presentations = maxReplays
-	// checkedWithin bounds the check of one user's history.
+	// checkedWithin limits the time for the check of one user's history.
 	checkedWithin = 20 * time.Second
 )
 
@@ -42,7 +41,7 @@ func newHistory(f *fleet) *history {
 	return &history{f: f, began: time.Now(), ops: make(map[int][]porcupine.Operation), tokens: make(map[string]int)}
 }
 
-// work has users with several phones each go on until ctx ends.
+// work makes users with several phones send requests until ctx ends.
 func (h *history) work(ctx context.Context, group *sync.WaitGroup) {
 	for range historians {
 		group.Go(func() {
@@ -60,7 +59,7 @@ func (h *history) number() int {
 	return h.last
 }
 
-// token is the number of a refresh token.
+// token returns the number of a refresh token.
 func (h *history) token(text string) int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -70,25 +69,24 @@ func (h *history) token(text string) int {
 	return h.tokens[text]
 }
 
-// record writes an operation down, unless it tells nothing. It returns what
-// became of it.
-func (h *history) record(client int, in asked, r reply, yielded int) outcome {
+// record records an operation, unless it proves nothing, and returns its outcome.
+func (h *history) record(client int, in request, r reply, yielded int) outcome {
 	out, ok := outcomeOf(in.op, r)
 	if !ok {
-		h.f.wrong(fmt.Sprintf("%s of user %d", describe(in, told{}), in.user), r.unexpected())
+		h.f.wrong(fmt.Sprintf("%s of user %d", describe(in, result{}), in.user), r.unexpected())
 		return unknown
 	}
 	if out == unknown && (r.unsent() || in.op == opLogin || in.op == opCheck) {
 		return unknown
 	}
 	in.call = r.sent.Sub(h.began).Nanoseconds()
-	answer := told{outcome: out, token: yielded, ret: r.came.Sub(h.began).Nanoseconds()}
+	response := result{outcome: out, token: yielded, ret: r.came.Sub(h.began).Nanoseconds()}
 	if out == unknown {
-		answer.ret = never
+		response.ret = never
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.ops[in.user] = append(h.ops[in.user], porcupine.Operation{ClientId: client, Input: in, Call: in.call, Output: answer, Return: answer.ret})
+	h.ops[in.user] = append(h.ops[in.user], porcupine.Operation{ClientId: client, Input: in, Call: in.call, Output: response, Return: response.ret})
 	return out
 }
 
@@ -110,7 +108,7 @@ func (h *history) judge() {
 	for user, ops := range h.ops {
 		count += len(ops)
 		if result := porcupine.CheckOperationsTimeout(model, ops, checkedWithin); result != porcupine.Ok {
-			h.f.t.Errorf("the history of user %d, %d operations, is not that of one machine: %s; see %s", user, len(ops), result, h.visualize(user, model))
+			h.f.t.Errorf("the history of user %d, %d operations, is not linearizable: %s; see %s", user, len(ops), result, h.visualize(user, model))
 		}
 	}
 	if count == 0 {
@@ -119,15 +117,15 @@ func (h *history) judge() {
 	h.f.t.Logf("%8d operations of %d users with %d phones each are linearizable; checked in %v", count, len(h.ops), phonesEach, time.Since(began).Round(time.Millisecond))
 }
 
-// visualize draws a history that failed, for a browser, and writes it down.
-// go test removes the drawing again unless it has -artifacts.
+// visualize writes a drawing of a failed history, for a browser. go test deletes it unless it
+// runs with -artifacts.
 func (h *history) visualize(user int, model porcupine.Model) (path string) {
 	_, info := porcupine.CheckOperationsVerbose(model, h.ops[user], checkedWithin)
 	path = filepath.Join(h.f.t.ArtifactDir(), fmt.Sprintf("user%d.html", user))
 	if err := porcupine.VisualizePath(model, info, path); err != nil {
 		return err.Error()
 	}
-	longest := make(map[int]bool) // of the operations that fit, the most that do
+	longest := make(map[int]bool) // the largest set of operations that fit
 	for _, partition := range info.PartialLinearizations() {
 		for _, fit := range partition {
 			if len(fit) > len(longest) {
@@ -145,8 +143,8 @@ func (h *history) visualize(user int, model porcupine.Model) (path string) {
 	return path
 }
 
-// historian is a user whose phones share what they know, as no honest client
-// does: they present each other's tokens at once, old ones too.
+// historian is a user whose phones share their tokens, unlike honest clients: they present each
+// other's tokens at once, including old ones.
 type historian struct {
 	h    *history
 	user int
@@ -158,12 +156,12 @@ type historian struct {
 	unanswered int
 }
 
-// phoneSession is a session as the phones know it.
+// phoneSession is what the phones know about a session.
 type phoneSession struct {
 	id     int
 	access string
-	tokens []presentable // every refresh token it had, the newest last
-	over   bool          // somebody was told so
+	tokens []presentable // all its refresh tokens, the newest last
+	over   bool          // a response showed that it has ended
 }
 
 // presentable is a refresh token.
@@ -180,12 +178,12 @@ func newHistorian(h *history) *historian {
 	return &historian{h: h, user: n, name: fmt.Sprintf("historian%d", n)}
 }
 
-// run has the phones do this and that until the user's history is long enough.
+// run makes the phones send random requests until the user's history is long enough.
 func (u *historian) run(ctx context.Context) {
 	var group sync.WaitGroup
 	for phone := range phonesEach {
 		group.Go(func() {
-			for ctx.Err() == nil && u.goesOn() {
+			for ctx.Err() == nil && u.continues() {
 				if u.act(phone) == unknown {
 					pause(ctx, 2*time.Second) // Retry-After
 				}
@@ -196,14 +194,14 @@ func (u *historian) run(ctx context.Context) {
 	group.Wait()
 }
 
-func (u *historian) goesOn() bool {
+func (u *historian) continues() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.operations++
 	return u.operations <= maxOperations && u.unanswered <= maxUnanswered
 }
 
-// act does one thing.
+// act sends one request.
 func (u *historian) act(phone int) outcome {
 	const mostSessions = 3
 	n := rand.IntN(100)
@@ -236,7 +234,7 @@ func (u *historian) sessionsKnown() (live, all []*phoneSession) {
 	return live, all
 }
 
-// note takes note of an outcome.
+// note records an outcome.
 func (u *historian) note(s *phoneSession, out outcome) outcome {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -261,7 +259,7 @@ func (u *historian) login(phone int) outcome {
 		return unknown
 	}
 	s := &phoneSession{id: u.h.number()}
-	out := u.h.record(phone, asked{op: opLogin, user: u.user, replica: replica, session: s.id}, r, u.h.token(p.Refresh))
+	out := u.h.record(phone, request{op: opLogin, user: u.user, replica: replica, session: s.id}, r, u.h.token(p.Refresh))
 	u.keep(s, p, r)
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -269,7 +267,7 @@ func (u *historian) login(phone int) outcome {
 	return out
 }
 
-// keep has the phones know a new pair.
+// keep stores a new pair.
 func (u *historian) keep(s *phoneSession, p pair, r reply) {
 	number := u.h.token(p.Refresh)
 	u.mu.Lock()
@@ -286,7 +284,7 @@ func (u *historian) keep(s *phoneSession, p pair, r reply) {
 	s.tokens = append(s.tokens, presentable{number: number, text: p.Refresh, came: r.came})
 }
 
-// refresh presents the newest token, most of the time.
+// refresh presents a refresh token, mostly the newest.
 func (u *historian) refresh(phone int, s *phoneSession, n int) outcome {
 	token, ok := u.pick(s, n)
 	if !ok {
@@ -294,8 +292,8 @@ func (u *historian) refresh(phone int, s *phoneSession, n int) outcome {
 	}
 	replica := rand.IntN(replicas)
 	r := u.h.f.askOf(u.h.f.replicas[replica], http.MethodPost, pub+"/refresh", fmt.Sprintf(`{"refresh_token":%q}`, token.text), "")
-	in, yielded := asked{op: opRefresh, user: u.user, replica: replica, session: s.id, token: token.number}, 0
-	if r.answered() && r.status == http.StatusOK {
+	in, yielded := request{op: opRefresh, user: u.user, replica: replica, session: s.id, token: token.number}, 0
+	if r.received() && r.status == http.StatusOK {
 		p, err := r.pair()
 		if err != nil {
 			u.h.f.wrong("refresh", err)
@@ -307,8 +305,8 @@ func (u *historian) refresh(phone int, s *phoneSession, n int) outcome {
 	return u.note(s, u.h.record(phone, in, r, yielded))
 }
 
-// pick chooses a refresh token: the newest, the one before it while it certainly
-// yields its successor, or, which ends the session, one that is older.
+// pick chooses a refresh token: the newest, the one before it while it certainly yields its
+// successor, or an older one, which ends the session.
 func (u *historian) pick(s *phoneSession, n int) (presentable, bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -326,7 +324,7 @@ func (u *historian) pick(s *phoneSession, n int) (presentable, bool) {
 	return s.tokens[i], true
 }
 
-// present does what an access token allows.
+// present sends a request with an access token.
 func (u *historian) present(phone int, op operation, s *phoneSession) outcome {
 	u.mu.Lock()
 	access := s.access
@@ -341,6 +339,6 @@ func (u *historian) present(phone int, op operation, s *phoneSession) outcome {
 	}
 	replica := rand.IntN(replicas)
 	r := u.h.f.askOf(u.h.f.replicas[replica], method, path, body, access)
-	out := u.h.record(phone, asked{op: op, user: u.user, replica: replica, session: s.id}, r, 0)
+	out := u.h.record(phone, request{op: op, user: u.user, replica: replica, session: s.id}, r, 0)
 	return u.note(s, out)
 }

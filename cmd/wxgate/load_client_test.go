@@ -13,15 +13,15 @@ import (
 )
 
 const (
-	callers = 8  // users who are logged in, and go on calling
-	phones  = 16 // that log in one user after the other
-	// callPause and loginPause are the longest that a client rests in between, so
-	// that it is the gateway that is measured and not the machine's limit.
+	callers = 8  // users who are logged in and call all the time
+	phones  = 16 // each logs in one user after the other
+	// callPause and loginPause are the longest pauses of a client, so that the test measures
+	// the gateway and not the limit of the machine.
 	callPause  = 20 * time.Millisecond
 	loginPause = 50 * time.Millisecond
 )
 
-// caller is a user who logged in before anything went wrong.
+// caller is a user who logged in before the failures began.
 type caller struct {
 	openid string
 	token  string
@@ -37,7 +37,7 @@ func (l *load) newCaller(name string) *caller {
 	return &caller{openid: openid, token: p.Access}
 }
 
-// loginAs spends a new code of a user's.
+// loginAs logs a user in with a new code.
 func (l *load) loginAs(name string) (r reply, openid string) {
 	code, err := l.w.sim.Sim.MintCode(wechatsim.User{Name: name}, wechatsim.Login{})
 	if err != nil {
@@ -50,9 +50,9 @@ func (l *load) loginAs(name string) (r reply, openid string) {
 	return r, wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, name)
 }
 
-// run has everybody do the same for a while; it returns once all are answered.
+// run sends logins and calls for a while, and returns when all have a response.
 func (l *load) run(name string, lasting time.Duration) *spell {
-	s := &spell{w: l.w, name: name, words: make(map[string]int)}
+	s := &spell{w: l.w, name: name, codes: make(map[string]int)}
 	ctx, cancel := context.WithTimeout(context.Background(), lasting)
 	defer cancel()
 	var group sync.WaitGroup
@@ -77,7 +77,7 @@ func (l *load) run(name string, lasting time.Duration) *spell {
 	return s
 }
 
-// logIn is a login, and a call with the token that it yields.
+// logIn logs a user in and makes a call with the token.
 func (l *load) logIn(s *spell, name string) {
 	r, openid := l.loginAs(name)
 	if r.err != nil {
@@ -86,7 +86,7 @@ func (l *load) logIn(s *spell, name string) {
 	}
 	took := r.came.Sub(r.sent)
 	if r.status != http.StatusOK {
-		s.login(took, r, r.word())
+		s.login(took, r, r.code())
 		return
 	}
 	s.login(took, r, "ok")
@@ -101,7 +101,7 @@ func (l *load) logIn(s *spell, name string) {
 	(&caller{openid: openid, token: granted.Token}).call(s)
 }
 
-// call asks the business service, which answers who asked.
+// call calls the business service, which responds with the user's openid.
 func (c *caller) call(s *spell) {
 	r := s.w.gateway.send(http.MethodGet, "/orders", "", c.token)
 	if r.err != nil || r.status != http.StatusOK || r.body != c.openid {

@@ -13,26 +13,26 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
-// Run the long one from the module's root:
+// The long run, from the module's root:
 //
 //	go test -race -v -timeout 1h -run TestProcess/load ./cmd/wxgate -wxgate.load=60s
 var loadTime = flag.Duration("wxgate.load", 3*time.Second, "how long TestProcess/load has WeChat fail")
 
 const (
 	loginPath = "/sns/jscode2session"
-	// outageTime is how long WeChat is down altogether, and outageCalls what it sees
-	// of it: the failures that open the breaker, those that were under way with
-	// them, and the tries of a breaker that looks whether it is over.
+	// outageTime is how long WeChat is down, and outageCalls limits the calls that it receives
+	// meanwhile: the failures that open the breaker, the calls in progress at that time, and
+	// the attempts of the half-open breaker.
 	outageTime  = 2 * time.Second
 	outageCalls = 50
-	// loginDeadline is what docs/wechat.md promises of a login, and loginSlack what
-	// a machine that has much else to do may add.
+	// loginDeadline is the longest time of a login in docs/wechat.md, and loginSlack is for a
+	// busy machine.
 	loginDeadline = 5 * time.Second
 	loginSlack    = 3 * time.Second
 )
 
-// failures are the kinds of a fifth of WeChat's answers, each as likely as any
-// other, and what a login that meets one is told.
+// failures are the faults of a fifth of WeChat's responses, all with the same probability, and
+// the code of a login with such a fault.
 var failures = map[fault.Kind]string{
 	fault.Busy:        "wechat_busy",
 	fault.Quota:       "wechat_busy",
@@ -48,16 +48,15 @@ var failures = map[fault.Kind]string{
 
 const (
 	faultShare = 0.20
-	// tailShare of the other answers are right and come late, within tail.
+	// tailShare of the other responses are correct but late, at most by tail.
 	tailShare = 0.10
 	tail      = 2 * time.Second
 )
 
-// testLoad compares three times of one gateway under one load of logins and of
-// calls by users who are logged in: while WeChat is well, while a fifth of its
-// answers is a failure and others take 2 s, and while it is down. No answer may be
-// wrong, no login slower than its deadline, and those who are logged in may not
-// notice anything. Timings are printed and not judged: the machine is not ours.
+// testLoad runs one gateway under the same load of logins and calls in three phases: WeChat
+// works, a fifth of its responses are failures and others take 2 s, and WeChat is down. No
+// response may be wrong, no login slower than its deadline, and users who are logged in must
+// not be affected. Timings are printed, but not checked, because the machine may be busy.
 func testLoad(w *world) {
 	w.gateway.start()
 	l := &load{w: w}
@@ -72,14 +71,14 @@ func testLoad(w *world) {
 	before := w.sim.Sim.Count(loginPath)
 	down := l.run("down", outageTime)
 	if n := w.sim.Sim.Count(loginPath) - before; n > outageCalls {
-		w.t.Errorf("WeChat was asked %d times while it was down: no breaker was open", n)
+		w.t.Errorf("WeChat received %d calls while it was down: no breaker was open", n)
 	}
 
 	calm.expect("ok")
 	failing.expect(append(slices.Collect(maps.Values(failures)), "ok")...)
 	down.expect("wechat_unreachable")
-	if failing.words["ok"] == len(failing.logins) {
-		w.t.Error("no login failed: the test tested less than it says")
+	if failing.codes["ok"] == len(failing.logins) {
+		w.t.Error("no login failed: the test covers less than it should")
 	}
 	l.checkSpent()
 	w.gateway.stop()
@@ -87,16 +86,16 @@ func testLoad(w *world) {
 	for _, line := range w.gateway.wrote(crash) {
 		w.wrong("a process wrote", errors.New(line))
 	}
-	w.t.Logf("%d wrong answers", w.figures["wrong answers"])
+	w.t.Logf("%d wrong responses", w.figures["wrong responses"])
 }
 
-// load is what clients do to a gateway.
+// load is the clients of a gateway.
 type load struct {
 	w       *world
 	callers []*caller
 
 	mu    sync.Mutex // guards codes
-	codes []string   // all that were sent
+	codes []string   // all login codes that were sent
 }
 
 func (l *load) arm(f fault.Fault) {
@@ -106,8 +105,8 @@ func (l *load) arm(f fault.Fault) {
 	}
 }
 
-// armFailures has the simulator throw a die for each kind in turn, so each has a
-// chance that makes the sum of all what it should be.
+// armFailures arms all failures. The simulator draws for each kind in turn, so the probability
+// of each kind is relative to the responses that are left.
 func (l *load) armFailures() {
 	left := 1.0
 	for _, kind := range slices.Sorted(maps.Keys(failures)) {
@@ -118,8 +117,8 @@ func (l *load) armFailures() {
 	l.arm(fault.Fault{Path: loginPath, Kind: fault.Slow, Delay: tail, Probability: tailShare})
 }
 
-// checkSpent: a code that reached WeChat twice would be a login that worked, and
-// an answer that says it did not.
+// checkSpent checks that no code reached WeChat twice: the first login would have succeeded,
+// and its response would be an error.
 func (l *load) checkSpent() {
 	seen := make(map[string]int)
 	requests := l.w.sim.Sim.Requests(loginPath)
@@ -134,40 +133,40 @@ func (l *load) checkSpent() {
 	}
 }
 
-// spell is what happened while WeChat was in one state.
+// spell is the result of one phase.
 type spell struct {
 	w    *world
 	name string
 
 	mu     sync.Mutex      // guards all below
-	logins []time.Duration // of every answer
-	words  map[string]int  // of logins: ok, or the word of the refusal
+	logins []time.Duration // of every response
+	codes  map[string]int  // of logins: ok, or the code of the refusal
 	calls  []time.Duration
 }
 
-// expect fails the test for a login that was told something else than one of these.
-func (s *spell) expect(words ...string) {
-	for word, n := range s.words {
-		if !slices.Contains(words, word) {
-			s.w.wrong(s.name+": login", fmt.Errorf("%d were told %s", n, word))
+// expect fails the test for a login with another code.
+func (s *spell) expect(codes ...string) {
+	for code, n := range s.codes {
+		if !slices.Contains(codes, code) {
+			s.w.wrong(s.name+": login", fmt.Errorf("%d had the code %s", n, code))
 		}
 	}
 	if len(s.logins) == 0 || len(s.calls) == 0 {
-		s.w.t.Errorf("%s: %d logins and %d calls: the test tested less than it says", s.name, len(s.logins), len(s.calls))
+		s.w.t.Errorf("%s: %d logins and %d calls: the test covers less than it should", s.name, len(s.logins), len(s.calls))
 		return
 	}
-	s.w.t.Logf("%-8s %6d logins, p50 %v, p99 %v, slowest %v: %v", s.name, len(s.logins), quantile(s.logins, 50), quantile(s.logins, 99), quantile(s.logins, 100), s.words)
+	s.w.t.Logf("%-8s %6d logins, p50 %v, p99 %v, slowest %v: %v", s.name, len(s.logins), quantile(s.logins, 50), quantile(s.logins, 99), quantile(s.logins, 100), s.codes)
 	s.w.t.Logf("%-8s %6d calls,  p50 %v, p99 %v, slowest %v", s.name, len(s.calls), quantile(s.calls, 50), quantile(s.calls, 99), quantile(s.calls, 100))
 }
 
-// quantile sorts.
+// quantile sorts of and returns a percentile.
 func quantile(of []time.Duration, percent int) time.Duration {
 	slices.Sort(of)
 	return of[(len(of)-1)*percent/100].Round(10 * time.Microsecond)
 }
 
-// login notes a login's answer, or what is wrong with it.
-func (s *spell) login(took time.Duration, r reply, word string) {
+// login checks and records the response to a login.
+func (s *spell) login(took time.Duration, r reply, code string) {
 	if took > loginDeadline+loginSlack {
 		s.w.wrong(s.name+": login", fmt.Errorf("it took %v", took))
 	}
@@ -177,7 +176,7 @@ func (s *spell) login(took time.Duration, r reply, word string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.logins = append(s.logins, took)
-	s.words[word]++
+	s.codes[code]++
 }
 
 func (s *spell) call(took time.Duration) {

@@ -9,11 +9,10 @@ import (
 	"testing"
 )
 
-// TestConfigurationsKeepOpenidsOutOfLogs runs Caddyfile.example and README's
-// smallest Caddyfile, its addresses aside. A client goes away in the middle of an
-// answer, and an upstream fails in the middle of one: reverse_proxy then warns, and
-// writes the request that it sent into the log, with headers that the gateway
-// added.
+// TestConfigurationsKeepOpenidsOutOfLogs runs Caddyfile.example and README's smallest Caddyfile,
+// with other addresses. A client closes its connection in the middle of a response, and an
+// upstream fails in the middle of one: reverse_proxy then warns, and its log line contains the
+// request that it sent, with the headers that the gateway added.
 func TestConfigurationsKeepOpenidsOutOfLogs(t *testing.T) {
 	for name, caddyfile := range map[string]string{"Caddyfile.example": exampleCaddyfile(t), "README": smallestCaddyfile(t)} {
 		t.Run(name, func(t *testing.T) { testLog(t, caddyfile) })
@@ -50,7 +49,7 @@ func testLog(t *testing.T, caddyfile string) {
 	left := make(chan struct{}, 1)
 	s.upstream.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/leave" {
-			w.Header().Set("Content-Type", "text/event-stream") // sent on at once
+			w.Header().Set("Content-Type", "text/event-stream") // forwarded at once
 		}
 		_, _ = w.Write(make([]byte, 100))
 		_ = http.NewResponseController(w).Flush()
@@ -82,15 +81,15 @@ func testLog(t *testing.T, caddyfile string) {
 	log := gateway.output()
 	for _, secret := range []string{login.member("openId"), login.member("access_token"), login.member("refresh_token"), login.member("session_key")} {
 		if secret == "" || strings.Contains(log, secret) {
-			t.Errorf("the log tells %q:\n%s", secret, log)
+			t.Errorf("the log contains %q:\n%s", secret, log)
 		}
 	}
 	if !strings.Contains(log, "X-Wx-Appid") {
-		t.Errorf("no logged request came with identity headers, so nothing was tested:\n%s", log)
+		t.Errorf("no logged request has identity headers, so the test proves nothing:\n%s", log)
 	}
 }
 
-// leave reads the beginning of an answer and goes away.
+// leave reads the beginning of a response and closes the connection.
 func leave(t *testing.T, url, token string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

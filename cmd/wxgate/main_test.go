@@ -21,23 +21,24 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
-// TestMain lets this test binary be wxgate: scripts, and exec.Command("wxgate"),
-// run it as a process of its own.
+// TestMain makes this test binary the command wxgate: scripts and exec.Command("wxgate") run it
+// as a separate process.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"wxgate": main})
 }
 
-// TestScripts runs the stories of testdata/script. Beside testscript's commands
-// they have
+// TestScripts runs the scripts of testdata/script. In addition to testscript's commands they
+// have
 //
 //	ready                          waits until the gateway at $URL serves
 //	login <user> [<unionid>]       logs in; sets $OPENID, $ACCESS, $REFRESH and $HANDLE
-//	refresh                        spends $REFRESH; sets $ACCESS and $REFRESH
+//	refresh                        refreshes with $REFRESH; sets $ACCESS and $REFRESH
 //	http <status> <method> <path> [<body>] [<name: value>...]
-//	                               asks the gateway; the body goes to stdout
-//	files <folder>                 what lies in it, to stdout
+//	                               sends a request to the gateway; prints the body
+//	files <folder>                 prints the files of a folder
 //
-// $MANAGEMENT is the simulator's other side, Caddyfile.example is there too.
+// $MANAGEMENT is the URL of the simulator's management API. The folder of a script has
+// Caddyfile.example.
 func TestScripts(t *testing.T) {
 	example, err := os.ReadFile(filepath.Join("..", "..", "Caddyfile.example"))
 	if err != nil {
@@ -69,8 +70,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// surroundings are what a gateway needs around it: the simulator, an upstream,
-// and an environment that keeps it in one folder.
+// surroundings are what a gateway needs: the simulator, an upstream, and an environment that
+// keeps its files in one folder.
 type surroundings struct {
 	sim      *simserver.Server
 	upstream *httptest.Server
@@ -109,10 +110,10 @@ func newSurroundings(dir string) (*surroundings, error) {
 
 func (s *surroundings) close() {
 	s.upstream.Close()
-	_ = s.sim.Close() // an answer that hung is the script's failure, not this one's
+	_ = s.sim.Close() // it fails if a response hangs, which the script reports
 }
 
-// ports are those of the servers of scripts and guides.
+// ports are for the servers of scripts and guides.
 var ports = freeport.Range{First: 29000, Count: 3000}
 
 func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
@@ -122,7 +123,7 @@ func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(waitReady(ts.Getenv("URL")))
 }
 
-// waitReady polls until the gateway says that it serves.
+// waitReady polls until the gateway is ready.
 func waitReady(gateway string) error {
 	const interval = 20 * time.Millisecond
 	poll := time.NewTicker(interval)

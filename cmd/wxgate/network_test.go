@@ -10,13 +10,13 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// network is the way from one gateway to its Redis, which can fail.
+// network is the connection of one gateway to its Redis, which can fail.
 type network struct {
 	t     *testing.T
 	proxy *toxiproxy.Proxy
 }
 
-// newNetwork opens a way to an address on loopback; gateways dial addr.
+// newNetwork starts a proxy to an address on loopback. Gateways dial addr.
 func newNetwork(t *testing.T, to string) *network {
 	t.Helper()
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(nil), zerolog.Nop())
@@ -33,7 +33,7 @@ func (n *network) addr() string { return n.proxy.Listen }
 // breakage is a way in which a network fails, until it is repaired.
 type breakage func(*network) (repair func())
 
-// cut closes all connections and refuses new ones, as a process that went away.
+// cut closes all connections and refuses new ones, as if the process had ended.
 func cut(n *network) (repair func()) {
 	n.proxy.Stop()
 	return func() {
@@ -43,20 +43,20 @@ func cut(n *network) (repair func()) {
 	}
 }
 
-// vanish loses every packet in both directions and closes nothing, as a router
-// that went away.
+// vanish drops every packet in both directions and closes no connection, as a failed router.
 func vanish(n *network) (repair func()) {
 	return n.toxics(`{"type":"timeout","stream":"upstream","attributes":{"timeout":0}}`,
 		`{"type":"timeout","stream":"downstream","attributes":{"timeout":0}}`)
 }
 
-// deafen loses what Redis answers: it does what it is told and nobody hears of it.
+// deafen drops the replies of Redis: it executes the commands, but no gateway receives the
+// replies.
 func deafen(n *network) (repair func()) {
 	return n.toxics(`{"type":"timeout","stream":"downstream","attributes":{"timeout":0}}`)
 }
 
-// stall keeps what Redis is told until the network is repaired, and delivers it
-// then, however long its sender has given up: TCP does that.
+// stall delivers the commands to Redis only after the repair, long after their senders gave up,
+// as TCP can.
 func stall(n *network) (repair func()) {
 	return n.toxics(`{"type":"latency","stream":"upstream","attributes":{"latency":3600000}}`)
 }

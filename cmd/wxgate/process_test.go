@@ -14,11 +14,10 @@ import (
 	"time"
 )
 
-// patience is how long anything may take on a machine that has much else to do.
+// patience is how long one step may take on a busy machine.
 const patience = 2 * time.Minute
 
-// process is a command in the background, in a process group of its own, as a
-// shell would have it.
+// process is a command in the background, in a new process group, as in a shell.
 type process struct {
 	t    *testing.T
 	cmd  *exec.Cmd
@@ -48,16 +47,16 @@ func startProcess(t *testing.T, dir string, env []string, name string, args ...s
 		p.signal(syscall.SIGKILL)
 		<-p.done
 		if t.Failed() {
-			t.Logf("%s %s said:\n%s", name, strings.Join(args, " "), p.output())
+			t.Logf("%s %s printed:\n%s", name, strings.Join(args, " "), p.output())
 		}
 	})
 	return p
 }
 
-// shortDir is a temporary directory for a socket, whose path has 100 bytes at most.
+// shortDir returns a temporary directory for a socket, whose path may have only about 100 bytes.
 func shortDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "wx") //nolint:usetesting // names the test, which makes it long
+	dir, err := os.MkdirTemp("", "wx") //nolint:usetesting // its path has the name of the test, which is long
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +64,7 @@ func shortDir(t *testing.T) string {
 	return dir
 }
 
-// Write takes what the process says.
+// Write records the output of the process.
 func (p *process) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -78,10 +77,10 @@ func (p *process) output() string {
 	return p.out.String()
 }
 
-// signal reaches the whole group: go run is not the gateway but its parent.
+// signal signals the whole group, because go run is the parent of the gateway.
 func (p *process) signal(s syscall.Signal) {
 	select {
-	case <-p.done: // its number may be another's by now
+	case <-p.done: // another process may have its ID by now
 		return
 	default:
 	}
@@ -90,14 +89,14 @@ func (p *process) signal(s syscall.Signal) {
 	}
 }
 
-// kill ends it as a power cut would, and waits.
+// kill ends the process with SIGKILL, as a power cut would, and waits.
 func (p *process) kill() {
 	p.signal(syscall.SIGKILL)
 	<-p.done
 }
 
-// interrupt is Ctrl-C; it must end the process with exit code 0. The go command
-// alone has a 1 of its own after a SIGINT, whatever it ran ended with.
+// interrupt sends SIGINT, as Ctrl-C does. The process must end with exit code 0, except for go
+// run, which always ends with 1 after a SIGINT.
 func (p *process) interrupt() {
 	p.t.Helper()
 	p.signal(syscall.SIGINT)
@@ -107,11 +106,11 @@ func (p *process) interrupt() {
 			p.t.Errorf("after SIGINT: %v", p.err)
 		}
 	case <-time.After(patience):
-		p.t.Fatal("it goes on after SIGINT")
+		p.t.Fatal("the process still runs after SIGINT")
 	}
 }
 
-// waitFor polls until the process has said text.
+// waitFor polls until the process has printed text.
 func (p *process) waitFor(text string) {
 	p.t.Helper()
 	const interval = 20 * time.Millisecond
@@ -122,15 +121,15 @@ func (p *process) waitFor(text string) {
 		select {
 		case <-p.done:
 			if !strings.Contains(p.output(), text) {
-				p.t.Fatalf("it ended (%v) without saying %q", p.err, text)
+				p.t.Fatalf("the process ended (%v) without printing %q", p.err, text)
 			}
 		case <-time.After(interval):
 		}
 	}
-	p.t.Fatalf("it never said %q", text)
+	p.t.Fatalf("the process never printed %q", text)
 }
 
-// lines are those that begin with prefix.
+// lines returns the lines that begin with prefix.
 func lines(text, prefix string) []string {
 	var found []string
 	for scanner := bufio.NewScanner(strings.NewReader(text)); scanner.Scan(); {

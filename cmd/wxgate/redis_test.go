@@ -12,28 +12,28 @@ import (
 	"time"
 )
 
-// redisServer is a real redis-server, started again and again on the same files.
-// What it answered is on the disk: a store whose answers must hold needs that.
+// redisServer is a real redis-server, started again and again on the same files. Each write is
+// on the disk before its reply, so that confirmed requests are not lost.
 type redisServer struct {
 	t    *testing.T
 	dir  string
 	addr string
-	args []string // what comes before and after the usual ones
+	args []string
 
 	process *exec.Cmd
 	exited  chan struct{}
 }
 
 const (
-	// upWithin is how long a Redis may take to answer, its append-only file read,
-	// and Sentinels or a Cluster to agree on a machine with much else to do.
+	// upWithin is how long Redis may take to read its append-only file and reply, and
+	// Sentinels or a Cluster to agree, on a busy machine.
 	upWithin = 30 * time.Second
-	// masterName is what the Sentinels call the Redis that they watch.
+	// masterName is the Sentinels' name of the master.
 	masterName = "wxgate"
 )
 
-// needRedis skips a test where there is no Redis. CI installs it, and fails when
-// a test is skipped.
+// needRedis skips a test if Redis is not installed. CI installs it, and fails if a test is
+// skipped.
 func needRedis(t *testing.T) {
 	t.Helper()
 	for _, command := range []string{"redis-server", "redis-cli"} {
@@ -43,7 +43,7 @@ func needRedis(t *testing.T) {
 	}
 }
 
-// newRedis starts a Redis that ends with the test.
+// newRedis starts a Redis, and stops it when the test ends.
 func newRedis(t *testing.T, args ...string) *redisServer {
 	t.Helper()
 	r := &redisServer{t: t, dir: tempDir(t), addr: freeAddr(t)}
@@ -57,7 +57,7 @@ func newRedis(t *testing.T, args ...string) *redisServer {
 
 func (r *redisServer) port() string { return r.addr[strings.LastIndex(r.addr, ":")+1:] }
 
-// start runs it on the files that it finds, and waits until it answers.
+// start starts Redis on its files, and waits until it replies.
 func (r *redisServer) start() {
 	r.t.Helper()
 	r.process = exec.Command("redis-server", append([]string{"--bind", "127.0.0.1", "--port", r.port()}, r.args...)...)
@@ -73,12 +73,12 @@ func (r *redisServer) run() {
 	r.exited = make(chan struct{})
 	go func(process *exec.Cmd, exited chan<- struct{}) {
 		defer close(exited)
-		_ = process.Wait() // it is killed, always
+		_ = process.Wait() // it is always killed
 	}(r.process, r.exited)
 	r.t.Cleanup(r.kill)
 }
 
-// kill is kill -9.
+// kill kills Redis with SIGKILL.
 func (r *redisServer) kill() {
 	if r.process == nil {
 		return
@@ -88,7 +88,7 @@ func (r *redisServer) kill() {
 	r.process = nil
 }
 
-// signal freezes it and has it go on.
+// signal stops Redis (SIGSTOP) and continues it (SIGCONT).
 func (r *redisServer) signal(s syscall.Signal) {
 	r.t.Helper()
 	if err := r.process.Process.Signal(s); err != nil {
@@ -96,7 +96,7 @@ func (r *redisServer) signal(s syscall.Signal) {
 	}
 }
 
-// ask is redis-cli. What it cannot say is an answer like any other.
+// ask runs redis-cli and returns its output, which may be an error.
 func (r *redisServer) ask(args ...string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), upWithin)
 	defer cancel()
@@ -107,7 +107,7 @@ func (r *redisServer) ask(args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// must is ask for what has to be answered with OK.
+// must runs a command whose reply must be OK.
 func (r *redisServer) must(args ...string) {
 	r.t.Helper()
 	if out := r.ask(args...); out != "OK" {
@@ -115,7 +115,7 @@ func (r *redisServer) must(args ...string) {
 	}
 }
 
-// await asks until the answer holds text.
+// await repeats a command until the reply contains text.
 func (r *redisServer) await(text string, args ...string) {
 	r.t.Helper()
 	var out string
@@ -125,7 +125,7 @@ func (r *redisServer) await(text string, args ...string) {
 		}
 	}
 	log, _ := os.ReadFile(filepath.Join(r.dir, "log"))
-	r.t.Fatalf("redis-cli %s never answered %q but %q; it wrote\n%s", strings.Join(args, " "), text, out, log)
+	r.t.Fatalf("redis-cli %s printed %q, want %q; the log of Redis is\n%s", strings.Join(args, " "), out, text, log)
 }
 
 // redisPair is a master with a replica, and three Sentinels that watch them.
@@ -135,9 +135,8 @@ type redisPair struct {
 	sentinels [3]*redisServer
 }
 
-// newRedisPair starts them. The Sentinels notice quickly: two of three that do
-// not hear the master for three seconds fail over. After one second they would do
-// so by themselves where a machine is busy.
+// newRedisPair starts them. Two of three Sentinels fail over if the master does not reply for
+// three seconds. One second would cause failovers on a busy machine.
 func newRedisPair(t *testing.T) *redisPair {
 	t.Helper()
 	p := &redisPair{t: t}
@@ -154,7 +153,7 @@ func newRedisPair(t *testing.T) *redisPair {
 	return p
 }
 
-// newSentinel is the same binary with a file that it rewrites.
+// newSentinel starts a Sentinel: the same binary, with a configuration file that it rewrites.
 func newSentinel(t *testing.T, master *redisServer) *redisServer {
 	t.Helper()
 	r := &redisServer{t: t, dir: tempDir(t), addr: freeAddr(t)}
@@ -171,7 +170,7 @@ func newSentinel(t *testing.T, master *redisServer) *redisServer {
 	return r
 }
 
-// master and replica are who the nodes themselves say they are.
+// master returns the master and the replica, by the roles that the nodes report.
 func (p *redisPair) master() (master, replica *redisServer) {
 	if strings.Contains(p.nodes[0].ask("role"), "master") {
 		return p.nodes[0], p.nodes[1]
@@ -179,8 +178,8 @@ func (p *redisPair) master() (master, replica *redisServer) {
 	return p.nodes[1], p.nodes[0]
 }
 
-// awaitPair waits until one follows the other. On a busy machine the Sentinels may
-// have changed their mind meanwhile about who is the master.
+// awaitPair waits until one node replicates the other. On a busy machine, the Sentinels may have
+// failed over again meanwhile.
 func (p *redisPair) awaitPair() {
 	p.t.Helper()
 	var state string
@@ -191,7 +190,7 @@ func (p *redisPair) awaitPair() {
 			return
 		}
 	}
-	p.t.Fatalf("no replica followed a master: %q", state)
+	p.t.Fatalf("no node replicates a master: %q", state)
 }
 
 // redisCluster is three masters, each with a third of the slots.
@@ -200,8 +199,8 @@ type redisCluster struct {
 	nodes [3]*redisServer
 }
 
-// clusterTags are the hash tags that wxgate's keys have: a user's keys share one,
-// and with it a slot.
+// clusterTags are the hash tags of wxgate's keys. The keys of a user have the same hash tag, and
+// therefore the same slot.
 const clusterTags = "0123456789abcdef"
 
 func newRedisCluster(t *testing.T) *redisCluster {
@@ -209,7 +208,7 @@ func newRedisCluster(t *testing.T) *redisCluster {
 	c := &redisCluster{t: t}
 	var addrs []string
 	for i := range c.nodes {
-		bus := freeAddr(t) // the one by default may be taken
+		bus := freeAddr(t) // the default port may be in use
 		c.nodes[i] = newRedis(t, "--cluster-enabled", "yes", "--cluster-port", bus[strings.LastIndex(bus, ":")+1:])
 		addrs = append(addrs, c.nodes[i].addr)
 	}
@@ -223,7 +222,7 @@ func newRedisCluster(t *testing.T) *redisCluster {
 	return c
 }
 
-// owner is the index of the node that has the slot of a hash tag.
+// owner returns the index of the node that has the slot of a hash tag.
 func (c *redisCluster) owner(tag string) int {
 	c.t.Helper()
 	for i, node := range c.nodes {
@@ -231,12 +230,12 @@ func (c *redisCluster) owner(tag string) int {
 			return i
 		}
 	}
-	c.t.Fatalf("nobody has the slot of %s", tag)
+	c.t.Fatalf("no node has the slot of %s", tag)
 	return 0
 }
 
-// move hands the slot of a hash tag to the next master, key by key, as
-// redis-cli --cluster reshard does.
+// move moves the slot of a hash tag to the next master, key by key, as redis-cli --cluster
+// reshard does.
 func (c *redisCluster) move(tag string) (keys int) {
 	c.t.Helper()
 	from := c.owner(tag)
@@ -252,7 +251,7 @@ func (c *redisCluster) move(tag string) (keys int) {
 		}
 		keys += len(batch)
 		out := source.ask(append([]string{"migrate", "127.0.0.1", target.port(), "", "0", "5000", "keys"}, batch...)...)
-		if out != "OK" && out != "NOKEY" { // they may have expired or been deleted meanwhile
+		if out != "OK" && out != "NOKEY" { // NOKEY: expired or deleted meanwhile
 			c.t.Fatalf("migrating %d keys of slot %s: %s", len(batch), slot, out)
 		}
 	}

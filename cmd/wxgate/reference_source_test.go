@@ -14,7 +14,7 @@ import (
 	"testing"
 )
 
-// sourceFacts is what docs/reference.md has from the source files.
+// sourceFacts is the part of docs/reference.md that is read from the source files.
 type sourceFacts struct {
 	modules                      []moduleFacts
 	codes, placeholders, metrics [][]string // rows of tables
@@ -26,8 +26,8 @@ type moduleFacts struct {
 	fields [][]string
 }
 
-// configTypes are the types of the configuration whose fields are listed, with their place
-// in the JSON.
+// configTypes are the types of the configuration whose fields are listed, with their headings,
+// which name the place in the JSON.
 var configTypes = []struct{ dir, name, title string }{
 	{"app", "App", "The app: `apps.wxgate`"},
 	{"miniprogram", "Config", "A mini program: `apps.wxgate.apps[]`"},
@@ -57,7 +57,7 @@ var configTypes = []struct{ dir, name, title string }{
 	{"openapi", "OpenAPI", "The handler `wxgate_openapi`"},
 }
 
-// sourceFolders are where metrics are declared, and what else the page lists.
+// sourceFolders are the folders that declare metrics and the other things that the page lists.
 var sourceFolders = []string{
 	"caddymodule/app", "caddymodule/events", "caddymodule/handler", "caddymodule/miniprogram", "caddymodule/openapi", "caddymodule/pushes", "caddymodule/redisstore", "caddymodule/request",
 	"internal/metrics", "internal/problem",
@@ -101,7 +101,7 @@ func parseSource(t *testing.T) sourceFacts {
 	}
 	for _, rows := range [][][]string{facts.codes, facts.placeholders, facts.metrics} {
 		if len(rows) == 0 {
-			t.Error("a table of the reference is empty: its source has another shape")
+			t.Error("a table of the reference is empty: its source has changed")
 		}
 		slices.SortFunc(rows, func(a, b []string) int { return cmp.Compare(a[0], b[0]) })
 	}
@@ -129,7 +129,7 @@ func parseFolder(t *testing.T, folder string) []*ast.File {
 	return files
 }
 
-// fieldRows are the fields with a JSON name, and their comments.
+// fieldRows returns the fields with a JSON name, and their comments.
 func fieldRows(s *ast.StructType) [][]string {
 	var rows [][]string
 	for _, field := range s.Fields.List {
@@ -168,7 +168,7 @@ func (f *sourceFacts) addValue(spec *ast.ValueSpec) {
 	}
 }
 
-// statusNumber is 401 for StatusUnauthorized.
+// statusNumber returns the number of a status constant: 401 for StatusUnauthorized.
 func statusNumber(constant string) string {
 	for status := 400; status < 600; status++ {
 		text := strings.NewReplacer(" ", "", "-", "", "'", "").Replace(http.StatusText(status))
@@ -221,7 +221,7 @@ func (f *sourceFacts) addMetric(call *ast.CallExpr) {
 	f.metrics = append(f.metrics, []string{"`" + name + "`", strings.Join(labels, " "), help})
 }
 
-// literal is the value of a string, or "" for anything else.
+// literal returns the value of a string literal, or "" for another expression.
 func literal(e ast.Expr) string {
 	l, ok := e.(*ast.BasicLit)
 	if !ok {

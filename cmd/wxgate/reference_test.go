@@ -17,15 +17,15 @@ import (
 
 var updateReference = flag.Bool("update-reference", false, "write docs/reference.md")
 
-// TestReference compares docs/reference.md with the page that the code makes. After a change
-// of an option, a command, an error code, a metric or a placeholder, write it again:
+// TestReference compares docs/reference.md with the page that is generated from the code. After
+// a change of an option, a command, an error code, a metric or a placeholder, write it again:
 //
 //	go test ./cmd/wxgate -run TestReference -update-reference
 func TestReference(t *testing.T) {
 	wantReference(t, "docs/reference.md", referencePage(t))
 }
 
-// wantReference compares a page with what the code makes, or writes it.
+// wantReference compares a page with the generated page, or writes it.
 func wantReference(t *testing.T, page, want string) {
 	t.Helper()
 	name := filepath.Join(moduleRoot, filepath.FromSlash(page))
@@ -66,7 +66,7 @@ func referencePage(t *testing.T) string {
 	return strings.TrimRight(b.String(), "\n") + "\n"
 }
 
-// commandRows are wxgate's commands that do something, with their flags.
+// commandRows returns wxgate's commands, with their flags.
 func commandRows() [][]string {
 	ours := map[string]bool{}
 	for _, c := range command.Commands() {
@@ -81,7 +81,7 @@ func commandRows() [][]string {
 	return rows
 }
 
-// leafRows are the rows of a command without subcommands, or of its subcommands.
+// leafRows returns the row of a command, or the rows of its subcommands if it has any.
 func leafRows(cmd *cobra.Command) [][]string {
 	if cmd.HasSubCommands() {
 		var rows [][]string

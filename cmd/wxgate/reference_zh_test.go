@@ -31,9 +31,8 @@ type translation struct {
 	used    bool
 }
 
-// readTranslations reads pairs of lines, first English, then Chinese; an empty line follows each.
-// Both have the same code spans: a name that is wrong in one language would lead its readers
-// astray.
+// readTranslations reads pairs of lines, English before Chinese, with an empty line after each
+// pair. Both lines must have the same code spans, so that no name is wrong in one language.
 func readTranslations(t *testing.T) map[string]*translation {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "reference.zh.txt"))
@@ -101,7 +100,8 @@ func translatePage(t *testing.T, page string, table map[string]*translation) str
 	return strings.Join(blocks, "\n\n") + "\n"
 }
 
-// translate looks a text up; a text without letters beside its code spans stays as it is.
+// translate returns the translation of a text. A text without letters outside its code spans is
+// not translated.
 func translate(t *testing.T, text string, table map[string]*translation) string {
 	t.Helper()
 	if !strings.ContainsFunc(codeSpan.ReplaceAllString(text, ""), unicode.IsLetter) {

@@ -16,9 +16,9 @@ import (
 	"github.com/wxgate/wxgate/internal/version"
 )
 
-// TestRelease makes the release of one target in two folders: the files are the same. Its
-// archive has a binary that runs, the SBOM has what was compiled in, and the image runs as the
-// Dockerfile says. They share the builds, which take most of the time.
+// TestRelease makes the release of one target in two folders: the files are the same. The
+// archive has a binary that runs, the SBOM has the compiled modules, and the image runs as the
+// Dockerfile describes. The subtests share the builds, which take most of the time.
 func TestRelease(t *testing.T) {
 	target := "linux/" + runtime.GOARCH
 	first, second := makeRelease(t, target), makeRelease(t, target)
@@ -59,13 +59,13 @@ func checkArchive(t *testing.T, name string, archive []byte) {
 	if err := os.WriteFile(binary, files["wxgate"].content, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	said, err := exec.CommandContext(t.Context(), binary, "version").CombinedOutput()
-	if err != nil || !strings.HasPrefix(string(said), "wxgate "+version.Number) {
-		t.Errorf("the binary prints %q, %v", said, err)
+	out, err := exec.CommandContext(t.Context(), binary, "version").CombinedOutput()
+	if err != nil || !strings.HasPrefix(string(out), "wxgate "+version.Number) {
+		t.Errorf("the binary prints %q, %v", out, err)
 	}
 }
 
-// makeRelease copies the tree to a new folder and returns what the script makes there.
+// makeRelease copies the tree to a new folder, runs deploy/release there and returns its files.
 func makeRelease(t *testing.T, target string) map[string][]byte {
 	t.Helper()
 	tree, out := t.TempDir(), t.TempDir()
@@ -76,8 +76,8 @@ func makeRelease(t *testing.T, target string) map[string][]byte {
 	} {
 		command.Dir = moduleRoot
 		command.Env = append(os.Environ(), "SOURCE_DATE_EPOCH=1800000000")
-		if said, err := command.CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v\n%s", command, err, said)
+		if printed, err := command.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", command, err, printed)
 		}
 	}
 	names, err := os.ReadDir(out)
@@ -93,7 +93,7 @@ func makeRelease(t *testing.T, target string) map[string][]byte {
 	return files
 }
 
-// checkSBOM asserts that the SBOM names wxgate's version and the modules that it consists of.
+// checkSBOM checks that the SBOM has wxgate's version and its modules.
 func checkSBOM(t *testing.T, text []byte) {
 	t.Helper()
 	type component struct{ Name, Version string }

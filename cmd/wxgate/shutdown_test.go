@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestReadyDuringShutdown sends SIGTERM to a gateway with shutdown_delay: ready
-// fails at once with the reason, while requests are still served.
+// TestReadyDuringShutdown sends SIGTERM to a gateway with shutdown_delay: ready fails at once
+// with the reason, and other requests are still served.
 func TestReadyDuringShutdown(t *testing.T) {
 	upstream := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(upstream.Close)
@@ -19,7 +19,7 @@ func TestReadyDuringShutdown(t *testing.T) {
 	g.global = "shutdown_delay 4s"
 	g.start()
 
-	// A reload does not make it unready.
+	// After a reload, the gateway is ready.
 	g.settings = "alg EdDSA\n\t\t\taccess 30m"
 	config := g.configure()
 	if r := g.operate(http.MethodPost, "/load", "text/caddyfile", config); r.status != http.StatusOK {
@@ -56,7 +56,7 @@ func TestReadyDuringShutdown(t *testing.T) {
 			t.Errorf("exit: %v\n%s", err, g.tail())
 		}
 		g.process = nil
-	case <-time.After(answerWithin):
+	case <-time.After(respondWithin):
 		t.Errorf("the gateway did not exit\n%s", g.tail())
 	}
 }

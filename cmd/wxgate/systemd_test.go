@@ -15,11 +15,11 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// deployFolder has what installs wxgate.
+// deployFolder has the files for installations.
 var deployFolder = filepath.Join(moduleRoot, "deploy")
 
-// needCommand skips a test where a command is not installed. CI installs it, and fails when
-// a test is skipped.
+// needCommand skips a test if a command is not installed. CI installs it, and fails if a test
+// is skipped.
 func needCommand(t *testing.T, command, debianPackage string) {
 	t.Helper()
 	if _, err := exec.LookPath(command); err != nil {
@@ -27,7 +27,8 @@ func needCommand(t *testing.T, command, debianPackage string) {
 	}
 }
 
-// TestSystemdUnit has systemd read the unit. What runs is replaced: it is not installed here.
+// TestSystemdUnit checks the unit with systemd. The binary is replaced, because it is not
+// installed here.
 func TestSystemdUnit(t *testing.T) {
 	needCommand(t, "systemd-analyze", "systemd")
 	const binary = "/usr/local/bin/wxgate"
@@ -36,19 +37,19 @@ func TestSystemdUnit(t *testing.T) {
 		t.Fatalf("%d commands run %s, want ExecStart and ExecReload", n, binary)
 	}
 	if took := shutdownTime(t, readDeployed(t, "systemd/Caddyfile")); !strings.Contains(unit, "\nTimeoutStopSec=40s\n") || took >= 40*time.Second {
-		t.Errorf("the unit stops with SIGKILL after another time than 40s, or wxgate takes %v", took)
+		t.Errorf("TimeoutStopSec is not 40s, or the shutdown of wxgate, %v, takes longer", took)
 	}
 	file := filepath.Join(t.TempDir(), "wxgate.service")
 	if err := os.WriteFile(file, []byte(strings.ReplaceAll(unit, binary, "/bin/true")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// It has exit code 0 with most complaints.
-	if said, err := exec.CommandContext(t.Context(), "systemd-analyze", "verify", "--man=no", file).CombinedOutput(); err != nil || len(said) > 0 {
-		t.Errorf("systemd-analyze verify: %v\n%s", err, said)
+	// Most warnings have exit code 0.
+	if out, err := exec.CommandContext(t.Context(), "systemd-analyze", "verify", "--man=no", file).CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("systemd-analyze verify: %v\n%s", err, out)
 	}
 	const worst = "--threshold=20" // an exposure of 2.0
-	if said, err := exec.CommandContext(t.Context(), "systemd-analyze", "security", "--offline=true", "--no-pager", worst, file).CombinedOutput(); err != nil {
-		t.Errorf("systemd-analyze security: %v\n%s", err, said)
+	if out, err := exec.CommandContext(t.Context(), "systemd-analyze", "security", "--offline=true", "--no-pager", worst, file).CombinedOutput(); err != nil {
+		t.Errorf("systemd-analyze security: %v\n%s", err, out)
 	}
 }
 
@@ -100,7 +101,7 @@ func readDeployed(t *testing.T, name string) string {
 	return string(text)
 }
 
-// shutdownTime is how long a gateway with this Caddyfile serves after SIGTERM.
+// shutdownTime returns how long a gateway with this Caddyfile serves after SIGTERM.
 func shutdownTime(t *testing.T, caddyfile string) time.Duration {
 	t.Helper()
 	var sum time.Duration
@@ -118,8 +119,8 @@ func shutdownTime(t *testing.T, caddyfile string) time.Duration {
 	return sum
 }
 
-// relocated writes the Caddyfile of the unit with its folders in dir, which it makes, and
-// returns its path.
+// relocated makes the folders of the unit's Caddyfile in dir, writes the Caddyfile with them
+// there, and returns its path.
 func relocated(t *testing.T, dir string) string {
 	t.Helper()
 	text := readDeployed(t, "systemd/Caddyfile")
@@ -162,7 +163,7 @@ func unitCommand(t *testing.T, unit, name, caddyfile string) []string {
 	return nil
 }
 
-// notifySocket is where systemd reads notifications of the service.
+// notifySocket returns a socket on which, as systemd, it receives notifications of the service.
 func notifySocket(t *testing.T, path string) *net.UnixConn {
 	t.Helper()
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})

@@ -20,13 +20,13 @@ import (
 	rings "github.com/wxgate/wxgate/internal/token/keyring"
 )
 
-// judgeAccess verifies the access tokens of an earlier version with a clock that shows the
-// hour after they were issued: a process would find them expired 30 days later.
+// judgeAccess verifies the access tokens of an earlier version with a clock that is one hour
+// after their issue. With the real clock, they expire after 30 days.
 func judgeAccess(t *testing.T, fixture string) {
 	t.Helper()
 	dir := t.TempDir()
 	copyFolder(t, filepath.Join(fixture, fixtureBolt), dir)
-	clients := readHoldings(t, filepath.Join(fixture, boltTokens))
+	clients := readCredentials(t, filepath.Join(fixture, boltTokens))
 	soon := issuedAt(t, clients["alice"].Access).Add(time.Hour)
 	now := func() time.Time { return soon }
 	secret, err := os.ReadFile(filepath.Join(dir, "caddy", "wxgate", "root_secret"))
@@ -75,7 +75,7 @@ func judgeAccess(t *testing.T, fixture string) {
 	}
 }
 
-// issuedAt is the claim iat of an access token.
+// issuedAt returns the claim iat of an access token.
 func issuedAt(t *testing.T, raw string) time.Time {
 	t.Helper()
 	var claims struct {

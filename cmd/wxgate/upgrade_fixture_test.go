@@ -11,13 +11,13 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// writeFixture runs this version and keeps what it leaves. Every release does this once:
+// writeFixture runs this version and keeps its state. Every release does this once:
 //
 //	go test ./cmd/wxgate -run TestUpgrade -wxgate.fixture 0.1.0
 func writeFixture(t *testing.T, folder string) {
 	t.Helper()
 	if _, err := os.Stat(folder); err == nil {
-		t.Fatalf("%s exists; a fixture is never written again, since only its own version can", folder)
+		t.Fatalf("%s exists; a fixture is never written again, because only its own version can write it", folder)
 	}
 	if err := os.MkdirAll(filepath.Join(folder, fixtureBolt, "caddy"), 0o755); err != nil {
 		t.Fatal(err)
@@ -47,19 +47,20 @@ func copyFile(t *testing.T, from, to string) {
 	}
 }
 
-// populateFixture lets five users do what [judgeUpgrade] asks about, and stops the gateway.
+// populateFixture makes the requests of five users whose tokens [judgeUpgrade] uses, and stops
+// the gateway.
 func populateFixture(p writer, tokens string) {
 	t, g := p.t, p.g
 	t.Helper()
 	g.start()
-	clients := map[string]holding{}
+	clients := map[string]credentials{}
 
-	// Carol's access token is signed with a key that is then retired.
+	// The key that signed Carol's access token is retired.
 	clients["carol"] = p.login("carol")
 	p.operate("/wxgate/keys/rotate", map[string]any{"immediate": true})
 	p.operate("/wxgate/keys/retire", map[string]any{"key": keyOf(clients["carol"].Access)})
 
-	// Alice has a phone number in her session, and encrypted data in her phone.
+	// Alice has a verified phone number in her session, and encrypted data on her phone.
 	alice := p.login("alice")
 	data, err := p.sim.EncryptPhone(wechatsim.User{Name: "alice"}, wechatsim.PhoneNumber{}, wechatsim.Sealing{})
 	if err != nil {
@@ -68,7 +69,7 @@ func populateFixture(p writer, tokens string) {
 	alice.Encrypted, alice.Phone = data, wechatsim.FakePhone(alice.OpenID)
 	p.decode("alice", alice.Access)
 	failed := fmt.Sprintf(`{"encrypted_data":%q,"iv":%q,"session_key":%q}`, data.EncryptedData[:64], data.IV, alice.Handle)
-	if r := g.send(http.MethodPost, pub+"/decode", failed, ""); r.word() != "decrypt_failed" {
+	if r := g.send(http.MethodPost, pub+"/decode", failed, ""); r.code() != "decrypt_failed" {
 		t.Fatalf("a failed attempt to decrypt: %d %s %v", r.status, r.body, r.err)
 	}
 	clients["alice"] = alice
@@ -98,7 +99,7 @@ func populateFixture(p writer, tokens string) {
 	}
 }
 
-// writer is the clients and the operator while a fixture is written: everything must succeed.
+// writer sends the requests of the clients and the operator for a fixture: all must succeed.
 type writer struct {
 	t   *testing.T
 	g   *gateway
@@ -113,7 +114,7 @@ func (p writer) ok(r reply) reply {
 	return r
 }
 
-func (p writer) login(name string) holding {
+func (p writer) login(name string) credentials {
 	p.t.Helper()
 	code, err := p.sim.MintCode(wechatsim.User{Name: name}, wechatsim.Login{})
 	if err != nil {
@@ -129,7 +130,7 @@ func (p writer) login(name string) holding {
 	if err := json.Unmarshal([]byte(r.body), &in); err != nil {
 		p.t.Fatal(err)
 	}
-	return holding{OpenID: in.OpenID, Access: in.Access, Refresh: in.Refresh, Handle: in.Handle}
+	return credentials{OpenID: in.OpenID, Access: in.Access, Refresh: in.Refresh, Handle: in.Handle}
 }
 
 func (p writer) decode(name, token string) {

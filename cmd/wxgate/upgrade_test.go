@@ -23,37 +23,37 @@ var fixtureVersion = flag.String("wxgate.fixture", "", "the version whose state 
 const (
 	upgradeFolder = "testdata/upgrade"
 	fixtureBolt   = "bolt"      // a folder with wxgate.db, and with Caddy's storage in caddy/wxgate
-	fixtureRedis  = "redis.rdb" // what Redis wrote on SAVE
+	fixtureRedis  = "redis.rdb" // written by the command SAVE of Redis
 	boltTokens    = "bolt-tokens.json"
 	redisTokens   = "redis-tokens.json"
 )
 
-// longLived are the settings of fixtures: their sessions are used years later, by the real
-// clock. An access token is valid for 30 days at most: see [judgeAccess].
+// longLived are the settings of fixtures, whose sessions are used years later. An access token
+// is valid for at most 30 days: see [judgeAccess].
 const longLived = `alg EdDSA
 			access 30d
 			refresh 7300d idle 7300d
 			rotate 7300d`
 
-// holding is what a client of the earlier version has in its storage.
-type holding struct {
+// credentials are what a client of the earlier version stored.
+type credentials struct {
 	OpenID    string              `json:"openid"`
 	Access    string              `json:"access"`
 	Refresh   string              `json:"refresh"`
-	Replaced  string              `json:"replaced,omitempty"` // the refresh token before
+	Replaced  string              `json:"replaced,omitempty"` // the previous refresh token
 	Handle    string              `json:"handle"`
 	Encrypted wechatsim.Encrypted `json:"encrypted,omitzero"`
 	Phone     string              `json:"phone,omitempty"`
 }
 
-// TestUpgrade starts today's wxgate on the state that each earlier version left: sessions,
-// session keys, revocations, signing keys and the root secret, in the file of store bolt and
-// in Redis. Everything that clients hold works or is refused as before the upgrade.
+// TestUpgrade starts this version on the state of each earlier version: sessions, session keys,
+// revocations, signing keys and the root secret, in the file of store bolt and in Redis. The
+// credentials of clients are accepted or refused as before the upgrade.
 func TestUpgrade(t *testing.T) {
 	needRedis(t)
 	if *fixtureVersion != "" {
 		writeFixture(t, filepath.Join(upgradeFolder, *fixtureVersion))
-		return // a refresh token that was replaced just now is still good
+		return // a refresh token that was just replaced is still valid
 	}
 	versions, err := os.ReadDir(upgradeFolder)
 	if err != nil || len(versions) == 0 {
@@ -65,12 +65,12 @@ func TestUpgrade(t *testing.T) {
 			judgeAccess(t, folder)
 			g, _ := newUpgraded(t)
 			copyFolder(t, filepath.Join(folder, fixtureBolt), g.dir)
-			g.root = "" // it is in Caddy's storage
+			g.root = "" // the root secret is in Caddy's storage
 			g.start()
 			judgeUpgrade(t, g, filepath.Join(folder, boltTokens))
 			g.stop()
 			g.checkStore()
-			// The second start reads what the first one wrote.
+			// The second start reads the files of the first.
 			g.start()
 			if r := g.send(http.MethodGet, pub+"/ready", "", ""); r.status != http.StatusOK {
 				t.Errorf("ready after the second start: %d %s", r.status, r.body)
@@ -85,8 +85,8 @@ func TestUpgrade(t *testing.T) {
 	}
 }
 
-// newUpgraded is a gateway with the settings of the fixtures. The upstream responds with the
-// user's openid and phone number.
+// newUpgraded returns a gateway with the settings of the fixtures. The upstream responds with
+// the user's openid and phone number.
 func newUpgraded(t *testing.T) (*gateway, *wechatsim.Sim) {
 	t.Helper()
 	binary, err := exec.LookPath("wxgate") // this test binary; see TestMain
@@ -105,11 +105,11 @@ func newUpgraded(t *testing.T) (*gateway, *wechatsim.Sim) {
 	g := newGateway(t, binary, sim.URL, strings.TrimPrefix(upstream.URL, "http://"))
 	g.settings = longLived
 	g.site = "headers {\n\t\t\tphone X-WX-PHONE\n\t\t}"
-	g.app = "watermark 0" // encrypted data of years ago
+	g.app = "watermark 0" // accepts old encrypted data
 	return g, sim.Sim
 }
 
-// restoredRedis is a Redis that starts with what another one saved.
+// restoredRedis starts a Redis with the data that another one saved.
 func restoredRedis(t *testing.T, saved string) *redisServer {
 	t.Helper()
 	data, err := os.ReadFile(saved)
@@ -148,24 +148,23 @@ func copyFolder(t *testing.T, from, to string) {
 	}
 }
 
-func readHoldings(t *testing.T, tokens string) map[string]holding {
+func readCredentials(t *testing.T, tokens string) map[string]credentials {
 	t.Helper()
 	text, err := os.ReadFile(tokens)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var clients map[string]holding
+	var clients map[string]credentials
 	if err := json.Unmarshal(text, &clients); err != nil {
 		t.Fatal(err)
 	}
 	return clients
 }
 
-// judgeUpgrade uses what the clients of the earlier version hold; [writeFixture] says what
-// became of each of them.
+// judgeUpgrade uses the credentials of clients of the earlier version; see [populateFixture].
 func judgeUpgrade(t *testing.T, g *gateway, tokens string) {
 	t.Helper()
-	clients := readHoldings(t, tokens)
+	clients := readCredentials(t, tokens)
 	expect := func(what string, r reply, status int, text string) {
 		t.Helper()
 		if r.status != status || !strings.Contains(r.body, text) {

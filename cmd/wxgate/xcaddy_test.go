@@ -19,25 +19,25 @@ import (
 
 const (
 	modulePath = "github.com/wxgate/wxgate"
-	// xcaddyTool is xcaddy as its documentation installs it.
+	// xcaddyTool runs xcaddy.
 	xcaddyTool = "go run github.com/caddyserver/xcaddy/cmd/xcaddy@v0.4.5"
-	// secondPlugin is a plugin of another project, and the version to test with.
+	// secondPlugin is a plugin of another project, with the tested version.
 	secondPlugin        = "github.com/mholt/caddy-ratelimit"
 	secondPluginVersion = "@v0.1.0"
-	// publicProxy has the modules of others where GOPROXY names no proxy.
+	// publicProxy is the proxy for other modules if GOPROXY names none.
 	publicProxy = "https://proxy.golang.org"
 )
 
-// moduleProxy is a module proxy that has this tree as the latest version of wxgate, and
-// refers to another proxy for everything else.
+// moduleProxy is a module proxy that serves this tree as the latest version of wxgate, and
+// redirects to another proxy for all other modules.
 type moduleProxy struct {
 	url, version string
 	files        map[string][]byte // by path
 	others       string            // URL
 }
 
-// newModuleProxy serves this tree. The version is one of its own, because Go keeps what it
-// downloads: the copy is deleted when the test ends.
+// newModuleProxy serves this tree. The version is unique, because Go caches what it downloads.
+// The cached copy is deleted when the test ends.
 func newModuleProxy(t *testing.T, others, modcache string) *moduleProxy {
 	t.Helper()
 	var archive bytes.Buffer
@@ -89,8 +89,8 @@ func (p *moduleProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// xcaddy runs xcaddy as README.md says, with the second plugin of docs/recipes.md. This tree
-// stands for the published module. The Caddy that it builds then serves the recipe.
+// xcaddy runs xcaddy as README.md describes, with the second plugin of docs/recipes.md. This
+// tree replaces the published module. Then the built Caddy serves the recipe.
 func (r *reader) xcaddy(t *testing.T, line string) {
 	recipes, err := os.ReadFile(filepath.Join(moduleRoot, "docs", "recipes.md"))
 	if err != nil {
@@ -112,7 +112,7 @@ func (r *reader) xcaddy(t *testing.T, line string) {
 	serveRecipe(t, dir, fencedBlocks(string(recipes), "caddyfile rate_limit")[0].text)
 }
 
-// serveRecipe runs the Caddy in a folder with the Caddyfile of the recipe: each user has
+// serveRecipe runs the Caddy in a folder with the Caddyfile of the recipe: each user may send
 // two requests.
 func serveRecipe(t *testing.T, dir, caddyfile string) {
 	t.Helper()

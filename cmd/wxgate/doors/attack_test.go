@@ -12,7 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/simweb"
 )
 
-// victim is a browser that alice is logged in with.
+// victim opens a browser and logs alice in.
 func (w *world) victim(k kind) *tab {
 	w.t.Helper()
 	b := w.browser(k, "en")
@@ -23,7 +23,7 @@ func (w *world) victim(k kind) *tab {
 	return b
 }
 
-// TestAttacks has pages of attackers do what they can in the browser of a victim.
+// TestAttacks opens the attackers' pages in the browser of a victim: no attack succeeds.
 func TestAttacks(t *testing.T) {
 	t.Parallel()
 	eachAttacker(t, func(w *world, a attacker) {
@@ -42,11 +42,11 @@ func TestAttacks(t *testing.T) {
 	})
 }
 
-// forges has a page send requests to the site (CSRF, cross-site WebSocket hijacking).
+// forges opens a page that sends requests to the site (CSRF, cross-site WebSocket hijacking).
 func (w *world) forges(a attacker, b *tab) {
 	w.t.Helper()
 	at := "/orders?by=" + url.QueryEscape(w.t.Name())
-	// The page of the site may do all of this.
+	// The site's own page may send these requests.
 	b.Run(`window.status_ = 0; fetch(` + strconv.Quote(at+"&own") + `, {method: "POST"}).then(r => window.status_ = r.status)`)
 	b.Wait(`window.status_ === 200`)
 	socket := "/socket?by=" + url.QueryEscape(w.t.Name())
@@ -60,10 +60,10 @@ func (w *world) forges(a attacker, b *tab) {
 		b.Wait(`location.origin === ` + strconv.Quote(w.origin) + ` && document.readyState === "complete"`)
 		want := a.status
 		if path != at+"&form" {
-			want = "cross_site" // these calls check the origin with no cookie too
+			want = "cross_site" // these calls check the origin also without a cookie
 		}
 		if text := chromium.Value[string](b.Tab, `document.body.innerText`); !strings.Contains(text, want) {
-			w.t.Errorf("%s: the form got %s, want %s", path, text, want)
+			w.t.Errorf("%s: the response to the form is %s, want %s", path, text, want)
 		}
 	}
 
@@ -83,25 +83,25 @@ func (w *world) forges(a attacker, b *tab) {
 	b.Wait(`window.done.length === 5`)
 	want := "delete failed,json failed,post opaque,read failed,socket failed"
 	if got := chromium.Value[string](b.Tab, `window.done.sort().join()`); got != want {
-		w.t.Errorf("the attacker's page got %q, want %q", got, want)
+		w.t.Errorf("the attacker's page received %q, want %q", got, want)
 	}
 	for _, kind := range []string{"form", "post", "json", "delete"} {
 		if got := w.upstream.got(at + "&" + kind); len(got) != 0 {
-			w.t.Errorf("%s: the upstream got %v", kind, got)
+			w.t.Errorf("%s: the upstream received %v", kind, got)
 		}
 	}
 	if got := w.upstream.got(at + "&own"); len(got) != 1 {
-		w.t.Errorf("the upstream got %d requests of the site itself, want 1", len(got))
+		w.t.Errorf("the upstream received %d requests of the site's own page, want 1", len(got))
 	}
 	if got := w.upstream.got(socket); len(got) != 1 {
-		w.t.Errorf("the upstream got %d WebSockets, want that of the site", len(got))
+		w.t.Errorf("the upstream received %d WebSockets, want only that of the site's own page", len(got))
 	}
 	b.Forgive("has been blocked by CORS policy")
 	b.Forgive("WebSocket connection to")
 }
 
-// frames has a page show the pages of the login in frames, which could take clicks of the
-// user (clickjacking), and load a ticket in every way but a visit.
+// frames opens a page that shows the pages of the login in frames, to capture the user's clicks
+// (clickjacking), and that loads a ticket in every way except a visit.
 func (w *world) frames(a attacker, b *tab, mallory *phone) {
 	w.t.Helper()
 	before := b.session()
@@ -123,7 +123,7 @@ func (w *world) frames(a attacker, b *tab, mallory *phone) {
 		style.onerror = () => window.loaded++;
 		style.href = enter;
 		document.head.append(style);
-		fetch(enter, {credentials: "include", mode: "no-cors"}).catch(() => window.loaded++); // its policy is same-origin
+		fetch(enter, {credentials: "include", mode: "no-cors"}).catch(() => window.loaded++); // Cross-Origin-Resource-Policy: same-origin
 	</script>`))
 	b.Wait(`window.loaded === 5`)
 	if n := b.Forgive("frame-ancestors"); n != 2 {
@@ -133,12 +133,12 @@ func (w *world) frames(a attacker, b *tab, mallory *phone) {
 		w.t.Error("a ticket in a frame or a picture changed the session")
 	}
 	if got := w.upstream.got("/orders?framed"); len(got) != 0 {
-		w.t.Errorf("the upstream got %v", got)
+		w.t.Errorf("the upstream received %v", got)
 	}
 }
 
-// sendsTicket sends the victim to the site with a ticket of the attacker's, to use it as the
-// attacker's user. The gateway asks.
+// sendsTicket sends the victim to the site with a ticket of the attacker, to log the victim in as
+// the attacker's user (session fixation). The gateway asks the victim first.
 func (w *world) sendsTicket(a attacker, b *tab, mallory *phone) {
 	w.t.Helper()
 	before := b.session()
@@ -158,12 +158,12 @@ func (w *world) sendsTicket(a attacker, b *tab, mallory *phone) {
 		w.t.Error("the victim is logged in as the attacker")
 	}
 	if got := w.upstream.got("/orders?sent"); len(got) != 0 {
-		w.t.Errorf("the upstream got %v", got)
+		w.t.Errorf("the upstream received %v", got)
 	}
 }
 
-// sendsCallback sends the victim to the site with the end of a login that the attacker began
-// (login CSRF), with the code in it not used.
+// sendsCallback sends the victim to the callback URL of a login that the attacker began (login
+// CSRF), with an unused code.
 func (w *world) sendsCallback(a attacker, b *tab) {
 	w.t.Helper()
 	before := b.session()
@@ -180,7 +180,7 @@ func (w *world) sendsCallback(a attacker, b *tab) {
 	}
 }
 
-// callback returns the URL of the last step of a login, by the attacker's own browser.
+// callback returns the callback URL of a login that the attacker began in another browser.
 func (w *world) callback() string {
 	w.t.Helper()
 	r, err := http.NewRequest(http.MethodGet, w.origin+pub+"/web/login?door=official&return=/orders%3Fcsrf", nil)
@@ -196,7 +196,7 @@ func (w *world) callback() string {
 	return to
 }
 
-// location returns where a response sends the client.
+// location sends a request and returns the Location of the response.
 func (w *world) location(r *http.Request) string {
 	w.t.Helper()
 	response, err := clients.Do(r)
@@ -211,7 +211,7 @@ func (w *world) location(r *http.Request) string {
 	return to
 }
 
-// TestCookieTossing has a sibling host set cookies for the site.
+// TestCookieTossing: a sibling host sets cookies for the site.
 func TestCookieTossing(t *testing.T) {
 	t.Parallel()
 	w := newTLSWorld(t)
@@ -237,7 +237,7 @@ func TestCookieTossing(t *testing.T) {
 	if len(got) != 1 || !strings.Contains(got[0].header.Get("Cookie"), "tossed=1") {
 		t.Errorf("the browser accepts no cookie of a sibling: %v", got)
 	}
-	// A victim who is not logged in is not the attacker either.
+	// A victim who was not logged in is not logged in as the attacker either.
 	b = w.browser(onPhone, "en")
 	b.visit(page)
 	b.open("/orders?fixed")
@@ -248,8 +248,8 @@ func TestCookieTossing(t *testing.T) {
 	}
 }
 
-// TestCookieOfPort has another port of the host set the cookie, where no prefix protects it:
-// two cookies are refused.
+// TestCookieOfPort: another port of the host sets the cookie, whose name has no prefix that
+// protects it without TLS. A request with two cookies is refused.
 func TestCookieOfPort(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -261,11 +261,11 @@ func TestCookieOfPort(t *testing.T) {
 		t.Errorf("the victim gets %s", text)
 	}
 	if got := w.upstream.got("/orders?tossed"); len(got) != 0 {
-		t.Errorf("the upstream got %v", got)
+		t.Errorf("the upstream received %v", got)
 	}
 }
 
-// malloryCookie returns the session cookie of a browser of the attacker's.
+// malloryCookie returns the session cookie of the attacker's browser.
 func (w *world) malloryCookie() string {
 	w.t.Helper()
 	b := w.browser(inWebView, "en")
@@ -274,7 +274,7 @@ func (w *world) malloryCookie() string {
 	return b.session()
 }
 
-// returns are spellings of another site that some reader takes for a path of this one.
+// returns are URLs of another site that some parsers read as a path of this site.
 var returns = []string{
 	"//evil.localhost", "///evil.localhost", "////evil.localhost", `/\evil.localhost`, `\\evil.localhost`, `/\/evil.localhost`, "/\t/evil.localhost", "/\n/evil.localhost", "\t//evil.localhost",
 	"/%09/evil.localhost", "/%5Cevil.localhost", "/%2Fevil.localhost", "/.//evil.localhost", "/..//evil.localhost", "/a/..//evil.localhost", "/%2e%2e//evil.localhost", "/;@evil.localhost", "/@evil.localhost",
@@ -283,7 +283,8 @@ var returns = []string{
 	"/／evil.localhost", "//evil。localhost", "/\u2028/evil.localhost", "/\x00/evil.localhost",
 }
 
-// TestOpenRedirect has Chromium follow each spelling after a login: it stays on the site.
+// TestOpenRedirect uses each of these as the page after a login in Chromium: the browser stays
+// on the site.
 func TestOpenRedirect(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -299,7 +300,7 @@ func TestOpenRedirect(t *testing.T) {
 			b.says("dd", "invalid_request")
 			refused++
 		default:
-			stayed++ // at a page of the site, or at one that it refuses
+			stayed++ // at a page of the site, or at a path that the site refuses
 		}
 	}
 	if stayed == 0 || refused == 0 {

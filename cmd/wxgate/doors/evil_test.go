@@ -24,7 +24,7 @@ type evilPage struct {
 	cookies []string
 }
 
-// startEvil starts one, with TLS as the site has it.
+// startEvil starts such a server, with TLS if the site has TLS.
 func startEvil(w *world) *evil {
 	w.t.Helper()
 	e := &evil{tls: strings.HasPrefix(w.origin, "https:"), pages: make(map[string]evilPage)}
@@ -39,7 +39,7 @@ func startEvil(w *world) *evil {
 	return e
 }
 
-// page returns the URL of a new page, under a host name of the attacker's.
+// page returns the URL of a new page, with a host name of the attacker.
 func (e *evil) page(host, html string, cookies ...string) string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -72,13 +72,13 @@ type attacker struct {
 	status string // the error code of requests that change something
 }
 
-// attackers are those that are as near to a site as can be.
+// attackers are attackers with hosts as close to the site as possible.
 func attackers(w *world) map[string]attacker {
 	e := startEvil(w)
 	if e.tls {
 		return map[string]attacker{
 			"sibling host": {e, "evil.wxgate.localhost", "cross_site"}, // the same site: SameSite does not stop it
-			"another site": {e, "evil.localhost", "missing_token"},     // gets no cookie sent
+			"another site": {e, "evil.localhost", "missing_token"},     // receives no cookie
 		}
 	}
 	return map[string]attacker{

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestHistory goes back and forward after a login: nothing is sent again, and no session begins or
-// ends.
+// TestHistory goes back and forward after a login: no request is sent again, and no session
+// begins or ends.
 func TestHistory(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -21,7 +21,7 @@ func TestHistory(t *testing.T) {
 		t.Errorf("the callback was called %d times", n)
 	}
 	b.Run(`history.back()`)
-	b.picks(alice) // with a state that was used
+	b.picks(alice) // with a used state
 	b.says("dd", "login_state_invalid")
 	if b.session() != before {
 		t.Error("a second use of a state changed the session")
@@ -42,7 +42,7 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-// TestLogoutForgets logs out in the browser: no page of before is shown again.
+// TestLogoutForgets logs out in the browser: no earlier page is shown again.
 func TestLogoutForgets(t *testing.T) {
 	t.Parallel()
 	w := newTLSWorld(t)
@@ -65,7 +65,7 @@ func TestLogoutForgets(t *testing.T) {
 	}
 }
 
-// isLoggedOut checks that the browser shows a login, and not the pages of before.
+// isLoggedOut checks that the browser shows a login, and no earlier page.
 func (b *tab) isLoggedOut(after string) {
 	b.w.t.Helper()
 	if got := b.who()["openid"]; got != "" {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// client is a browser without pages: cookies and the device of a PC or a phone.
+// client is a browser without pages: it has cookies and the User-Agent of a PC or a phone.
 type client struct {
 	w    *world
 	http http.Client
@@ -51,8 +51,8 @@ func (c *client) do(method, address string, status int, out any) (location strin
 	return response.Header.Get("Location")
 }
 
-// TestKill: each step that succeeded before the process was killed holds after it started again:
-// a ticket, a confirmed scan, a login that is at WeChat, and a logout.
+// TestKill: each step that succeeded before the process was killed is still valid after the next
+// start: a ticket, a confirmed scan, a login that is at WeChat, and a logout.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

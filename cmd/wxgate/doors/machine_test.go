@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// patience is how long one step may take, on a machine that does much else.
+	// patience is how long one step may take on a busy machine.
 	patience  = 30 * time.Second
 	pollEvery = 20 * time.Millisecond
 )
@@ -33,7 +33,7 @@ var (
 	apps     = []wechatsim.App{program, official, website}
 )
 
-// ports are those of the gateways and of Redis. Other tests have 20000 to 32000.
+// ports are for the gateways and Redis. Other tests use 20000 to 32000.
 var ports = freeport.Range{First: 18000, Count: 1000}
 
 func freeAddr(t *testing.T) string {
@@ -94,8 +94,8 @@ http://{{.Addr}} {
 }
 `
 
-// startMachine starts one that serves the site of a world, with a line for its store. The
-// test's end stops it.
+// startMachine starts a machine that serves the site of a world, with the arguments of store.
+// The machine stops when the test ends.
 func startMachine(w *world, dir, addr, store string) *machine {
 	w.t.Helper()
 	m := &machine{t: w.t, dir: dir, addr: addr}
@@ -144,7 +144,7 @@ func (m *machine) command(args ...string) *exec.Cmd {
 	return c
 }
 
-// Write implements [io.Writer] for what the process says.
+// Write implements [io.Writer] for the output of the process.
 func (m *machine) Write(b []byte) (int, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -171,7 +171,7 @@ func (m *machine) await() {
 	m.t.Fatalf("wxgate is not ready; it wrote:\n%s", m.output())
 }
 
-// operate runs a command of operators, and decodes what it prints if out is not nil.
+// operate runs a command of operators, and decodes its output if out is not nil.
 func (m *machine) operate(out any, args ...string) {
 	m.t.Helper()
 	var stderr strings.Builder
@@ -206,7 +206,7 @@ var clients = &http.Client{
 	},
 }
 
-// startRedis starts a Redis that ends with the test.
+// startRedis starts a Redis, and stops it when the test ends.
 func startRedis(t *testing.T) (addr string) {
 	t.Helper()
 	addr = freeAddr(t)
@@ -231,10 +231,10 @@ func startRedis(t *testing.T) (addr string) {
 	}
 }
 
-// tempDir is a temporary folder for a socket, whose path has 100 bytes at most.
+// tempDir returns a temporary folder for a socket, whose path may have only about 100 bytes.
 func tempDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "wx") //nolint:usetesting // names the test, which makes it long
+	dir, err := os.MkdirTemp("", "wx") //nolint:usetesting // its path has the name of the test, which is long
 	if err != nil {
 		t.Fatal(err)
 	}

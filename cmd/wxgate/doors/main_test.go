@@ -1,5 +1,5 @@
-// Package doors_test walks every door of the gateway as users do: the command itself, a
-// simulated WeChat, and real browsers.
+// Package doors_test logs users in through every door of the gateway: with the real command, a
+// simulated WeChat and real browsers.
 package doors_test
 
 import (
@@ -28,8 +28,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// build copies the command out of the cache of `go run`: nothing is linked if the sources are
-// those of the last time.
+// build copies the command from the cache of `go run`: nothing is linked if the sources have not
+// changed since the last run.
 func build(dir string) error {
 	binary = filepath.Join(dir, "wxgate")
 	out, err := exec.Command("go", "run", "-exec", "cp -t "+dir, "github.com/wxgate/wxgate/cmd/wxgate").CombinedOutput()
@@ -39,7 +39,7 @@ func build(dir string) error {
 	return nil
 }
 
-// needRedis skips a test where there is no Redis. CI installs it, and fails when a test is
+// needRedis skips a test if Redis is not installed. CI installs it, and fails if a test is
 // skipped.
 func needRedis(t *testing.T) {
 	t.Helper()

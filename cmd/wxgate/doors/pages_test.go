@@ -15,7 +15,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// reader is a user who reads a language, and what pages say in it.
+// reader is a user who reads a language, with the texts of the pages in it.
 type reader struct {
 	language, lang                     string
 	scan, scanned, refused, continueAs string
@@ -35,7 +35,7 @@ var readers = []reader{
 	},
 }
 
-// TestPages shows the pages on the way in both languages, on a PC and on a phone.
+// TestPages shows the pages of the login in both languages, on a PC and on a phone.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -61,13 +61,13 @@ func (w *world) in(t *testing.T) *world {
 // in returns the phone for a subtest.
 func (p *phone) in(w *world) *phone { return &phone{w, p.agent, p.token} }
 
-// says waits until an element has a text.
+// says waits until an element contains a text.
 func (b *tab) says(selector, text string) {
 	b.w.t.Helper()
 	b.Wait(`[...document.querySelectorAll(` + strconv.Quote(selector) + `)].some(e => e.textContent.includes(` + strconv.Quote(text) + `))`)
 }
 
-// showsScan has the phone refuse one code and confirm the next.
+// showsScan refuses one code on the phone and confirms the next.
 func (w *world) showsScan(p *phone, r reader, k kind) {
 	w.t.Helper()
 	b := w.browser(k, r.language)
@@ -82,19 +82,19 @@ func (w *world) showsScan(p *phone, r reader, k kind) {
 	b.says("#wxgate-status", r.refused)
 	b.looks("scan-refused", r.lang)
 	if b.session() != "" {
-		w.t.Error("a scan that was refused logged the browser in")
+		w.t.Error("a refused scan logged the browser in")
 	}
 	b.click("#wxgate-again")
 	second := p.scan(b)
 	if second == scan {
-		w.t.Error("the code is the same as before")
+		w.t.Error("the second code is the same as the first")
 	}
 	p.asker(second)
 	p.confirm(second, b)
 	b.arrives(w.origin + "/orders")
 }
 
-// showsErrors fails in each way that users see.
+// showsErrors causes each error that users can see.
 func (w *world) showsErrors(r reader, k kind) {
 	w.t.Helper()
 	b := w.browser(k, r.language)
@@ -107,7 +107,7 @@ func (w *world) showsErrors(r reader, k kind) {
 			w.t.Errorf("%s: the browser is logged in", code)
 		}
 	}
-	// A state that no browser began a login with.
+	// A state of no login.
 	b.open(pub + "/web/callback?code=0a1b2c3d4e5f60718293a4b5c6d7e8f9&state=" + strings.Repeat("ab", 16))
 	shows("login_state_invalid")
 	b.says("a.button", r.retry)
@@ -130,11 +130,11 @@ func (w *world) showsErrors(r reader, k kind) {
 	b.open(pub + "/web/callback?state=" + state)
 	shows("forbidden")
 	if got := chromium.Value[string](b.Tab, `document.querySelector("a.button").href`); !strings.Contains(got, url.QueryEscape("/orders?after=retry")) {
-		w.t.Errorf("the page would go on to %s", got)
+		w.t.Errorf("the button leads to %s", got)
 	}
 }
 
-// showsContinue opens a ticket in another browser than the web-view, which asks.
+// showsContinue opens a ticket in a browser other than the web-view: the page asks the user.
 func (w *world) showsContinue(p *phone, r reader, k kind) {
 	w.t.Helper()
 	openid := wechatsim.OpenIDFor(program.ID, alice)
@@ -144,7 +144,7 @@ func (w *world) showsContinue(p *phone, r reader, k kind) {
 		b.says("h1", r.continueAs+openid[len(openid)-4:])
 		b.looks("continue", r.lang)
 	}
-	// The user does not go on: nothing has changed, and the ticket is still good.
+	// The user does not continue: nothing has changed, and the ticket is still valid.
 	page := p.ticket("/orders?continued")
 	b.visit(page)
 	asks()
@@ -159,11 +159,11 @@ func (w *world) showsContinue(p *phone, r reader, k kind) {
 	if got := b.who()["openid"]; got != openid {
 		w.t.Errorf("the user is %q", got)
 	}
-	// It is spent.
+	// The ticket is spent.
 	b.visit(page)
 	b.says("dd", "ticket_invalid")
 
-	// Another user is logged in, in the web-view: their session gives way.
+	// In the web-view, a ticket of another user ends the user's session.
 	before := b.session()
 	bob := w.phoneLogin("bob-"+strings.ToLower(w.t.Name()[len(w.t.Name())-5:]), "")
 	b.is(inWebView, r.language)
@@ -175,11 +175,11 @@ func (w *world) showsContinue(p *phone, r reader, k kind) {
 		w.t.Errorf("the user is %q", got)
 	}
 	if status, _ := w.machines[0].get("/orders", http.Header{"Cookie": {b.cookie + "=" + before}}); status != http.StatusUnauthorized {
-		w.t.Errorf("the session that gave way: %d", status)
+		w.t.Errorf("the earlier session: %d", status)
 	}
 }
 
-// expires has Redis forget a scan as it does after two minutes.
+// expires makes Redis delete a scan, as it does after two minutes.
 func (w *world) expires() {
 	w.t.Helper()
 	b := w.browser(onPC, "en")

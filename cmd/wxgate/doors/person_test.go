@@ -21,11 +21,11 @@ const (
 	unionid = "ocMvos6NjeKLIBqg5Mr9QjxrP1FA"
 )
 
-// closedWithin is the promise: so soon after `user logout` ended, every machine refuses every
-// session of the person.
+// closedWithin is the documented time after the end of `user logout` in which every machine
+// refuses every session of the person.
 const closedWithin = time.Second
 
-// door is a session that began at a door.
+// door is a session that began through a door.
 type door struct {
 	name    string
 	app     wechatsim.App
@@ -33,8 +33,8 @@ type door struct {
 	header  http.Header
 }
 
-// TestOnePerson is one person in the mini program and at every door: one user of wxgate, whom
-// one logout closes all of them to.
+// TestOnePerson logs one person in to the mini program and through every other door: `user show`
+// shows one person, and one logout ends all sessions.
 func TestOnePerson(t *testing.T) {
 	t.Parallel()
 	t.Run("bolt", func(t *testing.T) {
@@ -65,7 +65,7 @@ func (w *world) onePerson() {
 	w.machines[len(w.machines)-1].refusesPerson()
 }
 
-// openDoors logs alice in at every door.
+// openDoors logs alice in through every door.
 func (w *world) openDoors() []door {
 	w.t.Helper()
 	p := w.phoneLogin(alice, unionid)
@@ -104,7 +104,7 @@ func (w *world) openDoors() []door {
 	return doors
 }
 
-// arrived checks the page behind a door.
+// arrived checks the page after a login through a door.
 func (w *world) arrived(name string, app wechatsim.App, b *tab) {
 	w.t.Helper()
 	page := "/orders?from=" + name
@@ -115,11 +115,11 @@ func (w *world) arrived(name string, app wechatsim.App, b *tab) {
 	}
 	got := w.upstream.got(page)
 	if len(got) != 1 {
-		w.t.Fatalf("%s: the upstream has %d requests, want one", name, len(got))
+		w.t.Fatalf("%s: the upstream received %d requests, want one", name, len(got))
 	}
 	h := got[0].header
 	if h.Get("Referer") != "" || h.Get("Cookie") != "" || h.Get("X-Wx-Session") == "" {
-		w.t.Errorf("%s: the upstream has the headers %v", name, h)
+		w.t.Errorf("%s: the upstream received the headers %v", name, h)
 	}
 }
 
@@ -163,7 +163,7 @@ func (w *world) showsOnePerson() {
 	}
 }
 
-// refusesPerson checks that `user show` knows no such person any more.
+// refusesPerson checks that `user show` no longer finds the person.
 func (m *machine) refusesPerson() {
 	m.t.Helper()
 	out, err := m.command("user", "show", "--app", program.ID, "--unionid", unionid, "--address", "unix/"+m.dir+"/admin.sock").CombinedOutput()
@@ -172,7 +172,7 @@ func (m *machine) refusesPerson() {
 	}
 }
 
-// watches opens a stream of events or a WebSocket, as pages do, and notes when it ends.
+// watches opens a stream of events or a WebSocket, as pages do, and records when it ends.
 func (b *tab) watches(stream, query string) {
 	b.w.t.Helper()
 	b.Run(`window.began = window.ended = 0;
@@ -193,7 +193,7 @@ func (b *tab) watches(stream, query string) {
 }
 
 // closes logs the person out with one command, and measures when each machine refuses each
-// session, and when what is open of it ends.
+// session, and when the session's streams end.
 func (w *world) closes(doors []door) {
 	w.t.Helper()
 	type refusal struct {
@@ -229,12 +229,13 @@ func (w *world) closes(doors []door) {
 	}
 	for _, d := range doors[1:] {
 		d.browser.Wait(`window.ended > 0`)
-		judge("what is open of "+d.name, time.UnixMilli(chromium.Value[int64](d.browser.Tab, `window.ended`)))
+		judge("the stream of "+d.name, time.UnixMilli(chromium.Value[int64](d.browser.Tab, `window.ended`)))
 	}
 	w.t.Log(figures)
 }
 
-// firstRefusal returns when a machine first refuses a session, which it admits before.
+// firstRefusal returns when a machine first refuses a session. It calls admitted after the first
+// request, which the machine admits.
 func (m *machine) firstRefusal(d door, admitted func()) time.Time {
 	for n, deadline := 0, time.Now().Add(patience); time.Now().Before(deadline); n++ {
 		status, text := m.get("/orders", d.header)
@@ -253,7 +254,7 @@ func (m *machine) firstRefusal(d door, admitted func()) time.Time {
 	return time.Time{}
 }
 
-// get returns the response of a machine.
+// get sends a request to a machine.
 func (m *machine) get(path string, header http.Header) (status int, body string) {
 	r, err := http.NewRequest(http.MethodGet, "http://"+m.addr+path, nil)
 	if err != nil {

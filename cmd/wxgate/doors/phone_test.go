@@ -17,7 +17,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// phone is a mini program in WeChat: what it calls, with its token.
+// phone is a mini program in WeChat, which calls the gateway with its token.
 type phone struct {
 	w     *world
 	agent string
@@ -72,7 +72,7 @@ func (p *phone) call(method, path string, in any, status int, out any) {
 	}
 }
 
-// ticket returns the URL that a web-view opens, with the page that it goes on to.
+// ticket returns the URL that a web-view opens, with the page to which the gateway redirects.
 func (p *phone) ticket(back string) string {
 	p.w.t.Helper()
 	var made struct {
@@ -118,8 +118,8 @@ func (p *phone) read(picture string) string {
 	if err != nil {
 		p.w.t.Fatal(err)
 	}
-	// The picture has nothing but the code: without the hint, the library takes the data of one
-	// code in some hundreds for a corner.
+	// The picture has only the code. Without this hint, the library misreads one code in some
+	// hundreds, because it takes data for a corner.
 	text, err := qrcode.NewQRCodeReader().Decode(bitmap, map[gozxing.DecodeHintType]any{gozxing.DecodeHintType_PURE_BARCODE: true})
 	if err != nil {
 		p.w.t.Fatal(err)
@@ -127,7 +127,7 @@ func (p *phone) read(picture string) string {
 	return text.GetText()
 }
 
-// asker is who asks for a scan, as the phone shows it.
+// asker is the browser of a scan, as the phone shows it.
 type asker struct {
 	Browser, Address string
 }
@@ -138,7 +138,7 @@ func (p *phone) asker(scan string) (a asker) {
 	return a
 }
 
-// confirm types the number that a browser shows.
+// confirm confirms a scan with the number that the browser shows.
 func (p *phone) confirm(scan string, b *tab) {
 	p.w.t.Helper()
 	number := strings.ReplaceAll(chromium.Value[string](b.Tab, `document.getElementById("wxgate-number").textContent`), " ", "")

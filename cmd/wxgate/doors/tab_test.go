@@ -44,7 +44,7 @@ type tab struct {
 	sent map[string]int // requests, by method and URL without the query
 }
 
-// browser opens a browser that knows no other.
+// browser opens a browser that shares nothing with others.
 func (w *world) browser(k kind, language string) *tab {
 	w.t.Helper()
 	b := &tab{w: w, cookie: "wxgate", sent: make(map[string]int)}
@@ -56,7 +56,7 @@ func (w *world) browser(k kind, language string) *tab {
 	return b
 }
 
-// requests notes a request, and the credentials of its URL.
+// requests records a request, and the credentials in its URL.
 func (b *tab) requests(method, url string) {
 	b.w.noteURL(url)
 	b.mu.Lock()
@@ -65,7 +65,7 @@ func (b *tab) requests(method, url string) {
 	b.sent[method+" "+address]++
 }
 
-// is makes the browser one of a kind, whose user reads a language.
+// is sets the kind of the browser and the language of its user.
 func (b *tab) is(k kind, language string) {
 	b.w.t.Helper()
 	chromium.Send(b.Tab, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: k.agent, AcceptLanguage: language})
@@ -84,7 +84,7 @@ func (b *tab) sentTo(method, path string) int {
 	return b.sent[method+" "+b.w.origin+path]
 }
 
-// arrives waits until the tab has a page with an address.
+// arrives waits until the tab shows the page with an address.
 func (b *tab) arrives(address string) {
 	b.w.t.Helper()
 	b.Wait(`document.readyState === "complete" && location.href === ` + strconv.Quote(address))
@@ -103,7 +103,7 @@ func (b *tab) picks(name string) {
 	b.Run(`[...document.querySelectorAll("a")].find(a => a.textContent === ` + strconv.Quote(name) + `).click()`)
 }
 
-// session returns the value of the session cookie, "" for none.
+// session returns the value of the session cookie, or "" if there is none.
 func (b *tab) session() string {
 	b.w.t.Helper()
 	for _, c := range chromium.Send(b.Tab, network.GetCookies, network.GetCookiesParams{URLs: []string{b.w.origin}}).Cookies {
@@ -115,13 +115,13 @@ func (b *tab) session() string {
 	return ""
 }
 
-// who returns what the page of the upstream shows of the user.
+// who returns the identity headers that the page of the upstream shows.
 func (b *tab) who() map[string]string {
 	b.w.t.Helper()
 	return chromium.Value[map[string]string](b.Tab, `Object.fromEntries([...document.querySelectorAll("p[id]")].map(p => [p.id, p.textContent]))`)
 }
 
-// looks checks that the page fits its window and has a language, and pictures it.
+// looks checks that the page fits its window and has a language, and takes a picture of it.
 func (b *tab) looks(name, language string) {
 	b.w.t.Helper()
 	if over := chromium.Value[int](b.Tab, `document.documentElement.scrollWidth - innerWidth`); over > 0 {

@@ -28,10 +28,10 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
-// pub is where the calls of clients are.
+// pub is the prefix of the calls of clients.
 const pub = "/v1.0/pub"
 
-// world is a site with all that belongs to it.
+// world is a site with its machines, its upstream and a simulated WeChat.
 type world struct {
 	t        *testing.T
 	sim      *simserver.Server
@@ -43,7 +43,7 @@ type world struct {
 	noted *secrets
 }
 
-// secrets are codes, tickets, states and cookies that browsers met.
+// secrets are the codes, tickets, states and cookies of the browsers.
 type secrets struct {
 	mu    sync.Mutex
 	kinds map[string]string // by value
@@ -74,8 +74,8 @@ func newTLSWorld(t *testing.T) *world {
 	return w
 }
 
-// newFleet starts a site of two machines that share a Redis, behind a proxy that terminates
-// TLS and gives the requests to each in turn.
+// newFleet starts a site of two machines that share a Redis, behind a proxy that terminates TLS
+// and distributes the requests.
 func newFleet(t *testing.T) *world {
 	t.Helper()
 	needRedis(t)
@@ -105,7 +105,7 @@ func startWorld(t *testing.T) *world {
 	return w
 }
 
-// note remembers what nothing behind the gateway and no log may have.
+// note records a secret that neither the upstream nor a log may receive.
 func (w *world) note(kind, secret string) {
 	w.noted.mu.Lock()
 	defer w.noted.mu.Unlock()
@@ -114,7 +114,7 @@ func (w *world) note(kind, secret string) {
 	}
 }
 
-// noteURL notes the credentials of a URL, wherever a browser met it.
+// noteURL records the credentials in a URL.
 func (w *world) noteURL(address string) {
 	u, err := url.Parse(address)
 	if err != nil {
@@ -125,13 +125,13 @@ func (w *world) noteURL(address string) {
 	}
 }
 
-// checkLeaks checks that neither the upstream nor a log got a credential, in a URL, a
-// Referer or anything else.
+// checkLeaks checks that neither the upstream nor a log received a credential, in a URL, a
+// Referer or elsewhere.
 func (w *world) checkLeaks() {
 	w.noted.mu.Lock()
 	defer w.noted.mu.Unlock()
 	if len(w.noted.kinds) == 0 {
-		w.t.Error("no credential was noted: nothing was checked")
+		w.t.Error("no credential was recorded: nothing was checked")
 	}
 	texts := map[string]string{"the upstream": strings.Join(w.upstream.all(), "\n")}
 	for _, m := range w.machines {
@@ -151,39 +151,39 @@ func (w *world) checkLeaks() {
 	}
 }
 
-// locations are where responses send browsers, in access logs. That of a login has its state,
-// as WeChat needs it: without the cookie that came with it, it is good for nothing.
+// locations matches the Location of responses in access logs. The Location of a login has the
+// state, which WeChat needs. Without the cookie of the same response, the state is useless.
 var locations = regexp.MustCompile(`"Location":\["[^"]*"\]`)
 
-// insecure is the configuration of clients and servers of TLS that no authority signs for.
+// insecure is the TLS configuration for certificates that no authority signed.
 var insecure = &tls.Config{InsecureSkipVerify: true}
 
-// A front is a proxy that terminates TLS before several machines.
+// A front is a proxy that terminates TLS in front of several machines.
 type front struct {
 	machines []*httputil.ReverseProxy
 	next     atomic.Int64
 }
 
-// turns are calls that go to one machine, so that each door uses both.
+// turns are calls that always go to the same machine, so that a login uses both machines.
 var turns = []struct {
 	method, prefix string
 	machine        int
 }{
 	{http.MethodGet, pub + "/web/login", 0},
-	{http.MethodGet, pub + "/web/callback", 1}, // the login began on the other
+	{http.MethodGet, pub + "/web/callback", 1}, // the login began on the other machine
 	{http.MethodPost, pub + "/web/ticket", 0},
-	{http.MethodGet, pub + "/web/enter", 1}, // the ticket is of the other
+	{http.MethodGet, pub + "/web/enter", 1}, // the ticket is from the other machine
 	{http.MethodPost, pub + "/web/enter", 0},
 }
 
-// startFront starts a front. Its host has siblings, which are other hosts of the same site.
+// startFront starts a front. Its host has sibling hosts, which are of the same site.
 func startFront(t *testing.T, addrs []string) (origin string) {
 	t.Helper()
 	f := &front{}
 	for _, addr := range addrs {
 		to := &url.URL{Scheme: "http", Host: addr}
 		f.machines = append(f.machines, &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetURL(to) // and its Host: the gateway must know its own origin
+			r.SetURL(to) // also sets Host: the gateway must know its own origin
 			r.SetXForwarded()
 		}, ErrorLog: log.New(io.Discard, "", 0)}) // streams end without their last chunk
 	}
@@ -193,14 +193,14 @@ func startFront(t *testing.T, addrs []string) (origin string) {
 	return "https://shop.wxgate.localhost:" + port
 }
 
-// ServeHTTP gives a request to its machine, or to the next one in turn.
+// ServeHTTP forwards a request to its machine, or to the next one in turn.
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.machines[f.machine(r)%len(f.machines)].ServeHTTP(w, r)
 }
 
 func (f *front) machine(r *http.Request) int {
 	if rest, ok := strings.CutPrefix(r.URL.Path, pub+"/web/scan"); ok {
-		// One machine shows a code and begins the session, the other has the phone.
+		// One machine shows the code and begins the session, the other handles the phone.
 		if rest == "" || strings.HasSuffix(rest, "/finish") {
 			return 0
 		}
@@ -216,7 +216,7 @@ func (f *front) machine(r *http.Request) int {
 	return int(f.next.Add(1))
 }
 
-// upstream shows who is logged in, and remembers what it gets.
+// upstream shows who is logged in, and records its requests.
 type upstream struct {
 	addr string
 
@@ -224,7 +224,7 @@ type upstream struct {
 	requests []upstreamRequest
 }
 
-// upstreamRequest is a request as the upstream got it.
+// upstreamRequest is a request that the upstream received.
 type upstreamRequest struct {
 	method, uri, body string
 	header            http.Header
@@ -252,14 +252,14 @@ func startUpstream(t *testing.T) *upstream {
 func (u *upstream) note(r *http.Request) {
 	var body []byte
 	if r.Header.Get("Upgrade") == "" {
-		body, _ = io.ReadAll(r.Body) // a request that ends early is noted too
+		body, _ = io.ReadAll(r.Body) // a request that ends early is recorded too
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.requests = append(u.requests, upstreamRequest{r.Method, r.RequestURI, string(body), r.Header.Clone()})
 }
 
-// got returns the requests so far to a path, with their query.
+// got returns the requests so far to a path with a query.
 func (u *upstream) got(uri string) (found []upstreamRequest) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -284,7 +284,8 @@ func (u *upstream) all() (texts []string) {
 // shown are the identity headers that the page shows, by their elements.
 var shown = map[string]string{"openid": "X-Wx-Openid", "unionid": "X-Wx-Unionid", "appid": "X-Wx-Appid", "source": "X-Wx-Source"}
 
-// page shows the identity. The browser may keep it, as pages of careless upstreams are kept.
+// page shows the identity. With the query keep, the browser may cache it, as pages of careless
+// upstreams are.
 func (u *upstream) page(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	if r.URL.Query().Has("keep") {
@@ -300,11 +301,11 @@ func (u *upstream) page(w http.ResponseWriter, r *http.Request) {
 func (u *upstream) events(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	_, _ = io.WriteString(w, "data: hello\n\n")
-	_ = http.NewResponseController(w).Flush() // a client that has gone is noticed below
+	_ = http.NewResponseController(w).Flush() // a closed connection is noticed below
 	<-r.Context().Done()
 }
 
-// socket is a WebSocket that echoes.
+// socket is a WebSocket that echoes messages.
 func (u *upstream) socket(w http.ResponseWriter, r *http.Request) {
 	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true}) // careless: the gateway checks the origin
 	if err != nil {
