@@ -100,7 +100,6 @@ func TestLogout(t *testing.T) {
 	f.do("GET", "/x", "", "Authorization", bearer(f.login("alice"))).want(t, http.StatusOK, "")
 }
 
-// TestRevoke is RFC 7009: 200 whatever the token was, and it is over.
 // TestLogoutAfterTheStoreForgot: sessions in memory are lost with the process, but their access
 // tokens remain valid. A logout still revokes them.
 func TestLogoutAfterTheStoreForgot(t *testing.T) {
@@ -115,6 +114,7 @@ func TestLogoutAfterTheStoreForgot(t *testing.T) {
 	f.do("GET", "/orders", "", "Authorization", "Bearer "+f.token("alice")).want(t, http.StatusOK, "")
 }
 
+// TestRevoke revokes tokens (RFC 7009): the status is 200 for every token, and the session ends.
 func TestRevoke(t *testing.T) {
 	f := newFixture(t, site)
 	form := []string{"Content-Type", "application/x-www-form-urlencoded"}

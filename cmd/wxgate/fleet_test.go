@@ -133,7 +133,7 @@ func (f *fleet) judgeAbsence(r reply) error {
 	return fmt.Errorf("unexpected response %d %s: Redis was available all the time", r.status, r.body)
 }
 
-// broken records that replicas are cut off. The caller calls whole when they are not any more.
+// broken records that replicas are cut off. The caller calls whole when Redis is reachable again.
 func (f *fleet) broken(which ...*gateway) (whole func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -261,8 +261,8 @@ func (s *sessionState) check(in request, out result) bool {
 	}
 }
 
-// logout ends one session or all, if the access token that asks for it is
-// admitted. The replica that did it knows of it with its answer.
+// logout ends one session or all, if the access token is admitted. The replica that carried it
+// out refuses the sessions from its response on.
 func (u userState) logout(s *sessionState, in request, out result, late lateness) bool {
 	switch {
 	case out.outcome == revoked:
@@ -279,7 +279,7 @@ func (u userState) logout(s *sessionState, in request, out result, late lateness
 	return true
 }
 
-// outcomeOf reads a reply; ok is false for one that no model allows.
+// outcomeOf reads a reply. ok is false for an outcome that the specification does not have.
 func outcomeOf(op operation, r reply) (out outcome, ok bool) {
 	yes := http.StatusOK
 	if op == opLogout || op == opLogoutAll {

@@ -23,7 +23,7 @@ type EraseReceipt struct {
 	// under a keyed hash of the user.
 	TokensRefusedUntil time.Time    `json:"tokens_refused_until"`
 	Users              []UserErased `json:"users"`       // by app; one, or those of a person
-	NotCovered         []string     `json:"not_covered"` // what an operator has to see to, one thing each
+	NotCovered         []string     `json:"not_covered"` // data that an operator must delete elsewhere
 
 	failed error // the first; the audit log has its code
 }
@@ -50,14 +50,14 @@ var notErased = []string{
 	"the upstreams' own data, and what WeChat knows of the user",
 }
 
-// notFound is what the unionid of a person does not find.
+// notFound are users that the unionid of a person does not find.
 var notFound = []string{
 	"users of the person without a live session, of whom no unionid is stored: erase them by their openid",
 	"users of the person in apps that are not configured, on other platforms and at other API hosts",
 }
 
-// eraseUsers erases one user after the other. If one of several fails, the others are erased
-// nevertheless, and the receipt says which one: the unionid may not find it again.
+// eraseUsers erases one user after the other. If one of several fails, the others are still
+// erased, and the receipt names the failed user, because the unionid may not find it again.
 func eraseUsers(ctx context.Context, rt *gateway.Runtime, in UsersRequest) (EraseReceipt, error) {
 	users, err := in.users(ctx, rt)
 	if err != nil {

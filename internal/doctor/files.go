@@ -55,9 +55,8 @@ func mode(path string, refused fs.FileMode, detail, advice string) Finding {
 	return Finding{Check: CheckFiles, About: path, Status: OK, Detail: fmt.Sprintf("its mode is %04o", info.Mode().Perm())}
 }
 
-// Folder reports whether a folder can be written and has room. It creates and removes one
-// empty file there. A folder that does not exist is judged by the one that it will be
-// created in.
+// Folder reports whether a folder can be written and has free space. It creates and removes one
+// empty file there. For a folder that does not exist, it checks the nearest existing parent.
 func Folder(check, folder string) Finding {
 	existing := folder
 	for {

@@ -1,8 +1,8 @@
 'use strict';
 
-// Runs one Wafer SDK, unmodified, on orders from standard input, one a line:
-// login, loginWithCode, request <url>. Each is answered with a line of JSON:
-// {"value"} or {"error"}, and what wx.request sent meanwhile as "seen".
+// Runs one Wafer SDK, unmodified, with commands from standard input, one per line:
+// login, loginWithCode, request <url>. The result of each is a line of JSON: {"value"}
+// or {"error"}, with the requests of wx.request as "seen".
 //
 // node run.js <sdk> <management URL> <login URL> <user> <Referer>
 
@@ -13,20 +13,20 @@ const newWx = require('./wx.js');
 
 const [sdk, management, loginUrl, user, referer] = process.argv.slice(2);
 
-// A request on a connection that the old servers are about to close after a reload would fail.
+// After a reload, the old servers close their connections: a request on one of them would fail.
 http.globalAgent = new http.Agent({ keepAlive: false });
 
 global.wx = newWx({ management, user, referer });
-console.error = () => {}; // wafer2-client-sdk tells of failures there too
+console.error = () => {}; // wafer2-client-sdk prints failures there too
 
 const qcloud = require(sdk);
 
 qcloud.setLoginUrl(loginUrl);
 
-function obey([order, url]) {
+function execute([command, url]) {
     return new Promise((resolve, reject) => {
         const options = { success: resolve, fail: reject };
-        switch (order) {
+        switch (command) {
         case 'request':
             qcloud.request(Object.assign(options, {
                 url,
@@ -34,19 +34,19 @@ function obey([order, url]) {
             }));
             break;
         default:
-            qcloud[order](options);
+            qcloud[command](options);
         }
     });
 }
 
 async function main() {
     for await (const line of readline.createInterface({ input: process.stdin })) {
-        const answer = await obey(line.split(' ')).then(
+        const result = await execute(line.split(' ')).then(
             (value) => ({ value }),
             (error) => ({ error: String(error.message || error.errMsg), type: error.type }),
         );
-        answer.seen = global.wx.seen.splice(0);
-        process.stdout.write(`${JSON.stringify(answer)}\n`);
+        result.seen = global.wx.seen.splice(0);
+        process.stdout.write(`${JSON.stringify(result)}\n`);
     }
 }
 

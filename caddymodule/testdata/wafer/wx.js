@@ -1,8 +1,8 @@
 'use strict';
 
-// A stand-in for the wx of a mini program: what the Wafer SDKs use of it, with
-// the simulator in the place of WeChat. Like the real one, wx.request hands
-// answers of any status to success, and parses bodies whatever their type.
+// A replacement for the wx of a mini program, with the functions that the Wafer SDKs
+// use. It calls the simulator instead of WeChat. Like the real wx.request, it passes
+// responses of every status to success, and parses bodies of every type.
 
 const crypto = require('crypto');
 const http = require('http');
@@ -32,19 +32,19 @@ function parsed(text) {
     }
 }
 
-// ask asks the simulator, which must know the answer.
+// ask calls the simulator, whose response must be 200.
 async function ask(url) {
-    const answer = await send(url);
-    if (answer.statusCode !== 200) {
-        throw new Error(`${url}: ${answer.statusCode} ${answer.text}`);
+    const response = await send(url);
+    if (response.statusCode !== 200) {
+        throw new Error(`${url}: ${response.statusCode} ${response.text}`);
     }
-    return answer.text;
+    return response.text;
 }
 
 module.exports = function newWx({ management, user, referer }) {
     const storage = new Map();
-    const seen = []; // what wx.request sent, since it was last asked
-    let sessionKey = ''; // WeChat's, of the last wx.login
+    const seen = []; // the requests of wx.request since the last read
+    let sessionKey = ''; // WeChat's session_key of the last wx.login
 
     const query = () => `user=${encodeURIComponent(user)}&session_key=${encodeURIComponent(sessionKey)}`;
     const settle = (promise, { success, fail, complete }) => promise.then(
@@ -79,19 +79,19 @@ module.exports = function newWx({ management, user, referer }) {
 
         request(options) {
             const header = Object.assign({ Referer: referer }, options.header);
-            settle(send(options.url, { method: options.method, header }).then((answer) => {
-                seen.push({ url: options.url, status: answer.statusCode, header: options.header });
-                return { data: parsed(answer.text), statusCode: answer.statusCode, header: answer.header };
+            settle(send(options.url, { method: options.method, header }).then((response) => {
+                seen.push({ url: options.url, status: response.statusCode, header: options.header });
+                return { data: parsed(response.text), statusCode: response.statusCode, header: response.header };
             }), options);
         },
 
-        // The SDKs' tunnels listen to these as soon as they are loaded.
+        // The SDKs register handlers here when they are loaded.
         onSocketOpen() {},
         onSocketMessage() {},
         onSocketClose() {},
         onSocketError() {},
 
-        // The real storage keeps copies, and answers '' for what it has not.
+        // The real storage keeps copies, and returns '' for a missing key.
         getStorageSync: (key) => (storage.has(key) ? JSON.parse(storage.get(key)) : ''),
         setStorageSync: (key, value) => { storage.set(key, JSON.stringify(value)); },
         removeStorageSync: (key) => { storage.delete(key); },

@@ -173,7 +173,7 @@ func (w *world) sendsCallback(a attacker, b *tab) {
 			victim.Wait(`location.pathname === "/connect/oauth2/authorize"`)
 		}
 		victim.visit(a.page(a.host, `<script>location = `+strconv.Quote(w.callback())+`</script>`))
-		victim.says("dd", "login_state_invalid")
+		victim.awaitText("dd", "login_state_invalid")
 		if got := victim.session(); got != "" && victim != b || got != before && victim == b {
 			w.t.Errorf("%s: the session has changed", name)
 		}
@@ -297,7 +297,7 @@ func TestOpenRedirect(t *testing.T) {
 		case at != w.origin:
 			t.Errorf("%q: the browser is at %s", text, at)
 		case chromium.Value[string](b.Tab, `location.pathname`) == pub+"/web/enter":
-			b.says("dd", "invalid_request")
+			b.awaitText("dd", "invalid_request")
 			refused++
 		default:
 			stayed++ // at a page of the site, or at a path that the site refuses

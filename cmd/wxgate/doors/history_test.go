@@ -22,7 +22,7 @@ func TestHistory(t *testing.T) {
 	}
 	b.Run(`history.back()`)
 	b.picks(alice) // with a used state
-	b.says("dd", "login_state_invalid")
+	b.awaitText("dd", "login_state_invalid")
 	if b.session() != before {
 		t.Error("a second use of a state changed the session")
 	}
@@ -34,7 +34,7 @@ func TestHistory(t *testing.T) {
 	b.arrives(w.origin + "/orders?asked")
 	before = b.session()
 	b.Run(`history.back()`)
-	b.says("dd", "ticket_invalid")
+	b.awaitText("dd", "ticket_invalid")
 	b.Run(`history.forward()`)
 	b.arrives(w.origin + "/orders?asked")
 	if n := b.sentTo("POST", pub+"/web/enter"); n != 1 || b.session() != before {

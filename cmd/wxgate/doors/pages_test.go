@@ -61,8 +61,8 @@ func (w *world) in(t *testing.T) *world {
 // in returns the phone for a subtest.
 func (p *phone) in(w *world) *phone { return &phone{w, p.agent, p.token} }
 
-// says waits until an element contains a text.
-func (b *tab) says(selector, text string) {
+// awaitText waits until an element contains a text.
+func (b *tab) awaitText(selector, text string) {
 	b.w.t.Helper()
 	b.Wait(`[...document.querySelectorAll(` + strconv.Quote(selector) + `)].some(e => e.textContent.includes(` + strconv.Quote(text) + `))`)
 }
@@ -72,14 +72,14 @@ func (w *world) showsScan(p *phone, r reader, k kind) {
 	w.t.Helper()
 	b := w.browser(k, r.language)
 	b.open(pub + "/web/login?door=scan&return=/orders")
-	b.says("h1", r.scan)
+	b.awaitText("h1", r.scan)
 	scan := p.scan(b)
 	b.looks("scan", r.lang)
 	p.asker(scan)
-	b.says("#wxgate-status", r.scanned)
+	b.awaitText("#wxgate-status", r.scanned)
 	b.looks("scan-scanned", r.lang)
 	p.refuse(scan)
-	b.says("#wxgate-status", r.refused)
+	b.awaitText("#wxgate-status", r.refused)
 	b.looks("scan-refused", r.lang)
 	if b.session() != "" {
 		w.t.Error("a refused scan logged the browser in")
@@ -100,8 +100,8 @@ func (w *world) showsErrors(r reader, k kind) {
 	b := w.browser(k, r.language)
 	shows := func(code string) {
 		w.t.Helper()
-		b.says("dd", code)
-		b.says("h1", r.failed)
+		b.awaitText("dd", code)
+		b.awaitText("h1", r.failed)
 		b.looks("error-"+code, r.lang)
 		if b.session() != "" {
 			w.t.Errorf("%s: the browser is logged in", code)
@@ -110,9 +110,9 @@ func (w *world) showsErrors(r reader, k kind) {
 	// A state of no login.
 	b.open(pub + "/web/callback?code=0a1b2c3d4e5f60718293a4b5c6d7e8f9&state=" + strings.Repeat("ab", 16))
 	shows("login_state_invalid")
-	b.says("a.button", r.retry)
+	b.awaitText("a.button", r.retry)
 	b.click("a.button")
-	b.says("h1", r.scan)
+	b.awaitText("h1", r.scan)
 
 	b.open(pub + "/web/enter?ticket=wxt_" + strings.Repeat("x", 43) + "&return=/orders")
 	shows("ticket_invalid")
@@ -141,7 +141,7 @@ func (w *world) showsContinue(p *phone, r reader, k kind) {
 	b := w.browser(k, r.language)
 	asks := func() {
 		w.t.Helper()
-		b.says("h1", r.continueAs+openid[len(openid)-4:])
+		b.awaitText("h1", r.continueAs+openid[len(openid)-4:])
 		b.looks("continue", r.lang)
 	}
 	// The user does not continue: nothing has changed, and the ticket is still valid.
@@ -161,12 +161,12 @@ func (w *world) showsContinue(p *phone, r reader, k kind) {
 	}
 	// The ticket is spent.
 	b.visit(page)
-	b.says("dd", "ticket_invalid")
+	b.awaitText("dd", "ticket_invalid")
 
 	// In the web-view, a ticket of another user ends the user's session.
 	before := b.session()
 	bob := w.phoneLogin("bob-"+strings.ToLower(w.t.Name()[len(w.t.Name())-5:]), "")
-	b.is(inWebView, r.language)
+	b.setKind(inWebView, r.language)
 	b.visit(bob.ticket("/orders?bob"))
 	b.Wait(`document.querySelector("h1").textContent.includes("…")`)
 	b.click("form button")
@@ -195,7 +195,7 @@ func (w *world) expires() {
 	if err != nil || strings.TrimSpace(string(out)) != "1" {
 		w.t.Fatalf("%v: Redis has %s scans", err, out)
 	}
-	b.says("#wxgate-status", "The code has expired.")
+	b.awaitText("#wxgate-status", "The code has expired.")
 	b.looks("scan-expired", "en")
 	p.call(http.MethodGet, "/web/scan/"+scan+"/request", nil, http.StatusNotFound, nil)
 	b.click("#wxgate-again")

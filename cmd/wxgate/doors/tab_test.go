@@ -52,7 +52,7 @@ func (w *world) browser(k kind, language string) *tab {
 		b.cookie = "__Host-wxgate"
 	}
 	b.Tab = chromium.Open(w.t, chromium.Options{OnRequest: b.requests})
-	b.is(k, language)
+	b.setKind(k, language)
 	return b
 }
 
@@ -65,8 +65,8 @@ func (b *tab) requests(method, url string) {
 	b.sent[method+" "+address]++
 }
 
-// is sets the kind of the browser and the language of its user.
-func (b *tab) is(k kind, language string) {
+// setKind sets the kind of the browser and the language of its user.
+func (b *tab) setKind(k kind, language string) {
 	b.w.t.Helper()
 	chromium.Send(b.Tab, emulation.SetUserAgentOverride, emulation.SetUserAgentOverrideParams{UserAgent: k.agent, AcceptLanguage: language})
 	chromium.Send(b.Tab, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{Width: k.width, Height: k.height, DeviceScaleFactor: 1, Mobile: k.width < 600})
