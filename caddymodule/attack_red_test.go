@@ -19,7 +19,7 @@ var weakToken, weakUpstream atomic.Value
 // honestHeader marks a login that a weakened login API must not tamper with.
 const honestHeader = "X-Honest"
 
-// weakGate is wxgate with one defence disabled.
+// weakGate is wxgate with one defense disabled.
 func weakGate(mechanism string) string {
 	return "weak_before " + mechanism + "\n" + attackGate + "\nweak_after " + mechanism + "\n"
 }
@@ -34,14 +34,14 @@ const expectMarks = `
 `
 
 // TestAttackCorpusIsRed proves that every check of the corpus can fail: on a wxgate with
-// one defence disabled, the attacks on that defence succeed, and none is inconclusive.
+// one defense disabled, the attacks on that defense succeed, and none is inconclusive.
 // Attacks that Caddy's parsers refuse before wxgate sees them succeed on a naive gateway
 // without a parser.
 func TestAttackCorpusIsRed(t *testing.T) {
 	red := map[string]bool{}
 	for _, m := range corpus.Mechanisms() {
 		if m.Name == "smuggle" {
-			continue // Caddy's parsers are the defence; the naive gateway has none
+			continue // Caddy's parsers are the defense; the naive gateway has none
 		}
 		t.Run(m.Name, func(t *testing.T) {
 			a := newAttacked(t, weakGate(m.Name), "")

@@ -127,8 +127,8 @@ func TestDoctor(t *testing.T) {
 					t.Errorf("%s failed too: %s", bad.Check, bad.Detail)
 				}
 			}
-			if test.check != "" && !says(unhealthy(found), test.check, test.text) {
-				t.Errorf("no failed %s that says %q: %v", test.check, test.text, found)
+			if test.check != "" && !hasFinding(unhealthy(found), test.check, test.text) {
+				t.Errorf("no failed %s with %q: %v", test.check, test.text, found)
 			}
 		})
 	}
@@ -145,7 +145,7 @@ func follows(f doctor.Finding, check string) bool {
 	return false
 }
 
-func says(found []doctor.Finding, check, text string) bool {
+func hasFinding(found []doctor.Finding, check, text string) bool {
 	for _, f := range found {
 		if f.Check == check && strings.Contains(f.Detail+". "+f.Advice, text) {
 			return true
@@ -218,11 +218,11 @@ func TestDoctorRedis(t *testing.T) {
 			f := newStoppedFixture(t, simConfig(), siteWith{store: "redis redis://" + redis.addr, wxgate: "secret {env.WXGATE_TEST_ROOT}"}.String())
 			t.Setenv("WXGATE_TEST_ROOT", strings.Repeat("r", 32))
 			found, err := f.examine()
-			if (err != nil) != (test.text != "") || test.text != "" && !says(unhealthy(found), doctor.CheckStore, test.text) {
+			if (err != nil) != (test.text != "") || test.text != "" && !hasFinding(unhealthy(found), doctor.CheckStore, test.text) {
 				t.Errorf("%v %v", err, found)
 			}
 			redis.kill()
-			if found, _ := f.examine(); !says(unhealthy(found), doctor.CheckStore, "Check that Redis runs") {
+			if found, _ := f.examine(); !hasFinding(unhealthy(found), doctor.CheckStore, "Check that Redis runs") {
 				t.Errorf("without Redis: %v", found)
 			}
 		})

@@ -119,8 +119,8 @@ func (f *fixture) gate() (url string, open func()) {
 	return server.URL, open
 }
 
-// TestPhoneBudgetInProgress: while many invalid codes of a user are being exchanged, others are
-// told to retry after a second, and not when the window ends.
+// TestPhoneBudgetInProgress: while many invalid codes of a user are being exchanged, the
+// responses to others have a Retry-After of one second, not of the rest of the window.
 func TestPhoneBudgetInProgress(t *testing.T) {
 	f := newStoppedFixture(t, simConfig(), "")
 	url, open := f.gate()

@@ -86,7 +86,7 @@ func TestRedisRights(t *testing.T) {
 	plain := strings.Replace(f.config, "redis://"+redis.addr, "redis://wxgate:{env.WXGATE_TEST_REDIS}@"+redis.addr, 1)
 	withEvents := strings.Replace(plain, "\t\tsecret {env.WXGATE_TEST_ROOT}", "\t\t"+eventsTo("http://127.0.0.1:1/events")+"\n\t\tsecret {env.WXGATE_TEST_ROOT}", 1)
 	f.config = withEvents
-	if found, _ := f.examine(); says(unhealthy(found), doctor.CheckStore, "may not run") {
+	if found, _ := f.examine(); hasFinding(unhealthy(found), doctor.CheckStore, "may not run") {
 		t.Errorf("with every right: %v", found)
 	}
 	f.load()
@@ -96,7 +96,7 @@ func TestRedisRights(t *testing.T) {
 	if err := f.tryLoad(); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("loading with events_to: %v, want %s", err, want)
 	}
-	if found, _ := f.examine(); !says(unhealthy(found), doctor.CheckStore, "its ACL user may not run xinfo|stream, decrby, zpopmin. Grant it the permissions listed in SECURITY.md") {
+	if found, _ := f.examine(); !hasFinding(unhealthy(found), doctor.CheckStore, "its ACL user may not run xinfo|stream, decrby, zpopmin. Grant it the permissions listed in SECURITY.md") {
 		t.Errorf("without three rights: %v", found)
 	}
 	redis.do("ACL", "SETUSER", "wxgate", "+xinfo|stream")

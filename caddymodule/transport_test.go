@@ -243,7 +243,7 @@ func (f *fixture) stream(token string, end func(token string, cancel context.Can
 	defer func() { _ = response.Body.Close() }()
 	end(token, cancel)
 	if text, err := io.ReadAll(response.Body); err == nil {
-		f.t.Errorf("the stream ended as if it were whole: %q", text)
+		f.t.Errorf("the stream ended as if it were complete: %q", text)
 	}
 }
 

@@ -43,7 +43,7 @@ func TestUnreached(t *testing.T) {
 	}
 }
 
-// TestStartWithoutSite: a configuration in which no site uses wxgate checks nothing, and says so.
+// TestStartWithoutSite: the log warns of a configuration in which no site uses wxgate.
 func TestStartWithoutSite(t *testing.T) {
 	const warning = "no site uses wxgate, so no request is checked"
 	for name, test := range map[string]struct {

@@ -137,7 +137,7 @@ func raced() bool {
 	return false
 }
 
-// ports are those of the gateways and of Redis.
+// ports are for the gateways and Redis.
 var ports = freeport.Range{First: 26000, Count: 3000}
 
 // freeAddr is a loopback address that nothing listens on.

@@ -97,7 +97,7 @@ func firstRefusal(g *gateway, token string, since time.Time) time.Duration {
 	return -1
 }
 
-// receivedBy is how many revocations of others a replica has counted.
+// receivedBy returns how many revocations of other replicas a replica has counted.
 func (f *fleet) receivedBy(g *gateway) int {
 	const count = "wxgate_revocation_seconds_count "
 	r := g.operate(http.MethodGet, "/metrics", "", nil)
