@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -118,6 +119,8 @@ func explainListen(err error) error {
 		return usage.Errorf("--management: %w; a client of it can log in as any user", err)
 	case errors.Is(err, syscall.EADDRINUSE):
 		return fmt.Errorf("the port is in use; choose another with --api, --management or --proxy: %w", err)
+	case errors.As(err, new(*net.AddrError)):
+		return usage.Errorf("%w; an address is a host and a port, such as 127.0.0.1:9911", err)
 	default:
 		return err
 	}

@@ -83,7 +83,7 @@ func Load(name string) (Setup, error) {
 	}
 	setup, err := in.setup()
 	if err != nil {
-		return Setup{}, fmt.Errorf("%w: %s: %w", ErrFile, name, err)
+		return Setup{}, fmt.Errorf("%w: %s: %w", ErrFile, name, withLine(text, err))
 	}
 	return setup, nil
 }
@@ -123,11 +123,11 @@ func (f file) setup() (Setup, error) {
 	}
 	for i, app := range f.Apps {
 		if err := app.check(out.Apps); err != nil {
-			return Setup{}, fmt.Errorf("apps[%d]: %w", i, err)
+			return Setup{}, placed{"apps", i, err}
 		}
 		push, err := app.push()
 		if err != nil {
-			return Setup{}, fmt.Errorf("apps[%d]: app %q: %w", i, app.AppID, err)
+			return Setup{}, placed{"apps", i, fmt.Errorf("app %q: %w", app.AppID, err)}
 		}
 		out.Apps = append(out.Apps, wechatsim.App{
 			ID: app.AppID, Secret: app.Secret, Platform: app.Platform, Kind: app.Kind, Callbacks: app.Callbacks, MiniProgram: app.MiniProgram, Push: push,
@@ -141,7 +141,7 @@ func (f file) setup() (Setup, error) {
 	}
 	for i, c := range f.Components {
 		if err := c.check(out); err != nil {
-			return Setup{}, fmt.Errorf("components[%d]: %w", i, err)
+			return Setup{}, placed{"components", i, err}
 		}
 		out.Components = append(out.Components, wechatsim.Component{ID: c.AppID, Apps: c.Apps})
 	}
@@ -150,7 +150,7 @@ func (f file) setup() (Setup, error) {
 	}
 	for i, u := range f.Users {
 		if err := u.check(out.Apps); err != nil {
-			return Setup{}, fmt.Errorf("users[%d]: %w", i, err)
+			return Setup{}, placed{"users", i, err}
 		}
 	}
 	// The simulator itself finds duplicates and bad numbers.

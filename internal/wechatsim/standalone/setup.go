@@ -54,7 +54,7 @@ func (s Setup) New() (*wechatsim.Sim, error) {
 				details.UnionID = u.UnionID
 			}
 			if err := sim.AddUser(wechatsim.User{App: app.ID, OpenID: u.OpenID, Name: u.User}, details); err != nil {
-				return nil, fmt.Errorf("users[%d]: user %q: %w", i, u.User, err)
+				return nil, placed{"users", i, fmt.Errorf("user %q: %w", u.User, err)}
 			}
 		}
 	}
