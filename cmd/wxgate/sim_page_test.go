@@ -169,7 +169,7 @@ func webLogins(p *page, api string) {
 
 	made := bash(p.T, `token=$(curl -sS '`+api+`/cgi-bin/token?grant_type=client_credential&appid=`+wechatsim.DefaultApp.ID+`&secret=`+wechatsim.DefaultApp.Secret+`' | cut -d '"' -f 4)
 curl -sS -o /dev/null -w '%{content_type}' "`+api+`/wxa/getwxacodeunlimit?access_token=$token" -d '{"scene": "a=1"}'`)
-	if made != "image/png" {
+	if made != "image/jpeg" {
 		p.T.Errorf("getwxacodeunlimit returns %s", made)
 	}
 	p.shows("#codes", "first page")

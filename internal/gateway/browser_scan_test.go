@@ -18,7 +18,7 @@ func (v *visitor) newScan() scan {
 	v.t.Helper()
 	r := v.post(pub+"/web/scan", "")
 	r.want(http.StatusOK, "")
-	if !strings.HasPrefix(r.get("image"), "data:image/png;base64,") || r.header.Get("Cache-Control") != "no-store" || v.jar[cookie+"-scan"] == "" {
+	if !strings.HasPrefix(r.get("image"), "data:image/jpeg;base64,") || r.header.Get("Cache-Control") != "no-store" || v.jar[cookie+"-scan"] == "" {
 		v.t.Errorf("the code is %.200s", r.body)
 	}
 	return scan{r.get("scan"), r.get("number")}

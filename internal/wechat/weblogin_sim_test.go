@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"image/png"
+	"image/jpeg"
 	"net/http"
 	"strings"
 	"testing"
@@ -87,7 +87,7 @@ func TestMiniProgramCodeWithSimulator(t *testing.T) {
 	s := newSecured(t)
 	image, kind, err := s.client.MiniProgramCode(t.Context(), "encrypted", "pages/scan/scan")
 	wantErr(t, err, nil)
-	if _, err := png.Decode(bytes.NewReader(image)); err != nil || kind != "image/png" {
+	if _, err := jpeg.Decode(bytes.NewReader(image)); err != nil || kind != "image/jpeg" {
 		t.Errorf("%s of %d bytes: %v", kind, len(image), err)
 	}
 	if got := s.outcomes(); got != "verified" {
@@ -101,7 +101,7 @@ func TestMiniProgramCodeWithSimulator(t *testing.T) {
 	t.Cleanup(client.Close)
 	plain, kind, err := client.MiniProgramCode(t.Context(), "plain", "")
 	wantErr(t, err, nil)
-	if _, err := png.Decode(bytes.NewReader(plain)); err != nil || kind != "image/png" {
+	if _, err := jpeg.Decode(bytes.NewReader(plain)); err != nil || kind != "image/jpeg" {
 		t.Errorf("%s of %d bytes: %v", kind, len(plain), err)
 	}
 	for sim, want := range map[*wechatsim.Sim]string{s.sim: "encrypted", server.Sim: "plain"} {

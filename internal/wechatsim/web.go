@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
@@ -37,7 +38,7 @@ var webRoutes = map[string]route{
 	simweb.RefreshPath:       {http.MethodGet, protocol.ErrRequireGet, onWeb((*simweb.Web).Refresh)},
 	simweb.AuthPath:          {http.MethodGet, protocol.ErrRequireGet, onWeb((*simweb.Web).Auth)},
 	simweb.UserInfoPath:      {http.MethodGet, protocol.ErrRequireGet, onWeb((*simweb.Web).UserInfo)},
-	"/wxa/getwxacodeunlimit": {http.MethodPost, protocol.ErrRequirePost, (*Sim).programCode},
+	"/wxa/getwxacodeunlimit": {http.MethodPost, protocol.ErrRequirePost, func(s *Sim, c call) protocol.Response { return s.programCode(c).ErrorAsJSON() }},
 }
 
 func onWeb(do func(*simweb.Web, simweb.Request) protocol.Response) func(*Sim, call) protocol.Response {
@@ -70,7 +71,7 @@ func (s *Sim) programCode(c call) protocol.Response {
 // inJSON returns a picture as JSON, the form of a response that is encrypted. WeChat's pages do
 // not say what that looks like; here it is the one member that the page of the call names.
 func inJSON(r protocol.Response) protocol.Response {
-	if r.ContentType != protocol.ContentType {
+	if strings.HasPrefix(r.ContentType, "image/") {
 		r.Body, r.ContentType = protocol.JSON(map[string][]byte{"buffer": r.Body}), protocol.ContentType
 	}
 	return r

@@ -42,6 +42,15 @@ func Success(v any) Response {
 	return Response{Status: http.StatusOK, ContentType: ContentType, Body: slashed(v), Class: OK}
 }
 
+// ErrorAsJSON gives an error the content type by which SDKs tell it from a picture, as silenceper/wechat
+// and WxJava do; they write that WeChat sends it.
+func (r Response) ErrorAsJSON() Response {
+	if r.Class == Error {
+		r.ContentType = "application/json; encoding=utf-8"
+	}
+	return r
+}
+
 // A Watermark says for which app, and when, WeChat gave out the data.
 type Watermark struct {
 	Timestamp int64  `json:"timestamp"`

@@ -13,6 +13,7 @@ import (
 	"github.com/silenceper/wechat/v2/miniprogram"
 	"github.com/silenceper/wechat/v2/miniprogram/business"
 	"github.com/silenceper/wechat/v2/miniprogram/config"
+	"github.com/silenceper/wechat/v2/miniprogram/qrcode"
 	"github.com/silenceper/wechat/v2/util"
 )
 
@@ -56,6 +57,18 @@ func TestSilenceperProxy(t *testing.T) {
 	if want := personOf(t, "alice").Phone; got.PhoneInfo.PurePhoneNumber != want {
 		t.Errorf("phone_info = %+v, want %s", got.PhoneInfo, want)
 	}
+}
+
+// TestSilenceperProgramCode gets a mini program code, and an error: the SDK tells them apart by
+// their content types.
+func TestSilenceperProgramCode(t *testing.T) {
+	codes := silenceper(true).GetQRCode()
+	picture, err := codes.GetWXACodeUnlimit(qrcode.QRCoder{Scene: "a=1"})
+	if err != nil || http.DetectContentType(picture) != "image/jpeg" {
+		t.Errorf("%d bytes, %v", len(picture), err)
+	}
+	_, err = codes.GetWXACodeUnlimit(qrcode.QRCoder{Scene: "小"})
+	wantErrcode(t, err, "40129")
 }
 
 func TestSilenceperPhone(t *testing.T) {

@@ -111,12 +111,14 @@ func Send(t testing.TB, method, target, body string) (*http.Response, string) {
 	return resp, string(got)
 }
 
-// Call makes an API request that must return 200 and JSON as text/plain.
+// Call makes an API request that must return 200 and JSON: as text/plain, or where a picture is
+// expected as what it is.
 func Call(t testing.TB, method, target, body string) Reply {
 	t.Helper()
 	resp, got := Send(t, method, target, body) //nolint:bodyclose // Send has read and closed it
-	if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "text/plain" {
-		t.Fatalf("%s %s = %d %q, want 200 text/plain", method, target, resp.StatusCode, resp.Header.Get("Content-Type"))
+	kind := resp.Header.Get("Content-Type")
+	if resp.StatusCode != http.StatusOK || kind != "text/plain" && kind != "application/json; encoding=utf-8" {
+		t.Fatalf("%s %s = %d %q, want 200 and JSON", method, target, resp.StatusCode, kind)
 	}
 	var r Reply
 	if err := json.Unmarshal([]byte(got), &r); err != nil {

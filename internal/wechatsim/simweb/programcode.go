@@ -3,8 +3,8 @@ package simweb
 import (
 	"bytes"
 	"image"
-	"image/color"
 	"image/draw"
+	"image/jpeg"
 	"image/png"
 	"net/http"
 	"net/url"
@@ -30,6 +30,9 @@ const (
 
 	// maxMade is how many codes are remembered.
 	maxMade = 100
+
+	// block is the side of a JPEG's blocks, in pixels.
+	block = 8
 
 	// quiet is the white margin of a QR code, in modules.
 	quiet = 4
@@ -91,7 +94,7 @@ func (w *Web) ProgramCode(path, app string, in Wanted) protocol.Response {
 		made.EnvVersion = "release"
 	}
 	made.Text = "https://servicewechat.com/sim?appid=" + url.QueryEscape(app) + "&page=" + url.QueryEscape(in.Page) + "&scene=" + url.QueryEscape(in.Scene)
-	picture, err := draw2D(made.Text, in.width())
+	picture, mediaType, err := in.draw(made.Text)
 	if err != nil {
 		return protocol.WeChat.Refuse(path, protocol.ErrBusy)
 	}
@@ -99,7 +102,7 @@ func (w *Web) ProgramCode(path, app string, in Wanted) protocol.Response {
 	defer w.mu.Unlock()
 	w.made = append(w.made, made)
 	w.made = w.made[max(0, len(w.made)-maxMade):]
-	return protocol.Response{Status: http.StatusOK, ContentType: "image/png", Body: picture, Class: protocol.OK}
+	return protocol.Response{Status: http.StatusOK, ContentType: mediaType, Body: picture, Class: protocol.OK}
 }
 
 // ProgramCodes returns the latest codes of mini programs, oldest first.
@@ -149,8 +152,23 @@ func (in Wanted) width() int {
 	return *in.Width
 }
 
-// draw2D draws a text as a QR code, in a square PNG.
-func draw2D(text string, width int) ([]byte, error) {
+// draw draws a text as a QR code: a JPEG, or a PNG if the background is to be transparent.
+func (in Wanted) draw(text string) (picture []byte, mediaType string, err error) {
+	drawn, err := draw2D(text, in.width())
+	if err != nil {
+		return nil, "", err
+	}
+	var out bytes.Buffer
+	if in.Hyaline {
+		err = png.Encode(&out, drawn)
+		return out.Bytes(), "image/png", err
+	}
+	err = jpeg.Encode(&out, drawn, nil)
+	return out.Bytes(), "image/jpeg", err
+}
+
+// draw2D draws a text as a QR code, in a square.
+func draw2D(text string, width int) (image.Image, error) {
 	code, err := qr.Encode(text, qr.M, qr.Auto)
 	if err != nil {
 		return nil, err
@@ -160,17 +178,18 @@ func draw2D(text string, width int) ([]byte, error) {
 	if scale == 0 {
 		scale = 1
 	}
+	if scale > block { // whole blocks of a JPEG make it small and sharp
+		scale -= scale % block
+	}
 	scaled, err := barcode.Scale(code, modules*scale, modules*scale)
 	if err != nil {
 		return nil, err
 	}
 	side := max(width, (modules+2*quiet)*scale)
-	picture := image.NewPaletted(image.Rect(0, 0, side, side), color.Palette{color.White, color.Black})
+	picture := image.NewGray(image.Rect(0, 0, side, side))
+	draw.Draw(picture, picture.Bounds(), image.White, image.Point{}, draw.Src)
 	margin := (side - modules*scale) / 2
+	margin -= margin % block
 	draw.Draw(picture, scaled.Bounds().Add(image.Pt(margin, margin)), scaled, scaled.Bounds().Min, draw.Src)
-	var out bytes.Buffer
-	if err := png.Encode(&out, picture); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
+	return picture, nil
 }

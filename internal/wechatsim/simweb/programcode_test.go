@@ -2,7 +2,9 @@ package simweb_test
 
 import (
 	"bytes"
-	"image/png"
+	"image"
+	_ "image/jpeg"
+	_ "image/png"
 	"net/http"
 	"strings"
 	"testing"
@@ -27,10 +29,10 @@ func programCode(t *testing.T, srv *simserver.Server, app wechatsim.App) string 
 	return simtest.Query(srv.URL+programCodePath, "access_token", simtest.StableToken(t, srv, app, false).AccessToken)
 }
 
-// decode reads the QR code of a PNG.
+// decode reads the QR code of a JPEG or PNG.
 func decode(t *testing.T, picture []byte) (text string, side int) {
 	t.Helper()
-	img, err := png.Decode(bytes.NewReader(picture))
+	img, _, err := image.Decode(bytes.NewReader(picture))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,15 +61,17 @@ func TestProgramCode(t *testing.T) {
 	for _, test := range []struct {
 		name, body, want string
 		side             int
+		kind             string
 	}{
-		{"scene alone", `{"scene": "a=1"}`, text + "&page=&scene=a%3D1", 430},
-		{"page", `{"scene": "AAAAAAAAAAAAAAAAAAAAAA", "page": "pages/scan/scan", "check_path": false, "env_version": "develop", "width": 280}`, text + "&page=pages%2Fscan%2Fscan&scene=AAAAAAAAAAAAAAAAAAAAAA", 280},
-		{"all symbols", `{"scene": "!#$&'()*+,/:;=?@-._~", "width": 1280, "line_color": {"r": 1, "g": 2, "b": 3}}`, text + "&page=&scene=%21%23%24%26%27%28%29%2A%2B%2C%2F%3A%3B%3D%3F%40-._~", 1280},
-		{"the longest", `{"scene": "` + strings.Repeat("=", 32) + `", "page": "` + strings.Repeat("p", 512) + `", "width": 280}`, text + "&page=" + strings.Repeat("p", 512) + "&scene=" + strings.Repeat("%3D", 32), 0},
+		{"scene alone", `{"scene": "a=1"}`, text + "&page=&scene=a%3D1", 430, "image/jpeg"},
+		{"page", `{"scene": "AAAAAAAAAAAAAAAAAAAAAA", "page": "pages/scan/scan", "check_path": false, "env_version": "develop", "width": 280}`, text + "&page=pages%2Fscan%2Fscan&scene=AAAAAAAAAAAAAAAAAAAAAA", 280, "image/jpeg"},
+		{"all symbols", `{"scene": "!#$&'()*+,/:;=?@-._~", "width": 1280, "line_color": {"r": 1, "g": 2, "b": 3}}`, text + "&page=&scene=%21%23%24%26%27%28%29%2A%2B%2C%2F%3A%3B%3D%3F%40-._~", 1280, "image/jpeg"},
+		{"the longest", `{"scene": "` + strings.Repeat("=", 32) + `", "page": "` + strings.Repeat("p", 512) + `", "width": 280}`, text + "&page=" + strings.Repeat("p", 512) + "&scene=" + strings.Repeat("%3D", 32), 0, "image/jpeg"},
+		{"transparent", `{"scene": "a=1", "is_hyaline": true}`, text + "&page=&scene=a%3D1", 430, "image/png"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			resp, body := simtest.Send(t, http.MethodPost, target, test.body)
-			if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != "image/png" {
+			if resp.StatusCode != http.StatusOK || resp.Header.Get("Content-Type") != test.kind {
 				t.Fatalf("%d %s: %.200s", resp.StatusCode, resp.Header.Get("Content-Type"), body)
 			}
 			got, side := decode(t, []byte(body))
