@@ -146,7 +146,7 @@ func armedFault(p *page) {
 	p.shows("#toast", "503 wechat_")
 	p.Picture("armed")
 	p.click("disarm")
-	p.shows(".act h3", "WeChat is right again: Connection reset")
+	p.shows(".act h3", "Fault switched off: Connection reset")
 	p.Wait(`document.getElementById("armed").hidden && !document.querySelector("#faults :checked")`)
 	p.click("login")
 	p.shows("#toast", "200")

@@ -71,7 +71,7 @@ export default {
   'do.end-session': 'The operator ends a session', 'do.rotate-key': 'The operator rotates the signing key',
   'do.visit': '{user} opens the page: {door}', 'do.allow': '{user} allows the login in WeChat: {door}', 'do.go-on': '{user} continues: {door}', 'do.leave': '{user} logs out: {door}',
   'do.scan': '{user} scans the code', 'do.decide.on': '{user} confirms the login with {number}', 'do.decide.off': '{user} refuses the login', 'do.end-person': 'The operator logs {user} out everywhere',
-  'do.fault.on': 'WeChat goes wrong: {fault}', 'do.fault.off': 'WeChat is right again: {fault}',
+  'do.fault.on': 'WeChat goes wrong: {fault}', 'do.fault.off': 'Fault switched off: {fault}',
   'code.missing_token': 'This path requires an access token.', 'code.invalid_token': 'The token is not one of this gateway.',
   'code.token_expired': 'The token has expired. Refresh it.', 'code.session_revoked': 'The session was ended. Log in again.',
   'code.phone_required': 'This path requires a verified phone number.', 'code.session_stale': 'WeChat has a newer session_key. Log in again.',

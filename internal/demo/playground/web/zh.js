@@ -71,7 +71,7 @@ export default {
   'do.end-session': '运维结束一个会话', 'do.rotate-key': '运维轮换签名密钥',
   'do.visit': '{user} 打开网页：{door}', 'do.allow': '{user} 在微信里允许登录：{door}', 'do.go-on': '{user} 选择继续：{door}', 'do.leave': '{user} 退出登录：{door}',
   'do.scan': '{user} 扫码', 'do.decide.on': '{user} 用数字 {number} 确认登录', 'do.decide.off': '{user} 拒绝登录', 'do.end-person': '运维让 {user} 全部退出',
-  'do.fault.on': '微信出错：{fault}', 'do.fault.off': '微信恢复：{fault}',
+  'do.fault.on': '微信出错：{fault}', 'do.fault.off': '关闭故障：{fault}',
   'code.missing_token': '此路径需要访问令牌。', 'code.invalid_token': '令牌不是由本网关签发的。',
   'code.token_expired': '令牌已过期，请刷新。', 'code.session_revoked': '会话已结束，请重新登录。',
   'code.phone_required': '此路径需要已验证的手机号。', 'code.session_stale': '微信的会话密钥已更新，请重新登录。',
