@@ -103,7 +103,7 @@ func (s simRun) run(ctx context.Context) (err error) {
 			sim.Close() // ends responses that a fault delays
 			err = errors.Join(err, proxy.Close())
 		}()
-		intro.Proxy, intro.CA = proxy.URL, s.ca
+		intro.Proxy, intro.CA, intro.Public = proxy.URL, s.ca, server.Public || proxy.Public
 	}
 	if err := intro.Print(s.out); err != nil {
 		return fmt.Errorf("printing the addresses: %w", err)

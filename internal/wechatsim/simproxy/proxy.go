@@ -43,7 +43,8 @@ type Config struct {
 
 // A Proxy is a running proxy.
 type Proxy struct {
-	URL string // for this machine, without a slash at the end
+	URL    string // for this machine, without a slash at the end
+	Public bool   // other machines may reach the proxy
 
 	cfg       Config
 	listener  net.Listener
@@ -71,7 +72,7 @@ func Serve(ctx context.Context, cfg Config) (*Proxy, error) {
 	if err := writeCA(cfg.CAFile, ca.pem); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	p := &Proxy{URL: urlOf(listener.Addr()), cfg: cfg, listener: listener}
+	p := &Proxy{URL: urlOf(listener.Addr()), Public: !isThisMachine(listener.Addr().String()), cfg: cfg, listener: listener}
 	p.ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	p.sorter.plain, p.sorter.secure = newQueue(listener.Addr()), newQueue(listener.Addr())
 	p.serve(p.sorter.plain)

@@ -164,6 +164,20 @@ func TestDirect(t *testing.T) {
 	}
 }
 
+// TestPublic says whether other machines reach the proxy.
+func TestPublic(t *testing.T) {
+	t.Parallel()
+	for addr, want := range map[string]bool{"127.0.0.1:0": false, "0.0.0.0:0": true} {
+		p, err := Serve(t.Context(), Config{Addr: addr, CAFile: filepath.Join(t.TempDir(), "ca.pem")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Close(); err != nil || p.Public != want || !strings.HasPrefix(p.URL, "http://127.0.0.1:") {
+			t.Errorf("%s: public %v at %s, %v", addr, p.Public, p.URL, err)
+		}
+	}
+}
+
 // TestNotTrusted reports a client that does not trust the CA.
 func TestNotTrusted(t *testing.T) {
 	t.Parallel()

@@ -30,7 +30,7 @@ ca        {{.CA}}
 {{- end}}
 {{- if .Public}}
 
-Other machines reach the API, over plain HTTP. Use no real secret with it.
+Other machines reach the API, or the proxy. Use no real secret with it.
 The controls are for this machine only.
 {{- end}}
 
