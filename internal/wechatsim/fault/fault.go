@@ -112,7 +112,7 @@ func (f Fault) check() (Fault, error) {
 	}
 	switch {
 	case !slices.Contains(replacing, f.Kind) && !slices.Contains(bending, f.Kind):
-		return f, fmt.Errorf("%w: unknown kind %q", ErrBad, f.Kind)
+		return f, fmt.Errorf("%w: unrecognized kind %q; expected one of: %v", ErrBad, f.Kind, Kinds())
 	case f.Path != "*" && !strings.HasPrefix(f.Path, "/"):
 		return f, fmt.Errorf(`%w: path %q is neither "*" nor begins with "/"`, ErrBad, f.Path)
 	case f.Kind == ErrCode && f.ErrCode == 0:

@@ -159,6 +159,8 @@ func serve(s *wechatsim.Sim, w http.ResponseWriter, r *http.Request, do call) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	v, err := do(s, r)
 	switch text, isText := v.(string); {
+	case errors.Is(err, wechatsim.ErrUnknownApp):
+		http.Error(w, err.Error()+"; GET /apps lists the apps, and the components are those of --config", http.StatusBadRequest)
 	case errors.Is(err, wechatsim.ErrNoSessionKey):
 		http.Error(w, err.Error()+": the user must log in first", http.StatusConflict)
 	case err != nil:
@@ -193,9 +195,17 @@ func input(r *http.Request, v any) error {
 		return nil
 	}
 	if err := unmarshalStrict(raw, v); err != nil {
-		return fmt.Errorf("reading input: %w", err)
+		return fmt.Errorf("reading input: %w; %s", err, inputHelp(r, raw))
 	}
 	return nil
+}
+
+// inputHelp says what the input of a call is.
+func inputHelp(r *http.Request, raw []byte) string {
+	if r.Method == http.MethodPost && !json.Valid(raw) {
+		return `the body must be JSON, such as {"user": "alice"}`
+	}
+	return "GET / lists the members of each call"
 }
 
 // unmarshalStrict is json.Unmarshal but refuses unknown members.

@@ -69,6 +69,22 @@ func TestManagementPhoneCodes(t *testing.T) {
 	}
 }
 
+// TestManagementSaysWhatToChange has the advice of refused calls.
+func TestManagementSaysWhatToChange(t *testing.T) {
+	t.Parallel()
+	srv := simtest.Start(t)
+	for _, c := range []struct{ method, path, body, want string }{
+		{"GET", "/code?usr=alice", "", `unknown field "usr"; GET / lists the members`},
+		{"POST", "/codes", "user=alice", "the body must be JSON"},
+		{"GET", "/code?appid=none", "", "GET /apps lists the apps"},
+		{"POST", "/faults", `{"kind":"bsy"}`, `unrecognized kind "bsy"; expected one of: [busy errcode`},
+	} {
+		if said := manage(t, srv, 400, c.method, c.path, c.body); !strings.Contains(said, c.want) {
+			t.Errorf("%s %s %s: %s, want %s", c.method, c.path, c.body, said, c.want)
+		}
+	}
+}
+
 func TestManagementEncrypts(t *testing.T) {
 	t.Parallel()
 	srv := simtest.Start(t)
