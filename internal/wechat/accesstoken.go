@@ -12,18 +12,18 @@ import (
 )
 
 const (
-	// renewBefore is how long before its end a token is renewed: WeChat returns the
-	// next one five minutes before, and both are valid meanwhile.
+	// renewBefore is how long before its expiry a token is renewed: WeChat returns the next
+	// token five minutes before, and both are valid until then.
 	renewBefore = 5 * time.Minute
-	// renewEvery is the least time between renewals, if WeChat returns the same token.
+	// renewEvery is the minimum time between renewals if WeChat returns the same token.
 	renewEvery = 30 * time.Second
-	// failureHold is how long callers get the error of a failed fetch, without another
-	// fetch: WeChat limits the number of fetches.
+	// failureHold is how long callers get the error of a failed fetch without another fetch:
+	// WeChat limits the number of fetches.
 	failureHold = 2 * time.Second
 	// maxFailureHold bounds the Retry-After of WeChat: after an operator fixed the
 	// cause, logins must work again soon.
 	maxFailureHold = time.Minute
-	// sameTokenHold is how long a token is used that WeChat refused and then returned
+	// sameTokenHold is how long a token stays in use if WeChat refused it and then returned it
 	// again.
 	sameTokenHold = 5 * time.Second
 )
@@ -70,7 +70,7 @@ type tokenFlight struct {
 	err   error
 }
 
-// Token returns a valid access token. It waits for WeChat only if there is none. A
+// Token returns a valid access token. It waits for WeChat only if no valid token is cached. A
 // caller that leaves does not end the fetch for the others.
 func (a *tokenCache) Token(ctx context.Context) (string, error) {
 	a.mu.Lock()
@@ -106,8 +106,8 @@ func (a *tokenCache) Invalidate(token string) {
 		return
 	}
 	now := a.now()
-	// WeChat refuses this token and returns it again: more fetches would only spend
-	// the quota of stable_token.
+	// WeChat refuses this token and returns it again: more fetches would only use up the quota
+	// of stable_token.
 	if token == a.refused && now.Sub(a.refusedAt) < sameTokenHold {
 		return
 	}
@@ -129,8 +129,8 @@ func (a *tokenCache) renewalDue(now time.Time) bool {
 	return a.flight == nil && a.expires.Sub(now) <= renewBefore && now.Sub(a.started) >= renewEvery
 }
 
-// start returns the running fetch, or starts one, which belongs to the trace of the caller
-// and outlives it. It is called with mu held.
+// start returns the running fetch, or starts one. The fetch belongs to the trace of the caller
+// and outlives the caller. It is called with mu held.
 func (a *tokenCache) start(caller context.Context, now time.Time) *tokenFlight {
 	if a.flight != nil {
 		return a.flight

@@ -12,17 +12,16 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// numbered hands out tokens 1, 2, 3 …, each for the same time, and takes a second
-// to do so.
+// numbered returns tokens 1, 2, 3 …, all with the same lifetime. Each response takes a second.
 func numbered(seconds int) []http.HandlerFunc {
-	var plays []http.HandlerFunc
+	var handlers []http.HandlerFunc
 	for i := range 20 {
-		plays = append(plays, func(w http.ResponseWriter, r *http.Request) {
+		handlers = append(handlers, func(w http.ResponseWriter, r *http.Request) {
 			time.Sleep(time.Second)
-			says(fmt.Sprintf(`{"access_token":"token-%d","expires_in":%d}`, i+1, seconds))(w, r)
+			respond(fmt.Sprintf(`{"access_token":"token-%d","expires_in":%d}`, i+1, seconds))(w, r)
 		})
 	}
-	return plays
+	return handlers
 }
 
 func wantToken(t testing.TB, got string, err error, want string) {
@@ -44,30 +43,30 @@ func TestTokenRequest(t *testing.T) {
 			len(body) != 3 || body["grant_type"] != "client_credential" || body["appid"] != string(app) || body["secret"] != secret {
 			t.Errorf("got %s %s %v", r.Method, r.URL, body)
 		}
-		says(goodToken)(w, r)
+		respond(goodToken)(w, r)
 	})
 	got, err := dial(t, p).AccessTokens().Token(t.Context())
 	wantToken(t, got, err, token)
 }
 
-func TestTokenAnswers(t *testing.T) {
+func TestTokenResponses(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		body string
 		err  error
 	}{
-		"secret wrong":   {`{"errcode":40125,"errmsg":"invalid appsecret SECRET+app/secret="}`, auth.ErrAppMisconfigured},
-		"secret refused": {`{"errcode":40001,"errmsg":"invalid credential"}`, auth.ErrAppMisconfigured},
-		"address":        {`{"errcode":40164,"errmsg":"invalid ip 1.2.3.4, not in whitelist"}`, auth.ErrAppMisconfigured},
-		"no token":       {`{"expires_in":7200}`, auth.ErrWeChatUnreadable},
-		"token odd":      {`{"access_token":"a b","expires_in":7200}`, auth.ErrWeChatUnreadable},
-		"no life":        {`{"access_token":"SECRETa"}`, auth.ErrWeChatUnreadable},
-		"no life left":   {`{"access_token":"SECRETa","expires_in":0}`, auth.ErrWeChatUnreadable},
-		"life a word":    {`{"access_token":"SECRETa","expires_in":"long"}`, auth.ErrWeChatUnreadable},
+		"secret wrong":        {`{"errcode":40125,"errmsg":"invalid appsecret SECRET+app/secret="}`, auth.ErrAppMisconfigured},
+		"secret refused":      {`{"errcode":40001,"errmsg":"invalid credential"}`, auth.ErrAppMisconfigured},
+		"address":             {`{"errcode":40164,"errmsg":"invalid ip 1.2.3.4, not in whitelist"}`, auth.ErrAppMisconfigured},
+		"no token":            {`{"expires_in":7200}`, auth.ErrWeChatUnreadable},
+		"invalid token":       {`{"access_token":"a b","expires_in":7200}`, auth.ErrWeChatUnreadable},
+		"no expires_in":       {`{"access_token":"SECRETa"}`, auth.ErrWeChatUnreadable},
+		"expires_in 0":        {`{"access_token":"SECRETa","expires_in":0}`, auth.ErrWeChatUnreadable},
+		"expires_in a string": {`{"access_token":"SECRETa","expires_in":"long"}`, auth.ErrWeChatUnreadable},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			_, err := dial(t, newPlatform().on(tokenPath, says(row.body))).AccessTokens().Token(t.Context())
+			_, err := dial(t, newPlatform().on(tokenPath, respond(row.body))).AccessTokens().Token(t.Context())
 			wantErr(t, err, row.err)
 		})
 	}
@@ -79,7 +78,7 @@ func TestTokenIsFetchedOnce(t *testing.T) {
 		p := newPlatform().on(tokenPath, numbered(7200)...)
 		tokens := direct(t, p).AccessTokens()
 		if _, ok := tokens.Age(); ok {
-			t.Fatal("a token before anybody asked")
+			t.Fatal("there is a token before the first call")
 		}
 		ctx, leave := context.WithCancel(t.Context())
 		left := make(chan error, 1)
@@ -119,7 +118,7 @@ func TestTokenIsRenewedEarlyWithoutWaiting(t *testing.T) {
 		}
 		ask("token-1")
 		time.Sleep(7200*time.Second - 5*time.Minute - 2*time.Second)
-		ask("token-1") // a second too early to renew
+		ask("token-1") // one second before renewal is due
 		synctest.Wait()
 		wantCalls(t, p, tokenPath, 1)
 		time.Sleep(time.Second)
@@ -132,14 +131,14 @@ func TestTokenIsRenewedEarlyWithoutWaiting(t *testing.T) {
 	})
 }
 
-// Until WeChat itself replaces the token, early renewals bring the same one with
-// less to live: they are spaced.
+// Until WeChat replaces the token, an early renewal returns the same token with less time left.
+// So renewals are spaced.
 func TestTokenRenewalsAreSpaced(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlatform().on(tokenPath, numbered(200)...)
 		tokens := direct(t, p).AccessTokens()
-		for range 60 { // a minute of asking every second
+		for range 60 { // one call a second for a minute
 			_, err := tokens.Token(t.Context())
 			wantErr(t, err, nil)
 			time.Sleep(time.Second)
@@ -150,7 +149,7 @@ func TestTokenRenewalsAreSpaced(t *testing.T) {
 	})
 }
 
-func TestTokenIsFetchedAgainWhenItsLifeIsOver(t *testing.T) {
+func TestTokenIsFetchedAgainAfterItExpires(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlatform().on(tokenPath, numbered(7200)...)
@@ -163,7 +162,7 @@ func TestTokenIsFetchedAgainWhenItsLifeIsOver(t *testing.T) {
 	})
 }
 
-func TestTokenLifeIsBounded(t *testing.T) {
+func TestTokenLifetimeIsBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlatform().on(tokenPath, numbered(1<<32)...)

@@ -10,16 +10,16 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// failing makes bad calls of every ten fail, spread evenly.
+// failing returns handlers of which bad in ten fail, spread evenly.
 func failing(bad int) http.HandlerFunc {
 	n := 0
 	return func(w http.ResponseWriter, r *http.Request) {
 		n++
 		if n*bad/10 != (n-1)*bad/10 {
-			says(`{"errcode":-1}`)(w, r)
+			respond(`{"errcode":-1}`)(w, r)
 			return
 		}
-		says(goodLogin)(w, r)
+		respond(goodLogin)(w, r)
 	}
 }
 
@@ -46,15 +46,15 @@ func TestBreakerByRate(t *testing.T) {
 	}
 }
 
-// An operation of several calls, each just within its own deadline, has one of
-// its own.
+// An operation of several calls, each just within its deadline, has a deadline for the whole
+// operation.
 func TestPhoneNumberIsBoundedAsAWhole(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		slowly := func(body string) http.HandlerFunc {
 			return func(w http.ResponseWriter, r *http.Request) {
 				time.Sleep(4 * time.Second)
-				says(body)(w, r)
+				respond(body)(w, r)
 			}
 		}
 		p := newPlatform().on(tokenPath, slowly(goodToken)).on(phonePath, slowly(`{"errcode":40001}`))

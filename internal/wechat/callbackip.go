@@ -10,10 +10,10 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
 
-// IsCallbackAddress reports whether WeChat's servers call from an address, as far as that is
-// known: it never waits for WeChat. The first calls start a fetch of the list in the
-// background, and later ones renew it. It is not known on other platforms, and without an
-// access token of the app.
+// IsCallbackAddress reports whether WeChat's servers call from an address. It never waits for
+// WeChat: the first call starts a fetch of the list in the background, and later calls renew
+// the list. known is false until the list was fetched, and always on other platforms and for
+// apps without an access token.
 func (c *Client) IsCallbackAddress(ctx context.Context, addr netip.Addr) (known, ours bool) {
 	if c.cfg.Platform != WeChat || c.cfg.Kind == Website || c.component != nil {
 		return false, false
@@ -21,8 +21,8 @@ func (c *Client) IsCallbackAddress(ctx context.Context, addr netip.Addr) (known,
 	return c.addresses.Contains(addr, c.cfg.Now(), func() bool { return c.fetchAddresses(ctx) })
 }
 
-// fetchAddresses starts a fetch, which belongs to the trace of the caller and outlives it. Its
-// failure is reported by [Config.Observe].
+// fetchAddresses starts a fetch. It belongs to the trace of the caller and outlives the caller.
+// A failure is reported to [Config.Observe].
 func (c *Client) fetchAddresses(caller context.Context) (started bool) {
 	if !c.tasks.begin() {
 		return false

@@ -13,9 +13,9 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
-// saysList responds with WeChat's addresses.
-func saysList(list ...string) http.HandlerFunc {
-	return says(`{"ip_list":["` + strings.Join(list, `","`) + `"]}`)
+// respondList responds with WeChat's addresses.
+func respondList(list ...string) http.HandlerFunc {
+	return respond(`{"ip_list":["` + strings.Join(list, `","`) + `"]}`)
 }
 
 // TestCallbackAddresses: the list is fetched in the background, kept, renewed twice a day,
@@ -23,9 +23,9 @@ func saysList(list ...string) http.HandlerFunc {
 func TestCallbackAddresses(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPlatform().on(tokenPath, says(goodToken)).on(addressesPath,
-			says(`{"errcode":-1,"errmsg":"system error"}`), says(`{"errcode":-1,"errmsg":"system error"}`), // retried once
-			saysList("203.0.113.1", "198.51.100.0/24", "2001:db8::/32"), saysList("203.0.113.2"), says("{}"))
+		p := newPlatform().on(tokenPath, respond(goodToken)).on(addressesPath,
+			respond(`{"errcode":-1,"errmsg":"system error"}`), respond(`{"errcode":-1,"errmsg":"system error"}`), // retried once
+			respondList("203.0.113.1", "198.51.100.0/24", "2001:db8::/32"), respondList("203.0.113.2"), respond("{}"))
 		client := mustClient(t, wechat.Config{Transport: p})
 		ask := func(addr string) string {
 			known, ours := client.IsCallbackAddress(t.Context(), netip.MustParseAddr(addr))
@@ -78,10 +78,10 @@ func TestUnreadableCallbackAddresses(t *testing.T) {
 	t.Parallel()
 	for name, body := range map[string]string{
 		"none": `{"ip_list":[]}`, "missing": `{}`, "a name": `{"ip_list":["localhost"]}`, "a zone": `{"ip_list":["fe80::1%eth0"]}`,
-		"no mask": `{"ip_list":["192.0.2.0/33"]}`, "empty": `{"ip_list":[""]}`, "a text": `{"ip_list":"192.0.2.1"}`,
+		"invalid mask": `{"ip_list":["192.0.2.0/33"]}`, "empty": `{"ip_list":[""]}`, "a text": `{"ip_list":"192.0.2.1"}`,
 		"too many": `{"ip_list":["192.0.2.1"` + strings.Repeat(`,"192.0.2.1"`, 10_000) + `]}`,
 	} {
-		client := dial(t, newPlatform().on(tokenPath, says(goodToken)).on(addressesPath, says(body)))
+		client := dial(t, newPlatform().on(tokenPath, respond(goodToken)).on(addressesPath, respond(body)))
 		if list, err := client.CallbackAddresses(t.Context()); list != nil {
 			t.Errorf("%s: %d addresses", name, len(list))
 		} else {
@@ -90,12 +90,12 @@ func TestUnreadableCallbackAddresses(t *testing.T) {
 	}
 }
 
-// TestCallbackAddressesOfAnotherPlatform: it has no such call.
+// TestCallbackAddressesOfAnotherPlatform: other platforms have no such call.
 func TestCallbackAddressesOfAnotherPlatform(t *testing.T) {
 	t.Parallel()
 	p := newPlatform()
 	client := mustClient(t, wechat.Config{Platform: wechat.QQ, Transport: p})
 	if known, _ := client.IsCallbackAddress(t.Context(), netip.MustParseAddr("203.0.113.1")); known || p.count(addressesPath) != 0 {
-		t.Error("they are known, or were asked for")
+		t.Error("the addresses are known, or were fetched")
 	}
 }

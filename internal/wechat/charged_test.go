@@ -14,7 +14,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// wantCharged fails the test unless an error says whether the call may have cost something.
+// wantCharged fails the test unless the error reports correctly whether the call may have cost
+// money.
 func wantCharged(t testing.TB, err error, charged bool) {
 	t.Helper()
 	if err == nil || errors.Is(err, auth.ErrNotCharged) == charged {
@@ -22,32 +23,33 @@ func wantCharged(t testing.TB, err error, charged bool) {
 	}
 }
 
-// TestPhoneCharged: what WeChat refuses costs nothing, and what may have worked counts.
+// TestPhoneCharged: a call that WeChat refuses costs nothing. A call that may have succeeded is
+// counted.
 func TestPhoneCharged(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		token, phone http.HandlerFunc
 		charged      bool
 	}{
-		"invalid code":     {phone: says(`{"errcode":40029}`)},
-		"another user's":   {phone: says(`{"errcode":40003}`)},
-		"minute quota":     {phone: says(`{"errcode":45011}`)},
-		"day's quota":      {phone: says(`{"errcode":45009}`)},
-		"no permission":    {phone: says(`{"errcode":48001}`)},
-		"token refused":    {phone: says(`{"errcode":40001}`)},
-		"no token":         {token: says(`{"errcode":40125}`)},
-		"no token in time": {token: saysAs(http.StatusBadGateway, "text/html", "<html>")},
-		"busy":             {phone: says(`{"errcode":-1}`), charged: true},
-		"unknown errcode":  {phone: says(`{"errcode":12345}`), charged: true},
-		"unreadable":       {phone: saysAs(http.StatusBadGateway, "text/html", "<html>"), charged: true},
-		"no number":        {phone: says(`{"errcode":0}`), charged: true},
-		"another app's":    {phone: says(`{"errcode":0,"phone_info":{"phoneNumber":"10000000001","purePhoneNumber":"10000000001","countryCode":"86","watermark":{"timestamp":1,"appid":"wxother"}}}`), charged: true},
+		"invalid code":     {phone: respond(`{"errcode":40029}`)},
+		"another user's":   {phone: respond(`{"errcode":40003}`)},
+		"minute quota":     {phone: respond(`{"errcode":45011}`)},
+		"day's quota":      {phone: respond(`{"errcode":45009}`)},
+		"no permission":    {phone: respond(`{"errcode":48001}`)},
+		"token refused":    {phone: respond(`{"errcode":40001}`)},
+		"no token":         {token: respond(`{"errcode":40125}`)},
+		"no token in time": {token: respondAs(http.StatusBadGateway, "text/html", "<html>")},
+		"busy":             {phone: respond(`{"errcode":-1}`), charged: true},
+		"unknown errcode":  {phone: respond(`{"errcode":12345}`), charged: true},
+		"unreadable":       {phone: respondAs(http.StatusBadGateway, "text/html", "<html>"), charged: true},
+		"no number":        {phone: respond(`{"errcode":0}`), charged: true},
+		"another app's":    {phone: respond(`{"errcode":0,"phone_info":{"phoneNumber":"10000000001","purePhoneNumber":"10000000001","countryCode":"86","watermark":{"timestamp":1,"appid":"wxother"}}}`), charged: true},
 		"closed":           {phone: closes, charged: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			if row.token == nil {
-				row.token = says(goodToken)
+				row.token = respond(goodToken)
 			}
 			p := newPlatform().on(tokenPath, row.token).on(phonePath, row.phone)
 			_, err := dial(t, p).PhoneNumber(t.Context(), code, openid)
@@ -66,11 +68,11 @@ func closes(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// TestPhoneUnsent: a connection that is refused costs nothing, and neither does a call that the
-// circuit breaker stops. A transport that does not say what it sent counts.
+// TestPhoneUnsent: a refused connection costs nothing, nor does a call that the circuit breaker
+// stops. If the transport does not report what it sent, the call is counted.
 func TestPhoneUnsent(t *testing.T) {
 	t.Parallel()
-	p := newPlatform().on(tokenPath, says(goodToken)).on(phonePath, says(`{"errcode":-1}`))
+	p := newPlatform().on(tokenPath, respond(goodToken)).on(phonePath, respond(`{"errcode":-1}`))
 	server := httptest.NewServer(p)
 	client := mustClient(t, wechat.Config{API: server.URL, Transport: &http.Transport{DisableKeepAlives: true}})
 	_, err := client.PhoneNumber(t.Context(), code, openid)
@@ -89,25 +91,26 @@ func TestPhoneUnsent(t *testing.T) {
 		if r.URL.Path == phonePath {
 			return nil, &net.OpError{Op: "dial", Err: errors.New("refused")}
 		}
-		return newPlatform().on(tokenPath, says(goodToken)).RoundTrip(r)
+		return newPlatform().on(tokenPath, respond(goodToken)).RoundTrip(r)
 	})
 	_, err = mustClient(t, wechat.Config{API: "http://wechat.invalid", Transport: silent}).PhoneNumber(t.Context(), code, openid)
 	wantCharged(t, err, true)
 }
 
-// TestPhoneTimeoutCharged: a call that was sent and got no response counts.
+// TestPhoneTimeoutCharged: a call that was sent and got no response is counted.
 func TestPhoneTimeoutCharged(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPlatform().on(tokenPath, says(goodToken)).on(phonePath, hangs)
+		p := newPlatform().on(tokenPath, respond(goodToken)).on(phonePath, hangs)
 		_, err := direct(t, p).PhoneNumber(t.Context(), code, openid)
 		wantErr(t, err, auth.ErrWeChatTimeout)
 		wantCharged(t, err, true)
 	})
 }
 
-// TestTestPhones: the number of a virtual account is replaced in both ways, and with a key that
-// the client brought it stays unverified. Other numbers stay.
+// TestTestPhones: the number of a virtual account is replaced, both with a phone code and in
+// encrypted data. With a session key sent by the client it stays unverified. Other numbers
+// don't change.
 func TestTestPhones(t *testing.T) {
 	t.Parallel()
 	f := newFaulted(t)

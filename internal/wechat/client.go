@@ -42,14 +42,14 @@ type Config struct {
 	API string
 	// Watermark is the maximum age of open data; 0 for any age.
 	Watermark time.Duration
-	// UnverifiedPhone says that a phone number in open data does not verify the
-	// session. That is the default for data without a watermark; see TrustUnmarked.
+	// If UnverifiedPhone is set, a phone number in open data does not verify the session. That
+	// is the default for data without a watermark; see TrustUnmarked.
 	UnverifiedPhone bool
-	// TrustUnmarked says that a phone number verifies the session although the
-	// platform's data has no watermark: on Kuaishou and Xiaohongshu.
+	// If TrustUnmarked is set, a phone number verifies the session although the platform's data
+	// has no watermark: on Kuaishou and Xiaohongshu.
 	TrustUnmarked bool
-	// CheckPhone has WeChat confirm that it encrypted a phone number before the number
-	// verifies the session. It is only supported on WeChat, with a secret.
+	// If CheckPhone is set, WeChat must confirm that it encrypted a phone number before the
+	// number verifies the session. It is only supported on WeChat, with a secret.
 	CheckPhone bool
 	// Security encrypts and signs the calls that it covers; nil for none. It is only
 	// supported on WeChat, with a secret.
@@ -60,11 +60,12 @@ type Config struct {
 	// TestPhones replace the numbers of WeChat's virtual accounts. They are only supported
 	// on WeChat.
 	TestPhones testphone.Numbers
-	// Risk has logins ask for the user's risk rank; nil if they don't. It is only supported
-	// on WeChat, with a secret.
+	// Risk configures requests for the user's risk rank at logins; nil for none. It is only
+	// supported on WeChat, with a secret.
 	Risk *RiskConfig
-	// Transport sends the requests; nil for a dedicated one. With HTTP/1 no
-	// [http.Transport] replays a request that was written: see unreplayable.
+	// Transport sends the requests; nil for a dedicated transport. With HTTP/1, an
+	// [http.Transport] does not replay a request of this package that was written: see
+	// unreplayable.
 	Transport http.RoundTripper
 	// Share stores the access token, or the component's, for all replicas; nil if each
 	// replica fetches its token.
@@ -83,14 +84,14 @@ type Client struct {
 	dialect   *platform.Dialect
 	opener    *opendata.Opener
 	peer      *peer
-	forwards  *guard.Guard // of Forward, so that calls of upstreams delay no login
+	forwards  *guard.Guard // of Forward, so that calls of upstreams don't delay logins
 	tokens    *tokenCache
 	component *component         // nil unless the config names one
 	risks     *risks             // nil unless the config has them
 	logins    singleflight.Group // by code; a Client is one app
 	tasks     *tasks
 	addresses addresses.List  // from which WeChat calls
-	own       *http.Transport // nil if the config has another
+	own       *http.Transport // nil if the config has a Transport
 }
 
 var _ auth.Platform = (*Client)(nil)
@@ -158,7 +159,7 @@ func (cfg *Config) complete() (*url.URL, error) {
 	return base, nil
 }
 
-// completePlatform does so for the fields that depend on the platform.
+// completePlatform sets and checks the fields that depend on the platform.
 func (cfg *Config) completePlatform() error {
 	if cfg.Platform == "" {
 		cfg.Platform = WeChat
@@ -210,7 +211,7 @@ func (c *Client) API() string { return c.cfg.API }
 // Platform returns the mini program's platform.
 func (c *Client) Platform() Platform { return c.cfg.Platform }
 
-// Scope returns where the unionids of the app's users name persons.
+// Scope returns the scope in which the unionids of the app's users are unique.
 func (c *Client) Scope() auth.Scope {
 	base := c.peer.base
 	host, port := strings.ToLower(base.Hostname()), base.Port()
@@ -220,7 +221,7 @@ func (c *Client) Scope() auth.Scope {
 	return auth.Scope{Platform: string(c.cfg.Platform), API: host}
 }
 
-// defaultPorts are the ports that a URL may have or not.
+// defaultPorts are the ports that a URL may omit.
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
 // Breaker returns the state of the app's circuit breaker: closed (calls are made),
@@ -267,9 +268,9 @@ func (c *Client) withToken(ctx context.Context, call func(ctx context.Context, t
 	return c.tokens.use(ctx, c.dialect, call)
 }
 
-// use runs a call that needs a token. If the platform refuses the token, it runs the
-// call once more with a new one. Nothing is done twice: the platform checks the token
-// before anything else.
+// use runs a call that needs a token. If the platform refuses the token, it runs the call once
+// more with a new token. Nothing takes effect twice: the platform checks the token before
+// anything else.
 func (a *tokenCache) use(ctx context.Context, d *platform.Dialect, call func(ctx context.Context, token string) error) error {
 	ctx, cancel := context.WithTimeout(ctx, tokenTime)
 	defer cancel()

@@ -22,17 +22,17 @@ import (
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]wechat.Config{
-		"no appid":      {Secret: "s"},
-		"odd appid":     {AppID: "wx 1", Secret: "s"},
-		"no secret":     {AppID: app},
-		"negative age":  {AppID: app, Secret: "s", Watermark: -1},
-		"api a path":    {AppID: app, Secret: "s", API: "/SECRET"},
-		"api ftp":       {AppID: app, Secret: "s", API: "ftp://SECRET"},
-		"api no host":   {AppID: app, Secret: "s", API: "https:///SECRET"},
-		"api a query":   {AppID: app, Secret: "s", API: "https://a/?key=SECRET"},
-		"api no URL":    {AppID: app, Secret: "s", API: "https://SECRET\x7f"},
-		"api a user":    {AppID: app, Secret: "s", API: "https://u:SECRET@a/"},
-		"api fragments": {AppID: app, Secret: "s", API: "https://a/#SECRET"},
+		"no appid":            {Secret: "s"},
+		"invalid appid":       {AppID: "wx 1", Secret: "s"},
+		"no secret":           {AppID: app},
+		"negative age":        {AppID: app, Secret: "s", Watermark: -1},
+		"api only a path":     {AppID: app, Secret: "s", API: "/SECRET"},
+		"api ftp":             {AppID: app, Secret: "s", API: "ftp://SECRET"},
+		"api without host":    {AppID: app, Secret: "s", API: "https:///SECRET"},
+		"api with a query":    {AppID: app, Secret: "s", API: "https://a/?key=SECRET"},
+		"api not a URL":       {AppID: app, Secret: "s", API: "https://SECRET\x7f"},
+		"api with a user":     {AppID: app, Secret: "s", API: "https://u:SECRET@a/"},
+		"api with a fragment": {AppID: app, Secret: "s", API: "https://a/#SECRET"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -60,9 +60,9 @@ func TestNewDefaultsToWeChat(t *testing.T) {
 func TestAPIMayHaveAPath(t *testing.T) {
 	t.Parallel()
 	const below = "/openserver"
-	p := newPlatform().on(below+loginPath, says(goodLogin)).on(below+tokenPath, says(goodToken)).on(below+phonePath, says(goodPhone)).
-		on(below+checkPath, says(`{"errcode":0}`)).on(below+knownPath, says(`{"errcode":0,"vaild":true}`)).
-		on(below+resetPath, says(`{"errcode":0,"openid":"`+string(openid)+`","session_key":"`+sampleKey+`"}`)).on(below+"/wxa/msg_sec_check", says(`{"errcode":0}`))
+	p := newPlatform().on(below+loginPath, respond(goodLogin)).on(below+tokenPath, respond(goodToken)).on(below+phonePath, respond(goodPhone)).
+		on(below+checkPath, respond(`{"errcode":0}`)).on(below+knownPath, respond(`{"errcode":0,"vaild":true}`)).
+		on(below+resetPath, respond(`{"errcode":0,"openid":"`+string(openid)+`","session_key":"`+sampleKey+`"}`)).on(below+"/wxa/msg_sec_check", respond(`{"errcode":0}`))
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
 	client, key := mustClient(t, wechat.Config{API: server.URL + below + "/", CheckPhone: true}), auth.SessionKey{Key: sampleKey}
@@ -94,8 +94,8 @@ type errReader struct{ err error }
 
 func (r errReader) Read([]byte) (int, error) { return 0, r.err }
 
-// However net/http fails, the error has its class and none of the request: these
-// quote the URL, as some of the standard library's and any proxy's may.
+// For every failure of net/http, the error has its class and quotes nothing of the request. The
+// errors in this test quote the URL, as some of the standard library and of proxies may.
 func TestTransportErrors(t *testing.T) {
 	t.Parallel()
 	const leak = "https://api.weixin.qq.com/sns/jscode2session?secret=SECRET"
@@ -103,21 +103,21 @@ func TestTransportErrors(t *testing.T) {
 	for name, row := range map[string]struct {
 		err, body error
 		want      error
-		says      string
+		text      string
 	}{
-		"refused":          {err: inURL(&net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}), want: auth.ErrWeChatUnreachable, says: "connection refused"},
-		"reset":            {err: inURL(&net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}), want: auth.ErrWeChatUnreachable, says: "reset"},
-		"DNS":              {err: inURL(&net.DNSError{Err: "no such host", Name: "api.weixin.qq.com", IsNotFound: true}), want: auth.ErrWeChatUnreachable, says: "no such host"},
-		"DNS timeout":      {err: inURL(&net.DNSError{Err: "timeout", Name: "api.weixin.qq.com", IsTimeout: true}), want: auth.ErrWeChatTimeout, says: "api.weixin.qq.com"},
-		"dial timeout":     {err: inURL(&net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}), want: auth.ErrWeChatTimeout, says: "timeout"},
-		"certificate":      {err: inURL(x509.UnknownAuthorityError{}), want: auth.ErrWeChatUnreachable, says: "no HTTP response"},
-		"EOF":              {err: inURL(io.EOF), want: auth.ErrWeChatUnreachable, says: "closed"},
-		"malformed":        {err: errors.New("malformed HTTP response " + leak), want: auth.ErrWeChatUnreachable, says: "no HTTP response"},
-		"truncated body":   {body: io.ErrUnexpectedEOF, want: auth.ErrWeChatUnreadable, says: "closed"},
-		"body reset":       {body: &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}, want: auth.ErrWeChatUnreadable, says: "reset"},
-		"body odd":         {body: errors.New(leak), want: auth.ErrWeChatUnreadable, says: "no HTTP response"},
-		"body too slow":    {body: context.DeadlineExceeded, want: auth.ErrWeChatTimeout},
-		"body I/O timeout": {body: &net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}, want: auth.ErrWeChatTimeout},
+		"refused":            {err: inURL(&net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}), want: auth.ErrWeChatUnreachable, text: "connection refused"},
+		"reset":              {err: inURL(&net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)}), want: auth.ErrWeChatUnreachable, text: "reset"},
+		"DNS":                {err: inURL(&net.DNSError{Err: "no such host", Name: "api.weixin.qq.com", IsNotFound: true}), want: auth.ErrWeChatUnreachable, text: "no such host"},
+		"DNS timeout":        {err: inURL(&net.DNSError{Err: "timeout", Name: "api.weixin.qq.com", IsTimeout: true}), want: auth.ErrWeChatTimeout, text: "api.weixin.qq.com"},
+		"dial timeout":       {err: inURL(&net.OpError{Op: "dial", Net: "tcp", Err: os.ErrDeadlineExceeded}), want: auth.ErrWeChatTimeout, text: "timeout"},
+		"certificate":        {err: inURL(x509.UnknownAuthorityError{}), want: auth.ErrWeChatUnreachable, text: "no HTTP response"},
+		"EOF":                {err: inURL(io.EOF), want: auth.ErrWeChatUnreachable, text: "closed"},
+		"malformed":          {err: errors.New("malformed HTTP response " + leak), want: auth.ErrWeChatUnreachable, text: "no HTTP response"},
+		"truncated body":     {body: io.ErrUnexpectedEOF, want: auth.ErrWeChatUnreadable, text: "closed"},
+		"body reset":         {body: &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}, want: auth.ErrWeChatUnreadable, text: "reset"},
+		"unknown body error": {body: errors.New(leak), want: auth.ErrWeChatUnreadable, text: "no HTTP response"},
+		"body too slow":      {body: context.DeadlineExceeded, want: auth.ErrWeChatTimeout},
+		"body I/O timeout":   {body: &net.OpError{Op: "read", Net: "tcp", Err: os.ErrDeadlineExceeded}, want: auth.ErrWeChatTimeout},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -129,8 +129,8 @@ func TestTransportErrors(t *testing.T) {
 			})})
 			_, err := client.Exchange(t.Context(), code)
 			wantErr(t, err, row.want)
-			if !strings.Contains(err.Error(), row.says) {
-				t.Fatalf("got %v, want it to say %q", err, row.says)
+			if !strings.Contains(err.Error(), row.text) {
+				t.Fatalf("got %v, want it to contain %q", err, row.text)
 			}
 			_, err = client.PhoneNumber(t.Context(), code, openid)
 			wantErr(t, err, row.want)
@@ -140,7 +140,7 @@ func TestTransportErrors(t *testing.T) {
 
 func TestUntrustedCertificate(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewTLSServer(newPlatform().on(loginPath, says(goodLogin)))
+	server := httptest.NewTLSServer(newPlatform().on(loginPath, respond(goodLogin)))
 	server.Config.ErrorLog = nil
 	t.Cleanup(server.Close)
 	_, err := mustClient(t, wechat.Config{API: server.URL}).Exchange(t.Context(), code)
@@ -155,7 +155,7 @@ func TestConnectionsAreReused(t *testing.T) {
 	remotes := map[string]bool{}
 	p := newPlatform().on(loginPath, func(w http.ResponseWriter, r *http.Request) {
 		remotes[r.RemoteAddr] = true
-		says(goodLogin)(w, r)
+		respond(goodLogin)(w, r)
 	})
 	client := dial(t, p)
 	for range 5 {
@@ -170,7 +170,7 @@ func TestConnectionsAreReused(t *testing.T) {
 func TestCloseEndsConnections(t *testing.T) {
 	t.Parallel()
 	closed := make(chan struct{})
-	server := httptest.NewUnstartedServer(newPlatform().on(loginPath, says(goodLogin)))
+	server := httptest.NewUnstartedServer(newPlatform().on(loginPath, respond(goodLogin)))
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateClosed {
 			close(closed)
@@ -184,7 +184,7 @@ func TestCloseEndsConnections(t *testing.T) {
 	client.Close()
 	select {
 	case <-closed:
-	case <-time.After(10 * time.Second): // less than idleTime
+	case <-time.After(10 * time.Second): // shorter than idleTime
 		t.Fatal("the connection is kept")
 	}
 }
@@ -210,7 +210,7 @@ func TestSlowBody(t *testing.T) {
 	}
 }
 
-// TestScope: two spellings of a host are one, and another port is another host.
+// TestScope: two spellings of a host are the same host, and another port is another host.
 func TestScope(t *testing.T) {
 	t.Parallel()
 	for api, want := range map[string]string{

@@ -12,10 +12,9 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
 
-// Component is a third-party platform: it logs in the users of its customers' mini
-// programs, with its own token instead of each app's secret. WeChat sends what that
-// token is made of to the operator's ticket receiver only, so the token is fetched
-// from a service of the operator.
+// Component is a third-party platform: it logs in the users of its customers' mini programs,
+// with its own token instead of each app's secret. WeChat sends the ticket for that token only
+// to the operator's ticket receiver, so the token is fetched from a service of the operator.
 type Component struct {
 	AppID auth.AppID
 	// TokenURL responds to a GET as WeChat's api_component_token does:
@@ -90,8 +89,9 @@ func (c *Client) fetchComponentToken(ctx context.Context) (fetched, error) {
 	return got, err
 }
 
-// noToken fetches the access token of an app that has none. A component's token is another
-// kind, and the app's owner keeps the app's secret. A website app has no server API.
+// noToken is the fetch of an app that has no access token, and always fails. A component's
+// token is of another kind, and the app's owner keeps the app's secret. A website app has no
+// server API.
 func noToken(context.Context, string) (fetched, error) {
 	return fetched{}, fmt.Errorf("%w: an app of a third-party platform, or of kind website, has no access token here", auth.ErrAppMisconfigured)
 }

@@ -31,7 +31,7 @@ func componentClient(t *testing.T, p *fakePlatform) *wechat.Client {
 }
 
 func componentToken(token string) http.HandlerFunc {
-	return says(`{"component_access_token":"` + token + `","expires_in":7200}`)
+	return respond(`{"component_access_token":"` + token + `","expires_in":7200}`)
 }
 
 func TestComponentLogin(t *testing.T) {
@@ -42,16 +42,16 @@ func TestComponentLogin(t *testing.T) {
 		logins    int
 		tokens    int
 	}{
-		"good":                {[]http.HandlerFunc{says(goodLogin)}, nil, 1, 1},
-		"40001":               {[]http.HandlerFunc{says(`{"errcode":40001}`), says(goodLogin)}, nil, 2, 2},
-		"42001 as a string":   {[]http.HandlerFunc{says(`{"errcode":"42001"}`), says(goodLogin)}, nil, 2, 2},
-		"40014":               {[]http.HandlerFunc{says(`{"errcode":40014}`), says(goodLogin)}, nil, 2, 2},
-		"stale for good":      {[]http.HandlerFunc{says(`{"errcode":42001}`)}, auth.ErrWeChatBusy, 2, 2},
-		"code refused":        {[]http.HandlerFunc{says(`{"errcode":40029}`)}, auth.ErrInvalidCode, 1, 1},
-		"code used":           {[]http.HandlerFunc{says(`{"errcode":40163}`)}, auth.ErrCodeUsed, 1, 1},
-		"not authorized":      {[]http.HandlerFunc{says(`{"errcode":61003}`)}, auth.ErrAppMisconfigured, 1, 1},
-		"busy, never retried": {[]http.HandlerFunc{says(`{"errcode":-1}`), says(goodLogin)}, auth.ErrWeChatBusy, 1, 1},
-		"HTML, never retried": {[]http.HandlerFunc{says(`<html>`), says(goodLogin)}, auth.ErrWeChatUnreadable, 1, 1},
+		"good":                {[]http.HandlerFunc{respond(goodLogin)}, nil, 1, 1},
+		"40001":               {[]http.HandlerFunc{respond(`{"errcode":40001}`), respond(goodLogin)}, nil, 2, 2},
+		"42001 as a string":   {[]http.HandlerFunc{respond(`{"errcode":"42001"}`), respond(goodLogin)}, nil, 2, 2},
+		"40014":               {[]http.HandlerFunc{respond(`{"errcode":40014}`), respond(goodLogin)}, nil, 2, 2},
+		"always stale":        {[]http.HandlerFunc{respond(`{"errcode":42001}`)}, auth.ErrWeChatBusy, 2, 2},
+		"code refused":        {[]http.HandlerFunc{respond(`{"errcode":40029}`)}, auth.ErrInvalidCode, 1, 1},
+		"code used":           {[]http.HandlerFunc{respond(`{"errcode":40163}`)}, auth.ErrCodeUsed, 1, 1},
+		"not authorized":      {[]http.HandlerFunc{respond(`{"errcode":61003}`)}, auth.ErrAppMisconfigured, 1, 1},
+		"busy, never retried": {[]http.HandlerFunc{respond(`{"errcode":-1}`), respond(goodLogin)}, auth.ErrWeChatBusy, 1, 1},
+		"HTML, never retried": {[]http.HandlerFunc{respond(`<html>`), respond(goodLogin)}, auth.ErrWeChatUnreadable, 1, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -71,43 +71,43 @@ func TestComponentSends(t *testing.T) {
 	t.Parallel()
 	p := newPlatform().on(servicePath, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet || r.URL.Query().Get("key") != "SECRETkey" {
-			t.Errorf("the service was asked with %s %s", r.Method, r.URL)
+			t.Errorf("the service was called with %s %s", r.Method, r.URL)
 		}
 		componentToken("SECRETtoken-1")(w, r)
 	}).on(componentLogin, func(w http.ResponseWriter, r *http.Request) {
 		q := r.URL.Query()
 		if q.Get("component_access_token") != "SECRETtoken-1" || q.Get("component_appid") != "wxcomponent" || q.Get("appid") != string(app) ||
 			q.Get("js_code") != code || q.Get("grant_type") != "authorization_code" || len(q) != 5 {
-			t.Errorf("WeChat was asked with %s", r.URL)
+			t.Errorf("WeChat was called with %s", r.URL)
 		}
-		says(goodLogin)(w, r)
+		respond(goodLogin)(w, r)
 	})
 	client := componentClient(t, p)
 	_, err := client.Exchange(t.Context(), code)
 	wantErr(t, err, nil)
-	// What needs the app's own access token cannot be had.
+	// Calls that need the app's access token fail.
 	_, err = client.PhoneNumber(t.Context(), code, openid)
 	wantErr(t, err, auth.ErrAppMisconfigured)
 	_, err = client.Forward(t.Context(), wechat.Outgoing{Method: "GET", Path: checkPicture})
 	wantErr(t, err, auth.ErrAppMisconfigured)
 }
 
-// What a token service may return instead of a token. The gateway then sends no login.
+// Responses of a token service without a token. The gateway then sends no login.
 func TestComponentTokenService(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		response http.HandlerFunc
 		want     error
 	}{
-		"empty":         {says(``), auth.ErrWeChatUnreadable},
-		"another field": {says(`{"access_token":"x","expires_in":7200}`), auth.ErrWeChatUnreadable},
-		"no life":       {says(`{"component_access_token":"x"}`), auth.ErrWeChatUnreadable},
-		"spaces":        {says(`{"component_access_token":"x y","expires_in":7200}`), auth.ErrWeChatUnreadable},
-		"endless":       {says(`{"component_access_token":"` + strings.Repeat("x", 70<<10) + `","expires_in":7200}`), auth.ErrWeChatUnreadable},
-		"not found":     {saysAs(404, "application/json", `{"component_access_token":"x","expires_in":7200}`), auth.ErrWeChatUnreadable},
-		"redirect":      {saysAs(302, "text/html", ``), auth.ErrWeChatUnreadable},
-		"an errcode":    {says(`{"errcode":61004,"errmsg":"access clientip is not registered, key=SECRETkey"}`), auth.ErrWeChatUnreadable},
-		"no ticket":     {says(`{"errcode":40001}`), auth.ErrAppMisconfigured},
+		"empty":         {respond(``), auth.ErrWeChatUnreadable},
+		"another field": {respond(`{"access_token":"x","expires_in":7200}`), auth.ErrWeChatUnreadable},
+		"no expires_in": {respond(`{"component_access_token":"x"}`), auth.ErrWeChatUnreadable},
+		"spaces":        {respond(`{"component_access_token":"x y","expires_in":7200}`), auth.ErrWeChatUnreadable},
+		"endless":       {respond(`{"component_access_token":"` + strings.Repeat("x", 70<<10) + `","expires_in":7200}`), auth.ErrWeChatUnreadable},
+		"not found":     {respondAs(404, "application/json", `{"component_access_token":"x","expires_in":7200}`), auth.ErrWeChatUnreadable},
+		"redirect":      {respondAs(302, "text/html", ``), auth.ErrWeChatUnreadable},
+		"an errcode":    {respond(`{"errcode":61004,"errmsg":"access clientip is not registered, key=SECRETkey"}`), auth.ErrWeChatUnreadable},
+		"no ticket":     {respond(`{"errcode":40001}`), auth.ErrAppMisconfigured},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

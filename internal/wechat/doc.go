@@ -6,9 +6,9 @@
 //
 // # Codes are spent once
 //
-// A login code and a phone code are valid for one call, and a phone code costs money.
-// A call that spends a code is never repeated once its request may have been written,
-// neither by this package nor by net/http: see unreplayable in transport.go.
+// A login code and a phone code are valid for one call, and a phone code costs money. Neither
+// this package nor net/http repeats a call that spends a code once its request may have been
+// written: see unreplayable in transport.go.
 //
 // # Secrets
 //
@@ -18,10 +18,11 @@
 //
 // # Files and packages
 //
-// transport.go sends requests and knows nothing of WeChat; package guard bounds them, and
-// package redact keeps their secrets out of errors. The calls are in exchange.go,
+// transport.go sends requests and has no code specific to WeChat. Package guard limits them,
+// and package redact keeps their secrets out of errors. The calls are in exchange.go,
 // weblogin.go, fetchtoken.go, phonenumber.go, usersession.go and minicode.go, and forward.go
-// forwards the calls of upstreams. Package addresses has a list that is fetched. Package
-// platform has what differs between platforms, with the error codes. Package opendata
-// opens encrypted data, and package callback reads what WeChat pushes; both make no calls.
+// forwards the calls of upstreams. Package addresses has the list of WeChat's addresses.
+// Package platform has the differences between platforms, with the error codes. Package
+// opendata opens encrypted data, and package callback reads what WeChat pushes; both make no
+// calls.
 package wechat

@@ -17,7 +17,7 @@ const (
 	documentedHash = "657edd868c9715a9bebe42b833269a557a48498785397a796f1568c29a200b2c"
 )
 
-// hashed responds when the request is what WeChat documents.
+// hashed responds if the request is as WeChat documents it.
 func hashed(t *testing.T, body string) http.HandlerFunc {
 	t.Helper()
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -25,11 +25,11 @@ func hashed(t *testing.T, body string) http.HandlerFunc {
 		if err != nil || r.Method != http.MethodPost || r.URL.Query().Get("access_token") != token || string(sent) != `{"encrypted_msg_hash":"`+documentedHash+`"}` {
 			t.Errorf("got %s %v %s, %v", r.Method, r.URL.Query(), sent, err)
 		}
-		says(body)(w, r)
+		respond(body)(w, r)
 	}
 }
 
-// checking is a client of p that has WeChat confirm phone numbers.
+// checking returns a client of p that asks WeChat to confirm phone numbers.
 func checking(t *testing.T, p *fakePlatform) *wechat.Client {
 	t.Helper()
 	server := httptest.NewServer(p)
@@ -43,30 +43,30 @@ func TestCheckPhone(t *testing.T) {
 		body string
 		err  error
 	}{
-		"WeChat's":       {`{"errcode":0,"errmsg":"ok","vaild":true,"create_time":1629121902}`, nil},
-		"not WeChat's":   {`{"errcode":0,"errmsg":"ok","vaild":false}`, auth.ErrDecryptFailed},
-		"unknown or old": {`{"errcode":1,"errmsg":"x"}`, auth.ErrDecryptFailed},
-		"no result":      {`{"errcode":0,"errmsg":"ok"}`, auth.ErrWeChatUnreadable},
-		"null":           {`{"errcode":0,"vaild":null}`, auth.ErrWeChatUnreadable},
-		"our spelling":   {`{"errcode":0,"valid":true}`, auth.ErrWeChatUnreadable},
-		"a word":         {`{"errcode":0,"vaild":"true"}`, auth.ErrWeChatUnreadable},
-		"a bad hash":     {`{"errcode":40097}`, auth.ErrWeChatUnreadable},
-		"no permission":  {`{"errcode":48001}`, auth.ErrAppMisconfigured},
+		"WeChat's":                {`{"errcode":0,"errmsg":"ok","vaild":true,"create_time":1629121902}`, nil},
+		"not WeChat's":            {`{"errcode":0,"errmsg":"ok","vaild":false}`, auth.ErrDecryptFailed},
+		"unknown or old":          {`{"errcode":1,"errmsg":"x"}`, auth.ErrDecryptFailed},
+		"no result":               {`{"errcode":0,"errmsg":"ok"}`, auth.ErrWeChatUnreadable},
+		"null":                    {`{"errcode":0,"vaild":null}`, auth.ErrWeChatUnreadable},
+		"member valid, not vaild": {`{"errcode":0,"valid":true}`, auth.ErrWeChatUnreadable},
+		"a string":                {`{"errcode":0,"vaild":"true"}`, auth.ErrWeChatUnreadable},
+		"a bad hash":              {`{"errcode":40097}`, auth.ErrWeChatUnreadable},
+		"no permission":           {`{"errcode":48001}`, auth.ErrAppMisconfigured},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlatform().on(tokenPath, says(goodToken)).on(knownPath, hashed(t, row.body))
+			p := newPlatform().on(tokenPath, respond(goodToken)).on(knownPath, hashed(t, row.body))
 			wantErr(t, checking(t, p).CheckPhone(t.Context(), auth.OpenData{EncryptedData: documentedData}), row.err)
 		})
 	}
-	// However the client spells base64, WeChat knows its own spelling.
-	p := newPlatform().on(tokenPath, says(goodToken)).on(knownPath, hashed(t, `{"errcode":0,"vaild":true}`))
+	// In whatever spelling the client sends base64, WeChat gets the hash of WeChat's spelling.
+	p := newPlatform().on(tokenPath, respond(goodToken)).on(knownPath, hashed(t, `{"errcode":0,"vaild":true}`))
 	spelled := auth.OpenData{EncryptedData: "\n" + documentedData[:len(documentedData)-2]}
 	wantErr(t, checking(t, p).CheckPhone(t.Context(), spelled), nil)
 	wantErr(t, checking(t, p).CheckPhone(t.Context(), auth.OpenData{EncryptedData: "*"}), auth.ErrInvalidRequest)
 }
 
-// Without the option WeChat is not asked.
+// Without the option, WeChat is not called.
 func TestCheckPhoneIsOff(t *testing.T) {
 	t.Parallel()
 	p := newPlatform()
@@ -74,8 +74,8 @@ func TestCheckPhoneIsOff(t *testing.T) {
 	wantCalls(t, p, knownPath, 0)
 }
 
-// TestCheckPhoneWithTheSimulator: the simulator, written from the page, knows what a phone
-// encrypted, for its own app and for three days.
+// TestCheckPhoneWithTheSimulator: the simulator, written from WeChat's page, confirms data that
+// a phone encrypted, only for its own app and for three days.
 func TestCheckPhoneWithTheSimulator(t *testing.T) {
 	t.Parallel()
 	f := newFaulted(t)

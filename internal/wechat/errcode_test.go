@@ -14,7 +14,7 @@ import (
 // TestErrcodes checks the errcodes of wechat-api.md section 1.12, for each call.
 func TestErrcodes(t *testing.T) {
 	t.Parallel()
-	// 23:59:30 in Beijing, where WeChat's day has half a minute left.
+	// 23:59:30 in Beijing: WeChat's day ends in half a minute.
 	evening := time.Date(2026, 7, 1, 15, 59, 30, 0, time.UTC)
 	misconfigured := []int{
 		40125, 41002, 41004, 40002, 40243, 50004, 50007, 50002, 40164, 89503, 89506, 89507,
@@ -49,7 +49,7 @@ func TestErrcodes(t *testing.T) {
 		t.Run(fmt.Sprint(row.code), func(t *testing.T) {
 			t.Parallel()
 			body := fmt.Sprintf(`{"errcode":%d,"errmsg":"why\u0007, rid: 1234"}`, row.code)
-			p := newPlatform().on(loginPath, says(body)).on(phonePath, says(body)).on(tokenPath, says(goodToken))
+			p := newPlatform().on(loginPath, respond(body)).on(phonePath, respond(body)).on(tokenPath, respond(goodToken))
 			client := mustClient(t, wechat.Config{
 				API: "http://wechat.invalid", Transport: p, Now: func() time.Time { return evening },
 			})
@@ -67,7 +67,7 @@ func wantPlatformErr(t *testing.T, err, class error, code int, after time.Durati
 	wantErr(t, err, class)
 	var platform *auth.PlatformError
 	if !errors.As(err, &platform) {
-		t.Fatalf("%v is no PlatformError", err)
+		t.Fatalf("%v is not a PlatformError", err)
 	}
 	if platform.Code != code || platform.Message != "why , rid: 1234" || after >= 0 && platform.RetryAfter != after {
 		t.Fatalf("got %+v", platform)
@@ -76,7 +76,7 @@ func wantPlatformErr(t *testing.T, err, class error, code int, after time.Durati
 
 func TestErrmsgIsBounded(t *testing.T) {
 	t.Parallel()
-	p := newPlatform().on(loginPath, says(`{"errcode":40029,"errmsg":"`+strings.Repeat("长", 10000)+`"}`))
+	p := newPlatform().on(loginPath, respond(`{"errcode":40029,"errmsg":"`+strings.Repeat("长", 10000)+`"}`))
 	_, err := direct(t, p).Exchange(t.Context(), code)
 	wantErr(t, err, auth.ErrInvalidCode)
 	if len(err.Error()) > 1024 {
@@ -84,12 +84,12 @@ func TestErrmsgIsBounded(t *testing.T) {
 	}
 }
 
-// TestErrmsgIsCutAfterItsSecrets: a secret where the errmsg is cut does not
-// leave its beginning behind.
+// TestErrmsgIsCutAfterItsSecrets: secrets are removed before the errmsg is truncated. Otherwise
+// the beginning of a secret could remain.
 func TestErrmsgIsCutAfterItsSecrets(t *testing.T) {
 	t.Parallel()
 	for at := 512 - len(secret); at <= 512; at++ {
-		p := newPlatform().on(loginPath, says(`{"errcode":40125,"errmsg":"`+strings.Repeat("x", at)+secret+` `+secret+`"}`))
+		p := newPlatform().on(loginPath, respond(`{"errcode":40125,"errmsg":"`+strings.Repeat("x", at)+secret+` `+secret+`"}`))
 		_, err := direct(t, p).Exchange(t.Context(), code)
 		wantErr(t, err, auth.ErrAppMisconfigured)
 		if strings.Contains(err.Error(), secret[:1]) {
@@ -98,7 +98,7 @@ func TestErrmsgIsCutAfterItsSecrets(t *testing.T) {
 	}
 }
 
-// The day ends in Beijing, whatever zone the gateway is in.
+// The day ends at midnight in Beijing, in whatever time zone the gateway is.
 func TestDailyQuotaEndsAtMidnightInBeijing(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -111,7 +111,7 @@ func TestDailyQuotaEndsAtMidnightInBeijing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlatform().on(loginPath, says(`{"errcode":45009}`))
+			p := newPlatform().on(loginPath, respond(`{"errcode":45009}`))
 			client := mustClient(t, wechat.Config{
 				API: "http://wechat.invalid", Transport: p, Now: func() time.Time { return row.now },
 			})

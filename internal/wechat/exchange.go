@@ -20,8 +20,8 @@ func checkCode(code string) error {
 	return nil
 }
 
-// visibleASCII reports whether s has 1 to most characters, all printable ASCII and no
-// space, as WeChat's codes and tokens have.
+// visibleASCII reports whether s has 1 to most characters, all visible ASCII (no space), like
+// WeChat's codes and tokens.
 func visibleASCII(s string, most int) bool {
 	if len(s) == 0 || len(s) > most {
 		return false
@@ -41,7 +41,7 @@ func (c *Client) Exchange(ctx context.Context, code string) (auth.LoginResult, e
 	if err := checkCode(code); err != nil {
 		return auth.LoginResult{}, err
 	}
-	if ctx.Err() != nil { // no client would get the result
+	if ctx.Err() != nil { // no client would receive the result
 		return auth.LoginResult{}, guard.CallerLeft(ctx)
 	}
 	shared := c.logins.DoChan(code, func() (any, error) {
@@ -57,7 +57,7 @@ func (c *Client) Exchange(ctx context.Context, code string) (auth.LoginResult, e
 	case <-ctx.Done():
 		return auth.LoginResult{}, guard.CallerLeft(ctx)
 	case result := <-shared:
-		who, _ := result.Val.(auth.LoginResult) // the zero value beside an error
+		who, _ := result.Val.(auth.LoginResult) // the zero value with an error
 		return who, result.Err
 	}
 }
@@ -107,7 +107,7 @@ func (c *Client) exchange(ctx context.Context, r platform.Request, response plat
 // maxSessionKeyBytes bounds a session_key, in characters; WeChat's has 24.
 const maxSessionKeyBytes = 128
 
-// validSessionKey reports whether a session_key can be stored. It does not require
-// base64 of 16 bytes, which decryption checks: a login does not need the key, and
-// should not fail if WeChat makes its keys longer.
+// validSessionKey reports whether a session_key can be stored. It does not require base64 of 16
+// bytes, which decryption checks. A login does not need the key, and must not fail if WeChat
+// makes its keys longer.
 func validSessionKey(key string) bool { return visibleASCII(key, maxSessionKeyBytes) }

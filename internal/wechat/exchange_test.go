@@ -14,7 +14,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
-func TestExchangeAnswers(t *testing.T) {
+func TestExchangeResponses(t *testing.T) {
 	t.Parallel()
 	whole := auth.LoginResult{OpenID: openid, UnionID: "u1", SessionKey: sampleKey}
 	bare := auth.LoginResult{OpenID: openid, SessionKey: sampleKey}
@@ -24,43 +24,43 @@ func TestExchangeAnswers(t *testing.T) {
 		want     auth.LoginResult
 		err      error
 	}{
-		"documented":            {response: says(goodLogin), want: whole},
-		"as HTML":               {response: saysAs(200, "text/html; charset=gbk", goodLogin), want: whole},
-		"no unionid":            {response: says(start + `"` + sampleKey + `"}`), want: bare},
-		"errcode 0":             {response: says(start + `"` + sampleKey + `","errcode":0,"errmsg":"ok"}`), want: bare},
-		"errcode string 0":      {response: says(start + `"` + sampleKey + `","errcode":"0"}`), want: bare},
-		"errcode null":          {response: says(start + `"` + sampleKey + `","errcode":null}`), want: bare},
-		"expires_in":            {response: says(start + `"` + sampleKey + `","expires_in":7200}`), want: bare},
-		"control characters":    {response: says(start + `"` + sampleKey + `","errmsg":"a` + "\x01\n" + `b"}`), want: bare},
-		"empty":                 {response: says(""), err: auth.ErrWeChatUnreadable},
-		"empty gbk HTML":        {response: saysAs(200, "text/html; charset=gbk", ""), err: auth.ErrWeChatUnreadable},
-		"HTML":                  {response: says("<html><body>secret=SECRET</body></html>"), err: auth.ErrWeChatUnreadable},
-		"truncated":             {response: says(goodLogin[:40]), err: auth.ErrWeChatUnreadable},
-		"array":                 {response: says(`[]`), err: auth.ErrWeChatUnreadable},
-		"null":                  {response: says(`null`), err: auth.ErrWeChatUnreadable},
-		"two objects":           {response: says(goodLogin + goodLogin), err: auth.ErrWeChatUnreadable},
-		"two openids":           {response: says(`{"openid":"a",` + goodLogin[1:]), err: auth.ErrWeChatUnreadable},
-		"openid missing":        {response: says(`{"session_key":"` + sampleKey + `"}`), err: auth.ErrWeChatUnreadable},
-		"openid empty":          {response: says(`{"openid":"","session_key":"` + sampleKey + `"}`), err: auth.ErrWeChatUnreadable},
-		"openid a number":       {response: says(`{"openid":1,"session_key":"` + sampleKey + `"}`), err: auth.ErrWeChatUnreadable},
-		"openid with a newline": {response: says(`{"openid":"a\nb","session_key":"` + sampleKey + `"}`), err: auth.ErrWeChatUnreadable},
-		"unionid odd":           {response: says(start + `"` + sampleKey + `","unionid":"a b"}`), err: auth.ErrWeChatUnreadable},
-		"session_key missing":   {response: says(start + `""}`), err: auth.ErrWeChatUnreadable},
-		"session_key too long":  {response: says(start + `"` + strings.Repeat("A", 129) + `"}`), err: auth.ErrWeChatUnreadable},
-		"session_key wrapped":   {response: says(start + `"tiihtNczf5v6\nAKRyjwEUhQ=="}`), err: auth.ErrWeChatUnreadable},
-		"too long":              {response: says(goodLogin + strings.Repeat(" ", 64<<10)), err: auth.ErrWeChatUnreadable},
-		"404 HTML":              {response: saysAs(404, "text/html", "<html>"), err: auth.ErrWeChatUnreadable},
-		"500 with a login":      {response: saysAs(500, "application/json", goodLogin), err: auth.ErrWeChatUnreadable},
-		"500 with errcode":      {response: saysAs(500, "application/json", `{"errcode":40029}`), err: auth.ErrInvalidCode},
-		"bad code":              {response: says(`{"errcode":40029,"errmsg":"invalid code"}`), err: auth.ErrInvalidCode},
-		"bad code, string":      {response: says(`{"errcode":"40029","errmsg":"invalid code"}`), err: auth.ErrInvalidCode},
-		"bad code, GBK":         {response: says(`{"errcode":40029,"errmsg":"` + "\xce\xde\xd0\xa7" + `"}`), err: auth.ErrInvalidCode},
+		"documented":                 {response: respond(goodLogin), want: whole},
+		"as HTML":                    {response: respondAs(200, "text/html; charset=gbk", goodLogin), want: whole},
+		"no unionid":                 {response: respond(start + `"` + sampleKey + `"}`), want: bare},
+		"errcode 0":                  {response: respond(start + `"` + sampleKey + `","errcode":0,"errmsg":"ok"}`), want: bare},
+		"errcode string 0":           {response: respond(start + `"` + sampleKey + `","errcode":"0"}`), want: bare},
+		"errcode null":               {response: respond(start + `"` + sampleKey + `","errcode":null}`), want: bare},
+		"expires_in":                 {response: respond(start + `"` + sampleKey + `","expires_in":7200}`), want: bare},
+		"control characters":         {response: respond(start + `"` + sampleKey + `","errmsg":"a` + "\x01\n" + `b"}`), want: bare},
+		"empty":                      {response: respond(""), err: auth.ErrWeChatUnreadable},
+		"empty gbk HTML":             {response: respondAs(200, "text/html; charset=gbk", ""), err: auth.ErrWeChatUnreadable},
+		"HTML":                       {response: respond("<html><body>secret=SECRET</body></html>"), err: auth.ErrWeChatUnreadable},
+		"truncated":                  {response: respond(goodLogin[:40]), err: auth.ErrWeChatUnreadable},
+		"array":                      {response: respond(`[]`), err: auth.ErrWeChatUnreadable},
+		"null":                       {response: respond(`null`), err: auth.ErrWeChatUnreadable},
+		"two objects":                {response: respond(goodLogin + goodLogin), err: auth.ErrWeChatUnreadable},
+		"two openids":                {response: respond(`{"openid":"a",` + goodLogin[1:]), err: auth.ErrWeChatUnreadable},
+		"openid missing":             {response: respond(`{"session_key":"` + sampleKey + `"}`), err: auth.ErrWeChatUnreadable},
+		"openid empty":               {response: respond(`{"openid":"","session_key":"` + sampleKey + `"}`), err: auth.ErrWeChatUnreadable},
+		"openid a number":            {response: respond(`{"openid":1,"session_key":"` + sampleKey + `"}`), err: auth.ErrWeChatUnreadable},
+		"openid with a newline":      {response: respond(`{"openid":"a\nb","session_key":"` + sampleKey + `"}`), err: auth.ErrWeChatUnreadable},
+		"unionid invalid":            {response: respond(start + `"` + sampleKey + `","unionid":"a b"}`), err: auth.ErrWeChatUnreadable},
+		"session_key missing":        {response: respond(start + `""}`), err: auth.ErrWeChatUnreadable},
+		"session_key too long":       {response: respond(start + `"` + strings.Repeat("A", 129) + `"}`), err: auth.ErrWeChatUnreadable},
+		"session_key with a newline": {response: respond(start + `"tiihtNczf5v6\nAKRyjwEUhQ=="}`), err: auth.ErrWeChatUnreadable},
+		"too long":                   {response: respond(goodLogin + strings.Repeat(" ", 64<<10)), err: auth.ErrWeChatUnreadable},
+		"404 HTML":                   {response: respondAs(404, "text/html", "<html>"), err: auth.ErrWeChatUnreadable},
+		"500 with a login":           {response: respondAs(500, "application/json", goodLogin), err: auth.ErrWeChatUnreadable},
+		"500 with errcode":           {response: respondAs(500, "application/json", `{"errcode":40029}`), err: auth.ErrInvalidCode},
+		"bad code":                   {response: respond(`{"errcode":40029,"errmsg":"invalid code"}`), err: auth.ErrInvalidCode},
+		"bad code, string":           {response: respond(`{"errcode":"40029","errmsg":"invalid code"}`), err: auth.ErrInvalidCode},
+		"bad code, GBK":              {response: respond(`{"errcode":40029,"errmsg":"` + "\xce\xde\xd0\xa7" + `"}`), err: auth.ErrInvalidCode},
 		"echo": {
-			response: says(`{"errcode":40029,"errmsg":"js_code SECRETcode&0001 SECRETcode%260001 SECRET+app/secret= SECRET%2Bapp%2Fsecret%3D"}`),
+			response: respond(`{"errcode":40029,"errmsg":"js_code SECRETcode&0001 SECRETcode%260001 SECRET+app/secret= SECRET%2Bapp%2Fsecret%3D"}`),
 			err:      auth.ErrInvalidCode,
 		},
-		"errcode a word": {response: says(`{"errcode":"bad"}`), err: auth.ErrWeChatUnreadable},
-		"errcode 1.5":    {response: says(`{"errcode":1.5}`), err: auth.ErrWeChatUnreadable},
+		"errcode not a number": {response: respond(`{"errcode":"bad"}`), err: auth.ErrWeChatUnreadable},
+		"errcode 1.5":          {response: respond(`{"errcode":1.5}`), err: auth.ErrWeChatUnreadable},
 		"redirect": {response: func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", loginPath)
 			w.WriteHeader(http.StatusFound)
@@ -90,15 +90,15 @@ func TestExchangeSends(t *testing.T) {
 		if len(r.TransferEncoding) != 0 || r.ContentLength != 0 {
 			t.Errorf("a GET with a body: %v, %d bytes", r.TransferEncoding, r.ContentLength)
 		}
-		says(goodLogin)(w, r)
+		respond(goodLogin)(w, r)
 	})
 	_, err := dial(t, p).Exchange(t.Context(), code)
 	wantErr(t, err, nil)
 }
 
-func TestExchangeRefusesWhatIsNoCode(t *testing.T) {
+func TestExchangeRefusesInvalidCodes(t *testing.T) {
 	t.Parallel()
-	p := newPlatform().on(loginPath, says(goodLogin))
+	p := newPlatform().on(loginPath, respond(goodLogin))
 	client := dial(t, p)
 	for name, bad := range map[string]string{
 		"empty": "", "long": strings.Repeat("a", 513), "space": "a b", "newline": "a\n", "DEL": "a\x7f", "wide": "ａ",
@@ -138,7 +138,7 @@ func TestExchangeTimeout(t *testing.T) {
 	})
 }
 
-// One code from many callers is one call; who leaves does not end it.
+// Many callers with the same code share one call. A caller who leaves does not end it.
 func TestExchangeIsShared(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -148,7 +148,7 @@ func TestExchangeIsShared(t *testing.T) {
 			case <-release:
 			case <-r.Context().Done():
 			}
-			says(goodLogin)(w, r)
+			respond(goodLogin)(w, r)
 		})
 		client := direct(t, p)
 		const callers = 20
@@ -162,11 +162,11 @@ func TestExchangeIsShared(t *testing.T) {
 			go func() {
 				who, err := client.Exchange(ctx, code)
 				if err == nil && who.OpenID != openid {
-					err = errors.New("another user's response")
+					err = errors.New("a response of another user")
 				}
 				failures <- err
 			}()
-			synctest.Wait() // the caller who leaves is the one who began the call
+			synctest.Wait() // the caller who started the call leaves
 		}
 		leave()
 		left := <-failures
@@ -180,7 +180,7 @@ func TestExchangeIsShared(t *testing.T) {
 
 		_, err := client.Exchange(t.Context(), code)
 		wantErr(t, err, nil)
-		wantCalls(t, p, loginPath, 2) // nothing was kept
+		wantCalls(t, p, loginPath, 2) // the result was not cached
 	})
 }
 
@@ -189,7 +189,7 @@ func TestExchangeKeepsCodesApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlatform().on(loginPath, func(w http.ResponseWriter, r *http.Request) {
 			time.Sleep(time.Second)
-			says(strings.Replace(goodLogin, string(openid), r.URL.Query().Get("js_code"), 1))(w, r)
+			respond(strings.Replace(goodLogin, string(openid), r.URL.Query().Get("js_code"), 1))(w, r)
 		})
 		client := direct(t, p)
 		results := make(chan error, 2)
@@ -197,7 +197,7 @@ func TestExchangeKeepsCodesApart(t *testing.T) {
 			go func() {
 				who, err := client.Exchange(t.Context(), code)
 				if err == nil && string(who.OpenID) != code {
-					err = errors.New("another code's user")
+					err = errors.New("the user of another code")
 				}
 				results <- err
 			}()
@@ -208,10 +208,10 @@ func TestExchangeKeepsCodesApart(t *testing.T) {
 	})
 }
 
-func TestExchangeOfACallerWhoLeftSpendsNothing(t *testing.T) {
+func TestExchangeOfACallerWhoLeftSpendsNoCode(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPlatform().on(loginPath, says(goodLogin))
+		p := newPlatform().on(loginPath, respond(goodLogin))
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		_, err := direct(t, p).Exchange(ctx, code)
@@ -242,12 +242,12 @@ func TestCloseEndsLogins(t *testing.T) {
 	})
 }
 
-// TestExchangeKeepsOddKeys has a login work whose session_key decrypts nothing:
-// decryption says so when it is asked.
-func TestExchangeKeepsOddKeys(t *testing.T) {
+// TestExchangeKeepsInvalidKeys: a login succeeds although its session_key cannot decrypt
+// anything. Only a decryption fails.
+func TestExchangeKeepsInvalidKeys(t *testing.T) {
 	t.Parallel()
 	for _, key := range []string{"AAAA", "not-base64!", "tiihtNczf5v6AKRyjwEUhQ"} {
-		client := dial(t, newPlatform().on(loginPath, says(`{"openid":"o1","session_key":"`+key+`"}`)))
+		client := dial(t, newPlatform().on(loginPath, respond(`{"openid":"o1","session_key":"`+key+`"}`)))
 		got, err := client.Exchange(t.Context(), "code")
 		if err != nil || got.OpenID != "o1" {
 			t.Errorf("key %q: %+v, %v", key, got, err)

@@ -15,8 +15,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/simweb"
 )
 
-// outcome is what a call comes to while a fault lasts, and when it strikes once,
-// each with how often WeChat was asked.
+// outcome is the result of a call while a fault lasts, and when it occurs once, each with the
+// number of requests to WeChat.
 type outcome struct {
 	lasting error
 	calls   int
@@ -26,10 +26,11 @@ type outcome struct {
 
 var fine = outcome{nil, 1, nil, 1}
 
-// single is a failure that is not tried again.
+// single is a failure after which the call is not retried.
 func single(err error) outcome { return outcome{err, 1, err, 1} }
 
-// retried is one that is, with success if the fault has gone.
+// retried is a failure after which the call is retried. The retry succeeds if the fault occurs
+// once.
 func retried(err error) outcome { return outcome{err, 2, nil, 2} }
 
 type faultRow struct {
@@ -39,10 +40,10 @@ type faultRow struct {
 	login, phone, token, check, reset, openapi outcome
 }
 
-// faultTable has every fault of the simulator against every call. A login spends
-// a code, a phone code money, and a reset a key: no fault has them made twice, but
-// a stale token, which WeChat looks at before anything else. What an upstream
-// calls is its own decision: it gets WeChat's response, if there was one.
+// faultTable has every fault of the simulator for every call. A login spends a code, a phone
+// code costs money, and a reset replaces a key. So only a stale token, which WeChat checks
+// first, makes the client repeat them. The same applies to a call of an upstream, which gets
+// WeChat's response, if there was one.
 var faultTable = map[fault.Kind]faultRow{
 	fault.Busy: {
 		login: single(auth.ErrWeChatBusy), phone: single(auth.ErrWeChatBusy), token: retried(auth.ErrWeChatBusy),
@@ -53,7 +54,7 @@ var faultTable = map[fault.Kind]faultRow{
 		login:   single(auth.ErrAppMisconfigured), phone: single(auth.ErrAppMisconfigured), token: single(auth.ErrAppMisconfigured),
 		check: single(auth.ErrAppMisconfigured), reset: single(auth.ErrAppMisconfigured), openapi: fine,
 	},
-	"errcode 40001": { // at a login, and where tokens come from, it is about the secret
+	"errcode 40001": { // at logins and token calls, this errcode is about the secret
 		errcode: 40001,
 		login:   single(auth.ErrAppMisconfigured), phone: retried(auth.ErrWeChatBusy), token: single(auth.ErrAppMisconfigured),
 		check: retried(auth.ErrWeChatBusy), reset: retried(auth.ErrWeChatBusy), openapi: outcome{nil, 2, nil, 2},
@@ -90,7 +91,7 @@ var faultTable = map[fault.Kind]faultRow{
 	fault.Control:   {login: fine, phone: fine, token: fine, check: fine, reset: fine, openapi: fine},
 }
 
-// image is what a call for an image comes to. What bends JSON replaces an image.
+// image is the result of a call for an image. A fault that changes JSON replaces an image.
 func (r faultRow) image() outcome {
 	if r.check == fine && !r.slow {
 		return retried(auth.ErrWeChatUnreadable)
@@ -109,7 +110,7 @@ func unreadable(openapi outcome) faultRow {
 type faulted struct {
 	t      *testing.T
 	app    string
-	web    bool // app's users log in on web pages
+	web    bool // the app's users log in on web pages
 	sim    *wechatsim.Sim
 	client *wechat.Client
 	key    auth.SessionKey
@@ -127,7 +128,7 @@ func newFaultedOn(t *testing.T, app wechatsim.App) *faulted {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Close() })
-	// As our own transport, but quicker to give up.
+	// Like the client's transport, but with shorter timeouts.
 	transport := &http.Transport{ResponseHeaderTimeout: 2 * time.Second, DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	client, err := wechat.New(wechat.Config{
@@ -148,7 +149,7 @@ func newFaultedOn(t *testing.T, app wechatsim.App) *faulted {
 	return f
 }
 
-// riskOn returns an option that only mini programs of WeChat have.
+// riskOn returns the risk option, which only mini programs of WeChat have.
 func riskOn(platform wechat.Platform, kind wechat.Kind) *wechat.RiskConfig {
 	if platform != "" && platform != wechat.WeChat || kind != "" {
 		return nil
@@ -264,7 +265,7 @@ func TestFaultTable(t *testing.T) {
 						wantCharged(t, err, charged[kind])
 					}
 					if got := f.sim.Count(c.path); got != calls {
-						t.Errorf("WeChat was asked %d times, want %d", got, calls)
+						t.Errorf("WeChat was called %d times, want %d", got, calls)
 					}
 				})
 			}

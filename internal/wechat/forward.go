@@ -108,7 +108,7 @@ func (c *Client) forward(ctx context.Context, out Outgoing, body *replayable, se
 		if !stale || again || !body.whole {
 			return resp, nil
 		}
-		_ = resp.Body.Close() // it was read completely
+		_ = resp.Body.Close() // the body was read completely
 	}
 }
 
@@ -148,7 +148,7 @@ func (c *Client) forwardRequest(ctx context.Context, out Outgoing, body *replaya
 		reader, length = unreplayable{}, -1
 	}
 	req, err := http.NewRequestWithContext(ctx, out.Method, target.String(), reader)
-	if err != nil { // its text contains the URL
+	if err != nil { // the text of the error contains the URL
 		return nil, fmt.Errorf("%w: the call cannot be made", auth.ErrInvalidRequest)
 	}
 	if once {
@@ -163,7 +163,8 @@ func (c *Client) forwardRequest(ctx context.Context, out Outgoing, body *replaya
 	return req, nil
 }
 
-// errForwardTime is the cause of a timeout of Forward, as opposed to the caller's.
+// errForwardTime is the cause when Forward times out, to distinguish it from the caller's
+// timeout.
 var errForwardTime = fmt.Errorf("not within %v", forwardTime)
 
 // forwardError returns transportError, unless reading the caller's body failed.

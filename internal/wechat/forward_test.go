@@ -48,7 +48,7 @@ type zeroes struct{}
 
 func (zeroes) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 
-// echoes responds with what it received.
+// echoes responds with the request that it received.
 func echoes(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	w.Header().Set("X-Length", fmt.Sprint(r.ContentLength))
@@ -57,9 +57,9 @@ func echoes(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, "%s %s %s %d", r.Method, r.URL.RequestURI(), r.Header.Get("Content-Type"), len(body))
 }
 
-func TestForwardAddsTheTokenAndNothingElse(t *testing.T) {
+func TestForwardAddsOnlyTheToken(t *testing.T) {
 	t.Parallel()
-	p := newPlatform().on(tokenPath, says(goodToken)).on(checkPicture, echoes)
+	p := newPlatform().on(tokenPath, respond(goodToken)).on(checkPicture, echoes)
 	client := dial(t, p)
 	body, length := content("hello")
 	resp, got, err := forward(t, client, wechat.Outgoing{
@@ -80,14 +80,14 @@ func TestForwardRetriesAStaleTokenOnce(t *testing.T) {
 	for _, code := range []string{`40001`, `40014`, `42001`, `"42001"`} {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
-			stale := says(`{"errcode":` + code + `,"errmsg":"` + "\x01" + `"}`)
+			stale := respond(`{"errcode":` + code + `,"errmsg":"` + "\x01" + `"}`)
 			var bodies []string
 			ok := func(w http.ResponseWriter, r *http.Request) {
 				body, _ := io.ReadAll(r.Body)
 				bodies = append(bodies, string(body))
-				says(`{"errcode":0}`)(w, r)
+				respond(`{"errcode":0}`)(w, r)
 			}
-			p := newPlatform().on(tokenPath, says(goodToken), says(goodToken2)).on(checkPicture, stale, ok, stale, stale)
+			p := newPlatform().on(tokenPath, respond(goodToken), respond(goodToken2)).on(checkPicture, stale, ok, stale, stale)
 			client := dial(t, p)
 			body, length := content("hello")
 			_, got, err := forward(t, client, wechat.Outgoing{Body: body, Length: length})
@@ -99,7 +99,7 @@ func TestForwardRetriesAStaleTokenOnce(t *testing.T) {
 			wantCalls(t, p, tokenPath, 2)
 			_, got, err = forward(t, client, wechat.Outgoing{})
 			wantErr(t, err, nil)
-			if !strings.Contains(got, "errcode") { // WeChat's own words, when the second token is refused too
+			if !strings.Contains(got, "errcode") { // WeChat's response, if the second token is refused too
 				t.Fatalf("got %q", got)
 			}
 			wantCalls(t, p, checkPicture, 4)
@@ -107,8 +107,8 @@ func TestForwardRetriesAStaleTokenOnce(t *testing.T) {
 	}
 }
 
-// What is not a stale token comes back as it was sent, after one call.
-func TestForwardLeavesOtherAnswersAlone(t *testing.T) {
+// A response that does not refuse the token is returned unchanged, after one call.
+func TestForwardKeepsOtherResponses(t *testing.T) {
 	t.Parallel()
 	long := `{"errcode":40001,"padding":"` + strings.Repeat("x", 2<<10) + `"}`
 	for name, response := range map[string]string{
@@ -118,7 +118,7 @@ func TestForwardLeavesOtherAnswersAlone(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlatform().on(tokenPath, says(goodToken)).on(checkPicture, saysAs(http.StatusTeapot, "x/y", response))
+			p := newPlatform().on(tokenPath, respond(goodToken)).on(checkPicture, respondAs(http.StatusTeapot, "x/y", response))
 			resp, got, err := forward(t, dial(t, p), wechat.Outgoing{})
 			wantErr(t, err, nil)
 			if got != response || resp.StatusCode != http.StatusTeapot || resp.Header.Get("Content-Type") != "x/y" {
@@ -131,20 +131,20 @@ func TestForwardLeavesOtherAnswersAlone(t *testing.T) {
 
 func TestForwardBodies(t *testing.T) {
 	t.Parallel()
-	stale := says(`{"errcode":42001}`)
+	stale := respond(`{"errcode":42001}`)
 	for name, row := range map[string]struct {
 		size   int64
 		length int64
 		calls  int
 		want   error
 	}{
-		"none":                 {0, 0, 2, nil},
-		"unknown and empty":    {0, -1, 2, nil},
-		"unknown":              {1000, -1, 2, nil},
-		"kept to the last":     {wechat.MaxReplayBytes, wechat.MaxReplayBytes, 2, nil},
-		"unknown to the last":  {wechat.MaxReplayBytes, -1, 2, nil},
-		"too long to keep":     {wechat.MaxReplayBytes + 1, wechat.MaxReplayBytes + 1, 1, nil},
-		"unknown and too long": {wechat.MaxReplayBytes + 1, -1, 0, wechat.ErrLengthRequired},
+		"none":                     {0, 0, 2, nil},
+		"unknown and empty":        {0, -1, 2, nil},
+		"unknown":                  {1000, -1, 2, nil},
+		"buffered, maximum length": {wechat.MaxReplayBytes, wechat.MaxReplayBytes, 2, nil},
+		"unknown, maximum length":  {wechat.MaxReplayBytes, -1, 2, nil},
+		"too long to buffer":       {wechat.MaxReplayBytes + 1, wechat.MaxReplayBytes + 1, 1, nil},
+		"unknown and too long":     {wechat.MaxReplayBytes + 1, -1, 0, wechat.ErrLengthRequired},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -154,7 +154,7 @@ func TestForwardBodies(t *testing.T) {
 				}
 				stale(w, r)
 			}
-			p := newPlatform().on(tokenPath, says(goodToken), says(goodToken2)).on(checkPicture, sizes)
+			p := newPlatform().on(tokenPath, respond(goodToken), respond(goodToken2)).on(checkPicture, sizes)
 			_, _, err := forward(t, dial(t, p), wechat.Outgoing{Body: endless(row.size), Length: row.length})
 			wantErr(t, err, row.want)
 			wantCalls(t, p, checkPicture, row.calls)
@@ -162,10 +162,10 @@ func TestForwardBodies(t *testing.T) {
 	}
 }
 
-// A stale token that could not be retried is replaced for the next call.
+// If a call with a stale token could not be repeated, the token is replaced for the next call.
 func TestForwardDropsTheTokenOfACallThatCannotBeRetried(t *testing.T) {
 	t.Parallel()
-	p := newPlatform().on(tokenPath, says(goodToken), says(goodToken2)).on(checkPicture, says(`{"errcode":42001}`), echoes)
+	p := newPlatform().on(tokenPath, respond(goodToken), respond(goodToken2)).on(checkPicture, respond(`{"errcode":42001}`), echoes)
 	client := dial(t, p)
 	const size = wechat.MaxReplayBytes + 1
 	_, got, err := forward(t, client, wechat.Outgoing{Body: endless(size), Length: size})
@@ -180,7 +180,7 @@ func TestForwardDropsTheTokenOfACallThatCannotBeRetried(t *testing.T) {
 	}
 }
 
-// broken fails after n bytes, as a caller does that goes away.
+// broken fails after n bytes, like the body of a caller that disconnects.
 type broken struct{ n int }
 
 func (b *broken) Read(p []byte) (int, error) {
@@ -194,7 +194,7 @@ func (b *broken) Read(p []byte) (int, error) {
 
 func TestForwardCallersBodyBreaks(t *testing.T) {
 	t.Parallel()
-	p := newPlatform().on(tokenPath, says(goodToken)).on(checkPicture, func(_ http.ResponseWriter, r *http.Request) {
+	p := newPlatform().on(tokenPath, respond(goodToken)).on(checkPicture, func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 	})
 	client := dial(t, p)
@@ -204,11 +204,11 @@ func TestForwardCallersBodyBreaks(t *testing.T) {
 			wantErr(t, err, auth.ErrInvalidRequest)
 		}
 	}
-	_, _, err := forward(t, client, wechat.Outgoing{}) // no breaker opened
+	_, _, err := forward(t, client, wechat.Outgoing{}) // the breaker is closed
 	wantErr(t, err, nil)
 }
 
-// A GET is made once even when the kept connection ends under it, with a body too.
+// A GET is made once, with or without a body, even if its kept-alive connection closes.
 func TestForwardNeverRepeatsAGet(t *testing.T) {
 	t.Parallel()
 	resets := func(w http.ResponseWriter, _ *http.Request) {
@@ -218,7 +218,7 @@ func TestForwardNeverRepeatsAGet(t *testing.T) {
 		}
 	}
 	for _, body := range []string{"", "hello"} {
-		p := newPlatform().on(tokenPath, says(goodToken)).on(checkPicture, echoes, resets, echoes)
+		p := newPlatform().on(tokenPath, respond(goodToken)).on(checkPicture, echoes, resets, echoes)
 		client := dial(t, p)
 		get := func() error {
 			from, length := content(body)
@@ -239,20 +239,20 @@ func TestForwardFailures(t *testing.T) {
 	}
 	t.Run("no token", func(t *testing.T) {
 		t.Parallel()
-		p := newPlatform().on(tokenPath, says(`{"errcode":40125}`))
+		p := newPlatform().on(tokenPath, respond(`{"errcode":40125}`))
 		_, _, err := forward(t, dial(t, p), wechat.Outgoing{})
 		wantErr(t, err, auth.ErrAppMisconfigured)
 		wantCalls(t, p, checkPicture, 0)
 	})
 	t.Run("a short response that ends early", func(t *testing.T) {
 		t.Parallel()
-		p := newPlatform().on(tokenPath, says(goodToken)).on(checkPicture, truncated)
+		p := newPlatform().on(tokenPath, respond(goodToken)).on(checkPicture, truncated)
 		_, _, err := forward(t, dial(t, p), wechat.Outgoing{})
 		wantErr(t, err, auth.ErrWeChatUnreadable)
 	})
 	t.Run("connection refused", func(t *testing.T) {
 		t.Parallel()
-		server := httptest.NewServer(newPlatform().on(tokenPath, says(goodToken)))
+		server := httptest.NewServer(newPlatform().on(tokenPath, respond(goodToken)))
 		client := mustClient(t, wechat.Config{API: server.URL})
 		_, err := client.AccessTokens().Token(t.Context())
 		wantErr(t, err, nil)
@@ -271,11 +271,11 @@ func TestForwardFailures(t *testing.T) {
 	})
 }
 
-// TestForwardTimes: the wait for a response is bounded, and so is the response.
+// TestForwardTimes: the wait for a response and the time to read it are bounded.
 func TestForwardTimes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPlatform().on(tokenPath, says(goodToken)).on(checkPicture, hangs)
+		p := newPlatform().on(tokenPath, respond(goodToken)).on(checkPicture, hangs)
 		client := direct(t, p)
 		started := time.Now()
 		_, _, err := forward(t, client, wechat.Outgoing{})
@@ -295,7 +295,7 @@ func TestForwardTimes(t *testing.T) {
 func TestForwardIgnoresCallersWhoLeave(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		client := direct(t, newPlatform().on(tokenPath, says(goodToken)).on(checkPicture, hangs))
+		client := direct(t, newPlatform().on(tokenPath, respond(goodToken)).on(checkPicture, hangs))
 		for range 20 {
 			_, err := client.Forward(within(t, time.Second), wechat.Outgoing{Method: "POST", Path: checkPicture})
 			wantErr(t, err, auth.ErrWeChatTimeout)
@@ -316,7 +316,7 @@ func TestForwardIsBounded(t *testing.T) {
 		_ = http.NewResponseController(w).Flush()
 		<-release
 	}
-	p := newPlatform().on(tokenPath, says(goodToken)).on(checkPicture, slow).on(loginPath, says(goodLogin))
+	p := newPlatform().on(tokenPath, respond(goodToken)).on(checkPicture, slow).on(loginPath, respond(goodLogin))
 	client := dial(t, p)
 	var responses []*http.Response
 	var mu sync.Mutex
@@ -336,7 +336,7 @@ func TestForwardIsBounded(t *testing.T) {
 	group.Wait()
 	_, _, err := forward(t, client, wechat.Outgoing{}) // the responses are not read yet
 	wantErr(t, err, auth.ErrWeChatBusy)
-	_, err = client.Exchange(t.Context(), code) // logins do not notice
+	_, err = client.Exchange(t.Context(), code) // logins are not affected
 	wantErr(t, err, nil)
 	close(release)
 	for _, resp := range responses {
@@ -348,7 +348,7 @@ func TestForwardIsBounded(t *testing.T) {
 	wantErr(t, err, nil)
 }
 
-// silent is a body that was announced and is not sent until it is closed.
+// silent is a body that was announced, but blocks until it is closed.
 type silent struct{ waiting, closed chan struct{} }
 
 func (s silent) Read([]byte) (int, error) {
@@ -360,15 +360,15 @@ func (s silent) Read([]byte) (int, error) {
 	return 0, io.ErrUnexpectedEOF
 }
 
-// TestForwardWaitsForBodiesOutside: callers that announce a body and send none take
-// no place from those that do.
+// TestForwardWaitsForBodiesOutside: callers that announce a body and send nothing do not use up
+// the limit of running calls.
 func TestForwardWaitsForBodiesOutside(t *testing.T) {
 	t.Parallel()
 	for name, length := range map[string]int64{"short": 10, "long": 2 * wechat.MaxReplayBytes} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			client := dial(t, newPlatform().on(tokenPath, says(goodToken)).on(checkPicture, echoes))
-			const callers = 64 // as many as there are places
+			client := dial(t, newPlatform().on(tokenPath, respond(goodToken)).on(checkPicture, echoes))
+			const callers = 64 // as many as may run at once
 			body := silent{make(chan struct{}, callers), make(chan struct{})}
 			var all sync.WaitGroup
 			for range callers {
@@ -384,7 +384,7 @@ func TestForwardWaitsForBodiesOutside(t *testing.T) {
 			}
 			honest, size := content("hello")
 			if _, _, err := forward(t, client, wechat.Outgoing{Body: honest, Length: size}); err != nil {
-				t.Errorf("an honest call: %v", err)
+				t.Errorf("a normal call: %v", err)
 			}
 			close(body.closed)
 			all.Wait()

@@ -22,15 +22,15 @@ func TestBreaker(t *testing.T) {
 		class    error
 		opens    bool
 	}{
-		"busy":          {says(`{"errcode":-1}`), auth.ErrWeChatBusy, true},
-		"HTML":          {says(`<html>`), auth.ErrWeChatUnreadable, true},
+		"busy":          {respond(`{"errcode":-1}`), auth.ErrWeChatBusy, true},
+		"HTML":          {respond(`<html>`), auth.ErrWeChatUnreadable, true},
 		"timeout":       {hangs, auth.ErrWeChatTimeout, true},
-		"no openid":     {says(`{}`), auth.ErrWeChatUnreadable, true},
-		"bad code":      {says(`{"errcode":40029}`), auth.ErrInvalidCode, false},
-		"used code":     {says(`{"errcode":40163}`), auth.ErrCodeUsed, false},
-		"quota":         {says(`{"errcode":45011}`), auth.ErrRateLimited, false},
-		"misconfigured": {says(`{"errcode":40125}`), auth.ErrAppMisconfigured, false},
-		"unknown":       {says(`{"errcode":12345}`), auth.ErrWeChatUnreadable, false},
+		"no openid":     {respond(`{}`), auth.ErrWeChatUnreadable, true},
+		"bad code":      {respond(`{"errcode":40029}`), auth.ErrInvalidCode, false},
+		"used code":     {respond(`{"errcode":40163}`), auth.ErrCodeUsed, false},
+		"quota":         {respond(`{"errcode":45011}`), auth.ErrRateLimited, false},
+		"misconfigured": {respond(`{"errcode":40125}`), auth.ErrAppMisconfigured, false},
+		"unknown":       {respond(`{"errcode":12345}`), auth.ErrWeChatUnreadable, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -52,11 +52,11 @@ func TestBreaker(t *testing.T) {
 func TestBreakerOpenRefusesAtOnceAndRecovers(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		var plays []http.HandlerFunc
+		var handlers []http.HandlerFunc
 		for range 11 {
-			plays = append(plays, says("<html>"))
+			handlers = append(handlers, respond("<html>"))
 		}
-		p := newPlatform().on(loginPath, append(plays, says(goodLogin))...).on(tokenPath, says(goodToken))
+		p := newPlatform().on(loginPath, append(handlers, respond(goodLogin))...).on(tokenPath, respond(goodToken))
 		client := direct(t, p)
 		for i := range 10 {
 			_, err := client.Exchange(t.Context(), fmt.Sprint(i))
@@ -69,10 +69,10 @@ func TestBreakerOpenRefusesAtOnceAndRecovers(t *testing.T) {
 		if !errors.As(err, &refusal) || refusal.Code != 0 || refusal.RetryAfter != 5*time.Second {
 			t.Fatalf("got %+v", refusal)
 		}
-		_, err = client.PhoneNumber(t.Context(), code, openid) // the app's, not the endpoint's
+		_, err = client.PhoneNumber(t.Context(), code, openid) // the breaker is the app's, not the endpoint's
 		wantErr(t, err, auth.ErrWeChatUnreachable)
 		if time.Since(started) != 0 {
-			t.Fatal("the refusal took time")
+			t.Fatal("the refusal was not immediate")
 		}
 		wantCalls(t, p, loginPath, 10)
 		wantCalls(t, p, tokenPath, 0)
@@ -84,7 +84,7 @@ func TestBreakerOpenRefusesAtOnceAndRecovers(t *testing.T) {
 		wantErr(t, err, auth.ErrWeChatUnreachable)
 		wantCalls(t, p, loginPath, 11)
 		time.Sleep(5*time.Second + time.Millisecond)
-		_, err = client.Exchange(t.Context(), code) // and succeeds
+		_, err = client.Exchange(t.Context(), code) // the trial succeeds
 		wantErr(t, err, nil)
 		if client.Breaker() != "closed" {
 			t.Fatalf("the breaker is %s", client.Breaker())
@@ -92,11 +92,11 @@ func TestBreakerOpenRefusesAtOnceAndRecovers(t *testing.T) {
 	})
 }
 
-// Clients who hang up say nothing about WeChat.
+// Clients that disconnect are not counted as failures of WeChat.
 func TestBreakerIgnoresCallersWhoLeave(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPlatform().on(tokenPath, says(goodToken)).on(phonePath, hangs)
+		p := newPlatform().on(tokenPath, respond(goodToken)).on(phonePath, hangs)
 		client := direct(t, p)
 		for range 20 {
 			_, err := client.PhoneNumber(within(t, time.Second), code, openid)
@@ -117,7 +117,7 @@ func TestInFlightIsBounded(t *testing.T) {
 			case <-release:
 			case <-r.Context().Done():
 			}
-			says(goodLogin)(w, r)
+			respond(goodLogin)(w, r)
 		})
 		client := direct(t, p)
 		var callers sync.WaitGroup
@@ -142,7 +142,7 @@ func TestInFlightIsBounded(t *testing.T) {
 	})
 }
 
-// wantNoErr is for goroutines, which may not end the test.
+// wantNoErr is for goroutines, which must not call FailNow.
 func wantNoErr(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -155,8 +155,8 @@ func TestObserve(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var calls []wechat.Call
-		p := newPlatform().on(tokenPath, says(`{"errcode":-1}`), says(goodToken)).on(phonePath, says(`{"errcode":40029}`)).
-			on(loginPath, says("<html>"))
+		p := newPlatform().on(tokenPath, respond(`{"errcode":-1}`), respond(goodToken)).on(phonePath, respond(`{"errcode":40029}`)).
+			on(loginPath, respond("<html>"))
 		client := mustClient(t, wechat.Config{API: "http://wechat.invalid", Transport: p, Observe: func(_ context.Context, c wechat.Call) {
 			mu.Lock()
 			defer mu.Unlock()

@@ -21,15 +21,15 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
-// parallelTests is how many tests run at once. Most of them wait for a deadline and use no CPU,
-// so that as many as there are CPUs, the default of -parallel, take minutes.
+// parallelTests is how many tests run at once. Most of them wait for a deadline and use no CPU.
+// With the default of -parallel, the number of CPUs, they would take minutes.
 const parallelTests = "32"
 
 // TestMain ignores goroutines that toxiproxy leaves behind when a connection ends while it
 // delays data.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if flag.Lookup("test.fuzz").Value.String() == "" { // else it is the number of fuzzing processes
+	if flag.Lookup("test.fuzz").Value.String() == "" { // when fuzzing, -parallel is the number of processes
 		if err := flag.Set("test.parallel", parallelTests); err != nil {
 			panic(err)
 		}
@@ -69,19 +69,19 @@ const (
 		`"countryCode":"86","watermark":{"timestamp":1637744274,"appid":"wx0123456789abcdef"}}}`
 )
 
-// fakePlatform is a WeChat with the responses of a test.
+// fakePlatform is a fake WeChat with the responses of a test.
 type fakePlatform struct {
-	mu    sync.Mutex
-	plays map[string][]http.HandlerFunc // by path; the last one stays
-	seen  map[string]int
+	mu       sync.Mutex
+	handlers map[string][]http.HandlerFunc // by path; the last handler is used again
+	seen     map[string]int
 }
 
 func newPlatform() *fakePlatform {
-	return &fakePlatform{plays: map[string][]http.HandlerFunc{}, seen: map[string]int{}}
+	return &fakePlatform{handlers: map[string][]http.HandlerFunc{}, seen: map[string]int{}}
 }
 
 func (p *fakePlatform) on(path string, handlers ...http.HandlerFunc) *fakePlatform {
-	p.plays[path] = handlers
+	p.handlers[path] = handlers
 	return p
 }
 
@@ -93,17 +93,17 @@ func (p *fakePlatform) count(path string) int {
 
 func (p *fakePlatform) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
-	plays, n := p.plays[r.URL.Path], p.seen[r.URL.Path]
+	handlers, n := p.handlers[r.URL.Path], p.seen[r.URL.Path]
 	p.seen[r.URL.Path]++
 	p.mu.Unlock()
-	if len(plays) == 0 {
+	if len(handlers) == 0 {
 		http.NotFound(w, r)
 		return
 	}
-	plays[min(n, len(plays)-1)](w, r)
+	handlers[min(n, len(handlers)-1)](w, r)
 }
 
-// RoundTrip lets a platform be asked without a network, under synctest.
+// RoundTrip calls the platform without a network, for synctest.
 func (p *fakePlatform) RoundTrip(r *http.Request) (*http.Response, error) {
 	recorder := httptest.NewRecorder()
 	done := make(chan struct{})
@@ -115,15 +115,15 @@ func (p *fakePlatform) RoundTrip(r *http.Request) (*http.Response, error) {
 	case <-done:
 		return recorder.Result(), nil
 	case <-r.Context().Done():
-		<-done // handlers of tests heed the context
+		<-done // the handlers of tests observe the context
 		return nil, r.Context().Err()
 	}
 }
 
-// says responds as WeChat does, with 200 and text/plain for any body.
-func says(body string) http.HandlerFunc { return saysAs(http.StatusOK, "text/plain", body) }
+// respond responds like WeChat, with 200 and text/plain for any body.
+func respond(body string) http.HandlerFunc { return respondAs(http.StatusOK, "text/plain", body) }
 
-func saysAs(status int, contentType, body string) http.HandlerFunc {
+func respondAs(status int, contentType, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", contentType)
 		w.WriteHeader(status)
@@ -148,7 +148,7 @@ func mustClient(t testing.TB, cfg wechat.Config) *wechat.Client {
 	return client
 }
 
-// dial is a client of p over TCP.
+// dial returns a client of p over TCP.
 func dial(t testing.TB, p *fakePlatform) *wechat.Client {
 	t.Helper()
 	server := httptest.NewServer(p)
@@ -156,7 +156,7 @@ func dial(t testing.TB, p *fakePlatform) *wechat.Client {
 	return mustClient(t, wechat.Config{API: server.URL})
 }
 
-// direct is a client of p without a network.
+// direct returns a client of p without a network.
 func direct(t testing.TB, p *fakePlatform) *wechat.Client {
 	t.Helper()
 	return mustClient(t, wechat.Config{API: "http://wechat.invalid", Transport: p})
@@ -179,7 +179,7 @@ func wantCalls(t testing.TB, p *fakePlatform, path string, want int) {
 	}
 }
 
-// seal encrypts as WeChat does, independently of the code under test.
+// seal encrypts like WeChat, independently of the code under test.
 func seal(t testing.TB, key, iv, plain []byte) string {
 	t.Helper()
 	block, err := aes.NewCipher(key)

@@ -76,8 +76,9 @@ func (c *Client) miniProgramCode(ctx context.Context, token, scene, page string)
 	return image, mediaType, nil
 }
 
-// imageType returns the media type of an image by its first bytes, not by a header, so that
-// no page ever shows anything else; "" if it is not an image of a code.
+// imageType returns the media type of an image by its first bytes, not by a header, so that a
+// page cannot show anything but an image. It returns "" if the bytes are not an image of a
+// code.
 func imageType(body []byte) string {
 	switch found := http.DetectContentType(body); found {
 	case "image/png", "image/jpeg":

@@ -32,12 +32,12 @@ func TestMiniProgramCodeRequest(t *testing.T) {
 		"":                   fmt.Sprintf(`{"scene":%q}`, scene),
 		"pages/scan/confirm": fmt.Sprintf(`{"scene":%q,"page":"pages/scan/confirm"}`, scene),
 	} {
-		p := newPlatform().on(tokenPath, says(goodToken)).on(codePath, func(w http.ResponseWriter, r *http.Request) {
+		p := newPlatform().on(tokenPath, respond(goodToken)).on(codePath, func(w http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(r.Body)
 			if err != nil || r.Method != http.MethodPost || r.URL.RawQuery != "access_token="+token || string(body) != want {
 				t.Errorf("got %s %s %s, %v; want %s", r.Method, r.URL, body, err, want)
 			}
-			saysAs(http.StatusOK, "image/jpeg", jpegImage)(w, r)
+			respondAs(http.StatusOK, "image/jpeg", jpegImage)(w, r)
 		})
 		image, mediaType, err := direct(t, p).MiniProgramCode(t.Context(), scene, page)
 		wantErr(t, err, nil)
@@ -55,8 +55,8 @@ func TestMiniProgramCodeRequest(t *testing.T) {
 	}
 }
 
-// TestMiniProgramCodeResponses: a page shows what is returned, so it is an image by its bytes,
-// whatever WeChat calls it.
+// TestMiniProgramCodeResponses: a page shows the result, so its bytes must be an image,
+// whatever media type WeChat sends.
 func TestMiniProgramCodeResponses(t *testing.T) {
 	t.Parallel()
 	buffer := func(image string) string {
@@ -70,31 +70,31 @@ func TestMiniProgramCodeResponses(t *testing.T) {
 		err      error
 		calls    int
 	}{
-		"JPEG":              {response: saysAs(200, "image/jpeg", jpegImage), image: jpegImage, kind: "image/jpeg"},
-		"PNG":               {response: saysAs(200, "image/jpeg", pngImage), image: pngImage, kind: "image/png"},
-		"PNG as HTML":       {response: saysAs(200, "text/html", pngImage), image: pngImage, kind: "image/png"},
-		"1 MiB":             {response: says(long), image: long, kind: "image/png"},
-		"more than 1 MiB":   {response: says(long + "\x00"), err: auth.ErrWeChatUnreadable, calls: 2},
-		"buffer":            {response: says(buffer(pngImage)), image: pngImage, kind: "image/png"},
-		"buffer of a page":  {response: says(buffer("<html>")), err: auth.ErrWeChatUnreadable, calls: 2},
-		"buffer not base64": {response: says(`{"buffer":"SECRET!"}`), err: auth.ErrWeChatUnreadable, calls: 2},
-		"no buffer":         {response: says(`{"errcode":0}`), err: auth.ErrWeChatUnreadable, calls: 2},
-		"SVG":               {response: saysAs(200, "image/png", `<svg xmlns="http://www.w3.org/2000/svg"><script/></svg>`), err: auth.ErrWeChatUnreadable, calls: 2},
-		"GIF":               {response: saysAs(200, "image/gif", "GIF89a\x01\x00\x01\x00"), err: auth.ErrWeChatUnreadable, calls: 2},
-		"empty":             {response: saysAs(200, "image/jpeg", ""), err: auth.ErrWeChatUnreadable, calls: 2},
-		"500 with an image": {response: saysAs(500, "image/jpeg", jpegImage), err: auth.ErrWeChatUnreadable, calls: 2},
-		"busy":              {response: says(`{"errcode":-1}`), err: auth.ErrWeChatBusy, calls: 2},
-		"page":              {response: says(`{"errcode":41030,"errmsg":"invalid page"}`), err: auth.ErrAppMisconfigured},
-		"arguments":         {response: says(`{"errcode":40097,"errmsg":"` + scene + ` ` + token + `"}`), err: auth.ErrAppMisconfigured},
-		"scene":             {response: says(`{"errcode":40129}`), err: auth.ErrWeChatUnreadable},
-		"length of scene":   {response: says(`{"errcode":40169}`), err: auth.ErrWeChatUnreadable},
-		"scancode_time":     {response: says(`{"errcode":85096}`), err: auth.ErrAppMisconfigured},
-		"per minute":        {response: says(`{"errcode":45011}`), err: auth.ErrRateLimited},
-		"right":             {response: says(`{"errcode":48001}`), err: auth.ErrAppMisconfigured},
+		"JPEG":              {response: respondAs(200, "image/jpeg", jpegImage), image: jpegImage, kind: "image/jpeg"},
+		"PNG":               {response: respondAs(200, "image/jpeg", pngImage), image: pngImage, kind: "image/png"},
+		"PNG as HTML":       {response: respondAs(200, "text/html", pngImage), image: pngImage, kind: "image/png"},
+		"1 MiB":             {response: respond(long), image: long, kind: "image/png"},
+		"more than 1 MiB":   {response: respond(long + "\x00"), err: auth.ErrWeChatUnreadable, calls: 2},
+		"buffer":            {response: respond(buffer(pngImage)), image: pngImage, kind: "image/png"},
+		"buffer with HTML":  {response: respond(buffer("<html>")), err: auth.ErrWeChatUnreadable, calls: 2},
+		"buffer not base64": {response: respond(`{"buffer":"SECRET!"}`), err: auth.ErrWeChatUnreadable, calls: 2},
+		"no buffer":         {response: respond(`{"errcode":0}`), err: auth.ErrWeChatUnreadable, calls: 2},
+		"SVG":               {response: respondAs(200, "image/png", `<svg xmlns="http://www.w3.org/2000/svg"><script/></svg>`), err: auth.ErrWeChatUnreadable, calls: 2},
+		"GIF":               {response: respondAs(200, "image/gif", "GIF89a\x01\x00\x01\x00"), err: auth.ErrWeChatUnreadable, calls: 2},
+		"empty":             {response: respondAs(200, "image/jpeg", ""), err: auth.ErrWeChatUnreadable, calls: 2},
+		"500 with an image": {response: respondAs(500, "image/jpeg", jpegImage), err: auth.ErrWeChatUnreadable, calls: 2},
+		"busy":              {response: respond(`{"errcode":-1}`), err: auth.ErrWeChatBusy, calls: 2},
+		"page":              {response: respond(`{"errcode":41030,"errmsg":"invalid page"}`), err: auth.ErrAppMisconfigured},
+		"arguments":         {response: respond(`{"errcode":40097,"errmsg":"` + scene + ` ` + token + `"}`), err: auth.ErrAppMisconfigured},
+		"scene":             {response: respond(`{"errcode":40129}`), err: auth.ErrWeChatUnreadable},
+		"length of scene":   {response: respond(`{"errcode":40169}`), err: auth.ErrWeChatUnreadable},
+		"scancode_time":     {response: respond(`{"errcode":85096}`), err: auth.ErrAppMisconfigured},
+		"per minute":        {response: respond(`{"errcode":45011}`), err: auth.ErrRateLimited},
+		"right":             {response: respond(`{"errcode":48001}`), err: auth.ErrAppMisconfigured},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlatform().on(tokenPath, says(goodToken)).on(codePath, row.response)
+			p := newPlatform().on(tokenPath, respond(goodToken)).on(codePath, row.response)
 			image, kind, err := direct(t, p).MiniProgramCode(t.Context(), scene, "")
 			wantErr(t, err, row.err)
 			if string(image) != row.image || kind != row.kind {
@@ -108,8 +108,8 @@ func TestMiniProgramCodeResponses(t *testing.T) {
 // A token that WeChat refuses is renewed once.
 func TestMiniProgramCodeToken(t *testing.T) {
 	t.Parallel()
-	p := newPlatform().on(tokenPath, says(goodToken), says(`{"access_token":"SECRETtoken-2","expires_in":7200}`)).
-		on(codePath, says(`{"errcode":40001}`), says(jpegImage), says(`{"errcode":42001}`))
+	p := newPlatform().on(tokenPath, respond(goodToken), respond(`{"access_token":"SECRETtoken-2","expires_in":7200}`)).
+		on(codePath, respond(`{"errcode":40001}`), respond(jpegImage), respond(`{"errcode":42001}`))
 	client := direct(t, p)
 	_, _, err := client.MiniProgramCode(t.Context(), scene, "")
 	wantErr(t, err, nil)
@@ -123,7 +123,7 @@ func TestMiniProgramCodeToken(t *testing.T) {
 	wantCalls(t, p, codePath, 4)
 }
 
-// mustComponent is a client of an app of a third-party platform.
+// mustComponent returns a client of an app of a third-party platform.
 func mustComponent(t *testing.T, p *fakePlatform) *wechat.Client {
 	t.Helper()
 	client, err := wechat.New(wechat.Config{
@@ -139,7 +139,7 @@ func mustComponent(t *testing.T, p *fakePlatform) *wechat.Client {
 func TestMiniProgramCodeTime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPlatform().on(tokenPath, says(goodToken)).on(codePath, hangs)
+		p := newPlatform().on(tokenPath, respond(goodToken)).on(codePath, hangs)
 		started := time.Now()
 		_, _, err := direct(t, p).MiniProgramCode(t.Context(), scene, "")
 		wantErr(t, err, auth.ErrWeChatTimeout)
@@ -156,7 +156,7 @@ func FuzzMiniProgramCode(f *testing.F) {
 	for _, seed := range []string{jpegImage, pngImage, `{"buffer":"iVBORw0KGgo="}`, `{"errcode":41030}`, ``, `<svg/>`} {
 		f.Add([]byte(seed))
 	}
-	p := newPlatform().on(tokenPath, says(goodToken))
+	p := newPlatform().on(tokenPath, respond(goodToken))
 	client := direct(f, p)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		p.on(codePath, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(body) })

@@ -32,7 +32,7 @@ func (c *Client) PhoneNumber(ctx context.Context, code string, openid auth.OpenI
 	return phone, err
 }
 
-// checkPhoneCode refuses what WeChat need not be asked about.
+// checkPhoneCode refuses arguments that WeChat would refuse, without a call.
 func (c *Client) checkPhoneCode(code string, openid auth.OpenID) error {
 	if err := c.miniProgramOnly(platform.CallPhone); err != nil {
 		return err
@@ -46,9 +46,10 @@ func (c *Client) checkPhoneCode(code string, openid auth.OpenID) error {
 	return nil
 }
 
-// phoneNumber makes the call. charged is false if it certainly cost nothing: no connection was
-// there to send it, or WeChat refused it with a code that says why. WeChat charges when the
-// mini program gets a phone code, once for each; a code that it refuses is none of those.
+// phoneNumber makes the call. charged is false if the call certainly cost nothing: there was no
+// connection to send it, or WeChat refused it with a known error code. WeChat charges once for
+// each phone code that it gives to the mini program, and does not charge for a code that it
+// refuses.
 // https://developers.weixin.qq.com/miniprogram/dev/framework/open-ability/getPhoneNumber.html
 func (c *Client) phoneNumber(ctx context.Context, token, code string, openid auth.OpenID) (phone auth.Phone, charged bool, err error) {
 	var response struct {
@@ -79,8 +80,8 @@ func (c *Client) phoneNumber(ctx context.Context, token, code string, openid aut
 	return phone, err == nil || !unsent() && !c.dialect.IsRefused(err), err
 }
 
-// traceUnsent returns a context for one call. Once the call has failed, unsent reports whether
-// there was no connection to send it by. It is false for a transport that does not say so.
+// traceUnsent returns a context for one call. After the call has failed, unsent reports whether
+// there was no connection to send it. It is false for a transport that does not report this.
 func traceUnsent(ctx context.Context) (traced context.Context, unsent func() bool) {
 	var wanted, got atomic.Bool
 	traced = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{

@@ -35,7 +35,7 @@ var dialects = map[Platform]*platform.Dialect{
 	WeCom:       platform.WeCom,
 }
 
-// dialectOf returns what the calls of an app look like; nil if the platform is unknown.
+// dialectOf returns the dialect of an app's platform; nil if the platform is unknown.
 func dialectOf(p Platform, k Kind) *platform.Dialect {
 	if k != "" && p == WeChat {
 		return platform.WeChatWeb
@@ -43,7 +43,7 @@ func dialectOf(p Platform, k Kind) *platform.Dialect {
 	return dialects[p]
 }
 
-// newOpener returns what opens the data of the platform's users.
+// newOpener returns an opener for the data of the platform's users.
 func (c *Client) newOpener() *opendata.Opener {
 	opener := &opendata.Opener{
 		App:      c.cfg.MiniProgram,

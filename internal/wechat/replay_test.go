@@ -12,9 +12,9 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
-// closing responds to the first request of each connection and then, having read the
-// second, closes: what a front end does whose keep-alive time is over, or that
-// crashed with the request in hand.
+// closing responds to the first request of each connection, reads the second, and closes the
+// connection without a response. A front end does this when its keep-alive time ends, or when
+// it crashes during the request.
 func closing(t *testing.T, response string, reset bool) (url string, requests *atomic.Int32) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -56,9 +56,9 @@ func serveOneAndClose(conn net.Conn, response string, requests *atomic.Int32) {
 	}
 }
 
-// A code that was written to a connection is not written to another: net/http
-// would, and the second response would be "code already used". The control shows
-// that the server provokes it.
+// A code that was written to a connection is not written to another connection. By default,
+// net/http would write it again, and the second response would be "code already used". The
+// control, a plain GET, shows that this server causes net/http to do so.
 func TestExchangeIsNeverReplayed(t *testing.T) {
 	t.Parallel()
 	for name, reset := range map[string]bool{"close": false, "reset": true} {
@@ -98,7 +98,7 @@ func TestExchangeIsNeverReplayed(t *testing.T) {
 	}
 }
 
-// The same for the call that costs money, which is a POST.
+// TestPhoneCodeIsNeverReplayed: the same for the call that costs money, which is a POST.
 func TestPhoneCodeIsNeverReplayed(t *testing.T) {
 	t.Parallel()
 	url, requests := closing(t, goodToken, false)
@@ -110,8 +110,8 @@ func TestPhoneCodeIsNeverReplayed(t *testing.T) {
 	}
 }
 
-// A new session_key is made by each request: the second would be signed with a
-// key that the first has ended.
+// TestResetIsNeverReplayed: each request makes a new session_key, so a second request would be
+// signed with a key that the first request invalidated.
 func TestResetIsNeverReplayed(t *testing.T) {
 	t.Parallel()
 	url, requests := closing(t, goodToken, false)

@@ -16,20 +16,20 @@ import (
 const MaxReplayBytes = 1 << 20
 
 // ErrLengthRequired is returned for a body of unknown length that is longer than
-// [MaxReplayBytes]: WeChat responds to one with 412 and no explanation.
+// [MaxReplayBytes]: WeChat responds to such a request with 412 and no explanation.
 var ErrLengthRequired = errors.New("the body needs a Content-Length")
 
 // replayable is the body of a forwarded call.
 type replayable struct {
 	whole  bool // kept is the whole body
 	kept   []byte
-	source *source // of the whole body; nil if it is in kept
+	source *source // the rest of the body; nil if all of it is in kept
 	length int64
 }
 
-// newReplayable reads up to [MaxReplayBytes] of a body. A shorter body is buffered and
-// has a length then, which WeChat requires. Reading the first part of a longer one
-// keeps a client that sends nothing from starting a call.
+// newReplayable reads up to [MaxReplayBytes] of a body. A shorter body is buffered and then has
+// a length, which WeChat requires. Because the first part of a longer body is read here, a
+// client that sends nothing cannot start a call.
 func newReplayable(body io.Reader, length int64) (*replayable, error) {
 	if body == nil || length == 0 {
 		return &replayable{whole: true}, nil
@@ -71,7 +71,7 @@ func (b *replayable) reader() (io.Reader, int64) {
 // failed reports whether reading the caller's body failed.
 func (b *replayable) failed() bool { return b.source != nil && b.source.failed.Load() }
 
-// source remembers that reading failed. The transport reads it in another goroutine,
+// source remembers that reading failed. The transport reads the source in another goroutine,
 // and reports such a failure as a failure of the connection.
 type source struct {
 	from   io.Reader

@@ -30,7 +30,7 @@ var (
 	ErrNotEncryptable = apisecurity.ErrRequest
 )
 
-// SecurityCheck is what became of the response to an encrypted call, as reported to
+// SecurityCheck is the result of checking the response to an encrypted call, as reported to
 // [Config.ObserveSecurity]. It contains no secret.
 type SecurityCheck struct {
 	App     auth.AppID
@@ -57,7 +57,7 @@ func (s security) newRequest(ctx context.Context, target *url.URL, query url.Val
 	}
 	target.RawQuery = url.Values{"access_token": query["access_token"]}.Encode()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target.String(), bytes.NewReader(sealed.Body))
-	if err != nil { // its text contains the URL
+	if err != nil { // the text of the error contains the URL
 		return nil, fmt.Errorf("%w: the encrypted request cannot be made", auth.ErrAppMisconfigured)
 	}
 	req.Header = sealed.Header
@@ -141,7 +141,7 @@ func (c *Client) sealedRequest(ctx context.Context, out Outgoing, body *replayab
 
 // readSealed reads an encrypted response completely and closes it.
 func readSealed(ctx context.Context, body *replayable, resp *http.Response) ([]byte, error) {
-	defer func() { _ = resp.Body.Close() }() // it was read, or an error is returned
+	defer func() { _ = resp.Body.Close() }() // the body was read, or an error is returned
 	sealed, err := io.ReadAll(io.LimitReader(resp.Body, maxSealedBytes+1))
 	switch {
 	case err != nil:
@@ -164,8 +164,8 @@ func (c *Client) misconfigured(body []byte) error {
 	return nil
 }
 
-// plainResponse is what an upstream gets. Status and headers of the response are not
-// authenticated, so they are not passed on: a redirect would lead the upstream to an
+// plainResponse is the response that an upstream gets. Status and headers of WeChat's response
+// are not authenticated, so they are not passed on: a redirect would lead the upstream to an
 // attacker.
 func plainResponse(req *http.Request, body []byte) *http.Response {
 	return &http.Response{

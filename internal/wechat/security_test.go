@@ -23,7 +23,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver"
 )
 
-// securedKeys are keys whose private half WeChat's documentation publishes.
+// securedKeys are keys whose private keys WeChat publishes in its documentation.
 func securedKeys(t testing.TB) simsecurity.Keys {
 	t.Helper()
 	private, err := os.ReadFile("apisecurity/testdata/private.pem")
@@ -37,7 +37,7 @@ func securedKeys(t testing.TB) simsecurity.Keys {
 	}
 }
 
-// securityFrom is configured with what the console shows.
+// securityFrom returns a Security configured with the values of the console.
 func securityFrom(t testing.TB, shown simsecurity.Console, more ...string) *apisecurity.Security {
 	t.Helper()
 	cfg := apisecurity.Config{
@@ -96,7 +96,7 @@ func (s *secured) connect(security *apisecurity.Security) {
 	s.client = client
 }
 
-// outcomes returns what was reported since the last time.
+// outcomes returns the outcomes that were reported since the last call.
 func (s *secured) outcomes() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +108,7 @@ func (s *secured) outcomes() string {
 	return strings.Join(all, " ")
 }
 
-// forward makes an upstream's call and returns what the upstream reads.
+// forward makes an upstream's call and returns the response that the upstream reads.
 func (s *secured) forward(out wechat.Outgoing) (string, error) {
 	resp, err := s.client.Forward(s.t.Context(), out)
 	if err != nil {
@@ -171,9 +171,9 @@ func TestSecuredCalls(t *testing.T) {
 func TestSecuredGet(t *testing.T) {
 	t.Parallel()
 	var got *http.Request
-	p := newPlatform().on(tokenPath, says(goodToken)).on("/wxa/business/getuserencryptkey", func(w http.ResponseWriter, r *http.Request) {
+	p := newPlatform().on(tokenPath, respond(goodToken)).on("/wxa/business/getuserencryptkey", func(w http.ResponseWriter, r *http.Request) {
 		got = r
-		says(`{"errcode":-1,"errmsg":"busy","key_info_list":[]}`)(w, r)
+		respond(`{"errcode":-1,"errmsg":"busy","key_info_list":[]}`)(w, r)
 	})
 	shown, err := wechatsim.New(wechatsim.Config{}).Secure(wechatsim.DefaultApp.ID, securedKeys(t))
 	wantErr(t, err, nil)
@@ -193,8 +193,8 @@ func TestSecuredGet(t *testing.T) {
 	}
 }
 
-// spoiledOutcomes is the fault table of responses that WeChat did not make for this call:
-// none passes, none has the call made again, and each is reported under its own outcome.
+// spoiledOutcomes is the fault table of responses that WeChat did not make for this call. Each
+// is refused, causes no retry, and is reported with a distinct outcome.
 var spoiledOutcomes = map[simsecurity.Spoil]struct {
 	err     error
 	outcome string
@@ -233,20 +233,20 @@ func TestSecuredFaultTable(t *testing.T) {
 				t.Errorf("%s, %s: %v; want %v", spoil, name, err, want.err)
 			}
 			if got := s.sim.Count(phonePath, knownPath); got != 1 {
-				t.Errorf("%s, %s: WeChat was asked %d times", spoil, name, got)
+				t.Errorf("%s, %s: WeChat was called %d times", spoil, name, got)
 			}
 			if got := s.outcomes(); got != want.outcome {
 				t.Errorf("%s, %s: outcome %s", spoil, name, got)
 			}
 		}
-		// The calls that are not encrypted do not notice.
+		// Calls that are not encrypted are not affected.
 		_, err := s.client.Exchange(t.Context(), s.code())
 		wantErr(t, err, nil)
 	}
 }
 
-// The other faults of the simulator, at encrypted calls: what is not an error in JSON is not
-// passed on, whatever its status.
+// The other faults of the simulator, for encrypted calls: a response that is not an error in
+// JSON is not passed on, whatever its status.
 func TestSecuredOtherFaults(t *testing.T) {
 	t.Parallel()
 	for kind, want := range map[fault.Kind]outcome{
@@ -273,12 +273,12 @@ func TestSecuredOtherFaults(t *testing.T) {
 		_, err := s.forward(check(s.faulted))
 		wantErr(t, err, want.once) // of an upstream's
 		if got := s.sim.Count(phonePath, knownPath); got != want.calls+want.again {
-			t.Errorf("%s: WeChat was asked %d times", kind, got)
+			t.Errorf("%s: WeChat was called %d times", kind, got)
 		}
 	}
 }
 
-// A plain error is not authenticated, but the token is renewed once after it.
+// A plain error is not authenticated, but it causes one renewal of the token.
 func TestSecuredStaleToken(t *testing.T) {
 	t.Parallel()
 	for _, errcode := range []int{40001, 42001, 40014} {
@@ -304,12 +304,13 @@ func TestSecuredStaleToken(t *testing.T) {
 		s.sim.ClearRequests()
 		wantErr(t, s.phone(), auth.ErrWeChatBusy)
 		if got := s.sim.Count(phonePath); got != 2 {
-			t.Errorf("errcode %d for good: made %d times", errcode, got)
+			t.Errorf("lasting errcode %d: the call was made %d times", errcode, got)
 		}
 	}
 }
 
-// Errors about keys are the operator's to fix: an upstream does not get them as its own.
+// The operator must fix errors about keys, so an upstream does not get them as WeChat's
+// response.
 func TestSecuredErrcodes(t *testing.T) {
 	t.Parallel()
 	s := newSecured(t)
@@ -336,7 +337,7 @@ func TestSecuredErrcodes(t *testing.T) {
 	}
 }
 
-// What the simulator itself refuses, as WeChat documents it.
+// The simulator refuses wrong keys, as WeChat documents it.
 func TestSecuredWrongKeys(t *testing.T) {
 	t.Parallel()
 	s := newSecured(t)
@@ -361,8 +362,9 @@ func TestSecuredWrongKeys(t *testing.T) {
 	}
 }
 
-// WeChat changes its certificate: one that knows only the old one verifies the deprecated
-// signature; two verify either; the old one alone is refused after the change.
+// WeChat changes its certificate. During the change, a gateway with only the old certificate
+// verifies the deprecated signature, and a gateway with both certificates verifies either
+// signature. After the change, a gateway with only the old certificate refuses responses.
 func TestSecuredCertificateChange(t *testing.T) {
 	t.Parallel()
 	s := newSecured(t)
@@ -409,20 +411,20 @@ func TestSecuredForwardRefuses(t *testing.T) {
 		}
 	}
 	if got := s.sim.Count(knownPath); got != 0 {
-		t.Errorf("WeChat was asked %d times", got)
+		t.Errorf("WeChat was called %d times", got)
 	}
 }
 
-// Uploads pass plain, and so does what is not covered.
+// Uploads are sent without encryption, and so are calls that are not covered.
 func TestSecuredUpload(t *testing.T) {
 	t.Parallel()
 	var seen []string
 	record := func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		seen = append(seen, r.URL.Path+" "+string(body))
-		says(`{"media_id":"x"}`)(w, r)
+		respond(`{"media_id":"x"}`)(w, r)
 	}
-	p := newPlatform().on(tokenPath, says(goodToken)).on("/cgi-bin/media/upload", record).on("/wxa/more", record)
+	p := newPlatform().on(tokenPath, respond(goodToken)).on("/cgi-bin/media/upload", record).on("/wxa/more", record)
 	shown, err := wechatsim.New(wechatsim.Config{}).Secure(wechatsim.DefaultApp.ID, securedKeys(t))
 	wantErr(t, err, nil)
 	client := mustClient(t, wechat.Config{API: "http://wechat.invalid", Transport: p, Security: securityFrom(t, shown, "/wxa/more")})
@@ -439,7 +441,7 @@ func TestSecuredUpload(t *testing.T) {
 	}
 }
 
-// A wrong certificate stops the encrypted calls, and not logins: no circuit breaker opens.
+// A wrong certificate stops the encrypted calls, but not logins: no circuit breaker opens.
 func TestSecuredBreaker(t *testing.T) {
 	t.Parallel()
 	s := newSecured(t)

@@ -14,8 +14,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// dataOf is a client that opens data of an hour at most, its simulator, and the
-// keys of a user who is logged in.
+// dataOf returns a client that opens data with a maximum age of one hour, its simulator, and
+// the keys of a user who is logged in.
 func dataOf(t *testing.T, app wechatsim.App, user wechatsim.User, login wechatsim.Login) (*wechat.Client, *wechatsim.Sim, []auth.SessionKey) {
 	t.Helper()
 	sim := wechatsim.New(wechatsim.Config{})
@@ -39,7 +39,7 @@ func openData(e wechatsim.Encrypted) auth.OpenData {
 	return auth.OpenData{EncryptedData: e.EncryptedData, IV: e.IV, RawData: e.RawData, Signature: e.Signature}
 }
 
-// TestSiblingPhones opens the number that each platform's phone encrypts.
+// TestSiblingPhones decrypts a phone number of each platform.
 func TestSiblingPhones(t *testing.T) {
 	t.Parallel()
 	for _, app := range wechatsim.Siblings() {
@@ -55,7 +55,7 @@ func TestSiblingPhones(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if app.Platform == wechatsim.WeCom { // whose mobile number is returned, and verifies nothing
+			if app.Platform == wechatsim.WeCom { // the mobile number is returned, but does not verify the session
 				if opened.Phone != nil || !strings.Contains(string(opened.JSON), `"mobile":"10012345678"`) {
 					t.Errorf("got %s, %+v", opened.JSON, opened.Phone)
 				}
@@ -70,7 +70,7 @@ func TestSiblingPhones(t *testing.T) {
 	}
 }
 
-// TestSiblingProfiles: a profile names its user, and its signature counts.
+// TestSiblingProfiles: a profile has the openid of its user, and its signature is checked.
 func TestSiblingProfiles(t *testing.T) {
 	t.Parallel()
 	for _, app := range wechatsim.Siblings() {
@@ -100,8 +100,8 @@ func TestSiblingProfiles(t *testing.T) {
 	}
 }
 
-// TestSiblingMarks: where data is marked, the mark is looked at as on WeChat, and
-// where it need not be, a mark that is there is.
+// TestSiblingMarks: on platforms with watermarks, the watermark is checked as on WeChat. On
+// platforms without, a watermark is checked if the data has one.
 func TestSiblingMarks(t *testing.T) {
 	t.Parallel()
 	mark := func(app string, at time.Time) string {
@@ -125,8 +125,8 @@ func TestSiblingMarks(t *testing.T) {
 			"good":                     {phone + mark(own, time.Now()) + `}`, nil},
 			"another app's":            {phone + mark("wx9", time.Now()) + `}`, auth.ErrWatermarkMismatch},
 			"stale":                    {phone + mark(own, time.Now().Add(-2*time.Hour)) + `}`, auth.ErrWatermarkStale},
-			"of tomorrow":              {phone + mark(own, time.Now().Add(24*time.Hour)) + `}`, auth.ErrWatermarkStale},
-			"half a mark":              {phone + `,"watermark":{"appid":"` + own + `"}}`, auth.ErrDecryptFailed},
+			"tomorrow's":               {phone + mark(own, time.Now().Add(24*time.Hour)) + `}`, auth.ErrWatermarkStale},
+			"half a watermark":         {phone + `,"watermark":{"appid":"` + own + `"}}`, auth.ErrDecryptFailed},
 			"unmarked":                 {phone + `}`, unmarked},
 			"unmarked and bare":        {`{"countryCode":"86","phoneNumber":"10012345678"}`, bare},
 			"country code twice":       {`{"countryCode":"86","phoneNumber":"8610012345678"}`, auth.ErrDecryptFailed},
@@ -135,7 +135,7 @@ func TestSiblingMarks(t *testing.T) {
 			"unmarked, no ID":          {`{"openId":"a/b"}`, auth.ErrDecryptFailed},
 			"two numbers":              {`{"countryCode":"86","phoneNumber":"10012345678","phoneNumber":"10087654321"}`, auth.ErrDecryptFailed},
 			"a garbled block":          {"{\"countryCode\":\"86\",\"phoneNumber\":\"10012345678\",\"x\":\"\xff\"}", auth.ErrDecryptFailed},
-			"no object":                {`"10012345678"`, auth.ErrDecryptFailed},
+			"not an object":            {`"10012345678"`, auth.ErrDecryptFailed},
 			"letters in the number":    {`{"countryCode":"86","phoneNumber":"1001234567a"}`, auth.ErrDecryptFailed},
 		} {
 			t.Run(string(app.Platform)+" "+name, func(t *testing.T) {
@@ -153,8 +153,8 @@ func TestSiblingMarks(t *testing.T) {
 	}
 }
 
-// TestWeComOwner: data that names a user of another company belongs to no user here, and
-// without the mini program's appid no data of WeCom's is of the app.
+// TestWeComOwner: data of a user of another company is refused. Without the mini program's
+// appid, all data of WeCom is refused.
 func TestWeComOwner(t *testing.T) {
 	t.Parallel()
 	app := siblingApp(t, wechatsim.WeCom)
@@ -167,7 +167,7 @@ func TestWeComOwner(t *testing.T) {
 		`{"corpid":"` + app.ID + `","userid":"b b"}`:   auth.ErrDecryptFailed,
 		`{"corpid":"` + app.ID + `","userid":7}`:       auth.ErrDecryptFailed,
 		`{"email":"bob@example.com"}`:                  nil,
-		`{"corpid":"` + app.ID + `","openId":"bob-1"}`: nil, // which names no user on WeCom
+		`{"corpid":"` + app.ID + `","openId":"bob-1"}`: nil, // openId is not used on WeCom
 	} {
 		sealed, err := sim.EncryptJSON(user, []byte(plain), wechatsim.Sealing{})
 		if err != nil {
@@ -189,8 +189,8 @@ func TestWeComOwner(t *testing.T) {
 	wantErr(t, err, auth.ErrWatermarkMismatch)
 }
 
-// TestWeComOpenID: no two userids become one openid, and none an openid that is no
-// ID. Spelled out for the upstreams that read it back.
+// TestWeComOpenID: no two userids have the same openid, and every openid is valid. The table
+// documents the mapping for upstreams that decode openids.
 func TestWeComOpenID(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("a", 64)
@@ -202,7 +202,7 @@ func TestWeComOpenID(t *testing.T) {
 		"a b": "", "a/b": "", "a:b": "", "a%40b": "", "zhang\u00e9": "", "a.b\u3002c": "", `a.\"b`: "",
 	} {
 		body := fmt.Sprintf(`{"errcode":0,"corpid":%q,"userid":"%s","session_key":"k"}`, app, userid)
-		p := newPlatform().on("/cgi-bin/miniprogram/jscode2session", says(body)).on("/cgi-bin/gettoken", says(goodToken))
+		p := newPlatform().on("/cgi-bin/miniprogram/jscode2session", respond(body)).on("/cgi-bin/gettoken", respond(goodToken))
 		client := mustClient(t, wechat.Config{Platform: wechat.WeCom, API: "http://platform.invalid", Transport: p})
 		who, err := client.Exchange(t.Context(), code)
 		var class error
@@ -216,7 +216,7 @@ func TestWeComOpenID(t *testing.T) {
 	}
 }
 
-// FuzzWeComOpenID: two userids never meet in one openid.
+// FuzzWeComOpenID: two userids never have the same openid.
 func FuzzWeComOpenID(f *testing.F) {
 	for _, pair := range [][2]string{{"a.b", "a_db"}, {"a.b", "_a_db"}, {"a_.b", "a._b"}, {"a@b", "a_ab"}, {"a__b.c", "a_.bc"}} {
 		f.Add(pair[0], pair[1])
@@ -226,15 +226,15 @@ func FuzzWeComOpenID(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := newPlatform().on("/cgi-bin/miniprogram/jscode2session", says(string(body))).on("/cgi-bin/gettoken", says(goodToken))
+		p := newPlatform().on("/cgi-bin/miniprogram/jscode2session", respond(string(body))).on("/cgi-bin/gettoken", respond(goodToken))
 		client := mustClient(t, wechat.Config{Platform: wechat.WeCom, API: "http://platform.invalid", Transport: p})
 		defer client.Close()
-		who, _ := client.Exchange(t.Context(), code) // no openid beside an error
+		who, _ := client.Exchange(t.Context(), code) // no openid if there is an error
 		return who.OpenID
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
 		if !utf8.ValidString(a) || !utf8.ValidString(b) || a == b {
-			return // JSON would write one for the other
+			return // JSON would replace the invalid bytes
 		}
 		if first := openid(t, a); first != "" && first == openid(t, b) {
 			t.Errorf("%q and %q are both %q", a, b, first)
@@ -242,8 +242,8 @@ func FuzzWeComOpenID(f *testing.F) {
 	})
 }
 
-// TestKeySizes: Xiaohongshu's keys may have either size that its page names;
-// everybody else's have 16 bytes.
+// TestKeySizes: Xiaohongshu's keys may have either documented size. The keys of all other
+// platforms have 16 bytes.
 func TestKeySizes(t *testing.T) {
 	t.Parallel()
 	const plain = `{"openId":"bob-1","watermark":{"appid":"wx0123456789abcdef","timestamp":1}}`

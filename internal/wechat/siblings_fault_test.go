@@ -9,12 +9,11 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
-// siblingCalls are the two calls that each sibling has: one that spends a code,
-// which nothing repeats but a stale token where it needs one, and one that may be
-// made again.
+// siblingCalls are the two calls that each sibling has: a login, which spends a code and is
+// repeated only after a stale token, and a token call, which may be repeated.
 var siblingCalls = map[wechatsim.Platform]struct {
 	login, token string
-	quota        error // what an exhausted quota is; without a separate code it is busy
+	quota        error // the error for an exhausted quota; without a separate code it is busy
 	stale        []int // codes that refuse a token at the login
 	secret       int   // the code for a wrong secret
 }{
@@ -36,7 +35,7 @@ var siblingCalls = map[wechatsim.Platform]struct {
 	},
 }
 
-// siblingFault is a fault and what becomes of both calls.
+// siblingFault is a fault and the outcome of both calls.
 type siblingFault struct {
 	fault.Fault
 
@@ -100,7 +99,7 @@ func TestSiblingFaultTable(t *testing.T) {
 				{"token", facts.token, row.token, func(f *faulted) error { _, err := f.client.AccessTokens().Token(f.t.Context()); return err }},
 			} {
 				checkSiblingFault(t, app, row.Fault, c.path, "lasting", c.name, c.want.lasting, c.want.calls, c.call)
-				if c.want.calls > 1 { // otherwise one fault has the effect of a lasting one
+				if c.want.calls > 1 { // otherwise one fault has the same effect as a lasting fault
 					once := row.Fault
 					once.Times = 1
 					checkSiblingFault(t, app, once, c.path, "once", c.name, c.want.once, c.want.again, c.call)
@@ -116,7 +115,7 @@ func checkSiblingFault(t *testing.T, app wechatsim.App, armed fault.Fault, path,
 		t.Parallel()
 		f := newFaultedOn(t, app)
 		if token, err := f.client.AccessTokens().Token(t.Context()); name == "token" && err == nil {
-			f.client.AccessTokens().Invalidate(token) // so that the next call fetches one
+			f.client.AccessTokens().Invalidate(token) // the next call must fetch a token
 		}
 		f.sim.ClearRequests()
 		armed.Path = path
@@ -125,7 +124,7 @@ func checkSiblingFault(t *testing.T, app wechatsim.App, armed fault.Fault, path,
 		}
 		wantErr(t, call(f), want)
 		if got := f.sim.Count(path); got != calls {
-			t.Errorf("the platform was asked %d times, want %d", got, calls)
+			t.Errorf("the platform was called %d times, want %d", got, calls)
 		}
 	})
 }

@@ -31,38 +31,38 @@ var siblingResponses = []string{
 	`{"errcode":0,"corpid":"wx0123456789abcdef","userid":"a.b@c","session_key":"k"}`, `{}`, `[]`, `null`, ``, `<html>`, "{\"errmsg\":\"\x01\xff\"}",
 }
 
-// FuzzLoginResponse: whatever a platform returns, a login names a user whose name
-// can be a header and a key, or fails as one of the classes; nothing panics, and
-// no call is repeated for it but one whose token was refused.
+// FuzzLoginResponse: for any response, a login either returns a user whose ID is valid in a
+// header and a key, or fails with an error of a known class. It does not panic, and the call is
+// repeated only if the token was refused.
 func FuzzLoginResponse(f *testing.F) {
 	for _, body := range siblingResponses {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
 		for platform, paths := range siblingPaths {
-			p := newPlatform().on(paths[0], says(body)).on("/api/rmp/token", says(siblingResponses[14])).on("/cgi-bin/gettoken", says(goodToken))
+			p := newPlatform().on(paths[0], respond(body)).on("/api/rmp/token", respond(siblingResponses[14])).on("/cgi-bin/gettoken", respond(goodToken))
 			client := mustClient(t, wechat.Config{Platform: platform, API: "http://platform.invalid", Transport: p})
 			who, err := client.Exchange(t.Context(), code)
 			if err == nil && (!auth.ValidID(who.OpenID) || who.SessionKey == "" || who.UnionID != "" && !auth.ValidID(who.UnionID)) {
 				t.Errorf("%s: %q logs in %+v", platform, body, who)
 			}
 			if err != nil && !classified(err) {
-				t.Errorf("%s: %q: an error of no class: %v", platform, body, err)
+				t.Errorf("%s: %q: the error has no class: %v", platform, body, err)
 			}
 			most := 1
 			if platform == wechat.Xiaohongshu || platform == wechat.WeCom {
 				most = 2
 			}
 			if n := p.count(paths[0]); n < 1 || n > most {
-				t.Errorf("%s: %q: asked %d times", platform, body, n)
+				t.Errorf("%s: %q: called %d times", platform, body, n)
 			}
 			client.Close()
 		}
 	})
 }
 
-// FuzzTokenResponse is the same for access tokens. The clock is a fake one: the wait
-// before a retry would be most of the time.
+// FuzzTokenResponse is like FuzzLoginResponse, for access tokens. It uses a fake clock:
+// otherwise the wait before a retry would take most of the time.
 func FuzzTokenResponse(f *testing.F) {
 	for _, body := range siblingResponses {
 		f.Add(body)
@@ -70,7 +70,7 @@ func FuzzTokenResponse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body string) {
 		synctest.Test(t, func(t *testing.T) {
 			for platform, paths := range siblingPaths {
-				p := newPlatform().on(paths[1], says(body))
+				p := newPlatform().on(paths[1], respond(body))
 				client := mustClient(t, wechat.Config{Platform: platform, API: "http://platform.invalid", Transport: p})
 				got, err := client.AccessTokens().Token(t.Context())
 				if (err == nil) == (got == "") || err != nil && !classified(err) {
@@ -81,7 +81,7 @@ func FuzzTokenResponse(f *testing.F) {
 	})
 }
 
-// classified reports whether an error has a class by which a caller acts.
+// classified reports whether an error has one of the classes that callers handle.
 func classified(err error) bool {
 	for _, class := range []error{
 		auth.ErrInvalidRequest, auth.ErrInvalidCode, auth.ErrCodeUsed, auth.ErrRiskBlocked, auth.ErrRateLimited, auth.ErrAppMisconfigured,

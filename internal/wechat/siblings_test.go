@@ -27,8 +27,8 @@ func siblingApp(t testing.TB, p wechatsim.Platform) wechatsim.App {
 	return wechatsim.App{}
 }
 
-// TestSiblingLogin: a code is worth its user once; a wrong one, a used one and
-// another app's are the client's fault, a wrong secret the operator's.
+// TestSiblingLogin: a code returns its user once. A wrong code, a used code and another app's
+// code are the client's fault; a wrong secret is the operator's.
 func TestSiblingLogin(t *testing.T) {
 	t.Parallel()
 	for _, app := range wechatsim.Siblings() {
@@ -50,14 +50,14 @@ func TestSiblingLogin(t *testing.T) {
 			}
 			want := auth.LoginResult{OpenID: auth.OpenID(code.OpenID), UnionID: "UID_1", SessionKey: key}
 			if app.Platform == wechatsim.Xiaohongshu || app.Platform == wechatsim.WeCom {
-				want.UnionID = "" // they have none
+				want.UnionID = "" // these platforms have no unionid
 			}
 			if who != want {
 				t.Errorf("got %+v, want %+v", who, want)
 			}
 			refused := auth.ErrInvalidCode
 			if app.Platform == wechatsim.Xiaohongshu {
-				refused = auth.ErrWeChatUnreadable // its codes are not published
+				refused = auth.ErrWeChatUnreadable // its error codes are not published
 			}
 			for _, bad := range []string{code.Code, "never-minted"} {
 				_, err = f.client.Exchange(t.Context(), bad)
@@ -70,7 +70,7 @@ func TestSiblingLogin(t *testing.T) {
 	}
 }
 
-// A wrong secret is the operator's to fix, wherever it is detected.
+// A wrong secret is reported as app_misconfigured, in whichever call it is detected.
 func TestSiblingWrongSecret(t *testing.T) {
 	t.Parallel()
 	for _, app := range wechatsim.Siblings() {
@@ -81,12 +81,12 @@ func TestSiblingWrongSecret(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = server.Close() })
-			client := mustClient(t, wechat.Config{ // whose secret is that of the tests
+			client := mustClient(t, wechat.Config{ // the secret in the tests is right
 				Platform: wechat.Platform(app.Platform), AppID: auth.AppID(app.ID), API: server.URL + app.Platform.Prefix(),
 			})
 			want := auth.ErrAppMisconfigured
 			if app.Platform == wechatsim.Xiaohongshu {
-				want = auth.ErrWeChatUnreadable // its codes are not published
+				want = auth.ErrWeChatUnreadable // its error codes are not published
 			}
 			_, err = client.Exchange(t.Context(), "code")
 			wantErr(t, err, want)
@@ -126,9 +126,9 @@ func TestSiblingCodes(t *testing.T) {
 		for errcode, want := range row.codes {
 			t.Run(fmt.Sprintf("%s %d", platform, errcode), func(t *testing.T) {
 				t.Parallel()
-				p := newPlatform().on(row.path, says(fmt.Sprintf(row.body, errcode))).
-					on("/api/rmp/token", says(`{"success":true,"code":0,"data":{"access_token":"`+token+`","expire_in":7200}}`)).
-					on("/cgi-bin/gettoken", says(goodToken))
+				p := newPlatform().on(row.path, respond(fmt.Sprintf(row.body, errcode))).
+					on("/api/rmp/token", respond(`{"success":true,"code":0,"data":{"access_token":"`+token+`","expire_in":7200}}`)).
+					on("/cgi-bin/gettoken", respond(goodToken))
 				client := mustClient(t, wechat.Config{Platform: platform, API: "http://platform.invalid", Transport: p})
 				_, err := client.Exchange(t.Context(), code)
 				wantErr(t, err, want)
@@ -141,7 +141,8 @@ func TestSiblingCodes(t *testing.T) {
 	}
 }
 
-// TestSiblingResponses: what is not a response of the platform is not accepted as a login.
+// TestSiblingResponses: a response in another format than the platform's is not accepted as a
+// login.
 func TestSiblingResponses(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -172,9 +173,9 @@ func TestSiblingResponses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlatform().on(row.path, says(row.body)).
-				on("/api/rmp/token", says(`{"success":true,"code":0,"data":{"access_token":"`+token+`","expire_in":7200}}`)).
-				on("/cgi-bin/gettoken", says(goodToken))
+			p := newPlatform().on(row.path, respond(row.body)).
+				on("/api/rmp/token", respond(`{"success":true,"code":0,"data":{"access_token":"`+token+`","expire_in":7200}}`)).
+				on("/cgi-bin/gettoken", respond(goodToken))
 			client := mustClient(t, wechat.Config{Platform: row.platform, API: "http://platform.invalid", Transport: p})
 			_, err := client.Exchange(t.Context(), code)
 			wantErr(t, err, row.want)
@@ -183,7 +184,7 @@ func TestSiblingResponses(t *testing.T) {
 	}
 }
 
-// What a sibling does not have is refused before anything is asked.
+// Calls that a sibling does not support are refused without a request.
 func TestSiblingsLackCalls(t *testing.T) {
 	t.Parallel()
 	for _, platform := range wechat.Platforms()[1:] {
@@ -199,13 +200,13 @@ func TestSiblingsLackCalls(t *testing.T) {
 				wantErr(t, err, auth.ErrUnsupported)
 			}
 			if len(p.seen) != 0 {
-				t.Errorf("asked %v", p.seen)
+				t.Errorf("called %v", p.seen)
 			}
 		})
 	}
 }
 
-// A code that was written to a connection is not written to another, whatever the
+// A code that was written to a connection is not written to another connection, with any HTTP
 // method: see TestExchangeIsNeverReplayed.
 func TestSiblingLoginsAreNeverReplayed(t *testing.T) {
 	t.Parallel()
@@ -233,7 +234,7 @@ func TestSiblingLoginsAreNeverReplayed(t *testing.T) {
 	}
 }
 
-// TestPlatformConfig: what cannot work is refused before the first login.
+// TestPlatformConfig: a configuration that cannot work is refused before the first login.
 func TestPlatformConfig(t *testing.T) {
 	t.Parallel()
 	component := &wechat.Component{AppID: "wx1", TokenURL: "http://127.0.0.1:1/x"}
@@ -253,7 +254,7 @@ func TestPlatformConfig(t *testing.T) {
 	}
 }
 
-// Each platform is asked at its own host unless the configuration names another.
+// Each platform is called at its default host unless the configuration sets another.
 func TestPlatformHosts(t *testing.T) {
 	t.Parallel()
 	for platform, want := range map[wechat.Platform]string{
@@ -268,13 +269,13 @@ func TestPlatformHosts(t *testing.T) {
 		_, err := client.Exchange(t.Context(), code)
 		wantErr(t, err, auth.ErrWeChatUnreachable)
 		if asked != want {
-			t.Errorf("%s: asked %s, want %s", platform, asked, want)
+			t.Errorf("%s: called %s, want %s", platform, asked, want)
 		}
 	}
 }
 
-// TestSiblingBreaker: each platform's own word for being unwell opens the breaker,
-// and what it has against a code does not.
+// TestSiblingBreaker: each platform's error code for an outage opens the breaker, and its error
+// codes about a login code do not.
 func TestSiblingBreaker(t *testing.T) {
 	t.Parallel()
 	for platform, row := range map[wechat.Platform]struct{ busy, refused string }{
@@ -285,12 +286,12 @@ func TestSiblingBreaker(t *testing.T) {
 		wechat.WeCom:       {`{"errcode":-1}`, `{"errcode":40029}`},
 	} {
 		for body, want := range map[string]string{row.busy: "open", row.refused: "closed"} {
-			p := newPlatform().on(siblingPaths[platform][0], says(body)).
-				on("/api/rmp/token", says(siblingResponses[14])).on("/cgi-bin/gettoken", says(goodToken))
+			p := newPlatform().on(siblingPaths[platform][0], respond(body)).
+				on("/api/rmp/token", respond(siblingResponses[14])).on("/cgi-bin/gettoken", respond(goodToken))
 			client := mustClient(t, wechat.Config{Platform: platform, API: "http://platform.invalid", Transport: p})
 			for i := range 10 {
 				if _, err := client.Exchange(t.Context(), fmt.Sprint(i)); err == nil {
-					t.Fatal("it worked")
+					t.Fatal("the login succeeded")
 				}
 			}
 			if got := client.Breaker(); got != want {
@@ -300,14 +301,14 @@ func TestSiblingBreaker(t *testing.T) {
 	}
 }
 
-// TestSiblingTokenRenewal: where logins take the app's token, they share one fetch
-// of it, and a token that is refused costs one more call of each kind and no code.
+// TestSiblingTokenRenewal: on platforms whose logins need the app's token, they share one fetch
+// of it. A refused token costs one more call of each kind, but no code.
 func TestSiblingTokenRenewal(t *testing.T) {
 	t.Parallel()
 	for _, p := range []wechatsim.Platform{wechatsim.Xiaohongshu, wechatsim.WeCom} {
 		t.Run(string(p), func(t *testing.T) {
 			t.Parallel()
-			f := newFaultedOn(t, siblingApp(t, p)) // who logged in once
+			f := newFaultedOn(t, siblingApp(t, p)) // the user logged in once
 			paths := siblingCalls[p]
 			var all sync.WaitGroup
 			for range 20 {

@@ -31,8 +31,9 @@ func (t *tasks) begin() bool {
 	return true
 }
 
-// outlive returns a context with the values of a caller's, such as its trace, which ends
-// with the tasks instead of with the caller. The task must call the function when it ends.
+// outlive returns a context with the values of the caller's context, such as its trace. It ends
+// with the tasks instead of with the caller. The task must call the returned function when it
+// ends.
 func (t *tasks) outlive(caller context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(caller))
 	stop := context.AfterFunc(t.ctx, cancel)

@@ -32,12 +32,12 @@ func TestInvalidate(t *testing.T) {
 	})
 }
 
-// WeChat refuses a token and hands out the very same: each refusal must not cost
+// WeChat refuses a token and then returns the same token again. Not every refusal may cost
 // another fetch.
-func TestInvalidateOfTheSameTokenIsNoStorm(t *testing.T) {
+func TestInvalidateOfTheSameTokenIsRateLimited(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPlatform().on(tokenPath, says(goodToken))
+		p := newPlatform().on(tokenPath, respond(goodToken))
 		tokens := direct(t, p).AccessTokens()
 		for range 100 {
 			got, err := tokens.Token(t.Context())
@@ -53,7 +53,7 @@ func TestInvalidateOfTheSameTokenIsNoStorm(t *testing.T) {
 	})
 }
 
-func TestTokenFailuresAreHeld(t *testing.T) {
+func TestTokenFailuresAreCached(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		body string
@@ -67,7 +67,7 @@ func TestTokenFailuresAreHeld(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				p := newPlatform().on(tokenPath, says(row.body), says(goodToken))
+				p := newPlatform().on(tokenPath, respond(row.body), respond(goodToken))
 				tokens := direct(t, p).AccessTokens()
 				for range 10 {
 					_, err := tokens.Token(t.Context())
@@ -92,15 +92,15 @@ func TestTokenIsRetriedOnce(t *testing.T) {
 		err   error
 		calls int
 	}{
-		"busy":    {first: says(`{"errcode":-1}`), calls: 2},
-		"HTML":    {first: says(`<html>`), calls: 2},
+		"busy":    {first: respond(`{"errcode":-1}`), calls: 2},
+		"HTML":    {first: respond(`<html>`), calls: 2},
 		"timeout": {first: hangs, err: auth.ErrWeChatTimeout, calls: 1},
-		"secret":  {first: says(`{"errcode":40125}`), err: auth.ErrAppMisconfigured, calls: 1},
+		"secret":  {first: respond(`{"errcode":40125}`), err: auth.ErrAppMisconfigured, calls: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				p := newPlatform().on(tokenPath, row.first, says(goodToken))
+				p := newPlatform().on(tokenPath, row.first, respond(goodToken))
 				_, err := direct(t, p).AccessTokens().Token(t.Context())
 				wantErr(t, err, row.err)
 				wantCalls(t, p, tokenPath, row.calls)
@@ -108,18 +108,18 @@ func TestTokenIsRetriedOnce(t *testing.T) {
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {
-		p := newPlatform().on(tokenPath, says(`{"errcode":-1}`))
+		p := newPlatform().on(tokenPath, respond(`{"errcode":-1}`))
 		_, err := direct(t, p).AccessTokens().Token(t.Context())
 		wantErr(t, err, auth.ErrWeChatBusy)
 		wantCalls(t, p, tokenPath, 2)
 	})
 }
 
-// A renewal that fails leaves the token that still works alone.
+// After a failed renewal, a token that is still valid stays in use.
 func TestTokenSurvivesAFailedRenewal(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPlatform().on(tokenPath, says(goodToken), says(`{"errcode":40125}`))
+		p := newPlatform().on(tokenPath, respond(goodToken), respond(`{"errcode":40125}`))
 		tokens := direct(t, p).AccessTokens()
 		_, err := tokens.Token(t.Context())
 		wantErr(t, err, nil)

@@ -15,8 +15,8 @@ type TokenShare interface {
 	Load(ctx context.Context) (SharedToken, error)
 	// Keep stores a token for as long as it is valid.
 	Keep(ctx context.Context, token SharedToken) error
-	// Lease lets one replica fetch, until it calls release or until ttl is over. held
-	// is false while another replica has the lease.
+	// Lease lets one replica fetch, until it calls release or until ttl has passed. held is
+	// false while another replica has the lease.
 	Lease(ctx context.Context, ttl time.Duration) (release func(), held bool, err error)
 }
 
@@ -31,13 +31,13 @@ const (
 	// leaseLife is how long a replica may take to fetch. If it crashes, the others wait
 	// for that long. If it is slower, a second replica fetches too, which is harmless.
 	leaseLife = callTime
-	// leaseWait is how long a replica waits for others: a second one may crash too.
+	// leaseWait is how long a replica waits for others: a second replica may crash too.
 	leaseWait = 2 * leaseLife
-	// leasePoll is how often the others look for the token.
+	// leasePoll is how often waiting replicas load the token.
 	leasePoll = 100 * time.Millisecond
 )
 
-// sharing fetches a token unless a shared one is usable.
+// sharing fetches a token unless a usable token is shared.
 type sharing struct {
 	share TokenShare
 	fetch func(ctx context.Context) (fetched, error)
@@ -88,7 +88,7 @@ func (s sharing) await(ctx context.Context, refused string) (kept SharedToken, r
 	return SharedToken{}, nil
 }
 
-// fetchForAll is called with the lease.
+// fetchForAll fetches a token and shares it. The caller must have the lease.
 func (s sharing) fetchForAll(ctx context.Context, refused string) (fetched, error) {
 	// The previous holder of the lease may have shared one after the last Load.
 	if kept, err := s.share.Load(ctx); err == nil && s.usable(kept, refused) {
@@ -104,8 +104,8 @@ func (s sharing) fetchForAll(ctx context.Context, refused string) (fetched, erro
 	return got, nil
 }
 
-// usable reports whether a shared token makes a fetch unnecessary. If it is due for
-// renewal, it does so only just after it was fetched: WeChat has no newer one then.
+// usable reports whether a shared token makes a fetch unnecessary. A token that is due for
+// renewal is usable only if it was just fetched: then WeChat has no newer token.
 func (s sharing) usable(kept SharedToken, refused string) bool {
 	now := s.now()
 	if kept.Token == refused || !visibleASCII(kept.Token, maxTokenBytes) || !now.Before(kept.Expires) {

@@ -11,12 +11,12 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
-// place is where the replicas of a test share their token. broken, when set, is
-// what becomes of every call.
+// place is a fake TokenShare for the replicas of a test. If broken is set, every call returns
+// it.
 type place struct {
 	mu     sync.Mutex
 	kept   wechat.SharedToken
-	leased time.Time // until when
+	leased time.Time // the end of the lease
 	broken error
 	keeps  int
 }
@@ -55,7 +55,7 @@ func (p *place) set(change func(*place)) {
 	change(p)
 }
 
-// replicas are clients of one app that share a place.
+// replicas returns clients of one app that share a token.
 func replicas(t *testing.T, n int, weChat *fakePlatform, share *place) []*wechat.TokenCache {
 	t.Helper()
 	all := make([]*wechat.TokenCache, n)
@@ -65,7 +65,7 @@ func replicas(t *testing.T, n int, weChat *fakePlatform, share *place) []*wechat
 	return all
 }
 
-// askAll has every replica use a token at once.
+// askAll makes every replica use a token at the same time.
 func askAll(t *testing.T, all []*wechat.TokenCache, want string) {
 	t.Helper()
 	var group sync.WaitGroup
@@ -79,8 +79,8 @@ func askAll(t *testing.T, all []*wechat.TokenCache, want string) {
 	group.Wait()
 }
 
-// A hundred replicas cost WeChat one fetch, one more for a renewal, and one more
-// when WeChat refuses the token: none of them takes that one from the place again.
+// A hundred replicas make one fetch, one more for a renewal, and one more when WeChat refuses
+// the token. No replica uses the refused token again.
 func TestTokenIsFetchedOnceForAll(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -90,7 +90,7 @@ func TestTokenIsFetchedOnceForAll(t *testing.T) {
 		wantCalls(t, weChat, tokenPath, 1)
 
 		time.Sleep(7200*time.Second - 4*time.Minute) // due for renewal
-		askAll(t, all, "token-1")                    // which no caller waits for
+		askAll(t, all, "token-1")                    // no caller waits for the renewal
 		time.Sleep(5 * time.Second)
 		askAll(t, all, "token-2")
 		wantCalls(t, weChat, tokenPath, 2)
@@ -103,8 +103,7 @@ func TestTokenIsFetchedOnceForAll(t *testing.T) {
 	})
 }
 
-// A replica that fetches and dies in the middle holds the others up for as long as
-// its lease, and no longer.
+// If a replica crashes during a fetch, the others wait until its lease ends, but not longer.
 func TestTokenOfADeadReplica(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -120,7 +119,7 @@ func TestTokenOfADeadReplica(t *testing.T) {
 	})
 }
 
-// Without the place every replica fetches for itself, and at once.
+// If sharing fails, every replica fetches its own token, without a delay.
 func TestTokenIsFetchedAloneWhenNothingIsShared(t *testing.T) {
 	t.Parallel()
 	down := errors.New("connection refused")
@@ -133,7 +132,7 @@ func TestTokenIsFetchedAloneWhenNothingIsShared(t *testing.T) {
 			got, err := tokens.Token(t.Context())
 			wantToken(t, got, err, []string{"token-1", "token-2"}[i])
 		}
-		if took := time.Since(began); took != 2*time.Second { // numbered's
+		if took := time.Since(began); took != 2*time.Second { // the delay of numbered
 			t.Errorf("it took %v", took)
 		}
 		share.set(func(p *place) { p.broken = nil })
@@ -144,15 +143,15 @@ func TestTokenIsFetchedAloneWhenNothingIsShared(t *testing.T) {
 	})
 }
 
-// What lies in the place and is no token, or whose life is over, is not used.
+// A shared value that is not a token, or that has expired, is not used.
 func TestTokenThatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	for name, kept := range map[string]wechat.SharedToken{
-		"no token":           {Token: "", Expires: time.Unix(1<<40, 0)},
-		"not a token":        {Token: "a\r\nb", Expires: time.Unix(1<<40, 0)},
-		"over":               {Token: "old", Expires: time.Unix(1, 0)},
-		"due for renewal":    {Token: "old"},
-		"fetched long since": {Token: "old", Fetched: time.Unix(1, 0)},
+		"no token":         {Token: "", Expires: time.Unix(1<<40, 0)},
+		"not a token":      {Token: "a\r\nb", Expires: time.Unix(1<<40, 0)},
+		"over":             {Token: "old", Expires: time.Unix(1, 0)},
+		"due for renewal":  {Token: "old"},
+		"fetched long ago": {Token: "old", Fetched: time.Unix(1, 0)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -174,7 +173,7 @@ func TestTokenThatCannotBeUsed(t *testing.T) {
 // The token of a component is shared like an app's.
 func TestComponentTokenIsFetchedOnceForAll(t *testing.T) {
 	t.Parallel()
-	weChat := newPlatform().on("/component-token", componentToken("component-1")).on("/sns/component/jscode2session", says(goodLogin))
+	weChat := newPlatform().on("/component-token", componentToken("component-1")).on("/sns/component/jscode2session", respond(goodLogin))
 	share := &place{}
 	for range 5 {
 		client, err := wechat.New(wechat.Config{

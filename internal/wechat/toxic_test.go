@@ -13,33 +13,34 @@ import (
 )
 
 const (
-	// callDeadline is what docs/wechat.md promises of one call.
+	// callDeadline is the deadline of one call in docs/wechat.md.
 	callDeadline = 5 * time.Second
-	// riskDeadline is what it promises of a request for a risk rank.
+	// riskDeadline is the documented deadline of a request for a risk rank.
 	riskDeadline = 2 * time.Second
-	// upstreamPatience is how long an upstream waits for what it had forwarded:
-	// Forward gives WeChat a minute, which is too long for a test.
+	// upstreamPatience is how long an upstream waits for a forwarded call. The limit of Forward
+	// is a minute, which is too long for a test.
 	upstreamPatience = 2 * time.Second
-	// slack is for a machine that has much else to do.
+	// slack is additional time for a slow machine.
 	slack = 4 * time.Second
-	// intoBody is 10 bytes into a response's body: where that begins is found out.
+	// intoBody is 10 bytes after the beginning of a response's body, whose position is
+	// measured.
 	intoBody = -10
-	// inBody is the network that ends in a response's body.
+	// inBody is the network that closes the connection in a response's body.
 	inBody = "closed in the middle of the body"
-	// toxicAtOnce is how many networks are bad at once: most of them only wait.
+	// toxicAtOnce is how many bad networks are tested at the same time: most tests only wait.
 	toxicAtOnce = 32
 )
 
-// badNetwork is one way of a network to be bad, and what becomes of a call.
+// badNetwork is one kind of bad network, and the outcome of a call over it.
 type badNetwork struct {
 	toxics  []toxic
 	want    error
-	arrives bool // requests reach WeChat
-	waits   bool // for the call's deadline
+	arrives bool // the request reaches WeChat
+	waits   bool // the call waits until its deadline
 }
 
-// badNetworks are TCP as it is between data centres. Attributes are toxiproxy's:
-// milliseconds, but a slicer's delay (microseconds) and a rate (KB/s).
+// badNetworks are faults of TCP between data centres. Attributes are toxiproxy's: milliseconds,
+// except a slicer's delay (microseconds) and a rate (KB/s).
 var badNetworks = map[string]badNetwork{
 	"latency and jitter": {arrives: true, toxics: []toxic{
 		{"latency", upstream, attributes{"latency": 200, "jitter": 150}},
@@ -70,15 +71,15 @@ var badNetworks = map[string]badNetwork{
 	inBody: {want: auth.ErrWeChatUnreadable, arrives: true, toxics: []toxic{
 		{"limit_data", downstream, attributes{"bytes": intoBody}},
 	}},
-	"the peer gone before the request, without a FIN": {want: auth.ErrWeChatTimeout, waits: true, toxics: []toxic{
+	"peer lost before the request, without a FIN": {want: auth.ErrWeChatTimeout, waits: true, toxics: []toxic{
 		{"timeout", upstream, attributes{"timeout": 0}},
 	}},
-	"the peer gone before the response, without a FIN": {want: auth.ErrWeChatTimeout, arrives: true, waits: true, toxics: []toxic{
+	"peer lost before the response, without a FIN": {want: auth.ErrWeChatTimeout, arrives: true, waits: true, toxics: []toxic{
 		{"timeout", downstream, attributes{"timeout": 0}},
 	}},
 }
 
-// toxicCall is one call of the client's.
+// toxicCall is one call of the client.
 type toxicCall struct {
 	name platform.CallName
 	path string
@@ -137,8 +138,8 @@ func (c toxicCall) title() string {
 
 var alice = auth.OpenID(wechatsim.OpenIDFor(wechatsim.DefaultApp.ID, "alice"))
 
-// expect is what a call comes to: how often it is made, and how often WeChat sees
-// it. A deadline that ran out is not followed by a second try.
+// expect returns how often a call is made, and how often WeChat receives it. A call is not
+// retried after its deadline.
 func (b badNetwork) expect(c toxicCall) (made, seen int) {
 	made = 1
 	if c.repeats && b.want != nil && !b.waits {
@@ -150,17 +151,17 @@ func (b badNetwork) expect(c toxicCall) (made, seen int) {
 	return made, seen
 }
 
-// TestToxicNetwork makes every call over every bad network, on a new connection
-// and on one that was good when it was last used: it ends in the right class,
-// within its deadline, and WeChat sees it as often as it may.
+// TestToxicNetwork makes every call over every bad network, on a new connection and on a
+// kept-alive connection that worked before. Each call must fail with the right class, within
+// its deadline, and WeChat must receive it the expected number of times.
 func TestToxicNetwork(t *testing.T) {
 	t.Parallel()
-	var group errgroup.Group // t.Parallel would wait two at a time
+	var group errgroup.Group // with t.Parallel only two would wait at a time
 	group.SetLimit(toxicAtOnce)
 	for name, network := range badNetworks {
 		for _, call := range toxicCalls {
 			if call.secured && name == inBody {
-				continue // TestSecuredOtherFaults has it: these responses have longer headers
+				continue // tested by TestSecuredOtherFaults: these responses have longer headers
 			}
 			for kept, connection := range map[bool]string{false: "new connection", true: "kept connection"} {
 				group.Go(func() error {
@@ -190,9 +191,9 @@ func testToxic(t *testing.T, network badNetwork, call toxicCall, kept bool) {
 	wantErr(t, err, network.want)
 	switch {
 	case took > call.within+slack:
-		t.Errorf("it took %v, and its deadline is %v", took, call.within)
+		t.Errorf("the call took %v, want at most %v", took, call.within)
 	case network.waits && took < call.within-call.within/10:
-		t.Errorf("it was given up after %v", took)
+		t.Errorf("the call ended after %v, before its deadline", took)
 	}
 	if got := int(n.made.Load()); got != made {
 		t.Errorf("the call was made %d times, want %d", got, made)
@@ -202,8 +203,8 @@ func testToxic(t *testing.T, network badNetwork, call toxicCall, kept bool) {
 	}
 }
 
-// TestConnectionRefused: nothing listens on port 1 of this machine. It takes no
-// deadline to find out.
+// TestConnectionRefused: no process listens on port 1 of this machine. The call fails at once,
+// not at its deadline.
 func TestConnectionRefused(t *testing.T) {
 	t.Parallel()
 	for _, call := range toxicCalls {
@@ -218,7 +219,7 @@ func TestConnectionRefused(t *testing.T) {
 			started := time.Now()
 			wantErr(t, call.make(n), auth.ErrWeChatUnreachable)
 			if took := time.Since(started); took > slack {
-				t.Errorf("it took %v", took)
+				t.Errorf("the call took %v", took)
 			}
 			if got := n.sim.Count(); got != 0 {
 				t.Errorf("WeChat saw %d requests", got)

@@ -24,13 +24,13 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// Directions of a toxic: that of the request, and that of the response.
+// The directions of a toxic: request and response.
 const (
 	upstream   = "upstream"
 	downstream = "downstream"
 )
 
-// A toxic is one way in which toxiproxy spoils a connection.
+// A toxic is a fault that toxiproxy adds to a connection.
 type toxic struct {
 	Type       string     `json:"type"`
 	Stream     string     `json:"stream"`
@@ -41,8 +41,8 @@ type attributes map[string]int
 
 const componentID = "wxcomponent"
 
-// toxicNet is a client with our own transport, WeChat, and a network between them
-// that is good until it is poisoned.
+// toxicNet is a client with the transport of New, the simulator, and a network between them
+// that works until poison is called.
 type toxicNet struct {
 	*faulted
 
@@ -50,12 +50,12 @@ type toxicNet struct {
 	server *httptest.Server
 	proxy  *toxiproxy.Proxy
 	keys   *apisecurity.Security // nil if no call is encrypted
-	call   platform.CallName     // the one that counts,
-	made   atomic.Int32          // and how often it was made
+	call   platform.CallName     // the call under test,
+	made   atomic.Int32          // and the number of times it was made
 }
 
-// newToxicNet is a good network. Unless connections are kept, the next call that
-// is made over it opens a new one.
+// newToxicNet returns a network without faults. Unless kept is set, the next call opens a new
+// connection.
 func newToxicNet(t *testing.T, kept, component bool) *toxicNet {
 	t.Helper()
 	sim := wechatsim.New(wechatsim.Config{Components: []wechatsim.Component{{ID: componentID}}})
@@ -74,8 +74,8 @@ func newToxicNet(t *testing.T, kept, component bool) *toxicNet {
 	return n
 }
 
-// newClient is a client of the API at url. A component's token comes over a
-// network of its own, which is always good.
+// newClient returns a client of the API at url. A component's token is fetched over a separate
+// network without faults.
 func (n *toxicNet) newClient(url string, component bool) *wechat.Client {
 	n.t.Helper()
 	cfg := wechat.Config{
@@ -109,8 +109,8 @@ func (n *toxicNet) newClient(url string, component bool) *wechat.Client {
 	return client
 }
 
-// prepare logs a user in and, for what needs one, fetches a token, while the
-// network is good.
+// prepare logs a user in and, for calls that need one, fetches a token, while the network
+// works.
 func (n *toxicNet) prepare(call toxicCall) {
 	n.t.Helper()
 	who, err := n.client.Exchange(n.t.Context(), n.code())
@@ -127,10 +127,10 @@ func (n *toxicNet) prepare(call toxicCall) {
 	n.call = call.name
 }
 
-// poison spoils the network, connections that are open included.
+// poison adds the faults to the network, including its open connections.
 func (n *toxicNet) poison(toxics []toxic) {
 	n.t.Helper()
-	// Whatever closes a connection from here on is the network.
+	// From here on, only the network closes connections.
 	n.server.Config.SetKeepAlivesEnabled(true)
 	for _, spec := range toxics {
 		if spec.Attributes["bytes"] == intoBody {
@@ -146,8 +146,8 @@ func (n *toxicNet) poison(toxics []toxic) {
 	}
 }
 
-// headerBytes is how long the headers of WeChat's responses are, give or take a
-// digit of Content-Length.
+// headerBytes returns the length of the headers of WeChat's responses. It may differ by a digit
+// of Content-Length.
 func (n *toxicNet) headerBytes() (length int) {
 	n.t.Helper()
 	conn, err := net.Dial("tcp", n.server.Listener.Addr().String())
@@ -175,14 +175,14 @@ func (n *toxicNet) login() error {
 	return err
 }
 
-// useOfficial replaces the client by one of a service account.
+// useOfficial replaces the client with a client of a service account.
 func (n *toxicNet) useOfficial() {
 	n.t.Helper()
 	n.web, n.app, n.kind = true, wechatsim.WebApps()[0].ID, wechat.Official
 	n.client = n.newClient("http://"+n.proxy.Listen, false)
 }
 
-// secure has WeChat require encrypted calls, and the client make them.
+// secure makes the simulator require encrypted calls, and the client encrypt them.
 func (n *toxicNet) secure() {
 	n.t.Helper()
 	shown, err := n.sim.Secure(wechatsim.DefaultApp.ID, securedKeys(n.t))

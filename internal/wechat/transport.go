@@ -68,8 +68,8 @@ func newTransport() *http.Transport {
 	}
 }
 
-// peer is the HTTP API of one platform. It sends requests within bounds, and knows
-// neither endpoints nor error codes.
+// peer is the HTTP API of one platform. It sends requests with limits of time and size. It has
+// no code for single endpoints or error codes.
 type peer struct {
 	app      auth.AppID
 	base     *url.URL
@@ -123,7 +123,7 @@ func (p *peer) send(caller context.Context, r platform.Request) (reply, error) {
 	if err != nil {
 		return reply{}, transportError(caller, err, auth.ErrWeChatUnreachable)
 	}
-	defer func() { _ = resp.Body.Close() }() // it was read, or an error is returned
+	defer func() { _ = resp.Body.Close() }() // the body was read, or an error is returned
 	most := cmp.Or(r.MaxBytes, maxReplyBytes)
 	body, err := io.ReadAll(io.LimitReader(resp.Body, most+1))
 	if err != nil {
@@ -164,12 +164,12 @@ func (p *peer) newRequest(ctx context.Context, r platform.Request) (*http.Reques
 		reader = bytes.NewReader(body)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, target.String(), reader)
-	if err != nil { // its text contains the URL
+	if err != nil { // the text of the error contains the URL
 		return nil, fmt.Errorf("%w: the request for %s cannot be made", auth.ErrAppMisconfigured, r.Name)
 	}
 	if method == http.MethodGet {
-		// The body is known to be empty: without this, net/http starts a goroutine that
-		// finds out.
+		// The body is known to be empty. Without this, net/http starts a goroutine to detect
+		// it.
 		req.TransferEncoding = []string{"identity"}
 	}
 	if contentType != "" {

@@ -18,33 +18,33 @@ import (
 const (
 	// riskCallTime bounds one request for a rank: a login waits for it.
 	riskCallTime = 2 * time.Second
-	// riskTime bounds how much longer a login takes, with a token to fetch and a second
-	// request.
+	// riskTime bounds how much longer a login takes, including the fetch of a token and a
+	// second request.
 	riskTime = 3 * time.Second
 	// maxRanked is how many users' ranks are kept, of some 150 bytes each. A user beyond it
 	// costs another call.
 	maxRanked = 100_000
 )
 
-// RiskScene is what WeChat ranks a user for.
+// RiskScene is the purpose for which WeChat ranks a user.
 type RiskScene int
 
 // WeChat's scenes.
 const (
 	RiskRegistration RiskScene = 0
 	RiskMarketing    RiskScene = 1
-	RiskUGC          RiskScene = 2 // what users write or upload
+	RiskUGC          RiskScene = 2 // content that users write or upload
 )
 
-// RiskConfig has logins ask WeChat for the user's risk.
+// RiskConfig makes logins ask WeChat for the user's risk.
 type RiskConfig struct {
 	Scene RiskScene
 	// Cache is how long a rank is used for the next logins of its user; 0: each login asks.
 	Cache time.Duration
 }
 
-// risks asks for the risks of an app's users. It has a separate guard, so that logins go on
-// when WeChat's ranks are down.
+// risks asks for the risks of an app's users. It has a separate guard, so that logins work
+// while WeChat's ranks are down.
 type risks struct {
 	config RiskConfig
 	peer   peer
@@ -95,12 +95,12 @@ func (c *Client) Risk(ctx context.Context, openid auth.OpenID, address string) (
 	case <-ctx.Done():
 		return 0, guard.CallerLeft(ctx)
 	case result := <-shared:
-		risk, _ := result.Val.(auth.Risk) // unknown beside an error
+		risk, _ := result.Val.(auth.Risk) // unknown if there is an error
 		return risk, result.Err
 	}
 }
 
-// rank asks WeChat, within riskTime, and keeps the rank.
+// rank asks WeChat, within riskTime, and caches the rank.
 func (c *Client) rank(ctx context.Context, openid auth.OpenID, ip netip.Addr) (auth.Risk, error) {
 	ctx, cancel := context.WithTimeout(ctx, riskTime)
 	defer cancel()

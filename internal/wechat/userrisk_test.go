@@ -22,26 +22,26 @@ const (
 	goodRisk = `{"errcode":0,"errmsg":"getuserriskrank succ","risk_rank":3,"unoin_id":123456}`
 )
 
-// ranking is a client of p, without a network, that asks for risks.
+// ranking returns a client of p, without a network, that asks for risks.
 func ranking(t testing.TB, p *fakePlatform, cache time.Duration) *wechat.Client {
 	t.Helper()
 	return mustClient(t, wechat.Config{API: "http://wechat.invalid", Transport: p, Risk: &wechat.RiskConfig{Scene: wechat.RiskMarketing, Cache: cache}})
 }
 
-// TestRiskRequest: the request has the documented parameters and no other, so that WeChat
-// counts it as a real one, and the address in one spelling.
+// TestRiskRequest: the request has only the documented parameters, not is_test, so that WeChat
+// counts it as a real request. The address has a canonical spelling.
 func TestRiskRequest(t *testing.T) {
 	t.Parallel()
 	for given, sent := range map[string]string{
 		address: address, "::ffff:" + address: address, "2001:DB8::1": "2001:db8::1", "fe80::1%eth0": "fe80::1",
 	} {
-		p := newPlatform().on(tokenPath, says(goodToken)).on(riskPath, func(w http.ResponseWriter, r *http.Request) {
+		p := newPlatform().on(tokenPath, respond(goodToken)).on(riskPath, func(w http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(r.Body)
 			want := fmt.Sprintf(`{"appid":%q,"openid":%q,"scene":1,"client_ip":%q}`, app, openid, sent)
 			if err != nil || r.Method != http.MethodPost || r.URL.RawQuery != "access_token="+token || string(body) != want {
 				t.Errorf("got %s %s %s, %v; want %s", r.Method, r.URL, body, err, want)
 			}
-			says(goodRisk)(w, r)
+			respond(goodRisk)(w, r)
 		})
 		risk, err := ranking(t, p, 0).Risk(t.Context(), openid, given)
 		wantErr(t, err, nil)
@@ -49,7 +49,7 @@ func TestRiskRequest(t *testing.T) {
 			t.Errorf("rank %d, %v", rank, known)
 		}
 	}
-	p := newPlatform().on(tokenPath, says(goodToken)).on(riskPath, says(goodRisk))
+	p := newPlatform().on(tokenPath, respond(goodToken)).on(riskPath, respond(goodRisk))
 	for _, bad := range []string{"", "host", "192.0.2.1:80"} {
 		risk, err := ranking(t, p, 0).Risk(t.Context(), openid, bad)
 		if wantErr(t, err, auth.ErrAppMisconfigured); risk != 0 {
@@ -84,7 +84,7 @@ func TestRiskResponses(t *testing.T) {
 	} {
 		t.Run(body, func(t *testing.T) {
 			t.Parallel()
-			p := newPlatform().on(tokenPath, says(goodToken)).on(riskPath, says(body))
+			p := newPlatform().on(tokenPath, respond(goodToken)).on(riskPath, respond(body))
 			risk, err := ranking(t, p, time.Hour).Risk(t.Context(), openid, address)
 			if wantErr(t, err, want); (risk != 0) != (want == nil) || err != nil && strings.Contains(err.Error(), string(openid)) {
 				t.Errorf("risk %s, %v", risk, err)
@@ -93,11 +93,11 @@ func TestRiskResponses(t *testing.T) {
 	}
 }
 
-// TestRiskIsOff: without the option WeChat is not asked, and the option is refused on
-// platforms that do not rank users.
+// TestRiskIsOff: without the option, WeChat is not called. The option is refused on platforms
+// that do not rank users.
 func TestRiskIsOff(t *testing.T) {
 	t.Parallel()
-	p := newPlatform().on(tokenPath, says(goodToken)).on(riskPath, says(goodRisk))
+	p := newPlatform().on(tokenPath, respond(goodToken)).on(riskPath, respond(goodRisk))
 	risk, err := direct(t, p).Risk(t.Context(), openid, address)
 	if wantErr(t, err, nil); risk != 0 {
 		t.Errorf("risk %s", risk)
@@ -116,12 +116,12 @@ func TestRiskIsOff(t *testing.T) {
 	}
 }
 
-// TestRiskCache: a rank is used again for its user and for a time; a failure is not.
+// TestRiskCache: a rank is cached for its user, for a limited time. A failure is not cached.
 func TestRiskCache(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPlatform().on(tokenPath, says(goodToken)).
-			on(riskPath, says(`{"errcode":61080}`), says(goodRisk), says(`{"errcode":0,"risk_rank":1}`))
+		p := newPlatform().on(tokenPath, respond(goodToken)).
+			on(riskPath, respond(`{"errcode":61080}`), respond(goodRisk), respond(`{"errcode":0,"risk_rank":1}`))
 		client := ranking(t, p, 10*time.Minute)
 		for _, step := range []struct {
 			after  time.Duration
@@ -151,14 +151,14 @@ func TestRiskCache(t *testing.T) {
 	})
 }
 
-// TestRiskIsShared: simultaneous logins of a user share a call, which goes on if the first
-// of them leaves. Another user's login makes a separate call.
+// TestRiskIsShared: simultaneous logins of a user share a call, which continues if the first
+// caller leaves. Another user's login makes a separate call.
 func TestRiskIsShared(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPlatform().on(tokenPath, says(goodToken)).on(riskPath, func(w http.ResponseWriter, r *http.Request) {
+		p := newPlatform().on(tokenPath, respond(goodToken)).on(riskPath, func(w http.ResponseWriter, r *http.Request) {
 			time.Sleep(time.Second)
-			says(goodRisk)(w, r)
+			respond(goodRisk)(w, r)
 		})
 		client := ranking(t, p, 0)
 		leaving, leave := context.WithCancel(t.Context())
@@ -184,16 +184,16 @@ func TestRiskIsShared(t *testing.T) {
 	})
 }
 
-// TestRiskTime: a login does not wait for long, whatever hangs.
+// TestRiskTime: a login does not wait longer than riskTime, whichever call hangs.
 func TestRiskTime(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
 		platform *fakePlatform
 		want     time.Duration
 	}{
-		"rank":  {newPlatform().on(tokenPath, says(goodToken)).on(riskPath, hangs), 2 * time.Second},
+		"rank":  {newPlatform().on(tokenPath, respond(goodToken)).on(riskPath, hangs), 2 * time.Second},
 		"token": {newPlatform().on(tokenPath, hangs), 3 * time.Second},
-		"renewal": {newPlatform().on(tokenPath, says(goodToken), hangs).on(riskPath, says(`{"errcode":40001}`)),
+		"renewal": {newPlatform().on(tokenPath, respond(goodToken), hangs).on(riskPath, respond(`{"errcode":40001}`)),
 			3 * time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -210,11 +210,12 @@ func TestRiskTime(t *testing.T) {
 	}
 }
 
-// TestRiskBreaker: while ranks are down, logins go on, and soon don't wait for a rank.
+// TestRiskBreaker: while ranks are down, logins succeed, and after some failures don't wait for
+// a rank.
 func TestRiskBreaker(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPlatform().on(tokenPath, says(goodToken)).on(loginPath, says(goodLogin)).on(riskPath, hangs)
+		p := newPlatform().on(tokenPath, respond(goodToken)).on(loginPath, respond(goodLogin)).on(riskPath, hangs)
 		client := ranking(t, p, 0)
 		for range 10 {
 			_, err := client.Risk(t.Context(), openid, address)
@@ -240,7 +241,7 @@ func FuzzRisk(f *testing.F) {
 	for _, seed := range []string{goodRisk, `{"errcode":"61080"}`, `{"risk_rank":5}`, `[]`, ``, "{\"risk_rank\":\x00\"4\"}"} {
 		f.Add([]byte(seed))
 	}
-	p := newPlatform().on(tokenPath, says(goodToken))
+	p := newPlatform().on(tokenPath, respond(goodToken))
 	client := ranking(f, p, 0)
 	f.Fuzz(func(t *testing.T, body []byte) {
 		p.on(riskPath, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(body) })

@@ -35,7 +35,7 @@ func (c *Client) checkSession(ctx context.Context, r platform.Request) error {
 		Code *jsontext.Value `json:"errcode"`
 	}
 	return c.peer.do(ctx, r, c.decode(platform.CallCheck, &response, func() error {
-		if response.Code == nil { // an empty object does not say that the key is valid
+		if response.Code == nil { // an empty object does not mean that the key is valid
 			return platform.Incomplete(platform.CallCheck, "errcode")
 		}
 		return nil

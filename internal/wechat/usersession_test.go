@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// sampleUserSignature is wechat-api.md section 2.3's, for sampleKey.
+	// sampleUserSignature is the signature in wechat-api.md section 2.3, for sampleKey.
 	sampleUserSignature = "7154f9f8b4b76b92f541cbf0e37d48840fa06e5e42da92a6f80168a1516a4735"
 	newKey              = "HyVFkGl5F5OQWJZZaNzBBg=="
 	goodReset           = `{"errcode":0,"errmsg":"ok","openid":"oABCDEFGHIJKLMNOPQRSTUVWXYZ0","session_key":"` + newKey + `"}`
 )
 
-// signed responds when the request is what WeChat documents.
+// signed responds if the request is as WeChat documents it.
 func signed(t *testing.T, body string) http.HandlerFunc {
 	t.Helper()
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -26,7 +26,7 @@ func signed(t *testing.T, body string) http.HandlerFunc {
 			query.Get("sig_method") != "hmac_sha256" {
 			t.Errorf("got %s %v", r.Method, query)
 		}
-		says(body)(w, r)
+		respond(body)(w, r)
 	}
 }
 
@@ -49,7 +49,7 @@ func TestCheckSession(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlatform().on(tokenPath, says(goodToken)).on(checkPath, signed(t, row.body))
+			p := newPlatform().on(tokenPath, respond(goodToken)).on(checkPath, signed(t, row.body))
 			err := dial(t, p).CheckSession(t.Context(), openid, auth.SessionKey{Key: sampleKey})
 			wantErr(t, err, row.err)
 		})
@@ -60,7 +60,7 @@ func TestCheckSessionIsRetriedOnce(t *testing.T) {
 	t.Parallel()
 	for _, first := range []string{`{"errcode":-1}`, `<html>`, ``} {
 		synctest.Test(t, func(t *testing.T) {
-			p := newPlatform().on(tokenPath, says(goodToken)).on(checkPath, says(first), signed(t, `{"errcode":0}`))
+			p := newPlatform().on(tokenPath, respond(goodToken)).on(checkPath, respond(first), signed(t, `{"errcode":0}`))
 			wantErr(t, direct(t, p).CheckSession(t.Context(), openid, auth.SessionKey{Key: sampleKey}), nil)
 			wantCalls(t, p, checkPath, 2)
 		})
@@ -69,7 +69,7 @@ func TestCheckSessionIsRetriedOnce(t *testing.T) {
 
 func TestCheckSessionWithAStaleToken(t *testing.T) {
 	t.Parallel()
-	p := newPlatform().on(tokenPath, says(goodToken)).on(checkPath, says(`{"errcode":42001}`), says(`{"errcode":0}`))
+	p := newPlatform().on(tokenPath, respond(goodToken)).on(checkPath, respond(`{"errcode":42001}`), respond(`{"errcode":0}`))
 	wantErr(t, dial(t, p).CheckSession(t.Context(), openid, auth.SessionKey{Key: sampleKey}), nil)
 	wantCalls(t, p, tokenPath, 2)
 	wantCalls(t, p, checkPath, 2)
@@ -91,7 +91,7 @@ func TestResetSessionKey(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlatform().on(tokenPath, says(goodToken)).on(resetPath, signed(t, row.body))
+			p := newPlatform().on(tokenPath, respond(goodToken)).on(resetPath, signed(t, row.body))
 			got, err := dial(t, p).ResetSessionKey(t.Context(), openid, auth.SessionKey{Key: sampleKey})
 			wantErr(t, err, row.err)
 			if err == nil && (got.Key != newKey || got.ObtainedAt.IsZero()) || err != nil && got != (auth.SessionKey{}) {
@@ -104,7 +104,7 @@ func TestResetSessionKey(t *testing.T) {
 
 func TestUserSessionsRefuseBeforeAsking(t *testing.T) {
 	t.Parallel()
-	p := newPlatform().on(tokenPath, says(goodToken))
+	p := newPlatform().on(tokenPath, respond(goodToken))
 	client := dial(t, p)
 	wantErr(t, client.CheckSession(t.Context(), "", auth.SessionKey{Key: sampleKey}), auth.ErrInvalidRequest)
 	wantErr(t, client.CheckSession(t.Context(), openid, auth.SessionKey{}), auth.ErrInvalidRequest)
@@ -114,12 +114,12 @@ func TestUserSessionsRefuseBeforeAsking(t *testing.T) {
 	wantCalls(t, p, resetPath, 0)
 }
 
-// TestErrmsgNamesNobody: an openid that WeChat repeats in its errmsg gets no
-// further, since that goes to the log.
-func TestErrmsgNamesNobody(t *testing.T) {
+// TestErrmsgHasNoOpenID: an openid that WeChat repeats in its errmsg is removed, since the
+// errmsg is logged.
+func TestErrmsgHasNoOpenID(t *testing.T) {
 	t.Parallel()
-	tells := says(`{"errcode":40003,"errmsg":"invalid openid ` + string(openid) + ` rid: 1234"}`)
-	client := dial(t, newPlatform().on(tokenPath, says(goodToken)).on(phonePath, tells).on(checkPath, tells).on(resetPath, tells))
+	tells := respond(`{"errcode":40003,"errmsg":"invalid openid ` + string(openid) + ` rid: 1234"}`)
+	client := dial(t, newPlatform().on(tokenPath, respond(goodToken)).on(phonePath, tells).on(checkPath, tells).on(resetPath, tells))
 	_, phone := client.PhoneNumber(t.Context(), code, openid)
 	_, reset := client.ResetSessionKey(t.Context(), openid, auth.SessionKey{Key: sampleKey})
 	for call, err := range map[string]error{

@@ -11,7 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
 
-// Kind is what kind of app of WeChat's a [Client] is of. The zero value is a mini program.
+// Kind is the kind of WeChat app that a [Client] is for. The zero value is a mini program.
 type Kind string
 
 // The kinds whose users log in on web pages.
@@ -33,10 +33,10 @@ const (
 // scopeLogin is the only scope of a [Website].
 const scopeLogin = "snsapi_login"
 
-// pages is where WeChat's login pages are; its API is on another host.
+// pages is the base URL of WeChat's login pages; the API is on another host.
 var pages = url.URL{Scheme: "https", Host: "open.weixin.qq.com"}
 
-// check refuses what web apps don't have.
+// check refuses options that web apps don't have.
 func (k Kind) check(cfg *Config) error {
 	switch {
 	case k == "":
@@ -92,9 +92,9 @@ func (c *Client) miniProgramOnly(name platform.CallName) error {
 }
 
 // webLogin spends a code of a web page with one call. If the response has no unionid and the
-// user's access token reads the profile, it is read for the unionid. A login whose profile
-// cannot be read fails: without the unionid the user would be another person, for one session.
-// The user's tokens are not kept.
+// user's access token can read the profile, webLogin reads the unionid from the profile. If the
+// profile cannot be read, the login fails: without the unionid the user would be another person
+// for this session. The user's tokens are not stored.
 func (c *Client) webLogin(ctx context.Context, code string) (auth.LoginResult, error) {
 	response := new(platform.WebLogin)
 	who, err := c.exchange(ctx, c.dialect.LoginRequest(c.app, code, ""), response)

@@ -34,8 +34,8 @@ func pick(t *testing.T, page string) string {
 	return back.Query().Get("code")
 }
 
-// TestWebLoginWithSimulator logs a user in at both kinds of apps: what the client asks for is what
-// the simulator, which was written from the same pages, accepts.
+// TestWebLoginWithSimulator logs a user in at both kinds of apps. The simulator, which was
+// written from the same documentation, accepts the client's requests.
 func TestWebLoginWithSimulator(t *testing.T) {
 	t.Parallel()
 	server, err := simserver.Start(t.Context(), wechatsim.Config{})
@@ -81,7 +81,7 @@ func TestWebLoginWithSimulator(t *testing.T) {
 	}
 }
 
-// TestMiniProgramCodeWithSimulator makes a picture in the clear and by an encrypted call.
+// TestMiniProgramCodeWithSimulator gets an image with a plain and with an encrypted call.
 func TestMiniProgramCodeWithSimulator(t *testing.T) {
 	t.Parallel()
 	s := newSecured(t)
@@ -111,13 +111,14 @@ func TestMiniProgramCodeWithSimulator(t *testing.T) {
 	}
 }
 
-// TestWebFaultTable is TestFaultTable for logins on web pages, with every fault at each of their
-// calls: nothing spends a code twice, and the profile, which is only read, is read twice at most.
+// TestWebFaultTable is TestFaultTable for logins on web pages, with every fault at each of
+// their calls. No code is sent twice. The profile, which is only read, is requested twice at
+// most.
 func TestWebFaultTable(t *testing.T) {
 	t.Parallel()
 	for kind, row := range faultTable {
 		user := row.token
-		if row.errcode == 40001 { // it is about the user's token, not the secret
+		if row.errcode == 40001 { // this errcode is about the user's token, not the secret
 			user = single(auth.ErrWeChatBusy)
 		}
 		for path, want := range map[string]outcome{webLoginPath: row.login, webUserPath: user} {

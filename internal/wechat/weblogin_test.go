@@ -21,14 +21,14 @@ const (
 	userToken    = "SECRETuser/token"
 )
 
-// webAnswer is the documented response to a code, with a scope and further members.
-func webAnswer(scope, more string) string {
+// webResponse is the documented response to a code, with a scope and further members.
+func webResponse(scope, more string) string {
 	return fmt.Sprintf(`{"access_token":%q,"expires_in":7200,"refresh_token":"SECRETrefresh","openid":%q,"scope":%q%s}`, userToken, openid, scope, more)
 }
 
 const goodUser = `{"openid":"` + string(openid) + `","nickname":"n","sex":1,"headimgurl":"https://thirdwx.qlogo.cn/x","privilege":[],"unionid":"u1"}`
 
-// web is a client of p, without a network, of an app whose users log in on web pages.
+// web returns a client of p, without a network, of an app whose users log in on web pages.
 func web(t testing.TB, p *fakePlatform, kind wechat.Kind) *wechat.Client {
 	t.Helper()
 	return mustClient(t, wechat.Config{API: "http://wechat.invalid", Transport: p, Kind: kind})
@@ -50,7 +50,7 @@ func TestAuthorizeURL(t *testing.T) {
 		"official, base":       {wechat.Official, "", wechat.ScopeBase, "https://open.weixin.qq.com/connect/oauth2/authorize" + rest + "snsapi_base" + end},
 		"official, elsewhere":  {wechat.Official, "http://127.0.0.1:9090/wx/", wechat.ScopeBase, "http://127.0.0.1:9090/wx/connect/oauth2/authorize" + rest + "snsapi_base" + end},
 		"WeChat's other hosts": {wechat.Official, "https://sh.api.weixin.qq.com", wechat.ScopeBase, "https://open.weixin.qq.com/connect/oauth2/authorize" + rest + "snsapi_base" + end},
-		"no host of WeChat's":  {wechat.Official, "https://evilweixin.qq.com", wechat.ScopeBase, "https://evilweixin.qq.com/connect/oauth2/authorize" + rest + "snsapi_base" + end},
+		"not WeChat's host":    {wechat.Official, "https://evilweixin.qq.com", wechat.ScopeBase, "https://evilweixin.qq.com/connect/oauth2/authorize" + rest + "snsapi_base" + end},
 		"website":              {wechat.Website, "", "", "https://open.weixin.qq.com/connect/qrconnect" + rest + "snsapi_login" + end},
 		"website, other scope": {wechat.Website, "", wechat.ScopeBase, "https://open.weixin.qq.com/connect/qrconnect" + rest + "snsapi_login" + end},
 		"website, elsewhere":   {wechat.Website, "http://127.0.0.1:9090", "", "http://127.0.0.1:9090/connect/qrconnect" + rest + "snsapi_login" + end},
@@ -68,9 +68,9 @@ func TestAuthorizeURL(t *testing.T) {
 	}
 }
 
-// TestWebLoginAnswers: who logs in, and whether the profile was read for it. Nothing of it is
-// a session key.
-func TestWebLoginAnswers(t *testing.T) {
+// TestWebLoginResponses checks the user that logs in, and whether the profile was requested. No
+// response has a session key.
+func TestWebLoginResponses(t *testing.T) {
 	t.Parallel()
 	whole, bare := auth.LoginResult{OpenID: openid, UnionID: "u1"}, auth.LoginResult{OpenID: openid}
 	for name, row := range map[string]struct {
@@ -79,37 +79,37 @@ func TestWebLoginAnswers(t *testing.T) {
 		err         error
 		asked       int // for the profile
 	}{
-		"unionid":                {login: webAnswer("snsapi_userinfo", `,"unionid":"u1"`), want: whole},
-		"website":                {login: webAnswer("snsapi_login", `,"unionid":"u1"`), want: whole},
-		"base":                   {login: webAnswer("snsapi_base", ``), want: bare},
-		"base with unionid":      {login: webAnswer("snsapi_base", `,"unionid":"u1"`), want: whole},
-		"fallback":               {login: webAnswer("snsapi_userinfo", ``), user: goodUser, want: whole, asked: 1},
-		"website, fallback":      {login: webAnswer("snsapi_login", `,"is_snapshotuser":0`), user: goodUser, want: whole, asked: 1},
-		"not bound":              {login: webAnswer("snsapi_userinfo", ``), user: `{"openid":"` + string(openid) + `"}`, want: bare, asked: 1},
-		"session key":            {login: webAnswer("snsapi_userinfo", `,"unionid":"u1","session_key":"`+sampleKey+`"`), want: whole},
-		"snapshot":               {login: webAnswer("snsapi_userinfo", `,"unionid":"u1","is_snapshotuser":1`), err: auth.ErrSnapshotUser},
-		"snapshot as string":     {login: webAnswer("snsapi_userinfo", `,"unionid":"u1","is_snapshotuser":"1"`), err: auth.ErrSnapshotUser},
-		"snapshot, another one":  {login: webAnswer("snsapi_base", `,"is_snapshotuser":2`), err: auth.ErrSnapshotUser},
-		"snapshot as boolean":    {login: webAnswer("snsapi_base", `,"is_snapshotuser":true`), err: auth.ErrWeChatUnreadable},
-		"no openid":              {login: `{"access_token":"x","scope":"snsapi_base"}`, err: auth.ErrWeChatUnreadable},
-		"openid odd":             {login: `{"access_token":"x","scope":"snsapi_base","openid":"a/b"}`, err: auth.ErrWeChatUnreadable},
-		"unionid odd":            {login: webAnswer("snsapi_userinfo", `,"unionid":"a b"`), err: auth.ErrWeChatUnreadable},
-		"two openids":            {login: webAnswer("snsapi_base", `,"openid":"o2"`), err: auth.ErrWeChatUnreadable},
-		"no scope":               {login: `{"access_token":"x","openid":"o1"}`, err: auth.ErrWeChatUnreadable},
-		"a mini program's":       {login: goodLogin, err: auth.ErrWeChatUnreadable},
-		"no token":               {login: `{"openid":"o1","scope":"snsapi_userinfo"}`, err: auth.ErrWeChatUnreadable},
-		"token with a space":     {login: `{"access_token":"a b","openid":"o1","scope":"snsapi_userinfo"}`, err: auth.ErrWeChatUnreadable},
-		"HTML":                   {login: "<html>SECRET</html>", err: auth.ErrWeChatUnreadable},
-		"profile of another":     {login: webAnswer("snsapi_userinfo", ``), user: `{"openid":"oOther","unionid":"u2"}`, err: auth.ErrWeChatUnreadable, asked: 2},
-		"profile without openid": {login: webAnswer("snsapi_userinfo", ``), user: `{"unionid":"u2"}`, err: auth.ErrWeChatUnreadable, asked: 2},
-		"profile, unionid odd":   {login: webAnswer("snsapi_userinfo", ``), user: `{"openid":"` + string(openid) + `","unionid":"a b"}`, err: auth.ErrWeChatUnreadable, asked: 2},
-		"profile refused":        {login: webAnswer("snsapi_userinfo", ``), user: `{"errcode":48001,"errmsg":"api unauthorized ` + userToken + `"}`, err: auth.ErrAppMisconfigured, asked: 1},
-		"profile, token refused": {login: webAnswer("snsapi_userinfo", ``), user: `{"errcode":40001,"errmsg":"` + userToken + ` ` + url.QueryEscape(userToken) + `"}`, err: auth.ErrWeChatBusy, asked: 1},
-		"profile, openid":        {login: webAnswer("snsapi_userinfo", ``), user: `{"errcode":40003}`, err: auth.ErrWeChatUnreadable, asked: 1},
+		"unionid":                  {login: webResponse("snsapi_userinfo", `,"unionid":"u1"`), want: whole},
+		"website":                  {login: webResponse("snsapi_login", `,"unionid":"u1"`), want: whole},
+		"base":                     {login: webResponse("snsapi_base", ``), want: bare},
+		"base with unionid":        {login: webResponse("snsapi_base", `,"unionid":"u1"`), want: whole},
+		"fallback":                 {login: webResponse("snsapi_userinfo", ``), user: goodUser, want: whole, asked: 1},
+		"website, fallback":        {login: webResponse("snsapi_login", `,"is_snapshotuser":0`), user: goodUser, want: whole, asked: 1},
+		"not bound":                {login: webResponse("snsapi_userinfo", ``), user: `{"openid":"` + string(openid) + `"}`, want: bare, asked: 1},
+		"session key":              {login: webResponse("snsapi_userinfo", `,"unionid":"u1","session_key":"`+sampleKey+`"`), want: whole},
+		"snapshot":                 {login: webResponse("snsapi_userinfo", `,"unionid":"u1","is_snapshotuser":1`), err: auth.ErrSnapshotUser},
+		"snapshot as string":       {login: webResponse("snsapi_userinfo", `,"unionid":"u1","is_snapshotuser":"1"`), err: auth.ErrSnapshotUser},
+		"snapshot, other value":    {login: webResponse("snsapi_base", `,"is_snapshotuser":2`), err: auth.ErrSnapshotUser},
+		"snapshot as boolean":      {login: webResponse("snsapi_base", `,"is_snapshotuser":true`), err: auth.ErrWeChatUnreadable},
+		"no openid":                {login: `{"access_token":"x","scope":"snsapi_base"}`, err: auth.ErrWeChatUnreadable},
+		"openid invalid":           {login: `{"access_token":"x","scope":"snsapi_base","openid":"a/b"}`, err: auth.ErrWeChatUnreadable},
+		"unionid invalid":          {login: webResponse("snsapi_userinfo", `,"unionid":"a b"`), err: auth.ErrWeChatUnreadable},
+		"two openids":              {login: webResponse("snsapi_base", `,"openid":"o2"`), err: auth.ErrWeChatUnreadable},
+		"no scope":                 {login: `{"access_token":"x","openid":"o1"}`, err: auth.ErrWeChatUnreadable},
+		"a mini program's":         {login: goodLogin, err: auth.ErrWeChatUnreadable},
+		"no token":                 {login: `{"openid":"o1","scope":"snsapi_userinfo"}`, err: auth.ErrWeChatUnreadable},
+		"token with a space":       {login: `{"access_token":"a b","openid":"o1","scope":"snsapi_userinfo"}`, err: auth.ErrWeChatUnreadable},
+		"HTML":                     {login: "<html>SECRET</html>", err: auth.ErrWeChatUnreadable},
+		"profile of another":       {login: webResponse("snsapi_userinfo", ``), user: `{"openid":"oOther","unionid":"u2"}`, err: auth.ErrWeChatUnreadable, asked: 2},
+		"profile without openid":   {login: webResponse("snsapi_userinfo", ``), user: `{"unionid":"u2"}`, err: auth.ErrWeChatUnreadable, asked: 2},
+		"profile, unionid invalid": {login: webResponse("snsapi_userinfo", ``), user: `{"openid":"` + string(openid) + `","unionid":"a b"}`, err: auth.ErrWeChatUnreadable, asked: 2},
+		"profile refused":          {login: webResponse("snsapi_userinfo", ``), user: `{"errcode":48001,"errmsg":"api unauthorized ` + userToken + `"}`, err: auth.ErrAppMisconfigured, asked: 1},
+		"profile, token refused":   {login: webResponse("snsapi_userinfo", ``), user: `{"errcode":40001,"errmsg":"` + userToken + ` ` + url.QueryEscape(userToken) + `"}`, err: auth.ErrWeChatBusy, asked: 1},
+		"profile, bad openid":      {login: webResponse("snsapi_userinfo", ``), user: `{"errcode":40003}`, err: auth.ErrWeChatUnreadable, asked: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := newPlatform().on(webLoginPath, says(row.login)).on(webUserPath, says(row.user))
+			p := newPlatform().on(webLoginPath, respond(row.login)).on(webUserPath, respond(row.user))
 			got, err := web(t, p, wechat.Official).Exchange(t.Context(), code)
 			wantErr(t, err, row.err)
 			if got != row.want {
@@ -125,7 +125,7 @@ func TestWebLoginAnswers(t *testing.T) {
 	}
 }
 
-// Both calls are as WeChat documents them.
+// TestWebLoginSends: both requests are as WeChat documents them.
 func TestWebLoginSends(t *testing.T) {
 	t.Parallel()
 	p := newPlatform().on(webLoginPath, func(w http.ResponseWriter, r *http.Request) {
@@ -133,13 +133,13 @@ func TestWebLoginSends(t *testing.T) {
 		if r.Method != http.MethodGet || r.URL.RawQuery != want.Encode() {
 			t.Errorf("got %s %s, want %s", r.Method, r.URL.RawQuery, want.Encode())
 		}
-		says(webAnswer("snsapi_login", ""))(w, r)
+		respond(webResponse("snsapi_login", ""))(w, r)
 	}).on(webUserPath, func(w http.ResponseWriter, r *http.Request) {
 		want := url.Values{"access_token": {userToken}, "openid": {string(openid)}, "lang": {"zh_CN"}}
 		if r.Method != http.MethodGet || r.URL.RawQuery != want.Encode() {
 			t.Errorf("got %s %s, want %s", r.Method, r.URL.RawQuery, want.Encode())
 		}
-		says(goodUser)(w, r)
+		respond(goodUser)(w, r)
 	})
 	_, err := web(t, p, wechat.Website).Exchange(t.Context(), code)
 	wantErr(t, err, nil)
@@ -154,7 +154,7 @@ func TestWebLoginErrcodes(t *testing.T) {
 		-1: auth.ErrWeChatBusy, 40001: auth.ErrAppMisconfigured, 40013: auth.ErrAppMisconfigured, 40029: auth.ErrInvalidCode, 40125: auth.ErrAppMisconfigured,
 		40163: auth.ErrCodeUsed, 40226: auth.ErrRiskBlocked, 41008: auth.ErrInvalidRequest, 45011: auth.ErrRateLimited, 12345: auth.ErrWeChatUnreadable,
 	} {
-		p := newPlatform().on(webLoginPath, says(fmt.Sprintf(`{"errcode":%d,"errmsg":"%s %s %s"}`, errcode, secret, code, url.QueryEscape(secret))))
+		p := newPlatform().on(webLoginPath, respond(fmt.Sprintf(`{"errcode":%d,"errmsg":"%s %s %s"}`, errcode, secret, code, url.QueryEscape(secret))))
 		_, err := web(t, p, wechat.Official).Exchange(t.Context(), code)
 		wantErr(t, err, want)
 		wantCalls(t, p, webLoginPath, 1)
@@ -163,10 +163,10 @@ func TestWebLoginErrcodes(t *testing.T) {
 }
 
 // TestWebLoginIsNeverReplayed: a code that was written to a connection is not written to
-// another.
+// another connection.
 func TestWebLoginIsNeverReplayed(t *testing.T) {
 	t.Parallel()
-	address, requests := closing(t, webAnswer("snsapi_base", ""), false)
+	address, requests := closing(t, webResponse("snsapi_base", ""), false)
 	client := mustClient(t, wechat.Config{API: address, Kind: wechat.Official})
 	_, err := client.Exchange(t.Context(), "first")
 	wantErr(t, err, nil)
@@ -177,12 +177,12 @@ func TestWebLoginIsNeverReplayed(t *testing.T) {
 	}
 }
 
-// TestWebLoginTime: each call has a deadline, after which none is repeated.
+// TestWebLoginTime: each call has a deadline, and is not repeated after it.
 func TestWebLoginTime(t *testing.T) {
 	t.Parallel()
 	for name, p := range map[string]*fakePlatform{
 		"login":   newPlatform().on(webLoginPath, hangs),
-		"profile": newPlatform().on(webLoginPath, says(webAnswer("snsapi_userinfo", ""))).on(webUserPath, hangs),
+		"profile": newPlatform().on(webLoginPath, respond(webResponse("snsapi_userinfo", ""))).on(webUserPath, hangs),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -204,13 +204,13 @@ func TestWebLoginTime(t *testing.T) {
 func TestWebLoginBreaker(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
-		`{"errcode":40029}`: "closed", webAnswer("snsapi_base", `,"is_snapshotuser":1`): "closed", `{"errcode":-1}`: "open",
+		`{"errcode":40029}`: "closed", webResponse("snsapi_base", `,"is_snapshotuser":1`): "closed", `{"errcode":-1}`: "open",
 	} {
-		p := newPlatform().on(webLoginPath, says(body))
+		p := newPlatform().on(webLoginPath, respond(body))
 		client := web(t, p, wechat.Official)
 		for i := range 10 {
 			if _, err := client.Exchange(t.Context(), fmt.Sprint(i)); err == nil {
-				t.Fatal("it worked")
+				t.Fatal("the login succeeded")
 			}
 		}
 		if got := client.Breaker(); got != want {
@@ -219,11 +219,11 @@ func TestWebLoginBreaker(t *testing.T) {
 	}
 }
 
-// TestWebLoginIsObserved: each call is reported under its name.
+// TestWebLoginIsObserved: each call is reported with its name.
 func TestWebLoginIsObserved(t *testing.T) {
 	t.Parallel()
 	var seen []string
-	p := newPlatform().on(webLoginPath, says(webAnswer("snsapi_userinfo", "")), says(webAnswer("snsapi_base", `,"is_snapshotuser":1`))).on(webUserPath, says(goodUser))
+	p := newPlatform().on(webLoginPath, respond(webResponse("snsapi_userinfo", "")), respond(webResponse("snsapi_base", `,"is_snapshotuser":1`))).on(webUserPath, respond(goodUser))
 	client := mustClient(t, wechat.Config{API: "http://wechat.invalid", Transport: p, Kind: wechat.Official, Observe: func(_ context.Context, c wechat.Call) {
 		seen = append(seen, fmt.Sprint(c.Name, " ", c.Class, " ", c.Sent))
 	}})
@@ -236,7 +236,7 @@ func TestWebLoginIsObserved(t *testing.T) {
 	}
 }
 
-// TestKindConfig: what a web app does not have is refused before the first login.
+// TestKindConfig: options that a web app does not have are refused before the first login.
 func TestKindConfig(t *testing.T) {
 	t.Parallel()
 	for name, cfg := range map[string]wechat.Config{
@@ -257,12 +257,12 @@ func TestKindConfig(t *testing.T) {
 	}
 }
 
-// TestKindsLackCalls: what only mini programs have is refused before anything is sent, and a
+// TestKindsLackCalls: calls that only mini programs have are refused without a request, and a
 // website has no access token.
 func TestKindsLackCalls(t *testing.T) {
 	t.Parallel()
 	for _, kind := range []wechat.Kind{wechat.Official, wechat.Website} {
-		p := newPlatform().on(tokenPath, says(goodToken)).on("/cgi-bin/x", says(`{"errcode":0}`))
+		p := newPlatform().on(tokenPath, respond(goodToken)).on("/cgi-bin/x", respond(`{"errcode":0}`))
 		client := web(t, p, kind)
 		key := auth.SessionKey{Key: sampleKey}
 		_, phone := client.PhoneNumber(t.Context(), code, openid)
@@ -289,7 +289,7 @@ func TestKindsLackCalls(t *testing.T) {
 
 // FuzzWebLogin: whatever WeChat responds, the result is a user or an error without secrets.
 func FuzzWebLogin(f *testing.F) {
-	for _, seed := range []string{webAnswer("snsapi_userinfo", ""), webAnswer("snsapi_base", `,"is_snapshotuser":1`), goodLogin, `{"errcode":"40029"}`, `[]`, ``} {
+	for _, seed := range []string{webResponse("snsapi_userinfo", ""), webResponse("snsapi_base", `,"is_snapshotuser":1`), goodLogin, `{"errcode":"40029"}`, `[]`, ``} {
 		f.Add([]byte(seed), []byte(goodUser))
 	}
 	p := newPlatform()

@@ -14,25 +14,25 @@ const (
 	every = 12 * time.Hour
 	// retry is the least time between two fetches after a failure.
 	retry = 10 * time.Minute
-	// life is how long they are known if no fetch succeeds.
+	// life is how long the addresses are used if no fetch succeeds.
 	life = 3 * 24 * time.Hour
 	// maxAddresses bounds the list. WeChat has some hundred addresses.
 	maxAddresses = 10_000
 )
 
-// List is a list of addresses, which the zero value does not know yet. It is safe for
-// concurrent use.
+// List is a list of addresses. The zero value is a list that has not been fetched yet. It is
+// safe for concurrent use.
 type List struct {
 	mu      sync.Mutex // guards all below
 	list    []netip.Prefix
-	fetched time.Time // zero until it is known
+	fetched time.Time // zero until the first successful fetch
 	due     time.Time // of the next fetch
 	running bool
 }
 
-// Contains reports whether an address is in the list, as far as the list is known. If a fetch
-// is due, it calls start, which must not wait; it reports whether it started one, whose result
-// goes to [List.Land].
+// Contains reports whether an address is in the list. known is false if no fetch has succeeded
+// recently. If a fetch is due, Contains calls start, which must not block. start reports
+// whether it started a fetch. The result of the fetch must be passed to [List.Land].
 func (l *List) Contains(addr netip.Addr, now time.Time, start func() (started bool)) (known, contains bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -51,7 +51,7 @@ func (l *List) Contains(addr netip.Addr, now time.Time, start func() (started bo
 	return true, false
 }
 
-// Land stores the result of a fetch. After a failure the old list stays.
+// Land stores the result of a fetch. After a failure the old list is kept.
 func (l *List) Land(now time.Time, list []netip.Prefix, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -63,8 +63,8 @@ func (l *List) Land(now time.Time, list []netip.Prefix, err error) {
 	l.list, l.fetched, l.due = list, now, now.Add(every)
 }
 
-// Parse reads a list of addresses, and of networks in CIDR notation. An empty one would refuse
-// WeChat itself.
+// Parse reads a list of addresses and networks in CIDR notation. An empty list is an error:
+// with it, every call of WeChat would be refused.
 func Parse(texts []string) ([]netip.Prefix, bool) {
 	if len(texts) == 0 || len(texts) > maxAddresses {
 		return nil, false

@@ -11,7 +11,7 @@
 //
 //   - The signature stops a response that WeChat did not make.
 //   - The serial selects the key. A serial that is not configured is refused, so that the
-//     attacker cannot bring a key of its own.
+//     attacker cannot use their own key.
 //   - The URL, which is signed and authenticated, stops the response of another call: the
 //     rank of a user as the validity of a phone number.
 //   - The appid stops the response for another mini program, whose owner may be the

@@ -34,8 +34,8 @@ var (
 	ErrMismatch = fmt.Errorf("%w: the encrypted appid or timestamp differs from the headers", ErrRefused)
 )
 
-// Outcome is what became of the response to an encrypted call: a closed set, fit for a
-// metric's label.
+// Outcome is the result of checking the response to an encrypted call: a closed set, suitable
+// as a metric label.
 type Outcome string
 
 // The outcomes.

@@ -8,7 +8,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// The members that are added to what is encrypted.
+// The members that are added to the data before encryption.
 const (
 	memberNonce     = "_n"
 	memberAppID     = "_appid"
@@ -17,8 +17,8 @@ const (
 
 var errNotObject = errors.New("not one JSON object")
 
-// eachMember calls each for the members of a JSON object, in order and as they are
-// written. Duplicate names are an error: another parser may read the other one.
+// eachMember calls each for the members of a JSON object, in order and with their original
+// text. Duplicate names are an error: another parser may use the other value.
 func eachMember(raw []byte, each func(name string, value jsontext.Value) error) error {
 	decoder := jsontext.NewDecoder(bytes.NewReader(raw))
 	if token, err := decoder.ReadToken(); err != nil || token.Kind() != '{' {

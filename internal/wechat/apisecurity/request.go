@@ -37,9 +37,9 @@ type Sealed struct {
 	Header http.Header
 }
 
-// Seal encrypts and signs a request: the query without its access_token, which stays in
-// the URL, and the body, a JSON object or empty. target is the URL of the call; its query
-// is not looked at. [ErrRequest] if a parameter occurs twice, has a name that is reserved
+// Seal encrypts and signs a request: the query without its access_token, which stays in the
+// URL, and the body, a JSON object or empty. target is the URL of the call; its query is
+// ignored. The error is [ErrRequest] if a parameter occurs twice, has a name that is reserved
 // for the encryption, or is not JSON.
 func (s *Security) Seal(target *url.URL, query url.Values, body []byte) (Sealed, error) {
 	nonce, iv := make([]byte, nonceBytes), make([]byte, s.aead.NonceSize())
@@ -65,7 +65,7 @@ func (s *Security) Seal(target *url.URL, query url.Values, body []byte) (Sealed,
 	}}, nil
 }
 
-// parameters returns what is encrypted: a JSON object of all parameters of the call.
+// parameters returns the data to encrypt: a JSON object with all parameters of the call.
 func (s *Security) parameters(query url.Values, body []byte, stamp, nonce string) ([]byte, error) {
 	var all object
 	all.add(memberNonce, appendString(nil, nonce))

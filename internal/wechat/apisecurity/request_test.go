@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// A sealed request can be read with the keys, and no two are alike.
+// A sealed request can be decrypted with the keys, and no two are the same.
 func TestSeal(t *testing.T) {
 	f := newFakeWeChat(t)
 	target := mustURL(t, vectorURL+"?access_token=TOKEN")
@@ -29,7 +29,7 @@ func TestSeal(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(one.Body) == string(two.Body) || one.Header.Get("Wechatmp-Signature") == two.Header.Get("Wechatmp-Signature") {
-		t.Error("two requests are alike")
+		t.Error("two requests are the same")
 	}
 	for body, want := range map[string]string{
 		string(one.Body): `{"a":"1","b":"x&y","c":1.50,"d":[]}`,
@@ -57,17 +57,17 @@ func TestSealRefuses(t *testing.T) {
 		query url.Values
 		body  string
 	}{
-		"a parameter twice in the query":       {url.Values{"a": {"1", "2"}}, ""},
-		"a parameter in the query and body":    {url.Values{"a": {"1"}}, `{"a":1}`},
-		"a parameter twice in the body":        {nil, `{"a":1,"a":2}`},
-		"a reserved name in the query":         {url.Values{"_appid": {"x"}}, ""},
-		"a reserved name in the body":          {nil, `{"_timestamp":1}`},
-		"a token in the body":                  {nil, `{"access_token":"x"}`},
-		"a form":                               {nil, `a=1&b=2`},
-		"an array":                             {nil, `[1]`},
-		"two objects":                          {nil, `{}{}`},
-		"an object that ends early":            {nil, `{"a":1`},
-		"a nonce that the caller chose itself": {nil, `{"_n":""}`},
+		"duplicate parameter in the query":  {url.Values{"a": {"1", "2"}}, ""},
+		"a parameter in the query and body": {url.Values{"a": {"1"}}, `{"a":1}`},
+		"duplicate parameter in the body":   {nil, `{"a":1,"a":2}`},
+		"a reserved name in the query":      {url.Values{"_appid": {"x"}}, ""},
+		"a reserved name in the body":       {nil, `{"_timestamp":1}`},
+		"a token in the body":               {nil, `{"access_token":"x"}`},
+		"a form":                            {nil, `a=1&b=2`},
+		"an array":                          {nil, `[1]`},
+		"two objects":                       {nil, `{}{}`},
+		"an object that ends early":         {nil, `{"a":1`},
+		"a nonce set by the caller":         {nil, `{"_n":""}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if sealed, err := s.Seal(mustURL(t, vectorURL), test.query, []byte(test.body)); !errors.Is(err, ErrRequest) || sealed.Body != nil {
@@ -96,7 +96,7 @@ func TestKeys(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		change func(*Config)
-		want   string // in the error; "" for none
+		want   string // substring of the error; "" for no error
 	}{
 		"as published": {func(*Config) {}, ""},
 		"PKCS 8":       {func(c *Config) { c.Sign.Value = encode("PRIVATE KEY", pkcs8) }, ""},
@@ -104,28 +104,28 @@ func TestKeys(t *testing.T) {
 		"public key, PKCS 1": {func(c *Config) {
 			c.Verify[0].Value = encode("RSA PUBLIC KEY", x509.MarshalPKCS1PublicKey(&private.PublicKey))
 		}, ""},
-		"a line end":             {func(c *Config) { c.Encrypt.Value += "\n" }, ""},
-		"no key":                 {func(c *Config) { c.Encrypt.Value = "" }, "encrypt: the key is not base64"},
-		"SM4":                    {func(c *Config) { c.Encrypt.Value = "YXBwaWRkdXNlZm9ydGVzdA==" }, "SM4 is not supported"},
-		"no number":              {func(c *Config) { c.Encrypt.Serial = "" }, "encrypt: serial"},
-		"a number with colons":   {func(c *Config) { c.Verify[0].Serial = "78:4f" }, "verify 78:4f: serial"},
-		"a sign key in base64":   {func(c *Config) { c.Sign.Value = vectorSymmetric }, "sign: the key is not in PEM"},
-		"a certificate to sign":  {func(c *Config) { c.Sign.Value = vectorCertificate }, "sign: the key is not an RSA private key"},
-		"a private key to check": {func(c *Config) { c.Verify[0].Value = vectorKey }, "neither a certificate nor"},
-		"nothing to check":       {func(c *Config) { c.Verify = nil }, "verify is required"},
-		"a duplicate":            {func(c *Config) { c.Verify = append(c.Verify, c.Verify[0]) }, "duplicate serial"},
+		"a line end":              {func(c *Config) { c.Encrypt.Value += "\n" }, ""},
+		"no key":                  {func(c *Config) { c.Encrypt.Value = "" }, "encrypt: the key is not base64"},
+		"SM4":                     {func(c *Config) { c.Encrypt.Value = "YXBwaWRkdXNlZm9ydGVzdA==" }, "SM4 is not supported"},
+		"no number":               {func(c *Config) { c.Encrypt.Serial = "" }, "encrypt: serial"},
+		"a number with colons":    {func(c *Config) { c.Verify[0].Serial = "78:4f" }, "verify 78:4f: serial"},
+		"sign key in base64":      {func(c *Config) { c.Sign.Value = vectorSymmetric }, "sign: the key is not in PEM"},
+		"a certificate in sign":   {func(c *Config) { c.Sign.Value = vectorCertificate }, "sign: the key is not an RSA private key"},
+		"a private key in verify": {func(c *Config) { c.Verify[0].Value = vectorKey }, "neither a certificate nor"},
+		"no verify":               {func(c *Config) { c.Verify = nil }, "verify is required"},
+		"a duplicate":             {func(c *Config) { c.Verify = append(c.Verify, c.Verify[0]) }, "duplicate serial"},
 		"a short sign key": {func(c *Config) {
 			c.Sign.Value = encode("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(small))
 		}, "the RSA key has 1024 bits"},
 		"more calls":                   {func(c *Config) { c.Calls = []string{"/cgi-bin/express/intracity/addorder"} }, ""},
-		"calls that are known":         {func(c *Config) { c.Calls = []string{"/wxa/plugin"} }, "encrypted already"},
+		"calls already documented":     {func(c *Config) { c.Calls = []string{"/wxa/plugin"} }, "encrypted already"},
 		"calls by a wildcard":          {func(c *Config) { c.Calls = []string{"/wxa/*"} }, "expected an exact path"},
 		"calls without a slash":        {func(c *Config) { c.Calls = []string{"wxa/plugin"} }, "expected an exact path"},
 		"calls with a query":           {func(c *Config) { c.Calls = []string{"/wxa/x?y=1"} }, "expected an exact path"},
 		"calls on a host":              {func(c *Config) { c.Calls = []string{"//host/wxa"} }, "expected an exact path"},
 		"a login":                      {func(c *Config) { c.Calls = []string{"/sns/jscode2session"} }, "never encrypted"},
 		"plain":                        {func(c *Config) { c.Plain = []string{"/wxa/getwxacode"} }, ""},
-		"plain that was not encrypted": {func(c *Config) { c.Plain = []string{"/wxa/x"} }, "not one of the calls"},
+		"plain, not a documented call": {func(c *Config) { c.Plain = []string{"/wxa/x"} }, "not one of the calls"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := vectorConfig()

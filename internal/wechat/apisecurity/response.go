@@ -15,19 +15,20 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Window is how far the timestamp of a response may be from the gateway's clock. It stops
-// an attacker who replays a recorded response later. WeChat's examples use it for the past.
+// Window is how far the timestamp of a response may be from the gateway's clock. It stops an
+// attacker who replays a recorded response later. WeChat's examples use the same limit for old
+// timestamps.
 const Window = 300 * time.Second
 
-// The headers that only responses have. During a change of certificates WeChat signs with
-// both; the deprecated one is the one that expires.
+// The headers that only responses have. During a change of certificates WeChat signs with both
+// certificates; the deprecated headers are for the certificate that expires.
 const (
 	headerSerial              = "Wechatmp-Serial"
 	headerSerialDeprecated    = "Wechatmp-Serial-Deprecated"
 	headerSignatureDeprecated = "Wechatmp-Signature-Deprecated"
 )
 
-// Opened is a response that may be read.
+// Opened is a response that passed the checks.
 type Opened struct {
 	// Body is the plain response, a JSON object. If Outcome is [PlainError], it has a
 	// non-zero errcode and an errmsg, which are not authenticated, and nothing else.
@@ -39,8 +40,8 @@ type Opened struct {
 // envelope is the body of an encrypted response.
 type envelope struct{ iv, data, tag []byte }
 
-// Open verifies and decrypts the response to the call of a URL. Every other response is an
-// [ErrRefused], but for a plain error.
+// Open verifies and decrypts the response to the call of a URL. It returns [ErrRefused] for any
+// response that is not authenticated, except a plain error.
 func (s *Security) Open(target *url.URL, header http.Header, body []byte) (Opened, error) {
 	sealed, ok := s.parseEnvelope(body)
 	if !ok {
@@ -77,8 +78,8 @@ func (s *Security) parseEnvelope(body []byte) (sealed envelope, ok bool) {
 	return sealed, err == nil && len(sealed.iv) == s.aead.NonceSize() && len(sealed.data) > 0 && len(sealed.tag) == s.aead.Overhead()
 }
 
-// openPlain reads a response that is not encrypted. Only an error may be: WeChat returns a
-// plain one when it cannot read the request. Members other than the code and its message
+// openPlain reads a response that is not encrypted. Only an error may be plain: WeChat returns
+// a plain error when it cannot read the request. Members other than the code and its message
 // are dropped, so that a service that ignores the code does not read a forged value.
 func openPlain(body []byte) (Opened, error) {
 	var status struct {
@@ -98,7 +99,7 @@ func openPlain(body []byte) (Opened, error) {
 	return Opened{Body: plain.close(), Outcome: PlainError}, nil
 }
 
-// one returns the value of a header that occurs once.
+// one returns the value of a header that must occur exactly once.
 func one(header http.Header, name string) (string, bool) {
 	values := header[name]
 	if len(values) != 1 || values[0] == "" {
@@ -107,7 +108,7 @@ func one(header http.Header, name string) (string, bool) {
 	return values[0], true
 }
 
-// checkHeader checks whom a response is for and when it was made.
+// checkHeader checks for which app a response was made, and when.
 func (s *Security) checkHeader(header http.Header) (stamp string, err error) {
 	appID, named := one(header, headerAppID)
 	stamp, timed := one(header, headerTimestamp)
@@ -124,8 +125,8 @@ func (s *Security) checkHeader(header http.Header) (stamp string, err error) {
 	return stamp, nil
 }
 
-// verifySignature checks the signature by a configured key. The response says which one it
-// is by; a key that is not configured is never used.
+// verifySignature checks the signature with a configured key. The serial in the response
+// selects the key; a key that is not configured is never used.
 func (s *Security) verifySignature(header http.Header, message []byte) (Opened, error) {
 	for _, by := range []struct {
 		serial, signature string
@@ -162,7 +163,7 @@ func (s *Security) verifySignature(header http.Header, message []byte) (Opened, 
 	return Opened{}, ErrSerial
 }
 
-// strip removes the added members, after it compared them with the headers.
+// strip compares the added members with the headers, and removes them.
 func (s *Security) strip(plain []byte, stamp string) ([]byte, error) {
 	var rest object
 	var appID, seconds string

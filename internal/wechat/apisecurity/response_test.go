@@ -35,7 +35,7 @@ func publicPEM(t testing.TB) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: raw}))
 }
 
-// fakeWeChat responds with the published private key in WeChat's place.
+// fakeWeChat signs responses with the published private key, in place of WeChat.
 type fakeWeChat struct {
 	*Security
 
@@ -85,7 +85,7 @@ func TestOpen(t *testing.T) {
 		as    Outcome
 	}{
 		"verified": {says: `{"errcode":0,"list":[{"a":1.50}]}`, as: Verified},
-		"nothing but the added members": {
+		"only the added members": {
 			plain: `{"_timestamp":` + stampOf + `,"_n":"x","_appid":"` + vectorAppID + `"}`, says: `{}`, as: Verified,
 		},
 		"deprecated": {bend: func(h http.Header, body []byte) []byte {
@@ -95,13 +95,13 @@ func TestOpen(t *testing.T) {
 			h.Set("Wechatmp-Signature", "AAAA")
 			return body
 		}, says: `{"errcode":0,"list":[{"a":1.50}]}`, as: Deprecated},
-		"the current serial is known, its signature wrong, the deprecated one right": {bend: func(h http.Header, body []byte) []byte {
+		"current serial known but its signature wrong, deprecated signature right": {bend: func(h http.Header, body []byte) []byte {
 			h.Set("Wechatmp-Serial-Deprecated", ownSerial)
 			h.Set("Wechatmp-Signature-Deprecated", h.Get("Wechatmp-Signature"))
 			h.Set("Wechatmp-Serial", responseSerial)
 			return body
 		}, want: ErrSignature},
-		"deprecated only, and unknown": {bend: func(h http.Header, body []byte) []byte {
+		"deprecated only, unknown serial": {bend: func(h http.Header, body []byte) []byte {
 			h.Set("Wechatmp-Serial-Deprecated", "c0ffee")
 			h.Set("Wechatmp-Signature-Deprecated", h.Get("Wechatmp-Signature"))
 			h.Set("Wechatmp-Serial", newSerial)
@@ -113,17 +113,17 @@ func TestOpen(t *testing.T) {
 			h.Del("Wechatmp-Serial")
 			return body
 		}, want: ErrUnsigned},
-		"unknown serial":      {bend: set("Wechatmp-Serial", newSerial), want: ErrSerial},
-		"no signature":        {bend: set("Wechatmp-Signature", ""), want: ErrUnsigned},
-		"no serial":           {bend: set("Wechatmp-Serial", ""), want: ErrUnsigned},
-		"no timestamp":        {bend: set("Wechatmp-TimeStamp", ""), want: ErrUnsigned},
-		"no appid":            {bend: set("Wechatmp-Appid", ""), want: ErrUnsigned},
-		"another appid":       {bend: set("Wechatmp-Appid", "wx0000000000000001"), want: ErrAppID},
-		"signature no base64": {bend: set("Wechatmp-Signature", "#"), want: ErrSignature},
-		"wrong signature":     {bend: set("Wechatmp-Signature", responseSignature), want: ErrSignature},
-		"another timestamp":   {bend: set("Wechatmp-TimeStamp", "1635927957"), want: ErrSignature},
-		"timestamp no number": {bend: set("Wechatmp-TimeStamp", "soon"), want: ErrTimestamp},
-		"timestamp from the beginning of time": {
+		"unknown serial":         {bend: set("Wechatmp-Serial", newSerial), want: ErrSerial},
+		"no signature":           {bend: set("Wechatmp-Signature", ""), want: ErrUnsigned},
+		"no serial":              {bend: set("Wechatmp-Serial", ""), want: ErrUnsigned},
+		"no timestamp":           {bend: set("Wechatmp-TimeStamp", ""), want: ErrUnsigned},
+		"no appid":               {bend: set("Wechatmp-Appid", ""), want: ErrUnsigned},
+		"another appid":          {bend: set("Wechatmp-Appid", "wx0000000000000001"), want: ErrAppID},
+		"signature not base64":   {bend: set("Wechatmp-Signature", "#"), want: ErrSignature},
+		"wrong signature":        {bend: set("Wechatmp-Signature", responseSignature), want: ErrSignature},
+		"another timestamp":      {bend: set("Wechatmp-TimeStamp", "1635927957"), want: ErrSignature},
+		"timestamp not a number": {bend: set("Wechatmp-TimeStamp", "soon"), want: ErrTimestamp},
+		"timestamp zero": {
 			bend: set("Wechatmp-TimeStamp", "-9223372035218847847"), want: ErrTimestamp,
 		},
 		"two signatures": {bend: func(h http.Header, body []byte) []byte {
@@ -133,13 +133,13 @@ func TestOpen(t *testing.T) {
 		"another body": {bend: func(_ http.Header, body []byte) []byte {
 			return bytes.Replace(body, []byte(`"iv"`), []byte(` "iv"`), 1)
 		}, want: ErrSignature},
-		"inner appid":     {plain: strings.Replace(goodPlain, vectorAppID, "wx0000000000000001", 1), want: ErrMismatch},
-		"inner timestamp": {plain: strings.Replace(goodPlain, stampOf, "1635927955", 1), want: ErrMismatch},
-		"timestamp text":  {plain: strings.Replace(goodPlain, stampOf, `"`+stampOf+`"`, 1), want: ErrMismatch},
-		"no inner appid":  {plain: `{"_timestamp":` + stampOf + `}`, want: ErrMismatch},
-		"two of a member": {plain: strings.Replace(goodPlain, `"_n":"x"`, `"errcode":1`, 1), want: ErrMismatch},
-		"not an object":   {plain: `[]`, want: ErrMismatch},
-		"plain success":   {bend: replaceBody(`{"errcode":0,"risk_rank":0}`), want: ErrNotEncrypted},
+		"inner appid":      {plain: strings.Replace(goodPlain, vectorAppID, "wx0000000000000001", 1), want: ErrMismatch},
+		"inner timestamp":  {plain: strings.Replace(goodPlain, stampOf, "1635927955", 1), want: ErrMismatch},
+		"timestamp text":   {plain: strings.Replace(goodPlain, stampOf, `"`+stampOf+`"`, 1), want: ErrMismatch},
+		"no inner appid":   {plain: `{"_timestamp":` + stampOf + `}`, want: ErrMismatch},
+		"duplicate member": {plain: strings.Replace(goodPlain, `"_n":"x"`, `"errcode":1`, 1), want: ErrMismatch},
+		"not an object":    {plain: `[]`, want: ErrMismatch},
+		"plain success":    {bend: replaceBody(`{"errcode":0,"risk_rank":0}`), want: ErrNotEncrypted},
 		"plain without errcode": {
 			bend: replaceBody(`{"risk_rank":0}`), want: ErrNotEncrypted,
 		},
@@ -147,12 +147,12 @@ func TestOpen(t *testing.T) {
 			bend: replaceBody(`{"errcode":40001,"errmsg":"invalid \"credential\"","risk_rank":0}`),
 			says: `{"errcode":40001,"errmsg":"invalid \"credential\""}`, as: PlainError,
 		},
-		"plain error, as text":    {bend: replaceBody(`{"errcode":"40001"}`), says: `{"errcode":40001,"errmsg":""}`, as: PlainError},
-		"plain error that is two": {bend: replaceBody(`{"errcode":40001,"errcode":0}`), want: ErrNotEncrypted},
-		"plain zero, disguised":   {bend: replaceBody(`{"errcode":"000"}`), want: ErrNotEncrypted},
-		"empty":                   {bend: replaceBody(""), want: ErrNotEncrypted},
-		"HTML":                    {bend: replaceBody("<html>"), want: ErrNotEncrypted},
-		"image":                   {bend: replaceBody("\xff\xd8\xff"), want: ErrNotEncrypted},
+		"plain error, as text":           {bend: replaceBody(`{"errcode":"40001"}`), says: `{"errcode":40001,"errmsg":""}`, as: PlainError},
+		"plain error, duplicate errcode": {bend: replaceBody(`{"errcode":40001,"errcode":0}`), want: ErrNotEncrypted},
+		"plain zero, disguised":          {bend: replaceBody(`{"errcode":"000"}`), want: ErrNotEncrypted},
+		"empty":                          {bend: replaceBody(""), want: ErrNotEncrypted},
+		"HTML":                           {bend: replaceBody("<html>"), want: ErrNotEncrypted},
+		"image":                          {bend: replaceBody("\xff\xd8\xff"), want: ErrNotEncrypted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			plain := test.plain
@@ -185,7 +185,7 @@ func replaceBody(with string) func(http.Header, []byte) []byte {
 	return func(http.Header, []byte) []byte { return []byte(with) }
 }
 
-// A tag of the right size that is wrong, under a right signature.
+// A wrong tag of the right size, with a valid signature.
 func TestOpenWrongTag(t *testing.T) {
 	f := newFakeWeChat(t)
 	h, body := f.response(goodPlain)
@@ -197,7 +197,8 @@ func TestOpenWrongTag(t *testing.T) {
 	}
 }
 
-// A response to one call does not pass as the response to another, nor from another host.
+// A response to one call is not accepted as the response to another call, nor as a response of
+// another host.
 func TestOpenOtherCall(t *testing.T) {
 	f := newFakeWeChat(t)
 	h, body := f.response(goodPlain)
@@ -227,8 +228,8 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// Whatever arrives, only what was signed and encrypted opens, and a plain error is nothing
-// but an error.
+// FuzzOpen: for any input, only a signed and encrypted response opens. A plain error has only
+// an errcode and an errmsg.
 func FuzzOpen(f *testing.F) {
 	w := newFakeWeChat(f)
 	h, body := w.response(goodPlain)

@@ -1,6 +1,6 @@
-// Package callback reads the messages that WeChat pushes to the server of a mini
-// program: it checks who sent them and when, decrypts them, and says which user
-// they are about.
+// Package callback reads the messages that WeChat pushes to the server of a mini program: it
+// checks the sender and the time, decrypts the messages, and returns the user that they are
+// about.
 package callback
 
 import (
@@ -24,9 +24,9 @@ import (
 const MaxBytes = 64 << 10
 
 const (
-	// maxAge is how old a callback may be, and how far ahead of our clock. WeChat
-	// tries three times within 15 s. A recorded message must not end a session that
-	// its user started later.
+	// maxAge is the maximum age of a callback, and how far its time may be ahead of our clock.
+	// WeChat tries three times within 15 s. A recorded message must not end a session that its
+	// user started later.
 	maxAge = 5 * time.Minute
 	// maxParameterBytes bounds each query parameter of a callback: they have some 20.
 	maxParameterBytes = 256
@@ -43,8 +43,8 @@ type Config struct {
 	Component auth.AppID
 	// Token is the shared secret of the signatures.
 	Token string
-	// EncodingAESKey, if set, has every message refused that is not encrypted with
-	// it. Without it a message's signature does not cover its content.
+	// EncodingAESKey, if set, is required: messages that are not encrypted with it are refused.
+	// Without it a message's signature does not cover its content.
 	EncodingAESKey string
 	// Now defaults to [time.Now].
 	Now func() time.Time
@@ -139,11 +139,10 @@ func (c *Receiver) Open(query url.Values, body []byte) (Push, error) {
 	return push, nil
 }
 
-// verify checks the time of a callback and its signature: the SHA-1 of the token,
-// the time, the nonce and the signed text, sorted and joined. That is no MAC: the
-// signature does not cover where one value ends and the next begins. So each value
-// must match its alphabet, and the time must be digits; otherwise an attacker could
-// move characters from one signed value to another.
+// verify checks the time of a callback and its signature: the SHA-1 of the token, the time, the
+// nonce and the signed text, sorted and joined. That is not a MAC: the signature does not cover
+// where one value ends and the next begins. So each value must match its alphabet, and the time
+// must be digits; otherwise an attacker could move characters from one signed value to another.
 func (c *Receiver) verify(query url.Values, name string, signed ...string) error {
 	given, err := parameter(query, name)
 	if err != nil {

@@ -93,7 +93,7 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// message signs a message that a test wrote.
+// message signs a message of the test.
 func message(t testing.TB, key, text string) simpush.Request {
 	t.Helper()
 	sim := wechatsim.New(wechatsim.Config{})
@@ -112,28 +112,28 @@ func TestMessages(t *testing.T) {
 		want callback.Push
 		err  error
 	}{
-		"a text":            {`{"MsgType":"text","Content":"user_authorization_revoke","CreateTime":1}`, callback.Push{Event: callback.Other}, nil},
-		"a text in GBK":     {"{\"MsgType\":\"text\",\"Content\":\"\xc4\xe3\"}", callback.Push{Event: callback.Other}, nil},
-		"Event":             {`{"MsgType":"Event","Event":"user_authorization_revoke","OpenID":"o"}`, callback.Push{Event: callback.Revoked, User: auth.User{App: auth.AppID(wechatsim.DefaultApp.ID), OpenID: "o"}}, nil},
-		"a plugin's user":   {`{"MsgType":"event","Event":"user_authorization_revoke","OpenPID":"p","PluginID":"wx"}`, callback.Push{Event: callback.Revoked}, nil},
-		"another app":       {revoke("o", `,"AppID":"wxother"`), callback.Push{}, auth.ErrForbidden},
-		"a bad openid":      {revoke("../x", ""), callback.Push{}, auth.ErrInvalidRequest},
-		"two openids":       {revoke("a", `," OpenID":"b"`), callback.Push{}, auth.ErrInvalidRequest},
-		"two, in XML":       {`<xml><OpenID>a</OpenID><OpenID>b</OpenID></xml>`, callback.Push{}, auth.ErrInvalidRequest},
-		"an openid's type":  {`{"OpenID":1}`, callback.Push{}, auth.ErrInvalidRequest},
-		"no object":         {`[]`, callback.Push{}, auth.ErrInvalidRequest},
-		"nothing":           {` `, callback.Push{}, auth.ErrInvalidRequest},
-		"half":              {`{"MsgType":"event"`, callback.Push{}, auth.ErrInvalidRequest},
-		"half, in XML":      {`<xml><MsgType>`, callback.Push{}, auth.ErrInvalidRequest},
-		"another root":      {`<html></html>`, callback.Push{}, auth.ErrInvalidRequest},
-		"deep":              {strings.Repeat(`{"a":`, 17) + "1" + strings.Repeat("}", 17), callback.Push{}, auth.ErrInvalidRequest},
-		"deep arrays":       {`{"a":` + strings.Repeat("[", 16) + strings.Repeat("]", 16) + "}", callback.Push{}, auth.ErrInvalidRequest},
-		"duplicate within":  {`{"a":{"b":1,"b":2}}`, callback.Push{}, auth.ErrInvalidRequest},
-		"more than one":     {`{}{}`, callback.Push{}, auth.ErrInvalidRequest},
-		"an entity":         {`<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><xml><OpenID>&e;</OpenID></xml>`, callback.Push{}, auth.ErrInvalidRequest},
-		"encrypted within":  {`{"Encrypt":"x"}`, callback.Push{}, auth.ErrAppMisconfigured},
-		"a form":            {`MsgType=event`, callback.Push{}, auth.ErrInvalidRequest},
-		"members elsewhere": {`{"data":{"MsgType":"event","Event":"user_authorization_revoke","OpenID":"o"}}`, callback.Push{Event: callback.Other}, nil},
+		"a text":              {`{"MsgType":"text","Content":"user_authorization_revoke","CreateTime":1}`, callback.Push{Event: callback.Other}, nil},
+		"a text in GBK":       {"{\"MsgType\":\"text\",\"Content\":\"\xc4\xe3\"}", callback.Push{Event: callback.Other}, nil},
+		"Event":               {`{"MsgType":"Event","Event":"user_authorization_revoke","OpenID":"o"}`, callback.Push{Event: callback.Revoked, User: auth.User{App: auth.AppID(wechatsim.DefaultApp.ID), OpenID: "o"}}, nil},
+		"a plugin's user":     {`{"MsgType":"event","Event":"user_authorization_revoke","OpenPID":"p","PluginID":"wx"}`, callback.Push{Event: callback.Revoked}, nil},
+		"another app":         {revoke("o", `,"AppID":"wxother"`), callback.Push{}, auth.ErrForbidden},
+		"a bad openid":        {revoke("../x", ""), callback.Push{}, auth.ErrInvalidRequest},
+		"two openids":         {revoke("a", `," OpenID":"b"`), callback.Push{}, auth.ErrInvalidRequest},
+		"two openids, in XML": {`<xml><OpenID>a</OpenID><OpenID>b</OpenID></xml>`, callback.Push{}, auth.ErrInvalidRequest},
+		"an openid's type":    {`{"OpenID":1}`, callback.Push{}, auth.ErrInvalidRequest},
+		"not an object":       {`[]`, callback.Push{}, auth.ErrInvalidRequest},
+		"empty":               {` `, callback.Push{}, auth.ErrInvalidRequest},
+		"cut off":             {`{"MsgType":"event"`, callback.Push{}, auth.ErrInvalidRequest},
+		"cut off, in XML":     {`<xml><MsgType>`, callback.Push{}, auth.ErrInvalidRequest},
+		"another root":        {`<html></html>`, callback.Push{}, auth.ErrInvalidRequest},
+		"deep":                {strings.Repeat(`{"a":`, 17) + "1" + strings.Repeat("}", 17), callback.Push{}, auth.ErrInvalidRequest},
+		"deep arrays":         {`{"a":` + strings.Repeat("[", 16) + strings.Repeat("]", 16) + "}", callback.Push{}, auth.ErrInvalidRequest},
+		"nested duplicate":    {`{"a":{"b":1,"b":2}}`, callback.Push{}, auth.ErrInvalidRequest},
+		"more than one":       {`{}{}`, callback.Push{}, auth.ErrInvalidRequest},
+		"an entity":           {`<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]><xml><OpenID>&e;</OpenID></xml>`, callback.Push{}, auth.ErrInvalidRequest},
+		"Encrypt member":      {`{"Encrypt":"x"}`, callback.Push{}, auth.ErrAppMisconfigured},
+		"a form":              {`MsgType=event`, callback.Push{}, auth.ErrInvalidRequest},
+		"members elsewhere":   {`{"data":{"MsgType":"event","Event":"user_authorization_revoke","OpenID":"o"}}`, callback.Push{Event: callback.Other}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -169,21 +169,21 @@ func TestRefuses(t *testing.T) {
 		change func(*simpush.Request)
 		err    error
 	}{
-		"signature":              {"", set("signature", strings.Repeat("0", 40)), auth.ErrForbidden},
-		"no signature":           {"", unset("signature"), auth.ErrInvalidRequest},
-		"two signatures":         {"", again("signature"), auth.ErrInvalidRequest},
-		"two times":              {"", again("timestamp"), auth.ErrInvalidRequest},
-		"no nonce":               {"", unset("nonce"), auth.ErrInvalidRequest},
-		"another nonce":          {"", set("nonce", "1"), auth.ErrForbidden},
-		"time":                   {"", set("timestamp", "+1"), auth.ErrInvalidRequest},
-		"another time":           {"", set("timestamp", fmt.Sprint(time.Now().Unix()+60)), auth.ErrForbidden},
-		"a long nonce":           {"", set("nonce", strings.Repeat("1", 300)), auth.ErrInvalidRequest},
-		"msg_signature":          {pushKey, set("msg_signature", strings.Repeat("0", 40)), auth.ErrForbidden},
-		"no msg_signature":       {pushKey, unset("msg_signature"), auth.ErrInvalidRequest},
-		"changed ciphertext":     {pushKey, flip, auth.ErrForbidden},
-		"in the clear":           {pushKey, func(r *simpush.Request) { *r = message(t, "", text) }, auth.ErrForbidden},
-		"in the clear, with one": {pushKey, func(r *simpush.Request) { r.Body = []byte(text) }, auth.ErrForbidden},
-		"endless":                {"", func(r *simpush.Request) { r.Body = bytes.Repeat([]byte(" "), callback.MaxBytes+1) }, auth.ErrInvalidRequest},
+		"signature":                       {"", set("signature", strings.Repeat("0", 40)), auth.ErrForbidden},
+		"no signature":                    {"", unset("signature"), auth.ErrInvalidRequest},
+		"two signatures":                  {"", again("signature"), auth.ErrInvalidRequest},
+		"two times":                       {"", again("timestamp"), auth.ErrInvalidRequest},
+		"no nonce":                        {"", unset("nonce"), auth.ErrInvalidRequest},
+		"another nonce":                   {"", set("nonce", "1"), auth.ErrForbidden},
+		"time":                            {"", set("timestamp", "+1"), auth.ErrInvalidRequest},
+		"another time":                    {"", set("timestamp", fmt.Sprint(time.Now().Unix()+60)), auth.ErrForbidden},
+		"a long nonce":                    {"", set("nonce", strings.Repeat("1", 300)), auth.ErrInvalidRequest},
+		"msg_signature":                   {pushKey, set("msg_signature", strings.Repeat("0", 40)), auth.ErrForbidden},
+		"no msg_signature":                {pushKey, unset("msg_signature"), auth.ErrInvalidRequest},
+		"changed ciphertext":              {pushKey, flip, auth.ErrForbidden},
+		"not encrypted":                   {pushKey, func(r *simpush.Request) { *r = message(t, "", text) }, auth.ErrForbidden},
+		"not encrypted, with a signature": {pushKey, func(r *simpush.Request) { r.Body = []byte(text) }, auth.ErrForbidden},
+		"endless":                         {"", func(r *simpush.Request) { r.Body = bytes.Repeat([]byte(" "), callback.MaxBytes+1) }, auth.ErrInvalidRequest},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -233,9 +233,9 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// FuzzDecrypt decrypts what an attacker could send who knows the token but not the
-// key. It must not panic. (With CBC such an attacker can change a recorded message,
-// so the token is a secret too.)
+// FuzzDecrypt decrypts what an attacker who knows the token, but not the key, could send. It
+// must not panic. (With CBC such an attacker can change a recorded message, so the token is a
+// secret too.)
 func FuzzDecrypt(f *testing.F) {
 	c := receiver(f, pushKey, nil)
 	good := message(f, pushKey, `{"MsgType":"event","Event":"user_authorization_revoke","OpenID":"o"}`)
@@ -255,7 +255,7 @@ func FuzzDecrypt(f *testing.F) {
 		query := url.Values{"timestamp": {stamp}, "nonce": {"1"}, "msg_signature": {simpush.Signature(pushToken, stamp, "1", text)}}
 		push, err := c.Open(query, []byte(`{"Encrypt":"`+text+`"}`))
 		if err == nil && push.User != (auth.User{}) && !auth.ValidID(push.User.OpenID) {
-			t.Fatalf("%x was taken for %+v", ciphertext, push)
+			t.Fatalf("%x was decrypted to %+v", ciphertext, push)
 		}
 		if err != nil && !errors.Is(err, auth.ErrInvalidRequest) && !errors.Is(err, auth.ErrDecryptFailed) && !errors.Is(err, auth.ErrForbidden) {
 			t.Fatal(err)
@@ -263,8 +263,8 @@ func FuzzDecrypt(f *testing.F) {
 	})
 }
 
-// FuzzMessage reads any JSON and XML that WeChat might push. The result has a valid
-// user of the app or none.
+// FuzzMessage reads any JSON and XML that WeChat might push. The result has a valid user of the
+// app or no user.
 func FuzzMessage(f *testing.F) {
 	c := receiver(f, "", nil)
 	sim := wechatsim.New(wechatsim.Config{})
@@ -284,7 +284,7 @@ func FuzzMessage(f *testing.F) {
 	})
 }
 
-// TestForwarded: what a service learns of a message.
+// TestForwarded checks which data of a message a service receives.
 func TestForwarded(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
@@ -313,8 +313,8 @@ func TestForwarded(t *testing.T) {
 	}
 }
 
-// TestRevokeInfo: what the user withdrew decides what is deleted. A value that is not
-// documented, or none, deletes all.
+// TestRevokeInfo: the consent that the user withdrew decides which data is deleted. If the
+// value is missing or not documented, all data is deleted.
 func TestRevokeInfo(t *testing.T) {
 	t.Parallel()
 	const nothing, keys, sessions = callback.EndsNothing, callback.EndsKeys, callback.EndsSessions

@@ -16,9 +16,9 @@ const maxDepth = 16
 
 // plainJSON checks a message in JSON and returns it without the spaces that WeChat's samples
 // have, also in the names of members (" OpenID"). Numbers keep their digits: a MsgId has more
-// than a float64 has. Text in GBK is accepted, and becomes U+FFFD. The error is errNoMessage:
-// for a text that is no object, a duplicate member, which two parsers could read as two
-// values, and for deep nesting.
+// digits than a float64. Text in GBK is accepted, and becomes U+FFFD. The error is
+// errNoMessage: for a text that is not an object, for deep nesting, and for a duplicate member,
+// which two parsers could read as different values.
 func plainJSON(body []byte) (jsontext.Value, error) {
 	in := jsontext.NewDecoder(bytes.NewReader(body), jsontext.AllowInvalidUTF8(true))
 	var out bytes.Buffer

@@ -11,7 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// Event names what WeChat pushed: a closed set, fit for a metric's label.
+// Event is the kind of message that WeChat pushed: a closed set, suitable as a metric label.
 type Event string
 
 // After Revoked and Cancelled, data of the user must be deleted. Other is any other
@@ -25,10 +25,10 @@ const (
 // Push is one message from WeChat.
 type Push struct {
 	Event Event
-	User  auth.User // of whom data must be deleted; empty for any other message
-	Ends  Ends      // what is deleted of User
+	User  auth.User // the user whose data must be deleted; empty for any other message
+	Ends  Ends      // which data of User is deleted
 
-	// What the message is to a service that it is forwarded to. The strings are WeChat's.
+	// The fields for a service to which the message is forwarded. The strings are WeChat's.
 	App     auth.AppID   // the app that it is for
 	From    auth.OpenID  // the user that it is from or about; empty without a valid one
 	UnionID auth.UnionID // of From, if the message has it
@@ -44,8 +44,8 @@ type Push struct {
 	envelope
 }
 
-// fields are those members of a message that are read. WeChat sends MsgId and RevokeInfo as
-// strings and as numbers.
+// fields are the members of a message that the gateway reads. WeChat sends MsgId and RevokeInfo
+// as strings and as numbers.
 type fields struct {
 	Encrypt, MsgType, Event, OpenID, AppID, FromUserName, UnionID, MsgID, RevokeInfo string
 }
@@ -83,11 +83,11 @@ func (c *Receiver) read(body []byte) (Push, error) {
 	return push, nil
 }
 
-// push returns what the message is to a service.
+// push returns the message with the fields for a service.
 func (f *fields) push(app auth.AppID) Push {
 	p := Push{Event: Other, App: app, MsgType: f.MsgType, Name: f.Event, MsgID: f.MsgID}
-	// FromUserName is the user of a message, but in events about an authorization it is
-	// another ID, and OpenID is the user.
+	// FromUserName is the user of a message. In events about an authorization it is another ID,
+	// and OpenID is the user.
 	for _, id := range []string{f.FromUserName, f.OpenID} {
 		if auth.ValidID(id) {
 			p.From = auth.OpenID(id)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// maxHandled bounds how many handled pushes are remembered, at some 60 bytes each.
-// Only messages with a valid signature are, so an attacker cannot fill it.
+// maxHandled bounds how many handled pushes are remembered, at some 60 bytes each. Only
+// messages with a valid signature are remembered, so an attacker cannot fill the list.
 const maxHandled = 100_000
 
 // handled remembers which pushes were handled, for as long as their timestamp is
@@ -42,9 +42,9 @@ func (h *handled) add(digest [sha256.Size]byte, now time.Time) {
 	}
 }
 
-// Handled reports whether the same message was handled before. It is always false
-// for a message that is not encrypted: its signature covers no content, so anyone
-// who has seen one can write another.
+// Handled reports whether the same message was handled before. It is always false for a message
+// that is not encrypted: its signature covers no content, so anyone who has seen a signature
+// can use it for another message.
 func (p Push) Handled() bool {
 	return p.from != nil && p.from.handled.has(p.digest, p.from.cfg.Now())
 }

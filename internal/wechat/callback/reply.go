@@ -14,7 +14,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// ErrReply means that a reply of a service is none that WeChat accepts.
+// ErrReply means that WeChat would not accept the reply of a service.
 var ErrReply = errors.New("the reply is neither a JSON object nor an <xml>")
 
 // Reply is the response to an encrypted push, as WeChat expects it.
@@ -23,15 +23,15 @@ type Reply struct {
 	Body        []byte
 }
 
-// envelope is how a push arrived, and so how its reply must be.
+// envelope is the format of a push, which its reply must also have.
 type envelope struct {
-	receiver auth.AppID // for whom it was encrypted: the app, or its third-party platform
+	receiver auth.AppID // the app, or its third-party platform
 	nonce    string
 	isXML    bool
 }
 
-// salt returns what precedes the length: 16 characters with 80 random bits. The IV is the same
-// for all messages of a key, and WeChat's own code uses readable characters.
+// salt returns the 16 characters before the length, with 80 random bits. The IV is the same for
+// all messages of a key, and WeChat's own code uses readable characters.
 func salt() string { return rand.Text()[:saltBytes] }
 
 // Reply encrypts and signs the reply of a service to the message, which may be JSON or XML. It
@@ -48,7 +48,7 @@ func (p Push) Reply(text []byte) (Reply, error) {
 	return p.seal(salt(), strconv.FormatInt(p.from.cfg.Now().Unix(), 10), plain)
 }
 
-// format checks a reply, and converts it if WeChat sent the message in the other format.
+// format checks a reply, and converts it to the format in which WeChat sent the message.
 func (p Push) format(text []byte) ([]byte, error) {
 	if len(text) > MaxBytes {
 		return nil, fmt.Errorf("%w: %d bytes", ErrReply, len(text))
@@ -69,8 +69,8 @@ func (p Push) format(text []byte) ([]byte, error) {
 
 // seal puts an encrypted and signed text into its envelope (消息推送, step 7).
 func (p Push) seal(salt, stamp string, plain []byte) (Reply, error) {
-	if !alphanumeric(p.nonce) { // it must not end the CDATA
-		return Reply{}, fmt.Errorf("%w: the nonce of the message is not of letters and digits", ErrReply)
+	if !alphanumeric(p.nonce) { // a nonce must not end the CDATA section
+		return Reply{}, fmt.Errorf("%w: the nonce of the message is not only letters and digits", ErrReply)
 	}
 	encrypted, err := p.from.encrypt(salt, plain, p.receiver)
 	if err != nil {
@@ -86,8 +86,8 @@ func (p Push) seal(salt, stamp string, plain []byte) (Reply, error) {
 }
 
 // toXML converts an object to XML: strings are CDATA, and the elements of an array are <item>,
-// as in the Articles of a passive reply. The error is [ErrReply]: for a name or a character
-// that XML does not have, a boolean and null.
+// as in the Articles of a passive reply. It returns [ErrReply] for booleans, null, and names or
+// characters that XML does not allow.
 func toXML(object jsontext.Value) ([]byte, error) {
 	var out bytes.Buffer
 	if err := appendXML(&out, "xml", object); err != nil {
@@ -147,7 +147,7 @@ func appendChildren(out *bytes.Buffer, in *jsontext.Decoder) error {
 	return nil
 }
 
-// notXML reports whether XML 1.0 section 2.2 does not have the character.
+// notXML reports whether XML does not allow the character (XML 1.0 section 2.2).
 func notXML(r rune) bool {
 	return r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == '\uFFFE' || r == '\uFFFF'
 }

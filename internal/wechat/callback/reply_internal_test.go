@@ -50,7 +50,7 @@ func TestFormat(t *testing.T) {
 	}
 }
 
-// TestReply opens the reply to WeChat's sample again, as a message.
+// TestReply decrypts the reply to WeChat's sample as if it were a message.
 func TestReply(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
@@ -78,7 +78,7 @@ func TestReply(t *testing.T) {
 				t.Errorf("got %s of %s: %v", again.Message, reply.Body, err)
 			}
 			if seen[text("Encrypt")] {
-				t.Error("two replies were encrypted alike")
+				t.Error("two replies have the same ciphertext")
 			}
 			seen[text("Encrypt")] = true
 		}
@@ -88,14 +88,14 @@ func TestReply(t *testing.T) {
 func TestReplyRefuses(t *testing.T) {
 	t.Parallel()
 	if _, err := (Push{}).Reply([]byte(textJSON)); !errors.Is(err, ErrReply) {
-		t.Errorf("to a message in the clear: %v", err)
+		t.Errorf("to a plain message: %v", err)
 	}
 	push := openSample(t, `{"Encrypt":"`+sampleEncrypted+`"}`)
-	push.nonce = "1]]><x>" // visible, so that it may be in a signed request
+	push.nonce = "1]]><x>" // visible ASCII, so that a signed request may contain it
 	if _, err := push.Reply([]byte(textJSON)); !errors.Is(err, ErrReply) {
-		t.Errorf("to an odd nonce: %v", err)
+		t.Errorf("to an invalid nonce: %v", err)
 	}
 	if _, err := push.Reply([]byte("success")); !errors.Is(err, ErrReply) {
-		t.Errorf("of a text: %v", err)
+		t.Errorf("with a text that is not a message: %v", err)
 	}
 }

@@ -1,18 +1,18 @@
 package callback
 
-// Ends says what the gateway must delete of a user after a push.
+// Ends is the data of a user that the gateway must delete after a push.
 type Ends int
 
 // What a push ends.
 const (
 	EndsNothing  Ends = iota
-	EndsKeys          // the session keys: nothing that was encrypted before can be decrypted
+	EndsKeys          // the session keys: data that was encrypted before can no longer be decrypted
 	EndsSessions      // every session, with its phone number, and the session keys
 )
 
-// withdrawn has the values of RevokeInfo, the data that the user no longer lets the mini
-// program have. The gateway stores a phone number, in sessions and access tokens, and the keys
-// that decrypt what wx.getUserInfo and wx.getWeRunData returned before; nothing of the rest.
+// withdrawn has the values of RevokeInfo: the data that the user no longer allows the mini
+// program to use. Of these, the gateway stores only the phone number, in sessions and access
+// tokens, and the keys that decrypt earlier results of wx.getUserInfo and wx.getWeRunData.
 // https://developers.weixin.qq.com/miniprogram/dev/framework/security.html
 var withdrawn = map[string]Ends{
 	"1":  EndsNothing,  // number plate
@@ -33,8 +33,8 @@ var withdrawn = map[string]Ends{
 	"20": EndsNothing,  // avatar from the component
 }
 
-// ends returns what an event ends. A value that is not documented, or absent, ends all: the
-// user has withdrawn something that may be stored here.
+// ends returns which data an event deletes. If the value is missing or not documented, that is
+// all data: the user has withdrawn something that may be stored here.
 func ends(event Event, revokeInfo string) Ends {
 	if event == Other {
 		return EndsNothing

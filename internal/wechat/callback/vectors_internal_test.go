@@ -45,7 +45,7 @@ func TestPublishedMessage(t *testing.T) {
 	for _, body := range []string{
 		`{"ToUserName": "gh_97417a04a28d", "Encrypt": "` + sampleEncrypted + `"}`,
 		`<xml><ToUserName><![CDATA[gh_97417a04a28d]]></ToUserName><Encrypt><![CDATA[` + sampleEncrypted + `]]></Encrypt></xml>`,
-		// 兼容模式: the message is there in the clear too, and is not what counts.
+		// 兼容模式: the body also contains the plain message, which must be ignored.
 		`{"ToUserName": "gh_97417a04a28d", "MsgType":"event", "Event":"forged", "Encrypt": "` + sampleEncrypted + `"}`,
 	} {
 		push := openSample(t, body)

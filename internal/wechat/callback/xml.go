@@ -27,11 +27,11 @@ var elementName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,99}$`)
 const itemName = "item"
 
 // plainXML converts a message in XML to the JSON that Cloud Hosting would send for it: an
-// element is a member of the object of its parent; repeated elements, and the items of an
-// element that has nothing else, are an array. WeChat writes strings as CDATA and numbers
-// without it, which tells "1" from 1; numbers keep their digits. The error is errNoMessage: for
-// what WeChat does not send, see [readElement], and for a duplicate text below <xml>, which
-// two parsers could read as two values.
+// element is a member of the object of its parent. Repeated elements, and the items of an
+// element that has no other children, are an array. WeChat writes strings as CDATA and numbers
+// without it, which distinguishes "1" from 1. Numbers keep their digits. The error is
+// errNoMessage: for everything that WeChat does not send, see [readElement], and for a
+// duplicate text below <xml>, which two parsers could read as different values.
 func plainXML(body []byte) (jsontext.Value, error) {
 	root, err := readElement(body)
 	if err != nil {
@@ -65,7 +65,7 @@ func readElement(body []byte) (*element, error) {
 		if at == 0 && declaration.Target == "xml" {
 			continue
 		}
-		if err != nil || len(open) > maxDepth+1 { // open has the document, too
+		if err != nil || len(open) > maxDepth+1 { // open includes the document
 			return nil, errNoMessage
 		}
 		next := open[len(open)-1].take(token, bytes.HasPrefix(body[at:], []byte("<![CDATA[")))
@@ -106,7 +106,8 @@ func (e *element) take(token xml.Token, literal bool) *element {
 	return nil // also for comments, instructions and document types
 }
 
-// add appends a part of the text. Beside CDATA there may be space only.
+// add appends a part of the text. The text of an element with CDATA must be white space outside
+// the CDATA.
 func (e *element) add(part []byte, literal bool) bool {
 	switch blank := len(bytes.TrimSpace(part)) == 0; {
 	case literal && !e.literal:
@@ -122,12 +123,12 @@ func (e *element) add(part []byte, literal bool) bool {
 	return true
 }
 
-// complete reports whether the element has no text beside its children.
+// complete reports whether the element has no text besides its children.
 func (e *element) complete() bool {
 	return len(e.children) == 0 || !e.literal && strings.TrimSpace(e.text.String()) == ""
 }
 
-// duplicate reports whether two children have one name, and one of them is no list.
+// duplicate reports whether two children have the same name, and one of them is not a list.
 func (e *element) duplicate() bool {
 	seen := map[string]bool{} // whether the child has children
 	for _, child := range e.children {
@@ -140,8 +141,8 @@ func (e *element) duplicate() bool {
 	return false
 }
 
-// number is a number as JSON has it, without an exponent, and of a length that every number
-// of WeChat has.
+// number matches a JSON number without an exponent, of limited length: WeChat's numbers are not
+// longer.
 var number = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,29})(\.[0-9]{1,29})?$`)
 
 func writeValue(to *jsontext.Encoder, e *element) error {
@@ -170,7 +171,7 @@ func writeObject(to *jsontext.Encoder, e *element) error {
 	for _, child := range e.children {
 		same := named[child.name]
 		if same[0] != child {
-			continue // it is in the array of the first
+			continue // already in the array of the first element with this name
 		}
 		if err := to.WriteToken(jsontext.String(child.name)); err != nil {
 			return err

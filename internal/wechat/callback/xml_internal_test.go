@@ -27,11 +27,11 @@ func TestPlainXML(t *testing.T) {
 		},
 		"numbers that are strings": {`<xml><Content><![CDATA[7]]></Content><RevokeInfo><![CDATA[8]]></RevokeInfo></xml>`, `{"Content":"7","RevokeInfo":"8"}`},
 		"a position":               {`<xml><Location_X>23.134520</Location_X><Scale>20</Scale><Zero>-0.5</Zero></xml>`, `{"Location_X":23.134520,"Scale":20,"Zero":-0.5}`},
-		"no numbers":               {`<xml><A>007</A><B>1e5</B><C>+1</C><D>1.</D><E>` + strings.Repeat("9", 31) + `</E></xml>`, `{"A":"007","B":"1e5","C":"+1","D":"1.","E":"` + strings.Repeat("9", 31) + `"}`},
+		"not numbers":              {`<xml><A>007</A><B>1e5</B><C>+1</C><D>1.</D><E>` + strings.Repeat("9", 31) + `</E></xml>`, `{"A":"007","B":"1e5","C":"+1","D":"1.","E":"` + strings.Repeat("9", 31) + `"}`},
 		"text without CDATA":       {`<xml><OpenID> o1 </OpenID><Note>a &lt; b&#20013;</Note></xml>`, `{"OpenID":"o1","Note":"a < b中"}`},
 		"CDATA in two parts":       {`<xml><A> <![CDATA[a]]]]><![CDATA[>b ]]> </A></xml>`, `{"A":"a]]>b "}`},
 		"empty":                    {`<xml><A/><B></B><C><![CDATA[]]></C></xml>`, `{"A":"","B":"","C":""}`},
-		"one of a list": {
+		"a single element": {
 			`<xml><SubscribeMsgPopupEvent><List><TemplateId><![CDATA[a]]></TemplateId></List></SubscribeMsgPopupEvent></xml>`,
 			`{"SubscribeMsgPopupEvent":{"List":{"TemplateId":"a"}}}`,
 		},
@@ -56,7 +56,7 @@ func TestPlainXML(t *testing.T) {
 	}
 }
 
-// What two parsers may read as two messages, and what exhausts a parser.
+// Documents that two parsers may read differently, or that exhaust a parser.
 func TestPlainXMLRefuses(t *testing.T) {
 	t.Parallel()
 	laughs := `<!DOCTYPE lolz [<!ENTITY a "ha">`
@@ -86,7 +86,7 @@ func TestPlainXMLRefuses(t *testing.T) {
 		"two roots":              `<xml><A>1</A></xml><xml><A>1</A></xml>`,
 		"text after":             `<xml><A>1</A></xml>a`,
 		"another root":           `<html><A>1</A></html>`,
-		"nothing within":         `<xml/>`,
+		"empty document":         `<xml/>`,
 		"a text":                 `<xml>1</xml>`,
 		"half":                   `<xml><A>1</A>`,
 		"crossed":                `<xml><A><B></A></B></xml>`,
@@ -106,7 +106,7 @@ func TestPlainXMLRefuses(t *testing.T) {
 	}
 }
 
-// FuzzXML converts anything. The result is one JSON object without duplicates, which can be
+// FuzzXML converts any input. The result is one JSON object without duplicates, which can be
 // converted to XML and back.
 func FuzzXML(f *testing.F) {
 	for _, seed := range []string{
@@ -134,7 +134,7 @@ func FuzzXML(f *testing.F) {
 	})
 }
 
-// FuzzJSON reads anything. The result is what any parser reads alike.
+// FuzzJSON reads any input. All parsers read the result in the same way.
 func FuzzJSON(f *testing.F) {
 	for _, seed := range []string{`{" OpenID": "o", "MsgId": 1234567890123456789, "L": [1, {"a": null}]}`, `{"a":1," a":2}`, "{\"a\":\"\xc4\xe3\"}", `[]`, `{}{}`} {
 		f.Add([]byte(seed))

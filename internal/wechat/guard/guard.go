@@ -1,5 +1,5 @@
-// Package guard bounds the calls of one app: how many may run at once, and none while the
-// platform is down. It makes no calls itself.
+// Package guard limits the calls of one app: how many may run at once, and that none are made
+// while the platform is down. It makes no calls itself.
 package guard
 
 import (
@@ -22,11 +22,11 @@ const (
 	// breaker: if one call in five fails by chance, that happens once in ten million
 	// calls.
 	breakAfter = 10
-	// breakWindow is the period in which calls are counted, breakStep its resolution.
+	// breakWindow is the period in which calls are counted, and breakStep is its resolution.
 	breakWindow = time.Minute
 	breakStep   = 5 * time.Second
-	// breakPercent of at least breakCalls finished calls open it too, for a platform
-	// that responds now and then.
+	// If at least breakCalls calls finished and breakPercent of them failed, the breaker opens
+	// too, for a platform that still responds sometimes.
 	breakPercent = 70
 	breakCalls   = 20
 	// breakTime is how long an open breaker refuses calls before it lets one through.
@@ -40,7 +40,7 @@ type Guard struct {
 	breaker *gobreaker.CircuitBreaker[struct{}]
 }
 
-// New returns a guard that lets so many calls of a platform run at once.
+// New returns a guard that lets inFlight calls of a platform run at once.
 func New(d *platform.Dialect, name string, inFlight int) *Guard {
 	return &Guard{
 		slots: make(chan struct{}, inFlight),
@@ -66,8 +66,8 @@ func down(counts gobreaker.Counts) bool {
 // about the request does not: otherwise an attacker could block all logins by sending
 // invalid codes.
 func isOutage(d *platform.Dialect, err error) bool {
-	// WeChat responded. If an old certificate is configured, calls that are not encrypted
-	// must not stop, and above all not logins.
+	// WeChat responded. If an outdated certificate is configured, unencrypted calls, above all
+	// logins, must still work.
 	if errors.Is(err, apisecurity.ErrRefused) {
 		return false
 	}

@@ -13,15 +13,15 @@ import (
 )
 
 const (
-	// retryDelay is the least time before the retry of an idempotent call, and
-	// retryJitter the most that is added at random, so that replicas that failed
-	// together do not retry together.
+	// retryDelay is the minimum time before the retry of an idempotent call, and retryJitter
+	// the maximum random time added to it, so that replicas that failed together do not retry
+	// together.
 	retryDelay  = 100 * time.Millisecond
 	retryJitter = 200 * time.Millisecond
 )
 
-// RetryOnce makes an idempotent call, and repeats it once after a temporary failure. It
-// does not after a timeout: the caller has waited long enough, and the platform may be
+// RetryOnce makes an idempotent call, and repeats it once after a temporary failure. It does
+// not repeat a call that timed out: the caller has waited long enough, and the platform may be
 // overloaded. Don't use it for a call that spends a code.
 func RetryOnce(ctx context.Context, d *platform.Dialect, call func() error) error {
 	err := call()
@@ -51,7 +51,7 @@ func CallerLeft(ctx context.Context) error {
 	return fmt.Errorf("%w: %w: %w", auth.ErrWeChatTimeout, ErrCallerLeft, ctx.Err())
 }
 
-// Wait waits, unless the caller leaves before.
+// Wait waits for d, or until the caller leaves.
 func Wait(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

@@ -11,8 +11,8 @@ import (
 // padding. If the padding is wrong, it returns the whole plaintext and false, so that
 // the caller does the same work as for correct padding.
 //
-// The key must have a size of AES, the IV one block, and the ciphertext one or more
-// whole blocks; otherwise decryptCBC returns false without a plaintext.
+// The key must have a size of AES, the IV must be one block, and the ciphertext one or more
+// whole blocks. Otherwise decryptCBC returns false without a plaintext.
 func decryptCBC(key, iv, ciphertext []byte) ([]byte, bool) {
 	if len(iv) != aes.BlockSize || len(ciphertext) == 0 || len(ciphertext)%aes.BlockSize != 0 {
 		return nil, false

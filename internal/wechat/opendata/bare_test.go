@@ -13,13 +13,13 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat/opendata"
 )
 
-// bareOpener opens data of an app whose platform adds no watermark.
+// bareOpener returns an opener for an app whose platform adds no watermark.
 func bareOpener() *opendata.Opener {
 	return &opendata.Opener{App: "wx0123456789abcdef", KeyBytes: []int{16}, Bare: true, Now: time.Now}
 }
 
-// FuzzUnmarkedData: for any data where no watermark is needed, data that opens has a
-// number whose fields agree or an openid, or has the app's watermark.
+// FuzzUnmarkedData: if no watermark is required, data that decrypts has a number whose fields
+// agree, an openid, or the app's watermark.
 func FuzzUnmarkedData(f *testing.F) {
 	for _, plain := range []string{
 		`{"countryCode":"86","phoneNumber":"10012345678"}`, `{"phoneNumber":"10012345678","purePhoneNumber":"10012345678","countryCode":"86"}`,
@@ -46,7 +46,7 @@ func FuzzUnmarkedData(f *testing.F) {
 		case string(opened.JSON) != plain:
 			t.Errorf("%q opened as %q", plain, opened.JSON)
 		case opened.OpenID != "" && !auth.ValidID(opened.OpenID):
-			t.Errorf("%q names %q", plain, opened.OpenID)
+			t.Errorf("%q has the openid %q", plain, opened.OpenID)
 		case opened.Phone == nil && opened.OpenID == "" && members["watermark"] == nil:
 			t.Errorf("%q belongs to no user", plain)
 		case opened.Phone != nil && strings.Trim(opened.Phone.E164(), "0123456789") != "+":
@@ -55,10 +55,10 @@ func FuzzUnmarkedData(f *testing.F) {
 	})
 }
 
-// TestBareDataIsNotMalleable: only the form of a number without a watermark shows that
-// it is the platform's. With the IV an attacker can change any bits of the first block;
-// that block has a member's name and its quotes, but no digit. Changing a digit in a
-// later block garbles the block before it. Nor does data open from a later block on.
+// TestBareDataIsNotMalleable: for a number without a watermark, only its format shows that the
+// platform made it. With the IV an attacker can change any bits of the first block, but that
+// block has only a member's name and its quotes, no digit. Changing a digit in a later block
+// garbles the block before it. Data without its first blocks does not decrypt either.
 func TestBareDataIsNotMalleable(t *testing.T) {
 	t.Parallel()
 	opener := bareOpener()
@@ -80,23 +80,23 @@ func TestBareDataIsNotMalleable(t *testing.T) {
 			}
 			opened++
 			if got.Phone == nil || got.Phone.E164() != "+8610012345678" {
-				t.Errorf("%s: %s opens as %s", plain, what, got.JSON)
+				t.Errorf("%s: %s decrypts to %s", plain, what, got.JSON)
 			}
 		}
 		try("itself", whole)
 		for i := range whole {
-			// Any digit into any other, and each bit above those.
+			// Change any digit to any other, and flip each higher bit.
 			for _, turn := range []byte{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 32, 64, 128} {
 				changed := bytes.Clone(whole)
 				changed[i] ^= turn
-				try(fmt.Sprintf("byte %d turned by %#x", i, turn), changed)
+				try(fmt.Sprintf("byte %d XOR %#x", i, turn), changed)
 			}
 		}
 		for from := 16; from < len(sealed); from += 16 {
-			try(fmt.Sprintf("from byte %d on", from), whole[from:])
+			try(fmt.Sprintf("without the first %d bytes", from), whole[from:])
 		}
 		if opened == 0 {
-			t.Errorf("%s does not open at all", plain)
+			t.Errorf("%s does not decrypt even unchanged", plain)
 		}
 	}
 }

@@ -13,10 +13,10 @@ import (
 // sessionKeyBytes is the size of WeChat's session key: AES-128.
 const sessionKeyBytes = 16
 
-// decodeBase64 decodes base64 as mini programs send it: standard or URL-safe, padded
-// or not, with line breaks, and with the spaces that a form makes of plus signs.
-// Anything else, including unused bits that are not zero, is an
-// [auth.ErrInvalidRequest] that names the field.
+// decodeBase64 decodes base64 as mini programs send it: standard or URL-safe, padded or not,
+// with line breaks, and with spaces instead of plus signs, which form encoding causes. Anything
+// else, including unused bits that are not zero, is an [auth.ErrInvalidRequest] that names the
+// field.
 func decodeBase64(field, s string) ([]byte, error) {
 	plain := spelling.Replace(s)
 	body := strings.TrimRight(plain, "=")
@@ -30,9 +30,9 @@ func decodeBase64(field, s string) ([]byte, error) {
 	return raw, nil
 }
 
-// Hash returns the hash by which WeChat knows what it encrypted: the SHA-256 of the base64
-// text in WeChat's own spelling, in hexadecimal. [auth.ErrInvalidRequest] for text that is
-// not base64.
+// Hash returns the hash by which WeChat identifies data that it encrypted: the SHA-256 of the
+// base64 text in WeChat's spelling, in hexadecimal. It returns [auth.ErrInvalidRequest] for
+// text that is not base64.
 func Hash(data auth.OpenData) (string, error) {
 	raw, err := decodeBase64("encrypted_data", data.EncryptedData)
 	if err != nil {

@@ -18,7 +18,7 @@ type openSeed struct {
 	IV            string   `json:"iv"`
 	RawData       string   `json:"raw_data"`
 	Signature     string   `json:"signature"`
-	Class         string   `json:"class"` // the sentinel's text; empty when it opens
+	Class         string   `json:"class"` // the sentinel's text; empty if the data opens
 }
 
 // seeds fails if there are none: a fuzz target without seeds tests little.
@@ -86,10 +86,10 @@ func FuzzOpen(f *testing.F) {
 		})
 		openClass(t, err)
 		if err == nil && !json.Valid(opened.JSON) {
-			t.Fatalf("opened what is no JSON: %q", opened.JSON)
+			t.Fatalf("opened data that is not JSON: %q", opened.JSON)
 		}
 		if err != nil && (opened.JSON != nil || opened.Phone != nil || opened.OpenID != "") {
-			t.Fatalf("data beside an error: %+v", opened)
+			t.Fatalf("data and an error: %+v", opened)
 		}
 	})
 }

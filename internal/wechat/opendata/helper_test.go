@@ -16,7 +16,7 @@ func wantErr(t testing.TB, got, want error) {
 	}
 }
 
-// seal encrypts as WeChat does, independently of the code under test.
+// seal encrypts like WeChat, independently of the code under test.
 func seal(t testing.TB, key, iv, plain []byte) string {
 	t.Helper()
 	pad := aes.BlockSize - len(plain)%aes.BlockSize

@@ -24,8 +24,8 @@ func paddingLooksRight(t *testing.T, key, ciphertext []byte) bool {
 	return pad >= 1 && pad <= 16 && bytes.HasSuffix(plain, bytes.Repeat([]byte{byte(pad)}, pad))
 }
 
-// The last bytes of the plaintext are whatever follows a short text: each must be
-// the number of them, and 17 to 32 is another scheme's padding.
+// The last bytes of a plaintext are the padding, and each must be the number of padding bytes.
+// Padding of 17 to 32 bytes belongs to another scheme.
 func TestOpenRefusesWrongPadding(t *testing.T) {
 	t.Parallel()
 	text := `{` + mark + `}`
@@ -42,7 +42,7 @@ func TestOpenRefusesWrongPadding(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			// Spaces before the padding leave the JSON whole: the padding alone is wrong.
+			// Spaces before the padding keep the JSON valid: only the padding is wrong.
 			total := (len(text) + len(padding) + 15) / 16 * 16
 			plain := append([]byte(text), bytes.Repeat([]byte(" "), total-len(text)-len(padding))...)
 			data := base64.StdEncoding.EncodeToString(cbc(t, key, iv, append(plain, padding...)))
@@ -60,17 +60,17 @@ func TestOpenWrongIV(t *testing.T) {
 	wantErr(t, err, auth.ErrDecryptFailed)
 }
 
-// Bits turned in the IV turn the same bits of the first block, which leaves the
-// padding alone. Phone data begins {"phoneNumber":" there: no single bit of it
-// may turn and the data still be a phone number.
-func TestOpenRefusesATurnedIV(t *testing.T) {
+// Flipping bits of the IV flips the same bits of the first block, and does not affect the
+// padding. Phone data begins with {"phoneNumber":" there. If any bit of it is flipped, the data
+// must not be accepted as a phone number.
+func TestOpenRefusesAFlippedIV(t *testing.T) {
 	t.Parallel()
 	client := opener()
 	whole := sealed(t, `{"phoneNumber":"10058006666","purePhoneNumber":"10058006666","countryCode":"86",`+mark+`}`)
 	opened, err := client.Open(keys(key64), whole)
 	wantErr(t, err, nil)
 	if opened.Phone == nil {
-		t.Fatal("the test's data is no phone number")
+		t.Fatal("the test's data is not a phone number")
 	}
 	for bit := range 128 {
 		turned := bytes.Clone(iv)
@@ -82,9 +82,9 @@ func TestOpenRefusesATurnedIV(t *testing.T) {
 	}
 }
 
-// A bit turned in one block of the ciphertext garbles that block of the text and
-// turns the bit in the next. With the garbled block inside a nickname and the
-// turned bit where the attacker wants it, a lenient decoder sees a profile.
+// Flipping a bit in one block of the ciphertext garbles that block of the plaintext and flips
+// the bit in the next block. With the garbled block inside a nickname and the flipped bit where
+// the attacker wants it, a lenient decoder would read a valid profile.
 func TestOpenRefusesAGarbledNickname(t *testing.T) {
 	t.Parallel()
 	client := opener()
@@ -107,8 +107,8 @@ func TestOpenRefusesAGarbledNickname(t *testing.T) {
 	}
 }
 
-// A key that is wrong passes the padding check once in 256 times: here is one
-// that does, and the content gives it away.
+// A wrong key passes the padding check once in 256 times. This test finds such a key; the
+// content must then be refused.
 func TestOpenLuckyPadding(t *testing.T) {
 	t.Parallel()
 	data := sealed(t, `{`+mark+`}`)

@@ -41,13 +41,13 @@ type Opener struct {
 	// Owner, if set, reads the user's openid from the data; by default it is the
 	// member openId. It returns false if the data must be refused.
 	Owner func(plain []byte) (auth.OpenID, bool)
-	// Verifies says that a phone number in the data verifies the session.
+	// Verifies reports whether a phone number in the data verifies the session.
 	Verifies bool
 	// Now is the clock that MaxAge is measured with.
 	Now func() time.Time
 }
 
-// Open decrypts data with the first of the keys that fits.
+// Open decrypts data with the first of the keys that can decrypt it.
 //
 // AES-CBC has no MAC, so no check here proves that WeChat wrote the data. Padding,
 // strict JSON, the watermark and fields that must agree only make a random ciphertext
@@ -162,16 +162,16 @@ type openFields struct {
 	OpenID    auth.OpenID      `json:"openId"`
 	Watermark *watermarkFields `json:"watermark"`
 
-	Unknown jsontext.Value `json:",embed"` // an object; of a profile most members
+	Unknown jsontext.Value `json:",embed"` // an object; in a profile, it has most of the members
 
 	number *auth.Phone // nil if the data has none
 }
 
-// readFields rejects the plaintext that results from a wrong key with valid padding
-// (one key in 256) or from a changed ciphertext. The decoder must be strict:
-// encoding/json replaces bytes that are not UTF-8, so that any garbled block would be
-// a legal string, and uses the last of two members with the same name. Both would make
-// the attack that [Opener.Open] describes many times cheaper.
+// readFields rejects the plaintext that results from a wrong key with valid padding (one key in
+// 256) or from a changed ciphertext. The decoder must be strict: encoding/json replaces bytes
+// that are not UTF-8, so that any garbled block would be a valid string, and uses the last of
+// two members with the same name. Both would make the attack that [Opener.Open] describes many
+// times cheaper.
 func (o *Opener) readFields(plain []byte) (*openFields, bool) {
 	fields := new(openFields)
 	if err := json.Unmarshal(plain, fields); err != nil {
@@ -196,10 +196,10 @@ func (o *Opener) readFields(plain []byte) (*openFields, bool) {
 	return fields, fields.marked(o.Bare)
 }
 
-// marked reports whether data has the watermark that it needs. Data that needs none
-// must be of a known kind: with an openid, or a number with its country code. That is
-// no proof: see [Opener.Open]. So a number without a watermark does not verify the
-// session unless the operator says so.
+// marked reports whether data has the watermark that it needs. Data that needs none must be of
+// a known kind: with an openid, or a number with its country code. That is no proof: see
+// [Opener.Open]. So a number without a watermark does not verify the session unless the
+// operator configures it.
 func (f *openFields) marked(bare bool) bool {
 	_, ok := f.Watermark.watermark()
 	return ok || bare && f.Watermark == nil && (f.number != nil || f.OpenID != "")

@@ -15,7 +15,7 @@ var (
 	iv    = []byte("fedcba9876543210")
 	key64 = base64.StdEncoding.EncodeToString(key)
 	iv64  = base64.StdEncoding.EncodeToString(iv)
-	// now is an hour, to the second, after the watermarks of the tests.
+	// now is exactly one hour after the watermarks of the tests.
 	now  = time.Unix(1477314187, 0).Add(time.Hour)
 	mark = `"watermark":{"timestamp":1477314187,"appid":"wx4f4bc4dec97d474b"}`
 )
@@ -28,10 +28,10 @@ func keys(spelled ...string) []auth.SessionKey {
 	return all
 }
 
-// opener opens data of the published sample's app, of any age.
+// opener returns an opener for the app of the published sample, for data of any age.
 func opener() *opendata.Opener { return aged(0) }
 
-// aged opens data of that age at most.
+// aged returns an opener with a maximum age.
 func aged(limit time.Duration) *opendata.Opener {
 	return &opendata.Opener{
 		App: sampleApp, MaxAge: limit, KeyBytes: []int{16}, Verifies: true, Now: func() time.Time { return now },
@@ -92,7 +92,7 @@ func TestOpenSpellings(t *testing.T) {
 		})
 	}
 	if !strings.Contains(sampleData, "+") || !strings.Contains(sampleData, "/") {
-		t.Fatal("the sample has neither + nor /: these spellings prove nothing")
+		t.Fatal("the sample has neither + nor /: these spellings test nothing")
 	}
 }
 
@@ -135,7 +135,7 @@ func TestOpenRefusesContent(t *testing.T) {
 	t.Parallel()
 	for name, plain := range map[string]string{
 		"nothing":               ``,
-		"no JSON":               `hello`,
+		"not JSON":              `hello`,
 		"null":                  `null`,
 		"array":                 `[{` + mark + `}]`,
 		"no watermark":          `{"openId":"o1"}`,
@@ -148,7 +148,7 @@ func TestOpenRefusesContent(t *testing.T) {
 		"timestamp too large":   `{"watermark":{"timestamp":14773141870000000000000,"appid":"wx4f4bc4dec97d474b"}}`,
 		"another case":          `{"Watermark":{"timestamp":1477314187,"appid":"wx4f4bc4dec97d474b"}}`,
 		"two watermarks":        `{` + mark + `,` + mark + `}`,
-		"two names further in":  `{"a":{"b":1,"b":2},` + mark + `}`,
+		"nested duplicate":      `{"a":{"b":1,"b":2},` + mark + `}`,
 		"trailing data":         `{` + mark + `}{}`,
 		"trailing zero bytes":   `{` + mark + "}\x00\x00",
 		"invalid UTF-8":         `{"nickName":"` + "\xff" + `",` + mark + `}`,

@@ -45,16 +45,16 @@ type phoneFields struct {
 	CountryCode     countryCode `json:"countryCode"`
 }
 
-// present reports whether there is any number at all.
+// present reports whether there is a number, valid or not.
 func (f phoneFields) present() bool { return f.PhoneNumber != "" || f.PurePhoneNumber != "" }
 
 // phone returns the number if its three fields agree. They are compared because open
 // data has no signature: an attacker who changes blocks of one field must make the
 // same change in another.
 //
-// bare says that purePhoneNumber may be missing. phoneNumber then has no country
-// code. It is refused if it begins with the digits of the country code, since a number
-// with a duplicate country code would be another subscriber's.
+// If bare is set, purePhoneNumber may be missing. phoneNumber then has no country code. It is
+// refused if it begins with the digits of the country code, since a number with a duplicate
+// country code would belong to another subscriber.
 func (f phoneFields) phone(bare bool) (auth.Phone, bool) {
 	country, pure := string(f.CountryCode), f.PurePhoneNumber
 	if bare && pure == "" && !strings.HasPrefix(f.PhoneNumber, country) {
@@ -68,7 +68,7 @@ func (f phoneFields) phone(bare bool) (auth.Phone, bool) {
 	if !ok {
 		return auth.Phone{}, false
 	}
-	// Foreign numbers carry their country code, with or without + and a hyphen.
+	// Foreign numbers include their country code, with or without + and a hyphen.
 	prefix = strings.TrimRight(strings.TrimPrefix(prefix, "+"), "- ")
 	if prefix != "" && prefix != country {
 		return auth.Phone{}, false
@@ -76,9 +76,9 @@ func (f phoneFields) phone(bare bool) (auth.Phone, bool) {
 	return auth.Phone{PhoneNumber: f.PhoneNumber, PurePhoneNumber: pure, CountryCode: country}, true
 }
 
-// plain reports whether the number has only digits, after an optional +. A number
-// with other characters is returned to the client but does not verify the session:
-// with fewer legal bytes, fewer forged blocks are valid.
+// plain reports whether the number has only digits, after an optional +. A number with other
+// characters is returned to the client but does not verify the session: with fewer valid bytes,
+// fewer forged blocks are valid.
 func (f phoneFields) plain() bool {
 	return digits(strings.TrimPrefix(f.PhoneNumber, "+"), minPhoneDigits, maxPhoneDigits)
 }
@@ -95,7 +95,7 @@ type countryCode string
 
 func (c *countryCode) UnmarshalJSON(raw []byte) error {
 	if len(raw) > 0 && raw[0] != '"' {
-		*c = countryCode(raw) // digits checks it
+		*c = countryCode(raw) // checked by digits
 		return nil
 	}
 	return json.Unmarshal(raw, (*string)(c))

@@ -27,7 +27,7 @@ func TestOpenPhone(t *testing.T) {
 		"another number":       {`"phoneNumber":"10058006667","purePhoneNumber":"10058006666","countryCode":"86"`, nil},
 		"another country":      {`"phoneNumber":"85251234567","purePhoneNumber":"51234567","countryCode":"86"`, nil},
 		"letters":              {`"phoneNumber":"1358000666a","purePhoneNumber":"1358000666a","countryCode":"86"`, nil},
-		"wide digits":          {`"phoneNumber":"１３５８","purePhoneNumber":"１３５８","countryCode":"86"`, nil},
+		"fullwidth digits":     {`"phoneNumber":"１３５８","purePhoneNumber":"１３５８","countryCode":"86"`, nil},
 		"pure with +":          {`"phoneNumber":"+8610058006666","purePhoneNumber":"+8610058006666","countryCode":"86"`, nil},
 		"country with +":       {`"phoneNumber":"10058006666","purePhoneNumber":"10058006666","countryCode":"+86"`, nil},
 		"country a fraction":   {`"phoneNumber":"10058006666","purePhoneNumber":"10058006666","countryCode":8.6`, nil},
@@ -55,8 +55,8 @@ func TestOpenPhone(t *testing.T) {
 	}
 }
 
-// Members that the documentation does not name are counted, and none may be there twice:
-// a lenient decoder would make forging cheaper.
+// Undocumented members are counted, and duplicates are refused: a lenient decoder would make
+// forging cheaper.
 func TestOpenPhoneUnknownMembers(t *testing.T) {
 	t.Parallel()
 	const phone = `"phoneNumber":"10058006666","purePhoneNumber":"10058006666","countryCode":"86"`

@@ -2,7 +2,7 @@ package opendata_test
 
 import "github.com/wxgate/wxgate/internal/auth"
 
-// What WeChat publishes: one profile with its plaintext (a complete vector), and
+// The samples that WeChat publishes: one profile with its plaintext (a complete vector), and
 // one signature of raw data.
 const (
 	sampleApp auth.AppID = "wx4f4bc4dec97d474b"

@@ -7,8 +7,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat/opendata"
 )
 
-// A session key is known in every spelling that clients have for base64, and
-// nothing else is one: a handle must not be taken for a key.
+// A session key is recognized in every spelling of base64 that clients use. Any other text is
+// refused: a handle must not be mistaken for a key.
 func TestParseSessionKey(t *testing.T) {
 	t.Parallel()
 	const key = "+ii/tNczf5v6AKRyjwEUhQ=="
@@ -22,7 +22,7 @@ func TestParseSessionKey(t *testing.T) {
 		strings.Repeat("A", 59), strings.Repeat("\n", 100) + key,
 	} {
 		if got, ok := opendata.ParseSessionKey(text); ok {
-			t.Errorf("%q is taken for %q", text, got)
+			t.Errorf("%q is parsed as %q", text, got)
 		}
 	}
 }

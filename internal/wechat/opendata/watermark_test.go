@@ -21,7 +21,7 @@ func TestOpenWatermark(t *testing.T) {
 	}{
 		"any age":           {made: 100 * 365 * 24 * time.Hour},
 		"any future":        {made: -100 * 365 * 24 * time.Hour},
-		"of age":            {max: time.Hour, made: time.Hour},
+		"maximum age":       {max: time.Hour, made: time.Hour},
 		"a second too old":  {max: time.Hour, made: time.Hour + time.Second, err: auth.ErrWatermarkStale},
 		"clock ahead":       {max: time.Hour, made: -5 * time.Minute},
 		"too far ahead":     {max: time.Hour, made: -5*time.Minute - time.Second, err: auth.ErrWatermarkStale},
@@ -53,7 +53,7 @@ func TestOpenSignature(t *testing.T) {
 	t.Parallel()
 	sum := sha1.Sum([]byte(sampleRaw + sampleSignedKey))
 	if hex.EncodeToString(sum[:]) != sampleSignature {
-		t.Fatal("the published sample is not what we think it is")
+		t.Fatal("the signature of the published sample does not match")
 	}
 	signedKey, err := base64.StdEncoding.DecodeString(sampleSignedKey)
 	if err != nil {
@@ -72,7 +72,7 @@ func TestOpenSignature(t *testing.T) {
 		"another":      {change: func(d *auth.OpenData) { d.Signature = "8" + d.Signature[1:] }, err: auth.ErrDecryptFailed},
 		"changed data": {change: func(d *auth.OpenData) { d.RawData += " " }, err: auth.ErrDecryptFailed},
 		"no data":      {change: func(d *auth.OpenData) { d.RawData = "" }, err: auth.ErrDecryptFailed},
-		"of another key": {change: func(d *auth.OpenData) { // key64 is known too, but it did not open the data
+		"of another key": {change: func(d *auth.OpenData) { // key64 is a key of the user too, but it did not decrypt the data
 			sum := sha1.Sum([]byte(d.RawData + key64))
 			d.Signature = hex.EncodeToString(sum[:])
 		}, err: auth.ErrDecryptFailed},

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// vectorsFile is in $WYCHEPROOF_DIR or, without it, beside the project.
+// vectorsFile is in $WYCHEPROOF_DIR or, by default, next to the project.
 const vectorsFile = "aes_cbc_pkcs5_test.json"
 
 func wycheproofDir() string {
@@ -52,8 +52,8 @@ func readVectors(t *testing.T) vectors {
 	return all
 }
 
-// Wycheproof's vectors go through the function that opens every request's data.
-// Keys of 128 bits are everybody's but Xiaohongshu's.
+// The Wycheproof vectors are passed to the function that decrypts the data of every request.
+// All platforms except Xiaohongshu use keys of 128 bits.
 func TestWycheproof(t *testing.T) {
 	t.Parallel()
 	all := readVectors(t)

@@ -1,9 +1,9 @@
 package platform
 
-// CallName names an endpoint: a closed set, fit for a metric's label.
+// CallName is the name of an endpoint: a closed set, suitable as a metric label.
 type CallName string
 
-// The endpoints that are called.
+// The endpoints that the client calls.
 const (
 	CallLogin CallName = "jscode2session"
 	CallPhone CallName = "getuserphonenumber"

@@ -1,6 +1,6 @@
-// Package platform has what differs between WeChat and its sibling platforms: the
-// requests and responses of a login and of an access token, and what the error codes
-// mean. It makes no calls.
+// Package platform has the differences between WeChat and its sibling platforms: the requests
+// and responses of a login and of an access token, and the meanings of the error codes. It
+// makes no calls.
 package platform
 
 import (
@@ -29,19 +29,18 @@ type Dialect struct {
 
 	// KeyBytes are the valid sizes of a session key.
 	KeyBytes []int
-	// Bare says that open data may come without a watermark, and a phone number
-	// without its purePhoneNumber.
+	// If Bare is set, open data may have no watermark, and a phone number no purePhoneNumber.
 	Bare bool
 	// Owner reads the openid from open data, if it is not the member openId. It
 	// returns false if the data must be refused.
 	Owner func(app App, plain []byte) (auth.OpenID, bool)
 
-	// status reads what every response has: a code, 0 for success, and its message.
-	// It returns an error if the body is not such a response.
+	// status reads the fields of every response: a code, 0 for success, and its message. It
+	// returns an error if the body is not such a response.
 	status func(body []byte) (code int, message string, err error)
 
 	meanings     map[int]meaning
-	callMeanings map[CallName]map[int]meaning // of codes that mean something else to one call
+	callMeanings map[CallName]map[int]meaning // of codes with another meaning for one call
 	busy         int                          // the code for an outage of the platform
 	stale        []int                        // codes that refuse the access token, before anything else was done
 }
@@ -84,14 +83,14 @@ func (d *Dialect) IsStale(err error) bool {
 	return ok && slices.Contains(d.stale, refusal.Code)
 }
 
-// IsBusy reports whether err is an error code that says that the platform is down.
+// IsBusy reports whether err is an error code for an outage of the platform.
 func (d *Dialect) IsBusy(err error) bool {
 	refusal, ok := errors.AsType[*auth.PlatformError](err)
 	return ok && refusal.Code == d.busy
 }
 
-// IsRefused reports whether err says that a call did nothing: it was not sent, or the platform
-// refused it with an error code of the tables. "System busy" says neither.
+// IsRefused reports whether a call certainly had no effect: it was not sent, or the platform
+// refused it with an error code of the tables. "System busy" is no such code.
 func (d *Dialect) IsRefused(err error) bool {
 	refusal, ok := errors.AsType[*auth.PlatformError](err)
 	return ok && refusal.Code != d.busy && !errors.Is(refusal, auth.ErrWeChatUnreadable)

@@ -23,14 +23,14 @@ const (
 	nextMinute = time.Minute
 )
 
-// meaning is what the caller may do about an error code.
+// meaning is the class of an error code, and when the caller may try again.
 type meaning struct {
 	class error
 	after time.Duration // until the caller may try again
-	daily bool          // until midnight in Beijing, instead of after
+	daily bool          // wait until midnight in Beijing instead of after
 }
 
-// weixinMeanings are for all calls, unless weixinCallMeanings has another for one call.
+// weixinMeanings apply to all calls, unless weixinCallMeanings has another meaning for a call.
 var weixinMeanings = map[int]meaning{
 	codeBusy: {class: auth.ErrWeChatBusy, after: soon},
 
@@ -73,7 +73,7 @@ var weixinMeanings = map[int]meaning{
 	48001: {class: auth.ErrAppMisconfigured}, // app has no permission for this API
 	48004: {class: auth.ErrAppMisconfigured}, // API banned for this app
 	50002: {class: auth.ErrAppMisconfigured}, // account restricted
-	50004: {class: auth.ErrAppMisconfigured}, // account barred from this API
+	50004: {class: auth.ErrAppMisconfigured}, // account blocked from this API
 	50007: {class: auth.ErrAppMisconfigured}, // account frozen
 	61003: {class: auth.ErrAppMisconfigured}, // third-party platform not authorised
 	89503: {class: auth.ErrAppMisconfigured}, // an admin must confirm our address
@@ -82,7 +82,7 @@ var weixinMeanings = map[int]meaning{
 
 	87007: {class: auth.ErrSessionStale}, // session_key absent or expired
 	87008: {class: auth.ErrSessionStale}, // signature method
-	87009: {class: auth.ErrSessionStale}, // signature: the key is another one
+	87009: {class: auth.ErrSessionStale}, // signature with another key
 }
 
 // weixinCallMeanings are the codes with different meanings for different calls.
@@ -100,7 +100,7 @@ var weixinCallMeanings = map[CallName]map[int]meaning{
 		40003: {class: auth.ErrWeChatUnreadable}, // openid
 	},
 	CallMiniProgramCode: {
-		40097: {class: auth.ErrAppMisconfigured}, // arguments; the only one of the operator is the page
+		40097: {class: auth.ErrAppMisconfigured}, // arguments; only the page is set by the operator
 		40129: {class: auth.ErrWeChatUnreadable}, // scene, which has WeChat's alphabet
 		40169: {class: auth.ErrWeChatUnreadable}, // the length of the scene
 		41030: {class: auth.ErrAppMisconfigured}, // the page is not in the released version
@@ -119,15 +119,15 @@ var weixinCallMeanings = map[CallName]map[int]meaning{
 	},
 	CallCheckPhone: {
 		codeNotEncrypted: {class: auth.ErrDecryptFailed},
-		40097:            {class: auth.ErrWeChatUnreadable}, // the hash, which is not the client's
+		40097:            {class: auth.ErrWeChatUnreadable}, // the hash, which the client does not choose
 	},
-	// A login goes on without a rank, so these are for the log and the metrics.
+	// A login continues without a rank, so these are for the log and the metrics.
 	CallRisk: {
-		40003:   {class: auth.ErrAppMisconfigured},              // openid, which this WeChat did not issue
+		40003:   {class: auth.ErrAppMisconfigured},              // an openid that WeChat did not issue
 		40129:   {class: auth.ErrAppMisconfigured},              // scene
 		43104:   {class: auth.ErrAppMisconfigured},              // the openid is another app's
 		61007:   {class: auth.ErrAppMisconfigured},              // a component has no right to this
-		61010:   {class: auth.ErrWeChatUnreadable},              // no visit for two hours, although the user just logged in
+		61010:   {class: auth.ErrWeChatUnreadable},              // no visit within two hours, although the user just logged in
 		61080:   {class: auth.ErrWeChatBusy, after: soon},       // ranks are down
 		61081:   {class: auth.ErrWeChatBusy, after: nextMinute}, // too many calls
 		9410009: {class: auth.ErrAppMisconfigured},              // the quota is used up; the operator must apply for more

@@ -12,8 +12,9 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// words are what clients see for each class; caddymodule's tests check it.
-var words = map[error]string{
+// clientCodes are the error codes that clients get for each class; caddymodule's tests check
+// them.
+var clientCodes = map[error]string{
 	auth.ErrInvalidRequest: "400 `invalid_request`", auth.ErrInvalidCode: "401 `invalid_code`", auth.ErrInvalidPhoneCode: "400 `invalid_code`",
 	auth.ErrCodeUsed: "401 `code_used`", auth.ErrRiskBlocked: "403 `risk_blocked`", auth.ErrRateLimited: "429 `rate_limited`",
 	auth.ErrAppMisconfigured: "500 `app_misconfigured`", auth.ErrWeChatBusy: "503 `wechat_busy`", auth.ErrSessionStale: "401 `session_stale`",
@@ -24,10 +25,10 @@ var dialects = map[string]*Dialect{
 	"wechat": WeChat, "qq": QQ, "douyin": Douyin, "kuaishou": Kuaishou, "xiaohongshu": Xiaohongshu, "wecom": WeCom,
 }
 
-// TestDocumentedErrcodes compares the tables with the documentation, which says what a
-// client sees for each code: for all calls in the second column, and for a call that
-// differs in the third. docs/platforms.md has a section for each platform but WeChat;
-// QQ's lacks the codes that are WeChat's.
+// TestDocumentedErrcodes compares the tables with the documentation, which lists the error that
+// a client gets for each code: for all calls in the second column, and for calls that differ in
+// the third. docs/platforms.md has a section for each platform except WeChat. The section for
+// QQ omits the codes that are the same on WeChat.
 func TestDocumentedErrcodes(t *testing.T) {
 	t.Parallel()
 	for name, d := range dialects {
@@ -47,8 +48,8 @@ func TestDocumentedErrcodes(t *testing.T) {
 	}
 }
 
-// documented returns, by code, the rows of a page's tables that begin with codes: of
-// the section with this end of its heading.
+// documented returns the rows of a page's tables that begin with codes, by code. It reads the
+// section whose heading has the given suffix.
 func documented(t *testing.T, page, heading string) map[int]string {
 	t.Helper()
 	raw, err := os.ReadFile(page)
@@ -78,21 +79,21 @@ func checkDocumented(t *testing.T, rows map[int]string, general map[int]meaning,
 	known := map[int]bool{}
 	for code, m := range general {
 		known[code] = true
-		if !strings.HasPrefix(rows[code], "| "+words[m.class]+" |") {
-			t.Errorf("errcode %d: want %s, documented is %q", code, words[m.class], rows[code])
+		if !strings.HasPrefix(rows[code], "| "+clientCodes[m.class]+" |") {
+			t.Errorf("errcode %d: want %s, documented is %q", code, clientCodes[m.class], rows[code])
 		}
 	}
 	for call, codes := range calls {
 		for code, m := range codes {
 			known[code] = true
-			if !strings.Contains(rows[code], words[m.class]) {
-				t.Errorf("errcode %d at %s: want %s, documented is %q", code, call, words[m.class], rows[code])
+			if !strings.Contains(rows[code], clientCodes[m.class]) {
+				t.Errorf("errcode %d at %s: want %s, documented is %q", code, call, clientCodes[m.class], rows[code])
 			}
 		}
 	}
 	for _, code := range slices.Sorted(maps.Keys(rows)) {
 		if !known[code] {
-			t.Errorf("errcode %d is documented and not known", code)
+			t.Errorf("errcode %d is documented but not in the tables", code)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func qqToken(app App) Request {
 	}
 }
 
-// qqMeanings are WeChat's, and two that only QQ has.
+// qqMeanings are the meanings of WeChat, and two that only QQ has.
 func qqMeanings() map[int]meaning {
 	all := maps.Clone(weixinMeanings)
 	all[-101222100] = meaning{class: auth.ErrAppMisconfigured} // appid or secret

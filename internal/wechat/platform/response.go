@@ -45,8 +45,8 @@ func unmarshal(body []byte, into any) error {
 	return json.Unmarshal(body, into, jsontext.AllowInvalidUTF8(true))
 }
 
-// clean replaces control characters by spaces: WeChat has sent them unescaped in
-// strings, which JSON forbids. Outside strings a space has the same meaning.
+// clean replaces control characters with spaces: WeChat has sent them unescaped in strings,
+// which JSON forbids. Outside strings a space has the same meaning.
 func clean(body []byte) []byte {
 	cleaned := bytes.Clone(body)
 	for i, b := range cleaned {
@@ -60,8 +60,8 @@ func clean(body []byte) []byte {
 // del is the control character after the letters of ASCII.
 const del = 0x7f
 
-// unreadable describes a response without quoting it, since it may echo secrets of
-// the request.
+// unreadable describes a response without quoting it, since it may repeat secrets of the
+// request.
 func unreadable(status int, body []byte) error {
 	kind := "not the JSON expected"
 	switch trimmed := bytes.TrimSpace(body); {

@@ -37,8 +37,8 @@ func webLogin(app App, code, _ string) Request {
 	}
 }
 
-// ScopeBase is the scope of a login that asks the user nothing. Its access token does not read
-// the profile.
+// ScopeBase is the scope of a login without a question to the user. Its access token cannot
+// read the profile.
 const ScopeBase = "snsapi_base"
 
 // WebLogin is the response to a code of a web page.

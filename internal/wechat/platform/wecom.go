@@ -14,10 +14,10 @@ const (
 	codeWeComExpired = 42001
 )
 
-// WeCom is a mini program that a company's members open in WeCom (企业微信). The App
-// is the company: ID is the corpid, Secret that of the app which the mini program is
-// linked with. The openid is derived from the userid, which the company chooses and
-// which is unique within the company: see wecomOpenID.
+// WeCom is a mini program that a company's members open in WeCom (企业微信). The App is the
+// company: ID is the corpid, and Secret is the secret of the app that the mini program is
+// linked with. The openid is derived from the userid, which the company chooses and which is
+// unique within the company: see wecomOpenID.
 // https://developer.work.weixin.qq.com/document/path/91507
 var WeCom = &Dialect{
 	Host:          "https://qyapi.weixin.qq.com",

@@ -12,9 +12,9 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// Cause describes why a request failed. It quotes only errors from below HTTP, about
-// addresses, host names and certificates. Any other error may contain the URL, or a
-// part that a broken proxy echoed, and with it the app secret.
+// Cause describes why a request failed. It quotes only errors of the layers below HTTP, about
+// addresses, host names and certificates. Any other error may contain the URL, or a part that a
+// broken proxy echoed, and with it the app secret.
 func Cause(err error) string {
 	var (
 		dns         *net.DNSError

@@ -1,5 +1,5 @@
-// Package testphone replaces the phone numbers of WeChat's virtual accounts, which no backend
-// knows, by numbers that one does.
+// Package testphone replaces the phone numbers of WeChat's virtual accounts, which are unknown
+// to backends, with configured numbers.
 package testphone
 
 import (
@@ -10,7 +10,8 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// virtual are the numbers of the virtual accounts that WeChat tells backends to replace.
+// virtual are the numbers of WeChat's virtual accounts. WeChat recommends that backends replace
+// them.
 var virtual = [...]string{"12066600001", "12066600002", "12066600003", "12066600004"}
 
 // country is the country code of all of them, and of their replacements.

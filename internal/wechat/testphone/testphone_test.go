@@ -34,8 +34,8 @@ func TestSet(t *testing.T) {
 	}
 }
 
-// TestReplace: only a virtual number of China with a replacement is replaced, and nothing else
-// of it changes.
+// TestReplace: only a virtual number of China with a configured replacement is replaced, and
+// the other fields don't change.
 func TestReplace(t *testing.T) {
 	t.Parallel()
 	n := Numbers{0: "10000000001", 3: "10000000004"}
