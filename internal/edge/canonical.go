@@ -9,19 +9,18 @@ import (
 	"unicode/utf8"
 )
 
-// CanonicalRequestPath reports whether everyone who reads the request's path
-// reads the same one: the gateway that decides on it, and the upstream, whatever
-// it decodes, cleans or cuts off. The attack otherwise: /public/..;/admin, public
-// to us and /admin to Tomcat.
+// CanonicalRequestPath reports whether all readers of the request's path read the same path:
+// the gateway that decides on it, and the upstream, whatever it decodes, cleans or truncates.
+// This stops /public/..;/admin, which is public for the gateway and /admin for Tomcat.
 func CanonicalRequestPath(r *http.Request) bool {
 	if r.URL.RawPath == "" && isPlain(r.URL.Path) {
-		return true // as nearly every path is, at a tenth of the cost
+		return true // fast path for nearly all paths, at a tenth of the cost
 	}
 	return CanonicalPath(r.URL.EscapedPath()) && !strings.ContainsAny(r.URL.Path, "\x00\\;#%") && !strings.Contains(r.URL.Path, "//") && !hasFullwidthSeparators(r.URL.Path)
 }
 
 // isPlain reports whether a path has only letters, digits, hyphens, underscores and single
-// slashes, which all servers read alike.
+// slashes, which all servers read in the same way.
 func isPlain(path string) bool {
 	for i := range len(path) {
 		switch c := path[i]; {
@@ -34,8 +33,8 @@ func isPlain(path string) bool {
 	return path != "" && path[0] == '/'
 }
 
-// plainPath is a path of the configuration, which may be escaped or not, as a
-// request has it once it was decoded; false for one that none could have.
+// plainPath returns the decoded form of a path of the configuration, which may be escaped or
+// not. It returns false for a path that no request can have.
 func plainPath(path string) (string, bool) {
 	var escaped strings.Builder
 	for i := range len(path) {
@@ -49,11 +48,11 @@ func plainPath(path string) (string, bool) {
 	return decoded, err == nil && CanonicalPath(escaped.String()) && !hasFullwidthSeparators(decoded)
 }
 
-// CanonicalPath reports whether an escaped path has one meaning. It has not when
-// it holds an empty, "." or ".." segment, one that ends in a dot or a space, which
-// Windows drops (so ".. " is ".." there), a path parameter, a backslash, a
-// control byte, or a percent escape of any of these, of a slash, of a percent
-// sign, or of a letter, digit or mark that needs none.
+// CanonicalPath reports whether an escaped path has only one meaning. It returns false for a
+// path that contains an empty, "." or ".." segment, a segment that ends in a dot or a space,
+// which Windows drops (so ".. " is ".." there), a path parameter, a backslash, a control byte,
+// or a percent escape of any of these, of a slash, of a percent sign, or of a letter, digit or
+// mark that needs no escape.
 func CanonicalPath(escaped string) bool {
 	if !strings.HasPrefix(escaped, "/") {
 		return false
@@ -80,9 +79,8 @@ func CanonicalPath(escaped string) bool {
 	return decodesToUTF8(escaped)
 }
 
-// decodesToUTF8 reports whether the escapes of a path spell text. What is none
-// may be a dot or a slash to a decoder that is lenient: %c0%ae is one to those of
-// CVE-2008-2938.
+// decodesToUTF8 reports whether the escapes of a path are valid UTF-8. Invalid UTF-8 may be a
+// dot or a slash for a lenient decoder: %c0%ae is a dot for those of CVE-2008-2938.
 func decodesToUTF8(escaped string) bool {
 	if !strings.Contains(escaped, "%") {
 		return true
@@ -91,8 +89,8 @@ func decodesToUTF8(escaped string) bool {
 	return err == nil && utf8.ValidString(path)
 }
 
-// ambiguousEscape reports whether %XX of c reads differently to different
-// decoders, or hides a character that has a meaning of its own.
+// ambiguousEscape reports whether different decoders read %XX of c differently, or whether it
+// hides a character with a special meaning.
 func ambiguousEscape(c byte) bool {
 	return isAlphanumeric(c) || c < ' ' || c == 0x7f || strings.IndexByte(`-._~/\%;#?`, c) >= 0
 }

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestNewHeadersRefuses: names that would lose an identity, or stand for two.
+// TestNewHeadersRefuses tests names that would drop a part of the identity, or that are used
+// twice.
 func TestNewHeadersRefuses(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -14,8 +15,8 @@ func TestNewHeadersRefuses(t *testing.T) {
 	}{
 		"not a name":         {Names{OpenID: "X User"}, `header name "X User": use letters, digits and hyphens`},
 		"underscore":         {Names{OpenID: "X_User"}, "use letters, digits and hyphens"},
-		"of HTTP":            {Names{Phone: "Authorization"}, "cannot carry an identity"},
-		"of the proxy":       {Names{Phone: "X-FORWARDED-FOR"}, "cannot carry an identity"},
+		"used by HTTP":       {Names{Phone: "Authorization"}, "cannot carry an identity"},
+		"used by the proxy":  {Names{Phone: "X-FORWARDED-FOR"}, "cannot carry an identity"},
 		"twice":              {Names{OpenID: "X-User", Phone: "x-user"}, `header name "x-user" is used twice`},
 		"another's default":  {Names{Phone: "X-Wx-Openid"}, "is used twice"},
 		"no audience":        {Names{Assertion: "X-Proof"}, "a name and an audience"},
@@ -111,7 +112,7 @@ func TestNewPathSetRefuses(t *testing.T) {
 	}
 }
 
-// TestPathSets: what lets through is exact, and what refuses is lenient.
+// TestPathSets: sets that admit match exactly, and sets that refuse match leniently.
 func TestPathSets(t *testing.T) {
 	t.Parallel()
 	set, err := NewPathSet([]string{"/health", "/shop/*", "/run.php", "/支付", "/À b", "/p"})
@@ -169,7 +170,7 @@ func TestPathSets(t *testing.T) {
 	}
 }
 
-// TestLenientUnderBasePath: a page of Next.js that is below a basePath.
+// TestLenientUnderBasePath tests a page of Next.js below a basePath.
 func TestLenientUnderBasePath(t *testing.T) {
 	t.Parallel()
 	set, err := NewPathSet([]string{"/docs/pay"})
@@ -184,7 +185,7 @@ func TestLenientUnderBasePath(t *testing.T) {
 	}
 }
 
-// TestBelongsToAPI knows every spelling of a path under the prefix.
+// TestBelongsToAPI tests spellings of a path under the prefix.
 func TestBelongsToAPI(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]bool{
@@ -197,12 +198,12 @@ func TestBelongsToAPI(t *testing.T) {
 			t.Errorf("%s: %t", path, !want)
 		}
 		if belongsToAPI(r, "") {
-			t.Errorf("%s belongs to no API", path)
+			t.Errorf("%s does not belong to the API", path)
 		}
 	}
 }
 
-// TestExtendedConnect: WebSocket over HTTP/2 and HTTP/3, and no other tunnel.
+// TestExtendedConnect: WebSocket over HTTP/2 and HTTP/3 is accepted, and no other tunnel.
 func TestExtendedConnect(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -19,44 +19,43 @@ const (
 )
 
 const (
-	// HeaderAuthorization is the default place of a token.
+	// HeaderAuthorization is the default header of a token.
 	HeaderAuthorization = "Authorization"
 
 	schemeBearer = "bearer"
 
-	// QueryBearer is the parameter of RFC 6750 section 2.3. It is no source of
-	// ours unless configured, but a request that has it beside a token used two
-	// methods.
+	// QueryBearer is the parameter of RFC 6750 section 2.3. The gateway reads it only if
+	// configured, but a request that has it in addition to a token uses two methods.
 	QueryBearer = "access_token"
 )
 
-// ErrTwoTokens refuses a request that carries more than one token (RFC 6750
-// section 2). Otherwise the gateway would check one and the upstream, or a proxy
-// on the way, believe the other.
+// ErrTwoTokens refuses a request that carries more than one token (RFC 6750 section 2).
+// Otherwise the gateway would check one token and the upstream, or a proxy on the way, use the
+// other.
 var ErrTwoTokens = func() *problem.Problem {
 	p := problem.BadRequest("Send one access token, in one place.")
 	p.Bearer = "invalid_request"
 	return p
 }()
 
-// Credentials finds the access token of a request and takes it out.
+// Credentials finds the access token of a request and removes it.
 type Credentials struct {
 	source  Source
-	folded  string // the name, if it is a header's: see foldHeaderName
+	folded  string // the folded name of a header: see foldHeaderName
 	forward bool   // leave the token in the request
 
 	editOriginal func(r *http.Request, edit func(query string) string)
 }
 
-// Source is where clients put the access token.
+// Source is the part of a request where clients send the access token.
 type Source struct {
 	Kind string // default SourceHeader
 	Name string // of the header, query parameter or cookie; default Authorization
 }
 
-// NewCredentials checks the source. forward leaves the token in the request. If a
-// server keeps the URI that a request came with, editOriginal edits the query there
-// too; nil if it keeps none.
+// NewCredentials checks the source. forward leaves the token in the request. If a server keeps
+// the original URI of a request, editOriginal edits the query of that URI too; nil if it does
+// not.
 func NewCredentials(source Source, forward bool, editOriginal func(r *http.Request, edit func(query string) string)) (Credentials, error) {
 	c := Credentials{source: source, forward: forward, editOriginal: editOriginal}
 	switch c.source.Kind {
@@ -81,8 +80,8 @@ func NewCredentials(source Source, forward bool, editOriginal func(r *http.Reque
 	return c, nil
 }
 
-// Take returns the request's token, "" when there is none, and removes it from
-// the request, so that an upstream's log or error page cannot leak it.
+// Take returns the request's token, "" if there is none, and removes it from the request, so
+// that an upstream's log or error page cannot leak it.
 func (c Credentials) Take(r *http.Request) (string, error) {
 	if c.beside(r) {
 		_, _ = c.takeSource(r)
@@ -95,9 +94,8 @@ func (c Credentials) Take(r *http.Request) (string, error) {
 	return c.takeSource(r)
 }
 
-// beside reports whether a request has a token where RFC 6750 has one (sections 2.1
-// and 2.3) although it is expected elsewhere. The upstream would take it for one that
-// was verified.
+// beside reports whether a request has a token in a place of RFC 6750 (sections 2.1 and 2.3)
+// other than the configured source. The upstream would mistake it for a verified token.
 func (c Credentials) beside(r *http.Request) bool {
 	if c.source.Kind != SourceQuery || c.source.Name != QueryBearer {
 		if HasQueryParameter(r.URL.RawQuery, QueryBearer) {
@@ -115,10 +113,10 @@ func (c Credentials) beside(r *http.Request) bool {
 	return false
 }
 
-// bearerInside matches what many upstreams look for anywhere in a header: "Basic x
-// Bearer y" and "!Bearer y" are tokens to those that split there. It matches every
-// byte that is not visible ASCII, valid UTF-8 or not: WSGI and Node read a header as
-// Latin-1, where \xa0 and \x85 are white space.
+// bearerInside matches a token anywhere in a header, since many upstreams search for it: some
+// read a token in "Basic x Bearer y" and "!Bearer y". It accepts every byte that is not visible
+// ASCII as a separator, valid UTF-8 or not: WSGI and Node read a header as Latin-1, where \xa0
+// and \x85 are white space.
 var bearerInside = regexp.MustCompile(`(?i)bearer[^!-~]`)
 
 // Source returns the completed source.
@@ -158,7 +156,7 @@ func (c Credentials) takeHeader(r *http.Request) (string, error) {
 		}
 	}
 	if tokens == 0 {
-		return "", nil // another scheme is the upstream's business
+		return "", nil // other schemes are left to the upstream
 	}
 	c.remove(func() { delete(r.Header, HeaderAuthorization) })
 	if credentials > 1 || strings.IndexByte(token, ' ') >= 0 {
@@ -167,10 +165,10 @@ func (c Credentials) takeHeader(r *http.Request) (string, error) {
 	return token, nil
 }
 
-// cutBearer is the token of a credential whose scheme is Bearer. What parts them
-// should be a space. After anything else it is a bad token and still a token, since
-// many an upstream splits at a tab too: one that is taken for none would reach it
-// from an optional path, unverified. So would one behind what is no token character:
+// cutBearer returns the token of a credential whose scheme is Bearer. The separator should be a
+// space. After any other separator the token is invalid, but still a token, since many
+// upstreams also split at a tab: if it were ignored, it would reach the upstream unverified on
+// an optional path. The same applies to a scheme after a character that tokens don't contain:
 // Python strips a no-break space before the scheme.
 func cutBearer(credential string) (token string, ok bool) {
 	begin := strings.IndexFunc(credential, httpguts.IsTokenRune)
@@ -209,8 +207,8 @@ func (c Credentials) takeCookie(r *http.Request) (string, error) {
 	})
 }
 
-// single removes the token and returns it, when there was exactly one. alike says
-// that some framework would read another under a name that is like the token's.
+// single removes the token and returns it, if there was exactly one. alike reports that a
+// framework could read another token from a similar name.
 func (c Credentials) single(values []string, alike bool, remove func()) (string, error) {
 	if len(values) == 0 && !alike {
 		return "", nil

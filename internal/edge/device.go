@@ -7,9 +7,9 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// deviceMarks are parts of a User-Agent, in lower case, and what they say. The first that
-// appears counts: WeChat's developer tools pretend to be a phone, WeChat on a computer names
-// its system twice, and Android names Linux.
+// deviceMarks are parts of a User-Agent, in lower case, and their device class. The first match
+// counts: WeChat's developer tools pretend to be a phone, WeChat on a computer contains the
+// system twice, and Android contains Linux.
 var deviceMarks = []struct {
 	mark   string
 	device auth.Device
@@ -26,7 +26,7 @@ var deviceMarks = []struct {
 	{"linux", auth.DeviceLinux},
 }
 
-// maxUserAgent is how much of a User-Agent is looked at, in bytes: WeChat's are under 400.
+// maxUserAgent is how much of a User-Agent is searched, in bytes: WeChat's have under 400.
 const maxUserAgent = 1024
 
 // DeviceOf returns the class of the device that a login comes from, by its User-Agent.

@@ -8,7 +8,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// TestDeviceOf has the User-Agents of WeChat's clients.
+// TestDeviceOf tests the User-Agents of WeChat's clients.
 func TestDeviceOf(t *testing.T) {
 	t.Parallel()
 	for agent, want := range map[string]auth.Device{

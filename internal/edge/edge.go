@@ -1,6 +1,6 @@
-// Package edge is the border of the gateway: it reads the requests of clients, removes
-// from them what only the gateway may send to an upstream, and writes the identity of
-// the caller. It knows net/http and no server.
+// Package edge is the border of the gateway: it reads the requests of clients, removes the
+// headers that only the gateway may send to an upstream, and writes the identity of the caller.
+// It depends on net/http only, not on a server.
 package edge
 
 import (
@@ -11,41 +11,42 @@ import (
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
-// Edge is how one site reads requests. It is safe for concurrent use.
+// Edge configures how one site reads requests. It is safe for concurrent use.
 type Edge struct {
 	Headers     *Headers
 	Credentials Credentials
 
-	// ComparesPaths is for a site that treats some path unlike another. Only then does
-	// it matter that the upstream reads the path as the gateway does.
+	// ComparesPaths is for a site that treats some paths differently. Only then must the
+	// upstream read the path in the same way as the gateway.
 	ComparesPaths bool
 
 	// FoldsPaths is for a site with a [LenientSet]: see [Path].
 	FoldsPaths bool
 
-	// Prefix is where the login API is, without a slash at its end; empty if the site
-	// has none.
+	// Prefix is the path of the login API, without a trailing slash; empty if the site has
+	// none.
 	Prefix string
 
-	// Asks is for a request that asks about another and goes nowhere: nothing that
-	// moves its path is removed.
+	// Asks is for a request that asks about another request and is not forwarded: headers that
+	// override its path are not removed.
 	Asks bool
 
 	// Trusted reports whether a request comes from a trusted proxy.
 	Trusted func(r *http.Request) bool
 }
 
-// Received is what a client sent.
+// Received is the result of [Edge.Receive].
 type Received struct {
 	Token    string // "" for none
-	TokenErr error  // why the token cannot be read: there are two of them
+	TokenErr error  // why the token cannot be read: there are two tokens
 	Path     Path
 	PathErr  error // why the gateway cannot decide on the path
-	Spoofed  int   // how many headers were removed that no honest client sends
+	Spoofed  int   // the number of removed headers, which no honest client sends
 }
 
-// Receive cleans a request and reads it. It removes first and refuses later, so that no
-// response and no error route gets an identity that a client wrote.
+// Receive removes identity headers from a request and reads it. It removes them before it
+// refuses the request, so that no response and no error route gets an identity that a client
+// wrote.
 func (e *Edge) Receive(r *http.Request) (Received, error) {
 	in := Received{Spoofed: e.Headers.Strip(r, e.Headers.passesAny() && e.Trusted(r))}
 	in.Token, in.TokenErr = e.Credentials.Take(r)
@@ -62,28 +63,28 @@ func (e *Edge) Receive(r *http.Request) (Received, error) {
 	return in, nil
 }
 
-// Send writes the identity of a request, and its assertion unless that is empty, into the
-// headers for the upstream. Receive has removed all others.
+// Send writes the identity of a request, and its assertion unless it is empty, into the headers
+// for the upstream. Receive has removed all others.
 func (e *Edge) Send(r *http.Request, header http.Header, id *auth.Identity, assertion string) {
 	e.Headers.Set(header, id, assertion)
 	e.Headers.setAppVersion(header, r, id.App)
 }
 
-// Forget removes identity and token from a request that goes to error routes. They get
-// this very header map, and must not forward either to an error service
-// (CVE-2026-41181), not even if the upstream may have the token.
+// Forget removes identity and token from a request that goes to error routes. They get the same
+// header map, and must not forward them to an error service (CVE-2026-41181), not even if the
+// upstream may have the token.
 func (e *Edge) Forget(r *http.Request) {
 	e.Headers.Strip(r, false)
 	c := e.Credentials
 	c.forward = false
-	_, _ = c.Take(r) // two tokens are removed as well
+	_, _ = c.Take(r) // also removes two tokens
 }
 
-// refuseTunnels refuses requests that turn the connection into a tunnel, which no rule
-// sees into. Only WebSocket passes. Over h2c, an upstream that responds with 101 would
-// accept further requests with any header, such as "x-wx-openid: victim" (CVE-2026-88008).
-// CONNECT opens a tunnel as well, except the extended CONNECT of WebSocket over HTTP/2 and
-// HTTP/3 (RFC 8441, RFC 9220). TRACE returns the credentials.
+// refuseTunnels refuses requests that turn the connection into a tunnel, whose content no rule
+// can check. Only WebSocket passes. Over h2c, an upstream that responds with 101 would accept
+// further requests with any header, such as "x-wx-openid: victim" (CVE-2026-88008). CONNECT
+// opens a tunnel as well, except the extended CONNECT of WebSocket over HTTP/2 and HTTP/3 (RFC
+// 8441, RFC 9220). TRACE returns the credentials.
 func refuseTunnels(r *http.Request) *problem.Problem {
 	switch r.Method {
 	case http.MethodTrace:
@@ -115,10 +116,9 @@ func extendedConnect(r *http.Request) bool {
 	}
 }
 
-// TooEarly reports whether a request came in TLS early data, which anyone on the
-// way may send again (RFC 8470): a login or a refresh must not be replayed. Any value of
-// Early-Data counts as 1 (section 5.1): a client that sends 0 could otherwise hide the
-// header of a proxy.
+// TooEarly reports whether a request came in TLS early data, which an attacker on the network
+// can replay (RFC 8470): a login or a refresh must not be replayed. Any value of Early-Data
+// counts as 1 (section 5.1): a client that sends 0 could otherwise hide the header of a proxy.
 func TooEarly(r *http.Request) bool {
 	return r.TLS != nil && !r.TLS.HandshakeComplete || r.Header["Early-Data"] != nil
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// fuzzedEdge compares no paths, so that all it does is to read and remove.
+// fuzzedEdge does not compare paths: it only reads and removes.
 func fuzzedEdge(t testing.TB) *Edge {
 	t.Helper()
 	e := new(Edge)
@@ -29,9 +29,9 @@ func fuzzedEdge(t testing.TB) *Edge {
 	return e
 }
 
-// managedToSomebody is a model of Managed that shares no code with it: names
-// as a reader sees them who takes any run of marks for one, and none at the ends.
-var managedToSomebody = regexp.MustCompile(`^[^a-z0-9]*(x[^a-z0-9]+wx[^a-z0-9]|x[^a-z0-9]+user[^a-z0-9]+phone[^a-z0-9]*$|x[^a-z0-9]+proof[^a-z0-9]*$)`)
+// managedModel is a model of Managed that shares no code with it: it reads names as a server
+// that treats any run of marks as one mark, and ignores marks at the ends.
+var managedModel = regexp.MustCompile(`^[^a-z0-9]*(x[^a-z0-9]+wx[^a-z0-9]|x[^a-z0-9]+user[^a-z0-9]+phone[^a-z0-9]*$|x[^a-z0-9]+proof[^a-z0-9]*$)`)
 
 func lowerASCII(s string) string {
 	return strings.Map(func(r rune) rune {
@@ -42,7 +42,7 @@ func lowerASCII(s string) string {
 	}, s)
 }
 
-// headersOf reads lines "name: value" into a header map, spelled as they are.
+// headersOf reads lines "name: value" into a header map, without changing the names.
 func headersOf(lines string) http.Header {
 	header := http.Header{}
 	for line := range strings.SplitSeq(lines, "\n") {
@@ -53,16 +53,16 @@ func headersOf(lines string) http.Header {
 	return header
 }
 
-// FuzzHeaderMap: of whatever map of headers a client causes, no managed header is left,
-// no Connection token names a header, and no trailer; and identity headers that are set
-// then are all there, once.
+// FuzzHeaderMap: in any map of headers that a client can cause, no managed header is left, no
+// Connection token names a header, and no trailer is left. Identity headers that are set
+// afterwards are all present, once.
 func FuzzHeaderMap(f *testing.F) {
 	e := fuzzedEdge(f)
 	id := &auth.Identity{User: auth.User{OpenID: "o", App: "wx1"}, Session: "s"}
 	f.Fuzz(func(t *testing.T, lines, trailer string) {
 		r := httptest.NewRequest(http.MethodGet, "/x", nil)
 		r.Header, r.Trailer = headersOf(lines), headersOf(trailer)
-		_, _ = e.Receive(r) // it removes even if it refuses
+		_, _ = e.Receive(r) // it also removes headers if it refuses the request
 		checkStripped(t, r)
 		e.Headers.Set(r.Header, id, "")
 		for _, name := range []string{"X-Wx-Openid", "X-Wx-Appid", "X-Wx-Source", "X-Wx-Session"} {
@@ -81,7 +81,7 @@ func checkStripped(t *testing.T, r *http.Request) {
 		t.Errorf("a trailer is left: %q", r.Trailer)
 	}
 	for name, values := range r.Header {
-		if managedToSomebody.MatchString(lowerASCII(name)) {
+		if managedModel.MatchString(lowerASCII(name)) {
 			t.Errorf("%q is left", name)
 		}
 		if name != "Connection" {
@@ -99,14 +99,14 @@ func checkStripped(t *testing.T, r *http.Request) {
 	}
 }
 
-// FuzzPath: a path that is canonical to us is the same to every model of a
-// server, so that whatever is decided on it holds for what is served.
+// FuzzPath: every model of a server reads a canonical path in the same way as the gateway, so
+// that the server serves the path that the gateway decided on.
 func FuzzPath(f *testing.F) {
 	f.Fuzz(func(t *testing.T, target string) { checkPath(t, target) })
 }
 
-// checkPath reports whether a request target is canonical, and fails the test
-// when that promises too much.
+// checkPath reports whether a request target is canonical, and fails the test if a model of a
+// server reads it differently.
 func checkPath(t *testing.T, target string) bool {
 	t.Helper()
 	u, err := url.ParseRequestURI(target)
@@ -123,17 +123,17 @@ func checkPath(t *testing.T, target string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What lets through is exact; what refuses is at least as wide.
+	// Sets that admit match exactly. Sets that refuse match at least as much.
 	closed := open.Lenient()
 	if open.Match(u.Path) && !closed.matchFolded(foldConfigured(u.Path)) {
-		t.Errorf("%q is public, and a requirement there would miss it", target)
+		t.Errorf("%q is public, but a requirement for the same path does not match it", target)
 	}
 	for _, routed := range upstream.Routings(u.Path) {
 		if open.Match(u.Path) && !open.Match(routed) {
-			t.Errorf("%q is public, and some program serves %q for it", target, routed)
+			t.Errorf("%q is public, but a program may serve %q for it", target, routed)
 		}
 		if open.Match(routed) && !closed.matchFolded(foldConfigured(u.Path)) {
-			t.Errorf("%q is not closed, and some program serves %q for it, which is", target, routed)
+			t.Errorf("%q is not closed, but a program may serve %q for it, which is", target, routed)
 		}
 	}
 	if lower := strings.ToLower(u.Path); open.Match(lower) && !closed.matchFolded(foldConfigured(u.Path)) {
@@ -142,8 +142,8 @@ func checkPath(t *testing.T, target string) bool {
 	return true
 }
 
-// TestPathMixtures is FuzzPath over mixtures of what attacks are made of, which a
-// fuzzer takes long to come by.
+// TestPathMixtures is FuzzPath with combinations of the parts of known attacks, which a fuzzer
+// rarely finds.
 func TestPathMixtures(t *testing.T) {
 	t.Parallel()
 	pieces := []string{
@@ -164,7 +164,7 @@ func TestPathMixtures(t *testing.T) {
 		}
 	}
 	if canonical < rounds/50 {
-		t.Errorf("only %d of %d mixtures were canonical: the test has nothing to look at", canonical, rounds)
+		t.Errorf("only %d of %d mixtures were canonical: the test checks too little", canonical, rounds)
 	}
 }
 
@@ -179,7 +179,7 @@ func TestHardeningSeeds(t *testing.T) {
 		}
 		for _, seed := range seeds {
 			if text, err := os.ReadFile(seed); err != nil || !strings.HasPrefix(string(text), "go test fuzz v1\n") {
-				t.Errorf("%s is no seed: %v", seed, err)
+				t.Errorf("%s is not a seed: %v", seed, err)
 			}
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// unusableHeaders are names whose meaning HTTP or the proxy owns: an identity
-// under one of them would be dropped, or change how the request is sent.
+// unusableHeaders are names that HTTP or the proxy uses: an identity in such a header would be
+// dropped, or would change how the request is sent.
 var unusableHeaders = map[string]struct{}{
 	"authorization": {}, "proxy-authorization": {}, "cookie": {}, "host": {}, "connection": {}, "keep-alive": {},
 	"proxy-connection": {}, "proxy-authenticate": {}, "te": {}, "trailer": {}, "transfer-encoding": {}, "upgrade": {},
@@ -16,7 +16,7 @@ var unusableHeaders = map[string]struct{}{
 	"x-forwarded-for": {}, "x-forwarded-host": {}, "x-forwarded-proto": {},
 }
 
-// CheckHeaderName returns an error that says why a header cannot carry an identity.
+// CheckHeaderName returns an error if a header cannot carry an identity.
 func CheckHeaderName(name string) error {
 	if !httpguts.ValidHeaderFieldName(name) || strings.ContainsAny(name, "_.") {
 		return fmt.Errorf("header name %q: use letters, digits and hyphens", name)
@@ -27,9 +27,8 @@ func CheckHeaderName(name string) error {
 	return nil
 }
 
-// matchFolded reports whether a header name, were it folded, would begin with a
-// folded one, and whether that would be all of it. It does not allocate: it runs
-// for every header of every request.
+// matchFolded reports whether the folded form of a header name begins with a folded name, and
+// whether both are equal. It does not allocate: it runs for every header of every request.
 func matchFolded(name, folded string) (begins, whole bool) {
 	at := skipMarks(name, 0)
 	for i := range len(folded) {
@@ -50,8 +49,8 @@ func skipMarks(name string, at int) int {
 	return at
 }
 
-// foldHeaderName is a name in lower case, each run of marks a hyphen, and none at
-// the ends.
+// foldHeaderName returns a name in lower case, with each run of marks replaced with a hyphen,
+// and without marks at the ends.
 func foldHeaderName(name string) string {
 	var b []byte
 	for i := range len(name) {

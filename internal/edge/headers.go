@@ -11,8 +11,8 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// reservedPrefix is the namespace that only the gateway writes: WeChat Cloud
-// Hosting's, today's names and those to come.
+// reservedPrefix is the prefix of names that only the gateway writes: those of WeChat Cloud
+// Hosting, current and future.
 const reservedPrefix = "x-wx-"
 
 // SourceClient is the value of the source header: WeChat Cloud Hosting sends it for a
@@ -30,7 +30,7 @@ func SourceOf(id *auth.Identity) string {
 	return SourceClient
 }
 
-// Names are the names of the identity headers. An empty name is its default.
+// Names are the names of the identity headers. An empty name is replaced with its default.
 type Names struct {
 	OpenID    string // default X-WX-OPENID
 	UnionID   string // default X-WX-UNIONID
@@ -52,7 +52,7 @@ type Names struct {
 type Headers struct {
 	names   Names    // canonical; "" for a header that is not sent
 	managed []string // folded names
-	outside []string // those of them that do not begin with reservedPrefix
+	outside []string // folded names without reservedPrefix
 	passed  []string // canonical; see Pass
 }
 
@@ -109,9 +109,9 @@ func (h *Headers) manage(name string) error {
 	return nil
 }
 
-// Managed reports whether any upstream could read a name as one of the identity headers.
-// CGI, PHP and WSGI ignore letter case and every mark: to them X_WX.OPENID is X-WX-OPENID.
-// Some ignore runs of marks and marks at the ends too.
+// Managed reports whether an upstream could read a name as one of the identity headers. CGI,
+// PHP and WSGI ignore letter case and treat all marks alike: they read X_WX.OPENID as
+// X-WX-OPENID. Some also ignore repeated marks and marks at the ends.
 func (h *Headers) Managed(name string) bool {
 	if begins, _ := matchFolded(name, reservedPrefix); begins {
 		return true
@@ -129,11 +129,10 @@ func (h *Headers) Managed(name string) bool {
 //
 // With trusted, the names of [Headers.Pass] stay, if they have one value.
 //
-// It also cuts the Connection header down to its own options: Caddy removes the
-// headers that Connection names after this handler has run, so that
-// "Connection: x-wx-openid" would send an authenticated request upstream with no
-// identity on it. Request trailers go for the same reason: some upstreams merge
-// them into the headers.
+// It also reduces the Connection header to its options: Caddy removes the headers that
+// Connection names after this handler has run, so that "Connection: x-wx-openid" would send an
+// authenticated request upstream without its identity. Request trailers are removed because
+// some upstreams merge them into the headers.
 func (h *Headers) Strip(r *http.Request, trusted bool) (stripped int) {
 	for name, values := range r.Header {
 		if h.Managed(name) && !(trusted && h.passes(name, values)) {
@@ -171,7 +170,7 @@ func keepConnectionOptions(header http.Header, values []string) {
 	header["Connection"] = []string{strings.Join(kept, ", ")}
 }
 
-// Set writes the identity: one value for each header, and none for what is unknown.
+// Set writes the identity: one value for each header, and no header for an unknown value.
 func (h *Headers) Set(header http.Header, id *auth.Identity, assertion string) {
 	fields := [...]struct{ name, value string }{
 		{h.names.OpenID, string(id.OpenID)},

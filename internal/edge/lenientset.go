@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// LenientSet matches every path for which some upstream would serve one of the set's
-// paths. It is for what refuses; a set that lets through must be exact.
+// LenientSet matches every path for which some upstream would serve one of the set's paths. It
+// is for rules that refuse; a set that admits must be exact.
 type LenientSet struct {
 	exact    map[string]struct{} // folded, without a slash at the end
 	prefixes []string            // folded; each ends in a slash
 	longest  int                 // length of the longest in exact
 }
 
-// Lenient returns the set for paths that are closed: see [foldPath]. The routers of
-// Express, ASP.NET and others ignore a slash at the end too, and those of Rails and of
-// Spring before 5.3 read what follows a dot as a format, so that /PAY, /pay/ or
-// /pay.json would reach what is closed at /pay.
+// Lenient returns the set for closed paths: see [foldPath]. The routers of Express, ASP.NET and
+// others also ignore a trailing slash, and those of Rails and of Spring before 5.3 read the
+// text after a dot as a format, so that /PAY, /pay/ or /pay.json would reach a page that is
+// closed at /pay.
 func (s PathSet) Lenient() LenientSet {
 	lenient := LenientSet{exact: make(map[string]struct{})}
 	for path := range s.exact {
@@ -69,17 +69,17 @@ func (s LenientSet) matchProgram(path string) bool {
 		}
 		path = inner
 	}
-	return true // no honest client sends such a path
+	return true // honest clients don't send such a path
 }
 
-// matchExactOrExtension reports whether a path is one of the set's, or one of them with
-// a format at its end.
+// matchExactOrExtension reports whether a path is one of the set's paths, with or without a
+// format at its end.
 func (s LenientSet) matchExactOrExtension(whole string) bool {
 	if _, ok := s.exact[whole]; ok {
 		return true
 	}
-	name := strings.LastIndexByte(whole, '/') + 2 // a dot that begins a name is part of it
-	whole = whole[:min(len(whole), s.longest+1)]  // or thousands of dots would cost as many looks at the whole path
+	name := strings.LastIndexByte(whole, '/') + 2 // a dot at the beginning of a name is part of the name
+	whole = whole[:min(len(whole), s.longest+1)]  // otherwise each of thousands of dots would cost a lookup of the whole path
 	for dot := strings.LastIndexByte(whole, '.'); dot >= name; dot = strings.LastIndexByte(whole[:dot], '.') {
 		if _, ok := s.exact[whole[:dot]]; ok {
 			return true

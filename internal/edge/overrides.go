@@ -7,10 +7,9 @@ import (
 	"strings"
 )
 
-// PathOverrides are the folded names of headers that some framework or middleware reads
-// the path from, or a part of it: Symfony and IIS (CVE-2018-14773), WSGI prefix
-// middleware, Envoy, Traefik, Azure and others. docs/verify.md has other proxies remove
-// the same names.
+// PathOverrides are the folded names of headers from which frameworks or middleware read the
+// path, or a part of it: Symfony and IIS (CVE-2018-14773), WSGI prefix middleware, Envoy,
+// Traefik, Azure and others. The proxy configurations in docs/verify.md remove the same names.
 var PathOverrides = []string{
 	"x-original-url", "x-original-uri", "x-original-path", "x-rewrite-url", "x-rewrite-uri", "x-override-url", "x-override-uri",
 	"x-script-name", "script-name", "x-path-info", "path-info", "x-http-path-override", "x-path-override", "x-request-uri", "request-uri",
@@ -19,9 +18,9 @@ var PathOverrides = []string{
 	"x-http-destinationurl", "x-ingress-path", "x-proxy-url", "x-envoy-original-path", "x-replaced-path", "x-proxy-path", "x-base-path", "x-waws-unencoded-url", "x-accel-redirect",
 }
 
-// overrideFamily matches names that are like those, in the spellings of frameworks
-// that no list knows: X-Forwarded-Basepath, X-Original-Pathname, X-Scriptname. Names
-// that programs choose for other things, such as X-Callback-Url, do not match.
+// overrideFamily matches similar names, for frameworks that are not in the list:
+// X-Forwarded-Basepath, X-Original-Pathname, X-Scriptname. Names that programs use for other
+// purposes, such as X-Callback-Url, do not match.
 var overrideFamily = regexp.MustCompile(`(?i)^[\W_]*x[\W_](.*[\W_])?(` +
 	`(forwarded|original|rewrit|overrid|replac|proxy).*(path|ur[il]|base|script|context)` +
 	`|(original|rewrit|overrid|replac|proxy).*prefix` +
@@ -29,13 +28,13 @@ var overrideFamily = regexp.MustCompile(`(?i)^[\W_]*x[\W_](.*[\W_])?(` +
 	`|(path|ur[il])[\W_]*(overrid|info)` +
 	`|script[\W_]*name)`)
 
-// PrefixOverride is another such name. It is accepted from trusted proxies, which report
-// the upstream's mount point with it (CVE-2026-35051).
+// PrefixOverride is another such name. It is accepted from trusted proxies, which use it to
+// report the upstream's mount point (CVE-2026-35051).
 const PrefixOverride = "x-forwarded-prefix"
 
-// dropPathOverrides removes the headers that name another path than the one that was
-// decided on. trusted is for a request of a trusted proxy. The attack otherwise:
-// "GET /public/x" with "X-Rewrite-URL: /admin" is public to the gateway only.
+// dropPathOverrides removes the headers that replace the path on which the gateway decides.
+// trusted is for a request of a trusted proxy. This stops "GET /public/x" with "X-Rewrite-URL:
+// /admin", which is public only for the gateway.
 func dropPathOverrides(r *http.Request, trusted bool) {
 	for name := range r.Header {
 		if overridesPath(name) || !trusted && isFolded(name, PrefixOverride) {
@@ -44,11 +43,11 @@ func dropPathOverrides(r *http.Request, trusted bool) {
 	}
 }
 
-// methodOverrides are the folded names of headers that some frameworks read the method from.
+// methodOverrides are the folded names of headers from which some frameworks read the method.
 var methodOverrides = []string{"x-http-method-override", "x-http-method", "x-method-override"}
 
-// DropMethodOverrides removes the headers that name another method. The attack otherwise: a
-// credential for one GET is sent with "X-HTTP-Method-Override: DELETE".
+// DropMethodOverrides removes the headers that replace the method. This stops a credential for
+// a GET from being used with "X-HTTP-Method-Override: DELETE".
 func DropMethodOverrides(r *http.Request) {
 	for name := range r.Header {
 		if slices.ContainsFunc(methodOverrides, func(override string) bool { return isFolded(name, override) }) {
@@ -61,8 +60,8 @@ func overridesPath(name string) bool {
 	return hasOverrideStem(name) && (overrideFamily.MatchString(name) || slices.ContainsFunc(PathOverrides, func(override string) bool { return isFolded(name, override) }))
 }
 
-// overrideStems are what every override has in its name, by their first letter. Few other
-// headers have one of them, so a look for stems is all that most headers cost.
+// overrideStems are parts of names, by their first letter; the name of every override contains
+// one of them. Few other headers do, so most headers need only this fast check.
 var overrideStems = ['z' + 1][]string{
 	'p': {"path", "prefix"}, 'u': {"uri", "url"}, 'b': {"base"}, 's': {"script"}, 'c': {"context"}, 'r': {"redirect"},
 }

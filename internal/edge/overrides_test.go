@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestOverrideStems: the quick look finds every name that the full one would.
+// TestOverrideStems: the fast check finds every name that the full check finds.
 func TestOverrideStems(t *testing.T) {
 	t.Parallel()
 	names := []string{"X-Forwarded-Basepath", "X-Original-Pathname", "X-Original-Url-Path", "X-Scriptname", "X-Real-Request-Path", "X-Proxy-Prefix", "X-Path-Override-Url"}

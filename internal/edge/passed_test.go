@@ -10,7 +10,7 @@ import (
 func TestPassRefuses(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		want  string // in the error; "" for none
+		want  string // substring of the error; "" for no error
 		names []string
 	}{
 		{"", []string{"X-WX-RISK-RANK", "x-wx-device-risk-rank"}},
@@ -19,11 +19,11 @@ func TestPassRefuses(t *testing.T) {
 		{"is part of the identity", []string{"x-wx-unionid"}},
 		{"is part of the identity", []string{"X-Wx-Open-Id"}},
 		{"is part of the identity", []string{"X-WX-FROM-OPENID"}},
-		{"is part of the identity", []string{"X-WX-ASSERTION"}}, // also where it has another name
-		{"is part of the identity", []string{"X-WX-PROOF"}},     // its name here
-		{"is part of the identity", []string{"X-WX-USER"}},      // the openid's
+		{"is part of the identity", []string{"X-WX-ASSERTION"}}, // also if the site uses another name
+		{"is part of the identity", []string{"X-WX-PROOF"}},     // its name on this site
+		{"is part of the identity", []string{"X-WX-USER"}},      // the name of the openid
 		{"is part of the identity", []string{"X-WX-Us-er"}},
-		{"is part of the identity", []string{"X-WX-Risk"}}, // what the gateway sends here
+		{"is part of the identity", []string{"X-WX-Risk"}}, // sent by the gateway on this site
 		{"does not begin with X-WX-", []string{"X-Risk"}},
 		{"does not begin with X-WX-", []string{"X-WX"}},
 		{"use letters, digits and hyphens", []string{"X_WX_RISK_RANK"}},
@@ -42,7 +42,7 @@ func TestPassRefuses(t *testing.T) {
 	}
 }
 
-// TestPassFromTrusted sends a passed header as a proxy and as a client do, in every form.
+// TestPassFromTrusted sends a passed header like a proxy and like a client, in every form.
 func TestPassFromTrusted(t *testing.T) {
 	t.Parallel()
 	const name = "X-Wx-Risk-Rank"
@@ -51,16 +51,16 @@ func TestPassFromTrusted(t *testing.T) {
 		header []string
 		kept   []string
 	}{
-		"trusted":                  {"proxy", []string{name, "4"}, []string{name}},
-		"untrusted":                {"client", []string{name, "4"}, nil},
-		"a client behind another":  {"client", []string{name, "4", "X-Forwarded-For", "proxy"}, []string{"X-Forwarded-For"}},
-		"twice":                    {"proxy", []string{name, "0", name, "4"}, nil},
-		"twice in one":             {"proxy", []string{name, "0, 4"}, nil},
-		"empty":                    {"proxy", []string{name, ""}, nil},
-		"another spelling":         {"proxy", []string{"X_WX_RISK_RANK", "0"}, nil},
-		"another spelling besides": {"proxy", []string{name, "4", "X_WX_RISK_RANK", "0", "X-Wx-Risk_rank", "0", "X-Wx--Risk-Rank", "0", "X-Wx-Risk-Rank\u00a0", "0", "x-wx-risk-rank", "0"}, []string{name}},
-		"another header":           {"proxy", []string{"X-Wx-Platform", "0", "X-Wx-Openid", "victim"}, nil},
-		"made hop-by-hop":          {"proxy", []string{name, "4", "Connection", "close, x-wx-risk-rank"}, []string{"Connection", name}},
+		"trusted":                             {"proxy", []string{name, "4"}, []string{name}},
+		"untrusted":                           {"client", []string{name, "4"}, nil},
+		"a client behind an untrusted proxy":  {"client", []string{name, "4", "X-Forwarded-For", "proxy"}, []string{"X-Forwarded-For"}},
+		"twice":                               {"proxy", []string{name, "0", name, "4"}, nil},
+		"twice in one":                        {"proxy", []string{name, "0, 4"}, nil},
+		"empty":                               {"proxy", []string{name, ""}, nil},
+		"another spelling":                    {"proxy", []string{"X_WX_RISK_RANK", "0"}, nil},
+		"a second header in another spelling": {"proxy", []string{name, "4", "X_WX_RISK_RANK", "0", "X-Wx-Risk_rank", "0", "X-Wx--Risk-Rank", "0", "X-Wx-Risk-Rank\u00a0", "0", "x-wx-risk-rank", "0"}, []string{name}},
+		"another header":                      {"proxy", []string{"X-Wx-Platform", "0", "X-Wx-Openid", "victim"}, nil},
+		"made hop-by-hop":                     {"proxy", []string{name, "4", "Connection", "close, x-wx-risk-rank"}, []string{"Connection", name}},
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
@@ -89,7 +89,7 @@ func TestPassFromTrusted(t *testing.T) {
 			}
 		})
 	}
-	// Without the option a proxy's header is removed as well.
+	// Without the option, a proxy's header is removed too.
 	e, r := newEdge(t, Source{}, false), request(http.MethodGet, "/orders", name, "4")
 	r.RemoteAddr = "proxy"
 	if in, err := e.Receive(r); err != nil || in.Spoofed != 1 || r.Header.Get(name) != "" {

@@ -11,9 +11,9 @@ import (
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
-// maxPathBytes bounds the paths that are decided on, as sent and as folded: some
-// characters come to eighteen. Real paths have some hundred bytes. Looking at longer
-// ones costs processor time that an unauthenticated client does not pay for.
+// maxPathBytes bounds the paths of requests, as sent and as folded: folding can make 18
+// characters of one. Real paths have some hundred bytes. Without the limit, an unauthenticated
+// client could use much CPU time with long paths.
 const maxPathBytes = 2 << 10
 
 // NotCanonical is the detail of a refusal by [CanonicalRequestPath].
@@ -21,21 +21,21 @@ const NotCanonical = "Send the path in its plain form: no dot segments, empty se
 
 var errPathTooLong = problem.BadRequest("The path is longer than 2 KiB. Send a shorter one.")
 
-// Path is a path in the two spellings that decisions need. It is folded once, however
-// many requirements there are: otherwise 29 bytes of HTTP/2, which name a long path
-// that was sent before, would cost milliseconds.
+// Path is a path in the two spellings that decisions need. It is folded only once for all
+// requirements: otherwise 29 bytes of HTTP/2, which refer to a long path that was sent before,
+// would cost milliseconds.
 type Path struct {
 	Plain  string
 	Folded string // empty if no set is lenient
 }
 
-// pathTooLong is called before anything else reads a path. An escaped byte has three
+// pathTooLong is called before any other code reads a path. An escaped byte has three
 // characters.
 func pathTooLong(r *http.Request) bool {
 	return len(r.URL.Path) > maxPathBytes || len(r.URL.RawPath) > 3*maxPathBytes
 }
 
-// path reads the path that a request is decided on.
+// path reads the path on which the gateway decides.
 func (e *Edge) path(r *http.Request) (Path, error) {
 	in := Path{Plain: r.URL.Path}
 	switch {
@@ -53,13 +53,13 @@ func (e *Edge) path(r *http.Request) (Path, error) {
 	return in, nil
 }
 
-// errNoSuchCall is a path under the prefix that no call has: /v1.0/pub/openid, say.
+// errNoSuchCall is for a path under the prefix that is not a call, for example
+// /v1.0/pub/openid.
 var errNoSuchCall = fmt.Errorf("%w: no call of the login API has this path", auth.ErrNotFound)
 
-// belongsToAPI reports whether a path is the prefix or below it, in any case and in any of
-// the spellings that servers clean up. None of them is forwarded: a misspelled call would
-// send its code or token to an upstream, which may log it. An empty prefix has no such
-// paths.
+// belongsToAPI reports whether a path is the prefix or below it, in any letter case and in any
+// spelling that servers clean up. Such paths are not forwarded: a misspelled call would send
+// its code or token to an upstream, which may log it. An empty prefix has no such paths.
 func belongsToAPI(r *http.Request, prefix string) bool {
 	if prefix == "" {
 		return false
@@ -72,11 +72,11 @@ func isBelow(full, prefix string) bool {
 	return len(full) >= len(prefix) && strings.EqualFold(full[:len(prefix)], prefix) && (len(full) == len(prefix) || full[len(prefix)] == '/')
 }
 
-// cleanedPath returns a path as a server may route it that decodes twice, reads a backslash
-// as a slash, drops path parameters, and resolves dot segments.
+// cleanedPath returns a path as routed by a server that decodes twice, reads a backslash as a
+// slash, drops path parameters, and resolves dot segments.
 func cleanedPath(decoded string) string {
 	if !strings.ContainsAny(decoded, `%;\`) && !strings.Contains(decoded, "//") && !strings.Contains(decoded, "/.") {
-		return decoded // as nearly every path is
+		return decoded // as in nearly all paths
 	}
 	if twice, err := url.PathUnescape(decoded); err == nil {
 		decoded = twice

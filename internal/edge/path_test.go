@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// closedPaths is a site with n sets of closed paths that are alike.
+// closedPaths is a site with n similar sets of closed paths.
 type closedPaths struct {
 	Edge
 
@@ -30,7 +30,7 @@ func newClosedPaths(t testing.TB, n int) *closedPaths {
 	return c
 }
 
-// closes decides on a path as the gateway does.
+// closes decides on a path like the gateway.
 func (c *closedPaths) closes(r *http.Request) bool {
 	path, err := c.path(r)
 	if err != nil {
@@ -41,15 +41,15 @@ func (c *closedPaths) closes(r *http.Request) bool {
 
 func asked(path string) *http.Request { return &http.Request{URL: &url.URL{Path: path}} }
 
-// longPaths are as long as one may be, of ASCII and of what folds slowly.
+// longPaths have the maximum length: one of ASCII, and one that folds slowly.
 var longPaths = map[string]string{
 	"ascii": "/" + strings.Repeat("x", maxPathBytes-1),
 	"wide":  "/" + strings.Repeat("ｘ", (maxPathBytes-1)/3),
 	"grows": "/" + strings.Repeat("\uFDFA", (maxPathBytes-1)/3),
 }
 
-// TestPathsAreFoldedOnce: deciding on a path allocates as much for fifty requirements as
-// for one. To fold it for each would take fifty times as many.
+// TestPathsAreFoldedOnce: a decision on a path makes as many allocations for fifty requirements
+// as for one. Folding the path for each would make fifty times as many.
 func TestPathsAreFoldedOnce(t *testing.T) {
 	for name, path := range longPaths {
 		allocations := func(n int) float64 {
@@ -58,7 +58,7 @@ func TestPathsAreFoldedOnce(t *testing.T) {
 				c.closes(r)
 			})
 		}
-		const noise = 3 // of the race detector
+		const noise = 3 // allocations of the race detector
 		if one, fifty := allocations(1), allocations(50); fifty > one+noise {
 			t.Errorf("%s: %v allocations for one requirement, %v for fifty", name, one, fifty)
 		}
@@ -83,13 +83,13 @@ func TestLongPathsCostNothing(t *testing.T) {
 			t.Errorf("%s: %v allocations for a path of %d bytes", name, allocations, len(path))
 		}
 	}
-	// Within the limit as sent, and beyond it once folded.
+	// Within the limit as sent, and over the limit when folded.
 	if _, err := c.path(asked(longPaths["grows"])); !errors.Is(err, errPathTooLong) {
 		t.Errorf("a path that grows: got %v, want errPathTooLong", err)
 	}
 }
 
-// TestPathLimit: a path is decided on up to the limit, and not beyond.
+// TestPathLimit: a path with the maximum length is accepted, and a longer path is refused.
 func TestPathLimit(t *testing.T) {
 	t.Parallel()
 	c := newClosedPaths(t, 1)
@@ -110,7 +110,8 @@ func TestPathLimit(t *testing.T) {
 	}
 }
 
-// TestFoldPath: what some upstream takes for one path is folded to one, up to a length.
+// TestFoldPath: spellings that some upstream considers equal are folded to the same path, up to
+// a maximum length.
 func TestFoldPath(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -138,8 +139,8 @@ func TestFoldPath(t *testing.T) {
 	}
 }
 
-// TestCanonicalPath: an escaped path has one meaning, or is refused. A request's path
-// is looked at once decoded, too; this is for the paths of configurations.
+// TestCanonicalPath: an escaped path has only one meaning, or is refused. This tests the paths
+// of configurations; the path of a request is also checked after it was decoded.
 func TestCanonicalPath(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]bool{
@@ -172,7 +173,7 @@ func BenchmarkRequestPath(b *testing.B) {
 	}
 }
 
-// TestPlainPathsAreCanonical: a path that is not looked at further would pass.
+// TestPlainPathsAreCanonical: a plain path, which skips the other checks, would pass them.
 func TestPlainPathsAreCanonical(t *testing.T) {
 	t.Parallel()
 	plain := []string{"/", "/orders", "/v1/orders/", "/a-b/c_d"}

@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// PathSet matches paths exactly. It is for what lets through: [LenientSet] is for what
-// refuses.
+// PathSet matches paths exactly. It is for rules that admit; [LenientSet] is for rules that
+// refuse.
 type PathSet struct {
 	exact    map[string]struct{}
 	prefixes []string // each ends in a slash
 }
 
-// NewPathSet reads patterns: "/health" matches itself, "/static/*" whatever
-// lies below /static/, "/*" everything. Each is written as people read it or as
-// it is sent: "/支付/*" is "/%E6%94%AF%E4%BB%98/*".
+// NewPathSet reads patterns: "/health" matches itself, "/static/*" all paths below /static/,
+// and "/*" all paths. A pattern may be escaped or not: "/支付/*" is the same as
+// "/%E6%94%AF%E4%BB%98/*".
 func NewPathSet(patterns []string) (PathSet, error) {
 	set := PathSet{exact: make(map[string]struct{})}
 	for _, pattern := range patterns {
@@ -43,7 +43,7 @@ func NewPathSet(patterns []string) (PathSet, error) {
 // Empty reports whether the set matches nothing.
 func (s PathSet) Empty() bool { return len(s.exact) == 0 && len(s.prefixes) == 0 }
 
-// Match reports whether a canonical path is in the set. Case counts, as it does to most
+// Match reports whether a canonical path is in the set. It is case-sensitive, like most
 // upstreams.
 func (s PathSet) Match(path string) bool {
 	if _, ok := s.exact[path]; ok {
@@ -54,7 +54,8 @@ func (s PathSet) Match(path string) bool {
 		if !ok {
 			continue
 		}
-		// To make what is in a folder such as /public/example.com/ public, name that prefix.
+		// To make the content of a folder such as /public/example.com/ public, configure that
+		// prefix.
 		if prefix == "/" || !runsProgram(below) {
 			return true
 		}

@@ -17,8 +17,8 @@ func (c Credentials) takeQuery(r *http.Request) (string, error) {
 	})
 }
 
-// dropQueryBearer removes what some framework would read as the parameter of RFC 6750.
-// A request to a public path goes on without it.
+// dropQueryBearer removes all parameters that a framework could read as the parameter of RFC
+// 6750. A request to a public path continues without it.
 func (c Credentials) dropQueryBearer(r *http.Request) {
 	if !HasQueryParameter(r.URL.RawQuery, QueryBearer) {
 		return
@@ -26,14 +26,14 @@ func (c Credentials) dropQueryBearer(r *http.Request) {
 	c.editQuery(r, func(query string) string { return DropQueryParameter(query, QueryBearer) })
 }
 
-// DropQueryParameter removes from a query what some framework would read as the parameter:
-// see [HasQueryParameter].
+// DropQueryParameter removes all parameters from a query that a framework could read as the
+// parameter: see [HasQueryParameter].
 func DropQueryParameter(query, name string) string {
 	pairs := slices.DeleteFunc(strings.Split(query, "&"), func(pair string) bool { return HasQueryParameter(pair, name) })
 	return strings.Join(pairs, "&")
 }
 
-// editQuery changes the query of a request wherever the request has it.
+// editQuery changes the query of a request in every field that contains it.
 func (c Credentials) editQuery(r *http.Request, edit func(string) string) {
 	r.URL.RawQuery = edit(r.URL.RawQuery)
 	r.RequestURI = r.URL.RequestURI()
@@ -60,9 +60,9 @@ func cutParameter(query, parameter string) (rest string, values []string) {
 	return strings.Join(others, "&"), values
 }
 
-// HasQueryParameter reports whether some framework would find the parameter in a
-// query: many split it at semicolons too, some ignore case, and PHP reads
-// access.token, access_token[] and access[token as access_token, up to a NUL.
+// HasQueryParameter reports whether a framework could find the parameter in a query: many also
+// split at semicolons, some ignore case, and PHP reads access.token, access_token[] and
+// access[token as access_token, up to a NUL.
 func HasQueryParameter(query, name string) bool {
 	for pair := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' }) {
 		key, _, _ := strings.Cut(pair, "=")
@@ -87,5 +87,5 @@ func isPHPName(key, name string) bool {
 	return strings.EqualFold(phpMarks.Replace(strings.TrimSpace(key)), name)
 }
 
-// phpMarks are what PHP turns into underscores in the names of parameters.
+// phpMarks are the characters that PHP replaces with underscores in the names of parameters.
 var phpMarks = strings.NewReplacer(".", "_", " ", "_", "[", "_")

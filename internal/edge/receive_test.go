@@ -13,7 +13,7 @@ import (
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
-// newEdge is a site that compares paths and has the login API at its default prefix.
+// newEdge returns a site that compares paths and has the login API at its default prefix.
 func newEdge(t testing.TB, source Source, forward bool) *Edge {
 	t.Helper()
 	headers, err := NewHeaders(Names{Phone: "X-Phone"})
@@ -30,16 +30,16 @@ func newEdge(t testing.TB, source Source, forward bool) *Edge {
 	}
 }
 
-// request is a request as a client writes it: header is a list of names and values.
+// request returns a request with exactly these headers: header is a list of names and values.
 func request(method, target string, header ...string) *http.Request {
 	r := httptest.NewRequest(method, target, nil)
 	for pair := range slices.Chunk(header, 2) {
-		r.Header[pair[0]] = append(r.Header[pair[0]], pair[1]) // as it is spelled
+		r.Header[pair[0]] = append(r.Header[pair[0]], pair[1]) // without canonical spelling
 	}
 	return r
 }
 
-// trailing is a request with trailers of these names.
+// trailing returns a request with trailers of these names.
 func trailing(names ...string) *http.Request {
 	r := request("POST", "/orders")
 	r.Trailer = http.Header{}
@@ -49,14 +49,14 @@ func trailing(names ...string) *http.Request {
 	return r
 }
 
-// TestReceive reads requests, clean ones and attacks.
+// TestReceive reads normal requests and attacks.
 func TestReceive(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
 		request *http.Request
 		token   string
 		spoofed int
-		status  int // of the refusal or of PathErr; 0 for none
+		status  int // status of the refusal or of PathErr; 0 for none
 		removed []string
 		kept    []string
 	}{
@@ -113,8 +113,8 @@ func statusOf(err error) int {
 	return problem.Of(err).Status
 }
 
-// TestReceiveFromProxies: a trusted proxy reports where the upstream is mounted, and a
-// request that asks about another keeps all that says which.
+// TestReceiveFromProxies: a trusted proxy may report where the upstream is mounted, and a
+// request that asks about another request keeps the headers that describe it.
 func TestReceiveFromProxies(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t, Source{}, false)
@@ -130,8 +130,8 @@ func TestReceiveFromProxies(t *testing.T) {
 	}
 }
 
-// TestPlainSites: a site that treats all paths alike forwards any spelling of them, and
-// one without a login API has no paths of it.
+// TestPlainSites: a site that treats all paths alike forwards any spelling of a path, and a
+// site without the login API reserves no paths for it.
 func TestPlainSites(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t, Source{}, false)
@@ -144,7 +144,7 @@ func TestPlainSites(t *testing.T) {
 	}
 }
 
-// TestForget: error routes get neither identity nor token, not even a forwarded one.
+// TestForget: error routes get neither the identity nor the token, not even a forwarded token.
 func TestForget(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t, Source{}, true)
@@ -159,7 +159,7 @@ func TestForget(t *testing.T) {
 	}
 }
 
-// TestTake finds tokens wherever they may be, and refuses two of them.
+// TestTake finds tokens in all supported places, and refuses two tokens.
 func TestTake(t *testing.T) {
 	t.Parallel()
 	query, cookie, header := Source{SourceQuery, "t"}, Source{SourceCookie, "t"}, Source{SourceHeader, "X-Token"}
@@ -168,7 +168,7 @@ func TestTake(t *testing.T) {
 		request *http.Request
 		token   string
 		two     bool
-		left    string // the URI and the cookies that are left
+		left    string // the remaining URI and cookies
 	}{
 		"query":            {query, request("GET", "/x?a=1&t=abc&b=2"), "abc", false, "/x?a=1&b=2"},
 		"RFC 6750's":       {Source{SourceQuery, QueryBearer}, request("GET", "/x?access_token=abc"), "abc", false, "/x"},
@@ -177,16 +177,16 @@ func TestTake(t *testing.T) {
 		"escaped, PHP's":   {query, request("GET", "/x?t=abc&+t=d"), "", true, "/x"},
 		"two in query":     {query, request("GET", "/x?t=abc&t=abc"), "", true, "/x"},
 		"PHP's name":       {query, request("GET", "/x?t=abc&t[]=d"), "", true, "/x"},
-		"behind semicolon": {query, request("GET", "/x?t=abc&a=1;t=d"), "", true, "/x"},
-		"bearer beside":    {query, request("GET", "/x?t=abc", "Authorization", "Bearer d"), "", true, "/x"},
+		"after semicolon":  {query, request("GET", "/x?t=abc&a=1;t=d"), "", true, "/x"},
+		"bearer too":       {query, request("GET", "/x?t=abc", "Authorization", "Bearer d"), "", true, "/x"},
 		"access_token":     {Source{}, request("GET", "/x?access_token=abc"), "", true, "/x"},
 		"hidden bearer":    {Source{}, request("GET", "/x", "Authorization", "Basic x Bearer\xa0d"), "", true, "/x"},
 		"two bearers":      {Source{}, request("GET", "/x", "Authorization", "Bearer a, Bearer b"), "", true, "/x"},
 		"bearer, other":    {Source{}, request("GET", "/x", "Authorization", "Bearer a, Basic b"), "", true, "/x"},
 		"tab":              {Source{}, request("GET", "/x", "Authorization", "Bearer\tabc"), "\tabc", false, "/x"},
-		"scheme alone":     {Source{}, request("GET", "/x", "Authorization", "Bearer"), "", false, "/x"},
+		"only the scheme":  {Source{}, request("GET", "/x", "Authorization", "Bearer"), "", false, "/x"},
 		"cookie":           {cookie, request("GET", "/x", "Cookie", "a=1; t=abc; b=2"), "abc", false, "/x a=1; b=2"},
-		"cookie alone":     {cookie, request("GET", "/x", "Cookie", "t=abc"), "abc", false, "/x"},
+		"only the cookie":  {cookie, request("GET", "/x", "Cookie", "t=abc"), "abc", false, "/x"},
 		"two cookies":      {cookie, request("GET", "/x", "Cookie", "t=abc", "Cookie", "t=d"), "", true, "/x"},
 		"header":           {header, request("GET", "/x", "X-Token", "abc"), "abc", false, "/x"},
 		"header's look":    {header, request("GET", "/x", "X-Token", "abc", "X_TOKEN", "d"), "", true, "/x"},
@@ -215,7 +215,7 @@ func TestTake(t *testing.T) {
 	}
 }
 
-// TestEditOriginal: a server that keeps the original query gets it edited too.
+// TestEditOriginal: the original query that a server keeps is edited too.
 func TestEditOriginal(t *testing.T) {
 	t.Parallel()
 	kept := "t=abc&a=1"

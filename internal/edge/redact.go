@@ -11,19 +11,19 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// redacted is what Caddy logs in place of the credentials that it knows.
+// redacted is the text that Caddy logs instead of known credentials.
 var redacted = []string{"REDACTED"}
 
-// Redact changes a request so that a log may have it: it names neither the user nor the
-// token, in any header, for header_up may have written {wxgate.openid} anywhere. The
-// appid stays, to tell the failures of one mini program from those of another. It
-// replaces the header map and does not change it: another goroutine may be reading it.
+// Redact changes a request so that it can be logged: it removes the user and the token from all
+// headers, since header_up may have written {wxgate.openid} to any header. The appid stays, to
+// distinguish the failures of mini programs. Redact replaces the header map and does not change
+// it: another goroutine may be reading it.
 //
-// original returns the request as it came in, or nil: what is sent may have a forwarded
-// token in another place.
+// original returns the original request, or nil: the request to the upstream may have a
+// forwarded token in another place.
 //
-// Without all, only the headers in [kept] and the appid's stay: reverse_proxy formats all
-// that are there for each request, and hardly ever writes a line.
+// Without all, only the headers in [kept] and the appid stay: reverse_proxy formats all headers
+// of each request, but rarely writes a log line.
 func (e *Edge) Redact(r *http.Request, id *auth.Identity, original func(*http.Request) *http.Request, all bool) {
 	if e.Credentials.source.Kind == SourceQuery {
 		r.RequestURI, _, _ = strings.Cut(r.RequestURI, "?")
@@ -47,9 +47,9 @@ func (e *Edge) Redact(r *http.Request, id *auth.Identity, original func(*http.Re
 	}
 }
 
-// kept are the headers that stay without all of them: those that tell one client and one
-// kind of request from another, and those that reverse_proxy reads once it has a response,
-// for an upgrade and to decide when to flush.
+// kept are the headers that stay if all is not set: headers that distinguish clients and kinds
+// of requests, and headers that reverse_proxy reads after the response arrived, for an upgrade
+// and to decide when to flush.
 var kept = [...]string{"Content-Type", "User-Agent", "X-Request-Id", "Accept-Encoding", "Connection", "Incremental", "Upgrade"}
 
 func (e *Edge) copyHeader(header http.Header, all bool) http.Header {
@@ -68,14 +68,14 @@ func (e *Edge) copyHeader(header http.Header, all bool) http.Header {
 	return few
 }
 
-// urlLeaks reports whether a URL has a text that leaks. Only unusual ones are put
-// together for that.
+// urlLeaks reports whether a URL contains a secret. The whole URL is only built for unusual
+// URLs.
 func urlLeaks(u *url.URL, leaks func(text string) bool) bool {
 	return leaks(u.Path) || leaks(u.RawPath) || leaks(u.RawQuery) || leaks(u.Host) ||
 		(u.Opaque != "" || u.User != nil || u.Fragment != "") && leaks(u.String())
 }
 
-// isSecret reports whether a header has the identity or the token as its meaning.
+// isSecret reports whether a header is the header of the identity or of the token.
 func (e *Edge) isSecret(name string) bool {
 	switch names := &e.Headers.names; name {
 	case names.OpenID, names.UnionID, names.Session, names.Phone, names.Risk, names.Assertion:
@@ -85,8 +85,7 @@ func (e *Edge) isSecret(name string) bool {
 	return source.Kind == SourceHeader && name == source.Name
 }
 
-// forwarded returns the token that the original request brought, or "" if it was
-// removed.
+// forwarded returns the token of the original request, or "" if it was removed.
 func (e *Edge) forwarded(r *http.Request, original func(*http.Request) *http.Request) string {
 	if !e.Credentials.forward {
 		return ""
@@ -95,7 +94,7 @@ func (e *Edge) forwarded(r *http.Request, original func(*http.Request) *http.Req
 	if came == nil {
 		return ""
 	}
-	token, _ := e.Credentials.Take(came) // removes nothing: it is forwarded
+	token, _ := e.Credentials.Take(came) // does not remove it: the token is forwarded
 	return token
 }
 
@@ -107,8 +106,8 @@ type Redactor struct {
 
 type redactorKey struct{}
 
-// Redactor returns the [Redactor] of an identity. An empty identity is for a public path,
-// where only a forwarded token is kept out of the log.
+// Redactor returns the [Redactor] of an identity. An empty identity is for a public path, where
+// only a forwarded token must not be logged.
 func (e *Edge) Redactor(id *auth.Identity) Redactor { return Redactor{e, id} }
 
 // WithRedactor adds a redactor to a request's context.
@@ -123,8 +122,8 @@ func (r *Redactor) ContextValue(key any) (value any, ok bool) {
 	return r, ok
 }
 
-// RedactorOf returns the redactor of a request. Requests that no gateway has passed on
-// have none.
+// RedactorOf returns the redactor of a request; nil if the request did not pass through a
+// gateway.
 func RedactorOf(r *http.Request) (*Redactor, bool) {
 	redactor, ok := r.Context().Value(redactorKey{}).(*Redactor)
 	return redactor, ok

@@ -9,11 +9,11 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// nothing is a server that does not keep the request as it came in.
+// nothing is a server that does not keep the original request.
 func nothing(*http.Request) *http.Request { return nil }
 
-// TestRedact: no value that tells who is calling is left in what Caddy may log,
-// wherever in a header or the URI it is.
+// TestRedact: no value that identifies the caller is left in the headers and the URI, which
+// Caddy may log.
 func TestRedact(t *testing.T) {
 	t.Parallel()
 	who := &auth.Identity{
@@ -34,7 +34,7 @@ func TestRedact(t *testing.T) {
 	}
 }
 
-// TestRedactURL: no part of a URL tells who is calling.
+// TestRedactURL: no part of a URL identifies the caller.
 func TestRedactURL(t *testing.T) {
 	t.Parallel()
 	e := &Edge{Headers: new(Headers)}
@@ -55,8 +55,8 @@ func TestRedactURL(t *testing.T) {
 	}
 }
 
-// TestRedactNamedHeaders: headers that have the identity or the token as their meaning
-// are not shown, whatever is in them, and a forwarded token is not shown anywhere.
+// TestRedactNamedHeaders: the headers of the identity and of the token are redacted, whatever
+// their value is, and a forwarded token is redacted everywhere.
 func TestRedactNamedHeaders(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t, Source{SourceHeader, "X-Token"}, true)
@@ -73,11 +73,11 @@ func TestRedactNamedHeaders(t *testing.T) {
 		t.Errorf("%s, %s", r.RequestURI, r.URL)
 	}
 	if shared["X-Copy"][0] != "a the-token b" || came.Header["X-Token"] == nil {
-		t.Error("what is sent was changed")
+		t.Error("the request to the upstream was changed")
 	}
 }
 
-// TestRedactQuery: a token of the query is in no URI.
+// TestRedactQuery: a token of the query is removed from all URIs.
 func TestRedactQuery(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t, Source{SourceQuery, "t"}, true)
@@ -88,8 +88,9 @@ func TestRedactQuery(t *testing.T) {
 	}
 }
 
-// TestRedactKeepsFew: without all headers, those stay that reverse_proxy reads once it has
-// a response, and those that tell requests apart; an identity in them is redacted.
+// TestRedactKeepsFew: if all is not set, only headers that reverse_proxy reads after the
+// response arrived, and headers that distinguish requests, stay. An identity in them is
+// redacted.
 func TestRedactKeepsFew(t *testing.T) {
 	t.Parallel()
 	e := newEdge(t, Source{Kind: SourceHeader, Name: "Authorization"}, false)

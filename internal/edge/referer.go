@@ -19,8 +19,8 @@ const (
 // write into the headers of the upstream.
 const maxVersionDigits = 9
 
-// AppVersion is what the Referer of a request says about the mini program that sent it.
-// The client writes the Referer, so this is for routing and statistics, never for security.
+// AppVersion is the version of a mini program, read from the Referer of a request. The client
+// writes the Referer, so this is for routing and statistics, never for security.
 type AppVersion struct {
 	Version string // the release number, in decimal; "" unless Env is EnvRelease
 	Env     string // EnvRelease, EnvTrial or EnvDevTools; "" if unknown
@@ -28,8 +28,8 @@ type AppVersion struct {
 
 // AppVersionOf reads the Referer of a request of an app. WeChat sends
 // https://servicewechat.com/{appid}/{version}/page-frame.html, where the version is a
-// release number, 0 or devtools. The result is empty for everything else, such as the
-// Referer of another app, and for two of them.
+// release number, 0 or devtools. The result is empty for any other Referer, such as that of
+// another app, and for two Referers.
 func AppVersionOf(header http.Header, app auth.AppID) AppVersion {
 	values := header["Referer"]
 	if len(values) != 1 {
@@ -59,7 +59,7 @@ func AppVersionOf(header http.Header, app auth.AppID) AppVersion {
 }
 
 // isReleaseNumber reports whether a version is a positive number without leading zeros. A
-// client could otherwise write any text into a header that the upstream takes for a number.
+// client could otherwise write any text into a header that the upstream treats as a number.
 func isReleaseNumber(version string) bool {
 	if version == "" || len(version) > maxVersionDigits || version[0] == '0' {
 		return false
@@ -72,8 +72,8 @@ func isReleaseNumber(version string) bool {
 	return true
 }
 
-// setAppVersion writes the version and the environment of a request of an app into the
-// headers for the upstream, if they have names. What is unknown is not written.
+// setAppVersion writes the version and the environment of a request of an app into the headers
+// for the upstream, if they have names. Unknown values are not written.
 func (h *Headers) setAppVersion(header http.Header, r *http.Request, app auth.AppID) {
 	if h.names.AppVersion == "" && h.names.AppEnv == "" {
 		return

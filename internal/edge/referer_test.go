@@ -15,7 +15,7 @@ func pageFrame(version string) string {
 	return "https://servicewechat.com/wx1/" + version + "/page-frame.html"
 }
 
-// referers are values of the header Referer of a request of wx1, and what they say.
+// referers are values of the header Referer of a request of wx1, and the expected result.
 var referers = map[string]struct {
 	values []string
 	want   AppVersion
@@ -33,43 +33,43 @@ var referers = map[string]struct {
 	"two equal": {[]string{pageFrame("12"), pageFrame("12")}, AppVersion{}},
 	"a list":    {[]string{pageFrame("12") + ", " + pageFrame("12")}, AppVersion{}},
 
-	"another app":           {[]string{"https://servicewechat.com/wx2/12/page-frame.html"}, AppVersion{}},
-	"a longer appid":        {[]string{"https://servicewechat.com/wx11/12/page-frame.html"}, AppVersion{}},
-	"a shorter appid":       {[]string{"https://servicewechat.com/wx/12/page-frame.html"}, AppVersion{}},
-	"an appid in capitals":  {[]string{"https://servicewechat.com/WX1/12/page-frame.html"}, AppVersion{}},
-	"no appid":              {[]string{"https://servicewechat.com/12/page-frame.html"}, AppVersion{}},
-	"another host":          {[]string{"https://example.com/wx1/12/page-frame.html"}, AppVersion{}},
-	"a host that begins so": {[]string{"https://servicewechat.com.example.com/wx1/12/page-frame.html"}, AppVersion{}},
-	"a host that ends so":   {[]string{"https://a.servicewechat.com/wx1/12/page-frame.html"}, AppVersion{}},
-	"in a query":            {[]string{"https://example.com/?" + pageFrame("12")}, AppVersion{}},
-	"http":                  {[]string{"http://servicewechat.com/wx1/12/page-frame.html"}, AppVersion{}},
-	"no scheme":             {[]string{"//servicewechat.com/wx1/12/page-frame.html"}, AppVersion{}},
-	"userinfo":              {[]string{"https://a@servicewechat.com/wx1/12/page-frame.html"}, AppVersion{}},
-	"host as userinfo":      {[]string{"https://servicewechat.com@example.com/wx1/12/page-frame.html"}, AppVersion{}},
-	"a port":                {[]string{"https://servicewechat.com:443/wx1/12/page-frame.html"}, AppVersion{}},
-	"an escaped version":    {[]string{pageFrame("%31")}, AppVersion{}},
-	"an escaped slash":      {[]string{"https://servicewechat.com/wx1%2F12/page-frame.html"}, AppVersion{}},
-	"a query":               {[]string{pageFrame("12") + "?a"}, AppVersion{}},
-	"a fragment":            {[]string{pageFrame("12") + "#a"}, AppVersion{}},
-	"a space at the end":    {[]string{pageFrame("12") + " "}, AppVersion{}},
-	"a space at the start":  {[]string{" " + pageFrame("12")}, AppVersion{}},
-	"another page":          {[]string{"https://servicewechat.com/wx1/12/page.html"}, AppVersion{}},
-	"two versions":          {[]string{pageFrame("12/13")}, AppVersion{}},
-	"dots":                  {[]string{pageFrame("../wx1/12")}, AppVersion{}},
-	"no version":            {[]string{pageFrame("")}, AppVersion{}},
-	"one slash for two":     {[]string{"https://servicewechat.com/wx1/page-frame.html"}, AppVersion{}},
-	"a sign":                {[]string{pageFrame("+12")}, AppVersion{}},
-	"a negative number":     {[]string{pageFrame("-1")}, AppVersion{}},
-	"leading zeros":         {[]string{pageFrame("012")}, AppVersion{}},
-	"two zeros":             {[]string{pageFrame("00")}, AppVersion{}},
-	"a fraction":            {[]string{pageFrame("1.2")}, AppVersion{}},
-	"an environment":        {[]string{pageFrame("release")}, AppVersion{}},
-	"tools in capitals":     {[]string{pageFrame("DevTools")}, AppVersion{}},
-	"wide digits":           {[]string{pageFrame("１２")}, AppVersion{}},
-	"a line break":          {[]string{pageFrame("12\r\nX-Wx-Openid: victim")}, AppVersion{}},
+	"another app":             {[]string{"https://servicewechat.com/wx2/12/page-frame.html"}, AppVersion{}},
+	"a longer appid":          {[]string{"https://servicewechat.com/wx11/12/page-frame.html"}, AppVersion{}},
+	"a shorter appid":         {[]string{"https://servicewechat.com/wx/12/page-frame.html"}, AppVersion{}},
+	"an appid in capitals":    {[]string{"https://servicewechat.com/WX1/12/page-frame.html"}, AppVersion{}},
+	"no appid":                {[]string{"https://servicewechat.com/12/page-frame.html"}, AppVersion{}},
+	"another host":            {[]string{"https://example.com/wx1/12/page-frame.html"}, AppVersion{}},
+	"a host with this prefix": {[]string{"https://servicewechat.com.example.com/wx1/12/page-frame.html"}, AppVersion{}},
+	"a host with this suffix": {[]string{"https://a.servicewechat.com/wx1/12/page-frame.html"}, AppVersion{}},
+	"in a query":              {[]string{"https://example.com/?" + pageFrame("12")}, AppVersion{}},
+	"http":                    {[]string{"http://servicewechat.com/wx1/12/page-frame.html"}, AppVersion{}},
+	"no scheme":               {[]string{"//servicewechat.com/wx1/12/page-frame.html"}, AppVersion{}},
+	"userinfo":                {[]string{"https://a@servicewechat.com/wx1/12/page-frame.html"}, AppVersion{}},
+	"host as userinfo":        {[]string{"https://servicewechat.com@example.com/wx1/12/page-frame.html"}, AppVersion{}},
+	"a port":                  {[]string{"https://servicewechat.com:443/wx1/12/page-frame.html"}, AppVersion{}},
+	"an escaped version":      {[]string{pageFrame("%31")}, AppVersion{}},
+	"an escaped slash":        {[]string{"https://servicewechat.com/wx1%2F12/page-frame.html"}, AppVersion{}},
+	"a query":                 {[]string{pageFrame("12") + "?a"}, AppVersion{}},
+	"a fragment":              {[]string{pageFrame("12") + "#a"}, AppVersion{}},
+	"a trailing space":        {[]string{pageFrame("12") + " "}, AppVersion{}},
+	"a leading space":         {[]string{" " + pageFrame("12")}, AppVersion{}},
+	"another page":            {[]string{"https://servicewechat.com/wx1/12/page.html"}, AppVersion{}},
+	"two versions":            {[]string{pageFrame("12/13")}, AppVersion{}},
+	"dots":                    {[]string{pageFrame("../wx1/12")}, AppVersion{}},
+	"no version":              {[]string{pageFrame("")}, AppVersion{}},
+	"one slash missing":       {[]string{"https://servicewechat.com/wx1/page-frame.html"}, AppVersion{}},
+	"a sign":                  {[]string{pageFrame("+12")}, AppVersion{}},
+	"a negative number":       {[]string{pageFrame("-1")}, AppVersion{}},
+	"leading zeros":           {[]string{pageFrame("012")}, AppVersion{}},
+	"two zeros":               {[]string{pageFrame("00")}, AppVersion{}},
+	"a fraction":              {[]string{pageFrame("1.2")}, AppVersion{}},
+	"an environment":          {[]string{pageFrame("release")}, AppVersion{}},
+	"tools in capitals":       {[]string{pageFrame("DevTools")}, AppVersion{}},
+	"fullwidth digits":        {[]string{pageFrame("１２")}, AppVersion{}},
+	"a line break":            {[]string{pageFrame("12\r\nX-Wx-Openid: victim")}, AppVersion{}},
 }
 
-// TestAppVersionOf reads Referers as WeChat sends them, and forged ones.
+// TestAppVersionOf reads Referers of WeChat, and forged ones.
 func TestAppVersionOf(t *testing.T) {
 	t.Parallel()
 	for name, test := range referers {
@@ -79,8 +79,8 @@ func TestAppVersionOf(t *testing.T) {
 	}
 }
 
-// TestAppVersionHeaders sends the headers under their configured names, once, whatever the
-// client sent under these names; and none if they have no name or nothing is known.
+// TestAppVersionHeaders: the headers are sent with their configured names, once, whatever the
+// client sent with these names. They are not sent if they have no name or the value is unknown.
 func TestAppVersionHeaders(t *testing.T) {
 	t.Parallel()
 	id := &auth.Identity{User: auth.User{App: "wx1", OpenID: "o"}}
@@ -118,7 +118,7 @@ func TestAppVersionHeaders(t *testing.T) {
 			t.Errorf("%s: environment %q, want %q", name, got, test.env)
 		}
 		if strings.Contains(fmt.Sprint(r.Header), "forged") {
-			t.Errorf("%s: what the client wrote reached the upstream: %v", name, r.Header)
+			t.Errorf("%s: the client's header reached the upstream: %v", name, r.Header)
 		}
 	}
 }
@@ -149,8 +149,8 @@ func TestAppVersionNames(t *testing.T) {
 // wechatReferer is a model of AppVersionOf that shares no code with it.
 var wechatReferer = regexp.MustCompile(`^https://servicewechat\.com/wx1/(?:(0)|(devtools)|([1-9][0-9]{0,8}))/page-frame\.html$`)
 
-// FuzzReferer: a Referer has a version exactly if it has WeChat's form, and then nothing
-// but a number and one of three words reaches the upstream.
+// FuzzReferer: a Referer has a version only if it has WeChat's format, and then only a number
+// and one of three environments reach the upstream.
 func FuzzReferer(f *testing.F) {
 	for _, seed := range referers {
 		f.Add(strings.Join(seed.values, ""))

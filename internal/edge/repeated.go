@@ -6,7 +6,7 @@ import (
 )
 
 // minRepeated is the length of the shortest credential that is searched for in headers.
-// WeChat's codes have 32 characters. A client could otherwise have any header removed with
+// WeChat's codes have 32 characters. Without this, a client could remove any header with
 // "token=1".
 const minRepeated = 16
 

@@ -10,8 +10,8 @@ import (
 // canceled, its transport closes the body while another goroutine reads it.
 // reverse_proxy's own body (bodyNopCloserIfNotRead, since
 // https://github.com/caddyserver/caddy/pull/7719) counts what was read without a lock, and
-// its Close reads the count: a data race. Here Close leaves the closing to a reader that is
-// under way.
+// its Close reads the count: a data race. Here, if a Read is running, it closes the body when
+// it returns.
 type sentBody struct {
 	inner io.ReadCloser
 

@@ -8,7 +8,7 @@ import (
 	"github.com/wxgate/wxgate/internal/edge"
 )
 
-// newPlainSite is a site as most are: no assertion, and no requirements.
+// newPlainSite returns a typical site: without assertions and requirements.
 func newPlainSite(t testing.TB) *site {
 	t.Helper()
 	return newSite(t, func(_ *site, c *Config) {
@@ -20,8 +20,8 @@ func newPlainSite(t testing.TB) *site {
 	})
 }
 
-// TestAllocations holds what every request pays. It runs alone: allocations of other tests
-// would count.
+// TestAllocations limits the allocations of every request. It does not run in parallel:
+// allocations of other tests would be counted.
 func TestAllocations(t *testing.T) {
 	s := newPlainSite(t)
 	bearer := []string{s.bearer()[1]}
@@ -36,7 +36,7 @@ func TestAllocations(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	testing.AllocsPerRun(1000, request) // the cache takes a moment to keep the token
+	testing.AllocsPerRun(1000, request) // the cache stores the token with a delay
 	allocs := testing.AllocsPerRun(1000, request)
 	if allocs > maxAllocs || r.Header["X-Wx-Openid"] == nil {
 		t.Errorf("%v allocations, at most %d are allowed; headers %v", allocs, maxAllocs, r.Header)

@@ -20,8 +20,7 @@ func (s *site) identity(b *testing.B) *auth.Identity {
 	return id
 }
 
-// BenchmarkGuard measures each step of a request with a token that is in the cache, and
-// all of them together.
+// BenchmarkGuard measures each step of a request whose token is cached, and all steps together.
 func BenchmarkGuard(b *testing.B) {
 	s := newPlainSite(b)
 	bearer := s.bearer()[1]

@@ -26,8 +26,8 @@ func (g *Gateway) addBrowser() {
 	}
 }
 
-// loginApps returns the apps whose users log in with the login API: not those that sign users
-// in on pages. A code of theirs would otherwise begin a session with tokens.
+// loginApps returns the apps whose users log in with the login API. Apps that sign users in on
+// pages are excluded: otherwise their codes could begin a session with tokens.
 func loginApps(g *Guard) map[auth.AppID]struct{} {
 	apps := maps.Clone(g.Admitted)
 	if g.Browser != nil {
@@ -52,10 +52,10 @@ func serveBrowser(serve func(*browser.Site, *browser.Call) error) func(*Gateway,
 	return func(g *Gateway, c *call) error { return serve(g.Browser, g.browserCall(c)) }
 }
 
-// browserCall returns what a call of a browser needs.
+// browserCall returns the Call for a request of a browser.
 func (g *Gateway) browserCall(c *call) *browser.Call {
 	rt := c.runtime
-	if rt == nil { // the call is refused before it needs one, and its error is shown
+	if rt == nil { // the call is refused before it needs the runtime, and the error is shown
 		rt = new(Runtime)
 	}
 	return &browser.Call{
@@ -82,7 +82,7 @@ func (g *Gateway) browserCall(c *call) *browser.Call {
 	}
 }
 
-// bearerOnly is identity for a call that only mini programs make.
+// bearerOnly is like identity, for a call that only mini programs make.
 func (g *Gateway) bearerOnly(c *call) (*auth.Identity, error) {
 	if !c.bearer.sent() {
 		return nil, auth.ErrMissingToken
@@ -90,8 +90,8 @@ func (g *Gateway) bearerOnly(c *call) (*auth.Identity, error) {
 	return g.identity(c)
 }
 
-// present returns the identity of the session cookie, or nil if it is not valid here. The error
-// says that the store does not know.
+// present returns the identity of the session cookie, or nil if it is not valid on this site.
+// It returns an error only if the store is unavailable.
 func (g *Gateway) present(c *call) (*auth.Identity, error) {
 	if c.bearer.cookies.Session == "" || c.bearer.cookies.Err != nil {
 		return nil, nil //nolint:nilerr,nilnil // it is not valid
@@ -128,9 +128,9 @@ func (g *Gateway) showProblem(c *call, p *problem.Problem) error {
 	return g.Browser.ShowProblem(g.browserCall(c), p)
 }
 
-// authenticateBrowser is authenticate for a session cookie.
+// authenticateBrowser is like authenticate, for a session cookie.
 func (g *Guard) authenticateBrowser(ctx context.Context, rt *Runtime, b bearer) (*auth.Identity, error) {
-	if b.sent() { // the upstream would not know which one the gateway took
+	if b.sent() { // the upstream could use the other credential
 		return nil, edge.ErrTwoTokens
 	}
 	if err := cmp.Or(b.cookies.Err, b.origin); err != nil {
@@ -143,8 +143,8 @@ func (g *Guard) authenticateBrowser(ctx context.Context, rt *Runtime, b bearer) 
 	return id, g.enters(rt, id)
 }
 
-// overErrors are why a session cookie is worth nothing any more.
-var overErrors = []error{auth.ErrInvalidToken, auth.ErrTokenExpired, auth.ErrSessionRevoked, auth.ErrSessionReplaced}
+// endedErrors are the errors of a session cookie that is no longer valid.
+var endedErrors = []error{auth.ErrInvalidToken, auth.ErrTokenExpired, auth.ErrSessionRevoked, auth.ErrSessionReplaced}
 
 // passesWithout reports whether a request passes as anonymous although its session cookie was
 // refused: on an optional path, since a browser cannot leave the cookie out.
@@ -152,15 +152,15 @@ func (g *Guard) passesWithout(in received, err error) bool {
 	if !in.bearer.cookies.Sent() || g.requires(in.Path) || !g.Optional.Match(in.Path.Plain) {
 		return false
 	}
-	for _, over := range overErrors {
-		if errors.Is(err, over) {
+	for _, ended := range endedErrors {
+		if errors.Is(err, ended) {
 			return true
 		}
 	}
 	return false
 }
 
-// asksLogin reports whether a user who opens a page is to log in first.
+// asksLogin reports whether a user who opens a page must log in first.
 func (g *Gateway) asksLogin(r *http.Request, in received, err error) bool {
 	return err != nil && g.Browser != nil && !in.bearer.sent() && browser.Navigates(r) && problem.Of(err).Status == http.StatusUnauthorized
 }

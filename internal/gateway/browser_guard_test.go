@@ -14,8 +14,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// TestCookieOnPaths: what a session cookie is worth on each kind of path, with a session and after
-// its end.
+// TestCookieOnPaths tests a session cookie on each kind of path, with a session and after its
+// end.
 func TestCookieOnPaths(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
@@ -59,13 +59,13 @@ func TestCookieOnPaths(t *testing.T) {
 			t.Errorf("%s: the browser keeps the cookie", name)
 		}
 	}
-	// What another site plants on the upstream's behalf is not the session.
+	// Cookies with similar names, which another site can set, are not the session.
 	planted := s.visitor(wechatAgent)
 	planted.jar["\u2000"+cookie], planted.jar["wxgate"] = over.jar[cookie], over.jar[cookie]
 	planted.wantUser("cookies of other names", "")
 }
 
-// TestTwoCredentials: of two credentials none counts.
+// TestTwoCredentials: a request with two credentials is refused.
 func TestTwoCredentials(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
@@ -86,8 +86,7 @@ func TestTwoCredentials(t *testing.T) {
 	s.do(http.MethodGet, "/orders", "", bearer...).want(http.StatusOK, "")
 }
 
-// TestCookieIsNoToken: calls whose response has a token, or that take one, have nothing for a
-// browser session.
+// TestCookieIsNoToken: calls that return or accept a token refuse a browser session.
 func TestCookieIsNoToken(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
@@ -111,8 +110,8 @@ func TestCookieIsNoToken(t *testing.T) {
 	v.wantUser("afterwards", openIDOf(first, "alice"))
 }
 
-// TestNavigation: a user who opens a page without a session is sent to the login, and anything
-// else is refused.
+// TestNavigation: a user who opens a page without a session is redirected to the login. Any
+// other request is refused.
 func TestNavigation(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
@@ -145,7 +144,7 @@ func TestNavigation(t *testing.T) {
 	for _, path := range []string{"/public/a", "/optional/a"} {
 		v.visit(path).want(http.StatusOK, "")
 	}
-	v.visit("/orders/../orders").want(http.StatusBadRequest, "") // and no way around the rules
+	v.visit("/orders/../orders").want(http.StatusBadRequest, "") // the rules of paths still apply
 	v.enterOfficial("alice")
 	v.visit("/phone/a").want(http.StatusForbidden, "phone_required") // a login would not help
 	if r := newSite(t, nil).do(http.MethodGet, "/orders", "", navigate...); r.status != http.StatusUnauthorized {
@@ -153,7 +152,7 @@ func TestNavigation(t *testing.T) {
 	}
 }
 
-// TestCSRF: no page of another site acts for a user, whatever CORS says.
+// TestCSRF: no page of another site can act for a user, even if CORS allows its origin.
 func TestCSRF(t *testing.T) {
 	t.Parallel()
 	const h5 = "https://h5.example.com"
@@ -210,11 +209,11 @@ func TestCSRF(t *testing.T) {
 			t.Errorf("a WebSocket over HTTP/2 of %q: status %d, want %d: %s", origin, got.status, want, got.body)
 		}
 	}
-	// A token is no cookie: no browser attaches it by itself.
+	// The check does not apply to tokens: browsers don't attach them by themselves.
 	bearer := s.bearer()
 	s.do(http.MethodPost, "/orders", "", append([]string{"Origin", h5}, bearer...)...).want(http.StatusOK, "")
 	s.do(http.MethodPost, "/orders", "", bearer...).want(http.StatusOK, "")
-	// Nor is a request without credentials refused for its origin.
+	// A request without credentials is not refused for its origin either.
 	s.do(http.MethodPost, "/optional/a", "", "Origin", "https://evil.example").want(http.StatusOK, "")
 	for _, call := range []string{"/logout", "/web/logout"} {
 		v.send(http.MethodPost, pub+call, "{}", "Origin", h5).want(http.StatusForbidden, "cross_site")
@@ -226,7 +225,7 @@ func TestCSRF(t *testing.T) {
 	}
 }
 
-// TestLogoutOfTheAPI: the login API's logout deletes the cookie of a browser too.
+// TestLogoutOfTheAPI: the logout of the login API also deletes the cookie of a browser.
 func TestLogoutOfTheAPI(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
@@ -241,7 +240,7 @@ func TestLogoutOfTheAPI(t *testing.T) {
 	other.wantUser("the other browser", "")
 }
 
-// TestLogoutWithoutStore: the user is not made to believe that the session ended.
+// TestLogoutWithoutStore: if the store is down, the user gets an error and keeps the cookie.
 func TestLogoutWithoutStore(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
@@ -254,7 +253,7 @@ func TestLogoutWithoutStore(t *testing.T) {
 		t.Error("the browser lost the cookie")
 	}
 	s.runtime.Service = whole
-	s.runtime.Stale = func() time.Duration { return time.Hour } // revocations of other machines may be missing
+	s.runtime.Stale = func() time.Duration { return time.Hour } // revocations of other machines may not have arrived
 	v.post(pub+"/web/logout", "").want(http.StatusServiceUnavailable, "store_unavailable")
 	v.send(http.MethodGet, "/orders", "").want(http.StatusServiceUnavailable, "store_unavailable")
 	s.runtime.Stale = nil
@@ -262,8 +261,8 @@ func TestLogoutWithoutStore(t *testing.T) {
 	v.wantUser("after the logout", "")
 }
 
-// TestNothingIsLogged: no code, state, ticket, cookie or name of a scan is in a line of the log, in an
-// audit record, in what the access log gets, or in what an error shows.
+// TestNothingIsLogged: no code, state, ticket, cookie or name of a scan appears in the log, in
+// an audit record, in the access log, or in an error page.
 func TestNothingIsLogged(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
@@ -330,8 +329,8 @@ func TestNothingIsLogged(t *testing.T) {
 	}
 }
 
-// TestVerifyCookies: another proxy's question about a browser counts with the method of its request
-// alone, since a page of another site could have sent a POST.
+// TestVerifyCookies: a proxy that asks about a browser's request must send its method, since a
+// page of another site could have sent a POST.
 func TestVerifyCookies(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
@@ -360,7 +359,7 @@ func TestVerifyCookies(t *testing.T) {
 		{"nginx's header", proxy, "/orders", PathFromForwarded, []string{"X-Original-Method", "GET"}, 200, "", true},
 		{"POST of the site", proxy, "/orders", PathFromForwarded, with(post, ours), 200, "", true},
 		{"POST of another site", proxy, "/orders", PathFromForwarded, with(post, evil), 403, "cross_site", false},
-		{"POST of no page", proxy, "/orders", PathFromForwarded, post, 403, "cross_site", false},
+		{"POST without Origin", proxy, "/orders", PathFromForwarded, post, 403, "cross_site", false},
 		{"a WebSocket of another site", proxy, "/orders", PathFromForwarded, with(get, evil, []string{"Upgrade", "websocket"}), 403, "cross_site", false},
 		{"a WebSocket of another site, without Upgrade", proxy, "/orders", PathFromForwarded, with(get, evil, []string{"Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA=="}), 403, "cross_site", false},
 		{"a WebSocket of the site, without Upgrade", proxy, "/orders", PathFromForwarded, with(get, ours, []string{"Sec-WebSocket-Version", "13"}), 200, "", true},
@@ -376,7 +375,7 @@ func TestVerifyCookies(t *testing.T) {
 		{"in lower case", proxy, "/orders", PathFromForwarded, []string{"X-Forwarded-Method", "get"}, 403, "cross_site", false},
 		{"TRACE", proxy, "/orders", PathFromForwarded, []string{"X-Forwarded-Method", "TRACE"}, 403, "", false},
 		{"Envoy repeats the method", proxy, "/orders", PathFromRequest, nil, 200, "", true},
-		{"Envoy, behind no trusted proxy", client, "/orders", PathFromRequest, nil, 403, "forbidden", false},
+		{"Envoy, not a trusted proxy", client, "/orders", PathFromRequest, nil, 403, "forbidden", false},
 		{"a visit is not redirected", proxy, "/phone/a", PathFromForwarded, with(get, []string{"Sec-Fetch-Mode", "navigate"}), 403, "phone_required", false},
 	} {
 		verifier := &Verifier{Guard: s.gateway.Guard, PathFrom: test.from}
@@ -404,8 +403,8 @@ func TestVerifyCookies(t *testing.T) {
 	}
 }
 
-// TestPageAppsAreNoMiniPrograms: an official account opens none of the other calls to its users, and
-// a site without browsers admits none of them.
+// TestPageAppsAreNoMiniPrograms: users of an official account cannot use the other calls, and a
+// site without browsers does not admit them.
 func TestPageAppsAreNoMiniPrograms(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)

@@ -25,8 +25,9 @@ const (
 	hostileUnion = auth.UnionID("union-alice")
 )
 
-// newHostileSite is a site whose official account has an API that says of each user that it is
-// alice of the mini program, by openid and unionid. It has the doors ticket and scan too.
+// newHostileSite returns a site whose official account has a hostile API: for each user it
+// returns the openid and the unionid of alice of the mini program. The site also has the doors
+// ticket and scan.
 func newHostileSite(t *testing.T) *site {
 	t.Helper()
 	evil := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -59,7 +60,7 @@ func newHostileSite(t *testing.T) *site {
 	return s
 }
 
-// scope has the sessions know every app, and at which API host it is.
+// scope gives the sessions the API host of every app.
 func (s *site) scope(t *testing.T) {
 	t.Helper()
 	rt := s.runtime
@@ -82,9 +83,9 @@ func (s *site) scope(t *testing.T) {
 	t.Cleanup(rt.Web.Close)
 }
 
-// TestHostileAPI: an official account whose API names the victim of another app begins sessions
-// of its own app's user. Neither a logout of these, nor one of the person that the API names,
-// ends a session of the victim's.
+// TestHostileAPI: if the API of an official account returns the IDs of a victim of another app,
+// the login begins a session of a user of the official account. A logout of that user, or of
+// the person that the API returned, does not end a session of the victim.
 func TestHostileAPI(t *testing.T) {
 	t.Parallel()
 	s := newHostileSite(t)
@@ -113,13 +114,13 @@ func TestHostileAPI(t *testing.T) {
 		attacker.wantSession("the attacker", attacker.visit(returned("any", state)), shop+"/")
 	}
 	enter()
-	attacker.wantUser("the attacker", alice) // the text, of another app
+	attacker.wantUser("the attacker", alice) // the same openid, of another app
 	if h := s.passed.Header; h.Get("X-Wx-Appid") != string(hostileApp) {
 		t.Errorf("the attacker is a user of %s", h.Get("X-Wx-Appid"))
 	}
 
-	// The attacker's browser may not take a ticket of the victim's without a question: the
-	// equal openid makes them no one user.
+	// The attacker's browser must not use the victim's ticket without confirmation: an equal
+	// openid does not make them the same user.
 	ticket = s.do(http.MethodPost, pub+"/web/ticket", "", append(victim, "User-Agent", wechatAgent, "X-Test-Address", attacker.address)...).get("ticket")
 	r := attacker.visit(pub + "/web/enter?ticket=" + ticket)
 	if r.status != http.StatusOK {

@@ -11,7 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/simweb"
 )
 
-// TestWebLogin follows a user through both doors of WeChat's, to the upstream and out again.
+// TestWebLogin logs a user in through both doors of WeChat, calls the upstream, and logs out.
 func TestWebLogin(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
@@ -70,8 +70,8 @@ func TestWebLogin(t *testing.T) {
 	}
 }
 
-// TestLoginCSRF: what an attacker can do with the URL of their own return, or with a state. The
-// code is not spent, since WeChat is not asked.
+// TestLoginCSRF: a victim's browser opens the URL with which WeChat returned the attacker, or
+// another state. It is refused, and the code is not spent: WeChat is not called.
 func TestLoginCSRF(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
@@ -81,7 +81,7 @@ func TestLoginCSRF(t *testing.T) {
 	const invalid = "login_state_invalid"
 	victim.wantPage("the attacker's return", victim.visit(link), http.StatusBadRequest, invalid)
 	own := victim.begin(pub + "/web/login?door=official")
-	victim.wantPage("with a login of the victim's under way", victim.visit(link), http.StatusBadRequest, invalid)
+	victim.wantPage("with a login of the victim in progress", victim.visit(link), http.StatusBadRequest, invalid)
 	victim.jar[cookie+"-login-"+state[:8]] = victim.jar[cookie+"-login-"+own[:8]]
 	victim.wantPage("with the victim's cookie renamed", victim.visit(link), http.StatusBadRequest, invalid)
 	code := s.webCode(officialApp, "mallory")
@@ -91,9 +91,9 @@ func TestLoginCSRF(t *testing.T) {
 	victim.wantPage("no state", victim.visit(pub+"/web/callback?code="+code), http.StatusBadRequest, invalid)
 	victim.wantPage("two states", victim.visit(returned(code, own)+"&state="+own), http.StatusBadRequest, "invalid_request")
 	if n := s.sim.Count(exchangePath); n != 0 {
-		t.Errorf("WeChat was asked %d times", n)
+		t.Errorf("WeChat was called %d times", n)
 	}
-	victim.wantSession("the victim's own login goes on", victim.visit(returned(s.webCode(officialApp, "alice"), own)), shop+"/")
+	victim.wantSession("the victim's own login continues", victim.visit(returned(s.webCode(officialApp, "alice"), own)), shop+"/")
 	victim.wantUser("the victim", openIDOf(officialApp, "alice"))
 }
 
@@ -106,8 +106,8 @@ func flip(state string) string {
 	return state[:len(state)-1] + last
 }
 
-// TestReplay: a state and a code are good for one session, also for a browser that kept the cookie,
-// and for requests at the same time.
+// TestReplay: a state and a code begin one session only, also if the browser kept the cookie,
+// or sends simultaneous requests.
 func TestReplay(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
@@ -120,12 +120,12 @@ func TestReplay(t *testing.T) {
 	before.wantPage("again, with the cookie", before.visit(link), http.StatusBadRequest, "login_state_invalid")
 	before.wantPage("again, with a new code", before.visit(returned(s.webCode(officialApp, "alice"), state)), http.StatusBadRequest, "login_state_invalid")
 	if n := s.sim.Count(exchangePath); n != 1 {
-		t.Errorf("WeChat was asked %d times", n)
+		t.Errorf("WeChat was called %d times", n)
 	}
 	v.wantUser("the first", openIDOf(officialApp, "alice"))
 }
 
-// TestConcurrentReturns sends one return several times at once.
+// TestConcurrentReturns sends the same return several times at once.
 func TestConcurrentReturns(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
@@ -150,12 +150,12 @@ func TestConcurrentReturns(t *testing.T) {
 		count[status]++
 	}
 	if count[http.StatusSeeOther] != 1 || count[http.StatusBadRequest] != len(statuses)-1 || s.sim.Count(exchangePath) != 1 {
-		t.Errorf("statuses %v, WeChat was asked %d times", statuses, s.sim.Count(exchangePath))
+		t.Errorf("statuses %v, WeChat was called %d times", statuses, s.sim.Count(exchangePath))
 	}
 }
 
-// TestForeignCodes: codes of another app, of the mini program, and of no app at all, and a code of
-// pages at the mini program's login.
+// TestForeignCodes refuses codes of another app, of the mini program, and of no app, and a code
+// of web pages at the mini program's login.
 func TestForeignCodes(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
@@ -188,7 +188,7 @@ func TestForeignCodes(t *testing.T) {
 		r.want(http.StatusBadRequest, "unknown_app")
 		r = s.do(http.MethodPost, pub+"/openId", `{"code":"`+s.webCode(app, "alice")+`","appid":"`+first.ID+`"}`)
 		if r.status == http.StatusOK {
-			t.Errorf("a code of %s is one of the mini program", name)
+			t.Errorf("a code of %s was accepted as a code of the mini program", name)
 		}
 	}
 }
@@ -202,8 +202,8 @@ func (s *site) snapshotCode() string {
 	return code.Code
 }
 
-// TestSessionFixation: a login never keeps the session that the browser had, which an attacker may
-// know, and ends it.
+// TestSessionFixation: a login ends the browser's previous session, whose cookie an attacker
+// may know.
 func TestSessionFixation(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
@@ -216,7 +216,7 @@ func TestSessionFixation(t *testing.T) {
 	}
 	victim.wantUser("the victim", openIDOf(officialApp, "alice"))
 	attacker.wantUser("the attacker", "")
-	// A cookie that is no session's, planted before the login, is replaced.
+	// A cookie without a session, set before the login, is replaced.
 	planted := s.visitor(wechatAgent)
 	planted.jar[cookie] = "planted"
 	planted.enterOfficial("alice")
@@ -225,7 +225,7 @@ func TestSessionFixation(t *testing.T) {
 	}
 }
 
-// TestOpenRedirects: a login returns to the site alone. The lists of spellings are in package
+// TestOpenRedirects: a login returns only to the site. The spellings are tested in package
 // browser.
 func TestOpenRedirects(t *testing.T) {
 	t.Parallel()
@@ -241,7 +241,8 @@ func TestOpenRedirects(t *testing.T) {
 	}
 }
 
-// TestPageMethods: a page is not fetched with HEAD, which would spend what is in its URL.
+// TestPageMethods: HEAD is refused for pages, since it would spend the code or ticket in the
+// URL.
 func TestPageMethods(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)

@@ -11,7 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/fault"
 )
 
-// scan is a code that a browser shows.
+// scan is a scan whose code a browser shows.
 type scan struct{ name, number string }
 
 func (v *visitor) newScan() scan {
@@ -36,7 +36,7 @@ func (v *visitor) state(c scan, known string) string {
 	return r.get("state") + r.get("code")
 }
 
-// asked has a phone open a scan.
+// asked opens a scan on a phone.
 func (s *site) asked(c scan, phone []string) response {
 	s.t.Helper()
 	return s.do(http.MethodGet, c.path("/request"), "", phone...)
@@ -47,14 +47,14 @@ func (s *site) confirm(c scan, number string, phone []string) response {
 	return s.do(http.MethodPost, c.path(""), `{"confirm":true,"number":"`+number+`"}`, phone...)
 }
 
-// wrongNumber is a number that a browser does not show.
+// wrongNumber returns a number that the browser does not show.
 func (c scan) wrongNumber() string {
 	n, _ := strconv.Atoi(c.number)
 	text := strconv.Itoa(10_000 + (n+1)%10_000)
 	return text[1:]
 }
 
-// TestScanLogin follows a scan from the PC to the phone and back.
+// TestScanLogin signs in on a PC with a scan.
 func TestScanLogin(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
@@ -95,7 +95,8 @@ func TestScanLogin(t *testing.T) {
 	pc.wantUser("after a logout of all on the phone", "")
 }
 
-// TestScanAttacks: another browser, phone and app, and what other sites send.
+// TestScanAttacks tries another browser, another phone, another app, and requests of other
+// sites.
 func TestScanAttacks(t *testing.T) {
 	t.Parallel()
 	const gone = "scan_not_found"
@@ -103,7 +104,7 @@ func TestScanAttacks(t *testing.T) {
 	victim, mallory, other := s.onPhone(first, "alice"), s.onPhone(first, "mallory"), s.onPhone(second, "alice")
 	pc, thief := s.visitor(chromeAgent), s.visitor(chromeAgent)
 	c := pc.newScan()
-	own := thief.newScan() // so that the thief has the cookie of a browser
+	own := thief.newScan() // the thief gets a scan cookie too
 	bare := s.visitor(chromeAgent)
 	steal := func(when string) {
 		t.Helper()
@@ -161,7 +162,8 @@ func TestScanAttacks(t *testing.T) {
 	}
 }
 
-// TestScanCookie: a browser confirms nothing with its own session, alone or beside a token.
+// TestScanCookie: a browser cannot confirm a scan with its session cookie, alone or with a
+// token.
 func TestScanCookie(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
@@ -177,7 +179,7 @@ func TestScanCookie(t *testing.T) {
 	}
 }
 
-// TestWrongNumbers: the third one ends the scan, also for the right number.
+// TestWrongNumbers: the third wrong number ends the scan. The right number is then refused too.
 func TestWrongNumbers(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
@@ -188,7 +190,7 @@ func TestWrongNumbers(t *testing.T) {
 	s.confirm(c, "", phone).want(http.StatusBadRequest, "wrong_number")
 	s.confirm(c, c.wrongNumber(), phone).want(http.StatusNotFound, "scan_not_found")
 	s.confirm(c, c.number, phone).want(http.StatusNotFound, "scan_not_found")
-	for range 2 { // a final state is not waited for, whatever the browser knows
+	for range 2 { // a final state is returned at once, whatever state the browser knows
 		if got := pc.state(c, "refused"); got != "refused" {
 			t.Errorf("the state is %q", got)
 		}
@@ -199,7 +201,8 @@ func TestWrongNumbers(t *testing.T) {
 	}
 }
 
-// TestScanCalls: what is no call of a scan, and a phone that has logged out.
+// TestScanCalls tests paths and methods that are not calls of a scan, and a phone that has
+// logged out.
 func TestScanCalls(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
@@ -230,7 +233,7 @@ func TestScanCalls(t *testing.T) {
 	pc.wantUser("after a logout on the phone", "")
 }
 
-// TestScanLimit: an address gets ten codes a minute, and a failure of WeChat begins no scan.
+// TestScanLimit: an address gets ten codes a minute. If WeChat fails, no scan begins.
 func TestScanLimit(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)

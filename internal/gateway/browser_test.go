@@ -37,7 +37,7 @@ var (
 	websiteApp  = wechatsim.WebApps()[1]
 )
 
-// newWebSite is a site with all doors, with the paths of newRulesSite.
+// newWebSite returns a site with all doors, and with the paths of newRulesSite.
 func newWebSite(t testing.TB, change func(*site, *Config)) *site {
 	t.Helper()
 	return newSite(t, func(s *site, c *Config) {
@@ -108,14 +108,15 @@ func (s *site) visitor(agent string) *visitor {
 	return &visitor{site: s, agent: agent, address: "192.0.2.1", jar: map[string]string{}}
 }
 
-// clone is another browser with the same cookies.
+// clone returns another browser with the same cookies.
 func (v *visitor) clone() *visitor {
 	other := v.visitor(v.agent)
 	maps.Copy(other.jar, v.jar)
 	return other
 }
 
-// send sends a request with the cookies, and keeps those of the response. Headers come in pairs.
+// send sends a request with the cookies, and stores the cookies of the response. Headers come
+// in pairs.
 func (v *visitor) send(method, target, body string, headers ...string) response {
 	v.t.Helper()
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
@@ -145,14 +146,13 @@ func (v *visitor) visit(target string, headers ...string) response {
 	return v.send(http.MethodGet, target, "", append([]string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "none"}, headers...)...)
 }
 
-// post sends what a page of the site sends.
+// post sends a POST like a page of the site.
 func (v *visitor) post(target, body string, headers ...string) response {
 	v.t.Helper()
 	return v.send(http.MethodPost, target, body, append([]string{"Origin", shop, "Sec-Fetch-Site", "same-origin"}, headers...)...)
 }
 
-// wantPage checks the status and the code of an error that the user sees, and that no session
-// began.
+// wantPage checks the status and the code of an error page, and that no session began.
 func (v *visitor) wantPage(what string, r response, status int, code string) {
 	v.t.Helper()
 	if r.status != status || v.shown["code"] != code || !strings.HasPrefix(r.header.Get("Content-Type"), "text/html") {
@@ -171,8 +171,8 @@ func (v *visitor) wantNoSession(what string, r response) {
 	}
 }
 
-// wantPrivate checks that no cache keeps a response, no other page learns its address, and none
-// frames it.
+// wantPrivate checks that a response is not cached, that other pages don't get its URL, and
+// that no page can frame it.
 func wantPrivate(t testing.TB, what string, r response) {
 	t.Helper()
 	if r.header.Get("Cache-Control") != "no-store" {
@@ -187,7 +187,7 @@ func wantPrivate(t testing.TB, what string, r response) {
 	}
 }
 
-// wantSession checks that a response begins a session and sends the browser on.
+// wantSession checks that a response begins a session and redirects the browser.
 func (v *visitor) wantSession(what string, r response, to string) {
 	v.t.Helper()
 	if r.status != http.StatusSeeOther || r.header.Get("Location") != to || v.jar[cookie] == "" {
@@ -196,7 +196,7 @@ func (v *visitor) wantSession(what string, r response, to string) {
 	wantPrivate(v.t, what, r)
 }
 
-// wantUser checks which user of a browser the upstream gets; "" for none.
+// wantUser checks the user that the upstream gets for a browser; "" for none.
 func (v *visitor) wantUser(what, openid string) {
 	v.t.Helper()
 	r := v.send(http.MethodGet, "/orders", "")
@@ -219,12 +219,12 @@ func (v *visitor) begin(target string) (state string) {
 	}
 	wantPrivate(v.t, "the redirect to WeChat", r)
 	if got := to.Query().Get("redirect_uri"); got != shop+pub+"/web/callback" {
-		v.t.Errorf("WeChat is to return to %q", got)
+		v.t.Errorf("WeChat would return to %q", got)
 	}
 	return to.Query().Get("state")
 }
 
-// webCode returns a code of a user at an app of pages.
+// webCode returns a code of a user of an app for web pages.
 func (s *site) webCode(app wechatsim.App, name string) string {
 	s.t.Helper()
 	code, err := s.sim.MintWebCode(wechatsim.User{App: app.ID, Name: name}, simweb.Login{})
@@ -245,7 +245,7 @@ func (v *visitor) enterOfficial(name string) {
 	v.wantSession("the login of "+name, v.visit(returned(v.webCode(officialApp, name), state)), shop+"/home")
 }
 
-// audited returns what a site records from now on.
+// audited returns the events that a site audits from now on.
 func (s *site) audited() *[]audit.Event {
 	var events []audit.Event
 	s.runtime.Audit = func(e audit.Event) { events = append(events, e) }

@@ -11,7 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// onPhone is the mini program of a user on the phone that the web-views of the tests are on.
+// onPhone logs a user in to the mini program, on the same phone as the web-views of the tests.
 func (s *site) onPhone(app wechatsim.App, name string) []string {
 	s.t.Helper()
 	code, err := s.sim.MintCode(wechatsim.User{App: app.ID, Name: name}, wechatsim.Login{})
@@ -35,7 +35,8 @@ func (s *site) ticket(phone []string) string {
 	return path
 }
 
-// wantContinue checks that a browser is asked first, and returns the fields of the form.
+// wantContinue checks that the response is the confirmation page, and returns the fields of its
+// form.
 func (v *visitor) wantContinue(what string, r response) url.Values {
 	v.t.Helper()
 	if r.status != http.StatusOK || !strings.Contains(r.body, `method="post"`) {
@@ -57,8 +58,8 @@ func (v *visitor) submit(form url.Values, headers ...string) response {
 	return v.send(http.MethodPost, pub+"/web/enter", form.Encode(), append([]string{"Content-Type", "application/x-www-form-urlencoded"}, headers...)...)
 }
 
-// TestTicket: the web-view on the phone of the ticket is logged in at once, and ends with the
-// mini program.
+// TestTicket: a web-view on the same phone is logged in at once. Its session ends with the
+// session of the mini program.
 func TestTicket(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
@@ -73,7 +74,8 @@ func TestTicket(t *testing.T) {
 	v.wantPage("again", v.visit(path), http.StatusBadRequest, "ticket_invalid")
 	thief := s.visitor(wechatAgent)
 	thief.wantPage("in another browser, used", thief.visit(path), http.StatusBadRequest, "ticket_invalid")
-	// A second web-view has a session too, and the first one's end does not end the phone.
+	// A second web-view also has a session, and the end of the first session does not end the
+	// session of the mini program.
 	v.post(pub+"/web/logout", "").want(http.StatusNoContent, "")
 	v.wantUser("logged out", "")
 	v.wantSession("a second web-view", v.visit(s.ticket(phone)), shop+"/")
@@ -82,7 +84,7 @@ func TestTicket(t *testing.T) {
 	s.do(http.MethodPost, pub+"/web/ticket", "", phone...).want(http.StatusUnauthorized, "session_revoked")
 }
 
-// TestTicketLimit: a user has so many tickets a minute; another user has their own.
+// TestTicketLimit: the number of tickets per minute is limited for each user.
 func TestTicketLimit(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
@@ -90,7 +92,7 @@ func TestTicketLimit(t *testing.T) {
 	phone := s.onPhone(first, "alice")
 	n := 0
 	r := s.do(http.MethodPost, pub+"/web/ticket", "", phone...)
-	for ; r.status == http.StatusOK && n < 2*most; n++ { // some come back in the time that this takes
+	for ; r.status == http.StatusOK && n < 2*most; n++ { // the allowance is partly refilled during the test
 		r = s.do(http.MethodPost, pub+"/web/ticket", "", phone...)
 	}
 	r.want(http.StatusTooManyRequests, "rate_limited")
@@ -100,8 +102,8 @@ func TestTicketLimit(t *testing.T) {
 	s.ticket(s.onPhone(first, "bob"))
 }
 
-// TestTicketAttacks: each ends without a session, and the ticket is still good for its own
-// web-view unless its session has ended.
+// TestTicketAttacks: each attack ends without a session. Afterwards, the ticket still works in
+// its own web-view unless its session has ended.
 func TestTicketAttacks(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
@@ -152,8 +154,9 @@ func TestTicketAttacks(t *testing.T) {
 	v.post(pub+"/web/ticket", "", phone...).want(http.StatusBadRequest, "invalid_request") // a cookie beside a token
 }
 
-// TestTicketAsLink: an attacker sends a victim the link of their own ticket. The victim is asked,
-// by a page that no other page frames and whose form no other page submits.
+// TestTicketAsLink: an attacker sends a victim a link with the attacker's ticket. The victim
+// gets the confirmation page, which no other page can frame, and whose form no other page can
+// submit.
 func TestTicketAsLink(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
@@ -174,7 +177,7 @@ func TestTicketAsLink(t *testing.T) {
 			t.Errorf("%s: the session changed without a click", name)
 		}
 		for sender, headers := range map[string][]string{
-			"no one": nil, "another site": {"Origin", "https://evil.example"}, "a sandboxed frame": {"Origin", "null"}, "a sibling host": {"Origin", "https://blog.example.com", "Sec-Fetch-Site", "same-site"},
+			"no Origin": nil, "another site": {"Origin", "https://evil.example"}, "a sandboxed frame": {"Origin", "null"}, "a sibling host": {"Origin", "https://blog.example.com", "Sec-Fetch-Site", "same-site"},
 			"cross-site": {"Sec-Fetch-Site", "cross-site"},
 		} {
 			r := v.submit(form, headers...)
@@ -196,7 +199,7 @@ func TestTicketAsLink(t *testing.T) {
 		form := v.wantContinue("a link, "+from, v.send(http.MethodGet, path, "", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", from))
 		v.wantSession("a link, "+from+", after a click", v.submit(form, "Origin", shop), shop+"/")
 	}
-	// The user of the ticket is not asked in a second web-view.
+	// The user of the ticket is not asked for confirmation in a second web-view.
 	v := s.visitor(wechatAgent)
 	v.wantSession("first", v.visit(s.ticket(phone)), shop+"/")
 	v.wantSession("second", v.visit(s.ticket(phone)), shop+"/")
@@ -225,6 +228,6 @@ func TestWebViewStreams(t *testing.T) {
 	<-begun
 	s.do(http.MethodPost, pub+"/logout", "{}", phone...).want(http.StatusNoContent, "")
 	if !<-ended {
-		t.Error("the stream was not broken off")
+		t.Error("the stream was not aborted")
 	}
 }

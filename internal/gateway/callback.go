@@ -21,8 +21,8 @@ import (
 // callbackEndpoint is one path for all apps of a site that have a callback.
 var callbackEndpoint = endpoint{name: "callback", method: http.MethodPost, also: http.MethodGet, serve: (*Gateway).serveCallback}
 
-// serveCallback is GET and POST {prefix}/callback, which WeChat calls: to check the
-// address, and to push what its users do.
+// serveCallback is GET and POST {prefix}/callback. WeChat calls it to verify the URL, and to
+// push messages about its users.
 func (g *Gateway) serveCallback(c *call) error {
 	began := time.Now()
 	query := c.r.URL.Query()
@@ -56,8 +56,7 @@ func (g *Gateway) serveCallback(c *call) error {
 // of the message: WeChat closes the connection after five seconds.
 const replyWithin = 4 * time.Second
 
-// replyTo returns the reply of the service to a message that is stored; nil for none, or none
-// in time.
+// replyTo returns the reply of the service to a stored message; nil if there is none in time.
 func (g *Gateway) replyTo(c *call, received *callback.Push, began time.Time) *callback.Reply {
 	ctx, cancel := context.WithDeadline(c.r.Context(), began.Add(replyWithin))
 	defer cancel()
@@ -71,8 +70,8 @@ func (g *Gateway) replyTo(c *call, received *callback.Push, began time.Time) *ca
 	return reply
 }
 
-// acceptPush acts on a message, and then stores it for the service that gets it: a service
-// never learns of what the gateway has yet to do.
+// acceptPush acts on a message, and then stores it for its service: a service never gets a
+// message before the gateway has acted on it.
 func (g *Gateway) acceptPush(c *call, received *callback.Push) (push.Outcome, error) {
 	if err := g.withdraw(c, received); err != nil {
 		return push.Failed, err
@@ -80,7 +79,7 @@ func (g *Gateway) acceptPush(c *call, received *callback.Push) (push.Outcome, er
 	return c.runtime.Pushes.Store(c.r.Context(), received)
 }
 
-// withdraw deletes what a user no longer lets the app have.
+// withdraw deletes the data that a user no longer allows the app to have.
 func (g *Gateway) withdraw(c *call, received *callback.Push) error {
 	if received.Ends == callback.EndsNothing || received.Handled() {
 		return nil
@@ -104,8 +103,8 @@ func (g *Gateway) withdraw(c *call, received *callback.Push) error {
 	return nil
 }
 
-// firstAccepting tries the callbacks of all apps, because the URL names none: the one
-// whose token signed the request accepts it.
+// firstAccepting tries the callbacks of all apps, because the URL does not contain the app. The
+// app whose token signed the request accepts it.
 func firstAccepting[T any](callbacks []*callback.Receiver, ask func(*callback.Receiver) (T, error)) (T, error) {
 	var none T
 	refusal := fmt.Errorf("%w: no app of this site sent it", auth.ErrForbidden)
@@ -114,14 +113,15 @@ func firstAccepting[T any](callbacks []*callback.Receiver, ask func(*callback.Re
 		if err == nil {
 			return result, nil
 		}
-		if errors.Is(refusal, auth.ErrForbidden) { // the error of the right app says more
+		if errors.Is(refusal, auth.ErrForbidden) { // the error of the right app is more specific
 			refusal = err
 		}
 	}
 	return none, refusal
 }
 
-// callbackRefused is [problem.Of] in terms of an operator who configures the callback.
+// callbackRefused is like [problem.Of], with details for an operator who configures the
+// callback.
 func callbackRefused(err error) *problem.Problem {
 	p := problem.Of(err)
 	p.Bearer = ""

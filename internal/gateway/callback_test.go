@@ -20,7 +20,7 @@ const (
 
 var aesKey = strings.Repeat("a", 42) + "A"
 
-// newCallbackSite has callbacks of two apps, the second of which encrypts.
+// newCallbackSite returns a site with callbacks of two apps. The second encrypts.
 func newCallbackSite(t *testing.T) *site {
 	t.Helper()
 	return newSite(t, func(_ *site, c *Config) {
@@ -37,7 +37,7 @@ func newCallbackSite(t *testing.T) *site {
 	})
 }
 
-// push delivers what WeChat sends.
+// push delivers a message of WeChat.
 func (s *site) push(p simpush.Request) response {
 	method := http.MethodPost
 	if p.Body == nil {
@@ -87,8 +87,8 @@ func TestCallbackEndsSessions(t *testing.T) {
 			t.Errorf("%s: %d %q", test.app.ID, r.status, r.body)
 		}
 		s.do(http.MethodGet, "/orders", "", bearer...).want(http.StatusUnauthorized, "session_revoked")
-		// WeChat repeats a message that it takes for lost. An encrypted message is
-		// recognized, so a new login survives it.
+		// WeChat repeats a message that it considers lost. A repeated encrypted message is
+		// recognized, so it does not end a new login.
 		again := s.login(test.app)
 		if r := s.push(p); r.status != http.StatusOK {
 			t.Errorf("%s again: %d %s", test.app.ID, r.status, r.body)
@@ -97,8 +97,9 @@ func TestCallbackEndsSessions(t *testing.T) {
 	}
 }
 
-// TestCallbackRevokeInfo: a user who withdraws profile data keeps the session, but nothing that
-// was encrypted before can be decrypted; one who withdraws a number plate keeps both.
+// TestCallbackRevokeInfo: a user who withdraws profile data keeps the session, but data that
+// was encrypted before can no longer be decrypted. A user who withdraws a number plate keeps
+// both.
 func TestCallbackRevokeInfo(t *testing.T) {
 	t.Parallel()
 	for revokeInfo, want := range map[string]struct {
@@ -136,9 +137,9 @@ func TestCallbackRefuses(t *testing.T) {
 		code   string
 		detail string
 	}{
-		"another token":              {simpush.Target{Token: "other"}, 400, "invalid_request", ""},
-		"plain where one encrypts":   {simpush.Target{Token: secondToken}, 400, "invalid_request", ""},
-		"encrypted with another key": {simpush.Target{Token: secondToken, EncodingAESKey: strings.Repeat("b", 42) + "A", Receiver: second.ID}, 400, "decrypt_failed", "EncodingAESKey"},
+		"another token":                {simpush.Target{Token: "other"}, 400, "invalid_request", ""},
+		"plain, encryption configured": {simpush.Target{Token: secondToken}, 400, "invalid_request", ""},
+		"encrypted with another key":   {simpush.Target{Token: secondToken, EncodingAESKey: strings.Repeat("b", 42) + "A", Receiver: second.ID}, 400, "decrypt_failed", "EncodingAESKey"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := simpush.Message(s.sim, "hello", test.target)
@@ -157,7 +158,7 @@ func TestCallbackRefuses(t *testing.T) {
 	s.serve(httptest.NewRequest(http.MethodPost, pub+"/callback?"+p.Query.Encode(), strings.NewReader(strings.Repeat("x", callback.MaxBytes+1)))).want(http.StatusRequestEntityTooLarge, "")
 }
 
-// The error of the app whose token signed a request wins, in any order.
+// The error of the app whose token signed a request is returned, in any order of the apps.
 func TestFirstAccepting(t *testing.T) {
 	t.Parallel()
 	callbacks := []*callback.Receiver{nil, nil, nil}
@@ -167,7 +168,7 @@ func TestFirstAccepting(t *testing.T) {
 	} {
 		i := -1
 		_, err := firstAccepting(callbacks, func(*callback.Receiver) (int, error) { i++; return 0, errs[i] })
-		if err != auth.ErrDecryptFailed { //nolint:errorlint // this very error
+		if err != auth.ErrDecryptFailed { //nolint:errorlint // compares identity
 			t.Errorf("%s: %v", name, err)
 		}
 	}

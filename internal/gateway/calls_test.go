@@ -43,7 +43,7 @@ func TestLogin(t *testing.T) {
 		"no app":                      {`{"code":"CODE"}`, first, nil, 400, "invalid_request"},
 		"two apps":                    {`{"code":"CODE","appid":"wx0000000000000001","appId":"wx0000000000000002"}`, first, nil, 400, "invalid_request"},
 		"no code":                     {`{"appid":"wx0000000000000001"}`, first, nil, 400, "invalid_request"},
-		"no JSON":                     {`code=CODE`, first, nil, 400, "invalid_request"},
+		"not JSON":                    {`code=CODE`, first, nil, 400, "invalid_request"},
 		"a made-up code":              {`{"code":"x","appid":"wx0000000000000001"}`, first, nil, 401, "invalid_code"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -51,7 +51,7 @@ func TestLogin(t *testing.T) {
 			r.t = t
 			r.want(test.status, test.code)
 			if s.passed != nil {
-				t.Error("the login reached the handler behind")
+				t.Error("the login reached the next handler")
 			}
 			if test.status != http.StatusOK {
 				return
@@ -99,7 +99,7 @@ func TestLimitsOfCalls(t *testing.T) {
 	s.login(second)
 	s.do(http.MethodPost, pub+"/openId", `{"code":"`+s.code(first)+`","appid":"`+first.ID+`"}`).want(http.StatusTooManyRequests, "rate_limited")
 
-	// All places at WeChat are taken.
+	// All concurrent calls to WeChat are in use.
 	s = newSite(t, func(_ *site, c *Config) {
 		many := limit.Rate{N: 9, Per: time.Hour}
 		c.Limits = limit.New(limit.Config{Phone: many, Decode: many, Inflight: 1})
@@ -113,7 +113,7 @@ func TestLimitsOfCalls(t *testing.T) {
 	s.do(http.MethodPost, pub+"/decode", `{"code":"x"}`, bearer...).want(http.StatusTooManyRequests, "rate_limited")
 	leave()
 	s.login(first)
-	s.login(first) // a place was left each time
+	s.login(first) // each call released its place
 }
 
 func TestRefreshLogoutRevoke(t *testing.T) {
@@ -167,7 +167,7 @@ func TestRefreshLogoutRevoke(t *testing.T) {
 		"form that cannot be decoded":  {func(response) string { return "token=%zz" }, form, 400, false},
 		"form without a token":         {func(response) string { return "a=b" }, form, 400, false},
 		"two tokens":                   {func(r response) string { return `{"token":"x","refresh_token":"` + r.get("refresh_token") + `"}` }, nil, 400, false},
-		"no JSON":                      {func(response) string { return `{` }, nil, 400, false},
+		"not JSON":                     {func(response) string { return `{` }, nil, 400, false},
 		"unknown refresh token":        {func(response) string { return `{"token":"made-up"}` }, nil, 200, false},
 		"access token that is invalid": {func(response) string { return `{"token":"a.b.c"}` }, nil, 200, false},
 	} {
@@ -184,7 +184,7 @@ func TestRefreshLogoutRevoke(t *testing.T) {
 	}
 }
 
-// RFC 7009 section 2.2.1: while the store is down, the client must come again.
+// RFC 7009 section 2.2.1: while the store is down, the client must retry.
 func TestRevokeWhileStale(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
@@ -217,7 +217,7 @@ func TestSeconds(t *testing.T) {
 	}
 }
 
-// TestEndpoints has the wrong methods, early data and other spellings of paths.
+// TestEndpoints tests wrong methods, early data and other spellings of paths.
 func TestEndpoints(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
@@ -239,7 +239,7 @@ func TestEndpoints(t *testing.T) {
 		"another spelling":        {"POST", "/%6fpenId", nil, 400, "invalid_request", ""},
 		"another letter case":     {"GET", "/LIVE", nil, 404, "not_found", ""},
 		"below a call":            {"GET", "/live/x", nil, 404, "not_found", ""},
-		"a slash at the end":      {"GET", "/live/", nil, 404, "not_found", ""},
+		"a trailing slash":        {"GET", "/live/", nil, 404, "not_found", ""},
 		"the key set has no POST": {"POST", "-jwks", nil, 405, "invalid_request", "GET"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -254,7 +254,7 @@ func TestEndpoints(t *testing.T) {
 				t.Errorf("Allow %q, want %q", got, test.allow)
 			}
 			if s.passed != nil {
-				t.Error("the request reached the handler behind")
+				t.Error("the request reached the next handler")
 			}
 		})
 	}
@@ -288,7 +288,7 @@ func TestHealth(t *testing.T) {
 	down := fmt.Errorf("%w: test", auth.ErrStoreUnavailable)
 	for name, test := range map[string]struct {
 		ready  error
-		stale  time.Duration // -1 for a store of this process alone
+		stale  time.Duration // -1 for a store that is not shared
 		header []string
 		status int
 		body   string
@@ -318,7 +318,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// A store that cannot be opened fails every call but live.
+// If the store cannot be opened, every call except live fails.
 func TestClosedRuntime(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
@@ -347,7 +347,7 @@ func TestKeySet(t *testing.T) {
 	}
 }
 
-// TestMetadata: the metadata is public, also while the store is down, and may be cached.
+// TestMetadata: the metadata is public and cacheable, also while the store is down.
 func TestMetadata(t *testing.T) {
 	t.Parallel()
 	m, err := metadata.New("https://login.example.com/wx", KeySetPath, pub+"/revoke")
@@ -361,7 +361,7 @@ func TestMetadata(t *testing.T) {
 		t.Errorf("got %d %v %s", r.status, r.header, r.body)
 	}
 	s.do(http.MethodPost, m.Path, "").want(http.StatusMethodNotAllowed, "invalid_request")
-	// No other path is public for it, and a site without the option has none.
+	// No other path becomes public, and a site without the option has no metadata.
 	s = newSite(t, func(_ *site, c *Config) { c.Metadata = m })
 	s.do(http.MethodGet, "/.well-known/oauth-authorization-server", "").want(http.StatusUnauthorized, "missing_token")
 	newSite(t, nil).do(http.MethodGet, m.Path, "").want(http.StatusUnauthorized, "missing_token")

@@ -9,8 +9,8 @@ import (
 )
 
 // TestClientAPIHasEveryCall: docs/client-api.yaml has the calls of the login API with their
-// methods, and no others. It leaves out what WeChat calls, and the calls of old SDKs. Those
-// below web are in no table: TestClientContract makes the documented ones.
+// methods, and no others. It omits the calls for WeChat and for old SDKs. The calls below web
+// are not in a table: TestClientContract tests the documented ones.
 func TestClientAPIHasEveryCall(t *testing.T) {
 	doc, err := openapi3.NewLoader().LoadFromFile("../../docs/client-api.yaml")
 	if err != nil {

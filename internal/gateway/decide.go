@@ -11,7 +11,7 @@ import (
 	"github.com/wxgate/wxgate/internal/edge"
 )
 
-// decision lets a request pass, with an identity or as anonymous.
+// decision admits a request, with an identity or as anonymous.
 type decision struct {
 	runtime   *Runtime       // nil without an identity
 	id        *auth.Identity // nil for an anonymous request
@@ -25,9 +25,8 @@ func (d decision) release() {
 	}
 }
 
-// decide returns a decision, which the caller releases, or the refusal. The identity
-// that comes with a refusal is only for the log: its token is valid and it may not
-// enter.
+// decide returns a decision, which the caller must release, or the refusal. The identity that
+// comes with a refusal is only for the log: its token is valid, but its user is not admitted.
 func (g *Guard) decide(ctx context.Context, in received) (decision, error) {
 	if in.PathErr != nil {
 		return decision{}, in.PathErr
@@ -64,21 +63,19 @@ func (g *Guard) complete(d decision, path edge.Path) (decision, error) {
 	return d, err
 }
 
-// anonymous reports whether a request may pass without an identity. A path that
-// requires something of one is never public: of two rules that disagree, the
-// stricter holds.
+// anonymous reports whether a request may pass without an identity. A path with a requirement
+// is never public: if two rules conflict, the stricter rule applies.
 func (g *Guard) anonymous(in received) bool {
 	return !g.requires(in.Path) && (g.Public.Match(in.Path.Plain) || !in.bearer.credential() && g.Optional.Match(in.Path.Plain))
 }
 
-// requires reports whether a path requires something of an identity.
+// requires reports whether a path has a requirement.
 func (g *Guard) requires(path edge.Path) bool {
 	return slices.ContainsFunc(g.Require, func(r Requirement) bool { return r.Paths.Match(path) })
 }
 
-// authenticate returns the identity of a token whose user may enter this site. The
-// identity that comes with an error is only for the log: its token is valid and it
-// may not enter.
+// authenticate returns the identity of a token whose user this site admits. The identity that
+// comes with an error is only for the log: its token is valid, but its user is not admitted.
 func (g *Guard) authenticate(ctx context.Context, rt *Runtime, b bearer) (*auth.Identity, error) {
 	if b.cookies.Sent() {
 		return g.authenticateBrowser(ctx, rt, b)
@@ -121,9 +118,8 @@ func (g *Guard) admits(app auth.AppID) bool {
 // received.
 var errStale = errors.New("revocations of other machines are not being received")
 
-// fresh refuses every token that a revocation may have ended which was not received:
-// with 503, because the token may be valid. A store of this process alone is never
-// stale.
+// fresh refuses all tokens while a revocation may have been missed. The status is 503, because
+// the token may be valid. A store that is not shared is never stale.
 func (g *Guard) fresh(rt *Runtime) error {
 	if rt.Stale == nil {
 		return nil
@@ -134,7 +130,7 @@ func (g *Guard) fresh(rt *Runtime) error {
 	return nil
 }
 
-// Requirement is what an identity must have on some paths.
+// Requirement is an attribute that an identity must have on some paths.
 type Requirement struct {
 	What    Attribute
 	Apps    map[auth.AppID]struct{} // with [AttributeApp]
@@ -145,7 +141,7 @@ type Requirement struct {
 	Paths    edge.LenientSet
 }
 
-// Attribute is something that an identity may lack.
+// Attribute is an attribute of an identity.
 type Attribute string
 
 // The attributes that a path can require.
@@ -157,7 +153,7 @@ const (
 	AttributeRisk    Attribute = "risk"    // a low risk rank
 )
 
-// check returns the error that names what the identity lacks on this path.
+// check returns the error for the attribute that the identity lacks on this path.
 func (r Requirement) check(id *auth.Identity, path edge.Path) error {
 	if !r.Paths.Match(path) {
 		return nil
@@ -172,7 +168,7 @@ func (r Requirement) check(id *auth.Identity, path edge.Path) error {
 			return auth.ErrUnionIDRequired
 		}
 	case AttributeFresh:
-		// A refresh does not change the session, and so not when it began.
+		// A refresh does not change when the session began.
 		if time.Since(id.Session.Began()) > r.MaxAge {
 			return &auth.LoginTooOldError{MaxAge: r.MaxAge}
 		}

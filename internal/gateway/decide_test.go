@@ -24,7 +24,7 @@ func pathSet(t testing.TB, patterns ...string) edge.PathSet {
 	return set
 }
 
-// newRulesSite has public and optional paths, and requirements.
+// newRulesSite returns a site with public and optional paths, and requirements.
 func newRulesSite(t testing.TB) *site {
 	t.Helper()
 	return newSite(t, func(_ *site, c *Config) {
@@ -140,8 +140,8 @@ func TestStale(t *testing.T) {
 	}
 }
 
-// TestRuntimeIsReleased: a request holds the runtime until it is done, whatever becomes
-// of it, and the last one closes it.
+// TestRuntimeIsReleased: a request releases the runtime when it ends, with any result, and the
+// last request closes it.
 func TestRuntimeIsReleased(t *testing.T) {
 	t.Parallel()
 	s := newRulesSite(t)
@@ -150,7 +150,7 @@ func TestRuntimeIsReleased(t *testing.T) {
 	bearer := s.bearer()
 	s.next = func(http.ResponseWriter, *http.Request) error {
 		if n := s.runtime.users.Load(); n != 2 {
-			t.Errorf("%d users while a request is under way", n)
+			t.Errorf("%d users during a request", n)
 		}
 		return nil
 	}
@@ -216,8 +216,8 @@ func TestForwardToken(t *testing.T) {
 	}
 }
 
-// TestSpoofedHeaders: what a client writes is counted and never passed on, also with a
-// token, and a tunnel is refused.
+// TestSpoofedHeaders: identity headers of a client are counted and never passed on, also with a
+// token. A tunnel is refused.
 func TestSpoofedHeaders(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)

@@ -22,8 +22,8 @@ type openDataRequest struct {
 	RawDataCamel       string `json:"rawData"`
 	Signature          string `json:"signature"`
 
-	// The app of a raw session_key. Without one they are ignored: old clients send
-	// other things in them.
+	// The app of a raw session_key. Without a session_key these fields are ignored: old clients
+	// use them for other values.
 	AppID      jsontext.Value `json:"appid"`
 	AppIDCamel jsontext.Value `json:"appId"`
 	AppIDSnake jsontext.Value `json:"app_id"`
@@ -62,8 +62,8 @@ type watermark struct {
 	AppID     auth.AppID `json:"appid"`
 }
 
-// phoneResponse keeps the shape of WeChat's phone data, which old pages read, and
-// adds an access token that has the number.
+// phoneResponse has the shape of WeChat's phone data, which old pages read, and adds an access
+// token with the number.
 type phoneResponse struct {
 	PhoneNumber     string    `json:"phoneNumber"`
 	PurePhoneNumber string    `json:"purePhoneNumber"`
@@ -145,8 +145,8 @@ func (g *Gateway) spendPhoneCode(c *call, id *auth.Identity, code string) (*auth
 	return decoded, c.runtime.OfApp(id.App, err)
 }
 
-// recordDecode records an attempt to get a phone number. Data that was decrypted and has
-// none is no such attempt.
+// recordDecode audits an attempt to get a phone number. Data that was decrypted and has no
+// number is not such an attempt.
 func (g *Gateway) recordDecode(c *call, id *auth.Identity, decoded *auth.Decoded, err error) {
 	e := audit.Event{Action: audit.Decode}
 	if err == nil {
@@ -197,14 +197,14 @@ func (g *Gateway) decodeOpenData(c *call, in openData) error {
 		g.recordDecode(c, owner, decoded, err)
 	}
 	if err != nil {
-		return c.runtime.OfApp(owner.App, err) // WeChat may have been asked
+		return c.runtime.OfApp(owner.App, err) // WeChat may have been called
 	}
 	metrics.UnknownMembers.Add(float64(decoded.Opened.Unknown))
 	return g.writeDecoded(c, decoded)
 }
 
-// writeDecoded responds with a phone number in WeChat's shape, and with anything else
-// byte for byte as the platform wrote it.
+// writeDecoded responds with a phone number in WeChat's shape, and with any other data
+// unchanged, byte for byte.
 func (g *Gateway) writeDecoded(c *call, d *auth.Decoded) error {
 	if d.NotRemembered != nil {
 		g.log("a verified phone number was returned but not stored", problem.Of(d.NotRemembered), c.r)

@@ -11,10 +11,10 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// alice is who logs in.
+// alice is the user who logs in.
 var alice = wechatsim.User{App: first.ID, Name: "alice"}
 
-// encrypted returns alice's phone number as her phone encrypts it, as members of a body.
+// encrypted returns alice's encrypted phone number as members of a body.
 func (s *site) encrypted() string {
 	s.t.Helper()
 	sealed, err := s.sim.EncryptPhone(alice, wechatsim.PhoneNumber{}, wechatsim.Sealing{})
@@ -24,7 +24,7 @@ func (s *site) encrypted() string {
 	return fmt.Sprintf(`"encrypted_data":%q,"iv":%q`, sealed.EncryptedData, sealed.IV)
 }
 
-// profile returns alice's profile in the same way, with its signature.
+// profile returns alice's encrypted profile, with its signature.
 func (s *site) profile() (data, signed string) {
 	s.t.Helper()
 	sealed, err := s.sim.EncryptProfile(alice, wechatsim.Profile{NickName: "Alice"}, wechatsim.Sealing{})
@@ -60,7 +60,7 @@ func TestDecodePhone(t *testing.T) {
 		{"garbage", `{` + handle + `,"encrypted_data":"AAAAAAAAAAAAAAAAAAAAAA==","iv":"AAAAAAAAAAAAAAAAAAAAAA=="}`, nil, 400, "decrypt_failed", false},
 		{"no iv", `{` + handle + `,"encrypted_data":"AAAA"}`, nil, 400, "invalid_request", false},
 		{"no data", `{` + handle + `,"iv":"AAAA"}`, nil, 400, "invalid_request", false},
-		{"no JSON", `{`, nil, 400, "invalid_request", false},
+		{"not JSON", `{`, nil, 400, "invalid_request", false},
 		{"code and data", `{"code":"x",` + s.encrypted() + `}`, bearer, 400, "invalid_request", false},
 		{"a code without a token", `{"code":"x"}`, nil, 401, "missing_token", false},
 		{"a made-up code", `{"code":"x"}`, bearer, 400, "invalid_code", false},
@@ -82,7 +82,7 @@ func TestDecodePhone(t *testing.T) {
 			}
 		})
 	}
-	// The number is in the session from now on.
+	// From now on, the session has the number.
 	if r := s.do(http.MethodGet, pub+"/session", "", bearer...); strings.Contains(r.body, `"phone_verified":true`) {
 		t.Error("an old token has the number")
 	}
@@ -106,9 +106,9 @@ func TestUserInfo(t *testing.T) {
 		{"not signed", `{` + data + `}`, 200, ""},
 		{"a wrong signature", `{` + data + `,"rawData":"{}","signature":"` + strings.Repeat("0", 40) + `"}`, 400, "decrypt_failed"},
 		{"no signature", `{` + data + `,"raw_data":"{}"}`, 400, "invalid_request"},
-		{"a signature of nothing", `{` + data + `,"signature":"00"}`, 400, "invalid_request"},
+		{"an empty signature", `{` + data + `,"signature":"00"}`, 400, "invalid_request"},
 		{"no data", `{}`, 400, "invalid_request"},
-		{"no JSON", `x`, 400, "invalid_request"},
+		{"not JSON", `x`, 400, "invalid_request"},
 		{"two spellings", `{` + data + `,` + signed + `,"raw_data":"{}"}`, 400, "invalid_request"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -122,7 +122,7 @@ func TestUserInfo(t *testing.T) {
 	}
 }
 
-// rawKey returns alice's session_key as WeChat has it.
+// rawKey returns alice's session_key of WeChat.
 func (s *site) rawKey() string {
 	s.t.Helper()
 	key, err := s.sim.SessionKey(alice)
@@ -163,7 +163,7 @@ func TestRawSessionKey(t *testing.T) {
 			}
 		})
 	}
-	// No site without the option accepts one.
+	// A site without the option does not accept raw keys.
 	s = newSite(t, nil)
 	s.login(first)
 	r := s.do(http.MethodPost, pub+"/decode", `{"session_key":"`+s.rawKey()+`","appid":"`+first.ID+`",`+s.encrypted()+`}`)

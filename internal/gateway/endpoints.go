@@ -16,10 +16,10 @@ import (
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
-// DefaultPrefix is where backends of old mini programs have their login.
+// DefaultPrefix is the path of the login in backends of old mini programs.
 const DefaultPrefix = "/v1.0/pub"
 
-// KeySetPath is where JWT libraries look for the public keys.
+// KeySetPath is the path where JWT libraries expect the public keys.
 const KeySetPath = "/.well-known/jwks.json"
 
 // endpoint is one call of the login API.
@@ -30,7 +30,7 @@ type endpoint struct {
 	serve     func(*Gateway, *call) error
 	stateless bool // works while the store cannot be opened
 	enveloped bool // responds in the site's envelope, if it has one
-	page      bool // a browser opens it, and is shown its errors
+	page      bool // a browser opens it as a page, and its errors are pages
 }
 
 // call is one request to the login API, with the opened state behind it.
@@ -72,11 +72,11 @@ func newEndpoints(prefix string) (map[string]endpoint, error) {
 	}, nil
 }
 
-// serveEndpoint responds to a call. Nothing of it reaches the next handler.
+// serveEndpoint responds to a call. It never calls the next handler.
 func (g *Gateway) serveEndpoint(w http.ResponseWriter, r *http.Request, e endpoint, b bearer) error {
 	g.Server.SetIdentity(r, nil)
 	c := &call{w: w, r: r, bearer: b}
-	if e.enveloped && b.wafer == nil { // the Wafer SDKs act on another shape
+	if e.enveloped && b.wafer == nil { // the Wafer SDKs expect another shape
 		c.envelope = g.config.Envelope
 	}
 	err := g.forWafer(g.runEndpoint(c, e), c.r, b, e.name == waferLoginCall)
@@ -104,7 +104,7 @@ func (g *Gateway) refuseCall(c *call, e endpoint, p *problem.Problem) error {
 }
 
 func (e endpoint) takes(method string) bool {
-	// A page spends the code or the ticket in its URL, and HEAD must not.
+	// A page spends the code or the ticket in its URL, and HEAD must not do this.
 	return method == e.method || e.also != "" && method == e.also || !e.page && e.method == http.MethodGet && method == http.MethodHead
 }
 
@@ -141,7 +141,7 @@ func tooEarly() error {
 	return p
 }
 
-// record records what a client did. The identity is nil if it is not known.
+// record audits an action of a client. The identity is nil if it is not known.
 func (g *Gateway) record(c *call, e audit.Event, id *auth.Identity, err error) {
 	e.By, e.Address, e.Request = audit.Client, g.Server.ClientIP(c.r), g.Server.RequestID(c.r)
 	var user auth.User
@@ -151,8 +151,8 @@ func (g *Gateway) record(c *call, e audit.Event, id *auth.Identity, err error) {
 	c.runtime.Record(e, user, err)
 }
 
-// identity returns the identity of the call's token. The access log names the user
-// from here on, whether the call is then refused or not.
+// identity returns the identity of the call's token. From here on, the access log contains the
+// user, even if the call is refused.
 func (g *Gateway) identity(c *call) (*auth.Identity, error) {
 	id, err := g.authenticate(c.r.Context(), c.runtime, c.bearer)
 	if id != nil {
@@ -163,8 +163,7 @@ func (g *Gateway) identity(c *call) (*auth.Identity, error) {
 
 const tokenTypeBearer = "Bearer"
 
-// accessToken is the members of every response with an access token (RFC 6749
-// section 5.1).
+// accessToken has the members of every response with an access token (RFC 6749 section 5.1).
 type accessToken struct {
 	AccessToken string `json:"access_token"`
 	TokenType   string `json:"token_type"`
@@ -186,7 +185,7 @@ func newTokenPair(g *auth.Grant) tokenPair {
 	return tokenPair{newAccessToken(g), g.RefreshToken, seconds(g.RefreshExpires.Sub(g.Identity.IssuedAt))}
 }
 
-// seconds returns a remaining lifetime as OAuth writes it, in whole seconds.
+// seconds returns a remaining lifetime in whole seconds, like OAuth.
 func seconds(d time.Duration) int64 { return max(0, int64(d/time.Second)) }
 
 // respond responds with v, in the envelope of the call if it has one.
@@ -198,7 +197,7 @@ func (c *call) respond(v any) error {
 	return c.respondBytes(body)
 }
 
-// respondBytes is respond for a JSON document.
+// respondBytes is like respond, for a JSON document.
 func (c *call) respondBytes(body []byte) error {
 	return writeBytes(c.w, http.StatusOK, c.envelope.Wrap(body))
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/wxgate/wxgate/internal/gateway/metadata"
 )
 
-// TestDocumentedCalls has docs/api.md name every call with its method.
+// TestDocumentedCalls: docs/api.md lists every call with its method.
 func TestDocumentedCalls(t *testing.T) {
 	text, err := os.ReadFile("../../docs/api.md")
 	if err != nil {
@@ -25,10 +25,10 @@ func TestDocumentedCalls(t *testing.T) {
 	endpoints[m.Path] = metadataEndpoint
 	for path, e := range endpoints {
 		if path != KeySetPath && path != m.Path {
-			path = path[1:] // the table leaves the prefix out
+			path = path[1:] // the table omits the prefix
 		}
 		if !regexp.MustCompile("`" + e.method + " " + regexp.QuoteMeta(path) + "`").Match(text) {
-			t.Errorf("docs/api.md does not name %s %s", e.method, path)
+			t.Errorf("docs/api.md does not list %s %s", e.method, path)
 		}
 	}
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// newEnvelopedSite has the envelope {"errno", "errmsg", "result"} with 200 for a success.
+// newEnvelopedSite returns a site with the envelope {"errno", "errmsg", "result"} and the code
+// 200 for a success.
 func newEnvelopedSite(t *testing.T, always bool) *site {
 	t.Helper()
 	return newSite(t, func(_ *site, c *Config) {
@@ -47,7 +48,7 @@ func openEnvelope(t *testing.T, r response) enveloped {
 	return e
 }
 
-// TestEnvelopeOfEveryCall has the success and an error of each of the six calls, with and
+// TestEnvelopeOfEveryCall tests a success and an error of each of the six calls, with and
 // without status 200.
 func TestEnvelopeOfEveryCall(t *testing.T) {
 	t.Parallel()
@@ -113,8 +114,8 @@ func TestEnvelopeOfEveryCall(t *testing.T) {
 	}
 }
 
-// TestEnvelopeLeavesTheRestAlone: the guard, revoke, live, ready and the key set respond
-// as without an envelope.
+// TestEnvelopeLeavesTheRestAlone: refusals of the guard, revoke, live, ready and the key set
+// have no envelope.
 func TestEnvelopeLeavesTheRestAlone(t *testing.T) {
 	t.Parallel()
 	s, plain := newEnvelopedSite(t, true), newSite(t, func(_ *site, c *Config) { delete(c.Guard.Admitted, auth.AppID(second.ID)) })
@@ -132,7 +133,8 @@ func TestEnvelopeLeavesTheRestAlone(t *testing.T) {
 	}
 }
 
-// TestEnvelopeAndWafer: the Wafer SDKs log in again at a shape of their own only.
+// TestEnvelopeAndWafer: the Wafer SDKs get their own shape, since they log in again only after
+// it.
 func TestEnvelopeAndWafer(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, func(_ *site, c *Config) {

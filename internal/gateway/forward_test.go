@@ -18,7 +18,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/simpush"
 )
 
-// brittleSessions fails to end sessions as a test wants.
+// brittleSessions fails to end sessions when the test sets an error.
 type brittleSessions struct {
 	auth.Store
 	err   error
@@ -33,7 +33,7 @@ func (b *brittleSessions) EndUser(ctx context.Context, u auth.User, at, until ti
 	return b.Store.EndUser(ctx, u, at, until)
 }
 
-// brittleQueue fails to store a message as a test wants.
+// brittleQueue fails to store a message when the test sets an error.
 type brittleQueue struct {
 	queue.Store
 	err error
@@ -46,8 +46,9 @@ func (b *brittleQueue) AppendOnce(ctx context.Context, e *queue.Entry, within ti
 	return b.Store.AppendOnce(ctx, e, within)
 }
 
-// TestForwardAfterActing: a message is stored for a service only after the gateway acted on
-// it. If acting or storing fails, WeChat gets an error, and its repetition does what is left.
+// TestForwardAfterActing: a message is stored for a service only after the gateway acted on it.
+// If acting or storing fails, WeChat gets an error and repeats the message, and the repetition
+// completes the rest.
 func TestForwardAfterActing(t *testing.T) {
 	t.Parallel()
 	errDown := fmt.Errorf("%w: test", auth.ErrStoreUnavailable)
@@ -85,5 +86,5 @@ func TestForwardAfterActing(t *testing.T) {
 	want("storing fails", http.StatusServiceUnavailable, 1, 0)
 	stored.err = nil
 	want("the repetition", http.StatusOK, 1, 1)
-	want("one more", http.StatusOK, 1, 1)
+	want("another repetition", http.StatusOK, 1, 1)
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/wxgate/wxgate/internal/gateway/limit"
 )
 
-// FuzzServeHTTP sends requests without a valid token: none reaches the upstream but on a
-// public path, and none with an identity.
+// FuzzServeHTTP sends requests without a valid token: a request reaches the upstream only on a
+// public path, and never with an identity.
 func FuzzServeHTTP(f *testing.F) {
 	f.Add("GET", "/orders", "X-Wx-Openid", "mallory", "")
 	f.Add("POST", "/v1.0/pub/openId", "Authorization", "Bearer x.y.z", `{"code":"x"}`)
@@ -28,7 +28,7 @@ func FuzzServeHTTP(f *testing.F) {
 	f.Fuzz(func(t *testing.T, method, target, name, value, body string) {
 		u, err := url.ParseRequestURI(target)
 		if err != nil || u.Host != "" {
-			return // no server passes such a request on
+			return // servers refuse such a request
 		}
 		r := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(body))
 		r.Method, r.URL, r.RequestURI = method, u, target
@@ -44,7 +44,7 @@ func FuzzServeHTTP(f *testing.F) {
 	})
 }
 
-// FuzzVerifier asks about any URI: without a token only public paths are admitted.
+// FuzzVerifier asks about any URI: without a token, only public paths are admitted.
 func FuzzVerifier(f *testing.F) {
 	for _, uri := range []string{"/public/a", "/public/../orders", "//public/a", "/public/a?x=1", "/PUBLIC/a", "/public/%2e%2e/orders"} {
 		f.Add(uri, "")
@@ -68,7 +68,7 @@ func FuzzVerifier(f *testing.F) {
 		}
 		u, err := url.ParseRequestURI(uri)
 		if err != nil || !s.gateway.Public.Match(u.Path) && !s.gateway.Optional.Match(u.Path) || other != "" && other != uri {
-			t.Errorf("%q beside %q is admitted", uri, other)
+			t.Errorf("%q with %q is admitted", uri, other)
 		}
 	})
 }

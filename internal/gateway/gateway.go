@@ -1,6 +1,6 @@
-// Package gateway is the HTTP gateway without Caddy: it serves the login API of a site,
-// decides which other requests may pass, and ends responses when their session ends.
-// The server that runs it passes its own part in as [Server].
+// Package gateway is the HTTP gateway without Caddy: it serves the login API of a site, decides
+// which other requests may pass, and ends responses when their session ends. The server that
+// runs it provides a [Server].
 package gateway
 
 import (
@@ -27,10 +27,10 @@ type Config struct {
 	CORS         *cors.Policy       // nil for none
 	Envelope     *envelope.Envelope // of the login API; nil for none
 	Metadata     *metadata.Metadata // nil for none
-	Prefetch     prefetch.Path      // where WeChat fetches data; "" for nowhere
+	Prefetch     prefetch.Path      // the path where WeChat fetches data; "" for none
 	Limits       *limit.Limits
 	ForwardToken bool   // the upstream gets the token, which logs must not have
-	WaferLogin   string // where the Wafer SDKs log in, if Guard reads their tokens
+	WaferLogin   string // the path where the Wafer SDKs log in, if Guard reads their tokens
 
 	Callbacks []*callback.Receiver // of the apps that have one
 	RawKeys   map[auth.AppID]struct{}
@@ -46,10 +46,10 @@ type Gateway struct {
 	config     Config
 	endpoints  map[string]endpoint
 	logins     map[auth.AppID]struct{} // the apps whose users log in with the login API
-	prefetches chan struct{}           // those under way
+	prefetches chan struct{}           // running prefetches
 }
 
-// Next is the handler behind the gateway.
+// Next is the next handler.
 type Next interface {
 	ServeHTTP(w http.ResponseWriter, r *http.Request) error
 }
@@ -79,8 +79,8 @@ func New(config Config) (*Gateway, error) {
 	return g, g.checkPrefetchConfig()
 }
 
-// ServeHTTP receives, decides and sends. A call of the login API is served in
-// between; nothing of it reaches the next handler.
+// ServeHTTP receives the request, decides, and sends it on. A call of the login API is served
+// here and never reaches the next handler.
 func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) error {
 	if detached := g.config.Prefetch.Detach(r); detached != nil {
 		return g.Server.ServeAgain(w, detached, prefetch.WithoutCredential)
@@ -120,7 +120,7 @@ func (g *Gateway) pass(w http.ResponseWriter, r *http.Request, next Next, d deci
 	switch {
 	case d.id != nil:
 		err = g.watched(d, w, r, next)
-	case g.config.ForwardToken: // which is kept out of the log
+	case g.config.ForwardToken: // the token must not be logged
 		redactor := g.Edge.Redactor(new(auth.Identity))
 		err = next.ServeHTTP(w, r.WithContext(redactor.WithRedactor(r.Context())))
 	default:

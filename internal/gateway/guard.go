@@ -16,9 +16,9 @@ import (
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
-// Guard decides which requests of a site may pass. Every request goes through the same
-// three steps, whether a client or a proxy sent it: receive, [Guard.decide] and send.
-// It is safe for concurrent use.
+// Guard decides which requests of a site may pass. Every request goes through the same three
+// steps, whether a client or a proxy sent it: receive, [Guard.decide] and send. It is safe for
+// concurrent use.
 type Guard struct {
 	Acquire  func() (*Runtime, error) // the caller releases it
 	Server   Server
@@ -30,15 +30,14 @@ type Guard struct {
 	Optional  edge.PathSet // paths where a token is optional
 	Require   []Requirement
 	Admitted  map[auth.AppID]struct{}
-	Allowance time.Duration // how old the newest known revocations may be
+	Allowance time.Duration // the maximum age of the newest known revocations
 	Wafer     bool          // read the tokens of the Wafer SDKs
 	Browser   *browser.Site // accepts the cookies of browsers; nil for none
 }
 
-// Server is what the gateway needs of the HTTP server that runs it. All functions are
-// required.
+// Server has the functions of the HTTP server that the gateway needs. All are required.
 type Server struct {
-	RequestID    func(*http.Request) string // that logs and problems name; "" for none
+	RequestID    func(*http.Request) string // the request ID in logs and problems; "" for none
 	ClientIP     func(*http.Request) string
 	ShuttingDown func(*http.Request) bool
 	// OriginalURI returns the path and the query that a request came with.
@@ -48,48 +47,48 @@ type Server struct {
 
 	// SetIdentity sets the placeholders of a request; nil makes them empty.
 	SetIdentity func(*http.Request, *auth.Identity)
-	// NameUser names the user of a refused request in the access log, and passes no
+	// NameUser adds the user of a refused request to the access log, without passing an
 	// identity on.
 	NameUser func(*http.Request, *auth.Identity)
 	// LogCode writes a refusal's error code to the access log.
 	LogCode func(r *http.Request, code string)
 
-	// ServeAgain serves a request from its beginning, with the query that edit returns for
-	// the one that the request came with. Nothing of the first time is logged.
+	// ServeAgain serves a request again from its beginning. edit returns the new query for the
+	// original query. Nothing of the first time is logged.
 	ServeAgain func(w http.ResponseWriter, r *http.Request, edit func(query string) string) error
 }
 
-// received is what a client sent.
+// received is a request after the headers of the client were cleaned.
 type received struct {
 	edge.Received
 
 	bearer bearer
 }
 
-// bearer is the access token that a request has, or why it cannot be read.
+// bearer is the access token of a request, or the error of reading it.
 type bearer struct {
 	raw   string
 	err   error
-	wafer *wafer.Headers // nil unless the request has some of them
+	wafer *wafer.Headers // nil unless the request has such headers
 
 	cookies browser.Cookies // of a browser session
-	origin  error           // why the cookies do not count
+	origin  error           // the error if the cookies are refused
 }
 
-// sent reports whether the request has anything that should be a token.
+// sent reports whether the request has a token, valid or not.
 func (b bearer) sent() bool { return b.raw != "" || b.err != nil }
 
-// credential reports whether the request has that, or a session cookie.
+// credential reports whether the request has a token or a session cookie, valid or not.
 func (b bearer) credential() bool { return b.sent() || b.cookies.Sent() }
 
-// receive cleans a request and reads it. The headers of the Wafer SDKs come first: their
-// names are among those that are removed.
+// receive removes identity headers from a request and reads its credential. The headers of the
+// Wafer SDKs are read first: their names are among those that are removed.
 func (g *Guard) receive(r *http.Request) (received, error) {
 	var sdk *wafer.Headers
 	if g.Wafer {
 		sdk = wafer.Take(r.Header)
 	}
-	query := r.URL.RawQuery // the token may be taken out of it
+	query := r.URL.RawQuery // the token may be removed from the query
 	in, err := g.Edge.Receive(r)
 	if in.Spoofed > 0 {
 		g.spoofed(r, in.Spoofed)
@@ -104,7 +103,7 @@ func (g *Guard) receive(r *http.Request) (received, error) {
 	return received{in, b}, err
 }
 
-// spoofed counts headers that no honest client sends: a sign of an intrusion.
+// spoofed counts removed headers. No honest client sends them: they are a sign of an attack.
 func (g *Guard) spoofed(r *http.Request, n int) {
 	metrics.Stripped.Add(float64(n))
 	if entry := g.Logger.Check(zapcore.DebugLevel, "removed identity headers sent by a client"); entry != nil {
@@ -112,8 +111,8 @@ func (g *Guard) spoofed(r *http.Request, n int) {
 	}
 }
 
-// send writes what the upstream gets of a decision: the identity into header, and
-// into the placeholders of r. An anonymous request has neither.
+// send writes the result of a decision for the upstream: the identity goes to header, and to
+// the placeholders of r. An anonymous request has neither.
 func (g *Guard) send(r *http.Request, header http.Header, d decision) {
 	g.Server.SetIdentity(r, d.id)
 	if d.id == nil {
@@ -124,8 +123,8 @@ func (g *Guard) send(r *http.Request, header http.Header, d decision) {
 	metrics.AdmittedRequests.Inc()
 }
 
-// refuse responds with a problem. The cause goes to the log. The identity is nil
-// unless the request's token was valid; the access log then names its user.
+// refuse responds with a problem. The cause goes to the log. The identity is nil unless the
+// request's token was valid; the access log then contains its user.
 func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, id *auth.Identity, err error) error {
 	p := problem.Of(err)
 	g.Server.SetIdentity(r, nil)
@@ -137,7 +136,7 @@ func (g *Guard) refuse(w http.ResponseWriter, r *http.Request, id *auth.Identity
 	return g.writeProblem(w, r, p)
 }
 
-// writeProblem responds with a problem, whose code the access log gets.
+// writeProblem responds with a problem, and adds its code to the access log.
 func (g *Guard) writeProblem(w http.ResponseWriter, r *http.Request, p *problem.Problem) error {
 	g.Server.LogCode(r, p.Code)
 	return p.For(r).Write(w, g.Server.RequestID(r))

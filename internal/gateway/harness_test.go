@@ -33,8 +33,8 @@ var (
 	second = wechatsim.App{ID: "wx0000000000000002", Secret: "00000000000000000000000000000002"}
 )
 
-// site is a gateway over a memory store and the simulator, and what reached the handler
-// behind it.
+// site is a gateway with a memory store and the simulator. It records the last request that
+// reached the next handler.
 type site struct {
 	t       testing.TB
 	gateway *Gateway
@@ -42,12 +42,13 @@ type site struct {
 	sim     *wechatsim.Sim
 	api     string // the simulator's
 
-	next   nextFunc          // the handler behind; nil responds with 200
-	passed *http.Request     // the last request that reached it
+	next   nextFunc          // the next handler; nil responds with 200
+	passed *http.Request     // the last request that reached the next handler
 	shown  map[string]string // what the handler set of the last request
 }
 
-// newSite serves both mini programs under /v1.0/pub. change edits the configuration.
+// newSite returns a site that serves both mini programs under /v1.0/pub. change edits the
+// configuration.
 func newSite(t testing.TB, change func(*site, *Config)) *site {
 	t.Helper()
 	s := &site{t: t, shown: map[string]string{}}
@@ -84,7 +85,7 @@ func newSite(t testing.TB, change func(*site, *Config)) *site {
 	return s
 }
 
-// server records what the gateway says of a request.
+// server records the values that the gateway sets for a request.
 func (s *site) server() Server {
 	return Server{
 		RequestID:   func(*http.Request) string { return "request-1" },
@@ -156,7 +157,7 @@ func newRuntime(t testing.TB, s *site) *Runtime {
 	return rt
 }
 
-// response is what a client got.
+// response is the response that a client got.
 type response struct {
 	t      testing.TB
 	status int
@@ -184,7 +185,7 @@ func (s *site) serve(r *http.Request) response {
 	return response{s.t, w.Code, w.Result().Header, w.Body.String()}
 }
 
-// behind is the handler behind the gateway.
+// behind is the next handler.
 func (s *site) behind() Next {
 	return nextFunc(func(w http.ResponseWriter, r *http.Request) error {
 		s.passed = r

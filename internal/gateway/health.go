@@ -13,17 +13,17 @@ type healthResponse struct {
 	Reasons []string `json:"reasons,omitzero"`
 }
 
-// serveLive is GET {prefix}/live: the process runs. A failure here is a reason
-// to restart it, so nothing outside the process counts.
+// serveLive is GET {prefix}/live: the process runs. A failure is a reason to restart the
+// process, so services outside the process are not checked.
 func (g *Gateway) serveLive(c *call) error {
 	return WriteJSON(c.w, http.StatusOK, healthResponse{Status: "live"})
 }
 
-// serveReady is GET {prefix}/ready: requests can be served. A failure here is a
-// reason to send them elsewhere.
+// serveReady is GET {prefix}/ready: requests can be served. A failure is a reason for a load
+// balancer to use another machine.
 //
-// A shared store that is down is not such a reason as long as tokens are accepted: it
-// is down for all machines, and a load balancer would find none.
+// A shared store that is down is not a failure as long as tokens are accepted: it is down for
+// all machines, and a load balancer would have no machine left.
 func (g *Gateway) serveReady(c *call) error {
 	var reasons []string
 	if err := c.runtime.Ready(c.r.Context()); err != nil {
@@ -67,7 +67,7 @@ func (g *Gateway) serveMetadata(c *call) error {
 	return writeBytes(c.w, http.StatusOK, g.config.Metadata.Document)
 }
 
-// setMaxAge lets every cache keep a public document.
+// setMaxAge lets caches store a public document.
 func setMaxAge(header http.Header, age time.Duration) {
 	header.Set("Cache-Control", "public, max-age="+strconv.Itoa(int(age/time.Second)))
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// observe records what a site logs.
+// observe records the log of a site.
 func (s *site) observe() *observer.ObservedLogs {
 	core, lines := observer.New(zapcore.DebugLevel)
 	s.gateway.Logger = zap.New(core)
@@ -33,7 +33,7 @@ func TestSpoofedHeadersAreLogged(t *testing.T) {
 	lines, bearer := s.observe(), s.bearer()
 	s.do(http.MethodGet, "/orders", "", bearer...)
 	if n := lines.FilterMessageSnippet("removed identity headers").Len(); n != 0 {
-		t.Errorf("%d lines about an honest client", n)
+		t.Errorf("%d lines about a client without spoofed headers", n)
 	}
 	s.do(http.MethodGet, "/orders", "", append(bearer, "X-WX-OPENID", "mallory", "X-WX-Unionid", "u")...)
 	found := lines.FilterMessageSnippet("removed identity headers").All()
@@ -42,14 +42,14 @@ func TestSpoofedHeadersAreLogged(t *testing.T) {
 	}
 }
 
-// brokenStore fails to remember phone numbers and to end sessions.
+// brokenStore fails to store phone numbers and to end sessions.
 type brokenStore struct{ auth.Store }
 
 func (brokenStore) Update(context.Context, auth.SessionID, func(*auth.Session) (auth.Verdict, error)) error {
 	return auth.ErrStoreUnavailable
 }
 
-// breakStore has a site use a broken store from now on.
+// breakStore replaces the store of a site with a broken store.
 func (s *site) breakStore() {
 	apps := map[auth.AppID]auth.Platform{}
 	for id, client := range s.runtime.Platforms {
@@ -61,8 +61,8 @@ func (s *site) breakStore() {
 	})
 }
 
-// A verified number is returned although the store cannot keep it, and the log says so.
-func TestNumberThatIsNotRemembered(t *testing.T) {
+// A verified number is returned although the store failed to store it. The failure is logged.
+func TestNumberThatIsNotStored(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
 	lines, bearer := s.observe(), s.bearer()
@@ -78,7 +78,7 @@ func TestNumberThatIsNotRemembered(t *testing.T) {
 	}
 }
 
-// The session of a refused Wafer login that cannot be ended is in the log.
+// If the session of a refused Wafer login cannot be ended, that is logged.
 func TestWaferUndoFails(t *testing.T) {
 	t.Parallel()
 	for broken, want := range map[bool]int{false: 0, true: 1} {
@@ -107,7 +107,7 @@ func TestCloseFails(t *testing.T) {
 	}
 }
 
-// A failure of the gateway itself stays 500 for the proxy that asks.
+// A failure of the gateway stays 500 for the proxy that asks.
 func TestVerifyFails(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
@@ -120,7 +120,7 @@ func TestVerifyFails(t *testing.T) {
 	}
 }
 
-func TestRawKeysAreCounted(t *testing.T) { // alone: the counters are the process's
+func TestRawKeysAreCounted(t *testing.T) { // not parallel: the counters are global
 	s := newSite(t, func(_ *site, c *Config) { c.RawKeys = map[auth.AppID]struct{}{auth.AppID(first.ID): {}} })
 	s.login(first)
 	count := func(outcome string) float64 { return valueOf(t, metrics.RawKeys.WithLabelValues(outcome)) }
@@ -130,7 +130,7 @@ func TestRawKeysAreCounted(t *testing.T) { // alone: the counters are the proces
 	if count("ok") != ok+1 || count("decrypt_failed") != failed+1 {
 		t.Errorf("ok %v, decrypt_failed %v; before %v, %v", count("ok"), count("decrypt_failed"), ok, failed)
 	}
-	// Without the option it is no handle, whether or not an app is named.
+	// Without the option, a raw key is not a valid handle, with or without an appid.
 	s = newSite(t, nil)
 	s.login(first)
 	s.do(http.MethodPost, pub+"/decode", `{"session_key":"`+s.rawKey()+`",`+s.encrypted()+`}`).want(http.StatusUnauthorized, "session_stale")

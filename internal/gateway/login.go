@@ -14,8 +14,8 @@ import (
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
-// refererOrigin is what WeChat sets as Referer on every request of a mini
-// program, followed by the appid and the version.
+// refererOrigin is the beginning of the Referer that WeChat sets on every request of a mini
+// program. The appid and the version follow.
 const refererOrigin = "https://servicewechat.com/"
 
 type loginRequest struct {
@@ -25,8 +25,8 @@ type loginRequest struct {
 	AppIDSnake string `json:"app_id"`
 }
 
-// loginResponse keeps the shape that old clients read: session_key has a handle, in
-// both spellings, in place of WeChat's key.
+// loginResponse has the shape that old clients read: session_key, in both spellings, has a
+// handle instead of WeChat's key.
 type loginResponse struct {
 	OpenID          auth.OpenID  `json:"openId"`
 	UnionID         auth.UnionID `json:"unionId,omitzero"`
@@ -102,7 +102,8 @@ func (g *Gateway) exchange(c *call, app auth.AppID, code string, spend exchange)
 	return grant, c.runtime.OfApp(app, err)
 }
 
-// admit takes one off a limit of the client's network, and one of the places at WeChat.
+// admit counts one request against a limit of the client's network, and as a concurrent call to
+// WeChat.
 func (g *Gateway) admit(c *call, take limit.OfNetwork) (leave func(), err error) {
 	if err := take(c.r.Context(), c.runtime.Take, limit.Network(g.Server.ClientIP(c.r))); err != nil {
 		return nil, err
@@ -110,9 +111,9 @@ func (g *Gateway) admit(c *call, take limit.OfNetwork) (leave func(), err error)
 	return g.config.Limits.Enter()
 }
 
-// loginApp returns the mini program that a code belongs to: the body's appid, or the
-// Referer's, or the only one that this site admits. A client that names another one
-// gains nothing: WeChat refuses the code.
+// loginApp returns the mini program that a code belongs to: the body's appid, or the Referer's,
+// or the only app that this site admits. A client that sends another appid gains nothing:
+// WeChat refuses the code.
 func (g *Gateway) loginApp(r *http.Request, appid string) (auth.AppID, error) {
 	if appid == "" {
 		appid = refererApp(r.Header.Get("Referer"))

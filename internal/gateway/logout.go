@@ -36,7 +36,7 @@ func (g *Gateway) serveLogout(c *call) error {
 	return nil
 }
 
-// end ends a session, or all of its user's, and records it.
+// end ends a session, or all sessions of its user, and audits it.
 func (g *Gateway) end(c *call, id *auth.Identity, all bool) error {
 	err := c.runtime.Service.Logout(c.r.Context(), id, all)
 	g.record(c, audit.Event{Action: audit.Logout, All: all}, id, err)

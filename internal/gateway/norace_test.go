@@ -2,7 +2,7 @@
 
 package gateway
 
-// maxAllocs is what a request with a cached token may allocate in the gateway: the values
-// of its headers, the writer that watches the response, and a request with its context.
-// Caddy's placeholders take one more.
+// maxAllocs is the number of allocations of a request with a cached token in the gateway: the
+// values of its headers, the writer that watches the response, and a request with its context.
+// Caddy's placeholders need one more.
 const maxAllocs = 3

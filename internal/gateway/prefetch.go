@@ -35,8 +35,8 @@ func (g *Gateway) servePrefetchToken(c *call) error {
 	return c.respond(prefetchTokenResponse{token})
 }
 
-// servePrefetch passes a prefetch to the next handler, and its response to WeChat once all
-// of it is there.
+// servePrefetch passes a prefetch to the next handler, and its response to WeChat once it is
+// complete.
 func (g *Gateway) servePrefetch(w http.ResponseWriter, r *http.Request, next Next, in received, p *prefetch.Detached) error {
 	d, err := g.decidePrefetch(r, in, p)
 	defer d.release()
@@ -78,7 +78,7 @@ func (g *Gateway) enterPrefetch() (leave func(), err error) {
 	case g.prefetches <- struct{}{}:
 		return func() { <-g.prefetches }, nil
 	default:
-		p := problem.Of(fmt.Errorf("%w: %d prefetches are under way", auth.ErrRateLimited, prefetch.MaxConcurrent))
+		p := problem.Of(fmt.Errorf("%w: %d prefetches are running", auth.ErrRateLimited, prefetch.MaxConcurrent))
 		p.RetryAfter = prefetch.RetryAfter
 		return nil, p
 	}
@@ -90,7 +90,7 @@ func (g *Gateway) refusePrefetch(w http.ResponseWriter, r *http.Request, p *pref
 	return g.refuse(w, r, id, err)
 }
 
-// decidePrefetch is decide for a prefetch, whose credential is not an access token.
+// decidePrefetch is like decide, for a prefetch, whose credential is not an access token.
 func (g *Gateway) decidePrefetch(r *http.Request, in received, p *prefetch.Detached) (decision, error) {
 	if err := checkPrefetch(r, in, p); err != nil {
 		return decision{}, err
@@ -102,7 +102,7 @@ func (g *Gateway) decidePrefetch(r *http.Request, in received, p *prefetch.Detac
 	d := decision{runtime: rt}
 	client, ok := rt.Platforms[p.App]
 	// WeChat fetches data for mini programs only. A code of a web page, which its URL may leak,
-	// would otherwise name a user here without the browser that began the login.
+	// would otherwise identify a user without the browser that began the login.
 	if !ok || !g.admits(p.App) || client.Platform() != wechat.WeChat || client.Kind() != "" {
 		return d, fmt.Errorf("%w: a prefetch of an app that this site does not admit, or that is no mini program of WeChat", auth.ErrUnknownApp)
 	}
@@ -139,7 +139,7 @@ func (g *Gateway) checkPrefetchConfig() error {
 	return nil
 }
 
-// checkPrefetch refuses what WeChat never sends.
+// checkPrefetch refuses requests that WeChat never sends.
 func checkPrefetch(r *http.Request, in received, p *prefetch.Detached) error {
 	switch {
 	case r.Method != http.MethodGet:
@@ -156,8 +156,9 @@ func checkPrefetch(r *http.Request, in received, p *prefetch.Detached) error {
 	return p.Err
 }
 
-// spendPrefetchCode exchanges a code, which WeChat's servers alone send. There are few of
-// them, so no limit for each address applies: it would refuse the users of a whole city.
+// spendPrefetchCode exchanges a code, which only WeChat's servers send. They have few
+// addresses, so the limit per address does not apply: it would refuse the users of a whole
+// city.
 func (g *Gateway) spendPrefetchCode(r *http.Request, rt *Runtime, p *prefetch.Detached) (*auth.Identity, error) {
 	if err := checkAddress(r.Context(), rt.Platforms[p.App], g.Server.ClientIP(r)); err != nil {
 		return nil, err
@@ -171,8 +172,8 @@ func (g *Gateway) spendPrefetchCode(r *http.Request, rt *Runtime, p *prefetch.De
 	return id, rt.OfApp(p.App, err)
 }
 
-// checkAddress refuses a code from another address than WeChat's, if those are known. A
-// client could otherwise try codes without the limit on logins.
+// checkAddress refuses a code from an address that is not WeChat's, if WeChat's addresses are
+// known. A client could otherwise try codes without the limit on logins.
 func checkAddress(ctx context.Context, platform *wechat.Client, client string) error {
 	addr, err := netip.ParseAddr(client)
 	if known, ours := platform.IsCallbackAddress(ctx, addr); err == nil && (ours || !known) {

@@ -22,7 +22,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// newPrefetchSite has WeChat fetch data at /boot, from an address of the simulator's.
+// newPrefetchSite returns a site where WeChat fetches data at /boot, from an address of the
+// simulator.
 func newPrefetchSite(t testing.TB, change func(*site, *Config)) *site {
 	t.Helper()
 	return newSite(t, func(s *site, c *Config) {
@@ -34,7 +35,7 @@ func newPrefetchSite(t testing.TB, change func(*site, *Config)) *site {
 	})
 }
 
-// prefetch makes WeChat's GET for the first app. Parameters come in pairs; headers do not.
+// prefetch makes WeChat's GET for the first app. Parameters come in pairs.
 func (s *site) prefetch(parameters ...string) response {
 	s.t.Helper()
 	return s.do(http.MethodGet, boot(parameters...), "")
@@ -60,8 +61,8 @@ func (s *site) prefetchToken() (token string, bearer []string) {
 	return r.get("prefetch_token"), bearer
 }
 
-// wantPassed checks that a prefetch reached the next handler as alice's, and that nothing
-// of the request has the credential.
+// wantPassed checks that a prefetch reached the next handler with alice's identity, and that
+// the request does not contain the credential.
 func (s *site) wantPassed(r response, credential, session string) {
 	s.t.Helper()
 	r.want(http.StatusOK, "")
@@ -88,7 +89,7 @@ func (s *site) wantPassed(r response, credential, session string) {
 	}
 	sid, has := claims["sid"]
 	if expires, _ := claims["exp"].(float64); claims["sub"] != want["X-Wx-Openid"] || expires < float64(time.Now().Unix()+30) || has != (session != "") || has && sid != session {
-		s.t.Errorf("the assertion says %s", text)
+		s.t.Errorf("the assertion is %s", text)
 	}
 	var sent bytes.Buffer
 	_ = s.passed.Write(&sent)
@@ -110,17 +111,18 @@ func TestPrefetchWithToken(t *testing.T) {
 	s := newPrefetchSite(t, nil)
 	token, bearer := s.prefetchToken()
 	session := s.do(http.MethodGet, "/v1.0/pub/session", "", bearer...).get("session")
-	for range 2 { // it is not spent
+	for range 2 { // the token is not spent
 		s.wantPassed(s.prefetch("token", token), token, session)
 	}
 	asked := s.sim.Count()
 	s.prefetch("token", token)
 	if s.sim.Count() != asked {
-		t.Error("WeChat was asked about a token")
+		t.Error("WeChat was called for a token")
 	}
 }
 
-// TestPrefetchTokenEndsWithItsSession: whatever ends the session.
+// TestPrefetchTokenEndsWithItsSession: a prefetch token is refused after its session has ended,
+// for any reason.
 func TestPrefetchTokenEndsWithItsSession(t *testing.T) {
 	t.Parallel()
 	alice := auth.User{App: auth.AppID(first.ID), OpenID: auth.OpenID(wechatsim.OpenIDFor(first.ID, "alice"))}
@@ -181,7 +183,7 @@ func TestPrefetchEndsMeanwhile(t *testing.T) {
 	}
 }
 
-// TestTokensOfOtherKinds: each credential is good for its own purpose only.
+// TestTokensOfOtherKinds: each credential is valid for its own purpose only.
 func TestTokensOfOtherKinds(t *testing.T) {
 	t.Parallel()
 	s := newPrefetchSite(t, nil)
@@ -190,7 +192,7 @@ func TestTokensOfOtherKinds(t *testing.T) {
 	other := s.do(http.MethodPost, "/v1.0/pub/prefetch-token", "", "Authorization", "Bearer "+s.login(second).get("access_token")).get("prefetch_token")
 	for name, wrong := range map[string]string{
 		"an access token": login.get("access_token")[:256], "a whole access token": login.get("access_token"),
-		"a refresh token": login.get("refresh_token"), "a handle": login.get("session_key"), "a handle as one": "wxp_" + login.get("session_key"),
+		"a refresh token": login.get("refresh_token"), "a handle": login.get("session_key"), "a handle with the prefix": "wxp_" + login.get("session_key"),
 		"of another app": other, "changed": token[:10] + "A" + token[11:], "cut": token[:len(token)-1], "session": s.do(http.MethodGet, "/v1.0/pub/session", "", "Authorization", "Bearer "+login.get("access_token")).get("session"),
 	} {
 		r := s.prefetch("token", wrong)
@@ -205,8 +207,8 @@ func TestTokensOfOtherKinds(t *testing.T) {
 	s.do(http.MethodPost, "/v1.0/pub/refresh", fmt.Sprintf(`{"refresh_token":%q}`, token)).want(http.StatusUnauthorized, "invalid_token")
 }
 
-// TestPrefetchWithCode: the code names the user, begins no session, and the session keys of
-// before and after both open data.
+// TestPrefetchWithCode: the code identifies the user and does not begin a session. Both the old
+// and the new session key can decrypt data.
 func TestPrefetchWithCode(t *testing.T) {
 	t.Parallel()
 	s := newPrefetchSite(t, nil)
@@ -245,7 +247,7 @@ func TestPrefetchWithCode(t *testing.T) {
 	s.prefetch("code", code, "appid", second.ID).want(http.StatusUnauthorized, "")
 }
 
-// TestPrefetchWithCodeStoresNothing of a user who has no session.
+// TestPrefetchWithCodeStoresNothing: no data of a user without a session is stored.
 func TestPrefetchWithCodeStoresNothing(t *testing.T) {
 	t.Parallel()
 	s := newPrefetchSite(t, nil)
@@ -257,7 +259,7 @@ func TestPrefetchWithCodeStoresNothing(t *testing.T) {
 	}
 }
 
-// TestPrefetchRequirements: what a path requires of an identity holds for prefetches.
+// TestPrefetchRequirements: the requirements of a path also apply to prefetches.
 func TestPrefetchRequirements(t *testing.T) {
 	t.Parallel()
 	s := newPrefetchSite(t, func(_ *site, c *Config) {
@@ -268,8 +270,8 @@ func TestPrefetchRequirements(t *testing.T) {
 	s.prefetch("code", s.code(first)).want(http.StatusForbidden, "phone_required")
 }
 
-// TestPrefetchAddresses: once WeChat's addresses are known, codes of others are refused
-// before WeChat is asked. Tokens are not.
+// TestPrefetchAddresses: once WeChat's addresses are known, codes from other addresses are
+// refused before WeChat is called. Tokens are accepted from any address.
 func TestPrefetchAddresses(t *testing.T) {
 	t.Parallel()
 	s := newPrefetchSite(t, nil)
@@ -294,7 +296,7 @@ func TestPrefetchAddresses(t *testing.T) {
 	token, _ := s.prefetchToken()
 	s.prefetch("token", token).want(http.StatusOK, "")
 	if n := s.sim.Count("/sns/jscode2session"); n != asked+1 { // the login
-		t.Errorf("WeChat was asked %d times about codes of others", n-asked-1)
+		t.Errorf("WeChat was called %d times for codes from other addresses", n-asked-1)
 	}
 	client = "198.51.100.7"
 	s.prefetch("code", code).want(http.StatusOK, "")
@@ -302,8 +304,8 @@ func TestPrefetchAddresses(t *testing.T) {
 	s.prefetch("code", s.code(first)).want(http.StatusOK, "")
 }
 
-// TestPrefetchLimits: the limit on logins of an address does not count, the one on
-// concurrent calls does.
+// TestPrefetchLimits: the limit on logins of an address does not apply, the limit on concurrent
+// calls does.
 func TestPrefetchLimits(t *testing.T) {
 	t.Parallel()
 	s := newPrefetchSite(t, func(_ *site, c *Config) {
@@ -319,10 +321,10 @@ func TestPrefetchLimits(t *testing.T) {
 	code := s.code(first)
 	s.prefetch("code", code).want(http.StatusTooManyRequests, "rate_limited")
 	leave()
-	s.prefetch("code", code).want(http.StatusOK, "") // it was not spent
+	s.prefetch("code", code).want(http.StatusOK, "") // the code was not spent
 }
 
-// TestRefusedPrefetches: nothing that WeChat does not send reaches the next handler.
+// TestRefusedPrefetches: a request that WeChat does not send never reaches the next handler.
 func TestRefusedPrefetches(t *testing.T) {
 	t.Parallel()
 	s := newPrefetchSite(t, nil)
@@ -349,7 +351,7 @@ func TestRefusedPrefetches(t *testing.T) {
 		"an escaped path":      {"GET", strings.Replace(valid, "/boot", "/%62oot", 1), "", nil, 400, "invalid_request"},
 		"another case":         {"GET", strings.Replace(valid, "/boot", "/Boot", 1), "", nil, 401, "missing_token"},
 		"a slash":              {"GET", strings.Replace(valid, "/boot", "/boot/", 1), "", nil, 401, "missing_token"},
-		"a segment more":       {"GET", strings.Replace(valid, "/boot", "/boot/pay", 1), "", nil, 401, "missing_token"},
+		"another segment":      {"GET", strings.Replace(valid, "/boot", "/boot/pay", 1), "", nil, 401, "missing_token"},
 		"dot segments":         {"GET", strings.Replace(valid, "/boot", "/x/../boot", 1), "", nil, 400, "invalid_request"},
 		"two slashes":          {"GET", strings.Replace(valid, "/boot", "//boot", 1), "", nil, 400, "invalid_request"},
 		"a path parameter":     {"GET", strings.Replace(valid, "/boot", "/boot;a=b", 1), "", nil, 400, "invalid_request"},
@@ -365,7 +367,8 @@ func TestRefusedPrefetches(t *testing.T) {
 	}
 }
 
-// TestOrdinaryRequestsOfThePath: the mini program's own request of the same path.
+// TestOrdinaryRequestsOfThePath: the mini program's own requests of the same path are served
+// normally.
 func TestOrdinaryRequestsOfThePath(t *testing.T) {
 	t.Parallel()
 	s := newPrefetchSite(t, nil)
@@ -378,7 +381,7 @@ func TestOrdinaryRequestsOfThePath(t *testing.T) {
 	s.do(http.MethodGet, "/boot", "").want(http.StatusUnauthorized, "missing_token")
 }
 
-// TestPrefetchForgesNothing: headers that name a user, a path or a method.
+// TestPrefetchForgesNothing: headers with a user, a path or a method have no effect.
 func TestPrefetchForgesNothing(t *testing.T) {
 	t.Parallel()
 	s := newPrefetchSite(t, nil)
@@ -396,7 +399,7 @@ func TestPrefetchForgesNothing(t *testing.T) {
 	}
 }
 
-// TestLargePrefetch: WeChat would not keep the response.
+// TestLargePrefetch: a response that WeChat would not store is refused.
 func TestLargePrefetch(t *testing.T) {
 	t.Parallel()
 	s := newPrefetchSite(t, nil)
@@ -413,7 +416,7 @@ func TestLargePrefetch(t *testing.T) {
 	s.prefetch("token", token).want(http.StatusBadGateway, "response_too_large")
 }
 
-// TestConcurrentPrefetches: no more responses than some are kept in memory.
+// TestConcurrentPrefetches: the number of responses in memory is limited.
 func TestConcurrentPrefetches(t *testing.T) {
 	t.Parallel()
 	s := newPrefetchSite(t, nil)
@@ -433,7 +436,7 @@ func TestConcurrentPrefetches(t *testing.T) {
 	}
 }
 
-// TestPrefetchPath: the login API keeps its paths.
+// TestPrefetchPath: a path of the login API is refused.
 func TestPrefetchPath(t *testing.T) {
 	t.Parallel()
 	for path, want := range map[string]bool{
@@ -464,8 +467,8 @@ func TestPrefetchPath(t *testing.T) {
 	}
 }
 
-// TestPrefetchOfOtherKinds: a code of a web page does not name a user here, although the site
-// admits users of the app.
+// TestPrefetchOfOtherKinds: a code of a web page is refused, although the site admits users of
+// the app.
 func TestPrefetchOfOtherKinds(t *testing.T) {
 	t.Parallel()
 	s := newPrefetchSite(t, nil)

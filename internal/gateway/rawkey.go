@@ -13,7 +13,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat/opendata"
 )
 
-// rawKeyApp returns the app of a raw session_key: the token's, or as for a login.
+// rawKeyApp returns the app of a raw session_key: the token's app, or else the same app as for
+// a login.
 func (g *Gateway) rawKeyApp(c *call, id *auth.Identity, in openData) (auth.AppID, error) {
 	var app auth.AppID
 	if id != nil {
@@ -33,7 +34,7 @@ func (g *Gateway) rawKeyApp(c *call, id *auth.Identity, in openData) (auth.AppID
 	return app, nil
 }
 
-// appid returns the app that the body names, or "".
+// appid returns the appid in the body, or "".
 func (in openData) appid() (string, error) {
 	var texts []string
 	for _, value := range in.appids {
@@ -79,9 +80,9 @@ type unverifiedPhone struct {
 	phoneResponse `json:",embed"`
 }
 
-// markUnverified sets "verified": false in an object that a client may have written. A
-// member of that name, in any case, is replaced. Otherwise the client would write
-// "verified": true, and readers that take the last of two would believe it.
+// markUnverified sets "verified": false in an object that a client may have written. A member
+// with that name, in any letter case, is replaced. Otherwise the client could write "verified":
+// true, and readers that use the last of two members would accept it.
 func markUnverified(object []byte) ([]byte, error) {
 	type marked struct {
 		Verified jsontext.Value `json:"verified"`
@@ -95,8 +96,8 @@ func markUnverified(object []byte) ([]byte, error) {
 	return json.Marshal(&m)
 }
 
-// rawSessionKey returns WeChat's session_key in its normal form, if text is one and the
-// site accepts them. A handle is longer, so it never is one.
+// rawSessionKey returns WeChat's session_key in its normal form, if text is a session_key and
+// the site accepts them. A handle is longer, so it is never mistaken for a key.
 func (g *Gateway) rawSessionKey(text string) (string, bool) {
 	key, ok := opendata.ParseSessionKey(text)
 	return key, ok && len(g.config.RawKeys) > 0

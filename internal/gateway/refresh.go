@@ -36,8 +36,8 @@ func (g *Gateway) serveRefresh(c *call) error {
 	return c.respond(newTokenPair(grant))
 }
 
-// recordRefusal records a refresh token that was refused. A failure of the store refuses
-// nothing: the client repeats the request.
+// recordRefusal audits a refused refresh token. A failure of the store is not a refusal: the
+// client repeats the request.
 func (g *Gateway) recordRefusal(c *call, err error) {
 	if errors.Is(err, auth.ErrStoreUnavailable) {
 		return

@@ -18,8 +18,8 @@ type revokeRequest struct {
 	RefreshTokenCamel string `json:"refreshToken"`
 }
 
-// serveRevoke is POST {prefix}/revoke (RFC 7009): a form, as the RFC has it, or
-// JSON, as the other calls have it. The response is 200 whatever the token was.
+// serveRevoke is POST {prefix}/revoke (RFC 7009), with a form, as in the RFC, or with JSON, as
+// in the other calls. The response is 200 for any token.
 func (g *Gateway) serveRevoke(c *call) error {
 	token, err := revokedToken(c)
 	if err != nil {
@@ -36,8 +36,8 @@ func (g *Gateway) serveRevoke(c *call) error {
 	return nil
 }
 
-// revoke ends the session of a refresh token or, as the RFC allows, of an access
-// token. A token that is not valid any more has nothing to end.
+// revoke ends the session of a refresh token or, as the RFC allows, of an access token. A token
+// that is no longer valid has no session to end.
 func (g *Gateway) revoke(c *call, token string) error {
 	if strings.Count(token, ".") != 2 { // not a JWT
 		ended, err := c.runtime.Service.RevokeRefresh(c.r.Context(), token, g.admits)

@@ -23,8 +23,8 @@ const (
 	underscored = "X_rank" // some servers read it as X-Rank
 )
 
-// newRiskySite has paths for low risks, and a header with the rank. Users of the second app
-// need no rank. Logins of the first app ask for one.
+// newRiskySite returns a site with paths for low risks, and a header with the rank. Users of
+// the second app need no rank. Logins of the first app request it.
 func newRiskySite(t *testing.T) *site {
 	t.Helper()
 	s := newSite(t, func(_ *site, c *Config) {
@@ -63,8 +63,8 @@ func (s *site) token(app wechatsim.App, risk auth.Risk) string {
 	return raw
 }
 
-// TestRequireRisk: a rank above the limit is refused and one at it is not, on every spelling
-// of a path. A client that is refused does not learn whether it has a rank.
+// TestRequireRisk: a rank above the limit is refused, and a rank equal to it passes, with every
+// spelling of a path. A refusal does not show whether the client has a rank.
 func TestRequireRisk(t *testing.T) {
 	t.Parallel()
 	s := newRiskySite(t)
@@ -114,7 +114,7 @@ func TestRequireRisk(t *testing.T) {
 	s.do(http.MethodGet, "/public/two", "").want(http.StatusUnauthorized, "missing_token")
 }
 
-// TestLoginAsksForRisk logs in, and looks for the rank in all that the client gets.
+// TestLoginAsksForRisk logs in, and checks that no response to the client contains the rank.
 func TestLoginAsksForRisk(t *testing.T) {
 	t.Parallel()
 	s := newRiskySite(t)
@@ -151,7 +151,7 @@ func TestLoginAsksForRisk(t *testing.T) {
 		t.Errorf("the log has %v", refused)
 	}
 
-	// The rank of the session stays, whatever WeChat thinks later.
+	// The rank of the session does not change if WeChat returns another rank later.
 	if err := s.sim.SetRiskRank(alice, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -160,12 +160,12 @@ func TestLoginAsksForRisk(t *testing.T) {
 	s.do(http.MethodGet, "/two/a", "", "Authorization", "Bearer "+again.get("access_token")).want(http.StatusForbidden, "risk_too_high")
 	s.do(http.MethodGet, "/none", "", "Authorization", "Bearer "+s.login(first).get("access_token")).want(http.StatusOK, "")
 	if n := s.sim.Count(riskPath); n != 2 {
-		t.Errorf("WeChat was asked %d times, want once for each login", n)
+		t.Errorf("WeChat was called %d times, want once for each login", n)
 	}
 }
 
-// TestLoginWithoutRank: while WeChat does not rank users, logins go on, and the log says why
-// without saying who.
+// TestLoginWithoutRank: if WeChat does not rank users, logins still work, and the log has the
+// reason without the user.
 func TestLoginWithoutRank(t *testing.T) {
 	t.Parallel()
 	for errcode, code := range map[int]string{61080: "wechat_busy", 61081: "wechat_busy", 9410009: "app_misconfigured", 48001: "app_misconfigured", 61010: "wechat_unreadable"} {

@@ -20,8 +20,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
-// Runtime is the opened state of one configuration: its rules over stores, key rings
-// and clients that may outlive it. Requests hold it while they use it.
+// Runtime is the opened state of one configuration: its rules over stores, key rings and
+// clients that may outlive it. Requests acquire it while they use it.
 type Runtime struct {
 	Service     *auth.Service
 	Tokens      *token.Tokens
@@ -30,35 +30,34 @@ type Runtime struct {
 	Store       auth.Store
 	Revocations *session.Set
 	Platforms   map[auth.AppID]*wechat.Client
-	Events      *queue.Queue // of what ended; nothing is sent without events_to
-	Pushes      *push.Router // of what WeChat pushes
+	Events      *queue.Queue // events about ended sessions; nothing is sent without events_to
+	Pushes      *push.Router // messages that WeChat pushes
 	Ready       func(context.Context) error
 	StoreKind   string                                               // bolt, redis or memory
 	Counts      func(context.Context) (n session.Counts, known bool) // of the sessions in the store
 	Recent      *metrics.Recent
 
 	// Of a store that machines share; nil without one.
-	Stale func() time.Duration // since all revocations were known
-	// Take takes one off an allowance of all machines, or returns how long to wait.
+	Stale func() time.Duration // the time since all revocations were known
+	// Take uses one request of an allowance of all machines, or returns how long to wait.
 	Take func(ctx context.Context, limit string, key []byte, n int, per time.Duration) (time.Duration, error)
 
-	// Audit is called with each act of a user, of WeChat and of an operator; nil for no
-	// record. It must not block.
+	// Audit is called for each action of a user, of WeChat and of an operator; nil for no
+	// audit. It must not block.
 	Audit func(audit.Event)
 
-	users  atomic.Int64 // requests under way, and the configuration itself
+	users  atomic.Int64 // running requests, and the configuration itself
 	close  func() error
 	logger *zap.Logger
 }
 
-// Open gives the runtime its first user. When the last one has released it, it is
-// closed.
+// Open gives the runtime its first user. When the last user has released it, it is closed.
 func (rt *Runtime) Open(closeAll func() error, logger *zap.Logger) {
 	rt.close, rt.logger = closeAll, logger
 	rt.users.Store(1)
 }
 
-// Acquire adds a user. It returns false if the last one has released the runtime.
+// Acquire adds a user. It returns false if the last user has released the runtime.
 func (rt *Runtime) Acquire() bool {
 	for {
 		n := rt.users.Load()
@@ -71,7 +70,7 @@ func (rt *Runtime) Acquire() bool {
 	}
 }
 
-// Release takes a user away. The last one closes the runtime.
+// Release removes a user. The last Release closes the runtime.
 func (rt *Runtime) Release() {
 	if rt.users.Add(-1) > 0 {
 		return
@@ -81,7 +80,7 @@ func (rt *Runtime) Release() {
 	}
 }
 
-// Record records an act and its outcome; the user is the zero User if it is not known.
+// Record audits an action and its outcome; the user is the zero User if it is not known.
 func (rt *Runtime) Record(e audit.Event, user auth.User, err error) {
 	if rt.Audit == nil {
 		return
@@ -100,7 +99,7 @@ func (rt *Runtime) RecordEnded(login *auth.Grant) {
 	}
 }
 
-// OfApp adds to a failure which app it is of.
+// OfApp adds to a failure the app that it concerns.
 func (rt *Runtime) OfApp(app auth.AppID, err error) error {
 	client, ok := rt.Platforms[app]
 	if !ok {

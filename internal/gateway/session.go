@@ -15,7 +15,7 @@ type sessionResponse struct {
 	PhoneVerified bool           `json:"phone_verified"`
 }
 
-// serveSession is GET {prefix}/session: who am I.
+// serveSession is GET {prefix}/session: it returns the session of the request.
 func (g *Gateway) serveSession(c *call) error {
 	id, err := g.identity(c)
 	if err != nil {

@@ -7,9 +7,9 @@ import (
 	"github.com/wxgate/wxgate/internal/gateway/writer"
 )
 
-// watched calls next, and ends the response that it serves when the identity ends:
-// a stream at once, any other response after stream_grace, or one more access-token life
-// after its token expired.
+// watched calls next, and ends its response when the session of the identity ends: a stream at
+// once, any other response after stream_grace, or one access-token lifetime after its token
+// expired.
 func (g *Gateway) watched(d decision, w http.ResponseWriter, r *http.Request, next Next) error {
 	rw := writer.Watch(w, r, d.id, g.Edge.Redactor(d.id), writer.Rules{
 		Revocations: d.runtime.Revocations,
@@ -24,8 +24,8 @@ func (g *Gateway) watched(d decision, w http.ResponseWriter, r *http.Request, ne
 		return err
 	}
 	if rw.Started() {
-		// The client must not take what it got for the whole response.
-		panic(http.ErrAbortHandler) //nolint:forbidigo // the way of net/http to break a response off
+		// The client must not mistake the partial response for the whole response.
+		panic(http.ErrAbortHandler) //nolint:forbidigo // net/http aborts a response in this way
 	}
 	return g.refuse(w, r, d.id, g.whyEnded(d))
 }

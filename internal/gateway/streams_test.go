@@ -33,7 +33,7 @@ var nullServer = Server{
 	LogCode:      func(*http.Request, string) {},
 }
 
-// nextFunc is a handler behind the gateway.
+// nextFunc is a next handler.
 type nextFunc func(http.ResponseWriter, *http.Request) error
 
 func (f nextFunc) ServeHTTP(w http.ResponseWriter, r *http.Request) error { return f(w, r) }
@@ -52,7 +52,7 @@ func newWatchTest() *watchTest {
 	}
 }
 
-// sessionID returns the ID of a session with a name of up to 16 bytes.
+// sessionID returns a session ID made from a name of up to 16 bytes.
 func sessionID(name string) auth.SessionID {
 	var b [16]byte
 	copy(b[:], name)
@@ -82,7 +82,7 @@ func (w *watchTest) serve(id *auth.Identity, next nextFunc) (took time.Duration,
 	return took, false, out
 }
 
-// begin is a handler that starts a response of this type and waits.
+// begin returns a handler that starts a response of this type and waits.
 func begin(contentType string) nextFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		w.Header().Set("Content-Type", contentType)
@@ -92,7 +92,8 @@ func begin(contentType string) nextFunc {
 	}
 }
 
-// TestResponsesEndWithTheirSession measures when responses end, to the second.
+// TestResponsesEndWithTheirSession measures when responses end, with a resolution of one
+// second.
 func TestResponsesEndWithTheirSession(t *testing.T) {
 	wait := func(_ http.ResponseWriter, r *http.Request) error { <-r.Context().Done(); return nil }
 	late := func(w http.ResponseWriter, r *http.Request) error {
@@ -101,7 +102,7 @@ func TestResponsesEndWithTheirSession(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		next    nextFunc
-		revoked time.Duration // after the request; 0 is never
+		revoked time.Duration // time after the request; 0 means never
 		want    time.Duration
 		status  int
 	}{
@@ -140,7 +141,8 @@ func TestResponsesEndWithTheirSession(t *testing.T) {
 	}
 }
 
-// TestResponsesEndWhenStale: other responses get the grace on top of the allowance.
+// TestResponsesEndWhenStale: other responses get the grace period in addition to the allowed
+// staleness.
 func TestResponsesEndWhenStale(t *testing.T) {
 	for contentType, want := range map[string]time.Duration{
 		"text/event-stream":    testAllowance,
@@ -157,9 +159,9 @@ func TestResponsesEndWhenStale(t *testing.T) {
 	}
 }
 
-// TestTenThousandResponses ends half of them by revocation; the others finish. The
-// registry is empty then, and no goroutine or timer is left: the bubble of synctest would
-// not end.
+// TestTenThousandResponses ends half of them by revocation; the others finish. The registry is
+// empty then, and no goroutine or timer is left: otherwise the bubble of synctest would not
+// end.
 func TestTenThousandResponses(t *testing.T) {
 	const count = 10_000
 	synctest.Test(t, func(t *testing.T) {

@@ -18,10 +18,10 @@ type Verifier struct {
 	Guard    *Guard
 	PathFrom PathFrom
 
-	blinded sync.Once // logs the first request whose path is not known
+	blinded sync.Once // logs the first request with an unknown path
 }
 
-// PathFrom is where the original path is.
+// PathFrom is the source of the original path.
 type PathFrom string
 
 // The values of PathFrom.
@@ -47,8 +47,8 @@ func (p PathFrom) Valid() bool {
 // Header returns the header that has the path, or "" for the request itself.
 func (p PathFrom) Header() string { return pathHeaders[p] }
 
-// ServeHTTP responds to every request: 200 with the identity in the headers of the
-// response, 200 without one for an anonymous request, or a refusal.
+// ServeHTTP responds to every request: 200 with the identity in the headers of the response,
+// 200 without an identity for an anonymous request, or a refusal.
 func (v *Verifier) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 	d, err := v.decide(r)
 	defer d.release()
@@ -68,15 +68,15 @@ func (v *Verifier) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
 
 // decide decides on the request that the client made.
 func (v *Verifier) decide(r *http.Request) (decision, error) {
-	asked, err := v.asked(r)
+	original, err := v.originalRequest(r)
 	if err != nil {
 		return decision{}, err
 	}
-	named, err := v.nameMethod(r, asked)
+	named, err := v.setMethod(r, original)
 	if err != nil {
 		return decision{}, err
 	}
-	in, err := v.Guard.receive(asked)
+	in, err := v.Guard.receive(original)
 	if err != nil {
 		return decision{}, err
 	}
@@ -86,35 +86,35 @@ func (v *Verifier) decide(r *http.Request) (decision, error) {
 	return v.Guard.decide(r.Context(), in)
 }
 
-// asked is the request that the client made, as far as it matters: its method, its
-// URI, and the headers that the proxy passes on.
+// originalRequest returns the request that the client made, as far as it is relevant: its
+// method, its URI, and the headers that the proxy passes on.
 //
-// Caddy sends the client's Upgrade along, and nginx does with docs/verify.md. The
-// client's method is in X-Forwarded-Method, or is that of the asking request itself.
-// A proxy that passes "Upgrade: h2c" on gives the client a tunnel to the upstream, in
-// which it sends "x-wx-openid: victim".
+// Caddy passes the client's Upgrade header on, and so does nginx as configured in
+// docs/verify.md. The client's method is in X-Forwarded-Method, or is the method of the proxy's
+// request. A proxy that passes "Upgrade: h2c" on gives the client a tunnel to the upstream, in
+// which the client can send "x-wx-openid: victim".
 //
-// A client can send X-Forwarded-Uri as well, and some proxies forward it, so the header
-// counts only if it comes from a proxy that Caddy trusts. If the decision needs the path
-// and it is not known, the request is refused: with the path of the asking request
-// instead, "require phone on /pay/*" would have no effect.
-func (v *Verifier) asked(r *http.Request) (*http.Request, error) {
-	asked := new(*r)
+// A client can also send X-Forwarded-Uri, and some proxies forward it, so the header is used
+// only if it comes from a proxy that Caddy trusts. If the decision needs the path and it is not
+// known, the request is refused: with the path of the proxy's request instead, "require phone
+// on /pay/*" would have no effect.
+func (v *Verifier) originalRequest(r *http.Request) (*http.Request, error) {
+	original := new(*r)
 	if slices.Contains(r.Header["X-Forwarded-Method"], http.MethodTrace) {
-		asked.Method = http.MethodTrace
+		original.Method = http.MethodTrace
 	}
 	header := v.PathFrom.Header()
 	if header == "" {
-		return asked, nil
+		return original, nil
 	}
 	trusted := v.Guard.Edge.Trusted(r)
 	if values := r.Header[header]; trusted && len(values) > 0 {
 		var err error
-		asked.URL, err = v.believe(r, values)
-		return asked, err
+		original.URL, err = v.headerPath(r, values)
+		return original, err
 	}
 	if !v.NeedsURI() {
-		return asked, nil
+		return original, nil
 	}
 	v.blinded.Do(func() {
 		v.Guard.Logger.Error("wxgate_verify cannot determine the original URI: add the proxy to trusted_proxies, and have it send "+header+" or set path_from",
@@ -123,14 +123,14 @@ func (v *Verifier) asked(r *http.Request) (*http.Request, error) {
 	return nil, problem.Forbidden("The gateway cannot determine the original URI.")
 }
 
-// methodHeaders have the client's method: the first is what Caddy and Traefik send, the second
-// what nginx is configured to send.
+// methodHeaders contain the client's method: Caddy and Traefik send the first, and nginx is
+// configured to send the second.
 var methodHeaders = []string{"X-Forwarded-Method", "X-Original-Method"}
 
-// nameMethod gives asked the client's method, and reports whether it is known. Without it, a
-// page of another site could send a POST with the user's cookie, which the gateway would take
-// for a GET.
-func (v *Verifier) nameMethod(r, asked *http.Request) (named bool, err error) {
+// setMethod sets the client's method, and reports whether it is known. Without this, a page of
+// another site could send a POST with the user's cookie, which the gateway would treat as a
+// GET.
+func (v *Verifier) setMethod(r, original *http.Request) (named bool, err error) {
 	if v.Guard.Browser == nil || !v.Guard.Edge.Trusted(r) {
 		return false, nil
 	}
@@ -139,24 +139,23 @@ func (v *Verifier) nameMethod(r, asked *http.Request) (named bool, err error) {
 		methods = append(methods, r.Header[name]...)
 	}
 	switch {
-	case len(methods) == 0: // unless the proxy repeats the request
+	case len(methods) == 0: // known only if the proxy repeats the client's request
 		return v.PathFrom == PathFromRequest, nil
 	case len(slices.Compact(slices.Sorted(slices.Values(methods)))) > 1:
 		return false, problem.BadRequest("Two headers contain different methods.")
 	}
-	asked.Method = methods[0]
+	original.Method = methods[0]
 	return true, nil
 }
 
-// NeedsURI reports whether the decision depends on the URI that the client asked for.
+// NeedsURI reports whether the decision depends on the URI that the client requested.
 func (v *Verifier) NeedsURI() bool {
 	return v.Guard.Edge.ComparesPaths || v.Guard.Edge.Credentials.Source().Kind == edge.SourceQuery
 }
 
-// believe reads the path from its header. A client wrote another such header that has
-// a different path: the request is refused, so that a client cannot choose which one
-// counts.
-func (v *Verifier) believe(r *http.Request, values []string) (*url.URL, error) {
+// headerPath reads the path from its header. If another such header has a different path, a client
+// wrote it: the request is refused, so that a client cannot choose which header is used.
+func (v *Verifier) headerPath(r *http.Request, values []string) (*url.URL, error) {
 	for _, name := range pathHeaders {
 		if other := r.Header[name]; name != v.PathFrom.Header() && len(other) > 0 && other[0] != values[0] {
 			return nil, problem.BadRequest("Two headers contain different paths.")
@@ -169,8 +168,8 @@ func (v *Verifier) believe(r *http.Request, values []string) (*url.URL, error) {
 	return u, nil
 }
 
-// deny makes 403 of what is neither 401 nor the gateway's own failure: nginx knows
-// no other refusals, and makes 500 of them.
+// deny returns a problem with status 403 unless it is a 401 or a failure of the gateway: nginx
+// supports no other refusals, and would respond with 500.
 func deny(err error) *problem.Problem {
 	p := *problem.Of(err) // some are shared
 	if p.Status < http.StatusInternalServerError && p.Status != http.StatusUnauthorized {
@@ -179,7 +178,7 @@ func deny(err error) *problem.Problem {
 	return &p
 }
 
-// headerProblem carries the problem document of a refusal to nginx, whose
+// headerProblem is the header with the problem document of a refusal, for nginx, whose
 // auth_request keeps a refusal's headers and drops its body.
 const headerProblem = "X-Wxgate-Problem"
 

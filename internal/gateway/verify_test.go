@@ -51,7 +51,7 @@ func TestVerify(t *testing.T) {
 		{"nginx, refused", PathFromOriginal, proxy, "/", with("X-Original-Uri", "/phone/a"), 403, false},
 		{"Envoy", PathFromRequest, client, "/orders", bearer, 200, true},
 		{"Envoy, required", PathFromRequest, client, "/phone/a", bearer, 403, false},
-		{"Envoy does not believe headers", PathFromRequest, proxy, "/orders", []string{"X-Forwarded-Uri", "/public/a"}, 401, false},
+		{"Envoy ignores headers", PathFromRequest, proxy, "/orders", []string{"X-Forwarded-Uri", "/public/a"}, 401, false},
 		{"TRACE", PathFromForwarded, proxy, "/", with("X-Forwarded-Uri", "/orders", "X-Forwarded-Method", "TRACE"), 403, false},
 		{"a tunnel", PathFromForwarded, proxy, "/", with("X-Forwarded-Uri", "/orders", "Upgrade", "h2c", "Connection", "Upgrade"), 403, false},
 	} {
@@ -88,7 +88,7 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-// Where no path matters, the header is not needed.
+// If the rules don't depend on the path, the header is not needed.
 func TestVerifyWithoutPaths(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)

@@ -17,15 +17,15 @@ import (
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
-// waferLoginCall is the login's name in metrics.
+// waferLoginCall is the name of the login in metrics.
 const waferLoginCall = "wafer_login"
 
-// waferUndoTimeout bounds the end of a session whose token was not returned.
+// waferUndoTimeout bounds the time to end a session whose token was not returned.
 const waferUndoTimeout = 5 * time.Second
 
-// waferLoginResponse is one body that both SDKs understand: wafer2-client-sdk
-// reads code and data, wafer-client-sdk the magic member and session. Neither
-// knows refresh tokens, so there is none: they log in again by themselves.
+// waferLoginResponse is one body that both SDKs understand: wafer2-client-sdk reads code and
+// data, wafer-client-sdk the magic member and session. Neither supports refresh tokens, so
+// there is none: they log in again by themselves.
 type waferLoginResponse struct {
 	Code    int            `json:"code"` // 0
 	Data    waferLoginData `json:"data"`
@@ -43,7 +43,7 @@ type waferSession struct {
 	Skey string         `json:"skey"`
 }
 
-// waferUser is the profile of a user who sent none.
+// waferUser is the profile of a user who sent no profile.
 type waferUser struct {
 	OpenID    auth.OpenID  `json:"openId"`
 	UnionID   auth.UnionID `json:"unionId,omitzero"`
@@ -102,8 +102,8 @@ func (g *Gateway) serveWaferLogin(c *call) error {
 	})
 }
 
-// waferProfile returns what the client sent of its user, decrypted and checked, or what
-// the login returned. It is in the response and nowhere else.
+// waferProfile returns the user's profile that the client sent, decrypted and checked, or the
+// result of the login. It is only used in the response.
 func (g *Gateway) waferProfile(c *call, grant *auth.Grant, in *wafer.Headers) (jsontext.Value, error) {
 	id := &grant.Identity
 	if in.Data != "" {
@@ -122,8 +122,8 @@ func (g *Gateway) waferProfile(c *call, grant *auth.Grant, in *wafer.Headers) (j
 	})
 }
 
-// undoLogin ends the session of a login that is refused after all. Its token was not
-// returned; without this the store would keep it for a week.
+// undoLogin ends the session of a login that was refused later. Its token was not returned.
+// Without this, the store would keep the session for a week.
 func (g *Gateway) undoLogin(c *call, grant *auth.Grant) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.r.Context()), waferUndoTimeout)
 	defer cancel()

@@ -64,7 +64,7 @@ func TestWaferLogin(t *testing.T) {
 			}
 		})
 	}
-	// The third attempt to decrypt was the last one: the login is undone.
+	// The third attempt to decrypt was the last allowed attempt: the login is undone.
 	data := append(code(), sealed()...)
 	s.do(http.MethodGet, "/weapp/login", "", data...).want(http.StatusOK, "")
 	s.do(http.MethodGet, "/weapp/login", "", append(code(), sealed()...)...).want(http.StatusTooManyRequests, "rate_limited")
@@ -105,7 +105,7 @@ func TestWaferSkey(t *testing.T) {
 			}
 		})
 	}
-	// A site without the option serves none of it.
+	// A site without the option does not support the SDKs.
 	s = newSite(t, nil)
 	s.do(http.MethodGet, "/weapp/login", "", "X-WX-Code", "x").want(http.StatusUnauthorized, "missing_token")
 	if r := s.do(http.MethodGet, "/orders", "", "X-WX-Skey", skey); r.get("error") != "" {

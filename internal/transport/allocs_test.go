@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestAllocations holds what every request pays, most of it for the response of net/http.
-// It runs alone: allocations of other tests would count.
+// TestAllocations limits the allocations of every request, most of them for the response of
+// net/http. It does not run in parallel: allocations of other tests would be counted.
 func TestAllocations(t *testing.T) {
 	s := newOwn(t)
 	url := serveRaw(t, func(_ int, conn net.Conn, requests *bufio.Reader) {

@@ -7,13 +7,13 @@ import (
 	"sync"
 )
 
-// errBodyClosed is what Read returns after Close.
+// errBodyClosed is the error of Read after Close.
 var errBodyClosed = errors.New("read on closed response body")
 
-// body is a response body that gives the connection back at its end.
+// body is a response body that returns the connection to the pool at its end.
 type body struct {
 	exchange exchange
-	framed   io.Reader // knows where the body ends
+	framed   io.Reader // detects the end of the body
 	reuse    bool      // the connection may be used again
 
 	mu  sync.Mutex
@@ -35,8 +35,7 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close closes the connection if the body has not been read to its end: to read the rest
-// may take forever.
+// Close closes the connection unless the whole body was read: reading the rest might never end.
 func (b *body) Close() error {
 	_ = b.end(errBodyClosed)
 	return nil

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// canceled sends a request that arrives and gets no response before its context ends.
+// canceled sends a request whose context ends after it arrived and before it gets a response.
 func canceled(t *testing.T, s sender, begin string, wait func(*http.Response, context.CancelCauseFunc) error) (err error, upstreamSaw error) {
 	t.Helper()
 	saw := make(chan error, 1)
@@ -40,8 +40,8 @@ func canceled(t *testing.T, s sender, begin string, wait func(*http.Response, co
 
 var errGone = errors.New("the client has gone")
 
-// TestCanceled: a request whose context ends has that as its error, and its connection
-// ends at once. As TestTransportCancelRequest, TestTransportCancelRequestBeforeDo and
+// TestCanceled: a request whose context ends returns the context's error, and its connection is
+// closed at once. Like TestTransportCancelRequest, TestTransportCancelRequestBeforeDo and
 // TestCancelRequestWithBody… of net/http.
 func TestCanceled(t *testing.T) {
 	t.Parallel()
@@ -112,8 +112,8 @@ func TestCanceled(t *testing.T) {
 	})
 }
 
-// TestCanceledAfterEnd: the end of a request's context says nothing about a connection
-// that it has given back.
+// TestCanceledAfterEnd: the end of a request's context does not close a connection that the
+// request has returned to the pool.
 func TestCanceledAfterEnd(t *testing.T) {
 	t.Parallel()
 	both(t, nil, func(t *testing.T, s sender) {
@@ -127,7 +127,7 @@ func TestCanceledAfterEnd(t *testing.T) {
 	})
 }
 
-// TestHeaderTimeout: as TestTransportResponseHeaderTimeout of net/http.
+// TestHeaderTimeout is like TestTransportResponseHeaderTimeout of net/http.
 func TestHeaderTimeout(t *testing.T) {
 	t.Parallel()
 	for name, begin := range map[string]string{"no response": "", "informational only": "HTTP/1.1 103 Early Hints\r\n\r\n", "half of the headers": "HTTP/1.1 200 OK\r\nX-A"} {
@@ -162,8 +162,8 @@ func TestHeaderTimeoutEnds(t *testing.T) {
 	})
 }
 
-// TestDialError: reverse_proxy tells failures to connect from others by their type, and
-// tries another upstream for them alone.
+// TestDialError: reverse_proxy recognizes failures to connect by their type, and tries another
+// upstream only after them.
 func TestDialError(t *testing.T) {
 	t.Parallel()
 	type dialError struct{ error }

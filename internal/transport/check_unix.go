@@ -29,10 +29,10 @@ func (c *conn) watch() {
 	}
 }
 
-// open reports whether the upstream has neither closed an idle connection nor sent
-// anything on it, as database drivers check theirs. A request on a closed connection
-// would fail, and what the upstream sent would be taken for the response of the next
-// request, which may be another user's.
+// open reports whether the upstream has neither closed an idle connection nor sent anything on
+// it, as database drivers check theirs. A request on a closed connection would fail, and
+// unsolicited data of the upstream would be read as the response to the next request, which may
+// be another user's.
 func (c *conn) open() bool {
 	c.isOpen = false
 	return c.raw.Read(c.readable) == nil && c.isOpen

@@ -9,20 +9,20 @@ import (
 	"time"
 )
 
-// A conn is a connection to an upstream. One request at a time uses it; [pool] has it in
-// between.
+// A conn is a connection to an upstream. One request at a time uses it; in between, it is in
+// the [pool].
 type conn struct {
 	net.Conn
 	host string // its key in the pool
 
 	end    func()        // closes it, at once and from any goroutine
-	used   bool          // it has had a response
+	used   bool          // a response was read on it
 	reader *bufio.Reader // nil in the pool: idle connections need no buffer
-	limit  int64         // of what may still be read
-	sent   int64         // bytes of the request under way
+	limit  int64         // how many bytes may still be read
+	sent   int64         // bytes written of the current request
 
-	since    time.Time     // it is idle
-	keep     time.Duration // how long the upstream keeps it; 0 is unknown
+	since    time.Time     // the connection is idle
+	keep     time.Duration // how long the upstream keeps it open; 0 if unknown
 	raw      syscall.RawConn
 	readable func(fd uintptr) bool // see open
 	isOpen   bool
@@ -43,9 +43,9 @@ func (c *conn) acquire() {
 	c.reader.Reset(c)
 }
 
-// release gives the buffer back. It reports whether the connection can be used again:
-// bytes that follow the response belong to no request. They may be a second response,
-// which would poison the next request.
+// release returns the buffer to its pool. It reports whether the connection can be used again:
+// not if bytes follow the response. They may be a second response, which would poison the next
+// request.
 func (c *conn) release() bool {
 	reader := c.reader
 	if c.raw == nil || reader.Buffered() > 0 {
@@ -57,7 +57,7 @@ func (c *conn) release() bool {
 	return true
 }
 
-// Read reads at most what the limit leaves.
+// Read reads at most as many bytes as the limit allows.
 func (c *conn) Read(p []byte) (int, error) {
 	if c.limit <= 0 {
 		return 0, errTooLong
@@ -70,7 +70,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write counts what was sent.
+// Write counts the bytes that were sent.
 func (c *conn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
 	c.sent += int64(n)

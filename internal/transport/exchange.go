@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// errNothingSent means that a connection was closed before anything was sent on it.
+// errNothingSent means that a connection was closed before any byte was sent on it.
 var errNothingSent = errors.New("the upstream closed an idle connection")
 
-// errSwitched means that the upstream switched protocols, which no request of this
-// package asks for.
+// errSwitched means that the upstream switched protocols, although no request of this package
+// asks for it.
 var errSwitched = errors.New("the upstream switched protocols without being asked to")
 
 // defaultMaxHeaderBytes is net/http's limit of response headers.
@@ -26,7 +26,7 @@ const defaultMaxHeaderBytes = 10 << 20
 type exchange struct {
 	conn *conn
 	pool *pool
-	ctx  context.Context //nolint:containedctx // the request's, which ends the reading of the body
+	ctx  context.Context //nolint:containedctx // the context of the request, which also ends reads of the body
 	stop func() bool     // see [context.AfterFunc]
 }
 
@@ -93,8 +93,8 @@ func (c *conn) send(out *outgoing) error {
 	}
 }
 
-// read reads the final response, up to its body. Informational ones go to the caller,
-// which then limits their number; without a caller all of them together are limited.
+// read reads the final response, up to its body. Informational responses are passed to the
+// caller's trace, which must limit their number; without a trace, their total size is limited.
 func (t *Transport) read(c *conn, out *outgoing) (*http.Response, error) {
 	limit := t.settings.MaxResponseHeaderBytes
 	if limit <= 0 {
@@ -126,8 +126,8 @@ func (t *Transport) read(c *conn, out *outgoing) (*http.Response, error) {
 	}
 }
 
-// end ends the exchange. Only a connection that is at the end of its response, and whose
-// request was not canceled, is used again.
+// end ends the exchange. The connection is used again only if the whole response was read and
+// the request was not canceled.
 func (e *exchange) end(reuse bool) {
 	c := e.conn
 	if !e.stop() || !reuse || !c.release() {

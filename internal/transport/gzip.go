@@ -8,14 +8,14 @@ import (
 	"sync"
 )
 
-// asksForGzip reports whether the response is to be compressed on the way, for a caller
-// that did not ask for an encoding: net/http's Transport does the same.
+// asksForGzip reports whether to request a compressed response for a caller that did not
+// request an encoding. net/http's Transport does the same.
 func (t *Transport) asksForGzip(r *http.Request) bool {
 	return !t.settings.DisableCompression && r.Method != http.MethodHead &&
 		len(r.Header["Accept-Encoding"]) == 0 && len(r.Header["Range"]) == 0
 }
 
-// decompress makes a response what it would be without gzip.
+// decompress changes a response to its form without gzip.
 func decompress(response *http.Response, body *body) {
 	if !strings.EqualFold(response.Header.Get("Content-Encoding"), "gzip") {
 		return
@@ -27,16 +27,16 @@ func decompress(response *http.Response, body *body) {
 	response.Uncompressed = true
 }
 
-// gzipBody decompresses a body from its first Read on.
+// gzipBody decompresses a body. It begins at the first Read.
 type gzipBody struct {
 	body *body
 
 	mu     sync.Mutex
 	reader *gzip.Reader
-	err    error // of the first Read
+	err    error // error of the first Read
 }
 
-// Read reads what the body was before it was compressed.
+// Read reads the decompressed body.
 func (g *gzipBody) Read(p []byte) (int, error) {
 	g.mu.Lock()
 	if g.reader == nil && g.err == nil {

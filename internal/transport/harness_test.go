@@ -18,14 +18,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// A sender is one of the two transports that every test of behaviour runs against.
+// A sender is one of the two transports that every test of behavior runs against.
 type sender struct {
 	http.RoundTripper
 	name string
 }
 
-// both runs a test against net/http's transport and this one, with the same settings. What
-// this one leaves to its fallback fails: the test would test net/http twice.
+// both runs a test against net/http's transport and this one, with the same settings. A request
+// that this transport passes to its fallback fails: otherwise the test would test net/http
+// twice.
 func both(t *testing.T, edit func(*http.Transport), test func(*testing.T, sender)) {
 	t.Helper()
 	for _, name := range []string{"net/http", "wxgate"} {
@@ -44,7 +45,7 @@ func both(t *testing.T, edit func(*http.Transport), test func(*testing.T, sender
 	}
 }
 
-// newOwn is the transport of this package alone.
+// newOwn returns the transport of this package without a working fallback.
 func newOwn(t *testing.T) sender {
 	t.Helper()
 	return newOwnWith(newSettings(t))
@@ -54,7 +55,8 @@ func newOwnWith(settings *http.Transport) sender {
 	return sender{transport.New(settings, refusal{}), "wxgate"}
 }
 
-// newSettings are those of Caddy, with a dialer whose connections end with the test.
+// newSettings returns the settings of Caddy, with a dialer whose connections are closed at the
+// end of the test.
 func newSettings(t *testing.T) *http.Transport {
 	t.Helper()
 	var mu sync.Mutex
@@ -83,13 +85,13 @@ func newSettings(t *testing.T) *http.Transport {
 
 var errLeft = errors.New("left to the fallback")
 
-// refusal is a fallback that sends nothing.
+// refusal is a fallback that refuses all requests.
 type refusal struct{}
 
 func (refusal) RoundTrip(*http.Request) (*http.Response, error) { return nil, errLeft }
 
-// serveRaw starts an upstream that writes what it wants. It calls handle for each
-// connection, with a number from 0 on, and closes the connection after it.
+// serveRaw starts an upstream that can write any bytes. It calls handle for each connection,
+// numbered from 0, and then closes the connection.
 func serveRaw(t *testing.T, handle func(n int, conn net.Conn, requests *bufio.Reader)) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -153,7 +155,7 @@ func request(t *testing.T, method, url string, header ...string) *http.Request {
 	return r
 }
 
-// get sends a GET and reads the response to its end.
+// get sends a GET and reads the whole response.
 func (s sender) get(t *testing.T, url string) (*http.Response, string) {
 	t.Helper()
 	return s.do(t, request(t, http.MethodGet, url))

@@ -8,23 +8,23 @@ import (
 	"time"
 )
 
-// sweepInterval is how often idle connections are looked through. One that the upstream
-// has closed holds a file descriptor for this long.
+// sweepInterval is how often idle connections are checked. A connection that the upstream has
+// closed keeps its file descriptor for that long.
 const sweepInterval = 5 * time.Second
 
-// pool has the idle connections of all upstreams. No goroutine waits for them: a timer
-// runs while there are any.
+// pool has the idle connections of all upstreams. No goroutine waits for them: a timer runs
+// while there are idle connections.
 type pool struct {
 	maxIdle int           // for each upstream
-	timeout time.Duration // of an idle connection; 0 is none
+	timeout time.Duration // of an idle connection; 0 means no timeout
 
 	mu    sync.Mutex
 	conns map[string][]*conn // by host, the newest last
 	timer *time.Timer        // nil if there is no idle connection
 }
 
-// get returns an idle connection to a host, which is open, and how long it was idle, or
-// nil. It prefers the newest, so that those that are not needed end.
+// get returns an open idle connection to a host and how long it was idle, or nil. It prefers
+// the newest, so that connections that are not needed expire.
 func (p *pool) get(host string, now time.Time) (*conn, time.Duration) {
 	for {
 		c := p.pop(host)
@@ -80,7 +80,7 @@ func (p *pool) sweep(now time.Time) {
 	for host, list := range p.conns {
 		kept := list[:0]
 		for _, c := range list {
-			// One that was used since the last sweep was checked then.
+			// A connection that was used since the last sweep was checked when it was used.
 			if c.expired(now, p.timeout) || now.Sub(c.since) > sweepInterval && !c.open() {
 				c.end()
 				continue
@@ -100,21 +100,21 @@ func (p *pool) sweep(now time.Time) {
 	p.timer.Reset(sweepInterval)
 }
 
-// expired reports whether a connection has been idle for too long for this side, or
-// almost too long for the upstream.
+// expired reports whether a connection has been idle for longer than this side allows, or
+// almost as long as the upstream allows.
 func (c *conn) expired(now time.Time, timeout time.Duration) bool {
 	idle := now.Sub(c.since)
 	return timeout > 0 && idle >= timeout || c.keep > 0 && idle >= c.keep-keepMargin
 }
 
-// keepMargin is how long before its end an idle connection is no longer used. Without
-// it the upstream might close the connection while a request is on its way, and a
-// request that was sent is never repeated.
+// keepMargin is how long before its expiry an idle connection is no longer used. Without it,
+// the upstream might close the connection while a request is being sent, and a request that was
+// sent is never repeated.
 const keepMargin = time.Second
 
-// keptAlive notes for how long the upstream keeps the connection, if it said so:
-// "Keep-Alive: timeout=5", as Node.js and Apache do (RFC 2068 section 19.7.1.1). It
-// reports whether that is long enough to use the connection again.
+// keptAlive stores how long the upstream keeps the connection, if it sends "Keep-Alive:
+// timeout=5", like Node.js and Apache (RFC 2068 section 19.7.1.1). It reports whether that is
+// long enough to use the connection again.
 func (c *conn) keptAlive(header http.Header) bool {
 	values := header["Keep-Alive"]
 	if len(values) == 0 {

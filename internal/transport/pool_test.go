@@ -30,8 +30,8 @@ func connect(t *testing.T) (ours *conn, theirs net.Conn) {
 	return ours, theirs
 }
 
-// TestSweep: idle connections that have expired, or that the upstream has closed, hold no
-// file descriptor for long, and no timer runs for none.
+// TestSweep: idle connections that have expired, or that the upstream has closed, are closed
+// soon, and no timer runs without idle connections.
 func TestSweep(t *testing.T) {
 	t.Parallel()
 	start := time.Now()
@@ -71,8 +71,9 @@ func connectOnly(t *testing.T) *conn {
 	return c
 }
 
-// TestPoolHandsOutOpenConnections: the newest first, and none that would fail.
-func TestPoolHandsOutOpenConnections(t *testing.T) {
+// TestPoolReturnsOpenConnections: get returns the newest first, and no connection that is
+// closed.
+func TestPoolReturnsOpenConnections(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	p := &pool{maxIdle: 2}
@@ -83,7 +84,7 @@ func TestPoolHandsOutOpenConnections(t *testing.T) {
 	p.put(written, now)
 	p.put(surplus, now)
 	if err := surplus.SetDeadline(now); err == nil {
-		t.Error("more connections are kept than may be")
+		t.Error("more connections are kept than allowed")
 	}
 	if _, err := theirs.Write([]byte("H")); err != nil {
 		t.Fatal(err)
@@ -95,7 +96,7 @@ func TestPoolHandsOutOpenConnections(t *testing.T) {
 		t.Error("a connection with unread bytes is open")
 	}
 	if c, _ := p.get("upstream", now); c != nil {
-		t.Error("a connection was handed out twice")
+		t.Error("a connection was returned twice")
 	}
 	if c, _ := p.get("another", now); c != nil {
 		t.Error("a connection to another upstream")
@@ -103,8 +104,8 @@ func TestPoolHandsOutOpenConnections(t *testing.T) {
 	p.sweep(now)
 }
 
-// TestOldConnections: a connection that never expires here still ends before the upstream
-// ends it.
+// TestOldConnections: a connection without an idle timeout still expires before the upstream
+// closes it.
 func TestOldConnections(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

@@ -2,5 +2,5 @@
 
 package transport_test
 
-// maxAllocs is more than without the race detector, which has pools forget what they keep.
+// maxAllocs is higher than without the race detector, which makes a sync.Pool drop values.
 const maxAllocs = 16

@@ -14,8 +14,8 @@ import (
 	"golang.org/x/net/http/httpguts"
 )
 
-// isPlain reports whether a request is without a body over HTTP/1.1, and without what
-// changes how the connection is used or needs to be rewritten.
+// isPlain reports whether a request is for HTTP/1.1, has no body, does not change how the
+// connection is used, and does not need to be rewritten.
 func isPlain(r *http.Request) bool {
 	if r.URL == nil || r.URL.Scheme != "http" || r.URL.Host == "" || r.Header == nil {
 		return false
@@ -23,7 +23,7 @@ func isPlain(r *http.Request) bool {
 	if r.Body != nil && r.Body != http.NoBody || len(r.Trailer) > 0 || len(r.TransferEncoding) > 0 {
 		return false
 	}
-	if r.Method == http.MethodConnect || r.Close || r.Cancel != nil { //nolint:staticcheck // deprecated, but net/http still heeds it
+	if r.Method == http.MethodConnect || r.Close || r.Cancel != nil { //nolint:staticcheck // deprecated, but net/http still uses it
 		return false
 	}
 	for _, name := range [...]string{"Connection", "Upgrade", "Expect"} {
@@ -34,27 +34,27 @@ func isPlain(r *http.Request) bool {
 	return isPlainHost(cmp.Or(r.Host, r.URL.Host))
 }
 
-// isPlainHost reports whether a host is sent as it is. net/http converts international
-// names, removes the zones of addresses, and empties invalid hosts.
+// isPlainHost reports whether a host is sent unchanged. net/http converts international names,
+// removes the zones of addresses, and clears invalid hosts.
 func isPlainHost(host string) bool {
 	return httpguts.ValidHostHeader(host) && !strings.Contains(host, "%")
 }
 
-// outgoing is a request and what was found out about it.
+// outgoing is a request and its checked properties.
 type outgoing struct {
 	*http.Request
 	method string
 	uri    string
-	gzip   bool // ask for it; see asksForGzip
+	gzip   bool // request it; see asksForGzip
 	trace  *httptrace.ClientTrace
 }
 
-// outgoing prepares a request. It refuses what would change the meaning of the request on
-// the wire, as net/http's Transport does. The value of a header may be a secret and is
-// not in the error.
+// outgoing prepares a request. Like net/http's Transport, it refuses characters that would
+// change the meaning of the request on the wire. Errors don't contain the value of a header,
+// which may be a secret.
 func (t *Transport) outgoing(r *http.Request) (outgoing, error) {
 	out := outgoing{Request: r, method: cmp.Or(r.Method, http.MethodGet), uri: r.URL.RequestURI(), gzip: t.asksForGzip(r)}
-	if !httpguts.ValidHeaderFieldName(out.method) { // both are tokens
+	if !httpguts.ValidHeaderFieldName(out.method) { // methods and header names are tokens
 		return out, fmt.Errorf("invalid method %q", r.Method)
 	}
 	if strings.ContainsFunc(out.uri, isControl) {
@@ -82,11 +82,11 @@ func isControl(c rune) bool { return c < ' ' || c == 0x7f }
 
 func invalidValue(value string) bool { return !httpguts.ValidHeaderFieldValue(value) }
 
-// defaultUserAgent is net/http's. reverse_proxy sends that of the client, or none.
+// defaultUserAgent is net/http's. reverse_proxy sends the client's User-Agent, or none.
 const defaultUserAgent = "Go-http-client/1.1"
 
-// write writes the request as [http.Request.Write] does, but without sorting the headers.
-// Errors are those of the next Flush.
+// write writes the request like [http.Request.Write], but without sorting the headers. The next
+// Flush returns its errors.
 func (out *outgoing) write(w *bufio.Writer) {
 	writeAll(w, out.method, " ", out.uri, " HTTP/1.1\r\nHost: ", cmp.Or(out.Host, out.URL.Host), "\r\n")
 	userAgent := defaultUserAgent
@@ -133,7 +133,7 @@ func writeAll(w *bufio.Writer, texts ...string) {
 	}
 }
 
-// wrote tells the trace that the request was written.
+// wrote reports to the trace that the request was written.
 func (out *outgoing) wrote(err error) {
 	if err == nil && out.trace.WroteHeaders != nil {
 		out.trace.WroteHeaders()

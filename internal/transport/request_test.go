@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// sentBy returns the bytes that a transport sends for a request, with the headers sorted:
-// their order means nothing.
+// sentBy returns the bytes that a transport sends for a request, with the headers sorted, since
+// their order has no meaning.
 func sentBy(t *testing.T, s sender, edit func(*http.Request)) string {
 	t.Helper()
 	sent := make(chan string, 1)
@@ -41,15 +41,15 @@ func sentBy(t *testing.T, s sender, edit func(*http.Request)) string {
 	return strings.ReplaceAll(<-sent, host, "upstream")
 }
 
-// TestSentAsByNetHTTP: an upstream cannot tell the transports apart.
+// TestSentAsByNetHTTP: both transports send the same bytes.
 func TestSentAsByNetHTTP(t *testing.T) {
 	t.Parallel()
 	for name, edit := range map[string]func(*http.Request){
-		"a plain one":           func(*http.Request) {},
+		"a plain request":       func(*http.Request) {},
 		"no method":             func(r *http.Request) { r.Method = "" },
 		"HEAD":                  func(r *http.Request) { r.Method = http.MethodHead },
 		"POST":                  func(r *http.Request) { r.Method = http.MethodPost },
-		"a method of its own":   func(r *http.Request) { r.Method = "PROPFIND" },
+		"a custom method":       func(r *http.Request) { r.Method = "PROPFIND" },
 		"no body":               func(r *http.Request) { r.Body = http.NoBody },
 		"a host":                func(r *http.Request) { r.Host = "api.example.com" },
 		"a query":               func(r *http.Request) { r.URL.RawQuery = "a=1&b=%2F" },
@@ -60,7 +60,7 @@ func TestSentAsByNetHTTP(t *testing.T) {
 		"an encoding":           func(r *http.Request) { r.Header["Accept-Encoding"] = []string{"br"} },
 		"a range":               func(r *http.Request) { r.Header["Range"] = []string{"bytes=0-1"} },
 		"headers":               func(r *http.Request) { r.Header["X-B"], r.Header["X-A"] = []string{"1", "2"}, []string{" x\t"} },
-		"no canonical names":    func(r *http.Request) { r.Header["sec-WebSocket-key"] = []string{"1"} },
+		"names not canonical":   func(r *http.Request) { r.Header["sec-WebSocket-key"] = []string{"1"} },
 		"a length in a header":  func(r *http.Request) { r.Header["Content-Length"] = []string{"7"} },
 		"a coding in a header":  func(r *http.Request) { r.Header["Transfer-Encoding"] = []string{"chunked"} },
 		"a trailer in a header": func(r *http.Request) { r.Header["Trailer"] = []string{"X-T"} },
@@ -76,7 +76,7 @@ func TestSentAsByNetHTTP(t *testing.T) {
 	}
 }
 
-// TestRefused: what would change the meaning of a request on the wire is not sent. As
+// TestRefused: a request whose meaning would change on the wire is not sent. Like
 // TestInvalidMethodRequestBuilding and TestTransportRejects… of net/http.
 func TestRefused(t *testing.T) {
 	t.Parallel()
@@ -106,7 +106,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestLeftToFallback: what needs more than one goroutine, or another protocol, is net/http's.
+// TestLeftToFallback: requests that need more than one goroutine, or another protocol, are sent
+// by net/http.
 func TestLeftToFallback(t *testing.T) {
 	t.Parallel()
 	proxied := func(settings *http.Transport) {
@@ -119,30 +120,30 @@ func TestLeftToFallback(t *testing.T) {
 		settings func(*http.Transport)
 		own      bool
 	}{
-		"nothing special":   {own: true},
-		"a body":            {edit: func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader("x")) }},
-		"Expect":            {edit: func(r *http.Request) { r.Header["Expect"] = []string{"100-continue"} }},
-		"an upgrade":        {edit: func(r *http.Request) { r.Header["Upgrade"] = []string{"websocket"} }},
-		"Connection":        {edit: func(r *http.Request) { r.Header["Connection"] = []string{"close"} }},
-		"close":             {edit: func(r *http.Request) { r.Close = true }},
-		"CONNECT":           {edit: func(r *http.Request) { r.Method = http.MethodConnect }},
-		"https":             {edit: func(r *http.Request) { r.URL.Scheme = "https" }},
-		"no host":           {edit: func(r *http.Request) { r.URL.Host = "" }},
-		"no URL":            {edit: func(r *http.Request) { r.URL = nil }},
-		"no headers":        {edit: func(r *http.Request) { r.Header = nil }},
-		"a Unicode host":    {edit: func(r *http.Request) { r.Host = "例子.example" }},
-		"a host's zone":     {edit: func(r *http.Request) { r.Host = "[fe80::1%25en0]:8080" }},
-		"an invalid host":   {edit: func(r *http.Request) { r.Host = "a/b" }},
-		"trailers":          {edit: func(r *http.Request) { r.Trailer = http.Header{"X": nil} }},
-		"a coding":          {edit: func(r *http.Request) { r.TransferEncoding = []string{"chunked"} }},
-		"a forward proxy":   {settings: proxied},
-		"a connection each": {settings: func(s *http.Transport) { s.DisableKeepAlives = true }},
-		"connection limit":  {settings: func(s *http.Transport) { s.MaxConnsPerHost = 1 }},
-		"limit of all":      {settings: func(s *http.Transport) { s.MaxIdleConns = 1 }},
-		"a read buffer":     {settings: func(s *http.Transport) { s.ReadBufferSize = 8 << 10 }},
-		"a write buffer":    {settings: func(s *http.Transport) { s.WriteBufferSize = 8 << 10 }},
-		"h2c":               {settings: func(s *http.Transport) { s.Protocols = unencrypted }},
-		"no dialer":         {settings: func(s *http.Transport) { s.DialContext = nil }},
+		"nothing special":           {own: true},
+		"a body":                    {edit: func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader("x")) }},
+		"Expect":                    {edit: func(r *http.Request) { r.Header["Expect"] = []string{"100-continue"} }},
+		"an upgrade":                {edit: func(r *http.Request) { r.Header["Upgrade"] = []string{"websocket"} }},
+		"Connection":                {edit: func(r *http.Request) { r.Header["Connection"] = []string{"close"} }},
+		"close":                     {edit: func(r *http.Request) { r.Close = true }},
+		"CONNECT":                   {edit: func(r *http.Request) { r.Method = http.MethodConnect }},
+		"https":                     {edit: func(r *http.Request) { r.URL.Scheme = "https" }},
+		"no host":                   {edit: func(r *http.Request) { r.URL.Host = "" }},
+		"no URL":                    {edit: func(r *http.Request) { r.URL = nil }},
+		"no headers":                {edit: func(r *http.Request) { r.Header = nil }},
+		"a Unicode host":            {edit: func(r *http.Request) { r.Host = "例子.example" }},
+		"a host's zone":             {edit: func(r *http.Request) { r.Host = "[fe80::1%25en0]:8080" }},
+		"an invalid host":           {edit: func(r *http.Request) { r.Host = "a/b" }},
+		"trailers":                  {edit: func(r *http.Request) { r.Trailer = http.Header{"X": nil} }},
+		"a coding":                  {edit: func(r *http.Request) { r.TransferEncoding = []string{"chunked"} }},
+		"a forward proxy":           {settings: proxied},
+		"a connection per request":  {settings: func(s *http.Transport) { s.DisableKeepAlives = true }},
+		"connection limit":          {settings: func(s *http.Transport) { s.MaxConnsPerHost = 1 }},
+		"limit of idle connections": {settings: func(s *http.Transport) { s.MaxIdleConns = 1 }},
+		"a read buffer":             {settings: func(s *http.Transport) { s.ReadBufferSize = 8 << 10 }},
+		"a write buffer":            {settings: func(s *http.Transport) { s.WriteBufferSize = 8 << 10 }},
+		"h2c":                       {settings: func(s *http.Transport) { s.Protocols = unencrypted }},
+		"no dialer":                 {settings: func(s *http.Transport) { s.DialContext = nil }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -161,7 +162,7 @@ func TestLeftToFallback(t *testing.T) {
 	}
 }
 
-// brokenConn loses its peer before the first byte is sent, or after some.
+// brokenConn loses its peer before the first byte is sent, or after some bytes.
 type brokenConn struct {
 	net.Conn
 	after int
@@ -174,18 +175,18 @@ func (c brokenConn) Write(p []byte) (int, error) {
 	return n, errBroken
 }
 
-// TestRepeated: a request is sent again only if nothing of it was sent, and only if the
-// connection was an old one: an upstream that is down is not called without end.
+// TestRepeated: a request is repeated only if no byte of it was sent, and only if the
+// connection was reused: an upstream that is down must not be called in an endless loop.
 func TestRepeated(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		used, repeated bool
 		after          int
 	}{
-		"nothing was sent":                   {used: true, repeated: true},
-		"one byte was sent":                  {used: true, after: 1},
-		"nothing was sent on a new one":      {},
-		"one byte was sent on a new one too": {after: 1},
+		"nothing was sent":                      {used: true, repeated: true},
+		"one byte was sent":                     {used: true, after: 1},
+		"nothing was sent on a new connection":  {},
+		"one byte was sent on a new connection": {after: 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -233,8 +234,8 @@ func (c *breakable) Write(p []byte) (int, error) {
 	return brokenConn{c.TCPConn, c.after}.Write(p)
 }
 
-// TestSentOnce: an upstream that reads a request and closes the connection gets it once,
-// though it is a GET: it may have acted on it. net/http sends it again.
+// TestSentOnce: if an upstream reads a request and closes the connection, the request is not
+// repeated, even if it is a GET: the upstream may have acted on it. net/http repeats it.
 func TestSentOnce(t *testing.T) {
 	t.Parallel()
 	s := newOwn(t)

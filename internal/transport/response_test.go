@@ -31,7 +31,7 @@ func (s sender) read(t *testing.T, r *http.Request) (string, error) {
 	return describe(response, string(body)), err
 }
 
-// describe is everything of a response that a proxy passes on.
+// describe returns all parts of a response that a proxy passes on.
 func describe(response *http.Response, body string) string {
 	var text strings.Builder
 	fmt.Fprintf(&text, "%s %s length %d %q\n", response.Proto, response.Status, response.ContentLength, body)
@@ -44,7 +44,7 @@ func describe(response *http.Response, body string) string {
 	return text.String()
 }
 
-// responses are what upstreams send, well-formed or not.
+// responses are responses of upstreams, well-formed or not.
 var responses = map[string]string{
 	"a length":               "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
 	"until the end":          "HTTP/1.1 200 OK\r\n\r\nok",
@@ -82,8 +82,7 @@ var responses = map[string]string{
 	"status 999":             "HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n",
 }
 
-// TestResponses: what an upstream sends means to this transport what it means to
-// net/http's.
+// TestResponses: this transport reads a response in the same way as net/http's.
 func TestResponses(t *testing.T) {
 	t.Parallel()
 	for name, response := range responses {
@@ -96,7 +95,7 @@ func TestResponses(t *testing.T) {
 	}
 }
 
-// compare compares the transports for one response, at whose end the connection ends.
+// compare compares the transports for one response, after which the connection is closed.
 func compare(t *testing.T, method, response string) {
 	t.Helper()
 	settings := newSettings(t)
@@ -126,14 +125,14 @@ func FuzzResponse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, response string) {
 		if strings.Contains(response, " 101") {
-			return // net/http gives the connection to the caller
+			return // net/http passes the connection to the caller
 		}
 		compare(t, http.MethodGet, response)
 	})
 }
 
-// TestInformational: as TestTransportIgnore1xxResponses of net/http; a caller that asks
-// for them gets all of them, in order.
+// TestInformational is like TestTransportIgnore1xxResponses of net/http; a caller with a trace
+// gets all informational responses, in order.
 func TestInformational(t *testing.T) {
 	t.Parallel()
 	both(t, nil, func(t *testing.T, s sender) {
@@ -155,8 +154,8 @@ func TestInformational(t *testing.T) {
 	})
 }
 
-// TestHeaderLimit: as TestTransportResponseHeaderLength and
-// TestTransportLimits1xxResponses of net/http.
+// TestHeaderLimit is like TestTransportResponseHeaderLength and TestTransportLimits1xxResponses
+// of net/http.
 func TestHeaderLimit(t *testing.T) {
 	t.Parallel()
 	const limit = 64 << 10
@@ -181,7 +180,8 @@ func TestHeaderLimit(t *testing.T) {
 	}
 }
 
-// TestSwitching: no request of this transport asks for another protocol.
+// TestSwitching: a response that switches protocols is an error, since no request of this
+// transport asks for another protocol.
 func TestSwitching(t *testing.T) {
 	t.Parallel()
 	url := serveRaw(t, respond("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nsecret"))
@@ -201,7 +201,7 @@ func compressed(t *testing.T, text string) string {
 	return b.String()
 }
 
-// TestGzip: as TestRoundTripGzip, TestTransportGzip, TestTransportGzipShort and
+// TestGzip is like TestRoundTripGzip, TestTransportGzip, TestTransportGzipShort and
 // TestTransportContentEncodingCaseInsensitive of net/http.
 func TestGzip(t *testing.T) {
 	t.Parallel()
@@ -213,16 +213,16 @@ func TestGzip(t *testing.T) {
 		method, accept, response string
 		off                      bool
 	}{
-		"not asked for":      {"GET", "", reply("gzip", zipped), false},
-		"in capitals":        {"GET", "", reply("GZIP", zipped), false},
-		"asked for":          {"GET", "gzip", reply("gzip", zipped), false},
-		"cut off":            {"GET", "", reply("gzip", zipped[:len(zipped)-20]), false},
-		"not gzip":           {"GET", "", reply("gzip", "hello"), false},
-		"empty":              {"GET", "", reply("gzip", ""), false},
-		"another":            {"GET", "", reply("br", "hello"), false},
-		"HEAD":               {"HEAD", "", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\n", false},
-		"turned off":         {"GET", "", reply("gzip", zipped), true},
-		"an endless promise": {"GET", "", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 99999\r\n\r\n" + zipped, false},
+		"not requested":           {"GET", "", reply("gzip", zipped), false},
+		"in capitals":             {"GET", "", reply("GZIP", zipped), false},
+		"requested by the caller": {"GET", "gzip", reply("gzip", zipped), false},
+		"cut off":                 {"GET", "", reply("gzip", zipped[:len(zipped)-20]), false},
+		"not gzip":                {"GET", "", reply("gzip", "hello"), false},
+		"empty":                   {"GET", "", reply("gzip", ""), false},
+		"another":                 {"GET", "", reply("br", "hello"), false},
+		"HEAD":                    {"HEAD", "", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\n", false},
+		"turned off":              {"GET", "", reply("gzip", zipped), true},
+		"endless headers":         {"GET", "", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 99999\r\n\r\n" + zipped, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

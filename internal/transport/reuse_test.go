@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// reused sends a GET and reports on which kind of connection.
+// reused sends a GET and reports whether a connection was reused for it.
 func (s sender) reused(t *testing.T, r *http.Request) (reused bool) {
 	t.Helper()
 	ctx := httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) { reused = info.Reused }})
@@ -23,8 +23,8 @@ func (s sender) reused(t *testing.T, r *http.Request) (reused bool) {
 	return reused
 }
 
-// TestReuse: a connection is used again after a response whose end is known, and only
-// then. As TestTransportReadToEndReusesConn, TestTransportReuseConnEmptyResponseBody,
+// TestReuse: a connection is reused only after a response whose end is known. Like
+// TestTransportReadToEndReusesConn, TestTransportReuseConnEmptyResponseBody,
 // TestTransportConnectionCloseOnResponse and TestTransportHeadResponses of net/http.
 func TestReuse(t *testing.T) {
 	t.Parallel()
@@ -59,7 +59,8 @@ func TestReuse(t *testing.T) {
 	}
 }
 
-// TestUnreadBodyEndsConnection: a body that the caller does not read is not read to its end.
+// TestUnreadBodyEndsConnection: if the caller does not read the whole body, the connection is
+// closed.
 func TestUnreadBodyEndsConnection(t *testing.T) {
 	t.Parallel()
 	both(t, nil, func(t *testing.T, s sender) {
@@ -86,7 +87,7 @@ func TestUnreadBodyEndsConnection(t *testing.T) {
 	})
 }
 
-// TestReadAfterEnd: a body that has ended returns nothing of the next response on its
+// TestReadAfterEnd: a body that has ended does not return bytes of the next response on its
 // connection.
 func TestReadAfterEnd(t *testing.T) {
 	t.Parallel()
@@ -106,7 +107,7 @@ func TestReadAfterEnd(t *testing.T) {
 	})
 }
 
-// TestIdleLimit: as TestTransportMaxPerHostIdleConns of net/http.
+// TestIdleLimit is like TestTransportMaxPerHostIdleConns of net/http.
 func TestIdleLimit(t *testing.T) {
 	t.Parallel()
 	both(t, func(settings *http.Transport) { settings.MaxIdleConnsPerHost = 2 }, func(t *testing.T, s sender) {
@@ -144,9 +145,9 @@ func TestIdleLimit(t *testing.T) {
 	})
 }
 
-// TestClosedWhileIdle: a connection that the upstream closed is noticed before it is
-// used. As TestTransportServerClosingUnexpectedly of net/http, which notices it a moment
-// later and may fail to send a POST.
+// TestClosedWhileIdle: a connection that the upstream closed is detected before it is used.
+// Like TestTransportServerClosingUnexpectedly of net/http, which detects it a moment later and
+// may fail to send a POST.
 func TestClosedWhileIdle(t *testing.T) {
 	t.Parallel()
 	s := newOwn(t)
@@ -171,9 +172,9 @@ func TestClosedWhileIdle(t *testing.T) {
 	}
 }
 
-// TestPoisonedConnection: what follows a response on its connection is not taken for the
-// response of the next request, which may be another user's. net/http notices it too, but
-// a moment later.
+// TestPoisonedConnection: bytes that follow a response on its connection are not read as the
+// response to the next request, which may be another user's. net/http detects them too, but a
+// moment later.
 func TestPoisonedConnection(t *testing.T) {
 	t.Parallel()
 	const good, bad = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood", "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbad"
@@ -217,7 +218,7 @@ func TestPoisonedConnection(t *testing.T) {
 	}
 }
 
-// TestIdleTimeout: as TestTransportIdleConnTimeout of net/http.
+// TestIdleTimeout is like TestTransportIdleConnTimeout of net/http.
 func TestIdleTimeout(t *testing.T) {
 	t.Parallel()
 	both(t, func(settings *http.Transport) { settings.IdleConnTimeout = time.Nanosecond }, func(t *testing.T, s sender) {
@@ -230,7 +231,7 @@ func TestIdleTimeout(t *testing.T) {
 	})
 }
 
-// TestKeepAliveHint: a connection is not used when the upstream is about to close it.
+// TestKeepAliveHint: a connection is not reused if the upstream is about to close it.
 func TestKeepAliveHint(t *testing.T) {
 	t.Parallel()
 	for hint, want := range map[string]bool{

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// TestOwnResponses: whatever ends connections and requests, a response belongs to its
-// request. As TestStressSurpriseServerCloses and TestTransportConcurrency of net/http.
+// TestOwnResponses: every request gets its own response, even if connections and requests are
+// aborted. Like TestStressSurpriseServerCloses and TestTransportConcurrency of net/http.
 func TestOwnResponses(t *testing.T) {
 	t.Parallel()
 	const clients, requests = 16, 200
@@ -32,7 +32,7 @@ func TestOwnResponses(t *testing.T) {
 				_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n%s\r\n0\r\n\r\n", len(path), path)
 			case 5: // with the beginning of an unsolicited response
 				_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%sHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison", len(path), path)
-			case 6: // and leaves
+			case 6: // and closes
 				_, _ = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(path), path)
 				return
 			default:
@@ -71,8 +71,8 @@ func TestOwnResponses(t *testing.T) {
 	group.Wait()
 }
 
-// checkLost accepts the errors of a request that was canceled, and of one that was on its
-// way when the upstream left.
+// checkLost accepts the errors of a request that was canceled, or that was being sent when the
+// upstream closed the connection.
 func checkLost(t *testing.T, err error, ctx context.Context) { //nolint:revive // t comes first
 	t.Helper()
 	if !errors.Is(err, ctx.Err()) && !errors.Is(err, io.ErrUnexpectedEOF) && !strings.Contains(err.Error(), "reset by peer") {

@@ -1,16 +1,14 @@
-// Package transport sends requests to plain HTTP/1.1 upstreams on the caller's own
-// goroutine.
+// Package transport sends requests to plain HTTP/1.1 upstreams on the caller's goroutine.
 //
-// It exists because of what net/http's Transport costs a proxy. That one has two
-// goroutines for each connection: a request is handed to the first, its response comes
-// from the second, and the caller waits for both with a separate context. These
-// hand-offs cost CPU time, the more so the less busy the machine is. A request without a
-// body needs none of them: the caller writes it, then reads the response.
-// docs/performance.md has the figures.
+// It exists because net/http's Transport is expensive for a proxy. It has two goroutines for
+// each connection: the first writes the request, the second reads the response, and the caller
+// waits for both with a separate context. Switching between them costs CPU time, most of all on
+// an idle machine. A request without a body does not need them: the caller writes it, then
+// reads the response. docs/performance.md has the figures.
 //
-// Everything else is sent by net/http, which [Transport] falls back to: request bodies,
-// which have to be sent while the response is read, upgrades, Expect, CONNECT, TLS,
-// HTTP/2, forward proxies, and settings that this package does not know.
+// All other requests are sent by net/http, the fallback of [Transport]: request bodies, which
+// must be sent while the response is read, upgrades, Expect, CONNECT, TLS, HTTP/2, forward
+// proxies, and settings that this package does not support.
 //
 // The package would be unnecessary if net/http's Transport did the same for such
 // requests. Until then `transport standard` in the Caddyfile turns it off.
@@ -30,12 +28,12 @@ import (
 type Transport struct {
 	settings *http.Transport
 	fallback http.RoundTripper
-	suitable bool // the settings are ones that this package knows
+	suitable bool // this package supports the settings
 	idle     pool
 }
 
-// New returns a Transport with the dialer, the limits and the timeouts of settings.
-// What it does not send itself is sent by fallback, which may be settings.
+// New returns a Transport with the dialer, the limits and the timeouts of settings. fallback
+// sends all other requests; it may be the same value as settings.
 func New(settings *http.Transport, fallback http.RoundTripper) *Transport {
 	maxIdle := settings.MaxIdleConnsPerHost
 	if maxIdle == 0 {
@@ -47,8 +45,8 @@ func New(settings *http.Transport, fallback http.RoundTripper) *Transport {
 	}
 }
 
-// suitable reports whether a transport with these settings can be replaced for plain
-// requests. Limits on the number of connections also count those of the fallback.
+// suitable reports whether a transport with these settings can be replaced for plain requests.
+// It cannot if the number of connections is limited, since the fallback has connections too.
 func suitable(settings *http.Transport) bool {
 	protocols := settings.Protocols
 	return canCheck && settings.DialContext != nil && !settings.DisableKeepAlives &&
@@ -57,9 +55,8 @@ func suitable(settings *http.Transport) bool {
 		(protocols == nil || protocols.HTTP1() && !protocols.UnencryptedHTTP2())
 }
 
-// RoundTrip sends a request and returns the response, as http.RoundTripper says. It
-// repeats a request only if nothing of it was sent: to send a request twice may order
-// twice.
+// RoundTrip implements http.RoundTripper. It repeats a request only if no byte of it was sent:
+// a repeated request could place an order twice.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !t.sends(r) {
 		return t.fallback.RoundTrip(r)
@@ -80,7 +77,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// sends reports whether a request is one that this package sends itself.
+// sends reports whether this package sends a request itself.
 func (t *Transport) sends(r *http.Request) bool {
 	if !t.suitable || !isPlain(r) {
 		return false
@@ -106,7 +103,7 @@ func (t *Transport) connection(out *outgoing) (*conn, error) {
 	if c == nil {
 		dialed, err := t.settings.DialContext(ctx, "tcp", address)
 		if err != nil {
-			// A caller that has gone is distinguished from an upstream that is down.
+			// Distinguish a canceled request from an upstream that is down.
 			if cause := context.Cause(ctx); cause != nil {
 				err = cause
 			}
@@ -120,7 +117,7 @@ func (t *Transport) connection(out *outgoing) (*conn, error) {
 	return c, nil
 }
 
-// hostPort is the address of a URL's host.
+// hostPort returns the address of a URL's host.
 func hostPort(u *url.URL) string {
 	if u.Port() != "" {
 		return u.Host

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// FuzzWrite: a request is sent as net/http sends it, or not at all.
+// FuzzWrite: a request is sent exactly like net/http sends it, or refused.
 func FuzzWrite(f *testing.F) {
 	f.Add("GET", "/orders", "a=1", "api.example.com", "X-A", "1")
 	f.Add("POST", "//a/%2F", "", "[::1]:80", "User-Agent", " x ")

@@ -9,8 +9,8 @@ import (
 	"github.com/wxgate/wxgate/internal/edge"
 )
 
-// browserMarks are parts of a User-Agent, and the browser. The first that appears counts:
-// most browsers name Chrome and Safari too.
+// browserMarks are parts of a User-Agent, and the browser that sends them. The first match
+// counts, since most User-Agents also contain Chrome and Safari.
 var browserMarks = []struct{ mark, name string }{
 	{"MicroMessenger", "WeChat"},
 	{"Edg", "Edge"},
@@ -27,17 +27,17 @@ var browserMarks = []struct{ mark, name string }{
 	{"Safari", "Safari"},
 }
 
-// deviceNames are how users call their systems.
+// deviceNames are the names of systems that users know.
 var deviceNames = map[auth.Device]string{
 	auth.DeviceIOS: "iOS", auth.DeviceAndroid: "Android", auth.DeviceHarmony: "HarmonyOS",
 	auth.DeviceWindows: "Windows", auth.DeviceMac: "macOS", auth.DeviceLinux: "Linux",
 }
 
-// maxAgentBytes is how much of a User-Agent is looked at.
+// maxAgentBytes is how much of a User-Agent is searched.
 const maxAgentBytes = 1024
 
-// agentOf names the browser of a request for a user, such as "Chrome on Windows". The text is
-// made of known names only: a User-Agent can contain anything.
+// agentOf returns a description of the browser of a request, such as "Chrome on Windows". It
+// consists of known names only: a User-Agent can contain anything.
 func agentOf(header http.Header) string {
 	agent := header.Get("User-Agent")
 	agent = agent[:min(len(agent), maxAgentBytes)]
@@ -54,7 +54,7 @@ func agentOf(header http.Header) string {
 	return name
 }
 
-// insideWeChat reports whether a page is shown by WeChat.
+// insideWeChat reports whether the browser of a request is WeChat.
 func insideWeChat(header http.Header) bool {
 	return strings.Contains(header.Get("User-Agent"), "MicroMessenger")
 }
@@ -65,7 +65,8 @@ const (
 	ipv6Shown = 48
 )
 
-// maskAddress returns an address that its owner recognizes and that names no home: 203.0.113.*.
+// maskAddress returns a part of an address that its owner recognizes, and that does not
+// identify a household: 203.0.113.*.
 func maskAddress(address string) string {
 	addr, err := netip.ParseAddr(address)
 	if err != nil {
@@ -73,14 +74,14 @@ func maskAddress(address string) string {
 	}
 	addr = addr.Unmap().WithZone("")
 	if addr.Is4() {
-		prefix, _ := addr.Prefix(ipv4Shown) // fits the address
+		prefix, _ := addr.Prefix(ipv4Shown) // cannot fail: valid for the address
 		return strings.TrimSuffix(prefix.Addr().String(), "0") + "*"
 	}
-	prefix, _ := addr.Prefix(ipv6Shown) // fits the address
+	prefix, _ := addr.Prefix(ipv6Shown) // cannot fail: valid for the address
 	return prefix.Addr().String() + "*"
 }
 
-// maskPhone returns a number that its owner recognizes: 139****8001.
+// maskPhone returns a part of a number that its owner recognizes: 139****8001.
 func maskPhone(phone string) string {
 	phone = strings.TrimPrefix(phone, "+86")
 	const shown = 4

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestAgent has the User-Agents of browsers, WeChat's among them.
+// TestAgent checks the User-Agents of browsers, including WeChat.
 func TestAgent(t *testing.T) {
 	t.Parallel()
 	for agent, want := range map[string]string{

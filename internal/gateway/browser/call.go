@@ -11,31 +11,31 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
-// Call is one request to a call of the site, with what the gateway knows of it.
+// Call is one request to a call of the site, with the state that the gateway provides.
 type Call struct {
 	W       http.ResponseWriter
 	R       *http.Request
-	Web     *web.Service // nil for a call that is refused before it needs one
+	Web     *web.Service // nil for a call that is refused before it needs the state
 	Apps    map[auth.AppID]*wechat.Client
 	Cookies Cookies
 	Address string // of the client
 	Host    Host
 }
 
-// Host is what the calls need of the gateway. All functions are required.
+// Host has the functions of the gateway that the calls need. All are required.
 type Host struct {
-	// Bearer returns the identity of the request's access token. A cookie is none.
+	// Bearer returns the identity of the request's access token. Cookies are ignored.
 	Bearer func() (*auth.Identity, error)
-	// Present returns the identity of the session cookie, or nil if it is not valid. The
-	// error says that the store does not know.
+	// Present returns the identity of the session cookie, or nil if it is not valid. It returns
+	// an error only if the store is unavailable.
 	Present func() (*auth.Identity, error)
 	// Admits reports whether the site admits an app's users.
 	Admits func(auth.AppID) bool
-	// AdmitLogin takes a login off the limits. The caller leaves.
+	// AdmitLogin counts a login against the limits. The caller must call leave.
 	AdmitLogin func() (leave func(), err error)
-	// AdmitTicket takes a ticket off the limit of a user.
+	// AdmitTicket counts a ticket against the limit of a user.
 	AdmitTicket func(auth.User) error
-	// AdmitScan takes a scan off the limits. The caller leaves.
+	// AdmitScan counts a scan against the limits. The caller must call leave.
 	AdmitScan func() (leave func(), err error)
 	// Began records a login.
 	Began func(app auth.AppID, door auth.Door, opened *web.Opened, err error)
@@ -47,9 +47,9 @@ type Host struct {
 	Respond func(v any) error
 	// Expand replaces the placeholders in a text.
 	Expand func(text string) string
-	// OfApp adds to a failure which app it is of.
+	// OfApp adds to a failure the app that it concerns.
 	OfApp func(app auth.AppID, err error) error
-	// RequestID names the request in logs.
+	// RequestID identifies the request in logs.
 	RequestID string
 }
 
@@ -66,17 +66,17 @@ func (c *Call) platform(app auth.AppID) (*wechat.Client, error) {
 	return client, nil
 }
 
-// done responds with nothing.
+// done responds without a body.
 func (c *Call) done() error {
 	c.W.Header().Set("Cache-Control", "no-store")
 	c.W.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-// begin gives the browser the cookie of a session, in place of the one that it had. The
-// session of that one ends, since only a copy could use it any more.
+// begin sets the cookie of a new session, which replaces the browser's previous cookie. The
+// previous session ends, since only a copy of its cookie could still use it.
 func (s *Site) begin(c *Call, opened *web.Opened) {
-	before, _ := c.Host.Present() // the new session is none the worse for one that cannot be ended
+	before, _ := c.Host.Present() // the new session is valid even if the previous one could not be ended
 	s.set(c.W, s.cookies.session, opened.Cookie.Value(), opened.Life())
 	if before != nil {
 		_ = c.Host.End(before) // recorded there

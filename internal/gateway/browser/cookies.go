@@ -13,17 +13,17 @@ import (
 )
 
 const (
-	// hostPrefix has browsers accept a cookie only from this very host, over TLS, for all
+	// With hostPrefix, browsers accept a cookie only from this exact host, over TLS, for all
 	// paths (RFC 6265bis section 4.1.3.2): a sibling host cannot set or replace it.
 	hostPrefix = "__Host-"
 	// defaultCookie is the name of the session cookie.
 	defaultCookie = "wxgate"
-	// maxLogins is how many logins of one browser may be under way: a tab each.
+	// maxLogins is how many logins of one browser may be in progress, for example one per tab.
 	maxLogins = 8
-	// loginNameChars is how much of a state names its cookie.
+	// loginNameChars is how many characters of a state are part of the name of its cookie.
 	loginNameChars = 8
-	// maxLoginBytes bounds the cookie of a login: browsers drop one that has more than 4096
-	// bytes with its name.
+	// maxLoginBytes bounds the cookie of a login: browsers drop a cookie that has more than
+	// 4096 bytes, including its name.
 	maxLoginBytes = 3840
 )
 
@@ -31,11 +31,11 @@ const (
 type names struct {
 	session string
 	scan    string // the browser key of a scan
-	login   string // the beginning of those of logins that are under way
+	login   string // prefix of the cookies of logins in progress
 }
 
-// CheckCookie refuses a name of the session cookie that the site of an origin cannot have; ""
-// is the default of both.
+// CheckCookie refuses a name of the session cookie that a site at this origin cannot use. "" is
+// the default of either argument.
 func CheckCookie(name, origin string) error {
 	secure := true
 	if origin != "" {
@@ -48,9 +48,9 @@ func CheckCookie(name, origin string) error {
 	return err
 }
 
-// newNames returns the names of a site's cookies. A name without hostPrefix is refused where
-// browsers support it: a sibling host could set the cookie, and so log a victim in as the
-// attacker (cookie tossing).
+// newNames returns the names of a site's cookies. A name without hostPrefix is refused on
+// origins where browsers support the prefix: otherwise a sibling host could set the cookie and
+// log a victim in as the attacker (cookie tossing).
 func newNames(configured string, secure bool) (names, error) {
 	name := configured
 	if name == "" {
@@ -73,25 +73,26 @@ func newNames(configured string, secure bool) (names, error) {
 // Cookies are the site's cookies of a request.
 type Cookies struct {
 	Session string // "" for none
-	Err     error  // why the session cookie cannot be read: there are two of them
+	Err     error  // why the session cookie cannot be read: it was sent twice
 
-	named  bool // a session cookie was there, also an empty one
+	named  bool // a session cookie was sent, maybe empty
 	scan   web.BrowserKey
 	logins map[string]string // by the name
 }
 
-// Sent reports whether the request has anything that should be a session cookie.
+// Sent reports whether the request has a session cookie, valid or not.
 func (c *Cookies) Sent() bool { return c.Session != "" || c.Err != nil }
 
-// Take removes the site's cookies from a request and returns them. No upstream and no log
-// gets them.
+// Take removes the site's cookies from a request and returns them. Neither the upstream nor a
+// log gets them.
 func (s *Site) Take(header http.Header) (taken Cookies) {
 	var rest []string
 	found := false
 	for _, line := range header["Cookie"] {
 		for pair := range strings.SplitSeq(line, ";") {
-			// Spaces of Unicode stay: a sibling host can set a cookie whose name is one of them
-			// and then ours, which is not a __Host- name to a browser (cookie tossing).
+			// Don't trim Unicode spaces: a sibling host can set a cookie whose name is such a
+			// space followed by our name. Browsers do not treat it as a __Host- name (cookie
+			// tossing).
 			pair = strings.Trim(pair, " \t")
 			if name, value, _ := strings.Cut(pair, "="); strings.HasPrefix(name, s.cookies.session) && s.take(&taken, name, value) {
 				found = true
@@ -110,7 +111,7 @@ func (s *Site) Take(header http.Header) (taken Cookies) {
 	return taken
 }
 
-// take reports whether a cookie is one of the site's.
+// take stores a cookie of the site, and reports whether the cookie is one of the site's.
 func (s *Site) take(into *Cookies, name, value string) bool {
 	switch {
 	case name == s.cookies.session:
@@ -141,8 +142,8 @@ func (s *Site) login(c *Cookies, state string) string {
 
 func (s *Site) loginName(state string) string { return s.cookies.login + state[:loginNameChars] }
 
-// setLogin keeps a login in the browser until it returns from WeChat. A browser with too many
-// begins again with this one.
+// setLogin stores a login in a cookie until the browser returns from WeChat. If the browser has
+// too many logins, the others are deleted.
 func (s *Site) setLogin(c *Call, state, sealed string) error {
 	if len(sealed) > maxLoginBytes {
 		return errLongReturn
@@ -156,10 +157,10 @@ func (s *Site) setLogin(c *Call, state, sealed string) error {
 	return nil
 }
 
-// set sets a cookie for so long; a negative life deletes it.
+// set sets a cookie with a lifetime; a negative lifetime deletes it.
 //
-// SameSite=Lax keeps the cookie from requests that other sites' pages send, but for
-// navigations: WeChat's return is one.
+// With SameSite=Lax, browsers don't send the cookie with requests of other sites' pages, except
+// navigations, such as the return from WeChat.
 func (s *Site) set(w http.ResponseWriter, name, value string, life time.Duration) {
 	maxAge := -1
 	if life > 0 {
@@ -171,8 +172,8 @@ func (s *Site) set(w http.ResponseWriter, name, value string, life time.Duration
 
 // Forget deletes the session cookie after a logout.
 //
-// The pages of before may be in the browser's cache, or ready to be shown when the user goes
-// back. This stops the next user of a shared computer who does.
+// Earlier pages may be in the browser's cache, or in its back/forward cache. They are cleared
+// to stop the next user of a shared computer from reading them.
 func (s *Site) Forget(w http.ResponseWriter) {
 	w.Header().Set("Clear-Site-Data", `"cache"`)
 	s.set(w, s.cookies.session, "", -1)

@@ -16,7 +16,7 @@ import (
 
 const ours = "__Host-wxgate"
 
-// TestTake: the site's cookies leave the request, and nothing else does.
+// TestTake: only the site's cookies are removed from the request.
 func TestTake(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
@@ -26,38 +26,38 @@ func TestTake(t *testing.T) {
 		two     bool
 		rest    []string
 	}{
-		"none":                      {nil, "", false, nil},
-		"the session":               {[]string{ours + "=wxc_a"}, "wxc_a", false, nil},
-		"between others":            {[]string{"a=1; " + ours + "=wxc_a; b=2"}, "wxc_a", false, []string{"a=1; b=2"}},
-		"in several lines":          {[]string{"a=1", ours + "=wxc_a", "b=2"}, "wxc_a", false, []string{"a=1; b=2"}},
-		"without spaces":            {[]string{"a=1;" + ours + "=wxc_a;b=2"}, "wxc_a", false, []string{"a=1; b=2"}},
-		"with tabs":                 {[]string{"a=1;\t " + ours + "=wxc_a \t;b=2"}, "wxc_a", false, []string{"a=1; b=2"}},
-		"quoted":                    {[]string{ours + `="wxc_a"`}, `"wxc_a"`, false, nil},
-		"with an equals sign":       {[]string{ours + "=a=b"}, "a=b", false, nil},
-		"empty":                     {[]string{"a=1; " + ours + "="}, "", false, []string{"a=1"}},
-		"without a value":           {[]string{"a=1; " + ours}, "", false, []string{"a=1"}},
-		"twice":                     {[]string{ours + "=wxc_a; " + ours + "=wxc_b"}, "wxc_b", true, nil},
-		"twice the same":            {[]string{ours + "=wxc_a; " + ours + "=wxc_a"}, "wxc_a", true, nil},
-		"twice, in two lines":       {[]string{ours + "=wxc_a", "a=1", ours + "=wxc_b"}, "wxc_b", true, []string{"a=1"}},
-		"twice, the first empty":    {[]string{ours + "=; " + ours + "=wxc_a"}, "wxc_a", true, nil},
-		"twice, one without value":  {[]string{ours + "; " + ours + "=wxc_a"}, "wxc_a", true, nil},
-		"twice, one empty":          {[]string{ours + "=wxc_a; " + ours + "="}, "", true, nil},
-		"three":                     {[]string{ours + "=; " + ours + "=a; " + ours + "=b"}, "b", true, nil},
-		"all of ours":               {[]string{ours + "=wxc_a; " + ours + "-scan=k; " + ours + "-login-01234567=x; a=1; " + ours + "-login-89abcdef=y"}, "wxc_a", false, []string{"a=1"}},
-		"the scan alone":            {[]string{ours + "-scan=k; a=1"}, "", false, []string{"a=1"}},
-		"longer names":              {[]string{ours + "2=a; " + ours + "-other=b; " + ours + "-scan2=c; " + ours + "-logi=d"}, "", false, []string{ours + "2=a; " + ours + "-other=b; " + ours + "-scan2=c; " + ours + "-logi=d"}},
-		"other prefixes":            {[]string{"wxgate=a; __Secure-wxgate=b; __Host-=c; Host-wxgate=d"}, "", false, []string{"wxgate=a; __Secure-wxgate=b; __Host-=c; Host-wxgate=d"}},
-		"another case":              {[]string{"__host-wxgate=a; __HOST-WXGATE=b"}, "", false, []string{"__host-wxgate=a; __HOST-WXGATE=b"}},
-		"in a value":                {[]string{"a=" + ours + "=wxc_a"}, "", false, []string{"a=" + ours + "=wxc_a"}},
-		"without a name":            {[]string{"=" + ours + "=wxc_a"}, "", false, []string{"=" + ours + "=wxc_a"}},
-		"in quotes":                 {[]string{`a="; ` + ours + `=wxc_a; b="`}, "wxc_a", false, []string{`a="; b="`}}, // as RFC 6265 reads it
-		"$Version":                  {[]string{"$Version=1," + ours + "=wxc_a"}, "", false, []string{"$Version=1," + ours + "=wxc_a"}},
-		"a space of Unicode before": {[]string{"\u2000" + ours + "=wxc_a; \u00a0" + ours + "=wxc_b; \u0085" + ours + "=wxc_c"}, "", false, []string{"\u2000" + ours + "=wxc_a; \u00a0" + ours + "=wxc_b; \u0085" + ours + "=wxc_c"}},
-		"and ours":                  {[]string{"\u2000" + ours + "=evil; " + ours + "=wxc_a"}, "wxc_a", false, []string{"\u2000" + ours + "=evil"}},
-		"other control characters":  {[]string{"\x0b" + ours + "=a; \x0c" + ours + "=b"}, "", false, []string{"\x0b" + ours + "=a; \x0c" + ours + "=b"}},
-		"escaped":                   {[]string{"__Host%2Dwxgate=a"}, "", false, []string{"__Host%2Dwxgate=a"}},
-		"nothing between":           {[]string{"a=1;; ;" + ours + "=wxc_a;"}, "wxc_a", false, []string{"a=1"}},
-		"others are not touched":    {[]string{"a=1;b=2", "c=3"}, "", false, []string{"a=1;b=2", "c=3"}},
+		"none":                             {nil, "", false, nil},
+		"the session":                      {[]string{ours + "=wxc_a"}, "wxc_a", false, nil},
+		"between others":                   {[]string{"a=1; " + ours + "=wxc_a; b=2"}, "wxc_a", false, []string{"a=1; b=2"}},
+		"in several lines":                 {[]string{"a=1", ours + "=wxc_a", "b=2"}, "wxc_a", false, []string{"a=1; b=2"}},
+		"without spaces":                   {[]string{"a=1;" + ours + "=wxc_a;b=2"}, "wxc_a", false, []string{"a=1; b=2"}},
+		"with tabs":                        {[]string{"a=1;\t " + ours + "=wxc_a \t;b=2"}, "wxc_a", false, []string{"a=1; b=2"}},
+		"quoted":                           {[]string{ours + `="wxc_a"`}, `"wxc_a"`, false, nil},
+		"with an equals sign":              {[]string{ours + "=a=b"}, "a=b", false, nil},
+		"empty":                            {[]string{"a=1; " + ours + "="}, "", false, []string{"a=1"}},
+		"without a value":                  {[]string{"a=1; " + ours}, "", false, []string{"a=1"}},
+		"twice":                            {[]string{ours + "=wxc_a; " + ours + "=wxc_b"}, "wxc_b", true, nil},
+		"twice, equal":                     {[]string{ours + "=wxc_a; " + ours + "=wxc_a"}, "wxc_a", true, nil},
+		"twice, in two lines":              {[]string{ours + "=wxc_a", "a=1", ours + "=wxc_b"}, "wxc_b", true, []string{"a=1"}},
+		"twice, the first empty":           {[]string{ours + "=; " + ours + "=wxc_a"}, "wxc_a", true, nil},
+		"twice, one without value":         {[]string{ours + "; " + ours + "=wxc_a"}, "wxc_a", true, nil},
+		"twice, one empty":                 {[]string{ours + "=wxc_a; " + ours + "="}, "", true, nil},
+		"three":                            {[]string{ours + "=; " + ours + "=a; " + ours + "=b"}, "b", true, nil},
+		"all of the site's":                {[]string{ours + "=wxc_a; " + ours + "-scan=k; " + ours + "-login-01234567=x; a=1; " + ours + "-login-89abcdef=y"}, "wxc_a", false, []string{"a=1"}},
+		"only the scan":                    {[]string{ours + "-scan=k; a=1"}, "", false, []string{"a=1"}},
+		"longer names":                     {[]string{ours + "2=a; " + ours + "-other=b; " + ours + "-scan2=c; " + ours + "-logi=d"}, "", false, []string{ours + "2=a; " + ours + "-other=b; " + ours + "-scan2=c; " + ours + "-logi=d"}},
+		"other prefixes":                   {[]string{"wxgate=a; __Secure-wxgate=b; __Host-=c; Host-wxgate=d"}, "", false, []string{"wxgate=a; __Secure-wxgate=b; __Host-=c; Host-wxgate=d"}},
+		"another case":                     {[]string{"__host-wxgate=a; __HOST-WXGATE=b"}, "", false, []string{"__host-wxgate=a; __HOST-WXGATE=b"}},
+		"in a value":                       {[]string{"a=" + ours + "=wxc_a"}, "", false, []string{"a=" + ours + "=wxc_a"}},
+		"without a name":                   {[]string{"=" + ours + "=wxc_a"}, "", false, []string{"=" + ours + "=wxc_a"}},
+		"in quotes":                        {[]string{`a="; ` + ours + `=wxc_a; b="`}, "wxc_a", false, []string{`a="; b="`}}, // as RFC 6265 reads it
+		"$Version":                         {[]string{"$Version=1," + ours + "=wxc_a"}, "", false, []string{"$Version=1," + ours + "=wxc_a"}},
+		"a Unicode space before":           {[]string{"\u2000" + ours + "=wxc_a; \u00a0" + ours + "=wxc_b; \u0085" + ours + "=wxc_c"}, "", false, []string{"\u2000" + ours + "=wxc_a; \u00a0" + ours + "=wxc_b; \u0085" + ours + "=wxc_c"}},
+		"a Unicode space before, and ours": {[]string{"\u2000" + ours + "=evil; " + ours + "=wxc_a"}, "wxc_a", false, []string{"\u2000" + ours + "=evil"}},
+		"other control characters":         {[]string{"\x0b" + ours + "=a; \x0c" + ours + "=b"}, "", false, []string{"\x0b" + ours + "=a; \x0c" + ours + "=b"}},
+		"escaped":                          {[]string{"__Host%2Dwxgate=a"}, "", false, []string{"__Host%2Dwxgate=a"}},
+		"empty pairs":                      {[]string{"a=1;; ;" + ours + "=wxc_a;"}, "wxc_a", false, []string{"a=1"}},
+		"only others":                      {[]string{"a=1;b=2", "c=3"}, "", false, []string{"a=1;b=2", "c=3"}},
 	} {
 		header := http.Header{"Cookie": test.sent, "X-Other": {"a"}}
 		if test.sent == nil {
@@ -76,7 +76,7 @@ func TestTake(t *testing.T) {
 	}
 }
 
-// FuzzTake: no cookie of ours stays, and nothing else leaves.
+// FuzzTake: all cookies of the site are removed, and no others.
 func FuzzTake(f *testing.F) {
 	s := newSite(f, nil)
 	for _, seed := range []string{"", "a=1; " + ours + "=x", ours + "-login-0=a;" + ours + "-scan=b", "\u2000" + ours + "=x", "; ;=;"} {
@@ -139,7 +139,7 @@ func TestCookieNames(t *testing.T) {
 	}
 }
 
-// TestSet: the attributes of each cookie.
+// TestSet checks the attributes of each cookie.
 func TestSet(t *testing.T) {
 	t.Parallel()
 	local := newSite(t, func(c *Config) { c.URL = "http://127.0.0.1:8080" })
@@ -159,8 +159,8 @@ func TestSet(t *testing.T) {
 	}
 }
 
-// TestLoginCookies: several logins may be under way, a bounded number of them, and each has a
-// cookie that browsers keep.
+// TestLoginCookies: a limited number of logins may be in progress, and each has a cookie that
+// browsers accept.
 func TestLoginCookies(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)

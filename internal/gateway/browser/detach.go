@@ -19,17 +19,17 @@ const (
 	paramTicket = "ticket"
 )
 
-// credentials are the parameters that no log gets.
+// credentials are the parameters that must not be logged.
 var credentials = []string{paramCode, paramState, paramTicket}
 
 type detachedKey struct{}
 
-// Detach returns a request whose query has a code, a state or a ticket, with a context that
-// keeps them, to be served from its beginning without them: see [WithoutCredentials]. It
-// returns nil for any other request, and for one that has been detached.
+// Detach returns a request to serve again from its beginning without credentials: see
+// [WithoutCredentials]. Its context has the code, state or ticket of the query. Detach returns
+// nil for a request without them, and for one that was already detached.
 //
-// A request that is served as it came would have its ticket in the access log: servers copy
-// the URI for it before any handler runs.
+// Without this, the access log would contain the ticket: servers copy the URI for the log
+// before any handler runs.
 func (s *Site) Detach(r *http.Request) *http.Request {
 	if s == nil || r.URL.Path != s.calls+pathCallback && r.URL.Path != s.calls+pathEnter {
 		return nil
@@ -68,7 +68,8 @@ func credential(pair string) (name, value string, ok bool) {
 	return "", "", false
 }
 
-// WithoutCredentials returns a query without what [Site.Detach] keeps.
+// WithoutCredentials returns a query without the parameters that [Site.Detach] moves to the
+// context.
 func WithoutCredentials(query string) string {
 	var rest []string
 	for pair := range strings.SplitSeq(query, "&") {
@@ -80,7 +81,7 @@ func WithoutCredentials(query string) string {
 }
 
 // parameter returns a parameter of the query, or one that was detached; "" for none. A
-// parameter that is sent twice is refused: another reader of the request might take the other.
+// duplicate parameter is refused: another reader of the request might use the other value.
 func parameter(r *http.Request, name string) (string, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
-// TestDetach: no spelling of a credential stays in the query, which logs have, and every other
-// parameter does.
+// TestDetach: every spelling of a credential is removed from the query, which is logged, and
+// all other parameters stay.
 func TestDetach(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
@@ -59,13 +59,13 @@ func TestDetach(t *testing.T) {
 				t.Errorf("%q: kept %v, want %v; headers %v", query, kept, test.kept, detached.Header)
 			}
 			if s.Detach(detached) != nil {
-				t.Errorf("%q: detached twice: it would be served without end", query)
+				t.Errorf("%q: detached twice: the request would be served in an endless loop", query)
 			}
 		}
 	}
 	for _, path := range []string{"/", "/orders", "/v1.0/pub/web/login", "/v1.0/pub/web/callback/", "/v1.0/pub/web/callbacks", "/web/callback", "/v1.0/pub/prefetch-token"} {
 		if r := request(http.MethodGet, path+"?code=c&state=s&ticket=t"); s.Detach(r) != nil {
-			t.Errorf("%s: its parameters are of the upstream", path)
+			t.Errorf("%s: it was detached, but the parameters belong to the upstream", path)
 		}
 	}
 	if (*Site)(nil).Detach(request(http.MethodGet, "/v1.0/pub/web/callback?code=c")) != nil {
@@ -98,7 +98,8 @@ func TestParameter(t *testing.T) {
 	}
 }
 
-// FuzzDetach: no reader finds a credential in what is left, and the other parameters are there.
+// FuzzDetach: no reader finds a credential in the remaining query, and all other parameters
+// stay.
 func FuzzDetach(f *testing.F) {
 	for _, seed := range []string{"", "code=c&state=s", "%63ode=c", "a=1&TICKET=x&b=2", "code", "&=&", "a;code=b", "code%zz=1"} {
 		f.Add(seed)

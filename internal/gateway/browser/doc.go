@@ -1,3 +1,3 @@
 // Package browser serves the browsers of a site: the calls under {prefix}/web, their cookies,
-// and the checks of what a page of another site could have sent.
+// and the checks for requests that pages of other sites sent.
 package browser

@@ -45,7 +45,7 @@ func request(method, target string, headers ...string) *http.Request {
 	return r
 }
 
-// isProblem reports whether an error is one problem, and not another one of its class.
+// isProblem reports whether an error is this problem, and not another of the same class.
 func isProblem(err error, want *problem.Problem) bool {
 	var p *problem.Problem
 	return errors.As(err, &p) && p == want

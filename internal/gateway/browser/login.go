@@ -12,7 +12,7 @@ import (
 var (
 	errNoDoor = problem.Forbidden("Open this page from the mini program: it has no login of its own.")
 	errDoor   = problem.BadRequest("door must be official, website or scan, and the site must have it.")
-	// errDeclined is what WeChat's return without a code says.
+	// errDeclined is the error if WeChat returns without a code.
 	errDeclined = problem.Forbidden("The login was declined in WeChat. Log in again when you want to go on.")
 )
 
@@ -45,7 +45,7 @@ func (s *Site) back(c *Call) (string, error) {
 	return s.target(text)
 }
 
-// pick returns the door of a name, or the one that fits the browser.
+// pick returns the door with a name, or by default the door that fits the browser.
 func (s *Site) pick(name string, inWeChat bool) (auth.Door, error) {
 	has := map[auth.Door]bool{
 		auth.DoorOfficial: s.config.Official.App != "", auth.DoorScan: s.config.Scan.App != "", auth.DoorWebsite: s.config.Website != "",
@@ -70,7 +70,7 @@ func (s *Site) pick(name string, inWeChat bool) (auth.Door, error) {
 	return 0, errNoDoor
 }
 
-// otherDoor returns the path of the login with WeChat's own code, "" if the site has none.
+// otherDoor returns the path of the login with WeChat's QR code; "" if the site has none.
 func (s *Site) otherDoor(back string) string {
 	if s.config.Website == "" {
 		return ""
@@ -78,7 +78,7 @@ func (s *Site) otherDoor(back string) string {
 	return s.loginPath(back) + "&" + paramDoor + "=" + auth.DoorWebsite.String()
 }
 
-// toWeChat sends the browser to WeChat, with a state that only this browser can return with.
+// toWeChat redirects the browser to WeChat, with a state that only this browser can use.
 func (s *Site) toWeChat(c *Call, door auth.Door, back string) error {
 	app := s.appOf(door)
 	client, err := c.platform(app)
@@ -124,7 +124,7 @@ func (s *Site) Callback(c *Call) error {
 	return redirect(c.W, login.Return)
 }
 
-// exchange spends the state and the code.
+// exchange verifies the state and spends the code.
 func (s *Site) exchange(c *Call, state string, login web.State, code string) (*web.Opened, error) {
 	leave, err := c.Host.AdmitLogin()
 	if err != nil {
@@ -139,7 +139,7 @@ func (s *Site) exchange(c *Call, state string, login web.State, code string) (*w
 	return opened, c.Host.OfApp(login.App, err)
 }
 
-// Retry returns the path that begins a login again after a failure, "" if there is none. The
+// Retry returns the path that begins a login again after a failure; "" if there is none. The
 // parameter return of the failed request is kept if it is valid.
 func (s *Site) Retry(c *Call) string {
 	if len(s.Apps()) == 0 {

@@ -12,11 +12,11 @@ import (
 // act for the user (CSRF, cross-site WebSocket hijacking). SameSite=Lax does not stop pages of
 // sibling hosts, and some browsers relax it for two minutes after a login.
 //
-// A proxy that asks with wxgate_verify may leave Upgrade out, which is of its own connection, and
-// not what else a browser sends to open a WebSocket (RFC 6455 section 4.1).
+// A proxy that calls wxgate_verify may omit Upgrade, which is a hop-by-hop header. It does not
+// omit the other headers that a browser sends to open a WebSocket (RFC 6455 section 4.1).
 //
-// Browsers send Origin with each such request, old ones too. Requests of a list of CORS are no
-// exception: the list is for tokens, which no browser attaches by itself.
+// All browsers, also old ones, send Origin with such requests. Origins that CORS allows are
+// refused too: CORS is for tokens, which browsers don't attach by themselves.
 func (s *Site) CheckOrigin(r *http.Request) error {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions:
@@ -27,7 +27,7 @@ func (s *Site) CheckOrigin(r *http.Request) error {
 	return s.sameOrigin(r.Header)
 }
 
-// sameOrigin refuses a request that no page of this site sent.
+// sameOrigin refuses a request unless a page of this site sent it.
 func (s *Site) sameOrigin(header http.Header) error {
 	origins, sites := header["Origin"], header["Sec-Fetch-Site"]
 	switch {
@@ -41,14 +41,14 @@ func (s *Site) sameOrigin(header http.Header) error {
 	return fmt.Errorf("%w: it has neither Origin nor Sec-Fetch-Site: same-origin", auth.ErrCrossSite)
 }
 
-// Navigates reports whether a browser opens the page of a request, and would show the user a
-// login.
+// Navigates reports whether a request opens a page in a browser, so that a redirect to the
+// login would be shown to the user.
 func Navigates(r *http.Request) bool {
 	return r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate"
 }
 
-// checkDocument refuses to log a browser in by a request that is no visit of a page: a picture
-// or a frame of another page, or a browser that fetches what the user may visit.
+// checkDocument refuses to log a browser in unless the user opens the page. It refuses images
+// and frames of other pages, and prefetches of pages that the user may visit later.
 func checkDocument(r *http.Request) error {
 	if dest := r.Header.Get("Sec-Fetch-Dest"); dest != "" && dest != "document" {
 		return fmt.Errorf("%w: its destination is %q, not a document", auth.ErrCrossSite, dest)
@@ -61,13 +61,13 @@ func checkDocument(r *http.Request) error {
 	return nil
 }
 
-// prefetchMarks are headers of requests for a page that the user may visit: of today's browsers,
-// and of older ones.
+// prefetchMarks are the headers of prefetches, in current and in older browsers.
 var prefetchMarks = []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"}
 
-// sentByPage reports whether a page of another origin sent the browser to a document. A web-view
-// opens its first page without one. This stops a page that sends its visitors, who may be in the
-// attacker's network and have the same phone, to the link of the attacker's ticket.
+// sentByPage reports whether a page of another origin sent the browser to a document. A
+// web-view opens its first page without such a page. This stops an attacker's page that sends
+// its visitors, who may be in the same network and have the same phone model, to the link of
+// the attacker's ticket.
 func sentByPage(header http.Header) bool {
 	switch header.Get("Sec-Fetch-Site") {
 	case "", "none", "same-origin":

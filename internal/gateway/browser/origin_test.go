@@ -8,8 +8,8 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// TestCheckOrigin has each method with each spelling of an origin: what is safe passes, and
-// anything else needs the one origin of the site.
+// TestCheckOrigin tests each method with each spelling of an origin: safe methods pass, and all
+// others need exactly the origin of the site.
 func TestCheckOrigin(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
@@ -18,18 +18,18 @@ func TestCheckOrigin(t *testing.T) {
 		headers []string
 		ours    bool
 	}{
-		{"no page", nil, false},
+		{"no headers", nil, false},
 		{"the site", []string{"Origin", shop}, true},
 		{"the site, with Sec-Fetch-Site", []string{"Origin", shop, "Sec-Fetch-Site", "same-origin"}, true},
 		{"a browser that sends no Origin", []string{"Sec-Fetch-Site", "same-origin"}, true},
 		{"another site", []string{"Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site"}, false},
 		{"another site, without Sec-Fetch-Site", []string{"Origin", "https://evil.example"}, false},
 		{"a sibling host", []string{"Origin", "https://blog.example.com", "Sec-Fetch-Site", "same-site"}, false},
-		{"a sibling host, Sec-Fetch-Site alone", []string{"Sec-Fetch-Site", "same-site"}, false},
-		{"where users may return to", []string{"Origin", "https://m.example.com"}, false},
-		{"a host below", []string{"Origin", "https://a.shop.example.com"}, false},
-		{"a host that begins so", []string{"Origin", shop + ".evil.example"}, false},
-		{"a host that ends so", []string{"Origin", "https://evilshop.example.com"}, false},
+		{"a sibling host, only Sec-Fetch-Site", []string{"Sec-Fetch-Site", "same-site"}, false},
+		{"an allowed return", []string{"Origin", "https://m.example.com"}, false},
+		{"a subdomain", []string{"Origin", "https://a.shop.example.com"}, false},
+		{"a host with this prefix", []string{"Origin", shop + ".evil.example"}, false},
+		{"a host with this suffix", []string{"Origin", "https://evilshop.example.com"}, false},
 		{"http", []string{"Origin", "http://shop.example.com"}, false},
 		{"another port", []string{"Origin", shop + ":8443"}, false},
 		{"the default port", []string{"Origin", shop + ":443"}, false},
@@ -38,16 +38,16 @@ func TestCheckOrigin(t *testing.T) {
 		{"a trailing slash", []string{"Origin", shop + "/"}, false},
 		{"a path", []string{"Origin", shop + "/a"}, false},
 		{"userinfo", []string{"Origin", "https://shop.example.com@evil.example"}, false},
-		{"the host alone", []string{"Origin", "shop.example.com"}, false},
+		{"only the host", []string{"Origin", "shop.example.com"}, false},
 		{"a sandboxed frame", []string{"Origin", "null", "Sec-Fetch-Site", "cross-site"}, false},
-		{"null, which says that it is ours", []string{"Origin", "null", "Sec-Fetch-Site", "same-origin"}, false},
+		{"null, with Sec-Fetch-Site", []string{"Origin", "null", "Sec-Fetch-Site", "same-origin"}, false},
 		{"an empty Origin", []string{"Origin", ""}, false},
-		{"an empty Origin, which says that it is ours", []string{"Origin", "", "Sec-Fetch-Site", "same-origin"}, false},
+		{"an empty Origin, with Sec-Fetch-Site", []string{"Origin", "", "Sec-Fetch-Site", "same-origin"}, false},
 		{"two origins in two lines", []string{"Origin", shop, "Origin", "https://evil.example"}, false},
-		{"the same twice", []string{"Origin", shop, "Origin", shop}, false},
+		{"duplicate", []string{"Origin", shop, "Origin", shop}, false},
 		{"two origins in a line", []string{"Origin", shop + ", https://evil.example"}, false},
 		{"two origins with a space", []string{"Origin", shop + " https://evil.example"}, false},
-		{"the user", []string{"Sec-Fetch-Site", "none"}, false},
+		{"typed by the user", []string{"Sec-Fetch-Site", "none"}, false},
 		{"Sec-Fetch-Site twice", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Site", "cross-site"}, false},
 		{"Sec-Fetch-Site in upper case", []string{"Sec-Fetch-Site", "Same-Origin"}, false},
 		{"an empty Sec-Fetch-Site", []string{"Sec-Fetch-Site", ""}, false},
@@ -87,7 +87,7 @@ func TestNavigates(t *testing.T) {
 	}
 }
 
-// TestCheckDocument: a ticket is not spent by what the user does not see.
+// TestCheckDocument: a request that the user does not see must not spend a ticket.
 func TestCheckDocument(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {
@@ -114,7 +114,7 @@ func TestCheckDocument(t *testing.T) {
 	}
 }
 
-// TestSentByPage: a ticket in a link of another page is asked about.
+// TestSentByPage: if another page links to a ticket, the user is asked first.
 func TestSentByPage(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

@@ -14,7 +14,7 @@ import (
 type Route struct {
 	Path, Name   string // Name is the metrics' label
 	Method, Also string // Also is a second method; "" for none
-	Page         bool   // a browser opens it, and its errors are pages
+	Page         bool   // a browser opens it as a page, and its errors are pages
 	Serve        func(*Site, *Call) error
 }
 
@@ -41,8 +41,8 @@ func (s *Site) Routes() []Route {
 	return routes
 }
 
-// Folder returns the path of the route of a path below it; "" for another path. A nil Site has
-// none.
+// Folder returns the path of the route that has calls below it and contains this path; "" for
+// any other path. A nil Site has no routes.
 func (s *Site) Folder(path string) string {
 	if s == nil {
 		return ""
@@ -53,8 +53,8 @@ func (s *Site) Folder(path string) string {
 	return ""
 }
 
-// errCode is what a user can do about a code that WeChat refused. The details of the login API
-// are for developers of mini programs.
+// errCode tells a user what to do if WeChat refused a code. The details of the login API are
+// for developers of mini programs.
 var errCode = problem.Forbidden("WeChat refused this login: it took too long, or was used before. Log in again.")
 
 // ShowProblem shows a problem as a page.

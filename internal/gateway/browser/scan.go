@@ -14,12 +14,14 @@ import (
 )
 
 const (
-	// pollTime is how long a browser waits for a change: proxies end what takes a minute.
+	// pollTime is how long a browser waits for a change: proxies end requests that take a
+	// minute.
 	pollTime = 25 * time.Second
-	// pollStep is how often the store is asked meanwhile.
+	// pollStep is the interval of reads from the store in that time.
 	pollStep = 500 * time.Millisecond
 	// maxPolls is how many browsers of a site may wait: each of them reads the store twice a
-	// second. One more gets the state at once, and its page asks again in a second.
+	// second. Beyond that, a browser gets the state at once, and its page polls again after a
+	// second.
 	maxPolls = 1000
 
 	paramKnown = "known"
@@ -69,10 +71,10 @@ func (s *Site) NewScan(c *Call) error {
 	return c.Host.Respond(scanResponse{name, "data:" + mediaType + ";base64," + base64.StdEncoding.EncodeToString(image), number, int64(web.ScanLife.Seconds())})
 }
 
-// maxPlaceBytes bounds what a phone shows of a place.
+// maxPlaceBytes bounds the text of a place that a phone shows.
 const maxPlaceBytes = 128
 
-// place says where the browser seems to be, as the operator's proxy knows it.
+// place returns where the browser seems to be, as configured by the operator.
 func (s *Site) place(c *Call) string {
 	place := strings.ToValidUTF8(c.Host.Expand(s.config.Scan.Place), "")
 	place = strings.Map(func(r rune) rune {
@@ -87,7 +89,7 @@ func (s *Site) place(c *Call) string {
 	return place
 }
 
-// scanCookieLife is how long a browser may show codes without a new one.
+// scanCookieLife is the lifetime of the cookie of a scan.
 const scanCookieLife = 10 * time.Minute
 
 type stateResponse struct {
@@ -129,7 +131,7 @@ func (s *Site) Scan(c *Call) error {
 	return problem.MethodNotAllowed("Use %s.", methods)
 }
 
-// poll is the browser's wait until its scan has another state than the one that it knows.
+// poll waits until the browser's scan has another state than the one that the browser knows.
 func (s *Site) poll(c *Call, name string) error {
 	known, err := parameter(c.R, paramKnown)
 	if err != nil {
@@ -170,7 +172,7 @@ func (s *Site) finish(c *Call, name string) error {
 	}
 	opened, err := c.Web.Finish(c.R.Context(), name, c.Cookies.scan, c.client().Device)
 	if err != nil {
-		return err // not recorded: anyone can ask for scans that are not theirs
+		return err // not audited: any client can request scans of others
 	}
 	c.Host.Began(s.config.Scan.App, auth.DoorScan, opened, nil)
 	s.begin(c, opened)
@@ -185,7 +187,7 @@ type requestResponse struct {
 	ExpiresIn int64  `json:"expires_in"` // seconds
 }
 
-// openScan is the phone's question who asks.
+// openScan returns to the phone which browser wants to sign in.
 func (s *Site) openScan(c *Call, name string) error {
 	phone, err := c.Host.Bearer()
 	if err != nil {
@@ -203,7 +205,7 @@ type decision struct {
 	Number  string `json:"number"`
 }
 
-// decideScan is the phone's decision.
+// decideScan stores the phone's decision.
 func (s *Site) decideScan(c *Call, name string) error {
 	phone, err := c.Host.Bearer()
 	if err != nil {

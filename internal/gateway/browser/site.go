@@ -12,7 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/gateway/browser/page"
 )
 
-// Folder is where the calls are, below the prefix of the login API.
+// Folder is the path of the calls, below the prefix of the login API.
 const Folder = "/web"
 
 // The paths of the calls, below Folder.
@@ -57,7 +57,7 @@ type Official struct {
 type Scan struct {
 	App   auth.AppID
 	Page  string // the page that a phone opens; default the first one
-	Place string // where the browser seems to be, as a text with placeholders
+	Place string // where the browser seems to be: a text with placeholders
 }
 
 // Site serves browsers. It is safe for concurrent use.
@@ -68,7 +68,7 @@ type Site struct {
 	secure  bool
 	cookies names
 	returns []string
-	polls   atomic.Int64 // under way
+	polls   atomic.Int64 // running
 }
 
 // New checks the configuration.
@@ -91,12 +91,12 @@ func New(config Config) (*Site, error) {
 	return s, nil
 }
 
-// Owns reports whether a name is that of one of the site's cookies.
+// Owns reports whether a name is the name of one of the site's cookies.
 func (s *Site) Owns(cookie string) bool {
 	return cookie == s.cookies.session || cookie == s.cookies.scan || strings.HasPrefix(cookie, s.cookies.login)
 }
 
-// originHost matches hosts that browsers write as they are: other letters must be in Punycode.
+// originHost matches hosts that browsers don't change: other letters must be in Punycode.
 var originHost = regexp.MustCompile(`^([a-zA-Z0-9._-]+|\[[0-9a-fA-F:.]+\])(:[0-9]+)?$`)
 
 // ParseOrigin returns an origin as browsers write it: https, or http on loopback.
@@ -138,12 +138,12 @@ func (s *Site) Apps() []auth.AppID {
 	return apps
 }
 
-// PageApps returns those of them that sign users in on pages of WeChat's.
+// PageApps returns those of the apps that sign users in on pages of WeChat.
 func (s *Site) PageApps() []auth.AppID {
 	return []auth.AppID{s.config.Official.App, s.config.Website}
 }
 
-// appOf returns the app that signs users in at a door of WeChat's; "" for none.
+// appOf returns the app of a door of WeChat; "" for any other door.
 func (s *Site) appOf(door auth.Door) auth.AppID {
 	if door == auth.DoorOfficial {
 		return s.config.Official.App
@@ -154,7 +154,7 @@ func (s *Site) appOf(door auth.Door) auth.AppID {
 	return ""
 }
 
-// scope returns what is asked of the user at a door of WeChat's.
+// scope returns the OAuth scope of a door of WeChat.
 func (s *Site) scope(door auth.Door) string {
 	switch {
 	case door == auth.DoorWebsite:

@@ -54,7 +54,8 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// TestDoors: which door a browser is sent to, and which calls and apps a site has for it.
+// TestDoors checks which door a browser is sent to, and which calls and apps a site has for its
+// doors.
 func TestDoors(t *testing.T) {
 	t.Parallel()
 	all := newSite(t, nil)
@@ -81,7 +82,7 @@ func TestDoors(t *testing.T) {
 		{base, "", false, 0, errNoDoor},
 	} {
 		door, err := test.site.pick(test.name, test.inWeChat)
-		if door != test.want || err != test.err { //nolint:errorlint // these very ones
+		if door != test.want || err != test.err { //nolint:errorlint // compares identities
 			t.Errorf("%v, %q, in WeChat: %t: %v, %v", test.site.Apps(), test.name, test.inWeChat, door, err)
 		}
 	}

@@ -9,7 +9,8 @@ import (
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
-// maxReturnBytes bounds where a browser is sent afterwards: it is kept in a cookie.
+// maxReturnBytes bounds the URL to which a browser is sent after the login: it is stored in a
+// cookie.
 const maxReturnBytes = 2048
 
 var (
@@ -17,10 +18,10 @@ var (
 	errLongReturn = problem.BadRequest("return may have %d bytes at most.", maxReturnBytes)
 )
 
-// target returns the URL of a parameter return; that of the site's root if it is empty.
+// target returns the URL of a parameter return; the site's root if it is empty.
 //
-// It is compared as text with origins that end in a slash, and sent back as an absolute URL:
-// no reader can take a part of the path for a host. "//evil.example", "/\evil.example",
+// The URL is compared as text with origins that end in a slash, and returned as an absolute
+// URL: no reader can mistake a part of the path for a host. "//evil.example", "/\evil.example",
 // "/\t/evil.example", "https:evil.example" and "https://shop.example.com@evil.example" would
 // send a user who has just logged in to another site (open redirect).
 func (s *Site) target(text string) (string, error) {
@@ -49,7 +50,7 @@ func (s *Site) target(text string) (string, error) {
 	return "", errReturn
 }
 
-// checkTarget refuses what is no URL, and the calls of the site: a login that returns to the
+// checkTarget refuses invalid URLs, and the calls of the site: a login that returns to the
 // login would never end.
 func (s *Site) checkTarget(text string) error {
 	u, err := url.Parse(text)
@@ -67,8 +68,8 @@ func (s *Site) loginPath(back string) string {
 	return s.calls + pathLogin + "?" + url.Values{paramReturn: {back}}.Encode()
 }
 
-// redirect sends the browser elsewhere. Neither the next page nor a cache learns the URL of
-// this request, which may have a code or a ticket.
+// redirect redirects the browser. Neither the next page nor a cache gets the URL of this
+// request, which may contain a code or a ticket.
 func redirect(w http.ResponseWriter, to string) error {
 	h := w.Header()
 	h.Set("Location", to)
@@ -78,8 +79,8 @@ func redirect(w http.ResponseWriter, to string) error {
 	return nil
 }
 
-// Redirect sends a browser without a session to the login, which returns it to the path and
-// query that it asked for.
+// Redirect sends a browser without a session to the login, which returns the browser to the
+// requested path and query.
 func (s *Site) Redirect(w http.ResponseWriter, back string) error {
 	if _, err := s.target(back); err != nil {
 		back = "/"

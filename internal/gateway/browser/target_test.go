@@ -9,7 +9,7 @@ import (
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
-// TestTarget: where a user may be sent after a login.
+// TestTarget checks where a user may be sent after a login.
 func TestTarget(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
@@ -63,8 +63,8 @@ func TestTarget(t *testing.T) {
 	}
 }
 
-// openRedirects are from the lists of OWASP, PortSwigger and PayloadsAllTheThings, and what
-// WHATWG's URL standard makes of odd spellings.
+// openRedirects are from the lists of OWASP, PortSwigger and PayloadsAllTheThings, and unusual
+// spellings that the WHATWG URL standard accepts.
 var openRedirects = []string{
 	"//evil.example", "///evil.example", "////evil.example", "//evil.example/%2f..", "//evil.example@shop.example.com", "//shop.example.com@evil.example/",
 	"/\\evil.example", "\\\\evil.example", "\\/evil.example", "/\\/evil.example", "\\/\\/evil.example", "/\\\\evil.example", "\\evil.example",
@@ -83,8 +83,8 @@ var openRedirects = []string{
 	"orders", "./orders", "../orders", "?a", "#a", "@evil.example", ".evil.example", "%2F%2Fevil.example", "%2f/evil.example", "%5cevil.example", "%09//evil.example", "http%3A%2F%2Fevil.example", "%00/",
 }
 
-// whatwgOrigin returns the origin that WHATWG's URL parser reads in a URL with a special scheme,
-// as far as one can do that without Unicode's tables; "" for anything else.
+// whatwgOrigin returns the origin that the WHATWG URL parser reads in a URL with a special
+// scheme, as far as that is possible without Unicode tables; "" for any other URL.
 func whatwgOrigin(text string) string {
 	text = strings.Trim(text, "\x00\x01\x02\x03\x04\x05\x06\x07\x08\t\n\x0b\x0c\r\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f ")
 	text = strings.NewReplacer("\t", "", "\n", "", "\r", "").Replace(text)
@@ -106,7 +106,7 @@ func whatwgOrigin(text string) string {
 	return scheme + "://" + strings.TrimSuffix(strings.TrimSuffix(strings.ToLower(host), port), ":")
 }
 
-// FuzzTarget: whatever a login returns to, Go and browsers read an origin in it that is allowed.
+// FuzzTarget: in every URL that target returns, Go and browsers read an allowed origin.
 func FuzzTarget(f *testing.F) {
 	s := newSite(f, nil)
 	for _, text := range openRedirects {
@@ -125,11 +125,11 @@ func FuzzTarget(f *testing.F) {
 		}
 		u, err := url.Parse(to)
 		if err != nil || u.User != nil || u.Opaque != "" {
-			t.Fatalf("%q: %q is no URL of a page: %v", text, to, err)
+			t.Fatalf("%q: %q is not the URL of a page: %v", text, to, err)
 		}
 		allowed := map[string]bool{shop: true, "https://m.example.com": true, "https://pay.example.com:8443": true}
 		if asGo, asBrowser := u.Scheme+"://"+u.Host, whatwgOrigin(to); !allowed[asGo] || asBrowser != asGo {
-			t.Errorf("%q: %q is of %q to Go, and of %q to a browser", text, to, asGo, asBrowser)
+			t.Errorf("%q: in %q, Go reads the origin %q, and a browser %q", text, to, asGo, asBrowser)
 		}
 		w := httptest.NewRecorder()
 		if err := redirect(w, to); err != nil || w.Result().Header.Get("Location") != to || len(w.Result().Header["Location"]) != 1 {

@@ -31,8 +31,9 @@ func (s *Site) Ticket(c *Call) error {
 	return c.Host.Respond(ticketResponse{ticket, s.origin + s.calls + pathEnter + "?" + paramTicket + "=" + ticket, int64(web.TicketLife.Seconds())})
 }
 
-// Enter is GET and POST {prefix}/web/enter: a web-view spends a ticket. If the browser may not
-// be that of the ticket's user, it gets a page that asks, and POSTs.
+// Enter is GET and POST {prefix}/web/enter: a web-view spends a ticket. If the browser may
+// belong to another user than the ticket, it gets a page that asks for confirmation with a
+// POST.
 func (s *Site) Enter(c *Call) error {
 	if c.R.Method == http.MethodPost {
 		return s.enterAsked(c)
@@ -62,8 +63,8 @@ func (s *Site) Enter(c *Call) error {
 	return s.enter(c, ticket, back)
 }
 
-// enterAsked is the POST of the page that asks. Another site cannot send it, so that a click is
-// needed, on a page that no other page can frame.
+// enterAsked is the POST of the confirmation page. Another site cannot send it, so the user
+// must click, on a page that no other page can frame.
 func (s *Site) enterAsked(c *Call) error {
 	if err := s.sameOrigin(c.R.Header); err != nil {
 		return err
@@ -83,8 +84,8 @@ func (s *Site) enterAsked(c *Call) error {
 	return s.enter(c, ticket, back)
 }
 
-// readTicket refuses a ticket of an app that this site does not admit: one of another site, which
-// would end the session that the browser has here.
+// readTicket refuses a ticket of an app that this site does not admit. Otherwise a ticket of
+// another site would end the browser's session on this site.
 func readTicket(c *Call, text string) (*web.Ticket, error) {
 	ticket, err := c.Web.Ticket(c.R.Context(), text)
 	if err == nil && !c.Host.Admits(ticket.User.App) {
@@ -103,7 +104,7 @@ func (s *Site) enter(c *Call, ticket *web.Ticket, back string) error {
 	return redirect(c.W, back)
 }
 
-// nameOf returns what a user recognizes their account by, and no one else.
+// nameOf returns a text by which only the user recognizes their account.
 func nameOf(t *web.Ticket) string {
 	if phone := maskPhone(t.Phone); phone != "" {
 		return phone
@@ -122,7 +123,7 @@ func (s *Site) Logout(c *Call) error {
 	if id != nil {
 		err = c.Host.End(id)
 	}
-	if err != nil { // the session may live on: the user must not believe that it ended
+	if err != nil { // the session may still be valid: the user must not believe that it ended
 		return err
 	}
 	s.Forget(c.W)

@@ -14,7 +14,7 @@ import (
 	"github.com/wxgate/wxgate/internal/gateway/writer"
 )
 
-// Policy is which pages of other origins may call a site (Fetch section 3.2).
+// Policy lists the pages of other origins that may call a site (Fetch section 3.2).
 type Policy struct {
 	Origins []string // exactly as browsers send them
 	Headers []string // that pages may send
@@ -38,7 +38,7 @@ func CheckOrigin(origin string) error {
 func (p *Policy) Handle(w http.ResponseWriter, r *http.Request) (_ http.ResponseWriter, responded bool) {
 	h := w.Header()
 	if p != nil {
-		h.Add("Vary", "Origin") // also without one: a cache could return that response to a page
+		h.Add("Vary", "Origin") // also without an Origin: a cache could return that response to a page
 	}
 	origin := r.Header.Get("Origin")
 	if origin == "" {
@@ -67,10 +67,10 @@ func (p *Policy) Handle(w http.ResponseWriter, r *http.Request) (_ http.Response
 
 const allowOrigin = "Access-Control-Allow-Origin"
 
-// responseWriter replaces an upstream's CORS headers by the gateway's. Many backends have
-// CORS of their own, and a proxy adds to them: browsers ignore two
-// Access-Control-Allow-Origin, and a "*" of the upstream would let pages read that the
-// operator did not name.
+// responseWriter replaces an upstream's CORS headers with the gateway's. Many backends set CORS
+// headers too, and a proxy would add to them. Browsers refuse a duplicate
+// Access-Control-Allow-Origin, and a "*" of the upstream would allow pages that the operator
+// did not configure.
 type responseWriter struct {
 	writer.Base
 	allowed []string // the origin, if any

@@ -18,7 +18,7 @@ func TestCheckOrigin(t *testing.T) {
 	}
 }
 
-// TestNoPolicy: without a policy no page may call, and other requests pass untouched.
+// TestNoPolicy: without a policy no page may call the site, and other requests pass unchanged.
 func TestNoPolicy(t *testing.T) {
 	t.Parallel()
 	var none *Policy

@@ -16,10 +16,10 @@ import (
 // messageOK is the message of a success.
 const messageOK = "ok"
 
-// noData is the data of a success that has none.
+// noData is the data of a success without data.
 const noData = "{}"
 
-// Config is what an envelope looks like. An empty value is its default.
+// Config is the format of an envelope. An empty value is replaced with its default.
 type Config struct {
 	Code    string         // the member with the code; default code
 	Message string         // the member with the message; default message
@@ -28,7 +28,8 @@ type Config struct {
 	Always  bool           // every response has the status 200
 }
 
-// Envelope wraps responses. The nil *Envelope wraps none. It is safe for concurrent use.
+// Envelope wraps responses. The nil *Envelope does not wrap them. It is safe for concurrent
+// use.
 type Envelope struct {
 	code, message, data string // member names, each as a JSON string
 	ok                  string // JSON
@@ -70,8 +71,8 @@ func New(c Config) (*Envelope, error) {
 	return e, nil
 }
 
-// checkOK refuses a code of a success that is also an error code: a client would take
-// a refusal for a success.
+// checkOK refuses a code of a success that is also an error code: a client would mistake a
+// refusal for a success.
 func checkOK(ok jsontext.Value) error {
 	if kind := ok.Kind(); !ok.IsValid() || kind != '"' && kind != '0' {
 		return errors.New("envelope: ok must be a number or a string")
@@ -94,9 +95,9 @@ func (e *Envelope) Wrap(document []byte) []byte {
 	return e.join(e.ok, `"`+messageOK+`"`, document)
 }
 
-// WriteProblem responds with a problem in its envelope, whose data is the problem
-// document. instance is the ID of the request in the access log. With the status 200
-// there is no challenge, which belongs to a 401.
+// WriteProblem responds with a problem in its envelope, whose data is the problem document.
+// instance is the ID of the request in the access log. With the status 200 there is no
+// WWW-Authenticate header, which belongs to a 401.
 func (e *Envelope) WriteProblem(w http.ResponseWriter, p *problem.Problem, instance string) error {
 	document, err := p.Document(instance)
 	if err != nil {

@@ -34,8 +34,8 @@ func TestWrap(t *testing.T) {
 			Config{Code: "errno", Message: `a"b`, Data: "结果", OK: jsontext.Value(`"0000"`)},
 			[]byte(`[ 1 ]`), `{"errno":"0000","a\"b":"ok","结果":[ 1 ]}`, // byte for byte
 		},
-		"two names change places": {Config{Code: "data", Data: "code"}, []byte(`1`), `{"data":0,"message":"ok","code":1}`},
-		"a number":                {Config{OK: jsontext.Value(`2e2`)}, []byte(`1`), `{"code":2e2,"message":"ok","data":1}`},
+		"two default names swapped": {Config{Code: "data", Data: "code"}, []byte(`1`), `{"data":0,"message":"ok","code":1}`},
+		"a number":                  {Config{OK: jsontext.Value(`2e2`)}, []byte(`1`), `{"code":2e2,"message":"ok","data":1}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -56,16 +56,16 @@ func TestNewRefuses(t *testing.T) {
 		config Config
 		want   string
 	}{
-		"two equal names":       {Config{Code: "a", Data: "a"}, `member name "a" is used twice`},
-		"a name and a default":  {Config{Code: "message"}, `member name "message" is used twice`},
-		"a name that is no UTF": {Config{Data: "\xff"}, "member name"},
-		"an object":             {Config{OK: jsontext.Value(`{}`)}, "ok must be a number or a string"},
-		"null":                  {Config{OK: jsontext.Value(`null`)}, "ok must be a number or a string"},
-		"no JSON":               {Config{OK: jsontext.Value(`0 1`)}, "ok must be a number or a string"},
-		"an empty value":        {Config{OK: jsontext.Value(``)}, "ok must be a number or a string"},
-		"the code of an error":  {Config{OK: jsontext.Value(`"token_expired"`)}, `ok "token_expired" is also the code of an error`},
-		"the code of a bug":     {Config{OK: jsontext.Value(`"internal"`)}, `ok "internal" is also the code of an error`},
-		"an escaped error code": {Config{OK: jsontext.Value(`"\u0069nternal"`)}, `ok "internal" is also the code of an error`},
+		"two equal names":        {Config{Code: "a", Data: "a"}, `member name "a" is used twice`},
+		"a name and a default":   {Config{Code: "message"}, `member name "message" is used twice`},
+		"a name that is not UTF": {Config{Data: "\xff"}, "member name"},
+		"an object":              {Config{OK: jsontext.Value(`{}`)}, "ok must be a number or a string"},
+		"null":                   {Config{OK: jsontext.Value(`null`)}, "ok must be a number or a string"},
+		"not JSON":               {Config{OK: jsontext.Value(`0 1`)}, "ok must be a number or a string"},
+		"an empty value":         {Config{OK: jsontext.Value(``)}, "ok must be a number or a string"},
+		"the code of an error":   {Config{OK: jsontext.Value(`"token_expired"`)}, `ok "token_expired" is also the code of an error`},
+		"the code internal":      {Config{OK: jsontext.Value(`"internal"`)}, `ok "internal" is also the code of an error`},
+		"an escaped error code":  {Config{OK: jsontext.Value(`"\u0069nternal"`)}, `ok "internal" is also the code of an error`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -76,8 +76,8 @@ func TestNewRefuses(t *testing.T) {
 	}
 }
 
-// TestWriteProblem: the envelope has the code, the detail and the whole problem. The
-// headers that belong to a status are sent with it only.
+// TestWriteProblem: the envelope has the code, the detail and the whole problem. Headers that
+// belong to a status are sent only with that status.
 func TestWriteProblem(t *testing.T) {
 	t.Parallel()
 	expired := problem.Of(auth.ErrTokenExpired)

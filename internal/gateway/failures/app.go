@@ -9,16 +9,16 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
-// appError is a failure at the platform of one app: the log gets the app, and clients of
-// other platforms than WeChat get the terms that they know.
+// appError is a failure at the platform of one app. The log contains the app, and clients of
+// other platforms than WeChat get the terms of their platform.
 type appError struct {
 	app      auth.AppID
 	platform wechat.Platform
 	cause    error
 }
 
-// OfApp adds to a failure which app it is of. A failure of the store is of no app: all of
-// them have it.
+// OfApp adds to a failure the app that it concerns. It adds nothing to a failure of the store,
+// which concerns all apps.
 func OfApp(app auth.AppID, platform wechat.Platform, err error) error {
 	if err == nil || errors.Is(err, auth.ErrStoreUnavailable) {
 		return err
@@ -32,8 +32,8 @@ func (e *appError) Error() string {
 
 func (e *appError) Unwrap() error { return e.cause }
 
-// platformTerms replace WeChat's terms in a problem's detail: its name, in both languages,
-// and what its clients call for a code.
+// platformTerms replace WeChat's terms in a problem's detail: the name, in both languages, and
+// the client function that returns a code.
 var platformTerms = map[wechat.Platform]*strings.Replacer{
 	wechat.QQ:          strings.NewReplacer("WeChat", "QQ", "微信", "QQ", "wx.login", "qq.login"),
 	wechat.Douyin:      strings.NewReplacer("WeChat", "Douyin", "微信", "抖音", "wx.login", "tt.login"),

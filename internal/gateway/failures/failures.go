@@ -15,49 +15,49 @@ import (
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
-// outageEvery is how often a line reports how many requests an outage has hit: six a
-// minute fill no disk. An outage that hit none for that long is over.
+// outageEvery is how often a line reports the number of requests that failed in an outage. Six
+// lines a minute do not fill a disk. If no request fails for that long, the outage is over.
 const outageEvery = 10 * time.Second
 
 // requestIDField is the field in which Caddy logs the ID of a request. wxgate's lines
 // have the same field, so that one search finds both.
 const requestIDField = "uuid"
 
-// outages are the error codes of failures that hit every request while something that
-// all of them need is down or misconfigured.
+// outages are the error codes of failures of all requests, because a service that all need is
+// down or misconfigured.
 var outages = map[string]bool{
 	"store_unavailable": true, "app_misconfigured": true,
 	"wechat_busy": true, "wechat_timeout": true, "wechat_unreachable": true, "wechat_unreadable": true,
 }
 
-// Log logs the failures of requests: what the operator must act on as an error, the
-// mistakes of clients at DEBUG. Of an outage there is one line when it begins, one each
-// outageEvery while it lasts and one when it is over: a line for each request would fill
-// the disk. The zero value is ready to use.
+// Log logs the failures of requests: failures that the operator must fix at ERROR, the mistakes
+// of clients at DEBUG. An outage has one line when it begins, one line per outageEvery while it
+// lasts, and one line when it is over: a line for each request would fill the disk. The zero
+// value is ready to use.
 type Log struct {
 	mu      sync.Mutex // guards all below, and the outages
 	current map[outageKey]*outage
 	closed  bool
 }
 
-// outageKey has a bounded number of values: messages, error codes and configured apps.
-// No client chooses any of them.
+// outageKey has a bounded number of values: messages, error codes and configured apps. Clients
+// cannot choose them.
 type outageKey struct {
 	message, code string
-	app           auth.AppID // "" if the failure is of no app
+	app           auth.AppID // "" if the failure is not of one app
 }
 
 type outage struct {
 	logger      *zap.Logger
-	began, last time.Time // when it hit requests
-	cause       string    // of the last one
+	began, last time.Time // when requests failed
+	cause       string    // of the last failure
 	hit         int       // requests since it began
-	reported    int       // of those, how many the lines so far count
+	reported    int       // how many of those were already logged
 	timer       *time.Timer
 }
 
-// Log writes a line about one request, or counts it for the next line of its outage. At
-// DEBUG there is a line for each. requestID is called only for a line that is written.
+// Log writes a line about one request, or counts it for the next line of its outage. At DEBUG,
+// each request has a line. requestID is called only if a line is written.
 func (l *Log) Log(logger *zap.Logger, message string, p *problem.Problem, r *http.Request, requestID func(*http.Request) string) {
 	level := zapcore.DebugLevel
 	if p.Status >= http.StatusInternalServerError && !hungUp(r, p) && l.isNews(logger, message, p) {
@@ -74,12 +74,12 @@ func (l *Log) Log(logger *zap.Logger, message string, p *problem.Problem, r *htt
 	}
 }
 
-// hungUp reports whether the only failure is that the client has gone.
+// hungUp reports whether the only failure is that the client disconnected.
 func hungUp(r *http.Request, p *problem.Problem) bool {
 	return r.Context().Err() != nil && errors.Is(p.Cause, context.Canceled)
 }
 
-// isNews reports whether a failure gets a line of its own.
+// isNews reports whether a failure gets a separate line.
 func (l *Log) isNews(logger *zap.Logger, message string, p *problem.Problem) bool {
 	if !outages[p.Code] {
 		return true
@@ -91,7 +91,7 @@ func (l *Log) isNews(logger *zap.Logger, message string, p *problem.Problem) boo
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
-		return true // a late request of a configuration that is gone
+		return true // a late request of a replaced configuration
 	}
 	now := time.Now()
 	if o := l.current[key]; o != nil {
@@ -109,7 +109,7 @@ func (l *Log) isNews(logger *zap.Logger, message string, p *problem.Problem) boo
 	return true
 }
 
-// report writes that an outage continues, or that it is over.
+// report logs that an outage continues, or that it is over.
 func (l *Log) report(key outageKey) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -126,7 +126,7 @@ func (l *Log) report(key outageKey) {
 	}
 }
 
-// Close stops the timers and writes what the lines so far do not count.
+// Close stops the timers and logs the requests that are not logged yet.
 func (l *Log) Close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -140,7 +140,7 @@ func (l *Log) Close() {
 	l.current = nil
 }
 
-// continues writes how many requests were hit since the last line.
+// continues logs how many requests failed since the last line.
 func (o *outage) continues(key outageKey) {
 	o.logger.Error(key.message, key.field(), zap.String("code", key.code),
 		zap.Int("requests", o.hit-o.reported), zap.Duration("lasts", time.Since(o.began)), zap.String("cause", o.cause))

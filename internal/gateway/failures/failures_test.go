@@ -41,7 +41,7 @@ func (l *failureLog) fail(n int, err error) {
 	}
 }
 
-// want compares what was written since the last call.
+// want compares the lines that were logged since the last call.
 func (l *failureLog) want(lines ...string) {
 	l.t.Helper()
 	var got []string
@@ -56,17 +56,17 @@ func (l *failureLog) want(lines ...string) {
 		got = append(got, line)
 	}
 	if !slices.Equal(got, lines) {
-		l.t.Errorf("the log says\n%q, want\n%q", got, lines)
+		l.t.Errorf("the log has\n%q, want\n%q", got, lines)
 	}
 }
 
-// pass lets time pass, to just after the lines that are due then.
+// pass advances the clock, until the lines that are due have been logged.
 func pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-// TestOutagesFillNoDisk has a store away, and then WeChat for two apps.
+// TestOutagesFillNoDisk simulates an outage of the store, and then of WeChat for two apps.
 func TestOutagesFillNoDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newFailureLog(t, zapcore.InfoLevel)
@@ -92,20 +92,20 @@ func TestOutagesFillNoDisk(t *testing.T) {
 		l.Close()
 		for _, entry := range l.lines.All() {
 			if entry.Message != "refused" || entry.ContextMap()["requests"] != int64(2) {
-				t.Errorf("when the configuration goes, the log says %v", entry)
+				t.Errorf("after Close, the log has %v", entry)
 			}
 		}
 		if n := len(l.lines.TakeAll()); n != 2 {
-			t.Errorf("when the configuration goes there are %d lines, want one for each app's busy WeChat", n)
+			t.Errorf("Close logged %d lines, want one line per app for wechat_busy", n)
 		}
-		l.fail(2, auth.ErrStoreUnavailable) // late ones
+		l.fail(2, auth.ErrStoreUnavailable) // late requests
 		pass(time.Hour)
 		l.want("error refused store_unavailable", "error refused store_unavailable")
 	})
 }
 
-// TestFailuresThatAreNoOutage are bugs, each of which may be another, what clients
-// do wrong, and clients that have gone.
+// TestFailuresThatAreNoOutage tests bugs, each of which may be a different bug, mistakes of
+// clients, and clients that disconnected.
 func TestFailuresThatAreNoOutage(t *testing.T) {
 	gone, hangUp := context.WithCancel(context.Background())
 	hangUp()
@@ -115,12 +115,12 @@ func TestFailuresThatAreNoOutage(t *testing.T) {
 		err   error
 		want  []string
 	}{
-		"bugs":                            {zapcore.InfoLevel, context.Background(), errors.ErrUnsupported, []string{"error refused internal", "error refused internal"}},
-		"clients":                         {zapcore.InfoLevel, context.Background(), auth.ErrInvalidToken, nil},
-		"clients, with DEBUG":             {zapcore.DebugLevel, context.Background(), auth.ErrInvalidToken, []string{"debug refused invalid_token", "debug refused invalid_token"}},
-		"an outage, with DEBUG":           {zapcore.DebugLevel, context.Background(), auth.ErrStoreUnavailable, []string{"error refused store_unavailable", "debug refused store_unavailable"}},
-		"hung up":                         {zapcore.InfoLevel, gone, fmt.Errorf("%w: %w", auth.ErrStoreUnavailable, context.Canceled), nil},
-		"hung up, but something is wrong": {zapcore.InfoLevel, gone, auth.ErrStoreUnavailable, []string{"error refused store_unavailable"}},
+		"bugs":                        {zapcore.InfoLevel, context.Background(), errors.ErrUnsupported, []string{"error refused internal", "error refused internal"}},
+		"clients":                     {zapcore.InfoLevel, context.Background(), auth.ErrInvalidToken, nil},
+		"clients, with DEBUG":         {zapcore.DebugLevel, context.Background(), auth.ErrInvalidToken, []string{"debug refused invalid_token", "debug refused invalid_token"}},
+		"an outage, with DEBUG":       {zapcore.DebugLevel, context.Background(), auth.ErrStoreUnavailable, []string{"error refused store_unavailable", "debug refused store_unavailable"}},
+		"hung up":                     {zapcore.InfoLevel, gone, fmt.Errorf("%w: %w", auth.ErrStoreUnavailable, context.Canceled), nil},
+		"hung up, with another error": {zapcore.InfoLevel, gone, auth.ErrStoreUnavailable, []string{"error refused store_unavailable"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := newFailureLog(t, test.level)
@@ -133,8 +133,8 @@ func TestFailuresThatAreNoOutage(t *testing.T) {
 	}
 }
 
-// TestStoreIsNoApps: a store that is down while users of two apps log in is one
-// outage, and no app's.
+// TestStoreIsNoApps: if the store is down while users of two apps log in, that is one outage,
+// not one per app.
 func TestStoreIsNoApps(t *testing.T) {
 	l := newFailureLog(t, zapcore.InfoLevel)
 	for _, app := range []auth.AppID{"wx1", "wx2"} {
@@ -144,6 +144,6 @@ func TestStoreIsNoApps(t *testing.T) {
 	l.want("error refused store_unavailable", "error refused wechat_busy", "error refused wechat_busy")
 	l.Close()
 	if err := OfApp("wx1", wechat.WeChat, nil); err != nil {
-		t.Errorf("of no failure: %v", err)
+		t.Errorf("without a failure: %v", err)
 	}
 }

@@ -9,11 +9,10 @@ import (
 // maxBuckets bounds a limiter's memory, in entries of some 150 bytes.
 const maxBuckets = 100_000
 
-// Limiter keeps an allowance for each key: the generic cell rate algorithm, as
-// Redis runs it for all machines. A key is forgotten when its allowance is full
-// again. A new key beyond [maxBuckets] replaces the key with the fullest allowance,
-// so a client with many addresses cannot use up the places of others, nor refill
-// its own allowance.
+// Limiter keeps an allowance for each key: the generic cell rate algorithm, as Redis runs it
+// for all machines. A key is forgotten when its allowance is full again. A new key beyond
+// [maxBuckets] replaces the key with the fullest allowance, so a client with many addresses can
+// neither use up the entries of others nor refill its own allowance.
 type Limiter[K comparable] struct {
 	rate Rate
 
@@ -45,8 +44,8 @@ func (l *Limiter[K]) Keys() int {
 	return len(l.buckets)
 }
 
-// Take takes one off key's allowance. If there is none left, the error has the time to
-// wait for the next.
+// Take uses one request of the key's allowance. If the allowance is empty, the error has the
+// time to wait.
 func (l *Limiter[K]) Take(key K, now time.Time) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

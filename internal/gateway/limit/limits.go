@@ -1,5 +1,5 @@
-// Package limit bounds what clients cost the operator: logins of one network, phone codes
-// and attempts to decrypt data of one user, and concurrent calls to WeChat.
+// Package limit limits the costs that clients cause: logins of one network, phone codes and
+// attempts to decrypt data of one user, and concurrent calls to WeChat.
 package limit
 
 import (
@@ -22,8 +22,8 @@ type Rate struct {
 
 // Config configures [Limits].
 type Config struct {
-	// Logins of one client address (IPv6: of one /64, and 256 times as many of one /48).
-	// The zero Rate is no limit.
+	// Logins of one client address (IPv6: of one /64, and 256 times as many of one /48). The
+	// zero Rate means no limit.
 	Login Rate
 
 	Scan     Rate // codes to scan of one client address, as for Login
@@ -31,23 +31,23 @@ type Config struct {
 	Decode   Rate // attempts of one user to decrypt data
 	Inflight int  // concurrent calls to WeChat for logins and phone codes
 
-	Site [sha256.Size]byte // identifies those who share an allowance
+	Site [sha256.Size]byte // identifies clients that share an allowance
 }
 
 const (
-	// wideFactor is how many times the login limit one IPv6 /48 has: it contains 256
-	// of the /56 that one home is given, and many phones of a carrier. A client that
-	// was given a /48, which is common, has no more than that. This stops a client
-	// that uses each of its 65,536 /64 once.
+	// wideFactor is how many times the login limit one IPv6 /48 has: it contains 256 of the /56
+	// networks that households get, and many phones of a carrier. A client that has a /48,
+	// which is common, gets no more than that. This stops a client that uses each of its 65,536
+	// /64 networks once.
 	wideFactor = 256
 	wideBits   = 48
-	// inflightRetryAfter is when a place at WeChat is likely free: a call takes
-	// a fraction of it.
+	// inflightRetryAfter is the time after which a concurrent call is probably finished: a call
+	// takes a fraction of it.
 	inflightRetryAfter = time.Second
 )
 
-// tickets is how many tickets one user gets. A web-view that opens needs one; a loop must not
-// fill the store, which each of them is a write to.
+// tickets is how many tickets one user gets. A web-view that opens needs one. Each ticket is a
+// write to the store, so a client in a loop must not fill it.
 var tickets = Rate{N: 600, Per: time.Minute}
 
 // The names of the limits, in Redis and in metrics.
@@ -92,54 +92,54 @@ func New(c Config) *Limits {
 	return l
 }
 
-// Shared takes one off an allowance that all machines share, or returns how long to wait.
+// Shared uses one request of an allowance that all machines share, or returns how long to wait.
 type Shared func(ctx context.Context, limit string, key []byte, n int, per time.Duration) (time.Duration, error)
 
-// AdmitLogin takes one login off the allowance of a client's network; shared is nil if
-// nothing is shared.
+// AdmitLogin counts one login against the allowance of a client's network; shared is nil if
+// allowances are not shared.
 func (l *Limits) AdmitLogin(ctx context.Context, shared Shared, client netip.Prefix) error {
 	if l.Login == nil {
 		return nil
 	}
 	if err := admit(ctx, shared, l.site, NameLogin, l.Login, client, client.String()); err != nil {
-		return err // and takes nothing off the /48
+		return err // and the /48 is not charged
 	}
 	if !client.Addr().Is6() {
 		return nil
 	}
-	wide, _ := client.Addr().Prefix(wideBits) // fits an IPv6 address
+	wide, _ := client.Addr().Prefix(wideBits) // cannot fail: valid for an IPv6 address
 	return admit(ctx, shared, l.site, NameWide, l.Wide, wide, wide.String())
 }
 
-// OfNetwork takes one off an allowance of a client's network; shared is nil if nothing is
-// shared.
+// OfNetwork counts one request against an allowance of a client's network; shared is nil if
+// allowances are not shared.
 type OfNetwork func(ctx context.Context, shared Shared, client netip.Prefix) error
 
-// AdmitScan takes one code to scan off the allowance of a client's network.
+// AdmitScan counts one code to scan against the allowance of a client's network.
 func (l *Limits) AdmitScan(ctx context.Context, shared Shared, client netip.Prefix) error {
 	return admit(ctx, shared, l.site, NameScan, l.Scan, client, client.String())
 }
 
-// AdmitTicket takes one ticket off a user's allowance.
+// AdmitTicket counts one ticket against a user's allowance.
 func (l *Limits) AdmitTicket(ctx context.Context, shared Shared, u auth.User) error {
 	return admit(ctx, shared, l.site, NameTicket, l.Ticket, u, userText(u))
 }
 
-// AdmitPhone takes one phone code off a user's allowance.
+// AdmitPhone counts one phone code against a user's allowance.
 func (l *Limits) AdmitPhone(ctx context.Context, shared Shared, u auth.User) error {
 	return admit(ctx, shared, l.site, NamePhone, l.Phone, u, userText(u))
 }
 
-// AdmitDecode takes one attempt to decrypt data off a user's allowance.
+// AdmitDecode counts one attempt to decrypt data against a user's allowance.
 func (l *Limits) AdmitDecode(ctx context.Context, shared Shared, u auth.User) error {
 	return admit(ctx, shared, l.site, NameDecode, l.Decode, u, userText(u))
 }
 
-// userText is a user as a key of a limit. IDs have no NUL.
+// userText returns the key of a user in a limit. IDs have no NUL.
 func userText(u auth.User) string { return string(u.App) + "\x00" + string(u.OpenID) }
 
-// admit takes one off an allowance: that of all machines, or this machine's own if
-// nothing is shared or the shared one cannot be reached.
+// admit counts one request against an allowance: the shared one, or this machine's if
+// allowances are not shared or the shared one is unreachable.
 func admit[K comparable](ctx context.Context, shared Shared, site [sha256.Size]byte, name string, local *Limiter[K], key K, text string) error {
 	if shared != nil {
 		wait, err := shared(ctx, name, append(site[:], text...), local.rate.N, local.rate.Per)
@@ -158,7 +158,7 @@ func admit[K comparable](ctx context.Context, shared Shared, site [sha256.Size]b
 	return err
 }
 
-// Enter takes one of the places at WeChat. The caller leaves it.
+// Enter counts a concurrent call to WeChat until the caller calls leave.
 func (l *Limits) Enter() (leave func(), err error) {
 	select {
 	case l.inflight <- struct{}{}:
@@ -169,16 +169,16 @@ func (l *Limits) Enter() (leave func(), err error) {
 	}
 }
 
-// exceeded is the refusal of one of the gateway's limits. It has no errcode of WeChat's.
+// exceeded is the refusal of one of the gateway's limits. It has no errcode of WeChat.
 func exceeded(wait time.Duration) error {
 	p := problem.Of(auth.ErrRateLimited)
 	p.RetryAfter = wait
 	return p
 }
 
-// Network returns the network whose allowance a client address uses: an IPv4 address or
-// an IPv6 /64, the smallest network that one client is given. Clients without an address,
-// as on a Unix socket, are one client.
+// Network returns the network whose allowance a client address uses: an IPv4 address or an IPv6
+// /64, the smallest network that a client gets. Clients without an address, as on a Unix
+// socket, are one client.
 func Network(client string) netip.Prefix {
 	addr, err := netip.ParseAddr(client)
 	if err != nil {
@@ -189,6 +189,6 @@ func Network(client string) netip.Prefix {
 	if addr.Is6() {
 		bits = 64
 	}
-	prefix, _ := addr.Prefix(bits) // bits fits the address
+	prefix, _ := addr.Prefix(bits) // cannot fail: bits is valid for the address
 	return prefix
 }

@@ -29,7 +29,7 @@ func TestLimiter(t *testing.T) {
 		{30 * time.Second, "a", 0},
 		{31 * time.Second, "a", 29 * time.Second},
 		{61 * time.Second, "a", 0},                // after the period
-		{62 * time.Second, "a", 28 * time.Second}, // which did not refill the allowance
+		{62 * time.Second, "a", 28 * time.Second}, // the refused request did not refill the allowance
 		{10 * time.Minute, "a", 0},                // full again, long after
 		{10 * time.Minute, "a", 0},
 		{10 * time.Minute, "a", 30 * time.Second},
@@ -45,8 +45,8 @@ func TestLimiter(t *testing.T) {
 	}
 }
 
-// TestLimiterIsBounded floods a limiter with keys. Its memory is bounded, newcomers
-// are admitted, and a key that used up its allowance is not forgotten for them.
+// TestLimiterIsBounded floods a limiter with keys. Its memory is bounded, new keys are
+// admitted, and a key that used up its allowance is not forgotten.
 func TestLimiterIsBounded(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1_800_000_000, 0)
@@ -74,8 +74,8 @@ func TestLimiterIsBounded(t *testing.T) {
 	}
 }
 
-// TestLoginLimitOfAWideNetwork has every request come from another /64 of one
-// /48: they share an allowance, and another /48 and IPv4 have theirs.
+// TestLoginLimitOfAWideNetwork sends every request from another /64 of one /48: they share an
+// allowance. Another /48 and IPv4 have separate allowances.
 func TestLoginLimitOfAWideNetwork(t *testing.T) {
 	t.Parallel()
 	l := newLimits(Rate{1, time.Hour})
@@ -95,8 +95,8 @@ func TestLoginLimitOfAWideNetwork(t *testing.T) {
 	}
 }
 
-// TestLoginLimitLetsNewcomersIn sends 100,000 logins, each from another /64 of one
-// /47. Clients that come after them are admitted all the same.
+// TestLoginLimitLetsNewcomersIn sends 100,000 logins, each from another /64 of one /47. Clients
+// that come later are still admitted.
 func TestLoginLimitLetsNewcomersIn(t *testing.T) {
 	t.Parallel()
 	l := newLimits(Rate{20, time.Minute})
@@ -119,8 +119,8 @@ func TestLoginLimitLetsNewcomersIn(t *testing.T) {
 	}
 }
 
-// TestLoginLimitOfADay has more addresses than the limiter has places log in, and
-// return after an hour, under a limit whose period is a day.
+// TestLoginLimitOfADay sends logins from more addresses than the limiter has entries, and again
+// after an hour. The period of the limit is a day.
 func TestLoginLimitOfADay(t *testing.T) {
 	t.Parallel()
 	start := time.Unix(1_800_000_000, 0)
@@ -134,7 +134,7 @@ func TestLoginLimitOfADay(t *testing.T) {
 	}
 }
 
-// newLimits has this limit on logins.
+// newLimits returns limits with this limit on logins.
 func newLimits(login Rate) *Limits {
 	return New(Config{Login: login, Phone: Rate{10, time.Minute}, Decode: Rate{30, time.Minute}, Inflight: 1})
 }
@@ -154,8 +154,8 @@ func TestNetwork(t *testing.T) {
 	}
 }
 
-// TestShared: with a shared store, its result counts; while it is down, this machine's own
-// allowance does. Each limit has a name and a key of its own.
+// TestShared: the shared store decides; while it is down, this machine's allowance does. Each
+// limit has a distinct name and key.
 func TestShared(t *testing.T) {
 	t.Parallel()
 	user := auth.User{App: "wx1", OpenID: "o1"}
@@ -177,7 +177,7 @@ func TestShared(t *testing.T) {
 		func() error { return l.AdmitDecode(t.Context(), shared, user) },
 	}
 	for i, call := range calls {
-		for range 5 { // more than the machine's own allowance
+		for range 5 { // more than this machine's allowance
 			if err := call(); err != nil {
 				t.Errorf("call %d: %v", i, err)
 			}

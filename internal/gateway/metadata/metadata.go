@@ -22,8 +22,8 @@ type Metadata struct {
 	Document []byte // JSON
 }
 
-// document has no token_endpoint, since the call refresh is none: it takes JSON and no
-// grant_type. A member without values is left out (section 3.2).
+// document has no token_endpoint, since the call refresh is not one: it accepts JSON without a
+// grant_type. A member without values is omitted (section 3.2).
 type document struct {
 	Issuer                string   `json:"issuer"`
 	JWKSURI               string   `json:"jwks_uri"`

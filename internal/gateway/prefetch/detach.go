@@ -9,7 +9,7 @@ import (
 	"github.com/wxgate/wxgate/internal/edge"
 )
 
-// Path is where WeChat fetches the data of a site; "" for nowhere.
+// Path is the path where WeChat fetches the data of a site; "" for none.
 type Path string
 
 // NewPath returns an error for a path that is not plain.
@@ -20,13 +20,13 @@ func NewPath(path string) (Path, error) {
 	return Path(path), nil
 }
 
-// Detached is a prefetch whose request has no credential any more.
+// Detached is a prefetch whose credential was removed from the request.
 type Detached struct {
 	Query
 	Err error // why the query is refused; Query is then empty
 }
 
-// By returns how the prefetch names its user: token, code, or none.
+// By returns how the prefetch identifies its user: token, code, or none.
 func (d *Detached) By() string {
 	switch {
 	case d.Token != "":
@@ -39,12 +39,12 @@ func (d *Detached) By() string {
 
 type detachedKey struct{}
 
-// Detach returns a prefetch, with a context that keeps its query, to be served from its
-// beginning without its credential: see [WithoutCredential]. It returns nil for any other
-// request, and for a prefetch that has been detached.
+// Detach returns a prefetch to serve again from its beginning without its credential: see
+// [WithoutCredential]. Its context has the original query. Detach returns nil for any other
+// request, and for a prefetch that was already detached.
 //
-// A request that is served as it came would have its token in the access log: servers
-// copy the URI for it before any handler runs.
+// Without this, the access log would contain the token: servers copy the URI for the log before
+// any handler runs.
 func (p Path) Detach(r *http.Request) *http.Request {
 	if p == "" || r.URL.Path != string(p) || !isPrefetch(r.URL.RawQuery) {
 		return nil
@@ -58,8 +58,8 @@ func (p Path) Detach(r *http.Request) *http.Request {
 	return r.WithContext(context.WithValue(r.Context(), detachedKey{}, d))
 }
 
-// Of returns the prefetch that a request is, or nil. It removes a credential that a rewrite
-// of the URI added again.
+// Of returns the prefetch of a request, or nil. It removes a credential that a rewrite of the
+// URI added again.
 func (p Path) Of(r *http.Request) *Detached {
 	if p == "" || r.URL.Path != string(p) {
 		return nil

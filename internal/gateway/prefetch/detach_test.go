@@ -18,7 +18,7 @@ func TestDetach(t *testing.T) {
 	}
 	detached := path.Detach(r)
 	if detached == nil || path.Of(r) != nil {
-		t.Fatal("it is not detached, or already")
+		t.Fatal("it is not detached, or was already")
 	}
 	if left := slices.Sorted(maps.Keys(detached.Header)); !slices.Equal(left, []string{"User-Agent"}) {
 		t.Errorf("headers %v", left)
@@ -34,7 +34,7 @@ func TestDetach(t *testing.T) {
 		t.Errorf("left in the request: %s", detached.RequestURI)
 	}
 	if other := Path("/other"); other.Of(detached) != nil || other.Detach(r) != nil || Path("").Detach(r) != nil || Path("").Of(detached) != nil {
-		t.Error("another path has it")
+		t.Error("another path is a prefetch")
 	}
 }
 

@@ -10,18 +10,18 @@ import (
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
-// The parameters that name the user. WeChat sends exactly one of them.
+// The parameters that identify the user. WeChat sends exactly one of them.
 const (
 	parameterToken = "token"
 	parameterCode  = "code"
 )
 
-// maxQueryBytes bounds the whole query, and so each of its parameters: the page that the
-// user opens has one of a few hundred bytes, and all servers accept 8 KiB.
+// maxQueryBytes bounds the whole query, and so each of its parameters. A page has a query of a
+// few hundred bytes, and all servers accept 8 KiB.
 const maxQueryBytes = 8 << 10
 
-// parameters are those that WeChat documents, with the most bytes of a decoded value. An
-// openid, an appid or a code of WeChat has far fewer.
+// parameters are the parameters that WeChat documents, with the maximum bytes of a decoded
+// value. An openid, an appid or a code of WeChat is much shorter.
 var parameters = map[string]int{
 	"appid":                    64,
 	parameterToken:             256,
@@ -49,15 +49,15 @@ func IsParameter(name string) bool {
 	return ok
 }
 
-// Query is what a prefetch says of itself.
+// Query is the parsed query of a prefetch.
 type Query struct {
 	App   auth.AppID
 	Token string // of the call prefetch-token; "" if Code is set
 	Code  string // a login code; "" if Token is set
 }
 
-// isPrefetch reports whether a query is of a prefetch, in any spelling that some framework
-// would read: a misspelled token must neither pass as an ordinary parameter nor be logged.
+// isPrefetch reports whether a query belongs to a prefetch, in any spelling that a framework
+// could read: a misspelled token must neither pass as an ordinary parameter nor be logged.
 func isPrefetch(query string) bool {
 	return edge.HasQueryParameter(query, "appid") || hasCredential(query)
 }
@@ -66,13 +66,13 @@ func hasCredential(query string) bool {
 	return edge.HasQueryParameter(query, parameterToken) || edge.HasQueryParameter(query, parameterCode)
 }
 
-// WithoutCredential removes token and code from a query, in any spelling that some
-// framework would read.
+// WithoutCredential removes token and code from a query, in any spelling that a framework could
+// read.
 func WithoutCredential(query string) string {
 	return edge.DropQueryParameter(edge.DropQueryParameter(query, parameterToken), parameterCode)
 }
 
-// credentials returns the values of token and code, as they were sent and decoded.
+// credentials returns the values of token and code, both as they were sent and decoded.
 func credentials(query string) (values []string) {
 	for pair := range strings.SplitSeq(query, "&") {
 		if !hasCredential(pair) {
@@ -87,9 +87,8 @@ func credentials(query string) (values []string) {
 	return values
 }
 
-// Parse reads the query of a prefetch. Other parameters than WeChat's are allowed: they
-// are of the URL that the operator configured at WeChat. The errors are problems with
-// status 400.
+// Parse reads the query of a prefetch. Other parameters than WeChat's are allowed: they come
+// from the URL that the operator configured at WeChat. The errors are problems with status 400.
 func Parse(query string) (Query, error) {
 	if len(query) > maxQueryBytes {
 		return Query{}, errTooLong
@@ -110,9 +109,9 @@ func Parse(query string) (Query, error) {
 	return Query{App: auth.AppID(values["appid"]), Token: values[parameterToken], Code: values[parameterCode]}, nil
 }
 
-// decode returns WeChat's parameters. Each is there at most once and in its plain spelling:
-// otherwise the upstream could read another value than the gateway checked, such as
-// another user's page. A semicolon separates parameters for some frameworks.
+// decode returns WeChat's parameters. Each may appear once, and only in its plain spelling:
+// otherwise the upstream could read another value than the gateway checked, such as another
+// user's page. A semicolon separates parameters for some frameworks.
 func decode(query string) (map[string]string, error) {
 	if strings.Contains(query, ";") {
 		return nil, errEncoding
@@ -142,8 +141,8 @@ func decode(query string) (map[string]string, error) {
 	return values, nil
 }
 
-// isMisspelled reports whether some framework would read a parameter of another name as
-// one of WeChat's.
+// isMisspelled reports whether a framework could read a parameter with another name as one of
+// WeChat's.
 func isMisspelled(pair string) bool {
 	for name := range parameters {
 		if edge.HasQueryParameter(pair, name) {

@@ -90,8 +90,8 @@ func TestWithoutCredential(t *testing.T) {
 	}
 }
 
-// FuzzQuery: what is accepted is what any framework reads, and what is logged and sent on
-// names no credential.
+// FuzzQuery: every framework reads an accepted query in the same way, and the query that is
+// logged and passed on has no credential.
 func FuzzQuery(f *testing.F) {
 	for _, seed := range []string{
 		good, "code=c&appid=wx1&timestamp=1&path=pages%2Findex&scene=1", good + "&token[]=x", "a=1;token=x", "%74oken=%74", "token=t&&appid=wx1&timestamp=01",
@@ -108,7 +108,7 @@ func FuzzQuery(f *testing.F) {
 			return
 		}
 		if !isPrefetch(query) {
-			t.Errorf("%q is parsed and is no prefetch", query)
+			t.Errorf("%q is parsed, but is not a prefetch", query)
 		}
 		values, err := url.ParseQuery(query)
 		if err != nil {

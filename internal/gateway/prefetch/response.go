@@ -13,24 +13,24 @@ import (
 )
 
 const (
-	// MaxBytes is the size of the largest response that WeChat keeps for a mini program:
-	// 256 KB.
+	// MaxBytes is the size of the largest response that WeChat stores for a mini program: 256
+	// KB.
 	MaxBytes = 256 << 10
-	// MaxConcurrent is how many prefetches of a site may run at once. Each may need a buffer
-	// of MaxBytes, so they take 128 MiB at most.
+	// MaxConcurrent is how many prefetches of a site may run at once. Each may need a buffer of
+	// MaxBytes, so they use 128 MiB at most.
 	MaxConcurrent = 512
-	// RetryAfter is when one more may likely run.
+	// RetryAfter is the time after which another prefetch can probably run.
 	RetryAfter = time.Second
-	// Timeout is how long an upstream may take. Later, the mini program has long asked for
+	// Timeout is how long an upstream may take. By then, the mini program has already requested
 	// the data itself.
 	Timeout = 10 * time.Second
 )
 
-// errTooLarge refuses a response of which WeChat would keep nothing, or a part.
+// errTooLarge refuses a response that WeChat would not store, or only in part.
 var errTooLarge = fmt.Errorf("%w: WeChat keeps at most %d bytes of a prefetch", auth.ErrResponseTooLarge, MaxBytes)
 
-// Response keeps a response until all of it is there, so that it can still be refused: if it
-// is too large, or if its session ended meanwhile. It can neither be flushed nor upgraded.
+// Response buffers a response until it is complete, so that it can still be refused: if it is
+// too large, or if its session ended in the meantime. It can neither be flushed nor upgraded.
 type Response struct {
 	header http.Header
 	status int // 0 until it is written
@@ -39,8 +39,8 @@ type Response struct {
 	cancel context.CancelCauseFunc
 }
 
-// NewResponse returns an empty response, and the request that a handler writes it for. The
-// caller calls end when the handler has returned.
+// NewResponse returns an empty response, and the request to serve with it. The caller must call
+// end when the handler has returned.
 func NewResponse(r *http.Request) (w *Response, limited *http.Request, end func()) {
 	ctx, stop := context.WithTimeout(r.Context(), Timeout)
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -48,26 +48,26 @@ func NewResponse(r *http.Request) (w *Response, limited *http.Request, end func(
 	return w, r.WithContext(ctx), func() { cancel(nil); stop() }
 }
 
-// Serve has a handler write the response. Its error is the handler's, or an
+// Serve calls a handler to write the response. It returns the handler's error, or an
 // [auth.ErrResponseTooLarge].
 func (w *Response) Serve(handler func(http.ResponseWriter) error) (err error) {
 	defer func() {
 		if !w.large {
-			return // and a panic goes on
+			return // and a panic continues
 		}
-		// The handler may break the response off with a panic, since it cannot write on.
+		// The handler may abort the response with a panic, since its writes fail.
 		switch v := recover(); v {
 		case nil, http.ErrAbortHandler:
 			err = errTooLarge
 		default:
-			panic(v) //nolint:forbidigo // it is another's
+			panic(v) //nolint:forbidigo // it is another panic
 		}
 	}()
 	return handler(w)
 }
 
-// Send writes the whole response. No cache may keep it: its URL no longer has the
-// credential that tells one user from another.
+// Send writes the whole response. It must not be cached: its URL no longer has the credential
+// that distinguishes users.
 func (w *Response) Send(to http.ResponseWriter) error {
 	header := to.Header()
 	maps.Copy(header, w.header)
@@ -105,7 +105,7 @@ func (w *Response) Write(b []byte) (int, error) {
 	return w.body.Write(b)
 }
 
-// refuse ends the call of the upstream, which may send without end.
+// refuse ends the call of the upstream, which might never stop sending.
 func (w *Response) refuse() {
 	w.large = true
 	w.cancel(errTooLarge)

@@ -14,7 +14,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// serve has a handler write a response, and sends it if it may be sent.
+// serve calls a handler to write a response, and sends the response if it is not refused.
 func serve(t *testing.T, handler func(http.ResponseWriter, *http.Request) error) (*httptest.ResponseRecorder, error) {
 	t.Helper()
 	to := httptest.NewRecorder()
@@ -46,11 +46,12 @@ func TestResponse(t *testing.T) {
 		t.Errorf("headers %v", header)
 	}
 	if got, err := serve(t, func(http.ResponseWriter, *http.Request) error { return nil }); err != nil || got.Code != http.StatusOK || got.Body.Len() != 0 {
-		t.Errorf("of a handler that writes nothing: %d, %v", got.Code, err)
+		t.Errorf("a handler that writes nothing: %d, %v", got.Code, err)
 	}
 }
 
-// TestLargeResponse: nothing of it is sent, and the handler's call of the upstream ends.
+// TestLargeResponse: no part of the response is sent, and the handler's call of the upstream
+// ends.
 func TestLargeResponse(t *testing.T) {
 	t.Parallel()
 	for name, handler := range map[string]func(http.ResponseWriter, *http.Request) error{
@@ -58,7 +59,7 @@ func TestLargeResponse(t *testing.T) {
 			_, err := io.WriteString(w, strings.Repeat("x", MaxBytes+1))
 			return err
 		},
-		"in pieces, without end": func(w http.ResponseWriter, _ *http.Request) error {
+		"in pieces, endless": func(w http.ResponseWriter, _ *http.Request) error {
 			for {
 				if _, err := io.WriteString(w, "data"); err != nil {
 					return err
@@ -70,7 +71,7 @@ func TestLargeResponse(t *testing.T) {
 			w.WriteHeader(http.StatusOK)
 			return r.Context().Err()
 		},
-		"of a proxy that breaks off": func(w http.ResponseWriter, _ *http.Request) error {
+		"a proxy that aborts": func(w http.ResponseWriter, _ *http.Request) error {
 			_, _ = io.WriteString(w, strings.Repeat("x", MaxBytes+1))
 			panic(http.ErrAbortHandler) // as reverse_proxy does
 		},
@@ -78,7 +79,7 @@ func TestLargeResponse(t *testing.T) {
 		got, err := serve(t, func(w http.ResponseWriter, r *http.Request) error {
 			defer func() {
 				if !errors.Is(context.Cause(r.Context()), auth.ErrResponseTooLarge) {
-					t.Errorf("%s: the call goes on: %v", name, r.Context().Err())
+					t.Errorf("%s: the call continues: %v", name, r.Context().Err())
 				}
 			}()
 			return handler(w, r)
@@ -89,7 +90,7 @@ func TestLargeResponse(t *testing.T) {
 	}
 }
 
-func TestOtherPanicsGoOn(t *testing.T) {
+func TestOtherPanicsContinue(t *testing.T) {
 	t.Parallel()
 	for _, large := range []bool{false, true} {
 		func() {

@@ -1,5 +1,5 @@
-// Package wafer reads the requests of the client SDKs of Tencent Wafer, wafer-client-sdk
-// and wafer2-client-sdk, and extends refusals with what they act on. Their own server is
+// Package wafer reads the requests of the client SDKs of Tencent Wafer, wafer-client-sdk and
+// wafer2-client-sdk, and adds the fields that they need to refusals. The original server SDK is
 // abandoned.
 package wafer
 
@@ -22,10 +22,10 @@ const (
 	headerSkey = "X-Wx-Skey"
 )
 
-// Headers is what a request has in the SDKs' headers. The nil *Headers has none of them.
+// Headers are the values of the SDKs' headers in a request. The nil *Headers has none.
 type Headers struct {
-	Code, Data, IV string // of a login
-	ID, Skey       string // of any other call; the skey is the access token
+	Code, Data, IV string // for a login
+	ID, Skey       string // for any other call; the skey is the access token
 	Err            error  // one of them was sent twice
 }
 
@@ -75,9 +75,9 @@ func (h *Headers) set(name, value string) {
 	}
 }
 
-// Join returns the one token of a request: the skey, or the token that it has elsewhere,
-// or the error of reading it. Two tokens are refused: otherwise the gateway could check
-// one and the upstream believe the other. query is the request's, with its token.
+// Join returns the token of a request: the skey, or a token from elsewhere, or the error of
+// reading it. Two tokens are refused: otherwise the gateway could check one token and the
+// upstream use the other. query is the query of the request, with its token.
 func (h *Headers) Join(token string, err error, query string) (string, error) {
 	switch {
 	case h == nil || err != nil:
@@ -92,8 +92,8 @@ func (h *Headers) Join(token string, err error, query string) (string, error) {
 	return h.Skey, nil
 }
 
-// Check refuses a skey that comes with the ID of another session. wafer-client-sdk keeps
-// both, and a mixture of two logins does not identify a user.
+// Check refuses a skey that comes with the ID of another session. wafer-client-sdk stores both,
+// and values of two different logins do not identify a user.
 func (h *Headers) Check(id *auth.Identity) error {
 	if h != nil && h.Skey != "" && h.ID != "" && h.ID != string(id.Session) {
 		return fmt.Errorf("%w: X-WX-Id names another session than X-WX-Skey", auth.ErrInvalidToken)

@@ -10,13 +10,13 @@ import (
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
-// invalidSession makes wafer-client-sdk log in again and repeat the request. At any other
+// invalidSession makes wafer-client-sdk log in again and repeat the request. With any other
 // value it gives up.
 const invalidSession = "ERR_INVALID_SESSION"
 
-// loginAgain is the code that makes wafer2-client-sdk log in again and repeat the
-// request. Version 2.1.0 also does so at status 401; older versions, which many mini
-// programs have a copy of, do so only at this code.
+// loginAgain is the code that makes wafer2-client-sdk log in again and repeat the request.
+// Version 2.1.0 also does so at status 401; older versions, which many mini programs contain,
+// do so only for this code.
 const loginAgain = -1
 
 // members extend a problem for the SDKs. The magic member makes wafer-client-sdk drop its
@@ -27,9 +27,9 @@ type members struct {
 	Message string `json:"message,omitzero"`
 }
 
-// Extend adds to a refusal what the SDKs act on, in one body that they and other clients
-// read. Only a request with a skey is certain to come from an SDK: there the code is a
-// number, where other clients read a word.
+// Extend adds the fields that the SDKs need to a refusal, in one body for the SDKs and other
+// clients. Only a request with a skey certainly comes from an SDK: its response has a number as
+// the code, where other clients expect an error code.
 func Extend(refusal *problem.Problem, h *Headers, login bool) error {
 	p := *refusal // requests share problems
 	m := members{Magic: 1, Error: invalidSession, Message: p.Text()}
@@ -39,9 +39,9 @@ func Extend(refusal *problem.Problem, h *Headers, login bool) error {
 	case p.Status != http.StatusUnauthorized:
 		return refusal
 	case errors.Is(p.Cause, auth.ErrSessionReplaced):
-		// Without the members, the SDKs leave it to the page. For wafer2-client-sdk the
-		// status matters too. A silent login would end the session of the other device,
-		// which would log in again, and so on with each request.
+		// Without the members, the SDKs report the error to the page. For wafer2-client-sdk the
+		// status matters too. A silent login would end the session of the other device, which
+		// would also log in again, and so on with each request.
 		if h != nil && h.Skey != "" {
 			p.Status = http.StatusForbidden
 		}

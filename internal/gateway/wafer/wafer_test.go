@@ -79,7 +79,7 @@ func TestCheck(t *testing.T) {
 		"no headers":              {nil, nil},
 		"no skey":                 {&Headers{ID: "two"}, nil},
 		"no ID":                   {&Headers{Skey: "s"}, nil},
-		"its ID":                  {&Headers{Skey: "s", ID: "one"}, nil},
+		"the same ID":             {&Headers{Skey: "s", ID: "one"}, nil},
 		"the ID of another login": {&Headers{Skey: "s", ID: "two"}, auth.ErrInvalidToken},
 	} {
 		if err := test.headers.Check(id); !errors.Is(err, test.want) {
@@ -125,7 +125,7 @@ func TestExtend(t *testing.T) {
 			t.Parallel()
 			before := problem.Of(test.err)
 			status := before.Status
-			if test.err == auth.ErrSessionReplaced && test.headers != nil { //nolint:errorlint // it is this one
+			if test.err == auth.ErrSessionReplaced && test.headers != nil { //nolint:errorlint // compares identity
 				status = http.StatusForbidden
 			}
 			before.Detail = "m"
@@ -141,7 +141,7 @@ func TestExtend(t *testing.T) {
 	}
 }
 
-// FuzzJoin: whatever a client sends, one token counts or none.
+// FuzzJoin: for any input, at most one token is accepted.
 func FuzzJoin(f *testing.F) {
 	f.Add("s", "t", "access_token=x")
 	f.Add("a, b", "", "")

@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// Base is what writers that change or watch a response begin with. It keeps what the server's
-// writer can do beside that.
+// Base is embedded in writers that change or watch a response. It keeps the optional interfaces
+// of the server's writer.
 type Base struct {
 	http.ResponseWriter
 }

@@ -9,15 +9,15 @@ import (
 	"github.com/wxgate/wxgate/internal/edge"
 )
 
-// watchedContext is the context of a request whose response is watched. It has the
-// redactor, and can be canceled. The first caller that waits for it, such as a transport,
-// creates a context of the standard library; a response that nothing waits for costs none.
+// watchedContext is the context of a request whose response is watched. It has the redactor,
+// and can be canceled. The first caller that waits for it, such as a transport, creates a
+// context of the standard library. If no caller waits, it is not created.
 type watchedContext struct {
 	parent   context.Context //nolint:containedctx // it is a context
 	writer   *Watched
 	redactor edge.Redactor
 
-	mu      sync.Mutex // guards the creation of what follows
+	mu      sync.Mutex // guards the creation of the fields below
 	created atomic.Bool
 	inner   context.Context //nolint:containedctx // once created
 	cancel  context.CancelCauseFunc
@@ -51,7 +51,7 @@ func (c *watchedContext) current() context.Context {
 func (c *watchedContext) cancelable() context.Context {
 	if !c.created.Load() {
 		c.create()
-		c.writer.watchSoon() // something waits, so the request may take long
+		c.writer.watchSoon() // a caller waits, so the request may take long
 	}
 	return c.inner
 }
@@ -71,7 +71,7 @@ func (c *watchedContext) end(cause error) {
 	c.cancel(cause)
 }
 
-// release frees what the context holds. It is called when the request is over.
+// release frees the resources of the context. It is called when the request is over.
 func (c *watchedContext) release() {
 	if c.created.Load() {
 		c.cancel(nil)

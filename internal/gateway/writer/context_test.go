@@ -13,13 +13,13 @@ import (
 
 type contextKey struct{}
 
-// newWatchedContext is the context of a response that nothing has waited for.
+// newWatchedContext returns the context of a response for which no caller has waited.
 func newWatchedContext(parent context.Context) *Watched {
 	return watch(httptest.NewRequestWithContext(parent, http.MethodGet, "/x", nil))
 }
 
-// TestWatchedContext: it is its parent until something waits for it, and then a context
-// that ends with the session.
+// TestWatchedContext: the context behaves like its parent until a caller waits for it. Then it
+// ends with the session.
 func TestWatchedContext(t *testing.T) {
 	t.Parallel()
 	parent, cancel := context.WithTimeout(context.WithValue(t.Context(), contextKey{}, "value"), time.Hour)
@@ -27,14 +27,14 @@ func TestWatchedContext(t *testing.T) {
 	w := newWatchedContext(parent)
 	defer w.Release()
 	if deadline, ok := w.ctx.Deadline(); !ok || time.Until(deadline) < time.Minute || w.ctx.Value(contextKey{}) != "value" || w.ctx.Err() != nil {
-		t.Error("it is not its parent")
+		t.Error("it does not behave like its parent")
 	}
 	r := httptest.NewRequestWithContext(&w.ctx, http.MethodGet, "/", nil)
 	if redactor, ok := edge.RedactorOf(r); !ok || redactor != &w.ctx.redactor {
 		t.Error("it has no redactor")
 	}
 	if w.later != nil {
-		t.Error("a timer runs, although nothing waits")
+		t.Error("a timer runs, although no caller waits")
 	}
 	child, cancelChild := context.WithCancel(&w.ctx)
 	defer cancelChild()
@@ -47,7 +47,7 @@ func TestWatchedContext(t *testing.T) {
 	}
 }
 
-// A response can end before anything has waited for its context, and with its parent.
+// A response can end before a caller has waited for its context, and together with its parent.
 func TestWatchedContextEnds(t *testing.T) {
 	t.Parallel()
 	w := newWatchedContext(t.Context())
@@ -68,5 +68,5 @@ func TestWatchedContextEnds(t *testing.T) {
 	w = newWatchedContext(t.Context())
 	done = w.ctx.Done()
 	w.Release()
-	<-done // nothing waits for a request that is over
+	<-done // no caller waits for a request that is over
 }

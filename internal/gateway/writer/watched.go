@@ -15,26 +15,26 @@ import (
 	"github.com/wxgate/wxgate/internal/session"
 )
 
-// ErrEnded is why the context of a response is canceled.
+// ErrEnded is the cause when the context of a response is canceled.
 var ErrEnded = errors.New("stream closed: token expired, session revoked, or revocation state unknown")
 
 const (
-	// watchAfter is how long a request may take before its response is watched. Most
-	// requests are over by then and need no entry in the registry, which has a lock.
+	// watchAfter is how long a request may take before its response is watched. Most requests
+	// end earlier and need no entry in the registry, which has a lock.
 	watchAfter = time.Second
 
-	// staleStep is how much too stale the revocations must be before a response ends:
-	// enough for the clock to have moved on when the timer fires.
+	// staleStep is how far the revocations must exceed the allowed staleness before a response
+	// ends: enough for the clock to have advanced when the timer fires.
 	staleStep = 50 * time.Millisecond
 )
 
-// Rules are when a response ends.
+// Rules define when a response ends.
 type Rules struct {
 	Revocations *session.Set
 
-	Stale     func() time.Duration // since all revocations were known; nil if they always are
-	Allowance time.Duration        // how stale they may be
-	Access    time.Duration        // how long a response that is no stream may go on after its token expired
+	Stale     func() time.Duration // the time since all revocations were known; nil if they always are
+	Allowance time.Duration        // the maximum staleness
+	Access    time.Duration        // how long a response that is not a stream may continue after its token expired
 	Grace     time.Duration        // and after its session was revoked
 }
 
@@ -42,10 +42,10 @@ type Rules struct {
 // its Context, and call Release once the handler has returned.
 //
 // A WebSocket and a text/event-stream response end with their session at once. Any other
-// response may go on for a while, so that an upload which began just before is not cut.
-// Without this, a response that was opened a second before its session was revoked
-// could go on for days, whatever its content type: an attacker with a stolen token
-// would keep reading.
+// response may continue for a while, so that an upload which began just before is not aborted.
+// Without this, a response that was opened a second before its session was revoked could
+// continue for days, whatever its content type: an attacker with a stolen token would keep
+// reading.
 func Watch(w http.ResponseWriter, r *http.Request, id *auth.Identity, redactor edge.Redactor, rules Rules) *Watched {
 	rw := &Watched{
 		Base:    Base{w},
@@ -57,7 +57,7 @@ func Watch(w http.ResponseWriter, r *http.Request, id *auth.Identity, redactor e
 	}
 	rw.ctx.writer = rw
 	if r.ContentLength != 0 {
-		rw.watchSoon() // an upload takes as long as its client likes
+		rw.watchSoon() // the client decides how long an upload takes
 	}
 	return rw
 }
@@ -73,10 +73,10 @@ type Watched struct {
 	ctx     watchedContext
 
 	mu       sync.Mutex
-	later    *time.Timer // begins the watch of a response that takes long; nil until something waits
+	later    *time.Timer // begins the watch of a response that takes long; nil until a caller waits
 	started  bool        // the status was sent
 	stream   bool        // a WebSocket or text/event-stream
-	tunnel   bool        // the connection is not ours any more
+	tunnel   bool        // the connection was hijacked
 	cut      bool        // the session ended
 	released bool        // the handler has returned
 	unwatch  func()      // nil unless watched
@@ -91,7 +91,7 @@ func (w *Watched) Started() bool { return w.started }
 // Tunnel reports whether the connection became a tunnel. Call it after Release.
 func (w *Watched) Tunnel() bool { return w.tunnel }
 
-// WriteHeader watches the response from now on if it is a stream.
+// WriteHeader begins to watch the response if it is a stream.
 func (w *Watched) WriteHeader(status int) {
 	w.start(status)
 	w.ResponseWriter.WriteHeader(status)
@@ -109,7 +109,7 @@ func (w *Watched) ReadFrom(r io.Reader) (int64, error) {
 	return w.Base.ReadFrom(r)
 }
 
-// FlushError is what [http.ResponseController] flushes with. It sends the status.
+// FlushError is called by [http.ResponseController]. It sends the status.
 func (w *Watched) FlushError() error {
 	w.start(http.StatusOK)
 	return http.NewResponseController(w.ResponseWriter).Flush()
@@ -149,7 +149,7 @@ func (w *Watched) isStream(status int) bool {
 	return w.upgrade || w.connect || strings.HasPrefix(strings.ToLower(w.Header().Get("Content-Type")), "text/event-stream")
 }
 
-// watchSoon has the response watched if it takes long.
+// watchSoon begins to watch the response if it takes long.
 func (w *Watched) watchSoon() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -193,9 +193,8 @@ func (w *Watched) watch() {
 	}
 }
 
-// watchStaleness ends the response when a revocation may have been missed for
-// longer than is allowed. It checks again when that may next be so. It is called
-// with the lock held.
+// watchStaleness ends the response when a revocation may have been missed for longer than
+// allowed. It schedules the next check. It is called with the lock held.
 func (w *Watched) watchStaleness(allowance time.Duration) (stop func()) {
 	if w.rules.Stale == nil {
 		return func() {}
@@ -234,9 +233,9 @@ func (w *Watched) end() {
 	}
 }
 
-// interrupt makes reads of the request fail, and writes of a response that has
-// started: a handler that waits for a slow client does not look at its context. It
-// is called with the lock held, before the handler has returned.
+// interrupt makes reads of the request fail, and writes of a response that has started: a
+// handler that waits for a slow client does not check its context. It is called with the lock
+// held, before the handler has returned.
 func (w *Watched) interrupt() {
 	// Caddy's wrappers (since https://github.com/caddyserver/caddy/pull/7913) store deadlines
 	// without a lock: calling them here would be a data race. The server's writer has a lock.
@@ -250,7 +249,7 @@ func (w *Watched) interrupt() {
 	}
 	control := http.NewResponseController(inner)
 	now := time.Now()
-	_ = control.SetReadDeadline(now) // a writer without deadlines has no slow client
+	_ = control.SetReadDeadline(now) // a writer without deadlines is not a network connection
 	if w.started {
 		_ = control.SetWriteDeadline(now)
 	}

@@ -19,7 +19,7 @@ func watch(r *http.Request) *Watched {
 	return Watch(httptest.NewRecorder(), r, id, new(edge.Edge).Redactor(id), rules)
 }
 
-// TestWatchedFrom: an upload is watched although nothing waits for its context and nothing is
+// TestWatchedFrom: an upload is watched although no caller waits for its context and nothing is
 // written. Other short requests need no entry in the registry.
 func TestWatchedFrom(t *testing.T) {
 	for body, want := range map[int64]int{0: 0, 1: 1, -1: 1} {
@@ -40,7 +40,7 @@ func TestWatchedFrom(t *testing.T) {
 	}
 }
 
-// TestWhatIsAStream: streams end with their session at once, tunnels are not written to.
+// TestWhatIsAStream: streams end with their session at once. Nothing is written to tunnels.
 func TestWhatIsAStream(t *testing.T) {
 	t.Parallel()
 	const sse = "text/event-stream"
@@ -61,8 +61,8 @@ func TestWhatIsAStream(t *testing.T) {
 		"an upgrade over HTTP/2":  {200, "", false, "CONNECT", true, true, true},
 		"an upgrade that failed":  {400, "", true, "GET", true, false, false},
 		"an upgrade, yet no 101":  {200, "", true, "GET", true, true, false},
-		"a CONNECT that was 404":  {404, "", false, "CONNECT", true, false, true},
-		"a status below all":      {199, "", false, "GET", false, false, false},
+		"a CONNECT with 404":      {404, "", false, "CONNECT", true, false, true},
+		"a status below 100":      {199, "", false, "GET", false, false, false},
 		"a response without type": {204, "", false, "GET", true, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {

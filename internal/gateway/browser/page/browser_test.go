@@ -10,7 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/chromium"
 )
 
-// patience is how long something may take, on a machine that does much else.
+// patience is how long an action may take on a busy machine.
 const patience = 20 * time.Second
 
 // tab is a tab of a real browser, for the pages of an origin.
@@ -20,7 +20,7 @@ type tab struct {
 	origin string
 }
 
-// openTab opens a URL in a new browser. A request to another origin than the URL's and the
+// openTab opens a URL in a new browser. A request to an origin other than that of the URL or
 // others fails the test.
 func openTab(t *testing.T, origin, path string, others ...string) *tab {
 	t.Helper()
@@ -34,8 +34,8 @@ func (b *tab) open(path string) {
 	chromium.Do(b.Tab, chromedp.Navigate(b.origin+path))
 }
 
-// says waits until the live region of the scan page has a text.
-func (b *tab) says(text string) {
+// waitForText waits until the live region of the scan page has a text.
+func (b *tab) waitForText(text string) {
 	b.T.Helper()
 	b.Wait(`document.getElementById("wxgate-status").textContent === ` + strconv.Quote(text))
 }
@@ -51,8 +51,8 @@ func (b *tab) press(key string) {
 	chromium.Do(b.Tab, chromedp.KeyEvent(key))
 }
 
-// arrives waits until the tab is at an address that ends with a text.
-func (b *tab) arrives(suffix string) {
+// waitForURL waits until the URL of the tab ends with a text.
+func (b *tab) waitForURL(suffix string) {
 	b.T.Helper()
 	b.Wait(`document.readyState === "complete" && location.href.endsWith(` + strconv.Quote(suffix) + `)`)
 }

@@ -1,20 +1,20 @@
 package page
 
-// Page is what every template gets.
+// Page is the data of every template.
 type Page struct {
 	Lang  string // en or zh-CN
 	Nonce string // for <script nonce> and <style nonce>
 	Text  Text   // the built-in texts, in the language
 }
 
-// Scan is what scan.html gets.
+// Scan is the data of scan.html.
 type Scan struct {
 	API     string // path of the calls of a scan, such as /v1.0/pub/web/scan
-	Return  string // where the browser goes when it is signed in; the gateway has checked it
+	Return  string // URL to go to after the sign-in; the gateway has checked it
 	Website string // URL of WeChat's page with a QR code, "" for none
 }
 
-// Continue is what continue.html gets: where its form goes, and the fields of the form.
+// Continue is the data of continue.html: the target of its form, and the fields of the form.
 type Continue struct {
 	Action string
 	Ticket string // field ticket
@@ -22,11 +22,11 @@ type Continue struct {
 	Name   string // of the user, "" if unknown
 }
 
-// Error is what error.html gets.
+// Error is the data of error.html.
 type Error struct {
 	Status    int
 	Code      string // error code, such as ticket_invalid
-	Title     string // "" for the built-in one
+	Title     string // "" for the built-in text
 	Detail    string // in the language of the browser
 	RequestID string
 	Retry     string // URL to try again, "" for none
@@ -47,8 +47,8 @@ type errorData struct {
 	Error
 }
 
-// samples are data of each page, with all values and with few: New executes the templates
-// with them.
+// samples are data of each page, with all values and with only the required values. New
+// executes the templates with them.
 func samples(chinese bool) map[string][]any {
 	page := newPage(chinese)
 	return map[string][]any{

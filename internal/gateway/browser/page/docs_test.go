@@ -10,7 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/gateway/browser/page"
 )
 
-// document reads docs/web.md from the heading of the operator's pages on.
+// document returns docs/web.md, beginning with the section about the operator's pages.
 func document(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("../../../../docs/web.md")
@@ -24,7 +24,7 @@ func document(t *testing.T) string {
 	return after
 }
 
-// TestDocumentedData: the tables have the values of each template, and no others.
+// TestDocumentedData: the tables list exactly the values of each template.
 func TestDocumentedData(t *testing.T) {
 	t.Parallel()
 	text := document(t)
@@ -64,16 +64,16 @@ func TestDocumentedTemplate(t *testing.T) {
 	write(t, folder, "scan.html", template)
 	g := newGateway(t, page.Theme{}, folder)
 	b := openTab(t, g.url, "/login")
-	b.says(waiting)
+	b.waitForText(waiting)
 	if over := b.Resize(360); over > 0 {
 		t.Errorf("the page is %d pixels too wide", over)
 	}
 	b.Theme("light")
 	b.Picture("documented")
-	g.becomes("expired")
-	b.says("The code has expired.")
+	g.setState("expired")
+	b.waitForText("The code has expired.")
 	b.click("#wxgate-again")
-	b.says(waiting)
-	g.becomes("confirmed")
-	b.arrives("/after?x=1")
+	b.waitForText(waiting)
+	g.setState("confirmed")
+	b.waitForURL("/after?x=1")
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/wxgate/wxgate/internal/gateway/browser/page"
 )
 
-// TestContinue posts the form of a ticket. Its Origin is what the gateway checks, its Referer
-// has no ticket, and the policy lets it be redirected to the origin of its return, no other.
+// TestContinue posts the form of a ticket. The request has the Origin that the gateway checks,
+// and no ticket in its Referer. The policy allows a redirect only to the origin of its return.
 func TestContinue(t *testing.T) {
 	t.Parallel()
 	other := newGateway(t, page.Theme{}, "")
@@ -30,9 +30,9 @@ func TestContinue(t *testing.T) {
 			b.press("\t")
 			b.Wait(`document.activeElement.matches("button") && getComputedStyle(document.activeElement).outlineStyle === "solid"`)
 			b.press("\r")
-			b.arrives(target)
+			b.waitForURL(target)
 			want := []string{"POST /enter " + g.url + " " + g.url + "/"}
-			if calls, _ := g.noted(); !slices.Equal(calls, want) {
+			if calls, _ := g.recorded(); !slices.Equal(calls, want) {
 				t.Errorf("calls %q, want %q", calls, want)
 			}
 		})
@@ -45,10 +45,10 @@ func TestRetry(t *testing.T) {
 	g := newGateway(t, page.Theme{}, "")
 	b := openTab(t, g.url, "/error")
 	b.click("a.button")
-	b.arrives("/v1.0/pub/web/login")
+	b.waitForURL("/v1.0/pub/web/login")
 }
 
-// TestLooks shows every page in both languages, both themes and each width.
+// TestLooks shows every page in both languages, both themes and all widths.
 func TestLooks(t *testing.T) {
 	t.Parallel()
 	axe := chromium.Axe(t, os.Getenv("WXGATE_AXE_TOOLS"))
@@ -66,14 +66,14 @@ func TestLooks(t *testing.T) {
 				b.click("#wxgate-again")
 				b.Wait(`document.getElementById("wxgate").dataset.state === "waiting"`)
 			}
-			g.becomes(state)
+			g.setState(state)
 			b.Wait(`document.getElementById("wxgate").dataset.state === ` + strconv.Quote(state))
 			b.look(axe, "scan-"+state+"-"+language)
 		}
 	}
 }
 
-// TestThemedLooks: an accent of any lightness can be read.
+// TestThemedLooks: text on an accent color of any lightness is readable.
 func TestThemedLooks(t *testing.T) {
 	t.Parallel()
 	axe := chromium.Axe(t, os.Getenv("WXGATE_AXE_TOOLS"))
@@ -91,7 +91,7 @@ func TestThemedLooks(t *testing.T) {
 	}
 }
 
-// look checks the page as it is in both themes and each width.
+// look checks the current page in both themes and all widths.
 func (b *tab) look(axe, name string) {
 	b.T.Helper()
 	for _, theme := range []string{"light", "dark"} {
@@ -110,18 +110,18 @@ func (b *tab) look(axe, name string) {
 	}
 }
 
-// until waits until the gateway has seen something.
+// until waits until a condition on the gateway is true.
 func (b *tab) until(happened func() bool) {
 	b.T.Helper()
 	for deadline := time.Now().Add(patience); !happened(); {
 		if time.Now().After(deadline) {
-			b.T.Fatal("it did not happen in time")
+			b.T.Fatal("timeout")
 		}
 		b.settle()
 	}
 }
 
-// settle lets the page do what it has to do now.
+// settle waits for pending work of the page.
 func (b *tab) settle() {
 	b.T.Helper()
 	const milliseconds = 50

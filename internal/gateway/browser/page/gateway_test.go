@@ -18,7 +18,7 @@ import (
 	"github.com/wxgate/wxgate/internal/gateway/browser/page"
 )
 
-// gateway plays the calls that the pages make.
+// gateway is a fake gateway for the calls of the pages.
 type gateway struct {
 	t     *testing.T
 	pages *page.Pages
@@ -29,7 +29,7 @@ type gateway struct {
 	state   string        // of the last scan
 	changed chan struct{} // closed when the state changes
 	made    int           // scans
-	polls   int           // polls under way
+	polls   int           // running polls
 	calls   []string      // "METHOD path Origin Referer", without polls
 	faults  []http.HandlerFunc
 }
@@ -82,7 +82,7 @@ func (g *gateway) faulty(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// fail has the next calls fail.
+// fail makes the next calls fail.
 func (g *gateway) fail(faults ...http.HandlerFunc) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -102,7 +102,7 @@ func status(code int, retryAfter string) http.HandlerFunc {
 // breakOff is a fault: a connection that ends without a response.
 func breakOff(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-// captive is a fault: the page of a network that wants a login.
+// captive is a fault: the login page of a network (captive portal).
 func captive(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "<h1>Airport</h1>") }
 
 func (g *gateway) note(r *http.Request) {
@@ -119,7 +119,7 @@ func (g *gateway) create(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, `{"scan":"scan-%d","image":"data:image/png;base64,%s","number":"4821","expires_in":120}`, g.made, picture())
 }
 
-// poll waits until the state of the scan is another one than the page knows.
+// poll waits until the state of the scan differs from the state that the page knows.
 func (g *gateway) poll(w http.ResponseWriter, r *http.Request) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -131,7 +131,7 @@ func (g *gateway) poll(w http.ResponseWriter, r *http.Request) {
 	}
 	known := r.FormValue("known")
 	if known == "" {
-		g.t.Error("a poll names no state: the gateway then waits until the code is scanned")
+		g.t.Error("a poll has no state: the gateway then waits until the code is scanned")
 	}
 	for g.state == known {
 		changed := g.changed
@@ -166,8 +166,8 @@ func (g *gateway) enter(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, r.PostFormValue("return"), http.StatusSeeOther)
 }
 
-// becomes sets the state of the scan: what the phone does.
-func (g *gateway) becomes(state string) {
+// setState sets the state of the scan, as the phone would.
+func (g *gateway) setState(state string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.set(state)
@@ -179,14 +179,14 @@ func (g *gateway) set(state string) {
 	g.changed = make(chan struct{})
 }
 
-// noted are the calls so far, and how many polls are under way.
-func (g *gateway) noted() (calls []string, polls int) {
+// recorded returns the calls so far, and the number of running polls.
+func (g *gateway) recorded() (calls []string, polls int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return append([]string(nil), g.calls...), g.polls
 }
 
-// picture is a PNG that looks like a mini program code.
+// picture returns a PNG that looks like a mini program code.
 func picture() string {
 	const size, middle = 280, 140
 	m := image.NewGray(image.Rect(0, 0, size, size))

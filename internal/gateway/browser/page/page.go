@@ -27,9 +27,9 @@ type Pages struct {
 	templates map[string]*template.Template // by file name
 }
 
-// New prepares the pages. A folder may have templates of the operator's, named scan.html,
-// continue.html and error.html; a page without a template there is the built-in one. With an
-// empty folder, all are. An error names the file that is wrong.
+// New prepares the pages. folder may have the operator's templates, named scan.html,
+// continue.html and error.html. The built-in page is used if the template is missing, or if
+// folder is "". Errors name the file that is wrong.
 func New(theme Theme, folder string) (*Pages, error) {
 	style, err := theme.style()
 	if err != nil {
@@ -51,7 +51,7 @@ func (p *Pages) Scan(w http.ResponseWriter, r *http.Request, s Scan) error {
 func (p *Pages) Continue(w http.ResponseWriter, r *http.Request, c Continue) error {
 	// A form that is posted from a page with no-referrer has "Origin: null", which the check
 	// against cross-site request forgery refuses. With strict-origin the browser sends the
-	// origin, and still never the address of this page, which has the ticket.
+	// origin, but never the full URL of this page, which contains the ticket.
 	sent := response{referrer: "strict-origin", formTarget: c.Return}
 	return p.serve(w, r, continueFile, http.StatusOK, sent, func(page Page) any { return continueData{page, c} })
 }
@@ -66,7 +66,7 @@ func (p *Pages) Error(w http.ResponseWriter, r *http.Request, e Error) error {
 
 const maxStatus = 599
 
-// response is what differs between the headers of the pages.
+// response has the headers that differ between the pages.
 type response struct {
 	referrer   string // the policy; "" for no-referrer
 	formTarget string // where the response to the page's form redirects to
@@ -84,11 +84,11 @@ func (p *Pages) serve(w http.ResponseWriter, r *http.Request, file string, statu
 	h.Set("Content-Language", page.Lang)
 	h.Add("Vary", "Accept-Language")
 	h.Set("Content-Security-Policy", policy(page.Nonce, sent.formTarget))
-	h.Set("X-Frame-Options", "DENY") // for browsers that know no frame-ancestors (clickjacking)
+	h.Set("X-Frame-Options", "DENY") // for browsers without frame-ancestors (clickjacking)
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
 	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer") // the address may have a ticket or a code (leaks to other sites)
+	h.Set("Referrer-Policy", "no-referrer") // the URL may contain a ticket or a code (leaks to other sites)
 	if sent.referrer != "" {
 		h.Set("Referrer-Policy", sent.referrer)
 	}
@@ -97,7 +97,7 @@ func (p *Pages) serve(w http.ResponseWriter, r *http.Request, file string, statu
 	return err
 }
 
-// newPage returns what every template gets, with a new nonce.
+// newPage returns the data of every template, with a new nonce.
 func newPage(chinese bool) Page {
 	const nonceBytes = 16
 	nonce := make([]byte, nonceBytes)
@@ -110,14 +110,14 @@ func newPage(chinese bool) Page {
 }
 
 // policy is the Content-Security-Policy of a page: only the script and the style with the nonce
-// of this response run, the page talks to its own origin alone, and no other page frames it
-// (cross-site scripting, clickjacking).
+// of this response are used, the page sends requests only to its own origin, and no other page
+// can frame it (cross-site scripting, clickjacking).
 func policy(nonce, formTarget string) string {
 	return "default-src 'none'; script-src 'nonce-" + nonce + "'; style-src 'nonce-" + nonce + "'; img-src data:; connect-src 'self'; " +
 		"form-action 'self'" + otherOrigin(formTarget) + "; frame-ancestors 'none'; base-uri 'none'"
 }
 
-// sourceHost matches a host that is written in a policy as it is.
+// sourceHost matches a host that a policy can contain unchanged.
 var sourceHost = regexp.MustCompile(`^[a-zA-Z0-9.-]+(:[0-9]+)?$`)
 
 // otherOrigin returns the origin of an absolute URL, after a space. Chromium applies form-action to

@@ -22,7 +22,7 @@ var (
 	mistaken = page.Error{Status: 403, Code: "cross_site", Detail: "A detail.", RequestID: "a-request", Retry: "/v1.0/pub/web/login"}
 )
 
-// newPages returns pages of a folder, "" for the built-in ones.
+// newPages returns the pages of a folder; "" for the built-in pages.
 func newPages(t *testing.T, theme page.Theme, folder string) *page.Pages {
 	t.Helper()
 	p, err := page.New(theme, folder)
@@ -32,7 +32,7 @@ func newPages(t *testing.T, theme page.Theme, folder string) *page.Pages {
 	return p
 }
 
-// get returns what a page sends to a browser of a language.
+// get returns the response of a page to a browser with a language.
 func get(t *testing.T, language string, serve func(w http.ResponseWriter, r *http.Request) error) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
@@ -115,8 +115,8 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// TestFormTarget: the form of a ticket may redirect to the origin of its return, and a return
-// adds nothing else to the policy.
+// TestFormTarget: the form of a ticket may redirect to the origin of its return. A return
+// cannot add anything else to the policy.
 func TestFormTarget(t *testing.T) {
 	t.Parallel()
 	p := newPages(t, page.Theme{}, "")
@@ -159,12 +159,12 @@ func attribute(t *testing.T, w *httptest.ResponseRecorder, key, value, name stri
 	return ""
 }
 
-// hostile are texts that leave the place of a text in a template that does not escape.
+// hostile are texts that would inject HTML or script if a template did not escape them.
 var hostile = []string{
 	`"><script>alert(1)</script>`, `' onload='alert(1)`, `</script><script>alert(1)</script>`, "`${alert(1)}`", `</style><img src=x onerror=alert(1)>`, `{{.Nonce}}`, "\x00<b>", `&quot;><b>`,
 }
 
-// TestEscaping puts hostile texts everywhere: the elements of the page stay the same.
+// TestEscaping uses hostile texts for all values: the elements of the page stay the same.
 func TestEscaping(t *testing.T) {
 	t.Parallel()
 	p := newPages(t, page.Theme{}, "")
@@ -205,8 +205,8 @@ func elements(t *testing.T, w *httptest.ResponseRecorder) string {
 	return b.String()
 }
 
-// TestReturn: the script goes to the address of the element wxgate-return, which is the one of
-// the gateway, and never a script.
+// TestReturn: the script navigates to the URL in the element wxgate-return. The URL is the one
+// of the gateway, and never a javascript: URL.
 func TestReturn(t *testing.T) {
 	t.Parallel()
 	p := newPages(t, page.Theme{}, "")
@@ -246,7 +246,7 @@ func TestSize(t *testing.T) {
 				t.Errorf("the script has %d bytes, or comments", len(m[1]))
 			}
 			if address := regexp.MustCompile(`(?:src|href|action|url\()=?["']?(?:https?:)?//[^"' ]*`).FindString(body); address != "" {
-				t.Errorf("%s names another host: %s", name, address)
+				t.Errorf("%s contains a URL of another host: %s", name, address)
 			}
 		}
 	}

@@ -25,11 +25,11 @@ var styleSource string
 //go:embed files/scan.js
 var scriptSource string
 
-// maxFile is how large a file of the operator's may be.
+// maxFile is the maximum size of an operator's file.
 const maxFile = 128 << 10
 
-// compact removes indents, empty lines and comments, which are in lines of their own or follow code
-// after " // ".
+// compact removes indentation, empty lines and comments. A comment is a separate line, or
+// follows code after " // ".
 func compact(source string) string {
 	var b strings.Builder
 	for line := range strings.Lines(source) {
@@ -53,7 +53,7 @@ type loader struct {
 	script string
 }
 
-// load reads the templates of all pages: those of the folder, else the built-in ones.
+// load reads the templates of all pages: from the folder, or the built-in template by default.
 func load(style template.CSS, folder string) (map[string]*template.Template, error) {
 	l := &loader{folder: folder, style: style, script: compact(scriptSource), images: map[string]template.URL{}}
 	if folder != "" {
@@ -80,7 +80,7 @@ var imageTypes = map[string]string{
 
 // list finds the templates and reads the images of the folder.
 func (l *loader) list() error {
-	entries, err := os.ReadDir(l.folder) // whose error names the folder
+	entries, err := os.ReadDir(l.folder) // the error contains the folder
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (l *loader) image(name string) (template.URL, error) {
 	return u, nil
 }
 
-// check executes a template with samples: html/template finds most errors only then.
+// check executes a template with samples: html/template reports most errors only then.
 func (l *loader) check(t *template.Template) error {
 	for _, chinese := range []bool{false, true} {
 		for _, data := range samples(chinese)[t.Name()] {
@@ -183,7 +183,8 @@ var (
 	parts = []string{"wxgate", "wxgate-image", "wxgate-number", "wxgate-status", "wxgate-again", "wxgate-return"}
 )
 
-// checkOutput finds what a browser would ignore, and what the script would miss.
+// checkOutput reports elements that a browser would ignore, and missing elements that the
+// script needs.
 func (l *loader) checkOutput(html string) error {
 	for _, tag := range nonced.FindAllStringSubmatch(strings.ReplaceAll(html, l.script, ""), -1) {
 		if !nonce.MatchString(tag[0]) {

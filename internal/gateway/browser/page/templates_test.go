@@ -10,7 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/gateway/browser/page"
 )
 
-// ownScan is a scan page of an operator's.
+// ownScan is an operator's scan page.
 const ownScan = `<!DOCTYPE html><html lang="{{.Lang}}"><title>Own</title>{{template "logo.html" .}}
 <style nonce="{{.Nonce}}">{{style}} h1 {color: red}</style>
 <main id=wxgate data-api="{{.API}}"><img id="wxgate-image" alt="code"><b id='wxgate-number'></b>
@@ -18,7 +18,7 @@ const ownScan = `<!DOCTYPE html><html lang="{{.Lang}}"><title>Own</title>{{templ
 <a id="wxgate-return" href="{{.Return}}">Back</a></main>
 <script nonce="{{.Nonce}}">{{script}}</script></html>`
 
-// TestOwnTemplates: a page is the folder's if the folder has one, and the built-in one else.
+// TestOwnTemplates: a page of the folder replaces the built-in page.
 func TestOwnTemplates(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -44,13 +44,14 @@ func TestOwnTemplates(t *testing.T) {
 	}
 }
 
-// TestBrokenTemplates: a template that cannot work fails at the start, and the error says where.
+// TestBrokenTemplates: a template that cannot work is refused by New, and the error contains
+// the file and the position.
 func TestBrokenTemplates(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ file, text, want string }{
 		{"scan.html", `{{.API`, `scan.html:1: unclosed action`},
 		{"continue.html", "\n{{.Nothing}}", `continue.html:2:2: executing "continue.html" at <.Nothing>: can't evaluate field Nothing`},
-		{"error.html", `{{with .Retry}}{{.Nothing}}{{end}}`, `can't evaluate field Nothing`}, // with one sample only
+		{"error.html", `{{with .Retry}}{{.Nothing}}{{end}}`, `can't evaluate field Nothing`}, // fails with only one of the samples
 		{"error.html", `{{unknown}}`, `function "unknown" not defined`},
 		{"error.html", `<a href={{.Retry}}`, `ends in a non-text context`},
 		{"error.html", `{{template "none.html"}}`, `no such template "none.html"`},
@@ -75,7 +76,7 @@ func TestBrokenTemplates(t *testing.T) {
 			continue
 		}
 		if test.file != "scan.htm" && !strings.HasPrefix(err.Error(), filepath.Join(folder, test.file)+": ") {
-			t.Errorf("%s %.60q: %v does not begin with the name of the file", test.file, test.text, err)
+			t.Errorf("%s %.60q: %v does not begin with the file name", test.file, test.text, err)
 		}
 	}
 	if _, err := page.New(page.Theme{}, filepath.Join(t.TempDir(), "none")); !errors.Is(err, fs.ErrNotExist) {

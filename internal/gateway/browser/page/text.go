@@ -12,7 +12,7 @@ type Text struct {
 	Website    string
 	NoScript   string
 
-	// The states of the scan page. {seconds} is how long until the next try.
+	// The states of the scan page. {seconds} is the time until the next attempt.
 	Starting  string
 	Waiting   string
 	Scanned   string
@@ -35,8 +35,8 @@ type Text struct {
 	Request    string
 }
 
-// english and inChinese are the texts. Warning is the one sentence against a page that relays
-// its code to a victim (RFC 8628 section 5.4, remote phishing).
+// english and inChinese are the texts. Warning protects users from a page that relays its code
+// to a victim (RFC 8628 section 5.4, remote phishing).
 var (
 	english = Text{
 		ScanTitle:  "Sign in with WeChat",

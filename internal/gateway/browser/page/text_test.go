@@ -12,7 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/gateway/browser/page"
 )
 
-// textFolder has the pages print every text.
+// textFolder returns a folder with templates that print every text.
 func textFolder(t *testing.T) *page.Pages {
 	t.Helper()
 	folder := t.TempDir()
@@ -24,7 +24,7 @@ func textFolder(t *testing.T) *page.Pages {
 	return newPages(t, page.Theme{}, folder)
 }
 
-// TestLanguagesAgree: each text is in both languages, and has the same placeholders there.
+// TestLanguagesAgree: each text exists in both languages, with the same placeholders.
 func TestLanguagesAgree(t *testing.T) {
 	t.Parallel()
 	placeholder := regexp.MustCompile(`%s|\{\w+\}`)
@@ -61,7 +61,7 @@ func paragraphs(t *testing.T, p *page.Pages, language string) map[string]string 
 	return found
 }
 
-// TestTextsAreUsed: each text is in one of the pages.
+// TestTextsAreUsed: each text appears in one of the pages.
 func TestTextsAreUsed(t *testing.T) {
 	t.Parallel()
 	p := newPages(t, page.Theme{}, "")

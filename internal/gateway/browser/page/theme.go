@@ -8,8 +8,8 @@ import (
 	"strconv"
 )
 
-// Theme has the colors of the pages, as #rgb or #rrggbb: custom properties of their style. An
-// empty one is the default, which differs between light and dark.
+// Theme has the colors of the pages, as #rgb or #rrggbb: custom properties of their style. The
+// default of an empty color differs between light and dark mode.
 type Theme struct {
 	Accent     string // --wxgate-accent: buttons
 	Background string // --wxgate-background: around the card with the text
