@@ -35,8 +35,8 @@ type Config struct {
 	Report func(Finding)
 }
 
-// errLimited says that a rate limit refused the attack. That is not a defense: a minute
-// later the same attack may succeed.
+// errLimited means that a rate limit refused the attack. That is not a defense: a minute later
+// the same attack may succeed.
 var errLimited = errors.New("the gateway returned 429: raise its rate limits for the run")
 
 // run is the state of a run.
@@ -56,8 +56,8 @@ type controlKey struct {
 	protocol wire.Protocol
 }
 
-// Run sends the corpus to the target and returns a finding for each attack and
-// protocol. The error says why the run could not start or was cut short.
+// Run sends the corpus to the target and returns a finding for each attack and protocol. The
+// error describes why the run could not start or was cut short.
 func Run(ctx context.Context, cfg Config) ([]Finding, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, maxRun, fmt.Errorf("%w: it took longer than %s", wire.ErrCut, maxRun))
 	defer cancel()
@@ -179,18 +179,18 @@ func (r *run) control(ctx context.Context, name corpus.Control, p wire.Protocol)
 func (r *run) evidence(ctx context.Context, p wire.Protocol, a *corpus.Attack) (*corpus.Evidence, error) {
 	r.count++
 	marker := strconv.Itoa(r.count)
-	words, err := r.words(ctx, marker, a)
+	placeholders, err := r.placeholders(ctx, marker, a)
 	if err != nil {
 		return nil, err
 	}
 	r.echo.Reset()
 	for i := range a.Before {
-		filled := a.Before[i].Fill(words)
+		filled := a.Before[i].Fill(placeholders)
 		if _, err := r.client.Send(ctx, p, &filled); err != nil {
 			return nil, fmt.Errorf("preparing the attack: %w", err)
 		}
 	}
-	filled := a.Request.Fill(words)
+	filled := a.Request.Fill(placeholders)
 	filled.Header = append(filled.Header, wire.Field{Name: wire.MarkerHeader, Value: marker}) // Fill made a new slice
 	e := &corpus.Evidence{Target: r.target, Protocol: p, Admitted: r.admitted[p]}
 	if p == wire.H1 {
@@ -215,9 +215,9 @@ func (r *run) evidence(ctx context.Context, p wire.Protocol, a *corpus.Attack) (
 	}
 	e.Seen, e.Fetched = r.echo.Take(marker)
 	if a.After != nil {
-		filled := a.After.Fill(words)
+		filled := a.After.Fill(placeholders)
 		if e.After, err = r.client.Send(ctx, wire.H1, &filled); err != nil {
-			return nil, fmt.Errorf("looking at what the attack did: %w", err)
+			return nil, fmt.Errorf("checking the effect of the attack: %w", err)
 		}
 	}
 	return e, nil
@@ -229,8 +229,8 @@ func notSent(err error) bool {
 	return errors.Is(err, wire.ErrDial) || errors.Is(err, wire.ErrNoProtocol) || errors.Is(err, corpus.ErrNotApplicable) || errors.Is(err, wire.ErrCut)
 }
 
-// words replaces the words in braces in an attack's requests.
-func (r *run) words(ctx context.Context, marker string, a *corpus.Attack) (*strings.Replacer, error) {
+// placeholders returns a replacer for the placeholders in braces in an attack's requests.
+func (r *run) placeholders(ctx context.Context, marker string, a *corpus.Attack) (*strings.Replacer, error) {
 	if r.secrets.Token == "" && a.Mentions("{token}") {
 		return nil, fmt.Errorf("%w: no access token beside the cookie: give --token or --code-url", corpus.ErrNotApplicable)
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/wxgate/wxgate/internal/attack/corpus"
 )
 
-// TestSelection: attacks on browser sessions are chosen with a cookie only, and those on
-// tokens say why they are not sent with one.
+// TestSelection: attacks on browser sessions are only selected with a cookie, and attacks on
+// tokens have a reason why they are not sent with a cookie.
 func TestSelection(t *testing.T) {
 	t.Parallel()
 	for name, test := range map[string]struct {

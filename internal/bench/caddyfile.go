@@ -10,10 +10,10 @@ import (
 	"github.com/wxgate/wxgate/internal/demo"
 )
 
-// site is the Caddyfile of one server that is measured. The site has no host, so that
-// requests need no matcher. Except for a stock Caddy, which is measured as it is, the
-// transport keeps as many idle connections as wxgate's does by default: otherwise the
-// server without wxgate would pay for new connections to the upstream.
+// site is the Caddyfile of one server that is measured. The site has no host, so that requests
+// need no matcher. Except for a stock Caddy, which is measured unchanged, the transport keeps
+// as many idle connections as wxgate's default: otherwise the server without wxgate would be
+// slower because of new connections to the upstream.
 type site struct {
 	Guarded, Standard, Stock bool
 	Port                     int
@@ -59,10 +59,10 @@ func (s site) caddyfile() (string, error) {
 	return text.String(), nil
 }
 
-// exampleAnchor is a line of Caddyfile.example after which one more global option fits.
+// exampleAnchor is a line of Caddyfile.example after which a global option can be inserted.
 const exampleAnchor = "\tpersist_config off\n"
 
-// exampleCaddyfile is Caddyfile.example as it is shipped, but on loopback only. Its other
+// exampleCaddyfile returns the shipped Caddyfile.example, but on loopback only. Its other
 // addresses are variables.
 func exampleCaddyfile() (string, error) {
 	text := string(demo.Caddyfile)

@@ -13,8 +13,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// requestHead and requestTail are around the token of a request: what a mini program sends.
-// All servers get the same, also those that do not read the token.
+// requestHead and requestTail surround the token of a request, as sent by a mini program. All
+// servers get the same request, also those that do not read the token.
 const (
 	requestHead = "GET /orders HTTP/1.1\r\nHost: %s\r\nAccept: */*\r\nAccept-Encoding: gzip\r\nAuthorization: Bearer "
 	requestTail = "\r\nContent-Type: application/json\r\n" +
@@ -28,10 +28,10 @@ type tokenCaller struct {
 	tokens  []seed.Token
 	next    *atomic.Int64 // shared by the callers of one server
 	guarded guarding
-	openid  string // of the request under way
+	openid  string // of the current request
 }
 
-// guarding is whether a server sets the openid.
+// guarding reports whether a server sets the openid.
 type guarding int
 
 const (
@@ -87,7 +87,7 @@ type loginCaller struct {
 	sim       *wechatsim.Sim
 	refreshes bool
 
-	openid string // of the login under way
+	openid string // of the current login
 	token  string // the refresh token of the session
 }
 
@@ -125,7 +125,7 @@ func (c *loginCaller) Append(buf []byte) ([]byte, error) {
 // Check implements [load.Caller].
 func (c *loginCaller) Check(status int, body []byte) error {
 	var granted loginResponse
-	// A refused login has an error document, which says nothing secret.
+	// A refused login has an error document, which contains no secrets.
 	if status != http.StatusOK {
 		return fmt.Errorf("status %d with %s, want 200", status, short(body))
 	}

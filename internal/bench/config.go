@@ -20,7 +20,8 @@ import (
 	"github.com/wxgate/wxgate/internal/bench/seed"
 )
 
-// ErrUsage is a configuration that cannot be measured. The message says how to change it.
+// ErrUsage is for a configuration that cannot be measured. The message describes how to change
+// it.
 var ErrUsage = errors.New("wrong arguments")
 
 // Config is the configuration of a run. Executable and Self are required.
@@ -28,10 +29,10 @@ type Config struct {
 	Executable string                        // this binary
 	Self       func(address string) []string // its arguments to run [load.ServeUpstream] at an address
 
-	Scenario    string        // default that of [Scenarios] that is first
+	Scenario    string        // default: the first of [Scenarios]
 	Rounds      int           // default 15
 	Duration    time.Duration // measured, in each round and for each target; default that of the scenario
-	Warmup      time.Duration // not measured, before each of these; default 300ms
+	Warmup      time.Duration // not measured, before each measurement; default 300ms
 	Connections int           // default 64
 	Tokens      int           // default that of the scenario
 	Sessions    int           // in the store of one more gateway; default: there is none
@@ -107,7 +108,7 @@ func (c *Config) chooseScenario() error {
 	return nil
 }
 
-// checkServers refuses servers that cannot take part.
+// checkServers refuses servers that cannot be compared.
 func (c *Config) checkServers() error {
 	if c.scenario.caddy && c.Caddy == "" {
 		return fmt.Errorf("%w: scenario %s compares with a stock Caddy; set --caddy to its executable", ErrUsage, c.Scenario)
@@ -132,8 +133,7 @@ func (c *Config) checkServers() error {
 	return nil
 }
 
-// nameTargets lists the servers, and refuses a name that is used twice and a baseline that
-// is not among them.
+// nameTargets lists the servers, and refuses a duplicate name and an unknown baseline.
 func (c *Config) nameTargets() error {
 	if c.Caddy != "" && (c.scenario.proxies || c.Scenario == idleScenario) {
 		c.targets = append(c.targets, stock)

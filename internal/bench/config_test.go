@@ -72,8 +72,8 @@ func TestParsePeer(t *testing.T) {
 	}
 }
 
-// In as many rounds as there are servers, each is once in each place; in twice as many,
-// each is before each other half of the time.
+// In n rounds with n servers, each server is once in each place. In 2n rounds, each server is
+// before each other server in half of the rounds.
 func TestOrder(t *testing.T) {
 	for n := 1; n <= 5; n++ {
 		before := map[[2]int]int{}

@@ -15,7 +15,7 @@ import (
 // extraTime is how long a load may take beyond its time until it fails.
 const extraTime = 30 * time.Second
 
-// values are what one measurement found.
+// values are the results of one measurement.
 type values = map[report.Metric]float64
 
 // loadOnce loads one server.
@@ -56,7 +56,7 @@ func (s *server) ended() error {
 	return s.child.Err()
 }
 
-// errNothing is a round without any operation.
+// errNothing is for a round without operations.
 var errNothing = errors.New("no operation completed; set a longer --duration, or fewer --connections")
 
 func (w *workbench) values(result load.Result, before, after usages) (values, error) {
@@ -90,7 +90,7 @@ func (w *workbench) values(result load.Result, before, after usages) (values, er
 
 func microseconds(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
-// usages are what the processes of a round have used; nil is unknown.
+// usages are the resources that the processes of a round have used; nil if unknown.
 type usages struct{ server, self, upstream *process.Usage }
 
 func (w *workbench) usages(s *server) (usages, error) {

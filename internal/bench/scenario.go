@@ -2,7 +2,7 @@ package bench
 
 import "time"
 
-// scenario is what a run measures.
+// scenario describes the measurements of a run.
 type scenario struct {
 	name, short string
 	unit        string        // one operation
@@ -18,31 +18,30 @@ type scenario struct {
 const (
 	bare     = "bare"     // this binary, reverse_proxy without wxgate
 	guarded  = "guarded"  // this binary, reverse_proxy behind wxgate
-	standard = "standard" // the same with Caddy's transport, as bare has it
-	cached   = "cached"   // the same, for requests with few tokens
+	standard = "standard" // guarded, with Caddy's transport, like bare
+	cached   = "cached"   // guarded, for requests with few tokens
 	shipped  = "shipped"  // this binary with Caddyfile.example
 	populous = "populous" // guarded, with --sessions and --revocations in its store
 	stock    = "caddy"    // --caddy, reverse_proxy
 )
 
 const (
-	// fewTokens are in the cache after the first moment.
+	// fewTokens are cached soon after the start.
 	fewTokens = 200
-	// manyTokens are in the cache too, but not in that of the processor.
+	// manyTokens fit into the gateway's cache, but not into the processor's.
 	manyTokens = 10_000
-	// newTokens are more than the cache keeps: used in turn, each is new.
+	// newTokens do not fit into the cache: used in turn, each token is new to the cache.
 	newTokens = 150_000
 )
 
-// loginScenario is that in which callers log in, and idleScenario that in which they do
-// nothing.
+// In loginScenario callers log in, and in idleScenario there are no callers.
 const (
 	loginScenario   = "login"
 	refreshScenario = "refresh"
 	idleScenario    = "idle"
 )
 
-// scenarios has the default first.
+// scenarios has the scenarios, the default first.
 var scenarios = []scenario{
 	{
 		name: "requests", short: "Authenticated requests with 200 tokens, against the same binary without wxgate",

@@ -18,13 +18,13 @@ import (
 )
 
 const (
-	// loopbackHost is where everything listens.
+	// loopbackHost is the host on which all servers listen.
 	loopbackHost = "127.0.0.1"
 	// readyTimeout is how long a server may take to start. It may have to read a large
 	// session store.
 	readyTimeout = time.Minute
-	// readyInterval is how often it is asked, which is the resolution of the time that is
-	// measured.
+	// readyInterval is how often a starting server is called. It is the resolution of the
+	// measured time.
 	readyInterval = 2 * time.Millisecond
 	// readyPath is the gateway's call for load balancers, as docs/api.md has it.
 	readyPath = "/v1.0/pub/ready"
@@ -33,7 +33,7 @@ const (
 	fileMode      = 0o600
 )
 
-// server is a server that is measured.
+// server is a measured server.
 type server struct {
 	name    string
 	address string
@@ -108,7 +108,7 @@ func (s *server) waitReady(ctx context.Context) error {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
 		if response, err := client.Do(request); err == nil {
-			_ = response.Body.Close() // nothing of it was read
+			_ = response.Body.Close() // its body was not read
 			if response.StatusCode == http.StatusOK {
 				return nil
 			}
@@ -119,7 +119,7 @@ func (s *server) waitReady(ctx context.Context) error {
 	}
 }
 
-// errInterrupted is a wait that was cut short.
+// errInterrupted is the error of an interrupted wait.
 var errInterrupted = errors.New("a process or a request failed")
 
 // pause waits, unless ctx or interrupt ends first.
@@ -138,9 +138,9 @@ func pause(ctx context.Context, d time.Duration, interrupt <-chan struct{}) erro
 
 func loopback(port int) string { return net.JoinHostPort(loopbackHost, strconv.Itoa(port)) }
 
-// freePort finds a port that no process listens on. It is below those that the system
-// gives to outgoing connections, one of which might take it before the server does: Caddy
-// shares ports, so that the server would start and get a part of its requests only.
+// freePort finds a port on which no process listens. It is below the ports for outgoing
+// connections, which might use it before the server does: Caddy shares ports, so the server
+// would start and get only a part of its requests.
 func freePort(ctx context.Context) (int, error) {
 	const first, count, tries = 20000, 12000, 100
 	var lc net.ListenConfig

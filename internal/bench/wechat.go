@@ -13,8 +13,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// weChat is the simulator. It notes how long it takes for each exchange of a code, which is
-// not the gateway's time.
+// weChat is the simulator. It records how long each exchange of a code takes, which is not the
+// gateway's time.
 type weChat struct {
 	url    string
 	sim    *wechatsim.Sim
@@ -53,8 +53,8 @@ func (w *weChat) timed(api http.Handler) http.Handler {
 	})
 }
 
-// drain returns the sorted times since it was last called, and has the simulator forget the
-// requests.
+// drain returns the sorted times since the last call, and deletes the requests recorded by the
+// simulator.
 func (w *weChat) drain() []time.Duration {
 	w.sim.ClearRequests()
 	w.mu.Lock()

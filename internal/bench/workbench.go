@@ -13,7 +13,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// workbench is everything around the servers that are measured, and the servers.
+// workbench has the measured servers and all that they need.
 type workbench struct {
 	cfg *Config
 	dir string // of all files
@@ -25,8 +25,8 @@ type workbench struct {
 	servers  []*server
 }
 
-// open starts what every scenario needs, and prepares the servers. [workbench.close] must
-// be called, also after an error.
+// open starts the services that every scenario needs, and prepares the servers.
+// [workbench.close] must be called, also after an error.
 func (w *workbench) open(ctx context.Context) error {
 	var err error
 	if w.dir, err = os.MkdirTemp(w.cfg.Dir, "wxgate-bench-"); err != nil {
@@ -55,7 +55,7 @@ func (w *workbench) open(ctx context.Context) error {
 	return w.addPeers(ctx)
 }
 
-// prepare writes what a server needs before it starts.
+// prepare writes the files that a server needs before it starts.
 func (w *workbench) prepare(ctx context.Context, name string) (*server, error) {
 	port, err := freePort(ctx)
 	if err != nil {
@@ -112,8 +112,8 @@ func (w *workbench) startUpstream(ctx context.Context) error {
 	return err
 }
 
-// upstreamAddress returns the address of --upstream, unless another process has it, or one
-// with a free port.
+// upstreamAddress returns the address of --upstream, or by default an address with a free port.
+// It returns an error if another process uses the port.
 func (w *workbench) upstreamAddress(ctx context.Context) (string, error) {
 	address := w.cfg.Upstream
 	if address == "" {

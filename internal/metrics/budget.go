@@ -19,7 +19,7 @@ var (
 		"Phone codes that a window of phone_budget has in all, by app.", []string{"app"}, nil)
 )
 
-// budgetState is a budget: the calls that its window has left, and in all.
+// budgetState is a budget: the remaining calls of its window, and their total.
 type budgetState struct{ left, limit int }
 
 // ObservePhoneBudget counts a phone code of an app with a budget.
@@ -27,9 +27,9 @@ func ObservePhoneBudget(app auth.AppID, outcome string) {
 	phoneBudget.WithLabelValues(string(app), outcome).Inc()
 }
 
-// AddBudget adds the budget of an app: the calls that its window has left, and in all. While
-// one configuration replaces another the app may have two, of which the one with less left
-// counts.
+// AddBudget adds the budget of an app: the remaining calls of its window, and their total.
+// While one configuration replaces another, the app may have two budgets; the one with fewer
+// remaining calls is reported.
 func (s *State) AddBudget(app string, left, limit int) {
 	if s.budgets == nil {
 		s.budgets = make(map[string]budgetState)

@@ -1,6 +1,6 @@
-// Package metrics has the collectors of the process. They are in no configuration, so that
-// they go on counting across reloads. Labels have a closed set of values: the error codes
-// of internal/problem, the names of calls, and the configured appids.
+// Package metrics has the collectors of the process. They do not belong to a configuration, so
+// they continue to count across reloads. Labels have a closed set of values: the error codes of
+// internal/problem, the names of calls, and the configured appids.
 package metrics
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat/platform"
 )
 
-// The outcomes beside the error codes.
+// The outcomes besides the error codes.
 const (
 	OK        = "ok"        // of a call
 	Admitted  = "admitted"  // of a guarded request
@@ -30,7 +30,7 @@ var (
 		Help: "Guarded requests, by outcome: admitted, anonymous, or the error code.",
 	}, []string{"outcome"})
 
-	// AdmittedRequests is Requests with the outcome of nearly every request, found once.
+	// AdmittedRequests is Requests with the outcome of nearly every request, looked up once.
 	AdmittedRequests = Requests.WithLabelValues(Admitted)
 
 	// AnonymousRequests is Requests with the outcome of requests on public paths.
@@ -48,7 +48,7 @@ var (
 		Help: "Identity headers sent by clients and removed.",
 	})
 
-	// RawKeys counts data decrypted with a session_key that a client brought.
+	// RawKeys counts data decrypted with a session_key that a client sent.
 	RawKeys = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "wxgate_raw_session_keys_total",
 		Help: "Data that clients sent with WeChat's session_key, by outcome. Only old clients do.",
@@ -59,7 +59,7 @@ var (
 		Help: "Attempts to decrypt open data, by app and outcome: opened, failed, stale (the session_key is locked or unknown) or limited. Many failures of few users are an attack.",
 	}, []string{"app", "outcome"})
 
-	// UnknownMembers counts members of phone numbers that the documentation does not name.
+	// UnknownMembers counts undocumented members of phone numbers.
 	UnknownMembers = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "wxgate_phone_unknown_members_total",
 		Help: "Members of decrypted phone numbers that WeChat's documentation does not name. WeChat added some, or the data was forged.",
@@ -83,7 +83,7 @@ var (
 		Help: "Prefetches by WeChat's servers, by what names the user (token, code or none) and outcome: ok, upstream_failed or the error code.",
 	}, []string{"by", "outcome"})
 
-	// PushReplies counts what became of the replies of services to messages that WeChat pushed.
+	// PushReplies counts the outcomes of replies of services to messages that WeChat pushed.
 	PushReplies = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "wxgate_push_replies_total",
 		Help: "Responses of services of a forward with reply, by outcome: sent (WeChat got it as a passive reply), empty (nothing to reply), invalid (WeChat would not accept it) or late (not within four seconds; WeChat got success).",
@@ -114,7 +114,7 @@ var (
 	}, []string{"outcome"})
 )
 
-// Collectors returns all of them, for a registry.
+// Collectors returns all collectors, for a registry.
 func Collectors() []prometheus.Collector {
 	return []prometheus.Collector{
 		Requests, Calls, logins, LoginRisks, refreshes, Stripped, RawKeys, decodes, UnknownMembers, phoneCalls, phoneBudget, limited, EventsDropped,
@@ -122,8 +122,8 @@ func Collectors() []prometheus.Collector {
 	}
 }
 
-// ObserveRevocation counts a revocation that another machine made. Where clocks
-// differ, it may seem to have come before it was made.
+// ObserveRevocation observes the delay of a revocation that another machine made. If clocks
+// differ, the delay may be negative.
 func ObserveRevocation(took time.Duration) {
 	revocationSeconds.Observe(max(0, took).Seconds())
 }
@@ -133,7 +133,7 @@ func ObserveStore(operation string, began time.Time, err error) {
 	storeSeconds.WithLabelValues(operation, StoreOutcome(err)).Observe(time.Since(began).Seconds())
 }
 
-// ObserveQueue counts what became of n messages of a kind.
+// ObserveQueue counts an outcome of n messages of a kind.
 func ObserveQueue(kind, outcome string, n int) {
 	queueMessages.WithLabelValues(kind, outcome).Add(float64(n))
 }

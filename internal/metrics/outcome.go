@@ -15,14 +15,14 @@ func Outcome(err error) string {
 	return problem.Of(err).Code
 }
 
-// The outcomes of a store's operation, beside [OK].
+// The outcomes of a store's operation, besides [OK].
 const (
 	unavailable = "unavailable"
 	failed      = "failed"
 )
 
-// storeRefusals are errors of a store that works: there is no such session, or a rule
-// refused.
+// storeRefusals are errors of a store that works: the session does not exist, or a rule refuses
+// the operation.
 var storeRefusals = []error{
 	auth.ErrNoSession, auth.ErrSessionRevoked, auth.ErrSessionReplaced, auth.ErrRefreshReused, auth.ErrInvalidToken, auth.ErrAppNotAdmitted, auth.ErrSessionStale,
 }
@@ -54,8 +54,8 @@ const (
 	decodeLimited = "limited" // by limit decode, or by the failures of the day
 )
 
-// ObserveDecode counts one attempt of an app's user to decrypt open data. A request that
-// is refused before the user is known, and a failure of the store, is no attempt.
+// ObserveDecode counts one attempt of an app's user to decrypt open data. A request that is
+// refused before the user is known is not an attempt, nor is a failure of the store.
 func ObserveDecode(app auth.AppID, err error) {
 	var outcome string
 	switch {

@@ -6,15 +6,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Queue is what a queue has of one kind.
+// Queue has the counts of one kind of messages in a queue.
 type Queue struct {
 	Entries int
 	Bytes   int64
 	Dead    int
-	Oldest  time.Time // when the oldest entry was put into the queue; zero without any
+	Oldest  time.Time // when the oldest entry was put into the queue; zero if there are no entries
 }
 
-// plus is both queues as one.
+// plus returns the sum of two queues.
 func (q Queue) plus(other Queue) Queue {
 	q.Entries, q.Bytes, q.Dead = q.Entries+other.Entries, q.Bytes+other.Bytes, q.Dead+other.Dead
 	if q.Oldest.IsZero() || !other.Oldest.IsZero() && other.Oldest.Before(q.Oldest) {
@@ -23,7 +23,7 @@ func (q Queue) plus(other Queue) Queue {
 	return q
 }
 
-// age is how long the oldest entry has waited; 0 without any.
+// age returns how long the oldest entry has waited; 0 if there are no entries.
 func (q Queue) age() time.Duration {
 	if q.Oldest.IsZero() {
 		return 0

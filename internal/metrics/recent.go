@@ -18,15 +18,15 @@ const (
 	guarded = "request"
 )
 
-// Rate is how often a call had an outcome lately.
+// Rate is how often a call recently had an outcome.
 type Rate struct {
 	Call    string // of the login API, or "request" for guarded requests
 	Outcome string // as the label of [Requests] and [Calls]
 	Count   int
 }
 
-// Recent knows how [Requests] and [Calls] grew in the last minutes. It reads them once a
-// minute, so that it costs requests nothing.
+// Recent records how [Requests] and [Calls] increased in the last minutes. It reads them once a
+// minute, so that requests have no extra cost.
 type Recent struct {
 	registry *prometheus.Registry
 	stop     context.CancelFunc
@@ -38,10 +38,10 @@ type Recent struct {
 
 type snapshot struct {
 	at     time.Time
-	counts map[Rate]float64 // Count is 0 in the keys
+	counts map[Rate]float64 // Count is 0 in keys
 }
 
-// StartRecent starts to read. Destruct ends it.
+// StartRecent starts to read the counters. Destruct stops it.
 func StartRecent() (*Recent, error) {
 	r := &Recent{registry: prometheus.NewRegistry(), done: make(chan struct{})}
 	for _, counter := range []*prometheus.CounterVec{Requests, Calls} {
@@ -56,7 +56,7 @@ func StartRecent() (*Recent, error) {
 	return r, nil
 }
 
-// Destruct ends the reading. It implements caddy.Destructor.
+// Destruct stops reading the counters. It implements caddy.Destructor.
 func (r *Recent) Destruct() error {
 	r.stop()
 	<-r.done
@@ -86,7 +86,7 @@ func (r *Recent) take() {
 	}
 }
 
-// read returns the counters as they are.
+// read returns the current counters.
 func (r *Recent) read() map[Rate]float64 {
 	counts := map[Rate]float64{}
 	families, err := r.registry.Gather()
@@ -110,8 +110,8 @@ func (r *Recent) read() map[Rate]float64 {
 	return counts
 }
 
-// Rates returns what was counted since a time at most five minutes ago, sorted by call and
-// outcome. What did not happen is left out.
+// Rates returns the counts since a time at most five minutes ago, sorted by call and outcome.
+// Zero counts are omitted.
 func (r *Recent) Rates() (since time.Time, rates []Rate) {
 	now := r.read()
 	r.mu.Lock()

@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// TestRecent: what was counted more than five minutes ago is not in the rates, and what did
-// not happen lately is left out.
+// TestRecent: the rates have no counts from more than five minutes ago, and no zero counts.
 func TestRecent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, err := StartRecent()

@@ -6,9 +6,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// State is what the process has open when it is scraped. While one configuration replaces
-// another, there may be two clients of one app, two stores and two key rings. They are
-// reported as one: a duplicate metric would fail the scrape.
+// State is the state of the process during a scrape. While one configuration replaces another,
+// there may be two clients of one app, two stores and two key rings. They are combined: a
+// duplicate metric would make the scrape fail.
 type State struct {
 	apps        map[string]*appState
 	revocations int
@@ -29,11 +29,12 @@ type State struct {
 }
 
 type appState struct {
-	gateway, openapi float64       // the worse
-	tokenAge         time.Duration // the younger; below 0 for none
+	gateway, openapi float64       // the worse of two
+	tokenAge         time.Duration // the lower of two; below 0 for none
 }
 
-// breakerValues are the states of circuit breakers, as package wechat names them.
+// breakerValues are the values of the states of circuit breakers, by their names in package
+// wechat.
 var breakerValues = map[string]float64{"closed": 0, "half-open": 1, "open": 2}
 
 // AddApp adds a client of an app: its circuit breakers, and the age of its access token if
@@ -54,8 +55,7 @@ func (s *State) AddApp(app, gateway, openapi string, tokenAge time.Duration, has
 	}
 }
 
-// AddStore adds a store: the revocations that it has in effect, and the open responses that
-// they may end.
+// AddStore adds a store: the revocations in effect, and the open responses that they may end.
 func (s *State) AddStore(revocations, streams int) {
 	s.revocations += revocations
 	s.streams += streams
@@ -76,7 +76,7 @@ func (s *State) AddStaleness(d time.Duration) {
 	s.staleness, s.shared = max(s.staleness, d), true
 }
 
-// AddSigningKey adds the age of a key that signs. The oldest counts.
+// AddSigningKey adds the age of a signing key. The oldest is reported.
 func (s *State) AddSigningKey(age time.Duration) { s.keyAge, s.signs = max(s.keyAge, age), true }
 
 // AddQueue adds a queue of messages of a kind.
@@ -160,7 +160,7 @@ func (read StateCollector) Collect(collected chan<- prometheus.Metric) {
 	}
 }
 
-// NewBuildInfo says which program runs.
+// NewBuildInfo returns a metric with the versions of the program.
 func NewBuildInfo(wxgate, golang, caddy string) prometheus.Collector {
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name:        "wxgate_build_info",

@@ -12,18 +12,17 @@ import (
 )
 
 const (
-	// maxBodyBytes is what a call of the login API may send: a profile with its
-	// signature has some 2 KiB.
+	// maxBodyBytes bounds the body of a call of the login API: a profile with its signature has
+	// some 2 KiB.
 	maxBodyBytes = 8 << 10
-	// bodyTimeout is how long a client may take to send it, over the worst
-	// mobile link.
+	// bodyTimeout is how long a client may take to send the body, over the worst mobile link.
 	bodyTimeout = 10 * time.Second
 )
 
-// ReadJSON reads a request's body into v, strictly: one JSON object, UTF-8, no
-// member twice, each of its right type. Members that v does not name are
-// ignored, since old clients send more than they need to. An empty body reads as
-// an empty object. The Content-Type is not looked at: old clients get it wrong.
+// ReadJSON reads a request's body into v, strictly: one JSON object in UTF-8, without duplicate
+// keys, and with members of the right types. Unknown members are ignored, since old clients
+// send more than necessary. An empty body is read as an empty object. The Content-Type is
+// ignored: old clients send wrong ones.
 func ReadJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	body, err := ReadBody(w, r)
 	if err != nil {
@@ -38,8 +37,8 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, v any) error {
 	return nil
 }
 
-// badBody says which member of the body is wrong. It names no member but those of
-// v: a problem never quotes the request.
+// badBody returns a problem for the member of the body that is wrong. It only contains names of
+// members of v: a problem never quotes the request.
 func badBody(err error, v any) *Problem {
 	if syntax, ok := errors.AsType[*jsontext.SyntacticError](err); ok && errors.Is(syntax.Err, jsontext.ErrDuplicateName) {
 		if _, ok := memberOf(v, syntax.JSONPointer); ok {
@@ -55,8 +54,8 @@ func badBody(err error, v any) *Problem {
 	return BadRequest("The body must be one JSON object in UTF-8.")
 }
 
-// memberOf finds the field of v that a pointer into the body names, and says what type
-// of JSON value it takes. Bodies are flat.
+// memberOf finds the field of v for a pointer into the body, and returns a detail with the type
+// of its JSON value. Bodies are flat.
 func memberOf(v any, at jsontext.Pointer) (detail string, ok bool) {
 	for field := range reflect.TypeOf(v).Elem().Fields() {
 		if at != jsontext.Pointer("").AppendToken(field.Tag.Get("json")) {
@@ -75,14 +74,14 @@ func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return ReadAtMost(w, r, maxBodyBytes)
 }
 
-// ReadAtMost reads a body of at most so many bytes, within 10 seconds.
+// ReadAtMost reads a body of at most a number of bytes, within 10 seconds.
 func ReadAtMost(w http.ResponseWriter, r *http.Request, most int64) ([]byte, error) {
-	// Best effort: not every transport has read deadlines, and those that have
-	// none have others of Caddy's.
+	// Ignore the error: not every transport supports read deadlines. Those that don't have
+	// other timeouts of Caddy.
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout))
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
-	_ = control.SetReadDeadline(time.Time{}) // or it would end a slow response of WeChat
+	_ = control.SetReadDeadline(time.Time{}) // otherwise it would end the request while WeChat responds slowly
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		p := BadRequest("The body may have %d KiB at most.", most>>10)
 		p.Status = http.StatusRequestEntityTooLarge
@@ -95,8 +94,8 @@ func ReadAtMost(w http.ResponseWriter, r *http.Request, most int64) ([]byte, err
 }
 
 // Either returns the value of a field that clients spell in two ways, snake_case and camelCase.
-// Both, with different values, are refused: the gateway and another reader of the request
-// might choose differently.
+// If both are present with different values, they are refused: the gateway and another reader
+// of the request might choose different values.
 func Either(name string, values ...string) (string, error) {
 	var value string
 	for _, v := range values {

@@ -16,7 +16,7 @@ import (
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
-// request is what a call of the API might read.
+// request has the fields of a call of the API.
 type request struct {
 	Code     string `json:"code"`
 	Remember bool   `json:"remember"`
@@ -67,7 +67,7 @@ func TestReadJSON(t *testing.T) {
 	}
 }
 
-func TestReadBreaksOff(t *testing.T) {
+func TestReadOfIncompleteBody(t *testing.T) {
 	t.Parallel()
 	broken := io.MultiReader(strings.NewReader(`{"code":`), iotest.ErrReader(errors.New("reset")))
 	if _, err := read(broken); problem.Of(err).Detail != "The request body was incomplete." {
@@ -75,7 +75,7 @@ func TestReadBreaksOff(t *testing.T) {
 	}
 }
 
-// deadlines notes the read deadlines of a connection.
+// deadlines records the read deadlines of a connection.
 type deadlines struct {
 	*httptest.ResponseRecorder
 	set []time.Time
@@ -119,7 +119,7 @@ func TestEither(t *testing.T) {
 	}
 }
 
-// FuzzReadJSON: a body is read or refused as a bad request that does not quote it.
+// FuzzReadJSON: a body is either read, or refused with a bad request that does not quote it.
 func FuzzReadJSON(f *testing.F) {
 	f.Add(`{"code":"abc"}`)
 	f.Add(`{"code":1,"code":2}`)

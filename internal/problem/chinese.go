@@ -6,7 +6,8 @@ const (
 	chineseLogin   = "请丢弃两个令牌，用 wx.login 重新登录。"
 )
 
-// chinese has each detail in Chinese, by the English one. A test finds details without.
+// chinese has each detail in Chinese, by the English detail. A test reports missing
+// translations.
 var chinese = map[string]string{
 	// The details of the classes.
 	`Send the access token returned by login as "Authorization: Bearer <token>".`: `请用 "Authorization: Bearer <token>" 带上登录返回的访问令牌。`,
@@ -50,7 +51,7 @@ var chinese = map[string]string{
 	detailUnsupported: "该小程序所在的平台没有这个接口。那里的手机号以 encrypted_data 和 iv 返回。",
 	detailInternal:    "网关内部出错，原因见网关日志。请联系运维人员。",
 
-	// What is wrong with a request of a browser.
+	// Details about requests of a browser.
 	"WeChat refused this login: it took too long, or was used before. Log in again.":                 "微信拒绝了这次登录：耗时过长，或已用过。请重新登录。",
 	"Open this page from the mini program: it has no login of its own.":                              "请从小程序打开此页面：此页面不能单独登录。",
 	"door must be official, website or scan, and the site must have it.":                             "door 须为 official、website 或 scan，且站点已配置该入口。",
@@ -64,7 +65,7 @@ var chinese = map[string]string{
 	"The gateway cannot determine the original method, which a browser session requires.":            "网关无法确定原始请求的方法，而浏览器会话需要知道方法。",
 	"Two headers contain different methods.":                                                         "两个请求头中的方法不同。",
 
-	// What is wrong with a request of a mini program.
+	// Details about requests of a mini program.
 	"Duplicate key %q.":                                                     "键 %q 重复。",
 	"The body has a duplicate key.":                                         "请求体中有重复的键。",
 	"%q must be a string.":                                                  "%q 必须是字符串。",
@@ -94,7 +95,7 @@ var chinese = map[string]string{
 	"The path is longer than 2 KiB. Send a shorter one.":                                                     "路径超过 2 KiB。请缩短路径。",
 	"Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes.": "请发送规范的路径：不含点段、空段、路径参数和多余的转义。",
 
-	// What is wrong with a prefetch.
+	// Details about prefetches.
 	"The query is longer than 8 KiB, or one of its parameters is too long.":         "查询参数超过 8 KiB，或者其中某个参数过长。",
 	"The query is not URL-encoded UTF-8 with each parameter in its plain spelling.": "查询参数不是 URL 编码的 UTF-8，或者某个参数的写法不规范。",
 	"The query has a parameter twice.":                                              "查询参数重复。",
@@ -104,7 +105,7 @@ var chinese = map[string]string{
 	"A prefetch has no body and no Upgrade header.":                                 "预拉取请求没有请求体，也没有 Upgrade 请求头。",
 	"A prefetch with a code must come from an address of WeChat's.":                 "带 code 的预拉取必须来自微信的地址。",
 
-	// What is wrong with a request of a proxy, of WeChat's callback or of a service.
+	// Details about requests of a proxy, of WeChat's callback or of a service.
 	"The gateway cannot determine the original URI.":                                                                           "网关无法确定原始 URI。",
 	"Two headers contain different paths.":                                                                                     "两个请求头中的路径不一致。",
 	"The original URI is not a valid path.":                                                                                    "原始 URI 不是有效路径。",

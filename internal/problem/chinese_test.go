@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-// sourceDetails are the details that the source passes to the functions of this package, and
-// those that have a name.
+// sourceDetails returns the details that the source passes to the functions of this package,
+// and those in named constants.
 func sourceDetails(t *testing.T) (details []string) {
 	t.Helper()
 	calls := regexp.MustCompile(`(?:BadRequest|MethodNotAllowed|Forbidden|SetDetail)\(("(?:[^"\\]|\\.)*")|NotCanonical = (".*")|return (".*"), true`)
@@ -44,8 +44,8 @@ func sourceDetails(t *testing.T) (details []string) {
 	return details
 }
 
-// TestChinese: each detail has a Chinese form with the same names and verbs, and the table
-// has no others.
+// TestChinese: each detail has a Chinese translation with the same names and format verbs, and
+// the table has no others.
 func TestChinese(t *testing.T) {
 	details := append(sourceDetails(t), detailUnsupported, detailInternal)
 	if len(details) < 40 {
@@ -58,7 +58,7 @@ func TestChinese(t *testing.T) {
 	for _, detail := range details {
 		translated, ok := chinese[detail]
 		if !ok {
-			t.Errorf("no Chinese form of %q", detail)
+			t.Errorf("no Chinese translation of %q", detail)
 			continue
 		}
 		english, other := names.FindAllString(detail, -1), names.FindAllString(translated, -1)
@@ -66,13 +66,13 @@ func TestChinese(t *testing.T) {
 		slices.Sort(other)
 		for _, name := range slices.Compact(english) {
 			if !slices.Contains(other, name) {
-				t.Errorf("the Chinese form of %q has no %s", detail, name)
+				t.Errorf("the Chinese translation of %q has no %s", detail, name)
 			}
 		}
 	}
 	for detail := range chinese {
 		if !slices.Contains(details, detail) {
-			t.Errorf("nothing says %q", detail)
+			t.Errorf("no source has the detail %q", detail)
 		}
 	}
 }

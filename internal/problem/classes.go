@@ -7,7 +7,7 @@ import (
 	"github.com/wxgate/wxgate/internal/auth"
 )
 
-// class is one row of what clients may learn.
+// class is one row of the table of problems.
 type class struct {
 	err    error
 	status int
@@ -23,33 +23,33 @@ const (
 	bearerInsufficientAuthentication = "insufficient_user_authentication"
 )
 
-// Advice that several codes share. Every detail of a class ends with the advice
-// that docs/api.md and docs/sessions.md give for its code, word for word, so that
-// a client is never given two instructions; a test compares them.
+// Advice that several codes share. Every detail of a class ends with exactly the advice in
+// docs/api.md and docs/sessions.md for its code, so that clients never get conflicting
+// instructions. A test compares them.
 const (
-	// adviseRefresh also holds for invalid_token: a refresh succeeds after the
-	// signing key was retired.
+	// adviseRefresh is also for invalid_token: a refresh succeeds after the signing key was
+	// retired.
 	adviseRefresh = "Refresh once; if the refresh is refused, log in again with wx.login."
 	adviseLogin   = "Forget both tokens and log in again with wx.login."
 )
 
-// detailUnsupported is for what only WeChat has: phone codes are what a client may
-// try elsewhere.
+// detailUnsupported is for calls that only WeChat has. Clients try phone codes on other
+// platforms.
 const detailUnsupported = "This mini program's platform has no such call. A phone number comes as encrypted_data and iv there."
 
-// codeInternal and detailInternal are for an error of no class.
+// codeInternal and detailInternal are for an error without a class.
 const (
 	codeInternal   = "internal"
 	detailInternal = "The gateway failed; its log says why. Contact its operator."
 )
 
-// defaultRetryAfter is for a 503 whose platform named no time: long enough for a
-// busy moment to pass, short enough for a person who waits.
+// defaultRetryAfter is for a 503 without a time from the platform: long enough for a short
+// overload to end, short enough for a waiting user.
 const defaultRetryAfter = time.Second
 
-// classes maps every sentinel to its problem. The order matters only for errors
-// that wrap two: the first that matches wins. The detail of [auth.ErrForbidden] is
-// for the only login that has it, WeCom's; other callers have details of their own.
+// classes maps every sentinel to its problem. The order matters only for errors that wrap two
+// of them: the first match is used. The detail of [auth.ErrForbidden] is for the only login
+// that returns it, WeCom's; other callers set their own details.
 var classes = []class{
 	{auth.ErrMissingToken, http.StatusUnauthorized, "missing_token", "", `Send the access token returned by login as "Authorization: Bearer <token>".`},
 	{auth.ErrTokenExpired, http.StatusUnauthorized, "token_expired", bearerInvalidToken, "The access token has expired. " + adviseRefresh},

@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// TestDocumentedErrors compares the table of docs/api.md with the table of the code:
-// each code with its status, in both directions, and the advice for a bug of ours,
-// which no request can bring about. TestDocumentedCodes drives all the others.
+// TestDocumentedErrors compares the table of docs/api.md with the table of the code: each code
+// with its status, in both directions, and the advice for an internal error, which a request
+// cannot cause. TestDocumentedCodes tests all others.
 func TestDocumentedErrors(t *testing.T) {
 	text, err := os.ReadFile("../../docs/api.md")
 	if err != nil {
@@ -31,20 +31,20 @@ func TestDocumentedErrors(t *testing.T) {
 	for _, c := range classes {
 		mapped = append(mapped, fmt.Sprintf("%d %s", c.status, c.code))
 	}
-	unknown := Of(os.ErrInvalid) // of no class
+	unknown := Of(os.ErrInvalid) // an error without a class
 	mapped = append(mapped, fmt.Sprintf("%d %s", unknown.Status, unknown.Code))
 	if !regexp.MustCompile("`internal` \\| 500 \\|[^|]*\\| Contact its operator. \\|").Match(text) || !strings.HasSuffix(unknown.Detail, " Contact its operator.") {
-		t.Errorf("docs/api.md and the detail %q give other advice", unknown.Detail)
+		t.Errorf("docs/api.md and the detail %q give different advice", unknown.Detail)
 	}
 	slices.Sort(documented)
 	slices.Sort(mapped)
 	if !slices.Equal(documented, mapped) {
-		t.Errorf("docs/api.md has\n%q\nthe gateway answers\n%q", documented, mapped)
+		t.Errorf("docs/api.md has\n%q\nthe gateway has\n%q", documented, mapped)
 	}
 }
 
-// TestPlaygroundExplainsCodes: the playground explains error codes that exist, the same in
-// both languages.
+// TestPlaygroundExplainsCodes: the playground explains only error codes that exist, and the
+// same codes in both languages.
 func TestPlaygroundExplainsCodes(t *testing.T) {
 	explained := map[string][]string{}
 	for _, language := range []string{"en", "zh"} {
@@ -55,7 +55,7 @@ func TestPlaygroundExplainsCodes(t *testing.T) {
 		for _, m := range regexp.MustCompile(`'code\.([a-z_]+)':`).FindAllStringSubmatch(string(text), -1) {
 			explained[language] = append(explained[language], m[1])
 			if !slices.ContainsFunc(classes, func(c class) bool { return c.code == m[1] }) {
-				t.Errorf("%s.js explains %s, which no response has", language, m[1])
+				t.Errorf("%s.js explains %s, which is not an error code", language, m[1])
 			}
 		}
 	}

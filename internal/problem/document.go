@@ -9,7 +9,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// docsOfCode is the URL of a code's entry in the documentation, but for the code.
+// docsOfCode is the URL of a code's entry in the documentation, without the code.
 const docsOfCode = "https://github.com/wxgate/wxgate/blob/main/docs/api.md#code-"
 
 // Write sends the problem as a response. instance is the ID of the request in the
@@ -22,8 +22,8 @@ func (p *Problem) Write(w http.ResponseWriter, instance string) error {
 	return p.WriteBody(w, "application/problem+json", body)
 }
 
-// WriteBody sends the status and the headers of the problem, with another body than its
-// document. Every 401 carries a challenge (RFC 9110 section 15.5.2).
+// WriteBody sends the status and the headers of the problem, with another body. Every 401 has a
+// challenge (RFC 9110 section 15.5.2).
 func (p *Problem) WriteBody(w http.ResponseWriter, contentType string, body []byte) error {
 	h := w.Header()
 	h.Set("Content-Type", contentType)
@@ -38,7 +38,7 @@ func (p *Problem) WriteBody(w http.ResponseWriter, contentType string, body []by
 	return err
 }
 
-// Advise sets the headers that say what to do: the challenge and when to retry.
+// Advise sets the headers WWW-Authenticate and Retry-After.
 func (p *Problem) Advise(h http.Header) {
 	if challenge := p.challenge(); challenge != "" {
 		h.Set("WWW-Authenticate", challenge)
@@ -49,12 +49,12 @@ func (p *Problem) Advise(h http.Header) {
 	}
 }
 
-// document is a problem as clients read it.
+// document is the JSON form of a problem.
 type document struct {
 	Type      string         `json:"type"`
 	Status    int            `json:"status"`
 	Title     string         `json:"title"`
-	Code      any            `json:"code"` // a word, or CodeNumber
+	Code      any            `json:"code"` // a string, or CodeNumber
 	Detail    string         `json:"detail,omitzero"`
 	Instance  string         `json:"instance,omitzero"` // the request ID
 	Errcode   int            `json:"errcode,omitzero"`
@@ -71,7 +71,7 @@ func (p *Problem) Document(instance string) ([]byte, error) {
 	return json.Marshal(d)
 }
 
-// challenge is the header WWW-Authenticate, "" for none.
+// challenge returns the header WWW-Authenticate; "" for none.
 func (p *Problem) challenge() string {
 	if p.Bearer != "" {
 		challenge := `Bearer realm="wxgate", error="` + p.Bearer + `", error_description="` + p.Detail + `"`

@@ -11,7 +11,7 @@ import (
 // and WeChat send some 40.
 const maxAcceptLanguage = 256
 
-// languages are those that a detail has. The first is the default.
+// languages are the languages of details. The first is the default.
 var languages = language.NewMatcher([]language.Tag{language.English, language.Chinese})
 
 // SetDetail sets the detail, a format of [fmt.Sprintf], in each language.

@@ -10,8 +10,8 @@ import (
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
-// TestLanguage: the detail is in Chinese for those who prefer it. The challenge is always
-// in English.
+// TestLanguage: the detail is in Chinese for clients that prefer it. The challenge is always in
+// English.
 func TestLanguage(t *testing.T) {
 	const english, chinese = "The session has ended.", "会话已结束。"
 	for _, test := range []struct{ accepted, want string }{
@@ -52,7 +52,7 @@ func TestLanguage(t *testing.T) {
 	}
 }
 
-// TestLanguageOfArguments: what a detail names is in it in each language.
+// TestLanguageOfArguments: a detail has its arguments in each language.
 func TestLanguageOfArguments(t *testing.T) {
 	for _, test := range []struct {
 		p                *problem.Problem

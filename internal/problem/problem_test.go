@@ -16,7 +16,7 @@ import (
 	"github.com/wxgate/wxgate/internal/problem"
 )
 
-// written is a problem as a client gets it.
+// written returns the response for a problem.
 func written(t *testing.T, p *problem.Problem) *httptest.ResponseRecorder {
 	t.Helper()
 	w := httptest.NewRecorder()
@@ -72,7 +72,7 @@ func TestWrite(t *testing.T) {
 			&extended, 401, `Bearer realm="wxgate"`, "",
 			docs + `missing_token","status":401,"title":"Unauthorized","code":-1,"instance":"the-request","error":"ERR"}`,
 		},
-		"of no class": {
+		"without a class": {
 			problem.Of(errors.New("a secret cause")), 500, "", "",
 			docs + `internal","status":500,"title":"Internal Server Error","code":"internal","detail":"The gateway failed; its log says why. Contact its operator.","instance":"the-request"}`,
 		},
@@ -126,7 +126,7 @@ func TestDetailOfAnotherPlatform(t *testing.T) {
 	}
 }
 
-// TestOfAProblem: a problem is its own, and the log gets its cause.
+// TestOfAProblem: Of returns a problem unchanged, and the log gets its cause.
 func TestOfAProblem(t *testing.T) {
 	t.Parallel()
 	p := problem.BadRequest("Send the field code.")
@@ -138,8 +138,8 @@ func TestOfAProblem(t *testing.T) {
 	}
 }
 
-// TestProblemsAreShared: a problem may be one value for all requests, so writing it
-// must not change it. The race detector finds out.
+// TestProblemsAreShared: a problem may be shared by all requests, so writing it must not change
+// it. The race detector reports changes.
 func TestProblemsAreShared(t *testing.T) {
 	t.Parallel()
 	shared := problem.BadRequest("Send one access token, in one place.")

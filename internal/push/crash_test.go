@@ -19,11 +19,11 @@ import (
 
 var errKilled = errors.New("the process was killed")
 
-// mortal is a file whose process is killed at one of its writes: before the write is on the
-// disk, or after it is there and before anyone learns of it.
+// mortal is a file whose process is killed at one of its writes: before the data is on the
+// disk, or after it is on the disk and before Update returns.
 type mortal struct {
 	boltqueue.File
-	at   int  // which write
+	at   int  // number of the write
 	late bool // after it
 
 	mu     sync.Mutex
@@ -57,12 +57,13 @@ func (f *mortal) die() {
 	}
 }
 
-// TestKilledAtEachStep: the process is killed at each of its writes. WeChat repeats what was
-// not acknowledged. Every message is delivered then, each with one ID, and none is left.
+// TestKilledAtEachStep: the process is killed at each of its writes. WeChat repeats messages
+// that were not acknowledged. Then every message is delivered, each with one ID, and the queue
+// is empty.
 func TestKilledAtEachStep(t *testing.T) {
 	t.Parallel()
 	messages := []*callback.Push{text("o1", "1"), text("o1", "2"), event("o2", "subscribe", 1)}
-	for at := 1; at <= 2*len(messages); at++ { // each is stored, and removed once it is delivered
+	for at := 1; at <= 2*len(messages); at++ { // each message is stored, and removed after its delivery
 		for _, late := range []bool{false, true} {
 			t.Run(fmt.Sprint(at, late), func(t *testing.T) {
 				t.Parallel()

@@ -23,7 +23,7 @@ const app = auth.AppID("wx4f4bc4dec97d474b")
 
 var limits = queue.Limits{Entries: 100, Bytes: 1 << 20, Dead: 10, Seen: 1000}
 
-// text is a message of a user.
+// text returns a text message of a user.
 func text(user, id string) *callback.Push {
 	return &callback.Push{
 		App: app, From: auth.OpenID(user), MsgType: "text", MsgID: id,
@@ -31,7 +31,7 @@ func text(user, id string) *callback.Push {
 	}
 }
 
-// event is an event about a user, at a second.
+// event returns an event about a user, with its time in seconds.
 func event(user, name string, second int) *callback.Push {
 	return &callback.Push{
 		App: app, From: auth.OpenID(user), MsgType: "event", Name: name,
@@ -39,12 +39,12 @@ func event(user, name string, second int) *callback.Push {
 	}
 }
 
-// inbox is a service that notes what it gets.
+// inbox is a service that records its messages.
 type inbox struct {
 	mu   sync.Mutex
-	err  error // of each attempt; nil to accept
+	err  error // result of each attempt; nil to accept
 	got  []queue.Message
-	wake chan struct{} // something was accepted
+	wake chan struct{} // a message was accepted
 }
 
 func newInbox() *inbox { return &inbox{wake: make(chan struct{}, 1000)} }
@@ -75,7 +75,7 @@ func newQueue(t testing.TB, store queue.Store, send func(context.Context, queue.
 	})
 }
 
-// newRouter returns a router with one service for everything, over a store.
+// newRouter returns a router with one service for all messages, over a store.
 func newRouter(t testing.TB, store queue.Store, b *inbox) (r *push.Router, stop func()) {
 	t.Helper()
 	q, end := newQueue(t, store, b.send)
@@ -86,7 +86,7 @@ func newRouter(t testing.TB, store queue.Store, b *inbox) (r *push.Router, stop 
 	})
 }
 
-// wantStored stores a message and checks what became of it.
+// wantStored stores a message and checks the outcome.
 func wantStored(t testing.TB, r *push.Router, p *callback.Push, want push.Outcome, wantErr error) {
 	t.Helper()
 	got, err := r.Store(t.Context(), p)

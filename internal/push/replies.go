@@ -18,10 +18,10 @@ const (
 	// a message whose reply was dropped for another gets a plain success.
 	maxReplies = 1024
 
-	// askEvery is how often a machine asks for a reply that another machine got.
+	// askEvery is how often a machine asks the store for a reply to another machine.
 	askEvery = 100 * time.Millisecond
 
-	// shareWithin bounds keeping a reply for the other machines, and asking for one: WeChat
+	// shareWithin bounds the time to store a reply for other machines, and to read one: WeChat
 	// waits.
 	shareWithin = time.Second
 
@@ -29,17 +29,17 @@ const (
 	replyPurpose = "push/reply"
 )
 
-// Shared keeps replies, which are sealed, where all machines find them.
+// Shared stores sealed replies for all machines.
 type Shared interface {
-	// Keep keeps a reply under an ID for a time, unless there is one.
+	// Keep stores a reply with an ID for a time, unless there already is one.
 	Keep(ctx context.Context, id string, sealed []byte, life time.Duration) error
 	// Kept returns the reply of an ID; nil if there is none.
 	Kept(ctx context.Context, id string) ([]byte, error)
 }
 
-// Replies has the responses of a service to the messages that WeChat waits for. Any machine may
-// deliver a message, and WeChat may repeat it to any machine: with shared, all of them know its
-// reply. It is safe for concurrent use.
+// Replies has the replies of a service to messages, for which WeChat waits. Any machine may
+// deliver a message, and WeChat may repeat it to any machine: with shared, all machines find
+// its reply. It is safe for concurrent use.
 type Replies struct {
 	box    *seal.Box
 	shared Shared // nil if no other machine delivers
@@ -49,7 +49,7 @@ type Replies struct {
 	order []*reply // the oldest first
 }
 
-// reply is a reply that is waited for or known.
+// reply is a reply, or a wait for one.
 type reply struct {
 	id   string
 	made time.Time
@@ -57,7 +57,7 @@ type reply struct {
 	text []byte
 }
 
-// NewReplies returns no replies.
+// NewReplies returns an empty Replies.
 func NewReplies(box *seal.Box, shared Shared) *Replies {
 	return &Replies{box: box, shared: shared, known: map[string]*reply{}}
 }
@@ -74,8 +74,8 @@ func (r *Replies) put(ctx context.Context, id string, text []byte) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, shareWithin)
 	defer cancel()
-	// The message is delivered. If another machine waits for the reply and does not get it,
-	// it counts a late one.
+	// Ignore the error: the message was delivered. If another machine waits for the reply and
+	// does not get it, it counts a late reply.
 	_ = r.shared.Keep(ctx, id, sealed, keepReply)
 }
 
@@ -131,7 +131,7 @@ func (r *Replies) wait(ctx context.Context, id string) ([]byte, bool) {
 	}
 }
 
-// ask gets a reply from another machine. What fails is asked for again.
+// ask gets the reply of another machine. It retries after a failure.
 func (r *Replies) ask(ctx context.Context, id string) {
 	if r.shared == nil {
 		return

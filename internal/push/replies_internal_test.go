@@ -19,8 +19,8 @@ import (
 
 func testBox(t testing.TB) *seal.Box { return tokentest.MustBox(t, tokentest.Secret) }
 
-// patient is a service that responds after a time, and counts the deliveries.
-type patient struct {
+// slowService is a service that responds after a delay, and counts the deliveries.
+type slowService struct {
 	takes time.Duration
 	err   error
 
@@ -28,7 +28,7 @@ type patient struct {
 	deliveries int
 }
 
-func (s *patient) send(replies *Replies) func(context.Context, queue.Message) error {
+func (s *slowService) send(replies *Replies) func(context.Context, queue.Message) error {
 	return func(ctx context.Context, m queue.Message) error {
 		s.mu.Lock()
 		s.deliveries++
@@ -42,7 +42,7 @@ func (s *patient) send(replies *Replies) func(context.Context, queue.Message) er
 }
 
 // newReplying returns a router with one service that replies, and its queue.
-func newReplying(t *testing.T, s *patient, replies *Replies) (*Router, *queue.Queue) {
+func newReplying(t *testing.T, s *slowService, replies *Replies) (*Router, *queue.Queue) {
 	t.Helper()
 	q := queue.New(queue.Config{Kind: "push", Store: queue.NewLocal(queue.Limits{Entries: 10, Bytes: 1 << 20, Dead: 10, Seen: 10}, nil), Logger: zap.NewNop()})
 	release := q.Use(&queue.Route{Box: replies.box, Send: s.send(replies)})
@@ -80,20 +80,20 @@ func awaited(t *testing.T, r *Router, p *callback.Push) (text string, took time.
 	return string(got), time.Since(began)
 }
 
-// TestReplyTimes: a reply counts if it comes within four seconds. A service that takes longer
-// gets the message once all the same.
+// TestReplyTimes: a reply is used if it comes within four seconds. A slower service also gets
+// the message only once.
 func TestReplyTimes(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
-		service *patient
+		service *slowService
 		want    string
 		took    time.Duration
 		left    int // in the queue, after the service has responded
 	}{
-		"at once":  {&patient{}, "reply", 0, 0},
-		"in time":  {&patient{takes: 3900 * time.Millisecond}, "reply", 3900 * time.Millisecond, 0},
-		"too late": {&patient{takes: 4100 * time.Millisecond}, "", 4 * time.Second, 0},
-		"failing":  {&patient{err: errors.New("down")}, "", 4 * time.Second, 1},
+		"at once":  {&slowService{}, "reply", 0, 0},
+		"in time":  {&slowService{takes: 3900 * time.Millisecond}, "reply", 3900 * time.Millisecond, 0},
+		"too late": {&slowService{takes: 4100 * time.Millisecond}, "", 4 * time.Second, 0},
+		"failing":  {&slowService{err: errors.New("down")}, "", 4 * time.Second, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -114,12 +114,12 @@ func TestReplyTimes(t *testing.T) {
 	}
 }
 
-// TestReplyRepeats: repeats that come while the service works, and after it, get the same
-// reply; the service gets the message once.
+// TestReplyRepeats: repeated messages get the same reply, during and after the work of the
+// service. The service gets the message once.
 func TestReplyRepeats(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := &patient{takes: 2 * time.Second}
+		s := &slowService{takes: 2 * time.Second}
 		r, _ := newReplying(t, s, NewReplies(testBox(t), nil))
 		var repeats sync.WaitGroup
 		for range 3 {
@@ -139,14 +139,14 @@ func TestReplyRepeats(t *testing.T) {
 	})
 }
 
-// shelf is a Shared in memory.
-type shelf struct {
+// memoryShared is a Shared in memory.
+type memoryShared struct {
 	mu   sync.Mutex
 	kept map[string][]byte
 	err  error
 }
 
-func (s *shelf) Keep(_ context.Context, id string, sealed []byte, _ time.Duration) error {
+func (s *memoryShared) Keep(_ context.Context, id string, sealed []byte, _ time.Duration) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err == nil && s.kept[id] == nil {
@@ -155,28 +155,29 @@ func (s *shelf) Keep(_ context.Context, id string, sealed []byte, _ time.Duratio
 	return s.err
 }
 
-func (s *shelf) Kept(_ context.Context, id string) ([]byte, error) {
+func (s *memoryShared) Kept(_ context.Context, id string) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.kept[id], s.err
 }
 
-// TestReplyOfAnotherMachine: a machine gets the reply to a message that another one delivered,
-// but not one that was sealed for another message, and none while the store is down.
+// TestReplyOfAnotherMachine: a machine gets the reply to a message that another machine
+// delivered, but no reply that was sealed for another message, and no reply while the store is
+// down.
 func TestReplyOfAnotherMachine(t *testing.T) {
 	t.Parallel()
 	for name, row := range map[string]struct {
-		spoil func(*shelf)
+		spoil func(*memoryShared)
 		want  string
 	}{
-		"kept":  {func(*shelf) {}, "reply"},
-		"moved": {func(s *shelf) { s.kept["1"], s.kept["2"] = s.kept["2"], s.kept["1"] }, ""},
-		"down":  {func(s *shelf) { s.err = errors.New("down") }, ""},
+		"kept":  {func(*memoryShared) {}, "reply"},
+		"moved": {func(s *memoryShared) { s.kept["1"], s.kept["2"] = s.kept["2"], s.kept["1"] }, ""},
+		"down":  {func(s *memoryShared) { s.err = errors.New("down") }, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				s := &shelf{kept: map[string][]byte{}}
+				s := &memoryShared{kept: map[string][]byte{}}
 				here, there := NewReplies(testBox(t), s), NewReplies(testBox(t), s)
 				there.put(t.Context(), "1", []byte("reply"))
 				there.put(t.Context(), "1", []byte("a second reply"))
@@ -192,7 +193,8 @@ func TestReplyOfAnotherMachine(t *testing.T) {
 	}
 }
 
-// TestRepliesAreBounded: replies are dropped after half a minute, and the oldest of too many.
+// TestRepliesAreBounded: replies are dropped after half a minute, and the oldest is dropped if
+// there are too many.
 func TestRepliesAreBounded(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -12,25 +12,25 @@ const (
 	// articles.
 	maxReplyBytes = 32 << 10
 
-	// acknowledged is a response that replies nothing, as WeChat's documentation says.
+	// acknowledged is a response without a reply, as in WeChat's documentation.
 	acknowledged = "success"
 )
 
-// ReplyOutcome is what became of a reply that a service may give.
+// ReplyOutcome is the outcome of waiting for a service's reply.
 type ReplyOutcome string
 
 // The outcomes of [Router.Reply].
 const (
 	NotAwaited   ReplyOutcome = ""        // the service gives no replies, or no service gets the message
-	ReplySent    ReplyOutcome = "sent"    // WeChat gets it
+	ReplySent    ReplyOutcome = "sent"    // WeChat gets the reply
 	ReplyEmpty   ReplyOutcome = "empty"   // the service had nothing to reply
-	ReplyInvalid ReplyOutcome = "invalid" // WeChat would not accept it
-	ReplyLate    ReplyOutcome = "late"    // it did not come before the context ended
+	ReplyInvalid ReplyOutcome = "invalid" // WeChat would not accept the reply
+	ReplyLate    ReplyOutcome = "late"    // there was no reply before the context ended
 )
 
 // Reply waits for the reply of the service to a message that [Router.Store] has stored, now or
-// when WeChat sent it before. It returns nil if WeChat is to get a plain success. The error is
-// [callback.ErrReply]; it is for the log alone.
+// when WeChat sent it before. It returns nil if WeChat should get a plain success. The error is
+// [callback.ErrReply]; it is only for the log.
 func (r *Router) Reply(ctx context.Context, p *callback.Push) (*callback.Reply, ReplyOutcome, error) {
 	f := r.find(p)
 	if f == nil || f.Replies == nil {

@@ -23,7 +23,7 @@ const (
 	pushKey   = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
 )
 
-// encrypted is a text as WeChat encrypts it, and its nonce.
+// encrypted returns a text message as encrypted by WeChat, and its nonce.
 func encrypted(t testing.TB, to simpush.Target) (p callback.Push, nonce string) {
 	t.Helper()
 	r, err := simpush.Message(wechatsim.New(wechatsim.Config{}), `{"FromUserName":"o1","MsgType":"text","MsgId":1}`, to)
@@ -98,7 +98,7 @@ func TestReplies(t *testing.T) {
 			<-tried
 			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 			if row.want == push.ReplyLate {
-				cancel() // the attempt is over
+				cancel() // the attempt has ended
 			}
 			defer cancel()
 			got, outcome, err := r.Reply(ctx, &p)
@@ -118,7 +118,8 @@ func TestReplies(t *testing.T) {
 	}
 }
 
-// TestNotAwaited: without reply, and for a message that no service gets, WeChat need not wait.
+// TestNotAwaited: without the option reply, and for a message without a service, WeChat does
+// not wait.
 func TestNotAwaited(t *testing.T) {
 	t.Parallel()
 	b := newInbox()

@@ -22,24 +22,24 @@ const (
 	// repeats a message twice: a failure after one second leaves time for both.
 	storeWithin = time.Second
 
-	// storing is how many messages are being stored at once, with a disk that does not
-	// respond. Further ones fail, and WeChat repeats them.
+	// storing limits how many messages are being stored at the same time, if the disk does not
+	// respond. Further messages fail, and WeChat repeats them.
 	storing = 64
 )
 
 // Forward is a service that gets messages of one app, and its queue.
 type Forward struct {
 	App auth.AppID
-	// Events are what the service gets: names of events, or types of messages. Empty for
-	// everything that no other forward of the app names.
+	// Events are the names of events, or types of messages, that the service gets. If empty, it
+	// gets all messages that no other forward of the app lists.
 	Events []string
 	Queue  *queue.Queue
-	// Replies are the service's responses, which WeChat gets as passive replies. Nil if WeChat
-	// gets none.
+	// Replies are the service's replies, which WeChat gets as passive replies. Nil if WeChat
+	// does not get replies.
 	Replies *Replies
 }
 
-// takes reports whether the service gets a message by its name.
+// takes reports whether the service's Events include a message.
 func (f *Forward) takes(p *callback.Push) bool {
 	if strings.EqualFold(p.MsgType, "event") {
 		return slices.Contains(f.Events, p.Name)
@@ -55,7 +55,7 @@ type Router struct {
 	adding   sync.WaitGroup
 }
 
-// NewRouter returns a router, which does nothing without forwards.
+// NewRouter returns a router. Without forwards it does nothing.
 func NewRouter(forwards []*Forward) *Router {
 	return &Router{forwards: forwards, slots: make(chan struct{}, storing)}
 }
@@ -66,7 +66,7 @@ func (r *Router) Close() { r.adding.Wait() }
 // Forwards returns the services, in the order of the configuration.
 func (r *Router) Forwards() []*Forward { return r.forwards }
 
-// find returns who gets a message; nil for no service.
+// find returns the service of a message; nil if there is none.
 func (r *Router) find(p *callback.Push) (found *Forward) {
 	for _, f := range r.forwards {
 		switch {
@@ -80,15 +80,15 @@ func (r *Router) find(p *callback.Push) (found *Forward) {
 	return found
 }
 
-// Outcome is what became of a message.
+// Outcome is the result of storing a message.
 type Outcome string
 
 // The outcomes of [Router.Store].
 const (
-	Queued    Outcome = "queued"    // it is stored for a service
-	Duplicate Outcome = "duplicate" // WeChat has sent it before
-	Ignored   Outcome = "ignored"   // no service gets it
-	Failed    Outcome = "failed"    // it is not stored, or not known to be
+	Queued    Outcome = "queued"    // the message is stored for a service
+	Duplicate Outcome = "duplicate" // WeChat has sent the message before
+	Ignored   Outcome = "ignored"   // no service gets the message
+	Failed    Outcome = "failed"    // the message is not stored, or it is unknown whether it is
 )
 
 var errSlow = fmt.Errorf("%w: a push was not stored within %v", auth.ErrStoreUnavailable, storeWithin)
@@ -142,11 +142,13 @@ func (r result) outcome() (Outcome, error) {
 	return Queued, nil
 }
 
-// orderOf is what messages of one user have in common, and of no other user.
+// orderOf returns a key that is the same for all messages of one user, and different for other
+// users.
 func orderOf(p *callback.Push) []byte { return join(string(p.App), string(p.From)) }
 
-// identity is the same each time that WeChat sends a message, and of no other message: its
-// MsgId or, for events, the hash of its content. Two events within a second differ in it.
+// identity returns an ID that is the same each time that WeChat sends a message, and different
+// for any other message: its MsgId or, for events, the hash of its content. Two events within a
+// second have different IDs.
 func identity(p *callback.Push) []byte {
 	if p.MsgID != "" {
 		return join("id", string(p.App), p.MsgType, p.Name, p.MsgID)
@@ -155,5 +157,5 @@ func identity(p *callback.Push) []byte {
 	return join("hash", string(p.App), string(sum[:]))
 }
 
-// join joins parts, of which WeChat puts a NUL into none.
+// join joins parts with NUL, which WeChat does not use in them.
 func join(parts ...string) []byte { return []byte(strings.Join(parts, "\x00")) }

@@ -15,8 +15,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat/callback"
 )
 
-// TestRoutes: a message goes to the service that names it, and otherwise to the one that
-// names nothing.
+// TestRoutes: a message goes to the service that lists it, and otherwise to the service without
+// a list.
 func TestRoutes(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -39,7 +39,7 @@ func TestRoutes(t *testing.T) {
 			"a type by name":              {both, image, named},
 			"another type":                {both, text("o1", "2"), rest},
 			"an event with a type's name": {both, event("o1", "image", 7), named},
-			"spelled otherwise":           {both, event("o1", "SUBSCRIBE", 1), rest},
+			"another spelling":            {both, event("o1", "SUBSCRIBE", 1), rest},
 			"no service for it":           {one, text("o1", "3"), nil},
 			"another app":                 {both, &callback.Push{App: "wx0000000000000002", MsgType: "text", Message: []byte(`{}`)}, nil},
 			"no service at all":           {push.NewRouter(nil), text("o1", "4"), nil},
@@ -63,8 +63,8 @@ func TestRoutes(t *testing.T) {
 	})
 }
 
-// TestDuplicates: a message that WeChat repeats is delivered once, for a day; two events
-// within a second are two.
+// TestDuplicates: a message that WeChat repeats within a day is delivered once. Two events
+// within a second are different messages.
 func TestDuplicates(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -106,22 +106,22 @@ func TestDuplicates(t *testing.T) {
 	})
 }
 
-// heldStore responds as a test wants.
+// heldStore fails or blocks when the test sets it.
 type heldStore struct {
 	queue.Store
-	hold chan struct{} // closed to go on
+	hold chan struct{} // closed to continue
 	err  error
 }
 
 func (s *heldStore) AppendOnce(ctx context.Context, e *queue.Entry, within time.Duration) (bool, error) {
-	<-s.hold // as a disk, it cannot be interrupted
+	<-s.hold // like a disk, it cannot be interrupted
 	if s.err != nil {
 		return false, s.err
 	}
 	return s.Store.AppendOnce(ctx, e, within)
 }
 
-// TestStoreFails: what was not stored is not acknowledged, and may be repeated.
+// TestStoreFails: a message that was not stored is not acknowledged, and may be repeated.
 func TestStoreFails(t *testing.T) {
 	t.Parallel()
 	errDisk := errors.New("no space left on device")
@@ -142,8 +142,8 @@ func TestStoreFails(t *testing.T) {
 	})
 }
 
-// TestStoreHangs: WeChat gets an error after a second. The message that was stored after all
-// is recognized when WeChat repeats it, and so delivered once.
+// TestStoreHangs: WeChat gets an error after a second. If the message was stored later, it is
+// recognized when WeChat repeats it, and is delivered once.
 func TestStoreHangs(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -152,7 +152,7 @@ func TestStoreHangs(t *testing.T) {
 		r, stop := newRouter(t, held, b)
 		defer stop()
 		began := time.Now()
-		for range 100 { // more than are stored at once
+		for range 100 { // more than may be stored at the same time
 			go func() { wantStored(t, r, text("o1", "1"), push.Failed, auth.ErrStoreUnavailable) }()
 		}
 		time.Sleep(time.Second)
@@ -170,8 +170,8 @@ func TestStoreHangs(t *testing.T) {
 	})
 }
 
-// TestFull: a message that finds no room is not acknowledged. Once there is room, WeChat's
-// repetition is stored.
+// TestFull: if the queue is full, a message is not acknowledged. When the queue has room again,
+// WeChat's repetition is stored.
 func TestFull(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -196,8 +196,8 @@ func TestFull(t *testing.T) {
 	})
 }
 
-// TestNoRoute: a late request of a configuration that is gone stores nothing, since
-// nothing would deliver it.
+// TestNoRoute: a late request of a replaced configuration does not store a message, since it
+// would not be delivered.
 func TestNoRoute(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
@@ -207,8 +207,8 @@ func TestNoRoute(t *testing.T) {
 	})
 }
 
-// TestOrder: the messages of a user are delivered in the order in which they came, while the
-// service fails in between.
+// TestOrder: the messages of a user are delivered in their original order, although the service
+// fails in between.
 func TestOrder(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

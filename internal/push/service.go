@@ -22,15 +22,14 @@ const (
 	headerUnionID   = "X-WX-UNIONID"
 	headerAssertion = "X-WX-ASSERTION"
 
-	// source is a value that no request of a client has.
+	// source is a value that requests of clients never have.
 	source = "wx_push"
 )
 
-// maxResponseBytes bounds the response of a service that gives no replies: only its status
-// counts.
+// maxResponseBytes bounds the response of a service without replies: only its status is used.
 const maxResponseBytes = 4 << 10
 
-// stored is a message as it waits in the queue.
+// stored is a message in the queue.
 type stored struct {
 	App     auth.AppID   `json:"app"`
 	OpenID  auth.OpenID  `json:"openid,omitempty"`
@@ -51,8 +50,8 @@ type Service struct {
 	sender  *webhook.Sender
 }
 
-// NewService returns a service at a URL, which is the audience of its assertions too. Its
-// responses become replies, unless replies is nil. Close it.
+// NewService returns a service at a URL, which is also the audience of its assertions. Its
+// responses become replies, unless replies is nil. The caller must close it.
 func NewService(url string, tokens *token.Tokens, replies *Replies) *Service {
 	return &Service{url: url, tokens: tokens, replies: replies, sender: webhook.New()}
 }
@@ -61,7 +60,7 @@ func NewService(url string, tokens *token.Tokens, replies *Replies) *Service {
 func (s *Service) Close() { s.sender.Close() }
 
 // Send implements the Send of [queue.Route]. Each attempt signs its assertion again: a service
-// that was down for hours gets one that has not expired.
+// that was down for hours gets an assertion that has not expired.
 func (s *Service) Send(ctx context.Context, m queue.Message) error {
 	var p stored
 	if err := json.Unmarshal(m.Payload, &p); err != nil || len(p.Body) == 0 {
@@ -73,7 +72,7 @@ func (s *Service) Send(ctx context.Context, m queue.Message) error {
 	}
 	request := webhook.Request{URL: s.url, Header: header, Body: p.Body, MaxReply: maxResponseBytes}
 	if s.replies != nil {
-		request.MaxReply = maxReplyBytes + 1 // one that is longer is cut, and so invalid
+		request.MaxReply = maxReplyBytes + 1 // a longer reply is truncated, and so invalid
 	}
 	response, err := s.sender.Post(ctx, request)
 	if err != nil {

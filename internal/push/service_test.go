@@ -23,7 +23,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat/callback"
 )
 
-// payload is what the queue has of a message.
+// payload returns the queue's payload of a message.
 func payload(t testing.TB, p *callback.Push) []byte {
 	t.Helper()
 	b := newInbox()
@@ -34,7 +34,8 @@ func payload(t testing.TB, p *callback.Push) []byte {
 	return b.got[0].Payload
 }
 
-// deliver sends a message to a service that responds by respond, and returns its requests.
+// deliver sends a message to a service that responds with respond, and returns the requests of
+// the service.
 func deliver(t testing.TB, alg signing.Alg, payload []byte, respond http.HandlerFunc) (g *tokentest.Gateway, url string, got []*http.Request, err error) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -62,7 +63,7 @@ func TestRequest(t *testing.T) {
 	withUnion := event("o1", "subscribe", 1)
 	withUnion.UnionID = "u1"
 	odd := text("o1", "1")
-	odd.Message = []byte("{ \"Content\" : \"<&>\u2028 \\u4f60\",\n\"MsgId\":1e0 }") // no encoder writes this
+	odd.Message = []byte("{ \"Content\" : \"<&>\u2028 \\u4f60\",\n\"MsgId\":1e0 }") // encoders don't write this
 	for name, row := range map[string]struct {
 		p    *callback.Push
 		want http.Header
@@ -114,8 +115,8 @@ func TestRequest(t *testing.T) {
 	}
 }
 
-// TestResponses is the fault table of a service's responses: any 2xx is a success, and nothing
-// else is; a redirect is not followed; what is long or cut is not waited for.
+// TestResponses is the fault table of a service's responses: only a 2xx status is a success. A
+// redirect is not followed. The rest of a long or truncated response is not awaited.
 func TestResponses(t *testing.T) {
 	t.Parallel()
 	respond := func(status int, body string) http.HandlerFunc {
@@ -138,19 +139,19 @@ func TestResponses(t *testing.T) {
 	for name, row := range map[string]struct {
 		respond http.HandlerFunc
 		want    error // nil for delivered
-		any     bool  // any error of the network
+		any     bool  // any network error
 	}{
 		"200":                 {respond(200, "success"), nil, false},
 		"204":                 {respond(204, ""), nil, false},
 		"huge":                {respond(200, strings.Repeat("x", 8<<20)), nil, false},
-		"a cut body":          {hijack("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsucc"), nil, false},
+		"a truncated body":    {hijack("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nsucc"), nil, false},
 		"a redirect":          {respond(307, ""), status(307), false},
 		"a redirect with GET": {respond(302, ""), status(302), false},
 		"not modified":        {respond(304, ""), status(304), false},
 		"refused":             {respond(400, "no"), status(400), false},
 		"failed":              {respond(500, strings.Repeat("x", 8<<20)), status(500), false},
 		"cut":                 {hijack(""), nil, true},
-		"a cut header":        {hijack("HTTP/1.1 200 OK\r\nContent-"), nil, true},
+		"a truncated header":  {hijack("HTTP/1.1 200 OK\r\nContent-"), nil, true},
 		"not HTTP":            {hijack("SSH-2.0-OpenSSH\r\n"), nil, true},
 		"a long header":       {hijack("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 1<<20) + "\r\n\r\n"), nil, true},
 		"slow":                {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, context.DeadlineExceeded, false},
@@ -179,7 +180,8 @@ func TestResponses(t *testing.T) {
 	}
 }
 
-// TestSharedSecret: no assertion is signed with a key that the service would need.
+// TestSharedSecret: an assertion is never signed with a secret that the service would have to
+// know.
 func TestSharedSecret(t *testing.T) {
 	t.Parallel()
 	_, _, got, err := deliver(t, signing.HS256, payload(t, text("o1", "1")), func(http.ResponseWriter, *http.Request) {})
@@ -188,7 +190,7 @@ func TestSharedSecret(t *testing.T) {
 	}
 }
 
-// TestUnreadable: what is no message is refused, and not tried again.
+// TestUnreadable: an invalid payload is refused, and not retried.
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	for _, payload := range []string{"x", "{}"} {

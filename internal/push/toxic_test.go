@@ -18,8 +18,8 @@ import (
 	"github.com/wxgate/wxgate/internal/token/tokentest"
 )
 
-// TestToxicNetwork: whatever the network does to the request or to the response, an attempt
-// ends in time, and the message is delivered once the network is good again.
+// TestToxicNetwork: with any fault of the network, an attempt ends in time, and the message is
+// delivered when the network works again.
 func TestToxicNetwork(t *testing.T) {
 	t.Parallel()
 	type attributes map[string]int
@@ -28,13 +28,13 @@ func TestToxicNetwork(t *testing.T) {
 		Stream     string     `json:"stream"`
 		Attributes attributes `json:"attributes"`
 	}{
-		"a request that is reset":     {"reset_peer", "upstream", attributes{"timeout": 0}},
-		"a request that is cut":       {"limit_data", "upstream", attributes{"bytes": 100}},
-		"a request that is swallowed": {"timeout", "upstream", attributes{"timeout": 0}},
-		"a response that is reset":    {"reset_peer", "downstream", attributes{"timeout": 0}},
-		"a response that is cut":      {"limit_data", "downstream", attributes{"bytes": 10}},
-		"a response that is held":     {"timeout", "downstream", attributes{"timeout": 0}},
-		"a slow response":             {"slicer", "downstream", attributes{"average_size": 1, "delay": 200_000}}, // µs for each byte
+		"a request that is reset":      {"reset_peer", "upstream", attributes{"timeout": 0}},
+		"a request that is truncated":  {"limit_data", "upstream", attributes{"bytes": 100}},
+		"a request that is swallowed":  {"timeout", "upstream", attributes{"timeout": 0}},
+		"a response that is reset":     {"reset_peer", "downstream", attributes{"timeout": 0}},
+		"a response that is truncated": {"limit_data", "downstream", attributes{"bytes": 10}},
+		"a response that is delayed":   {"timeout", "downstream", attributes{"timeout": 0}},
+		"a slow response":              {"slicer", "downstream", attributes{"average_size": 1, "delay": 200_000}}, // µs per byte
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -64,12 +64,12 @@ func TestToxicNetwork(t *testing.T) {
 				t.Fatal(err)
 			}
 			if err := send(); err == nil {
-				t.Error("delivered, over a network that delivers nothing")
+				t.Error("delivered, although the network does not work")
 			}
 			proxy.Toxics.ResetToxics(t.Context())
 			before := accepted.Load()
 			if err := send(); err != nil || accepted.Load() != before+1 {
-				t.Errorf("over a good network: %v, accepted %d times", err, accepted.Load()-before)
+				t.Errorf("over a working network: %v, accepted %d times", err, accepted.Load()-before)
 			}
 		})
 	}

@@ -1,5 +1,5 @@
-// Package secevent tells a service which sessions have ended: with Security Event Tokens
-// (RFC 8417), pushed as RFC 8935 says.
+// Package secevent notifies a service of ended sessions with Security Event Tokens (RFC 8417),
+// pushed as defined in RFC 8935.
 package secevent
 
 import (
@@ -18,7 +18,7 @@ const (
 	EventsLost     = "https://github.com/wxgate/wxgate/event-type/events-lost"
 )
 
-// event is an event as it waits in the queue.
+// event is an event in the queue.
 type event struct {
 	App     auth.AppID     `json:"app,omitempty"` // empty for lost events
 	OpenID  auth.OpenID    `json:"openid,omitempty"`
@@ -27,12 +27,12 @@ type event struct {
 	At      time.Time      `json:"at"`
 }
 
-// Encode returns the payload of the event that something ended.
+// Encode returns the payload of the event for an ended session or user.
 func Encode(e auth.Ended) []byte {
 	return encode(event{App: e.User.App, OpenID: e.User.OpenID, Session: e.Session, Cause: e.Cause, At: e.At})
 }
 
-// EncodeLost returns the payload of the event that events were lost, the first at since.
+// EncodeLost returns the payload of the event for lost events, the first of them at since.
 func EncodeLost(since time.Time) []byte { return encode(event{At: since}) }
 
 func encode(e event) []byte {
@@ -40,7 +40,7 @@ func encode(e event) []byte {
 	return payload
 }
 
-// Key returns what events of one user have in common, and of no other user.
+// Key returns a key that is the same for all events of one user, and different for other users.
 func Key(u auth.User) []byte { return []byte(string(u.App) + "\x00" + string(u.OpenID)) }
 
 // decode is the inverse of encode.
@@ -52,8 +52,8 @@ func decode(payload []byte) (event, error) {
 	return e, nil
 }
 
-// subject is a subject identifier (RFC 9493), or the complex one of OpenID Shared Signals
-// 1.0 section 3.3, whose parts are subject identifiers.
+// subject is a subject identifier (RFC 9493), or a complex subject of OpenID Shared Signals 1.0
+// section 3.3, whose members are subject identifiers.
 type subject struct {
 	Format      string   `json:"format"`
 	ID          string   `json:"id,omitempty"`
@@ -66,8 +66,8 @@ type subject struct {
 
 func opaque(id string) *subject { return &subject{Format: "opaque", ID: id} }
 
-// subject names the user as access tokens do (iss, sub and client_id), and the session as
-// they do (sid).
+// subject identifies the user (iss, sub and client_id) and the session (sid) in the same way as
+// access tokens.
 func (e event) subject(issuer string) *subject {
 	if e.App == "" {
 		return opaque("events")
@@ -90,7 +90,7 @@ type ended struct {
 	Reason map[string]string `json:"reason_admin,omitempty"` // by language
 }
 
-// initiators are CAEP's words for who ended a session.
+// initiators are CAEP's initiating entities, by the cause that ended a session.
 var initiators = map[auth.Cause]string{
 	auth.CauseLogout:    "user",
 	auth.CauseRevoked:   "user",

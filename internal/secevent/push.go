@@ -14,7 +14,7 @@ import (
 	"github.com/wxgate/wxgate/internal/token"
 )
 
-// maxReplyBytes bounds the response, of which only a short error is read.
+// maxReplyBytes bounds the response: only a short error is read.
 const maxReplyBytes = 4 << 10
 
 // Config is the receiver of events. All fields are required, except Bearer.
@@ -31,14 +31,14 @@ type Pusher struct {
 	sender *webhook.Sender
 }
 
-// NewPusher returns a pusher. Close it.
+// NewPusher returns a pusher. The caller must close it.
 func NewPusher(cfg Config) *Pusher { return &Pusher{cfg: cfg, sender: webhook.New()} }
 
 // Close closes the idle connections.
 func (p *Pusher) Close() { p.sender.Close() }
 
 // Send implements the Send of [queue.Route]. Each attempt signs the event again: a receiver
-// that was down for hours gets a token that a key of today's JWKS verifies.
+// that was down for hours gets a token that a key of the current JWKS verifies.
 func (p *Pusher) Send(ctx context.Context, m queue.Message) error {
 	e, err := decode(m.Payload)
 	if err != nil {
@@ -67,11 +67,11 @@ func (p *Pusher) push(ctx context.Context, signed string) error {
 	return response.Err(errorCode(response))
 }
 
-// errorCodes are those of RFC 8935 section 2.4. No other text of a response is kept: it may
-// quote the event, and so name a user in the log.
+// errorCodes are the error codes of RFC 8935 section 2.4. No other text of a response is
+// logged: it may quote the event, and so identify a user.
 var errorCodes = []string{"invalid_request", "invalid_key", "invalid_issuer", "invalid_audience", "authentication_failed", "access_denied"}
 
-// errorCode returns the error that the receiver names; empty for none.
+// errorCode returns the error code in the receiver's response; empty for none.
 func errorCode(response *webhook.Response) string {
 	if kind, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); kind != "application/json" {
 		return ""

@@ -30,13 +30,13 @@ var (
 	at    = time.Unix(1_790_000_000, 5)
 )
 
-// received is what the receiver got.
+// received is a request that the receiver got.
 type received struct {
 	header http.Header
 	token  string
 }
 
-// push sends a payload to a receiver that responds by respond.
+// push sends a payload to a receiver that responds with respond.
 func push(t *testing.T, alg signing.Alg, payload []byte, respond http.HandlerFunc) (g *tokentest.Gateway, url string, got received, err error) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -65,8 +65,8 @@ func parse(t *testing.T, text string) (v map[string]any) {
 	return v
 }
 
-// TestTokens: each event is a Security Event Token that the published keys verify, with no
-// sub and no exp, and with a type and subject that OpenID's Shared Signals define.
+// TestTokens: each event is a Security Event Token that the published keys verify, without sub
+// and exp, and with a type and subject defined in OpenID Shared Signals.
 func TestTokens(t *testing.T) {
 	t.Parallel()
 	session := auth.NewSessionID(at, alice)
@@ -121,7 +121,8 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// TestSharedSecret: an event is never signed with a key that the receiver would need.
+// TestSharedSecret: an event is never signed with a secret that the receiver would have to
+// know.
 func TestSharedSecret(t *testing.T) {
 	t.Parallel()
 	_, _, got, err := push(t, signing.HS256, secevent.EncodeLost(at), accept)
@@ -130,7 +131,7 @@ func TestSharedSecret(t *testing.T) {
 	}
 }
 
-// TestUnreadable: what is no event is refused, and not tried again.
+// TestUnreadable: an invalid payload is refused, and not retried.
 func TestUnreadable(t *testing.T) {
 	t.Parallel()
 	if _, _, got, err := push(t, signing.EdDSA, []byte("x"), accept); !errors.Is(err, queue.ErrRefused) || got.token != "" {
@@ -138,8 +139,8 @@ func TestUnreadable(t *testing.T) {
 	}
 }
 
-// TestResponses: any 2xx is a success. Of a failure, only its status, RFC 8935's error and
-// Retry-After are kept; a redirect is not followed, and a long response is not read.
+// TestResponses: any 2xx is a success. After a failure, only the status, the error of RFC 8935
+// and Retry-After are used. A redirect is not followed, and a long response is not read.
 func TestResponses(t *testing.T) {
 	t.Parallel()
 	const openid = "oGZUI0egBJY1zhBYw2KhdUfwVJJE"
@@ -163,7 +164,7 @@ func TestResponses(t *testing.T) {
 		"400":             {respond(400, "application/json; charset=utf-8", `{"err":"invalid_audience","description":"not for `+openid+`"}`, ""), &queue.StatusError{Status: 400, Code: "invalid_audience"}},
 		"another error":   {respond(400, "application/json", `{"err":"`+openid+`"}`, ""), &queue.StatusError{Status: 400}},
 		"another type":    {respond(400, "text/html", `{"err":"invalid_key"}`, ""), &queue.StatusError{Status: 400}},
-		"no JSON":         {respond(400, "application/json", `<html>`, ""), &queue.StatusError{Status: 400}},
+		"not JSON":        {respond(400, "application/json", `<html>`, ""), &queue.StatusError{Status: 400}},
 		"redirect":        {respond(307, "text/html", "", ""), &queue.StatusError{Status: 307}},
 		"seconds":         {respond(503, "text/html", "", "120"), &queue.StatusError{Status: 503, RetryAfter: 2 * time.Minute}},
 		"many seconds":    {respond(503, "text/html", "", "99999999999"), &queue.StatusError{Status: 503, RetryAfter: 30 * 24 * time.Hour}},
@@ -195,10 +196,10 @@ func TestResponses(t *testing.T) {
 	}
 }
 
-// TestKeys: users have different keys, whatever their IDs are.
+// TestKeys: different users have different keys, for all IDs.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	if bytes.Equal(secevent.Key(auth.User{App: "a", OpenID: "bc"}), secevent.Key(auth.User{App: "ab", OpenID: "c"})) {
-		t.Error("two users have one key")
+		t.Error("two users have the same key")
 	}
 }

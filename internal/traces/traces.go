@@ -15,10 +15,10 @@ import (
 	"github.com/wxgate/wxgate/internal/wechat"
 )
 
-// scope names wxgate's code in every span, as OpenTelemetry's instrumentation scope.
+// scope is wxgate's instrumentation scope (OpenTelemetry) in every span.
 const scope = "github.com/wxgate/wxgate"
 
-// kindRedis is the kind of the store that is another process.
+// kindRedis is the kind of the only store that is another process.
 const kindRedis = "redis"
 
 // WeChat records one call to a platform, which ends now.
@@ -67,7 +67,7 @@ type span struct {
 	name         string
 	kind         trace.SpanKind
 	began, ended time.Time
-	outcome      string // ok or what failed: never the text of an error, which may have an address or more
+	outcome      string // ok or the kind of failure, never the text of an error, which may contain an address or more
 	attributes   []attribute.KeyValue
 }
 

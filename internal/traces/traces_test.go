@@ -28,10 +28,10 @@ func within(t *testing.T, sampler trace.Sampler, do func(context.Context)) trace
 	provider := trace.NewTracerProvider(trace.WithSyncer(exporter), trace.WithSampler(sampler))
 	ctx, request := provider.Tracer("test").Start(context.Background(), "request")
 	do(ctx)
-	spans := exporter.GetSpans() // the request's has not ended
+	spans := exporter.GetSpans() // the span of the request has not ended
 	for _, s := range spans {
 		if s.Parent.SpanID() != request.SpanContext().SpanID() || s.SpanContext.TraceID() != request.SpanContext().TraceID() {
-			t.Errorf("%s is no child of the request", s.Name)
+			t.Errorf("%s is not a child of the request", s.Name)
 		}
 	}
 	request.End()
@@ -41,7 +41,7 @@ func within(t *testing.T, sampler trace.Sampler, do func(context.Context)) trace
 	return spans
 }
 
-// attributes are the names and values of a span's attributes, sorted.
+// attributes returns the names and values of a span's attributes, sorted.
 func attributes(s tracetest.SpanStub) string {
 	var all []string
 	for _, a := range s.Attributes {

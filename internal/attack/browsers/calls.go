@@ -7,9 +7,9 @@ import (
 	"github.com/wxgate/wxgate/internal/attack/wire"
 )
 
-// pathLines returns request targets that some server reads as a call of the login, below the
-// path of such calls. The call must not be made, and the upstream must not get the target: it
-// has a code or a ticket in it, and the upstream may read it as another path.
+// pathLines returns request targets that some servers read as a call of the login, below the
+// path of such calls. The gateway must not serve the call, and the upstream must not get the
+// target: it contains a code or a ticket, and the upstream may read it as another path.
 func pathLines(t *corpus.Target, call, query string) map[string]string {
 	folder, last := t.Browsers, t.Browsers[strings.LastIndexByte(t.Browsers, '/')+1:]
 	parent := strings.TrimSuffix(folder, last) // ends in a slash
@@ -62,8 +62,8 @@ func pathAttacks(t *corpus.Target) []corpus.Attack {
 	return out
 }
 
-// visitAttacks: requests that no visit of a page makes, and credentials that are made up or
-// used before.
+// visitAttacks: requests that are not visits of a page, and credentials that are made up or
+// were used before.
 func visitAttacks(t *corpus.Target) []corpus.Attack {
 	var out []corpus.Attack
 	add := adder(callsMechanism, &out)
@@ -105,8 +105,8 @@ func visitAttacks(t *corpus.Target) []corpus.Attack {
 	return out
 }
 
-// responseAttacks: what a response with a credential must say, so that neither caches, nor
-// other pages, nor scripts get it.
+// responseAttacks check the headers of a response with a credential: caches, other pages and
+// scripts must not get it.
 func responseAttacks(t *corpus.Target) []corpus.Attack {
 	var out []corpus.Attack
 	add := adder(callsMechanism, &out)
@@ -118,7 +118,8 @@ func responseAttacks(t *corpus.Target) []corpus.Attack {
 	add("login-framed", get(login(t, "/")), framed, asks)
 	add("login-cookie-flags", get(login(t, "/")), weakCookie, asks)
 	add("ticket-cacheable", wire.Request{Method: "POST", Path: t.Browsers + "/ticket", Header: []wire.Field{field("Authorization", "Bearer {token}")}}, cacheable, enters)
-	// The page that asks is for a browser that may not be the ticket's: it must not be framed.
+	// The confirmation page is for a browser that may not belong to the ticket's user: it must
+	// not be framed.
 	add("enter-page-framed", get(enter(t, "/"), field("User-Agent", "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X)")), framed, enters)
 	add("callback-page-framed", get(t.Browsers+"/callback?code=x&state=0", field("Sec-Fetch-Mode", "navigate")), framed, asks)
 	return out

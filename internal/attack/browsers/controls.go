@@ -26,8 +26,8 @@ const (
 	logsOut   corpus.Control = "a page of the site may log out"
 )
 
-// otherHostName is another name of the gateway: that of a proxy's upstream, or one that an
-// attacker points at it (DNS rebinding).
+// otherHostName is another name of the gateway: the name of a proxy's upstream, or a name that
+// an attacker points to it (DNS rebinding).
 const otherHostName = "other.localhost"
 
 // returnPath is where the login of a control returns to.
@@ -86,7 +86,7 @@ func needed(what string) func(*corpus.Evidence) error {
 	}
 }
 
-// keepsOthers checks that the cookies of the upstream's own reach it.
+// keepsOthers checks that the upstream's own cookies reach it.
 func keepsOthers(prefix string) func(*corpus.Evidence) error {
 	return func(e *corpus.Evidence) error {
 		if err := needed(prefix)(e); err != nil {
@@ -123,7 +123,7 @@ func returnsTo(path string) func(*corpus.Evidence) error {
 	}
 }
 
-// asked checks that the login begins: by a redirect to a provider, or by a page of its own.
+// asked checks that the login begins: with a redirect to a provider, or with a page.
 func asked(e *corpus.Evidence) error {
 	if !loginBegins(e) {
 		return fmt.Errorf("%w: no login at %s: %s", corpus.ErrNotApplicable, e.Target.Browsers, status(e))
@@ -131,7 +131,7 @@ func asked(e *corpus.Evidence) error {
 	return nil
 }
 
-// toLogin checks that a visit of a page is sent to the login.
+// toLogin checks that a visit of a page is redirected to the login.
 func toLogin(e *corpus.Evidence) error {
 	if e.Response == nil || e.Response.Status != http.StatusSeeOther && e.Response.Status != http.StatusFound || len(e.Seen) > 0 {
 		return fmt.Errorf("%w: a visit without a session is not sent to a login: %s", corpus.ErrNotApplicable, status(e))

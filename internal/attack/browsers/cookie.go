@@ -49,8 +49,8 @@ func severalAttacks(t *corpus.Target) []corpus.Attack {
 	return out
 }
 
-// nameAttacks: names that some parser reads as that of the session cookie. Another host of the
-// domain could set them, while browsers refuse to let it set __Host- cookies.
+// nameAttacks: names that some parsers read as the name of the session cookie. Another host of
+// the domain could set them, although browsers don't let it set __Host- cookies.
 func nameAttacks(t *corpus.Target) []corpus.Attack {
 	var out []corpus.Attack
 	add := adder(cookieMechanism, &out)
@@ -121,8 +121,8 @@ func flip(s string, i int) string {
 	return s[:i] + string(c) + s[i+1:]
 }
 
-// exposureAttacks: spellings in which the cookie counts, on every route. The upstream must get
-// its own cookies and none of the gateway's.
+// exposureAttacks: accepted spellings of the cookie, on every route. The upstream must get its
+// own cookies but not the gateway's.
 func exposureAttacks(t *corpus.Target) []corpus.Attack {
 	var out []corpus.Attack
 	add := adder(cookieMechanism, &out)

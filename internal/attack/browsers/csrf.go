@@ -44,8 +44,8 @@ func sources() map[string][]wire.Field {
 	}
 }
 
-// applies reports whether a source is another than the site's own. "http://{host}" is its
-// own where the site has no TLS.
+// applies reports whether a source is not the site itself. "http://{host}" is the site itself
+// if the site has no TLS.
 func applies(t *corpus.Target, id string) bool {
 	return id != "downgraded" || strings.HasPrefix(t.Origin, "https://")
 }
@@ -68,8 +68,8 @@ func originAttacks(t *corpus.Target) []corpus.Attack {
 	return out
 }
 
-// methodAttacks: other methods, and headers that name another method. A gateway that believes
-// them takes a POST for a GET.
+// methodAttacks: other methods, and headers that override the method. A gateway that accepts
+// them treats a POST as a GET.
 func methodAttacks(t *corpus.Target) []corpus.Attack {
 	var out []corpus.Attack
 	add := adder(csrfMechanism, &out)
@@ -91,7 +91,7 @@ func methodAttacks(t *corpus.Target) []corpus.Attack {
 }
 
 // handshakeAttacks: a page of another site opens a WebSocket with the user's cookie, and reads
-// all that is sent in it: no rule of CORS applies.
+// all data sent in it: CORS does not apply.
 func handshakeAttacks(t *corpus.Target) []corpus.Attack {
 	var out []corpus.Attack
 	add := adder(csrfMechanism, &out)
@@ -117,7 +117,7 @@ func handshakeAttacks(t *corpus.Target) []corpus.Attack {
 	return out
 }
 
-// hostRequest is a request over HTTP/1.1 with another Host than that of the site's URL.
+// hostRequest returns a request over HTTP/1.1 whose Host is not the host of the site's URL.
 func hostRequest(method, path string, lines ...string) wire.Request {
 	head := []string{method + " " + path + " HTTP/1.1", "Host: " + otherHostName, "X-Attack: {marker}", "Cookie: {cookie}"}
 	if method == http.MethodPost {
@@ -126,8 +126,7 @@ func hostRequest(method, path string, lines ...string) wire.Request {
 	return wire.Request{Raw: strings.Join(append(head, lines...), "\r\n") + "\r\n\r\n"}
 }
 
-// hostAttacks: a gateway that compares Origin with Host, which is what the client, or a proxy,
-// says that it is.
+// hostAttacks: a gateway that compares Origin with Host, which the client or a proxy chooses.
 func hostAttacks(t *corpus.Target) []corpus.Attack {
 	var out []corpus.Attack
 	add := adder(csrfMechanism, &out)

@@ -12,7 +12,7 @@ import (
 	"github.com/wxgate/wxgate/internal/attack/wire"
 )
 
-// Each judge says why an attack succeeded, or returns "".
+// Each judge returns why an attack succeeded, or "".
 
 // served: the request reached the upstream.
 func served(e *corpus.Evidence) string {
@@ -22,7 +22,8 @@ func served(e *corpus.Evidence) string {
 	return ""
 }
 
-// servedAsUser: it did, and as the user's, where requests without a user are served too.
+// servedAsUser: the request reached the upstream with the user's identity, on a route that also
+// serves requests without a user.
 func servedAsUser(e *corpus.Evidence) string {
 	if len(e.Seen) > 0 && e.Seen[0].First(e.Target.Identity) != "" {
 		return served(e)
@@ -30,7 +31,7 @@ func servedAsUser(e *corpus.Evidence) string {
 	return ""
 }
 
-// servedOrOK is served for a method whose response might have the cookie.
+// servedOrOK is like served, for a method whose response might contain the cookie.
 func servedOrOK(e *corpus.Evidence) string {
 	if e.Response != nil && e.Response.Status == http.StatusOK && e.Response.Body != "" {
 		return "the gateway returned " + status(e)
@@ -129,7 +130,7 @@ func spentOrServed(e *corpus.Evidence) string {
 	return spent(e)
 }
 
-// servedCall: a path that some server reads as that of a call reached the upstream.
+// servedCall: a path that some servers read as the path of a call reached the upstream.
 func servedCall(e *corpus.Evidence) string {
 	for _, s := range e.Seen {
 		if upstream.Reaches(s.Target, e.Target.Browsers+"/") || strings.Contains(s.Target, "code=") {
@@ -159,7 +160,7 @@ func refers(e *corpus.Evidence) string {
 	return fmt.Sprintf("the next page gets the URL: Referrer-Policy is %q", e.Response.Get("Referrer-Policy"))
 }
 
-// framed: another site's page may show this one in a frame, and have the user click in it.
+// framed: another site's page may show this page in a frame, and make the user click in it.
 func framed(e *corpus.Evidence) string {
 	if e.Response == nil || !strings.Contains(e.Response.Get("Content-Type"), "html") {
 		return ""
@@ -170,7 +171,7 @@ func framed(e *corpus.Evidence) string {
 	return "another page may show this one in a frame"
 }
 
-// weakCookie: a cookie that scripts, other hosts or requests of other sites have.
+// weakCookie: a cookie that scripts, other hosts or requests of other sites can use.
 func weakCookie(e *corpus.Evidence) string {
 	if e.Response == nil {
 		return ""
@@ -227,8 +228,8 @@ func leavesSite(e *corpus.Evidence) string {
 	return ""
 }
 
-// asksFor returns the judge of a login that is asked to return to text: a login that begins
-// returns there later.
+// asksFor returns the judge of a login with the return text: if the login begins, it returns
+// there later.
 func asksFor(text string) func(*corpus.Evidence) string {
 	return func(e *corpus.Evidence) string {
 		if !loginBegins(e) || onSite(e.Target.Origin, strings.NewReplacer("{origin}", e.Target.Origin, "{host}", strings.TrimPrefix(strings.TrimPrefix(e.Target.Origin, "https://"), "http://")).Replace(text)) {
@@ -246,14 +247,15 @@ func mentionsEvil(e *corpus.Evidence) string {
 	return ""
 }
 
-// leavesSiteLater: a visit is sent to a login of another site, or to one that returns there.
+// leavesSiteLater: a visit is sent to a login of another site, or to a login that returns to
+// another site.
 func leavesSiteLater(e *corpus.Evidence) string {
 	if why := leavesSite(e); why != "" {
 		return why
 	}
 	u, err := url.Parse(e.Response.Get("Location"))
 	if err != nil {
-		return "the browser is sent to what is no URL"
+		return "the browser is sent to an invalid URL"
 	}
 	for name, values := range u.Query() {
 		if name == "return" && (len(values) > 1 || !onSite(e.Target.Origin, values[0])) {

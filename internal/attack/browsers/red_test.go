@@ -25,8 +25,8 @@ const (
 	naiveSecret = "wxc_-IDIDIDIDIDIDIDIDIDIDIDI_secretsecretsecretsecretsecretsecretsec"
 )
 
-// naive is a gateway for browsers without a defense: it guards the paths of the controls and no
-// others, spends no ticket, and sends browsers wherever they are asked to go.
+// naive is a gateway for browsers without a defense: it guards only the paths of the controls,
+// never invalidates a ticket, and redirects browsers to any URL.
 type naive struct {
 	echo string
 
@@ -34,7 +34,7 @@ type naive struct {
 	ended bool // the session, for the next request
 }
 
-// TestEveryAttackCanSucceed: no judge passes because it cannot fail.
+// TestEveryAttackCanSucceed: every judge reports success on some naive gateway.
 func TestEveryAttackCanSucceed(t *testing.T) {
 	t.Parallel()
 	echo, err := wire.NewEcho("127.0.0.1:0")
@@ -44,7 +44,7 @@ func TestEveryAttackCanSucceed(t *testing.T) {
 	t.Cleanup(func() { _ = echo.Close() })
 	gateway := &naive{echo: echo.Addr}
 	target := corpus.Target{URL: "http://" + gateway.serve(t), Token: naiveToken, Cookie: naiveName + "=" + naiveSecret}
-	// The naive gateway has no TLS; its pages pretend that a proxy in front has.
+	// The naive gateway has no TLS; its pages behave as if a proxy in front had TLS.
 	target.Origin = "https://shop.localhost"
 	mechanisms := map[string]bool{}
 	for _, m := range browsers.Mechanisms() {
@@ -65,16 +65,16 @@ func TestEveryAttackCanSucceed(t *testing.T) {
 	}
 	target.Defaults()
 	for _, a := range browsers.Attacks(&target) {
-		// A tunnel over HTTP/2 or HTTP/3 has the headers and the judge of one over HTTP/1.1.
+		// A tunnel over HTTP/2 or HTTP/3 has the same headers and judge as a tunnel over
+		// HTTP/1.1.
 		if a.Over(wire.H1) && !red[a.ID] || !a.Over(wire.H1) && !red[strings.Replace(a.ID, "/connect-", "/websocket-", 1)] {
-			t.Errorf("%s fools no gateway", a.ID)
+			t.Errorf("%s succeeds against no naive gateway", a.ID)
 		}
 	}
 	t.Logf("%d attacks", len(red))
 }
 
-// TestAttacksAreDescribed: every attack has a name of its own, controls, a judge, and an
-// advisory.
+// TestAttacksAreDescribed: every attack has a unique name, controls, a judge, and an advisory.
 func TestAttacksAreDescribed(t *testing.T) {
 	t.Parallel()
 	target := corpus.Target{URL: "https://localhost:8443", Cookie: naiveName + "=" + naiveSecret}
@@ -171,7 +171,7 @@ var (
 	callIn   = regexp.MustCompile(`(?i)e[^?\s]{0,2}nter[^?\s]*\?ticket=|(?i)%65nter|(?i)%2565nter`)
 )
 
-// respond returns the response, or "" for what it passes to the upstream.
+// respond returns the response, or "" for a request that is passed to the upstream.
 func (n *naive) respond(head string, in *bufio.Reader) string {
 	words := append(strings.Fields(head), "", "")
 	method, target := words[0], words[1]
@@ -189,7 +189,7 @@ func (n *naive) respond(head string, in *bufio.Reader) string {
 		back := header(head, "X-Forwarded-Host") + header(head, "X-Forwarded-Proto") + header(head, "X-Forwarded-Port") + header(head, "X-Forwarded-Prefix") +
 			header(head, "Forwarded") + header(head, "X-Original-Host") + header(head, "Referer") + header(head, "Origin")
 		if strings.Contains(head, "X-Forwarded-Proto") || strings.Contains(head, "X-Forwarded-Port") {
-			back += "evil.example" // it takes its own host from what the proxy says, too
+			back += "evil.example" // it also accepts its host from the proxy's header
 		}
 		return redirect("https://login.example/?redirect_uri="+back, "wxgate-login=x; Path=/")
 	case strings.HasPrefix(target, calls+"/callback?"):
@@ -220,7 +220,7 @@ func (n *naive) end(has bool) {
 	n.ended = has
 }
 
-// over reports whether the session is over, for the request that looks at it.
+// over reports whether the session is over, for the request that checks it.
 func (n *naive) over(target string) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -253,7 +253,7 @@ func (n *naive) enter(head, parameters string) string {
 	return redirect(read(back), naiveName+"=new; Domain=example.com")
 }
 
-// read reads a return as several parsers in a row do: it trims, decodes, folds and resolves.
+// read reads a return like several parsers in a row: it trims, decodes, folds and resolves.
 func read(text string) string {
 	if !strings.Contains(text, "\r\n") {
 		text = strings.NewReplacer("\n", "", "\x00", "").Replace(text)

@@ -12,7 +12,7 @@ import (
 // injectedHeader is a header that a value with a line end adds to a response.
 const injectedHeader = "x-injected"
 
-// navigation is what a browser sends when it opens a page.
+// navigation has the headers that a browser sends when it opens a page.
 var navigation = []wire.Field{field("Sec-Fetch-Mode", "navigate"), field("Sec-Fetch-Dest", "document"), field("Accept", "text/html")}
 
 // targets returns values of return that some browser, or some parser of a gateway, reads as a
@@ -38,7 +38,7 @@ func returnAttacks(t *corpus.Target) []corpus.Attack {
 	for i, text := range targets() {
 		back := queryEscape(text)
 		add("enter-"+number(i), get(enter(t, back)), leavesSite, enters)
-		if !onSite(t.Origin, text) { // it is no other site's but after a second reading
+		if !onSite(t.Origin, text) { // it is another site's only after a second decoding
 			add("login-"+number(i), get(login(t, back)), asksFor(text), asks)
 		}
 	}
@@ -76,7 +76,7 @@ func navigationAttacks(t *corpus.Target) []corpus.Attack {
 	return out
 }
 
-// queryEscape escapes all but the words in braces.
+// queryEscape escapes all text except the placeholders in braces.
 func queryEscape(text string) string {
 	return strings.NewReplacer("%7B", "{", "%7D", "}").Replace(url.QueryEscape(text))
 }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// onSite reports whether a browser reads a URL reference, on a page of an origin, as one of
-// that origin. It follows the URL standard of the WHATWG where that differs from RFC 3986:
+// onSite reports whether a browser reads a URL reference, on a page of an origin, as a URL of
+// that origin. It follows the URL standard of the WHATWG where it differs from RFC 3986:
 // browsers drop tabs and line ends, read a backslash as a slash, and need no slashes after the
 // scheme.
 func onSite(origin, text string) bool {
@@ -45,7 +45,7 @@ func cutScheme(text string) (scheme, rest string, ok bool) {
 	return scheme, rest, true
 }
 
-// sameAuthority reports whether what follows the slashes begins with this authority.
+// sameAuthority reports whether the text after the slashes begins with this authority.
 func sameAuthority(authority, rest string) bool {
 	if end := strings.IndexAny(rest, `/\?#`); end >= 0 {
 		rest = rest[:end]

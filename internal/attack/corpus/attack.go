@@ -11,7 +11,7 @@ import (
 type Mechanism struct {
 	Name       string
 	Title      string
-	Advisories []string // public ones, of other gateways
+	Advisories []string // public advisories, of other gateways
 }
 
 // Attack is one request, or a few, and how to judge their effect.
@@ -28,11 +28,11 @@ type Attack struct {
 	After   *wire.Request // sent last, over HTTP/1.1
 	// Forge makes the token that replaces {forged} in the request.
 	Forge func(*Secrets) (string, error)
-	// LimitBlocks says that a 429 blocks the attack. Otherwise it is inconclusive.
+	// If LimitBlocks is set, a 429 blocks the attack. Otherwise the result is inconclusive.
 	LimitBlocks bool
 	// Inapplicable is why the attack is not sent with the target's credential; "" if it is.
 	Inapplicable string
-	// Judge says why the attack succeeded; "" if it did not.
+	// Judge returns why the attack succeeded; "" if it did not.
 	Judge func(*Evidence) string
 }
 
@@ -53,8 +53,8 @@ func (a *Attack) CVEs() []string {
 type Evidence struct {
 	Target   *Target
 	Protocol wire.Protocol
-	// Sent is the attack's request over HTTP/1.1, with its words replaced; "" over another
-	// protocol.
+	// Sent is the attack's request over HTTP/1.1, with its placeholders replaced; "" over
+	// another protocol.
 	Sent string
 	// Response is nil if the gateway closed the connection.
 	Response *wire.Response
@@ -64,11 +64,11 @@ type Evidence struct {
 	Seen []*wire.Seen
 	// Admitted is an honest request with the same credential as it reached the upstream.
 	Admitted *wire.Seen
-	// Fetched says that keys were fetched from the attacker's URL.
+	// Fetched reports that keys were fetched from the attacker's URL.
 	Fetched bool
 }
 
-// Mentions reports whether one of the attack's requests contains a word.
+// Mentions reports whether one of the attack's requests contains a text.
 func (a *Attack) Mentions(word string) bool {
 	for _, request := range append(slices.Clone(a.Before), a.Request) {
 		if strings.Contains(request.Path+request.Body+request.Raw, word) ||

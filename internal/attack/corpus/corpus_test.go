@@ -8,8 +8,8 @@ import (
 	"github.com/wxgate/wxgate/internal/attack/corpus"
 )
 
-// TestCorpus: every attack has a name of its own, says where it comes from, and
-// has controls, without which a gateway that is down would pass.
+// TestCorpus: every attack has a unique name, an advisory, and controls, without which a
+// gateway that is down would pass.
 func TestCorpus(t *testing.T) {
 	t.Parallel()
 	var target corpus.Target

@@ -11,20 +11,21 @@ import (
 // aboutTokens is why an attack is not sent in a run with a cookie.
 const aboutTokens = "it is about access tokens, and this run has a session cookie: run it with a token"
 
-// tokenMechanisms are about the header Authorization, or about what only its owner has.
+// tokenMechanisms are about the header Authorization, or about credentials that only its owner
+// has.
 var tokenMechanisms = []*Mechanism{tokenMechanism, severalMechanism, oracleMechanism}
 
 // honest is the credential of an honest request. A run with a cookie replaces it.
 var honest = bearer("{token}")
 
-// Session returns what an honest page of the site sends: the session cookie, and the page's
-// origin, which a gateway may require.
+// Session returns the headers that an honest page of the site sends: the session cookie, and
+// the page's origin, which a gateway may require.
 func Session() []wire.Field {
 	return []wire.Field{field("Cookie", "{cookie}"), field("Origin", "{origin}")}
 }
 
-// WithCookies returns the attacks with the target's session cookie in place of the access
-// token. Those that are about tokens stay, with the reason why they are not sent.
+// WithCookies returns the attacks with the target's session cookie instead of the access token.
+// Attacks on tokens are included, with the reason why they are not sent.
 func (t *Target) WithCookies(attacks []Attack) []Attack {
 	if t.Cookie == "" {
 		return attacks
@@ -52,7 +53,7 @@ func (t *Target) allWithCookie(requests []wire.Request) []wire.Request {
 	return out
 }
 
-// withCookie replaces the access token of an honest request by the session cookie.
+// withCookie replaces the access token of an honest request with the session cookie.
 func (t *Target) withCookie(r wire.Request) wire.Request {
 	if t.Cookie == "" {
 		return r
@@ -81,8 +82,8 @@ func (t *Target) SessionCookie() (name, value string) {
 	return name, value
 }
 
-// Exposed says where the session cookie reached the upstream, which could then act as the
-// user anywhere; "" if it did not. It judges every attack of a run with a cookie.
+// Exposed returns where the session cookie reached the upstream, which could then act as the
+// user on any site; "" if it did not. It judges every attack of a run with a cookie.
 func Exposed(e *Evidence) string {
 	_, secret := e.Target.SessionCookie()
 	if secret == "" {

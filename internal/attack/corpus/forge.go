@@ -102,7 +102,7 @@ func wellSigned(header, claims part) func(*Secrets) (string, error) {
 	})
 }
 
-// wellSignedText is wellSigned for payloads that a map cannot represent.
+// wellSignedText is like wellSigned, for payloads that a map cannot represent.
 func wellSignedText(edit func(claims string) string) func(*Secrets) (string, error) {
 	return forge(func(s *Secrets, h, c part) (string, error) {
 		sign, err := s.byGateway()

@@ -10,7 +10,7 @@ import (
 	"github.com/wxgate/wxgate/internal/attack/wire"
 )
 
-// Each judge says why an attack succeeded, or returns "".
+// Each judge returns why an attack succeeded, or "".
 
 // impersonated: the upstream got an identity that the client sent.
 func impersonated(e *Evidence) string {
@@ -31,7 +31,7 @@ func impersonated(e *Evidence) string {
 	return ""
 }
 
-// vanished: the upstream got the request without headers that an honest one has.
+// vanished: the upstream got the request without headers that an honest request has.
 func vanished(e *Evidence) string {
 	for _, s := range e.Seen {
 		for _, line := range e.Admitted.Lines {
@@ -75,7 +75,7 @@ func served(e *Evidence) string {
 	return ""
 }
 
-// servedOrOK is served for methods that a gateway might respond to itself.
+// servedOrOK is like served, for methods that a gateway might respond to itself.
 func servedOrOK(e *Evidence) string {
 	if why := served(e); why != "" {
 		return why

@@ -58,7 +58,7 @@ func parseKeys(set string) []publicKey {
 }
 
 func (f *jwkFields) public() any {
-	raw := func(s string) []byte { b, _ := b64.DecodeString(s); return b } // invalid base64url is no valid key
+	raw := func(s string) []byte { b, _ := b64.DecodeString(s); return b } // invalid base64url is not a valid key
 	switch f.Kty {
 	case "OKP":
 		if x := raw(f.X); len(x) == ed25519.PublicKeySize {

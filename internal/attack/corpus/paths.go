@@ -197,7 +197,7 @@ func policyAttacks(t *Target) []Attack {
 // number formats i so that names sort by number.
 func number(i int) string { return fmt.Sprintf("%02d", i) }
 
-// widen replaces letters by those of full width.
+// widen replaces letters with fullwidth letters.
 func widen(s string) string {
 	return strings.Map(func(r rune) rune { return r + '！' - '!' }, s)
 }

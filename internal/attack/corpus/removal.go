@@ -6,9 +6,9 @@ import (
 	"github.com/wxgate/wxgate/internal/attack/wire"
 )
 
-// removalAttacks: `Connection: close, X-WX-OPENID` has a proxy remove, as hop-by-hop, the
-// headers that the gateway has set. The upstream then gets a request of an authenticated
-// route without a user.
+// removalAttacks: `Connection: close, X-WX-OPENID` makes a proxy remove, as hop-by-hop, the
+// headers that the gateway has set. The upstream then gets a request of an authenticated route
+// without a user.
 func removalAttacks(t *Target) []Attack {
 	lower := strings.ToLower(t.Identity)
 	var out []Attack

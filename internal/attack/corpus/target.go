@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	// ErrNotApplicable says that the gateway does not have what is attacked.
+	// ErrNotApplicable means that the gateway does not have the attacked feature.
 	ErrNotApplicable = errors.New("nothing to attack")
 	errNotLoopback   = errors.New("only loopback targets are attacked, unless the operator says that the gateway is theirs")
 )
@@ -23,7 +23,7 @@ var (
 type Target struct {
 	URL      string // http or https, host and port
 	Insecure bool   // do not verify the gateway's certificate
-	// Own says that the gateway is the operator's; it need not be on loopback then.
+	// Own confirms that the gateway is the operator's; it may then be on another machine.
 	Own bool
 
 	Identity string // header with the caller's identity

@@ -56,7 +56,7 @@ func Readings(target string) []string {
 	return paths
 }
 
-// Routings returns how programs read a path that all servers read alike.
+// Routings returns how programs read a path that all servers read in the same way.
 func Routings(served string) []string {
 	routes := []string{narrow(served), clean(narrow(served)), clean(stream(served))}
 	for _, p := range []string{served, clean(narrow(served))} {
@@ -197,8 +197,8 @@ func overlong(s string) string {
 	return b.String()
 }
 
-// narrow replaces letters and marks of full width by ASCII, as Windows does for a code page
-// that lacks them, and as programs do that normalize text (NFKC).
+// narrow replaces fullwidth letters and marks with ASCII, as Windows does for a code page
+// without them, and as programs do that normalize text (NFKC).
 func narrow(s string) string {
 	const first, last, offset = '！', '～', '！' - '!'
 	s = strings.Map(func(r rune) rune {

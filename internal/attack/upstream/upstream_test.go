@@ -6,7 +6,7 @@ import (
 	"github.com/wxgate/wxgate/internal/attack/upstream"
 )
 
-// TestReadings: the models read what the servers that they stand for read.
+// TestReadings: the models read the same paths as the servers that they represent.
 func TestReadings(t *testing.T) {
 	t.Parallel()
 	for target, want := range map[string]string{

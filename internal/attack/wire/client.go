@@ -18,14 +18,13 @@ const (
 )
 
 var (
-	// ErrDial says that the gateway could not be reached, which must not count as a
-	// refusal.
+	// ErrDial means that the gateway could not be reached, which must not count as a refusal.
 	ErrDial = errors.New("the gateway could not be reached")
-	// ErrNoProtocol says that the gateway does not support the protocol.
+	// ErrNoProtocol means that the gateway does not support the protocol.
 	ErrNoProtocol = errors.New("the gateway does not speak the protocol")
-	// ErrNoEarlyData says that the gateway does not accept early data.
+	// ErrNoEarlyData means that the gateway does not accept early data.
 	ErrNoEarlyData = errors.New("no early data")
-	// ErrCut says that the run ended before the request did.
+	// ErrCut means that the run ended before the request did.
 	ErrCut = errors.New("the run was cut short")
 )
 

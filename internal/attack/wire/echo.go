@@ -26,7 +26,7 @@ const (
 
 	// MarkerHeader ties a request at the echo to the attack that caused it.
 	MarkerHeader = "X-Attack"
-	// SmuggledPath does so for requests that were smuggled inside another.
+	// SmuggledPath does the same for requests that were smuggled inside another.
 	SmuggledPath = "smuggled"
 	// KeysPath is where the attacker publishes its keys.
 	KeysPath = "/attacker-keys"
@@ -146,7 +146,7 @@ func (e *Echo) respondAll(c net.Conn, in *bufio.Reader) (again bool) {
 	}
 }
 
-// respond reads one request and responds; again says that the connection stays open.
+// respond reads one request and responds; again reports that the connection stays open.
 func (e *Echo) respond(c net.Conn, in *bufio.Reader) (again bool, err error) {
 	s, err := readHead(in)
 	if err != nil {

@@ -70,7 +70,7 @@ func requestH3(conn *quic.Conn, r *Request, authority string) (*quic.Stream, err
 		}
 		message = h3Frame(message, h3Headers, h3Block(trailer))
 	}
-	// A gateway may stop reading early; its response says why.
+	// A gateway may stop reading early; its response has the reason.
 	_, _ = stream.Write(message)
 	if r.Protocol == "" {
 		_ = stream.Close() // the request is complete

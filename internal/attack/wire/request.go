@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// Field is one header line. Its name is sent as it is spelled.
+// Field is one header line. Its name is sent unchanged.
 type Field struct{ Name, Value string }
 
-// Request is one request, spelled exactly. Words in braces in any part of it are replaced
+// Request is one request, byte by byte. Placeholders in braces in any part of it are replaced
 // when it is sent: {token}, {forged}, {victim}, {code}, {host} and {upstream}.
 type Request struct {
 	Method  string // default GET
@@ -36,23 +36,23 @@ func (r *Request) method() string {
 	return r.Method
 }
 
-// Fill replaces the words in braces.
-func (r Request) Fill(words *strings.Replacer) Request {
+// Fill replaces the placeholders in braces.
+func (r Request) Fill(placeholders *strings.Replacer) Request {
 	fields := func(in []Field) []Field {
 		var out []Field
 		for _, f := range in {
-			out = append(out, Field{words.Replace(f.Name), words.Replace(f.Value)})
+			out = append(out, Field{placeholders.Replace(f.Name), placeholders.Replace(f.Value)})
 		}
 		return out
 	}
-	r.Method, r.Path, r.Body = words.Replace(r.Method), words.Replace(r.Path), words.Replace(r.Body)
-	r.Raw = measure(words.Replace(r.Raw))
+	r.Method, r.Path, r.Body = placeholders.Replace(r.Method), placeholders.Replace(r.Path), placeholders.Replace(r.Body)
+	r.Raw = measure(placeholders.Replace(r.Raw))
 	r.Header, r.Trailer = fields(r.Header), fields(r.Trailer)
 	return r
 }
 
-// measure replaces {length} by the length of the body, and {hex} by that of a chunk,
-// once the other words were replaced.
+// measure replaces {length} with the length of the body, and {hex} with the length of a chunk,
+// after the other placeholders were replaced.
 func measure(raw string) string {
 	const headEnd, chunkEnd = "\r\n\r\n", "\r\n0\r\n\r\n"
 	if before, after, ok := strings.Cut(raw, "{hex}\r\n"); ok {

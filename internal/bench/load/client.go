@@ -70,7 +70,7 @@ func (c *client) close() {
 		return
 	}
 	c.detach()
-	_ = c.conn.Close() // nothing is under way
+	_ = c.conn.Close() // no request is running
 	c.conn = nil
 }
 

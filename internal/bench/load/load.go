@@ -18,7 +18,7 @@ type Caller interface {
 	Check(status int, body []byte) error
 }
 
-// Config says how to load a server.
+// Config describes the load of a server.
 type Config struct {
 	Address string   // host and port
 	Callers []Caller // one for each connection
@@ -30,7 +30,7 @@ type Config struct {
 	Timeout time.Duration
 }
 
-// Load is a load that runs: first unmeasured, from [Load.Measure] on measured.
+// Load is a running load. It is measured from [Load.Measure] on.
 type Load struct {
 	cfg     Config
 	began   time.Time
@@ -55,7 +55,7 @@ const (
 	stopping
 )
 
-// Result is what was measured.
+// Result is the result of a measurement.
 type Result struct {
 	Operations int
 	Elapsed    time.Duration
@@ -89,7 +89,7 @@ func (l *Load) Measure() {
 	l.phase.Store(measuring)
 }
 
-// Stop ends the measured part. Requests that are under way are not counted.
+// Stop ends the measured part. Requests that are still running are not counted.
 func (l *Load) Stop() {
 	l.measuredTo = time.Now()
 	l.phase.Store(stopping)
@@ -99,7 +99,7 @@ func (l *Load) Stop() {
 // Failed is closed when a request has failed. Call [Load.Stop] and [Load.Wait] then.
 func (l *Load) Failed() <-chan struct{} { return l.failed }
 
-// Wait waits for the requests that are under way.
+// Wait waits for running requests.
 func (l *Load) Wait() (Result, error) {
 	l.calling.Wait()
 	l.cancel()
@@ -110,7 +110,7 @@ func (l *Load) Wait() (Result, error) {
 	return Result{Operations: len(l.latencies), Elapsed: l.measuredTo.Sub(l.measuredFrom), Latencies: l.latencies}, nil
 }
 
-// note adds what one connection measured. The first error ends all of them.
+// note adds the measurements of one connection. The first error ends all connections.
 func (l *Load) note(latencies []time.Duration, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -142,7 +142,7 @@ func (l *Load) call(ctx context.Context, caller Caller) ([]time.Duration, error)
 	return latencies, nil
 }
 
-// turn waits until the next request is due and returns when it was.
+// turn waits until the next request is due and returns the due time.
 func (l *Load) turn(ctx context.Context) (time.Time, bool) {
 	if l.cfg.Rate == 0 {
 		return time.Now(), true

@@ -80,7 +80,7 @@ func callers(n int) ([]*caller, []Caller) {
 
 // await waits until every caller had a response that came after the call.
 func await(callers []*caller) {
-	for range 2 { // the first may be of a response before
+	for range 2 { // the first may belong to an earlier response
 		for _, c := range callers {
 			<-c.called
 		}
@@ -90,7 +90,7 @@ func await(callers []*caller) {
 // Only what completes between Measure and Stop is counted, on every connection.
 func TestLoadCountsTheMeasuredPart(t *testing.T) {
 	all, cs := callers(4)
-	began := time.Now() // a request that was under way when the measured part began is in it
+	began := time.Now() // a request that was running when the measured part began is counted
 	l := Start(t.Context(), Config{Address: serve(t), Callers: cs, Timeout: time.Minute})
 	await(all)
 	warm := int64(0)
@@ -202,7 +202,7 @@ func TestOnce(t *testing.T) {
 	}
 	_ = l.Close()
 	if err := Once(t.Context(), l.Addr().String(), &caller{name: "alice"}); err == nil || !strings.Contains(err.Error(), "connecting") {
-		t.Errorf("nothing listens: %v", err)
+		t.Errorf("no server listens: %v", err)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// openIDHeader is what the gateway sets, as docs/caddyfile.md has it.
+	// openIDHeader is the header that the gateway sets, see docs/caddyfile.md.
 	openIDHeader = "X-Wx-Openid"
 	// Greeting begins the body of every response of the upstream. The openid that the
 	// upstream received follows.
@@ -43,7 +43,7 @@ func ServeUpstream(ctx context.Context, listener net.Listener) error {
 func serveConn(ctx context.Context, conn net.Conn) {
 	detach := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer detach()
-	defer func() { _ = conn.Close() }() // nothing is under way
+	defer func() { _ = conn.Close() }() // no request is running
 	in := bufio.NewReader(conn)
 	var out []byte
 	for {

@@ -16,7 +16,7 @@ import (
 const (
 	// stopTimeout is how long a child may take to stop before it is killed.
 	stopTimeout = 5 * time.Second
-	// keptOutput is how much of what a child wrote last is kept for an error message.
+	// keptOutput is how much of the last output of a child is kept for an error message.
 	keptOutput = 2 << 10
 )
 
@@ -32,7 +32,7 @@ type Child struct {
 	done   chan struct{}
 }
 
-// Command says what to start.
+// Command describes the process to start.
 type Command struct {
 	Name string // for error messages
 	Path string // of the executable

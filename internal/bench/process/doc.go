@@ -1,3 +1,3 @@
-// Package process starts the servers that `wxgate bench` measures, and reads from the
-// operating system what they cost.
+// Package process starts the servers that `wxgate bench` measures, and reads their resource
+// usage from the operating system.
 package process

@@ -99,7 +99,7 @@ func TestStartReportsMissingExecutable(t *testing.T) {
 	}
 }
 
-// The usage of this process grows while it works, and is that of two if it is asked for
+// The usage of this process grows while it works. If the process is listed twice, it is counted
 // twice.
 func TestRead(t *testing.T) {
 	self := os.Getpid()

@@ -1,3 +1,3 @@
-// Package report turns what `wxgate bench` measured into medians and ratios, and writes
-// them as a table, JSON, CSV and a plot.
+// Package report computes medians and ratios from the measurements of `wxgate bench`, and
+// writes them as a table, JSON, CSV and a plot.
 package report

@@ -2,7 +2,7 @@ package report
 
 import "slices"
 
-// Run is one run of `wxgate bench`: how it was made, and what was measured.
+// Run is one run of `wxgate bench`: its settings and its results.
 type Run struct {
 	Scenario string   `json:"scenario"`
 	Unit     string   `json:"unit"`     // one operation, such as "request"
@@ -25,7 +25,7 @@ type Settings struct {
 	Revocations int     `json:"revocations,omitempty"`
 }
 
-// Machine is where it ran.
+// Machine describes the machine of the run.
 type Machine struct {
 	OS      string `json:"os"`
 	Arch    string `json:"arch"`
@@ -35,17 +35,17 @@ type Machine struct {
 	Version string `json:"version"` // of wxgate
 }
 
-// Round is what was measured of one target in one round.
+// Round has the measurements of one target in one round.
 type Round struct {
 	Round  int                `json:"round"` // from 1
 	Target string             `json:"target"`
 	Values map[Metric]float64 `json:"values"` // without those that cannot be measured
 }
 
-// Metric is something that is measured. Its name has the unit.
+// Metric is a measured quantity. Its name contains the unit.
 type Metric string
 
-// The metrics. A round has those that its scenario and the system allow.
+// The metrics. A round has those that its scenario and the system support.
 const (
 	Operations  Metric = "operations"
 	Seconds     Metric = "seconds"
@@ -63,7 +63,7 @@ const (
 	StoreFile   Metric = "store_bytes" // the size of the session store's file
 )
 
-// column is how a metric appears in tables and plots.
+// column describes a metric in tables and plots.
 type column struct {
 	metric  Metric
 	title   string
@@ -104,7 +104,7 @@ func (r *Run) values(target string, m Metric) []float64 {
 	return found
 }
 
-// measured returns the columns of the metrics that any round has.
+// measured returns the columns of the metrics that at least one round has.
 func (r *Run) measured(want func(column) bool) []column {
 	return slices.DeleteFunc(slices.Clone(columns), func(c column) bool {
 		return !want(c) || !slices.ContainsFunc(r.Rounds, func(round Round) bool {

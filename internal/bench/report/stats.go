@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	// confidence is that of the intervals, at least.
+	// confidence is the minimum confidence of the intervals.
 	confidence = 0.95
 	// minRounds is how many rounds an interval needs.
 	minRounds = 6
@@ -35,7 +35,7 @@ type Ratio struct {
 	// less than six rounds.
 	Low  *float64 `json:"low,omitempty"`
 	High *float64 `json:"high,omitempty"`
-	// Resolved reports whether 1 is outside the interval: the two differ.
+	// Resolved reports whether 1 is outside the interval, so that the targets differ.
 	Resolved bool `json:"resolved"`
 }
 

@@ -57,7 +57,7 @@ func idleRun() *Run {
 	return run
 }
 
-// remoteRun is a run of the peer alone.
+// remoteRun is a run of only the peer.
 func remoteRun() *Run {
 	run := sampleRun()
 	run.Targets, run.Baseline, run.Settings.Rate = run.Targets[2:], run.Targets[2], 500
@@ -100,7 +100,7 @@ func TestReports(t *testing.T) {
 	}
 }
 
-// What is written can be read.
+// TestReportsAreWellFormed parses the written reports.
 func TestReportsAreWellFormed(t *testing.T) {
 	var text bytes.Buffer
 	if err := sampleRun().WriteSVG(&text); err != nil {

@@ -58,10 +58,10 @@ func New(ctx context.Context, app auth.AppID) (*Keys, error) {
 	return k, nil
 }
 
-// Close ends what issues tokens.
+// Close stops issuing tokens.
 func (k *Keys) Close() { k.tokens.Close() }
 
-// Write writes the keys to home, where a gateway finds them whose XDG_DATA_HOME it is.
+// Write writes the keys to home, where a gateway with this XDG_DATA_HOME reads them.
 func (k *Keys) Write(home string) error {
 	dir := dataDirectory(home)
 	if err := os.MkdirAll(dir, directoryMode); err != nil {
@@ -104,7 +104,7 @@ func (k *Keys) Tokens(n int) ([]Token, error) {
 	return tokens, nil
 }
 
-// session is the session of a new user who has just logged in.
+// session returns the session of a new user who has just logged in.
 func (k *Keys) session(now time.Time) *auth.Session {
 	user := auth.User{App: k.app, OpenID: NewOpenID()}
 	id := auth.NewSessionID(now, user)

@@ -30,7 +30,7 @@ func newKeys(t *testing.T) *Keys {
 	return k
 }
 
-// gateway returns the tokens of a gateway that starts with what was written to home.
+// gateway returns the tokens of a gateway that starts with the files in home.
 func gateway(t *testing.T, home string) *token.Tokens {
 	t.Helper()
 	secret, err := os.ReadFile(filepath.Join(home, "caddy", "wxgate", "root_secret"))
@@ -89,7 +89,7 @@ func TestGatewayAcceptsTokens(t *testing.T) {
 	}
 }
 
-// The store is sound, opens with the gateway's secret, and has what was asked for.
+// The store is valid, opens with the gateway's secret, and has the requested entries.
 func TestFill(t *testing.T) {
 	k, home := newKeys(t), t.TempDir()
 	if err := k.Write(home); err != nil {
@@ -112,7 +112,7 @@ func TestFill(t *testing.T) {
 	}
 }
 
-// A session is one that a login leaves: it has a refresh token, and outlives its access
+// A session is like a session after a login: it has a refresh token, and outlives its access
 // token.
 func TestSessionIsThatOfALogin(t *testing.T) {
 	now := time.Now()

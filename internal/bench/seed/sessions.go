@@ -16,15 +16,15 @@ const (
 	// commitEntries is how many sessions or revocations one commit has: enough to need few
 	// commits, and less than the store gathers until it merges its index of users.
 	commitEntries = 20_000
-	// loginPeriod is how long the logins of the sessions took, until now.
+	// loginPeriod is the period of the logins of the sessions, which ends now.
 	loginPeriod = 24 * time.Hour
 	// sessionKeyBytes is the length of WeChat's session_key.
 	sessionKeyBytes = 16
 )
 
 // Fill fills the session store of the gateway at home, which must not run: sessions of
-// different users, each with a session key, who logged in one after the other, and
-// revocations of other sessions. report is called with the number of those that were written.
+// different users, each with a session key, who logged in one after the other, and revocations
+// of other sessions. report is called with the number of entries written so far.
 func (k *Keys) Fill(ctx context.Context, home string, sessions, revocations int, report func(written int)) (err error) {
 	file, err := bolt.Open(StorePath(home), session.Options{})
 	if err != nil {

@@ -27,7 +27,7 @@ func (s *Store) key(id string) string { return s.prefix + ":{reply-" + id + "}" 
 // Keep implements push.Shared.
 func (s *Store) Keep(ctx context.Context, id string, sealed []byte, life time.Duration) error {
 	set := s.redis.B().Set().Key(s.key(id)).Value(rueidis.BinaryString(sealed)).Nx().PxMilliseconds(life.Milliseconds()).Build()
-	if err := s.redis.Send(ctx, set).Error(); err != nil && !rueidis.IsRedisNil(err) { // nil: there is one
+	if err := s.redis.Send(ctx, set).Error(); err != nil && !rueidis.IsRedisNil(err) { // nil: there already is a reply
 		return fmt.Errorf("keeping a reply: %w", s.redis.Explain(err))
 	}
 	return nil

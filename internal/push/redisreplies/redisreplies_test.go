@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	}))
 }
 
-// TestStore keeps the first reply to a message, for its time, below the prefix.
+// TestStore: the first reply to a message is stored, with its expiry, below the prefix.
 func TestStore(t *testing.T) {
 	addr, n := sessiontest.SharedRedis(t)
 	client, err := redis.Open(t.Context(), redis.Config{Addresses: []string{addr}, Database: n}, session.Options{OnError: func(err error) { t.Log(err) }})
