@@ -136,6 +136,11 @@ var plainFolders = []string{
 	"internal/session/sessiontest", "internal/session/sessiontest/counts", "internal/session/sessiontest/limits",
 	"internal/token/tokentest",
 	"internal/web", "internal/web/boltrecords", "internal/web/recordstest", "internal/web/redisrecords",
+	"internal/attack/browsers", "internal/gateway/browser", "internal/gateway/browser/page", "internal/gateway/cors",
+	"internal/gateway/envelope", "internal/gateway/failures", "internal/gateway/metadata", "internal/gateway/prefetch",
+	"internal/gateway/writer", "internal/push", "internal/push/redisreplies", "internal/secevent", "internal/traces",
+	"internal/transport", "internal/wechat/addresses", "internal/wechat/apisecurity", "internal/wechat/guard",
+	"internal/wechat/redact", "internal/wechat/testphone",
 }
 
 // TestPagesSayItPlainly keeps old phrases out of the pages and plainFolders.
