@@ -146,8 +146,8 @@ var oddSegment = regexp.MustCompile(`^\((?i:[a-z]\([^/]*\))+\)$|~[0-9]`)
 func mayBeOdd(c rune) bool { return c >= utf8.RuneSelf || c == '.' || c == ':' || c == '(' || c == '~' }
 
 // hasFullwidthSeparators reports whether a decoded path has other segments on servers that
-// convert fullwidth characters, or other names on Windows: /public/．．/admin. A segment with
-// other characters may contain wide dots, such as 未完待续……
+// convert fullwidth characters, or other names on Windows: /public/．．/admin. Wide dots are
+// allowed in a segment with other characters, such as 未完待续…….
 func hasFullwidthSeparators(path string) bool {
 	if !strings.ContainsFunc(path, mayBeOdd) {
 		return false // fast path for nearly all paths, at a tenth of the cost
