@@ -32,13 +32,15 @@ func WebApps() []App {
 
 // webRoutes are the logins of web pages, and the codes that open a mini program.
 var webRoutes = map[string]route{
-	simweb.OfficialPath:      {http.MethodGet, protocol.ErrRequireGet, onWeb((*simweb.Web).Official)},
-	simweb.WebsitePath:       {http.MethodGet, protocol.ErrRequireGet, onWeb((*simweb.Web).Website)},
-	simweb.AccessTokenPath:   {http.MethodGet, protocol.ErrRequireGet, onWeb((*simweb.Web).AccessToken)},
-	simweb.RefreshPath:       {http.MethodGet, protocol.ErrRequireGet, onWeb((*simweb.Web).Refresh)},
-	simweb.AuthPath:          {http.MethodGet, protocol.ErrRequireGet, onWeb((*simweb.Web).Auth)},
-	simweb.UserInfoPath:      {http.MethodGet, protocol.ErrRequireGet, onWeb((*simweb.Web).UserInfo)},
-	"/wxa/getwxacodeunlimit": {http.MethodPost, protocol.ErrRequirePost, func(s *Sim, c call) protocol.Response { return s.programCode(c).ErrorAsJSON() }},
+	simweb.OfficialPath:    {http.MethodGet, protocol.ErrRequireGet, onWeb((*simweb.Web).Official)},
+	simweb.WebsitePath:     {http.MethodGet, protocol.ErrRequireGet, onWeb((*simweb.Web).Website)},
+	simweb.AccessTokenPath: {http.MethodGet, protocol.ErrRequireGet, onWeb((*simweb.Web).AccessToken)},
+	simweb.RefreshPath:     {http.MethodGet, protocol.ErrRequireGet, onWeb((*simweb.Web).Refresh)},
+	simweb.AuthPath:        {http.MethodGet, protocol.ErrRequireGet, onWeb((*simweb.Web).Auth)},
+	simweb.UserInfoPath:    {http.MethodGet, protocol.ErrRequireGet, onWeb((*simweb.Web).UserInfo)},
+	simweb.UnlimitedPath:   {http.MethodPost, protocol.ErrRequirePost, (*Sim).programCode},
+	simweb.PathCodePath:    {http.MethodPost, protocol.ErrRequirePost, (*Sim).programCode},
+	simweb.OldCodePath:     {http.MethodPost, protocol.ErrRequirePost, (*Sim).programCode},
 }
 
 func onWeb(do func(*simweb.Web, simweb.Request) protocol.Response) func(*Sim, call) protocol.Response {
@@ -49,9 +51,11 @@ func onWeb(do func(*simweb.Web, simweb.Request) protocol.Response) func(*Sim, ca
 	}
 }
 
-// programCode is POST /wxa/getwxacodeunlimit: see [simweb.Web.ProgramCode]. Official accounts
-// cannot call it.
-func (s *Sim) programCode(c call) protocol.Response {
+// programCode makes the code of a mini program: see [simweb.Web.ProgramCode]. Official accounts
+// cannot make one.
+func (s *Sim) programCode(c call) protocol.Response { return s.drawCode(c).ErrorAsJSON() }
+
+func (s *Sim) drawCode(c call) protocol.Response {
 	s.mu.Lock()
 	app, errcode := s.checkToken(c.query.Get("access_token"))
 	s.mu.Unlock()

@@ -26,6 +26,7 @@ const (
 	ErrURL              = 40066
 	ErrRefreshToken     = 40030
 	ErrTemplate         = 40037
+	ErrPathLength       = 40159
 	ErrCodeUsed         = 40163
 	ErrSceneLength      = 40169 // of getwxacodeunlimit, as ErrPage and ErrScanCodeTime
 	ErrHighRisk         = 40226
@@ -80,6 +81,7 @@ var messages = map[int]string{
 	ErrURL:              "invalid url",
 	ErrRefreshToken:     "invalid refresh_token",
 	ErrTemplate:         "invalid template_id",
+	ErrPathLength:       "invalid length for path, or the data is not json string",
 	ErrCodeUsed:         "code been used",
 	ErrMessageData:      "argument invalid!",
 	ErrClearLimit:       "forbid to clear quota because of reaching the limit",

@@ -67,6 +67,10 @@ func TestSilenceperProgramCode(t *testing.T) {
 	if err != nil || http.DetectContentType(picture) != "image/jpeg" {
 		t.Errorf("%d bytes, %v", len(picture), err)
 	}
+	picture, err = codes.GetWXACode(qrcode.QRCoder{Path: "pages/a"})
+	if err != nil || http.DetectContentType(picture) != "image/jpeg" {
+		t.Errorf("%d bytes, %v", len(picture), err)
+	}
 	_, err = codes.GetWXACodeUnlimit(qrcode.QRCoder{Scene: "小"})
 	wantErrcode(t, err, "40129")
 }

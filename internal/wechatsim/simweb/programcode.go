@@ -38,11 +38,15 @@ const (
 	quiet = 4
 )
 
-// Wanted are the parameters of getwxacodeunlimit. Colors are accepted and not drawn; whether a
+// longestPath is how long the path may be, for the calls that have one in place of page and scene.
+var longestPath = map[string]int{PathCodePath: 1024, OldCodePath: 128}
+
+// Wanted are the parameters of the calls. Colors are accepted and not drawn; whether a
 // page exists is not checked, because the simulator knows no mini program's pages.
 type Wanted struct {
 	Scene      string `json:"scene"`
 	Page       string `json:"page"`
+	Path       string `json:"path"` // of getwxacode and createwxaqrcode: the page with its query
 	CheckPath  bool   `json:"check_path"`
 	EnvVersion string `json:"env_version"` // release (default), trial or develop
 	Width      *int   `json:"width"`       // of the picture, in pixels
@@ -75,15 +79,15 @@ func (m *minute) allow(now time.Time) bool {
 	return m.calls <= perMinute
 }
 
-// ProgramCode is POST /wxa/getwxacodeunlimit (获取不限制的小程序码) of a mini program, whose access
-// token the caller has checked. The picture is a QR code and not WeChat's round one.
+// ProgramCode is POST /wxa/getwxacodeunlimit (获取不限制的小程序码), getwxacode (获取小程序码) or
+// createwxaqrcode (获取小程序二维码) of a mini program, whose access token the caller has checked. The picture is a QR code and not WeChat's round one.
 // https://developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/qrcode-link/qr-code/getUnlimitedQRCode.html
 //
 // The page has two codes for a scene: 40169 here means its length, and 40129 its characters. It
 // has none for a used up quota, and says no more than "invalid args" about the other parameters.
 func (w *Web) ProgramCode(path, app string, in Wanted) protocol.Response {
-	errcode := in.check()
-	if errcode == 0 && !w.within(app) {
+	errcode := in.check(path)
+	if errcode == 0 && path == UnlimitedPath && !w.within(app) {
 		errcode = protocol.ErrDailyQuota
 	}
 	if errcode != 0 {
@@ -94,6 +98,9 @@ func (w *Web) ProgramCode(path, app string, in Wanted) protocol.Response {
 		made.EnvVersion = "release"
 	}
 	made.Text = "https://servicewechat.com/sim?appid=" + url.QueryEscape(app) + "&page=" + url.QueryEscape(in.Page) + "&scene=" + url.QueryEscape(in.Scene)
+	if path != UnlimitedPath {
+		made.Page, made.Text = in.Path, "https://servicewechat.com/sim?appid="+url.QueryEscape(app)+"&path="+url.QueryEscape(in.Path)
+	}
 	picture, mediaType, err := in.draw(made.Text)
 	if err != nil {
 		return protocol.WeChat.Refuse(path, protocol.ErrBusy)
@@ -123,8 +130,31 @@ func (w *Web) within(app string) bool {
 	return w.quotas[app].allow(now)
 }
 
-// check returns the errcode that refuses the parameters, or 0.
-func (in Wanted) check() int {
+// check returns the errcode that refuses the parameters of a call, or 0.
+func (in Wanted) check(path string) int {
+	longest, hasPath := longestPath[path]
+	errcode := 0
+	switch {
+	case !hasPath:
+		errcode = in.checkScene()
+	case in.Path == "" || len(in.Path) > longest:
+		errcode = protocol.ErrPathLength
+	case strings.Contains(in.Path, "scancode_time"):
+		errcode = protocol.ErrScanCodeTime
+	}
+	switch {
+	case errcode != 0:
+		return errcode
+	case !slices.Contains([]string{"", "release", "trial", "develop"}, in.EnvVersion):
+		return protocol.ErrArgument
+	case in.width() < minWidth || in.width() > maxWidth:
+		return protocol.ErrArgument
+	}
+	return 0
+}
+
+// checkScene returns the errcode that refuses a scene or its page, or 0.
+func (in Wanted) checkScene() int {
 	isSymbol := func(c rune) bool {
 		return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || strings.ContainsRune(sceneSymbols, c)
 	}
@@ -137,10 +167,6 @@ func (in Wanted) check() int {
 		return protocol.ErrScanCodeTime
 	case strings.HasPrefix(in.Page, "/") || strings.ContainsAny(in.Page, "?#& ") || len(in.Page) > maxPage:
 		return protocol.ErrPage
-	case !slices.Contains([]string{"", "release", "trial", "develop"}, in.EnvVersion):
-		return protocol.ErrArgument
-	case in.width() < minWidth || in.width() > maxWidth:
-		return protocol.ErrArgument
 	}
 	return 0
 }

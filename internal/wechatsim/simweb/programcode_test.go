@@ -165,3 +165,33 @@ func FuzzWanted(f *testing.F) {
 		}
 	})
 }
+
+// TestPathCode has the calls that have a path in place of a page and a scene.
+func TestPathCode(t *testing.T) {
+	t.Parallel()
+	srv := simtest.Start(t)
+	token := simtest.StableToken(t, srv, simtest.Apps[0], false).AccessToken
+	for path, longest := range map[string]int{simweb.PathCodePath: 1024, simweb.OldCodePath: 128} {
+		target := simtest.Query(srv.URL+path, "access_token", token)
+		resp, body := simtest.Send(t, http.MethodPost, target, `{"path": "pages/a?b=c", "width": 430}`)
+		if resp.Header.Get("Content-Type") != "image/jpeg" {
+			t.Fatalf("%s: %.200s", path, body)
+		}
+		if text, _ := decode(t, []byte(body)); text != "https://servicewechat.com/sim?appid=wxaaaaaaaaaaaaaaaa&path=pages%2Fa%3Fb%3Dc" {
+			t.Errorf("%s: %s", path, text)
+		}
+		for body, errcode := range map[string]int{
+			`{"path": ""}`: 40159,
+			`{"path": "` + strings.Repeat("p", longest+1) + `"}`: 40159,
+			`{"path": "a?scancode_time=1"}`:                      85096,
+			`{"path": "a", "env_version": "none"}`:               40097,
+			`{"path": "a", "width": 100}`:                        40097,
+		} {
+			simtest.WantCode(t, simtest.Call(t, http.MethodPost, target, body), errcode)
+		}
+	}
+	made := srv.Sim.ProgramCodes()
+	if len(made) != 2 || made[0].Page != "pages/a?b=c" || made[0].Scene != "" {
+		t.Errorf("%+v", made)
+	}
+}

@@ -39,6 +39,13 @@ const (
 	UserInfoPath    = "/sns/userinfo"
 )
 
+// The paths of the calls that make codes of mini programs.
+const (
+	UnlimitedPath = "/wxa/getwxacodeunlimit"
+	PathCodePath  = "/wxa/getwxacode"
+	OldCodePath   = "/cgi-bin/wxaapp/createwxaqrcode"
+)
+
 // The scopes.
 const (
 	ScopeBase     = "snsapi_base"     // the openid alone
