@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// answer is a response with its whole body.
-type answer struct {
+// response is a response with its whole body, read.
+type response struct {
 	status int
 	body   string
 }
 
 // member is a string member of a JSON body, "" when there is none.
-func (a answer) member(name string) string {
+func (r response) member(name string) string {
 	var v map[string]any
-	if json.Unmarshal([]byte(a.body), &v) != nil {
+	if json.Unmarshal([]byte(r.body), &v) != nil {
 		return ""
 	}
 	s, _ := v[name].(string)
@@ -31,20 +31,20 @@ var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, T
 func testContext() context.Context { return context.Background() }
 
 // ask sends a request; header lines are "name: value".
-func ask(method, url, body string, header ...string) (answer, error) {
+func ask(method, url, body string, header ...string) (response, error) {
 	r, err := http.NewRequestWithContext(testContext(), method, url, strings.NewReader(body))
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	for _, line := range header {
 		name, value, _ := strings.Cut(line, ": ")
 		r.Header.Add(name, value)
 	}
-	response, err := client.Do(r)
+	received, err := client.Do(r)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	defer func() { _ = response.Body.Close() }()
-	text, err := io.ReadAll(response.Body)
-	return answer{response.StatusCode, string(text)}, err
+	defer func() { _ = received.Body.Close() }()
+	text, err := io.ReadAll(received.Body)
+	return response{received.StatusCode, string(text)}, err
 }

@@ -33,15 +33,15 @@ func TestKillLosesNothing(t *testing.T) {
 	}
 	for round := range killRounds {
 		gateway := start()
-		logins := s.during(gateway, round, func(i int) (answer, error) { return s.login(fmt.Sprintf("user-%d-%d", round, i)) })
+		logins := s.during(gateway, round, func(i int) (response, error) { return s.login(fmt.Sprintf("user-%d-%d", round, i)) })
 		gateway = start()
-		refreshes := s.during(gateway, round, func(i int) (answer, error) { return s.refresh(logins[i%len(logins)]) })
+		refreshes := s.during(gateway, round, func(i int) (response, error) { return s.refresh(logins[i%len(logins)]) })
 		gateway = start()
 		for _, a := range append(logins, refreshes...) {
 			s.wantSession(t, a, http.StatusOK)
 		}
 		var ended sync.Map
-		logouts := s.during(gateway, round, func(i int) (answer, error) {
+		logouts := s.during(gateway, round, func(i int) (response, error) {
 			a := logins[i%len(logins)]
 			out, err := ask(http.MethodPost, s.url+"/v1.0/pub/logout", "", "Authorization: Bearer "+a.member("access_token"))
 			if err == nil && out.status == http.StatusNoContent {
@@ -54,7 +54,7 @@ func TestKillLosesNothing(t *testing.T) {
 		}
 		gateway = start()
 		ended.Range(func(_, a any) bool {
-			s.wantSession(t, a.(answer), http.StatusUnauthorized)
+			s.wantSession(t, a.(response), http.StatusUnauthorized)
 			return true
 		})
 		gateway.kill()
@@ -63,11 +63,11 @@ func TestKillLosesNothing(t *testing.T) {
 
 // during makes calls, several at a time, and kills the gateway as soon as round+1 of them
 // succeeded. It returns all successful responses.
-func (s *surroundings) during(gateway *process, round int, call func(i int) (answer, error)) []answer {
+func (s *surroundings) during(gateway *process, round int, call func(i int) (response, error)) []response {
 	const callers = 6
 	var (
 		mu        sync.Mutex
-		succeeded []answer
+		succeeded []response
 		killed    = make(chan struct{})
 		once      sync.Once
 		running   sync.WaitGroup
@@ -93,7 +93,7 @@ func (s *surroundings) during(gateway *process, round int, call func(i int) (ans
 	return succeeded
 }
 
-func (s *surroundings) login(user string) (answer, error) {
+func (s *surroundings) login(user string) (response, error) {
 	code, err := ask(http.MethodGet, s.sim.ManagementURL+"/code?user="+user, "")
 	if err != nil {
 		return code, err
@@ -101,12 +101,12 @@ func (s *surroundings) login(user string) (answer, error) {
 	return ask(http.MethodPost, s.url+"/v1.0/pub/openId", fmt.Sprintf(`{"code":%q}`, code.body))
 }
 
-func (s *surroundings) refresh(a answer) (answer, error) {
+func (s *surroundings) refresh(a response) (response, error) {
 	return ask(http.MethodPost, s.url+"/v1.0/pub/refresh", fmt.Sprintf(`{"refresh_token":%q}`, a.member("refresh_token")))
 }
 
 // wantSession calls session with the access token of a response.
-func (s *surroundings) wantSession(t *testing.T, a answer, status int) {
+func (s *surroundings) wantSession(t *testing.T, a response, status int) {
 	t.Helper()
 	got, err := ask(http.MethodGet, s.url+"/v1.0/pub/session", "", "Authorization: Bearer "+a.member("access_token"))
 	if err != nil {

@@ -169,7 +169,7 @@ func scriptRefresh(ts *testscript.TestScript, neg bool, args []string) {
 	keepTokens(ts, a)
 }
 
-func keepTokens(ts *testscript.TestScript, a answer) {
+func keepTokens(ts *testscript.TestScript, a response) {
 	for member, variable := range map[string]string{"openId": "OPENID", "access_token": "ACCESS", "refresh_token": "REFRESH", "session_key": "HANDLE"} {
 		if value := a.member(member); value != "" {
 			ts.Setenv(variable, value)

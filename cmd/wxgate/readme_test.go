@@ -12,13 +12,13 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim"
 )
 
-// moduleRoot is where a reader of README.md stands.
+// moduleRoot is the folder in which a reader of README.md is.
 const moduleRoot = "../.."
 
 // reader runs the commands of README.md, in their order.
 type reader struct {
 	tmp    string   // where the binary goes, so that nothing is left in the tree
-	binary string   // what stands for ./wxgate
+	binary string   // that ./wxgate is replaced with
 	env    []string // what the reader exported
 
 	whole   *testing.T // of all commands: the gateway runs for the ones after it
@@ -26,7 +26,7 @@ type reader struct {
 }
 
 // readmeCommands are the commands that README.md may hold. A command that is not
-// here fails the test: nobody would know whether it works.
+// here fails the test: it would be untested.
 var readmeCommands = map[string]func(*reader, *testing.T, string){
 	"go run -v ./cmd/wxgate dev":                                                                                 (*reader).dev,
 	"go run ./cmd/wxgate dev --upstream 127.0.0.1:3000":                                                          (*reader).devUpstream,
@@ -42,7 +42,7 @@ var readmeCommands = map[string]func(*reader, *testing.T, string){
 	"xcaddy build --with github.com/wxgate/wxgate/caddymodule":                                                   (*reader).xcaddy,
 }
 
-// TestReadmeCommands runs every command of README.md as it stands there.
+// TestReadmeCommands runs every command of README.md as it is written there.
 func TestReadmeCommands(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(moduleRoot, "README.md"))
 	if err != nil {
@@ -175,7 +175,7 @@ func (r *reader) run(t *testing.T, line string) {
 	}
 	orders, err := ask(http.MethodGet, s.url+"/orders", "", "Authorization: Bearer "+login.member("access_token"))
 	if err != nil || orders.body != "openid="+login.member("openId") {
-		t.Errorf("the upstream answered %d %q %v", orders.status, orders.body, err)
+		t.Errorf("the upstream returned %d %q %v", orders.status, orders.body, err)
 	}
 	r.whole.Cleanup(p.interrupt)
 }

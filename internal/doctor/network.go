@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// AdminOff stands for the address of an admin API that is off.
+// AdminOff replaces the address of an admin API that is off.
 const AdminOff = "off"
 
 // adminSocket is the advice of AdminAddress.

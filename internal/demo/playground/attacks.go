@@ -36,7 +36,7 @@ type attackResult struct {
 	Reached  string         `json:"reached,omitempty"` // what the upstream got
 }
 
-// target is the site that is attacked, by a user of its own.
+// target is the site that is attacked, by a separate user.
 func (p *Playground) target() *corpus.Target {
 	mallory := account{App: p.config.Apps[0].ID, OpenID: forgedValue}
 	t := &corpus.Target{URL: p.config.Attacked, CodeURL: p.config.Management + "/code?" + mallory.person(nil)}

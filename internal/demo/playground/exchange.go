@@ -78,7 +78,7 @@ func (p *Playground) exchange(ctx context.Context, a *action, c call) (reply, er
 	if err != nil {
 		return reply{}, hop.failed(err)
 	}
-	hop.answered(response, body)
+	hop.responded(response, body)
 	return reply{response.StatusCode, response.Header, string(body)}, nil
 }
 
@@ -141,8 +141,8 @@ func refusal(response *http.Response) []byte {
 	return body
 }
 
-// answered records the response.
-func (h *hop) answered(response *http.Response, body []byte) {
+// responded records the response.
+func (h *hop) responded(response *http.Response, body []byte) {
 	code := ""
 	if response.StatusCode >= http.StatusBadRequest {
 		code = describe.CodeOf(string(body))

@@ -196,7 +196,7 @@ func TestQuoted(t *testing.T) {
 	}
 }
 
-// slowPage does not read until it is told to.
+// slowPage does not read until the test lets it.
 type slowPage struct {
 	*httptest.ResponseRecorder
 	reads, read chan struct{}

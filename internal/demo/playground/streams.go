@@ -110,7 +110,7 @@ func (p *Playground) dial(ctx context.Context, a *action, c call, s *stream) (fu
 	if response == nil {
 		return nil, hop.failed(err)
 	}
-	hop.answered(response, refusal(response))
+	hop.responded(response, refusal(response))
 	if err != nil {
 		return nil, nil //nolint:nilerr,nilnil // the gateway refused it, which is recorded
 	}
@@ -141,10 +141,10 @@ func (p *Playground) listen(ctx context.Context, a *action, c call, s *stream) (
 	}
 	if response.StatusCode != http.StatusOK {
 		defer func() { _ = response.Body.Close() }()
-		hop.answered(response, refusal(response))
+		hop.responded(response, refusal(response))
 		return nil, nil //nolint:nilnil // the gateway refused it, which is recorded
 	}
-	hop.answered(response, nil)
+	hop.responded(response, nil)
 	return func() error {
 		defer func() { _ = response.Body.Close() }()
 		lines := bufio.NewScanner(response.Body)
