@@ -31,9 +31,9 @@ type call struct {
 
 // A route is one API call: its method, the errcode for any other, and its code.
 type route struct {
-	method string
-	wrong  int
-	answer func(*Sim, call) protocol.Response
+	method  string
+	wrong   int
+	respond func(*Sim, call) protocol.Response
 }
 
 // routes are the paths that are known, of all platforms.
@@ -65,13 +65,13 @@ var weixinRoutes = map[string]route{
 // Paths returns the paths of the API that are known, of all platforms, sorted.
 func Paths() []string { return slices.Sorted(maps.Keys(routes)) }
 
-// API is WeChat's own side, what api.weixin.qq.com is in life.
+// API returns the API of WeChat, as api.weixin.qq.com serves it.
 func (s *Sim) API() http.Handler {
 	return http.HandlerFunc(s.serveAPI)
 }
 
-// serveAPI reads a request whole, notes it, and answers it, or lets the fault
-// that is armed for its path answer.
+// serveAPI reads a whole request, logs it, and responds, or serves the fault that is
+// armed for its path.
 func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
@@ -85,8 +85,8 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request) {
 	})
 	var right protocol.Response
 	if !struck || striking.WorksFirst() {
-		right = s.answerSecured(c, striking.Spoil())
-		s.seen.Answered(note, right)
+		right = s.respondSecured(c, striking.Spoil())
+		s.seen.Responded(note, right)
 	}
 	if struck {
 		s.faults.Serve(w, r, striking, hosts[platformOf(c.path)], right)
@@ -95,11 +95,11 @@ func (s *Sim) serveAPI(w http.ResponseWriter, r *http.Request) {
 	right.Write(w)
 }
 
-// answer does what was asked for and makes the right answer.
+// respond carries out a call and returns the right response.
 //
 // A path that is not in routes is an invalid URL, 40066: https://github.com/wechatpy/wechatpy/issues/289.
 // What WeChat's siblings respond to one is not documented; here it is 404 without JSON.
-func (s *Sim) answer(c call) protocol.Response {
+func (s *Sim) respond(c call) protocol.Response {
 	found, ok := routes[c.path]
 	if !ok {
 		return hosts[platformOf(c.path)].Unknown(c.path)
@@ -107,7 +107,7 @@ func (s *Sim) answer(c call) protocol.Response {
 	if c.method != found.method {
 		return failure(c.path, found.wrong)
 	}
-	return found.answer(s, c)
+	return found.respond(s, c)
 }
 
 // tokenRoutes are the calls of package simcalls.

@@ -17,10 +17,10 @@
 //
 // # Siblings
 //
-// QQ, Douyin, Kuaishou, Xiaohongshu and WeCom answer at the API port too, each
-// below a [Platform.Prefix] that stands for its host, with its own paths, fields
-// and codes. An [App] says where it lives; [Siblings] has one on each. What a page
-// of theirs does not say is said at the code that had to choose.
+// QQ, Douyin, Kuaishou, Xiaohongshu and WeCom are at the API port too, each
+// below a [Platform.Prefix] instead of its host, with its own paths, fields
+// and codes. An [App] has its platform; [Siblings] has one on each. Where a
+// page of theirs is silent, a comment says what the code does.
 //
 // # Web logins
 //

@@ -84,7 +84,7 @@ func TestFaultControl(t *testing.T) {
 	simtest.Arm(t, srv, fault.Fault{Kind: fault.Control})
 	_, body := simtest.Send(t, "GET", simtest.LoginURL(srv, simtest.Apps[0], simtest.Mint(t, srv, simtest.Alice, wechatsim.Login{})), "")
 	if json.Valid([]byte(body)) || !strings.Contains(body, "\x01") || !strings.Contains(body, `"openid":"alice"`) {
-		t.Errorf("body = %q, want the right answer with raw control characters", body)
+		t.Errorf("body = %q, want the right response with raw control characters", body)
 	}
 }
 
@@ -124,7 +124,7 @@ func TestFaultSlow(t *testing.T) {
 	began := time.Now()
 	r := simtest.Call(t, "GET", simtest.LoginURL(srv, simtest.Apps[0], simtest.Mint(t, srv, simtest.Alice, wechatsim.Login{})), "")
 	if took := time.Since(began); r.OpenID != "alice" || took < delay*9/10 {
-		t.Errorf("openid %q after %v, want the right answer after %v", r.OpenID, took, delay)
+		t.Errorf("openid %q after %v, want the right response after %v", r.OpenID, took, delay)
 	}
 }
 
@@ -136,7 +136,7 @@ func TestFaultDelay(t *testing.T) {
 	began := time.Now()
 	simtest.WantCode(t, simtest.Call(t, "GET", srv.URL+simtest.LoginPath, ""), -1)
 	if took := time.Since(began); took < delay {
-		t.Errorf("answered after %v, want %v", took, delay)
+		t.Errorf("responded after %v, want %v", took, delay)
 	}
 }
 
@@ -189,11 +189,11 @@ func TestFaultTimeoutEndsWithTheSimulator(t *testing.T) {
 		t.Error(err)
 	}
 	if err := <-failed; err == nil {
-		t.Error("a hanging request was answered")
+		t.Error("a hanging request got a response")
 	}
 }
 
-// A code that was spent before the answer was lost is the case a careful
+// A code that was used before the response was lost is the case a careful
 // gateway must not retry.
 func TestFaultAfterTheWork(t *testing.T) {
 	t.Parallel()
@@ -213,8 +213,8 @@ func TestFaultAfterTheWork(t *testing.T) {
 			}
 			cancel()
 			simtest.WantCode(t, simtest.Call(t, "GET", target, ""), want)
-			if log := srv.Sim.Requests(simtest.LoginPath); (log[0].Answer == protocol.OK) != after || log[0].Fault != kind {
-				t.Errorf("noted as %q %q", log[0].Answer, log[0].Fault)
+			if log := srv.Sim.Requests(simtest.LoginPath); (log[0].Result == protocol.OK) != after || log[0].Fault != kind {
+				t.Errorf("noted as %q %q", log[0].Result, log[0].Fault)
 			}
 		}
 	}

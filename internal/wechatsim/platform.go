@@ -8,8 +8,8 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
 )
 
-// A Platform is WeChat or one of its siblings. Each answers at the API port under
-// a prefix of its own, which stands for its host; WeChat has none.
+// A Platform is WeChat or one of its siblings. Each is at the API port under
+// a prefix that replaces its host; WeChat has none.
 type Platform string
 
 // The platforms.
@@ -34,7 +34,7 @@ func (p Platform) Prefix() string {
 }
 
 // Siblings are the mini programs, one on each other platform, that a simulator
-// knows beside DefaultApp when its Config names none. They are nobody's.
+// has beside DefaultApp if its Config names none. No such apps exist.
 func Siblings() []App {
 	const secret = "00000000000000000000000000000002"
 	return []App{

@@ -72,19 +72,19 @@ func addressOf(r *http.Request) string {
 	return scheme + "://" + r.Host + r.URL.EscapedPath()
 }
 
-// answerSecured decrypts a call of a mini program with API security, and encrypts the response.
+// respondSecured decrypts a call of a mini program with API security, and encrypts the response.
 // WeChat's documentation does not say that it refuses plain requests of such a mini program;
 // here it does, so that a client that forgets to encrypt is noticed.
-func (s *Sim) answerSecured(c call, spoil apisecurity.Spoil) protocol.Response {
+func (s *Sim) respondSecured(c call, spoil apisecurity.Spoil) protocol.Response {
 	if !apisecurity.Supports(c.path) {
-		return s.answer(c)
+		return s.respond(c)
 	}
 	s.mu.Lock()
 	id, errcode := s.checkToken(c.query.Get("access_token"))
 	secured := s.secure[id]
 	s.mu.Unlock()
 	if errcode != 0 || secured == nil && !apisecurity.Signed(c.header) {
-		return s.answer(c) // an error is not encrypted: WeChat does not know for whom
+		return s.respond(c) // an error is not encrypted: WeChat does not know for whom
 	}
 	if named := c.header.Get("Wechatmp-AppId"); named != "" {
 		if _, known := s.app(named); !known {
@@ -96,7 +96,7 @@ func (s *Sim) answerSecured(c call, spoil apisecurity.Spoil) protocol.Response {
 		return failure(c.path, errcode)
 	}
 	c.body, c.query = plain, url.Values{"access_token": c.query["access_token"]}
-	right := inJSON(s.answer(c))
+	right := inJSON(s.respond(c))
 	header, body, err := secured.Seal(c.address, right.Body, s.Now(), spoil)
 	if err != nil {
 		return failure(c.path, protocol.ErrBusy)

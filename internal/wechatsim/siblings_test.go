@@ -38,7 +38,7 @@ func newSibling(t *testing.T) *sibling {
 	return s
 }
 
-// ask sends a request and returns the members of its answer. A body that begins
+// ask sends a request and returns the members of the response. A body that begins
 // with a brace is JSON, any other a form; without one it is a GET.
 func (s *sibling) ask(path, body string) map[string]any {
 	s.t.Helper()
@@ -81,8 +81,8 @@ func (s *sibling) code(p wechatsim.Platform) string {
 }
 
 // member walks into nested objects.
-func member(answer map[string]any, path string) any {
-	var v any = answer
+func member(response map[string]any, path string) any {
+	var v any = response
 	for name := range strings.SplitSeq(path, ".") {
 		object, _ := v.(map[string]any)
 		v = object[name]
@@ -132,14 +132,14 @@ func (s *sibling) login(p wechatsim.Platform, code, secret string) map[string]an
 	}
 }
 
-// TestSiblings has each platform answer a good login, a used code, a wrong secret
+// TestSiblings sends each platform a good login, a used code, a wrong secret
 // and its own trouble in its own words.
 func TestSiblings(t *testing.T) {
 	t.Parallel()
 	for _, row := range []struct {
 		platform                wechatsim.Platform
 		path                    string // of the login
-		user, key, code         string // members of an answer
+		user, key, code         string // members of a response
 		done, used, wrong, busy float64
 	}{
 		{wechatsim.QQ, "/qq/sns/jscode2session", "openid", "session_key", "errcode", 0, 40029, -101222100, -1},

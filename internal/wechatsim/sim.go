@@ -16,7 +16,7 @@ import (
 )
 
 // DefaultApp is the mini program a simulator knows when its Config names none.
-// The appid has the shape of a real one and is nobody's: zeros and a one.
+// The appid has the shape of a real one and does not exist: zeros and a one.
 var DefaultApp = App{ID: "wx0000000000000001", Secret: "00000000000000000000000000000001"}
 
 // An App is one mini program registered with the simulated WeChat, or with one of

@@ -146,7 +146,7 @@ func TestStableTokenForceRefreshRevokesAtOnce(t *testing.T) {
 		t.Errorf("token before force_refresh = %d, want 40001", got)
 	}
 	if got := simtest.StableToken(t, srv, simtest.Apps[0], false).AccessToken; got != forced.AccessToken {
-		t.Error("normal mode does not answer the forced token")
+		t.Error("normal mode does not return the forced token")
 	}
 }
 

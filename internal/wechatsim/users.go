@@ -19,7 +19,7 @@ const defaultName = "alice"
 const (
 	// sessionKeySize is the length of a decoded session_key, an AES-128 key.
 	sessionKeySize = 16
-	// xiaohongshuKeySize is what Xiaohongshu's page says of its own.
+	// xiaohongshuKeySize is the size on Xiaohongshu's page.
 	xiaohongshuKeySize = 24
 )
 
@@ -210,7 +210,7 @@ func (s *Sim) SetHighRisk(u User, risky bool) error {
 }
 
 // RotateSessionKey replaces the user's session_key behind every server's back,
-// as data pre-fetch and a wx.login whose code nobody exchanges do, and returns
+// as data pre-fetch does, and a wx.login whose code is not exchanged, and returns
 // the new one.
 func (s *Sim) RotateSessionKey(u User) (string, error) {
 	at, err := s.resolve(u)
@@ -253,7 +253,7 @@ func (s *Sim) newSessionKey(appid string) string {
 	return base64.StdEncoding.EncodeToString(b)
 }
 
-// decodeSessionKey returns the AES key a session_key stands for. Xiaohongshu's may
+// decodeSessionKey returns the AES key of a session_key. Xiaohongshu's may
 // be as short as everybody's: its page says AES-128, too.
 func (s *Sim) decodeSessionKey(appid, key string) ([]byte, error) {
 	raw, err := base64.StdEncoding.DecodeString(key)

@@ -38,7 +38,7 @@ func (s *Sim) wecomToken(c call) protocol.Response {
 }
 
 // wecomSession is GET /cgi-bin/miniprogram/jscode2session. A person of another
-// company than the app's is answered like any other, with that company's corpid:
+// company than the app's gets a response like any other, with that company's corpid:
 // see [Login.CorpID].
 func (s *Sim) wecomSession(c call) protocol.Response {
 	s.mu.Lock()

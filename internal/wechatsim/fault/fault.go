@@ -18,8 +18,8 @@ var ErrBad = errors.New("bad fault")
 type Kind string
 
 // The kinds. Those said to bend the right response do the work first, always;
-// the others take its place, and do the work first only if After is set. The
-// codes are WeChat's; other platforms answer their own, and "busy" where they
+// the others replace it, and do the work first only if After is set. The
+// codes are WeChat's; other platforms return their own, and "busy" where they
 // have none for a quota.
 //
 // On a connection it has used before, Go's client silently repeats a GET that
@@ -29,8 +29,8 @@ const (
 	ErrCode     Kind = "errcode"      // the errcode given
 	Quota       Kind = "quota"        // errcode 45009, the day's quota
 	MinuteQuota Kind = "minute_quota" // errcode 45011, the minute's
-	Timeout     Kind = "timeout"      // no answer until the client or the simulator goes away
-	Reset       Kind = "reset"        // connection reset without an answer
+	Timeout     Kind = "timeout"      // no response until the client or the simulator goes away
+	Reset       Kind = "reset"        // connection reset without a response
 	HTML        Kind = "html"         // 200 with an HTML page
 	HTTP500     Kind = "http500"      // 502 with an HTML page
 	Empty       Kind = "empty"        // 200, empty, text/html; charset=gbk
@@ -41,7 +41,7 @@ const (
 	Huge        Kind = "huge"         // bends: more than 1 MiB of JSON
 )
 
-// replacing and bending are the kinds by what they do to the right answer.
+// replacing and bending are the kinds by what they do to the right response.
 var (
 	replacing = []Kind{
 		Busy, ErrCode, Quota, MinuteQuota, Timeout,
@@ -77,19 +77,19 @@ type Fault struct {
 	Kind  Kind   // required
 	Times int    // how often it strikes; 0: until cleared
 
-	// Delay is waited before the answer, in real time: the simulation's clock
-	// does not move meanwhile. Default 0, for slow 1 s.
+	// Delay is the wait before the response, in real time: the clock of the
+	// simulation does not move meanwhile. Default 0, for slow 1 s.
 	Delay time.Duration
 
 	// Probability is the chance that it strikes a request it is armed for, of
 	// 1; the dice are seeded by the seed of [New]. Default 0: always.
 	Probability float64
 
-	// After lets the request do its work before the answer is lost: a code is
-	// spent although the client never learns what it bought.
+	// After lets the request do its work before the response is lost: a code is
+	// used although the client never gets the result.
 	After bool
 
-	ErrCode  int    // errcode: the code to answer; required there
+	ErrCode  int    // errcode: the code to return; required for it
 	AsString bool   // errcode, busy, quotas: write "errcode":"40029"
 	Location string // redirect: where to; default "/moved"
 }

@@ -58,7 +58,7 @@ func (p Number) Normal(openid string) (Number, error) {
 }
 
 // Full is phoneNumber as WeChat gives it: foreign numbers have the area code
-// in front. The page does not say whether a plus stands before it; here it does.
+// in front. The page does not say whether a plus precedes it; here it does.
 func (p Number) Full() string {
 	if p.Country == homeCountry {
 		return p.Number

@@ -24,9 +24,9 @@ const (
 	maxCounted = 1_000
 )
 
-// A Request is one request the API has seen, secrets and all: nothing here is
-// anyone's. Answer and ErrCode are what the work came to, even if a fault then
-// kept the client from hearing it; Fault says which.
+// A Request is one request that the API received, with its secrets, since all of them are
+// made up. Result and ErrCode are the outcome of the call, even if a fault then replaced the
+// response; Fault says which.
 type Request struct {
 	ID      int            `json:"id"` // counted from 1, again after Clear
 	Method  string         `json:"method"`
@@ -34,7 +34,7 @@ type Request struct {
 	Query   url.Values     `json:"query"`
 	Body    string         `json:"body,omitempty"`
 	Time    time.Time      `json:"time"`
-	Answer  protocol.Class `json:"answer,omitempty"`
+	Result  protocol.Class `json:"answer,omitempty"`
 	ErrCode int            `json:"errcode,omitempty"`
 	Fault   fault.Kind     `json:"fault,omitempty"`
 }
@@ -68,11 +68,11 @@ func (l *Log) Add(r Request) *Request {
 	return &r
 }
 
-// Answered completes the note of a request.
-func (l *Log) Answered(r *Request, a protocol.Response) {
+// Responded completes the entry of a request.
+func (l *Log) Responded(r *Request, a protocol.Response) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	r.Answer, r.ErrCode = a.Class, a.ErrCode
+	r.Result, r.ErrCode = a.Class, a.ErrCode
 }
 
 // Requests returns the requests seen, oldest first: all, or those of the paths

@@ -59,7 +59,7 @@ func TestSilenceperProxy(t *testing.T) {
 	}
 }
 
-// TestSilenceperProgramCode gets a mini program code, and an error: the SDK tells them apart by
+// TestSilenceperProgramCode gets a mini program code, and an error: the SDK distinguishes them by
 // their content types.
 func TestSilenceperProgramCode(t *testing.T) {
 	codes := silenceper(true).GetQRCode()

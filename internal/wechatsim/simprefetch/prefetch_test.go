@@ -91,6 +91,6 @@ func TestRefusedFetches(t *testing.T) {
 		t.Errorf("an unknown app: %v", err)
 	}
 	if _, err := simprefetch.Do(t.Context(), sim, simprefetch.Fetch{URL: "http://127.0.0.1:1/"}); err == nil {
-		t.Error("nobody listens, and no error")
+		t.Error("no service listens, and no error")
 	}
 }

@@ -60,8 +60,8 @@ func tunneled(hostport string) bool {
 	return err == nil && known && (port == "443" || port == "80")
 }
 
-// below returns the request as the API's port has it: with the prefix of the platform that
-// stands for its host.
+// below returns the request as the API's port has it: with the prefix of its
+// platform instead of its host.
 func below(p wechatsim.Platform, r *http.Request) *http.Request {
 	out := r.Clone(r.Context())
 	out.URL.Path = p.Prefix() + r.URL.Path

@@ -51,7 +51,7 @@ func (q *queue) put(conn net.Conn) {
 	}
 }
 
-// A sorter tells connections with TLS from those without, by their first byte.
+// A sorter separates connections with TLS from those without, by their first byte.
 type sorter struct {
 	plain, secure *queue
 	sorting       sync.WaitGroup

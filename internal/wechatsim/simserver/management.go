@@ -17,7 +17,7 @@ import (
 
 // help is the response to GET /.
 const help = `wechatsim: the management side of a simulated WeChat. A browser gets the same as a page here.
-User members everywhere: appid (default: the first app), openid, or user (a name that stands for an openid).
+User members everywhere: appid (default: the first app), openid, or user (a name instead of an openid).
 The API has WeChat at its root and its siblings below /qq, /douyin, /kuaishou, /xiaohongshu and /wecom.
 Every GET takes its members as a query; unknown members are refused.
 

@@ -16,7 +16,7 @@ import (
 	"github.com/wxgate/wxgate/internal/wechatsim/simtest"
 )
 
-// manage makes a management request that must answer status.
+// manage makes a management request that must return status.
 func manage(t *testing.T, srv *simserver.Server, status int, method, path, body string) string {
 	t.Helper()
 	resp, got := simtest.Send(t, method, srv.ManagementURL+path, body)
@@ -26,7 +26,7 @@ func manage(t *testing.T, srv *simserver.Server, status int, method, path, body 
 	return got
 }
 
-// manageJSON is manage for an answer 200 in JSON, read into v.
+// manageJSON is manage for a response 200 in JSON, read into v.
 func manageJSON(t *testing.T, srv *simserver.Server, method, path, body string, v any) {
 	t.Helper()
 	got := manage(t, srv, 200, method, path, body)
@@ -173,13 +173,13 @@ func TestManagementRequests(t *testing.T) {
 	if len(all) != 4 || len(logins) != 2 || srv.Sim.Count() != 4 || srv.Sim.Count(simtest.LoginPath) != 2 {
 		t.Fatalf("%d and %d requests, counted %d and %d, want 4 and 2", len(all), len(logins), srv.Sim.Count(), srv.Sim.Count(simtest.LoginPath))
 	}
-	if q := all[0].Query; q.Get("secret") != simtest.Apps[0].Secret || q.Get("js_code") == "" || all[0].Answer != protocol.OK {
+	if q := all[0].Query; q.Get("secret") != simtest.Apps[0].Secret || q.Get("js_code") == "" || all[0].Result != protocol.OK {
 		t.Errorf("login noted as %+v", all[0])
 	}
 	if !strings.Contains(all[1].Body, `"force_refresh":false`) || all[1].Method != "POST" {
 		t.Errorf("stable_token noted as %+v", all[1])
 	}
-	if all[2].Answer != protocol.NotFound || all[3].Answer != protocol.Error || all[3].ErrCode != 41002 {
+	if all[2].Result != protocol.NotFound || all[3].Result != protocol.Error || all[3].ErrCode != 41002 {
 		t.Errorf("refusals noted as %+v and %+v", all[2], all[3])
 	}
 	manage(t, srv, 204, "DELETE", "/requests", "")

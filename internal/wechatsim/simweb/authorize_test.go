@@ -141,8 +141,8 @@ func TestAuthorizeRefuses(t *testing.T) {
 				t.Errorf("%d, want %q in %s", resp.StatusCode, test.want, body)
 			}
 			seen := srv.Sim.Requests()
-			if last := seen[len(seen)-1]; last.ErrCode != test.errcode || last.Answer != "error" {
-				t.Errorf("the request has errcode %d, %q, want %d", last.ErrCode, last.Answer, test.errcode)
+			if last := seen[len(seen)-1]; last.ErrCode != test.errcode || last.Result != "error" {
+				t.Errorf("the request has errcode %d, %q, want %d", last.ErrCode, last.Result, test.errcode)
 			}
 		})
 	}

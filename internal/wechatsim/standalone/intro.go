@@ -42,12 +42,14 @@ curl -sS {{.Controls}}/
 
 An SDK calls https://api.weixin.qq.com. Set its base URL to
 {{.API}}
-docs/sim.md has the option of each SDK. If an SDK has none, use --proxy.
+docs/sim.md has the option of each SDK.
 {{- if .Proxy}}
 
 Or leave its URLs as they are. A service in Go:
 HTTPS_PROXY={{.Proxy}} SSL_CERT_FILE={{.CA}} go run .
 docs/sim.md has the lines for Node, Python, PHP and Java.
+{{- else}}
+If an SDK has none, use --proxy.
 {{- end}}
 {{- with .First}}
 

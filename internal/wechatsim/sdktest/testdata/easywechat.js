@@ -13,9 +13,9 @@ async function run() {
 	const login = await utils.codeToSession(given.code)
 	const sealed = await (await fetch(given.encrypted)).json() // with the session_key of this login
 	const plain = utils.decryptSession(login.session_key, sealed.iv, sealed.encrypted_data)
-	const answer = await app.getClient().postJson('/wxa/business/getuserphonenumber', { code: given.phoneCode })
+	const response = await app.getClient().postJson('/wxa/business/getuserphonenumber', { code: given.phoneCode })
 	const again = await utils.codeToSession(given.code).catch((error) => error.message)
-	return { login, plain, phone: answer.toObject(), again }
+	return { login, plain, phone: response.toObject(), again }
 }
 
 run().then((value) => console.log(JSON.stringify({ value })), (error) => console.log(JSON.stringify({ error: error.message })))
