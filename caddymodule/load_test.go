@@ -203,7 +203,7 @@ func TestLoadRefusesJSON(t *testing.T) {
 		{"a bad prefix", ``, `"prefix":"login"`, `prefix "login" must be a plain path`},
 		{"an unknown token source", ``, `"token_from":{"kind":"body"}`, `unrecognized token_from "body"; expected one of: header, query, cookie`},
 		{"a nameless cookie", ``, `"token_from":{"kind":"cookie"}`, `token_from cookie: "" is not a name`},
-		{"any origin", ``, `"cors":{"origins":["*"]}`, `cors: origin "*": write scheme://host[:port]`},
+		{"any origin", ``, `"cors":{"origins":["*"]}`, `cors: origin "*": expected scheme://host[:port]`},
 		{"no origin", ``, `"cors":{}`, "cors: name the origins"},
 		{"an unknown store", `"store":{"kind":"sqlite"}`, ``, `unrecognized store "sqlite"; expected one of: bolt, redis, memory`},
 		{"a path in memory", `"store":{"kind":"memory","path":"a.db"}`, ``, "store memory takes no path"},

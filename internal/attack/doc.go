@@ -9,12 +9,11 @@
 // # Why a check cannot pass for the wrong reason
 //
 // A gateway that is down blocks every attack. So each attack names its controls: benign
-// requests over the same protocol that show that the attacked route works, for example
-// that a token is admitted, or that a guarded path is guarded. If a control fails, the
-// attack is inconclusive; if the gateway does not have what is attacked, such as a
-// public path, it is not applicable. Neither counts as blocked.
+// requests over the same protocol that show that the attacked route works, for example that a
+// token is admitted, or that a guarded path is guarded. If a control fails, the attack is
+// inconclusive; if the gateway does not have the attacked feature, such as a public path, it is
+// not applicable. Neither counts as blocked.
 //
-// The package knows nothing of wxgate: any gateway in front of the echo can be
-// attacked. It imports no other package of wxgate, so that tests show a misreading of
-// HTTP on one side.
+// The package does not depend on wxgate: any gateway in front of the echo can be attacked. It
+// imports no other package of wxgate, so that tests show a misreading of HTTP on one side.
 package attack

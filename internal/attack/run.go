@@ -18,8 +18,8 @@ const (
 	// maxRun bounds a whole run. The corpus takes a few seconds on loopback, and minutes
 	// if the gateway does not respond.
 	maxRun = 10 * time.Minute
-	// grace is how long the echo waits for more requests after a response. It waits
-	// longer for a smuggled request, which nothing announces.
+	// grace is how long the echo waits for more requests after a response. It waits longer for
+	// a smuggled request, which may arrive at any time.
 	grace         = 2 * time.Millisecond
 	smuggledGrace = 60 * time.Millisecond
 )
@@ -232,7 +232,7 @@ func notSent(err error) bool {
 // placeholders returns a replacer for the placeholders in braces in an attack's requests.
 func (r *run) placeholders(ctx context.Context, marker string, a *corpus.Attack) (*strings.Replacer, error) {
 	if r.secrets.Token == "" && a.Mentions("{token}") {
-		return nil, fmt.Errorf("%w: no access token beside the cookie: give --token or --code-url", corpus.ErrNotApplicable)
+		return nil, fmt.Errorf("%w: no access token in addition to the cookie: give --token or --code-url", corpus.ErrNotApplicable)
 	}
 	name, value := r.target.SessionCookie()
 	pairs := []string{

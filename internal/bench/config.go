@@ -35,7 +35,7 @@ type Config struct {
 	Warmup      time.Duration // not measured, before each measurement; default 300ms
 	Connections int           // default 64
 	Tokens      int           // default that of the scenario
-	Sessions    int           // in the store of one more gateway; default: there is none
+	Sessions    int           // in the store of one more gateway; default: no such gateway
 	Revocations int           // in the same store; default 0
 	Rate        float64       // operations per second; default: as many as possible
 	Baseline    string        // default that of the scenario

@@ -129,7 +129,7 @@ func (w *workbench) startOnce(ctx context.Context, s *server) (found values, err
 	if err != nil || u.server == nil {
 		return found, err
 	}
-	if info, err := os.Stat(seed.StorePath(w.home(s.name))); err == nil { // else it has none
+	if info, err := os.Stat(seed.StorePath(w.home(s.name))); err == nil { // otherwise it has no store
 		found[report.StoreFile] = float64(info.Size())
 	}
 	found[report.StartCPU] = float64(u.server.CPU) / float64(time.Millisecond)

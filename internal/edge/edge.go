@@ -88,15 +88,15 @@ func (e *Edge) Forget(r *http.Request) {
 func refuseTunnels(r *http.Request) *problem.Problem {
 	switch r.Method {
 	case http.MethodTrace:
-		return problem.MethodNotAllowed("TRACE is not served.")
+		return problem.MethodNotAllowed("TRACE is not supported.")
 	case http.MethodConnect:
 		if !extendedConnect(r) {
-			return problem.MethodNotAllowed("CONNECT is not served, but for WebSocket over HTTP/2 and HTTP/3.")
+			return problem.MethodNotAllowed("CONNECT is only supported for WebSocket over HTTP/2 and HTTP/3.")
 		}
 	}
 	upgrades, ok := r.Header["Upgrade"]
 	if ok && (len(upgrades) != 1 || !strings.EqualFold(strings.TrimSpace(upgrades[0]), "websocket")) {
-		return problem.BadRequest("The only protocol to upgrade to is websocket.")
+		return problem.BadRequest("The only supported upgrade is websocket.")
 	}
 	delete(r.Header, "Http2-Settings") // only for an h2c upgrade
 	return nil

@@ -77,7 +77,7 @@ func TestReceive(t *testing.T) {
 		"dot segment":       {request: request("GET", "/orders/../admin"), status: 400},
 		"escaped slash":     {request: request("GET", "/orders%2f1"), status: 400},
 		"in the API":        {request: request("GET", "/V1.0/pub/openid"), status: 404},
-		"beside the API":    {request: request("GET", "/v1.0/public")},
+		"next to the API":   {request: request("GET", "/v1.0/public")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

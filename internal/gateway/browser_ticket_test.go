@@ -151,7 +151,7 @@ func TestTicketAttacks(t *testing.T) {
 	v = s.visitor(wechatAgent)
 	v.enterOfficial("alice")
 	v.post(pub+"/web/ticket", "").want(http.StatusUnauthorized, "missing_token")
-	v.post(pub+"/web/ticket", "", phone...).want(http.StatusBadRequest, "invalid_request") // a cookie beside a token
+	v.post(pub+"/web/ticket", "", phone...).want(http.StatusBadRequest, "invalid_request") // a cookie in addition to a token
 }
 
 // TestTicketAsLink: an attacker sends a victim a link with the attacker's ticket. The victim

@@ -119,7 +119,7 @@ func (g *Gateway) serveUserInfo(c *call) error {
 }
 
 func (g *Gateway) decodePhoneCode(c *call, code string) error {
-	id, err := g.bearerOnly(c) // the response has a token, and browser sessions have none
+	id, err := g.bearerOnly(c) // the response has a token, and browser sessions have no tokens
 	if err != nil {
 		return err
 	}

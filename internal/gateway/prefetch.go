@@ -104,7 +104,7 @@ func (g *Gateway) decidePrefetch(r *http.Request, in received, p *prefetch.Detac
 	// WeChat fetches data for mini programs only. A code of a web page, which its URL may leak,
 	// would otherwise identify a user without the browser that began the login.
 	if !ok || !g.admits(p.App) || client.Platform() != wechat.WeChat || client.Kind() != "" {
-		return d, fmt.Errorf("%w: a prefetch of an app that this site does not admit, or that is no mini program of WeChat", auth.ErrUnknownApp)
+		return d, fmt.Errorf("%w: a prefetch of an app that this site does not admit, or that is not a mini program of WeChat", auth.ErrUnknownApp)
 	}
 	if p.Token != "" {
 		d.id, err = rt.Service.PrefetchByToken(r.Context(), p.App, p.Token)
@@ -179,5 +179,5 @@ func checkAddress(ctx context.Context, platform *wechat.Client, client string) e
 	if known, ours := platform.IsCallbackAddress(ctx, addr); err == nil && (ours || !known) {
 		return nil
 	}
-	return problem.Forbidden("A prefetch with a code must come from an address of WeChat's.")
+	return problem.Forbidden("A prefetch with a code must come from one of WeChat's addresses.")
 }

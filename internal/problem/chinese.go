@@ -25,7 +25,7 @@ var chinese = map[string]string{
 	"This path requires a verified phone number. Ask for the phone number with getPhoneNumber, call decode, and repeat the request with the access token that decode returns.": "访问该路径需要已验证的手机号。请用 getPhoneNumber 获取手机号并调用 decode，再用 decode 返回的访问令牌重发请求。",
 	"This path requires a unionid, and this user has none. Do not retry: bind the mini program to a WeChat Open Platform account, then log in again with wx.login.":            "访问该路径需要 unionid，而该用户没有。不要重试：请先把小程序绑定到微信开放平台账号，再用 wx.login 重新登录。",
 	"This site or path does not admit the mini program that the token is of. Do not retry: use a site or path that admits the mini program.":                                   "该站点或路径不允许此令牌所属的小程序访问。不要重试：请使用允许该小程序的站点或路径。",
-	"This path requires a recent login, and a refresh is none. Log in again with wx.login, and repeat the request with the new access token.":                                  "访问该路径需要近期登录过，刷新不算登录。请用 wx.login 重新登录，再用新的访问令牌重发请求。",
+	"This path requires a recent login; a refresh does not count. Log in again with wx.login, and repeat the request with the new access token.":                               "访问该路径需要近期登录过，刷新不算登录。请用 wx.login 重新登录，再用新的访问令牌重发请求。",
 	"This path is closed to users whose risk at WeChat is too high or unknown. Tell the user; do not retry. WeChat may rank the user differently at a later login.":            "微信风险等级过高或未知的用户不能访问该路径。请告知用户，不要重试。以后登录时，微信给出的等级可能不同。",
 	"The user belongs to another company than the mini program.":                                                                                                               "该用户与小程序不属于同一家企业。",
 	"No call of the login API has this path. Fix the client: the calls are openId, decode, userInfo, refresh, logout, revoke, session, live and ready, in this spelling.":      "登录接口没有这个路径。请修改客户端：可用的接口是 openId、decode、userInfo、refresh、logout、revoke、session、live 和 ready，大小写须一致。",
@@ -53,7 +53,7 @@ var chinese = map[string]string{
 
 	// Details about requests of a browser.
 	"WeChat refused this login: it took too long, or was used before. Log in again.":                 "微信拒绝了这次登录：耗时过长，或已用过。请重新登录。",
-	"Open this page from the mini program: it has no login of its own.":                              "请从小程序打开此页面：此页面不能单独登录。",
+	"Open this page from the mini program: the page has no separate login.":                          "请从小程序打开此页面：此页面不能单独登录。",
 	"door must be official, website or scan, and the site must have it.":                             "door 须为 official、website 或 scan，且站点已配置该入口。",
 	"The login was declined in WeChat. Log in again when you want to go on.":                         "您在微信中拒绝了登录。需要继续时，请重新登录。",
 	"return must be a path of this site, or a URL of an origin that the site's option return names.": "return 须为本站的路径，或站点选项 return 所列来源的 URL。",
@@ -89,21 +89,21 @@ var chinese = map[string]string{
 	"Send the code of wx.login as the field code.":                                                           "请在字段 code 中发送 wx.login 的 code。",
 	"This site serves several mini programs. Send the field appid.":                                          "该站点服务多个小程序。请发送字段 appid。",
 	"Send one access token, in one place.":                                                                   "只能在一处发送一个访问令牌。",
-	"TRACE is not served.":                                                                                   "不支持 TRACE。",
-	"CONNECT is not served, but for WebSocket over HTTP/2 and HTTP/3.":                                       "除 HTTP/2 和 HTTP/3 上的 WebSocket 外，不支持 CONNECT。",
-	"The only protocol to upgrade to is websocket.":                                                          "只能升级到 websocket。",
+	"TRACE is not supported.":                                                                                "不支持 TRACE。",
+	"CONNECT is only supported for WebSocket over HTTP/2 and HTTP/3.":                                        "除 HTTP/2 和 HTTP/3 上的 WebSocket 外，不支持 CONNECT。",
+	"The only supported upgrade is websocket.":                                                               "只能升级到 websocket。",
 	"The path is longer than 2 KiB. Send a shorter one.":                                                     "路径超过 2 KiB。请缩短路径。",
 	"Send the path in its plain form: no dot segments, empty segments, path parameters or needless escapes.": "请发送规范的路径：不含点段、空段、路径参数和多余的转义。",
 
 	// Details about prefetches.
 	"The query is longer than 8 KiB, or one of its parameters is too long.":         "查询参数超过 8 KiB，或者其中某个参数过长。",
 	"The query is not URL-encoded UTF-8 with each parameter in its plain spelling.": "查询参数不是 URL 编码的 UTF-8，或者某个参数的写法不规范。",
-	"The query has a parameter twice.":                                              "查询参数重复。",
+	"The query has a duplicate parameter.":                                          "查询参数重复。",
 	"Send exactly one of token and code.":                                           "token 和 code 必须且只能发送一个。",
-	"Send the parameter appid, which is an appid.":                                  "请发送参数 appid，值必须是 appid。",
+	"The parameter appid must be an appid.":                                         "请发送参数 appid，值必须是 appid。",
 	"Send the parameter timestamp, and scene if it is known, as numbers.":           "请发送参数 timestamp，已知 scene 时一并发送，值都是数字。",
 	"A prefetch has no body and no Upgrade header.":                                 "预拉取请求没有请求体，也没有 Upgrade 请求头。",
-	"A prefetch with a code must come from an address of WeChat's.":                 "带 code 的预拉取必须来自微信的地址。",
+	"A prefetch with a code must come from one of WeChat's addresses.":              "带 code 的预拉取必须来自微信的地址。",
 
 	// Details about requests of a proxy, of WeChat's callback or of a service.
 	"The gateway cannot determine the original URI.":                                                                           "网关无法确定原始 URI。",

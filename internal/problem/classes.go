@@ -35,7 +35,7 @@ const (
 
 // detailUnsupported is for calls that only WeChat has. Clients try phone codes on other
 // platforms.
-const detailUnsupported = "This mini program's platform has no such call. A phone number comes as encrypted_data and iv there."
+const detailUnsupported = "This mini program's platform does not support this call. It sends phone numbers as encrypted_data and iv."
 
 // codeInternal and detailInternal are for an error without a class.
 const (
@@ -66,7 +66,7 @@ var classes = []class{
 	{auth.ErrPhoneRequired, http.StatusForbidden, "phone_required", bearerInsufficientScope, "This path requires a verified phone number. Ask for the phone number with getPhoneNumber, call decode, and repeat the request with the access token that decode returns."},
 	{auth.ErrUnionIDRequired, http.StatusForbidden, "unionid_required", bearerInsufficientScope, "This path requires a unionid, and this user has none. Do not retry: bind the mini program to a WeChat Open Platform account, then log in again with wx.login."},
 	{auth.ErrAppNotAdmitted, http.StatusForbidden, "app_not_admitted", bearerInsufficientScope, "This site or path does not admit the mini program that the token is of. Do not retry: use a site or path that admits the mini program."},
-	{auth.ErrLoginTooOld, http.StatusUnauthorized, "login_too_old", bearerInsufficientAuthentication, "This path requires a recent login, and a refresh is none. Log in again with wx.login, and repeat the request with the new access token."},
+	{auth.ErrLoginTooOld, http.StatusUnauthorized, "login_too_old", bearerInsufficientAuthentication, "This path requires a recent login; a refresh does not count. Log in again with wx.login, and repeat the request with the new access token."},
 	{auth.ErrRiskTooHigh, http.StatusForbidden, "risk_too_high", bearerInsufficientScope, "This path is closed to users whose risk at WeChat is too high or unknown. Tell the user; do not retry. WeChat may rank the user differently at a later login."},
 	{auth.ErrForbidden, http.StatusForbidden, "forbidden", "", "The user belongs to another company than the mini program."},
 	{auth.ErrNotFound, http.StatusNotFound, "not_found", "", "No call of the login API has this path. Fix the client: the calls are openId, decode, userInfo, refresh, logout, revoke, session, live and ready, in this spelling."},

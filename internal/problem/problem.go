@@ -23,7 +23,7 @@ type Problem struct { //nolint:errname // RFC 9457 calls it a problem
 	Status  int    // the HTTP status
 	Code    string // an error code in docs/api.md
 	Detail  string // one or two sentences; never quotes the request
-	Chinese string // Detail in Chinese, for clients that prefer it; empty if it has none
+	Chinese string // Detail in Chinese, for clients that prefer it; empty if there is none
 	Errcode int    // WeChat's errcode; 0 if it has none
 
 	// Bearer is the error code of the challenge (RFC 6750 section 3.1). If it is empty, a 401

@@ -61,8 +61,8 @@ func TestWrite(t *testing.T) {
 		},
 		"a login too old": { // RFC 9470 section 3
 			problem.Of(&auth.LoginTooOldError{MaxAge: 90 * time.Second}), 401,
-			`Bearer realm="wxgate", error="insufficient_user_authentication", error_description="This path requires a recent login, and a refresh is none. Log in again with wx.login, and repeat the request with the new access token.", max_age="90"`, "",
-			docs + `login_too_old","status":401,"title":"Unauthorized","code":"login_too_old","detail":"This path requires a recent login, and a refresh is none. Log in again with wx.login, and repeat the request with the new access token.","instance":"the-request"}`,
+			`Bearer realm="wxgate", error="insufficient_user_authentication", error_description="This path requires a recent login; a refresh does not count. Log in again with wx.login, and repeat the request with the new access token.", max_age="90"`, "",
+			docs + `login_too_old","status":401,"title":"Unauthorized","code":"login_too_old","detail":"This path requires a recent login; a refresh does not count. Log in again with wx.login, and repeat the request with the new access token.","instance":"the-request"}`,
 		},
 		"503 has a default": {
 			problem.Of(auth.ErrStoreUnavailable), 503, "", "1",
@@ -121,7 +121,7 @@ func TestDetailOfAnotherPlatform(t *testing.T) {
 	if want := "Each login code works once. Call tt.login for a new code."; p.Detail != want {
 		t.Errorf("%q, want %q", p.Detail, want)
 	}
-	if p := problem.Of(auth.ErrUnsupported); p.Code != "invalid_request" || !strings.Contains(p.Detail, "no such call") {
+	if p := problem.Of(auth.ErrUnsupported); p.Code != "invalid_request" || !strings.Contains(p.Detail, "does not support this call") {
 		t.Errorf("%+v", p)
 	}
 }

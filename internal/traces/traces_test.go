@@ -53,7 +53,7 @@ func attributes(s tracetest.SpanStub) string {
 
 const took = 30 * time.Millisecond
 
-// everything does one call and two operations, of which the last fails.
+// everything records one call and two operations; the second operation fails.
 func everything(ctx context.Context) {
 	traces.WeChat(ctx, wechat.Call{App: "wx1", Name: platform.CallLogin, Class: auth.ErrInvalidCode, ErrCode: 40029, Duration: took, Sent: true})
 	traces.Store("redis")(ctx, "create", time.Now().Add(-took), nil)

@@ -56,7 +56,8 @@ func TestNewDefaultsToWeChat(t *testing.T) {
 	}
 }
 
-// TestAPIMayHaveAPath: every call goes below the path of the API's URL, as TCMPP has it.
+// TestAPIMayHaveAPath: the paths of all calls are below the path of the API's URL, as TCMPP
+// requires.
 func TestAPIMayHaveAPath(t *testing.T) {
 	t.Parallel()
 	const below = "/openserver"

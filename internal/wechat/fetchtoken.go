@@ -34,9 +34,8 @@ func (c *Client) fetchToken(ctx context.Context) (got fetched, err error) {
 }
 
 // CheckCredentials has the platform check the appid and the secret and, at WeChat, the IP
-// allow-list: it fetches an access token, or the component's, and keeps none. Errors are
-// those of a login, such as [auth.ErrAppMisconfigured], and [auth.ErrUnsupported] for a
-// [Website].
+// allow-list: it fetches an access token, or the component's, and discards it. Errors are those
+// of a login, such as [auth.ErrAppMisconfigured], and [auth.ErrUnsupported] for a [Website].
 func (c *Client) CheckCredentials(ctx context.Context) error {
 	if c.cfg.Kind == Website {
 		return fmt.Errorf("%w: app %q is of kind %s, which has no access token", auth.ErrUnsupported, c.cfg.AppID, Website)

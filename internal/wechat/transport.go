@@ -179,12 +179,12 @@ func (p *peer) newRequest(ctx context.Context, r platform.Request) (*http.Reques
 	return req, nil
 }
 
-// unreplayable is the empty body of a GET. net/http sends a GET without a body again
-// when a reused connection ends before the response begins, although the first request
-// may have taken effect (https://github.com/golang/go/issues/48438): a code would be spent
-// twice, and a successful login would return "code already used". net/http does not replay a request with a body that it
-// cannot rewind, and an empty body adds nothing to the request.
-// (It replays a POST only if nothing of it was written.)
+// unreplayable is the empty body of a GET. net/http sends a GET without a body again when a
+// reused connection ends before the response begins, although the first request may have taken
+// effect (https://github.com/golang/go/issues/48438): a code would be spent twice, and a
+// successful login would return "code already used". net/http does not replay a request with a
+// body that it cannot rewind, and an empty body adds nothing to the request. (It replays a POST
+// only if no byte of it was written.)
 type unreplayable struct{}
 
 func (unreplayable) Read([]byte) (int, error) { return 0, io.EOF }

@@ -118,8 +118,8 @@ func TestUserSessionsRefuseBeforeAsking(t *testing.T) {
 // errmsg is logged.
 func TestErrmsgHasNoOpenID(t *testing.T) {
 	t.Parallel()
-	tells := respond(`{"errcode":40003,"errmsg":"invalid openid ` + string(openid) + ` rid: 1234"}`)
-	client := dial(t, newPlatform().on(tokenPath, respond(goodToken)).on(phonePath, tells).on(checkPath, tells).on(resetPath, tells))
+	repeats := respond(`{"errcode":40003,"errmsg":"invalid openid ` + string(openid) + ` rid: 1234"}`)
+	client := dial(t, newPlatform().on(tokenPath, respond(goodToken)).on(phonePath, repeats).on(checkPath, repeats).on(resetPath, repeats))
 	_, phone := client.PhoneNumber(t.Context(), code, openid)
 	_, reset := client.ResetSessionKey(t.Context(), openid, auth.SessionKey{Key: sampleKey})
 	for call, err := range map[string]error{

@@ -24,7 +24,7 @@ const (
 
 // The scopes of a login of an [Official] app.
 const (
-	// ScopeBase asks the user nothing, and returns no unionid.
+	// ScopeBase logs in without asking the user, and returns no unionid.
 	ScopeBase = platform.ScopeBase
 	// ScopeUserInfo asks the user for the profile.
 	ScopeUserInfo = "snsapi_userinfo"

@@ -153,7 +153,7 @@ func testWebFault(t *testing.T, armed fault.Fault, want error, calls int) {
 	wantErr(t, f.sim.Arm(armed), nil)
 	who, err := f.client.Exchange(t.Context(), f.code())
 	if wantErr(t, err, want); (who.UnionID != "") != (err == nil) || (who.OpenID != "") != (err == nil) {
-		t.Errorf("%+v beside %v", who, err)
+		t.Errorf("%+v and error %v", who, err)
 	}
 	if got := f.sim.Count(armed.Path); got != calls {
 		t.Errorf("WeChat was called %d times, want %d", got, calls)

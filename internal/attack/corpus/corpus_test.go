@@ -35,7 +35,7 @@ func TestCorpus(t *testing.T) {
 			}
 		}
 		if a.Request.Raw != "" && !strings.Contains(a.Request.Raw, "{marker}") && !strings.Contains(a.Request.Raw, "{smuggled}") {
-			t.Errorf("%s: nothing ties it to what reaches the upstream", a.ID)
+			t.Errorf("%s: it has no marker by which the upstream's requests are found", a.ID)
 		}
 	}
 	for _, m := range corpus.Mechanisms() {

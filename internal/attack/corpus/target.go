@@ -15,7 +15,7 @@ import (
 var (
 	// ErrNotApplicable means that the gateway does not have the attacked feature.
 	ErrNotApplicable = errors.New("nothing to attack")
-	errNotLoopback   = errors.New("only loopback targets are attacked, unless the operator says that the gateway is theirs")
+	errNotLoopback   = errors.New("only loopback targets are attacked; set --i-own-this-gateway if the gateway is yours")
 )
 
 // Target is the gateway to attack, with the names in its configuration. The gateway must

@@ -21,7 +21,7 @@ var (
 	// ErrDial means that the gateway could not be reached, which must not count as a refusal.
 	ErrDial = errors.New("the gateway could not be reached")
 	// ErrNoProtocol means that the gateway does not support the protocol.
-	ErrNoProtocol = errors.New("the gateway does not speak the protocol")
+	ErrNoProtocol = errors.New("the gateway does not support the protocol")
 	// ErrNoEarlyData means that the gateway does not accept early data.
 	ErrNoEarlyData = errors.New("no early data")
 	// ErrCut means that the run ended before the request did.

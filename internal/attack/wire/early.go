@@ -58,7 +58,7 @@ func (c *Client) SendEarly(ctx context.Context, r *Request) (err error) {
 	}
 }
 
-// deafConn sends packets and receives none.
+// deafConn sends packets, but does not receive any.
 type deafConn struct {
 	net.PacketConn // without the methods that let quic-go read other than by ReadFrom
 	socket         *net.UDPConn

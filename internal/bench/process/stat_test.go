@@ -38,7 +38,7 @@ func TestParseStat(t *testing.T) {
 	}
 }
 
-// The times do not depend on the name, whatever a program calls itself.
+// FuzzParseStat: the times do not depend on the name of the program.
 func FuzzParseStat(f *testing.F) {
 	f.Add("wxgate", uint32(12), uint32(34))
 	f.Add("a) S 1 2 3 4 5 6 7 8 9 10 11 12 13 (b", uint32(0), uint32(1))

@@ -26,8 +26,8 @@ type Summary struct {
 	Ratio *Ratio `json:"ratio,omitempty"`
 }
 
-// Ratio is the median of the ratios of a target to the baseline, each within one round, so
-// that a machine that becomes slower in the course of the run changes nothing.
+// Ratio is the median of the ratios of a target to the baseline, each within one round, so that
+// a machine that becomes slower during the run has no influence.
 type Ratio struct {
 	Median float64 `json:"median"`
 	// Low and High are the interval of the median at a confidence of at least 95 %, by

@@ -10,13 +10,13 @@ import (
 )
 
 var (
-	errNoDoor = problem.Forbidden("Open this page from the mini program: it has no login of its own.")
+	errNoDoor = problem.Forbidden("Open this page from the mini program: the page has no separate login.")
 	errDoor   = problem.BadRequest("door must be official, website or scan, and the site must have it.")
 	// errDeclined is the error if WeChat returns without a code.
 	errDeclined = problem.Forbidden("The login was declined in WeChat. Log in again when you want to go on.")
 )
 
-// Login is GET {prefix}/web/login: it sends the browser to a door.
+// Login is GET {prefix}/web/login: it redirects the browser to a door.
 func (s *Site) Login(c *Call) error {
 	back, err := s.back(c)
 	if err != nil {

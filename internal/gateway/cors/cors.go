@@ -27,7 +27,7 @@ type Policy struct {
 func CheckOrigin(origin string) error {
 	u, err := url.Parse(origin)
 	if err != nil || u.Scheme == "" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
-		return fmt.Errorf("origin %q: write scheme://host[:port] and nothing more", origin)
+		return fmt.Errorf("origin %q: expected scheme://host[:port]", origin)
 	}
 	return nil
 }
@@ -76,8 +76,8 @@ type responseWriter struct {
 	allowed []string // the origin, if any
 }
 
-// WriteHeader replaces the upstream's headers. An upstream that writes a body without
-// calling it has set none.
+// WriteHeader replaces the upstream's headers. An upstream that writes a body without calling
+// it has set no headers.
 func (w *responseWriter) WriteHeader(status int) {
 	h := w.Header()
 	delete(h, "Access-Control-Allow-Credentials")

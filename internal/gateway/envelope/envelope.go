@@ -84,7 +84,7 @@ func checkOK(ok jsontext.Value) error {
 	return nil
 }
 
-// Wrap returns a JSON document in its envelope, byte for byte; nil is no data.
+// Wrap returns a JSON document in its envelope, byte for byte; nil means no data.
 func (e *Envelope) Wrap(document []byte) []byte {
 	if e == nil {
 		return document

@@ -37,9 +37,9 @@ var parameters = map[string]int{
 var (
 	errTooLong     = problem.BadRequest("The query is longer than 8 KiB, or one of its parameters is too long.")
 	errEncoding    = problem.BadRequest("The query is not URL-encoded UTF-8 with each parameter in its plain spelling.")
-	errDuplicate   = problem.BadRequest("The query has a parameter twice.")
+	errDuplicate   = problem.BadRequest("The query has a duplicate parameter.")
 	errCredentials = problem.BadRequest("Send exactly one of token and code.")
-	errAppID       = problem.BadRequest("Send the parameter appid, which is an appid.")
+	errAppID       = problem.BadRequest("The parameter appid must be an appid.")
 	errNumber      = problem.BadRequest("Send the parameter timestamp, and scene if it is known, as numbers.")
 )
 

@@ -51,7 +51,7 @@ func TestJoin(t *testing.T) {
 		"a token":                   {nil, "t", nil, "", "t", nil},
 		"a token, other headers":    {&Headers{ID: "x"}, "t", nil, "", "t", nil},
 		"an error":                  {nil, "", bad, "", "", bad},
-		"an error beside a skey":    {&Headers{Skey: "s"}, "", bad, "", "", bad},
+		"an error and a skey":       {&Headers{Skey: "s"}, "", bad, "", "", bad},
 		"a header twice":            {&Headers{Err: twice}, "t", nil, "", "", twice},
 		"a skey":                    {&Headers{Skey: "s"}, "", nil, "a=b", "s", nil},
 		"a skey and a token":        {&Headers{Skey: "s"}, "s", nil, "", "", edge.ErrTwoTokens},

@@ -24,7 +24,7 @@ var (
 	ErrAppID = fmt.Errorf("%w: made for another appid", ErrRefused)
 	// ErrTimestamp is for a timestamp that is not a number or outside [Window].
 	ErrTimestamp = fmt.Errorf("%w: the timestamp is outside the window; check the clock", ErrRefused)
-	// ErrSerial is for a response that none of the configured keys signed.
+	// ErrSerial is for a response without a signature by a configured key.
 	ErrSerial = fmt.Errorf("%w: signed with an unknown serial; add WeChat's new certificate with verify", ErrRefused)
 	// ErrSignature is for a wrong signature.
 	ErrSignature = fmt.Errorf("%w: the signature is wrong", ErrRefused)

@@ -23,8 +23,8 @@ const (
 	maxSerialBytes = 64
 )
 
-// Key is a key and the number that WeChat's console shows beside it (密钥编号, 证书编号),
-// which is not the serial number inside a certificate.
+// Key is a key and the number that WeChat's console shows next to it (密钥编号, 证书编号), which is not
+// the serial number inside a certificate.
 type Key struct {
 	Serial string
 	// Value is base64 of an AES-256 key, or an RSA key or certificate in PEM. Errors never
@@ -34,7 +34,7 @@ type Key struct {
 
 func (k Key) checkSerial() error {
 	if len(k.Serial) == 0 || len(k.Serial) > maxSerialBytes || strings.Trim(k.Serial, serialCharacters) != "" {
-		return fmt.Errorf("serial %q: expected the number that WeChat's console shows beside the key: letters and digits", k.Serial)
+		return fmt.Errorf("serial %q: expected the number that WeChat's console shows next to the key: letters and digits", k.Serial)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// A sealed request can be decrypted with the keys, and no two are the same.
+// A sealed request can be decrypted with the keys, and no two are equal.
 func TestSeal(t *testing.T) {
 	f := newFakeWeChat(t)
 	target := mustURL(t, vectorURL+"?access_token=TOKEN")

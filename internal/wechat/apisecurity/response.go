@@ -30,8 +30,8 @@ const (
 
 // Opened is a response that passed the checks.
 type Opened struct {
-	// Body is the plain response, a JSON object. If Outcome is [PlainError], it has a
-	// non-zero errcode and an errmsg, which are not authenticated, and nothing else.
+	// Body is the plain response, a JSON object. If Outcome is [PlainError], it has only a
+	// non-zero errcode and an errmsg, which are not authenticated.
 	Body    []byte
 	Outcome Outcome // Verified, Deprecated or PlainError
 	Serial  string  // of the key that verified it

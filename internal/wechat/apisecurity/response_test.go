@@ -81,12 +81,12 @@ func TestOpen(t *testing.T) {
 		plain string
 		bend  func(h http.Header, body []byte) []byte
 		want  error
-		says  string // the plain body
+		body  string // the plain body
 		as    Outcome
 	}{
-		"verified": {says: `{"errcode":0,"list":[{"a":1.50}]}`, as: Verified},
+		"verified": {body: `{"errcode":0,"list":[{"a":1.50}]}`, as: Verified},
 		"only the added members": {
-			plain: `{"_timestamp":` + stampOf + `,"_n":"x","_appid":"` + vectorAppID + `"}`, says: `{}`, as: Verified,
+			plain: `{"_timestamp":` + stampOf + `,"_n":"x","_appid":"` + vectorAppID + `"}`, body: `{}`, as: Verified,
 		},
 		"deprecated": {bend: func(h http.Header, body []byte) []byte {
 			h.Set("Wechatmp-Serial-Deprecated", ownSerial)
@@ -94,7 +94,7 @@ func TestOpen(t *testing.T) {
 			h.Set("Wechatmp-Serial", newSerial)
 			h.Set("Wechatmp-Signature", "AAAA")
 			return body
-		}, says: `{"errcode":0,"list":[{"a":1.50}]}`, as: Deprecated},
+		}, body: `{"errcode":0,"list":[{"a":1.50}]}`, as: Deprecated},
 		"current serial known but its signature wrong, deprecated signature right": {bend: func(h http.Header, body []byte) []byte {
 			h.Set("Wechatmp-Serial-Deprecated", ownSerial)
 			h.Set("Wechatmp-Signature-Deprecated", h.Get("Wechatmp-Signature"))
@@ -145,9 +145,9 @@ func TestOpen(t *testing.T) {
 		},
 		"plain error": {
 			bend: replaceBody(`{"errcode":40001,"errmsg":"invalid \"credential\"","risk_rank":0}`),
-			says: `{"errcode":40001,"errmsg":"invalid \"credential\""}`, as: PlainError,
+			body: `{"errcode":40001,"errmsg":"invalid \"credential\""}`, as: PlainError,
 		},
-		"plain error, as text":           {bend: replaceBody(`{"errcode":"40001"}`), says: `{"errcode":40001,"errmsg":""}`, as: PlainError},
+		"plain error, as text":           {bend: replaceBody(`{"errcode":"40001"}`), body: `{"errcode":40001,"errmsg":""}`, as: PlainError},
 		"plain error, duplicate errcode": {bend: replaceBody(`{"errcode":40001,"errcode":0}`), want: ErrNotEncrypted},
 		"plain zero, disguised":          {bend: replaceBody(`{"errcode":"000"}`), want: ErrNotEncrypted},
 		"empty":                          {bend: replaceBody(""), want: ErrNotEncrypted},
@@ -164,8 +164,8 @@ func TestOpen(t *testing.T) {
 				body = test.bend(h, body)
 			}
 			opened, err := f.Open(mustURL(t, vectorURL), h, body)
-			if !errors.Is(err, test.want) || string(opened.Body) != test.says || opened.Outcome != test.as {
-				t.Errorf("%s as %q, %v; want %s as %q, %v", opened.Body, opened.Outcome, err, test.says, test.as, test.want)
+			if !errors.Is(err, test.want) || string(opened.Body) != test.body || opened.Outcome != test.as {
+				t.Errorf("%s as %q, %v; want %s as %q, %v", opened.Body, opened.Outcome, err, test.body, test.as, test.want)
 			}
 			if test.want != nil && (!errors.Is(err, ErrRefused) || OutcomeOf(err) == "") {
 				t.Errorf("%v is not a refusal with an outcome", err)
@@ -247,7 +247,7 @@ func FuzzOpen(f *testing.F) {
 		switch {
 		case err != nil:
 			if !errors.Is(err, ErrRefused) || opened.Body != nil {
-				t.Errorf("%v beside %s", err, opened.Body)
+				t.Errorf("%v and the body %s", err, opened.Body)
 			}
 		case opened.Outcome == PlainError:
 			if !bytes.HasPrefix(opened.Body, []byte(`{"errcode":`)) || bytes.HasPrefix(opened.Body, []byte(`{"errcode":0`)) {

@@ -21,7 +21,7 @@ type Config struct {
 	// Verify are WeChat's certificates or public keys, RSA in PEM: at least one. During a
 	// change of certificates, both the old one and the new one.
 	Verify []Key
-	// Calls are paths that are encrypted beside those that WeChat documents.
+	// Calls are paths that are encrypted in addition to those that WeChat documents.
 	Calls []string
 	// Plain are documented paths that are not encrypted.
 	Plain []string
@@ -101,8 +101,8 @@ func encryptedCalls(more, plain []string) (map[string]struct{}, error) {
 	return calls, nil
 }
 
-// neverEncrypted are the calls that WeChat makes sessions and tokens with: they carry the
-// app's secret, and no access token that names the app.
+// neverEncrypted are the calls for sessions and tokens: they contain the app's secret, but no
+// access token that identifies the app.
 var neverEncrypted = []string{"/sns/", "/cgi-bin/token", "/cgi-bin/stable_token"}
 
 func checkPath(path string) error {
@@ -116,7 +116,7 @@ func checkPath(path string) error {
 	return nil
 }
 
-// Covers reports whether the call of a path is encrypted. A nil Security covers none.
+// Covers reports whether the call of a path is encrypted. A nil Security covers no calls.
 func (s *Security) Covers(path string) bool {
 	if s == nil {
 		return false

@@ -12,7 +12,7 @@ const (
 	textJSON = `{"ToUserName":"o1","CreateTime":1648014186,"MsgType":"text","Content":"a]]>b"}`
 )
 
-// TestFormat: a service may reply in either format, whatever the account uses.
+// TestFormat: a service may reply in either format, independent of the format of the account.
 func TestFormat(t *testing.T) {
 	t.Parallel()
 	const news = `{"ArticleCount":2,"Articles":[{"Title":"a"},{"Title":"b"}]}`

@@ -50,7 +50,7 @@ func plainXML(body []byte) (jsontext.Value, error) {
 // readElement reads a document. It refuses everything that WeChat does not use and with which
 // two parsers could disagree on a value: a document type, whose entities may expand without
 // bound or read files (entity bombs, XXE), comments and instructions, which split a text,
-// attributes, namespaces, a text beside elements, and deep nesting.
+// attributes, namespaces, text next to elements, and deep nesting.
 func readElement(body []byte) (*element, error) {
 	in := xml.NewDecoder(bytes.NewReader(body))
 	root := &element{}

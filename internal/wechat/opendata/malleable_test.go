@@ -128,6 +128,6 @@ func TestOpenLuckyPadding(t *testing.T) {
 		wantErr(t, err, auth.ErrDecryptFailed)
 	}
 	if lucky == 0 {
-		t.Fatal("no wrong key had lucky padding: the test proves nothing")
+		t.Fatal("no wrong key had valid padding: the test checks nothing")
 	}
 }

@@ -42,7 +42,7 @@ type Dialect struct {
 	meanings     map[int]meaning
 	callMeanings map[CallName]map[int]meaning // of codes with another meaning for one call
 	busy         int                          // the code for an outage of the platform
-	stale        []int                        // codes that refuse the access token, before anything else was done
+	stale        []int                        // codes that refuse the access token, before the call had any effect
 }
 
 // App is what requests contain of a mini program.
@@ -76,8 +76,8 @@ type TokenResponse interface {
 	Result() (token string, seconds int64)
 }
 
-// IsStale reports whether err is the platform's refusal of the access token, after
-// which the platform did nothing else.
+// IsStale reports whether err is the platform's refusal of the access token, which means that
+// the call had no effect.
 func (d *Dialect) IsStale(err error) bool {
 	refusal, ok := errors.AsType[*auth.PlatformError](err)
 	return ok && slices.Contains(d.stale, refusal.Code)

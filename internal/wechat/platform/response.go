@@ -39,8 +39,8 @@ func (d *Dialect) RefusesToken(body []byte) bool {
 	return err == nil && slices.Contains(d.stale, code)
 }
 
-// unmarshal accepts an errmsg in GBK: the code beside it is what counts, and every
-// other field is checked against its alphabet.
+// unmarshal accepts an errmsg in GBK: the error code is sufficient, and every other field is
+// checked against its alphabet.
 func unmarshal(body []byte, into any) error {
 	return json.Unmarshal(body, into, jsontext.AllowInvalidUTF8(true))
 }

@@ -19,8 +19,9 @@ const visible = async () => {
 };
 
 // call makes one call of the API, again and again until the gateway has a final response: the
-// body, or null if the call is refused. It returns nothing if the code is no longer on the page.
-// A poll has known, a state. After an error it is none: the gateway then responds at once.
+// body, or null if the call is refused. It returns nothing if the code is no longer on the
+// page. A poll has the parameter known, a state. After an error it is "none": the gateway then
+// responds at once.
 const call = async (mine, method, path, state, until, known = "") => {
   for (let wait = 1; ; wait = Math.min(2 * wait, 16)) {
     if (method === "GET") await visible();
