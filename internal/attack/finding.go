@@ -26,8 +26,8 @@ type Finding struct {
 	Verdict    Verdict       `json:"verdict"`
 	Reason     string        `json:"reason,omitempty"`
 
-	// Evidence is what the verdict is about; nil if the attack was not sent. Reports leave it
-	// out, since it has tokens.
+	// Evidence is the evidence for the verdict; nil if the attack was not sent. Reports leave
+	// it out, since it has tokens.
 	Evidence *corpus.Evidence `json:"-"`
 }
 

@@ -127,7 +127,7 @@ func (r *run) attack(ctx context.Context, a *corpus.Attack, f *Finding) (string,
 	p := f.Protocol
 	needs := a.Needs
 	if !slices.Contains(needs, corpus.Admitted) {
-		needs = append([]corpus.Control{corpus.Admitted}, needs...) // also records what an honest request looks like
+		needs = append([]corpus.Control{corpus.Admitted}, needs...) // also records the form of an honest request
 	}
 	for _, c := range needs {
 		if err := r.control(ctx, c, p); err != nil {

@@ -1,5 +1,5 @@
-// Package bench measures what wxgate costs, against the same binary without it and against
-// other servers: what `wxgate bench` runs.
+// Package bench measures the costs of wxgate, compared with the same binary without it and with
+// other servers. It implements `wxgate bench`.
 //
 // It starts an upstream, the simulator as WeChat, and each server to measure, all on
 // loopback. Each round loads one server after the other, so that a machine that becomes
@@ -61,7 +61,7 @@ const (
 	setupTime = 10 * time.Minute
 )
 
-// complete sets the defaults and refuses what cannot be measured.
+// complete sets the defaults and refuses a configuration that cannot be measured.
 func (c *Config) complete() error {
 	if c.Progress == nil {
 		c.Progress = func(int, int, string) {}

@@ -6,7 +6,7 @@ import "time"
 type scenario struct {
 	name, short string
 	unit        string        // one operation
-	targets     []string      // those that every run has
+	targets     []string      // the targets of every run
 	baseline    string        // of the ratios
 	tokens      int           // default
 	duration    time.Duration // default

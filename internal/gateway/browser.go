@@ -160,8 +160,8 @@ func (g *Guard) passesWithout(in received, err error) bool {
 	return false
 }
 
-// asksLogin reports whether a user who opens a page must log in first.
-func (g *Gateway) asksLogin(r *http.Request, in received, err error) bool {
+// needsLogin reports whether a user who opens a page must log in first.
+func (g *Gateway) needsLogin(r *http.Request, in received, err error) bool {
 	return err != nil && g.Browser != nil && !in.bearer.sent() && browser.Navigates(r) && problem.Of(err).Status == http.StatusUnauthorized
 }
 

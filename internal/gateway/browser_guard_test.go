@@ -86,8 +86,8 @@ func TestTwoCredentials(t *testing.T) {
 	s.do(http.MethodGet, "/orders", "", bearer...).want(http.StatusOK, "")
 }
 
-// TestCookieIsNoToken: calls that return or accept a token refuse a browser session.
-func TestCookieIsNoToken(t *testing.T) {
+// TestCookieIsNotAToken: calls that return or accept a token refuse a browser session.
+func TestCookieIsNotAToken(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
 	phone := s.onPhone(first, "alice")
@@ -403,9 +403,9 @@ func TestVerifyCookies(t *testing.T) {
 	}
 }
 
-// TestPageAppsAreNoMiniPrograms: users of an official account cannot use the other calls, and a
+// TestPageAppsAreNotMiniPrograms: users of an official account cannot use the other calls, and a
 // site without browsers does not admit them.
-func TestPageAppsAreNoMiniPrograms(t *testing.T) {
+func TestPageAppsAreNotMiniPrograms(t *testing.T) {
 	t.Parallel()
 	s := newWebSite(t, nil)
 	v := s.visitor(wechatAgent)

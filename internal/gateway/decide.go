@@ -49,7 +49,7 @@ func (g *Guard) decide(ctx context.Context, in received) (decision, error) {
 	return g.complete(d, in.Path)
 }
 
-// complete checks what a path requires of the identity, and signs the assertion.
+// complete checks the requirements of a path, and signs the assertion.
 func (g *Guard) complete(d decision, path edge.Path) (decision, error) {
 	for _, r := range g.Require {
 		if err := r.check(d.id, path); err != nil {

@@ -103,7 +103,7 @@ func (g *Gateway) refuseCall(c *call, e endpoint, p *problem.Problem) error {
 	return c.envelope.WriteProblem(c.w, p.For(c.r), g.Server.RequestID(c.r))
 }
 
-func (e endpoint) takes(method string) bool {
+func (e endpoint) accepts(method string) bool {
 	// A page spends the code or the ticket in its URL, and HEAD must not do this.
 	return method == e.method || e.also != "" && method == e.also || !e.page && e.method == http.MethodGet && method == http.MethodHead
 }
@@ -116,7 +116,7 @@ func (e endpoint) methods() string {
 }
 
 func (g *Gateway) runEndpoint(c *call, e endpoint) error {
-	if !e.takes(c.r.Method) {
+	if !e.accepts(c.r.Method) {
 		methods := e.methods()
 		c.w.Header().Set("Allow", methods)
 		return problem.MethodNotAllowed("Use %s.", methods)

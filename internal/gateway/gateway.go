@@ -104,7 +104,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request, next Next) e
 	}
 	d, err := g.decide(r.Context(), in)
 	defer d.release()
-	if g.asksLogin(r, in, err) {
+	if g.needsLogin(r, in, err) {
 		return g.toLogin(w, r, err)
 	}
 	if err != nil {

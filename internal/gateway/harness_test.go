@@ -44,7 +44,7 @@ type site struct {
 
 	next   nextFunc          // the next handler; nil responds with 200
 	passed *http.Request     // the last request that reached the next handler
-	shown  map[string]string // what the handler set of the last request
+	shown  map[string]string // values that the gateway set for the last request, by name
 }
 
 // newSite returns a site that serves both mini programs under /v1.0/pub. change edits the

@@ -39,8 +39,8 @@ type Forward struct {
 	Replies *Replies
 }
 
-// takes reports whether the service's Events include a message.
-func (f *Forward) takes(p *callback.Push) bool {
+// includes reports whether the service's Events include a message.
+func (f *Forward) includes(p *callback.Push) bool {
 	if strings.EqualFold(p.MsgType, "event") {
 		return slices.Contains(f.Events, p.Name)
 	}
@@ -71,7 +71,7 @@ func (r *Router) find(p *callback.Push) (found *Forward) {
 	for _, f := range r.forwards {
 		switch {
 		case f.App != p.App:
-		case f.takes(p):
+		case f.includes(p):
 			return f
 		case len(f.Events) == 0:
 			found = f

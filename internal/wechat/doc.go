@@ -23,6 +23,6 @@
 // weblogin.go, fetchtoken.go, phonenumber.go, usersession.go and minicode.go, and forward.go
 // forwards the calls of upstreams. Package addresses has the list of WeChat's addresses.
 // Package platform has the differences between platforms, with the error codes. Package
-// opendata opens encrypted data, and package callback reads what WeChat pushes; both make no
-// calls.
+// opendata opens encrypted data, and package callback reads messages that WeChat pushes; both
+// make no calls.
 package wechat

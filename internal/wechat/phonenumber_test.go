@@ -39,7 +39,7 @@ func TestPhoneNumber(t *testing.T) {
 	wantCalls(t, p, phonePath, 3)
 }
 
-func TestPhoneNumberRefusesBeforeAsking(t *testing.T) {
+func TestPhoneNumberRefusesWithoutACall(t *testing.T) {
 	t.Parallel()
 	p := newPlatform().on(tokenPath, respond(goodToken)).on(phonePath, respond(goodPhone))
 	client := dial(t, p)

@@ -120,7 +120,7 @@ func TestTokenOfADeadReplica(t *testing.T) {
 }
 
 // If sharing fails, every replica fetches its own token, without a delay.
-func TestTokenIsFetchedAloneWhenNothingIsShared(t *testing.T) {
+func TestTokenIsFetchedIfSharingFails(t *testing.T) {
 	t.Parallel()
 	down := errors.New("connection refused")
 	synctest.Test(t, func(t *testing.T) {

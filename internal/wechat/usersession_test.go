@@ -102,7 +102,7 @@ func TestResetSessionKey(t *testing.T) {
 	}
 }
 
-func TestUserSessionsRefuseBeforeAsking(t *testing.T) {
+func TestUserSessionsRefuseWithoutACall(t *testing.T) {
 	t.Parallel()
 	p := newPlatform().on(tokenPath, respond(goodToken))
 	client := dial(t, p)

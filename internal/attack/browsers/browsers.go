@@ -71,7 +71,7 @@ func raw(method, target string, lines ...string) wire.Request {
 	return wire.Request{Raw: method + " " + target + " HTTP/1.1\r\nHost: {host}\r\nX-Attack: {marker}\r\n" + strings.Join(lines, "\r\n") + "\r\n\r\n"}
 }
 
-// handshake is what a WebSocket handshake has over HTTP/1.1.
+// handshake has the headers of a WebSocket handshake over HTTP/1.1.
 var handshake = []wire.Field{
 	field("Connection", "Upgrade"), field("Upgrade", "websocket"),
 	field("Sec-WebSocket-Version", "13"), field("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),

@@ -13,7 +13,7 @@ import (
 	"maps"
 )
 
-// Victim is the user whom the attacker impersonates.
+// Victim is the user that the attacker impersonates.
 const Victim = "attack-victim"
 
 // with returns a copy of p with changed members; nil removes a member.

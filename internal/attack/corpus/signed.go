@@ -8,9 +8,9 @@ import (
 	"github.com/wxgate/wxgate/internal/attack/wire"
 )
 
-// wellSignedAttacks: tokens that are signed with the gateway's key and have invalid
-// content. They need the key. They show what an attacker gains who can influence a part of
-// a token's text.
+// wellSignedAttacks: tokens that are signed with the gateway's key and have invalid content.
+// They need the key. They show what an attacker who can influence a part of a token's text
+// could gain.
 func wellSignedAttacks(t *Target) []Attack {
 	return slices.Concat(signedHeaders(t), signedClaims(t), signedTexts(t))
 }

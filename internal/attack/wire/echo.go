@@ -182,8 +182,8 @@ func (e *Echo) write(c net.Conn, status, kind, body, method string) error {
 	return err
 }
 
-// tunnel accepts the requested protocol and reads what is sent in it, which no HTTP rule
-// of the gateway applies to.
+// tunnel accepts the requested protocol and reads the data sent in it, to which no HTTP rule of
+// the gateway applies.
 func (e *Echo) tunnel(c net.Conn, in *bufio.Reader, s *Seen) error {
 	kind := s.First("Upgrade")
 	accept := ""

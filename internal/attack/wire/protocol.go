@@ -1,5 +1,5 @@
-// Package wire sends requests byte by byte and frame by frame over HTTP/1.1, HTTP/2 and
-// HTTP/3, also malformed ones, and serves the echo that records what arrives.
+// Package wire sends requests byte by byte and frame by frame over HTTP/1.1, HTTP/2 and HTTP/3,
+// also malformed ones, and serves the echo that records requests.
 package wire
 
 // Protocol is a version of HTTP.

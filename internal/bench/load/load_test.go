@@ -87,7 +87,7 @@ func await(callers []*caller) {
 	}
 }
 
-// Only what completes between Measure and Stop is counted, on every connection.
+// Only requests that complete between Measure and Stop are counted, on every connection.
 func TestLoadCountsTheMeasuredPart(t *testing.T) {
 	all, cs := callers(4)
 	began := time.Now() // a request that was running when the measured part began is counted

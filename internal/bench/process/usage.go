@@ -13,7 +13,7 @@ import (
 // memory of another process are unknown.
 var ErrNotMeasured = errors.New("CPU and memory are not measured: this system has no /proc as Linux has it")
 
-// Usage is what processes have used so far, and the memory that they have now.
+// Usage is the CPU time that processes have used so far, and their current memory.
 type Usage struct {
 	CPU       time.Duration
 	Resident  int64 // bytes

@@ -39,7 +39,7 @@ type Machine struct {
 type Round struct {
 	Round  int                `json:"round"` // from 1
 	Target string             `json:"target"`
-	Values map[Metric]float64 `json:"values"` // without those that cannot be measured
+	Values map[Metric]float64 `json:"values"` // without metrics that cannot be measured
 }
 
 // Metric is a measured quantity. Its name contains the unit.

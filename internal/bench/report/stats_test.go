@@ -8,7 +8,7 @@ import (
 // The order statistics of the interval of a median at 95 %, as tables of the sign test have
 // them: the k-th smallest and the k-th largest value of n. W. J. Conover, Practical
 // Nonparametric Statistics, table A3 at p = 0.5.
-func TestIntervalIsThatOfTheTables(t *testing.T) {
+func TestIntervalMatchesTheTables(t *testing.T) {
 	for n, k := range map[int]int{6: 1, 8: 1, 9: 2, 11: 2, 12: 3, 14: 3, 15: 4, 17: 5, 20: 6, 25: 8, 30: 10, 40: 14, 50: 18} {
 		ratios := make([]float64, n)
 		for i, v := range rand.Perm(n) {

@@ -114,7 +114,7 @@ func TestFill(t *testing.T) {
 
 // A session is like a session after a login: it has a refresh token, and outlives its access
 // token.
-func TestSessionIsThatOfALogin(t *testing.T) {
+func TestSessionIsLikeAfterALogin(t *testing.T) {
 	now := time.Now()
 	s := newKeys(t).session(now)
 	if s.Refresh.Current == (auth.StartRefresh(auth.RefreshToken{})).Current || !s.AccessEnd.Equal(now.Add(time.Hour)) || !s.End().Equal(now.Add(7*24*time.Hour)) {

@@ -60,7 +60,7 @@ type outage struct {
 // each request has a line. requestID is called only if a line is written.
 func (l *Log) Log(logger *zap.Logger, message string, p *problem.Problem, r *http.Request, requestID func(*http.Request) string) {
 	level := zapcore.DebugLevel
-	if p.Status >= http.StatusInternalServerError && !hungUp(r, p) && l.isNews(logger, message, p) {
+	if p.Status >= http.StatusInternalServerError && !hungUp(r, p) && l.needsLine(logger, message, p) {
 		level = zapcore.ErrorLevel
 	}
 	if entry := logger.Check(level, message); entry != nil {
@@ -79,8 +79,8 @@ func hungUp(r *http.Request, p *problem.Problem) bool {
 	return r.Context().Err() != nil && errors.Is(p.Cause, context.Canceled)
 }
 
-// isNews reports whether a failure gets a separate line.
-func (l *Log) isNews(logger *zap.Logger, message string, p *problem.Problem) bool {
+// needsLine reports whether a failure gets a separate line.
+func (l *Log) needsLine(logger *zap.Logger, message string, p *problem.Problem) bool {
 	if !outages[p.Code] {
 		return true
 	}

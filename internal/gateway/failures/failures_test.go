@@ -66,8 +66,8 @@ func pass(d time.Duration) {
 	synctest.Wait()
 }
 
-// TestOutagesFillNoDisk simulates an outage of the store, and then of WeChat for two apps.
-func TestOutagesFillNoDisk(t *testing.T) {
+// TestOutagesDoNotFillTheDisk simulates an outage of the store, and then of WeChat for two apps.
+func TestOutagesDoNotFillTheDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newFailureLog(t, zapcore.InfoLevel)
 		l.fail(1000, auth.ErrStoreUnavailable)
@@ -104,9 +104,9 @@ func TestOutagesFillNoDisk(t *testing.T) {
 	})
 }
 
-// TestFailuresThatAreNoOutage tests bugs, each of which may be a different bug, mistakes of
+// TestFailuresThatAreNotOutages tests bugs, each of which may be a different bug, mistakes of
 // clients, and clients that disconnected.
-func TestFailuresThatAreNoOutage(t *testing.T) {
+func TestFailuresThatAreNotOutages(t *testing.T) {
 	gone, hangUp := context.WithCancel(context.Background())
 	hangUp()
 	for name, test := range map[string]struct {
@@ -133,9 +133,9 @@ func TestFailuresThatAreNoOutage(t *testing.T) {
 	}
 }
 
-// TestStoreIsNoApps: if the store is down while users of two apps log in, that is one outage,
+// TestStoreOutageBelongsToNoApp: if the store is down while users of two apps log in, that is one outage,
 // not one per app.
-func TestStoreIsNoApps(t *testing.T) {
+func TestStoreOutageBelongsToNoApp(t *testing.T) {
 	l := newFailureLog(t, zapcore.InfoLevel)
 	for _, app := range []auth.AppID{"wx1", "wx2"} {
 		l.fail(1, OfApp(app, wechat.WeChat, fmt.Errorf("%w: unreachable", auth.ErrStoreUnavailable)))

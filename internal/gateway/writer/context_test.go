@@ -31,7 +31,7 @@ func TestWatchedContext(t *testing.T) {
 	}
 	r := httptest.NewRequestWithContext(&w.ctx, http.MethodGet, "/", nil)
 	if redactor, ok := edge.RedactorOf(r); !ok || redactor != &w.ctx.redactor {
-		t.Error("it has no redactor")
+		t.Error("the context has no redactor")
 	}
 	if w.later != nil {
 		t.Error("a timer runs, although no caller waits")
@@ -39,11 +39,11 @@ func TestWatchedContext(t *testing.T) {
 	child, cancelChild := context.WithCancel(&w.ctx)
 	defer cancelChild()
 	if w.later == nil || w.ctx.Value(contextKey{}) != "value" || child.Err() != nil {
-		t.Error("waiting for it started no timer, or changed it")
+		t.Error("waiting for the context started no timer, or changed the context")
 	}
 	w.end()
 	if <-child.Done(); !errors.Is(context.Cause(child), ErrEnded) || !errors.Is(w.ctx.Err(), context.Canceled) {
-		t.Errorf("it ended with %v, %v", context.Cause(child), w.ctx.Err())
+		t.Errorf("the context ended with %v, %v", context.Cause(child), w.ctx.Err())
 	}
 }
 
@@ -56,7 +56,7 @@ func TestWatchedContextEnds(t *testing.T) {
 		t.Errorf("ended with %v, %v", w.ctx.Err(), context.Cause(&w.ctx))
 	}
 	if !w.Release() {
-		t.Error("it was not cut")
+		t.Error("it was not aborted")
 	}
 	parent, cancel := context.WithCancel(t.Context())
 	w = newWatchedContext(parent)

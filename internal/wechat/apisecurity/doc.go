@@ -6,8 +6,8 @@
 //
 // # What each check stops
 //
-// The attacker is between the gateway and WeChat, and can read and change what TLS carries:
-// a proxy that terminates TLS, or the owner of a trusted CA.
+// The attacker is between the gateway and WeChat, and can read and change the content of TLS
+// connections: a proxy that terminates TLS, or the owner of a trusted CA.
 //
 //   - The signature stops a response that WeChat did not make.
 //   - The serial selects the key. A serial that is not configured is refused, so that the

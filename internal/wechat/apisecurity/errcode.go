@@ -1,6 +1,6 @@
 package apisecurity
 
-// advice is what an operator must fix, by WeChat's error code for signed requests.
+// advice describes what an operator must fix, by WeChat's error code for signed requests.
 var advice = map[int]string{
 	40230: "WeChat misses Wechatmp-Serial: compare the serials of api_security with WeChat's console",
 	40231: "WeChat requires signed requests (no timestamp): configure api_security for this app, and this call with calls",
@@ -15,8 +15,8 @@ var advice = map[int]string{
 	40240: "WeChat found the timestamp too old: correct the gateway's clock",
 }
 
-// Advice returns what an operator must fix after an error code of WeChat's that is about
-// encryption or signatures, 40230 to 40240; false for any other.
+// Advice returns what an operator must fix after WeChat's error codes for encryption and
+// signatures, 40230 to 40240; false for any other code.
 func Advice(errcode int) (string, bool) {
 	text, ok := advice[errcode]
 	return text, ok

@@ -71,7 +71,7 @@ func New(cfg Config) (*Security, error) {
 	return s, nil
 }
 
-// CheckCalls checks what [Config] calls Calls and Plain.
+// CheckCalls checks the Calls and Plain of a [Config].
 func CheckCalls(more, plain []string) error {
 	_, err := encryptedCalls(more, plain)
 	return err
@@ -141,7 +141,7 @@ func (s *Security) additionalData(address, timestamp string) []byte {
 	return []byte(address + "|" + s.appID + "|" + timestamp + "|" + s.encryptSerial)
 }
 
-// signed is what a signature is made over.
+// signed returns the text that is signed.
 func (s *Security) signed(address, timestamp string, body []byte) []byte {
 	return append([]byte(address+"\n"+s.appID+"\n"+timestamp+"\n"), body...)
 }

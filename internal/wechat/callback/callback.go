@@ -34,8 +34,7 @@ const (
 	aesKeyChars = 43
 )
 
-// Config is what the console of a mini program shows of its message push
-// (消息推送配置).
+// Config has the settings of the message push in the console of a mini program (消息推送配置).
 type Config struct {
 	// AppID is the mini program that the messages are for.
 	AppID auth.AppID
@@ -50,7 +49,7 @@ type Config struct {
 	Now func() time.Time
 }
 
-// Receiver reads what WeChat pushes for one mini program. It remembers only which
+// Receiver reads the messages that WeChat pushes for one mini program. It remembers only which
 // encrypted messages were handled. It is safe for concurrent use.
 type Receiver struct {
 	cfg     Config

@@ -134,8 +134,8 @@ func parseOpenData(data auth.OpenData) (*sealedData, error) {
 	return sealed, nil
 }
 
-// open decrypts with one key and reads the plaintext. It reads it even if the padding
-// is wrong, so that an attacker cannot measure what the error does not say.
+// open decrypts with one key and reads the plaintext. It reads it even if the padding is wrong,
+// so that an attacker cannot measure a difference that the error does not show.
 func (o *Opener) open(s *sealedData, key string) ([]byte, *openFields, bool) {
 	raw, err := decodeBase64("session_key", key)
 	if err != nil || !slices.Contains(o.KeyBytes, len(raw)) {

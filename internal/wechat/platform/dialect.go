@@ -45,7 +45,7 @@ type Dialect struct {
 	stale        []int                        // codes that refuse the access token, before the call had any effect
 }
 
-// App is what requests contain of a mini program.
+// App has the properties of a mini program that requests contain.
 type App struct {
 	ID     auth.AppID
 	Secret string

@@ -98,8 +98,8 @@ func TestScanIsRefusedAtOnce(t *testing.T) {
 	}
 }
 
-// TestScanTries: the page retries after temporary errors, and shows this.
-func TestScanTries(t *testing.T) {
+// TestScanRetries: the page retries after temporary errors, and shows this.
+func TestScanRetries(t *testing.T) {
 	t.Parallel()
 	g := newGateway(t, page.Theme{}, "")
 	g.fail(status(429, "1"), breakOff, captive)

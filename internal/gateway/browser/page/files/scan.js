@@ -3,7 +3,7 @@
 const part = name => document.getElementById("wxgate" + name);
 const root = part(""), status = part("-status"), image = part("-image"), number = part("-number"), again = part("-again");
 const gone = "pagehide", seen = "visibilitychange";
-let turn = 0; // of the code on the page: what belongs to an earlier code ends
+let turn = 0; // of the code on the page: calls for an earlier code end
 let poll; // aborts the poll under way
 
 const show = (state, seconds) => {
