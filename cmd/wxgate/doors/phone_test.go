@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"image/png"
+	"image/jpeg"
 	"io"
 	"net/http"
 	"net/url"
@@ -88,9 +88,9 @@ func (p *phone) ticket(back string) string {
 func (p *phone) scan(b *tab) (scan string) {
 	p.w.t.Helper()
 	b.Wait(`document.getElementById("wxgate-image")?.naturalWidth > 0 && document.getElementById("wxgate").dataset.state === "waiting"`)
-	picture, ok := strings.CutPrefix(chromium.Value[string](b.Tab, `document.getElementById("wxgate-image").src`), "data:image/png;base64,")
+	picture, ok := strings.CutPrefix(chromium.Value[string](b.Tab, `document.getElementById("wxgate-image").src`), "data:image/jpeg;base64,")
 	if !ok {
-		p.w.t.Fatal("the code is not a PNG")
+		p.w.t.Fatal("the code is not a JPEG")
 	}
 	to, err := url.Parse(p.read(picture))
 	if err != nil {
@@ -110,7 +110,7 @@ func (p *phone) read(picture string) string {
 	if err != nil {
 		p.w.t.Fatal(err)
 	}
-	img, err := png.Decode(bytes.NewReader(raw))
+	img, err := jpeg.Decode(bytes.NewReader(raw))
 	if err != nil {
 		p.w.t.Fatal(err)
 	}
