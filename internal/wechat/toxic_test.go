@@ -39,7 +39,7 @@ type badNetwork struct {
 	waits   bool // the call waits until its deadline
 }
 
-// badNetworks are faults of TCP between data centres. Attributes are toxiproxy's: milliseconds,
+// badNetworks are faults of TCP between data centers. Attributes are toxiproxy's: milliseconds,
 // except a slicer's delay (microseconds) and a rate (KB/s).
 var badNetworks = map[string]badNetwork{
 	"latency and jitter": {arrives: true, toxics: []toxic{

@@ -37,7 +37,7 @@ function step(shown) {
   }
 }
 
-// status is what a browser is doing, and how that is coloured.
+// status is what a browser is doing, and how that is colored.
 function status(shown) {
   if (shown.shows === 'wechat' || shown.shows === 'question') return ['warn', t('asksUser')];
   if (shown.shows === 'code') return [waits(shown) ? 'warn' : 'bad', t(`scan.${shown.scan}`)];

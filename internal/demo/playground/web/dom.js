@@ -18,14 +18,14 @@ export function h(name, attributes = {}, ...children) {
   return element;
 }
 
-// kind says how a response is coloured. WeChat refuses with status 200 and a code.
+// kind says how a response is colored. WeChat refuses with status 200 and a code.
 export function kind(status, code) {
   if (!status || status >= 500) return 'bad';
   if (status >= 400 || code) return 'warn';
   return 'good';
 }
 
-// verdicts are how the verdicts on attacks are coloured.
+// verdicts are how the verdicts on attacks are colored.
 export const verdicts = { blocked: 'good', SUCCEEDED: 'bad', inconclusive: 'warn', 'not applicable': '' };
 
 // clock is a time of day.

@@ -44,7 +44,7 @@ export default {
   plots: 'The last five minutes', ago: '{n} min ago', now: 'now', noRequests: 'No requests yet', logins: 'Logins', loginsSummary: '{n} logins, {failed} of them failed', succeeded: 'succeeded', refused: 'failed',
   latency: 'Latency, median', latencySummary: 'Latencies of {n} requests: the median is {middle}, the slowest {slowest}', perRequest: 'one request', slowest: 'slowest: {slowest}',
   outcomes: 'Outcomes', outcomesValue: '{failed} of {n} refused', outcomesSummary: '{n} requests, {failed} of them refused',
-  sessions: 'Sessions', sessionsEmpty: 'No one is logged in.', loginAt: 'Login', session: 'Session', numberKnown: 'Number', verified: 'verified', unknown: 'none', end: 'End', endOf: 'End the session of {name}',
+  sessions: 'Sessions', sessionsEmpty: 'No one is logged in.', sessionsMost: 'At most 50 sessions are shown.', loginAt: 'Login', session: 'Session', numberKnown: 'Number', verified: 'verified', unknown: 'none', end: 'End', endOf: 'End the session of {name}',
   keys: 'Signing keys', rotate: 'Rotate', keysNote: 'A new key signs at once. Tokens that the old key signed stay valid until they expire.',
   'key.signing': 'signs', 'key.verifying': 'verifies', 'key.next': 'next', 'key.retired': 'retired',
   faults: 'WeChat goes wrong', faultsNote: 'Each switch changes every response of the simulated WeChat until it is off.',

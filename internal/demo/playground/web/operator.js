@@ -4,6 +4,7 @@ import { act } from './api.js';
 import { $, h, clock } from './dom.js';
 import { problem, t } from './i18n.js';
 
+const mostSessions = 50; // that the server lists
 const faults = ['busy', 'quota', 'slow', 'timeout', 'reset', 'html', 'http500', 'secret'];
 let last; // the tables shown
 let armed = {};
@@ -76,6 +77,7 @@ export function translate() {
   if (!last) return;
   $('sessions').hidden = !last.sessions.length;
   $('sessions-empty').hidden = Boolean(last.sessions.length);
+  $('sessions-most').hidden = last.sessions.length < mostSessions;
   $('sessions').tBodies[0].replaceChildren(...last.sessions.map(row));
   $('keys').replaceChildren(...last.keys.map(keyItem));
 }

@@ -44,7 +44,7 @@ export default {
   plots: '最近五分钟', ago: '{n} 分钟前', now: '现在', noRequests: '还没有请求', logins: '登录次数', loginsSummary: '{n} 次登录，{failed} 次失败', succeeded: '成功', refused: '失败',
   latency: '延迟中位数', latencySummary: '{n} 个请求的延迟：中位数 {middle}，最慢 {slowest}', perRequest: '每点一个请求', slowest: '最慢：{slowest}',
   outcomes: '结果', outcomesValue: '{n} 个请求，{failed} 个被拒', outcomesSummary: '{n} 个请求，{failed} 个被拒绝',
-  sessions: '会话', sessionsEmpty: '还没有人登录。', loginAt: '登录时间', session: '会话', numberKnown: '手机号', verified: '已验证', unknown: '无', end: '结束', endOf: '结束 {name} 的会话',
+  sessions: '会话', sessionsEmpty: '还没有人登录。', sessionsMost: '最多显示 50 个会话。', loginAt: '登录时间', session: '会话', numberKnown: '手机号', verified: '已验证', unknown: '无', end: '结束', endOf: '结束 {name} 的会话',
   keys: '签名密钥', rotate: '轮换', keysNote: '新密钥立即开始签名。旧密钥签发的令牌在过期之前仍然有效。',
   'key.signing': '签名', 'key.verifying': '仅验证', 'key.next': '待用', 'key.retired': '已作废',
   faults: '让微信出错', faultsNote: '打开开关后，模拟的微信每次响应都会出错，直到关闭。',
