@@ -176,7 +176,7 @@ func runDev(ctx context.Context, cfg devConfig, out io.Writer) (err error) {
 	defer stopPage()
 	defer page.Close() // before stopPage, which waits for open pages and streams
 
-	walk := demo.Walkthrough{Playground: cfg.playground, Gateway: cfg.gateway, Simulator: cfg.simulator, Management: cfg.management, Upstream: cfg.upstream}
+	walk := demo.Walkthrough{Playground: cfg.playground, Gateway: cfg.gateway, Simulator: cfg.simulator, Management: cfg.management, Upstream: cfg.upstream, Chinese: demo.IsChinese(os.Getenv)}
 	if cfg.own != nil {
 		walk.Upstream, walk.Own, walk.Down = cfg.own.Address, true, !cfg.own.Reachable(ctx)
 	}
