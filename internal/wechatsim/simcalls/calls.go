@@ -54,13 +54,13 @@ func Calls() map[string]Call { return calls }
 type State struct {
 	mu      sync.Mutex
 	tickets map[[2]string]*ticket   // by app and type
-	cleared map[string][]time.Time  // by app: when clear_quota succeeded
+	cleared map[[2]string]int       // by app and month: how often clear_quota succeeded
 	keys    map[[2]string][]userKey // by app and openid, oldest first
 }
 
 // New returns an empty state.
 func New() *State {
-	return &State{tickets: make(map[[2]string]*ticket), cleared: make(map[string][]time.Time), keys: make(map[[2]string][]userKey)}
+	return &State{tickets: make(map[[2]string]*ticket), cleared: make(map[[2]string]int), keys: make(map[[2]string][]userKey)}
 }
 
 // Do makes the call of a path that Calls has.
@@ -135,16 +135,10 @@ func (s *State) clearQuota(r Request) (any, int) {
 	if in.AppID != r.App {
 		return nil, protocol.ErrAppID
 	}
-	month := r.Now.In(protocol.Beijing).Format("2006-01")
-	used := 0
-	for _, at := range s.cleared[r.App] {
-		if at.In(protocol.Beijing).Format("2006-01") == month {
-			used++
-		}
-	}
-	if used >= clearsPerMonth {
+	month := [2]string{r.App, r.Now.In(protocol.Beijing).Format("2006-01")}
+	if s.cleared[month] >= clearsPerMonth {
 		return nil, protocol.ErrClearLimit
 	}
-	s.cleared[r.App] = append(s.cleared[r.App], r.Now)
+	s.cleared[month]++
 	return ok(), 0
 }
