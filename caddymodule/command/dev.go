@@ -105,7 +105,7 @@ func loopback(port uint16) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 // same port would start and get every other connection of the first:
 // https://github.com/caddyserver/caddy/issues/6515.
 func (c *devConfig) choosePorts(asked bool) error {
-	if asked && c.own != nil && c.own.Has(c.gateway) {
+	if asked && c.own.Has(c.gateway) {
 		return fmt.Errorf("port %s is that of your service; choose another with --port", portOf(c.gateway))
 	}
 	if _, err := listenable(c.gateway); asked && err != nil {
@@ -113,7 +113,7 @@ func (c *devConfig) choosePorts(asked bool) error {
 	}
 	for _, addr := range []*string{&c.gateway, &c.simulator, &c.management, &c.upstream, &c.playground, &c.attacked, &c.echo} {
 		chosen, err := listenable(*addr)
-		if err != nil || c.own != nil && c.own.Has(chosen) { // the service may start later
+		if err != nil || c.own.Has(chosen) { // the service may start later
 			chosen, err = listenable(loopback(0))
 		}
 		if err != nil {

@@ -52,8 +52,12 @@ func (o *Own) URL() string {
 	return "http://" + o.Address
 }
 
-// Has reports whether the service is, or will be, at an address of this machine.
+// Has reports whether the service is, or will be, at an address of this machine; false if there
+// is none.
 func (o *Own) Has(address string) bool {
+	if o == nil {
+		return false
+	}
 	host, port, err := net.SplitHostPort(o.Address)
 	_, other, otherErr := net.SplitHostPort(address)
 	if err != nil || otherErr != nil || port != other {
