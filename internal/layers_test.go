@@ -49,6 +49,7 @@ const (
 	simTarget   = simulator + "/pushtarget"
 	simCalls    = simulator + "/simcalls" // further calls with an access token
 	simProxy    = simulator + "/simproxy" // for SDKs whose URLs are fixed
+	simServing  = simulator + "/serving"  // what the listeners share
 	simWeb      = simulator + "/simweb"   // web logins, and codes that open a mini program
 )
 
@@ -306,10 +307,11 @@ var layers = []layer{
 	{dir: simFault, imports: []string{simProtocol, simSecurity}, stdOnly: true},
 	{dir: simLog, imports: []string{simProtocol, simFault}, stdOnly: true},
 	{dir: simPush, imports: []string{simulator, simProtocol, simSealing}, stdOnly: true},
-	{dir: simServer, alone: true, imports: []string{simulator, simPrefetch, simProtocol, simSecurity, simFault, simPush, simPage, simWeb}, tests: []string{simTest}, stdOnly: true},
+	{dir: simServing, stdOnly: true},
+	{dir: simServer, alone: true, imports: []string{simulator, simServing, simPrefetch, simProtocol, simSecurity, simFault, simPush, simPage, simWeb}, tests: []string{simTest}, stdOnly: true},
 	{dir: simPage, stdOnly: true},
 	{dir: simCalls, imports: []string{simProtocol}, tests: []string{simulator, simServer, simTest}, stdOnly: true},
-	{dir: simProxy, imports: []string{simulator}, tests: []string{simFault}, stdOnly: true},
+	{dir: simProxy, imports: []string{simulator, simServing}, tests: []string{simFault}, stdOnly: true},
 	{dir: standalone, imports: []string{simulator, simSecurity, simWeb}, tests: []string{simServer}, only: []string{"github.com/go-json-experiment/json"}},
 	{dir: simTest, imports: []string{simulator, simServer, simFault}, stdOnly: true},
 	// The attacks read HTTP's specifications, not our code, for the same reason;

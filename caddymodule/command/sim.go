@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -85,9 +84,8 @@ func (s simRun) run(ctx context.Context) (err error) {
 		return err
 	}
 	notices := standalone.NewNotices(s.out)
-	api := notices.Unknown(sim.API())
 	server, err := simserver.Serve(ctx, sim, wechatsim.Config{
-		APIAddr: s.api, ManagementAddr: s.management, Observe: func(http.Handler) http.Handler { return api },
+		APIAddr: s.api, ManagementAddr: s.management, Observe: notices.Unknown,
 	})
 	if err != nil {
 		return explainListen(err)
@@ -95,7 +93,7 @@ func (s simRun) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, server.Close()) }()
 	intro := standalone.Intro{API: server.URL, Controls: server.ManagementURL, Public: server.Public, Setup: setup}
 	if s.proxy != "" {
-		proxy, err := simproxy.Serve(ctx, simproxy.Config{Addr: s.proxy, CAFile: s.ca, API: api, Notice: notices.Print})
+		proxy, err := simproxy.Serve(ctx, simproxy.Config{Addr: s.proxy, CAFile: s.ca, API: notices.Unknown(sim.API()), Notice: notices.Print})
 		if err != nil {
 			return explainListen(err)
 		}

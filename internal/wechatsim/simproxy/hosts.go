@@ -4,11 +4,11 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/serving"
 )
 
 // platforms are the platforms that the hosts of WeChat and its siblings belong to. WeChat has
@@ -48,9 +48,7 @@ func hostOf(hostport string) string {
 
 // isThisMachine reports whether a host is a loopback address or localhost.
 func isThisMachine(hostport string) bool {
-	host := strings.Trim(hostOf(hostport), "[]")
-	at, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && at.IsLoopback()
+	return serving.IsLoopback(strings.Trim(hostOf(hostport), "[]"))
 }
 
 // tunneled reports whether a CONNECT to a host and port is one to a simulated API.

@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/wxgate/wxgate/internal/wechatsim/serving"
 )
 
 // tlsHandshake is the first byte of a TLS connection; no HTTP request begins with it.
@@ -63,7 +65,7 @@ func (s *sorter) sort(ctx context.Context, conn net.Conn, read *bufio.Reader) {
 	s.sorting.Go(func() {
 		stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 		defer stop()
-		_ = conn.SetReadDeadline(time.Now().Add(headerTimeout))
+		_ = conn.SetReadDeadline(time.Now().Add(serving.HeaderTimeout))
 		first, err := read.Peek(1)
 		if err != nil || conn.SetReadDeadline(time.Time{}) != nil {
 			_ = conn.Close()

@@ -16,21 +16,10 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"net/netip"
 	"strings"
 	"sync"
-	"time"
-)
 
-const (
-	// headerTimeout ends a connection that sends no request.
-	headerTimeout = 10 * time.Second
-
-	// maxHeader is the longest header of a request, as on the API's port.
-	maxHeader = 16 << 10
-
-	// closeGrace is how long Close waits for requests that are being served.
-	closeGrace = time.Second
+	"github.com/wxgate/wxgate/internal/wechatsim/serving"
 )
 
 // Config is what a proxy needs.
@@ -72,7 +61,7 @@ func Serve(ctx context.Context, cfg Config) (*Proxy, error) {
 	if err := writeCA(cfg.CAFile, ca.pem); err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
-	p := &Proxy{URL: urlOf(listener.Addr()), Public: !isThisMachine(listener.Addr().String()), cfg: cfg, listener: listener}
+	p := &Proxy{URL: serving.URL(listener.Addr().String()), Public: !isThisMachine(listener.Addr().String()), cfg: cfg, listener: listener}
 	p.ctx, p.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	p.sorter.plain, p.sorter.secure = newQueue(listener.Addr()), newQueue(listener.Addr())
 	p.serve(p.sorter.plain)
@@ -83,20 +72,9 @@ func Serve(ctx context.Context, cfg Config) (*Proxy, error) {
 	return p, nil
 }
 
-// urlOf returns the URL of a listener for clients on this machine, to which an address such as
-// 0.0.0.0 is none to connect to.
-func urlOf(addr net.Addr) string {
-	at, err := netip.ParseAddrPort(addr.String())
-	if err == nil && at.Addr().IsUnspecified() {
-		return fmt.Sprintf("http://127.0.0.1:%d", at.Port())
-	}
-	return "http://" + addr.String()
-}
-
 func (p *Proxy) serve(ln net.Listener) {
-	server := &http.Server{
-		Handler: p, ReadHeaderTimeout: headerTimeout, MaxHeaderBytes: maxHeader, ErrorLog: log.New(handshakes{p}, "", 0),
-	}
+	server := serving.New(p)
+	server.ErrorLog = log.New(handshakes{p}, "", 0)
 	p.servers = append(p.servers, server)
 	p.serving.Go(func() { _ = server.Serve(ln) })
 }
@@ -129,13 +107,7 @@ func (p *Proxy) Close() error {
 	p.closeOnce.Do(func() {
 		p.closeErr = p.listener.Close()
 		p.cancel()
-		ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
-		defer cancel()
-		for _, server := range p.servers {
-			if server.Shutdown(ctx) != nil { // a client does not end its request
-				p.closeErr = errors.Join(p.closeErr, server.Close())
-			}
-		}
+		p.closeErr = errors.Join(p.closeErr, serving.Shutdown(p.servers))
 		p.sorter.sorting.Wait()
 		p.serving.Wait()
 	})

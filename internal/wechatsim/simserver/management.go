@@ -11,6 +11,7 @@ import (
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
 	"github.com/wxgate/wxgate/internal/wechatsim/protocol"
+	"github.com/wxgate/wxgate/internal/wechatsim/serving"
 	"github.com/wxgate/wxgate/internal/wechatsim/simpush"
 	"github.com/wxgate/wxgate/internal/wechatsim/simserver/page"
 )
@@ -137,7 +138,7 @@ func calls(api string, pusher *simpush.Console) map[string]call {
 func loopbackOnly(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		peer, _, err := net.SplitHostPort(r.RemoteAddr)
-		if err != nil || !isLoopback(peer) || !isLoopback(hostname(r.Host)) {
+		if err != nil || !serving.IsLoopback(peer) || !serving.IsLoopback(hostname(r.Host)) {
 			http.Error(w, "the simulator's management side is for this machine only", http.StatusForbidden)
 			return
 		}

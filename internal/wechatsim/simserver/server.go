@@ -9,27 +9,14 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"sync"
-	"time"
 
 	"github.com/wxgate/wxgate/internal/wechatsim"
+	"github.com/wxgate/wxgate/internal/wechatsim/serving"
 )
 
-const (
-	// loopbackAny is the default address of both sides.
-	loopbackAny = "127.0.0.1:0"
-
-	// headerTimeout ends a connection that sends no request.
-	headerTimeout = 10 * time.Second
-
-	// maxHeader is the longest header of a request, its URL included: more than any call
-	// needs, because the simulator remembers thousands of requests.
-	maxHeader = 16 << 10
-
-	// closeGrace is how long Close waits for requests that are being served.
-	closeGrace = time.Second
-)
+// loopbackAny is the default address of both sides.
+const loopbackAny = "127.0.0.1:0"
 
 // ErrNotLoopback means that the address of the management side is not a loopback
 // address.
@@ -75,9 +62,9 @@ func Serve(ctx context.Context, sim *wechatsim.Sim, cfg wechatsim.Config) (*Serv
 		return nil, errors.Join(fmt.Errorf("listening for management: %w", err), api.Close())
 	}
 	srv := &Server{
-		URL:           urlOf(api.Addr().String()),
+		URL:           serving.URL(api.Addr().String()),
 		Public:        checkLoopback(api.Addr().String()) != nil,
-		ManagementURL: urlOf(management.Addr().String()),
+		ManagementURL: serving.URL(management.Addr().String()),
 		Sim:           sim,
 	}
 	handler := sim.API()
@@ -90,18 +77,9 @@ func Serve(ctx context.Context, sim *wechatsim.Sim, cfg wechatsim.Config) (*Serv
 	return srv, nil
 }
 
-// urlOf returns the URL of a listener for clients on this machine. An address such as
-// 0.0.0.0 means all addresses, and is none to connect to.
-func urlOf(addr string) string {
-	if at, err := netip.ParseAddrPort(addr); err == nil && at.Addr().IsUnspecified() {
-		addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port()).String()
-	}
-	return "http://" + addr
-}
-
 // serve runs one side in a goroutine, which Close ends.
 func (srv *Server) serve(ln net.Listener, h http.Handler) {
-	hs := &http.Server{Handler: h, ReadHeaderTimeout: headerTimeout, MaxHeaderBytes: maxHeader}
+	hs := serving.New(h)
 	srv.servers = append(srv.servers, hs)
 	srv.serving.Go(func() { _ = hs.Serve(ln) })
 }
@@ -118,13 +96,7 @@ func (srv *Server) Close() error {
 func (srv *Server) shutdown() {
 	srv.closeOnce.Do(func() {
 		srv.Sim.Close()
-		ctx, cancel := context.WithTimeout(context.Background(), closeGrace)
-		defer cancel()
-		for _, hs := range srv.servers {
-			if hs.Shutdown(ctx) != nil { // a client does not end its request
-				srv.closeErr = errors.Join(srv.closeErr, hs.Close())
-			}
-		}
+		srv.closeErr = serving.Shutdown(srv.servers)
 		srv.serving.Wait()
 	})
 }
@@ -136,14 +108,8 @@ func checkLoopback(addr string) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrNotLoopback, err)
 	}
-	if !isLoopback(host) {
+	if !serving.IsLoopback(host) {
 		return fmt.Errorf("%w: %q", ErrNotLoopback, addr)
 	}
 	return nil
-}
-
-// isLoopback reports whether host is this machine's.
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

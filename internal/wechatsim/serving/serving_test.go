@@ -1,8 +1,8 @@
-package simserver
+package serving
 
 import "testing"
 
-func TestURLOf(t *testing.T) {
+func TestURL(t *testing.T) {
 	t.Parallel()
 	for addr, want := range map[string]string{
 		"127.0.0.1:9911": "http://127.0.0.1:9911",
@@ -11,8 +11,8 @@ func TestURLOf(t *testing.T) {
 		"0.0.0.0:9911":   "http://127.0.0.1:9911",
 		"[::]:9911":      "http://127.0.0.1:9911",
 	} {
-		if got := urlOf(addr); got != want {
-			t.Errorf("urlOf(%q) = %q, want %q", addr, got, want)
+		if got := URL(addr); got != want {
+			t.Errorf("URL(%q) = %q, want %q", addr, got, want)
 		}
 	}
 }
