@@ -51,6 +51,12 @@ func (b *tab) press(key string) {
 	chromium.Do(b.Tab, chromedp.KeyEvent(key))
 }
 
+// waitForPolls waits until a number of polls wait at the gateway.
+func (b *tab) waitForPolls(g *gateway, want int) {
+	b.T.Helper()
+	b.until(func() bool { _, polls := g.recorded(); return polls == want })
+}
+
 // waitForURL waits until the URL of the tab ends with a text.
 func (b *tab) waitForURL(suffix string) {
 	b.T.Helper()

@@ -90,6 +90,7 @@ func TestScanIsRefusedAtOnce(t *testing.T) {
 	// The call after "confirmed" may fail too.
 	g.setState("scanned")
 	b.waitForText(scanned)
+	b.waitForPolls(g, 1) // or the fault is the response of the next poll
 	g.fail(status(404, ""))
 	g.setState("confirmed")
 	b.waitForText("The sign-in failed.")
@@ -128,13 +129,12 @@ func TestScanRetries(t *testing.T) {
 func TestScanHidden(t *testing.T) {
 	t.Parallel()
 	g, b := openScan(t)
-	polls := func(want int) { b.until(func() bool { _, polls := g.recorded(); return polls == want }) }
-	polls(1)
+	b.waitForPolls(g, 1)
 	b.Run(`window.hide = hidden => {
 		Object.defineProperty(document, "hidden", {configurable: true, get: () => hidden});
 		document.dispatchEvent(new Event("visibilitychange"));
 	}; hide(true)`)
-	polls(0)
+	b.waitForPolls(g, 0)
 	g.setState("scanned")
 	b.settle()
 	if got := chromium.Value[string](b.Tab, `document.getElementById("wxgate-status").textContent`); got != waiting {
@@ -142,7 +142,7 @@ func TestScanHidden(t *testing.T) {
 	}
 	b.Run(`hide(false)`)
 	b.waitForText(scanned)
-	polls(1)
+	b.waitForPolls(g, 1)
 }
 
 // TestScanBackForward: a page restored from the back/forward cache has a new code.
@@ -150,7 +150,7 @@ func TestScanBackForward(t *testing.T) {
 	t.Parallel()
 	g, b := openScan(t)
 	b.Run(`dispatchEvent(new PageTransitionEvent("pagehide", {persisted: true}))`)
-	b.until(func() bool { _, polls := g.recorded(); return polls == 0 })
+	b.waitForPolls(g, 0)
 	g.setState("refused")
 	b.settle()
 	b.Run(`dispatchEvent(new PageTransitionEvent("pageshow", {persisted: false}))`)
